@@ -4,7 +4,6 @@ import numpy as np
 
 from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Cancels, Law, Rejects, given, log_of, normal, uniform, zeros
 
-SLOPES = Cancels(1.0, "the slope in the mean is a difference of two logistic functions")
 CODES = np.array([[0, 16, 5], [8, 15, 1], [3, 12, 16], [0, 9, 7]])
 X = CODES / 8 - 1  # of 17 levels
 FAR = np.array([[255, 0, 254], [1, 128, 200], [3, 0, 255], [17, 90, 60]]) * 2 / 255 - 1
@@ -77,13 +76,13 @@ ONE_LEFT = log_of(np.tile([[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]], (4, 1, 1)))
 
 SPEC = (
     # One law.
-    Agree("discretized_logistic_log_prob", "regular", given(x=X, **LAW, levels=17), differentiate=PARAMETERS[1:], cancels=SLOPES),
+    Agree("discretized_logistic_log_prob", "regular", given(x=X, **LAW, levels=17), differentiate=PARAMETERS[1:]),
     Agree("discretized_logistic_log_prob", "two levels",
-          given(x=np.where(CODES < 8, -1.0, 1.0), **LAW, levels=2), differentiate=PARAMETERS[1:], cancels=SLOPES),
+          given(x=np.where(CODES < 8, -1.0, 1.0), **LAW, levels=2), differentiate=PARAMETERS[1:]),
     Agree("discretized_logistic_log_prob", "256 levels, far and narrow, and wide", given(
         x=FAR, mean=[[-1.0, 1.0, -0.9], [0.9, 0.0, -1.0], [0.9, 3.0, -3.0], [0.0, 0.5, 0.1]],
         log_scale=[[-3.0, -7.0, -7.0], [-3.0, -2.0, -3.0], [-5.0, -7.0, -7.0], [7.0, 0.0, -4.0]], levels=256),
-        differentiate=PARAMETERS[1:], cancels=SLOPES),
+        differentiate=PARAMETERS[1:]),
     Anchor(
         "discretized_logistic_log_prob", "three levels, odds of 1/3 and 3",
         given(x=THREE, mean=zeros(1, 3), log_scale=np.full((1, 3), SCALE), levels=3), gives=log_of([CENTRAL]), source="by hand",
@@ -101,7 +100,7 @@ SPEC = (
               cancels=Cancels(1.0, "of two numbers up to 1")),
     Law.equal("mirrored", given(**LAW),
               left=lambda f, m, s: f.discretized_logistic_log_prob(X, m, s, levels=17),
-              right=lambda f, m, s: f.discretized_logistic_log_prob(-X, -m, s, levels=17), cancels=SLOPES),
+              right=lambda f, m, s: f.discretized_logistic_log_prob(-X, -m, s, levels=17)),
     *(
         Rejects("discretized_logistic_log_prob", case, given(x=x, mean=mean, log_scale=scale, levels=levels), blames=blames)
         for case, x, mean, scale, levels, blames in (
@@ -115,11 +114,10 @@ SPEC = (
         )
     ),
     # Mixtures.
-    Agree("discretized_logistic_mixture_log_prob", "regular", given(x=X, **MIXTURE, levels=17), differentiate=PARAMETERS,
-          cancels=SLOPES),
+    Agree("discretized_logistic_mixture_log_prob", "regular", given(x=X, **MIXTURE, levels=17), differentiate=PARAMETERS),
     Agree("discretized_logistic_mixture_log_prob", "far from every mean, some components left out", given(
         x=FAR, mixture_logits=ONE_LEFT, mean=uniform(4, 3, 2, low=3.0, high=4.0), log_scale=uniform(4, 3, 2, low=-6.0, high=-5.0),
-        levels=256), differentiate=PARAMETERS, cancels=SLOPES),
+        levels=256), differentiate=PARAMETERS),
     Anchor(
         "discretized_logistic_mixture_log_prob", "three levels, weights 3/4 and 1/4", given(x=THREE, **PAIR, levels=3),
         gives=log_of([0.75 * CENTRAL + 0.25 * LEFT]), source="by hand",

@@ -71,7 +71,7 @@ def _chosen(logits, tokens):
 SPEC = (
     # Activations.
     Agree("gelu", "exact", given(x=normal(3, 5, scale=2.0), approximate=False), cancels=TAIL),
-    Agree("gelu", "tanh form", given(x=normal(3, 5, scale=2.0), approximate=True), cancels=TAIL),
+    Agree("gelu", "tanh form", given(x=normal(3, 5, scale=2.0), approximate=True)),
     Agree("gelu", "far out, exact", given(x=[-30.0, -8.0, -5.0, 0.0, 8.0, 100.0], approximate=False), cancels=FAR_TAIL),
     Agree("gelu", "far out, tanh form", given(x=[-12.0, -8.0, -5.0, 0.0, 8.0, 100.0], approximate=True), cancels=FAR_TAIL),
     Anchor("gelu", "exact at 1, -2, 5/2", given(x=[1.0, -2.0, 2.5], approximate=False),
@@ -147,8 +147,7 @@ SPEC = (
     # Decoders.
     Agree("decoder_logits", "tied head", given(tokens=TOKENS, parameters=DECODER, heads=2)),
     Agree("decoder_logits", "a head of its own, one step",
-          given(tokens=TOKENS[:, :1], parameters=DECODER | dict(output_weight=normal(V, E)), heads=1, epsilon=0.1),
-          cancels=Cancels(1.0, "a softmax of one score has the slope 0, as a difference of equal cotangents")),
+          given(tokens=TOKENS[:, :1], parameters=DECODER | dict(output_weight=normal(V, E)), heads=1, epsilon=0.1)),
     Agree("decoder_logits", "as many tokens as positions", given(tokens=integers(2, L, high=V), parameters=DECODER, heads=4)),
     Anchor(
         "decoder_logits", "a silent block", given(tokens=[[0, 2]], parameters=PLAIN, heads=1, epsilon=0.0),

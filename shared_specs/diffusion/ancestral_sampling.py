@@ -18,7 +18,7 @@ from shared_specs.diffusion._cases import (
     line,
     rejects_schedules,
 )
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, concatenate, given, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, given, normal, uniform, zeros
 
 RATIOS = [1.0, 0.64, 0.16]  # betas of 0.36 and 0.75; variances 1 - a of 0.36 and 0.84; beta~_2 is 9/28
 XT, PREDICTED, NOISE = normal(5, 3), normal(5, 3), normal(5, 3)
@@ -262,8 +262,7 @@ SPEC = (
           given(variance_data=uniform(5, low=0.1, high=3.0), alpha_bar=SCHEDULE, variance="small"),
           differentiate=("variance_data",)),
     Agree("gaussian_sampling_variance", "data of no, little and great variance, down from nothing",
-          given(variance_data=[0.0, 1e-6, 1e6], alpha_bar=TO_NOISE, variance="small"), differentiate=("variance_data",),
-          cancels=Cancels(1e-5, "the slope of c/V is the difference of 1/V and a c/V^2, which are equal for great c")),
+          given(variance_data=[0.0, 1e-6, 1e6], alpha_bar=TO_NOISE, variance="small"), differentiate=("variance_data",)),
     Agree("gaussian_sampling_variance", "50 long strides",
           given(variance_data=uniform(3, low=0.1, high=3.0), alpha_bar=LONG), differentiate=("variance_data",)),
     Agree("gaussian_sampling_variance", "one step, small",

@@ -3,12 +3,11 @@
 import numpy as np
 
 from shared_specs.diffusion._cases import IMAGES, PIXELS, X, Y
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, integers, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Law, Rejects, full, given, integers, normal, uniform, zeros
 
 C, U = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0]], [[0.5, 1.0], [-1.0, 2.0], [2.0, -1.0]]
 PARTS = [[[0.5, 1.0], [-1.0, 2.0]], [[2.0, 0.0], [3.0, 1.5]], [[1.0, -2.0], [0.0, 0.0]]]
 GUIDED, CONDITIONAL = [[1.0, 3.0, 5.0, 7.0], [2.0, -2.0, 2.0, -2.0]], [[0.0, 1.0, 2.0, 3.0], [5.0, -1.0, 5.0, -1.0]]
-THERE_AND_BACK = Cancels(2.0, "u, of this size, is taken away and added again")
 STEPS = np.array([1, 3, 4, 7, 8])
 
 
@@ -22,7 +21,7 @@ SPEC = (
     Agree("guide", "images", given(conditional=IMAGES, unconditional=PIXELS, scale=7.5)),
     Agree("guide", "away from the condition", given(conditional=X, unconditional=Y, scale=-1.0)),
     Agree("guide", "between the two", given(conditional=X, unconditional=Y, scale=0.3)),
-    Agree("guide", "the condition", given(conditional=X, unconditional=Y, scale=1.0), cancels=THERE_AND_BACK),
+    Agree("guide", "the condition", given(conditional=X, unconditional=Y, scale=1.0)),
     Agree("guide", "one example, one number", given(conditional=normal(1), unconditional=normal(1), scale=7.5)),
     Anchor(
         "guide", "scale 2.5", given(conditional=C, unconditional=U, scale=2.5),

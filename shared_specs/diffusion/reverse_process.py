@@ -18,7 +18,7 @@ from shared_specs.diffusion._cases import (
     rejects_schedules,
     rejects_times,
 )
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, log_of, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Law, Rejects, given, log_of, normal, uniform, zeros
 
 NO_VARIANCE = "at t = 1 the variance is 0: libraries clamp its logarithm, which is -inf"
 RATIOS = [1.0, 0.64, 0.16, 0.0]  # betas of 0.36, 0.75 and 1; variances 1 - a of 0.36, 0.84 and 1
@@ -131,8 +131,7 @@ SPEC = (
     Agree("reverse_mean_from_noise", "the first step among others", given(x_t=XT, noise_pred=X0, t=FROM_ONE, alpha_bar=SCHEDULE),
           differentiate=("x_t", "noise_pred")),
     Agree("reverse_mean_from_noise", "cosine, with its clipped step",
-          given(x_t=XT, noise_pred=X0, t=[4, 4, 3, 2, 3], alpha_bar=COSINE),
-          cancels=Cancels(2e3, "1 - beta_t is written as a difference of numbers near 1, and is 0.001: off by 1000 u")),
+          given(x_t=XT, noise_pred=X0, t=[4, 4, 3, 2, 3], alpha_bar=COSINE)),
     Agree("reverse_mean_from_noise", "all but the end of a schedule to noise",
           given(x_t=XT, noise_pred=X0, t=[3, 2, 3, 2, 2], alpha_bar=TO_NOISE)),
     Agree("reverse_mean_from_noise", "one step, one example, one number",

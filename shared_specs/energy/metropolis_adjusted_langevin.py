@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, given, log_of, log_simplex, normal, uniform, zeros
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, given, log_of, log_simplex, normal, uniform, zeros
 
 X, Y = normal(5, 2), normal(5, 2)
 IMAGES = normal(5, 1, 2, 3, scale=0.7)
@@ -77,8 +77,7 @@ SPEC = (
     # The ratio.
     Agree("acceptance_log_ratio", "regular", given(x=X, y=Y, energy_fn=quartic, step_size=0.3)),
     Agree("acceptance_log_ratio", "images", given(x=IMAGES, y=normal(5, 1, 2, 3), energy_fn=of_images, step_size=0.3)),
-    Agree("acceptance_log_ratio", "short steps, and long ways", given(x=X, y=Y, energy_fn=quartic, step_size=1e-4),
-          cancels=Cancels(10.0, "the energies' difference and the trapezoid rule for it, and so their slopes")),
+    Agree("acceptance_log_ratio", "short steps, and long ways", given(x=X, y=Y, energy_fn=quartic, step_size=1e-4)),
     Agree("acceptance_log_ratio", "long steps", given(x=X, y=Y, energy_fn=quartic, step_size=1.5)),
     Anchor("acceptance_log_ratio", "a parabola, from 0 to 2", given(x=[[0.0]], y=[[2.0]], energy_fn=parabola, step_size=0.8),
            gives=[-0.8], source="h/4 (0 - 4)",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Cancels, Law, Rejects, full, given, integers, normal, uniform, zeros
+from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, full, given, integers, normal, uniform, zeros
 
 Z_95 = 1.959963984540054
 INTEGERS = "counts are integers"
@@ -14,7 +14,6 @@ TEN = {"winners": np.array([0] * 7 + [1] * 3), "losers": np.array([1] * 7 + [0] 
 TABLE = np.array([[2, 1, 0], [3, 0, 0], [0, 1, 2], [1, 1, 1]])  # four items, three raters
 SPLIT = np.array([[3, 0], [2, 1], [0, 3], [1, 2]])
 HUNDREDS = np.array([[200, 100], [255, 45], [150, 150]])  # bytes whose sums are none
-NEAR = Cancels(1.0, "a share less a probability near it")
 
 
 def _ends_at(successes, trials, z):
@@ -64,7 +63,7 @@ SPEC = (
     Agree("fleiss_kappa", "256 raters", given(counts=np.array([[255, 1], [128, 128], [0, 256]])), no_gradient=INTEGERS),
     Agree("fleiss_kappa", "300 raters, counted in bytes", given(counts=HUNDREDS), no_gradient=INTEGERS),
     Agree("fleiss_kappa", "almost all in one category", given(counts=np.array([[10_000, 0], [9_999, 1], [10_000, 0]])),
-          no_gradient=INTEGERS, cancels=Cancels(1.0, "one less a ratio near it")),
+          no_gradient=INTEGERS),
     Anchor(
         "mean_opinion_score", "5, 4, 4, 3", given(ratings=[5.0, 4.0, 4.0, 3.0]), gives=(4.0, Z_95 / 6**0.5),
         source="by hand: s^2 = 2/3",
@@ -120,10 +119,10 @@ SPEC = (
     Law.equal("a share is z standard errors of each end away",
               given(successes=np.array([3, 18, 1]), trials=np.array([9, 20, 200])),
               left=lambda f, k, n: np.stack([(k / n - p) ** 2 for p in f.wilson_interval(k, n)]),
-              right=lambda f, k, n: np.stack([Z_95**2 * p * (1 - p) / n for p in f.wilson_interval(k, n)]), cancels=NEAR),
+              right=lambda f, k, n: np.stack([Z_95**2 * p * (1 - p) / n for p in f.wilson_interval(k, n)])),
     Law.equal("the interval of the failures is the mirror image", given(successes=SUCCESSES, trials=TRIALS),
               left=lambda f, k, n: np.stack(f.wilson_interval(n - k, n)),
-              right=lambda f, k, n: 1 - np.stack(f.wilson_interval(k, n))[::-1], cancels=NEAR),
+              right=lambda f, k, n: 1 - np.stack(f.wilson_interval(k, n))[::-1]),
     Law.equal("ends are exactly 0 without a success, and 1 without a failure", given(),
               left=lambda f: np.stack([f.wilson_interval(np.array([0, 0]), np.array([7, 1000]))[0] == 0,
                                        f.wilson_interval(np.array([7, 1000]), np.array([7, 1000]))[1] == 1]), right=True),
@@ -140,7 +139,7 @@ SPEC = (
               right=lambda f, s: f.bradley_terry_negative_log_likelihood(WINNERS, LOSERS, s)),
     Law.equal("seven wins of ten: the slope is zero at the logit", given(scores=[np.log(7 / 3) + 1.0, 1.0]),
               left=lambda f, s: f.gradient("bradley_terry_negative_log_likelihood", TEN["winners"], TEN["losers"], s, wrt=2),
-              right=0.0, cancels=Cancels(1.0, "expected wins less wins")),
+              right=0.0),
     Law.equal("neither the order of items nor that of categories counts", given(counts=TABLE),
               left=lambda f, c: f.fleiss_kappa(c[[2, 0, 3, 1]][:, [1, 2, 0]]), right=lambda f, c: f.fleiss_kappa(c)),
     Law.equal("items with equal counts have the least kappa", given(),

@@ -15,7 +15,7 @@ FULL = np.repeat(BOARD, 3, axis=0)
 # ---------------------------------------------------------------------------------------------------- laws
 
 
-def layer(case, given, there="forward", back="inverse", *, log_det=None, cancels=None, **hyper):
+def layer(case, given, there="forward", back="inverse", *, log_det=None, **hyper):
     """The laws of an invertible map: it is undone, and its log-determinant is that of its Jacobian for each example.
 
     there, back: names of the two functions, the second perhaps a function back(f, z, ...). The first argument is what they map,
@@ -40,20 +40,18 @@ def layer(case, given, there="forward", back="inverse", *, log_det=None, cancels
     yield Law.inverse(
         f"{case}: there and back",
         given,
-        cancels=cancels,
         round_trip=lambda f, x, *rest: call(f, back, call(f, there, x, rest)[0], rest)[0],
         start=lambda f, x, *rest: x,
     )
     yield Law.log_determinant(
         f"{case}: the log-determinant is that of the Jacobian",
         given,
-        cancels=cancels,
         log_determinant=lambda f, *arguments: forth(f, *arguments)[1],
         jacobian=jacobians,
     )
     if log_det is None:
         yield Law.equal(
-            f"{case}: the way back has the opposite log-determinant", given, cancels=cancels,
+            f"{case}: the way back has the opposite log-determinant", given,
             left=lambda f, x, *rest: call(f, back, call(f, there, x, rest)[0], rest)[1],
             right=lambda f, x, *rest: -call(f, there, x, rest)[1],
         )  # fmt: skip

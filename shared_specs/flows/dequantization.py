@@ -3,7 +3,7 @@
 import numpy as np
 
 from shared_specs.flows._cases import layer
-from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, given, integers, normal, uniform, zeros
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, given, integers, normal, uniform, zeros
 
 LEVELS, NOISE = integers(4, 3, high=17), uniform(4, 3)
 JUST_BELOW = 1 - 2.0**-24  # the largest float32 below 1
@@ -11,7 +11,6 @@ ENDS = {"x": np.array([[0, 255, 128, 3]]), "u": [[JUST_BELOW, JUST_BELOW, 0.0, 0
 PIXELS = uniform(4, 3)
 LOGITS = normal(4, 3, scale=2.0)
 EXTREME = [[0.0, 1.0, 0.5], [1e-7, 1 - 2.0**-24, 0.25]]
-LOGIT = Cancels(4.0, "two logarithms are subtracted")
 QUARTER = np.log(0.3 / 0.7)  # the logit of 1/4 with alpha = 1/5: w = 0.1 + 0.8 / 4
 SLOPE = np.log(0.8) - np.log(0.3) - np.log(0.7)
 
@@ -61,22 +60,20 @@ SPEC = (
     Rejects("quantize", "no number", given(y=[[0.5, np.nan]], num_levels=4), blames="y is nan"),
     Rejects("quantize", "no level", given(y=PIXELS, num_levels=0), blames="num_levels"),
     # The logit.
-    Agree("logit_forward", "regular", given(y=PIXELS, alpha=0.05), cancels=LOGIT),
-    Agree("logit_forward", "images, hardly pressed", given(y=uniform(2, 3, 4, 5, low=0.01, high=0.99), alpha=1e-6),
-          cancels=LOGIT),
-    Agree("logit_forward", "both ends", given(y=EXTREME, alpha=0.05), no_gradient="a step to one side leaves the interval",
-          cancels=LOGIT),
+    Agree("logit_forward", "regular", given(y=PIXELS, alpha=0.05)),
+    Agree("logit_forward", "images, hardly pressed", given(y=uniform(2, 3, 4, 5, low=0.01, high=0.99), alpha=1e-6)),
+    Agree("logit_forward", "both ends", given(y=EXTREME, alpha=0.05), no_gradient="a step to one side leaves the interval"),
     Anchor("logit_forward", "a quarter", given(y=[[0.25]], alpha=0.2), gives=([[QUARTER]], [SLOPE]), source="by hand",
            near_misses={"the press not counted": ([[QUARTER]], [SLOPE - np.log(0.8)]), "the sign": ([[QUARTER]], [-SLOPE]),
                         "alpha at each end": ([[np.log(0.35 / 0.65)]], [np.log(0.6) - np.log(0.35) - np.log(0.65)]),
                         "not pressed": ([[np.log(1 / 3)]], [np.log(16 / 3)]),
                         "the logit": ([[-QUARTER]], [SLOPE])}),
-    Agree("logit_inverse", "regular", given(z=LOGITS, alpha=0.05), cancels=LOGIT),
-    Agree("logit_inverse", "far out, hardly pressed", given(z=[[0.0, 40.0], [-40.0, 25.0]], alpha=1e-6), cancels=LOGIT),
+    Agree("logit_inverse", "regular", given(z=LOGITS, alpha=0.05)),
+    Agree("logit_inverse", "far out, hardly pressed", given(z=[[0.0, 40.0], [-40.0, 25.0]], alpha=1e-6)),
     Anchor("logit_inverse", "a quarter", given(z=[[QUARTER]], alpha=0.2), gives=([[0.25]], [-SLOPE]), source="by hand",
            near_misses={"the log-determinant of forward": ([[0.25]], [SLOPE]), "not pressed": ([[0.3]], [-SLOPE + np.log(0.8)]),
                         "multiplied": ([[0.2 * 0.8]], [-SLOPE])}),
-    *layer("logit", given(y=PIXELS), "logit_forward", "logit_inverse", alpha=0.05, cancels=LOGIT),
+    *layer("logit", given(y=PIXELS), "logit_forward", "logit_inverse", alpha=0.05),
     *(Rejects(function, f"alpha {alpha:g}", given(**{name: value}, alpha=alpha), blames="alpha")
       for function, name, value in (("logit_forward", "y", PIXELS), ("logit_inverse", "z", LOGITS)) for alpha in (0.0, 1.0)),
     Rejects("logit_forward", "a pixel above 1", given(y=[[0.5, 1.5]], alpha=0.05), blames="y is 1.5"),

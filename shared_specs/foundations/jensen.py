@@ -5,7 +5,6 @@ import numpy as np
 from shared_specs.rows import (
     Agree,
     Anchor,
-    Cancels,
     Law,
     Rejects,
     concatenate,
@@ -25,8 +24,6 @@ SAME_POINT = [[1.0, 0.5, -2.0], [0.0, 3.0, -0.25], [1.5, 1.5, 2.0], [-0.75, 0.1,
 OFF_SIMPLEX = log_of([[0.5, 0.6], [0.5, 0.5]])
 
 EXPONENTIALS = {"curvature_lower": 0.36787944117144233, "curvature_upper": 2.718281828459045}  # of e^x on [-1, 1]
-ONE_POINT = Cancels(1.0, "where one point has all the weight, its f(x) is subtracted from itself; x^4 up to a few units")
-ONE_LOGARITHM = Cancels(1.0, "where one point has all the weight, its log x, of the size of 1, is subtracted from itself")
 
 
 # Callables have names, so that each is compiled once.
@@ -96,14 +93,12 @@ SPEC = (
     Agree("jensen_gap", "regular", given(x=normal(5, 3), log_weights=log_simplex(5, 3), convex_fn=fourth_power)),
     Agree("jensen_gap", "exponential", given(x=normal(5, 3), log_weights=log_simplex(5, 3, scale=2.0), convex_fn=exponential)),
     Agree(
-        "jensen_gap", "weights with zeros", given(x=normal(5, 3), log_weights=ZEROS, convex_fn=fourth_power), cancels=ONE_POINT
+        "jensen_gap", "weights with zeros", given(x=normal(5, 3), log_weights=ZEROS, convex_fn=fourth_power)
     ),
-    Agree("jensen_gap", "one-hot weights", given(x=normal(5, 3), log_weights=ONE_HOT, convex_fn=fourth_power), cancels=ONE_POINT),
-    Agree("jensen_gap", "one point", given(x=normal(4, 1), log_weights=log_simplex(4, 1), convex_fn=fourth_power),
-          cancels=ONE_POINT),
+    Agree("jensen_gap", "one-hot weights", given(x=normal(5, 3), log_weights=ONE_HOT, convex_fn=fourth_power)),
+    Agree("jensen_gap", "one point", given(x=normal(4, 1), log_weights=log_simplex(4, 1), convex_fn=fourth_power)),
     Agree(
         "jensen_gap", "a constant", given(x=full(5, 3, value=1.7), log_weights=log_simplex(5, 3), convex_fn=exponential),
-        cancels=Cancels(5.5, "E f(X) and f(E X) are both e^1.7"),
     ),
     Agree(
         "jensen_gap", "points of 1000",
@@ -113,7 +108,6 @@ SPEC = (
         "jensen_gap", "a pole where there is no weight",
         given(x=[[2.0, 4.0, 0.0], [0.0, 3.0, np.inf], [0.5, 0.0, 2.0], [np.inf, 0.25, 8.0], [1.0, 2.0, 3.0]], log_weights=ZEROS,
               convex_fn=inverse),
-        cancels=ONE_POINT,
     ),
     Anchor(
         "jensen_gap", "cubes",
@@ -228,22 +222,20 @@ SPEC = (
     Rejects("log_mean_exp", "no batch", given(x=zeros(3)), blames="x"),
     # ------------------------------------------------------------------------------------------------ the gap of the logarithm
     Agree("log_jensen_gap", "regular", given(log_x=normal(5, 3), log_weights=log_simplex(5, 3))),
-    Agree("log_jensen_gap", "weights with zeros", given(log_x=normal(5, 3), log_weights=ZEROS), cancels=ONE_LOGARITHM),
-    Agree("log_jensen_gap", "one-hot weights", given(log_x=normal(5, 3), log_weights=ONE_HOT), cancels=ONE_LOGARITHM),
-    Agree("log_jensen_gap", "one point", given(log_x=normal(4, 1), log_weights=log_simplex(4, 1)), cancels=ONE_LOGARITHM),
+    Agree("log_jensen_gap", "weights with zeros", given(log_x=normal(5, 3), log_weights=ZEROS)),
+    Agree("log_jensen_gap", "one-hot weights", given(log_x=normal(5, 3), log_weights=ONE_HOT)),
+    Agree("log_jensen_gap", "one point", given(log_x=normal(4, 1), log_weights=log_simplex(4, 1))),
     Agree(
-        "log_jensen_gap", "a constant", given(log_x=full(5, 3, value=0.9), log_weights=log_simplex(5, 3)), cancels=ONE_LOGARITHM
+        "log_jensen_gap", "a constant", given(log_x=full(5, 3, value=0.9), log_weights=log_simplex(5, 3))
     ),
     Agree("log_jensen_gap", "x from e^-1000 to e^1000", given(log_x=normal(5, 3, scale=1000.0), log_weights=log_simplex(5, 3))),
     Agree(
         "log_jensen_gap", "weights down to e^-300", given(log_x=normal(5, 3), log_weights=log_simplex(5, 3, scale=150.0)),
-        cancels=ONE_LOGARITHM,
     ),
     Agree(
         "log_jensen_gap", "x = 0 where there is no weight",
         given(log_x=[[0.3, 1.0, -np.inf], [-np.inf, 2.5, 0.5], [1.5, -np.inf, -0.5], [-np.inf, 0.2, -0.6], [0.3, -0.7, 2.0]],
               log_weights=ZEROS),
-        cancels=ONE_LOGARITHM,
     ),
     Agree(
         "log_jensen_gap", "x = 0 where there is weight",
@@ -253,7 +245,7 @@ SPEC = (
     Agree(
         "log_jensen_gap", "x = 0 wherever there is weight",
         given(log_x=concatenate(normal(1, 3), [[2.0, -np.inf, 1.0]], normal(3, 3)), log_weights=ZEROS),
-        no_gradient="the constant 0 has no slope", cancels=ONE_LOGARITHM,
+        no_gradient="the constant 0 has no slope",
     ),
     Anchor(
         "log_jensen_gap", "one, two, four",
@@ -308,8 +300,7 @@ SPEC = (
     Agree("bregman_divergence", "exponentials", given(x=normal(5, 3), y=normal(5, 3), potential_fn=exponentials)),
     Agree("bregman_divergence", "one dimension", given(x=normal(4, 1), y=normal(4, 1), potential_fn=coupled)),
     Agree("bregman_divergence", "far apart", given(x=normal(5, 3, scale=100.0), y=normal(5, 3), potential_fn=coupled)),
-    Agree("bregman_divergence", "the same point", given(x=SAME_POINT, y=SAME_POINT, potential_fn=coupled),
-          cancels=Cancels(100.0, "both potentials are the same: 3^4 and the square of 2.75 in the second row")),
+    Agree("bregman_divergence", "the same point", given(x=SAME_POINT, y=SAME_POINT, potential_fn=coupled)),
     Anchor(
         "bregman_divergence", "whole numbers",
         given(x=[[2.0, 1.0, 0.0], [1.0, 1.0, 2.0]], y=[[1.0, -1.0, 3.0], [0.0, 2.0, 1.0]], potential_fn=coupled),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, normal, zeros
+from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, zeros
 
 DOWN = {"x": normal(2, 3, 5, 6), "weight": normal(4, 3, 3, 2), "bias": normal(4)}
 UP = {"x": normal(2, 3, 4, 2), "weight": normal(3, 4, 3, 2), "bias": normal(4)}
@@ -54,8 +54,7 @@ SPEC = (
     Law.equal("the transpose of the convolution", given(x=normal(2, 3, 5, 6), y=normal(2, 4, 3, 4), weight=normal(4, 3, 3, 2)),
               left=lambda f, x, y, w: np.sum(f.convolution2d(x, w, np.zeros(4, x.dtype), stride=2, padding=1) * y, (1, 2, 3)),
               right=lambda f, x, y, w: np.sum(x * f.transposed_convolution2d(
-                  y, w, np.zeros(3, x.dtype), stride=2, padding=1), (1, 2, 3)),
-              cancels=Cancels(256.0, "sums of many terms of both signs")),
+                  y, w, np.zeros(3, x.dtype), stride=2, padding=1), (1, 2, 3))),
     *(
         Rejects("transposed_convolution2d", case, given(**UP | changed), blames=blames)
         for case, changed, blames in (
@@ -81,8 +80,7 @@ SPEC = (
                 round_trip=lambda f, x: f.average_pool(f.nearest_upsample(x, factor=3), window=3), start=lambda f, x: x),
     Law.equal("a ninth of the transpose", given(x=normal(2, 3, 6, 3), y=normal(2, 3, 2, 1)),
               left=lambda f, x, y: np.sum(9 * f.average_pool(x, window=3) * y, axis=(1, 2, 3)),
-              right=lambda f, x, y: np.sum(x * f.nearest_upsample(y, factor=3), axis=(1, 2, 3)),
-              cancels=Cancels(64.0, "sums in another order")),
+              right=lambda f, x, y: np.sum(x * f.nearest_upsample(y, factor=3), axis=(1, 2, 3))),
     *(
         Rejects("average_pool", case, given(x=zeros(*shape), window=window), blames=blames)
         for case, shape, window, blames in (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, log_of, log_simplex, normal, zeros
+from shared_specs.rows import Agree, Anchor, Law, Rejects, given, log_of, log_simplex, normal, zeros
 
 # Log weights log_joint - log_q of [[-0.5, -0.5, -3], [-2, -0.5, -1.75]].
 JOINT, Q = [[-1.0, -2.0, -4.0], [-3.0, -2.5, -2.0]], [[-0.5, -1.5, -1.0], [-1.0, -2.0, -0.25]]
@@ -14,7 +14,6 @@ EDGES = {  # far from 0, nearly equal weights, one that dominates, an impossible
     "log_q": [[-2.5, -1.25, -3.0], [-0.5, -0.5, -0.5], [0.3, -2.0, 1.0], [-1.0, -0.7, 0.2]],
 }
 ONE_SAMPLE = {"log_joint": normal(4, 1, mean=-4.0), "log_q": normal(4, 1)}
-DIFFERENCE = Cancels(2.0, "at a weight near 1 the derivative of sum w^2 is a difference of two numbers near 2")
 
 
 def _common():
@@ -22,7 +21,7 @@ def _common():
     for case, arguments in (("regular", REGULAR), ("extreme log weights", EDGES), ("one sample", ONE_SAMPLE)):
         yield Agree("importance_weighted_bound", case, given(**arguments))
         yield Agree("normalized_importance_weights", case, given(**arguments))
-        yield Agree("effective_sample_size", case, given(**arguments), cancels=None if arguments is ONE_SAMPLE else DIFFERENCE)
+        yield Agree("effective_sample_size", case, given(**arguments))
     for order in (0.0, 0.5, 0.999, 1.0, 2.0):
         yield Agree("renyi_bound", f"regular, order {order:g}", given(**REGULAR, order=order))
     for order in (0.5, 0.999):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, given, normal, uniform, zeros
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, given, normal, uniform, zeros
 
 Z = [[0.5, -1.0], [1.5, 2.0], [-0.5, 0.25]]
 ORDERS = np.array([[0, 2, 1], [2, 0, 1]])
@@ -89,11 +89,10 @@ SPEC = (
                         "not divided by the total": [8 * TOLD[0], 6 * TOLD[1]], "the entropy of the rows": [LOG_2, TOLD[1]],
                         "the entropy of the cells": [1.2554823251787537, TOLD[1]]}),
     Law.equal("independent values tell nothing", given(rows=uniform(4, 3, low=0.1), columns=uniform(4, 5, low=0.1)),
-              left=lambda f, r, c: f.mutual_information_from_counts(9.0 * r[:, :, None] * c[:, None]), right=0.0,
-              cancels=Cancels(4.0, "logarithms of ratios near 1")),
+              left=lambda f, r, c: f.mutual_information_from_counts(9.0 * r[:, :, None] * c[:, None]), right=0.0),
     Law.equal("rows and columns have the same part", given(counts=uniform(4, 3, 5, low=0.5, high=9.0)),
               left=lambda f, n: f.mutual_information_from_counts(np.swapaxes(n, 1, 2).copy()),
-              right=lambda f, n: f.mutual_information_from_counts(n), cancels=Cancels(4.0, "terms of both signs")),
+              right=lambda f, n: f.mutual_information_from_counts(n)),
     *(
         Rejects("mutual_information_from_counts", case, given(counts=counts), blames="counts")
         for case, counts in (

@@ -7,7 +7,6 @@ from shared_specs.rows import (
     LOG_3,
     Agree,
     Anchor,
-    Cancels,
     Law,
     Recipe,
     Rejects,
@@ -45,7 +44,6 @@ DENSITY = np.log((np.exp(-((1 - A) ** 2) / 2) + np.exp(-((1 + A) ** 2) / 2)) / 2
 ENTROPY = 2 * LOG_2 - 0.75 * LOG_3
 TWO = {"log_weights": log_of([0.5, 0.5]), "means": [[-1.0], [1.0]], "scale_tril": np.ones((2, 1, 1))}
 CORNER = {"log_weights": log_of([1.0]), "means": zeros(1, 2), "scale_tril": [[[1.0, 7.0], [1.0, 2.0]]]}
-FAR = Cancels(2000.0, "squares of points 30 away")
 NEAR = {**MIXTURE, "x": [[0.1, 0.2], [-0.5, 1.0], [30.0, -30.0], [0.3, -25.0]]}
 ONLY = ("noise", "means", "scale_tril")
 
@@ -59,19 +57,19 @@ def _densities():
     """The same cases for the three densities of a mixture."""
     for function in ("component_log_density", "mixture_log_density", "log_responsibilities"):
         weighted = function != "component_log_density"
-        for case, changed, cancels in (
-            ("regular", {}, None),
+        for case, changed in (
+            ("regular", {}),
             ("one dimension, one component",
-             {"x": normal(5, 1), "log_weights": log_of([1.0]), "means": normal(1, 1), "scale_tril": factors(1, 1, 1)}, None),
+             {"x": normal(5, 1), "log_weights": log_of([1.0]), "means": normal(1, 1), "scale_tril": factors(1, 1, 1)}),
             ("far away, and other numbers above the diagonal",
-             NEAR | {"scale_tril": factors(3, 2, 2, junk=7.0)}, FAR),
-            ("an empty component", {"x": normal(5, 2, scale=0.3), "log_weights": log_of([0.5, 0.0, 0.5])}, None),
+             NEAR | {"scale_tril": factors(3, 2, 2, junk=7.0)}),
+            ("an empty component", {"x": normal(5, 2, scale=0.3), "log_weights": log_of([0.5, 0.0, 0.5])}),
         ):
             arguments = POINTS | MIXTURE | changed
             if not weighted:
                 arguments.pop("log_weights")
             if weighted or "empty" not in case:
-                yield Agree(function, case, given(**arguments), cancels=cancels)
+                yield Agree(function, case, given(**arguments))
         yield from _refused(function, POINTS | MIXTURE, weighted)
 
 
@@ -125,7 +123,7 @@ SPEC = (
     Law.equal(
         "Bayes' rule", given(**POINTS, **MIXTURE),
         left=lambda f, x, w, m, s: f.log_responsibilities(x, w, m, s) + f.mixture_log_density(x, w, m, s)[:, None],
-        right=lambda f, x, w, m, s: w + f.component_log_density(x, m, s), cancels=Cancels(16.0, "log-densities"),
+        right=lambda f, x, w, m, s: w + f.component_log_density(x, m, s),
     ),
     Law.equal(
         "the order of the components does not count", given(**POINTS, **MIXTURE),
@@ -143,12 +141,10 @@ SPEC = (
         right=lambda f, x, w, m, s: np.einsum(
             "nk,kij,nkj->ki", np.exp(f.log_responsibilities(x, w, m, s)), np.linalg.inv(s @ np.swapaxes(s, 1, 2)),
             x[:, None] - m),
-        cancels=Cancels(32.0, "sums over points of both signs"),
     ),
     # The M-step.
     Agree("m_step", "regular", given(x=normal(6, 2), **SHARES, regularization=0.1), smallest_batch=1),
-    Agree("m_step", "without regularization, far from the origin", given(x=normal(6, 2, mean=100.0), **SHARES), smallest_batch=1,
-          cancels=Cancels(300.0, "points 100 away, centered")),
+    Agree("m_step", "without regularization, far from the origin", given(x=normal(6, 2, mean=100.0), **SHARES), smallest_batch=1),
     Agree("m_step", "narrow clusters far apart", given(
         x=NARROW, log_responsibilities=log_of([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)), smallest_batch=1),
     Agree("m_step", "hard responsibilities", given(**HARD), smallest_batch=1),
@@ -173,12 +169,12 @@ SPEC = (
     Law.equal(
         "the moments of the mixture are those of the data", given(x=normal(6, 2), **SHARES),
         left=lambda f, x, r: _moments(*f.m_step(x, r)),
-        right=lambda f, x, r: np.vstack([x.mean(0), np.cov(x.T, ddof=0)]), cancels=Cancels(8.0, "second moments"),
+        right=lambda f, x, r: np.vstack([x.mean(0), np.cov(x.T, ddof=0)]),
     ),
     Law.at_least(
         "expectation-maximization never lowers the likelihood", given(x=normal(12, 2, scale=2.0), **MIXTURE),
         left=lambda f, x, *mixture: f.mixture_log_density(x, *f.m_step(x, f.log_responsibilities(x, *mixture))).sum(),
-        right=lambda f, x, *mixture: f.mixture_log_density(x, *mixture).sum(), cancels=Cancels(64.0, "sums of log-densities"),
+        right=lambda f, x, *mixture: f.mixture_log_density(x, *mixture).sum(),
     ),
     *(
         Rejects("m_step", case, given(**{"x": normal(6, 2)} | SHARES | changed), blames=blames)
@@ -211,13 +207,11 @@ SPEC = (
         left=lambda f, x, r, *mixture: f.mixture_log_density(x, *mixture),
         right=lambda f, x, r, *mixture: (
             f.expected_complete_log_likelihood(x, r, *mixture) - (np.exp(r) * r).sum(1)),
-        cancels=Cancels(16.0, "log-densities"),
     ),
     Law.equal(
         "... and touch it at the posterior", given(**POINTS, **MIXTURE),
         left=lambda f, x, *mixture: f.mixture_log_density(x, *mixture),
         right=lambda f, x, *mixture: _surrogate(f, x, f.log_responsibilities(x, *mixture), mixture),
-        cancels=Cancels(16.0, "log-densities"),
     ),
     *_refused("expected_complete_log_likelihood", POINTS | {"log_responsibilities": log_simplex(5, 3)} | MIXTURE, True),
     *(

@@ -43,15 +43,14 @@ SPEC = (
     Agree(
         "bernoulli_log_likelihood", "logits of 50, for and against",
         given(x=[[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]], logits=[[50.0, -50.0, 50.0], [50.0, -50.0, -50.0]]),
-        cancels=Cancels(50.0, TERMS_CANCEL),
     ),
     Agree(
         "bernoulli_log_likelihood", "logits of 25, where e^-l still counts",
-        given(x=[[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]], logits=[[25.0, -25.0]] * 3), cancels=Cancels(25.0, TERMS_CANCEL),
+        given(x=[[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]], logits=[[25.0, -25.0]] * 3),
     ),
     Agree(
         "bernoulli_log_likelihood", "logits of 800, where e^l overflows",
-        given(x=[[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]], logits=[[800.0, -800.0]] * 3), cancels=Cancels(800.0, TERMS_CANCEL),
+        given(x=[[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]], logits=[[800.0, -800.0]] * 3),
     ),
     Agree(
         "bernoulli_log_likelihood", "logits of 0 and near it",
@@ -72,7 +71,6 @@ SPEC = (
         "bernoulli_log_likelihood", "logits of 50, for and against",
         given(x=[[1.0, 0.0], [0.0, 1.0]], logits=[[50.0, -50.0]] * 2),
         gives=[-3.8574996959278356e-22, -100.0], source="2 log sigma(50) and 2 log sigma(-50), mpmath",
-        cancels=Cancels(50.0, TERMS_CANCEL),
         near_misses={"logarithm of a rounded probability": [0.0, -np.inf],
                      "probability clipped at 1e-7": [-2e-7, -32.236191301916639]},
     ),
@@ -191,7 +189,6 @@ SPEC = (
         "negative_elbo", "extreme logits and variances",
         given(x=bits(2, 4), logits=[[50.0, -50.0, 0.0, 50.0]] * 2,
               mean=normal(2, 3), log_var=[[-30.0, 5.0, 1e-9], [5.0, -30.0, 0.0]]),
-        cancels=Cancels(50.0, TERMS_CANCEL),
     ),
     Anchor(
         "negative_elbo", "six pixels, three latents", given(x=X, logits=LOGITS, mean=MEAN, log_var=LOG_VAR),

@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, given, log_of, log_simplex, normal, uniform, zeros
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, given, log_of, log_simplex, normal, uniform, zeros
 
 # One prompt, three completions: pi_0 = (1/2, 1/4, 1/4), r = (0, log 2, log 4); at beta = 1 the tilted weights are 1/2, 1/2, 1.
 REFERENCE, REWARDS = log_of([[0.5, 0.25, 0.25]]), [[0.0, LOG_2, 2 * LOG_2]]
 R, PI_0, PI = normal(4, 5, scale=2.0), log_simplex(4, 5), log_simplex(4, 5)
 SPARSE = log_of([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.25, 0.25, 0.5]])  # what the reference never does
 INSIDE = log_of([[0.25, 0.75, 0.0], [0.0, 1.0, 0.0], [0.0, 0.5, 0.5]])  # and a policy that does not do it either
-NEAR_ZERO = Cancels(8.0, "a log-probability near 0 is the difference of a logit and a log-sum-exp")
-SMALL = Cancels(4.0, "at a large coefficient the divergence is a sum of terms that nearly cancel")
 
 
 def _cases():
@@ -27,7 +25,7 @@ def _agrees():
     for case, rewards, reference, coefficient in _cases():
         arguments = {"rewards": rewards, "reference_log_probs": reference, "kl_coefficient": coefficient}
         silent = "a logarithm of 0 has no slope" if reference is SPARSE else ""
-        yield Agree("tilted_log_probs", case, given(**arguments), no_gradient=silent, cancels=NEAR_ZERO)
+        yield Agree("tilted_log_probs", case, given(**arguments), no_gradient=silent)
         yield Agree("log_partition", case, given(**arguments))
 
 
@@ -54,9 +52,9 @@ SPEC = (
     Agree("reward_kl_frontier", "regular", given(rewards=normal(5, scale=2.0), reference_log_probs=log_simplex(5),
                                                  kl_coefficients=uniform(4, low=0.2, high=3.0))),
     Agree("reward_kl_frontier", "large coefficients", given(rewards=normal(5), reference_log_probs=log_simplex(5),
-                                                            kl_coefficients=[30.0, 100.0]), cancels=SMALL),
+                                                            kl_coefficients=[30.0, 100.0])),
     Agree("reward_kl_frontier", "what the reference never does",
-          given(rewards=normal(3), reference_log_probs=log_of([0.5, 0.0, 0.5]), kl_coefficients=[0.5, 2.0]), cancels=SMALL),
+          given(rewards=normal(3), reference_log_probs=log_of([0.5, 0.0, 0.5]), kl_coefficients=[0.5, 2.0])),
     Anchor(
         "tilted_log_probs", "three completions", given(rewards=REWARDS, reference_log_probs=REFERENCE, kl_coefficient=1.0),
         gives=log_of([[0.25, 0.25, 0.5]]), source="by hand",

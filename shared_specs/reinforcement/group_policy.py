@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, full, given, normal, zeros
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, full, given, normal, zeros
 
 REWARDS = normal(3, 4, scale=2.0)
 ADVANTAGES = ("leave_one_out_advantages", "group_normalized_advantages")
@@ -17,7 +17,6 @@ MEANINGLESS = np.array([[0.0, np.nan, 0.0], [np.inf, 0.0, -np.inf]])  # added to
 FOUR = {"log_probs": np.log([[0.25, 0.5, 0.625, 0.75]] * 2), "old_log_probs": np.log(np.full((2, 4), 0.5)),
         "reference_log_probs": np.log([[0.25, 0.5, 0.3125, 0.75]] * 2), "advantages": [1.0, -1.0],
         "mask": np.array([[1, 1, 1, 1], [1, 1, 1, 0]])}  # fmt: skip
-CANCELS = Cancels(8.0, "the slopes of the distance and of the deviation cancel")
 K3 = LOG_2 - 0.5  # of a reference that is half as likely
 # The ratio e^100, which float32 does not hold, where it does not count: a positive advantage, or none.
 FAR = {"log_probs": full(2, 3, value=-1.0), "old_log_probs": full(2, 3, value=-101.0),
@@ -32,7 +31,7 @@ def _distances(rewards):
 
 SPEC = (
     *(
-        Agree(function, case, given(rewards=rewards), cancels=CANCELS if "normalized" in function else None)
+        Agree(function, case, given(rewards=rewards))
         for function in ADVANTAGES
         for case, rewards in (
             ("regular", REWARDS),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, normal, scalar, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, scalar, uniform, zeros
 
 ROOT_3, ROOT_5, ROOT_7, ROOT_15 = 3**0.5, 5**0.5, 7**0.5, 15**0.5
 MEMORY = dict(value=normal(4), coefficients=normal(4, 3))
@@ -124,7 +124,6 @@ SPEC = (
         "a constant is remembered at every index", given(value=normal(3)),
         left=lambda f, value: np.stack([f.legs_step(value, _constant(value), index=index) for index in (1, 2, 50)]),
         right=lambda f, value: np.stack([_constant(value)] * 3),
-        cancels=Cancels(1.0, "what the value adds to the later coefficients and what the first takes from them"),
     ),
     Law.equal(
         "a memory contains those of lower order", given(**MEMORY),

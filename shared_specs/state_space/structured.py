@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Complex, Law, Rejects, given, normal, scalar, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Complex, Law, Rejects, given, normal, scalar, uniform, zeros
 
 ROOT_2, ROOT_3 = 2**0.5, 3**0.5
 NODES = Complex(uniform(5, low=0.5, high=1.5), normal(5))
@@ -21,7 +21,6 @@ LEGS = dict(
     eigenvalues=Complex([-0.5, -0.5], [ROOT_3 / 2, -ROOT_3 / 2]), low_rank=Complex([0.5, 0.5], [-ROOT_3 / 2, ROOT_3 / 2]),
     b=Complex([1 / ROOT_2, 1 / ROOT_2], [-ROOT_3 / ROOT_2, ROOT_3 / ROOT_2]), c=Complex([1 / ROOT_2, 1 / ROOT_2], [0.0, 0.0]),
 )  # fmt: skip
-ENDS = Cancels(16.0, "c* - c* A_bar^L cancels, and a Fourier transform mixes all entries")
 
 SPEC = (
     *(Agree(function, f"order {order}", given(order=order))
@@ -33,11 +32,11 @@ SPEC = (
     Agree("low_rank_resolvent", "regular", given(nodes=NODES, **SYSTEM)),
     Agree("low_rank_resolvent", "no low rank", given(nodes=NODES, **DIAGONAL)),
     Agree("low_rank_resolvent", "far away", given(nodes=Complex(zeros(5), [0.0, 1e3, -1e3, 1e6, 7.0]), **SYSTEM)),
-    Agree("structured_kernel", "an even length: the node -1", given(**SYSTEM, step=scalar(0.25), length=6), cancels=ENDS),
-    Agree("structured_kernel", "an odd length", given(**SYSTEM, step=scalar(0.5), length=5), cancels=ENDS),
-    Agree("structured_kernel", "length 1", given(**SYSTEM, step=scalar(2.0), length=1), cancels=ENDS),
-    Agree("structured_kernel", "no low rank", given(**DIAGONAL, step=scalar(0.5), length=6), cancels=ENDS),
-    Agree("structured_kernel", "one state", given(**ONE, step=scalar(0.5), length=6), cancels=ENDS),
+    Agree("structured_kernel", "an even length: the node -1", given(**SYSTEM, step=scalar(0.25), length=6)),
+    Agree("structured_kernel", "an odd length", given(**SYSTEM, step=scalar(0.5), length=5)),
+    Agree("structured_kernel", "length 1", given(**SYSTEM, step=scalar(2.0), length=1)),
+    Agree("structured_kernel", "no low rank", given(**DIAGONAL, step=scalar(0.5), length=6)),
+    Agree("structured_kernel", "one state", given(**ONE, step=scalar(0.5), length=6)),
     Anchor(
         "low_rank_vector", "order 3", given(order=3), gives=[0.5**0.5, 1.5**0.5, 2.5**0.5], source="by hand",
         near_misses={"LegS's B": [1.0, ROOT_3, 5**0.5], "counted from 1": [1.5**0.5, 2.5**0.5, 3.5**0.5]},
@@ -63,7 +62,7 @@ SPEC = (
     ),
     Anchor(
         "structured_kernel", "LegS of order 2", given(**LEGS, step=scalar(1.0), length=4), gives=[2 / 3, 2 / 9, 2 / 27, 2 / 81],
-        source="A_bar = [[1/3, 0], [-1/sqrt 3, 0]], B_bar = (2/3, 1/sqrt 3)", cancels=ENDS,
+        source="A_bar = [[1/3, 0], [-1/sqrt 3, 0]], B_bar = (2/3, 1/sqrt 3)",
         near_misses={"the end not cut off": [0.675, 0.225, 0.075, 0.025], "half": [1 / 3, 1 / 9, 1 / 27, 1 / 81],
                      "the exact hold": np.exp([0, -1, -2, -3]) * (1 - np.exp(-1)),
                      "a power too many": [2 / 9, 2 / 27, 2 / 81, 2 / 243], "reversed": [2 / 81, 2 / 27, 2 / 9, 2 / 3]},
@@ -75,7 +74,7 @@ SPEC = (
     Law.equal(
         "the normal part is -1/2, and turns", given(),
         left=lambda f: (lambda a: np.stack([a + a.T, a @ a.T - a.T @ a]))(f.normal_part(order=5)),
-        right=np.stack([-np.eye(5), np.zeros((5, 5))]), cancels=Cancels(64.0, "two products of matrices with entries up to 4.5"),
+        right=np.stack([-np.eye(5), np.zeros((5, 5))]),
     ),
     Law.equal(
         "without low rank it is a Cauchy product", given(nodes=NODES, **DIAGONAL),
@@ -91,17 +90,17 @@ SPEC = (
         "the kernel does not depend on the phases of the eigenvectors", given(**SYSTEM, phases=uniform(4, high=6.0)),
         left=lambda f, eigenvalues, p, b, c, phases: f.structured_kernel(
             eigenvalues, *(_pair(_whole(vector) * np.exp(1j * phases)) for vector in (p, b, c)), step=np.array(0.5), length=6),
-        right=lambda f, *system: f.structured_kernel(*system[:4], step=np.array(0.5), length=6), cancels=ENDS,
+        right=lambda f, *system: f.structured_kernel(*system[:4], step=np.array(0.5), length=6),
     ),
     Law.equal(
         "a shorter kernel is the beginning of a longer one", given(**SYSTEM),
         left=lambda f, *system: f.structured_kernel(*system, step=np.array(0.5), length=5),
-        right=lambda f, *system: f.structured_kernel(*system, step=np.array(0.5), length=6)[:5], cancels=ENDS,
+        right=lambda f, *system: f.structured_kernel(*system, step=np.array(0.5), length=6)[:5],
     ),
     Law.equal(
         "it is the kernel of LegS", given(c=normal(4)),
         left=lambda f, c: f.structured_kernel(*_in_eigenvectors(f, c), step=np.array(0.25), length=6),
-        right=lambda f, c: _real_kernel(*_legs(4), c, 0.25, 6), cancels=ENDS,
+        right=lambda f, c: _real_kernel(*_legs(4), c, 0.25, 6),
     ),
     *(Rejects(function, "order 0", given(order=0), blames="order") for function in ("low_rank_vector", "normal_part")),
     Rejects("cauchy_product", "a node at a pole", given(nodes=Complex([1.0, -0.5], [0.0, 1.0]), poles=SYSTEM["eigenvalues"],
