@@ -15,7 +15,7 @@ PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constrain
 # containers often set it; some seventy processes of the suite would then compile every module again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-peers topic lint syllabus book bench release clean
+.PHONY: help demo test test-peers test-processors topic lint syllabus book bench release clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
@@ -29,6 +29,9 @@ test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds op
 
 test-peers: $(VENV)/.installed-peers  ## compare with other libraries, as far as tests do, after installing them
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest --peers $(PYTEST)
+
+test-processors: $(VENV)/.installed-test  ## check the contracts under every instruction set of this processor (TOPICS="latent/elbo ...": of these)
+	@$(IN_VENV) -m tests.support.processors $(TOPICS)
 
 topic: $(VENV)/.installed-test  ## run everything about one topic, every row compiled: make topic TOPIC=latent/vae
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest --topic="$(TOPIC)" --compiled $(PYTEST)
