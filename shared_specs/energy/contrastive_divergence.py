@@ -70,7 +70,7 @@ SPEC = (
             blames="hidden_bias"),
     # Their gradient.
     Agree("gradient", "regular", given(positive_visible=V, negative_visible=OTHERS, **PARAMETERS),
-          differentiate=tuple(PARAMETERS), frozen=("positive_visible", "negative_visible"), smallest_batch=1),
+          differentiate=tuple(PARAMETERS), smallest_batch=1),
     Anchor("gradient", "11 against 00 and 01",
            given(positive_visible=CORNERS[3:], negative_visible=CORNERS[:2], **SMALL_PARAMETERS),
            gives=([[4 / 5], [4 / 5 - 1 / 3]], [1.0, 1 / 2], [4 / 5 - 7 / 12]), source="by hand",
