@@ -18,7 +18,7 @@ from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.batches.datasets import Data
 from practice_torch.engine.batches.order import seed_of, share_of
 from practice_torch.engine.batches.placement import batches_of
-from practice_torch.engine.costs.environment import environment
+from practice_torch.engine.costs.environment import arithmetic, environment
 from practice_torch.engine.costs.threads import take_threads
 from practice_torch.engine.costs.throughput import Throughput
 from practice_torch.engine.distributed.processes import Processes
@@ -29,7 +29,7 @@ from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import recompute_blocks
 from practice_torch.engine.storage import background_writes, checkpoint, snapshot
-from practice_torch.engine.storage.run import Records, Run
+from practice_torch.engine.storage.run import Records, Run, difference
 from practice_torch.engine.storage.state import not_finite as first_not_finite
 from practice_torch.engine.storage.state import verdict
 from shared_specs.stopping import handling
@@ -310,6 +310,7 @@ class Training:
             raise RunError(f"{wrong} is not finite after step {self.step}, and this state is not saved; {self.mend()}")
         facts = {"run": self.identity(), "processes": self.processes.count, "seconds": self.seconds}
         facts |= {"lengths": self.records.sync(), "never_moved": snapshot.never_moved(self)}
+        facts |= {"arithmetic": arithmetic(self.device)}
         tensors, offsets = snapshot.collect(self)
         self.saver.begin(self.run.checkpoints, self.step, tensors, facts, offsets)
 
@@ -333,4 +334,7 @@ class Training:
             return
         tensors, facts = checkpoint.newest(self.run.checkpoints, say, functools.partial(snapshot.require_sound, self))
         snapshot.put_back(self, tensors, facts["step"])
+        here = arithmetic(self.device)
+        if changed := difference(facts.get("arithmetic", here), here):
+            say(f"{changed}: sums are rounded in another way, and the run does not end in the bytes of an uninterrupted one")
         self.step, self.seconds, self.lengths = facts["step"], facts["seconds"], facts["lengths"]

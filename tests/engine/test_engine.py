@@ -70,6 +70,23 @@ def test_a_crashed_run_goes_on_from_its_last_checkpoint_to_the_same_bytes(tmp_pa
     assert remains(tmp_path / "run") == straight
 
 
+def test_resume_on_another_processor_says_that_bytes_will_differ(tmp_path, monkeypatch):
+    with pytest.raises(Interrupted):
+        begin(tmp_path / "run", {4: terminate}).train()
+    said = []
+    go_on(tmp_path / "run", say=said.append).run.lock.release()
+    assert not said
+    kernels, threads = torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()
+    for name, value, told in (
+        ("torch.backends.cpu.get_cpu_capability", "VMX", f"kernels is {kernels}, here VMX: sums are rounded in another way"),
+        ("torch.get_num_threads", threads + 1, f"threads is {threads}, here {threads + 1}: sums are rounded in another way"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(name, lambda value=value: value)
+            go_on(tmp_path / "run", say=said.append).run.lock.release()
+        assert told in said.pop()
+
+
 def test_resume_without_checkpoints_begins_or_is_refused(tmp_path):
     """It begins where nothing was trained yet, and says so; what was trained is not overwritten."""
     begin(tmp_path / "begun").run.lock.release()

@@ -31,6 +31,15 @@ def environment(device: torch.device, seconds: float, processes: int = 1) -> dic
     }
 
 
+def arithmetic(device: torch.device) -> dict[str, Any]:
+    """What decides how sums are rounded: a run that resumes with all of it the same ends, on a CPU, in the same bytes."""
+    found = {"torch": version("torch")}
+    if device.type == "cuda":
+        return found | {"device": torch.cuda.get_device_name(device)}
+    kernels = torch.backends.cpu.get_cpu_capability()
+    return found | {"processor": _processor_name(), "kernels": kernels, "threads": torch.get_num_threads()}
+
+
 @cache
 def commit() -> str | None:
     """The checked-out commit of this code, with + if files differ from it; None outside a checkout."""
@@ -45,9 +54,13 @@ def commit() -> str | None:
 
 
 def _processor():
+    return f"{_processor_name()} ({os.cpu_count()} logical cores)"
+
+
+def _processor_name():
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()} ({os.cpu_count()} logical cores)"
+    return names[0] if names else platform.processor() or platform.machine()
