@@ -15,14 +15,14 @@ def entries_see_themselves(patch):
 def inverse_in_forward_order(patch):
     """The networks of the way to the noise, in the order of that way."""
 
-    def inverse(self, z):
+    def in_forward_order(self, z):
         total = 0.0
         for network in self.networks:
             z, log_det = self._restored(network, z.flip(1))
             total = total + log_det
         return z, total
 
-    patch.setattr(masked_autoregressive.MAF, "inverse", inverse)
+    patch.setattr(masked_autoregressive.MAF, "inverse", in_forward_order)
 
 
 MISTAKES = {
