@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 def pages(topics, jobs, *, reference=True):
     """place -> text of every page. jobs: the number of processes that execute derivations; 1: this one."""
-    from theory_jax.records import lemmas
+    from theory_jax.derivation.loading import lemmas
 
     made = {lemma: lemma_page for lemma in lemmas()} | {topic: topic_page for topic in topics}
     in_book = [topic.path for topic in made]

@@ -3,8 +3,8 @@
 from docutils import nodes
 
 from shared_specs.palette import DARK, FIGURES, LIGHT
-from theory_jax.lecture_html import HERE as OF_LECTURES
-from theory_jax.mathematics import to_mathml
+from theory_jax.pages.html import HERE as OF_LECTURES
+from theory_jax.pages.mathml import to_mathml
 
 project = html_title = "Diptych"
 copyright = author = "The Diptych contributors"
@@ -50,7 +50,7 @@ def _block(translator, node):
 def _styles(app):
     """The book's own style, and that of the lectures, which holds inside them only."""
     lectures = (OF_LECTURES / "lecture.css").read_text(encoding="utf-8")
-    own = (OF_LECTURES.parent / "book" / "book.css").read_text(encoding="utf-8")
+    own = (OF_LECTURES.parents[1] / "book" / "book.css").read_text(encoding="utf-8")
     path = app.outdir / "_static" / "book.css"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f".lecture {{\n{lectures}\n}}\n{own}", encoding="utf-8")

@@ -43,8 +43,8 @@ def _executed(topic):
     """The page of a derivation. Raises Failed if it does not hold."""
     from shared_specs.backends.jax_eager import by_numpy
     from shared_specs.syllabus import load
-    from theory_jax.lecture_page import lecture_page
-    from theory_jax.records import records_in_order
+    from theory_jax.pages.page import lecture_page
+    from theory_jax.pages.records import records_in_order
 
     pages = []
 
@@ -58,14 +58,14 @@ def _executed(topic):
 
 
 def _title(page):
-    from theory_jax.lecture_html import plain
+    from theory_jax.pages.html import plain
 
     return escaped(plain(page.title))
 
 
 def _of_lecture(page, here, in_book):
     """The pieces of the lecture's HTML, with links to the pages of other topics and lemmas."""
-    from theory_jax.lecture_html import lecture
+    from theory_jax.pages.html import lecture
 
     return _sections(lecture(page, {path: sources.address(here, f"topics/{path}") for path in in_book if path != page.topic}))
 

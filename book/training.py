@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from book import sources
 from book.text import code, link, raw, table
-from theory_jax.lecture_page import experiments_that_import
+from theory_jax.pages.page import experiments_that_import
 
 ROOT = Path(__file__).resolve().parent.parent
 

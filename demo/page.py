@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from practice_torch.reports import report
 from practice_torch.reports.records import Story, read_evaluation, read_json, read_stories
 from shared_specs.syllabus import BOOK, load
-from theory_jax.mathematics import prose, to_mathml
+from theory_jax.pages.mathml import prose, to_mathml
 
 HERE = Path(__file__).parent
 FIRST = ("reconstructions", "prior_samples", "latent_map")

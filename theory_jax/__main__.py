@@ -18,9 +18,8 @@ from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import BOOK, load, resolve
 from shared_specs.terminal import failed_output, forget_output, replace_unwritable
-from theory_jax.records import derivation_of, lemmas, records_in_order, records_in_processes
-
-LECTURES = Path(__file__).parent / "lectures"
+from theory_jax.derivation.loading import LECTURES, derivation_of, lemmas
+from theory_jax.pages.records import records_in_order, records_in_processes
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _list(command):
     from rich.text import Text
 
     from shared_specs.terminal import print_table
-    from theory_jax.console import console_of_the_page
+    from theory_jax.pages.console import console_of_the_page
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("lecture", justify="right")
@@ -162,7 +161,7 @@ def _run(command):
         answer = {"derivations": records, "planned": planned, "computed_by": computed_by}
         print(json.dumps(answer, indent=2, allow_nan=False))  # in ASCII, which every encoding of stdout can write
     else:
-        from theory_jax.page import print_summary
+        from theory_jax.pages.terminal import print_summary
 
         print_summary(records, computed_by)
     return 0 if all(record["passed"] for record in records) else 1
@@ -186,11 +185,11 @@ def _file_of_each(name, path, topics):
 
 def _show(files, topic, derivation, results):
     """Print the page of a derivation, or write it to its files."""
-    from theory_jax.lecture_page import lecture_page
+    from theory_jax.pages.page import lecture_page
 
     page = lecture_page(derivation, results, topic=topic, course=load())
     if not files:
-        from theory_jax.page import print_page
+        from theory_jax.pages.terminal import print_page
 
         return print_page(page)
     for name, places in files.items():
@@ -204,14 +203,14 @@ def _show(files, topic, derivation, results):
 
 
 def _write_html(page, path, places):
-    from theory_jax.lecture_html import html
+    from theory_jax.pages.html import html
 
     links = {other: file.name for other, file in places.items() if other != page.topic}
     path.write_text(html(page, links), encoding="utf-8")
 
 
 def _write_tex(page, path, places):
-    from theory_jax.lecture_tex import draw, tex
+    from theory_jax.pages.tex import draw, tex
 
     figures = [item.part for item in page.items if item.form == "figure"]
     pictures = [path.with_name(f"{path.stem}-figure-{number}.pdf") for number, _ in enumerate(figures, start=1)]
@@ -227,7 +226,7 @@ def _mutate(command):
     topics = [topic for topic in _asked(command) if topic.built or _is_written(topic)]
     if not topics:
         raise UsageError("nothing to mutate: none of the topics is built yet")
-    from theory_jax.mutation import ENOUGH, mutants
+    from theory_jax.derivation.mutation import ENOUGH, mutants
 
     found = {}
     for number, topic in enumerate(topics, start=1):

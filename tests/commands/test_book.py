@@ -17,8 +17,8 @@ from shared_specs.commands.extras import MODULES
 from shared_specs.commands.syllabus_page import anchor
 from shared_specs.rows import Anchor
 from shared_specs.syllabus import load
+from theory_jax.derivation.loading import lemmas
 from theory_jax.lectures.foundations.jensen import derivation
-from theory_jax.records import lemmas
 
 TOPICS = ("foundations/maximum_likelihood", "foundations/jensen")
 needs_sphinx = pytest.mark.skipif(

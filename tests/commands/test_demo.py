@@ -17,7 +17,7 @@ from practice_torch.commands.training import recipe_with
 from practice_torch.experiments.autoregressive.transformer import Writing
 from shared_specs.syllabus import load
 from tests.support.demo_answers import CONTRACTS, DERIVATIONS
-from theory_jax.mathematics import to_mathml
+from theory_jax.pages.mathml import to_mathml
 
 COMMANDS = [page.Command("derivations", "python -m theory_jax run --all --json", 1.0, 0.9, 10**8, 0)]
 

@@ -228,10 +228,10 @@ def test_a_command_without_its_wing_names_the_extra(extra, listed, refused):
 
 
 def test_the_derivation_is_the_printed_one():
-    from theory_jax.console import console_of_the_page
-    from theory_jax.lecture_page import lecture_page
     from theory_jax.lectures.latent.elbo import central, derivation
-    from theory_jax.page import print_page
+    from theory_jax.pages.console import console_of_the_page
+    from theory_jax.pages.page import lecture_page
+    from theory_jax.pages.terminal import print_page
 
     alone = replace(derivation)  # the same lecture with its central chain alone
     alone.symbols, alone.parts, alone.central = derivation.symbols, [central], central

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from shared_specs.syllabus import load
 from tests.theory.test_derivation import FALSE, TRUE, WRONG
 from theory_jax.__main__ import main
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.lecture import Derivation
 
 # ---------------------------------------------------------------------------------------------------- the page
 
@@ -247,7 +247,7 @@ def test_only_the_asked_topic_is_imported_and_list_imports_no_jax():
     """And JAX computes in float64 as soon as derivations are there, before a step runs."""
     program = (
         "import sys; from theory_jax.__main__ import main; main(['list', '--json']); assert 'jax' not in sys.modules;"
-        "import theory_jax.derivation, jax.numpy as jnp; assert jnp.ones(1).dtype == 'float64';"
+        "import theory_jax.derivation.lecture, jax.numpy as jnp; assert jnp.ones(1).dtype == 'float64';"
         "main(['run', 'latent/elbo', '--json']); assert 'theory_jax.lectures.latent.vae' not in sys.modules;"
         "assert 'torch' not in sys.modules"
     )

@@ -70,7 +70,7 @@ THEORY = f"from theory_jax.ground import _sides\n{FUNCTION}"
 LECTURE = """
 import jax.numpy as jnp
 from sympy import log
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.lecture import Derivation
 from theory_jax.ground import _sides
 from theory_jax.ground.coin import heads
 from theory_jax.lectures.lemmas.even import EVEN
@@ -88,8 +88,8 @@ HOUSE = {
         'SPEC = (Agree("heads", "regular", FAIR),)'
     ),
     "shared_specs/ground/_cases.py": "import numpy as np\nFAIR = np.array([0.5, 0.5])",
-    "theory_jax/derivation.py": "import jax\nDerivation = jax",
-    "theory_jax/records.py": "import importlib\nL = importlib.import_module('theory_jax.lectures.' + TOPIC)",
+    "theory_jax/derivation/lecture.py": "import jax\nDerivation = jax",
+    "theory_jax/derivation/loading.py": "import importlib\nL = importlib.import_module('theory_jax.lectures.' + TOPIC)",
     "theory_jax/ground/coin.py": THEORY,
     "theory_jax/ground/_sides.py": "SIDES = 2",
     "theory_jax/lectures/ground/coin.py": LECTURE,
@@ -193,7 +193,7 @@ PLANTED = (
     planted(
         house.wrong_imports,
         "the practice in the theory, by import_module",
-        plus("theory_jax/derivation.py", "from importlib import import_module\nB = import_module('practice_torch.ground.coin')"),
+        plus("theory_jax/derivation/lecture.py", "import importlib\nB = importlib.import_module('practice_torch.ground.coin')"),
         "never see each other",
     ),
     planted(
@@ -298,7 +298,21 @@ PLANTED = (
             plus(path, "from theory_jax.lectures.ground.coin import counted"),
             "only lectures, __main__ files and tests see lectures",
         )
-        for path in ("theory_jax/ground/coin.py", "theory_jax/ground/_sides.py", "theory_jax/derivation.py")
+        for path in ("theory_jax/ground/coin.py", "theory_jax/ground/_sides.py", "theory_jax/derivation/lecture.py")
+    ),
+    *(
+        planted(
+            house.wrong_imports,
+            f"{part} in {path}",
+            plus(path, f"from theory_jax.{part} import x"),
+            f"{part} is for {allowed} only",
+        )
+        for part, allowed, path in (
+            ("derivation", "derivation and lectures and pages", "theory_jax/ground/coin.py"),
+            ("pages", "pages", "theory_jax/ground/coin.py"),
+            ("pages", "pages", "theory_jax/lectures/ground/coin.py"),
+            ("pages", "pages", "theory_jax/derivation/lecture.py"),
+        )
     ),
     planted(
         house.wrong_imports,
@@ -445,8 +459,8 @@ PLANTED = (
     planted(
         private_names,
         "used from another module",
-        plus("theory_jax/ground/coin.py", "from theory_jax import derivation\nrun = derivation._execute"),
-        "uses derivation._execute",
+        plus("theory_jax/ground/coin.py", "from theory_jax.derivation import lecture\nrun = lecture._execute"),
+        "uses lecture._execute",
     ),
     planted(
         private_names,

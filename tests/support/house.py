@@ -16,13 +16,14 @@ LECTURES = "theory_jax/lectures"
 # the parts of a wing that are no family: what may not know a topic
 PARTS = {
     "shared_specs": {"backends", "checking", "grading", "commands"},
-    "theory_jax": {"networks", "lectures"},
+    "theory_jax": {"networks", "mathematics", "lectures", "derivation", "pages"},
     "practice_torch": {
         "mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands",
     },  # fmt: skip
 }
 # tests/<family>/<kind>_<topic>.py, which a central test reads
 OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "metrics", "literal")
+SEEN_BY = {"derivation": {"derivation", "lectures", "pages"}, "pages": {"pages"}}  # which parts of the theory wing, and __main__
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures", "reports"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in, and the lectures. scipy has what jax and torch lack, and lectures minimize and
@@ -164,6 +165,8 @@ def _refused(root, wing, path, is_topic, module):
         return "a wing takes constants, configurations and stopping from shared_specs, nothing else"
     if top == wing == "theory_jax" and below[:1] == ["lectures"]:
         return _refused_lecture(root, path, below)
+    if top == wing == "theory_jax" and below and path.parts[0] not in SEEN_BY.get(below[0], {path.parts[0]}):
+        return f"{below[0]} is for {' and '.join(sorted(SEEN_BY[below[0]]))} only"
     if top == wing and below and below[0] in families(root):
         uses_all = path.parts[0] in USERS or (wing == "theory_jax" and is_lecture(root, path))
         return "" if uses_all else _refused_topic(root, path, is_topic, below[0])
@@ -189,8 +192,8 @@ def _refused_language(what, package, allowed):
 
 
 def _refused_lecture(root, path, below):
-    """Lectures see lemmas, and lectures of their own family and of lower floors; records.py imports a lecture to run it."""
-    if path.name == "records.py":
+    """Lectures see lemmas, and lectures of their own family and of lower floors; loading.py imports a lecture by its path."""
+    if path.name == "loading.py":
         return ""
     if path.parts[0] != "lectures":
         return "only lectures, __main__ files and tests see lectures"

@@ -5,9 +5,9 @@ import pytest
 import sympy
 from sympy import exp, log
 
-from theory_jax.chains import Chain, at_least, at_most, equals, lemmas_in
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
+from theory_jax.derivation.chains import Chain, at_least, at_most, equals, lemmas_in
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
 
 
 class Toy(Derivation):

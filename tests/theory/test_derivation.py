@@ -11,12 +11,12 @@ import sympy
 
 from shared_specs.syllabus import load
 from theory_jax.__main__ import main
-from theory_jax.derivation import Derivation
-from theory_jax.ground import Ground
-from theory_jax.notation import Entropy, Expectation, LogDensity, Normal, Total, plus
-from theory_jax.parts import value
-from theory_jax.records import derivation_of
-from theory_jax.typeset import latex
+from theory_jax.derivation.ground import Ground
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.loading import derivation_of
+from theory_jax.derivation.notation import Entropy, Expectation, LogDensity, Normal, Total, plus
+from theory_jax.derivation.parts import value
+from theory_jax.derivation.typeset import latex
 
 U, V = sympy.symbols("u v", positive=True)
 X = jnp.array([0.5, -1.0, 2.0])

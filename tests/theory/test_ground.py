@@ -2,10 +2,10 @@
 
 import sympy
 
-from theory_jax.ground import Ground
+from theory_jax.derivation.ground import Ground
+from theory_jax.derivation.notation import Entry, Expectation, Family, Index, plus
+from theory_jax.derivation.typeset import latex
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Entry, Expectation, Family, Index, plus
-from theory_jax.typeset import latex
 
 
 def test_logarithms_of_bounded_numbers_split():

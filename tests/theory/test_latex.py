@@ -6,8 +6,8 @@ import pytest
 from rich.cells import cell_len
 
 from shared_specs.syllabus import load
-from theory_jax.latex import _converter, to_unicode
-from theory_jax.records import derivation_of
+from theory_jax.derivation.loading import derivation_of
+from theory_jax.pages.unicode import _converter, to_unicode
 
 READ_AS = {
     r"\mathrm{KL}(p\,\|\,q) = \sum_x p(x)\log\frac{p(x)}{q(x)} \ge 0": "KL(p ‖ q) = ∑ₓ p(x) log(p(x)/q(x)) ≥ 0",

@@ -11,12 +11,12 @@ from rich.cells import cell_len
 
 from tests.theory.test_parts import parabola, whole
 from theory_jax.__main__ import main
-from theory_jax.chains import at_least, equals
+from theory_jax.derivation.chains import at_least, equals
 from theory_jax.foundations.maximum_likelihood import entropy
-from theory_jax.lecture_html import html
-from theory_jax.lecture_page import experiments_that_import, functions_of, lecture_page
-from theory_jax.lecture_tex import _terms, tex
-from theory_jax.page import broken, console_of_the_page, print_page
+from theory_jax.pages.html import html
+from theory_jax.pages.page import experiments_that_import, functions_of, lecture_page
+from theory_jax.pages.terminal import broken, console_of_the_page, print_page
+from theory_jax.pages.tex import _terms, tex
 
 
 def lecture():

@@ -6,8 +6,8 @@ import pytest
 
 from shared_specs.syllabus import load
 from theory_jax.__main__ import main
-from theory_jax.lecture_page import lecture_page, lemmas_of
-from theory_jax.records import derivation_of, lemmas
+from theory_jax.derivation.loading import derivation_of, lemmas
+from theory_jax.pages.page import lecture_page, lemmas_of
 
 NAMES = [lemma.path for lemma in lemmas()]
 

@@ -7,10 +7,10 @@ import sympy
 from sympy import log
 
 from theory_jax.__main__ import main
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.mutation import changed, mutants
-from theory_jax.notation import Divergence, Entry, Expectation, Family, Index, plus
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.mutation import changed, mutants
+from theory_jax.derivation.notation import Divergence, Entry, Expectation, Family, Index, plus
 
 X = jnp.array([0.3, 0.7, 2.0])
 
@@ -84,7 +84,7 @@ def test_a_mutant_that_is_equal_is_not_counted():
 
 def test_a_mutant_that_does_not_end_is_refused(monkeypatch):
     """In a second in place of twenty; without the limit this test ends by the suite's own."""
-    monkeypatch.setattr("theory_jax.mutation.SECONDS", 1)
+    monkeypatch.setattr("theory_jax.derivation.mutation.SECONDS", 1)
     derivation = toy()
 
     @derivation.numeric("a = b", because="so")

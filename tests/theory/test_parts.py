@@ -6,9 +6,9 @@ import pytest
 from sympy import log
 
 from tests.theory.test_chains import Toy
-from theory_jax.chains import at_least, equals
-from theory_jax.notation import Entropy, Total
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.notation import Entropy, Total
+from theory_jax.derivation.parts import value
 
 
 def whole(**changes):

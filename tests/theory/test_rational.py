@@ -5,7 +5,7 @@ import random
 import pytest
 import sympy
 
-from theory_jax.rational import is_zero
+from theory_jax.derivation.rational import is_zero
 
 A, B, C = sympy.symbols("a b c", positive=True)
 

@@ -19,7 +19,7 @@ from theory_jax.arguments import (
     require_same_shape,
     require_unit_interval,
 )
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 
 def interpolate(real, fake, uniforms):

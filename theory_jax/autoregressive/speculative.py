@@ -20,7 +20,7 @@ from theory_jax.arguments import (
     widened,
 )
 from theory_jax.autoregressive.decoding import categorical_from_uniform
-from theory_jax.elementary import expm1
+from theory_jax.mathematics.elementary import expm1
 
 
 def acceptance_probability(draft_log_probs, target_log_probs):

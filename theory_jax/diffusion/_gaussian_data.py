@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 
 def noised_variance(c, a):

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from theory_jax.arguments import require_at_least, require_values, widened
-from theory_jax.levels import level_at
+from theory_jax.mathematics.levels import level_at
 
 
 def shares(t, s, alpha_bar, eta):

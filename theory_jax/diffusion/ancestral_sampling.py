@@ -21,7 +21,7 @@ from theory_jax.diffusion._arguments import require_clip, require_noises, requir
 from theory_jax.diffusion._gaussian_data import noised_variance
 from theory_jax.diffusion.parameterizations import x0_from_noise
 from theory_jax.diffusion.reverse_process import posterior_mean, reverse_mean_from_noise
-from theory_jax.levels import beta_at, per_example, share_of_noise
+from theory_jax.mathematics.levels import beta_at, per_example, share_of_noise
 
 
 def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None):

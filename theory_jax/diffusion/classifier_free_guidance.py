@@ -13,7 +13,7 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 
 def guide(conditional, unconditional, *, scale):

@@ -16,8 +16,8 @@ from theory_jax.arguments import (
 )
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.diffusion.score_prediction import diffused_mixture
-from theory_jax.levels import level_at, per_example
-from theory_jax.mixture import log_joint
+from theory_jax.mathematics.levels import level_at, per_example
+from theory_jax.mathematics.mixture import log_joint
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
 

@@ -6,7 +6,7 @@ from theory_jax.arguments import require_same_shape, require_timesteps, require_
 from theory_jax.diffusion._arguments import require_clip
 from theory_jax.diffusion._jumps import require_eta, shares
 from theory_jax.diffusion.parameterizations import x0_from_noise
-from theory_jax.levels import level_at, per_example
+from theory_jax.mathematics.levels import level_at, per_example
 
 
 def ddim_sigma(t, s, alpha_bar, *, eta):

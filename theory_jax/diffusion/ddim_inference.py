@@ -18,7 +18,7 @@ from theory_jax.arguments import (
 from theory_jax.diffusion._arguments import require_clip, require_noises, require_signal
 from theory_jax.diffusion._jumps import require_eta
 from theory_jax.diffusion.ddim import ddim_step
-from theory_jax.levels import level_at, per_example
+from theory_jax.mathematics.levels import level_at, per_example
 
 _PARALLEL = 1 - 1e-6  # cosines beyond this count as parallel: between such vectors there is no arc to speak of, or no one arc
 

@@ -6,7 +6,7 @@ Here the data are not shrunk: x = y + sigma noise, from sigma near 0 to far abov
 import jax.numpy as jnp
 
 from theory_jax.arguments import require, require_one_each, require_positive, require_rank, require_same_shape, require_values
-from theory_jax.levels import per_example, sum_each
+from theory_jax.mathematics.levels import per_example, sum_each
 
 
 def preconditioning(sigma, *, sigma_data=0.5):

@@ -24,7 +24,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_mean_from_noise,
 )
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
-from theory_jax.levels import log_rest, per_example, sum_each
+from theory_jax.mathematics.levels import log_rest, per_example, sum_each
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 

@@ -5,7 +5,7 @@ import math
 import jax.numpy as jnp
 
 from theory_jax.arguments import require_same_shape, require_timesteps, require_values, widened
-from theory_jax.levels import beta_at, level_at, log_rest, per_example, sum_each
+from theory_jax.mathematics.levels import beta_at, level_at, log_rest, per_example, sum_each
 
 
 def forward_step(x_prev, t, noise, alpha_bar):

@@ -19,7 +19,7 @@ from theory_jax.arguments import (
     require_shape,
     require_values,
 )
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 _MOST = math.sqrt(2) - 1
 

@@ -14,7 +14,7 @@ from theory_jax.arguments import (
     require_share,
     require_values,
 )
-from theory_jax.levels import log_rest
+from theory_jax.mathematics.levels import log_rest
 
 
 def alpha_bar_from_betas(betas):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
-from theory_jax.levels import beta_at, level_at, per_example
+from theory_jax.mathematics.levels import beta_at, level_at, per_example
 
 PREDICTIONS = ("noise", "x0", "velocity", "score", "mean")
 

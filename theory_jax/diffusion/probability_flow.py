@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from theory_jax.arguments import require, require_one_each, require_same_shape
 from theory_jax.flows.continuous_flow import log_prob as flow_log_prob
 from theory_jax.flows.ode_solvers import solve_fixed
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 
 def probability_flow_drift(score, drift, diffusion):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from theory_jax.arguments import require, require_same_shape, require_timesteps, widened
 from theory_jax.diffusion._arguments import require_signal, require_variance
-from theory_jax.levels import beta_at, level_at, per_example, share_of_noise
+from theory_jax.mathematics.levels import beta_at, level_at, per_example, share_of_noise
 
 
 def posterior_mean(x0, x_t, t, alpha_bar):

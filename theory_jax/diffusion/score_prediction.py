@@ -14,8 +14,8 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
-from theory_jax.levels import level_at, per_example, sum_each
-from theory_jax.mixture import log_joint, mean_of_data, require_components
+from theory_jax.mathematics.levels import level_at, per_example, sum_each
+from theory_jax.mathematics.mixture import log_joint, mean_of_data, require_components
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
 

@@ -13,7 +13,7 @@ from theory_jax.arguments import (
     require_unit_interval,
     require_values,
 )
-from theory_jax.levels import per_example, sum_each
+from theory_jax.mathematics.levels import per_example, sum_each
 
 
 def variance_preserving_alpha_bar(time, *, beta_min=0.1, beta_max=20.0):

@@ -14,7 +14,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_log_variance,
     reverse_mean_from_noise,
 )
-from theory_jax.levels import beta_at, level_at, per_example, sum_each
+from theory_jax.mathematics.levels import beta_at, level_at, per_example, sum_each
 
 
 def squared_error(prediction, target):

@@ -17,7 +17,7 @@ from theory_jax.arguments import (
     widened,
 )
 from theory_jax.foundations.training_practice import ema_update
-from theory_jax.levels import level_at
+from theory_jax.mathematics.levels import level_at
 
 
 def timesteps_from_uniforms(u, *, num_steps):

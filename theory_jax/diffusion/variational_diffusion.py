@@ -14,8 +14,8 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
-from theory_jax.elementary import expm1
-from theory_jax.levels import per_example, sum_each
+from theory_jax.mathematics.elementary import expm1
+from theory_jax.mathematics.levels import per_example, sum_each
 
 
 def linear_log_snr(time, *, log_snr_max, log_snr_min):

@@ -8,7 +8,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 
 from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
-from theory_jax.mixture import log_joint
+from theory_jax.mathematics.mixture import log_joint
 
 
 def boltzmann_log_probs(energies, *, temperature=1.0):

@@ -17,7 +17,7 @@ from theory_jax.arguments import (
     require_values,
 )
 from theory_jax.energy._slopes import energy_and_slope
-from theory_jax.levels import sum_each
+from theory_jax.mathematics.levels import sum_each
 
 
 def proposal_log_prob(y, x, gradient, *, step_size):

@@ -12,7 +12,7 @@ from theory_jax.arguments import (
     require_values,
 )
 from theory_jax.flows.hutchinson_trace import exact_divergence, hutchinson_divergence
-from theory_jax.levels import sum_each
+from theory_jax.mathematics.levels import sum_each
 
 
 def explicit_loss(x, score_fn):

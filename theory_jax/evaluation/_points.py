@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from theory_jax.arguments import require, require_rank
-from theory_jax.pairs import squared_distances
+from theory_jax.mathematics.pairs import squared_distances
 
 
 def distances(queries, references):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from theory_jax.arguments import require, require_batch, require_positive, require_rank, require_same_shape, require_values
-from theory_jax.elementary import log1p
+from theory_jax.mathematics.elementary import log1p
 
 
 def standard_normal_log_prob(z):

@@ -15,7 +15,7 @@ from theory_jax.flows._coupling import applied, perceptron
 from theory_jax.flows._divergence import value_and_products
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
 from theory_jax.flows.ode_solvers import solve_fixed
-from theory_jax.levels import sum_each
+from theory_jax.mathematics.levels import sum_each
 
 
 def augmented_velocity(x, time, probes, velocity_fn):

@@ -6,7 +6,7 @@ slopes in t.
 
 from theory_jax.arguments import require_one_each, require_rank, require_same_shape, require_values
 from theory_jax.flows._arguments import require_path, require_signal_grows
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 
 def velocity_from_score(x, score, alpha, sigma, alpha_slope, sigma_slope):

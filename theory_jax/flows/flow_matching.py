@@ -17,8 +17,8 @@ from theory_jax.arguments import (
 )
 from theory_jax.flows._arguments import velocity_at
 from theory_jax.flows.probability_paths import linear_path
-from theory_jax.levels import per_example, sum_each
-from theory_jax.mixture import log_joint, mean_of_data, require_components
+from theory_jax.mathematics.levels import per_example, sum_each
+from theory_jax.mathematics.mixture import log_joint, mean_of_data, require_components
 
 
 def conditional_flow_matching_loss(x0, x1, time, velocity_fn):

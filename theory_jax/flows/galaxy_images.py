@@ -15,7 +15,7 @@ from theory_jax.arguments import (
     require_shape,
     require_values,
 )
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 INDICES = (0.36, 10.0)  # below, the series leaves the median; above, the sum of the incomplete gamma function needs more terms
 SERIES = (-1 / 3, 4 / 405, 46 / 25515, 131 / 1148175, -2194697 / 30690717750)  # of n^0, n^-1, ...

@@ -18,7 +18,7 @@ from theory_jax.arguments import (
     require_shape,
     require_values,
 )
-from theory_jax.pairs import entropic_log_plan, squared_distances
+from theory_jax.mathematics.pairs import entropic_log_plan, squared_distances
 
 
 def squared_distance_matrix(x0, x1):

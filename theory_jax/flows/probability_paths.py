@@ -15,9 +15,9 @@ from theory_jax.arguments import (
     require_unit_interval,
     require_values,
 )
-from theory_jax.elementary import expm1
 from theory_jax.flows._arguments import require_path
-from theory_jax.levels import per_example
+from theory_jax.mathematics.elementary import expm1
+from theory_jax.mathematics.levels import per_example
 
 
 def linear_path(x0, x1, time):

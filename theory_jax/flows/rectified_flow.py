@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from theory_jax.arguments import require, require_batch, require_rank, require_same_shape, require_values
 from theory_jax.flows._arguments import velocity_at
-from theory_jax.levels import sum_each
+from theory_jax.mathematics.levels import sum_each
 
 
 def reflow_pairs(x0, times, velocity_fn):

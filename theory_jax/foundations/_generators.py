@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.nn import softplus
 
 from theory_jax.arguments import require
-from theory_jax.elementary import expm1
+from theory_jax.mathematics.elementary import expm1
 
 
 @dataclass(frozen=True)

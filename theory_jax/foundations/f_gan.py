@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jax.nn import softplus
 
 from theory_jax.arguments import require, require_rank, require_same_shape
-from theory_jax.elementary import expm1
 from theory_jax.foundations._generators import row_of
 from theory_jax.foundations.fenchel_conjugate import fenchel_conjugate, output_activation
+from theory_jax.mathematics.elementary import expm1
 
 
 def f_gan_critic_loss(v_real, v_fake, *, divergence, alpha=None):

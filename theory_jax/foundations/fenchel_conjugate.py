@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jax.nn import softplus
 
 from theory_jax.arguments import require, require_rank
-from theory_jax.elementary import expm1, log1p
 from theory_jax.foundations._generators import GENERATORS, log_twice_sigmoid, row_of
 from theory_jax.foundations._wright import log_omega
+from theory_jax.mathematics.elementary import expm1, log1p
 
 
 def fenchel_conjugate(t, *, divergence, alpha=None):

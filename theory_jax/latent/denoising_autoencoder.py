@@ -14,7 +14,7 @@ from theory_jax.arguments import (
     require_unit_interval,
 )
 from theory_jax.foundations.jensen import log_mean_exp
-from theory_jax.mixture import mean_of_data
+from theory_jax.mathematics.mixture import mean_of_data
 
 
 def corrupt_gaussian(x, noise, *, sigma):

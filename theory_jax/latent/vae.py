@@ -8,9 +8,9 @@ from flax import nnx
 from jax.scipy.special import logsumexp
 
 from theory_jax.arguments import require, require_rank, require_same_shape, require_unit_interval, require_values
-from theory_jax.elementary import exponential_remainder
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from theory_jax.latent.reparameterization import reparameterize
+from theory_jax.mathematics.elementary import exponential_remainder
 
 # The encoder's log-variance stays within (-10, 10).
 _LOG_VAR_LIMIT = 10.0

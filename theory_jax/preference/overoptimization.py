@@ -20,7 +20,7 @@ from theory_jax.arguments import (
     require_same_shape,
     require_values,
 )
-from theory_jax.elementary import expm1, log1p
+from theory_jax.mathematics.elementary import expm1, log1p
 
 METHODS = ("best_of_n", "reinforcement")
 # Gauss-Legendre on panels of width 1/2 from 0 to 14; the largest of 10^20 normals is near 9.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_values
-from theory_jax.elementary import exponential_remainder
+from theory_jax.mathematics.elementary import exponential_remainder
 
 
 def kl_k1(log_probs, reference_log_probs):

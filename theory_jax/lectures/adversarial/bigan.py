@@ -18,10 +18,10 @@ from theory_jax.adversarial.bigan import (
     optimal_joint_logit,
 )
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Total, plus
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Total, plus
 
 derivation = Derivation(
     module=__name__,

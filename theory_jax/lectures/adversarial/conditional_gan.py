@@ -16,10 +16,10 @@ from theory_jax.adversarial.conditional_gan import (
 )
 from theory_jax.adversarial.dcgan import batch_normalize
 from theory_jax.adversarial.gan import discriminator_loss, exact_value, jensen_shannon_divergence
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -21,10 +21,10 @@ from theory_jax.adversarial.dcgan import (
     leaky_rectifier,
     update_running_statistics,
 )
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, Normal, Slope, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -17,11 +17,11 @@ from theory_jax.adversarial.density_ratio import (
     rejection_log_acceptance,
 )
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Expectation, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -19,11 +19,11 @@ from theory_jax.adversarial.domain_adversarial import (
     proxy_a_distance,
 )
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Total, plus, times
 from theory_jax.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

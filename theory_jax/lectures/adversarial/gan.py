@@ -18,14 +18,14 @@ from theory_jax.adversarial.gan import (
     non_saturating_generator_loss,
     optimal_discriminator_logit,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import disjoint_distributions
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.draws import disjoint_distributions
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.score import score
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -15,9 +15,9 @@ from theory_jax.adversarial.gan_inversion import (
     invert_by_gradient_descent,
     stochastic_clip,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -17,9 +17,9 @@ from theory_jax.adversarial.gradient_penalty import (
     one_sided_gradient_penalty,
     zero_centered_gradient_penalty,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Inner, Slope, SquaredNorm, plus, times
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Inner, Slope, SquaredNorm, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -14,11 +14,11 @@ from theory_jax.adversarial.latent_regression import (
     latent_regression_loss,
     linear_generator_inverse,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, LogDensity, Normal, SquaredNorm, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Entropy, Expectation, LogDensity, Normal, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -16,9 +16,9 @@ from theory_jax.adversarial.spectral_normalization import (
     spectral_norm_estimate,
     spectral_normalize,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

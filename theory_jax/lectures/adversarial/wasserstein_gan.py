@@ -22,10 +22,10 @@ from theory_jax.adversarial.wasserstein_gan import (
     sinkhorn,
     wasserstein_distance_1d,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, SquaredNorm, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Limit, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -16,12 +16,12 @@ from theory_jax.autoregressive.attention import (
     repeat_key_value,
     scaled_dot_product_attention,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Inner, Limit, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Inner, Limit, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -14,10 +14,10 @@ from theory_jax.autoregressive.discretized_mixture import (
     discretized_logistic_mixture_log_prob,
     discretized_logistic_mixture_sample,
 )
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -20,13 +20,13 @@ from theory_jax.autoregressive.kv_cache import (
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.autoregressive.position import apply_rotary, rotary_angles
 from theory_jax.autoregressive.transformer import decoder_block, decoder_logits, forward_operations
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.autoregressive.position import central as rotations
 from theory_jax.lectures.autoregressive.transformer import block
-from theory_jax.notation import Limit, Total, plus, times
-from theory_jax.parts import value
 
 _V, _L, _E, _F, _H, _N, _B, _T = 9, 8, 6, 7, 2, 2, 2, 5
 

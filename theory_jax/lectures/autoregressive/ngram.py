@@ -18,10 +18,10 @@ from theory_jax.autoregressive.ngram import (
     ngram_counts,
     ngram_sequence_log_prob,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -19,11 +19,11 @@ from theory_jax.autoregressive.normalization import (
     rms_norm,
     rms_norm_backward,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
-from theory_jax.notation import Expectation, Normal, Product, Slope, SquaredNorm, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Product, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -19,12 +19,12 @@ from theory_jax.autoregressive.online_softmax import (
     online_softmax_update,
     streaming_logsumexp,
 )
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Limit, Slope, Total, plus, times
-from theory_jax.parts import value
 
 
 def _query_key_value(queries=5, keys=7):

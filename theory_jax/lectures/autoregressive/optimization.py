@@ -13,10 +13,10 @@ from sympy import Rational, sqrt
 
 from theory_jax.autoregressive.optimization import accumulate_gradients, adamw_step, warmup_inverse_square_root
 from theory_jax.autoregressive.training import corpus_cross_entropy, token_cross_entropy
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
-from theory_jax.notation import Total, plus, times
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -18,9 +18,9 @@ from theory_jax.autoregressive.pixelcnn import (
     pixel_mask,
     vertical_convolution,
 )
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Slope, Total, plus, times
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -19,11 +19,11 @@ from theory_jax.autoregressive.position import (
     rotary_angles,
     sinusoidal_positions,
 )
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
-from theory_jax.notation import Slope, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 
 _PLACES = jnp.array([0, 1, 2, 5, 11, 40])
 

@@ -10,11 +10,11 @@ import sympy
 from sympy import Rational, exp, log, tanh
 
 from theory_jax.autoregressive.recurrent import character_model_logits, gru_cell, lstm_cell, lstm_sequence, rnn_cell
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
-from theory_jax.notation import Slope, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -11,10 +11,10 @@ import numpy as np
 from sympy import Min, Rational, exp, log, oo
 
 from theory_jax.autoregressive.search import beam_expansion, beam_search, greedy_search, length_normalized_score, viterbi
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Limit, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Total, plus, times
+from theory_jax.derivation.parts import value
 
 derivation = Derivation(
     module=__name__,

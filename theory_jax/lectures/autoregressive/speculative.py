@@ -17,9 +17,9 @@ from theory_jax.autoregressive.speculative import (
     speculative_block,
     speculative_token,
 )
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, Total, plus, times
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -18,11 +18,11 @@ from theory_jax.autoregressive.tokenization import (
     pair_counts,
     train_byte_pairs,
 )
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

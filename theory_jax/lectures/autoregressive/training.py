@@ -12,12 +12,12 @@ from sympy import And, Eq, KroneckerDelta, Piecewise, exp, log, oo
 
 from theory_jax.autoregressive.chain_rule import sequence_log_prob
 from theory_jax.autoregressive.training import corpus_cross_entropy, next_token_pairs, tied_logits, token_cross_entropy
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

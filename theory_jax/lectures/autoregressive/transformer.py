@@ -22,11 +22,11 @@ from theory_jax.autoregressive.transformer import (
     parameter_count,
     silu,
 )
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import draw
-from theory_jax.notation import Slope, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 
 _V, _L, _E, _F, _HEADS = 7, 6, 8, 12, 2
 

@@ -20,10 +20,10 @@ from theory_jax.autoregressive.wavenet import (
     receptive_field,
     residual_block,
 )
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Limit, Product, Slope, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Product, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 
 derivation = Derivation(
     module=__name__,

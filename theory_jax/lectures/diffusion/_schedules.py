@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 from sympy import sqrt
 
+from theory_jax.derivation.notation import plus, times
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
-from theory_jax.notation import plus, times
 
 STEPS = 12
 

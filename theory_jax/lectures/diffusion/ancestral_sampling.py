@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Min, Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion._gaussian_data import best_noise, noised_variance
 from theory_jax.diffusion.ancestral_sampling import (
     ddpm_sample,
@@ -25,8 +27,6 @@ from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import gaussian_step, in_the_noise
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.classifier_free_guidance import compose, drop_condition, guide, interval_scale, rescale
 from theory_jax.lectures.diffusion.classifier_guidance import bayes_for_scores, tilted_spread
 from theory_jax.lectures.diffusion.ddim import euler_step
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
-from theory_jax.notation import Expectation, Limit, LogDensity, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

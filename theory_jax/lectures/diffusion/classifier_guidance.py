@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, LogDensity, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.classifier_guidance import class_log_probs, classifier_gradient, guided_mean, guided_noise
 from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob, mixture_score
 from theory_jax.lectures.diffusion._schedules import by_point
@@ -19,8 +21,6 @@ from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, LogDensity, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

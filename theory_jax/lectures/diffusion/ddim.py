@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.ddim import ddim_sigma, ddim_step, non_markovian_mean
 from theory_jax.diffusion.parameterizations import x0_from_noise
 from theory_jax.lectures.diffusion._schedules import by_point
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import posterior_law
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
-from theory_jax.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

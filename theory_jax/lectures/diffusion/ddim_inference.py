@@ -11,12 +11,12 @@ import numpy as np
 from scipy.special import gammaln
 from sympy import acos, cos, gamma, log, pi, sin, sqrt, tan
 
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Inner, Limit, Normal, SquaredNorm, plus, times
 from theory_jax.diffusion._gaussian_data import best_noise
 from theory_jax.diffusion.ddim_inference import ddim_invert, ddim_sample, sampling_timesteps, spherical_interpolation
 from theory_jax.lectures.diffusion._schedules import by_point, quarter_turn
-from theory_jax.notation import Expectation, Inner, Limit, Normal, SquaredNorm, plus, times
 
 derivation = Derivation(
     module=__name__,

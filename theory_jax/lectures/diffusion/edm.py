@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import log, oo, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, plus, times
 from theory_jax.diffusion.edm import denoise, edm_loss, loss_weight, noise_levels, preconditioning
-from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, plus, times
 
 derivation = Derivation(
     module=__name__,

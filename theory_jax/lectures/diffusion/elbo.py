@@ -10,8 +10,10 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr
 from sympy import Rational, log, pi, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.elbo import denoising_kl, discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
 from theory_jax.diffusion.forward_process import forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
@@ -20,8 +22,6 @@ from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, markov, posterior_law
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

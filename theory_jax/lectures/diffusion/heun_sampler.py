@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
 from theory_jax.diffusion.heun_sampler import churn, euler_step, heun_step, karras_sigmas
-from theory_jax.levels import per_example
-from theory_jax.notation import Expectation, Normal, Slope, plus, times
+from theory_jax.mathematics.levels import per_example
 
 derivation = Derivation(
     module=__name__,

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Normal, SquaredNorm, Total, plus
 from theory_jax.diffusion.latent_diffusion import (
     denormalize_latent,
     latent_kl,
@@ -19,7 +20,6 @@ from theory_jax.diffusion.latent_diffusion import (
 )
 from theory_jax.foundations.maximum_likelihood import kl_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Normal, SquaredNorm, Total, plus
 
 derivation = Derivation(
     module=__name__,

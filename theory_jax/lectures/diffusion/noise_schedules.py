@@ -10,8 +10,10 @@ import numpy as np
 import sympy
 from sympy import Rational, cos, exp, log, pi, sin, sqrt, tan
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Product, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.noise_schedules import (
     alpha_bar_from_betas,
     alpha_bar_from_log_snr,
@@ -24,8 +26,6 @@ from theory_jax.diffusion.noise_schedules import (
     scaled_linear_alpha_bar,
     shift_log_snr,
 )
-from theory_jax.notation import Expectation, Limit, Normal, Product, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, cos, sin, sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Normal, Slope, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.parameterizations import (
     PREDICTIONS,
     convert_prediction,
@@ -25,8 +27,6 @@ from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, posterior_law
 from theory_jax.lectures.diffusion.simple_loss import pythagoras
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
-from theory_jax.notation import Limit, Normal, Slope, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

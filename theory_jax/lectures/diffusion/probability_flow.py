@@ -11,12 +11,12 @@ from scipy.special import ndtr
 from sympy import KroneckerDelta, Rational, exp, log, pi, sqrt
 
 from shared_specs.palette import BLUE
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, SquaredNorm, Total, plus
+from theory_jax.derivation.notation import times as product
 from theory_jax.diffusion.probability_flow import log_prob, probability_flow_drift, solve
 from theory_jax.lectures.diffusion.score_sde import fokker_planck
-from theory_jax.notation import Expectation, Normal, Slope, SquaredNorm, Total, plus
-from theory_jax.notation import times as product
 
 derivation = Derivation(
     module=__name__,

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, log, pi, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.forward_process import forward_log_prob
 from theory_jax.diffusion.reverse_process import (
     interpolated_log_variance,
@@ -22,8 +24,6 @@ from theory_jax.diffusion.reverse_process import (
 )
 from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
 from theory_jax.lectures.diffusion.forward_process import marginal_law
-from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sin, solve, sqrt
 
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.score_prediction import (
     denoising_score_matching_loss,
     diffused_mixture,
@@ -23,8 +25,6 @@ from theory_jax.diffusion.score_prediction import (
 )
 from theory_jax.lectures.diffusion._schedules import by_point
 from theory_jax.lectures.diffusion.forward_process import marginal_law
-from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -10,8 +10,9 @@ import numpy as np
 from sympy import exp, log, sqrt
 
 from shared_specs.palette import BLUE
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, SquaredNorm, plus, times
 from theory_jax.diffusion.score_sde import (
     euler_maruyama_step,
     langevin_corrector_step,
@@ -21,7 +22,6 @@ from theory_jax.diffusion.score_sde import (
     variance_preserving_coefficients,
 )
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Expectation, Limit, Normal, Slope, SquaredNorm, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.forward_process import forward_sample
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.diffusion.reverse_process import (
@@ -33,8 +35,6 @@ from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, step_variance
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Expectation, SquaredNorm, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import exp, oo
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Slope, Total, plus, times
 from theory_jax.diffusion.text_conditioning import cross_attention, image_to_tokens, masked_mean, tokens_to_image
-from theory_jax.notation import Expectation, Limit, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

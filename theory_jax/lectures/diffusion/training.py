@@ -11,8 +11,10 @@ import numpy as np
 import sympy
 from sympy import Min, Rational, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.training import (
     exponential_moving_average,
@@ -23,8 +25,6 @@ from theory_jax.diffusion.training import (
     warmup_decay,
 )
 from theory_jax.lectures.diffusion._schedules import by_point
-from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

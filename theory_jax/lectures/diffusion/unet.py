@@ -11,8 +11,10 @@ import numpy as np
 from flax import nnx
 from sympy import Matrix, Rational, cos, sin, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.draws import draw
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.diffusion.unet import (
     downsample_average,
     group_norm,
@@ -21,10 +23,8 @@ from theory_jax.diffusion.unet import (
     spatial_self_attention,
     upsample_nearest,
 )
-from theory_jax.draws import draw
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 from theory_jax.networks.unet import UNet2d
-from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

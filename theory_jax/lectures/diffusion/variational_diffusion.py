@@ -11,8 +11,10 @@ import numpy as np
 import sympy
 from sympy import Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.diffusion.variational_diffusion import (
     continuous_diffusion_loss,
     discrete_diffusion_loss,
@@ -29,8 +31,6 @@ from theory_jax.lectures.diffusion.parameterizations import elbo_in_the_data
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import exp, log
 
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 from theory_jax.energy._machine import states
 from theory_jax.energy.annealed_importance_sampling import intermediate_log_prob, log_partition_estimate, log_weights, transition
 from theory_jax.energy.restricted_boltzmann_machine import log_partition
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, exp, log, oo, pi, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Product, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.energy.energy_models import (
     boltzmann_log_probs,
     contrastive_loss,
@@ -21,8 +23,6 @@ from theory_jax.energy.energy_models import (
     quadrature_log_partition,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Product, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Min, exp, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.energy.energy_models import gaussian_mixture_energy
 from theory_jax.energy.langevin import (
     clipped_langevin_step,
@@ -21,8 +23,6 @@ from theory_jax.energy.langevin import (
     langevin_step,
     stochastic_gradient_step,
 )
-from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Max, Min, Rational, sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, Total, plus, times
 from theory_jax.energy.langevin import gaussian_stationary_variance
 from theory_jax.energy.metropolis_adjusted_langevin import acceptance_log_ratio, metropolis_matrix, proposal_log_prob, step
-from theory_jax.notation import Expectation, LogDensity, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

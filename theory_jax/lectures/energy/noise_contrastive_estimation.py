@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, exp, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.energy.noise_contrastive_estimation import data_loss, information_loss, log_odds, loss, noise_loss
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

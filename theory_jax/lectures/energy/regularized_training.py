@@ -13,8 +13,10 @@ import scipy.optimize
 import scipy.stats
 from sympy import exp, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.energy.energy_models import boltzmann_log_probs
 from theory_jax.energy.regularized_training import (
     anomaly_auc,
@@ -23,8 +25,6 @@ from theory_jax.energy.regularized_training import (
     energy_regularization,
     spectral_normalize,
 )
-from theory_jax.notation import Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

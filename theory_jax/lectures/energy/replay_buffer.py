@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.energy.langevin import langevin_sample
 from theory_jax.energy.replay_buffer import expected_age, sample, update
-from theory_jax.notation import Expectation, Normal, Slope, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

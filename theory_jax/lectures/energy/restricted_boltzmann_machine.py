@@ -11,8 +11,9 @@ import numpy as np
 from jax.nn import sigmoid
 from sympy import exp, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.energy._machine import states
 from theory_jax.energy.restricted_boltzmann_machine import (
     energy,
@@ -23,7 +24,6 @@ from theory_jax.energy.restricted_boltzmann_machine import (
     log_partition,
     visible_logits,
 )
-from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

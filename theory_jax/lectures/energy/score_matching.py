@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.energy.score_matching import (
     denoising_loss,
     explicit_loss,
@@ -22,7 +23,6 @@ from theory_jax.energy.score_matching import (
     variance_reduced_sliced_loss,
 )
 from theory_jax.lectures.flows.hutchinson_trace import trace
-from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

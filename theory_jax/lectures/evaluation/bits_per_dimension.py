@@ -12,8 +12,9 @@ import numpy as np
 import sympy
 from sympy import Integral, KroneckerDelta, Rational, exp, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
 from theory_jax.evaluation.bits_per_dimension import (
     annealed_log_weights,
     bits_per_dimension,
@@ -23,7 +24,6 @@ from theory_jax.evaluation.bits_per_dimension import (
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

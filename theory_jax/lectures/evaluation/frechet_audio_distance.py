@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, cos, exp, log, pi, sin, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.evaluation.frechet_audio_distance import (
     frechet_audio_distance,
     hertz_to_mel,
@@ -20,7 +21,6 @@ from theory_jax.evaluation.frechet_audio_distance import (
     mel_to_hertz,
 )
 from theory_jax.evaluation.frechet_distance import frechet_feature_distance
-from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

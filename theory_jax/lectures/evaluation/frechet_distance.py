@@ -10,8 +10,9 @@ import sympy
 from scipy.special import gammaln
 from sympy import exp
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Total, Variance, plus, times
 from theory_jax.evaluation.frechet_distance import (
     diagonal_frechet_distance,
     extrapolate_to_infinity,
@@ -19,7 +20,6 @@ from theory_jax.evaluation.frechet_distance import (
     frechet_feature_distance,
     gaussian_statistics,
 )
-from theory_jax.notation import Expectation, Normal, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Abs, KroneckerDelta, Max, Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Slope, SquaredNorm, Total, Variance, plus, times
 from theory_jax.evaluation.human_evaluation import (
     Z_95,
     bradley_terry_negative_log_likelihood,
@@ -20,7 +21,6 @@ from theory_jax.evaluation.human_evaluation import (
     mean_opinion_score,
     wilson_interval,
 )
-from theory_jax.notation import Expectation, Limit, Slope, SquaredNorm, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

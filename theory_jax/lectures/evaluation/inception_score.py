@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import exp, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Total, plus
 from theory_jax.evaluation.inception_score import inception_score, log_inception_score, marginal_log_probs, split_inception_scores
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Entropy, Expectation, Total, plus
 
 derivation = Derivation(
     module=__name__,

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import exp, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, SquaredNorm, Total, Variance, plus, times
 from theory_jax.evaluation.kernel_distance import (
     biased_discrepancy,
     gaussian_kernel,
@@ -19,7 +20,6 @@ from theory_jax.evaluation.kernel_distance import (
     polynomial_kernel,
     unbiased_discrepancy,
 )
-from theory_jax.notation import Expectation, Limit, SquaredNorm, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

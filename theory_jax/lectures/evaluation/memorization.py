@@ -12,8 +12,9 @@ import scipy.special
 import sympy
 from sympy import Integral, Min, Rational, pi, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, SquaredNorm, plus, times
 from theory_jax.evaluation.memorization import (
     authenticity,
     data_copying_z_score,
@@ -21,7 +22,6 @@ from theory_jax.evaluation.memorization import (
     nearest_distance_ratio,
     one_nearest_neighbor_accuracy,
 )
-from theory_jax.notation import Limit, SquaredNorm, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Product, Slope, Total, plus, times
 from theory_jax.evaluation.mode_coverage import (
     assign_modes,
     birthday_support_estimate,
@@ -23,7 +24,6 @@ from theory_jax.evaluation.mode_coverage import (
     mode_kl_divergence,
 )
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Product, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

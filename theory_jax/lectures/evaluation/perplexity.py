@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import exp, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Product, Total, plus, times
 from theory_jax.evaluation.perplexity import (
     bits_per_byte,
     corpus_perplexity,
@@ -20,7 +21,6 @@ from theory_jax.evaluation.perplexity import (
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Entropy, Expectation, Product, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

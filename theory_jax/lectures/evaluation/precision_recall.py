@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Min, Rational, oo, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Product, SquaredNorm, Total, plus, times
 from theory_jax.evaluation.precision_recall import (
     density_and_coverage,
     inside_manifold,
     nearest_neighbor_radii,
     precision_and_recall,
 )
-from theory_jax.notation import Limit, Product, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

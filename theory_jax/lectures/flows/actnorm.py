@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, pi
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Product, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.flows.actnorm import forward, initialize, inverse
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Product, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -11,11 +11,11 @@ import numpy as np
 import sympy
 from sympy import Rational, exp, log, tanh
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.flows.additive_coupling import alternating_mask, diagonal_scaling, forward, inverse, logistic_log_prob
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -9,11 +9,11 @@ import numpy as np
 import sympy
 from sympy import Integral, Rational, exp
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.flows.adjoint import adjoint_gradients
 from theory_jax.flows.ode_solvers import runge_kutta_4_step, solve_fixed
-from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -10,12 +10,12 @@ import numpy as np
 import sympy
 from sympy import Integral, Rational, cosh, exp, log, oo, pi, sqrt, tanh
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.flows.affine_coupling import bounded_log_scale, channel_mask, checkerboard_mask, forward, inverse, log_prob
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Slope, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

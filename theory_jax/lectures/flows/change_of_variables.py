@@ -10,8 +10,9 @@ import numpy as np
 import sympy
 from sympy import Abs, Integral, cos, exp, log, pi, sin, sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import LogDensity, Slope, SquaredNorm, Total, plus, times
 from theory_jax.flows.change_of_variables import (
     box_muller,
     box_muller_inverse,
@@ -21,7 +22,6 @@ from theory_jax.flows.change_of_variables import (
     pushforward_log_prob,
     standard_normal_log_prob,
 )
-from theory_jax.notation import LogDensity, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

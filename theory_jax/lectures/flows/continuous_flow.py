@@ -12,11 +12,11 @@ import scipy.linalg
 import sympy
 from sympy import Rational, exp, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, plus, times
 from theory_jax.flows.change_of_variables import log_abs_det_jacobian, standard_normal_log_prob
 from theory_jax.flows.continuous_flow import augmented_velocity, integrate, kinetic_energy, log_prob
-from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

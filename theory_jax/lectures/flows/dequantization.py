@@ -10,12 +10,12 @@ import numpy as np
 import sympy
 from sympy import Rational, exp, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.flows.dequantization import bits_per_dimension, logit_forward, logit_inverse, quantize, uniform_dequantize
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

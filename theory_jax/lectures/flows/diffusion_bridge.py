@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import exp, log, sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.flows.diffusion_bridge import (
     loss_weight_between,
     predictions_from_velocity,
@@ -21,7 +22,6 @@ from theory_jax.flows.diffusion_bridge import (
     velocity_from_score,
 )
 from theory_jax.flows.probability_paths import conditional_velocity, cosine_coefficients, variance_preserving_coefficients
-from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

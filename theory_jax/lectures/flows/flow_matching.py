@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import atan, exp, sin, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.flows.flow_matching import (
     conditional_flow_matching_loss,
     data_prediction,
@@ -20,7 +21,6 @@ from theory_jax.flows.flow_matching import (
     mixture_velocity,
 )
 from theory_jax.flows.ode_solvers import solve_fixed
-from theory_jax.notation import Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -12,8 +12,9 @@ import scipy.special
 from sympy import Integral, Matrix, Rational, asinh, atan2, cos, exp, gamma, lowergamma, oo, pi, sin, sqrt
 from sympy import log as natural_log
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Slope, Variance, plus, times
 from theory_jax.flows.galaxy_images import (
     INDICES,
     elliptical_radius,
@@ -24,7 +25,6 @@ from theory_jax.flows.galaxy_images import (
     sersic_profile,
     shape_from_moments,
 )
-from theory_jax.notation import Expectation, Slope, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

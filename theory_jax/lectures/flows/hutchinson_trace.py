@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Total, plus, times
 from theory_jax.flows.hutchinson_trace import exact_divergence, hutchinson_divergence, hutchinson_variance
-from theory_jax.notation import Expectation, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -9,12 +9,12 @@ import numpy as np
 import sympy
 from sympy import Abs, Rational, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.flows.invertible_convolution import assemble, decompose, forward, inverse
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -11,12 +11,12 @@ import numpy as np
 import sympy
 from sympy import exp
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
 from theory_jax.flows.masked_autoregressive import degrees_to_mask, forward, inverse, masked_linear
-from theory_jax.notation import Expectation, LogDensity, Normal, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

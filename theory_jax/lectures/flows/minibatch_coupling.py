@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, Rational, exp, log, oo, pi, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
 from theory_jax.flows.minibatch_coupling import optimal_assignment, sample_pairs, sinkhorn_log_plan, squared_distance_matrix
-from theory_jax.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

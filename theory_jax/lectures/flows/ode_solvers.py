@@ -11,8 +11,9 @@ import numpy as np
 from sympy import Rational
 from sympy import Symbol as Letter
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import plus, times
 from theory_jax.flows.ode_solvers import (
     METHODS,
     TABLEAUS,
@@ -25,7 +26,6 @@ from theory_jax.flows.ode_solvers import (
     solve_adaptive,
     solve_fixed,
 )
-from theory_jax.notation import plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, Rational, cos, exp, log, pi, sin, sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
 from theory_jax.flows.probability_paths import (
     affine_path,
     conditional_velocity,
@@ -19,7 +20,6 @@ from theory_jax.flows.probability_paths import (
     optimal_transport_path,
     variance_preserving_coefficients,
 )
-from theory_jax.notation import Expectation, Normal, Slope, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -13,18 +13,18 @@ import numpy as np
 import sympy
 from sympy import Abs, Max, Min, Rational, Subs, limit, log, oo, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.draws import disjoint_distributions
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.draws import disjoint_distributions
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, function, plus, times
+from theory_jax.derivation.parts import value
+from theory_jax.derivation.typeset import latex
 from theory_jax.foundations._generators import GENERATORS, row_of
 from theory_jax.foundations.f_divergence import f_divergence, f_generator, f_generator_derivative, push_through_channel
 from theory_jax.lectures.foundations._formulas import ALL, ALPHA, FORMULAS, U, of_each
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.lectures.lemmas.two_outcomes import two_outcomes
-from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, function, plus, times
-from theory_jax.parts import value
-from theory_jax.typeset import latex
 
 derivation = Derivation(
     module=__name__,

@@ -11,8 +11,9 @@ import numpy as np
 import sympy
 from sympy import Abs, ImmutableMatrix, Matrix, Rational, Subs, exp, log, oo, sign, tanh
 
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, function, plus, times
 from theory_jax.foundations.f_divergence import f_divergence
 from theory_jax.foundations.f_gan import (
     f_gan_alternative_generator_loss,
@@ -22,7 +23,6 @@ from theory_jax.foundations.f_gan import (
     quadratic_critic,
 )
 from theory_jax.lectures.foundations.f_divergence import convex
-from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, function, plus, times
 
 derivation = Derivation(
     module=__name__,

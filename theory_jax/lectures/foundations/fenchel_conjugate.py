@@ -12,8 +12,10 @@ import numpy as np
 import sympy
 from sympy import Rational, exp, limit, log, oo, sqrt, tanh
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Slope, function, plus, times
+from theory_jax.derivation.typeset import latex
 from theory_jax.foundations._generators import GENERATORS, row_of
 from theory_jax.foundations.f_divergence import f_generator, f_generator_derivative
 from theory_jax.foundations.fenchel_conjugate import (
@@ -26,8 +28,6 @@ from theory_jax.foundations.fenchel_conjugate import (
 from theory_jax.lectures.foundations._formulas import ALPHA, FORMULAS, SMOOTH, U, of_each
 from theory_jax.lectures.foundations.f_divergence import convex
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Limit, Slope, function, plus, times
-from theory_jax.typeset import latex
 
 derivation = Derivation(
     module=__name__,

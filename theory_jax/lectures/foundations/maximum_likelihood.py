@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, exp, log, pi
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Product, Slope, Total, Variance, plus
+from theory_jax.derivation.parts import value
 from theory_jax.foundations.maximum_likelihood import (
     categorical_negative_log_likelihood,
     cross_entropy,
@@ -24,8 +26,6 @@ from theory_jax.foundations.maximum_likelihood import (
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Product, Slope, Total, Variance, plus
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

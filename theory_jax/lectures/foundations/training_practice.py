@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Abs, Max, Min, Rational, cos, log, pi, sin, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Inner, LogDensity, SquaredNorm, Total, plus, times
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from theory_jax.foundations.training_practice import (
     adam_update,
@@ -19,7 +20,6 @@ from theory_jax.foundations.training_practice import (
     scale_to_range,
     warmup_cosine_learning_rate,
 )
-from theory_jax.notation import Inner, LogDensity, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

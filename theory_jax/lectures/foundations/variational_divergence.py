@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Matrix, exp, log, solve, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, function, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.foundations.f_divergence import f_divergence, f_generator_derivative
 from theory_jax.foundations.fenchel_conjugate import output_activation
 from theory_jax.foundations.variational_divergence import (
@@ -25,8 +27,6 @@ from theory_jax.foundations.variational_divergence import (
 from theory_jax.lectures.foundations.f_divergence import convex
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, function, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

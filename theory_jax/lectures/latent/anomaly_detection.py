@@ -12,8 +12,9 @@ import numpy as np
 import scipy.special
 from sympy import Integral, KroneckerDelta, Rational, erf, exp, log, oo, pi, sign, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.latent.anomaly_detection import (
     area_under_roc,
     average_precision,
@@ -23,7 +24,6 @@ from theory_jax.latent.anomaly_detection import (
     threshold_at_false_positive_rate,
 )
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, cos, sin, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.autoencoder import (
     linear_autoencoder,
     principal_subspace_error,
@@ -17,8 +19,6 @@ from theory_jax.latent.autoencoder import (
     squared_reconstruction_error,
 )
 from theory_jax.latent.latent_variable_models import linear_gaussian_posterior
-from theory_jax.notation import Expectation, Limit, Normal, Slope, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

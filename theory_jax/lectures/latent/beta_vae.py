@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Abs, Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.beta_vae import (
     beta_negative_elbo,
     capacity_objective,
@@ -24,8 +26,6 @@ from theory_jax.latent.beta_vae import (
 from theory_jax.latent.vae import kl_to_standard_normal
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Total, plus
+from theory_jax.derivation.parts import value
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
 from theory_jax.latent.conditional_vae import condition_channels, conditional_negative_elbo, feature_wise_modulation, one_hot
 from theory_jax.latent.vae import kl_to_standard_normal
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Total, plus
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

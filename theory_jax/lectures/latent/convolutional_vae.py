@@ -8,10 +8,10 @@ import numpy as np
 from jax import grad
 from sympy import KroneckerDelta, Matrix, Rational, floor
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Inner, Slope, Total, plus
 from theory_jax.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
-from theory_jax.notation import Inner, Slope, Total, plus
 
 derivation = Derivation(
     module=__name__,

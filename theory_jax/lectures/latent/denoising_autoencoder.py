@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, oo, pi, sqrt, tanh
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.denoising_autoencoder import (
     corrupt_masking,
     corrupt_salt_and_pepper,
@@ -20,8 +22,6 @@ from theory_jax.latent.denoising_autoencoder import (
     smoothed_log_density,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.elbo import (
     effective_sample_size,
     elbo,
@@ -21,8 +23,6 @@ from theory_jax.latent.elbo import (
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, exp, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 from theory_jax.latent.factor_vae import (
     factor_discriminator_loss,
     factor_vae_loss,
@@ -22,7 +23,6 @@ from theory_jax.latent.factor_vae import (
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

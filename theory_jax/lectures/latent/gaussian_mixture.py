@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, pi, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, plus, times
 from theory_jax.latent.gaussian_mixture import (
     component_log_density,
     expected_complete_log_likelihood,
@@ -23,7 +24,6 @@ from theory_jax.latent.gaussian_mixture import (
 from theory_jax.lectures.latent.latent_variable_models import fisher
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -11,8 +11,10 @@ import numpy as np
 import sympy
 from sympy import KroneckerDelta, exp, log, pi
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Inner, Limit, LogDensity, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.latent_variable_models import (
     discrete_log_marginal,
     discrete_log_posterior,
@@ -22,8 +24,6 @@ from theory_jax.latent.latent_variable_models import (
     monte_carlo_log_marginal,
 )
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Expectation, Inner, Limit, LogDensity, Slope, SquaredNorm, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -12,8 +12,10 @@ import numpy as np
 from sympy import Rational, exp, gamma, log, oo, sqrt
 from sympy import limit as limit_of
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.reparameterization import (
     concrete_log_density,
     gaussian_score,
@@ -22,8 +24,6 @@ from theory_jax.latent.reparameterization import (
     leave_one_out_advantage,
     reparameterize,
 )
-from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Abs, exp, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, plus, times
 from theory_jax.latent.sparse_autoencoder import (
     bernoulli_sparsity_penalty,
     contractive_penalty,
@@ -21,7 +22,6 @@ from theory_jax.latent.sparse_autoencoder import (
     top_k_activation,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Slope, plus, times
 
 derivation = Derivation(
     module=__name__,

@@ -11,8 +11,10 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from sympy import Integral, Rational, exp, log, pi
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.reparameterization import reparameterize
 from theory_jax.latent.vae import (
     bernoulli_log_likelihood,
@@ -25,8 +27,6 @@ from theory_jax.lectures.latent.elbo import central as elbo_and_gap
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

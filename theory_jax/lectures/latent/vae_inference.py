@@ -10,20 +10,9 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from sympy import Rational, acos, cos, exp, log, pi, sin, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.latent.vae import bernoulli_log_likelihood, gaussian_log_likelihood
-from theory_jax.latent.vae_inference import (
-    aggregate_posterior_log_density,
-    attribute_vector,
-    importance_weighted_log_likelihood,
-    linear_interpolation,
-    masked_bernoulli_log_likelihood,
-    spherical_interpolation,
-)
-from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import (
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import (
     Divergence,
     Expectation,
     Inner,
@@ -36,7 +25,18 @@ from theory_jax.notation import (
     plus,
     times,
 )
-from theory_jax.parts import value
+from theory_jax.derivation.parts import value
+from theory_jax.latent.vae import bernoulli_log_likelihood, gaussian_log_likelihood
+from theory_jax.latent.vae_inference import (
+    aggregate_posterior_log_density,
+    attribute_vector,
+    importance_weighted_log_likelihood,
+    linear_interpolation,
+    masked_bernoulli_log_likelihood,
+    spherical_interpolation,
+)
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
     module=__name__,

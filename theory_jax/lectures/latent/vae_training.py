@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Min, Mod, Rational, log, oo, pi, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.vae_training import (
     cyclical_kl_weight,
     free_bits_kl,
@@ -22,8 +24,6 @@ from theory_jax.latent.vae_training import (
 )
 from theory_jax.lectures.latent.vae import exact_case
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

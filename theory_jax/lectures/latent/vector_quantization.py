@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Inner, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.latent.vector_quantization import (
     codebook_perplexity,
     ema_codebook_update,
@@ -19,8 +21,6 @@ from theory_jax.latent.vector_quantization import (
     vector_quantization_loss,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Inner, Slope, SquaredNorm, Total, plus, times
-from theory_jax.parts import value
 
 derivation = Derivation(
     module=__name__,

@@ -2,9 +2,9 @@
 
 from sympy import exp, log
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, Slope, Total
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Slope, Total
 
 derivation = Derivation(
     module=__name__,

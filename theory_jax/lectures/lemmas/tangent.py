@@ -2,7 +2,7 @@
 
 from sympy import Rational, log
 
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.lecture import Derivation
 
 derivation = Derivation(
     module=__name__,

@@ -2,9 +2,9 @@
 
 from sympy import Rational, log
 
-from theory_jax.chains import at_least
-from theory_jax.derivation import Derivation
-from theory_jax.notation import plus
+from theory_jax.derivation.chains import at_least
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import plus
 
 derivation = Derivation(
     module=__name__,

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.preference.kl_optimum import read_back
-from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
-from theory_jax.parts import value
 from theory_jax.preference.dpo import dpo_loss, gradient_weight, implicit_reward_margin, preference_logits, robust_dpo_loss
 
 derivation = Derivation(

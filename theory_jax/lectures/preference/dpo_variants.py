@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Rational, exp, log, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Limit, Slope, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.preference.dpo import dpo_loss
 from theory_jax.preference.dpo_variants import hinge_loss, ipo_loss, kto_loss, orpo_loss, simpo_loss
 

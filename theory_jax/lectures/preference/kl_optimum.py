@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 from theory_jax.preference.kl_optimum import (
     implicit_reward,
     log_partition,

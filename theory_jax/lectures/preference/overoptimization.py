@@ -11,11 +11,11 @@ import numpy as np
 import sympy
 from sympy import Integral, Rational, exp, log, oo, pi, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Normal, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Limit, Normal, Slope, Total, plus, times
 from theory_jax.preference.overoptimization import (
     best_of_n_kl_bound,
     best_of_n_log_probs,

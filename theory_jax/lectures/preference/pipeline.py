@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, exp, log, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.preference.kl_optimum import read_back
-from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
-from theory_jax.parts import value
 from theory_jax.preference.dpo import dpo_loss
 from theory_jax.preference.kl_optimum import reward_kl_frontier, tilted_log_probs
 from theory_jax.preference.pipeline import completion_log_prob, completion_mask, supervised_loss, token_class_score, win_rate

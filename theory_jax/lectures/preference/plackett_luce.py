@@ -11,11 +11,11 @@ import numpy as np
 import sympy
 from sympy import Integral, Rational, exp, log, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 from theory_jax.preference.plackett_luce import (
     expected_ranks,
     gumbel_ranking,

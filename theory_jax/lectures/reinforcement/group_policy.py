@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Matrix, Max, Min, Rational, asin, binomial, exp, log, sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, Normal, Slope, Total, plus, times
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, plus, times
 from theory_jax.reinforcement.group_policy import (
     MODES,
     aggregate_tokens,

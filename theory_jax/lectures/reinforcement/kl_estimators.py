@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Min, Rational, exp, factorial, log
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
-from theory_jax.parts import value
 from theory_jax.reinforcement.kl_estimators import adaptive_coefficient, kl_k1, kl_k2, kl_k3, token_kl
 
 derivation = Derivation(

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log
 
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.parts import value
 from theory_jax.reinforcement.language_policy import (
     backward_soft_values,
     kl_regularized_objective,

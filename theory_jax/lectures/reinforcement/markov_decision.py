@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Matrix, Max, exp, log, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Total, plus, times
+from theory_jax.derivation.parts import value as number_of
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.notation import Divergence, Expectation, Limit, Total, plus, times
-from theory_jax.parts import value as number_of
 from theory_jax.reinforcement.markov_decision import (
     action_value,
     bellman_operator,

@@ -10,9 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Divergence, Expectation, Inner, Product, Slope, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import (
+    Divergence,
+    Expectation,
+    Inner,
+    Product,
+    Slope,
+    SquaredNorm,
+    Total,
+    Variance,
+    plus,
+    times,
+)
 from theory_jax.reinforcement.markov_decision import state_occupancy
 from theory_jax.reinforcement.natural_gradient import (
     backtracking_line_search,

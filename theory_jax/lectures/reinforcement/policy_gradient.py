@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Matrix, diff, exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
-from theory_jax.notation import Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.reinforcement.markov_decision import action_value, policy_value, state_occupancy
 from theory_jax.reinforcement.policy_gradient import (
     bandit_gradient_samples,

@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 from sympy import Matrix, Max, Min, Rational, exp, log, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.parts import value
 from theory_jax.reinforcement.ppo import clipped_indicator, clipped_policy_loss, clipped_value_loss, kl_penalty_loss, ppo_loss
 
 derivation = Derivation(

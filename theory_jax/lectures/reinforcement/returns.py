@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Matrix, sqrt
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, Total, plus, times
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Total, plus, times
 from theory_jax.reinforcement.markov_decision import policy_value
 from theory_jax.reinforcement.returns import (
     discounted_returns,

@@ -9,9 +9,9 @@ import numpy as np
 from jax.scipy.stats import norm
 from sympy import Integral, KroneckerDelta, Max, Rational, exp, oo, pi, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Expectation, Total, Variance, plus, times
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Total, Variance, plus, times
 from theory_jax.reinforcement.markov_decision import policy_value
 from theory_jax.reinforcement.temporal_difference import (
     double_q_target,

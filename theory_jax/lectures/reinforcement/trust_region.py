@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Abs, log
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Total, plus, times
 from theory_jax.lectures.lemmas.two_outcomes import two_outcomes
-from theory_jax.notation import Divergence, Expectation, Total, plus, times
 from theory_jax.reinforcement.markov_decision import policy_value, state_occupancy
 from theory_jax.reinforcement.policy_gradient import policy_gradient
 from theory_jax.reinforcement.trust_region import (

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Total, plus, times
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Total, plus, times
 from theory_jax.state_space.convolution import (
     causal_convolution_direct,
     causal_convolution_fft,

@@ -9,10 +9,10 @@ import numpy as np
 import sympy
 from sympy import Integral, Rational, atan, cos, exp, oo, sin
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Total, plus, times
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Limit, Total, plus, times
 from theory_jax.state_space.diagonal import KINDS, diagonal_kernel, diagonal_step, initial_eigenvalues, state_space_layer
 
 derivation = Derivation(

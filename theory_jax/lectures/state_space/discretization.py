@@ -8,10 +8,10 @@ import numpy as np
 import sympy
 from sympy import Integral, Matrix, Rational, cos, exp, sin, tan
 
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Limit, Slope, Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.state_space.discretization import (
     backward_euler,
     bilinear,

@@ -8,10 +8,10 @@ import numpy as np
 import sympy
 from sympy import exp, log, sqrt
 
-from theory_jax.chains import at_least, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Total, plus, times
-from theory_jax.parts import value
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.state_space.duality import dual_chunked, dual_quadratic, dual_recurrent, linear_attention, segment_sum
 from theory_jax.state_space.parallel_scan import recurrence_sequential
 

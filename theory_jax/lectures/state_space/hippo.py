@@ -11,10 +11,10 @@ import numpy as np
 import sympy
 from sympy import Integral, KroneckerDelta, Max, Min, sqrt
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Slope, SquaredNorm, Total, plus, times
-from theory_jax.parts import value as number_of
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import value as number_of
 from theory_jax.state_space.discretization import bilinear
 from theory_jax.state_space.hippo import legendre_basis, legs_matrices, legs_step, legt_matrices, reconstruct
 

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from sympy import Integral, KroneckerDelta, exp, oo
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
 from theory_jax.state_space.linear_system import impulse_response, state_transition, step_response, transfer_function
 
 derivation = Derivation(

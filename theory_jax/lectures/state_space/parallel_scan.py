@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from theory_jax.chains import equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import Slope, function, plus, times
+from theory_jax.derivation.chains import equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Slope, function, plus, times
 from theory_jax.state_space.parallel_scan import combine, recurrence_backward, recurrence_parallel, recurrence_sequential
 
 derivation = Derivation(

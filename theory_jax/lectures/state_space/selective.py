@@ -9,11 +9,11 @@ import numpy as np
 import sympy
 from sympy import Integral, Rational, exp, log, oo
 
-from theory_jax.chains import at_least, at_most, equals
-from theory_jax.derivation import Derivation
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Limit, Total, plus, times
+from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.notation import Limit, Total, plus, times
-from theory_jax.parts import value
 from theory_jax.state_space.convolution import causal_convolution_direct
 from theory_jax.state_space.selective import (
     MIXER,

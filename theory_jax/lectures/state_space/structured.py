@@ -10,9 +10,9 @@ import numpy as np
 import sympy
 from sympy import KroneckerDelta, Max, Min, Rational, sqrt
 
-from theory_jax.chains import at_most, equals
-from theory_jax.derivation import Derivation
-from theory_jax.notation import SquaredNorm, Total, plus, times
+from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import SquaredNorm, Total, plus, times
 from theory_jax.state_space.convolution import convolution_kernel
 from theory_jax.state_space.discretization import bilinear
 from theory_jax.state_space.hippo import legs_matrices

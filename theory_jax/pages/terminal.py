@@ -7,9 +7,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from theory_jax.console import console_of_the_page
-from theory_jax.latex import to_unicode
-from theory_jax.lecture_page import functions_of
+from theory_jax.pages.console import console_of_the_page
+from theory_jax.pages.page import functions_of
+from theory_jax.pages.unicode import to_unicode
 
 TIED = "\u00a0"  # a space at which no line breaks
 RELATIONS = tuple("=≤≥<>≈⇒⇔→")
@@ -17,7 +17,7 @@ LONGEST_TIED = 40  # characters of mathematics in a sentence that stay in one li
 
 
 def print_page(page, *, console=None):
-    """The page of a derivation (theory_jax/lecture_page.py), from its title to its summary."""
+    """The page of a derivation (theory_jax/pages/page.py), from its title to its summary."""
     _Printer(console or console_of_the_page()).page(page)
 
 

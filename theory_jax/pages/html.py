@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from shared_specs.palette import BLACK, FIGURES, IN_TURN, ON_DARK_SCREENS, STYLE
-from theory_jax.latex import to_unicode
-from theory_jax.lecture_page import functions_of
-from theory_jax.mathematics import prose, to_mathml
+from theory_jax.pages.mathml import prose, to_mathml
+from theory_jax.pages.page import functions_of
+from theory_jax.pages.unicode import to_unicode
 
 HERE = Path(__file__).parent
 DRAWN_WITH = {

@@ -33,7 +33,7 @@ def to_mathml(claim, *, display=True):
         mathml = ""
     mathml = re.sub(r">(\\[^<]*)<", lambda found: f">{SIZED.get(found[1], found[1])}<", mathml)
     if not mathml or "\\" in re.sub(r"<[^>]*>", "", mathml):
-        from theory_jax.latex import to_unicode
+        from theory_jax.pages.unicode import to_unicode
 
         return to_unicode(claim)
     # air between a function's name and its argument, which the converter leaves to the browser, and the browser to no one

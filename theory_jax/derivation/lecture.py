@@ -1,9 +1,8 @@
 """Derivations: a lecture as data, whose every line is executed.
 
-A derivation introduces its symbols (theory_jax/setting.py), and then has parts, in the order in which they are read: chains and
-lemmas of SymPy expressions (theory_jax/chains.py), steps that return what their kind compares (theory_jax/kinds.py), bridges to
-the topic's functions, a worked example, figures and exercises (theory_jax/parts.py). The engine refuses what would pass
-whatever the mathematics says.
+A derivation introduces its symbols (setting.py), and then has parts, in the order in which they are read: chains and lemmas of
+SymPy expressions (chains.py), steps that return what their kind compares (kinds.py), bridges to the topic's functions, a worked
+example, figures and exercises (parts.py). The engine refuses what would pass whatever the mathematics says.
 
 Importing this module switches JAX to float64, before any step runs, and keeps what JAX compiles in the user's cache folder.
 """
@@ -17,12 +16,12 @@ from dataclasses import dataclass, field
 import jax
 
 from shared_specs.backends.jax_settings import CACHE, OLDER_EMITTER, UNFINISHED
-from theory_jax.chains import Assumption, Chain, Valley, lemmas_in
-from theory_jax.kinds import KINDS, STANDARD_ERRORS, Refused, require
-from theory_jax.notation import made
-from theory_jax.parts import ROUNDING, STATES, Bridge, Example, Exercise, Figure, Say
-from theory_jax.setting import Setting
-from theory_jax.typeset import latex
+from theory_jax.derivation.chains import Assumption, Chain, Valley, lemmas_in
+from theory_jax.derivation.kinds import KINDS, STANDARD_ERRORS, Refused, require
+from theory_jax.derivation.notation import made
+from theory_jax.derivation.parts import ROUNDING, STATES, Bridge, Example, Exercise, Figure, Say
+from theory_jax.derivation.setting import Setting
+from theory_jax.derivation.typeset import latex
 
 jax.config.update("jax_enable_x64", True)
 if OLDER_EMITTER not in os.environ.get("XLA_FLAGS", ""):
@@ -116,7 +115,7 @@ class Derivation(Setting):
         self.parts.append(Say(text))
 
     def chain(self, title, start, *lines, central=False, **more):
-        """An argument line by line (theory_jax/chains.py). central: the lecture's result."""
+        """An argument line by line (theory_jax/derivation/chains.py). central: the lecture's result."""
         chain = self._add(Chain(title, made(start), lines, domain=self.between, module=self.module, **more))
         self.central = chain if central else self.central
         return chain

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from theory_jax.arguments import require, require_log_probs, require_rank
-from theory_jax.levels import per_example
+from theory_jax.mathematics.levels import per_example
 
 
 def log_joint(x, means, log_vars, log_weights):

@@ -3,8 +3,8 @@ r"""The TeX page of a derivation: an article with amsmath; its figures are PDF f
 import re
 from functools import partial
 
-from theory_jax.latex import to_unicode
-from theory_jax.lecture_page import functions_of
+from theory_jax.pages.page import functions_of
+from theory_jax.pages.unicode import to_unicode
 
 WIDEST = 72  # characters of an equation in one line, as a terminal would show it
 ESCAPED = {

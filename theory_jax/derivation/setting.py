@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import sympy
 
-from theory_jax.chains import spoken_of
-from theory_jax.ground import Ground
-from theory_jax.kinds import require
-from theory_jax.notation import Count, Entry, Family, Index, Total, function
-from theory_jax.typeset import latex
+from theory_jax.derivation.chains import spoken_of
+from theory_jax.derivation.ground import Ground
+from theory_jax.derivation.kinds import require
+from theory_jax.derivation.notation import Count, Entry, Family, Index, Total, function
+from theory_jax.derivation.typeset import latex
 
 
 @dataclass(frozen=True, eq=False)

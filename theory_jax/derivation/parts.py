@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from theory_jax.chains import Verdict
-from theory_jax.ground import Ground, evaluate
-from theory_jax.kinds import require
-from theory_jax.notation import Entry, free_indices
-from theory_jax.typeset import latex
+from theory_jax.derivation.chains import Verdict
+from theory_jax.derivation.ground import Ground, evaluate
+from theory_jax.derivation.kinds import require
+from theory_jax.derivation.notation import Entry, free_indices
+from theory_jax.derivation.typeset import latex
 
 DRAWS = 5  # sets of random numbers at which the code is compared with what was derived
 STATES = 4  # one more than chains are derived for: the code must not know how many there are

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
-from theory_jax.chains import Assumption, Chain, Valley
-from theory_jax.derivation import Step
-from theory_jax.notation import Count, Family
-from theory_jax.parts import Bridge, Example, Exercise, Figure, Say
-from theory_jax.typeset import latex
+from theory_jax.derivation.chains import Assumption, Chain, Valley
+from theory_jax.derivation.lecture import Step
+from theory_jax.derivation.loading import LECTURES
+from theory_jax.derivation.notation import Count, Family
+from theory_jax.derivation.parts import Bridge, Example, Exercise, Figure, Say
+from theory_jax.derivation.typeset import latex
 
 FORMS = {
     Say: "say", Chain: "chain", Valley: "lemma", Assumption: "assumption", Step: "step", Bridge: "bridge", Example: "example",
@@ -347,14 +348,14 @@ def _functions(topic):
 
 def lemmas_of(topic):
     """The paths of the lemmas that the lecture on a topic imports, read from its source."""
-    source = Path(__file__).parent / "lectures" / f"{topic.path}.py"
+    source = LECTURES / f"{topic.path}.py"
     text = source.read_text(encoding="utf-8") if source.is_file() else ""
     return {f"lemmas/{name}" for name in re.findall(r"(?m)^from theory_jax\.lectures\.lemmas\.(\w+) import", text)}
 
 
 def experiments_that_import(topic):
     """(experiment, names) of the practice wing's experiments that import the topic's functions, from their source."""
-    wing = Path(__file__).resolve().parent.parent / "practice_torch"
+    wing = Path(__file__).resolve().parents[2] / "practice_torch"
     module = "practice_torch." + topic.replace("/", ".")
     for path in sorted((wing / "experiments").glob("*/*.py")):
         found = [

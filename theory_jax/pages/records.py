@@ -1,41 +1,13 @@
 """Running derivations, of topics and of lemmas: what the JSON says of each, one after the other or several at a time."""
 
-import ast
 import contextlib
-import importlib
 import math
 import os
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
 
-LEMMAS = Path(__file__).parent / "lectures" / "lemmas"
-
-
-def derivation_of(topic):
-    """The derivation of the lecture on a topic, by the topic's path. Importing a lecture switches JAX to float64."""
-    return importlib.import_module("theory_jax.lectures." + topic.replace("/", ".")).derivation
-
-
-@dataclass(frozen=True)
-class Lemma:
-    """A lemma that lectures share, with what a page reads of a topic of the syllabus."""
-
-    path: str
-    title: str
-    family: str = "lemmas"
-    lectures: tuple[int, ...] = ()
-    requires: tuple[str, ...] = ()
-    built: bool = True
-
-
-def lemmas():
-    """The lemmas in the order of their names; titles are read from the files."""
-    paths = sorted(LEMMAS.glob("[a-z]*.py"))
-    titles = [ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).partition("\n")[0].rstrip(".") for path in paths]
-    return [Lemma(f"lemmas/{path.stem}", title) for path, title in zip(paths, titles, strict=True)]
+from theory_jax.derivation.loading import derivation_of
 
 
 def records_in_order(topics, *, arithmetic, show=None, debug=False):
@@ -108,7 +80,7 @@ def _record(topic, arithmetic, show, debug):
 
 def _said(derivation, results):
     """Front matter and claims as JSON. Mathematics is LaTeX, in prose between dollar signs."""
-    from theory_jax.lecture_page import kind, lecture_page
+    from theory_jax.pages.page import kind, lecture_page
 
     page = lecture_page(derivation, results)
     return {

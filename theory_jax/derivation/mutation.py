@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import sympy
 
-from theory_jax.chains import Chain, Valley
-from theory_jax.derivation import Derivation, Step
-from theory_jax.ground import STATES, Ground
-from theory_jax.kinds import KINDS
-from theory_jax.notation import Divergence, Entry, Family, Nonnegative, Normal
-from theory_jax.parts import Bridge
-from theory_jax.typeset import latex
+from theory_jax.derivation.chains import Chain, Valley
+from theory_jax.derivation.ground import STATES, Ground
+from theory_jax.derivation.kinds import KINDS
+from theory_jax.derivation.lecture import Derivation, Step
+from theory_jax.derivation.notation import Divergence, Entry, Family, Nonnegative, Normal
+from theory_jax.derivation.parts import Bridge
+from theory_jax.derivation.typeset import latex
 
 SLIP = sympy.Rational(11, 10)
 ENOUGH = 0.95  # of the mutants must be refused

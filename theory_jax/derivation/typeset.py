@@ -4,7 +4,7 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence
 
-from theory_jax.notation import Limit, Node, Nonnegative, Product, Slope, Total
+from theory_jax.derivation.notation import Limit, Node, Nonnegative, Product, Slope, Total
 
 
 class Typesetter(LatexPrinter):

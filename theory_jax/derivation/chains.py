@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import sympy
 
-from theory_jax.ground import Ground
-from theory_jax.kinds import Refused, require
-from theory_jax.notation import Entry, Index, Nonnegative, Unspecified, made
-from theory_jax.typeset import latex
+from theory_jax.derivation.ground import Ground
+from theory_jax.derivation.kinds import Refused, require
+from theory_jax.derivation.notation import Entry, Index, Nonnegative, Unspecified, made
+from theory_jax.derivation.typeset import latex
 
 RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
 

@@ -12,7 +12,7 @@ import sympy
 from sympy.core.symbol import Str
 from sympy.printing.precedence import PRECEDENCE, precedence
 
-from theory_jax.moments import normal_moment
+from theory_jax.derivation.moments import normal_moment
 
 
 class Index(sympy.Symbol):
