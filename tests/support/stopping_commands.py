@@ -21,7 +21,8 @@ def wait(fifo, *_, **__):
 
 
 def lectures(fifo):
-    from theory_jax import __main__, records
+    from theory_jax import __main__
+    from theory_jax.pages import records
 
     records._record = partial(wait, fifo)
     words = ["--json", "--jobs", "2", "--compiled"]  # without --compiled each process imports JAX
