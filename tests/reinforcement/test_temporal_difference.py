@@ -1,6 +1,8 @@
 """What SciPy's linear program, its least squares and a loop over transitions say of temporal-difference learning."""
 
+import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.linalg
 import scipy.optimize
 import torch
@@ -70,3 +72,17 @@ def test_states_may_be_plain_integers():
     moved = practice.td_update(torch.tensor(value), 2, torch.tensor(1.0), 3, False, discount=0.5, step_size=0.5)
     assert moved.tolist() == [0.0, 1.0, 2.25, 3.0]
     assert theory.td_update(value, 2, 1.0, 3, False, discount=0.5, step_size=0.5).tolist() == moved.tolist()
+
+
+@pytest.mark.parametrize("wing", [practice.least_squares_value, theory.least_squares_value], ids=["practice", "theory"])
+def test_a_system_is_singular_up_to_ten_roundings_for_each_of_its_rows(wing):
+    """Features 1 and s: the smallest singular value is s^2, and one rounding of a system of two rows 2 x 2^-52."""
+    array = torch.tensor if wing is practice.least_squares_value else jnp.asarray
+
+    def solved(roundings):
+        features = np.diag([1.0, (roundings * 2 * 2.0**-52) ** 0.5])
+        return wing(array(features), array(0 * features), array(features @ [3.0, 5.0]), discount=0.5)
+
+    np.testing.assert_allclose(solved(10.1), [3.0, 5.0], rtol=1e-12)
+    with pytest.raises(ValueError, match="singular"):
+        solved(9.9)
