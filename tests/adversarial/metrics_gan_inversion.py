@@ -8,6 +8,7 @@ from practice_torch.adversarial.gan_inversion import invert_by_gradient_descent
 from tests.support.metrics import mean, noise
 
 FLOAT32 = True
+FIELDS = {"digits": {"descent_steps": 5}}
 
 
 def made(e, code):

@@ -8,7 +8,7 @@ from tests.flows.metrics_flow_matching import units, verdict
 from tests.support.metrics import mean
 
 NAMES = ("digits", "notes")
-FIELDS = {name: {"judged_samples": 50} for name in NAMES}
+FIELDS = {name: {"judged_samples": 50, "num_steps": 4, "judged_steps": 3} for name in NAMES}
 TOLERANCE = 1e-4  # predictions are cast to float32
 COUNT = 12
 

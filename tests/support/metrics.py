@@ -17,6 +17,7 @@ experiment takes them.
     COUNT      examples of the data, where six are too few
     ROUNDS     how often all phases are played, 2 unless it says so
     ANEW       the parameters, too, are as before the step when `logs` is asked
+    STEP       the deviation of the parameters' moves, 0.1 unless it says so
     FLOAT32    the experiment computes in float32 whatever its parameters are
     TOLERANCE  relative, where it casts some of what it computes
 """
@@ -54,18 +55,18 @@ def recipes(topic, module):
     return list(found.values())
 
 
-def built(topic, recipe):
+def built(topic, recipe, step):
     """An experiment whose parameters are not where they begin (behind a zero nothing is seen), and its data."""
     experiment, batch = tiny.built(topic, recipe)
-    move(experiment, torch.Generator().manual_seed(2))
+    move(experiment, torch.Generator().manual_seed(2), step)
     return experiment, batch, tiny.Random(recipe)
 
 
 @torch.no_grad()
-def move(experiment, draws):
-    """A step in place of an optimizer's."""
+def move(experiment, draws, step):
+    """A random step in place of an optimizer's."""
     for parameter in experiment.parameters():
-        parameter += 0.1 * torch.randn(parameter.shape, generator=draws)
+        parameter += step * torch.randn(parameter.shape, generator=draws)
 
 
 def seeded(experiment, call):

@@ -26,13 +26,14 @@ def test_what_is_reported_is_what_a_second_computation_finds(topic, monkeypatch)
     torch.set_default_dtype(torch.float32 if single else torch.float64)
     tolerance = getattr(module, "TOLERANCE", 1e-4 if single else 1e-6)
     for recipe in metrics.recipes(topic, module):
-        experiment, batch, data = metrics.built(topic, recipe)
+        step = getattr(module, "STEP", 0.1)
+        experiment, batch, data = metrics.built(topic, recipe, step)
         second = getattr(module, "logs", lambda *_: {})
         steps = torch.Generator().manual_seed(3)
         for phase in getattr(module, "ROUNDS", 2) * experiment.phases:
             pair = metrics.logged(experiment, batch, phase.name, second, getattr(module, "ANEW", False))
             metrics.same(*pair, f"log of {phase.name} of {type(recipe).__name__}", tolerance)
-            metrics.move(experiment, steps)
+            metrics.move(experiment, steps, step)
         for what in LOOKS:
             if hasattr(module, what):
                 found, wanted = metrics.looked(experiment, what, 6 if what == "sample" else data, getattr(module, what))
