@@ -5,6 +5,9 @@ import torch
 from tests.support.judged import back_and_forth, covered
 from tests.support.metrics import mean, noise
 
+FIELDS = {name: {"radius": 2.0} for name in ("eight_gaussians", "eight_gaussians_overpowered")}
+COUNT = 40  # of few fakes each would be a quarter of a mode's share
+
 
 def fakes(e, count):
     return e.generator_network(noise(e, count, e.recipe.noise))

@@ -1,9 +1,20 @@
-"""Every number that an experiment logs or evaluates, and the data of its figures, are what a second computation finds."""
+"""Every number that an experiment logs or evaluates, and the data of its figures, are what a second computation finds.
+
+Slips that passed every other test are planted and refused. Many more are by `python -m benchmarks.experiment_mutants`.
+"""
+
+import importlib
+import inspect
+from contextlib import contextmanager
+from operator import attrgetter
 
 import pytest
 import torch
 
+from benchmarks.measuring import code_mutants, code_users
+from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from tests.support import metrics
+from tests.support.small_recipes import names
 from tests.support.topic_files import module_with, topics_with
 
 LOOKS = ("evaluate", "preview", "study", "sample")
@@ -19,7 +30,11 @@ def double():
 
 @pytest.mark.parametrize("topic", topics_with("metrics"))
 def test_what_is_reported_is_what_a_second_computation_finds(topic, monkeypatch):
-    """Of every recipe in small: after a step of every phase, whose logs are compared, everything that the module computes."""
+    """Of every recipe in small: after some steps of every phase, whose logs are compared, everything that the module computes."""
+    compare(topic, monkeypatch)
+
+
+def compare(topic, monkeypatch):
     module = module_with("metrics", topic)
     monkeypatch.setattr(metrics.tiny, "COUNT", getattr(module, "COUNT", metrics.tiny.COUNT))
     single = getattr(module, "FLOAT32", False)
@@ -40,3 +55,93 @@ def test_what_is_reported_is_what_a_second_computation_finds(topic, monkeypatch)
                 if what != "evaluate":  # what is drawn at random is left to the tests of samplers
                     found = {name: found[name] for name in wanted}
                 metrics.same(found, wanted, f"{what} of {type(recipe).__name__}", tolerance)
+
+
+@pytest.mark.rule
+def test_every_experiment_has_its_numbers_computed_a_second_way():
+    assert {topic for topic, _ in names()} == set(topics_with("metrics"))
+    assert [topic for topic in topics_with("metrics") if not hasattr(module_with("metrics", topic), "evaluate")] == []
+
+
+# ---------------------------------------------------------------------------------------------------- what is refused
+
+# name -> (topic whose numbers show it, mutated file, its function, the change)
+SLIPS = {
+    "the noise ratio upside down": (
+        "latent/vector_quantization", "latent/vector_quantization", "ImageQuantization.evaluate",
+        "10 * math.log10(pixels / error)  ->  /",
+    ),
+    "a mean score summed": (
+        "preference/pipeline", "preference/pipeline", "Pipeline.evaluate", "self._scores(others).mean()  ->  sum",
+    ),
+    "a mode covered by its whole share": ("adversarial/gan", "judging/points", "modes", "weights / 4  ->  not divided"),
+    "the logged entropy summed": (
+        "reinforcement/ppo", "reinforcement/ppo", "ControlExperiment._loss", "entropy.detach().mean()  ->  sum",
+    ),
+    "the line of guessing elsewhere": (
+        "diffusion/classifier_guidance", "diffusion/classifier_guidance", "GuidanceExperiment._by_level",
+        "1 / len(self.classes)  ->  *",
+    ),
+    "images in another range": (
+        "diffusion/edm", "diffusion/edm", "EdmExperiment.preview",
+        "2 * data.batch(torch.arange(min(len(data), 4)))['image'] - 1  ->  first term alone",
+    ),
+    "paths that overshoot": (
+        "flows/flow_matching", "flows/flow_matching", "PointMatching._ways",
+        "places[-1] + self.velocity(places[-1], time.to(noise.dtype).expand(len(noise))) / 32  ->  -",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("topic", "name"), [(slip[0], name) for name, slip in SLIPS.items()], ids=SLIPS)
+def test_a_slip_in_what_is_reported_is_refused(topic, name, monkeypatch):
+    with planted(*SLIPS[name][1:]), pytest.raises(AssertionError):
+        compare(topic, monkeypatch)
+
+
+@contextmanager
+def planted(file, function, words):
+    """The function with this change."""
+    path = code_users.sources()[file]
+    (change,) = [each for each in code_mutants.changes(path.read_text()) if (each.function, each.words) == (function, words)]
+    module = importlib.import_module(".".join(path.relative_to(code_users.PRACTICE.parent).with_suffix("").parts))
+    known = inspect.unwrap(attrgetter(function)(module))
+    original, known.__code__ = known.__code__, change.code(str(path))
+    try:
+        yield
+    finally:
+        known.__code__ = original
+
+
+def drawing(*calls):
+    """A figure that makes these calls."""
+    return Figure(lambda axes: [getattr(axes, name)(*data, **options) for name, *data, options in calls])
+
+
+LINE = ("plot", [1, 2], [3, 4], {"label": "a"})
+IMAGES = torch.rand(2, 1, 3, 3)
+# found, what it is equal to, what it is not
+EQUAL = {
+    "numbers": ({"a": 1.0}, {"a": 1 + 1e-9}, {"a": 1.001}),
+    "names": ({"a": 1.0}, {"a": 1.0}, {"b": 1.0}),
+    "not a number": ({"a": float("nan")}, {"a": float("nan")}, {"a": 0.0}),
+    "what is near 0": ({"a": torch.tensor([0.0, 5.0])}, {"a": [1e-9, 5.0]}, {"a": [1e-3, 5.0]}),
+    "images": ({"a": ImageGrid(IMAGES, 2)}, {"a": IMAGES}, {"a": 1 - IMAGES}),
+    "how many": ({"a": ImageGrid(IMAGES, 2)}, {"a": IMAGES}, {"a": IMAGES[:1]}),
+    "sounds": ({"a": Audio(torch.tensor([0.5, 0.1]), 8)}, {"a": torch.tensor([0.5, 0.1])}, {"a": torch.tensor([0.1, 0.5])}),
+    "texts": ({"a": Text("one")}, {"a": "one"}, {"a": "two"}),
+    "what is drawn": ({"a": drawing(LINE)}, {"a": [LINE[:-1]]}, {"a": [("plot", [1, 2], [4, 3])]}),
+    "how it is called": ({"a": drawing(LINE)}, {"a": [LINE]}, {"a": [(*LINE[:-1], {"label": "b"})]}),
+    "how often": ({"a": drawing(LINE)}, {"a": [LINE]}, {"a": [LINE, LINE]}),
+    "by what it is drawn": ({"a": drawing(LINE)}, {"a": [LINE]}, {"a": [("scatter", *LINE[1:])]}),
+    "an axis": ({"a": torch.tensor([1.0, -2.0])}, {"a": metrics.UpToSign(torch.tensor([-1.0, 2.0]))},
+                {"a": metrics.UpToSign(torch.tensor([1.0, 2.0]))}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_what_is_equal_is_accepted_and_what_is_not_is_refused(name):
+    found, equal, other = EQUAL[name]
+    metrics.same(found, equal, "found")
+    with pytest.raises(AssertionError, match="found"):
+        metrics.same(found, other, "found")
