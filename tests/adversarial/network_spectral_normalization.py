@@ -24,3 +24,4 @@ MISTAKES = {
         "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
     },
 }
+ELSEWHERE = {"NormalizedDiscriminator": {"norms": "test_training_calls_turn_the_vectors_and_evaluation_does_not"}}

@@ -16,3 +16,4 @@ MISTAKES = {
         "biases at zero": (biases_at_zero, BEGINS),
     },
 }
+ELSEWHERE = {"MaskedAutoencoder": {"order": "test_the_network_is_a_distribution_in_every_order"}}

@@ -44,3 +44,4 @@ MISTAKES = {
         "a drawn embedding": (put(wavenet, "waves", torch.randn), BEGINS),
     },
 }
+ELSEWHERE = {"WaveNet": {"parameters_by_name": "test_the_network_is_residual_blocks_end_to_end"}}

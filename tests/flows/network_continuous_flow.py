@@ -45,3 +45,4 @@ MISTAKES = {
         "the last layer as torch has it": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
     },
 }
+ELSEWHERE = {"ContinuousFlow": {"inverse": "test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian"}}

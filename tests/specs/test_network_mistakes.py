@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from shared_specs.backends import torch_network
+from shared_specs.backends import torch_network, torch_relations
 from shared_specs.checking.check import spec_of
 from shared_specs.checking.initial import initial_outcomes
 from shared_specs.checking.models import compare_networks, generic
@@ -17,6 +17,7 @@ from shared_specs.rows import Model
 from shared_specs.syllabus import load
 from tests.support.networks import of_topics
 from tests.support.planted_networks import BEGINS, COMPARED
+from tests.support.topic_files import HERE
 
 MISTAKES = {(topic, network): mistakes for topic, found in of_topics("MISTAKES").items() for network, mistakes in found.items()}
 
@@ -70,3 +71,44 @@ def test_every_relation_has_been_seen_to_fail():
     planted = {(topic, where) for (topic, _), mistakes in MISTAKES.items() for _, where in mistakes.values()}
     rows = [(topic.path, row) for topic in load().built for row in spec_of(topic.path) if isinstance(row, Model)]
     assert {(topic, words) for topic, row in rows for words in row.relations} - planted == set()
+
+
+def _called(topic, row):
+    """(public methods of the network, those that its forward pass and the row's relations call)."""
+    constructor, called = wing_function("torch", topic, row.network), set()
+    ours = [kind for kind in constructor.__mro__ if kind.__module__.startswith("practice_torch")]
+    methods = {name for kind in ours for name, value in vars(kind).items() if callable(value) and name[0] != "_"} - {"forward"}
+
+    def watched(name):
+        def method(self, *given, **named):
+            called.add(name)
+            return getattr(constructor, name)(self, *given, **named)
+
+        return method
+
+    network = torch_network.build(type(row.network, (constructor,), {name: watched(name) for name in methods}), row.sizes)
+    arrays = row.given.draw(f"{topic}/{row.network}/{row.case}")
+    constants = {name: arrays.pop(name) for name in list(arrays) if not isinstance(arrays[name], np.ndarray)}
+    torch_network.outputs(network, tuple(arrays.values()), constants, 0, False)
+    for relation in row.relations.values():
+        torch_relations.sides(network, relation, tuple(arrays.values()))
+    return methods, called
+
+
+def test_every_method_of_a_network_is_compared():
+    """By the forward pass, by a relation, or by a test of the topic, which is named."""
+    silent, elsewhere = set(), of_topics("ELSEWHERE")
+    for topic, network in MISTAKES:
+        methods, called = map(set().union, *(_called(topic, row) for row in _rows(topic, network)))
+        silent |= {(topic, network, method) for method in methods - called}
+    named = {
+        (topic, network, method): test
+        for topic, found in elsewhere.items()
+        for network, methods in found.items()
+        for method, test in methods.items()
+    }
+    assert silent == set(named)
+    for (topic, _, method), test in named.items():
+        family, name = topic.split("/")
+        texts = [path.read_text(encoding="utf-8") for path in (HERE / family).glob(f"test_{name}*.py")]
+        assert any(f"def {test}(" in text and f".{method}(" in text for text in texts), (topic, method, test)

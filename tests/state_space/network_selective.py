@@ -61,3 +61,5 @@ MISTAKES = {
         "all states decay alike": (decays_alike, BEGINS),
     },
 }
+LAST_STATE = "test_the_last_state_is_the_sum_of_its_tokens_by_the_weights_that_are_drawn"
+ELSEWHERE = {"MambaBlock": {"left": LAST_STATE}, "MambaDecoder": {"left": LAST_STATE}}

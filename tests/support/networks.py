@@ -4,6 +4,8 @@ HELD: networks without a counterpart in the theory wing, with their formula.
 OWN: {parameter: how it begins} of the parameters that an experiment learns outside networks.
 MISTAKES: {network with a Model row: {name: (plant, quantity)}}; plant(monkeypatch) puts the mistake into the network, and the
 check must find it in this quantity.
+ELSEWHERE: {network with a Model row: {method: test}} of methods that neither the forward pass nor a relation calls, and the test
+of the topic that compares them.
 """
 
 from collections.abc import Callable
