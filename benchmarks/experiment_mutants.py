@@ -16,6 +16,7 @@ Exit code: 1 if fewer than 90% were refused.
 
 import argparse
 import gc
+import importlib
 import json
 import os
 import random
@@ -66,7 +67,6 @@ class Mutants:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         paths = {str(sources()[file]): file for file in self.files}
-        gc.unfreeze()  # the functions must be found
         print(f"{len(session.items)} tests run once without a mutant", flush=True)
         records = _in_a_fork(lambda: _profiled(session, set(paths)))
         if records is None:
@@ -74,11 +74,14 @@ class Mutants:
         failing = [name for name, record in records.items() if not record["passed"]]
         for name in failing:
             print(f"fails without a mutant, and is left out: {name}")
+        for path in paths.values():
+            importlib.import_module(code_users.module_of(path))
+        gc.unfreeze()  # what pytest has set aside must be found, too
         functions = code_mutants.known(set(paths))
         drawn = self._drawn(paths, records)
         for number, (path, change, kind) in enumerate(drawn, 1):
             chosen = _chosen(session.items, records, path, change, self.seconds)
-            planted = functions.get((path, change.function, change.first), [])
+            planted = functions[path, change.function, change.first]
             why = _in_a_fork(lambda: _refusal(chosen, planted, change.code(path), self.seconds)) if chosen else ""  # noqa: B023
             why = "the process has ended" if why is None else why
             self.verdicts.append((paths[path], change, kind, why))

@@ -24,6 +24,11 @@ def sources():
     return {f"{path.parent.name}/{path.stem}": path for path in sorted(paths)}
 
 
+def module_of(file):
+    """The name that it is imported by."""
+    return ".".join(sources()[file].relative_to(uses.ROOT).with_suffix("").parts)
+
+
 @cache
 def importers(file):
     """The topics whose experiment is this file, or imports it, directly or through others."""

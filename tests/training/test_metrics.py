@@ -104,8 +104,7 @@ def planted(file, function, words):
     """The function with this change."""
     path = code_users.sources()[file]
     (change,) = [each for each in code_mutants.changes(path.read_text()) if (each.function, each.words) == (function, words)]
-    module = importlib.import_module(".".join(path.relative_to(code_users.PRACTICE.parent).with_suffix("").parts))
-    known = inspect.unwrap(attrgetter(function)(module))
+    known = inspect.unwrap(attrgetter(function)(importlib.import_module(code_users.module_of(file))))
     original, known.__code__ = known.__code__, change.code(str(path))
     try:
         yield
