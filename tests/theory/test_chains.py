@@ -8,6 +8,7 @@ from sympy import exp, log
 from theory_jax.derivation.chains import Chain, at_least, at_most, equals, lemmas_in
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
+from theory_jax.lectures.lemmas.jensen import jensen
 
 
 class Toy(Derivation):
@@ -297,6 +298,19 @@ def test_a_lemma_about_an_interval_holds_inside_it_only():
     assert used_at(toy, toy.p).passed and used_at(Toy(), 1 / (1 + toy.a)).passed
     outside = used_at(toy, toy.a)
     assert not outside.passed and "nothing shows that $a$ lies in $(0, 1)$" in outside.error
+
+
+def test_a_lemma_about_a_number_for_each_state_holds_for_other_positive_numbers():
+    toy = Toy()
+    z = toy.index("z", "a state of another kind")
+    law, other = toy.law("r", z, "its law"), toy.numbers("w", z, "positive numbers", positive=True)
+    instance = jensen.at(law, other)
+    assert toy.ground().vanishes(instance - log(Expectation(law, other)) + Expectation(law, log(other)))
+    assert toy.ground().never_negative(instance)
+    with pytest.raises(ValueError, match="is not known to be positive"):
+        jensen.at(toy.p, toy.x)
+    with pytest.raises(ValueError, match="has no index"):
+        jensen.at(toy.p, toy.a)
 
 
 # ---------------------------------------------------------------------------------------------------- lemmas of one title

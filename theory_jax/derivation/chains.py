@@ -255,16 +255,20 @@ class Assumption:
 
 
 def instance(lemma, expression, about, others):
-    """The expression with laws and numbers exchanged, as one that is never negative.
+    """The expression with laws, numbers and families of numbers exchanged, as one that is never negative.
 
-    Raises ValueError if another takes the place of a law or of a positive number without being one.
+    Raises ValueError if another takes the place of a law, of a family or of a positive number without being one.
     """
-    laws, renamed = {}, {}
+    families, renamed = {}, {}
     for old, new in zip(about, map(made, others), strict=True):
         if isinstance(old, Entry):
             if old.family.law and not (isinstance(new, Entry) and new.family.law):
                 raise ValueError(f"{latex(new)} is no law; the lemma is about laws")
-            laws[old.family] = new
+            if not isinstance(new, Entry):
+                raise ValueError(f"{latex(new)} has no index; the lemma is about a number for each state: define it by a name")
+            if old.is_positive and not new.is_positive:
+                raise ValueError(f"{latex(new)} is not known to be positive; the lemma is about positive numbers")
+            families[old.family] = new
             # by way of names that nobody else has: the condition of a law may be called as the lemma's own index is
             own = {index: Index(f"{index} of the lemma") for index in old.indices}
             expression = expression.xreplace(own)
@@ -275,10 +279,10 @@ def instance(lemma, expression, about, others):
             renamed[old] = new
 
     def exchanged(entry):
-        new = laws[entry.family]
+        new = families[entry.family]
         return new.at(*entry.indices, *new.indices[len(entry.indices) :])  # a conditional law keeps its condition
 
-    found = expression.replace(lambda part: isinstance(part, Entry) and part.family in laws, exchanged)
+    found = expression.replace(lambda part: isinstance(part, Entry) and part.family in families, exchanged)
     return Nonnegative(found.xreplace(renamed), lemma, *map(made, others))
 
 

@@ -249,6 +249,9 @@ class Expectation(Node):
     def _eval_is_nonnegative(self):
         return self.args[1].is_nonnegative
 
+    def _eval_is_positive(self):
+        return self.args[1].is_positive
+
     def _latex(self, printer):
         law, body = self.args
         under = law._latex(printer) if isinstance(law, Normal) else law.law_name(printer)

@@ -23,6 +23,7 @@ from theory_jax.evaluation.bits_per_dimension import (
     uniform_dequantize,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.jensen import jensen
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -278,17 +279,14 @@ M = derivation.define("M", Expectation(of_path, weight), "the mean weight, $Z_T 
 derivation.chain(
     "A mean of logarithms is too small",
     Expectation(of_path, log(weight)),
-    equals(
-        plus(log(M), -Expectation(of_path, tangent.at(weight / M))),
-        r"$\log r = r - 1 - (r - 1 - \log r)$ at $r = w_k / M$, whose mean is 1",
-        wrong={"the gap added": plus(log(M), Expectation(of_path, tangent.at(weight / M)))},
-    ),
     at_most(
-        log(M), "leave out the gap; equality if and only if all weights are equal",
-        adding=Expectation(of_path, tangent.at(weight / M)),
+        log(M),
+        "Jensen's inequality; equality if and only if all weights are equal",
+        adding=jensen.at(of_path, weight),
+        wrong={"the mean doubled": log(2 * M)},
     ),
     so="So is the logarithm of a mean of a few weights, in expectation: the estimated likelihood errs downwards.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"A model that only gives samples $s_1, \dots, s_N$: put a Gaussian of width $h$ on each. Let the truth be standard "

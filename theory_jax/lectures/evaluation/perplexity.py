@@ -20,6 +20,7 @@ from theory_jax.evaluation.perplexity import (
     token_log_probs,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.jensen import jensen
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -128,6 +129,7 @@ b = derivation.index("b", "a text of the corpus", states=2)
 j = derivation.index("j", "another", states=2)
 length = derivation.numbers("T", b, "its length", "mask.sum(1)", positive=True)
 nats = derivation.numbers("c", b, "the logarithm of its perplexity", "log(sequence_perplexity)")
+own = derivation.define(r"\mathrm{PP}", exp(nats), "its perplexity", "sequence_perplexity", over=b, positive=True)
 share = derivation.define(r"\lambda", length / Total(j, length.at(j)), "its share of all tokens", over=b, law=True)
 of_corpus = derivation.define(
     r"\mathrm{PP}_c", exp(Total(b, length * nats) / Total(b, length)), "the perplexity of the corpus", "corpus_perplexity",
@@ -142,15 +144,11 @@ derivation.chain(
         r"$T_b c_b$ is minus the log-probability of a text",
         wrong={"every text alike": Total(b, nats) / 2, "the sum": Total(b, nats)},
     ),
-    equals(
-        plus(log(average), -Expectation(share, tangent.at(exp(nats) / average))),
-        r"$\log r = r - 1 - (r - 1 - \log r)$ at $r = e^{c_b}/M$, whose mean is 1",
-        wrong={"the gaps added": plus(log(average), Expectation(share, tangent.at(exp(nats) / average))), "no gap": log(average)},
-    ),
     at_most(
         log(average),
-        "leave out the gaps; equality if all texts have one perplexity",
-        adding=Expectation(share, tangent.at(exp(nats) / average)),
+        "Jensen's inequality; equality if and only if all texts have one perplexity",
+        adding=jensen.at(share, own),
+        wrong={"the mean doubled": log(2 * average)},
     ),
     so="The arithmetic mean by token is too large. That over texts, each counted once, can err to either side (exercise 2).",
 )

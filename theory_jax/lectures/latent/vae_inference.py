@@ -36,6 +36,7 @@ from theory_jax.latent.vae_inference import (
     spherical_interpolation,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.jensen import jensen
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -143,18 +144,11 @@ derivation.chain(
     "The logarithm of the estimate is biased downward",
     log(evidence) - Expectation(q, log(weight)),
     equals(
-        Expectation(q, -log(weight / evidence)),
-        "the logarithm of a constant is its own average",
-        wrong={"the ratio turned over": Expectation(q, log(weight / evidence))},
+        plus(log(Expectation(q, weight)), -Expectation(q, log(weight))),
+        "the mean of $w$ is $p(x)$",
+        wrong={"under the posterior": plus(log(Expectation(posterior, weight)), -Expectation(q, log(weight)))},
     ),
-    equals(
-        Expectation(q, tangent.at(weight / evidence)), r"$\mathbb{E}_q[w / p(x)] = 1$, so $t - 1$ at $t = w / p(x)$ may be added"
-    ),
-    at_least(
-        0,
-        "leave out the gap of the logarithm; zero only if all weights are equal",
-        dropping=Expectation(q, tangent.at(weight / evidence)),
-    ),
+    at_least(0, "Jensen's inequality; zero only if all weights are equal", dropping=jensen.at(q, weight)),
     uses=(unbiased,),
     so=r"The same holds for the mean of $S$ weights in place of $w$, and the bias then falls with $S$. A reported "
     r"log-likelihood is therefore a lower bound in expectation.",
