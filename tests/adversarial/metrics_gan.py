@@ -44,3 +44,6 @@ def plane(real, function):
     x, y = (torch.linspace(min(c) - 1, max(c) + 1, 120).float() for c in real.T.tolist())
     rows = [function(torch.stack([x.to(real), height.to(real).expand(120)], 1)) for height in y]
     return x, y, torch.stack(rows).float()
+
+
+SLIPS = {"a mode covered by its whole share": ("judging/points", "modes", "weights / 4  ->  not divided")}

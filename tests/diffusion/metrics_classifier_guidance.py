@@ -104,3 +104,12 @@ def classifiers(e, data):
 
 def preview(e, data):
     return {"classifiers": classifiers(e, data)}
+
+
+SLIPS = {
+    "the line of guessing elsewhere": (
+        "diffusion/classifier_guidance",
+        "GuidanceExperiment._by_level",
+        "1 / len(self.classes)  ->  *",
+    )
+}

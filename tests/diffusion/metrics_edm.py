@@ -66,3 +66,12 @@ def preview(e, data):
             x = image + sigma * eps[5 * k + j]
             rows += [image, x, denoised(e, x[None], sigma)[0]]
     return {"denoised": ((torch.stack(rows) + 1) / 2).clamp(0, 1)}
+
+
+SLIPS = {
+    "images in another range": (
+        "diffusion/edm",
+        "EdmExperiment.preview",
+        "2 * data.batch(torch.arange(min(len(data), 4)))['image'] - 1  ->  first term alone",
+    )
+}

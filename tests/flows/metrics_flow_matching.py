@@ -131,3 +131,12 @@ def euler(e, label, steps):
     for k in range(steps):
         x = x + velocity(e, x, k / steps, None, label) / steps
     return x
+
+
+SLIPS = {
+    "paths that overshoot": (
+        "flows/flow_matching",
+        "PointMatching._ways",
+        "places[-1] + self.velocity(places[-1], time.to(noise.dtype).expand(len(noise))) / 32  ->  -",
+    )
+}

@@ -122,3 +122,12 @@ def preview(e, data):
 def usage(e, codes):
     shares = sorted((float((codes == k).sum()) / codes.numel() for k in range(e.recipe.codes)), reverse=True)
     return [("bar", range(e.recipe.codes), shares), ("axhline", 1 / e.recipe.codes)]
+
+
+SLIPS = {
+    "the noise ratio upside down": (
+        "latent/vector_quantization",
+        "ImageQuantization.evaluate",
+        "10 * math.log10(pixels / error)  ->  /",
+    )
+}

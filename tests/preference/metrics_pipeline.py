@@ -95,3 +95,6 @@ def preview(e, data):
     last = e.rollout.path[-1:]
     path = [("plot", *last.T), ("plot", *last.T, {"label": "last round"})]
     return {"ways": "\n".join(lines), "wins": [("axhline", 50), *points], "path": path}
+
+
+SLIPS = {"a mean score summed": ("preference/pipeline", "Pipeline.evaluate", "self._scores(others).mean()  ->  sum")}

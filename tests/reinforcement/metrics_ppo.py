@@ -96,3 +96,6 @@ def preview(e, data):
     degrees = [math.degrees(angle) for angle in angles]
     values = {"policy": shown, "value": e.critic(seen)[..., 0]}
     return {name: [("pcolormesh", degrees, spins, part)] for name, part in values.items()}
+
+
+SLIPS = {"the logged entropy summed": ("reinforcement/ppo", "ControlExperiment._loss", "entropy.detach().mean()  ->  sum")}

@@ -8,6 +8,9 @@ data alone: by another formula, by a distribution of torch or SciPy, by a sum ov
     preview(e, data)             what is drawn, by name; `study(e, data)` and `sample(e, count)` likewise. What `sample` draws at
                                  random is held by the tests of samplers: a preview may leave it out
 
+SLIPS, where a file has it, is {name: (file of the practice wing, function, change)}: mistakes that every other test let pass and
+that this computation must find.
+
 An image, a sound or a text is the tensor or the string; a figure is the list of what it draws, `("plot", x, y)`, in order, with
 options such as the label in a dictionary at the end. Draws come from the experiment's generator, in the order in which the
 experiment takes them.

@@ -65,37 +65,12 @@ def test_every_experiment_has_its_numbers_computed_a_second_way():
 
 # ---------------------------------------------------------------------------------------------------- what is refused
 
-# name -> (topic whose numbers show it, mutated file, its function, the change)
-SLIPS = {
-    "the noise ratio upside down": (
-        "latent/vector_quantization", "latent/vector_quantization", "ImageQuantization.evaluate",
-        "10 * math.log10(pixels / error)  ->  /",
-    ),
-    "a mean score summed": (
-        "preference/pipeline", "preference/pipeline", "Pipeline.evaluate", "self._scores(others).mean()  ->  sum",
-    ),
-    "a mode covered by its whole share": ("adversarial/gan", "judging/points", "modes", "weights / 4  ->  not divided"),
-    "the logged entropy summed": (
-        "reinforcement/ppo", "reinforcement/ppo", "ControlExperiment._loss", "entropy.detach().mean()  ->  sum",
-    ),
-    "the line of guessing elsewhere": (
-        "diffusion/classifier_guidance", "diffusion/classifier_guidance", "GuidanceExperiment._by_level",
-        "1 / len(self.classes)  ->  *",
-    ),
-    "images in another range": (
-        "diffusion/edm", "diffusion/edm", "EdmExperiment.preview",
-        "2 * data.batch(torch.arange(min(len(data), 4)))['image'] - 1  ->  first term alone",
-    ),
-    "paths that overshoot": (
-        "flows/flow_matching", "flows/flow_matching", "PointMatching._ways",
-        "places[-1] + self.velocity(places[-1], time.to(noise.dtype).expand(len(noise))) / 32  ->  -",
-    ),
-}  # fmt: skip
+SLIPS = [(topic, name) for topic in topics_with("metrics") for name in getattr(module_with("metrics", topic), "SLIPS", {})]
 
 
-@pytest.mark.parametrize(("topic", "name"), [(slip[0], name) for name, slip in SLIPS.items()], ids=SLIPS)
+@pytest.mark.parametrize(("topic", "name"), SLIPS)
 def test_a_slip_in_what_is_reported_is_refused(topic, name, monkeypatch):
-    with planted(*SLIPS[name][1:]), pytest.raises(AssertionError):
+    with planted(*module_with("metrics", topic).SLIPS[name]), pytest.raises(AssertionError):
         compare(topic, monkeypatch)
 
 
