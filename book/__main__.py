@@ -15,7 +15,7 @@ from pathlib import Path
 from book import guides, links, sources
 from book.lectures import Failed, lemma_page, topic_page
 from shared_specs.commands.extras import MODULES, remedy
-from shared_specs.stopping import Stopped, unwinding, worker_processes
+from shared_specs.stopping import Stopped, process_count, unwinding, worker_processes
 from shared_specs.syllabus import BOOK, load, resolve
 
 HERE = Path(__file__).resolve().parent
@@ -86,7 +86,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m book", description=__doc__, formatter_class=keep_lines)
     parser.add_argument("--topics", default="", help="only these topics, separated by spaces, and no reference")
     parser.add_argument("--to", type=Path, default=BOOK.parent.parent, help="the folder to write to")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of processes")
+    parser.add_argument("--jobs", type=int, default=process_count(), help="number of processes")
     command = parser.parse_args(arguments)
     began = time.perf_counter()
     try:

@@ -78,7 +78,7 @@ class Check:
     verbose: bool = False
     """Also print every comparison, the rows with a wider tolerance, and tolerances that are wider than needed."""
     jobs: int = 0
-    """Number of processes; 0: one for each core."""
+    """Number of processes; 0: one for each core, at most 8."""
     debug: bool = False
     """Show the traceback of an error."""
 

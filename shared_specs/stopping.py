@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from types import FrameType
 from typing import Any
 
+MOST = 8  # processes, where their number is not given: one that checks contracts takes up to 1.2 GB
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -53,6 +54,13 @@ def unwinding() -> Iterator[None]:
 
     with handling(stop):
         yield
+
+
+def process_count(jobs: int = 0) -> int:
+    """jobs; for 0, one for each core that this process may use (by affinity and cgroup, too), and at most 8."""
+    from joblib import cpu_count
+
+    return jobs or min(cpu_count(), MOST)
 
 
 @contextlib.contextmanager

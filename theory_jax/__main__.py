@@ -45,7 +45,7 @@ class Run:
     tex: Path | None = None
     """Write a TeX page to this file, with its figures beside it, or with several topics to this folder, instead of printing."""
     jobs: int = 1
-    """With --json: number of processes; 0: one for each core."""
+    """With --json: number of processes; 0: one for each core, at most 8."""
     compiled: bool = False
     """Compile every operation with XLA (slower) instead of evaluating JAX's traces with NumPy."""
     debug: bool = False

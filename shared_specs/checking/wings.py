@@ -8,13 +8,12 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TYPE_CHECKING
 
-from joblib import cpu_count
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared_specs.backends import backend
 from shared_specs.checking.implementation import Fault
-from shared_specs.stopping import worker_processes
+from shared_specs.stopping import process_count, worker_processes
 
 if TYPE_CHECKING:
     from shared_specs.checking.check import Result
@@ -23,11 +22,11 @@ PRECISIONS = ("float64", "float32")
 
 
 def check_in_processes(topics: Sequence[str], backends: Sequence[str], jobs: int = 0, compiled: bool = False) -> "list[Result]":
-    """Every row of the topics on the named backends, in both precisions, in so many processes (0: one a core).
+    """Every row of the topics on the named backends, in both precisions, in so many processes (0: see process_count).
 
     compiled: every row of the JAX wing is compiled by XLA, not only the first of every function.
     """
-    workers = min(jobs or cpu_count(), len(topics))
+    workers = min(process_count(jobs), len(topics))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = []
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:

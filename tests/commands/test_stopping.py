@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared_specs.stopping import SIGNALS, Stopped, unwinding
+from practice_torch.data.preparation.preparing import Options
+from shared_specs.stopping import SIGNALS, Stopped, process_count, unwinding
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60  # seconds, on a machine however busy
@@ -64,6 +65,14 @@ def test_a_signal_ends_the_demo_and_puts_the_former_page_back(during, tmp_path):
     assert code == 143 and err.splitlines()[-1] == "stopped by SIGTERM" and "Traceback" not in err
     assert [path.name for path in folder.parent.iterdir()] == ["demo"]
     assert (folder / "index.html").read_text() == "the former page"
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (4, 4), (16, 8)])
+def test_processes_are_as_many_as_usable_cores_and_at_most_eight(cores, processes, monkeypatch):
+    """os.cpu_count says how many cores a machine has, of which a container or a batch job may use few."""
+    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert (process_count(), process_count(3), Options().workers) == (processes, 3, cores)
 
 
 def test_a_second_signal_does_not_disturb_the_first():

@@ -25,14 +25,12 @@ def records_in_order(topics, *, arithmetic, show=None, debug=False):
 
 
 def records_in_processes(topics, *, arithmetic, jobs, debug=False):
-    """The same records from several processes (jobs = 0: one for each core), without pages."""
+    """The same records from several processes (jobs = 0: see process_count), without pages."""
     from concurrent.futures import as_completed
 
-    from joblib import cpu_count
+    from shared_specs.stopping import process_count, worker_processes
 
-    from shared_specs.stopping import worker_processes
-
-    workers = min(jobs or cpu_count(), len(topics))
+    workers = min(process_count(jobs), len(topics))
     with worker_processes(workers, _one_thread) as pool:
         running = {pool.submit(_record, topic, arithmetic, None, debug): topic for topic in topics}
         for number, done in enumerate(as_completed(running), start=1):

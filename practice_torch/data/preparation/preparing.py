@@ -16,6 +16,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import joblib
+
 from practice_torch.data.errors import DataError
 from practice_torch.data.preparation.prepared import FORMAT, MANIFEST, UNFINISHED, VERSION, digest_of, open_prepared
 from practice_torch.data.progress import Amount
@@ -30,7 +32,7 @@ class Options:
 
     skip_unusable: bool = False
     """Leave out what is damaged, empty or not readable instead of ending; how much it is, is said and written down."""
-    workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    workers: int = field(default_factory=lambda: joblib.cpu_count())  # that may be used, by affinity and cgroup, too
     """Number of processes; the result does not depend on it."""
 
     def __post_init__(self):

@@ -25,6 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from practice_torch.data.errors import DataError
 from practice_torch.data.reading.files import read_bytes
 from practice_torch.data.reading.memory import available, require_memory
+from shared_specs.stopping import process_count
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 # Named, so that no file reaches a decoder that runs other programs (EPS), whatever its suffix says.
@@ -95,7 +96,7 @@ def _decode_all(items, count, first, size, side, colored):
 def _workers(pixels):
     if pixels < THREADS_FROM:
         return 1
-    return max(1, min(8, os.cpu_count() or 1, available() // (WORKING * pixels)))
+    return max(1, min(process_count(), available() // (WORKING * pixels)))
 
 
 def _chunks(items):
