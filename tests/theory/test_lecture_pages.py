@@ -13,7 +13,7 @@ from tests.theory.test_parts import parabola, whole
 from theory_jax.__main__ import main
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.foundations.maximum_likelihood import entropy
-from theory_jax.pages.html import html
+from theory_jax.pages.html import html, linked
 from theory_jax.pages.page import experiments_that_import, functions_of, lecture_page
 from theory_jax.pages.terminal import broken, console_of_the_page, print_page
 from theory_jax.pages.tex import _terms, tex
@@ -229,6 +229,12 @@ _recursive.__module__ = "theory_jax.toy"
 def test_experiments_that_use_a_topic_are_read_from_their_source():
     used = dict(experiments_that_import("latent/elbo"))
     assert "importance_weighted_bound" in used["latent/vae"] and "diffusion/training" not in used
+
+
+def test_what_a_part_rests_on_is_linked_where_it_has_a_page():
+    words = linked("(2), “A lemma” in lemmas/gibbs and “Another” in latent/elbo", {"lemmas/gibbs": "gibbs.html"})
+    assert '<a href="#part-2">(2)</a>' in words and 'in <a href="gibbs.html">lemmas/gibbs</a> and' in words
+    assert words.endswith(" in latent/elbo")
 
 
 def test_lemmas_of_other_lectures_are_told_with_their_place():
