@@ -2,6 +2,9 @@
 seen to accept and to refuse.
 """
 
+import inspect
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,20 +12,39 @@ from tests.support.known_laws import LOPSIDED, Mixture, prediction
 from tests.support.samplers import Mistake, normal_cdf, planted, require_law, require_same, require_shares, samplers
 
 SAMPLERS = samplers()
+EXPERIMENTS = Path(__file__).parents[2] / "practice_torch" / "experiments"
 
 
-@pytest.mark.parametrize(("topic", "check"), [pytest.param(*row[:2], id=f"{row[0]}-{row[1].__name__}") for row in SAMPLERS])
+def by_family(rows):
+    """Parameters of rows (topic, ..., name); one process of the suite runs those of a family."""
+    return [
+        pytest.param(*row, id=f"{row[0]}-{name}", marks=pytest.mark.xdist_group(f"samplers, {row[0].split('/')[0]}"))
+        for *row, name in rows
+    ]
+
+
+@pytest.mark.parametrize(("topic", "check"), by_family((*row[:2], row[1].__name__) for row in SAMPLERS))
 def test_what_is_drawn_has_its_law(topic, check):
     check()
 
 
 @pytest.mark.parametrize(
     ("topic", "check", "mistake"),
-    [pytest.param(*row, wrong, id=f"{row[0]}-{name}") for *row, mistakes in SAMPLERS for name, wrong in mistakes.items()],
+    by_family((*row, wrong, name) for *row, mistakes in SAMPLERS for name, wrong in mistakes.items()),
 )
 def test_a_mistake_in_a_sampler_is_refused(topic, check, mistake):
     with planted(mistake), pytest.raises(AssertionError):
         check()
+
+
+@pytest.mark.rule
+def test_every_sampler_was_seen_to_be_refused():
+    """Each check refuses a mistake, and each file of an experiment that defines `sample` has had one."""
+    assert [(topic, check.__name__) for topic, check, mistakes in SAMPLERS if not mistakes] == []
+    functions = {inspect.unwrap(mistake.function) for *_, mistakes in SAMPLERS for mistake in mistakes.values()}
+    held = {Path(inspect.getsourcefile(function)) for function in functions}
+    samplers = {path for path in EXPERIMENTS.glob("*/*.py") if "    def sample(self, count)" in path.read_text(encoding="utf-8")}
+    assert len(samplers) > 50 and samplers - held == set()
 
 
 # ---------------------------------------------------------------------------------------------------- the statistics
