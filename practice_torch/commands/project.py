@@ -97,7 +97,7 @@ def _spoken(cell):
 
     if cell is None:
         return "-"
-    below = f"{cell['low']:.3g} to {cell['high']:.3g}" if "low" in cell else cell.get("note", "")
+    below = f"{told(cell['low'])} to {told(cell['high'])}" if "low" in cell else cell.get("note", "")
     return told(cell["value"]) + (f"\n[dim]{below}[/]" if below else "")
 
 

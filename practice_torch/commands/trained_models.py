@@ -140,11 +140,16 @@ def _judge_samples(run, found):
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("", f"{found['samples']} samples", "baseline", "real data"):
         table.add_column(column, no_wrap=True)
-    spoken = lambda part: f"{part['value']:.3g}\n[dim]{part['low']:.2g} to {part['high']:.2g}[/]" if part else "-"  # noqa: E731
     for name, metric in found["metrics"].items():
-        table.add_row(name, *(spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
+        table.add_row(name, *(_spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
     print_table(table)
-    print(f"intervals of 95%, less the bias of so few; compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
+    print("intervals of 95%, for as many samples: distances of few are too large on average, those of real data, too")
+    print(f"compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
+
+
+def _spoken(estimate):
+    """A value and its interval, in as many digits: with fewer, the ends can pass the value."""
+    return "{value:.3g}\n[dim]{low:.3g} to {high:.3g}[/]".format(**estimate) if estimate else "-"
 
 
 def report(command):

@@ -7,7 +7,7 @@ import torch
 from practice_torch.data.text import Vocabulary
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import FRACTION, interval
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.latent import anomaly_detection
@@ -52,7 +52,9 @@ def judge(trainings, say):
 
     def row(role, normal, anomalous):
         cells = {
-            name: interval(lambda *both, measure=measure: measure(*labeled(*both)), normal, anomalous, generator=generator)
+            name: interval(
+                lambda *both, measure=measure: measure(*labeled(*both)), normal, anomalous, generator=generator, within=FRACTION
+            )
             for name, measure in MEASURES.items()
         }
         # a rate at one threshold jumps as the threshold does: an interval by its standard deviation would mean nothing

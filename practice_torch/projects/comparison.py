@@ -10,7 +10,7 @@ import torch
 from practice_torch.data.points import MIXTURES, Points
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import POSITIVE, interval, mean_interval
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.experiments.judging.feature_metrics import recombined
 from practice_torch.experiments.judging.image_judge import Judge
@@ -143,17 +143,18 @@ def of_digits(table, samples, data, ends, generator):
     """Rows of samples [N, C, H, W] by name, between independent pixels and real digits; data: (train, held-out)."""
     train, held_out = (part.batch() for part in data)
     known, fresh = train["image"], held_out["image"]
-    expert, resample = Judge(known, train["label"]), partial(interval, generator=generator)
+    expert = Judge(known, train["label"])
     usual = nearest_distance(fresh.flatten(1), known.flatten(1)).mean()
-    classes = partial(codebook_perplexity, num_codes=len(data[0].description["classes"]))
+    num_classes = len(data[0].description["classes"])
+    classes = partial(codebook_perplexity, num_codes=num_classes)
     count = min(map(len, samples.values()))
     measured = {name: sample_metrics({name: ImageGrid(some, 10)}, None, *data, generator)[1] for name, some in samples.items()}
     first = next(iter(measured))
 
     def row(role, name, kind, images):
         cells = {metric: measured[name][metric][kind] for metric in SAMPLED}
-        cells["classes"] = resample(classes, expert.classify(images))
-        cells["nearest_ratio"] = resample(torch.mean, nearest_distance(images.flatten(1), known.flatten(1)) / usual)
+        cells["classes"] = interval(classes, expert.classify(images), generator=generator, within=(1.0, float(num_classes)))
+        cells["nearest_ratio"] = mean_interval(nearest_distance(images.flatten(1), known.flatten(1)) / usual, POSITIVE)
         return Row(role, cells, table)
 
     floor, ceiling = ends

@@ -4,8 +4,7 @@ from functools import partial
 
 import torch
 
-from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import FRACTION, mean_interval
 from practice_torch.experiments.latent import conditional_vae
 from practice_torch.latent.vae import bernoulli_log_likelihood
 from practice_torch.pictures.ranking import ranking
@@ -27,7 +26,6 @@ def judge(trainings, say):
     """Both conditional autoencoders and the one without labels, between what knows nothing and real images."""
     training = trainings[FIXED]
     recipe = training.recipe
-    generator = torch.Generator().manual_seed(seed_of(recipe.seed, "project"))
     known, fresh = (data.batch(torch.arange(min(len(data), 5000))) for data in (training.train_data, training.held_out_data))
     x, held_out = (binary(batch["image"].flatten(1).cpu(), recipe.threshold) for batch in (known, fresh))
     classes = training.experiment.classes
@@ -37,13 +35,13 @@ def judge(trainings, say):
 
     def recognized(images, labels):
         said = torch.from_numpy(expert.predict(images.flatten(1).cpu().float().numpy()))
-        return interval(torch.mean, (said == labels.cpu()).double(), generator=generator)
+        return mean_interval((said == labels.cpu()).double(), FRACTION)
 
     most = known["label"].cpu().mode().values
     of_most = (fresh["label"].cpu() == most).double().mean().item()
     rows = {
         CHANCE: Row("floor", {"class_accuracy": 1 / classes, "label_in_code": of_most}),
-        PIXELS: Row("floor", {"negative_elbo": interval(torch.mean, nats_of_pixels(x, held_out), generator=generator)}),
+        PIXELS: Row("floor", {"negative_elbo": mean_interval(nats_of_pixels(x, held_out))}),
     }
     asked = torch.arange(COUNT, device=training.device) % classes
     for name, one in trainings.items():

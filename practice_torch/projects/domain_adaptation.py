@@ -4,8 +4,7 @@ from functools import partial
 
 import torch
 
-from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import FRACTION, mean_interval
 from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.pictures.ranking import ranking
@@ -26,15 +25,13 @@ def judge(trainings, say):
     """Both classifiers on both domains, between those that know less and one that has the target's labels."""
     (training,) = trainings.values()
     experiment = training.experiment
-    generator = torch.Generator().manual_seed(seed_of(training.recipe.seed, "project"))
-    resample = partial(interval, torch.mean, generator=generator)
     change = domain_adversarial.CHANGES[training.recipe.change]
     known, fresh = (data.batch(torch.arange(len(data))) for data in (training.train_data, training.held_out_data))
     labels = fresh["label"].cpu()
     domains = fresh["image"].cpu(), change(fresh["image"]).cpu()
 
     def row(role, classify, **more):
-        source, target = (resample((classify(images).cpu() == labels).double()) for images in domains)
+        source, target = (mean_interval((classify(images).cpu() == labels).double(), FRACTION) for images in domains)
         return Row(role, {"target_accuracy": target, "source_accuracy": source} | more)
 
     say("the networks, and support vector machines with the labels of either domain")
@@ -50,7 +47,7 @@ def judge(trainings, say):
     for name, network in networks.items():
         rows[name] = row("model", partial(_classes, training, network), **more[name])
     right = (Judge(change(images), known["label"].cpu()).classify(domains[1]) == labels).double()
-    rows[LABELED] = Row("ceiling", {"target_accuracy": resample(right)})
+    rows[LABELED] = Row("ceiling", {"target_accuracy": mean_interval(right, FRACTION)})
     drawn = ranking(rows, "target_accuracy", "accuracy on held-out changed images")
     shown = look(training, "preview", lambda experiment: experiment.preview(training.held_out_data))
     return Findings(COLUMNS, rows, {"accuracy": drawn} | shown)

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import CORRELATION, interval
 from practice_torch.experiments.flows import galaxy_images
 from practice_torch.experiments.flows.galaxy_images import compared
 from practice_torch.experiments.judging.image_judge import Judge, references
@@ -54,11 +54,12 @@ def judge(trainings, say):
     for name, (role, shown) in images.items():
         pairs = torch.cat([measured(shown), measured(wanted)], 1).cpu()
         cells = {
-            column: interval(partial(_agreement, place), pairs, generator=generator) for place, column in enumerate(AGREEING)
+            column: interval(partial(_agreement, place), pairs, generator=generator, within=CORRELATION)
+            for place, column in enumerate(AGREEING)
         }
         if name != NEAREST:  # those are what the regression was fitted to
             both = torch.cat([read_off(stretched(shown)), scaled[0].cpu().double()], 1)
-            cells["properties"] = interval(_mean_correlation, both, generator=generator)
+            cells["properties"] = interval(_mean_correlation, both, generator=generator, within=CORRELATION)
         if name != OTHER:  # those are the held-out images themselves
             cells["frechet_distance"] = expert.frechet_distance(stretched(shown), stretched(wanted))
         rows[name] = Row(role, cells)

@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import FRACTION, POSITIVE, mean_interval
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.experiments.diffusion import training as diffusion
 from practice_torch.experiments.judging.feature_metrics import recombined
@@ -49,15 +49,14 @@ def judge(trainings, say):
         samples[name] = look(training, "samples", draw).cpu()
 
     say("metrics of the samples")
-    resample = partial(interval, torch.mean, generator=generator)
     expert = Judge(known, labels and labels[0])
     of_fresh = nearest_distance(fresh.flatten(1), known.flatten(1))
     rows = {}
 
     def row(name, role, images, asked_for, **cells):
         if labels:
-            cells["class_accuracy"] = resample((expert.classify(images) == asked_for.cpu()).double())
-        cells["nearest_ratio"] = resample(nearest_distance(images.flatten(1), known.flatten(1)) / of_fresh.mean())
+            cells["class_accuracy"] = mean_interval((expert.classify(images) == asked_for.cpu()).double(), FRACTION)
+        cells["nearest_ratio"] = mean_interval(nearest_distance(images.flatten(1), known.flatten(1)) / of_fresh.mean(), POSITIVE)
         rows[name] = Row(role, cells)
 
     data = training.train_data, training.held_out_data

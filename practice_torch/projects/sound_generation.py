@@ -5,8 +5,7 @@ from functools import partial
 import torch
 
 from practice_torch.engine.artifacts import Audio
-from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import FRACTION, mean_interval
 from practice_torch.experiments.codes.sound_codes import nearest_note
 from practice_torch.experiments.diffusion import training as diffusion
 from practice_torch.experiments.flows import flow_matching
@@ -35,20 +34,18 @@ def judge(trainings, say):
     """Samples of both models in every number of steps, between noise and held-out sounds."""
     one = trainings[DIFFUSION]
     experiment, frequencies = one.experiment, one.train_data.description.get("frequencies")
-    generator = torch.Generator().manual_seed(seed_of(one.recipe.seed, "project"))
     known, fresh = (data.batch(references(len(data))) for data in (one.train_data, one.held_out_data))
     (known, known_label), (fresh, fresh_label) = (experiment.examples(batch) for batch in (known, fresh))
     of_spectra = experiment.medium.judged_as
     expert, real, rows = Judge(of_spectra(known), known_label), of_spectra(fresh), {}
-    resample = partial(interval, torch.mean, generator=generator)
 
     def row(role, x, label):
         cells = {} if x is fresh else {"frechet_distance": expert.frechet_distance(of_spectra(x), real)}
         if experiment.classes:
-            cells["class_accuracy"] = resample((expert.classify(of_spectra(x)) == label.cpu()).double())
+            cells["class_accuracy"] = mean_interval((expert.classify(of_spectra(x)) == label.cpu()).double(), FRACTION)
         if experiment.classes and frequencies:
             heard = nearest_note(x[:, 0].cpu(), frequencies, one.recipe.sample_rate)
-            cells["semitone"] = resample(((heard - label.cpu()).abs() <= 1).double())
+            cells["semitone"] = mean_interval(((heard - label.cpu()).abs() <= 1).double(), FRACTION)
         return Row(role, cells)
 
     asked = experiment.labels(min(COUNT, one.recipe.judged_samples))

@@ -8,7 +8,7 @@ import torch
 from practice_torch.data.text import Vocabulary
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.batches.order import seed_of
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import FRACTION, POSITIVE, mean_interval
 from practice_torch.evaluation.perplexity import distinct_fraction, token_log_probs
 from practice_torch.experiments.autoregressive import ngram, recurrent, transformer
 from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Written
@@ -20,7 +20,7 @@ COUNTED = ("unigram", "bigram", "5-gram")  # models of counts: the last one also
 FLOORS = COUNTED[:-1]
 NEURAL = ("LSTM", "transformer", "S4D", "Mamba")
 STUDIED = "transformer"  # its decoding: it has a search, too
-BLOCK = 512  # bytes: the bootstrap draws blocks, since neighboring bytes are not independent
+BLOCK = 512  # bytes, whose mean is one value of an interval: neighboring bytes are not independent
 PASSAGE, GRAM = 256, 4  # bytes of a passage, and of the pieces in which repetition is counted
 TEXTS, SEARCHED, BEAMS = 32, 8, 4
 SHOWN = ("greedy", "temperature 0.7", "temperature 1", "top 40", "nucleus 0.9")
@@ -38,7 +38,6 @@ def judge(trainings, say):
     """All models on the held-out bytes, and what they write; how decoding changes what one of them writes."""
     held_out, past = trainings[STUDIED].held_out_data, max(1, trainings[STUDIED].recipe.context // 2)
     seed = trainings[STUDIED].recipe.seed
-    resample = partial(interval, torch.mean, generator=torch.Generator().manual_seed(seed_of(seed, "project")))
     stream = held_out.stream.long().cpu()
     block = max(1, min(BLOCK, (len(stream) - past) // 2))
     stream = stream[: past + (len(stream) - past) // block * block]
@@ -58,11 +57,12 @@ def judge(trainings, say):
         role = "ceiling" if name == "held-out text" else "model" if name in (*NEURAL, COUNTED[-1]) else "floor"
         cells = {}
         if name in bits:
-            cells |= {"bits_per_byte": resample(bits[name]), "gain_over_counts": resample(counts - bits[name])}
+            cells["bits_per_byte"] = mean_interval(bits[name], POSITIVE)
+            cells["gain_over_counts"] = mean_interval(counts - bits[name])
         size = min(PASSAGE, len(text))
         passages = text[: len(text) // size * size].view(-1, size)
-        cells["bits_of_samples"] = resample(see(trainings[COUNTED[-1]], _of_passages, passages))
-        cells["distinct_4"] = resample(distinct_fraction(passages, order=min(GRAM, size)))
+        cells["bits_of_samples"] = mean_interval(see(trainings[COUNTED[-1]], _of_passages, passages), POSITIVE)
+        cells["distinct_4"] = mean_interval(distinct_fraction(passages, order=min(GRAM, size)), FRACTION)
         if name in trainings:
             cells["parameters"] = float(_size(trainings[name].experiment))
         rows[name] = Row(role, cells)

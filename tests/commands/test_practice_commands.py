@@ -498,7 +498,7 @@ def test_a_model_without_a_study(copy):
 
 
 def test_samples_are_judged_beside_a_baseline_and_real_data(copy, monkeypatch):
-    monkeypatch.setattr(estimate, "_RESAMPLED", 3)
+    monkeypatch.setattr(estimate, "_SPLITS", 3)
     code, out, err = call("evaluate", copy, "--samples", "60")
     assert code == 1 and not err  # the target is missed after three steps
     assert "60 samples" in out and "baseline" in out and "principal components" in out

@@ -71,7 +71,7 @@ def small(whole):
 
 @pytest.fixture(scope="module")
 def few():
-    """A little data for every recipe, as much as sample metrics need; few points, short bootstraps, and no previews of runs."""
+    """A little data for every recipe, as much as sample metrics need; few points, few half-samples, and no previews of runs."""
     def load(recipe):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(small_recipes, "EXAMPLES", 40)
@@ -79,7 +79,7 @@ def few():
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(conducting, "load_data", load)
-        patched.setattr(estimate, "_RESAMPLED", 5)
+        patched.setattr(estimate, "_SPLITS", 5)
         patched.setattr(comparison, "COUNT_OF_POINTS", 64)
         patched.setattr(evaluation, "preview", lambda training, say: None)
         yield

@@ -1,5 +1,6 @@
 """Metrics of samples: their order between a baseline and real data, their intervals, and what cannot be judged."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,7 +12,6 @@ from practice_torch.data.notes import synthesize
 from practice_torch.engine import estimate
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.estimate import interval
 from practice_torch.experiments.judging import extractors
 from practice_torch.experiments.judging.extractors import next_byte
 from practice_torch.experiments.judging.sample_metrics import EXPLAINS, sample_metrics
@@ -21,10 +21,16 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+RANGES = {"fraction": (0.0, 1.0), "bits per byte": (0.0, math.inf)}
+
+
 def metrics_of(artifacts, data, experiment=None, inception=None):
     _, found = sample_metrics(artifacts, experiment, *data, seeded(), inception)
     assert set(found) <= set(EXPLAINS)
-    assert all(part.low <= part.high for kinds in found.values() for part in kinds.values())
+    for name, kinds in found.items():
+        fewest, most = RANGES.get(EXPLAINS[name].unit, (-math.inf, math.inf))
+        for kind, part in kinds.items():
+            assert fewest <= part.low <= part.value <= part.high <= most, (name, kind, part)
     return {name: {kind: estimate.value for kind, estimate in kinds.items()} for name, kinds in found.items()}
 
 
@@ -38,28 +44,9 @@ def pydoc():
     return text.load("pydoc", context=64, level="byte")
 
 
-def test_an_interval_of_a_mean_is_the_normal_one():
-    rows = torch.randn(400, generator=seeded(), dtype=torch.float64) + 2
-    found, half = interval(torch.mean, rows, generator=seeded(1)), 1.96 * rows.std().item() / 20
-    assert found.value == rows.mean().item()
-    assert found.high - found.low == pytest.approx(2 * half, rel=0.25)
-    assert (found.high + found.low) / 2 == pytest.approx(found.value, abs=half / 3)
-
-
-def test_an_interval_makes_up_for_the_bias_of_its_statistic():
-    """The square of a mean of 50 standard Gaussians is 1/50 too large; the interval is about 0, not about the value."""
-    squared = lambda rows: rows.mean().square()  # noqa: E731
-    centers, values = [], []
-    for seed in range(20):
-        found = interval(squared, torch.randn(50, generator=seeded(seed), dtype=torch.float64), generator=seeded(seed))
-        centers.append((found.low + found.high) / 2)
-        values.append(found.value)
-    assert abs(sum(centers) / 20) < 0.5 * sum(values) / 20
-
-
 def test_real_images_are_between_the_baseline_and_a_copy(digits, monkeypatch):
     """Held-out digits, a little blurred, as samples: worse than real ones, better than independent pixels."""
-    monkeypatch.setattr(estimate, "_RESAMPLED", 20)
+    monkeypatch.setattr(estimate, "_SPLITS", 20)
     train, held_out = digits
     image = held_out.batch()["image"]
     blurred = 0.7 * image + 0.3 * torch.nn.functional.avg_pool2d(image, 3, 1, 1)
@@ -78,7 +65,7 @@ def test_real_images_are_between_the_baseline_and_a_copy(digits, monkeypatch):
 
 def test_features_of_another_network_are_compared(digits, monkeypatch):
     """Images reach it as bytes in three channels."""
-    monkeypatch.setattr(estimate, "_RESAMPLED", 5)
+    monkeypatch.setattr(estimate, "_SPLITS", 5)
     seen = []
     network = lambda image: seen.append(image) or image[:, :, ::4, ::4].float().flatten(1)  # noqa: E731
     real = digits[1].batch()["image"]
@@ -97,7 +84,7 @@ def by_class(sounds):
 
 def test_sounds_are_judged_by_what_tells_their_classes(monkeypatch):
     """Notes that are a quarter tone too high are between real ones and noise: in rounds of all pitches, real ones are near."""
-    monkeypatch.setattr(estimate, "_RESAMPLED", 10)
+    monkeypatch.setattr(estimate, "_SPLITS", 10)
     data = audio.load("notes", **NOTES)
     notes, _ = synthesize(13 * 6, length=1054, sample_rate=8000, generator=seeded(1))
     higher = torch.nn.functional.interpolate(notes[:, None], 1024, mode="linear")[:, 0]
@@ -125,7 +112,7 @@ def test_too_few_sounds_of_a_class_are_refused(monkeypatch):
 
 def test_sounds_without_classes_are_judged_by_their_columns(monkeypatch):
     """In which the pitch is little."""
-    monkeypatch.setattr(estimate, "_RESAMPLED", 5)
+    monkeypatch.setattr(estimate, "_SPLITS", 5)
     data = audio.load("notes", **NOTES)
     one_pitch = data[0].sounds[data[0].labels == 4].repeat(3, 1)
     noisy = data[0].sounds[:40] + 0.02 * torch.randn(40, 1024, generator=seeded())
@@ -161,7 +148,7 @@ class Counted(torch.nn.Module):
 
 def test_text_is_judged_by_bits_per_byte_and_repetition(pydoc, monkeypatch):
     """A model of single bytes is the baseline itself; a text of one letter repeats itself."""
-    monkeypatch.setattr(estimate, "_RESAMPLED", 20)
+    monkeypatch.setattr(estimate, "_SPLITS", 20)
     model = Counted(pydoc[0])
     found = metrics_of({"text": Text("a" * 1000)}, pydoc, model)
     assert found["bits_per_byte"]["samples"] == pytest.approx(model.evaluate(pydoc[1])["bits_per_byte"], rel=1e-6)
@@ -177,7 +164,7 @@ def as_text(tokens):
 
 def test_passages_are_judged_by_what_predicts_their_bytes(pydoc, monkeypatch):
     """Passages with their bytes shuffled: between real ones and independent bytes. One passage, repeated, is no variety."""
-    monkeypatch.setattr(estimate, "_RESAMPLED", 20)
+    monkeypatch.setattr(estimate, "_SPLITS", 20)
     passages = pydoc[0].stream[: 256 * 1600].view(-1, 256)[::8]
     shuffled = passages.gather(1, torch.rand(passages.shape, generator=seeded()).argsort(1))
     torch.manual_seed(3)

@@ -2,6 +2,7 @@
 
 import torch
 
+from practice_torch.engine.estimate import FRACTION, POSITIVE, interval
 from practice_torch.evaluation.frechet_distance import frechet_feature_distance
 from practice_torch.evaluation.precision_recall import inside_manifold, nearest_neighbor_radii
 
@@ -9,14 +10,18 @@ FEWEST = 20  # examples of a set, below which nothing is estimated
 _NEIGHBORS = 3
 
 
-def distance_precision_recall(features, real, resample):
-    """Of features [N, D] beside those of real examples [M, D]; resample(statistic, *samples) gives an estimate its interval."""
-    radii, own_radii = (nearest_neighbor_radii(part, neighbors=_NEIGHBORS) for part in (real, features))
+def distance_precision_recall(features, real, generator):
+    """Of features [N, D] and those of real examples [M, D], which are both samples; interval's generator."""
     return {
-        "frechet_distance": resample(frechet_feature_distance, features, real),
-        "precision": resample(torch.mean, inside_manifold(features, real, radii)),
-        "recall": resample(torch.mean, inside_manifold(real, features, own_radii)),
+        "frechet_distance": interval(frechet_feature_distance, features, real, generator=generator, within=POSITIVE),
+        "precision": interval(_share_inside, features, real, generator=generator, within=FRACTION),
+        "recall": interval(_share_inside, real, features, generator=generator, within=FRACTION),
     }
+
+
+def _share_inside(points, others):
+    """The share of points [N, D] in some ball of the others [M, D], which reaches to its nearest neighbors."""
+    return inside_manifold(points, others, nearest_neighbor_radii(others, neighbors=_NEIGHBORS)).double().mean()
 
 
 def recombined(train, generator):

@@ -7,6 +7,7 @@ finite samples is not 0.
 """
 
 import hashlib
+import math
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from practice_torch.engine import evaluation
 from practice_torch.engine.artifacts import Audio, ImageGrid, Text
 from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import FRACTION, Estimate, interval, mean_interval
 from practice_torch.engine.experiment import Metric
 from practice_torch.evaluation.kernel_distance import kernel_inception_distance
 from practice_torch.evaluation.memorization import authenticity, data_copying_z_score, nearest_distance
@@ -116,7 +117,7 @@ def _of_images(drawn, train, held_out, generator, inception):
         raise RunError(f"the data hold out {len(held_out)} images; at least {FEWEST} are needed to judge samples")
     sets = _beside(drawn, train, generator)
     features = partial(_inception_features, inception) if inception else Judge(train).features
-    real, resample = features(held_out), partial(interval, generator=generator)
+    real = features(held_out)
     # distances to the training data, of pixels; for real examples, of one half of the held-out data, beside the other
     near = {name: nearest_distance(part.flatten(1), train.flatten(1)) for name, part in sets.items() if name != "real"}
     halves = nearest_distance(held_out.flatten(1), train.flatten(1)).tensor_split(2)
@@ -125,10 +126,10 @@ def _of_images(drawn, train, held_out, generator, inception):
         of_set = features(images)
         fresh, apart = (torch.cat(halves), near[name]) if name != "real" else halves
         genuine = images if name != "real" else held_out
-        found[name] = distance_precision_recall(of_set, real, resample) | {
-            "kernel_distance": resample(torch.mean, _kernel_distances(of_set, real, generator)),
-            "data_copying_z": resample(_z_score, apart, fresh),
-            "authenticity": resample(torch.mean, authenticity(genuine.flatten(1), train.flatten(1))),
+        found[name] = distance_precision_recall(of_set, real, generator) | {
+            "kernel_distance": mean_interval(_kernel_distances(of_set, real, generator)),
+            "data_copying_z": _z_score(apart, fresh, generator),
+            "authenticity": mean_interval(authenticity(genuine.flatten(1), train.flatten(1)), FRACTION),
         }
     compared = "Inception's" if inception else "principal components of the training images"
     return compared, {metric: {name: found[name][metric] for name in found} for metric in found["samples"]}
@@ -146,6 +147,15 @@ def _kernel_distances(x, y, generator):
     return kernel_inception_distance(x, y, *subsets)
 
 
-def _z_score(generated, test):
+def _z_score(apart, fresh, generator):
     """data_copying_z_score from distances to the training data, [Q] and [P]: those of points on a line to its origin."""
-    return data_copying_z_score(generated[:, None], generated.new_zeros(1, 1), test[:, None])
+
+    def largest(count, others):
+        return math.sqrt(3 * count * others / (count + others + 1))
+
+    def by_largest(generated, test):  # between -1 and 1, however many there are
+        z = data_copying_z_score(generated[:, None], generated.new_zeros(1, 1), test[:, None])
+        return z / largest(len(generated), len(test))
+
+    estimate = interval(by_largest, apart, fresh, generator=generator, within=(-1.0, 1.0))
+    return Estimate(*(largest(len(apart), len(fresh)) * number for number in estimate))

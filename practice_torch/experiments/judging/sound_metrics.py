@@ -8,12 +8,12 @@ in the reference, and those between are judged as the samples are. Where there a
 import torch
 
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import POSITIVE, interval
 from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance
 from practice_torch.experiments.judging.extractors import column_classifier, log_mel_columns
 from practice_torch.experiments.judging.feature_metrics import FEWEST, recombined
 
-_ROUNDS = 4  # at least, of a sound of each class: they are what the bootstrap draws
+_ROUNDS = 4  # at least, of a sound of each class: of which half-samples are taken
 
 
 @torch.autocast("cpu", enabled=False)
@@ -44,7 +44,8 @@ def of_sounds(artifacts, train, held_out, classes, generator):
     reference = _of_rounds(features, real[::2])
     sets = {"samples": drawn[:count], "baseline": baseline, "real": real[1::2][:count]}
     return f"of {count * kinds} sounds {compared}", {"frechet_audio_distance": {
-        name: interval(_distance, _of_rounds(features, part), reference, generator=generator) for name, part in sets.items()
+        name: interval(_distance, _of_rounds(features, part), reference, generator=generator, within=POSITIVE)
+        for name, part in sets.items()
     }}  # fmt: skip
 
 

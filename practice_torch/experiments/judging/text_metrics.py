@@ -7,14 +7,13 @@ text do that. The baseline is independent bytes.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
 from practice_torch.engine import evaluation
 from practice_torch.engine.batches.datasets import Data
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.estimate import Estimate, interval
+from practice_torch.engine.estimate import FRACTION, POSITIVE, Estimate, interval, mean_interval
 from practice_torch.engine.experiment import HasEvaluationWeight
 from practice_torch.evaluation.perplexity import bits_per_byte, distinct_fraction
 from practice_torch.experiments.judging.extractors import CONTEXT, next_byte, passage_features
@@ -37,7 +36,7 @@ def of_texts(written, experiment, train, held_out, generator):
         drawn = torch.multinomial(frequency, max(len(fresh), len(written)), replacement=True, generator=generator)
         passages = {"samples": written, "baseline": drawn, "real": fresh}
         repeated = {
-            name: interval(torch.mean, distinct_fraction(_passages(part), order=_GRAM), generator=generator)
+            name: mean_interval(distinct_fraction(_passages(part), order=_GRAM), FRACTION)
             for name, part in passages.items()
             if len(part) >= _PASSAGE
         }
@@ -50,11 +49,11 @@ def of_texts(written, experiment, train, held_out, generator):
         measured = [(experiment.evaluation_weight(block), dict(experiment.evaluate(block))) for block in blocks]
         if "bits_per_byte" in measured[0][1]:
             of_all = lambda which: torch.tensor(evaluation.means([measured[k] for k in which.tolist()])["bits_per_byte"])  # noqa: E731
-            found["bits_per_byte"] = {"samples": interval(of_all, torch.arange(_BLOCKS), generator=generator)}
+            found["bits_per_byte"] = {"samples": interval(of_all, torch.arange(_BLOCKS), generator=generator, within=POSITIVE)}
             if texts:
                 log_probs = (frequency / frequency.sum()).log()[_passages(fresh)]
                 bits = bits_per_byte(log_probs, torch.ones_like(log_probs), torch.full((len(log_probs),), _PASSAGE))
-                found["bits_per_byte"]["baseline"] = interval(torch.mean, bits, generator=generator)
+                found["bits_per_byte"]["baseline"] = mean_interval(bits, POSITIVE)
             found["perplexity"] = {
                 kind: Estimate(*(2**bits for bits in estimate)) for kind, estimate in found["bits_per_byte"].items()
             }
@@ -75,10 +74,10 @@ def _of_passages(written, drawn, text, generator):
         return {}, f"bytes; features are not, of {count} passages of {_PASSAGE} bytes, fewer than {FEWEST}: {mend}"
     real = others[torch.randperm(len(others), generator=generator)[:count]]
     sets = {"samples": written[:count], "baseline": drawn[:count], "real": real}
-    network, resample = next_byte(text), partial(interval, generator=generator)
+    network = next_byte(text)
     features = passage_features(network, reference)
     of_sets = {
-        name: distance_precision_recall(passage_features(network, part), features, resample) for name, part in sets.items()
+        name: distance_precision_recall(passage_features(network, part), features, generator) for name, part in sets.items()
     }
     compared = (
         f"bytes; of {count} passages of {_PASSAGE}, the mean of a hidden layer of a network that predicts a byte from {CONTEXT}"
