@@ -162,7 +162,10 @@ def given(**arguments: Any) -> Given:
 
 @dataclass(frozen=True)
 class Cancels:
-    """Says that the formula's intermediates, of this magnitude, cancel: 16 u magnitude is added to the tolerance."""
+    """Adds 16 u magnitude to the tolerance: terms of this magnitude cancel in sound code, and in the reference none do.
+
+    What cancels in the reference needs no mark: its operations are rounded where the tolerance is measured.
+    """
 
     magnitude: float
     because: str
