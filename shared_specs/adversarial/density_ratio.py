@@ -50,7 +50,7 @@ SPEC = (
     Agree("logistic_ratio_loss", "sure and wrong", given(
         logits=[200.0, -200.0, 40.0, 25.0, -4000.0], labels=np.array([0, 1, 0, 0, 1]))),
     Agree("logistic_ratio_loss", "labels as numbers", given(logits=normal(4), labels=[0.0, 1.0, 1.0, 0.0]),
-          differentiate=("logits",)),
+          differentiate=("logits",), frozen=("labels",)),
     Anchor("logistic_ratio_loss", "odds 3 and 1/3", given(logits=[LOG_3, LOG_3, -LOG_3], labels=np.array([1, 0, 0])),
            gives=[np.log(4 / 3), np.log(4.0), np.log(4 / 3)], source="sigma(log 3) = 3/4",
            near_misses={"labels exchanged": np.log([4.0, 4 / 3, 4.0]), "sign": -np.log([4 / 3, 4.0, 4 / 3]),
