@@ -63,6 +63,8 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: requirements.txt constraints.txt $(VENV)/.created
+	@echo "Installing into $(VENV): about 7 GB, most of it PyTorch with CUDA's libraries; at 100 Mbit/s the downloads take" \
+	      "minutes. pip names each package and its size when its download begins. README.md says how to install less on a CPU."
 	$(PIP_INSTALL) --requirement requirements.txt
 	@touch $@
 

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,7 @@ import diptych
 from practice_torch import command_line
 from shared_specs.commands.extras import MODULES
 from shared_specs.commands.syllabus_page import PAGE, anchor
+from shared_specs.syllabus import load
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -161,6 +163,26 @@ def test_the_installed_package_has_the_command():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"diptych": "diptych:main"}
     assert project["tool"]["setuptools"]["py-modules"] == ["diptych"]
+
+
+def test_what_is_said_to_be_built_is_so_today():
+    """In the README and in the changelog."""
+    readme, changes = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md"))
+    syllabus = load()
+    built, of = len(syllabus.built), len(syllabus.topics)
+    counted = re.findall(r"(\d+ of \d+)(?:<!-- end of built -->)? topics are built", readme)
+    assert counted == [f"{built} of {of}"] * 2
+    assert f"{of} topics, of which {built} are built" in changes
+    assert "The topics of every lecture are built" in readme and "Most of the course" not in readme
+    assert all(syllabus.topics[topic].built for lecture in syllabus.lectures for topic in lecture.topics)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="the Makefile needs make")
+def test_the_install_says_what_it_downloads(tmp_path):
+    """Before pip begins, as a slow network takes minutes."""
+    words = ["make", "--dry-run", "demo", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"]
+    planned = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "about 7 GB, most of it PyTorch" in planned.partition("-m pip install")[0]
 
 
 def test_the_extras_hold_what_requirements_txt_does():
