@@ -152,12 +152,11 @@ def test_the_launcher_trains_in_two_processes_and_a_signal_saves(tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     launcher = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
     metrics = folder / "metrics.csv"
-    waited = time.monotonic()
     while not (metrics.exists() and len(metrics.read_bytes().splitlines()) > 3):
-        assert launcher.poll() is None and time.monotonic() - waited < 120, launcher.stderr.read()
+        assert launcher.poll() is None, launcher.stderr.read()
         time.sleep(0.1)
     launcher.send_signal(signal.SIGTERM)
-    told = launcher.communicate(timeout=120)[1]
+    told = launcher.communicate()[1]
     assert f"train --resume {folder}" in told and "stopped by SIGTERM after step" in told
     tensors, facts = checkpoint.newest(folder / "checkpoints", print)
     assert facts["processes"] == 2 and facts["step"] > 0

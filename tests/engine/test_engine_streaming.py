@@ -80,7 +80,7 @@ def test_a_killed_run_takes_its_workers_along_and_goes_on_to_the_same_bytes(tmp_
         readers, waited = [int(path.name) for path in (tmp_path / "readers").iterdir()], time.monotonic()
         assert len(readers) >= 2 * (again + 1)
         while any(map(alive, readers)):
-            assert time.monotonic() - waited < 2
+            assert time.monotonic() - waited < 60  # however busy the machine
             time.sleep(0.01)
     assert remains(tmp_path / "killed" / "run") == remains(tmp_path / "memory")
 

@@ -1,8 +1,10 @@
 """--topic runs all tests of a topic and of the parts that it uses, and of no other topic."""
 
+import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from practice_torch.engine import experiment
 from practice_torch.experiments.control import cart_pole, tasks
@@ -130,3 +132,8 @@ def test_every_topic_keeps_its_tests_and_no_other_topics(request):
     others = [item for item in found if not topics_of(item) <= {"latent/vae"} and not item.get_closest_marker("rule")]
     assert all(uses.of_file(item.path) & uses.parts("latent/vae") for item in others)
     assert {item.path.name for item in kept(items, {"reinforcement/ppo"})} >= {"test_cart_pole.py", "test_pendulum.py"}
+
+
+def test_the_suite_computes_on_one_thread_unless_told_otherwise():
+    """Also without `make` and pytest-xdist."""
+    assert torch.get_num_threads() <= int(os.environ["OMP_NUM_THREADS"])

@@ -198,7 +198,7 @@ class _Threads:
 
     def __init__(self, count):
         self.count, self.device = count, torch.device("cpu")
-        self.barrier, self.failed, self._values = threading.Barrier(count, timeout=60), [], [None] * count
+        self.barrier, self.failed, self._values = threading.Barrier(count, timeout=300), [], [None] * count
 
     def of(self, rank):
         def from_all(value):
