@@ -33,17 +33,34 @@ def evaluate(e, data):
             error = mean((denoised(e, (one + sigma * eps[k])[None], sigma)[0] - one).square().flatten())
             errors.append((sigma**2 + s**2) / (sigma * s) ** 2 * error)
         found.append(mean(errors))
-    judge, count = Judge(image), e.recipe.judged_samples
-    many = 2 * len(e.levels) - 3  # as many evaluations as Heun's method takes
-    heun = drawn(e, e.levels.tolist(), noise(e, count, *e.shape), correct=True)
-    ends = [e.recipe.sigma_max ** (1 / 7), e.recipe.sigma_min ** (1 / 7)]
-    levels = [(ends[0] + k / (many - 1) * (ends[1] - ends[0])) ** 7 for k in range(many)] + [0.0]
-    euler = drawn(e, levels, noise(e, count, *e.shape), correct=False)
+    heun, euler = distances(e, image, e.recipe.sampling_steps)
     return {
         "loss": mean(found), **dict(zip(("loss_small", "loss_middle", "loss_large"), found, strict=True)),
         "root_mean_square": math.sqrt(mean(x0.square().flatten())),
-        "frechet_distance": judge.frechet_distance(heun, image), "frechet_distance_euler": judge.frechet_distance(euler, image),
+        "frechet_distance": heun, "frechet_distance_euler": euler,
     }  # fmt: skip
+
+
+def levels(e, count):
+    """So many from the largest to the smallest, even in their seventh roots; and 0."""
+    ends = [e.recipe.sigma_max ** (1 / 7), e.recipe.sigma_min ** (1 / 7)]
+    return [(ends[0] + k / (count - 1) * (ends[1] - ends[0])) ** 7 for k in range(count)] + [0.0]
+
+
+def distances(e, image, steps):
+    """Of images drawn in so many steps of Heun's method, and in as many evaluations by Euler's: one less than twice the steps."""
+    judge, found = Judge(image), []
+    for count, correct in ((steps, True), (2 * steps - 1, False)):
+        white = noise(e, e.recipe.judged_samples, *e.shape)
+        found.append(judge.frechet_distance(drawn(e, levels(e, count), white, correct), image))
+    return found
+
+
+def study(e, data):
+    evaluations = (3, 9, 35)
+    pairs = [distances(e, data.batch()["image"], (count + 1) // 2) for count in evaluations]
+    columns = zip(("Heun", "Euler"), zip(*pairs, strict=True), strict=True)
+    return {"methods": [("loglog", evaluations, column, {"label": name}) for name, column in columns]}
 
 
 def drawn(e, levels, white, correct):

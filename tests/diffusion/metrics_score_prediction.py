@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from tests.energy.metrics_score_matching import field
 from tests.support.metrics import mean
 
 FLOAT32 = True
@@ -11,15 +12,19 @@ TOLERANCE = 1e-3  # the network's answers in float32 are divided by small deviat
 FIELDS = {"eight_gaussians": {"num_steps": 8}}
 
 
-def exact(e, x, t):
-    """grad log q(x_t)."""
+def noised(e, t):
+    """The law of x_t."""
     a = float(e.alpha_bar[t])
     deviations = (a * e.stds.square() + 1 - a).sqrt()[:, None].expand_as(e.means)
     components = torch.distributions.Independent(torch.distributions.Normal(math.sqrt(a) * e.means, deviations), 1)
-    mixture = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(e.weights), components)
+    return torch.distributions.MixtureSameFamily(torch.distributions.Categorical(e.weights), components)
+
+
+def exact(e, x, t):
+    """grad log q(x_t)."""
     with torch.enable_grad():
         place = x.detach().requires_grad_()
-        return torch.autograd.grad(mixture.log_prob(place).sum(), place)[0]
+        return torch.autograd.grad(noised(e, t).log_prob(place).sum(), place)[0]
 
 
 def learned(e, x, t):
@@ -51,5 +56,11 @@ def evaluate(e, data):
 
 
 def preview(e, data):
-    """Data alone are drawn again: the panels of samples are the sampler's."""
-    return {}
+    """Both scores in deviations of the noise, at the levels where 0.2, 0.7 and 0.98 of the variance is data."""
+    reach, drawn = 1.5 * float(e.means.abs().max()), []
+    for share in (0.2, 0.7, 0.98):
+        t = min(range(1, len(e.alpha_bar)), key=lambda t: abs(float(e.alpha_bar[t]) - share))  # noqa: B023
+        sigma = math.sqrt(1 - float(e.alpha_bar[t]))
+        fields = [lambda x, t=t, s=sigma: s * exact(e, x, t), lambda x, t=t, s=sigma: s * learned(e, x, t)]
+        drawn += field(reach, lambda x, t=t: noised(e, t).log_prob(x), fields)
+    return {"fields": drawn}

@@ -4,11 +4,13 @@ import math
 
 import torch
 
-from tests.flows.metrics_flow_matching import units, verdict
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing
+from tests.flows.metrics_flow_matching import judged_as, units, verdict
+from tests.support.judged import spread_within
 from tests.support.metrics import mean
 
 NAMES = ("digits", "notes")
-FIELDS = {name: {"judged_samples": 50, "num_steps": 4, "judged_steps": 3} for name in NAMES}
+FIELDS = {name: {"judged_samples": 50, "num_steps": 4, "judged_steps": 3, "compared_samples": 50} for name in NAMES}
 TOLERANCE = 1e-4  # predictions are cast to float32
 COUNT = 12
 
@@ -64,5 +66,62 @@ def evaluate(e, data):
 
 
 def preview(e, data):
+    """The comparisons are the last that is drawn; what is drawn before takes its draws from the generator first."""
     each = by_level(e, data)
-    return {"loss": [("plot", range(1, len(each) + 1), each)]}
+    shown = e.medium.previewed(e.classes)
+    e.drawn(e.labels(shown), e.judged_sampling())
+    if e.recipe.modality == "images":
+        e.drawn_here(e.labels(6), Drawing())
+    return {"loss": [("plot", range(1, len(each) + 1), each)]} | comparisons(e, data)
+
+
+def comparisons(e, data):
+    """Distances by the number of steps, and three measures by the guidance scale; the sampler has tests of its own."""
+    label = torch.tensor(sorted(k % len(e.classes) for k in range(e.recipe.compared_samples)))
+    counts, lines = [count for count in (2, 5, 10, 20, 50) if count <= e.recipe.num_steps], []
+    for name in ("ddim", "ancestral"):
+        samples = [e.drawn(label, Drawing(sampler=name, steps=count)) for count in counts]
+        lines.append(("plot", counts, [verdict(e, data, x, label)["frechet_distance"] for x in samples], {"label": name}))
+    batch, scales = data.batch(), (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+    real = spread_within(judged_as(e, units(e, batch)), batch["label"])
+    samples = [e.drawn(label, Drawing(sampler="ddim", steps=e.recipe.judged_steps, guidance=scale)) for scale in scales]
+    found = [verdict(e, data, x, label) for x in samples]
+    measures = [
+        [one["class_accuracy"] for one in found], [spread_within(judged_as(e, x), label) / real for x in samples],
+        [one["frechet_distance"] for one in found],
+    ]  # fmt: skip
+    return {"steps": lines, "guidance": [*(("plot", scales, values) for values in measures), ("axvline", 1)]}
+
+
+def study(e, data):
+    """Paths between noises along great arcs; the schedule beside two others."""
+    ends = e.noise(12)
+    arcs = [arc(ends[k], ends[6 + k], place / 8) for k in range(6) for place in range(9)]
+    label = torch.tensor([sorted(k % len(e.classes) for k in range(6))[row] for row in range(6) for _ in range(9)])
+    paths = e.drawn(label, e.judged_sampling(), torch.stack(arcs))
+    shown = judged_as(e, paths) if e.recipe.modality == "images" else paths[:, 0] / e.recipe.gain
+    return {"interpolation": shown, "schedule": schedule(e)}
+
+
+def arc(first, last, share):
+    """On the great circle of both."""
+    cosine = float((first * last).sum() / first.norm() / last.norm())
+    angle = math.acos(cosine)
+    return (math.sin((1 - share) * angle) * first + math.sin(share * angle) * last) / math.sin(angle)
+
+
+def schedule(e):
+    steps = e.recipe.num_steps
+    last = min(20 / steps, 0.999)
+    linear, cosine = [1.0], [1.0]
+    for k in range(steps):
+        linear.append(linear[-1] * (1 - (last / 200 + k / (steps - 1) * (last - last / 200))))
+        share = [math.cos(((k + j) / steps + 0.008) / 1.008 * math.pi / 2) ** 2 for j in (0, 1)]
+        cosine.append(cosine[-1] * max(share[1] / share[0], 0.001))
+    lines = []
+    for a in (e.alpha_bar.tolist(), linear, cosine):
+        inside = [k for k, share in enumerate(a) if 0 < share < 1]
+        lines += [("plot", range(steps + 1), a), ("plot", inside, [math.log(a[k] / (1 - a[k])) for k in inside])]
+    run = e.alpha_bar.tolist()
+    amplitudes = [[math.sqrt(share) for share in run], [math.sqrt(1 - share) for share in run]]
+    return [*lines, *(("plot", range(steps + 1), values) for values in amplitudes)]

@@ -30,3 +30,29 @@ def evaluate(e, data):
     errors = (right - e.network(noisy)).square().sum(1) / 2
     sizes = right.square().sum(1) / 2
     return {"relative_score_error": math.sqrt(mean(errors) / mean(sizes)), "fisher_divergence": mean(errors)}
+
+
+def preview(e, data):
+    """Both scores in deviations of the noise on a square grid, over the root of the density."""
+    reach = max(abs(c) for center in data.description["mixture"]["means"] for c in center) + 3 * e.recipe.sigma
+    fields = [lambda x: e.recipe.sigma * exact(e, data, x), lambda x: e.recipe.sigma * e.network(x.float())]
+    return {"score": field(reach, mixture(e, data).log_prob, fields)}
+
+
+def field(reach, log_prob, fields):
+    """What is drawn of scores over a square of 41 x 41 places: the root of the density, relative to its largest, a row for each
+    height; and arrows at every other place, of length 2 at most.
+    """
+    line = torch.linspace(-reach, reach, 41, dtype=torch.float64)
+    places = torch.stack([torch.stack([x, y]) for x in line for y in line])
+    density = log_prob(places)
+    shade = ((density - density.max()) / 2).exp().view(41, 41).T
+    some = [41 * i + j for i in range(0, 41, 2) for j in range(0, 41, 2)]
+    drawn = [("pcolormesh", line, line, shade)]
+    for score in fields:
+        arrows = []
+        for arrow in score(places[some]).double():
+            arrows.append(arrow * min(1.0, 2 / float(arrow.norm())))
+        x, y = (part.view(21, 21) for part in places[some].T)
+        drawn.append(("quiver", x, y, *(part.view(21, 21) for part in torch.stack(arrows).T)))
+    return drawn

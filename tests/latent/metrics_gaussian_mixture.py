@@ -37,7 +37,13 @@ def evaluate(e, data):
 def preview(e, data):
     drawn = {"climb": [("plot", range(1, len(e.climb) + 1), e.climb)]}
     if "point" in data.batch():
-        return drawn
+        made = e.drawn(1000)  # the sampler has tests of its own
+        turns = [2 * math.pi * k / 59 for k in range(60)]
+        ellipses = []
+        for center, factor in zip(e.means.double(), e.factors.double(), strict=True):
+            around = [center + 2 * factor @ torch.tensor([math.cos(a), math.sin(a)], dtype=factor.dtype) for a in turns]
+            ellipses.append(("plot", *torch.stack(around).T))
+        return drawn | {"draws": [("scatter", *data.batch()["point"].T), ("scatter", *made.T), *ellipses]}
     order = sorted(range(len(e.means)), key=lambda k: -float(e.log_weights[k]))
     images = [(e.center + e.axes @ e.means[k]).clamp(0, 1).view(e.shape) for k in order]
     return drawn | {"means": torch.stack(images)}
