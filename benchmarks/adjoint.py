@@ -70,7 +70,7 @@ def sides(steps):
 
 
 def side(name):
-    """One side with a number of steps, for a process of its own."""
+    """One side with a number of steps, for its own process."""
     torch.set_num_threads(1)
     side, _, steps = name.rpartition(", ")
     sides(1)[side]()  # torch loads parts of itself with the first call

@@ -5,7 +5,7 @@
 Both trainers learn the same number of merges from the same text with the same chunks, one thread each, in turns. Both encoders
 get the same merges and the same text in one string: once with an empty cache of words, as for the first text of a process, and
 once with what the first time left in it (tokenizers keeps a cache, too; tiktoken keeps none). Their ids are compared before
-anything is timed. The figure is the median of the turns' ratios in process CPU time; wall time is given beside it.
+anything is timed. The figure is the median of the turns' ratios in process CPU time; wall time is given next to it.
 Result: benchmarks/results/byte_pairs.json.
 """
 

@@ -5,7 +5,7 @@
 Velocity: a perceptron with two hidden layers of 64, as zuko's own, float32, with weights that are far from the identity. Every
 side must be within 1e-3 nats of the solution in float64 by 200 steps, which is checked first, with the cheapest settings of those
 tried: fewest steps, largest power of ten as tolerance. zuko and torchdiffeq's dopri5 choose their steps (35 and 32 evaluations);
-torchdiffeq's rk4 evaluates the velocity as often as ours does (24). In ours the slopes along both axes pass the network beside
+torchdiffeq's rk4 evaluates the velocity as often as ours does (24). In ours the slopes along both axes pass the network next to
 the values, and place and density are one state. No gradient is computed; further rows have that of all parameters. Our compiled
 JAX function does the same work by its general form. One thread. Result: benchmarks/results/continuous_flow.json.
 """
@@ -76,7 +76,7 @@ def peers(parameters, velocity, x):
 
     def zuko():
         tolerance = TOLERANCES["zuko"]
-        # without parameters where no gradient is asked for, as its own flow hands them over in evaluation
+        # without parameters where no gradient is requested, as its own flow hands them over in evaluation
         phi = parameters if torch.is_grad_enabled() else ()
         peer = FreeFormJacobianTransform(lambda t, x: velocity(x, t), 1.0, 0.0, phi, atol=tolerance, rtol=tolerance)
         z, log_det = peer.call_and_ladj(x)

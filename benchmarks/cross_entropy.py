@@ -38,7 +38,7 @@ def sides():
 
 
 def side(name):
-    """One side, for a process of its own."""
+    """One side, for its own process."""
     torch.set_num_threads(1)
     return sides()[name]
 

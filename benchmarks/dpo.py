@@ -140,7 +140,7 @@ def _tokenizer():
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    vocabulary = {chr(byte): byte for byte in range(33, 127)} | {"<end>": END}  # the letters are all that is asked for
+    vocabulary = {chr(byte): byte for byte in range(33, 127)} | {"<end>": END}  # the letters are all that is requested
     inner = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<end>", pad_token="<end>")

@@ -6,7 +6,7 @@ TOPIC is an experiment (latent/vae), a part that several share (judging/points) 
 are mutated. All mutants would take days: --most draws a sample with a seed.
 
 The tests are those about the topics that use the mutated file, and those that import it. They run once without a mutant, which
-says what each of them executes and takes. Then each mutant is planted in a process of its own, forked when everything has been
+says what each of them executes and takes. Then each mutant is planted in its own process, forked when everything has been
 imported, which runs the tests of that function until one fails. A mutant is refused if a test fails, or takes longer than the
 limit. Tests that start other processes see no mutant there: what only they would notice counts as survived. So does a mutant
 that is no mistake, such as swapped arguments of a symmetric function; the list is to be read.

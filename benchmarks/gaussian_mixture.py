@@ -3,7 +3,7 @@
     python -m benchmarks.gaussian_mixture [--repeats 7]
 
 100 000 points in 8 dimensions, 10 components with full covariances, one thread. Ours and scikit-learn's are in float64, ours in
-float32 beside it; the theory wing, compiled, in both. scikit-learn's side is its `fit` with ten iterations from the same start,
+float32 next to it; the theory wing, compiled, in both. scikit-learn's side is its `fit` with ten iterations from the same start,
 without its k-means. Before anything is timed, all sides must reach the same mean log-likelihood. Result:
 benchmarks/results/gaussian_mixture.json.
 """

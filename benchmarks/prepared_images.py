@@ -3,7 +3,7 @@
     python -m benchmarks.prepared_images [--counts 2000 20000 200000] [--folder DIR]
 
 Made-up JPEGs of mixed sizes (64 to 256 a side, a few hundred pictures over and over, each file with another end) in tar archives
-are prepared, and loaded in a process of its own: seconds until the first batch, anonymous memory (pages of the mapped files are
+are prepared, and loaded in its own process: seconds until the first batch, anonymous memory (pages of the mapped files are
 the system's cache, which it takes back), and batches of 128 squares with random crops on one thread. The last also of pictures of
 500x375, as ImageNet's. Files of twice their size lie in DIR (default: a temporary folder) until the end.
 Result: benchmarks/results/prepared_images.json.

@@ -79,7 +79,7 @@ SIDES = {"ours": ours, "torch-fidelity": theirs}
 
 
 def side(name):
-    """One side of one metric, for a process of its own."""
+    """One side of one metric, for its own process."""
     torch.set_num_threads(1)
     whose, metric = name.split(": ")
     return SIDES[whose](metric)

@@ -4,7 +4,7 @@
 
 The tokens are made up: uint16, of a vocabulary of 50257 numbers, in shards of 64 MiB, which are removed afterwards. Sets of more
 than --written gigabytes are sparse files: pages of zeros, which the system makes without reading the disk. Each set is
-measured in a process of its own, on one thread, by batches of 480 windows of 1024 tokens and their successors at random places:
+measured in its own process, on one thread, by batches of 480 windows of 1024 tokens and their successors at random places:
 first with no page of the set in memory, then again, with the pages that the first round has left. Memory is what the process
 itself holds (RssAnon) and the mapped pages that it has touched (RssFile), which the system takes back when it needs them.
 

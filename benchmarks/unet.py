@@ -70,7 +70,7 @@ def step(network):
 
 
 def side(name):
-    """One side's step, for a process of its own."""
+    """One side's step, for its own process."""
     torch.set_num_threads(1)
     return step(networks()[name])
 

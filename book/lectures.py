@@ -16,7 +16,7 @@ class Failed(Exception):
 def topic_page(topic, in_book):
     """The Markdown of a topic's page, and the one line that says what was done. in_book: the topics and lemmas that have pages.
 
-    Runs in a process of its own, so that a page costs what its derivation costs.
+    Runs in its own process, so that a page costs what its derivation costs.
     """
     page = _executed(topic)
     here = f"topics/{topic.path}"

@@ -84,7 +84,7 @@ def topic_files(topic):
 
 
 def functions_section(here, topic):
-    """The Markdown of the functions and networks of a topic, those of both wings beside each other."""
+    """The Markdown of the functions and networks of a topic, those of both wings side by side."""
     trees = {wing: _public(f"{wing}/{topic}.py") for wing, _ in WINGS}
     names = dict.fromkeys(name for found in trees.values() for name in found)
     files = Markup(" · ").join(source_link(here, path) for path in topic_files(topic))

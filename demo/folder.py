@@ -16,7 +16,7 @@ def replaced_folder(folder):
     """The body fills the empty `folder`; yields a list of notes, complete at the end.
 
     The folder's former self stands aside meanwhile. It is deleted once the body is through, unless it held files that the former
-    run did not make: then it stays under a name of its own, which a note tells. If the body fails, it comes back.
+    run did not make: then it stays under its own name, which a note tells. If the body fails, it comes back.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,7 @@ class Evaluate:
     `evaluate RUN --samples 500` also judges 500 of its samples: images by Frechet and kernel distance, precision and recall, and
     two tests for copies of the training data; sounds by the Frechet audio distance; text by bits per byte, repetition, and the
     Frechet distance, precision and recall of passages. Features of sounds and passages are hidden layers of small networks, which
-    are trained for this in seconds. Each number has a 95% interval, and stands beside that of a baseline and of real data.
+    are trained for this in seconds. Each number has a 95% interval, and is next to that of a baseline and of real data.
     RUN/sample_metrics.json holds them.
     """
 
@@ -107,7 +107,7 @@ class Report:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
     """A run folder, or several to compare."""
     out: str | None = None
-    """Another file to write to (default: RUN/report.html; for several runs comparison.html beside the first)."""
+    """Another file to write to (default: RUN/report.html; for several runs comparison.html next to the first)."""
     debug: bool = False
     """Show the traceback of an error."""
 

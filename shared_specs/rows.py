@@ -102,7 +102,7 @@ def log_of(probabilities: Any) -> LogTable:
 
 
 def concatenate(*parts: Any, axis: int = 0) -> Recipe:
-    """Recipes and literal arrays joined along an axis: an edge beside a regular draw."""
+    """Recipes and literal arrays joined along an axis: an edge next to a regular draw."""
     marked = all(isinstance(part, LogTable) or getattr(part, "simplex", False) for part in parts)
     return Recipe(lambda rng: np.concatenate([_draw(part, rng) for part in parts], axis=axis), simplex=marked)
 

@@ -43,7 +43,7 @@ class Run:
     html: Path | None = None
     """Write an HTML page to this file, or with several topics to this folder, instead of printing."""
     tex: Path | None = None
-    """Write a TeX page to this file, with its figures beside it, or with several topics to this folder, instead of printing."""
+    """Write a TeX page to this file, with its figures next to it, or with several topics to this folder, instead of printing."""
     jobs: int = 1
     """With --json: number of processes; 0: one for each core, at most 8."""
     compiled: bool = False
@@ -179,7 +179,7 @@ def _file_of_each(name, path, topics):
     if len(topics) == 1 and not path.is_dir():
         return {topics[0].path: path}
     if path.suffix or path.is_file():
-        raise UsageError(f"--{name} {path} is one file, but {len(topics)} topics were asked for: name a folder")
+        raise UsageError(f"--{name} {path} is one file, but {len(topics)} topics were requested: name a folder")
     return {topic.path: path / f"{topic.path.replace('/', '-')}.{name}" for topic in topics}
 
 

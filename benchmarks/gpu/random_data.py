@@ -1,4 +1,4 @@
-"""Data that nobody made, on the device: only time and memory are looked at."""
+"""Data that no one made, on the device: only time and memory are looked at."""
 
 from types import SimpleNamespace
 

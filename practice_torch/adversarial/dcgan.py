@@ -23,7 +23,7 @@ def batch_normalize(x, scale, shift, *, epsilon=1e-5):
 
 
 def batch_normalize_inference(x, running_mean, running_variance, scale, shift, *, epsilon=1e-5):
-    r"""scale (x - running_mean) / sqrt(running_variance + epsilon) + shift: the same map for every example, whoever is beside it.
+    r"""scale (x - running_mean) / sqrt(running_variance + epsilon) + shift: the same map for every example of a batch.
 
     Raises ValueError if x does not have four axes, another argument does not have its channels, or an entry of running_variance
     is negative.  Source: Ioffe & Szegedy 2015, algorithm 2.

@@ -97,7 +97,7 @@ def multi_head_attention(x, context, query_weight, key_weight, value_weight, out
 
 
 class MultiHeadAttention(nn.Module):
-    """multi_head_attention with parameters of its own, on torch's fused kernels.
+    """multi_head_attention with its own parameters, on torch's fused kernels.
 
     is_causal: the causal mask, without one being made; Tq = Tk then. x and context: [B, T, E] and [B, S, C] -> [B, T, E].
     """

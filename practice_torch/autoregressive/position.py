@@ -170,7 +170,7 @@ class LearnedPositions(Positions):
 
 
 class SinusoidalPositions(Positions):
-    """Beside embeddings times sqrt(E), as Vaswani et al. have it: nothing trains the clocks, which would soon be drowned."""
+    """Next to embeddings times sqrt(E), as Vaswani et al. have it: nothing trains the clocks, which would soon be drowned."""
 
     def add(self, x):
         length, width = x.shape[1:]

@@ -116,7 +116,7 @@ def _require_cell(gates, x, h, weight_input, weight_hidden, **biases):
 
 
 class LSTM(nn.Module):
-    """lstm_sequence with parameters of its own. Forget gates begin with a bias of 1: a state lasts, until training says more."""
+    """lstm_sequence with its own parameters. Forget gates begin with a bias of 1: a state lasts, until training says more."""
 
     def __init__(self, inputs, hidden):
         super().__init__()

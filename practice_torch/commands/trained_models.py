@@ -66,16 +66,16 @@ def _set_sampling(experiment, command, words, path):
 
     program, own = f"{PROGRAM} sample {command.run}", ", ".join(flags(command))
     if isinstance(experiment, HasSampling):
-        about = f"{type(experiment.sampling).__doc__} Beside these options there are {own}."
+        about = f"{type(experiment.sampling).__doc__} Next to these options there are {own}."
         experiment.sampling = changed(experiment.sampling, words, "option", f"{path} sampling", program, description=about)
     elif words == ["--help"]:
         tyro_line(type(command), words, program)
     elif words:
-        raise UsageError(f"unknown argument {words[0]!r}: {path} has no options of its own; {nearest(words[0], flags(command))}")
+        raise UsageError(f"unknown argument {words[0]!r}: {path} has no further options; {nearest(words[0], flags(command))}")
 
 
 def evaluate(command, judge):
-    """The command; returns the exit code. judge(training, step, count, weights): of samples, where they are asked for."""
+    """The command; returns the exit code. judge(training, step, count, weights): of samples, where they are requested."""
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.experiment import HasStudy
     from practice_torch.engine.loop import Training

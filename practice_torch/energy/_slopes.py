@@ -21,7 +21,7 @@ def energy_and_slope(energy_fn, x):
     if differentiated():
         gradient, energies = torch.func.grad(total, has_aux=True)(x)
         return energies, gradient
-    with torch.enable_grad():  # nobody differentiates the result: plain autograd takes half of the time, in a small network
+    with torch.enable_grad():  # no one differentiates the result: plain autograd takes half of the time, in a small network
         leaf = x.detach().requires_grad_()
         energy, energies = total(leaf)
         gradient = torch.autograd.grad(energy, leaf, materialize_grads=True)[0] if energy.requires_grad else torch.zeros_like(x)

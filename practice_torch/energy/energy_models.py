@@ -94,7 +94,7 @@ def _exponents(energies, temperature, name="energies"):
     require_rank(2, **{name: energies})
     require(energies.shape[1] > 0, f"{name} has shape {list(energies.shape)}; its last axis must not be empty")
     require_values(
-        name, energies, lambda a: (a > -torch.inf) & (a.amin(1, keepdim=True) < torch.inf), "finite, or +inf beside one that is"
+        name, energies, lambda a: (a > -torch.inf) & (a.amin(1, keepdim=True) < torch.inf), "finite, or +inf next to one that is"
     )
     # large energies are subtracted before they are divided by a small temperature; the lowest is a constant, which cancels
     lowest = energies.detach().amin(1)

@@ -59,7 +59,7 @@ def classifier_energy(logits):
     """
     require_rank(2, logits=logits)
     require(logits.shape[1] > 0, f"logits has shape {list(logits.shape)}; its last axis must not be empty")
-    allowed = "finite, or -inf beside one that is"
+    allowed = "finite, or -inf next to one that is"
     require_values("logits", logits, lambda f: (f < torch.inf) & (f.amax(1, keepdim=True) > -torch.inf), allowed)
     return -logits.logsumexp(1)
 

@@ -99,7 +99,7 @@ class Audio:
 
     @property
     def picture(self) -> Figure:
-        """The spectrogram, which is written beside the sound under the same name."""
+        """The spectrogram, which is written next to the sound under the same name."""
         played, _ = self._played()
         size = spectrogram.size(played, self.sample_rate)
         return Figure(lambda axes: spectrogram.draw(axes, played, self.sample_rate), self.caption, size)

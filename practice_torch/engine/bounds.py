@@ -1,6 +1,6 @@
 """Bounds of a dataclass's fields, stated in their annotations: `width: Annotated[int, AtLeast(1)] = 64`.
 
-Defaults are checked when the class is defined, values when an instance is made, and `--help` shows the bound beside the default.
+Defaults are checked when the class is defined, values when an instance is made, and `--help` shows the bound next to the default.
 Each entry of a tuple must be within the bound; None always is; NaN and infinity never are.
 """
 

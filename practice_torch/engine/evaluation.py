@@ -46,7 +46,7 @@ class Share:
 
 
 def evaluate(training: "Training") -> Mapping[str, float]:
-    """The experiment's metrics on the held-out data, with random numbers of their own that are always the same.
+    """The experiment's metrics on the held-out data, with their own random numbers that are always the same.
 
     Several processes share the work as far as the experiment says how (HasShares, HasEvaluationWeight). RunError where the
     weights have grown too large to compute with.

@@ -33,7 +33,7 @@ class Phase:
     moves: tuple[str, ...] = ()
     times: int = 1
     learning_rate: float | None = None  # where a player's step size differs from the recipe's
-    # Parameters with a step size of their own, which weight decay leaves alone: the end of their dotted names -> factor of the
+    # Parameters with their own step size, which weight decay leaves alone: the end of their dotted names -> factor of the
     # phase's. {"log_step": 0.1} is for every log_step among what moves, {"0.bias": 2.0} for the first bias of a sequence.
     rates: Mapping[str, float] = field(default_factory=dict)
 

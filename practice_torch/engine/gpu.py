@@ -1,6 +1,6 @@
 """What a GPU is asked for during a run: compiled networks, TF32, cuDNN's search for kernels, CUDA graphs. Nothing of it on a CPU.
 
-bfloat16 is the recipe's choice, made by autocast. What autocast leaves in float32, and what lies outside of it, stays float32
+bfloat16 is the recipe's choice, made by autocast. What autocast leaves in float32, and what is outside of it, stays float32
 under TF32, too: weights, gradients, Adam's moments, averages, the statistics of norms, softmax, losses and their sums. Only the
 factors of float32 products are rounded, to 10 bits.
 """

@@ -87,7 +87,7 @@ class Training:
             gpu.compile_networks(experiment, graphs=self.graphs)
         self.train_data, self.held_out_data = train_data, held_out_data.to(self.device)
         self.generator = experiment.generator = torch.Generator(self.device)
-        self.seed_generators(*((self.processes.rank,) if self.processes.rank else ()))  # every process draws noise of its own
+        self.seed_generators(*((self.processes.rank,) if self.processes.rank else ()))  # every process draws its own noise
         moved = {name: parameter for player in self.players for name, parameter in player.parameters.items()}
         self.moved = moved if recipe.average_decay else {}
         self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
@@ -121,7 +121,7 @@ class Training:
         """One update for one player: from one batch, or from several as if they were one."""
         name, optimizer, total = player.phase.name, player.optimizer, 0.0
         weights = weights_of_batches(self.experiment, batches, name, self.processes)
-        if not self.look_always:  # nobody looks at the last gradients, of this player or another: their memory is for activations
+        if not self.look_always:  # no one looks at the last gradients, of this player or another: their memory is for activations
             self.experiment.zero_grad()
         if self.graphs:
             torch.compiler.cudagraph_mark_step_begin()  # the next replay may overwrite what the last turn's gave
@@ -161,7 +161,7 @@ class Training:
         self.pending.setdefault((player.phase.name, "gradient_norm"), []).append(norm)
 
     def _advance(self):
-        """Every player's turns, each with batches of its own."""
+        """Every player's turns, each with its own batches."""
         together = self.recipe.accumulate
         number = self.step * self.turns * together
         for player in self.players:

@@ -1,6 +1,6 @@
 """The published result that a recipe is written to reproduce.
 
-A topic says it beside its RECIPES: PUBLISHED = {recipe's name: Published(...)}. `list --sizes` and reports read it there.
+A topic says it next to its RECIPES: PUBLISHED = {recipe's name: Published(...)}. `list --sizes` and reports read it there.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class Published(NamedTuple):
     data: str  # what it is trained on, and where it comes from
     prepare: str  # the command that makes `--data` of it; "" where the recipe's own data is it
     metric: str  # with its unit and what it is measured on
-    value: float | None  # None: nobody published one for this setting; the source says what comes nearest
+    value: float | None  # None: no one published one for this setting; the source says what comes nearest
     source: str  # the paper or the page, and the table in it
     ours: float | None = None  # None: not run here
     facts: Mapping[str, Any] = MappingProxyType({})  # of the data's description, for `list --sizes`, which loads no data

@@ -131,7 +131,7 @@ class Recipe(Bounded):
             self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")
 
     def loading(self) -> dict[str, Any]:
-        """Arguments of the loader beside data, held_out and seed, such as the context of a text."""
+        """Arguments of the loader next to data, held_out and seed, such as the context of a text."""
         return {"image_size": self.image_size} if self.modality in ("images", "galaxies") else {}
 
     def augments(self) -> bool:

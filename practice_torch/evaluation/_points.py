@@ -1,7 +1,7 @@
 """Sets of points: their Euclidean distances, their nearest neighbors, how many lie in which ball, and their shapes.
 
 Distances are differences, squared and summed: from |q|^2 - 2 q.r + |r|^2, which is one matrix product and many times faster, a
-copy is not at distance 0, and far from the origin no digit is left. Where only an order or a comparison is asked for, the
+copy is not at distance 0, and far from the origin no digit is left. Where only an order or a comparison is requested, the
 products decide what they can for certain, and what is too near to call is computed by differences: the answer is the same.
 """
 
@@ -12,7 +12,7 @@ from practice_torch.mathematics.pairs import distances
 
 BLOCK = 2**22  # distances that are held at once: then the passes over them stay near the processor
 FEW = 2**22  # products of coordinates; below, differences of all pairs take no longer
-SPARE = 8  # candidates beyond those that are asked for
+SPARE = 8  # candidates beyond those that are requested
 
 
 def nearest(queries, references, count):

@@ -130,7 +130,7 @@ class _Statistics(torch.autograd.Function):
 
 
 def _distance(mean_x, a, mean_y, b):
-    """Overwrites b, unless a gradient is asked for."""
+    """Overwrites b, unless a gradient is requested."""
     traces = (mean_x - mean_y).square().sum() + a.trace() + b.trace()
     asked = a.requires_grad or b.requires_grad
     return traces - 2 * (_TraceOfRoot.apply(a, b) if asked else _trace_of_root(a, b))

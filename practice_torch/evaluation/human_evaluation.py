@@ -99,7 +99,7 @@ def fleiss_kappa(counts):
     require_values("counts", counts, lambda c: c >= 0, "at least 0")
     raters, used = counts.sum(1), counts.sum(0)
     require_values("the sum of a row of counts", raters, lambda n: n == n[0], "equal for all items: as many raters each")
-    require_values("the sum of a row of counts", raters, lambda n: n >= 2, "at least 2: one rater agrees with nobody")
+    require_values("the sum of a row of counts", raters, lambda n: n >= 2, "at least 2: one rater agrees with no one")
     largest = used.amax() - used.sum()
     require_values("the largest category of counts less all", largest, lambda r: r < 0, "negative: kappa needs two categories")
     # Pairs that disagree, counted in integers: agreements near 1 would lose their digits in 1 - P and 1 - P_e.

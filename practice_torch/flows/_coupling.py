@@ -43,7 +43,7 @@ def total(log_scale):
 
 
 def checkerboard_halves(shape):
-    """Where row + column of a flattened example is even, where it is odd, and where each place lies in both behind one another.
+    """Where row + column of a flattened example is even, where it is odd, and where each place is in both behind one another.
 
     A vector is one row.
 

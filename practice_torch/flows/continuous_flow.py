@@ -143,7 +143,7 @@ class ContinuousFlow(nn.Module):
         return end, log_det.squeeze(1)
 
     def _with_divergence(self, x, time):
-        """The velocity and its exact divergence, [B, 1]: the slopes along all axes pass the layers beside the values."""
+        """The velocity and its exact divergence, [B, 1]: the slopes along all axes pass the layers next to the values."""
         size = x.shape[1]
         first, *others = self.velocity[::2]
         value = functional.linear(x, first.weight[:, :size], torch.addmv(first.bias, first.weight[:, size:], time.view(1)))

@@ -97,7 +97,7 @@ class _Conjugate:
 def _on_domain(function, t, edge, at_edge):
     """function(t) below the edge, at_edge on it, +inf above; no NaN reaches the gradient from outside."""
     outside = t >= edge
-    value = function(t.masked_fill(outside, -1.0)).masked_fill(outside, math.inf)  # -1 lies in every domain
+    value = function(t.masked_fill(outside, -1.0)).masked_fill(outside, math.inf)  # -1 is in every domain
     return value.masked_fill(t == edge, at_edge)
 
 

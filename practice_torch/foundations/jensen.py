@@ -53,7 +53,7 @@ def log_jensen_gap(log_x, log_weights):
 
 
 def bregman_divergence(x, y, potential_fn):
-    r"""phi(x) - phi(y) - <grad phi(y), x - y>: how far phi lies above its tangent at y, seen at x.
+    r"""phi(x) - phi(y) - <grad phi(y), x - y>: how far phi is above its tangent at y, seen at x.
 
     potential_fn is phi, [B, D] -> [B], each row by itself; its slope at y is taken by automatic differentiation.
 

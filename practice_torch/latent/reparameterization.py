@@ -86,7 +86,7 @@ def concrete_log_density(log_y, logits, *, temperature):
 
     log Gamma(K) + (K-1) log tau + sum_k (l_k - (tau+1) log y_k) - K logsumexp_k(l_k - tau log y_k)
 
-    Raises ValueError if the shapes differ, temperature <= 0, a row of log_y does not sum to one or lies on the simplex's edge.
+    Raises ValueError if the shapes differ, temperature <= 0, a row of log_y does not sum to one or is on the simplex's edge.
     Source: Maddison et al. 2017, definition 1.
     [B, K], [B, K] -> [B]
     """

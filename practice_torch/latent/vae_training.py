@@ -99,7 +99,7 @@ def linear_vae_negative_elbo(x, weight, decoder_mean, decoder_log_var, encoder_w
     )
     for name, array, shape in shapes:
         fits = tuple(array.shape) == shape
-        require(fits, f"{name} has shape {list(array.shape)}; beside a weight of {list(weight.shape)} it must be {list(shape)}")
+        require(fits, f"{name} has shape {list(array.shape)}; next to a weight of {list(weight.shape)} it must be {list(shape)}")
     mean = functional.linear(x - decoder_mean, encoder_weight)
     reconstruction = functional.linear(mean, weight, decoder_mean)
     kl = kl_to_standard_normal(mean, posterior_log_var.expand_as(mean))

@@ -101,7 +101,7 @@ def _block_17(width):
 
 
 def _block_8(inputs, pool):
-    """Of 8 x 8 places: rows beside columns."""
+    """Of 8 x 8 places: rows next to columns."""
     return Mixed(
         inputs,
         [("1x1", 320, 1)],
@@ -205,7 +205,7 @@ def load_inception(path, *, resize=resize_as_tensorflow):
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of torch, pickle or zipfile
         raise DataError(f"{path} cannot be read as tensors ({type(error).__name__}); {wanted}") from None
-    with torch.device("meta"):  # 24 million numbers that nobody needs to draw
+    with torch.device("meta"):  # 24 million numbers that no one needs to draw
         network = Inception(resize=resize)
     if complaint := _unlike(network.state_dict(), weights):
         raise DataError(f"{path}: {complaint}; {wanted}")

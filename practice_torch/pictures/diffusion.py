@@ -62,7 +62,7 @@ def noise_errors(log_snrs, errors):
 
 
 def schedules(alpha_bar, others, *, prior_bits):
-    """A schedule [T+1] beside two others of as many levels; and what its last level tells of the data, bits per dimension."""
+    """A schedule [T+1] next to two others of as many levels; and what its last level tells of the data, bits per dimension."""
     told = f"the last level keeps {prior_bits:.2g} bits per dimension"
     caption = f"Signal by level: share of the variance, amplitudes of signal and noise, and their ratio; {told}"
 

@@ -1,4 +1,4 @@
-"""Samples of many models beside each other: a row of images for each, or a square of points."""
+"""Samples of many models side by side: a row of images for each, or a square of points."""
 
 import math
 

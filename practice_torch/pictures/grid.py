@@ -9,13 +9,13 @@ INCHES = 0.65  # of a cell
 
 
 def value_maps(shape, maps, names, caption, label):
-    """One map beside or below the other. maps: title -> (cell, value, move, marked) of every cell that has a value.
+    """One map next to or below the other. maps: title -> (cell, value, move, marked) of every cell that has a value.
 
     move: (rows, columns), the direction of the cell's arrow. marked: drawn in red. names: cell -> word, of cells without a value.
     label: of the colors.
     """
     height, width = shape
-    beside = width < 2 * height  # then the maps are beside each other
+    beside = width < 2 * height  # then the maps are side by side
     tall, wide = (height + 1, len(maps) * (width + 1) - 1) if beside else (len(maps) * (height + 1), width)
 
     def paint(axes):

@@ -1,4 +1,4 @@
-"""Conditional VAE: an autoencoder that is told the class, with a fixed and a learned prior, beside one that is not told."""
+"""Conditional VAE: an autoencoder that is told the class, with a fixed and a learned prior, next to one that is not told."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ CHANCE, PIXELS, REAL = "chance", "independent pixels", "real images"
 COUNT = 1000  # samples
 
 COLUMNS = {
-    "class_accuracy": Column("fraction", "samples that a logistic regression of training images takes for the class asked for",
+    "class_accuracy": Column("fraction", "samples that a logistic regression of training images takes for the requested class",
                              "higher"),
     "negative_elbo": Column("nats", "an upper bound of -log p of a held-out image, given its label where there is one", "lower"),
     "label_in_code": Column("fraction", "held-out images whose class a linear classifier tells from their code"),
@@ -56,7 +56,7 @@ def judge(trainings, say):
             "label_in_code": found["label_in_code"],
         })  # fmt: skip
     rows[REAL] = Row("ceiling", {"class_accuracy": recognized(held_out, fresh["label"])})
-    shown = {"accuracy": ranking(rows, "class_accuracy", "samples of the class asked for")}
+    shown = {"accuracy": ranking(rows, "class_accuracy", "samples of the requested class")}
     return Findings(COLUMNS, rows, shown | look(training, "preview", partial(_preview, training.held_out_data)))
 
 
@@ -88,7 +88,7 @@ def read(rows):
     nats = {name: of(name, "negative_elbo") for name in (FIXED, LEARNED, WITHOUT, PIXELS)}
     code = {name: of(name, "label_in_code") for name in (FIXED, LEARNED, WITHOUT, CHANCE)}
     sentences = (
-        f"{accuracy[FIXED]:.0%} of the samples are recognized as the class asked for, {accuracy[LEARNED]:.0%} with a learned "
+        f"{accuracy[FIXED]:.0%} of the samples are recognized as the requested class, {accuracy[LEARNED]:.0%} with a learned "
         f"prior; of real images {accuracy[REAL]:.0%}, by chance {accuracy[CHANCE]:.0%}. What is drawn is the decoder's mean.",
         f"The label saves {nats[WITHOUT] - nats[FIXED]:.1f} nats an image: {nats[FIXED]:.1f} with it, {nats[WITHOUT]:.1f} "
         f"without; {nats[LEARNED]:.1f} with a learned prior. Pixels independent of each other cost {nats[PIXELS]:.1f}.",
@@ -97,7 +97,7 @@ def read(rows):
         f"pays in KL for what the label says already. A learned prior does not charge for it: {code[LEARNED]:.0%}.",
     )
     expectations = (
-        Expectation("80% of the samples or more are of the class that was asked for", accuracy[FIXED] >= 0.8),
+        Expectation("80% of the samples or more are of the requested class", accuracy[FIXED] >= 0.8),
         Expectation("The label lowers the bound by a nat or more", nats[FIXED] <= nats[WITHOUT] - 1),
         Expectation("The codes tell half as much of the class as without labels, or less", code[FIXED] <= code[WITHOUT] / 2),
     )
@@ -106,7 +106,7 @@ def read(rows):
 
 PROJECT = Project(
     title="Conditional VAE",
-    question="A variational autoencoder is told the class of every image, and draws images of the class that it is asked for. "
+    question="A variational autoencoder is told the class of every image, and draws images of the requested class. "
     "How often do they show it, what is the label worth in nats, and what does the code still say of the class?",
     models={FIXED: Model(conditional_vae, "digits"), LEARNED: Model(conditional_vae, "digits_prior")},
     judge=judge,

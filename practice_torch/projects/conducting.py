@@ -81,7 +81,7 @@ class Times(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What a judgment found: the table, and what is shown beside it."""
+    """What a judgment found: the table, and what is shown next to it."""
 
     columns: Mapping[str, Column]
     rows: Mapping[str, Row]
@@ -114,7 +114,7 @@ class Project(NamedTuple):
 
 
 def look(training: Training, purpose: str, see: Callable[[Experiment], T]) -> T:
-    """see(experiment) without gradients, with random numbers of its own, which are those of every judgment."""
+    """see(experiment) without gradients, with its own random numbers, which are those of every judgment."""
     return evaluation.apart(training, f"project, {purpose}", lambda: see(training.experiment))
 
 

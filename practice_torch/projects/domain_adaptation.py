@@ -87,7 +87,7 @@ def read(rows):
 
 PROJECT = Project(
     title="Domain adaptation",
-    question="A classifier learns from labeled images. The images that it is to classify are blurred, and nobody has labeled "
+    question="A classifier learns from labeled images. The images that it is to classify are blurred, and no one has labeled "
     "them. How much of what it loses does it win back, if its features have to hide from a second classifier which images are "
     "blurred?",
     models={"domain adversarial": Model(domain_adversarial, "digits")},

@@ -1,4 +1,4 @@
-"""Galaxies to order: a conditional flow draws galaxies whose flux, size and shape are read off again, beside simulated ones."""
+"""Galaxies to order: a conditional flow draws galaxies whose flux, size and shape are read off again, next to simulated ones."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ COLUMNS = {
     **{name: Column("correlation", f"{words}, read by moments off the images and off held-out ones with the same properties",
                     "higher")
        for name, words in AGREEING.items()},
-    "properties": Column("correlation", "properties asked for, and as a regression of training images reads them; the mean",
+    "properties": Column("correlation", "requested properties, and as a regression of training images reads them; the mean",
                          "higher"),
     "frechet_distance": Column("squared distance", "Gaussians fitted to 20 principal components of stretched images, of held-out "
                                "ones", "lower"),
@@ -114,7 +114,7 @@ def read(rows):
         f"Moments read flux, size and axis ratio off the generated galaxies: their correlations with those of held-out galaxies "
         f"of the same properties are {three(FLOW)}. The training galaxy whose properties are nearest to the request has "
         f"{three(NEAREST)}, a galaxy of other properties {three(OTHER)}.",
-        f"A regression of training images reads all of the properties that were asked for, the index among them, off generated "
+        f"A regression of training images reads all of the requested properties, the index among them, off generated "
         f"galaxies: the mean of its correlations is {of(FLOW, 'properties'):.3f}.",
     ]
     expectations = [
@@ -128,7 +128,7 @@ def read(rows):
     if AGAIN in rows:
         sentences.append(
             f"A second simulation of the same properties, with other noise and at another place, has {three(AGAIN)} and "
-            f"{of(AGAIN, 'properties'):.3f}: more cannot be asked for. Its Frechet distance from the held-out galaxies is "
+            f"{of(AGAIN, 'properties'):.3f}: more cannot be requested. Its Frechet distance from the held-out galaxies is "
             f"{of(AGAIN, 'frechet_distance'):.3f}, that of generated ones {of(FLOW, 'frechet_distance'):.3f}."
         )
     return Reading(tuple(sentences), tuple(expectations))
@@ -137,7 +137,7 @@ def read(rows):
 PROJECT = Project(
     title="Galaxies to order",
     question="A conditional flow learns images of galaxies together with their properties, and draws galaxies for the properties "
-    "that it is asked for. Have they the flux, the size and the shape of galaxies with these properties?",
+    "that are requested. Have they the flux, the size and the shape of galaxies with these properties?",
     models={FLOW: Model(galaxy_images, "galaxies")},
     judge=judge,
     read=read,

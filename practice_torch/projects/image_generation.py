@@ -27,14 +27,14 @@ COLUMNS = {
                                "lower"),
     "precision": Column("fraction", "samples that lie among the held-out images", "higher"),
     "recall": Column("fraction", "held-out images that lie among the samples", "higher"),
-    "class_accuracy": Column("fraction", "samples that a support vector machine takes for the class asked for", "higher"),
+    "class_accuracy": Column("fraction", "samples that a support vector machine takes for the requested class", "higher"),
     "nearest_ratio": Column("ratio", "distance to the nearest training image, by that of held-out images; a copy has 0"),
 }  # fmt: skip
 COMPARED = ("frechet_distance", "precision", "recall")
 
 
 def judge(trainings, say):
-    """Samples of every way, beside pixels drawn independently and beside real images."""
+    """Samples of every way, next to pixels drawn independently and next to real images."""
     (training,) = trainings.values()
     experiment, recipe = training.experiment, training.recipe
     train, held_out = (data.batch(torch.arange(min(len(data), 5000))) for data in (training.train_data, training.held_out_data))
@@ -125,12 +125,12 @@ def read(rows):
         accuracy = {name: f"{of(name, 'class_accuracy'):.0%}" for name in (DDIM, GUIDED, REAL)}
         less = "clearer samples are less diverse" if of(GUIDED, "recall") < of(DDIM, "recall") else "it costs no diversity here"
         sentences.append(
-            f"A support vector machine recognizes the class asked for in {accuracy[DDIM]} of the samples, with guidance 2 "
+            f"A support vector machine recognizes the requested class in {accuracy[DDIM]} of the samples, with guidance 2 "
             f"in {accuracy[GUIDED]}, and in {accuracy[REAL]} of real images. Guidance changes the recall from "
             f"{of(DDIM, 'recall'):.2f} to {of(GUIDED, 'recall'):.2f}: {less}."
         )
         expectations += [
-            Expectation("93% of the samples or more are of the class that was asked for", of(DDIM, "class_accuracy") >= 0.93),
+            Expectation("93% of the samples or more are of the requested class", of(DDIM, "class_accuracy") >= 0.93),
             Expectation("Guidance lowers the recall", of(GUIDED, "recall") < of(DDIM, "recall")),
         ]
     return Reading(tuple(sentences), tuple(expectations))
@@ -139,7 +139,7 @@ def read(rows):
 PROJECT = Project(
     title="Image generation",
     question="A denoising diffusion model learns images of ten classes. How near do its samples come to real images, are they of "
-    "the class that was asked for, are they copies of the training images, and what does it cost to draw them in fewer steps?",
+    "the requested class, are they copies of the training images, and what does it cost to draw them in fewer steps?",
     models={"diffusion": Model(diffusion, "digits")},
     judge=judge,
     read=read,

@@ -23,8 +23,8 @@ COUNT = 104  # samples of every way: 8 of each note
 SHOWN = 16
 
 COLUMNS = {
-    "class_accuracy": Column("fraction", "sounds that a support vector machine takes for the class asked for", "higher"),
-    "semitone": Column("fraction", "sounds whose strongest frequency is within a semitone of the note asked for", "higher"),
+    "class_accuracy": Column("fraction", "sounds that a support vector machine takes for the requested class", "higher"),
+    "semitone": Column("fraction", "sounds whose strongest frequency is within a semitone of the requested note", "higher"),
     "frechet_distance": Column("squared distance", "Gaussians fitted to 20 principal components of log-spectrograms, of held-out "
                                "sounds", "lower"),
 }  # fmt: skip
@@ -106,19 +106,19 @@ def read(rows):
         most = max(COUNTS, key=right[DIFFUSION].get)
         sentences.append(
             f"A support vector machine takes {right[FLOW][FEW]:.0%} of the sounds that flow matching draws in {FEW} steps for "
-            f"the class that was asked for, {right[FLOW][2]:.0%} of those in 2 and {right[FLOW][1]:.0%} of those in one; of "
+            f"the requested class, {right[FLOW][2]:.0%} of those in 2 and {right[FLOW][1]:.0%} of those in one; of "
             f"diffusion's {right[DIFFUSION][FEW]:.0%}, {right[DIFFUSION][2]:.0%} and {right[DIFFUSION][1]:.0%}, at most "
             f"{right[DIFFUSION][most]:.0%}, and {_value(rows[REAL].cells['class_accuracy']):.0%} of held-out ones."
         )
         expectations.append(
-            Expectation(f"Flow matching has the class asked for in {FEW} steps more often than diffusion in any number",
+            Expectation(f"Flow matching has the requested class in {FEW} steps more often than diffusion in any number",
                         right[FLOW][FEW] > right[DIFFUSION][most])
         )  # fmt: skip
     if "semitone" in rows[REAL].cells:
         near = {name: of(name, 1, "semitone") for name in distance}
         sentences.append(
             f"Already in one step, the strongest frequency of {near[FLOW]:.0%} and {near[DIFFUSION]:.0%} of the sounds is "
-            f"within a semitone of the note asked for, where noise has it in {_value(rows[NOISE].cells['semitone']):.0%}: more "
+            f"within a semitone of the requested note, where noise has it in {_value(rows[NOISE].cells['semitone']):.0%}: more "
             "steps tell neighboring notes apart."
         )
     return Reading(tuple(sentences), tuple(expectations))
@@ -131,7 +131,7 @@ def _value(cell):
 PROJECT = Project(
     title="Sound generation",
     question="A diffusion model and flow matching learn notes with the same network in equally many steps, and are judged alike. "
-    "How near do their sounds come to real ones, have they the note that was asked for, and how many steps does it take to draw "
+    "How near do their sounds come to real ones, have they the requested note, and how many steps does it take to draw "
     "them?",
     models={DIFFUSION: Model(diffusion, "notes"), FLOW: Model(flow_matching, "notes")},
     judge=judge,

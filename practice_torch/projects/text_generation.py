@@ -173,7 +173,7 @@ def read(rows):
 
 
 def _of_samples(rows):
-    """What the samples' columns say beside those of real text."""
+    """What the samples' columns say next to those of real text."""
     real = rows["held-out text"].cells
     gap = lambda name: abs(rows[name].cells["bits_of_samples"].value - real["bits_of_samples"].value)  # noqa: E731
     nearest = min(NEURAL, key=gap)

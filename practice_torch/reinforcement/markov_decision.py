@@ -74,7 +74,7 @@ def bellman_optimality_operator(value, transition, reward, *, discount):
 def soft_bellman_operator(value, transition, reward, reference_log_probs, *, discount, temperature):
     r"""(B_tau v)(s) = tau log sum_a pi_0(a|s) e^(Q(s,a) / tau), Q(s,a) = r(s,a) + discount sum_t P(t|s,a) v(t).
 
-    The best one-step value if every nat of divergence from the reference pi_0 costs tau = temperature. It lies between the mean
+    The best one-step value if every nat of divergence from the reference pi_0 costs tau = temperature. It is between the mean
     under pi_0 (tau -> infinity) and the maximum over the actions of pi_0 (tau -> 0).
 
     Raises ValueError if the shapes differ, a row of transition or reference_log_probs does not sum to one, discount is

@@ -196,7 +196,7 @@ def _discretized(inputs, step, b, a):
 
 
 def _scan(inputs, step, b, c, initial, a, skip):
-    dtype = torch.promote_types(inputs.dtype, torch.float32)  # half precision would lose small steps beside large states
+    dtype = torch.promote_types(inputs.dtype, torch.float32)  # half precision would lose small steps next to large states
     outputs, last = SelectiveScan.apply(*(array.to(dtype) for array in (inputs, step, b, c, initial, a)))
     return torch.addcmul(outputs, skip.to(dtype), inputs.to(dtype)).to(inputs.dtype), last
 

@@ -6,7 +6,7 @@ from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Recipe, Rejects,
 
 SOME = normal(7)
 FAR_ENCODER, FAR_GENERATOR = [0.0, 25.0, -40.0, 80.0, -400.0], [3.0, -25.0, 40.0, -80.0, 4000.0]
-UNCOMPARED = "slopes of e^-40 are not compared digit by digit, but beside 1, in a law below"
+UNCOMPARED = "slopes of e^-40 are not compared digit by digit, but next to 1, in a law below"
 
 
 def joint(*shape, scale=1.0):

@@ -7,10 +7,10 @@ from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, given, 
 DOMAIN = np.array([1, 0, 0, 1, 1, 0, 1])
 LABELED = np.array([True, False, False, True, True, False, False])
 SOME, BATCH = normal(7), {"labels": integers(7, high=3), "labeled": LABELED, "domain_logits": normal(7), "domain": DOMAIN}
-# one of them at the least is wrong, so that losses are of size 1: a right answer's e^-40 is nobody's business
+# one of them at the least is wrong, so that losses are of size 1: a right answer's e^-40 is no one's business
 FAR = [0.0, 40.0, 80.0, -40.0, -4000.0, 400.0, 3.0]
 REVERSED = "on purpose its gradient is not its slope; laws below hold it"
-LATE = "at the end of the training the slope of tanh is the rounding of 1 - tanh^2; nobody differentiates a clock"
+LATE = "at the end of the training the slope of tanh is the rounding of 1 - tanh^2; no one differentiates a clock"
 TWO = {"label_logits": [[LOG_3, 0.0], [0.0, LOG_3]], "labels": np.array([0, 0]), "labeled": np.array([True, False]),
        "domain_logits": [LOG_3, LOG_3], "domain": np.array([1, 0])}  # fmt: skip
 

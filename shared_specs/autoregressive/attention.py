@@ -47,7 +47,7 @@ SPEC = (
     # Weights.
     Agree("attention_weights", "masked", given(query=QUERY, key=KEY, mask=MASK)),
     Agree("attention_weights", "regular", given(query=QUERY, key=KEY, mask=None)),
-    Agree("attention_weights", "a scale of its own", given(query=QUERY, key=KEY, mask=None, scale=0.3)),
+    Agree("attention_weights", "its own scale", given(query=QUERY, key=KEY, mask=None, scale=0.3)),
     Agree("attention_weights", "scores of 3000, masked and not",
           given(query=[[[[3000.0], [-3000.0]]]], key=[[[[1.0], [-1.0], [0.999]]]],
                 mask=[[[[True, True, True], [False, True, True]]]], scale=1.0)),

@@ -95,7 +95,7 @@ SPEC = (
     # Decoders.
     Agree("cached_decoder_step", "two tokens onto a past of one",
           given(tokens=TOKENS[:, :2], **CACHES, parameters=DECODER, heads=H, position=1)),
-    Agree("cached_decoder_step", "one token, a head of its own, another epsilon",
+    Agree("cached_decoder_step", "one token, its own head, another epsilon",
           given(tokens=TOKENS[:, :1], **CACHES, parameters=DECODER | dict(output_weight=normal(V, E)), heads=H, position=3,
                 epsilon=0.1)),
     Anchor(

@@ -9,7 +9,7 @@ Q, P = log_of([[0.3, 0.2, 0.5]]), log_of([[0.5, 0.4, 0.1]])
 Q_ZEROS, P_ZEROS = log_of([[0.5, 0.5, 0, 0], [0, 0, 0.25, 0.75], [0.5, 0.25, 0.25, 0]]), log_of(
     [[0.25, 0.25, 0.5, 0], [0.5, 0.5, 0, 0], [0.5, 0.25, 0.25, 0]])  # fmt: skip
 DRAWN = "tokens have no gradient"
-KINK = "its slope is unbounded where the laws cross, and nobody differentiates what tokens are drawn from"
+KINK = "its slope is unbounded where the laws cross, and no one differentiates what tokens are drawn from"
 LAW = {"draft_log_probs": DRAFT, "target_log_probs": TARGET}
 ONE = {"draft_token": integers(5, high=4), **LAW, "accept_uniform": uniform(5), "residual_uniform": uniform(5)}
 BLOCK = {"draft_tokens": integers(5, 3, high=4), "draft_log_probs": log_simplex(5, 3, 4),

@@ -146,7 +146,7 @@ SPEC = (
             blames="up_bias"),
     # Decoders.
     Agree("decoder_logits", "tied head", given(tokens=TOKENS, parameters=DECODER, heads=2)),
-    Agree("decoder_logits", "a head of its own, one step",
+    Agree("decoder_logits", "its own head, one step",
           given(tokens=TOKENS[:, :1], parameters=DECODER | dict(output_weight=normal(V, E)), heads=1, epsilon=0.1)),
     Agree("decoder_logits", "as many tokens as positions", given(tokens=integers(2, L, high=V), parameters=DECODER, heads=4)),
     Anchor(
@@ -162,7 +162,7 @@ SPEC = (
               right=lambda f, p: f.decoder_logits(np.array([[3, 1, 4, 1]]), p, heads=2)[:, :2]),
     Law.equal("prefixes agree", given(p=DECODER), left=lambda f, p: f.decoder_logits(TOKENS, p, heads=2)[:, :1],
               right=lambda f, p: f.decoder_logits(TOKENS[:, :1], p, heads=2)),
-    Law.equal("a head of its own that equals the embedding is the tied head", given(p=DECODER),
+    Law.equal("its own head that equals the embedding is the tied head", given(p=DECODER),
               left=lambda f, p: f.decoder_logits(TOKENS, p | {"output_weight": p["token_embedding"]}, heads=2),
               right=lambda f, p: f.decoder_logits(TOKENS, p, heads=2)),
     Anchor("decoder_logits", "256 tokens, of which the last is like token 2 above",

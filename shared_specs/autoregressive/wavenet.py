@@ -27,7 +27,7 @@ SMALL = dict(
     x=zeros(1, 3, 4), filter_weight=zeros(2, 3, 2), filter_bias=zeros(2), gate_weight=zeros(2, 3, 2), gate_bias=zeros(2),
     residual_weight=zeros(3, 2), residual_bias=zeros(3), skip_weight=zeros(5, 2), skip_bias=zeros(5),
 )  # fmt: skip
-# Sizes of one, and every path with a weight of its own.
+# Sizes of one, and every path with its own weight.
 ONE = dict(
     x=[[[1.0, 2.0, -1.0, 0.5]]], filter_weight=[[[0.5, 1.0]]], filter_bias=[0.1], gate_weight=[[[-1.0, 0.5]]], gate_bias=[0.2],
     residual_weight=[[0.5]], residual_bias=[0.3], skip_weight=[[2.0], [-1.0]], skip_bias=[0.0, 0.1], dilation=2,
@@ -210,7 +210,7 @@ SPEC = (
     Rejects("receptive_field", "dilation 0", given(kernel_size=2, dilations=(1, 0)), blames="dilations"),
     # Blocks.
     Agree("residual_block", "regular", given(x=X, **PARAMETERS, dilation=2)),
-    # A tanh that has rounded to 1 has no slope left: the kernels of both frameworks lose it, and nobody learns through it.
+    # A tanh that has rounded to 1 has no slope left: the kernels of both frameworks lose it, and no one learns through it.
     Agree("residual_block", "saturated gates", given(x=normal(2, 3, 7, scale=40.0), **PARAMETERS, dilation=2),
           differentiate=("residual_weight", "residual_bias", "skip_weight", "skip_bias")),
     Anchor(

@@ -22,7 +22,7 @@ def to_native(array: np.ndarray, precision: str) -> torch.Tensor:
 
 
 def to_numpy(value: torch.Tensor) -> np.ndarray:
-    return value.detach().resolve_conj().resolve_neg().numpy()  # torch keeps a sign or a conjugate as a mark beside the data
+    return value.detach().resolve_conj().resolve_neg().numpy()  # torch keeps a sign or a conjugate as a mark next to the data
 
 
 def contents(value: torch.Tensor) -> bytes:

@@ -62,7 +62,7 @@ def in_narrow_integers(
 
 
 def _compared(trial, row, asked, got, gradients):
-    """Dtypes, values, and as many gradients as are asked for. Returns False if the results have too few digits to be compared."""
+    """Dtypes, values, and as many gradients as are requested. Returns False if the results have too few digits to be compared."""
     require_same_form(got, asked.wanted)
     other = of_other_dtypes(got, asked.wanted, _dtypes(trial, asked.arguments))
     if other:
@@ -83,7 +83,7 @@ def _compared(trial, row, asked, got, gradients):
 
 
 def _dtypes(trial, arguments):
-    """What a floating result may be: the arguments' precision. NumPy makes float64 of float32 beside integers, and may."""
+    """What a floating result may be: the arguments' precision. NumPy makes float64 of float32 next to integers, and may."""
     if not any(arrays_in(arguments)):
         return ()
     integers = any(isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu" for _, leaf in leaves(arguments))
@@ -92,7 +92,7 @@ def _dtypes(trial, arguments):
 
 
 def _without_nan(trial, row, asked):
-    """The gradients of a row that compares none; of other people's code, only those that are compared are asked for."""
+    """The gradients of a row that compares none; of other people's code, only those that are compared are requested."""
     keys = () if trial.along_simplex else differentiated(row, asked.arguments)
     if not keys or not any(np.issubdtype(w.dtype, np.floating) for w in asked.wanted):
         return

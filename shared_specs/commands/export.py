@@ -26,7 +26,7 @@ SCHEMA = 1
 def export(topics: Sequence[str], directory: Path, progress: Callable[[str], Any] = lambda topic: None) -> dict[str, Any]:
     """Write the Agree and Anchor rows of the topics.  Raises Fault if the directory is in use or cannot be written.
 
-    Everything is written beside the directory first, and renamed when it is whole.
+    Everything is written next to the directory first, and renamed when it is whole.
     """
     directory = Path(directory)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):

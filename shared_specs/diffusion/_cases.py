@@ -23,7 +23,7 @@ NO_PART = "the first entry of the schedule is 1 by definition"
 
 
 def column(values):
-    """A number for each example, beside the entries of each."""
+    """A number for each example, next to the entries of each."""
     return values[:, None]
 
 

@@ -177,7 +177,7 @@ SPEC = (
               left=lambda f, *arrays: f.ddim_step(*arrays, T, TO_DATA, SCHEDULE) / column(np.sqrt(SCHEDULE[TO_DATA])),
               right=lambda f, x_t, predicted, noise: x_t / column(np.sqrt(SCHEDULE[T]))
               + column(np.sqrt(1 / SCHEDULE[TO_DATA] - 1) - np.sqrt(1 / SCHEDULE[T] - 1)) * predicted),
-    Law.equal("no noise is asked for at eta = 0", given(x_t=XT, predicted=X0, noise=NOISE),
+    Law.equal("no noise is requested at eta = 0", given(x_t=XT, predicted=X0, noise=NOISE),
               left=lambda f, *arrays: f.gradient("ddim_step", *arrays, T, S, SCHEDULE, wrt=2), right=0.0),
     Law.equal("nor on the way to the data", given(x_t=XT, predicted=X0, noise=NOISE),
               left=lambda f, *arrays: f.gradient("ddim_step", *arrays, T, 0 * T, SCHEDULE, wrt=2, eta=1.0), right=0.0),

@@ -55,7 +55,7 @@ SPEC = (
     Agree("quantize_latent", "rows", given(latent=normal(4, 2), codebook=CODES), no_gradient=STOPPED,
           frozen=("latent", "codebook")),
     Anchor("quantize_latent", "channels are the second axis", given(latent=[[[1.0, 1.9], [0.0, 2.2]]], codebook=SQUARE),
-           gives=([[[0.0, 2.0], [0.0, 2.0]]], np.array([[0, 2]])), source="by hand; (1, 0) lies between two codes",
+           gives=([[[0.0, 2.0], [0.0, 2.0]]], np.array([[0, 2]])), source="by hand; (1, 0) is between two codes",
            frozen=("latent", "codebook"),
            near_misses={"channels last": ([[[2.0, 2.0], [0.0, 2.0]]], np.array([[2, 3]])),
                         "the last of several": ([[[2.0, 2.0], [0.0, 2.0]]], np.array([[1, 2]])),

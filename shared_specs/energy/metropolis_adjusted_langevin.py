@@ -135,7 +135,7 @@ SPEC = (
     # On finitely many states.
     Agree("metropolis_matrix", "regular", given(log_probs=log_simplex(4), proposal=PROPOSAL)),
     Agree("metropolis_matrix", "a rare state", given(log_probs=log_of([0.9999, 1e-8, 9e-5, 1e-5 - 1e-8]), proposal=PROPOSAL)),
-    Agree("metropolis_matrix", "a cycle: nobody moves", given(log_probs=log_simplex(4), proposal=CYCLE),
+    Agree("metropolis_matrix", "a cycle: no one moves", given(log_probs=log_simplex(4), proposal=CYCLE),
           no_gradient="the least of two zeros"),
     Anchor("metropolis_matrix", "one of the other two states", given(log_probs=HALF, proposal=OTHERS),
            gives=[[0.5, 0.25, 0.25], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]], source="by hand",

@@ -8,7 +8,7 @@ ANSWERS = log_simplex(6, 4, scale=2.0)
 # Two images, two classes: one answer is certain, the other is not. The mean answer is (3/4, 1/4).
 TWO = log_of([[1.0, 0.0], [0.5, 0.5]])
 LOG_SCORE = 0.75 * np.log(4 / 3)
-CERTAIN = log_of([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # and nobody is of the third class
+CERTAIN = log_of([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # and no one is of the third class
 ALMOST = log_of([[1 - 2e-9, 1e-9, 1e-9], [1e-9, 1 - 2e-9, 1e-9], [1e-9, 1e-9, 1 - 2e-9], [1e-9, 1e-9, 1 - 2e-9]])
 
 

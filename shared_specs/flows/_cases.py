@@ -19,7 +19,7 @@ def layer(case, given, there="forward", back="inverse", *, log_det=None, **hyper
     """The laws of an invertible map: it is undone, and its log-determinant is that of its Jacobian for each example.
 
     there, back: names of the two functions, the second perhaps a function back(f, z, ...). The first argument is what they map,
-    the others are parameters of both. A function that returns no log-determinant beside its result preserves volume, unless
+    the others are parameters of both. A function that returns no log-determinant next to its result preserves volume, unless
     log_det(f, x, ...) says otherwise.
     """
 

@@ -6,7 +6,7 @@ from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, unifor
 
 X, OTHER, THIRD = normal(4, 3), normal(4, 3), normal(4, 3)
 IMAGES = normal(2, 1, 3, 2)
-# Coefficients that belong to no path in particular: each has a value of its own.
+# Coefficients that belong to no path in particular: each has its own value.
 FREE = {"alpha": uniform(4, low=0.2, high=0.9), "sigma": uniform(4, low=0.2, high=0.9),
         "alpha_slope": uniform(4, low=0.5, high=2.0), "sigma_slope": uniform(4, low=-2.0, high=-0.5)}  # fmt: skip
 ONE = {"alpha": [0.5], "sigma": [0.25], "alpha_slope": [3.0], "sigma_slope": [-1.0]}  # w = 5/4
@@ -87,7 +87,7 @@ SPEC = (
                "the share of the noise": ([[6.0, -2.0]], [1 / 3]), "by the data alone": ([[9.0, -3.0]], [2 / 3]),
                "by the root of the squares": ([[4.5 / 0.3125**0.5, -1.5 / 0.3125**0.5]], [0.5 / 0.3125**0.5]),
                "the ratio": ([[6.0, -2.0]], [2.0])}),
-    Law.equal("what is rescaled lies on the line between noise and data", given(
+    Law.equal("what is rescaled is on the line between noise and data", given(
         x0=X, x1=OTHER, alpha=FREE["alpha"], sigma=FREE["sigma"]),
               left=lambda f, x0, x1, alpha, sigma: (
                   f.rescale_to_linear(_each(alpha) * x1 + _each(sigma) * x0, alpha, sigma)[0] - x0),

@@ -23,7 +23,7 @@ LINEAR = {"x": X, "weight": normal(2, 3), "bias": normal(2), "mask": MASK}
 
 
 def _places(x):
-    """0, 1, 2, ... beside the entries of each example."""
+    """0, 1, 2, ... next to the entries of each example."""
     return (0 * x + 1).cumsum(1) - 1
 
 

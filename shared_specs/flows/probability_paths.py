@@ -8,7 +8,7 @@ X0, X1, TIMES = normal(4, 3), normal(4, 3), [0.0, 0.3, 1.0, 0.65]
 IMAGES = normal(2, 1, 3, 2)
 ENDS = {"x0": [[4.0, -2.0]], "x1": [[8.0, 0.0]]}
 HALF_PI, ROOT_3 = np.pi / 2, np.sqrt(3.0)
-# Coefficients that belong to no path in particular: each has a value of its own.
+# Coefficients that belong to no path in particular: each has its own value.
 FREE = {"alpha": uniform(4, low=0.2, high=0.9), "sigma": uniform(4, low=0.2, high=0.9),
         "alpha_slope": uniform(4, low=0.5, high=2.0), "sigma_slope": uniform(4, low=-2.0, high=-0.5)}  # fmt: skip
 ONE = {"alpha": [0.5], "sigma": [0.25], "alpha_slope": [2.0], "sigma_slope": [-3.0]}

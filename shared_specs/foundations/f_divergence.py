@@ -172,7 +172,7 @@ SPEC = (
     ),
     *(
         Law.at_least(
-            f"{name_of(d, a)}: the generator lies above its tangents",
+            f"{name_of(d, a)}: the generator is above its tangents",
             given(at=linspace(-2.9, 2.8, 8), touching=linspace(2.5, -2.6, 8)),
             left=lambda f, at, touching, d=d, a=a: f.f_generator(at, divergence=d, alpha=a),
             right=lambda f, at, touching, d=d, a=a: (
@@ -196,7 +196,7 @@ SPEC = (
             "f_divergence",
             f"{name_of(d, a)}, probabilities down to e^-40",
             given(log_probs_p=log_simplex(3, 4, scale=12.0), log_probs_q=log_simplex(3, 4, scale=12.0), divergence=d, alpha=a),
-            no_gradient="p tiny beside q: the gradient's terms cancel down to p/q of their size" if d == "jensen_shannon" else "",
+            no_gradient="p is tiny: the gradient's terms cancel down to p/q of their size" if d == "jensen_shannon" else "",
         )
         for d, a in ALL
     ),

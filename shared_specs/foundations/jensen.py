@@ -315,7 +315,7 @@ SPEC = (
         near_misses={"half": [6.5, 4.625], "the distance": [13**0.5, 9.25**0.5]},
     ),
     Law.at_least(
-        "no convex potential lies below its tangent", given(x=normal(12, 5), y=normal(12, 5)),
+        "no convex potential is below its tangent", given(x=normal(12, 5), y=normal(12, 5)),
         left=lambda f, x, y: f.bregman_divergence(x, y, exponentials), right=0.0,
     ),
     Law.at_least(

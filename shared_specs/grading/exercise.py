@@ -23,7 +23,7 @@ Fill in the functions, and then have them marked:
 
 They may be in NumPy, JAX or PyTorch, one of them throughout; in NumPy only values are marked, not gradients.{autodiff}
 Values decide. Input that contradicts the shapes in the last line of a docstring, or that the docstring says is refused, raises a
-ValueError whose message names the argument at fault: these checks are marked apart. Modules beside this file can be imported.
+ValueError whose message names the argument at fault: these checks are marked apart. Modules next to this file can be imported.
 """
 
 {imports}

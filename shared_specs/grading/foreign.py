@@ -172,7 +172,7 @@ class Foreign:
 
     @contextlib.contextmanager
     def _guarded(self, name):
-        """Whatever a user's function raises becomes a verdict in one line; a ValueError stays one where it is asked for."""
+        """Whatever a user's function raises becomes a verdict in one line; a ValueError stays one where it is requested."""
         try:
             with limited(self._offered.terms.memory):
                 yield

@@ -29,7 +29,7 @@ OWN = tuple(f"{name}.py" for name in (
     "grading/worker", "grading/messages", "grading/packing", "backends/__init__", "backends/numpy_backend",
     "backends/jax_backend", "backends/torch_backend", "backends/jax_settings",
 ))  # fmt: skip
-# What is never copied beside a graded file, though it may stand there: the repository's own folders.
+# What is never copied next to a graded file, though it may stand there: the repository's own folders.
 NOT_COPIED = ("theory_jax", "practice_torch", "shared_specs", "tests", "demo", "benchmarks")
 # The environment that reaches the worker: what numerical libraries read. Everything else may name the repository.
 ENVIRONMENT = ("LANG", "LC_", "LD_LIBRARY_PATH", "OMP_", "MKL_", "OPENBLAS_", "XLA_", "JAX_", "CUDA_", "NVIDIA_", "TZ")
@@ -38,7 +38,7 @@ START = (
     "closefd=False).readline()); sys.path[:] = given.pop('path'); from shared_specs.grading.confinement import supervise; "
     "supervise(grader); from shared_specs.grading.worker import main; main(**given)"
 )
-MOST_FILES = 200  # beside a graded file
+MOST_FILES = 200  # next to a graded file
 LOADING = 60.0  # seconds to start Python and a framework
 
 
@@ -229,7 +229,7 @@ def _importable():
 
 
 def copy_with_siblings(file: Path, folder: Path) -> None:
-    """Copies a Python file and, from beside it, the modules and packages that it imports, and those that these import."""
+    """Copies a Python file and, from next to it, the modules and packages that it imports, and those that these import."""
     todo, seen = [file], {file}
     while todo:
         source = todo.pop()

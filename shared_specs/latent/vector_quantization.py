@@ -30,7 +30,7 @@ SPEC = (
         for function, no_gradient in (("nearest_code", JUMP), ("quantize", ""))
         for row in (
             Agree(function, "regular", given(**CODES), no_gradient=no_gradient, frozen=("z", "codebook") if no_gradient else ()),
-            Agree(function, "ties", given(**TIES), no_gradient=no_gradient or "a tie may go either way beside it",
+            Agree(function, "ties", given(**TIES), no_gradient=no_gradient or "a tie may go either way next to it",
                   frozen=("z", "codebook")),
             Agree(function, "one code", given(z=normal(4, 3), codebook=normal(1, 3)), no_gradient=no_gradient),
             Agree(function, "large, and far from the origin",

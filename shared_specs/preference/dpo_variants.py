@@ -75,12 +75,12 @@ def _twice(function, **more):
 SPEC = (
     *_agrees(),
     Anchor(
-        "ipo_loss", "a margin of 3 where 5 is asked for", given(**PAIR, regularization=0.1), gives=[4.0], source="(3 - 1/0.2)^2",
+        "ipo_loss", "a margin of 3 where 5 is requested", given(**PAIR, regularization=0.1), gives=[4.0], source="(3 - 1/0.2)^2",
         near_misses={"asks for 1 / tau": [49.0], "swapped": [64.0], "reference forgotten": [9.0], "reference swapped": [16.0],
                      "tau times the margin": [22.09], "asks for tau": [8.41], "half of the square": [2.0]},
     ),
     Anchor(
-        "ipo_loss", "the same margin beyond what is asked for", given(**PAIR, regularization=0.25), gives=[1.0],
+        "ipo_loss", "the same margin beyond what was requested", given(**PAIR, regularization=0.25), gives=[1.0],
         source="(3 - 2)^2", near_misses={"one-sided": [0.0]},
     ),
     Anchor(

@@ -108,7 +108,7 @@ SPEC = (
               right=lambda f, tokens, logits: np.pad(MASK[:, 1:], ((0, 0), (0, 1))) * 1.0),
     Law.equal("win rates of both sides sum to one", given(a=normal(6), b=normal(6)), frozen=("a", "b"),
               left=lambda f, a, b: f.win_rate(np.round(a), np.round(b)) + f.win_rate(np.round(b), np.round(a)), right=1.0),
-    Law.equal("nobody beats himself", given(a=normal(6)), left=lambda f, a: f.win_rate(a, a), right=0.5, frozen=("a",)),
+    Law.equal("no one beats himself", given(a=normal(6)), left=lambda f, a: f.win_rate(a, a), right=0.5, frozen=("a",)),
     Law.equal("the score of another prompt is the same", given(tokens=TOKENS, other=TOKENS, values=VALUES),
               left=lambda f, tokens, other, values: f.token_class_score(np.where(MASK, tokens, other), MASK, values),
               right=lambda f, tokens, other, values: f.token_class_score(tokens, MASK, values)),

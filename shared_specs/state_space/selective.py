@@ -28,7 +28,7 @@ SYSTEM = dict(a=-(1.0 + np.arange(4.0)) * np.array([[0.3], [1.0], [0.6]]), skip=
 SCAN = TOKENS | dict(c=normal(2, 17, 4), initial=normal(2, 3, 4)) | SYSTEM
 ONE = dict(inputs=normal(2, 3), step=uniform(2, 3, low=0.05, high=1.5), b=normal(2, 4), c=normal(2, 4), state=normal(2, 3, 4))
 LEADING = {"discretize_selective": (2, 17), "selective_step": (2,), "selective_scan": (2, 17)}
-# The clock hardly moves, and runs out: e^-200 is nothing beside what is added.
+# The clock hardly moves, and runs out: e^-200 is nothing next to what is added.
 EXTREME = TOKENS | dict(step=np.where(np.arange(102).reshape(2, 17, 3) % 4 == 1, 200.0, 1e-12))
 # The lecture's example: steps log 4 and log 4/3.
 EXAMPLE = dict(

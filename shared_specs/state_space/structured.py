@@ -26,7 +26,7 @@ SPEC = (
     *(Agree(function, f"order {order}", given(order=order))
       for function in ("low_rank_vector", "normal_part") for order in (5, 1, 64)),
     Agree("cauchy_product", "regular", given(nodes=NODES, poles=SYSTEM["eigenvalues"], weights=_vector())),
-    Agree("cauchy_product", "a node beside a pole",
+    Agree("cauchy_product", "a node next to a pole",
           given(nodes=Complex([-0.5, -1.001, 0.0, 1.0, 2.0], [1.001, 0.0, 0.0, 1.0, 0.0]), poles=SYSTEM["eigenvalues"],
                 weights=_vector())),
     Agree("low_rank_resolvent", "regular", given(nodes=NODES, **SYSTEM)),

@@ -40,7 +40,7 @@ def recognized(e, images):
 
 
 def evaluate(e, data):
-    """Of conditional fakes the classes that were asked for are drawn, and judged, first."""
+    """Of conditional fakes the requested classes are drawn, and judged, first."""
     batch, first = data.batch(), {}
     if hasattr(e, "classes"):
         asked = [k % e.classes for k in range(e.recipe.fakes)]

@@ -37,7 +37,7 @@ def _product(weights, norm):
 MISTAKES = (
     Mistake("power_iteration", "not normalized",
             lambda weight, u, *, iterations=1: _iterate(weight, u, iterations=iterations, normalized=False)),
-    Mistake("power_iteration", "one iteration, however many are asked for",
+    Mistake("power_iteration", "one iteration, however many are requested",
             lambda weight, u, *, iterations=1: right.power_iteration(weight, u)),
     Mistake("power_iteration", "v of the new u",
             lambda weight, u, *, iterations=1: _iterate(weight, u, iterations=iterations, ahead=True)),

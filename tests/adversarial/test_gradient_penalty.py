@@ -85,7 +85,7 @@ def test_transport_is_the_linear_programs():
 
 
 def test_the_critic_learns_the_distance_of_given_samples():
-    """Samples at a known distance: data moved by 2. Beside it, the critic that is penalized too weakly, and so is too steep."""
+    """Samples at a known distance: data moved by 2. Next to it, the critic that is penalized too weakly, and so is too steep."""
     slopes, found = {}, {}
     for weight in (10.0, 0.5):
         game, data = experiment(penalty_weight=weight, learning_rate=5e-3, beta1=0.5, beta2=0.9)

@@ -53,7 +53,7 @@ def evaluate(e, data, cost=costs):
     if e.classes and e.frequencies:
         asked = torch.arange(len(e.classes)).repeat_interleave(8)
         uniforms = torch.rand(len(asked), e.recipe.length, generator=e.generator)
-        drawn = decoded(e, e._codes(uniforms, asked)).double().numpy()  # noqa: SLF001 - the sampler has tests of its own
+        drawn = decoded(e, e._codes(uniforms, asked)).double().numpy()  # noqa: SLF001 - the sampler has its own tests
         heard = [math.log(pitch(sound, e.recipe.sample_rate)) for sound in drawn]
         notes = [int(np.argmin([abs(h - math.log(f)) for f in e.frequencies])) for h in heard]
         found["pitch_accuracy"] = mean([note == k for note, k in zip(notes, asked.tolist(), strict=True)])

@@ -108,7 +108,7 @@ def _permuted(x, angles, *, layout):
 
 
 def _bloom(*, heads):
-    """As the published code has it: twice as many heads are asked for by the function itself."""
+    """As the published code has it: twice as many heads are requested by the function itself."""
     right.alibi_slopes(heads=heads)  # for its checks
     if heads & (heads - 1) == 0:
         ratio = 2.0 ** -(8 / heads)

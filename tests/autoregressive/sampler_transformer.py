@@ -102,7 +102,7 @@ SAMPLERS = {
     },
     writes_the_likeliest_letter: {
         "the least likely letter": (Decoding.choose, "argmax", "argmin"),
-        "as many texts as asked for": (LanguageModel.sample, "1 if how.greedy else count", "count"),
+        "as many texts as requested": (LanguageModel.sample, "1 if how.greedy else count", "count"),
         "a letter too few": (LanguageModel.sample, "how.length, how)", "how.length - 1, how)"),
     },
     finds_the_likeliest_texts: {

@@ -95,7 +95,7 @@ def test_the_experiment_shows_and_judges(fields):
 
 
 def test_several_orders_are_averaged_as_probabilities():
-    """-log of the mean of the orders' probabilities lies below the mean of their -logs."""
+    """-log of the mean of the orders' probabilities is below the mean of their -logs."""
     experiment, data = _experiment(orders=4), _Images()
     with torch.no_grad():
         x = (data.pixels.flatten(1) > experiment.recipe.threshold).float()

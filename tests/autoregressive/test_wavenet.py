@@ -290,7 +290,7 @@ def test_another_take_is_the_same_sound_louder_or_turned_over():
 
 
 def test_a_folder_of_recordings(recordings):
-    """The big recipe on a small folder: its classes are asked for by name."""
+    """The big recipe on a small folder: its classes are requested by name."""
     experiment, _, held_out = experiment_on(recordings, "spoken_digits", held_out=0.34, batch_size=4)
     assert "pitch_accuracy" not in experiment.evaluate(held_out)
     assert [sound.caption[-3:].strip() for sound in experiment.sample(2).values()] == ["no", "yes"]

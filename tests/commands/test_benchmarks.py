@@ -91,7 +91,7 @@ def test_the_samplers_of_the_gpu_benchmark_are_held_against_each_other(monkeypat
 
 @pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
-    """In a process of its own, in which torch is patched."""
+    """In its own process, in which torch is patched."""
     pytest.importorskip("diffusers")
     words, settings = [sys.executable, "-m", "tests.support.simulated_benchmarks"], os.environ | {"OMP_NUM_THREADS": "1"}
     kept = {path: path.read_bytes() for path in turns.RESULTS.iterdir()}

@@ -1,4 +1,4 @@
-"""The demo: its page needs nothing else and hides no failure, and its folder is replaced at nobody's cost."""
+"""The demo: its page needs nothing else and hides no failure, and its folder is replaced at no one's cost."""
 
 import copy
 import json

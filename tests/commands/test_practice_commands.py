@@ -488,7 +488,7 @@ def test_the_same_seed_draws_the_same(trained, tmp_path):
 
 def test_a_model_without_options_of_sampling(trained):
     message = refused(2, "sample", trained, "--cuont", 4)
-    assert "unknown argument '--cuont': latent/vae has no options of its own; did you mean --count?" in message
+    assert "unknown argument '--cuont': latent/vae has no further options; did you mean --count?" in message
     code, out, _ = call("sample", trained, "--help")
     assert code == 0 and "Number of samples." in out
 

@@ -722,7 +722,7 @@ def test_a_pixelcnn_that_is_told_the_class_pays_for_it():
 
 
 def test_the_table_of_the_comparison_is_that_of_its_models(finished):
-    """Numbers of trainings are found again; a conditional VAE pays for the class; the seconds are in a file of their own."""
+    """Numbers of trainings are found again; a conditional VAE pays for the class; the seconds are in their own file."""
     results, folder = finished("comparison")
     rows, models = table(results), folder / "models"
     read = lambda name, file: json.loads((models / name / file).read_text())  # noqa: E731

@@ -41,7 +41,7 @@ def test_beyond_full_scale_is_scaled_down_and_said(tmp_path):
     artifact = Audio(sound, 40, "Loud")
     assert artifact.caption == "Loud; scaled down from 2 times full scale"
     assert stored(tmp_path, artifact).tolist() == [8192, -32768, 16384, *[0] * 6, 4096, 0, 24576]  # both by the same factor
-    assert artifact.samples is sound  # nobody's tensor is changed
+    assert artifact.samples is sound  # no one's tensor is changed
 
 
 def test_what_is_not_finite_is_silent_and_said(tmp_path):

@@ -74,7 +74,7 @@ def test_notes_fade_and_neither_begin_nor_end_at_once():
 
 
 def test_no_harmonic_is_folded_back():
-    """At 1 kHz only the fundamental of A4 lies below half the rate: what lies elsewhere would be its aliases."""
+    """At 1 kHz only the fundamental of A4 is below half the rate: what lies elsewhere would be its aliases."""
     sounds, labels = notes.synthesize(26, length=1000, sample_rate=1000, generator=torch.Generator().manual_seed(0))
     power = torch.fft.rfft(sounds[labels == 12].double() * torch.hann_window(1000, dtype=torch.float64)).abs().square()
     near = torch.zeros(501, dtype=torch.bool)

@@ -124,7 +124,7 @@ def row_is_damaged(folder, name, count):
 
 
 def killed_at(moment, out):
-    """In a process of its own: prepare, and be killed just before the file system is changed for the `moment`-th time."""
+    """In its own process: prepare, and be killed just before the file system is changed for the `moment`-th time."""
     seen = 0
 
     def watch(event, arguments):

@@ -49,7 +49,7 @@ def evaluate(e, data):
         losses.append(mean((e.network(x_t, torch.tensor([t]), label) - target).square().flatten()))
     label = torch.tensor(sorted(k % len(e.classes) for k in range(e.recipe.judged_samples)))
     train = latent_diffusion.load_data(e.recipe)[0].batch()
-    drawn = e._drawn(label)  # noqa: SLF001 - the sampler has tests of its own
+    drawn = e._drawn(label)  # noqa: SLF001 - the sampler has its own tests
     judge = Judge(train["image"], train["label"])
     found = {"loss": mean(losses), "reconstruction": mean(errors), "rate": mean(rates), "scale": e.scale}
     return found | judge.verdict(drawn, batch["image"], label, batch["label"], len(e.classes))

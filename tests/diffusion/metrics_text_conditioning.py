@@ -69,7 +69,7 @@ def evaluate(e, data):
     asked = torch.stack([torch.arange(count) % len(e.captions.names), *attributes(e, count)])
     told = tokens(e, asked)
     for name, scale in (("", e.recipe.guidance), ("_unguided", 1.0)):
-        drawn = e._drawn(told, scale)  # noqa: SLF001 - the sampler has tests of its own
+        drawn = e._drawn(told, scale)  # noqa: SLF001 - the sampler has its own tests
         pairs = zip(drawn, asked.T.tolist(), strict=True)
         right = [[a == b for a, b in zip(teller.tell(one), row, strict=True)] for one, row in pairs]
         found[f"attribute_accuracy{name}"] = mean([part for row in right for part in row])

@@ -62,7 +62,7 @@ def evaluate(e, data):
     for number, part in enumerate(torch.tensor(each).tensor_split(4), start=1):
         found[f"loss_quarter_{number}"] = mean(part)
     label = torch.tensor(sorted(k % max(1, len(e.classes)) for k in range(e.recipe.judged_samples)))
-    return found | verdict(e, data, e.drawn(label, e.judged_sampling()), label)  # the sampler has tests of its own
+    return found | verdict(e, data, e.drawn(label, e.judged_sampling()), label)  # the sampler has its own tests
 
 
 def preview(e, data):

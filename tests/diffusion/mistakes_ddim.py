@@ -101,7 +101,7 @@ MISTAKES = (
     Mistake("ddim_step", "direction without -sigma^2", _wrong(_step, without_sigma=True)),
     Mistake("ddim_step", "sigma of a step to t - 1", _wrong(_step, strided=False)),
     Mistake("ddim_step", "sigma without its fractions, clamped", _wrong(_step, form="of all noise", clamp=True)),
-    Mistake("ddim_step", "the noise as it was predicted, beside clipped data", _wrong(_step, rederive=False)),
+    Mistake("ddim_step", "the noise as it was predicted, next to clipped data", _wrong(_step, rederive=False)),
     Mistake("ddim_step", "never clipped", _wrong(_step, clips=False)),
     Mistake("ddim_step", "the last step to a_1", _wrong(_step, final=1)),
     Mistake("ddim_step", "the predicted noise twice", _wrong(_step, twice=True)),

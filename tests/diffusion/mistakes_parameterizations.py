@@ -7,7 +7,7 @@ from tests.support.mistakes import Mistake
 
 
 def _coefficients(t, alpha_bar, x, *, power=0.5, late=0, axis=0):
-    """sqrt(a_t) and sqrt(1 - a_t) beside x; power 1 forgets the roots, late reads the level before, axis is what t meets."""
+    """sqrt(a_t) and sqrt(1 - a_t) next to x; power 1 forgets the roots, late reads the level before, axis is what t meets."""
     kept = alpha_bar[(t.long() - late).clamp(0, len(alpha_bar) - 1)]
     shape = (-1, *[1] * (x.ndim - 1)) if axis == 0 else (-1,)
     return (kept**power).to(x.dtype).reshape(shape), ((1 - kept) ** power).to(x.dtype).reshape(shape)
@@ -184,7 +184,7 @@ MISTAKES = (
         lambda result, *_: -result, lambda source, target: target == "velocity")),
     Mistake("convert_prediction", "clipped data, and a velocity that was not told", _converted(
         lambda result, *_: result.clamp(-1, 1), lambda source, target: target == "x0")),
-    Mistake("convert_prediction", "what is asked for is there already", lambda prediction, x_t, t, alpha_bar, *, source, target:
+    Mistake("convert_prediction", "what was requested is there already", lambda prediction, x_t, t, alpha_bar, *, source, target:
             prediction),
     Mistake("convert_prediction", "the mean's coefficients exchanged", _own_mean(
         lambda now, before: (now / before).sqrt() * (1 - before) / (1 - now),

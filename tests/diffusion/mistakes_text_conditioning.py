@@ -51,7 +51,7 @@ MISTAKES = (
     Mistake("cross_attention", "scaled by the width of the tokens", _planted(width=lambda query, tokens: tokens.shape[-1])),
     Mistake("cross_attention", "scaled by all rows", _planted(width=lambda query, tokens: query.shape[-1] * query.shape[1])),
     Mistake("cross_attention", "with the residual", _planted(residual=True)),
-    Mistake("cross_attention", "one head, however many are asked for", _planted(one_head=True)),
+    Mistake("cross_attention", "one head, however many are requested", _planted(one_head=True)),
     Mistake("cross_attention", "a caption of no word passes", lambda tokens, context, mask, *weights, num_heads, **named: (
         right.cross_attention(tokens, context, mask | ~mask.any(1, keepdim=True) if mask.shape == context.shape[:2] else mask,
                               *weights, num_heads=num_heads, **named)), only_checks=True),

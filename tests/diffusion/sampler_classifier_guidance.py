@@ -39,7 +39,7 @@ def draws_the_pixels_of_the_classes():
 
 
 def draws_a_class_by_the_chain():
-    """The recipe's scale where none is asked for; a classifier of clean images; data clipped to -1..1."""
+    """The recipe's scale where none is requested; a classifier of clean images; data clipped to -1..1."""
     clean = Guiding(guidance=-3.0, steps=2, classifier="clean")
     for how in (Guiding(label=1), clean, Guiding(guidance=0.0, sampler="ancestral")):
         experiment = built("diffusion/classifier_guidance", num_steps=4, judged_steps=4)

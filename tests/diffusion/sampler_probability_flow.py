@@ -13,7 +13,7 @@ from tests.support.written_chains import rough
 
 
 def _answer(x, scaled_time):
-    """Of a network whose answer, times alpha, is what the noise has beside sigma x."""
+    """Of a network whose answer, times alpha, is what the noise has next to sigma x."""
     kept = variance_preserving_alpha_bar((scaled_time / 1000).clamp(max=1.0))
     noise = prediction(LOPSIDED, x, kept, "noise")
     return (noise - per_example((1 - kept).sqrt(), x) * x) / per_example(kept.sqrt(), x)

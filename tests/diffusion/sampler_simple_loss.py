@@ -23,7 +23,7 @@ def draws_the_law_of_the_data():
 
 
 def draws_values_by_the_chain():
-    """Data beyond the range of the pixels are clipped; every pixel has a variance of its own; the last step adds no noise."""
+    """Data beyond the range of the pixels are clipped; every pixel has its own variance; the last step adds no noise."""
     experiment = built("diffusion/simple_loss", num_steps=4, num_levels=5)
     experiment.network = Network(lambda seen, t: torch.cat([rough(seen[:, :1], t), torch.sin(seen[:, :1])], 1))
     drawn, generator = experiment.sample(3)["samples"].images, torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""Pictures of captions drawn at random, in few guided steps that are written out, and shown beside their captions."""
+"""Pictures of captions drawn at random, in few guided steps that are written out, and shown next to their captions."""
 
 import torch
 from matplotlib.figure import Figure as Canvas

@@ -78,7 +78,7 @@ SAMPLERS = {
     draws_the_law_of_each_class: {
         "a prediction taken for noise": (DiffusionExperiment.drawn_here, "=self.recipe.prediction", "='noise'"),
         "labels in the order of the noise": (DiffusionExperiment.labels, ".sort().values", ""),
-        "fresh noise beside all of the old": (diffusion_sampling._step, "1 - before - fresh", "1 - before"),
+        "fresh noise next to all of the old": (diffusion_sampling._step, "1 - before - fresh", "1 - before"),
         "noise twice as wide": (diffusion_sampling.draw, "alpha=step.noise_out", "alpha=2 * step.noise_out"),
     },
     draws_by_the_chain: {
@@ -91,7 +91,7 @@ SAMPLERS = {
         "all levels": (DiffusionExperiment.drawn_here, "steps=how.steps, ", ""),
     },
     draws_of_the_noise_that_is_given: {
-        "noise of its own": (DiffusionExperiment.drawn_here, "if noise is None else noise[rows]", ""),
+        "its own noise": (DiffusionExperiment.drawn_here, "if noise is None else noise[rows]", ""),
         "as many steps as levels": (DiffusionExperiment.judged_sampling, ", steps=self.recipe.judged_steps", ""),
         "ancestral steps": (DiffusionExperiment.judged_sampling, "sampler=\"ddim\"", "sampler=\"ancestral\""),
     },

@@ -94,7 +94,7 @@ MISTAKES = (
     *(_with("free_energy", form) for form in (_without_temperature, _mean_energy)),
     Mistake("quadrature_log_partition", "the mean", _quadrature(lambda e, v: (-e).logsumexp(0) - math.log(len(e)) + math.log(v))),
     Mistake("quadrature_log_partition", "no volume", _quadrature(lambda e, v: (-e).logsumexp(0))),
-    Mistake("quadrature_log_partition", "the volume beside the logarithm", _quadrature(lambda e, v: (-e).logsumexp(0) + v)),
+    Mistake("quadrature_log_partition", "the volume next to the logarithm", _quadrature(lambda e, v: (-e).logsumexp(0) + v)),
     Mistake("contrastive_loss", "turned over",
             lambda data_energy, sample_energy: -right.contrastive_loss(data_energy, sample_energy)),
     Mistake("contrastive_loss", "the samples' energy is detached",

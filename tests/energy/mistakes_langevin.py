@@ -96,7 +96,7 @@ MISTAKES = (
     Mistake("langevin_step", "noise of variance h T", _step(lambda x, z, g, h, t: x - h * g + math.sqrt(h * t) * z)),
     Mistake("langevin_step", "uphill", _step(lambda x, z, g, h, t: x + h * g + math.sqrt(2 * h * t) * z)),
     Mistake("langevin_step", "temperature forgotten", _step(lambda x, z, g, h, t: x - h * g + math.sqrt(2 * h) * z)),
-    Mistake("langevin_step", "temperature beside the root", _step(lambda x, z, g, h, t: x - h * g + t * math.sqrt(2 * h) * z)),
+    Mistake("langevin_step", "temperature next to the root", _step(lambda x, z, g, h, t: x - h * g + t * math.sqrt(2 * h) * z)),
     Mistake("langevin_step", "half of the slope", _step(lambda x, z, g, h, t: x - h / 2 * g + math.sqrt(2 * h * t) * z)),
     Mistake("langevin_step", "the slope of the mean energy", _of_the_mean),
     Mistake("langevin_step", "the slope is a constant", _step(

@@ -20,7 +20,7 @@ def _odds(of_both):
 
 
 def _summed(of_noise, data=right.data_loss, noise=right.noise_loss):
-    """of_noise(costs of the noise, [B, K]) -> [B], beside the datum's."""
+    """of_noise(costs of the noise, [B, K]) -> [B], next to the datum's."""
 
     def wrong(data_log_odds, noise_log_odds):
         right.loss(data_log_odds, noise_log_odds)  # for its checks

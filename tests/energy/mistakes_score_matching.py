@@ -25,7 +25,7 @@ def _constant_divergence(x, score_fn):
 
 
 def _sliced(of_products, divergence=1.0):
-    """of_products(v . s of every probe, [P, B]) -> [B], beside the divergence."""
+    """of_products(v . s of every probe, [P, B]) -> [B], next to the divergence."""
 
     def wrong(x, probes, score_fn):
         right.sliced_loss(x, probes, score_fn)  # for its checks

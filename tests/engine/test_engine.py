@@ -102,7 +102,7 @@ def test_resume_without_checkpoints_begins_or_is_refused(tmp_path):
 
 
 def test_a_run_with_averages_and_clipping_goes_on_to_the_same_bytes(tmp_path):
-    """The norms since the last row are state as well: step 7 lies between two rows."""
+    """The norms since the last row are state as well: step 7 is between two rows."""
     begin(tmp_path / "straight", recipe=CLIPPED).train()
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", {7: terminate}, recipe=CLIPPED).train()

@@ -318,7 +318,7 @@ UNSOUND = {
     "a generator is missing": (without("generator/0/torch"), "it lacks 0/torch"),
     "a generator of another device": (lambda t, _: t.update({"generator/0/cuda": torch.zeros(16)}), "of others it has 0/cuda"),
     "a generator's state is none": (put("generator/0/experiment", torch.zeros_like), "holds generator/0/experiment that is no"),
-    "a logged value of nobody": (lambda t, _: t.update({"pending/other/loss": torch.zeros(1)}), "no phase here has logged"),
+    "a logged value of no one": (lambda t, _: t.update({"pending/other/loss": torch.zeros(1)}), "no phase here has logged"),
     "an unknown tensor": (lambda t, _: t.update({"else": torch.zeros(1)}), "holds else, which this engine does not write"),
     "a step after the last": (lambda _, facts: facts.update(step=15), "is of step 15; the run has 14"),
     "facts are missing": (lambda _, facts: facts.pop("lengths"), "lacks facts"),
@@ -394,7 +394,7 @@ def test_parameters_without_a_gradient_have_no_moments_and_resume(tmp_path):
 
 
 def test_a_run_that_another_process_writes_is_left_untouched(tmp_path):
-    """Its metrics.csv has grown since the last checkpoint: nobody else may cut it back."""
+    """Its metrics.csv has grown since the last checkpoint: no one else may cut it back."""
     writer = begin(tmp_path / "run")
     writer.train()
     writer.run.lock.take()

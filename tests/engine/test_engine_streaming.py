@@ -37,7 +37,7 @@ def streaming(workers, **words):
 
 
 def alive(process):
-    """Whether a process is there, and is not a dead one that nobody has asked for its exit code."""
+    """Whether a process is there, and is not a dead one that no one has asked for its exit code."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -177,7 +177,7 @@ def test_the_norm_of_the_gradient_is_logged_as_it_was_before_it_was_clipped(tmp_
     assert min(norms) > 1e-3  # all of them are clipped
     assert logged == pytest.approx([(norms[0] + norms[1]) / 2, (norms[2] + norms[3]) / 2], rel=1e-12)
     begin(tmp_path / "free", make=Weighted).train()
-    assert "gradient_norm" not in (tmp_path / "free" / "metrics.csv").read_text()  # nobody has computed it
+    assert "gradient_norm" not in (tmp_path / "free" / "metrics.csv").read_text()  # no one has computed it
 
 
 def test_tensorboard_gets_the_same_numbers(tmp_path):

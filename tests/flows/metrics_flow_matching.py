@@ -102,7 +102,7 @@ def judged_as(e, x):
 
 
 def verdict(e, data, samples, label):
-    """Beside held-out data, by someone who knows the training data of the recipe."""
+    """Next to held-out data, by someone who knows the training data of the recipe."""
     from practice_torch.experiments.media import media_model
 
     train = media_model.load_data(e.recipe)[0].batch()

@@ -8,7 +8,7 @@ from tests.support.objectives import Objective, normal, uniform
 
 
 def galaxies(e, batch, phase):
-    """The velocity of straight paths to stretched images, with the properties as planes beside their colors."""
+    """The velocity of straight paths to stretched images, with the properties as planes next to their colors."""
     image = batch["image"] if "image" in batch else simulate(batch["properties"], e.shape[-1], e.generator)
     x1 = (image / e.recipe.softening).asinh()
     time, x0 = uniform(e, len(x1)), normal(e, *x1.shape)

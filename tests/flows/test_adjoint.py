@@ -112,7 +112,7 @@ def test_no_step_is_stored():
 
 @pytest.mark.peers("torchdiffeq")
 def test_torchdiffeq_gives_the_same():
-    """Its odeint_adjoint at a tolerance of 1e-10, beside 80 steps."""
+    """Its odeint_adjoint at a tolerance of 1e-10, next to 80 steps."""
     from torchdiffeq import odeint_adjoint
     made, velocity_fn, parameters = network()
 

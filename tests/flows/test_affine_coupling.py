@@ -79,7 +79,7 @@ def test_zuko_is_undone_and_counts_volume_as_this_layer_does():
 
 
 def test_the_density_of_the_moons_is_an_integral_over_their_arcs():
-    """By scipy.integrate.quad at points on an arc, beside it and between both; the data are standardized."""
+    """By scipy.integrate.quad at points on an arc, next to it and between both; the data are standardized."""
     mean, deviation, noise = np.array([0.5, 0.25]), np.array([0.75 + 0.0025, 9 / 16 - 1 / math.pi + 0.0025]) ** 0.5, 0.05
     points = np.array([[-1.0, 1.2], [0.3, 0.1], [1.7, 0.0]])
     found = known_log_density(torch.tensor(points), {"name": "two_moons"})

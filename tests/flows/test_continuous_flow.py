@@ -47,7 +47,7 @@ def test_a_linear_field_gives_scipys_normal_density():
 
 
 def test_a_network_is_followed_as_scipy_follows_it():
-    """DOP853 on one point, with the divergence by torch's own Jacobian and the squared speed beside it."""
+    """DOP853 on one point, with the divergence by torch's own Jacobian and the squared speed next to it."""
     made = flow()
     velocity_fn = velocity_of(made)
 
@@ -87,7 +87,7 @@ def test_the_network_begins_at_the_identity():
 
 @pytest.mark.peers("torchdiffeq")
 def test_torchdiffeq_gives_the_same_density_and_gradient():
-    """Its adaptive solver at a tolerance of 1e-9, with the trace by two products, beside 60 steps."""
+    """Its adaptive solver at a tolerance of 1e-9, with the trace by two products, next to 60 steps."""
     from torchdiffeq import odeint
     made = flow(steps=60)
 

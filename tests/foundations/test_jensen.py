@@ -51,7 +51,7 @@ def test_bregman_divergence_of_negative_entropy_is_scipys_relative_entropy():
 
 
 def test_the_gap_is_half_the_curvature_somewhere_times_the_variance():
-    """The intermediate-value form of the bounds: the effective curvature of e^x lies between its extremes on the points."""
+    """The intermediate-value form of the bounds: the effective curvature of e^x is between its extremes on the points."""
     x = np.clip(X, -2, 2)
     gap = both("jensen_gap", x, LOG_WEIGHTS, lambda u: 2.718281828459045**u)[0]
     half_variance = theory.jensen_gap_bounds(x, LOG_WEIGHTS, curvature_lower=0.0, curvature_upper=1.0)[1]

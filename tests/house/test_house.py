@@ -376,7 +376,7 @@ PLANTED = (
         {"practice_torch/experiments/coin.py": "X = 1"},
         "experiments/coin.py is there, but coin is not",
     ),
-    planted(house.missing_mirrors, "a family nobody knows", {"theory_jax/attic/coin.py": THEORY}, "theory_jax/attic is neither"),
+    planted(house.missing_mirrors, "a family no one knows", {"theory_jax/attic/coin.py": THEORY}, "theory_jax/attic is neither"),
     planted(
         house.unequal_signatures,
         "another name",
@@ -422,7 +422,7 @@ PLANTED = (
     ),
     planted(
         house.unreadable_docstrings,
-        "shapes nobody can read",
+        "shapes no one can read",
         {"theory_jax/ground/coin.py": THEORY.replace("[B, D] ->", "B x D ->")},
         "cannot read",
     ),

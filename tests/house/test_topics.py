@@ -14,7 +14,7 @@ from tests.support import uses
 from tests.support.topics import asked_for, concerns_a_part, is_of_a_family, kept, may_hold, topics_of, topics_of_file
 
 TESTS = uses.ROOT / "tests"
-# Files in which every topic has tests of its own.
+# Files in which every topic has its own tests.
 OF_EVERY_TOPIC = {
     "test_compile.py", "test_contracts.py", "test_derivation.py", "test_grade_wings.py", "test_latex.py", "test_mistakes.py",
     "test_refusals.py", "test_specs_commands.py",

@@ -50,7 +50,7 @@ def evaluate(e, data):
     found["spectral_error"] = mean([spectral_error(a, b) for a, b in zip(again[:, 0], x[:, 0], strict=True)])
     if e.frequencies:
         asked = [k for k in range(len(e.classes)) for _ in range(40)]
-        drawn = e._drawn(torch.tensor(asked))  # noqa: SLF001 - the sampler has tests of its own
+        drawn = e._drawn(torch.tensor(asked))  # noqa: SLF001 - the sampler has its own tests
         heard = [pitch(sound, e.recipe.sample_rate) for sound in drawn.numpy()]
         real = [pitch(sound, e.recipe.sample_rate) for sound in x[:, 0].numpy()]
         found["within_semitone"] = mean([near(h, e.frequencies[k]) for h, k in zip(heard, asked, strict=True)])

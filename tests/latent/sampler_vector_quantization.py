@@ -1,4 +1,4 @@
-"""Codes of a prior whose law is known, decoded by their vectors; and sounds of the classes that were asked for."""
+"""Codes of a prior whose law is known, decoded by their vectors; and sounds of the requested classes."""
 
 import torch
 from torch import nn

@@ -75,7 +75,7 @@ def test_the_network_hears_the_label_at_three_places():
 
 @torch.no_grad()
 def test_grids_keep_what_they_say_they_keep():
-    """Rows of one class from the same draws, walks between two draws, and codes decoded as every class beside their image."""
+    """Rows of one class from the same draws, walks between two draws, and codes decoded as every class next to their image."""
     experiment = _experiment()
     decode = experiment.network.decode
     classes = experiment.class_grid(columns=5).images.view(3, 5, 16)

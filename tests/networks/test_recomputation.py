@@ -37,7 +37,7 @@ def flow():
 
 
 def gradients(experiment, batch):
-    """Loss and gradients of one pass, and the bytes that it keeps for the backward pass beside the parameters."""
+    """Loss and gradients of one pass, and the bytes that it keeps for the backward pass next to the parameters."""
     experiment.generator = torch.Generator().manual_seed(1)
     experiment.zero_grad()
     torch.manual_seed(2)

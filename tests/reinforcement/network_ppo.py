@@ -9,7 +9,7 @@ from tests.support.networks import Held
 
 
 def _acted(network, observations):
-    """Two hidden layers with tanh; where an action is numbers, their log-variances beside the means, equal in every state."""
+    """Two hidden layers with tanh; where an action is numbers, their log-variances next to the means, equal in every state."""
     p, h = dict(network.named_parameters()), observations
     for place in (0, 2, 4):
         h = functional.linear(h if place == 0 else h.tanh(), p[f"network.{place}.weight"], p[f"network.{place}.bias"])

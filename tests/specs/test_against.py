@@ -44,9 +44,9 @@ class Kl(torch.nn.Module):
         return torch.where(p > 0, p * both, 0.0).sum(-1)
 kl_divergence = Kl()
 def _cross(scale, log_probs_p, q):
-    import beside
+    import next to
     p = np.exp(log_probs_p)
-    return -scale * np.where(p > 0, p * np.where(p > 0, q, 0.0), 0.0).sum(-1) + beside.SHIFT
+    return -scale * np.where(p > 0, p * np.where(p > 0, q, 0.0), 0.0).sum(-1) + next to.SHIFT
 cross = functools.partial(_cross, 1.0)
 """
 

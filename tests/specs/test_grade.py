@@ -214,7 +214,7 @@ def copied(tmp_path, files):
 
 
 def test_files_that_import_each_other_are_counted_once(tmp_path):
-    """Thirty modules beside the file, or in a package: each imports all of them. A file more than 200 is refused."""
+    """Thirty modules next to the file, or in a package: each imports all of them. A file more than 200 is refused."""
     names = [f"part_{k}" for k in range(30)]
     assert copied(tmp_path, [("", name, [f"import {other}" for other in names]) for name in names]) == 31
     inside = [("package", name, [f"from package import {other}" for other in names]) for name in names]

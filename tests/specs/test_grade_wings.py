@@ -1,6 +1,6 @@
 """grade can be passed: the project's own functions, asked as a graded file's are, hold every row of every topic.
 
-The questions and answers are packed and unpacked as they are between the processes, but in this process, beside the other
+The questions and answers are packed and unpacked as they are between the processes, but in this process, next to the other
 tests of the topic: what the reference measured there is not measured again, and what JAX traced there is not traced again.
 """
 
@@ -99,7 +99,7 @@ def _type(leaf):
 
 @pytest.mark.xdist_group("foundations/jensen")
 def test_a_right_exercise_passes_on_the_command_line(tmp_path, capfd):
-    """The README's own example: its functions take functions. In a process, with its helpers in files beside it."""
+    """The README's own example: its functions take functions. In a process, with its helpers in files next to it."""
     wing_of_torch = Path(__file__).parents[2] / "practice_torch"
     for name in ("arguments.py", "elementary.py", "engine/artifacts.py", "engine/spectrogram.py", "foundations/jensen.py"):
         target = tmp_path / "mine" / name

@@ -109,5 +109,5 @@ def test_an_exception_leaves_jax_as_it_was(caplog):
 
 
 def test_every_rule_is_used():
-    """A primitive that JAX moved or renamed would be compiled again, and nobody would notice but by the time it takes."""
+    """A primitive that JAX moved or renamed would be compiled again, and no one would notice but by the time it takes."""
     assert {primitive.name for primitive in PRIMITIVES} == WITHOUT_RULE | ELEMENTWISE.keys() | RULES.keys()

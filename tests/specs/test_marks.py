@@ -155,7 +155,7 @@ def test_a_wrong_signature_is_told_the_call(tmp_path):
 
 
 def test_numbers_that_differ_in_the_tenth_digit_are_told_apart():
-    """got 0.0628480572, expected 0.0628480572 helps nobody."""
+    """got 0.0628480572, expected 0.0628480572 helps no one."""
     results = results_of(RIGHT, "def leave_one_out_advantage(values): return (values - (values.sum(1, keepdims=True)"
                                 " - values) / (values.shape[1] - 1)) * (1 + 1e-11)")  # fmt: skip
     wrong = [r.message for r in results if r.function == "leave_one_out_advantage" and "got" in r.message]

@@ -23,7 +23,7 @@ INTEGERS = RNG.integers(-20, 20, (3, 4))
 BITS = RNG.uniform(size=(3, 4)) < 0.5
 EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-300, 2.5, -2.5, 3.5, 0.49999999999999994])
 TIES = np.array([[1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0], [np.nan, 1.0, np.inf, -np.inf]])
-SCALAR = np.array(0.5)  # JAX leaves it without axes beside an array that has some
+SCALAR = np.array(0.5)  # JAX leaves it without axes next to an array that has some
 IMAGES, KERNEL = RNG.standard_normal((2, 4, 5, 6)), RNG.standard_normal((6, 4, 3, 2))
 MATRIX, SINGULAR = X[:, :3] + 3 * np.eye(3), np.ones((3, 3))
 PLACES = np.array([2, 0, 5, -1])  # the last two lie outside

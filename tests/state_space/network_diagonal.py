@@ -18,7 +18,7 @@ def not_gated(patch):
 
 
 def frequencies_alike(patch):
-    """Those of S4D-Lin, whatever is asked for."""
+    """Those of S4D-Lin, whatever is requested."""
     plain = diagonal.initial_eigenvalues
     patch.setattr(diagonal, "initial_eigenvalues", lambda *, order, kind: plain(order=order, kind="linear"))
 

@@ -7,7 +7,7 @@ from tests.support.objectives import Objective, uniform
 
 
 def recall(e, batch, phase):
-    """Bytes; sounds; or the symbols of a task, which are asked for at the end of a sequence."""
+    """Bytes; sounds; or the symbols of a task, which are requested at the end of a sequence."""
     if "symbols" not in batch:
         return bytes_or_sounds(e, batch, phase)
     symbols = batch["symbols"]

@@ -45,7 +45,7 @@ def test_the_first_symbol_follows_a_marker_and_precedes_others_of_its_kind():
 
 @pytest.mark.parametrize("parameters", [8000, 19_600])
 def test_networks_have_the_size_that_is_asked_for_within_five_percent(parameters):
-    """Of the kinds of blocks that their names say, as many as are asked for."""
+    """Of the kinds of blocks that their names say, as many as are requested."""
     networks = {model: fitted(model, parameters=parameters, **SIZES) for model in MODELS}
     assert all(abs(parameter_count(network) / parameters - 1) < 0.05 for network in networks.values())
     blocks = [type(list(network.children())[-3 if model != "lstm" else 1][0]).__name__ for model, network in networks.items()]

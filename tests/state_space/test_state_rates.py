@@ -1,4 +1,4 @@
-"""In every experiment with state spaces, their steps and eigenvalues have a rate of their own and are not decayed."""
+"""In every experiment with state spaces, their steps and eigenvalues have their own rate and are not decayed."""
 
 import pytest
 

@@ -15,7 +15,7 @@ SHARED = Path(os.environ.get("DIPTYCH_DATA", ROOT.parent / "shared" / "data"))
 
 
 def shared(name):
-    """A real data file beside the repository, or a visible skip."""
+    """A real data file next to the repository, or a visible skip."""
     if not (SHARED / name).exists():
         pytest.skip(f"{name} is not in {SHARED} (set DIPTYCH_DATA)")
     return SHARED / name

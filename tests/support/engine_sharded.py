@@ -96,7 +96,7 @@ def told(toy, shard):
 
 
 def main(folder):
-    """Runs, named by toy and by whether it is sharded; beside each what this process kept of it."""
+    """Runs, named by toy and by whether it is sharded; next to each what this process kept of it."""
     folder = Path(folder)
     rank = Processes(cpu=True).rank
     for toy in TOYS:

@@ -1,4 +1,4 @@
-"""Runs on streamed data that tests/engine/test_engine_streaming.py starts in processes of their own."""
+"""Runs on streamed data that tests/engine/test_engine_streaming.py starts in their own processes."""
 
 import os
 import signal

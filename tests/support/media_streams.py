@@ -1,4 +1,4 @@
-"""Trainings on prepared images and sounds that tests start in processes of their own."""
+"""Trainings on prepared images and sounds that tests start in their own processes."""
 
 import os
 import signal

@@ -163,7 +163,7 @@ def drawings(figure):
     figure.draw(axes)
     found = []
     for call, arguments, options in axes.mock_calls:
-        name = call.rpartition(".")[2]  # also on axes beside or inside
+        name = call.rpartition(".")[2]  # also on axes next to or inside
         if name in DRAWS:
             data = [argument for argument in arguments if not isinstance(argument, str)]
             found.append((name, *data, {option: options[option] for option in OPTIONS if option in options}))

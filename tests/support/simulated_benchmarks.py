@@ -36,7 +36,7 @@ def main():
     from benchmarks.gpu.__main__ import SUBJECTS
     from benchmarks.gpu.__main__ import main as command
 
-    # counting takes a third of the time, and has tests of its own
+    # counting takes a third of the time, and has its own tests
     flops.flops_of_step = diffusion.operations = lambda *_, **options: 1.0
     for subject in SUBJECTS:
         importlib.import_module(f"benchmarks.gpu.{subject}")

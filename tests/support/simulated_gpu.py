@@ -1,12 +1,12 @@
 """A simulated GPU: tensors that say they are on cuda:0 and are computed on the CPU.
 
-`install()` gives a process the device cuda:0, and cannot be taken back: what calls it is a process of its own. Every operation on
+`install()` gives a process the device cuda:0, and cannot be taken back: what calls it is a separate process. Every operation on
 a tensor of that device passes `_operate`, which computes it with CPU tensors and does what a GPU would do:
 
-- it raises where an operation mixes devices, where a generator belongs to the other device, and where a tensor that lies on the
+- it raises where an operation mixes devices, where a generator belongs to the other device, and where a tensor that is on the
   device is handed to NumPy;
 - inside `watched()` it records each operation for which the host would have to wait until the device is done;
-- what lies above the kernels (autograd, autocast, accelerate, the project's own branches by device) takes the path of a GPU.
+- what is above the kernels (autograd, autocast, accelerate, the project's own branches by device) takes the path of a GPU.
 
 It shows nothing about CUDA's kernels: neither their rounding, nor their speed, nor how much memory they take. Nor does
 it look into custom operators, which may wait: that of an optimal assignment does.
@@ -113,7 +113,7 @@ class OnGpu(torch.Tensor):
 
 
 def _operate(operation, args, kwargs):
-    """The operation, computed on the CPU; on the simulated device if a tensor of it takes part, or if it is asked for."""
+    """The operation, computed on the CPU; on the simulated device if a tensor of it takes part, or if it is requested."""
     ours, strangers, facts, device = [], [], _facts(operation), kwargs.get("device")
     inner = [_inner(value, ours, strangers) for value in args]
     options = {key: _inner(value, ours, strangers) for key, value in kwargs.items()}

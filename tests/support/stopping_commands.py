@@ -10,7 +10,7 @@ import time
 from functools import partial
 from types import SimpleNamespace
 
-SECONDS = 100  # nobody waits so long, unless a process is left behind
+SECONDS = 100  # no one waits so long, unless a process is left behind
 
 
 def wait(fifo, *_, **__):
@@ -38,7 +38,7 @@ def contracts(fifo):
 
 
 def demo(fifo, folder, of):
-    """Stopped in the derivations, which have processes of their own, or in the trainings."""
+    """Stopped in the derivations, which have their own processes, or in the trainings."""
     from demo import __main__
 
     __main__.FOLDER = folder

@@ -1,4 +1,4 @@
-"""Trainings on prepared text that tests/data/test_prepared_text.py starts in processes of their own."""
+"""Trainings on prepared text that tests/data/test_prepared_text.py starts in their own processes."""
 
 import os
 import signal

@@ -297,7 +297,7 @@ def test_a_lemma_about_an_interval_holds_inside_it_only():
     toy = Toy()
     assert used_at(toy, toy.p).passed and used_at(Toy(), 1 / (1 + toy.a)).passed
     outside = used_at(toy, toy.a)
-    assert not outside.passed and "nothing shows that $a$ lies in $(0, 1)$" in outside.error
+    assert not outside.passed and "nothing shows that $a$ is in $(0, 1)$" in outside.error
 
 
 def test_a_lemma_about_a_number_for_each_state_holds_for_other_positive_numbers():

@@ -270,7 +270,7 @@ def test_pages_are_written_to_a_file_or_to_a_folder(short, tmp_path, capsys):
     [
         (
             ["jensen", "latent/elbo", "--html", "{}/page.html"],
-            "page.html is one file, but 2 topics were asked for: name a folder",
+            "page.html is one file, but 2 topics were requested: name a folder",
         ),
         (["jensen", "--html", "{}/page.html", "--json"], "give one of them"),
         (["jensen", "--html", "{}/a_file/page.html"], "page.html cannot be written: "),

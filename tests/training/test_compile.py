@@ -14,7 +14,7 @@ from shared_specs.syllabus import load
 def _calls(topic):
     """Name and arguments of the first traceable row of each function, and of each named choice (divergence="kl") in it.
 
-    Functions that call others count where the topic has none beside them.
+    Functions that call others count where the topic has none next to them.
     """
     calls, of_calls = {}, {}
     for row in spec_of(topic):

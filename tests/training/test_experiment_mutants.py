@@ -77,7 +77,7 @@ def test_a_part_is_used_by_the_topics_that_import_it():
 
 
 def test_the_command_says_what_was_refused_and_what_survived(forked):
-    """Of the mutants of a small file by its own tests, in processes of their own."""
+    """Of the mutants of a small file by its own tests, in their own processes."""
     words = ["judging/disentanglement", "--most", "6", "--tests", "tests/judging/test_disentanglement.py"]
     (run,) = forked("benchmarks.experiment_mutants:main", words)
     lines = [line for line in run.out.splitlines() if re.match("[1-6]/6 ", line)]

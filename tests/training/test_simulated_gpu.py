@@ -25,7 +25,7 @@ OF_THE_DEMO = {(model.topic, model.recipe): model.sampling or () for model in MO
 
 @pytest.fixture(scope="session")
 def ask():
-    """Of a process of its own, in which torch is patched: ask(topic=..., name=...) -> its answer."""
+    """Of its own process, in which torch is patched: ask(topic=..., name=...) -> its answer."""
     words = [sys.executable, "-m", "tests.support.simulated_runs"]
     settings = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -75,7 +75,7 @@ def test_recipes_of_other_options_are_not_alike():
 
 @pytest.mark.xdist_group("recipes, diffusion")
 def test_recipes_of_other_states_are_not_resumed_in_each_others_place():
-    """Sounds are not images, and a moving average is saved beside the weights."""
+    """Sounds are not images, and a moving average is saved next to the weights."""
     first = {name: first_in_state("diffusion/training", name) for name in ("digits", "mnist", "notes", "spoken_digits")}
     assert first["digits"] == first["mnist"] == "digits" and first["notes"] == first["spoken_digits"] == "notes"
     assert first_in_state("autoregressive/wavenet", "spoken_digits") == "spoken_digits"

@@ -134,7 +134,7 @@ def _require_weight(name, weight, heads, width):
 
 
 class MultiHeadAttention(nnx.Module):
-    """multi_head_attention with parameters of its own; is_causal: a query sees the keys up to its own time."""
+    """multi_head_attention with its own parameters; is_causal: a query sees the keys up to its own time."""
 
     def __init__(self, *, width, heads, key_value_heads=None, context_width=None, rngs: nnx.Rngs):
         self.heads, self.key_value_heads = heads, key_value_heads or heads

@@ -126,7 +126,7 @@ def _require_fit(**arrays):
     (name, array), (other, reference) = arrays.items()
     (batch, heads, _, width), given = reference.shape, array.shape
     fits = given == (batch, heads, given[2], width)
-    require(fits, f"{name} has shape {list(given)}; beside {other} it must have shape [{batch}, {heads}, any, {width}]")
+    require(fits, f"{name} has shape {list(given)}; next to {other} it must have shape [{batch}, {heads}, any, {width}]")
 
 
 def _require_room(position, steps, length, rows="rows of the cache"):

@@ -129,7 +129,7 @@ class CharacterLSTM(nnx.Module):
 
 
 class _Layer(nnx.Module):
-    """lstm_sequence with parameters of its own, from a state of zero."""
+    """lstm_sequence with its own parameters, from a state of zero."""
 
     def __init__(self, inputs, hidden, common):
         self.input = nnx.Linear(inputs, 4 * hidden, **common)

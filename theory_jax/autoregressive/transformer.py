@@ -154,7 +154,7 @@ class _Named:
 
 
 class DecoderTransformer(nnx.Module):
-    """decoder_logits with parameters of its own, whose layers only hold them."""
+    """decoder_logits with its own parameters, whose layers only hold them."""
 
     def __init__(
         self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, rngs: nnx.Rngs

@@ -163,7 +163,7 @@ class WaveNet(nnx.Module):
 
 
 class _Block(nnx.Module):
-    """residual_block with parameters of its own, whose gates' biases are an example's: its class adds to them."""
+    """residual_block with its own parameters, whose gates' biases are an example's: its class adds to them."""
 
     def __init__(self, channels, skip_channels, taps, dilation, classes, common):
         self.taps, self.dilation = taps, dilation

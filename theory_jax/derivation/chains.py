@@ -159,7 +159,7 @@ def _outside(ground, node):
         low, high = node.lemma.domain.get(old, (new, new))
         if not (ground.never_negative(new - low) and ground.never_negative(high - new)):
             return (
-                f"nothing shows that ${latex(new)}$ lies in $({latex(low)}, {latex(high)})$, which {node.lemma.title!r} is about"
+                f"nothing shows that ${latex(new)}$ is in $({latex(low)}, {latex(high)})$, which {node.lemma.title!r} is about"
             )
     return ""
 
@@ -269,7 +269,7 @@ def instance(lemma, expression, about, others):
             if old.is_positive and not new.is_positive:
                 raise ValueError(f"{latex(new)} is not known to be positive; the lemma is about positive numbers")
             families[old.family] = new
-            # by way of names that nobody else has: the condition of a law may be called as the lemma's own index is
+            # by way of names that no one else has: the condition of a law may be called as the lemma's own index is
             own = {index: Index(f"{index} of the lemma") for index in old.indices}
             expression = expression.xreplace(own)
             renamed |= dict(zip(own.values(), new.indices, strict=False))

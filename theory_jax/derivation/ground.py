@@ -59,7 +59,7 @@ class Ground:
             for index, state in zip(family.indices, values, strict=True):
                 require(
                     0 <= state < self.size(index),
-                    f"{family.name} has {self.size(index)} states of {index}, and {state} is asked for",
+                    f"{family.name} has {self.size(index)} states of {index}, and {state} is requested",
                 )
             symbol = sympy.Symbol(f"v{len(self._symbols)}", real=True, positive=True if family.positive else None)
             self._symbols[(family, *values)] = symbol

@@ -144,7 +144,7 @@ class Derivation(Setting):
         return self._decorate(lambda draw: Figure(caption, draw, panels))
 
     def exercise(self, question, answer):
-        """Decorates a body that yields what is computed beside what the answer says."""
+        """Decorates a body that yields what is computed next to what the answer says."""
         return self._decorate(lambda body: Exercise(question, answer, body))
 
     # ------------------------------------------------------------------------------------------------ words for steps

@@ -172,7 +172,7 @@ class Product(Total):
 
 
 class Count(Node):
-    """The number of states of an index, under a name of its own: K."""
+    """The number of states of an index, under its own name: K."""
 
     is_positive = True
 

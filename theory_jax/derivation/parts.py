@@ -1,4 +1,4 @@
-"""The parts of a derivation beside its chains and steps: bridges to the code, worked examples, figures and exercises."""
+"""The parts of a derivation next to its chains and steps: bridges to the code, worked examples, figures and exercises."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -149,7 +149,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """A question, its answer in words, and a body that yields what is computed beside what the answer says."""
+    """A question, its answer in words, and a body that yields what is computed next to what the answer says."""
 
     question: str
     answer: str

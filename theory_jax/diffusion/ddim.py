@@ -40,7 +40,7 @@ def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
     r"""x_s = sqrt(a_s) x_0^ + sqrt(1 - a_s - sigma^2) noise^ + sigma noise: from level t to any level s < t; x_0^ at s = 0.
 
     x_0^ = (x_t - sqrt(1 - a_t) noise_pred)/sqrt(a_t), clipped to [-clip, clip] if clip is given, and noise^ is the noise that x_t
-    has beside this x_0^: noise_pred itself where nothing was clipped.
+    has next to this x_0^: noise_pred itself where nothing was clipped.
     Raises ValueError if the shapes differ, t or s is not an integer in 0..T, s >= t, alpha_bar is no schedule, a_t = 0 (the noise
     does not tell the data there), eta is negative or so large that sigma^2 > 1 - a_s, or clip is not positive.
     Source: Song, Meng & Ermon 2021, eq. 12.

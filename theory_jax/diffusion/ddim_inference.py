@@ -110,7 +110,7 @@ def spherical_interpolation(a, b, weight):
     some = jnp.all(squares > 0, axis=0)
     lengths = jnp.sqrt(jnp.where(some, squares, 1.0))
     straight = ~some | (jnp.abs(dot / lengths[0] / lengths[1]) > _PARALLEL)
-    # The sine is the length of what b has beside a. The angle from both: an arc cosine alone is blunt near its ends.
+    # The sine is the length of what b has next to a. The angle from both: an arc cosine alone is blunt near its ends.
     unit_a, unit_b = (flat / per_example(length, flat) for flat, length in zip((flat_a, flat_b), lengths, strict=True))
     cosine = jnp.sum(unit_a * unit_b, axis=1)
     beside = jnp.sum((unit_b - cosine[:, None] * unit_a) ** 2, axis=1)

@@ -100,5 +100,5 @@ def _require_energies(temperature, **arrays):
     for name, energies in arrays.items():
         require(jnp.shape(energies)[1] > 0, f"{name} has shape {list(jnp.shape(energies))}; its last axis must not be empty")
         require_values(
-            name, energies, lambda a: (a > -np.inf) & (a.min(1, keepdims=True) < np.inf), "finite, or +inf beside one that is"
+            name, energies, lambda a: (a > -np.inf) & (a.min(1, keepdims=True) < np.inf), "finite, or +inf next to one that is"
         )

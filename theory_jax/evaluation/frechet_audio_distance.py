@@ -40,7 +40,7 @@ def mel_filterbank(*, num_filters, fourier_length, sample_rate, low=0.0, high=No
 
     The num_filters + 2 points c are equally spaced in mel from low to high, in hertz; high is sample_rate / 2 if it is not given.
     The frequencies f are those of a real Fourier transform, k sample_rate / fourier_length for k = 0..fourier_length // 2. A
-    filter that lies between two of them is zero everywhere.
+    filter that is between two of them is zero everywhere.
 
     Raises ValueError if num_filters < 1, fourier_length < 1, sample_rate is not positive, low is negative, or high is not above
     low or above sample_rate / 2.  Source: Davis & Mermelstein 1980; Young et al. 2006 (HTK).

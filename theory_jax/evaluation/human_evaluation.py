@@ -104,7 +104,7 @@ def fleiss_kappa(counts):
     require_values("counts", counts, lambda c: c >= 0, "at least 0")
     raters = jnp.sum(counts, axis=1)
     require_values("the sum of a row of counts", raters, lambda n: n == n[0], "equal for all items: as many raters each")
-    require_values("the sum of a row of counts", raters, lambda n: n >= 2, "at least 2: one rater agrees with nobody")
+    require_values("the sum of a row of counts", raters, lambda n: n >= 2, "at least 2: one rater agrees with no one")
     used = jnp.sum(counts, axis=0)
     largest = jnp.max(used) - jnp.sum(counts)
     require_values("the largest category of counts less all", largest, lambda r: r < 0, "negative: kappa needs two categories")

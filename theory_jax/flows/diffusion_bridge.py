@@ -72,7 +72,7 @@ def rescale_to_linear(x, alpha, sigma):
 
 
 def stochastic_drift(velocity, score, diffusion):
-    r"""v + g^2/2 score: with the noise g dw beside it, the densities are those of the flow dx = v dt, for any diffusion g.
+    r"""v + g^2/2 score: with the noise g dw next to it, the densities are those of the flow dx = v dt, for any diffusion g.
 
     Raises ValueError if the shapes of velocity and score differ, diffusion has not one entry for each example, or is negative.
     Source: Song et al. 2021, appendix D; Ma et al. 2024.

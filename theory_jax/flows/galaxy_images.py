@@ -136,7 +136,7 @@ def image_moments(images, grid_x, grid_y):
 def shape_from_moments(moments):
     r"""(size, axis ratio, angle) of image_moments: sqrt(xx + yy), sqrt((1 - e) / (1 + e)), 1/2 atan2(2 xy, xx - yy).
 
-    e = sqrt((xx - yy)^2 + 4 xy^2) / (xx + yy). The angle lies in [-pi/2, pi/2]; it is 0 for a round image, the axis ratio of a
+    e = sqrt((xx - yy)^2 + 4 xy^2) / (xx + yy). The angle is in [-pi/2, pi/2]; it is 0 for a round image, the axis ratio of a
     point is 1, and the gradients of what has no slope there (of e, and of a size of 0) are 0.
 
     Raises ValueError unless moments is [B, 6], or if light that is nowhere negative cannot have them: xx + yy or xx yy - xy^2 is

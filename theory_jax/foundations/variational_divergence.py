@@ -19,7 +19,7 @@ from theory_jax.foundations.jensen import log_mean_exp
 
 
 def variational_lower_bound(critic_p, critic_q, *, divergence, alpha=None):
-    r"""mean T(x_p) - mean f*(T(x_q)), from samples x_p of p and x_q of q; -inf where a T(x_q) lies outside the domain of f*.
+    r"""mean T(x_p) - mean f*(T(x_q)), from samples x_p of p and x_q of q; -inf where a T(x_q) is outside the domain of f*.
 
     An unbiased estimate of E_p T - E_q f*(T) <= D_f(p || q): the reduction is inherent, and the sample sizes may differ.
     Raises ValueError for an empty sample critic_p or critic_q, an unknown divergence or an alpha it does not take.

@@ -41,7 +41,7 @@ def discrete_log_posterior(log_likelihood, log_prior):
 
 
 def monte_carlo_log_marginal(log_likelihood):
-    r"""log (1/S) sum_s p(x|z_s), in nats, with z_s drawn from the prior; its mean lies below log p(x).
+    r"""log (1/S) sum_s p(x|z_s), in nats, with z_s drawn from the prior; its mean is below log p(x).
 
     Raises ValueError if log_likelihood has no samples.  Source: Burda et al. 2016, section 3.
     [B, S] -> [B]

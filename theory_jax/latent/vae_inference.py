@@ -1,4 +1,4 @@
-"""Inference with a trained VAE (lecture 21): how likely an image is, what lies between two latents, and how to fill in pixels."""
+"""Inference with a trained VAE (lecture 21): how likely an image is, what is between two latents, and how to fill in pixels."""
 
 import jax
 import jax.numpy as jnp

@@ -102,7 +102,7 @@ def linear_vae_negative_elbo(x, weight, decoder_mean, decoder_log_var, encoder_w
         ("encoder_weight", encoder_weight.shape, weight.shape[::-1]),
         ("posterior_log_var", posterior_log_var.shape[0], latents),
     ):
-        require(got == allowed, f"{name} is for {got}; beside a weight of {list(weight.shape)} it must be for {allowed}")
+        require(got == allowed, f"{name} is for {got}; next to a weight of {list(weight.shape)} it must be for {allowed}")
 
     def of_one(x):
         z = encoder_weight @ (x - decoder_mean)

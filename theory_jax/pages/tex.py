@@ -1,4 +1,4 @@
-r"""The TeX page of a derivation: an article with amsmath; its figures are PDF files beside it."""
+r"""The TeX page of a derivation: an article with amsmath; its figures are PDF files next to it."""
 
 import re
 from functools import partial

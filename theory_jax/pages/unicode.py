@@ -42,7 +42,7 @@ PLAIN = {
 } | {size + side: "" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
 
 
-# what a fraction may stand beside without parentheses: behind it, and in front of it
+# what a fraction may are next to without parentheses: behind it, and in front of it
 AFTER_FRACTION = re.compile(rf"[{END}\s]*(?:$|[=≤≥<>≈≡≠∝∼⇒⇔→←∈+\-−,;:.)\]}}|‖{BACK}{GAP}]|(?:for|otherwise|if|at|and|or)\b)")
 FACTOR_BEFORE = re.compile(rf"(?:\w|[)\]}}‖*′″{SCRIPTS}]|(?<!^){END})[{END}{JOIN}\s]*$")
 OPERATOR_BEFORE = re.compile(rf"[∑∏∫](?:[{SCRIPTS}{END}\s]|[_^](?:\([^()]*\)|\w))*$")
@@ -99,7 +99,7 @@ def _closing(text, start):
 
 
 def _with_fractions(text):
-    """Fractions in parentheses where what stands beside them would read as a part of them."""
+    """Fractions in parentheses where what is next to them would read as a part of them."""
 
     def parenthesized(found):
         before, after = found.string[: found.start()], found.string[found.end() :]
@@ -142,7 +142,7 @@ def _converter():
         specials=[latex2text.SpecialsTextSpec("^", _raised), latex2text.SpecialsTextSpec("_", _lowered)],
         prepend=True,
     )
-    # what nobody taught it is shown by name: a symbol that vanished would change the claim
+    # what no one taught it is shown by name: a symbol that vanished would change the claim
     words.set_unknown_macro_spec(latex2text.MacroTextSpec("", lambda node: node.macroname))
 
     class Converter(latex2text.LatexNodes2Text):

@@ -51,7 +51,7 @@ def soft_preference_loss(label, reward_first, reward_second):
 def tournament_log_likelihood(wins, scores):
     r"""sum_{i != j} w_ij log sigma(s_i - s_j), in nats: w_ij = wins of i over j, counts or shares of a draw.
 
-    The diagonal of wins is ignored: nobody plays against itself.
+    The diagonal of wins is ignored: no one plays against itself.
 
     Raises ValueError if wins is not square with one row for each of scores, or an entry of wins is negative.
     Source: Bradley & Terry 1952; Hunter 2004, section 1.

@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 def entries(sources, suffixes, holds, *, labels=True):
     """(entries, names of the classes or None): all examples of the sources, in their order, with the class's number as label.
 
-    holds: "image" or "sound", for messages. Labels are the sub-folders of a folder, files beside an example in an archive, or a
+    holds: "image" or "sound", for messages. Labels are the sub-folders of a folder, files next to an example in an archive, or a
     table's column; all examples have one, or none (or labels=False, which passes over them).
     """
     found, published = [], set()

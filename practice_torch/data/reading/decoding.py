@@ -4,7 +4,7 @@ Gray images have one channel and color images three; a set with both becomes col
 photographs are rotated as their metadata (EXIF) says, and only the first frame of an animation is read. CMYK becomes RGB
 without a color profile; 16-bit gray is rounded to 8 bits.
 
-Images of any size become squares where a side is asked for: the largest square within, at the center or elsewhere along the
+Images of any size become squares where a side is requested: the largest square within, at the center or elsewhere along the
 longer side, is brought to that side by Pillow's bicubic filter, which takes its support in the original (antialiasing). A JPEG
 is first decoded at the smallest of 1, 1/2, 1/4 and 1/8 of its size that is still twice the side (DCT scaling): a large
 photograph then takes a fraction of the time, and no pixel differs visibly.
@@ -115,7 +115,7 @@ def _chunks(items):
 def open_image(where, source, side=None, at=0.5):
     """One image as bytes [H, W] if it is gray, [H, W, 3] if it is colored; as a square of this side, if one is given.
 
-    at: where the square lies along the longer side, from 0 (left or top) to 1.
+    at: where the square is along the longer side, from 0 (left or top) to 1.
     """
     raw = read_bytes(source, "use smaller images") if isinstance(source, os.PathLike) else source
     try:
@@ -144,7 +144,7 @@ def open_image(where, source, side=None, at=0.5):
     except UnidentifiedImageError:
         raise DataError(f"{where} is not a readable image; allowed are {', '.join(FORMATS)}: replace or remove it") from None
     except Image.DecompressionBombError as error:
-        # pillow has a limit of its own, and says "Image size (10000000000 pixels) exceeds limit of ..."
+        # pillow has its own limit, and says "Image size (10000000000 pixels) exceeds limit of ..."
         why = str(error).split(" exceeds")[0].removeprefix("Image size ").strip("()")
         raise DataError(f"{where} is too large ({why}); allowed are {MOST_PIXELS} pixels, as in 8192x8192: resize it") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ... for one and the same trouble
@@ -163,7 +163,7 @@ def _square(image, side, at):
 
 @contextmanager
 def _progress(count):
-    """A bar on the terminal for sets that take a while; nothing for small ones, or where nobody watches."""
+    """A bar on the terminal for sets that take a while; nothing for small ones, or where no one watches."""
     if count < SHOW_PROGRESS_FROM or not sys.stderr.isatty():
         yield lambda done: None
         return

@@ -50,7 +50,7 @@ def _of_machine():
 
 
 def _of_control_groups():
-    """What the limits of the container leave. Pages of files that nobody uses are given back when memory is short."""
+    """What the limits of the container leave. Pages of files that no one uses are given back when memory is short."""
     try:
         groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:

@@ -101,7 +101,7 @@ class Shards:
 
 @dataclass(frozen=True, eq=False)
 class StreamedText:
-    """The training part of prepared text: a window of context + 1 tokens at every position, read from the disk when asked for."""
+    """The training part of prepared text: a window of context + 1 tokens at every position, read from the disk when requested."""
 
     shards: Shards
     tokens: int  # those of the training part, which come first

@@ -6,7 +6,7 @@ every process the mean of its part of the gradient only. The update is the same 
 
 A network may say by an attribute `blocks`, an nn.ModuleList of modules that are called one after another, what to gather
 together; everything else is gathered once a step. accelerate's own plugin needs an accelerator; this is torch's composable
-function, which works on CPUs as well. Imported only where it is asked for: DTensor takes half a second.
+function, which works on CPUs as well. Imported only where it is requested: DTensor takes half a second.
 
 Several copies of the model can be sharded, each over its share of the processes (HSDP): with a copy on every machine, weights
 cross no network, and gradients cross it once.

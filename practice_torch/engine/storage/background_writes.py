@@ -9,7 +9,7 @@ from practice_torch.engine.storage import checkpoint
 class Saver:
     """Writes checkpoints in the background, at most one at a time.
 
-    The processes of a run agree on each in that thread, by connections of its own. They all find the same: the checkpoint is
+    The processes of a run agree on each in that thread, by its own connections. They all find the same: the checkpoint is
     there, or a RunError says why not.
     """
 

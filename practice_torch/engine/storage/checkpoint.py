@@ -1,4 +1,4 @@
-"""Checkpoints: tensors as safetensors beside a manifest with checksums; written aside, synced, renamed. Nothing is unpickled.
+"""Checkpoints: tensors as safetensors next to a manifest with checksums; written aside, synced, renamed. Nothing is unpickled.
 
     checkpoints/step-00000400/state.safetensors     every tensor of the run's state
                               manifest.json         step, whose run it is, small facts; size and SHA-256 of the tensors' files

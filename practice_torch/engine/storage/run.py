@@ -8,7 +8,7 @@
     tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
     checkpoints/       see checkpoint.py
     previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
-    evaluation.json    the metrics on held-out data, beside the target
+    evaluation.json    the metrics on held-out data, next to the target
     sample_metrics.json  metrics of samples with intervals, by `evaluate --samples`
     samples/, study/   results of `sample` and of `evaluate --study`
 """

@@ -1,4 +1,4 @@
-"""The convolutional game of adversarial/dcgan with labels: generator and discriminator both see the class that is asked for."""
+"""The convolutional game of adversarial/dcgan with labels: generator and discriminator both see the requested class."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class ConditionalGan(Dcgan):
     """
 
     explains = Dcgan.explains | {
-        "agreement": Metric("fraction", "generated images that the evaluation classifier takes for the class that was asked for"),
+        "agreement": Metric("fraction", "generated images that the evaluation classifier takes for the requested class"),
         "agreement_worst": Metric("fraction", "the same for the class with the fewest"),
     }
 
@@ -59,7 +59,7 @@ class ConditionalGan(Dcgan):
         return turn(phase, logits, real, self._made(labels), self.recipe, self.watch)
 
     def evaluate(self, data):
-        """As of adversarial/dcgan, and how often the fakes show what was asked for."""
+        """As of adversarial/dcgan, and how often the fakes show what was requested."""
         asked = self._asked(self.recipe.fakes)
         right = self._recognize(self._shown(len(asked)))[1] == asked
         by_class = torch.zeros(self.classes, device=asked.device).index_add(0, asked, right.float()) / torch.bincount(asked)
@@ -69,7 +69,7 @@ class ConditionalGan(Dcgan):
     def sample(self, count):
         """Fakes of fresh noise, the classes in turn."""
         return {
-            "fakes": ImageGrid(self._shown(count), self.classes, "Generated images, a column for each class that was asked for")
+            "fakes": ImageGrid(self._shown(count), self.classes, "Generated images, a column for each class that was requested")
         }
 
     def _by_class(self, rows=6):
@@ -87,7 +87,7 @@ class ConditionalGan(Dcgan):
 
 
 RECIPES = {
-    # Measured with seed 0: 98.7% of the fakes are taken for what was asked for, 96% in the worst class; 95% are recognized.
+    # Measured with seed 0: 98.7% of the fakes are taken for what was requested, 96% in the worst class; 95% are recognized.
     "digits": ConditionalRecipe(
         data="digits", steps=2000, batch_size=64, learning_rate=5e-4, beta1=0.5, held_out=0.2, target=0.9,
         evaluate_every=1000, checkpoint_every=1000,

@@ -1,4 +1,4 @@
-"""Two convolutional networks play the adversarial game on images; a classifier trained beside them tells what the fakes show."""
+"""Two convolutional networks play the adversarial game on images; a classifier trained next to them tells what the fakes show."""
 
 import math
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class DcganRecipe(Recipe):
 
 
 class Dcgan(nn.Module):
-    """Generator and discriminator; for images with labels also a classifier, trained beside them on the real images alone.
+    """Generator and discriminator; for images with labels also a classifier, trained next to them on the real images alone.
 
     Images are in [0, 1] outside and in [-1, 1] inside, where the generator ends in a tanh.
     """

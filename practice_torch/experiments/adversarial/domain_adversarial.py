@@ -40,7 +40,7 @@ CHANGES = {"blurred": _blurred, "shifted": _shifted, "inverted": lambda images: 
 
 @dataclass(frozen=True)
 class DomainRecipe(Recipe):
-    """A classifier of labeled images is adapted to changed images without labels; beside it one that is not adapted."""
+    """A classifier of labeled images is adapted to changed images without labels; next to it one that is not adapted."""
 
     change: Literal[tuple(CHANGES)] = "blurred"
     """How the images of the target domain differ."""

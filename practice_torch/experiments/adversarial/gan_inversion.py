@@ -51,7 +51,7 @@ class InversionRecipe(Recipe):
 
 
 class Inversion(nn.Module):
-    """Generator and discriminator play; beside them a network learns to guess the codes of the generator's images.
+    """Generator and discriminator play; next to them a network learns to guess the codes of the generator's images.
 
     Images are in [0, 1] outside and in [-1, 1] inside, where the generator ends in a tanh.
     """

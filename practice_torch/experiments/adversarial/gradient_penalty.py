@@ -1,4 +1,4 @@
-"""Wasserstein GANs with a gradient penalty, on points and on images: the critic's estimate beside the exact distance."""
+"""Wasserstein GANs with a gradient penalty, on points and on images: the critic's estimate next to the exact distance."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -112,7 +112,7 @@ class Wgan(nn.Module):
         return self.recipe.penalty_weight * penalty - estimate, logs
 
     def evaluate(self, data):
-        """The critic's estimate beside the exact distance of batches, and how good the fakes are."""
+        """The critic's estimate next to the exact distance of batches, and how good the fakes are."""
         real = self._inside(data.batch(torch.arange(min(len(data), 8 * self.recipe.compared))))
         fakes, size = self._drawn(len(real)), min(self.recipe.compared, len(real) // 2)
         pairs = list(zip(real.split(size), fakes.split(size), strict=True))[: len(real) // size]

@@ -45,7 +45,7 @@ class DepthRecipe(Recipe):
 
 
 class DepthStudy(nn.Module):
-    """Trains both, each with an optimizer of its own, and weighs the gradients that their blocks get."""
+    """Trains both, each with its own optimizer, and weighs the gradients that their blocks get."""
 
     explains = {
         f"{place}_{name}": Metric(unit, f"{meaning}, {place}-norm")

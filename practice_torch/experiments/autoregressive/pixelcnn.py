@@ -21,7 +21,7 @@ class PixelcnnRecipe(PixelRecipe):
 
 RECIPES = {
     # measured with two seeds: 1.72 and 1.75 bits per dimension, given the class, in 70 CPU seconds; independent pixels
-    # need 2.42. 84% and 71% of the samples show the digit that was asked for. Twice the steps reach 1.67 and 92%.
+    # need 2.42. 84% and 71% of the samples show the requested digit. Twice the steps reach 1.67 and 92%.
     "digits": PixelcnnRecipe(
         data="digits", steps=500, batch_size=64, learning_rate=3e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0,
         dropout=0.2, held_out=0.2, target=1.85, evaluate_every=500, checkpoint_every=500,

@@ -55,7 +55,7 @@ class ExtrapolationRecipe(Recipe):
 
 
 class Extrapolation(nn.Module):
-    """Trains a network for each scheme, with an optimizer of its own, and asks all of them about the same bytes."""
+    """Trains a network for each scheme, with its own optimizer, and asks all of them about the same bytes."""
 
     def __init__(self, recipe):
         super().__init__()

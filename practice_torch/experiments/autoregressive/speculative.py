@@ -53,7 +53,7 @@ class SpeculativeRecipe(Recipe):
 
 
 class SpeculativeDecoding(nn.Module):
-    """Trains both on the same text, each with an optimizer of its own; texts are drawn by speculative decoding."""
+    """Trains both on the same text, each with its own optimizer; texts are drawn by speculative decoding."""
 
     explains = {
         "bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, target"),

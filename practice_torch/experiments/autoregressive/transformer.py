@@ -181,7 +181,7 @@ class LanguageModel(nn.Module):
         return beam_search(log_probs(tokens[:, :0]), log_probs, width=width, length=count)
 
     def study(self, data):
-        """What strategies make of the model: texts that go on from held-out beginnings, beside how those really go on."""
+        """What strategies make of the model: texts that go on from held-out beginnings, next to how those really go on."""
         half = max(self.recipe.context // 2, 1)
         length = 8 * half
         size = len(data.stream)

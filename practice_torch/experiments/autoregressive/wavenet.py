@@ -36,7 +36,7 @@ class WavenetRecipe(SoundRecipe):
 
 
 RECIPES = {
-    # measured: 3.04 bits, and 77% of the notes asked for; the best unigram model needs 7.34 bits
+    # measured: 3.04 bits, and 77% of the requested notes; the best unigram model needs 7.34 bits
     "notes": WavenetRecipe(
         data="notes", held_out=0.2, steps=2000, batch_size=4, learning_rate=1e-2, schedule="cosine", warmup_steps=50,
         clip_norm=1.0, target=3.5, evaluate_every=500, checkpoint_every=500,

@@ -98,7 +98,7 @@ class QuantizedCodes(nn.Module):
         return error + kept + self._penalty(reconstruction, x), logs
 
     def evaluate(self, data):
-        """Of held-out examples: the squared error beside that of their mean, the codes in use, and the prior's bits."""
+        """Of held-out examples: the squared error next to that of their mean, the codes in use, and the prior's bits."""
         error, nats, codes, total, squares = 0.0, 0.0, [], 0.0, 0.0
         for indices in torch.arange(len(data)).split(500):
             batch = data.batch(indices)

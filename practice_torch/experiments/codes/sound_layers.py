@@ -37,7 +37,7 @@ def decoder(inputs, *, width, strides):
 
 
 def _levels(width, strides):
-    """The channels on the fine side of each stride, beside it."""
+    """The channels on the fine side of each stride, next to it."""
     return list(zip((1, *[width] * (len(strides) - 1)), strides, strict=True))
 
 
@@ -56,7 +56,7 @@ def spectral_error(x, y, *, windows=WINDOWS):
 
 def _of_window(x, y, n):
     window = torch.hann_window(n, dtype=x.dtype, device=x.device)
-    both = pad(torch.cat([x, y]), (n, n))  # every sample lies in four frames
+    both = pad(torch.cat([x, y]), (n, n))  # every sample is in four frames
     magnitudes = torch.stft(both, n, n // 4, window=window, center=False, return_complex=True).abs()
     of_x, of_y = magnitudes.chunk(2)
     squares = (of_x - of_y).square().sum(2)

@@ -110,7 +110,7 @@ def actor_of(task, hidden):
 
 
 class Copies(nn.Module):
-    """Copies of a task, each in an episode of its own, of which they are in different steps from the beginning."""
+    """Copies of a task, each in its own episode, of which they are in different steps from the beginning."""
 
     def __init__(self, task, count, time_limit):
         super().__init__()

@@ -187,7 +187,7 @@ class GuidanceExperiment(nn.Module):
         return {"samples": _IMAGES.in_rows(self._draw(label, how), columns, caption)}
 
     def evaluate(self, data):
-        """How often the class asked for is drawn, with guidance and without; what the classifiers know at every level."""
+        """How often the requested class is drawn, with guidance and without; what the classifiers know at every level."""
         label = self._labels(self.recipe.judged_samples)
         metrics = {"loss": self._held_out_loss(data)} | self._verdict(data, self._draw(label, Guiding()), label)
         unguided = self._verdict(data, self._draw(label, Guiding(guidance=0.0)), label)
@@ -263,7 +263,7 @@ class GuidanceExperiment(nn.Module):
         return torch.cat([self._losses(*part) for part in parts]).mean().item()
 
     def _verdict(self, data, samples, label):
-        """What samples are worth beside held-out data."""
+        """What samples are worth next to held-out data."""
         drawn, real = _IMAGES.judged_as(samples), _some(data)
         spread = spread_within(drawn, label) / spread_within(real["image"], real["label"])
         verdict = self._judge.verdict(drawn, real["image"], label, real["label"], len(self.classes))
@@ -280,7 +280,7 @@ def _accuracy(log_probs, label):
 
 
 RECIPES = {
-    # measured with seed 0: 98% of the samples recognized as the digit asked for (without guidance 11%; led by the classifier of
+    # measured with seed 0: 98% of the samples recognized as the requested digit (without guidance 11%; led by the classifier of
     # clean images, at any scale, 53% at most), a distance of 0.11 (without guidance 0.10), 89% of the variety
     "digits": GuidanceRecipe(
         data="digits", steps=1200, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,

@@ -80,7 +80,7 @@ class BoundExperiment(nn.Module):
         return mse_loss(self._predict(forward_sample(x0, t, noise, self.alpha_bar), t), noise), {}
 
     def evaluate(self, data):
-        """The bound and its parts, in bits per held-out dimension, beside what independent pixels cost."""
+        """The bound and its parts, in bits per held-out dimension, next to what independent pixels cost."""
         terms = self._bits(data, self.recipe.measured_images).double()
         totals, means = terms.sum(1), terms.mean(0)
         return {
@@ -114,7 +114,7 @@ class BoundExperiment(nn.Module):
         return self._clipped_noise(x, self._predict(x, t).float(), t)
 
     def _clipped_noise(self, x, noise_pred, t):
-        """The noise beside data within their range, as a sampler takes it."""
+        """The noise next to data within their range, as a sampler takes it."""
         x0 = x0_from_noise(x, noise_pred, t, self.alpha_bar).clamp(-1, 1)
         return noise_from_x0(x, x0, t, self.alpha_bar)
 

@@ -170,10 +170,10 @@ class LatentDiffusionExperiment(nn.Module):
         return {"loss": loss, "reconstruction": error, "rate": rate, "scale": self.scale.item()} | verdict
 
     def preview(self, data):
-        """Held-out images beside their reconstructions, and samples."""
+        """Held-out images next to their reconstructions, and samples."""
         image = data.batch(torch.arange(min(len(data), 32)))["image"]
         pairs = torch.stack([image, self._decoded(self._latent_and_rate(image)[0])], 1).flatten(0, 1)
-        caption = "Held-out images, each beside its reconstruction: the first stage"
+        caption = "Held-out images, each next to its reconstruction: the first stage"
         return {"reconstructions": ImageGrid(pairs, 8, caption), **self.sample(80)}
 
     def sample(self, count):
@@ -262,7 +262,7 @@ class LatentDiffusionExperiment(nn.Module):
 
 RECIPES = {
     # Measured with seed 0, in two minutes of one core: a distance of 0.113 (1,438 real training digits: 0.069), 98.8% of the
-    # samples recognized as the digit asked for, as far from the training digits as held-out ones (1.04 and 1.06), and
+    # samples recognized as the requested digit, as far from the training digits as held-out ones (1.04 and 1.06), and
     # reconstructions with a squared error of 0.0026 a pixel. With the noise for a prediction it was 2.8, and 15% recognized:
     # the cosine schedule's last level leaves almost nothing, and latents have no range to clip to.
     "digits": LatentDiffusionRecipe(

@@ -117,7 +117,7 @@ class ScoreExperiment(nn.Module):
         return metrics
 
     def preview(self, data):
-        """Data beside samples by the exact and by the learned score; and both scores at three levels of noise."""
+        """Data next to samples by the exact and by the learned score; and both scores at three levels of noise."""
         how = Drawing(steps=self.recipe.shown_steps, clip=False)
         panels = {
             "data": data.batch()["point"][:2000],

@@ -30,7 +30,7 @@ class HybridRecipe(BoundRecipe):
 
 
 class HybridExperiment(BoundExperiment):
-    """Predicts noise and log-variance; its bound is measured beside those of the two fixed variances, with the same means."""
+    """Predicts noise and log-variance; its bound is measured next to those of the two fixed variances, with the same means."""
 
     explains = BOUND | {
         "bits_small": Metric("bits per dimension", "the bound with the fixed variance beta tilde in place of the learned one"),
@@ -89,7 +89,7 @@ class HybridExperiment(BoundExperiment):
         return self._answers(x, t)[0]
 
     def _seen(self, x, t):
-        """The two answers of one pass, the noise as that beside data within their range."""
+        """The two answers of one pass, the noise as that next to data within their range."""
         noise_pred, v = self._answers(x, t)
         return self._clipped_noise(x, noise_pred.float(), t), v.float()
 

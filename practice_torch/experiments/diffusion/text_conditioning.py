@@ -59,10 +59,10 @@ class TextExperiment(nn.Module):
     """Every batch gets strokes, places and captions of its own, drawn at random."""
 
     explains = {
-        "attribute_accuracy": Metric("fraction", "of class, stroke and place, as asked for; 0.31 by chance"),
-        **{f"{name}_accuracy": Metric("fraction", f"samples with the {name} that was asked for") for name in ATTRIBUTES},
+        "attribute_accuracy": Metric("fraction", "of class, stroke and place, as requested; 0.31 by chance"),
+        **{f"{name}_accuracy": Metric("fraction", f"samples with the {name} that was requested") for name in ATTRIBUTES},
         "all_accuracy": Metric("fraction", "samples with all three"),
-        "attribute_accuracy_unguided": Metric("fraction", "of class, stroke and place, as asked for, without guidance"),
+        "attribute_accuracy_unguided": Metric("fraction", "of class, stroke and place, as requested, without guidance"),
         "attribute_accuracy_real": Metric("fraction", "of held-out pictures, by the same judge"),
         "loss": Metric("squared error", "mean squared error of the noise in held-out pictures"),
     }
@@ -176,7 +176,7 @@ class TextExperiment(nn.Module):
         return ((torch.cat(drawn).clone() + 1) / 2).clamp(0, 1)
 
     def _right(self, pictures, asked):
-        """Whether class, stroke and place are as asked for, [3, N] of 0 and 1."""
+        """Whether class, stroke and place are as requested, [3, N] of 0 and 1."""
         told = self._judge.tell(pictures)
         return torch.stack([each == wanted for each, wanted in zip(told, asked.cpu(), strict=True)]).double()
 

@@ -293,7 +293,7 @@ RECIPES = {
         held_out=0.01, precision="bfloat16", channels_last=True, evaluate_every=50_000, checkpoint_every=10_000,
     ),
     # The waveform itself, not a mel spectrogram: nothing but the network stands between the samples and the ear, and notes are
-    # learned in minutes. Measured: 82% of the notes drawn are recognized as the one asked for (wavenet's: 77%), with a hiss of
+    # learned in minutes. Measured: 82% of the notes drawn are recognized as the requested one (wavenet's: 77%), with a hiss of
     # -40 dB; 84 to 88% with guidance 2.
     "notes": SoundDiffusionRecipe(
         data="notes", prediction="velocity", multipliers=(1, 2, 2, 4, 4), blocks=1, attention_at=(64,), steps=1000,
@@ -332,7 +332,7 @@ PUBLISHED = {
         "Song et al. 2021, Denoising diffusion implicit models, table 1, CelebA, DDPM's larger variance",
     ),
     "speech_commands": Published(
-        SPEECH_COMMANDS, PREPARE_SPEECH_COMMANDS, "fraction of sounds recognized as the digit asked for", 0.912,
+        SPEECH_COMMANDS, PREPARE_SPEECH_COMMANDS, "fraction of sounds recognized as the requested digit", 0.912,
         "Kong et al. 2021, DiffWave, table 3, class-conditional, by a ResNeXT classifier; ours is a support vector machine",
         facts={"classes": DIGITS},
     ),

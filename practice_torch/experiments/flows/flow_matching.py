@@ -299,7 +299,7 @@ RECIPES = {
         data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
         clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,
     ),
-    # measured with seeds 0 and 1, in 4 CPU minutes: 94% and 91% of the notes recognized as the one asked for in 20 Euler steps,
+    # measured with seeds 0 and 1, in 4 CPU minutes: 94% and 91% of the notes recognized as the requested one in 20 Euler steps,
     # and a Frechet distance of 476 and 586, in 5 steps 505 and 546. With this network, these steps and this judge,
     # diffusion/training has 86% and 79%, and 624 and 722, in 20 steps; docs/projects.md has both in 1 to 50 steps. Spectrograms
     # show a hiss of -40 dB.

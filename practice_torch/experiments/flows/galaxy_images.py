@@ -1,4 +1,4 @@
-"""Galaxies to order: images with the flux, size and shape that were asked for, by conditional flow matching."""
+"""Galaxies to order: images with the flux, size and shape that were requested, by conditional flow matching."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -26,7 +26,7 @@ SHOWN = 10  # galaxies in a row of a picture
 
 @dataclass(frozen=True)
 class GalaxyRecipe(Sizes, Recipe):
-    """Conditional flow matching on images of galaxies. The properties are constant planes beside the colors."""
+    """Conditional flow matching on images of galaxies. The properties are constant planes next to the colors."""
 
     modality: ClassVar[str] = "galaxies"
     data: str = "galaxies"
@@ -50,7 +50,7 @@ class GalaxyRecipe(Sizes, Recipe):
 
 
 class GalaxyExperiment(nn.Module):
-    """Learns the velocity from noise to images, given the properties; draws a galaxy for every property that is asked for."""
+    """Learns the velocity from noise to images, given the properties; draws a galaxy for every property that is requested."""
 
     explains = {
         "recovery": Metric("correlation", "the least of those of flux, size and axis ratio"),
@@ -156,7 +156,7 @@ class GalaxyExperiment(nn.Module):
 
 
 def compared(drawn, images):
-    """A figure of flux, size and axis ratio, beside each other, each from its least to its largest."""
+    """A figure of flux, size and axis ratio, side by side, each from its least to its largest."""
     found, wanted = (measured(part)[:, :3].cpu() for part in (drawn, images))
     low, high = torch.aminmax(torch.cat([found, wanted]), dim=0)
     found, wanted = ((part - low) / (high - low).clamp(min=1e-6) for part in (found, wanted))

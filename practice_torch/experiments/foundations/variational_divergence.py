@@ -87,7 +87,7 @@ class CriticOfGaussians(nn.Module):
         return -surrogate, {"bound": bound.detach()}
 
     def evaluate(self, data):
-        """Both bounds on many fresh draws, beside the divergence in closed form."""
+        """Both bounds on many fresh draws, next to the divergence in closed form."""
         critic_p, critic_q = (critic.double() for critic in self._critics(self.recipe.evaluation_draws))
         true = float(self.divergence())
         estimates = {

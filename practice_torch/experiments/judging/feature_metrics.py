@@ -1,4 +1,4 @@
-"""Distance, precision and recall of samples beside real examples, by features of both; and the baseline of images and sounds."""
+"""Distance, precision and recall of samples next to real examples, by features of both; and the baseline of images and sounds."""
 
 import torch
 

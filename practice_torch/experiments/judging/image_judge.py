@@ -48,7 +48,7 @@ class Judge:
         return frechet_feature_distance(self.features(samples), self.features(real)).item()
 
     def verdict(self, samples, held_out, asked=None, labels=None, num_classes=0):
-        """Metrics of samples beside held-out examples; with classes, of samples that were asked for as `asked`."""
+        """Metrics of samples next to held-out examples; with classes, of samples that were asked for as `asked`."""
         found = {
             "frechet_distance": self.frechet_distance(samples, held_out),
             "nearest": self.nearest(samples),

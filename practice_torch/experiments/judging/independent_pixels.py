@@ -4,7 +4,7 @@ import torch
 
 
 def independent_bits(train, held_out, *, levels):
-    """Bits per held-out dimension where every pixel has a distribution of its own: the training images' counts, each plus one."""
+    """Bits per held-out dimension where every pixel has its own distribution: the training images' counts, each plus one."""
     counts = _counts(train, levels)
     log_probs = ((counts + 1) / (counts.sum(1, keepdim=True) + levels)).log2()
     return -(_counts(held_out, levels).cpu() / len(held_out) * log_probs.cpu()).sum(1).mean().item()

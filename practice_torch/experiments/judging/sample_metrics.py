@@ -1,4 +1,4 @@
-"""Metrics of a trained model's samples, each with an interval, beside a baseline and beside real data in the place of samples.
+"""Metrics of a trained model's samples, each with an interval, next to a baseline and next to real data in the place of samples.
 
 Images are compared with held-out ones by their features; sound_metrics.py and text_metrics.py say what sounds and texts are
 compared with. The baseline draws every pixel, or every sample of a sound, from another training example: right in all values,
@@ -99,7 +99,7 @@ def _batch(data):
 
 
 def _beside(drawn, train, generator):
-    """The samples, the baseline and real examples: as many of each as there are of the fewest, beside the training data."""
+    """The samples, the baseline and real examples: as many of each as there are of the fewest, next to the training data."""
     count = min(len(drawn), len(train))
     if count < FEWEST:
         raise RunError(f"{count} samples or training examples are too few to be judged; give --samples {FEWEST} or more")
@@ -118,7 +118,7 @@ def _of_images(drawn, train, held_out, generator, inception):
     sets = _beside(drawn, train, generator)
     features = partial(_inception_features, inception) if inception else Judge(train).features
     real = features(held_out)
-    # distances to the training data, of pixels; for real examples, of one half of the held-out data, beside the other
+    # distances to the training data, of pixels; for real examples, of one half of the held-out data, next to the other
     near = {name: nearest_distance(part.flatten(1), train.flatten(1)) for name, part in sets.items() if name != "real"}
     halves = nearest_distance(held_out.flatten(1), train.flatten(1)).tensor_split(2)
     found = {}

@@ -18,7 +18,7 @@ _ROUNDS = 4  # at least, of a sound of each class: of which half-samples are tak
 
 @torch.autocast("cpu", enabled=False)
 def of_sounds(artifacts, train, held_out, classes, generator):
-    """What is compared, and the metric, as sample_metrics returns them: of Audio artifacts, beside batches of real sounds."""
+    """What is compared, and the metric, as sample_metrics returns them: of Audio artifacts, next to batches of real sounds."""
     length = min(artifacts[0].samples.shape[-1], train["audio"].shape[-1])
     drawn = [torch.atleast_2d(part.samples)[:, :length].float().cpu() for part in artifacts]
     known, fresh = (batch["audio"].float().cpu().flatten(1)[:, :length] for batch in (train, held_out))

@@ -64,7 +64,7 @@ def of_texts(written, experiment, train, held_out, generator):
 
 @torch.autocast("cpu", enabled=False)
 def _of_passages(written, drawn, text, generator):
-    """Metrics of passages [N, 256] beside the training text, by features of both, and what is compared."""
+    """Metrics of passages [N, 256] next to the training text, by features of both, and what is compared."""
     known = _passages(torch.tensor(list(text)))
     block = torch.arange(len(known)) // _TOGETHER % 2
     reference, others = known[block == 0], known[block == 1]

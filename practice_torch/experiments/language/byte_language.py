@@ -38,7 +38,7 @@ class ByteLanguageModel(nn.Module):
 
     network gives the logits [B, T, 256] of tokens [B, T], and the same one token after the other: from start(batch), the state
     before the first token, by step(tokens [B], state), which returns logits [B, 256] and the next state. It ends in a `head`.
-    rates: those of the phase, where parameters have learning rates of their own.
+    rates: those of the phase, where parameters have their own learning rates.
     """
 
     explains = {"bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, windows begin without a past")}

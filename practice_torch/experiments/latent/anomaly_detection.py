@@ -145,7 +145,7 @@ class Spectrograms:
         return {"detuned": self._view(detuned), "click": self._view(clicked), "simple": smoothed(self._view(sounds))}
 
     def shown(self, x, caption):
-        """An artifact of views: one beside the other, high frequencies on top."""
+        """An artifact of views: side by side, high frequencies on top."""
         frames = x.unflatten(1, self.shape)
         scaled = (frames - frames.amin()) / (frames.amax() - frames.amin()).clamp(min=1e-6)
         return ImageGrid(scaled.flip(1)[:, None].repeat_interleave(4, 3), _SHOWN, caption)

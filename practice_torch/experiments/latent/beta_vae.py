@@ -27,7 +27,7 @@ class BetaVaeRecipe(Recipe):
     beta: Annotated[float, AtLeast(0)] = 1.0
     """Weight of the rate."""
     dependence: Annotated[float, AtLeast(0)] = 0.0
-    """Weight of the total correlation of the latents, beside its part of the rate."""
+    """Weight of the total correlation of the latents, next to its part of the rate."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
     """Widths of the encoder's hidden layers; the decoder mirrors them."""
     latent_dim: Annotated[int, AtLeast(2)] = 6

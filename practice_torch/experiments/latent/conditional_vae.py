@@ -1,4 +1,4 @@
-"""A variational autoencoder that is told the class, beside one that is not: what the label buys, and whether the code has it."""
+"""A variational autoencoder that is told the class, next to one that is not: what the label buys, and whether the code has it."""
 
 import math
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class ConditionalVaeExperiment(VaeExperiment):
         return loss.mean(), {"kl": kl.detach().mean()}
 
     def evaluate(self, data):
-        """Both bounds, whether samples show what was asked for, and how much of the label is in the codes."""
+        """Both bounds, whether samples show what was requested, and how much of the label is in the codes."""
         sums = torch.zeros(3, dtype=torch.float64)
         for indices in torch.arange(len(data)).split(500):
             batch = data.batch(indices)
@@ -99,7 +99,7 @@ class ConditionalVaeExperiment(VaeExperiment):
     def sample(self, count):
         """Images of classes in turn."""
         images = self.drawn(torch.arange(count, device=self._device()) % self.classes)
-        return {"samples": ImageGrid(images, self.classes, "Drawn from the prior, a column for each class that was asked for")}
+        return {"samples": ImageGrid(images, self.classes, "Drawn from the prior, a column for each class that was requested")}
 
     def drawn(self, labels):
         """Images [N, C, H, W] of the labels [N]: the decoder's mean at z drawn from the prior."""
@@ -134,7 +134,7 @@ class ConditionalVaeExperiment(VaeExperiment):
         every = torch.arange(self.classes, device=z.device).repeat(len(z))
         decoded = self._decoded(z.repeat_interleave(self.classes, 0), every).unflatten(0, (len(z), self.classes))
         rows = torch.cat([self._images(x)[:, None], decoded], 1)
-        return ImageGrid(rows.flatten(0, 1), self.classes + 1, "Held-out images, and beside each its code decoded as every class")
+        return ImageGrid(rows.flatten(0, 1), self.classes + 1, "Held-out images, each next to its code decoded as every class")
 
     def _judged(self, x, labels):
         """A classifier that is fitted to half of the held-out images judges samples, and the other half."""
@@ -168,7 +168,7 @@ _DIGITS = dict(
 )  # fmt: skip
 
 RECIPES = {
-    # Measured with seed 0: 95% of the samples show what was asked for, as 89% of the held-out digits do to the same classifier;
+    # Measured with seed 0: 95% of the samples show what was requested, as 89% of the held-out digits do to the same classifier;
     # 15.0 nats with the label and 17.8 without. A linear classifier finds the digit in 19% of the codes, without labels in 85%.
     "digits": ConditionalVaeRecipe(**_DIGITS),
     # 95%, and 14.8 nats; this prior does not charge for the label, and 55% of the codes still tell it.

@@ -84,7 +84,7 @@ class BoundExperiment(nn.Module):
         log_joint, log_q = self._log_densities(x, counts[-1])
         bounds = [importance_weighted_bound(log_joint[:, :count], log_q[:, :count]).mean().item() for count in counts]
         return {
-            "reconstructions": ImageGrid(pairs.unflatten(1, self.shape), 8, "Held-out images, each beside its reconstruction"),
+            "reconstructions": ImageGrid(pairs.unflatten(1, self.shape), 8, "Held-out images, each next to its reconstruction"),
             "bounds": _bounds_figure(counts, bounds),
             **self.sample(64),
         }

@@ -43,7 +43,7 @@ class FactorVaeRecipe(Recipe):
 
 
 class FactorVaeExperiment(BetaVaeExperiment):
-    """The autoencoder and a discriminator that tells its codes from shuffled ones; each turn has a batch of its own."""
+    """The autoencoder and a discriminator that tells its codes from shuffled ones; each turn has its own batch."""
 
     explains = {
         **BetaVaeExperiment.explains,

@@ -96,7 +96,7 @@ class CategoricalExperiment(nn.Module):
         x = self._pixels(data.batch(torch.arange(min(len(data), 16)))["image"])
         shown = torch.sigmoid(self.decoder(self._hard_codes(self._code_logits(x), 1)[:, 0].flatten(1)))
         pairs = torch.stack([x, shown], 1).flatten(0, 1).unflatten(1, self.shape)
-        return {"reconstructions": ImageGrid(pairs, 8, "Held-out images, each beside its reconstruction"), **self.sample(64)}
+        return {"reconstructions": ImageGrid(pairs, 8, "Held-out images, each next to its reconstruction"), **self.sample(64)}
 
     def sample(self, count):
         """Images of codes drawn uniformly, which is the prior: the decoder's mean, no noise on the pixels."""

@@ -111,7 +111,7 @@ class VaeExperiment(nn.Module):
         fractions = torch.linspace(0, 1, 10, device=x.device)[:, None]
         path = torch.lerp(mean[:half, None], mean[half : 2 * half, None], fractions)
         return {
-            "reconstructions": ImageGrid(self._images(pairs), 8, "Held-out images, each beside its reconstruction"),
+            "reconstructions": ImageGrid(self._images(pairs), 8, "Held-out images, each next to its reconstruction"),
             "interpolations": ImageGrid(self._images(self._shown(path.flatten(0, 1))), 10, "Straight paths between images"),
             "latent_map": _latent_map(mean.cpu(), batch["label"].cpu() if "label" in batch else None),
             **self.sample(64),

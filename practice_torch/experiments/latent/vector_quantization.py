@@ -38,7 +38,7 @@ class SoundQuantizationRecipe(Quantizing, AudioRecipe):
     strides: Annotated[tuple[int, ...], AtLeast(2)] = (8, 4, 2)
     """Even strides of the encoder's convolutions; a code stands for as many samples as their product."""
     spectral_weight: Annotated[float, AtLeast(0)] = 1.0
-    """Weight of the squared error of spectra without their phases, beside the squared error of the samples."""
+    """Weight of the squared error of spectra without their phases, next to the squared error of the samples."""
     loudness: Annotated[float, AtLeast(0)] = 0.3
     """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
     metric: Fixed = "squared_error"
@@ -76,7 +76,7 @@ class ImageQuantization(QuantizedCodes):
         pairs = torch.stack([image[:16], self._of_codes(codes[:16])], 1).flatten(0, 1)
         drawn, uniform = self.sample(64), self._of_codes(self._uniform_codes(64))
         return {
-            "reconstructions": ImageGrid(pairs.clamp(0, 1), 8, "Held-out images, each beside its reconstruction from its codes"),
+            "reconstructions": ImageGrid(pairs.clamp(0, 1), 8, "Held-out images, each next to its reconstruction from its codes"),
             "usage": self._usage(codes),
             **drawn,
             "uniform_samples": ImageGrid(uniform.clamp(0, 1), 8, "Codes drawn uniformly: what the prior is for"),
@@ -186,7 +186,7 @@ RECIPES = {
         data="mnist", steps=20_000, batch_size=128, hidden=128, halvings=2, codes=128, code_dim=32, prior_width=256,
         prior_layers=6, decay=0.99, learning_rate=5e-4, evaluate_every=5000, checkpoint_every=5000,
     ),
-    # Measured with seeds 0 and 1, in 130 CPU seconds: of 520 drawn notes 98% and 99% are within a semitone of the note asked for
+    # Measured with seeds 0 and 1, in 130 CPU seconds: of 520 drawn notes 98% and 99% are within a semitone of the requested note
     # (held-out notes: all), 89% and 92% nearest to it. Reconstructions, from 16 codes of 8 bits, have a squared error of 6.8 and
     # 6.7 (the mean note: 62.5 and 67.8) and show most of the eight partials; drawn notes show the first few, over noise at
     # -50 dB. The prior needs 4.2 and 4.7 bits of the 7.5 that the codes have without context.

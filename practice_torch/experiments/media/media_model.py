@@ -56,7 +56,7 @@ class MediaModel(nn.Module):
         return (torch.arange(count) % max(1, len(self.classes))).sort().values.to(self.device)
 
     def verdict(self, data, samples, label):
-        """What samples are worth beside held-out data."""
+        """What samples are worth next to held-out data."""
         held_out, real_label = self.examples(self.some(data, 2000))
         drawn, held_out = self.medium.judged_as(samples), self.medium.judged_as(held_out)
         return self.judge.verdict(drawn, held_out, label, real_label, len(self.classes))

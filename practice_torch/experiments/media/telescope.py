@@ -20,7 +20,7 @@ AGREEING = {"flux": "flux", "size": "size", "axis_ratio": "axis ratio", "directi
 
 
 def simulate(properties, side, generator):
-    """Images [B, 1, S, S] of galaxies with the properties of data/galaxies [B, 5], each off center and with noise of its own."""
+    """Images [B, 1, S, S] of galaxies with the properties of data/galaxies [B, 5], each off center and with its own noise."""
     log_flux, log_radius, index, cosine, sine = properties.unbind(1)
     ellipticity = torch.hypot(cosine, sine).clamp(max=0.999)
     ratio, angle = ((1 - ellipticity) / (1 + ellipticity)).sqrt(), torch.atan2(sine, cosine) / 2

@@ -53,7 +53,7 @@ class VariantsRecipe(CompletionRecipe):
     margin: Annotated[float, AtLeast(0)] = 1.0
     """simpo: what is taken off that difference, scaled."""
     odds_weight: Annotated[float, AtLeast(0)] = 5.0
-    """orpo: weight of the odds, beside the supervised loss of the chosen completion."""
+    """orpo: weight of the odds, next to the supervised loss of the chosen completion."""
     metric: Fixed = "least_win_rate"
     direction: Direction = "higher"
 

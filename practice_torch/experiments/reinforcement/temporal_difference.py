@@ -27,7 +27,7 @@ class GridRecipe(Recipe):
 
     The transitions come from the walkers, so nothing is read from a data set; the engine, which always loads one, is handed two
     points of the smallest toy, and the fields about data are no flags here. A table is not moved by an optimizer: each of its
-    entries has a step size of its own, which falls with the number of its updates.
+    entries has its own step size, which falls with the number of its updates.
     """
 
     modality: ClassVar[str] = "points"

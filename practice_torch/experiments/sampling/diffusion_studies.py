@@ -1,5 +1,5 @@
 """What is measured of a trained diffusion model beyond its metrics: samplers and guidance scales compared, DDIM as a map between
-noise and data, the schedule beside others, and the levels that carry the bits of images.
+noise and data, the schedule next to others, and the levels that carry the bits of images.
 
 `model` is the experiment of diffusion/training; each function returns an artifact, or a dict of them.
 """
@@ -86,7 +86,7 @@ def inversion(model, data):
 
 
 def schedule(model, data):
-    """The run's schedule beside the two that a recipe can name."""
+    """The run's schedule next to the two that a recipe can name."""
     plain = {name: replace(model.recipe, noise_schedule=name, zero_terminal_snr=False, beta_end=0.0) for name in _SCHEDULES}
     others = {name: recipe.alpha_bar().double().numpy() for name, recipe in plain.items()}
     return pictures.schedules(model.alpha_bar.cpu().double().numpy(), others, prior_bits=prior_bits(model, data))

@@ -52,7 +52,7 @@ RECIPES = {
         steps=900, batch_size=16, learning_rate=3e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
         final_learning_rate=0.1, evaluate_every=300, checkpoint_every=300, target=2.2,
     ),
-    # measured: 3.61 bits per sample, and 88% of the 104 notes asked for, in 140 CPU seconds; of 312 more notes 83%, and 90% to a
+    # measured: 3.61 bits per sample, and 88% of the 104 requested notes, in 140 CPU seconds; of 312 more notes 83%, and 90% to a
     # semitone. The held-out notes have eight harmonics, the drawn ones the first few of them, in a hiss. The best unigram model
     # needs 7.34 bits, a table of pairs that is fitted to the held-out codes themselves 5.23, WaveNet 3.04 after 2000 steps. With
     # the class as a first token, which states would have to keep, the pitch was that of chance (8%).

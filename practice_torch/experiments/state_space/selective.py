@@ -87,7 +87,7 @@ class RecallRecipe(Recipe):
 
 
 class RecallExperiment(nn.Module):
-    """Trains every network, with an optimizer of its own, to recall what stood in a sequence."""
+    """Trains every network, with its own optimizer, to recall what stood in a sequence."""
 
     def __init__(self, recipe, description):
         super().__init__()
@@ -114,7 +114,7 @@ class RecallExperiment(nn.Module):
         }
 
     def forward(self, batch, phase):
-        """Nats per symbol that is asked for, at the places of the questions."""
+        """Nats per symbol that is requested, at the places of the questions."""
         symbols = batch["symbols"]
         tokens, _ = self._posed(symbols)
         return functional.cross_entropy(self._logits(phase, tokens).flatten(0, 1).float(), symbols.flatten()), {}

@@ -229,7 +229,7 @@ def require_plane(description):
 
 
 def known_log_density(points, description):
-    """log q(x) of the law that the points were drawn from, in float64; None where nobody knows it."""
+    """log q(x) of the law that the points were drawn from, in float64; None where no one knows it."""
     if "mixture" in description:
         means, stds, weights = (
             torch.tensor(description["mixture"][name], dtype=points.dtype, device=points.device)

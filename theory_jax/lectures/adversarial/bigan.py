@@ -33,7 +33,7 @@ derivation = Derivation(
         "Li et al. 2017, ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
     ),
     question="A GAN's generator has no inverse: given an example, which latent would have made it? BiGAN trains an encoder "
-    "beside the generator, with no loss that compares $G(E(x))$ with $x$. Why should the encoder become the inverse, and when "
+    "next to the generator, with no loss that compares $G(E(x))$ with $x$. Why should the encoder become the inverse, and when "
     "does it not?",
     setting=(
         "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
@@ -135,7 +135,7 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"If the pairs match, the same division of $Q$ gives $q(z|x) = \frac{r(z)\, g(x|z)}{\sum_{z'} r(z')\, g(x|z')}$, with "
-    r"$p(x) = \sum_{z'} r(z')\, g(x|z')$: Bayes' rule. The encoder is the posterior of the generator's model, and nobody had to "
+    r"$p(x) = \sum_{z'} r(z')\, g(x|z')$: Bayes' rule. The encoder is the posterior of the generator's model, and no one had to "
     "compute the sum.",
 )
 posterior = derivation.define("b({}|{})", Q / Total(z, Q), "the generator's posterior", over=(z, x), law=True)

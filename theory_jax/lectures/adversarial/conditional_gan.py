@@ -261,7 +261,7 @@ derivation.say(
     "with wrong labels are then fakes, too."
 )
 k = derivation.index("k", "a pair of example and label")
-j = derivation.index("j", "one pair, beside $k$")
+j = derivation.index("j", "one pair, next to $k$")
 real = derivation.law("P", k, "the data's pairs")
 fake = derivation.law("Q", k, "the generator's pairs")
 wrong_pairs = derivation.law("R", k, "real examples with wrong labels")

@@ -62,7 +62,7 @@ derivation = Derivation(
 )
 
 i = derivation.index("i", "a value of the channel")
-j = derivation.index("j", "a value of the channel, beside $i$")
+j = derivation.index("j", "a value of the channel, next to $i$")
 N = derivation.count(i, "N", "how many there are")
 x = derivation.numbers("x", i, "the values of one channel", "x")
 g = derivation.numbers("g", i, "the slope that arrives at each normalized value")
@@ -193,7 +193,7 @@ offset = derivation.number(r"\beta", "the learned shift", "shift")
 
 
 def _each(function):
-    """A function of one draw's channel [N], applied to each of the draws [5, N], with numbers beside it."""
+    """A function of one draw's channel [N], applied to each of the draws [5, N], with numbers next to it."""
     return lambda x, *numbers: jnp.stack([function(row, *beside) for row, *beside in zip(x, *numbers, strict=True)])
 
 

@@ -235,7 +235,7 @@ derivation.bridge(
 )
 n = derivation.index("n", "a draw from $q$", states=2)
 k = derivation.index("k", "a feature", states=2)
-j = derivation.index("j", "a feature, beside $k$", states=2)
+j = derivation.index("j", "a feature, next to $k$", states=2)
 features = derivation.numbers("K", (k, n), "the features of the draws from $q$", "kernel_denominator, transposed")
 ridge = derivation.number(r"\lambda", "the weight of the penalty", "ridge", positive=True)
 count = derivation.count(n, "M", "the number of draws from $q$")
@@ -300,7 +300,7 @@ derivation.chain(
     r"look.",
 )
 bound = derivation.number("B", "a bound of the ratio", "exp(log_bound)", positive=True)
-y = derivation.index("y", "a point, beside $x$")
+y = derivation.index("y", "a point, next to $x$")
 derivation.chain(
     "Rejection: keep a sample with probability r/B",
     q * r / bound / Total(y, q.at(y) * r.at(y) / bound),

@@ -481,7 +481,7 @@ def three_features():
     "Left: features with a standard Gaussian law in the source domain, and the same law moved aside in the target domain. The "
     r"least domain loss rises to $\log 2$ (dotted) as they come together, while the proxy distance falls to 0. Right: the "
     "errors of all eight hypotheses of the example, where the label is 1 at the last two features in the source, and at the "
-    r"last in the target. None lies above the line $\epsilon_s + \mathrm{TV} + \lambda^*$.",
+    r"last in the target. None is above the line $\epsilon_s + \mathrm{TV} + \lambda^*$.",
     panels=2,
 )
 def the_distance_and_the_bound(distance, errors):

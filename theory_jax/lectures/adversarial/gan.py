@@ -59,7 +59,7 @@ derivation = Derivation(
 )
 
 k = derivation.index("k", "a point")
-j = derivation.index("j", "a point, beside $k$")
+j = derivation.index("j", "a point, next to $k$")
 p = derivation.law("p", k, "the data", "exp(log_probs_p)")
 q = derivation.law("q", k, "the generator's samples", "exp(log_probs_q)")
 logit = derivation.numbers(r"\ell", k, "the discriminator's logits", "logits")

@@ -149,7 +149,7 @@ derivation.chain(
 # ---------------------------------------------------------------------------------------------------- differentiated twice
 
 a = derivation.numbers("a", l, "the weights of a linear critic $f(x) = \\sum_l a_l x_l$, which are its gradient")
-k = derivation.index("k", "a coordinate, beside $l$", states=3)
+k = derivation.index("k", "a coordinate, next to $l$", states=3)
 norm = sqrt(SquaredNorm(l, a))
 gamma = derivation.number(r"\gamma", "the weight of the zero-centered penalty", "gamma", positive=True)
 

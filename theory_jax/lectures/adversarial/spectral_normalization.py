@@ -55,7 +55,7 @@ derivation = Derivation(
 )
 
 k = derivation.index("k", "a singular value")
-l = derivation.index("l", "a singular value, beside $k$")  # noqa: E741 (the lecture's letter)
+l = derivation.index("l", "a singular value, next to $k$")  # noqa: E741 (the lecture's letter)
 i, j = derivation.index("i", "a row of the weight"), derivation.index("j", "a column")
 sigma = derivation.numbers(r"\sigma", k, "the singular values", "svd(weight)", positive=True)
 alpha = derivation.number(r"\alpha", "the tangent of half the angle by which the $u_k$ are rotated")

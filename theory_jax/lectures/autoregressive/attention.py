@@ -58,9 +58,9 @@ derivation = Derivation(
 
 i = derivation.index("i", "a query")
 j = derivation.index("j", "a key")
-l = derivation.index("l", "a key, beside $j$")  # noqa: E741 (the lecture's letter)
+l = derivation.index("l", "a key, next to $j$")  # noqa: E741 (the lecture's letter)
 d = derivation.index("d", "an entry of a query or a key")
-c = derivation.index("c", "an entry of a query or a key, beside $d$")
+c = derivation.index("c", "an entry of a query or a key, next to $d$")
 f = derivation.index("f", "an entry of a value")
 Tq = derivation.count(i, "T_q", "the number of queries")
 Tk = derivation.count(j, "T_k", "the number of keys")
@@ -80,7 +80,7 @@ out = derivation.define("O", Total(j, P * v), "the answers", "scaled_dot_product
 
 @derivation.numeric(
     r"O = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt D}\right) V",
-    because="The definition in matrices, evaluated product by product, beside the module's function. The softmax divides each "
+    because="The definition in matrices, evaluated product by product, next to the module's function. The softmax divides each "
     "row by its own sum: the weights of one query sum to one.",
     role="definition",
 )
@@ -152,12 +152,12 @@ m = derivation.number("m", "a number below which no entry of a vector lies")
 u = derivation.numbers("u", j, "one entry of every value, or a direction in the space of scores")
 below = derivation.assume("No entry exceeds M", M - u, u, M)
 derivation.chain(
-    "An answer lies between the smallest and the largest value",
+    "An answer is between the smallest and the largest value",
     plus(M, -Total(j, p * u)),
     equals(Total(j, times(p, M - u)), r"$\sum_j p_j = 1$", wrong={"M counted for every key": Total(j, M - p * u)}),
     at_least(0, "an average of numbers that are not negative", dropping=Total(j, p * below.at(u, M))),
     role="remark",
-    so="The same with $-u$ gives the lower end. Attention selects and mixes; it makes nothing that lies outside the values. "
+    so="The same with $-u$ gives the lower end. Attention selects and mixes; it makes nothing that is outside the values. "
     "With a single key it copies.",
 )
 

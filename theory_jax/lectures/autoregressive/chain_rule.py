@@ -195,7 +195,7 @@ derivation.chain(
     Slope(-bit, l),
     equals(exp(l) / (1 + exp(l)) - x, "differentiate", wrong={"datum minus prediction": x - exp(l) / (1 + exp(l))}),
     equals(1 / (1 + exp(-l)) - x, r"divide above and below by $e^l$: this is $\sigma(l) - x$"),
-    so="It lies between -1 and 1 however wrong the logit is.",
+    so="It is between -1 and 1 however wrong the logit is.",
 )
 derivation.bridge(
     "The code computes the log-probability of a bit, and this slope",

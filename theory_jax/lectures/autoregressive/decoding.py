@@ -336,7 +336,7 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Drawing. A uniform number $u$ gives token $i$ if it lies between the sum of the probabilities before $i$ and the sum "
+    r"Drawing. A uniform number $u$ gives token $i$ if it is between the sum of the probabilities before $i$ and the sum "
     r"with it."
 )
 derivation.symbol("u", "a uniform number", "uniform")

@@ -72,7 +72,7 @@ density = derivation.chain(
 )
 
 j = derivation.index("j", "a component")
-i = derivation.index("i", "a component, beside $j$")
+i = derivation.index("i", "a component, next to $j$")
 pi = derivation.law(r"\pi", j, "the weights of the components", "softmax(mixture_logits)")
 edges = [derivation.numbers(f"F_{k}", j, f"a component's distribution function at the edge below level {k}") for k in (1, 2, 3)]
 cells = (edges[0], edges[1] - edges[0], edges[2] - edges[1], 1 - edges[2])
@@ -301,7 +301,7 @@ logit = derivation.numbers("c", j, "the logits of the weights", "mixture_logits"
 soft = derivation.define(r"\tilde\pi", exp(logit) / Total(i, exp(logit.at(i))), "the weights as a softmax", over=j, law=True)
 of_logits = derivation.define(r"\tilde P", Total(j, times(soft, exp(l))), "the mixture's probability with these weights",
                               positive=True)  # fmt: skip
-r = derivation.index("r", "a component, beside $i$ and $j$")
+r = derivation.index("r", "a component, next to $i$ and $j$")
 derivation.chain(
     "A component learns from a level as much as it explains it",
     Slope(log(of_logits), l.at(r)),
@@ -357,7 +357,7 @@ derivation.chain(
         wrong={"the odds turned over": 1 / (1 + u / (1 - u))},
     ),
     equals(u, r"$1 + \frac{1-u}{u} = \frac{1}{u}$", wrong={"the other tail": 1 - u}),
-    so=r"$F$ rises, so $X$ lies in a cell if and only if $u$ lies between the values of $F$ at its edges: with the "
+    so=r"$F$ rises, so $X$ is in a cell if and only if $u$ is between the values of $F$ at its edges: with the "
     r"probability of the cell.",
 )
 

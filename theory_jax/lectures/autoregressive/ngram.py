@@ -80,7 +80,7 @@ derivation.chain(
     r"log-probability $-\infty$: the maximum likelihood must not be used as it is.",
 )
 l = derivation.numbers("l", w, "the logits of one context", "logits")  # noqa: E741 (the lecture's letter)
-v = derivation.index("v", "a word, beside $w$", states=3)
+v = derivation.index("v", "a word, next to $w$", states=3)
 k_w = derivation.numbers("n", w, "the counts of one context", positive=True)
 derivation.chain(
     "In logits the gradient is observed minus expected counts",

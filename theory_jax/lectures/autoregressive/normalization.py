@@ -61,8 +61,8 @@ derivation = Derivation(
 )
 
 i = derivation.index("i", "an entry")
-j = derivation.index("j", "an entry, beside $i$")
-k = derivation.index("k", "an entry, beside $i$ and $j$")
+j = derivation.index("j", "an entry, next to $i$")
+k = derivation.index("k", "an entry, next to $i$ and $j$")
 E = derivation.count(i, "E", "the width")
 x = derivation.numbers("x", i, "the input", "x")
 eps = derivation.number(r"\varepsilon", "what is added under the root", "epsilon", nonnegative=True)
@@ -97,7 +97,7 @@ derivation.chain(
     role="lemma",
 )
 sphere = derivation.chain(
-    "... and lies on a sphere of radius root E",
+    "... and is on a sphere of radius root E",
     Total(i, hat**2),
     equals(times(E, var) / (var + eps), "the definition of the variance", wrong={"one for E": var / (var + eps)}),
     equals(plus(E, -times(E, eps) / (var + eps)), "divide", wrong={"the sign": E + E * eps / (var + eps)}),
@@ -277,7 +277,7 @@ for what, expression, code, mistake in (
 
 @derivation.autodiff(
     r"\partial_x \sum_i d_i (w_i \hat x_i + b_i) = r (g - \bar g - \hat x\, h)",
-    because="Automatic differentiation of the code's layer norm, beside the code's backward pass, for four rows. Weight and "
+    because="Automatic differentiation of the code's layer norm, next to the code's backward pass, for four rows. Weight and "
     "bias are shared by all rows, so their gradients are sums over the rows.",
     uses=(backward,),
 )
@@ -379,7 +379,7 @@ derivation.chain(
         adding=times(1 / beta + 1, within),
     ),
     equals(times((1 + beta) ** 2, SquaredNorm(i, U)), "collect", wrong={"not squared": times(1 + beta, SquaredNorm(i, U))}),
-    so=r"Block after block: every singular value of the chain lies in $[(1 - \beta)^L, (1 + \beta)^L]$. Without skips only the "
+    so=r"Block after block: every singular value of the chain is in $[(1 - \beta)^L, (1 + \beta)^L]$. Without skips only the "
     r"upper bound $\beta^L$ is left, and nothing keeps a gradient from vanishing. Multiples of the identity attain both ends.",
 )
 

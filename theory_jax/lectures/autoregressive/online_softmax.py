@@ -52,7 +52,7 @@ derivation = Derivation(
         r"A state of three numbers is kept: a reference $m$, a normalizer $l = \sum_i e^{s_i - m}$ and an accumulator $o = "
         r"\sum_i e^{s_i - m} v_i$. A block moves the reference to $m'$ and gives $l' = e^{m - m'} l + \sum_j e^{t_j - m'}$ and "
         r"$o' = e^{m - m'} o + \sum_j e^{t_j - m'} u_j$. At the start nothing has been seen: $m = -\infty$ and $l = o = 0$.",
-        r"At the end the output is $o / l$, and the log-normalizer $L = m + \log l$ is kept beside it.",
+        r"At the end the output is $o / l$, and the log-normalizer $L = m + \log l$ is kept next to it.",
     ),
     answer=r"Old sums need only be multiplied by $e^{m - m'}$ when the reference moves, so after the last block $o/l$ is the "
     r"softmax average, exactly and whatever the blocks. Parts that were computed apart can be merged from their outputs and "
@@ -66,7 +66,7 @@ derivation = Derivation(
 
 i = derivation.index("i", "a key that was seen")
 j = derivation.index("j", "a key of the next block")
-k = derivation.index("k", "a key, beside $j$")
+k = derivation.index("k", "a key, next to $j$")
 s = derivation.numbers("s", i, "the scores of the keys that were seen")
 v = derivation.numbers("v", i, "their values")
 t = derivation.numbers("t", j, "the scores of the next block", "scores")
@@ -193,7 +193,7 @@ derivation.bridge(
 )
 
 derivation.say("Why the reference is the maximum. Any number would do in exact arithmetic; the maximum keeps the numbers small.")
-others = derivation.count(i, "N", "how many keys there are beside the one with the largest score")
+others = derivation.count(i, "N", "how many keys there are next to the one with the largest score")
 under = derivation.assume("No score exceeds the reference", m - s, s, m)
 gap = under.at(s, m)
 derivation.chain(
@@ -343,7 +343,7 @@ derivation.chain(
 
 @derivation.numeric(
     r"O = \mathrm{softmax}(t)\, V",
-    because="The whole function beside attention with its matrix of weights: with and without the causal mask, in blocks of 1, "
+    because="The whole function next to attention with its matrix of weights: with and without the causal mask, in blocks of 1, "
     "3 and 9 keys, of which 7 are there, and with the keys in reverse order.",
     uses=(central,),
 )
@@ -365,7 +365,7 @@ def blocks_give_attention():
 
 @derivation.autodiff(
     r"\partial_V \mathcal{L} = P\, G",
-    because="The gradients in queries, keys and values of the code's backward pass, beside automatic differentiation of "
+    because="The gradients in queries, keys and values of the code's backward pass, next to automatic differentiation of "
     "attention, with the causal mask. For queries and keys the gradient in the scores is multiplied by the scale and by the "
     "keys or queries.",
     uses=(rowsum,),

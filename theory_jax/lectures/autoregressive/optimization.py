@@ -1,4 +1,4 @@
-"""AdamW: how far a step can go, what its corrections correct, and decay beside the step.
+"""AdamW: how far a step can go, what its corrections correct, and decay next to the step.
 
 The lecture on the functions of theory_jax/autoregressive/optimization.py.
 """
@@ -20,14 +20,14 @@ from theory_jax.derivation.notation import Total, plus, times
 
 derivation = Derivation(
     module=__name__,
-    title="AdamW: how far a step can go, what its corrections correct, and decay beside the step",
+    title="AdamW: how far a step can go, what its corrections correct, and decay next to the step",
     lectures=(48,),
     sources=(
         "Kingma & Ba 2015, Adam, algorithm 1 and section 2.1",
         "Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization",
         "Vaswani et al. 2017, Attention Is All You Need, section 5.3",
     ),
-    question="How far can one step of Adam move a parameter? What do its corrections correct, and why is weight decay beside "
+    question="How far can one step of Adam move a parameter? What do its corrections correct, and why is weight decay next to "
     "the step not the same as a penalty in the loss?",
     setting=(
         r"At each step a parameter receives a gradient. Adam keeps two averages, $m \leftarrow \beta_1 m + (1 - \beta_1) g$ "
@@ -40,7 +40,7 @@ derivation = Derivation(
     ),
     answer=r"The corrections make both averages true means from the first step on, so the first step is the sign of the "
     r"gradient. No step exceeds $\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2/\beta_2)}} = 7.27$ learning rates in the "
-    r"uncorrected averages; a lone spike reaches 3.16. Decay beside the step shrinks every parameter alike; in the gradient it "
+    r"uncorrected averages; a lone spike reaches 3.16. Decay next to the step shrinks every parameter alike; in the gradient it "
     r"would be divided away.",
     limits=(
         "Convergence, and what the noise of small batches does, are not treated.",
@@ -109,7 +109,7 @@ derivation.chain(
 )
 
 derivation.say("How far can a step go? Split each term, so that one factor is what $v$ averages.")
-j = derivation.index("j", "how many steps ago, beside $i$")
+j = derivation.index("j", "how many steps ago, next to $i$")
 cross = plus(times(xi**i, kappa**j, g.at(j)), -times(xi**j, kappa**i, g))
 central = derivation.chain(
     "The average of the gradients is bounded by that of their squares",
@@ -263,7 +263,7 @@ derivation.bridge(
 )
 
 derivation.say(
-    "Decay beside the step. Let every step without decay be at most $c$ rates long, and solve the recursion for the largest size."
+    "Decay next to the step. Let every step without decay be at most $c$ rates long, and solve the recursion for the largest."
 )
 c = derivation.number("c", "the longest step, in learning rates", positive=True)
 size = derivation.define(
@@ -292,7 +292,7 @@ derivation.symbol(r"\theta_\lambda", "the parameter after the step with decay $\
 
 @derivation.numeric(
     r"\theta_{\lambda} - \theta_{0} = -\eta \lambda \theta",
-    because=r"At the first step with $\varepsilon = 0$. Decay beside the step shrinks every parameter by the same share. As a "
+    because=r"At the first step with $\varepsilon = 0$. Decay next to the step shrinks every parameter by the same share. As a "
     r"penalty, with $g + \lambda \theta$ in place of $g$, it would be divided by the root like everything else: the step is "
     r"the sign of the sum, so where $|g| > \lambda |\theta|$ the decay leaves no trace.",
 )
@@ -497,7 +497,7 @@ derivation.say("How the code keeps it.")
 
 @derivation.numeric(
     r"\theta - \eta \frac{\hat m}{\sqrt{\hat v} + \varepsilon} \quad\text{at}\ g = 10^{-9},\ \varepsilon = 10^{-8}",
-    because=r"The $\varepsilon$ stands beside the root: a gradient of a tenth of it moves a parameter by $\frac{1}{11}$ of the "
+    because=r"The $\varepsilon$ is next to the root: a gradient of a tenth of it moves a parameter by $\frac{1}{11}$ of the "
     r"rate. Inside the root it would be $10^{-5}$. A gradient of zero moves nothing, and gives no NaN.",
     role="appendix",
 )

@@ -146,7 +146,7 @@ derivation.chain(
     r"and nothing enforces it.",
 )  # fmt: skip
 d = derivation.index("d", "an entry of a vector")
-c = derivation.index("c", "an entry of a vector, beside $d$")
+c = derivation.index("c", "an entry of a vector, next to $d$")
 x = derivation.numbers("x", d, "the token of the query")
 y = derivation.numbers("y", d, "the token of the key")
 t = derivation.numbers("t", d, "the code of the query's position: a row of the table", "table")
@@ -404,7 +404,7 @@ derivation.say(
 )
 mu = derivation.number(r"\mu", "the slope of a head", "alibi_slopes", positive=True)
 z = derivation.numbers("s", j, "the scores of one query")
-l = derivation.index("l", "a token, beside $j$")  # noqa: E741
+l = derivation.index("l", "a token, next to $j$")  # noqa: E741
 derivation.chain(
     "ALiBi contains no absolute position",
     exp(z - mu * (m - j)) / Total(l, exp(z.at(l) - mu * (m - l))),
@@ -489,7 +489,7 @@ def buckets_are_exact_then_logarithmic():
 
 
 derivation.say(
-    r"Longer than trained. Position interpolation divides all positions by a factor, so that a longer text lies within the "
+    r"Longer than trained. Position interpolation divides all positions by a factor, so that a longer text is within the "
     r"angles that were trained."
 )
 derivation.chain(

@@ -313,7 +313,7 @@ derivation.bridge(
 
 @derivation.autodiff(
     r"\frac{\partial h_T}{\partial h_0} = D_T U D_{T-1} U \cdots D_1 U",
-    because="Automatic differentiation of six steps of the code's plain cell with three units, beside the product.",
+    because="Automatic differentiation of six steps of the code's plain cell with three units, next to the product.",
     uses=(one_step,),
 )
 def the_product():

@@ -297,7 +297,7 @@ spread = derivation.chain(
     role="lemma",
 )
 mode_gap = derivation.chain(
-    "The mode lies above the mean",
+    "The mode is above the mean",
     plus(times(n, log(p)), -times(n, mean)),
     equals(
         times(n, 1 - p, log(p) - log(1 - p)),

@@ -158,7 +158,7 @@ derivation.chain(
         r"the slope of the log-sum-exp is the softmax; the target enters linearly",
         wrong={"target minus prediction": q.at(j) - p.at(j), "a factor of the softmax": p.at(j) * (p.at(j) - q.at(j))},
     ),
-    so="No factor beside it becomes small where the model is sure and wrong.",
+    so="No factor next to it becomes small where the model is sure and wrong.",
 )
 
 eps = derivation.number(r"\varepsilon", "the share that is smoothed", "label_smoothing", between=(0, 1))

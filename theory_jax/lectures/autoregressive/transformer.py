@@ -102,8 +102,8 @@ derivation = Derivation(
 )
 
 t = derivation.index("t", "a token of the sequence")
-j = derivation.index("j", "a token of the sequence, beside $t$")
-l = derivation.index("l", "a token of the sequence, beside $t$ and $j$")  # noqa: E741 (the lecture's letter)
+j = derivation.index("j", "a token of the sequence, next to $t$")
+l = derivation.index("l", "a token of the sequence, next to $t$ and $j$")  # noqa: E741 (the lecture's letter)
 x = derivation.numbers("x", t, "the stream before a block, one entry of it", "x")
 mask = derivation.define(
     "M",
@@ -242,7 +242,7 @@ def depth_tells_the_order():
 
 derivation.say(
     r"The feed-forward layer. Its nonlinearity is $\mathrm{gelu}(x) = x\, \Phi(x)$: the input, multiplied by the probability "
-    r"that a standard normal number lies below it. It is a gate that opens at random, averaged."
+    r"that a standard normal number is below it. It is a gate that opens at random, averaged."
 )
 z = derivation.number("z", "an entry of the inner layer")
 Phi = derivation.define(r"\Phi(z)", (1 + sympy.erf(z / sqrt(2))) / 2, "the normal distribution function")
@@ -302,7 +302,7 @@ def where_the_cube_comes_from():
 
 d = derivation.index("d", "an entry of the stream")
 i = derivation.index("i", "an inner entry")
-c = derivation.index("c", "an entry of the stream, beside $d$")
+c = derivation.index("c", "an entry of the stream, next to $d$")
 u = derivation.numbers("u", d, "the normalized stream of a token", "x")
 up = derivation.numbers("U", (i, d), "the matrix up", "up_weight")
 down = derivation.numbers("D", (c, i), "the matrix down", "down_weight")
@@ -470,7 +470,7 @@ derivation.bridge(
     wrong={"the last norm forgotten": parameters.result - 2 * E},
 )
 derivation.bridge(
-    "... and with a head of its own",
+    "... and with its own head",
     plus(parameters.result, times(V, E)),
     _whole(parameter_count, tied=False),
     V,

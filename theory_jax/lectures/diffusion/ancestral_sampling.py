@@ -176,7 +176,7 @@ v = derivation.number("v", "its variance", positive=True)
 s = derivation.number(r"\sigma^2", "the variance of the sampler's step", positive=True)
 _MEAN_COST = (m - mu) ** 2 / (2 * s)
 derivation.chain(
-    "What a step costs beside its shape: its variance and its mean",
+    "What a step costs next to its shape: its variance and its mean",
     Divergence(Normal(x_t, m, v), Normal(x_t, mu, s)),
     equals(
         plus(times(Rational(1, 2), log(s / v)), plus(v, (m - mu) ** 2) / (2 * s), -Rational(1, 2)),
@@ -309,7 +309,7 @@ derivation.chain(
         },
     ),
     uses=(gaussian_step,),
-    so=r"Nothing is added by the variance of the true step back, $\beta_t V_{t-1} / V_t$, which lies between the two if $c < "
+    so=r"Nothing is added by the variance of the true step back, $\beta_t V_{t-1} / V_t$, which is between the two if $c < "
     r"1$. It depends on the data, so it is not one of the fixed choices; a learned variance looks for it.",
 )
 a_1 = derivation.number(r"\bar\alpha_1", "the signal's share at level 1, in a chain of two steps", "alpha_bar[1]", between=(0, 1))
@@ -526,7 +526,7 @@ derivation.bridge(
 )
 derivation.say(
     r"The dynamic threshold cuts at $S \ge 1$ and divides by $S$. It lands in the box as well, and leaves a prediction alone "
-    r"that lies inside, since then $S = 1$. It keeps the differences between large entries, which clipping flattens, but it "
+    r"that is inside, since then $S = 1$. It keeps the differences between large entries, which clipping flattens, but it "
     r"moves correct entries, too: it does not lower the error for all data (the third exercise)."
 )
 
@@ -586,7 +586,7 @@ def _linear_levels(steps):
 @derivation.exercise(
     r"In the example, which variance of the second step leaves only the start and the last noise in the error, for $c = "
     r"\frac14$?",
-    r"The true one, $\beta_2 V_1 / V_2 = 0.36 \cdot 0.3925 / 0.6112 = 0.2312$. It lies between 0.1420 and 0.36.",
+    r"The true one, $\beta_2 V_1 / V_2 = 0.36 \cdot 0.3925 / 0.6112 = 0.2312$. It is between 0.1420 and 0.36.",
 )
 def the_right_variance():
     yield 0.36 * noised_variance(0.25, 0.81) / noised_variance(0.25, 0.5184), "0.2312"

@@ -42,7 +42,7 @@ derivation = Derivation(
         r"One coordinate is written, except where a plane is needed. In $D$ dimensions slopes are gradients.",
     ),
     answer=r"The minimizers of the loss are two scores, and their difference is the slope of $\log q_t(y|x)$: a classifier "
-    r"nobody trained. This holds for the minimizers; the difference of a network's two answers need not be a gradient at all. "
+    r"no one trained. This holds for the minimizers; the difference of a network's two answers need not be a gradient at all. "
     r"For Gaussian data the guided flow draws from a law that is narrower than $q_0(x)\, q_0(y|x)^w$.",
     limits=(
         "Why overstated guidance looks better to people is not shown.",
@@ -318,7 +318,7 @@ derivation.chain(
 )
 excess = derivation.number(r"\omega", "the scale minus one", positive=True)
 bernoulli = derivation.valley(
-    "A power lies below a fraction",
+    "A power is below a fraction",
     -excess * log(1 - r) - log(1 + excess * r),
     r,
     0,

@@ -54,7 +54,7 @@ derivation = Derivation(
 
 half = Rational(1, 2)
 c = derivation.index("y", "a class", "labels")
-d = derivation.index("k", "a class, beside $y$")
+d = derivation.index("k", "a class, next to $y$")
 n = derivation.index("n", "one of the values that the data may take")
 p = derivation.law("p", n, "the law of the data")
 of_data = derivation.law("r({}|{})", (c, n), "the law of the class, given the data")

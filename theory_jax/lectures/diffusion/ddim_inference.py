@@ -32,7 +32,7 @@ derivation = Derivation(
     setting=(
         r"Of the levels $1, \dots, T$ only $t_1 > t_2 > \dots > t_S$ are visited, and then the data, $t_{S+1} = 0$. With $y = "
         r"x / \sqrt{\bar\alpha}$ and $\varsigma = \sqrt{(1 - \bar\alpha) / \bar\alpha}$, the noise in units of the signal, a "
-        r"DDIM step from $t$ to $s$ without noise of its own is $y_s = y_t + (\varsigma_s - \varsigma_t)\, \hat\epsilon(x_t, "
+        r"DDIM step from $t$ to $s$ without its own noise is $y_s = y_t + (\varsigma_s - \varsigma_t)\, \hat\epsilon(x_t, "
         r"t)$, with $\varsigma_0 = 0$: Euler's method for $dy / d\varsigma = \hat\epsilon$.",
         r"A step up, which inverts it approximately, is $y_t = y_s + (\varsigma_t - \varsigma_s)\, \hat\epsilon(x_s, t)$: the "
         r"network sees the old point and the new level.",
@@ -48,7 +48,7 @@ derivation = Derivation(
     limits=(
         "The errors are computed for Gaussian data and the best prediction; that equal angles are good for a trained network "
         "is not shown.",
-        "With noise of its own in every step (a positive eta) a sample is no function of the start, and nothing here applies.",
+        "With its own noise in every step (a positive eta) a sample is no function of the start, and nothing here applies.",
     ),
 )
 

@@ -353,7 +353,7 @@ def constant_noise():
     yield np.flatnonzero(0.98 ** np.arange(1000) <= 1e-4)[0], "456"
 
 
-cross = derivation.number("z", "standard normal noise, beside $\\epsilon$")
+cross = derivation.number("z", "standard normal noise, next to $\\epsilon$")
 _EARLY = noised(a_s, x_0, epsilon)
 
 

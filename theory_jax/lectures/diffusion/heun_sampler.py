@@ -212,7 +212,7 @@ derivation.symbol(r"\sigma_i", "the levels in turn", "karras_sigmas")
 derivation.symbol("i", "the number of a level")
 
 derivation.say("Noise may be added between steps: the point goes up to a noisier level and takes a longer step down.")
-n, z = derivation.number("n", "the noise in the point, beside its data"), derivation.number("z", "fresh noise", "noise")
+n, z = derivation.number("n", "the noise in the point, next to its data"), derivation.number("z", "fresh noise", "noise")
 gamma = derivation.number(r"\gamma", "the share of the level that is added", "gamma", positive=True)
 nu = derivation.number(r"\nu", "the scale of the fresh noise", "noise_scale", positive=True)
 higher = derivation.define(r"\hat\sigma", sigma * (1 + gamma), "the noisier level")

@@ -179,7 +179,7 @@ derivation.chain(
         "the first line is the variance of all entries; collect the means",
         wrong={"the means forgotten": (V1 + V2) / 2, "twice": plus((V1 + V2) / 2, (m1 - m2) ** 2 / 2)},
     ),
-    so=r"It is this number that is made one. A channel $k$ then has the variance $V_k$ in its units, and lies at $\log V_k$ less "
+    so=r"It is this number that is made one. A channel $k$ then has the variance $V_k$ in its units, and is at $\log V_k$ less "
     "its logarithm from the schedule: channels with less variance drown in noise earlier.",
 )
 m = derivation.number("m", "the mean of the latents")

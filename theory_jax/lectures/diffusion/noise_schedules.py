@@ -81,7 +81,7 @@ derivation.chain(
 
 a = derivation.number("a", "a level, any value of alpha bar", "alpha_bar", between=(0, 1))
 lam = derivation.define(r"\lambda", log(a / (1 - a)), "its log-SNR", "log_snr")
-sigma = derivation.number(r"\sigma", "the noise's deviation beside data of weight 1", "sigmas", positive=True)
+sigma = derivation.number(r"\sigma", "the noise's deviation next to data of weight 1", "sigmas", positive=True)
 log_ratio = derivation.number("l", "any log-SNR", "log_snr")
 derivation.say(
     r"Divide $x_t$ by $\sqrt{\bar\alpha_t}$. Then the data have weight 1, and what is left of the schedule is the noise's "

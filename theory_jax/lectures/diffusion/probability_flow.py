@@ -223,7 +223,7 @@ derivation.bridge(
     wrong={"exact": x * exp(rate_of * step), "Euler": x * (1 + rate_of * step)},
 )  # fmt: skip
 l = derivation.index("l", "a coordinate", states=2)  # noqa: E741
-k = derivation.index("k", "a coordinate, beside $l$", states=2)
+k = derivation.index("k", "a coordinate, next to $l$", states=2)
 J = derivation.numbers("J", (k, l), "the slopes of the velocity in space, its Jacobian")
 D = derivation.count(l, "D", "the number of coordinates")
 e1, e2 = derivation.number("e_1", "a probe's first entry", "probes"), derivation.number("e_2", "its second entry")

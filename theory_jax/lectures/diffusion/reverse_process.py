@@ -330,7 +330,7 @@ derivation.chain(
     ),
     at_most(beta, r"add a product of positive numbers; it goes to 0 as $c$ goes to 1", adding=beta**2 * before * (1 - c) / v_t),
     so=r"The first line is the largest that the averaged variance $\mathbb{E}[\mathrm{Var}(x_{t-1}|x_t)]$ can be, by the two "
-    r"lemmas. So it lies between $\tilde\beta_t$ and $\beta_t$, whatever the data are, if their variance is at most 1. At a "
+    r"lemmas. So it is between $\tilde\beta_t$ and $\beta_t$, whatever the data are, if their variance is at most 1. At a "
     r"single $x_t$ it need not.",
 )
 gaussian_step = derivation.chain(
@@ -493,7 +493,7 @@ def the_last_step_but_one():
 
 @derivation.figure(
     r"The variance of the step back to $x_1$ for data that are $-1$ or $1$. Far out $x_2$ tells the data, and the variance is "
-    r"$\tilde\beta_2$; between the modes it exceeds $\beta_2$. Its average over $x_2$ lies between the two."
+    r"$\tilde\beta_2$; between the modes it exceeds $\beta_2$. Its average over $x_2$ is between the two."
 )
 def variance_of_a_step_back(axes):
     line = jnp.linspace(-3, 3, 241)

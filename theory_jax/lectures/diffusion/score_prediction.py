@@ -38,7 +38,7 @@ derivation = Derivation(
         "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, section 3.2",
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
-    question="Nobody can write down the density of noisy images. Why can a network nevertheless learn the slope of its "
+    question="No one can write down the density of noisy images. Why can a network nevertheless learn the slope of its "
     "logarithm, and what is this slope good for?",
     setting=(
         r"Data $x_0$ are noised to $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ with standard normal "
@@ -65,7 +65,7 @@ derivation = Derivation(
 half = Rational(1, 2)
 x = derivation.number("x", "a noisy value", "x_t")
 energy = derivation.function("E", "an energy: any differentiable function")
-Z = derivation.number("Z", r"the integral of $e^{-E(x)}$ over all $x$, which nobody can compute", positive=True)
+Z = derivation.number("Z", r"the integral of $e^{-E(x)}$ over all $x$, which no one can compute", positive=True)
 
 derivation.say(
     "Why scores at all? A network can compute any number for an image, but a density must integrate to one over all images, "
@@ -161,7 +161,7 @@ score_of_the_marginal = derivation.chain(
     ),
     central=True,
     so=r"This holds for every law of the data and every positive, differentiable density of the noise, if the slope may be "
-    r"taken under the integral. The left side is the score that nobody can write down; the right side averages slopes that are "
+    r"taken under the integral. The left side is the score that no one can write down; the right side averages slopes that are "
     r"known.",
 )
 derivation.chain(

@@ -241,7 +241,7 @@ pythagoras = derivation.chain(
     ),
     sizes={i: 3, j: 2},
     role="lemma",
-    so=r"A squared error is a sum of two: what nobody can know, and how far the prediction is from the conditional mean.",
+    so=r"A squared error is a sum of two: what no one can know, and how far the prediction is from the conditional mean.",
 )  # fmt: skip
 t = derivation.index("t", "a level")
 importance = derivation.numbers(r"\omega", t, "any positive weights of the levels", positive=True)
@@ -296,7 +296,7 @@ derivation.chain(
     at_least(_BEST, "leave out a square", dropping=Expectation(seen, m**2)),
     sizes={i: 3, j: 2},
     uses=(pythagoras,),
-    so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss lies between 0 and 1 in each coordinate, at every "
+    so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss is between 0 and 1 in each coordinate, at every "
     r"level. A loss above $D$ says that something is wrong.",
 )
 
@@ -434,7 +434,7 @@ def the_second_step():
 
 
 @derivation.figure(
-    r"Left: the weight that the bound gives to the simple loss, for the linear schedule with $T = 1000$, beside the simple "
+    r"Left: the weight that the bound gives to the simple loss, for the linear schedule with $T = 1000$, next to the simple "
     r"loss's own weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that "
     r"are $-1$ or $1$ it is small again where the noise is low, because the data are then known.",
     panels=2,

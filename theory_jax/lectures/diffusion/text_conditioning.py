@@ -32,7 +32,7 @@ derivation = Derivation(
     ),
     answer=r"The best loss falls by the mean squared distance of the two best predictions, and by nothing if the caption says "
     "nothing about the noise beyond the image. Cross-attention is a mean over a set of words: their order does not enter, a "
-    "hidden word has no weight and no gradient, and each pixel has weights of its own.",
+    "hidden word has no weight and no gradient, and each pixel has its own weights.",
     limits=(
         "That training finds useful queries.",
         "Text encoders: the order of the words must enter there.",
@@ -76,7 +76,7 @@ derivation.chain(
 
 derivation.say("Now the mechanism, seen from one pixel.")
 w = derivation.index("w", "a word that is shown")
-j = derivation.index("j", "a word, beside $w$")
+j = derivation.index("j", "a word, next to $w$")
 M = derivation.count(w, "M", "the number of words that are shown")
 s = derivation.numbers("s", w, "the pixel's score of a word")
 v = derivation.numbers("v", w, "the word's value")

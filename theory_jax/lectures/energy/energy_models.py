@@ -54,7 +54,7 @@ derivation = Derivation(
 )
 
 k = derivation.index("k", "a state")
-j = derivation.index("j", "a state, beside $k$")
+j = derivation.index("j", "a state, next to $k$")
 T = derivation.number("T", "the temperature", "temperature", positive=True)
 theta = derivation.number(r"\theta", "a parameter of the energies")
 a = derivation.numbers("a", k, r"the energies at $\theta = 0$")

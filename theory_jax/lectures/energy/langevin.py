@@ -39,12 +39,12 @@ derivation = Derivation(
     setting=(
         "$E$ has two continuous derivatives, $T > 0$, and $e^{-E/T}$ has a finite integral $Z$.",
         "Most of it is written in one dimension. In several, products of slopes are inner products, second derivatives are "
-        "Laplace operators, and every coordinate has noise of its own; the central step is shown in two dimensions, too.",
+        "Laplace operators, and every coordinate has its own noise; the central step is shown in two dimensions, too.",
         "Test functions are smooth and vanish outside of a bounded interval.",
     ),
     answer=r"$x \leftarrow x - h E'(x) + \sqrt{2hT}\, \xi$ with standard normal $\xi$. To first order in $h$ the law "
     r"$e^{-E/T}/Z$ stays what it is. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the "
-    r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds noise of its own, "
+    r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds its own noise, "
     r"whose share vanishes with $h$.",
     limits=(
         "Whether the chain with finite $h$ has a stationary law for energies that are no parabolas, and how far it is off. For "

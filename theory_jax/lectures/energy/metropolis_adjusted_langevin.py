@@ -49,8 +49,8 @@ derivation = Derivation(
 )
 
 i = derivation.index("i", "a state")
-j = derivation.index("j", "a state, beside $i$")
-k = derivation.index("k", "a state, beside $i$")
+j = derivation.index("j", "a state, next to $i$")
+k = derivation.index("k", "a state, next to $i$")
 target = derivation.law("p", i, "the target", "exp(log_probs)")
 q = derivation.law("q({}|{})", (j, i), "the chance that a move from $i$ to $j$ is proposed", "proposal")
 there = derivation.number("a", r"$p_i\, q(j|i)$: how often the move from $i$ to $j$ is proposed", positive=True)

@@ -259,7 +259,7 @@ def _turned(high, low):
 
 derivation.say("Where else do energies come from, and what are they used for? Every classifier has one.")
 y = derivation.index("y", "a class")
-k = derivation.index("k", "a class, beside $y$")
+k = derivation.index("k", "a class, next to $y$")
 f = derivation.numbers("f", y, "the logits of an example", "logits")
 of_classifier = derivation.define("E_f", -log(Total(k, exp(f.at(k)))), "the energy in the classifier", "classifier_energy")
 posterior = derivation.define("p({}|x)", exp(f) / Total(k, exp(f.at(k))), "the classifier's probabilities", over=y, law=True)

@@ -44,7 +44,7 @@ derivation = Derivation(
     answer=r"An interval for a share has to use the standard error at the probability that it tests, not at the share that was "
     r"seen: Wilson's interval stays in $[0, 1]$ and keeps its coverage on average, also where the usual one collapses to a "
     r"point. The best score difference of two items is the logit of the win rate. Kappa compares agreement with that of the "
-    r"pooled shares; it lies between $-1/(R-1)$ and 1. No observer tells real from generated with an accuracy above "
+    r"pooled shares; it is between $-1/(R-1)$ and 1. No observer tells real from generated with an accuracy above "
     r"$\frac12 (1 + \mathrm{TV})$.",
     limits=(
         "Coverage of the normal interval for the mean of ordinal ratings.",
@@ -71,7 +71,7 @@ derivation.say(
     r"Wilson's interval holds every $p$ from which $\hat p$ is at most $z$ standard errors away, each at the $p$ that is tested."
 )
 derivation.chain(
-    "Wilson's interval lies between the roots of a parabola",
+    "Wilson's interval is between the roots of a parabola",
     plus((seen - p) ** 2, -(z**2) * p * (1 - p) / n),
     equals(
         plus((1 + z**2 / n) * p**2, -(2 * seen + z**2 / n) * p, seen**2),
@@ -107,7 +107,7 @@ derivation.chain(
             "successes alone": (k + z**2 / 2) / plus(k + z**2 / 2, m),
         },
     ),
-    so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that nobody saw.",
+    so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that no one saw.",
 )  # fmt: skip
 derivation.chain(
     "The lower end is never below 0",
@@ -283,7 +283,7 @@ derivation.chain(
 )  # fmt: skip
 kappa = derivation.define(r"\kappa", (agreement - by_chance) / (1 - by_chance), "agreement beyond chance", "fleiss_kappa")
 derivation.chain(
-    "Kappa lies above -1/(R-1)",
+    "Kappa is above -1/(R-1)",
     kappa,
     equals(
         plus(scatter / (R * others * (1 - by_chance)), -1 / others),
@@ -507,7 +507,7 @@ def coverage_and_parabola(covered, parabola):
 
 
 @derivation.exercise(
-    "Nobody of twenty people finds a fault. How large can the share of people who would still be, by Wilson's interval at 95%?",
+    "No one of twenty people finds a fault. How large can the share of people who would still be, by Wilson's interval at 95%?",
     r"$\frac{z^2}{n + z^2} = \frac{3.8415}{23.8415} = 0.1611$; Wald's interval says 0.",
 )
 def no_success():

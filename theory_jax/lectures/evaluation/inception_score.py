@@ -34,10 +34,10 @@ derivation = Derivation(
         r"All probabilities are positive. At the boundary $0 \log 0 = 0$, and a class that no answer contains drops out.",
     ),
     answer=r"Its logarithm is the mutual information of the class and the image, $H(\bar p) - \mathbb{E}[H(p(\cdot|n))]$: large "
-    "if every answer is certain and their mean is not. It lies between 0 and the logarithm of the number of classes or of "
+    "if every answer is certain and their mean is not. It is between 0 and the logarithm of the number of classes or of "
     "images, whichever is smaller, and a finite sample makes it too small.",
     limits=(
-        "Whether the classifier is right about images that nobody photographed: one that is too sure raises the score.",
+        "Whether the classifier is right about images that no one photographed: one that is too sure raises the score.",
         "Diversity within a class: a single image of every class, repeated, has the largest score that there is (exercise 2).",
         "How the error depends on the number of classes where answers are not certain.",
     ),
@@ -103,8 +103,8 @@ derivation.chain(
         adding=plus(gibbs.at(mean, uniform), Expectation(w, entropy.at(p))),
     ),
     central=True,
-    so="Two things are asked for, and they are independent: certain answers (the images are recognized), and a mean answer that "
-    "is spread (not all images are of one class). Nothing else is asked for.",
+    so="Two things are requested, and they are independent: certain answers (the images are recognized), and a mean answer that "
+    "is spread (not all images are of one class). Nothing else is requested.",
 )
 derivation.chain(
     "Answers that are all equal have the score 1",

@@ -82,7 +82,7 @@ derivation.chain(
         },
     ),
     central=True,
-    so="So the features may be infinitely many: nobody computes them.",
+    so="So the features may be infinitely many: no one computes them.",
 )  # fmt: skip
 e = derivation.index("e", "another feature", states=2)
 v = derivation.numbers("v", d, "a direction among the features")

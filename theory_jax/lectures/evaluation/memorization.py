@@ -302,7 +302,7 @@ derivation.chain(
     Limit(1 - 1 / (2 - Rational(3, 4) ** (D / 2)), D, sympy.oo, "-"),
     equals(
         Rational(1, 2),
-        r"what two balls share lies in a ball of radius $\sqrt{3/4}$ around the middle, so $h \ge 1 - (3/4)^{D/2}$, which goes "
+        r"what two balls share is in a ball of radius $\sqrt{3/4}$ around the middle, so $h \ge 1 - (3/4)^{D/2}$, which goes "
         r"to 1",
         wrong={"everything is authentic": 1, "a third": Rational(1, 3)},
     ),

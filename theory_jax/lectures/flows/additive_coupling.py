@@ -161,7 +161,7 @@ def _zeros(dim, layers):
     r"\text{zeros after one, two and three layers}: \quad (1, 0, 0),\ (8, 2, 0),\ (21, 6, 0) \quad \text{for } 2, 4, 6 \text{ "
     r"coordinates}",
     because="Entries of the Jacobian of the code's layers that vanish, for shifts with random weights and alternating masks. "
-    "With $h$ coordinates in each half two layers leave the $h^2 - h$ zeros beside the diagonal of the block $I$.",
+    "With $h$ coordinates in each half two layers leave the $h^2 - h$ zeros next to the diagonal of the block $I$.",
     outcomes=3 * (4 + 16 + 36),
 )
 def zeros_of_the_jacobian():
@@ -359,7 +359,7 @@ def one_square_less():
 
 @derivation.exercise(
     "Six coordinates in two halves: how many derivatives vanish after two layers, and after three?",
-    "6, those beside the diagonal of the block $I$; after three layers 0.",
+    "6, those next to the diagonal of the block $I$; after three layers 0.",
 )
 def six_coordinates():
     yield _zeros(6, 2), "6"

@@ -158,7 +158,7 @@ derivation.chain(
         "multiply out",
         wrong={"twice": plus(-(z**4) / 24, z**5 / 48, z**6 / 48, z**7 / 72, 7 * z**8 / 1152, z**9 / 576, z**10 / 2304)},
     ),
-    so=r"Beside $e^z$, backpropagation misses $\frac{z^4}{24}$ and the adjoint $\frac{z^4}{48}$, but for higher powers. Over "
+    so=r"Next to $e^z$, backpropagation misses $\frac{z^4}{24}$ and the adjoint $\frac{z^4}{48}$, but for higher powers. Over "
     "$T/h$ steps of weight $h$ both errors, and their difference, are of order $h^4$. Neither is the other: backpropagation is "
     "exact for the computed end, the adjoint is another approximation of the solution's gradient.",
 )

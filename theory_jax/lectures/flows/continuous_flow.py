@@ -68,11 +68,11 @@ small = derivation.chain(
     det_step,
     equals(
         plus(1, times(h, trace), times(h**2, det_rate)),
-        "multiply out: a product of entries beside the diagonal brings two factors $h$",
+        "multiply out: a product of entries next to the diagonal brings two factors $h$",
         wrong={"no second order": plus(1, times(h, trace)), "the determinant first": plus(1, times(h, det_rate))},
     ),
     role="lemma",
-    so=r"In $D$ dimensions, too, every product in the determinant but that of the diagonal has two entries or more beside it: "
+    so=r"In $D$ dimensions, too, every product in the determinant but that of the diagonal has two entries or more next to it: "
     r"$\det(I + hJ) = 1 + h\, \mathrm{tr} J + O(h^2)$.",
 )
 growth = derivation.chain(
@@ -244,7 +244,7 @@ derivation.symbol("N", "the number of steps")
 
 @derivation.numeric(
     r"x_1 = e^A z, \quad \delta = -\mathrm{tr} A",
-    because="A rotation that grows, in two dimensions, by 24 steps of the code from 0 to 1, beside SciPy's exponential of a "
+    because="A rotation that grows, in two dimensions, by 24 steps of the code from 0 to 1, next to SciPy's exponential of a "
     "matrix; and the way back to the noise.",
     tolerance=1e-6,
     since="the error of 24 steps",
@@ -278,7 +278,7 @@ derivation.symbol("J", "the Jacobian of the velocity")
 
 @derivation.exact(
     r"E\, \delta(p) = \delta",
-    because="The bent field in two dimensions and 4 steps: the mean over all probes of two signs, beside the exact trace.",
+    because="The bent field in two dimensions and 4 steps: the mean over all probes of two signs, next to the exact trace.",
     outcomes=4,
 )
 def every_sign():
@@ -476,7 +476,7 @@ def one_step_is_a_map():
 
 
 @derivation.exercise(
-    r"$v = J x$ with $\frac12$ beside the diagonal and 0 on it, and one probe of two signs. By which factor is the estimated "
+    r"$v = J x$ with $\frac12$ next to the diagonal and 0 on it, and one probe of two signs. By which factor is the estimated "
     "density too large in the mean?",
     r"The trace is 0 and $p^\top J p = \pm 1$, so the log-density misses by $\pm 1$: the factor is $\cosh 1 = 1.5431$.",
 )

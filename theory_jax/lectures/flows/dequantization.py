@@ -137,7 +137,7 @@ derivation.chain(
     at_least(0, "leave out the square", dropping=(w1 - w2) ** 2 / 4),
     role="remark",
     so=r"So $\log \frac{w_1 + w_2}{2} \ge \frac12 \log w_1 + \frac12 \log w_2$, while the mean of the $w$ is still $P(x)$ up to "
-    "$K$: by Jensen's inequality the new bound lies between the old one and the truth.",
+    "$K$: by Jensen's inequality the new bound is between the old one and the truth.",
 )
 
 derivation.say(

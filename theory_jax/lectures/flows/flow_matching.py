@@ -1,4 +1,4 @@
-"""Flow matching: a field that nobody can compute, learned from pairs that anybody can draw.
+"""Flow matching: a field that no one can compute, learned from pairs that anybody can draw.
 
 The lecture on the functions of theory_jax/flows/flow_matching.py.
 """
@@ -24,7 +24,7 @@ from theory_jax.flows.ode_solvers import solve_fixed
 
 derivation = Derivation(
     module=__name__,
-    title="Flow matching: a field that nobody can compute, learned from pairs that anybody can draw",
+    title="Flow matching: a field that no one can compute, learned from pairs that anybody can draw",
     sources=(
         "Lipman, Chen, Ben-Hamu, Nickel & Le 2023, Flow matching for generative modeling",
         "Liu, Gong & Liu 2023, Flow straight and fast: learning to generate and transfer data with rectified flow",
@@ -450,7 +450,7 @@ derivation.symbol("X_0", "the noise")
 
 @derivation.numeric(
     r"P(X_1 \le x_1) = P(X_0 \le x_0)",
-    because=r"Flow lines on the line do not cross, so the flow keeps the share that lies below each. The exact field of a "
+    because=r"Flow lines on the line do not cross, so the flow keeps the share that is below each. The exact field of a "
     r"mixture of two Gaussians, by 48 steps of Runge and Kutta's method from seven starts $x_0$ to their ends $x_1$, and both "
     r"distribution functions.",
     tolerance=1e-5,

@@ -39,12 +39,12 @@ derivation = Derivation(
         "Lupton, Gunn & Szalay 1999, A modified magnitude system that produces well-behaved magnitudes",
         "Lipman et al. 2023, Flow matching for generative modeling",
     ),
-    question="A generated galaxy should have the flux, the size and the shape that were asked for. What do these numbers mean, "
+    question="A generated galaxy should have the flux, the size and the shape that were requested. What do these numbers mean, "
     "how are they read off an image, and what does a condition add to flow matching?",
     setting=(
         r"A round galaxy has Sersic's profile: light per area $I_e\, e^{-b ((\rho/R)^{1/n} - 1)}$ at the radius $\rho$, for an "
         r"index $n$, a radius $R$ and a positive $b$. Its flux $F$ is the whole light of the plane.",
-        r"$R$ is the half-light radius: $b$ is chosen so that half of $F$ lies within it.",
+        r"$R$ is the half-light radius: $b$ is chosen so that half of $F$ is within it.",
         r"An elliptical galaxy has the same profile in $\rho^2 = q u^2 + v^2/q$, where $u$ and $v$ are coordinates along its "
         r"axes and $0 < q \le 1$; its major axis makes the angle $\phi$ with the first axis of the image.",
         "Moments are sums over all of the light, each place weighted by its share.",
@@ -122,7 +122,7 @@ derivation.chain(
     equals(
         Slope(share, x),
         "the fundamental theorem of calculus: the incomplete gamma function is the integral of its integrand",
-        wrong={"what lies outside": Slope(1 - share, x), "not regularized": Slope(share * gamma(2 * n), x)},
+        wrong={"what is outside": Slope(1 - share, x), "not regularized": Slope(share * gamma(2 * n), x)},
     ),
     central=True,
     uses=(ring, whole),
@@ -410,7 +410,7 @@ derivation.say(
     r"What a condition adds. At a time and a place of the path, the pair of noise and data that led there is not known, and the "
     r"network's answer is compared with the slope $x_1 - x_0$ of one pair after another."
 )
-y = derivation.index("y", "a condition: what was asked for", states=2)
+y = derivation.index("y", "a condition: what was requested", states=2)
 pair = derivation.index("z", "a pair of noise and data", states=2)
 asked = derivation.law(r"\pi", y, "how often a condition occurs at this time and place")
 given_y = derivation.law("g", (pair, y), "the probability of a pair, given the condition")
@@ -511,7 +511,7 @@ def a_gaussian_galaxy():
 
 @derivation.figure(
     r"Left: the share of the light within a radius. All indices cross at $(1, \frac{1}{2})$; the larger the index, the more "
-    r"light lies in the core and in the wings. Right: a galaxy of index 1 with the ellipse of its second moments, and "
+    r"light is in the core and in the wings. Right: a galaxy of index 1 with the ellipse of its second moments, and "
     r"that of the same galaxy blurred by $\varsigma = 3$ pixels (dashed): larger, rounder, in the same direction.",
     panels=2,
 )
@@ -547,7 +547,7 @@ def a_wrong_constant():
 
 
 @derivation.exercise(
-    r"Which share of a Gaussian galaxy's light lies within $2R$?",
+    r"Which share of a Gaussian galaxy's light is within $2R$?",
     r"$1 - 2^{-4} = \frac{15}{16}$, which is 0.9375.",
 )
 def twice_the_radius():

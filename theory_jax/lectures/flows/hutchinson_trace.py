@@ -37,7 +37,7 @@ derivation = Derivation(
         "The chains write out three dimensions; the code is compared with four.",
     ),
     answer="The expectation of the estimator is the trace, for every probe whose second moments are the identity. Its variance "
-    "is twice the squared entries of the symmetric part beside the diagonal, and a multiple of those on it that vanishes for "
+    "is twice the squared entries of the symmetric part next to the diagonal, and a multiple of those on it that vanishes for "
     "random signs alone. So signs are the best probes with independent entries, whatever the Jacobian is.",
     limits=(
         "Probes with dependent entries, of which an exercise has one kind.",
@@ -236,7 +236,7 @@ _MATRIX = np.array([[1.0, 2.0], [0.0, 3.0]])
 
 
 @derivation.example(
-    r"$J = \begin{pmatrix} 1 & 2 \\ 0 & 3 \end{pmatrix}$, so $S$ has the diagonal $(1, 3)$ and 1 beside it. The four pairs of "
+    r"$J = \begin{pmatrix} 1 & 2 \\ 0 & 3 \end{pmatrix}$, so $S$ has the diagonal $(1, 3)$ and 1 next to it. The four pairs of "
     r"signs, and the two probes along the axes."
 )
 def two_dimensions():

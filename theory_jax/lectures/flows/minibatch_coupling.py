@@ -39,7 +39,7 @@ derivation = Derivation(
         r"A pair $(a, b)$ moves along $x_t = (1 - t)\, a + t\, b$, and the target of the regression at $x_t$ is $b - a$.",
     ),
     answer="An assignment only changes the order of a batch, so both laws stay. The optimal one pairs in the same order: lines "
-    "of different pairs keep apart, and the target varies less where they pass. The entropic plan lies between the optimal "
+    "of different pairs keep apart, and the target varies less where they pass. The entropic plan is between the optimal "
     "assignment and random pairs; Sinkhorn's iteration finds it, in a number of steps that grows exponentially with the ratio of "
     "cost and regularization. A batch goes only a part of the way from random pairs to optimal transport.",
     limits=(
@@ -327,7 +327,7 @@ derivation.chain(
     so=r"The difference of the two logarithms is $-D/2\varepsilon$, so the slope is $D - D$.",
 )
 derivation.chain(
-    "It lies between the assignment and random pairs",
+    "It is between the assignment and random pairs",
     solution,
     equals(
         plus(Rational(1, 4), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),

@@ -301,7 +301,7 @@ def _turning(x, time):
 
 @derivation.numeric(
     r"\log_2 \frac{|e_{N}|}{|e_{2N}|} \to 1, 2, 4, 5",
-    because=r"The errors of $x' = x \cos t$, $x(0) = 1$, at $t = 2$ after 32 and 64 steps of the four methods, beside $e^{\sin "
+    because=r"The errors of $x' = x \cos t$, $x(0) = 1$, at $t = 2$ after 32 and 64 steps of the four methods, next to $e^{\sin "
     r"2}$.",
     tolerance=0.1,
     since="orders are reached as the steps vanish",

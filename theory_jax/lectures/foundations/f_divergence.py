@@ -40,7 +40,7 @@ derivation = Derivation(
     "distributions have in common, and where do they differ in what they forgive?",
     setting=(
         r"$p$ and $q$ are two distributions on finitely many points, positive in the chains below. A generator is a convex "
-        r"function $f$ on $u > 0$: its graph lies above each of its tangents, $B_f(u, a) = f(u) - f(a) - f'(a)(u - a) \ge 0$. "
+        r"function $f$ on $u > 0$: its graph is above each of its tangents, $B_f(u, a) = f(u) - f(a) - f'(a)(u - a) \ge 0$. "
         r"At a kink any slope between the left and the right one may take the place of $f'(a)$.",
         r"The f-divergence is $D_f(p \,\|\, q) = \mathbb{E}_q[f(p_k/q_k)]$. At the boundary it is continued by limits. A point "
         r"with $p_k = 0 < q_k$ adds $q_k f(0)$, where $f(0)$ is the limit of $f(u)$ for $u \to 0$. A point with $q_k = 0 < "
@@ -59,7 +59,7 @@ derivation = Derivation(
 )
 
 k = derivation.index("k", "a point")
-j = derivation.index("j", "a point, beside $k$")
+j = derivation.index("j", "a point, next to $k$")
 p = derivation.law("p", k, "the distribution of the data", "exp(log_probs_p)")
 q = derivation.law("q", k, "the distribution of the model", "exp(log_probs_q)")
 u = derivation.number("u", "a density ratio $p_k/q_k$", "exp(log_ratio)", positive=True)
@@ -71,13 +71,13 @@ mixture = derivation.define("m", (p + q) / 2, "half of the data, half of the mod
 alpha = derivation.number(r"\alpha", "the parameter of the alpha family, neither 0 nor 1", "alpha")
 
 convex = derivation.assume(
-    "The graph of a generator lies above each of its tangents",
+    "The graph of a generator is above each of its tangents",
     f(u) - f(a) - slope(a) * (u - a),
     u,
     a,
     name=r"B_f\left({}, {}\right)",
 )
-derivation.symbol("B_f", "how far the generator lies above its tangent")
+derivation.symbol("B_f", "how far the generator is above its tangent")
 central = derivation.chain(
     "An f-divergence is smallest where the distributions are equal",
     divergence,

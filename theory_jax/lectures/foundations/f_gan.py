@@ -82,7 +82,7 @@ derivation.chain(
     ),
     equals(
         plus(divergence, -Expectation(q, convex.at(p / q, w))),
-        r"this is the tangent at the claimed ratio; the generator lies above it by $B_f(p_k/q_k, w_k)$",
+        r"this is the tangent at the claimed ratio; the generator is above it by $B_f(p_k/q_k, w_k)$",
         wrong={
             "the gap under the data": plus(divergence, -Expectation(p, convex.at(p / q, w))),
             "the arguments exchanged": plus(divergence, -Expectation(q, convex.at(w, p / q))),
@@ -93,7 +93,7 @@ derivation.chain(
         r"add the mean height, which is zero if and only if $w_k = p_k/q_k$",
         adding=Expectation(q, convex.at(p / q, w)),
     ),
-    so=r"So the critic's best answer is $g_f(v_k) = f'(p_k/q_k)$. It exists if $f'(p_k/q_k)$ lies in the range of $g_f$. This "
+    so=r"So the critic's best answer is $g_f(v_k) = f'(p_k/q_k)$. It exists if $f'(p_k/q_k)$ is in the range of $g_f$. This "
     r"holds for every row of the table but total variation, since $g_f$ rises continuously to $f'(\infty)$ and covers all "
     r"values of $f'$.",
 )

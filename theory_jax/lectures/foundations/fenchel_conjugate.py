@@ -38,7 +38,7 @@ derivation = Derivation(
         "Nowozin, Cseke & Tomioka 2016, f-GAN, tables 2 and 5",
         "Corless, Gonnet, Hare, Jeffrey & Knuth 1996, On the Lambert W function",
     ),
-    question="An f-divergence is the mean of a convex function of the density ratio, and nobody knows the ratio. How can a "
+    question="An f-divergence is the mean of a convex function of the density ratio, and no one knows the ratio. How can a "
     "convex function of an unknown number be written as a maximum of expressions that are linear in it?",
     setting=(
         r"$f$ is a generator of the lecture on f-divergences: convex on $u > 0$, continued to $u = 0$ by its limit $f(0)$, "
@@ -216,7 +216,7 @@ def the_solutions_solve():
     return np.array(left), np.array(right), {"the sign of t": -np.array(right)}
 
 
-r = derivation.number("r", "a value of a critic that lies in every domain", "t", between=(-2, 0))
+r = derivation.number("r", "a value of a critic that is in every domain", "t", between=(-2, 0))
 _AT = [(name, -1.0 if name == "alpha" else None) for name in _ROWS]
 
 
@@ -258,7 +258,7 @@ derivation.chain(
         t**2 / 4 + t, r"leave out the square; it is zero at $u = 1 + t/2$, if that is not negative", adding=(u - 1 - t / 2) ** 2
     ),
 )
-tau = derivation.number(r"\tau", "how far $t$ lies below $f'(0)$", positive=True)
+tau = derivation.number(r"\tau", "how far $t$ is below $f'(0)$", positive=True)
 derivation.chain(
     "... and below -2 the best ratio is zero",
     plus(times(u, -2 - tau), -((u - 1) ** 2)),
@@ -283,7 +283,7 @@ derivation.chain(
         wrong={"the conjugate without the -1": times(u, plus(exp(t) / u - 1, -log(exp(t) / u)))},
     ),
     at_least(
-        0, r"the logarithm lies below its tangent; equality at $e^{t-1} = u$", dropping=times(u, tangent.at(exp(t - 1) / u))
+        0, r"the logarithm is below its tangent; equality at $e^{t-1} = u$", dropping=times(u, tangent.at(exp(t - 1) / u))
     ),
 )
 omega = derivation.number(r"\omega", "one over the ratio", "wright_omega", positive=True)

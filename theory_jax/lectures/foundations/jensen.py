@@ -35,7 +35,7 @@ derivation = Derivation(
     setting=(
         r"A random variable takes the values $x_k$ of an interval with probabilities $w_k > 0$ that sum to one; a point of "
         r"weight zero does not count. $f$ is a differentiable function on the interval.",
-        r"$f$ is convex if its graph lies above each of its tangents. The height above the tangent at $a$ is its Bregman "
+        r"$f$ is convex if its graph is above each of its tangents. The height above the tangent at $a$ is its Bregman "
         r"divergence $B_f(u, a) = f(u) - f(a) - f'(a)(u - a)$. At a kink inside the interval any slope between the left and "
         r"the right one may take the place of $f'(a)$. $f$ is strictly convex if $B_f(u, a) = 0$ for $u = a$ only.",
         r"Logarithms are natural, and are taken of positive numbers.",
@@ -56,7 +56,7 @@ w = derivation.law("w", k, "its probabilities", "exp(log_weights)")
 x = derivation.numbers("x", k, "the values", "x")
 mu = derivation.define(r"\mu", Expectation(w, x), "their mean")
 u = derivation.number("u", "a point of the interval")
-v = derivation.number("v", "a point, beside $u$")
+v = derivation.number("v", "a point, next to $u$")
 z = derivation.number("z", "a third point")
 a = derivation.number("a", "the point at which a tangent touches")
 lam = derivation.number(r"\lambda", "the weight of a point", between=(0, 1))
@@ -65,11 +65,11 @@ f = derivation.function("f", "a differentiable convex function", "convex_fn")
 slope = function("f", 1)
 
 convex = derivation.assume(
-    r"The graph of f lies above each of its tangents", f(u) - f(a) - slope(a) * (u - a), u, a, name=r"B_f\left({}, {}\right)"
+    r"The graph of f is above each of its tangents", f(u) - f(a) - slope(a) * (u - a), u, a, name=r"B_f\left({}, {}\right)"
 )
 
 derivation.chain(
-    "A first case: the fourth power lies above its tangents",
+    "A first case: the fourth power is above its tangents",
     u**4 - a**4 - 4 * a**3 * (u - a),
     equals(
         (u - a) ** 2 * (u**2 + 2 * a * u + 3 * a**2),
@@ -90,7 +90,7 @@ derivation.chain(
 )
 between = plus(times(1 - lam, u), times(lam, v))
 chord = derivation.chain(
-    "The graph of a convex function lies below its chords",
+    "The graph of a convex function is below its chords",
     plus(times(1 - lam, f(u)), times(lam, f(v)), -f(between)),
     equals(
         plus(times(1 - lam, convex.at(u, between)), times(lam, convex.at(v, between))),
@@ -231,7 +231,7 @@ derivation.chain(
 m = derivation.number("m", "a lower bound of $f''$", "curvature_lower")
 M = derivation.number("M", "an upper bound of $f''$", "curvature_upper")
 derivation.say(
-    r"How large is the gap? For a quadratic function it is a variance. Every other function lies between two quadratics whose "
+    r"How large is the gap? For a quadratic function it is a variance. Every other function is between two quadratics whose "
     r"second derivatives bound its own."
 )
 derivation.chain(
@@ -302,7 +302,7 @@ for number, which in ((0, "lower"), (1, "upper")):
 # ---------------------------------------------------------------------------------------------------- more dimensions
 
 d = derivation.index("d", "a coordinate")
-e = derivation.index("e", "a coordinate, beside $d$")
+e = derivation.index("e", "a coordinate, next to $d$")
 g = derivation.numbers("g", d, "a point of several coordinates", "x")
 h = derivation.numbers("h", d, "the point at which the tangent plane touches", "y")
 s_g = derivation.define(r"\sigma", exp(g) / Total(e, exp(g.at(e))), "the softmax of $g$", over=d, law=True)
@@ -356,7 +356,7 @@ derivation.bridge(
 # ---------------------------------------------------------------------------------------------------- the logarithm
 
 r = derivation.numbers("r", k, "positive values", "exp(log_x)", positive=True)
-j = derivation.index("j", "a value, beside $k$")
+j = derivation.index("j", "a value, next to $k$")
 tilted = derivation.define("v", w * r / Total(j, w.at(j) * r.at(j)), "the weights, tilted by the values", over=k, law=True)
 log_gap = derivation.chain(
     "For the logarithm the gap is a Kullback-Leibler divergence",
@@ -481,7 +481,7 @@ derivation.chain(
     ),
     at_least(
         0,
-        r"the logarithm lies below its tangent; equality if and only if all values are equal",
+        r"the logarithm is below its tangent; equality if and only if all values are equal",
         dropping=Expectation(w.at(k1), Expectation(w.at(k2), gaps)),
     ),
     states=2,

@@ -55,7 +55,7 @@ derivation = Derivation(
 )
 
 k = derivation.index("k", "a category")
-j = derivation.index("j", "a category, beside $k$")
+j = derivation.index("j", "a category, next to $k$")
 K = derivation.count(k, "K", "the number of categories", "num_categories")
 c = derivation.numbers("c", k, "how often category $k$ occurs in the sample", positive=True)
 N = derivation.define("N", Total(k, c), "the size of the sample", positive=True)
@@ -65,7 +65,7 @@ q = derivation.law("q", k, "the model", "log_probs_q")
 derivation.symbol("t", "a positive number")
 
 derivation.say(
-    r"Two lemmas carry the lecture, and most of this course. The graph of the logarithm lies below its tangent at 1, by the gap "
+    r"Two lemmas carry the lecture, and most of this course. The graph of the logarithm is below its tangent at 1, by the gap "
     r"$t - 1 - \log t$ (lemmas/tangent). Averaged over the ratio of two laws, this gap is their divergence, so a divergence is "
     r"never negative: Gibbs' inequality (lemmas/gibbs)."
 )

@@ -79,7 +79,7 @@ cauchy_schwarz = derivation.chain(
     about=(g, u),
     role="lemma",
 )
-inside = derivation.assume("The vector lies in the ball", plus(c, -size_u))
+inside = derivation.assume("The vector is in the ball", plus(c, -size_u))
 outside = derivation.assume("... and the gradient does not", plus(size_g, -c))
 central = derivation.chain(
     "Clipping is the projection onto the ball",
@@ -349,7 +349,7 @@ derivation.symbol(
 
 @derivation.bound(
     r"\sin y \ge \frac{2}{\pi}\, y, \qquad 0 \le y \le \frac{\pi}{2}",
-    because="The sine is concave there, so it lies above its chord from 0 to $\\frac{\\pi}{2}$, and touches it at both ends.",
+    because="The sine is concave there, so it is above its chord from 0 to $\\frac{\\pi}{2}$, and touches it at both ends.",
     role="lemma",
 )
 def the_sine_lies_above_its_chord():
@@ -490,7 +490,7 @@ derivation.bridge(
 
 
 @derivation.example(
-    r"The gradient $(3, 4)$ and the ball of radius 1; beside the projection another point of the ball, and clipping both "
+    r"The gradient $(3, 4)$ and the ball of radius 1; next to the projection another point of the ball, and clipping both "
     r"entries as arrays of their own. Then Adam after the gradients 1 and $-1$. Then an average with decay 0.9, and pixel 51 "
     r"of 255 on $[-1, 1]$."
 )

@@ -60,7 +60,7 @@ derivation = Derivation(
 )
 
 k = derivation.index("k", "a point")
-j = derivation.index("j", "a point, beside $k$")
+j = derivation.index("j", "a point, next to $k$")
 p = derivation.law("p", k, "the distribution of the data", "exp(log_probs_p)")
 q = derivation.law("q", k, "the distribution of the model", "exp(log_probs_q)")
 f = derivation.function("f", "a smooth, strictly convex generator", "f_generator")
@@ -120,7 +120,7 @@ derivation.chain(
     equals(convex.at(u, v), r"the definition of $B_f$", wrong={"the arguments exchanged": convex.at(v, u)}),
     role="lemma",
     so=r"The first line is $f^*(T) - f^*(T^\circ) - (f^*)'(T^\circ)(T - T^\circ)$ with $T = f'(v)$ and the best value $T^\circ "
-    r"= f'(u)$, where the slope of the conjugate is $u$: how far $f^*$ lies above its tangent at the best value.",
+    r"= f'(u)$, where the slope of the conjugate is $u$: how far $f^*$ is above its tangent at the best value.",
 )
 derivation.symbol(r"T^\circ", "the best critic")
 derivation.chain(
@@ -190,7 +190,7 @@ derivation.chain(
     ),
     at_least(
         0,
-        r"the logarithm lies below its tangent; equality for $t_k = 1 + \log(p_k/q_k)$",
+        r"the logarithm is below its tangent; equality for $t_k = 1 + \log(p_k/q_k)$",
         dropping=Expectation(p, tangent.at(q * exp(t - 1) / p)),
     ),
     states=2,
@@ -291,7 +291,7 @@ derivation.chain(
     ),
     at_least(
         0,
-        r"the logarithm lies below its tangent; equality if and only if the critic is constant",
+        r"the logarithm is below its tangent; equality if and only if the critic is constant",
         dropping=Expectation(q.at(k1), Expectation(q.at(k2), tangent.at(mean / Z))),
     ),
     states=2,

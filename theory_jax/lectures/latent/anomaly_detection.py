@@ -203,10 +203,10 @@ derivation.chain(
     ),
     at_most(
         0,
-        r"the logarithm lies below its tangent; equality at $\rho = 1$ only",
+        r"the logarithm is below its tangent; equality at $\rho = 1$ only",
         adding=tangent.at(rho) / 2,
     ),
-    so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass lies in a thin shell, and the share "
+    so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass is in a thin shell, and the share "
     r"of observations near the origin is exponentially small.",
 )
 
@@ -263,7 +263,7 @@ derivation.say(
     "line. Its area is a sum of trapezoids."
 )
 g = derivation.index("g", "a group of observations of one score, the highest first")
-h = derivation.index("h", "a group, beside $g$")
+h = derivation.index("h", "a group, next to $g$")
 a = derivation.numbers("a", g, "the number of anomalies in it", positive=True)
 b = derivation.numbers("b", g, "the number of normal observations in it", positive=True)
 anomalies = derivation.define("N_1", Total(h, a.at(h)), "the number of all anomalies", positive=True)
@@ -377,7 +377,7 @@ derivation.say(
     r"less: the probability is $\frac{j + 1}{M + 1}$."
 )
 M = derivation.number("M", "the number of reference scores", "len(reference)", positive=True)
-epsilon = derivation.number(r"\varepsilon", "the rate that is asked for", "rate", between=(0, 1))
+epsilon = derivation.number(r"\varepsilon", "the rate that is requested", "rate", between=(0, 1))
 derivation.chain(
     "A fresh observation is flagged a little more often than the rate",
     (epsilon * M + 1) / (M + 1),

@@ -156,7 +156,7 @@ derivation.bridge(
 derivation.say(
     "With $L$ codes the squares are completed in the same way: the best encoder of a decoder $D$ is its pseudo-inverse $D^+$, $P "
     r"= D D^+$ is the orthogonal projection on its columns, and what is left is $\mathrm{tr}\,(I - P) S = \sum_j \lambda_j (1 - "
-    "P_{jj})$. The diagonal of a projection on $L$ dimensions lies in $[0, 1]$ and sums to $L$. Here are four coordinates and "
+    "P_{jj})$. The diagonal of a projection on $L$ dimensions is in $[0, 1]$ and sums to $L$. Here are four coordinates and "
     "two codes."
 )
 kappa_4 = derivation.number(r"\kappa_4", "the smallest of four variances", positive=True)
@@ -176,7 +176,7 @@ derivation.chain(
     plus(kappa_1 * m_1, kappa_2 * m_2, kappa_3 * (1 - p_3), kappa_4 * (1 - p_4)),
     equals(
         plus(kappa_3, kappa_4, taken),
-        r"put every variance beside $\kappa_2$; the part of $\kappa_2$ itself is $m_1 + m_2 - p_3 - p_4 = 0$",
+        r"put every variance next to $\kappa_2$; the part of $\kappa_2$ itself is $m_1 + m_2 - p_3 - p_4 = 0$",
         wrong={
             "the large variances are the ones discarded": plus(kappa_1, kappa_2, taken),
             "a step of the variances forgotten": plus(kappa_3, kappa_4, times(g_1, m_1), times(g_2, p_3), times(g_2, p_4)),
@@ -221,7 +221,7 @@ def the_pseudo_inverse():
 
 @derivation.bound(
     r"\sum_{j > 2} \lambda_j \le \mathrm{error}(D^+, D)",
-    because="The code's smallest error beside that of decoders drawn at random, each with its best encoder. It is tight for the "
+    because="The code's smallest error next to that of decoders drawn at random, each with its best encoder. It is tight for the "
             "first two eigenvectors, in any basis of their plane.",
 )
 def other_subspaces():
@@ -306,7 +306,7 @@ def another_basis_of_codes():
     return other, linear_autoencoder(_data, encoder, decoder, _mean), wrong
 
 
-a_1 = derivation.number("a_1", "the decoder's first entry, as a number of its own")
+a_1 = derivation.number("a_1", "the decoder's first entry, as its own number")
 a_2 = derivation.number("a_2", "the second")
 F = derivation.define(
     "F",

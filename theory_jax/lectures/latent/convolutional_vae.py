@@ -28,7 +28,7 @@ derivation = Derivation(
         r"One axis is enough: an image has two, and each is treated alike; channels only add sums. An input $x_u$, $u = 0, "
         r"\dots, H - 1$, is 0 outside. A kernel $w_a$ has $h$ entries; the stride is $s$, the padding $p$.",
         r"The convolution has the outputs $y_i = \sum_a w_a x_{s i + a - p}$, where $i = 0, \dots, H' - 1$ as long as the window "
-        r"$a = 0, \dots, h - 1$ lies on the padded axis. The transposed one sends $y$ back: entry $i$, times $w_a$, is added to "
+        r"$a = 0, \dots, h - 1$ is on the padded axis. The transposed one sends $y$ back: entry $i$, times $w_a$, is added to "
         r"the place $s i + a - p$. The bias is left out.",
     ),
     answer=r"The layer that doubles is the transpose of the matrix of a convolution, and the gradient of a convolution by its "
@@ -139,7 +139,7 @@ def _matrix(side, h, s, p, kernel):
 @derivation.numeric(
     r"\langle Cx, y \rangle = \langle x, C^\top y \rangle",
     because="The code's two functions, in two dimensions, with three channels and two, at random numbers, in three geometries: "
-    "with padding, without, and with gaps between the windows. Beside them the code against the matrix of the definition, on one "
+    "with padding, without, and with gaps between the windows. Also the code against the matrix of the definition, on one "
     "axis.",
 )
 def code_and_definition():

@@ -86,7 +86,7 @@ regression = derivation.chain(
         "leave out the squares; equality if and only if $f = d$ wherever something is seen",
         dropping=Total(k, times(seen, (f - best) ** 2)),
     ),
-    so="What is left is the noise that nobody can remove. Nothing was said about the corruption: the mean is best for each.",
+    so="What is left is the noise that no one can remove. Nothing was said about the corruption: the mean is best for each.",
 )
 
 # ---------------------------------------------------------------------------------------------------- Tweedie
@@ -184,7 +184,7 @@ derivation.chain(
     ),
     uses=(tweedie,),
     so="Averaged over the noisy data, the left side is the loss that a network can be trained with, and the first term on the "
-       "right the distance from the score, which nobody knows. What they differ by does not contain the model.",
+       "right the distance from the score, which no one knows. What they differ by does not contain the model.",
 )  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------- uphill
@@ -214,7 +214,7 @@ derivation.chain(
     ),
     equals(
         rise,
-        r"both squares have the variance of $y$ beside the distance from $\hat x$, and it cancels",
+        r"both squares have the variance of $y$ next to the distance from $\hat x$, and it cancels",
         wrong={"the other sign": -rise, "not halved": 2 * rise},
     ),
     so=r"The right side is largest at $x' = \hat x$, where it is $\frac{(x - \hat x)^2}{2 \sigma^2}$. So one denoising raises "
@@ -385,7 +385,7 @@ def by_hand():
 
 @derivation.figure(
     "Three data (dots) and noise of two sizes. Left: the log-density of noisy data. Right: the best denoiser; the dashed line is "
-    "a copy. Where the curve lies above the dashed line, the density rises to the right. With little noise the denoiser is a "
+    "a copy. Where the curve is above the dashed line, the density rises to the right. With little noise the denoiser is a "
     "staircase of the data.",
     panels=2,
 )

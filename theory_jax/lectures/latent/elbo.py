@@ -36,7 +36,7 @@ derivation = Derivation(
         "Rainforth et al. 2018, Tighter variational bounds are not necessarily better",
     ),
     question="The likelihood of a model with a latent variable is a sum over everything the latent variable can be, which is "
-    "too long to take. Which quantity that can be computed lies below it, and by how much?",
+    "too long to take. Which quantity that can be computed is below it, and by how much?",
     setting=(
         r"An observation $x$ is fixed. A latent variable $z$ has finitely many states; the model gives it a prior $p(z)$ and "
         r"gives $x$ a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, stands in "
@@ -111,8 +111,8 @@ derivation.bridge(
     wrong={"weighted by the prior": Expectation(prior, log(joint / q)), "no entropy": Expectation(q, log(joint))},
 )
 
-i = derivation.index("i", "a state, beside $z$")
-j = derivation.index("j", "a state, beside $z$")
+i = derivation.index("i", "a state, next to $z$")
+j = derivation.index("j", "a state, next to $z$")
 l = derivation.numbers("l", z, "logits")  # noqa: E741 (the lecture's letter)
 soft = derivation.define(r"\pi", exp(l) / Total(j, exp(l.at(j))), "their softmax", over=z, law=True)
 of_logits = derivation.define("L", Expectation(soft, log(joint / soft)), "the bound at $q(z|x) = \\pi_z$")
@@ -333,7 +333,7 @@ def two_states():
 
 
 @derivation.figure(
-    "Left: the bound over all $q$ on two states lies below $\\log p(x)$ and touches it at the posterior; the shaded gap is the "
+    "Left: the bound over all $q$ on two states is below $\\log p(x)$ and touches it at the posterior; the shaded gap is the "
     "divergence. Right: with more samples the expected bound at $q = (0.5, 0.5)$ approaches $\\log p(x)$.",
     panels=2,
 )

@@ -208,7 +208,7 @@ derivation.chain(
     ),
     at_least(
         plus(D, plus(information, C, K), times(gamma, C)),
-        r"leave out what $\beta = 1 + \gamma$ charges beside",
+        r"leave out what $\beta = 1 + \gamma$ charges next to",
         dropping=times(gamma, plus(information, K)),
     ),
     so="The last line is the loss of the factor-VAE. At an equal price of dependence it leaves the information of the code about "

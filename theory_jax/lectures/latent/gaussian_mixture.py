@@ -139,7 +139,7 @@ derivation.chain(
     role="lemma",
 )
 i = derivation.index("i", "a coordinate", states=2)
-j = derivation.index("j", "a coordinate, beside $i$", states=2)
+j = derivation.index("j", "a coordinate, next to $i$", states=2)
 x = derivation.numbers("x", (n, i), "the coordinates of a point")
 a = derivation.numbers("a", n, "the share of one component in a point", positive=True)
 mu = derivation.numbers(r"\mu", i, "the component's mean")
@@ -261,7 +261,7 @@ derivation.bridge(
     *line,
     wrong={"no weights": Expectation(u, log(density / law)), "the log-likelihood": log(Total(k, density))},
 )  # fmt: skip
-other = derivation.index("l", "a component, beside $k$")
+other = derivation.index("l", "a component, next to $k$")
 derivation.chain(
     "The exact gradient has the responsibilities in it",
     Slope(log(Total(k, density)), m.at(other)),

@@ -231,7 +231,7 @@ derivation.chain(
     r"integrates to one for every $x$: it is the posterior $\mathcal{N}(m, s/M)$, and the rest is $-2 \log p(x)$.",
 )  # fmt: skip
 i, j, k = (derivation.index(name, what) for name, what in (
-    ("i", "a coordinate, beside $d$"), ("j", "a coordinate, beside $d$"), ("k", "a coordinate, beside $d$")))  # fmt: skip
+    ("i", "a coordinate, next to $d$"), ("j", "a coordinate, next to $d$"), ("k", "a coordinate, next to $d$")))  # fmt: skip
 covariance = derivation.define(
     "C", w.at(i) * w.at(j) + s * KroneckerDelta(i, j), r"the covariance $w w^\top + s I$ of the marginal", over=(i, j)
 )

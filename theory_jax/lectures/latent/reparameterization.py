@@ -52,7 +52,7 @@ derivation = Derivation(
     limits=(
         "Densities of relaxed draws are derived for two categories; for three only that their mass is one is checked.",
         "That the bias of the relaxation decreases with every decrease of the temperature: a few temperatures are compared.",
-        "Distributions beside the Gaussian and the categorical; implicit reparameterization; control variates that are learned.",
+        "Distributions next to the Gaussian and the categorical; implicit reparameterization; control variates that are learned.",
     ),
 )
 
@@ -284,7 +284,7 @@ def _variances_of_cosine(frequency):
 # ---------------------------------------------------------------------------------------------------- categories
 
 k = derivation.index("k", "a category")
-j = derivation.index("j", "a category, beside $k$")
+j = derivation.index("j", "a category, next to $k$")
 K = derivation.count(k, "K", "the number of categories")
 l = derivation.numbers("l", k, "their logits", "logits")  # noqa: E741 (the lecture's letter)
 p = derivation.define("p({})", exp(l) / Total(j, exp(l.at(j))), "the softmax of the logits", over=k, law=True)

@@ -39,7 +39,7 @@ derivation = Derivation(
         "Rybkin, Daniilidis & Levine 2021, Simple and effective VAE training with calibrated decoders",
     ),
     question="A network turns simple noise into images, and the probability that it gives to an image is an integral that "
-    "nobody can compute. How are this network and a second one, which guesses the noise behind an image, trained by one loss, "
+    "no one can compute. How are this network and a second one, which guesses the noise behind an image, trained by one loss, "
     "and what does each term of that loss measure?",
     setting=(
         r"The model draws a latent $z$ from the prior $p(z) = \mathcal{N}(0, I)$ and then $x$ from the decoder $p(x|z)$, a "
@@ -331,10 +331,10 @@ derivation.bridge(
 xs = derivation.numbers("x", d, "an image of real pixels", "x")
 mu = derivation.numbers(r"\mu", d, "its reconstruction", "mean")
 error = derivation.define("E", SquaredNorm(d, xs - mu), "the squared error of the reconstruction", positive=True)
-beta = derivation.number(r"\beta", "the weight of the rate beside a squared error", positive=True)
+beta = derivation.number(r"\beta", "the weight of the rate next to a squared error", positive=True)
 noise = beta / 2
 derivation.chain(
-    "The weight beside a squared error is a noise variance",
+    "The weight next to a squared error is a noise variance",
     plus(error, beta * rates),
     equals(
         plus(times(beta, plus(rates, error / beta, D / 2 * log(pi * beta))), -beta * D / 2 * log(pi * beta)),

@@ -51,7 +51,7 @@ derivation = Derivation(
         "Hoffman & Johnson 2016, ELBO surgery",
     ),
     question="A VAE was trained on a bound, with an encoder that is only an approximation. Which questions does it "
-    "nevertheless answer exactly: how likely an image is, what lies between two images, what an attribute is, which latents no "
+    "nevertheless answer exactly: how likely an image is, what is between two images, what an attribute is, which latents no "
     "image uses, what stands under a covered pixel?",
     setting=(
         r"The model has a prior $p(z)$ and a decoder $p(x|z)$; the encoder's $q(z|x)$ is positive wherever $p(z)\, p(x|z)$ is. "
@@ -184,7 +184,7 @@ derivation.bridge(
     wrong={"the states' likelihoods averaged": log(Total(z, likelihood) / 4)},
 )
 
-# ---------------------------------------------------------------------------------------------------- what lies between
+# ---------------------------------------------------------------------------------------------------- what is between
 
 y = derivation.number("y", "one coordinate of a standard normal latent")
 derivation.chain(
@@ -297,7 +297,7 @@ derivation.bridge(
 
 # ---------------------------------------------------------------------------------------------------- attributes
 
-i = derivation.index("i", "a latent dimension, beside $d$")
+i = derivation.index("i", "a latent dimension, next to $d$")
 point = derivation.numbers("z", d, "a latent vector", "z")
 with_it, without = (
     derivation.numbers(r"\mu", d, "the mean of the latents with an attribute"),
@@ -381,7 +381,7 @@ derivation.chain(
     so=r"The ELBO pays for both. Only the second must vanish for samples from the prior to look like data; where it does not, "
     r"the prior has holes, latents that no example maps to. A collapsed encoder has $I = 0$.",
 )
-n2 = derivation.index("m", "an example, beside $n$")
+n2 = derivation.index("m", "an example, next to $n$")
 share = each / Total(n2, each.at(z, n2))
 derivation.chain(
     "A latent cannot know more than which example it came from",

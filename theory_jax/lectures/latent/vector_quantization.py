@@ -144,7 +144,7 @@ loss = derivation.define(
     "L", plus(SquaredNorm(d, stopped_z - e), beta * SquaredNorm(d, z - stopped_e)), "the loss of the quantizer",
     "vector_quantization_loss",
 )  # fmt: skip
-j = derivation.index("j", "a coordinate, beside $d$")
+j = derivation.index("j", "a coordinate, next to $d$")
 for title, by, slope, reason, wrong in (
     (
         "The first term moves the code",

@@ -1,4 +1,4 @@
-"""The logarithm lies below its tangent at 1."""
+"""The logarithm is below its tangent at 1."""
 
 from sympy import Rational, log
 
@@ -6,7 +6,7 @@ from theory_jax.derivation.lecture import Derivation
 
 derivation = Derivation(
     module=__name__,
-    title="The logarithm lies below its tangent at 1",
+    title="The logarithm is below its tangent at 1",
     question="Every inequality between divergences compares a logarithm with something simpler. With what, and how far below it "
     "is the logarithm?",
     answer=r"$\log t \le t - 1$ for every positive $t$, with equality at $t = 1$ only.",
@@ -15,7 +15,7 @@ derivation = Derivation(
 t = derivation.number("t", "a positive number", positive=True)
 
 tangent = derivation.valley(
-    "The logarithm lies below its tangent at 1",
+    "The logarithm is below its tangent at 1",
     t - 1 - log(t),
     t,
     1,

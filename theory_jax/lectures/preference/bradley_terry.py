@@ -130,7 +130,7 @@ k = derivation.index("k", "a third player, or one of the two")
 scores = derivation.numbers("s", i, "the scores", "scores")
 record = derivation.numbers("c", (i, j), "a table of counts", positive=True)
 wins = derivation.define(
-    "w", (1 - KroneckerDelta(i, j)) * record, r"the wins of $i$ over $j$; nobody plays against itself", "wins", over=(i, j)
+    "w", (1 - KroneckerDelta(i, j)) * record, r"the wins of $i$ over $j$; no one plays against itself", "wins", over=(i, j)
 )
 n = derivation.define("n", wins + wins.at(j, i), "the games between both", "comparisons", over=(i, j), positive=True)
 W = derivation.define("W", Total(j, wins), r"all wins of $i$", over=i, positive=True)

@@ -204,7 +204,7 @@ derivation.chain(
     equals(-_sigma(-w), r"$\sigma' = \sigma(u)\, \sigma(-u)$", wrong={"the other verdict": -_sigma(w), "the sign": _sigma(-w)}),
     at_most(0, "add a positive number", adding=_sigma(-w)),
     role="lemma",
-    so=r"It is never zero: the infimum 0 lies at $h = \infty$, whatever $\beta$ is. There $\beta$ sets the unit of $h$; it does "
+    so=r"It is never zero: the infimum 0 is at $h = \infty$, whatever $\beta$ is. There $\beta$ sets the unit of $h$; it does "
     r"not pull towards the reference.",
 )
 smoothed = plus(times(-(1 - epsilon), log(_sigma(w))), -times(epsilon, log(_sigma(-w))))

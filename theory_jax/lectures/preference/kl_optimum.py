@@ -167,7 +167,7 @@ derivation.chain(
     ),
     states=2,
     so=r"So $dR / dK = 1/\theta = \beta$: the frontier of reward against divergence is concave, and its slope is the price. By "
-    r"the central chain no policy lies above it: whoever has no more divergence than a tilt has no more reward. With $d\theta / "
+    r"the central chain no policy is above it: whoever has no more divergence than a tilt has no more reward. With $d\theta / "
     r"d\beta = -1/\beta^2$, the reward falls with the price like $-\mathrm{Var}(r)/\beta^2$.",
 )
 derivation.chain(
@@ -264,7 +264,7 @@ _REWARDS, _REFERENCE = jnp.log(jnp.array([1.0, 2.0, 4.0])), jnp.log(jnp.array([0
 
 
 @derivation.figure(
-    r"Reward against divergence in the example. No policy (gray: 400 drawn at random) lies above the frontier of tilts; at the "
+    r"Reward against divergence in the example. No policy (gray: 400 drawn at random) is above the frontier of tilts; at the "
     r"tilt for $\beta = 1$ (dot) the tangent has the slope 1."
 )
 def the_frontier(axes):

@@ -558,7 +558,7 @@ def draws_to_the_peak():
 
 
 @derivation.exercise(
-    r"In the flawed proxy, let the flaw add 2 to the gold reward instead of a number of its own. Where does the gold reward go "
+    r"In the flawed proxy, let the flaw add 2 to the gold reward instead of its own number. Where does the gold reward go "
     r"now, and what is it at $n = 64$ for $q = 0.01$?",
     r"To 1: among flawed draws the proxy ranks by the gold reward. By enumeration of four kinds of completions it is 0.8000 at "
     r"64.",

@@ -141,7 +141,7 @@ derivation.chain(
         wrong={"one of the orders alone": P.at(0, 1, 2), "the share among two": w0 / plus(w0, w1)},
     ),
     so="So the best item alone is a draw from a softmax of the scores, and the best $K$ of $N$ have the product of the first $K$ "
-    "choices: nothing is summed over the places that nobody filled in. Summed once more, all orders have probability one.",
+    "choices: nothing is summed over the places that no one filled in. Summed once more, all orders have probability one.",
 )
 
 

@@ -93,7 +93,7 @@ derivation.chain(
     ),
     at_least(
         0,
-        r"the logarithm lies below its tangent: $\log t \le t - 1$, here at $t = \pi_0 / \pi$, with equality at $t = 1$ alone",
+        r"the logarithm is below its tangent: $\log t \le t - 1$, here at $t = \pi_0 / \pi$, with equality at $t = 1$ alone",
         dropping=tangent.at(pi_0 / pi),
     ),
     so=r"$k_2$ is half a square. Both are zero exactly where $\pi(x) = \pi_0(x)$.",

@@ -145,7 +145,7 @@ derivation.chain(
 )  # fmt: skip
 
 derivation.say(
-    "But nobody can sum over all texts, and a language model writes tokens. So go backwards through the tree of prefixes: a "
+    "But no one can sum over all texts, and a language model writes tokens. So go backwards through the tree of prefixes: a "
     "prefix is worth the soft maximum of what its continuations are worth. This is the soft Bellman operator without discount; "
     "on a tree it need not be iterated to a fixed point, one sweep from the leaves to the root is the solution."
 )
@@ -412,7 +412,7 @@ def one_text_is_rewarded():
 
 @derivation.figure(
     r"Left: the example's tree of prefixes with their soft values; the width of an edge is the best policy's probability, and "
-    r"the numbers beside it are the reference's and the best policy's. Right: reward and divergence of the best policy as the "
+    r"the numbers next to it are the reference's and the best policy's. Right: reward and divergence of the best policy as the "
     r"price falls from 10 to 0.1; the dot is $\beta = 1$.",
     panels=2,
 )

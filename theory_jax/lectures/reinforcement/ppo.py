@@ -276,7 +276,7 @@ derivation.chain(
     ),
     at_least(
         0,
-        r"the logarithm lies below its tangent; equality if and only if $\pi = \tilde\pi$",
+        r"the logarithm is below its tangent; equality if and only if $\pi = \tilde\pi$",
         dropping=times(beta, Total(a, times(o, tangent.at(pi / best)))),
     ),
     so=r"Solved for the policy: $\tilde\pi = \beta o / (\nu - A)$, with the one $\nu$ above all advantages for which it sums to "
@@ -387,7 +387,7 @@ def by_hand():
 
 @derivation.figure(
     r"Left: the clipped objective of a step against its ratio, for the advantages 1 and $-1$, with the surrogate dashed: the "
-    r"objective lies below it and is flat on one side only. Right: two actions, $o = (0.9, 0.1)$, $A = (1, -9)$: the "
+    r"objective is below it and is flat on one side only. Right: two actions, $o = (0.9, 0.1)$, $A = (1, -9)$: the "
     r"expectation of the clipped objective against the new probability of the first action. From the dotted line on the second "
     r"action has no gradient, and the objective still rises.",
     panels=2,

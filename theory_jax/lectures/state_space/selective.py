@@ -37,7 +37,7 @@ derivation = Derivation(
     setting=(
         r"A token has an input $u_t$, and chooses a step $\Delta_t = \log(1 + e^{z_t}) > 0$ and the numbers $B_t$, $C_t$ for "
         r"every state. The state is $h_t = e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t$, the output $y_t = C_t h_t$, summed over "
-        r"the states of a channel, with $D u_t$ beside it. $A < 0$ is a number for each state and does not depend on tokens. "
+        r"the states of a channel, with $D u_t$ next to it. $A < 0$ is a number for each state and does not depend on tokens. "
         r"The chains are about one state.",
         r"If the input is held for the time $\Delta_t$, its exact weight is $\bar B_t = \frac{e^{\Delta_t A} - 1}{A} B_t$ "
         r"(discretization). The code takes $\Delta_t B_t$ in its place, as Mamba does; the chains say which of the two they are "
@@ -129,7 +129,7 @@ derivation.say(
 g = derivation.number("g", r"$e^w - 1$, any positive number", positive=True)
 w = derivation.define("w", log(1 + g), r"the step in units of the state's memory: $\Delta |A|$", positive=True)
 quotient = derivation.valley(
-    "A logarithm lies above a quotient",
+    "A logarithm is above a quotient",
     log(1 + g) - 2 * g / (2 + g),
     g, 0,
     r"the slope is $\frac{1}{1 + g} - \frac{4}{(2 + g)^2} = \frac{g^2}{(1 + g)(2 + g)^2}$",
