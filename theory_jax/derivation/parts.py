@@ -27,7 +27,7 @@ class Say:
 
 @dataclass(frozen=True, eq=False)
 class Bridge:
-    """An expression that was derived, and the module's function that computes it from `inputs`.
+    """An expression that was derived, and the topic's function that computes it from `inputs`.
 
     wrong: other expressions, by the mistake, which the code must not compute.
     """

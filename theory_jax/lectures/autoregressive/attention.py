@@ -80,7 +80,7 @@ out = derivation.define("O", Total(j, P * v), "the answers", "scaled_dot_product
 
 @derivation.numeric(
     r"O = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt D}\right) V",
-    because="The definition in matrices, evaluated product by product, next to the module's function. The softmax divides each "
+    because="The definition in matrices, evaluated product by product, next to the topic's function. The softmax divides each "
     "row by its own sum: the weights of one query sum to one.",
     role="definition",
 )

@@ -427,7 +427,7 @@ derivation.chain(
 @derivation.autodiff(
     r"J = \begin{pmatrix} -\kappa G & -a M \\ a M^\top & 0 \end{pmatrix}",
     because=r"The Jacobian of the two players' steps at the solution, for standard normal data, by automatic differentiation "
-    r"of the module's losses, for Kullback-Leibler ($a = 1$, $\kappa = 1$) and the GAN ($a = \kappa = \frac12$); the "
+    r"of the topic's losses, for Kullback-Leibler ($a = 1$, $\kappa = 1$) and the GAN ($a = \kappa = \frac12$); the "
     r"expectations are sums over the nodes of a Gauss rule, exact for polynomials.",
 )
 def the_code_has_this_jacobian():
@@ -514,7 +514,7 @@ def _largest_step(location, log_scale, name):
     r"\max_\lambda |1 + \eta \lambda| = 1 \quad\text{at}\quad \eta = \min_\lambda \left(-\frac{2\, \mathrm{Re} "
     r"\lambda}{|\lambda|^2}\right)",
     because=r"Data that are not centered, at locations 0.7 and 2 with log-scale 0.26: the eigenvalues on the left are those of "
-    r"the Jacobian of the module's losses by automatic differentiation, the step on the right comes from the moments of the "
+    r"the Jacobian of the topic's losses by automatic differentiation, the step on the right comes from the moments of the "
     r"data. A smaller step makes every factor smaller than 1.",
     tolerance=1e-9,
     role="remark",

@@ -367,7 +367,7 @@ def _at_each(function_, slopes):
 
 @derivation.bound(
     r"u t \le f(u) + f^*(t)",
-    because=r"The inequality once more, for the module's functions in every smooth row of the table: at every pair of a ratio "
+    because=r"The inequality once more, for the topic's functions in every smooth row of the table: at every pair of a ratio "
     r"and of the slope at another ratio. It is tight at $t = f'(u)$.",
     role="remark",
     uses=(fenchel_young,),

@@ -185,7 +185,7 @@ _node_weights = _node_weights / _node_weights.sum()
 
 
 def _expected_loss(x, w, s, m, t):
-    """The mean over the noise of the loss of one sample, by Gauss-Hermite quadrature, by the module's parts: [N] each -> [N]."""
+    """The mean over the noise of the loss of one sample, by Gauss-Hermite quadrature, by the topic's parts: [N] each -> [N]."""
     column = [jnp.asarray(a)[:, None] for a in (x, w, s, m, t)]
     x, w, log_s, m, log_t = *column[:2], jnp.log(column[2]), column[3], jnp.log(column[4])
     samples = [reparameterize(jnp.full_like(m, noise), m, log_t) for noise in _nodes]
@@ -396,7 +396,7 @@ _encoder_log_var = -1.8 - 0.3 * _images @ jnp.array([[1.0], [0.2], [0.0], [-0.5]
 
 
 def _bounds_and_gaps(rate_weight=1.0):
-    """ELBO of each of the 16 images by the module's loss, and the divergence of its encoder from its posterior: [16], [16]."""
+    """ELBO of each of the 16 images by the topic's loss, and the divergence of its encoder from its posterior: [16], [16]."""
     grid = jnp.linspace(-10.0, 10.0, 401)  # the trapezoid rule for a Gaussian is exact to the last digits at this step
     z, step = jnp.tile(grid, 16)[:, None], 0.05
     images, m, v = (jnp.repeat(array, grid.size, axis=0) for array in (_images, _encoder_mean, _encoder_log_var))
@@ -446,7 +446,7 @@ def three_encoders():
 
 
 def _terms(m, t):
-    """Reconstruction and rate of the example, by the module's functions: [N], [N] -> [N], [N]."""
+    """Reconstruction and rate of the example, by the topic's functions: [N], [N] -> [N], [N]."""
     column, log_t = m[:, None], jnp.log(t)[:, None]
     at_mean = gaussian_log_likelihood(jnp.full_like(column, 2.0), column, jnp.zeros_like(column))
     return at_mean - t / 2, kl_to_standard_normal(column, log_t)

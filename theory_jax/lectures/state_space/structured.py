@@ -227,7 +227,7 @@ OUTPUT = np.cos(np.arange(ORDER))
 @derivation.numeric(
     r"K_l = \mathrm{Re}\, \frac1L \sum_{j<L} \hat K_j\, e^{2\pi i j l / L}",
     because=r"LegS with $N = 16$, $L = 32$: the sums at the nodes, the limit at $w = -1$, and an inverse Fourier transform, "
-    r"against the powers of $\bar A$ that the function of this module computes. Without cutting off what comes after $L$, all "
+    r"against the powers of $\bar A$ that the function of this topic computes. Without cutting off what comes after $L$, all "
     r"lags that are equal modulo $L$ fall together.",
     tolerance=1e-11,
     scale=1.0,
