@@ -33,8 +33,11 @@ def train(command, words, fields):
     from practice_torch.engine.storage.run import Run
 
     processes = Processes(command.cpu)
-    _require_prepared(path, name, recipe)
-    data = processes.in_turn(lambda: load_data(recipe))
+    try:
+        data = processes.in_turn(lambda: load_data(recipe))
+    except DataError:
+        _require_prepared(path, name, recipe)
+        raise
     if processes.first:
         for remark in (*_shortened(recipe, module.RECIPES[name], fields), *data[0].description.get("remarks", ())):
             print(f"note: {remark}", file=sys.stderr)
@@ -53,10 +56,12 @@ def train(command, words, fields):
 
 
 def _require_prepared(path, name, recipe):
-    """DataError if the recipe's own data is not there, and a command makes it."""
+    """DataError with the command that makes the recipe's own data, if they are not there and one does."""
     published = published_of(path, name)
-    if published and published.prepare and recipe.data == module_of(path).RECIPES[name].data and not Path(recipe.data).exists():
-        raise DataError(f"data {recipe.data!r} does not exist: it is {published.data}; make it with `{published.prepare}`")
+    own = recipe.data == module_of(path).RECIPES[name].data
+    if published and published.prepare and own and not Path(recipe.data).exists():
+        missing = f"data {recipe.data!r} does not exist"
+        raise DataError(f"{missing}: it is {published.data}; make it with `{published.prepare}`") from None
 
 
 def recipe_with(path, recipe_name, fields):

@@ -60,7 +60,7 @@ def tables(folder: Path, results: Mapping[str, Any], missing: list[str]) -> list
 
 def told(number: float) -> str:
     """A number of the table: a large count with all its digits."""
-    return f"{number:,.0f}" if abs(number) >= 1000 and number == round(number) else short(number)
+    return f"{number:,.0f}" if abs(number) >= 1000 and float(number).is_integer() else short(number)
 
 
 def _best(columns, rows):

@@ -598,7 +598,7 @@ def test_the_reading_of_sound_generation_follows_its_numbers():
     reading = sound_generation.read(sound_rows())
     assert "least in 1 steps of flow matching, 401, and in 1 steps of diffusion, 501" in reading.sentences[0]
     assert "in 20 steps it is 420 and 520. Noise has 4000." in reading.sentences[0]
-    assert "takes 95% of" in reading.sentences[1] and "asked for, 80% of those in 2 and 50% of" in reading.sentences[1]
+    assert "takes 95% of" in reading.sentences[1] and "the requested class, 80% of those in 2 and 50% of" in reading.sentences[1]
     assert "diffusion's 85%, 70% and 40%, at most 85%, and 100% of held-out" in reading.sentences[1]
     assert "of 55% and 45% of the sounds" in reading.sentences[2] and "noise has it in 20%" in reading.sentences[2]
     assert [part.holds for part in reading.expectations] == [True] * 3

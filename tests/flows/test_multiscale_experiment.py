@@ -33,8 +33,11 @@ def run(tmp_path_factory):
 
 
 def stopped(run, folder, *steps):
-    """A copy of the run that has the checkpoints of these steps alone."""
+    """A copy of the run that has the checkpoints of these steps alone; without any, nothing is recorded either."""
     copy = shutil.copytree(run, folder / "run")
+    if not steps:
+        for name in ("metrics.csv", "times.csv"):
+            (copy / name).unlink(missing_ok=True)
     for path in (copy / "checkpoints").glob("step-*"):
         if int(path.name.removeprefix("step-")) not in steps:
             shutil.rmtree(path)

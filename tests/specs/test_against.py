@@ -44,9 +44,9 @@ class Kl(torch.nn.Module):
         return torch.where(p > 0, p * both, 0.0).sum(-1)
 kl_divergence = Kl()
 def _cross(scale, log_probs_p, q):
-    import next to
+    import beside
     p = np.exp(log_probs_p)
-    return -scale * np.where(p > 0, p * np.where(p > 0, q, 0.0), 0.0).sum(-1) + next to.SHIFT
+    return -scale * np.where(p > 0, p * np.where(p > 0, q, 0.0), 0.0).sum(-1) + beside.SHIFT
 cross = functools.partial(_cross, 1.0)
 """
 

@@ -101,7 +101,8 @@ def _type(leaf):
 def test_a_right_exercise_passes_on_the_command_line(tmp_path, capfd):
     """The README's own example: its functions take functions. In a process, with its helpers in files next to it."""
     wing_of_torch = Path(__file__).parents[2] / "practice_torch"
-    for name in ("arguments.py", "elementary.py", "engine/artifacts.py", "engine/spectrogram.py", "foundations/jensen.py"):
+    names = "arguments", "mathematics/elementary", "engine/artifacts", "engine/spectrogram", "foundations/jensen"
+    for name in (f"{name}.py" for name in names):
         target = tmp_path / "mine" / name
         target.parent.mkdir(exist_ok=True, parents=True)
         target.write_text((wing_of_torch / name).read_text().replace("practice_torch", "mine"))
