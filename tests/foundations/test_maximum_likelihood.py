@@ -6,6 +6,8 @@ import torch
 from torch.distributions import Independent, Normal
 from torch.distributions import kl_divergence as torch_kl
 
+from practice_torch.engine.batches.datasets import Described
+from practice_torch.experiments.foundations.maximum_likelihood import RECIPES, build
 from practice_torch.foundations import maximum_likelihood as practice
 
 rng = np.random.default_rng(0)
@@ -43,3 +45,13 @@ def test_gaussian_maximum_likelihood_agrees_with_scipy():
     wanted = np.array([scipy.stats.norm.fit(column) for column in x.numpy().T])
     np.testing.assert_allclose(mean, wanted[:, 0], rtol=1e-12)
     np.testing.assert_allclose((log_var / 2).exp(), wanted[:, 1], rtol=1e-12)
+
+
+def test_a_table_of_pixels_counts_zeros_and_ones():
+    """Of two batches, the threshold itself among the zeros."""
+    recipe = RECIPES["pixels"]
+    experiment = build(recipe, Described({"shape": [1, 1, 3]}))
+    low, high = recipe.threshold, recipe.threshold + 0.1
+    for images in ([[low, high, high], [low, low, high]], [[high, high, low]]):
+        experiment({"image": torch.tensor(images).reshape(-1, 1, 1, 3)}, "count")
+    assert experiment.counts.tolist() == [[2, 1, 1], [1, 2, 2]]

@@ -16,7 +16,7 @@ from practice_torch.engine.errors import OptionError
 from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import weights_of
 from practice_torch.experiments.autoregressive import transformer
-from practice_torch.experiments.preference.dpo import RECIPES, build
+from practice_torch.experiments.preference.dpo import RECIPES, PreferredCompletions, build
 from tests.commands.test_practice_commands import call, refused
 from tests.support import tiny
 
@@ -91,3 +91,11 @@ def test_preferences_begin_at_the_model_of_the_chosen_completions():
         optimizer.step()
         losses.append(loss.item())
     assert losses[1] == pytest.approx(math.log(2), abs=1e-5) and losses[-1] < losses[1] - 0.1 and logs["accuracy"] > 0.5
+
+
+def test_the_reference_accuracy_is_the_share_of_pairs_that_the_reference_orders_rightly():
+    """Of four pairs two are right, one is wrong, and a tie counts half."""
+    chosen, rejected = torch.tensor([-1.0, -2.0, -3.0, -4.0]), torch.tensor([-2.0, -3.0, -2.0, -4.0])
+    held_out = (chosen, rejected, chosen, rejected), torch.zeros(4)
+    experiment = SimpleNamespace(_held_out=lambda data: held_out, _rewards=lambda *four: (*four[:2], torch.ones(4)))
+    assert PreferredCompletions.evaluate(experiment, None)["reference_accuracy"] == pytest.approx((1 + 1 + 0 + 0.5) / 4)
