@@ -5,6 +5,7 @@ from torch.distributions import SigmoidTransform, TransformedDistribution, Unifo
 from tests.flows.metrics_affine_coupling import bits, points_of
 
 NAMES = ("two_moons", "digits")
+FIELDS = {"digits": {"noises": 2}}
 LOGISTIC = TransformedDistribution(Uniform(0.0, 1.0, validate_args=False), [SigmoidTransform().inv])
 
 

@@ -8,6 +8,7 @@ from tests.adversarial.metrics_gan import plane
 from tests.support.metrics import mean, standard_normal
 
 NAMES = ("two_moons", "digits", "digits_two_scales")
+FIELDS = {name: {"noises": 2} for name in NAMES[1:]}
 STEP = 0.02  # further away the inverse of two scales loses all digits
 
 

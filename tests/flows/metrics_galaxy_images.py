@@ -75,11 +75,11 @@ def preview(e, data):
         scaled = [(part[:, k] - low) / (high - low) for part in (wanted, found)]
         drawings += [("plot", (1.2 * k, 1.2 * k + 1), (0, 1)), ("scatter", 1.2 * k + scaled[0], scaled[1])]
     shown["measured"] = drawings
-    one, swept = noise(e, 1, *e.shape), []
+    one, asked = noise(e, 1, *e.shape), []
     for number in range(len(e.mean)):
         for k in range(10):
             given = e.mean.clone()
             given[number] += 3**0.5 * (2 * k / 9 - 1) * e.deviation[number]
-            swept.append(drawn(e, given[None], one)[0])
-    swept = stretched(torch.stack(swept))
+            asked.append(given)
+    swept = stretched(drawn(e, torch.stack(asked), torch.cat([one] * len(asked))))
     return shown | {"properties": swept / swept.max()}

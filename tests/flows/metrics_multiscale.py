@@ -3,3 +3,4 @@
 from tests.flows.metrics_affine_coupling import STEP, evaluate, preview  # noqa: F401
 
 NAMES = ("digits",)
+FIELDS = {"digits": {"noises": 2}}

@@ -37,7 +37,7 @@ def least(e, row):
     """The least divergence of a Gaussian, from the best point of a grid on."""
     grid = torch.cartesian_prod(torch.linspace(-4, 4, 33), torch.linspace(-1.5, 1.5, 25))
     start = grid[values(e, row, *grid.T).nan_to_num(nan=math.inf).argmin()]
-    how = {"method": "Nelder-Mead", "options": {"xatol": 1e-7, "fatol": 1e-13}}
+    how = {"method": "Nelder-Mead", "options": {"xatol": 1e-5, "fatol": 1e-11}}
     return minimize(lambda at: float(values(e, row, *torch.as_tensor(at))), start.numpy(), **how).fun
 
 

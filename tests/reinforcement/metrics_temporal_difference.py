@@ -74,7 +74,7 @@ def best_values(e, epsilon):
     """Q of the best policy that explores as much: Q = r + discount P ((1 - epsilon) max Q + epsilon mean Q)."""
     onward, pays = process(e)
     values = torch.zeros_like(pays)
-    for _ in range(1000):
+    for _ in range(400):
         values = pays + e.recipe.discount * onward @ ((1 - epsilon) * values.amax(1) + epsilon * values.mean(1))
     return values
 
@@ -82,7 +82,7 @@ def best_values(e, epsilon):
 def value_of(e, chances):
     onward, pays = process(e)
     chances, value = torch.tensor(chances), torch.zeros(len(e.world.cells))
-    for _ in range(1000):
+    for _ in range(400):
         value = (chances * (pays + e.recipe.discount * onward @ value)).sum(1)
     return float(value[e.world.start])
 
