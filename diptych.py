@@ -11,9 +11,10 @@
 `diptych VERB --help` explains each; `diptych --version` prints the version.
 """
 
-import os
 import sys
 from importlib import import_module, metadata
+
+from shared_specs.terminal import forget_output
 
 PACKAGES = {
     "theory_jax": ("run", "mutate"),
@@ -44,7 +45,7 @@ def _say(text):
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails once more when it ends
+        forget_output()
     return 0
 
 
