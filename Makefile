@@ -38,6 +38,7 @@ topic: $(VENV)/.installed-test  ## run everything about one topic, every row com
 
 lint: $(VENV)/.installed-test  ## check the style of the source
 	@$(IN_VENV) -m ruff check .
+	@$(IN_VENV) -m ruff format --check --quiet . || { echo "some files are not formatted: run $(IN_VENV) -m ruff format ." >&2; exit 1; }
 
 syllabus: $(VENV)/.installed  ## write docs/syllabus.md, and its summary in README.md, from the syllabus and the sources
 	@$(IN_VENV) -m shared_specs.commands.syllabus_page

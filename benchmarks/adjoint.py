@@ -93,11 +93,19 @@ def main():
     extra = {side: {steps: peak("benchmarks.adjoint", f"{side}, {steps}") for steps in (FEW, MANY)} for side in calls}
     met = extra["ours"][MANY] <= SHARE * extra["backpropagation"][MANY]
     code = conclude(
-        "adjoint", f"gradients through {MANY} steps of {BATCH} points", in_turns(calls, repeats=arguments.repeats), ours="ours",
-        goals={}, began=began, unit=(BATCH * MANY, "steps"), keep=peer,
-        peers={"torchdiffeq": version("torchdiffeq")} if peer else {}, extra_bytes=extra,
-        extra_bytes_goal=f"{SHARE:.0%} of backpropagation's", extra_bytes_met=met,
-    )  # fmt: skip
+        "adjoint",
+        f"gradients through {MANY} steps of {BATCH} points",
+        in_turns(calls, repeats=arguments.repeats),
+        ours="ours",
+        goals={},
+        began=began,
+        unit=(BATCH * MANY, "steps"),
+        keep=peer,
+        peers={"torchdiffeq": version("torchdiffeq")} if peer else {},
+        extra_bytes=extra,
+        extra_bytes_goal=f"{SHARE:.0%} of backpropagation's",
+        extra_bytes_met=met,
+    )
     for name, sizes in extra.items():
         print(f"  extra memory of {name}: " + ", ".join(f"{size / 1e6:.1f} MB in {steps} steps" for steps, size in sizes.items()))
     return code or int(not met)

@@ -49,9 +49,9 @@ def sides():
         from torchrl.objectives.value.functional import vec_generalized_advantage_estimate
 
         here, after, paid, ended = (part.unsqueeze(-1) for part in (values[:, :-1], values[:, 1:], rewards, terminals))
-        found["torchrl"] = lambda: vec_generalized_advantage_estimate(
-            DISCOUNT, TRACE_DECAY, here, after, paid, ended, ended
-        )[0].squeeze(-1)  # fmt: skip
+        found["torchrl"] = lambda: vec_generalized_advantage_estimate(DISCOUNT, TRACE_DECAY, here, after, paid, ended, ended)[
+            0
+        ].squeeze(-1)
     return found
 
 
@@ -71,9 +71,15 @@ def main():
             torch.testing.assert_close(call(), calls["ours"](), rtol=1e-5, atol=1e-4, msg=f"{name} has other advantages")
         seconds = in_turns({name: partial(_several, call) for name, call in calls.items()}, repeats=arguments.repeats)
     return conclude(
-        "advantages", f"generalized advantages of {ROWS} rows of {STEPS} steps, {CALLS} calls", seconds, ours="ours", goals=GOALS,
-        began=began, unit=(CALLS * ROWS * STEPS, "steps"), peers={name: version(name) for name in calls if name == "torchrl"},
-    )  # fmt: skip
+        "advantages",
+        f"generalized advantages of {ROWS} rows of {STEPS} steps, {CALLS} calls",
+        seconds,
+        ours="ours",
+        goals=GOALS,
+        began=began,
+        unit=(CALLS * ROWS * STEPS, "steps"),
+        peers={name: version(name) for name in calls if name == "torchrl"},
+    )
 
 
 if __name__ == "__main__":

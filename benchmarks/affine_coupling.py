@@ -110,13 +110,17 @@ def compare(name, title, description, ours, peers, goals):
     calls, missed = {side: tasks(flow) for side, flow in sides.items()}, 0
     for task in calls["ours"]:
         missed |= conclude(
-            f"{name}_{task}", f"{title}, {task}: {CALLS} times {BATCH} examples of {DIMENSIONS} numbers",
+            f"{name}_{task}",
+            f"{title}, {task}: {CALLS} times {BATCH} examples of {DIMENSIONS} numbers",
             in_turns({side: of[task] for side, of in calls.items()}, repeats=arguments.repeats),
-            ours="ours", goals={side: goal for side, goal in goals[task].items() if side in sides}, began=began,
-            unit=(CALLS, "batches"), keep=len(sides) == 1 + len(peers),
+            ours="ours",
+            goals={side: goal for side, goal in goals[task].items() if side in sides},
+            began=began,
+            unit=(CALLS, "batches"),
+            keep=len(sides) == 1 + len(peers),
             shape={"layers": LAYERS, "hidden": HIDDEN, "parameters": sizes["ours"]},
             peers={side: version(side) for side in sides if side != "ours"},
-        )  # fmt: skip
+        )
     return missed
 
 

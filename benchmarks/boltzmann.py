@@ -34,10 +34,7 @@ from practice_torch.energy.contrastive_divergence import chain, gradient
 from practice_torch.energy.restricted_boltzmann_machine import free_energy
 
 HIDDEN, LIMIT, SEEDS = 64, 18.0, (0, 1, 2)
-SETTINGS = {
-    "ours": {"epochs": 25, "rate": 0.8, "batch": 50},
-    "scikit-learn": {"epochs": 20, "rate": 0.4, "batch": 25},
-}
+SETTINGS = {"ours": {"epochs": 25, "rate": 0.8, "batch": 50}, "scikit-learn": {"epochs": 20, "rate": 0.4, "batch": 25}}
 CONSTANT = {"n_iter": 260, "learning_rate": 0.01, "batch_size": 10}  # of fit: the best of twelve settings, up to 400 epochs
 
 
@@ -128,11 +125,19 @@ def main():
     constant = [nats(_machine_of(model), held_out) for model in fits]
     seconds = in_turns(sides, repeats=arguments.repeats)
     return conclude(
-        "boltzmann", f"training of a restricted Boltzmann machine to {LIMIT:g} nats per held-out image", seconds, ours="ours",
-        goals={}, began=began, shape={"images": len(x), "visible": x.shape[1], "hidden": HIDDEN},
-        scikit_learn=version("scikit-learn"), settings=SETTINGS, load_averages=[load_before, os.getloadavg()],
-        nats_and_deviation_of_log_weights=reached, constant_rate={"settings": CONSTANT, "nats_and_deviation": constant},
-    )  # fmt: skip
+        "boltzmann",
+        f"training of a restricted Boltzmann machine to {LIMIT:g} nats per held-out image",
+        seconds,
+        ours="ours",
+        goals={},
+        began=began,
+        shape={"images": len(x), "visible": x.shape[1], "hidden": HIDDEN},
+        scikit_learn=version("scikit-learn"),
+        settings=SETTINGS,
+        load_averages=[load_before, os.getloadavg()],
+        nats_and_deviation_of_log_weights=reached,
+        constant_rate={"settings": CONSTANT, "nats_and_deviation": constant},
+    )
 
 
 if __name__ == "__main__":

@@ -121,9 +121,7 @@ def main():
     turn(text, arguments.merges, learned)  # warms up
     began = time.perf_counter()
     turns = [turn(text, arguments.merges, learned) for _ in range(arguments.repeats)]
-    seconds = {
-        name: {kind: [one[name][i] for one in turns] for i, kind in enumerate(("cpu", "wall"))} for name in turns[0]
-    }
+    seconds = {name: {kind: [one[name][i] for one in turns] for i, kind in enumerate(("cpu", "wall"))} for name in turns[0]}
     ratios = {name: {kind: spread(seconds, name, kind) for kind in ("cpu", "wall")} for name in seconds if "ours" not in name}
     met = {name: ratios[name]["cpu"]["median"] >= goal for name, goal in GOALS.items()}
     result = {

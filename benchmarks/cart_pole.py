@@ -118,10 +118,17 @@ def main():
         for side, actor in {"engine": experiment.actor, "CleanRL's form": agent.actor}.items()
     }
     code = conclude(
-        "cart_pole", f"{BLOCK} updates of PPO, each on {recipe.horizon} steps of {recipe.copies} cart-poles", seconds,
-        ours="engine", goals=GOALS, began=began, unit=(BLOCK * recipe.horizon * recipe.copies, "steps"), updates=arguments.steps,
-        returns=returns, peers={"gymnasium": version("gymnasium")},
-    )  # fmt: skip
+        "cart_pole",
+        f"{BLOCK} updates of PPO, each on {recipe.horizon} steps of {recipe.copies} cart-poles",
+        seconds,
+        ours="engine",
+        goals=GOALS,
+        began=began,
+        unit=(BLOCK * recipe.horizon * recipe.copies, "steps"),
+        updates=arguments.steps,
+        returns=returns,
+        peers={"gymnasium": version("gymnasium")},
+    )
     print("mean return after training:", ", ".join(f"{side} {value:.0f}" for side, value in returns.items()))
     return code
 

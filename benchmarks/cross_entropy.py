@@ -54,10 +54,17 @@ def main():
     extra = {name: peak("benchmarks.cross_entropy", name) for name in calls}
     seconds = in_turns(calls, repeats=arguments.repeats)
     code = conclude(
-        "cross_entropy", f"loss and gradients of {TOKENS} tokens, width {WIDTH}, vocabulary {VOCABULARY}", seconds, ours="ours",
-        goals=GOALS, began=began, unit=(TOKENS, "tokens"), extra_bytes=extra, extra_bytes_goal=EXTRA,
+        "cross_entropy",
+        f"loss and gradients of {TOKENS} tokens, width {WIDTH}, vocabulary {VOCABULARY}",
+        seconds,
+        ours="ours",
+        goals=GOALS,
+        began=began,
+        unit=(TOKENS, "tokens"),
+        extra_bytes=extra,
+        extra_bytes_goal=EXTRA,
         extra_bytes_met=extra["ours"] <= EXTRA,
-    )  # fmt: skip
+    )
     taken = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in extra.items())
     print(f"  extra memory: {taken}; goal {EXTRA / 1e6:.0f} MB")
     return code or int(extra["ours"] > EXTRA)

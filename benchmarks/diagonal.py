@@ -82,10 +82,17 @@ def main():
         for length, seconds in by_length.items()
     }
     code = conclude(
-        "diagonal", f"an S4D kernel of {longest} places, forward and backward", by_length[longest], ours="ours", goals=GOALS,
-        began=began, unit=(CHANNELS * longest, "entries"), shape={"channels": CHANNELS, "modes": MODES},
-        ratios_by_length=ratios, seconds_by_length=by_length,
-    )  # fmt: skip
+        "diagonal",
+        f"an S4D kernel of {longest} places, forward and backward",
+        by_length[longest],
+        ours="ours",
+        goals=GOALS,
+        began=began,
+        unit=(CHANNELS * longest, "entries"),
+        shape={"channels": CHANNELS, "modes": MODES},
+        ratios_by_length=ratios,
+        seconds_by_length=by_length,
+    )
     for length, of_clocks in ratios.items():
         print(f"  {length:5d} places: the published form takes {of_clocks['cpu']['median']:.1f}x as long")
     return code

@@ -90,13 +90,23 @@ def trl(policy, reference):
 
     with tempfile.TemporaryDirectory() as folder:
         settings = DPOConfig(
-            output_dir=folder, beta=PRICE, per_device_train_batch_size=PAIRS, max_length=None, report_to=[], use_cpu=True,
-            bf16=False, gradient_checkpointing=False, disable_dropout=True,
-        )  # fmt: skip
+            output_dir=folder,
+            beta=PRICE,
+            per_device_train_batch_size=PAIRS,
+            max_length=None,
+            report_to=[],
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            disable_dropout=True,
+        )
         trainer = DPOTrainer(
-            model=_gpt2(policy), ref_model=_gpt2(reference), args=settings, train_dataset=Dataset.from_list(texts()),
+            model=_gpt2(policy),
+            ref_model=_gpt2(reference),
+            args=settings,
+            train_dataset=Dataset.from_list(texts()),
             processing_class=_tokenizer(),
-        )  # fmt: skip
+        )
     inputs = trainer.data_collator(list(trainer.train_dataset))
     trainer.model.train()
     optimizer = optimizer_of(trainer.model)
@@ -168,10 +178,18 @@ def main():
     losses = require_same(sides)
     seconds = in_turns(sides, repeats=arguments.repeats)
     return conclude(
-        "dpo", f"a step of DPO on {PAIRS} pairs of up to {CONTEXT} tokens, GPT of {LAYERS} layers of width {WIDTH}", seconds,
-        ours="ours", goals=GOALS if found else {}, began=began, unit=(PAIRS, "pairs"), keep=found, losses=losses,
-        trl=version("trl") if found else None, transformers=version("transformers"),
-    )  # fmt: skip
+        "dpo",
+        f"a step of DPO on {PAIRS} pairs of up to {CONTEXT} tokens, GPT of {LAYERS} layers of width {WIDTH}",
+        seconds,
+        ours="ours",
+        goals=GOALS if found else {},
+        began=began,
+        unit=(PAIRS, "pairs"),
+        keep=found,
+        losses=losses,
+        trl=version("trl") if found else None,
+        transformers=version("transformers"),
+    )
 
 
 if __name__ == "__main__":

@@ -54,9 +54,15 @@ def main():
     loops = {"by hand": loop_by_hand(recipe, data[0])}
     seconds = alternate("latent/vae", "digits", recipe, experiment, data, loops, block=BLOCK)
     return conclude(
-        "engine", f"{BLOCK} steps of the digits' VAE (64-128-8, batches of {recipe.batch_size})", seconds, ours="engine",
-        goals=GOALS, began=began, unit=(BLOCK, "steps"), epochs=arguments.epochs,
-    )  # fmt: skip
+        "engine",
+        f"{BLOCK} steps of the digits' VAE (64-128-8, batches of {recipe.batch_size})",
+        seconds,
+        ours="engine",
+        goals=GOALS,
+        began=began,
+        unit=(BLOCK, "steps"),
+        epochs=arguments.epochs,
+    )
 
 
 if __name__ == "__main__":

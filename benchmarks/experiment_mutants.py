@@ -40,9 +40,7 @@ from tests.support.topics import topics_of
 
 ENOUGH = 0.9  # of the mutants must be refused
 # A method of an experiment -> what its numbers are for. A function that several call belongs to the first of them in this order.
-KINDS = {
-    "forward": "training", "sample": "sampling", "evaluate": "evaluation", "study": "evaluation", "preview": "previews",
-}  # fmt: skip
+KINDS = {"forward": "training", "sample": "sampling", "evaluate": "evaluation", "study": "evaluation", "preview": "previews"}
 SURVIVED = "survived in "
 UNREACHED, LOGGED = "in no test", "logged numbers"
 

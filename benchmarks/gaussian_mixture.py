@@ -126,10 +126,18 @@ def main():
         name: {clock: ratio(seconds, "scikit-learn", name, clock) for clock in CLOCKS} for name in sides if "theory" in name
     }
     code = conclude(
-        "gaussian_mixture", f"{STEPS} steps of EM on {POINTS} points", seconds, ours=OURS, goals=GOALS, began=began,
-        unit=(STEPS * POINTS, "points"), shape={"points": POINTS, "dimensions": SIZE, "components": COMPONENTS},
-        scikit_learn=version("scikit-learn"), log_likelihoods=reached, theory_against_scikit_learn=theory_ratios,
-    )  # fmt: skip
+        "gaussian_mixture",
+        f"{STEPS} steps of EM on {POINTS} points",
+        seconds,
+        ours=OURS,
+        goals=GOALS,
+        began=began,
+        unit=(STEPS * POINTS, "points"),
+        shape={"points": POINTS, "dimensions": SIZE, "components": COMPONENTS},
+        scikit_learn=version("scikit-learn"),
+        log_likelihoods=reached,
+        theory_against_scikit_learn=theory_ratios,
+    )
     for name, each in theory_ratios.items():
         print(f"  {name}: scikit-learn takes {each['cpu']['median']:.1f}x as long")
     return code

@@ -43,14 +43,19 @@ def without_cache(network, tokens):
 def as_gpt2(network):
     """transformers' GPT-2 with our weights."""
     gpt2 = GPT2LMHeadModel(
-        GPT2Config(vocab_size=256, n_positions=CONTEXT, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS, eos_token_id=None,
-                   bos_token_id=None)
-    ).eval()  # fmt: skip
+        GPT2Config(
+            vocab_size=256, n_positions=CONTEXT, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS, eos_token_id=None, bos_token_id=None
+        )
+    ).eval()
     state, ours = gpt2.state_dict(), network.state_dict()
     names = {
-        "attention_norm": "ln_1", "query_key_value": "attn.c_attn", "output": "attn.c_proj", "feed_forward_norm": "ln_2",
-        "up": "mlp.c_fc", "down": "mlp.c_proj",
-    }  # fmt: skip
+        "attention_norm": "ln_1",
+        "query_key_value": "attn.c_attn",
+        "output": "attn.c_proj",
+        "feed_forward_norm": "ln_2",
+        "up": "mlp.c_fc",
+        "down": "mlp.c_proj",
+    }
     for name, tensor in state.items():
         if name.endswith(("c_attn.bias", "attn.c_proj.bias")):
             tensor.zero_()
@@ -115,10 +120,16 @@ def main():
         assert torch.equal(text, texts["ours, cached"]), f"{side} wrote other bytes"
     seconds = in_turns(sides, repeats=arguments.repeats)
     return conclude(
-        "generation", f"{NEW} bytes after a prompt of {PROMPT}, GPT of 10.7M parameters, greedy", seconds, ours="ours, cached",
-        goals=GOALS, began=began, unit=(NEW, "bytes"), transformers=version("transformers"),
+        "generation",
+        f"{NEW} bytes after a prompt of {PROMPT}, GPT of 10.7M parameters, greedy",
+        seconds,
+        ours="ours, cached",
+        goals=GOALS,
+        began=began,
+        unit=(NEW, "bytes"),
+        transformers=version("transformers"),
         distinct_bytes=texts["transformers"].unique().numel(),
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

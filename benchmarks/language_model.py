@@ -38,8 +38,10 @@ def bare_loop(recipe, data, network, loss_of):
     vectors = [p for p in network.parameters() if p.ndim < 2]
     optimizer = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-        lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True,
-    )  # fmt: skip
+        lr=recipe.learning_rate,
+        betas=(recipe.beta1, recipe.beta2),
+        fused=True,
+    )
     while True:
         tokens = data.batch(torch.randint(len(data), (recipe.batch_size,)))["tokens"]
         loss = loss_of(network, tokens[:, :-1], tokens[:, 1:])
@@ -83,12 +85,16 @@ def main():
     as_in_training = recipe.batch_size == RECIPE.batch_size
     return conclude(
         "language_model" if as_in_training else f"language_model_batch_{recipe.batch_size}",
-        f"{block} training steps of {recipe.batch_size} x {recipe.context} tokens, GPT of 10.7M parameters", seconds,
-        ours="engine", goals=GOALS, began=began, unit=(block * recipe.batch_size * recipe.context, "tokens"),
+        f"{block} training steps of {recipe.batch_size} x {recipe.context} tokens, GPT of 10.7M parameters",
+        seconds,
+        ours="engine",
+        goals=GOALS,
+        began=began,
+        unit=(block * recipe.batch_size * recipe.context, "tokens"),
         transformers=version("transformers"),
         parameters={"ours": sum(p.numel() for p in ours.parameters()), "transformers": theirs.num_parameters()},
         attention=config._attn_implementation,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

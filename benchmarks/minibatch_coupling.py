@@ -108,11 +108,17 @@ def main():
     else:
         print("torchcfm is not installed: it is left out, and results/minibatch_coupling.json stays as it is")
     return conclude(
-        "minibatch_coupling", f"{STEPS} steps of flow matching on {BATCH} points of the moons, exact pairs",
+        "minibatch_coupling",
+        f"{STEPS} steps of flow matching on {BATCH} points of the moons, exact pairs",
         in_turns({side: training(loss, points) for side, loss in sides.items()}, repeats=arguments.repeats),
-        ours="ours", goals=GOALS if peer else {}, began=began, unit=(STEPS, "steps"), keep=peer,
-        shape={"batch": BATCH, "width": WIDTH}, peers={name: version(name) for name in ("torchcfm", "pot") if peer},
-    )  # fmt: skip
+        ours="ours",
+        goals=GOALS if peer else {},
+        began=began,
+        unit=(STEPS, "steps"),
+        keep=peer,
+        shape={"batch": BATCH, "width": WIDTH},
+        peers={name: version(name) for name in ("torchcfm", "pot") if peer},
+    )
 
 
 if __name__ == "__main__":

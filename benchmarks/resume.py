@@ -36,8 +36,11 @@ def main():
         words = [folder, "--random", str(asked.kills // 2), "--seed", str(asked.seed), "--processes", str(asked.processes)]
         done = subprocess.run(
             [sys.executable, "-m", "tests.support.engine_kills", *words, *(["--save-points"] if asked.processes == 1 else [])],
-            stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=Path(__file__).parent.parent,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            cwd=Path(__file__).parent.parent,
+        )
     answer = json.loads(done.stdout) | environment(torch.device("cpu"), time.perf_counter() - begun, asked.processes)
     RESULT.write_text(json.dumps(answer, indent=1) + "\n")
     different = answer["different"] or "none"

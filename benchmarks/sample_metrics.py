@@ -65,9 +65,7 @@ def theirs(metric):
         return lambda: [*calculate_precision_recall_full(y, x)]
     arrays, subsets = (x.numpy(), y.numpy()), [part.numpy() for part in _subsets()]
     settings = {"kid_kernel": "poly", "kid_kernel_poly_degree": 3, "kid_kernel_poly_gamma": None, "kid_kernel_poly_coef0": 1}
-    return lambda: [
-        float(kernel_mmd(arrays[0][i], arrays[1][j], **settings)) for i, j in zip(*subsets, strict=True)
-    ]  # fmt: skip
+    return lambda: [float(kernel_mmd(arrays[0][i], arrays[1][j], **settings)) for i, j in zip(*subsets, strict=True)]
 
 
 def _subsets():
@@ -110,11 +108,19 @@ def compare(metric, found, repeats):
     share = memory["ours"] / memory["torch-fidelity"] if found else None
     goal = MEMORY_GOALS.get(metric, 1.0)
     code = conclude(
-        f"samples_{metric.replace(' ', '_')}", f"the {metric} of {COUNT} and {COUNT} features of {WIDTHS[metric]}", seconds,
-        ours="ours", goals={"torch-fidelity": GOALS[metric]} if found else {}, began=began, keep=found, peak_bytes=memory,
-        memory=share, memory_goal=goal, memory_met=found and share <= goal,
+        f"samples_{metric.replace(' ', '_')}",
+        f"the {metric} of {COUNT} and {COUNT} features of {WIDTHS[metric]}",
+        seconds,
+        ours="ours",
+        goals={"torch-fidelity": GOALS[metric]} if found else {},
+        began=began,
+        keep=found,
+        peak_bytes=memory,
+        memory=share,
+        memory_goal=goal,
+        memory_met=found and share <= goal,
         torch_fidelity=version("torch-fidelity") if found else None,
-    )  # fmt: skip
+    )
     if found:
         print(f"  {share:.2f} of its memory, goal {goal:g} {'reached' if share <= goal else 'MISSED'}")
     return code or int(found and share > goal)

@@ -95,9 +95,17 @@ def main():
         compared = {side: kinds for side, kinds in per_step.items() if (steps[side] == FEW) == (steps[ours] == FEW)}
         median = statistics.median(per_step[ours]["cpu"])
         code |= conclude(
-            name, "a step of sampling without its network", compared, ours=ours, goals=goals, began=began, unit=(1, "steps"),
-            diffusers=version("diffusers"), limit_seconds=LIMIT, limit_met=median <= LIMIT,
-        )  # fmt: skip
+            name,
+            "a step of sampling without its network",
+            compared,
+            ours=ours,
+            goals=goals,
+            began=began,
+            unit=(1, "steps"),
+            diffusers=version("diffusers"),
+            limit_seconds=LIMIT,
+            limit_met=median <= LIMIT,
+        )
         print(f"  at most {1e6 * LIMIT:.0f} us: {'reached' if median <= LIMIT else 'MISSED'}")
         code |= int(median > LIMIT)
     return code

@@ -138,11 +138,19 @@ def main():
         for steps, seconds in by_length.items()
     }
     code = conclude(
-        "scan", f"a selective scan over {longest} tokens, forward and backward", by_length[longest], ours="ours",
-        goals=GOALS if found else {}, began=began, unit=(BATCH * longest, "tokens"), keep=found,
-        shape={"batch": BATCH, "channels": CHANNELS, "states": STATES}, mambapy=version("mambapy") if found else None,
-        ratios_by_length=ratios, seconds_by_length=by_length,
-    )  # fmt: skip
+        "scan",
+        f"a selective scan over {longest} tokens, forward and backward",
+        by_length[longest],
+        ours="ours",
+        goals=GOALS if found else {},
+        began=began,
+        unit=(BATCH * longest, "tokens"),
+        keep=found,
+        shape={"batch": BATCH, "channels": CHANNELS, "states": STATES},
+        mambapy=version("mambapy") if found else None,
+        ratios_by_length=ratios,
+        seconds_by_length=by_length,
+    )
     for steps, of_sides in ratios.items():
         times = ", ".join(f"{side} {each['cpu']['median']:.1f}x as long" for side, each in of_sides.items())
         print(f"  {steps:5d} tokens: {times}")

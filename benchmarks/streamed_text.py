@@ -59,10 +59,17 @@ def made_up(folder, gigabytes, sparse):
     about = {"library": tokens.library, "file": prepare_text.FILE, "bytes": len(tokenizer)}
     about["sha256"] = preparing.hashlib.sha256(tokenizer).hexdigest()
     preparing.prepare_shards(
-        folder, "text", asked={"source": ["made up"], "options": {}, "inputs": ""}, stamp="", jobs=jobs, write=write, workers=1,
-        facts=lambda sidecars: {"dtype": "uint16", "vocabulary": VOCABULARY, "tokenizer": about}, say=print,
+        folder,
+        "text",
+        asked={"source": ["made up"], "options": {}, "inputs": ""},
+        stamp="",
+        jobs=jobs,
+        write=write,
+        workers=1,
+        facts=lambda sidecars: {"dtype": "uint16", "vocabulary": VOCABULARY, "tokenizer": about},
+        say=print,
         keep={prepare_text.FILE: tokenizer},
-    )  # fmt: skip
+    )
 
 
 def measure(folder, batches, resident):
@@ -115,9 +122,11 @@ def tokenizing(folder, megabytes):
         prepared = prepare_text.prepare([str(path)], folder / tokens, options, print, BytePairTokenizer)
         seconds, spent = time.perf_counter() - began, processor() - cpu
         found[tokens] = {
-            "seconds": seconds, "cpu_seconds": spent, "tokens": prepared.manifest["count"],
+            "seconds": seconds,
+            "cpu_seconds": spent,
+            "tokens": prepared.manifest["count"],
             "megabytes_per_cpu_second": found["megabytes"] / spent,
-        }  # fmt: skip
+        }
     return found
 
 
@@ -160,10 +169,13 @@ def main():
     windows = min(BATCH * found["again"]["batches_per_cpu_second"] for found in streamed)
     result = {
         "what": "prepared text: batches of 480 windows of 1024 tokens, streamed from the disk and from memory",
-        "written_gigabytes": arguments.written, "measured": measured, "tokenizing": words, "windows_per_cpu_second": windows,
+        "written_gigabytes": arguments.written,
+        "measured": measured,
+        "tokenizing": words,
+        "windows_per_cpu_second": windows,
         "goal": GOAL,
         "environment": environment(torch.device("cpu"), time.perf_counter() - began),
-    }  # fmt: skip
+    }
     (RESULTS / "streamed_text.json").write_text(json.dumps(result, indent=1) + "\n")
     print(f"{windows:.0f} windows a CPU second; a 124M GPT consumes {GOAL:.0f} a second {'' if windows > GOAL else 'MISSED'}")
     return 0 if windows > GOAL else 1

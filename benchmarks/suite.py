@@ -34,12 +34,14 @@ from shared_specs.syllabus import load, resolve
 ROOT = Path(__file__).resolve().parent.parent
 BUDGETS = {"check": 4.0, "suite": 9.0}  # CPU seconds a topic
 PARTS = {
-    "tests/specs/test_contracts.py": "contracts", "tests/specs/test_grade_wings.py": "contracts, graded",
-    "tests/specs/test_mistakes.py": "planted mistakes", "tests/theory/test_derivation.py": "derivations",
+    "tests/specs/test_contracts.py": "contracts",
+    "tests/specs/test_grade_wings.py": "contracts, graded",
+    "tests/specs/test_mistakes.py": "planted mistakes",
+    "tests/theory/test_derivation.py": "derivations",
     "tests/training/test_compile.py": "whole graphs",
 } | {
     f"tests/theory/test_{name}.py": "derivations" for name in ("chains", "parts", "lecture_pages", "theory_commands", "mutation")
-}  # fmt: skip
+}
 OWN = "topics' own tests"
 FAMILIES = {topic.split("/")[0] for topic in load().topics}
 
@@ -186,11 +188,13 @@ def main():
         print(f"{len(found)} of {len(topics)} topics are above the budget of {BUDGETS[kind]:g} CPU s in the {kind}")
     if topic is None:
         result = {
-            "what": "CPU seconds of the check and of the suite, by part and topic", "budgets": BUDGETS, "above": above,
+            "what": "CPU seconds of the check and of the suite, by part and topic",
+            "budgets": BUDGETS,
+            "above": above,
             "check": {"seconds": in_all, "failed": failed, "topics": checked},
             "suite": tested | {"exit_code": code},
             "environment": environment(torch.device("cpu"), time.perf_counter() - began),
-        }  # fmt: skip
+        }
         (RESULTS / "suite.json").write_text(json.dumps(result, indent=1) + "\n")
     return int(bool(code or failed or any(above.values())))
 

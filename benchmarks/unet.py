@@ -31,15 +31,21 @@ WIDTHS = (64, 128, 128, 128)
 def networks():
     ours = UNet2d(
         channels=3, size=SIZE, base_channels=64, multipliers=(1, 2, 2, 2), blocks=2, attention_at=(16,), zero_init=False
-    )  # fmt: skip
+    )
     theirs, with_our_heads = (
         UNet2DModel(
-            sample_size=SIZE, in_channels=3, out_channels=3, layers_per_block=2, block_out_channels=WIDTHS, norm_num_groups=32,
+            sample_size=SIZE,
+            in_channels=3,
+            out_channels=3,
+            layers_per_block=2,
+            block_out_channels=WIDTHS,
+            norm_num_groups=32,
             down_block_types=("DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
-            up_block_types=("UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"), attention_head_dim=width,
+            up_block_types=("UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
+            attention_head_dim=width,
         )
         for width in (8, 64)
-    )  # fmt: skip
+    )
     return {"ours": ours, "diffusers": theirs, "diffusers, heads of 64": with_our_heads}
 
 
@@ -87,11 +93,18 @@ def main():
     memory = {name: peak("benchmarks.unet", name) for name in sides}
     seconds = in_turns({name: step(network) for name, network in sides.items()}, repeats=arguments.repeats)
     code = conclude(
-        "unet", f"a training step of {BATCH} images, {SIZE} x {SIZE}", seconds, ours="ours", goals=GOALS, began=began,
-        unit=(BATCH, "images"), diffusers=version("diffusers"), extra_bytes=memory,
+        "unet",
+        f"a training step of {BATCH} images, {SIZE} x {SIZE}",
+        seconds,
+        ours="ours",
+        goals=GOALS,
+        began=began,
+        unit=(BATCH, "images"),
+        diffusers=version("diffusers"),
+        extra_bytes=memory,
         parameters={name: sum(p.numel() for p in network.parameters()) for name, network in sides.items()},
         operations_of_an_image=counted["ours"],
-    )  # fmt: skip
+    )
     print("  memory beyond the start: " + ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in memory.items()))
     return code
 

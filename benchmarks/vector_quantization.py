@@ -88,11 +88,15 @@ def main():
     made = {"ours": trained(ours, given), "pythae's form": trained(pythae, given)}
     require_same(made)
     return conclude(
-        "vector_quantization", f"{CALLS} times a quantizer of {VECTORS} vectors with {CODES} codes, forward, backward and update",
+        "vector_quantization",
+        f"{CALLS} times a quantizer of {VECTORS} vectors with {CODES} codes, forward, backward and update",
         in_turns({name: several(call) for name, call in made.items()}, repeats=arguments.repeats),
-        ours="ours", goals=GOALS, began=began, unit=(CALLS * VECTORS, "vectors"),
+        ours="ours",
+        goals=GOALS,
+        began=began,
+        unit=(CALLS * VECTORS, "vectors"),
         shape={"vectors": VECTORS, "size": SIZE, "codes": CODES},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -41,9 +41,11 @@ def main():
     began, recipe = time.perf_counter(), RECIPES["notes"]
     torch.manual_seed(0)
     network = WaveNet(
-        levels=recipe.levels, residual_channels=recipe.residual_channels, skip_channels=recipe.skip_channels,
+        levels=recipe.levels,
+        residual_channels=recipe.residual_channels,
+        skip_channels=recipe.skip_channels,
         dilations=recipe.dilations,
-    ).eval()  # fmt: skip
+    ).eval()
     reach = receptive_field(kernel_size=2, dilations=recipe.dilations)
 
     def sides(uniforms):
@@ -64,11 +66,19 @@ def main():
     }
     longest = LENGTHS[-1]
     code = conclude(
-        "wavenet", f"{longest} samples, one after the other, by a WaveNet of {len(recipe.dilations)} blocks", by_length[longest],
-        ours="queues", goals=GOALS, began=began, unit=(longest, "samples"), distinct_codes=drawn["queues"].unique().numel(),
-        receptive_field=reach, parameters=sum(p.numel() for p in network.parameters()), ratios_by_length=factors,
+        "wavenet",
+        f"{longest} samples, one after the other, by a WaveNet of {len(recipe.dilations)} blocks",
+        by_length[longest],
+        ours="queues",
+        goals=GOALS,
+        began=began,
+        unit=(longest, "samples"),
+        distinct_codes=drawn["queues"].unique().numel(),
+        receptive_field=reach,
+        parameters=sum(p.numel() for p in network.parameters()),
+        ratios_by_length=factors,
         seconds_by_length=by_length,
-    )  # fmt: skip
+    )
     for length, found in factors.items():
         times = ", ".join(f"{side} {each['cpu']['median']:.1f}x as long" for side, each in found.items())
         print(f"  {length:5d} samples: {times}")

@@ -26,11 +26,18 @@ html_baseurl = ""
 def _colors(colors, number):
     own = colors | {figure[0]: figure[number] for figure in FIGURES}
     furo = {
-        "color-background-primary": "paper", "color-background-secondary": "wash", "color-foreground-primary": "ink",
-        "color-foreground-muted": "soft", "color-foreground-secondary": "soft", "color-background-border": "line",
-        "color-brand-primary": "hinge", "color-brand-content": "train", "color-api-background": "wash",
-        "color-sidebar-link-text": "ink", "color-sidebar-link-text--top-level": "ink",
-    }  # fmt: skip
+        "color-background-primary": "paper",
+        "color-background-secondary": "wash",
+        "color-foreground-primary": "ink",
+        "color-foreground-muted": "soft",
+        "color-foreground-secondary": "soft",
+        "color-background-border": "line",
+        "color-brand-primary": "hinge",
+        "color-brand-content": "train",
+        "color-api-background": "wash",
+        "color-sidebar-link-text": "ink",
+        "color-sidebar-link-text--top-level": "ink",
+    }
     return own | {name: own[color] for name, color in furo.items()}
 
 

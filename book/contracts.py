@@ -27,8 +27,12 @@ def section(topic):
         listed = Markup("").join(
             Markup("<dt>{}</dt><dd>{}</dd>\n").format(code(function), "; ".join(names)) for function, names in others.items()
         )
-        parts += [_folded(f"{sum(map(len, others.values()))} planted implementations that the contracts must refuse",
-                          Markup('<dl class="planted">\n{}</dl>').format(listed))]  # fmt: skip
+        parts += [
+            _folded(
+                f"{sum(map(len, others.values()))} planted implementations that the contracts must refuse",
+                Markup('<dl class="planted">\n{}</dl>').format(listed),
+            )
+        ]
     if laws := [row.case for row in rows if isinstance(row, Law)]:
         listed = Markup("").join(Markup("<li>{}</li>\n").format(law) for law in laws)
         parts += [_folded(f"{len(laws)} laws that hold for every input", Markup("<ul>\n{}</ul>").format(listed))]

@@ -37,6 +37,7 @@ def localized(text, file, here, places):
 
     Pictures are left out: they show pages that the book has, or that a command writes.
     """
+
     def led(found):
         words, target, section = found.groups()
         path = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))

@@ -24,11 +24,14 @@ def topic_page(topic, in_book):
     first, *sections = _of_lecture(replace(page, functions=(), used_by=()), here, in_book)
     last = next((number for number, (name, _, _) in enumerate(sections) if name in BEFORE), len(sections))
     parts = [
-        f"# {_title(page)}", raw(first),
+        f"# {_title(page)}",
+        raw(first),
         *map(_section, sections[:last]),
-        contracts.section(topic.path), sources.functions_section(here, topic.path), training.section(here, topic.path),
+        contracts.section(topic.path),
+        sources.functions_section(here, topic.path),
+        training.section(here, topic.path),
         *map(_section, sections[last:]),
-    ]  # fmt: skip
+    ]
     return "\n\n".join(filter(None, parts)) + "\n", f"{topic.path}: {page.summary}"
 
 

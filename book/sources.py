@@ -115,9 +115,10 @@ def _public(path):
     """The public functions and classes that a file defines, by name."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {
-        node.name: node for node in tree.body
+        node.name: node
+        for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_" and ast.get_docstring(node)
-    }  # fmt: skip
+    }
 
 
 def _entry(node, module, after="", prefix=""):
@@ -127,8 +128,11 @@ def _entry(node, module, after="", prefix=""):
     head = f"{fence}{{py:{kind}}} {prefix}{node.name}{_signature(node)}\n:module: {module}\n"
     parts = [head, verbatim(ast.get_docstring(node))]
     if kind == "class":
-        parts += [_entry(method, module, prefix=f"{node.name}.") for method in node.body
-                  if isinstance(method, ast.FunctionDef) and method.name[0] != "_" and ast.get_docstring(method)]  # fmt: skip
+        parts += [
+            _entry(method, module, prefix=f"{node.name}.")
+            for method in node.body
+            if isinstance(method, ast.FunctionDef) and method.name[0] != "_" and ast.get_docstring(method)
+        ]
     return "\n".join([*parts, after, f"{fence}\n"])
 
 

@@ -58,15 +58,20 @@ class Model:
 MODELS = (
     Model("images", "latent/vae", "digits"),
     Model(
-        "text", "autoregressive/transformer", "pydoc",
+        "text",
+        "autoregressive/transformer",
+        "pydoc",
         ("--steps", "600", "--learning-rate", "0.006", "--evaluate-every", "200", "--target", "2.4"),
         ("--prompt", "The ", "--temperature", "0.7", "--count", "2"),
     ),
     Model(
-        "sound", "autoregressive/wavenet", "notes", ("--steps", "400", "--evaluate-every", "100", "--target", "4.2"),
+        "sound",
+        "autoregressive/wavenet",
+        "notes",
+        ("--steps", "400", "--evaluate-every", "100", "--target", "4.2"),
         sampling=None,  # its previews already hold every note
     ),
-)  # fmt: skip
+)
 
 
 def checks(everything):

@@ -73,8 +73,14 @@ def _evaluate(command):
 
 
 DOES = {
-    List: list_recipes, Prepare: _prepare, Train: train, Sample: sample, Evaluate: _evaluate, Report: report, Project: project,
-}  # fmt: skip
+    List: list_recipes,
+    Prepare: _prepare,
+    Train: train,
+    Sample: sample,
+    Evaluate: _evaluate,
+    Report: report,
+    Project: project,
+}
 
 
 if __name__ == "__main__":

@@ -147,9 +147,14 @@ class Prepare:
 # Commands that take more than is said here, once they know of what: after so many words. `--help` then belongs to that, too.
 OPEN = {"train": 2, "sample": 1}
 COMMANDS = {
-    "list": List, "prepare": Prepare, "train": Train, "sample": Sample, "evaluate": Evaluate, "report": Report,
+    "list": List,
+    "prepare": Prepare,
+    "train": Train,
+    "sample": Sample,
+    "evaluate": Evaluate,
+    "report": Report,
     "project": Project,
-}  # fmt: skip
+}
 
 
 def parse(arguments, description):

@@ -6,9 +6,13 @@ ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 IN_TURN = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # for lines that ask for no color
 # Lines of figures on pages: name of the style sheets' variable, color on white, color on dark
 FIGURES = (
-    ("blue", BLUE, "#5CB0EA"), ("vermilion", VERMILION, "#FF8E52"), ("green", GREEN, "#3CC99F"),
-    ("purple", PURPLE, "#E3A3CA"), ("orange", ORANGE, "#F0B840"), ("sky", SKY, "#8CCBF0"),
-)  # fmt: skip
+    ("blue", BLUE, "#5CB0EA"),
+    ("vermilion", VERMILION, "#FF8E52"),
+    ("green", GREEN, "#3CC99F"),
+    ("purple", PURPLE, "#E3A3CA"),
+    ("orange", ORANGE, "#F0B840"),
+    ("sky", SKY, "#8CCBF0"),
+)
 
 # For pages: each name is a variable of the style sheets, --name; STYLE defines them.
 LIGHT = {

@@ -242,17 +242,33 @@ class Law:
 
     @classmethod
     def equal(
-        cls, case: str, given: Given, *, left: Callable, right: Callable | float, frozen: tuple[str, ...] = (),
-        cancels: Cancels | None = None, traced: bool = True, edge: str = "",
-    ) -> "Law":  # fmt: skip
+        cls,
+        case: str,
+        given: Given,
+        *,
+        left: Callable,
+        right: Callable | float,
+        frozen: tuple[str, ...] = (),
+        cancels: Cancels | None = None,
+        traced: bool = True,
+        edge: str = "",
+    ) -> "Law":
         """left = right: an identity, an invariance, a tight case, a sum that is 1."""
         return cls("equal", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced, edge=edge)
 
     @classmethod
     def at_least(
-        cls, case: str, given: Given, *, left: Callable, right: Callable | float, frozen: tuple[str, ...] = (),
-        cancels: Cancels | None = None, traced: bool = True, edge: str = "",
-    ) -> "Law":  # fmt: skip
+        cls,
+        case: str,
+        given: Given,
+        *,
+        left: Callable,
+        right: Callable | float,
+        frozen: tuple[str, ...] = (),
+        cancels: Cancels | None = None,
+        traced: bool = True,
+        edge: str = "",
+    ) -> "Law":
         """left >= right, up to the tolerance."""
         return cls("at_least", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced, edge=edge)
 

@@ -47,6 +47,7 @@ def handling(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
 @contextlib.contextmanager
 def unwinding() -> Iterator[None]:
     """In the body, the first signal raises Stopped. Further ones are ignored, so that nothing is left half put back."""
+
     def stop(number, _frame):
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)

@@ -145,10 +145,7 @@ def resolve(text: str | int, syllabus: Syllabus | None = None) -> list[Topic]:
         raise LookupError("an empty topic; give family/topic, a unique part of it, or a lecture number")
     if wanted in paths:
         return [paths[wanted]]
-    for matches in (
-        [path for path in paths if path.split("/")[1] == wanted],
-        [path for path in paths if wanted in path],
-    ):
+    for matches in ([path for path in paths if path.split("/")[1] == wanted], [path for path in paths if wanted in path]):
         matches = [path for path in matches if paths[path].built] or matches
         if len(matches) == 1:
             return [paths[matches[0]]]

@@ -37,10 +37,11 @@ def loop(experiment, recipe, data, card):
     players = discriminator, generator
     networks = card.compiled(generator), card.compiled(discriminator)
     optimizers = [
-        torch.optim.AdamW(player.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), weight_decay=0.0,
-                          fused=True)
+        torch.optim.AdamW(
+            player.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), weight_decay=0.0, fused=True
+        )
         for player in players
-    ]  # fmt: skip
+    ]
     while True:
         for turn, optimizer in enumerate(optimizers):
             let_move(players, turn)

@@ -40,9 +40,11 @@ class Card:
 
     def facts(self):
         return {
-            "product_operations_per_second": self.rate, "copy_bytes_per_second": self.copy,
-            "copy_from_host_bytes_per_second": self.from_host, "data_sheet": self.sheet,
-        }  # fmt: skip
+            "product_operations_per_second": self.rate,
+            "copy_bytes_per_second": self.copy,
+            "copy_from_host_bytes_per_second": self.from_host,
+            "data_sheet": self.sheet,
+        }
 
     def utilization(self, operations, seconds):
         """Of what the card can do at most, by its own product of large matrices and by its data sheet."""
@@ -74,8 +76,9 @@ class Card:
         work(torch.cuda.reset_peak_memory_stats)
         self.wait()
         return {
-            "allocated": torch.cuda.max_memory_allocated() - allocated, "reserved": torch.cuda.max_memory_reserved() - reserved,
-        }  # fmt: skip
+            "allocated": torch.cuda.max_memory_allocated() - allocated,
+            "reserved": torch.cuda.max_memory_reserved() - reserved,
+        }
 
     def _seconds(self, call, repeats=20):
         for _ in range(3):

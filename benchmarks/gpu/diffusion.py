@@ -29,9 +29,15 @@ TOY = dict(size=4, base_channels=64, multipliers=(1,), attention_at=(4,), blocks
 def our_network(size, **options):
     """The recipe's network."""
     return UNet2d(
-        channels=3, size=size["size"], base_channels=size["base_channels"], multipliers=size["multipliers"],
-        blocks=size["blocks"], attention_at=size["attention_at"], num_classes=CLASSES, **options,
-    )  # fmt: skip
+        channels=3,
+        size=size["size"],
+        base_channels=size["base_channels"],
+        multipliers=size["multipliers"],
+        blocks=size["blocks"],
+        attention_at=size["attention_at"],
+        num_classes=CLASSES,
+        **options,
+    )
 
 
 def their_network(size, *, head_width=64, dropout=0.0):
@@ -40,10 +46,18 @@ def their_network(size, *, head_width=64, dropout=0.0):
     down = tuple("AttnDownBlock2D" if attending else "DownBlock2D" for attending in attends)
     up = tuple("AttnUpBlock2D" if attending else "UpBlock2D" for attending in reversed(attends))
     return UNet2DModel(
-        sample_size=size["size"], in_channels=3, out_channels=3, layers_per_block=size["blocks"], norm_num_groups=32,
-        dropout=dropout, block_out_channels=tuple(size["base_channels"] * multiplier for multiplier in size["multipliers"]),
-        down_block_types=down, up_block_types=up, attention_head_dim=head_width, num_class_embeds=CLASSES + 1,
-    )  # fmt: skip
+        sample_size=size["size"],
+        in_channels=3,
+        out_channels=3,
+        layers_per_block=size["blocks"],
+        norm_num_groups=32,
+        dropout=dropout,
+        block_out_channels=tuple(size["base_channels"] * multiplier for multiplier in size["multipliers"]),
+        down_block_types=down,
+        up_block_types=up,
+        attention_head_dim=head_width,
+        num_class_embeds=CLASSES + 1,
+    )
 
 
 def operations(make, size, *, backward):
@@ -91,9 +105,7 @@ def loop(network, recipe, data, card, *, as_it_comes=False):
 
 def recipe_of(size, **fields):
     sizes = {name: size[name] for name in ("base_channels", "multipliers", "blocks", "attention_at")}
-    return dataclasses.replace(
-        RECIPES["cifar10"], batch_size=size["batch"], warmup_steps=0, target=None, **sizes, **fields
-    )
+    return dataclasses.replace(RECIPES["cifar10"], batch_size=size["batch"], warmup_steps=0, target=None, **sizes, **fields)
 
 
 def measure(card, steps):

@@ -27,9 +27,12 @@ def loop(network, recipe, data, card):
     network = network.to(card.device)
     run = card.compiled(network)
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), weight_decay=recipe.weight_decay,
+        network.parameters(),
+        lr=recipe.learning_rate,
+        betas=(recipe.beta1, recipe.beta2),
+        weight_decay=recipe.weight_decay,
         fused=True,
-    )  # fmt: skip
+    )
     while True:
         tokens = data.batch(torch.randint(len(data), (recipe.batch_size,)))["tokens"]
         with torch.autocast(card.device.type, torch.bfloat16):
@@ -53,17 +56,27 @@ def recipe_of(size, **fields):
 def our_network(size):
     """The recipe's network."""
     return DecoderTransformer(
-        vocabulary_size=size["vocabulary"], context_length=size["context"], width=size["width"], layers=size["layers"],
+        vocabulary_size=size["vocabulary"],
+        context_length=size["context"],
+        width=size["width"],
+        layers=size["layers"],
         heads=size["heads"],
-    )  # fmt: skip
+    )
 
 
 def operations(size):
     """Of a step: the backward pass takes twice the forward pass's."""
-    return 3 * size["batch"] * transformer.forward_operations(
-        vocabulary_size=size["vocabulary"], length=size["context"], width=size["width"], layers=size["layers"],
-        feed_forward_width=4 * size["width"],
-    )  # fmt: skip
+    return (
+        3
+        * size["batch"]
+        * transformer.forward_operations(
+            vocabulary_size=size["vocabulary"],
+            length=size["context"],
+            width=size["width"],
+            layers=size["layers"],
+            feed_forward_width=4 * size["width"],
+        )
+    )
 
 
 def measure(card, steps):

@@ -34,6 +34,7 @@ def scheduled(predict, x, scheduler):
 
 def predictor(network, label, *, device):
     """predict(x, t) of either network, its values in float32."""
+
     def predict(x, t):
         torch.compiler.cudagraph_mark_step_begin()  # what the last call returned may be overwritten: it was used up
         with torch.autocast(device.type, torch.bfloat16):
@@ -67,9 +68,7 @@ def measure_one(card, count, size, steps, repeats):
     makers = {"ours": lambda: our_network(size, zero_init=False), "diffusers": lambda: their_network(size)}
     an_image, theirs_an_image = (steps * operations(make, size, backward=False) for make in makers.values())
     assert an_image == theirs_an_image, f"the networks do not do the same work: {an_image} and {theirs_an_image}"
-    networks = {
-        maker: make().to(card.device, memory_format=torch.channels_last).eval() for maker, make in makers.items()
-    }
+    networks = {maker: make().to(card.device, memory_format=torch.channels_last).eval() for maker, make in makers.items()}
     ours, theirs = samplers(steps)
     label = torch.arange(count, device=card.device) % CLASSES
     with torch.inference_mode():  # like all that follow it, or a compiler would compile twice

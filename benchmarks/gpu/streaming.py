@@ -49,9 +49,7 @@ def images(card, steps, folder):
     count, sides, different = (40, (16, 33), 4) if card.toy else (PICTURES, (64, 257), prepared_images.PICTURES)
     pictures = list(prepared_images.pictures(generator.integers(*sides, (different, 2)), generator))
     out, _ = prepared_images.prepared(folder, count, pictures, "pictures")
-    recipe = diffusion.recipe_of(
-        size, data=str(out), image_size=size["size"], placement="stream", workers=workers_of(card)
-    )
+    recipe = diffusion.recipe_of(size, data=str(out), image_size=size["size"], placement="stream", workers=workers_of(card))
     data = load_data(recipe)
     resident = random_images(8 * size["batch"], size["size"], card.device)
     make = lambda: diffusion.our_network(size, dropout=recipe.dropout)  # noqa: E731

@@ -23,9 +23,7 @@ def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True,
     to step: batches by number, the guard, rows of metrics, progress, signals; not evaluation, previews and checkpoints, which
     the loops by hand do not have at all.
     """
-    recipe = dataclasses.replace(
-        recipe, log_every=block, evaluate_every=recipe.steps, checkpoint_every=recipe.steps, target=None
-    )  # fmt: skip
+    recipe = dataclasses.replace(recipe, log_every=block, evaluate_every=recipe.steps, checkpoint_every=recipe.steps, target=None)
     seconds = {side: {kind: [] for kind in CLOCKS} for side in ("engine", *others)}
     begun, turns = {}, 0
     per_block = block * sum(phase.times for phase in experiment.phases) * recipe.accumulate

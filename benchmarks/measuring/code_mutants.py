@@ -166,9 +166,7 @@ def changed(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield from _changed_call(node)
 
 
-TURNED = {
-    ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-}  # fmt: skip
+TURNED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 
 
 def _changed_call(node):
@@ -191,8 +189,10 @@ def _changed_call(node):
 
 
 def _of_text(node):
-    return any(isinstance(part, ast.JoinedStr) or isinstance(part, ast.Constant) and isinstance(part.value, str)
-               for part in (node.left, node.right))  # fmt: skip
+    return any(
+        isinstance(part, ast.JoinedStr) or isinstance(part, ast.Constant) and isinstance(part.value, str)
+        for part in (node.left, node.right)
+    )
 
 
 def _with(tree, node, new):

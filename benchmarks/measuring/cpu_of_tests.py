@@ -71,15 +71,19 @@ def pytest_fixture_setup(fixturedef):
     return made
 
 
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     report = yield
     now = _seconds()
     report.cost = {
-        "file": item.location[0], "phase": report.when, "outcome": report.outcome, "topics": sorted(topics_of(item)),
-        "seconds": now - _last["seconds"], "starts": _last["starts"], "shared": _last["shared"],
-    }  # fmt: skip
+        "file": item.location[0],
+        "phase": report.when,
+        "outcome": report.outcome,
+        "topics": sorted(topics_of(item)),
+        "seconds": now - _last["seconds"],
+        "starts": _last["starts"],
+        "shared": _last["shared"],
+    }
     _last.update(seconds=now, starts=0, shared=0.0)
     return report
 

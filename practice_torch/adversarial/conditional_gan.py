@@ -6,14 +6,7 @@ from torch.nn.functional import embedding, logsigmoid
 
 from practice_torch.adversarial.dcgan import Discriminator, batch_normalize
 from practice_torch.adversarial.gan import discriminator_loss, non_saturating_generator_loss
-from practice_torch.arguments import (
-    as_int64,
-    require_integers,
-    require_rank,
-    require_same_shape,
-    require_shape,
-    require_values,
-)
+from practice_torch.arguments import as_int64, require_integers, require_rank, require_same_shape, require_shape, require_values
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 
 

@@ -4,14 +4,7 @@ import math
 
 import torch
 
-from practice_torch.arguments import (
-    require,
-    require_at_least,
-    require_rank,
-    require_same_shape,
-    require_shape,
-    values_are_free,
-)
+from practice_torch.arguments import require, require_at_least, require_rank, require_same_shape, require_shape, values_are_free
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 
 

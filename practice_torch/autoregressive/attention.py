@@ -121,9 +121,14 @@ class MultiHeadAttention(nn.Module):
             layer(context).unflatten(-1, (self.key_value_heads, -1)).transpose(1, 2) for layer in (self.key, self.value)
         )
         mixed = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, dropout_p=self.dropout if self.training else 0.0, is_causal=is_causal,
+            query,
+            key,
+            value,
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=is_causal,
             enable_gqa=self.key_value_heads < self.heads,
-        )  # fmt: skip
+        )
         return self.output(mixed.transpose(1, 2).flatten(2))
 
 

@@ -112,6 +112,4 @@ def _require_components(shape, mixture_logits, mean, log_scale):
     require(components > 0, "mixture_logits has no component; it must have at least 1")
     require_shape((*shape, components), mixture_logits=mixture_logits, mean=mean, log_scale=log_scale)
     allowed = "a number, or -inf for a component that is left out, with at least one component left"
-    require_values(
-        "mixture_logits", mixture_logits, lambda a: (a < torch.inf) & a.isfinite().any(-1, keepdim=True), allowed
-    )
+    require_values("mixture_logits", mixture_logits, lambda a: (a < torch.inf) & a.isfinite().any(-1, keepdim=True), allowed)

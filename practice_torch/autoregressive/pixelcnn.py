@@ -222,9 +222,7 @@ class GatedPixelCNN(GatedStacks):
     uniforms = 1  # that a draw of one code takes
 
     def __init__(self, *, levels, colors, width, layers, kernel_size=3, classes=0, dropout=0.0):
-        super().__init__(
-            inputs=width, width=width, layers=layers, kernel_size=kernel_size, classes=classes, dropout=dropout
-        )  # fmt: skip
+        super().__init__(inputs=width, width=width, layers=layers, kernel_size=kernel_size, classes=classes, dropout=dropout)
         self.levels, self.colors = levels, colors
         self.embedding = nn.Embedding(colors * levels, width)
         self.hidden = nn.Conv2d(width, colors * width, 1)

@@ -50,9 +50,7 @@ def speculative_token(draft_token, draft_log_probs, target_log_probs, accept_uni
     [B], [B, V], [B, V], [B], [B] -> [B], [B]
     """
     _require_laws(draft_log_probs, target_log_probs)
-    require_one_each(
-        draft_log_probs, draft_token=draft_token, accept_uniform=accept_uniform, residual_uniform=residual_uniform
-    )
+    require_one_each(draft_log_probs, draft_token=draft_token, accept_uniform=accept_uniform, residual_uniform=residual_uniform)
     require_unit_interval(residual_uniform=residual_uniform)
     accepted = _accepted(draft_token, draft_log_probs, target_log_probs, accept_uniform)
     redrawn = categorical_from_uniform(_residual(draft_log_probs, target_log_probs), residual_uniform)

@@ -108,9 +108,7 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
     parts = [torch.isin(used, files[part]).nonzero().squeeze(1) for part in split]
     return tuple(
         Sounds(
-            sounds[indices],
-            None if labels is None else labels[indices],
-            description | {"split": split, "count": len(indices)},
+            sounds[indices], None if labels is None else labels[indices], description | {"split": split, "count": len(indices)}
         )
         for indices, split in zip(parts, ("train", "held-out"), strict=True)
     )

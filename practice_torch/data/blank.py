@@ -105,9 +105,10 @@ def _pairs(name, facts, loading):
     def form(count):
         places = torch.ones(count, dtype=torch.int64)
         return {
-            "tokens": torch.zeros(count, 2, length, dtype=torch.int64), "prompt": places,
+            "tokens": torch.zeros(count, 2, length, dtype=torch.int64),
+            "prompt": places,
             "length": length * places[:, None].expand(-1, 2),
-        }  # fmt: skip
+        }
 
     return known, form
 
@@ -127,6 +128,11 @@ def _galaxies(name, facts, loading):
 
 
 _MODALITIES = {
-    "images": _images, "audio": _audio, "text": _text, "points": _points, "symbols": _symbols, "pairs": _pairs,
+    "images": _images,
+    "audio": _audio,
+    "text": _text,
+    "points": _points,
+    "symbols": _symbols,
+    "pairs": _pairs,
     "galaxies": _galaxies,
-}  # fmt: skip
+}

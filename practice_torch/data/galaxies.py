@@ -77,25 +77,33 @@ def load(source, *, held_out=0.2, seed=0, count=4096, side=16, image_size=None):
         if not deviation > 0:
             raise DataError(f"{name}: '{column}' is the same for all of the training galaxies, and says nothing: leave it out")
     description = {
-        "name": name, "shape": shape, "classes": None, "simulated": pixels is None,
+        "name": name,
+        "shape": shape,
+        "classes": None,
+        "simulated": pixels is None,
         "properties": {column: list(pair) for column, *pair in zip(columns, known.mean(0).tolist(), deviations, strict=True)},
         "sha256": fingerprint(properties, pixels),
-    }  # fmt: skip
+    }
     return tuple(
         Galaxies(
-            properties[indices], None if pixels is None else pixels[indices],
+            properties[indices],
+            None if pixels is None else pixels[indices],
             description | {"split": split, "count": len(indices)},
         )
         for indices, split in ((train, "train"), (rest, "held-out"))
-    )  # fmt: skip
+    )
 
 
 def _drawn(count, seed):
     """Independent properties: logarithms of flux and radius, index, axis ratio and angle are uniform."""
     drawn = torch.rand(5, count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    low, high = torch.tensor(
-        [[math.log(end) for end in FLUXES], [math.log(end) for end in RADII], INDICES, AXIS_RATIOS, (0.0, 2 * math.pi)]
-    ).double().T[..., None]  # fmt: skip
+    low, high = (
+        torch.tensor(
+            [[math.log(end) for end in FLUXES], [math.log(end) for end in RADII], INDICES, AXIS_RATIOS, (0.0, 2 * math.pi)]
+        )
+        .double()
+        .T[..., None]
+    )
     log_flux, log_radius, index, ratio, doubled = low + (high - low) * drawn
     ellipticity = (1 - ratio**2) / (1 + ratio**2)
     return torch.stack([log_flux, log_radius, index, ellipticity * doubled.cos(), ellipticity * doubled.sin()], 1).float()

@@ -88,17 +88,24 @@ def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pair
         if count
     ]
     description = {
-        "name": name, "shape": list(pairs.tokens.shape[1:]), "vocabulary": size, "classes": None,
-        "sha256": fingerprint(pairs.tokens, pairs.prompts, pairs.lengths), "tokenizer": pairs.description,
-    } | ({"remarks": remarks} if remarks else {})  # fmt: skip
+        "name": name,
+        "shape": list(pairs.tokens.shape[1:]),
+        "vocabulary": size,
+        "classes": None,
+        "sha256": fingerprint(pairs.tokens, pairs.prompts, pairs.lengths),
+        "tokenizer": pairs.description,
+    } | ({"remarks": remarks} if remarks else {})
     parts = random_split(len(kept), held_out, seed, f"pairs in {name}", size=pairs.tokens.nbytes)
     return tuple(
         Pairs(
-            pairs.tokens[indices], pairs.prompts[indices], pairs.lengths[indices], about,
+            pairs.tokens[indices],
+            pairs.prompts[indices],
+            pairs.lengths[indices],
+            about,
             description | {"split": split, "count": len(indices)},
         )
         for indices, split in zip(parts, ("train", "held-out"), strict=True)
-    )  # fmt: skip
+    )
 
 
 def _fitted(prompt, completions, context):

@@ -55,9 +55,16 @@ def cross_attention(tokens, context, mask, query_weight, key_weight, value_weigh
     require_shape((inner, of_word), key_weight=key_weight, value_weight=value_weight)
     require_shape((width, inner), output_weight=output_weight)
     return multi_head_attention(
-        tokens, context, query_weight, key_weight, value_weight, output_weight, mask[:, None, None], heads=num_heads,
+        tokens,
+        context,
+        query_weight,
+        key_weight,
+        value_weight,
+        output_weight,
+        mask[:, None, None],
+        heads=num_heads,
         key_value_heads=num_heads,
-    )  # fmt: skip
+    )
 
 
 def masked_mean(context, mask):

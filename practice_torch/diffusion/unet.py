@@ -58,9 +58,15 @@ def residual_block(
     require_shape((channels, channels, 3, 3), conv1_weight=conv1_weight, conv2_weight=conv2_weight)
     require_shape((channels, width), embed_weight=embed_weight)
     require_shape(
-        (channels,), norm1_weight=norm1_weight, norm1_bias=norm1_bias, conv1_bias=conv1_bias, embed_bias=embed_bias,
-        norm2_weight=norm2_weight, norm2_bias=norm2_bias, conv2_bias=conv2_bias,
-    )  # fmt: skip
+        (channels,),
+        norm1_weight=norm1_weight,
+        norm1_bias=norm1_bias,
+        conv1_bias=conv1_bias,
+        embed_bias=embed_bias,
+        norm2_weight=norm2_weight,
+        norm2_bias=norm2_bias,
+        conv2_bias=conv2_bias,
+    )
     h = functional.silu(group_norm(x, norm1_weight, norm1_bias, num_groups=num_groups))
     h = functional.conv2d(h, conv1_weight, conv1_bias, padding=1)
     h = h + _per_channel(functional.linear(functional.silu(embedding), embed_weight, embed_bias), x)

@@ -23,9 +23,7 @@ def intermediate_log_prob(visible, inverse_temperature, weight, visible_bias, hi
     return -free_energy(visible, *_between(inverse_temperature, weight, visible_bias, hidden_bias, base_bias))
 
 
-def transition(
-    visible, hidden_uniforms, visible_uniforms, inverse_temperature, weight, visible_bias, hidden_bias, base_bias
-):  # fmt: skip
+def transition(visible, hidden_uniforms, visible_uniforms, inverse_temperature, weight, visible_bias, hidden_bias, base_bias):
     r"""A block Gibbs step that leaves f_t as it is: h ~ sigmoid(t (c + v^T W)), then v ~ sigmoid((1 - t) a + t (b + W h)).
 
     Raises ValueError if the shapes do not fit weight, visible has an entry that is not 0 or 1, or hidden_uniforms,
@@ -38,7 +36,7 @@ def transition(
 
 def log_weights(
     initial_uniforms, hidden_uniforms, visible_uniforms, inverse_temperatures, weight, visible_bias, hidden_bias, base_bias
-):  # fmt: skip
+):
     r"""log w = sum_k log f_{t_k}(v_k) - log f_{t_{k-1}}(v_k), k = 1..T+1, in nats: E[w] = Z_1 / Z_0 for any temperatures.
 
     v_1 is drawn from the base law, and v_{k+1} from v_k by a transition at t_k.

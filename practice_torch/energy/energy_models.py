@@ -4,14 +4,7 @@ import math
 
 import torch
 
-from practice_torch.arguments import (
-    require,
-    require_positive,
-    require_rank,
-    require_same_shape,
-    require_shape,
-    require_values,
-)
+from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
 from practice_torch.mathematics.mixture import log_joint
 
 

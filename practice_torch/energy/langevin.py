@@ -12,7 +12,7 @@ from practice_torch.arguments import (
     require_same_shape,
     require_shape,
     require_values,
-)  # fmt: skip
+)
 from practice_torch.energy._slopes import slope
 
 

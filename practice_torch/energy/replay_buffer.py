@@ -13,7 +13,7 @@ from practice_torch.arguments import (
     require_share,
     require_unit_interval,
     require_values,
-)  # fmt: skip
+)
 
 
 def sample(buffer, indices, fresh, uniforms, *, reinitialize_probability=0.05):

@@ -62,9 +62,13 @@ def gibbs_step(visible, hidden_uniforms, visible_uniforms, weight, visible_bias,
     [B, V], [B, H], [B, V], [V, H], [V], [H] -> [B, V], [B, H]
     """
     require_machine(
-        weight, visible=visible, hidden_uniforms=hidden_uniforms, visible_uniforms=visible_uniforms,
-        visible_bias=visible_bias, hidden_bias=hidden_bias,
-    )  # fmt: skip
+        weight,
+        visible=visible,
+        hidden_uniforms=hidden_uniforms,
+        visible_uniforms=visible_uniforms,
+        visible_bias=visible_bias,
+        hidden_bias=hidden_bias,
+    )
     hidden = below(hidden_uniforms, torch.addmm(hidden_bias, visible, weight))
     return below(visible_uniforms, torch.addmm(visible_bias, hidden, weight.mT)), hidden
 

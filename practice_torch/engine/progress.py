@@ -19,8 +19,13 @@ class Bar:
         self.started = self.shown = time.perf_counter()
         self.rest = IN_TERMINAL if self.live else IN_LOG
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-            console=self.console, auto_refresh=False, disable=not self.live,
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            console=self.console,
+            auto_refresh=False,
+            disable=not self.live,
         )  # fmt: skip  (a refreshing thread would compete with the training for the interpreter)
         self.task = self.progress.add_task(title, total=total, completed=done, rate="")
 

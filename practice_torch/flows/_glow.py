@@ -30,10 +30,12 @@ class GlowStep(nn.Module):
         self.register_buffer("sign", sign)
         self.lower, self.upper, self.log_diagonal = map(nn.Parameter, (lower, upper, log_diagonal))
         self.network = nn.Sequential(
-            nn.Conv2d(channels // 2, width, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(width, width, 1), nn.ReLU(),
+            nn.Conv2d(channels // 2, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1),
+            nn.ReLU(),
             zero_convolution(width, channels),
-        )  # fmt: skip
+        )
 
     def forward(self, x):
         """z and the log-determinant of the way from x to z."""

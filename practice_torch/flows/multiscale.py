@@ -168,8 +168,9 @@ class MultiscaleRealNVP(nn.Module):
         of_scale = ((channels, fine, 3), (4 * channels, across, 3), (2 * channels, coarse, 4))
         self.blocks = nn.ModuleList(
             MaskedStep(width_of, masks[number % 2], width, residual_blocks, bound)
-            for width_of, masks, count in of_scale for number in range(count)
-        )  # fmt: skip
+            for width_of, masks, count in of_scale
+            for number in range(count)
+        )
 
     def forward(self, x):
         """z and the log-determinant of the way from x to z."""

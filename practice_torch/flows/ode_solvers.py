@@ -4,14 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from practice_torch.arguments import (
-    require,
-    require_at_least,
-    require_positive,
-    require_rank,
-    require_same_shape,
-    require_values,
-)
+from practice_torch.arguments import require, require_at_least, require_positive, require_rank, require_same_shape, require_values
 from practice_torch.flows._arguments import velocity_at
 
 

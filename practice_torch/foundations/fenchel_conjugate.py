@@ -144,11 +144,7 @@ def _alpha(alpha):
 
 _CONJUGATES = {
     "total_variation": _Conjugate(
-        lambda t: t.clamp(min=-0.5),
-        lambda t: (t >= -0.5).to(t.dtype),
-        _half_tanh,
-        at_edge=0.5,
-        maximizer_at_edge=1.0,
+        lambda t: t.clamp(min=-0.5), lambda t: (t >= -0.5).to(t.dtype), _half_tanh, at_edge=0.5, maximizer_at_edge=1.0
     ),
     "kl": _Conjugate(lambda t: torch.exp(t - 1), lambda t: torch.exp(t - 1), lambda v: v),
     "reverse_kl": _Conjugate(lambda t: -torch.log(-t) - 1, lambda t: -t.reciprocal(), lambda v: -torch.exp(-v)),

@@ -2,14 +2,7 @@
 
 import torch
 
-from practice_torch.arguments import (
-    require,
-    require_at_least,
-    require_positive,
-    require_rank,
-    require_shape,
-    require_values,
-)
+from practice_torch.arguments import require, require_at_least, require_positive, require_rank, require_shape, require_values
 
 
 def bernoulli_sparsity_penalty(activations, *, target):

@@ -101,9 +101,7 @@ def aggregate_posterior_log_density(z, means, log_vars):
     require_rank(2, z=z, means=means)
     require_same_shape(means=means, log_vars=log_vars)
     require(means.shape[0] > 0, f"means has shape {list(means.shape)}; a mixture needs at least 1 component")
-    require(
-        z.shape[1] == means.shape[1], f"z has shape {list(z.shape)}; it must have as many columns as means, {means.shape[1]}"
-    )
+    require(z.shape[1] == means.shape[1], f"z has shape {list(z.shape)}; it must have as many columns as means, {means.shape[1]}")
     batch, components, width = z.shape[0], means.shape[0], z.shape[1]
     pairs = (batch, components, width)
     rows = [a.expand(pairs).reshape(-1, width) for a in (z[:, None], means, log_vars)]

@@ -23,9 +23,17 @@ class DecoderTransformer(nn.Module):
     """
 
     def __init__(
-        self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, dropout=0.0,
+        self,
+        *,
+        vocabulary_size,
+        context_length,
+        width,
+        layers,
+        heads,
+        feed_forward_width=None,
+        dropout=0.0,
         vocabulary_multiple=1,
-    ):  # fmt: skip
+    ):
         super().__init__()
         for name, size in {"width": width, "layers": layers, "heads": heads, "context_length": context_length}.items():
             if size < 1:
@@ -142,9 +150,13 @@ class DecoderBlock(nn.Module):
             if position and steps > 1:  # torch's is_causal lets queries and keys begin together
                 mask = torch.ones(steps, end, dtype=torch.bool, device=x.device).tril(position)
         mixed = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, dropout_p=self.attention_dropout if self.training else 0.0,
+            query,
+            key,
+            value,
+            attn_mask=mask,
+            dropout_p=self.attention_dropout if self.training else 0.0,
             is_causal=steps > 1 and mask is None,
-        )  # fmt: skip
+        )
         x = x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
         return x + self.dropout(self.down(functional.gelu(self.up(self.feed_forward_norm(x)), approximate="tanh")))
 
@@ -152,8 +164,16 @@ class DecoderBlock(nn.Module):
         """The parameters by the names of decoder_block."""
         query, key, value = self.query_key_value.weight.chunk(3)
         return {
-            "attention_norm_weight": self.attention_norm.weight, "attention_norm_bias": self.attention_norm.bias,
-            "query_weight": query, "key_weight": key, "value_weight": value, "output_weight": self.output.weight,
-            "feed_forward_norm_weight": self.feed_forward_norm.weight, "feed_forward_norm_bias": self.feed_forward_norm.bias,
-            "up_weight": self.up.weight, "up_bias": self.up.bias, "down_weight": self.down.weight, "down_bias": self.down.bias,
-        }  # fmt: skip
+            "attention_norm_weight": self.attention_norm.weight,
+            "attention_norm_bias": self.attention_norm.bias,
+            "query_weight": query,
+            "key_weight": key,
+            "value_weight": value,
+            "output_weight": self.output.weight,
+            "feed_forward_norm_weight": self.feed_forward_norm.weight,
+            "feed_forward_norm_bias": self.feed_forward_norm.bias,
+            "up_weight": self.up.weight,
+            "up_bias": self.up.bias,
+            "down_weight": self.down.weight,
+            "down_bias": self.down.bias,
+        }

@@ -83,8 +83,9 @@ def _block_35(inputs, pooled):
         [("1x1", 64, 1)],
         [("5x5_1", 48, 1), ("5x5_2", 64, 5)],
         [("3x3dbl_1", 64, 1), ("3x3dbl_2", 96, 3), ("3x3dbl_3", 96, 3)],
-        pool=_MEAN, pooled=pooled,
-    )  # fmt: skip
+        pool=_MEAN,
+        pooled=pooled,
+    )
 
 
 def _block_17(width):
@@ -94,10 +95,16 @@ def _block_17(width):
         768,
         [("1x1", 192, 1)],
         [("7x7_1", width, 1), ("7x7_2", width, row), ("7x7_3", 192, column)],
-        [("7x7dbl_1", width, 1), ("7x7dbl_2", width, column), ("7x7dbl_3", width, row), ("7x7dbl_4", width, column),
-         ("7x7dbl_5", 192, row)],
-        pool=_MEAN, pooled=192,
-    )  # fmt: skip
+        [
+            ("7x7dbl_1", width, 1),
+            ("7x7dbl_2", width, column),
+            ("7x7dbl_3", width, row),
+            ("7x7dbl_4", width, column),
+            ("7x7dbl_5", 192, row),
+        ],
+        pool=_MEAN,
+        pooled=192,
+    )
 
 
 def _block_8(inputs, pool):
@@ -107,8 +114,9 @@ def _block_8(inputs, pool):
         [("1x1", 320, 1)],
         [("3x3_1", 384, 1), [("3x3_2a", 384, (1, 3)), ("3x3_2b", 384, (3, 1))]],
         [("3x3dbl_1", 448, 1), ("3x3dbl_2", 384, 3), [("3x3dbl_3a", 384, (1, 3)), ("3x3dbl_3b", 384, (3, 1))]],
-        pool=pool, pooled=192,
-    )  # fmt: skip
+        pool=pool,
+        pooled=192,
+    )
 
 
 class Inception(nn.Module):
@@ -133,8 +141,9 @@ class Inception(nn.Module):
             768,
             [("3x3_1", 192, 1), ("3x3_2", 320, 3)],
             [("7x7x3_1", 192, 1), ("7x7x3_2", 192, (1, 7)), ("7x7x3_3", 192, (7, 1)), ("7x7x3_4", 192, 3)],
-            pool=_HALVING, stride=2,
-        )  # fmt: skip
+            pool=_HALVING,
+            stride=2,
+        )
         self.Mixed_7b = _block_8(1280, _MEAN)
         self.Mixed_7c = _block_8(2048, _MAXIMUM)  # a maximum here alone: so it is in the published network
         self.fc = nn.Linear(FEATURES, CLASSES)

@@ -1,6 +1,5 @@
 """Cross-entropy over a large vocabulary without the table of all logits, which is most of such a model's memory."""
 
-
 import torch
 from torch.autograd.function import once_differentiable
 

@@ -29,9 +29,7 @@ class WaveNet(nn.Module):
         self.blocks = nn.ModuleList(
             ResidualBlock(residual_channels, skip_channels, kernel_size, dilation, classes) for dilation in dilations
         )
-        self.head = nn.Sequential(
-            nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, levels)
-        )  # fmt: skip
+        self.head = nn.Sequential(nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, levels))
 
     @property
     def silence(self):
@@ -127,10 +125,15 @@ class ResidualBlock(nn.Module):
         residual_weight, skip_weight = self.out.weight.split([channels, self.skip_channels])
         residual_bias, skip_bias = self.out.bias.split([channels, self.skip_channels])
         return {
-            "filter_weight": filter_weight, "filter_bias": filter_bias, "gate_weight": gate_weight, "gate_bias": gate_bias,
-            "residual_weight": residual_weight, "residual_bias": residual_bias,
-            "skip_weight": skip_weight, "skip_bias": skip_bias,
-        }  # fmt: skip
+            "filter_weight": filter_weight,
+            "filter_bias": filter_bias,
+            "gate_weight": gate_weight,
+            "gate_bias": gate_bias,
+            "residual_weight": residual_weight,
+            "residual_bias": residual_bias,
+            "skip_weight": skip_weight,
+            "skip_bias": skip_bias,
+        }
 
 
 def draw(logits, uniforms):

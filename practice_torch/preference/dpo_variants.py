@@ -45,9 +45,15 @@ def hinge_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejec
 
 
 def kto_loss(
-    policy_log_probs, reference_log_probs, desirable, reference_point, *, kl_coefficient, desirable_weight=1.0,
+    policy_log_probs,
+    reference_log_probs,
+    desirable,
+    reference_point,
+    *,
+    kl_coefficient,
+    desirable_weight=1.0,
     undesirable_weight=1.0,
-):  # fmt: skip
+):
     r"""lambda_D sigma(beta (z_0 - l)) where desirable is True, lambda_U sigma(beta (l - z_0)) elsewhere; l = log pi - log pi_0.
 
     beta = kl_coefficient, lambda_D = desirable_weight, lambda_U = undesirable_weight. reference_point is z_0, an estimate of the

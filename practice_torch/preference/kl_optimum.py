@@ -12,7 +12,7 @@ from practice_torch.arguments import (
     require_rank,
     require_same_shape,
     require_values,
-)  # fmt: skip
+)
 
 
 def tilted_log_probs(rewards, reference_log_probs, *, kl_coefficient):

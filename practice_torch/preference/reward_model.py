@@ -127,9 +127,13 @@ class RewardModel(nn.Module):
     def __init__(self, *, vocabulary_size, context_length, width, layers, heads, dropout=0.0):
         super().__init__()
         self.trunk = DecoderTransformer(
-            vocabulary_size=vocabulary_size, context_length=context_length, width=width, layers=layers, heads=heads,
+            vocabulary_size=vocabulary_size,
+            context_length=context_length,
+            width=width,
+            layers=layers,
+            heads=heads,
             dropout=dropout,
-        )  # fmt: skip
+        )
         self.head = nn.Linear(width, 1)
         nn.init.normal_(self.head.weight, std=(width + 1) ** -0.5)  # Stiennon et al. 2020
         nn.init.zeros_(self.head.bias)

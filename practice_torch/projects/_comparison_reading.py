@@ -10,9 +10,12 @@ ONE_GAUSSIAN, REAL_POINTS = on_points("one Gaussian"), on_points("their own law"
 EXACT, BOUND, ESTIMATE, SOLVED = "exact", "upper bound", "estimate", "by a solver"
 # what kind of number the divergence of a model of points is; the others have none
 KINDS = {
-    on_points("Gaussian mixture"): EXACT, on_points("Real NVP"): EXACT, on_points("MAF"): EXACT,
-    on_points("continuous flow"): SOLVED, on_points("flow matching"): SOLVED,
-}  # fmt: skip
+    on_points("Gaussian mixture"): EXACT,
+    on_points("Real NVP"): EXACT,
+    on_points("MAF"): EXACT,
+    on_points("continuous flow"): SOLVED,
+    on_points("flow matching"): SOLVED,
+}
 NEURAL = [name for name in OF_GRAY_DIGITS if name != "Gaussian mixture"]
 
 
@@ -85,10 +88,14 @@ def of_samples(of):
         f"Samples of all families as binary digits: {of.listed(distance, BINARY)}. Real ones have "
         f"{of(BINARY_REAL, distance):.3f}, independent pixels {of(BINARY_PIXELS, distance):.3f}."
     )
-    ends = {column: (names[0], names[-1]) for column in ("precision", "recall", "classes")
-            for names in [of.by(column, OF_GRAY_DIGITS)]}  # fmt: skip
-    told = ", ".join(f"{column} from {of(low, column):.2f} ({low}) to {of(high, column):.2f} ({high})"
-                     for column, (low, high) in ends.items())  # fmt: skip
+    ends = {
+        column: (names[0], names[-1])
+        for column in ("precision", "recall", "classes")
+        for names in [of.by(column, OF_GRAY_DIGITS)]
+    }
+    told = ", ".join(
+        f"{column} from {of(low, column):.2f} ({low}) to {of(high, column):.2f} ({high})" for column, (low, high) in ends.items()
+    )
     yield f"Of gray digits, {told}."
     ratios = nearest_ratios(of)
     copied = "nothing is copied" if min(ratios) >= 0.9 else "the least is below what new digits have"
@@ -109,16 +116,20 @@ def of_points(of):
         (f"Modes are missed by {', '.join(missing)}. " if missing else "No model misses a mode. ")
         + f"Of the points of {quality[0]}, {of(quality[0], 'high_quality'):.0%} are near a mode, of those of {quality[-1]} "
         f"{of(quality[-1], 'high_quality'):.0%}.",
-    )  # fmt: skip
+    )
     return (sentence.replace(on_points(""), "") for sentence in said)
 
 
 def guide(of):
     """The model that the numbers speak for, by what is wanted."""
-    first = {names: of.by(column, rows, EXACT)[0] for names, column, rows in (
-        ("gray digits", "bits_per_dimension", OF_GRAY_DIGITS), ("binary digits", "bits_per_dimension", OF_BINARY_DIGITS),
-        ("points", "divergence", KINDS),
-    )}  # fmt: skip
+    first = {
+        names: of.by(column, rows, EXACT)[0]
+        for names, column, rows in (
+            ("gray digits", "bits_per_dimension", OF_GRAY_DIGITS),
+            ("binary digits", "bits_per_dimension", OF_BINARY_DIGITS),
+            ("points", "divergence", KINDS),
+        )
+    }
     exact = ", ".join(f"{name.removeprefix(on_points(''))} ({data})" for data, name in first.items())
     distance = "frechet_distance"
     best, *others = of.by(distance, NEURAL)
@@ -161,22 +172,31 @@ def expected(of):
     """(words, whether it holds) of what is asserted."""
     bits, distance = "bits_per_dimension", "frechet_distance"
     gray, binary = (of(name, bits) - 0.1 for name in (PIXELS, BINARY_PIXELS))
-    yield "The bits of Real NVP, MAF and PixelCNN are 0.1 below those of independent pixels, or more", all(
-        of(name, bits) <= gray for name in ("Real NVP", "MAF", "PixelCNN")
-    )  # fmt: skip
+    yield (
+        "The bits of Real NVP, MAF and PixelCNN are 0.1 below those of independent pixels, or more",
+        all(of(name, bits) <= gray for name in ("Real NVP", "MAF", "PixelCNN")),
+    )
     yield "So are those of the models of binary digits", all(of(name, bits) <= binary for name in OF_BINARY_DIGITS)
     yield "PixelCNN's exact bits are 0.2 below Real NVP's bound, or more", of("PixelCNN", bits) <= of("Real NVP", bits) - 0.2
     nearest = of.by(distance, NEURAL)[0]
     yield "Diffusion or flow matching has the smallest Frechet distance", nearest in (DDIM, DDPM, "flow matching")
-    yield "All Frechet distances of gray digits are less than half of that of independent pixels", all(
-        of(name, distance) < of(PIXELS, distance) / 2 for name in OF_GRAY_DIGITS
-    )  # fmt: skip
-    yield "GAN and VAE take a tenth of the operations of diffusion, flow matching and PixelCNN, or less", all(
-        of(name, "operations") <= of(other, "operations") / 10
-        for name in ("GAN", "VAE") for other in (DDIM, DDPM, "flow matching", "PixelCNN")
-    )  # fmt: skip
+    yield (
+        "All Frechet distances of gray digits are less than half of that of independent pixels",
+        all(of(name, distance) < of(PIXELS, distance) / 2 for name in OF_GRAY_DIGITS),
+    )
+    yield (
+        "GAN and VAE take a tenth of the operations of diffusion, flow matching and PixelCNN, or less",
+        all(
+            of(name, "operations") <= of(other, "operations") / 10
+            for name in ("GAN", "VAE")
+            for other in (DDIM, DDPM, "flow matching", "PixelCNN")
+        ),
+    )
     yield "Samples are 0.9 times as far from the training digits as held-out digits, or farther", min(nearest_ratios(of)) >= 0.9
-    yield "Gaussian mixture and diffusion have all 8 modes, and 95% of their points near one", all(
-        of(on_points(name), "modes") == 8 and of(on_points(name), "high_quality") >= 0.95
-        for name in ("Gaussian mixture", "diffusion")
-    )  # fmt: skip
+    yield (
+        "Gaussian mixture and diffusion have all 8 modes, and 95% of their points near one",
+        all(
+            of(on_points(name), "modes") == 8 and of(on_points(name), "high_quality") >= 0.95
+            for name in ("Gaussian mixture", "diffusion")
+        ),
+    )

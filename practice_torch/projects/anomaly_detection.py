@@ -35,14 +35,17 @@ WORDS = {"negative_elbo": "-ELBO", "reconstruction": "reconstruction", "typicali
 # what is shown of each model: kind of anomaly -> scores
 RANKED = {
     "digits": {
-        "left_out": ("negative_elbo", "reconstruction", "typicality"), "noise": ("negative_elbo",),
+        "left_out": ("negative_elbo", "reconstruction", "typicality"),
+        "noise": ("negative_elbo",),
         "simple": ("negative_elbo", "typicality"),
     },
     "notes": {
-        "detuned": ("negative_elbo", "reconstruction"), "click": ("negative_elbo",), "simple": ("negative_elbo", "typicality"),
+        "detuned": ("negative_elbo", "reconstruction"),
+        "click": ("negative_elbo",),
+        "simple": ("negative_elbo", "typicality"),
     },
     "text": {"shuffled": ("bits", "typicality"), "simple": ("bits", "typicality")},
-}  # fmt: skip
+}
 
 
 def judge(trainings, say):
@@ -133,9 +136,10 @@ def _of_lines(experiment, data):
     kept, tested = lines[::2], lines[1::2]
     generator = experiment.generator if experiment.generator.device.type == "cpu" else None
     kinds = {
-        "normal": tested, "shuffled": [shuffled(line, generator) for line in tested],
+        "normal": tested,
+        "shuffled": [shuffled(line, generator) for line in tested],
         "simple": [HYPHENS * len(line) for line in tested],
-    }  # fmt: skip
+    }
     reference = bits_of_lines(experiment, kept)
     found = {kind: bits_of_lines(experiment, some) for kind, some in kinds.items()}
     return {kind: {"bits": bits, "typicality": robust_z_score(bits, reference).abs()} for kind, bits in found.items()}
@@ -180,10 +184,11 @@ def read(rows):
         Expectation("Random pixels: 0.99 or more", of("digits", "noise", "negative_elbo") >= 0.99),
         Expectation("Detuned notes: 0.9 or more", of("notes", "detuned", "negative_elbo") >= 0.9),
         Expectation("Shuffled lines: 0.99 or more", of("text", "shuffled", "bits") >= 0.99),
-        Expectation("By likelihood alone, simple examples seem more normal than normal ones in all three",
-                    max(simple.values()) < 0.5),
+        Expectation(
+            "By likelihood alone, simple examples seem more normal than normal ones in all three", max(simple.values()) < 0.5
+        ),
         Expectation("Typicality finds simple notes and simple lines: 0.9 or more", min(mended["notes"], mended["text"]) >= 0.9),
-    )  # fmt: skip
+    )
     return Reading(sentences, expectations)
 
 
@@ -196,8 +201,10 @@ PROJECT = Project(
     question="A model learns what normal examples look like. Is what it finds unlikely an anomaly? Three models are asked: of "
     "digits without one class, of notes, and of text; each is shown anomalies that look strange, and some that look too simple.",
     models={
-        "digits": Model(anomaly_detection, "digits"), "notes": Model(anomaly_detection, "notes"), "text": Model(ngram, "5-gram"),
+        "digits": Model(anomaly_detection, "digits"),
+        "notes": Model(anomaly_detection, "notes"),
+        "text": Model(ngram, "5-gram"),
     },
     judge=judge,
     read=read,
-)  # fmt: skip
+)

@@ -56,24 +56,30 @@ RADIUS = 0.1  # about the center of a mode: 5 of its standard deviations
 SAMPLED = ("frechet_distance", "precision", "recall")
 
 COLUMNS = {
-    "bits_per_dimension": Column("bits", "-log2 p of a held-out digit, by its number of pixels. Bounds are from above; numbers "
-                                 "of one kind are compared. A model that is told the class pays for the class, too"),
+    "bits_per_dimension": Column(
+        "bits",
+        "-log2 p of a held-out digit, by its number of pixels. Bounds are from above; numbers "
+        "of one kind are compared. A model that is told the class pays for the class, too",
+    ),
     "divergence": Column("nats", "mean of log q(x) - log p(x) over held-out points, q the density that they were drawn from"),
-    "frechet_distance": Column("squared distance", "Gaussians fitted to 20 principal components of samples, of held-out digits",
-                               "lower"),
+    "frechet_distance": Column(
+        "squared distance", "Gaussians fitted to 20 principal components of samples, of held-out digits", "lower"
+    ),
     "precision": Column("fraction", EXPLAINS["precision"].meaning, "higher"),
     "recall": Column("fraction", EXPLAINS["recall"].meaning, "higher"),
-    "classes": Column("classes", "e to the entropy of the classes that a support vector machine tells: 10 where they are alike",
-                      "higher"),
+    "classes": Column(
+        "classes", "e to the entropy of the classes that a support vector machine tells: 10 where they are alike", "higher"
+    ),
     "nearest_ratio": Column("ratio", "distance to the nearest training digit, by that of held-out digits; a copy has 0"),
     "energy_distance": Column("distance", "2 E|x - y| - E|x - x'| - E|y - y'| of held-out points x and drawn points y", "lower"),
     "modes": Column("modes", MODES["modes"].meaning, "higher"),
     "high_quality": Column("fraction", f"samples within {RADIUS:g} of the center of a mode", "higher"),
     "spread": Column("ratio", MODES["spread"].meaning),
-    "parameters": Column("numbers", "that a draw reads: of a GAN the generator, of an autoencoder the decoder and the prior",
-                         "lower"),
+    "parameters": Column(
+        "numbers", "that a draw reads: of a GAN the generator, of an autoencoder the decoder and the prior", "lower"
+    ),
     "operations": Column("a sample", "multiplications and additions in products of matrices and in convolutions", "lower"),
-}  # fmt: skip
+}
 TIMED = {
     "sampling": Column("seconds", f"for {COUNT} digits or {COUNT_OF_POINTS} points, drawn at once", "lower"),
     "training": Column("seconds", "for all updates at the fastest rate that the run logged, without evaluations", "lower"),

@@ -15,11 +15,12 @@ CHANCE, PIXELS, REAL = "chance", "independent pixels", "real images"
 COUNT = 1000  # samples
 
 COLUMNS = {
-    "class_accuracy": Column("fraction", "samples that a logistic regression of training images takes for the requested class",
-                             "higher"),
+    "class_accuracy": Column(
+        "fraction", "samples that a logistic regression of training images takes for the requested class", "higher"
+    ),
     "negative_elbo": Column("nats", "an upper bound of -log p of a held-out image, given its label where there is one", "lower"),
     "label_in_code": Column("fraction", "held-out images whose class a linear classifier tells from their code"),
-}  # fmt: skip
+}
 
 
 def judge(trainings, say):
@@ -51,10 +52,14 @@ def judge(trainings, say):
             cells = {"negative_elbo": found["unconditional"], "label_in_code": found["label_in_code_unconditional"]}
             rows[WITHOUT] = Row("model", cells)
         drawn = look(one, "samples", lambda experiment: experiment.drawn(asked))
-        rows[name] = Row("model", {
-            "class_accuracy": recognized(drawn, asked), "negative_elbo": found["negative_elbo"],
-            "label_in_code": found["label_in_code"],
-        })  # fmt: skip
+        rows[name] = Row(
+            "model",
+            {
+                "class_accuracy": recognized(drawn, asked),
+                "negative_elbo": found["negative_elbo"],
+                "label_in_code": found["label_in_code"],
+            },
+        )
     rows[REAL] = Row("ceiling", {"class_accuracy": recognized(held_out, fresh["label"])})
     shown = {"accuracy": ranking(rows, "class_accuracy", "samples of the requested class")}
     return Findings(COLUMNS, rows, shown | look(training, "preview", partial(_preview, training.held_out_data)))
@@ -80,6 +85,7 @@ def _preview(data, experiment):
 
 def read(rows):
     """What the numbers of the table say."""
+
     def of(name, column):
         cell = rows[name].cells[column]
         return getattr(cell, "value", cell)

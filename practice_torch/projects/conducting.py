@@ -1,11 +1,11 @@
 """A project: models that recipes describe, trained one after the other, then judged together and put into one table.
 
-    project.json       what was asked: the project, its seed and data, and the recipe of each model
-    models/<name>/     the run folder of each model
-    results.json       the table, what it says, and what is asserted of it; the same bytes however often the project was stopped
-    times.json         columns of the table that no second judgment measures alike: seconds
-    shown/             samples and figures of the judgment
-    report.html        all of it on one page
+project.json       what was asked: the project, its seed and data, and the recipe of each model
+models/<name>/     the run folder of each model
+results.json       the table, what it says, and what is asserted of it; the same bytes however often the project was stopped
+times.json         columns of the table that no second judgment measures alike: seconds
+shown/             samples and figures of the judgment
+report.html        all of it on one page
 """
 
 import dataclasses
@@ -119,9 +119,15 @@ def look(training: Training, purpose: str, see: Callable[[Experiment], T]) -> T:
 
 
 def conduct(
-    name: str, project: Project, folder: Path, *, seed: int = 0, data: str | None = None, cpu: bool = False,
+    name: str,
+    project: Project,
+    folder: Path,
+    *,
+    seed: int = 0,
+    data: str | None = None,
+    cpu: bool = False,
     say: Callable[[str], None] = print,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Train what is not trained yet, judge all models, write shown/ and results.json; returns the content of the latter.
 
     Raises Interrupted where a signal stopped a training, with all saved: the same call goes on. RunError if the folder is another
@@ -216,7 +222,10 @@ def _results(name, project, trainings, findings, seed):
     reading = project.read(findings.rows)
     data = {title: training.recipe.data for title, training in trainings.items()}
     return {
-        "project": name, "title": project.title, "question": project.question, "seed": seed,
+        "project": name,
+        "title": project.title,
+        "question": project.question,
+        "seed": seed,
         "own_data": all(data[title] == _recipe(model, seed, None).data for title, model in project.models.items()),
         "columns": {column: about._asdict() for column, about in findings.columns.items()},
         "rows": {
@@ -229,7 +238,7 @@ def _results(name, project, trainings, findings, seed):
             title: {"topic": model.topic, "recipe": model.recipe, "data": data[title], "folder": f"{MODELS}/{title}"}
             for title, model in project.models.items()
         },
-    }  # fmt: skip
+    }
 
 
 def _times(times):

@@ -76,7 +76,7 @@ def read(rows):
         + ("to fool one classifier is not to make the features of both domains alike." if proxy > 1 else "the domains overlap."),
         "The other way, to translate labeled source images into the target domain and to train on these, is not built in this "
         "project; the table has no row for it.",
-    )  # fmt: skip
+    )
     expectations = (
         Expectation("Adaptation gains 10 points or more on the target", gain >= 0.1),
         Expectation("The domain classifier of the training tells between 45% and 60% of the domains", 0.45 <= told <= 0.6),

@@ -18,24 +18,32 @@ COUNT = 1000  # galaxies, at most
 ASKED = ("flux", "size", "axis_ratio")
 
 COLUMNS = {
-    **{name: Column("correlation", f"{words}, read by moments off the images and off held-out ones with the same properties",
-                    "higher")
-       for name, words in AGREEING.items()},
-    "properties": Column("correlation", "requested properties, and as a regression of training images reads them; the mean",
-                         "higher"),
-    "frechet_distance": Column("squared distance", "Gaussians fitted to 20 principal components of stretched images, of held-out "
-                               "ones", "lower"),
-}  # fmt: skip
+    **{
+        name: Column(
+            "correlation", f"{words}, read by moments off the images and off held-out ones with the same properties", "higher"
+        )
+        for name, words in AGREEING.items()
+    },
+    "properties": Column(
+        "correlation", "requested properties, and as a regression of training images reads them; the mean", "higher"
+    ),
+    "frechet_distance": Column(
+        "squared distance", "Gaussians fitted to 20 principal components of stretched images, of held-out ones", "lower"
+    ),
+}
 
 
 def judge(trainings, say):
     """Generated galaxies between the training galaxy that is nearest to the request and a second simulation of the request."""
     (training,) = trainings.values()
     generator = torch.Generator().manual_seed(seed_of(training.recipe.seed, "project"))
-    batches = (data.batch(references(min(len(data), most)))
-               for data, most in ((training.train_data, 5000), (training.held_out_data, COUNT)))  # fmt: skip
-    (known, given), (wanted, asked) = (_examples(training, purpose, batch)
-                                       for purpose, batch in zip(("training", "held-out"), batches, strict=True))  # fmt: skip
+    batches = (
+        data.batch(references(min(len(data), most)))
+        for data, most in ((training.train_data, 5000), (training.held_out_data, COUNT))
+    )
+    (known, given), (wanted, asked) = (
+        _examples(training, purpose, batch) for purpose, batch in zip(("training", "held-out"), batches, strict=True)
+    )
     say(f"{len(asked)} galaxies, each with the properties of a held-out one")
     drawn = look(training, "samples", lambda experiment: experiment.drawn(asked))
     scaled = [(part - training.experiment.mean) / training.experiment.deviation for part in (asked, given)]
@@ -102,6 +110,7 @@ def _regression(images, properties):
 
 def read(rows):
     """What the numbers of the table say."""
+
     def of(name, column):
         cell = rows[name].cells[column]
         return getattr(cell, "value", cell)
@@ -122,9 +131,10 @@ def read(rows):
         for column in ASKED
     ] + [
         Expectation("The least of the three is larger than that of the nearest training galaxies", least[FLOW] > least[NEAREST]),
-        Expectation("Galaxies of other properties have correlations below 0.2",
-                    all(abs(of(OTHER, column)) < 0.2 for column in ASKED)),
-    ]  # fmt: skip
+        Expectation(
+            "Galaxies of other properties have correlations below 0.2", all(abs(of(OTHER, column)) < 0.2 for column in ASKED)
+        ),
+    ]
     if AGAIN in rows:
         sentences.append(
             f"A second simulation of the same properties, with other noise and at another place, has {three(AGAIN)} and "

@@ -23,13 +23,14 @@ COUNT = 500  # samples of every way; distances of fewer are larger, also those o
 SHOWN, COPIES = 80, 12
 
 COLUMNS = {
-    "frechet_distance": Column("squared distance", "Gaussians fitted to 20 principal components of samples, of held-out images",
-                               "lower"),
+    "frechet_distance": Column(
+        "squared distance", "Gaussians fitted to 20 principal components of samples, of held-out images", "lower"
+    ),
     "precision": Column("fraction", "samples that lie among the held-out images", "higher"),
     "recall": Column("fraction", "held-out images that lie among the samples", "higher"),
     "class_accuracy": Column("fraction", "samples that a support vector machine takes for the requested class", "higher"),
     "nearest_ratio": Column("ratio", "distance to the nearest training image, by that of held-out images; a copy has 0"),
-}  # fmt: skip
+}
 COMPARED = ("frechet_distance", "precision", "recall")
 
 
@@ -99,6 +100,7 @@ def nearest_below(samples, known):
 
 def read(rows):
     """What the numbers of the table say."""
+
     def of(name, column):
         cell = rows[name].cells[column]
         return getattr(cell, "value", cell)
@@ -109,18 +111,22 @@ def read(rows):
         f"real images are at {distance[REAL]:.3f}, and images whose pixels are drawn independently of each other, each from "
         f"its own values, at {distance[BASELINE]:.2f}.",
         f"{FEW} steps give {distance[FAST]:.3f}, all steps of the ancestral sampler {distance[ANCESTRAL]:.3f}: "
-        + ("the number of steps matters more than the noise that is added in them."
-           if abs(distance[ANCESTRAL] - distance[DDIM]) < abs(distance[FAST] - distance[DDIM]) else
-           "here the sampler matters as much as the number of its steps."),
+        + (
+            "the number of steps matters more than the noise that is added in them."
+            if abs(distance[ANCESTRAL] - distance[DDIM]) < abs(distance[FAST] - distance[DDIM])
+            else "here the sampler matters as much as the number of its steps."
+        ),
         f"Samples are {of(DDIM, 'nearest_ratio'):.2f} times as far from the training images as held-out images are: "
         + ("they are no copies." if of(DDIM, "nearest_ratio") >= 0.9 else "nearer than they should be, which copies are, too."),
-    ]  # fmt: skip
+    ]
     expectations = [
         Expectation("DDIM's distance is less than a fifth of the baseline's", distance[DDIM] < distance[BASELINE] / 5),
         Expectation(f"{MANY} steps of DDIM are better than {FEW}", distance[DDIM] < distance[FAST]),
-        Expectation("Samples are at least 0.95 times as far from the training images as held-out images are",
-                    of(DDIM, "nearest_ratio") >= 0.95),
-    ]  # fmt: skip
+        Expectation(
+            "Samples are at least 0.95 times as far from the training images as held-out images are",
+            of(DDIM, "nearest_ratio") >= 0.95,
+        ),
+    ]
     if GUIDED in rows:
         accuracy = {name: f"{of(name, 'class_accuracy'):.0%}" for name in (DDIM, GUIDED, REAL)}
         less = "clearer samples are less diverse" if of(GUIDED, "recall") < of(DDIM, "recall") else "it costs no diversity here"

@@ -25,9 +25,10 @@ SHOWN = 16
 COLUMNS = {
     "class_accuracy": Column("fraction", "sounds that a support vector machine takes for the requested class", "higher"),
     "semitone": Column("fraction", "sounds whose strongest frequency is within a semitone of the requested note", "higher"),
-    "frechet_distance": Column("squared distance", "Gaussians fitted to 20 principal components of log-spectrograms, of held-out "
-                               "sounds", "lower"),
-}  # fmt: skip
+    "frechet_distance": Column(
+        "squared distance", "Gaussians fitted to 20 principal components of log-spectrograms, of held-out sounds", "lower"
+    ),
+}
 
 
 def judge(trainings, say):
@@ -84,6 +85,7 @@ def _audible(training, samples, label, count):
 
 def read(rows):
     """What the numbers of the table say."""
+
     def of(name, count, column):
         return _value(rows[title(name, count)].cells[column])
 
@@ -93,14 +95,18 @@ def read(rows):
         f"The Frechet distance to held-out sounds is least in {best[FLOW]} steps of flow matching, "
         f"{distance[FLOW][best[FLOW]]:.0f}, and in {best[DIFFUSION]} steps of diffusion, "
         f"{distance[DIFFUSION][best[DIFFUSION]]:.0f}; in {MANY} steps it is {distance[FLOW][MANY]:.0f} and "
-        f"{distance[DIFFUSION][MANY]:.0f}. Noise has {noise:.0f}.",
+        f"{distance[DIFFUSION][MANY]:.0f}. Noise has {noise:.0f}."
     ]
     expectations = [
-        Expectation(f"In {FEW} steps or more, flow matching is nearer to held-out sounds than diffusion in as many",
-                    all(distance[FLOW][count] < distance[DIFFUSION][count] for count in COUNTS if count >= FEW)),
-        Expectation("Every distance is less than a fifth of the noise's",
-                    all(value < noise / 5 for values in distance.values() for value in values.values())),
-    ]  # fmt: skip
+        Expectation(
+            f"In {FEW} steps or more, flow matching is nearer to held-out sounds than diffusion in as many",
+            all(distance[FLOW][count] < distance[DIFFUSION][count] for count in COUNTS if count >= FEW),
+        ),
+        Expectation(
+            "Every distance is less than a fifth of the noise's",
+            all(value < noise / 5 for values in distance.values() for value in values.values()),
+        ),
+    ]
     if "class_accuracy" in rows[REAL].cells:
         right = {name: {count: of(name, count, "class_accuracy") for count in COUNTS} for name in distance}
         most = max(COUNTS, key=right[DIFFUSION].get)
@@ -111,9 +117,11 @@ def read(rows):
             f"{right[DIFFUSION][most]:.0%}, and {_value(rows[REAL].cells['class_accuracy']):.0%} of held-out ones."
         )
         expectations.append(
-            Expectation(f"Flow matching has the requested class in {FEW} steps more often than diffusion in any number",
-                        right[FLOW][FEW] > right[DIFFUSION][most])
-        )  # fmt: skip
+            Expectation(
+                f"Flow matching has the requested class in {FEW} steps more often than diffusion in any number",
+                right[FLOW][FEW] > right[DIFFUSION][most],
+            )
+        )
     if "semitone" in rows[REAL].cells:
         near = {name: of(name, 1, "semitone") for name in distance}
         sentences.append(

@@ -31,7 +31,7 @@ COLUMNS = {
     "bits_of_samples": Column("bits", "of what the model writes, under the 5-gram; good is what real text has"),
     "distinct_4": Column("fraction", "different 4-grams in passages of 256 bytes that it writes; good is what real text has"),
     "parameters": Column("numbers", "weights of a network; of counts, the windows of bytes that occur"),
-}  # fmt: skip
+}
 
 
 def judge(trainings, say):
@@ -69,8 +69,12 @@ def judge(trainings, say):
 
     say("decoding")
     shown = {"bits_per_byte": ranking(rows, "bits_per_byte", "bits per byte of the held-out text")}
-    shown |= {"samples": Text("\n\n".join(f"--- {name}\n{_readable(text[:PASSAGE])}" for name, text in written.items()),
-                              "The first 256 bytes that each model writes")}  # fmt: skip
+    shown |= {
+        "samples": Text(
+            "\n\n".join(f"--- {name}\n{_readable(text[:PASSAGE])}" for name, text in written.items()),
+            "The first 256 bytes that each model writes",
+        )
+    }
     decoded = look(trainings[STUDIED], "decoding", partial(_decoded, stream=stream, past=past))
     return Findings(COLUMNS, rows, shown | decoded)
 
@@ -164,11 +168,13 @@ def read(rows):
         "at the times that the last section lists, and says nothing of which kind of network is better at scale.",
     ]
     expectations = (
-        Expectation("Every longer context of counts helps: uniform bytes, unigram, bigram, 5-gram",
-                    bits["uniform bytes"] > bits["unigram"] > bits["bigram"] > bits["5-gram"]),
+        Expectation(
+            "Every longer context of counts helps: uniform bytes, unigram, bigram, 5-gram",
+            bits["uniform bytes"] > bits["unigram"] > bits["bigram"] > bits["5-gram"],
+        ),
         Expectation("Every network is better than the bigram by a bit", max(bits[name] for name in NEURAL) < bits["bigram"] - 1),
         Expectation("The LSTM, trained the longest, is better than the 5-gram beyond chance", gain["LSTM"].low > 0),
-    )  # fmt: skip
+    )
     return Reading(tuple(sentences), expectations)
 
 
@@ -197,10 +203,14 @@ PROJECT = Project(
     question="Seven models learn the same bytes: Python's help pages, nine tenths of them. How well does each predict the last "
     "tenth, in bits per byte; is what it writes like the real text; and how does decoding change what a model writes?",
     models={
-        "unigram": Model(ngram, "unigram"), "bigram": Model(ngram, "bigram"), "5-gram": Model(ngram, "5-gram"),
-        "LSTM": Model(recurrent, "pydoc"), "transformer": Model(transformer, "pydoc"), "S4D": Model(diagonal, "pydoc"),
+        "unigram": Model(ngram, "unigram"),
+        "bigram": Model(ngram, "bigram"),
+        "5-gram": Model(ngram, "5-gram"),
+        "LSTM": Model(recurrent, "pydoc"),
+        "transformer": Model(transformer, "pydoc"),
+        "S4D": Model(diagonal, "pydoc"),
         "Mamba": Model(selective, "pydoc"),
     },
     judge=judge,
     read=read,
-)  # fmt: skip
+)

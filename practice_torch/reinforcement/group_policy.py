@@ -56,9 +56,7 @@ def group_normalized_advantages(rewards, *, correction=1, epsilon=1e-4):
     return centered / (deviation + epsilon)
 
 
-def group_token_loss(
-    log_probs, old_log_probs, reference_log_probs, advantages, mask, *, clip_low, clip_high, kl_coefficient
-):  # fmt: skip
+def group_token_loss(log_probs, old_log_probs, reference_log_probs, advantages, mask, *, clip_low, clip_high, kl_coefficient):
     r"""max(-rho_t A, -min(max(rho_t, 1 - clip_low), 1 + clip_high) A) + beta k3_t of every token that counts, elsewhere 0.
 
     rho_t = e^(log_probs - old_log_probs), A the one advantage of the answer, beta = kl_coefficient, and

@@ -8,14 +8,7 @@ import math
 
 import torch
 
-from practice_torch.arguments import (
-    require,
-    require_at_least,
-    require_positive,
-    require_rank,
-    require_same_shape,
-    require_values,
-)
+from practice_torch.arguments import require, require_at_least, require_positive, require_rank, require_same_shape, require_values
 from practice_torch.reinforcement._process import counted_mask
 from practice_torch.reinforcement._ratio import clipped_ratio
 from practice_torch.reinforcement.kl_estimators import kl_k3
@@ -100,9 +93,14 @@ def ppo_loss(
     require_rank(2, log_probs=log_probs)
     hidden = ~counted_mask(mask, log_probs=log_probs)
     require_same_shape(
-        log_probs=log_probs, old_log_probs=old_log_probs, advantages=advantages,
-        values=values, old_values=old_values, returns=returns, entropy=entropy,
-    )  # fmt: skip
+        log_probs=log_probs,
+        old_log_probs=old_log_probs,
+        advantages=advantages,
+        values=values,
+        old_values=old_values,
+        returns=returns,
+        entropy=entropy,
+    )
     steps = (log_probs, old_log_probs, advantages, values, old_values, returns, entropy)
     log_probs, old_log_probs, advantages, values, old_values, returns, entropy = (x.masked_fill(hidden, 0.0) for x in steps)
     _require_steps(entropy=entropy)

@@ -67,8 +67,11 @@ def _best(columns, rows):
     """column -> the models whose value is the best of all models, where one is better than another."""
     best = {}
     for column, about in columns.items():
-        of_models = {title: row["cells"][column]["value"] for title, row in rows.items()
-                     if row["role"] == "model" and column in row["cells"]}  # fmt: skip
+        of_models = {
+            title: row["cells"][column]["value"]
+            for title, row in rows.items()
+            if row["role"] == "model" and column in row["cells"]
+        }
         if about["better"] and len(of_models) > 1:
             choice = {"lower": min, "higher": max}[about["better"]](of_models.values())
             best[column] = {title for title, value in of_models.items() if value == choice}

@@ -35,9 +35,12 @@ class Panel:
 
 
 def write_report(
-    run_dir: str | Path, *, defaults: Mapping[str, Any] | None = None, published: Published | None = None,
+    run_dir: str | Path,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    published: Published | None = None,
     path: str | Path | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the report of a run from the files that are there, to report.html in its folder or to `path`; returns the path.
 
     defaults: the fields of the recipe as its topic publishes it, to show what this run changed. published: what it reproduces.
@@ -100,9 +103,7 @@ def changes(fields: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> di
     return {name: defaults[name] for name in fields if name in defaults and defaults[name] != fields[name]}
 
 
-def figures(
-    folder: Path, evaluation: Mapping[str, Any], missing: list[str]
-) -> tuple[Markup | None, list[Panel], int | None]:
+def figures(folder: Path, evaluation: Mapping[str, Any], missing: list[str]) -> tuple[Markup | None, list[Panel], int | None]:
     """The gauge of a run's metric, a panel for every logged name, and the last logged step."""
     rows = read_metrics(folder / "metrics.csv", missing)
     marks, last_step = _marks(evaluation), max((step for step, *_ in rows), default=None)
@@ -168,7 +169,6 @@ def _gauge(evaluation, marks):
 
 def _is_number(thing):
     return isinstance(thing, (int, float)) and not isinstance(thing, bool) and math.isfinite(thing)
-
 
 
 def _panels(rows, metric, last_step, marks):

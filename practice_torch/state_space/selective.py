@@ -142,9 +142,12 @@ class MambaBlock(nn.Module):
         """The parameters by the names of mamba_mixer."""
         layers = {name: getattr(self, name) for name in ("input", "projection", "step", "output")}
         return {f"{name}_weight": layer.weight for name, layer in layers.items()} | {
-            "convolution_weight": self.convolution.weight.squeeze(1), "convolution_bias": self.convolution.bias,
-            "step_bias": self.step.bias, "log_negative_a": self.log_negative_a, "skip": self.skip,
-        }  # fmt: skip
+            "convolution_weight": self.convolution.weight.squeeze(1),
+            "convolution_bias": self.convolution.bias,
+            "step_bias": self.step.bias,
+            "log_negative_a": self.log_negative_a,
+            "skip": self.skip,
+        }
 
 
 class MambaDecoder(nn.Module):
@@ -237,8 +240,13 @@ def _require_mixer(x, parameters):
     skip, taps, rank, states = (parameters[name].shape[-1] for name in axes)
     require(taps > 0, "convolution_weight has no tap; it must have at least one")
     for name, shape in {
-        "input_weight": (2 * skip, x.shape[2]), "convolution_weight": (skip, taps), "convolution_bias": (skip,),
-        "projection_weight": (rank + 2 * states, skip), "step_weight": (skip, rank), "step_bias": (skip,),
-        "log_negative_a": (skip, states), "output_weight": (x.shape[2], skip),
-    }.items():  # fmt: skip
+        "input_weight": (2 * skip, x.shape[2]),
+        "convolution_weight": (skip, taps),
+        "convolution_bias": (skip,),
+        "projection_weight": (rank + 2 * states, skip),
+        "step_weight": (skip, rank),
+        "step_bias": (skip,),
+        "log_negative_a": (skip, states),
+        "output_weight": (x.shape[2], skip),
+    }.items():
         require_shape(shape, **{name: parameters[name]})

@@ -11,10 +11,13 @@ UNCOMPARED = "slopes of e^-40 are not compared digit by digit, but next to 1, in
 
 def joint(*shape, scale=1.0):
     """A table of log-probabilities that sums to one as a whole."""
+
     def draw(rng):
         logits = scale * rng.standard_normal(shape)
         return logits - logits.max() - np.log(np.exp(logits - logits.max()).sum())
+
     return Recipe(draw)
+
 
 P, Q = log_of([[0.4, 0.1], [0.1, 0.4]]), log_of([[0.3, 0.2], [0.2, 0.3]])
 SKEW = log_of([[0.5, 0.25], [0.0, 0.25]])

@@ -26,8 +26,14 @@ FAR = [40.0, -40.0, 0.0, 400.0, -400.0]
 FAR_CLASSES = [[40.0, 0.0, -40.0], [0.0, 400.0, 1.0], [-40.0, 0.0, 40.0], [0.0, 0.0, 0.0], [400.0, -400.0, 0.0]]
 LAST = [255, 0, 17]  # of 256 classes
 PROJECTION = dict(features=normal(5, 4), labels=LABELS, class_embedding=normal(3, 4), weight=normal(4), bias=scalar(0.7))
-AUXILIARY = dict(logits_real=SOME, logits_fake=SOME, class_logits_real=CLASSES, class_logits_fake=CLASSES,
-                 labels_real=LABELS, labels_fake=[1, 1, 0, 2, 0])
+AUXILIARY = dict(
+    logits_real=SOME,
+    logits_fake=SOME,
+    class_logits_real=CLASSES,
+    class_logits_fake=CLASSES,
+    labels_real=LABELS,
+    labels_fake=[1, 1, 0, 2, 0],
+)
 # Two examples, one channel of two pixels: mean 3, variance 3.5, with epsilon 1/2 the deviation is 2.
 TWO, GAINS, SHIFTS = [[[[1.0, 2.0]]], [[[3.0, 6.0]]]], [[2.0], [4.0], [-6.0]], [[1.0], [-1.0], [0.5]]
 NEAR_ONE = begins_normal(0.02, mean=1.0)

@@ -2,20 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    Agree,
-    Anchor,
-    Law,
-    Model,
-    Rejects,
-    begins_at,
-    begins_normal,
-    full,
-    given,
-    normal,
-    uniform,
-    zeros,
-)
+from shared_specs.rows import Agree, Anchor, Law, Model, Rejects, begins_at, begins_normal, full, given, normal, uniform, zeros
 
 X, SCALE, SHIFT = normal(5, 3, 4, 2), normal(3), normal(3)
 MEAN, VARIANCE = normal(3), uniform(3, low=0.2, high=3.0)
@@ -43,6 +30,7 @@ def variances_of_fours(f, rng, draws):
 def overlap(f, geometry):
     length, kernel, stride = map(int, geometry)
     return f.kernel_overlap(length=length, kernel=kernel, stride=stride)
+
 
 DCGAN, NEAR_ONE = {"*.bias": begins_at(0), "*.weight": begins_normal(0.02)}, begins_normal(0.02, mean=1.0)
 

@@ -11,8 +11,13 @@ SOME, BATCH = normal(7), {"labels": integers(7, high=3), "labeled": LABELED, "do
 FAR = [0.0, 40.0, 80.0, -40.0, -4000.0, 400.0, 3.0]
 REVERSED = "on purpose its gradient is not its slope; laws below hold it"
 LATE = "at the end of the training the slope of tanh is the rounding of 1 - tanh^2; no one differentiates a clock"
-TWO = {"label_logits": [[LOG_3, 0.0], [0.0, LOG_3]], "labels": np.array([0, 0]), "labeled": np.array([True, False]),
-       "domain_logits": [LOG_3, LOG_3], "domain": np.array([1, 0])}  # fmt: skip
+TWO = {
+    "label_logits": [[LOG_3, 0.0], [0.0, LOG_3]],
+    "labels": np.array([0, 0]),
+    "labeled": np.array([True, False]),
+    "domain_logits": [LOG_3, LOG_3],
+    "domain": np.array([1, 0]),
+}
 
 
 def _objective(**wrong):

@@ -20,8 +20,11 @@ from shared_specs.rows import (
 
 X = normal(5, 3)
 IMAGES = dict(real=normal(5, 2, 4, 3), fake=normal(5, 2, 4, 3))
-PENALTIES = {"gradient_penalty": {"target": 1.5}, "one_sided_gradient_penalty": {"target": 1.5},
-             "zero_centered_gradient_penalty": {"gamma": 3.0}}  # fmt: skip
+PENALTIES = {
+    "gradient_penalty": {"target": 1.5},
+    "one_sided_gradient_penalty": {"target": 1.5},
+    "zero_centered_gradient_penalty": {"gamma": 3.0},
+}
 TWO_POINTS = [[1.0, 0.0], [-2.0, 5.0]]
 # He's deviation, for leaky rectifiers of slope 0.2.
 HE = {"*.weight": Initial("normal", scale=lambda inputs, outputs: (2 / (inputs * 1.04)) ** 0.5), "*.bias": begins_at(0.0)}
@@ -51,8 +54,12 @@ def _gradients():
     for function, how in PENALTIES.items():
         yield Agree(function, "quadratic critic", given(x=X, critic_fn=quadratic, **how))
         yield Agree(function, "smooth critic", given(x=X, critic_fn=rational, **how))
-        yield Agree(function, "a slope of zero", given(x=zeros(5, 3), critic_fn=quadratic, **how),
-                    no_gradient="the norm of the gradient has a kink there")
+        yield Agree(
+            function,
+            "a slope of zero",
+            given(x=zeros(5, 3), critic_fn=quadratic, **how),
+            no_gradient="the norm of the gradient has a kink there",
+        )
         yield Rejects(function, "images", given(x=zeros(3, 2, 4, 4), critic_fn=linear, **how), blames="x")
         yield Rejects(function, "scores with two axes", given(x=zeros(3, 2), critic_fn=lambda x: x, **how), blames="critic_fn")
         yield Rejects(function, "one score for all", given(x=zeros(3, 2), critic_fn=lambda x: x.sum(), **how), blames="critic_fn")

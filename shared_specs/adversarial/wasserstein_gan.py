@@ -2,20 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    LOG_3,
-    Agree,
-    Anchor,
-    Law,
-    Rejects,
-    given,
-    log_of,
-    log_simplex,
-    normal,
-    scalar,
-    uniform,
-    zeros,
-)
+from shared_specs.rows import LOG_3, Agree, Anchor, Law, Rejects, given, log_of, log_simplex, normal, scalar, uniform, zeros
 
 X, Y = normal(5), normal(5, mean=1.0)
 PLACES, OTHERS = normal(4, 3), normal(5, 3, mean=0.5)

@@ -24,9 +24,11 @@ MASK = np.array([[1, 0, 1, 0, 0], [1, 0, 1, 0, 1], [1, 0, 1, 0, 1], [0, 0, 1, 0,
 CAUSAL_23 = np.array([[1, 1, 0], [1, 1, 1]], dtype=bool)
 TOKENS = np.array([[1, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0]], dtype=bool)
 HEADS = dict(
-    query_weight=normal(12, 6, scale=0.6), key_weight=normal(12, 5, scale=0.6), value_weight=normal(12, 5, scale=0.6),
+    query_weight=normal(12, 6, scale=0.6),
+    key_weight=normal(12, 5, scale=0.6),
+    value_weight=normal(12, 5, scale=0.6),
     output_weight=normal(6, 12, scale=0.6),
-)  # fmt: skip
+)
 GROUPED = HEADS | dict(key_weight=normal(6, 5, scale=0.6), value_weight=normal(6, 5, scale=0.6))
 X, CONTEXT = normal(2, 3, 6), normal(2, 4, 5)
 NARROW = dict(x=zeros(1, 3, 2), context=zeros(1, 3, 2))

@@ -8,11 +8,23 @@ from shared_specs.rows import Agree, Anchor, Law, Rejects, given, integers, log_
 INF, AFTER = np.inf, 1 - 1e-16  # the last float64 before 1; in float32 it is 1
 ROUNDED_AWAY = "probabilities that float32 rounds to 0"
 LOGITS = normal(4, 6, scale=2.0)
-REMOVED = np.array([[-INF, 1.5, 0.3, -INF, -0.2, 2.0], [0.1, -INF, -INF, -INF, -INF, -INF], [0.0, 0.5, -1.0, 3.0, -INF, -INF],
-                    [-INF, -INF, 0.7, 0.6, 0.5, 0.4]])  # fmt: skip
+REMOVED = np.array(
+    [
+        [-INF, 1.5, 0.3, -INF, -0.2, 2.0],
+        [0.1, -INF, -INF, -INF, -INF, -INF],
+        [0.0, 0.5, -1.0, 3.0, -INF, -INF],
+        [-INF, -INF, 0.7, 0.6, 0.5, 0.4],
+    ]
+)
 # Far apart; further apart, and all of them unlikely; all equal; ties.
-EDGES = np.array([[800.0, 0.0, -800.0, 799.0, -INF, 3.0], [-800.0, -801.0, -830.0, -1600.0, -799.0, -900.0], [0.0] * 6,
-                  [3.0, 1.0, 3.0, 3.0, 0.0, 1.0]])  # fmt: skip
+EDGES = np.array(
+    [
+        [800.0, 0.0, -800.0, 799.0, -INF, 3.0],
+        [-800.0, -801.0, -830.0, -1600.0, -799.0, -900.0],
+        [0.0] * 6,
+        [3.0, 1.0, 3.0, 3.0, 0.0, 1.0],
+    ]
+)
 GONE, JUMPS = "removed entries are -inf; the gradient has a law", "a draw is a step function of the uniforms"
 LAW = [0.15, 0.5, 0.3, 0.05]
 ORDER = np.array([4, 0, 5, 2, 1, 3])
@@ -30,9 +42,11 @@ def hot(tokens, size):
 
 
 FILTERS = (
-    ("top_k_filter", dict(k=3)), ("nucleus_filter", dict(mass=0.8)), ("typical_filter", dict(mass=0.6)),
+    ("top_k_filter", dict(k=3)),
+    ("nucleus_filter", dict(mass=0.8)),
+    ("typical_filter", dict(mass=0.6)),
     ("minimum_probability_filter", dict(fraction=0.15)),
-)  # fmt: skip
+)
 
 SPEC = (
     # Temperature.

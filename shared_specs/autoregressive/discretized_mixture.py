@@ -8,8 +8,11 @@ CODES = np.array([[0, 16, 5], [8, 15, 1], [3, 12, 16], [0, 9, 7]])
 X = CODES / 8 - 1  # of 17 levels
 FAR = np.array([[255, 0, 254], [1, 128, 200], [3, 0, 255], [17, 90, 60]]) * 2 / 255 - 1
 LAW = {"mean": uniform(4, 3, low=-1.0), "log_scale": uniform(4, 3, low=-3.0, high=0.5)}
-MIXTURE = {"mixture_logits": normal(4, 3, 2), "mean": uniform(4, 3, 2, low=-1.0),
-           "log_scale": uniform(4, 3, 2, low=-3.0, high=0.5)}  # fmt: skip
+MIXTURE = {
+    "mixture_logits": normal(4, 3, 2),
+    "mean": uniform(4, 3, 2, low=-1.0),
+    "log_scale": uniform(4, 3, 2, low=-3.0, high=0.5),
+}
 DRAWS = {"component_uniform": uniform(4, 3), "value_uniform": uniform(4, 3)}
 MOVES = (*DRAWS, *MIXTURE)
 PARAMETERS = ("mixture_logits", "mean", "log_scale")
@@ -20,8 +23,11 @@ ALMOST_ONE = 1 - 1e-12
 THREE = np.array([[-1.0, 0.0, 1.0]])
 SCALE = -np.log(2 * LOG_3)
 CENTRAL, LEFT = np.array([0.25, 0.5, 0.25]), np.array([0.5, 0.4, 0.1])
-PAIR = {"mixture_logits": np.tile([LOG_3, 0.0], (1, 3, 1)), "mean": np.tile([0.0, -0.5], (1, 3, 1)),
-        "log_scale": np.full((1, 3, 2), SCALE)}  # fmt: skip
+PAIR = {
+    "mixture_logits": np.tile([LOG_3, 0.0], (1, 3, 1)),
+    "mean": np.tile([0.0, -0.5], (1, 3, 1)),
+    "log_scale": np.full((1, 3, 2), SCALE),
+}
 
 
 def _sigmoid(a):
@@ -62,8 +68,10 @@ def _drawn_share(f, rng, draws, logits, mean, log_scale):
 
 
 def _two(**wrong):
-    return given(**{"x": zeros(2, 3), "mixture_logits": zeros(2, 3, 2), "mean": zeros(2, 3, 2), "log_scale": zeros(2, 3, 2),
-                    "levels": 3} | wrong)  # fmt: skip
+    return given(
+        **{"x": zeros(2, 3), "mixture_logits": zeros(2, 3, 2), "mean": zeros(2, 3, 2), "log_scale": zeros(2, 3, 2), "levels": 3}
+        | wrong
+    )
 
 
 def _draw(**wrong):

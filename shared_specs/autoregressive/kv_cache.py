@@ -16,9 +16,12 @@ def block():
 
 
 DECODER = dict(
-    token_embedding=normal(V, E), position_embedding=normal(7, E), blocks=(block(), block()),
-    final_norm_weight=normal(E, mean=1.0, scale=0.2), final_norm_bias=normal(E, scale=0.2),
-)  # fmt: skip
+    token_embedding=normal(V, E),
+    position_embedding=normal(7, E),
+    blocks=(block(), block()),
+    final_norm_weight=normal(E, mean=1.0, scale=0.2),
+    final_norm_bias=normal(E, scale=0.2),
+)
 TOKENS = np.array([[3, 1, 4, 1], [0, 2, 7, 4], [5, 5, 6, 2]])
 CACHES = dict(cache_keys=normal(N, B, H, L, D), cache_values=normal(N, B, H, L, D))
 EMPTY = np.zeros((N, B, H, L, D))

@@ -19,9 +19,13 @@ RISING = dict(query=[[[[1.0], [-1.0]]]], key=[[[[500.0], [900.0]]]], value=[[[[1
 COIN = dict(query=COIN_QUERY, key=COIN_KEY, value=COIN_VALUE)
 # One query, two keys of equal scores, values 1 and 3: P is 1/2 and 1/2, dP is 1 and 3, D is 2.
 EVEN = dict(
-    query=[[[[2.0, 0.0, 0.0, 0.0]]]], key=[[[[0.0, 4.0, 0.0, 0.0], [0.0, 0.0, 8.0, 0.0]]]], value=[[[[1.0], [3.0]]]],
-    output=[[[[2.0]]]], log_normalizer=[[[LOG_2]]], upstream=[[[[1.0]]]],
-)  # fmt: skip
+    query=[[[[2.0, 0.0, 0.0, 0.0]]]],
+    key=[[[[0.0, 4.0, 0.0, 0.0], [0.0, 0.0, 8.0, 0.0]]]],
+    value=[[[[1.0], [3.0]]]],
+    output=[[[[2.0]]]],
+    log_normalizer=[[[LOG_2]]],
+    upstream=[[[[1.0]]]],
+)
 SMALL = dict(query=zeros(1, 2, 3, 4), key=zeros(1, 2, 5, 4), value=zeros(1, 2, 5, 6))
 SMALL_OUTPUT = dict(output=zeros(1, 2, 3, 6), log_normalizer=zeros(1, 2, 3), upstream=zeros(1, 2, 3, 6))
 
@@ -34,9 +38,10 @@ def flat(parts):
 def gradients(first, second):
     """dQ, dK and dV of EVEN for dS = (first, second), already scaled."""
     return (
-        [[[[0.0, 4 * first, 8 * second, 0.0]]]], [[[[2 * first, 0.0, 0.0, 0.0], [2 * second, 0.0, 0.0, 0.0]]]],
+        [[[[0.0, 4 * first, 8 * second, 0.0]]]],
+        [[[[2 * first, 0.0, 0.0, 0.0], [2 * second, 0.0, 0.0, 0.0]]]],
         [[[[0.5], [0.5]]]],
-    )  # fmt: skip
+    )
 
 
 SPEC = (

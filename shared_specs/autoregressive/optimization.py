@@ -4,8 +4,12 @@ import numpy as np
 
 from shared_specs.rows import Agree, Anchor, Law, Rejects, given, integers, normal, scalar, uniform, zeros
 
-STATE = {"gradient": [0.3, -2.0, 0.0001, 0.0], "parameter": [1.0, -0.5, 2.0, 4.0],
-         "first_moment": [0.1, 0.5, -0.2, 0.0], "second_moment": [0.04, 1.0, 0.01, 0.09]}  # fmt: skip
+STATE = {
+    "gradient": [0.3, -2.0, 0.0001, 0.0],
+    "parameter": [1.0, -0.5, 2.0, 4.0],
+    "first_moment": [0.1, 0.5, -0.2, 0.0],
+    "second_moment": [0.04, 1.0, 0.01, 0.09],
+}
 MOVED = [0.98395998888655972, -0.49751997577753756, 1.9980899577069548, 3.96]
 MOMENTS = [0.12, 0.25, -0.17999, 0.0], [0.04005, 1.003, 0.00999000001, 0.08991]
 NARROW = "g / (|g| + epsilon) turns within 1e-8: a finite difference steps over it"
@@ -15,15 +19,20 @@ STEPS, SCHEDULE = [1.0, 4.0, 6.0, 12.0, 16.0, 36.0], {"width": 16, "warmup_steps
 
 def _adamw(step, **settings):
     """A row's arguments: five parameters in the middle of training."""
-    arrays = {"gradient": normal(5), "parameter": normal(5), "first_moment": normal(5),
-              "second_moment": uniform(5, low=0.1, high=2.0)}  # fmt: skip
+    arrays = {
+        "gradient": normal(5),
+        "parameter": normal(5),
+        "first_moment": normal(5),
+        "second_moment": uniform(5, low=0.1, high=2.0),
+    }
     return given(**arrays, step=step, learning_rate=0.05, **settings)
 
 
 def _start(gradient, **settings):
     """The same, with moments of zero."""
-    return given(gradient=gradient, parameter=normal(5), first_moment=zeros(5), second_moment=zeros(5), learning_rate=0.05,
-                 **settings)  # fmt: skip
+    return given(
+        gradient=gradient, parameter=normal(5), first_moment=zeros(5), second_moment=zeros(5), learning_rate=0.05, **settings
+    )
 
 
 def _moved(f, gradients, parameter, **settings):

@@ -23,8 +23,13 @@ from shared_specs.rows import (
 STATE = dict(x=normal(4, 3), h=normal(4, 2, scale=0.5))
 PLAIN = dict(**STATE, weight_input=normal(2, 3, scale=0.5), weight_hidden=normal(2, 2, scale=0.5), bias=normal(2, scale=0.5))
 LSTM = dict(weight_input=normal(8, 3, scale=0.5), weight_hidden=normal(8, 2, scale=0.5), bias=normal(8, scale=0.5))
-GRU = dict(**STATE, weight_input=normal(6, 3, scale=0.5), weight_hidden=normal(6, 2, scale=0.5),
-           bias_input=normal(6, scale=0.5), bias_hidden=normal(6, scale=0.5))  # fmt: skip
+GRU = dict(
+    **STATE,
+    weight_input=normal(6, 3, scale=0.5),
+    weight_hidden=normal(6, 2, scale=0.5),
+    bias_input=normal(6, scale=0.5),
+    bias_hidden=normal(6, scale=0.5),
+)
 CELL = dict(**STATE, c=normal(4, 2), **LSTM)
 SEQUENCE = dict(x=normal(4, 5, 3), h=normal(4, 2, scale=0.5), c=normal(4, 2), **LSTM)
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 0, 0, 0, 0], [0, 1, 0, 1, 0]], dtype=float)
@@ -32,16 +37,30 @@ NO_PLAIN = dict(x=zeros(4, 3), h=zeros(4, 2), weight_input=zeros(2, 3), weight_h
 NO_LSTM = dict(weight_input=zeros(8, 3), weight_hidden=zeros(8, 2), bias=zeros(8))
 NO_CELL = dict(x=zeros(4, 3), h=zeros(4, 2), c=zeros(4, 2), **NO_LSTM)
 NO_SEQUENCE = dict(x=zeros(4, 5, 3), h=zeros(4, 2), c=zeros(4, 2), **NO_LSTM, mask=None)
-NO_GRU = dict(x=zeros(4, 3), h=zeros(4, 2), weight_input=zeros(6, 3), weight_hidden=zeros(6, 2), bias_input=zeros(6),
-              bias_hidden=zeros(6))  # fmt: skip
-NO_MODEL = dict(tokens=np.array([[0, 3, 1], [4, 4, 2]]), embedding=zeros(5, 3), **NO_LSTM, weight_output=zeros(5, 2),
-                bias_output=zeros(5))  # fmt: skip
+NO_GRU = dict(
+    x=zeros(4, 3), h=zeros(4, 2), weight_input=zeros(6, 3), weight_hidden=zeros(6, 2), bias_input=zeros(6), bias_hidden=zeros(6)
+)
+NO_MODEL = dict(
+    tokens=np.array([[0, 3, 1], [4, 4, 2]]), embedding=zeros(5, 3), **NO_LSTM, weight_output=zeros(5, 2), bias_output=zeros(5)
+)
 
 # The lecture's examples. LSTM: gates 1/2, 3/4, 3/5, 1/2. GRU: r = 1/2, z = 3/4, n_x = 0, n_h = 2 log 2.
-CELL_OF_ONE = dict(x=[[2.0]], h=[[1.0]], c=[[1.0]], weight_input=[[0.5], [0.0], [0.0], [-1.0]],
-                   weight_hidden=[[-1.0], [0.0], [LOG_2], [1.0]], bias=[0.0, LOG_3, 0.0, 1.0])  # fmt: skip
-GRU_OF_ONE = dict(x=[[1.0]], h=[[1.0]], weight_input=[[1.0], [0.0], [1.0]], weight_hidden=[[-1.0], [0.0], [-LOG_2]],
-                  bias_input=[0.0, LOG_3, -1.0], bias_hidden=[0.0, 0.0, 3 * LOG_2])  # fmt: skip
+CELL_OF_ONE = dict(
+    x=[[2.0]],
+    h=[[1.0]],
+    c=[[1.0]],
+    weight_input=[[0.5], [0.0], [0.0], [-1.0]],
+    weight_hidden=[[-1.0], [0.0], [LOG_2], [1.0]],
+    bias=[0.0, LOG_3, 0.0, 1.0],
+)
+GRU_OF_ONE = dict(
+    x=[[1.0]],
+    h=[[1.0]],
+    weight_input=[[1.0], [0.0], [1.0]],
+    weight_hidden=[[-1.0], [0.0], [-LOG_2]],
+    bias_input=[0.0, LOG_3, -1.0],
+    bias_hidden=[0.0, 0.0, 3 * LOG_2],
+)
 # Gates 1/2, 3/4, tanh(x log 2), 1/2, whatever the state is.
 DRIVEN = dict(weight_input=[[0.0], [0.0], [LOG_2], [0.0]], weight_hidden=zeros(4, 1), bias=[0.0, LOG_3, 0.0, 0.0])
 SATURATED = "a gate that has rounded to 0 or 1 has no slope left"

@@ -2,20 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    Agree,
-    Anchor,
-    Law,
-    Rejects,
-    full,
-    given,
-    integers,
-    log_of,
-    log_simplex,
-    normal,
-    uniform,
-    zeros,
-)
+from shared_specs.rows import Agree, Anchor, Law, Rejects, full, given, integers, log_of, log_simplex, normal, uniform, zeros
 
 INF = np.inf
 JUMPS = "entries of -inf"

@@ -6,14 +6,21 @@ from shared_specs.rows import Agree, Anchor, Law, Rejects, given, integers, lins
 
 DRAFT, TARGET = log_simplex(5, 4), log_simplex(5, 4)
 Q, P = log_of([[0.3, 0.2, 0.5]]), log_of([[0.5, 0.4, 0.1]])
-Q_ZEROS, P_ZEROS = log_of([[0.5, 0.5, 0, 0], [0, 0, 0.25, 0.75], [0.5, 0.25, 0.25, 0]]), log_of(
-    [[0.25, 0.25, 0.5, 0], [0.5, 0.5, 0, 0], [0.5, 0.25, 0.25, 0]])  # fmt: skip
+Q_ZEROS, P_ZEROS = (
+    log_of([[0.5, 0.5, 0, 0], [0, 0, 0.25, 0.75], [0.5, 0.25, 0.25, 0]]),
+    log_of([[0.25, 0.25, 0.5, 0], [0.5, 0.5, 0, 0], [0.5, 0.25, 0.25, 0]]),
+)
 DRAWN = "tokens have no gradient"
 KINK = "its slope is unbounded where the laws cross, and no one differentiates what tokens are drawn from"
 LAW = {"draft_log_probs": DRAFT, "target_log_probs": TARGET}
 ONE = {"draft_token": integers(5, high=4), **LAW, "accept_uniform": uniform(5), "residual_uniform": uniform(5)}
-BLOCK = {"draft_tokens": integers(5, 3, high=4), "draft_log_probs": log_simplex(5, 3, 4),
-         "target_log_probs": log_simplex(5, 4, 4), "accept_uniforms": uniform(5, 3), "final_uniform": uniform(5)}  # fmt: skip
+BLOCK = {
+    "draft_tokens": integers(5, 3, high=4),
+    "draft_log_probs": log_simplex(5, 3, 4),
+    "target_log_probs": log_simplex(5, 4, 4),
+    "accept_uniforms": uniform(5, 3),
+    "final_uniform": uniform(5),
+}
 MOVES = tuple(name for name in {**ONE, **BLOCK} if "token" not in name)
 HALVES = np.log(np.full((3, 2), 0.5))
 # drafts of the law Q in blocks of two; the target's law is P at all three positions
@@ -21,14 +28,29 @@ TWICE = {"draft_log_probs": np.tile(Q, (4, 2, 1)), "target_log_probs": np.tile(P
 
 
 def _one(**wrong):
-    return given(**{"draft_token": np.array([0, 1, 1]), "draft_log_probs": HALVES, "target_log_probs": HALVES,
-                    "accept_uniform": zeros(3), "residual_uniform": zeros(3)} | wrong)  # fmt: skip
+    return given(
+        **{
+            "draft_token": np.array([0, 1, 1]),
+            "draft_log_probs": HALVES,
+            "target_log_probs": HALVES,
+            "accept_uniform": zeros(3),
+            "residual_uniform": zeros(3),
+        }
+        | wrong
+    )
 
 
 def _block(**wrong):
-    return given(**{"draft_tokens": np.array([[0, 1]]), "draft_log_probs": np.log(np.full((1, 2, 2), 0.5)),
-                    "target_log_probs": np.log(np.full((1, 3, 2), 0.5)), "accept_uniforms": zeros(1, 2),
-                    "final_uniform": zeros(1)} | wrong)  # fmt: skip
+    return given(
+        **{
+            "draft_tokens": np.array([[0, 1]]),
+            "draft_log_probs": np.log(np.full((1, 2, 2), 0.5)),
+            "target_log_probs": np.log(np.full((1, 3, 2), 0.5)),
+            "accept_uniforms": zeros(1, 2),
+            "final_uniform": zeros(1),
+        }
+        | wrong
+    )
 
 
 def _emitted(f, draft, target):

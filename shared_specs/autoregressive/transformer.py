@@ -21,16 +21,26 @@ E, F, V, L = 4, 6, 5, 6  # width, feed-forward width, vocabulary, positions
 TAIL, FAR_TAIL = (Cancels(x, "the usual kernels form 1 + erf and 1 + tanh, which lose the left tail") for x in (4.0, 30.0))
 X, CAUSAL = normal(2, 3, E), np.tri(3, dtype=bool)
 BLOCK = dict(
-    attention_norm_weight=normal(E, mean=1.0, scale=0.2), attention_norm_bias=normal(E, scale=0.2),
-    query_weight=normal(E, E, scale=0.6), key_weight=normal(E, E, scale=0.6), value_weight=normal(E, E, scale=0.6),
-    output_weight=normal(E, E, scale=0.6), feed_forward_norm_weight=normal(E, mean=1.0, scale=0.2),
-    feed_forward_norm_bias=normal(E, scale=0.2), up_weight=normal(F, E, scale=0.6), up_bias=normal(F, scale=0.2),
-    down_weight=normal(E, F, scale=0.6), down_bias=normal(E, scale=0.2),
-)  # fmt: skip
+    attention_norm_weight=normal(E, mean=1.0, scale=0.2),
+    attention_norm_bias=normal(E, scale=0.2),
+    query_weight=normal(E, E, scale=0.6),
+    key_weight=normal(E, E, scale=0.6),
+    value_weight=normal(E, E, scale=0.6),
+    output_weight=normal(E, E, scale=0.6),
+    feed_forward_norm_weight=normal(E, mean=1.0, scale=0.2),
+    feed_forward_norm_bias=normal(E, scale=0.2),
+    up_weight=normal(F, E, scale=0.6),
+    up_bias=normal(F, scale=0.2),
+    down_weight=normal(E, F, scale=0.6),
+    down_bias=normal(E, scale=0.2),
+)
 DECODER = dict(
-    token_embedding=normal(V, E), position_embedding=normal(L, E), blocks=(BLOCK, {name: part for name, part in BLOCK.items()}),
-    final_norm_weight=normal(E, mean=1.0, scale=0.2), final_norm_bias=normal(E, scale=0.2),
-)  # fmt: skip
+    token_embedding=normal(V, E),
+    position_embedding=normal(L, E),
+    blocks=(BLOCK, {name: part for name, part in BLOCK.items()}),
+    final_norm_weight=normal(E, mean=1.0, scale=0.2),
+    final_norm_bias=normal(E, scale=0.2),
+)
 TOKENS = np.array([[3, 1, 4, 1], [0, 2, 2, 4]])
 # A block of zeros adds nothing: what comes out is the embeddings' sum, normed (here to -1 and 1) and multiplied by the head.
 SILENT = {name: zeros(*shape) for name, shape in dict(
@@ -38,9 +48,12 @@ SILENT = {name: zeros(*shape) for name, shape in dict(
     output_weight=(2, 2), feed_forward_norm_weight=(2,), feed_forward_norm_bias=(2,), up_weight=(3, 2), up_bias=(3,),
     down_weight=(2, 3), down_bias=(2,)).items()}  # fmt: skip
 PLAIN = dict(
-    token_embedding=[[1.0, 0.0], [0.0, 3.0], [2.0, 5.0]], position_embedding=[[0.0, 2.0], [4.0, 0.0]], blocks=(SILENT,),
-    final_norm_weight=[1.0, 2.0], final_norm_bias=[0.0, 0.5],
-)  # fmt: skip
+    token_embedding=[[1.0, 0.0], [0.0, 3.0], [2.0, 5.0]],
+    position_embedding=[[0.0, 2.0], [4.0, 0.0]],
+    blocks=(SILENT,),
+    final_norm_weight=[1.0, 2.0],
+    final_norm_bias=[0.0, 0.5],
+)
 SIZES = dict(vocabulary_size=50257, width=768, layers=12, feed_forward_width=3072)
 
 

@@ -20,21 +20,44 @@ from shared_specs.rows import (
 SLOPE = 255 / 5.545177444479562  # of f at 0, 256 levels
 X, WEIGHT, BIAS = normal(2, 3, 7), normal(4, 3, 2), normal(4)
 PARAMETERS = dict(
-    filter_weight=normal(4, 3, 2), filter_bias=normal(4), gate_weight=normal(4, 3, 2), gate_bias=normal(4),
-    residual_weight=normal(3, 4), residual_bias=normal(3), skip_weight=normal(5, 4), skip_bias=normal(5),
-)  # fmt: skip
+    filter_weight=normal(4, 3, 2),
+    filter_bias=normal(4),
+    gate_weight=normal(4, 3, 2),
+    gate_bias=normal(4),
+    residual_weight=normal(3, 4),
+    residual_bias=normal(3),
+    skip_weight=normal(5, 4),
+    skip_bias=normal(5),
+)
 SMALL = dict(
-    x=zeros(1, 3, 4), filter_weight=zeros(2, 3, 2), filter_bias=zeros(2), gate_weight=zeros(2, 3, 2), gate_bias=zeros(2),
-    residual_weight=zeros(3, 2), residual_bias=zeros(3), skip_weight=zeros(5, 2), skip_bias=zeros(5),
-)  # fmt: skip
+    x=zeros(1, 3, 4),
+    filter_weight=zeros(2, 3, 2),
+    filter_bias=zeros(2),
+    gate_weight=zeros(2, 3, 2),
+    gate_bias=zeros(2),
+    residual_weight=zeros(3, 2),
+    residual_bias=zeros(3),
+    skip_weight=zeros(5, 2),
+    skip_bias=zeros(5),
+)
 # Sizes of one, and every path with its own weight.
 ONE = dict(
-    x=[[[1.0, 2.0, -1.0, 0.5]]], filter_weight=[[[0.5, 1.0]]], filter_bias=[0.1], gate_weight=[[[-1.0, 0.5]]], gate_bias=[0.2],
-    residual_weight=[[0.5]], residual_bias=[0.3], skip_weight=[[2.0], [-1.0]], skip_bias=[0.0, 0.1], dilation=2,
-)  # fmt: skip
+    x=[[[1.0, 2.0, -1.0, 0.5]]],
+    filter_weight=[[[0.5, 1.0]]],
+    filter_bias=[0.1],
+    gate_weight=[[[-1.0, 0.5]]],
+    gate_bias=[0.2],
+    residual_weight=[[0.5]],
+    residual_bias=[0.3],
+    skip_weight=[[2.0], [-1.0]],
+    skip_bias=[0.0, 0.1],
+    dilation=2,
+)
 ONE_NEXT = [1.5674418289865157, 2.6729081822410285, -0.74068588797217625, 0.88068575383758718]
-ONE_SKIP = [[1.069767315946063, 1.4916327289641141, -0.16274355188870499, 0.32274301535034871],
-            [-0.43488365797303148, -0.64581636448205704, 0.1813717759443525, -0.061371507675174354]]
+ONE_SKIP = [
+    [1.069767315946063, 1.4916327289641141, -0.16274355188870499, 0.32274301535034871],
+    [-0.43488365797303148, -0.64581636448205704, 0.1813717759443525, -0.061371507675174354],
+]
 
 
 def both(next_x, skip):

@@ -1,10 +1,10 @@
 """The operations that the checker needs of NumPy, JAX and PyTorch: each module defines the same functions.
 
-    owns(value)                     whether value is this backend's array
-    to_native(array, precision)     NumPy array -> this backend's array ("float64" or "float32"; integers stay integers)
-    to_numpy(value)                 back, in its own dtype
-    contents(value)                 its bytes, which a function may not change; None where it cannot
-    value_and_vjp(...)              results, and vector-Jacobian products (NumPy alone has none)
+owns(value)                     whether value is this backend's array
+to_native(array, precision)     NumPy array -> this backend's array ("float64" or "float32"; integers stay integers)
+to_numpy(value)                 back, in its own dtype
+contents(value)                 its bytes, which a function may not change; None where it cannot
+value_and_vjp(...)              results, and vector-Jacobian products (NumPy alone has none)
 """
 
 from importlib import import_module

@@ -110,9 +110,11 @@ def gather(equation: JaxprEqn) -> Callable:
     into_place = np.argsort([*batch_axes, *numbers.offset_dims]).tolist()
     shape = equation.invars[0].aval.shape
     window = _Windows(
-        sizes, numbers.start_index_map, (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims),
+        sizes,
+        numbers.start_index_map,
+        (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims),
         dict(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)),
-    )  # fmt: skip
+    )
 
     def run(x, indices):
         places, inside = window.places(shape, indices)
@@ -136,9 +138,11 @@ def scattering(combine: np.ufunc | None) -> Callable:
         batch_axes = [axis for axis in range(updates.ndim) if axis not in numbers.update_window_dims]
         dropped = "FILL" in str(equation.params["mode"])
         window = _Windows(
-            sizes, numbers.scatter_dims_to_operand_dims, single,
+            sizes,
+            numbers.scatter_dims_to_operand_dims,
+            single,
             dict(zip(numbers.operand_batching_dims, numbers.scatter_indices_batching_dims, strict=True)),
-        )  # fmt: skip
+        )
 
         def scatter(x, indices, given):
             x, given = together((x, given), (operand.ndim, updates.ndim))

@@ -99,9 +99,13 @@ class Functional:
         return jax.tree.map(np.asarray, self._seen(parameters, tuple(inputs), tuple(targets)))
 
     def seen_by_numpy(
-        self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray],
-        points: tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]], rounding: Rounding | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        parameters: dict[str, np.ndarray],
+        inputs: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        points: tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]],
+        rounding: Rounding | None = None,
+    ) -> dict[str, Any]:
         """The same of the same trace, at many points: parameters and inputs with an axis for them in front."""
         given = parameters, tuple(inputs), tuple(targets)
         return _by_numpy(self._seen.trace(*given), *points, given[2], rounding=rounding)
@@ -112,9 +116,13 @@ class Functional:
         return _by_numpy(jax.jit(self._forward).trace(*given), *given)["output"]
 
     def adam(
-        self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], steps: int,
+        self,
+        parameters: dict[str, np.ndarray],
+        inputs: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        steps: int,
         points: dict[str, np.ndarray] | None = None,
-    ) -> dict[str, np.ndarray]:  # fmt: skip
+    ) -> dict[str, np.ndarray]:
         """The parameters after the steps, compiled: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside the root.
 
         points: parameters with an axis in front; NumPy takes all of these points through a step at once.

@@ -27,10 +27,14 @@ def ranks(equation: JaxprEqn) -> list[int]:
 def together(arrays: Sequence[np.ndarray], ranks: Sequence[int], points: int | None = None) -> Sequence[np.ndarray]:
     """The arrays, repeated for every point where some of them differ from point to point, or where there are so many."""
     points = _points(arrays, ranks) if points is None else points
-    return arrays if points is None else [
-        array if np.ndim(array) > rank else np.broadcast_to(array, (points, *np.shape(array)))
-        for array, rank in zip(arrays, ranks, strict=True)
-    ]  # fmt: skip
+    return (
+        arrays
+        if points is None
+        else [
+            array if np.ndim(array) > rank else np.broadcast_to(array, (points, *np.shape(array)))
+            for array, rank in zip(arrays, ranks, strict=True)
+        ]
+    )
 
 
 def point_by_point(run: Callable, ranks: Sequence[int], where: slice = slice(None)) -> Callable:

@@ -22,7 +22,7 @@ from shared_specs.backends.indexing import (
     highest,
     lowest,
     scattering,
-)  # fmt: skip
+)
 from shared_specs.backends.linear_algebra import fft, lu, triangular_solve
 from shared_specs.backends.points import aligned, dtype_of, moved, point_by_point, ranks, reshaped, shape_of, together
 
@@ -276,5 +276,13 @@ EXACT = {
 }  # fmt: skip
 # Primitives that add up many terms: every partial sum is rounded.
 SUMS = {
-    "conv_general_dilated", "cumlogsumexp", "cumsum", "dot_general", "fft", "lu", "reduce_sum", "scatter-add", "triangular_solve",
-}  # fmt: skip
+    "conv_general_dilated",
+    "cumlogsumexp",
+    "cumsum",
+    "dot_general",
+    "fft",
+    "lu",
+    "reduce_sum",
+    "scatter-add",
+    "triangular_solve",
+}

@@ -28,9 +28,13 @@ def load(network: torch.nn.Module, parameters: dict[str, np.ndarray]) -> None:
 
 
 def seen(
-    network: torch.nn.Module, inputs: Sequence[np.ndarray], constants: dict[str, Any], targets: Sequence[np.ndarray],
-    precision: str, statistics: Sequence[str],
-) -> dict[str, tuple[np.ndarray, ...]]:  # fmt: skip
+    network: torch.nn.Module,
+    inputs: Sequence[np.ndarray],
+    constants: dict[str, Any],
+    targets: Sequence[np.ndarray],
+    precision: str,
+    statistics: Sequence[str],
+) -> dict[str, tuple[np.ndarray, ...]]:
     """{kind: arrays}: outputs in train mode, the named statistics (buffers) after it, the outputs in evaluation if there are
     any, and the gradient of half the squared error to the targets for every parameter."""
     network, inputs = copy.deepcopy(network).to(getattr(torch, precision)), _tensors(inputs, precision)

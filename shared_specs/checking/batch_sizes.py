@@ -143,9 +143,14 @@ def measured(batch: Batch, asked: "Measured", axes: Axes, reference: Implementat
         ]
     cotangents = cut(asked.cotangents) if asked.keys else ()
     return replace(
-        asked, arguments=arguments, wanted=tuple(found), limits=limits,
-        cotangents=cotangents, gradients=gradients, gradient_limits=gradient_limits,
-    )  # fmt: skip
+        asked,
+        arguments=arguments,
+        wanted=tuple(found),
+        limits=limits,
+        cotangents=cotangents,
+        gradients=gradients,
+        gradient_limits=gradient_limits,
+    )
 
 
 def _only_first(array, axis):

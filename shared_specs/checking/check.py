@@ -93,16 +93,24 @@ class Checker:
     """
 
     def __init__(
-        self, topic: str, implementation: Implementation, reference: Traced | None = None, *,
-        spec: Sequence | None = None, widths: bool = False, compiled: Iterable = (),
-    ) -> None:  # fmt: skip
+        self,
+        topic: str,
+        implementation: Implementation,
+        reference: Traced | None = None,
+        *,
+        spec: Sequence | None = None,
+        widths: bool = False,
+        compiled: Iterable = (),
+    ) -> None:
         self.reference = reference or _reference(topic)
         self.trial = Trial(
-            topic, implementation, self.reference,
+            topic,
+            implementation,
+            self.reference,
             spec=spec_of(topic) if spec is None else spec,
             widths=widths and implementation.precision == "float64",  # integers know no precision: once is enough
             compiled=frozenset(map(id, compiled)),
-        )  # fmt: skip
+        )
 
     def run(self, rows: Iterable) -> list[Result]:
         """The Results of the rows, and of the small batches that go with them."""

@@ -72,7 +72,7 @@ def _measure(trial, row, arguments):
         limits = tolerances([array[i * DRAWS : (i + 1) * DRAWS] for array in around], wanted, precision, row.cancels)
         found[precision] = Measured(
             arguments, wanted[:values], limits[:values], keys, drawn, wanted[values:], limits[values:], slopes
-        )  # fmt: skip
+        )
     return found
 
 
@@ -105,10 +105,12 @@ def _directions(trial, row, arguments, keys):
 def _along(arguments, drawn, direction):
     """The points at STEP, -STEP, 2 STEP and -2 STEP in a direction."""
     originals = dict(arrays_in(arguments))
-    return joined(*(
-        one_point(with_arrays(arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()}), drawn)
-        for h in (STEP, -STEP, 2 * STEP, -2 * STEP)
-    ))  # fmt: skip
+    return joined(
+        *(
+            one_point(with_arrays(arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()}), drawn)
+            for h in (STEP, -STEP, 2 * STEP, -2 * STEP)
+        )
+    )
 
 
 def _slopes(directions, drawn, found):

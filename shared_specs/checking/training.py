@@ -13,9 +13,13 @@ SEED = 5
 
 
 def training_outcomes(
-    torch: ModuleType, constructor: Callable, row: Model, start: dict[str, np.ndarray], arrays: dict[str, np.ndarray],
+    torch: ModuleType,
+    constructor: Callable,
+    row: Model,
+    start: dict[str, np.ndarray],
+    arrays: dict[str, np.ndarray],
     constants: dict[str, Any],
-) -> Iterator[Outcome]:  # fmt: skip
+) -> Iterator[Outcome]:
     """Outcomes (quantity, ratio, message) of the laws that a Model row asks for: ratio 0 where one holds, infinite where not.
 
     torch: the module that builds and runs torch networks; start: the parameters, by name.

@@ -16,9 +16,12 @@ PAGE = "docs/syllabus.md"
 BEGIN, END = "<!-- syllabus: written by `make syllabus` -->", "<!-- end of the syllabus -->"
 COUNT_BEGIN, COUNT_END = "<!-- built -->", "<!-- end of built -->"
 FILES = (
-    ("lecture", "theory_jax/lectures"), ("JAX", "theory_jax"), ("contracts", "shared_specs"), ("PyTorch", "practice_torch"),
+    ("lecture", "theory_jax/lectures"),
+    ("JAX", "theory_jax"),
+    ("contracts", "shared_specs"),
+    ("PyTorch", "practice_torch"),
     ("experiment", "practice_torch/experiments"),
-)  # fmt: skip
+)
 
 
 def renewed(text: str, root: Path = ROOT, syllabus: Syllabus | None = None) -> str:

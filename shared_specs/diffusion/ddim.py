@@ -12,8 +12,11 @@ PAIRS = np.array([(t, s) for t in range(1, 7) for s in range(t)])  # every jump 
 ALL_T, ALL_S = PAIRS.T
 STEPS, BEFORE, NOW = np.arange(1, 7), SCHEDULE[:-1], SCHEDULE[1:]  # every single step
 DATA = ("x_t", "noise_pred", "noise")
-GUESSES, STARTS, DRAWS = ([[1.0, -2.0], [3.0, 0.5], [-1.0, 2.0]], [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5]],
-                          [[2.0, -1.0], [1.0, 0.5], [-3.0, 1.0]])  # fmt: skip
+GUESSES, STARTS, DRAWS = (
+    [[1.0, -2.0], [3.0, 0.5], [-1.0, 2.0]],
+    [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5]],
+    [[2.0, -1.0], [1.0, 0.5], [-3.0, 1.0]],
+)
 
 
 def rejects(function, *arrays, **options):

@@ -45,10 +45,13 @@ def _end(f, x, levels, step="heun_step"):
 
 def _order(step, order):
     return Law.limit(
-        f"{step}: order {order:g} on normal data", given(x=[[1.0, -2.0]]), at=(1 / 8, 1 / 16, 1 / 32), order=order,
+        f"{step}: order {order:g} on normal data",
+        given(x=[[1.0, -2.0]]),
+        at=(1 / 8, 1 / 16, 1 / 32),
+        order=order,
         value=lambda f, h, x: _end(f, x, np.linspace(2.0, 0.5, round(1.5 / h) + 1), step),
         limit=lambda f, x: x * (1.25 / 5) ** 0.5,
-    )  # fmt: skip
+    )
 
 
 SPEC = (

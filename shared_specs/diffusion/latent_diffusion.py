@@ -7,9 +7,12 @@ from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, concatenate, g
 MOMENTS, NOISE, LATENT, CODES = normal(3, 4, 5), normal(3, 2, 5), normal(3, 2, 5), normal(7, 2)
 # log-variances below, between and above clamps of -1 and 1
 IMAGES = concatenate(
-    normal(2, 3, 3, 4), uniform(2, 1, 3, 4, low=-3.0, high=-1.5), uniform(2, 1, 3, 4, low=-0.9, high=0.9),
-    uniform(2, 1, 3, 4, low=1.5, high=3.0), axis=1,
-)  # fmt: skip
+    normal(2, 3, 3, 4),
+    uniform(2, 1, 3, 4, low=-3.0, high=-1.5),
+    uniform(2, 1, 3, 4, low=-0.9, high=0.9),
+    uniform(2, 1, 3, 4, low=1.5, high=3.0),
+    axis=1,
+)
 CLAMPS = {"log_var_min": -1.0, "log_var_max": 1.0}
 SQUARE = [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]]
 FAR = [[0.5, -2.0, 100.0, -100.0]]

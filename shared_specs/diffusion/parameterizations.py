@@ -32,8 +32,9 @@ def agrees(function, first, second):
     """The cases that the five named conversions share."""
     yield Agree(function, "regular", given(**{first: X, second: Y}, t=TIMES, alpha_bar=SCHEDULE))
     yield Agree(function, "images", given(**{first: IMAGES, second: PIXELS}, t=[3, 2], alpha_bar=SCHEDULE))
-    yield Agree(function, "one step, one example, one number",
-                given(**{first: normal(1), second: normal(1)}, t=[1], alpha_bar=ONE))
+    yield Agree(
+        function, "one step, one example, one number", given(**{first: normal(1), second: normal(1)}, t=[1], alpha_bar=ONE)
+    )
 
 
 def rejects(function, first=None, second=None, times=BAD_TIMES | NO_STEP | TOO_FEW, **words):
@@ -56,8 +57,13 @@ def by_definition(x0, noise, t):
     a, before = column(SCHEDULE[t]), column(SCHEDULE[t - 1])
     x_t = np.sqrt(a) * x0 + np.sqrt(1 - a) * noise
     beta = 1 - a / before
-    kinds = [noise, x0, np.sqrt(a) * noise - np.sqrt(1 - a) * x0, -noise / np.sqrt(1 - a),
-             (x_t - beta / np.sqrt(1 - a) * noise) / np.sqrt(1 - beta)]
+    kinds = [
+        noise,
+        x0,
+        np.sqrt(a) * noise - np.sqrt(1 - a) * x0,
+        -noise / np.sqrt(1 - a),
+        (x_t - beta / np.sqrt(1 - a) * noise) / np.sqrt(1 - beta),
+    ]
     return x_t, np.stack(kinds)
 
 

@@ -48,8 +48,12 @@ MIXTURE = {"means": normal(4, 3), "log_vars": normal(4), "log_weights": log_simp
 MIXTURES = {"means": normal(5, 4, 3), "log_vars": normal(5, 4), "log_weights": log_simplex(4)}
 UNUSED = log_of([0.3, 0.0, 0.1, 0.6])
 # Two components in two dimensions, three points; answers by mpmath.
-TWO = given(x=[[0.0, 1.0], [1.0, -1.0], [2.0, 0.0]], means=[[1.0, 1.0], [-1.0, 0.0]], log_vars=log_of([0.25, 4.0]),
-            log_weights=log_of([0.25, 0.75]))  # fmt: skip
+TWO = given(
+    x=[[0.0, 1.0], [1.0, -1.0], [2.0, 0.0]],
+    means=[[1.0, 1.0], [-1.0, 0.0]],
+    log_vars=log_of([0.25, 4.0]),
+    log_weights=log_of([0.25, 0.75]),
+)
 
 
 def rejects(function, times, **arrays):
@@ -65,8 +69,9 @@ def agrees_on_mixtures(function):
     yield Agree(function, "a mixture for each", given(x=X, **MIXTURES))
     yield Agree(function, "a component without weight", given(x=X, **MIXTURE | {"log_weights": UNUSED}))
     yield Agree(function, "far from everything", given(x=normal(5, 3, mean=60.0), **MIXTURE))
-    yield Agree(function, "far out, where everything is", given(x=normal(5, 3, mean=60.0), **MIXTURE | {
-        "means": normal(4, 3, mean=60.0)}))
+    yield Agree(
+        function, "far out, where everything is", given(x=normal(5, 3, mean=60.0), **MIXTURE | {"means": normal(4, 3, mean=60.0)})
+    )
     yield Agree(function, "hardly any width", given(x=X, **MIXTURE | {"log_vars": normal(4, mean=-30.0)}))
     yield Agree(function, "wide and narrow", given(x=X, **MIXTURE | {"log_vars": [-30.0, 0.0, 1e-3, 12.0]}))
     yield Agree(function, "one component", given(x=X, means=normal(1, 3), log_vars=normal(1), log_weights=log_simplex(1)))
@@ -79,10 +84,13 @@ def rejects_on_mixtures(function):
         "means": {"other dimensions": zeros(4, 2), "mixtures for others": zeros(6, 4, 3), "one mean without an axis": zeros(3)},
         "log_vars": {"too few": zeros(3), "one for each dimension": zeros(4, 3), "one set for each of x": zeros(5, 4)},
         "log_weights": {
-            "too many": log_of([0.2] * 5), "too much": log_of([0.5] * 4), "not logarithms": full(4, value=0.25),
-            "no weight at all": log_of([0.0] * 4), "one set for each of x": log_simplex(5, 4),
+            "too many": log_of([0.2] * 5),
+            "too much": log_of([0.5] * 4),
+            "not logarithms": full(4, value=0.25),
+            "no weight at all": log_of([0.0] * 4),
+            "one set for each of x": log_simplex(5, 4),
         },
-    }  # fmt: skip
+    }
     for name, cases in bad.items():
         for case, array in cases.items():
             yield Rejects(function, f"{name}: {case}", given(**good | {name: array}), blames=name)

@@ -41,9 +41,11 @@ def rejects(function, arrays, lowest=1, **others):
     order = ("x0", "x_t", "t", "noise", "noise_pred", "v", "denoise_fn", "alpha_bar")
     good = {name: sound[name] for name in order if name in sound}
     bad_times = {
-        f"a level below {lowest}": [2, lowest - 1], "after the last step": [3, 7], "times that are not integers": [2.0, 3.0],
+        f"a level below {lowest}": [2, lowest - 1],
+        "after the last step": [3, 7],
+        "times that are not integers": [2.0, 3.0],
         "a time for every entry": [[2, 3, 4], [2, 3, 4]],
-    } | ({"a time too few": [2]} if arrays else {})  # fmt: skip
+    } | ({"a time too few": [2]} if arrays else {})
     for name in arrays[1:]:
         yield Rejects(function, f"{name} has another shape", given(**good | {name: zeros(2, 4)}), blames=name)
     yield from rejects_times(function, good, bad_times)

@@ -5,8 +5,12 @@ import numpy as np
 from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, given, normal, zeros
 
 MASK = np.array([[True, True, False, True], [False, True, False, False], [True, True, True, True]])
-WEIGHTS = dict(query_weight=normal(6, 5, scale=0.6), key_weight=normal(6, 2, scale=0.6), value_weight=normal(6, 2, scale=0.6),
-               output_weight=normal(5, 6, scale=0.6))
+WEIGHTS = dict(
+    query_weight=normal(6, 5, scale=0.6),
+    key_weight=normal(6, 2, scale=0.6),
+    value_weight=normal(6, 2, scale=0.6),
+    output_weight=normal(5, 6, scale=0.6),
+)
 CAPTIONED = dict(tokens=normal(3, 7, 5), context=normal(3, 4, 2), mask=MASK)
 # One channel and one head: three words 1, 0 and -1, of which a pixel sees 4/7, 2/7 and 1/7 at 1.
 THREE = dict(tokens=[[[1.0], [-1.0]]], context=[[[1.0], [0.0], [-1.0]]])

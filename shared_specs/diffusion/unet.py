@@ -48,9 +48,11 @@ TINY = dict(
 )  # fmt: skip
 PIXELS = normal(3, 8, 5, 2)
 MATRICES = dict(
-    query_weight=normal(8, 8, scale=0.4), key_weight=normal(8, 8, scale=0.4), value_weight=normal(8, 8, scale=0.4),
+    query_weight=normal(8, 8, scale=0.4),
+    key_weight=normal(8, 8, scale=0.4),
+    value_weight=normal(8, 8, scale=0.4),
     output_weight=normal(8, 8, scale=0.4),
-)  # fmt: skip
+)
 SQUARES = dict(query_weight=zeros(4, 4), key_weight=zeros(4, 4), value_weight=zeros(4, 4), output_weight=zeros(4, 4))
 ORDER = np.array([3, 0, 5, 1, 4, 2])
 VECTORS = {"*norm*.weight": begins_at(1), "*.bias": begins_at(0), "label.weight": begins_normal(1.0)}

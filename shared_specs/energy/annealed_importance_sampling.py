@@ -18,8 +18,13 @@ WEIGHTS = {**WALK, **PATH, **WHOLE}
 JUMPS = "the walk jumps with the parameters"
 ROUNDED = "the slope p (1 - p) of a probability near one is rounding"
 # At 1/4 of the way this machine has weights log 2, and its visible biases are log 2 and log 3.
-QUARTER = {"inverse_temperature": scalar(0.25), "weight": [[4 * LOG_2], [4 * LOG_2]], "visible_bias": [0.0, 4 * LOG_3],
-           "hidden_bias": [0.0], "base_bias": [4 / 3 * LOG_2, 0.0]}
+QUARTER = {
+    "inverse_temperature": scalar(0.25),
+    "weight": [[4 * LOG_2], [4 * LOG_2]],
+    "visible_bias": [0.0, 4 * LOG_3],
+    "hidden_bias": [0.0],
+    "base_bias": [4 / 3 * LOG_2, 0.0],
+}
 # Half way the weights of this one are log 2; the base law is that of fair coins.
 HALF = {"weight": [[2 * LOG_2], [2 * LOG_2]], "visible_bias": [0.0, 0.0], "hidden_bias": [0.0], "base_bias": [0.0, 0.0]}
 COINS = {"weight": SMALL["weight"], "base_bias": [0.0, 0.0]}

@@ -64,10 +64,15 @@ def _rows_of_refusals():
         yield Rejects(function, "a negative temperature", of(temperature=-0.5), blames="temperature")
         yield Rejects(function, "an energy for each coordinate", of(energy_fn=lambda x: x * x), blames="energy_fn")
         yield Rejects(function, "a state that is NaN", of(x=np.full((5, 2), np.nan)), blames="x is nan")
-    yield Rejects("langevin_step", "a step out of all numbers", _chain(x=1e44 * np.ones((5, 2)), energy_fn=steep),
-                  blames="step_size is 0.1")  # fmt: skip
-    yield Rejects("langevin_sample", "a chain that diverges", _chains(x=9 * np.ones((5, 2)), noises=zeros(6, 5, 2),
-                                                                      energy_fn=steep), blames="step_size is 0.1")  # fmt: skip
+    yield Rejects(
+        "langevin_step", "a step out of all numbers", _chain(x=1e44 * np.ones((5, 2)), energy_fn=steep), blames="step_size is 0.1"
+    )
+    yield Rejects(
+        "langevin_sample",
+        "a chain that diverges",
+        _chains(x=9 * np.ones((5, 2)), noises=zeros(6, 5, 2), energy_fn=steep),
+        blames="step_size is 0.1",
+    )
 
 
 SPEC = (

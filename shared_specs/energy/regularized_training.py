@@ -2,19 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    LOG_2,
-    LOG_3,
-    Agree,
-    Anchor,
-    Law,
-    Model,
-    Rejects,
-    begins_by_inputs,
-    given,
-    normal,
-    zeros,
-)
+from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Model, Rejects, begins_by_inputs, given, normal, zeros
 
 DATA, SAMPLES = normal(5), normal(5)
 DIAGONAL = {"weight": [[3.0, 0.0], [0.0, 1.0]], "u": [1.0, 1.0]}

@@ -40,8 +40,12 @@ def _rows_of_free_energies():
     for function in OF_VISIBLE:
         wanted = {"differentiate": PARAMETERS, "frozen": ("visible",)}
         yield Agree(function, "regular", given(visible=V, **MACHINE), **wanted)
-        yield Agree(function, "more hidden than visible units", given(visible=H, weight=normal(3, 4), visible_bias=normal(3),
-                                                                      hidden_bias=normal(4)), **wanted)
+        yield Agree(
+            function,
+            "more hidden than visible units",
+            given(visible=H, weight=normal(3, 4), visible_bias=normal(3), hidden_bias=normal(4)),
+            **wanted,
+        )
         yield Agree(function, "large weights", given(visible=V, **SATURATED), **wanted)
         yield Rejects(function, "half a unit", given(visible=[[0.5, 1.0, 0.0, 0.0]], **MACHINE), blames="visible")
         yield Rejects(function, "too few units", given(visible=zeros(5, 3), **MACHINE), blames="visible")

@@ -2,21 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    LOG_2,
-    Agree,
-    Anchor,
-    Cancels,
-    Law,
-    Rejects,
-    bits,
-    given,
-    integers,
-    log_of,
-    normal,
-    uniform,
-    zeros,
-)
+from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, bits, given, integers, log_of, normal, uniform, zeros
 
 VALUES = integers(4, 3, high=17)
 LOGISTIC = {"mean": uniform(4, 3, low=-1.0, high=1.0), "log_scale": uniform(4, 3, low=-3.0, high=0.5)}

@@ -51,10 +51,11 @@ def layer(case, given, there="forward", back="inverse", *, log_det=None, **hyper
     )
     if log_det is None:
         yield Law.equal(
-            f"{case}: the way back has the opposite log-determinant", given,
+            f"{case}: the way back has the opposite log-determinant",
+            given,
             left=lambda f, x, *rest: call(f, back, call(f, there, x, rest)[0], rest)[1],
             right=lambda f, x, *rest: -call(f, there, x, rest)[1],
-        )  # fmt: skip
+        )
 
 
 # ---------------------------------------------------------------------------------------------------- grids

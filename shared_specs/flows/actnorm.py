@@ -18,10 +18,11 @@ def _both_ways():
             yield Agree(function, case, given(**{name: x}, shift=SHIFT, log_scale=SCALES))
         yield Agree(function, "large and small scales", given(**{name: X}, shift=SHIFT, log_scale=[30.0, -30.0, 0.0]))
         bad = {
-            "a shift too few": (zeros(2), zeros(3), "shift"), "a scale for each position": (zeros(3), zeros(3, 4), "log_scale"),
+            "a shift too few": (zeros(2), zeros(3), "shift"),
+            "a scale for each position": (zeros(3), zeros(3, 4), "log_scale"),
             "a scale that overflows": (zeros(3), [0.0, 800.0, 0.0], "log_scale is 800"),
             "a scale that vanishes": (zeros(3), [0.0, -800.0, 0.0], "log_scale is -800"),
-        }  # fmt: skip
+        }
         for case, (shift, log_scale, blames) in bad.items():
             yield Rejects(function, case, given(**{name: IMAGES}, shift=shift, log_scale=log_scale), blames=blames)
         yield Rejects(function, "no channels", given(**{name: zeros(5)}, shift=zeros(5), log_scale=zeros(5)), blames=name)

@@ -3,20 +3,7 @@
 import numpy as np
 
 from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift, undone
-from shared_specs.rows import (
-    LOG_2,
-    LOG_3,
-    Agree,
-    Anchor,
-    Law,
-    Model,
-    Rejects,
-    begins_at,
-    begins_by_inputs,
-    given,
-    normal,
-    zeros,
-)
+from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Model, Rejects, begins_at, begins_by_inputs, given, normal, zeros
 
 SCALES = [0.5, -1.0, 0.0, 2.0]
 
@@ -40,23 +27,29 @@ def _both_ways():
     """The two functions: the same cases, and what both refuse."""
     for function, name in (("forward", "x"), ("inverse", "z")):
         for case, x, mask in (
-            ("regular", X, MASK), ("the other half", X, OTHER), ("nothing changes", X, MASK | OTHER),
-            ("nothing passes", X, MASK & OTHER), ("images", IMAGES, FULL),
-        ):  # fmt: skip
+            ("regular", X, MASK),
+            ("the other half", X, OTHER),
+            ("nothing changes", X, MASK | OTHER),
+            ("nothing passes", X, MASK & OTHER),
+            ("images", IMAGES, FULL),
+        ):
             yield Agree(function, case, given(**{name: x}, mask=mask, shift_fn=shift))
         bad = {
-            "a mask of numbers": (MASK.astype(float), shift), "a mask of another length": (MASK[:3], shift),
-            "one truth value for all": (MASK[:1], shift), "a mask for each example": (np.ones((5, 4), bool), shift),
+            "a mask of numbers": (MASK.astype(float), shift),
+            "a mask of another length": (MASK[:3], shift),
+            "one truth value for all": (MASK[:1], shift),
+            "a mask for each example": (np.ones((5, 4), bool), shift),
             "shift_fn of another shape": (MASK, lambda kept: kept[:, :1]),
-        }  # fmt: skip
+        }
         for case, (mask, shift_fn) in bad.items():
             blames = "shift_fn" if "shift_fn" in case else "mask"
             yield Rejects(function, case, given(**{name: X}, mask=mask, shift_fn=shift_fn), blames=blames)
         yield Law.equal(
-            f"{function}: a mask of one channel is that of all", given(**{name: IMAGES}),
+            f"{function}: a mask of one channel is that of all",
+            given(**{name: IMAGES}),
             left=lambda f, x, function=function: getattr(f, function)(x, BOARD, shift),
             right=lambda f, x, function=function: getattr(f, function)(x, FULL, shift),
-        )  # fmt: skip
+        )
 
 
 SPEC = (

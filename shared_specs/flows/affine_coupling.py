@@ -3,19 +3,7 @@
 import numpy as np
 
 from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift, stretch, undone
-from shared_specs.rows import (
-    LOG_2,
-    Agree,
-    Anchor,
-    Law,
-    Model,
-    Rejects,
-    begins_at,
-    begins_by_inputs,
-    given,
-    linspace,
-    normal,
-)
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Model, Rejects, begins_at, begins_by_inputs, given, linspace, normal
 
 LAYERS = {"masks": (MASK, OTHER), "log_scale_fns": (stretch, stretch), "shift_fns": (shift, shift)}
 ONE = -np.log(2 * np.pi) + LOG_2 - 25  # the log-density of (1, 3) under the layer of the anchors
@@ -45,27 +33,32 @@ def _both_ways():
     """The two functions: the same cases, and what both refuse."""
     for function, name in (("forward", "x"), ("inverse", "z")):
         for case, x, mask in (
-            ("regular", X, MASK), ("the other half", X, OTHER), ("nothing changes", X, MASK | OTHER),
-            ("nothing passes", X, MASK & OTHER), ("images", IMAGES, FULL),
-        ):  # fmt: skip
+            ("regular", X, MASK),
+            ("the other half", X, OTHER),
+            ("nothing changes", X, MASK | OTHER),
+            ("nothing passes", X, MASK & OTHER),
+            ("images", IMAGES, FULL),
+        ):
             yield Agree(function, case, given(**{name: x}, mask=mask, log_scale_fn=stretch, shift_fn=shift))
         bad = {
-            "a mask of numbers": (MASK.astype(float), stretch, shift), "a mask of another length": (MASK[:3], stretch, shift),
+            "a mask of numbers": (MASK.astype(float), stretch, shift),
+            "a mask of another length": (MASK[:3], stretch, shift),
             "one truth value for all": (MASK[:1], stretch, shift),
             "log_scale_fn of another shape": (MASK, lambda kept: kept[:, :1], shift),
             "shift_fn of another shape": (MASK, stretch, lambda kept: kept[:, :1]),
             "log_scale_fn that overflows": (MASK, lambda kept: 0 * kept + 800.0, shift),
             "log_scale_fn that vanishes": (MASK, lambda kept: 0 * kept - 800.0, shift),
-        }  # fmt: skip
+        }
         for case, (mask, log_scale_fn, shift_fn) in bad.items():
             blames = case.split()[0] if "_fn" in case else "mask"
             arguments = {name: X, "mask": mask, "log_scale_fn": log_scale_fn, "shift_fn": shift_fn}
             yield Rejects(function, case, given(**arguments), blames=blames)
         yield Law.equal(
-            f"{function}: a mask of one channel is that of all", given(**{name: IMAGES}),
+            f"{function}: a mask of one channel is that of all",
+            given(**{name: IMAGES}),
             left=lambda f, x, function=function: getattr(f, function)(x, BOARD, stretch, shift)[1],
             right=lambda f, x, function=function: getattr(f, function)(x, FULL, stretch, shift)[1],
-        )  # fmt: skip
+        )
 
 
 SPEC = (

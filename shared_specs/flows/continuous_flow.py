@@ -86,9 +86,12 @@ def _total_mass(f, h):
 def _refused(function, **regular):
     """What every function of a path refuses."""
     bad = {
-        "one time": {"times": [0.5]}, "there and back": {"times": [0.0, 1.0, 0.5]}, "a time twice": {"times": [1.0, 0.5, 0.5]},
-        "times for each": {"times": zeros(4, 3)}, "a velocity of another shape": {"velocity_fn": flat},
-    }  # fmt: skip
+        "one time": {"times": [0.5]},
+        "there and back": {"times": [0.0, 1.0, 0.5]},
+        "a time twice": {"times": [1.0, 0.5, 0.5]},
+        "times for each": {"times": zeros(4, 3)},
+        "a velocity of another shape": {"velocity_fn": flat},
+    }
     for case, changed in bad.items():
         yield Rejects(function, case, given(**regular | changed), blames=next(iter(changed)))
     if "probes" in regular:

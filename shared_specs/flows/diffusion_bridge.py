@@ -7,8 +7,12 @@ from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, unifor
 X, OTHER, THIRD = normal(4, 3), normal(4, 3), normal(4, 3)
 IMAGES = normal(2, 1, 3, 2)
 # Coefficients that belong to no path in particular: each has its own value.
-FREE = {"alpha": uniform(4, low=0.2, high=0.9), "sigma": uniform(4, low=0.2, high=0.9),
-        "alpha_slope": uniform(4, low=0.5, high=2.0), "sigma_slope": uniform(4, low=-2.0, high=-0.5)}  # fmt: skip
+FREE = {
+    "alpha": uniform(4, low=0.2, high=0.9),
+    "sigma": uniform(4, low=0.2, high=0.9),
+    "alpha_slope": uniform(4, low=0.5, high=2.0),
+    "sigma_slope": uniform(4, low=-2.0, high=-0.5),
+}
 ONE = {"alpha": [0.5], "sigma": [0.25], "alpha_slope": [3.0], "sigma_slope": [-1.0]}  # w = 5/4
 TWO = {name: value * 2 for name, value in ONE.items()}
 # Linear, at both ends and between.

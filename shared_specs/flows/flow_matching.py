@@ -11,8 +11,13 @@ MIXTURE = {"means": normal(5, 3), "log_vars": normal(5), "log_weights": log_simp
 UNUSED = log_of([0.3, 0.0, 0.1, 0.4, 0.2])
 PAIR = {"x0": [[4.0, -2.0]], "x1": [[8.0, 0.0]], "time": [0.25]}
 SIGNS = {"x": [[0.5, 0.5]], "data": [[1.0, 1.0], [-1.0, 1.0]], "time": [0.5]}
-TWO = {"x": [[0.5, 1.0]], "time": [0.5], "means": [[2.0, 0.0], [-2.0, 0.0]], "log_vars": log_of([4.0, 4.0]),
-       "log_weights": log_of([0.25, 0.75])}  # fmt: skip
+TWO = {
+    "x": [[0.5, 1.0]],
+    "time": [0.5],
+    "means": [[2.0, 0.0], [-2.0, 0.0]],
+    "log_vars": log_of([4.0, 4.0]),
+    "log_weights": log_of([0.25, 0.75]),
+}
 TO_ONE = 0.7
 
 

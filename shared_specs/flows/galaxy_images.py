@@ -8,12 +8,15 @@ INDEX = uniform(5, low=0.4, high=8.0)
 GRID_Y, GRID_X = np.indices((4, 5)) - 1.5
 GRIDS = dict(grid_x=GRID_X, grid_y=GRID_Y)
 PLACED = dict(
-    center_x=normal(3, scale=0.3), center_y=normal(3, scale=0.3), axis_ratio=uniform(3, low=0.2, high=0.9),
+    center_x=normal(3, scale=0.3),
+    center_y=normal(3, scale=0.3),
+    axis_ratio=uniform(3, low=0.2, high=0.9),
     angle=uniform(3, low=-1.5, high=1.5),
-)  # fmt: skip
+)
 RADIUS = dict(grid_x=GRID_X, grid_y=GRID_Y, **PLACED)
-GALAXY = dict(total_flux=uniform(3, low=1.0, high=4.0), half_light_radius=uniform(3, low=1.0, high=3.0),
-              index=uniform(3, low=0.4, high=4.0))  # fmt: skip
+GALAXY = dict(
+    total_flux=uniform(3, low=1.0, high=4.0), half_light_radius=uniform(3, low=1.0, high=3.0), index=uniform(3, low=0.4, high=4.0)
+)
 IMAGES, LIGHT = normal(3, 4, 5), uniform(3, 4, 5, low=0.1, high=1.0)
 MOMENTS = np.array([[2.0, 0.1, -0.3, 5.0, 3.0, 1.2], [0.5, 4.0, 0.2, 1.0, 2.5, -0.7], [9.0, 0.0, 0.0, 3.0, 0.4, 0.2]])
 ONE = np.array([1.0])
@@ -23,10 +26,12 @@ HALVES = np.array([0.5, 1.0, 2.0, 4.0])  # indices for which 2n is whole, so tha
 
 ANGLES = [0.0, np.pi / 2, np.arctan2(0.6, 0.8)]
 SQUARES = [[[0.25, 0.0, 0.25], [4.25, 4.0, 4.25]], [[4.0, 0.0, 4.0], [4.25, 0.25, 4.25]], [[1.6, 0.0, 1.6], [7.85, 2.65, 0.65]]]
-CROSSED = [[[4.0, 0.0, 4.0], [4.25, 0.25, 4.25]], [[0.25, 0.0, 0.25], [4.25, 4.0, 4.25]],
-           [[2.65, 0.0, 2.65], [0.65, 1.6, 7.85]]]  # fmt: skip
-SMALLER = [[[0.0625, 0.0, 0.0625], [1.0625, 1.0, 1.0625]], [[1.0, 0.0, 1.0], [1.0625, 0.0625, 1.0625]],
-           [[0.4, 0.0, 0.4], [1.9625, 0.6625, 0.1625]]]  # fmt: skip
+CROSSED = [[[4.0, 0.0, 4.0], [4.25, 0.25, 4.25]], [[0.25, 0.0, 0.25], [4.25, 4.0, 4.25]], [[2.65, 0.0, 2.65], [0.65, 1.6, 7.85]]]
+SMALLER = [
+    [[0.0625, 0.0, 0.0625], [1.0625, 1.0, 1.0625]],
+    [[1.0, 0.0, 1.0], [1.0625, 0.0625, 1.0625]],
+    [[0.4, 0.0, 0.4], [1.9625, 0.6625, 0.1625]],
+]
 FLIPPED = [*SQUARES[:2], [[1.6, 0.0, 1.6], [0.65, 2.65, 7.85]]]
 
 

@@ -13,17 +13,18 @@ TWO = [[0.0, 2.0], [3.0, 1.0]]  # det -6; a zero where elimination begins
 LOG_6 = LOG_2 + LOG_3
 CYCLE = np.array([1, 2, 0])
 TURN = np.roll(np.arange(256), 1)
-PARTS = {
-    "permutation": CYCLE, "lower": normal(3, 3), "upper": normal(3, 3), "log_diagonal": normal(3), "sign": [1.0, -1.0, -1.0],
-}  # fmt: skip
+PARTS = {"permutation": CYCLE, "lower": normal(3, 3), "upper": normal(3, 3), "log_diagonal": normal(3), "sign": [1.0, -1.0, -1.0]}
 LEARNED = ("lower", "upper", "log_diagonal")
 
 
 def _both_ways():
     """The two functions: the same cases, and what both refuse."""
     for function, name in (("forward", "x"), ("inverse", "z")):
-        for case, x, weight in (("vectors", X, WEIGHT), ("images, a negative determinant", IMAGES, REFLECTED),
-                                ("one channel", normal(4, 1, 2), [[-2.5]])):  # fmt: skip
+        for case, x, weight in (
+            ("vectors", X, WEIGHT),
+            ("images, a negative determinant", IMAGES, REFLECTED),
+            ("one channel", normal(4, 1, 2), [[-2.5]]),
+        ):
             yield Agree(function, case, given(**{name: x}, weight=weight))
         yield Rejects(function, "a singular matrix", given(**{name: normal(5, 2)}, weight=SINGULAR), blames="weight is")
         yield Rejects(function, "a matrix of another size", given(**{name: X}, weight=np.eye(2)), blames="weight has")

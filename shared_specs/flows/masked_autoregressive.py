@@ -3,19 +3,7 @@
 import numpy as np
 
 from shared_specs.flows._cases import layer, plane, undone
-from shared_specs.rows import (
-    LOG_2,
-    Agree,
-    Anchor,
-    Law,
-    Model,
-    Rejects,
-    begins_at,
-    begins_by_inputs,
-    given,
-    normal,
-    zeros,
-)
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Model, Rejects, begins_at, begins_by_inputs, given, normal, zeros
 
 X = normal(5, 3)
 MASK = np.array([[True, False, False], [True, True, False]])
@@ -57,10 +45,11 @@ def _both_ways():
         yield Agree(function, "three entries", given(**{name: X}, conditioner_fn=_bent))
         yield Agree(function, "entries that look at nothing", given(**{name: normal(4, 1)}, conditioner_fn=_constant))
         bad = {
-            "a mean too few": (X, lambda x: (x[:, 1:], 0 * x)), "a log-scale for all": (X, lambda x: (0 * x, 0 * x[:, :1])),
+            "a mean too few": (X, lambda x: (x[:, 1:], 0 * x)),
+            "a log-scale for all": (X, lambda x: (0 * x, 0 * x[:, :1])),
             "a log-scale that overflows": (X, lambda x: (0 * x, 0 * x + 800.0)),
             "a log-scale that vanishes": (X, lambda x: (0 * x, 0 * x - 800.0)),
-        }  # fmt: skip
+        }
         for case, (x, conditioner_fn) in bad.items():
             yield Rejects(function, case, given(**{name: x}, conditioner_fn=conditioner_fn), blames="conditioner_fn")
         yield Rejects(function, "images", given(**{name: zeros(2, 3, 4)}, conditioner_fn=_constant), blames=name)

@@ -56,7 +56,6 @@ def _value(result):
     return result[0] if isinstance(result, tuple) else result
 
 
-
 ONE = given(x=[[1.0]], time=scalar(0.0), step=scalar(1.0), velocity_fn=growing)
 
 SPEC = (

@@ -9,8 +9,12 @@ IMAGES = normal(2, 1, 3, 2)
 ENDS = {"x0": [[4.0, -2.0]], "x1": [[8.0, 0.0]]}
 HALF_PI, ROOT_3 = np.pi / 2, np.sqrt(3.0)
 # Coefficients that belong to no path in particular: each has its own value.
-FREE = {"alpha": uniform(4, low=0.2, high=0.9), "sigma": uniform(4, low=0.2, high=0.9),
-        "alpha_slope": uniform(4, low=0.5, high=2.0), "sigma_slope": uniform(4, low=-2.0, high=-0.5)}  # fmt: skip
+FREE = {
+    "alpha": uniform(4, low=0.2, high=0.9),
+    "sigma": uniform(4, low=0.2, high=0.9),
+    "alpha_slope": uniform(4, low=0.5, high=2.0),
+    "sigma_slope": uniform(4, low=-2.0, high=-0.5),
+}
 ONE = {"alpha": [0.5], "sigma": [0.25], "alpha_slope": [2.0], "sigma_slope": [-3.0]}
 TWO = {name: value * 2 for name, value in ONE.items()}
 S_0, S_HALF = np.sqrt(-np.expm1(-2.0)), np.sqrt(-np.expm1(-0.75))  # B = 2 at time 0 and 3/4 at 1/2, with beta from 1 to 3
@@ -25,15 +29,22 @@ def _differences(f, function, h, time):
 
 def _slopes(function):
     return Law.limit(
-        f"{function}: the slopes are those of the coefficients", given(time=[0.2, 0.5, 0.8]), at=(1 / 32, 1 / 64, 1 / 128),
-        order=2, value=lambda f, h, time: _differences(f, function, h, time),
+        f"{function}: the slopes are those of the coefficients",
+        given(time=[0.2, 0.5, 0.8]),
+        at=(1 / 32, 1 / 64, 1 / 128),
+        order=2,
+        value=lambda f, h, time: _differences(f, function, h, time),
         limit=lambda f, time: np.stack(getattr(f, function)(time)[2:]),
-    )  # fmt: skip
+    )
 
 
 def _circle(function):
-    return Law.equal(f"{function}: the squares sum to one", given(time=TIMES), right=1.0,
-                     left=lambda f, time: sum(c**2 for c in getattr(f, function)(time)[:2]))  # fmt: skip
+    return Law.equal(
+        f"{function}: the squares sum to one",
+        given(time=TIMES),
+        right=1.0,
+        left=lambda f, time: sum(c**2 for c in getattr(f, function)(time)[:2]),
+    )
 
 
 def _one_field(case, coefficients):
@@ -44,9 +55,12 @@ def _one_field(case, coefficients):
         x, velocity = f.affine_path(x0, x1, *at)
         return velocity if function == "affine_path" else f.conditional_velocity(x, x1, *at)
 
-    return Law.equal(f"{case}: a path follows the field", given(x0=X0, x1=X1, time=[0.0, 0.3, 0.9, 0.65]),
-                     left=lambda f, *a: both(f, *a, "conditional_velocity"),
-                     right=lambda f, *a: both(f, *a, "affine_path"))  # fmt: skip
+    return Law.equal(
+        f"{case}: a path follows the field",
+        given(x0=X0, x1=X1, time=[0.0, 0.3, 0.9, 0.65]),
+        left=lambda f, *a: both(f, *a, "conditional_velocity"),
+        right=lambda f, *a: both(f, *a, "affine_path"),
+    )
 
 
 SPEC = (

@@ -48,26 +48,41 @@ def _rows_of(divergence, alpha, activation, conjugate, ratio, matched):
         Agree("f_gan_generator_loss", f"{name}, -20 to 20", given(v_fake=linspace(-20, 20, 10), **row)),
         Agree("f_gan_alternative_generator_loss", f"{name}, -20 to 20", given(v_fake=linspace(-20, 20, 10), **row)),
         Anchor(
-            "f_gan_critic_loss", name, given(v_real=V, v_fake=[V[i] for i in ORDER], **row),
-            gives=f_star[ORDER] - g, source=MPMATH,
+            "f_gan_critic_loss",
+            name,
+            given(v_real=V, v_fake=[V[i] for i in ORDER], **row),
+            gives=f_star[ORDER] - g,
+            source=MPMATH,
             near_misses={"sign": g - f_star[ORDER], "f* of the real": f_star - g[ORDER], "plus for minus": f_star[ORDER] + g},
         ),
         Anchor(
-            "f_gan_generator_loss", name, given(v_fake=V, **row), gives=-f_star, source=MPMATH,
+            "f_gan_generator_loss",
+            name,
+            given(v_fake=V, **row),
+            gives=-f_star,
+            source=MPMATH,
             near_misses={"sign": f_star}
             | ({} if divergence == "total_variation" else {"the alternative loss": -g, "f* left out, and the sign": g}),
         ),
         Anchor(
-            "f_gan_alternative_generator_loss", name, given(v_fake=V, **row), gives=-g, source=MPMATH,
+            "f_gan_alternative_generator_loss",
+            name,
+            given(v_fake=V, **row),
+            gives=-g,
+            source=MPMATH,
             near_misses={"sign": g} | ({} if divergence == "total_variation" else {"the consistent loss": -f_star}),
         ),
         Law.equal(
-            f"a critic that sees no difference earns f(1), {name}", given(v=[matched] * 3, **row),
-            left=lambda f, v, divergence, alpha: f.f_gan_critic_loss(v, v, divergence=divergence, alpha=alpha), right=at_one,
+            f"a critic that sees no difference earns f(1), {name}",
+            given(v=[matched] * 3, **row),
+            left=lambda f, v, divergence, alpha: f.f_gan_critic_loss(v, v, divergence=divergence, alpha=alpha),
+            right=at_one,
         ),
         Law.at_least(
-            f"on equal samples no critic earns more than f(1), {name}", given(v=linspace(-6, 6, 10), **row),
-            left=lambda f, v, divergence, alpha: f.f_gan_critic_loss(v, v, divergence=divergence, alpha=alpha), right=at_one,
+            f"on equal samples no critic earns more than f(1), {name}",
+            given(v=linspace(-6, 6, 10), **row),
+            left=lambda f, v, divergence, alpha: f.f_gan_critic_loss(v, v, divergence=divergence, alpha=alpha),
+            right=at_one,
         ),
         Law.equal(
             f"the critic's loss is the alternative loss of the real minus the generator's of the fake, {name}",
@@ -78,17 +93,18 @@ def _rows_of(divergence, alpha, activation, conjugate, ratio, matched):
                 - f.f_gan_generator_loss(fake, divergence=divergence, alpha=alpha)
             ),
         ),
-    ]  # fmt: skip
+    ]
     if ratio is not None:
         rows.append(
             Law.equal(
-                f"the generator's losses differ by the estimated ratio, {name}", given(v=linspace(-8, 8, 10), **row),
+                f"the generator's losses differ by the estimated ratio, {name}",
+                given(v=linspace(-8, 8, 10), **row),
                 left=lambda f, v, divergence, alpha: f.gradient("f_gan_generator_loss", v, divergence=divergence, alpha=alpha),
                 right=lambda f, v, divergence, alpha: (
                     ratio(v) * f.gradient("f_gan_alternative_generator_loss", v, divergence=divergence, alpha=alpha)
                 ),
             )
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -99,22 +115,28 @@ def _far_out(divergence, alpha):
         Agree("f_gan_generator_loss", f"{name} at 30", given(v_fake=[-30.0, 30.0, 31.0], **row)),
         Agree("f_gan_alternative_generator_loss", f"{name} at 30", given(v_fake=[-30.0, 30.0, 31.0], **row)),
         Law.equal(
-            f"gradients are finite at 30, {name}", given(v=[-30.0, 30.0, 85.0], **row),
+            f"gradients are finite at 30, {name}",
+            given(v=[-30.0, 30.0, 85.0], **row),
             left=lambda f, v, divergence, alpha: np.isfinite(
-                [f.gradient(loss, v, divergence=divergence, alpha=alpha)
-                 for loss in ("f_gan_generator_loss", "f_gan_alternative_generator_loss")]
+                [
+                    f.gradient(loss, v, divergence=divergence, alpha=alpha)
+                    for loss in ("f_gan_generator_loss", "f_gan_alternative_generator_loss")
+                ]
             ),
             right=1.0,
         ),
-    )  # fmt: skip
+    )
 
 
 SPEC = (
     *(row for generator in GENERATORS for row in _rows_of(*generator)),
     *(row for generator in BOUNDED for row in _far_out(*generator)),
     Anchor(
-        "f_gan_generator_loss", "gan where 1 - sigma(v) rounds to 0", given(v_fake=[17.0, 20.0, 30.0], divergence="gan"),
-        gives=[-17.000000041399376, -20.000000002061154, -30.000000000000094], source="-log(1 + e^v), 40 digits (mpmath)",
+        "f_gan_generator_loss",
+        "gan where 1 - sigma(v) rounds to 0",
+        given(v_fake=[17.0, 20.0, 30.0], divergence="gan"),
+        gives=[-17.000000041399376, -20.000000002061154, -30.000000000000094],
+        source="-log(1 + e^v), 40 digits (mpmath)",
         near_misses={"log(1 - sigma(v)) in float32": [-np.inf] * 3},
     ),
     Law.equal(
@@ -133,40 +155,53 @@ SPEC = (
     Agree("location_scale_generator", "a scale of e^30", given(z=normal(7), location=scalar(0.0), log_scale=scalar(30.0))),
     Agree("location_scale_generator", "a scale of e^-30", given(z=normal(7), location=scalar(1.5), log_scale=scalar(-30.0))),
     Anchor(
-        "location_scale_generator", "scale 2",
+        "location_scale_generator",
+        "scale 2",
         given(z=[-1.0, 0.0, 3.0], location=scalar(1.0), log_scale=scalar(0.6931471805599453)),
-        gives=[-1.0, 1.0, 7.0], source="1 + 2 z",
-        near_misses={"log_scale read as log-variance": [1 - 2**0.5, 1.0, 1 + 3 * 2**0.5],
-                     "log_scale read as the scale": [0.3068528194400547, 1.0, 3.0794415416798357],
-                     "scales the location too": [0.0, 2.0, 8.0]},
+        gives=[-1.0, 1.0, 7.0],
+        source="1 + 2 z",
+        near_misses={
+            "log_scale read as log-variance": [1 - 2**0.5, 1.0, 1 + 3 * 2**0.5],
+            "log_scale read as the scale": [0.3068528194400547, 1.0, 3.0794415416798357],
+            "scales the location too": [0.0, 2.0, 8.0],
+        },
     ),
     Law.inverse(
-        "standardizing returns the noise", given(z=normal(7), location=scalar(0.3), log_scale=scalar(1.1)),
+        "standardizing returns the noise",
+        given(z=normal(7), location=scalar(0.3), log_scale=scalar(1.1)),
         round_trip=lambda f, z, location, log_scale: (
             (f.location_scale_generator(z, location, log_scale) - location) / np.exp(log_scale)
         ),
         start=lambda f, z, location, log_scale: z,
     ),
     Rejects(
-        "location_scale_generator", "a vector of locations", given(z=zeros(3), location=zeros(3), log_scale=scalar(0.0)),
+        "location_scale_generator",
+        "a vector of locations",
+        given(z=zeros(3), location=zeros(3), log_scale=scalar(0.0)),
         blames="location",
     ),
     Rejects(
-        "location_scale_generator", "a vector of scales", given(z=zeros(3), location=scalar(0.0), log_scale=zeros(3)),
+        "location_scale_generator",
+        "a vector of scales",
+        given(z=zeros(3), location=scalar(0.0), log_scale=zeros(3)),
         blames="log_scale",
     ),
     Agree("quadratic_critic", "regular", given(x=normal(7), coefficients=[0.3, -1.2, 0.8])),
     Agree("quadratic_critic", "far out", given(x=[-1e3, 1e3, 1e-3, 0.5], coefficients=[3.0, 0.7, -2.0])),
     Anchor(
-        "quadratic_critic", "1 + 2x + 3x^2", given(x=[-2.0, 0.0, 1.0, 4.0], coefficients=[1.0, 2.0, 3.0]),
-        gives=[9.0, 1.0, 6.0, 57.0], source="by hand",
+        "quadratic_critic",
+        "1 + 2x + 3x^2",
+        given(x=[-2.0, 0.0, 1.0, 4.0], coefficients=[1.0, 2.0, 3.0]),
+        gives=[9.0, 1.0, 6.0, 57.0],
+        source="by hand",
         near_misses={"highest power first": [3.0, 3.0, 6.0, 27.0], "the square of c_2 x": [33.0, 1.0, 12.0, 153.0]},
     ),
     Law.equal(
-        "the second difference is 2 c_2", given(x=normal(5), coefficients=[0.4, 1.3, -0.6]),
+        "the second difference is 2 c_2",
+        given(x=normal(5), coefficients=[0.4, 1.3, -0.6]),
         left=lambda f, x, c: f.quadratic_critic(x + 1, c) - 2 * f.quadratic_critic(x, c) + f.quadratic_critic(x - 1, c),
         right=lambda f, x, c: np.full(5, 2 * c[2]),
     ),
     Rejects("quadratic_critic", "two coefficients", given(x=zeros(4), coefficients=zeros(2)), blames="coefficients"),
     Rejects("quadratic_critic", "x with two axes", given(x=zeros(4, 2), coefficients=zeros(3)), blames="x"),
-)  # fmt: skip
+)

@@ -7,6 +7,7 @@ from shared_specs.commands.command_line import UsageError
 if TYPE_CHECKING:
     from shared_specs.grading.foreign import Terms
 
+
 def only_with_against(command: Any) -> str | None:
     """The first option given that is valid with --against only."""
     names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib")

@@ -16,8 +16,15 @@ from collections.abc import Sequence
 from typing import Any
 
 FORBIDDEN = ("theory_jax", "practice_torch", "shared_specs", "tests")
-ALLOWED = ("backends", "complex_pair", "checking.implementation", "grading.confinement", "grading.messages", "grading.packing",
-           "grading.worker")  # fmt: skip
+ALLOWED = (
+    "backends",
+    "complex_pair",
+    "checking.implementation",
+    "grading.confinement",
+    "grading.messages",
+    "grading.packing",
+    "grading.worker",
+)
 OPENS = ("open", "os.listdir", "os.scandir", "os.chdir")
 STARTS = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # prctl(2)

@@ -44,9 +44,12 @@ def stub(topic: str, title: str, names: Sequence[str], file: Path, backend: str 
         raise LookupError(f"NumPy has no derivatives, which {', '.join(differentiating)} of {topic} must take: give jax or torch")
     autodiff = f"\nNot in NumPy, as they take derivatives: {', '.join(differentiating)}." if differentiating else ""
     header = HEADER.format(
-        title=title, topic=topic, file=_in_docstring(shlex.quote(str(file))), autodiff=autodiff,
+        title=title,
+        topic=topic,
+        file=_in_docstring(shlex.quote(str(file))),
+        autodiff=autodiff,
         imports=IMPORTS[backend or (JAX if differentiating else NUMPY)],
-    )  # fmt: skip
+    )
     return header + "\n".join(_empty(name, functions[name][0]) for name in names)
 
 

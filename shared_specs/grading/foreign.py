@@ -70,8 +70,10 @@ class Offered:
 
     def takes(self, ours: str, yours: str) -> bool:
         """Whether one of the functions has the contracts' argument under the user's name."""
-        return any(ours in signature(self.topic, name).parameters and yours in _parameters(function)
-                   for name, function in self.functions.items())  # fmt: skip
+        return any(
+            ours in signature(self.topic, name).parameters and yours in _parameters(function)
+            for name, function in self.functions.items()
+        )
 
     def adapted(self, name: str) -> Callable:
         """The function as the contracts call it.  Raises MissingFunction."""

@@ -71,15 +71,29 @@ class Graded:
         if self._only not in (None, name):
             raise MissingFunction(name)
         return question(
-            self._worker, self._failed, ask, name, arguments, positional, cotangents,
-            backend=self.backend.name, precision=self.precision, **more,
-        )  # fmt: skip
+            self._worker,
+            self._failed,
+            ask,
+            name,
+            arguments,
+            positional,
+            cotangents,
+            backend=self.backend.name,
+            precision=self.precision,
+            **more,
+        )
 
 
 def question(
-    worker: Worker, failed: dict[str, str], ask: str, name: str, arguments: Arguments, positional: Sequence[Any] = (),
-    cotangents: Sequence[np.ndarray] = (), **more: Any,
-) -> tuple[dict[str, Any], list[np.ndarray]]:  # fmt: skip
+    worker: Worker,
+    failed: dict[str, str],
+    ask: str,
+    name: str,
+    arguments: Arguments,
+    positional: Sequence[Any] = (),
+    cotangents: Sequence[np.ndarray] = (),
+    **more: Any,
+) -> tuple[dict[str, Any], list[np.ndarray]]:
     """One call in the worker.  A ValueError there is a ValueError here; everything else that goes wrong is a Fault."""
     if name not in worker.functions:
         raise MissingFunction(name)
@@ -132,9 +146,12 @@ class _Named:
 
 
 def grade(
-    path: Path, topic: str, limits: Limits | None = None, only: str | None = None,
+    path: Path,
+    topic: str,
+    limits: Limits | None = None,
+    only: str | None = None,
     progress: Callable[[int, int], Any] = lambda done, total: None,
-) -> list[Result]:  # fmt: skip
+) -> list[Result]:
     """The topic's rows against the file, in float64 and float32: the Results.  Raises Fault if the file does not load.
 
     only: the one function to mark; laws are left out where they need another.

@@ -80,15 +80,25 @@ class Worker:
         life_read, self._life = os.pipe()
         os.set_blocking(self._questions, False)
         given = {
-            "path": self._path, "file": str(self._file), "questions": question_read, "answers": answer_write,
-            "memory": self.limits.memory, "repository": str(REPOSITORY), "own": [*self._path, sys.prefix, self._folder.name],
-        }  # fmt: skip
+            "path": self._path,
+            "file": str(self._file),
+            "questions": question_read,
+            "answers": answer_write,
+            "memory": self.limits.memory,
+            "repository": str(REPOSITORY),
+            "own": [*self._path, sys.prefix, self._folder.name],
+        }
         os.write(self._life, json.dumps(given).encode() + b"\n")  # not as arguments, which /proc would show
         self._process = subprocess.Popen(
             [os.path.realpath(sys.executable), "-I", "-S", "-B", "-c", START, str(life_read)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            pass_fds=(question_read, answer_write, life_read), cwd=self._file.parent, env=self._environment(),
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(question_read, answer_write, life_read),
+            cwd=self._file.parent,
+            env=self._environment(),
+        )
         for descriptor in (question_read, answer_write, life_read):
             os.close(descriptor)
         self._printed = 0

@@ -17,8 +17,13 @@ SHARES = 3 * np.sin(np.arange(49.0) ** 2)  # 49 * (1/49) is less than 1 in float
 
 
 def _all_three(f, scores, labels):
-    return np.stack([f.area_under_roc(scores, labels), f.average_precision(scores, labels),
-                     f.false_positive_rate_at_recall(scores, labels, recall=0.5)])  # fmt: skip
+    return np.stack(
+        [
+            f.area_under_roc(scores, labels),
+            f.average_precision(scores, labels),
+            f.false_positive_rate_at_recall(scores, labels, recall=0.5),
+        ]
+    )
 
 
 def _above_and_at(f, reference):

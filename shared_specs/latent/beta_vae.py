@@ -2,20 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    LOG_2,
-    Agree,
-    Anchor,
-    Law,
-    Recipe,
-    Rejects,
-    given,
-    log_of,
-    log_simplex,
-    normal,
-    uniform,
-    zeros,
-)
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Recipe, Rejects, given, log_of, log_simplex, normal, uniform, zeros
 
 
 def covariances(*shape):
@@ -34,13 +21,19 @@ CODES = {"z": normal(4, 3), "mean": normal(4, 3), "log_var": normal(4, 3), "log_
 # Posteriors of width e^-2.75, and a code near the mean of each.
 MEANS = np.array([[0.3, -1.0, 0.8], [1.4, 0.2, -0.7], [0.25, -0.9, 0.85], [-1.1, 0.6, 0.1]])
 SHARP = {
-    "z": MEANS + 0.06 * np.array([[1.0, -0.5, 0.2], [-1.2, 0.3, 0.9], [0.1, -0.8, 1.1], [0.7, 1.3, -0.4]]), "mean": MEANS,
-    "log_var": np.full((4, 3), -5.5) + 0.1 * MEANS, "log_importance": log_simplex(4, 4),
-}  # fmt: skip
+    "z": MEANS + 0.06 * np.array([[1.0, -0.5, 0.2], [-1.2, 0.3, 0.9], [0.1, -0.8, 1.1], [0.7, 1.3, -0.4]]),
+    "mean": MEANS,
+    "log_var": np.full((4, 3), -5.5) + 0.1 * MEANS,
+    "log_importance": log_simplex(4, 4),
+}
 C = np.log(2 * np.pi) / 2
 # Two data at (0, 0) and (2, 2), unit variances, a code at each mean: e^-2 for each coordinate of the other's density.
-TWO = {"z": [[0.0, 0.0], [2.0, 2.0]], "mean": [[0.0, 0.0], [2.0, 2.0]], "log_var": zeros(2, 2),
-       "log_importance": np.log([[0.25, 0.75], [0.5, 0.5]])}  # fmt: skip
+TWO = {
+    "z": [[0.0, 0.0], [2.0, 2.0]],
+    "mean": [[0.0, 0.0], [2.0, 2.0]],
+    "log_var": zeros(2, 2),
+    "log_importance": np.log([[0.25, 0.75], [0.5, 0.5]]),
+}
 JOINT = np.log([0.25 + 0.75 * np.exp(-4), 0.5 + 0.5 * np.exp(-4)])
 EACH = np.log([0.25 + 0.75 * np.exp(-2), 0.5 + 0.5 * np.exp(-2)])
 ACROSS = np.log([0.25 + 0.5 * np.exp(-4), 0.5 + 0.75 * np.exp(-4)])  # the weights transposed

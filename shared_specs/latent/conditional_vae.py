@@ -21,9 +21,13 @@ from shared_specs.rows import (
 
 LABELS = np.array([2, 0, 3, 2])
 BOUND = {
-    "x": bits(4, 5), "logits": normal(4, 5), "mean": normal(4, 3), "log_var": normal(4, 3),
-    "prior_mean": normal(4, 3), "prior_log_var": normal(4, 3),
-}  # fmt: skip
+    "x": bits(4, 5),
+    "logits": normal(4, 5),
+    "mean": normal(4, 3),
+    "log_var": normal(4, 3),
+    "prior_mean": normal(4, 3),
+    "prior_log_var": normal(4, 3),
+}
 FLAT = {"x": [[1.0, 0.0]], "logits": zeros(1, 2), "mean": [[1.0]], "log_var": [[0.0]]}
 FILM = {"h": normal(2, 3, 4, 5), "scale": normal(2, 3), "shift": normal(2, 3)}
 INPUTS = {"one_hot": {}, "concatenate_condition": {"x": normal(4, 3)}, "condition_channels": {"image": normal(4, 2, 3, 5)}}
@@ -35,18 +39,20 @@ def _told():
         none = {"no_gradient": "labels have none"} if function == "one_hot" else {}
         yield Agree(function, "regular", given(**inputs, labels=LABELS, num_classes=5), **none)
         yield Agree(function, "256 classes", given(**inputs, labels=np.array([255, 0, 3, 128]), num_classes=256), **none)
-        yield Agree(function, "more classes than uint8 holds",
-                    given(**inputs, labels=np.array([255, 1, 0, 43]), num_classes=300), **none)
+        yield Agree(
+            function, "more classes than uint8 holds", given(**inputs, labels=np.array([255, 1, 0, 43]), num_classes=300), **none
+        )
         yield Agree(function, "one class", given(**inputs, labels=np.zeros(4, dtype=np.int64), num_classes=1), **none)
         for case, labels, classes, blames in (
             ("a label too large", np.array([0, 5, 1, 1]), 5, "labels"),
             ("a negative label", np.array([0, -1, 1, 1]), 5, "labels"),
-            ("no integers", zeros(4), 5, "labels"), ("no class", np.zeros(4, dtype=np.int64), 0, "num_classes"),
+            ("no integers", zeros(4), 5, "labels"),
+            ("no class", np.zeros(4, dtype=np.int64), 0, "num_classes"),
             ("labels on two axes", np.array([[0, 1], [1, 0]]), 5, "labels"),
         ):
             yield Rejects(function, case, given(**inputs, labels=labels, num_classes=classes), blames=blames)
         if inputs:
-            (name, _), = inputs.items()
+            ((name, _),) = inputs.items()
             few = given(**inputs, labels=np.array([0, 1, 2]), num_classes=5)
             yield Rejects(function, "a label too few", few, blames="labels")
             yield Rejects(function, "one axis", given(**{name: zeros(4)}, labels=LABELS, num_classes=5), blames=name)

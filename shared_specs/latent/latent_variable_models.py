@@ -13,10 +13,12 @@ LINEAR = {"x": normal(4, 3), "weight": normal(3, 2), "mean": normal(3), "log_var
 HAND = {"x": [[3.0, 4.0]], "weight": [[2.0], [1.0]], "mean": zeros(2), "log_var": scalar(np.log(5.0))}
 CANCELLING = {
     ("linear_gaussian_posterior", "no weight"): Cancels(
-        2.0, "the covariance's slope in the noise is a difference of two terms of one size"),
+        2.0, "the covariance's slope in the noise is a difference of two terms of one size"
+    ),
     ("linear_gaussian_log_marginal", "little noise"): Cancels(
-        5000.0, "differences of squares over the noise, e^-5; slopes are differences of terms over its square, e^10"),
-}  # fmt: skip
+        5000.0, "differences of squares over the noise, e^-5; slopes are differences of terms over its square, e^10"
+    ),
+}
 # Mean 0, and the variances 6, 2 and 1, divided by N = 4.
 AXES = np.array([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]]) * np.sqrt([6.0, 2.0, 1.0])
 

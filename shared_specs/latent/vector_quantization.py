@@ -9,8 +9,11 @@ SQUARE = [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]]
 TIES = {"z": [[1.0, 0.0], [1.0, 1.0], [2.0, 1.0], [1.5, 2.5], [0.0, 0.25]], "codebook": SQUARE}
 PAIR = {"z": normal(6, 3), "quantized": normal(6, 3)}
 BATCH = {
-    "z": normal(6, 3), "indices": np.array([0, 2, 2, 4, 0, 2]), "counts": uniform(5, low=0.5, high=3.0), "sums": normal(5, 3),
-}  # fmt: skip
+    "z": normal(6, 3),
+    "indices": np.array([0, 2, 2, 4, 0, 2]),
+    "counts": uniform(5, low=0.5, high=3.0),
+    "sums": normal(5, 3),
+}
 AVERAGES = ("z", "counts", "sums")
 LINE = {"z": [[0.5], [0.7], [1.8]], "indices": np.array([0, 0, 1])}
 JUMP = "the nearest code is an integer"

@@ -2,19 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    LOG_2,
-    LOG_3,
-    Agree,
-    Anchor,
-    Law,
-    Rejects,
-    full,
-    given,
-    normal,
-    uniform,
-    zeros,
-)
+from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, full, given, normal, uniform, zeros
 
 FAR = np.array([500.0, -500.0, 40.0, -40.0, 0.0])  # differences whose sigma rounds to 0 or 1, and none
 R = {"reward_first": normal(6, scale=2.0), "reward_second": normal(6, scale=2.0)}
@@ -25,7 +13,6 @@ MANY = np.array([[0, 255, 3, 0], [256, 0, 9, 1], [2, 300, 0, 4], [0, 7, 128, 0]]
 BYTES = np.array([[9, 255, 3, 0], [1, 9, 200, 1], [2, 130, 9, 4], [0, 7, 128, 9]])  # and such that their sums exceed a byte
 GAMES, FEW = MANY + MANY.T, np.array([[7, 255, 0, 3], [255, 7, 200, 1], [0, 200, 7, 128], [3, 1, 128, 7]])
 SCORES = normal(4, scale=1.5)
-
 
 
 def _after(f, wins, scores, steps):

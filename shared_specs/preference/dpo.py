@@ -6,12 +6,21 @@ from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, given, 
 
 POLICY = ("policy_chosen", "policy_rejected")  # the reference is a constant
 NAMES = (*POLICY, "reference_chosen", "reference_rejected")
-OTHER = {"dpo_loss": {}, "robust_dpo_loss": {"flip_probability": 0.1}, "preference_logits": {}, "gradient_weight": {},
-         "implicit_reward_margin": {}}  # fmt: skip
+OTHER = {
+    "dpo_loss": {},
+    "robust_dpo_loss": {"flip_probability": 0.1},
+    "preference_logits": {},
+    "gradient_weight": {},
+    "implicit_reward_margin": {},
+}
 # Three completions, pi_0 = (1/2, 1/4, 1/4), and the optimum (1/4, 1/4, 1/2) for rewards (0, log 2, log 4) at beta = 1. The pair
 # "the third rather than the first" has h = 2 log 2.
-PAIR = {"policy_chosen": [-LOG_2], "policy_rejected": [-2 * LOG_2], "reference_chosen": [-2 * LOG_2],
-        "reference_rejected": [-LOG_2]}  # fmt: skip
+PAIR = {
+    "policy_chosen": [-LOG_2],
+    "policy_rejected": [-2 * LOG_2],
+    "reference_chosen": [-2 * LOG_2],
+    "reference_rejected": [-LOG_2],
+}
 
 
 def _pairs(mean=-20.0, scale=3.0, count=5):
@@ -20,22 +29,38 @@ def _pairs(mean=-20.0, scale=3.0, count=5):
 
 def _moved(margin):
     """Pairs at which h is the given margin, of a policy that is uniform on two completions."""
-    return {"policy_chosen": [-LOG_2], "policy_rejected": [-LOG_2], "reference_chosen": [-LOG_2 - margin],
-            "reference_rejected": [-LOG_2]}  # fmt: skip
+    return {
+        "policy_chosen": [-LOG_2],
+        "policy_rejected": [-LOG_2],
+        "reference_chosen": [-LOG_2 - margin],
+        "reference_rejected": [-LOG_2],
+    }
 
 
 def _agrees():
     for function, more in OTHER.items():
-        for case, pairs, beta in (("regular", _pairs(scale=1.0), 0.7), ("long completions", _pairs(-500.0, 20.0), 0.1),
-                                  ("far from the reference", _pairs(-100.0, 60.0), 1.0)):  # fmt: skip
+        for case, pairs, beta in (
+            ("regular", _pairs(scale=1.0), 0.7),
+            ("long completions", _pairs(-500.0, 20.0), 0.1),
+            ("far from the reference", _pairs(-100.0, 60.0), 1.0),
+        ):
             yield Agree(function, case, given(**pairs, kl_coefficient=beta, **more), differentiate=POLICY)
     yield Agree("dpo_loss", "smoothed", given(**_pairs(scale=1.0), kl_coefficient=0.7, label_smoothing=0.2), differentiate=POLICY)
-    yield Agree("dpo_loss", "smoothed, far from the reference",
-                given(**_pairs(-100.0, 60.0), kl_coefficient=1.0, label_smoothing=0.01), differentiate=POLICY)  # fmt: skip
-    yield Agree("robust_dpo_loss", "no flips", given(**_pairs(scale=1.0), kl_coefficient=0.7, flip_probability=0.0),
-                differentiate=POLICY)  # fmt: skip
-    yield Agree("robust_dpo_loss", "almost half of the labels flipped",
-                given(**_pairs(scale=1.0), kl_coefficient=0.7, flip_probability=0.45), differentiate=POLICY)  # fmt: skip
+    yield Agree(
+        "dpo_loss",
+        "smoothed, far from the reference",
+        given(**_pairs(-100.0, 60.0), kl_coefficient=1.0, label_smoothing=0.01),
+        differentiate=POLICY,
+    )
+    yield Agree(
+        "robust_dpo_loss", "no flips", given(**_pairs(scale=1.0), kl_coefficient=0.7, flip_probability=0.0), differentiate=POLICY
+    )
+    yield Agree(
+        "robust_dpo_loss",
+        "almost half of the labels flipped",
+        given(**_pairs(scale=1.0), kl_coefficient=0.7, flip_probability=0.45),
+        differentiate=POLICY,
+    )
 
 
 def _flipped(loss, pairs, epsilon):

@@ -16,8 +16,12 @@ LENGTHS = {"chosen_length": [10, 3, 1, 255, 40], "rejected_length": [4, 7, 256, 
 MEANS = {"policy_chosen": [-20.0], "policy_rejected": [-12.0], "chosen_length": [10], "rejected_length": [4]}
 HALVES = {"policy_chosen": [-3 * LOG_2], "policy_rejected": [-4 * LOG_2], "chosen_length": [3], "rejected_length": [2]}
 # One completion with l = 2 log 2 at z_0 = log 2, once desirable and once not.
-JUDGEMENT = {"policy_log_probs": [-LOG_2, -2 * LOG_2], "reference_log_probs": [-3 * LOG_2, -4 * LOG_2],
-             "desirable": np.array([True, False]), "reference_point": scalar(LOG_2)}  # fmt: skip
+JUDGEMENT = {
+    "policy_log_probs": [-LOG_2, -2 * LOG_2],
+    "reference_log_probs": [-3 * LOG_2, -4 * LOG_2],
+    "desirable": np.array([True, False]),
+    "reference_point": scalar(LOG_2),
+}
 PAIRED = {"ipo_loss": {"regularization": 0.5}, "hinge_loss": {"kl_coefficient": 0.5}}
 COUNTED = {"simpo_loss": {"scale": 2.0, "margin": 1.0}, "orpo_loss": {"odds_weight": 0.5}}
 
@@ -27,8 +31,12 @@ def _pairs(mean=-20.0, scale=1.0):
 
 
 def _judged(mean=-20.0, scale=1.0):
-    return {"policy_log_probs": normal(5, mean=mean, scale=scale), "reference_log_probs": normal(5, mean=mean, scale=scale),
-            "desirable": JUDGED, "reference_point": scalar(0.3)}  # fmt: skip
+    return {
+        "policy_log_probs": normal(5, mean=mean, scale=scale),
+        "reference_log_probs": normal(5, mean=mean, scale=scale),
+        "desirable": JUDGED,
+        "reference_point": scalar(0.3),
+    }
 
 
 def _counted(low, high):
@@ -36,15 +44,18 @@ def _counted(low, high):
 
 
 def _agrees():
-    for case, pairs, tau, beta in (("regular", _pairs(), 0.7, 0.7), ("long completions", _pairs(-500.0, 20.0), 0.01, 0.1),
-                                   ("far from the reference", _pairs(-100.0, 60.0), 3.0, 1.0)):  # fmt: skip
+    for case, pairs, tau, beta in (
+        ("regular", _pairs(), 0.7, 0.7),
+        ("long completions", _pairs(-500.0, 20.0), 0.01, 0.1),
+        ("far from the reference", _pairs(-100.0, 60.0), 3.0, 1.0),
+    ):
         yield Agree("ipo_loss", case, given(**pairs, regularization=tau), differentiate=POLICY)
         yield Agree("hinge_loss", case, given(**pairs, kl_coefficient=beta), differentiate=POLICY)
     for case, judged, more, edge in (
         ("regular", _judged(), {"desirable_weight": 1.5, "undesirable_weight": 0.5}, ""),
         ("equal weights", _judged(-200.0), {}, ""),
         ("far from the reference", _judged(-100.0, 30.0), {}, "float32 has no slope of a sigmoid that rounds to 1"),
-    ):  # fmt: skip
+    ):
         yield Agree("kto_loss", case, given(**judged, kl_coefficient=0.7, **more), differentiate=("policy_log_probs",), edge=edge)
     yield Agree("simpo_loss", "regular", given(**_counted(-9.0, -1.0), scale=2.0, margin=0.5))
     yield Agree("simpo_loss", "log-probabilities near -200, no margin", given(**_counted(-210.0, -190.0), scale=2.5, margin=0.0))

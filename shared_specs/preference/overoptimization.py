@@ -2,27 +2,26 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    LOG_2,
-    Agree,
-    Anchor,
-    Cancels,
-    Law,
-    Rejects,
-    given,
-    log_of,
-    log_simplex,
-    normal,
-    uniform,
-    zeros,
-)
+from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, given, log_of, log_simplex, normal, uniform, zeros
 
 FROZEN = ("rewards",)  # the law jumps where two rewards become equal
-TIES = np.array([[3.0, -1.0, 3.0, 0.5, 0.5, 3.0], [2.0, 2.0, 2.0, 2.0, 2.0, 2.0],
-                 [0.0, 1.0, 2.0, 2.0, 1.0, 0.0], [-1e-3, 0.0, 1e-3, 0.0, 1e-3, 5.0]])  # fmt: skip
+TIES = np.array(
+    [
+        [3.0, -1.0, 3.0, 0.5, 0.5, 3.0],
+        [2.0, 2.0, 2.0, 2.0, 2.0, 2.0],
+        [0.0, 1.0, 2.0, 2.0, 1.0, 0.0],
+        [-1e-3, 0.0, 1e-3, 0.0, 1e-3, 5.0],
+    ]
+)
 REWARDS, LOG_P = normal(4, 6), log_simplex(4, 6)
-SPARSE = log_of([[0.0, 0.5, 0.25, 0.0, 0.25, 0.0], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
-                 [0.25, 0.25, 0.0, 0.0, 0.25, 0.25], [0.5, 0.0, 0.0, 0.125, 0.375, 0.0]])  # fmt: skip
+SPARSE = log_of(
+    [
+        [0.0, 0.5, 0.25, 0.0, 0.25, 0.0],
+        [0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+        [0.25, 0.25, 0.0, 0.0, 0.25, 0.25],
+        [0.5, 0.0, 0.0, 0.125, 0.375, 0.0],
+    ]
+)
 QUARTERS = log_of([[0.5, 0.25, 0.25]])
 # A best completion of probability 1e-12, and a worst one: 1 - (1 - e)^n and e^n.
 RARE = np.log([[1e-12, 0.5, 0.5 - 1e-12]])

@@ -23,10 +23,18 @@ def _agrees():
     for function in SCORED:
         yield Agree(function, "regular", given(tokens=TOKENS, logits=LOGITS, completion=MASK))
         yield Agree(function, "logits near 1000", given(tokens=TOKENS, logits=normal(4, 5, 3, mean=1000.0), completion=MASK))
-        yield Agree(function, "the rest holds an unknown token and infinite logits",
-                    given(**HIDDEN, logits=[[[0.5, 1.0, -1.0], [NEG, NEG, NEG], [np.nan, NEG, NEG]],
-                                            [[0.0, 0.25, 1.0], [0.5, 0.0, 2.0], [NEG, np.inf, 0.0]]]),
-                    edge="infinite logits of an ignored token give NaN in torch's cross_entropy")  # fmt: skip
+        yield Agree(
+            function,
+            "the rest holds an unknown token and infinite logits",
+            given(
+                **HIDDEN,
+                logits=[
+                    [[0.5, 1.0, -1.0], [NEG, NEG, NEG], [np.nan, NEG, NEG]],
+                    [[0.0, 0.25, 1.0], [0.5, 0.0, 2.0], [NEG, np.inf, 0.0]],
+                ],
+            ),
+            edge="infinite logits of an ignored token give NaN in torch's cross_entropy",
+        )
         yield Agree(function, "the last of 256 tokens", given(tokens=[[0, 255]], logits=normal(1, 2, 256), completion=ONES))
 
 

@@ -14,13 +14,22 @@ LEARNED = {"differentiate": ("log_probs",)}  # the others are constants: the cal
 PADDED = np.array([[True, False, True], [False, True, False]])
 MEANINGLESS = np.array([[0.0, np.nan, 0.0], [np.inf, 0.0, -np.inf]])  # added to what stands at masked tokens
 # Ratios 1/2, 1, 5/4, 3/2; the reference is the new policy, or half as likely in the last column but one.
-FOUR = {"log_probs": np.log([[0.25, 0.5, 0.625, 0.75]] * 2), "old_log_probs": np.log(np.full((2, 4), 0.5)),
-        "reference_log_probs": np.log([[0.25, 0.5, 0.3125, 0.75]] * 2), "advantages": [1.0, -1.0],
-        "mask": np.array([[1, 1, 1, 1], [1, 1, 1, 0]])}  # fmt: skip
+FOUR = {
+    "log_probs": np.log([[0.25, 0.5, 0.625, 0.75]] * 2),
+    "old_log_probs": np.log(np.full((2, 4), 0.5)),
+    "reference_log_probs": np.log([[0.25, 0.5, 0.3125, 0.75]] * 2),
+    "advantages": [1.0, -1.0],
+    "mask": np.array([[1, 1, 1, 1], [1, 1, 1, 0]]),
+}
 K3 = LOG_2 - 0.5  # of a reference that is half as likely
 # The ratio e^100, which float32 does not hold, where it does not count: a positive advantage, or none.
-FAR = {"log_probs": full(2, 3, value=-1.0), "old_log_probs": full(2, 3, value=-101.0),
-       "reference_log_probs": full(2, 3, value=-1.5), "advantages": [2.0, 0.0], "mask": np.ones((2, 3), bool)}  # fmt: skip
+FAR = {
+    "log_probs": full(2, 3, value=-1.0),
+    "old_log_probs": full(2, 3, value=-101.0),
+    "reference_log_probs": full(2, 3, value=-1.5),
+    "advantages": [2.0, 0.0],
+    "mask": np.ones((2, 3), bool),
+}
 LOSSES = {"losses": normal(4, 5), "mask": MASK}
 MODES = (("sequence_mean", None), ("token_mean", None), ("constant", 5), ("constant", 8.0))
 

@@ -52,16 +52,25 @@ def _by_size(*shape, sizes):
 def _agrees():
     for function in ESTIMATORS:
         yield Agree(function, "regular", given(log_probs=normal(4, 3, mean=-3.0), reference_log_probs=normal(4, 3, mean=-2.0)))
-        yield Agree(function, "where the reference never goes",
-                    given(log_probs=[-1.0, -2.0], reference_log_probs=[-np.inf, -1.5]),
-                    no_gradient="an infinite estimate has no finite slope")
-    yield Agree("kl_k1", "of whole texts", given(log_probs=normal(4, mean=-300.0, scale=5.0),
-                                                 reference_log_probs=normal(4, mean=-300.0, scale=5.0)))
+        yield Agree(
+            function,
+            "where the reference never goes",
+            given(log_probs=[-1.0, -2.0], reference_log_probs=[-np.inf, -1.5]),
+            no_gradient="an infinite estimate has no finite slope",
+        )
+    yield Agree(
+        "kl_k1",
+        "of whole texts",
+        given(log_probs=normal(4, mean=-300.0, scale=5.0), reference_log_probs=normal(4, mean=-300.0, scale=5.0)),
+    )
     yield Agree("kl_k2", "no axis", given(log_probs=scalar(-1.25), reference_log_probs=scalar(-0.5)))
-    yield Agree("kl_k3", "differences of 20",
-                given(log_probs=[-301.0, -321.0, -0.5], reference_log_probs=[-321.0, -301.0, -0.5]))
-    yield Agree("kl_k3", "from 1e-1 to 1e-9", given(log_probs=_by_size(4, 3, sizes=[1e-1, 1e-3, 1e-6, 1e-9]),
-                                                    reference_log_probs=zeros(4, 3)), edge=CLOSE)
+    yield Agree("kl_k3", "differences of 20", given(log_probs=[-301.0, -321.0, -0.5], reference_log_probs=[-321.0, -301.0, -0.5]))
+    yield Agree(
+        "kl_k3",
+        "from 1e-1 to 1e-9",
+        given(log_probs=_by_size(4, 3, sizes=[1e-1, 1e-3, 1e-6, 1e-9]), reference_log_probs=zeros(4, 3)),
+        edge=CLOSE,
+    )
 
 
 def _shifted(f, logits, reference):

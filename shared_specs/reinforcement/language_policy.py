@@ -2,21 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import (
-    LOG_2,
-    LOG_3,
-    Agree,
-    Anchor,
-    Law,
-    Rejects,
-    full,
-    given,
-    integers,
-    log_of,
-    log_simplex,
-    normal,
-    zeros,
-)
+from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, full, given, integers, log_of, log_simplex, normal, zeros
 
 # A prompt before and padding behind, one token that counts, the prompt alone in front (left padding), all.
 MASK = np.array([[0, 1, 1, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1]], dtype=bool)

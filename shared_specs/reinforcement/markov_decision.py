@@ -18,12 +18,15 @@ TILTED = log_of([[0.9, 0.1], [0.75, 0.25]])  # mostly stay
 PROCESSES = {
     "regular": (0.9, START, V, {"transition": P, "reward": R, "policy_log_probs": PI}),
     "a chain that ends": (
-        0.95, [0.7, 0.3, 0.0], [0.5, -1.5, 0.25], {"transition": CHAIN, "reward": CHAIN_REWARD, "policy_log_probs": CERTAIN},
+        0.95,
+        [0.7, 0.3, 0.0],
+        [0.5, -1.5, 0.25],
+        {"transition": CHAIN, "reward": CHAIN_REWARD, "policy_log_probs": CERTAIN},
     ),
     "one state, one action": (0.6, [1.0], [2.0], {"transition": [[[1.0]]], "reward": [[0.75]], "policy_log_probs": [[0.0]]}),
     "only today counts": (0.0, START, V, {"transition": P, "reward": R, "policy_log_probs": PI}),
     "discount 0.999": (0.999, START, V, {"transition": P, "reward": R, "policy_log_probs": PI}),
-}  # fmt: skip
+}
 
 
 def _agrees():

@@ -72,9 +72,10 @@ def curved(size):
 
 def _search(case, parameters, step, maximum_kl, kl=far, objective=hill, **more):
     return Agree(
-        "backtracking_line_search", case,
+        "backtracking_line_search",
+        case,
         given(parameters=parameters, step=step, objective_fn=objective, kl_fn=kl, maximum_kl=maximum_kl, **more),
-    )  # fmt: skip
+    )
 
 
 SPEC = (

@@ -15,9 +15,14 @@ PROCESSES = {
     | {"policy_logits": [[50.0, 0.0, -20.0], [0.0, 0.0, -1.0], [-30.0, 10.0, 10.0], [1.0, 2.0, 3.0]], "discount": 0.9},
     "logits near 1000": PROCESS | {"policy_logits": normal(4, 3, mean=1000.0), "discount": 0.9},
     "discount 0.999": PROCESS | {"policy_logits": LOGITS, "discount": 0.999},
-    "one state, one action": {"initial": [1.0], "transition": [[[1.0]]], "reward": [[0.75]], "policy_logits": [[2.0]],
-                              "discount": 0.6},
-}  # fmt: skip
+    "one state, one action": {
+        "initial": [1.0],
+        "transition": [[[1.0]]],
+        "reward": [[0.75]],
+        "policy_logits": [[2.0]],
+        "discount": 0.6,
+    },
+}
 THREE = np.log([0.5, 0.3, 0.2])
 MASK = np.array([[True, True, False, False], [True, False, True, True], [False, False, False, False]])
 

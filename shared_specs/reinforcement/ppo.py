@@ -12,21 +12,31 @@ MASK = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 0, 0]], dtype=bool)
 WHOLE = STEPS | FITTED | {"entropy": normal(3, 4, mean=1.0, scale=0.3), "mask": MASK}
 NUMBERS = {"clip": 0.2, "value_clip": 0.3, "value_coefficient": 0.5, "entropy_coefficient": 0.01}
 # Ratios 1/2, 1, 3/2 with the advantages 1 and -1; the second row of the table is the loss's slope in the log-probability.
-SIX = {"log_probs": np.log([[0.25, 0.5, 0.75]] * 2), "old_log_probs": np.log(np.full((2, 3), 0.5)),
-       "advantages": [[1.0] * 3, [-1.0] * 3]}  # fmt: skip
+SIX = {
+    "log_probs": np.log([[0.25, 0.5, 0.75]] * 2),
+    "old_log_probs": np.log(np.full((2, 3), 0.5)),
+    "advantages": [[1.0] * 3, [-1.0] * 3],
+}
 SLOPES = np.array([[-0.5, -1.0, 0.0], [0.0, 1.0, 1.5]])
 # The ratio e^100, which float32 does not hold, where it does not count, and where the advantage is 0; and e^-100.
-FAR = {"log_probs": [[-1.0, -1.0, -1.0], [-101.0, -101.0, -101.0]], "old_log_probs": [[-101.0] * 3, [-1.0] * 3],
-       "advantages": [[2.0, 0.0, 0.5], [2.0, 0.0, -0.5]]}  # fmt: skip
+FAR = {
+    "log_probs": [[-1.0, -1.0, -1.0], [-101.0, -101.0, -101.0]],
+    "old_log_probs": [[-101.0] * 3, [-1.0] * 3],
+    "advantages": [[2.0, 0.0, 0.5], [2.0, 0.0, -0.5]],
+}
 OVERFLOWS = "e^100 is infinite, and infinity times 0 is not a number"
 BOOLEAN = "a truth value has no slope"
 LEARNED = {"differentiate": ("log_probs",)}  # the others are constants: the caller stops their gradient
 PADDED = {
-    "log_probs": [[-1.0, np.nan, -0.5], [-np.inf, -2.0, np.inf]], "old_log_probs": [[-1.5, 0.0, -0.5], [-1.0, -2.5, np.nan]],
-    "advantages": [[1.0, np.inf, -1.0], [np.nan, 0.5, 1.0]], "values": [[0.5, np.nan, 1.0], [np.inf, 2.0, 0.0]],
-    "old_values": [[0.0, 1.0, 1.5], [0.0, np.nan, 0.0]], "returns": [[1.0, np.inf, 0.0], [0.0, 3.0, np.nan]],
-    "entropy": [[1.0, np.nan, 0.5], [np.nan, 0.25, np.inf]], "mask": np.array([[1, 0, 1], [0, 1, 0]]),
-}  # fmt: skip
+    "log_probs": [[-1.0, np.nan, -0.5], [-np.inf, -2.0, np.inf]],
+    "old_log_probs": [[-1.5, 0.0, -0.5], [-1.0, -2.5, np.nan]],
+    "advantages": [[1.0, np.inf, -1.0], [np.nan, 0.5, 1.0]],
+    "values": [[0.5, np.nan, 1.0], [np.inf, 2.0, 0.0]],
+    "old_values": [[0.0, 1.0, 1.5], [0.0, np.nan, 0.0]],
+    "returns": [[1.0, np.inf, 0.0], [0.0, 3.0, np.nan]],
+    "entropy": [[1.0, np.nan, 0.5], [np.nan, 0.25, np.inf]],
+    "mask": np.array([[1, 0, 1], [0, 1, 0]]),
+}
 PADDED["old_values"][1][1] = 1.9
 
 

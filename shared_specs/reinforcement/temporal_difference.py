@@ -7,15 +7,20 @@ from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, full, gi
 VALUE = normal(5, scale=2.0)
 REWARD, ENDS = normal(4), np.array([False, True, False, False])
 NEXT, OTHER, POLICY = normal(4, 3, scale=2.0), normal(4, 3, scale=2.0), log_simplex(4, 3)
-TARGETS = {"q_learning_target": {}, "expected_sarsa_target": {"next_log_probs": POLICY},
-           "double_q_target": {"next_target_values": OTHER}}  # fmt: skip
+TARGETS = {
+    "q_learning_target": {},
+    "expected_sarsa_target": {"next_log_probs": POLICY},
+    "double_q_target": {"next_target_values": OTHER},
+}
 # The second row is what stands behind an end.
 NOT_A_NUMBER = concatenate(normal(1, 3), full(1, 3, value=np.nan), normal(2, 3))
 FEATURES, FOLLOWING, PAID = normal(7, 3), normal(7, 3), normal(7)
 # 0 -> 1 -> 2 -> end, and 0 -> 2: rewards 1, 2, 3 and 4.
-ROUTE = {"features": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]],
-         "next_features": [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
-         "reward": [1.0, 2.0, 3.0, 4.0]}  # fmt: skip
+ROUTE = {
+    "features": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]],
+    "next_features": [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
+    "reward": [1.0, 2.0, 3.0, 4.0],
+}
 
 
 def _moved(case, state, next_state, terminal=False, discount=0.9, step_size=0.3, value=VALUE, **more):
@@ -25,18 +30,21 @@ def _moved(case, state, next_state, terminal=False, discount=0.9, step_size=0.3,
 
 
 def _target(function, case, *, values=NEXT, terminal=ENDS, discount=0.9, differentiate=None, **changed):
-    arguments = given(reward=REWARD, next_action_values=values, **(TARGETS[function] | changed), terminal=terminal,
-                      discount=discount)  # fmt: skip
+    arguments = given(
+        reward=REWARD, next_action_values=values, **(TARGETS[function] | changed), terminal=terminal, discount=discount
+    )
     return Agree(function, case, arguments, differentiate=differentiate)
 
 
 def _targets(f, reward, values, others, log_probs, terminal, discount=0.9):
     """All three, [3, B]."""
-    return np.stack([
-        f.q_learning_target(reward, values, terminal, discount=discount),
-        f.expected_sarsa_target(reward, values, log_probs, terminal, discount=discount),
-        f.double_q_target(reward, values, others, terminal, discount=discount),
-    ])  # fmt: skip
+    return np.stack(
+        [
+            f.q_learning_target(reward, values, terminal, discount=discount),
+            f.expected_sarsa_target(reward, values, log_probs, terminal, discount=discount),
+            f.double_q_target(reward, values, others, terminal, discount=discount),
+        ]
+    )
 
 
 def _certain(values):
@@ -47,8 +55,10 @@ def _certain(values):
 def _summed_updates(f, value, rewards):
     """What the transitions of the route add to a value, each of them to the same one."""
     steps = zip((0, 1, 2, 0), rewards, (1, 2, 0, 2), (False, False, True, False), strict=True)
-    return sum(f.td_update(value, np.array(s), r, np.array(t), np.array(end), discount=0.5, step_size=0.1) - value
-               for s, r, t, end in steps)  # fmt: skip
+    return sum(
+        f.td_update(value, np.array(s), r, np.array(t), np.array(end), discount=0.5, step_size=0.1) - value
+        for s, r, t, end in steps
+    )
 
 
 def _two_sizes(f):
@@ -75,8 +85,15 @@ def _rejects():
 
 
 def _update_rejects():
-    right = {"value": zeros(3), "state": np.array(0), "reward": scalar(1.0), "next_state": np.array(1),
-             "terminal": np.array(False), "discount": 0.5, "step_size": 0.5}  # fmt: skip
+    right = {
+        "value": zeros(3),
+        "state": np.array(0),
+        "reward": scalar(1.0),
+        "next_state": np.array(1),
+        "terminal": np.array(False),
+        "discount": 0.5,
+        "step_size": 0.5,
+    }
     for case, blames, wrong in (
         ("as many as there are states", "state", np.array(3)),
         ("a state before the first", "state", np.array(-1)),

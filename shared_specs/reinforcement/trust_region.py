@@ -9,8 +9,14 @@ START, P, R, NEW, OLD = probabilities(4), probabilities(4, 3, 4), normal(4, 3), 
 PROCESS = {"initial": START, "transition": P, "reward": R}
 # The running example, from state 0: the old policy is even, the new one moves from 0 and stays in 1 with probability 3/4.
 BETTER = log_of([[0.25, 0.75], [0.75, 0.25]])
-EXAMPLE = {"initial": [1.0, 0.0], "transition": STAY_OR_MOVE, "reward": REWARD, "policy_log_probs": BETTER,
-           "old_log_probs": EVEN, "discount": 0.5}  # fmt: skip
+EXAMPLE = {
+    "initial": [1.0, 0.0],
+    "transition": STAY_OR_MOVE,
+    "reward": REWARD,
+    "policy_log_probs": BETTER,
+    "old_log_probs": EVEN,
+    "discount": 0.5,
+}
 GIVES_UP = log_of([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.25, 0.25, 0.5]])
 CASES = {
     "regular": PROCESS | {"policy_log_probs": NEW, "old_log_probs": OLD, "discount": 0.9},
@@ -18,8 +24,14 @@ CASES = {
     "discount 0.99": PROCESS | {"policy_log_probs": NEW, "old_log_probs": OLD, "discount": 0.99},
     "only today counts": PROCESS | {"policy_log_probs": NEW, "old_log_probs": OLD, "discount": 0.0},
 }
-ONE = {"initial": [1.0], "transition": [[[1.0]]], "reward": [[0.75]], "policy_log_probs": [[0.0]], "old_log_probs": [[0.0]],
-       "discount": 0.6}  # fmt: skip
+ONE = {
+    "initial": [1.0],
+    "transition": [[[1.0]]],
+    "reward": [[0.75]],
+    "policy_log_probs": [[0.0]],
+    "old_log_probs": [[0.0]],
+    "discount": 0.6,
+}
 BEFORE, AFTER = log_of([[0.4, 0.3, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]), log_of([[0.1, 0.15, 0.35, 0.4], [0.4, 0.35, 0.15, 0.1]])
 RETURNS = ("surrogate_objective", "performance_difference", "improvement_bound")
 

@@ -24,16 +24,25 @@ from shared_specs.rows import (
 from shared_specs.state_space._cases import step_by_step
 
 # Three channels of two modes.
-MODES = dict(output_weights=Complex(normal(3, 2), normal(3, 2)), log_step=uniform(3, low=-3.0, high=-0.5),
-             log_negative_real=normal(3, 2, scale=0.5), imaginary=normal(3, 2, scale=4.0))  # fmt: skip
-NO_MODES = dict(output_weights=Complex(zeros(2, 3), zeros(2, 3)), log_step=zeros(2), log_negative_real=zeros(2, 3),
-                imaginary=zeros(2, 3))  # fmt: skip
+MODES = dict(
+    output_weights=Complex(normal(3, 2), normal(3, 2)),
+    log_step=uniform(3, low=-3.0, high=-0.5),
+    log_negative_real=normal(3, 2, scale=0.5),
+    imaginary=normal(3, 2, scale=4.0),
+)
+NO_MODES = dict(
+    output_weights=Complex(zeros(2, 3), zeros(2, 3)), log_step=zeros(2), log_negative_real=zeros(2, 3), imaginary=zeros(2, 3)
+)
 
 
 def _one(real, imaginary, log_negative_real, frequency, log_step=0.0):
     """One channel of one mode."""
-    return dict(output_weights=Complex([[real]], [[imaginary]]), log_step=[log_step],
-                log_negative_real=[[log_negative_real]], imaginary=[[frequency]])  # fmt: skip
+    return dict(
+        output_weights=Complex([[real]], [[imaginary]]),
+        log_step=[log_step],
+        log_negative_real=[[log_negative_real]],
+        imaginary=[[frequency]],
+    )
 
 
 CANCELS = "the published layer subtracts 1 from e^z, which loses the digits of a small z, and more of them in the gradient"
@@ -42,8 +51,12 @@ LOG_LOG_2 = float(np.log(LOG_2))
 TURN = _one(-LOG_2, np.pi / 2, LOG_LOG_2, np.pi / 2)
 HALF_TURN = TURN | dict(log_step=[-LOG_2])  # at half of the step
 # Two channels of one mode: one halves and does not turn, the other is that of the example.
-PAIR = dict(output_weights=Complex([[1.0], [2.0]], [[0.0], [1.0]]), log_step=zeros(2),
-            log_negative_real=[[LOG_LOG_2], [LOG_LOG_2]], imaginary=[[0.0], [np.pi / 2]])  # fmt: skip
+PAIR = dict(
+    output_weights=Complex([[1.0], [2.0]], [[0.0], [1.0]]),
+    log_step=zeros(2),
+    log_negative_real=[[LOG_LOG_2], [LOG_LOG_2]],
+    imaginary=[[0.0], [np.pi / 2]],
+)
 
 
 def _solver(magnitude):
@@ -55,10 +68,13 @@ _SLOW, _FAST = (float(np.sqrt((21.5 + sign * np.sqrt(436.0)) / 2)) for sign in (
 FREQUENCIES = {"linear": [0.0, np.pi], "inverse": [12 / np.pi, 4 / (3 * np.pi)], "legs": [_SLOW, _FAST]}
 # How a block begins: but for its frequencies, and the matrices as torch has them.
 BLOCK = {
-    "*norm.weight": begins_at(1), "*norm.bias": begins_at(0), "*skip": begins_at(1), "*log_negative_real": begins_at(-LOG_2),
+    "*norm.weight": begins_at(1),
+    "*norm.bias": begins_at(0),
+    "*skip": begins_at(1),
+    "*log_negative_real": begins_at(-LOG_2),
     "*log_step": Initial("uniform", np.log(1e-2), lambda inputs, outputs: np.log(10) / 3**0.5),
     "*output_*": begins_normal(0.5**0.5),
-}  # fmt: skip
+}
 
 SPEC = (
     *(Agree("initial_eigenvalues", kind, given(order=8, kind=kind), cancels=_solver(20.0) if kind == "legs" else None)

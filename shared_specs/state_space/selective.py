@@ -32,20 +32,39 @@ LEADING = {"discretize_selective": (2, 17), "selective_step": (2,), "selective_s
 EXTREME = TOKENS | dict(step=np.where(np.arange(102).reshape(2, 17, 3) % 4 == 1, 200.0, 1e-12))
 # The lecture's example: steps log 4 and log 4/3.
 EXAMPLE = dict(
-    inputs=[[[4.0], [8.0]]], step=[[[LOG_4], [LOG_4 - LOG_3]]], b=[[[1.0], [1.0]]], c=[[[1.0], [1.0]]], initial=[[[0.0]]],
-    a=[[-1.0]], skip=[0.0],
-)  # fmt: skip
+    inputs=[[[4.0], [8.0]]],
+    step=[[[LOG_4], [LOG_4 - LOG_3]]],
+    b=[[[1.0], [1.0]]],
+    c=[[[1.0], [1.0]]],
+    initial=[[[0.0]]],
+    a=[[-1.0]],
+    skip=[0.0],
+)
 AT_ONCE = dict(
-    inputs=[[3.0]], step=[[LOG_2]], b=[[2.0, -1.0]], c=[[1.0, 0.5]], state=[[[8.0, 4.0]]], a=[[-1.0, -2.0]], skip=[5.0],
-)  # fmt: skip
+    inputs=[[3.0]], step=[[LOG_2]], b=[[2.0, -1.0]], c=[[1.0, 0.5]], state=[[[8.0, 4.0]]], a=[[-1.0, -2.0]], skip=[5.0]
+)
 MIXER = dict(
-    input_weight=normal(8, 3), convolution_weight=normal(4, 3), convolution_bias=normal(4), projection_weight=normal(6, 4),
-    step_weight=normal(4, 2), step_bias=normal(4), log_negative_a=normal(4, 2), skip=normal(4), output_weight=normal(3, 4),
-)  # fmt: skip
+    input_weight=normal(8, 3),
+    convolution_weight=normal(4, 3),
+    convolution_bias=normal(4),
+    projection_weight=normal(6, 4),
+    step_weight=normal(4, 2),
+    step_bias=normal(4),
+    log_negative_a=normal(4, 2),
+    skip=normal(4),
+    output_weight=normal(3, 4),
+)
 SMALL = dict(
-    input_weight=[[0.5], [2.0]], convolution_weight=[[0.5, 1.0]], convolution_bias=[0.1], projection_weight=[[1.0], [0.5], [2.0]],
-    step_weight=[[1.5]], step_bias=[-0.5], log_negative_a=[[LOG_2]], skip=[0.7], output_weight=[[3.0]],
-)  # fmt: skip
+    input_weight=[[0.5], [2.0]],
+    convolution_weight=[[0.5, 1.0]],
+    convolution_bias=[0.1],
+    projection_weight=[[1.0], [0.5], [2.0]],
+    step_weight=[[1.5]],
+    step_bias=[-0.5],
+    log_negative_a=[[LOG_2]],
+    skip=[0.7],
+    output_weight=[[3.0]],
+)
 
 
 def without(parameters, name):
@@ -66,9 +85,12 @@ def begins(channels, states):
     """How the parameters of a block begin: steps from 0.001 to 0.1, decays -1, -2, ..."""
     steps = np.geomspace(1e-3, 1e-1, channels)
     return {
-        "*norm.weight": begins_at(1), "*skip": begins_at(1), "*step.bias": begins_at(np.log(np.expm1(steps))),
-        "*log_negative_a": begins_at(np.tile(np.log(1 + np.arange(states)), (channels, 1))), "*": begins_by_inputs(),
-    }  # fmt: skip
+        "*norm.weight": begins_at(1),
+        "*skip": begins_at(1),
+        "*step.bias": begins_at(np.log(np.expm1(steps))),
+        "*log_negative_a": begins_at(np.tile(np.log(1 + np.arange(states)), (channels, 1))),
+        "*": begins_by_inputs(),
+    }
 
 
 def _advanced(network, x):

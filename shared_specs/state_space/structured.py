@@ -14,13 +14,16 @@ def _vector():
 
 SYSTEM = dict(eigenvalues=Complex([-0.5, -0.2, -1.0, -0.4], [1.0, -2.0, 0.0, 3.0]), low_rank=_vector(), b=_vector(), c=_vector())
 DIAGONAL = SYSTEM | dict(low_rank=Complex(zeros(4), zeros(4)))
-ONE = dict(eigenvalues=Complex([-0.5], [0.0]), low_rank=Complex([1 / ROOT_2], [0.0]), b=Complex([1.0], [0.0]),
-           c=Complex([0.0], [1.0]))  # fmt: skip
+ONE = dict(
+    eigenvalues=Complex([-0.5], [0.0]), low_rank=Complex([1 / ROOT_2], [0.0]), b=Complex([1.0], [0.0]), c=Complex([0.0], [1.0])
+)
 # LegS of order 2 in the coordinates of its normal part, c = (1, 0): K is 2/3, and a third of that in each further step of 1.
 LEGS = dict(
-    eigenvalues=Complex([-0.5, -0.5], [ROOT_3 / 2, -ROOT_3 / 2]), low_rank=Complex([0.5, 0.5], [-ROOT_3 / 2, ROOT_3 / 2]),
-    b=Complex([1 / ROOT_2, 1 / ROOT_2], [-ROOT_3 / ROOT_2, ROOT_3 / ROOT_2]), c=Complex([1 / ROOT_2, 1 / ROOT_2], [0.0, 0.0]),
-)  # fmt: skip
+    eigenvalues=Complex([-0.5, -0.5], [ROOT_3 / 2, -ROOT_3 / 2]),
+    low_rank=Complex([0.5, 0.5], [-ROOT_3 / 2, ROOT_3 / 2]),
+    b=Complex([1 / ROOT_2, 1 / ROOT_2], [-ROOT_3 / ROOT_2, ROOT_3 / ROOT_2]),
+    c=Complex([1 / ROOT_2, 1 / ROOT_2], [0.0, 0.0]),
+)
 
 SPEC = (
     *(Agree(function, f"order {order}", given(order=order))

@@ -32,11 +32,13 @@ def evaluate(e, data):
     code, z = e.encoder(x), noise(e, e.recipe.fakes, e.recipe.latent)
     unexplained = (made(e, code) - x).square().sum() / (x - x.mean(0)).square().sum()
     return {
-        "probe_accuracy": probed(code.numpy(), batch["label"].numpy()), "unexplained": unexplained,
+        "probe_accuracy": probed(code.numpy(), batch["label"].numpy()),
+        "unexplained": unexplained,
         "latent_error": mean((e.encoder(made(e, z)) - z).square().flatten()),
         "latent_deviation": mean(code.square().flatten()) ** 0.5,
-        "discriminator_loss": e.watch.loss, "lowest_discriminator_loss": e.watch.lowest,
-    }  # fmt: skip
+        "discriminator_loss": e.watch.loss,
+        "lowest_discriminator_loss": e.watch.lowest,
+    }
 
 
 def preview(e, data):

@@ -54,13 +54,16 @@ def evaluate(e, data):
     sure, of_real = recognized(e, fakes), recognized(e, real)
     shares = [mean([good and sure_ and k == c for good, (sure_, k) in zip(plausible, sure, strict=True)]) for c in range(3)]
     found = {
-        "plausible": mean(plausible), "distance": back_and_forth(real, fakes),
+        "plausible": mean(plausible),
+        "distance": back_and_forth(real, fakes),
         "frechet_distance": Judge(real).frechet_distance(fakes, real),
-        "discriminator_loss": e.watch.loss, "lowest_discriminator_loss": e.watch.lowest,
+        "discriminator_loss": e.watch.loss,
+        "lowest_discriminator_loss": e.watch.lowest,
         "classes": sum(share >= 0.2 / 3 for share in shares),
-        "recognized": mean([sure_ for sure_, _ in sure]), "recognized_real": mean([sure_ for sure_, _ in of_real]),
+        "recognized": mean([sure_ for sure_, _ in sure]),
+        "recognized_real": mean([sure_ for sure_, _ in of_real]),
         "classifier_accuracy": mean([k == label for (_, k), label in zip(of_real, batch["label"].tolist(), strict=True)]),
-    }  # fmt: skip
+    }
     return found | first
 
 

@@ -53,10 +53,13 @@ def evaluate(e, data):
     ]
     return {
         "ratio_error": math.sqrt(mean([(a - b) ** 2 for a, b in zip(near, true, strict=True)])),
-        "estimate": mean(near), "divergence": divergence(ps[0], q),
+        "estimate": mean(near),
+        "divergence": divergence(ps[0], q),
         "mass": mean([math.exp(value) for value in log_ratio(e, 0, points_q)]),
-        "estimate_far": mean(far), "divergence_far": divergence(ps[-1], q), "accuracy_far": mean(right),
-    }  # fmt: skip
+        "estimate_far": mean(far),
+        "divergence_far": divergence(ps[-1], q),
+        "accuracy_far": mean(right),
+    }
 
 
 def preview(e, data):

@@ -49,8 +49,9 @@ def evaluate(e, data):
         "target_accuracy": accuracy(e.classifier(features[1]), labels),
         "target_accuracy_source_only": accuracy(e.source_only(images[1]), labels),
         "source_accuracy": accuracy(e.classifier(features[0]), labels),
-        "proxy_distance": proxy_distance(*features), "proxy_distance_source_only": proxy_distance(*plain),
-    }  # fmt: skip
+        "proxy_distance": proxy_distance(*features),
+        "proxy_distance_source_only": proxy_distance(*plain),
+    }
     told = [e.domain_classifier(some)[:, 0] > 0 for some in features]
     found["domain_accuracy"] = mean([*told[0].tolist(), *(not source for source in told[1].tolist())])
     return found | {"gain": found["target_accuracy"] - found["target_accuracy_source_only"]}

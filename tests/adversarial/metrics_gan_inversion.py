@@ -50,13 +50,15 @@ def evaluate(e, data):
     metrics = {name: psnr(real, made(e, code)) for name, code in found.items()}
     closest = [some[(some - image).square().sum(1).argmin()] for image in real]
     return metrics | {
-        "gain": metrics["both"] - metrics["regression"], "nearest": psnr(real, closest),
+        "gain": metrics["both"] - metrics["regression"],
+        "nearest": psnr(real, closest),
         "regression_of_fakes": psnr(fakes, made(e, guessed)),
         "both_of_fakes": psnr(fakes, made(e, descended(e, fakes, guessed))),
         "explained": 1 - float((guessed - of_fakes).square().sum() / of_fakes.square().sum()),
         "length": mean([code.norm() for code in found["both"]]),
-        "discriminator_loss": e.watch.loss, "lowest_discriminator_loss": e.watch.lowest,
-    }  # fmt: skip
+        "discriminator_loss": e.watch.loss,
+        "lowest_discriminator_loss": e.watch.lowest,
+    }
 
 
 def preview(e, data):

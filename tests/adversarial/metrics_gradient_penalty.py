@@ -56,9 +56,10 @@ def evaluate(e, data):
     pairs = [(real[:half], made[:half]), (real[half:], made[half:])]
     found = {
         "estimate": mean([mean(scores(e, x)) - mean(scores(e, y)) for x, y in pairs]),
-        "transport": mean([transport(x, y) for x, y in pairs]), "transport_of_data": transport(real[:half], real[half:]),
+        "transport": mean([transport(x, y) for x, y in pairs]),
+        "transport_of_data": transport(real[:half], real[half:]),
         "slope": mean(slopes(e, real, made)),
-    }  # fmt: skip
+    }
     if "image" in data.batch():
         shown, held_out = (fakes(e, e.recipe.fakes) + 1) / 2, data.batch()["image"]
         return found | {"frechet_distance": Judge(held_out).frechet_distance(shown, held_out)}

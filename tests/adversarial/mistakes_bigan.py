@@ -61,8 +61,6 @@ MISTAKES = (
 )  # fmt: skip
 
 
-
-
 EQUIVALENT = (
     Mistake("bigan_discriminator_loss", "a GAN's", lambda logits_encoder, logits_generator: (
         right.bigan_discriminator_loss(logits_encoder, logits_generator) * 0

@@ -20,8 +20,19 @@ def _class(labels, logits):
     return functional.cross_entropy(logits, labels.long(), reduction="none")
 
 
-def _auxiliary(logits_real, logits_fake, class_logits_real, class_logits_fake, labels_real, labels_fake, *, real=1.0, fake=1.0,
-               one_label=False, game=True):
+def _auxiliary(
+    logits_real,
+    logits_fake,
+    class_logits_real,
+    class_logits_fake,
+    labels_real,
+    labels_fake,
+    *,
+    real=1.0,
+    fake=1.0,
+    one_label=False,
+    game=True,
+):
     right.auxiliary_classifier_discriminator_loss(
         logits_real, logits_fake, class_logits_real, class_logits_fake, labels_real, labels_fake
     )  # for its checks

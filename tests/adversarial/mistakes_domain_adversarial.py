@@ -101,7 +101,4 @@ MISTAKES = (
     Mistake("proxy_a_distance", "errors in percent", lambda error: 2 - 4 * error, only_checks=True),
 )  # fmt: skip
 
-EQUIVALENT = (
-    Mistake("gradient_reversal", "a hook", _by_hook),
-    Mistake("domain_loss", "torch's cross-entropy", _torchs_entropy),
-)
+EQUIVALENT = (Mistake("gradient_reversal", "a hook", _by_hook), Mistake("domain_loss", "torch's cross-entropy", _torchs_entropy))

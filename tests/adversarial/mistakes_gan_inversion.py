@@ -6,8 +6,7 @@ from practice_torch.adversarial import gan_inversion as right
 from tests.support.mistakes import Mistake
 
 
-def _objective(x, reconstruction, z, mask, *, prior_weight, outside=False, late=False, mean=False, prior=True,
-               squared=True):  # fmt: skip
+def _objective(x, reconstruction, z, mask, *, prior_weight, outside=False, late=False, mean=False, prior=True, squared=True):
     right.inversion_objective(x, reconstruction, z, mask, prior_weight=prior_weight)  # its checks
     seen = (x - reconstruction).square() * mask if outside else torch.where(mask, x - reconstruction, 0.0).square()
     if late:
@@ -22,13 +21,15 @@ def _wrong_objective(**mistake):
 
 def _descent(x, initial_z, mask, generator_fn, *, learning_rate, steps, prior_weight=0.0, shared=False, over=1.0, cut=False):
     right.invert_by_gradient_descent(
-        x, initial_z, mask, generator_fn, learning_rate=learning_rate, steps=0, prior_weight=prior_weight)  # its checks
+        x, initial_z, mask, generator_fn, learning_rate=learning_rate, steps=0, prior_weight=prior_weight
+    )  # its checks
     if steps < 0:
         raise ValueError(f"steps is {steps}; it must be at least 0")
     z = initial_z.clone()
     for _ in range(steps):
-        slope = torch.func.grad(lambda z: right.inversion_objective(
-            x, generator_fn(z), z, mask, prior_weight=prior_weight).sum())(z.detach() if cut else z)  # fmt: skip
+        slope = torch.func.grad(
+            lambda z: right.inversion_objective(x, generator_fn(z), z, mask, prior_weight=prior_weight).sum()
+        )(z.detach() if cut else z)
         if shared:
             slope = slope.mean(0, keepdim=True).expand_as(slope)
         z = z - learning_rate * slope / (over if over else max(1, len(x)))

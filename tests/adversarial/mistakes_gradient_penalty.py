@@ -93,6 +93,9 @@ def _two_products(real, fake, uniforms):
 EQUIVALENT = (
     Mistake("interpolate", "two products", _two_products),
     Mistake("gradient_penalty", "by autograd.grad", _penalty(lambda norm, target: (norm - target).square())),
-    Mistake("zero_centered_gradient_penalty", "by autograd.grad", _zero_centered(
-        lambda gradient, gamma: gamma / 2 * gradient.square().sum(1))),
-)  # fmt: skip
+    Mistake(
+        "zero_centered_gradient_penalty",
+        "by autograd.grad",
+        _zero_centered(lambda gradient, gamma: gamma / 2 * gradient.square().sum(1)),
+    ),
+)

@@ -16,5 +16,5 @@ MISTAKES = {
         "the label ignored": (put(conditional_gan, "projection_logit", first_class), "output"),
         "another epsilon": (other_epsilon(nn.BatchNorm2d, 1e-3), "output"),
         "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
-    },
+    }
 }

@@ -10,5 +10,5 @@ MISTAKES = {
         NEVER: (put(dcgan, "_keep_the_second_moment", lambda module: None), BEGINS),
         "plain rectifiers": (put(nn, "LeakyReLU", lambda slope: nn.ReLU()), "output"),
         "the batch mixes": (mean_of_the_batch(dcgan.Critic), OTHERS),
-    },
+    }
 }

@@ -22,6 +22,6 @@ MISTAKES = {
         "no power iteration": (put(spectral_normalization, "power_iteration", stays), "statistic"),
         "the kernel transposed": (put(spectral_normalization.Normalized, "matrix", by_columns), "output"),
         "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
-    },
+    }
 }
 ELSEWHERE = {"NormalizedDiscriminator": {"norms": "test_training_calls_turn_the_vectors_and_evaluation_does_not"}}

@@ -20,6 +20,6 @@ MISTAKES = {
         "discriminator_loss",
         lambda real, fake, *, real_target: discriminator_loss(real, fake, real_target=1.0),
         dict(real_target=0.9),
-    ),
+    )
 }
 OBJECTIVE = Objective(dcgan, unread={"fakes"}, mistakes=MISTAKES)

@@ -20,6 +20,6 @@ def gan(e, batch, phase):
 MISTAKES = {
     "minimax for non-saturating": Mistake(
         adversarial_game, "GENERATOR_LOSSES", dict.fromkeys(("non_saturating", "minimax"), minimax_generator_loss)
-    ),
+    )
 }
 OBJECTIVE = Objective(gan, unread={"points", "radius"}, mistakes=MISTAKES)

@@ -28,5 +28,5 @@ SAMPLERS = {
         "class after class": (ConditionalGan._asked, "% self.classes", "* self.classes // count"),
         "uniform noise": (ConditionalGan._made, "torch.randn(", "torch.rand("),
         "the next class": (ConditionalGan._made, "one_hot(labels.long(),", "one_hot((labels.long() + 1) % 3,"),
-    },
+    }
 }

@@ -20,5 +20,5 @@ SAMPLERS = {
         "the first units": (DomainAdversarial.sample, "first[chosen]", "first[: len(chosen)]"),
         "one scale for all": (DomainAdversarial.sample, "amax((1, 2, 3), keepdim=True)", "amax()"),
         "gray at 0": (DomainAdversarial.sample, "0.5 + weights / (2 * scale)", "weights / scale"),
-    },
+    }
 }

@@ -26,5 +26,5 @@ SAMPLERS = {
         "images of other codes": (Inversion.sample, "self._guess(fakes)", "self._guess(fakes.flip(0))"),
         "pixels in -1..1": (Inversion._grid, "low=0.0,", "low=-1.0,"),
         "images one below the other": (Inversion.sample, "min(count, 16)", "1"),
-    },
+    }
 }

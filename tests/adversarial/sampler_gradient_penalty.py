@@ -42,10 +42,6 @@ SAMPLERS = {
         "uniform noise": (Wgan._fakes, "torch.randn(", "torch.rand("),
         "noise half as wide": (Wgan._drawn, "self._fakes(len(rows))", "(self._fakes(len(rows)) / 2)"),
     },
-    previews_points_over_real_ones: {
-        "real points for fakes": (Wgan.preview, "self._drawn(2000)", "real"),
-    },
-    draws_images_of_normal_noise: {
-        "pixels in -1..1": (Wgan._shown, "low=0.0,", "low=-1.0,"),
-    },
+    previews_points_over_real_ones: {"real points for fakes": (Wgan.preview, "self._drawn(2000)", "real")},
+    draws_images_of_normal_noise: {"pixels in -1..1": (Wgan._shown, "low=0.0,", "low=-1.0,")},
 }

@@ -67,9 +67,14 @@ def test_a_hole_is_filled_with_the_conditional_mean_of_a_gaussian():
     wanted = x[:, seen] @ torch.linalg.solve(covariance[seen][:, seen], covariance[seen][:, ~seen])
     rate = 0.5 / float(torch.linalg.matrix_norm(WEIGHT, 2) ** 2 + 0.25)
     code = practice.invert_by_gradient_descent(
-        x, torch.zeros(3, 3, dtype=torch.float64), seen.expand(3, 5), lambda z: z @ WEIGHT.mT, learning_rate=rate, steps=300,
+        x,
+        torch.zeros(3, 3, dtype=torch.float64),
+        seen.expand(3, 5),
+        lambda z: z @ WEIGHT.mT,
+        learning_rate=rate,
+        steps=300,
         prior_weight=0.25,
-    )  # fmt: skip
+    )
     torch.testing.assert_close((code @ WEIGHT.mT)[:, ~seen], wanted, rtol=1e-6, atol=1e-8)
 
 

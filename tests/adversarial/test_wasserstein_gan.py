@@ -81,6 +81,7 @@ def test_the_best_of_many_critics_comes_close_to_the_linear_program_from_below(w
 @pytest.mark.peers("ot")
 def test_the_plan_is_that_of_the_pot_library(wing):
     import ot
+
     rows, columns, cost = RNG.dirichlet(np.ones(4)), RNG.dirichlet(np.ones(5)), RNG.uniform(size=(4, 5))
     log_plan, _ = wing("sinkhorn", np.log(rows), np.log(columns), cost, epsilon=0.2, iterations=500)
     np.testing.assert_allclose(np.exp(log_plan), ot.sinkhorn(rows, columns, cost, 0.2, stopThr=1e-14), rtol=1e-8)

@@ -32,9 +32,10 @@ def evaluate(e, data):
             for step in range(length):
                 places.append(head[step, step if e.recipe.task == "copy" else length - 1 - step])
     return {
-        "exact_match": mean([all(row) for row in right]), "right_symbols": mean([one for row in right for one in row]),
+        "exact_match": mean([all(row) for row in right]),
+        "right_symbols": mean([one for row in right for one in row]),
         "weight_on_the_right_place": mean(places),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

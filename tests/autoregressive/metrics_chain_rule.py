@@ -18,9 +18,7 @@ def evaluate(e, data):
     x = pixels(e, data.batch()["image"])
     each = [bernoulli(e.network(x, k)).log_prob(x) for k in range(e.network.orders)]
     mixture = -mean((sum(part.exp() for part in each) / len(each)).log())
-    return {
-        "nats_per_image": mixture, "first_order": -mean(each[0]), "bits_per_pixel": mixture / x.shape[1] / math.log(2),
-    }  # fmt: skip
+    return {"nats_per_image": mixture, "first_order": -mean(each[0]), "bits_per_pixel": mixture / x.shape[1] / math.log(2)}
 
 
 def preview(e, data):

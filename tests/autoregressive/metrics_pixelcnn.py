@@ -50,7 +50,7 @@ def evaluate(e, data):
         "independent_pixels": independent(e, train["image"], batch["image"]),
         "class_accuracy": mean((judge.classify(drawn) == asked).double()),
         "class_accuracy_real": mean((judge.classify(batch["image"]) == batch["label"]).double()),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

@@ -31,9 +31,11 @@ def _heads(
     query, key, value = (
         project(source, weight, count)
         for source, weight, count in (
-            (x, query_weight, heads), (context, key_weight, key_value_heads), (context, value_weight, key_value_heads)
+            (x, query_weight, heads),
+            (context, key_weight, key_value_heads),
+            (context, value_weight, key_value_heads),
         )
-    )  # fmt: skip
+    )
     groups = heads // key_value_heads
     key, value = (part.repeat(1, groups, 1, 1) if tile else part.repeat_interleave(groups, 1) for part in (key, value))
     scale = None if norm == "head" else x.shape[-1] ** -0.5
@@ -72,14 +74,21 @@ MISTAKES = (
     Mistake("attention_weights", "score 0 for a hidden key", lambda *given, **named: _weights(*given, **named, hidden=0.0)),
     Mistake("attention_weights", "-100 for minus infinity", lambda *given, **named: _weights(*given, **named, hidden=-100.0)),
     Mistake("attention_weights", "no check of empty rows", _weights, only_checks=True),
-    Mistake("scaled_dot_product_attention", "mask after the softmax",
-            lambda *given, **named: _attend(*given, **named, after=True)),
+    Mistake(
+        "scaled_dot_product_attention", "mask after the softmax", lambda *given, **named: _attend(*given, **named, after=True)
+    ),
     Mistake("scaled_dot_product_attention", "not scaled", lambda *given, **named: _attend(*given, **named, power=0.0)),
-    Mistake("scaled_dot_product_attention", "weights of the values' gradient cut",
-            lambda query, key, value, mask, *, scale=None: _weights(query, key, mask, scale=scale).detach() @ value),
+    Mistake(
+        "scaled_dot_product_attention",
+        "weights of the values' gradient cut",
+        lambda query, key, value, mask, *, scale=None: _weights(query, key, mask, scale=scale).detach() @ value,
+    ),
     Mistake("causal_mask", "aligned at the start", lambda *, query_length, key_length: _ones(query_length, key_length).tril()),
-    Mistake("causal_mask", "strictly before",
-            lambda *, query_length, key_length: _ones(query_length, key_length).tril(key_length - query_length - 1)),
+    Mistake(
+        "causal_mask",
+        "strictly before",
+        lambda *, query_length, key_length: _ones(query_length, key_length).tril(key_length - query_length - 1),
+    ),
     Mistake("causal_mask", "the future", lambda *, query_length, key_length: _ones(query_length, key_length).triu()),
     Mistake("causal_padding_mask", "empty rows", lambda token_mask: _padding(token_mask, diagonal=False)),
     Mistake("causal_padding_mask", "queries masked, not keys", lambda token_mask: _padding(token_mask, key=False)),
@@ -88,11 +97,14 @@ MISTAKES = (
     Mistake("multi_head_attention", "heads split as [D, H]", lambda *given, **named: _heads(*given, **named, split="fast")),
     Mistake("multi_head_attention", "groups tiled", lambda *given, **named: _heads(*given, **named, tile=True)),
     Mistake("multi_head_attention", "scaled by the model's width", lambda *given, **named: _heads(*given, **named, norm="model")),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("scaled_dot_product_attention", "torch's fused kernel", _fused),
-    Mistake("attention_weights", "another constant added to each row of scores",
-            lambda query, key, mask, *, scale=None: right.attention_weights(query, key - key[:, :, :1], mask, scale=scale)),
+    Mistake(
+        "attention_weights",
+        "another constant added to each row of scores",
+        lambda query, key, mask, *, scale=None: right.attention_weights(query, key - key[:, :, :1], mask, scale=scale),
+    ),
     Mistake("multi_head_attention", "head by head with tensors repeated", _by_hand),
-)  # fmt: skip
+)

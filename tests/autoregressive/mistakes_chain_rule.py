@@ -149,4 +149,4 @@ def _one_by_one(uniforms, logits_fn, *, order):
 EQUIVALENT = (
     Mistake("autoregressive_bernoulli_log_prob", "x l - softplus(l)", _product_and_softplus),
     Mistake("ancestral_bernoulli", "assigned variable by variable", _one_by_one),
-)  # fmt: skip
+)

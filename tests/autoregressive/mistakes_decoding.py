@@ -206,7 +206,8 @@ def _by_definition(logits, *, mass):
         return logits
     index = torch.arange(logits.shape[1])
     ahead = (logits[:, None, :] > logits[:, :, None]) | (
-        (logits[:, None, :] == logits[:, :, None]) & (index[None, None, :] < index[None, :, None]))  # fmt: skip
+        (logits[:, None, :] == logits[:, :, None]) & (index[None, None, :] < index[None, :, None])
+    )
     return _where(logits, (ahead * logits.softmax(-1)[:, None, :]).sum(-1) < mass)
 
 

@@ -105,7 +105,8 @@ def _wrong_draw(**mistake):
 def _swapped(component_uniform, value_uniform, mixture_logits, mean, log_scale, *, levels):
     right.discretized_logistic_mixture_sample(component_uniform, value_uniform, mixture_logits, mean, log_scale, levels=levels)
     return right.discretized_logistic_mixture_sample(
-        value_uniform, component_uniform, mixture_logits, mean, log_scale, levels=levels)  # fmt: skip
+        value_uniform, component_uniform, mixture_logits, mean, log_scale, levels=levels
+    )
 
 
 def _by_edges(component_uniform, value_uniform, mixture_logits, mean, log_scale, *, levels):

@@ -42,14 +42,14 @@ def _step(tokens, cache_keys, cache_values, parameters, *, heads, position, epsi
         cache_keys, cache_values = cache_keys[layers], cache_values[layers]
     logits, caches = right.cached_decoder_step(
         tokens, cache_keys, cache_values, p, heads=heads, position=position, epsilon=epsilon
-    )  # fmt: skip
+    )
     return logits, tuple(caches[i] for i in order)
 
 
 def _no_past(tokens, cache_keys, cache_values, parameters, *, heads, position, epsilon=1e-5):
     caches = right.cached_decoder_step(
         tokens, cache_keys, cache_values, parameters, heads=heads, position=position, epsilon=epsilon
-    )[1]  # fmt: skip
+    )[1]
     return decoder_logits(tokens, parameters, heads=heads, epsilon=epsilon), caches
 
 
@@ -83,8 +83,13 @@ def _query_by_query(query, cache_key, cache_value, *, position):
 
 
 MISTAKES = (
-    Mistake("append_cache", "one row late", lambda cache_key, cache_value, key, value, *, position:
-            _append(cache_key, cache_value, key, value, position=min(position + 1, cache_key.shape[2] - key.shape[2]))),
+    Mistake(
+        "append_cache",
+        "one row late",
+        lambda cache_key, cache_value, key, value, *, position: _append(
+            cache_key, cache_value, key, value, position=min(position + 1, cache_key.shape[2] - key.shape[2])
+        ),
+    ),
     Mistake("append_cache", "values for keys", _wrong(_append, keys=False)),
     Mistake("append_cache", "a sliding window", _wrong(_append, roll=True)),
     Mistake("append_cache", "clamped writes", _wrong(_append, clamp=True), only_checks=True),
@@ -94,8 +99,11 @@ MISTAKES = (
     Mistake("cached_attention", "no scale", _wrong(_attention, scale=1.0)),
     Mistake("cached_attention", "garbage times zero: a weight of 0 does not remove NaN", _attention),
     Mistake("cached_decoder_step", "positions restart at 0", _wrong(_step, place=0)),
-    Mistake("cached_decoder_step", "positions from 1", lambda *given, position, **named:
-            _step(*given, position=position, place=position + 1, **named)),
+    Mistake(
+        "cached_decoder_step",
+        "positions from 1",
+        lambda *given, position, **named: _step(*given, position=position, place=position + 1, **named),
+    ),
     Mistake("cached_decoder_step", "its own head ignored", _wrong(_step, head=False)),
     Mistake("cached_decoder_step", "the caches of another layer", _wrong(_step, layers=[1, 0])),
     Mistake("cached_decoder_step", "caches returned in the other order", _wrong(_step, order=(1, 0))),
@@ -105,14 +113,20 @@ MISTAKES = (
     Mistake("cache_bytes", "bits", lambda *, element_bytes, **sizes: _bytes(element_bytes=8 * element_bytes, **sizes)),
     Mistake("left_padded_positions", "from 1", lambda token_mask: token_mask.long().cumsum(1)),
     Mistake("left_padded_positions", "negative before the first token", lambda token_mask: token_mask.long().cumsum(1) - 1),
-    Mistake("left_padded_positions", "padding counted",
-            lambda token_mask: torch.arange(token_mask.shape[1]).expand(token_mask.shape)),
-)  # fmt: skip
+    Mistake(
+        "left_padded_positions", "padding counted", lambda token_mask: torch.arange(token_mask.shape[1]).expand(token_mask.shape)
+    ),
+)
 
 EQUIVALENT = (
     Mistake("append_cache", "scattered", _scattered),
     Mistake("cached_attention", "query by query", _query_by_query),
-    Mistake("left_padded_positions", "the number of padded places subtracted", lambda token_mask: (
-        right.left_padded_positions(token_mask),
-        (torch.arange(token_mask.shape[1]) - (1 - token_mask.long()).sum(1, keepdim=True)).clamp(min=0))[1]),
-)  # fmt: skip
+    Mistake(
+        "left_padded_positions",
+        "the number of padded places subtracted",
+        lambda token_mask: (
+            right.left_padded_positions(token_mask),
+            (torch.arange(token_mask.shape[1]) - (1 - token_mask.long()).sum(1, keepdim=True)).clamp(min=0),
+        )[1],
+    ),
+)

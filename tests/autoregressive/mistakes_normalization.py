@@ -1,6 +1,5 @@
 """Wrong forms of norms and skip connections that the rows must refuse, and other right forms that they must accept."""
 
-
 from torch.nn import functional
 
 from practice_torch.autoregressive import normalization as right
@@ -80,6 +79,9 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("layer_norm", "torch's own", _torchs),
     Mistake("rms_norm", "both signs changed", lambda x, weight, *, epsilon: right.rms_norm(-x, -weight, epsilon=epsilon)),
-    Mistake("pre_norm_residual", "branch first",
-            lambda x, weight, bias, branch_fn, *, epsilon: branch_fn(right.layer_norm(x, weight, bias, epsilon=epsilon)) + x),
-)  # fmt: skip
+    Mistake(
+        "pre_norm_residual",
+        "branch first",
+        lambda x, weight, bias, branch_fn, *, epsilon: branch_fn(right.layer_norm(x, weight, bias, epsilon=epsilon)) + x,
+    ),
+)

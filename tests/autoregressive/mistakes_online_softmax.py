@@ -53,9 +53,11 @@ def _merge(output_a, log_normalizer_a, output_b, log_normalizer_b, *, how="right
     divisor = total.masked_fill(total == 0, 1) if guard else total
     share_a, share_b = weight_a / divisor, weight_b / divisor
     share_a, share_b = {
-        "right": (share_a, share_b), "mean": (torch.full_like(a, 0.5), torch.full_like(a, 0.5)), "swapped": (share_b, share_a),
+        "right": (share_a, share_b),
+        "mean": (torch.full_like(a, 0.5), torch.full_like(a, 0.5)),
+        "swapped": (share_b, share_a),
         "sum": (weight_a, weight_b),
-    }[how]  # fmt: skip
+    }[how]
     if cut:
         share_a, share_b = share_a.detach(), share_b.detach()
     return share_a[..., None] * output_a + share_b[..., None] * output_b, reference + total.log()
@@ -71,10 +73,13 @@ def _backward(query, key, value, output, log_normalizer, upstream, *, causal, sc
     p = logs.exp()
     dp = upstream @ value.mT
     d = {
-        "right": (upstream * output).sum(-1, keepdim=True), "none": 0.0, "values": dp.sum(-1, keepdim=True),
-        "mean": (upstream * output).mean(-1, keepdim=True), "plus": -(upstream * output).sum(-1, keepdim=True),
+        "right": (upstream * output).sum(-1, keepdim=True),
+        "none": 0.0,
+        "values": dp.sum(-1, keepdim=True),
+        "mean": (upstream * output).mean(-1, keepdim=True),
+        "plus": -(upstream * output).sum(-1, keepdim=True),
         "exact": (p * dp).sum(-1, keepdim=True),
-    }[row]  # fmt: skip
+    }[row]
     ds = p * (dp - d) * (s if scale else 1.0) * (s if twice else 1.0)
     return ds @ key, ds.mT @ query, p.mT @ upstream
 
@@ -147,9 +152,14 @@ MISTAKES = (
     Mistake("blockwise_attention", "L without the maximum", _wrong(_blockwise, maximum=False)),
     Mistake("blockwise_attention", "the last, shorter block left out", _wrong(_blockwise, last=False)),
     Mistake("blockwise_attention", "the normalizer has no gradient", _wrong(_blockwise, detach=True)),
-    Mistake("blockwise_attention", "block_size ignored",
-            lambda query, key, value, *, block_size, causal:
-            right.blockwise_attention(query, key, value, block_size=2, causal=causal), only_checks=True),
+    Mistake(
+        "blockwise_attention",
+        "block_size ignored",
+        lambda query, key, value, *, block_size, causal: right.blockwise_attention(
+            query, key, value, block_size=2, causal=causal
+        ),
+        only_checks=True,
+    ),
     Mistake("merge_partial_attention", "plain mean", _wrong(_merge, how="mean")),
     Mistake("merge_partial_attention", "weights swapped", _wrong(_merge, how="swapped")),
     Mistake("merge_partial_attention", "not divided", _wrong(_merge, how="sum")),
@@ -170,7 +180,7 @@ MISTAKES = (
     Mistake("streaming_logsumexp", "e^(-inf - (-inf))", _wrong(_stream, guard=False)),
     Mistake("streaming_logsumexp", "the block's own maximum", _wrong(_stream, own=True)),
     Mistake("streaming_logsumexp", "no maximum at all", lambda x, *, block_size: x.exp().sum(-1).log()),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("blockwise_attention", "torch's fused kernel and torch's logsumexp", _fused),
@@ -178,4 +188,4 @@ EQUIVALENT = (
     Mistake("merge_partial_attention", "weights under a common reference", _weighted),
     Mistake("attention_backward", "all keys at once", _at_once),
     Mistake("streaming_logsumexp", "in ascending order", _sorted),
-)  # fmt: skip
+)

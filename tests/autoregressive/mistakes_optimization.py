@@ -65,9 +65,15 @@ def _sum(gradients, counts):
 
 def _torchs(gradient, parameter, first_moment, second_moment, *, step, learning_rate, weight_decay=0.0, **settings):
     right.adamw_step(
-        gradient, parameter, first_moment, second_moment, step=step, learning_rate=learning_rate, weight_decay=weight_decay,
+        gradient,
+        parameter,
+        first_moment,
+        second_moment,
+        step=step,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
         **settings,
-    )  # fmt: skip
+    )
     update, *moments = adam_update(gradient, first_moment, second_moment, step=step, learning_rate=learning_rate, **settings)
     return parameter + (update - learning_rate * weight_decay * parameter), *moments
 
@@ -141,7 +147,13 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("adamw_step", "the decay added to the update", _torchs),
     Mistake("accumulate_gradients", "a running mean", _one_by_one),
-    Mistake("warmup_inverse_square_root", "by cases", lambda step, *, width, warmup_steps: (
-        0 * right.warmup_inverse_square_root(step, width=width, warmup_steps=warmup_steps).detach() + torch.where(
-            step < warmup_steps, step / warmup_steps, (step / warmup_steps).rsqrt()) / math.sqrt(width * warmup_steps))),
-)  # fmt: skip
+    Mistake(
+        "warmup_inverse_square_root",
+        "by cases",
+        lambda step, *, width, warmup_steps: (
+            0 * right.warmup_inverse_square_root(step, width=width, warmup_steps=warmup_steps).detach()
+            + torch.where(step < warmup_steps, step / warmup_steps, (step / warmup_steps).rsqrt())
+            / math.sqrt(width * warmup_steps)
+        ),
+    ),
+)

@@ -185,9 +185,12 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("masked_convolution", "window by window", _window_by_window),
-    Mistake("gated_activation", "through logarithms", _gates(
-        lambda x: _first(x).tanh(), lambda x: functional.logsigmoid(_second(x)).exp())),
+    Mistake(
+        "gated_activation",
+        "through logarithms",
+        _gates(lambda x: _first(x).tanh(), lambda x: functional.logsigmoid(_second(x)).exp()),
+    ),
     Mistake("vertical_convolution", "as a square with zeros", _as_a_masked_square),
     Mistake("horizontal_convolution", "a vertical one of the turned image", _as_a_vertical_one),
     Mistake("dependency_map", "by a product of matrices", _by_matrices),
-)  # fmt: skip
+)

@@ -60,8 +60,9 @@ def _bias(*, heads, query_length, key_length, sign=-1.0, start=False, causal=Tru
     return bias.masked_fill(distance < 0, -torch.inf) if causal else bias
 
 
-def _bucket(distance, *, buckets, maximum_distance, both=False, sign=1, size=False, rounding=torch.floor, saturate=True,
-            single=True):  # fmt: skip
+def _bucket(
+    distance, *, buckets, maximum_distance, both=False, sign=1, size=False, rounding=torch.floor, saturate=True, single=True
+):
     offset = 0
     distance = sign * distance
     if both:
@@ -120,8 +121,9 @@ def _bloom(*, heads):
 def _counted(distance, *, buckets, maximum_distance):
     """T5's formula in float64, with a logarithm that is nudged over whole powers before it is rounded down."""
     right.relative_position_bucket(distance, buckets=buckets, maximum_distance=maximum_distance)  # for its checks
-    return _bucket(distance, buckets=buckets, maximum_distance=maximum_distance, single=False,
-                   rounding=lambda t: torch.floor(t + 1e-9))  # fmt: skip
+    return _bucket(
+        distance, buckets=buckets, maximum_distance=maximum_distance, single=False, rounding=lambda t: torch.floor(t + 1e-9)
+    )
 
 
 MISTAKES = (
@@ -130,15 +132,27 @@ MISTAKES = (
     Mistake("sinusoidal_positions", "always halves", _wrong(_sinusoids, ignore=True)),
     Mistake("sinusoidal_positions", "positions from 1", _wrong(_sinusoids, first=1)),
     Mistake("sinusoidal_positions", "angles in half precision", _wrong(_sinusoids, single=True)),
-    Mistake("sinusoidal_positions", "the base of the paper, whatever is given",
-            lambda positions, *, width, base=10000.0, layout="interleaved": _sinusoids(positions, width=width, layout=layout)),
-    Mistake("sinusoidal_positions", "an odd width rounded down",
-            lambda positions, *, width, base=10000.0, layout="interleaved":
-            right.sinusoidal_positions(positions, width=width // 2 * 2, base=base, layout=layout), only_checks=True),
+    Mistake(
+        "sinusoidal_positions",
+        "the base of the paper, whatever is given",
+        lambda positions, *, width, base=10000.0, layout="interleaved": _sinusoids(positions, width=width, layout=layout),
+    ),
+    Mistake(
+        "sinusoidal_positions",
+        "an odd width rounded down",
+        lambda positions, *, width, base=10000.0, layout="interleaved": right.sinusoidal_positions(
+            positions, width=width // 2 * 2, base=base, layout=layout
+        ),
+        only_checks=True,
+    ),
     Mistake("rotary_angles", "exponent i/D", _wrong(_rotary_angles, power=1.0)),
-    Mistake("rotary_angles", "exponent 2i/(D - 2)",
-            lambda positions, *, head_width, base=10000.0, scale=1.0:
-            _rotary_angles(positions, head_width=head_width, base=base, scale=scale, divide=head_width - 2)),
+    Mistake(
+        "rotary_angles",
+        "exponent 2i/(D - 2)",
+        lambda positions, *, head_width, base=10000.0, scale=1.0: _rotary_angles(
+            positions, head_width=head_width, base=base, scale=scale, divide=head_width - 2
+        ),
+    ),
     Mistake("rotary_angles", "positions from 1", _wrong(_rotary_angles, first=1)),
     Mistake("rotary_angles", "positions stretched, not packed", _wrong(_rotary_angles, stretch=True)),
     Mistake("rotary_angles", "the base scaled", _wrong(_rotary_angles, ntk=True)),
@@ -146,19 +160,31 @@ MISTAKES = (
     Mistake("apply_rotary", "sign of the sine", _wrong(_rotary, sign=-1.0)),
     Mistake("apply_rotary", "always neighbors", _wrong(_rotary, always="interleaved")),
     Mistake("apply_rotary", "always halves", _wrong(_rotary, always="half")),
-    Mistake("apply_rotary", "halves with the neighbors' angles",
-            lambda x, angles, *, layout: _rotary(x, angles, layout=layout, repeat="interleaved")),
-    Mistake("apply_rotary", "neighbors with the halves' angles",
-            lambda x, angles, *, layout: _rotary(x, angles, layout=layout, repeat="half")),
+    Mistake(
+        "apply_rotary",
+        "halves with the neighbors' angles",
+        lambda x, angles, *, layout: _rotary(x, angles, layout=layout, repeat="interleaved"),
+    ),
+    Mistake(
+        "apply_rotary",
+        "neighbors with the halves' angles",
+        lambda x, angles, *, layout: _rotary(x, angles, layout=layout, repeat="half"),
+    ),
     Mistake("apply_rotary", "a reflection", _wrong(_rotary, reflect=True)),
     Mistake("apply_rotary", "no gradient for the angles", _wrong(_rotary, cut=True)),
     Mistake("apply_rotary", "no check of the angles", _rotary, only_checks=True),
     Mistake("alibi_slopes", "the first of the next power", lambda *, heads: _slopes(heads, rest="first")),
     Mistake("alibi_slopes", "the even ones of the next power", lambda *, heads: _slopes(heads, rest="even")),
-    Mistake("alibi_slopes", "2^(-8h/H) for every H",
-            lambda *, heads: 2.0 ** (-8 * torch.arange(1, heads + 1, dtype=torch.get_default_dtype()) / heads)),
-    Mistake("alibi_slopes", "from 1, not from 2^(-8/H)",
-            lambda *, heads: right.alibi_slopes(heads=heads) * 2 ** (8 / 2 ** (heads.bit_length() - 1))),
+    Mistake(
+        "alibi_slopes",
+        "2^(-8h/H) for every H",
+        lambda *, heads: 2.0 ** (-8 * torch.arange(1, heads + 1, dtype=torch.get_default_dtype()) / heads),
+    ),
+    Mistake(
+        "alibi_slopes",
+        "from 1, not from 2^(-8/H)",
+        lambda *, heads: right.alibi_slopes(heads=heads) * 2 ** (8 / 2 ** (heads.bit_length() - 1)),
+    ),
     Mistake("alibi_bias", "positive", _wrong(_bias, sign=1.0)),
     Mistake("alibi_bias", "aligned at the start", _wrong(_bias, start=True)),
     Mistake("alibi_bias", "the future is seen", _wrong(_bias, causal=False)),
@@ -174,11 +200,11 @@ MISTAKES = (
     Mistake("add_learned_positions", "the last positions of the table", _wrong(_learned, last=True)),
     Mistake("add_learned_positions", "the table does not learn", _wrong(_learned, cut=True)),
     Mistake("add_learned_positions", "indices clamped to the table", _clamped, only_checks=True),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("apply_rotary", "complex phases", _complex),
     Mistake("apply_rotary", "the other layout between permutations", _permuted),
     Mistake("alibi_slopes", "the published recursion", _bloom),
     Mistake("relative_position_bucket", "T5's formula, nudged", _counted),
-)  # fmt: skip
+)

@@ -27,10 +27,11 @@ def _gru(
     r, z = ((a + b).sigmoid() for a, b in zip(from_input[:2], from_state[:2], strict=True))
     r, z = (z, r) if exchanged else (r, z)
     of_state = {
-        "after": lambda: r * from_state[2], "never": lambda: from_state[2] + 0 * r,
+        "after": lambda: r * from_state[2],
+        "never": lambda: from_state[2] + 0 * r,
         "before": lambda: (r * h) @ weight_hidden.chunk(3)[2].T + bias_hidden.chunk(3)[2],
         "without its bias": lambda: r * (h @ weight_hidden.chunk(3)[2].T) + bias_hidden.chunk(3)[2],
-    }[reset]()  # fmt: skip
+    }[reset]()
     n = act(from_input[2] + of_state)
     z = 1 - z if turned else z
     return (1 - z) * n + z * h

@@ -10,8 +10,16 @@ from tests.support.mistakes import Mistake
 INF = torch.inf
 
 
-def _expanded(scores, log_probs, width, *, total=lambda scores, log_probs: scores[..., None] + log_probs, divisor=None,
-              largest=True, last=False):  # fmt: skip
+def _expanded(
+    scores,
+    log_probs,
+    width,
+    *,
+    total=lambda scores, log_probs: scores[..., None] + log_probs,
+    divisor=None,
+    largest=True,
+    last=False,
+):
     """The textbook's: flatten, sort, divide."""
     size = log_probs.shape[-1]
     candidates = total(scores, log_probs).flatten(1)
@@ -77,8 +85,10 @@ def _unsorted_batch(initial_log_probs, step_fn, *, width, length, end_token=None
     return right.beam_search(
         initial_log_probs,
         lambda p: step_fn(p).unflatten(0, (-1, len(initial_log_probs))).transpose(0, 1).flatten(0, 1),
-        width=width, length=length, end_token=end_token,
-    )  # fmt: skip
+        width=width,
+        length=length,
+        end_token=end_token,
+    )
 
 
 def _greedy(initial, step_fn, length, *, choose=lambda log_probs: log_probs.max(-1), asked=True, added=True):
@@ -236,4 +246,4 @@ EQUIVALENT = (
     Mistake("greedy_search", "one beam", _one_beam),
     Mistake("viterbi", "states from the left", _forward),
     Mistake("length_normalized_score", "in logarithms", _in_logarithms),
-)  # fmt: skip
+)

@@ -123,10 +123,16 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("next_token_pairs", "counted from the end", lambda tokens, mask: (
-        right.next_token_pairs(tokens, mask) and _pairs(tokens, mask))),
+    Mistake(
+        "next_token_pairs",
+        "counted from the end",
+        lambda tokens, mask: right.next_token_pairs(tokens, mask) and _pairs(tokens, mask),
+    ),
     Mistake("token_cross_entropy", "torch's own", _torchs),
     Mistake("corpus_cross_entropy", "the valid ones selected", _selected),
-    Mistake("tied_logits", "a matrix product", lambda hidden, embedding: (
-        right.tied_logits(hidden, embedding).detach() * 0 + hidden @ embedding.T)),
-)  # fmt: skip
+    Mistake(
+        "tied_logits",
+        "a matrix product",
+        lambda hidden, embedding: right.tied_logits(hidden, embedding).detach() * 0 + hidden @ embedding.T,
+    ),
+)

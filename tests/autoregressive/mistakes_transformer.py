@@ -148,9 +148,15 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("gelu", "torch's own", _torchs_gelu),
     Mistake("silu", "torch's own", lambda x: functional.silu(x)),
-    Mistake("decoder_block", "written out", lambda x, parameters, mask, **named: (
-        right.decoder_block(x, parameters, mask, **named), _block(x, parameters, mask, **named))[1]),
+    Mistake(
+        "decoder_block",
+        "written out",
+        lambda x, parameters, mask, **named: (
+            right.decoder_block(x, parameters, mask, **named),
+            _block(x, parameters, mask, **named),
+        )[1],
+    ),
     Mistake("decoder_logits", "fused projections and attention", _fused),
     Mistake("parameter_count", "part by part", lambda **sizes: (right.parameter_count(**sizes), _count(**sizes))[1]),
     Mistake("forward_operations", "part by part", lambda **sizes: (right.forward_operations(**sizes), _operations(**sizes))[1]),
-)  # fmt: skip
+)

@@ -88,9 +88,17 @@ def _block(
     swap=False, onto="x", skip_of="z", scale=1.0, conv=right.causal_convolution, biases=True, joined=False,
 ):  # fmt: skip
     right.residual_block(
-        x, filter_weight, filter_bias, gate_weight, gate_bias, residual_weight, residual_bias, skip_weight, skip_bias,
+        x,
+        filter_weight,
+        filter_bias,
+        gate_weight,
+        gate_bias,
+        residual_weight,
+        residual_bias,
+        skip_weight,
+        skip_bias,
         dilation=dilation,
-    )  # for its checks  # fmt: skip
+    )  # for its checks
     if joined:
         weight, bias = torch.cat([filter_weight, gate_weight]), torch.cat([filter_bias, gate_bias])
         content, gate = conv(x, weight, bias, dilation=dilation).chunk(2, 1)

@@ -11,9 +11,6 @@ def output_sees_its_input(patch):
 
 
 MISTAKES = {
-    "MaskedAutoencoder": {
-        "an output sees its input": (output_sees_its_input, FUTURE),
-        "biases at zero": (biases_at_zero, BEGINS),
-    },
+    "MaskedAutoencoder": {"an output sees its input": (output_sees_its_input, FUTURE), "biases at zero": (biases_at_zero, BEGINS)}
 }
 ELSEWHERE = {"MaskedAutoencoder": {"order": "test_the_network_is_a_distribution_in_every_order"}}

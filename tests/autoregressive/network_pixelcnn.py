@@ -53,5 +53,5 @@ MISTAKES = {
         "a mean over the codes": (mean_of_the_codes, "an image is as likely as its codes"),
         "dropout in evaluation": (always_in_training(pixelcnn.GatedPixelCNN), EVALUATED),
         "the batch mixes": (mean_of_the_batch(pixelcnn.GatedPixelCNN), OTHERS),
-    },
+    }
 }

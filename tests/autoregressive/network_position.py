@@ -81,10 +81,13 @@ def _decoders():
     for scheme in _SCHEMES:
         for place in ("pre", "post"):
             row = Model(
-                "OpenDecoder", f"{scheme}, {place}", given(tokens=integers(3, LENGTH, high=11)), sees={"tokens": 0},
+                "OpenDecoder",
+                f"{scheme}, {place}",
+                given(tokens=integers(3, LENGTH, high=11)),
+                sees={"tokens": 0},
                 sizes=dict(scheme=scheme, norm_position=place),
                 initial=initial | ({"positions.table": begins_normal(0.02)} if scheme == "learned" else {}),
-            )  # fmt: skip
+            )
             yield Held(_decoder, row, partial(_decoder_logits, **row.sizes))
 
 

@@ -40,5 +40,5 @@ MISTAKES = {
         "steps without a memory": (forgets_between_steps, "one token after the other"),
         "no forget bias": (forget_bias_of_zero, BEGINS),
         "the batch mixes": (mean_of_the_batch(recurrent.LSTM), OTHERS),
-    },
+    }
 }

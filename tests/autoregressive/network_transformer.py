@@ -87,6 +87,6 @@ MISTAKES = {
         "a sum over the targets": (targets_summed, "the cross-entropy of targets"),
         NEVER: (put(decoder_transformer.DecoderTransformer, "_initialize", lambda self, layers: None), BEGINS),
         "all deviations alike": (put(decoder_transformer.DecoderTransformer, "_initialize", all_ends_alike), BEGINS),
-    },
+    }
 }
 ELSEWHERE = {"DecoderTransformer": {"parameters_by_name": "test_the_fused_network_computes_the_formulas"}}

@@ -42,6 +42,6 @@ MISTAKES = {
         "no residual": (without_residual(wavenet.ResidualBlock), "output"),
         "drawn from above": (drawn_from_above, "codes are drawn by the inverse of their distribution function"),
         "a drawn embedding": (put(wavenet, "waves", torch.randn), BEGINS),
-    },
+    }
 }
 ELSEWHERE = {"WaveNet": {"parameters_by_name": "test_the_network_is_residual_blocks_end_to_end"}}

@@ -11,7 +11,5 @@ def transduction(e, batch, phase):
     return nats_per_token(e.network(source, answer[:, :-1]), answer)
 
 
-MISTAKES = {
-    "reversed as copied": Mistake(TransductionExperiment, "_answer", lambda self, source: source, dict(task="reverse")),
-}
+MISTAKES = {"reversed as copied": Mistake(TransductionExperiment, "_answer", lambda self, source: source, dict(task="reverse"))}
 OBJECTIVE = Objective(transduction, mistakes=MISTAKES)

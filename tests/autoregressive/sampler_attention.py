@@ -40,5 +40,5 @@ SAMPLERS = {
         "without those that were written": (TransductionExperiment._written, "(source, answer)", "(source, 0 * answer + 1)"),
         "right where it is wrong": (TransductionExperiment._told, "'' if good", "'' if not good"),
         "of half of the symbols": (TransductionExperiment.sample, "randint(self.symbols,", "randint(self.symbols // 2,"),
-    },
+    }
 }

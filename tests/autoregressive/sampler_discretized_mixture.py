@@ -34,5 +34,5 @@ SAMPLERS = {
         "the least likely component": (MixturePixelCNN._draw, "(logits[:, 0, 0],", "(-logits[:, 0, 0],"),
         "values for levels": (MixturePixelCNN._draw, "+ 1) * ((self.levels - 1) / 2)", "+ 1) * ((self.levels - 1) / 3)"),
         "codes beyond 0..1": (PixelExperiment._image, "(self.recipe.num_levels - 1)", "self.recipe.num_levels"),
-    },
+    }
 }

@@ -57,7 +57,7 @@ SAMPLERS = {
     },
     draws_byte_by_byte: {
         "a byte too many": (NgramExperiment.sample, "written[:, past + 1 :]", "written[:, past:]"),
-        "a context of zeros": (NgramExperiment.sample, "ord(\"\\n\")", "0"),
+        "a context of zeros": (NgramExperiment.sample, 'ord("\\n")', "0"),
         "another passage": (NgramExperiment.sample, "range(self.recipe.passage)", "range(11)"),
     },
 }

@@ -23,5 +23,5 @@ SAMPLERS = {
         "every byte seen": (DepthStudy.sample, "written[:, -self.recipe.context :]", "written"),
         "a sharper law": (DepthStudy.sample, "logits.float()", "(2 * logits.float())"),
         "the law of the byte before": (DepthStudy.sample, ")[:, -1]", ")[:, 0]"),
-    },
+    }
 }

@@ -32,11 +32,11 @@ def _sees_the_beginning(law, arguments):
 
 SAMPLERS = {
     draws_the_law_of_each_scheme: {
-        "all see the last window": (Extrapolation.sample, "if scheme == \"learned\" else written", ""),
+        "all see the last window": (Extrapolation.sample, 'if scheme == "learned" else written', ""),
         "all see everything": (Extrapolation.sample, "written[:, -self.recipe.context :] if", "written if"),
         "one network for all": (Extrapolation._logits, "getattr(self, scheme)", "self.rotary"),
         "the scale of the training": (Extrapolation.sample, "_MULTIPLES[-1] if scheme", "1.0 if scheme"),
         "a byte too many": (Extrapolation.sample, "self.recipe.context - 1)", "self.recipe.context)"),
         "a sharper law": (Extrapolation.sample, "logits.float()", "(2 * logits.float())"),
-    },
+    }
 }

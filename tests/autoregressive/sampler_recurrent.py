@@ -30,7 +30,7 @@ def draws_from_the_state_as_from_the_past():
 SAMPLERS = {
     draws_the_law_of_the_letters: {
         "as long as a window": (ByteLanguageModel.sample, "_LONGER * self", "1 * self"),
-        "a start of zeros": (ByteLanguageModel.sample, "ord(\"\\n\")", "ord(\"a\")"),
+        "a start of zeros": (ByteLanguageModel.sample, 'ord("\\n")', 'ord("a")'),
         "the first state in every step": (generation.generate_from_state, "logits, states = network", "logits, _ = network"),
     },
     draws_from_the_state_as_from_the_past: {

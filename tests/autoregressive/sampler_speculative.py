@@ -33,6 +33,6 @@ SAMPLERS = {
         "a letter too few": (speculative._marked, "place = last + 1", "place = last + 2"),
     },
     draws_the_law_of_the_target_one_by_one: {
-        "drawn from the draft": (SpeculativeDecoding._written, "generate(self.target,", "generate(self.draft,"),
+        "drawn from the draft": (SpeculativeDecoding._written, "generate(self.target,", "generate(self.draft,")
     },
 }

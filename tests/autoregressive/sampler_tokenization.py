@@ -24,5 +24,5 @@ SAMPLERS = {
         "a merge too many": (BytePairExperiment.sample, "256 + count", "257 + count"),
         "from the last byte": (BytePairExperiment.sample, "range(256,", "range(255,"),
         "pairs turned over": (BytePairExperiment.tokenizer, "((a, b) for", "((b, a) for"),
-    },
+    }
 }

@@ -61,6 +61,6 @@ SAMPLERS = {
         "no start": (WaveNet.generate, "self.silence, device", "0, device"),
     },
     previews_each_class: {
-        "the order of the data": (SoundExperiment.preview, "(len(label), label)", "(len(label), label.flip(0))"),
+        "the order of the data": (SoundExperiment.preview, "(len(label), label)", "(len(label), label.flip(0))")
     },
 }

@@ -30,7 +30,7 @@ def test_the_networks_cache_is_that_of_the_formulas(chunks):
             chunk = TOKENS[:, position : position + size]
             logits, (keys, values) = cached_decoder_step(
                 chunk, keys, values, network.parameters_by_name(), heads=3, position=position
-            )  # fmt: skip
+            )
             torch.testing.assert_close(network.step(chunk, cache, position), logits[:, -1], rtol=1e-11, atol=1e-12)
             position += size
     torch.testing.assert_close(cache.transpose(0, 1), torch.stack([keys, values]), rtol=1e-11, atol=1e-12)
@@ -118,17 +118,27 @@ def test_the_caches_are_gpt2s():
         query, key, value = state[h + "attn.c_attn.weight"].T.chunk(3)
         blocks.append(
             dict(
-                attention_norm_weight=state[h + "ln_1.weight"], attention_norm_bias=state[h + "ln_1.bias"], query_weight=query,
-                key_weight=key, value_weight=value, output_weight=state[h + "attn.c_proj.weight"].T,
-                feed_forward_norm_weight=state[h + "ln_2.weight"], feed_forward_norm_bias=state[h + "ln_2.bias"],
-                up_weight=state[h + "mlp.c_fc.weight"].T, up_bias=state[h + "mlp.c_fc.bias"],
-                down_weight=state[h + "mlp.c_proj.weight"].T, down_bias=state[h + "mlp.c_proj.bias"],
-            )  # fmt: skip
+                attention_norm_weight=state[h + "ln_1.weight"],
+                attention_norm_bias=state[h + "ln_1.bias"],
+                query_weight=query,
+                key_weight=key,
+                value_weight=value,
+                output_weight=state[h + "attn.c_proj.weight"].T,
+                feed_forward_norm_weight=state[h + "ln_2.weight"],
+                feed_forward_norm_bias=state[h + "ln_2.bias"],
+                up_weight=state[h + "mlp.c_fc.weight"].T,
+                up_bias=state[h + "mlp.c_fc.bias"],
+                down_weight=state[h + "mlp.c_proj.weight"].T,
+                down_bias=state[h + "mlp.c_proj.bias"],
+            )
         )
     parameters = dict(
-        token_embedding=state["transformer.wte.weight"], position_embedding=state["transformer.wpe.weight"], blocks=tuple(blocks),
-        final_norm_weight=state["transformer.ln_f.weight"], final_norm_bias=state["transformer.ln_f.bias"],
-    )  # fmt: skip
+        token_embedding=state["transformer.wte.weight"],
+        position_embedding=state["transformer.wpe.weight"],
+        blocks=tuple(blocks),
+        final_norm_weight=state["transformer.ln_f.weight"],
+        final_norm_bias=state["transformer.ln_f.bias"],
+    )
     keys, values = torch.zeros(2, 2, BATCH, 3, CONTEXT, 4, dtype=torch.float64)
     with torch.no_grad():
         first = gpt2(TOKENS[:, :3], use_cache=True)

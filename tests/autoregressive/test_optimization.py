@@ -22,9 +22,12 @@ GRADIENTS, START = rng.normal(size=(5, 7)), rng.normal(size=7)
 def test_five_steps_are_torchs(settings):
     theirs = torch.tensor(START, requires_grad=True)
     optimizer = torch.optim.AdamW(
-        [theirs], lr=0.05, betas=(settings.get("beta1", 0.9), settings.get("beta2", 0.999)), eps=settings.get("epsilon", 1e-8),
+        [theirs],
+        lr=0.05,
+        betas=(settings.get("beta1", 0.9), settings.get("beta2", 0.999)),
+        eps=settings.get("epsilon", 1e-8),
         weight_decay=settings.get("weight_decay", 0.0),
-    )  # fmt: skip
+    )
     ours, moments = torch.tensor(START), torch.zeros(2, 7, dtype=torch.float64)
     for step, gradient in enumerate(torch.tensor(GRADIENTS), start=1):
         theirs.grad = gradient.clone()

@@ -51,9 +51,12 @@ def test_blocks_of_three_have_the_targets_law():
             some = last > 0
             count = int(some.sum())
             tokens, counts = practice.speculative_block(
-                torch.tensor([text] * count), q.log().expand(count, 3, 3), p.log().expand(count, 4, 3),
-                torch.tensor([[0.0] * accepted + [1.0] * (3 - accepted)] * count, dtype=torch.float64), middles[some],
-            )  # fmt: skip
+                torch.tensor([text] * count),
+                q.log().expand(count, 3, 3),
+                p.log().expand(count, 4, 3),
+                torch.tensor([[0.0] * accepted + [1.0] * (3 - accepted)] * count, dtype=torch.float64),
+                middles[some],
+            )
             assert counts.tolist() == [accepted] * count
             for row, weight in zip(tokens.tolist(), last[some].tolist(), strict=True):
                 written = tuple(token for token in row if token >= 0)
@@ -61,9 +64,9 @@ def test_blocks_of_three_have_the_targets_law():
                     whole = written + rest
                     more = np.prod([float(target[places[whole[:k]], whole[k]]) for k in range(len(written), 4)])
                     found[whole] += drawn * chance * weight * more
-    wanted = torch.tensor([
-        np.prod([float(target[places[text[:k]], text[k]]) for k in range(4)]) for text in product(range(3), repeat=4)
-    ]).view(3, 3, 3, 3)  # fmt: skip
+    wanted = torch.tensor(
+        [np.prod([float(target[places[text[:k]], text[k]]) for k in range(4)]) for text in product(range(3), repeat=4)]
+    ).view(3, 3, 3, 3)
     torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-14)
 
 

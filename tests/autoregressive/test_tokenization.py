@@ -29,10 +29,12 @@ def _peer(merges=None, train=None):
     else:
         model = peer.models.BPE()
     tokenizer = peer.Tokenizer(model)
-    tokenizer.pre_tokenizer = peer.pre_tokenizers.Sequence([
-        peer.pre_tokenizers.Split(peer.Regex(r"[\t-\r ]*[^\t-\r ]+|[\t-\r ]+"), "isolated"),
-        peer.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])  # fmt: skip
+    tokenizer.pre_tokenizer = peer.pre_tokenizers.Sequence(
+        [
+            peer.pre_tokenizers.Split(peer.Regex(r"[\t-\r ]*[^\t-\r ]+|[\t-\r ]+"), "isolated"),
+            peer.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     if train is not None:
         everything = peer.pre_tokenizers.ByteLevel.alphabet()
         trainer = peer.trainers.BpeTrainer(vocab_size=256 + 40, initial_alphabet=everything, show_progress=False)

@@ -92,10 +92,11 @@ def test_padding_of_the_vocabulary_has_no_logit_no_probability_and_no_gradient(p
     network, rows = padded
     targets = TOKENS.flip(1)
     for got, wanted in (
-        (rows(TOKENS), network(TOKENS)), (rows(TOKENS, targets), network(TOKENS, targets)),
+        (rows(TOKENS), network(TOKENS)),
+        (rows(TOKENS, targets), network(TOKENS, targets)),
         [torch.no_grad()(made.step)(TOKENS, made.empty_cache(2), 0) for made in (rows, network)],
         (rows.parameters_by_name()["token_embedding"], network.parameters_by_name()["token_embedding"]),
-    ):  # fmt: skip
+    ):
         torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
     rows(TOKENS, targets).backward()
     network(TOKENS, targets).backward()

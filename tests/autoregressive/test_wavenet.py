@@ -120,7 +120,7 @@ def test_the_blocks_queue_is_that_of_convolution_step():
         for i, name in enumerate(("filter", "gate")):
             y, queues[i] = practice.convolution_step(
                 x[:, :, t], queues[i], weight[f"{name}_weight"], weight[f"{name}_bias"], dilation=2
-            )  # fmt: skip
+            )
             gates.append(y)
         z = gates[0].tanh() * gates[1].sigmoid()
         _, skip = block.step(x[:, :, t], ring, t, None)

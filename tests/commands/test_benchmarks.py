@@ -146,7 +146,6 @@ def test_an_unknown_benchmark_is_named(monkeypatch, capsys):
     assert {"byte_pairs", "scan"} <= set(benchmarks.SCRIPTS) and all(name in said for name in benchmarks.SCRIPTS)
 
 
-
 BURNS = r"""
 import subprocess, sys, time
 import pytest
@@ -179,8 +178,13 @@ def test_the_seconds_of_a_test_are_its_own_and_its_childrens(tmp_path):
     (tmp_path / "test_burns.py").write_text(BURNS)
     (tmp_path / "pytest.ini").write_text("[pytest]")
     words = ["-q", "-n", "1", "-p", "benchmarks.measuring.cpu_of_tests", "--cpu-to", "records.json"]
-    done = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     records = json.loads((tmp_path / "records.json").read_text())
     assert len(records) == 15 and {record["file"] for record in records} == {"test_burns.py"}

@@ -85,8 +85,12 @@ def test_no_latex_is_left_on_a_page(book, place):
 def test_the_near_misses_stand_beside_the_right_answers(page):
     table = re.search(r'(?s)<table class="book near-misses">.*?</table>', page[0])[0]
     lines = [unescape(re.sub(r"<[^>]*>", "", line)) for line in table.split("</tr>")]
-    misses = [(row, name, wrong) for row in spec_of("foundations/jensen") if isinstance(row, Anchor)
-              for name, wrong in row.near_misses.items()]  # fmt: skip
+    misses = [
+        (row, name, wrong)
+        for row in spec_of("foundations/jensen")
+        if isinstance(row, Anchor)
+        for name, wrong in row.near_misses.items()
+    ]
     assert len(lines) == len(misses) + 2
     for row, name, wrong in misses:
         right, false = contracts.shown(row.gives, wrong)
@@ -120,7 +124,9 @@ def test_a_link_that_leads_nowhere_is_found(book):
     text = page.read_text(encoding="utf-8")
     wrong = {"nowhere.html": "is not there", "data.html#nothing": "a section that is not there"}
     try:
-        page.write_text(text + "".join(f'<a href="{address}">x</a>' for address in wrong) + '<script src="https://example.org/x.js">')
+        page.write_text(
+            text + "".join(f'<a href="{address}">x</a>' for address in wrong) + '<script src="https://example.org/x.js">'
+        )
         found = list(links.broken(book))
     finally:
         page.write_text(text)

@@ -165,9 +165,7 @@ def test_samples_over_the_training(make):
 def test_what_differs_and_what_does_not(make):
     runs = [make("first", learning_rate=0.1), make("second", learning_rate=0.2, hidden=9, sha256="cd" * 32)]
     page = compared(*runs)
-    assert table(page, "Recipe") == {
-        "": ["first", "second"], "learning rate": ["0.1", "0.2"], "hidden": ["8", "9"],
-    }  # fmt: skip
+    assert table(page, "Recipe") == {"": ["first", "second"], "learning rate": ["0.1", "0.2"], "hidden": ["8", "9"]}
     assert table(page, "Data") == {"": ["first", "second"], "sha256": ["ab" * 32, "cd" * 32]}
     assert "may not be comparable" in page.words
     same = table(page, "Equal in all runs")
@@ -176,9 +174,12 @@ def test_what_differs_and_what_does_not(make):
     runs[1].write_json("environment.json", {"device": "a GPU", "seconds": 125.4, "command": "x", "peak_memory_bytes": 2**20})
     rows = table(compared(*runs), "Commands, versions and hardware")
     assert rows == {
-        "": ["first", "second"], "versions": ["python 3.11, torch 2.14", "–"], "device": ["a CPU", "a GPU"],
-        "commit": ["c0ffee+", "–"], "peak memory": ["512 MiB", "1 MiB"],
-    }  # fmt: skip
+        "": ["first", "second"],
+        "versions": ["python 3.11, torch 2.14", "–"],
+        "device": ["a CPU", "a GPU"],
+        "commit": ["c0ffee+", "–"],
+        "peak memory": ["512 MiB", "1 MiB"],
+    }
     assert table(compared(*runs), "Equal in all runs") == {"seconds": ["2 min 5 s"]}
 
 

@@ -30,13 +30,15 @@ def model(tmp_path):
     evaluation = {"metric": "negative_elbo", "value": 17.5, "target": 18.5, "direction": "lower", "passed": True, "step": 2}
     files = {
         "recipe.json": {
-            "topic": "latent/vae", "recipe": "digits", "fields": {"steps": 2, "seed": 0},
+            "topic": "latent/vae",
+            "recipe": "digits",
+            "fields": {"steps": 2, "seed": 0},
             "data": {"name": "digits", "count": 1438},
         },
         "evaluation.json": evaluation | {"metrics": {"negative_elbo": 17.5, "kl": 7.0}},
         "environment.json": {"seconds": 20.0, "device": "a processor", "command": "python -m practice_torch train"},
         "previews/captions.json": {"00000002-latent_map.png": "Colored by label", "00000002-notes.wav": "All notes"},
-    }  # fmt: skip
+    }
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
     (folder / "metrics.csv").write_text(

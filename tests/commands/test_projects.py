@@ -33,18 +33,7 @@ from practice_torch.projects import (
     sound_generation,
     text_generation,
 )
-from practice_torch.projects.conducting import (
-    Column,
-    Expectation,
-    Findings,
-    Model,
-    Noted,
-    Project,
-    Reading,
-    Row,
-    Times,
-    conduct,
-)
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Noted, Project, Reading, Row, Times, conduct
 from practice_torch.reports import project_page
 from practice_torch.reports.project_page import tables, write_project_page
 from tests.commands.test_practice_commands import call, refused
@@ -61,6 +50,7 @@ def of(name):
 
 def small(whole):
     """The project with small recipes, on a little of their data."""
+
     def cut(model):
         recipe, _ = small_recipes.small(model.topic, model.recipe)
         module = SimpleNamespace(__name__=model.module.__name__, RECIPES={model.recipe: recipe}, build=model.module.build)
@@ -72,6 +62,7 @@ def small(whole):
 @pytest.fixture(scope="module")
 def few():
     """A little data for every recipe, as much as sample metrics need; few points, few half-samples, and no previews of runs."""
+
     def load(recipe):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(small_recipes, "EXAMPLES", 40)
@@ -88,6 +79,7 @@ def few():
 @pytest.fixture(scope="module")
 def finished(few, tmp_path_factory):
     """name -> (results, folder) of the project in small, which nothing has stopped; each once."""
+
     def finish(name):
         folder = tmp_path_factory.mktemp(name) / "whole"
         return conduct(name, small(of(name)), folder, **quiet), folder
@@ -153,9 +145,12 @@ def judged(trainings, say):
 def toy(**changes):
     """A project of one small model, whose words a browser must not take for tags."""
     whole = Project(
-        HOSTILE, HOSTILE, {"first": Model(maximum_likelihood, "pixels")}, judged,
+        HOSTILE,
+        HOSTILE,
+        {"first": Model(maximum_likelihood, "pixels")},
+        judged,
         lambda rows: Reading((HOSTILE,), (Expectation("less than the floor", rows["first"].cells["bits"] < 3),)),
-    )  # fmt: skip
+    )
     return small(whole)._replace(**changes)
 
 
@@ -205,9 +200,11 @@ def timed(trainings, say):
     """Two tables of two models each, of which the numbers of one have notes; and seconds of one row."""
     columns = {"bits": Column("bits", "of images", "lower"), "share": Column("fraction", "of points", "higher")}
     rows = {
-        "a": Row("model", {"bits": Noted(1.0, "exact")}, "images"), "b": Row("model", {"bits": Noted(0.5, "bound")}, "images"),
-        "c": Row("model", {"share": 0.2}, "points"), "d": Row("model", {"share": 0.7}, "points"),
-    }  # fmt: skip
+        "a": Row("model", {"bits": Noted(1.0, "exact")}, "images"),
+        "b": Row("model", {"bits": Noted(0.5, "bound")}, "images"),
+        "c": Row("model", {"share": 0.2}, "points"),
+        "d": Row("model", {"share": 0.7}, "points"),
+    }
     return Findings(columns, rows, {}, Times({"training": Column("seconds", "of all updates")}, {"c": {"training": 4.5}}))
 
 
@@ -327,8 +324,16 @@ def text_rows(real=0.68, **bits):
     """The table of text generation with these bits per byte, each known to 0.01."""
     counts = bits.get("5-gram", 1.8)
     columns = ("bits_per_byte", "gain_over_counts", "bits_of_samples", "distinct_4")
-    values = {"uniform bytes": 8.0, "unigram": 4.7, "bigram": 3.3, "5-gram": counts, "LSTM": 1.7, "transformer": 2.1, "S4D": 2.0,
-              "Mamba": 1.8} | bits  # fmt: skip
+    values = {
+        "uniform bytes": 8.0,
+        "unigram": 4.7,
+        "bigram": 3.3,
+        "5-gram": counts,
+        "LSTM": 1.7,
+        "transformer": 2.1,
+        "S4D": 2.0,
+        "Mamba": 1.8,
+    } | bits
     near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
     rows = {}
     for name, value in values.items():
@@ -403,8 +408,13 @@ def test_the_nearest_training_image_stands_below_each_sample():
 
 
 def domain_rows(**target):
-    values = {"most frequent class": 0.1, "support vector machine, source only": 0.5, "source only": 0.5, "adapted": 0.75,
-              "support vector machine, target labels": 0.95} | target  # fmt: skip
+    values = {
+        "most frequent class": 0.1,
+        "support vector machine, source only": 0.5,
+        "source only": 0.5,
+        "adapted": 0.75,
+        "support vector machine, target labels": 0.95,
+    } | target
     near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
     rows = {name: Row("model", {"target_accuracy": near(value), "source_accuracy": near(0.9)}) for name, value in values.items()}
     rows["adapted"].cells.update(domain_accuracy=0.52, proxy_distance=1.9)
@@ -470,11 +480,19 @@ def test_lines_are_those_that_are_long_enough_and_shuffled_ones_their_anagrams()
 
 def anomaly_rows(**changed):
     """Every row of the table at 0.95, but for simple ones by likelihood alone."""
-    names = [anomaly_detection.title(name, kind, score) for name, kinds in anomaly_detection.RANKED.items()
-             for kind, scores in kinds.items() for score in scores]  # fmt: skip
+    names = [
+        anomaly_detection.title(name, kind, score)
+        for name, kinds in anomaly_detection.RANKED.items()
+        for kind, scores in kinds.items()
+        for score in scores
+    ]
     values = dict.fromkeys([*names, anomaly_detection.INK, anomaly_detection.CLASSIFIER], 0.995) | {"chance": 0.5}
-    values |= {"digits, simple: -ELBO": 0.3, "notes, simple: -ELBO": 0.01, "text, simple: bits per byte": 0.0,
-               "digits, simple: typicality": 0.47}  # fmt: skip
+    values |= {
+        "digits, simple: -ELBO": 0.3,
+        "notes, simple: -ELBO": 0.01,
+        "text, simple: bits per byte": 0.0,
+        "digits, simple: typicality": 0.47,
+    }
     return {name: Row("model", {"auroc": value}) for name, value in (values | changed).items()}
 
 
@@ -513,9 +531,10 @@ def conditional_rows(fixed=0.95, nats=15.0, code=0.2):
         "chance": Row("floor", {"class_accuracy": 0.1, "label_in_code": 0.1}),
         "independent pixels": Row("floor", {"negative_elbo": Estimate(25.0, 24.0, 26.0)}),
         "VAE without labels": Row("model", {"negative_elbo": 17.8, "label_in_code": 0.85}),
-        "conditional VAE": Row("model", cells), "conditional VAE, learned prior": Row("model", cells | {"label_in_code": 0.55}),
+        "conditional VAE": Row("model", cells),
+        "conditional VAE, learned prior": Row("model", cells | {"label_in_code": 0.55}),
         "real images": Row("ceiling", {"class_accuracy": Estimate(0.97, 0.96, 0.98)}),
-    }  # fmt: skip
+    }
 
 
 def test_the_reading_of_the_conditional_vae_follows_its_numbers():
@@ -577,6 +596,7 @@ def test_the_table_of_galaxies_tells_what_has_the_properties_from_what_has_not(f
 
 def sound_rows(flow=(0.5, 0.8, 0.95), flow_distance=400, diffusion_distance=500):
     """Accuracies in 1, 2, and 5 or more steps; diffusion has 0.4, 0.7 and 0.85."""
+
     def near(value):
         return Estimate(value, value, value)
 
@@ -589,9 +609,11 @@ def sound_rows(flow=(0.5, 0.8, 0.95), flow_distance=400, diffusion_distance=500)
     of_noise = {"frechet_distance": 4000.0, "class_accuracy": near(0.08), "semitone": near(0.2)}
     of_real = {"class_accuracy": near(1.0), "semitone": near(0.99)}
     return {
-        "noise": Row("floor", of_noise), **dict(several("diffusion", (0.4, 0.7, 0.85), diffusion_distance)),
-        **dict(several("flow matching", flow, flow_distance)), "real sounds": Row("ceiling", of_real),
-    }  # fmt: skip
+        "noise": Row("floor", of_noise),
+        **dict(several("diffusion", (0.4, 0.7, 0.85), diffusion_distance)),
+        **dict(several("flow matching", flow, flow_distance)),
+        "real sounds": Row("ceiling", of_real),
+    }
 
 
 def test_the_reading_of_sound_generation_follows_its_numbers():
@@ -617,9 +639,13 @@ def test_the_reading_of_sounds_without_classes_is_about_their_distance():
 def test_the_table_of_sound_generation_has_every_number_of_steps(finished):
     rows = table(finished("sound_generation")[0])
     assert [name for name in rows if name.startswith("flow matching")] == [
-        "flow matching, 1 step", "flow matching, 2 steps", "flow matching, 5 steps", "flow matching, 10 steps",
-        "flow matching, 20 steps", "flow matching, 50 steps",
-    ]  # fmt: skip
+        "flow matching, 1 step",
+        "flow matching, 2 steps",
+        "flow matching, 5 steps",
+        "flow matching, 10 steps",
+        "flow matching, 20 steps",
+        "flow matching, 50 steps",
+    ]
     assert len(rows) == 14 and "frechet_distance" not in rows["real sounds"]
     _, held_out = conducting.load_data(small(of("sound_generation")).models["diffusion"].module.RECIPES["notes"])
     batch, notes = held_out.batch(), np.log2(held_out.description["frequencies"])
@@ -634,20 +660,35 @@ def test_the_table_of_sound_generation_has_every_number_of_steps(finished):
 def compared_rows(**changed):
     """Every row of the comparison; "row/column" in `changed` is another number."""
     gray, binary, points = (list(rows) for rows in (comparison.OF_GRAY_DIGITS, comparison.OF_BINARY_DIGITS, comparison.OF_POINTS))
-    ends = [_comparison_reading.PIXELS, _comparison_reading.REAL, _comparison_reading.BINARY_PIXELS,
-            _comparison_reading.BINARY_REAL]  # fmt: skip
+    ends = [
+        _comparison_reading.PIXELS,
+        _comparison_reading.REAL,
+        _comparison_reading.BINARY_PIXELS,
+        _comparison_reading.BINARY_REAL,
+    ]
     bits = {
-        "independent pixels": (2.4, "exact"), "PixelCNN": (1.8, "exact"), "Real NVP": (2.1, "upper bound"),
-        "MAF": (2.15, "upper bound"), "DDPM, all steps": (2.2, "upper bound"), "independent binary pixels": (0.57, "exact"),
-        "MADE": (0.38, "exact"), "RBM": (0.37, "estimate"), "VAE": (0.41, "upper bound"),
+        "independent pixels": (2.4, "exact"),
+        "PixelCNN": (1.8, "exact"),
+        "Real NVP": (2.1, "upper bound"),
+        "MAF": (2.15, "upper bound"),
+        "DDPM, all steps": (2.2, "upper bound"),
+        "independent binary pixels": (0.57, "exact"),
+        "MADE": (0.38, "exact"),
+        "RBM": (0.37, "estimate"),
+        "VAE": (0.41, "upper bound"),
         "conditional VAE": (0.4, "upper bound"),
-    }  # fmt: skip
+    }
     cells = {}
     for place, name in enumerate([*gray, *binary, *map(_comparison_reading.thresholded, gray), *ends]):
         near = Estimate(1.0, 0.9, 1.1)
         share = place / 100
-        cells[name] = {"frechet_distance": 0.3 - share, "precision": near, "recall": 0.9 - share, "classes": 9.0 + share,
-                       "nearest_ratio": near}  # fmt: skip
+        cells[name] = {
+            "frechet_distance": 0.3 - share,
+            "precision": near,
+            "recall": 0.9 - share,
+            "classes": 9.0 + share,
+            "nearest_ratio": near,
+        }
         cells[name] |= {"operations": 10**6 + place * 10**7} if name in (*gray, *binary) else {}
         cells[name] |= {"bits_per_dimension": Noted(*bits[name])} if name in bits else {}
     cells["independent pixels"]["frechet_distance"] = 0.9
@@ -697,8 +738,13 @@ def test_efficient_models_are_those_that_no_cheaper_one_equals():
     changed = {f"{name}/operations": 10.0 ** (10 + k) for k, name in enumerate(comparison.OF_GRAY_DIGITS)}
     changed |= {f"{name}/operations": float(cost) for name, cost in (("MADE", 4), ("RBM", 3), ("conditional VAE", 2), ("VAE", 1))}
     changed |= {f"{name}, thresholded/frechet_distance": 0.7 for name in comparison.OF_GRAY_DIGITS}
-    changed |= {"VAE/frechet_distance": 0.6, "conditional VAE/frechet_distance": 0.6, "RBM/frechet_distance": 0.2,
-                "MADE/frechet_distance": 0.4, "PixelCNN, thresholded/frechet_distance": 0.1}  # fmt: skip
+    changed |= {
+        "VAE/frechet_distance": 0.6,
+        "conditional VAE/frechet_distance": 0.6,
+        "RBM/frechet_distance": 0.2,
+        "MADE/frechet_distance": 0.4,
+        "PixelCNN, thresholded/frechet_distance": 0.1,
+    }
     of = _comparison_reading.Numbers(compared_rows(**changed))
     assert _comparison_reading.efficient(of) == ["VAE", "RBM", "PixelCNN, thresholded"]
     changed["PixelCNN, thresholded/frechet_distance"] = Estimate(0.1, 0.0, 0.24)  # 0.2 is within its interval's half
@@ -706,8 +752,12 @@ def test_efficient_models_are_those_that_no_cheaper_one_equals():
 
 
 def test_models_that_differ_by_chance_are_named_together():
-    changed = {"DDIM, 20 steps/frechet_distance": Estimate(0.05, 0.0, 0.1), "GAN/frechet_distance": 0.09,
-               "PixelCNN/frechet_distance": 0.11, "DDPM, all steps/bits_per_dimension": Noted(2.5, "upper bound")}  # fmt: skip
+    changed = {
+        "DDIM, 20 steps/frechet_distance": Estimate(0.05, 0.0, 0.1),
+        "GAN/frechet_distance": 0.09,
+        "PixelCNN/frechet_distance": 0.11,
+        "DDPM, all steps/bits_per_dimension": Noted(2.5, "upper bound"),
+    }
     said = comparison.read(compared_rows(**changed)).sentences
     assert "whatever they cost: DDIM, 20 steps; no farther, up to chance: GAN." in said[10]
     assert "above independent pixels: DDPM, all steps, trained for samples" in said[0]
@@ -732,7 +782,7 @@ def test_the_table_of_the_comparison_is_that_of_its_models(finished):
     assert nats["conditional VAE"] == pytest.approx(metrics["conditional VAE"]["negative_elbo"] + math.log(10))
     assert [row["table"] for row in results["rows"].values()] == sorted(
         (row["table"] for row in results["rows"].values()), key=[comparison.GRAY, comparison.BINARY, comparison.PLANE].index
-    )  # fmt: skip
+    )
     times = json.loads((folder / "times.json").read_text())["rows"]
     drawing = [name for name, row in rows.items() if "operations" in row]
     assert sorted(times) == sorted(drawing) and all(cell["value"] > 0 for row in times.values() for cell in row.values())
@@ -746,6 +796,7 @@ def test_training_seconds_are_those_of_the_fastest_rate(tmp_path):
     (tmp_path / "times.csv").write_text("step,seconds,rate,utilization\n50,9,200.0,\n100,12,400.0,\n")
     recipe = SimpleNamespace(steps=100, accumulate=1, batch_size=8)
     turns = (SimpleNamespace(times=1), SimpleNamespace(times=1))
-    training = SimpleNamespace(run=SimpleNamespace(folder=tmp_path), recipe=recipe, train_data=range(50),
-                               experiment=SimpleNamespace(phases=turns))  # fmt: skip
+    training = SimpleNamespace(
+        run=SimpleNamespace(folder=tmp_path), recipe=recipe, train_data=range(50), experiment=SimpleNamespace(phases=turns)
+    )
     assert comparison.training_seconds(training) == pytest.approx(4.0)

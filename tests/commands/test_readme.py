@@ -105,8 +105,14 @@ def test_the_example_is_judged_as_the_readme_says(tmp_path, change, exit_code):
 
 def test_the_python_of_the_readme_runs(tmp_path):
     (tmp_path / "example.py").write_text(block_after("from Python"))
-    answer = subprocess.run([sys.executable, "example.py"], capture_output=True, text=True, cwd=tmp_path, check=False,
-                            env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    answer = subprocess.run(
+        [sys.executable, "example.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert answer.returncode == 0, answer.stderr
     gradient, divergence, holds = re.fullmatch(r"tensor\((.*?)\)\n\[(.*?)\]\n(True|False)\n", answer.stdout, re.DOTALL).groups()
     assert re.findall(r"0\.\d+", gradient) == ["0.8591"] * 6  # (e - 1)/2

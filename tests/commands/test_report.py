@@ -312,7 +312,7 @@ def test_what_is_not_finite_is_a_gap():
     values = (1.0, 2.0, nan, 3.0, 4.0, inf, 5.0)
     svg = panel("loss", [Series("train", "phase0", tuple(enumerate(values)))], last_step=6)
     assert [len(line) for line in numbers(svg, "polyline", "line phase0")] == [2, 2]  # the lonely last one is a dot
-    assert svg.count("<circle") == 5 and "nan" not in svg.replace("nan\"", "") and "inf" not in svg
+    assert svg.count("<circle") == 5 and "nan" not in svg.replace('nan"', "") and "inf" not in svg
     assert panel("loss", [Series("train", "phase0", ((0, nan),))], last_step=1) == ""
 
 

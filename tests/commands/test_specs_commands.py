@@ -92,9 +92,17 @@ def test_check_as_json(capfd):
         (("check", "adversarial/style_gan"), "planned"),
         (("check", "--jobs", "-1"), "--jobs -1"),
         (("check", "--against", "x.py", "--backend", "jax"), "--against"),
-        *((("check", *option), f"{option[0]} needs --against") for option in (
-            ("--strict",), ("--rename", "q=query"), ("--precision", "float32"), ("--values-only",),
-            ("--without-gradient", "x"), ("--memory-mib", "64"))),
+        *(
+            (("check", *option), f"{option[0]} needs --against")
+            for option in (
+                ("--strict",),
+                ("--rename", "q=query"),
+                ("--precision", "float32"),
+                ("--values-only",),
+                ("--without-gradient", "x"),
+                ("--memory-mib", "64"),
+            )
+        ),
         (("check", "latent/vae", "--against", "x.py", "--rename", "q"), "--rename q: give OURS=YOURS"),
         (("check", "latent/vae", "--against", "x.py", "--rename", "q=a", "--rename", "q=b"), "q is renamed to a already"),
         (("check", "latent/vae", "--against", "x.py", "--memory-mib", "0"), "--memory-mib 0: it must be positive"),

@@ -185,12 +185,16 @@ def test_a_long_sound_gives_windows_that_cover_it_all_in_one_part(tmp_path):
     for index, (frames, count) in enumerate(counts.items()):
         own = examples[examples[:, 0] // 1000 == index + 1]
         begun = (own[:, 0] - 1000 * (index + 1)).sort().values.tolist()
-        assert len(own) == count and begun[0] == 0 and set(own.flatten().tolist()) - {0} == {
-            1000 * (index + 1) + place for place in range(100 if count == 1 else frames) if frames != 99 or place < 99
-        }
+        assert (
+            len(own) == count
+            and begun[0] == 0
+            and set(own.flatten().tolist()) - {0}
+            == {1000 * (index + 1) + place for place in range(100 if count == 1 else frames) if frames != 99 or place < 99}
+        )
     assert begun == [0, 87, 175, 262, 350]
-    assert "3 of 6 sounds are longer than two times 100 samples (0.0125 s) and give several examples: 3_x.wav, for one" in (
-        parts[0].description["remarks"]
+    assert (
+        "3 of 6 sounds are longer than two times 100 samples (0.0125 s) and give several examples: 3_x.wav, for one"
+        in (parts[0].description["remarks"])
     )
 
 

@@ -21,8 +21,12 @@ def test_simulated_galaxies_have_the_stated_ranges_and_come_from_the_seed():
     assert (len(train), len(rest)) == (400, 100) and train.description["shape"] == [1, 12, 12]
     log_flux, log_radius, index, cosine, sine = torch.cat([train.properties, rest.properties]).T
     ratio = ((1 - torch.hypot(cosine, sine)) / (1 + torch.hypot(cosine, sine))).sqrt()
-    for values, ends in ((log_flux.exp(), galaxies.FLUXES), (log_radius.exp(), galaxies.RADII), (index, galaxies.INDICES),
-                         (ratio, galaxies.AXIS_RATIOS)):  # fmt: skip
+    for values, ends in (
+        (log_flux.exp(), galaxies.FLUXES),
+        (log_radius.exp(), galaxies.RADII),
+        (index, galaxies.INDICES),
+        (ratio, galaxies.AXIS_RATIOS),
+    ):
         reach = 0.02 * (ends[1] - ends[0])
         assert ends[0] - 1e-4 <= values.min() < ends[0] + reach and ends[1] - reach < values.max() <= ends[1] + 1e-4
     assert torch.equal(galaxies.load("galaxies", count=500, seed=3)[0].properties, train.properties)

@@ -28,10 +28,16 @@ def letters(folder, name, count):
 def prepare(out, *, counts=(3, 4, 5), write=letters, workers=1, said=None, asked=ASKED, stamp="then"):
     jobs = [(f"shard-{number:05d}.bin", count, count) for number, count in enumerate(counts)]
     return prepare_shards(
-        out, "letters", asked=asked, stamp=stamp, jobs=jobs, write=write, workers=workers,
+        out,
+        "letters",
+        asked=asked,
+        stamp=stamp,
+        jobs=jobs,
+        write=write,
+        workers=workers,
         say=(lambda line: None) if said is None else said.append,
         facts=lambda sidecars: {"halves": sum(one["halves"] for one in sidecars)},
-    )  # fmt: skip
+    )
 
 
 def content(folder):

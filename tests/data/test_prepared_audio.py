@@ -150,8 +150,10 @@ def test_other_rates_and_channels(tmp_path):
 
 def test_archives_and_tables(tmp_path):
     content = [save(tmp_path / "x.flac", ramp(number, 120)).read_bytes() for number in range(4)]
-    tar = archive(tmp_path / "a.tar", *[part for n, raw in enumerate(content) for part in
-                                        ((f"{n}.flac", raw), (f"{n}.cls", b"%d" % (n % 2)))])  # fmt: skip
+    tar = archive(
+        tmp_path / "a.tar",
+        *[part for n, raw in enumerate(content) for part in ((f"{n}.flac", raw), (f"{n}.cls", b"%d" % (n % 2)))],
+    )
     folder = saved(tmp_path / "data", table([(raw, n % 2) for n, raw in enumerate(content)], ["no", "yes"], column="audio"))
     found = []
     for name, source in (("one", tar), ("two", folder)):

@@ -373,6 +373,4 @@ def test_jobs_are_written_alike_in_any_order_in_other_processes(tmp_path, monkey
         write(tmp_path / "other", name, entries)
     for path in whole.paths:
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
-    assert asked["workers"] == 2 and whole.manifest["options"] == {
-        "skip_unusable": False, "ignore_labels": False, "most_side": 0,
-    }  # fmt: skip
+    assert asked["workers"] == 2 and whole.manifest["options"] == {"skip_unusable": False, "ignore_labels": False, "most_side": 0}

@@ -217,6 +217,7 @@ def test_a_tokenizer_json_writes_every_byte_and_no_text_becomes_special(others, 
 @pytest.mark.peers("tiktoken")
 def test_a_tiktoken_encoding_is_kept_as_a_file_of_its_own(tmp_path):
     import tiktoken
+
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"be": 256, b"er": 257, b" beer": 258}
     encoding = tiktoken.Encoding("ours", pat_str=r"\s*\S+|\s+", mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 259})
     tokenizer = TokenizerFile("tiktoken", encoding_content(encoding))
@@ -332,9 +333,12 @@ def test_files_that_are_not_what_their_names_say_are_refused(tmp_path):
 
     parquet.write_table(Table.from_pydict({"body": ["a", None]}), tmp_path / "e.parquet")
     for name, words in [
-        ("a.parquet", "is not a parquet file"), ("b.jsonl.gz", "is damaged"), ("c.tar.gz", "decompress it"),
-        ("e.parquet", "no column 'text' (columns: body): name it with --field"), ("f.txt", "does not exist"),
-    ]:  # fmt: skip
+        ("a.parquet", "is not a parquet file"),
+        ("b.jsonl.gz", "is damaged"),
+        ("c.tar.gz", "decompress it"),
+        ("e.parquet", "no column 'text' (columns: body): name it with --field"),
+        ("f.txt", "does not exist"),
+    ]:
         refused(prepare, tmp_path / name, tmp_path / f"out-{name}", say=[name, words])
     refused(prepare, tmp_path / "e.parquet", tmp_path / "out", say=["row 1: column 'body' holds NoneType"], field="body")
     with pytest.MonkeyPatch.context() as patch:

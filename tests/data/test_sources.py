@@ -125,8 +125,10 @@ def test_published_classes_keep_their_order_and_those_without_an_example(tmp_pat
 
 
 def test_numbers_of_classes_stay_as_they_are(tmp_path):
-    path = archive(tmp_path / "a.tar", *[(f"{n}.{s}", c) for n, label in enumerate("2002") for s, c in
-                                        (("jpg", b"x"), ("cls", label.encode()))])  # fmt: skip
+    path = archive(
+        tmp_path / "a.tar",
+        *[(f"{n}.{s}", c) for n, label in enumerate("2002") for s, c in (("jpg", b"x"), ("cls", label.encode()))],
+    )
     found, classes = listed(path)
     assert classes == ["0", "1", "2"] and [entry.label for entry in found] == [2, 0, 0, 2]
 

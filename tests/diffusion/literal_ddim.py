@@ -29,8 +29,4 @@ def _broadcast_deviation(t, s, alpha_bar, eta, x):
     return _deviation(t, s, alpha_bar, eta=eta).reshape(-1, *([1] * (x.ndim - 1)))
 
 
-FORMULAS = {
-    "ddim_sigma": _deviation,
-    "non_markovian_mean": _mean,
-    "ddim_step": _stepped,
-}
+FORMULAS = {"ddim_sigma": _deviation, "non_markovian_mean": _mean, "ddim_step": _stepped}

@@ -123,9 +123,11 @@ def study(e, data):
     title = "classifier   scale   class as asked   Frechet distance   spread, of real   nearest training image"
     train = classifier_guidance.load_data(e.recipe)[0].batch()
     found = {
-        "scales": "\n".join([title, *rows]), "trade_off": [*lines, ("axhline", 100)], "classifiers": classifiers(e, data),
+        "scales": "\n".join([title, *rows]),
+        "trade_off": [*lines, ("axhline", 100)],
+        "classifiers": classifiers(e, data),
         "slopes": slopes(e, data.batch(), train),
-    }  # fmt: skip
+    }
     asked = labels(e, 4 * len(e.classes))
     white, blocks = torch.randn(len(asked), *e.shape, generator=e.generator), []
     for scale in (0.0, 1.0, e.recipe.guidance, SCALES[-1]):

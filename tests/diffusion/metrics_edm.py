@@ -35,10 +35,12 @@ def evaluate(e, data):
         found.append(mean(errors))
     heun, euler = distances(e, image, e.recipe.sampling_steps)
     return {
-        "loss": mean(found), **dict(zip(("loss_small", "loss_middle", "loss_large"), found, strict=True)),
+        "loss": mean(found),
+        **dict(zip(("loss_small", "loss_middle", "loss_large"), found, strict=True)),
         "root_mean_square": math.sqrt(mean(x0.square().flatten())),
-        "frechet_distance": heun, "frechet_distance_euler": euler,
-    }  # fmt: skip
+        "frechet_distance": heun,
+        "frechet_distance_euler": euler,
+    }
 
 
 def levels(e, count):

@@ -16,8 +16,6 @@ def values(e, image):
     return 2 * (image.clamp(0, 1) * last).round() / last - 1
 
 
-
-
 def predicted(e, x, t):
     """What the network says of images at a level, in float32 as the experiment has it."""
     from practice_torch.networks.fourier_features import fourier_features
@@ -96,9 +94,13 @@ def evaluate(e, data):
     terms = bits(e, data, e.recipe.measured_images)
     totals = terms.sum(1)
     return {
-        "bits_per_dimension": mean(totals), "standard_error": deviation_of_mean(totals), "decoder": mean(terms[:, 0]),
-        "steps": mean(terms[:, 1:-1].sum(1)), "prior": mean(terms[:, -1]), "independent_pixels": independent_pixels(e, data),
-    }  # fmt: skip
+        "bits_per_dimension": mean(totals),
+        "standard_error": deviation_of_mean(totals),
+        "decoder": mean(terms[:, 0]),
+        "steps": mean(terms[:, 1:-1].sum(1)),
+        "prior": mean(terms[:, -1]),
+        "independent_pixels": independent_pixels(e, data),
+    }
 
 
 def preview(e, data):
@@ -111,6 +113,9 @@ def panels(terms):
     last = len(each) - 1
     reached = [sum(each[: k + 1]) for k in range(last)]
     return [
-        ("plot", range(2, last + 1), each[1:-1]), ("plot", 1, each[0]), ("plot", last, each[-1]),
-        ("fill_between", range(1, last + 1), reached), ("axhline", sum(each)),
-    ]  # fmt: skip
+        ("plot", range(2, last + 1), each[1:-1]),
+        ("plot", 1, each[0]),
+        ("plot", last, each[-1]),
+        ("fill_between", range(1, last + 1), reached),
+        ("axhline", sum(each)),
+    ]

@@ -108,7 +108,9 @@ def evaluate(e, data):
     first = e.recipe.first_time
     losses = errors(e, x0, [first + (1 - first) * share for share in spread(e, len(x0))])
     return {
-        "bits_per_dimension": mean(price), "standard_error": deviation_of_mean(price),
-        "bound": mean(bits(e, torch.stack(bounds).mean(0), x0)), "loss": mean(losses) / x0[0].numel(),
+        "bits_per_dimension": mean(price),
+        "standard_error": deviation_of_mean(price),
+        "bound": mean(bits(e, torch.stack(bounds).mean(0), x0)),
+        "loss": mean(losses) / x0[0].numel(),
         "round_trip": math.sqrt(mean((back - x0).square().flatten())),
-    }  # fmt: skip
+    }

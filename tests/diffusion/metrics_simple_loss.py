@@ -62,18 +62,18 @@ def bounds(e, data, count):
                     pairs[name].append(kl(x0, x_t, found, weights, deviation, math.sqrt(small)))
         for name, pair in pairs.items():
             columns[name].append(sum(pair) / 2)
-    return {
-        name: torch.stack([*each, prior(e, x0)], 1) / math.log(2) / x0[0].numel() for name, each in columns.items()
-    }  # fmt: skip
+    return {name: torch.stack([*each, prior(e, x0)], 1) / math.log(2) / x0[0].numel() for name, each in columns.items()}
 
 
 def evaluate(e, data):
     totals = {name: terms.sum(1) for name, terms in bounds(e, data, e.recipe.measured_images).items()}
     return {
-        "bits_per_dimension": mean(totals["learned"]), "standard_error": deviation_of_mean(totals["learned"]),
-        "bits_small": mean(totals["small"]), "bits_large": mean(totals["large"]),
+        "bits_per_dimension": mean(totals["learned"]),
+        "standard_error": deviation_of_mean(totals["learned"]),
+        "bits_small": mean(totals["small"]),
+        "bits_large": mean(totals["large"]),
         "independent_pixels": independent_pixels(e, data),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

@@ -87,9 +87,10 @@ def comparisons(e, data):
     samples = [e.drawn(label, Drawing(sampler="ddim", steps=e.recipe.judged_steps, guidance=scale)) for scale in scales]
     found = [verdict(e, data, x, label) for x in samples]
     measures = [
-        [one["class_accuracy"] for one in found], [spread_within(judged_as(e, x), label) / real for x in samples],
+        [one["class_accuracy"] for one in found],
+        [spread_within(judged_as(e, x), label) / real for x in samples],
         [one["frechet_distance"] for one in found],
-    ]  # fmt: skip
+    ]
     return {"steps": lines, "guidance": [*(("plot", scales, values) for values in measures), ("axvline", 1)]}
 
 

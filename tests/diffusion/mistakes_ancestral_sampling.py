@@ -34,8 +34,9 @@ def _step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None, 
     return mean + _over(spread, x_t) * noise
 
 
-def _sample(x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=None, by_step=False, early=0, least=1, once=False,
-            **how):  # fmt: skip
+def _sample(
+    x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=None, by_step=False, early=0, least=1, once=False, **how
+):
     x, levels = x_T, len(alpha_bar) - 1
     first = None
     for level in range(levels, least - 1, -1):
@@ -61,8 +62,7 @@ def _threshold(x0_pred, *, quantile=0.995, minimum=1.0, method="linear", signed=
     return x / scale if divide else x
 
 
-def _variance(variance_data, alpha_bar, *, variance="large", start=1.0, last=False, power=2, noise_of_data=True,
-              always=None):  # fmt: skip
+def _variance(variance_data, alpha_bar, *, variance="large", start=1.0, last=False, power=2, noise_of_data=True, always=None):
     v = torch.full_like(variance_data, start)
     for t in range(len(alpha_bar) - 1, 0, -1):
         before, after = alpha_bar[t - 1], alpha_bar[t]
@@ -123,12 +123,23 @@ MISTAKES = (
     Mistake("ddpm_step", "always small", _wrong(_step, always="small")),
     Mistake("ddpm_step", "coefficients exchanged", _wrong(_step, exchanged=True)),
     Mistake("ddpm_step", "a slope of infinity at t = 1", _step),
-    Mistake("ddpm_step", "no check of the signal", lambda x_t, noise_pred, noise, t, alpha_bar, **named: right._step(
-        x_t, noise_pred, noise, t, alpha_bar, named.get("variance", "large"), named.get("clip")), only_checks=True),
+    Mistake(
+        "ddpm_step",
+        "no check of the signal",
+        lambda x_t, noise_pred, noise, t, alpha_bar, **named: right._step(
+            x_t, noise_pred, noise, t, alpha_bar, named.get("variance", "large"), named.get("clip")
+        ),
+        only_checks=True,
+    ),
     Mistake("ddpm_sample", "noises in the order of the steps", _wrong(_sample, by_step=True)),
     Mistake("ddpm_sample", "the network asked about the level before", _wrong(_sample, early=1)),
-    Mistake("ddpm_sample", "from T - 1 down to 0", lambda x_T, noises, denoise_fn, alpha_bar, **named: _sample(
-        x_T, noises, denoise_fn, torch.cat([alpha_bar[:1], alpha_bar[:-1]]), early=1, **named)),
+    Mistake(
+        "ddpm_sample",
+        "from T - 1 down to 0",
+        lambda x_T, noises, denoise_fn, alpha_bar, **named: _sample(
+            x_T, noises, denoise_fn, torch.cat([alpha_bar[:1], alpha_bar[:-1]]), early=1, **named
+        ),
+    ),
     Mistake("ddpm_sample", "the last step left out", _wrong(_sample, least=2)),
     Mistake("ddpm_sample", "the network asked once", _wrong(_sample, once=True)),
     Mistake("ddpm_sample", "noise at the last step", _wrong(_sample, last=True)),
@@ -137,27 +148,40 @@ MISTAKES = (
     Mistake("ddpm_sample", "no check of the noises", _sample, only_checks=True),
     Mistake("respaced_alpha_bar", "the betas of the long chain", _strided_betas),
     Mistake("respaced_alpha_bar", "without the data", lambda alpha_bar, timesteps: alpha_bar[timesteps.long()]),
-    Mistake("respaced_alpha_bar", "one level early", lambda alpha_bar, timesteps: torch.cat(
-        [alpha_bar[:1], alpha_bar[timesteps.long() - 1]])),
-    Mistake("respaced_alpha_bar", "no check of the order", lambda alpha_bar, timesteps: right.respaced_alpha_bar(
-        alpha_bar, timesteps.unique()), only_checks=True),
+    Mistake(
+        "respaced_alpha_bar",
+        "one level early",
+        lambda alpha_bar, timesteps: torch.cat([alpha_bar[:1], alpha_bar[timesteps.long() - 1]]),
+    ),
+    Mistake(
+        "respaced_alpha_bar",
+        "no check of the order",
+        lambda alpha_bar, timesteps: right.respaced_alpha_bar(alpha_bar, timesteps.unique()),
+        only_checks=True,
+    ),
     Mistake("dynamic_threshold", "the entry above", _wrong(_threshold, method="higher")),
     Mistake("dynamic_threshold", "the entry below", _wrong(_threshold, method="lower")),
     Mistake("dynamic_threshold", "the quantile of signed values", _wrong(_threshold, signed=True)),
     Mistake("dynamic_threshold", "one scale for the batch", _wrong(_threshold, batch=True)),
     Mistake("dynamic_threshold", "clipped only", _wrong(_threshold, divide=False)),
     Mistake("dynamic_threshold", "divided only", _wrong(_threshold, clip=False)),
-    Mistake("dynamic_threshold", "no minimum", lambda x0_pred, *, quantile=0.995, minimum=1.0: _threshold(
-        x0_pred, quantile=quantile, minimum=0.0)),
-    Mistake("dynamic_threshold", "straight through", lambda x0_pred, **named: x0_pred - x0_pred.detach()
-            + right.dynamic_threshold(x0_pred.detach(), **named)),
+    Mistake(
+        "dynamic_threshold",
+        "no minimum",
+        lambda x0_pred, *, quantile=0.995, minimum=1.0: _threshold(x0_pred, quantile=quantile, minimum=0.0),
+    ),
+    Mistake(
+        "dynamic_threshold",
+        "straight through",
+        lambda x0_pred, **named: x0_pred - x0_pred.detach() + right.dynamic_threshold(x0_pred.detach(), **named),
+    ),
     Mistake("gaussian_sampling_variance", "noise at the last step", _wrong(_variance, last=True)),
     Mistake("gaussian_sampling_variance", "from nothing", _wrong(_variance, start=0.0)),
     Mistake("gaussian_sampling_variance", "the slope, not its square", _wrong(_variance, power=1)),
     Mistake("gaussian_sampling_variance", "the network of data of variance one", _wrong(_variance, noise_of_data=False)),
     Mistake("gaussian_sampling_variance", "always large", _wrong(_variance, always="large")),
     Mistake("gaussian_sampling_variance", "that of the data", lambda variance_data, alpha_bar, **_: variance_data),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("ddpm_step", "mean and variance of the reverse process", _by_two_topics),
@@ -165,4 +189,4 @@ EQUIVALENT = (
     Mistake("respaced_alpha_bar", "a constant 1 and the rest", _one_and_the_rest),
     Mistake("dynamic_threshold", "torch's quantile", _torchs_quantile),
     Mistake("gaussian_sampling_variance", "step by step", _recursion),
-)  # fmt: skip
+)

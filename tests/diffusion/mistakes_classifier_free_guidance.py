@@ -201,4 +201,4 @@ EQUIVALENT = (
     Mistake("rescale", "unbiased deviations", _unbiased),
     Mistake("interval_scale", "by arithmetic", _by_powers),
     Mistake("compose", "one difference at a time", _sum_of_guides),
-)  # fmt: skip
+)

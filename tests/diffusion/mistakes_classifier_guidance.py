@@ -139,8 +139,11 @@ MISTAKES = (
     Mistake("guided_mean", "the logarithm for the variance", _wrong(_mean, variance=lambda v: v)),
     Mistake("guided_mean", "the other sign", _wrong(_mean, sign=-1)),
     Mistake("guided_mean", "1 + scale", _wrong(_mean, more=1)),
-    Mistake("guided_mean", "the scale forgotten", lambda mean, log_var, gradient, *, scale:
-            right.guided_mean(mean, log_var, gradient, scale=1.0)),
+    Mistake(
+        "guided_mean",
+        "the scale forgotten",
+        lambda mean, log_var, gradient, *, scale: right.guided_mean(mean, log_var, gradient, scale=1.0),
+    ),
     Mistake("guided_mean", "variances along the last axis", _mean_along_the_last_axis),
     Mistake("guided_mean", "whatever can be broadcast", _mean, only_checks=True),
     Mistake("guided_noise", "the other sign", _wrong(_noise, sign=1)),
@@ -150,11 +153,11 @@ MISTAKES = (
     Mistake("guided_noise", "divided by the deviation", _wrong(_noise, power=-0.5)),
     Mistake("guided_noise", "one step late", _wrong(_noise, late=1)),
     Mistake("guided_noise", "no check of t", _noise, only_checks=True),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("class_log_probs", "against the likeliest", _from_the_likeliest),
     Mistake("classifier_gradient", "example by example", _example_by_example),
     Mistake("guided_mean", "in deviations", _in_deviations),
     Mistake("guided_noise", "through the score", _through_the_score),
-)  # fmt: skip
+)

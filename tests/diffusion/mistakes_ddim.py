@@ -118,4 +118,4 @@ EQUIVALENT = (
     Mistake("ddim_sigma", "multiplied out", _by_variances),
     Mistake("non_markovian_mean", "through the noise", _through_the_noise),
     Mistake("ddim_step", "in three parts", _in_three_parts),
-)  # fmt: skip
+)

@@ -128,9 +128,14 @@ MISTAKES = (
     Mistake("sampling_timesteps", "always leading", _wrong(_levels, always="leading")),
     Mistake("sampling_timesteps", "never to T", _wrong(_levels, fixed=True)),
     Mistake("sampling_timesteps", "one step of linspace at 1", _wrong(_levels, one="1")),
-    Mistake("sampling_timesteps", "more steps than levels", lambda *, num_steps, num_train_steps, spacing="trailing":
-            right.sampling_timesteps(num_steps=min(num_steps, num_train_steps), num_train_steps=num_train_steps, spacing=spacing),
-            only_checks=True),
+    Mistake(
+        "sampling_timesteps",
+        "more steps than levels",
+        lambda *, num_steps, num_train_steps, spacing="trailing": right.sampling_timesteps(
+            num_steps=min(num_steps, num_train_steps), num_train_steps=num_train_steps, spacing=spacing
+        ),
+        only_checks=True,
+    ),
     Mistake("ddim_sample", "without the last step, to the data", _wrong(_sample, last=False)),
     Mistake("ddim_sample", "to t - 1", _wrong(_sample, single=True)),
     Mistake("ddim_sample", "noises by level", _wrong(_sample, by_level=True)),
@@ -138,18 +143,33 @@ MISTAKES = (
     Mistake("ddim_sample", "the network asked about where the step goes", _wrong(_sample, asks="s")),
     Mistake("ddim_sample", "eta is forgotten", _wrong(_sample, eta_to=0.0)),
     Mistake("ddim_sample", "never clipped", _wrong(_sample, clips=False)),
-    Mistake("ddim_sample", "no check of the order", lambda x_T, noises, timesteps, denoise_fn, alpha_bar, **named:
-            right.ddim_sample(x_T, noises, timesteps.sort(descending=True).values, denoise_fn, alpha_bar, **named),
-            only_checks=True),
+    Mistake(
+        "ddim_sample",
+        "no check of the order",
+        lambda x_T, noises, timesteps, denoise_fn, alpha_bar, **named: right.ddim_sample(
+            x_T, noises, timesteps.sort(descending=True).values, denoise_fn, alpha_bar, **named
+        ),
+        only_checks=True,
+    ),
     Mistake("ddim_invert", "the network asked about where the step starts", _wrong(_invert, asks="s")),
     Mistake("ddim_invert", "without the first step", _wrong(_invert, first=False)),
     Mistake("ddim_invert", "without the last step", _wrong(_invert, last=False)),
     Mistake("ddim_invert", "one jump", _wrong(_invert, jump=True)),
-    Mistake("ddim_invert", "the data noised with one prediction", lambda x0, timesteps, denoise_fn, alpha_bar:
+    Mistake(
+        "ddim_invert",
+        "the data noised with one prediction",
+        lambda x0, timesteps, denoise_fn, alpha_bar: (
             alpha_bar[timesteps[0].long()].sqrt() * x0
-            + (1 - alpha_bar[timesteps[0].long()]).sqrt() * denoise_fn(x0, timesteps[:1].expand(len(x0)))),
-    Mistake("ddim_invert", "downward", lambda x0, timesteps, denoise_fn, alpha_bar: _sample(
-        x0, torch.zeros(len(timesteps), *x0.shape, dtype=x0.dtype), timesteps, denoise_fn, alpha_bar)),
+            + (1 - alpha_bar[timesteps[0].long()]).sqrt() * denoise_fn(x0, timesteps[:1].expand(len(x0)))
+        ),
+    ),
+    Mistake(
+        "ddim_invert",
+        "downward",
+        lambda x0, timesteps, denoise_fn, alpha_bar: _sample(
+            x0, torch.zeros(len(timesteps), *x0.shape, dtype=x0.dtype), timesteps, denoise_fn, alpha_bar
+        ),
+    ),
     Mistake("ddim_invert", "no check of the path", _invert, only_checks=True),
     Mistake("spherical_interpolation", "along the chord", _lerp),
     Mistake("spherical_interpolation", "of unit vectors", _wrong(_slerp, unit=True)),
@@ -160,11 +180,11 @@ MISTAKES = (
     Mistake("spherical_interpolation", "straight from cosines of 0.9995", _wrong(_slerp, threshold=0.9995)),
     Mistake("spherical_interpolation", "an arc between opposites", _wrong(_slerp, signed=True, clamp=True)),
     Mistake("spherical_interpolation", "slopes of 0/0 where there is no arc", _wrong(_slerp, safe=False)),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("sampling_timesteps", "in decimals", _in_decimals),
     Mistake("ddim_sample", "by the public step", _by_steps),
     Mistake("ddim_invert", "through the data", _through_the_data),
     Mistake("spherical_interpolation", "by an arc cosine", _by_arc_cosine),
-)  # fmt: skip
+)

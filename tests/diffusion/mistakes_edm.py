@@ -81,7 +81,12 @@ def _by_target(x0, noise, sigma, network_fn, *, sigma_data=0.5):
 EQUIVALENT = (
     Mistake("preconditioning", "from the sum of squares", _factors),
     Mistake("denoise", "factor by factor", _denoise),
-    Mistake("loss_weight", "as printed", lambda sigma, *, sigma_data=0.5: (
-        (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2 + 0 * right.loss_weight(sigma, sigma_data=sigma_data))),
+    Mistake(
+        "loss_weight",
+        "as printed",
+        lambda sigma, *, sigma_data=0.5: (
+            (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2 + 0 * right.loss_weight(sigma, sigma_data=sigma_data)
+        ),
+    ),
     Mistake("edm_loss", "by the target", _by_target),
 )

@@ -63,7 +63,7 @@ def _terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_levels=25
     noises = noises.roll(shift, 0)
     terms = right.elbo_terms(
         x0, noises, lambda x, t: denoise_fn(x, t + time), alpha_bar, variance=variance, num_levels=num_levels
-    )  # fmt: skip
+    )
     return terms if edit is None else edit(terms, x0)
 
 
@@ -114,8 +114,14 @@ MISTAKES = (
     Mistake("denoising_kl", "both variances small", _wrong(_denoising, variances="small")),
     Mistake("denoising_kl", "the posterior of a step before", _wrong(_denoising, late=1)),
     Mistake("denoising_kl", "the data for the posterior's mean", _wrong(_denoising, no_chain=True)),
-    Mistake("denoising_kl", "t = 1 passes", lambda x0, x_t, t, noise_pred, alpha_bar, *, variance="large":
-            right.denoising_kl(x0, x_t, t.clamp(min=2), noise_pred, alpha_bar, variance=variance), only_checks=True),
+    Mistake(
+        "denoising_kl",
+        "t = 1 passes",
+        lambda x0, x_t, t, noise_pred, alpha_bar, *, variance="large": right.denoising_kl(
+            x0, x_t, t.clamp(min=2), noise_pred, alpha_bar, variance=variance
+        ),
+        only_checks=True,
+    ),
     Mistake("discretized_gaussian_log_prob", "half a cell is 1/num_levels", _wrong(_cells, half=lambda n: 1 / n)),
     Mistake("discretized_gaussian_log_prob", "the whole cell to both sides", _wrong(_cells, half=lambda n: 2 / (n - 1))),
     Mistake("discretized_gaussian_log_prob", "outer cells closed", _wrong(_cells, open_ended=False)),
@@ -124,20 +130,30 @@ MISTAKES = (
     Mistake("discretized_gaussian_log_prob", "log_var for the log-deviation", _wrong(_cells, scale=1.0)),
     Mistake("discretized_gaussian_log_prob", "the density times the width", _wrong(_cells, density=True)),
     Mistake("discretized_gaussian_log_prob", "the mean over dimensions", _wrong(_cells, average=True)),
-    Mistake("elbo_terms", "the sign of the decoder", _wrong(_terms, edit=lambda terms, x0: terms * torch.where(
-        torch.arange(terms.shape[1]) == 0, -1.0, 1.0))),
+    Mistake(
+        "elbo_terms",
+        "the sign of the decoder",
+        _wrong(_terms, edit=lambda terms, x0: terms * torch.where(torch.arange(terms.shape[1]) == 0, -1.0, 1.0)),
+    ),
     Mistake("elbo_terms", "the mean over dimensions", _wrong(_terms, edit=lambda terms, x0: terms / math.prod(x0.shape[1:]))),
     Mistake("elbo_terms", "the mean over steps", _wrong(_terms, edit=lambda terms, x0: terms / (terms.shape[1] - 1))),
     Mistake("elbo_terms", "the prior first", _wrong(_terms, edit=lambda terms, x0: terms.roll(1, 1))),
-    Mistake("elbo_terms", "without the prior", _wrong(_terms, edit=lambda terms, x0: torch.cat(
-        [terms[:, :-1], torch.zeros_like(terms[:, :1])], 1))),
-    Mistake("elbo_terms", "the decoder as a divergence from a posterior without variance", _wrong(
-        _terms, edit=lambda terms, x0: torch.cat([torch.full_like(terms[:, :1], math.inf), terms[:, 1:]], 1))),
+    Mistake(
+        "elbo_terms",
+        "without the prior",
+        _wrong(_terms, edit=lambda terms, x0: torch.cat([terms[:, :-1], torch.zeros_like(terms[:, :1])], 1)),
+    ),
+    Mistake(
+        "elbo_terms",
+        "the decoder as a divergence from a posterior without variance",
+        _wrong(_terms, edit=lambda terms, x0: torch.cat([torch.full_like(terms[:, :1], math.inf), terms[:, 1:]], 1)),
+    ),
     Mistake("elbo_terms", "the noise of another step", _wrong(_terms, shift=1)),
     Mistake("elbo_terms", "one draw for all steps", _wrong(_terms, one_draw=True)),
     Mistake("elbo_terms", "the network counts from 0", _wrong(_terms, time=-1)),
     Mistake("elbo_terms", "variance ignored", lambda *given, variance="large", **named: right.elbo_terms(*given, **named)),
-)  # fmt: skip
+)
+
 
 def _of_distributions(mean_q, log_var_q, mean_p, log_var_p):
     q, p = (Normal(m, v.exp().sqrt(), validate_args=False) for m, v in ((mean_q, log_var_q), (mean_p, log_var_p)))
@@ -148,4 +164,4 @@ EQUIVALENT = (
     Mistake("gaussian_kl", "torch.distributions", _of_distributions, core_alone=True),
     Mistake("denoising_kl", "a weight times the squared error of the noise", _by_noise),
     Mistake("elbo_terms", "all levels as one batch", _all_levels_at_once),
-)  # fmt: skip
+)

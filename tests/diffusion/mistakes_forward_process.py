@@ -78,18 +78,32 @@ MISTAKES = (
     Mistake("forward_sample", "alpha bar for its root", _wrong(_sample, power=1.0)),
     Mistake("forward_sample", "the variance for the deviation", _wrong(_sample, noise_power=1.0)),
     Mistake("forward_sample", "1 - sqrt(a) for sqrt(1 - a)", _wrong(_sample, complement=True)),
-    Mistake("forward_sample", "t along the last axis", lambda x0, t, noise, alpha_bar:
-            _sample(x0, t, noise, alpha_bar, axis=0 if x0.shape[-1] != len(t) or x0.ndim == 1 else 1)),
+    Mistake(
+        "forward_sample",
+        "t along the last axis",
+        lambda x0, t, noise, alpha_bar: _sample(x0, t, noise, alpha_bar, axis=0 if x0.shape[-1] != len(t) or x0.ndim == 1 else 1),
+    ),
     Mistake("forward_sample", "an infinite slope at the data itself", _sample),
-    Mistake("forward_sample", "no check of t", lambda x0, t, noise, alpha_bar: right.forward_sample(
-        x0, t.long().clamp(0, len(alpha_bar) - 1), noise, alpha_bar), only_checks=True),
+    Mistake(
+        "forward_sample",
+        "no check of t",
+        lambda x0, t, noise, alpha_bar: right.forward_sample(x0, t.long().clamp(0, len(alpha_bar) - 1), noise, alpha_bar),
+        only_checks=True,
+    ),
     Mistake("forward_from", "from the data", _wrong(_from, from_data=True)),
     Mistake("forward_from", "the difference of the levels", _wrong(_from, difference=True)),
     Mistake("forward_from", "the variance for the deviation", _wrong(_from, noise_power=1.0)),
-    Mistake("forward_from", "0/0 at the end of a schedule that ends at nothing", lambda x_s, s, t, noise, alpha_bar:
-            _mix(x_s, noise, alpha_bar[t] / alpha_bar[s], 1 - alpha_bar[t] / alpha_bar[s])),
-    Mistake("forward_from", "back in time", lambda x_s, s, t, noise, alpha_bar: right.forward_from(
-        x_s, torch.minimum(s, t), t, noise, alpha_bar), only_checks=True),
+    Mistake(
+        "forward_from",
+        "0/0 at the end of a schedule that ends at nothing",
+        lambda x_s, s, t, noise, alpha_bar: _mix(x_s, noise, alpha_bar[t] / alpha_bar[s], 1 - alpha_bar[t] / alpha_bar[s]),
+    ),
+    Mistake(
+        "forward_from",
+        "back in time",
+        lambda x_s, s, t, noise, alpha_bar: right.forward_from(x_s, torch.minimum(s, t), t, noise, alpha_bar),
+        only_checks=True,
+    ),
     Mistake("forward_marginal", "alpha bar for its root", _wrong(_marginal, power=1.0)),
     Mistake("forward_marginal", "the variance", _wrong(_marginal, log_var=lambda a: 1 - a)),
     Mistake("forward_marginal", "the log-deviation", _wrong(_marginal, log_var=lambda a: torch.log1p(-a) / 2)),
@@ -101,10 +115,10 @@ MISTAKES = (
     Mistake("forward_log_prob", "the deviation for the variance", _wrong(_log_prob, deviation=True)),
     Mistake("forward_log_prob", "the ratio for its root", _wrong(_log_prob, power=1.0)),
     Mistake("forward_log_prob", "from the data", _wrong(_log_prob, from_data=True)),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("forward_step", "a jump over one step", _step_by_jump),
     Mistake("forward_from", "all signs changed twice", _noise_first),
     Mistake("forward_log_prob", "torch.distributions", _torchs),
-)  # fmt: skip
+)

@@ -93,4 +93,4 @@ EQUIVALENT = (
     Mistake("heun_step", "another level behind the mask", _heun),
     Mistake("churn", "the difference of squares", _churn),
     Mistake("heun_sample", "step by step", _sample),
-)  # fmt: skip
+)

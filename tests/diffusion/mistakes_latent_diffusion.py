@@ -93,6 +93,9 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("sample_latent", "as written", _sample),
     Mistake("quantize_latent", "by all distances", _quantize),
-    Mistake("scaling_factor", "by the moments about the mean", lambda latents: (
-        right.scaling_factor(latents) * 0 + (latents - latents.mean()).square().mean().rsqrt())),
-)  # fmt: skip
+    Mistake(
+        "scaling_factor",
+        "by the moments about the mean",
+        lambda latents: right.scaling_factor(latents) * 0 + (latents - latents.mean()).square().mean().rsqrt(),
+    ),
+)

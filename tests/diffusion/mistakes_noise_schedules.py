@@ -84,22 +84,31 @@ MISTAKES = (
     Mistake("alpha_bar_from_betas", "one step late", _wrong(_product, late=True)),
     Mistake("alpha_bar_from_betas", "the product of the betas", lambda betas: _product(1 - betas)),
     Mistake("alpha_bar_from_betas", "1 less the sum", lambda betas: torch.cat([betas.new_ones(1), 1 - betas.cumsum(0)])),
-    Mistake("alpha_bar_from_betas", "through logarithms: no slope where a beta is 1",
-            lambda betas: torch.cat([betas.new_ones(1), torch.log1p(-betas).cumsum(0).exp()])),
+    Mistake(
+        "alpha_bar_from_betas",
+        "through logarithms: no slope where a beta is 1",
+        lambda betas: torch.cat([betas.new_ones(1), torch.log1p(-betas).cumsum(0).exp()]),
+    ),
     Mistake("alpha_bar_from_betas", "betas are not looked at", lambda betas: _product(betas), only_checks=True),
     Mistake("linear_alpha_bar", "T entries: no 1 for the data", _wrong(_linear, first=False)),
     Mistake("linear_alpha_bar", "the end left out", _wrong(_linear, end=False)),
     Mistake("linear_alpha_bar", "roots linear", _wrong(_linear, power=0.5)),
-    Mistake("linear_alpha_bar", "scaled by 1000/T unasked", lambda *, num_steps, **betas:
-            _linear(num_steps=num_steps, factor=1000 / num_steps, **betas)),
+    Mistake(
+        "linear_alpha_bar",
+        "scaled by 1000/T unasked",
+        lambda *, num_steps, **betas: _linear(num_steps=num_steps, factor=1000 / num_steps, **betas),
+    ),
     Mistake("scaled_linear_alpha_bar", "betas linear where roots must be", _wrong(_scaled, power=1.0)),
     Mistake("scaled_linear_alpha_bar", "roots not squared", _wrong(_scaled, squared=False)),
     Mistake("cosine_alpha_bar", "the square omitted", _wrong(_cosine, power=1)),
     Mistake("cosine_alpha_bar", "not divided by f(0)", _wrong(_cosine, over_first=False)),
     Mistake("cosine_alpha_bar", "alpha bar clipped in place of the betas", _wrong(_cosine, clip="alpha bar")),
     Mistake("cosine_alpha_bar", "never clipped", _wrong(_cosine, clip="")),
-    Mistake("cosine_alpha_bar", "T + 1 points called T", lambda *, num_steps, **rest:
-            _cosine(num_steps=num_steps, points=num_steps + 1, **rest)),
+    Mistake(
+        "cosine_alpha_bar",
+        "T + 1 points called T",
+        lambda *, num_steps, **rest: _cosine(num_steps=num_steps, points=num_steps + 1, **rest),
+    ),
     Mistake("rescale_zero_terminal_snr", "alpha bar moved, not its root", _wrong(_rescale, power=1.0)),
     Mistake("rescale_zero_terminal_snr", "not scaled back", _wrong(_rescale, back=False)),
     Mistake("rescale_zero_terminal_snr", "keeps the data's entry, not the first step", _wrong(_rescale, first=0)),
@@ -121,7 +130,7 @@ MISTAKES = (
     Mistake("shift_log_snr", "the other way", _wrong(_shift, sign=-1.0)),
     Mistake("shift_log_snr", "log(r0/r), not doubled", _wrong(_shift, times=1.0)),
     Mistake("shift_log_snr", "through the log-SNR: no slope at the ends", _through_log_snr),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("alpha_bar_from_betas", "one factor after the other", _after_checks(

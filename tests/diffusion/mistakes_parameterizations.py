@@ -220,4 +220,4 @@ EQUIVALENT = (
     Mistake("x0_from_velocity", "through convert_prediction", _general("x0_from_velocity", "x0")),
     Mistake("noise_from_velocity", "through convert_prediction", _general("noise_from_velocity", "noise")),
     Mistake("loss_ratio", "the slope of the conversion, squared", _by_slope),
-)  # fmt: skip
+)

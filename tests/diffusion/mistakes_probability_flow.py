@@ -92,14 +92,24 @@ def _together(x, gained, now, step, drift_fn, divergence):
 
 
 MISTAKES = (
-    Mistake("probability_flow_drift", "without the half", lambda score, drift, diffusion: right.probability_flow_drift(
-        2 * score, drift, diffusion)),
-    Mistake("probability_flow_drift", "g for its square", lambda score, drift, diffusion: (
-        drift - per_example(diffusion, score) * score / 2)),
-    Mistake("probability_flow_drift", "plus", lambda score, drift, diffusion: right.probability_flow_drift(
-        -score, drift, diffusion)),
-    Mistake("probability_flow_drift", "the score alone", lambda score, drift, diffusion: right.probability_flow_drift(
-        score, 0 * drift, diffusion)),
+    Mistake(
+        "probability_flow_drift",
+        "without the half",
+        lambda score, drift, diffusion: right.probability_flow_drift(2 * score, drift, diffusion),
+    ),
+    Mistake(
+        "probability_flow_drift",
+        "g for its square",
+        lambda score, drift, diffusion: drift - per_example(diffusion, score) * score / 2,
+    ),
+    Mistake(
+        "probability_flow_drift", "plus", lambda score, drift, diffusion: right.probability_flow_drift(-score, drift, diffusion)
+    ),
+    Mistake(
+        "probability_flow_drift",
+        "the score alone",
+        lambda score, drift, diffusion: right.probability_flow_drift(score, 0 * drift, diffusion),
+    ),
     Mistake("solve", "Euler", _solved(lambda x, now, step, v: x + step * v(x, now))),
     Mistake("solve", "Heun", _solved(_heun)),
     Mistake("solve", "Kutta's other method", _solved(_three_eighths)),
@@ -112,10 +122,11 @@ MISTAKES = (
     Mistake("log_prob", "log 2 pi of one dimension", _likelihood(half_of_the_prior=True)),
     Mistake("log_prob", "the sum over probes", _likelihood(mean=False)),
     Mistake("log_prob", "Euler for the integral", _likelihood(euler=True)),
-    Mistake("log_prob", "the last density alone", lambda x, probes, times, drift_fn: right.log_prob(
-        x, 0 * probes, times, drift_fn)),
+    Mistake(
+        "log_prob", "the last density alone", lambda x, probes, times, drift_fn: right.log_prob(x, 0 * probes, times, drift_fn)
+    ),
     Mistake("log_prob", "the way back", lambda x, probes, times, drift_fn: right.log_prob(x, probes, times.flip(0), drift_fn)),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("solve", "stage by stage", _solved(_classical)),

@@ -88,8 +88,12 @@ MISTAKES = (
     Mistake("posterior_mean", "1 - beta for its root", _wrong(_mean, kept_power=1.0)),
     Mistake("posterior_mean", "one step late", _wrong(_mean, late=1)),
     Mistake("posterior_mean", "the prediction of the data itself", _wrong(_mean, data=True)),
-    Mistake("posterior_mean", "no check of t", lambda x0, x_t, t, alpha_bar: right.posterior_mean(
-        x0, x_t, t.long().clamp(1, len(alpha_bar) - 1), alpha_bar), only_checks=True),
+    Mistake(
+        "posterior_mean",
+        "no check of t",
+        lambda x0, x_t, t, alpha_bar: right.posterior_mean(x0, x_t, t.long().clamp(1, len(alpha_bar) - 1), alpha_bar),
+        only_checks=True,
+    ),
     Mistake("posterior_log_variance", "levels exchanged", _wrong(_posterior, exchanged=True)),
     Mistake("posterior_log_variance", "the variance", _wrong(_posterior, log=False)),
     Mistake("posterior_log_variance", "beta", _wrong(_posterior, large=True)),
@@ -101,24 +105,34 @@ MISTAKES = (
     Mistake("reverse_log_variance", "small is infinite at t = 1", _wrong(_reverse, first="infinite")),
     Mistake("reverse_log_variance", "small is clamped at t = 1", _wrong(_reverse, first="clamp")),
     Mistake("reverse_log_variance", "small is large at t = 1", _wrong(_reverse, first="large")),
-    Mistake("reverse_log_variance", "any word is large", lambda t, alpha_bar, *, variance="large":
-            right.reverse_log_variance(t, alpha_bar, variance=variance if variance == "small" else "large"), only_checks=True),
+    Mistake(
+        "reverse_log_variance",
+        "any word is large",
+        lambda t, alpha_bar, *, variance="large": right.reverse_log_variance(
+            t, alpha_bar, variance=variance if variance == "small" else "large"
+        ),
+        only_checks=True,
+    ),
     Mistake("reverse_mean_from_noise", "the root of 1 - a forgotten", _wrong(_from_noise, root=1.0)),
     Mistake("reverse_mean_from_noise", "divided by sqrt(a_t)", _wrong(_from_noise, scale="level")),
     Mistake("reverse_mean_from_noise", "not scaled up", _wrong(_from_noise, scale="none")),
     Mistake("reverse_mean_from_noise", "the root of beta", _wrong(_from_noise, beta_power=0.5)),
     Mistake("reverse_mean_from_noise", "1 - beta for its root", _wrong(_from_noise, kept_power=1.0)),
-    Mistake("reverse_mean_from_noise", "divides by zero where no signal is left", lambda x_t, noise_pred, t, alpha_bar:
-            _from_noise(x_t, noise_pred, t, alpha_bar), only_checks=True),
+    Mistake(
+        "reverse_mean_from_noise",
+        "divides by zero where no signal is left",
+        lambda x_t, noise_pred, t, alpha_bar: _from_noise(x_t, noise_pred, t, alpha_bar),
+        only_checks=True,
+    ),
     Mistake("interpolated_log_variance", "variances interpolated", _wrong(_interpolated, logs=False)),
     Mistake("interpolated_log_variance", "v for (v + 1)/2", _wrong(_interpolated, weight=lambda v: v)),
     Mistake("interpolated_log_variance", "clipped", _wrong(_interpolated, weight=lambda v: ((v + 1) / 2).clamp(0, 1))),
     Mistake("interpolated_log_variance", "ends exchanged", _wrong(_interpolated, exchanged=True)),
     Mistake("interpolated_log_variance", "0 times infinity at t = 1", _wrong(_interpolated, first=1)),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("posterior_mean", "two pulls, weighted by their precisions", _by_precisions),
     Mistake("reverse_mean_from_noise", "through the data that the noise implies", _through_data),
     Mistake("interpolated_log_variance", "from the middle", _from_the_middle),
-)  # fmt: skip
+)

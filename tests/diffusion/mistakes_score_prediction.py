@@ -140,18 +140,29 @@ MISTAKES = (
     Mistake("score_from_noise", "divided by the variance", _wrong(_score, power=-1.0)),
     Mistake("score_from_noise", "times the deviation", _wrong(_score, power=0.5)),
     Mistake("score_from_noise", "one step late", _wrong(_score, late=1)),
-    Mistake("score_from_noise", "t along the last axis", lambda noise, t, alpha_bar:
-            -noise / (1 - alpha_bar[t.long()]).sqrt() if noise.shape[-1] == len(t) else right.score_from_noise(
-                noise, t, alpha_bar)),
+    Mistake(
+        "score_from_noise",
+        "t along the last axis",
+        lambda noise, t, alpha_bar: (
+            -noise / (1 - alpha_bar[t.long()]).sqrt()
+            if noise.shape[-1] == len(t)
+            else right.score_from_noise(noise, t, alpha_bar)
+        ),
+    ),
     Mistake("score_from_noise", "no check of t", _score, only_checks=True),
     Mistake("tweedie_mean", "the other sign", _wrong(_tweedie, sign=-1)),
     Mistake("tweedie_mean", "the deviation for the variance", _wrong(_tweedie, power=0.5)),
     Mistake("tweedie_mean", "not divided by the signal", _wrong(_tweedie, divided=False)),
     Mistake("tweedie_mean", "divided by the level", _wrong(_tweedie, root=1.0)),
-    Mistake("tweedie_mean", "clipped", lambda x_t, score, t, alpha_bar:
-            right.tweedie_mean(x_t, score, t, alpha_bar).clamp(-1, 1)),
-    Mistake("tweedie_mean", "noise alone is divided by a small number", lambda x_t, score, t, alpha_bar:
-            right.tweedie_mean(x_t, score, t, torch.where(alpha_bar == 0, 1e-8, alpha_bar)), only_checks=True),
+    Mistake(
+        "tweedie_mean", "clipped", lambda x_t, score, t, alpha_bar: right.tweedie_mean(x_t, score, t, alpha_bar).clamp(-1, 1)
+    ),
+    Mistake(
+        "tweedie_mean",
+        "noise alone is divided by a small number",
+        lambda x_t, score, t, alpha_bar: right.tweedie_mean(x_t, score, t, torch.where(alpha_bar == 0, 1e-8, alpha_bar)),
+        only_checks=True,
+    ),
     Mistake("denoising_score_matching_loss", "the target's other sign", _wrong(_loss, sign=-1)),
     Mistake("denoising_score_matching_loss", "not weighted by sigma^2", _wrong(_loss, weight=-2)),
     Mistake("denoising_score_matching_loss", "without the half", _wrong(_loss, half=1)),
@@ -159,18 +170,27 @@ MISTAKES = (
     Mistake("denoising_score_matching_loss", "the mean over the batch", _wrong(_loss, batch=True)),
     Mistake("denoising_score_matching_loss", "the score of the clean data", _wrong(_loss, clean=True)),
     Mistake("denoising_score_matching_loss", "sigma^2 times the noise", _wrong(_loss, power=2.0)),
-    Mistake("denoising_score_matching_loss", "no gradient through the noised data", lambda x0, noise, sigma, score_fn:
-            _loss(x0, noise, sigma, lambda x, level: score_fn(x.detach(), level))),
+    Mistake(
+        "denoising_score_matching_loss",
+        "no gradient through the noised data",
+        lambda x0, noise, sigma, score_fn: _loss(x0, noise, sigma, lambda x, level: score_fn(x.detach(), level)),
+    ),
     Mistake("denoising_score_matching_loss", "no check of sigma", _loss, only_checks=True),
     Mistake("diffused_mixture", "no noise added", _wrong(_diffused, log_var=lambda a, lv: a.log() + lv)),
     Mistake("diffused_mixture", "levels for their roots", _wrong(_diffused, root=1.0)),
     Mistake("diffused_mixture", "variances", _wrong(_diffused, log_var=lambda a, lv: a * lv.exp() + 1 - a)),
     Mistake("diffused_mixture", "log-variances mixed", _wrong(_diffused, log_var=lambda a, lv: a * lv)),
-    Mistake("diffused_mixture", "deviations mixed", _wrong(
-        _diffused, log_var=lambda a, lv: 2 * torch.log(a.sqrt() * (lv / 2).exp() + (1 - a).sqrt()))),
+    Mistake(
+        "diffused_mixture",
+        "deviations mixed",
+        _wrong(_diffused, log_var=lambda a, lv: 2 * torch.log(a.sqrt() * (lv / 2).exp() + (1 - a).sqrt())),
+    ),
     Mistake("diffused_mixture", "a logarithm that loses what is near one", _diffused),
-    Mistake("diffused_mixture", "an infinite slope at the data themselves", _wrong(
-        _diffused, log_var=lambda a, lv: torch.logaddexp(a.log() + lv, (1 - a).sqrt().log() * 2))),
+    Mistake(
+        "diffused_mixture",
+        "an infinite slope at the data themselves",
+        _wrong(_diffused, log_var=lambda a, lv: torch.logaddexp(a.log() + lv, (1 - a).sqrt().log() * 2)),
+    ),
     Mistake("diffused_mixture", "log1p of expm1 alone", _wrong(_diffused, log_var=lambda a, lv: torch.log1p(a * lv.expm1()))),
     Mistake("mixture_log_prob", "exponentials that vanish", _wrong(_log_prob, naive=True)),
     Mistake("mixture_log_prob", "without the normalizer", _wrong(_log_prob, normalizer=0.0)),
@@ -196,7 +216,7 @@ MISTAKES = (
     Mistake("empirical_denoiser", "the nearest", _wrong(_denoiser, nearest=True)),
     Mistake("empirical_denoiser", "weights without a slope", _wrong(_denoiser, hidden=True)),
     Mistake("empirical_denoiser", "squares that cancel far from zero", _by_expansion),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("score_from_noise", "through convert_prediction", _score_by_kinds),
@@ -205,4 +225,4 @@ EQUIVALENT = (
     Mistake("mixture_log_prob", "torch.distributions", _torchs),
     Mistake("mixture_score", "each component's score, shared out", _by_whitening),
     Mistake("empirical_denoiser", "weights over their sum", _by_weighing),
-)  # fmt: skip
+)

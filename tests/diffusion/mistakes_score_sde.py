@@ -106,7 +106,4 @@ def _two_terms(score, drift, diffusion):
     return drift - per_example(diffusion, score) * (per_example(diffusion, score) * score)
 
 
-EQUIVALENT = (
-    Mistake("variance_exploding_sigma", "a power", _by_a_power),
-    Mistake("reverse_drift", "two products", _two_terms),
-)
+EQUIVALENT = (Mistake("variance_exploding_sigma", "a power", _by_a_power), Mistake("reverse_drift", "two products", _two_terms))

@@ -109,8 +109,14 @@ MISTAKES = (
     Mistake("simple_loss", "a for its root", _wrong(_simple, powers=(1.0, 0.5))),
     Mistake("simple_loss", "the variance for the deviation", _wrong(_simple, powers=(0.5, 1.0))),
     Mistake("simple_loss", "no gradient through x_t", _wrong(_simple, detach=True)),
-    Mistake("simple_loss", "the data themselves are a level", lambda x0, t, noise, denoise_fn, alpha_bar: right.squared_error(
-        denoise_fn(forward_sample(x0, t, noise, alpha_bar), t), noise), only_checks=True),
+    Mistake(
+        "simple_loss",
+        "the data themselves are a level",
+        lambda x0, t, noise, denoise_fn, alpha_bar: right.squared_error(
+            denoise_fn(forward_sample(x0, t, noise, alpha_bar), t), noise
+        ),
+        only_checks=True,
+    ),
     Mistake("variational_weight", "a_t for 1 - beta_t", _wrong(_weight, kept="all")),
     Mistake("variational_weight", "1 - a_t forgotten", _wrong(_weight, kept="no noise")),
     Mistake("variational_weight", "the half forgotten", _wrong(_weight, half=False)),
@@ -118,14 +124,20 @@ MISTAKES = (
     Mistake("variational_weight", "one step early", _wrong(_weight, late=1)),
     Mistake("variational_weight", "the levels of the small variance exchanged", _wrong(_weight, exchanged=True)),
     Mistake("variational_weight", "always the large variance", lambda t, alpha_bar, *, variance="large": _weight(t, alpha_bar)),
-    Mistake("variational_weight", "inverted", lambda t, alpha_bar, *, variance="large":
-            1 / right.variational_weight(t, alpha_bar, variance=variance)),
+    Mistake(
+        "variational_weight",
+        "inverted",
+        lambda t, alpha_bar, *, variance="large": 1 / right.variational_weight(t, alpha_bar, variance=variance),
+    ),
     Mistake("variational_weight", "infinite at t = 1 and at the end", _wrong(_weight, floor=1), only_checks=True),
     Mistake("variational_loss", "unweighted", _wrong(_weighted, weigh=torch.ones_like)),
     Mistake("variational_loss", "divided by the weight", _wrong(_weighted, operation=torch.div)),
     Mistake("variational_loss", "the batch's mean weight", _wrong(_weighted, weigh=lambda weight: weight.mean())),
-    Mistake("variational_loss", "always the large variance", lambda x0, t, noise, denoise_fn, alpha_bar, *, variance="large":
-            _weighted(x0, t, noise, denoise_fn, alpha_bar)),
+    Mistake(
+        "variational_loss",
+        "always the large variance",
+        lambda x0, t, noise, denoise_fn, alpha_bar, *, variance="large": _weighted(x0, t, noise, denoise_fn, alpha_bar),
+    ),
     Mistake("variational_loss", "no gradient of the weight", _wrong(_weighted, weigh=torch.detach)),
     Mistake("learned_variance_loss", "the gradient reaches the prediction", _wrong(_learned, stop="")),
     Mistake("learned_variance_loss", "the whole mean is cut off", _wrong(_learned, stop="mean")),
@@ -136,9 +148,9 @@ MISTAKES = (
     Mistake("learned_variance_loss", "v clipped", _wrong(_learned, v_of=lambda v: v.clamp(-1, 1))),
     Mistake("learned_variance_loss", "ends exchanged", _wrong(_learned, v_of=lambda v: -v)),
     Mistake("learned_variance_loss", "variances interpolated", _wrong(_learned, logs=False)),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("squared_error", "the library's, summed", _by_the_library),
     Mistake("variational_weight", "by the fall of the level", _by_snr),
-)  # fmt: skip
+)

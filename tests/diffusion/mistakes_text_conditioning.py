@@ -11,11 +11,27 @@ def _heads(source, weight, count):
     return (source @ weight.mT).unflatten(-1, (count, -1)).transpose(1, 2)
 
 
-def _attention(tokens, context, mask, query_weight, key_weight, value_weight, output_weight, *, num_heads, over=-1,
-          fill=-torch.inf,
-               after=False, inverted=False, width=None, residual=False, one_head=False):
-    right.cross_attention(tokens, context, mask, query_weight, key_weight, value_weight, output_weight,
-              num_heads=num_heads)  # checks
+def _attention(
+    tokens,
+    context,
+    mask,
+    query_weight,
+    key_weight,
+    value_weight,
+    output_weight,
+    *,
+    num_heads,
+    over=-1,
+    fill=-torch.inf,
+    after=False,
+    inverted=False,
+    width=None,
+    residual=False,
+    one_head=False,
+):
+    right.cross_attention(
+        tokens, context, mask, query_weight, key_weight, value_weight, output_weight, num_heads=num_heads
+    )  # checks
     num_heads = 1 if one_head else num_heads
     query, key = _heads(tokens, query_weight, num_heads), _heads(context, key_weight, num_heads)
     value = _heads(context, value_weight, num_heads)
@@ -72,9 +88,17 @@ def _fused(tokens, context, mask, query_weight, key_weight, value_weight, output
 
 
 EQUIVALENT = (
-    Mistake("image_to_tokens", "channels last, then rows", lambda x: right.image_to_tokens(x) * 0 + x.permute(0, 2, 3,
-              1).flatten(1, 2)),
+    Mistake(
+        "image_to_tokens",
+        "channels last, then rows",
+        lambda x: right.image_to_tokens(x) * 0 + x.permute(0, 2, 3, 1).flatten(1, 2),
+    ),
     Mistake("cross_attention", "torch's fused attention", _fused),
-    Mistake("masked_mean", "weights that sum to one", lambda context, mask: right.masked_mean(context, mask) * 0 + (
-        (mask / mask.sum(1, keepdim=True)).to(context.dtype)[:, None] @ context)[:, 0]),
-)  # fmt: skip
+    Mistake(
+        "masked_mean",
+        "weights that sum to one",
+        lambda context, mask: (
+            right.masked_mean(context, mask) * 0 + ((mask / mask.sum(1, keepdim=True)).to(context.dtype)[:, None] @ context)[:, 0]
+        ),
+    ),
+)

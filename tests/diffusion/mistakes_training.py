@@ -109,4 +109,4 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("timesteps_from_uniforms", "by the bucket that u is in", _by_buckets),
     Mistake("min_snr_weight", "by the level", _by_level),
-)  # fmt: skip
+)

@@ -23,7 +23,7 @@ def _time(t, *, dim, max_period=10000.0, order="sines first", divisor=-1, turn=1
 
 def _norm(
     x, weight, bias, *, num_groups, epsilon=1e-5, correction=0, outside=False, slow=True, two_passes=True, bias_first=False
-):  # fmt: skip
+):
     groups = x.unflatten(1, (num_groups, -1) if slow else (-1, num_groups))
     axes = tuple(i for i in range(1, groups.ndim) if i != (1 if slow else 2))
     mean = groups.mean(axes, keepdim=True)
@@ -176,8 +176,10 @@ def _torchs_group_norm(x, weight, bias, *, num_groups, epsilon=1e-5):
 
 def _fused(x, query_weight, key_weight, value_weight, output_weight, *, num_heads):
     """Channel-first throughout, by 1x1 convolutions."""
-    parts = [functional.conv2d(x, w[:, :, None, None]).flatten(2).unflatten(1, (num_heads, -1)).transpose(2, 3)
-             for w in (query_weight, key_weight, value_weight)]  # fmt: skip
+    parts = [
+        functional.conv2d(x, w[:, :, None, None]).flatten(2).unflatten(1, (num_heads, -1)).transpose(2, 3)
+        for w in (query_weight, key_weight, value_weight)
+    ]
     mixed = scaled_dot_product_attention(*parts, None).transpose(2, 3).flatten(1, 2)
     return x + functional.conv2d(mixed.unflatten(2, x.shape[2:]), output_weight[:, :, None, None])
 
@@ -185,11 +187,15 @@ def _fused(x, query_weight, key_weight, value_weight, output_weight, *, num_head
 EQUIVALENT = (
     Mistake("sinusoidal_time_embedding", "frequencies as powers", _with_checks("sinusoidal_time_embedding", _time)),
     Mistake("group_norm", "torch's own", _with_checks("group_norm", _torchs_group_norm)),
-    Mistake("scale_shift_modulation", "three terms", _with_checks(
-        "scale_shift_modulation", lambda x, scale, shift: x + x * _wide(scale, x) + _wide(shift, x))),
+    Mistake(
+        "scale_shift_modulation",
+        "three terms",
+        _with_checks("scale_shift_modulation", lambda x, scale, shift: x + x * _wide(scale, x) + _wide(shift, x)),
+    ),
     Mistake("residual_block", "padded first", _with_checks("residual_block", _block)),
     Mistake("spatial_self_attention", "by 1x1 convolutions", _with_checks("spatial_self_attention", _fused)),
     Mistake("downsample_average", "torch's own", _with_checks("downsample_average", lambda x: functional.avg_pool2d(x, 2))),
-    Mistake("upsample_nearest", "torch's own", _with_checks(
-        "upsample_nearest", lambda x: functional.interpolate(x, scale_factor=2))),
-)  # fmt: skip
+    Mistake(
+        "upsample_nearest", "torch's own", _with_checks("upsample_nearest", lambda x: functional.interpolate(x, scale_factor=2))
+    ),
+)

@@ -141,10 +141,19 @@ MISTAKES = (
     Mistake("linear_log_snr", "upside down", _wrong(_line, wrong=lambda time, top, bottom: bottom + time * (top - bottom))),
     Mistake("linear_log_snr", "down by the top", _wrong(_line, wrong=lambda time, top, bottom: top * (1 - time))),
     Mistake("linear_log_snr", "from zero", _wrong(_line, wrong=lambda time, top, bottom: time * (bottom - top))),
-    Mistake("linear_log_snr", "a line of alpha bar, not of its log-SNR", _wrong(_line, wrong=lambda time, top, bottom:
-            torch.logit((1 - time) / (1 + math.exp(-top)) + time / (1 + math.exp(-bottom))))),
-    Mistake("linear_log_snr", "no check of time", _wrong(_line, wrong=lambda time, top, bottom: top + time * (bottom - top)),
-            only_checks=True),
+    Mistake(
+        "linear_log_snr",
+        "a line of alpha bar, not of its log-SNR",
+        _wrong(
+            _line, wrong=lambda time, top, bottom: torch.logit((1 - time) / (1 + math.exp(-top)) + time / (1 + math.exp(-bottom)))
+        ),
+    ),
+    Mistake(
+        "linear_log_snr",
+        "no check of time",
+        _wrong(_line, wrong=lambda time, top, bottom: top + time * (bottom - top)),
+        only_checks=True,
+    ),
     Mistake("variance_preserving_sample", "half the log-SNR meant", _wrong(_sample, factor=2.0)),
     Mistake("variance_preserving_sample", "sigmoid for its root", _wrong(_sample, power=1.0, noise_power=1.0)),
     Mistake("variance_preserving_sample", "the variance for the deviation", _wrong(_sample, noise_power=1.0)),
@@ -164,8 +173,12 @@ MISTAKES = (
     Mistake("posterior", "a ratio of exponentials", _wrong(_posterior, naive=True)),
     Mistake("posterior", "digits of c are lost", _posterior),
     Mistake("posterior", "s and t exchanged", lambda z_t, x0, log_snr_t, log_snr_s: _posterior(z_t, x0, log_snr_s, log_snr_t)),
-    Mistake("posterior", "forth instead of back", lambda z_t, x0, log_snr_t, log_snr_s:
-            right.posterior(z_t, x0, torch.minimum(log_snr_t, log_snr_s), log_snr_s), only_checks=True),
+    Mistake(
+        "posterior",
+        "forth instead of back",
+        lambda z_t, x0, log_snr_t, log_snr_s: right.posterior(z_t, x0, torch.minimum(log_snr_t, log_snr_s), log_snr_s),
+        only_checks=True,
+    ),
     Mistake("discrete_diffusion_loss", "the difference's sign", _weight(lambda s, t: (t.exp() - s.exp()) / 2)),
     Mistake("discrete_diffusion_loss", "without the half", _weight(lambda s, t: s.exp() - t.exp())),
     Mistake("discrete_diffusion_loss", "a difference of log-SNRs", _weight(lambda s, t: (s - t) / 2)),
@@ -174,37 +187,54 @@ MISTAKES = (
     Mistake("discrete_diffusion_loss", "infinitely many steps", _weight(lambda s, t: (s - t) * t.exp() / 2)),
     Mistake("discrete_diffusion_loss", "the mean over dimensions", _weight(lambda s, t: (s.exp() - t.exp()) / 2, mean=True)),
     Mistake("discrete_diffusion_loss", "the distance, not its square", _weight(lambda s, t: (s.exp() - t.exp()) / 2, root=True)),
-    Mistake("discrete_diffusion_loss", "absolute, so that the order does not matter", lambda x0_pred, x0, log_snr_s, log_snr_t:
-            right.discrete_diffusion_loss(x0_pred, x0, torch.maximum(log_snr_s, log_snr_t), torch.minimum(log_snr_s, log_snr_t)),
-            only_checks=True),
+    Mistake(
+        "discrete_diffusion_loss",
+        "absolute, so that the order does not matter",
+        lambda x0_pred, x0, log_snr_s, log_snr_t: right.discrete_diffusion_loss(
+            x0_pred, x0, torch.maximum(log_snr_s, log_snr_t), torch.minimum(log_snr_s, log_snr_t)
+        ),
+        only_checks=True,
+    ),
     Mistake("continuous_diffusion_loss", "the slope's own sign", _wrong(_continuous, factor=0.5)),
     Mistake("continuous_diffusion_loss", "without the half", _wrong(_continuous, factor=-1.0)),
     Mistake("continuous_diffusion_loss", "the simple loss", _wrong(_continuous, weighted=False)),
     Mistake("continuous_diffusion_loss", "the mean over dimensions", _wrong(_continuous, mean=True)),
-    Mistake("continuous_diffusion_loss", "no gradient to the schedule", lambda noise_pred, noise, log_snr_slope:
-            right.continuous_diffusion_loss(noise_pred, noise, log_snr_slope.detach())),
+    Mistake(
+        "continuous_diffusion_loss",
+        "no gradient to the schedule",
+        lambda noise_pred, noise, log_snr_slope: right.continuous_diffusion_loss(noise_pred, noise, log_snr_slope.detach()),
+    ),
     Mistake("continuous_diffusion_loss", "no check of the sign", _continuous, only_checks=True),
     Mistake("reconstruction_log_prob", "alpha forgotten", _wrong(_reconstruction, alpha=torch.ones_like)),
     Mistake("reconstruction_log_prob", "without the 2 of 2 sigma^2", _wrong(_reconstruction, factor=1.0)),
-    Mistake("reconstruction_log_prob", "the deviation for the variance", _wrong(
-        _reconstruction, variance=lambda level: torch.sigmoid(-level).sqrt())),
+    Mistake(
+        "reconstruction_log_prob",
+        "the deviation for the variance",
+        _wrong(_reconstruction, variance=lambda level: torch.sigmoid(-level).sqrt()),
+    ),
     Mistake("reconstruction_log_prob", "alpha^2 for alpha", _wrong(_reconstruction, alpha=torch.sigmoid)),
     Mistake("reconstruction_log_prob", "a density, not a choice", _wrong(_reconstruction, choice=False)),
     Mistake("reconstruction_log_prob", "the mean over dimensions", _wrong(_reconstruction, mean=True)),
     Mistake("reconstruction_log_prob", "clamped", _wrong(_reconstruction, clamp=1e-12)),
     Mistake("reconstruction_log_prob", "squares that cancel", _reconstruction),
-    Mistake("reconstruction_log_prob", "an index from the end", lambda z0, x0_index, values, log_snr_0:
-            right.reconstruction_log_prob(z0, x0_index.long() % len(values), values, log_snr_0), only_checks=True),
+    Mistake(
+        "reconstruction_log_prob",
+        "an index from the end",
+        lambda z0, x0_index, values, log_snr_0: right.reconstruction_log_prob(
+            z0, x0_index.long() % len(values), values, log_snr_0
+        ),
+        only_checks=True,
+    ),
     Mistake("low_discrepancy_times", "not wrapped", _wrong(_times, wrong=lambda u, i, n: u + i / n)),
     Mistake("low_discrepancy_times", "ends included", _wrong(_times, wrong=lambda u, i, n: (u + i / max(n - 1, 1)).remainder(1))),
     Mistake("low_discrepancy_times", "the grid not moved", _wrong(_times, wrong=lambda u, i, n: 0 * u + i / n)),
     Mistake("low_discrepancy_times", "one time for all", _wrong(_times, wrong=lambda u, i, n: u + 0 * i)),
     Mistake("low_discrepancy_times", "moved within its part only", _stretched),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("posterior", "precisions add", _of_precisions),
     Mistake("discrete_diffusion_loss", "a hyperbolic sine", _factored),
     Mistake("reconstruction_log_prob", "log-softmax of squares", _by_log_softmax),
     Mistake("continuous_diffusion_loss", "the slope inside the square", _inside),
-)  # fmt: skip
+)

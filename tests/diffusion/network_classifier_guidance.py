@@ -10,5 +10,5 @@ MISTAKES = {
         "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
         "cosines first": (put(level_classifier, "sinusoidal_time_embedding", cosines_first), "output"),
         "biases at zero": (biases_at_zero, BEGINS),
-    },
+    }
 }

@@ -7,5 +7,5 @@ MISTAKES = {
     "VelocityNetwork": {
         "cosines first": (put(score_prediction, "sinusoidal_time_embedding", cosines_first), "output"),
         "biases at zero": (biases_at_zero, BEGINS),
-    },
+    }
 }

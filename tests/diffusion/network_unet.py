@@ -31,9 +31,17 @@ def _of_equal_rows(network, x, t, label):
 
 
 _UNET = dict(
-    channels=2, size=8, base_channels=4, multipliers=(1, 2), blocks=1, num_classes=3, attention_at=(4,), head_width=4, groups=2,
+    channels=2,
+    size=8,
+    base_channels=4,
+    multipliers=(1, 2),
+    blocks=1,
+    num_classes=3,
+    attention_at=(4,),
+    head_width=4,
+    groups=2,
     compact=True,
-)  # fmt: skip
+)
 
 
 HELD = (
@@ -58,5 +66,5 @@ MISTAKES = {
         "no residual in attention": (without_residual(unet.Attention), "output"),
         "another epsilon": (other_epsilon(nn.GroupNorm, 1e-6), "output"),
         "torch's own weights": (put(unet.UNet2d, "_initialize", lambda self, zero_init: None), BEGINS),
-    },
+    }
 }

@@ -20,6 +20,6 @@ def weighted_prediction(e, batch, phase):
 
 
 MISTAKES = {
-    "noise for velocity": Mistake(experiment, "velocity", lambda x0, noise, t, alpha_bar: noise, dict(prediction="velocity")),
+    "noise for velocity": Mistake(experiment, "velocity", lambda x0, noise, t, alpha_bar: noise, dict(prediction="velocity"))
 }
 OBJECTIVE = Objective(weighted_prediction, unread={"sampling_steps"}, mistakes=MISTAKES)

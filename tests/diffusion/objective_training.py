@@ -30,7 +30,7 @@ def diffusion(e, batch, phase):
 MISTAKES = {
     "no weight of the levels": Mistake(
         experiment, "min_snr_weight", lambda t, alpha_bar, *, gamma, prediction: torch.ones(len(t)), dict(snr_limit=5.0)
-    ),
+    )
 }
 OBJECTIVE = Objective(
     diffusion,

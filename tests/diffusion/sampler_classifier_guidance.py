@@ -74,8 +74,8 @@ SAMPLERS = {
     },
     draws_a_class_by_the_chain: {
         "no scale of the recipe": (GuidanceExperiment._guided, "self.recipe.guidance if", "1.0 if"),
-        "the noisy classifier always": (GuidanceExperiment._guided, "t, how.classifier)", "t, \"noisy\")"),
-        "no level for the classifier": (GuidanceExperiment.log_probs, "if classifier == \"noisy\"", "if False"),
+        "the noisy classifier always": (GuidanceExperiment._guided, "t, how.classifier)", 't, "noisy")'),
+        "no level for the classifier": (GuidanceExperiment.log_probs, 'if classifier == "noisy"', "if False"),
         "classes in turn": (GuidanceExperiment._labels, ".sort().values", ""),
         "the steps of an evaluation": (GuidanceExperiment._draw, "if how.steps is None else how.steps", ""),
         "data beyond their range": (GuidanceExperiment._draw, "limit=1.0, ", ""),

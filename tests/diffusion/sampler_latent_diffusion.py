@@ -59,7 +59,7 @@ SAMPLERS = {
         "as many steps as levels": (LatentDiffusionExperiment._drawn, "steps=self.recipe.judged_steps, ", ""),
         "no scale of the guidance": (LatentDiffusionExperiment._drawn, "self.recipe.guidance", "1.0"),
         "a class for no class": (LatentDiffusionExperiment._drawn, "len(self.classes), ", "0, "),
-        "latents next to their codes": (LatentDiffusionExperiment._decoded, "== \"vq\"", "== \"no\""),
+        "latents next to their codes": (LatentDiffusionExperiment._decoded, '== "vq"', '== "no"'),
         "pixels beyond their range": (LatentDiffusionExperiment._decoded, ".clamp(0, 1)", ""),
     },
 }

@@ -33,8 +33,6 @@ def by_the_equation():
     draws_the_law_of_the_data("equation")
 
 
-
-
 def draws_values_by_both_chains():
     """From one noise: Runge-Kutta steps of the flow between squares of even times; four times as many Euler steps, evenly."""
     experiment = built("diffusion/probability_flow", num_levels=5, solver_steps=2)

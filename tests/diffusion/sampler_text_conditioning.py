@@ -42,11 +42,11 @@ SAMPLERS = {
         "no scale": (TextExperiment.sample, "self.recipe.guidance).cpu()", "1.0).cpu()"),
         "a word for nothing": (TextExperiment._drawn, "self.nothing,", "0,"),
         "more steps": (TextExperiment._drawn, "steps=self.recipe.judged_steps", "steps=self.recipe.num_steps"),
-        "fresh noise": (TextExperiment._drawn, "sampler=\"ddim\"", "sampler=\"ancestral\""),
+        "fresh noise": (TextExperiment._drawn, 'sampler="ddim"', 'sampler="ancestral"'),
         "data beyond their range": (TextExperiment._drawn, "limit=1.0, ", ""),
         "pixels in -1..1": (TextExperiment._drawn, " + 1) / 2)", " + 0) / 1)"),
         "one form": (TextExperiment._tokens, "forms.long()", "0 * forms.long()"),
         "strokes and places exchanged": (TextExperiment._attributes, "of_stroke, of_place =", "of_place, of_stroke ="),
         "one class": (TextExperiment._asked, "% len(self.captions.names)", "* 0"),
-    },
+    }
 }

@@ -93,7 +93,7 @@ SAMPLERS = {
     draws_of_the_noise_that_is_given: {
         "its own noise": (DiffusionExperiment.drawn_here, "if noise is None else noise[rows]", ""),
         "as many steps as levels": (DiffusionExperiment.judged_sampling, ", steps=self.recipe.judged_steps", ""),
-        "ancestral steps": (DiffusionExperiment.judged_sampling, "sampler=\"ddim\"", "sampler=\"ancestral\""),
+        "ancestral steps": (DiffusionExperiment.judged_sampling, 'sampler="ddim"', 'sampler="ancestral"'),
     },
     shows_how_samples_emerge: {
         "states and data exchanged": (diffusion_sampling.draw, "    watch(number, x, x0)", "    watch(number, x0, x)"),

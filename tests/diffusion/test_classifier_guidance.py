@@ -115,8 +115,11 @@ def test_more_guidance_is_surer_of_the_class_and_less_varied():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_results_keep_the_dtype_under_a_finer_schedule(dtype):
     x, t = draw(2, 2).to(dtype), torch.tensor([1, 20])
-    found = [guided_noise(x, x, t, SCHEDULE, scale=2.5), guided_mean(x, x[:, 0], x, scale=2.5),
-             classifier_gradient(x, torch.tensor([0, 1]), lambda x: x.log_softmax(1))]  # fmt: skip
+    found = [
+        guided_noise(x, x, t, SCHEDULE, scale=2.5),
+        guided_mean(x, x[:, 0], x, scale=2.5),
+        classifier_gradient(x, torch.tensor([0, 1]), lambda x: x.log_softmax(1)),
+    ]
     if dtype != torch.bfloat16:
         found.append(class_log_probs(x, t, *(part.to(dtype) for part in (MEANS, LOG_VARS, LOG_WEIGHTS)), SCHEDULE))
     assert {part.dtype for part in found} == {dtype}

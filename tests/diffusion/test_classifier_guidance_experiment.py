@@ -326,13 +326,7 @@ def test_impossible_options_are_refused(how, complaint):
         Guiding(**how)
 
 
-@pytest.mark.parametrize(
-    ("fields", "complaint"),
-    [
-        ({"judged_steps": 30}, "judged_steps is 30"),
-        ({"width": 15}, "width is 15"),
-    ],
-)
+@pytest.mark.parametrize(("fields", "complaint"), [({"judged_steps": 30}, "judged_steps is 30"), ({"width": 15}, "width is 15")])
 def test_impossible_recipes_are_refused(fields, complaint):
     with pytest.raises(ValueError, match=complaint):
         dataclasses.replace(RECIPES["digits"], **TINY | fields)

@@ -147,12 +147,7 @@ def test_a_few_steps_lower_the_loss_and_samples_are_grays_of_the_data():
     torch.testing.assert_close(drawn * 16, (drawn * 16).round(), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("fields", "complaint"),
-    [
-        ({"sigma_max": 0.01}, "sigma_max is 0.01; it must be above sigma_min"),
-    ],
-)
+@pytest.mark.parametrize(("fields", "complaint"), [({"sigma_max": 0.01}, "sigma_max is 0.01; it must be above sigma_min")])
 def test_impossible_recipes_are_refused(fields, complaint):
     with pytest.raises(ValueError, match=complaint):
         dataclasses.replace(RECIPES["digits"], **fields)

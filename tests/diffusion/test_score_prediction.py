@@ -132,8 +132,13 @@ def test_results_keep_the_dtype_under_a_finer_schedule(dtype):
     x, t = draw(2, 3).to(dtype), torch.tensor([1, 20])
     mixture = [part.to(dtype) for part in (MEANS, LOG_VARS, LOG_WEIGHTS)]
     means, log_vars = diffused_mixture(mixture[0], mixture[1], t, SCHEDULE)
-    found = [score_from_noise(x, t, SCHEDULE), tweedie_mean(x, x, t, SCHEDULE), means, log_vars,
-             empirical_denoiser(x, mixture[0], t, SCHEDULE)]  # fmt: skip
+    found = [
+        score_from_noise(x, t, SCHEDULE),
+        tweedie_mean(x, x, t, SCHEDULE),
+        means,
+        log_vars,
+        empirical_denoiser(x, mixture[0], t, SCHEDULE),
+    ]
     if dtype != torch.bfloat16:  # whose weights do not sum to one within what log_weights is checked for
         found += [mixture_log_prob(x, means, log_vars, mixture[2]), mixture_score(x, means, log_vars, mixture[2])]
     assert {part.dtype for part in found} == {dtype}

@@ -252,12 +252,7 @@ def test_what_the_model_cannot_do_is_said(how, complaint):
         experiment.sample(2)
 
 
-@pytest.mark.parametrize(
-    ("fields", "complaint"),
-    [
-        ({"shown_steps": 1001}, "shown_steps is 1001; it must be at most num_steps"),
-    ],
-)
+@pytest.mark.parametrize(("fields", "complaint"), [({"shown_steps": 1001}, "shown_steps is 1001; it must be at most num_steps")])
 def test_impossible_recipes_are_refused(fields, complaint):
     with pytest.raises(ValueError, match=complaint):
         dataclasses.replace(RECIPES["eight_gaussians"], **fields)

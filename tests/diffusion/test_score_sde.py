@@ -23,6 +23,7 @@ def diffused(a):
 
 def cumulative(means, log_vars, log_weights):
     """The distribution function of a mixture on the line."""
+
     def total(x):
         weights = [w.exp().item() for w in log_weights]
         return sum(w * norm(m.item(), math.exp(v.item() / 2)).cdf(x) for w, m, v in zip(weights, means, log_vars, strict=True))

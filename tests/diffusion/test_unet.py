@@ -126,9 +126,14 @@ def block(inputs, outputs, embedding):
     """Two norms, two convolutions, the embedding's matrix, and a 1x1 convolution where the width changes."""
     shortcut = 0 if inputs == outputs else inputs * outputs + outputs
     return (
-        2 * inputs + convolution(inputs, outputs) + embedding * outputs + outputs + 2 * outputs + convolution(outputs, outputs)
+        2 * inputs
+        + convolution(inputs, outputs)
+        + embedding * outputs
+        + outputs
+        + 2 * outputs
+        + convolution(outputs, outputs)
         + shortcut
-    )  # fmt: skip
+    )
 
 
 def attention(width):

@@ -75,8 +75,9 @@ def test_an_almost_certain_pixel_keeps_its_doubt():
     z0, level = torch.tensor([1.0, 0.9]), torch.tensor([3.0, 2.7])
     got = practice.reconstruction_log_prob(z0, torch.tensor([1, 1]), torch.tensor([-1.0, 1.0]), level)
     alpha = 1 / np.sqrt(1 + np.exp(-level.double().numpy()))
-    np.testing.assert_allclose(got.numpy(), -np.log1p(np.exp(-2 * z0.double().numpy() * np.exp(level.double().numpy()) / alpha)),
-                               rtol=1e-4)  # fmt: skip
+    np.testing.assert_allclose(
+        got.numpy(), -np.log1p(np.exp(-2 * z0.double().numpy() * np.exp(level.double().numpy()) / alpha)), rtol=1e-4
+    )
     assert (got < 0).all()
 
 

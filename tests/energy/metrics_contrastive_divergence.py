@@ -57,8 +57,10 @@ def walks(e, base):
     t, runs = torch.linspace(0, 1, e.recipe.temperatures), e.recipe.runs
     size, hidden = e.weight.shape
     first, of_hidden, of_visible = (
-        uniforms(e, runs, size), uniforms(e, len(t) - 2, runs, hidden), uniforms(e, len(t) - 2, runs, size),
-    )  # fmt: skip
+        uniforms(e, runs, size),
+        uniforms(e, len(t) - 2, runs, hidden),
+        uniforms(e, len(t) - 2, runs, size),
+    )
 
     def at(share):
         return share * e.weight, (1 - share) * base + share * e.visible_bias, share * e.hidden_bias
@@ -81,10 +83,11 @@ def evaluate(e, data):
     log_z = float((1 + base.exp()).log().sum()) + len(e.hidden_bias) * math.log(2) + math.log(mean(log_w.exp()))
     energy, weights = mean(free_energy(x, *machine(e))), log_w.exp()
     found = {
-        "negative_log_likelihood": energy + log_z, "free_energy": energy,
+        "negative_log_likelihood": energy + log_z,
+        "free_energy": energy,
         "log_weight_deviation": math.sqrt(sum((w - mean(log_w)) ** 2 for w in log_w.tolist()) / (len(log_w) - 1)),
         "effective_fraction": mean(weights) ** 2 / mean(weights.square()),
-    }  # fmt: skip
+    }
     return found | {"estimate_error": log_z - log_partition(e)}
 
 

@@ -27,10 +27,11 @@ def evaluate(e, data):
         mass += float((-e.network(torch.stack([x, y], 1))).exp().sum()) * widths[0] * widths[1]
     log_probs = -energies - torch.tensor(mass).log()
     return {
-        "negative_log_likelihood": -mean(log_probs), "energy_gap": mean(e.network(e.buffer)) - mean(energies),
+        "negative_log_likelihood": -mean(log_probs),
+        "energy_gap": mean(e.network(e.buffer)) - mean(energies),
         "distance": back_and_forth(points, e.buffer[: len(points)]),
         "divergence": mean(known(points, data.description) - log_probs),
-    }  # fmt: skip
+    }
 
 
 def classes(e, data):
@@ -45,9 +46,10 @@ def of_images(e, data):
     noise = 2 * torch.rand(normal.shape, generator=e.generator) - 1
     energies = [e.network(x).tolist() for x in (normal, other, noise)]
     return {
-        "auc": ranked(energies[0], energies[1]), "auc_noise": ranked(energies[0], energies[2]),
+        "auc": ranked(energies[0], energies[1]),
+        "auc_noise": ranked(energies[0], energies[2]),
         "energy_gap": mean(e.network(e.buffer)) - mean(energies[0]),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

@@ -20,8 +20,9 @@ def _log_prob(visible, inverse_temperature, weight, visible_bias, hidden_bias, b
     return (rest - t) * (visible @ base_bias) + t * (visible @ visible_bias) + hidden.sum(1)
 
 
-def _moved(visible, hidden_uniforms, visible_uniforms, inverse_temperature, weight, visible_bias, hidden_bias, base_bias,
-           up=None):
+def _moved(
+    visible, hidden_uniforms, visible_uniforms, inverse_temperature, weight, visible_bias, hidden_bias, base_bias, up=None
+):
     """up: another temperature of the hidden units."""
     t = inverse_temperature
     hidden = (hidden_uniforms < ((t if up is None else up) * (visible @ weight + hidden_bias)).sigmoid()).to(weight.dtype)
@@ -29,8 +30,18 @@ def _moved(visible, hidden_uniforms, visible_uniforms, inverse_temperature, weig
     return (visible_uniforms < logits.sigmoid()).to(weight.dtype)
 
 
-def _walks(initial_uniforms, hidden_uniforms, visible_uniforms, inverse_temperatures, weight, visible_bias, hidden_bias,
-           base_bias, of="before", at=1):
+def _walks(
+    initial_uniforms,
+    hidden_uniforms,
+    visible_uniforms,
+    inverse_temperatures,
+    weight,
+    visible_bias,
+    hidden_bias,
+    base_bias,
+    of="before",
+    at=1,
+):
     """of: whether a factor is of the state before or after its transition. at: the temperature of the k-th, from k - 1 on."""
     machine = (weight, visible_bias, hidden_bias, base_bias)
     visible, total = (initial_uniforms < base_bias.sigmoid()).to(weight.dtype), 0.0

@@ -98,11 +98,16 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("gradient", "the slope of the difference of mean free energies", _after_checks(
-        "gradient", lambda positive_visible, negative_visible, weight, hidden_bias: (
-            lambda loss: torch.func.grad(loss, argnums=(0, 1, 2))(weight, 0 * weight[:, 0], hidden_bias))(
-                lambda *machine: (free_energy(negative_visible, *machine).mean()
-                                  - free_energy(positive_visible, *machine).mean())))),
+    Mistake(
+        "gradient",
+        "the slope of the difference of mean free energies",
+        _after_checks(
+            "gradient",
+            lambda positive_visible, negative_visible, weight, hidden_bias: (
+                lambda loss: torch.func.grad(loss, argnums=(0, 1, 2))(weight, 0 * weight[:, 0], hidden_bias)
+            )(lambda *machine: free_energy(negative_visible, *machine).mean() - free_energy(positive_visible, *machine).mean()),
+        ),
+    ),
     Mistake("chain", "by Gibbs steps", _after_checks("chain", _steps)),
     Mistake("gibbs_matrix", "by the energies of the pairs", _after_checks("gibbs_matrix", _matrix_by_pairs)),
-)  # fmt: skip
+)

@@ -112,8 +112,13 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("boltzmann_log_probs", "softmin", lambda energies, *, temperature=1.0: (
-        right.log_partition(energies, temperature=temperature),
-        torch.nn.functional.log_softmax((energies.amin(1, keepdim=True) - energies) / temperature, dim=1))[1]),
+    Mistake(
+        "boltzmann_log_probs",
+        "softmin",
+        lambda energies, *, temperature=1.0: (
+            right.log_partition(energies, temperature=temperature),
+            torch.nn.functional.log_softmax((energies.amin(1, keepdim=True) - energies) / temperature, dim=1),
+        )[1],
+    ),
     Mistake("gaussian_mixture_energy", "the log-sum-exp of torch", _mixture()),
-)  # fmt: skip
+)

@@ -141,9 +141,15 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("langevin_step", "from the score of the density", _step(
-        lambda x, z, g, h, t: x + h * (-g) + math.sqrt(h) * math.sqrt(2 * t) * z)),
-    Mistake("langevin_sample", "step by step", _chain(lambda x, start, noise, energy_fn, h, t: (
-        right.langevin_step(x, noise, energy_fn, step_size=h, temperature=t)))),
+    Mistake(
+        "langevin_step",
+        "from the score of the density",
+        _step(lambda x, z, g, h, t: x + h * (-g) + math.sqrt(h) * math.sqrt(2 * t) * z),
+    ),
+    Mistake(
+        "langevin_sample",
+        "step by step",
+        _chain(lambda x, start, noise, energy_fn, h, t: right.langevin_step(x, noise, energy_fn, step_size=h, temperature=t)),
+    ),
     Mistake("gaussian_stationary_variance", "over a common denominator", _settled(lambda v, h: 2 * v**2 / (2 * v - h))),
-)  # fmt: skip
+)

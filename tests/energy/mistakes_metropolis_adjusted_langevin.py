@@ -84,31 +84,41 @@ MISTAKES = (
     Mistake("acceptance_log_ratio", "the slope at x for both", _ratio(_slope_of_x_for_both)),
     Mistake("acceptance_log_ratio", "proposals of variance h", _ratio(lambda e, back, forth, *_: e + 2 * (back - forth))),
     Mistake("acceptance_log_ratio", "at most 0", _ratio(lambda e, back, forth, *_: (e + back - forth).clamp(max=0.0))),
-    Mistake("acceptance_log_ratio", "by differences that cancel in a short step",
-            _ratio(lambda e, back, forth, *_: (e + back) - forth)),
+    Mistake(
+        "acceptance_log_ratio",
+        "by differences that cancel in a short step",
+        _ratio(lambda e, back, forth, *_: (e + back) - forth),
+    ),
     Mistake("step", "compared with the logarithm", _step(lambda u, log_ratio: u < log_ratio)),
     Mistake("step", "rejected below", _step(lambda u, log_ratio: u.log() > log_ratio)),
     Mistake("step", "always accepted", _step(lambda u, log_ratio: u >= 0)),
-    Mistake("step", "one decision for the batch", _step(
-        lambda u, log_ratio: (u.log() < log_ratio.sum()).all().expand(u.shape))),
+    Mistake("step", "one decision for the batch", _step(lambda u, log_ratio: (u.log() < log_ratio.sum()).all().expand(u.shape))),
     Mistake("step", "noise of variance h", _step(noise_variance=1.0)),
     Mistake("step", "half of who is rejected moves", _step(mix=_by_coordinate)),
-    Mistake("step", "mixed by products, where 0 times infinity is no number", _step(
-        mix=lambda accepted, y, x: x + accepted * (y - x))),
+    Mistake(
+        "step", "mixed by products, where 0 times infinity is no number", _step(mix=lambda accepted, y, x: x + accepted * (y - x))
+    ),
     Mistake("metropolis_matrix", "the proposal not corrected", _matrix(lambda q, ratio: q * ratio.clamp(max=1.0))),
     Mistake("metropolis_matrix", "the probabilities turned over", _matrix(lambda q, ratio: torch.minimum(q, ratio.mT * q.mT))),
     Mistake("metropolis_matrix", "always accepted", _matrix(lambda q, ratio: q)),
-    Mistake("metropolis_matrix", "from columns to rows", lambda log_probs, proposal: (
-        right.metropolis_matrix(log_probs, proposal).mT)),
+    Mistake(
+        "metropolis_matrix", "from columns to rows", lambda log_probs, proposal: right.metropolis_matrix(log_probs, proposal).mT
+    ),
     Mistake("metropolis_matrix", "what is rejected is lost", _lost),
     Mistake("metropolis_matrix", "a ratio of zeros", _matrix(lambda q, ratio: q * (ratio * q.mT / q).clamp(max=1.0))),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
-    Mistake("proposal_log_prob", "the density of a normal law in torch", lambda y, x, gradient, *, step_size: (
-        right.proposal_log_prob(y, x, gradient, step_size=step_size),
-        torch.distributions.Normal(x - step_size * gradient, math.sqrt(2 * step_size)).log_prob(y).flatten(1).sum(1))[1]),
+    Mistake(
+        "proposal_log_prob",
+        "the density of a normal law in torch",
+        lambda y, x, gradient, *, step_size: (
+            right.proposal_log_prob(y, x, gradient, step_size=step_size),
+            torch.distributions.Normal(x - step_size * gradient, math.sqrt(2 * step_size)).log_prob(y).flatten(1).sum(1),
+        )[1],
+    ),
     Mistake("step", "the ratio itself", _step(lambda u, log_ratio: (u < log_ratio.exp()) | (u == 0))),
-    Mistake("metropolis_matrix", "logarithms of both flows", _matrix(
-        lambda q, ratio: torch.where(ratio * q.mT < q, ratio * q.mT, q))),
-)  # fmt: skip
+    Mistake(
+        "metropolis_matrix", "logarithms of both flows", _matrix(lambda q, ratio: torch.where(ratio * q.mT < q, ratio * q.mT, q))
+    ),
+)

@@ -98,9 +98,13 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("energy_loss", "two squares completed", _loss(lambda e, s, a: (
-        a * ((e + 1 / (2 * a)) ** 2 + (s - 1 / (2 * a)) ** 2) - 1 / (2 * a) if a else e - s))),
-    Mistake("spectral_normalize", "the norm of W v", _normalize(
-        lambda w, u, v, new: _of(w, new.detach(), (w @ v.detach()).norm()))),
+    Mistake(
+        "energy_loss",
+        "two squares completed",
+        _loss(lambda e, s, a: a * ((e + 1 / (2 * a)) ** 2 + (s - 1 / (2 * a)) ** 2) - 1 / (2 * a) if a else e - s),
+    ),
+    Mistake(
+        "spectral_normalize", "the norm of W v", _normalize(lambda w, u, v, new: _of(w, new.detach(), (w @ v.detach()).norm()))
+    ),
     Mistake("anomaly_auc", "all pairs", _auc(lambda e, other: ((other > e).to(e.dtype) + (other >= e).to(e.dtype)).mean() / 2)),
-)  # fmt: skip
+)

@@ -91,8 +91,14 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("sample", "by arithmetic on the mask", _sample(
-        lambda b, i, fresh, u, p: _chosen(~(u >= p), fresh, torch.gather(
-            b, 0, i.view(-1, *[1] * (b.ndim - 1)).expand(len(i), *b.shape[1:]))))),
+    Mistake(
+        "sample",
+        "by arithmetic on the mask",
+        _sample(
+            lambda b, i, fresh, u, p: _chosen(
+                ~(u >= p), fresh, torch.gather(b, 0, i.view(-1, *[1] * (b.ndim - 1)).expand(len(i), *b.shape[1:]))
+            )
+        ),
+    ),
     Mistake("update", "one by one", _update(_one_by_one)),
-)  # fmt: skip
+)

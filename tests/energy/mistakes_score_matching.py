@@ -126,12 +126,15 @@ MISTAKES = (
     Mistake("gaussian_score", "accepts any matrix", _any_matrix, only_checks=True),
     Mistake("fisher_divergence", "no half", _fisher(lambda away: _sums(away.square()))),
     Mistake("fisher_divergence", "a length", _fisher(lambda away: _sums(away.square()).sqrt() / 2)),
-    Mistake("fisher_divergence", "the first score detached", lambda score_p, score_q: (
-        right.fisher_divergence(score_p.detach(), score_q) + 0 * _sums(score_p))),
-)  # fmt: skip
+    Mistake(
+        "fisher_divergence",
+        "the first score detached",
+        lambda score_p, score_q: right.fisher_divergence(score_p.detach(), score_q) + 0 * _sums(score_p),
+    ),
+)
 
 EQUIVALENT = (
     Mistake("explicit_loss", "with probes along the axes", _by_axes),
     Mistake("denoising_loss", "in deviations of the noise", _in_deviations),
     Mistake("gaussian_score", "matrix by vector", _gaussian(lambda away, precision: -(precision @ away.mT).mT)),
-)  # fmt: skip
+)

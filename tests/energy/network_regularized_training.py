@@ -16,5 +16,5 @@ MISTAKES = {
         "rectifiers": (put(nn, "SiLU", nn.ReLU), "output"),
         "the batch mixes": (mean_of_the_batch(regularized_training.EnergyMLP), OTHERS),
         "biases at zero": (biases_at_zero, BEGINS),
-    },
+    }
 }

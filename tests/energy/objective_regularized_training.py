@@ -40,7 +40,7 @@ def chains_and_data(e, batch):
 MISTAKES = {
     "the penalty of the difference alone": Mistake(
         experiment, "energy_loss", lambda real, fake, *, regularization: real - fake + regularization * (real - fake).square()
-    ),
+    )
 }
 # at a probability of 0.05 it can happen that none of the few chains begins anew
 OBJECTIVE = Objective(

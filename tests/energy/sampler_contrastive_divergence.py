@@ -55,9 +55,11 @@ SAMPLERS = {
         "a step too many": (BoltzmannExperiment.sample, "sampling_steps):", "sampling_steps + 1):"),
         "every pixel on at the start": (BoltzmannExperiment.sample, ".round()", ".ceil()"),
         "uniforms turned over": (
-            BoltzmannExperiment.sample, "self._uniforms((count, hidden))", "self._uniforms((count, hidden)).square()"
+            BoltzmannExperiment.sample,
+            "self._uniforms((count, hidden))",
+            "self._uniforms((count, hidden)).square()",
         ),
         "bits for probabilities": (BoltzmannExperiment.sample, "torch.sigmoid(visible", "torch.sign(visible"),
         "the biases of the pixels left out": (BoltzmannExperiment.sample, "self.visible_bias)", "0 * self.visible_bias)"),
-    },
+    }
 }

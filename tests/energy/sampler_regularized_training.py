@@ -2,12 +2,7 @@
 
 import torch
 
-from practice_torch.experiments.energy.regularized_training import (
-    ChainOptions,
-    EnergyExperiment,
-    ImageEnergy,
-    PointEnergy,
-)
+from practice_torch.experiments.energy.regularized_training import ChainOptions, EnergyExperiment, ImageEnergy, PointEnergy
 from tests.support.samplers import Network, built, normal_cdf, require_law, require_same, shown
 
 MEAN, STEPS = 0.7, 4
@@ -50,7 +45,9 @@ SAMPLERS = {
         "no clipped gradient": (ImageEnergy._chain, "=recipe.gradient_limit", "=100.0"),
         "noise of the step's size": (ImageEnergy._chain, "=recipe.noise_scale", "=recipe.step_size"),
         "the same noise in every step": (
-            ImageEnergy._chain, "self._noise(*x.shape)", "self._noise(1, *x.shape[1:]).expand_as(x)"
+            ImageEnergy._chain,
+            "self._noise(*x.shape)",
+            "self._noise(1, *x.shape[1:]).expand_as(x)",
         ),
         "a start from 0..1": (ImageEnergy._fresh, " - 1", ""),
         "pixels in -1..1": (ImageEnergy._drawn, "(x + 1) / 2", "x"),

@@ -25,5 +25,5 @@ SAMPLERS = {
         "half of the score": (ScoreMatchingExperiment.sample, "length * self", "length / 2 * self"),
         "no step": (ScoreMatchingExperiment.sample, "range(self", "range(0 * self"),
         "a start as wide as the noise": (ScoreMatchingExperiment.sample, "self.means.abs().max()", "self.recipe.sigma"),
-    },
+    }
 }

@@ -19,8 +19,7 @@ def test_a_known_density_has_its_likelihood_and_mass_whatever_its_constant():
     wanted = float(2 * points.points.square().sum(1).mean()) + math.log(math.pi / 2)
     del experiment.network  # the perceptron, whose place a function takes
     for constant in (0.0, 1.5):
-        experiment.network = lambda x, constant=constant: (
-            constant - 2 * x.square().sum(1, keepdim=True) - math.log(math.pi / 2))  # fmt: skip
+        experiment.network = lambda x, constant=constant: constant - 2 * x.square().sum(1, keepdim=True) - math.log(math.pi / 2)
         found = experiment.evaluate(points)
         assert found["log_mass"] == pytest.approx(constant, abs=1e-3)
         assert found["negative_log_likelihood"] == pytest.approx(wanted, abs=1e-3)

@@ -110,12 +110,14 @@ def test_a_process_that_fails_in_an_evaluation_ends_all_with_its_line(two):
     _, (first, second) = two
     assert first.value["said"] == [
         "warning: no previews at step 14: process 1: ValueError: no paper",
-        "ElsewhereError: no ink", "MemoryError: no room",
-    ]  # fmt: skip
+        "ElsewhereError: no ink",
+        "MemoryError: no room",
+    ]
     assert second.value["said"] == [
         "warning: no previews at step 14: ValueError: no paper",
-        "RunError: no ink", "ElsewhereError: process 0: MemoryError: no room",
-    ]  # fmt: skip
+        "RunError: no ink",
+        "ElsewhereError: process 0: MemoryError: no room",
+    ]
 
 
 def test_two_processes_evaluate_a_run_and_one_speaks(two):
@@ -128,8 +130,11 @@ def test_two_processes_evaluate_a_run_and_one_speaks(two):
 
 def test_the_first_process_downloads_before_the_others(weighted):
     assert (weighted / "downloads.txt").read_text().splitlines() == [
-        "0 begins", "0 ends", "1 begins", "1 ends"
-    ] * 2  # to train and to evaluate  # fmt: skip
+        "0 begins",
+        "0 ends",
+        "1 begins",
+        "1 ends",
+    ] * 2  # to train and to evaluate
 
 
 def test_two_processes_follow_the_gradient_of_one(tmp_path, weighted):

@@ -81,6 +81,7 @@ def test_a_plain_mean_of_unequal_batches_is_another_gradient(tmp_path):
 @pytest.mark.parametrize("of_device", [False, True])
 def test_batches_are_weighed_where_they_lie(of_device):
     """On a device without memory that could be read: a weight that came from the host's side of a copy could not be made."""
+
     class Counted(nn.Module):
         def count(self, batch, phase):
             return torch.empty((), dtype=torch.int64, device="meta") if of_device else 3
@@ -193,8 +194,7 @@ def test_tensorboard_gets_the_same_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("accumulate", 0), ("warmup_steps", -1), ("warmup_steps", 14), ("final_learning_rate", 1.5)],
+    ("field", "value"), [("accumulate", 0), ("warmup_steps", -1), ("warmup_steps", 14), ("final_learning_rate", 1.5)]
 )
 def test_what_a_schedule_cannot_be(field, value):
     with pytest.raises(ValueError, match=f"{field} is {value}"):

@@ -54,9 +54,12 @@ def test_a_laps_rate_and_its_share_of_the_peak(clock, monkeypatch):
     assert lap(2, 1.0) == pytest.approx((96 * 2, 0.25))
     facts = speed.facts()["throughput"]
     assert facts == {
-        "unit": "tokens per second", "rate": 96 * 10 / 3, "flops_of_a_step": 2 * operations,
-        "utilization": pytest.approx(10 / 3 / 8), "peak_flops": 8.0 * operations,
-    }  # fmt: skip
+        "unit": "tokens per second",
+        "rate": 96 * 10 / 3,
+        "flops_of_a_step": 2 * operations,
+        "utilization": pytest.approx(10 / 3 / 8),
+        "peak_flops": 8.0 * operations,
+    }
     json.dumps(facts)
 
 

@@ -36,8 +36,9 @@ def _narrow_cells(values, mean, log_scale, *, levels):
     """2 v in the width of v."""
     right.discretized_logistic_log_probs(values, mean, log_scale, levels=levels)
     doubled = (2 * values).long()
-    return right.discretized_logistic_log_probs(doubled.div(2, rounding_mode="floor").clamp(0, levels - 1), mean, log_scale,
-                                                levels=levels)  # fmt: skip
+    return right.discretized_logistic_log_probs(
+        doubled.div(2, rounding_mode="floor").clamp(0, levels - 1), mean, log_scale, levels=levels
+    )
 
 
 def _by_softplus(values, mean, log_scale, *, levels):
@@ -177,4 +178,4 @@ EQUIVALENT = (
     Mistake("discretized_logistic_log_probs", "by softplus", _by_softplus),
     Mistake("parzen_log_likelihood", "log-sum-exp of all differences", _parzen_by_logsumexp),
     Mistake("annealed_log_weights", "step by step", _step_by_step),
-)  # fmt: skip
+)

@@ -45,14 +45,16 @@ def _per_clip(embeddings_x, embeddings_y):
     moments = []
     for clips in (embeddings_x, embeddings_y):
         each = [gaussian_statistics(clip.mT) for clip in clips if clip.shape[1] > 1]
-        moments += [torch.stack(part).mean(0) for part in zip(*each, strict=True)] if each else gaussian_statistics(
-            clips.mT.flatten(0, 1))
+        moments += (
+            [torch.stack(part).mean(0) for part in zip(*each, strict=True)]
+            if each
+            else gaussian_statistics(clips.mT.flatten(0, 1))
+        )
     return frechet_distance(*moments)
 
 
 def _of_means(embeddings_x, embeddings_y):
-    return right.frechet_audio_distance(*(
-        torch.cat([part.mean(2, keepdim=True)] * 2) for part in (embeddings_x, embeddings_y)))  # fmt: skip
+    return right.frechet_audio_distance(*(torch.cat([part.mean(2, keepdim=True)] * 2) for part in (embeddings_x, embeddings_y)))
 
 
 def _floored(x, window, filterbank, *, hop, epsilon=1e-6):
@@ -105,6 +107,9 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("log_mel_spectrogram", "by torch.stft", lambda x, window, filterbank, *, hop, epsilon=1e-6: (
-        _cells(x, window, filterbank, hop, epsilon) + epsilon).log()),
-)  # fmt: skip
+    Mistake(
+        "log_mel_spectrogram",
+        "by torch.stft",
+        lambda x, window, filterbank, *, hop, epsilon=1e-6: (_cells(x, window, filterbank, hop, epsilon) + epsilon).log(),
+    ),
+)

@@ -118,7 +118,10 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("gaussian_statistics", "by torch.cov", lambda features: (
-        right.gaussian_statistics(features)[0], torch.cov(features.mT).reshape(features.shape[1], -1))),
+    Mistake(
+        "gaussian_statistics",
+        "by torch.cov",
+        lambda features: (right.gaussian_statistics(features)[0], torch.cov(features.mT).reshape(features.shape[1], -1)),
+    ),
     Mistake("extrapolate_to_infinity", "as a weighted sum", _by_normal_equations),
-)  # fmt: skip
+)

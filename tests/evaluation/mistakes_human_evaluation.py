@@ -130,6 +130,9 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("bradley_terry_negative_log_likelihood", "log-sigmoid of the difference", lambda winners, losers, scores: (
-        -logsigmoid(_difference(winners, losers, scores)))),
-)  # fmt: skip
+    Mistake(
+        "bradley_terry_negative_log_likelihood",
+        "log-sigmoid of the difference",
+        lambda winners, losers, scores: -logsigmoid(_difference(winners, losers, scores)),
+    ),
+)

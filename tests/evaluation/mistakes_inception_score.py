@@ -70,7 +70,10 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("log_inception_score", "entropy of the mean answer less the mean entropy", lambda log_probs: (
-        _safe_entropy(right.marginal_log_probs(log_probs)) - _safe_entropy(log_probs).mean())),
+    Mistake(
+        "log_inception_score",
+        "entropy of the mean answer less the mean entropy",
+        lambda log_probs: _safe_entropy(right.marginal_log_probs(log_probs)) - _safe_entropy(log_probs).mean(),
+    ),
     Mistake("split_inception_scores", "one block after the other", _block_by_block),
-)  # fmt: skip
+)

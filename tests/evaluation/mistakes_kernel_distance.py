@@ -99,4 +99,4 @@ EQUIVALENT = (
     Mistake("gaussian_kernel", "from all differences", _gaussian_of_differences),
     Mistake("unbiased_discrepancy", "the diagonals subtracted as traces", _unbiased_by_traces),
     Mistake("kernel_inception_distance", "subset after subset", _distance),
-)  # fmt: skip
+)

@@ -153,9 +153,15 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("assign_modes", "norms of differences", lambda x, centers, *, radius: _assigned(
-        x, centers, radius, (x[:, None] - centers).norm(dim=2))),
-    Mistake("mode_kl_divergence", "term by term", lambda assignments, log_mode_probs: _divergence(
-        _shares(assignments, log_mode_probs), log_mode_probs)),
+    Mistake(
+        "assign_modes",
+        "norms of differences",
+        lambda x, centers, *, radius: _assigned(x, centers, radius, (x[:, None] - centers).norm(dim=2)),
+    ),
+    Mistake(
+        "mode_kl_divergence",
+        "term by term",
+        lambda assignments, log_mode_probs: _divergence(_shares(assignments, log_mode_probs), log_mode_probs),
+    ),
     Mistake("collision_log_probability", "every order of different draws", _all_orders),
-)  # fmt: skip
+)

@@ -85,4 +85,4 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("token_log_probs", "minus the cross-entropy of torch", _by_cross_entropy),
     Mistake("distinct_fraction", "a set of tuples", lambda tokens, *, order: _distinct(tokens, order)),
-)  # fmt: skip
+)

@@ -154,8 +154,14 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("nearest_neighbor_radii", "by sorting", lambda x, *, neighbors: _kth(x, neighbors)[:, -1]),
     Mistake("inside_manifold", "all distances at once", _inside),
-    Mistake("precision_and_recall", "one share after the other", lambda real, generated, *, neighbors: (
-        _shares(real, generated, neighbors))),
-    Mistake("density_and_coverage", "by a matrix of all balls", lambda real, generated, *, neighbors: (
-        _counts(real, generated, neighbors))),
-)  # fmt: skip
+    Mistake(
+        "precision_and_recall",
+        "one share after the other",
+        lambda real, generated, *, neighbors: _shares(real, generated, neighbors),
+    ),
+    Mistake(
+        "density_and_coverage",
+        "by a matrix of all balls",
+        lambda real, generated, *, neighbors: _counts(real, generated, neighbors),
+    ),
+)

@@ -7,8 +7,10 @@ import torch
 from practice_torch.evaluation import frechet_audio_distance as practice
 from practice_torch.evaluation.frechet_distance import frechet_feature_distance
 
-BANKS = [dict(num_filters=40, fourier_length=512, sample_rate=8000),
-         dict(num_filters=20, fourier_length=400, sample_rate=16000, low=60.0, high=7600.0)]  # fmt: skip
+BANKS = [
+    dict(num_filters=40, fourier_length=512, sample_rate=8000),
+    dict(num_filters=20, fourier_length=400, sample_rate=16000, low=60.0, high=7600.0),
+]
 
 
 def _notes(count=8, samples=4000):
@@ -18,8 +20,10 @@ def _notes(count=8, samples=4000):
 
 
 def _columns(waves, **options):
-    window, bank = torch.hann_window(256, dtype=waves.dtype), practice.mel_filterbank(
-        num_filters=16, fourier_length=256, sample_rate=8000).to(waves.dtype)  # fmt: skip
+    window, bank = (
+        torch.hann_window(256, dtype=waves.dtype),
+        practice.mel_filterbank(num_filters=16, fourier_length=256, sample_rate=8000).to(waves.dtype),
+    )
     return practice.log_mel_spectrogram(waves, window, bank, hop=64, **options)
 
 
@@ -37,10 +41,16 @@ def test_the_filters_are_torchaudios(bank):
 @pytest.mark.peers("librosa")
 def test_the_filters_are_librosas(bank):
     from librosa import filters
+
     wanted = filters.mel(
-        sr=bank["sample_rate"], n_fft=bank["fourier_length"], n_mels=bank["num_filters"], fmin=bank.get("low", 0.0),
-        fmax=bank.get("high"), htk=True, norm=None,
-    )  # fmt: skip
+        sr=bank["sample_rate"],
+        n_fft=bank["fourier_length"],
+        n_mels=bank["num_filters"],
+        fmin=bank.get("low", 0.0),
+        fmax=bank.get("high"),
+        htk=True,
+        norm=None,
+    )
     torch.testing.assert_close(practice.mel_filterbank(**bank), torch.from_numpy(wanted), rtol=0, atol=1e-5)
 
 

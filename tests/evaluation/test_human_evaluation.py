@@ -47,6 +47,7 @@ def test_kappa_of_a_published_table():
 @pytest.mark.peers("statsmodels")
 def test_kappa_is_statsmodels():
     import statsmodels.stats.inter_rater as raters
+
     np.testing.assert_allclose(practice.fleiss_kappa(TEXTBOOK), raters.fleiss_kappa(TEXTBOOK.numpy()), rtol=1e-6)
 
 

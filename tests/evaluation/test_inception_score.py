@@ -34,6 +34,7 @@ def test_certain_answers_have_the_mutual_information_that_scikit_learn_counts():
 def test_splits_are_torchmetrics():
     """Given logits as features; its blocks are consecutive, too, after a permutation that the seed makes known."""
     import torchmetrics.image.inception as metric
+
     score = metric.InceptionScore(feature=torch.nn.Identity(), splits=4)
     score.update(torch.tensor(LOGITS))
     torch.manual_seed(3)

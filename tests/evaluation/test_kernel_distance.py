@@ -25,6 +25,7 @@ def test_kernels_are_scikit_learns():
 def test_the_kernel_inception_distance_is_torchmetrics():
     """Of one subset that holds all features, whose order does not count."""
     import torchmetrics.image.kid as metric
+
     distance = metric.KernelInceptionDistance(feature=torch.nn.Identity(), subsets=1, subset_size=25)
     distance.update(PAIR[0][:25], real=True)
     distance.update(PAIR[1], real=False)
@@ -38,8 +39,12 @@ def test_the_kernel_inception_distance_in_blocks_is_that_of_whole_matrices(monke
     subsets = [torch.stack([torch.randperm(count)[:20] for _ in range(3)]) for count in (30, 25)]
     x, y = (part.clone().requires_grad_() for part in PAIR)
     kernel = practice.polynomial_kernel
-    wanted = torch.stack([practice.unbiased_discrepancy(kernel(x[i], x[i]), kernel(y[j], y[j]), kernel(x[i], y[j]))
-                          for i, j in zip(*subsets, strict=True)])  # fmt: skip
+    wanted = torch.stack(
+        [
+            practice.unbiased_discrepancy(kernel(x[i], x[i]), kernel(y[j], y[j]), kernel(x[i], y[j]))
+            for i, j in zip(*subsets, strict=True)
+        ]
+    )
     monkeypatch.setattr(practice, "_ROWS", 7)
     found = practice.kernel_inception_distance(x, y, *subsets)
     slopes = [torch.autograd.grad(each.sum(), (x, y)) for each in (found, wanted)]

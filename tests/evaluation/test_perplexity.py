@@ -26,6 +26,7 @@ def test_the_corpus_is_torchs_mean_cross_entropy():
 @pytest.mark.peers("torchmetrics")
 def test_torchmetrics_has_the_same_perplexity():
     from torchmetrics import text
+
     metric = text.Perplexity(ignore_index=-100).set_dtype(torch.float64)
     wanted = metric(LOGITS, TOKENS.masked_fill(~MASK, -100))
     found = practice.corpus_perplexity(practice.token_log_probs(LOGITS, TOKENS), MASK)

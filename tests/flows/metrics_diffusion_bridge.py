@@ -51,6 +51,7 @@ def evaluate(e, data):
         drift = velocity(e, x, time) + g**2 / 2 * score
         x = x + drift / many + g * noise(e, *x.shape) / math.sqrt(many)
     return found | {
-        "loss": mean(losses), "energy_distance_linear": energy_distance(points, y),
+        "loss": mean(losses),
+        "energy_distance_linear": energy_distance(points, y),
         "energy_distance_noise": energy_distance(points, x),
-    }  # fmt: skip
+    }

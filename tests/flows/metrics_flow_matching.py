@@ -65,9 +65,10 @@ def evaluate(e, data, pairs=None):
     return {
         "energy_distance": judged.energy_distance(points, midpoint(e, start, e.recipe.judged_steps)),
         "energy_distance_few": judged.energy_distance(points, midpoint(e, start, 2)),
-        "negative_log_likelihood": -mean(found), "divergence": mean(known(points, data.description) - found),
+        "negative_log_likelihood": -mean(found),
+        "divergence": mean(known(points, data.description) - found),
         "loss": mean(losses(e, points, torch.Generator().manual_seed(0), pairs)),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

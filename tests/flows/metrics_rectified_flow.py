@@ -39,6 +39,8 @@ def evaluate(e, data):
     ends = euler(e, start, e.average)[0][-1]
     return found | {
         "energy_distance_first": energy_distance(points, midpoint(e, start, 2, e.average)),
-        "straightness": departure(e, start, e.network), "straightness_first": departure(e, start, e.average),
-        "cost": mean((ends - start).square().sum(1)), "cost_independent": mean((points - start).square().sum(1)),
-    }  # fmt: skip
+        "straightness": departure(e, start, e.network),
+        "straightness_first": departure(e, start, e.average),
+        "cost": mean((ends - start).square().sum(1)),
+        "cost_independent": mean((points - start).square().sum(1)),
+    }

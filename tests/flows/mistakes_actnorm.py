@@ -64,6 +64,10 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("initialize", "torch.std_mean", lambda x: (
-        lambda std, mean: (-mean, -std.log()))(*torch.std_mean(x, (0, *range(2, x.ndim)), correction=0)), core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "initialize",
+        "torch.std_mean",
+        lambda x: (lambda std, mean: (-mean, -std.log()))(*torch.std_mean(x, (0, *range(2, x.ndim)), correction=0)),
+        core_alone=True,
+    ),
+)

@@ -63,6 +63,10 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("forward", "0 and 1 in place of truth values", _numbers_for_masks, core_alone=True),
-    Mistake("logistic_log_prob", "a transformed distribution's formula", lambda z: (
-        -z.abs() - 2 * torch.log1p(torch.exp(-z.abs()))).reshape(len(z), z[:1].numel()).sum(1), core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "logistic_log_prob",
+        "a transformed distribution's formula",
+        lambda z: (-z.abs() - 2 * torch.log1p(torch.exp(-z.abs()))).reshape(len(z), z[:1].numel()).sum(1),
+        core_alone=True,
+    ),
+)

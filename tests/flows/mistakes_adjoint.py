@@ -88,8 +88,10 @@ def _step_by_step(x, cotangent, parameters, times, velocity_fn):
         velocity = velocity_fn(place, time, parameters)
         if len(x) == 0:
             return torch.zeros_like(state)
-        rows = [torch.func.vjp(lambda p, b=b: velocity_fn(place[b : b + 1], time, p), copies[b])[1](adjoint[b : b + 1])[0]
-                for b in range(len(x))]  # fmt: skip
+        rows = [
+            torch.func.vjp(lambda p, b=b: velocity_fn(place[b : b + 1], time, p), copies[b])[1](adjoint[b : b + 1])[0]
+            for b in range(len(x))
+        ]
         _, pull = torch.func.vjp(lambda x: velocity_fn(x, time, parameters), place)
         return torch.cat([velocity, -pull(adjoint)[0], -torch.stack(rows)], 1)
 
@@ -117,4 +119,4 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("adjoint_gradients", "the products one after the other", _backward(_right)),
     Mistake("adjoint_gradients", "a gradient of the parameters for each example, then the sum", _step_by_step),
-)  # fmt: skip
+)

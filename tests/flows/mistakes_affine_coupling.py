@@ -90,6 +90,4 @@ MISTAKES = (
         x, *(part[:min(len(log_scale_fns), len(shift_fns))] for part in (masks, log_scale_fns, shift_fns))), only_checks=True),
 )  # fmt: skip
 
-EQUIVALENT = (
-    Mistake("forward", "0 and 1 in place of truth values", _product_of_masks, core_alone=True),
-)  # fmt: skip
+EQUIVALENT = (Mistake("forward", "0 and 1 in place of truth values", _product_of_masks, core_alone=True),)

@@ -88,6 +88,10 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("standard_normal_log_prob", "torch.distributions", _normal_by_torch, core_alone=True),
-    Mistake("log_abs_det_jacobian", "the determinant's absolute value, one example at a time",
-            lambda x, fn: torch.linalg.det(_jacobians(x, fn)).abs().log(), core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "log_abs_det_jacobian",
+        "the determinant's absolute value, one example at a time",
+        lambda x, fn: torch.linalg.det(_jacobians(x, fn)).abs().log(),
+        core_alone=True,
+    ),
+)

@@ -129,7 +129,14 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("integrate", "the solver's own tableau, the trace by the estimator", _solved(_minus_divergence)),
-    Mistake("log_prob", "torch's own normal density", _density(lambda x, z, delta: torch.distributions.Normal(0.0, 1.0).log_prob(
-        z).reshape(len(z), z.shape[1:].numel()).sum(1) - delta)),
+    Mistake(
+        "log_prob",
+        "torch's own normal density",
+        _density(
+            lambda x, z, delta: (
+                torch.distributions.Normal(0.0, 1.0).log_prob(z).reshape(len(z), z.shape[1:].numel()).sum(1) - delta
+            )
+        ),
+    ),
     Mistake("kinetic_energy", "solved next to the place", _energy(_squares)),
-)  # fmt: skip
+)

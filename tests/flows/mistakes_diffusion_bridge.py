@@ -98,11 +98,18 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("velocity_from_score", "over alpha", _velocity(
-        lambda x, score, a, s, da, ds: (da * x + s * (da * s - a * ds) * score) / a)),
-    Mistake("velocity_from_score", "by the predictions", _velocity(
-        lambda x, score, a, s, da, ds: da * (x + s**2 * score) / a - ds * s * score)),
-    Mistake("score_from_velocity", "from the noise", _score(
-        lambda x, v, a, s, da, ds: -((da * x - a * v) / (da * s - a * ds)) / s)),
+    Mistake(
+        "velocity_from_score",
+        "over alpha",
+        _velocity(lambda x, score, a, s, da, ds: (da * x + s * (da * s - a * ds) * score) / a),
+    ),
+    Mistake(
+        "velocity_from_score",
+        "by the predictions",
+        _velocity(lambda x, score, a, s, da, ds: da * (x + s**2 * score) / a - ds * s * score),
+    ),
+    Mistake(
+        "score_from_velocity", "from the noise", _score(lambda x, v, a, s, da, ds: -((da * x - a * v) / (da * s - a * ds)) / s)
+    ),
     Mistake("loss_weight_between", "by rates", _weight(lambda a, s, da, ds: (da * s / a - ds).square())),
-)  # fmt: skip
+)

@@ -127,19 +127,24 @@ MISTAKES = (
     Mistake("mixture_velocity", "a point of data taken for a narrow component", _point_mass, only_checks=True),
     Mistake("logit_normal_times", "the time of diffusion", _times(lambda n, mean, std: (-mean - std * n).sigmoid())),
     Mistake("logit_normal_times", "the variance for the deviation", _times(lambda n, mean, std: (mean + std**2 * n).sigmoid())),
-    Mistake("logit_normal_times", "the normal distribution function", _times(
-        lambda n, mean, std: torch.special.ndtr(mean + std * n))),
-    Mistake("data_prediction", "the time for the rest", lambda x, velocity, time: (
-        x + right.data_prediction(0 * x, velocity, 1 - time))),
+    Mistake(
+        "logit_normal_times", "the normal distribution function", _times(lambda n, mean, std: torch.special.ndtr(mean + std * n))
+    ),
+    Mistake(
+        "data_prediction", "the time for the rest", lambda x, velocity, time: x + right.data_prediction(0 * x, velocity, 1 - time)
+    ),
     Mistake("data_prediction", "the noise", lambda x, velocity, time: x - at(time, x) * velocity),
     Mistake("data_prediction", "backward", lambda x, velocity, time: x + right.data_prediction(0 * x, -velocity, time)),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("conditional_flow_matching_loss", "a sum", _loss()),
     Mistake("marginal_velocity", "products in place of distances", _by_products),
     Mistake("mixture_velocity", "components shared out", _mixture()),
     Mistake("logit_normal_times", "written out", _times(lambda n, mean, std: 1 / (1 + (-mean - std * n).exp()))),
-    Mistake("data_prediction", "a sum", lambda x, velocity, time: (
-        right.data_prediction(x, velocity, time).detach() * 0 + x + (1 - at(time, x)) * velocity)),
-)  # fmt: skip
+    Mistake(
+        "data_prediction",
+        "a sum",
+        lambda x, velocity, time: right.data_prediction(x, velocity, time).detach() * 0 + x + (1 - at(time, x)) * velocity,
+    ),
+)

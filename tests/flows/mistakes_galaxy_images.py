@@ -18,6 +18,7 @@ def _constant(of_index):
 
 def _radius(of_axes):
     """of_axes(u, v, q, angle) -> r^2, on [B, H, W]."""
+
     def wrong(grid_x, grid_y, center_x, center_y, axis_ratio, angle):
         right.elliptical_radius(grid_x, grid_y, center_x, center_y, axis_ratio, angle)  # for its checks
         x, y = grid_x - center_x[:, None, None], grid_y - center_y[:, None, None]
@@ -29,6 +30,7 @@ def _radius(of_axes):
 
 def _profile(of_factors):
     """of_factors(F, R, n, b, r/R) -> light."""
+
     def wrong(radius, total_flux, half_light_radius, index):
         right.sersic_profile(radius, total_flux, half_light_radius, index)  # for its checks
         flux, size, n = (v.view(-1, *[1] * (radius.ndim - 1)) for v in (total_flux, half_light_radius, index))
@@ -44,6 +46,7 @@ def _sersic(flux, size, n, b, relative, power=None):
 
 def _spread(of_kernels):
     """of_kernels(column, row, images): the weights [H], [W] around the circle, not normalized."""
+
     def wrong(images, *, sigma):
         right.gaussian_point_spread(images, sigma=sigma)  # for its checks
         weights = []
@@ -66,6 +69,7 @@ def _folded(column, row, images):
 
 def _moments(of_sums):
     """of_sums(share, x, y, flux) -> the last three."""
+
     def wrong(images, grid_x, grid_y):
         found = right.image_moments(images, grid_x, grid_y)
         flux = found[:, 0, None, None]
@@ -80,6 +84,7 @@ def _second(share, x, y):
 
 def _shape(of_shape):
     """of_shape(size, ratio, angle, moments) -> the three."""
+
     def wrong(moments):
         return torch.stack(of_shape(*right.shape_from_moments(moments).unbind(1), moments), dim=1)
 

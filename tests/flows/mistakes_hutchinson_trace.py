@@ -89,10 +89,14 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("exact_divergence", "from the whole Jacobian", _divergence(
-        lambda jacobian: jacobian.diagonal(dim1=1, dim2=2).sum(1))),
+    Mistake(
+        "exact_divergence", "from the whole Jacobian", _divergence(lambda jacobian: jacobian.diagonal(dim1=1, dim2=2).sum(1))
+    ),
     Mistake("hutchinson_divergence", "forward products", _forward),
     Mistake("rademacher_from_uniforms", "by rounding", lambda u: 2 * (right.rademacher_from_uniforms(u) > 0).to(u.dtype) - 1),
-    Mistake("hutchinson_variance", "by its parts", _variance(
-        _half, lambda s: 2 * torch.einsum("bij,bji->b", s, s), lambda s: 4 * s.tril(-1).square().sum((1, 2)))),
-)  # fmt: skip
+    Mistake(
+        "hutchinson_variance",
+        "by its parts",
+        _variance(_half, lambda s: 2 * torch.einsum("bij,bji->b", s, s), lambda s: 4 * s.tril(-1).square().sum((1, 2))),
+    ),
+)

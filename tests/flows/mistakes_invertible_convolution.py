@@ -75,6 +75,4 @@ MISTAKES = (
     Mistake("assemble", "checks nothing", _unchecked, only_checks=True),
 )  # fmt: skip
 
-EQUIVALENT = (
-    Mistake("forward", "a convolution of torch", _by_conv2d, core_alone=True),
-)  # fmt: skip
+EQUIVALENT = (Mistake("forward", "a convolution of torch", _by_conv2d, core_alone=True),)

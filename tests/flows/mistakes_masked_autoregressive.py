@@ -57,6 +57,10 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("inverse", "passes beyond the last", lambda z, conditioner_fn: _so_many_passes(z, conditioner_fn, z.shape[1] + 2),
-            core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "inverse",
+        "passes beyond the last",
+        lambda z, conditioner_fn: _so_many_passes(z, conditioner_fn, z.shape[1] + 2),
+        core_alone=True,
+    ),
+)

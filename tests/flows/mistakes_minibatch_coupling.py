@@ -91,10 +91,15 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("squared_distance_matrix", "a sum of squared differences", lambda x0, x1: (
-        right.squared_distance_matrix(x0, x1) * 0 + (x0[:, None] - x1).flatten(2).square().sum(2) if x0.ndim > 1
-        else right.squared_distance_matrix(x0, x1))),
+    Mistake(
+        "squared_distance_matrix",
+        "a sum of squared differences",
+        lambda x0, x1: (
+            right.squared_distance_matrix(x0, x1) * 0 + (x0[:, None] - x1).flatten(2).square().sum(2)
+            if x0.ndim > 1
+            else right.squared_distance_matrix(x0, x1)
+        ),
+    ),
     Mistake("sinkhorn_log_plan", "written out", _plan()),
-    Mistake("sample_pairs", "by exponential clocks", _gumbel(
-        lambda log_plan, gumbels: (-gumbels - log_plan).argmin(1))),
-)  # fmt: skip
+    Mistake("sample_pairs", "by exponential clocks", _gumbel(lambda log_plan, gumbels: (-gumbels - log_plan).argmin(1))),
+)

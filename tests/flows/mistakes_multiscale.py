@@ -56,4 +56,4 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("squeeze", "by a permutation of axes", lambda x: _blocks(x, (0, 1, 3, 5, 2, 4))),
     Mistake("split_prior_log_prob", "torch.distributions", _by_torch, core_alone=True),
-)  # fmt: skip
+)

@@ -162,7 +162,10 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("euler_step", "by a fused product", _step(lambda x, t, h, v: torch.addcmul(x, h, v(x, t)))),
     Mistake("runge_kutta_4_step", "written out", _step(_classical, "runge_kutta_4_step")),
-    Mistake("error_ratio", "the mean of squares, without a root at 0", _ratio(
-        lambda e, a, b, rtol, atol: torch.linalg.vector_norm(e / (atol + rtol * torch.maximum(a, b))) * e.numel() ** -0.5)),
+    Mistake(
+        "error_ratio",
+        "the mean of squares, without a root at 0",
+        _ratio(lambda e, a, b, rtol, atol: torch.linalg.vector_norm(e / (atol + rtol * torch.maximum(a, b))) * e.numel() ** -0.5),
+    ),
     Mistake("solve_adaptive", "the first velocity computed again", _adaptive()),
-)  # fmt: skip
+)

@@ -103,12 +103,19 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("linear_path", "a sum", lambda x0, x1, time: (
-        right.linear_path(x0, x1, time) and ((1 - at(time, x0)) * x0 + at(time, x0) * x1, x1 - x0))),
-    Mistake("optimal_transport_path", "as an affine path", lambda x0, x1, time, *, sigma_min=1e-4: (
-        right.optimal_transport_path(x0, x1, time, sigma_min=sigma_min)
-        and (((1 - at(time, x0)) + sigma_min * at(time, x0)) * x0 + at(time, x0) * x1, x1 - (1 - sigma_min) * x0))),
+    Mistake(
+        "linear_path",
+        "a sum",
+        lambda x0, x1, time: right.linear_path(x0, x1, time) and ((1 - at(time, x0)) * x0 + at(time, x0) * x1, x1 - x0),
+    ),
+    Mistake(
+        "optimal_transport_path",
+        "as an affine path",
+        lambda x0, x1, time, *, sigma_min=1e-4: (
+            right.optimal_transport_path(x0, x1, time, sigma_min=sigma_min)
+            and (((1 - at(time, x0)) + sigma_min * at(time, x0)) * x0 + at(time, x0) * x1, x1 - (1 - sigma_min) * x0)
+        ),
+    ),
     Mistake("cosine_coefficients", "by the cosine", _over_time),
-    Mistake("conditional_velocity", "collected", _velocity(
-        lambda x, x1, a, s, da, ds: ds / s * x + (da - ds / s * a) * x1)),
-)  # fmt: skip
+    Mistake("conditional_velocity", "collected", _velocity(lambda x, x1, a, s, da, ds: ds / s * x + (da - ds / s * a) * x1)),
+)

@@ -36,6 +36,7 @@ def _straightness(*, weigh=lambda h: h, mean=lambda way, h, v: way / h.sum(), po
 
 def _unchecked(function):
     """Times that fall are taken as they are."""
+
     def wrong(x0, times, velocity_fn):
         return getattr(right, function)(x0, times.sort().values, velocity_fn)
 
@@ -50,12 +51,16 @@ def _at_the_end(x0, times, velocity_fn):
 
 MISTAKES = (
     Mistake("reflow_pairs", "the ends exchanged", _pairs(lambda *path: right.reflow_pairs(*path)[::-1])),
-    Mistake("reflow_pairs", "new noise, here that of the neighbor", _pairs(
-        lambda x0, *path: (x0.roll(1, 0), right.reflow_pairs(x0, *path)[1]))),
+    Mistake(
+        "reflow_pairs",
+        "new noise, here that of the neighbor",
+        _pairs(lambda x0, *path: (x0.roll(1, 0), right.reflow_pairs(x0, *path)[1])),
+    ),
     Mistake("reflow_pairs", "one step", _pairs(lambda x0, times, fn: right.reflow_pairs(x0, times[[0, -1]], fn))),
     Mistake("reflow_pairs", "times at the ends of the steps", _at_the_end),
-    Mistake("reflow_pairs", "without a gradient", _pairs(
-        lambda x0, times, fn: (x0, right.reflow_pairs(x0, times, fn)[1].detach()))),
+    Mistake(
+        "reflow_pairs", "without a gradient", _pairs(lambda x0, times, fn: (x0, right.reflow_pairs(x0, times, fn)[1].detach()))
+    ),
     Mistake("reflow_pairs", "times are sorted", _unchecked("reflow_pairs"), only_checks=True),
     Mistake("straightness", "divided by the steps", _straightness(weigh=lambda h: h / len(h))),
     Mistake("straightness", "not weighted", _straightness(weigh=lambda h: torch.ones_like(h))),
@@ -69,11 +74,14 @@ MISTAKES = (
     Mistake("transport_cost", "half", lambda x0, x1: right.transport_cost(x0, x1) / 2),
     Mistake("transport_cost", "the mean over dimensions", lambda x0, x1: right.transport_cost(x0, x1) / max(1, x0[:1].numel())),
     Mistake("transport_cost", "of neighbors", lambda x0, x1: right.transport_cost(x0, x1.roll(1, 0))),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("reflow_pairs", "a list of velocities", _pairs(lambda x0, *path: (x0, _path(x0, *path)[0]))),
     Mistake("straightness", "a list of velocities", _straightness()),
-    Mistake("transport_cost", "rows", lambda x0, x1: right.transport_cost(x0, x1) * 0
-            + (x1 - x0).square().reshape(len(x0), x0[:1].numel()).sum(1)),
-)  # fmt: skip
+    Mistake(
+        "transport_cost",
+        "rows",
+        lambda x0, x1: right.transport_cost(x0, x1) * 0 + (x1 - x0).square().reshape(len(x0), x0[:1].numel()).sum(1),
+    ),
+)

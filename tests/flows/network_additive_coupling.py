@@ -8,5 +8,5 @@ MISTAKES = {
         "the halves are exchanged": (halves_exchanged(additive_coupling), "output"),
         "the log-determinant of the way there": (sign_of_the_way_back(additive_coupling.NICE), "the inverse undoes it"),
         "biases at zero": (biases_at_zero, BEGINS),
-    },
+    }
 }

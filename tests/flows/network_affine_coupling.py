@@ -11,5 +11,5 @@ MISTAKES = {
         "log-scales without a bound": (put(affine_coupling, "bounded_log_scale", not_bounded), "output"),
         "the log-determinant of the way there": (sign_of_the_way_back(affine_coupling.RealNVP), "the inverse undoes it"),
         "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
-    },
+    }
 }

@@ -43,6 +43,6 @@ MISTAKES = {
         "a slope is forgotten": (bent_as_a_rectifier, "output"),
         "the energy of the way back": (energy_of_the_way_back, "with the energy of the way, it is the same way"),
         "the last layer as torch has it": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
-    },
+    }
 }
 ELSEWHERE = {"ContinuousFlow": {"inverse": "test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian"}}

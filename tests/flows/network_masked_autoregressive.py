@@ -31,5 +31,5 @@ MISTAKES = {
         "log-scales without a bound": (put(masked_autoregressive, "bounded_log_scale", not_bounded), "output"),
         "the inverse in forward order": (inverse_in_forward_order, "the inverse undoes it"),
         "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
-    },
+    }
 }

@@ -31,7 +31,5 @@ SAMPLERS = {
         "scaled as on the way to the noise": (NICE.inverse, "-self.log_scale", "self.log_scale"),
         "layers in the order of the way to the noise": (NICE.inverse, "reversed(", "("),
     },
-    draws_images_of_logistic_noise: {
-        "normal noise": (additive_coupling.build, "network, shape, LOGISTIC)", "network, shape)"),
-    },
+    draws_images_of_logistic_noise: {"normal noise": (additive_coupling.build, "network, shape, LOGISTIC)", "network, shape)")},
 }

@@ -19,5 +19,5 @@ SAMPLERS = {
     draws_points_of_the_noise: {
         "the way to the noise": (PointFlow._picture, "self.network.inverse(", "self.network("),
         "times backward": (ContinuousFlow.inverse, "self._times(z, self.steps)", "self._times(z, self.steps).flip(0)"),
-    },
+    }
 }

@@ -51,9 +51,7 @@ def draws_points_without_noise():
 
 
 SAMPLERS = {
-    draws_points_on_the_cosine_path: {
-        "half of the way": (flow_sampling.carried, "linspace(0, 1,", "linspace(0, 0.5,"),
-    },
+    draws_points_on_the_cosine_path: {"half of the way": (flow_sampling.carried, "linspace(0, 1,", "linspace(0, 0.5,")},
     draws_points_on_the_linear_path: {
         "the linear path's time": (BridgedPoints.linear_velocity, "own = ", "own = time + 0 * "),
         "places not rescaled": (BridgedPoints.linear_velocity, "y * per_example(at[0] + at[1], y)", "y"),
@@ -66,6 +64,6 @@ SAMPLERS = {
         "one time": (BridgedPoints.drawn_with_noise, "time = step * number", "time = step"),
     },
     draws_points_without_noise: {
-        "noise of the size of the path's": (BridgedPoints.drawn_with_noise, "self.recipe.diffusion * at[1]", "at[1]"),
+        "noise of the size of the path's": (BridgedPoints.drawn_with_noise, "self.recipe.diffusion * at[1]", "at[1]")
     },
 }

@@ -30,7 +30,5 @@ SAMPLERS = {
         "entries in one order": (MAF.inverse, "z.flip(1)", "z"),
         "noise twice as wide": (PointFlow._picture, "self.base.draw(count, size", "2 * self.base.draw(count, size"),
     },
-    draws_images_of_the_noise: {
-        "the way to the noise": (PixelFlow.images, "self.network.inverse(", "self.network("),
-    },
+    draws_images_of_the_noise: {"the way to the noise": (PixelFlow.images, "self.network.inverse(", "self.network(")},
 }

@@ -25,5 +25,5 @@ SAMPLERS = {
     draws_points_in_two_steps: {
         "a step too few": (flow_sampling.carried, "linspace(0, 1,", "linspace(0, 0.5,"),
         "uniform noise": (PointMatching._noise, "torch.randn(", "torch.rand("),
-    },
+    }
 }

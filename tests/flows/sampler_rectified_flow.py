@@ -35,7 +35,5 @@ SAMPLERS = {
         "data in the place of noise": (RectifiedFlow.pairs, "generator)[0]", "generator)[1]"),
         "a step": (RectifiedFlow._times, "self.recipe.reflow_steps + 1", "2"),
     },
-    draws_points_of_the_second_flow: {
-        "the first flow's points": (PointMatching.velocity, "self.network", "self.average"),
-    },
+    draws_points_of_the_second_flow: {"the first flow's points": (PointMatching.velocity, "self.network", "self.average")},
 }

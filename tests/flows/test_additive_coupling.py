@@ -33,6 +33,7 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
 def test_zuko_shifts_as_this_layer_does():
     """zuko.transforms.CouplingTransform with an AdditiveTransform."""
     import zuko
+
     mask = practice.alternating_mask(dim=4)
     weight = torch.linspace(-1, 1, 4, dtype=torch.float64).view(2, 2)
     peer = zuko.transforms.CouplingTransform(
@@ -53,6 +54,7 @@ def test_zuko_shifts_as_this_layer_does():
 def test_normflows_shifts_as_this_layer_does():
     """normflows.flows.AffineCoupling without a scale, which changes the second half by the first."""
     import normflows
+
     halves = torch.tensor([True, True, False, False])
     network = torch.nn.Linear(2, 2).double()
     peer = normflows.flows.AffineCouplingBlock(network, scale=False)

@@ -34,16 +34,14 @@ def through_the_steps(x, cotangent, parameters, times, velocity_fn):
     """Backpropagation."""
     return torch.func.vjp(
         lambda x, parameters: solve_fixed(x, times, lambda x, time: velocity_fn(x, time, parameters)), x, parameters
-    )[1](cotangent)  # fmt: skip
+    )[1](cotangent)
 
 
 def test_the_gradient_in_a_matrix_is_that_of_scipys_exponential():
     """x' = A x with the entries of A as parameters: e^(A^T) c, and c^T L x with Frechet's derivative L of the exponential."""
     matrix, times = np.array([[0.6, -2.0], [1.0, 0.3]]), np.linspace(0.0, 1.0, 81)
     by_x = COTANGENT @ expm(matrix)
-    by_entries = [
-        np.sum(COTANGENT * (X @ expm_frechet(matrix, np.eye(4)[entry].reshape(2, 2))[1].T)) for entry in range(4)
-    ]  # fmt: skip
+    by_entries = [np.sum(COTANGENT * (X @ expm_frechet(matrix, np.eye(4)[entry].reshape(2, 2))[1].T)) for entry in range(4)]
     for wing, array in ((practice, torch.tensor), (theory, jnp.asarray)):
         given = [array(part) for part in (X, COTANGENT, matrix.ravel(), times)]
         found = wing.adjoint_gradients(*given, lambda x, time, parameters: x @ parameters.reshape(2, 2).T)
@@ -114,6 +112,7 @@ def test_no_step_is_stored():
 def test_torchdiffeq_gives_the_same():
     """Its odeint_adjoint at a tolerance of 1e-10, next to 80 steps."""
     from torchdiffeq import odeint_adjoint
+
     made, velocity_fn, parameters = network()
 
     class Field(torch.nn.Module):

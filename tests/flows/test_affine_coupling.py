@@ -38,6 +38,7 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
 def test_normflows_stretches_as_this_layer_does():
     """normflows.flows.AffineCouplingBlock, which changes the second half by the first; its density direction is its inverse."""
     import normflows
+
     halves = torch.tensor([True, True, False, False])
     network = torch.nn.Linear(2, 4).double()  # shift and log-scale in turn
     peer = normflows.flows.AffineCouplingBlock(network)
@@ -56,6 +57,7 @@ def test_normflows_stretches_as_this_layer_does():
 def test_zuko_is_undone_and_counts_volume_as_this_layer_does():
     """zuko bends its log-scales, so the layer is given zuko's own: the same z and the same log-determinant."""
     import zuko
+
     mask = torch.tensor([True, False, True, False])
     weight = torch.linspace(-1, 1, 8, dtype=torch.float64).view(2, 2, 2)
 

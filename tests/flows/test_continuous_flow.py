@@ -76,7 +76,7 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
     torch.testing.assert_close((again, same), (z, log_det))
     torch.testing.assert_close(
         energy, practice.kinetic_energy(X, torch.linspace(1, 0, 41, dtype=torch.float64), velocity_of(finer))
-    )  # fmt: skip
+    )
 
 
 def test_the_network_begins_at_the_identity():
@@ -89,6 +89,7 @@ def test_the_network_begins_at_the_identity():
 def test_torchdiffeq_gives_the_same_density_and_gradient():
     """Its adaptive solver at a tolerance of 1e-9, with the trace by two products, next to 60 steps."""
     from torchdiffeq import odeint
+
     made = flow(steps=60)
 
     def rates(time, state):
@@ -112,6 +113,7 @@ def test_torchdiffeq_gives_the_same_density_and_gradient():
 def test_zuko_gives_the_same_transformation():
     """zuko.transforms.FreeFormJacobianTransform with the exact trace, from 1 to 0, at a tolerance of 1e-9."""
     import zuko
+
     made = flow(steps=60)
     peer = zuko.transforms.FreeFormJacobianTransform(
         lambda time, x: velocity_of(made)(x, time), 1.0, 0.0, made.parameters(), atol=1e-9, rtol=1e-9

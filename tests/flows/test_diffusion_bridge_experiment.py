@@ -31,9 +31,7 @@ def test_the_exact_velocity_of_the_cosine_path_gives_that_of_the_linear_path():
 
     experiment, time = built(), torch.tensor([0.1, 0.3, 0.5, 0.8, 0.99]).double()
     experiment.velocity = velocity
-    torch.testing.assert_close(
-        experiment.linear_velocity(y, time), mixture_velocity(y, time, means, log_vars, weights.log())
-    )
+    torch.testing.assert_close(experiment.linear_velocity(y, time), mixture_velocity(y, time, means, log_vars, weights.log()))
 
 
 def test_noise_comes_with_half_of_its_variance_times_the_score():

@@ -17,6 +17,7 @@ LOG_WEIGHTS = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64).log()
 def test_the_target_is_that_of_torchcfm():
     """Its place and its velocity for a pair give the loss of any model, here of a network."""
     import torchcfm.conditional_flow_matching as torchcfm
+
     draws = torch.Generator().manual_seed(0)
     x0, x1 = torch.randn(2, 7, 3, 2, dtype=torch.float64, generator=draws)
     time = torch.rand(7, dtype=torch.float64, generator=draws)
@@ -48,10 +49,12 @@ def test_the_velocity_of_a_mixture_is_a_quotient_of_integrals():
         for x, t in zip(places, times, strict=True)
     ]
     found = practice.mixture_velocity(
-        torch.tensor(places, dtype=torch.float64)[:, None], torch.tensor(times, dtype=torch.float64),
-        torch.tensor(means, dtype=torch.float64)[:, None], torch.tensor(variances, dtype=torch.float64).log(),
+        torch.tensor(places, dtype=torch.float64)[:, None],
+        torch.tensor(times, dtype=torch.float64),
+        torch.tensor(means, dtype=torch.float64)[:, None],
+        torch.tensor(variances, dtype=torch.float64).log(),
         torch.tensor(weights, dtype=torch.float64).log(),
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(found[:, 0], wanted, rtol=1e-9)
 
 
@@ -101,8 +104,11 @@ def test_times_are_logit_normal_by_scipy():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_results_keep_the_dtype_under_finer_times(dtype):
     x, time = torch.ones(4, 2, dtype=dtype), torch.tensor([0.1, 0.5, 0.7, 0.9], dtype=torch.float64)
-    found = [practice.marginal_velocity(x, MEANS.to(dtype), time), practice.data_prediction(x, x, time),
-             practice.conditional_flow_matching_loss(x, 2 * x, time, lambda x, time: x)]  # fmt: skip
+    found = [
+        practice.marginal_velocity(x, MEANS.to(dtype), time),
+        practice.data_prediction(x, x, time),
+        practice.conditional_flow_matching_loss(x, 2 * x, time, lambda x, time: x),
+    ]
     if dtype != torch.bfloat16:  # whose weights do not sum to one within what log_weights is checked for
         found.append(practice.mixture_velocity(x, time, *(part.to(dtype) for part in (MEANS, LOG_VARS, LOG_WEIGHTS))))
     assert {part.dtype for part in found} == {dtype}

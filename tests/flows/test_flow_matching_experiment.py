@@ -33,6 +33,7 @@ def test_the_energy_distance_is_scipys_without_its_bias():
 
 def test_noise_is_carried_from_time_0_to_1_in_steps_of_the_method():
     """x' = x + t from 1 ends at 2e - 2; two steps of Euler's method give 2.5."""
+
     def velocity_fn(x, time):
         assert time.shape == (len(x),)
         return x + time[:, None]

@@ -32,6 +32,7 @@ def test_constants_are_medians_of_gamma_variables():
 def test_half_of_the_light_is_within_the_half_light_radius():
     """SciPy integrates the profile over rings, from 0 and to infinity, with no substitution."""
     for index in (0.5, 1.0, 2.5, 4.0):
+
         def ring(r, index=index):
             light = practice.sersic_profile(*(torch.tensor([v], dtype=torch.float64) for v in (r, 3.0, 2.0, index)))
             return 2 * np.pi * r * light.item()
@@ -45,8 +46,10 @@ def test_half_of_the_light_is_within_the_half_light_radius():
 def test_an_elliptical_galaxy_has_the_moments_of_the_formula():
     """An exponential disk on a fine grid: flux, centroid, size, axis ratio and angle; then blurred."""
     x, y = grid(300, 0.2)
-    galaxy = {name: torch.tensor([value], dtype=torch.float64)
-              for name, value in dict(center_x=0.7, center_y=-0.4, axis_ratio=0.45, angle=-1.1).items()}  # fmt: skip
+    galaxy = {
+        name: torch.tensor([value], dtype=torch.float64)
+        for name, value in dict(center_x=0.7, center_y=-0.4, axis_ratio=0.45, angle=-1.1).items()
+    }
     flux, size, index = (torch.tensor([value], dtype=torch.float64) for value in (5.0, 2.0, 1.0))
     images = practice.sersic_profile(practice.elliptical_radius(x, y, **galaxy), flux, size, index)
     moments = practice.image_moments(images, x, y)
@@ -85,10 +88,18 @@ def test_simulated_galaxies_have_the_properties_that_were_asked_for(monkeypatch)
     monkeypatch.setattr(telescope, "NOISE", 0.0)
     ratio, angle = np.array([0.5, 0.5, 1.0]), np.array([0.4, -1.2, 0.0])
     ellipticity = (1 - ratio**2) / (1 + ratio**2)
-    properties = torch.from_numpy(np.stack([
-        np.log([20.0, 50.0, 10.0]), np.log([2.0] * 3), [0.5] * 3, ellipticity * np.cos(2 * angle),
-        ellipticity * np.sin(2 * angle),
-    ], 1))  # fmt: skip
+    properties = torch.from_numpy(
+        np.stack(
+            [
+                np.log([20.0, 50.0, 10.0]),
+                np.log([2.0] * 3),
+                [0.5] * 3,
+                ellipticity * np.cos(2 * angle),
+                ellipticity * np.sin(2 * angle),
+            ],
+            1,
+        )
+    )
     images = telescope.simulate(properties, 32, torch.Generator().manual_seed(0))
     x, y = grid(32, 1.0)
     moments = practice.image_moments(images[:, 0], x, y)

@@ -24,6 +24,7 @@ def test_the_factors_are_those_of_scipy():
 def test_normflows_mixes_channels_as_this_layer_does():
     """normflows.flows.Invertible1x1Conv, whose density direction is its inverse."""
     import normflows
+
     peer = normflows.flows.Invertible1x1Conv(5).double()
     z, log_det = peer.inverse(X)
     ours, ours_log_det = practice.forward(X, peer.W)

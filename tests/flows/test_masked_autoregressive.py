@@ -60,6 +60,7 @@ def test_the_flow_is_a_chain_of_normal_conditionals():
 def test_zuko_standardizes_in_the_same_order():
     """zuko.transforms.AutoregressiveTransform of as many passes, with its own bend of the log-scales undone."""
     import zuko
+
     weight = torch.tril(torch.linspace(-1, 1, 16, dtype=torch.float64).view(4, 4), -1)
 
     def affine(x):

@@ -50,6 +50,7 @@ def test_pairs_of_an_assignment_keep_the_order(wing):
 def test_plans_agree_with_pot(wing):
     """Its Sinkhorn after as many iterations, and its network simplex, whose plan of equal weights is an assignment."""
     import ot
+
     x0, x1 = batch(12)
     cost = ot.dist(x0, x1[:7])
     np.testing.assert_allclose(wing("squared_distance_matrix", x0, x1[:7]), cost, rtol=1e-12)
@@ -66,6 +67,7 @@ def test_plans_agree_with_pot(wing):
 def test_pairs_agree_with_torchcfm():
     """Its exact map is our assignment over N, and its draws from a batch are pairs of that assignment."""
     import torchcfm.optimal_transport as coupling
+
     x0, x1 = (torch.from_numpy(points) for points in batch(32))
     order = practice.optimal_assignment(practice.squared_distance_matrix(x0, x1))
     sampler = coupling.OTPlanSampler(method="exact")

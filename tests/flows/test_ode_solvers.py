@@ -29,9 +29,11 @@ def reference(tolerance=1e-12, method="DOP853"):
 
 def test_both_wings_follow_scipys_solution_as_the_tolerance_asks():
     """A hundredfold smaller tolerance gives an error at most a tenth as large, and never one above a hundred tolerances."""
-    wanted, solve, errors = reference().y[:, -1].reshape(2, 2), jax.jit(
-        lambda x, tolerance: theory.solve_adaptive(x, 0.0, 3.0, oscillating, rtol=1e-8, atol=1e-8, max_steps=300)
-    ), []  # fmt: skip
+    wanted, solve, errors = (
+        reference().y[:, -1].reshape(2, 2),
+        jax.jit(lambda x, tolerance: theory.solve_adaptive(x, 0.0, 3.0, oscillating, rtol=1e-8, atol=1e-8, max_steps=300)),
+        [],
+    )
     for tolerance in (1e-4, 1e-6, 1e-8):
         found = practice.solve_adaptive(torch.tensor(START), 0.0, 3.0, oscillating, rtol=tolerance, atol=tolerance)
         errors.append(abs(found.numpy() - wanted).max() / tolerance)
@@ -112,6 +114,7 @@ def test_gradients_are_those_of_the_solution():
 def test_torchdiffeq_gives_the_same(method):
     """Fixed steps to rounding; the adaptive solver to the tolerance."""
     from torchdiffeq import odeint
+
     x, times = torch.tensor(START), torch.linspace(0.0, 3.0, 31, dtype=torch.float64)
     if method == "dopri5":
         found, rtol = practice.solve_adaptive(x, 0.0, 3.0, oscillating, rtol=1e-9, atol=1e-9), 1e-6

@@ -27,8 +27,13 @@ def test_the_field_carries_noise_along_the_path(coefficients):
     start = (alpha * x1 + sigma * x0)[0]
     found = scipy.integrate.solve_ivp(
         lambda t, x: practice.conditional_velocity(torch.as_tensor(x)[None], x1, *at(t))[0].numpy(),
-        (0.0, 0.95), start.numpy(), method="DOP853", t_eval=(0.3, 0.95), rtol=1e-10, atol=1e-12,
-    )  # fmt: skip
+        (0.0, 0.95),
+        start.numpy(),
+        method="DOP853",
+        t_eval=(0.3, 0.95),
+        rtol=1e-10,
+        atol=1e-12,
+    )
     wanted = [practice.affine_path(x0, x1, *at(t))[0][0].numpy() for t in (0.3, 0.95)]
     np.testing.assert_allclose(found.y.T, np.stack(wanted), rtol=1e-8)
 
@@ -44,6 +49,7 @@ def test_the_variance_preserving_path_is_the_diffusion_run_backward():
 def test_paths_agree_with_torchcfm():
     """Three of its matchers: the linear path, the path to a cloud around the data as a field, and the cosine path."""
     import torchcfm.conditional_flow_matching as torchcfm
+
     x0, x1, time = batch()
     linear = torchcfm.ConditionalFlowMatcher(sigma=0.0)
     x, velocity = practice.linear_path(x0, x1, time)

@@ -61,8 +61,11 @@ def test_on_the_line_the_pairs_of_a_flow_are_the_optimal_assignment():
     """SciPy's assignment of starts to ends by squared distance is the one that the flow made."""
     draws = torch.Generator().manual_seed(1)
     noise = torch.randn(60, 1, dtype=torch.float64, generator=draws)
-    _, ends = practice.reflow_pairs(noise, torch.linspace(0, 1, 201, dtype=torch.float64), lambda x, time: mixture_velocity(
-        x, time, MEANS[:, :1], LOG_VARS, LOG_WEIGHTS))  # fmt: skip
+    _, ends = practice.reflow_pairs(
+        noise,
+        torch.linspace(0, 1, 201, dtype=torch.float64),
+        lambda x, time: mixture_velocity(x, time, MEANS[:, :1], LOG_VARS, LOG_WEIGHTS),
+    )
     cost = torch.stack([practice.transport_cost(noise, end.expand(60, 1)) for end in ends], 1)
     rows, columns = scipy.optimize.linear_sum_assignment(cost.numpy())
     assert (rows == columns).all()

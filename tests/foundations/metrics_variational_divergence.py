@@ -14,10 +14,7 @@ def critics(e, count):
 
 
 def bounds(of_p, of_q):
-    return {
-        "nwj": mean(of_p) - mean((of_q - 1).exp()),
-        "donsker_varadhan": mean(of_p) - float(of_q.exp().mean().log()),
-    }
+    return {"nwj": mean(of_p) - mean((of_q - 1).exp()), "donsker_varadhan": mean(of_p) - float(of_q.exp().mean().log())}
 
 
 def logs(e, batch, phase):

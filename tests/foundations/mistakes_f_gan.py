@@ -173,7 +173,13 @@ def _gan_with_a_careful_conjugate(v_fake, **row):
 EQUIVALENT = (
     Mistake("f_gan_critic_loss", "gan by logaddexp", _gan_by_logaddexp),
     Mistake("f_gan_generator_loss", "gan unfused, with a careful f*", _gan_with_a_careful_conjugate),
-    Mistake("quadratic_critic", "powers summed", lambda x, coefficients: (
-        right.quadratic_critic(x, coefficients) if x.ndim != 1 or len(coefficients) != 3
-        else coefficients[0] + coefficients[1] * x + coefficients[2] * x.square())),
-)  # fmt: skip
+    Mistake(
+        "quadratic_critic",
+        "powers summed",
+        lambda x, coefficients: (
+            right.quadratic_critic(x, coefficients)
+            if x.ndim != 1 or len(coefficients) != 3
+            else coefficients[0] + coefficients[1] * x + coefficients[2] * x.square()
+        ),
+    ),
+)

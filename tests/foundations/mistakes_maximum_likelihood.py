@@ -78,9 +78,13 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("categorical_negative_log_likelihood", "log_softmax, then gather", lambda labels, logits: (
-        right._require_labels(labels, logits.shape[1])
-        or right.require(len(labels) == len(logits), "labels: one a row")
-        or -logits.log_softmax(-1).gather(1, labels[:, None])[:, 0]
-    )),
-)  # fmt: skip
+    Mistake(
+        "categorical_negative_log_likelihood",
+        "log_softmax, then gather",
+        lambda labels, logits: (
+            right._require_labels(labels, logits.shape[1])
+            or right.require(len(labels) == len(logits), "labels: one a row")
+            or -logits.log_softmax(-1).gather(1, labels[:, None])[:, 0]
+        ),
+    ),
+)

@@ -19,7 +19,7 @@ def f_gan(e, batch, phase):
 
 
 MISTAKES = {
-    "the consistent loss for the alternative": Mistake(experiment, "f_gan_alternative_generator_loss", f_gan_generator_loss),
+    "the consistent loss for the alternative": Mistake(experiment, "f_gan_alternative_generator_loss", f_gan_generator_loss)
 }
 OBJECTIVE = Objective(
     f_gan,

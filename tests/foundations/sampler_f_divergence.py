@@ -24,5 +24,5 @@ SAMPLERS = {
         "the logarithm of the deviation": (GaussianFits.sample, "self.log_std.exp()", "self.log_std"),
         "the mean of the first": (GaussianFits.sample, "self.mean[:, None]", "self.mean[:1, None]"),
         "the variance": (GaussianFits.sample, "self.log_std.exp()", "(2 * self.log_std).exp()"),
-    },
+    }
 }

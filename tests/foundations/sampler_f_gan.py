@@ -37,7 +37,5 @@ SAMPLERS = {
         "uniform noise": (FGan._fakes, "torch.randn(", "torch.rand("),
         "noise half as wide": (FGan._fakes, "torch.randn(", "0.5 * torch.randn("),
     },
-    previews_points_over_real_ones: {
-        "real points for fakes": (FGan.preview, "self._fakes(2000)", "real"),
-    },
+    previews_points_over_real_ones: {"real points for fakes": (FGan.preview, "self._fakes(2000)", "real")},
 }

@@ -49,9 +49,7 @@ SAMPLERS = {
         "shorter lines": (CharacterTable.sample, "range(72)", "range(71)"),
         "the likeliest character": (CharacterTable.sample, "torch.multinomial(probs[", "torch.multinomial(100 ** probs["),
     },
-    shows_ends_of_lines: {
-        "another beginning": (CharacterTable.sample, "else 0)", "else 0) * 0"),
-    },
+    shows_ends_of_lines: {"another beginning": (CharacterTable.sample, "else 0)", "else 0) * 0")},
     draws_pixels_one_by_one: {
         "zeros for ones": (PixelTable.sample, "self._log_probs()[1]", "self._log_probs()[0]"),
         "no smoothing": (PixelTable._log_probs, "+ self.recipe.smoothing", "+ 0.01"),

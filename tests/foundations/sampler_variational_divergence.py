@@ -29,6 +29,6 @@ SAMPLERS = {
         "one law for both": (CriticOfGaussians._draws, "noise[0], noise[1]", "noise[0], self.mean + noise[1]"),
         "the normalizer left out": (CriticOfGaussians.sample, "critic - self.log_normalizer", "critic"),
         "the ratio turned over": (CriticOfGaussians.sample, "self._log_ratio(x)", "-self._log_ratio(x)"),
-        "the other bound": (CriticOfGaussians.sample, "== \"nwj\"", "!= \"nwj\""),
-    },
+        "the other bound": (CriticOfGaussians.sample, '== "nwj"', '!= "nwj"'),
+    }
 }

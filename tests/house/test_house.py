@@ -252,16 +252,20 @@ PLANTED = (
     ),
     *(
         planted(
-            house.wrong_imports, f"a command in {path}", plus(f"practice_torch/{path}", "import practice_torch.commands.recipes"),
+            house.wrong_imports,
+            f"a command in {path}",
+            plus(f"practice_torch/{path}", "import practice_torch.commands.recipes"),
             "see commands",
-        )  # fmt: skip
+        )
         for path in ("experiments/ground/coin.py", "engine/loop.py", "projects/game.py")
     ),
     *(
         planted(
-            house.wrong_imports, f"a project in {path}", plus(f"practice_torch/{path}", "import practice_torch.projects.game"),
+            house.wrong_imports,
+            f"a project in {path}",
+            plus(f"practice_torch/{path}", "import practice_torch.projects.game"),
             "sees projects",
-        )  # fmt: skip
+        )
         for path in ("experiments/ground/coin.py", "engine/loop.py", "projects/game.py")
     ),
     planted(

@@ -16,9 +16,15 @@ from tests.support.topics import asked_for, concerns_a_part, is_of_a_family, kep
 TESTS = uses.ROOT / "tests"
 # Files in which every topic has its own tests.
 OF_EVERY_TOPIC = {
-    "test_compile.py", "test_contracts.py", "test_derivation.py", "test_grade_wings.py", "test_latex.py", "test_mistakes.py",
-    "test_refusals.py", "test_specs_commands.py",
-}  # fmt: skip
+    "test_compile.py",
+    "test_contracts.py",
+    "test_derivation.py",
+    "test_grade_wings.py",
+    "test_latex.py",
+    "test_mistakes.py",
+    "test_refusals.py",
+    "test_specs_commands.py",
+}
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,10 @@ def test_intervals_of_a_correlation_stay_in_range_and_hold_it(correlation):
 
 def test_a_single_example_tells_nothing_but_the_range():
     one = torch.ones(1)
-    found = [mean_interval(one, FRACTION), interval(lambda a, b: (a > b).double().mean(), one, torch.zeros(9), generator=seeded(),
-                                                    within=FRACTION)]  # fmt: skip
+    found = [
+        mean_interval(one, FRACTION),
+        interval(lambda a, b: (a > b).double().mean(), one, torch.zeros(9), generator=seeded(), within=FRACTION),
+    ]
     assert found == [(1.0, 0.0, 1.0)] * 2
 
 

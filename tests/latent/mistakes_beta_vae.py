@@ -99,7 +99,12 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("kl_decomposition", "by torch.distributions", _decomposition, core_alone=True),
     Mistake("gaussian_total_correlation", "by the determinant", _determinant, core_alone=True),
-    Mistake("pairwise_latent_log_density", "by torch.distributions", lambda z, mean, log_var: (
-        right.pairwise_latent_log_density(z, mean, log_var) * 0
-        + torch.distributions.Normal(mean, (log_var / 2).exp(), validate_args=False).log_prob(z[:, None]))),
-)  # fmt: skip
+    Mistake(
+        "pairwise_latent_log_density",
+        "by torch.distributions",
+        lambda z, mean, log_var: (
+            right.pairwise_latent_log_density(z, mean, log_var) * 0
+            + torch.distributions.Normal(mean, (log_var / 2).exp(), validate_args=False).log_prob(z[:, None])
+        ),
+    ),
+)

@@ -60,6 +60,11 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("conditional_negative_elbo", "by torch.distributions", _bound, core_alone=True),
-    Mistake("feature_wise_modulation", "a product and a sum", lambda h, scale, shift: (
-        right.feature_wise_modulation(h, scale, shift) * 0 + h * (1 + scale[..., None, None]) + shift[..., None, None])),
-)  # fmt: skip
+    Mistake(
+        "feature_wise_modulation",
+        "a product and a sum",
+        lambda h, scale, shift: (
+            right.feature_wise_modulation(h, scale, shift) * 0 + h * (1 + scale[..., None, None]) + shift[..., None, None]
+        ),
+    ),
+)

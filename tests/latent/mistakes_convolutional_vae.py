@@ -75,8 +75,16 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("convolution2d", "a product of windows", _unfolded),
     Mistake("transposed_convolution2d", "the gradient of a convolution", _gradient),
-    Mistake("nearest_upsample", "by torch's interpolation", lambda x, *, factor: (
-        right.nearest_upsample(x, factor=factor) * 0 + functional.interpolate(x, scale_factor=factor, mode="nearest"))),
-    Mistake("average_pool", "by torch's pooling", lambda x, *, window: (
-        right.average_pool(x, window=window) * 0 + functional.avg_pool2d(x, window))),
-)  # fmt: skip
+    Mistake(
+        "nearest_upsample",
+        "by torch's interpolation",
+        lambda x, *, factor: (
+            right.nearest_upsample(x, factor=factor) * 0 + functional.interpolate(x, scale_factor=factor, mode="nearest")
+        ),
+    ),
+    Mistake(
+        "average_pool",
+        "by torch's pooling",
+        lambda x, *, window: right.average_pool(x, window=window) * 0 + functional.avg_pool2d(x, window),
+    ),
+)

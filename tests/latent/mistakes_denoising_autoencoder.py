@@ -71,8 +71,13 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("corrupt_masking", "a product with a mask", lambda x, uniforms, *, probability: (
-        right.corrupt_masking(x, uniforms, probability=probability) * 0 + x * (uniforms >= probability))),
+    Mistake(
+        "corrupt_masking",
+        "a product with a mask",
+        lambda x, uniforms, *, probability: (
+            right.corrupt_masking(x, uniforms, probability=probability) * 0 + x * (uniforms >= probability)
+        ),
+    ),
     Mistake("smoothed_log_density", "logsumexp of scaled squares", _density),
     Mistake("empirical_denoiser", "all distances", _denoised, core_alone=True),
-)  # fmt: skip
+)

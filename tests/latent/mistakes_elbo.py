@@ -75,6 +75,9 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("effective_sample_size", "through the squared weights' log-sum-exp", _weights_through_their_squares),
-    Mistake("elbo", "difference of the means", lambda log_joint, log_q: (
-        right._require_pair(log_joint, log_q) or log_joint.mean(-1) - log_q.mean(-1))),
-)  # fmt: skip
+    Mistake(
+        "elbo",
+        "difference of the means",
+        lambda log_joint, log_q: right._require_pair(log_joint, log_q) or log_joint.mean(-1) - log_q.mean(-1),
+    ),
+)

@@ -44,8 +44,10 @@ def _difference(pair):
 def _cross_entropies(logits_joint, logits_permuted):
     right.factor_discriminator_loss(logits_joint, logits_permuted)
     ones = torch.ones_like(logits_joint)
-    pair = [binary_cross_entropy_with_logits(logits, label, reduction="none") for logits, label in (
-        (logits_joint, ones), (logits_permuted, 0 * ones))]  # fmt: skip
+    pair = [
+        binary_cross_entropy_with_logits(logits, label, reduction="none")
+        for logits, label in ((logits_joint, ones), (logits_permuted, 0 * ones))
+    ]
     return sum(pair) / 2
 
 
@@ -88,8 +90,14 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("factor_discriminator_loss", "binary cross-entropies of torch", _cross_entropies, core_alone=True),
-    Mistake("mutual_information_from_counts", "by two logarithms", _information(
-        lambda p, independent: p * (p.masked_fill(p == 0, 1.0).log() - independent.masked_fill(p == 0, 1.0).log()))),
-    Mistake("mutual_information_gap", "by sorting", _gap(lambda told, entropy: (
-        (told.sort(0).values[-1] - told.sort(0).values[-2]) / entropy))),
-)  # fmt: skip
+    Mistake(
+        "mutual_information_from_counts",
+        "by two logarithms",
+        _information(lambda p, independent: p * (p.masked_fill(p == 0, 1.0).log() - independent.masked_fill(p == 0, 1.0).log())),
+    ),
+    Mistake(
+        "mutual_information_gap",
+        "by sorting",
+        _gap(lambda told, entropy: (told.sort(0).values[-1] - told.sort(0).values[-2]) / entropy),
+    ),
+)

@@ -85,6 +85,7 @@ MISTAKES = (
         log_y, logits, temperature), only_checks=True),
 )  # fmt: skip
 
+
 def _relaxed_one_hot(log_y, logits, *, temperature):
     temperature = torch.as_tensor(temperature, dtype=logits.dtype)
     return RelaxedOneHotCategorical(temperature, logits=logits, validate_args=False).log_prob(log_y.exp())
@@ -93,9 +94,14 @@ def _relaxed_one_hot(log_y, logits, *, temperature):
 EQUIVALENT = (
     Mistake("concrete_log_density", "torch.distributions", _relaxed_one_hot, core_alone=True),
     Mistake("leave_one_out_advantage", "against the average of the others, literally", _baseline_by_sum),
-    Mistake("gumbel_softmax", "as a power of exponential variables", lambda uniforms, logits, *, temperature: (
-        right.require_same_shape(uniforms=uniforms, logits=logits)
-        or right.require(temperature > 0, "temperature: positive")
-        or right.require_values("uniforms", uniforms, lambda u: (u > 0) & (u < 1), "inside (0, 1)")
-        or ((logits - (-uniforms.log()).log()) / temperature).softmax(-1))),
-)  # fmt: skip
+    Mistake(
+        "gumbel_softmax",
+        "as a power of exponential variables",
+        lambda uniforms, logits, *, temperature: (
+            right.require_same_shape(uniforms=uniforms, logits=logits)
+            or right.require(temperature > 0, "temperature: positive")
+            or right.require_values("uniforms", uniforms, lambda u: (u > 0) & (u < 1), "inside (0, 1)")
+            or ((logits - (-uniforms.log()).log()) / temperature).softmax(-1)
+        ),
+    ),
+)

@@ -74,7 +74,10 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("bernoulli_sparsity_penalty", "a divergence of two laws", _penalty),
-    Mistake("soft_threshold", "torch's own", lambda x, *, threshold: (
-        right.soft_threshold(x, threshold=threshold) * 0 + torch.nn.functional.softshrink(x, threshold))),
+    Mistake(
+        "soft_threshold",
+        "torch's own",
+        lambda x, *, threshold: right.soft_threshold(x, threshold=threshold) * 0 + torch.nn.functional.softshrink(x, threshold),
+    ),
     Mistake("iterative_shrinkage_step", "the gradient written out", _step),
-)  # fmt: skip
+)

@@ -79,7 +79,10 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("nearest_code", "differences", lambda z, codebook: (
-        right.nearest_code(z, codebook) * 0 + (z.unsqueeze(1) - codebook).square().sum(2).argmin(1))),
+    Mistake(
+        "nearest_code",
+        "differences",
+        lambda z, codebook: right.nearest_code(z, codebook) * 0 + (z.unsqueeze(1) - codebook).square().sum(2).argmin(1),
+    ),
     Mistake("ema_codebook_update", "one-hot vectors", _update),
-)  # fmt: skip
+)

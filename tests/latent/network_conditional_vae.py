@@ -15,5 +15,5 @@ MISTAKES = {
         "the batch mixes": (mean_of_the_batch(conditional_vae.ConditionalAutoencoder), OTHERS),
         "a decoder without the label": (blind_decoder, "output"),
         "biases at zero": (biases_at_zero, BEGINS),
-    },
+    }
 }

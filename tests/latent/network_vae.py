@@ -7,5 +7,5 @@ MISTAKES = {
     "VariationalAutoencoder": {
         "the batch mixes": (mean_of_the_batch(vae.VariationalAutoencoder), OTHERS),
         "biases at zero": (biases_at_zero, BEGINS),
-    },
+    }
 }

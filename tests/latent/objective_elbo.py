@@ -23,6 +23,6 @@ def several_draws(e, batch, phase):
 MISTAKES = {
     "the order of the bound left out": Mistake(
         experiment, "renyi_bound", lambda *pair, order: importance_weighted_bound(*pair), dict(order=0.5)
-    ),
+    )
 }
 OBJECTIVE = Objective(several_draws, unread={"evaluation_samples"}, mistakes=MISTAKES)

@@ -19,5 +19,5 @@ SAMPLERS = {
         "uniform z": (AnomalyExperiment._noise, "torch.randn(", "torch.rand("),
         "logits for probabilities": (Pixels.decoded, "torch.sigmoid(logits)", "logits"),
         "squares of z": (AnomalyExperiment.sample, "self._noise(count)", "self._noise(count).square()"),
-    },
+    }
 }

@@ -29,5 +29,5 @@ SAMPLERS = {
         "mean and log-variance exchanged": (ConditionalVaeExperiment.drawn, "mean, log_var), labels", "log_var, mean), labels"),
         "decoded as the first class": (ConditionalVaeExperiment._decoded, "decode(z, labels)", "decode(z, 0 * labels)"),
         "uniform noise": (ConditionalVaeExperiment._noise, "torch.randn(", "torch.rand("),
-    },
+    }
 }

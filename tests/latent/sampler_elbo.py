@@ -22,5 +22,5 @@ SAMPLERS = {
         "uniform z": (BoundExperiment._noise, "torch.randn(", "torch.rand("),
         "logits for probabilities": (BoundExperiment.sample, "torch.sigmoid(self.decoder(", "(self.decoder("),
         "z half as wide": (BoundExperiment.sample, "self._noise(len(rows))", "self._noise(len(rows)) / 2"),
-    },
+    }
 }

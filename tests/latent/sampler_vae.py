@@ -21,5 +21,5 @@ SAMPLERS = {
         "uniform z": (VaeExperiment._noise, "torch.randn(", "torch.rand("),
         "logits for probabilities": (VaeExperiment._shown, "torch.sigmoid(", "("),
         "z half as wide": (VaeExperiment.sample, "self._noise(len(rows))", "self._noise(len(rows)) / 2"),
-    },
+    }
 }

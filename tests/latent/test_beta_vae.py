@@ -42,10 +42,12 @@ def test_the_parts_of_a_whole_data_set_are_those_of_a_mixture():
     weights = torch.distributions.Categorical(logits=torch.zeros(6, dtype=torch.float64))
     normals = torch.distributions.Normal(mean, (log_var / 2).exp())
     joint = torch.distributions.MixtureSameFamily(weights, torch.distributions.Independent(normals, 1)).log_prob(z)
-    each = torch.stack([
-        torch.distributions.MixtureSameFamily(weights, torch.distributions.Normal(m, (v / 2).exp())).log_prob(column)
-        for m, v, column in zip(mean.T, log_var.T, z.T, strict=True)
-    ]).sum(0)  # fmt: skip
+    each = torch.stack(
+        [
+            torch.distributions.MixtureSameFamily(weights, torch.distributions.Normal(m, (v / 2).exp())).log_prob(column)
+            for m, v, column in zip(mean.T, log_var.T, z.T, strict=True)
+        ]
+    ).sum(0)
     prior = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
     information, dependence, coordinates = practice.kl_decomposition(z, mean, log_var, uniform)
     torch.testing.assert_close(information, normals.log_prob(z).sum(1) - joint)

@@ -83,10 +83,13 @@ def test_the_gap_of_gaussian_factors_falls_as_the_code_is_turned():
     for angle in (0.0, math.pi / 8, math.pi / 4):
         turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         bins = [(part.argsort(0).argsort(0) * 20) // len(part) for part in (factors @ turn, factors)]
-        tables = torch.stack([
-            torch.bincount(20 * bins[0][:, latent] + bins[1][:, factor], minlength=400).view(20, 20)
-            for latent in range(2) for factor in range(2)
-        ])  # fmt: skip
+        tables = torch.stack(
+            [
+                torch.bincount(20 * bins[0][:, latent] + bins[1][:, factor], minlength=400).view(20, 20)
+                for latent in range(2)
+                for factor in range(2)
+            ]
+        )
         told = practice.mutual_information_from_counts(tables).view(2, 2)
         gaps.append(float(practice.mutual_information_gap(told, torch.full((2,), math.log(20))).mean()))
     assert gaps[0] > 0.99 > 0.4 > gaps[1] > 0.15 > 0.05 > gaps[2]

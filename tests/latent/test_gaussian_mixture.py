@@ -12,8 +12,10 @@ from tests.support import tiny
 
 rng = np.random.default_rng(0)
 X = np.concatenate([rng.normal(size=(30, 2)) @ rng.normal(size=(2, 2)) + center for center in ([0, 0], [4, 1], [-3, 5])])
-MIXTURE = tuple(torch.tensor(a) for a in (
-    np.log([0.2, 0.5, 0.3]), rng.normal(size=(3, 2)) * 3, np.tril(rng.normal(size=(3, 2, 2))) + 2 * np.eye(2)))  # fmt: skip
+MIXTURE = tuple(
+    torch.tensor(a)
+    for a in (np.log([0.2, 0.5, 0.3]), rng.normal(size=(3, 2)) * 3, np.tril(rng.normal(size=(3, 2, 2))) + 2 * np.eye(2))
+)
 POINTS = torch.tensor(X)
 
 
@@ -64,8 +66,15 @@ def test_a_fit_climbs_to_what_scikit_learn_reaches():
         now = practice.m_step(POINTS, practice.log_responsibilities(POINTS, *now), regularization=1e-6)
     assert np.diff(reached).min() > -1e-9
     start = of_scikit_learn(*MIXTURE)
-    model = GaussianMixture(3, weights_init=start.weights_, means_init=start.means_, tol=0, max_iter=200, reg_covar=1e-6,
-                            precisions_init=np.linalg.inv(start.covariances_))  # fmt: skip
+    model = GaussianMixture(
+        3,
+        weights_init=start.weights_,
+        means_init=start.means_,
+        tol=0,
+        max_iter=200,
+        reg_covar=1e-6,
+        precisions_init=np.linalg.inv(start.covariances_),
+    )
     with pytest.warns(UserWarning, match="did not converge"):
         model.fit(X)
     assert reached[-1] == pytest.approx(model.score(X), abs=1e-9)

@@ -145,8 +145,13 @@ def test_sounds_without_classes_have_a_prior_that_is_told_none():
         loss, _ = experiment(data.batch(), "prior")
         metrics, samples, preview = experiment.evaluate(data), experiment.sample(5), experiment.preview(data)
     assert loss.isfinite() and metrics.keys() == {
-        "squared_error", "squared_error_mean", "perplexity", "prior_bits", "unigram_bits", "spectral_error"
-    }  # fmt: skip
+        "squared_error",
+        "squared_error_mean",
+        "perplexity",
+        "prior_bits",
+        "unigram_bits",
+        "spectral_error",
+    }
     assert samples.keys() == {"sounds"} and samples["sounds"].samples.shape == (5, recipe.length)
     assert preview["reconstructions"].samples.shape == preview["held_out"].samples.shape == (tiny.COUNT, recipe.length)
 

@@ -48,6 +48,7 @@ IMAGES = torch.randint(256, (2, 3, 40, 60), generator=torch.Generator().manual_s
 def test_features_and_logits_are_those_of_torch_fidelity(file):
     """Through the whole network, from bytes of another size, at equal weights."""
     import torch_fidelity.feature_extractor_inceptionv3 as peer
+
     theirs = peer.FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(file))
     wanted, network = theirs(IMAGES), load_inception(file)
     features = network(IMAGES)
@@ -75,6 +76,7 @@ def test_the_resizing_is_tensorflows():
 @pytest.mark.peers("torch_fidelity")
 def test_the_resizing_is_torch_fidelitys():
     import torch_fidelity.interpolate_compat_tensorflow as peer
+
     for images in (IMAGES, torch.randint(256, (1, 3, 400, 350), dtype=torch.uint8)):
         wanted = peer.interpolate_bilinear_2d_like_tensorflow1x(images.float(), size=(299, 299), align_corners=False)
         assert torch.equal(resize_as_tensorflow(images), wanted)
@@ -83,6 +85,7 @@ def test_the_resizing_is_torch_fidelitys():
 @pytest.mark.peers("cleanfid")
 def test_the_clean_resizing_is_clean_fids():
     import cleanfid.resize as peer
+
     wanted = [peer.build_resizer("clean")(image.permute(1, 2, 0).numpy()) for image in IMAGES]
     assert np.array_equal(resize_by_pillow(IMAGES).permute(0, 2, 3, 1).numpy(), np.stack(wanted))
 

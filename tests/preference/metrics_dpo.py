@@ -35,9 +35,10 @@ def logs(e, batch, phase):
         return {}
     gained, lost = changes(e, batch)
     return {
-        "accuracy": wins(gained, lost), "margin": e.recipe.kl_coefficient * (mean(gained) - mean(lost)),
+        "accuracy": wins(gained, lost),
+        "margin": e.recipe.kl_coefficient * (mean(gained) - mean(lost)),
         "chosen_change": mean(gained),
-    }  # fmt: skip
+    }
 
 
 def evaluate(e, data):
@@ -46,10 +47,13 @@ def evaluate(e, data):
     chosen, _, of_chosen, of_rejected = four(e, batch)
     lengths = (batch["length"][:, 0] - batch["prompt"]).tolist()
     return {
-        "accuracy": wins(gained, lost), "reference_accuracy": wins(of_chosen, of_rejected),
-        "margin": e.recipe.kl_coefficient * (mean(gained) - mean(lost)), "chosen_change": mean(gained),
-        "rejected_change": mean(lost), "supervised_loss": -mean([a / n for a, n in zip(chosen, lengths, strict=True)]),
-    }  # fmt: skip
+        "accuracy": wins(gained, lost),
+        "reference_accuracy": wins(of_chosen, of_rejected),
+        "margin": e.recipe.kl_coefficient * (mean(gained) - mean(lost)),
+        "chosen_change": mean(gained),
+        "rejected_change": mean(lost),
+        "supervised_loss": -mean([a / n for a, n in zip(chosen, lengths, strict=True)]),
+    }
 
 
 def preview(e, data):

@@ -77,10 +77,12 @@ def evaluate(e, data):
         made = written(e, policy, prompts, e.recipe.completion)
         changes = [mean(whole(e, policy, tokens)) - mean(whole(e, e.reference, tokens)) for tokens in (made, better, worse)]
         found |= {
-            f"{name}_win_rate": wins(scores(made, prompt), scores(others, prompt)), f"{name}_divergence": changes[0],
-            f"{name}_chosen_change": changes[1], f"{name}_rejected_change": changes[2],
+            f"{name}_win_rate": wins(scores(made, prompt), scores(others, prompt)),
+            f"{name}_divergence": changes[0],
+            f"{name}_chosen_change": changes[1],
+            f"{name}_rejected_change": changes[2],
             f"{name}_distinct": distinct(made, prompt),
-        }  # fmt: skip
+        }
     least = min(value for name, value in found.items() if name.endswith("win_rate"))
     return found | {"least_win_rate": least, "reference_distinct": distinct(others, prompt)}
 

@@ -83,10 +83,14 @@ def evaluate(e, data):
     best, tilts = paths(e)
     peak = max(best, key=lambda point: point[1])
     return {
-        "peak_gold": peak[1], "peak_nats": peak[0], "gold": best[-1][1], "lost_gold": peak[1] - best[-1][1],
-        "tilt_peak_gold": max(gold for nats, gold, _ in tilts if nats <= best[-1][0]), "proxy": best[-1][2],
+        "peak_gold": peak[1],
+        "peak_nats": peak[0],
+        "gold": best[-1][1],
+        "lost_gold": peak[1] - best[-1][1],
+        "tilt_peak_gold": max(gold for nats, gold, _ in tilts if nats <= best[-1][0]),
+        "proxy": best[-1][2],
         "pair_accuracy": ordered(e, data.batch()),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

@@ -78,10 +78,12 @@ def evaluate(e, data):
         drawn = written(e, network, prompts, length)
         ratios = log_probs(network, drawn, prompt) - log_probs(e.reference, drawn, prompt)
         found |= {
-            f"{way}_win_rate": wins(scores(drawn, prompt), of_others), f"{way}_divergence": mean(ratios.sum(1)),
-            f"{way}_score": mean(scores(drawn, prompt)), f"{way}_bits": bits_of(e.reference, drawn, prompt),
+            f"{way}_win_rate": wins(scores(drawn, prompt), of_others),
+            f"{way}_divergence": mean(ratios.sum(1)),
+            f"{way}_score": mean(scores(drawn, prompt)),
+            f"{way}_bits": bits_of(e.reference, drawn, prompt),
             f"{way}_distinct": distinct(drawn, prompt),
-        }  # fmt: skip
+        }
     return found | {"least_win_rate": min(found["dpo_win_rate"], found["ppo_win_rate"])}
 
 

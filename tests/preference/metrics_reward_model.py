@@ -62,10 +62,12 @@ def evaluate(e, data):
     matched_gold, matched, _ = measured(e, data, equal=True)
     votes = [2 * w - 1 for w in won]
     return {
-        "pair_accuracy": agreement(gold, learned), "matched_accuracy": agreement(matched_gold, matched),
-        "vote_accuracy": agreement(votes, learned), "best_vote_accuracy": agreement(votes, gold),
+        "pair_accuracy": agreement(gold, learned),
+        "matched_accuracy": agreement(matched_gold, matched),
+        "vote_accuracy": agreement(votes, learned),
+        "best_vote_accuracy": agreement(votes, gold),
         "calibration_error": sum(n * abs(p - o) for p, o, n in bins(learned, won)) / len(won),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

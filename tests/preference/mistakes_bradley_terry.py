@@ -36,7 +36,6 @@ def _step(wins, scores, *, center=True, averaged=False, stable=True):
     return moved - moved.mean() if center else moved
 
 
-
 def _diagonal_counted(wins, scores):
     wins = wins.detach().to(scores.dtype)
     moved = scores + wins.sum(1).log() - ((wins + wins.T).log() + logsigmoid(scores[:, None] - scores)).logsumexp(1)

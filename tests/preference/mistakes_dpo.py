@@ -59,8 +59,13 @@ def _planted(function, name, wrong, **more):
     """The four log-probabilities by name, also where a law gives them by position."""
 
     def by_name(policy_chosen, policy_rejected, reference_chosen, reference_rejected, **settings):
-        return wrong(policy_chosen=policy_chosen, policy_rejected=policy_rejected, reference_chosen=reference_chosen,
-                     reference_rejected=reference_rejected, **settings)  # fmt: skip
+        return wrong(
+            policy_chosen=policy_chosen,
+            policy_rejected=policy_rejected,
+            reference_chosen=reference_chosen,
+            reference_rejected=reference_rejected,
+            **settings,
+        )
 
     return Mistake(function, name, by_name, **more)
 
@@ -104,8 +109,13 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    _planted("dpo_loss", "by logaddexp", _dpo(of=lambda u, epsilon: (
-        (1 - epsilon) * torch.logaddexp(-u, 0 * u) + epsilon * torch.logaddexp(u, 0 * u))), core_alone=True),
-    _planted("implicit_reward_margin", "by comparisons", lambda **given: (
-        right.implicit_reward_margin(**given) and _margin(**given))),
-)  # fmt: skip
+    _planted(
+        "dpo_loss",
+        "by logaddexp",
+        _dpo(of=lambda u, epsilon: (1 - epsilon) * torch.logaddexp(-u, 0 * u) + epsilon * torch.logaddexp(u, 0 * u)),
+        core_alone=True,
+    ),
+    _planted(
+        "implicit_reward_margin", "by comparisons", lambda **given: right.implicit_reward_margin(**given) and _margin(**given)
+    ),
+)

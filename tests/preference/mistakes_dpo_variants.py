@@ -27,8 +27,16 @@ def _by_pairs(of, h=_h):
 def _kto(of, constant=True, point=1.0):
     """of(l - z_0, beta, lambda_D, lambda_U) gives the losses of a desirable and of an undesirable completion."""
 
-    def loss(policy_log_probs, reference_log_probs, desirable, reference_point, *, kl_coefficient, desirable_weight=1.0,
-             undesirable_weight=1.0):  # fmt: skip
+    def loss(
+        policy_log_probs,
+        reference_log_probs,
+        desirable,
+        reference_point,
+        *,
+        kl_coefficient,
+        desirable_weight=1.0,
+        undesirable_weight=1.0,
+    ):
         z = point * (reference_point.detach() if constant else reference_point)
         good, bad = of(policy_log_probs - reference_log_probs - z, kl_coefficient, desirable_weight, undesirable_weight)
         return torch.where(desirable, good, bad)

@@ -1,6 +1,5 @@
 """Wrong forms of the KL-regularized optimum that the rows must refuse, and other right forms that they must accept."""
 
-
 from practice_torch.preference import kl_optimum as right
 from tests.support.mistakes import Mistake
 
@@ -64,6 +63,4 @@ MISTAKES = (
     Mistake("reward_kl_frontier", "accepts a coefficient of 0", _frontier),
 )  # fmt: skip
 
-EQUIVALENT = (
-    Mistake("log_partition", "around the best reward", _partition_around_the_best),
-)  # fmt: skip
+EQUIVALENT = (Mistake("log_partition", "around the best reward", _partition_around_the_best),)

@@ -38,8 +38,11 @@ def _first_of_a_tie(rewards, log_probs, *, samples):
 
 def _in_place_of_a_difference(rewards, log_probs, *, samples):
     """n p F^(n-1), the density of a continuous reward."""
-    return right.best_of_n_log_probs(rewards, log_probs, samples=1) + math.log(samples) + (samples - 1) * _totals(
-        rewards, log_probs)[0]  # fmt: skip
+    return (
+        right.best_of_n_log_probs(rewards, log_probs, samples=1)
+        + math.log(samples)
+        + (samples - 1) * _totals(rewards, log_probs)[0]
+    )
 
 
 def _unchecked(rewards, log_probs, *, samples):
@@ -124,6 +127,12 @@ def _geometric(rewards, log_probs, *, samples):
 
 EQUIVALENT = (
     Mistake("best_of_n_log_probs", "a sum of n powers", _geometric, core_alone=True),
-    Mistake("expected_gold_reward", "precisions as weights", lambda proxy, *, gold_mean, gold_variance, noise_variance: (
-        gold_variance * proxy + noise_variance * gold_mean) / (gold_variance + noise_variance), core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "expected_gold_reward",
+        "precisions as weights",
+        lambda proxy, *, gold_mean, gold_variance, noise_variance: (
+            (gold_variance * proxy + noise_variance * gold_mean) / (gold_variance + noise_variance)
+        ),
+        core_alone=True,
+    ),
+)

@@ -118,4 +118,4 @@ EQUIVALENT = (
     Mistake("sequence_reward", "through the reversed mask", _at(lambda mask: mask.shape[1] - 1 - mask.flip(1).long().argmax(1))),
     Mistake("pairwise_reward_loss", "trl's lines", _loss, core_alone=True),
     Mistake("standardize_rewards", "by a norm", _standardized, core_alone=True),
-)  # fmt: skip
+)

@@ -19,5 +19,5 @@ MISTAKES = {
         "dropout in evaluation": (always_in_training(reward_model.RewardModel), EVALUATED),
         "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
         "the batch mixes": (mean_of_the_batch(reward_model.RewardModel), OTHERS),
-    },
+    }
 }

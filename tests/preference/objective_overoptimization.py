@@ -24,6 +24,6 @@ MISTAKES = {
         experiment,
         "pairwise_reward_loss",
         lambda chosen, rejected, *, center_coefficient: torch.nn.functional.softplus(rejected - chosen),
-    ),
+    )
 }
 OBJECTIVE = Objective(votes_on_pairs, unread={"pairs", "samples"}, mistakes=MISTAKES)

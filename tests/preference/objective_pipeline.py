@@ -52,7 +52,7 @@ def pipeline(e, batch, phase):
 MISTAKES = {
     "the loser preferred": Mistake(
         experiment, "soft_preference_loss", lambda label, *pair: soft_preference_loss(1 - label, *pair)
-    ),
+    )
 }
 OBJECTIVE = Objective(
     pipeline, unread={"judged", "reward_learning_rate"}, together=[dict(supervised=0.0, rewarded=0.5)], mistakes=MISTAKES

@@ -23,5 +23,5 @@ SAMPLERS = {
         "one policy for all": (Variants._written, "completed(network,", "completed(next(iter(self.policies.values())),"),
         "the line's end shown": (Variants.sample, "readable(text[1:])", "readable(text)"),
         "longer texts": (Variants._written, "self.recipe.completion", "2 * self.recipe.completion"),
-    },
+    }
 }

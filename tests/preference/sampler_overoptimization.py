@@ -41,5 +41,5 @@ SAMPLERS = {
         "words in the order of their kinds": (GoldAndProxy.sample, "text[order]", "text"),
         "the other reward": (GoldAndProxy.sample, "proxy {proxy[index]:+.2f}", "proxy {gold[index]:+.2f}"),
         "three groups of one": (GoldAndProxy.sample, "min(32, self", "min(16, self"),
-    },
+    }
 }

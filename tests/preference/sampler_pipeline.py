@@ -22,8 +22,8 @@ def draws_the_law_of_each_policy():
 
 SAMPLERS = {
     draws_the_law_of_each_policy: {
-        "one policy for both": (Pipeline._tuned, "\"ppo\": self.tuned", "\"ppo\": self.policy"),
+        "one policy for both": (Pipeline._tuned, '"ppo": self.tuned', '"ppo": self.policy'),
         "as long as completions": (Pipeline.sample, "4 * self.recipe.completion", "self.recipe.completion"),
         "another text's score": (Pipeline.sample, "scores.tolist()", "scores.flip(0).tolist()"),
-    },
+    }
 }

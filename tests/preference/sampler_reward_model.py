@@ -34,5 +34,5 @@ SAMPLERS = {
         "by the true reward": (Rewards.sample, "learned.argsort", "gold.argsort"),
         "the prompt shown": (Rewards.sample, "texts[row, self.recipe.prompt :]", "texts[row]"),
         "rewards exchanged": (Rewards.sample, "reward {learned[row]:+6.2f}", "reward {gold[row]:+6.2f}"),
-    },
+    }
 }

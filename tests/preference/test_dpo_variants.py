@@ -88,6 +88,7 @@ def test_kto_gives_up_what_is_hopeless(wrong):
 def test_pairs_agree_with_trl():
     """Its CPOTrainer takes log-probabilities, without a reference: of log-ratios they are IPO and the hinge, of means SimPO."""
     from trl.experimental.cpo import CPOTrainer as trainer
+
     ratios = PAIR[0] - PAIR[2], PAIR[1] - PAIR[3]
     settings = {
         "alpha": 0.0,
@@ -109,6 +110,7 @@ def test_pairs_agree_with_trl():
 def test_odds_agree_with_trl():
     """Its second term alone, with the other sign and in float32."""
     from trl.experimental.orpo import ORPOTrainer as trainer
+
     ratio = trainer.odds_ratio_loss(SimpleNamespace(beta=0.3, accelerator=SimpleNamespace(device="cpu")), *MEANS)[0]
     got = practice.orpo_loss(*PAIR[:2], *LENGTHS, odds_weight=0.3) + MEANS[0]
     torch.testing.assert_close(got, -ratio.double(), rtol=1e-5, atol=1e-6)
@@ -118,13 +120,27 @@ def test_odds_agree_with_trl():
 def test_judgements_agree_with_trl():
     """Its KTOTrainer, on one token a completion; its reference point is the mean log-ratio of other completions."""
     from trl.trainer.kto_trainer import KTOTrainer as trainer
-    loss = MagicMock(loss_type="kto", beta=0.3, desirable_weight=2.0, undesirable_weight=0.5, precompute_ref_logps=True,
-                     calculate_KL=True, aux_loss_enabled=False)  # fmt: skip
+
+    loss = MagicMock(
+        loss_type="kto",
+        beta=0.3,
+        desirable_weight=2.0,
+        undesirable_weight=0.5,
+        precompute_ref_logps=True,
+        calculate_KL=True,
+        aux_loss_enabled=False,
+    )
     loss.accelerator = SimpleNamespace(device="cpu", gather_for_metrics=lambda values: values)
     loss._compute_kl_logps = lambda model, batch: POINT.expand(6)
     ones = torch.ones(6, 2, dtype=torch.long)
-    batch = {"label": DESIRABLE, "input_ids": ones, "attention_mask": ones, "completion_mask": ones, "ref_logps": PAIR[2],
-             "ref_KL_logps": torch.zeros(6)}  # fmt: skip
+    batch = {
+        "label": DESIRABLE,
+        "input_ids": ones,
+        "attention_mask": ones,
+        "completion_mask": ones,
+        "ref_logps": PAIR[2],
+        "ref_KL_logps": torch.zeros(6),
+    }
     outputs = SimpleNamespace(log_probs=PAIR[0][:, None], entropy=torch.zeros(6, 1), mean_logits=torch.zeros(6, 1))
     got = trainer._compute_loss(loss, lambda **given: outputs, batch, False)
     wanted = practice.kto_loss(

@@ -23,9 +23,13 @@ def test_the_tilt_is_what_an_optimizer_finds_on_the_simplex(coefficient):
             return -(p @ rewards) + coefficient * (p @ (np.log(p) - reference))
 
         found = scipy.optimize.minimize(
-            loss, np.full(4, 0.25), method="SLSQP", bounds=[(1e-9, 1)] * 4, tol=1e-14,
+            loss,
+            np.full(4, 0.25),
+            method="SLSQP",
+            bounds=[(1e-9, 1)] * 4,
+            tol=1e-14,
             constraints={"type": "eq", "fun": lambda p: p.sum() - 1},
-        )  # fmt: skip
+        )
         np.testing.assert_allclose(wanted, found.x, atol=2e-6)
 
 

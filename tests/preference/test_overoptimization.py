@@ -84,8 +84,11 @@ def test_the_largest_of_normal_numbers_by_scipys_quadrature():
     for samples in (2, 5, 32, 1000, 10**6):
         wanted = scipy.integrate.quad(
             lambda x, n=samples: x * n * np.exp(scipy.stats.norm.logpdf(x) + (n - 1) * scipy.stats.norm.logcdf(x)),
-            -12, 14, limit=400, points=(0, 3, 5),
-        )[0]  # fmt: skip
+            -12,
+            14,
+            limit=400,
+            points=(0, 3, 5),
+        )[0]
         assert practice.normal_maximum_mean(samples=samples).item() == pytest.approx(wanted, rel=1e-10)
 
 

@@ -57,8 +57,9 @@ def test_rankings_of_two_are_fitted_as_logistic_regression_fits_them():
     """sklearn's LogisticRegression without penalty, on +1 for the first item and -1 for the second."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     pairs = np.array([rng.choice(4, size=2, replace=False) for _ in range(200)])
-    won = np.where((rng.uniform(size=200) < scipy.special.expit(SCORES[pairs[:, 0]] - SCORES[pairs[:, 1]]))[:, None],
-                   pairs, pairs[:, ::-1])  # fmt: skip
+    won = np.where(
+        (rng.uniform(size=200) < scipy.special.expit(SCORES[pairs[:, 0]] - SCORES[pairs[:, 1]]))[:, None], pairs, pairs[:, ::-1]
+    )
     design = np.eye(4)[won[:, 0]] - np.eye(4)[won[:, 1]]
     signs = np.resize([1, -1], 200)  # every other comparison is told the other way round, or there would be one class
     fitted = linear_model.LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000)

@@ -25,12 +25,16 @@ def _pairs(count):
 def test_loss_and_accuracy_are_trls():
     """RewardTrainer.compute_loss on given rewards, with a margin and centered."""
     import trl
+
     chosen, rejected = _pairs(6)
     metrics = defaultdict(lambda: defaultdict(list))
     trainer = SimpleNamespace(
-        model=SimpleNamespace(training=False), args=SimpleNamespace(center_rewards_coefficient=0.01), _total_train_tokens=0,
-        accelerator=SimpleNamespace(gather=torch.as_tensor, gather_for_metrics=torch.as_tensor), _metrics=metrics,
-    )  # fmt: skip
+        model=SimpleNamespace(training=False),
+        args=SimpleNamespace(center_rewards_coefficient=0.01),
+        _total_train_tokens=0,
+        accelerator=SimpleNamespace(gather=torch.as_tensor, gather_for_metrics=torch.as_tensor),
+        _metrics=metrics,
+    )
 
     def model(**inputs):
         return SimpleNamespace(logits=torch.cat([chosen, rejected])[:, None])

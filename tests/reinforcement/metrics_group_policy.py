@@ -36,10 +36,14 @@ def evaluate(e, data):
     prompt, ours, theirs = e.recipe.prompt, scores(drawn, e.recipe.prompt), scores(others, e.recipe.prompt)
     ratios = log_probs(e.policy, drawn, prompt) - log_probs(e.reference, drawn, prompt)
     return {
-        "win_rate": wins(ours, theirs), "divergence": mean(ratios.sum(1)), "score": mean(ours), "reference_score": mean(theirs),
-        "reference_bits": bits_of(e.reference, drawn, prompt), "distinct": distinct(drawn, prompt),
+        "win_rate": wins(ours, theirs),
+        "divergence": mean(ratios.sum(1)),
+        "score": mean(ours),
+        "reference_score": mean(theirs),
+        "reference_bits": bits_of(e.reference, drawn, prompt),
+        "distinct": distinct(drawn, prompt),
         "reference_distinct": distinct(others, prompt),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

@@ -53,9 +53,10 @@ def episodes(e, greedy):
 def evaluate(e, data):
     played, best = (episodes(e, greedy) for greedy in (False, True))
     return {
-        "mean_return": mean([paid for paid, _ in played]), "greedy_return": mean([paid for paid, _ in best]),
+        "mean_return": mean([paid for paid, _ in played]),
+        "greedy_return": mean([paid for paid, _ in best]),
         "length": mean([length for _, length in played]),
-    }  # fmt: skip
+    }
 
 
 def collected(e):

@@ -94,11 +94,13 @@ def evaluate(e, data):
     errors = sum(float(n) * float(a - b) ** 2 for n, a, b in zip(visits.flatten(), table.flatten(), exact.flatten(), strict=True))
     exploring = best_values(e, epsilon)[start]
     return {
-        "value_error": math.sqrt(errors / max(int(visits.sum()), 1)), "start_bias": max(table[start]) - max(exact[start]),
-        "greedy_return": value_of(e, policy(e, 0.0)), "best_greedy_return": max(best_values(e, 0.0)[start]),
+        "value_error": math.sqrt(errors / max(int(visits.sum()), 1)),
+        "start_bias": max(table[start]) - max(exact[start]),
+        "greedy_return": value_of(e, policy(e, 0.0)),
+        "best_greedy_return": max(best_values(e, 0.0)[start]),
         "exploring_return": value_of(e, policy(e, epsilon)),
         "best_exploring_return": (1 - epsilon) * max(exploring) + epsilon * mean(exploring),
-    }  # fmt: skip
+    }
 
 
 def preview(e, data):

@@ -126,4 +126,4 @@ EQUIVALENT = (
     Mistake("group_token_loss", "as the papers write it", _token_loss, core_alone=True),
     Mistake("aggregate_tokens", "three formulas", _aggregate, core_alone=True),
     Mistake("sequence_ratio", "the exponential of a masked mean", _ratio, core_alone=True),
-)  # fmt: skip
+)

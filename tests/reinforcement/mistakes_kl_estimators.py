@@ -85,9 +85,17 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("kl_k3", "expm1(d) - d, as trl does", lambda log_probs, reference_log_probs: (
-        torch.expm1(reference_log_probs - log_probs) - (reference_log_probs - log_probs)), core_alone=True),
+    Mistake(
+        "kl_k3",
+        "expm1(d) - d, as trl does",
+        lambda log_probs, reference_log_probs: torch.expm1(reference_log_probs - log_probs) - (reference_log_probs - log_probs),
+        core_alone=True,
+    ),
     Mistake("token_kl", "torch.distributions", _by_library, core_alone=True),
-    Mistake("token_kl", "term by term", lambda logits, reference_logits: (
-        _whole_sum(logits, reference_logits, zero=torch.logical_or)), core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "token_kl",
+        "term by term",
+        lambda logits, reference_logits: _whole_sum(logits, reference_logits, zero=torch.logical_or),
+        core_alone=True,
+    ),
+)

@@ -15,8 +15,11 @@ def _shaped(score, log_probs, reference_log_probs, mask, *, kl_coefficient, sign
     log_ratio = torch.where(counts, log_probs - reference_log_probs, 0.0)
     cost = sign * kl_coefficient * (log_ratio / counts.sum(1, keepdim=True) if mean else log_ratio)
     position = torch.arange(mask.shape[1])
-    last = {"last": (mask * (position + 1)).argmax(1), "end": torch.full((len(mask),), mask.shape[1] - 1),
-            "length": mask.sum(1) - 1}[at]  # fmt: skip
+    last = {
+        "last": (mask * (position + 1)).argmax(1),
+        "end": torch.full((len(mask),), mask.shape[1] - 1),
+        "length": mask.sum(1) - 1,
+    }[at]
     return cost + torch.where(position == last.unsqueeze(1), score.unsqueeze(1), 0.0)
 
 

@@ -106,6 +106,4 @@ MISTAKES = (
     Mistake("state_occupancy", "accepts an initial law off the simplex", _occupancy, only_checks=True),
 )  # fmt: skip
 
-EQUIVALENT = (
-    Mistake("policy_value", "by the inverse", _value_by_inverse, core_alone=True),
-)  # fmt: skip
+EQUIVALENT = (Mistake("policy_value", "by the inverse", _value_by_inverse, core_alone=True),)

@@ -85,20 +85,31 @@ MISTAKES = (
     Mistake("softmax_fisher", "one matrix for the batch", lambda logits: right.softmax_fisher(logits).mean(0)),
     Mistake("linear_fisher_vector_product", "damping subtracted", lambda *given, **more: _product(*given, **more, sign=-1.0)),
     Mistake("linear_fisher_vector_product", "damping forgotten", lambda *given, **more: _product(*given, **more, sign=0.0)),
-    Mistake("linear_fisher_vector_product", "the sum over the states", lambda *given, **more: (
-        _product(*given, **more, mean=False))),
-    Mistake("linear_fisher_vector_product", "without the mean of the score", lambda *given, **more: (
-        _product(*given, **more, centered=False))),
-    Mistake("linear_fisher_vector_product", "0 but for the damping: the KL of a policy and itself",
-            lambda vector, features, logits, *, damping: damping * vector + 0 * (features.sum() + logits.sum())),
+    Mistake(
+        "linear_fisher_vector_product", "the sum over the states", lambda *given, **more: _product(*given, **more, mean=False)
+    ),
+    Mistake(
+        "linear_fisher_vector_product",
+        "without the mean of the score",
+        lambda *given, **more: _product(*given, **more, centered=False),
+    ),
+    Mistake(
+        "linear_fisher_vector_product",
+        "0 but for the damping: the KL of a policy and itself",
+        lambda vector, features, logits, *, damping: damping * vector + 0 * (features.sum() + logits.sum()),
+    ),
     Mistake("linear_fisher_vector_product", "accepts no state", _product, only_checks=True),
-    Mistake("conjugate_gradient", "old and new exchanged in the coefficient", lambda *given, **more: (
-        _solved(*given, **more, exchanged=True))),
+    Mistake(
+        "conjugate_gradient",
+        "old and new exchanged in the coefficient",
+        lambda *given, **more: _solved(*given, **more, exchanged=True),
+    ),
     Mistake("conjugate_gradient", "steepest descent", lambda *given, **more: _solved(*given, **more, descent=True)),
     Mistake("conjugate_gradient", "an iteration too few", _one_too_few),
     Mistake("conjugate_gradient", "the residual stays the target", lambda *given, **more: _solved(*given, **more, moving=False)),
-    Mistake("conjugate_gradient", "a tolerance that is not relative", lambda *given, **more: (
-        _solved(*given, **more, relative=False))),
+    Mistake(
+        "conjugate_gradient", "a tolerance that is not relative", lambda *given, **more: _solved(*given, **more, relative=False)
+    ),
     Mistake("conjugate_gradient", "the squares overflow or vanish", _solved),
     Mistake("natural_step", "along the plain gradient", lambda *given, **more: _step(*given, **more, plain=True)),
     Mistake("natural_step", "the quotient without its root", lambda *given, **more: _step(*given, **more, root=False)),
@@ -110,11 +121,15 @@ MISTAKES = (
     Mistake("backtracking_line_search", "the divergence alone", lambda *given, **more: _search(*given, **more, raises=False)),
     Mistake("backtracking_line_search", "as good will do", lambda *given, **more: _search(*given, **more, strict=False)),
     Mistake("backtracking_line_search", "the last attempt if none will do", _last_attempt),
-    Mistake("backtracking_line_search", "the fraction of the first attempt", lambda *given, **more: (
-        right.backtracking_line_search(*given, **more)[0], torch.ones_like(right.backtracking_line_search(*given, **more)[1]))),
+    Mistake(
+        "backtracking_line_search",
+        "the fraction of the first attempt",
+        lambda *given, **more: (
+            right.backtracking_line_search(*given, **more)[0],
+            torch.ones_like(right.backtracking_line_search(*given, **more)[1]),
+        ),
+    ),
     Mistake("backtracking_line_search", "accepts a step that does not shrink", _search, only_checks=True),
-)  # fmt: skip
+)
 
-EQUIVALENT = (
-    Mistake("softmax_fisher", "diag(p) - p p^T, as it is written", _fisher, core_alone=True),
-)  # fmt: skip
+EQUIVALENT = (Mistake("softmax_fisher", "diag(p) - p p^T, as it is written", _fisher, core_alone=True),)

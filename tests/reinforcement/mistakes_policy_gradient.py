@@ -65,9 +65,13 @@ def _entropy_with_nan_gradient(logits):
 MISTAKES = (
     Mistake("policy_objective", "mean over the states", lambda **process: _objective(**process, started=False)),
     Mistake("policy_objective", "averaged over discounted time", lambda **process: _objective(**process, share=True)),
-    Mistake("policy_objective", "the logits exponentiated twice",
-            lambda initial, transition, reward, policy_logits, *, discount: (
-                right.policy_objective(initial, transition, reward, policy_logits.exp(), discount=discount))),
+    Mistake(
+        "policy_objective",
+        "the logits exponentiated twice",
+        lambda initial, transition, reward, policy_logits, *, discount: right.policy_objective(
+            initial, transition, reward, policy_logits.exp(), discount=discount
+        ),
+    ),
     Mistake("policy_objective", "accepts any initial law and discount", _objective_without_checks, only_checks=True),
     Mistake("policy_gradient", "the initial law for the occupancy", lambda **process: _gradient(**process, visited=False)),
     Mistake("policy_gradient", "without 1 / (1 - discount)", lambda **process: _gradient(**process, whole=False)),
@@ -77,23 +81,32 @@ MISTAKES = (
     Mistake("bandit_gradient_samples", "baseline added", lambda **given: _samples(**given, sign=1.0)),
     Mistake("bandit_gradient_samples", "no baseline", lambda **given: _samples(**given, sign=0.0)),
     Mistake("bandit_gradient_samples", "transposed", lambda **given: right.bandit_gradient_samples(**given).T),
-    Mistake("bandit_gradient_samples", "weighed by the policy, as if enumerated", lambda rewards, logits, baseline: (
-        right.bandit_gradient_samples(rewards, logits, baseline) * logits.softmax(0)[:, None])),
+    Mistake(
+        "bandit_gradient_samples",
+        "weighed by the policy, as if enumerated",
+        lambda rewards, logits, baseline: right.bandit_gradient_samples(rewards, logits, baseline) * logits.softmax(0)[:, None],
+    ),
     Mistake("bandit_gradient_samples", "accepts a baseline for each action", _samples, only_checks=True),
     Mistake("optimal_constant_baseline", "the mean reward", lambda rewards, logits: logits.softmax(0) @ rewards),
     Mistake("optimal_constant_baseline", "the norm not squared", lambda **given: _baseline(**given, power=1)),
     Mistake("optimal_constant_baseline", "0 / 0 where the policy is nearly certain", _baseline),
-    Mistake("score_function_loss", "the mean over the steps", lambda log_probs, weights, mask: (
-        _loss(log_probs, weights, mask).sum(1) / (mask != 0).sum(1).clamp(min=1))),
+    Mistake(
+        "score_function_loss",
+        "the mean over the steps",
+        lambda log_probs, weights, mask: _loss(log_probs, weights, mask).sum(1) / (mask != 0).sum(1).clamp(min=1),
+    ),
     Mistake("score_function_loss", "maximized", lambda **given: -_loss(**given).sum(1)),
     Mistake("score_function_loss", "the mask ignored", lambda log_probs, weights, mask: -(log_probs * weights).sum(1)),
     Mistake("score_function_loss", "the mask as a factor", lambda log_probs, weights, mask: -(mask * log_probs * weights).sum(1)),
-    Mistake("score_function_loss", "the probability in place of its logarithm", lambda log_probs, weights, mask: (
-        _loss(log_probs.exp(), weights, mask).sum(1))),
+    Mistake(
+        "score_function_loss",
+        "the probability in place of its logarithm",
+        lambda log_probs, weights, mask: _loss(log_probs.exp(), weights, mask).sum(1),
+    ),
     Mistake("score_function_loss", "one number for the batch", lambda **given: _loss(**given).sum()),
     Mistake("policy_entropy", "in bits", lambda logits: right.policy_entropy(logits) / torch.log(torch.tensor(2.0))),
     Mistake("policy_entropy", "mean over the actions", lambda logits: right.policy_entropy(logits) / logits.shape[-1]),
     Mistake("policy_entropy", "NaN where an action is never taken", _entropy_with_nan),
     Mistake("policy_entropy", "its gradient is NaN there", _entropy_with_nan_gradient),
     Mistake("policy_entropy", "log pi of the best action rounded to 0", _entropy),
-)  # fmt: skip
+)

@@ -109,4 +109,4 @@ EQUIVALENT = (
     Mistake("clipped_value_loss", "as baselines and trl write it", _values, core_alone=True),
     Mistake("kl_penalty_loss", "expm1(d) - d", partial(_penalty, penalty=lambda d: torch.expm1(d) - d), core_alone=True),
     Mistake("ppo_loss", "as the paper writes it", _whole, core_alone=True),
-)  # fmt: skip
+)

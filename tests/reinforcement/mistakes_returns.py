@@ -198,9 +198,14 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("generalized_advantages", "one step after the other", _advantages,
-            core_alone=True),
+    Mistake("generalized_advantages", "one step after the other", _advantages, core_alone=True),
     Mistake("discounted_returns", "in blocks of blocks", partial(_returns_in_blocks, levels=9), core_alone=True),
-    Mistake("discounted_returns", "one step after the other", lambda rewards, terminals, bootstrap, *, discount: (
-        _backwards(rewards, discount * _going_on(rewards, terminals), bootstrap)), core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "discounted_returns",
+        "one step after the other",
+        lambda rewards, terminals, bootstrap, *, discount: _backwards(
+            rewards, discount * _going_on(rewards, terminals), bootstrap
+        ),
+        core_alone=True,
+    ),
+)

@@ -127,6 +127,12 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("td_update", "as a table is usually updated", _update, core_alone=True),
-    Mistake("least_squares_value", "by the inverse", lambda features, next_features, reward, *, discount: (
-        torch.linalg.inv(features.mT @ (features - discount * next_features)) @ (features.mT @ reward)), core_alone=True),
-)  # fmt: skip
+    Mistake(
+        "least_squares_value",
+        "by the inverse",
+        lambda features, next_features, reward, *, discount: (
+            torch.linalg.inv(features.mT @ (features - discount * next_features)) @ (features.mT @ reward)
+        ),
+        core_alone=True,
+    ),
+)

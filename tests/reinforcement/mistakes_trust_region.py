@@ -71,16 +71,25 @@ MISTAKES = (
     Mistake("policy_kl", "NaN where the old policy gives an action up", _kl_with_nan),
     Mistake("policy_kl", "the mean over the states", lambda **given: right.policy_kl(**given).mean()),
     Mistake("policy_total_variation", "without the half", lambda **given: 2 * right.policy_total_variation(**given)),
-    Mistake("policy_total_variation", "the largest difference of one action", lambda log_probs, old_log_probs: (
-        (log_probs.exp() - old_log_probs.exp()).abs().amax(1))),
-    Mistake("policy_total_variation", "of the logarithms", lambda log_probs, old_log_probs: (
-        (log_probs - old_log_probs).abs().sum(1) / 2)),
+    Mistake(
+        "policy_total_variation",
+        "the largest difference of one action",
+        lambda log_probs, old_log_probs: (log_probs.exp() - old_log_probs.exp()).abs().amax(1),
+    ),
+    Mistake(
+        "policy_total_variation",
+        "of the logarithms",
+        lambda log_probs, old_log_probs: (log_probs - old_log_probs).abs().sum(1) / 2,
+    ),
     Mistake("improvement_bound", "the mean of the advantages", _bound_changed(worst=torch.mean)),
     Mistake("improvement_bound", "KL of the new from the old", _bound_changed(kl=_turned_over)),
-    Mistake("improvement_bound", "the square of the total variation", _bound_changed(
-        kl=lambda new, old: right.policy_total_variation(new, old) ** 2)),
+    Mistake(
+        "improvement_bound",
+        "the square of the total variation",
+        _bound_changed(kl=lambda new, old: right.policy_total_variation(new, old) ** 2),
+    ),
     Mistake("improvement_bound", "1 - discount not squared", _bound_changed(power=1)),
     Mistake("improvement_bound", "2 in place of 4, which holds as well", _bound_changed(factor=2.0)),
     Mistake("improvement_bound", "the mean over the states", _bound_changed(over_states=torch.mean)),
     Mistake("improvement_bound", "0 times infinity at discount 0", _bound),
-)  # fmt: skip
+)

@@ -35,6 +35,6 @@ MISTAKES = {
         "group_token_loss",
         lambda *tokens, kl_coefficient, **clips: group_token_loss(*tokens, kl_coefficient=0.0, **clips),
         dict(estimator="group"),
-    ),
+    )
 }
 OBJECTIVE = Objective(tuned_policy, mistakes=MISTAKES)

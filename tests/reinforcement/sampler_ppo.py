@@ -67,7 +67,5 @@ SAMPLERS = {
         "the same actions": (tasks.Runs.episodes, "actor.drawn(law, generator)", "actor.drawn(law, generator) * 0"),
         "radians": (tasks.Looks.sample, "shown = torch.rad2deg(shown)", "shown = 1 * shown"),
     },
-    shows_episodes_of_the_likeliest_actions: {
-        "drawn actions": (tasks.Runs.episodes, "if greedy else", "if False else"),
-    },
+    shows_episodes_of_the_likeliest_actions: {"drawn actions": (tasks.Runs.episodes, "if greedy else", "if False else")},
 }

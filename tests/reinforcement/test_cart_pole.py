@@ -36,6 +36,7 @@ def test_the_accelerations_solve_lagrange_s_equations():
 def test_a_step_is_that_of_gymnasium():
     """CartPole-v1: the state after a step, whether it has fallen, and the limit of an episode."""
     import gymnasium
+
     peer = gymnasium.make("CartPole-v1")
     assert peer.spec.max_episode_steps == cart_pole.TIME_LIMIT
     peer.reset(seed=0)

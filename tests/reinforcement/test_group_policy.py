@@ -92,9 +92,15 @@ def test_the_price_is_on_the_divergence_of_the_reference():
         log_probs = logits.log_softmax(0)
         policy = log_probs.detach().exp()
         losses = practice.group_token_loss(
-            log_probs[:, None], log_probs.detach()[:, None], reference[:, None], rewards - policy @ rewards, mask,
-            clip_low=0.2, clip_high=0.2, kl_coefficient=beta,
-        )  # fmt: skip
+            log_probs[:, None],
+            log_probs.detach()[:, None],
+            reference[:, None],
+            rewards - policy @ rewards,
+            mask,
+            clip_low=0.2,
+            clip_high=0.2,
+            kl_coefficient=beta,
+        )
         (slope,) = torch.autograd.grad(policy @ losses[:, 0], logits)
         logits = (logits - 2 * slope).detach().requires_grad_()
     level = rewards + beta * (reference - logits.log_softmax(0)).exp().detach()

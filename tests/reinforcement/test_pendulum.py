@@ -46,6 +46,7 @@ def test_a_free_pendulum_keeps_its_energy():
 def test_a_step_is_that_of_gymnasium():
     """Pendulum-v1: state, reward and observation after a step with a torque within and beyond its range; the limit."""
     import gymnasium
+
     peer = gymnasium.make("Pendulum-v1")
     assert peer.spec.max_episode_steps == pendulum.TIME_LIMIT
     peer.reset(seed=0)

@@ -62,6 +62,7 @@ def test_both_wings_agree_on_a_long_row():
 def test_torchrl_computes_the_same_advantages():
     """generalized_advantage_estimate, whose shapes are [..., time, 1] and which takes the next state's values by themselves."""
     from torchrl.objectives.value import functional
+
     column = [part.unsqueeze(-1) for part in (VALUES[:, :-1], VALUES[:, 1:], REWARDS, ENDS, ENDS)]
     torch.set_default_dtype(torch.float64)  # in which it multiplies the discount by its masks of integers
     try:

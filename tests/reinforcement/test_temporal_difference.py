@@ -32,9 +32,7 @@ def _iterated(target):
 def test_the_targets_of_q_learning_lead_to_the_best_values():
     """The linear program's: the smallest v with v >= r + discount P v for every action (scipy.optimize.linprog)."""
     above = DISCOUNT * TRANSITION - np.eye(STATES)[:, None, :]
-    program = scipy.optimize.linprog(
-        np.ones(STATES), A_ub=above.reshape(-1, STATES), b_ub=-REWARD.ravel(), bounds=(None, None)
-    )
+    program = scipy.optimize.linprog(np.ones(STATES), A_ub=above.reshape(-1, STATES), b_ub=-REWARD.ravel(), bounds=(None, None))
     np.testing.assert_allclose(_iterated(practice.q_learning_target).max(1), program.x, rtol=1e-7)
 
 
@@ -51,8 +49,10 @@ def test_updates_of_the_same_transitions_over_and_over_lead_to_the_least_squares
     paid, ended = torch.tensor(rng.normal(size=60)), torch.tensor(rng.uniform(size=60) < 0.2)
     table = torch.eye(5, dtype=torch.float64)
     wanted = practice.least_squares_value(table[started], table[arrived] * ~ended[:, None], paid, discount=DISCOUNT)
-    moves = torch.vmap(lambda value, *seen: practice.td_update(value, *seen, discount=DISCOUNT, step_size=0.02) - value,
-                       in_dims=(None, 0, 0, 0, 0))  # fmt: skip
+    moves = torch.vmap(
+        lambda value, *seen: practice.td_update(value, *seen, discount=DISCOUNT, step_size=0.02) - value,
+        in_dims=(None, 0, 0, 0, 0),
+    )
     value = torch.zeros(5, dtype=torch.float64)
     for _ in range(400):
         value = value + moves(value, started, paid, arrived, ended).sum(0)

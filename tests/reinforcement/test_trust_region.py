@@ -74,8 +74,9 @@ def test_climbing_the_bound_never_lowers_the_return():
         def bound(logits, old=old):
             return practice.improvement_bound(*PROCESS, logits.log_softmax(1), old, discount=DISCOUNT)
 
-        slope = torch.func.grad(lambda x, old=old: practice.surrogate_objective(
-            *PROCESS, x.log_softmax(1), old, discount=DISCOUNT))(logits)  # fmt: skip
+        slope = torch.func.grad(
+            lambda x, old=old: practice.surrogate_objective(*PROCESS, x.log_softmax(1), old, discount=DISCOUNT)
+        )(logits)
         steps = [logits + size * slope for size in np.geomspace(1e-6, 1.0, 60)]
         logits = max(steps, key=bound)
         assert returns[-1] < bound(logits) <= _returned(logits.log_softmax(1))

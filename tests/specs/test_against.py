@@ -86,8 +86,11 @@ def test_any_callable_in_its_own_backend(against, tmp_path):
     # From the folder itself, where `python -m` would import this torch.py for PyTorch.
     done = subprocess.run(
         [sys.executable, "-m", "shared_specs", "check", "maximum_likelihood", "--against", "torch.py", *names, "--values-only"],
-        cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0 and re.search("all hold; .*; not judged: ", done.stdout), done.stdout + done.stderr
 
 

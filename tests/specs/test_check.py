@@ -58,9 +58,13 @@ def failures(row, precision="float64", **wrong):
 X = given(x=normal(5, 3))
 AGREE = Agree("soft_maximum", "regular", X)
 ANCHOR = Anchor(
-    "soft_maximum", "equal entries", given(x=[[2.0, 2.0], [0.0, 0.0]]), gives=[2.0, 0.0], source="by hand",
+    "soft_maximum",
+    "equal entries",
+    given(x=[[2.0, 2.0], [0.0, 0.0]]),
+    gives=[2.0, 0.0],
+    source="by hand",
     near_misses={"sum for mean": [2.6931471805599453, 0.6931471805599453]},
-)  # fmt: skip
+)
 WRONG_GRADIENT = dict(soft_maximum=lambda x: x.exp().mean(-1).log().detach() + (x - x.detach()).max(-1).values)
 
 
@@ -86,6 +90,7 @@ def test_agree(precision):
 
 def test_a_check_that_refuses_good_values_is_seen_in_a_traced_function():
     """It runs only where there are values: not where arguments are traced, but where it closes over its arguments."""
+
     def choosy(x):
         require_values("x", x, lambda x: x < 1, "below 1")
         return Right.soft_maximum(x)
@@ -172,32 +177,50 @@ LAWS = {
         dict(soft_maximum=lambda x: x.exp().sum(-1).log()),
     ),
     "inverse": (
-        Law.inverse("there and back", X, round_trip=lambda f, x: f.affine(f.affine(x, scale=3.0)[0], scale=1 / 3.0)[0],
-                    start=lambda f, x: x),
+        Law.inverse(
+            "there and back",
+            X,
+            round_trip=lambda f, x: f.affine(f.affine(x, scale=3.0)[0], scale=1 / 3.0)[0],
+            start=lambda f, x: x,
+        ),
         dict(affine=lambda x, *, scale: (scale * x + 1e-9, x[:, 0])),
     ),
     "log_determinant": (
-        Law.log_determinant("volume", X, log_determinant=lambda f, x: f.affine(x, scale=3.0)[1],
-                            jacobian=lambda f, x: np.einsum("bibj->bij", f.jacobian("affine", x, scale=3.0))),
+        Law.log_determinant(
+            "volume",
+            X,
+            log_determinant=lambda f, x: f.affine(x, scale=3.0)[1],
+            jacobian=lambda f, x: np.einsum("bibj->bij", f.jacobian("affine", x, scale=3.0)),
+        ),
         dict(affine=lambda x, *, scale: (scale * x, torch.full((len(x),), float(np.log(scale)), dtype=x.dtype))),
     ),
     "limit": (
-        Law.limit("near a constant", given(x=[[0.3, -0.2, 0.1]]), value=lambda f, h, x: f.soft_maximum(h * x) / h,
-                  at=(0.1, 0.03, 0.01),
-                  limit=lambda f, x: x.mean(-1), order=1),
+        Law.limit(
+            "near a constant",
+            given(x=[[0.3, -0.2, 0.1]]),
+            value=lambda f, h, x: f.soft_maximum(h * x) / h,
+            at=(0.1, 0.03, 0.01),
+            limit=lambda f, x: x.mean(-1),
+            order=1,
+        ),
         dict(soft_maximum=lambda x: 1.1 * x.exp().mean(-1).log()),
     ),
     "unbiased": (
-        Law.unbiased("the mean", given(center=uniform(3)), samples=lambda f, rng, n, center: f.affine(
-                         rng.standard_normal((n, 3)) + center, scale=1.0)[0],
-                     expected=lambda f, center: center, draws=40_000, detects=0.05),
+        Law.unbiased(
+            "the mean",
+            given(center=uniform(3)),
+            samples=lambda f, rng, n, center: f.affine(rng.standard_normal((n, 3)) + center, scale=1.0)[0],
+            expected=lambda f, center: center,
+            draws=40_000,
+            detects=0.05,
+        ),
         dict(affine=lambda x, *, scale: (x + 0.05, x[:, 0])),
     ),
     "gradient": (
         Law.equal("weights sum to one", X, left=lambda f, x: f.gradient("soft_maximum", x).sum(-1), right=1.0),
         dict(soft_maximum=lambda x: x.exp().mean(-1).log() * 1.01),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("word", LAWS)
@@ -230,8 +253,14 @@ def test_a_law_that_compares_nothing_is_at_fault():
 
 def test_an_unbiasedness_that_could_not_see_its_bias_is_at_fault():
     """The miss rate is part of the promise."""
-    row = Law.unbiased("too few", given(center=uniform(3)), samples=lambda f, rng, n, c: rng.standard_normal((n, 3)) + c,
-                       expected=lambda f, c: c, draws=100, detects=0.05)  # fmt: skip
+    row = Law.unbiased(
+        "too few",
+        given(center=uniform(3)),
+        samples=lambda f, rng, n, c: rng.standard_normal((n, 3)) + c,
+        expected=lambda f, c: c,
+        draws=100,
+        detects=0.05,
+    )
     with pytest.raises(RowFault, match="promises"):
         failures(row)
 

@@ -107,45 +107,64 @@ def test_a_right_file_passes(tmp_path, capfd):
 CHEATS = {
     "None returned": ("def reparameterize(noise, mean, log_var): return None", "returned None"),
     "a list returned": (
-        "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var / 2) * noise).tolist()", "a list"),
+        "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var / 2) * noise).tolist()",
+        "a list",
+    ),
     "wrong signature": ("def reparameterize(eps, mu, logvar): return mu + np.exp(logvar / 2) * eps", "unexpected keyword"),
     "missing function": ("del reparameterize", "no function reparameterize"),
     "endless loop": ("def reparameterize(noise, mean, log_var):\n    while True: pass", "took more than"),
     "recursion": ("def reparameterize(noise, mean, log_var): return reparameterize(noise, mean, log_var)", "RecursionError"),
     "huge allocation": ("def reparameterize(noise, mean, log_var): return np.ones((2**31, 8)) + mean", "MemoryError"),
     "allocates until it is stopped": (
-        "def reparameterize(noise, mean, log_var):\n    hoard = []\n    while True: hoard.append(np.ones(2**22))", "MemoryError"),
+        "def reparameterize(noise, mean, log_var):\n    hoard = []\n    while True: hoard.append(np.ones(2**22))",
+        "MemoryError",
+    ),
     "gigabyte of output": (
         "def reparameterize(noise, mean, log_var):\n    for _ in range(2**10): print('x' * 2**20)\n"
-        "    return mean + np.exp(log_var / 2) * noise", "printed more than"),
+        "    return mean + np.exp(log_var / 2) * noise",
+        "printed more than",
+    ),
     "sys.exit(0)": ("import sys\ndef reparameterize(noise, mean, log_var): sys.exit(0)", "SystemExit"),
     "os._exit(0)": ("import os\ndef reparameterize(noise, mean, log_var): os._exit(0)", "exit status 0"),
     "an answer too large": ("def reparameterize(noise, mean, log_var): return np.zeros((2**24, 2))", "array"),
     "patched numpy": (
         "np.allclose = np.array_equal = lambda *a, **k: True\nnp.abs = lambda a: 0 * a\nnp.max = lambda *a, **k: 0.0\n"
         "np.testing.assert_allclose = lambda *a, **k: None\n"
-        "def reparameterize(noise, mean, log_var): return mean + np.exp(log_var) * noise", "got"),
+        "def reparameterize(noise, mean, log_var): return mean + np.exp(log_var) * noise",
+        "got",
+    ),
     "always equal": (
         "class Yes(np.ndarray):\n    def __eq__(self, other): return True\n    def __sub__(self, other): return 0\n"
-        "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var) * noise).view(Yes)", "got"),
+        "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var) * noise).view(Yes)",
+        "got",
+    ),
     "announces 2^60 bytes": (
         "import os\ndef reparameterize(noise, mean, log_var):\n    for fd in range(3, 64):\n"
         "        try: os.write(fd, (2**60).to_bytes(8, 'little'))\n"
-        "        except OSError: pass\n    return mean", "a header of 1152921504606846976 bytes"),
+        "        except OSError: pass\n    return mean",
+        "a header of 1152921504606846976 bytes",
+    ),
     "changes its argument": (
         "def reparameterize(noise, mean, log_var):\n    noise *= np.exp(log_var / 2)\n    noise += mean\n    return noise",
-        "writes into its argument noise"),
+        "writes into its argument noise",
+    ),
     "forks": ("import os\ndef reparameterize(noise, mean, log_var): return os.fork() and mean", "cannot start processes"),
     "reads the answers": (
-        f"def reparameterize(noise, mean, log_var): return eval(open({str(ANSWERS)!r}).read())", "cannot read the repository"),
+        f"def reparameterize(noise, mean, log_var): return eval(open({str(ANSWERS)!r}).read())",
+        "cannot read the repository",
+    ),
     "climbs to the answers": (
         "import glob, os\ndef reparameterize(noise, mean, log_var):\n"
-        f"    os.chdir({str(ROOT)!r})\n    return open('theory_jax/latent/vae.py').read()", "cannot read the repository"),
+        f"    os.chdir({str(ROOT)!r})\n    return open('theory_jax/latent/vae.py').read()",
+        "cannot read the repository",
+    ),
     "writes to every open file": (
         "import os\ndef reparameterize(noise, mean, log_var):\n    for fd in range(3, 64):\n"
         "        try: os.write(fd, b'x' * 64)\n"
-        "        except OSError: pass\n    return mean", ""),
-}  # fmt: skip
+        "        except OSError: pass\n    return mean",
+        "",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", CHEATS)

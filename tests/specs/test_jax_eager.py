@@ -52,7 +52,7 @@ COMPUTED = {
     "while": lambda: lax.while_loop(lambda x: x.sum() < 100.0, lambda x: x * 3, jnp.abs(X)),
     "cond": lambda: [lax.cond(x > 0, jnp.sin, jnp.cos, x) for x in (0.5, -0.5)],
     "complex numbers": lambda: jnp.abs(jnp.asarray(X) + 1j * X[::-1]),
-}  # fmt: skip
+}
 COMPILED = {
     "random numbers": lambda: jax.random.normal(jax.random.split(jax.random.key(0))[1], (5,), dtype=float),
     "random numbers in vmap": lambda: jax.vmap(lambda key: jax.random.uniform(key, (2,)))(jax.random.split(jax.random.key(1), 3)),

@@ -110,8 +110,11 @@ def test_wrong_values_come_before_a_wrong_dtype():
 
 def test_too_few_digits_are_no_wrong_values():
     """float32 for float64 is one fault a row: its values cannot be compared."""
-    narrow = results_of(RIGHT, NO_CHECKS + "right = leave_one_out_advantage\n"
-                        "def leave_one_out_advantage(values): return right(values).astype(np.float32)")  # fmt: skip
+    narrow = results_of(
+        RIGHT,
+        NO_CHECKS + "right = leave_one_out_advantage\n"
+        "def leave_one_out_advantage(values): return right(values).astype(np.float32)",
+    )
     wrong = {r.quantity for r in narrow if r.function == "leave_one_out_advantage" and r.word == "Agree" and not r.passed}
     assert wrong == {"dtype"}
 
@@ -156,8 +159,11 @@ def test_a_wrong_signature_is_told_the_call(tmp_path):
 
 def test_numbers_that_differ_in_the_tenth_digit_are_told_apart():
     """got 0.0628480572, expected 0.0628480572 helps no one."""
-    results = results_of(RIGHT, "def leave_one_out_advantage(values): return (values - (values.sum(1, keepdims=True)"
-                                " - values) / (values.shape[1] - 1)) * (1 + 1e-11)")  # fmt: skip
+    results = results_of(
+        RIGHT,
+        "def leave_one_out_advantage(values): return (values - (values.sum(1, keepdims=True)"
+        " - values) / (values.shape[1] - 1)) * (1 + 1e-11)",
+    )
     wrong = [r.message for r in results if r.function == "leave_one_out_advantage" and "got" in r.message]
     assert wrong
     for message in wrong:

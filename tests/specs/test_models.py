@@ -16,9 +16,12 @@ from shared_specs.rows import Model, begins_by_inputs, bits, given, normal
 
 pytestmark = pytest.mark.xdist_group("latent/vae")
 ROW = Model(
-    "VariationalAutoencoder", "small", given(x=bits(5, 12), noise=normal(5, 3)),
-    dict(num_pixels=12, hidden_dims=(7, 6), latent_dim=3), initial={"*": begins_by_inputs()},
-)  # fmt: skip
+    "VariationalAutoencoder",
+    "small",
+    given(x=bits(5, 12), noise=normal(5, 3)),
+    dict(num_pixels=12, hidden_dims=(7, 6), latent_dim=3),
+    initial={"*": begins_by_inputs()},
+)
 
 
 class OtherActivation(VariationalAutoencoder):

@@ -146,11 +146,7 @@ def _checks_the_first_alone(x, weights):
 
 @pytest.mark.parametrize(
     ("check", "seen"),
-    [
-        (_checks, set()),
-        (_names_nothing, {"the"}),
-        (_checks_the_first_alone, {"accepted", "IndexError", "operands"}),
-    ],
+    [(_checks, set()), (_names_nothing, {"the"}), (_checks_the_first_alone, {"accepted", "IndexError", "operands"})],
 )
 def test_an_array_that_contradicts_the_shapes_and_is_not_refused_is_seen(check, seen):
     """Accepted and broadcast, refused by accident, or by an error that names no argument."""

@@ -109,4 +109,4 @@ EQUIVALENT = (
     Mistake("recurrent_response", "all at once", _blocks, core_alone=True),
     Mistake("convolution_kernel", "by powers", _kernel, core_alone=True),
     Mistake("truncated_generating_function", "by powers of the node", _by_powers, core_alone=True),
-)  # fmt: skip
+)

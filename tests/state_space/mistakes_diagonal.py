@@ -89,14 +89,21 @@ def _but(fault, found):
 
 
 MISTAKES = (
-    Mistake("initial_eigenvalues", "linear from pi on", _but(
-        "linear", lambda order: right.initial_eigenvalues(order=order, kind="linear") + 1j * math.pi)),
-    Mistake("initial_eigenvalues", "S4D-Inv of as many states as modes", _but("inverse", lambda order: (
-        _inverse(order, order // 2)))),
+    Mistake(
+        "initial_eigenvalues",
+        "linear from pi on",
+        _but("linear", lambda order: right.initial_eigenvalues(order=order, kind="linear") + 1j * math.pi),
+    ),
+    Mistake(
+        "initial_eigenvalues", "S4D-Inv of as many states as modes", _but("inverse", lambda order: _inverse(order, order // 2))
+    ),
     Mistake("initial_eigenvalues", "of LegS itself, whose eigenvalues are real", _but("legs", partial(_legs, normal=False))),
     Mistake("initial_eigenvalues", "of LegS with n in place of n + 1 on the diagonal", _but("legs", partial(_legs, lower=0))),
-    Mistake("initial_eigenvalues", "descending", _but(
-        "legs", lambda order: right.initial_eigenvalues(order=order, kind="legs").flip(0))),
+    Mistake(
+        "initial_eigenvalues",
+        "descending",
+        _but("legs", lambda order: right.initial_eigenvalues(order=order, kind="legs").flip(0)),
+    ),
     Mistake("diagonal_kernel", "factor 2 missing", partial(_kernel, factor=1)),
     Mistake("diagonal_kernel", "Euler for the input, the exponential for the state", partial(_kernel, euler=True)),
     Mistake("diagonal_kernel", "C conjugate", lambda *, output_weights, **rest: _kernel(output_weights.conj(), **rest)),
@@ -108,9 +115,10 @@ MISTAKES = (
     Mistake("diagonal_step", "factor 2 missing", partial(_step, factor=1)),
     Mistake("state_space_layer", "circular", partial(_layer, convolve=_circular)),
     Mistake("state_space_layer", "the skip forgotten", lambda *, skip, **rest: right.state_space_layer(skip=0 * skip, **rest)),
-    Mistake("state_space_layer", "from the future", lambda *, inputs, **rest: (
-        right.state_space_layer(inputs.flip(2), **rest).flip(2))),
-)  # fmt: skip
+    Mistake(
+        "state_space_layer", "from the future", lambda *, inputs, **rest: right.state_space_layer(inputs.flip(2), **rest).flip(2)
+    ),
+)
 
 EQUIVALENT = (
     Mistake("initial_eigenvalues", "of the normal part of the matrix", _but("legs", _legs), core_alone=True),
@@ -118,4 +126,4 @@ EQUIVALENT = (
     Mistake("diagonal_kernel", "channel by channel", _by_rule, core_alone=True),
     Mistake("diagonal_step", "written out", _step, core_alone=True),
     Mistake("state_space_layer", "by a Toeplitz matrix", partial(_layer, convolve=_directly), core_alone=True),
-)  # fmt: skip
+)

@@ -86,8 +86,13 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("bilinear", "two half steps", lambda a, b, *, step: (
-        right.backward_euler(a, b, step=step / 2)[0] @ right.forward_euler(a, b, step=step / 2)[0],
-        2 * right.backward_euler(a, b, step=step / 2)[1])),
+    Mistake(
+        "bilinear",
+        "two half steps",
+        lambda a, b, *, step: (
+            right.backward_euler(a, b, step=step / 2)[0] @ right.forward_euler(a, b, step=step / 2)[0],
+            2 * right.backward_euler(a, b, step=step / 2)[1],
+        ),
+    ),
     Mistake("zero_order_hold_diagonal", "by the hyperbolic sine", _by_hyperbolic_sine, core_alone=True),
-)  # fmt: skip
+)

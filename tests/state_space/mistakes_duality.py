@@ -72,8 +72,11 @@ MISTAKES = (
     Mistake("dual_quadratic", "running sums subtracted", partial(_attention, sums=_by_differences)),
     Mistake("dual_quadratic", "groups tiled", partial(_attention, tiled=True)),
     Mistake("dual_quadratic", "b and c exchanged", partial(_attention, exchanged=True)),
-    Mistake("dual_quadratic", "the step applied twice", lambda *, x, log_decay, **rest: (
-        right.dual_quadratic(x=-log_decay[..., None] * x, log_decay=log_decay, **rest))),
+    Mistake(
+        "dual_quadratic",
+        "the step applied twice",
+        lambda *, x, log_decay, **rest: right.dual_quadratic(x=-log_decay[..., None] * x, log_decay=log_decay, **rest),
+    ),
     Mistake("dual_recurrent", "the state undecayed", partial(_recurrence, decayed=False)),
     Mistake("dual_recurrent", "the output before the input", partial(_recurrence, early=True)),
     Mistake("dual_recurrent", "groups tiled", partial(_recurrence, tiled=True)),
@@ -85,11 +88,11 @@ MISTAKES = (
     Mistake("linear_attention", "without the step itself", partial(_linear, strict=1)),
     Mistake("linear_attention", "normalized", partial(_linear, normalized=True)),
     Mistake("linear_attention", "not causal", partial(_linear, causal=False)),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("dual_quadratic", "by one sum", _attention, core_alone=True),
     Mistake("dual_recurrent", "by one sum at each step", _recurrence, core_alone=True),
     Mistake("dual_chunked", "a chunk after the other", _chunked, core_alone=True),
     Mistake("linear_attention", "by one sum", _linear, core_alone=True),
-)  # fmt: skip
+)

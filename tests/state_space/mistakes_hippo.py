@@ -118,7 +118,4 @@ MISTAKES = (
     Mistake("reconstruct", "not normalized", lambda points, coefficients: _reconstruct(points, coefficients, normalized=False)),
 )  # fmt: skip
 
-EQUIVALENT = (
-    Mistake("legs_step", "row by row", _row_by_row, core_alone=True),
-    Mistake("legs_step", "by a full solve", _step),
-)  # fmt: skip
+EQUIVALENT = (Mistake("legs_step", "row by row", _row_by_row, core_alone=True), Mistake("legs_step", "by a full solve", _step))

@@ -35,8 +35,9 @@ def _transfer(frequencies, a, b, c, d, *, sign=1.0):
 
 def _solved(frequencies, a, b, c, d):
     identity = torch.eye(len(b), dtype=frequencies.dtype)
-    states = torch.linalg.solve(frequencies[:, None, None] * identity - a, b.to(frequencies.dtype)[:, None].expand(
-        len(frequencies), -1, -1))
+    states = torch.linalg.solve(
+        frequencies[:, None, None] * identity - a, b.to(frequencies.dtype)[:, None].expand(len(frequencies), -1, -1)
+    )
     return states[..., 0] @ c.to(frequencies.dtype) + d
 
 
@@ -86,10 +87,8 @@ MISTAKES = (
     Mistake("state_transition", "twenty terms of the series", _series),
     Mistake("state_transition", "to first order", lambda times, a: _series(times, a, 2)),
     Mistake("impulse_response", "b and c exchanged", lambda times, a, b, c: right.impulse_response(times, a, c, b)),
-    Mistake("impulse_response", "elementwise exponential", lambda times, a, b, c: (
-        ((times[:, None, None] * a).exp() @ b) @ c)),
-    Mistake("impulse_response", "its integral", lambda times, a, b, c: (
-        right.step_response(times, a, b, c, 0 * b[0], 0 * b))),
+    Mistake("impulse_response", "elementwise exponential", lambda times, a, b, c: ((times[:, None, None] * a).exp() @ b) @ c),
+    Mistake("impulse_response", "its integral", lambda times, a, b, c: right.step_response(times, a, b, c, 0 * b[0], 0 * b)),
     Mistake("impulse_response", "an answer before the input", _not_causal, only_checks=True),
     Mistake("step_response", "by the inverse of A", _step_by_inverse),
     Mistake("step_response", "the sign of the integral", lambda **given: _step(**given, sign=-1.0)),
@@ -99,18 +98,23 @@ MISTAKES = (
     Mistake("transfer_function", "the sign of s", lambda **given: _transfer(**given, sign=-1.0)),
     Mistake("transfer_function", "sI + A", lambda frequencies, a, b, c, d: _solved(frequencies, -a, b, c, d)),
     Mistake("transfer_function", "conjugate", lambda **given: right.transfer_function(**given).conj()),
-    Mistake("transfer_function", "D forgotten", lambda frequencies, a, b, c, d: (
-        right.transfer_function(frequencies, a, b, c, 0 * d))),
-    Mistake("transfer_function", "b and c exchanged", lambda frequencies, a, b, c, d: (
-        right.transfer_function(frequencies, a, c, b, d))),
-    Mistake("transfer_function", "no gradient to the frequency", lambda frequencies, a, b, c, d: (
-        right.transfer_function(frequencies.detach(), a, b, c, d))),
+    Mistake(
+        "transfer_function", "D forgotten", lambda frequencies, a, b, c, d: right.transfer_function(frequencies, a, b, c, 0 * d)
+    ),
+    Mistake(
+        "transfer_function", "b and c exchanged", lambda frequencies, a, b, c, d: right.transfer_function(frequencies, a, c, b, d)
+    ),
+    Mistake(
+        "transfer_function",
+        "no gradient to the frequency",
+        lambda frequencies, a, b, c, d: right.transfer_function(frequencies.detach(), a, b, c, d),
+    ),
     Mistake("transfer_function", "a real answer", lambda **given: right.transfer_function(**given).real),
     Mistake("transfer_function", "accepts eigenvalues", _solved, only_checks=True),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("state_transition", "half the time, twice", _in_halves),
     Mistake("step_response", "in two parts", _step_in_two_parts),
     Mistake("transfer_function", "by the inverse", _transfer_by_inverse),
-)  # fmt: skip
+)

@@ -94,4 +94,4 @@ EQUIVALENT = (
     Mistake("recurrence_sequential", "by a matrix of products", _by_matrix, core_alone=True),
     Mistake("recurrence_parallel", "by doubling in another order of operations", _doubling, core_alone=True),
     Mistake("recurrence_backward", "by a loop from the end", _backward, core_alone=True),
-)  # fmt: skip
+)

@@ -115,9 +115,17 @@ MISTAKES = (
 )  # fmt: skip
 
 EQUIVALENT = (
-    Mistake("inverse_softplus", "log(e^x - 1) up to 1", lambda x: (
-        torch.where(x > 1, x + torch.log1p(-torch.exp(-x.clamp(min=1))), torch.expm1(x.clamp(max=1)).log())), core_alone=True),
-    Mistake("selective_scan", "a loop", lambda inputs, step, b, c, initial, a, skip: (
-        _scan(inputs, step, b, c, initial, a, skip)), core_alone=True),
+    Mistake(
+        "inverse_softplus",
+        "log(e^x - 1) up to 1",
+        lambda x: torch.where(x > 1, x + torch.log1p(-torch.exp(-x.clamp(min=1))), torch.expm1(x.clamp(max=1)).log()),
+        core_alone=True,
+    ),
+    Mistake(
+        "selective_scan",
+        "a loop",
+        lambda inputs, step, b, c, initial, a, skip: _scan(inputs, step, b, c, initial, a, skip),
+        core_alone=True,
+    ),
     Mistake("mamba_mixer", "with a loop for the scan", lambda x, parameters: _mixer(x, parameters, scan=_scan), core_alone=True),
-)  # fmt: skip
+)

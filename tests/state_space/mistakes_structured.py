@@ -80,4 +80,4 @@ EQUIVALENT = (
     Mistake("low_rank_resolvent", "by a dense solve", _dense_resolvent, core_alone=True),
     Mistake("structured_kernel", "by the powers of the matrix", _unrolled, core_alone=True),
     Mistake("structured_kernel", "by the resolvent and a limit", _by_transform),
-)  # fmt: skip
+)

@@ -48,7 +48,7 @@ SAMPLERS = {
         "the first state in every step": (generation.generate_from_state, "logits, states = network", "logits, _ = network"),
     },
     draws_from_the_state_as_from_the_past: {
-        "a state that forgets": (S4DDecoder.step, "zip(self.blocks, states, ", "zip(self.blocks, self.start(len(tokens)), "),
+        "a state that forgets": (S4DDecoder.step, "zip(self.blocks, states, ", "zip(self.blocks, self.start(len(tokens)), ")
     },
     draws_sounds_of_each_class: {
         "another beginning": (StateSoundExperiment._codes, "self._silence, dtype", "0, dtype"),

@@ -33,9 +33,15 @@ def test_chunks_are_those_of_transformers(mamba2, chunk):
     steps, rates = draw(BATCH, STEPS, HEADS, seed=5).exp(), -draw(HEADS, seed=6).exp()
     scan = getattr(mamba2.mamba2_chunk_scan, "__wrapped__", mamba2.mamba2_chunk_scan)
     wanted, last = scan(
-        X.float(), steps.float(), rates.float(), B.float(), C.float(), chunk_size=chunk, initial_states=INITIAL.float(),
+        X.float(),
+        steps.float(),
+        rates.float(),
+        B.float(),
+        C.float(),
+        chunk_size=chunk,
+        initial_states=INITIAL.float(),
         return_final_states=True,
-    )  # fmt: skip
+    )
     given = steps[..., None] * X, steps * rates, B, C
     outputs, state = practice.dual_recurrent(*given, INITIAL)
     torch.testing.assert_close(outputs.float(), wanted, rtol=1e-4, atol=1e-4)
@@ -78,9 +84,10 @@ def test_an_empty_past_and_one_that_is_forgotten():
         [practice.dual_quadratic(*(a[:, part] for a in (X, LOG_DECAY, B, C))) for part in (slice(12), slice(12, 24))], 1
     )
     for outputs in (
-        practice.dual_quadratic(X, cut, B, C), practice.dual_chunked(X, cut, B, C, chunk=8),
+        practice.dual_quadratic(X, cut, B, C),
+        practice.dual_chunked(X, cut, B, C, chunk=8),
         practice.dual_recurrent(X, cut, B, C, 0 * INITIAL)[0],
-    ):  # fmt: skip
+    ):
         torch.testing.assert_close(outputs, apart, rtol=0, atol=1e-12)
         (slope,) = torch.autograd.grad(outputs.sum(), cut)
         assert slope.isfinite().all()

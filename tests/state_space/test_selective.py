@@ -49,11 +49,16 @@ def test_the_mixer_is_that_of_transformers():
         for parameter in theirs.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
     parameters = {
-        "input_weight": theirs.in_proj.weight, "convolution_weight": theirs.conv1d.weight[:, 0],
-        "convolution_bias": theirs.conv1d.bias, "projection_weight": theirs.x_proj.weight,
-        "step_weight": theirs.dt_proj.weight, "step_bias": theirs.dt_proj.bias, "log_negative_a": theirs.A_log,
-        "skip": theirs.D, "output_weight": theirs.out_proj.weight,
-    }  # fmt: skip
+        "input_weight": theirs.in_proj.weight,
+        "convolution_weight": theirs.conv1d.weight[:, 0],
+        "convolution_bias": theirs.conv1d.bias,
+        "projection_weight": theirs.x_proj.weight,
+        "step_weight": theirs.dt_proj.weight,
+        "step_bias": theirs.dt_proj.bias,
+        "log_negative_a": theirs.A_log,
+        "skip": theirs.D,
+        "output_weight": theirs.out_proj.weight,
+    }
     x = torch.randn(2, 11, 6, dtype=torch.float64)
     # they compute the decays and the steps in float32
     torch.testing.assert_close(practice.mamba_mixer(x, parameters), theirs(x), rtol=0, atol=2e-6)

@@ -89,9 +89,13 @@ def test_the_share_of_right_symbols_and_sequences():
     made.mamba, made.lstm = Knowing(wrong=0), Knowing(wrong=2)
     metrics = made.evaluate(data)
     assert metrics == {
-        "mamba_right": 1.0, "mamba_exact_match": 1.0, "mamba_parameters": 7.0,
-        "lstm_right": pytest.approx(1 / 3), "lstm_exact_match": 0.0, "lstm_parameters": 7.0,
-    }  # fmt: skip
+        "mamba_right": 1.0,
+        "mamba_exact_match": 1.0,
+        "mamba_parameters": 7.0,
+        "lstm_right": pytest.approx(1 / 3),
+        "lstm_exact_match": 0.0,
+        "lstm_parameters": 7.0,
+    }
     assert metrics.keys() == made.explains.keys()
 
 

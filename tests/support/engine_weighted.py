@@ -58,4 +58,3 @@ def download(folder):
 
     images._from_torchvision = slowly
     assert main(["train", "latent/vae", "mnist", "--run", str(folder / "vae"), "--steps", "1", "--samples", "2", "--cpu"]) == 0
-

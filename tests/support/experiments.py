@@ -296,10 +296,18 @@ def is_shared_among_processes(case, count=3):
 
 
 CHECKS = (
-    is_built_from_the_description, has_the_members_of_the_interface, has_scalar_losses_and_detached_logs, explains_its_metrics,
-    samples_artifacts, is_not_changed_by_looks, samples_by_its_generator, resumes_to_the_same_state, is_saved_whole,
-    is_evaluated_in_shares, is_shared_among_processes,
-)  # fmt: skip
+    is_built_from_the_description,
+    has_the_members_of_the_interface,
+    has_scalar_losses_and_detached_logs,
+    explains_its_metrics,
+    samples_artifacts,
+    is_not_changed_by_looks,
+    samples_by_its_generator,
+    resumes_to_the_same_state,
+    is_saved_whole,
+    is_evaluated_in_shares,
+    is_shared_among_processes,
+)
 
 
 def content(value):

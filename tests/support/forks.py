@@ -26,10 +26,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORTED = (
-    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "practice_torch.reports.report", "sklearn.datasets",
-    "tests.support.engine_kills", "tests.support.engine_sharded", "tests.support.engine_weighted", "torch._dynamo",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot",
+    "practice_torch.reports.report",
+    "sklearn.datasets",
+    "tests.support.engine_kills",
+    "tests.support.engine_sharded",
+    "tests.support.engine_weighted",
+    "torch._dynamo",
     "torch.distributed.fsdp",
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")

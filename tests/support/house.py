@@ -17,9 +17,7 @@ LECTURES = "theory_jax/lectures"
 PARTS = {
     "shared_specs": {"backends", "checking", "grading", "commands"},
     "theory_jax": {"networks", "mathematics", "lectures", "derivation", "pages"},
-    "practice_torch": {
-        "mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands",
-    },  # fmt: skip
+    "practice_torch": {"mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands"},
 }
 # tests/<family>/<kind>_<topic>.py, which a central test reads
 OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "metrics", "literal")
@@ -435,6 +433,7 @@ def _last_name(node):
 
 def _only_checks(node):
     """if not isinstance(x, jax.core.Tracer): followed by nothing but words for a message and calls of require..."""
+
     def checks(line):
         is_call = isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)
         return (is_call and ast.unparse(line.value.func).startswith("require")) or _is_message(line)

@@ -81,8 +81,9 @@ class Judge:
         to_known = [nearest(each, known) for each in (samples, held_out)]
         found = {
             "frechet_distance": self.frechet_distance(samples, held_out),
-            "nearest": sum(to_known[0]) / len(samples), "nearest_real": sum(to_known[1]) / len(held_out),
-        }  # fmt: skip
+            "nearest": sum(to_known[0]) / len(samples),
+            "nearest_real": sum(to_known[1]) / len(held_out),
+        }
         if classes:
             called, of_real = self.classify(samples).tolist(), self.classify(held_out).tolist()
             found["class_accuracy"] = sum(a == b for a, b in zip(called, asked.tolist(), strict=True)) / len(called)

@@ -21,14 +21,17 @@ LARGEST = 0.75
 # Of torch, its convolutions and its products of matrices, NumPy's products of matrices, and XLA. Checks run XLA with AVX (see
 # shared_specs/backends/jax_settings.py), whatever the processor has.
 LOWEST = {
-    "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE", "OPENBLAS_CORETYPE": "Prescott",
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "MKL_CBWR": "COMPATIBLE",
+    "OPENBLAS_CORETYPE": "Prescott",
     "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
-}  # fmt: skip
+}
 SETS = {
     "default": LOWEST,
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2", "OPENBLAS_CORETYPE": "Haswell"},
     "avx512": {"ATEN_CPU_CAPABILITY": "avx512"},
-}  # fmt: skip
+}
 
 
 def settings() -> dict[str, dict[str, str]]:
@@ -38,9 +41,11 @@ def settings() -> dict[str, dict[str, str]]:
     own = torch.backends.cpu.get_cpu_capability().lower()
     sets = list(SETS)[: list(SETS).index(own) + 1] if own in SETS else []  # another architecture has its own set alone
     one, two = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2"}
-    return {f"{name}, 1 thread": SETS[name] | one for name in sets} | ({} if sets else {f"{own}, 1 thread": one}) | {
-        f"{own}, 2 threads": two
-    }  # fmt: skip
+    return (
+        {f"{name}, 1 thread": SETS[name] | one for name in sets}
+        | ({} if sets else {f"{own}, 1 thread": one})
+        | {f"{own}, 2 threads": two}
+    )
 
 
 def comparisons(topics: list[str], environment: dict[str, str], *, sound: bool = False, processes: int = 1) -> list[dict]:

@@ -103,6 +103,7 @@ def table_left_on_the_host(module):
 
 def gradients_that_outlive_their_step(module):
     """No mistake of the experiment: it looks whether the engine makes one."""
+
     def spoil(self, batch, phase):
         if any(parameter.grad is not None for parameter in self.parameters()):
             raise RuntimeError("the last step's gradients are still there")

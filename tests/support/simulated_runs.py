@@ -50,9 +50,13 @@ ROOT = simulated_gpu.ROOT
 RENDERED = set()  # "topic figure.png"
 # what a run imports late: here once, instead of in each process
 LATE = (
-    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "sklearn.datasets", "torch._dynamo",
-    "torch.distributed.fsdp", "typeguard",
-)  # fmt: skip
+    "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot",
+    "sklearn.datasets",
+    "torch._dynamo",
+    "torch.distributed.fsdp",
+    "typeguard",
+)
 
 
 def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole=True, interrupted=True, counted=True):

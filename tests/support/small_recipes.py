@@ -80,6 +80,7 @@ def first_alike(path, name):
 @cache
 def first_in_state(path, name):
     """The first recipe of the topic of the same dataclass, on data of the same: their runs keep the same kinds of state."""
+
     def form(other):
         recipe, (train, _) = small(path, other)
         return type(recipe), type(train), bool(recipe.average_decay)
@@ -124,6 +125,7 @@ def _left(recipe, limits):
 
 def _shaping(recipe, limits):
     """Those of them that the loader of the data is told."""
+
     def told(**changed):
         twin = copy.copy(recipe)
         for name, value in changed.items():

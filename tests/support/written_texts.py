@@ -70,10 +70,14 @@ def rollout_logs(e, policy, reference, prompts, score):
     ratios = ours.log_prob(ends) - theirs.log_prob(ends)
     count = len(tokens)
     return {
-        "score": sum(float(value) for value in score(tokens)) / count, "price": rollout.price,
-        "nats": torch.distributions.kl_divergence(ours, theirs).sum() / count, "entropy": ours.entropy().sum() / count,
-        "k1": ratios.sum() / count, "k2": (ratios**2 / 2).sum() / count, "k3": ((-ratios).exp() - 1 + ratios).sum() / count,
-    }  # fmt: skip
+        "score": sum(float(value) for value in score(tokens)) / count,
+        "price": rollout.price,
+        "nats": torch.distributions.kl_divergence(ours, theirs).sum() / count,
+        "entropy": ours.entropy().sum() / count,
+        "k1": ratios.sum() / count,
+        "k2": (ratios**2 / 2).sum() / count,
+        "k3": ((-ratios).exp() - 1 + ratios).sum() / count,
+    }
 
 
 def update_logs(e, policy):

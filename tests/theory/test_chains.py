@@ -286,9 +286,12 @@ def test_a_lemma_about_an_interval_holds_inside_it_only():
     def lemma(toy):
         squared = toy.u - toy.u**2
         return toy.chain(
-            "Squares are smaller", squared, equals(toy.u * (1 - toy.u), "factor", wrong={"sign": -squared}),
-            at_least(0, "both factors are positive", dropping=toy.u * (1 - toy.u)), about=(toy.u,),
-        )  # fmt: skip
+            "Squares are smaller",
+            squared,
+            equals(toy.u * (1 - toy.u), "factor", wrong={"sign": -squared}),
+            at_least(0, "both factors are positive", dropping=toy.u * (1 - toy.u)),
+            about=(toy.u,),
+        )
 
     def used_at(toy, number):
         gap = lemma(toy).at(number)

@@ -81,10 +81,18 @@ def test_the_terminal_page_has_one_line_an_equation_and_fits(page, capsys):
     assert max(map(cell_len, lines)) <= 80
     text = "\n".join(lines)
     for words in (
-        "      ∑ₖ a pₖ\n\n    = a\n        p sums to one", "Lemma: A lemma (from (1) and (2))", "m² ≥ 0",
-        "  pₖ           a law (positive, sums to one over k)", "How the code keeps it", "A paragraph about pₖ/qₖ and <angles>.",
-        "✗ ", "false at", "What this does not show\n- Nothing.", "1. One?\n   Answer. It is 0.5.", "✓ stated; enumerated",
-    ):  # fmt: skip
+        "      ∑ₖ a pₖ\n\n    = a\n        p sums to one",
+        "Lemma: A lemma (from (1) and (2))",
+        "m² ≥ 0",
+        "  pₖ           a law (positive, sums to one over k)",
+        "How the code keeps it",
+        "A paragraph about pₖ/qₖ and <angles>.",
+        "✗ ",
+        "false at",
+        "What this does not show\n- Nothing.",
+        "1. One?\n   Answer. It is 0.5.",
+        "✓ stated; enumerated",
+    ):
         assert words in text, words
     assert text.index("How the code keeps it") > text.index("Exercises") > text.index("A long line")
 

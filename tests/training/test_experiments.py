@@ -105,6 +105,7 @@ def without_gradient(self, batch, phase):
 
 def logging(value):
     """A forward whose log of the loss is value(loss)."""
+
     def forward(self, batch, phase):
         loss, _ = Toy.forward(self, batch, phase)
         return loss, {"again": value(loss)}

@@ -108,9 +108,12 @@ EQUAL = {
     "how it is called": ({"a": drawing(LINE)}, {"a": [LINE]}, {"a": [(*LINE[:-1], {"label": "b"})]}),
     "how often": ({"a": drawing(LINE)}, {"a": [LINE]}, {"a": [LINE, LINE]}),
     "by what it is drawn": ({"a": drawing(LINE)}, {"a": [LINE]}, {"a": [("scatter", *LINE[1:])]}),
-    "an axis": ({"a": torch.tensor([1.0, -2.0])}, {"a": metrics.UpToSign(torch.tensor([-1.0, 2.0]))},
-                {"a": metrics.UpToSign(torch.tensor([1.0, 2.0]))}),
-}  # fmt: skip
+    "an axis": (
+        {"a": torch.tensor([1.0, -2.0])},
+        {"a": metrics.UpToSign(torch.tensor([-1.0, 2.0]))},
+        {"a": metrics.UpToSign(torch.tensor([1.0, 2.0]))},
+    ),
+}
 
 
 @pytest.mark.parametrize("name", EQUAL)

@@ -116,10 +116,7 @@ def test_channels_last_is_kept_by_steps_and_checkpoints(ask):
 
 @pytest.mark.parametrize(
     ("mistake", "seen", "resumed"),
-    [
-        ("layout_that_a_step_undoes", "contiguous", False),
-        ("layout_that_a_checkpoint_forgets", "apart", True),
-    ],
+    [("layout_that_a_step_undoes", "contiguous", False), ("layout_that_a_checkpoint_forgets", "apart", True)],
 )
 @pytest.mark.xdist_group("recipes, diffusion")
 def test_a_layout_that_is_lost_is_seen(mistake, seen, resumed, ask):

@@ -93,9 +93,11 @@ def multi_head_attention(x, context, query_weight, key_weight, value_weight, out
     query, key, value = (
         _split(source @ weight.T, count)
         for source, weight, count in (
-            (x, query_weight, heads), (context, key_weight, key_value_heads), (context, value_weight, key_value_heads)
+            (x, query_weight, heads),
+            (context, key_weight, key_value_heads),
+            (context, value_weight, key_value_heads),
         )
-    )  # fmt: skip
+    )
     require_shape((x.shape[-1], heads * value.shape[-1]), output_weight=output_weight)
     key, value = (repeat_key_value(part, groups=heads // key_value_heads) for part in (key, value))
     out = scaled_dot_product_attention(query, key, value, mask)
@@ -169,10 +171,8 @@ class Transducer(nnx.Module):
         source, begun = widened(source), jnp.insert(widened(answer), 0, self.beginning, axis=1)
         context, x = (
             tokens(given) + places.embedding[...][: given.shape[1]]
-            for tokens, places, given in (
-                (self.source, self.source_position, source), (self.answer, self.answer_position, begun)
-            )
-        )  # fmt: skip
+            for tokens, places, given in ((self.source, self.source_position, source), (self.answer, self.answer_position, begun))
+        )
         x += self.self_attention(self._norm(0, x), is_causal=True)
         x += self.cross_attention(self._norm(1, x), context)
         up, bend, down = self.perceptron

@@ -148,8 +148,7 @@ def _require_chain(masks):
         require_rank(2, **{f"masks[{i}]": mask})
         below, source = (masks[i - 1].shape[0], "the layer below") if i else (masks[-1].shape[0], "the output")
         require(
-            mask.shape[1] == below,
-            f"masks[{i}] has {mask.shape[1]} columns; it must have {below}, as many as {source} has rows",
+            mask.shape[1] == below, f"masks[{i}] has {mask.shape[1]} columns; it must have {below}, as many as {source} has rows"
         )
 
 

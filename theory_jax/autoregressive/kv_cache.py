@@ -104,9 +104,13 @@ def cache_bytes(*, batch, layers, key_value_heads, head_width, length, element_b
     -> []
     """
     sizes = {
-        "batch": batch, "layers": layers, "key_value_heads": key_value_heads, "head_width": head_width, "length": length,
+        "batch": batch,
+        "layers": layers,
+        "key_value_heads": key_value_heads,
+        "head_width": head_width,
+        "length": length,
         "element_bytes": element_bytes,
-    }  # fmt: skip
+    }
     require_at_least(1, **sizes)
     return 2 * math.prod(sizes.values())
 

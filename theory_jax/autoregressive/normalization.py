@@ -1,5 +1,4 @@
-"""Normalization and skip connections: what a norm forgets, what its gradient cannot do, and why the skip path wants to be clean.
-"""
+"""Normalization and skip connections: what a norm forgets, what its gradient cannot do, why the skip path should stay clean."""
 
 import jax
 import jax.numpy as jnp

@@ -116,9 +116,13 @@ def parameter_count(*, vocabulary_size, context_length, width, layers, feed_forw
     -> []
     """
     require_at_least(
-        1, vocabulary_size=vocabulary_size, context_length=context_length, width=width, layers=layers,
+        1,
+        vocabulary_size=vocabulary_size,
+        context_length=context_length,
+        width=width,
+        layers=layers,
         feed_forward_width=feed_forward_width,
-    )  # fmt: skip
+    )
     block = 4 * width**2 + 2 * width * feed_forward_width + feed_forward_width + 5 * width
     return (vocabulary_size * (1 if tied else 2) + context_length + 2) * width + layers * block
 
@@ -156,9 +160,7 @@ class _Named:
 class DecoderTransformer(nnx.Module):
     """decoder_logits with its own parameters, whose layers only hold them."""
 
-    def __init__(
-        self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, rngs: nnx.Rngs
-    ):  # fmt: skip
+    def __init__(self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, rngs: nnx.Rngs):
         common, self.heads = dict(param_dtype=jnp.result_type(float), rngs=rngs), heads
         self.token_embedding = nnx.Embed(vocabulary_size, width, **common)
         self.position_embedding = nnx.Embed(context_length, width, **common)
@@ -175,9 +177,11 @@ class DecoderTransformer(nnx.Module):
 
     def parameters(self):
         return {
-            "token_embedding": self.token_embedding.embedding[...], "position_embedding": self.position_embedding.embedding[...],
-            "blocks": tuple(block.parameters() for block in self.blocks), **_norm("final_norm", self.final_norm),
-        }  # fmt: skip
+            "token_embedding": self.token_embedding.embedding[...],
+            "position_embedding": self.position_embedding.embedding[...],
+            "blocks": tuple(block.parameters() for block in self.blocks),
+            **_norm("final_norm", self.final_norm),
+        }
 
 
 class _Block(nnx.Module):
@@ -192,11 +196,17 @@ class _Block(nnx.Module):
     def parameters(self):
         query, key, value = jnp.split(self.query_key_value.kernel[...].T, 3)
         return {
-            "query_weight": query, "key_weight": key, "value_weight": value, "output_weight": self.output.kernel[...].T,
-            "up_weight": self.up.kernel[...].T, "up_bias": self.up.bias[...],
-            "down_weight": self.down.kernel[...].T, "down_bias": self.down.bias[...],
-            **_norm("attention_norm", self.attention_norm), **_norm("feed_forward_norm", self.feed_forward_norm),
-        }  # fmt: skip
+            "query_weight": query,
+            "key_weight": key,
+            "value_weight": value,
+            "output_weight": self.output.kernel[...].T,
+            "up_weight": self.up.kernel[...].T,
+            "up_bias": self.up.bias[...],
+            "down_weight": self.down.kernel[...].T,
+            "down_bias": self.down.bias[...],
+            **_norm("attention_norm", self.attention_norm),
+            **_norm("feed_forward_norm", self.feed_forward_norm),
+        }
 
 
 def _norm(name, layer):

@@ -1,5 +1,4 @@
-"""WaveNet: sound as a sequence of codes, causal convolutions that reach far back for little, and how to generate without waste.
-"""
+"""WaveNet: sound as a sequence of codes, causal convolutions with a long reach at low cost, generation without waste."""
 
 import math
 

@@ -158,9 +158,7 @@ def _outside(ground, node):
     for old, new in zip(node.lemma.about, node.args[2:], strict=True):
         low, high = node.lemma.domain.get(old, (new, new))
         if not (ground.never_negative(new - low) and ground.never_negative(high - new)):
-            return (
-                f"nothing shows that ${latex(new)}$ is in $({latex(low)}, {latex(high)})$, which {node.lemma.title!r} is about"
-            )
+            return f"nothing shows that ${latex(new)}$ is in $({latex(low)}, {latex(high)})$, which {node.lemma.title!r} is about"
     return ""
 
 

@@ -123,11 +123,7 @@ def _log_diffused(a, log_var):
     growth = jnp.where(small, jnp.expm1(jnp.where(small, log_var, 0.0)), jnp.exp(log_var) - 1)
     change = a * growth
     near = jnp.abs(change) < 0.25
-    return jnp.where(
-        near,
-        jnp.log1p(jnp.where(near, change, 0.0)),
-        jnp.log(jnp.where(near, 1.0, a * jnp.exp(log_var) + (1 - a))),
-    )
+    return jnp.where(near, jnp.log1p(jnp.where(near, change, 0.0)), jnp.log(jnp.where(near, 1.0, a * jnp.exp(log_var) + (1 - a))))
 
 
 # ---------------------------------------------------------------------------------------------------- the network

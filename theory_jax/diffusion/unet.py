@@ -67,9 +67,15 @@ def residual_block(
     require_shape((channels, channels, 3, 3), conv1_weight=conv1_weight, conv2_weight=conv2_weight)
     require_shape((channels, width), embed_weight=embed_weight)
     require_shape(
-        (channels,), norm1_weight=norm1_weight, norm1_bias=norm1_bias, conv1_bias=conv1_bias, embed_bias=embed_bias,
-        norm2_weight=norm2_weight, norm2_bias=norm2_bias, conv2_bias=conv2_bias,
-    )  # fmt: skip
+        (channels,),
+        norm1_weight=norm1_weight,
+        norm1_bias=norm1_bias,
+        conv1_bias=conv1_bias,
+        embed_bias=embed_bias,
+        norm2_weight=norm2_weight,
+        norm2_bias=norm2_bias,
+        conv2_bias=conv2_bias,
+    )
     time = jax.nn.silu(embedding) @ embed_weight.T + embed_bias
     h = jax.nn.silu(group_norm(x, norm1_weight, norm1_bias, num_groups=num_groups))
     h = _convolution(h, conv1_weight, conv1_bias) + time[:, :, None, None]

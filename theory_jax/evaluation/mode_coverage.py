@@ -95,10 +95,7 @@ def collision_log_probability(log_probs, *, sample_size):
         repeat. A mode that is added is one of these draws or none, and the one that is repeated or not."""
         distinct, first = chances
         one_less = lambda chance: jnp.concatenate([jnp.zeros_like(chance[:1]), chance[:-1]])  # noqa: E731
-        return (
-            distinct + draws * p * one_less(distinct),
-            first + (draws + 1) * p * (one_less(first) + p * distinct),
-        ), None
+        return (distinct + draws * p * one_less(distinct), first + (draws + 1) * p * (one_less(first) + p * distinct)), None
 
     nothing_yet = (draws == 0).astype(log_probs.dtype)
     (_, first), _ = jax.lax.scan(add_mode, (nothing_yet, 0 * nothing_yet), jnp.exp(log_probs))
@@ -116,9 +113,11 @@ def birthday_support_estimate(*, sample_size, collision_probability):
     """
     require_at_least(2, sample_size=sample_size)
     require_values(
-        "collision_probability", collision_probability, lambda p: (p > 0) & (p < 1),
+        "collision_probability",
+        collision_probability,
+        lambda p: (p > 0) & (p < 1),
         "between 0 and 1: without a collision there is no upper limit, and if all samples collide no lower one",
-    )  # fmt: skip
+    )
     return -sample_size * (sample_size - 1) / (2 * jnp.log1p(-jnp.asarray(collision_probability, float)))
 
 

@@ -62,6 +62,5 @@ def from_half(parts, kept, mask):
     passing, moving = np.flatnonzero(mask), np.flatnonzero(~mask)
     answers = applied(parts, kept[:, passing])
     return [
-        jnp.zeros_like(kept).at[:, moving].set(answer)
-        for answer in jnp.split(answers, answers.shape[1] // len(moving), axis=1)
+        jnp.zeros_like(kept).at[:, moving].set(answer) for answer in jnp.split(answers, answers.shape[1] // len(moving), axis=1)
     ]

@@ -1,5 +1,4 @@
-"""Adjoint gradients: what a loss at the end of a flow owes to its start and to the velocity's parameters, without stored steps.
-"""
+"""Adjoint gradients: gradients of a loss at a flow's end in its start and in the velocity's parameters, without stored steps."""
 
 import jax
 import jax.numpy as jnp

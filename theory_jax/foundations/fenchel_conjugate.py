@@ -165,9 +165,7 @@ _CONJUGATES = {
     "squared_hellinger": _Conjugate(lambda t: expm1(-log1p(-t)), lambda t: 1 / (1 - t) ** 2, lambda v: -expm1(-v)),
     "jeffreys": _Conjugate(_jeffreys_conjugate, lambda t: jnp.exp(-log_omega(-t)), lambda v: v),
     "jensen_shannon": _Conjugate(
-        lambda t: -log1p(-expm1(2 * t)) / 2,
-        lambda t: _gan_maximizer(2 * t - math.log(2)),
-        lambda v: log_twice_sigmoid(v) / 2,
+        lambda t: -log1p(-expm1(2 * t)) / 2, lambda t: _gan_maximizer(2 * t - math.log(2)), lambda v: log_twice_sigmoid(v) / 2
     ),
     # log(1 + u*) is -log(1 - e^t), exact both where e^t is tiny and where it is nearly one.
     "gan": _Conjugate(lambda t: jnp.log1p(_gan_maximizer(t)), _gan_maximizer, lambda v: -softplus(-v)),

@@ -90,12 +90,16 @@ class ConditionalAutoencoder(VariationalAutoencoder):
     """
 
     def __init__(
-        self, *, num_pixels: int, num_classes: int, hidden_dims: tuple[int, ...], latent_dim: int, learned_prior: bool = False,
+        self,
+        *,
+        num_pixels: int,
+        num_classes: int,
+        hidden_dims: tuple[int, ...],
+        latent_dim: int,
+        learned_prior: bool = False,
         rngs: nnx.Rngs,
-    ):  # fmt: skip
-        super().__init__(
-            num_pixels=num_pixels, hidden_dims=hidden_dims, latent_dim=latent_dim, conditions=num_classes, rngs=rngs
-        )
+    ):
+        super().__init__(num_pixels=num_pixels, hidden_dims=hidden_dims, latent_dim=latent_dim, conditions=num_classes, rngs=rngs)
         self.num_classes, self.learned_prior = num_classes, learned_prior
         self.shape = (num_classes, latent_dim)
         if learned_prior:

@@ -111,9 +111,7 @@ class VariationalAutoencoder(nnx.Module):
     conditions: further inputs of the encoder and of the decoder, behind the pixels and behind the latents.
     """
 
-    def __init__(
-        self, *, num_pixels: int, hidden_dims: tuple[int, ...], latent_dim: int, conditions: int = 0, rngs: nnx.Rngs
-    ):
+    def __init__(self, *, num_pixels: int, hidden_dims: tuple[int, ...], latent_dim: int, conditions: int = 0, rngs: nnx.Rngs):
         def linear(inputs, outputs):
             return nnx.Linear(inputs, outputs, param_dtype=jnp.result_type(float), rngs=rngs)
 

@@ -17,9 +17,16 @@ from theory_jax.derivation.parts import Bridge, Example, Exercise, Figure, Say
 from theory_jax.derivation.typeset import latex
 
 FORMS = {
-    Say: "say", Chain: "chain", Valley: "lemma", Assumption: "assumption", Step: "step", Bridge: "bridge", Example: "example",
-    Figure: "figure", Exercise: "exercise",
-}  # fmt: skip
+    Say: "say",
+    Chain: "chain",
+    Valley: "lemma",
+    Assumption: "assumption",
+    Step: "step",
+    Bridge: "bridge",
+    Example: "example",
+    Figure: "figure",
+    Exercise: "exercise",
+}
 NUMBERED = ("chain", "lemma", "assumption", "step")
 DONE = {  # how the summary counts what was done
     "derived": ("line derived", "lines derived"),
@@ -234,8 +241,10 @@ def _together(words):
     """Lines about fewer symbols are told by the line that is about them all; otherwise which lines say what."""
     about = {said: frozenset(re.findall(r"\$[^$]*\$", said)) for said in words.values()}
     kinds = {said: said.split(" ", 1)[0] for said in about}
-    widest = {said: max((o for o in about if kinds[o] == kinds[said] and about[o] >= about[said]), key=lambda o: len(about[o]))
-              for said in about}  # fmt: skip
+    widest = {
+        said: max((o for o in about if kinds[o] == kinds[said] and about[o] >= about[said]), key=lambda o: len(about[o]))
+        for said in about
+    }
     groups = {}
     for number, said in words.items():
         groups.setdefault(widest[said], []).append(number)

@@ -88,9 +88,14 @@ def ppo_loss(
     require_rank(2, log_probs=log_probs)
     mask = counted_mask(mask, log_probs=log_probs)
     steps = {
-        "log_probs": log_probs, "old_log_probs": old_log_probs, "advantages": advantages,
-        "values": values, "old_values": old_values, "returns": returns, "entropy": entropy,
-    }  # fmt: skip
+        "log_probs": log_probs,
+        "old_log_probs": old_log_probs,
+        "advantages": advantages,
+        "values": values,
+        "old_values": old_values,
+        "returns": returns,
+        "entropy": entropy,
+    }
     require_same_shape(**steps)
     steps = {name: jnp.where(mask, array, 0.0) for name, array in steps.items()}
     _require_steps(entropy=steps["entropy"])

@@ -10,9 +10,16 @@ from flax import nnx
 from theory_jax.arguments import require, require_rank, require_shape, require_values, widened
 
 MIXER = (
-    "input_weight", "convolution_weight", "convolution_bias", "projection_weight", "step_weight", "step_bias", "log_negative_a",
-    "skip", "output_weight",
-)  # fmt: skip
+    "input_weight",
+    "convolution_weight",
+    "convolution_bias",
+    "projection_weight",
+    "step_weight",
+    "step_bias",
+    "log_negative_a",
+    "skip",
+    "output_weight",
+)
 
 
 def inverse_softplus(x):
@@ -154,9 +161,9 @@ class MambaBlock(nnx.Module):
         weights = {f"{name}_weight": kernel.T for name, kernel in kernels.items()}
         weights["convolution_weight"] = kernels["convolution"][:, 0].T
         biases = {f"{name}_bias": getattr(self, name).bias[...] for name in ("convolution", "step")}
-        return x + mamba_mixer(self.norm(x), weights | biases | {
-            "log_negative_a": self.log_negative_a[...], "skip": self.skip[...],
-        })  # fmt: skip
+        return x + mamba_mixer(
+            self.norm(x), weights | biases | {"log_negative_a": self.log_negative_a[...], "skip": self.skip[...]}
+        )
 
 
 class MambaDecoder(nnx.Module):

@@ -44,8 +44,10 @@ def told(manifest):
     classes = manifest["classes"]
     labels = "no labels" if classes is None else f"{len(classes)} classes"
     (least_height, height), (least_width, width) = manifest["height"], manifest["width"]
-    sizes = f"{width}x{height}" if (least_height, least_width) == (height, width) else (
-        f"{least_width} to {width} wide and {least_height} to {height} high"
+    sizes = (
+        f"{width}x{height}"
+        if (least_height, least_width) == (height, width)
+        else (f"{least_width} to {width} wide and {least_height} to {height} high")
     )
     return f"{manifest['count']} images, {sizes}, {'colored' if manifest['colored'] else 'gray'}, {labels}"
 

@@ -121,15 +121,26 @@ def prepare(sources, out, options, say, byte_pairs):
             raw = tokens.file.read_bytes()
             about |= {"file": FILE, "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
         return {
-            "dtype": tokens.dtype.name, "vocabulary": tokens.size, "tokenizer": about, **sums, "files_left_out": empty,
+            "dtype": tokens.dtype.name,
+            "vocabulary": tokens.size,
+            "tokenizer": about,
+            **sums,
+            "files_left_out": empty,
             "remarks": _remarks(sums, empty),
-        }  # fmt: skip
+        }
 
     return preparing.prepare_shards(
-        out, "text", asked=asked, stamp=preparing.stamp_of(files), workers=options.workers, say=say, facts=facts,
+        out,
+        "text",
+        asked=asked,
+        stamp=preparing.stamp_of(files),
+        workers=options.workers,
+        say=say,
+        facts=facts,
         jobs=[(name, size, (number == 0, pieces, tokens, options)) for number, (name, size, pieces) in enumerate(jobs)],
-        write=write_shard, keep={FILE: content} if content else {},
-    )  # fmt: skip
+        write=write_shard,
+        keep={FILE: content} if content else {},
+    )
 
 
 def told(manifest):

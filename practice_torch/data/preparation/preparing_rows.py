@@ -33,9 +33,7 @@ def prepare_rows(sources, out, options, say, *, modality, suffixes, holds, integ
     say(f"listing {', '.join(map(str, sources)):.200}")
     listed, classes = entries(sources, suffixes, holds, labels=not options.ignore_labels)
     write = partial(_write, row=row, options=options, holds=holds, integers=integers)
-    jobs = [
-        (f"shard-{number:05d}.arrow", sum(entry.size for entry in part), part) for number, part in enumerate(_cut(listed))
-    ]
+    jobs = [(f"shard-{number:05d}.arrow", sum(entry.size for entry in part), part) for number, part in enumerate(_cut(listed))]
 
     def all_facts(sidecars):
         ranges = _together([sidecar["ranges"] for sidecar in sidecars if sidecar["count"]])

@@ -154,9 +154,7 @@ def _numbered(found, published):
     if labelled is None:
         return found, None
     if without is not None:
-        raise DataError(
-            f"{labelled.name} has a label and {without.name} has none: give every one a label, or --ignore-labels"
-        )
+        raise DataError(f"{labelled.name} has a label and {without.name} has none: give every one a label, or --ignore-labels")
     labels = [entry.label for entry in found]
     if len(published) == 1 and None not in published:
         names = published.pop()

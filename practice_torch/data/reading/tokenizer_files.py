@@ -101,7 +101,7 @@ def _tiktoken(content):
     ranks = {base64.b64decode(token): number for token, number in stored["ranks"].items()}
     inner = tiktoken.Encoding(
         stored["name"], pat_str=stored["pattern"], mergeable_ranks=ranks, special_tokens=stored["special_tokens"]
-    )  # fmt: skip
+    )
     table = [b""] * inner.n_vocab
     for token, number in ranks.items():
         table[number] = token

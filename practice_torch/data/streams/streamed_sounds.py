@@ -90,8 +90,11 @@ def load_prepared(folder, *, held_out, seed, sample_rate, length):
     train = StreamedSounds(rows, length, seed, hidden, starts, description | {"split": "train", "count": int(starts[-1])})
 
     frames = [rows.row(row, "frames")[1][0] for row in hidden.tolist()]
-    found = [(row, number, n) for row, n in zip(hidden.tolist(), window_counts(np.array(frames), length).tolist(), strict=True)
-             for number in range(n)]  # fmt: skip
+    found = [
+        (row, number, n)
+        for row, n in zip(hidden.tolist(), window_counts(np.array(frames), length).tolist(), strict=True)
+        for number in range(n)
+    ]
     if len(found) > MOST_HELD_OUT:
         found = [found[place] for place in permuted(torch.arange(MOST_HELD_OUT), len(found), seed).sort().values.tolist()]
     description |= {"split": "held-out", "count": len(found)}

@@ -157,9 +157,15 @@ def load_prepared(path, *, held_out_count, context, level):
     shards = Shards(tuple(prepared.paths), tuple(accumulate(prepared.counts)), dtype, manifest["vocabulary"])
     about = {key: manifest["tokenizer"][key] for key in ("library", "end_of_text", "bytes") if key in manifest["tokenizer"]}
     description = {
-        "name": str(path), "shape": [context + 1], "level": level, "vocabulary": manifest["vocabulary"], "characters": None,
-        "classes": None, "sha256": manifest["sha256"], "tokenizer": about,
-    }  # fmt: skip
+        "name": str(path),
+        "shape": [context + 1],
+        "level": level,
+        "vocabulary": manifest["vocabulary"],
+        "characters": None,
+        "classes": None,
+        "sha256": manifest["sha256"],
+        "tokenizer": about,
+    }
     if remarks := manifest.get("remarks"):
         description["remarks"] = remarks
     counted = {"split": "train", "count": total - hidden - context, "tokens": total - hidden}

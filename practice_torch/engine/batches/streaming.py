@@ -56,8 +56,13 @@ class Stream:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: the recipe's choice
             loader = DataLoader(
-                _Reader(self.data, self.order), sampler=itertools.count(number), batch_size=None, num_workers=self.workers,
-                pin_memory=self.device.type == "cuda", generator=torch.Generator(), **options,
+                _Reader(self.data, self.order),
+                sampler=itertools.count(number),
+                batch_size=None,
+                num_workers=self.workers,
+                pin_memory=self.device.type == "cuda",
+                generator=torch.Generator(),
+                **options,
             )  # fmt: skip  (its own generator: it would draw from the one that dropout uses)
             answer = signal.getsignal(signal.SIGCHLD)
             self._loading = iter(loader)

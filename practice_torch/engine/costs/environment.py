@@ -43,6 +43,7 @@ def arithmetic(device: torch.device) -> dict[str, Any]:
 @cache
 def commit() -> str | None:
     """The checked-out commit of this code, with + if files differ from it; None outside a checkout."""
+
     def git(*words):
         words = ["git", "-C", str(Path(__file__).parent), *words]
         return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()

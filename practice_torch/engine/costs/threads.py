@@ -39,4 +39,3 @@ def work(experiment: Experiment, data: Data, recipe: Recipe) -> int:
             if phase.moves:
                 experiment(batch, phase.name)
     return counter.get_total_flops()
-

@@ -17,10 +17,17 @@ from practice_torch.engine.recipe import Recipe
 # L4, L40S; half of what they state with sparsity) and architecture papers (Ada GPU, GA102). The first row whose words are all in
 # the device's name.
 PEAKS = {
-    "H100 PCIe": (756e12, 378e12), "H100 NVL": (835e12, 417e12), "H100": (989e12, 494e12),
-    "H200 NVL": (835e12, 417e12), "H200": (989e12, 494e12), "A100": (312e12, 156e12),
-    "L4": (121e12, 60e12), "L40S": (362e12, 183e12), "RTX 4090": (165e12, 82.6e12), "RTX 3090": (71e12, 35.6e12),
-}  # fmt: skip
+    "H100 PCIe": (756e12, 378e12),
+    "H100 NVL": (835e12, 417e12),
+    "H100": (989e12, 494e12),
+    "H200 NVL": (835e12, 417e12),
+    "H200": (989e12, 494e12),
+    "A100": (312e12, 156e12),
+    "L4": (121e12, 60e12),
+    "L40S": (362e12, 183e12),
+    "RTX 4090": (165e12, 82.6e12),
+    "RTX 3090": (71e12, 35.6e12),
+}
 OTHERS = {"D", "GRID", "Laptop", "MIG", "Ti"}  # other or partial devices with such a name
 
 

@@ -1,16 +1,16 @@
 """A run folder: the recipe, the results, and everything needed to resume.
 
-    recipe.json        topic, recipe, its fields, the data's description
-    environment.json   versions, device, command, commit; seconds and peak memory
-    metrics.csv        step, phase, name, value: the same bytes whether or not the run was interrupted
-    times.csv          step, seconds spent training, tokens (images, ...) per second, share of the GPU's peak if it is known
-                       (these do differ from run to run)
-    tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
-    checkpoints/       see checkpoint.py
-    previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
-    evaluation.json    the metrics on held-out data, next to the target
-    sample_metrics.json  metrics of samples with intervals, by `evaluate --samples`
-    samples/, study/   results of `sample` and of `evaluate --study`
+recipe.json        topic, recipe, its fields, the data's description
+environment.json   versions, device, command, commit; seconds and peak memory
+metrics.csv        step, phase, name, value: the same bytes whether or not the run was interrupted
+times.csv          step, seconds spent training, tokens (images, ...) per second, share of the GPU's peak if it is known
+                   (these do differ from run to run)
+tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
+checkpoints/       see checkpoint.py
+previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
+evaluation.json    the metrics on held-out data, next to the target
+sample_metrics.json  metrics of samples with intervals, by `evaluate --samples`
+samples/, study/   results of `sample` and of `evaluate --study`
 """
 
 import contextlib
@@ -49,9 +49,7 @@ class Run:
         object.__setattr__(self, "lock", Lock(self.folder))
 
     @classmethod
-    def create(
-        cls, where: str | Path | None, topic: str, name: str, recipe: Recipe, description: Mapping[str, Any]
-    ) -> "Run":
+    def create(cls, where: str | Path | None, topic: str, name: str, recipe: Recipe, description: Mapping[str, Any]) -> "Run":
         """Create a run in `where`, or in runs/<topic>-<recipe>-<n> with the first free n; its lock is held.
 
         `where` must be missing, empty, or the folder of the same command stopped before its first checkpoint.

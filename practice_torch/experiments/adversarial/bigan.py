@@ -57,10 +57,7 @@ class Bigan(nn.Module):
         self.encoder = perceptron(pixels, *hidden, latent, activation=leaky)
         self.discriminator = perceptron(pixels + latent, *hidden, 1, activation=leaky)
         self.watch = Watch(real_target=1.0)
-        self.phases = (
-            Phase("discriminator", ("discriminator",)),
-            Phase("opponents", ("generator_network", "encoder")),
-        )
+        self.phases = (Phase("discriminator", ("discriminator",)), Phase("opponents", ("generator_network", "encoder")))
 
     def forward(self, batch, phase):
         """The mean loss of the discriminator or of its two opponents."""
@@ -121,9 +118,15 @@ class Bigan(nn.Module):
 
 
 _DIGITS = dict(
-    data="digits", steps=4000, batch_size=64, learning_rate=5e-4, beta1=0.5, held_out=0.2,
-    evaluate_every=1000, checkpoint_every=1000,
-)  # fmt: skip
+    data="digits",
+    steps=4000,
+    batch_size=64,
+    learning_rate=5e-4,
+    beta1=0.5,
+    held_out=0.2,
+    evaluate_every=1000,
+    checkpoint_every=1000,
+)
 
 RECIPES = {
     # Measured with seeds 0 and 1: accuracies of 86 and 84% (untrained, 27%). The game alone does not reconstruct: 1.1 of the

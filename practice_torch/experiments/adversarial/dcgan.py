@@ -197,9 +197,12 @@ RECIPES = {
 
 PUBLISHED = {
     "celeba": Published(
-        CELEBA, PREPARE_CELEBA, "FID of 50,000 samples", 21.4,
+        CELEBA,
+        PREPARE_CELEBA,
+        "FID of 50,000 samples",
+        21.4,
         "DCGAN without two time scales in Heusel et al. 2017, table 1; quoted from memory, not looked up",
-    ),
+    )
 }
 
 

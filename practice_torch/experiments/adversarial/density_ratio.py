@@ -159,10 +159,9 @@ RECIPES = {
     # measured: 0.043 nats at the distance 1, where the divergence 0.88 is estimated as 0.90. At the distance 10 the classifier is
     # right everywhere, and says 12 nats where there are 50.
     "gaussians": RatioRecipe(
-        steps=1500, batch_size=256, learning_rate=2e-3, schedule="cosine", target=0.15, evaluate_every=1500,
-        checkpoint_every=1500,
-    ),
-}  # fmt: skip
+        steps=1500, batch_size=256, learning_rate=2e-3, schedule="cosine", target=0.15, evaluate_every=1500, checkpoint_every=1500
+    )
+}
 
 
 def build(recipe, data):

@@ -72,10 +72,7 @@ class DomainAdversarial(nn.Module):
         "proxy_distance": Metric("0 to 2", "2 (1 - 2 error) of a linear domain classifier fitted anew to half of these features"),
         "proxy_distance_source_only": Metric("0 to 2", "the same for the features without adaptation"),
     }
-    phases = (
-        Phase("adapted", ("feature_network", "classifier", "domain_classifier")),
-        Phase("source_only", ("source_only",)),
-    )
+    phases = (Phase("adapted", ("feature_network", "classifier", "domain_classifier")), Phase("source_only", ("source_only",)))
 
     def __init__(self, recipe, description):
         super().__init__()
@@ -205,7 +202,14 @@ RECIPES = {
     # trained domain classifier tells 55% and 58% of the domains. A linear one, fitted anew to the same features, still tells 99%:
     # to fool one classifier is not to have equal laws. Inverted and shifted digits are too far: both recognize a quarter at most.
     "digits": DomainRecipe(
-        data="digits", steps=3000, batch_size=128, learning_rate=1e-3, average_decay=0.99, held_out=0.2, target=0.15,
-        evaluate_every=1000, checkpoint_every=1000,
-    ),
-}  # fmt: skip
+        data="digits",
+        steps=3000,
+        batch_size=128,
+        learning_rate=1e-3,
+        average_decay=0.99,
+        held_out=0.2,
+        target=0.15,
+        evaluate_every=1000,
+        checkpoint_every=1000,
+    )
+}

@@ -156,9 +156,14 @@ class Inversion(nn.Module):
     def _descend(self, images, start, mask=None):
         mask = torch.ones_like(images, dtype=torch.bool) if mask is None else mask
         return invert_by_gradient_descent(
-            images, start, mask, self._made, learning_rate=self.recipe.descent_rate, steps=self.recipe.descent_steps,
+            images,
+            start,
+            mask,
+            self._made,
+            learning_rate=self.recipe.descent_rate,
+            steps=self.recipe.descent_steps,
             prior_weight=self.recipe.prior_weight,
-        )  # fmt: skip
+        )
 
     def _guess(self, images):
         return self.encoder(images).float()
@@ -200,7 +205,14 @@ RECIPES = {
     # regression 17.2 and 17.0, descent from 0 21.7 and 21.3, from the guess 22.9 and 21.9. Of generated images regression has
     # 20.7 and 21.3, descent from its guess 30.3 and 30.5; a guess explains two thirds of the codes' variance.
     "digits": InversionRecipe(
-        data="digits", steps=2000, batch_size=64, learning_rate=3e-4, beta1=0.5, held_out=0.2, target=3.0,
-        evaluate_every=1000, checkpoint_every=1000,
-    ),
-}  # fmt: skip
+        data="digits",
+        steps=2000,
+        batch_size=64,
+        learning_rate=3e-4,
+        beta1=0.5,
+        held_out=0.2,
+        target=3.0,
+        evaluate_every=1000,
+        checkpoint_every=1000,
+    )
+}

@@ -214,10 +214,13 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, 60,000 photographs of 32 x 32 (https://www.cs.toronto.edu/~kriz/cifar.html)", "",
-        "Inception score of 50,000 samples", None, "nearest: 7.86 with residual networks, Gulrajani et al. 2017, table 3",
-    ),
-}  # fmt: skip
+        "CIFAR-10, 60,000 photographs of 32 x 32 (https://www.cs.toronto.edu/~kriz/cifar.html)",
+        "",
+        "Inception score of 50,000 samples",
+        None,
+        "nearest: 7.86 with residual networks, Gulrajani et al. 2017, table 3",
+    )
+}
 
 
 def build(recipe, data):

@@ -22,7 +22,7 @@ class SpectralGan(Dcgan):
     """adversarial/dcgan against another discriminator; it also measures how far its layers' norms are from 1."""
 
     explains = Dcgan.explains | {
-        "norm_error": Metric("fraction", "largest difference from 1 of the exact norm of a layer's normalized matrix"),
+        "norm_error": Metric("fraction", "largest difference from 1 of the exact norm of a layer's normalized matrix")
     }
 
     def opponent(self, shape):
@@ -49,10 +49,13 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "FID of 5,000 samples", 29.3,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "FID of 5,000 samples",
+        29.3,
         "Miyato et al. 2018, table 2, the standard network",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

@@ -125,9 +125,16 @@ class TransductionExperiment(nn.Module):
 
 
 _TRANSDUCTION = dict(
-    steps=300, batch_size=64, learning_rate=2e-3, warmup_steps=50, schedule="cosine", clip_norm=1.0, target=1.0,
-    evaluate_every=150, checkpoint_every=150,
-)  # fmt: skip
+    steps=300,
+    batch_size=64,
+    learning_rate=2e-3,
+    warmup_steps=50,
+    schedule="cosine",
+    clip_norm=1.0,
+    target=1.0,
+    evaluate_every=150,
+    checkpoint_every=150,
+)
 
 RECIPES = {
     # measured: all of 819 held-out sequences right, with 0.98 of the weight on the right place; reversing from step 100 at the

@@ -8,10 +8,7 @@ from torch import nn
 
 from practice_torch.arguments import as_int64
 from practice_torch.autoregressive.decoding import categorical_from_uniform
-from practice_torch.autoregressive.discretized_mixture import (
-    discretized_logistic_log_prob,
-    discretized_logistic_mixture_sample,
-)
+from practice_torch.autoregressive.discretized_mixture import discretized_logistic_log_prob, discretized_logistic_mixture_sample
 from practice_torch.autoregressive.pixelcnn import GatedStacks
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
@@ -43,7 +40,7 @@ class MixturePixelCNN(GatedStacks):
     def __init__(self, *, levels, colors, components, width, layers, kernel_size=3, classes=0, dropout=0.0):
         super().__init__(  # what is read is the values, and a 1 that tells a pixel of value 0 from the zeros outside
             inputs=colors + 1, width=width, layers=layers, kernel_size=kernel_size, classes=classes, dropout=dropout
-        )  # fmt: skip
+        )
         self.levels, self.colors, self.components = levels, colors, components
         self.pairs = [(later, earlier) for later in range(colors) for earlier in range(later)]
         self.hidden = nn.Conv2d(width, width, 1)
@@ -100,7 +97,7 @@ class MixturePixelCNN(GatedStacks):
             each = uniforms[:, color, :, None].to(mean.dtype)
             x[:, color, 0] = discretized_logistic_mixture_sample(
                 each[:, 0], each[:, 1], torch.zeros_like(mean), mean, log_scale, levels=self.levels
-            )  # fmt: skip
+            )
         return ((x[:, :, 0, 0] + 1) * ((self.levels - 1) / 2)).round().long()
 
 
@@ -122,17 +119,26 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "bits per dimension of the test images, unconditional", 2.92,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "bits per dimension of the test images, unconditional",
+        2.92,
         "PixelCNN++, Salimans et al. 2017, table 1",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):
     """The experiment of a recipe for images of the data's shape and classes."""
     description = data.description
     network = MixturePixelCNN(
-        levels=recipe.num_levels, colors=description["shape"][0], components=recipe.components, width=recipe.width,
-        layers=recipe.layers, kernel_size=2 * recipe.reach - 1, classes=len(recipe.classes(description)), dropout=recipe.dropout,
-    )  # fmt: skip
+        levels=recipe.num_levels,
+        colors=description["shape"][0],
+        components=recipe.components,
+        width=recipe.width,
+        layers=recipe.layers,
+        kernel_size=2 * recipe.reach - 1,
+        classes=len(recipe.classes(description)),
+        dropout=recipe.dropout,
+    )
     return PixelExperiment(recipe, description, network)

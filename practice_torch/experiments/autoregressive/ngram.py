@@ -158,10 +158,12 @@ class NgramExperiment(nn.Module):
             for keys, values, wanted, at in (
                 (keys, values, wanted, torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1))
                 for keys, values, wanted in (
-                    (windows, counts, numbers), (contexts, totals, numbers // _BYTES), (contexts, kinds, numbers // _BYTES),
+                    (windows, counts, numbers),
+                    (contexts, totals, numbers // _BYTES),
+                    (contexts, kinds, numbers // _BYTES),
                 )
             )
-        )  # fmt: skip
+        )
         # without itself: a byte that followed only once is one kind less
         return (count - 1, total - 1, kind - (count == 1).long()) if leave_out else (count, total, kind)
 

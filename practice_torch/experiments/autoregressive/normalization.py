@@ -63,9 +63,13 @@ class DepthStudy(nn.Module):
         self.recipe, self.generator = recipe, None
         for place in _PLACES:
             network = OpenDecoder(
-                vocabulary_size=256, width=recipe.width, layers=recipe.layers, heads=recipe.heads, norm_position=place,
+                vocabulary_size=256,
+                width=recipe.width,
+                layers=recipe.layers,
+                heads=recipe.heads,
+                norm_position=place,
                 positions=LearnedPositions(recipe.context, recipe.width),
-            )  # fmt: skip
+            )
             # Xavier's, as in Xiong et al.: GPT-2's small ends of branches are a remedy for what is to be seen here
             for parameter in network.blocks.parameters():
                 if parameter.ndim == 2:
@@ -146,9 +150,15 @@ class DepthStudy(nn.Module):
 
 
 _DEEP = dict(
-    steps=400, batch_size=8, learning_rate=1e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, evaluate_every=200,
+    steps=400,
+    batch_size=8,
+    learning_rate=1e-3,
+    beta2=0.99,
+    weight_decay=0.1,
+    clip_norm=1.0,
+    evaluate_every=200,
     checkpoint_every=200,
-)  # fmt: skip
+)
 
 RECIPES = {
     # measured: pre-norm 3.41 bits per byte and post-norm 3.61. At a step size of 3e-3 this warm-up does not save post-norm: 4.64

@@ -36,17 +36,25 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "bits per dimension of the test images, unconditional", 3.03,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "bits per dimension of the test images, unconditional",
+        3.03,
         "Gated PixelCNN, van den Oord et al. 2016b, table 1",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):
     """The experiment of a recipe for images of the data's shape and classes."""
     description = data.description
     network = GatedPixelCNN(
-        levels=recipe.num_levels, colors=description["shape"][0], width=recipe.width, layers=recipe.layers,
-        kernel_size=2 * recipe.reach - 1, classes=len(recipe.classes(description)), dropout=recipe.dropout,
-    )  # fmt: skip
+        levels=recipe.num_levels,
+        colors=description["shape"][0],
+        width=recipe.width,
+        layers=recipe.layers,
+        kernel_size=2 * recipe.reach - 1,
+        classes=len(recipe.classes(description)),
+        dropout=recipe.dropout,
+    )
     return PixelExperiment(recipe, description, network)

@@ -66,9 +66,12 @@ class Extrapolation(nn.Module):
         self.register_load_state_dict_post_hook(lambda model, _: setattr(model, "_seen", None))
         for scheme in recipe.schemes:
             network = OpenDecoder(
-                vocabulary_size=256, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
+                vocabulary_size=256,
+                width=recipe.width,
+                layers=recipe.layers,
+                heads=recipe.heads,
                 positions=self._positions(scheme),
-            )  # fmt: skip
+            )
             self.add_module(scheme, network)
             # all begin at the same weights, but for those that only one of them has
             network.load_state_dict(getattr(self, recipe.schemes[0]).state_dict(), strict=False)

@@ -99,9 +99,14 @@ class LanguageModel(nn.Module):
         self.sampling = Writing(length=4 * recipe.context)
         size = data.description["vocabulary"]
         self.network = DecoderTransformer(
-            vocabulary_size=size, context_length=recipe.context, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
-            dropout=recipe.dropout, vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
-        )  # fmt: skip
+            vocabulary_size=size,
+            context_length=recipe.context,
+            width=recipe.width,
+            layers=recipe.layers,
+            heads=recipe.heads,
+            dropout=recipe.dropout,
+            vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
+        )
         self.library = data.description.get("tokenizer", {}).get("library")
         self.kept, buffer = tokenizer_buffer(data, recipe.merges)
         self.register_buffer(self.kept, buffer)
@@ -123,10 +128,7 @@ class LanguageModel(nn.Module):
         """Bits per byte and nats per token. A window's first tokens have little context: a whole text would do better."""
         nats = sum(self(batch, "train")[0].item() * self.count(batch, "train") for batch in self._held_out(data))
         over = self.evaluation_weight(data)
-        return {
-            "bits_per_byte": nats / over["bits_per_byte"] / math.log(2),
-            "nats_per_token": nats / over["nats_per_token"],
-        }  # fmt: skip
+        return {"bits_per_byte": nats / over["bits_per_byte"] / math.log(2), "nats_per_token": nats / over["nats_per_token"]}
 
     def evaluation_weight(self, data):
         """Bytes and tokens that are predicted."""
@@ -134,7 +136,7 @@ class LanguageModel(nn.Module):
         return {
             "bits_per_byte": sum(lengths[tokens].sum().item() for tokens in predicted),
             "nats_per_token": sum(tokens.numel() for tokens in predicted),
-        }  # fmt: skip
+        }
 
     def _held_out(self, data):
         return (data.batch(indices) for indices in torch.arange(len(data)).split(64))
@@ -262,12 +264,17 @@ PUBLISHED = {
     "gpt2": Published(
         "OpenWebText, 8 million documents (https://huggingface.co/datasets/Skylion007/openwebtext, parquet)",
         "python -m practice_torch prepare text openwebtext_parquet --tokens tiktoken:gpt2 --out openwebtext",
-        "nats a token of held-out OpenWebText", 2.85, "nanoGPT, README, GPT-2 124M from scratch: about 2.85",
+        "nats a token of held-out OpenWebText",
+        2.85,
+        "nanoGPT, README, GPT-2 124M from scratch: about 2.85",
         facts={"vocabulary": 50257},
     ),
     "tinystories": Published(
         "TinyStories, 2.1 million stories (https://huggingface.co/datasets/roneneldan/TinyStories, parquet)",
         "python -m practice_torch prepare text tinystories_parquet --tokens tokenizer.json --out tinystories (of Llama 2)",
-        "nats a token of held-out stories", 1.072, "llama2.c, README, table of models, 15M", facts={"vocabulary": 32000},
+        "nats a token of held-out stories",
+        1.072,
+        "llama2.c, README, table of models, 15M",
+        facts={"vocabulary": 32000},
     ),
-}  # fmt: skip
+}

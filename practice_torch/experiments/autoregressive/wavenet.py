@@ -66,20 +66,30 @@ RECIPES = {
 
 PUBLISHED = {
     "speech_commands": Published(
-        SPEECH_COMMANDS, PREPARE_SPEECH_COMMANDS, "bits a sample of held-out recordings, 256 codes, unconditional", 1.925,
-        "WaveNet in Goel et al. 2022, It's raw!, SC09; repeated in Gu & Dao 2023, Mamba, table 4", facts={"classes": DIGITS},
+        SPEECH_COMMANDS,
+        PREPARE_SPEECH_COMMANDS,
+        "bits a sample of held-out recordings, 256 codes, unconditional",
+        1.925,
+        "WaveNet in Goel et al. 2022, It's raw!, SC09; repeated in Gu & Dao 2023, Mamba, table 4",
+        facts={"classes": DIGITS},
     ),
     "ljspeech": Published(
-        LJ_SPEECH, PREPARE_LJ_SPEECH, "bits a sample of held-out crops, 256 codes", None,
+        LJ_SPEECH,
+        PREPARE_LJ_SPEECH,
+        "bits a sample of held-out crops, 256 codes",
+        None,
         "WaveNets of this voice were published as vocoders, which are given a spectrogram",
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):
     """The experiment of a recipe for sounds of the data's classes."""
     network = WaveNet(
-        levels=recipe.levels, residual_channels=recipe.residual_channels, skip_channels=recipe.skip_channels,
-        dilations=recipe.dilations, classes=len(recipe.classes(data.description)),
-    )  # fmt: skip
+        levels=recipe.levels,
+        residual_channels=recipe.residual_channels,
+        skip_channels=recipe.skip_channels,
+        dilations=recipe.dilations,
+        classes=len(recipe.classes(data.description)),
+    )
     return SoundExperiment(recipe, data.description, network)

@@ -73,9 +73,13 @@ class QuantizedCodes(nn.Module):
         self.recipe, self.grid, self.told, self.generator = recipe, grid, classes > 0, None
         self.encoder, self.decoder = encoder, decoder
         self.prior = DecoderTransformer(  # a token behind those of the codes begins every list: K, or K + class
-            vocabulary_size=recipe.codes + max(1, classes), context_length=math.prod(grid), width=recipe.prior_width,
-            heads=recipe.prior_heads, layers=recipe.prior_layers, dropout=recipe.prior_dropout,
-        )  # fmt: skip
+            vocabulary_size=recipe.codes + max(1, classes),
+            context_length=math.prod(grid),
+            width=recipe.prior_width,
+            heads=recipe.prior_heads,
+            layers=recipe.prior_layers,
+            dropout=recipe.prior_dropout,
+        )
         self.register_buffer("codebook", torch.randn(recipe.codes, recipe.code_dim) / recipe.code_dim**0.5)
         self.register_buffer("counts", torch.zeros(recipe.codes))
         self.register_buffer("sums", torch.zeros(recipe.codes, recipe.code_dim))

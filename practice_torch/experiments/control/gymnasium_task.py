@@ -55,10 +55,12 @@ class GymnasiumCopies(nn.Module):
         limit = gymnasium.spec(task.name).max_episode_steps
         self.task, self.count = task, count
         self.vector = gymnasium.make_vec(
-            task.name, num_envs=count, vectorization_mode="sync",
+            task.name,
+            num_envs=count,
+            vectorization_mode="sync",
             vector_kwargs={"autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP},
             max_episode_steps=min(limit or time_limit, time_limit),
-        )  # fmt: skip
+        )
         space = self.vector.single_action_space
         self.register_buffer("latest", torch.full((count, task.sizes[1]), torch.nan), persistent=False)  # none yet
         if task.continuous:  # -1 and 1 are the ends of the range

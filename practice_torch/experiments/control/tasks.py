@@ -50,15 +50,29 @@ def _pendulum_step(state, action):
 
 
 CART_POLE = Task(
-    (4, 4), 2, False, 1.0, cart_pole.TIME_LIMIT, cart_pole.first_state, lambda state: state, _cart_pole_step,
+    (4, 4),
+    2,
+    False,
+    1.0,
+    cart_pole.TIME_LIMIT,
+    cart_pole.first_state,
+    lambda state: state,
+    _cart_pole_step,
     (lambda angle, spin: torch.stack((0 * angle, 0 * angle, angle, spin), -1), cart_pole.STEEPEST, 2.0),
     lambda observation: observation[..., 2],
-)  # fmt: skip
+)
 PENDULUM = Task(
-    (2, 3), 1, True, pendulum.WORST, pendulum.TIME_LIMIT, pendulum.first_state, pendulum.observed, _pendulum_step,
+    (2, 3),
+    1,
+    True,
+    pendulum.WORST,
+    pendulum.TIME_LIMIT,
+    pendulum.first_state,
+    pendulum.observed,
+    _pendulum_step,
     (lambda angle, spin: torch.stack((angle, spin), -1), math.pi, pendulum.FASTEST),
     lambda observation: torch.atan2(observation[..., 1], observation[..., 0]),
-)  # fmt: skip
+)
 TASKS = {"cart_pole": CART_POLE, "pendulum": PENDULUM}
 
 

@@ -97,11 +97,7 @@ class GuidanceExperiment(nn.Module):
             for n in range(1, 5)
         },
     }
-    phases = (
-        Phase("denoiser", moves=("denoiser",)),
-        Phase("noisy", moves=("noisy",)),
-        Phase("clean", moves=("clean",)),
-    )
+    phases = (Phase("denoiser", moves=("denoiser",)), Phase("noisy", moves=("noisy",)), Phase("clean", moves=("clean",)))
 
     def __init__(self, recipe, description):
         super().__init__()

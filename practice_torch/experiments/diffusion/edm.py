@@ -183,10 +183,13 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "FID of 50,000 samples in 18 steps (35 evaluations)", 1.97,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "FID of 50,000 samples in 18 steps (35 evaluations)",
+        1.97,
         "Karras et al. 2022, table 2, unconditional, VP",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

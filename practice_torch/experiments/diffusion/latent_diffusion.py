@@ -184,10 +184,12 @@ class LatentDiffusionExperiment(nn.Module):
     def _autoencoder(self):
         recipe, channels, sizes = self.recipe, self.shape[0], {"width": self.recipe.hidden, "halvings": self.recipe.halvings}
         moments = 2 if recipe.first_stage == "kl" else 1
-        return nn.ModuleDict({
-            "encoder": encoder(channels, moments * recipe.latent_channels, **sizes),
-            "decoder": decoder(recipe.latent_channels, channels, **sizes),
-        })  # fmt: skip
+        return nn.ModuleDict(
+            {
+                "encoder": encoder(channels, moments * recipe.latent_channels, **sizes),
+                "decoder": decoder(recipe.latent_channels, channels, **sizes),
+            }
+        )
 
     def _first_stage_loss(self, image):
         """The squared error of an image, and the price of its latent."""
@@ -282,10 +284,13 @@ RECIPES = {
 
 PUBLISHED = {
     "celeba": Published(
-        CELEBA, PREPARE_CELEBA, "FID of samples in 500 steps", 5.11,
+        CELEBA,
+        PREPARE_CELEBA,
+        "FID of samples in 500 steps",
+        5.11,
         "Rombach et al. 2022, table 1, LDM-4 on CelebA-HQ 256, with a perceptual and adversarial first stage",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

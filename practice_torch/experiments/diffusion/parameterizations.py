@@ -128,9 +128,17 @@ class PredictionExperiment(nn.Module):
 
 
 _DIGITS = dict(
-    data="digits", steps=1200, batch_size=128, learning_rate=2e-3, schedule="cosine", average_decay=0.995, held_out=0.2,
-    evaluate_every=600, checkpoint_every=600, target=0.083,
-)  # fmt: skip
+    data="digits",
+    steps=1200,
+    batch_size=128,
+    learning_rate=2e-3,
+    schedule="cosine",
+    average_decay=0.995,
+    held_out=0.2,
+    evaluate_every=600,
+    checkpoint_every=600,
+    target=0.083,
+)
 
 RECIPES = {
     # measured, in two and a half minutes on one core: weighted errors of .0787, .0783 and .0777, and .109 after 100 steps. In the

@@ -203,9 +203,12 @@ class ScoreExperiment(nn.Module):
             density = partial(mixture_log_prob, means=diffused[0][0], log_vars=diffused[1][0], log_weights=self.weights.log())
             deviation = (1 - self.alpha_bar[level]).sqrt().item()
             panels[f"t = {level.item()}: noise of deviation {deviation:.2f}"] = over_the_plane(
-                reach, self.means.device, log_density=density, exact=partial(self._at_level, self.exact_score, level),
+                reach,
+                self.means.device,
+                log_density=density,
+                exact=partial(self._at_level, self.exact_score, level),
                 learned=partial(self._at_level, self.learned_score, level),
-            )  # fmt: skip
+            )
         return scores.score_fields(panels)
 
 
@@ -224,10 +227,18 @@ def _arrays(tensors):
 RECIPES = {
     # measured with seeds 0, 1 and 2: 0.048 to 0.050, in 50 CPU seconds
     "eight_gaussians": ScoreRecipe(
-        data="eight_gaussians", steps=10_000, batch_size=512, learning_rate=2e-3, schedule="cosine", average_decay=0.999,
-        target=0.06, evaluate_every=5000, checkpoint_every=5000, log_every=100,
-    ),
-}  # fmt: skip
+        data="eight_gaussians",
+        steps=10_000,
+        batch_size=512,
+        learning_rate=2e-3,
+        schedule="cosine",
+        average_decay=0.999,
+        target=0.06,
+        evaluate_every=5000,
+        checkpoint_every=5000,
+        log_every=100,
+    )
+}
 
 
 def build(recipe, data):

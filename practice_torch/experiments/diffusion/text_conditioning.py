@@ -76,9 +76,13 @@ class TextExperiment(nn.Module):
         self.captions = Captions(description["classes"])
         try:
             self.network = recipe.unet(
-                self.shape, kind=CaptionedUNet, vocabulary_size=len(self.captions.words), words=self.captions.length,
-                text_width=recipe.text_width, text_layers=recipe.text_layers,
-            )  # fmt: skip
+                self.shape,
+                kind=CaptionedUNet,
+                vocabulary_size=len(self.captions.words),
+                words=self.captions.length,
+                text_width=recipe.text_width,
+                text_layers=recipe.text_layers,
+            )
         except ValueError as error:
             raise DataError(f"pictures of {description['name']} do not fit the network: {error}") from None
         self.register_buffer("alpha_bar", cosine_alpha_bar(num_steps=recipe.num_steps))

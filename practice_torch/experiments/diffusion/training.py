@@ -204,9 +204,11 @@ class DiffusionExperiment(MediaModel):
     def study(self, data):
         """DDIM as a map between noise and data; what the schedule leaves of the data, and which levels carry their bits."""
         return {
-            "interpolation": studies.interpolation(self), "inversion": studies.inversion(self, data),
-            "schedule": studies.schedule(self, data), **studies.bits(self, data),
-        }  # fmt: skip
+            "interpolation": studies.interpolation(self),
+            "inversion": studies.inversion(self, data),
+            "schedule": studies.schedule(self, data),
+            **studies.bits(self, data),
+        }
 
     def _losses(self, x0, t, noise, label):
         """Squared errors per dimension, [B], weighed if the recipe says so."""
@@ -244,9 +246,13 @@ class DiffusionExperiment(MediaModel):
     def drawn_here(self, label, how, noise=None, watch=lambda number, x, x0: None):
         """The same by this process alone; watch(number, x, x0) sees every step."""
         steps = chain(
-            self.alpha_bar, steps=how.steps, prediction=self.recipe.prediction, sampler=how.sampler, variance=how.variance,
+            self.alpha_bar,
+            steps=how.steps,
+            prediction=self.recipe.prediction,
+            sampler=how.sampler,
+            variance=how.variance,
             eta=how.eta,
-        )  # fmt: skip
+        )
         limit, drawn = self.medium.limit if how.clip else None, []
         for rows in torch.arange(len(label)).split(500):
             predict = guided(self.network, label[rows], len(self.classes), how.guidance) if self.classes else self.network

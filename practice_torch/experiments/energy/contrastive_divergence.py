@@ -144,9 +144,16 @@ class BoltzmannExperiment(nn.Module):
 
 
 _DIGITS = dict(
-    data="digits", steps=5000, batch_size=100, learning_rate=0.01, schedule="cosine", held_out=0.2, threshold=7 / 16,
-    evaluate_every=2500, checkpoint_every=2500,
-)  # fmt: skip
+    data="digits",
+    steps=5000,
+    batch_size=100,
+    learning_rate=0.01,
+    schedule="cosine",
+    held_out=0.2,
+    threshold=7 / 16,
+    evaluate_every=2500,
+    checkpoint_every=2500,
+)
 RECIPES = {
     # measured at seeds 0 and 1, which also split the data: 16.61 and 16.95 nats, where independent pixels have 25.2
     "digits": BoltzmannRecipe(target=17.2, **_DIGITS),
@@ -161,10 +168,13 @@ RECIPES = {
 }  # fmt: skip
 PUBLISHED = {
     "mnist": Published(
-        "mnist", "", "-log p of test images, nats", 86.34,
+        "mnist",
+        "",
+        "-log p of test images, nats",
+        86.34,
         "500 hidden units by CD-25 in Salakhutdinov & Murray 2008, On the quantitative analysis of deep belief networks, table 1",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

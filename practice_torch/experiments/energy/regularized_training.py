@@ -104,7 +104,7 @@ class EnergyExperiment(nn.Module):
     phases = (Phase("train", moves=("network",)),)
     sampling = ChainOptions()
     explains = {
-        "energy_gap": Metric("energy", "mean of the chains less that of held-out data; at rest the penalty keeps it above 0"),
+        "energy_gap": Metric("energy", "mean of the chains less that of held-out data; at rest the penalty keeps it above 0")
     }
 
     def __init__(self, recipe, shape):
@@ -260,9 +260,13 @@ class ImageEnergy(EnergyExperiment):
         recipe = self.recipe
         for _ in range(steps):
             x = clipped_langevin_step(
-                x, self._noise(*x.shape), self.network, step_size=recipe.step_size, noise_scale=recipe.noise_scale,
+                x,
+                self._noise(*x.shape),
+                self.network,
+                step_size=recipe.step_size,
+                noise_scale=recipe.noise_scale,
                 gradient_limit=recipe.gradient_limit,
-            )  # fmt: skip
+            )
         return x
 
     def _drawn(self, x, caption):

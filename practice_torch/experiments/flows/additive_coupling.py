@@ -48,10 +48,13 @@ RECIPES = {
 PUBLISHED = {
     # 7 - 5371.78 / (3072 log 2): 128 cells in a unit of length
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "bits per dimension of the test images", 4.48,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "bits per dimension of the test images",
+        4.48,
         "Dinh et al. 2014, NICE, section 5.1: 5371.78 nats of pixels in [-1, 1], converted",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

@@ -74,10 +74,13 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "bits per dimension of the test images", 3.49,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "bits per dimension of the test images",
+        3.49,
         "Dinh et al. 2017, Real NVP, table 1",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

@@ -28,17 +28,24 @@ RECIPES = {
     # moons, where Real NVP has 0.030. With 3 steps in training (and a learning rate of 2e-3) the loss falls to 1.0, below the
     # entropy of the moons, 1.12, and 24 steps find 1.68: such a velocity makes the error of the solver large, not the likelihood.
     "two_moons": ContinuousFlowRecipe(
-        data="two_moons", target=1.32, steps=700, batch_size=256, learning_rate=5e-3, schedule="cosine", held_out=0.2,
-        evaluate_every=350, checkpoint_every=350,
-    ),
-}  # fmt: skip
+        data="two_moons",
+        target=1.32,
+        steps=700,
+        batch_size=256,
+        learning_rate=5e-3,
+        schedule="cosine",
+        held_out=0.2,
+        evaluate_every=350,
+        checkpoint_every=350,
+    )
+}
 
 
 class ContinuousPointFlow(PointFlow):
     """Trained on few steps of the solver, and evaluated with many."""
 
     explains = PointFlow.explains | {
-        "kinetic_energy": Metric("squared units", "mean integral of the squared speed along the paths of held-out points"),
+        "kinetic_energy": Metric("squared units", "mean integral of the squared speed along the paths of held-out points")
     }
 
     def __init__(self, recipe, description):

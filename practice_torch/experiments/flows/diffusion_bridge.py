@@ -77,7 +77,7 @@ class BridgedPoints(PointMatching):
 RECIPES = {
     # measured with seeds 0 and 1: an energy distance of 0.0010 and 0.0002 on the path of the training, 0.0007 and 0.0004 on the
     # linear one, 0.0010 and 0.0008 with noise
-    "two_moons": BridgeRecipe(target=2e-3, **ON_MOONS),
+    "two_moons": BridgeRecipe(target=2e-3, **ON_MOONS)
 }
 
 

@@ -49,9 +49,17 @@ class PointMatchingRecipe(PointsRecipe):
 
 # flows/minibatch_coupling and flows/diffusion_bridge are trained alike
 ON_MOONS = dict(
-    data="two_moons", points=65_536, steps=4000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999,
-    evaluate_every=2000, checkpoint_every=2000, log_every=100,
-)  # fmt: skip
+    data="two_moons",
+    points=65_536,
+    steps=4000,
+    batch_size=256,
+    learning_rate=2e-3,
+    schedule="cosine",
+    average_decay=0.999,
+    evaluate_every=2000,
+    checkpoint_every=2000,
+    log_every=100,
+)
 
 
 class PointMatching(nn.Module):
@@ -93,9 +101,11 @@ class PointMatching(nn.Module):
         many, few = (energy_distance(points, self._drawn(noise, steps)) for steps in (self.recipe.judged_steps, 2))
         log_probs = log_density(self.velocity, some, steps=self.recipe.likelihood_steps).double()
         found = {
-            "energy_distance": many, "energy_distance_few": few, "negative_log_likelihood": -log_probs.mean().item(),
+            "energy_distance": many,
+            "energy_distance_few": few,
+            "negative_log_likelihood": -log_probs.mean().item(),
             "loss": losses.mean().item(),
-        }  # fmt: skip
+        }
         known = known_log_density(some.double(), self.description)
         return found if known is None else found | {"divergence": (known - log_probs).mean().item()}
 
@@ -328,10 +338,13 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "FID of 50,000 samples, in 142 evaluations of an adaptive solver", 6.35,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "FID of 50,000 samples, in 142 evaluations of an adaptive solver",
+        6.35,
         "Lipman et al. 2023, table 1, FM with OT, a network twice as wide",
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

@@ -99,7 +99,7 @@ class GalaxyExperiment(nn.Module):
             "requested": self.pairs(images, drawn),
             "measured": compared(drawn, images),
             "properties": self._grid(swept, SHOWN, "From one noise: a row for each property, which rises from left to right"),
-        }  # fmt: skip
+        }
 
     def sample(self, count):
         """Galaxies whose properties are drawn uniformly, with the means and deviations of the training data."""

@@ -55,14 +55,20 @@ RECIPES = {
 
 PUBLISHED = {
     "mnist": Published(
-        "mnist", "", "-log p of the logits of test images, nats", 1300.5,
+        "mnist",
+        "",
+        "-log p of the logits of test images, nats",
+        1300.5,
         "Papamakarios et al. 2017, table 2, MAF (5) without labels",
     ),
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "-log p of the logits of test images, nats", -3049.0,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "-log p of the logits of test images, nats",
+        -3049.0,
         "Papamakarios et al. 2017, table 2, MAF (10) without labels",
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

@@ -35,7 +35,7 @@ RECIPES = {
     # measured with seeds 0 and 1: an energy distance of 0.0004 and 0.0001 in two steps of the midpoint method; random pairs have
     # 0.0080 and 0.0062 after as many steps of training. The squared error of the velocity is 0.06 and 0.07, that of random pairs
     # 2.7
-    "two_moons": CoupledRecipe(target=1.5e-3, **ON_MOONS),
+    "two_moons": CoupledRecipe(target=1.5e-3, **ON_MOONS)
 }
 
 

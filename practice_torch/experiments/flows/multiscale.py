@@ -48,9 +48,12 @@ RECIPES = {
 
 PUBLISHED = {
     "cifar10": Published(
-        "CIFAR-10, downloaded by torchvision", "", "bits per dimension of the test images", 3.35,
+        "CIFAR-10, downloaded by torchvision",
+        "",
+        "bits per dimension of the test images",
+        3.35,
         "Kingma & Dhariwal 2018, Glow, table 2",
-    ),
+    )
 }
 
 

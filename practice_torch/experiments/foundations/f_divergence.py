@@ -47,9 +47,7 @@ class GaussianFits(nn.Module):
         super().__init__()
         mixture = description.get("mixture")
         if mixture is None or description["shape"] != [1]:
-            raise DataError(
-                f"data is {description['name']!r}; it must be a one-dimensional mixture of known density: 'bimodal'"
-            )
+            raise DataError(f"data is {description['name']!r}; it must be a one-dimensional mixture of known density: 'bimodal'")
         self.generator = None
         cells = torch.linspace(-8.0, 8.0, recipe.cells)
         means, stds = torch.tensor(mixture["means"])[:, 0], torch.tensor(mixture["stds"])
@@ -204,6 +202,4 @@ def _dash(place):
     return ("-", "--", ":", "-.")[place % 4]
 
 
-RECIPES = {
-    "bimodal": FitRecipe(target=0.01),
-}
+RECIPES = {"bimodal": FitRecipe(target=0.01)}

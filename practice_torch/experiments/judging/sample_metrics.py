@@ -41,7 +41,7 @@ EXPLAINS = {
     "bits_per_byte": Metric("bits per byte", "of held-out text; the baseline knows how frequent each byte is, and nothing else"),
     "perplexity": Metric("bytes", "2 to the bits per byte: so many equally likely next bytes"),
     "distinct_4": Metric("fraction", "different sequences of 4 bytes in passages of 256; the baseline: independent bytes"),
-}  # fmt: skip
+}
 
 
 def judge(training, step, count, weights=None):
@@ -60,12 +60,14 @@ def judge(training, step, count, weights=None):
     if weights:
         features += f", sha256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
     return {
-        "step": step, "samples": count, "features": features,
+        "step": step,
+        "samples": count,
+        "features": features,
         "metrics": {
             name: EXPLAINS[name]._asdict() | {kind: estimate._asdict() for kind, estimate in kinds.items()}
             for name, kinds in found.items()
         },
-    }  # fmt: skip
+    }
 
 
 def sample_metrics(artifacts, experiment, train, held_out, generator, inception=None):

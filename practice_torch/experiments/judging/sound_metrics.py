@@ -43,10 +43,12 @@ def of_sounds(artifacts, train, held_out, classes, generator):
     baseline = recombined(known, generator)[: count * kinds, None]
     reference = _of_rounds(features, real[::2])
     sets = {"samples": drawn[:count], "baseline": baseline, "real": real[1::2][:count]}
-    return f"of {count * kinds} sounds {compared}", {"frechet_audio_distance": {
-        name: interval(_distance, _of_rounds(features, part), reference, generator=generator, within=POSITIVE)
-        for name, part in sets.items()
-    }}  # fmt: skip
+    return f"of {count * kinds} sounds {compared}", {
+        "frechet_audio_distance": {
+            name: interval(_distance, _of_rounds(features, part), reference, generator=generator, within=POSITIVE)
+            for name, part in sets.items()
+        }
+    }
 
 
 def _of_classifier(columns, sounds, labels, classes):

@@ -129,9 +129,15 @@ class Rollout(nn.Module):
         else:
             kl_coefficient = 1.0 if tuning.estimator == "group" else 0.0
             losses = group_token_loss(
-                log_probs, old_log_probs, reference_log_probs, advantages[:, 0] / self.price, mask, clip_low=tuning.clip,
-                clip_high=tuning.clip, kl_coefficient=kl_coefficient,
-            )  # fmt: skip
+                log_probs,
+                old_log_probs,
+                reference_log_probs,
+                advantages[:, 0] / self.price,
+                mask,
+                clip_low=tuning.clip,
+                clip_high=tuning.clip,
+                kl_coefficient=kl_coefficient,
+            )
             loss = self.price * aggregate_tokens(losses, mask, mode="sequence_mean")
         cut = clipped_indicator(log_probs.detach(), old_log_probs, advantages, clip=tuning.clip)
         return loss, {"clipped": cut.to(loss.dtype).mean()}

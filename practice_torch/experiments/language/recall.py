@@ -42,6 +42,7 @@ def remembered_first(symbols, scores, *, size):
 
 def fitted(model, *, parameters, vocabulary_size, length, layers):
     """The network of that kind whose number of parameters is nearest to the given one, by its width."""
+
     def size(width):
         return _size(model, width, vocabulary_size, length, layers)
 

@@ -90,11 +90,7 @@ class ConditionalVaeExperiment(VaeExperiment):
     def preview(self, data):
         """Samples of every class, walks at a fixed class, and codes of held-out images decoded as every class."""
         batch = data.batch(torch.arange(min(len(data), 10)))
-        return {
-            "classes": self.class_grid(),
-            "walks": self.walks(),
-            "swaps": self.swaps(batch["image"], batch["label"]),
-        }
+        return {"classes": self.class_grid(), "walks": self.walks(), "swaps": self.swaps(batch["image"], batch["label"])}
 
     def sample(self, count):
         """Images of classes in turn."""
@@ -163,9 +159,16 @@ class ConditionalVaeExperiment(VaeExperiment):
 
 
 _DIGITS = dict(
-    data="digits", steps=4000, batch_size=64, learning_rate=2e-3, held_out=0.2, threshold=7 / 16, target=0.8,
-    evaluate_every=2000, checkpoint_every=2000,
-)  # fmt: skip
+    data="digits",
+    steps=4000,
+    batch_size=64,
+    learning_rate=2e-3,
+    held_out=0.2,
+    threshold=7 / 16,
+    target=0.8,
+    evaluate_every=2000,
+    checkpoint_every=2000,
+)
 
 RECIPES = {
     # Measured with seed 0: 95% of the samples show what was requested, as 89% of the held-out digits do to the same classifier;
@@ -175,10 +178,17 @@ RECIPES = {
     "digits_prior": ConditionalVaeRecipe(prior="learned", **_DIGITS),
     # For a GPU; the target is what we believe.
     "mnist": ConditionalVaeRecipe(
-        data="mnist", steps=60_000, batch_size=128, hidden_dims=(400, 400), latent_dim=16, pixels="stochastic", target=0.95,
-        evaluate_every=5000, checkpoint_every=5000,
+        data="mnist",
+        steps=60_000,
+        batch_size=128,
+        hidden_dims=(400, 400),
+        latent_dim=16,
+        pixels="stochastic",
+        target=0.95,
+        evaluate_every=5000,
+        checkpoint_every=5000,
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

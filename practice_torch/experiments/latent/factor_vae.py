@@ -50,6 +50,7 @@ class FactorVaeExperiment(BetaVaeExperiment):
         "estimated_correlation": Metric("nats", "the discriminator's mean logit: its estimate of the total correlation"),
         "discriminator_loss": Metric("nats", "the discriminator's loss; log 2 = 0.693 is a coin's, for independent latents"),
     }
+
     def __init__(self, recipe, description):
         super().__init__(recipe, description)
         leaky = partial(nn.LeakyReLU, 0.2)
@@ -89,7 +90,7 @@ RECIPES = {
     # Measured with seeds 0 and 1: 0.36 and 0.43, as much as the beta-VAE with a weight of 4 finds, but reconstruction costs 13.8
     # and 13.6 nats in place of 19.6. The discriminator sees a tenth of the dependence or less: three turns a step help little
     # (0.38), and a weight of 10 harms (0.20).
-    "squares": FactorVaeRecipe(target=0.3, **SQUARES),
+    "squares": FactorVaeRecipe(target=0.3, **SQUARES)
 }
 
 

@@ -187,9 +187,12 @@ RECIPES = {
 
 PUBLISHED = {
     "celeba": Published(
-        CELEBA, PREPARE_CELEBA, "FID", 63.0,
+        CELEBA,
+        PREPARE_CELEBA,
+        "FID",
+        63.0,
         "VAE in Tolstikhin et al. 2018, Wasserstein auto-encoders, table 1; quoted from memory, not looked up",
-    ),
+    )
 }
 
 

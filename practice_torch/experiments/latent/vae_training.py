@@ -92,8 +92,16 @@ def _latents_figure(kl, activity):
     return Figure(draw, "KL and variance of each latent; a variance below 0.01 means that the latent is inactive")
 
 
-_DIGITS = {"data": "digits", "steps": 5600, "batch_size": 64, "learning_rate": 2e-3, "held_out": 0.2, "threshold": 7 / 16,
-           "evaluate_every": 1400, "checkpoint_every": 1400}  # fmt: skip
+_DIGITS = {
+    "data": "digits",
+    "steps": 5600,
+    "batch_size": 64,
+    "learning_rate": 2e-3,
+    "held_out": 0.2,
+    "threshold": 7 / 16,
+    "evaluate_every": 1400,
+    "checkpoint_every": 1400,
+}
 
 # Measured with seeds 0, 1, 2, in nats (and latents in use, of 16): at once 18.0 (12), 18.4 (13), 18.1 (13); one ramp 18.4 (14),
 # 18.7 (16), 18.4 (16); cyclical 18.5 (14), 18.8 (15), 18.5 (15); free bits 18.3 (16), 18.9 (16), 18.6 (16). What wakes latents up

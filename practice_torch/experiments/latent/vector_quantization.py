@@ -53,7 +53,7 @@ class ImageQuantization(QuantizedCodes):
 
     medium = "image"
     explains = QuantizedCodes.explains | {
-        "peak_signal_to_noise": Metric("decibel", "-10 log10 of the mean squared error of a pixel in [0, 1]"),
+        "peak_signal_to_noise": Metric("decibel", "-10 log10 of the mean squared error of a pixel in [0, 1]")
     }
 
     def __init__(self, recipe, shape):
@@ -215,12 +215,14 @@ RECIPES = {
 
 PUBLISHED = {
     "speech_commands": Published(
-        SPEECH_COMMANDS, "python -m practice_torch prepare audio digits --sample-rate 8000 --out speech_commands",
-        "squared error of held-out recordings", None,
+        SPEECH_COMMANDS,
+        "python -m practice_torch prepare audio digits --sample-rate 8000 --out speech_commands",
+        "squared error of held-out recordings",
+        None,
         "van den Oord et al. 2017, section 4.3, has the encoder and the 512 codes, and gives no number but of phonemes",
         facts={"classes": DIGITS},
-    ),
-}  # fmt: skip
+    )
+}
 
 
 def build(recipe, data):

@@ -11,9 +11,17 @@ STROKES = ("thin", "bold")
 PLACES = (("to", "the", "left"), ("in", "the", "middle"), ("to", "the", "right"))
 PADDING, NOTHING = 0, 1  # tokens: no word; a caption that says nothing
 _DIGITS = {
-    "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six", "7": "seven", "8": "eight",
+    "0": "zero",
+    "1": "one",
+    "2": "two",
+    "3": "three",
+    "4": "four",
+    "5": "five",
+    "6": "six",
+    "7": "seven",
+    "8": "eight",
     "9": "nine",
-}  # fmt: skip
+}
 _FORMS = (  # the same in different orders
     lambda stroke, name, place: (_article(stroke), stroke, name, *place),
     lambda stroke, name, place: (_article(name), name, stroke, *place),
@@ -33,10 +41,15 @@ class Captions:
         common = dict.fromkeys(("a", "an", *STROKES, *itertools.chain(*PLACES)))
         self.words = ["", "(nothing)", *common, *self.names]
         token = {word: number for number, word in enumerate(self.words)}
-        self.tokens = torch.tensor([
-            [[[[token[word] for word in form(stroke, name, place)] for form in _FORMS] for place in PLACES] for stroke in STROKES]
-            for name in self.names
-        ])  # fmt: skip
+        self.tokens = torch.tensor(
+            [
+                [
+                    [[[token[word] for word in form(stroke, name, place)] for form in _FORMS] for place in PLACES]
+                    for stroke in STROKES
+                ]
+                for name in self.names
+            ]
+        )
 
     @property
     def length(self):

@@ -57,6 +57,7 @@ def agreement(found, wanted):
 
 def _grid(height, width, finer, like):
     """Places of H x W pixels about the middle of the image, `finer` in each along either side: x and y."""
-    y, x = ((torch.arange(side * finer, dtype=like.dtype, device=like.device) + 0.5) / finer - side / 2
-            for side in (height, width))  # fmt: skip
+    y, x = (
+        (torch.arange(side * finer, dtype=like.dtype, device=like.device) + 0.5) / finer - side / 2 for side in (height, width)
+    )
     return x.expand(len(y), -1), y[:, None].expand(-1, len(x))

@@ -103,10 +103,15 @@ class PreferredCompletions(nn.Module):
         self.recipe, self.generator, self.sampling = recipe, None, Answering()
         self.policy, self.reference = (
             DecoderTransformer(
-                vocabulary_size=data.description["vocabulary"], context_length=recipe.context, width=recipe.width,
-                layers=recipe.layers, heads=recipe.heads, vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
-            ) for _ in range(2)
-        )  # fmt: skip
+                vocabulary_size=data.description["vocabulary"],
+                context_length=recipe.context,
+                width=recipe.width,
+                layers=recipe.layers,
+                heads=recipe.heads,
+                vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
+            )
+            for _ in range(2)
+        )
         self.reference.load_state_dict(self.policy.state_dict())
         self.reference.requires_grad_(False)
         self.batches = BatchCount()

@@ -102,9 +102,7 @@ class Variants(nn.Module):
         return {
             "least_win_rate": Metric("share", "smallest win rate of all policies"),
             "reference_distinct": Metric("share", "the same of the reference's completions"),
-        } | {
-            f"{name}_{what}": Metric(unit, f"{meaning}; {name}") for name in self.policies for what, unit, meaning in of_each
-        }  # fmt: skip
+        } | {f"{name}_{what}": Metric(unit, f"{meaning}; {name}") for name in self.policies for what, unit, meaning in of_each}
 
     def forward(self, batch, phase):
         """Nats a byte of the text, at first; then the sum of all objectives, no two of which share a parameter."""
@@ -193,9 +191,11 @@ class Variants(nn.Module):
             "table": Text(_table(of), caption),
             "changes": changes_of_log_probs({name: (row["chosen_change"], row["rejected_change"]) for name, row in of.items()}),
             "wins": wins_by_nats({name: (row["divergence"], row["win_rate"]) for name, row in of.items()}),
-            "completions": Text(self._continued(evenly_spaced(data, 3)[:, : self.recipe.prompt]),
-                                "Held-out prompts, continued by all models; · is a line's end"),
-        }  # fmt: skip
+            "completions": Text(
+                self._continued(evenly_spaced(data, 3)[:, : self.recipe.prompt]),
+                "Held-out prompts, continued by all models; · is a line's end",
+            ),
+        }
 
     def sample(self, count):
         """`count` completions of a line's end by every policy."""
@@ -223,9 +223,12 @@ class Variants(nn.Module):
 
 
 _COLUMNS = {
-    "win_rate": ("win rate", "{:.0%}"), "divergence": ("KL, nats", "{:.1f}"), "chosen_change": ("log p of chosen", "{:+.1f}"),
-    "rejected_change": ("of rejected", "{:+.1f}"), "distinct": ("distinct-4", "{:.0%}"),
-}  # fmt: skip
+    "win_rate": ("win rate", "{:.0%}"),
+    "divergence": ("KL, nats", "{:.1f}"),
+    "chosen_change": ("log p of chosen", "{:+.1f}"),
+    "rejected_change": ("of rejected", "{:+.1f}"),
+    "distinct": ("distinct-4", "{:.0%}"),
+}
 
 
 def _table(of):

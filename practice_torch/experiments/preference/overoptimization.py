@@ -207,10 +207,14 @@ class GoldAndProxy(nn.Module):
 
 def _all_texts(words, symbols):
     """Counts [N, 4] of all texts, and their log-probabilities when every word is drawn from so many symbols."""
-    counts = torch.tensor([
-        (praise, fact, error, words - praise - fact - error)
-        for praise in range(words + 1) for fact in range(words + 1 - praise) for error in range(words + 1 - praise - fact)
-    ])  # fmt: skip
+    counts = torch.tensor(
+        [
+            (praise, fact, error, words - praise - fact - error)
+            for praise in range(words + 1)
+            for fact in range(words + 1 - praise)
+            for error in range(words + 1 - praise - fact)
+        ]
+    )
     log_kinds = torch.tensor([1.0, 1.0, 1.0, symbols - 3.0], dtype=torch.float64).div(symbols).log()
     orders = math.lgamma(words + 1) - torch.lgamma(counts.double() + 1).sum(1)
     return counts, (orders + counts.double() @ log_kinds).log_softmax(0)

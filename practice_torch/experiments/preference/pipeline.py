@@ -89,8 +89,13 @@ class Pipeline(nn.Module):
     def __init__(self, recipe):
         super().__init__()
         self.recipe, self.generator = recipe, None
-        sizes = {"vocabulary_size": 256, "context_length": recipe.prompt + recipe.completion, "width": recipe.width,
-                 "layers": recipe.layers, "heads": recipe.heads}  # fmt: skip
+        sizes = {
+            "vocabulary_size": 256,
+            "context_length": recipe.prompt + recipe.completion,
+            "width": recipe.width,
+            "layers": recipe.layers,
+            "heads": recipe.heads,
+        }
         self.policy, self.reference, self.tuned = (DecoderTransformer(**sizes) for _ in range(3))
         for network in (self.reference, self.tuned):
             network.load_state_dict(self.policy.state_dict())
@@ -103,9 +108,12 @@ class Pipeline(nn.Module):
             Phase("update", ("tuned", "critic"), recipe.updates),
         )
         tuning = Tuning(
-            estimator="ppo", answers=recipe.answers, updates=recipe.updates, kl_coefficient=recipe.kl_coefficient,
+            estimator="ppo",
+            answers=recipe.answers,
+            updates=recipe.updates,
+            kl_coefficient=recipe.kl_coefficient,
             value_coefficient=VALUE_COEFFICIENT,
-        )  # fmt: skip
+        )
         lengths = {"prompt": recipe.prompt, "completion": recipe.completion}
         self.rollout = Rollout(tuning, rounds=recipe.steps, prompts=recipe.batch_size, **lengths)
         self.register_buffer("reference_rewards", torch.zeros(recipe.batch_size * recipe.answers))

@@ -70,9 +70,12 @@ class Rewards(nn.Module):
         super().__init__()
         self.recipe, self.generator = recipe, None
         self.reward = RewardModel(
-            vocabulary_size=256, context_length=recipe.prompt + recipe.completion, width=recipe.width, layers=recipe.layers,
+            vocabulary_size=256,
+            context_length=recipe.prompt + recipe.completion,
+            width=recipe.width,
+            layers=recipe.layers,
             heads=recipe.heads,
-        )  # fmt: skip
+        )
         self.register_buffer("values", judged_bytes(), persistent=False)
 
     def forward(self, batch, phase):

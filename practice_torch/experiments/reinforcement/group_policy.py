@@ -55,9 +55,15 @@ class TunedBytes(nn.Module):
         super().__init__()
         self.recipe, self.generator = recipe, None
         self.policy, self.reference = (
-            DecoderTransformer(vocabulary_size=256, context_length=recipe.prompt + recipe.completion, width=recipe.width,
-                               layers=recipe.layers, heads=recipe.heads) for _ in range(2)
-        )  # fmt: skip
+            DecoderTransformer(
+                vocabulary_size=256,
+                context_length=recipe.prompt + recipe.completion,
+                width=recipe.width,
+                layers=recipe.layers,
+                heads=recipe.heads,
+            )
+            for _ in range(2)
+        )
         self.reference.load_state_dict(self.policy.state_dict())
         self.reference.requires_grad_(False)
         self.critic = nn.Linear(recipe.width, 1) if recipe.estimator == "ppo" else None

@@ -191,9 +191,13 @@ class GridExperiment(nn.Module):
             expected[method] = start - learner._exact[self.world.start].max()
         return {
             "rewards": _curves(steps, paid, "mean reward of the steps so far", "What walkers are paid, random actions included"),
-            "biases": _curves(steps, expected, "value of the start, learned less exact",
-                              "The largest action value at the start, less the exact one of what the method should find"),
-        }  # fmt: skip
+            "biases": _curves(
+                steps,
+                expected,
+                "value of the start, learned less exact",
+                "The largest action value at the start, less the exact one of what the method should find",
+            ),
+        }
 
     @property
     def _shape(self):
@@ -209,6 +213,7 @@ class GridExperiment(nn.Module):
 
 def _curves(steps, curves, label, caption):
     """A line for each method."""
+
     def paint(axes):
         for name, numbers in curves.items():
             axes.plot(steps.numpy(), numbers.numpy(), label=name)

@@ -82,9 +82,7 @@ def chain(alpha_bar, *, steps=None, prediction="noise", sampler="ancestral", var
     hopeless = prediction == "noise" and levels[-1] == 0
     require(not hopeless, "alpha_bar ends at 0, where the data cannot be computed from the predicted noise")
     times = [round(last - i * last / steps) for i in range(steps)] + [0]
-    return tuple(
-        _step(t, levels[t], levels[s], prediction, sampler, variance, eta) for t, s in itertools.pairwise(times)
-    )  # fmt: skip
+    return tuple(_step(t, levels[t], levels[s], prediction, sampler, variance, eta) for t, s in itertools.pairwise(times))
 
 
 def _step(t, after, before, prediction, sampler, variance, eta):

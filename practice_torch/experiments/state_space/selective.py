@@ -182,9 +182,15 @@ class RecallExperiment(nn.Module):
 
 
 _RECALL = dict(
-    batch_size=32, learning_rate=5e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine", evaluate_every=400,
+    batch_size=32,
+    learning_rate=5e-3,
+    beta2=0.99,
+    clip_norm=1.0,
+    warmup_steps=50,
+    schedule="cosine",
+    evaluate_every=400,
     checkpoint_every=200,
-)  # fmt: skip
+)
 
 RECIPES = {
     # measured: 1.93 bits per byte, in 72 CPU seconds, and 2.01 with a learning rate of 0.003; S4D of the same width and depth has

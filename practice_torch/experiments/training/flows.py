@@ -19,13 +19,7 @@ from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.judging.points import on_the_plane, scatter
 from practice_torch.flows.additive_coupling import logistic_log_prob
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
-from practice_torch.flows.dequantization import (
-    bits_per_dimension,
-    logit_forward,
-    logit_inverse,
-    quantize,
-    uniform_dequantize,
-)
+from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, logit_inverse, quantize, uniform_dequantize
 
 ROWS = 4096  # examples of an evaluation that pass the network together
 _NEAR = 256  # points whose differences from all components are in memory together

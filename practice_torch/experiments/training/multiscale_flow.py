@@ -29,7 +29,7 @@ class MultiscaleFlow(PixelFlow):
     explains = PixelFlow.explains | {
         "inverse_error": Metric(
             "units of x", f"largest |x - f^-1(f(x))| of {CARRIED_BACK} held-out images, x their noisy pixels or logits of these"
-        ),
+        )
     }
 
     def __init__(self, recipe, network, shape):

@@ -75,20 +75,26 @@ derivation.bridge(
     "The code computes the best logit of every pair",
     logit,
     lambda g, p, q, r: _of_every_pair(optimal_joint_logit, p, q, r, g),
-    generator, p, encoder, prior,
+    generator,
+    p,
+    encoder,
+    prior,
     wrong={
-        "the pairs exchanged": log(Q / P), "the examples alone": log(p / generator), "the prior forgotten": log(P / generator),
+        "the pairs exchanged": log(Q / P),
+        "the examples alone": log(p / generator),
+        "the prior forgotten": log(P / generator),
     },
     states=2,
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the value of the game with it",
     best,
     lambda P, Q: jnp.stack([joint_exact_value(a, b, a - b) for a, b in zip(jnp.log(P), jnp.log(Q), strict=True)]),
-    P, Q,
+    P,
+    Q,
     wrong={"the sign": -best},
     states=2,
-)  # fmt: skip
+)
 
 
 def _of_every_pair(function, p, q, r, g):
@@ -211,8 +217,10 @@ derivation.chain(
     equals(
         Expectation(pair_z, plus(Entropy(back), Divergence(back, reconstruction))),
         r"add and subtract $\log v(x|z)$",
-        wrong={"the divergence turned over": Expectation(pair_z, plus(Entropy(back), Divergence(reconstruction, back))),
-               "subtracted": Expectation(pair_z, plus(Entropy(back), -Divergence(back, reconstruction)))},
+        wrong={
+            "the divergence turned over": Expectation(pair_z, plus(Entropy(back), Divergence(reconstruction, back))),
+            "subtracted": Expectation(pair_z, plus(Entropy(back), -Divergence(back, reconstruction))),
+        },
     ),
     at_least(
         Expectation(pair_z, Entropy(back)),
@@ -223,27 +231,26 @@ derivation.chain(
     so=r"The last line is $H(x|z)$. With $P = Q = p(x)\, r(z)$ the game is perfectly won and $H(x|z) = H(x)$: the code tells "
     "nothing. Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
     "with maps without noise the game alone already makes it 0.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes the entropy that is left, of a table of pairs",
     Expectation(pair_z, Entropy(back)),
     lambda v, w: jnp.stack([conditional_entropy(jnp.log(one * law)) for one, law in zip(v, w[:, None, :], strict=True)]),
-    back, pair_z,
+    back,
+    pair_z,
     wrong={"every latent alike": Total(z, Entropy(back)), "the entropy of the latents": Entropy(pair_z)},
     states=3,
-)  # fmt: skip
-s, t = derivation.number("s", "the logit of an encoder's pair", "logits_encoder"), derivation.number(
-    "t", "the logit of a generator's pair", "logits_generator")  # fmt: skip
+)
+s, t = (
+    derivation.number("s", "the logit of an encoder's pair", "logits_encoder"),
+    derivation.number("t", "the logit of a generator's pair", "logits_generator"),
+)
 loss = plus(log(1 + exp(-s)), log(1 + exp(t)))
 exchanged = plus(log(1 + exp(s)), log(1 + exp(-t)))
 derivation.chain(
     "The loss of encoder and generator is the discriminator's with exchanged labels",
     plus(exchanged, -loss),
-    equals(
-        s - t,
-        r"$\log(1 + e^s) - \log(1 + e^{-s}) = s$, twice",
-        wrong={"the sign": t - s, "both added": s + t},
-    ),
+    equals(s - t, r"$\log(1 + e^s) - \log(1 + e^{-s}) = s$, twice", wrong={"the sign": t - s, "both added": s + t}),
     role="remark",
     so=r"At the best discriminator the mean of the difference is $\mathrm{KL}(P \,\|\, Q) + \mathrm{KL}(Q \,\|\, P)$. Both "
     "opponents want the same: an encoder's pair that looks generated, and a generated one that looks encoded. The encoder is no "
@@ -253,16 +260,18 @@ derivation.bridge(
     "The code computes both losses",
     loss,
     bigan_discriminator_loss,
-    s, t,
+    s,
+    t,
     wrong={"the labels exchanged": exchanged, "the sign": -loss},
-)  # fmt: skip
+)
 derivation.bridge(
     "... this is that of encoder and generator",
     exchanged,
     bigan_generator_encoder_loss,
-    s, t,
+    s,
+    t,
     wrong={"the discriminator's": loss, "the generator alone": log(1 + exp(-t))},
-)  # fmt: skip
+)
 
 _P, _Q = np.array([[0.4, 0.1], [0.1, 0.4]]), np.array([[0.3, 0.2], [0.2, 0.3]])
 
@@ -304,8 +313,7 @@ def pairs_and_logit(encoders, generators, logits):
 
 
 @derivation.exercise(
-    "What is the value of the game where the pairs match?",
-    r"$-\log 4 = -1.3863$: the discriminator tosses a coin.",
+    "What is the value of the game where the pairs match?", r"$-\log 4 = -1.3863$: the discriminator tosses a coin."
 )
 def matching_pairs():
     yield joint_exact_value(jnp.log(_P), jnp.log(_P), jnp.zeros((2, 2))), "-1.3863"

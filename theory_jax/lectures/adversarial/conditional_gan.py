@@ -46,10 +46,7 @@ derivation = Derivation(
     "a generator that is right for every label wins. For exponential families the best logit is a product of the label's vector "
     "with features. An auxiliary classifier rewards examples that are typical of their class, and mismatched labels move the "
     "solution away from pairs that are ambiguous: neither has the data as its optimum, except where classes do not overlap.",
-    limits=(
-        "Training, and discriminators of a restricted class.",
-        "Diversity within a class, which no classifier sees.",
-    ),
+    limits=("Training, and discriminators of a restricted class.", "Diversity within a class, which no classifier sees."),
 )
 
 x, y = derivation.index("x", "an example"), derivation.index("y", "a label")
@@ -74,9 +71,13 @@ derivation.chain(
 pair_p, pair_q = p_y * p, p_y * q
 value = Total(y, Total(x, plus(pair_p * log(pair_p / (pair_p + pair_q)), pair_q * log(pair_q / (pair_p + pair_q)))))
 jsd = derivation.define(
-    r"\mathrm{JSD}", plus(Divergence(p, m) / 2, Divergence(q, m) / 2), "the Jensen-Shannon divergence of $p(\\cdot|y)$ and "
-    r"$q(\cdot|y)$", "jensen_shannon_divergence", over=y,
-)  # fmt: skip
+    r"\mathrm{JSD}",
+    plus(Divergence(p, m) / 2, Divergence(q, m) / 2),
+    "the Jensen-Shannon divergence of $p(\\cdot|y)$ and "
+    r"$q(\cdot|y)$",
+    "jensen_shannon_divergence",
+    over=y,
+)
 derivation.chain(
     "The game with labels measures every label by itself",
     value,
@@ -112,10 +113,12 @@ derivation.bridge(
     "The code of the lecture on GANs computes it from tables of pairs",
     plus(2 * Expectation(p_y, jsd), -log(4)),
     lambda p_y, p, q: _game_on_pairs(p_y[:, None] * p, p_y[:, None] * q),
-    p_y, p, q,
+    p_y,
+    p,
+    q,
     wrong={"the labels alike": plus(Total(y, jsd), -log(4))},
     states=2,
-)  # fmt: skip
+)
 
 
 def _game_on_pairs(p, q):
@@ -144,8 +147,9 @@ B = derivation.define("B", log(_partition(other)), "... and the generator's", ov
 family = derivation.define(
     "f({}|{})", base * exp(Total(d, theta * features) - A), "the data of a class", over=(x, y), positive=True
 )
-made = derivation.define("g({}|{})", base * exp(Total(d, other * features) - B), "the generator's examples", over=(x, y),
-                         positive=True)  # fmt: skip
+made = derivation.define(
+    "g({}|{})", base * exp(Total(d, other * features) - B), "the generator's examples", over=(x, y), positive=True
+)
 derivation.chain(
     "For exponential families the best logit is a projection",
     log(family / made),
@@ -175,24 +179,31 @@ derivation.chain(
     equals(
         plus((mu - nu) * X, -(mu**2 - nu**2) / 2),
         "expand the squares; the features are $X$ and 1",
-        wrong={"the square of the difference": plus((mu - nu) * X, -((mu - nu) ** 2) / 2), "the means turned over": plus(
-            (nu - mu) * X, -(mu**2 - nu**2) / 2)},
+        wrong={
+            "the square of the difference": plus((mu - nu) * X, -((mu - nu) ** 2) / 2),
+            "the means turned over": plus((nu - mu) * X, -(mu**2 - nu**2) / 2),
+        },
     ),
     role="remark",
-)  # fmt: skip
+)
 e = derivation.numbers("e", (y, d), "the label's vector", "class_embedding")
 h, w = derivation.numbers("H", d, "the features of one example"), derivation.numbers("w", d, "the shared vector", "weight")
 b = derivation.number("c", "the shared constant", "bias")
 derivation.bridge(
     "The code computes the projection, for one example with every label",
     plus(Total(d, e * h), Total(d, w * h), b),
-    lambda h, b, e, w: jnp.stack([
-        projection_logit(jnp.tile(one, (rows.shape[1], 1)), jnp.arange(rows.shape[1]), rows.mT, shared, jnp.asarray(constant))
-        for one, constant, rows, shared in zip(h, b, e, w, strict=True)
-    ]),
-    h, b, e, w,
+    lambda h, b, e, w: jnp.stack(
+        [
+            projection_logit(jnp.tile(one, (rows.shape[1], 1)), jnp.arange(rows.shape[1]), rows.mT, shared, jnp.asarray(constant))
+            for one, constant, rows, shared in zip(h, b, e, w, strict=True)
+        ]
+    ),
+    h,
+    b,
+    e,
+    w,
     wrong={"no shared part": Total(d, e * h), "the constant for every feature": plus(Total(d, e * h + w * h + b))},
-)  # fmt: skip
+)
 
 derivation.say(
     "The auxiliary classifier. It is trained with the true labels of data and with the labels that the fakes were made for."
@@ -206,8 +217,10 @@ classifier = derivation.chain(
     equals(
         Expectation(n_x, plus(Entropy(n_yx), Divergence(n_yx, c))),
         r"add and subtract $\log n(y|x)$",
-        wrong={"the divergence turned over": Expectation(n_x, plus(Entropy(n_yx), Divergence(c, n_yx))),
-               "subtracted": Expectation(n_x, plus(Entropy(n_yx), -Divergence(n_yx, c)))},
+        wrong={
+            "the divergence turned over": Expectation(n_x, plus(Entropy(n_yx), Divergence(c, n_yx))),
+            "subtracted": Expectation(n_x, plus(Entropy(n_yx), -Divergence(n_yx, c))),
+        },
     ),
     at_least(
         Expectation(n_x, Entropy(n_yx)),
@@ -217,7 +230,7 @@ classifier = derivation.chain(
     states=2,
     so=r"So $c^*(y|x) = \frac{p(x, y) + q(x, y)}{p(x) + q(x)}$. It is the data's own $p(y|x)$ only if the classifier is trained "
     "on data alone, or the generator is right.",
-)  # fmt: skip
+)
 label = derivation.define("N", Expectation(n_x, n_yx), "the labels of all", over=y, law=True)
 information = derivation.define("I", Expectation(n_x, Divergence(n_yx, label)), "the information of an example about its label")
 derivation.chain(
@@ -275,8 +288,10 @@ derivation.chain(
     equals(
         plus(-real.at(j) * (1 - D.at(j)), times((fake.at(j) + wrong_pairs.at(j)) / 2, D.at(j))),
         r"the slope of $\log(1 + e^t)$ is $\sigma(t)$",
-        wrong={"mismatches in full": plus(-real.at(j) * (1 - D.at(j)), times(fake.at(j) + wrong_pairs.at(j), D.at(j))),
-               "no mismatches": plus(-real.at(j) * (1 - D.at(j)), fake.at(j) * D.at(j))},
+        wrong={
+            "mismatches in full": plus(-real.at(j) * (1 - D.at(j)), times(fake.at(j) + wrong_pairs.at(j), D.at(j))),
+            "no mismatches": plus(-real.at(j) * (1 - D.at(j)), fake.at(j) * D.at(j)),
+        },
     ),
     equals(
         plus(times(plus(real.at(j), (fake.at(j) + wrong_pairs.at(j)) / 2), D.at(j)), -real.at(j)),
@@ -288,17 +303,25 @@ derivation.chain(
     r"$\frac12 (Q + R)$, which would be zero at $Q = 2P - R$. Where that is negative for some pair, the best generator leaves "
     "the pair out; $Q = P$ is its solution if and only if $R / P$ is constant where there are data, for instance if no wrong "
     "label is possible for any example.",
-)  # fmt: skip
-r, f, s = (derivation.number(letter, f"the logit of {of}", code) for letter, of, code in (
-    ("r", "a real pair", "logits_real"), ("f", "a fake", "logits_fake"), ("s", "a mismatch", "logits_mismatched")))  # fmt: skip
+)
+r, f, s = (
+    derivation.number(letter, f"the logit of {of}", code)
+    for letter, of, code in (
+        ("r", "a real pair", "logits_real"),
+        ("f", "a fake", "logits_fake"),
+        ("s", "a mismatch", "logits_mismatched"),
+    )
+)
 soft_r, soft_f, soft_s = log(1 + exp(-r)), log(1 + exp(f)), log(1 + exp(s))
 derivation.bridge(
     "The code computes the matching-aware loss",
     soft_r + soft_f / 2 + soft_s / 2,
     lambda f, r, s: matching_aware_discriminator_loss(r, f, s),
-    f, r, s,
+    f,
+    r,
+    s,
     wrong={"mismatches in full": soft_r + soft_f + soft_s, "no mismatches": soft_r + soft_f},
-)  # fmt: skip
+)
 a, o = derivation.numbers("a", y, "class logits of a real example"), derivation.numbers("o", y, "class logits of a fake")
 
 
@@ -310,17 +333,23 @@ derivation.bridge(
     "... both losses with an auxiliary classifier, here of a real example of class 1 and a fake for class 0",
     soft_r + soft_f + _surprise(a, 1) + _surprise(o, 0),
     lambda a, f, o, r: auxiliary_classifier_discriminator_loss(r, f, a, o, *_labels(1, 0, len(r))),
-    a, f, o, r,
-    wrong={"the classes of real examples alone": soft_r + soft_f + _surprise(a, 1),
-           "the labels exchanged": soft_r + soft_f + _surprise(a, 0) + _surprise(o, 1)},
-)  # fmt: skip
+    a,
+    f,
+    o,
+    r,
+    wrong={
+        "the classes of real examples alone": soft_r + soft_f + _surprise(a, 1),
+        "the labels exchanged": soft_r + soft_f + _surprise(a, 0) + _surprise(o, 1),
+    },
+)
 derivation.bridge(
     "... and of the generator",
     log(1 + exp(-f)) + _surprise(o, 0),
     lambda f, o: auxiliary_classifier_generator_loss(f, o, _labels(0, 0, len(f))[0]),
-    f, o,
+    f,
+    o,
     wrong={"the saturating loss": -soft_f + _surprise(o, 0), "the sign of the class": log(1 + exp(-f)) - _surprise(o, 0)},
-)  # fmt: skip
+)
 
 
 def _labels(first, second, count):

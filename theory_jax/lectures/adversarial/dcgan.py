@@ -490,8 +490,10 @@ def checkerboards_and_signals(left, right):
     draw, width = np.random.default_rng(8), 256
     one, zero = jnp.ones(width), jnp.zeros(width)
     for deviation, normalize, label in (
-        (math.sqrt(2 / (width * 1.04)), False, "He et al."), (0.02, False, "$0.02^2$"), (0.02, True, "$0.02^2$, normalized"),
-    ):  # fmt: skip
+        (math.sqrt(2 / (width * 1.04)), False, "He et al."),
+        (0.02, False, "$0.02^2$"),
+        (0.02, True, "$0.02^2$, normalized"),
+    ):
         signal, sizes = jnp.array(draw.normal(size=(32, width))), []
         for _ in range(8):
             sizes.append(float(jnp.mean(signal**2)))

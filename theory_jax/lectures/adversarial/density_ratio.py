@@ -80,10 +80,7 @@ derivation.chain(
     equals(
         plus(log(r), log(odds)),
         "the logarithm of a product",
-        wrong={
-            "the odds taken off": plus(log(r), -log(odds)),
-            "the ratio turned over": plus(-log(r), log(odds)),
-        },
+        wrong={"the odds taken off": plus(log(r), -log(odds)), "the ratio turned over": plus(-log(r), log(odds))},
     ),
     so=r"So $\log r$ is the logit less $\log \omega$. With as many data as samples the two are the same: the discriminator of "
     r"the last lecture.",
@@ -133,11 +130,7 @@ derivation.chain(
             "the gaps once": plus(entropy, Expectation(m, plus(eta, rest, -c, -other)), Expectation(m, eta * tangent.at(c / eta)))
         },
     ),
-    equals(
-        plus(entropy, gaps),
-        r"$\eta + \bar\eta = 1 = c + \bar c$",
-        wrong={"twice": plus(entropy, 2 * gaps)},
-    ),
+    equals(plus(entropy, gaps), r"$\eta + \bar\eta = 1 = c + \bar c$", wrong={"twice": plus(entropy, 2 * gaps)}),
     at_least(
         entropy,
         r"leave out what is never negative, zero if and only if $c = \eta$ at every point",
@@ -248,9 +241,12 @@ def _fitted(weights, index=j):
 
 
 means = derivation.define(
-    r"\bar k", Total(n, features * _fitted(best)) / count + ridge * best,
-    "the mean features of the draws from $p$, which these weights solve for", "mean of kernel_numerator", over=k,
-)  # fmt: skip
+    r"\bar k",
+    Total(n, features * _fitted(best)) / count + ridge * best,
+    "the mean features of the draws from $p$, which these weights solve for",
+    "mean of kernel_numerator",
+    over=k,
+)
 
 
 def _objective(weights, at=lambda weights, index: weights.at(index)):
@@ -279,14 +275,14 @@ derivation.chain(
 derivation.bridge(
     "The code solves it",
     best,
-    lambda means, features, ridge: jnp.stack([
-        kernel_ratio_fit(row[None], of_q.T, ridge=float(one)) for row, of_q, one in zip(means, features, ridge, strict=True)
-    ]),
+    lambda means, features, ridge: jnp.stack(
+        [kernel_ratio_fit(row[None], of_q.T, ridge=float(one)) for row, of_q, one in zip(means, features, ridge, strict=True)]
+    ),
     means,
     features,
     ridge,
     wrong={"the mean features themselves": means, "twice": 2 * best},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- what it is good for
 
@@ -317,11 +313,7 @@ capped = derivation.assume("The bound holds", plus(bound, -r))
 derivation.chain(
     "The price",
     bound,
-    equals(
-        Expectation(q, r * bound),
-        r"$\mathbb{E}_q[r] = 1$",
-        wrong={"under p": Expectation(p, r * bound)},
-    ),
+    equals(Expectation(q, r * bound), r"$\mathbb{E}_q[r] = 1$", wrong={"under p": Expectation(p, r * bound)}),
     equals(
         plus(Expectation(q, r**2), Expectation(q, r * capped.at())),
         "add and subtract $r$",
@@ -339,13 +331,13 @@ derivation.chain(
 derivation.bridge(
     "The code's probability of keeping a sample",
     Min(0, log(r) - log(bound)),
-    lambda log_ratio, bound: jnp.stack([
-        rejection_log_acceptance(row, log_bound=float(np.log(one))) for row, one in zip(log_ratio, bound, strict=True)
-    ]),
+    lambda log_ratio, bound: jnp.stack(
+        [rejection_log_acceptance(row, log_bound=float(np.log(one))) for row, one in zip(log_ratio, bound, strict=True)]
+    ),
     log(r),
     bound,
     wrong={"no cap": log(r) - log(bound), "the bound on the wrong side": Min(0, log(r) + log(bound))},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
 

@@ -87,8 +87,10 @@ d = derivation.number("d", r"the distance of the domains, as $\mathcal{H}$ sees 
 derivation.symbol(r"\mathcal{H}", "the class of hypotheses")
 
 
-u, v, w = (derivation.number(letter, f"the probability that the {place} answer is 1", between=(0, 1))
-           for letter, place in (("u", "first"), ("v", "second"), ("w", "third")))  # fmt: skip
+u, v, w = (
+    derivation.number(letter, f"the probability that the {place} answer is 1", between=(0, 1))
+    for letter, place in (("u", "first"), ("v", "second"), ("w", "third"))
+)
 
 
 def _unlike(one, other):
@@ -165,7 +167,7 @@ derivation.chain(
     central=True,
     so=r"The source's error is minimized with its labels; the distance needs no labels, and can be made small by features; of "
     r"$\lambda^*$ one has to hope that it stays small meanwhile.",
-)  # fmt: skip
+)
 tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p_s - p_t)) / 2, "the total variation distance of the two laws of features")
 derivation.chain(
     "No class notices more than the total variation",
@@ -178,19 +180,19 @@ derivation.chain(
     at_most(
         Total(x, Max(p_t - p_s, 0)),
         r"most where $h$ and $h^*$ disagree exactly where $p^t > p^s$",
-        adding=Total(x, plus(
-            (h.at(1, x) * star.at(1, x) + h.at(0, x) * star.at(0, x)) * Max(p_t - p_s, 0), _apart(h, star) * Max(p_s - p_t, 0))),
+        adding=Total(
+            x,
+            plus(
+                (h.at(1, x) * star.at(1, x) + h.at(0, x) * star.at(0, x)) * Max(p_t - p_s, 0), _apart(h, star) * Max(p_s - p_t, 0)
+            ),
+        ),
         wrong={"half of it": Total(x, Max(p_t - p_s, 0)) / 2},
     ),
-    equals(
-        tv,
-        r"$p^t - p^s$ sums to zero, so the positive parts are half of all",
-        wrong={"twice": 2 * tv, "half": tv / 2},
-    ),
+    equals(tv, r"$p^t - p^s$ sums to zero, so the positive parts are half of all", wrong={"twice": 2 * tv, "half": tv / 2}),
     states=2,
     so=r"So $d \le 2\, \mathrm{TV}$; if the class holds all functions, $d = 2\, \mathrm{TV}$, since then some two hypotheses "
     r"disagree exactly where $p^t > p^s$.",
-)  # fmt: skip
+)
 
 _P = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])  # the example's laws: source, target
 _ALL = np.array(list(product((0, 1), repeat=3)))  # every hypothesis and every labeling, [8, 3]
@@ -272,23 +274,29 @@ loss_d = derivation.define(
 )
 m = derivation.define("m", (p_s + p_t) / 2, "all features, source and target", over=x, law=True)
 post = derivation.define(
-    "b({}|{})", (a * p_s + (1 - a) * p_t) / (p_s + p_t), "the probability of the source (1) and of the target (0), given a "
-    "feature",
-    over=(a, x), law=True,
-)  # fmt: skip
+    "b({}|{})",
+    (a * p_s + (1 - a) * p_t) / (p_s + p_t),
+    "the probability of the source (1) and of the target (0), given a feature",
+    over=(a, x),
+    law=True,
+)
 least = -Total(x, p_s * log(post.at(1, x)) + p_t * log(post.at(0, x))) / 2
 jsd = derivation.define(
-    r"\mathrm{JSD}", plus(Divergence(p_s, m) / 2, Divergence(p_t, m) / 2), "the Jensen-Shannon divergence of the two laws",
+    r"\mathrm{JSD}",
+    plus(Divergence(p_s, m) / 2, Divergence(p_t, m) / 2),
+    "the Jensen-Shannon divergence of the two laws",
     "jensen_shannon_divergence",
-)  # fmt: skip
+)
 derivation.chain(
     "With log loss it measures the Jensen-Shannon divergence",
     loss_d,
     equals(
         plus(least, Total(x, m * Divergence(post, c))),
         r"$\frac12 p^s_x = m_x\, b(1|x)$ and $\frac12 p^t_x = m_x\, b(0|x)$; add and subtract $\log b$",
-        wrong={"once for both": plus(least, Total(x, Divergence(post, c))), "turned over": plus(
-            least, Total(x, m * Divergence(c, post)))},
+        wrong={
+            "once for both": plus(least, Total(x, Divergence(post, c))),
+            "turned over": plus(least, Total(x, m * Divergence(c, post))),
+        },
     ),
     at_least(
         least,
@@ -309,7 +317,7 @@ derivation.chain(
     states=2,
     so=r"This is the theorem of lecture 6 with half the weight. Features that raise the least loss of a domain classifier lower "
     r"a divergence; at its maximum $\log 2$ the laws are equal.",
-)  # fmt: skip
+)
 logit = derivation.number("l", "the domain classifier's logit of the source", "logits")
 for _domain, _words in ((1, "a source example"), (0, "a target example")):
     derivation.bridge(
@@ -347,9 +355,13 @@ def _parts(feature, head, domain, reverse=None):
     return label, domain_loss(seen @ domain, _IS_SOURCE).mean()
 
 
-for _letter, _meaning in ((r"\phi", "the features' parameters"), (r"\psi", "the domain classifier's parameters"),
-                          ("L_y", "the label loss of the source examples"), (r"\mu", "the weight of the domain loss, `weight`"),
-                          ("R_\\mu", "the reversal layer, `gradient_reversal`")):  # fmt: skip
+for _letter, _meaning in (
+    (r"\phi", "the features' parameters"),
+    (r"\psi", "the domain classifier's parameters"),
+    ("L_y", "the label loss of the source examples"),
+    (r"\mu", "the weight of the domain loss, `weight`"),
+    ("R_\\mu", "the reversal layer, `gradient_reversal`"),
+):
     derivation.symbol(_letter, _meaning)
 
 
@@ -372,10 +384,13 @@ def one_backward_pass():
     wanted = jax.grad(of_features)(_FEATURE), jax.grad(lambda domain: _parts(_FEATURE, _HEAD, domain)[1])(_DOMAIN)
     plain = jax.grad(lambda feature: sum(_parts(feature, _HEAD, _DOMAIN)))(_FEATURE)
     flat = [jnp.concatenate([feature.ravel(), domain]) for feature, domain in (found, wanted)]
-    return (*flat, {
-        "not reversed": jnp.concatenate([plain.ravel(), wanted[1]]),
-        "the weight in the domain classifier, too": jnp.concatenate([wanted[0].ravel(), _WEIGHT * wanted[1]]),
-    })  # fmt: skip
+    return (
+        *flat,
+        {
+            "not reversed": jnp.concatenate([plain.ravel(), wanted[1]]),
+            "the weight in the domain classifier, too": jnp.concatenate([wanted[0].ravel(), _WEIGHT * wanted[1]]),
+        },
+    )
 
 
 @derivation.autodiff(
@@ -394,10 +409,14 @@ def the_objective():
         return label - weight * domain_loss(features @ _DOMAIN, _IS_SOURCE).mean()
 
     gradient = jax.grad(objective)(features)
-    return gradient, jax.grad(parts)(features), {
-        "all examples labeled": jax.grad(partial(parts, labeled=6))(features),
-        "the domain loss added": jax.grad(partial(parts, weight=-_WEIGHT))(features),
-    }  # fmt: skip
+    return (
+        gradient,
+        jax.grad(parts)(features),
+        {
+            "all examples labeled": jax.grad(partial(parts, labeled=6))(features),
+            "the domain loss added": jax.grad(partial(parts, weight=-_WEIGHT))(features),
+        },
+    )
 
 
 p = derivation.number("p", "the progress of the training, from 0 to 1", "progress", between=(0, 1))
@@ -405,11 +424,7 @@ gamma = derivation.number(r"\gamma", "how fast the weight rises", "gamma", posit
 derivation.chain(
     "The weight of the domain loss rises from zero to almost one",
     plus(2 / (1 + exp(-gamma * p)), -1),
-    equals(
-        (1 - exp(-gamma * p)) / (1 + exp(-gamma * p)),
-        "one fraction",
-        wrong={"the sigmoid": 1 / (1 + exp(-gamma * p))},
-    ),
+    equals((1 - exp(-gamma * p)) / (1 + exp(-gamma * p)), "one fraction", wrong={"the sigmoid": 1 / (1 + exp(-gamma * p))}),
     equals(
         (exp(gamma * p / 2) - exp(-gamma * p / 2)) / (exp(gamma * p / 2) + exp(-gamma * p / 2)),
         r"multiply both by $e^{\gamma p / 2}$",

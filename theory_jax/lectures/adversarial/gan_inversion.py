@@ -77,15 +77,15 @@ derivation.chain(
         r"take out $\frac{1}{2 \sigma^2}$",
         wrong={
             "twice the price": plus(
-                times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), 2 * noise**2 * SquaredNorm(l, z))), constant),
-            "the deviation": plus(
-                times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), noise * SquaredNorm(l, z))), constant),
+                times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), 2 * noise**2 * SquaredNorm(l, z))), constant
+            ),
+            "the deviation": plus(times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), noise * SquaredNorm(l, z))), constant),
         },
     ),
     central=True,
     so=r"The left side is $-\log p(x, z)$. Up to a factor and a constant it is the objective with every pixel seen and $\lambda "
     r"= \sigma^2$: descent looks for the most likely code.",
-)  # fmt: skip
+)
 m = derivation.numbers("m", d, "1 where a pixel is seen, 0 where it is hidden", "mask")
 masked = plus(Total(d, m * (x - made) ** 2), lam * SquaredNorm(l, z))
 derivation.chain(
@@ -132,8 +132,9 @@ derivation.chain(
     role="lemma",
     sizes={d: 2},
 )
-after = derivation.define("F^+", plus(
-    SquaredNorm(d, x - Total(l, W * (z - h * g))), lam * SquaredNorm(l, z - h * g)), "the objective after a step")  # fmt: skip
+after = derivation.define(
+    "F^+", plus(SquaredNorm(d, x - Total(l, W * (z - h * g))), lam * SquaredNorm(l, z - h * g)), "the objective after a step"
+)
 top = derivation.number("s", "the largest singular value of the matrix", positive=True)
 stretched = SquaredNorm(d, Total(l, W * g))
 longest = derivation.assume(
@@ -212,9 +213,7 @@ def codes_are_found_again():
 
 def _descend(generator, x, start, rate, steps, prior_weight=0.0):
     seen = jnp.ones(x.shape, bool)
-    return invert_by_gradient_descent(
-        x, start, seen, generator, learning_rate=rate, steps=steps, prior_weight=prior_weight
-    )  # fmt: skip
+    return invert_by_gradient_descent(x, start, seen, generator, learning_rate=rate, steps=steps, prior_weight=prior_weight)
 
 
 derivation.symbol("n", "how many steps were taken")
@@ -263,9 +262,7 @@ derivation.chain(
         wrong={"no factor 4": u - h * u * (u - 1) * (u + 1), "uphill": u + 4 * h * u * (u - 1) * (u + 1)},
     ),
     equals(
-        times(u, plus(1, times(4 * h, 1 - u**2))),
-        "take out $u$",
-        wrong={"the sign": times(u, plus(1, -times(4 * h, 1 - u**2)))},
+        times(u, plus(1, times(4 * h, 1 - u**2))), "take out $u$", wrong={"the sign": times(u, plus(1, -times(4 * h, 1 - u**2)))}
     ),
     so=r"For $|u| \le 1$ the factor is positive: a step never crosses 0, and the sign of the start decides which of the codes 1 "
     "and $-1$ is found. A regression would have guessed their mean, 0, from where descent does not move at all.",
@@ -300,24 +297,25 @@ derivation.chain(
     so=r"With little damping and a linear generator, $J^\top J \delta = J^\top r$: one step leads to the least squares. With "
     r"much damping $\delta$ is short, and $\mu \delta$ tends to $J^\top r = -\frac12 \nabla F$: a step of descent of length "
     r"$1/(2 \mu)$.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes the step",
     plus(z, delta),
-    lambda J, mu, o, z: jnp.concatenate([
-        gauss_newton_step(z[n : n + 1], o[n : n + 1], J[n : n + 1], damping=float(mu[n])) for n in range(len(z))
-    ]),
-    J, mu, o, z,
+    lambda J, mu, o, z: jnp.concatenate(
+        [gauss_newton_step(z[n : n + 1], o[n : n + 1], J[n : n + 1], damping=float(mu[n])) for n in range(len(z))]
+    ),
+    J,
+    mu,
+    o,
+    z,
     wrong={"against the residual": plus(z, -delta), "a step of descent": plus(z, b / mu)},
-)  # fmt: skip
+)
 
 derivation.say("What is filled into a hole? A linear generator with one coordinate and two pixels, of which the first is seen.")
 w1, w2 = derivation.number("w_1", "the generator's weight of the seen pixel"), derivation.number("w_2", "... of the hidden one")
 seen = derivation.number("x_1", "the pixel that is seen")
 found = derivation.define(
-    r"\hat z",
-    w1 * seen / (w1**2 + noise**2),
-    r"the code with the least objective, at $\lambda = \sigma^2$",
+    r"\hat z", w1 * seen / (w1**2 + noise**2), r"the code with the least objective, at $\lambda = \sigma^2$"
 )
 derivation.chain(
     "The slope is zero at the code",
@@ -360,11 +358,13 @@ derivation.chain(
 derivation.bridge(
     "The code clips at random",
     bound * (2 * v - 1),
-    lambda bound, v: jnp.stack([stochastic_clip(2 * b * jnp.ones((1, 1)), u.reshape(1, 1), bound=float(b))[0, 0]
-                                for b, u in zip(bound, v, strict=True)]),
-    bound, v,
+    lambda bound, v: jnp.stack(
+        [stochastic_clip(2 * b * jnp.ones((1, 1)), u.reshape(1, 1), bound=float(b))[0, 0] for b, u in zip(bound, v, strict=True)]
+    ),
+    bound,
+    v,
     wrong={"the border": bound, "not symmetric": bound * v},
-)  # fmt: skip
+)
 
 
 _MATRIX = jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -378,8 +378,11 @@ _MATRIX = jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 def numbers_by_hand():
     x, start = jnp.array([[2.0, 3.0, 1.0]]), jnp.zeros((1, 2))
     seen = jnp.ones((1, 3), bool)
-    yield r"\nabla F", jax.grad(
-        lambda z: inversion_objective(x, z @ _MATRIX.T, z, seen, prior_weight=0.0).sum())(start)[0], "(-10, -8)"  # fmt: skip
+    yield (
+        r"\nabla F",
+        jax.grad(lambda z: inversion_objective(x, z @ _MATRIX.T, z, seen, prior_weight=0.0).sum())(start)[0],
+        "(-10, -8)",
+    )
     for damping, said in ((1e-12, "(2.0, 1.0)"), (1.0, "(1.375, 0.875)")):
         yield rf"z + \delta \text{{ at }} \mu = {damping:g}", gauss_newton_step(start, x, _MATRIX[None], damping=damping)[0], said
     end = np.array([[_turn_away()]])

@@ -189,11 +189,7 @@ derivation.bridge(
 derivation.chain(
     "Its gradient in the weights goes through the gradient of the critic",
     Slope((norm - 1) ** 2, a.at(k)),
-    equals(
-        times(2, norm - 1, Slope(norm, a.at(k))),
-        r"the chain rule",
-        wrong={"once": times(norm - 1, Slope(norm, a.at(k)))},
-    ),
+    equals(times(2, norm - 1, Slope(norm, a.at(k))), r"the chain rule", wrong={"once": times(norm - 1, Slope(norm, a.at(k)))}),
     equals(
         times(2, norm - 1, a.at(k) / norm),
         r"$\partial |a| = a / |a|$, for $a \ne 0$",
@@ -246,11 +242,7 @@ derivation.chain(
         "expand the squares; the cross terms cancel",
         wrong={"they add up": plus(theta**2, omega**2, h**2 * omega**2, h**2 * theta**2, 4 * h * theta * omega)},
     ),
-    equals(
-        times(1 + h**2, plus(theta**2, omega**2)),
-        "collect",
-        wrong={"not squared": times(1 + h, plus(theta**2, omega**2))},
-    ),
+    equals(times(1 + h**2, plus(theta**2, omega**2)), "collect", wrong={"not squared": times(1 + h, plus(theta**2, omega**2))}),
     so=r"The left side is the squared radius after a step of $V = \theta\omega$. The radius grows by the factor $\sqrt{1 + h^2}$ "
     r"at every step, from every start but the equilibrium: an outward spiral, for every step size.",
 )

@@ -106,8 +106,9 @@ derivation.chain(
     equals(
         plus(_mean((v - middle) ** 2), 2 * _mean((v - middle) * (middle - guess)), _mean((middle - guess) ** 2)),
         "add and subtract the posterior mean, and expand the square",
-        wrong={"the cross term once": plus(
-            _mean((v - middle) ** 2), _mean((v - middle) * (v - guess)), _mean((middle - guess) ** 2))},
+        wrong={
+            "the cross term once": plus(_mean((v - middle) ** 2), _mean((v - middle) * (v - guess)), _mean((middle - guess) ** 2))
+        },
     ),
     equals(
         plus(_mean((v - middle) ** 2), Total(x, evidence * (middle - guess) ** 2)),
@@ -126,15 +127,17 @@ derivation.chain(
     states=2,
     so=r"If $z$ and $-z$ give the same image and are equally likely, the posterior mean is 0: two right answers are averaged to "
     "a wrong one, and no amount of training helps. What is left is the variance of the posterior.",
-)  # fmt: skip
+)
 
 c = derivation.number("z", "a coordinate of the code")
 mu = derivation.number(r"\mu", "the guessed mean", "mean")
 s = derivation.number("s", "the guessed variance", "exp(log_var)", positive=True)
 bound_c = derivation.define(
-    r"\beta", plus(LogDensity(c, mu, s), log(2 * pi) / 2, Rational(1, 2)), "the bound's term, of a coordinate",
+    r"\beta",
+    plus(LogDensity(c, mu, s), log(2 * pi) / 2, Rational(1, 2)),
+    "the bound's term, of a coordinate",
     "gaussian_information_bound",
-)  # fmt: skip
+)
 derivation.chain(
     "With a Gaussian guess the bound is a squared error",
     plus(LogDensity(c, mu, s), Entropy(Normal(c, 0, 1))),
@@ -189,8 +192,10 @@ derivation.chain(
     equals(
         plus(-log(1 - rho**2) / 2, -times(Rational(1, 2), tangent.at(rest / s))),
         r"add and subtract $\log e$, with $e = 1 - \rho^2$; the rest is $t - 1 - \log t$ at $t = e/s$",
-        wrong={"not halved": plus(-log(1 - rho**2) / 2, -tangent.at(rest / s)),
-               "the information doubled": plus(-log(1 - rho**2), -times(Rational(1, 2), tangent.at(rest / s)))},
+        wrong={
+            "not halved": plus(-log(1 - rho**2) / 2, -tangent.at(rest / s)),
+            "the information doubled": plus(-log(1 - rho**2), -times(Rational(1, 2), tangent.at(rest / s))),
+        },
     ),
     at_most(
         -log(1 - rho**2) / 2,
@@ -199,20 +204,24 @@ derivation.chain(
         wrong={"the bound at variance 1": rho**2 / 2},
     ),
     so=r"At the fixed variance $s = 1$ the best bound is $\frac12 \rho^2$, however large the information is.",
-)  # fmt: skip
+)
 derivation.chain(
     "... which is the information",
     _over_pairs(plus(LogDensity(c, rho * u, 1 - rho**2), -LogDensity(c, 0, 1))),
     equals(
         plus(-log(1 - rho**2) / 2, Rational(1, 2) * _over_pairs(plus(c**2, -((c - rho * u) ** 2) / (1 - rho**2)))),
         "write out both logarithms",
-        wrong={"the squares exchanged": plus(
-            -log(1 - rho**2) / 2, Rational(1, 2) * _over_pairs(plus(c**2, -2 * (c - rho * u) ** 2 / (1 - rho**2))))},
+        wrong={
+            "the squares exchanged": plus(
+                -log(1 - rho**2) / 2, Rational(1, 2) * _over_pairs(plus(c**2, -2 * (c - rho * u) ** 2 / (1 - rho**2)))
+            )
+        },
     ),
-    equals(-log(1 - rho**2) / 2, "both squares have the mean "
-    "1", wrong={"no half": -log(1 - rho**2), "the sign": log(1 - rho**2) / 2}),
+    equals(
+        -log(1 - rho**2) / 2, "both squares have the mean 1", wrong={"no half": -log(1 - rho**2), "the sign": log(1 - rho**2) / 2}
+    ),
     role="lemma",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes the bound",
     times(Rational(1, 2), plus(1, -log(s), -((c - mu) ** 2) / s)),
@@ -222,8 +231,10 @@ derivation.bridge(
     s,
     wrong={"the log-likelihood": LogDensity(c, mu, s), "without the entropy's half": bound_c - Rational(1, 2)},
 )
-target, guessed = derivation.numbers("y", z, "a code, as a "
-"vector", "z"), derivation.numbers(r"\hat y", z, "the guess", "z_predicted")
+target, guessed = (
+    derivation.numbers("y", z, "a code, as a vector", "z"),
+    derivation.numbers(r"\hat y", z, "the guess", "z_predicted"),
+)
 derivation.bridge(
     "... and the squared error",
     SquaredNorm(z, target - guessed),
@@ -252,11 +263,15 @@ derivation.chain(
         r"$\log K = -\log \eta_k$ for every label",
         wrong={"turned over": Expectation(weight_f, Divergence(uniform, r)), "without log K": Expectation(weight_f, -Entropy(r))},
     ),
-    at_least(0, "leave out the divergences (Gibbs), zero if every forecast is uniform",
-             dropping=Expectation(weight_f, gibbs.at(r, uniform)), wrong={"one": 1}),
+    at_least(
+        0,
+        "leave out the divergences (Gibbs), zero if every forecast is uniform",
+        dropping=Expectation(weight_f, gibbs.at(r, uniform)),
+        wrong={"one": 1},
+    ),
     states=2,
     so="An overconfident network is not calibrated, and its bound may fall below zero without limit.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and never one above log K",
     of_labels,
@@ -279,9 +294,11 @@ derivation.bridge(
     plus(logit.at(0), -log(Total(k, exp(logit))), log(K)),
     lambda logits: categorical_information_bound(np.zeros(len(logits), int), logits),
     logit,
-    wrong={"log K forgotten": logit.at(0) - log(Total(k, exp(logit))),
-           "log K subtracted": logit.at(0) - log(Total(k, exp(logit))) - log(K)},
-)  # fmt: skip
+    wrong={
+        "log K forgotten": logit.at(0) - log(Total(k, exp(logit))),
+        "log K subtracted": logit.at(0) - log(Total(k, exp(logit))) - log(K),
+    },
+)
 
 derivation.say(
     "A linear generator can be inverted exactly. The best code is the solution of a linear system, here for two codes."
@@ -293,8 +310,13 @@ W = derivation.numbers("W", (d, l), "the generator's matrix", "weight")
 o = derivation.numbers("o", d, "the image less the bias", "x - bias")
 zeta = derivation.numbers(r"\zeta", l, "any code")
 ridge = derivation.number(r"\kappa", "the price of a long code", "ridge", positive=True)
-A = derivation.define("A", Total(d, W * W.at(d, j)) + ridge * KroneckerDelta(l, j), r"the matrix $W^\top W + \kappa "
-r"I$", over=(l, j))
+A = derivation.define(
+    "A",
+    Total(d, W * W.at(d, j)) + ridge * KroneckerDelta(l, j),
+    r"the matrix $W^\top W + \kappa "
+    r"I$",
+    over=(l, j),
+)
 b = derivation.define("b", Total(d, W * o), r"the vector $W^\top o$", over=l)
 trace = derivation.define(r"\mathrm{tr}", Total(l, A.at(l, l)), "the trace of $A$")
 det = derivation.define("D", (trace**2 - Total(l, Total(j, A**2))) / 2, "its determinant")
@@ -317,16 +339,22 @@ derivation.chain(
     plus(SquaredNorm(d, o - Total(l, W * zeta)), ridge * SquaredNorm(l, zeta)),
     equals(
         plus(
-            SquaredNorm(d, o - Total(l, W * best)), ridge * SquaredNorm(l, best),
-            SquaredNorm(d, Total(l, W * step)), ridge * SquaredNorm(l, step),
+            SquaredNorm(d, o - Total(l, W * best)),
+            ridge * SquaredNorm(l, best),
+            SquaredNorm(d, Total(l, W * step)),
+            ridge * SquaredNorm(l, step),
         ),
         r"expand around $\hat z$: the terms that are linear in $\delta$ are $-2 \delta^\top (b - A \hat z) = 0$",
         wrong={
             "the ridge's part forgotten": plus(
-                SquaredNorm(d, o - Total(l, W * best)), ridge * SquaredNorm(l, best), SquaredNorm(d, Total(l, W * step))),
+                SquaredNorm(d, o - Total(l, W * best)), ridge * SquaredNorm(l, best), SquaredNorm(d, Total(l, W * step))
+            ),
             "not squared in the ridge": plus(
-                SquaredNorm(d, o - Total(l, W * best)), ridge * SquaredNorm(l, best), SquaredNorm(d, Total(l, W * step)),
-                ridge**2 * SquaredNorm(l, step)),
+                SquaredNorm(d, o - Total(l, W * best)),
+                ridge * SquaredNorm(l, best),
+                SquaredNorm(d, Total(l, W * step)),
+                ridge**2 * SquaredNorm(l, step),
+            ),
         },
     ),
     at_least(
@@ -339,16 +367,20 @@ derivation.chain(
     so=r"Divided by $2 \kappa$ the left side is $-\log p(x|\zeta) - \log p(\zeta)$ up to a constant, for noise of variance "
     r"$\kappa$ and the prior $\mathcal{N}(0, I)$: $\hat z$ is the most likely code, and for Gaussians also the posterior mean. "
     "Without noise and ridge the residual is orthogonal to the columns of $W$, and a code is found again exactly.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes it",
     best,
-    lambda W, ridge, o: jnp.stack([  # the bridge's five draws have five ridges
-        linear_generator_inverse(o[n : n + 1], W[n], jnp.zeros(o.shape[1]), ridge=float(ridge[n]))[0] for n in range(len(o))
-    ]),
-    W, ridge, o,
+    lambda W, ridge, o: jnp.stack(
+        [  # the bridge's five draws have five ridges
+            linear_generator_inverse(o[n : n + 1], W[n], jnp.zeros(o.shape[1]), ridge=float(ridge[n]))[0] for n in range(len(o))
+        ]
+    ),
+    W,
+    ridge,
+    o,
     wrong={"not divided by the determinant": best * det, "the image itself": b},
-)  # fmt: skip
+)
 
 
 @derivation.example(

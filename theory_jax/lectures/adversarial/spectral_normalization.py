@@ -109,8 +109,9 @@ derivation.chain(
 )
 size = derivation.number("s", "the larger of two singular values less the smaller", positive=True)
 low = derivation.number("r", "the smaller", positive=True)
-given = derivation.define("S", size * KroneckerDelta(i, 0) * KroneckerDelta(j, 0) + low * KroneckerDelta(i, j), "their diagonal "
-                          "matrix", over=(i, j))  # fmt: skip
+given = derivation.define(
+    "S", size * KroneckerDelta(i, 0) * KroneckerDelta(j, 0) + low * KroneckerDelta(i, j), "their diagonal matrix", over=(i, j)
+)
 derivation.bridge(
     "The code computes the norm, here of a diagonal matrix that is turned on both sides",
     size + low,
@@ -127,10 +128,14 @@ derivation.say(
 )
 a = derivation.numbers("a", k, "the components of $u$, positive by the choice of the signs of the $u_k$", "u", positive=True)
 w = derivation.define(
-    "w", sigma**2 * a**2 / Total(l, sigma.at(l) ** 2 * a.at(l) ** 2), r"the squared components of $v = W^\top u / |W^\top "
-    r"u|$", "v**2",
-    over=k, law=True,
-)  # fmt: skip
+    "w",
+    sigma**2 * a**2 / Total(l, sigma.at(l) ** 2 * a.at(l) ** 2),
+    r"the squared components of $v = W^\top u / |W^\top "
+    r"u|$",
+    "v**2",
+    over=k,
+    law=True,
+)
 estimate = derivation.define(r"\hat\sigma^2", Expectation(w, sigma**2), "the square of the estimate", "spectral_norm_estimate**2")
 derivation.chain(
     "The estimate is a mean of the squares of the singular values",
@@ -154,9 +159,12 @@ below = derivation.chain(
         "a constant is its own mean",
         wrong={"twice": 2 * Expectation(w, sigma.at(0) ** 2 - sigma**2)},
     ),
-    at_least(0, r"every term is at least 0; zero if and only if $v$ lies among the vectors of the largest value",
-             dropping=Expectation(w, smaller.at())),
-)  # fmt: skip
+    at_least(
+        0,
+        r"every term is at least 0; zero if and only if $v$ lies among the vectors of the largest value",
+        dropping=Expectation(w, smaller.at()),
+    ),
+)
 fourth = derivation.define("Z", Expectation(w, sigma**4), "the sum by which the next weights are divided", positive=True)
 w_next = derivation.define("w'", w * sigma**4 / fourth, "the squared components after the next iteration", over=k, law=True)
 derivation.chain(
@@ -184,12 +192,15 @@ derivation.chain(
     equals(
         times(of_squares, 1 / (2 * fourth)),
         r"$x^2 - y^2 = (x - y)(x + y)$",
-        wrong={"the difference of the values": times(
-            Total(k, Total(l, between * (sigma - sigma.at(l)) * (sigma**2 + sigma.at(l) ** 2))), 1 / (2 * fourth))},
+        wrong={
+            "the difference of the values": times(
+                Total(k, Total(l, between * (sigma - sigma.at(l)) * (sigma**2 + sigma.at(l) ** 2))), 1 / (2 * fourth)
+            )
+        },
     ),
     at_least(0, "squares and positive numbers", dropping=times(of_squares, 1 / (2 * fourth))),
     states=2,
-)  # fmt: skip
+)
 p = derivation.law("p", k, r"weights $w$, of which nothing is used but that they are positive and sum to one")
 n = derivation.number("n", "the number of further iterations", positive=True)
 rho = derivation.define(
@@ -276,32 +287,35 @@ derivation.chain(
     "The slope of the norm is the product of the first singular vectors",
     Slope(Total(i, Total(j, top_u * moving * top_v)), t),
     equals(
-        plus(
-            along,
-            Total(i, Total(j, Slope(top_u, t) * moving * top_v)),
-            Total(i, Total(j, top_u * moving * Slope(top_v, t))),
-        ),
+        plus(along, Total(i, Total(j, Slope(top_u, t) * moving * top_v)), Total(i, Total(j, top_u * moving * Slope(top_v, t)))),
         "the product rule",
         wrong={"one vector constant": plus(along, 2 * Total(i, Total(j, Slope(top_u, t) * moving * moving_v.at(j, 1))))},
     ),
     equals(
         plus(along, times(first(t), plus(Total(i, Slope(top_u, t) * top_u), Total(j, top_v * Slope(top_v, t))))),
         r"$W v_0 = \sigma_0 u_0$ and $W^\top u_0 = \sigma_0 v_0$",
-        wrong={"the other value": plus(
-            along, times(second(t), plus(Total(i, Slope(top_u, t) * moving_u.at(i, 1)), Total(j, top_v * Slope(top_v, t)))))},
+        wrong={
+            "the other value": plus(
+                along, times(second(t), plus(Total(i, Slope(top_u, t) * moving_u.at(i, 1)), Total(j, top_v * Slope(top_v, t))))
+            )
+        },
     ),
-    equals(along, r"a unit vector turns at right angles to itself: $u_0^\top \dot u_0 = 0$", wrong={
-        "turned over": Total(i, Total(j, moving_u.at(j, 0) * moving_v.at(i, 0) * Slope(moving, t)))}),
+    equals(
+        along,
+        r"a unit vector turns at right angles to itself: $u_0^\top \dot u_0 = 0$",
+        wrong={"turned over": Total(i, Total(j, moving_u.at(j, 0) * moving_v.at(i, 0) * Slope(moving, t)))},
+    ),
     states=2,
     so=r"The left side is the slope of $u_0^\top W v_0 = \sigma_0$, so $d\sigma_0 = u_0^\top\, dW\, v_0$, that is $\partial "
     r"\sigma_0 / \partial W = u_0 v_0^\top$: it does not matter that the vectors move.",
-)  # fmt: skip
+)
 A = derivation.numbers("A", (i, j), "any weight", "weight")
 y, z = derivation.numbers("y", i, "the vector $u$ that is kept", "u"), derivation.numbers("z", j, "... and $v$", "v")
 G = derivation.numbers("G", (i, j), r"the slope of the loss by the normalized weight $A / \hat s$")
 m, o = derivation.index("m", "the row of the weight that is moved"), derivation.index("o", "its column")
-kept = derivation.define(r"\hat s", Total(i, Total(j, y * A * z)), "the estimate from them, which is assumed to be positive",
-                         "spectral_norm_estimate")  # fmt: skip
+kept = derivation.define(
+    r"\hat s", Total(i, Total(j, y * A * z)), "the estimate from them, which is assumed to be positive", "spectral_norm_estimate"
+)
 loss = Total(i, Total(j, G * A)) / kept
 gradient = plus(G.at(m, o) / kept, -Total(i, Total(j, G * A)) * y.at(m) * z.at(o) / kept**2)
 derivation.chain(
@@ -340,19 +354,26 @@ derivation.bridge(
     "The code computes the normalized weight",
     A / kept,
     lambda A, y, z: jnp.stack([spectral_normalize(s * one, *pair) for s, one, *pair in _positive(A, y, z)]),
-    A, y, z,
+    A,
+    y,
+    z,
     wrong={"the norm of the vectors too": A / kept**2, "multiplied": A * kept},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and its gradient",
     gradient,
-    lambda A, G, y, z: jnp.stack([
-        jax.grad(lambda one, s=s, g=g, pair=pair: jnp.sum(g * spectral_normalize(s * one, *pair)))(one)
-        for (s, one, *pair), g in zip(_positive(A, y, z), G, strict=True)
-    ]),
-    A, G, y, z,
+    lambda A, G, y, z: jnp.stack(
+        [
+            jax.grad(lambda one, s=s, g=g, pair=pair: jnp.sum(g * spectral_normalize(s * one, *pair)))(one)
+            for (s, one, *pair), g in zip(_positive(A, y, z), G, strict=True)
+        ]
+    ),
+    A,
+    G,
+    y,
+    z,
     wrong={"the norm constant": G.at(m, o) / kept},
-)  # fmt: skip
+)
 
 
 def _positive(A, y, z):
@@ -411,9 +432,10 @@ taps = derivation.numbers(r"\kappa", k, "the weights of a kernel of one channel"
 omega = derivation.number(r"\omega", "a frequency")
 K = derivation.count(k, "K", "the length of the kernel")
 answer = derivation.define(
-    r"|\hat\kappa(\omega)|^2", Total(k, taps * cos(omega * k)) ** 2 + Total(k, taps * sin(omega * k)) ** 2,
+    r"|\hat\kappa(\omega)|^2",
+    Total(k, taps * cos(omega * k)) ** 2 + Total(k, taps * sin(omega * k)) ** 2,
     "the square of the factor by which a circular convolution multiplies the wave of that frequency",
-)  # fmt: skip
+)
 _pair = [(taps * wave(omega * k) - taps.at(l) * wave(omega * l)) ** 2 for wave in (cos, sin)]
 differences = Total(k, Total(l, sum(_pair) / 2))
 derivation.chain(
@@ -424,19 +446,23 @@ derivation.chain(
         "Lagrange's identity for sums of vectors in the plane",
         wrong={"no half": plus(K * SquaredNorm(k, taps), -2 * differences), "once": plus(SquaredNorm(k, taps), -differences)},
     ),
-    at_most(times(K, SquaredNorm(k, taps)), "leave out squares; equality where all terms point in one "
-    "direction", adding=differences),
+    at_most(
+        times(K, SquaredNorm(k, taps)), "leave out squares; equality where all terms point in one direction", adding=differences
+    ),
     so=r"A circular convolution is diagonal in these waves, so its norm is the largest $|\hat\kappa(\omega)|$; the kernel, as a "
     r"matrix with one row, has the norm $|\kappa|$. Normalized by that, a layer may still stretch by $\sqrt K$.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and never less",
     Total(l, (Total(k, taps * cos(pi * l * k / 4)) ** 2 + Total(k, taps * sin(pi * l * k / 4)) ** 2) / 8),
-    equals(SquaredNorm(k, taps), "Parseval: the mean over the eight frequencies of a circle of eight places", wrong={
-        "the length": K * SquaredNorm(k, taps)}),
+    equals(
+        SquaredNorm(k, taps),
+        "Parseval: the mean over the eight frequencies of a circle of eight places",
+        wrong={"the length": K * SquaredNorm(k, taps)},
+    ),
     sizes={l: 8},
     so="A largest value is at least the mean.",
-)  # fmt: skip
+)
 
 
 def _circulant(kernel, places):

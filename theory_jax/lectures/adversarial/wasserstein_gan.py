@@ -366,13 +366,9 @@ derivation.chain(
     r"A plan of the form exp of potentials minus cost is the best one",
     plus(Total(i, Total(j, pi * its_cost)), epsilon * Total(i, Total(j, pi * log(pi)))),
     equals(
-        plus(
-            Total(i, Total(j, pi * plus(alpha, beta))),
-            epsilon * Total(i, Total(j, pi * log(pi / best))),
-        ),
+        plus(Total(i, Total(j, pi * plus(alpha, beta))), epsilon * Total(i, Total(j, pi * log(pi / best)))),
         r"$\pi^\star_{i,j} = e^{(\alpha_i + \beta_j - \tilde c_{i,j})/\varepsilon}$, solved for the cost",
-        wrong={"epsilon forgotten": plus(
-            Total(i, Total(j, pi * plus(alpha, beta))), Total(i, Total(j, pi * log(pi / best))))},
+        wrong={"epsilon forgotten": plus(Total(i, Total(j, pi * plus(alpha, beta))), Total(i, Total(j, pi * log(pi / best))))},
     ),
     equals(
         plus(Total(i, p * alpha), Total(j, q * beta), epsilon * Expectation(p, Divergence(share, best_share))),
@@ -380,7 +376,8 @@ derivation.chain(
         wrong={
             "the columns forgotten": plus(Total(i, p * alpha), epsilon * Expectation(p, Divergence(share, best_share))),
             "the divergence turned over": plus(
-                Total(i, p * alpha), Total(j, q * beta), epsilon * Expectation(p, Divergence(best_share, share))),
+                Total(i, p * alpha), Total(j, q * beta), epsilon * Expectation(p, Divergence(best_share, share))
+            ),
         },
     ),
     at_least(
@@ -393,7 +390,7 @@ derivation.chain(
     so=r"The last line is the same for all plans with the columns $q$. So if the columns of $\pi^\star$ sum to $q$ as well, it "
     r"is the best plan, and the only one. Sinkhorn's iteration looks for the two potentials: it sets $\alpha$ so that the rows "
     r"sum to $p$, then $\beta$ so that the columns sum to $q$, and again.",
-)  # fmt: skip
+)
 costs = [derivation.number(f"C_{n}", f"the cost of the best plan for $\\varepsilon_{n}$") for n in (1, 2)]
 entropies = [derivation.number(f"H_{n}", f"its entropy, for $\\varepsilon_{n}$") for n in (1, 2)]
 less = derivation.number(r"\varepsilon_1", r"a weight", positive=True)
@@ -458,10 +455,7 @@ derivation.chain(
     ),
 )
 two = derivation.define(
-    r"\bar C",
-    1 / (1 + exp(1 / epsilon)),
-    r"the cost on two points at distance 1, with $p = q = (\frac12, \frac12)$",
-    "sinkhorn",
+    r"\bar C", 1 / (1 + exp(1 / epsilon)), r"the cost on two points at distance 1, with $p = q = (\frac12, \frac12)$", "sinkhorn"
 )
 derivation.chain(
     "Two points at distance 1, for an example",
@@ -542,11 +536,7 @@ def three_points():
     yield r"\sum_i (p_i - q_i) f_i", _value_of((3.0, 2.0, 0.0)), "1.25"
     yield r"\max |f_i - f_j|/c_{i,j}", lipschitz_constant(jnp.array([3.0, 2.0, 0.0]), jnp.array(_METRIC)), "1"
     yield r"\text{a critic with too small a slope, } f/2", _value_of((1.5, 1.0, 0.0)), "0.625"
-    yield (
-        r"\text{a critic that rises from 0 to 1, } f = (\tfrac43, 2, 0)",
-        _value_of((4 / 3, 2.0, 0.0)),
-        "0.833",
-    )
+    yield (r"\text{a critic that rises from 0 to 1, } f = (\tfrac43, 2, 0)", _value_of((4 / 3, 2.0, 0.0)), "0.833")
     pair = (jnp.log(jnp.array([one])) for one in (_P, _Q))
     yield r"\mathrm{JSD} = \tfrac14 \log 2", jensen_shannon_divergence(*pair), "0.1733"
     yield r"f^c \text{ of } f = (0, 2, 0)", c_transform(jnp.array([0.0, 2.0, 0.0]), jnp.array(_METRIC)), "-1, -2, 0"

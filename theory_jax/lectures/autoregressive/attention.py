@@ -103,14 +103,15 @@ def _one_head(*parts):
 derivation.bridge(
     "Entry by entry, the code computes these answers",
     out,
-    lambda q, k, v: scaled_dot_product_attention(*_one_head(jnp.swapaxes(q, 1, 2), jnp.swapaxes(k, 1, 2), jnp.swapaxes(v, 1, 2)),
-                                                 None)[:, 0].swapaxes(1, 2),
+    lambda q, k, v: scaled_dot_product_attention(
+        *_one_head(jnp.swapaxes(q, 1, 2), jnp.swapaxes(k, 1, 2), jnp.swapaxes(v, 1, 2)), None
+    )[:, 0].swapaxes(1, 2),
     q,
     k,
     v,
     sizes={i: 2, j: 3, d: 4, l: 3, f: 2},
     wrong={"the weights not normalized": Total(j, exp(S) * v), "the scale twice": Total(j, P**2 * v)},
-)  # fmt: skip
+)
 
 derivation.say(
     "Where does the softmax come from? Fix one query. Choosing the key with the highest score is a step function of the "
@@ -169,21 +170,27 @@ alone = derivation.define(r"P_1", exp(beta) / (exp(beta) + N), "the weight of th
 derivation.chain(
     "A score well above the logarithm of the number of keys is a look-up",
     Limit(alone, beta, sympy.oo),
-    equals(Limit(1 / (1 + N * exp(-beta)), beta, sympy.oo), r"divide by $e^\beta$",
-           wrong={"all keys counted": Limit(1 / (1 + N), beta, sympy.oo)}),
+    equals(
+        Limit(1 / (1 + N * exp(-beta)), beta, sympy.oo),
+        r"divide by $e^\beta$",
+        wrong={"all keys counted": Limit(1 / (1 + N), beta, sympy.oo)},
+    ),
     equals(1, r"$e^{-\beta}$ vanishes", wrong={"the others keep a share": 1 / (1 + N)}),
     role="lemma",
-)  # fmt: skip
+)
 need = derivation.define(r"\beta_\varepsilon", log(N * (1 - eps) / eps), "the score that leaves $\\varepsilon$ to the rest")
 derivation.chain(
     "The score that is needed grows like the logarithm of the number of keys",
     1 / (1 + N * exp(-need)),
-    equals(1 / (1 + eps / (1 - eps)), r"$e^{-\beta_\varepsilon} = \varepsilon / (N (1 - \varepsilon))$",
-           wrong={"the logarithm's argument turned over": 1 / (1 + N**2 * (1 - eps) / eps)}),
+    equals(
+        1 / (1 + eps / (1 - eps)),
+        r"$e^{-\beta_\varepsilon} = \varepsilon / (N (1 - \varepsilon))$",
+        wrong={"the logarithm's argument turned over": 1 / (1 + N**2 * (1 - eps) / eps)},
+    ),
     equals(1 - eps, "one fraction", wrong={"twice the rest": 1 - 2 * eps}),
     so=r"For a share of 0.99 the score must be 9.20 with $N = 100$ other keys, and 11.51 with a thousand: ten times as many "
     r"keys cost $\log 10 = 2.30$ more.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and more score is always more weight",
     Slope(alone, beta),
@@ -247,9 +254,7 @@ derivation.chain(
     "A variance is at most a quarter of the squared range",
     Total(j, Total(l, times(u, p, KroneckerDelta(j, l) - p.at(l), u.at(l)))),
     equals(
-        Variance(p, u),
-        r"multiply out: $\sum_j p_j u_j^2 - \bar u^2$",
-        wrong={"the mean not subtracted": Expectation(p, u**2)},
+        Variance(p, u), r"multiply out: $\sum_j p_j u_j^2 - \bar u^2$", wrong={"the mean not subtracted": Expectation(p, u**2)}
     ),
     equals(
         plus(times(M - mean_u, mean_u - m), -Expectation(p, (M - u) * (u - m))),
@@ -261,18 +266,27 @@ derivation.chain(
         r"leave out an average of numbers that are not negative; it is zero where every $u_j$ is $m$ or $M$",
         adding=Expectation(p, within.at(u, m, M)),
     ),
-    equals(plus((M - m) ** 2 / 4, -((mean_u - times(half, M + m)) ** 2)), "complete the square",
-           wrong={"half for a quarter": (M - m) ** 2 / 2 - (mean_u - (M + m) / 2) ** 2}),
-    at_most((M - m) ** 2 / 4, r"leave out the square, which is zero at $\bar u = (M + "
-    r"m)/2$", adding=(mean_u - times(half, M + m)) ** 2),
-    equals(plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4), "multiply out", wrong={
-        "the signs of m": (M**2 + m**2) / 2 - (M - m) ** 2 / 4,
-    }),
+    equals(
+        plus((M - m) ** 2 / 4, -((mean_u - times(half, M + m)) ** 2)),
+        "complete the square",
+        wrong={"half for a quarter": (M - m) ** 2 / 2 - (mean_u - (M + m) / 2) ** 2},
+    ),
+    at_most(
+        (M - m) ** 2 / 4,
+        r"leave out the square, which is zero at $\bar u = (M + "
+        r"m)/2$",
+        adding=(mean_u - times(half, M + m)) ** 2,
+    ),
+    equals(
+        plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4),
+        "multiply out",
+        wrong={"the signs of m": (M**2 + m**2) / 2 - (M - m) ** 2 / 4},
+    ),
     at_most(times(half, M**2 + m**2), "leave out a square", adding=(M + m) ** 2 / 4),
     so=r"Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, so for a direction "
     r"of length one $M^2 + m^2 \le 1$; if they do not, the variance is 0. Hence the Jacobian lengthens no direction by more "
     r"than $\frac12$, which two equal scores attain along $u = (1, -1)/\sqrt 2$.",
-)  # fmt: skip
+)
 derivation.chain(
     "A softmax that is sure of one key has a small Jacobian",
     Total(j, times(p, 1 - p)),
@@ -282,13 +296,16 @@ derivation.chain(
         wrong={"all weights twice": plus(1, -(p.at(l) ** 2), -Total(j, p**2))},
     ),
     at_most(1 - p.at(l) ** 2, "leave out the other squares", adding=Total(j, times(1 - KroneckerDelta(j, l), p**2))),
-    equals(plus(times(2, 1 - p.at(l)), -((1 - p.at(l)) ** 2)), "complete the square",
-           wrong={"the factor 2 lost": (1 - p.at(l)) - (1 - p.at(l)) ** 2}),
+    equals(
+        plus(times(2, 1 - p.at(l)), -((1 - p.at(l)) ** 2)),
+        "complete the square",
+        wrong={"the factor 2 lost": (1 - p.at(l)) - (1 - p.at(l)) ** 2},
+    ),
     at_most(times(2, 1 - p.at(l)), "leave out a square, which is zero where the softmax is sure", adding=(1 - p.at(l)) ** 2),
     so=r"The first line is the trace of the Jacobian, the sum of its eigenvalues, none of which is negative: so it bounds the "
     r"largest. Take for $l$ the key with the largest weight. Scores with a standard deviation of 8 are of this kind, and "
     r"hardly anything is learned through them; that is what $1/\sqrt D$ prevents at the start of training.",
-)  # fmt: skip
+)
 
 derivation.say("Masks. A key is removed by the score $-\\infty$.")
 first, second, third = (derivation.number(f"s_{n}", f"a score, of key {n}") for n in (1, 2, 3))
@@ -362,12 +379,15 @@ derivation.symbol("P", "the weights, one row a query")
 derivation.chain(
     "The gradient in the queries",
     Slope(loss, q),
-    equals(Total(j, B * k) / sqrt(D), r"the lemma, and $\partial S_{ij} / \partial q_{id} = k_{jd} / \sqrt D$",
-           wrong={"the scale lost": Total(j, B * k), "the mean forgotten": Total(j, P * A * k) / sqrt(D)}),
+    equals(
+        Total(j, B * k) / sqrt(D),
+        r"the lemma, and $\partial S_{ij} / \partial q_{id} = k_{jd} / \sqrt D$",
+        wrong={"the scale lost": Total(j, B * k), "the mean forgotten": Total(j, P * A * k) / sqrt(D)},
+    ),
     sizes={i: 1, j: 2, l: 2, d: 2, f: 1},
     uses=(backward,),
     so=r"Likewise $\partial_K L = B^\top Q / \sqrt D$ and $\partial_Q L = B K / \sqrt D$ in matrices.",
-)  # fmt: skip
+)
 _sizes = {i: 2, j: 3, d: 4, l: 3, f: 2}
 
 
@@ -379,11 +399,13 @@ def _gradient(number):
     return jax.grad(_scalar, argnums=number)
 
 
-for number, (letter, what, mistake) in enumerate((
-    ("queries", Total(j, B * k) / sqrt(D), Total(j, B * k)),
-    ("keys", Total(i, B * q) / sqrt(D), Total(i, P * A * q) / sqrt(D)),
-    ("values", Total(i, times(P, G)), Total(i, P) * G.at(0, f)),
-)):  # fmt: skip
+for number, (letter, what, mistake) in enumerate(
+    (
+        ("queries", Total(j, B * k) / sqrt(D), Total(j, B * k)),
+        ("keys", Total(i, B * q) / sqrt(D), Total(i, P * A * q) / sqrt(D)),
+        ("values", Total(i, times(P, G)), Total(i, P) * G.at(0, f)),
+    )
+):
     derivation.bridge(
         f"Automatic differentiation of the code gives the gradient in the {letter}",
         what,
@@ -450,11 +472,18 @@ def _heads(WQ, WK, WV, WO, x):
     flat = lambda w, order: w.transpose(order).reshape(-1, w.shape[-1])  # noqa: E731
     outputs = [
         multi_head_attention(
-            token[None], token[None], flat(wq, (1, 0, 2)), flat(wk, (1, 0, 2)), flat(wv, (1, 0, 2)),
-            wo.transpose(2, 1, 0).reshape(wo.shape[2], -1), None, heads=4, key_value_heads=2,
+            token[None],
+            token[None],
+            flat(wq, (1, 0, 2)),
+            flat(wk, (1, 0, 2)),
+            flat(wv, (1, 0, 2)),
+            wo.transpose(2, 1, 0).reshape(wo.shape[2], -1),
+            None,
+            heads=4,
+            key_value_heads=2,
         )[0]
         for wq, wk, wv, wo, token in zip(WQ, WK, WV, WO, x, strict=True)
-    ]  # fmt: skip
+    ]
     return jnp.stack(outputs)
 
 
@@ -503,13 +532,16 @@ derivation.chain(
     equals(
         times(2, Tq, Tk, plus(D, Dv)),
         "a multiplication and an addition for each entry of the key, and for each entry of the value",
-        wrong={"linear in length": 2 * Tk * (D + Dv), "additions not counted": Tq * Tk * (D + Dv),
-               "the average forgotten": 2 * Tq * Tk * D},
+        wrong={
+            "linear in length": 2 * Tk * (D + Dv),
+            "additions not counted": Tq * Tk * (D + Dv),
+            "the average forgotten": 2 * Tq * Tk * D,
+        },
     ),
     sizes={i: 2, j: 3, d: 5, f: 7},
     so=r"Twice the length is four times the operations, and $T_q T_k$ weights a head if they are stored; that they need not be "
     r"is the topic online softmax. In exchange any two tokens are one step apart, and all queries are computed at once.",
-)  # fmt: skip
+)
 
 
 @derivation.example(

@@ -313,11 +313,7 @@ derivation.chain(
             )
         )
     ),
-    equals(
-        -_mixed(summed),
-        "pairs of variables have no third difference",
-        wrong={"no interaction": Integer(0)},
-    ),
+    equals(-_mixed(summed), "pairs of variables have no third difference", wrong={"no interaction": Integer(0)}),
     so="It is not zero in general, so an order that ends in another variable, whose logistic conditional forbids that "
     "interaction, cannot express this law. Restricted conditionals make the order a decision of the model.",
 )

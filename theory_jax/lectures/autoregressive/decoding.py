@@ -190,9 +190,7 @@ central = derivation.chain(
         },
     ),
     at_least(
-        -log(mass),
-        r"leave out the divergence (Gibbs); equality if and only if $q = p_S$",
-        dropping=gibbs.at(q, restricted),
+        -log(mass), r"leave out the divergence (Gibbs); equality if and only if $q = p_S$", dropping=gibbs.at(q, restricted)
     ),
     central=True,
     so=r"The price of truncation is $-\log p(S)$. It is least for the heaviest set. A set of $k$ tokens grows heavier when one "
@@ -207,9 +205,7 @@ derivation.chain(
         wrong={"the mass itself": times(Rational(1, 2), plus(mass, Total(r, p_out)))},
     ),
     equals(
-        1 - mass,
-        "what is gained inside is lost outside",
-        wrong={"without the half": 2 * (1 - mass), "the mass that stays": mass},
+        1 - mass, "what is gained inside is lost outside", wrong={"without the half": 2 * (1 - mass), "the mass that stays": mass}
     ),
 )
 

@@ -88,10 +88,7 @@ derivation.chain(
         Total(j, pi),
         "every inner edge occurs twice, with opposite signs; the outer cells reach to infinity, where the distribution function "
         "is 0 and 1",
-        wrong={
-            "the highest cell closed": Total(j, pi * edges[2]),
-            "the lowest cell closed": Total(j, pi * (1 - edges[0])),
-        },
+        wrong={"the highest cell closed": Total(j, pi * edges[2]), "the lowest cell closed": Total(j, pi * (1 - edges[0]))},
     ),
     equals(1, "the weights sum to one", wrong={"one for each component": 3}),
     central=True,
@@ -125,8 +122,9 @@ derivation.say(
 a = derivation.number("a", "the upper edge of a cell, less the mean, by the scale")
 derivation.symbol("b", "the lower edge of the cell, $a - w$")
 w = derivation.number("w", r"the width of a cell by the scale, $\frac{2\delta}{s}$", positive=True)
-mass = derivation.define("P", 1 / (1 + exp(-a)) - 1 / (1 + exp(w - a)), "the probability of an inner cell",
-                         "exp(discretized_logistic_log_prob)")  # fmt: skip
+mass = derivation.define(
+    "P", 1 / (1 + exp(-a)) - 1 / (1 + exp(w - a)), "the probability of an inner cell", "exp(discretized_logistic_log_prob)"
+)
 derivation.chain(
     "A product that has its digits everywhere",
     mass,
@@ -202,19 +200,24 @@ derivation.chain(
     equals(
         -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
         r"the derivative of $\sigma$, and $-\frac{1}{s}$ from the standardized edge",
-        wrong={"the sign": (F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
-               "the scale forgotten": -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (F_above - F_below)},
+        wrong={
+            "the sign": (F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
+            "the scale forgotten": -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (F_above - F_below),
+        },
     ),
     equals(
         times(1 / s, plus(F_above, F_below, -1)),
         r"$F_+ - F_+^2 - F_- + F_-^2 = (F_+ - F_-)(1 - F_+ - F_-)$",
-        wrong={"the sign": times(1 / s, plus(1, -F_above, -F_below)), "twice": times(2 / s, plus(F_above, F_below, -1)),
-               "one edge": times(1 / s, plus(F_above, -1))},
+        wrong={
+            "the sign": times(1 / s, plus(1, -F_above, -F_below)),
+            "twice": times(2 / s, plus(F_above, F_below, -1)),
+            "one edge": times(1 / s, plus(F_above, -1)),
+        },
     ),
     uses=(density,),
     so=r"It tends to $\frac{1}{s}$ as $m \to -\infty$ and to $-\frac{1}{s}$ as $m \to \infty$: the mean is drawn to the cell "
     r"with the same force from everywhere beyond.",
-)  # fmt: skip
+)
 derivation.chain(
     "... of the lowest cell and of the highest",
     plus(Slope(log(F_above), m), Slope(log(1 - F_below), m)),
@@ -249,11 +252,14 @@ derivation.chain(
     equals(
         times(Rational(1, 6), bell, 1 - 6 * bell),
         r"$f' = f (1 - 2\sigma)$, so $f'' = f (1 - 2\sigma)^2 - 2 f^2$, and $(1 - 2\sigma)^2 = 1 - 4f$",
-        wrong={"four": times(Rational(1, 6), bell, 1 - 4 * bell), "not divided": times(bell, 1 - 6 * bell),
-               "the density left out": times(Rational(1, 6), 1 - 6 * bell)},
+        wrong={
+            "four": times(Rational(1, 6), bell, 1 - 4 * bell),
+            "not divided": times(bell, 1 - 6 * bell),
+            "the density left out": times(Rational(1, 6), 1 - 6 * bell),
+        },
     ),
     role="lemma",
-)  # fmt: skip
+)
 
 
 @derivation.numeric(
@@ -278,8 +284,13 @@ derivation.say("Components. What follows holds for every level; its probability 
 l = derivation.numbers(  # noqa: E741 (the lecture's letter)
     r"\ell", j, "the log-probability of a level under component $j$", "discretized_logistic_log_prob"
 )
-mixed = derivation.define(r"\bar P", Total(j, times(pi, exp(l))), "the mixture's probability",
-                          "exp(discretized_logistic_mixture_log_prob)", positive=True)  # fmt: skip
+mixed = derivation.define(
+    r"\bar P",
+    Total(j, times(pi, exp(l))),
+    "the mixture's probability",
+    "exp(discretized_logistic_mixture_log_prob)",
+    positive=True,
+)
 gamma = derivation.define(r"\gamma", pi * exp(l) / mixed, "the posterior probability of a component", over=j, law=True)
 derivation.chain(
     "A mean of logarithms is too small",
@@ -299,8 +310,9 @@ derivation.chain(
 )
 logit = derivation.numbers("c", j, "the logits of the weights", "mixture_logits")
 soft = derivation.define(r"\tilde\pi", exp(logit) / Total(i, exp(logit.at(i))), "the weights as a softmax", over=j, law=True)
-of_logits = derivation.define(r"\tilde P", Total(j, times(soft, exp(l))), "the mixture's probability with these weights",
-                              positive=True)  # fmt: skip
+of_logits = derivation.define(
+    r"\tilde P", Total(j, times(soft, exp(l))), "the mixture's probability with these weights", positive=True
+)
 r = derivation.index("r", "a component, next to $i$ and $j$")
 derivation.chain(
     "A component learns from a level as much as it explains it",
@@ -319,11 +331,13 @@ derivation.chain(
     equals(
         plus(soft.at(r) * exp(l.at(r)) / of_logits, -soft.at(r)),
         r"$\frac{\partial \tilde\pi_j}{\partial c_r} = \tilde\pi_j (1_{j=r} - \tilde\pi_r)$",
-        wrong={"the weight not subtracted": soft.at(r) * exp(l.at(r)) / of_logits,
-               "the sign": plus(soft.at(r), -soft.at(r) * exp(l.at(r)) / of_logits)},
+        wrong={
+            "the weight not subtracted": soft.at(r) * exp(l.at(r)) / of_logits,
+            "the sign": plus(soft.at(r), -soft.at(r) * exp(l.at(r)) / of_logits),
+        },
     ),
     states=2,
-)  # fmt: skip
+)
 means = derivation.numbers("m", j, "the mean of component $j$", "mean")
 log_scales = derivation.numbers(r"\kappa", j, "the logarithm of its scale", "log_scale")
 middle = _logistic(QUARTER, means, log_scales) - _logistic(-QUARTER, means, log_scales)
@@ -481,9 +495,12 @@ def two_levels():
     r"$\frac{F_+ - 1}{s} = -\frac34 \cdot 2 \log 3 = -1.648$: a larger mean makes it less likely.",
 )
 def gradient_of_the_lowest():
-    yield jax.grad(lambda mean: discretized_logistic_log_prob(np.array([-1.0]), mean[None], np.array([_SCALE]), levels=3)[0])(
-        jnp.array(0.0)
-    ), "-1.648"
+    yield (
+        jax.grad(lambda mean: discretized_logistic_log_prob(np.array([-1.0]), mean[None], np.array([_SCALE]), levels=3)[0])(
+            jnp.array(0.0)
+        ),
+        "-1.648",
+    )
 
 
 @derivation.exercise(

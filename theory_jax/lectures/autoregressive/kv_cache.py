@@ -40,10 +40,12 @@ def _block(seed):
 
 
 _PARAMETERS = {
-    "token_embedding": draw(_V, _E, seed=1), "position_embedding": draw(_L, _E, seed=2),
+    "token_embedding": draw(_V, _E, seed=1),
+    "position_embedding": draw(_L, _E, seed=2),
     "blocks": tuple(_block(20 * (1 + layer)) for layer in range(_N)),
-    "final_norm_weight": draw(_E, seed=3), "final_norm_bias": draw(_E, seed=4),
-}  # fmt: skip
+    "final_norm_weight": draw(_E, seed=3),
+    "final_norm_bias": draw(_E, seed=4),
+}
 _TOKENS = jnp.array([[3, 1, 4, 1, 5], [2, 6, 0, 8, 7]])
 
 

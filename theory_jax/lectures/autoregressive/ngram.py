@@ -155,10 +155,7 @@ new_law = derivation.define(
 derivation.chain(
     "A step of EM never loses held-out likelihood",
     Total(i, plus(log(new_mixed), -log(mixed))),
-    equals(
-        Total(i, Expectation(old_law, log(new_mixed / mixed))),
-        "a constant is its own expectation",
-    ),
+    equals(Total(i, Expectation(old_law, log(new_mixed / mixed))), "a constant is its own expectation"),
     equals(
         Total(i, Expectation(old_law, plus(log(new / weights), log(old_law / new_law)))),
         r"$p^+_i = \lambda^+_k p_{ik} / r^+(k|i)$ for every $k$, and $p_i = \lambda_k p_{ik} / r(k|i)$",

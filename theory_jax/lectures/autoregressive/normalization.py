@@ -162,11 +162,7 @@ central = derivation.chain(
 derivation.chain(
     "Moving all entries alike changes nothing",
     Total(j, jacobian),
-    equals(
-        0,
-        r"$\sum_j (\delta_{ij} - \frac1E) = 0$, and the output has mean zero",
-        wrong={"the mean's projection lost": root},
-    ),
+    equals(0, r"$\sum_j (\delta_{ij} - \frac1E) = 0$, and the output has mean zero", wrong={"the mean's projection lost": root}),
     role="lemma",
 )
 derivation.chain(

@@ -245,10 +245,12 @@ def two_stacks_see_everything():
 )
 def paths_are_counted_from_either_end():
     masks = [_mask(kind, 3)[0, 0] for kind in "ABB"]
-    counted = np.stack([
-        np.asarray(dependency_map(masks, height=4, width=4, row=row, column=column)).ravel()
-        for row, column in itertools.product(range(4), repeat=2)
-    ]).astype(float)  # fmt: skip
+    counted = np.stack(
+        [
+            np.asarray(dependency_map(masks, height=4, width=4, row=row, column=column)).ravel()
+            for row, column in itertools.product(range(4), repeat=2)
+        ]
+    ).astype(float)
     product = _paths(_square(3, layers=3), 4)
     return counted, product, {"turned over": product.T, "a layer less": _paths(_square(3, layers=2), 4)}
 
@@ -460,8 +462,10 @@ def _network(images, kind):
     """Two masked layers with random weights: logits of bits, the first layer of this type."""
     rng = np.random.default_rng(11)
     weights = rng.standard_normal((4, 1, 3, 3)), rng.standard_normal((1, 4, 3, 3))
-    masks = (pixel_mask(out_channels=outputs, in_channels=inputs, kernel_size=3, mask_type=each, colors=1)
-             for outputs, inputs, each in ((4, 1, kind), (1, 4, "B")))  # fmt: skip
+    masks = (
+        pixel_mask(out_channels=outputs, in_channels=inputs, kernel_size=3, mask_type=each, colors=1)
+        for outputs, inputs, each in ((4, 1, kind), (1, 4, "B"))
+    )
     first_mask, second_mask = masks
     h = jnp.tanh(masked_convolution(images, weights[0], jnp.full(4, 0.3), first_mask))
     return masked_convolution(h, weights[1], jnp.full(1, 0.1), second_mask)

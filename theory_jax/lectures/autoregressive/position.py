@@ -96,55 +96,70 @@ other = derivation.number("r", "another one", integer=True)
 derivation.bridge(
     "The code's vectors have these inner products",
     Total(i, cos(omega * (place - other))),
-    lambda p, r, b: jnp.array([
-        jnp.dot(*sinusoidal_positions(jnp.array([a, c], dtype=int), width=8, base=float(e)))
-        for a, c, e in zip(p, r, b, strict=True)
-    ]),
+    lambda p, r, b: jnp.array(
+        [
+            jnp.dot(*sinusoidal_positions(jnp.array([a, c], dtype=int), width=8, base=float(e)))
+            for a, c, e in zip(p, r, b, strict=True)
+        ]
+    ),
     place,
     other,
     base,
     wrong={"the exponent i/D": Total(i, cos(base ** (-i / D) * (place - other)))},
-)  # fmt: skip
+)
 shift = derivation.number(r"\Delta", "a shift of all positions")
 derivation.chain(
     "A shift is one linear map for all positions",
     sympy.Matrix([sin(w * (m + shift)), cos(w * (m + shift))]),
     equals(
-        sympy.Matrix([
-            plus(times(cos(w * shift), sin(w * m)), times(sin(w * shift), cos(w * m))),
-            plus(-times(sin(w * shift), sin(w * m)), times(cos(w * shift), cos(w * m))),
-        ]),
+        sympy.Matrix(
+            [
+                plus(times(cos(w * shift), sin(w * m)), times(sin(w * shift), cos(w * m))),
+                plus(-times(sin(w * shift), sin(w * m)), times(cos(w * shift), cos(w * m))),
+            ]
+        ),
         "the addition theorems: a rotation by an angle that does not contain $m$",
-        wrong={"turned the other way": sympy.Matrix([
-            cos(w * shift) * sin(w * m) - sin(w * shift) * cos(w * m), sin(w * shift) * sin(w * m) + cos(w * shift) * cos(w * m)
-        ])},
+        wrong={
+            "turned the other way": sympy.Matrix(
+                [
+                    cos(w * shift) * sin(w * m) - sin(w * shift) * cos(w * m),
+                    sin(w * shift) * sin(w * m) + cos(w * shift) * cos(w * m),
+                ]
+            )
+        },
     ),
     role="lemma",
     so=r"To look $\Delta$ tokens back is a linear map, which a head can learn.",
-)  # fmt: skip
+)
 W = [[derivation.number(f"W_{{{a}{c}}}", f"entry {a}, {c} of the map of a head") for c in (1, 2)] for a in (1, 2)]
 (w11, w12), (w21, w22) = W
 half = sympy.Rational(1, 2)
 _product = plus(
-    times(w11, sin(w * m), sin(w * n)), times(w12, sin(w * m), cos(w * n)),
-    times(w21, cos(w * m), sin(w * n)), times(w22, cos(w * m), cos(w * n)),
-)  # fmt: skip
+    times(w11, sin(w * m), sin(w * n)),
+    times(w12, sin(w * m), cos(w * n)),
+    times(w21, cos(w * m), sin(w * n)),
+    times(w22, cos(w * m), cos(w * n)),
+)
 derivation.chain(
     "Behind a learned map, absolute positions come back",
     _product,
     equals(
         plus(
-            times(half, w11 + w22, cos(w * (m - n))), times(half, w12 - w21, sin(w * (m - n))),
-            times(half, w22 - w11, cos(w * (m + n))), times(half, w12 + w21, sin(w * (m + n))),
+            times(half, w11 + w22, cos(w * (m - n))),
+            times(half, w12 - w21, sin(w * (m - n))),
+            times(half, w22 - w11, cos(w * (m + n))),
+            times(half, w12 + w21, sin(w * (m + n))),
         ),
         "the products of two sines or cosines as sums",
-        wrong={"no half": plus(times(w11 + w22, cos(w * (m - n))), times(w12 - w21, sin(w * (m - n)))),
-               "no sums of positions": plus(times(half, w11 + w22, cos(w * (m - n))), times(half, w12 - w21, sin(w * (m - n))))},
+        wrong={
+            "no half": plus(times(w11 + w22, cos(w * (m - n))), times(w12 - w21, sin(w * (m - n)))),
+            "no sums of positions": plus(times(half, w11 + w22, cos(w * (m - n))), times(half, w12 - w21, sin(w * (m - n)))),
+        },
     ),
     so=r"The score of two codes is $e_m^\top W e_n$ with $W = W_Q^\top W_K$. It depends on $m - n$ alone only if $W_{11} = "
     r"W_{22}$ and $W_{12} = -W_{21}$ (unless $\omega$ is a multiple of $\pi$ and positions are whole): a head may learn this, "
     r"and nothing enforces it.",
-)  # fmt: skip
+)
 d = derivation.index("d", "an entry of a vector")
 c = derivation.index("c", "an entry of a vector, next to $d$")
 x = derivation.numbers("x", d, "the token of the query")
@@ -206,15 +221,17 @@ antisymmetric = derivation.chain(
     equals(
         Total(d, Total(c, times(q, plus(G.at(c, d), G), k.at(c)))),
         "the first sum with the names of its indices exchanged",
-        wrong={"the difference": Total(d, Total(c, times(q, plus(-G.at(c, d), G), k.at(c)))),
-               "one of both": Total(d, Total(c, times(q, G, k.at(c))))},
+        wrong={
+            "the difference": Total(d, Total(c, times(q, plus(-G.at(c, d), G), k.at(c)))),
+            "one of both": Total(d, Total(c, times(q, G, k.at(c)))),
+        },
     ),
     role="lemma",
     uses=(difference,),
     so=r"The first line is $\langle G q, k \rangle + \langle q, G k \rangle$, which is how $\langle f(q, m), f(k, n) \rangle$ "
     r"changes at $m = n = 0$ when both positions move: by the lemma it is zero. The second line is zero for all $q$ and $k$ "
     r"only if $G_{cd} = -G_{dc}$.",
-)  # fmt: skip
+)
 derivation.say(
     "With two entries, an antisymmetric matrix has one number in it: $G_{12} = -\\omega$, $G_{21} = \\omega$. So the code "
     "solves $F' = -\\omega H$, $H' = \\omega F$, and we have to show that nothing but a rotation does. Turn the solution back "
@@ -226,13 +243,13 @@ derivation.chain(
     "Turned back by its angle, the code stands still",
     Slope(plus(times(cos(w * m), F(m)), times(sin(w * m), H(m))), m),
     equals(
-        plus(
-            times(cos(w * m), plus(F(m).diff(m), times(w, H(m)))),
-            times(sin(w * m), plus(H(m).diff(m), -times(w, F(m)))),
-        ),
+        plus(times(cos(w * m), plus(F(m).diff(m), times(w, H(m)))), times(sin(w * m), plus(H(m).diff(m), -times(w, F(m))))),
         r"the product rule; the cosine's derivative goes to the sine and the sine's to the cosine",
-        wrong={"the sine's sign": plus(times(cos(w * m), plus(F(m).diff(m), -times(w, H(m)))),
-                                       times(sin(w * m), plus(H(m).diff(m), times(w, F(m)))))},
+        wrong={
+            "the sine's sign": plus(
+                times(cos(w * m), plus(F(m).diff(m), -times(w, H(m)))), times(sin(w * m), plus(H(m).diff(m), times(w, F(m))))
+            )
+        },
     ),
     so=r"Both brackets are zero by the two equations, so $F \cos \omega m + H \sin \omega m$ keeps its value at $m = 0$, which "
     r"is $q_1$; likewise $H \cos \omega m - F \sin \omega m = q_2$. Solved for $F$ and $H$: the code is the rotation of $q$ by "
@@ -240,7 +257,7 @@ derivation.chain(
     r"zeros), and the basis belongs to the learned maps. Every linear code that fulfils the wish is therefore a set of "
     r"rotations.",
     uses=(antisymmetric,),
-)  # fmt: skip
+)
 
 q1, q2 = (derivation.number(f"q_{e}", f"entry {e} of a pair of the query") for e in (1, 2))
 k1, k2 = (derivation.number(f"k_{e}", f"entry {e} of a pair of the key") for e in (1, 2))
@@ -264,13 +281,16 @@ central = derivation.chain(
     equals(
         score,
         "the addition theorems: angles subtract",
-        wrong={"query and key turned oppositely": score.xreplace({n: -n}), "the key turned twice": score.xreplace({n: 2 * n}),
-               "the sign of the sine": score.xreplace({w: -w})},
+        wrong={
+            "query and key turned oppositely": score.xreplace({n: -n}),
+            "the key turned twice": score.xreplace({n: 2 * n}),
+            "the sign of the sine": score.xreplace({w: -w}),
+        },
     ),
     central=True,
     so=r"For $m = n$ this is $\langle q, k \rangle$: lengths and angles are kept. Moving all positions by the same number "
     r"changes no score. Values are not turned: their average would carry absolute positions into the stream.",
-)  # fmt: skip
+)
 
 
 @derivation.symbolic(
@@ -297,15 +317,17 @@ for layout, arrange, first in (
     derivation.bridge(
         f"The code turns each pair, in the layout {layout!r}",
         plus(times(qa, cos(angle)), -times(qb, sin(angle))),
-        lambda a, b, angles, layout=layout, arrange=arrange, first=first: jnp.stack([
-            apply_rotary(x[None, None, None], t[None], layout=layout)[0, 0, 0, first]
-            for x, t in zip(arrange(a, b), angles, strict=True)
-        ]),
+        lambda a, b, angles, layout=layout, arrange=arrange, first=first: jnp.stack(
+            [
+                apply_rotary(x[None, None, None], t[None], layout=layout)[0, 0, 0, first]
+                for x, t in zip(arrange(a, b), angles, strict=True)
+            ]
+        ),
         qa,
         qb,
         angle,
         wrong={"turned back": plus(times(qa, cos(angle)), times(qb, sin(angle)))},
-    )  # fmt: skip
+    )
 derivation.bridge(
     "... by these angles",
     place * omega,
@@ -496,9 +518,7 @@ derivation.chain(
     "At scale two the odd positions lie halfway between old ones",
     times(w, 2 * m + 1) / 2,
     equals(
-        times(half, plus(w * m, w * (m + 1))),
-        "the angle is linear in the position",
-        wrong={"the next position": w * (m + 1)},
+        times(half, plus(w * m, w * (m + 1))), "the angle is linear in the position", wrong={"the next position": w * (m + 1)}
     ),
     role="remark",
     so="Even positions get the angles that half of them had. A network interpolates more easily than it extrapolates.",
@@ -506,13 +526,13 @@ derivation.chain(
 derivation.bridge(
     "The code's angles at scale two",
     times(half, omega, 2 * place + 1),
-    lambda p, b: jnp.stack([
-        rotary_angles(jnp.array(int(2 * a + 1)), head_width=8, base=float(e), scale=2.0) for a, e in zip(p, b, strict=True)
-    ]),
+    lambda p, b: jnp.stack(
+        [rotary_angles(jnp.array(int(2 * a + 1)), head_width=8, base=float(e), scale=2.0) for a, e in zip(p, b, strict=True)]
+    ),
     place,
     base,
     wrong={"multiplied by the scale": times(2, omega, 2 * place + 1)},
-)  # fmt: skip
+)
 
 
 def _means(distances):

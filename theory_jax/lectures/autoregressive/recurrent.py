@@ -66,12 +66,15 @@ one_step = derivation.chain(
     equals(
         times(1 - first**2, U.at(i, k)),
         r"the chain rule; $\tanh' = 1 - \tanh^2$, and $q_i$ contains $h_k$ with the weight $U_{ik}$",
-        wrong={"the slope of tanh forgotten": U.at(i, k), "transposed": (1 - first**2) * U.at(k, i),
-               "the slope of a sigmoid": first * (1 - first) * U.at(i, k)},
+        wrong={
+            "the slope of tanh forgotten": U.at(i, k),
+            "transposed": (1 - first**2) * U.at(k, i),
+            "the slope of a sigmoid": first * (1 - first) * U.at(i, k),
+        },
     ),
     role="lemma",
     so=r"As a matrix this is $D_t U$.",
-)  # fmt: skip
+)
 derivation.chain(
     "The derivative of two steps is a product, the later factor on the left",
     Slope(second, h.at(k)),
@@ -83,14 +86,16 @@ derivation.chain(
     equals(
         Total(j, times(1 - second**2, U, 1 - first.at(j) ** 2, U.at(j, k))),
         r"the lemma, for the earlier step",
-        wrong={"the earlier factor on the left": Total(j, (1 - first**2) * U * (1 - second.at(j) ** 2) * U.at(j, k)),
-               "the later slope forgotten": Total(j, U * (1 - first.at(j) ** 2) * U.at(j, k))},
+        wrong={
+            "the earlier factor on the left": Total(j, (1 - first**2) * U * (1 - second.at(j) ** 2) * U.at(j, k)),
+            "the later slope forgotten": Total(j, U * (1 - first.at(j) ** 2) * U.at(j, k)),
+        },
     ),
     uses=(one_step,),
     central=True,
     so=r"These are the entries of $D'' U D' U$. By the same move for every further step, $\frac{\partial h_T}{\partial h_0} = "
     r"D_T U D_{T-1} U \cdots D_1 U$: the same matrix as often as there are steps.",
-)  # fmt: skip
+)
 q = derivation.number("q", "what a unit applies tanh to")
 slope_of_tanh = derivation.chain(
     "The slope of tanh is at most one",
@@ -100,12 +105,20 @@ slope_of_tanh = derivation.chain(
     so="Equality where $q = 0$.",
 )
 for written, meaning, code in (
-    ("t", "a step", ""), ("T", "the last step", ""), ("h_t", "the state after step "
-    "$t$", "h"), ("x_t", "the token of step $t$", ""),
-    ("D_t", "the diagonal matrix of $1 - h_{t,i}^2$", ""), ("h_{t,i}", "a unit of it", ""), ("s", "a step", ""),
-    ("n", "a number of steps", ""), ("w_t", "the copy of a weight that step $t$ uses", "weight_hidden"), ("w", "a weight", ""),
-    ("c_t", "the cell after step $t$", "c"), ("f_t", "its forget gate", ""), ("p", "the law of the model", ""),
-):  # fmt: skip
+    ("t", "a step", ""),
+    ("T", "the last step", ""),
+    ("h_t", "the state after step $t$", "h"),
+    ("x_t", "the token of step $t$", ""),
+    ("D_t", "the diagonal matrix of $1 - h_{t,i}^2$", ""),
+    ("h_{t,i}", "a unit of it", ""),
+    ("s", "a step", ""),
+    ("n", "a number of steps", ""),
+    ("w_t", "the copy of a weight that step $t$ uses", "weight_hidden"),
+    ("w", "a weight", ""),
+    ("c_t", "the cell after step $t$", "c"),
+    ("f_t", "its forget gate", ""),
+    ("p", "the law of the model", ""),
+):
     derivation.symbol(written, meaning, code)
 
 
@@ -160,13 +173,15 @@ over_time = derivation.chain(
     equals(
         plus(times(1 - h2**2, h1), times(1 - h2**2, w, 1 - h1**2, h0)),
         r"the same for the first step; multiply out",
-        wrong={"the first step's term not carried": plus((1 - h2**2) * h1, (1 - h1**2) * h0),
-               "twice the second step's": 2 * (1 - h2**2) * h1},
+        wrong={
+            "the first step's term not carried": plus((1 - h2**2) * h1, (1 - h1**2) * h0),
+            "twice the second step's": 2 * (1 - h2**2) * h1,
+        },
     ),
     so=r"The first term is the second step's own. The other is the first step's, carried by the derivative of the second step, "
     "so the contribution of a step $n$ steps back has a product of $n$ such derivatives in it and vanishes with them. Truncated "
     "back-propagation cuts the sum: it keeps the last terms as they are and leaves out the old ones.",
-)  # fmt: skip
+)
 
 
 @derivation.autodiff(
@@ -224,13 +239,15 @@ derivation.chain(
     equals(
         plus(f_gate, times(reading, through_gates)),
         r"the chain rule with $\sigma' = \sigma (1 - \sigma)$ and $\tanh' = 1 - \tanh^2$; all three see $c$ through $o \tanh c$",
-        wrong={"the output gate forgotten": f_gate + (1 - tanh(c) ** 2) * through_gates,
-               "the slope of the logistic without its second factor":
-                   f_gate + reading * (U_f * f_gate * c + U_i * i_gate * content + U_g * i_gate * (1 - content**2))},
+        wrong={
+            "the output gate forgotten": f_gate + (1 - tanh(c) ** 2) * through_gates,
+            "the slope of the logistic without its second factor": f_gate
+            + reading * (U_f * f_gate * c + U_i * i_gate * content + U_g * i_gate * (1 - content**2)),
+        },
         points=40,
     ),
     so=r"If the recurrent weights are cut, $U_f = U_i = U_g = 0$, the bracket is gone and $f'$ is left.",
-)  # fmt: skip
+)
 f1, f2, f3 = (derivation.number(f"f_{t}", f"the forget gate of step {t}", between=(0, 1)) for t in (1, 2, 3))
 v1, v2, v3 = (derivation.number(f"v_{t}", f"what step {t} adds to the cell: $i g$") for t in (1, 2, 3))
 kept = plus(times(f3, plus(times(f2, plus(times(f1, c), v1)), v2)), v3)
@@ -250,11 +267,7 @@ half_life = derivation.define(r"\tau", log(Rational(1, 2)) / log(gate_value), "a
 derivation.chain(
     "How long a gate remembers",
     exp(times(half_life, log(gate_value))),
-    equals(
-        Rational(1, 2),
-        r"$f^\tau = e^{\tau \log f}$, and the logarithms cancel",
-        wrong={"the mean lifetime": exp(-1)},
-    ),
+    equals(Rational(1, 2), r"$f^\tau = e^{\tau \log f}$, and the logarithms cancel", wrong={"the mean lifetime": exp(-1)}),
     uses=(carousel,),
     so=r"A gate with a bias $b_f$ alone is $\sigma(b_f)$: its half-life is 1 step at 0, 2.21 at 1, 103 at 5. That is why forget "
     "gates begin with a bias of 1 or more: a network that forgets at once never learns that it should not.",
@@ -270,32 +283,42 @@ derivation.chain(
     equals(
         plus(times(1 - z, room), times(z, rest)),
         "the shares sum to one, so the bound itself cancels",
-        wrong={"the shares exchanged": plus(times(z, room), times(1 - z, rest)),
-               "the old state whole": plus(times(1 - z, room), rest)},
+        wrong={
+            "the shares exchanged": plus(times(z, room), times(1 - z, rest)),
+            "the old state whole": plus(times(1 - z, room), rest),
+        },
     ),
     at_least(0, "both terms are positive", dropping=plus(times(1 - z, room), times(z, rest))),
     so=r"The same with the other sign: $|h_t| \le \max(1, |h_{t-1}|)$. A cell of the LSTM has no such bound; it may grow by one "
     "a step, and is read through a tanh.",
-)  # fmt: skip
+)
 
 derivation.say("The code.")
 derivation.bridge(
     "A plain cell",
     first,
     lambda a, h, U: _each(lambda a, h, u: _plain(a, h, u), a, h, U),
-    a, h, U,
+    a,
+    h,
+    U,
     wrong={"transposed": tanh(plus(a, Total(j, times(U.at(j, i), h)))), "linear": plus(a, Total(j, times(U, h)))},
-)  # fmt: skip
+)
 out = derivation.number("o'", "the output gate of the step", between=(0, 1))
 derivation.bridge(
     "... a cell of the LSTM: its state, and the cell itself",
     sympy.Matrix([times(out, tanh(cell)), cell]),
     lambda *draws: _each(_gated, *draws),
-    c, o, *drives, *weights, out,
-    wrong={"i and f exchanged": sympy.Matrix([out * tanh(i_gate * c + f_gate * content), i_gate * c + f_gate * content]),
-           "the cell itself is read": sympy.Matrix([out * cell, cell]),
-           "the gates see the cell before": sympy.Matrix([out * tanh(c), cell])},
-)  # fmt: skip
+    c,
+    o,
+    *drives,
+    *weights,
+    out,
+    wrong={
+        "i and f exchanged": sympy.Matrix([out * tanh(i_gate * c + f_gate * content), i_gate * c + f_gate * content]),
+        "the cell itself is read": sympy.Matrix([out * cell, cell]),
+        "the gates see the cell before": sympy.Matrix([out * tanh(c), cell]),
+    },
+)
 old = derivation.number("h", "the state before the step", "h")
 reset = derivation.number("r", "the reset gate", between=(0, 1))
 n_x = derivation.number("n_x", "what drives the content", "bias_input")
@@ -305,10 +328,13 @@ derivation.bridge(
     "... and of the GRU",
     plus(times(1 - z, new), times(z, old)),
     lambda *draws: _each(_update, *draws),
-    reset, z, n_x, n_h, old,
-    wrong={"the shares exchanged": plus(times(z, new), times(1 - z, old)),
-           "never reset": (1 - z) * tanh(n_x + n_h) + z * old},
-)  # fmt: skip
+    reset,
+    z,
+    n_x,
+    n_h,
+    old,
+    wrong={"the shares exchanged": plus(times(z, new), times(1 - z, old)), "never reset": (1 - z) * tanh(n_x + n_h) + z * old},
+)
 
 
 @derivation.autodiff(

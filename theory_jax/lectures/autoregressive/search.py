@@ -75,10 +75,7 @@ soft_maximum = derivation.chain(
     role="lemma",
 )
 best = derivation.define(
-    "d_2",
-    log(Total(first, exp(b * (start + step)))) / b,
-    "the soft maximum over the beginnings that end in $u$",
-    over=u,
+    "d_2", log(Total(first, exp(b * (start + step)))) / b, "the soft maximum over the beginnings that end in $u$", over=u
 )
 central = derivation.chain(
     "Dynamic programming: of all beginnings that end in one token only the best counts",

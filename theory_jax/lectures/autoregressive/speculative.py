@@ -97,7 +97,8 @@ derivation.chain(
         r"$1 - \beta = \sum \max(p - q, 0)$, which is the residual's normalizer",
         points=40,
         wrong={
-            "redrawn from the target": plus(Min(q, p), times(1 - beta, p)), "normalized by one": plus(Min(q, p), (1 - beta) * p),
+            "redrawn from the target": plus(Min(q, p), times(1 - beta, p)),
+            "normalized by one": plus(Min(q, p), (1 - beta) * p),
         },
     ),
     equals(
@@ -109,7 +110,7 @@ derivation.chain(
     central=True,
     so="For every draft: a bad one costs time and not quality. The first term is the probability that this token is drafted and "
     "accepted, the second that another was rejected and this one drawn instead.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes the residual law",
     r,
@@ -198,8 +199,11 @@ def blocks_have_the_targets_law():
                 continue
             # a uniform of 0 accepts, one of 1 rejects wherever p < q
             uniforms = np.where(np.arange(2) < accepted, 0.0, 1.0)[None]
-            residual = np.exp(residual_log_probs(draft_laws[0], target_laws[0, :2]))[accepted] if accepted < 2 else np.exp(
-                target_laws[0, 2])  # fmt: skip
+            residual = (
+                np.exp(residual_log_probs(draft_laws[0], target_laws[0, :2]))[accepted]
+                if accepted < 2
+                else np.exp(target_laws[0, 2])
+            )
             for last in range(2):
                 place = (residual[:last].sum() + residual[: last + 1].sum()) / 2
                 tokens, count = speculative_block(np.array([drafts]), draft_laws, target_laws, uniforms, np.array([place]))
@@ -211,8 +215,10 @@ def blocks_have_the_targets_law():
                         more = np.prod([_after(1, whole[:k])[whole[k]] for k in range(len(written), 3)])
                         law[whole] += drawn * chance * residual[last] * more
     whole = [np.prod([_after(1, text[:k])[text[k]] for k in range(3)]) for text in product(range(2), repeat=3)]
-    other = [np.prod([_after(0, text[:k])[text[k]] for k in range(2)]) * _after(1, text[:2])[text[2]]
-             for text in product(range(2), repeat=3)]  # fmt: skip
+    other = [
+        np.prod([_after(0, text[:k])[text[k]] for k in range(2)]) * _after(1, text[:2])[text[2]]
+        for text in product(range(2), repeat=3)
+    ]
     return law.ravel(), np.array(whole), {"the draft's law": np.array(other)}
 
 
@@ -229,11 +235,7 @@ derivation.chain(
         "the sum over tails: more than $k$ tokens are emitted if and only if the first $k$ drafts are accepted",
         wrong={"accepted drafts alone": powers - 1, "without the last token": powers - a**LENGTH},
     ),
-    equals(
-        (1 - a ** (LENGTH + 1)) / (1 - a),
-        "a geometric sum",
-        wrong={"one power less": (1 - a**LENGTH) / (1 - a)},
-    ),
+    equals((1 - a ** (LENGTH + 1)) / (1 - a), "a geometric sum", wrong={"one power less": (1 - a**LENGTH) / (1 - a)}),
     so=r"For $G$ drafts it is $\sum_{i \le G} \alpha^i$. A block costs $1 + G c$ passes.",
 )
 derivation.bridge(
@@ -246,10 +248,13 @@ derivation.bridge(
 derivation.chain(
     "One draft pays if it is accepted more often than it is expensive",
     plus((1 + a) / (1 + cost), -1),
-    equals((a - cost) / (1 + cost), "one fraction",
-           wrong={"the cost twice": (a - 2 * cost) / (1 + cost), "the sign": (cost - a) / (1 + cost)}),
+    equals(
+        (a - cost) / (1 + cost),
+        "one fraction",
+        wrong={"the cost twice": (a - 2 * cost) / (1 + cost), "the sign": (cost - a) / (1 + cost)},
+    ),
     so=r"The left side is the gain in speed of a block of one draft. It is positive if and only if $\alpha > c$.",
-)  # fmt: skip
+)
 spare = derivation.number("w", r"how much a draft is more expensive than likely to be accepted, $c - \alpha$", positive=True)
 derivation.chain(
     "... and if it is not, longer blocks do not pay either",
@@ -308,11 +313,7 @@ def overlap_and_speed(laws, speeds):
     lengths = np.arange(1, 13)
     for acceptance, cost in ((0.8, 0.05), (0.5, 0.25), (0.2, 0.3)):
         speeds.plot(
-            lengths,
-            _speed(acceptance, lengths, cost),
-            "o-",
-            markersize=3,
-            label=rf"$\alpha = {acceptance}$, $c = {cost}$",
+            lengths, _speed(acceptance, lengths, cost), "o-", markersize=3, label=rf"$\alpha = {acceptance}$, $c = {cost}$"
         )
     speeds.axhline(1, color="gray", linewidth=1, linestyle=":")
     speeds.set(xlabel="drafts in a block, $G$", ylabel="tokens a target's pass")

@@ -140,10 +140,7 @@ derivation.chain(
         "Bayes' rule: given the token string, the text is certain",
         wrong={"the sign of the second term": -log(p_text) + log(given.at(0))},
     ),
-    equals(
-        plus(-log(p_text), 1 - given.at(0), tangent.at(given.at(0))),
-        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_0$",
-    ),
+    equals(plus(-log(p_text), 1 - given.at(0), tangent.at(given.at(0))), r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_0$"),
     at_least(
         -log(p_text),
         "leave out the probability of the other token strings and the gap of the logarithm",

@@ -58,11 +58,7 @@ w = derivation.index("w", "a token of the vocabulary", states=2)
 first = derivation.numbers("a({},{})", (w, x1), "logits of the second token, computed from the first", "logits[:, 0]")
 second = derivation.numbers("c({},{},{})", (w, x1, x2), "logits of the third, computed from the first two", "logits[:, 1]")
 given_1 = derivation.define(
-    "p({}|{})",
-    exp(first.at(x2, x1)) / Total(w, exp(first)),
-    "the softmax of the first logits",
-    over=(x2, x1),
-    law=True,
+    "p({}|{})", exp(first.at(x2, x1)) / Total(w, exp(first)), "the softmax of the first logits", over=(x2, x1), law=True
 )
 given_2 = derivation.define(
     "p({}|{},{})",
@@ -80,12 +76,7 @@ derivation.chain(
         wrong={"the product of the losses": log(given_1) * log(given_2)},
     ),
     equals(
-        plus(
-            log(Total(w, exp(first))),
-            -first.at(x2, x1),
-            log(Total(w, exp(second))),
-            -second.at(x3, x1, x2),
-        ),
+        plus(log(Total(w, exp(first))), -first.at(x2, x1), log(Total(w, exp(second))), -second.at(x3, x1, x2)),
         "minus the logarithm of a softmax is a log-sum-exp minus the logit of the target",
         wrong={
             "not shifted": plus(log(Total(w, exp(first))), -first.at(x1, x1), log(Total(w, exp(second))), -second.at(x2, x1, x2))
@@ -163,11 +154,7 @@ derivation.chain(
 
 eps = derivation.number(r"\varepsilon", "the share that is smoothed", "label_smoothing", between=(0, 1))
 smooth = derivation.define(
-    r"q^\varepsilon({}|{})",
-    (1 - eps) * KroneckerDelta(v, y) + eps / V,
-    "the smoothed target",
-    over=(v, y),
-    law=True,
+    r"q^\varepsilon({}|{})", (1 - eps) * KroneckerDelta(v, y) + eps / V, "the smoothed target", over=(v, y), law=True
 )
 derivation.symbol(r"\delta_{vy}", "1 if $v = y$ and 0 otherwise")
 derivation.chain(

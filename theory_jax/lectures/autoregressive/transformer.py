@@ -42,10 +42,12 @@ def _block(seed):
 
 def _parameters(layers=2, seed=100):
     return {
-        "token_embedding": draw(_V, _E, seed=seed), "position_embedding": draw(_L, _E, seed=seed + 1),
+        "token_embedding": draw(_V, _E, seed=seed),
+        "position_embedding": draw(_L, _E, seed=seed + 1),
         "blocks": tuple(_block(seed + 20 * (1 + i)) for i in range(layers)),
-        "final_norm_weight": 1 + 0.1 * draw(_E, seed=seed + 2), "final_norm_bias": draw(_E, seed=seed + 3),
-    }  # fmt: skip
+        "final_norm_weight": 1 + 0.1 * draw(_E, seed=seed + 2),
+        "final_norm_bias": draw(_E, seed=seed + 3),
+    }
 
 
 _TOKENS = jnp.array([[3, 1, 4, 1, 5, 2], [6, 0, 2, 5, 3, 5]])
@@ -161,11 +163,7 @@ second = derivation.define("p_2", exp(s2) / (exp(s1) + exp(s2)), "the second wei
 derivation.chain(
     "A mask behind the softmax is not enough",
     Slope(times(first, v1), s2),
-    equals(
-        -times(first, second, v1),
-        "the quotient rule",
-        wrong={"nothing": 0, "the sign": times(first, second, v1)},
-    ),
+    equals(-times(first, second, v1), "the quotient rule", wrong={"nothing": 0, "the sign": times(first, second, v1)}),
     role="remark",
     so="If the future's weight is set to 0 after normalization, the second token still enters through the normalizer. The mask "
     "has to come before.",
@@ -427,12 +425,7 @@ def logits_are_a_sum_over_branches():
 derivation.say("What it costs: first the parameters.")
 parameters = derivation.chain(
     "The number of parameters",
-    plus(
-        times(V, E),
-        times(L, E),
-        times(N, plus(times(4, E**2), plus(times(2, E, F), F, E), times(4, E))),
-        times(2, E),
-    ),
+    plus(times(V, E), times(L, E), times(N, plus(times(4, E**2), plus(times(2, E, F), F, E), times(4, E))), times(2, E)),
     equals(
         plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(5, E)))),
         r"embeddings; in each block four square matrices, two matrices and two biases of the feed-forward layer, and two norms "
@@ -498,10 +491,7 @@ def the_arrays_are_counted():
 derivation.say("Then the operations. A matrix of $a$ rows and $b$ columns takes $2 a b$ of them for each token.")
 operations = derivation.chain(
     "The operations of a pass",
-    plus(
-        times(N, T, plus(times(2, 4 * E**2), times(2, 2 * E * F), times(2, T, E), times(2, T, E))),
-        times(2, T, V, E),
-    ),
+    plus(times(N, T, plus(times(2, 4 * E**2), times(2, 2 * E * F), times(2, T, E), times(2, T, E))), times(2, T, V, E)),
     equals(
         times(T, plus(times(N, plus(times(8, E**2), times(4, E, F), times(4, T, E))), times(2, V, E))),
         "four square matrices, the two of the feed-forward layer, scores and averages over all tokens; and the head",

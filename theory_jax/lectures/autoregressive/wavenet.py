@@ -75,11 +75,7 @@ curve = derivation.chain(
         "integrate from $f(0) = 0$",
         wrong={"the inner derivative forgotten": times(c, log(1 + mu * x))},
     ),
-    equals(
-        log(1 + mu * x) / log(1 + mu),
-        "$f(1) = 1$ fixes $c$",
-        wrong={"another base": log(1 + mu * x) / log(mu)},
-    ),
+    equals(log(1 + mu * x) / log(1 + mu), "$f(1) = 1$ fixes $c$", wrong={"another base": log(1 + mu * x) / log(mu)}),
 )
 derivation.chain(
     "A power undoes it",
@@ -124,9 +120,7 @@ up = derivation.chain(
         wrong={"a sum of powers": plus((1 + mu * x + (1 + mu) ** delta - 1) / mu, -x)},
     ),
     equals(
-        times((1 + mu * x) / mu, (1 + mu) ** delta - 1),
-        "collect",
-        wrong={"the floor forgotten": times(x, (1 + mu) ** delta - 1)},
+        times((1 + mu * x) / mu, (1 + mu) ** delta - 1), "collect", wrong={"the floor forgotten": times(x, (1 + mu) ** delta - 1)}
     ),
     role="lemma",
 )
@@ -271,11 +265,7 @@ L = derivation.count(layer, "L", "the number of layers")
 doubling = derivation.chain(
     "One layer doubles the delays",
     times((1 - z**m) / (1 - z), 1 + z**m),
-    equals(
-        (1 - z ** (2 * m)) / (1 - z),
-        "the difference of two squares",
-        wrong={"m plus one": (1 - z ** (m + 1)) / (1 - z)},
-    ),
+    equals((1 - z ** (2 * m)) / (1 - z), "the difference of two squares", wrong={"m plus one": (1 - z ** (m + 1)) / (1 - z)}),
     role="lemma",
 )
 central = derivation.chain(

@@ -467,11 +467,7 @@ derivation.chain(
         r"expand around 1",
         wrong={"the cross term forgotten": plus((1 - x_in) ** 2, w_out**2)},
     ),
-    at_least(
-        (1 - x_in) ** 2,
-        r"leave out two nonnegative terms",
-        dropping=plus(times(2, w_out, 1 - x_in), w_out**2),
-    ),
+    at_least((1 - x_in) ** 2, r"leave out two nonnegative terms", dropping=plus(times(2, w_out, 1 - x_in), w_out**2)),
     so=r"The first line is the squared error of the prediction $1 + h$, the last that of 1, to which it is clipped. Below $-1$ "
     r"the same holds by symmetry. So clipping lowers the squared error of $\hat{x}_0$, for every data point in the box, and "
     r"with it the error of the mean.",

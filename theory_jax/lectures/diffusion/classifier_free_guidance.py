@@ -73,11 +73,7 @@ derivation.chain(
         r"$p$ does not depend on the condition and cancels; the laws sum to one",
         wrong={"the share of dropped examples kept": p * Total(k, q * Expectation(noise_law, epsilon))},
     ),
-    equals(
-        Expectation(q, best),
-        r"the definition of $c^*$",
-        wrong={"not averaged": Total(k, best)},
-    ),
+    equals(Expectation(q, best), r"the definition of $c^*$", wrong={"not averaged": Total(k, best)}),
     states=2,
     so=r"The first line is the mean of the noise over the dropped examples at $x$. The result is $u^* = "
     r"\mathbb{E}[\epsilon|x_t]$: not nothing, but the average over the conditions that $x$ may have. If $p$ depended on $y$, "
@@ -336,11 +332,7 @@ derivation.chain(
         r"the logarithm of a ratio and of a power; one $\log(1 - r)$ cancels",
         wrong={"nothing cancels": plus(-times(1 + excess, log(1 - r)), -log(1 + excess * r))},
     ),
-    at_least(
-        0,
-        r"the lemma; strict, since $0 < r < 1$ and $\omega > 0$",
-        dropping=bernoulli.at(r),
-    ),
+    at_least(0, r"the lemma; strict, since $0 < r < 1$ and $\omega > 0$", dropping=bernoulli.at(r)),
     uses=(tilted_spread,),
     so=r"With $w = 1 + \omega$ the first line compares the logarithms of the variance of $q_0(x)\, q_0(y|x)^w$, which is "
     r"$\frac{1 - r}{1 + (w - 1) r}$ by the topic on classifier guidance, and of the variance drawn. Guidance at $w > 1$ is "
@@ -431,9 +423,7 @@ derivation.chain(
     "Rescaling gives the conditional spread back",
     Total(pixel, (times(ratio, g) - Total(pixel, times(ratio, g)) / D) ** 2) / D,
     equals(
-        ratio**2 * spread,
-        "a constant factor leaves the mean and, squared, the variance",
-        wrong={"not squared": ratio * spread},
+        ratio**2 * spread, "a constant factor leaves the mean and, squared, the variance", wrong={"not squared": ratio * spread}
     ),
     equals(wanted, r"the definition of $\lambda$", wrong={"that of the guided one": spread}),
     role="remark",

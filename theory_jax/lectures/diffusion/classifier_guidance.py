@@ -98,9 +98,7 @@ derivation.chain(
         wrong={"the divergence turned over": plus(Entropy(exact), Divergence(model, exact))},
     ),
     at_least(
-        Entropy(exact),
-        r"leave out the divergence (Gibbs); equality if and only if $m = q$",
-        dropping=gibbs.at(exact, model),
+        Entropy(exact), r"leave out the divergence (Gibbs); equality if and only if $m = q$", dropping=gibbs.at(exact, model)
     ),
     role="lemma",
 )
@@ -239,10 +237,7 @@ predicted = derivation.number(r"\epsilon_0", "any predicted noise", "noise_pred"
 derivation.bridge(
     "The code's guided noise",
     plus(predicted, -times(w, sqrt(1 - a), slope)),
-    by_point(
-        lambda alpha_bar, e, h, w: guided_noise(e, h, np.array([1]), alpha_bar, scale=w),
-        steps=1,
-    ),
+    by_point(lambda alpha_bar, e, h, w: guided_noise(e, h, np.array([1]), alpha_bar, scale=w), steps=1),
     a,
     predicted,
     slope,
@@ -268,10 +263,7 @@ markov = derivation.chain(
     equals(
         back * class_of / Total(i, back * class_of),
         r"divide both by $q(x_t)$: $q(i)\, q(e|i) / q(x_t) = q(i|e)$",
-        wrong={
-            "not normalized": back * class_of,
-            "the step forgotten": early * class_of / Total(i, early * class_of),
-        },
+        wrong={"not normalized": back * class_of, "the step forgotten": early * class_of / Total(i, early * class_of)},
     ),
     states=2,
     role="lemma",
@@ -426,20 +418,13 @@ def two_signs():
     plain = -math.sqrt(0.4816) * mixed[None, None]
     yield (
         r"\hat\epsilon\ \text{and the guided one at}\ w = 1",
-        (
-            plain[0, 0],
-            guided_noise(plain, gradient, one, _LEVELS, scale=1.0)[0, 0],
-        ),
+        (plain[0, 0], guided_noise(plain, gradient, one, _LEVELS, scale=1.0)[0, 0]),
         "(0.06306, -0.31701)",
     )
     given = {mean: 0.2, variance: 0.36, slope: 0.5, bend: -0.25, w: 2}
     yield (
         r"\mu + w \sigma^2 h,\ \mu + v w h,\ v",
-        (
-            value(plus(mean, w * variance * slope), given),
-            value(plus(mean, bent * w * slope), given),
-            value(bent, given),
-        ),
+        (value(plus(mean, w * variance * slope), given), value(plus(mean, bent * w * slope), given), value(bent, given)),
         "(0.56, 0.5051, 0.3051)",
     )
     given = {w: 3, r: 0.5, a: 0.5}

@@ -217,10 +217,7 @@ derivation.bridge(
 derivation.bridge(
     "The code's mean",
     plus(times(sqrt(a_s), x_0), times(sqrt(1 - a_s - sigma**2), (x_t - times(sqrt(a_t), x_0)) / sqrt(1 - a_t))),
-    by_point(
-        lambda alpha_bar, x0, x, eta: non_markovian_mean(x0, x, _TWO, _ONE, alpha_bar, eta=float(eta[0])),
-        steps=2,
-    ),
+    by_point(lambda alpha_bar, x0, x, eta: non_markovian_mean(x0, x, _TWO, _ONE, alpha_bar, eta=float(eta[0])), steps=2),
     a_s,
     kept,
     x_0,
@@ -296,7 +293,7 @@ derivation.chain(
     r"have an infinite divergence. So it does not follow that DDPM's loss bounds the likelihood of what DDIM draws. What holds "
     r"for every $\sigma$, also 0, is shown by three other means: a distance, the moments of a step, and the limit of small "
     r"steps.",
-)  # fmt: skip
+)
 j = derivation.index("j", "a joint outcome of two variables")
 coupled = derivation.law("p", j, "any joint law of them")
 first = derivation.numbers("X", j, "the values of the first")

@@ -108,11 +108,7 @@ derivation.chain(
     "... and the variance",
     plus(Expectation(_pure, _flow**2), -(Expectation(_pure, _flow) ** 2)),
     equals(c / V, "the square of the flow's slope", wrong={"not squared": sqrt(c / V)}),
-    equals(
-        times(c, plus(1, a * (1 - c) / V)),
-        r"$1 = V + a (1 - c)$",
-        wrong={"the sign": times(c, plus(1, -a * (1 - c) / V))},
-    ),
+    equals(times(c, plus(1, a * (1 - c) / V)), r"$1 = V + a (1 - c)$", wrong={"the sign": times(c, plus(1, -a * (1 - c) / V))}),
     so=r"Both errors vanish only as $a \to 0$ (or for $m = 0$ and $c = 1$). The mean's is of order $\sqrt{a}$, the larger one. "
     r"They grow with the signal that is left, since $\frac{d}{da} \frac{a}{V} = \frac{1}{V^2} > 0$, so a chain should start at "
     r"$T$, where the least signal is left.",
@@ -140,11 +136,7 @@ derivation.chain(
 one_step = derivation.chain(
     "A step is the exact flow times a cosine",
     plus(1, times(s_s - s_t, s_t / (c + s_t**2))),
-    equals(
-        (c + s_s * s_t) / (c + s_t**2),
-        "the common denominator",
-        wrong={"the sign": (c - s_s * s_t) / (c + s_t**2)},
-    ),
+    equals((c + s_s * s_t) / (c + s_t**2), "the common denominator", wrong={"the sign": (c - s_s * s_t) / (c + s_t**2)}),
     equals(
         (1 + tan(theta_s) * tan(theta_t)) / (1 + tan(theta_t) ** 2),
         "divide by $c$",
@@ -423,11 +415,7 @@ k = derivation.number("k", "$(D - 3) / 2$ in $D$ dimensions", positive=True)
 derivation.chain(
     "How long is the middle of the arc between two noises?",
     gamma(k) * gamma(2 * k + 2) / (2 * gamma(k + 1) * gamma(2 * k + 1)),
-    equals(
-        (2 * k + 1) / (2 * k),
-        r"$\Gamma(u + 1) = u \Gamma(u)$, for both pairs",
-        wrong={"off by one": (2 * k + 2) / (2 * k)},
-    ),
+    equals((2 * k + 1) / (2 * k), r"$\Gamma(u + 1) = u \Gamma(u)$, for both pairs", wrong={"off by one": (2 * k + 2) / (2 * k)}),
     role="lemma",
     so=r"The first line is $\mathbb{E}\left[\frac{1}{1 + \cos\theta}\right]$ for two independent noises in $D$ dimensions, "
     r"since $\frac{1 + \cos\theta}{2}$ has the law $\mathrm{Beta}(k + 1, k + 1)$. It is $\frac{D - 2}{D - 3}$, and infinite "

@@ -70,19 +70,24 @@ derivation.chain(
     equals(
         times(weight * out**2, (F - (y - skip * x) / out) ** 2),
         "take the factor of the output out of the square",
-        wrong={"not squared": times(weight * out, (F - (y - skip * x) / out) ** 2), "the skip's sign": times(
-            weight * out**2, (F - (y + skip * x) / out) ** 2)},
+        wrong={
+            "not squared": times(weight * out, (F - (y - skip * x) / out) ** 2),
+            "the skip's sign": times(weight * out**2, (F - (y + skip * x) / out) ** 2),
+        },
     ),
     role="lemma",
     so=r"So the network regresses on the target $(y - c\, x)/o$, with the weight $\lambda o^2$.",
-)  # fmt: skip
+)
 derivation.chain(
     "An input of variance one",
     _mean((c_in * x) ** 2),
-    equals(c_in**2 * (size**2 + sigma**2), "the moments; $y$ and $n$ are not correlated", wrong={
-        "the noise alone": c_in**2 * sigma**2, "deviations added": c_in**2 * (size + sigma) ** 2}),
+    equals(
+        c_in**2 * (size**2 + sigma**2),
+        "the moments; $y$ and $n$ are not correlated",
+        wrong={"the noise alone": c_in**2 * sigma**2, "deviations added": c_in**2 * (size + sigma) ** 2},
+    ),
     equals(1, r"the definition of $c_\mathrm{in}$", wrong={"the size of the data": size**2}),
-)  # fmt: skip
+)
 derivation.chain(
     "A target of variance one, with the least amplification",
     _mean((y - skip * x) ** 2),
@@ -94,8 +99,11 @@ derivation.chain(
     equals(
         plus((sigma**2 + size**2) * (skip - size**2 / (sigma**2 + size**2)) ** 2, sigma**2 * size**2 / (sigma**2 + size**2)),
         "complete the square",
-        wrong={"the other share": plus(
-            (sigma**2 + size**2) * (skip - sigma**2 / (sigma**2 + size**2)) ** 2, sigma**2 * size**2 / (sigma**2 + size**2))},
+        wrong={
+            "the other share": plus(
+                (sigma**2 + size**2) * (skip - sigma**2 / (sigma**2 + size**2)) ** 2, sigma**2 * size**2 / (sigma**2 + size**2)
+            )
+        },
     ),
     at_least(
         sigma**2 * size**2 / (sigma**2 + size**2),
@@ -106,7 +114,7 @@ derivation.chain(
     central=True,
     so=r"The target $(y - c\, x)/o$ has variance one if $o^2$ is the first line. An error of the network reaches the data "
     r"multiplied by $o$, which is least, $c_\mathrm{out}$, at $c_\mathrm{skip}$.",
-)  # fmt: skip
+)
 derivation.chain(
     "A loss of one at the start, at every level",
     _mean((c_skip * x - y) ** 2 / c_out**2),
@@ -125,12 +133,15 @@ derivation.chain(
     equals(
         c_in * (sigma * y / size - size * n),
         r"$1 - c_\mathrm{skip} = \sigma^2 c_\mathrm{in}^2$, and $c_\mathrm{out} = \sigma \sigma_d c_\mathrm{in}$",
-        wrong={"added": c_in * (sigma * y / size + size * n), "the sizes exchanged": c_in * (size * y / sigma - size * n),
-               "not scaled": sigma * y / size - size * n},
+        wrong={
+            "added": c_in * (sigma * y / size + size * n),
+            "the sizes exchanged": c_in * (size * y / sigma - size * n),
+            "not scaled": sigma * y / size - size * n,
+        },
     ),
     so="Near level 0 the network predicts minus the noise, far above the data it predicts the data: it is asked for what it "
     "cannot see.",
-)  # fmt: skip
+)
 
 
 def _each(function, *columns):
@@ -156,9 +167,10 @@ derivation.bridge(
     "... the weight",
     1 / c_out**2,
     lambda s, d: _by_size(loss_weight, s, d),
-    sigma, size,
+    sigma,
+    size,
     wrong={"not squared": 1 / c_out, "of the noise": 1 / sigma**2},
-)  # fmt: skip
+)
 slope = derivation.number("k", "the slope of a linear network")
 derivation.bridge(
     "... the denoiser, with a linear network",
@@ -183,11 +195,7 @@ derivation.say("What is left for the network?")
 derivation.chain(
     "What it sees says nothing linear about its target",
     _mean((y - c_skip * x) * x),
-    equals(
-        size**2 - c_skip * (size**2 + sigma**2),
-        "the moments",
-        wrong={"the noise forgotten": size**2 - c_skip * size**2},
-    ),
+    equals(size**2 - c_skip * (size**2 + sigma**2), "the moments", wrong={"the noise forgotten": size**2 - c_skip * size**2}),
     equals(0, r"the definition of $c_\mathrm{skip}$", wrong={"the noise": sigma**2}),
     so=r"$c_\mathrm{skip}\, x$ is the best linear denoiser.",
 )
@@ -226,19 +234,25 @@ derivation.chain(
 derivation.chain(
     "Near level 0 the denoiser is the identity, with errors of the size of the noise",
     Limit(c_out / sigma, sigma, 0),
-    equals(Limit(size / sqrt(sigma**2 + size**2), sigma, 0), r"the definition of $c_\mathrm{out}$", wrong={
-        "the level": Limit(sigma / sqrt(sigma**2 + size**2), sigma, 0)}),
+    equals(
+        Limit(size / sqrt(sigma**2 + size**2), sigma, 0),
+        r"the definition of $c_\mathrm{out}$",
+        wrong={"the level": Limit(sigma / sqrt(sigma**2 + size**2), sigma, 0)},
+    ),
     equals(1, "the root is continuous", wrong={"zero": 0}),
     role="remark",
-)  # fmt: skip
+)
 derivation.chain(
     "... and far above the data the network alone answers",
     Limit(c_out, sigma, oo),
-    equals(Limit(size / sqrt(1 + size**2 / sigma**2), sigma, oo), r"divide by $\sigma$", wrong={
-        "not divided": Limit(size / sqrt(sigma**2 + size**2), sigma, oo)}),
+    equals(
+        Limit(size / sqrt(1 + size**2 / sigma**2), sigma, oo),
+        r"divide by $\sigma$",
+        wrong={"not divided": Limit(size / sqrt(sigma**2 + size**2), sigma, oo)},
+    ),
     equals(size, r"$\sigma_d^2/\sigma^2 \to 0$", wrong={"one": 1}),
     role="remark",
-)  # fmt: skip
+)
 share = derivation.define("a", 1 / (1 + sigma**2), r"the share of the variance that is signal, for $\sigma_d = 1$")
 derivation.chain(
     "With data of size one it is velocity prediction",
@@ -246,12 +260,14 @@ derivation.chain(
     equals(
         plus(sqrt(1 - share) * y, -sqrt(share) * n),
         r"$c_\mathrm{skip} = a$ and $c_\mathrm{out} = \sqrt{1 - a}$; $\sigma \sqrt{a} = \sqrt{1 - a}$",
-        wrong={"the shares exchanged": plus(sqrt(share) * y, -sqrt(1 - share) * n), "the sign": plus(
-            sqrt(share) * n, -sqrt(1 - share) * y)},
+        wrong={
+            "the shares exchanged": plus(sqrt(share) * y, -sqrt(1 - share) * n),
+            "the sign": plus(sqrt(share) * n, -sqrt(1 - share) * y),
+        },
     ),
     so=r"Minus the velocity $\sqrt a\, n - \sqrt{1 - a}\, y$ of the lecture on parameterizations, at $\sqrt a\, x = \sqrt a\, y "
     r"+ \sqrt{1 - a}\, n$, which is $c_\mathrm{in}\, x$.",
-)  # fmt: skip
+)
 mu = derivation.number(r"\mu", r"a mean of the data that is not 0, with $\sigma_d$ their standard deviation")
 derivation.chain(
     "A mean is not a variance",

@@ -81,9 +81,7 @@ gap = derivation.chain(
         wrong={"the divergence turned over": plus(bound, -Divergence(p_walk, q_walk))},
     ),
     at_most(
-        bound,
-        r"add the divergence (Gibbs); equality if and only if both laws of the walk agree",
-        adding=gibbs.at(q_walk, p_walk),
+        bound, r"add the divergence (Gibbs); equality if and only if both laws of the walk agree", adding=gibbs.at(q_walk, p_walk)
     ),
     role="lemma",
     so="This is the bound of every model with a latent variable; here the latent variable is the walk, and the encoder is "
@@ -331,18 +329,17 @@ derivation.chain(
         plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, sqrt(alpha), x_prev, x_t), x_t**2) / (2 * beta)),
         r"$1 + \alpha_t / \beta_t = 1 / \beta_t$: the exponent is symmetric in both values",
         wrong={
-            "the cross term's root forgotten":
-                plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, alpha, x_prev, x_t), x_t**2) / (2 * beta)),
+            "the cross term's root forgotten": plus(
+                -log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, alpha, x_prev, x_t), x_t**2) / (2 * beta)
+            )
         },
     ),
     equals(
-        plus(*_NAMED[2:]),
-        "the same with the values exchanged",
-        wrong={"only one of them exchanged": plus(_NAMED[2], _NAMED[1])},
+        plus(*_NAMED[2:]), "the same with the values exchanged", wrong={"only one of them exchanged": plus(_NAMED[2], _NAMED[1])}
     ),
     role="lemma",
     so=r"So $q(x_{t-1}|x_t) = \mathcal{N}(\sqrt{\alpha_t}\, x_t, \beta_t)$.",
-)  # fmt: skip
+)
 derivation.chain(
     "... which the model takes, if its network is right",
     times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), times(sqrt(1 - a_t), x_t)))),
@@ -475,10 +472,7 @@ def terms_and_bound(left, right):
     right.legend()
 
 
-@derivation.exercise(
-    r"In the example, what is $L_T$ at $x_0 = 0$?",
-    r"$\frac12(-0.5184 - \log 0.4816) = 0.1061$ nats.",
-)
+@derivation.exercise(r"In the example, what is $L_T$ at $x_0 = 0$?", r"$\frac12(-0.5184 - \log 0.4816) = 0.1061$ nats.")
 def the_prior_at_zero():
     yield prior_kl(jnp.zeros(1), _LEVELS)[0], "0.1061"
 

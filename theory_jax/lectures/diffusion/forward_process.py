@@ -274,8 +274,10 @@ gap = derivation.chain(
         - times(Rational(1, 2), plus(a_t * tangent.at(c / spread), noise_share * tangent.at(1 / spread))),
         r"$\log V = \bar\alpha_t \log c - \bar\alpha_t \log\frac{c}{V} - (1 - \bar\alpha_t) \log\frac1V$, and $-\log u = 1 - u "
         r"+ (u - 1 - \log u)$ at both ratios, whose mean is 1",
-        wrong={"the weights exchanged": times(a_t / 2, plus(m**2, c, -1, -log(c)))
-               - times(Rational(1, 2), plus(noise_share * tangent.at(c / spread), a_t * tangent.at(1 / spread)))},
+        wrong={
+            "the weights exchanged": times(a_t / 2, plus(m**2, c, -1, -log(c)))
+            - times(Rational(1, 2), plus(noise_share * tangent.at(c / spread), a_t * tangent.at(1 / spread)))
+        },
     ),
     at_most(
         times(a_t / 2, plus(m**2, c, -1, -log(c))),
@@ -283,7 +285,7 @@ gap = derivation.chain(
         adding=times(Rational(1, 2), plus(a_t * tangent.at(c / spread), noise_share * tangent.at(1 / spread))),
     ),
     so=r"The last line is $\bar\alpha_t$ times the divergence of the data themselves, $\bar\alpha_t = 1$.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and it is larger the more signal is left",
     Slope(times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))), a_t),

@@ -102,13 +102,16 @@ derivation.chain(
     equals(
         c * (tau - sigma) ** 2 / V**2,
         r"$(c + \tau^2)(c + \sigma^2) - (c + \sigma \tau)^2 = c (\tau - \sigma)^2$",
-        wrong={"of order one": c * (tau - sigma) / V, "without the data's variance": (tau - sigma) ** 2 / V, "by U": c * (
-            tau - sigma) ** 2 / V / U},
+        wrong={
+            "of order one": c * (tau - sigma) / V,
+            "without the data's variance": (tau - sigma) ** 2 / V,
+            "by U": c * (tau - sigma) ** 2 / V / U,
+        },
     ),
     so=r"Samples have too little variance, whatever the direction. The error of a step is of order two in its length, so that of "
     "all steps between two levels is of order one. For a single point as data ($c = 0$) the curve is straight, and there is no "
     "error.",
-)  # fmt: skip
+)
 heun = derivation.define(
     "k", 1 + (tau - sigma) / 2 * (sigma / V + tau * first / U), "Heun's factor: the mean of the slopes at both ends", "heun_step"
 )
@@ -123,13 +126,15 @@ derivation.chain(
     equals(
         c * (tau - sigma) ** 3 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2),
         r"expand; all terms below $(\tau - \sigma)^3$ cancel",
-        wrong={"a square": c * (tau - sigma) ** 2 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2),
-               "twice": c * (tau - sigma) ** 3 * (c * sigma + 3 * c * tau + 4 * tau**3) / (2 * V**2 * U**2)},
+        wrong={
+            "a square": c * (tau - sigma) ** 2 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2),
+            "twice": c * (tau - sigma) ** 3 * (c * sigma + 3 * c * tau + 4 * tau**3) / (2 * V**2 * U**2),
+        },
     ),
     central=True,
     so="One order is gained for one more evaluation: the error of all steps is of order two. On the way to the data it has the "
     "other sign than Euler's: samples have too much variance.",
-)  # fmt: skip
+)
 
 
 def _normal_data(c):
@@ -144,14 +149,27 @@ def _both(step):
 
 
 derivation.bridge(
-    "The code's Euler step on normal data", first, _both(euler_step), c, sigma, tau,
+    "The code's Euler step on normal data",
+    first,
+    _both(euler_step),
+    c,
+    sigma,
+    tau,
     wrong={"the exact factor": sqrt(U / V), "by the end's level": 1 + (tau - sigma) * tau / V},
-)  # fmt: skip
+)
 derivation.bridge(
-    "... and its Heun step", heun, _both(heun_step), c, sigma, tau,
-    wrong={"the exact factor": sqrt(U / V), "Euler's": first, "the second slope by the first level": 1 + (tau - sigma) / 2 * (
-        sigma / V + tau**2 / sigma * first / U)},
-)  # fmt: skip
+    "... and its Heun step",
+    heun,
+    _both(heun_step),
+    c,
+    sigma,
+    tau,
+    wrong={
+        "the exact factor": sqrt(U / V),
+        "Euler's": first,
+        "the second slope by the first level": 1 + (tau - sigma) / 2 * (sigma / V + tau**2 / sigma * first / U),
+    },
+)
 
 
 def _deviation(steps, order):
@@ -179,8 +197,10 @@ derivation.symbol("E_N", "the error after $N$ steps")
 derivation.symbol("N", "the number of steps", "num_steps")
 
 derivation.say("Where should the steps be small? Both errors are large where the levels are near the data's size or below.")
-M, m = (derivation.number(name, f"the {which} level, to the power $1/\\rho$", code, positive=True) for name, which, code in (
-    ("M", "largest", "sigma_max"), ("m", "smallest", "sigma_min")))  # fmt: skip
+M, m = (
+    derivation.number(name, f"the {which} level, to the power $1/\\rho$", code, positive=True)
+    for name, which, code in (("M", "largest", "sigma_max"), ("m", "smallest", "sigma_min"))
+)
 rho = derivation.number(r"\rho", "the exponent of the levels", "rho", positive=True)
 u = derivation.number("u", "the share of the way", "i / (N - 1)", between=(0, 1))
 level = derivation.define("q", M + u * (m - M), r"the level to the power $1/\rho$", positive=True)
@@ -222,8 +242,10 @@ derivation.chain(
     equals(
         plus(sigma**2, nu**2 * (higher**2 - sigma**2)),
         "the moments; the two noises are independent",
-        wrong={"deviations added": (sigma + nu * sqrt(higher**2 - sigma**2)) ** 2, "not squared": plus(
-            sigma**2, nu * (higher**2 - sigma**2))},
+        wrong={
+            "deviations added": (sigma + nu * sqrt(higher**2 - sigma**2)) ** 2,
+            "not squared": plus(sigma**2, nu * (higher**2 - sigma**2)),
+        },
     ),
     equals(
         plus(sigma**2, nu**2 * sigma**2 * gamma * (2 + gamma)),
@@ -232,17 +254,23 @@ derivation.chain(
     ),
     so=r"With $\nu = 1$ it is $\hat\sigma^2$, the variance of the level. A scale slightly above 1 makes up for denoisers that "
     r"remove a little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code adds the noise",
     plus(x, sigma * sqrt(gamma * (2 + gamma)) * nu * z),
-    lambda g, nu, sigma, x, z: jnp.stack([
-        churn(point[None, None], one[None, None], level[None], gamma=float(share), noise_scale=float(scale))[0][0, 0]
-        for share, scale, level, point, one in zip(g, nu, sigma, x, z, strict=True)
-    ]),
-    gamma, nu, sigma, x, z,
+    lambda g, nu, sigma, x, z: jnp.stack(
+        [
+            churn(point[None, None], one[None, None], level[None], gamma=float(share), noise_scale=float(scale))[0][0, 0]
+            for share, scale, level, point, one in zip(g, nu, sigma, x, z, strict=True)
+        ]
+    ),
+    gamma,
+    nu,
+    sigma,
+    x,
+    z,
     wrong={"the level's share": plus(x, sigma * gamma * nu * z), "no scale": plus(x, sigma * sqrt(gamma * (2 + gamma)) * z)},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
 

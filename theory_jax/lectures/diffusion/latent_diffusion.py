@@ -69,8 +69,10 @@ derivation.chain(
     equals(
         plus(information, Divergence(aggregate, prior)),
         r"the first mean is $I$; the second quotient does not contain $x$, and $\sum_x p(x)\, q(z|x) = q(z)$",
-        wrong={"turned over": plus(information, Divergence(prior, aggregate)), "the information forgotten": Divergence(
-            aggregate, prior)},
+        wrong={
+            "turned over": plus(information, Divergence(prior, aggregate)),
+            "the information forgotten": Divergence(aggregate, prior),
+        },
     ),
     at_least(
         information,
@@ -81,7 +83,7 @@ derivation.chain(
     central=True,
     so=r"With encoder and decoder frozen only the divergence depends on $\psi$: the second stage learns the law of the latents. "
     r"A poor reconstruction, or a large $I$, is not mended by it.",
-)  # fmt: skip
+)
 
 derivation.say("Is a small error among the latents a small error among the images?")
 y = derivation.index("y", "what the decoder gives", states=2)
@@ -102,8 +104,12 @@ derivation.chain(
     equals(
         plus(Divergence(out_real, out_prior), Expectation(out_real, Divergence(back_real, back_prior))),
         r"the joint law the other way: $r(z)\, d(y|z) = R(y)\, R(z|y)$",
-        wrong={"images alone": Divergence(out_real, out_prior), "averaged over the prior's": plus(
-            Divergence(out_real, out_prior), Expectation(out_prior, Divergence(back_real, back_prior)))},
+        wrong={
+            "images alone": Divergence(out_real, out_prior),
+            "averaged over the prior's": plus(
+                Divergence(out_real, out_prior), Expectation(out_prior, Divergence(back_real, back_prior))
+            ),
+        },
     ),
     at_least(
         Divergence(out_real, out_prior),
@@ -112,7 +118,7 @@ derivation.chain(
     ),
     states=2,
     so="The divergence between images is at most that between latents, whatever the decoder.",
-)  # fmt: skip
+)
 
 derivation.say("In practice encoders are Gaussian, entry by entry, with a weak price on the rate.")
 mu = derivation.number(r"\mu", "the mean of an entry of the latent", "moments, first half")
@@ -141,16 +147,19 @@ derivation.bridge(
     "The code draws the entry",
     drawn,
     lambda e, mu, v: sample_latent(_moments(mu, v), e[:, None])[:, 0],
-    n, mu, v,
+    n,
+    mu,
+    v,
     wrong={"the variance": mu + exp(v) * n, "the halves exchanged": v + exp(mu / 2) * n},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and computes its rate",
     rate,
     lambda mu, v: latent_kl(_moments(mu, v)),
-    mu, v,
+    mu,
+    v,
     wrong={"the halves exchanged": (v**2 + exp(mu) - 1 - mu) / 2, "not halved": 2 * rate},
-)  # fmt: skip
+)
 
 derivation.say("What must be rescaled? A schedule of noise was chosen for data of a certain size.")
 a = derivation.number("a", "the share of the variance that is signal, at one level", between=(0, 1))
@@ -168,8 +177,10 @@ derivation.chain(
     r"left as they are shift it by $\log V = 2 \log D$, $D = \sqrt V$; multiplied by $D$ in place of divided, by $4 \log D$.",
 )
 derivation.symbol("D", "the standard deviation of the latents")
-V1, V2 = (derivation.number(f"V_{k}", f"the variance of the {which} channel", positive=True) for k, which in (
-    (1, "first"), (2, "second")))  # fmt: skip
+V1, V2 = (
+    derivation.number(f"V_{k}", f"the variance of the {which} channel", positive=True)
+    for k, which in ((1, "first"), (2, "second"))
+)
 m1, m2 = (derivation.number(f"m_{k}", f"the mean of the {which} channel") for k, which in ((1, "first"), (2, "second")))
 derivation.chain(
     "One factor for channels that differ",
@@ -187,11 +198,7 @@ w = derivation.number("w", "a latent, now one number")
 derivation.chain(
     "Unit variance is no unit size",
     Expectation(Normal(w, m, V), (w / sqrt(V)) ** 2),
-    equals(
-        plus(1, m**2 / V),
-        r"the second moment is $V + m^2$",
-        wrong={"the mean forgotten": 1, "not relative": plus(1, m**2)},
-    ),
+    equals(plus(1, m**2 / V), r"the second moment is $V + m^2$", wrong={"the mean forgotten": 1, "not relative": plus(1, m**2)}),
     role="remark",
     so="The mean stays, unless it is subtracted as the shift.",
 )
@@ -204,9 +211,12 @@ derivation.bridge(
     1 / sqrt(Total(k, (zeta - center) ** 2) / N),
     lambda z: jnp.stack([scaling_factor(row) for row in z]),
     zeta,
-    wrong={"the deviation": sqrt(Total(k, (zeta - center) ** 2) / N), "one fewer": 1 / sqrt(
-        Total(k, (zeta - center) ** 2) / (N - 1)), "about zero": 1 / sqrt(Total(k, zeta**2) / N)},
-)  # fmt: skip
+    wrong={
+        "the deviation": sqrt(Total(k, (zeta - center) ** 2) / N),
+        "one fewer": 1 / sqrt(Total(k, (zeta - center) ** 2) / (N - 1)),
+        "about zero": 1 / sqrt(Total(k, zeta**2) / N),
+    },
+)
 b = derivation.number("b", "the shift", "shift")
 seen = derivation.define("u", c * (w - b), "what the diffusion model sees", "normalize_latent")
 derivation.chain(
@@ -222,13 +232,23 @@ def _scaled(function):
 
 
 derivation.bridge(
-    "The code normalizes", c * (w - b), _scaled(normalize_latent), b, c, w,
+    "The code normalizes",
+    c * (w - b),
+    _scaled(normalize_latent),
+    b,
+    c,
+    w,
     wrong={"scaled before the shift": c * w - b, "divided": (w - b) / c},
-)  # fmt: skip
+)
 derivation.bridge(
-    "... and takes it back", plus(w / c, b), _scaled(denormalize_latent), b, c, w,
+    "... and takes it back",
+    plus(w / c, b),
+    _scaled(denormalize_latent),
+    b,
+    c,
+    w,
     wrong={"shifted before": (w + b) / c, "multiplied": plus(c * w, b)},
-)  # fmt: skip
+)
 
 derivation.say("A first stage with codes in place of a Gaussian: the decoder gets the nearest code of what the prior draws.")
 l = derivation.index("l", "a channel", states=2)  # noqa: E741
@@ -240,12 +260,14 @@ derivation.chain(
     equals(
         plus(SquaredNorm(l, one), -SquaredNorm(l, other), -2 * Total(l, point * (one - other))),
         "expand; the squares of the point cancel",
-        wrong={"the codes' lengths forgotten": -2 * Total(l, point * (one - other)), "one product": plus(
-            SquaredNorm(l, one), -SquaredNorm(l, other), -Total(l, point * (one - other)))},
+        wrong={
+            "the codes' lengths forgotten": -2 * Total(l, point * (one - other)),
+            "one product": plus(SquaredNorm(l, one), -SquaredNorm(l, other), -Total(l, point * (one - other))),
+        },
     ),
     role="lemma",
     so="It is linear in the point: cells of codes have flat walls, and one matrix product finds the nearest code of every place.",
-)  # fmt: skip
+)
 _codes = jnp.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]])
 
 

@@ -330,11 +330,7 @@ k = derivation.number("k", "how many steps before the end", positive=True)
 derivation.chain(
     "The last betas do not become small, however many steps there are",
     Limit(1 - sin(k * h) ** 2 / sin((k + 1) * h) ** 2, h, 0),
-    equals(
-        1 - k**2 / (k + 1) ** 2,
-        r"$\sin u / u \to 1$",
-        wrong={"not squared": 1 - k / (k + 1)},
-    ),
+    equals(1 - k**2 / (k + 1) ** 2, r"$\sin u / u \to 1$", wrong={"not squared": 1 - k / (k + 1)}),
     role="remark",
     so=r"At the end they are $1, \frac34, \frac59, \frac{7}{16}, \dots$: single large steps.",
 )

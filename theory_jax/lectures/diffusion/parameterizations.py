@@ -206,8 +206,13 @@ def all_conversions():
     x = jnp.sqrt(a) * x0 + jnp.sqrt(1 - a) * noise
     kept = a / a_before
     mean = (x - (1 - kept) / jnp.sqrt(1 - a) * noise) / jnp.sqrt(kept)
-    true = {"noise": noise, "x0": x0, "velocity": jnp.sqrt(a) * noise - jnp.sqrt(1 - a) * x0,
-            "score": -noise / jnp.sqrt(1 - a), "mean": mean}  # fmt: skip
+    true = {
+        "noise": noise,
+        "x0": x0,
+        "velocity": jnp.sqrt(a) * noise - jnp.sqrt(1 - a) * x0,
+        "score": -noise / jnp.sqrt(1 - a),
+        "mean": mean,
+    }
     pairs = [(source, target) for source in PREDICTIONS for target in PREDICTIONS]
     got = [convert_prediction(true[source], x, t, alpha_bar, source=source, target=target) for source, target in pairs]
     right = jnp.stack([true[target] for _, target in pairs])
@@ -414,7 +419,7 @@ elbo_in_the_data = derivation.chain(
     central=True,
     so=r"The first line is $L_{t-1}$ with $\sigma_t^2 = \tilde\beta_t$. No beta is left: the schedule enters through $S$ "
     r"alone. Summed over $t$ the weights of the data's error telescope to the total fall of $S$.",
-)  # fmt: skip
+)
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
 _given = {before: 0.81, alpha: 0.64, x_0: 1}

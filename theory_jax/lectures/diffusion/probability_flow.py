@@ -158,11 +158,7 @@ x0 = derivation.number("x_0", "where a path begins")
 derivation.chain(
     "The velocity follows the spread",
     plus(-rate * x / 2, rate * x / (2 * V)),
-    equals(
-        product(rate * (1 - V), x) / (2 * V),
-        "common denominator",
-        wrong={"twice": product(rate * (1 - V), x) / V},
-    ),
+    equals(product(rate * (1 - V), x) / (2 * V), "common denominator", wrong={"twice": product(rate * (1 - V), x) / V}),
     equals(
         product(Slope(V, time), x) / (2 * V),
         r"$V' = \beta (1 - V)$ (lecture on score-based equations)",
@@ -180,12 +176,14 @@ derivation.chain(
     equals(
         plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
         r"the logarithms of $c$ and $2\pi$ cancel",
-        wrong={"the prior's log 2 pi": plus(log(2 * pi) / 2, log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
-               "the sign": plus(-log(end) / 2, -(end - 1) * x0**2 / (2 * c))},
+        wrong={
+            "the prior's log 2 pi": plus(log(2 * pi) / 2, log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
+            "the sign": plus(-log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
+        },
     ),
     so=r"The first line is the flow's log-density less the true $\log \mathcal{N}(x_0; 0, c)$. It is zero for $U = 1$; else of "
     r"the order of $U - 1 = (c - 1)\, e^{-B}$.",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- numbers
 
@@ -213,15 +211,17 @@ derivation.chain(
 derivation.bridge(
     "The code's step",
     product(x, factor),
-    lambda x, a, h: jnp.stack([
-        solve(one[None, None], jnp.array([0.0, 1.0]) * span, lambda x, t, rate=rate: rate * x)[0, 0]
-        for one, rate, span in zip(x, a, h, strict=True)
-    ]),
+    lambda x, a, h: jnp.stack(
+        [
+            solve(one[None, None], jnp.array([0.0, 1.0]) * span, lambda x, t, rate=rate: rate * x)[0, 0]
+            for one, rate, span in zip(x, a, h, strict=True)
+        ]
+    ),
     x,
     rate_of,
     step,
     wrong={"exact": x * exp(rate_of * step), "Euler": x * (1 + rate_of * step)},
-)  # fmt: skip
+)
 l = derivation.index("l", "a coordinate", states=2)  # noqa: E741
 k = derivation.index("k", "a coordinate, next to $l$", states=2)
 J = derivation.numbers("J", (k, l), "the slopes of the velocity in space, its Jacobian")
@@ -229,8 +229,10 @@ D = derivation.count(l, "D", "the number of coordinates")
 e1, e2 = derivation.number("e_1", "a probe's first entry", "probes"), derivation.number("e_2", "its second entry")
 derivation.chain(
     "Random probes find the divergence",
-    Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), plus(
-        J.at(0, 0) * e1**2, (J.at(0, 1) + J.at(1, 0)) * e1 * e2, J.at(1, 1) * e2**2))),
+    Expectation(
+        Normal(e1, 0, 1),
+        Expectation(Normal(e2, 0, 1), plus(J.at(0, 0) * e1**2, (J.at(0, 1) + J.at(1, 0)) * e1 * e2, J.at(1, 1) * e2**2)),
+    ),
     equals(
         plus(J.at(0, 0), J.at(1, 1)),
         r"$\mathbb{E}[e_1 e_2] = 0$ and $\mathbb{E}[e_1^2] = \mathbb{E}[e_2^2] = 1$",
@@ -242,7 +244,7 @@ derivation.chain(
     so=r"$e^\top J e$ needs one backward pass through the velocity, whatever $D$; the divergence itself needs $D$ of them. The "
     "path does not depend on the probes. So with probes that stay the same for the whole way, the estimate of the log-density "
     "has the exact one as its mean.",
-)  # fmt: skip
+)
 probe = derivation.define(
     "r({},{})", sqrt(D) * KroneckerDelta(k, l), "the probe along coordinate $k$, of length $\\sqrt D$", over=(k, l)
 )
@@ -268,12 +270,12 @@ def _unit_probes(size):
 derivation.bridge(
     "The code's log-density: one step of the linear flow",
     plus(-D / 2 * log(2 * pi), -SquaredNorm(l, moved) / 2, D * rate_of * step),
-    lambda z, a, h: jnp.concatenate([
-        log_prob(
-            row[None], _unit_probes(row.size), jnp.array([0.0, 1.0]) * span, lambda x, t, rate=rate: rate * x
-        )
-        for row, rate, span in zip(z, a, h, strict=True)
-    ]),
+    lambda z, a, h: jnp.concatenate(
+        [
+            log_prob(row[None], _unit_probes(row.size), jnp.array([0.0, 1.0]) * span, lambda x, t, rate=rate: rate * x)
+            for row, rate, span in zip(z, a, h, strict=True)
+        ]
+    ),
     z,
     rate_of,
     step,
@@ -282,7 +284,7 @@ derivation.bridge(
         "no log 2 pi": plus(-SquaredNorm(l, moved) / 2, D * rate_of * step),
         "one dimension's divergence": plus(-D / 2 * log(2 * pi), -SquaredNorm(l, moved) / 2, rate_of * step),
     },
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
 

@@ -357,9 +357,7 @@ derivation.chain(
     "... from the smaller of the two fixed variances",
     Limit(times(beta, v_prev / v_t), c, 0),
     equals(
-        tilde,
-        r"$V_{t-1}$ and $V_t$ become $1 - \bar\alpha_{t-1}$ and $1 - \bar\alpha_t$",
-        wrong={"the step's variance": beta},
+        tilde, r"$V_{t-1}$ and $V_t$ become $1 - \bar\alpha_{t-1}$ and $1 - \bar\alpha_t$", wrong={"the step's variance": beta}
     ),
     role="remark",
 )

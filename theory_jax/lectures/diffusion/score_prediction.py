@@ -223,11 +223,7 @@ tweedie = derivation.chain(
         r"the definition of $s^*$; $x$ is a constant under $w$",
         wrong={"the deviation in place of the variance": plus(x, sqrt(1 - a) * truth) / sqrt(a)},
     ),
-    equals(
-        Expectation(w, y),
-        r"what is seen cancels",
-        wrong={"not scaled up": sqrt(a) * Expectation(w, y)},
-    ),
+    equals(Expectation(w, y), r"what is seen cancels", wrong={"not scaled up": sqrt(a) * Expectation(w, y)}),
     so="To say what was there before the noise, only the density of what is seen is needed.",
 )
 derivation.chain(

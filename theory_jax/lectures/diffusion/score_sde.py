@@ -164,13 +164,16 @@ derivation.chain(
     equals(
         plus(rate, h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)),
         r"$\mathbb{E}[z] = 0$ and $\mathbb{E}[z^2] = 1$",
-        wrong={"the second slope without its half": plus(
-            times(f(x), Slope(phi(x), x)), g**2 * Slope(phi(x), x, 2), h * f(x) ** 2 / 2 * Slope(phi(x), x, 2))},
+        wrong={
+            "the second slope without its half": plus(
+                times(f(x), Slope(phi(x), x)), g**2 * Slope(phi(x), x, 2), h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)
+            )
+        },
     ),
     so=r"The first line is Taylor's formula for $\varphi(x + f h + g \sqrt h z) - \varphi(x)$ to second order; the third order "
     r"vanishes with $\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 \varphi''$, in the "
     "limit of short steps.",
-)  # fmt: skip
+)
 forward = plus(-Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))
 fokker_planck = derivation.chain(
     "The Fokker-Planck equation",
@@ -184,16 +187,18 @@ fokker_planck = derivation.chain(
         wrong={
             "the drift not turned": plus(
                 times(phi(x), plus(Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))),
-                Slope(plus(f(x) * p(x) * phi(x), g**2 / 2 * (p(x) * Slope(phi(x), x) - Slope(p(x), x) * phi(x))), x)),
+                Slope(plus(f(x) * p(x) * phi(x), g**2 / 2 * (p(x) * Slope(phi(x), x) - Slope(p(x), x) * phi(x))), x),
+            ),
             "the noise's half forgotten": plus(
                 times(phi(x), plus(-Slope(f(x) * p(x), x), g**2 * Slope(p(x), x, 2))),
-                Slope(plus(f(x) * p(x) * phi(x), g**2 / 2 * (p(x) * Slope(phi(x), x) - Slope(p(x), x) * phi(x))), x)),
+                Slope(plus(f(x) * p(x) * phi(x), g**2 / 2 * (p(x) * Slope(phi(x), x) - Slope(p(x), x) * phi(x))), x),
+            ),
         },
     ),
     so=r"Integrate over $x$: on the left is the rate at which the mean of $\varphi$ moves, and the last term, a derivative of "
     r"what vanishes far out, integrates to zero. This holds for every $\varphi$, so $\frac{\partial p}{\partial t} = -(f p)' + "
     r"\frac12 g^2 p''$.",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- backward
 
@@ -203,17 +208,15 @@ derivation.chain(
     "Every backward equation of this family has the same densities",
     plus(-Slope(times(back, p(x)), x), lam**2 / 2 * g**2 * Slope(p(x), x, 2)),
     equals(
-        plus(
-            Slope(f(x) * p(x), x),
-            -(1 + lam**2) / 2 * g**2 * Slope(p(x), x, 2),
-            lam**2 / 2 * g**2 * Slope(p(x), x, 2),
-        ),
+        plus(Slope(f(x) * p(x), x), -(1 + lam**2) / 2 * g**2 * Slope(p(x), x, 2), lam**2 / 2 * g**2 * Slope(p(x), x, 2)),
         r"$p\, (\log p)' = p'$",
         wrong={
             "the score twice": plus(
-                Slope(f(x) * p(x), x), -(1 + lam**2) * g**2 * Slope(p(x), x, 2), lam**2 / 2 * g**2 * Slope(p(x), x, 2)),
+                Slope(f(x) * p(x), x), -(1 + lam**2) * g**2 * Slope(p(x), x, 2), lam**2 / 2 * g**2 * Slope(p(x), x, 2)
+            ),
             "g for its square": plus(
-                Slope(f(x) * p(x), x), -(1 + lam**2) / 2 * g * Slope(p(x), x, 2), lam**2 / 2 * g**2 * Slope(p(x), x, 2)),
+                Slope(f(x) * p(x), x), -(1 + lam**2) / 2 * g * Slope(p(x), x, 2), lam**2 / 2 * g**2 * Slope(p(x), x, 2)
+            ),
         },
     ),
     equals(
@@ -227,7 +230,7 @@ derivation.chain(
     r"$\lambda g$, in the time $1 - t$; the last is $-\frac{\partial p}{\partial t}$, the forward change turned around. Started "
     "from the last density, each of them passes through all densities of the forward process, back to the data. Only the score "
     r"must be known. $\lambda = 1$ gives $-f + g^2 s$.",
-)  # fmt: skip
+)
 ahead = derivation.number("y", r"where the forward process is after the step")
 drift, score = derivation.number("f_x", "the drift there", "drift"), derivation.number("s_x", "the score there", "score")
 derivation.chain(
@@ -235,21 +238,21 @@ derivation.chain(
     plus(-((ahead - x - drift * h) ** 2) / (2 * g**2 * h), score * (x - ahead)),
     equals(
         plus(
-            -((x - plus(ahead, -drift * h, g**2 * score * h)) ** 2) / (2 * g**2 * h),
-            -drift * score * h,
-            g**2 * score**2 * h / 2,
+            -((x - plus(ahead, -drift * h, g**2 * score * h)) ** 2) / (2 * g**2 * h), -drift * score * h, g**2 * score**2 * h / 2
         ),
         "complete the square in $x$",
         wrong={
             "half of the score": plus(
-                -((x - plus(ahead, -drift * h, g**2 * score * h / 2)) ** 2) / (2 * g**2 * h), -drift * score * h,
-                g**2 * score**2 * h / 2),
+                -((x - plus(ahead, -drift * h, g**2 * score * h / 2)) ** 2) / (2 * g**2 * h),
+                -drift * score * h,
+                g**2 * score**2 * h / 2,
+            )
         },
     ),
     so=r"The first line is $\log p(x \mid y)$ up to a constant, by Bayes' rule: the density of the step from $x$ to $y$, and "
     r"$\log p(x) - \log p(y)$ to first order. The second is a normal density in $x$ about $y - f h + g^2 s h$, with the "
     r"variance $g^2 h$: Anderson's equation. The other $\lambda$ have the same densities at every time, but other paths.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code's reverse drift, in the forward time",
     plus(drift, -(g**2) * score),
@@ -310,14 +313,17 @@ for part, expression, wrong in (
             lambda low, rise, at, x: variance_preserving_coefficients(
                 jnp.full((1, 1), x), jnp.array([at]), beta_min=low, beta_max=low + rise
             )[part].ravel()[0],
-            first, more, t, x,
+            first,
+            more,
+            t,
+            x,
         ),
         first,
         more,
         time,
         x,
         wrong=wrong,
-    )  # fmt: skip
+    )
 del part, expression, wrong
 
 # ---------------------------------------------------------------------------------------------------- steps of finite length
@@ -357,22 +363,25 @@ derivation.chain(
     "scale.",
 )
 d = derivation.index("d", "an entry of an example")
-of_x, of_s, of_z = (derivation.numbers(name, d, meaning) for name, meaning in (
-    ("X", "an example"), ("s", "its score"), ("Z", "its noise")))  # fmt: skip
+of_x, of_s, of_z = (
+    derivation.numbers(name, d, meaning) for name, meaning in (("X", "an example"), ("s", "its score"), ("Z", "its noise"))
+)
 ratio = r * sqrt(SquaredNorm(d, of_z)) / sqrt(SquaredNorm(d, of_s))
 derivation.bridge(
     "The code's corrector",
     plus(of_x, 2 * ratio**2 * of_s, 2 * ratio * of_z),
-    lambda r, x, s, z: jnp.concatenate([
-        langevin_corrector_step(*(row[None] for row in rows), signal_to_noise=float(one))
-        for one, *rows in zip(r, x, s, z, strict=True)
-    ]),
+    lambda r, x, s, z: jnp.concatenate(
+        [
+            langevin_corrector_step(*(row[None] for row in rows), signal_to_noise=float(one))
+            for one, *rows in zip(r, x, s, z, strict=True)
+        ]
+    ),
     r,
     of_x,
     of_s,
     of_z,
     wrong={"e without the 2": plus(of_x, ratio**2 * of_s, 2 * ratio * of_z), "no noise": plus(of_x, 2 * ratio**2 * of_s)},
-)  # fmt: skip
+)
 low, factor = (
     derivation.number(r"\sigma_0", "the least noise", "sigma_min", positive=True),
     derivation.number(r"\kappa", r"$\log(\sigma_1/\sigma_0)$", positive=True),
@@ -396,13 +405,15 @@ derivation.bridge(
         lambda least, log_ratio, at: variance_exploding_sigma(
             jnp.array(at), sigma_min=least, sigma_max=least * math.exp(log_ratio)
         ),
-        low, factor, t,
+        low,
+        factor,
+        t,
     ),
     low,
     factor,
     time,
     wrong={"the variance": exploding**2, "on a straight line": low * (1 + factor * time)},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
 

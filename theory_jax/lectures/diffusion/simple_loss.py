@@ -117,7 +117,7 @@ central = derivation.chain(
     uses=(gaussian_divergence, terms, in_the_noise),
     central=True,
     so=r"The first line is the divergence of the two Gaussians, coordinates added up. Only the last factor contains the network.",
-)  # fmt: skip
+)
 derivation.chain(
     "The fixed part is what a wrong variance costs",
     constant,
@@ -222,8 +222,9 @@ pythagoras = derivation.chain(
         Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(2, target - m, m - f)))),
         r"$y - f = (y - m) + (m - f)$, squared",
         wrong={
-            "the cross term once":
-                Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(target - f, m - f)))),
+            "the cross term once": Expectation(
+                seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(target - f, m - f)))
+            )
         },
     ),
     equals(
@@ -242,7 +243,7 @@ pythagoras = derivation.chain(
     sizes={i: 3, j: 2},
     role="lemma",
     so=r"A squared error is a sum of two: what no one can know, and how far the prediction is from the conditional mean.",
-)  # fmt: skip
+)
 t = derivation.index("t", "a level")
 importance = derivation.numbers(r"\omega", t, "any positive weights of the levels", positive=True)
 seen_t = derivation.law("P_t({}|{})", (i, t), "the law of $x_t$ at a level")

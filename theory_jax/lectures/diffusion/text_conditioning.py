@@ -33,10 +33,7 @@ derivation = Derivation(
     answer=r"The best loss falls by the mean squared distance of the two best predictions, and by nothing if the caption says "
     "nothing about the noise beyond the image. Cross-attention is a mean over a set of words: their order does not enter, a "
     "hidden word has no weight and no gradient, and each pixel has its own weights.",
-    limits=(
-        "That training finds useful queries.",
-        "Text encoders: the order of the words must enter there.",
-    ),
+    limits=("That training finds useful queries.", "Text encoders: the order of the words must enter there."),
 )
 
 c = derivation.index("c", "a caption")
@@ -59,7 +56,8 @@ derivation.chain(
         "for each caption the first bracket has mean zero, and the second is a constant",
         wrong={
             "the distance twice": plus(
-                Expectation(p, Expectation(q, (epsilon - told) ** 2)), 2 * Expectation(p, (told - blind) ** 2)),
+                Expectation(p, Expectation(q, (epsilon - told) ** 2)), 2 * Expectation(p, (told - blind) ** 2)
+            ),
             "not squared": plus(Expectation(p, Expectation(q, (epsilon - told) ** 2)), Expectation(p, told - blind)),
         },
     ),
@@ -72,7 +70,7 @@ derivation.chain(
     central=True,
     so=r"The difference $\bar\epsilon_c - \bar\epsilon_\emptyset$, whose mean square is the gain, is what classifier-free "
     "guidance multiplies.",
-)  # fmt: skip
+)
 
 derivation.say("Now the mechanism, seen from one pixel.")
 w = derivation.index("w", "a word that is shown")

@@ -391,10 +391,7 @@ derivation.chain(
     r"than $\gamma$ times, at levels with little noise. For $R \le \gamma$ the weight of the noise is exactly 1. By the lemma "
     r"above a weight does not move the best guess of a level; it matters as one network serves all levels.",
 )
-for _name, _divisor, _mistake in (
-    ("noise", snr, "not divided"),
-    ("velocity", snr + 1, "divided as for the noise"),
-):
+for _name, _divisor, _mistake in (("noise", snr, "not divided"), ("velocity", snr + 1, "divided as for the noise")):
     derivation.bridge(
         f"The code's weight on errors of the {_name}",
         Min(snr, gamma) / _divisor,

@@ -224,9 +224,17 @@ derivation.chain(
 def _block(channels=2, width=5, seed=10):
     """A residual block's parameters, drawn."""
     shapes = (
-        (channels,), (channels,), (channels, channels, 3, 3), (channels,), (channels, width), (channels,), (channels,),
-        (channels,), (channels, channels, 3, 3), (channels,),
-    )  # fmt: skip
+        (channels,),
+        (channels,),
+        (channels, channels, 3, 3),
+        (channels,),
+        (channels, width),
+        (channels,),
+        (channels,),
+        (channels,),
+        (channels, channels, 3, 3),
+        (channels,),
+    )
     return [draw(*shape, seed=seed + i, scale=0.5) for i, shape in enumerate(shapes)]
 
 

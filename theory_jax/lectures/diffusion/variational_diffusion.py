@@ -280,7 +280,7 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"The first line is $M_t$, the last $M_u$, both for the best network.",
-)  # fmt: skip
+)
 m_u = derivation.number("M_u", "the error of the best network at an earlier time", positive=True)
 worse = derivation.number("m", "by how much it is larger at the later time", positive=True)
 first, second = (

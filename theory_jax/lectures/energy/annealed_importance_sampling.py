@@ -272,9 +272,7 @@ derivation.chain(
         wrong={"the hidden unit forgotten": times(Total(v1, exp(a1 * v1)), Total(v2, exp(a2 * v2)))},
     ),
     equals(
-        times(2, 1 + exp(a1), 1 + exp(a2)),
-        "a unit is 0 or 1",
-        wrong={"two per visible unit": times(2, 2 + exp(a1), 2 + exp(a2))},
+        times(2, 1 + exp(a1), 1 + exp(a2)), "a unit is 0 or 1", wrong={"two per visible unit": times(2, 2 + exp(a1), 2 + exp(a2))}
     ),
     uses=(summed,),
     so=r"With $H$ hidden units the factor is $2^H$: $\log Z_0 = H \log 2 + \sum_i \log(1 + e^{a_i})$.",
@@ -300,9 +298,16 @@ derivation.bridge(
             for n in range(5)
         ]
     ),
-    beta, W1, W2, b1, b2, a1, a2, c,
+    beta,
+    W1,
+    W2,
+    b1,
+    b2,
+    a1,
+    a2,
+    c,
     wrong={"not the logarithm": tempered, "the base not left": log(tempered) + beta * (a1 * v1 + a2 * v2)},
-)  # fmt: skip
+)
 run = derivation.index("r", "a run")
 runs = derivation.count(run, "R", "the number of runs", "len(log_weights)")
 weights = derivation.numbers("w", run, "the weights of runs", "exp(log_weights)", positive=True)
@@ -312,13 +317,17 @@ derivation.bridge(
     lambda w, W1, W2, a1, a2: jnp.stack(
         [(lambda weight, a: log_partition_estimate(jnp.log(w[n]), weight, a))(*_arrays(n, W1, W2, a1, a2)) for n in range(5)]
     ),
-    weights, W1, W2, a1, a2,
+    weights,
+    W1,
+    W2,
+    a1,
+    a2,
     wrong={
         "the hidden unit forgotten": plus(log(1 + exp(a1)), log(1 + exp(a2)), log(Total(run, weights) / runs)),
         "the mean of logarithms": plus(log(2), log(1 + exp(a1)), log(1 + exp(a2)), Total(run, log(weights)) / runs),
         "the sum": plus(log(2), log(1 + exp(a1)), log(1 + exp(a2)), log(Total(run, weights))),
     },
-)  # fmt: skip
+)
 
 _LOG_2 = math.log(2)
 _HALF = (np.full((2, 1), 2 * _LOG_2), np.zeros(2), np.zeros(1), np.zeros(2))  # half way its weights are log 2

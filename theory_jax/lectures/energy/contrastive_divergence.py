@@ -87,8 +87,7 @@ derivation.chain(
     Total(x, times(d - p, Total(y, times(Total(u, up * down), up.at(1, y))))),
     equals(
         Total(x, times(d - p, Total(u, up * t))),
-        "the definition of $t$; the step goes up to $u$ and down to $y$, and $s(y) = p(1|y)$ is the statistic of the hidden "
-        "bias",
+        "the definition of $t$; the step goes up to $u$ and down to $y$, and $s(y) = p(1|y)$ is the statistic of the hidden bias",
         wrong={"the unit stays": Total(x, times(d - p, on)), "the step up forgotten": Total(x, times(d - p, Total(u, t)))},
     ),
     equals(
@@ -187,11 +186,7 @@ derivation.chain(
             "averaged over the model": plus(Divergence(d1, p1), Expectation(p1, Divergence(reversed_d, reversed_p))),
         },
     ),
-    at_least(
-        Divergence(d1, p1),
-        "leave out divergences (Gibbs)",
-        dropping=Expectation(d1, gibbs.at(reversed_d, reversed_p)),
-    ),
+    at_least(Divergence(d1, p1), "leave out divergences (Gibbs)", dropping=Expectation(d1, gibbs.at(reversed_d, reversed_p))),
     states=2,
     so=r"With $p_1 = p$: $\mathrm{KL}(d_k \| p)$ never grows with $k$. So the contrastive divergence $\mathrm{CD}_k = "
     r"\mathrm{KL}(d \| p) - \mathrm{KL}(d_k \| p)$, which gave the method its name, is never negative, and zero if $d = p$.",
@@ -200,13 +195,7 @@ derivation.chain(
 theta = derivation.number(r"\theta", "a parameter of the model")
 free = derivation.function("F", "the free energy of a state, which depends on the parameter", "free_energy", arguments=2)
 score = derivation.function("L", "the logarithm of the chain's law, up to a constant, which depends on it, too", arguments=2)
-model = derivation.define(
-    r"p_\theta({})",
-    exp(-free(x, theta)) / Total(y, exp(-free(y, theta))),
-    "the model",
-    over=x,
-    law=True,
-)
+model = derivation.define(r"p_\theta({})", exp(-free(x, theta)) / Total(y, exp(-free(y, theta))), "the model", over=x, law=True)
 reached = derivation.define(
     r"q_\theta({})",
     exp(score(x, theta)) / Total(y, exp(score(y, theta))),
@@ -298,10 +287,7 @@ derivation.bridge(
     Total(h, times(rises, *falls)),
     _machines(gibbs_matrix, (2, 2, 2, 2)),
     *MACHINE,
-    wrong={
-        "the step up forgotten": Total(h, times(*falls)),
-        "always on": Total(h, times(h, *falls)),
-    },
+    wrong={"the step up forgotten": Total(h, times(*falls)), "always on": Total(h, times(h, *falls))},
 )
 
 

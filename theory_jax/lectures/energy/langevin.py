@@ -366,9 +366,7 @@ derivation.symbol("n", "a datum of all")
 
 
 @derivation.exact(
-    r"\mathbb{E}[\hat{\ell}] = \sum_n \ell_n",
-    because="All 20 minibatches of 3 of 6 data, each equally likely.",
-    outcomes=20,
+    r"\mathbb{E}[\hat{\ell}] = \sum_n \ell_n", because="All 20 minibatches of 3 of 6 data, each equally likely.", outcomes=20
 )
 def minibatches_are_unbiased():
     total = _GRADIENTS.sum()
@@ -445,10 +443,7 @@ derivation.bridge(
     h,
     T,
     v,
-    wrong={
-        "the noises exchanged": plus(times(1 - h / v, plus(x, -h * x / v, sigma * y)), sigma * xi),
-        "one step": _STEP,
-    },
+    wrong={"the noises exchanged": plus(times(1 - h / v, plus(x, -h * x / v, sigma * y)), sigma * xi), "one step": _STEP},
 )
 derivation.bridge(
     r"... the variance on which it settles, at $T = 1$ and $h = 2vu$",

@@ -93,11 +93,7 @@ derivation.chain(
         "detailed balance, term by term; for $i = j$ there is nothing to show",
         wrong={"transposed alone": Total(i, times(target, P.at(j, i)))},
     ),
-    equals(
-        target.at(j),
-        r"$p_j$ is a common factor, and the rows of $P$ sum to one",
-        wrong={"each state alike": Rational(1, 3)},
-    ),
+    equals(target.at(j), r"$p_j$ is a common factor, and the rows of $P$ sum to one", wrong={"each state alike": Rational(1, 3)}),
     central=True,
     uses=(balance,),
     so=r"Nothing was assumed of the proposal but that it is known. What is rejected must stay and count: without the diagonal "
@@ -217,12 +213,7 @@ derivation.bridge(
 _QUARTIC = lambda z: z**4 / 4  # noqa: E731
 derivation.bridge(
     "... its log-ratio, for the energy $x^4/4$",
-    plus(
-        _QUARTIC(x),
-        -_QUARTIC(y),
-        -times(Rational(1, 2), plus(x, -y), plus(x**3, y**3)),
-        times(h / 4, plus(x**6, -(y**6))),
-    ),
+    plus(_QUARTIC(x), -_QUARTIC(y), -times(Rational(1, 2), plus(x, -y), plus(x**3, y**3)), times(h / 4, plus(x**6, -(y**6)))),
     lambda x, y, h: _rows(
         lambda x, y, h: acceptance_log_ratio(
             *(jnp.asarray(a).reshape(1, 1) for a in (x, y)), lambda z: jnp.sum(_QUARTIC(z), axis=1), step_size=float(h)

@@ -67,11 +67,7 @@ belief = derivation.define("Q", _labels(m, plus(m, times(nu, n))), "what the mod
 bayes = derivation.chain(
     "The odds of data against noise are a ratio of densities",
     belief.at(0, k),
-    equals(
-        1 / plus(1, times(nu, n) / m),
-        "divide by the model",
-        wrong={"the ratio turned over": 1 / plus(1, m / times(nu, n))},
-    ),
+    equals(1 / plus(1, times(nu, n) / m), "divide by the model", wrong={"the ratio turned over": 1 / plus(1, m / times(nu, n))}),
     equals(
         1 / plus(1, exp(-G)),
         r"$G_k = \log m_k - \log(\nu n_k)$: the logistic function of the log-odds",
@@ -157,10 +153,7 @@ moved = derivation.define(
 )
 of_theta = derivation.define(
     r"\mathcal{L}_\theta",
-    plus(
-        Expectation(d, log(plus(1, times(nu, n) / moved))),
-        times(nu, Expectation(n, log(plus(1, moved / times(nu, n))))),
-    ),
+    plus(Expectation(d, log(plus(1, times(nu, n) / moved))), times(nu, Expectation(n, log(plus(1, moved / times(nu, n)))))),
     "its loss",
 )
 derivation.say(

@@ -53,9 +53,7 @@ derivation.chain(
     "A step on a parabola keeps a fixed share of the mean",
     Expectation(Normal(xi, 0, 1), plus(x, -h * x, sqrt(2 * h) * xi)),
     equals(
-        times(1 - h, x),
-        r"$\mathbb{E}[\xi] = 0$",
-        wrong={"away from the well": times(1 + h, x), "the step not multiplied": x - h},
+        times(1 - h, x), r"$\mathbb{E}[\xi] = 0$", wrong={"away from the well": times(1 + h, x), "the step not multiplied": x - h}
     ),
     role="lemma",
     so=r"After $K$ steps $(1 - h)^K$ of the start is left. For a law $\mathcal{N}(0, v)$ it is $(1 - \frac{h}{v})^K$: wide modes "
@@ -167,9 +165,7 @@ derivation.chain(
         wrong={"a replaced state has age 0": times(1 - p, plus(age, K)), "K p": plus(K * p, times(1 - p, age))},
     ),
     equals(
-        age,
-        r"$(1 - p) \frac{K}{p} = \frac{K}{p} - K$",
-        wrong={"before the visit": K * (1 - p) / p, "fresh above p": K / (1 - p)},
+        age, r"$(1 - p) \frac{K}{p} = \frac{K}{p} - K$", wrong={"before the visit": K * (1 - p) / p, "fresh above p": K / (1 - p)}
     ),
     so=r"It depends neither on the size of the buffer nor on the batch: these set how long a state waits between visits, and its "
     r"age counts steps. What is handed out, before the $K$ steps, is $\frac{K (1-p)}{p}$ old on average.",

@@ -156,9 +156,7 @@ derivation.chain(
     "The slope of a log-probability compares two correlations",
     Slope(log(p), W11),
     equals(
-        plus(-Slope(F, W11), -Slope(log(Z), W11)),
-        r"$\log p = -F - \log Z$",
-        wrong={"the normalizer forgotten": -Slope(F, W11)},
+        plus(-Slope(F, W11), -Slope(log(Z), W11)), r"$\log p = -F - \log Z$", wrong={"the normalizer forgotten": -Slope(F, W11)}
     ),
     equals(
         plus(v1 * active, -Total(w1, Total(w2, times(p.at(w1, w2), w1, active.at(w1, w2))))),
@@ -208,9 +206,7 @@ derivation.chain(
     "... so it leaves the law as it is",
     Total(x, rx * P),
     equals(
-        Total(x, rx.at(y) * P.at(y, x)),
-        "reversed in every term",
-        wrong={"turned in the step alone": Total(x, rx * P.at(y, x))},
+        Total(x, rx.at(y) * P.at(y, x)), "reversed in every term", wrong={"turned in the step alone": Total(x, rx * P.at(y, x))}
     ),
     equals(rx.at(y), "the probabilities of the steps from $y$ sum to one", wrong={"twice": 2 * rx.at(y)}),
     states=2,
@@ -280,10 +276,7 @@ derivation.bridge(
 derivation.bridge(
     "... the inputs of its first hidden and of its first visible unit, summed",
     plus(a1, b1 + W11 * h1 + W12 * h2),
-    _machines(
-        lambda w, b, c: visible_logits(_STATES, w, b)[:, :1] + hidden_logits(_STATES, w, c)[:, 0],
-        (2, 2, 2, 2),
-    ),
+    _machines(lambda w, b, c: visible_logits(_STATES, w, b)[:, :1] + hidden_logits(_STATES, w, c)[:, 0], (2, 2, 2, 2)),
     *MACHINE,
     wrong={"weights transposed": plus(a1, b1 + W11 * h1 + W21 * h2), "the other hidden unit": plus(a2, b1 + W11 * h1 + W12 * h2)},
 )

@@ -70,11 +70,7 @@ central = derivation.chain(
     "The unknown score drops out",
     times(half, _p, plus(plus(_s1, -Slope(log(_p), x_1)) ** 2, plus(_s2, -Slope(log(_p), x_2)) ** 2)),
     equals(
-        plus(
-            times(half, _p, _squares),
-            -plus(times(_s1, Slope(_p, x_1)), times(_s2, Slope(_p, x_2))),
-            times(half, _p, _own),
-        ),
+        plus(times(half, _p, _squares), -plus(times(_s1, Slope(_p, x_1)), times(_s2, Slope(_p, x_2))), times(half, _p, _own)),
         r"expand the squares; $p\, \partial \log p = \partial p$, so the density cancels in the terms that contain both scores",
         wrong={
             "those terms halved": plus(
@@ -444,10 +440,12 @@ lam = derivation.number(r"\lambda", r"the factor of a linear model, $s(y) = -\la
 derivation.bridge(
     "The code's loss, of a linear model",
     times(half, plus(-lam * plus(start, sigma * noise), noise / sigma) ** 2),
-    lambda x, e, factor, sigma: jnp.stack([
-        denoising_loss(x[n, None, None], e[n, None, None], lambda y, n=n: -factor[n] * y, sigma=float(sigma[n]))[0]
-        for n in range(len(x))
-    ]),
+    lambda x, e, factor, sigma: jnp.stack(
+        [
+            denoising_loss(x[n, None, None], e[n, None, None], lambda y, n=n: -factor[n] * y, sigma=float(sigma[n]))[0]
+            for n in range(len(x))
+        ]
+    ),
     start,
     noise,
     lam,
@@ -457,7 +455,7 @@ derivation.bridge(
         "over the variance": times(half, plus(-lam * plus(start, sigma * noise), noise / sigma**2) ** 2),
         "at the clean data": times(half, plus(-lam * start, noise / sigma) ** 2),
     },
-)  # fmt: skip
+)
 
 derivation.say(
     r"What does it cost to let $\sigma$ go to 0, where $p_\sigma$ is $p$? Take data of the law $\mathcal{N}(0, V)$, whose noisy "

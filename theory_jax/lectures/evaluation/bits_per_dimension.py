@@ -58,8 +58,9 @@ derivation = Derivation(
 D = derivation.number("D", "the number of dimensions", "dimensions", positive=True)
 L = derivation.number("L", "the number of levels", "levels", positive=True)
 p_x = derivation.number("p_x", r"the density of the scaled data, at $x = (v + u) / L$", "exp(log_likelihood)", positive=True)
-p_v = derivation.define("p_v", p_x / L**D, r"the density of $v + u = L x$: a cube of side $1/L$ becomes one of side 1",
-                        positive=True)  # fmt: skip
+p_v = derivation.define(
+    "p_v", p_x / L**D, r"the density of $v + u = L x$: a cube of side $1/L$ becomes one of side 1", positive=True
+)
 derivation.chain(
     "The density of scaled data, in bits",
     -log(p_v) / (D * log(2)),
@@ -122,23 +123,25 @@ derivation.chain(
     equals(
         plus(Entropy(data), Divergence(data, P), Expectation(data, Divergence(size, inside))),
         r"$-\log P = -\log q + \log \frac{q}{P}$",
-        wrong={"the divergence turned over": plus(
-            Entropy(data), Divergence(P, data), Expectation(data, Divergence(size, inside)))},
+        wrong={
+            "the divergence turned over": plus(Entropy(data), Divergence(P, data), Expectation(data, Divergence(size, inside)))
+        },
     ),
     at_least(
         Entropy(data),
         "leave out both divergences (Gibbs)",
         dropping=gibbs.at(data, P) + Expectation(data, gibbs.at(size, inside)),
     ),
-)  # fmt: skip
+)
 a = derivation.number(r"\lambda", "the rate of an exponential law", positive=True)
 y = derivation.number("y", "a place in the cell, from its middle", real=True)
 gap = derivation.define(
-    "g", log(Integral(exp(-a * y), (y, -Rational(1, 2), Rational(1, 2)))),
+    "g",
+    log(Integral(exp(-a * y), (y, -Rational(1, 2), Rational(1, 2)))),
     r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$: its logarithm at the middle cancels, "
     r"and "
     "that of $e^{-\\lambda y}$ has the mean 0",
-)  # fmt: skip
+)
 derivation.chain(
     "The gap of an exponential law is the same in every cell",
     gap,
@@ -165,10 +168,13 @@ derivation.say(
     r"A discrete model may also take its probabilities from a continuous law. The logistic law with mean $m$ and scale $s$ has "
     r"the distribution function $\sigma((x - m)/s)$. Pixels are at $2v/(L-1) - 1$, and the edges of their cells halfway between."
 )
-edges = [derivation.number(f"e_{k}", f"the edge between cell {k - 1} and cell {k}, less the mean, by the scale")
-         for k in (1, 2, 3, 4)]  # fmt: skip
-sigma = [derivation.define(rf"\sigma_{k}", 1 / (1 + exp(-edge)), f"the logistic function at $e_{k}$", positive=True)
-         for k, edge in enumerate(edges, 1)]  # fmt: skip
+edges = [
+    derivation.number(f"e_{k}", f"the edge between cell {k - 1} and cell {k}, less the mean, by the scale") for k in (1, 2, 3, 4)
+]
+sigma = [
+    derivation.define(rf"\sigma_{k}", 1 / (1 + exp(-edge)), f"the logistic function at $e_{k}$", positive=True)
+    for k, edge in enumerate(edges, 1)
+]
 derivation.chain(
     "The probabilities of five levels sum to one",
     plus(sigma[0], sigma[1] - sigma[0], sigma[2] - sigma[1], sigma[3] - sigma[2], 1 - sigma[3]),
@@ -181,8 +187,9 @@ derivation.chain(
 )
 b = derivation.number("b", "the upper edge of a cell, standardized")
 delta = derivation.number(r"\delta", r"the width of a cell by the scale: $\frac{2}{(L - 1) s}$", positive=True)
-mass = derivation.define("G", 1 / (1 + exp(-b)) - 1 / (1 + exp(delta - b)), "the probability of an inner cell",
-                         "exp(discretized_logistic_log_probs)")  # fmt: skip
+mass = derivation.define(
+    "G", 1 / (1 + exp(-b)) - 1 / (1 + exp(delta - b)), "the probability of an inner cell", "exp(discretized_logistic_log_probs)"
+)
 derivation.chain(
     "A product has its digits where the difference has lost them",
     mass,
@@ -224,9 +231,11 @@ Z_1 = derivation.define("Z_1", Total(x, f_1), "the sum on the way", positive=Tru
 Z_2 = derivation.define("Z_2", Total(x, f_2), "the wanted sum", positive=True)
 c = derivation.number("c", "the probability of a move", between=(0, 1))
 kernel = derivation.define(
-    "K({}|{})", (1 - c) * KroneckerDelta(x, z) + c * f_1.at(z) / Z_1,
-    "the kernel: stay, or draw anew in proportion to $f_1$", over=(z, x),
-)  # fmt: skip
+    "K({}|{})",
+    (1 - c) * KroneckerDelta(x, z) + c * f_1.at(z) / Z_1,
+    "the kernel: stay, or draw anew in proportion to $f_1$",
+    over=(z, x),
+)
 derivation.chain(
     "The kernel leaves its law invariant",
     Total(x, f_1 * kernel),
@@ -255,12 +264,13 @@ derivation.chain(
     so="More steps repeat the second and the third line. The kernels need not come near their law: that matters for the scatter "
     "of the weights, not for their mean.",
 )
-forward = derivation.define(
-    "F({},{})", times(f_0 / Z_0, kernel), "the probability of the path", over=(x, z))  # fmt: skip
+forward = derivation.define("F({},{})", times(f_0 / Z_0, kernel), "the probability of the path", over=(x, z))
 backward = derivation.define(
-    "R({},{})", times(f_2.at(z) / Z_2, f_1 * kernel / f_1.at(z)),
-    "... if it is walked back: from a draw of the target, by the reversed kernel", over=(x, z),
-)  # fmt: skip
+    "R({},{})",
+    times(f_2.at(z) / Z_2, f_1 * kernel / f_1.at(z)),
+    "... if it is walked back: from a draw of the target, by the reversed kernel",
+    over=(x, z),
+)
 derivation.chain(
     "The weight of a path compares it with the path walked back",
     times(f_1 / f_0, f_2.at(z) / f_1.at(z)),
@@ -313,21 +323,24 @@ derivation.chain(
 )
 rho = derivation.number(r"\rho", "the mean squared distance of a point to the nearest sample", positive=True)
 narrow = derivation.define(
-    "B", D * log(2 * sympy.pi * h**2) / 2 + rho / (2 * h**2) - D * (log(2 * sympy.pi) + 1) / 2,
+    "B",
+    D * log(2 * sympy.pi * h**2) / 2 + rho / (2 * h**2) - D * (log(2 * sympy.pi) + 1) / 2,
     r"$\mathbb{E} \log p$ less the mean logarithm of the largest window's density, which is at least that of a mean of windows",
-)  # fmt: skip
+)
 derivation.chain(
     "Narrow windows miss",
     narrow,
     equals(
         plus(D * (log(h**2) - 1) / 2, rho / (2 * h**2)),
         r"$\log 2\pi$ cancels",
-        wrong={"the distance not squared by width": plus(D * (log(h**2) - 1) / 2, rho / (2 * h)),
-               "one dimension": plus((log(h**2) - 1) / 2, rho / (2 * h**2))},
+        wrong={
+            "the distance not squared by width": plus(D * (log(h**2) - 1) / 2, rho / (2 * h)),
+            "one dimension": plus((log(h**2) - 1) / 2, rho / (2 * h**2)),
+        },
     ),
     so=r"It grows without bound as $h \to 0$. In many dimensions the nearest of $N$ samples is far, so a window that does "
     "not miss blurs.",
-)  # fmt: skip
+)
 
 ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_likelihood")
 derivation.bridge(
@@ -364,17 +377,22 @@ derivation.bridge(
     "... the probability of an inner cell, the middle of five",
     _logistic(Rational(1, 4)) - _logistic(-Rational(1, 4)),
     lambda m, kappa: _probabilities([2], m, kappa)[:, 0],
-    m, kappa,
+    m,
+    kappa,
     wrong={"half a width by the number of levels": _logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and of both ends",
     _logistic(-Rational(3, 4)) + 1 - _logistic(Rational(3, 4)),
     lambda m, kappa: _probabilities([0, 4], m, kappa).sum(1),
-    m, kappa,
-    wrong={"the ends closed": (
-        _logistic(-Rational(3, 4)) - _logistic(-Rational(5, 4)) + _logistic(Rational(5, 4)) - _logistic(Rational(3, 4)))},
-)  # fmt: skip
+    m,
+    kappa,
+    wrong={
+        "the ends closed": (
+            _logistic(-Rational(3, 4)) - _logistic(-Rational(5, 4)) + _logistic(Rational(5, 4)) - _logistic(Rational(3, 4))
+        )
+    },
+)
 t = derivation.index("t", "a step of the annealing")
 step = derivation.law(r"\Delta", t, "by how much the temperature rises", "diff(temperatures)")
 log_prior = derivation.numbers(r"\phi", t, "the prior's logarithm at the state before", "log_prior_path")
@@ -382,11 +400,14 @@ log_target = derivation.numbers(r"\psi", t, "... and the target's", "log_target_
 derivation.bridge(
     "... the logarithm of a weight",
     Total(t, step * (log_target - log_prior)),
-    lambda a, b, step: jax.vmap(lambda a, b, step: annealed_log_weights(
-        a[None], b[None], jnp.concatenate([jnp.zeros(1), jnp.cumsum(step)]))[0])(a, b, step),
-    log_prior, log_target, step,
+    lambda a, b, step: jax.vmap(
+        lambda a, b, step: annealed_log_weights(a[None], b[None], jnp.concatenate([jnp.zeros(1), jnp.cumsum(step)]))[0]
+    )(a, b, step),
+    log_prior,
+    log_target,
+    step,
     wrong={"turned over": Total(t, step * (log_prior - log_target)), "not by steps": Total(t, log_target - log_prior)},
-)  # fmt: skip
+)
 n = derivation.index("n", "a sample")
 N = derivation.count(n, "N", "the number of samples")
 sample = derivation.numbers("s", n, "where it is", "samples")
@@ -394,12 +415,13 @@ derivation.bridge(
     "... and a Parzen window, with bandwidth 2 in one dimension",
     log(Total(n, exp(-((g - sample) ** 2) / 8)) / N) - log(2) - log(2 * sympy.pi) / 2,
     lambda g, s: jax.vmap(lambda g, s: parzen_log_likelihood(g[None, None], s[:, None], bandwidth=2.0)[0])(g, s),
-    g, sample,
+    g,
+    sample,
     wrong={
         "the sum": log(Total(n, exp(-((g - sample) ** 2) / 8))) - log(2) - log(2 * sympy.pi) / 2,
         "the width left out": log(Total(n, exp(-((g - sample) ** 2) / 8)) / N) - log(2 * sympy.pi) / 2,
     },
-)  # fmt: skip
+)
 
 
 @derivation.exact(
@@ -454,8 +476,12 @@ def noise_and_windows(cells, windows):
     truth = (-(points**2).sum(1) / 2 - 16 * np.log(2 * np.pi)).mean()
     nearest = ((points[:, None] - samples) ** 2).sum(2).min(1).mean()
     widths = np.linspace(0.55, 1.3, 9)
-    windows.plot(widths, [truth - np.mean(parzen_log_likelihood(points, samples, bandwidth=float(h))) for h in widths],
-                 marker=".", label="measured")  # fmt: skip
+    windows.plot(
+        widths,
+        [truth - np.mean(parzen_log_likelihood(points, samples, bandwidth=float(h))) for h in widths],
+        marker=".",
+        label="measured",
+    )
     windows.plot(widths, 16 * (np.log(1 + widths**2) - widths**2 / (1 + widths**2)), label="blur")
     windows.plot(widths, 16 * (np.log(widths**2) - 1) + nearest / (2 * widths**2), label="miss")
     windows.set(xlabel="bandwidth, $h$", ylabel="nats", ylim=(0, 12))

@@ -80,12 +80,14 @@ derivation.chain(
     equals(
         times(700, plus(1 + f / 700, -1)),
         "the exponential of a logarithm",
-        wrong={"the one not subtracted": times(700, 1 + f / 700), "natural logarithms in the standard": times(700, exp(
-            log(1 + f / 700) / log(10)) - 1)},
+        wrong={
+            "the one not subtracted": times(700, 1 + f / 700),
+            "natural logarithms in the standard": times(700, exp(log(1 + f / 700) / log(10)) - 1),
+        },
     ),
     equals(f, "cancel"),
     role="lemma",
-)  # fmt: skip
+)
 f_2 = derivation.number("f'", "another frequency", positive=True)
 derivation.chain(
     "Equal steps of pitch are equal ratios, of 700 Hz and what is above",
@@ -93,11 +95,13 @@ derivation.chain(
     equals(
         times(kappa, log((700 + f_2) / (700 + f))),
         "a difference of logarithms is the logarithm of the ratio; multiply both by 700",
-        wrong={"the ratio of the frequencies": times(kappa, log(f_2 / f)), "turned over": times(
-            kappa, log((700 + f) / (700 + f_2)))},
+        wrong={
+            "the ratio of the frequencies": times(kappa, log(f_2 / f)),
+            "turned over": times(kappa, log((700 + f) / (700 + f_2))),
+        },
     ),
     so="So far above 700 Hz an octave is a fixed number of mel, near 781; far below, mel are hertz times 1.61.",
-)  # fmt: skip
+)
 mel = derivation.number("m", "a pitch in mel", "mel", positive=True)
 derivation.bridge(
     "The code computes the pitch",
@@ -150,13 +154,23 @@ def _bank(filters, length, rate, low, high):
 )
 def triangles():
     banks = (6, 64, 8000, 0.0, 4000.0), (4, 63, 8000, 100.0, 3700.0)
-    found = [mel_filterbank(num_filters=n, fourier_length=size, sample_rate=rate, low=low, high=high)
-             for n, size, rate, low, high in banks]  # fmt: skip
+    found = [
+        mel_filterbank(num_filters=n, fourier_length=size, sample_rate=rate, low=low, high=high)
+        for n, size, rate, low, high in banks
+    ]
     wanted = [_bank(*bank)[2] for bank in banks]
     flat = lambda parts: np.concatenate([np.ravel(part) for part in parts])  # noqa: E731
-    wrong = {"equally spaced in hertz": flat([
-        np.stack([np.interp(_bank(*bank)[1], np.linspace(*bank[3:], bank[0] + 2), row) for row in np.eye(bank[0] + 2)[1:-1]])
-        for bank in banks]), "of area one": flat([part / part.sum(1, keepdims=True) for part in wanted])}  # fmt: skip
+    wrong = {
+        "equally spaced in hertz": flat(
+            [
+                np.stack(
+                    [np.interp(_bank(*bank)[1], np.linspace(*bank[3:], bank[0] + 2), row) for row in np.eye(bank[0] + 2)[1:-1]]
+                )
+                for bank in banks
+            ]
+        ),
+        "of area one": flat([part / part.sum(1, keepdims=True) for part in wanted]),
+    }
     return flat(found), flat(wanted), wrong
 
 
@@ -195,21 +209,23 @@ derivation.chain(
     equals(
         plus(log(g**2 * (energy + epsilon)), -log(g**2 * (energy + epsilon) / plus(g**2 * energy, epsilon))),
         "add and subtract one logarithm",
-        wrong={"added twice": plus(log(g**2 * (energy + epsilon)), log(
-            g**2 * (energy + epsilon) / plus(g**2 * energy, epsilon)))},
+        wrong={
+            "added twice": plus(log(g**2 * (energy + epsilon)), log(g**2 * (energy + epsilon) / plus(g**2 * energy, epsilon)))
+        },
     ),
     equals(
         plus(log(plus(energy, epsilon)), 2 * log(g), -log(1 + epsilon * (g**2 - 1) / plus(g**2 * energy, epsilon))),
         r"the first is a product; in the second, $g^2 \epsilon = \epsilon + \epsilon (g^2 - 1)$",
         wrong={
             "of magnitudes": plus(
-                log(plus(energy, epsilon)), log(g), -log(1 + epsilon * (g**2 - 1) / plus(g**2 * energy, epsilon))),
+                log(plus(energy, epsilon)), log(g), -log(1 + epsilon * (g**2 - 1) / plus(g**2 * energy, epsilon))
+            ),
             "the floor forgotten": plus(log(plus(energy, epsilon)), 2 * log(g)),
         },
     ),
     so=r"The last logarithm is what the floor withholds. It goes to 0 with $\epsilon / E$, and in silence, $E = 0$, it is all of "
     r"$2 \log g$.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes the cells of a frame",
     log(plus(Total(k, times(filters, power)), epsilon)),
@@ -230,12 +246,15 @@ q = derivation.index("q", "a clip", states=2)
 n = derivation.index("n", "a frame of a clip", states=2)
 C = derivation.count(q, "C", "the number of clips of a set", "len(embeddings)")
 F = derivation.count(n, "F", "the number of frames of a clip")
-y, z = (derivation.numbers(letter, (q, n), f"{which} feature", "embeddings") for letter, which in (
-    ("y", "a"), ("z", "another")))  # fmt: skip
-clip_y, clip_z = (derivation.define(rf"\bar {letter}", Total(n, part) / F, f"the clips' means of ${letter}$", over=q)
-                  for letter, part in (("y", y), ("z", z)))  # fmt: skip
-all_y, all_z = (derivation.define(rf"\mu^{{({letter})}}", Total(q, part) / C, f"the mean of ${letter}$ over all frames")
-                for letter, part in (("y", clip_y), ("z", clip_z)))  # fmt: skip
+y, z = (derivation.numbers(letter, (q, n), f"{which} feature", "embeddings") for letter, which in (("y", "a"), ("z", "another")))
+clip_y, clip_z = (
+    derivation.define(rf"\bar {letter}", Total(n, part) / F, f"the clips' means of ${letter}$", over=q)
+    for letter, part in (("y", y), ("z", z))
+)
+all_y, all_z = (
+    derivation.define(rf"\mu^{{({letter})}}", Total(q, part) / C, f"the mean of ${letter}$ over all frames")
+    for letter, part in (("y", clip_y), ("z", clip_z))
+)
 within = times(1 / C, Total(q, times(1 / F, Total(n, times(y - clip_y, z - clip_z)))))
 between = times(1 / C, Total(q, times(clip_y - all_y, clip_z - all_z)))
 derivation.chain(
@@ -244,20 +263,24 @@ derivation.chain(
     equals(
         times(1 / (C * F), Total(q, Total(n, times(plus(y - clip_y, clip_y - all_y), plus(z - clip_z, clip_z - all_z))))),
         "add and subtract the clips' means",
-        wrong={"one sign": Total(q, Total(n, times(plus(y - clip_y, clip_y - all_y), plus(z - clip_z, all_z - clip_z)))) / (
-            C * F)},
+        wrong={
+            "one sign": Total(q, Total(n, times(plus(y - clip_y, clip_y - all_y), plus(z - clip_z, all_z - clip_z)))) / (C * F)
+        },
     ),
     equals(
         plus(within, between),
         "multiply out; deviations from a clip's mean sum to 0 over the clip, and both mixed terms vanish",
-        wrong={"within clips alone": within, "of the means alone": between, "the means counted for each frame": plus(
-            within, F * between)},
+        wrong={
+            "within clips alone": within,
+            "of the means alone": between,
+            "the means counted for each frame": plus(within, F * between),
+        },
     ),
     central=True,
     so="All four sums are symmetric in the frames, and so is the mean: neither order nor the end of a clip is kept. The mean of "
     "the clips' own covariances lacks the second term, which is all that tells a set of different sounds from one sound "
     "repeated.",
-)  # fmt: skip
+)
 other = derivation.numbers("y'", (q, n), "the feature of the other set", "embeddings_y")
 all_others = derivation.define("\\mu^{(y')}", Total(q, Total(n, other)) / (C * F), "the mean of $y'$ over all frames")
 squares, other_squares = Total(q, Total(n, (y - all_y) ** 2)), Total(q, Total(n, (other - all_others) ** 2))
@@ -266,13 +289,17 @@ other_deviation = derivation.define("s^{(y')}", sqrt(other_squares / (C * F - 1)
 derivation.bridge(
     "The code pools all frames, here of one feature; it divides by their number less one",
     plus((all_y - all_others) ** 2, (deviation - other_deviation) ** 2),
-    lambda one, two: jnp.stack([frechet_audio_distance(*(part.mT[:, None] for part in pair)) for pair in zip(
-        one, two, strict=True)]),
-    y, other,
-    wrong={"of the variances": plus((all_y - all_others) ** 2, (deviation**2 - other_deviation**2) ** 2),
-           "divided by the number": plus((all_y - all_others) ** 2, (1 - 1 / (C * F)) * (deviation - other_deviation) ** 2)},
+    lambda one, two: jnp.stack(
+        [frechet_audio_distance(*(part.mT[:, None] for part in pair)) for pair in zip(one, two, strict=True)]
+    ),
+    y,
+    other,
+    wrong={
+        "of the variances": plus((all_y - all_others) ** 2, (deviation**2 - other_deviation**2) ** 2),
+        "divided by the number": plus((all_y - all_others) ** 2, (1 - 1 / (C * F)) * (deviation - other_deviation) ** 2),
+    },
     sizes={q: 2, n: 3},
-)  # fmt: skip
+)
 _FRAMES = np.array([[0.0, 1.0], [2.0, -1.0], [5.0, 0.5], [4.0, 3.0]])  # four frames of two features
 _OTHERS = np.array([[[1.0, 2.0, 0.0], [0.5, -1.0, 1.5]]])
 derivation.symbol("X, Y", "two sets of clips, as embeddings", "embeddings_x")
@@ -308,9 +335,11 @@ for letter, meaning in (("A", "the covariance of the embeddings"), ("I", "the id
     derivation.symbol(letter, meaning)
 root = sqrt(eigenvalue * (eigenvalue + v))
 cost = derivation.define(
-    "d^2(v)", Total(i, plus(eigenvalue, eigenvalue + v, -2 * root)), r"$\mathrm{tr}\,A + \mathrm{tr}(A + vI) - 2\,\mathrm{tr} "
+    "d^2(v)",
+    Total(i, plus(eigenvalue, eigenvalue + v, -2 * root)),
+    r"$\mathrm{tr}\,A + \mathrm{tr}(A + vI) - 2\,\mathrm{tr} "
     r"(A (A + vI))^{1/2}$, the traces as sums of eigenvalues",
-)  # fmt: skip
+)
 derivation.chain(
     "Noise on the embeddings moves the deviations",
     cost,
@@ -326,8 +355,10 @@ derivation.chain(
     equals(
         Total(i, 1 - sqrt(eigenvalue / (eigenvalue + v))),
         r"the derivative of $2\sqrt{\lambda(\lambda + v)}$ in $v$ is $\sqrt{\lambda/(\lambda + v)}$",
-        wrong={"twice": Total(i, 1 - 2 * sqrt(eigenvalue / (eigenvalue + v))), "turned over": Total(
-            i, 1 - sqrt((eigenvalue + v) / eigenvalue))},
+        wrong={
+            "twice": Total(i, 1 - 2 * sqrt(eigenvalue / (eigenvalue + v))),
+            "turned over": Total(i, 1 - sqrt((eigenvalue + v) / eigenvalue)),
+        },
     ),
     equals(
         Total(i, (v / (eigenvalue + v)) / (1 + sqrt(eigenvalue / (eigenvalue + v)))),
@@ -341,7 +372,7 @@ derivation.chain(
     ),
     so=r"For small $v$ the slope is about $\sum_i \frac{v}{2\lambda_i}$ and the distance $\sum_i \frac{v^2}{4\lambda_i}$: of the "
     "second order in the variance, and largest where the embeddings vary least.",
-)  # fmt: skip
+)
 
 
 def _notes():

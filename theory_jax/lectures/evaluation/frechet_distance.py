@@ -71,18 +71,27 @@ derivation.chain(
     equals(
         plus((_mean(x) - _mean(y)) ** 2, Variance(pi, x - y)),
         "a mean square is the squared mean and the variance",
-        wrong={"the means forgotten": Variance(pi, x - y), "the variances added": plus(
-            (_mean(x) - _mean(y)) ** 2, Variance(pi, x), Variance(pi, y))},
+        wrong={
+            "the means forgotten": Variance(pi, x - y),
+            "the variances added": plus((_mean(x) - _mean(y)) ** 2, Variance(pi, x), Variance(pi, y)),
+        },
     ),
     equals(
         plus(
-            (_mean(x) - _mean(y)) ** 2, times(1 - t, Variance(pi, x)), times(1 - 1 / t, Variance(pi, y)),
+            (_mean(x) - _mean(y)) ** 2,
+            times(1 - t, Variance(pi, x)),
+            times(1 - 1 / t, Variance(pi, y)),
             times(t, Variance(pi, x - y / t)),
         ),
         r"$t\,\mathrm{Var}(x - y/t) = t\,\mathrm{Var}(x) + \mathrm{Var}(y)/t - 2\,\mathrm{Cov}(x, y)$ has the same covariance",
-        wrong={"the slope in both": plus(
-            (_mean(x) - _mean(y)) ** 2, times(1 - t, Variance(pi, x)), times(1 - t, Variance(pi, y)),
-            times(t, Variance(pi, x - y / t)))},
+        wrong={
+            "the slope in both": plus(
+                (_mean(x) - _mean(y)) ** 2,
+                times(1 - t, Variance(pi, x)),
+                times(1 - t, Variance(pi, y)),
+                times(t, Variance(pi, x - y / t)),
+            )
+        },
     ),
     at_least(
         plus((_mean(x) - _mean(y)) ** 2, times(1 - t, Variance(pi, x)), times(1 - 1 / t, Variance(pi, y))),
@@ -91,7 +100,7 @@ derivation.chain(
     ),
     role="lemma",
     so="The right side knows the two margins alone: it holds for every coupling of them.",
-)  # fmt: skip
+)
 sigma = derivation.number(r"\sigma", "the standard deviation of $X$ in one dimension", positive=True)
 tau = derivation.number(r"\tau", "... of $Y$", positive=True)
 derivation.chain(
@@ -100,17 +109,15 @@ derivation.chain(
     equals(
         plus((sigma - tau) ** 2, -times(t, (sigma - tau / t) ** 2)),
         r"complete the square: $t\sigma^2 + \tau^2/t = t(\sigma - \tau/t)^2 + 2\sigma\tau$",
-        wrong={"the sign": plus((sigma - tau) ** 2, times(t, (sigma - tau / t) ** 2)),
-               "variances for deviations": plus((sigma**2 - tau**2) ** 2, -times(t, (sigma - tau / t) ** 2))},
+        wrong={
+            "the sign": plus((sigma - tau) ** 2, times(t, (sigma - tau / t) ** 2)),
+            "variances for deviations": plus((sigma**2 - tau**2) ** 2, -times(t, (sigma - tau / t) ** 2)),
+        },
     ),
-    at_most(
-        (sigma - tau) ** 2,
-        r"leave out the square; equality at $t = \tau/\sigma$",
-        adding=times(t, (sigma - tau / t) ** 2),
-    ),
+    at_most((sigma - tau) ** 2, r"leave out the square; equality at $t = \tau/\sigma$", adding=times(t, (sigma - tau / t) ** 2)),
     role="lemma",
     so=r"So no coupling costs less than $(\mu - \nu)^2 + (\sigma - \tau)^2$.",
-)  # fmt: skip
+)
 mu = derivation.number(r"\mu", "the mean of $X$")
 nu = derivation.number(r"\nu", "the mean of $Y$")
 e = derivation.number("e", "a standard Gaussian")
@@ -120,10 +127,12 @@ derivation.chain(
     equals(
         plus((mu - nu) ** 2, (sigma - tau) ** 2),
         r"expand; $\mathbb{E}\,e = 0$ and $\mathbb{E}\,e^2 = 1$",
-        wrong={"variances for deviations": plus((mu - nu) ** 2, (sigma**2 - tau**2) ** 2),
-               "independent": plus((mu - nu) ** 2, sigma**2, tau**2)},
+        wrong={
+            "variances for deviations": plus((mu - nu) ** 2, (sigma**2 - tau**2) ** 2),
+            "independent": plus((mu - nu) ** 2, sigma**2, tau**2),
+        },
     ),
-)  # fmt: skip
+)
 
 derivation.say(
     r"Now two dimensions. The slope becomes a matrix $T$, symmetric and positive definite. It is written as $T = L L^\top$ with "
@@ -148,15 +157,16 @@ derivation.chain(
     equals(
         plus(means, Variance(pi, x - y), Variance(pi, x2 - y2)),
         "a mean square is the squared mean and the variance, in each coordinate",
-        wrong={"the means forgotten": plus(Variance(pi, x - y), Variance(pi, x2 - y2)),
-               "the variances added": plus(means, *traces)},
+        wrong={
+            "the means forgotten": plus(Variance(pi, x - y), Variance(pi, x2 - y2)),
+            "the variances added": plus(means, *traces),
+        },
     ),
     equals(
         plus(means, *traces, -trace_1, -trace_2, left_out),
         r"the variances of $L^\top X - L^{-1} Y$ sum to $\mathrm{tr}(TA) + \mathrm{tr}(T^{-1}B) - "
         r"2\,\mathrm{tr}\,\mathrm{Cov}(X, Y)$, since $L L^{-1} = I$",
-        wrong={"T for its inverse": plus(means, *traces, -2 * trace_1, left_out),
-               "no map": plus(means, *traces, left_out)},
+        wrong={"T for its inverse": plus(means, *traces, -2 * trace_1, left_out), "no map": plus(means, *traces, left_out)},
     ),
     at_least(
         plus(means, *traces, -trace_1, -trace_2),
@@ -165,15 +175,22 @@ derivation.chain(
     ),
     central=True,
     so=r"The best $T$ makes both sides equal: it has to carry the covariance $A$ to $B$, by $T A T = B$.",
-)  # fmt: skip
+)
 
-p, q, r = (derivation.number(name, f"{what} entry of the root $P = A^{{1/2}}$") for name, what in (
-    ("p", "the first diagonal"), ("q", "the other"), ("r", "the second diagonal")))  # fmt: skip
+p, q, r = (
+    derivation.number(name, f"{what} entry of the root $P = A^{{1/2}}$")
+    for name, what in (("p", "the first diagonal"), ("q", "the other"), ("r", "the second diagonal"))
+)
 P, T = sympy.Matrix([[p, q], [q, r]]), sympy.Matrix([[a**2, a * b], [a * b, b**2 + c**2]])
 for letter, meaning in (
-    ("T", "the linear map"), ("P", "the root of $A$"), ("A", "the covariance of $X$"), ("B", "the covariance of $Y$"),
-    ("M", r"the root of $P B P$"), (r"\lambda", "an eigenvalue"), ("i", "its number"),
-):  # fmt: skip
+    ("T", "the linear map"),
+    ("P", "the root of $A$"),
+    ("A", "the covariance of $X$"),
+    ("B", "the covariance of $Y$"),
+    ("M", r"the root of $P B P$"),
+    (r"\lambda", "an eigenvalue"),
+    ("i", "its number"),
+):
     derivation.symbol(letter, meaning)
 
 
@@ -200,20 +217,24 @@ derivation.say(
     r"= W_2^2$. For any other laws with these moments, $d^2 \le W_2^2$. That holds for two samples as well, if their "
     "covariances are divided by $N$."
 )
-m1, m2, m3 = (derivation.number(name, f"{what} entry of $M$") for name, what in (
-    ("m_1", "the first diagonal"), ("m_2", "the other"), ("m_3", "the second diagonal")))  # fmt: skip
+m1, m2, m3 = (
+    derivation.number(name, f"{what} entry of $M$")
+    for name, what in (("m_1", "the first diagonal"), ("m_2", "the other"), ("m_3", "the second diagonal"))
+)
 derivation.chain(
     "Two by two, no root of a matrix is needed",
     (m1 + m3) ** 2,
     equals(
         plus(m1**2 + 2 * m2**2 + m3**2, 2 * (m1 * m3 - m2**2)),
         r"$(\mathrm{tr}\,M)^2 = \mathrm{tr}\,M^2 + 2 \det M$",
-        wrong={"the determinant once": plus(m1**2 + 2 * m2**2 + m3**2, m1 * m3 - m2**2),
-               "the squares of the diagonal": plus(m1**2 + m3**2, 2 * (m1 * m3 - m2**2))},
+        wrong={
+            "the determinant once": plus(m1**2 + 2 * m2**2 + m3**2, m1 * m3 - m2**2),
+            "the squares of the diagonal": plus(m1**2 + m3**2, 2 * (m1 * m3 - m2**2)),
+        },
     ),
     role="remark",
     so=r"Since $M^2 = P B P$, this is $\mathrm{tr}\,M = \sqrt{\mathrm{tr}(AB) + 2\sqrt{\det A \det B}}$.",
-)  # fmt: skip
+)
 
 _RNG = np.random.default_rng(0)
 
@@ -312,9 +333,11 @@ def the_mean_deviation():
     sizes = np.array([3.0, 5.0, 10.0, 50.0])
     root = np.linspace(0, 20, 20001)[1:]
     log_density = (
-        (sizes[:, None] - 2) * np.log(root) - root**2 / 2 - (sizes[:, None] - 3) / 2 * np.log(2)
+        (sizes[:, None] - 2) * np.log(root)
+        - root**2 / 2
+        - (sizes[:, None] - 3) / 2 * np.log(2)
         - gammaln((sizes[:, None] - 1) / 2)
-    )  # fmt: skip
+    )
     means = (np.exp(log_density) * root).sum(1) * 1e-3 / np.sqrt(sizes - 1)
     wrong = {"divided by N": _c(sizes) * np.sqrt((sizes - 1) / sizes), "unbiased": np.ones(4), "one more sample": _c(sizes + 1)}
     return means, _c(sizes), wrong
@@ -348,12 +371,15 @@ derivation.bridge(
     "The code computes the distance of diagonal covariances",
     Total(d, (mean_x - mean_y) ** 2 + (exp(log_x / 2) - exp(log_y / 2)) ** 2),
     diagonal_frechet_distance,
-    mean_x, log_x, mean_y, log_y,
+    mean_x,
+    log_x,
+    mean_y,
+    log_y,
     wrong={
         "variances for deviations": Total(d, (mean_x - mean_y) ** 2 + (exp(log_x) - exp(log_y)) ** 2),
         "no means": Total(d, (exp(log_x / 2) - exp(log_y / 2)) ** 2),
     },
-)  # fmt: skip
+)
 d2, d3 = derivation.index("l", "another dimension"), derivation.index("h'", "a third")
 factor_a = derivation.numbers("F", (d, d2), "a factor of $A$")
 factor_t = derivation.numbers("G", (d, d2), "a factor of $T$")
@@ -369,11 +395,16 @@ derivation.bridge(
     "... and of full ones: the cost of the map",
     plus(between, traces, -2 * Total(d, product_ta.at(d, d))),
     lambda a, b, m, n: jax.vmap(frechet_distance)(m, a, n, b),
-    covariance_a, covariance_b, mean_x, mean_y,
-    wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))),
-           "no means": traces - 2 * Total(d, product_ta.at(d, d))},
+    covariance_a,
+    covariance_b,
+    mean_x,
+    mean_y,
+    wrong={
+        "the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))),
+        "no means": traces - 2 * Total(d, product_ta.at(d, d)),
+    },
     states=2,
-)  # fmt: skip
+)
 f = derivation.numbers("f", (d, n), "a feature of a sample", "features")
 
 center = Total(n, f) / N
@@ -408,8 +439,11 @@ def two_covariances():
     trace = np.sqrt(10 + 2 * np.sqrt(12))
     yield r"\mathrm{tr}\,M = \sqrt{10 + 2\sqrt{12}}", trace, "4.1144"
     yield r"d^2 = 4 + 5 - 2\,\mathrm{tr}\,M", frechet_distance(_ZERO, _A, _ZERO, _B), "0.7712"
-    yield r"\text{as if both were diagonal}", diagonal_frechet_distance(
-        _ZERO[None], np.log(np.diag(_A))[None], _ZERO[None], np.log(np.diag(_B))[None]), "0.5147"  # fmt: skip
+    yield (
+        r"\text{as if both were diagonal}",
+        diagonal_frechet_distance(_ZERO[None], np.log(np.diag(_A))[None], _ZERO[None], np.log(np.diag(_B))[None]),
+        "0.5147",
+    )
 
 
 def _root(matrix):
@@ -447,10 +481,7 @@ def the_map_and_the_bias(plane, bias):
     bias.legend()
 
 
-@derivation.exercise(
-    r"What is the distance of $\mathcal{N}(0, 1)$ and $\mathcal{N}(1, 4)$?",
-    r"$(0 - 1)^2 + (1 - 2)^2 = 2$.",
-)
+@derivation.exercise(r"What is the distance of $\mathcal{N}(0, 1)$ and $\mathcal{N}(1, 4)$?", r"$(0 - 1)^2 + (1 - 2)^2 = 2$.")
 def two_gaussians():
     yield frechet_distance(np.zeros(1), np.eye(1), np.ones(1), 4 * np.eye(1)), "2"
 

@@ -86,9 +86,7 @@ derivation.chain(
         "a parabola is its leading coefficient times the distances from its roots; quadratic formula",
         wrong={
             "the terms in z halved": times(
-                1 + z**2 / n,
-                p - (k + z**2 / 4 - z * halved) / (n + z**2 / 2),
-                p - (k + z**2 / 4 + z * halved) / (n + z**2 / 2),
+                1 + z**2 / n, p - (k + z**2 / 4 - z * halved) / (n + z**2 / 2), p - (k + z**2 / 4 + z * halved) / (n + z**2 / 2)
             ),
             "Wald's ends": times(1 + z**2 / n, p - seen + z * wald, p - seen - z * wald),
         },
@@ -103,12 +101,13 @@ derivation.chain(
         (k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2),
         "the square roots cancel",
         wrong={
-            "the share": seen, "the terms in z halved": (k + z**2 / 4) / plus(k + z**2 / 4, m + z**2 / 4),
+            "the share": seen,
+            "the terms in z halved": (k + z**2 / 4) / plus(k + z**2 / 4, m + z**2 / 4),
             "successes alone": (k + z**2 / 2) / plus(k + z**2 / 2, m),
         },
     ),
     so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that no one saw.",
-)  # fmt: skip
+)
 derivation.chain(
     "The lower end is never below 0",
     low,
@@ -178,8 +177,10 @@ def coverage_of_twenty_trials():
     trials = np.full(21, 20)
     found = _coverage(wilson_interval(_OF_20, trials), 20, _CHANCES)
     near = (_OF_20 - 20 * _CHANCES[:, None]) ** 2 <= Z_95**2 * 20 * _CHANCES[:, None] * (1 - _CHANCES[:, None])
-    wrong = {"Wald's": _coverage(_interval_of_share(_OF_20, trials, Z_95), 20, _CHANCES),
-             "one standard error": _coverage(wilson_interval(_OF_20, trials, z=1.0), 20, _CHANCES)}  # fmt: skip
+    wrong = {
+        "Wald's": _coverage(_interval_of_share(_OF_20, trials, Z_95), 20, _CHANCES),
+        "one standard error": _coverage(wilson_interval(_OF_20, trials, z=1.0), 20, _CHANCES),
+    }
     return found, np.sum(_binomial(20, _CHANCES) * near, axis=1), wrong
 
 
@@ -188,26 +189,26 @@ w = derivation.number("n_w", "wins of the first item over the second", positive=
 l = derivation.number("n_l", "... and its losses", positive=True)  # noqa: E741
 d = derivation.number("d", "the difference of their scores, $s_1 - s_2$", "scores[winner] - scores[loser]")
 nll = derivation.define(
-    r"\ell", w * log(1 + exp(-d)) + l * log(1 + exp(d)), "minus the log-likelihood of all their comparisons",
+    r"\ell",
+    w * log(1 + exp(-d)) + l * log(1 + exp(d)),
+    "minus the log-likelihood of all their comparisons",
     "sum(bradley_terry_negative_log_likelihood)",
-)  # fmt: skip
+)
 derivation.chain(
     "Two items: the best difference is the logit of the win rate",
     Slope(nll, d),
     equals(
         plus((w + l) / (1 + exp(-d)), -w),
         r"the slope of $\log(1 + e^d)$ is $\sigma(d)$, and $\sigma(-d) = 1 - \sigma(d)$: expected wins minus wins",
-        wrong={"winner and loser swapped": plus((w + l) / (1 + exp(d)), -w), "wins minus expected wins": plus(
-            w, -(w + l) / (1 + exp(-d)))},
+        wrong={
+            "winner and loser swapped": plus((w + l) / (1 + exp(d)), -w),
+            "wins minus expected wins": plus(w, -(w + l) / (1 + exp(-d))),
+        },
     ),
-    equals(
-        (l - w * exp(-d)) / (1 + exp(-d)),
-        "common denominator",
-        wrong={"swapped": (w - l * exp(-d)) / (1 + exp(-d))},
-    ),
+    equals((l - w * exp(-d)) / (1 + exp(-d)), "common denominator", wrong={"swapped": (w - l * exp(-d)) / (1 + exp(-d))}),
     so=r"It is zero at $e^d = n_w / n_l$, negative before and positive after: $d = \log \frac{n_w}{n_l}$ is the only minimum. "
     r"Without a loss $\ell$ falls for ever, and no finite score is the best.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and how sharp it is depends on the number of comparisons",
     Slope(nll, d, 2),
@@ -241,13 +242,12 @@ derivation.chain(
         r"$\sigma(-d) = 1 - \sigma(d)$",
         wrong={
             "of the losses alone": plus(Total(j, wins.at(j, h) / (1 + exp(s.at(j) - s.at(h)))), -Total(j, wins.at(h, j))),
-            "the sign": plus(Total(j, wins.at(h, j)), -Total(j, (wins.at(h, j) + wins.at(j, h)) / (
-                1 + exp(s.at(j) - s.at(h))))),
+            "the sign": plus(Total(j, wins.at(h, j)), -Total(j, (wins.at(h, j) + wins.at(j, h)) / (1 + exp(s.at(j) - s.at(h))))),
         },
     ),
     so="Only differences of scores occur: a constant that is added to all of them changes nothing. When there is a best fit, and "
     "how it is found, is the subject of the lecture on the Bradley-Terry model.",
-)  # fmt: skip
+)
 
 derivation.say("Agreement: the raters of an item put it into categories. How often would they agree by chance?")
 c = derivation.index("c", "a category")
@@ -276,11 +276,14 @@ derivation.chain(
     equals(
         plus(least, scatter / (R * others)),
         r"a mean of squares is the square of the mean, $R^2 \bar u_c^2$, plus the variance",
-        wrong={"no scatter": least, "the scatter twice": plus(least, 2 * scatter / (R * others)),
-               "chance as it is": plus(by_chance, scatter / (R * others))},
+        wrong={
+            "no scatter": least,
+            "the scatter twice": plus(least, 2 * scatter / (R * others)),
+            "chance as it is": plus(by_chance, scatter / (R * others)),
+        },
     ),
     at_least(least, "leave out the scatter; equality if all items have the same counts", dropping=scatter / (R * others)),
-)  # fmt: skip
+)
 kappa = derivation.define(r"\kappa", (agreement - by_chance) / (1 - by_chance), "agreement beyond chance", "fleiss_kappa")
 derivation.chain(
     "Kappa is above -1/(R-1)",
@@ -288,43 +291,48 @@ derivation.chain(
     equals(
         plus(scatter / (R * others * (1 - by_chance)), -1 / others),
         r"insert the line above; $\frac{R P_e - 1}{R - 1} - P_e = -\frac{1 - P_e}{R - 1}$",
-        wrong={"the sign": plus(scatter / (R * others * (1 - by_chance)), 1 / others),
-               "by the raters": plus(scatter / (R * others * (1 - by_chance)), -1 / R)},
+        wrong={
+            "the sign": plus(scatter / (R * others * (1 - by_chance)), 1 / others),
+            "by the raters": plus(scatter / (R * others * (1 - by_chance)), -1 / R),
+        },
     ),
     at_least(
-        -1 / others, r"leave out the scatter; $1 - P_e > 0$ because two categories are used",
+        -1 / others,
+        r"leave out the scatter; $1 - P_e > 0$ because two categories are used",
         dropping=scatter / (R * others * (1 - by_chance)),
     ),
     so=r"It is 1 if every item has all of its ratings in one category, for then $P = 1$. Only two raters can reach $-1$.",
-)  # fmt: skip
+)
 derivation.chain(
     "The code divides disagreements",
     kappa,
     equals(
-        1 - times(
-            Total(i, Total(c, count * (R - count))) / (I * R * others), 1 / Total(c, pooled * (1 - pooled))
-        ),
+        1 - times(Total(i, Total(c, count * (R - count))) / (I * R * others), 1 / Total(c, pooled * (1 - pooled))),
         r"$1 - \kappa = \frac{1 - P}{1 - P_e}$; an item's counts sum to $R$, and shares to one",
-        wrong={"the ratio alone": times(
-            Total(i, Total(c, count * (R - count))) / (I * R * others), 1 / Total(c, pooled * (1 - pooled)))},
+        wrong={
+            "the ratio alone": times(
+                Total(i, Total(c, count * (R - count))) / (I * R * others), 1 / Total(c, pooled * (1 - pooled))
+            )
+        },
     ),
     role="appendix",
     states=2,
     so="No term is negative, so neither fraction loses digits where almost everybody agrees.",
-)  # fmt: skip
+)
 t = derivation.law("t", c, "the probability with which a rater chooses a category, whatever the item is")
 c1, c2, c3 = (derivation.index(f"c_{draw}", f"the category that rater {draw} chooses") for draw in (1, 2, 3))
 derivation.chain(
     "Raters who do not look agree as often as chance says",
     Expectation(t.at(c1), Expectation(t.at(c2), KroneckerDelta(c1, c2))),
     equals(
-        Total(c, t**2), r"both choose $c$ with the probability $t_c^2$",
+        Total(c, t**2),
+        r"both choose $c$ with the probability $t_c^2$",
         wrong={"one of them": Total(c, t * (1 - t)), "uniform": Rational(1, 3)},
     ),
     role="lemma",
     so=r"Every pair of different raters has this expectation, so $P$ has, too: a mean over pairs. For a fair coin it is "
     r"$\frac12$. Pairs of a rater with itself would always agree, and are left out.",
-)  # fmt: skip
+)
 y = derivation.numbers("y", c, "the rating that a category stands for: 1 to 5, say", "ratings")
 mean_of_three = (y.at(c1) + y.at(c2) + y.at(c3)) / 3
 
@@ -335,9 +343,11 @@ def _three(body):
 
 
 squares = derivation.define(
-    "S({},{},{})", plus(*((y.at(of) - mean_of_three) ** 2 for of in (c1, c2, c3))),
-    "squared distances of three ratings from their mean", over=(c1, c2, c3),
-)  # fmt: skip
+    "S({},{},{})",
+    plus(*((y.at(of) - mean_of_three) ** 2 for of in (c1, c2, c3))),
+    "squared distances of three ratings from their mean",
+    over=(c1, c2, c3),
+)
 derivation.chain(
     "Mean opinions: the variance is estimated with N - 1",
     _three(squares / 2),
@@ -351,14 +361,11 @@ derivation.chain(
         "the three pairs have the same distribution",
         wrong={"no half": Expectation(t.at(c1), Expectation(t.at(c2), (y.at(c1) - y.at(c2)) ** 2))},
     ),
-    equals(
-        Variance(t, y), "expand the square; the two are independent",
-        wrong={"divided by N": 2 * Variance(t, y) / 3},
-    ),
+    equals(Variance(t, y), "expand the square; the two are independent", wrong={"divided by N": 2 * Variance(t, y) / 3}),
     states=2,
     so=r"So $s^2$, the squares over $N - 1$, estimates the variance of one rating without bias, and $s^2 / N$ that of the mean: "
     r"the interval is $\bar y \pm z s / \sqrt N$. Divided by $N$ instead, it would be too short, by 13% for four raters.",
-)  # fmt: skip
+)
 
 derivation.say(
     "Last, the test that has no scale: a person sees one sample, real or generated with equal odds, and says which. How well can "
@@ -377,8 +384,10 @@ derivation.chain(
     equals(
         plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (f - g)))),
         r"$r(0|x) = 1 - r(1|x)$, and $g$ sums to one",
-        wrong={"real and generated exchanged": plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (g - f)))),
-               "no half": plus(Rational(1, 2), Total(x, says_real * (f - g)))},
+        wrong={
+            "real and generated exchanged": plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (g - f)))),
+            "no half": plus(Rational(1, 2), Total(x, says_real * (f - g))),
+        },
     ),
     at_most(
         plus(Rational(1, 2), times(Rational(1, 2), Total(x, Max(f - g, 0)))),
@@ -393,7 +402,7 @@ derivation.chain(
     ),
     so=r"Accuracy $\frac12$ of the best rule means $f = g$. Accuracy $\frac12$ of a person means only that this person saw no "
     r"difference.",
-)  # fmt: skip
+)
 
 
 def _total_variation(real, fake):
@@ -416,12 +425,20 @@ def all_rules():
 derivation.bridge(
     "The code computes both ends of Wilson's interval",
     plus(times(3, low), high),
-    lambda k, m, z: jnp.stack([jnp.array([3.0, 1.0]) @ jnp.concatenate(wilson_interval(
-        np.array([successes], dtype=int), np.array([successes + failures], dtype=int), z=float(size)))
-        for successes, failures, size in zip(k, m, z, strict=True)]),
-    k, m, z,
+    lambda k, m, z: jnp.stack(
+        [
+            jnp.array([3.0, 1.0])
+            @ jnp.concatenate(
+                wilson_interval(np.array([successes], dtype=int), np.array([successes + failures], dtype=int), z=float(size))
+            )
+            for successes, failures, size in zip(k, m, z, strict=True)
+        ]
+    ),
+    k,
+    m,
+    z,
     wrong={"exchanged": plus(times(3, high), low), "Wald's": plus(times(3, seen - z * wald), seen + z * wald)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... a comparison's loss",
     log(1 + exp(-d)),

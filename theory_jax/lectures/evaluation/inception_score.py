@@ -115,10 +115,11 @@ derivation.chain(
         wrong={"the sign": Expectation(w, Expectation(p, log(mean / p)))},
     ),
     at_least(
-        0, r"every divergence is nonnegative; all are zero if and only if $p(y|n) = \bar p(y)$",
+        0,
+        r"every divergence is nonnegative; all are zero if and only if $p(y|n) = \bar p(y)$",
         dropping=Expectation(w, gibbs.at(p, mean)),
     ),
-)  # fmt: skip
+)
 which = derivation.define("r({}|{})", w * p / mean, "which image it was, if the class is known", over=(n, y), law=True)
 derivation.chain(
     "Few images cannot score high",
@@ -168,17 +169,22 @@ sample = derivation.define(
     r"\hat p({}|{},{})", (p.at(y, n1) + p.at(y, n2)) / 2, "the mean answer of two draws", over=(y, n1, n2), law=True
 )
 of_sample = derivation.define(
-    r"\hat S({},{})", plus(Entropy(sample), -(Entropy(p.at(y, n1)) + Entropy(p.at(y, n2))) / 2),
-    "the logarithm of the score of two draws", over=(n1, n2),
-)  # fmt: skip
+    r"\hat S({},{})",
+    plus(Entropy(sample), -(Entropy(p.at(y, n1)) + Entropy(p.at(y, n2))) / 2),
+    "the logarithm of the score of two draws",
+    over=(n1, n2),
+)
 derivation.chain(
     "A sample's score is too small in expectation",
     Expectation(w.at(n1), Expectation(w.at(n2), of_sample)),
     equals(
         plus(Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -Expectation(w, Entropy(p))),
         "the mean entropy of the draws is unbiased",
-        wrong={"one entropy for two": plus(
-            Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -2 * Expectation(w, Entropy(p)))},
+        wrong={
+            "one entropy for two": plus(
+                Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -2 * Expectation(w, Entropy(p))
+            )
+        },
     ),
     equals(
         plus(score, -Expectation(w.at(n1), Expectation(w.at(n2), Divergence(sample, mean)))),
@@ -189,12 +195,11 @@ derivation.chain(
         },
     ),
     at_most(
-        score, "leave out the divergences (Gibbs)",
-        adding=Expectation(w.at(n1), Expectation(w.at(n2), gibbs.at(sample, mean))),
+        score, "leave out the divergences (Gibbs)", adding=Expectation(w.at(n1), Expectation(w.at(n2), gibbs.at(sample, mean)))
     ),
     so="Nothing but the number of draws was special, so it holds for every number: only models that were scored on equally many "
     "images can be compared.",
-)  # fmt: skip
+)
 i = derivation.index("i", "one of a sample of images")
 N = derivation.count(i, "N", "the number of images in the sample")
 row = derivation.law("s({}|{})", (y, i), "their answers")
@@ -222,9 +227,12 @@ answers = derivation.law("t({}|{},{})", (y, b, k), "the answers, by block")
 block = derivation.define(r"\bar t({}|{})", Total(k, answers) / M, "the mean answer of a block", over=(y, b), law=True)
 whole = derivation.define(r"\bar t({})", Total(b, block) / B, "... and of all blocks", over=y, law=True)
 of_block = derivation.define(
-    "S({})", plus(Entropy(block), -Total(k, Entropy(answers)) / M), "the logarithm of a block's score",
-    "log(split_inception_scores)", over=b,
-)  # fmt: skip
+    "S({})",
+    plus(Entropy(block), -Total(k, Entropy(answers)) / M),
+    "the logarithm of a block's score",
+    "log(split_inception_scores)",
+    over=b,
+)
 derivation.chain(
     "Splitting a sample lowers the mean of the logarithms",
     plus(Entropy(whole), -Total(b, Total(k, Entropy(answers))) / (B * M), -Total(b, of_block) / B),
@@ -245,14 +253,18 @@ derivation.chain(
 for title, expression, code, mistakes in (
     ("The code computes the mean answer", log(every), marginal_log_probs, {"the mean of the logarithms": Total(i, log(row)) / N}),
     (
-        "... the logarithm of the score", Total(i, Divergence(row, every)) / N, log_inception_score,
+        "... the logarithm of the score",
+        Total(i, Divergence(row, every)) / N,
+        log_inception_score,
         {"a sum": Total(i, Divergence(row, every)), "the mean answer alone": Entropy(every)},
     ),
     (
-        "... and the score", exp(Total(i, Divergence(row, every)) / N), inception_score,
+        "... and the score",
+        exp(Total(i, Divergence(row, every)) / N),
+        inception_score,
         {"exponential before the mean": Total(i, exp(Divergence(row, every))) / N},
     ),
-):  # fmt: skip
+):
     derivation.bridge(title, expression, lambda s, code=code: jax.vmap(code)(jnp.log(s)), row, wrong=mistakes)
 derivation.bridge(
     "... of every block",
@@ -309,8 +321,11 @@ def the_bias_and_the_terms(growth, terms):
     scores = np.array([log_inception_score(rows) for rows in logs])
     open_ = np.array([-jnp.sum(jnp.exp(rows) * rows) / len(rows) for rows in logs])
     bottom = np.zeros(3)
-    for part, label in ((scores, "score"), (open_, r"$\mathbb{E}[H(p(\cdot|n))]$"),
-                        (np.log(3) - scores - open_, r"$\mathrm{KL}(\bar p \,\|\, u)$")):  # fmt: skip
+    for part, label in (
+        (scores, "score"),
+        (open_, r"$\mathbb{E}[H(p(\cdot|n))]$"),
+        (np.log(3) - scores - open_, r"$\mathrm{KL}(\bar p \,\|\, u)$"),
+    ):
         terms.bar(list(cases), part, bottom=bottom, label=label)
         bottom = bottom + part
     terms.set(xlabel="answers", ylabel="nats", ylim=(0, 1.75))

@@ -57,9 +57,7 @@ distance = derivation.define(
     r"\mathrm{MMD}^2", SquaredNorm(d, Expectation(p, phi) - Expectation(q, phi)), "the squared distance of the mean features"
 )
 pairs = plus(
-    Expectation(p, Expectation(p.at(y), k)),
-    Expectation(q, Expectation(q.at(y), k)),
-    -2 * Expectation(p, Expectation(q.at(y), k)),
+    Expectation(p, Expectation(p.at(y), k)), Expectation(q, Expectation(q.at(y), k)), -2 * Expectation(p, Expectation(q.at(y), k))
 )
 derivation.chain(
     "The distance of mean features needs the kernel only",
@@ -67,23 +65,29 @@ derivation.chain(
     equals(
         Total(d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -2 * Expectation(p, phi) * Expectation(q, phi))),
         "expand the square",
-        wrong={"the cross term once": Total(
-            d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -Expectation(p, phi) * Expectation(q, phi)))},
+        wrong={
+            "the cross term once": Total(
+                d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -Expectation(p, phi) * Expectation(q, phi))
+            )
+        },
     ),
     equals(
         pairs,
         "a product of expectations is one over independent pairs; exchange the sums",
         wrong={
             "the same point twice": plus(
-                Expectation(p, k.at(x, x)), Expectation(q, k.at(x, x)), -2 * Expectation(p, Expectation(q.at(y), k))),
+                Expectation(p, k.at(x, x)), Expectation(q, k.at(x, x)), -2 * Expectation(p, Expectation(q.at(y), k))
+            ),
             "the cross term once": plus(
-                Expectation(p, Expectation(p.at(y), k)), Expectation(q, Expectation(q.at(y), k)),
-                -Expectation(p, Expectation(q.at(y), k))),
+                Expectation(p, Expectation(p.at(y), k)),
+                Expectation(q, Expectation(q.at(y), k)),
+                -Expectation(p, Expectation(q.at(y), k)),
+            ),
         },
     ),
     central=True,
     so="So the features may be infinitely many: no one computes them.",
-)  # fmt: skip
+)
 e = derivation.index("e", "another feature", states=2)
 v = derivation.numbers("v", d, "a direction among the features")
 Delta = derivation.define(r"\Delta", Expectation(p, phi) - Expectation(q, phi), "the difference of the means", over=d)
@@ -91,13 +95,13 @@ derivation.chain(
     "It is the largest difference of means that a function of length 1 has",
     Total(d, v * Delta) ** 2,
     equals(
-        plus(
-            times(SquaredNorm(d, v), SquaredNorm(d, Delta)),
-            -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2,
-        ),
+        plus(times(SquaredNorm(d, v), SquaredNorm(d, Delta)), -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2),
         "Lagrange's identity",
-        wrong={"no half": plus(
-            times(SquaredNorm(d, v), SquaredNorm(d, Delta)), -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)))},
+        wrong={
+            "no half": plus(
+                times(SquaredNorm(d, v), SquaredNorm(d, Delta)), -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2))
+            )
+        },
     ),
     at_most(
         times(SquaredNorm(d, v), SquaredNorm(d, Delta)),
@@ -106,12 +110,14 @@ derivation.chain(
     ),
     so=r"The left side is the squared difference of the means of $f(x) = \sum_d v_d\, \phi_d(x)$: hence the name, maximum mean "
     r"discrepancy.",
-)  # fmt: skip
+)
 
 derivation.say("Which differences does a kernel see? First the cubic one, in one dimension.")
 a = derivation.numbers("a", x, "the place of a point")
-moment = [derivation.define(rf"\delta_{j}", Expectation(p, a**j) - Expectation(q, a**j), f"the difference of the moments of "
-                            f"order {j}") for j in (1, 2, 3)]  # fmt: skip
+moment = [
+    derivation.define(rf"\delta_{j}", Expectation(p, a**j) - Expectation(q, a**j), f"the difference of the moments of order {j}")
+    for j in (1, 2, 3)
+]
 cubic = derivation.define("c({},{})", (a * a.at(y) + 1) ** 3, "the cubic kernel", "polynomial_kernel", over=(x, y))
 derivation.chain(
     "The cubic kernel sees three moments",
@@ -136,9 +142,11 @@ c = derivation.number("c", "the distance of two points", positive=True)
 r = derivation.number("r", "the probability of the second point under the first law", between=(0, 1))
 s = derivation.number("s", "... and under the second law", between=(0, 1))
 of_two = derivation.define(
-    "G", plus(((1 - r) - (1 - s)) ** 2, (r - s) ** 2, 2 * ((1 - r) - (1 - s)) * (r - s) * exp(-(c**2) / (2 * h**2))),
-    r"$\mathrm{MMD}^2$ of two laws on two points, with a Gaussian kernel", "gaussian_kernel",
-)  # fmt: skip
+    "G",
+    plus(((1 - r) - (1 - s)) ** 2, (r - s) ** 2, 2 * ((1 - r) - (1 - s)) * (r - s) * exp(-(c**2) / (2 * h**2))),
+    r"$\mathrm{MMD}^2$ of two laws on two points, with a Gaussian kernel",
+    "gaussian_kernel",
+)
 derivation.chain(
     "A Gaussian kernel on two points",
     of_two,
@@ -175,14 +183,19 @@ def _drawn(body):
 
 cross = (k.at(x1, y1) + k.at(x1, y2) + k.at(x2, y1) + k.at(x2, y2)) / 4
 U = derivation.define(
-    "U({},{},{},{})", k.at(x1, x2) + k.at(y1, y2) - 2 * cross, "the estimate from pairs of different points",
-    "unbiased_discrepancy", over=(x1, x2, y1, y2),
-)  # fmt: skip
+    "U({},{},{},{})",
+    k.at(x1, x2) + k.at(y1, y2) - 2 * cross,
+    "the estimate from pairs of different points",
+    "unbiased_discrepancy",
+    over=(x1, x2, y1, y2),
+)
 V = derivation.define(
     "V({},{},{},{})",
     (k.at(x1, x1) + k.at(x2, x2) + 2 * k.at(x1, x2) + k.at(y1, y1) + k.at(y2, y2) + 2 * k.at(y1, y2)) / 4 - 2 * cross,
-    "... from all pairs", "biased_discrepancy", over=(x1, x2, y1, y2),
-)  # fmt: skip
+    "... from all pairs",
+    "biased_discrepancy",
+    over=(x1, x2, y1, y2),
+)
 derivation.chain(
     "Pairs of different points have no bias",
     _drawn(U),
@@ -204,12 +217,9 @@ derivation.chain(
             "not divided by the number": plus(distance, Total(d, Variance(p, phi)), Total(d, Variance(q, phi))),
         },
     ),
-    at_least(
-        distance, "leave out the variances",
-        dropping=plus(Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
-    ),
+    at_least(distance, "leave out the variances", dropping=plus(Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2)),
     states=2,
-)  # fmt: skip
+)
 derivation.chain(
     "... but they are never negative",
     V,
@@ -219,11 +229,10 @@ derivation.chain(
         wrong={"the sums": SquaredNorm(d, phi.at(d, x1) + phi.at(d, x2) - phi.at(d, y1) - phi.at(d, y2))},
     ),
     at_least(
-        0, "leave out squares",
-        dropping=SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2),
+        0, "leave out squares", dropping=SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2)
     ),
     states=2,
-)  # fmt: skip
+)
 f, g = derivation.numbers("f", (x, d), "features of a first sample"), derivation.numbers("g", (x, d), "... and of a second")
 D, N = derivation.count(d, "D", "the number of features"), derivation.count(x, "N", "the number of points of each sample")
 inner = Total(d, f * g.at(y, d))
@@ -231,38 +240,46 @@ derivation.bridge(
     "The code computes the cubic kernel",
     (inner / D + 1) ** 3,
     lambda f, g: jax.vmap(polynomial_kernel)(f.mT, g.mT),
-    f, g,
+    f,
+    g,
     wrong={"not divided by the number of features": (inner + 1) ** 3, "nothing added": (inner / D) ** 3},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the Gaussian kernel, with bandwidth 2",
     exp(-SquaredNorm(d, f - g.at(y, d)) / 8),
     lambda f, g: jnp.stack([gaussian_kernel(*pair, bandwidth=2.0) for pair in zip(f.mT, g.mT, strict=True)]),
-    f, g,
+    f,
+    g,
     wrong={"no half, or bandwidth not squared": exp(-SquaredNorm(d, f - g.at(y, d)) / 4)},
-)  # fmt: skip
-K_x, K_y, K = (derivation.numbers(name, (x, y), f"a kernel matrix, {of}") for name, of in (
-    (r"k^x", "of the first sample"), (r"k^y", "of the second"), (r"k^{xy}", "of both")))  # fmt: skip
+)
+K_x, K_y, K = (
+    derivation.numbers(name, (x, y), f"a kernel matrix, {of}")
+    for name, of in ((r"k^x", "of the first sample"), (r"k^y", "of the second"), (r"k^{xy}", "of both"))
+)
 trace_x, trace_y = Total(x, K_x.at(x, x)), Total(x, K_y.at(x, x))
 all_x, all_y, mixed = (Total(x, Total(y, part)) for part in (K_x, K_y, K))
 derivation.bridge(
     "... the estimate from all pairs",
     (all_x + all_y - 2 * mixed) / N**2,
     lambda kx, kxy, ky: jax.vmap(biased_discrepancy)(kx, ky, kxy),
-    K_x, K, K_y,
+    K_x,
+    K,
+    K_y,
     wrong={"the cross term once": (all_x + all_y - mixed) / N**2},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and that from pairs of different points",
     (all_x - trace_x + all_y - trace_y) / (N * (N - 1)) - 2 * mixed / N**2,
     lambda kx, kxy, ky: jax.vmap(unbiased_discrepancy)(kx, ky, kxy),
-    K_x, K, K_y,
+    K_x,
+    K,
+    K_y,
     wrong={
         "with the diagonals": (all_x + all_y - 2 * mixed) / N**2,
         "divided by the square": (all_x - trace_x + all_y - trace_y) / N**2 - 2 * mixed / N**2,
         "the cross term by N - 1": (all_x - trace_x + all_y - trace_y - 2 * mixed) / (N * (N - 1)),
     },
-)  # fmt: skip
+)
 
 _X, _Y = jnp.array([[0.0], [2.0]]), jnp.array([[1.0], [1.0]])
 
@@ -295,8 +312,10 @@ def two_laws_and_two_samples():
 )
 def the_bias_and_the_bandwidth(estimates, bandwidths):
     samples = np.random.default_rng(0).standard_normal((2, 1000, 10, 1))
-    kernels = [jax.vmap(partial(gaussian_kernel, bandwidth=1.0))(*pair) for pair in (
-        (samples[0], samples[0]), (samples[1], samples[1]), (samples[0], samples[1]))]  # fmt: skip
+    kernels = [
+        jax.vmap(partial(gaussian_kernel, bandwidth=1.0))(*pair)
+        for pair in ((samples[0], samples[0]), (samples[1], samples[1]), (samples[0], samples[1]))
+    ]
     bins = np.linspace(-0.2, 0.6, 33)
     for function, label in ((unbiased_discrepancy, "different points"), (biased_discrepancy, "all pairs")):
         found = np.asarray(jax.vmap(function)(*kernels))

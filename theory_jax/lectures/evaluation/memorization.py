@@ -269,11 +269,12 @@ derivation.chain(
         },
     ),
     at_most(
-        Rational(1, 2), "leave out what is positive, since balls that contain each other's center share something",
+        Rational(1, 2),
+        "leave out what is positive, since balls that contain each other's center share something",
         adding=(1 - h) / (2 * (1 + h)),
     ),
     so="So one half is not what to expect of a good generator: compare with the share of authentic points in the test set.",
-)  # fmt: skip
+)
 x = derivation.number("x", "a coordinate along the line of the centers", real=True)
 derivation.symbol("h_1, h_2, h_3", "$h$ in one, two and three dimensions")
 derivation.symbol("A_1, A_3", "the expected authenticity in one and in three")
@@ -293,8 +294,14 @@ def what_two_balls_do_not_share():
     wanted = [half, Rational(1, 3) + sqrt(3) / (2 * pi), Rational(11, 16)]
     authentic = [Rational(1, 3), Rational(11, 27)]
     found = outside + [outside[k] / (1 + outside[k]) for k in (0, 2)]
-    return found, wanted + authentic, {"one cap": [(1 + share) / 2 for share in wanted] + authentic,
-                                       "mutual pairs": wanted + [1 - share for share in authentic]}  # fmt: skip
+    return (
+        found,
+        wanted + authentic,
+        {
+            "one cap": [(1 + share) / 2 for share in wanted] + authentic,
+            "mutual pairs": wanted + [1 - share for share in authentic],
+        },
+    )
 
 
 derivation.chain(
@@ -345,19 +352,24 @@ derivation.bridge(
     "The code computes the distance to the nearest",
     Min(one, two),
     lambda y, v, w: _pair_by_pair(nearest_distance, y, v, w),
-    y, first, second,
+    y,
+    first,
+    second,
     wrong={"the first": one, "squared": Min(one, two) ** 2, "the mean": (one + two) / 2},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and its ratio to the second nearest",
     Min(one / two, two / one),
     lambda y, v, w: _pair_by_pair(nearest_distance_ratio, y, v, w),
-    y, first, second,
+    y,
+    first,
+    second,
     wrong={
-        "squared": Min(one / two, two / one) ** 2, "turned over": 1 / Min(one / two, two / one),
+        "squared": Min(one / two, two / one) ** 2,
+        "turned over": 1 / Min(one / two, two / one),
         "the first by the second": one / two,
     },
-)  # fmt: skip
+)
 
 
 def _pair_by_pair(function, queries, *references):

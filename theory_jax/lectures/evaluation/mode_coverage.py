@@ -69,9 +69,12 @@ def _misses(mode):
 
 derivation.say("Three samples are drawn; nothing is special about three, and the lines read alike for $N$.")
 covered = derivation.define(
-    "C({},{},{})", Total(k, 1 - times(_misses(k1), _misses(k2), _misses(k3))), "how many modes three samples cover",
-    "covered_modes", over=(k1, k2, k3),
-)  # fmt: skip
+    "C({},{},{})",
+    Total(k, 1 - times(_misses(k1), _misses(k2), _misses(k3))),
+    "how many modes three samples cover",
+    "covered_modes",
+    over=(k1, k2, k3),
+)
 derivation.chain(
     "The number of modes seen depends on the number of samples",
     _expected(covered),
@@ -93,8 +96,9 @@ s = derivation.index("s", "a mode that the generator kept", states=2)
 c = derivation.numbers("r", s, "the target's probability of a mode that is kept", "exp(log_mode_probs)", positive=True)
 lost = derivation.number("d", "... of all the modes that are lost, together", positive=True)
 j = derivation.index("j", "another mode that was kept", states=2)
-kept = derivation.define("r(S)", Total(j, c.at(j)) / (Total(j, c.at(j)) + lost), "the target's probability of what is kept",
-                         positive=True)  # fmt: skip
+kept = derivation.define(
+    "r(S)", Total(j, c.at(j)) / (Total(j, c.at(j)) + lost), "the target's probability of what is kept", positive=True
+)
 derivation.say(
     r"Shares can be compared with a target. Let the generator be right but for modes it lost: it draws a kept mode as often as "
     r"the target, given that the mode is kept. ($r_s$ and $d$ are weights here; the chain divides by their sum.)"
@@ -108,12 +112,10 @@ derivation.chain(
         "the ratio is the same for every mode",
         wrong={"the ratio turned over": Expectation(restricted, log(kept))},
     ),
-    equals(
-        -log(kept), "the expectation of a constant", wrong={"the sign": log(kept), "what is lost": -log(1 - kept)},
-    ),
+    equals(-log(kept), "the expectation of a constant", wrong={"the sign": log(kept), "what is lost": -log(1 - kept)}),
     so=r"If half of a uniform target is lost, this is $\log 2$, however many modes that are. The divergence in the other "
     r"direction is infinite as soon as one mode is missing, so it cannot tell one from half.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"Now the bias: shares of a finite sample differ from $p$ even if $p$ is the target. $a$ is one of all possible samples."
@@ -140,9 +142,11 @@ derivation.chain(
     ),
 )
 drawn = derivation.define(
-    r"\hat p_3({},{},{},{})", (KroneckerDelta(k, k1) + KroneckerDelta(k, k2) + KroneckerDelta(k, k3)) / 3,
-    "the shares of three draws", over=(k, k1, k2, k3),
-)  # fmt: skip
+    r"\hat p_3({},{},{},{})",
+    (KroneckerDelta(k, k1) + KroneckerDelta(k, k2) + KroneckerDelta(k, k3)) / 3,
+    "the shares of three draws",
+    over=(k, k1, k2, k3),
+)
 derivation.chain(
     "... by the number of modes over the number of samples",
     _expected(Total(k, (drawn - p) ** 2 / p)),
@@ -224,9 +228,12 @@ m = derivation.count(i, "m", "the number of samples after the first, $s - 1$")
 unseen = derivation.number("v", "modes that all samples but the last leave over if none repeats, $K - s + 1$", positive=True)
 modes = derivation.define("K_s", unseen + m, "the number of modes, $K$", positive=True)
 free = derivation.define(
-    "f", (unseen + i) / modes, "the chance that a sample repeats none before it, if all modes are equally likely", over=i,
+    "f",
+    (unseen + i) / modes,
+    "the chance that a sample repeats none before it, if all modes are equally likely",
+    over=i,
     positive=True,
-)  # fmt: skip
+)
 gain = derivation.number("h", "what equal probabilities add to the chance of no collision, as a ratio", nonnegative=True)
 none = derivation.define("Q_s", Product(i, free) / (1 + gain), "the chance that no two samples agree", positive=True)
 derivation.chain(

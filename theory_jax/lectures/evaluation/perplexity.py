@@ -86,17 +86,13 @@ second = derivation.law("p({}|{})", (t, s), "the law of the second, given the fi
 q_first = derivation.law("q({})", s, "what the model says of the first")
 q_second = derivation.law("q({}|{})", (t, s), "... and of the second")
 expected = derivation.define(
-    "L", -Expectation(first, Expectation(second, plus(log(q_first), log(q_second)))) / 2,
-    "the expected log perplexity of a text",
-)  # fmt: skip
+    "L", -Expectation(first, Expectation(second, plus(log(q_first), log(q_second)))) / 2, "the expected log perplexity of a text"
+)
 derivation.chain(
     "No model is below the entropy per token",
     expected,
     equals(
-        plus(
-            -Expectation(first, log(q_first)) / 2,
-            -Expectation(first, Expectation(second, log(q_second))) / 2,
-        ),
+        plus(-Expectation(first, log(q_first)) / 2, -Expectation(first, Expectation(second, log(q_second))) / 2),
         r"the expectation of a sum; $q(s)$ does not depend on the second letter",
         wrong={"not per token": plus(-Expectation(first, log(q_first)), -Expectation(first, Expectation(second, log(q_second))))},
     ),
@@ -132,9 +128,12 @@ nats = derivation.numbers("c", b, "the logarithm of its perplexity", "log(sequen
 own = derivation.define(r"\mathrm{PP}", exp(nats), "its perplexity", "sequence_perplexity", over=b, positive=True)
 share = derivation.define(r"\lambda", length / Total(j, length.at(j)), "its share of all tokens", over=b, law=True)
 of_corpus = derivation.define(
-    r"\mathrm{PP}_c", exp(Total(b, length * nats) / Total(b, length)), "the perplexity of the corpus", "corpus_perplexity",
+    r"\mathrm{PP}_c",
+    exp(Total(b, length * nats) / Total(b, length)),
+    "the perplexity of the corpus",
+    "corpus_perplexity",
     positive=True,
-)  # fmt: skip
+)
 average = derivation.define("M", Expectation(share, exp(nats)), "the mean of the texts' perplexities, by token", positive=True)
 derivation.chain(
     "A corpus is the geometric mean of its texts, weighted by their tokens",
@@ -186,11 +185,7 @@ derivation.chain(
         r"$-\log x = 1 - x + (x - 1 - \log x)$ at $x = a/(a + r)$, the share of the tokenizer's way",
         wrong={"the share of the others": plus(-log(a + r), a / (a + r), tangent.at(a / (a + r)))},
     ),
-    at_least(
-        -log(a + r),
-        "leave out the share of the others and the gap",
-        dropping=plus(r / (a + r), tangent.at(a / (a + r))),
-    ),
+    at_least(-log(a + r), "leave out the share of the others and the gap", dropping=plus(r / (a + r), tangent.at(a / (a + r)))),
     so="A model that can write a text in several ways gives it the sum of their probabilities, of which a perplexity sees one.",
 )
 

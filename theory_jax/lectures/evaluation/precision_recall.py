@@ -178,8 +178,11 @@ def every_choice_of_the_generated_point():
         np.array([[0.0], [1.0], [10.0], [11.5]]),
         np.array([[0.0], [1.0], [2.5], [4.5]]),
     )
-    return jnp.stack([_inside_the_others(points) for points in sets]), jnp.array([2 / 3, 2 / 3, 1.0, 3 / 4]), {
-        "always inside": jnp.ones(4), "those outside": jnp.array([1 / 3, 1 / 3, 0.0, 1 / 4])}  # fmt: skip
+    return (
+        jnp.stack([_inside_the_others(points) for points in sets]),
+        jnp.array([2 / 3, 2 / 3, 1.0, 3 / 4]),
+        {"always inside": jnp.ones(4), "those outside": jnp.array([1 / 3, 1 / 3, 0.0, 1 / 4])},
+    )
 
 
 def _inside_the_others(points):
@@ -227,10 +230,7 @@ derivation.chain(
         Total(c, times(size / Total(c, size), precision)),
         "no ball reaches another cluster, so a point is inside if and only if it is inside in its own; multiply and divide by "
         "$g$",
-        wrong={
-            "the mean of the clusters": Total(c, precision) / 3,
-            "their sum": Total(c, precision),
-        },
+        wrong={"the mean of the clusters": Total(c, precision) / 3, "their sum": Total(c, precision)},
     ),
     so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers precision "
     "by its share, and leaves recall. A mode without samples has recall 0 and no generated point: it lowers recall by its share, "
@@ -283,8 +283,10 @@ def rotated_shifted_and_scaled():
 
 
 d = derivation.index("d", "a coordinate")
-u, v, w = (derivation.numbers(name, d, f"a point, the {which} of three", f"x[{place}]") for place, (name, which) in enumerate((
-    ("u", "first"), ("v", "second"), ("w", "third"))))  # fmt: skip
+u, v, w = (
+    derivation.numbers(name, d, f"a point, the {which} of three", f"x[{place}]")
+    for place, (name, which) in enumerate((("u", "first"), ("v", "second"), ("w", "third")))
+)
 to_v, to_w = sqrt(SquaredNorm(d, u - v)), sqrt(SquaredNorm(d, u - w))
 
 
@@ -296,16 +298,20 @@ derivation.bridge(
     "The code computes the distance to the nearest other point",
     Min(to_v, to_w),
     partial(_radius_of_the_first, 1),
-    u, v, w,
+    u,
+    v,
+    w,
     wrong={"squared": Min(to_v, to_w) ** 2, "to the second": to_v, "the farther": Max(to_v, to_w)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and to the second nearest",
     Max(to_v, to_w),
     partial(_radius_of_the_first, 2),
-    u, v, w,
+    u,
+    v,
+    w,
     wrong={"self counted as a neighbor": Min(to_v, to_w), "the mean of both": (to_v + to_w) / 2},
-)  # fmt: skip
+)
 
 _LINE, _SAMPLES = np.array([[0.0], [1.0], [3.0], [7.0], [8.0]]), np.array([[0.5], [1.2], [2.5], [20.0]])
 

@@ -78,17 +78,25 @@ derivation.chain(
     equals(
         plus(times(Rational(1, 2), exp(2 * l) * v), square, log(2 * pi) / 2, -l),
         r"the mean of $(x + b)^2$ is the variance plus the squared mean, $v + (\mu + b)^2$",
-        wrong={"the variance alone": plus(times(Rational(1, 2), exp(2 * l) * v), log(2 * pi) / 2, -l),
-               "the scale once": plus(times(Rational(1, 2), exp(l) * v), square, log(2 * pi) / 2, -l)},
+        wrong={
+            "the variance alone": plus(times(Rational(1, 2), exp(2 * l) * v), log(2 * pi) / 2, -l),
+            "the scale once": plus(times(Rational(1, 2), exp(l) * v), square, log(2 * pi) / 2, -l),
+        },
     ),
     equals(
         plus(
-            times(Rational(1, 2), plus(1, log(2 * pi), log(v))), square,
+            times(Rational(1, 2), plus(1, log(2 * pi), log(v))),
+            square,
             times(Rational(1, 2), plus(exp(2 * l) * v - 1, -log(exp(2 * l) * v))),
         ),
         r"add and subtract $\frac12 + \frac12 \log v$",
-        wrong={"no one": plus(times(Rational(1, 2), plus(log(2 * pi), log(v))), square,
-                              times(Rational(1, 2), plus(exp(2 * l) * v - 1, -log(exp(2 * l) * v))))},
+        wrong={
+            "no one": plus(
+                times(Rational(1, 2), plus(log(2 * pi), log(v))),
+                square,
+                times(Rational(1, 2), plus(exp(2 * l) * v - 1, -log(exp(2 * l) * v))),
+            )
+        },
     ),
     at_least(
         times(Rational(1, 2), plus(1, log(2 * pi), log(v))),
@@ -100,29 +108,32 @@ derivation.chain(
     states=2,
     so=r"The left side is the loss of one position of one channel. Its minimum is the entropy $\frac12 \log 2\pi e v$ of the "
     r"Gaussian with the channel's mean and variance, and goes to $-\infty$ with $v$: a constant channel has no finite start.",
-)  # fmt: skip
+)
 derivation.chain(
     "After the start the base term is known",
     plus(Total(i, ((x - mu) * exp(-log(v) / 2)) ** 2) / (2 * n), log(2 * pi) / 2),
     equals(
         plus(Rational(1, 2), log(2 * pi) / 2),
         "the mean square of the standardized values is 1",
-        wrong={"the mean square forgotten": log(2 * pi) / 2, "the variance divided by n - 1": plus(
-            (n - 1) / (2 * n), log(2 * pi) / 2)},
+        wrong={
+            "the mean square forgotten": log(2 * pi) / 2,
+            "the variance divided by n - 1": plus((n - 1) / (2 * n), log(2 * pi) / 2),
+        },
     ),
     states=2,
     so=r"The mean of $-\log p_Z(z)$ over the batch is $\frac D2 \log 2\pi e$ whatever the data are. All that depends on them is "
     r"in the log-determinant.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"Batch normalization computes the same $z_i = (x_i - \mu)/\sqrt v$ in every step of training, with $\mu$ and $v$ of the "
     r"batch at hand. As a map of the whole batch it has a Jacobian, too."
 )
 for letter, meaning in (
-    ("J_{ij}", r"the derivative of $z_i$ by $x_j$ under batch normalization"), (r"\delta_{ij}", "1 where $i = j$, else 0"),
+    ("J_{ij}", r"the derivative of $z_i$ by $x_j$ under batch normalization"),
+    (r"\delta_{ij}", "1 where $i = j$, else 0"),
     ("z_i, z_j", "the normalized values"),
-):  # fmt: skip
+):
     derivation.symbol(letter, meaning)
 _VALUES = np.array([0.3, -1.2, 2.0, 0.7, -0.4])
 
@@ -170,19 +181,31 @@ at = derivation.number("y", "a value of a channel")
 derivation.bridge(
     "The code shifts, then scales",
     (at + b) * exp(l),
-    lambda y, shift, log_scale: jnp.concatenate([forward(one.reshape(1, 1), first[None], second[None])[0][0]
-                                                 for one, first, second in zip(y, shift, log_scale, strict=True)]),
-    at, b, l,
+    lambda y, shift, log_scale: jnp.concatenate(
+        [
+            forward(one.reshape(1, 1), first[None], second[None])[0][0]
+            for one, first, second in zip(y, shift, log_scale, strict=True)
+        ]
+    ),
+    at,
+    b,
+    l,
     wrong={"scaled first": at * exp(l) + b, "the shift subtracted": (at - b) * exp(l)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and back",
     at * exp(-l) - b,
-    lambda y, shift, log_scale: jnp.concatenate([inverse(one.reshape(1, 1), first[None], second[None])[0][0]
-                                                 for one, first, second in zip(y, shift, log_scale, strict=True)]),
-    at, b, l,
+    lambda y, shift, log_scale: jnp.concatenate(
+        [
+            inverse(one.reshape(1, 1), first[None], second[None])[0][0]
+            for one, first, second in zip(y, shift, log_scale, strict=True)
+        ]
+    ),
+    at,
+    b,
+    l,
     wrong={"shifted first": (at - b) * exp(-l)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... with the log-determinant of all positions, here six",
     6 * Total(c, ell),
@@ -247,8 +270,7 @@ def four_values():
 
 
 @derivation.exercise(
-    r"Three channels of 8 by 8 positions with $\ell = (0.1, -0.2, 0.3)$: what is the log-determinant?",
-    r"$64 \cdot 0.2 = 12.8$.",
+    r"Three channels of 8 by 8 positions with $\ell = (0.1, -0.2, 0.3)$: what is the log-determinant?", r"$64 \cdot 0.2 = 12.8$."
 )
 def sixty_four_positions():
     yield forward(np.zeros((1, 3, 8, 8)), np.zeros(3), np.array([0.1, -0.2, 0.3]))[1], "12.8"

@@ -86,8 +86,10 @@ derivation.say(
     r"$z$, also where a rectifier has a kink."
 )
 l1, l2 = (derivation.number(rf"\ell_{i}", f"log-scale {i}, of the diagonal scaling", "log_scale") for i in (1, 2))
-a, b, c = (derivation.number(name, f"the slope of the {which} layer's shift") for name, which in (
-    ("a", "first"), ("b", "second"), ("c", "third")))  # fmt: skip
+a, b, c = (
+    derivation.number(name, f"the slope of the {which} layer's shift")
+    for name, which in (("a", "first"), ("b", "second"), ("c", "third"))
+)
 scaling = sympy.diag(exp(l1), exp(l2))
 shears = [sympy.Matrix([[1, 0], [a, 1]]), sympy.Matrix([[1, b], [0, 1]]), sympy.Matrix([[1, 0], [c, 1]])]
 whole = scaling * shears[2] * shears[1] * shears[0]
@@ -99,23 +101,20 @@ derivation.chain(
         "the determinant of a product; every layer has the determinant 1",
         wrong={"a slope left": log(times(exp(l1), exp(l2), 1 + a**2)), "the scales added": log(exp(l1) + exp(l2))},
     ),
-    equals(
-        plus(l1, l2),
-        "the logarithm of a product",
-        wrong={"the sign": plus(-l1, -l2), "the mean": plus(l1, l2) / 2},
-    ),
+    equals(plus(l1, l2), "the logarithm of a product", wrong={"the sign": plus(-l1, -l2), "the mean": plus(l1, l2) / 2}),
     central=True,
     so=r"Hence $\log p_X(x) = \log p_Z(z) + \sum_d \ell_d$, and every example has the same log-determinant.",
-)  # fmt: skip
+)
 
 derivation.say(
     "How many layers does it take until every coordinate of the noise depends on every coordinate of the data? Write $T_k$ for "
     "the derivatives of the shift of layer $k$, a matrix from one half to the other."
 )
 for letter, meaning in (
-    ("T_1, T_2, T_3", "the derivatives of the three shifts"), ("J_1, J_2, J_3", "the Jacobians of three layers"),
+    ("T_1, T_2, T_3", "the derivatives of the three shifts"),
+    ("J_1, J_2, J_3", "the Jacobians of three layers"),
     ("I", "the identity"),
-):  # fmt: skip
+):
     derivation.symbol(letter, meaning)
 
 
@@ -238,11 +237,7 @@ derivation.chain(
 derivation.chain(
     "The logistic density is at most a quarter",
     plus(Rational(1, 4), -times(sigma, minus)),
-    equals(
-        (sigma - minus) ** 2 / 4,
-        r"$\sigma(z) + \sigma(-z) = 1$",
-        wrong={"no quarter": (sigma - minus) ** 2},
-    ),
+    equals((sigma - minus) ** 2 / 4, r"$\sigma(z) + \sigma(-z) = 1$", wrong={"no quarter": (sigma - minus) ** 2}),
     at_least(0, "leave out the square, which is zero at $z = 0$ only", dropping=(sigma - minus) ** 2 / 4),
     role="lemma",
 )
@@ -254,31 +249,41 @@ derivation.bridge(
     "The code adds the shift, here $(t, s)$ with $t = x_1 x_3$ and $s = x_1 + x_3^2$",
     sympy.Matrix([x1, x2 + x1 * x3, x3, x4 + x1 + x3**2]),
     lambda *x: forward(np.stack(x, 1), alternating_mask(dim=4), _shift)[:, :, None],
-    x1, x2, x3, x4,
-    wrong={"subtracted": sympy.Matrix([x1, x2 - x1 * x3, x3, x4 - x1 - x3**2]),
-           "everything shifted": sympy.Matrix([2 * x1, x2 + x1 * x3, 2 * x3, x4 + x1 + x3**2])},
-)  # fmt: skip
+    x1,
+    x2,
+    x3,
+    x4,
+    wrong={
+        "subtracted": sympy.Matrix([x1, x2 - x1 * x3, x3, x4 - x1 - x3**2]),
+        "everything shifted": sympy.Matrix([2 * x1, x2 + x1 * x3, 2 * x3, x4 + x1 + x3**2]),
+    },
+)
 derivation.bridge(
     "... takes it away again",
     sympy.Matrix([x1, x2 - x1 * x3, x3, x4 - x1 - x3**2]),
     lambda *x: inverse(np.stack(x, 1), alternating_mask(dim=4), _shift)[:, :, None],
-    x1, x2, x3, x4,
+    x1,
+    x2,
+    x3,
+    x4,
     wrong={"added": sympy.Matrix([x1, x2 + x1 * x3, x3, x4 + x1 + x3**2])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... scales every coordinate",
     at * exp(scale),
     lambda z, log_scale: jnp.concatenate([diagonal_scaling(a[None], b)[0] for a, b in zip(z, log_scale, strict=True)]),
-    at, scale,
+    at,
+    scale,
     wrong={"divided": at * exp(-scale), "not exponentiated": at * scale},
-)  # fmt: skip
+)
 derivation.bridge(
     "... with the log-determinant of all",
     Total(d, scale),
     lambda z, log_scale: jnp.concatenate([diagonal_scaling(a[None], b)[1] for a, b in zip(z, log_scale, strict=True)]),
-    at, scale,
+    at,
+    scale,
     wrong={"their mean": Total(d, scale) / 4},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the logistic log-density",
     -Total(d, log(1 + exp(at)) + log(1 + exp(-at))),
@@ -329,8 +334,9 @@ def a_square():
 )
 def shears_and_masks(plane, dependence):
     side, zero = np.linspace(0, 1, 100), np.zeros(100)
-    outline = np.concatenate([np.stack(pair, 1) for pair in (
-        (side, zero), (zero + 1, side), (1 - side, zero + 1), (zero, 1 - side))])  # fmt: skip
+    outline = np.concatenate(
+        [np.stack(pair, 1) for pair in ((side, zero), (zero + 1, side), (1 - side, zero + 1), (zero, 1 - side))]
+    )
     for number in range(4):
         ahead = np.roll(outline, -1, axis=0)
         area = abs(np.sum(outline[:, 0] * ahead[:, 1] - outline[:, 1] * ahead[:, 0])) / 2

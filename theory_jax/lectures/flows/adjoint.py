@@ -59,14 +59,15 @@ derivation.chain(
         r"exchange the sums: the displacement arrives as $\delta + h J \delta$, up to terms that vanish faster than $h$",
         wrong={
             "the Jacobian not transposed": Total(
-                j, times(plus(later.at(j), times(h, Total(i, times(J.at(j, i), later)))), displaced.at(j))),
+                j, times(plus(later.at(j), times(h, Total(i, times(J.at(j, i), later)))), displaced.at(j))
+            ),
             "the sign": Total(j, times(plus(later.at(j), times(-h, Total(i, times(J, later)))), displaced.at(j))),
         },
     ),
     role="lemma",
     so=r"Both are the change of the loss, for every $\delta$. So the adjoint at time $t$ is $a(t) = a(t + h) + h J^\top a(t + "
     r"h)$, and with $h \to 0$: $a' = -J^\top a$. The transpose comes from the exchange of the sums.",
-)  # fmt: skip
+)
 a = derivation.numbers("a", i, "the adjoint")
 s = derivation.numbers("s", i, r"the sensitivity $\partial x_i / \partial \theta$")
 u = derivation.numbers("u", i, r"what the parameter does to the velocity now, $\partial v_i / \partial \theta$")
@@ -76,12 +77,13 @@ derivation.chain(
     "The product of adjoint and sensitivity grows by what the parameter does now",
     plus(Total(i, times(adjoint_rate, s)), Total(i, times(a, carried))),
     equals(
-        plus(
-            -Total(i, Total(j, times(J.at(j, i), a.at(j), s))), Total(i, Total(j, times(a, J, s.at(j)))), Total(i, times(a, u))
-        ),
+        plus(-Total(i, Total(j, times(J.at(j, i), a.at(j), s))), Total(i, Total(j, times(a, J, s.at(j)))), Total(i, times(a, u))),
         "insert both equations",
-        wrong={"the sign of the adjoint equation": plus(
-            Total(i, Total(j, times(J.at(j, i), a.at(j), s))), Total(i, Total(j, times(a, J, s.at(j)))), Total(i, times(a, u)))},
+        wrong={
+            "the sign of the adjoint equation": plus(
+                Total(i, Total(j, times(J.at(j, i), a.at(j), s))), Total(i, Total(j, times(a, J, s.at(j)))), Total(i, times(a, u))
+            )
+        },
     ),
     equals(
         Total(i, times(a, u)),
@@ -93,10 +95,14 @@ derivation.chain(
     r"start. With $u$, and because $s(0) = 0$: $\frac{dL}{d\theta} = a(T) \cdot s(T) = \int_0^T a \cdot u\, dt$. As a solution "
     r"backward: $g' = -a \cdot u$ from $g(T) = 0$, and $\frac{dL}{d\theta} = g(0)$. The examples of a batch share the "
     "parameters: their gradients add.",
-)  # fmt: skip
+)
 for letter, words in (
-    ("v", "the velocity"), ("L", "the loss"), ("x_T", "the end of the path"), ("x_t", "the path"), ("g", "the integral so far"),
-):  # fmt: skip
+    ("v", "the velocity"),
+    ("L", "the loss"),
+    ("x_T", "the end of the path"),
+    ("x_t", "the path"),
+    ("g", "the integral so far"),
+):
     derivation.symbol(letter, words)
 derivation.say(
     "The state is needed on the way back, for $J$ and $u$. It is not stored, but solved backward together with $a$ and $g$: "
@@ -177,13 +183,15 @@ derivation.chain(
 )
 derivation.bridge(
     "The code, in one step of size 1: the end, and the gradients in the start and in the rate",
-    sympy.Matrix([begin, pull, begin * pull * Q.family.definition]).subs(z, rate).applyfunc(
-        lambda part: part * R.family.definition.subs(z, rate)
-    ),
-    lambda x, c, rate: jnp.stack([
-        jnp.concatenate([part.ravel() for part in adjoint_gradients(*each, _UNIT, _linear)])
-        for each in zip(x[:, None, None], c[:, None, None], rate[:, None], strict=True)
-    ])[:, :, None],
+    sympy.Matrix([begin, pull, begin * pull * Q.family.definition])
+    .subs(z, rate)
+    .applyfunc(lambda part: part * R.family.definition.subs(z, rate)),
+    lambda x, c, rate: jnp.stack(
+        [
+            jnp.concatenate([part.ravel() for part in adjoint_gradients(*each, _UNIT, _linear)])
+            for each in zip(x[:, None, None], c[:, None, None], rate[:, None], strict=True)
+        ]
+    )[:, :, None],
     begin,
     pull,
     rate,
@@ -193,7 +201,7 @@ derivation.bridge(
         "the gradient in the rate negative": sympy.Matrix([begin, pull, -begin * pull * Q.family.definition.subs(z, rate)])
         * R.family.definition.subs(z, rate),
     },
-)  # fmt: skip
+)
 
 
 @derivation.numeric(

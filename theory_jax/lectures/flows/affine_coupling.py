@@ -82,7 +82,7 @@ derivation.chain(
     ),
     role="lemma",
     so="The way back has the log-determinant $-s$ for this coordinate: its slope is $e^{-s}$.",
-)  # fmt: skip
+)
 derivation.chain(
     "One layer is a conditional Gaussian",
     plus(LogDensity(xa, 0, 1), LogDensity(zb, 0, 1), s),
@@ -90,13 +90,15 @@ derivation.chain(
         plus(LogDensity(xa, 0, 1), LogDensity(xb, -t * exp(-s), exp(-2 * s))),
         r"$x_b e^s + t = (x_b + t e^{-s}) / e^{-s}$: a Gaussian of mean $-t e^{-s}$ and standard deviation $e^{-s}$, whose "
         "constant takes up the log-determinant",
-        wrong={"the scale turned over": plus(LogDensity(xa, 0, 1), LogDensity(xb, -t * exp(-s), exp(2 * s))),
-               "the shift as the mean": plus(LogDensity(xa, 0, 1), LogDensity(xb, t, exp(-2 * s))),
-               "the log-determinant forgotten": plus(LogDensity(xa, 0, 1), LogDensity(xb, -t * exp(-s), exp(-2 * s)), -s)},
+        wrong={
+            "the scale turned over": plus(LogDensity(xa, 0, 1), LogDensity(xb, -t * exp(-s), exp(2 * s))),
+            "the shift as the mean": plus(LogDensity(xa, 0, 1), LogDensity(xb, t, exp(-2 * s))),
+            "the log-determinant forgotten": plus(LogDensity(xa, 0, 1), LogDensity(xb, -t * exp(-s), exp(-2 * s)), -s),
+        },
     ),
     central=True,
     so=r"The left side is the change of variables. A network that computes $s$ and $t$ therefore computes a mean and a variance.",
-)  # fmt: skip
+)
 m = derivation.number("m", "the conditional mean")
 w = derivation.number("w", "the conditional standard deviation", positive=True)
 y = derivation.number("y", "a coordinate of the noise")
@@ -125,11 +127,13 @@ derivation.chain(
     equals(
         Divergence(Normal(y, mu * exp(s) + t, v * exp(2 * s)), Normal(y, 0, 1)),
         r"the layer maps $\mathcal{N}(\mu, v)$ to $\mathcal{N}(\mu e^s + t, v e^{2s})$ and the model to the noise",
-        wrong={"turned over": Divergence(Normal(y, 0, 1), Normal(y, mu * exp(s) + t, v * exp(2 * s))),
-               "plus the log-determinant": Divergence(Normal(y, mu * exp(s) + t, v * exp(2 * s)), Normal(y, 0, 1)) + s},
+        wrong={
+            "turned over": Divergence(Normal(y, 0, 1), Normal(y, mu * exp(s) + t, v * exp(2 * s))),
+            "plus the log-determinant": Divergence(Normal(y, mu * exp(s) + t, v * exp(2 * s)), Normal(y, 0, 1)) + s,
+        },
     ),
     role="lemma",
-)  # fmt: skip
+)
 square = times(Rational(1, 2), (mu * exp(s) + t) ** 2)
 derivation.chain(
     "Maximum likelihood standardizes the coordinate given what passes",
@@ -137,8 +141,10 @@ derivation.chain(
     equals(
         plus(times(Rational(1, 2), v * exp(2 * s)), square, -s),
         r"the mean square of $z_b$ is its variance $v e^{2s}$ plus its squared mean",
-        wrong={"the mean forgotten": plus(times(Rational(1, 2), v * exp(2 * s)), -s),
-               "the scale once": plus(times(Rational(1, 2), v * exp(s)), square, -s)},
+        wrong={
+            "the mean forgotten": plus(times(Rational(1, 2), v * exp(2 * s)), -s),
+            "the scale once": plus(times(Rational(1, 2), v * exp(s)), square, -s),
+        },
     ),
     equals(
         plus((1 + log(v)) / 2, square, times(Rational(1, 2), plus(v * exp(2 * s) - 1, -log(v * exp(2 * s))))),
@@ -153,7 +159,7 @@ derivation.chain(
     ),
     so=r"Then $z_b$ has mean 0 and variance 1 given every $x_a$. Only second moments of $x_b$ entered: how far its conditional "
     r"law is from a Gaussian is what this layer cannot change.",
-)  # fmt: skip
+)
 
 g = derivation.number("g", "a function of $x_a$ that gives $x_b$ exactly, on the training data")
 gone = derivation.define("t_g", -g * exp(s), "the shift that takes it away")
@@ -179,11 +185,7 @@ derivation.chain(
         r"the chain rule: $\beta$ times $1/\beta$",
         wrong={"the bound left": beta * (1 - tanh(raw / beta) ** 2), "no square": 1 - tanh(raw / beta)},
     ),
-    at_least(
-        0,
-        r"leave out $1/\cosh^2(r/\beta)$, which is 1 at $r = 0$ and never 0",
-        dropping=1 / cosh(raw / beta) ** 2,
-    ),
+    at_least(0, r"leave out $1/\cosh^2(r/\beta)$, which is 1 at $r = 0$ and never 0", dropping=1 / cosh(raw / beta) ** 2),
     role="lemma",
 )
 derivation.chain(
@@ -202,42 +204,52 @@ derivation.bridge(
     "The code stretches and shifts, here with $s = x_a / 2$ and $t = x_a^2$",
     sympy.Matrix([xa, xb * exp(xa / 2) + xa**2]),
     lambda a, b: forward(np.stack([a, b], 1), _PAIR, _half, _square)[0][:, :, None],
-    xa, xb,
-    wrong={"both": sympy.Matrix([xa * exp(xa / 2) + xa**2, xb * exp(xa / 2) + xa**2]),
-           "shifted first": sympy.Matrix([xa, (xb + xa**2) * exp(xa / 2)])},
-)  # fmt: skip
+    xa,
+    xb,
+    wrong={
+        "both": sympy.Matrix([xa * exp(xa / 2) + xa**2, xb * exp(xa / 2) + xa**2]),
+        "shifted first": sympy.Matrix([xa, (xb + xa**2) * exp(xa / 2)]),
+    },
+)
 derivation.bridge(
     "... with the log-determinant of what changes",
     xa / 2,
     lambda a, b: forward(np.stack([a, b], 1), _PAIR, _half, _square)[1],
-    xa, xb,
+    xa,
+    xb,
     wrong={"of all": xa, "the sign": -xa / 2},
-)  # fmt: skip
+)
 derivation.bridge(
     "... back again, with the opposite one",
     sympy.Matrix([xa, (xb - xa**2) * exp(-xa / 2), -xa / 2]),
-    lambda a, b: np.concatenate([found.reshape(5, -1) for found in inverse(
-        np.stack([a, b], 1), _PAIR, _half, _square)], 1)[:, :, None],
-    xa, xb,
+    lambda a, b: np.concatenate([found.reshape(5, -1) for found in inverse(np.stack([a, b], 1), _PAIR, _half, _square)], 1)[
+        :, :, None
+    ],
+    xa,
+    xb,
     wrong={"multiplied": sympy.Matrix([xa, (xb - xa**2) * exp(xa / 2), -xa / 2])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the log-density of two layers, the second with the roles exchanged",
     plus(
         LogDensity(xa * exp((xb * exp(xa / 2) + xa**2) / 2) + (xb * exp(xa / 2) + xa**2) ** 2, 0, 1),
-        LogDensity(xb * exp(xa / 2) + xa**2, 0, 1), xa / 2, (xb * exp(xa / 2) + xa**2) / 2,
+        LogDensity(xb * exp(xa / 2) + xa**2, 0, 1),
+        xa / 2,
+        (xb * exp(xa / 2) + xa**2) / 2,
     ),
     lambda a, b: log_prob(np.stack([a, b], 1) / 1, (_PAIR, ~_PAIR), (_half, _half), (_square, _square)),
-    xa, xb,
+    xa,
+    xb,
     wrong={"one layer": plus(LogDensity(xa, 0, 1), LogDensity(xb * exp(xa / 2) + xa**2, 0, 1), xa / 2)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the bounded log-scale",
     bounded,
     lambda r, beta: jnp.stack([bounded_log_scale(one, bound=float(by)) for one, by in zip(r, beta, strict=True)]),
-    raw, beta,
+    raw,
+    beta,
     wrong={"not divided": beta * tanh(raw), "not multiplied": tanh(raw / beta)},
-)  # fmt: skip
+)
 derivation.symbol("h, w", "the sides of a board")
 
 

@@ -48,7 +48,7 @@ derivation = Derivation(
         "picture.",
         "Maps that are not one-to-one (the density is then a sum over preimages), and maps between different dimensions.",
     ),
-)  # fmt: skip
+)
 
 F = derivation.function("C", "the distribution function of $X$: $C(x) = P(X \\le x)$")
 f = derivation.function("f", "the map, here increasing and of one variable")
@@ -59,18 +59,21 @@ derivation.chain(
     equals(
         times(sympy.diff(F(z), z).subs(z, f(z)).doit(), sympy.diff(f(z), z)),
         "the chain rule",
-        wrong={"the slope forgotten": sympy.diff(F(z), z).subs(z, f(z)).doit(),
-               "divided by the slope": sympy.diff(F(z), z).subs(z, f(z)).doit() / sympy.diff(f(z), z)},
+        wrong={
+            "the slope forgotten": sympy.diff(F(z), z).subs(z, f(z)).doit(),
+            "divided by the slope": sympy.diff(F(z), z).subs(z, f(z)).doit() / sympy.diff(f(z), z),
+        },
     ),
     role="lemma",
     so=r"For an increasing map $C(f(z)) = P(f(Z) \le f(z)) = P(Z \le z)$, whose slope is $p_Z(z)$. So $p_Z(z) = p_X(f(z))\, "
     r"f'(z)$. A decreasing map turns the inequality around, and $|f'|$ stands in place of $f'$.",
-)  # fmt: skip
+)
 
 derivation.say("In the plane, lengths become areas. What a map does to the area of a small square is told by its four corners.")
 for letter, meaning in (
-    ("h", "the side of a small square"), ("A(h)", "the signed area of the quadrilateral of its four mapped corners"),
-):  # fmt: skip
+    ("h", "the side of a small square"),
+    ("A(h)", "the signed area of the quadrilateral of its four mapped corners"),
+):
     derivation.symbol(letter, meaning)
 derivation.symbol(r"f_1, f_2", "the two coordinates of the map of the plane")
 derivation.symbol(r"\partial_1, \partial_2", "derivatives by the first and by the second coordinate of the noise")
@@ -95,8 +98,11 @@ def a_small_square():
     (p, q), (r, s) = diagonal(first), diagonal(second)
     area = sympy.expand((p * s - q * r) / (2 * side**2)).subs(side, 0)
     determinant = first[0] * second[1] - first[1] * second[0]
-    wrong = {"a permanent": first[0] * second[1] + first[1] * second[0], "half": determinant / 2,
-             "the trace": first[0] + second[1]}  # fmt: skip
+    wrong = {
+        "a permanent": first[0] * second[1] + first[1] * second[0],
+        "half": determinant / 2,
+        "the trace": first[0] + second[1],
+    }
     return area, determinant, wrong
 
 
@@ -113,7 +119,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"If $k$ is the inverse $g$ of $f$, the product is the identity, with determinant 1: $\det J_g\, \det J = 1$.",
-)  # fmt: skip
+)
 derivation.say(
     r"A region $A$ of the data has the probability of the region that is mapped to it. The substitution rule of integrals says "
     r"$P(X \in A) = \int_{g(A)} p_Z(z)\, dz = \int_A p_Z(g(x))\, |\det J_g|\, dx$. Since this holds for every $A$, the density "
@@ -137,7 +143,7 @@ derivation.chain(
     ),
     central=True,
     so=r"The bars matter: a reflection has determinant $-1$, and no density is negative.",
-)  # fmt: skip
+)
 second = derivation.number(r"\det K", "that of a second map", real=True, nonzero=True)
 derivation.chain(
     "Maps in a row add their log-determinants",
@@ -149,7 +155,7 @@ derivation.chain(
     ),
     so="A flow is such a row of simple maps: $\\log p_X(x) = \\log p_Z(z_0) - \\sum_k \\log |\\det J_k(z_{k-1})|$, each "
     "log-determinant taken where its own map is applied.",
-)  # fmt: skip
+)
 
 derivation.say(
     "The other direction asks for a map. On the line, take the inverse of a distribution function: if $U$ is uniform, "
@@ -171,7 +177,7 @@ derivation.chain(
         r"$1 - u = e^{-\lambda x}$",
         wrong={"no rate before it": exp(-rate * waiting), "u for 1 - u": rate * (1 - exp(-rate * waiting))},
     ),
-)  # fmt: skip
+)
 derivation.bridge(
     "The code draws an exponential variable",
     waiting,
@@ -198,8 +204,10 @@ derivation.chain(
     equals(
         times(exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi), r),
         r"the determinant is $r \cos^2\varphi + r \sin^2\varphi = r$",
-        wrong={"no determinant": exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi),
-               "its square": times(exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi), r**2)},
+        wrong={
+            "no determinant": exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi),
+            "its square": times(exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi), r**2),
+        },
     ),
     equals(
         times(1 / (2 * pi), r * exp(-(r**2) / 2)),
@@ -207,7 +215,7 @@ derivation.chain(
         wrong={"the exponent's half": times(1 / (2 * pi), r * exp(-(r**2)))},
     ),
     so=r"The angle is uniform on $(0, 2\pi)$. The density of the radius is $r e^{-r^2/2}$.",
-)  # fmt: skip
+)
 derivation.chain(
     "The radius has an elementary distribution function",
     Integral(rho * exp(-(rho**2) / 2), (rho, 0, r)),
@@ -218,7 +226,7 @@ derivation.chain(
     ),
     so=r"It is 1 at $r = \infty$: this is where the constant $2\pi$ of the normal density comes from. Its inverse is $r = "
     r"\sqrt{-2 \log(1 - u)}$, and $1 - U$ is uniform if $U$ is.",
-)  # fmt: skip
+)
 u1 = derivation.number("u_1", "the first uniform number", between=(0, 1))
 u2 = derivation.number("u_2", "the second", between=(0, 1))
 z1 = derivation.define("z_1", sqrt(-2 * log(u1)) * cos(2 * pi * u2), "the first normal number", "box_muller")
@@ -229,10 +237,13 @@ derivation.chain(
     equals(
         -2 * pi / u1,
         r"the slope of $r$ in $u_1$, $-1/(r u_1)$, times the polar determinant $r$, times the slope $2\pi$ of $\varphi$ in $u_2$",
-        wrong={"the sign": 2 * pi / u1, "no radius to cancel": -2 * pi / (u1 * sqrt(-2 * log(u1))),
-               "the other uniform": -2 * pi / u2},
+        wrong={
+            "the sign": 2 * pi / u1,
+            "no radius to cancel": -2 * pi / (u1 * sqrt(-2 * log(u1))),
+            "the other uniform": -2 * pi / u2,
+        },
     ),
-)  # fmt: skip
+)
 derivation.chain(
     "... so the results are two independent standard normals",
     u1 / (2 * pi),
@@ -246,7 +257,7 @@ derivation.chain(
         r"$e^{a+b} = e^a e^b$",
         wrong={"one constant": times(exp(-(z1**2) / 2) / sqrt(2 * pi), exp(-(z2**2) / 2))},
     ),
-)  # fmt: skip
+)
 derivation.symbol(r"\mathbb{E}", "the mean over the square of uniforms")
 
 
@@ -264,8 +275,10 @@ def moments():
         angular = sum(cos(angle) ** i * sin(angle) ** j for angle in angles) / 8
         return angular and angular * sympy.integrate((-2 * log(a)) ** sympy.Rational(i + j, 2), (a, 0, 1))
 
-    wrong = {"the two forgotten": [0, 0, sympy.Rational(1, 2), sympy.Rational(1, 4), sympy.Rational(3, 4)],
-             "correlated squares": [0, 0, 1, 3, 3]}  # fmt: skip
+    wrong = {
+        "the two forgotten": [0, 0, sympy.Rational(1, 2), sympy.Rational(1, 4), sympy.Rational(3, 4)],
+        "correlated squares": [0, 0, 1, 3, 3],
+    }
     return [mean(1, 0), mean(1, 1), mean(2, 0), mean(2, 2), mean(4, 0)], [0, 0, 1, 1, 3], wrong
 
 
@@ -273,23 +286,26 @@ derivation.bridge(
     "The code maps two uniforms",
     sympy.Matrix([z1, z2]),
     lambda u1, u2: box_muller(np.stack([u1, u2], axis=1))[:, :, None],
-    u1, u2,
+    u1,
+    u2,
     wrong={"the two forgotten": sympy.Matrix([z1, z2]) / sqrt(2), "sine first": sympy.Matrix([z2, z1])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and finds them again",
     sympy.Matrix([u1, u2]),
     lambda z1, z2: box_muller_inverse(np.stack([z1, z2], axis=1))[:, :, None],
-    z1, z2,
+    z1,
+    z2,
     wrong={"the squared radius not halved": sympy.Matrix([u1**2, u2]), "half a turn off": sympy.Matrix([u1, 1 - u2])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and knows the log-determinant",
     log(2 * pi / u1),
     lambda u1, u2: box_muller_log_det(np.stack([u1, u2], axis=1)),
-    u1, u2,
+    u1,
+    u2,
     wrong={"its negative": log(u1 / (2 * pi)), "the uniform density": log(2 * pi * u1)},
-)  # fmt: skip
+)
 log_density = derivation.number(r"\log p", "a log-density of the noise", "base_log_prob")
 log_stretch = derivation.number(r"\Lambda", "a log-determinant", "forward_log_det")
 derivation.bridge(
@@ -314,11 +330,13 @@ derivation.bridge(
     "... and the log-determinant of any map by its whole Jacobian, here of the map to the first squared minus twice the second, "
     "and the product",
     log(2 * u1**2 + 2 * u2),
-    lambda u1, u2: log_abs_det_jacobian(np.stack([u1, u2], axis=1), lambda x: jnp.stack(
-        [x[:, 0] ** 2 - 2 * x[:, 1], x[:, 0] * x[:, 1]], axis=1)),
-    u1, u2,
+    lambda u1, u2: log_abs_det_jacobian(
+        np.stack([u1, u2], axis=1), lambda x: jnp.stack([x[:, 0] ** 2 - 2 * x[:, 1], x[:, 0] * x[:, 1]], axis=1)
+    ),
+    u1,
+    u2,
     wrong={"the diagonal alone": log(2 * u1**2), "a permanent": log(Abs(2 * u1**2 - 2 * u2))},
-)  # fmt: skip
+)
 
 
 @derivation.numeric(

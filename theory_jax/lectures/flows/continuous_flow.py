@@ -86,13 +86,15 @@ growth = derivation.chain(
     equals(
         times(h, plus(trace, times(h, det_rate)), det_now),
         "the lemma",
-        wrong={"without the determinant so far": times(h, plus(trace, times(h, det_rate))),
-               "the determinant of $J$ for the trace": times(h, plus(det_rate, times(h, det_rate)), det_now)},
+        wrong={
+            "without the determinant so far": times(h, plus(trace, times(h, det_rate))),
+            "the determinant of $J$ for the trace": times(h, plus(det_rate, times(h, det_rate)), det_now),
+        },
     ),
     uses=(small,),
     so=r"Divide by $h$ and let it vanish: $(\det M_t)' = \mathrm{tr} J\, \det M_t$. The solution is an exponential that starts "
     r"at 1, so the determinant is always positive: the bars of the change of variables are not needed.",
-)  # fmt: skip
+)
 t = derivation.number("t", "the time", "time")
 determinant = derivation.function(r"\Delta", r"$\Delta(t) = \det M_t$, which is positive")
 start = derivation.number("p_0", "the density of the noise at the start of the path", positive=True)
@@ -134,29 +136,34 @@ derivation.chain(
         "the product rule",
         wrong={
             "the sign of the last": plus(
-                Slope(phi * rho * v1, x), Slope(phi * rho * v2, y), times(phi, plus(Slope(rho * v1, x), Slope(rho * v2, y)))),
+                Slope(phi * rho * v1, x), Slope(phi * rho * v2, y), times(phi, plus(Slope(rho * v1, x), Slope(rho * v2, y)))
+            ),
             "the density outside": plus(
-                Slope(phi * rho * v1, x), Slope(phi * rho * v2, y), times(-phi * rho, plus(Slope(v1, x), Slope(v2, y)))),
+                Slope(phi * rho * v1, x), Slope(phi * rho * v2, y), times(-phi * rho, plus(Slope(v1, x), Slope(v2, y)))
+            ),
         },
     ),
     so=r"The first two terms are derivatives of what vanishes far out: their integral is 0. So $\int \varphi\, \partial_t p_t = "
     r"-\int \varphi\, \nabla \cdot (p_t v)$ for every $\varphi$, which is the continuity equation $\partial_t p_t + \nabla "
     r"\cdot (p_t v) = 0$.",
-)  # fmt: skip
+)
 derivation.chain(
     "A density that satisfies the continuity equation is that of the flow",
     plus(Slope(rho, t), times(v1, Slope(rho, x)), times(v2, Slope(rho, y)), times(rho, plus(Slope(v1, x), Slope(v2, y)))),
     equals(
         plus(Slope(rho, t), Slope(rho * v1, x), Slope(rho * v2, y)),
         "the product rule",
-        wrong={"the divergence twice": plus(
-            Slope(rho, t), Slope(rho * v1, x), Slope(rho * v2, y), times(rho, plus(Slope(v1, x), Slope(v2, y))))},
+        wrong={
+            "the divergence twice": plus(
+                Slope(rho, t), Slope(rho * v1, x), Slope(rho * v2, y), times(rho, plus(Slope(v1, x), Slope(v2, y)))
+            )
+        },
     ),
     so=r"Times $\det M_t$ the first line is the slope of $\rho_t(x_t) \det M_t$ along a path: the chain rule, and the growth of "
     r"the determinant. If the second line is 0, the product stays $\rho_0(x_0)$, so $\rho_t(x_t) = \rho_0(x_0) / \det M_t$: "
     r"with $\rho_0 = p_0$ it is $p_t$. To know that a field makes a density, it is enough to check the continuity equation. "
     "Flow matching rests on this.",
-)  # fmt: skip
+)
 
 derivation.say(
     "A field $v = A x$ is solved by a matrix, $x_t = M_t x_0$. Then the flow of normal noise is normal, with covariance $M_t "
@@ -175,12 +182,14 @@ derivation.chain(
     equals(
         plus(-sum(part**2 for part in _noise) / 2, -log(det_now**2) / 2),
         r"$M^\top (M M^\top)^{-1} M = I$, and the determinant of a product",
-        wrong={"one determinant": plus(-sum(part**2 for part in _noise) / 2, -log(det_now**2)),
-               "the end for the start": plus(-sum(part**2 for part in _end) / 2, -log(det_now**2) / 2)},
+        wrong={
+            "one determinant": plus(-sum(part**2 for part in _noise) / 2, -log(det_now**2)),
+            "the end for the start": plus(-sum(part**2 for part in _end) / 2, -log(det_now**2) / 2),
+        },
     ),
     so=r"It is $\log \mathcal{N}(z; 0, I) - \log \det M$, both without their constant $\log 2\pi$. And $\log \det M_t = t\, "
     r"\mathrm{tr} A$ by the growth of the determinant: the log-density falls at the constant rate $\mathrm{tr} A$.",
-)  # fmt: skip
+)
 
 derivation.say("The code, on a line, for $v = a x$, with a single step of the classical Runge-Kutta method.")
 a = derivation.number("a", "the slope of a linear field on the line")
@@ -325,8 +334,10 @@ derivation.chain(
     equals(
         plus(T * mean**2, T * Expectation(w, (speed - mean) ** 2)),
         "the mean of a square is the square of the mean plus the variance",
-        wrong={"subtracted": plus(T * mean**2, -T * Expectation(w, (speed - mean) ** 2)),
-               "the displacement twice": plus(2 * T * mean**2, T * Expectation(w, (speed - mean) ** 2))},
+        wrong={
+            "subtracted": plus(T * mean**2, -T * Expectation(w, (speed - mean) ** 2)),
+            "the displacement twice": plus(2 * T * mean**2, T * Expectation(w, (speed - mean) ** 2)),
+        },
     ),
     at_least(
         (T * mean) ** 2 / T,
@@ -336,7 +347,7 @@ derivation.chain(
     ),
     so=r"The coordinates add: $K \ge \|x_N - x_0\|^2 / T$. The code's steps satisfy it as well as the exact path, because the "
     r"weights $\frac16, \frac13, \frac13, \frac16$ of the stages are positive.",
-)  # fmt: skip
+)
 derivation.symbol("x_N", "the end of the path, in code after $N$ steps")
 derivation.symbol("x_0", "its start")
 _stages = [a * d]
@@ -348,9 +359,12 @@ derivation.bridge(
     lambda a, d: kinetic_energy(jnp.asarray(d)[:, None], _BACK, _growing(a)),
     a,
     d,
-    wrong={"negative": -sum(weight * stage**2 for weight, stage in zip((1, 2, 2, 1), _stages, strict=True)) / 6,
-           "the first stage": _stages[0] ** 2, "the speed": sum(_stages) / 6},
-)  # fmt: skip
+    wrong={
+        "negative": -sum(weight * stage**2 for weight, stage in zip((1, 2, 2, 1), _stages, strict=True)) / 6,
+        "the first stage": _stages[0] ** 2,
+        "the speed": sum(_stages) / 6,
+    },
+)
 
 derivation.say(
     "What does maximum likelihood do? Carry the data back: $q_0$ is the density of $z$ where $x$ has the data's density $q$. "
@@ -371,7 +385,7 @@ derivation.chain(
     ),
     so=r"$\mathrm{KL}(q \| p_1) = \mathrm{KL}(q_0 \| p_0)$. Training makes the data, carried back, as near to normal as the "
     "field allows. Every evaluation is the solution of an equation; flow matching trains the same field without solving it.",
-)  # fmt: skip
+)
 width = derivation.number("u", "the variance of normal data", positive=True)
 derivation.chain(
     "... for normal data and a field that scales",
@@ -379,11 +393,13 @@ derivation.chain(
     equals(
         Divergence(Normal(d, 0, width * exp(-2 * a)), Normal(d, 0, 1)),
         r"both are scaled by $e^{-a}$",
-        wrong={"one of the two": Divergence(Normal(d, 0, width), Normal(d, 0, 1)),
-               "the other way": Divergence(Normal(d, 0, width * exp(2 * a)), Normal(d, 0, 1))},
+        wrong={
+            "one of the two": Divergence(Normal(d, 0, width), Normal(d, 0, 1)),
+            "the other way": Divergence(Normal(d, 0, width * exp(2 * a)), Normal(d, 0, 1)),
+        },
     ),
     role="remark",
-)  # fmt: skip
+)
 i = derivation.index("i", "a dimension")
 j = derivation.index("j", "a dimension")
 slopes = derivation.numbers("J", (i, j), "the Jacobian of a linear field in any dimension")

@@ -37,10 +37,7 @@ derivation = Derivation(
     "divergence of uniform noise from the model's own law within the cell. Divided by $-D \\log 2$ it is an upper bound of the "
     "bits per dimension, comparable with the cost of any model of the integers. Without noise the likelihood of a density on "
     "integers has no maximum.",
-    limits=(
-        "How much a learned noise helps a real flow.",
-        "That fewer bits make better pictures: they need not.",
-    ),
+    limits=("How much a learned noise helps a real flow.", "That fewer bits make better pictures: they need not."),
 )
 
 derivation.say(
@@ -75,14 +72,18 @@ central = derivation.chain(
     equals(
         Expectation(uniform, plus(log(p), -log(K), -log(within / uniform))),
         r"in every third $p_i / K = P(x)\, r_i / \upsilon_i$; then average, since the left side is a constant",
-        wrong={"the levels forgotten": Expectation(uniform, plus(log(p), -log(within / uniform))),
-               "the ratio turned over": Expectation(uniform, plus(log(p), -log(K), -log(uniform / within)))},
+        wrong={
+            "the levels forgotten": Expectation(uniform, plus(log(p), -log(within / uniform))),
+            "the ratio turned over": Expectation(uniform, plus(log(p), -log(K), -log(uniform / within))),
+        },
     ),
     equals(
         plus(Expectation(uniform, log(p)), -log(K), Divergence(uniform, within)),
         "the expectation of a sum; the last term is a divergence by definition",
-        wrong={"the gap forgotten": plus(Expectation(uniform, log(p)), -log(K)),
-               "the divergence turned over": plus(Expectation(uniform, log(p)), -log(K), Divergence(within, uniform))},
+        wrong={
+            "the gap forgotten": plus(Expectation(uniform, log(p)), -log(K)),
+            "the divergence turned over": plus(Expectation(uniform, log(p)), -log(K), Divergence(within, uniform)),
+        },
     ),
     at_least(
         plus(Expectation(uniform, log(p)), -log(K)),
@@ -92,7 +93,7 @@ central = derivation.chain(
     central=True,
     so=r"In $D$ dimensions the cell has the volume $K^{-D}$, and $D \log K$ stands in place of $\log K$. Since $P(x) \le 1$ the "
     "mean over the data cannot exceed 0: it is bounded.",
-)  # fmt: skip
+)
 x = derivation.index("x", "an integer", states=2)
 data = derivation.law("P_d({})", x, "its probability under the data")
 model = derivation.law("P({})", x, "... under the model")
@@ -103,11 +104,13 @@ derivation.chain(
     equals(
         plus(Divergence(data, model), Expectation(data, Divergence(uniform, inside))),
         "the left side is the divergence of noisy data from the model; the logarithm of a product",
-        wrong={"the integers alone": Divergence(data, model),
-               "averaged under the model": plus(Divergence(data, model), Expectation(model, Divergence(uniform, inside)))},
+        wrong={
+            "the integers alone": Divergence(data, model),
+            "averaged under the model": plus(Divergence(data, model), Expectation(model, Divergence(uniform, inside))),
+        },
     ),
     so="The first is what is wanted. The second is paid for steps at the edges of cells, which a smooth flow does not draw.",
-)  # fmt: skip
+)
 rho = derivation.law(r"\rho", i, "any law of the noise within the cell")
 derivation.chain(
     "Other noise gives other bounds",
@@ -129,11 +132,7 @@ w2 = derivation.number("w_2", "the same at a second draw", positive=True)
 derivation.chain(
     "Two draws of the noise are better than one",
     plus(((w1 + w2) / 2) ** 2, -w1 * w2),
-    equals(
-        (w1 - w2) ** 2 / 4,
-        "expand the square",
-        wrong={"no quarter": (w1 - w2) ** 2},
-    ),
+    equals((w1 - w2) ** 2 / 4, "expand the square", wrong={"no quarter": (w1 - w2) ** 2}),
     at_least(0, "leave out the square", dropping=(w1 - w2) ** 2 / 4),
     role="remark",
     so=r"So $\log \frac{w_1 + w_2}{2} \ge \frac12 \log w_1 + \frac12 \log w_2$, while the mean of the $w$ is still $P(x)$ up to "
@@ -192,21 +191,35 @@ derivation.chain(
 derivation.bridge(
     "The code stretches a pixel",
     sympy.Matrix([log(w) - log(1 - w), log((1 - alpha) / (w * (1 - w)))]),
-    lambda y, alpha: jnp.stack([jnp.concatenate([part.reshape(1) for part in logit_forward(a[None], alpha=float(b))])
-                                for a, b in zip(y, alpha, strict=True)])[:, :, None],
-    y, alpha,
-    wrong={"no press": sympy.Matrix([log(y) - log(1 - y), -log(y) - log(1 - y)]),
-           "the press not counted": sympy.Matrix([log(w) - log(1 - w), -log(w) - log(1 - w)])},
-)  # fmt: skip
+    lambda y, alpha: jnp.stack(
+        [
+            jnp.concatenate([part.reshape(1) for part in logit_forward(a[None], alpha=float(b))])
+            for a, b in zip(y, alpha, strict=True)
+        ]
+    )[:, :, None],
+    y,
+    alpha,
+    wrong={
+        "no press": sympy.Matrix([log(y) - log(1 - y), -log(y) - log(1 - y)]),
+        "the press not counted": sympy.Matrix([log(w) - log(1 - w), -log(w) - log(1 - w)]),
+    },
+)
 derivation.bridge(
     "... presses a logit back",
     sympy.Matrix([(sigma - alpha / 2) / (1 - alpha), log(sigma * minus / (1 - alpha))]),
-    lambda z, alpha: jnp.stack([jnp.concatenate([part.reshape(1) for part in logit_inverse(a[None], alpha=float(b))])
-                                for a, b in zip(z, alpha, strict=True)])[:, :, None],
-    z, alpha,
-    wrong={"the sign": sympy.Matrix([(sigma - alpha / 2) / (1 - alpha), -log(sigma * minus / (1 - alpha))]),
-           "not pressed": sympy.Matrix([sigma, log(sigma * minus)])},
-)  # fmt: skip
+    lambda z, alpha: jnp.stack(
+        [
+            jnp.concatenate([part.reshape(1) for part in logit_inverse(a[None], alpha=float(b))])
+            for a, b in zip(z, alpha, strict=True)
+        ]
+    )[:, :, None],
+    z,
+    alpha,
+    wrong={
+        "the sign": sympy.Matrix([(sigma - alpha / 2) / (1 - alpha), -log(sigma * minus / (1 - alpha))]),
+        "not pressed": sympy.Matrix([sigma, log(sigma * minus)]),
+    },
+)
 noise = derivation.number("u", "a uniform number", "u", between=(0, 1))
 derivation.bridge(
     "... spreads the integer 3 of 5 levels over its cell",
@@ -221,9 +234,12 @@ derivation.bridge(
     -(log_p - 3 * log(5)) / (3 * log(2)),
     lambda log_prob: bits_per_dimension(log_prob, dims=3, num_levels=5),
     log_p,
-    wrong={"no levels": -log_p / (3 * log(2)), "multiplied by log 2": -(log_p - 3 * log(5)) / 3 * log(2),
-           "one dimension's levels": -(log_p - log(5)) / (3 * log(2))},
-)  # fmt: skip
+    wrong={
+        "no levels": -log_p / (3 * log(2)),
+        "multiplied by log 2": -(log_p - 3 * log(5)) / 3 * log(2),
+        "one dimension's levels": -(log_p - log(5)) / (3 * log(2)),
+    },
+)
 
 
 def _in_cell(levels, parts=400):
@@ -267,8 +283,10 @@ def there_and_back():
 @derivation.example(r"Two levels, and the density $p(y) = 2y$: $P(0) = \frac14$ and $P(1) = \frac34$.")
 def two_levels():
     middle = (np.arange(20000) + 0.5) / 20000
-    bounds = [float(np.mean(np.log(2 * uniform_dequantize(np.full(20000, level), middle, num_levels=2)))) - math.log(2)
-              for level in (0, 1)]  # fmt: skip
+    bounds = [
+        float(np.mean(np.log(2 * uniform_dequantize(np.full(20000, level), middle, num_levels=2)))) - math.log(2)
+        for level in (0, 1)
+    ]
     yield r"x = 0: \quad \mathbb{E}[\log u] - \log 2", bounds[0], "-1.6931"
     yield r"\log \tfrac14", value(log(Rational(1, 4)), {}), "-1.3863"
     yield r"x = 1: \quad \mathbb{E}[\log(1 + u)] - \log 2", bounds[1], "-0.3069"

@@ -108,11 +108,7 @@ derivation.chain(
         "collect the score",
         wrong={"sigma for its square": plus(da / a * x, s * (da / a - ds / s) * score)},
     ),
-    equals(
-        plus(da / a * x, s * w / a * score),
-        "one fraction",
-        wrong={"by the noise": plus(da / a * x, w * score)},
-    ),
+    equals(plus(da / a * x, s * w / a * score), "one fraction", wrong={"by the noise": plus(da / a * x, w * score)}),
     central=True,
 )
 derivation.chain(
@@ -211,9 +207,13 @@ derivation.chain(
 )
 a1, s1, a2, s2 = (
     derivation.number(name, meaning, positive=True)
-    for name, meaning in ((r"\alpha_1", r"$\alpha$ before a step"), (r"\sigma_1", r"$\sigma$ before it"),
-                          (r"\alpha_2", r"$\alpha$ after it"), (r"\sigma_2", r"$\sigma$ after it"))
-)  # fmt: skip
+    for name, meaning in (
+        (r"\alpha_1", r"$\alpha$ before a step"),
+        (r"\sigma_1", r"$\sigma$ before it"),
+        (r"\alpha_2", r"$\alpha$ after it"),
+        (r"\sigma_2", r"$\sigma$ after it"),
+    )
+)
 derivation.chain(
     "A step of DDIM is a step of Euler's method",
     (a2 * data + s2 * noise) / (a2 + s2),
@@ -260,11 +260,7 @@ derivation.chain(
 derivation.chain(
     "The amount of noise that reverses diffusion",
     plus(2 * da / a * s**2, -2 * s * ds),
-    equals(
-        2 * s * w / a,
-        r"one fraction",
-        wrong={"half of it": s * w / a, "the growth of the noise alone": -2 * s * ds},
-    ),
+    equals(2 * s * w / a, r"one fraction", wrong={"half of it": s * w / a, "the growth of the noise alone": -2 * s * ds}),
     so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\frac{d \sigma^2}{d \tau} = "
     r"-2 \frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With this $g$ the "
     r"process above is the reversal of diffusion (Anderson); for the variance-preserving path it is $g^2 = \beta$.",
@@ -299,10 +295,14 @@ def every_amount_of_noise_keeps_the_variance():
         np.asarray(stochastic_drift(jnp.full(3, one), jnp.full(3, 1.0 - one), jnp.array([0.0, 0.7, 2.0]))) for one in (1.0, 0.0)
     )
     found = final(lambda rate, score, g: of_velocity * rate + of_score * score)
-    return found, np.full(3, 4.0), {
-        "the whole score": final(lambda rate, score, g: rate + g**2 * score),
-        "no correction": final(lambda rate, score, g: rate),
-    }  # fmt: skip
+    return (
+        found,
+        np.full(3, 4.0),
+        {
+            "the whole score": final(lambda rate, score, g: rate + g**2 * score),
+            "no correction": final(lambda rate, score, g: rate),
+        },
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- the code
@@ -324,48 +324,68 @@ derivation.bridge(
     "The code's velocity",
     plus(rise / A * x, B**2 * (rise / A + fall / B) * score),
     lambda A, rise, fall, B, score, x: _at(velocity_from_score, x, score, A, B, rise, -fall),
-    A, rise, fall, B, score, x,
+    A,
+    rise,
+    fall,
+    B,
+    score,
+    x,
     wrong={"sigma for its square": plus(rise / A * x, B * (rise / A + fall / B) * score)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... its score",
     (A * v - rise * x) / (B * whole),
     lambda A, rise, fall, B, v, x: _at(score_from_velocity, x, v, A, B, rise, -fall),
-    A, rise, fall, B, v, x,
+    A,
+    rise,
+    fall,
+    B,
+    v,
+    x,
     wrong={"minus the noise": (A * v - rise * x) / whole},
-)  # fmt: skip
+)
 derivation.bridge(
     "... its data, and three times its noise",
     plus((B * v + fall * x) / whole, 3 * (rise * x - A * v) / whole),
     lambda A, rise, fall, B, v, x: sum(
         n * one for n, one in zip((1, 3), _at(predictions_from_velocity, x, v, A, B, rise, -fall), strict=True)
     ),
-    A, rise, fall, B, v, x,
+    A,
+    rise,
+    fall,
+    B,
+    v,
+    x,
     wrong={"exchanged": plus(3 * (B * v + fall * x) / whole, (rise * x - A * v) / whole)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... its place and three times its time on the linear path",
     plus(x / (A + B), 3 * A / (A + B)),
-    lambda A, B, x: sum(
-        n * jnp.ravel(one) for n, one in zip((1, 3), rescale_to_linear(x[:, None], A, B), strict=True)
-    ),
-    A, B, x,
+    lambda A, B, x: sum(n * jnp.ravel(one) for n, one in zip((1, 3), rescale_to_linear(x[:, None], A, B), strict=True)),
+    A,
+    B,
+    x,
     wrong={"the share of the noise": plus(x / (A + B), 3 * B / (A + B))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... its drift",
     plus(v, g**2 / 2 * score),
     lambda g, score, v: stochastic_drift(v[:, None], score[:, None], g)[:, 0],
-    g, score, v,
+    g,
+    score,
+    v,
     wrong={"the whole score": plus(v, g**2 * score)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and its weight of the noise",
     (whole / A) ** 2,
     lambda A, rise, fall, B: loss_weight_between(A, B, rise, -fall),
-    A, rise, fall, B,
+    A,
+    rise,
+    fall,
+    B,
     wrong={"turned over": (A / whole) ** 2},
-)  # fmt: skip
+)
 
 
 _DATA, _WEIGHTS = np.array([-1.0, 0.5, 2.0]), np.array([0.2, 0.5, 0.3])

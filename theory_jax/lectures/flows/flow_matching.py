@@ -124,9 +124,11 @@ visited = derivation.define("p({})", Expectation(q, kernel), "the law of the pla
 posterior = derivation.define("p({}|{})", q * kernel / visited, "the law of the condition given the place", over=(z, k), law=True)
 mean = derivation.define(r"\bar u", Expectation(posterior, target), "the mean velocity given the place", over=k)
 conditional = derivation.define(
-    r"L_{\mathrm{CFM}}", Expectation(q, Expectation(kernel, (answer - target) ** 2)), "the loss on pairs",
+    r"L_{\mathrm{CFM}}",
+    Expectation(q, Expectation(kernel, (answer - target) ** 2)),
+    "the loss on pairs",
     "conditional_flow_matching_loss",
-)  # fmt: skip
+)
 marginal = derivation.define(
     r"L_{\mathrm{FM}}", Expectation(visited, (answer - mean) ** 2), "the loss on the mean velocity", positive=True
 )
@@ -167,11 +169,7 @@ derivation.chain(
         "the chain above, differentiated",
         wrong={"the floor's slope in place of the model's": Slope(floor, theta)},
     ),
-    equals(
-        Slope(marginal, theta),
-        r"the floor has no $\theta$ in it",
-        wrong={"half of it": Slope(marginal, theta) / 2},
-    ),
+    equals(Slope(marginal, theta), r"the floor has no $\theta$ in it", wrong={"half of it": Slope(marginal, theta) / 2}),
     equals(
         Expectation(visited, 2 * (answer - mean) * Slope(answer, theta)),
         "the chain rule",
@@ -201,10 +199,7 @@ derivation.chain(
     equals(
         Expectation(omega, (d - x) / (1 - t)),
         r"$(1 - t) d_n - x + t d_n = d_n - x$: both velocities of a pair",
-        wrong={
-            "from data to noise": Expectation(omega, (x - d) / (1 - t)),
-            "divided by t": Expectation(omega, (d - x) / t),
-        },
+        wrong={"from data to noise": Expectation(omega, (x - d) / (1 - t)), "divided by t": Expectation(omega, (d - x) / t)},
     ),
     equals(
         plus(Expectation(omega, d), -x) / (1 - t),
@@ -345,9 +340,11 @@ error = derivation.numbers("b", r, "the error of the model at the true place")
 Lambda = derivation.number(r"\Lambda", "a Lipschitz constant of the model", positive=True)
 slack = derivation.numbers("h", r, "how far the Lipschitz bound is from being reached", positive=True)
 drift = derivation.define(
-    "a", (Lambda * apart**2 - slack) / apart, r"the model's difference between the places: $\epsilon a \le \Lambda \epsilon^2$",
+    "a",
+    (Lambda * apart**2 - slack) / apart,
+    r"the model's difference between the places: $\epsilon a \le \Lambda \epsilon^2$",
     over=r,
-)  # fmt: skip
+)
 derivation.chain(
     "How fast the two flows part",
     Expectation(starts, times(2, apart, plus(drift, error))),
@@ -384,26 +381,35 @@ derivation.bridge(
     lambda t, noise, data: conditional_flow_matching_loss(
         noise[:, None], data[:, None], t, lambda x, time: jnp.sin(x) + time[:, None]
     ),
-    t, noise, data,
-    wrong={"from data to noise": (plus(sin(x_t), t, data, -noise)) ** 2, "half": (plus(sin(x_t), t, -data, noise)) ** 2 / 2,
-           "the ends exchanged": (plus(sin(plus(times(t, noise), times(1 - t, data))), t, -data, noise)) ** 2},
-)  # fmt: skip
+    t,
+    noise,
+    data,
+    wrong={
+        "from data to noise": (plus(sin(x_t), t, data, -noise)) ** 2,
+        "half": (plus(sin(x_t), t, -data, noise)) ** 2 / 2,
+        "the ends exchanged": (plus(sin(plus(times(t, noise), times(1 - t, data))), t, -data, noise)) ** 2,
+    },
+)
 derivation.bridge(
     "... its mean velocity on finitely many data",
     u,
     lambda x, data, time: _each(lambda x, data, time: marginal_velocity(x[None], data, time[None])[0], x, data, time),
-    x, d, t,
+    x,
+    d,
+    t,
     wrong={"from data to noise": -u, "all data alike": plus(Total(n, d) / 4, -x) / (1 - t)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the data that it predicts",
     Expectation(omega, d),
     lambda x, data, time: _each(
         lambda x, data, time: data_prediction(x[None], marginal_velocity(x[None], data, time[None]), time[None])[0], x, data, time
     ),
-    x, d, t,
+    x,
+    d,
+    t,
     wrong={"the noise": Expectation(omega, noise_of), "the plain mean": Total(n, d) / 4},
-)  # fmt: skip
+)
 j = derivation.index("j", "a component of a mixture")
 weight = derivation.law("w'", j, "its weight", "exp(log_weights)")
 mu = derivation.numbers(r"\mu", j, "its mean", "means")
@@ -415,18 +421,26 @@ derivation.bridge(
     "The velocity of a mixture",
     Expectation(shares, plus(mu, times((t * tau - (1 - t)) / V_j, x - times(t, mu)))),
     lambda x, time, weight, mu, tau: _each(
-        lambda x, time, weight, mu, tau: mixture_velocity(
-            x[None, None], time[None], mu[:, None], jnp.log(tau), jnp.log(weight)
-        )[0, 0],
-        x, time, weight, mu, tau,
+        lambda x, time, weight, mu, tau: mixture_velocity(x[None, None], time[None], mu[:, None], jnp.log(tau), jnp.log(weight))[
+            0, 0
+        ],
+        x,
+        time,
+        weight,
+        mu,
+        tau,
     ),
-    x, t, weight, mu, tau,
+    x,
+    t,
+    weight,
+    mu,
+    tau,
     wrong={
         "the components' own weights": Expectation(weight, plus(mu, times((t * tau - (1 - t)) / V_j, x - times(t, mu)))),
         "the mean of the data": Expectation(shares, plus(mu, times((t * tau - (1 - t)) / V_j, x - mu))),
         "covariances added": Expectation(shares, plus(mu, times((t * tau + (1 - t)) / V_j, x - times(t, mu)))),
     },
-)  # fmt: skip
+)
 shift, spread = (
     derivation.number("a", "the mean of a logit", "mean"),
     derivation.number("l", "its deviation", "std", positive=True),
@@ -435,12 +449,14 @@ normal = derivation.number("g", "a standard normal number", "normals")
 derivation.bridge(
     "Times whose logit is normal",
     1 / (1 + exp(-(shift + spread * normal))),
-    lambda mean, std, normals: jnp.stack([
-        logit_normal_times(normals[i], mean=float(mean[i]), std=float(std[i])) for i in range(len(normals))
-    ]),
-    shift, spread, normal,
+    lambda mean, std, normals: jnp.stack(
+        [logit_normal_times(normals[i], mean=float(mean[i]), std=float(std[i])) for i in range(len(normals))]
+    ),
+    shift,
+    spread,
+    normal,
     wrong={"time turned over": 1 / (1 + exp(shift + spread * normal)), "no shift": 1 / (1 + exp(-spread * normal))},
-)  # fmt: skip
+)
 
 _MEANS, _LOG_VARS, _LOG_WEIGHTS = np.array([[-1.5], [1.0]]), np.log([0.25, 0.09]), np.log([0.3, 0.7])
 derivation.symbol("P", "probability")
@@ -459,9 +475,10 @@ derivation.symbol("X_0", "the noise")
 def the_flow_carries_noise_to_the_data():
     start = np.linspace(-2.1, 2.1, 7)
     end = solve_fixed(
-        jnp.asarray(start)[:, None], jnp.linspace(0.0, 1.0, 49),
+        jnp.asarray(start)[:, None],
+        jnp.linspace(0.0, 1.0, 49),
         lambda x, time: mixture_velocity(x, jnp.full(7, time), _MEANS, _LOG_VARS, _LOG_WEIGHTS),
-    )  # fmt: skip
+    )
     below = jax.scipy.stats.norm.cdf((np.asarray(end) - _MEANS.T) / np.exp(_LOG_VARS / 2)) @ np.exp(_LOG_WEIGHTS)
     wanted = jax.scipy.stats.norm.cdf(jnp.asarray(start))
     return below, wanted, {"the other end": below[::-1], "no flow": jax.scipy.stats.norm.cdf(jnp.asarray(start) / 2)}
@@ -551,8 +568,9 @@ def floor_of_gaussian_data():
 )
 def error_and_bound():
     end = solve_fixed(
-        jnp.zeros((1, 1)), jnp.linspace(0.0, 1.0, 33),
+        jnp.zeros((1, 1)),
+        jnp.linspace(0.0, 1.0, 33),
         lambda x, time: 1 + mixture_velocity(x, time[None], np.zeros((1, 1)), np.log([4.0]), np.zeros(1)),
-    )  # fmt: skip
+    )
     yield end[0, 0] ** 2, "2.964"
     yield math.exp(3.5), "33.115"

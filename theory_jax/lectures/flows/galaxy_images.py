@@ -61,8 +61,12 @@ derivation = Derivation(
     ),
 )
 
-n = derivation.number("n", "the index: small for a flat core, large for a steep one with wide wings", "index",
-                      between=(Rational(*INDICES[0].as_integer_ratio()).limit_denominator(100), 10))  # fmt: skip
+n = derivation.number(
+    "n",
+    "the index: small for a flat core, large for a steep one with wide wings",
+    "index",
+    between=(Rational(*INDICES[0].as_integer_ratio()).limit_denominator(100), 10),
+)
 R = derivation.number("R", "the half-light radius", "half_light_radius", positive=True)
 b = derivation.number("b", "the constant of the profile", positive=True)
 center_light = derivation.number("I_e", "light per area at the half-light radius", positive=True)
@@ -168,14 +172,19 @@ derivation.bridge(
 
 
 @derivation.numeric(
-    r"P(2n, b) = \frac{1}{2}",
-    because="The code's root, in SciPy's incomplete gamma function, for 40 indices from 0.36 to 10.",
+    r"P(2n, b) = \frac{1}{2}", because="The code's root, in SciPy's incomplete gamma function, for 40 indices from 0.36 to 10."
 )
 def the_root_is_the_median():
     indices = np.linspace(*INDICES, 40)
     found = scipy.special.gammainc(2 * indices, np.asarray(sersic_constant(jnp.asarray(indices))))
-    return found, np.full(40, 0.5), {"the series": scipy.special.gammainc(2 * indices, _approximate(indices)),
-                                     "of shape n": scipy.special.gammainc(indices, _approximate(indices))}  # fmt: skip
+    return (
+        found,
+        np.full(40, 0.5),
+        {
+            "the series": scipy.special.gammainc(2 * indices, _approximate(indices)),
+            "of shape n": scipy.special.gammainc(indices, _approximate(indices)),
+        },
+    )
 
 
 @derivation.bound(
@@ -547,8 +556,7 @@ def a_wrong_constant():
 
 
 @derivation.exercise(
-    r"Which share of a Gaussian galaxy's light is within $2R$?",
-    r"$1 - 2^{-4} = \frac{15}{16}$, which is 0.9375.",
+    r"Which share of a Gaussian galaxy's light is within $2R$?", r"$1 - 2^{-4} = \frac{15}{16}$, which is 0.9375."
 )
 def twice_the_radius():
     yield scipy.special.gammainc(1.0, float(sersic_constant(jnp.array(0.5))) * 4), "0.9375"

@@ -277,8 +277,7 @@ def signs_and_normal_probes(spread, falling):
 
 
 @derivation.exercise(
-    "How many probes of signs give a standard error of 0.1 in the example?",
-    r"The variance is 4, so $\frac{4}{0.01} = 400$.",
+    "How many probes of signs give a standard error of 0.1 in the example?", r"The variance is 4, so $\frac{4}{0.01} = 400$."
 )
 def probes_for_a_tenth():
     yield hutchinson_variance(_MATRIX[None], kind="rademacher")[0] / 0.1**2, "400"

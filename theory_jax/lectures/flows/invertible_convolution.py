@@ -83,7 +83,7 @@ derivation.chain(
     central=True,
     so=r"Row exchanges and signs change the sign of the determinant only: $\log |\det W| = \sum_c d_c$, in $C$ additions. The "
     r"sign stays what it was at the start, so training cannot cross a singular matrix.",
-)  # fmt: skip
+)
 derivation.symbol("a, b, c, e", "unknown entries of $L$ and $U$")
 
 
@@ -97,8 +97,10 @@ derivation.symbol("a, b, c, e", "unknown entries of $L$ and $U$")
 def an_exchange_needs_a_permutation():
     a, b, c, e = sympy.symbols("a b c e")
     product = sympy.Matrix([[1, 0], [a, 1]]) * sympy.Matrix([[b, c], [0, e]])
-    counts = [sympy.Integer(len(sympy.solve(list(product - target), [a, b, c, e], dict=True)))
-              for target in (sympy.Matrix([[0, 1], [1, 0]]), sympy.eye(2))]  # fmt: skip
+    counts = [
+        sympy.Integer(len(sympy.solve(list(product - target), [a, b, c, e], dict=True)))
+        for target in (sympy.Matrix([[0, 1], [1, 0]]), sympy.eye(2))
+    ]
     return counts, [sympy.Integer(0), sympy.Integer(1)], {"one each": [sympy.Integer(1), sympy.Integer(1)]}
 
 
@@ -109,10 +111,13 @@ derivation.chain(
         -w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
         r"$\frac12 \log (\det W)^2 = \log |\det W|$, and the determinant is linear in each entry, with the cofactor as its "
         r"slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
-        wrong={"the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]), "not divided": -w[1, 0],
-               "not transposed": w.inv()[0, 1]},
+        wrong={
+            "the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
+            "not divided": -w[1, 0],
+            "not transposed": w.inv()[0, 1],
+        },
     ),
-)  # fmt: skip
+)
 angle = derivation.number("t", "any number")
 turn = sympy.Matrix([[1 - angle**2, -2 * angle], [2 * angle, 1 - angle**2]]) / (1 + angle**2)
 x1, x2 = (derivation.number(f"x_{i}", f"channel {i}") for i in (1, 2))
@@ -155,36 +160,44 @@ derivation.chain(
         dropping=Total(c, times(Rational(1, 2), tangent.at(eigen))),
     ),
     so=r"$W = Q \Sigma^{-1/2}$ with any rotation or reflection $Q$: which one is left to the other layers.",
-)  # fmt: skip
+)
 
 derivation.bridge(
     "The code mixes two channels",
     sympy.Matrix([w[0, 0] * x1 + w[0, 1] * x2, w[1, 0] * x1 + w[1, 1] * x2]),
     lambda *entries: _each(lambda a, x: forward(x[None], a)[0][0], *entries)[:, :, None],
-    *w, x1, x2,
+    *w,
+    x1,
+    x2,
     wrong={"transposed": w.T * sympy.Matrix([x1, x2])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and back",
     w.inv() * sympy.Matrix([x1, x2]),
     lambda *entries: _each(lambda a, z: inverse(z[None], a)[0][0], *entries)[:, :, None],
-    *w, x1, x2,
+    *w,
+    x1,
+    x2,
     wrong={"the transpose": w.T * sympy.Matrix([x1, x2]), "the transposed inverse": w.inv().T * sympy.Matrix([x1, x2])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... with the log-determinant of all positions, here of three",
     3 * log(Abs(w.det())),
     lambda *entries: _each(lambda a, x: forward(jnp.stack([x, x, x], 1)[None], a)[1][0], *entries),
-    *w, x1, x2,
+    *w,
+    x1,
+    x2,
     wrong={"of one position": log(Abs(w.det())), "the sign": -3 * log(Abs(w.det()))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and its gradient",
     w.inv().T,
     lambda *entries: _each(lambda a, x: jax.grad(lambda b: forward(x[None], b)[1][0])(a), *entries),
-    *w, x1, x2,
+    *w,
+    x1,
+    x2,
     wrong={"the inverse": w.inv()},
-)  # fmt: skip
+)
 permuted = sympy.Matrix([product3.row(1), product3.row(2), product3.row(0)])
 derivation.bridge(
     "... assembles the LU form, here with the rows in the order 1, 2, 0",
@@ -208,10 +221,12 @@ def _each(function, a, b, c, d, x, y):
 
 
 for letter, meaning in (
-    ("P", "the permutation "
-    "matrix"), ("L, U", "the triangular factors"), (r"\varsigma", "the signs"), ("d, d_c", "the logarithms"),
+    ("P", "the permutation matrix"),
+    ("L, U", "the triangular factors"),
+    (r"\varsigma", "the signs"),
+    ("d, d_c", "the logarithms"),
     ("W", "the matrix"),
-):  # fmt: skip
+):
     derivation.symbol(letter, meaning)
 
 

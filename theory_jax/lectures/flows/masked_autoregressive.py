@@ -39,10 +39,7 @@ derivation = Derivation(
     answer=r"The Jacobian is triangular, with log-determinant $-\sum_d s_d$, and the flow is an autoregressive model with "
     r"Gaussian conditionals of mean $m_d$ and standard deviation $e^{s_d}$. All $z_d$ are computed from data at once; data are "
     r"computed from noise one entry after the other, in $D$ passes.",
-    limits=(
-        "Which densities several layers reach.",
-        "How to choose an order.",
-    ),
+    limits=("Which densities several layers reach.", "How to choose an order."),
 )
 
 x1, x2 = (derivation.number(f"x_{i}", f"variable {i}") for i in (1, 2))
@@ -75,14 +72,16 @@ derivation.chain(
     equals(
         plus(LogDensity(x1, m1, exp(2 * s1)), LogDensity(x2, m2, exp(2 * s2))),
         r"each $z_d$ is $x_d$ less its mean over its standard deviation; the log-determinant is the constant of the Gaussian",
-        wrong={"the log-scale as a log-variance": plus(LogDensity(x1, m1, exp(s1)), LogDensity(x2, m2, exp(s2))),
-               "the log-determinant added": plus(LogDensity(x1, m1, exp(2 * s1)), LogDensity(x2, m2, exp(2 * s2)), 2 * s1),
-               "the scale turned over": plus(LogDensity(x1, m1, exp(-2 * s1)), LogDensity(x2, m2, exp(2 * s2)))},
+        wrong={
+            "the log-scale as a log-variance": plus(LogDensity(x1, m1, exp(s1)), LogDensity(x2, m2, exp(s2))),
+            "the log-determinant added": plus(LogDensity(x1, m1, exp(2 * s1)), LogDensity(x2, m2, exp(2 * s2)), 2 * s1),
+            "the scale turned over": plus(LogDensity(x1, m1, exp(-2 * s1)), LogDensity(x2, m2, exp(2 * s2))),
+        },
     ),
     central=True,
     so=r"Since $m_2$ and $s_2$ are those given $x_1$, this is $\log p(x_1) + \log p(x_2 | x_1)$; the density has mass 1, as one "
     r"sees by integrating the last variable first.",
-)  # fmt: skip
+)
 
 derivation.say(
     "The way back. One pass puts every entry at $z_d e^{s_d} + m_d$ with the means and scales of the entries as they stand."
@@ -181,17 +180,21 @@ derivation.bridge(
     "The code standardizes, here with the means 0 and $x_1^2$ and the log-scales 0 and $x_1$",
     sympy.Matrix([x1, (x2 - x1**2) * exp(-x1), -x1]),
     lambda a, b: np.concatenate([part.reshape(5, -1) for part in forward(np.stack([a, b], 1), _bend)], 1)[:, :, None],
-    x1, x2,
-    wrong={"multiplied": sympy.Matrix([x1, (x2 - x1**2) * exp(x1), -x1]), "the sign": sympy.Matrix(
-        [x1, (x2 - x1**2) * exp(-x1), x1])},
-)  # fmt: skip
+    x1,
+    x2,
+    wrong={
+        "multiplied": sympy.Matrix([x1, (x2 - x1**2) * exp(x1), -x1]),
+        "the sign": sympy.Matrix([x1, (x2 - x1**2) * exp(-x1), x1]),
+    },
+)
 derivation.bridge(
     "... and back, in two passes",
     sympy.Matrix([x1, x2 * exp(x1) + x1**2, x1]),
     lambda a, b: np.concatenate([part.reshape(5, -1) for part in inverse(np.stack([a, b], 1), _bend)], 1)[:, :, None],
-    x1, x2,
+    x1,
+    x2,
     wrong={"one pass": sympy.Matrix([x1, x2, 0]), "divided": sympy.Matrix([x1, x2 * exp(-x1) + x1**2, x1])},
-)  # fmt: skip
+)
 i = derivation.index("i", "an input of a layer")
 o = derivation.index("o", "an output")
 inputs = derivation.numbers("x", i, "its inputs", "x")
@@ -200,9 +203,10 @@ derivation.bridge(
     "... with masked layers, here of degrees 1 to 4 at both ends",
     sympy.Matrix([sum(weight.at(k, q) * inputs.at(q) for q in range(k + 1)) for k in range(4)]),
     lambda x, *rows: jnp.stack([_masked(*pair) for pair in zip(x, np.stack(rows, 1), strict=True)])[:, :, None],
-    inputs, *(weight.at(k, i) for k in range(4)),
+    inputs,
+    *(weight.at(k, i) for k in range(4)),
     wrong={"no mask": sympy.Matrix([Total(i, weight.at(k, i) * inputs) for k in range(4)])},
-)  # fmt: skip
+)
 
 
 def _masked(x, matrix):

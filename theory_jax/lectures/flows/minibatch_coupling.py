@@ -80,13 +80,18 @@ apart = derivation.chain(
     SquaredNorm(d, (1 - t) * (a - a_other) + t * (b - b_other)),
     equals(
         plus(
-            (1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other),
+            (1 - t) ** 2 * SquaredNorm(d, a - a_other),
+            t**2 * SquaredNorm(d, b - b_other),
             2 * t * (1 - t) * Inner(d, a - a_other, b - b_other),
         ),
         "expand the square of the difference of the places at time $t$",
-        wrong={"the product once": plus(
-            (1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other),
-            t * (1 - t) * Inner(d, a - a_other, b - b_other))},
+        wrong={
+            "the product once": plus(
+                (1 - t) ** 2 * SquaredNorm(d, a - a_other),
+                t**2 * SquaredNorm(d, b - b_other),
+                t * (1 - t) * Inner(d, a - a_other, b - b_other),
+            )
+        },
     ),
     at_least(
         plus((1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other)),
@@ -97,7 +102,7 @@ apart = derivation.chain(
     central=True,
     so="Different noise or different data: then the lines never meet, and where two of them come near each other, both ends are "
     "near as well, so the targets are. Random pairs have no such bound: on a line half of all pairs of lines cross.",
-)  # fmt: skip
+)
 
 
 def _batch(count, size, seed):
@@ -150,9 +155,11 @@ def a_hexagon():
     cost = squared_distance_matrix(corners, turned)
     products = [(corners[i] - corners[j]) @ (turned[i] - turned[j]) for i, j in itertools.combinations(range(6), 2)]
     best = cost[np.arange(6), optimal_assignment(cost)].mean()
-    return np.array([min(products), jnp.trace(cost) / 6, 1 + best]), np.array([0.5, 1.0, 1.0]), {
-        "the order is enough": np.array([0.5, 1.0, 2.0]),
-    }  # fmt: skip
+    return (
+        np.array([min(products), jnp.trace(cost) / 6, 1 + best]),
+        np.array([0.5, 1.0, 1.0]),
+        {"the order is enough": np.array([0.5, 1.0, 2.0])},
+    )
 
 
 derivation.say(
@@ -234,16 +241,18 @@ derivation.chain(
         r"the slope of $p \log p$ is $\log p + 1$",
         wrong={
             "the slope of the logarithm forgotten": plus(
-                cost.at(k, m), epsilon * log(plan.at(k, m)), -of_row.at(k), -of_column.at(m)),
+                cost.at(k, m), epsilon * log(plan.at(k, m)), -of_row.at(k), -of_column.at(m)
+            ),
             "a multiplier with the other sign": plus(
-                cost.at(k, m), epsilon * (log(plan.at(k, m)) + 1), of_row.at(k), -of_column.at(m)),
+                cost.at(k, m), epsilon * (log(plan.at(k, m)) + 1), of_row.at(k), -of_column.at(m)
+            ),
         },
     ),
     so=r"It vanishes where $P_{k,l} = e^{(f_k + g_l - C_{k,l})/\varepsilon}$, with the constant $\varepsilon$ put into $f$. The "
     r"objective is convex, so this plan is the minimum as soon as both sums are right; the lecture on Wasserstein GANs shows it "
     r"by a divergence.",
     states=2,
-)  # fmt: skip
+)
 derivation.say(
     r"Sinkhorn's iteration looks for the multipliers. In products, $P_{i,j} = \alpha_i G_{i,j} \beta_j$ with $\alpha_i = "
     r"e^{f_i/\varepsilon}$, $\beta_j = e^{g_j/\varepsilon}$ and $G_{i,j} = e^{-C_{i,j}/\varepsilon}$; the code adds their "
@@ -340,7 +349,7 @@ derivation.chain(
     so=r"This is $\frac14 (1 - \tanh y)$. For large $\varepsilon$ it is $\frac14$, as if the pairs were drawn at random. For "
     r"small $\varepsilon$ the hyperbolic tangent is the sign of $D$: $p^\star$ is $0$ where these pairs cost more and $\frac12$ "
     r"where they cost less, as in the assignment.",
-)  # fmt: skip
+)
 derivation.chain(
     "The cost grows with the regularization",
     Slope(solution * gap, epsilon),
@@ -353,11 +362,13 @@ derivation.chain(
         },
     ),
     at_least(
-        0, "leave out a square times an exponential", dropping=times((gap * solution / epsilon) ** 2, exp(gap / (2 * epsilon))),
+        0,
+        "leave out a square times an exponential",
+        dropping=times((gap * solution / epsilon) ** 2, exp(gap / (2 * epsilon))),
         wrong={"one": 1},
     ),
     so=r"$p D$ is what of the cost depends on $p$.",
-)  # fmt: skip
+)
 derivation.chain(
     "How fast the iteration converges",
     plus(2 * p * (2 * p - 2 * rest), 2 * rest * (2 * rest - 2 * p)),
@@ -369,7 +380,7 @@ derivation.chain(
     so=r"With $p = p^\star$ and $4 p^\star - 1 = -\tanh y$ it is $\tanh^2 \frac{D}{4\varepsilon}$: the error left by one "
     r"iteration. For small $\varepsilon$ this is about $1 - 4 e^{-|D|/2\varepsilon}$, so the number of iterations grows "
     r"exponentially with $1/\varepsilon$.",
-)  # fmt: skip
+)
 
 
 @derivation.numeric(
@@ -474,9 +485,10 @@ derivation.bridge(
     "The code's squared distances",
     SquaredNorm(d, U - V),
     lambda u, v: jnp.stack([squared_distance_matrix(*pair) for pair in zip(u.mT, v.mT, strict=True)]),
-    U, V,
+    U,
+    V,
     wrong={"the mean over coordinates": SquaredNorm(d, U - V) / 2},
-)  # fmt: skip
+)
 share = derivation.define(
     "K",
     exp(-cost / epsilon) / Total(m, exp(-cost.at(i, m) / epsilon)),
@@ -486,13 +498,16 @@ share = derivation.define(
 derivation.bridge(
     "... and its plan after one iteration",
     share / (M * Total(k, share.at(k, j))),
-    lambda costs, weights: jnp.stack([
-        jnp.exp(sinkhorn_log_plan(one, regularization=float(weight), num_iterations=1))
-        for one, weight in zip(costs, weights, strict=True)
-    ]),
-    cost, epsilon,
+    lambda costs, weights: jnp.stack(
+        [
+            jnp.exp(sinkhorn_log_plan(one, regularization=float(weight), num_iterations=1))
+            for one, weight in zip(costs, weights, strict=True)
+        ]
+    ),
+    cost,
+    epsilon,
     wrong={"rows alone": share / N, "columns of probabilities": share / Total(k, share.at(k, j))},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
 

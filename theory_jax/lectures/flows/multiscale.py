@@ -54,13 +54,16 @@ derivation.chain(
     equals(
         LogDensity(b, m, exp(nu)),
         r"given $a$ the map from $b$ to $\varepsilon$ is affine with the slope $e^{-\nu/2}$: change of variables",
-        wrong={"the log-determinant twice": LogDensity(b, m, exp(nu)) - nu / 2, "the variance as a deviation": LogDensity(
-            b, m, exp(2 * nu)), "none": LogDensity(b, m, 1)},
+        wrong={
+            "the log-determinant twice": LogDensity(b, m, exp(nu)) - nu / 2,
+            "the variance as a deviation": LogDensity(b, m, exp(2 * nu)),
+            "none": LogDensity(b, m, 1),
+        },
     ),
     role="lemma",
     so="A split is an affine coupling layer with the log-scale $-\\nu/2$ and the shift $-m e^{-\\nu/2}$, after which $b$ is "
     "left alone.",
-)  # fmt: skip
+)
 e = derivation.number("e", "a standard normal number", "noise")
 derivation.chain(
     "The log-density of a sample is that of its noise less half the log-variance",
@@ -68,12 +71,14 @@ derivation.chain(
     equals(
         plus(LogDensity(e, 0, 1), -nu / 2),
         r"$b = m + e^{\nu/2} e$ solves for the half that left",
-        wrong={"scaled by the variance": plus(LogDensity(e * exp(nu / 2), 0, 1), -nu / 2), "the sign": plus(
-            LogDensity(e, 0, 1), nu / 2)},
+        wrong={
+            "scaled by the variance": plus(LogDensity(e * exp(nu / 2), 0, 1), -nu / 2),
+            "the sign": plus(LogDensity(e, 0, 1), nu / 2),
+        },
     ),
     role="lemma",
     so="The order is coarse to fine: $a$ must be known first.",
-)  # fmt: skip
+)
 slope = derivation.number("g", "the slope of $f_2$ at $a$", positive=True)
 z = derivation.number("z", "what $f_2$ makes of $a$")
 derivation.chain(
@@ -92,7 +97,7 @@ derivation.chain(
     ),
     central=True,
     so=r"The layers $f_1$ before the split add their log-determinant.",
-)  # fmt: skip
+)
 
 i = derivation.index("i", "a value of the half that stays", states=2)
 j = derivation.index("j", "a value of the half that leaves", states=2)
@@ -146,8 +151,11 @@ def sizes_and_costs():
     split = sympy.summation((2 ** (level + 1) * C) ** 2 * N / 4**level, (level, 1, L))
     whole = sympy.summation((4**level * C) ** 2 * N / 4**level, (level, 1, L))
     right = [C * N, 4 * L * C**2 * N, Rational(4, 3) * (4**L - 1) * C**2 * N]
-    return [latents, split, whole], right, {"a level more": [C * N, 4 * (L + 1) * C**2 * N, right[2]],
-                                            "half is lost": [C * N / 2, *right[1:]]}  # fmt: skip
+    return (
+        [latents, split, whole],
+        right,
+        {"a level more": [C * N, 4 * (L + 1) * C**2 * N, right[2]], "half is lost": [C * N / 2, *right[1:]]},
+    )
 
 
 T = derivation.number("T", "a temperature", positive=True)
@@ -157,28 +165,33 @@ derivation.chain(
     equals(
         plus(LogDensity(b, m, T**2 * exp(nu)), log(T), times(Rational(1, 2), 1 - 1 / T**2, plus(log(2 * pi), nu))),
         r"both sides are $-(b - m)^2 e^{-\nu} / 2T^2$ and terms without $b$",
-        wrong={"the power turned around": plus(LogDensity(b, m, exp(nu) / T**2), log(T), times(
-            Rational(1, 2), 1 - 1 / T**2, plus(log(2 * pi), nu)))},
+        wrong={
+            "the power turned around": plus(
+                LogDensity(b, m, exp(nu) / T**2), log(T), times(Rational(1, 2), 1 - 1 / T**2, plus(log(2 * pi), nu))
+            )
+        },
     ),
     role="remark",
     so=r"The last term depends on $a$ through $\nu$: with a split prior, and with affine coupling, noise scaled by $T$ does not "
     r"draw from the normalized $p^{1/T^2}$, which at $T < 1$ gives more weight to $a$ with a small variance.",
-)  # fmt: skip
+)
 
 derivation.bridge(
     "The code knows the log-density of the half that leaves, here with $m = 2a$ and $\\nu = a$",
     LogDensity(b, 2 * a, exp(a)),
     lambda a, b: split_prior_log_prob(np.stack([a, b], 1), lambda kept: 2 * kept, lambda kept: kept)[1],
-    a, b,
+    a,
+    b,
     wrong={"of the half that stays": LogDensity(a, 2 * b, exp(b)), "a deviation": LogDensity(b, 2 * a, exp(2 * a))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and draws it",
     sympy.Matrix([a, 2 * a + exp(a / 2) * e]),
     lambda a, e: split_prior_sample(a[:, None], e[:, None], lambda kept: 2 * kept, lambda kept: kept)[:, :, None],
-    a, e,
+    a,
+    e,
     wrong={"scaled by the variance": sympy.Matrix([a, 2 * a + exp(a) * e])},
-)  # fmt: skip
+)
 
 
 @derivation.exact(

@@ -85,9 +85,12 @@ derivation.say(
     r"of at most $p$ nodes."
 )
 for letter, words in (
-    (r"\tau", "a rooted tree"), (r"\Phi", "what a tree makes of the coefficients"), (r"\gamma", "the density of a tree"),
-    ("b_i", "a weight of the method"), ("i", "a stage"),
-):  # fmt: skip
+    (r"\tau", "a rooted tree"),
+    (r"\Phi", "what a tree makes of the coefficients"),
+    (r"\gamma", "the density of a tree"),
+    ("b_i", "a weight of the method"),
+    ("i", "a stage"),
+):
     derivation.symbol(letter, words)
 
 
@@ -145,8 +148,10 @@ derivation.say(
     r"is the Lipschitz constant of $\sum_i b_i k_i$: insert the step from the solution's own point, and use the triangle "
     r"inequality."
 )
-p, N = (derivation.number(name, words, positive=True, integer=True) for name, words in (
-    ("p", "the order of the method"), ("N", "the number of steps")))  # fmt: skip
+p, N = (
+    derivation.number(name, words, positive=True, integer=True)
+    for name, words in (("p", "the order of the method"), ("N", "the number of steps"))
+)
 C = derivation.number("C", r"the constant of the local error", positive=True)
 Lip = derivation.number(r"\Lambda", "the Lipschitz constant of a step", positive=True)
 
@@ -270,10 +275,18 @@ for words, stepping, polynomial in (
     ("... and the classical one", runge_kutta_4_step, sum(through**k / math.factorial(k) for k in range(5))),
 ):
     derivation.bridge(
-        words, begin * polynomial, _linear(stepping), h, begin, rate,
-        wrong={"a step less": begin, "one term more": begin * (polynomial + through**5 / 120),
-               "the sign": begin * polynomial.subs(h, -h)},
-    )  # fmt: skip
+        words,
+        begin * polynomial,
+        _linear(stepping),
+        h,
+        begin,
+        rate,
+        wrong={
+            "a step less": begin,
+            "one term more": begin * (polynomial + through**5 / 120),
+            "the sign": begin * polynomial.subs(h, -h),
+        },
+    )
 del words, stepping, polynomial, letter
 u = derivation.number("u", r"the angle of a step, $h \omega$, of a rotation with $\lambda = i \omega$", positive=True)
 derivation.chain(

@@ -108,19 +108,17 @@ derivation.chain(
         wrong={"one dimension": plus(-ds / s, squared, along), "the mean at rest": plus(-2 * ds / s, squared)},
     ),
     equals(
-        plus(
-            -Slope(u1, y1), -Slope(u2, y2),
-            times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2)),
-        ),
+        plus(-Slope(u1, y1), -Slope(u2, y2), times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2))),
         r"the divergence of $u$ is $2 \sigma'/\sigma$, and $\nabla \log p = -(y - \alpha d)/\sigma^2$",
         wrong={
             "no divergence": plus(times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2))),
             "against the stream": plus(
-                -Slope(u1, y1), -Slope(u2, y2), times(u1, Slope(log_density, y1)), times(u2, Slope(log_density, y2))),
+                -Slope(u1, y1), -Slope(u2, y2), times(u1, Slope(log_density, y1)), times(u2, Slope(log_density, y2))
+            ),
         },
     ),
     so=r"So $p$ is the density of the flow at every time, for every $\alpha$ and $\sigma$.",
-)  # fmt: skip
+)
 derivation.chain(
     "Another field carries it as well",
     plus(Slope(times(-off2, exp(log_density)), y1), Slope(times(off1, exp(log_density)), y2)),
@@ -253,11 +251,13 @@ derivation.chain(
     equals(
         times(-(pi**2) / 4, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
         "differentiate twice",
-        wrong={"once": times(-pi / 2, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
-               "away from the origin": times(pi**2 / 4, sin(pi * t / 2) * data + cos(pi * t / 2) * noise)},
+        wrong={
+            "once": times(-pi / 2, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
+            "away from the origin": times(pi**2 / 4, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
+        },
     ),
     so="An oscillation about the origin, of which one quarter is used.",
-)  # fmt: skip
+)
 
 x = derivation.number("x", "a place", "x")
 A = derivation.number("a", "the coefficient of the data, a number now", "alpha", positive=True)
@@ -275,26 +275,39 @@ derivation.bridge(
     lambda A, S, fall, rise, noise, data: sum(
         _rows(one) for one in affine_path(noise[:, None], data[:, None], A, S, rise, -fall)
     ),
-    A, S, fall, rise, noise, data,
-    wrong={"the ends exchanged": plus(A * noise + S * data, rise * noise - fall * data),
-           "the place subtracted": plus(-A * data - S * noise, rise * data - fall * noise)},
-)  # fmt: skip
+    A,
+    S,
+    fall,
+    rise,
+    noise,
+    data,
+    wrong={
+        "the ends exchanged": plus(A * noise + S * data, rise * noise - fall * data),
+        "the place subtracted": plus(-A * data - S * noise, rise * data - fall * noise),
+    },
+)
 derivation.bridge(
     "... and its velocity at a place",
     plus(-fall / S * (x - A * data), rise * data),
     lambda A, S, fall, rise, x, data: _rows(conditional_velocity(x[:, None], data[:, None], A, S, rise, -fall)),
-    A, S, fall, rise, x, data,
+    A,
+    S,
+    fall,
+    rise,
+    x,
+    data,
     wrong={"no mean": plus(-fall / S * x, rise * data), "the ratio turned over": plus(-S / fall * (x - A * data), rise * data)},
-)  # fmt: skip
+)
 derivation.bridge(
     "The code's straight paths: that of optimal transport, and five times the linear one",
     plus(straight, data - (1 - least) * noise, 5 * ((1 - t) * noise + t * data), 25 * (data - noise)),
-    lambda least, t, noise, data: jnp.stack([
-        _straight(noise[k], data[k], t[k], float(least[k])) for k in range(len(t))
-    ]),
-    least, t, noise, data,
+    lambda least, t, noise, data: jnp.stack([_straight(noise[k], data[k], t[k], float(least[k])) for k in range(len(t))]),
+    least,
+    t,
+    noise,
+    data,
     wrong={"linear both": plus(6 * ((1 - t) * noise + t * data), 26 * (data - noise))},
-)  # fmt: skip
+)
 derivation.bridge(
     "The code's cosine coefficients, weighted 1, 2, 3 and 4",
     plus(sin(pi * t / 2), 2 * cos(pi * t / 2), 3 * pi / 2 * cos(pi * t / 2), -2 * pi * sin(pi * t / 2)),

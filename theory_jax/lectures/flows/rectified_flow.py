@@ -226,38 +226,45 @@ derivation.chain(
     equals(
         plus(Total(i, times(steps, v**2)), -times(Total(i, steps), mean**2)),
         r"expand; $\sum_i h_i v_i = \bar v \sum_i h_i$",
-        wrong={"the length forgotten": plus(Total(i, times(steps, v**2)), -(mean**2)), "added": plus(
-            Total(i, times(steps, v**2)), times(Total(i, steps), mean**2))},
+        wrong={
+            "the length forgotten": plus(Total(i, times(steps, v**2)), -(mean**2)),
+            "added": plus(Total(i, times(steps, v**2)), times(Total(i, steps), mean**2)),
+        },
     ),
     so="By Euler's method the mean velocity is where the path ends minus where it starts, over the time. With one step it is the "
     "velocity itself, and the curvature is 0 whatever the field is.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code's curvature, of a field that is given by the step alone",
     Total(i, steps * (mean - v) ** 2),
-    lambda lengths, velocities: jnp.stack([
-        _of_steps(straightness, one, many) for one, many in zip(lengths, velocities, strict=True)
-    ]),
-    steps, v,
+    lambda lengths, velocities: jnp.stack(
+        [_of_steps(straightness, one, many) for one, many in zip(lengths, velocities, strict=True)]
+    ),
+    steps,
+    v,
     wrong={"divided by the steps": Total(i, steps * (mean - v) ** 2) / 3, "not weighted": Total(i, (mean - v) ** 2)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the end of its path from 0, less the start",
     Total(i, steps * v),
-    lambda lengths, velocities: jnp.stack([
-        _of_steps(lambda *given: jnp.subtract(*reversed(reflow_pairs(*given)))[:, 0], one, many)
-        for one, many in zip(lengths, velocities, strict=True)
-    ]),
-    steps, v,
+    lambda lengths, velocities: jnp.stack(
+        [
+            _of_steps(lambda *given: jnp.subtract(*reversed(reflow_pairs(*given)))[:, 0], one, many)
+            for one, many in zip(lengths, velocities, strict=True)
+        ]
+    ),
+    steps,
+    v,
     wrong={"backward": -Total(i, steps * v), "the sum of the velocities": Total(i, v)},
-)  # fmt: skip
+)
 derivation.bridge(
     "The cost of a pair",
     (data - noise) ** 2,
     lambda noise, data: transport_cost(noise[:, None], data[:, None]),
-    noise, data,
+    noise,
+    data,
     wrong={"half": (data - noise) ** 2 / 2, "the sum": (data + noise) ** 2},
-)  # fmt: skip
+)
 
 
 def _of_steps(function, lengths, velocities):
@@ -265,7 +272,7 @@ def _of_steps(function, lengths, velocities):
     ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(lengths)])
     return function(
         jnp.zeros((1, 1)), ends, lambda x, time: x * 0 + jnp.asarray(velocities)[jnp.argmin(jnp.abs(ends[:-1] - time))]
-    )[0]  # fmt: skip
+    )[0]
 
 
 def _field_of(variance):

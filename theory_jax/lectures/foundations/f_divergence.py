@@ -499,9 +499,7 @@ pinsker = derivation.chain(
         wrong={"the distance": plus(2 * (P - Q), two_outcomes.at(P, Q))},
     ),
     at_least(
-        2 * (P - Q) ** 2,
-        r"leave out the difference of the lemma, which is zero for $P = Q$ only",
-        dropping=two_outcomes.at(P, Q),
+        2 * (P - Q) ** 2, r"leave out the difference of the lemma, which is zero for $P = Q$ only", dropping=two_outcomes.at(P, Q)
     ),
     states=2,
     so=r"For the event that $p_k > q_k$ the difference $P - Q$ is the total variation, as the next line shows. So "

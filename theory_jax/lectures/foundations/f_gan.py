@@ -138,16 +138,10 @@ central = derivation.chain(
         wrong={"the sign": Total(k, h * plus(times(u, slope(u)), -f(u)))},
     ),
     equals(
-        Subs(
-            Slope(plus(Total(k, p * slope(u)), -Total(k, times(moved, plus(times(u, slope(u)), -f(u))))), epsilon),
-            epsilon,
-            0,
-        ),
+        Subs(Slope(plus(Total(k, p * slope(u)), -Total(k, times(moved, plus(times(u, slope(u)), -f(u))))), epsilon), epsilon, 0),
         r"the best critic is $T = f'(p/q)$ with $f^*(T) = (p/q) f'(p/q) - f(p/q)$. It is held fixed, so only the model's "
         r"samples move",
-        wrong={
-            "the alternative loss": Subs(Slope(-Total(k, moved * slope(u)), epsilon), epsilon, 0),
-        },
+        wrong={"the alternative loss": Subs(Slope(-Total(k, moved * slope(u)), epsilon), epsilon, 0)},
     ),
     central=True,
     states=2,

@@ -82,9 +82,7 @@ central = derivation.chain(
         },
     ),
     at_most(
-        plus(times(w, slope(w)), -f(w)),
-        r"leave out the height that is subtracted; it is zero at $u = w$",
-        adding=convex.at(u, w),
+        plus(times(w, slope(w)), -f(w)), r"leave out the height that is subtracted; it is zero at $u = w$", adding=convex.at(u, w)
     ),
     central=True,
     so=r"The right side is reached at $u = w$, so it is the supremum: $f^*(t) = w t - f(w)$ where $t = f'(w)$.",
@@ -282,9 +280,7 @@ derivation.chain(
         r"$\log(e^{t-1}/u) = t - 1 - \log u$",
         wrong={"the conjugate without the -1": times(u, plus(exp(t) / u - 1, -log(exp(t) / u)))},
     ),
-    at_least(
-        0, r"the logarithm is below its tangent; equality at $e^{t-1} = u$", dropping=times(u, tangent.at(exp(t - 1) / u))
-    ),
+    at_least(0, r"the logarithm is below its tangent; equality at $e^{t-1} = u$", dropping=times(u, tangent.at(exp(t - 1) / u))),
 )
 omega = derivation.number(r"\omega", "one over the ratio", "wright_omega", positive=True)
 jeffreys = {0: (1 / omega - 1) * log(1 / omega), 1: plus(log(1 / omega), 1, -omega)}
@@ -312,11 +308,7 @@ derivation.chain(
 derivation.chain(
     "... and the slope of omega",
     1 / Slope(omega + log(omega), omega),
-    equals(
-        omega / (1 + omega),
-        "the derivative of the inverse function",
-        wrong={"not inverted": (1 + omega) / omega},
-    ),
+    equals(omega / (1 + omega), "the derivative of the inverse function", wrong={"not inverted": (1 + omega) / omega}),
     role="lemma",
 )
 derivation.bridge(
@@ -406,9 +398,7 @@ def transforming_twice():
     return (
         jnp.concatenate([jnp.ravel(jnp.stack(twice)), hull]),
         wanted,
-        {
-            "the hump kept": jnp.concatenate([values.ravel(), hump]),
-        },
+        {"the hump kept": jnp.concatenate([values.ravel(), hump])},
     )
 
 
@@ -485,11 +475,7 @@ def the_ratio_two():
     yield r"2 t \text{ at } t = 1", 2.0, "2"
     yield r"f(2) + f^*(1)", f_generator(two, divergence="kl") + fenchel_conjugate(1.0, divergence="kl"), "2.3863"
     yield r"2 t \text{ at } t = 1 + \log 2", 2 * (1 + two), "3.3863"
-    yield (
-        r"f(2) + f^*(1 + \log 2)",
-        f_generator(two, divergence="kl") + fenchel_conjugate(1 + two, divergence="kl"),
-        "3.3863",
-    )
+    yield (r"f(2) + f^*(1 + \log 2)", f_generator(two, divergence="kl") + fenchel_conjugate(1 + two, divergence="kl"), "3.3863")
     yield r"f^*(1),\ (f^*)'(1) \text{ of Pearson}", _both(1.0, "pearson_chi_squared"), "1.25, 1.5"
     yield r"f^*(-4),\ (f^*)'(-4) \text{ of Pearson}", _both(-4.0, "pearson_chi_squared"), "-1, 0"
     yield r"f^*(0),\ (f^*)'(0) \text{ of Jeffreys}", _both(0.0, "jeffreys"), "0, 1"

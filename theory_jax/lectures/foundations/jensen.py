@@ -169,12 +169,7 @@ for name, expression, code, mistakes in (
     ),
 ):
     derivation.bridge(
-        f"The code computes {name}",
-        expression,
-        lambda x, w, code=code: jensen_gap(x, jnp.log(w), code),
-        x,
-        w,
-        wrong=mistakes,
+        f"The code computes {name}", expression, lambda x, w, code=code: jensen_gap(x, jnp.log(w), code), x, w, wrong=mistakes
     )
 
 
@@ -246,18 +241,8 @@ derivation.chain(
     so=r"If $f'' \ge m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. If $f'' "
     r"\le M$, then $\frac12 M u^2 - f(u)$ is convex, and the height with $M$ for $m$ is never positive.",
 )
-steep = derivation.assume(
-    "The second derivative of f is at least m",
-    plus(convex.at(u, a), -m * (u - a) ** 2 / 2),
-    u,
-    a,
-)
-flat = derivation.assume(
-    "The second derivative of f is at most M",
-    plus(M * (u - a) ** 2 / 2, -convex.at(u, a)),
-    u,
-    a,
-)
+steep = derivation.assume("The second derivative of f is at least m", plus(convex.at(u, a), -m * (u - a) ** 2 / 2), u, a)
+flat = derivation.assume("The second derivative of f is at most M", plus(M * (u - a) ** 2 / 2, -convex.at(u, a)), u, a)
 gap = derivation.define(r"\Delta", plus(Expectation(w, f(x)), -f(mu)), "Jensen's gap", "jensen_gap")
 derivation.chain(
     "The gap is at least the variance times half the least curvature",
@@ -463,16 +448,11 @@ mean = derivation.define("c({},{})", (first + second) / 2, "the mean of two draw
 gaps = times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))
 derivation.chain(
     "Two samples are better than one",
-    plus(
-        Expectation(w.at(k1), Expectation(w.at(k2), log(mean))),
-        -Expectation(w, log(r)),
-    ),
+    plus(Expectation(w.at(k1), Expectation(w.at(k2), log(mean))), -Expectation(w, log(r))),
     equals(
         Expectation(w.at(k1), Expectation(w.at(k2), times(-Rational(1, 2), plus(log(first / mean), log(second / mean))))),
         r"either draw alone has the law of $k$",
-        wrong={
-            "no half": Expectation(w.at(k1), Expectation(w.at(k2), -plus(log(first / mean), log(second / mean)))),
-        },
+        wrong={"no half": Expectation(w.at(k1), Expectation(w.at(k2), -plus(log(first / mean), log(second / mean))))},
     ),
     equals(
         Expectation(w.at(k1), Expectation(w.at(k2), gaps)),

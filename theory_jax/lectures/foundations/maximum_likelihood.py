@@ -93,9 +93,7 @@ central = derivation.chain(
         },
     ),
     at_least(
-        Entropy(p_hat),
-        r"leave out the divergence (Gibbs); equality if and only if $q = \hat p$",
-        dropping=gibbs.at(p_hat, q),
+        Entropy(p_hat), r"leave out the divergence (Gibbs); equality if and only if $q = \hat p$", dropping=gibbs.at(p_hat, q)
     ),
     central=True,
     so=r"Only the divergence contains the model: to maximize the likelihood over a family of models is to minimize "

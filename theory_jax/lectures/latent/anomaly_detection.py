@@ -201,11 +201,7 @@ derivation.chain(
             "no half": -plus(rho, -1, -log(rho)),
         },
     ),
-    at_most(
-        0,
-        r"the logarithm is below its tangent; equality at $\rho = 1$ only",
-        adding=tangent.at(rho) / 2,
-    ),
+    at_most(0, r"the logarithm is below its tangent; equality at $\rho = 1$ only", adding=tangent.at(rho) / 2),
     so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass is in a thin shell, and the share "
     r"of observations near the origin is exponentially small.",
 )

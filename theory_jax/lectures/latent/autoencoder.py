@@ -30,7 +30,7 @@ derivation = Derivation(
         "Saxe, McClelland & Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
     ),
     question="A network squeezes $D$ numbers through $L$ and is trained to give them back. What does it keep, can gradient "
-             "descent get stuck, and what do the codes mean?",
+    "descent get stuck, and what do the codes mean?",
     setting=(
         r"The data have the mean $\mu$ and the covariance $S$, divided by $N$. The encoder is a matrix $E$ of $L$ rows, the "
         r"decoder a matrix $D$ of $L$ columns, and the reconstruction of $x$ is $\mu + D E (x - \mu)$.",
@@ -40,9 +40,9 @@ derivation = Derivation(
         "Chains have one code and two coordinates unless they say otherwise.",
     ),
     answer="The best linear autoencoder projects on the directions of the largest variance, and its error is the sum of the "
-           "eigenvalues that it discards. Every other set of eigenvectors is a stationary point too, but a saddle: there is no "
-           "other minimum to get stuck in. The error fixes the subspace and not the codes: any invertible matrix between encoder "
-           "and decoder gives the same reconstructions.",
+    "eigenvalues that it discards. Every other set of eigenvectors is a stationary point too, but a saddle: there is no "
+    "other minimum to get stuck in. The error fixes the subspace and not the codes: any invertible matrix between encoder "
+    "and decoder gives the same reconstructions.",
     limits=(
         "Networks that are not linear: they can follow curved sets of data, and they have local minima.",
         "That gradient descent comes to the minimum from every start but those on the saddles.",
@@ -78,17 +78,17 @@ central = derivation.chain(
     _over_data(plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2)),
     equals(
         plus(
-            large * plus(1, -2 * r * cos(theta) * e_1, r**2 * e_1**2),
-            small * plus(1, -2 * r * sin(theta) * e_2, r**2 * e_2**2),
+            large * plus(1, -2 * r * cos(theta) * e_1, r**2 * e_1**2), small * plus(1, -2 * r * sin(theta) * e_2, r**2 * e_2**2)
         ),
         r"$|y - d h|^2 = |y|^2 - 2 h (d \cdot y) + r^2 h^2$, and the coordinates are uncorrelated: $\mathbb{E}[h\, y_j] = "
         r"\lambda_j e_j$, $\mathbb{E}[h^2] = \lambda_1 e_1^2 + \lambda_2 e_2^2$",
         wrong={
             "the cross term once": plus(
-                large * plus(1, -r * cos(theta) * e_1, r**2 * e_1**2),
-                small * plus(1, -r * sin(theta) * e_2, r**2 * e_2**2)),
+                large * plus(1, -r * cos(theta) * e_1, r**2 * e_1**2), small * plus(1, -r * sin(theta) * e_2, r**2 * e_2**2)
+            ),
             "the decoder's length forgotten": plus(
-                large * plus(1, -2 * r * cos(theta) * e_1, e_1**2), small * plus(1, -2 * r * sin(theta) * e_2, e_2**2)),
+                large * plus(1, -2 * r * cos(theta) * e_1, e_1**2), small * plus(1, -2 * r * sin(theta) * e_2, e_2**2)
+            ),
         },
     ),
     equals(
@@ -116,7 +116,7 @@ central = derivation.chain(
     ),
     central=True,
     so="Together the best encoder and decoder are the orthogonal projection on the direction of the larger variance.",
-)  # fmt: skip
+)
 
 
 def _matrices(e_1, e_2, r, theta):
@@ -130,13 +130,19 @@ derivation.bridge(
     lambda y_1, y_2, *matrices: jax.vmap(
         lambda y, E, D: squared_reconstruction_error(y[None], linear_autoencoder(y[None], E, D, jnp.zeros(2)))[0]
     )(jnp.stack([y_1, y_2], 1), *_matrices(*matrices)),
-    y_1, y_2, e_1, e_2, r, theta,
+    y_1,
+    y_2,
+    e_1,
+    e_2,
+    r,
+    theta,
     wrong={
         "the mean of the coordinates": plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2) / 2,
         "encoder and decoder exchanged": plus(
-            (y_1 - e_1 * plus(d_1 * y_1, d_2 * y_2)) ** 2, (y_2 - e_2 * plus(d_1 * y_1, d_2 * y_2)) ** 2),
+            (y_1 - e_1 * plus(d_1 * y_1, d_2 * y_2)) ** 2, (y_2 - e_2 * plus(d_1 * y_1, d_2 * y_2)) ** 2
+        ),
     },
-)  # fmt: skip
+)
 mu_1 = derivation.number(r"\mu_1", "the first coordinate of the mean of the data", "mean")
 mu_2 = derivation.number(r"\mu_2", "the second")
 x_1 = derivation.number("x_1", "the first coordinate of a datum", "x")
@@ -145,13 +151,21 @@ derivation.bridge(
     "The code subtracts the mean first, and adds it again last",
     plus(mu_1, times(d_1, plus(times(e_1, x_1 - mu_1), times(e_2, x_2 - mu_2)))),
     lambda x_1, x_2, mu_1, mu_2, *matrices: jax.vmap(lambda x, mean, E, D: linear_autoencoder(x[None], E, D, mean)[0, 0])(
-        jnp.stack([x_1, x_2], 1), jnp.stack([mu_1, mu_2], 1), *_matrices(*matrices)),
-    x_1, x_2, mu_1, mu_2, e_1, e_2, r, theta,
+        jnp.stack([x_1, x_2], 1), jnp.stack([mu_1, mu_2], 1), *_matrices(*matrices)
+    ),
+    x_1,
+    x_2,
+    mu_1,
+    mu_2,
+    e_1,
+    e_2,
+    r,
+    theta,
     wrong={
         "not subtracted": plus(mu_1, times(d_1, plus(times(e_1, x_1), times(e_2, x_2)))),
         "not added": times(d_1, plus(times(e_1, x_1 - mu_1), times(e_2, x_2 - mu_2))),
     },
-)  # fmt: skip
+)
 
 derivation.say(
     "With $L$ codes the squares are completed in the same way: the best encoder of a decoder $D$ is its pseudo-inverse $D^+$, $P "
@@ -210,7 +224,7 @@ def _error(encoder, decoder, data=_data):
 @derivation.autodiff(
     r"\nabla_E\, \mathrm{error} = 0 \text{ at } E = D^+",
     because="The pseudo-inverse of any decoder with independent columns is its best encoder, also with two codes. The gradient "
-            "at the pseudo-inverse of another decoder, which is not zero, is what the comparison is relative to.",
+    "at the pseudo-inverse of another decoder, which is not zero, is what the comparison is relative to.",
     scale=1.0,
 )
 def the_pseudo_inverse():
@@ -222,7 +236,7 @@ def the_pseudo_inverse():
 @derivation.bound(
     r"\sum_{j > 2} \lambda_j \le \mathrm{error}(D^+, D)",
     because="The code's smallest error next to that of decoders drawn at random, each with its best encoder. It is tight for the "
-            "first two eigenvectors, in any basis of their plane.",
+    "first two eigenvectors, in any basis of their plane.",
 )
 def other_subspaces():
     def sides(decoders, rank=2):
@@ -257,8 +271,8 @@ derivation.chain(
         wrong={"the sign": -times(2, gap, cos(2 * theta)), "the sum": times(2, plus(large, small), cos(2 * theta))},
     ),
     so=r"The slope $g \sin 2 \theta$ vanishes along both coordinates. At $\theta = 0$ the curvature is $2 g > 0$. At $\theta = "
-       r"\frac\pi2$, where the code holds the second coordinate alone, it is $-2 g$: an arbitrarily small turn lowers the error. "
-       "Along the length of the decoder the error rises there, so it is a saddle.",
+    r"\frac\pi2$, where the code holds the second coordinate alone, it is $-2 g$: an arbitrarily small turn lowers the error. "
+    "Along the length of the decoder the error rises there, so it is a saddle.",
 )
 
 
@@ -266,9 +280,9 @@ derivation.chain(
     r"\text{eigenvalues of the Hessian at the second coordinate} = \left(\lambda_1 + \lambda_2 \pm \sqrt{(\lambda_1 - "
     r"\lambda_2)^2 + 4 \lambda_1^2},\ 4 \lambda_2,\ 0\right)",
     because=r"All four entries at $d = e = (0, 1)$, for data with $\lambda_1 = 4$ and $\lambda_2 = 1$. In the first coordinate "
-            r"the error is $\lambda_1 (1 - 2 d_1 e_1 + e_1^2) + \lambda_2 d_1^2$ up to terms of fourth order. In the second it "
-            r"is $\lambda_2 (1 - d_2 e_2)^2$, flat along $d_2 e_2 = 1$. At $d = e = (1, 0)$ the two variances are exchanged, and "
-            "none is negative.",
+    r"the error is $\lambda_1 (1 - 2 d_1 e_1 + e_1^2) + \lambda_2 d_1^2$ up to terms of fourth order. In the second it "
+    r"is $\lambda_2 (1 - d_2 e_2)^2$, flat along $d_2 e_2 = 1$. At $d = e = (1, 0)$ the two variances are exchanged, and "
+    "none is negative.",
 )
 def curvatures():
     data = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])  # covariance diag(4, 1)
@@ -297,7 +311,7 @@ derivation.symbol("A", "any invertible matrix")
 @derivation.numeric(
     r"(D A)(A^{-1} E) = D E",
     because="Any invertible matrix $A$ between encoder and decoder gives the same reconstructions: the code's, of twelve data. "
-            "The axes of the codes, their scales and their correlations are arbitrary; the subspace is not.",
+    "The axes of the codes, their scales and their correlations are arbitrary; the subspace is not.",
 )
 def another_basis_of_codes():
     encoder, decoder = jnp.array(_top.T), jnp.array(_top)
@@ -317,13 +331,23 @@ derivation.chain(
     "Descent moves encoder and decoder at one rate",
     plus(times(e_1, Slope(F, e_1)), times(e_2, Slope(F, e_2))),
     equals(
-        times(2, plus(
-            large * plus(a_2**2 * e_1**2, -a_1 * e_1 * (1 - a_1 * e_1)),
-            small * plus(a_1**2 * e_2**2, -a_2 * e_2 * (1 - a_2 * e_2)))),
+        times(
+            2,
+            plus(
+                large * plus(a_2**2 * e_1**2, -a_1 * e_1 * (1 - a_1 * e_1)),
+                small * plus(a_1**2 * e_2**2, -a_2 * e_2 * (1 - a_2 * e_2)),
+            ),
+        ),
         "differentiate each square",
-        wrong={"the missing part's sign": times(2, plus(
-            large * plus(a_2**2 * e_1**2, a_1 * e_1 * (1 - a_1 * e_1)),
-            small * plus(a_1**2 * e_2**2, a_2 * e_2 * (1 - a_2 * e_2))))},
+        wrong={
+            "the missing part's sign": times(
+                2,
+                plus(
+                    large * plus(a_2**2 * e_1**2, a_1 * e_1 * (1 - a_1 * e_1)),
+                    small * plus(a_1**2 * e_2**2, a_2 * e_2 * (1 - a_2 * e_2)),
+                ),
+            )
+        },
     ),
     equals(
         plus(times(a_1, Slope(F, a_1)), times(a_2, Slope(F, a_2))),
@@ -331,15 +355,15 @@ derivation.chain(
         wrong={"of the other entries": plus(times(a_2, Slope(F, a_1)), times(a_1, Slope(F, a_2)))},
     ),
     so=r"Under gradient flow $\dot e = -\nabla_e F$ and $\dot a = -\nabla_a F$, so $\frac{d}{dt} (|e|^2 - |a|^2) = -2 (e \cdot "
-       r"\nabla_e F - a \cdot \nabla_a F) = 0$: of all minima, descent comes to the one whose encoder and decoder differ in "
-       "length as they did at the start.",
-)  # fmt: skip
+    r"\nabla_e F - a \cdot \nabla_a F) = 0$: of all minima, descent comes to the one whose encoder and decoder differ in "
+    "length as they did at the start.",
+)
 
 
 @derivation.autodiff(
     r"\nabla_E\, E^\top = D^\top \nabla_D",
     because=r"With several codes it holds for matrices, and $E E^\top - D^\top D$ is conserved. The gradients are those of the "
-            "code's error, at an encoder and a decoder of two codes.",
+    "code's error, at an encoder and a decoder of two codes.",
 )
 def conserved_matrix():
     of_encoder, of_decoder = jax.grad(_error, (0, 1))(_encoder, _decoder)
@@ -375,7 +399,7 @@ derivation.symbol(r"U \Lambda I", "the first eigenvectors, their eigenvalues, th
 @derivation.numeric(
     r"\mu + W\, \mathbb{E}[z|x] = \bar x + U \left(I - s \Lambda^{-1}\right) U^\top (x - \bar x)",
     because=r"The code's posterior with $W = U (\Lambda - s I)^{1/2}$ for two codes of the twelve data, $s = 0.1$: each "
-            "principal coordinate is shrunk by its own factor.",
+    "principal coordinate is shrunk by its own factor.",
     tolerance=1e-11,
 )
 def shrunk_components():

@@ -153,19 +153,25 @@ derivation.bridge(
     "The code's loss",
     plus(D, times(beta, R)),
     lambda D, R, beta: _each(lambda d, r, b: beta_negative_elbo(d[None], r[None], beta=float(b))[0], D, R, beta),
-    D, R, beta,
+    D,
+    R,
+    beta,
     wrong={"the weight on the distortion": plus(times(beta, D), R), "a knob that is not connected": plus(D, R)},
-)  # fmt: skip
+)
 gamma = derivation.number(r"\gamma", "how strongly the rate is drawn to the capacity", "gamma", positive=True)
 C = derivation.number("C", "the capacity: the rate that is wanted", "capacity", positive=True)
 derivation.bridge(
     "... and with a target for the rate, in place of a price",
     plus(D, times(gamma, Abs(R - C))),
     lambda D, R, gamma, C: _each(
-        lambda d, r, g, c: capacity_objective(d[None], r[None], gamma=float(g), capacity=float(c))[0], D, R, gamma, C),
-    D, R, gamma, C,
+        lambda d, r, g, c: capacity_objective(d[None], r[None], gamma=float(g), capacity=float(c))[0], D, R, gamma, C
+    ),
+    D,
+    R,
+    gamma,
+    C,
     wrong={"not the absolute value": plus(D, times(gamma, R - C)), "a square": plus(D, times(gamma, (R - C) ** 2))},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- the parts of the rate
 
@@ -199,8 +205,11 @@ derivation.chain(
         _mean(plus(log(code_1 * code_2 / every), log(every / (every_1 * every_2)), log(every_1 * every_2 / (prior_1 * prior_2)))),
         "the divergence of independent coordinates is a sum; multiply and divide by the law of all codes, and by the product of "
         "its coordinates' laws",
-        wrong={"a ratio turned over": _mean(
-            plus(log(code_1 * code_2 / every), log(every_1 * every_2 / every), log(every_1 * every_2 / (prior_1 * prior_2))))},
+        wrong={
+            "a ratio turned over": _mean(
+                plus(log(code_1 * code_2 / every), log(every_1 * every_2 / every), log(every_1 * every_2 / (prior_1 * prior_2)))
+            )
+        },
     ),
     equals(
         plus(information, correlation, Divergence(every_1, prior_1), Divergence(every_2, prior_2)),
@@ -209,19 +218,23 @@ derivation.chain(
         wrong={
             "the dependence forgotten": plus(information, Divergence(every_1, prior_1), Divergence(every_2, prior_2)),
             "a divergence turned over": plus(
-                information, correlation, Divergence(prior_1, every_1), Divergence(every_2, prior_2)),
+                information, correlation, Divergence(prior_1, every_1), Divergence(every_2, prior_2)
+            ),
         },
     ),
     at_least(
         correlation,
         r"leave out divergences (Gibbs); the information is one by the chain rule, of each coordinate given those before it",
         dropping=plus(
-            Total(k, gibbs.at(code_1, every_1)) / N, Total(k, Expectation(code_1, gibbs.at(code_2, given_1))) / N,
-            gibbs.at(every_1, prior_1), gibbs.at(every_2, prior_2)),
+            Total(k, gibbs.at(code_1, every_1)) / N,
+            Total(k, Expectation(code_1, gibbs.at(code_2, given_1))) / N,
+            gibbs.at(every_1, prior_1),
+            gibbs.at(every_2, prior_2),
+        ),
     ),
     so=r"A weight $\beta$ multiplies every term, also the information, which the decoder needs: it is at most $\log N$, since "
     r"$q(z|k) \le N q(z)$. To ask for independent coordinates alone, give a weight to the total correlation alone.",
-)  # fmt: skip
+)
 derivation.chain(
     "The total correlation is a divergence from independence",
     correlation,
@@ -256,9 +269,11 @@ derivation.bridge(
     "The code's densities of each coordinate",
     density,
     lambda y, m, v: jax.vmap(pairwise_latent_log_density)(y, m, jnp.log(v)),
-    y, m, v,
+    y,
+    m,
+    v,
     wrong={"the standard deviation for the variance": LogDensity(y, m, v**2)},
-)  # fmt: skip
+)
 for part, title, mistake in (
     (0, "The code's information of one example", -plus(log_every, -Total(r, log_each))),
     (1, "... its total correlation", plus(Total(r, log_each), -log_every)),
@@ -268,9 +283,12 @@ for part, title, mistake in (
         title,
         parts[part],
         lambda y, m, v, omega, part=part: jax.vmap(kl_decomposition)(y, m, jnp.log(v), jnp.log(omega))[part],
-        y, m, v, omega,
+        y,
+        m,
+        v,
+        omega,
         wrong={"another part, or its sign": mistake},
-    )  # fmt: skip
+    )
 derivation.chain(
     "For every code and all weights the parts add up",
     plus(*parts),
@@ -296,8 +314,9 @@ def averages_of_the_parts():
     line = np.arange(-8.0, 8.0, 0.3)
     grid = np.array(list(itertools.product(line, line)))
     uniform = jnp.full((3, 3), -np.log(3.0))
-    at_points = jax.vmap(lambda point: jnp.stack(
-        kl_decomposition(jnp.broadcast_to(point, (3, 2)), _means, _log_vars, uniform)))(jnp.asarray(grid))  # fmt: skip
+    at_points = jax.vmap(lambda point: jnp.stack(kl_decomposition(jnp.broadcast_to(point, (3, 2)), _means, _log_vars, uniform)))(
+        jnp.asarray(grid)
+    )
     each = np.exp(-((grid[:, None] - _means) ** 2) / np.exp(_log_vars) / 2) / np.sqrt(2 * np.pi * np.exp(_log_vars))
     density = each.prod(2)  # [points, data]
     got = np.einsum("pn,pcn->c", density, np.asarray(at_points)) / 3 * 0.3**2
@@ -367,11 +386,12 @@ derivation.chain(
 derivation.bridge(
     "The code computes it",
     -log(1 - rho**2) / 2,
-    lambda rho, a, b: gaussian_total_correlation(
-        jnp.moveaxis(jnp.array([[a**2, rho * a * b], [rho * a * b, b**2]]), 2, 0)),
-    rho, sigma_1, sigma_2,
+    lambda rho, a, b: gaussian_total_correlation(jnp.moveaxis(jnp.array([[a**2, rho * a * b], [rho * a * b, b**2]]), 2, 0)),
+    rho,
+    sigma_1,
+    sigma_2,
     wrong={"not halved": -log(1 - rho**2), "the correlation not squared": -log(1 - rho) / 2},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- pruning
 
@@ -396,8 +416,9 @@ derivation.chain(
         r"complete the square in $V$; both terms in $t$ are $\frac{c}{2s} t$, and $\log t = \log \frac{ct}{\beta s} - \log "
         r"\frac{c}{\beta s}$",
         wrong={
-            "the weight of the gap forgotten": plus(times(beta / 2, plus(lam / c, log(c / (beta * s)))), slack, times(
-                (1 - beta) / 2, tangent.at(t * c / (beta * s)))),
+            "the weight of the gap forgotten": plus(
+                times(beta / 2, plus(lam / c, log(c / (beta * s)))), slack, times((1 - beta) / 2, tangent.at(t * c / (beta * s)))
+            ),
             "the noise without the weight": plus(times(beta / 2, plus(lam / c, log(c / s))), slack),
         },
     ),
@@ -418,7 +439,7 @@ derivation.chain(
     ),
     so=r"There the rate is $\frac12 \log \frac{\lambda}{\beta s}$ and the distortion $\frac \beta2$ up to a constant. Their "
     r"derivatives by $\beta$ are $-\frac{1}{2\beta}$ and $\frac12$: the slope is $-\beta$ again.",
-)  # fmt: skip
+)
 derivation.say(
     r"Where $\beta s$ exceeds $\lambda$, no $w$ gives $c = \lambda$. What the best $V$ and $t$ leave is $\frac \beta2 "
     r"\left(\frac \lambda c + \log c\right)$ and a constant. Compare it with $w = 0$, where $c$ is $c_0 = \beta s$."
@@ -432,17 +453,15 @@ derivation.chain(
         plus(tangent.at(off / on), w**2 * excess / (on * off)),
         r"$\log \frac{c}{c_0} = 1 - \frac{c_0}{c} + \left(\frac{c_0}{c} - 1 - \log \frac{c_0}{c}\right)$, and $c - c_0 = "
         r"w^2$, $c_0 - \lambda = \varepsilon$",
-        wrong={"turned over": plus(tangent.at(on / off), w**2 * excess / (on * off)), "the sign of the excess": plus(
-            tangent.at(off / on), -(w**2) * excess / (on * off))},
+        wrong={
+            "turned over": plus(tangent.at(on / off), w**2 * excess / (on * off)),
+            "the sign of the excess": plus(tangent.at(off / on), -(w**2) * excess / (on * off)),
+        },
     ),
-    at_least(
-        0,
-        r"leave out both; zero only at $w = 0$",
-        dropping=plus(tangent.at(off / on), w**2 * excess / (on * off)),
-    ),
+    at_least(0, r"leave out both; zero only at $w = 0$", dropping=plus(tangent.at(off / on), w**2 * excess / (on * off))),
     so=r"So $w^2 = \max(0, \lambda - \beta s)$: a latent is off exactly from $\beta = \frac \lambda s$ on, and directions are "
     "given up one after another, those of the smallest variance first.",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- in numbers
 

@@ -53,9 +53,12 @@ evidence = derivation.define("p(x|{})", Total(z, prior * likelihood), "the likel
 posterior = derivation.define("p({}|x,{})", prior * likelihood / evidence, "the posterior", over=(z, y), law=True)
 q = derivation.law("q({}|x,{})", (z, y), "the encoder")
 elbo = derivation.define(
-    "B", plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
-    "the bound, given a label", "-conditional_negative_elbo", over=y,
-)  # fmt: skip
+    "B",
+    plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
+    "the bound, given a label",
+    "-conditional_negative_elbo",
+    over=y,
+)
 derivation.chain(
     "Given the label, the likelihood is a bound and a divergence",
     log(evidence),
@@ -154,21 +157,28 @@ derivation.chain(
     ),
     equals(
         plus(
-            log(p_y.at(1) / p_y.at(0)), elbo.at(1), -elbo.at(0),
-            Divergence(q.at(z, 1), posterior.at(z, 1)), -Divergence(q.at(z, 0), posterior.at(z, 0)),
+            log(p_y.at(1) / p_y.at(0)),
+            elbo.at(1),
+            -elbo.at(0),
+            Divergence(q.at(z, 1), posterior.at(z, 1)),
+            -Divergence(q.at(z, 0), posterior.at(z, 0)),
         ),
         "the first chain for both labels",
         wrong={"the gaps forgotten": plus(log(p_y.at(1) / p_y.at(0)), elbo.at(1), -elbo.at(0))},
     ),
     states=2,
     so="Deciding by the bounds alone is Bayes' decision wherever the gaps differ by less than the absolute log-odds.",
-)  # fmt: skip
+)
 
 u = derivation.number("u", "a latent variable, now a number")
-m, n = (derivation.number(name, f"the mean of the {of}", code) for name, of, code in (
-    ("m", "posterior", "mean"), ("n", "prior", "prior_mean")))  # fmt: skip
-v, w = (derivation.number(name, f"the variance of the {of}", code, positive=True) for name, of, code in (
-    ("v", "posterior", "e^log_var"), ("w", "prior", "e^prior_log_var")))  # fmt: skip
+m, n = (
+    derivation.number(name, f"the mean of the {of}", code)
+    for name, of, code in (("m", "posterior", "mean"), ("n", "prior", "prior_mean"))
+)
+v, w = (
+    derivation.number(name, f"the variance of the {of}", code, positive=True)
+    for name, of, code in (("v", "posterior", "e^log_var"), ("w", "prior", "e^prior_log_var"))
+)
 rate = plus(log(w / v), (v + (m - n) ** 2) / w, -1) / 2
 derivation.chain(
     "The rate of Gaussians",
@@ -176,21 +186,28 @@ derivation.chain(
     equals(
         rate,
         r"$\mathbb{E}(u - n)^2 = v + (m - n)^2$ under the posterior",
-        wrong={"to the standard normal": (v + m**2 - 1 - log(v)) / 2, "divided by the posterior's variance": plus(
-            log(w / v), (v + (m - n) ** 2) / v, -1) / 2},
+        wrong={
+            "to the standard normal": (v + m**2 - 1 - log(v)) / 2,
+            "divided by the posterior's variance": plus(log(w / v), (v + (m - n) ** 2) / v, -1) / 2,
+        },
     ),
     role="lemma",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes it",
     rate,
     lambda m, v, n, w: conditional_negative_elbo(
-        jnp.ones((5, 1)), jnp.full((5, 1), 40.0), *(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))),
-    m, v, n, w,
+        jnp.ones((5, 1)), jnp.full((5, 1), 40.0), *(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))
+    ),
+    m,
+    v,
+    n,
+    w,
     wrong={
-        "to the standard normal": (v + m**2 - 1 - log(v)) / 2, "turned over": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2,
+        "to the standard normal": (v + m**2 - 1 - log(v)) / 2,
+        "turned over": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2,
     },
-)  # fmt: skip
+)
 
 derivation.say("How a network is told. In a layer of units the one-hot label is a few more inputs.")
 d = derivation.index("d", "an input")

@@ -94,8 +94,10 @@ central = derivation.chain(
     equals(
         Total(i, Total(a, w * y * Total(u, x * hit))),
         r"write the matrix out: output $i$ reads $w_a x_{2i + a - 1}$",
-        wrong={"the kernel turned over": Total(i, Total(a, w.at(3 - a) * y * Total(u, x * hit))),
-               "the padding added on the other side": Total(i, Total(a, w * y * Total(u, x * KroneckerDelta(u, 2 * i + a))))},
+        wrong={
+            "the kernel turned over": Total(i, Total(a, w.at(3 - a) * y * Total(u, x * hit))),
+            "the padding added on the other side": Total(i, Total(a, w * y * Total(u, x * KroneckerDelta(u, 2 * i + a)))),
+        },
     ),
     equals(
         Total(u, x * Total(i, Total(a, w * y * hit))),
@@ -110,7 +112,7 @@ central = derivation.chain(
     central=True,
     so=r"$\langle Cx, y \rangle = \langle x, C^\top y \rangle$ for all $x$ and $y$: the transposed convolution is the transpose, "
     r"of the same array of weights, which is read from its outputs to its inputs. It is not the inverse.",
-)  # fmt: skip
+)
 v = derivation.index("v", "another place of the input", states=6)
 derivation.chain(
     "It is the gradient by the input",
@@ -124,7 +126,7 @@ derivation.chain(
     uses=(central,),
     so="So a network that has the backward pass of a convolution has transposed convolutions for nothing, and the other way "
     "round.",
-)  # fmt: skip
+)
 
 
 def _matrix(side, h, s, p, kernel):
@@ -188,13 +190,15 @@ derivation.chain(
         Matrix([w.at(1) + w.at(3), w.at(0) + w.at(2)]),
         r"an inner place of each parity: $2i + a - 1 = 2$ has the solutions $(0, 3)$ and $(1, 1)$, and $3$ has $(1, 2)$ and "
         r"$(2, 0)$",
-        wrong={"the same everywhere": Matrix([w.at(1) + w.at(3), w.at(1) + w.at(3)]),
-               "one entry of the kernel each": Matrix([w.at(1), w.at(2)])},
+        wrong={
+            "the same everywhere": Matrix([w.at(1) + w.at(3), w.at(1) + w.at(3)]),
+            "one entry of the kernel each": Matrix([w.at(1), w.at(2)]),
+        },
     ),
     role="lemma",
     so="Both collect two weights, so that equal weights draw nothing: the counts are equal. Other weights draw a checkerboard as "
     "soon as the two sums differ.",
-)  # fmt: skip
+)
 _COUNTED = [(h, s) for s in range(1, 7) for h in range(s, 13)]
 
 
@@ -215,8 +219,11 @@ def equal_counts():
         inner = np.asarray(made)[0, 0, 0, h:-h]
         even.append(inner.min() == inner.max())
         divides.append(h % s == 0)
-    return np.array(even, float), np.array(divides, float), {"kernels above the stride": np.array(
-        [h > s for h, s in _COUNTED] + [True] * 5, float)}  # fmt: skip
+    return (
+        np.array(even, float),
+        np.array(divides, float),
+        {"kernels above the stride": np.array([h > s for h, s in _COUNTED] + [True] * 5, float)},
+    )
 
 
 j = derivation.index("j", "a place of a short axis", states=3)
@@ -240,7 +247,7 @@ derivation.chain(
     role="lemma",
     so=r"$PU$ is the identity, and $P = \frac12 U^\top$ by definition; for blocks of $f \times f$ pixels it is $f^{-2}\, "
     r"U^\top$. $UP$ is not the identity: it leaves the mean of each block.",
-)  # fmt: skip
+)
 n = derivation.index("n", "a place in a kernel of three", states=3)
 k_3 = derivation.numbers("k", n, "a kernel for repeated entries")
 of_two = KroneckerDelta(a, 2 - n) + KroneckerDelta(a, 3 - n)
@@ -257,7 +264,7 @@ derivation.chain(
     r"and convolving with padding 1 is the transposed convolution of stride 2, padding 1 and the kernel $\kappa = (k_2, k_1 + "
     r"k_2, k_0 + k_1, k_0)$, whose two sums, by the lemma on a kernel of four, are those of the first line. They are equal: no "
     r"weights can draw a checkerboard on a constant.",
-)  # fmt: skip
+)
 derivation.symbol("K", "a kernel of three by three, and its four by four, axis by axis")
 
 

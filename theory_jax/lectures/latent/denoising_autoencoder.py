@@ -35,7 +35,7 @@ derivation = Derivation(
         "Wager, Wang & Liang 2013, Dropout training as adaptive regularization",
     ),
     question="An autoencoder with as many codes as inputs can copy. If the input is corrupted and the clean datum is wanted, "
-             "copying is wrong. What is the best answer instead, and what does it know about the density of the data?",
+    "copying is wrong. What is the best answer instead, and what does it know about the density of the data?",
     setting=(
         r"There are $N$ data $y_n$ of equal weight. A datum is drawn and corrupted: $\tilde x = y + \sigma \varepsilon$ with a "
         r"standard normal noise, or some entries are left out. The denoiser sees $\tilde x$, and its loss is the squared "
@@ -43,9 +43,9 @@ derivation = Derivation(
         "Chains are written for one coordinate. Squares and noise of several coordinates add.",
     ),
     answer=r"The best denoiser is the mean of the data given what was seen. For Gaussian noise it is $\tilde x + \sigma^2 \nabla "
-           r"\log q(\tilde x)$: the step that it takes, divided by $\sigma^2$, is the score of the noisy density, and a network "
-           "that denoises has learned it. Denoising again and again climbs that density. For a linear model Gaussian noise adds "
-           "a penalty of all weights, and masks add one that is scaled by the data.",
+    r"\log q(\tilde x)$: the step that it takes, divided by $\sigma^2$, is the score of the noisy density, and a network "
+    "that denoises has learned it. Denoising again and again climbs that density. For a linear model Gaussian noise adds "
+    "a penalty of all weights, and masks add one that is scaled by the data.",
     limits=(
         "What a network finds in place of the mean over all data: with enough capacity the mean is over the training data.",
         "The score of the data themselves: it is that of data with noise, and the two differ where the density bends.",
@@ -95,8 +95,13 @@ derivation.say("Now the noise is Gaussian. Then the mean is a derivative.")
 sigma = derivation.number(r"\sigma", "the standard deviation of the noise", "sigma", positive=True)
 x = derivation.number("x", "a place", "x_noisy")
 N = derivation.count(n, "N", "how many data there are")
-bump = derivation.define(r"\phi({})", exp(-((x - y) ** 2) / (2 * sigma**2)), "the noise that leads from a datum to the place, up "
-                                                                             "to a constant", over=n, positive=True)  # fmt: skip
+bump = derivation.define(
+    r"\phi({})",
+    exp(-((x - y) ** 2) / (2 * sigma**2)),
+    "the noise that leads from a datum to the place, up to a constant",
+    over=n,
+    positive=True,
+)
 q = derivation.define("q", Total(n, bump) / (N * sqrt(2 * pi) * sigma), "the density of noisy data", positive=True)
 w = derivation.define("w({})", bump / Total(n, bump), "the weights of the data, given the place", over=n, law=True)
 mean = derivation.define(r"\hat x", Expectation(w, y), "the mean of the data, given the place", "empirical_denoiser")
@@ -119,7 +124,7 @@ tweedie = derivation.chain(
     ),
     central=True,
     so=r"Solved for the mean it is Tweedie's formula, $\hat x = x + \sigma^2\, \partial \log q$. The law of the data does not "
-       "occur in it: the density of what is seen is enough.",
+    "occur in it: the density of what is seen is enough.",
 )
 
 
@@ -133,24 +138,29 @@ derivation.bridge(
     "The code's log-density",
     log(q),
     lambda x, y, sigma: _each(lambda a, b, s: smoothed_log_density(a, b, sigma=s), x, y, sigma),
-    x, y, sigma,
+    x,
+    y,
+    sigma,
     wrong={"not divided by N": log(N * q), "the constant forgotten": log(Total(n, bump) / N)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... its best denoiser",
     mean,
     lambda x, y, sigma: _each(lambda a, b, s: empirical_denoiser(a, b, sigma=s), x, y, sigma),
-    x, y, sigma,
+    x,
+    y,
+    sigma,
     wrong={"the score": (mean - x) / sigma**2, "the mean of all data": Total(n, y) / N},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the score of it",
     Slope(log(q), x),
-    lambda x, y, sigma: _each(
-        lambda a, b, s: denoiser_score(a, empirical_denoiser(a, b, sigma=s), sigma=s), x, y, sigma),
-    x, y, sigma,
+    lambda x, y, sigma: _each(lambda a, b, s: denoiser_score(a, empirical_denoiser(a, b, sigma=s), sigma=s), x, y, sigma),
+    x,
+    y,
+    sigma,
     wrong={"the deviation for the variance": times(sigma, Slope(log(q), x)), "the sign": -Slope(log(q), x)},
-)  # fmt: skip
+)
 _entries, _weights, _left_out = np.array([0.5, -1.2, 2.0]), np.array([1.0, 0.7, -0.4]), 0.3
 _cloud = np.random.default_rng(5).standard_normal((6, 3))
 _places = np.random.default_rng(6).standard_normal((4, 3))
@@ -160,7 +170,7 @@ _noise = 0.7
 @derivation.autodiff(
     r"\nabla \log q(x) = \frac{\hat x - x}{\sigma^2}",
     because="In three dimensions, with six data: the gradient of the code's log-density, by automatic differentiation, and the "
-            "score of its denoiser.",
+    "score of its denoiser.",
 )
 def score_of_the_code():
     gradient = jax.vmap(jax.grad(lambda x: smoothed_log_density(x[None], _cloud, sigma=_noise)[0]))(_places)
@@ -179,20 +189,22 @@ derivation.chain(
         wrong={
             "no constant": times(half, (s - Slope(log(q), x)) ** 2),
             "the constant in another unit": plus(
-                times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**2),
+                times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**2
+            ),
         },
     ),
     uses=(tweedie,),
     so="Averaged over the noisy data, the left side is the loss that a network can be trained with, and the first term on the "
-       "right the distance from the score, which no one knows. What they differ by does not contain the model.",
-)  # fmt: skip
+    "right the distance from the score, which no one knows. What they differ by does not contain the model.",
+)
 
 # ---------------------------------------------------------------------------------------------------- uphill
 
 derivation.say("The denoiser moves every place uphill. How far, and does it arrive?")
 to = derivation.number("x'", "another place")
-bump_to = derivation.define(r"\phi'({})", exp(-((to - y) ** 2) / (2 * sigma**2)), "the same bump at another place", over=n,
-                            positive=True)  # fmt: skip
+bump_to = derivation.define(
+    r"\phi'({})", exp(-((to - y) ** 2) / (2 * sigma**2)), "the same bump at another place", over=n, positive=True
+)
 w_to = derivation.define("w'({})", bump_to / Total(n, bump_to), "the weights there", over=n, law=True)
 rise = plus((x - mean) ** 2, -((to - mean) ** 2)) / (2 * sigma**2)
 derivation.chain(
@@ -204,7 +216,8 @@ derivation.chain(
         wrong={
             "without the divergence": Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)),
             "the divergence turned over": plus(
-                Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w_to, log(w_to / w))),
+                Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w_to, log(w_to / w))
+            ),
         },
     ),
     at_least(
@@ -218,14 +231,14 @@ derivation.chain(
         wrong={"the other sign": -rise, "not halved": 2 * rise},
     ),
     so=r"The right side is largest at $x' = \hat x$, where it is $\frac{(x - \hat x)^2}{2 \sigma^2}$. So one denoising raises "
-       r"$\log q$ by at least that, and it stands still only where the score is 0: the iteration is known as mean shift.",
-)  # fmt: skip
+    r"$\log q$ by at least that, and it stands still only where the score is 0: the iteration is known as mean shift.",
+)
 
 
 @derivation.bound(
     r"\log q(x) + \frac{\|x - \hat x\|^2}{2 \sigma^2} \le \log q(\hat x)",
     because="In three dimensions, at four places: the code's log-densities before and after one denoising. With a single datum "
-            "it is tight: the step goes all the way.",
+    "it is tight: the step goes all the way.",
 )
 def one_step_up():
     def sides(places, data, factor=1.0):
@@ -233,12 +246,12 @@ def one_step_up():
             after = empirical_denoiser(place[None], data, sigma=_noise)
             moved = jnp.sum((place - after) ** 2) / (2 * _noise**2)
             return smoothed_log_density(place[None], data, sigma=_noise)[0] + factor * moved, smoothed_log_density(
-                after, data, sigma=_noise)[0]  # fmt: skip
+                after, data, sigma=_noise
+            )[0]
 
         return jax.vmap(both)(places)
 
-    return sides, (_places, _cloud), (_places, _cloud[:1]), {
-        "the half forgotten": lambda places, data: sides(places, data, 2.0)}  # fmt: skip
+    return sides, (_places, _cloud), (_places, _cloud[:1]), {"the half forgotten": lambda places, data: sides(places, data, 2.0)}
 
 
 t = derivation.number("t", r"$1/\sigma^2$", positive=True)
@@ -291,7 +304,7 @@ derivation.chain(
         },
     ),
     so=r"Over all coordinates: $\|A x - x\|^2 + \sigma^2 \|A\|_F^2$ for a matrix $A$, and the second term is the squared norm of "
-       "the Jacobian.",
+    "the Jacobian.",
 )
 lam = derivation.number(r"\lambda", "the variance of the data along a direction", positive=True)
 derivation.chain(
@@ -302,7 +315,8 @@ derivation.chain(
         "complete the square in the weight",
         wrong={
             "the noise for the data": plus(
-                lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - sigma**2 / (lam + sigma**2)) ** 2)),
+                lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - sigma**2 / (lam + sigma**2)) ** 2)
+            ),
             "a copy is best": plus(lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - 1) ** 2)),
         },
     ),
@@ -312,8 +326,8 @@ derivation.chain(
         dropping=times(lam + sigma**2, (a - lam / (lam + sigma**2)) ** 2),
     ),
     so="Directions of less variance than the noise are suppressed. Nothing squeezes the code, and yet the model keeps the large "
-       "directions, as a bottleneck does.",
-)  # fmt: skip
+    "directions, as a bottleneck does.",
+)
 p = derivation.number("p", "the probability with which an entry is left out", "probability", between=(0, 1))
 target = derivation.number("T", "what is to be computed")
 
@@ -346,7 +360,7 @@ derivation.symbol("j", "an entry")
 @derivation.exact(
     r"\mathbb{E}\left[(v \cdot \tilde x - T)^2\right] = (v \cdot x - T)^2 + \frac{p}{1 - p} \sum_j v_j^2 x_j^2",
     because="All masks of three entries, made by the code from uniforms on either side of $p$ and divided by $1 - p$. On the "
-            "right nothing is masked.",
+    "right nothing is masked.",
     outcomes=8,
 )
 def every_mask():
@@ -375,8 +389,11 @@ def by_hand():
     yield r"\tanh \frac12", value(tanh(half), {}), "0.4621"
     yield r"\text{score}", denoiser_score(place, empirical_denoiser(place, two, sigma=1.0), sigma=1.0)[0, 0], "-0.0379"
     yield r"\sigma = \frac12: \quad \hat x", empirical_denoiser(place, two, sigma=0.5)[0, 0], "0.9640"
-    yield r"\sigma = \frac12: \quad \text{score}", denoiser_score(
-        place, empirical_denoiser(place, two, sigma=0.5), sigma=0.5)[0, 0], "1.8561"  # fmt: skip
+    yield (
+        r"\sigma = \frac12: \quad \text{score}",
+        denoiser_score(place, empirical_denoiser(place, two, sigma=0.5), sigma=0.5)[0, 0],
+        "1.8561",
+    )
     row, uniforms = jnp.full((1, 4), 0.7), jnp.array([[0.1, 0.3, 0.5, 0.9]])
     yield r"\text{masked}", corrupt_masking(row, uniforms, probability=0.5)[0], "(0.0000, 0.0000, 0.7000, 0.7000)"
     peppered = corrupt_salt_and_pepper(row, uniforms, probability=0.5)

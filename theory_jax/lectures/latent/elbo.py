@@ -96,12 +96,14 @@ derivation.chain(
     equals(
         plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
         "the expectation of a sum",
-        wrong={"the rate added": Expectation(q, log(likelihood)) + Divergence(q, prior),
-               "the rate twice": Expectation(q, log(likelihood)) - 2 * Divergence(q, prior)},
+        wrong={
+            "the rate added": Expectation(q, log(likelihood)) + Divergence(q, prior),
+            "the rate twice": Expectation(q, log(likelihood)) - 2 * Divergence(q, prior),
+        },
     ),
     so="An autoencoder computes it in this form: how well $x$ is explained by what $q$ proposes, minus a price for every nat "
     "by which $q$ departs from the prior.",
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes the bound",
     bound,
@@ -156,8 +158,7 @@ derivation.chain(
     ),
     equals(
         Expectation(
-            q.at(z1),
-            Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))),
+            q.at(z1), Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean))))
         ),
         r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = w(z_1)/m$ and at $t = w(z_2)/m$, whose mean is 1",
     ),
@@ -165,8 +166,7 @@ derivation.chain(
         0,
         "leave out the gaps, which are zero only where both weights are equal",
         dropping=Expectation(
-            q.at(z1),
-            Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))),
+            q.at(z1), Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean))))
         ),
     ),
     states=2,
@@ -250,9 +250,7 @@ derivation.chain(
         wrong={"averaged under q": Expectation(q, r * log(weight) - psi) / r**2},
     ),
     equals(
-        Divergence(tilted, q) / r**2,
-        r"$q_r(z|x) / q(z|x) = w^r e^{-\psi}$",
-        wrong={"turned over": Divergence(q, tilted) / r**2},
+        Divergence(tilted, q) / r**2, r"$q_r(z|x) / q(z|x) = w^r e^{-\psi}$", wrong={"turned over": Divergence(q, tilted) / r**2}
     ),
     at_least(0, "leave out a divergence (Gibbs)", dropping=gibbs.at(tilted, q) / r**2),
     states=2,
@@ -262,9 +260,7 @@ derivation.chain(
     "... and at order 1 it is the evidence lower bound",
     Limit(psi / r, r, 0),
     equals(
-        bound,
-        r"l'Hopital's rule: $\psi$ is 0 at $r = 0$, where its slope is $\mathbb{E}_q[\log w]$",
-        wrong={"twice": 2 * bound},
+        bound, r"l'Hopital's rule: $\psi$ is 0 at $r = 0$, where its slope is $\mathbb{E}_q[\log w]$", wrong={"twice": 2 * bound}
     ),
     states=2,
 )
@@ -363,8 +359,7 @@ def another_q():
 
 
 @derivation.exercise(
-    "What is the effective sample size of two weights 0.8 and 0.2?",
-    "$1/(0.64 + 0.04) = 1.4706$: not much more than one sample.",
+    "What is the effective sample size of two weights 0.8 and 0.2?", "$1/(0.64 + 0.04) = 1.4706$: not much more than one sample."
 )
 def two_weights():
     yield effective_sample_size(jnp.log(jnp.array([[0.8, 0.2]])), jnp.zeros((1, 2))), "1.4706"

@@ -73,7 +73,7 @@ derivation.chain(
     "independently put any two: the first line is the mean over all orders, the second is that of independent coordinates. Their "
     "laws are those of the batch, which are $q_1$ and $q_2$ on average. Two rows of one batch are not independent of each other: "
     "an example that is in one row is in no other.",
-)  # fmt: skip
+)
 derivation.symbol(r"\hat q_1, \hat q_2", "how often a value occurs in each column of the batch")
 _batch = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
 
@@ -136,7 +136,7 @@ slope = derivation.chain(
     ),
     so=r"It is negative below $e^l = \frac xy$ and positive above: there, and nowhere else, is the minimum. A logit enters the "
     r"loss at its own code only, so the best discriminator has $\ell = \log \frac{q}{\bar q}$ everywhere.",
-)  # fmt: skip
+)
 best = derivation.define(r"\ell^*({},{})", log(q / product), "the best logit", over=(a, b))
 m = derivation.define("m({},{})", (q + product) / 2, "half codes, half shuffled codes", over=(a, b), positive=True)
 central = derivation.chain(
@@ -157,7 +157,7 @@ central = derivation.chain(
     states=2,
     so=r"The first line is $\mathrm{KL}(q \,\|\, \bar q)$, the total correlation. It needs draws of codes and the logit, and no "
     "density. Another logit gives another number, which is no bound in either direction.",
-)  # fmt: skip
+)
 derivation.chain(
     "What the discriminator's loss says",
     times(half, plus(_of_codes(log(1 + exp(-best))), _of_shuffled(log(1 + exp(best))))),
@@ -179,16 +179,19 @@ derivation.chain(
     states=2,
     so=r"The least loss is $\log 2$ minus the Jensen-Shannon divergence of codes and shuffled codes. At $\log 2$ the "
     "discriminator tosses a coin: the coordinates are independent, or it has not learned yet that they are not.",
-)  # fmt: skip
+)
 k = derivation.number("k", "the logit of a shuffled code", "logits_permuted")
 derivation.bridge(
     "The code's loss of the discriminator",
     times(half, plus(log(1 + exp(-l)), log(1 + exp(k)))),
     factor_discriminator_loss,
-    l, k,
-    wrong={"codes and shuffled codes exchanged": times(half, plus(log(1 + exp(l)), log(1 + exp(-k)))),
-           "not halved": plus(log(1 + exp(-l)), log(1 + exp(k)))},
-)  # fmt: skip
+    l,
+    k,
+    wrong={
+        "codes and shuffled codes exchanged": times(half, plus(log(1 + exp(l)), log(1 + exp(-k)))),
+        "not halved": plus(log(1 + exp(-l)), log(1 + exp(k))),
+    },
+)
 
 # ---------------------------------------------------------------------------------------------------- what is penalized
 
@@ -217,11 +220,15 @@ derivation.chain(
 derivation.bridge(
     "The code's loss",
     plus(D, R, times(gamma, C)),
-    lambda D, R, C, gamma: jnp.stack([
-        factor_vae_loss(d[None], r[None], t[None], gamma=float(g))[0] for d, r, t, g in zip(D, R, C, gamma, strict=True)]),
-    D, R, C, gamma,
+    lambda D, R, C, gamma: jnp.stack(
+        [factor_vae_loss(d[None], r[None], t[None], gamma=float(g))[0] for d, r, t, g in zip(D, R, C, gamma, strict=True)]
+    ),
+    D,
+    R,
+    C,
+    gamma,
     wrong={"the sign of the logit": plus(D, R, -gamma * C), "the rate weighted, too": plus(D, times(gamma, plus(R, C)))},
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- the score
 
@@ -239,8 +246,10 @@ derivation.chain(
     equals(
         plus(Entropy(p_c), -Expectation(p_r, Entropy(p_given))),
         r"$\log \frac{p(c|r)}{p(c)}$ has two terms; average the second over $r$",
-        wrong={"what is left of it forgotten": Entropy(p_c),
-               "the latent's entropy": plus(Entropy(p_r), -Expectation(p_r, Entropy(p_given)))},
+        wrong={
+            "what is left of it forgotten": Entropy(p_c),
+            "the latent's entropy": plus(Entropy(p_r), -Expectation(p_r, Entropy(p_given))),
+        },
     ),
     at_most(
         Entropy(p_c),
@@ -250,7 +259,7 @@ derivation.chain(
     states=2,
     so=r"The first line is the mutual information $I$, which is not negative (Gibbs). It is the factor's entropy if and only if "
     r"the latent determines the factor; that is $\log$ of the number of values only where these are equally frequent.",
-)  # fmt: skip
+)
 n = derivation.numbers("n({},{})", (r, c), "how often the two values occur together", "counts", positive=True)
 N = derivation.define("N", Total(r, Total(c, n)), "how often anything occurs", positive=True)
 n_r = derivation.define(r"n({},\cdot)", Total(c, n), "the total of a row", over=r, positive=True)
@@ -260,9 +269,11 @@ derivation.bridge(
     Total(r, Total(c, n / N * log(n * N / (n_r * n_c)))),
     lambda n: mutual_information_from_counts(jnp.swapaxes(n, 1, 2)),
     n,
-    wrong={"in bits": Total(r, Total(c, n / N * log(n * N / (n_r * n_c)))) / log(2),
-           "the entropy of the cells": Total(r, Total(c, -n / N * log(n / N)))},
-)  # fmt: skip
+    wrong={
+        "in bits": Total(r, Total(c, n / N * log(n * N / (n_r * n_c)))) / log(2),
+        "the entropy of the cells": Total(r, Total(c, -n / N * log(n / N))),
+    },
+)
 second = derivation.number("t", "the second largest information about a factor", positive=True)
 gap = derivation.number(r"\Delta", "what the largest has above it", positive=True)
 share = derivation.number("s", "the third largest, as a part of the second", between=(0, 1))
@@ -271,10 +282,16 @@ derivation.bridge(
     "The code's gap, for three latents and a factor",
     gap / H,
     lambda second, gap, share, H: mutual_information_gap(jnp.stack([second, share * second, second + gap]), H),
-    second, gap, share, H,
-    wrong={"the largest alone": plus(second, gap) / H, "the last two": plus(gap, second, -share * second) / H,
-           "not normalized": gap},
-)  # fmt: skip
+    second,
+    gap,
+    share,
+    H,
+    wrong={
+        "the largest alone": plus(second, gap) / H,
+        "the last two": plus(gap, second, -share * second) / H,
+        "not normalized": gap,
+    },
+)
 derivation.symbol(r"\mathrm{MIG}", "the gap, averaged over the factors")
 derivation.symbol(r"\varphi", "the angle by which a code is turned")
 _signs = np.array(list(itertools.product([-1, 1], [-1, 1])))
@@ -303,8 +320,14 @@ def two_signs():
     dependence = mutual_information_from_counts(_tables(turned[:, :1], turned[:, 1:]))
     found = jnp.concatenate([_gaps(_signs), _gaps(turned), dependence])
     wanted = np.array([1.0, 1.0, 0.0, 0.0, math.log(2)])
-    return found, wanted, {"a score that no turn changes": np.array([1.0, 1.0, 1.0, 1.0, math.log(2)]),
-                           "no dependence": np.array([1.0, 1.0, 0.0, 0.0, 0.0])}  # fmt: skip
+    return (
+        found,
+        wanted,
+        {
+            "a score that no turn changes": np.array([1.0, 1.0, 1.0, 1.0, math.log(2)]),
+            "no dependence": np.array([1.0, 1.0, 0.0, 0.0, 0.0]),
+        },
+    )
 
 
 v = derivation.number("v", "a factor, a standard normal number")

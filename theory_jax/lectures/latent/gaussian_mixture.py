@@ -79,8 +79,10 @@ identity = derivation.chain(
     equals(
         plus(Expectation(r, log(g)), Entropy(r), Divergence(r, posterior)),
         r"add and subtract $\log r_{k,n}$",
-        wrong={"the entropy forgotten": plus(Expectation(r, log(g)), Divergence(r, posterior)),
-               "the divergence turned over": plus(Expectation(r, log(g)), Entropy(r), Divergence(posterior, r))},
+        wrong={
+            "the entropy forgotten": plus(Expectation(r, log(g)), Divergence(r, posterior)),
+            "the divergence turned over": plus(Expectation(r, log(g)), Entropy(r), Divergence(posterior, r)),
+        },
     ),
     at_least(
         plus(Expectation(r, log(g)), Entropy(r)),
@@ -90,18 +92,18 @@ identity = derivation.chain(
     central=True,
     so=r"This is the evidence lower bound, written for a mixture. The E-step maximizes its right side over the shares, the "
     r"M-step over the parameters: coordinate ascent on one bound.",
-)  # fmt: skip
+)
 derivation.chain(
     "A pair of steps raises the log-likelihood at least as much as Q",
     Total(n, plus(log(p_new), -log(p))),
     equals(
-        Total(n, plus(
-            Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior, posterior_new))),
+        Total(n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior, posterior_new))),
         "the identity with the shares $r = p(k|x_n)$, at the new parameters and at the old: there the divergence is zero, and "
         "the entropy is the same",
         wrong={
-            "the divergence turned over": Total(n, plus(
-                Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior_new, posterior))),
+            "the divergence turned over": Total(
+                n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior_new, posterior))
+            ),
             "no divergence": Total(n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)))),
         },
     ),
@@ -113,7 +115,7 @@ derivation.chain(
     sizes={n: 2},
     so=r"If the new parameters maximize $Q' = \sum_n \sum_k p(k|x_n) \log g'_k(x_n)$, or merely do not lower it, the last line "
     r"is not negative, and neither is the first: the likelihood never falls. It is constant only if no posterior changes.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"The M-step in closed form. With the soft counts $N_k = \sum_n r_{k,n}$, $Q$ falls into a part for the weights and one for "
@@ -154,15 +156,17 @@ derivation.chain(
     equals(
         times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)))),
         r"$x_n - \mu = (x_n - \bar x) + (\bar x - \mu)$; the cross terms vanish, since $\sum_n a_n (x_n - \bar x) = 0$",
-        wrong={"the cross terms kept": times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)), x_bar - mu)),
-               "not weighted": plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)))},
+        wrong={
+            "the cross terms kept": times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)), x_bar - mu)),
+            "not weighted": plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j))),
+        },
     ),
     role="lemma",
     sizes={n: 3},
     so=r"In $Q$ this matrix stands in $-\frac12 \mathrm{tr}\, \Sigma^{-1}(\dots)$, where the second term is "
     r"$-\frac12 A\, (\bar x - \mu)^\top \Sigma^{-1} (\bar x - \mu) \le 0$: it is zero at $\mu = \bar x$. The mean of the old "
     "step in place of the new one makes the covariance too large.",
-)  # fmt: skip
+)
 e = derivation.index("d", "an eigenvalue")
 D = derivation.count(e, "D", "the dimension", "x.shape[1]")
 t = derivation.numbers("t", e, r"the eigenvalues of $\Sigma^{-1} S$", positive=True)
@@ -218,13 +222,19 @@ for title, expression, code, mistakes in (
         "The code computes the density of every component",
         -plus(half_square, log(s), log(2 * pi) / 2),
         lambda y, _, m, s: component_log_density(y, m, s),
-        {"no determinant": -plus(half_square, log(2 * pi) / 2), "a variance for a deviation": -plus(
-            (y - m) ** 2 / (2 * s), log(s) / 2, log(2 * pi) / 2)},
+        {
+            "no determinant": -plus(half_square, log(2 * pi) / 2),
+            "a variance for a deviation": -plus((y - m) ** 2 / (2 * s), log(s) / 2, log(2 * pi) / 2),
+        },
     ),
     ("... that of the mixture", log(Total(k, density)), mixture_log_density, {"no weights": log(Total(k, density / law))}),
-    ("... and the posterior of the component", log(share), log_responsibilities,
-     {"no weights": log(density / law / Total(k, density / law))}),
-):  # fmt: skip
+    (
+        "... and the posterior of the component",
+        log(share),
+        log_responsibilities,
+        {"no weights": log(density / law / Total(k, density / law))},
+    ),
+):
     derivation.bridge(title, expression, _on_the_line(code), *line, wrong=mistakes)
 z = derivation.numbers("x", n, "points on the line", "x")
 soft = Total(n, r)
@@ -253,14 +263,16 @@ u = derivation.law("u", k, "shares of one point", "exp(log_responsibilities)")
 derivation.bridge(
     "... and Q is the expected log-likelihood of points with their components",
     Expectation(u, log(density)),
-    lambda u, *given: jnp.concatenate([
-        expected_complete_log_likelihood(b[None, None], jnp.log(a)[None], jnp.log(c), d[:, None], e[:, None, None])
-        for a, b, c, d, e in zip(u, *given, strict=True)
-    ]),
+    lambda u, *given: jnp.concatenate(
+        [
+            expected_complete_log_likelihood(b[None, None], jnp.log(a)[None], jnp.log(c), d[:, None], e[:, None, None])
+            for a, b, c, d, e in zip(u, *given, strict=True)
+        ]
+    ),
     u,
     *line,
     wrong={"no weights": Expectation(u, log(density / law)), "the log-likelihood": log(Total(k, density))},
-)  # fmt: skip
+)
 other = derivation.index("l", "a component, next to $k$")
 derivation.chain(
     "The exact gradient has the responsibilities in it",
@@ -274,7 +286,7 @@ derivation.chain(
     states=2,
     so=r"It is zero in the mean over the points where the mean of a component is its weighted mean: a fixed point of EM is a "
     r"stationary point of the likelihood.",
-)  # fmt: skip
+)
 
 
 def _mixture(seed=0, components=3, points=12):
@@ -325,7 +337,8 @@ def the_m_step_is_stationary():
 
     def slopes(weights, *rest):
         of_logits = lambda logits, *others: expected_complete_log_likelihood(  # noqa: E731
-            points, shares, jax.nn.log_softmax(logits), *others).sum()  # fmt: skip
+            points, shares, jax.nn.log_softmax(logits), *others
+        ).sum()
         return jnp.concatenate([part.ravel() for part in jax.grad(of_logits, argnums=(0, 1, 2))(weights, *rest)])
 
     best = m_step(points, shares)
@@ -373,13 +386,22 @@ derivation.chain(
     unbounded,
     equals(
         plus(
-            log(at_own), -times(size, log(scale)), log(rest_there), log(1 + rest_here * scale**size / at_own),
+            log(at_own),
+            -times(size, log(scale)),
+            log(rest_there),
+            log(1 + rest_here * scale**size / at_own),
             log(1 + own_there / rest_there),
         ),
         "take the larger term out of each sum",
-        wrong={"the sign of the dimension's term": plus(
-            log(at_own), times(size, log(scale)), log(rest_there), log(1 + rest_here * scale**size / at_own),
-            log(1 + own_there / rest_there))},
+        wrong={
+            "the sign of the dimension's term": plus(
+                log(at_own),
+                times(size, log(scale)),
+                log(rest_there),
+                log(1 + rest_here * scale**size / at_own),
+                log(1 + own_there / rest_there),
+            )
+        },
     ),
     at_least(
         plus(log(at_own), -times(size, log(scale)), log(rest_there)),
@@ -389,9 +411,10 @@ derivation.chain(
     so=r"As $s \to 0$ this grows like $-D \log s$: the other components explain the other points, and this one a single point "
     "ever better. Maximum likelihood proper does not exist; one looks for a good local maximum, and adds a small multiple of "
     "the identity to every covariance.",
-)  # fmt: skip
-far = derivation.number("d_2", "the squared distance of a point from the farther of two centers, less that from the nearer",
-                        positive=True)  # fmt: skip
+)
+far = derivation.number(
+    "d_2", "the squared distance of a point from the farther of two centers, less that from the nearer", positive=True
+)
 odds = derivation.number("o", r"the quotient $\pi_2 / \pi_1$ of the weights of the farther and the nearer", positive=True)
 width = derivation.number("v", r"the variance that all components share: $\Sigma_k = v I$", positive=True)
 derivation.chain(

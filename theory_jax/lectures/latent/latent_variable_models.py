@@ -216,22 +216,30 @@ derivation.chain(
     equals(
         plus(times(M / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)),
         r"collect $z$: $\frac{|w|^2 + s}{s} z^2 - \frac{2}{s} \langle w, y \rangle z$, and complete the square",
-        wrong={"the prior's square forgotten": plus(
-                   times(SquaredNorm(d, w) / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)),
-               "what the square adds is kept": plus(
-                   times(M / s, (u - m) ** 2), SquaredNorm(d, y) / s, times(D, log(2 * pi * s)), log(2 * pi))},
+        wrong={
+            "the prior's square forgotten": plus(
+                times(SquaredNorm(d, w) / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)
+            ),
+            "what the square adds is kept": plus(
+                times(M / s, (u - m) ** 2), SquaredNorm(d, y) / s, times(D, log(2 * pi * s)), log(2 * pi)
+            ),
+        },
     ),
     equals(
         plus(-2 * LogDensity(u, m, s / M), rest, constant),
         r"$-2 \log \mathcal{N}(z; m, s/M) = \frac{M}{s}(z - m)^2 + \log 2\pi + \log s - \log M$",
-        wrong={"the variance 1/M": plus(-2 * LogDensity(u, m, 1 / M), rest, constant),
-               "the determinant forgotten": plus(-2 * LogDensity(u, m, s / M), rest, D * log(2 * pi), times(D, log(s)))},
+        wrong={
+            "the variance 1/M": plus(-2 * LogDensity(u, m, 1 / M), rest, constant),
+            "the determinant forgotten": plus(-2 * LogDensity(u, m, s / M), rest, D * log(2 * pi), times(D, log(s))),
+        },
     ),
     so=r"The first line is $-2 \log p(x|z) - 2 \log p(z)$. In the last one $z$ stands in a Gaussian density only, which "
     r"integrates to one for every $x$: it is the posterior $\mathcal{N}(m, s/M)$, and the rest is $-2 \log p(x)$.",
-)  # fmt: skip
-i, j, k = (derivation.index(name, what) for name, what in (
-    ("i", "a coordinate, next to $d$"), ("j", "a coordinate, next to $d$"), ("k", "a coordinate, next to $d$")))  # fmt: skip
+)
+i, j, k = (
+    derivation.index(name, what)
+    for name, what in (("i", "a coordinate, next to $d$"), ("j", "a coordinate, next to $d$"), ("k", "a coordinate, next to $d$"))
+)
 covariance = derivation.define(
     "C", w.at(i) * w.at(j) + s * KroneckerDelta(i, j), r"the covariance $w w^\top + s I$ of the marginal", over=(i, j)
 )
@@ -241,14 +249,13 @@ derivation.chain(
     equals(
         plus(KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -(SquaredNorm(d, w) + s) / M))),
         r"multiply out; $\sum_j w_j^2 = |w|^2$",
-        wrong={"the noise forgotten": plus(
-            KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -SquaredNorm(d, w) / M)))},
+        wrong={"the noise forgotten": plus(KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -SquaredNorm(d, w) / M)))},
     ),
     equals(KroneckerDelta(i, k), r"$M = |w|^2 + s$", wrong={"twice": 2 * KroneckerDelta(i, k)}),
     role="lemma",
     so=r"So $\frac1s(|y|^2 - \langle w, y\rangle^2 / M) = y^\top C^{-1} y$ (the formula of Sherman and Morrison). Its "
     "determinant is in the other constant:",
-)  # fmt: skip
+)
 derivation.symbol(r"W, z, y, \mu", "the matrix and the vectors of the model with several latent variables")
 derivation.symbol("C, M, I", r"$W W^\top + s I$, $W^\top W + s I$, and the identity")
 derivation.symbol("L", "the number of latent variables", "weight.shape[1]")
@@ -281,13 +288,19 @@ for title, expression, code, mistakes in (
         "The code computes the marginal",
         -plus(rest, constant) / 2,
         lambda *g: linear_gaussian_log_marginal(*g)[0],
-        {"a standard deviation for the variance": -plus(rest, constant, log(s)) / 2,
-         "no determinant": -plus(rest, D * log(2 * pi)) / 2},
+        {
+            "a standard deviation for the variance": -plus(rest, constant, log(s)) / 2,
+            "no determinant": -plus(rest, D * log(2 * pi)) / 2,
+        },
     ),
-    ("... the posterior's mean", m, lambda *g: linear_gaussian_posterior(*g)[0][0, 0],
-     {"no noise": Inner(d, w, y) / SquaredNorm(d, w)}),
+    (
+        "... the posterior's mean",
+        m,
+        lambda *g: linear_gaussian_posterior(*g)[0][0, 0],
+        {"no noise": Inner(d, w, y) / SquaredNorm(d, w)},
+    ),
     ("... and its variance", s / M, lambda *g: linear_gaussian_posterior(*g)[1][0, 0], {"not times the noise": 1 / M}),
-):  # fmt: skip
+):
     derivation.bridge(
         title,
         expression,
@@ -313,8 +326,10 @@ def conditioning_the_joint_gaussian():
     center, spread = linear_gaussian_posterior(x, weight, mean, np.log(variance))
     wanted = (x - mean) @ inverse @ weight
     right = np.eye(2) - weight.T @ inverse @ weight
-    wrong = {"the inverse of M": np.concatenate([wanted.ravel(), right.ravel() / variance]),
-             "not centered": np.concatenate([(x @ inverse @ weight).ravel(), right.ravel()])}  # fmt: skip
+    wrong = {
+        "the inverse of M": np.concatenate([wanted.ravel(), right.ravel() / variance]),
+        "not centered": np.concatenate([(x @ inverse @ weight).ravel(), right.ravel()]),
+    }
     return jnp.concatenate([center.ravel(), spread.ravel()]), np.concatenate([wanted.ravel(), right.ravel()]), wrong
 
 
@@ -406,9 +421,7 @@ derivation.chain(
         wrong={"the gap once": plus(n, n * log(average), tangent.at(average / s))},
     ),
     at_least(
-        times(n, plus(1, log(average))),
-        r"leave out the gap; equality at $s = \bar\lambda$",
-        dropping=n * tangent.at(average / s),
+        times(n, plus(1, log(average))), r"leave out the gap; equality at $s = \bar\lambda$", dropping=n * tangent.at(average / s)
     ),
     role="lemma",
 )
@@ -427,12 +440,13 @@ derivation.chain(
         wrong={"one discarded direction": plus(log((kept + delta) / kept), log(noise / before))},
     ),
     equals(
-        plus(
-            delta / kept, -delta / before, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before))
-        ),
+        plus(delta / kept, -delta / before, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before))),
         r"$\log t = t - 1 - (t - 1 - \log t)$, twice; $s' = s - \delta / n$",
-        wrong={"the means forgotten": plus(
-            delta / kept, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before)))},
+        wrong={
+            "the means forgotten": plus(
+                delta / kept, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before))
+            )
+        },
     ),
     at_most(
         plus(delta / kept, -delta / before),
@@ -448,7 +462,7 @@ derivation.chain(
     so=r"So the largest eigenvalues are kept, and the best covariance is $U_L(\Lambda_L - sI)U_L^\top + sI$ with the mean $s$ of "
     "the others: principal component analysis, with a likelihood. That a kept eigenvalue is at least $s$ is needed: without it "
     "keeping a small one could look better.",
-)  # fmt: skip
+)
 derivation.symbol("N", "the number of observations", "len(x)")
 derivation.symbol(r"\ell", "their mean log-likelihood")
 
@@ -477,11 +491,7 @@ def the_optimum_is_stationary():
 derivation.chain(
     "Without noise the posterior mean is the projection of principal component analysis",
     Limit(m, s, 0),
-    equals(
-        Inner(d, w, y) / SquaredNorm(d, w),
-        r"$M \to |w|^2$",
-        wrong={"not divided": Inner(d, w, y)},
-    ),
+    equals(Inner(d, w, y) / SquaredNorm(d, w), r"$M \to |w|^2$", wrong={"not divided": Inner(d, w, y)}),
     states=2,
     role="remark",
     so=r"In several dimensions it is the pseudo-inverse of $W$ applied to $y$. With noise the mean is drawn towards zero, the "

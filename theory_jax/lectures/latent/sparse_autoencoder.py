@@ -34,7 +34,7 @@ derivation = Derivation(
         "Makhzani & Frey 2014, k-sparse autoencoders",
     ),
     question="A code can be longer than the datum and still be forced to choose: only few of its units may be active at once. "
-             "Why does a penalty of absolute values switch units off entirely, where a penalty of squares only makes them small?",
+    "Why does a penalty of absolute values switch units off entirely, where a penalty of squares only makes them small?",
     setting=(
         "A datum $x$ is reconstructed as $D c$ from its code $c$, by a dictionary $D$ with a column for each unit. The loss is "
         r"$\frac12 |x - D c|^2$ and a penalty.",
@@ -42,8 +42,8 @@ derivation = Derivation(
         "negative part, $h = u - v$, of which one is 0, so that $|h| = u + v$.",
     ),
     answer=r"The absolute value has a kink at 0. As long as the data pull with less than $\lambda$, nothing outweighs it, and "
-           "the unit is exactly 0; beyond that the unit is what is left of the pull. The same threshold, repeated after small "
-           "steps of gradient descent, solves the problem for any dictionary, and the objective never rises.",
+    "the unit is exactly 0; beyond that the unit is what is left of the pull. The same threshold, repeated after small "
+    "steps of gradient descent, solves the problem for any dictionary, and the objective never rises.",
     limits=(
         "How many steps of shrinkage are needed: with nearly parallel columns of the dictionary they are many.",
         "That units of a sparse code mean something to people.",
@@ -66,8 +66,7 @@ derivation.chain(
         r"$\frac12 (h - e - \lambda)^2 = \frac12 (h - e)^2 - \lambda (h - e) + \frac12 \lambda^2$, and $u + v - h = 2 v$",
         wrong={
             "the negative part once": plus((h - e) ** 2 / 2, lam**2 / 2, times(lam, e), times(lam, v)),
-            "the pull for what is left of it": plus(
-                (h - e - lam) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
+            "the pull for what is left of it": plus((h - e - lam) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
         },
     ),
     at_least(
@@ -76,7 +75,7 @@ derivation.chain(
         dropping=plus((h - e) ** 2 / 2, times(2, lam, v)),
     ),
     so=r"Here $x = \lambda + e$, and the best $h$ is $x - \lambda$. For negative pulls it is the same with the signs changed.",
-)  # fmt: skip
+)
 m = derivation.number("m", r"$\lambda - x$", nonnegative=True)
 n = derivation.number("n", r"$\lambda + x$", nonnegative=True)
 x = derivation.define("x", plus(n, -m) / 2, "the pull: what the unit would be without a penalty", "x")
@@ -92,13 +91,11 @@ derivation.chain(
         },
     ),
     at_least(
-        x**2 / 2,
-        r"leave out a square and products; equality at $h = 0$",
-        dropping=plus(h**2 / 2, times(m, u), times(n, v)),
+        x**2 / 2, r"leave out a square and products; equality at $h = 0$", dropping=plus(h**2 / 2, times(m, u), times(n, v))
     ),
     central=True,
     so=r"So the best $h$ is the soft threshold $\mathrm{sign}(x) \max(|x| - \lambda, 0)$, and it is 0 for a whole interval of "
-       "pulls. A square has no kink:",
+    "pulls. A square has no kink:",
 )
 y = derivation.number("y", "any pull")
 derivation.chain(
@@ -123,7 +120,7 @@ _level = 0.8
 @derivation.bound(
     r"\frac12 (s - x)^2 + \lambda |s| + \frac12 (h - s)^2 \le \frac12 (h - x)^2 + \lambda |h|",
     because=r"With $s$ the code's soft threshold of $x$: both chains left out at least $\frac12 (h - s)^2$. At 41 activities for "
-            "each of seven pulls. It is tight for activities of the sign of $s$, if $s$ is not 0.",
+    "each of seven pulls. It is tight for activities of the sign of $s$, if $s$ is not 0.",
 )
 def thresholds_of_the_code():
     def sides(pull, activity, factor=1.0):
@@ -135,8 +132,12 @@ def thresholds_of_the_code():
         return objective(best) + factor * (activity - best) ** 2 / 2, objective(activity)
 
     points = np.array(list(itertools.product(_pulls, np.linspace(-4, 4, 41))))
-    return sides, tuple(points.T), (np.array([-2.5, 3.0]), np.array([-0.5, 1.0])), {
-        "twice the square": lambda pull, activity: sides(pull, activity, 2.0)}  # fmt: skip
+    return (
+        sides,
+        tuple(points.T),
+        (np.array([-2.5, 3.0]), np.array([-0.5, 1.0])),
+        {"twice the square": lambda pull, activity: sides(pull, activity, 2.0)},
+    )
 
 
 derivation.symbol("s", "the best activity, by the soft threshold", "soft_threshold")
@@ -157,7 +158,7 @@ derivation.chain(
         },
     ),
     so=r"The most probable code has $\lambda = \frac{\sigma^2}{b}$. Draws from a Laplace law are not sparse: only their most "
-       "probable value is.",
+    "probable value is.",
 )
 
 # ---------------------------------------------------------------------------------------------------- shrinkage
@@ -190,15 +191,16 @@ derivation.chain(
         r"complete the square; its center is $c - \eta\, d (d c - z)$, a step of gradient descent",
         wrong={
             "against the gradient": plus(
-                times(inverse, (to - plus(c, d * pull / inverse)) ** 2) / 2, pull**2 / 2, -(d**2) * pull**2 / (2 * inverse)),
+                times(inverse, (to - plus(c, d * pull / inverse)) ** 2) / 2, pull**2 / 2, -(d**2) * pull**2 / (2 * inverse)
+            ),
             "the constant forgotten": plus(times(inverse, (to - middle) ** 2) / 2, pull**2 / 2),
         },
     ),
     so=r"With the penalty $\lambda |c'|$ added and divided by $\frac1\eta$, the last line is the problem of one unit with the "
-       r"pull $c - \eta\, d (d c - z)$ and the weight $\eta \lambda$: its solution is a soft threshold. At $c' = c$ the bound "
-       r"touches the loss, so the new code is not worse than the old one. With several units $\frac1\eta$ must be at least the "
-       r"largest eigenvalue of $D^\top D$.",
-)  # fmt: skip
+    r"pull $c - \eta\, d (d c - z)$ and the weight $\eta \lambda$: its solution is a soft threshold. At $c' = c$ the bound "
+    r"touches the loss, so the new code is not worse than the old one. With several units $\frac1\eta$ must be at least the "
+    r"largest eigenvalue of $D^\top D$.",
+)
 derivation.symbol("F", r"the objective $\frac12 |x - D c|^2 + \lambda |c|_1$")
 _dictionary = np.random.default_rng(1).standard_normal((4, 7))
 _datum = np.random.default_rng(2).standard_normal((3, 4))
@@ -223,7 +225,7 @@ _LARGEST = float(np.linalg.norm(_dictionary, 2) ** 2)
 @derivation.bound(
     "F(c_{k+1}) \\le F(c_k)",
     because="The code's steps on three data with seven units: 40 steps of the largest size that is allowed. Where the solution "
-            "is reached it is tight.",
+    "is reached it is tight.",
     tolerance=1e-12,
 )
 def shrinkage_never_rises():
@@ -234,8 +236,12 @@ def shrinkage_never_rises():
     def sides(after, before):
         return after, before
 
-    return sides, (path[1:].ravel(), path[:-1].ravel()), (rest, _objective(end)), {
-        "more than one tenth at a time": lambda after, before: (after, 0.9 * before)}  # fmt: skip
+    return (
+        sides,
+        (path[1:].ravel(), path[:-1].ravel()),
+        (rest, _objective(end)),
+        {"more than one tenth at a time": lambda after, before: (after, 0.9 * before)},
+    )
 
 
 derivation.symbol("k", "a step")
@@ -271,26 +277,30 @@ derivation.chain(
         wrong={"the target's variance": (hat - rho) / times(rho, 1 - rho), "the sign": (rho - hat) / times(hat, 1 - hat)},
     ),
     so="No unit dies and none is always on. The mean is over the batch: of each example alone the same penalty would ask for "
-       "equal, small activities everywhere.",
+    "equal, small activities everywhere.",
 )
 derivation.bridge(
     "The code's penalty",
     sparsity,
-    lambda varrho, w: jnp.stack([
-        bernoulli_sparsity_penalty(jnp.array([[0.5 * float(b)], [1.5 * float(b)]]), target=float(a))[0]
-        for a, b in zip(varrho, w, strict=True)]),
-    rho, hat,
+    lambda varrho, w: jnp.stack(
+        [
+            bernoulli_sparsity_penalty(jnp.array([[0.5 * float(b)], [1.5 * float(b)]]), target=float(a))[0]
+            for a, b in zip(varrho, w, strict=True)
+        ]
+    ),
+    rho,
+    hat,
     wrong={
         "turned over": plus(times(hat, log(hat / rho)), times(1 - hat, log((1 - hat) / (1 - rho)))),
         "the silent half forgotten": times(rho, log(rho / hat)),
     },
-)  # fmt: skip
+)
 
 
 @derivation.exact(
     r"\min_S \sum_{i \notin S} x_i^2 = |x - \mathrm{top}_3(x)|^2",
     because="For codes that are not negative, keeping the largest entries is the projection on codes of three units: all sets "
-            "$S$ of three among six, and the code's choice.",
+    "$S$ of three among six, and the code's choice.",
     outcomes=20,
 )
 def top_k_is_a_projection():
@@ -317,14 +327,14 @@ derivation.chain(
         },
     ),
     so="Summed over units and coordinates it is the squared norm of the Jacobian. A saturated unit costs nothing: the penalty "
-       "drives units to 0 or 1.",
+    "drives units to 0 or 1.",
 )
 
 
 @derivation.autodiff(
     r"\sum_{h,j} \left(\frac{\partial s_h}{\partial x_j}\right)^2 = \sum_h s_h^2 (1 - s_h)^2 \sum_j W_{hj}^2",
     because="Three units of four coordinates, two data: the Jacobian by automatic differentiation on the left, the code on the "
-            "right.",
+    "right.",
 )
 def norm_of_the_jacobian():
     weight, bias = jnp.asarray(_dictionary[:, :3].T), jnp.array([0.2, -0.5, 1.0])

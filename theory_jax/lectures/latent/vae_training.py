@@ -309,14 +309,18 @@ derivation.chain(
 ratio = derivation.number("r", r"the ratio $w^2/s$ of a latent that is used", positive=True)
 for words, place, limit, reason in (
     (
-        "Warm-up starts as a deterministic autoencoder", 0, 0,
+        "Warm-up starts as a deterministic autoencoder",
+        0,
+        0,
         r"$\frac{r}{\beta} \to \infty$: without a rate the best encoder has no noise, and every latent is used",
     ),
     (
-        "... and a rate that is weighted without limit collapses everything", oo, 1,
+        "... and a rate that is weighted without limit collapses everything",
+        oo,
+        1,
         r"$\frac{r}{\beta} \to 0$: with a heavy rate every latent has the variance of the prior",
     ),
-):  # fmt: skip
+):
     derivation.chain(
         words,
         Limit(1 / plus(1, ratio / beta), beta, place),

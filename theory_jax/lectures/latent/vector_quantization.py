@@ -141,9 +141,11 @@ stopped_z = derivation.numbers(r"\bar z", d, "the encoder's output behind a stop
 stopped_e = derivation.numbers(r"\bar e", d, "a code behind a stopped gradient")
 beta = derivation.number(r"\beta", "the weight of the commitment", "commitment", positive=True)
 loss = derivation.define(
-    "L", plus(SquaredNorm(d, stopped_z - e), beta * SquaredNorm(d, z - stopped_e)), "the loss of the quantizer",
+    "L",
+    plus(SquaredNorm(d, stopped_z - e), beta * SquaredNorm(d, z - stopped_e)),
+    "the loss of the quantizer",
     "vector_quantization_loss",
-)  # fmt: skip
+)
 j = derivation.index("j", "a coordinate, next to $d$")
 for title, by, slope, reason, wrong in (
     (
@@ -228,13 +230,15 @@ derivation.chain(
     equals(
         plus(old, -times((1 - gamma) * count / N_new, plus(old, -mean))),
         r"$m = N e$; subtract $e = (\gamma N e + (1 - \gamma) c\, e) / N'$",
-        wrong={"the weights exchanged": plus(old, -times(gamma * N_old / N_new, plus(old, -mean))),
-               "the count forgotten": plus(old, -times((1 - gamma) / N_new, plus(old, -mean)))},
+        wrong={
+            "the weights exchanged": plus(old, -times(gamma * N_old / N_new, plus(old, -mean))),
+            "the count forgotten": plus(old, -times((1 - gamma) / N_new, plus(old, -mean))),
+        },
     ),
     so=r"The gradient of $\sum_n \|z_n - e\|^2$ over the code's $c$ vectors is $2c(e - \mu)$: this is a step of size "
     r"$(1 - \gamma) / (2N')$ along it. A code that is often used makes small steps, and no step size has to be chosen. With "
     r"$\gamma = 0$ it is a step of Lloyd's algorithm; without a vector in the batch the code stays.",
-)  # fmt: skip
+)
 counts = derivation.numbers("N", k, "the averaged counts of all codes", "counts", positive=True)
 K = derivation.count(k, "K", "the number of codes", "num_codes")
 eps = derivation.number(r"\epsilon", "what is added to every count", "epsilon", positive=True)
@@ -295,7 +299,7 @@ derivation.chain(
     ),
     so=r"The perplexity is $e^{H}$, between 1 and $K$: $H \ge 0$, as every $-\log u_k$ is. A prior that is learned afterwards, "
     r"$\pi = u$, gains just this divergence, $\log K - H(u)$, in the mean over the data.",
-)  # fmt: skip
+)
 
 
 derivation.symbol(r"\mathrm{PP}", "the perplexity of the codes", "codebook_perplexity")
@@ -303,10 +307,7 @@ derivation.symbol("H", "the entropy")
 
 
 @derivation.exact(
-    r"\mathrm{PP} = e^{H(u)}",
-    because="By the code, for every way of using three codes four times.",
-    outcomes=15,
-    role="lemma",
+    r"\mathrm{PP} = e^{H(u)}", because="By the code, for every way of using three codes four times.", outcomes=15, role="lemma"
 )
 def perplexities_of_all_names():
     names = np.stack(np.meshgrid(*[np.arange(3)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)

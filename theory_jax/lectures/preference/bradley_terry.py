@@ -80,13 +80,16 @@ won = exp(s_1) / plus(exp(s_1), exp(s_2))
 derivation.chain(
     "Gumbel noise gives the logistic law",
     Integral(times(exp(s_1), exp(-x * (exp(s_1) + exp(s_2)))), (x, 0, oo)),
-    equals(won, "the integral of an "
-    "exponential", wrong={"turned over": exp(s_2) / plus(exp(s_1), exp(s_2)), "not normalized": exp(s_1)}),
+    equals(
+        won,
+        "the integral of an exponential",
+        wrong={"turned over": exp(s_2) / plus(exp(s_1), exp(s_2)), "not normalized": exp(s_1)},
+    ),
     equals(1 / plus(1, exp(-(s_1 - s_2))), r"divide by $e^{s_1}$", wrong={"the sign": 1 / plus(1, exp(s_1 - s_2))}),
     central=True,
     so=r"This is $\sigma(s_1 - s_2)$. Only differences of scores occur. The two directions sum to one, and the odds $e^{s_1 - "
     r"s_2}$ multiply along a chain of items.",
-)  # fmt: skip
+)
 
 d = derivation.number("d", "a difference of scores", "reward_chosen - reward_rejected")
 m = derivation.number("m", "a margin by which the winner must be ahead", "margin", positive=True)
@@ -112,10 +115,14 @@ derivation.chain(
 derivation.chain(
     "The slope of the logarithm is the probability of the other verdict",
     Slope(log(sigma), d),
-    equals(_sigma(-d), r"$\sigma' = \sigma(d)\, "
-    r"\sigma(-d)$", wrong={"the probability itself": sigma, "of sigma": sigma * _sigma(-d)}),
+    equals(
+        _sigma(-d),
+        r"$\sigma' = \sigma(d)\, "
+        r"\sigma(-d)$",
+        wrong={"the probability itself": sigma, "of sigma": sigma * _sigma(-d)},
+    ),
     role="lemma",
-)  # fmt: skip
+)
 derivation.chain(
     "... and its curvature is a variance: the loss of a pair is convex",
     -Slope(log(sigma), d, 2),
@@ -169,10 +176,14 @@ derivation.chain(
             "without the other probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2))),
         },
     ),
-    at_least(0, r"leave out squares; zero if and only if $v$ is constant on each component of the comparison "
-    r"graph", dropping=spread),
+    at_least(
+        0,
+        r"leave out squares; zero if and only if $v$ is constant on each component of the comparison "
+        r"graph",
+        dropping=spread,
+    ),
     so=r"So $\ell$ is concave. One shift for each connected component changes nothing, and everything else is determined.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"How is the maximum found? With strengths $e_i = e^{s_i}$ the tangent of the logarithm gives a function below $\ell$ in "
@@ -203,7 +214,7 @@ derivation.chain(
         dropping=times(Rational(1, 2), Total(i, Total(j, n * gap))),
         wrong={"without the 1": _minorizer(e) - Total(i, Total(j, n)) / 2},
     ),
-)  # fmt: skip
+)
 Q = derivation.define("Q", _minorizer(e), r"the lower function, as a function of $e$")
 E = derivation.define(
     "E", Total(j, n / (a + a.at(j))), r"expected wins over strength, at the current strengths", over=i, positive=True
@@ -236,8 +247,10 @@ derivation.chain(
     equals(
         Total(i, W * plus(a / step, -1, -log(a / step))),
         r"the gain at $e = e^+$, where $E_i = W_i / e^+_i$",
-        wrong={"the ratio turned over": Total(i, W * plus(step / a, -1, -log(step / a))),
-               "the wins forgotten": Total(i, plus(a / step, -1, -log(a / step)))},
+        wrong={
+            "the ratio turned over": Total(i, W * plus(step / a, -1, -log(step / a))),
+            "the wins forgotten": Total(i, plus(a / step, -1, -log(a / step))),
+        },
     ),
     at_least(
         0, r"leave out the gaps to the tangent; equality if and only if $e^+ = a$", dropping=Total(i, W * tangent.at(a / step))
@@ -246,7 +259,7 @@ derivation.chain(
     so=r"So $\ell(e^+) \ge Q(e^+) \ge Q(a) = \ell(a)$. A step that changes nothing has $W_i = a_i E_i = \sum_j n_{i,j}\, "
     r"p_{i,j}$, wins equal to expected wins: it stands at the maximum. It is assumed that everybody has won once; else $e^+ = "
     r"0$, which is no score.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"Is there a maximum? Say that the win graph is not strongly connected. Then some players have never lost to the rest; "
@@ -316,48 +329,56 @@ derivation.chain(
     equals(
         times(C / log(10), plus(s_1, times(K * log(10) / C, Slope(one_game, s_1)))),
         r"the slope of the game's log-likelihood in $s_1$ is $y - \sigma(s_1 - s_2)$",
-        wrong={"in rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1)))),
-               "downhill": times(C / log(10), plus(s_1, -times(K * log(10) / C, Slope(one_game, s_1))))},
+        wrong={
+            "in rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1)))),
+            "downhill": times(C / log(10), plus(s_1, -times(K * log(10) / C, Slope(one_game, s_1)))),
+        },
     ),
     so=r"In units of the score the step is $K \frac{\log 10}{C}$, with $C = 400$ for chess. The slope in $s_2$ is the negative, "
     r"so the sum of both ratings does not change.",
-)  # fmt: skip
+)
 
 derivation.bridge(
     "The code computes the probability that a margin is passed",
     log(_sigma(s_1 - s_2 - m)),
     lambda m, s_1, s_2: _each(lambda m, *s: preference_log_prob(*map(_one, s), margin=m)[0], m, s_1, s_2),
-    m, s_1, s_2,
+    m,
+    s_1,
+    s_2,
     wrong={"margin added": log(_sigma(s_1 - s_2 + m)), "swapped": log(_sigma(s_2 - s_1 - m))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the cross-entropy of a soft label",
     Expectation(label, -log(guess)),
     lambda d, label: soft_preference_loss(label[:, 1], d, jnp.zeros_like(d)),
-    d, label,
+    d,
+    label,
     wrong={"turned over": Expectation(guess, -log(label)), "the other verdict": Expectation(label, -log(guess)) + d},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the log-likelihood",
     ell,
     lambda record, scores: _each(lambda wins, s: tournament_log_likelihood(wins, s), record, scores),
-    record, scores,
+    record,
+    scores,
     wrong={"transposed": Total(i, Total(j, wins * log(p.at(j, i)))), "diagonal counted": Total(i, Total(j, record * log(p)))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the step, centered",
     plus(log(step), -Total(k, log(step.at(k))) / derivation.count(k, "N_k", "the number of players")),
     lambda a, record: _each(lambda current, wins: minorize_maximize_step(wins, jnp.log(current)), a, record),
-    a, record,
+    a,
+    record,
     wrong={"not centered": log(step), "the current strengths": log(a)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the information, a graph's Laplacian",
     plus(KroneckerDelta(i, j) * Total(k, shared.at(i, k)), -shared),
     lambda record, scores: _each(lambda wins, s: fisher_information(wins + wins.T, s), record, scores),
-    record, scores,
+    record,
+    scores,
     wrong={"the Hessian": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k))), "off the diagonal alone": -shared},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and both ratings after a game",
     plus(times(3, plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2))))), plus(R_2, -times(K, plus(y, -_sigma(s_1 - s_2))))),

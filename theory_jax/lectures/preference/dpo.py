@@ -67,27 +67,38 @@ derivation.chain(
     "In a comparison the partition function cancels",
     sigma(plus(r, -r.at(j))),
     equals(
-        sigma(plus(times(beta, log(best / reference)), times(beta, log(Z)),
-                   times(-1, beta, log(best.at(j) / reference.at(j))), times(-1, beta, log(Z)))),
+        sigma(
+            plus(
+                times(beta, log(best / reference)),
+                times(beta, log(Z)),
+                times(-1, beta, log(best.at(j) / reference.at(j))),
+                times(-1, beta, log(Z)),
+            )
+        ),
         r"the reward, read back from the optimum: $r_i = \beta \log \frac{\pi_*(i)}{\pi_0(i)} + \beta \log Z$",
         wrong={"one constant only": sigma(plus(times(beta, moved), times(beta, log(Z)))), "without the price": sigma(moved)},
     ),
     equals(
         sigma(times(beta, moved)),
         r"one prompt, one $Z$",
-        wrong={"the reference forgotten": sigma(times(beta, plus(log(best), -log(best.at(j))))),
-               "the reference swapped": sigma(times(beta, plus(log(best / reference.at(j)), -log(best.at(j) / reference))))},
+        wrong={
+            "the reference forgotten": sigma(times(beta, plus(log(best), -log(best.at(j))))),
+            "the reference swapped": sigma(times(beta, plus(log(best / reference.at(j)), -log(best.at(j) / reference)))),
+        },
     ),
     uses=(read_back,),
     so=r"So verdicts of the reward are verdicts of its optimum, and any policy can be held against them: no reward is needed.",
-)  # fmt: skip
+)
 
 b = derivation.index("b", r"the verdict on $i$ and $j$: 1 if $i$ is preferred, else 0", states=2)
 pi = derivation.law(r"\pi", i, "any policy", "exp(policy_log_probs)")
 h = derivation.define(
-    "h", plus(log(pi / reference), -log(pi.at(j) / reference.at(j))), r"how much farther $\pi$ has moved to $i$ than to $j$",
-    "preference_logits / kl_coefficient", over=(i, j),
-)  # fmt: skip
+    "h",
+    plus(log(pi / reference), -log(pi.at(j) / reference.at(j))),
+    r"how much farther $\pi$ has moved to $i$ than to $j$",
+    "preference_logits / kl_coefficient",
+    over=(i, j),
+)
 truth = derivation.define(
     "P({}|{},{})", exp(b * (r - r.at(j))) / (1 + exp(r - r.at(j))), "the law of the verdict", over=(b, i, j), law=True
 )
@@ -196,8 +207,9 @@ derivation.chain(
 )
 
 w = derivation.number("u", r"the logit of one pair, $\beta h$", "preference_logits")
-epsilon = derivation.number(r"\epsilon", "the probability that a label is flipped", "label_smoothing, flip_probability",
-                            between=(0, Rational(1, 2)))  # fmt: skip
+epsilon = derivation.number(
+    r"\epsilon", "the probability that a label is flipped", "label_smoothing, flip_probability", between=(0, Rational(1, 2))
+)
 derivation.chain(
     "On labels that never disagree the loss falls for ever",
     Slope(-log(_sigma(w)), w),
@@ -267,10 +279,12 @@ _logit = beta * ((c_log - f_0) - (r_log - g_0))
 
 def _by_pair(compute):
     """The function on one draw after the other: the price and the probability of a flip are plain numbers."""
-    return lambda *arrays: jnp.stack([
-        compute(*(jnp.array([draw[at]]) for at in (3, 4, 1, 2)), *map(float, draw[5:]), kl_coefficient=float(draw[0]))
-        for draw in zip(*arrays, strict=True)
-    ])  # fmt: skip
+    return lambda *arrays: jnp.stack(
+        [
+            compute(*(jnp.array([draw[at]]) for at in (3, 4, 1, 2)), *map(float, draw[5:]), kl_coefficient=float(draw[0]))
+            for draw in zip(*arrays, strict=True)
+        ]
+    )
 
 
 derivation.bridge(
@@ -288,18 +302,20 @@ derivation.bridge(
     lambda beta, f_0, g_0, l_c, l_r, epsilon: _by_pair(
         lambda *pair, **price: dpo_loss(*pair[:4], label_smoothing=pair[4], **price)[0]
     )(beta, f_0, g_0, l_c, l_r, epsilon),
-    *_inputs, epsilon,
+    *_inputs,
+    epsilon,
     wrong={"not smoothed": -log(_sigma(_logit)), "the other label": smoothed.subs(w, -_logit)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the robust loss",
     _robust(_logit),
     lambda beta, f_0, g_0, l_c, l_r, epsilon: _by_pair(
         lambda *pair, **price: robust_dpo_loss(*pair[:4], flip_probability=pair[4], **price)[0]
     )(beta, f_0, g_0, l_c, l_r, epsilon),
-    *_inputs, epsilon,
+    *_inputs,
+    epsilon,
     wrong={"smoothed": smoothed.subs(w, _logit), "the other label": _robust(-_logit)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the weight",
     beta * _sigma(-_logit),
@@ -334,8 +350,10 @@ def _population_loss(policies):
             *pair, *(jnp.broadcast_to(_REFERENCE[at], policies[..., at].shape).ravel() for at in (c, r)), kl_coefficient=1.0
         )
 
-    return (_OFTEN * loss(_PREFERRED, _OTHER).reshape(*policies.shape[:-1], 3)
-            + (1 - _OFTEN) * loss(_OTHER, _PREFERRED).reshape(*policies.shape[:-1], 3)).mean(-1)  # fmt: skip
+    return (
+        _OFTEN * loss(_PREFERRED, _OTHER).reshape(*policies.shape[:-1], 3)
+        + (1 - _OFTEN) * loss(_OTHER, _PREFERRED).reshape(*policies.shape[:-1], 3)
+    ).mean(-1)
 
 
 def _shared(weight):
@@ -380,8 +398,9 @@ def loss_over_policies(left, right):
     start = jnp.broadcast_to(logs[0], logs.shape)
     right.plot(weights, logs[:, 0], label=r"$\log \pi(1)$, preferred")
     right.plot(weights, logs[:, 1], label=r"$\log \pi(2)$, rejected")
-    right.plot(weights, dpo_loss(logs[:, 0], logs[:, 1], start[:, 0], start[:, 1], kl_coefficient=1.0), "--", color="black",
-               label="loss")  # fmt: skip
+    right.plot(
+        weights, dpo_loss(logs[:, 0], logs[:, 1], start[:, 0], start[:, 1], kl_coefficient=1.0), "--", color="black", label="loss"
+    )
     right.set(xlabel=r"$\omega$", ylabel="nats")
     right.legend()
 

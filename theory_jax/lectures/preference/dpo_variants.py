@@ -277,14 +277,22 @@ def length_does_not_matter():
     n, m = np.array([2, 5, 1]), np.array([3, 4, 6])
 
     def losses(k, lengths):
-        return jnp.stack([simpo_loss(k * c, k * r, lengths * n, lengths * m, scale=2.0, margin=0.5),
-                          orpo_loss(k * c, k * r, lengths * n, lengths * m, odds_weight=0.5)])  # fmt: skip
+        return jnp.stack(
+            [
+                simpo_loss(k * c, k * r, lengths * n, lengths * m, scale=2.0, margin=0.5),
+                orpo_loss(k * c, k * r, lengths * n, lengths * m, odds_weight=0.5),
+            ]
+        )
 
     return losses(3, 3), losses(1, 1), {"of sums": losses(3, 1)}
 
 
-P_c = derivation.number("P_c", r"the geometric mean of the probabilities of the chosen completion's tokens, $e^{l_c / n_c}$",
-                        "exp(policy_chosen / chosen_length)", between=(0, 1))  # fmt: skip
+P_c = derivation.number(
+    "P_c",
+    r"the geometric mean of the probabilities of the chosen completion's tokens, $e^{l_c / n_c}$",
+    "exp(policy_chosen / chosen_length)",
+    between=(0, 1),
+)
 P_r = derivation.number("P_r", "that of the rejected one's", "exp(policy_rejected / rejected_length)", between=(0, 1))
 odds_c = derivation.define(r"o_c", P_c / (1 - P_c), "the odds of the chosen completion")
 odds_r = derivation.define(r"o_r", P_r / (1 - P_r), "the odds of the rejected one")
@@ -333,59 +341,93 @@ derivation.bridge(
     "The code computes IPO's loss",
     (_h - 1 / (2 * tau)) ** 2,
     _each(lambda *given: ipo_loss(*map(jnp.atleast_1d, given[:4]), regularization=float(given[4]))[0]),
-    l_c, l_r, f_0, g_0, tau,
+    l_c,
+    l_r,
+    f_0,
+    g_0,
+    tau,
     wrong={"twice the margin": (_h - 1 / tau) ** 2, "the reference swapped": (_h + 2 * f_0 - 2 * g_0 - 1 / (2 * tau)) ** 2},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the hinge",
     Max(0, 1 - beta * _h),
     _each(lambda *given: hinge_loss(*map(jnp.atleast_1d, given[:4]), kl_coefficient=float(given[4]))[0]),
-    l_c, l_r, f_0, g_0, beta,
+    l_c,
+    l_r,
+    f_0,
+    g_0,
+    beta,
     wrong={"not clipped": 1 - beta * _h, "the price forgotten": Max(0, 1 - _h)},
-)  # fmt: skip
+)
 
 
 def _kto(desirable):
-    return _each(lambda ratio, z, beta, weight: kto_loss(
-        ratio[None], jnp.zeros(1), jnp.array([desirable]), z, kl_coefficient=float(beta), desirable_weight=float(weight),
-        undesirable_weight=float(weight),
-    )[0])  # fmt: skip
+    return _each(
+        lambda ratio, z, beta, weight: kto_loss(
+            ratio[None],
+            jnp.zeros(1),
+            jnp.array([desirable]),
+            z,
+            kl_coefficient=float(beta),
+            desirable_weight=float(weight),
+            undesirable_weight=float(weight),
+        )[0]
+    )
 
 
 derivation.bridge(
     "... KTO's loss of a desirable completion",
     weight * (1 - _sigma(beyond)),
     _kto(True),
-    ratio, z_0, beta, weight,
+    ratio,
+    z_0,
+    beta,
+    weight,
     wrong={"undesirable": weight * _sigma(beyond), "the reference point added": weight * (1 - _sigma(beta * (ratio + z_0)))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and of an undesirable one",
     weight * (1 - _sigma(-beyond)),
     _kto(False),
-    ratio, z_0, beta, weight,
+    ratio,
+    z_0,
+    beta,
+    weight,
     wrong={"desirable": weight * _sigma(-beyond), "the price forgotten": weight * _sigma(ratio - z_0)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... SimPO's, here of 2 and 3 tokens",
     -log(_sigma(beta * (l_c / 2 - l_r / 3) - gamma)),
-    _each(lambda c, r, beta, gamma: simpo_loss(
-        c[None], r[None], jnp.array([2]), jnp.array([3]), scale=float(beta), margin=float(gamma))[0]),
-    l_c, l_r, beta, gamma,
-    wrong={"the margin inside": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma))),
-           "sums": -log(_sigma(beta * (l_c - l_r) - gamma))},
-)  # fmt: skip
+    _each(
+        lambda c, r, beta, gamma: simpo_loss(
+            c[None], r[None], jnp.array([2]), jnp.array([3]), scale=float(beta), margin=float(gamma)
+        )[0]
+    ),
+    l_c,
+    l_r,
+    beta,
+    gamma,
+    wrong={
+        "the margin inside": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma))),
+        "sums": -log(_sigma(beta * (l_c - l_r) - gamma)),
+    },
+)
 derivation.bridge(
     "... and ORPO's",
     plus(-log(P_c), weight * log(1 + odds_r / odds_c)),
-    _each(lambda c, r, weight: orpo_loss(
-        2 * jnp.log(c)[None], 3 * jnp.log(r)[None], jnp.array([2]), jnp.array([3]), odds_weight=float(weight))[0]),
-    P_c, P_r, weight,
+    _each(
+        lambda c, r, weight: orpo_loss(
+            2 * jnp.log(c)[None], 3 * jnp.log(r)[None], jnp.array([2]), jnp.array([3]), odds_weight=float(weight)
+        )[0]
+    ),
+    P_c,
+    P_r,
+    weight,
     wrong={
         "probabilities for odds": -log(P_c) + weight * log(1 + P_r / P_c),
         "the sum": -2 * log(P_c) + weight * log(1 + odds_r / odds_c),
     },
-)  # fmt: skip
+)
 
 
 derivation.symbol("x", r"how far a completion is beyond the reference point, $\beta (l - z_0)$")

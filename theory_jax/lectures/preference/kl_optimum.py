@@ -182,7 +182,7 @@ derivation.chain(
         },
     ),
     so="Whoever takes the trained policy as the next reference goes farther than the price says.",
-)  # fmt: skip
+)
 c = derivation.number("c", "by how much the second completion is worse", positive=True)
 p = derivation.number("p", "its probability under the reference", between=(0, 1))
 derivation.chain(
@@ -208,9 +208,11 @@ for title, expression, code, mistake in (
         lambda beta, reference, r, code=code: jnp.stack(
             [code(r[n][None], jnp.log(reference[n])[None], kl_coefficient=float(beta[n]))[0] for n in range(len(beta))]
         ),
-        beta, reference, r,
+        beta,
+        reference,
+        r,
         wrong={"the reference forgotten": mistake, "of the rewards times beta": expression.subs(beta, 1 / beta) + log(Z)},
-    )  # fmt: skip
+    )
 derivation.bridge(
     "... the value of a policy",
     J,
@@ -220,16 +222,21 @@ derivation.bridge(
             for n in range(len(beta))
         ]
     ),
-    beta, pi, reference, r,
+    beta,
+    pi,
+    reference,
+    r,
     wrong={"turned over": Expectation(pi, r) - beta * Divergence(reference, pi), "reward alone": Expectation(pi, r)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the reward that a policy implies",
     times(beta, log(pi / reference)),
     lambda beta, pi, reference: beta[:, None] * implicit_reward(jnp.log(pi), jnp.log(reference), kl_coefficient=1.0),
-    beta, pi, reference,
+    beta,
+    pi,
+    reference,
     wrong={"turned over": times(beta, log(reference / pi))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the frontier",
     plus(times(10, R), K),
@@ -239,9 +246,11 @@ derivation.bridge(
             for n in range(len(theta))
         ]
     ),
-    reference, r, theta,
+    reference,
+    r,
+    theta,
     wrong={"exchanged": plus(R, times(10, K)), "the divergence turned over": plus(times(10, R), Divergence(reference, tilt))},
-)  # fmt: skip
+)
 
 _given = {reference: (Rational(1, 2), Rational(1, 4), Rational(1, 4)), r: (0, log(2), log(4)), beta: 1, theta: 1}
 

@@ -151,12 +151,14 @@ derivation.chain(
     equals(
         times(n, upper ** (n - 1), log(n * upper ** (n - 1))),
         "the product rule; the last term of $G$ takes away what the logarithm's derivative adds",
-        wrong={"without the factor": times(upper ** (n - 1), log(n * upper ** (n - 1))),
-               "of the power": times(n, upper ** (n - 1), log(upper**n))},
+        wrong={
+            "without the factor": times(upper ** (n - 1), log(n * upper ** (n - 1))),
+            "of the power": times(n, upper ** (n - 1), log(upper**n)),
+        },
     ),
     role="lemma",
     so=r"$G$ goes to 0 with $v$, and is $\log n - \frac{n - 1}{n}$ at 1.",
-)  # fmt: skip
+)
 density = derivation.number("s", r"the density $n v^{n - 1}$ at the upper end, $v = u$", positive=True)
 mean = derivation.number("y", r"its mean over the level, $(u^n - l^n)/(u - l)$", positive=True)
 excess = plus(_antiderivative(upto), -_antiderivative(below), -times(upto**n - below**n, log((upto**n - below**n) / level)))
@@ -167,27 +169,27 @@ derivation.chain(
     equals(
         widened.subs({density: n * upto**n / upto, mean: (upto**n - below**n) / level}),
         r"differentiate by the upper end: the integrand, less the product rule",
-        wrong={
-            "the mean forgotten": (widened - mean).subs({density: n * upto**n / upto, mean: (upto**n - below**n) / level}),
-        },
+        wrong={"the mean forgotten": (widened - mean).subs({density: n * upto**n / upto, mean: (upto**n - below**n) / level})},
     ),
     role="lemma",
     so=r"In the next lemma $s = n u^{n - 1}$, and $y = \frac{u^n - l^n}{u - l}$ is its mean over the level.",
-)  # fmt: skip
+)
 derivation.chain(
     "... so a tie contributes less than its level would without ties",
     widened,
     equals(
         times(density, plus(mean / density, -1, -log(mean / density))),
         "collect the logarithms",
-        wrong={"turned over": times(density, plus(density / mean, -1, -log(density / mean))), "of the mean": times(
-            mean, plus(mean / density, -1, -log(mean / density)))},
+        wrong={
+            "turned over": times(density, plus(density / mean, -1, -log(density / mean))),
+            "of the mean": times(mean, plus(mean / density, -1, -log(mean / density))),
+        },
     ),
     at_least(0, r"the tangent of the logarithm at 1", dropping=times(density, tangent.at(mean / density))),
     role="lemma",
     so=r"The excess $G(u) - G(l) - (u^n - l^n) \log \frac{u^n - l^n}{u - l}$ is 0 where the level is empty, and grows with it: "
     r"it is never negative.",
-)  # fmt: skip
+)
 first = derivation.number("f_1", "the probability of the lowest of three levels", between=(0, 1))
 second = derivation.number("f_2", "of the lower two", between=(0, 1))
 slack = [
@@ -213,11 +215,7 @@ derivation.chain(
         wrong={"without one of them": plus(G_1, plus(G_2, -G_1), plus(G_3, -G_2), -slack[1])},
     ),
     equals(G_3, "the ends of the levels cancel", wrong={"one is left": plus(G_3, G_1), "another is left": plus(G_3, -G_2)}),
-    equals(
-        bound,
-        r"$\log 1 = 0$",
-        wrong={"log n": log(n), "added": plus(log(n), (n - 1) / n), "n for n - 1": plus(log(n), -1)},
-    ),
+    equals(bound, r"$\log 1 = 0$", wrong={"log n": log(n), "added": plus(log(n), (n - 1) / n), "n for n - 1": plus(log(n), -1)}),
     central=True,
     so=r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is 0 at $n = "
     r"1$ and near $\log n - 1$ for many draws: a thousand draws cost six nats.",
@@ -235,13 +233,16 @@ k = derivation.define("k", v_g / (v_g + v_n), "the gold's share of the proxy's v
 derivation.chain(
     "What a linear guess misses is uncorrelated with the proxy",
     Expectation(Normal(g, mu, v_g), Expectation(Normal(e, 0, v_n), (g - mu - k * (g + e - mu)) * (g + e - mu))),
-    equals(plus(v_g, -times(k, v_g + v_n)), "multiply out; the mixed terms have mean 0", wrong={"the error's share": plus(
-        v_n, -times(k, v_g + v_n)), "only the gold": plus(v_g, -times(k, v_g))}),
+    equals(
+        plus(v_g, -times(k, v_g + v_n)),
+        "multiply out; the mixed terms have mean 0",
+        wrong={"the error's share": plus(v_n, -times(k, v_g + v_n)), "only the gold": plus(v_g, -times(k, v_g))},
+    ),
     equals(0, "the definition of $k$", wrong={"half of it": plus(v_g, -times(k / 2, v_g + v_n))}),
     role="lemma",
     so=r"Both are jointly Gaussian, so uncorrelated is independent: the proxy $P$ says nothing about the rest, and "
     r"$\mathbb{E}[g \mid P] = \mu + k\, (P - \mu)$. A proxy of 3 deviations is worth $3 k$ of them.",
-)  # fmt: skip
+)
 x = derivation.number("x", "a standard normal number")
 derivation.chain(
     "The larger of two normal numbers",
@@ -377,10 +378,14 @@ derivation.chain(
     equals(
         plus(times(price, log(Z)), times(price, Divergence(any_law, reference)), times(-price, Divergence(any_law, tilt))),
         r"$r = b \log \frac{w^*}{p_0} + b \log Z$, and $\log \frac{w^*}{p_0} = \log \frac{w}{p_0} - \log \frac{w}{w^*}$",
-        wrong={"the last divergence added": plus(
-            times(price, log(Z)), times(price, Divergence(any_law, reference)), times(price, Divergence(any_law, tilt))),
+        wrong={
+            "the last divergence added": plus(
+                times(price, log(Z)), times(price, Divergence(any_law, reference)), times(price, Divergence(any_law, tilt))
+            ),
             "turned over": plus(
-                times(price, log(Z)), times(price, Divergence(any_law, reference)), times(-price, Divergence(tilt, any_law)))},
+                times(price, log(Z)), times(price, Divergence(any_law, reference)), times(-price, Divergence(tilt, any_law))
+            ),
+        },
     ),
     at_most(
         plus(times(price, log(Z)), times(price, Divergence(any_law, reference))),
@@ -390,7 +395,7 @@ derivation.chain(
     so=r"For the tilt itself the last line is its proxy. So the tilt whose price $b$ gives it the divergence of $\pi_n$ has at "
     r"least the proxy of $\pi_n$. There is one: tilts reach every divergence below $-\log P(\text{best level})$, and no ratio "
     r"$\frac{u^n - l^n}{u - l}$ is above $1 / P(\text{best level})$.",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- the code
 
@@ -429,13 +434,20 @@ P = derivation.number("P", "the proxy of a completion", "proxy")
 derivation.bridge(
     "... the gold reward to be expected",
     plus(mu, times(k, P - mu)),
-    lambda P, mu, v_g, v_n: jnp.concatenate([
-        expected_gold_reward(P[at : at + 1], gold_mean=float(mu[at]), gold_variance=float(v_g[at]), noise_variance=float(v_n[at]))
-        for at in range(len(P))
-    ]),
-    P, mu, v_g, v_n,
+    lambda P, mu, v_g, v_n: jnp.concatenate(
+        [
+            expected_gold_reward(
+                P[at : at + 1], gold_mean=float(mu[at]), gold_variance=float(v_g[at]), noise_variance=float(v_n[at])
+            )
+            for at in range(len(P))
+        ]
+    ),
+    P,
+    mu,
+    v_g,
+    v_n,
     wrong={"towards 0": times(k, P), "the error's share": plus(mu, times(1 - k, P - mu))},
-)  # fmt: skip
+)
 for title, law, method, mistake in (
     ("... the fitted law of best-of-n", best_of_n, "best_of_n", reinforcement),
     ("... and that of reinforcement learning", reinforcement, "reinforcement", d * (alpha - 2 * beta * log(d))),
@@ -443,13 +455,17 @@ for title, law, method, mistake in (
     derivation.bridge(
         title,
         law,
-        lambda alpha, beta, d, method=method: jnp.concatenate([
-            overoptimization_curve(d[at : at + 1] ** 2, gain=float(alpha[at]), decay=float(beta[at]), method=method)
-            for at in range(len(d))
-        ]),
-        alpha, beta, d,
+        lambda alpha, beta, d, method=method: jnp.concatenate(
+            [
+                overoptimization_curve(d[at : at + 1] ** 2, gain=float(alpha[at]), decay=float(beta[at]), method=method)
+                for at in range(len(d))
+            ]
+        ),
+        alpha,
+        beta,
+        d,
         wrong={"another law": mistake, "in the divergence itself": law.subs(d, d**2)},
-    )  # fmt: skip
+    )
 
 
 @derivation.numeric(

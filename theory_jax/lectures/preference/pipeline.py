@@ -202,17 +202,15 @@ derivation.chain(
         wrong={"turned over": plus(Entropy(truth), Divergence(model, truth)), "the entropy forgotten": Divergence(truth, model)},
     ),
     at_least(
-        Entropy(truth), "leave out the divergence (Gibbs); equality if and only if both laws are the same",
+        Entropy(truth),
+        "leave out the divergence (Gibbs); equality if and only if both laws are the same",
         dropping=gibbs.at(truth, model),
     ),
     equals(
         Expectation(truth, -log(best_model)),
         r"the logit of $\pi_*$ is $r_i - r_j$, since $\beta \log \frac{\pi_*}{\pi_0} = r - \beta \log Z$: its law of the verdict "
         r"is the true one",
-        wrong={
-            "the other verdict": Expectation(truth, -log(best_model.at(b, j, i))),
-            "the entropy of the model": Entropy(model),
-        },
+        wrong={"the other verdict": Expectation(truth, -log(best_model.at(b, j, i))), "the entropy of the model": Entropy(model)},
     ),
     states=2,
     uses=(read_back,),
@@ -220,7 +218,7 @@ derivation.chain(
     so=r"No policy has a smaller loss on any pair than $\pi_*$. On a connected graph of pairs no other has the same loss, for "
     r"the margins of a policy determine it. So both roads end at $\pi_*$: the first through a reward model and samples, the "
     r"second through the pairs alone.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"How good is it? Draw a completion from each of two policies, and let the judge say which is better. Let $v_{i,j}$ be 1 if "
@@ -243,15 +241,23 @@ derivation.chain(
 )
 theta = derivation.number(r"\theta", r"the inverse price, $1/\beta$", positive=True)
 tilt = derivation.define(
-    r"\pi_\theta", reference * exp(theta * r) / Total(j, reference.at(j) * exp(theta * r.at(j))), r"the tilt at $\theta$",
-    over=i, law=True,
-)  # fmt: skip
+    r"\pi_\theta",
+    reference * exp(theta * r) / Total(j, reference.at(j) * exp(theta * r.at(j))),
+    r"the tilt at $\theta$",
+    over=i,
+    law=True,
+)
 verdicts = derivation.numbers("v'", (i, j), "the verdicts of any judge", "win_rate")
 low, high = derivation.number("a", "a reward"), derivation.number("d", "another reward")
 mine, yours = derivation.number("f", "the verdict on the one, against a third"), derivation.number("g", "that on the other")
-rising = derivation.assume("A judge never punishes reward: of two completions the one with more has the better verdict against "
-"any third",
-                           (high - low) * (yours - mine), low, high, mine, yours)  # fmt: skip
+rising = derivation.assume(
+    "A judge never punishes reward: of two completions the one with more has the better verdict against any third",
+    (high - low) * (yours - mine),
+    low,
+    high,
+    mine,
+    yours,
+)
 derivation.chain(
     "A lower price wins more often",
     Slope(Total(i, Total(k, tilt * reference.at(k) * verdicts.at(i, k))), theta),

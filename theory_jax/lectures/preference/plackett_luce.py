@@ -131,10 +131,7 @@ derivation.bridge(
 derivation.chain(
     "What comes later sums to one: a prefix has the product of its own choices",
     plus(P.at(0, 1, 2), P.at(0, 2, 1)),
-    equals(
-        times(w0 / plus(w0, w1, w2), plus(w1 / plus(w1, w2), w2 / plus(w1, w2))),
-        "both orders begin with the same choice",
-    ),
+    equals(times(w0 / plus(w0, w1, w2), plus(w1 / plus(w1, w2), w2 / plus(w1, w2))), "both orders begin with the same choice"),
     equals(
         w0 / plus(w0, w1, w2),
         "somebody is second",
@@ -158,10 +155,14 @@ def all_orders_sum_to_one():
     whole, prefix = (np.exp(ranking_log_prob(orders, jnp.tile(scores, (len(orders), 1)))) for orders in (every, pairs))
     wrong = np.exp(np.asarray(jax.nn.log_softmax(scores))[every].sum(axis=1)).sum()
     right = np.append(whole.reshape(12, 2).sum(axis=1), [1.0, 1.0])
-    return np.append(prefix, [whole.sum(), prefix.sum()]), right, {
-        "denominators over all items": np.append(prefix, [wrong, wrong]),
-        "the worst first": np.append(whole.reshape(12, 2)[::-1].sum(axis=1), [1.0, 1.0]),
-    }  # fmt: skip
+    return (
+        np.append(prefix, [whole.sum(), prefix.sum()]),
+        right,
+        {
+            "denominators over all items": np.append(prefix, [wrong, wrong]),
+            "the worst first": np.append(whole.reshape(12, 2)[::-1].sum(axis=1), [1.0, 1.0]),
+        },
+    )
 
 
 derivation.say("What the law says of two items, and of one.")
@@ -204,8 +205,11 @@ derivation.bridge(
 )
 derivation.chain(
     "The expected rank is one half more than a sum over pairs",
-    plus(times(1, plus(P.at(0, 1, 2), P.at(0, 2, 1))), times(2, plus(P.at(1, 0, 2), P.at(2, 0, 1))),
-         times(3, plus(P.at(1, 2, 0), P.at(2, 1, 0)))),
+    plus(
+        times(1, plus(P.at(0, 1, 2), P.at(0, 2, 1))),
+        times(2, plus(P.at(1, 0, 2), P.at(2, 0, 1))),
+        times(3, plus(P.at(1, 2, 0), P.at(2, 1, 0))),
+    ),
     equals(
         plus(1, w1 / plus(w0, w1), w2 / plus(w0, w2)),
         "the rank is one more than the number of items before 0, and an expectation of a sum is a sum",
@@ -216,7 +220,7 @@ derivation.chain(
         r"the term $j = 0$ of the sum is $\frac12$",
         wrong={"counted as a whole": plus(1, Total(j, w.at(j) / plus(w.at(j), w0)))},
     ),
-)  # fmt: skip
+)
 derivation.bridge(
     "The code computes it",
     plus(Rational(1, 2), Total(j, w.at(j) / plus(w.at(j), w))),
@@ -301,13 +305,18 @@ derivation.chain(
             w0 * w1 * w2 / (plus(w0, w1, w2) * plus(w1, w2) * plus(w0, w1) * plus(w0 * w1, w0 * w2, w1 * w2)),
         ),
         "the common denominator; in the numerator two terms do not cancel",
-        wrong={"no difference": 0, "sign": times(plus(w0 * w2, -(w1**2)), w0 * w1 * w2 / (plus(w0, w1, w2) * plus(w1, w2)
-               * plus(w0, w1) * plus(w0 * w1, w0 * w2, w1 * w2)))},
+        wrong={
+            "no difference": 0,
+            "sign": times(
+                plus(w0 * w2, -(w1**2)),
+                w0 * w1 * w2 / (plus(w0, w1, w2) * plus(w1, w2) * plus(w0, w1) * plus(w0 * w1, w0 * w2, w1 * w2)),
+            ),
+        },
     ),
     so=r"It is zero where $w_1^2 = w_0 w_2$. The other orders have $w_0^2 - w_1 w_2$ and $w_2^2 - w_0 w_1$ in its place. All are "
     r"zero only for equal weights, since $w_1^2 = w_0 w_2$ and $w_0^2 = w_1 w_2$ give $w_1^3 = w_0^3$. So it matters which end "
     r"of a ranking is 'best', and a single order that agrees proves nothing.",
-)  # fmt: skip
+)
 a = derivation.law("p", i, "the target law of the best item", "softmax(target_scores)")
 b = derivation.define("b", exp(s) / Total(j, exp(s.at(j))), "the softmax of the scores", over=i, law=True)
 cross = derivation.define("L", -Expectation(a, log(b)), "the cross-entropy of the best item", "top_one_cross_entropy")
@@ -356,10 +365,14 @@ def a_sort_draws_the_law():
     scores = jnp.log(jnp.array([4.0, 2.0, 1.0]))
     drawn = np.asarray(gumbel_ranking(jnp.array(uniforms), jnp.tile(scores, (20_000, 1))))
     law = np.exp(ranking_log_prob(jnp.array(_orders), jnp.tile(scores, (6, 1))))
-    return (drawn[:, None] == np.array(_orders)).all(axis=2).astype(float), law, {
-        "the worst first": law[::-1],
-        "places read as items": law[[_orders.index(tuple(map(order.index, range(3)))) for order in _orders]],
-    }  # fmt: skip
+    return (
+        (drawn[:, None] == np.array(_orders)).all(axis=2).astype(float),
+        law,
+        {
+            "the worst first": law[::-1],
+            "places read as items": law[[_orders.index(tuple(map(order.index, range(3)))) for order in _orders]],
+        },
+    )
 
 
 derivation.chain(

@@ -143,13 +143,19 @@ bent = Expectation(often, truth**2 * _sigma(a * truth) * _sigma(-a * truth))
 derivation.chain(
     "... and finds only one",
     Slope(scaled, a, 2),
-    equals(bent, r"$\sigma' = \sigma(x)\, \sigma(-x)$", wrong={"without the square": Expectation(
-        often, _sigma(a * truth) * _sigma(-a * truth)), "one factor": Expectation(often, truth**2 * _sigma(a * truth))}),
+    equals(
+        bent,
+        r"$\sigma' = \sigma(x)\, \sigma(-x)$",
+        wrong={
+            "without the square": Expectation(often, _sigma(a * truth) * _sigma(-a * truth)),
+            "one factor": Expectation(often, truth**2 * _sigma(a * truth)),
+        },
+    ),
     at_least(0, "leave out squares times positive numbers; zero only if no pair has a difference", dropping=bent),
     states=2,
     so=r"Accuracy asks for the sign of $d$ alone, so it is the same at every $a > 0$: a model may rank perfectly and be wrong "
     r"about every probability. Policies are trained on the rewards, not on their order.",
-)  # fmt: skip
+)
 
 
 @derivation.exact(
@@ -225,8 +231,10 @@ derivation.chain(
     equals(
         plus(-times(p, _sigma(m - x)), times(1 - p, _sigma(x + m))),
         "either verdict pulls its own way",
-        wrong={"one margin": plus(-times(p, _sigma(m - x)), times(1 - p, _sigma(x))), "the verdicts exchanged": plus(
-            -times(1 - p, _sigma(m - x)), times(p, _sigma(x + m)))},
+        wrong={
+            "one margin": plus(-times(p, _sigma(m - x)), times(1 - p, _sigma(x))),
+            "the verdicts exchanged": plus(-times(1 - p, _sigma(m - x)), times(p, _sigma(x + m))),
+        },
     ),
     equals(
         exp(m - 2 * x) * plus(times(1 - p, exp(-m), exp(2 * x)), times(1 - 2 * p, exp(x)), times(-p, exp(-m))) / over,
@@ -239,7 +247,7 @@ derivation.chain(
     role="lemma",
     so=r"A quadratic in $e^x$ with one positive root. For $m = 0$ it is $(e^x + 1)((1 - p) e^x - p)$, and the root is the odds "
     r"$\frac{p}{1 - p}$.",
-)  # fmt: skip
+)
 odds = p / (1 - p)
 pull = times(1 - exp(-m), p / (1 - p), 2 * p - 1)
 derivation.chain(
@@ -312,10 +320,14 @@ spread = derivation.define("S", Total(n, (member - mean) ** 2) / M, "the mean sq
 derivation.chain(
     "Pessimism takes disagreement for a warning",
     plus(mean, -times(kappa, sqrt(spread))),
-    at_most(mean, r"add a deviation, times $\kappa > 0$; equality if and only if all models agree", adding=kappa * sqrt(
-        Total(n, (member - mean) ** 2) / M), wrong={"half of it": mean - kappa * sqrt(spread) / 2}),
+    at_most(
+        mean,
+        r"add a deviation, times $\kappa > 0$; equality if and only if all models agree",
+        adding=kappa * sqrt(Total(n, (member - mean) ** 2) / M),
+        wrong={"half of it": mean - kappa * sqrt(spread) / 2},
+    ),
     role="lemma",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------------------------------------------- the code
 
@@ -328,31 +340,37 @@ lam = derivation.number(r"\lambda", "the coefficient of the centering", "center_
 derivation.bridge(
     "The code reads the last token that counts: of the positions 0 to 3, here, position 2",
     plus(Total(e, head * hidden.at(2, e)), offset),
-    lambda H, W, b_0: jnp.concatenate([
-        sequence_reward(H[n].T[None], jnp.array([[False, True, True, False]]), W[n], b_0[n]) for n in range(len(H))
-    ]),
-    hidden, head, offset,
+    lambda H, W, b_0: jnp.concatenate(
+        [sequence_reward(H[n].T[None], jnp.array([[False, True, True, False]]), W[n], b_0[n]) for n in range(len(H))]
+    ),
+    hidden,
+    head,
+    offset,
     wrong={
         "the last position": plus(Total(e, head * hidden.at(3, e)), offset),
         "as many tokens as an index": plus(Total(e, head * hidden.at(1, e)), offset),
         "without the bias": Total(e, head * hidden.at(2, e)),
     },
-)  # fmt: skip
+)
 derivation.bridge(
     "... the loss with margin and centering",
     plus(-log(_sigma(r_1 - r_2 - m)), times(lam, (r_1 + r_2) ** 2)),
-    lambda lam, m, r_1, r_2: jnp.concatenate([
-        pairwise_reward_loss(
-            r_1[n][None], r_2[n][None], margin=float(m[n]), center_coefficient=float(lam[n])
-        ) for n in range(len(m))
-    ]),
-    lam, m, r_1, r_2,
+    lambda lam, m, r_1, r_2: jnp.concatenate(
+        [
+            pairwise_reward_loss(r_1[n][None], r_2[n][None], margin=float(m[n]), center_coefficient=float(lam[n]))
+            for n in range(len(m))
+        ]
+    ),
+    lam,
+    m,
+    r_1,
+    r_2,
     wrong={
         "the margin added": plus(-log(_sigma(r_1 - r_2 + m)), times(lam, (r_1 + r_2) ** 2)),
         "centered on the difference": plus(-log(_sigma(r_1 - r_2 - m)), times(lam, (r_1 - r_2) ** 2)),
         "exchanged": plus(-log(_sigma(r_2 - r_1 - m)), times(lam, (r_1 + r_2) ** 2)),
     },
-)  # fmt: skip
+)
 derivation.bridge(
     "... the pessimistic reward",
     plus(mean, -times(kappa, sqrt(spread))),
@@ -368,16 +386,16 @@ derivation.bridge(
 derivation.bridge(
     "... and rewards in units of a reference: the constant and the scale are stated, since no comparison states them",
     (r_1 - mean) / plus(sqrt(spread), lam),
-    lambda R, lam, r_1: jnp.concatenate([
-        standardize_rewards(r_1[n][None], R[n], epsilon=float(lam[n])) for n in range(len(R))
-    ]),
-    member, lam, r_1,
+    lambda R, lam, r_1: jnp.concatenate([standardize_rewards(r_1[n][None], R[n], epsilon=float(lam[n])) for n in range(len(R))]),
+    member,
+    lam,
+    r_1,
     wrong={
         "the sample deviation": (r_1 - mean) / plus(sqrt(spread * M / (M - 1)), lam),
         "epsilon below the root": (r_1 - mean) / sqrt(spread + lam),
         "not centered": r_1 / plus(sqrt(spread), lam),
     },
-)  # fmt: skip
+)
 
 
 @derivation.exact(

@@ -58,8 +58,9 @@ pi = derivation.law(r"\pi({})", x, "the policy", "exp of the sum of log_probs")
 r = derivation.numbers("r({})", x, "its reward", "rewards")
 y = derivation.numbers("y({})", x, "any numbers")
 g = derivation.define("g({})", y - Expectation(pi, y), "a score: any numbers whose mean is zero", over=x)
-one, two, three = (derivation.index(f"x_{n}", f"the {name} answer of a group") for n, name in enumerate(
-    ("first", "second", "third"), start=1))  # fmt: skip
+one, two, three = (
+    derivation.index(f"x_{n}", f"the {name} answer of a group") for n, name in enumerate(("first", "second", "third"), start=1)
+)
 GROUP = (one, two, three)
 
 
@@ -82,19 +83,17 @@ derivation.chain(
     equals(
         plus(Expectation(pi, g * r), times(-1, Expectation(pi, g), Expectation(pi, r))),
         "all answers have one law, so each of the three gives the same; independent factors have the product of their means",
-        wrong={"the own reward in it": times(Rational(2, 3), Expectation(pi, g * r)),
-               "not independent": plus(Expectation(pi, g * r), -Expectation(pi, g * r))},
+        wrong={
+            "the own reward in it": times(Rational(2, 3), Expectation(pi, g * r)),
+            "not independent": plus(Expectation(pi, g * r), -Expectation(pi, g * r)),
+        },
     ),
-    equals(
-        Expectation(pi, g * r),
-        "a score has mean zero",
-        wrong={"summed over the group": 3 * Expectation(pi, g * r)},
-    ),
+    equals(Expectation(pi, g * r), "a score has mean zero", wrong={"summed over the group": 3 * Expectation(pi, g * r)}),
     central=True,
     states=2,
     so=r"This is $\nabla J$, without a value function, and any number of answers will do. Any share of the others' mean would "
     r"do as well for the mean; the whole of it takes away what all answers to a question have in common.",
-)  # fmt: skip
+)
 i = derivation.index("i", "an answer of the group")
 G = derivation.count(i, "G", "how many there are")
 rho = derivation.numbers("r", i, "their rewards", "rewards")
@@ -126,14 +125,18 @@ slope = derivation.number(r"\dot p", r"its derivative $\nabla p$ in a parameter 
 
 def _normalized(answers):
     """The mean estimate, one number of right answers after the other."""
-    return plus(*(
-        times(
-            binomial(answers, k) * p**k * (1 - p) ** (answers - k),
-            plus(Rational(k, answers) * sqrt(Rational(answers - k, k)) * slope / p,
-                 Rational(answers - k, answers) * sqrt(Rational(k, answers - k)) * slope / (1 - p)),
+    return plus(
+        *(
+            times(
+                binomial(answers, k) * p**k * (1 - p) ** (answers - k),
+                plus(
+                    Rational(k, answers) * sqrt(Rational(answers - k, k)) * slope / p,
+                    Rational(answers - k, answers) * sqrt(Rational(k, answers - k)) * slope / (1 - p),
+                ),
+            )
+            for k in range(1, answers)
         )
-        for k in range(1, answers)
-    ))  # fmt: skip
+    )
 
 
 derivation.chain(
@@ -142,13 +145,15 @@ derivation.chain(
     equals(
         Matrix([slope, sqrt(2) * slope, (sqrt(3) + (3 - 2 * sqrt(3)) * p * (1 - p)) * slope]),
         r"collect the powers of $p$ and $1 - p$",
-        wrong={"only right answers count": Matrix([slope, sqrt(2) * slope, sqrt(3) * slope]),
-               "four as if they were many": Matrix([slope, sqrt(2) * slope, slope / sqrt(p * (1 - p))]),
-               "nothing divided": Matrix([slope / 2, slope * Rational(2, 3), slope * Rational(3, 4)])},
+        wrong={
+            "only right answers count": Matrix([slope, sqrt(2) * slope, sqrt(3) * slope]),
+            "four as if they were many": Matrix([slope, sqrt(2) * slope, slope / sqrt(p * (1 - p))]),
+            "nothing divided": Matrix([slope / 2, slope * Rational(2, 3), slope * Rational(3, 4)]),
+        },
     ),
     so=r"With two or three answers this is a multiple of $\nabla p$, the same for every question. From four on, questions that "
     r"are nearly always or nearly never answered rightly weigh more.",
-)  # fmt: skip
+)
 derivation.chain(
     "Divided by the deviation, with many answers",
     times(p, sqrt((1 - p) / p), slope / p) + times(1 - p, sqrt(p / (1 - p)), slope / (1 - p)),
@@ -160,12 +165,14 @@ derivation.chain(
     equals(
         times(Slope(2 * asin(sqrt(p)), p), slope),
         "the chain rule",
-        wrong={"half": times(Slope(asin(sqrt(p)), p), slope), "the logarithm of the odds": times(
-            Slope(log(p / (1 - p)), p), slope)},
+        wrong={
+            "half": times(Slope(asin(sqrt(p)), p), slope),
+            "the logarithm of the odds": times(Slope(log(p / (1 - p)), p), slope),
+        },
     ),
     so=r"So what is climbed is $2 \arcsin \sqrt p$, averaged over questions: as the same step for all, it stretches both ends. "
     r"With the correction 1 in the deviation every weight is $\sqrt{(G-1)/G}$ times as large.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"Next, the lengths. A loss that is averaged over the tokens of each answer gives every token the weight $A / L$. Take "
@@ -193,8 +200,10 @@ derivation.chain(
         plus(worth.at(1) / length.at(1), -worth.at(2) / length.at(2)),
         r"of a softmax: $\partial \log \pi_j / \partial z_1$ is 1 if $j = 1$, less $\pi_1$; what is the same for both answers "
         r"cancels",
-        wrong={"not divided": plus(worth.at(1), -worth.at(2)), "multiplied": plus(
-            worth.at(1) * length.at(1), -worth.at(2) * length.at(2))},
+        wrong={
+            "not divided": plus(worth.at(1), -worth.at(2)),
+            "multiplied": plus(worth.at(1) * length.at(1), -worth.at(2) * length.at(2)),
+        },
     ),
     equals(
         times(-J, plus(1 / length.at(1), -1 / length.at(2))),
@@ -205,7 +214,7 @@ derivation.chain(
     "them. Without the division the difference is zero. Dividing all answers of a batch by one number, as with a constant, "
     "keeps it zero and the gradient unbiased; dividing by their total length gives all tokens one weight, but the length is "
     "random (exercise 3).",
-)  # fmt: skip
+)
 
 derivation.say("Last, the ratios. A text has the product of its tokens' ratios, new policy to old.")
 a = derivation.index("a", "the first token")
@@ -294,9 +303,11 @@ derivation.bridge(
     ),
     rho,
     epsilon,
-    wrong={"correction 0": (rho - mean) / (sqrt(variance * (G - 1) / G) + epsilon), "epsilon under the root": (rho - mean)
-           / sqrt(variance + epsilon)},
-)  # fmt: skip
+    wrong={
+        "correction 0": (rho - mean) / (sqrt(variance * (G - 1) / G) + epsilon),
+        "epsilon under the root": (rho - mean) / sqrt(variance + epsilon),
+    },
+)
 derivation.bridge(
     "... the loss of a token",
     plus(-Min(exp(u - u_o) * A, near * A), times(beta, price)),
@@ -328,20 +339,21 @@ ell = derivation.numbers(r"\ell", (i, t), "the loss of a token", "losses")
 triangle = [[ell.at(answer, token) for token in range(answer + 1)] for answer in range(3)]
 derivation.bridge(
     "... and three means over answers of one, two and three tokens",
-    Matrix([
-        sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / 6, sum(map(sum, triangle)) / (3 * 4),
-    ]),
+    Matrix([sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / 6, sum(map(sum, triangle)) / (3 * 4)]),
     lambda losses: _each(
-        lambda losses: jnp.stack([
-            aggregate_tokens(losses, jnp.tril(jnp.ones((3, 3), bool)), mode=mode, constant_length=4) for mode in MODES
-        ])[:, None],
+        lambda losses: jnp.stack(
+            [aggregate_tokens(losses, jnp.tril(jnp.ones((3, 3), bool)), mode=mode, constant_length=4) for mode in MODES]
+        )[:, None],
         losses,
     ),
     ell,
-    wrong={"exchanged": Matrix([
-        sum(map(sum, triangle)) / 6, sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / (3 * 4)])},
+    wrong={
+        "exchanged": Matrix(
+            [sum(map(sum, triangle)) / 6, sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / (3 * 4)]
+        )
+    },
     states=3,
-)  # fmt: skip
+)
 
 
 def _groups(answers):
@@ -378,9 +390,11 @@ def four_answers():
     weight = np.sqrt(3) + (3 - 2 * np.sqrt(3)) * policy[0] * (1 - policy[0])
     of_mean = _mean_gradient(lambda rewards: rewards - rewards.mean(axis=1, keepdims=True), 4)
     told = jnp.concatenate([exact, weight * exact])
-    wrong = {"the mean of all": jnp.concatenate([of_mean, weight * exact]),
-             "correction 1": jnp.concatenate([exact, np.sqrt(0.75) * weight * exact]),
-             "one weight for all questions": jnp.concatenate([exact, np.sqrt(3) * exact])}  # fmt: skip
+    wrong = {
+        "the mean of all": jnp.concatenate([of_mean, weight * exact]),
+        "correction 1": jnp.concatenate([exact, np.sqrt(0.75) * weight * exact]),
+        "one weight for all questions": jnp.concatenate([exact, np.sqrt(3) * exact]),
+    }
     return jnp.concatenate([found, normalized]), told, wrong
 
 

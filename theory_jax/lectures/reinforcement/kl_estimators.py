@@ -66,14 +66,18 @@ derivation.chain(
     equals(
         Expectation(pi, plus(pi_0 / pi, -1, ell)),
         r"$e^{-\ell}$ is $\pi_0 / \pi$ by definition",
-        wrong={"the log-ratio subtracted": Expectation(pi, plus(pi_0 / pi, -1, -ell)),
-               "the ratio turned over": Expectation(pi, plus(pi / pi_0, -1, ell))},
+        wrong={
+            "the log-ratio subtracted": Expectation(pi, plus(pi_0 / pi, -1, -ell)),
+            "the ratio turned over": Expectation(pi, plus(pi / pi_0, -1, ell)),
+        },
     ),
     equals(
         plus(Total(x, pi_0), -1, Divergence(pi, pi_0)),
         r"multiply out: $\pi$ cancels in the first term, sums to one in the second, and the third is the mean of $k_1$",
-        wrong={"the other divergence": plus(Total(x, pi_0), -1, Divergence(pi_0, pi)),
-               "minus one forgotten": plus(Total(x, pi_0), Divergence(pi, pi_0))},
+        wrong={
+            "the other divergence": plus(Total(x, pi_0), -1, Divergence(pi_0, pi)),
+            "minus one forgotten": plus(Total(x, pi_0), Divergence(pi, pi_0)),
+        },
     ),
     equals(
         Divergence(pi, pi_0),
@@ -82,7 +86,7 @@ derivation.chain(
     ),
     central=True,
     so=r"So $\pi_0/\pi - 1$ is a control variate: its mean is zero, and where $\ell$ is very negative it is large.",
-)  # fmt: skip
+)
 derivation.chain(
     "The third is never negative, whatever the sample",
     k_3,
@@ -111,13 +115,15 @@ derivation.chain(
     equals(
         plus(Expectation(pi, log(pi / ((1 - missing) * rest))), -missing),
         "what is left is the divergence, and what is missed",
-        wrong={"nothing is missed": Expectation(pi, log(pi / ((1 - missing) * rest))),
-               "added": plus(Expectation(pi, log(pi / ((1 - missing) * rest))), missing)},
+        wrong={
+            "nothing is missed": Expectation(pi, log(pi / ((1 - missing) * rest))),
+            "added": plus(Expectation(pi, log(pi / ((1 - missing) * rest))), missing),
+        },
     ),
     role="remark",
     so="So top-k and top-p sampling make the third too small by the probability of what they cut off; the mean of the first "
     "stays right, and so does token_kl, which sums over the whole vocabulary.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"How far off is $k_2$? Let the policy leave the reference in some direction, $\pi_\epsilon \propto \pi_0\, e^{\epsilon u}$: "
@@ -149,21 +155,25 @@ derivation.chain(
     equals(
         times(Rational(1, 2), plus(times(epsilon**2, Variance(near, u)), (epsilon * Expectation(near, u) - Lambda) ** 2)),
         "the mean of a square is the variance and the square of the mean",
-        wrong={"the variance alone": epsilon**2 * Variance(near, u) / 2,
-               "without the half": plus(times(epsilon**2, Variance(near, u)), (epsilon * Expectation(near, u) - Lambda) ** 2)},
+        wrong={
+            "the variance alone": epsilon**2 * Variance(near, u) / 2,
+            "without the half": plus(times(epsilon**2, Variance(near, u)), (epsilon * Expectation(near, u) - Lambda) ** 2),
+        },
     ),
     equals(
         times(
-            Rational(1, 2),
-            plus(times(epsilon**2, Slope(Lambda, epsilon, 2)), (epsilon * Slope(Lambda, epsilon) - Lambda) ** 2),
+            Rational(1, 2), plus(times(epsilon**2, Slope(Lambda, epsilon, 2)), (epsilon * Slope(Lambda, epsilon) - Lambda) ** 2)
         ),
         r"the second derivative of $\Lambda$ is the variance of $u$",
-        wrong={"the first derivative": times(
-            Rational(1, 2), plus(times(epsilon**2, Slope(Lambda, epsilon)), (epsilon * Slope(Lambda, epsilon) - Lambda) ** 2))},
+        wrong={
+            "the first derivative": times(
+                Rational(1, 2), plus(times(epsilon**2, Slope(Lambda, epsilon)), (epsilon * Slope(Lambda, epsilon) - Lambda) ** 2)
+            )
+        },
     ),
     states=2,
     role="lemma",
-)  # fmt: skip
+)
 kappa = [
     derivation.number(rf"\kappa_{n}", f"the {name} cumulant of $u$ under the reference", **assumption)
     for n, name, assumption in ((1, "first", {}), (2, "second", {"positive": True}), (3, "third", {}), (4, "fourth", {}))
@@ -222,8 +232,10 @@ derivation.chain(
     equals(
         times(q, 1 - q, plus((q - p) / q**2, -(q - p) / (1 - q) ** 2)),
         r"$\Delta k_1$ has the slope $\frac{1}{q(1 - q)}$, which is also that of the logarithms in $\Delta k_3$",
-        wrong={"the slope turned over": plus((q - p) / q**2, -(q - p) / (1 - q) ** 2) / (q * (1 - q)),
-               "without the logarithms": -times(q, 1 - q, plus(p / q**2, (1 - p) / (1 - q) ** 2))},
+        wrong={
+            "the slope turned over": plus((q - p) / q**2, -(q - p) / (1 - q) ** 2) / (q * (1 - q)),
+            "without the logarithms": -times(q, 1 - q, plus(p / q**2, (1 - p) / (1 - q) ** 2)),
+        },
     ),
     equals(
         times(q - p, (1 - 2 * q) / (q * (1 - q))),
@@ -232,7 +244,7 @@ derivation.chain(
     ),
     so=r"At $q = p$ both differences are 0, so by L'Hopital's rule their quotient goes to zero there, like a multiple of $q - "
     r"p$; the quotient of the variances is its square. To first order the control variate removes all that varies.",
-)  # fmt: skip
+)
 derivation.chain(
     "Far from it, the third varies without bound",
     Limit(times(q, times(q, 1 - q, apart_3**2)), q, 0),
@@ -379,31 +391,39 @@ for _title, _code, _expression, _mistakes in (
 ):
     derivation.bridge(
         _title, _expression, lambda pi, pi_0, _code=_code: _code(jnp.log(pi), jnp.log(pi_0)), pi, pi_0, wrong=_mistakes
-    )  # fmt: skip
+    )
 derivation.bridge(
     "... the divergence of two softmaxes",
     Divergence(soft, pi_0),
     lambda logits, pi_0: token_kl(logits, jnp.log(pi_0)),
-    theta, pi_0,
+    theta,
+    pi_0,
     wrong={"turned over": Divergence(pi_0, soft), "the mean of the second": Expectation(soft, ratio**2 / 2)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the gradient of the third, as a loss",
     Expectation(soft, Slope(k_3_soft, by)),
     lambda logits, pi_0: jax.vmap(_mean_gradient, (None, 0, 0))(kl_k3, logits, jnp.log(pi_0))[:, 0],
-    theta, pi_0,
+    theta,
+    pi_0,
     wrong={"of what it estimates": Slope(Divergence(soft, pi_0), by), "of the first": Expectation(soft, Slope(ratio, by))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the next coefficient",
     after,
-    lambda beta, seen, target, gain, clip: jnp.stack([
-        adaptive_coefficient(jnp.array(b), jnp.array(s), target=float(t), gain=float(g), clip=float(c))
-        for b, s, t, g, c in zip(beta, seen, target, gain, clip, strict=True)
-    ]),
-    beta, seen, target, gain, clip,
+    lambda beta, seen, target, gain, clip: jnp.stack(
+        [
+            adaptive_coefficient(jnp.array(b), jnp.array(s), target=float(t), gain=float(g), clip=float(c))
+            for b, s, t, g, c in zip(beta, seen, target, gain, clip, strict=True)
+        ]
+    ),
+    beta,
+    seen,
+    target,
+    gain,
+    clip,
     wrong={"no clip": beta * (1 + gain * (seen / target - 1)), "the wrong way": 2 * beta - after, "no gain": after / gain},
-)  # fmt: skip
+)
 
 HALF, QUARTER = jnp.log(jnp.array([0.5, 0.5])), jnp.log(jnp.array([0.25, 0.75]))
 _given = {pi: (Rational(1, 2), Rational(1, 2)), pi_0: (Rational(1, 4), Rational(3, 4)), theta: (0, 0)}

@@ -79,17 +79,21 @@ derivation.chain(
     equals(
         _over_texts(plus(log(first / first_0), log(second / second_0))),
         "the logarithm of a product, by definition of a text's probability",
-        wrong={"one token only": _over_texts(log(second / second_0)),
-               "averaged over the tokens": _over_texts(plus(log(first / first_0), log(second / second_0)) / 2)},
+        wrong={
+            "one token only": _over_texts(log(second / second_0)),
+            "averaged over the tokens": _over_texts(plus(log(first / first_0), log(second / second_0)) / 2),
+        },
     ),
     equals(
         plus(Divergence(first, first_0), Expectation(first, Divergence(second, second_0))),
         "what is known of the prefix does not depend on what follows, whose probabilities sum to one",
-        wrong={"prefixes of the reference": plus(Divergence(first, first_0), Expectation(first_0, Divergence(second, second_0))),
-               "turned over at the second": plus(Divergence(first, first_0), Expectation(first, Divergence(second_0, second)))},
+        wrong={
+            "prefixes of the reference": plus(Divergence(first, first_0), Expectation(first_0, Divergence(second, second_0))),
+            "turned over at the second": plus(Divergence(first, first_0), Expectation(first, Divergence(second_0, second))),
+        },
     ),
     so="The prefixes are the policy's own. So a token's price can be paid when it is written.",
-)  # fmt: skip
+)
 paid_1 = derivation.define(
     r"\tilde r_1({})", -beta * log(first / first_0), "what the first token is paid", "shaped_rewards[:, 0]", over=a
 )
@@ -103,12 +107,14 @@ derivation.chain(
     equals(
         _over_texts(plus(r, times(-beta, ratio))),
         "logarithms add up to that of the product",
-        wrong={"the sign of the price": _over_texts(plus(r, times(beta, ratio))),
-               "the price averaged": _over_texts(plus(r, times(-beta / 2, ratio)))},
+        wrong={
+            "the sign of the price": _over_texts(plus(r, times(beta, ratio))),
+            "the price averaged": _over_texts(plus(r, times(-beta / 2, ratio))),
+        },
     ),
     equals(J, "the mean of a sum", wrong={"reward alone": _over_texts(r)}),
     so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
-)  # fmt: skip
+)
 
 derivation.say(
     "Which policy is best? First over whole texts, forgetting the tokens: then it is a single choice among finitely many."
@@ -125,14 +131,18 @@ derivation.chain(
     equals(
         times(beta, Expectation(pi, log(pi_0 * exp(reward / beta) / pi))),
         r"$r = \beta \log e^{r/\beta}$, and all in one logarithm",
-        wrong={"the reward times the price": times(beta, Expectation(pi, log(pi_0 * exp(reward * beta) / pi))),
-               "the divergence added": times(beta, Expectation(pi, log(pi * exp(reward / beta) / pi_0)))},
+        wrong={
+            "the reward times the price": times(beta, Expectation(pi, log(pi_0 * exp(reward * beta) / pi))),
+            "the divergence added": times(beta, Expectation(pi, log(pi * exp(reward / beta) / pi_0))),
+        },
     ),
     equals(
         plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))),
         r"$\pi_0\, e^{r/\beta} = Z \pi_*$, and $\log Z$ is the same for all texts",
-        wrong={"turned over": plus(times(beta, log(Z)), times(-beta, Divergence(best, pi))),
-               "the price forgotten": plus(log(Z), times(-beta, Divergence(pi, best)))},
+        wrong={
+            "turned over": plus(times(beta, log(Z)), times(-beta, Divergence(best, pi))),
+            "the price forgotten": plus(log(Z), times(-beta, Divergence(pi, best))),
+        },
     ),
     at_most(
         times(beta, log(Z)),
@@ -142,7 +152,7 @@ derivation.chain(
     central=True,
     so=r"The best policy is unique, and what it is worth is $\beta \log Z$: between the mean of the reward under the reference "
     r"and its maximum.",
-)  # fmt: skip
+)
 
 derivation.say(
     "But no one can sum over all texts, and a language model writes tokens. So go backwards through the tree of prefixes: a "
@@ -150,23 +160,31 @@ derivation.say(
     "on a tree it need not be iterated to a fixed point, one sweep from the leaves to the root is the solution."
 )
 v_1 = derivation.define(
-    "v_1({})", beta * log(Total(b, second_0 * exp(r / beta))), "the soft value of a prefix of one "
-    "token", "backward_soft_values[1]",
+    "v_1({})",
+    beta * log(Total(b, second_0 * exp(r / beta))),
+    "the soft value of a prefix of one token",
+    "backward_soft_values[1]",
     over=a,
-)  # fmt: skip
+)
 v_0 = derivation.define(
     "v_0", beta * log(Total(a, first_0 * exp(v_1 / beta))), "the soft value of the empty prefix", "backward_soft_values[0]"
 )
 best_1 = derivation.define(
-    r"\pi_*({})", first_0 * exp(v_1 / beta) * exp(-v_0 / beta),
-    "the tilted first token", "exp(optimal_token_log_probs[0])", over=a,
+    r"\pi_*({})",
+    first_0 * exp(v_1 / beta) * exp(-v_0 / beta),
+    "the tilted first token",
+    "exp(optimal_token_log_probs[0])",
+    over=a,
     positive=True,
-)  # fmt: skip
+)
 best_2 = derivation.define(
-    r"\pi_*({}|{})", second_0 * exp(r / beta) * exp(-v_1 / beta),
-    "the tilted second token", "exp(optimal_token_log_probs[1])", over=(b, a),
+    r"\pi_*({}|{})",
+    second_0 * exp(r / beta) * exp(-v_1 / beta),
+    "the tilted second token",
+    "exp(optimal_token_log_probs[1])",
+    over=(b, a),
     positive=True,
-)  # fmt: skip
+)
 W = derivation.define(
     "W", Total(a, Total(b, first_0 * second_0 * exp(r / beta))), "the normalizer again, summed over two tokens", positive=True
 )
@@ -206,8 +224,10 @@ derivation.chain(
     equals(
         times(first_0, second_0, exp(r / beta), exp(-v_0 / beta)),
         "the value of the prefix is added by one token and subtracted by the next: the sum telescopes",
-        wrong={"not telescoped": times(first_0, second_0, exp(r / beta), exp(-v_1 / beta)),
-               "not normalized": times(first_0, second_0, exp(r / beta))},
+        wrong={
+            "not telescoped": times(first_0, second_0, exp(r / beta), exp(-v_1 / beta)),
+            "not normalized": times(first_0, second_0, exp(r / beta)),
+        },
     ),
     equals(
         times(first_0, second_0, exp(r / beta), 1 / W),
@@ -218,7 +238,7 @@ derivation.chain(
     so=r"So it is $\pi_*$ of the text. Each factor sums to one over its token, by definition of the soft value: it is the "
     r"conditional probability, and a language model with a softmax over its vocabulary can hold it exactly. The advantage of a "
     r"token is $v_t - v_{t-1}$, in units of $\beta$ a logit on top of the reference's.",
-)  # fmt: skip
+)
 derivation.symbol("v_t", "the soft value of a prefix of $t$ tokens", "backward_soft_values[t]")
 derivation.chain(
     "Read backwards: the policy knows the reward",
@@ -246,11 +266,7 @@ soft_1 = derivation.define(
     r"\pi_\theta({})", exp(x_1 + theta * h) / Total(a, exp(x_1 + theta * h)), "the moved policy", over=a, law=True
 )
 soft_2 = derivation.define(
-    r"\pi_\theta({}|{})",
-    exp(x_2 + theta * k) / Total(b, exp(x_2 + theta * k)),
-    "after the first token",
-    over=(b, a),
-    law=True,
+    r"\pi_\theta({}|{})", exp(x_2 + theta * k) / Total(b, exp(x_2 + theta * k)), "after the first token", over=(b, a), law=True
 )
 earned_1 = derivation.define(r"\rho_1({})", -beta * log(soft_1 / first_0), "what it is paid for the first token", over=a)
 earned_2 = derivation.define(r"\rho_2({},{})", plus(r, -beta * log(soft_2 / second_0)), "... and for the second", over=(a, b))
@@ -281,20 +297,25 @@ derivation.chain(
         _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
         r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the score, "
         r"whose mean is zero",
-        wrong={"the scores of one token": _moved(times(score_2, plus(earned_1, earned_2))),
-               "the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta)},
+        wrong={
+            "the scores of one token": _moved(times(score_2, plus(earned_1, earned_2))),
+            "the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta),
+        },
     ),
     equals(
         _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
         "what the first token was paid is known before the second is drawn: times a mean score it is zero",
-        wrong={"each its own only": _moved(plus(times(score_1, earned_1), times(score_2, earned_2))),
-               "what came before": _moved(plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)),
-                                             times(score_1, r)))},
+        wrong={
+            "each its own only": _moved(plus(times(score_1, earned_1), times(score_2, earned_2))),
+            "what came before": _moved(
+                plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)), times(score_1, r))
+            ),
+        },
     ),
     states=2,
     so="The log-ratio in the reward is held fixed, a number like the reward itself: its own slope has mean zero. This is the "
     "policy gradient on the tree of prefixes, with the reward to go.",
-)  # fmt: skip
+)
 
 
 def _policy_of(rewards, tables, beta):
@@ -317,9 +338,12 @@ def three_tokens():
     rewards = jnp.asarray(rng.normal(size=(3, 3, 3)))
     reference = tables[0][:, None, None] + tables[1][:, :, None] + tables[2]
     tilted = jax.nn.softmax((reference + rewards / 0.5).ravel())
-    wrong = {"the last token tilted alone": jnp.exp(tables[0][:, None, None] + tables[1][:, :, None]
-                                                    + jax.nn.log_softmax(tables[2] + rewards / 0.5)).ravel(),
-             "the price multiplied": jax.nn.softmax((reference + rewards * 0.5).ravel())}  # fmt: skip
+    wrong = {
+        "the last token tilted alone": jnp.exp(
+            tables[0][:, None, None] + tables[1][:, :, None] + jax.nn.log_softmax(tables[2] + rewards / 0.5)
+        ).ravel(),
+        "the price multiplied": jax.nn.softmax((reference + rewards * 0.5).ravel()),
+    }
     return jnp.exp(_policy_of(rewards, tables, 0.5)).ravel(), tilted, wrong
 
 
@@ -357,35 +381,56 @@ derivation.bridge(
         lambda price, pi, pi_0, reward: kl_regularized_objective(
             jnp.log(pi)[None], jnp.log(pi_0)[None], reward[None], kl_coefficient=price
         )[0],
-        beta, pi, pi_0, reward,
+        beta,
+        pi,
+        pi_0,
+        reward,
     ),
-    beta, pi, pi_0, reward,
-    wrong={"the divergence added": plus(Expectation(pi, reward), beta * Divergence(pi, pi_0)),
-           "turned over": plus(Expectation(pi, reward), -beta * Divergence(pi_0, pi))},
-)  # fmt: skip
+    beta,
+    pi,
+    pi_0,
+    reward,
+    wrong={
+        "the divergence added": plus(Expectation(pi, reward), beta * Divergence(pi, pi_0)),
+        "turned over": plus(Expectation(pi, reward), -beta * Divergence(pi_0, pi)),
+    },
+)
 derivation.bridge(
     "... the soft values",
     plus(times(10, v_0), v_1),
     lambda beta, first_0, second_0, r: _each(
-        lambda price, q1, q2, r: 10 * (values := backward_soft_values(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0]
-        + values[1],
-        beta, first_0, second_0, r,
+        lambda price, q1, q2, r: (
+            10 * (values := backward_soft_values(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0] + values[1]
+        ),
+        beta,
+        first_0,
+        second_0,
+        r,
     ),
-    beta, first_0, second_0, r,
+    beta,
+    first_0,
+    second_0,
+    r,
     wrong={"exchanged": plus(v_0, times(10, v_1)), "plain means": plus(times(10, v_0), Expectation(second_0, r))},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the best policy by tokens",
     plus(times(10, log(best_1)), log(best_2)),
     lambda beta, first_0, second_0, r: _each(
-        lambda price, q1, q2, r: 10 * (tables := optimal_token_log_probs(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0][
-            :, None
-        ] + tables[1],
-        beta, first_0, second_0, r,
+        lambda price, q1, q2, r: (
+            10 * (tables := optimal_token_log_probs(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0][:, None] + tables[1]
+        ),
+        beta,
+        first_0,
+        second_0,
+        r,
     ),
-    beta, first_0, second_0, r,
+    beta,
+    first_0,
+    second_0,
+    r,
     wrong={"the reference": plus(times(10, log(first_0)), log(second_0)), "exchanged": plus(log(best_1), times(10, log(best_2)))},
-)  # fmt: skip
+)
 
 EVEN = (jnp.log(jnp.full(2, 0.5)), jnp.log(jnp.full((2, 2), 0.5)))
 REWARDS = jnp.array([[0.0, 0.0], [0.0, jnp.log(4.0)]])

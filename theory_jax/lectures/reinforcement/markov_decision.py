@@ -85,8 +85,9 @@ derivation.chain(
         plus(Expectation(pi, rewards), times(gamma, Expectation(pi, Expectation(transition, v)))),
         "the expectation of a sum",
         wrong={
-            "the reward discounted, too":
-                times(gamma, plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))),
+            "the reward discounted, too": times(
+                gamma, plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))
+            ),
             "not discounted": plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v))),
         },
     ),
@@ -97,7 +98,7 @@ derivation.chain(
     ),
     so=r"If $v$ is the value of the policy, the first line is $v(s)$ itself: $v = r_\pi + \gamma P_\pi v$, as many linear "
     r"equations as there are states.",
-)  # fmt: skip
+)
 
 derivation.say(
     "Two states show the solution in full. A policy leaves state 0 with one probability and state 1 with another, and that is "
@@ -151,15 +152,20 @@ derivation.chain(
             times(gamma**2, Expectation(moves, Expectation(moves.at(u, t), v.at(u)))),
         ),
         "the equation used twice, multiplied out",
-        wrong={"discounted once": plus(paid, times(gamma, Expectation(moves, paid.at(t))),
-                                       times(gamma, Expectation(moves, Expectation(moves.at(u, t), v.at(u)))))},
+        wrong={
+            "discounted once": plus(
+                paid,
+                times(gamma, Expectation(moves, paid.at(t))),
+                times(gamma, Expectation(moves, Expectation(moves.at(u, t), v.at(u)))),
+            )
+        },
     ),
     states=2,
     role="lemma",
     so=r"And so on: after $n$ rewards what remains is $\gamma^n$ times a mean of $v$, which goes to zero. The value is "
     r"$\sum_n \gamma^n$ times the reward that is expected after $n$ steps, and no number in this sum but the rewards can be "
     r"negative.",
-)  # fmt: skip
+)
 
 derivation.say("Which policy is best? First, one sweep with a maximum brings values closer together.")
 M = derivation.number("M", "the largest difference of two values")
@@ -178,14 +184,17 @@ derivation.chain(
         "probabilities sum to one",
         wrong={"the slack added": times(gamma, plus(M, Expectation(transition, slack)))},
     ),
-    at_most(gamma * M, "leave out the slack; equality if $v$ and $w$ differ by the constant "
-    "$M$", adding=gamma * Expectation(transition, slack)),
+    at_most(
+        gamma * M,
+        "leave out the slack; equality if $v$ and $w$ differ by the constant $M$",
+        adding=gamma * Expectation(transition, slack),
+    ),
     central=True,
     so=r"Let $a$ be the best action for $v$. The maximum for $w$ is at least what $a$ gives, so the maxima differ by at most "
     r"$\gamma M$; exchange $v$ and $w$ for the absolute value. The mean over a policy, and the soft maximum below, are monotone "
     r"and move with a constant in the same way, so the bound holds for them, too. Two values that a sweep leaves alone would be "
     r"closer to each other than they are: there is only one.",
-)  # fmt: skip
+)
 k = derivation.number("k", "the number of sweeps", integer=True, positive=True)
 n = derivation.number("n", "further sweeps", integer=True, positive=True)
 derivation.chain(
@@ -298,11 +307,13 @@ derivation.chain(
     equals(
         times(1 / (1 - gamma), plus(times(d_0, rho_0), times(d_1, rho_1))),
         r"$\mu^\top (I - \gamma P_\pi)^{-1} r_\pi$, bracketed from the left",
-        wrong={"the factor forgotten": plus(times(d_0, rho_0), times(d_1, rho_1)),
-               "the shares exchanged": times(1 / (1 - gamma), plus(times(d_1, rho_0), times(d_0, rho_1)))},
+        wrong={
+            "the factor forgotten": plus(times(d_0, rho_0), times(d_1, rho_1)),
+            "the shares exchanged": times(1 / (1 - gamma), plus(times(d_1, rho_0), times(d_0, rho_1))),
+        },
     ),
     so="In this form the policy gradient theorem is one step away.",
-)  # fmt: skip
+)
 
 tau = derivation.number(r"\tau", "the temperature: the price of a nat", "temperature", positive=True)
 reference = derivation.law(r"\pi_0", a, "the reference policy in one state", "exp(reference_log_probs)")
@@ -321,8 +332,10 @@ derivation.chain(
     equals(
         plus(times(tau, log(Z)), times(-tau, Divergence(chosen, tilted))),
         "multiply and divide by $Z$",
-        wrong={"turned over": plus(times(tau, log(Z)), times(-tau, Divergence(tilted, chosen))),
-               "temperature outside only": plus(log(Z), times(-tau, Divergence(chosen, tilted)))},
+        wrong={
+            "turned over": plus(times(tau, log(Z)), times(-tau, Divergence(tilted, chosen))),
+            "temperature outside only": plus(log(Z), times(-tau, Divergence(chosen, tilted))),
+        },
     ),
     at_most(
         times(tau, log(Z)),
@@ -332,7 +345,7 @@ derivation.chain(
     so=r"So $\tau \log Z$ in place of the maximum is the best one-step value of reward minus $\tau$ times the divergence. It "
     r"sweeps as the maximum does, and its fixed point is the best value of that regularized process: the ground of language "
     r"models that are trained by reward and must not leave their reference.",
-)  # fmt: skip
+)
 p = derivation.number("p", "the reference's probability of the worse of two actions", between=(0, 1))
 c = derivation.number("c", "how much worse it is", positive=True)
 derivation.chain(
@@ -366,48 +379,76 @@ derivation.bridge(
         lambda v, chances, paid, pi, discount: bellman_operator(
             v, jnp.transpose(chances, (1, 0, 2)), paid.T, jnp.log(pi.T), discount=discount
         ),
-        v, transition, rewards, pi, gamma,
+        v,
+        transition,
+        rewards,
+        pi,
+        gamma,
     ),
-    v, transition, rewards, pi, gamma,
+    v,
+    transition,
+    rewards,
+    pi,
+    gamma,
     wrong={"the reward discounted": gamma * Expectation(pi, q), "without the reward": Expectation(pi, q) - paid},
     states=3,
-)  # fmt: skip
+)
 
 derivation.bridge(
     "... the action values",
     q,
     lambda v, transition, rewards, gamma: _each(
         lambda *given: action_value(given[0], jnp.transpose(given[1], (1, 0, 2)), given[2].T, discount=given[3]).T,
-        v, transition, rewards, gamma,
+        v,
+        transition,
+        rewards,
+        gamma,
     ),
-    v, transition, rewards, gamma,
+    v,
+    transition,
+    rewards,
+    gamma,
     wrong={"all discounted": gamma * q, "without the discount": rewards + Expectation(transition, v)},
     states=3,
-)  # fmt: skip
+)
 derivation.bridge(
     "... the sweep with a maximum, over two actions",
     Max(q.at(s, 0), q.at(s, 1)),
     lambda v, transition, rewards, gamma: _each(
         lambda *given: bellman_optimality_operator(given[0], jnp.transpose(given[1], (1, 0, 2)), given[2].T, discount=given[3]),
-        v, transition, rewards, gamma,
+        v,
+        transition,
+        rewards,
+        gamma,
     ),
-    v, transition, rewards, gamma,
+    v,
+    transition,
+    rewards,
+    gamma,
     wrong={"the mean": (q.at(s, 0) + q.at(s, 1)) / 2, "the first action": q.at(s, 0)},
     states=2,
-)  # fmt: skip
+)
 derivation.bridge(
     "... the soft maximum, of values that one state pays and ends",
     times(tau, log(Z)),
     lambda reference, tau, worth: _each(
         lambda *given: soft_bellman_operator(
-            jnp.zeros(1), jnp.ones((1, len(given[0]), 1)), given[2][None], jnp.log(given[0])[None], discount=0.0,
+            jnp.zeros(1),
+            jnp.ones((1, len(given[0]), 1)),
+            given[2][None],
+            jnp.log(given[0])[None],
+            discount=0.0,
             temperature=given[1],
         )[0],
-        reference, tau, worth,
+        reference,
+        tau,
+        worth,
     ),
-    reference, tau, worth,
+    reference,
+    tau,
+    worth,
     wrong={"temperature outside only": tau * log(Total(a, reference * exp(worth))), "the mean": Expectation(reference, worth)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the shares of the states",
     Matrix([d_0, d_1]),
@@ -415,11 +456,17 @@ derivation.bridge(
         lambda *given: state_occupancy(
             jnp.array([1 - given[3], given[3]]), _two_states(*given[:2]), jnp.zeros((2, 1)), discount=given[2]
         )[:, None],
-        alpha, beta, gamma, start,
+        alpha,
+        beta,
+        gamma,
+        start,
     ),
-    alpha, beta, gamma, start,
+    alpha,
+    beta,
+    gamma,
+    start,
     wrong={"not shared out": Matrix([d_0, d_1]) / (1 - gamma), "exchanged": Matrix([d_1, d_0])},
-)  # fmt: skip
+)
 
 STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
 PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1

@@ -97,7 +97,7 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"$F = \mathrm{diag}(\pi) - \pi \pi^\top$. Its rows sum to zero.",
-)  # fmt: skip
+)
 t = derivation.number("t", "how far the policy has gone")
 alpha = derivation.function(r"\alpha", "the probability of the first of three actions")(t)
 beta = derivation.function(r"\beta", "the probability of the second")(t)
@@ -107,18 +107,24 @@ derivation.chain(
     plus(times(-alpha, Slope(log(alpha), t, 2)), times(-beta, Slope(log(beta), t, 2)), times(-third, Slope(log(third), t, 2))),
     equals(
         plus(
-            times(alpha, Slope(log(alpha), t) ** 2), times(beta, Slope(log(beta), t) ** 2),
+            times(alpha, Slope(log(alpha), t) ** 2),
+            times(beta, Slope(log(beta), t) ** 2),
             times(third, Slope(log(third), t) ** 2),
         ),
         r"$(\log p)'' = p''/p - ((\log p)')^2$, and the second derivatives of probabilities sum to zero",
-        wrong={"the sign": plus(
-            times(-alpha, Slope(log(alpha), t) ** 2), times(-beta, Slope(log(beta), t) ** 2),
-            times(-third, Slope(log(third), t) ** 2)),
+        wrong={
+            "the sign": plus(
+                times(-alpha, Slope(log(alpha), t) ** 2),
+                times(-beta, Slope(log(beta), t) ** 2),
+                times(-third, Slope(log(third), t) ** 2),
+            ),
             "the slopes of the probabilities": plus(
-                times(alpha, Slope(alpha, t) ** 2), times(beta, Slope(beta, t) ** 2), times(third, Slope(third, t) ** 2))},
+                times(alpha, Slope(alpha, t) ** 2), times(beta, Slope(beta, t) ** 2), times(third, Slope(third, t) ** 2)
+            ),
+        },
     ),
     role="lemma",
-)  # fmt: skip
+)
 
 derivation.say(
     "How does the divergence grow along a direction in the logits? Any policy $p$ is a softmax of its own logarithms; to raise "
@@ -158,11 +164,14 @@ derivation.chain(
     equals(
         Variance(moved, v),
         r"$\partial p^t_a / \partial t = p^t_a (v_a - \mathbb{E}_{p^t}[v])$",
-        wrong={"the square not centered": Expectation(moved, v**2), "halved": Variance(moved, v) / 2,
-               "of the old policy": Variance(p, v)},
+        wrong={
+            "the square not centered": Expectation(moved, v**2),
+            "halved": Variance(moved, v) / 2,
+            "of the old policy": Variance(p, v),
+        },
     ),
     states=2,
-)  # fmt: skip
+)
 derivation.chain(
     "... which is the length of the direction by the Fisher matrix",
     Variance(p, v),
@@ -180,12 +189,14 @@ derivation.chain(
         times(t, Variance(moved, v)),
         r"$\mathrm{KL}(p^t \,\|\, p) = t \, \mathbb{E}_{p^t}[v] - \log \mathbb{E}_p[e^{tv}]$; the slope of its second term "
         "cancels one part of that of the first",
-        wrong={"as the first divergence": plus(Expectation(moved, v), -Expectation(p, v)),
-               "without the variance": times(t, Expectation(moved, v))},
+        wrong={
+            "as the first divergence": plus(Expectation(moved, v), -Expectation(p, v)),
+            "without the variance": times(t, Expectation(moved, v)),
+        },
     ),
     role="remark",
     states=2,
-)  # fmt: skip
+)
 
 derivation.say(
     "Now any parameters. The policy depends on several of them, and the gradient of what is to be gained is given. The natural "
@@ -284,7 +295,7 @@ derivation.chain(
     sizes={a: 2},
     so=r"The first line is the Fisher matrix of $\omega$ times $m$, so it is the gradient there, $M^\top g$. Hence $F u = g$ if "
     r"$M$ has an inverse: the step is $n$. The plain gradient, $M^\top g$, makes the step $M M^\top g$ in place of $g$.",
-)  # fmt: skip
+)
 
 derivation.say("For a softmax of its own for each state, no equation has to be solved.")
 r = derivation.numbers("r", a, "what an action is worth")
@@ -339,7 +350,7 @@ derivation.chain(
     sizes={a: 2, b: 2, z: 2},
     so=r"The first line is the slope of $\frac12 V^\top F V$, the mean divergence to second order, which is $F V$. It takes two "
     "products with the features.",
-)  # fmt: skip
+)
 
 
 @derivation.autodiff(
@@ -441,23 +452,28 @@ derivation.chain(
     equals(
         plus(times(c_0**2, Total(e, lam * y**2)), times(c_1**2, Total(e, lam * onward**2))),
         r"multiply out; the product of both directions with $A$ between them is zero",
-        wrong={"in the directions of the residuals": plus(
-            times(c_0**2, Total(e, lam * y**2)), times(c_1**2, Total(e, lam * rest**2)))},
+        wrong={
+            "in the directions of the residuals": plus(
+                times(c_0**2, Total(e, lam * y**2)), times(c_1**2, Total(e, lam * rest**2))
+            )
+        },
     ),
     so="So every step takes one of these terms away, and no later step brings it back. Conjugate directions are linearly "
     "independent: $N$ of them are a basis for $N$ equations, and after $N$ steps nothing is left.",
-)  # fmt: skip
+)
 derivation.chain(
     "Two steps solve any two equations",
     plus(times(step_0, y), times(step_1, onward)),
     equals(
         y / lam,
         "two conjugate directions span the plane, and each coordinate in them is right for good",
-        wrong={"one step": step_0 * y, "steepest descent": plus(times(step_0, y), times(
-            Total(e, rest**2) / Total(e, lam * rest**2), rest))},
+        wrong={
+            "one step": step_0 * y,
+            "steepest descent": plus(times(step_0, y), times(Total(e, rest**2) / Total(e, lam * rest**2), rest)),
+        },
     ),
     states=2,
-)  # fmt: skip
+)
 derivation.chain(
     "As many steps as there are eigenvalues solve any equations",
     Total(e, times(y**2 / lam, Product(f, 1 - lam / lam.at(f)) ** 2)),
@@ -475,9 +491,8 @@ high = derivation.number(r"\lambda_+", "the larger", positive=True)
 Y_0 = derivation.number("Y_-", "the square of the target along the first", positive=True)
 Y_1 = derivation.number("Y_+", "the square of the target along the second", positive=True)
 missing = (
-    low * high * (high - low) ** 2 * (Y_0 - Y_1) ** 2
-    / ((low + high) ** 2 * (low * Y_0 + high * Y_1) * (high * Y_0 + low * Y_1))
-)  # fmt: skip
+    low * high * (high - low) ** 2 * (Y_0 - Y_1) ** 2 / ((low + high) ** 2 * (low * Y_0 + high * Y_1) * (high * Y_0 + low * Y_1))
+)
 derivation.chain(
     "How much nearer one step comes",
     plus(1, -((Y_0 + Y_1) ** 2) / times(plus(low * Y_0, high * Y_1), plus(Y_0 / low, Y_1 / high))),
@@ -569,13 +584,21 @@ derivation.bridge(
     plus(product, times(zeta, V.at(b, l))),
     lambda vector, features, policy, damping: _each(
         lambda v, phi, pi, damping: linear_fisher_vector_product(v, phi.T, jnp.log(pi.T), damping=damping),
-        vector, features, policy, damping,
+        vector,
+        features,
+        policy,
+        damping,
     ),
-    V, phi, policy, zeta,
-    wrong={"damping subtracted": plus(product, times(-zeta, V.at(b, l))),
-           "the sum": plus(states * product, times(zeta, V.at(b, l)))},
+    V,
+    phi,
+    policy,
+    zeta,
+    wrong={
+        "damping subtracted": plus(product, times(-zeta, V.at(b, l))),
+        "the sum": plus(states * product, times(zeta, V.at(b, l))),
+    },
     states=3,
-)  # fmt: skip
+)
 derivation.bridge(
     "... the solution by conjugate gradients",
     y / lam,
@@ -588,12 +611,16 @@ derivation.bridge(
     "... and the step",
     times(length, n),
     lambda g, F, delta: _each(lambda g, F, delta: natural_step(g, F, maximum_kl=delta), g, F, delta),
-    g, F, delta,
+    g,
+    F,
+    delta,
     wrong={
-        "the natural gradient itself": n, "without the root": times(length**2, n), "along the plain gradient": times(length, g),
+        "the natural gradient itself": n,
+        "without the root": times(length**2, n),
+        "along the plain gradient": times(length, g),
     },
     states=4,
-)  # fmt: skip
+)
 
 
 @derivation.exact(
@@ -621,8 +648,10 @@ def the_line_search_measures_the_true_divergence():
     goals = second, lambda logits: -second(logits), lambda logits: -((second(logits) - 0.2) ** 2)
     found = jnp.array([searched(goal) for goal in goals])
     told = np.array([[1.0, 0.5, 0.25, 0.0], [0.0] * 4, [0.5, 0.5, 0.25, 0.0]])
-    wrong = {"by the second-order form": np.array([[1.0, 1.0, 0.5, 0.0], [0.0] * 4, [0.5, 0.5, 0.5, 0.0]]),
-             "by the divergence alone": np.array([[1.0, 0.5, 0.25, 0.0]] * 3)}  # fmt: skip
+    wrong = {
+        "by the second-order form": np.array([[1.0, 1.0, 0.5, 0.0], [0.0] * 4, [0.5, 0.5, 0.5, 0.0]]),
+        "by the divergence alone": np.array([[1.0, 0.5, 0.25, 0.0]] * 3),
+    }
     return found, told, wrong
 
 

@@ -80,8 +80,10 @@ derivation.chain(
     equals(
         Expectation(pi, times(q - baseline, score)),
         "the score has mean zero (lemmas/score), so a number that is the same for all actions may be taken away",
-        wrong={"taken away from the score": Expectation(pi, times(q, score - baseline)),
-               "a baseline that is the action's own": Expectation(pi, times(q - q, score))},
+        wrong={
+            "taken away from the score": Expectation(pi, times(q, score - baseline)),
+            "a baseline that is the action's own": Expectation(pi, times(q - q, score)),
+        },
     ),
     equals(
         times(pi.at(b), plus(q.at(b), -Expectation(pi, q))),
@@ -92,7 +94,7 @@ derivation.chain(
     uses=(score_has_mean_zero,),
     so="Sampled actions suffice for the third line: nothing but the logarithm of the policy is differentiated. An action is made "
     "more likely if it was better than the mean.",
-)  # fmt: skip
+)
 
 derivation.say("With states, what an action is worth depends on the policy, too. Differentiate Bellman's equation.")
 theta = derivation.number(r"\theta", "any one parameter of the policy")
@@ -165,12 +167,14 @@ derivation.chain(
     equals(
         plus(u_0, times(gamma, plus(times(1 - alpha, Slope(V_0, theta)), times(alpha, Slope(V_1, theta))))),
         "the product rule: first what changes here and now, then what changes later",
-        wrong={"only here and now": u_0, "not discounted": plus(u_0, times(1 - alpha, Slope(V_0, theta)),
-                                                                  times(alpha, Slope(V_1, theta)))},
+        wrong={
+            "only here and now": u_0,
+            "not discounted": plus(u_0, times(1 - alpha, Slope(V_0, theta)), times(alpha, Slope(V_1, theta))),
+        },
     ),
     role="lemma",
     so=r"It is the equation of a value whose reward is $u$ in place of $\rho$. The chain of states is the same.",
-)  # fmt: skip
+)
 derivation.chain(
     "The policy gradient theorem",
     Slope(plus(times(1 - start, V_0), times(start, V_1)), theta),
@@ -182,16 +186,20 @@ derivation.chain(
     equals(
         times(1 / (1 - gamma), plus(times(d_0, u_0), times(d_1, u_1))),
         "the value of a reward is that reward in each state, times the state's share of discounted time (decision processes)",
-        wrong={"the initial law for the occupancy": times(1 / (1 - gamma), plus(times(1 - start, u_0), times(start, u_1))),
-               "the factor forgotten": plus(times(d_0, u_0), times(d_1, u_1)),
-               "the occupancy differentiated, too": times(1 / (1 - gamma), plus(
-                   times(d_0, u_0), times(d_1, u_1), times(Slope(d_0, theta), rho_0), times(Slope(d_1, theta), rho_1)))},
+        wrong={
+            "the initial law for the occupancy": times(1 / (1 - gamma), plus(times(1 - start, u_0), times(start, u_1))),
+            "the factor forgotten": plus(times(d_0, u_0), times(d_1, u_1)),
+            "the occupancy differentiated, too": times(
+                1 / (1 - gamma),
+                plus(times(d_0, u_0), times(d_1, u_1), times(Slope(d_0, theta), rho_0), times(Slope(d_1, theta), rho_1)),
+            ),
+        },
     ),
     central=True,
     so=r"With the lemma for one state, $u(s) = \mathbb{E}[\partial \log \pi(a|s) (Q(s,a) - V(s))]$, where $V(s)$ is a number "
     r"that does not depend on the action. For softmax logits the gradient is $\frac{1}{1 - \gamma} d(s) \pi(a|s) (Q(s,a) - "
     r"V(s))$. The occupancy does change with $\theta$; the recursion has counted that already.",
-)  # fmt: skip
+)
 
 derivation.say(
     "A sampled run gives an estimate of it. Two steps show the forms in use: an action, the next state, and an action there. The "
@@ -221,21 +229,27 @@ derivation.chain(
     equals(
         _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1))), times(gamma, g_1, r_1))),
         "the first reward is known before the second action is drawn, and that action's score has mean zero",
-        wrong={"the later reward left out": _over_runs(plus(times(g_0, r_0), times(gamma, g_1, r_1))),
-               "the past in place of the future": _over_runs(plus(times(g_0, r_0), times(g_1, plus(r_0, times(gamma, r_1)))))},
+        wrong={
+            "the later reward left out": _over_runs(plus(times(g_0, r_0), times(gamma, g_1, r_1))),
+            "the past in place of the future": _over_runs(plus(times(g_0, r_0), times(g_1, plus(r_0, times(gamma, r_1))))),
+        },
     ),
     equals(
         _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(gamma, g_1, plus(r_1, -c_1)))),
         "a baseline that is known before the action is drawn changes no mean",
-        wrong={"the discount of the second step forgotten": _over_runs(
-                   plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(g_1, plus(r_1, -c_1)))),
-               "a baseline that knows the action": _over_runs(
-                   plus(times(g_0, plus(r_0, times(gamma, r_1), -r_0)), times(gamma, g_1, plus(r_1, -c_1))))},
+        wrong={
+            "the discount of the second step forgotten": _over_runs(
+                plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(g_1, plus(r_1, -c_1)))
+            ),
+            "a baseline that knows the action": _over_runs(
+                plus(times(g_0, plus(r_0, times(gamma, r_1), -r_0)), times(gamma, g_1, plus(r_1, -c_1)))
+            ),
+        },
     ),
     states=2,
     so=r"So the weight of step $t$ is $\gamma^t$ times the return from $t$ on, less a baseline: $\gamma^t A_t$ with the value as "
     r"the baseline. Programs often leave $\gamma^t$ out; what they follow is then no gradient of the discounted return.",
-)  # fmt: skip
+)
 derivation.symbol("A_t", "the advantage estimate of step $t$", "generalized_advantages")
 
 h = derivation.numbers("h", a, "the squared norm of an action's score", positive=True)
@@ -249,14 +263,17 @@ derivation.chain(
     equals(
         times(Expectation(law, h), (baseline - best) ** 2),
         r"a quadratic in $c$, whose slope is zero at $c^*$",
-        wrong={"the mean reward were best": times(Expectation(law, h), (baseline - Expectation(law, q)) ** 2),
-               "the factor forgotten": (baseline - best) ** 2},
+        wrong={
+            "the mean reward were best": times(Expectation(law, h), (baseline - Expectation(law, q)) ** 2),
+            "the factor forgotten": (baseline - best) ** 2,
+        },
     ),
-    at_least(0, r"leave out a square; equality if and only if $c = c^*$", dropping=times(Expectation(law, h),
-                                                                                         (baseline - best) ** 2)),
+    at_least(
+        0, r"leave out a square; equality if and only if $c = c^*$", dropping=times(Expectation(law, h), (baseline - best) ** 2)
+    ),
     so="All baselines give the same mean, so this is also the difference of the variances. The mean reward is best only if the "
     "squared norms do not correlate with the rewards; it can be worse than no baseline at all.",
-)  # fmt: skip
+)
 p = derivation.number("p", "the probability of the first of two actions", between=(0, 1))
 q_0 = derivation.number("q_0", "what it is worth")
 q_1 = derivation.number("q_1", "what the other action is worth")
@@ -278,14 +295,17 @@ derivation.chain(
     equals(
         times(-pi.at(b), plus(log(pi.at(b)), Entropy(pi))),
         r"the lemma for an expectation, with $-\log \pi_a$ for $q_a$; its own change has mean zero, being a score",
-        wrong={"the sign": times(pi.at(b), plus(log(pi.at(b)), Entropy(pi))), "not centered": times(-pi.at(b), log(pi.at(b))),
-               "one too many": times(-pi.at(b), plus(1, log(pi.at(b)), Entropy(pi)))},
+        wrong={
+            "the sign": times(pi.at(b), plus(log(pi.at(b)), Entropy(pi))),
+            "not centered": times(-pi.at(b), log(pi.at(b))),
+            "one too many": times(-pi.at(b), plus(1, log(pi.at(b)), Entropy(pi))),
+        },
     ),
     states=2,
     role="lemma",
     so="An action gains if it is less likely than the others on the scale of logarithms: the entropy keeps a policy from giving "
     "actions up too soon.",
-)  # fmt: skip
+)
 
 leave_0 = derivation.number(r"\ell_0", "the probability of moving from state 0, if the other action stays", between=(0, 1))
 leave_1 = derivation.number(r"\ell_1", "the probability of moving from state 1", between=(0, 1))
@@ -409,28 +429,37 @@ derivation.bridge(
     Matrix([[-gradient_0, gradient_0], [-gradient_1, gradient_1]]),
     lambda *given: _each(lambda *given: policy_gradient(*_two_states(*given[:1], *given[2:]), discount=given[1]), *given),
     *TWO_STATES,
-    wrong={"the factor forgotten": (1 - gamma) * Matrix([[-gradient_0, gradient_0], [-gradient_1, gradient_1]]),
-           "in the probabilities": Matrix([[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)])},
+    wrong={
+        "the factor forgotten": (1 - gamma) * Matrix([[-gradient_0, gradient_0], [-gradient_1, gradient_1]]),
+        "in the probabilities": Matrix([[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)]),
+    },
     sizes={j: 4},
-)  # fmt: skip
+)
 is_same = KroneckerDelta(a, b)
 derivation.bridge(
     "... the terms of one decision",
     times(plus(is_same, -pi.at(b)), plus(q, -baseline)),
     lambda *given: _each(lambda q, logits, c: bandit_gradient_samples(q, logits, jnp.array(c)), *given),
-    q, logit, baseline,
-    wrong={"the baseline added": times(plus(is_same, -pi.at(b)), plus(q, baseline)),
-           "transposed": times(plus(is_same, -pi), plus(q.at(b), -baseline))},
-)  # fmt: skip
+    q,
+    logit,
+    baseline,
+    wrong={
+        "the baseline added": times(plus(is_same, -pi.at(b)), plus(q, baseline)),
+        "transposed": times(plus(is_same, -pi), plus(q.at(b), -baseline)),
+    },
+)
 norm = Total(b, (is_same - pi.at(b)) ** 2)
 derivation.bridge(
     "... the best baseline",
     Expectation(pi, norm * q) / Expectation(pi, norm),
     lambda q, logits: _each(optimal_constant_baseline, q, logits),
-    q, logit,
-    wrong={"the mean reward": Expectation(pi, q), "the norm not squared": Expectation(pi, sqrt(norm) * q) / Expectation(
-        pi, sqrt(norm))},
-)  # fmt: skip
+    q,
+    logit,
+    wrong={
+        "the mean reward": Expectation(pi, q),
+        "the norm not squared": Expectation(pi, sqrt(norm) * q) / Expectation(pi, sqrt(norm)),
+    },
+)
 derivation.bridge(
     "... and the entropy", Entropy(pi), policy_entropy, logit, wrong={"in bits": Entropy(pi) / log(2), "the sign": -Entropy(pi)}
 )

@@ -54,12 +54,15 @@ derivation.chain(
     equals(
         Expectation(o, times(pi / o, A)),
         r"multiply and divide by $o(a)$, which is positive",
-        wrong={"the ratio turned over": Expectation(o, times(o / pi, A)), "no ratio": Expectation(o, A),
-               "under the new policy once more": Expectation(pi, times(pi / o, A))},
+        wrong={
+            "the ratio turned over": Expectation(o, times(o / pi, A)),
+            "no ratio": Expectation(o, A),
+            "under the new policy once more": Expectation(pi, times(pi / o, A)),
+        },
     ),
     role="lemma",
     so="This is the surrogate. All that it needs of the new policy is the probability of the actions in the batch.",
-)  # fmt: skip
+)
 theta = derivation.number(r"\theta", "a parameter of the policy, 0 at the old one")
 h = derivation.numbers("h({})", a, "how it acts on the logits: any direction")
 moved = derivation.define(
@@ -76,15 +79,17 @@ derivation.chain(
     equals(
         Expectation(moved, times(plus(h, -Expectation(moved, h)), A)),
         "the ratio turns one expectation into the other; the score is $h$ less its mean",
-        wrong={"not centered": Expectation(moved, times(h, A)),
-               "under the old policy": Expectation(o, times(plus(h, -Expectation(o, h)), A))},
+        wrong={
+            "not centered": Expectation(moved, times(h, A)),
+            "under the old policy": Expectation(o, times(plus(h, -Expectation(o, h)), A)),
+        },
     ),
     states=2,
     role="lemma",
     so=r"At the old policy, $\theta = 0$, it is the policy gradient: the first step from a batch is a step of that. Later steps "
     r"follow the surrogate, whose states and advantages are still the old policy's: the farther the policy has moved, the less "
     r"it is worth.",
-)  # fmt: skip
+)
 
 derivation.say("So a step should stop to count once its ratio has moved far enough. Now take the steps of a batch one by one.")
 t = derivation.index("t", "a step of the batch")
@@ -115,8 +120,10 @@ derivation.chain(
     equals(
         plus(rho * A_t, -Max(rho * A_t - near * A_t, 0)),
         r"$\min(x, y) = x - \max(x - y, 0)$",
-        wrong={"the sign": plus(rho * A_t, Max(rho * A_t - near * A_t, 0)), "the difference turned over": plus(
-            rho * A_t, -Max(near * A_t - rho * A_t, 0))},
+        wrong={
+            "the sign": plus(rho * A_t, Max(rho * A_t - near * A_t, 0)),
+            "the difference turned over": plus(rho * A_t, -Max(near * A_t - rho * A_t, 0)),
+        },
     ),
     at_most(
         rho * A_t,
@@ -126,7 +133,7 @@ derivation.chain(
     central=True,
     states=1,
     so="Minimizing the loss maximizes a number that never promises more than the surrogate does. Which steps pay for that?",
-)  # fmt: skip
+)
 c = derivation.number("c", "the size of an advantage", positive=True)
 x = derivation.number("x", "by how much the ratio is out of the range", positive=True)
 derivation.chain(
@@ -135,24 +142,28 @@ derivation.chain(
     equals(
         Matrix([-(1 + epsilon) * c, -(1 - epsilon - x) * c]),
         r"of a ratio above the range the clipped one is smaller; below the range, the ratio itself is",
-        wrong={"a floor, too": Matrix([-(1 + epsilon) * c, -(1 - epsilon) * c]),
-               "no ceiling": Matrix([-(1 + epsilon + x) * c, -(1 - epsilon - x) * c])},
+        wrong={
+            "a floor, too": Matrix([-(1 + epsilon) * c, -(1 - epsilon) * c]),
+            "no ceiling": Matrix([-(1 + epsilon + x) * c, -(1 - epsilon - x) * c]),
+        },
     ),
     so=r"The first is constant in the ratio: the action has become likely enough, and its gradient is 0. The second is the "
     r"surrogate: a good action that has become less likely is still pushed up.",
-)  # fmt: skip
+)
 derivation.chain(
     "A negative advantage: a floor",
     Matrix([_loss(1 - epsilon - x, -c, epsilon), _loss(1 + epsilon + x, -c, epsilon)]),
     equals(
         Matrix([(1 - epsilon) * c, (1 + epsilon + x) * c]),
         "the same with the order turned over",
-        wrong={"a ceiling, too": Matrix([(1 - epsilon) * c, (1 + epsilon) * c]),
-               "no floor": Matrix([(1 - epsilon - x) * c, (1 + epsilon + x) * c])},
+        wrong={
+            "a ceiling, too": Matrix([(1 - epsilon) * c, (1 + epsilon) * c]),
+            "no floor": Matrix([(1 - epsilon - x) * c, (1 + epsilon + x) * c]),
+        },
     ),
     so=r"Inside the range both entries of the maximum are equal. So the gradient in $\log \pi$ is 0 in two cases out of six, "
     r"and $-\rho A$ in the other four.",
-)  # fmt: skip
+)
 
 
 @derivation.autodiff(
@@ -163,8 +174,11 @@ derivation.chain(
 def six_slopes():
     found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
     cut, plain = clipped_indicator(*SIX, clip=0.2), -jnp.exp(SIX[0] - SIX[1]) * SIX[2]
-    wrong = {"nothing cut": plain, "every ratio out of range": jnp.where(jnp.abs(plain) == 1, plain, 0.0),
-             "the other side": jnp.where(cut[::-1], 0.0, plain)}  # fmt: skip
+    wrong = {
+        "nothing cut": plain,
+        "every ratio out of range": jnp.where(jnp.abs(plain) == 1, plain, 0.0),
+        "the other side": jnp.where(cut[::-1], 0.0, plain),
+    }
     return found, jnp.where(cut, 0.0, plain), wrong
 
 
@@ -205,8 +219,10 @@ derivation.chain(
         plus((x - d) ** 2 / 2, Max(2 * d * x - x**2, 0) / 2),
         r"with $v = w + \kappa + x$ and $G = w + \kappa + d$ the errors are $x - d$ and $-d$; $\max(s, t) = s + \max(t - s, "
         r"0)$, and $d^2 - (x - d)^2 = 2 d x - x^2$",
-        wrong={"once the distance": plus((x - d) ** 2 / 2, Max(d * x - x**2, 0) / 2),
-               "the smaller": plus((x - d) ** 2 / 2, -Max(x**2 - 2 * d * x, 0) / 2)},
+        wrong={
+            "once the distance": plus((x - d) ** 2 / 2, Max(d * x - x**2, 0) / 2),
+            "the smaller": plus((x - d) ** 2 / 2, -Max(x**2 - 2 * d * x, 0) / 2),
+        },
     ),
     at_least(
         (x - d) ** 2 / 2,
@@ -217,7 +233,7 @@ derivation.chain(
     so=r"Never less than half the squared error. The constant $d^2$ is the larger one, and the gradient is cut, if and only if "
     r"$0 < x < 2d$: from the end of the range to its mirror image beyond the return. A return inside the range cuts nothing, "
     r"and neither does a value far beyond its return. Below $w - \kappa$ all this is mirrored.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"The other way to keep a policy near is to pay for the divergence, and there are two of them. Paid as $\mathrm{KL}(\pi "
@@ -232,15 +248,17 @@ derivation.chain(
     equals(
         plus(times(beta, log(Z)), -beta * Divergence(pi, tilted)),
         r"$o\, e^{A/\beta} = Z o_\beta$, as for a language model and its reference",
-        wrong={"turned over": plus(times(beta, log(Z)), times(-beta, Divergence(tilted, pi))),
-               "without the price": plus(log(Z), times(-beta, Divergence(pi, tilted)))},
+        wrong={
+            "turned over": plus(times(beta, log(Z)), times(-beta, Divergence(tilted, pi))),
+            "without the price": plus(log(Z), times(-beta, Divergence(pi, tilted))),
+        },
     ),
     at_most(
         times(beta, log(Z)),
         r"leave out the divergence (Gibbs); equality if and only if $\pi = o_\beta$",
         adding=beta * gibbs.at(pi, tilted),
     ),
-)  # fmt: skip
+)
 derivation.say("But samples of the old policy estimate the other divergence, and that is what the code has.")
 derivation.chain(
     "What the penalty of a step estimates",
@@ -265,14 +283,19 @@ derivation.chain(
     equals(
         plus(Total(a, times(best - pi, nu - beta * o / best)), times(beta, Expectation(o, log(best / pi)))),
         "the old policy's entropy cancels",
-        wrong={"the logarithm turned over": plus(
-            Total(a, times(best - pi, nu - beta * o / best)), times(beta, Expectation(o, log(pi / best))))},
+        wrong={
+            "the logarithm turned over": plus(
+                Total(a, times(best - pi, nu - beta * o / best)), times(beta, Expectation(o, log(pi / best)))
+            )
+        },
     ),
     equals(
         times(beta, Total(a, times(o, plus(pi / best, -1, -log(pi / best))))),
         r"both policies sum to one, so $\nu$ cancels",
-        wrong={"the ratio turned over": times(beta, Total(a, times(o, plus(best / pi, -1, -log(best / pi))))),
-               "the price forgotten": Total(a, times(o, plus(pi / best, -1, -log(pi / best))))},
+        wrong={
+            "the ratio turned over": times(beta, Total(a, times(o, plus(best / pi, -1, -log(best / pi))))),
+            "the price forgotten": Total(a, times(o, plus(pi / best, -1, -log(pi / best)))),
+        },
     ),
     at_least(
         0,
@@ -281,7 +304,7 @@ derivation.chain(
     ),
     so=r"Solved for the policy: $\tilde\pi = \beta o / (\nu - A)$, with the one $\nu$ above all advantages for which it sums to "
     r"one, since the sum falls from infinity to zero. Every ratio is positive: no action is given up.",
-)  # fmt: skip
+)
 
 
 def _each(compute, *arrays):
@@ -318,15 +341,21 @@ derivation.bridge(
     "... the penalized surrogate, as a mean under the old policy",
     plus(-Expectation(pi, A), beta * Divergence(o, pi)),
     lambda beta, o, pi, A: _each(
-        lambda b, o, p, A: jnp.sum(
-            o * kl_penalty_loss(jnp.log(p)[None], jnp.log(o)[None], A[None], kl_coefficient=float(b))[0]
-        ),
-        beta, o, pi, A,
+        lambda b, o, p, A: jnp.sum(o * kl_penalty_loss(jnp.log(p)[None], jnp.log(o)[None], A[None], kl_coefficient=float(b))[0]),
+        beta,
+        o,
+        pi,
+        A,
     ),
-    beta, o, pi, A,
-    wrong={"the other divergence": plus(-Expectation(pi, A), beta * Divergence(pi, o)),
-           "the sign": plus(-Expectation(pi, A), -beta * Divergence(o, pi))},
-)  # fmt: skip
+    beta,
+    o,
+    pi,
+    A,
+    wrong={
+        "the other divergence": plus(-Expectation(pi, A), beta * Divergence(pi, o)),
+        "the sign": plus(-Expectation(pi, A), -beta * Divergence(o, pi)),
+    },
+)
 T = derivation.count(t, "T", "how many steps an example has")
 H = derivation.numbers("H", t, "the entropy of the policy there", "entropy")
 c_v = derivation.number("c_v", "the weight of the values", "value_coefficient", positive=True)

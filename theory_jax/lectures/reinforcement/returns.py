@@ -77,13 +77,15 @@ derivation.chain(
     equals(
         times(W, delta),
         "the definition of the error",
-        wrong={"not discounted": delta, "the reward of an end lost": times(W, plus(times(c, plus(r, gamma * v.at(plus(t, 1)))),
-                                                                                   -v.at(t)))},
+        wrong={
+            "not discounted": delta,
+            "the reward of an end lost": times(W, plus(times(c, plus(r, gamma * v.at(plus(t, 1)))), -v.at(t))),
+        },
     ),
     role="lemma",
     so=r"The return of no step is the guess $v_0$ itself. So the return of $n$ steps is $v_0$ and $n$ errors, the one of step "
     r"$t$ times $\gamma^t c_0 \cdots c_{t-1}$.",
-)  # fmt: skip
+)
 
 
 def _followed(t, by):
@@ -94,10 +96,7 @@ def _followed(t, by):
 G_1 = derivation.define("G^{(1)}", _followed(0, v.at(1)), "the return of one step", "n_step_returns")
 G_2 = derivation.define("G^{(2)}", _followed(0, _followed(1, v.at(2))), "the return of two steps", "n_step_returns")
 G_3 = derivation.define(
-    "G^{(3)}",
-    _followed(0, _followed(1, _followed(2, v.at(3)))),
-    "the return of three steps, which are all",
-    "discounted_returns",
+    "G^{(3)}", _followed(0, _followed(1, _followed(2, v.at(3)))), "the return of three steps, which are all", "discounted_returns"
 )
 first = delta.at(0)
 second = times(gamma, c.at(0), delta.at(1))
@@ -113,18 +112,24 @@ derivation.chain(
     "The mixture of the returns is one recursion",
     plus(mixture, -v.at(0)),
     equals(
-        plus(times(1 - lam, plus(G_1, -v.at(0))), times(1 - lam, lam, plus(G_2, -v.at(0))),
-             times(lam**2, plus(G_3, -v.at(0)))),
+        plus(times(1 - lam, plus(G_1, -v.at(0))), times(1 - lam, lam, plus(G_2, -v.at(0))), times(lam**2, plus(G_3, -v.at(0)))),
         r"the weights $1 - \lambda$, $(1 - \lambda) \lambda$ and $\lambda^2$ sum to one",
-        wrong={"the longest weighed like the others": plus(times(1 - lam, plus(G_1, -v.at(0))),
-                                                           times(1 - lam, lam, plus(G_2, -v.at(0))),
-                                                           times(1 - lam, lam**2, plus(G_3, -v.at(0))))},
+        wrong={
+            "the longest weighed like the others": plus(
+                times(1 - lam, plus(G_1, -v.at(0))),
+                times(1 - lam, lam, plus(G_2, -v.at(0))),
+                times(1 - lam, lam**2, plus(G_3, -v.at(0))),
+            )
+        },
     ),
     equals(
         plus(times(1 - lam, first), times(1 - lam, lam, plus(first, second)), times(lam**2, plus(first, second, third))),
         "each return is the guess and its errors",
-        wrong={"an error forgotten": plus(times(1 - lam, first), times(1 - lam, lam, plus(first, second)),
-                                          times(lam**2, plus(first, third)))},
+        wrong={
+            "an error forgotten": plus(
+                times(1 - lam, first), times(1 - lam, lam, plus(first, second)), times(lam**2, plus(first, third))
+            )
+        },
     ),
     equals(
         plus(first, times(lam, second), times(lam**2, third)),
@@ -134,15 +139,17 @@ derivation.chain(
     equals(
         plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2))))),
         "factor out; the bracket is the same sum one step later",
-        wrong={"the end read one step late": plus(delta.at(0), times(gamma, lam, c.at(1), plus(delta.at(1), rest))),
-               "the trace goes on over an end": plus(delta.at(0), times(gamma, lam, plus(delta.at(1), rest))),
-               "decayed, not discounted": plus(delta.at(0), times(lam, c.at(0), plus(delta.at(1), rest)))},
+        wrong={
+            "the end read one step late": plus(delta.at(0), times(gamma, lam, c.at(1), plus(delta.at(1), rest))),
+            "the trace goes on over an end": plus(delta.at(0), times(gamma, lam, plus(delta.at(1), rest))),
+            "decayed, not discounted": plus(delta.at(0), times(lam, c.at(0), plus(delta.at(1), rest))),
+        },
     ),
     central=True,
     so=r"$A_t = \delta_t + \gamma\lambda c_t A_{t+1}$, and $A_t = 0$ behind the row: one pass from the end. Without a trace, "
     r"$\lambda = 0$, it is $\delta_t$; with the full trace, $\lambda = 1$, the whole return less the guess. Where $c_t = 0$, "
     r"nothing that comes later is in $A_t$.",
-)  # fmt: skip
+)
 derivation.symbol("A_t", "the generalized advantage estimate", "generalized_advantages")
 
 k = derivation.number("k", "a step, counted from the first", integer=True, positive=True)
@@ -179,13 +186,15 @@ derivation.chain(
     equals(
         plus(plus(q, -here), times(gamma, Expectation(P, e)), -e_here),
         "the expectation of a sum; the reward and the discounted value are the value of the action",
-        wrong={"the sign of the error": plus(plus(q, -here), -times(gamma, Expectation(P, e)), e_here),
-               "not discounted": plus(plus(q, -here), Expectation(P, e), -e_here)},
+        wrong={
+            "the sign of the error": plus(plus(q, -here), -times(gamma, Expectation(P, e)), e_here),
+            "not discounted": plus(plus(q, -here), Expectation(P, e), -e_here),
+        },
     ),
     role="lemma",
     so=r"With $e = 0$ this is the advantage $Q(a) - \bar{V}$. Its mean over the policy is $\bar{V} - \bar{V} = 0$, so all later "
     r"errors have mean 0, and $A_t$ has the same expectation for every $\lambda$.",
-)  # fmt: skip
+)
 
 e_k = derivation.numbers(r"\epsilon", j, "the expected error of the guess after so many steps")
 derivation.chain(
@@ -221,24 +230,34 @@ derivation.chain(
     "Why a longer trace is noisier",
     Expectation(arrives, Expectation(later, plus(d_0, times(gamma, lam, d_1)) ** 2)),
     equals(
-        plus(Expectation(arrives, d_0**2), times(2 * gamma * lam, Expectation(arrives, d_0 * Expectation(later, d_1))),
-             times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2)))),
+        plus(
+            Expectation(arrives, d_0**2),
+            times(2 * gamma * lam, Expectation(arrives, d_0 * Expectation(later, d_1))),
+            times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2))),
+        ),
         "multiply out; the first error is known when the second is drawn",
-        wrong={"the cross term once": plus(
-            Expectation(arrives, d_0**2), times(gamma * lam, Expectation(arrives, d_0 * Expectation(later, y))),
-            times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2))))},
+        wrong={
+            "the cross term once": plus(
+                Expectation(arrives, d_0**2),
+                times(gamma * lam, Expectation(arrives, d_0 * Expectation(later, y))),
+                times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2))),
+            )
+        },
     ),
     equals(
         plus(Expectation(arrives, d_0**2), times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2)))),
         "if the guess is exact, an error has mean 0 whatever happened before",
-        wrong={"the decay not squared": plus(Expectation(arrives, d_0**2),
-                                             times(gamma * lam, Expectation(arrives, Expectation(later, d_1**2))))},
+        wrong={
+            "the decay not squared": plus(
+                Expectation(arrives, d_0**2), times(gamma * lam, Expectation(arrives, Expectation(later, d_1**2)))
+            )
+        },
     ),
     states=2,
     so=r"And so on: with an exact guess the variance of $A_t$ is $\sum_k (\gamma\lambda)^{2k}$ times the mean square of the "
     r"$k$th error, which grows with $\lambda$. There is nothing to gain from a trace then; a wrong guess is the reason to "
     r"have one.",
-)  # fmt: skip
+)
 
 
 def _runs(transition, policy, start, action, length):
@@ -308,13 +327,15 @@ derivation.chain(
     equals(
         times(1 / (deviation + epsilon) ** 2, variance),
         "the mean squared distance, with the divisor in front",
-        wrong={"the divisor not squared": variance / (deviation + epsilon),
-               "the deviation of a sample": times(1 / (deviation + epsilon) ** 2, variance * n / (n - 1))},
+        wrong={
+            "the divisor not squared": variance / (deviation + epsilon),
+            "the deviation of a sample": times(1 / (deviation + epsilon) ** 2, variance * n / (n - 1)),
+        },
     ),
     role="lemma",
     so=r"This is $(\sigma / (\sigma + \varepsilon))^2$, which is 1 but for $\varepsilon$. The mean that is taken away depends on "
     r"the actions of the batch, and the divisor on the rewards: both are the same for all entries, so no entry changes its rank.",
-)  # fmt: skip
+)
 
 ROW = r, v, c, gamma
 derivation.bridge(
@@ -336,13 +357,13 @@ derivation.bridge(
 derivation.bridge(
     "... the return of the whole row",
     G_3,
-    lambda *row: _over_all_ends(
-        lambda r, v, ends, discount: discounted_returns(r, ends, v[:, -1], discount=discount), *row
-    )[:, 0],
+    lambda *row: _over_all_ends(lambda r, v, ends, discount: discounted_returns(r, ends, v[:, -1], discount=discount), *row)[
+        :, 0
+    ],
     *ROW,
     wrong={"without the guess behind it": G_3.family.definition.xreplace({v.at(3): 0}), "of two steps": G_2},
     sizes={t: 3, j: 4},
-)  # fmt: skip
+)
 backwards = plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2)))))
 derivation.bridge(
     "... the advantages",
@@ -370,9 +391,11 @@ derivation.bridge(
     ),
     A,
     epsilon,
-    wrong={"the deviation of a sample": (A - mean) / (sqrt(variance * n / (n - 1)) + epsilon),
-           "epsilon under the root": (A - mean) / sqrt(variance + epsilon)},
-)  # fmt: skip
+    wrong={
+        "the deviation of a sample": (A - mean) / (sqrt(variance * n / (n - 1)) + epsilon),
+        "epsilon under the root": (A - mean) / sqrt(variance + epsilon),
+    },
+)
 
 REWARDS = jnp.array([[1.0, 0.0, 2.0]])
 VALUES = jnp.array([[1.0, 2.0, 1.0, 0.0]])

@@ -82,23 +82,26 @@ derivation.chain(
     equals(
         times(alpha, d.at(x), Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
         "only the transitions that start in $x$ move $v(x)$",
-        wrong={"as if all started in $x$": times(
-                   alpha, Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
-               "those that arrive there": times(
-                   alpha, Expectation(d, Expectation(policy, times(P.at(x, s, a), delta.at(s, a, x)))))},
+        wrong={
+            "as if all started in $x$": times(alpha, Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
+            "those that arrive there": times(alpha, Expectation(d, Expectation(policy, times(P.at(x, s, a), delta.at(s, a, x))))),
+        },
     ),
     equals(
         mean_update,
         r"the expectation of a sum; $v(x)$ is known before anything is drawn",
-        wrong={"not discounted": times(alpha, d.at(x), plus(Expectation(policy.at(a, x), plus(
-                   r.at(x, a), Expectation(P.at(t, x, a), v))), -v.at(x))),
-               "the value after the step": times(alpha, d.at(x), swept.at(x))},
+        wrong={
+            "not discounted": times(
+                alpha, d.at(x), plus(Expectation(policy.at(a, x), plus(r.at(x, a), Expectation(P.at(t, x, a), v))), -v.at(x))
+            ),
+            "the value after the step": times(alpha, d.at(x), swept.at(x)),
+        },
     ),
     states=2,
     central=True,
     so=r"It is zero at every state if and only if $v = B_\pi v$: TD(0) stands still, on average, at the value of the policy and "
     r"nowhere else.",
-)  # fmt: skip
+)
 
 
 @derivation.autodiff(
@@ -131,11 +134,7 @@ shrunk = plus(times(1 - c, slack.at(s)), times(c, gamma, Expectation(moves, slac
 derivation.chain(
     "A table: the largest error shrinks, whatever states are visited",
     plus(times(1 - c, M - slack.at(s)), times(c, gamma, Expectation(moves, M - slack))),
-    equals(
-        plus(times(1 - c * (1 - gamma), M), -shrunk),
-        r"probabilities sum to one",
-        wrong={"not discounted": plus(M, -shrunk)},
-    ),
+    equals(plus(times(1 - c * (1 - gamma), M), -shrunk), r"probabilities sum to one", wrong={"not discounted": plus(M, -shrunk)}),
     at_most(
         times(1 - c * (1 - gamma), M),
         r"leave out what is never negative, since $\alpha d(s) < 1$",
@@ -154,11 +153,15 @@ pull = derivation.chain(
     "What pulls a weight back to zero, and what drives it away",
     Expectation(d, times(v.at(s), plus(v.at(s), -times(gamma, Expectation(moves, v))))),
     equals(
-        Expectation(d, plus(v.at(s) ** 2, times(gamma / 2, Expectation(
-            moves, plus((v.at(s) - v) ** 2, -v.at(s) ** 2, -(v**2)))))),
+        Expectation(
+            d, plus(v.at(s) ** 2, times(gamma / 2, Expectation(moves, plus((v.at(s) - v) ** 2, -(v.at(s) ** 2), -(v**2)))))
+        ),
         r"a product by the square of a difference",
-        wrong={"the factor forgotten": Expectation(d, plus(v.at(s) ** 2, times(gamma, Expectation(
-            moves, plus((v.at(s) - v) ** 2, -v.at(s) ** 2, -(v**2))))))},
+        wrong={
+            "the factor forgotten": Expectation(
+                d, plus(v.at(s) ** 2, times(gamma, Expectation(moves, plus((v.at(s) - v) ** 2, -(v.at(s) ** 2), -(v**2)))))
+            )
+        },
     ),
     equals(
         plus(times(1 - gamma / 2, size), -times(gamma / 2, Total(t, times(onward, v**2))), apart),
@@ -169,7 +172,7 @@ pull = derivation.chain(
     so=r"With rewards of zero and $v = \varphi w$, the mean update moves $w$ by $-\alpha / w$ times this number: if it is "
     r"positive, $w$ falls to zero, its value; if it is negative, $w$ grows. Only the second term can make it negative, where "
     r"transitions arrive in states of large values in which they seldom start.",
-)  # fmt: skip
+)
 w = derivation.number("w", "the weight of the feature")
 derivation.chain(
     "On-policy, everything is a sum of squares",
@@ -446,10 +449,13 @@ def the_largest_of_three():
     rng = np.random.default_rng(0)
     selecting, evaluating = jnp.asarray(rng.normal(size=(2, 40000, 3)))
     nothing, never = jnp.zeros(40000), np.zeros(40000)
-    samples = jnp.stack([
-        q_learning_target(nothing, selecting, never, discount=1.0),
-        double_q_target(nothing, selecting, evaluating, never, discount=1.0),
-    ], axis=1)  # fmt: skip
+    samples = jnp.stack(
+        [
+            q_learning_target(nothing, selecting, never, discount=1.0),
+            double_q_target(nothing, selecting, evaluating, never, discount=1.0),
+        ],
+        axis=1,
+    )
     biased = 3 / (2 * np.sqrt(np.pi))
     return samples, np.array([biased, 0.0]), {"no bias": np.zeros(2), "both biased": np.full(2, biased)}
 
@@ -472,10 +478,16 @@ derivation.bridge(
     "The code's update has this mean",
     mean_update,
     lambda *given: _each(_mean_update, *given),
-    alpha, d, policy, P, r, v, gamma,
+    alpha,
+    d,
+    policy,
+    P,
+    r,
+    v,
+    gamma,
     wrong={"not weighed": times(alpha, plus(swept.at(x), -v.at(x))), "not discounted once more": gamma * mean_update},
     states=3,
-)  # fmt: skip
+)
 derivation.bridge(
     "... the weight at which it is zero",
     fixed,
@@ -497,11 +509,17 @@ derivation.bridge(
         lambda reward, policy, values, discount: expected_sarsa_target(
             jnp.full(len(values.T), reward), values.T, jnp.log(policy.T), np.zeros(len(values.T)), discount=discount
         ),
-        reward, policy, values, discount,
+        reward,
+        policy,
+        values,
+        discount,
     ),
-    R, policy, q, gamma,
+    R,
+    policy,
+    q,
+    gamma,
     wrong={"not discounted": plus(R, Expectation(policy.at(b, t), q))},
-)  # fmt: skip
+)
 
 
 def _of_two(target, *others):
@@ -510,8 +528,10 @@ def _of_two(target, *others):
         lambda reward, values, discount: target(
             jnp.full(len(values.T), reward), *(other(values.T) for other in others), np.zeros(len(values.T)), discount=discount
         ),
-        reward, values, discount,
-    )  # fmt: skip
+        reward,
+        values,
+        discount,
+    )
 
 
 best_of_two = plus(R, times(gamma, Max(q.at(t, 0), q.at(t, 1))))
@@ -519,18 +539,22 @@ derivation.bridge(
     "... that of Q-learning, for two actions",
     best_of_two,
     _of_two(q_learning_target, lambda values: values),
-    R, q, gamma,
+    R,
+    q,
+    gamma,
     wrong={"the first action": plus(R, times(gamma, q.at(t, 0))), "not discounted": plus(R, Max(q.at(t, 0), q.at(t, 1)))},
     sizes={b: 2},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and that of double Q-learning, where the first estimate selects the second action",
     plus(R, times(gamma, q.at(t, 1))),
     _of_two(double_q_target, lambda values: jnp.broadcast_to(jnp.array([0.0, 1.0]), values.shape), lambda values: values),
-    R, q, gamma,
+    R,
+    q,
+    gamma,
     wrong={"the best of the second estimate": best_of_two, "the first action": plus(R, times(gamma, q.at(t, 0)))},
     sizes={b: 2},
-)  # fmt: skip
+)
 
 ROWS = jnp.array([[1.0], [1.0], [2.0], [2.0]])  # features of stay or move in state 0, stay or move in state 1
 NEXT_ROWS = jnp.array([[1.0], [2.0], [2.0], [1.0]])
@@ -589,10 +613,12 @@ def divergence_and_bias(left, right):
     gaps, places, drawn = np.linspace(0, 4, 41), np.arange(5), []
     for gap in places:
         first, second = jnp.asarray(noise + np.array([0.0, gap]))
-        drawn.append([
-            q_learning_target(zeros, first, zeros, discount=1.0).mean() - gap,
-            double_q_target(zeros, first, second, zeros, discount=1.0).mean() - gap,
-        ])  # fmt: skip
+        drawn.append(
+            [
+                q_learning_target(zeros, first, zeros, discount=1.0).mean() - gap,
+                double_q_target(zeros, first, second, zeros, discount=1.0).mean() - gap,
+            ]
+        )
     for exact, mean, name in zip(_means_of_two(gaps), np.array(drawn).T, ("Q-learning", "double Q-learning"), strict=True):
         right.plot(gaps, exact - gaps, label=name)
         right.plot(places, mean, "o", color=right.lines[-1].get_color())

@@ -90,8 +90,11 @@ derivation.chain(
     equals(
         times(1 / (1 - gamma), Expectation(d, Expectation(pi, plus(r, times(gamma, Expectation(P, V.at(t))), -V)))),
         "an advantage is the reward and the old value of the next state, less that of this state",
-        wrong={"the next value not discounted": times(1 / (1 - gamma), Expectation(d, Expectation(
-            pi, plus(r, Expectation(P, V.at(t)), -V))))},
+        wrong={
+            "the next value not discounted": times(
+                1 / (1 - gamma), Expectation(d, Expectation(pi, plus(r, Expectation(P, V.at(t)), -V)))
+            )
+        },
     ),
     equals(
         plus(eta, times(1 / (1 - gamma), Total(s, times(V, plus(times(gamma, arriving), -d))))),
@@ -107,7 +110,7 @@ derivation.chain(
     states=2,
     so="Nothing is left out. Step by step it is a telescope: what the old policy expects of the next state is taken back when "
     "the advantage there is counted.",
-)  # fmt: skip
+)
 derivation.chain(
     "The old policy gains nothing over itself",
     Expectation(old, A),
@@ -169,9 +172,7 @@ derivation.chain(
     r"surrogate is at most $\frac{1}{1 - \gamma} \|d - d_o\|_1 \cdot 2 \varepsilon \alpha$.",
 )
 T = derivation.law("T({}|{})", (t, s), "any transition probabilities")
-spread = plus(
-    Total(s, times(x_p, Expectation(T, e - y.at(t)))), Total(s, times(x_m, Expectation(T, e + y.at(t))))
-)  # fmt: skip
+spread = plus(Total(s, times(x_p, Expectation(T, e - y.at(t)))), Total(s, times(x_m, Expectation(T, e + y.at(t)))))
 derivation.chain(
     "Transitions do not enlarge a difference",
     Total(t, times(y.at(t), Total(s, times(T, x_p - x_m)))),
@@ -198,15 +199,18 @@ derivation.chain(
             times(gamma, Total(u, times(moves.at(s, u) - moves_o.at(s, u), d_o.at(u)))),
         ),
         "add and subtract the old shares under the new policy",
-        wrong={"the new shares in the second": plus(
-            times(gamma, Total(u, times(moves.at(s, u), d.at(u) - d_o.at(u)))),
-            times(gamma, Total(u, times(moves.at(s, u) - moves_o.at(s, u), d.at(u)))))},
+        wrong={
+            "the new shares in the second": plus(
+                times(gamma, Total(u, times(moves.at(s, u), d.at(u) - d_o.at(u)))),
+                times(gamma, Total(u, times(moves.at(s, u) - moves_o.at(s, u), d.at(u)))),
+            )
+        },
     ),
     states=2,
     so=r"The first line is $d - d_o$, since both begin alike. In the second line, the first term is at most $\gamma \|d - "
     r"d_o\|_1$, as transitions do not enlarge a difference. The second is at most $2 \gamma \alpha$: from each state, the next "
     "states differ by no more than the actions, and the old shares sum to one.",
-)  # fmt: skip
+)
 m = derivation.number("m", "what these bounds leave out", positive=True)
 derivation.chain(
     "... by at most",
@@ -308,8 +312,11 @@ def _each(function, process, news, olds, discount=0.9):
 def the_lemma_on_a_larger_process():
     process, news, olds = _random(40)
     difference = _returned(process, news) - _returned(process, olds)
-    wrong = {"the old policy's states": _each(surrogate_objective, process, news, olds) - _returned(process, olds),
-             "the other way round": -difference, "the factor forgotten": 0.1 * difference}  # fmt: skip
+    wrong = {
+        "the old policy's states": _each(surrogate_objective, process, news, olds) - _returned(process, olds),
+        "the other way round": -difference,
+        "the factor forgotten": 0.1 * difference,
+    }
     return difference, _each(performance_difference, process, news, olds), wrong
 
 
@@ -444,7 +451,7 @@ def three_quarters():
 
 @derivation.figure(
     "The example, with the right action taken with probability one half more than $x$: the return, the surrogate, and the bound "
-    "with its constant and with half of it. All four touch at the old policy. The bounds rise for a small part of the way only.",
+    "with its constant and with half of it. All four touch at the old policy. The bounds rise for a small part of the way only."
 )
 def four_curves(axes):
     x = np.linspace(0, 0.45, 31)

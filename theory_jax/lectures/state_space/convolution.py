@@ -69,13 +69,15 @@ derivation.chain(
     equals(
         plus(times(mode ** (t + 1), start), Total(j, times(mode ** (t - j), gain, u)), times(gain, now)),
         r"multiply the claim for the step before by $a_i$: every power grows by one",
-        wrong={"the powers stay": mode**t * start + Total(j, mode ** (t - 1 - j) * gain * u) + gain * now,
-               "the input decays at once": mode ** (t + 1) * start + Total(j, mode ** (t - j) * gain * u) + mode * gain * now,
-               "the initial state as x_0": mode**t * start + Total(j, mode ** (t - j) * gain * u) + gain * now},
+        wrong={
+            "the powers stay": mode**t * start + Total(j, mode ** (t - 1 - j) * gain * u) + gain * now,
+            "the input decays at once": mode ** (t + 1) * start + Total(j, mode ** (t - j) * gain * u) + mode * gain * now,
+            "the initial state as x_0": mode**t * start + Total(j, mode ** (t - j) * gain * u) + gain * now,
+        },
     ),
     so=r"This is the claim for one input more, whose last term has the power $t - t = 0$; without any input both sides are "
     r"$x_{i,-1}$. So the claim holds at every step: $x_t = A^{t+1} x_{-1} + \sum_{j \le t} A^{t-j} B u_j$.",
-)  # fmt: skip
+)
 K = derivation.define("K_t", Total(i, read * mode**t * gain), "the kernel at the lag $t$", "convolution_kernel")
 lagged = derivation.define("K_{{t-{}}}", Total(i, read * mode ** (t - j) * gain), "... and at the lags of the inputs", over=j)
 zero = derivation.define("K_0", Total(i, read * gain), "... and of the input now")
@@ -90,23 +92,29 @@ derivation.chain(
             times(direct, now),
         ),
         "insert the unrolled state, and sum over the modes first",
-        wrong={"the initial state forgotten": Total(j, Total(i, read * mode ** (t - j) * gain) * u) + (zero + direct) * now,
-               "without D": Total(i, read * mode ** (t + 1) * start) + Total(j, lagged * u) + zero * now},
+        wrong={
+            "the initial state forgotten": Total(j, Total(i, read * mode ** (t - j) * gain) * u) + (zero + direct) * now,
+            "without D": Total(i, read * mode ** (t + 1) * start) + Total(j, lagged * u) + zero * now,
+        },
     ),
     equals(
         plus(Total(i, times(read, mode ** (t + 1), start)), Total(j, times(lagged, u)), times(zero, now), times(direct, now)),
         "the brackets depend on the lag alone: they are entries of the kernel",
-        wrong={"the kernel turned around": plus(
-                   Total(i, read * mode ** (t + 1) * start), Total(j, Total(i, read * mode**j * gain) * u),
-                   zero * now, direct * now),
-               "a step late": Total(i, read * mode ** (t + 1) * start) + Total(j, Total(i, read * mode ** (t - 1 - j) * gain) * u)
-               + zero * now + direct * now},
+        wrong={
+            "the kernel turned around": plus(
+                Total(i, read * mode ** (t + 1) * start), Total(j, Total(i, read * mode**j * gain) * u), zero * now, direct * now
+            ),
+            "a step late": Total(i, read * mode ** (t + 1) * start)
+            + Total(j, Total(i, read * mode ** (t - 1 - j) * gain) * u)
+            + zero * now
+            + direct * now,
+        },
     ),
     central=True,
     so=r"$y_t = C A^{t+1} x_{-1} + (K*u)_t + D u_t$. All outputs of a sequence are one convolution; no state is ever written "
     r"down. And because the sum began at a state that was arbitrary, it may begin anywhere: a chunk that starts from the last "
     r"state of the one before is exact. Train as a convolution, sample as a recurrence.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"The kernel itself has the powers $A^l$ in it. Its transform has not: a geometric sum replaces them by one inverse for each "
@@ -144,14 +152,16 @@ derivation.chain(
     equals(
         Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w))),
         r"divide the geometric sum by $1 - a_i w$, which is not zero unless $1/w$ is an eigenvalue",
-        wrong={"endless": Total(i, read * gain / (1 - mode * w)),
-               "w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w)),
-               "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w))},
+        wrong={
+            "endless": Total(i, read * gain / (1 - mode * w)),
+            "w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w)),
+            "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w)),
+        },
     ),
     sizes={i: 2},
     so=r"$\sum_{l<L} K_l w^l = C (I - A^L w^L)(I - Aw)^{-1} B$. At the $L$-th roots of unity, $w^L = 1$, the first factor is the "
     r"same for all of them, and the values are the discrete Fourier transform of $K$: its inverse returns the kernel.",
-)  # fmt: skip
+)
 
 A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
 B, C = sympy.Matrix(2, 1, sympy.symbols("B_1 B_2")), sympy.Matrix(1, 2, sympy.symbols("C_1 C_2"))
@@ -222,26 +232,41 @@ derivation.bridge(
     "The code unrolls the recurrence",
     Total(i, read * (mode * state + gain * now)) + direct * now,
     lambda *draws: _each(_last_output, *draws),
-    mode, gain, start, u, now, read, direct,
+    mode,
+    gain,
+    start,
+    u,
+    now,
+    read,
+    direct,
     wrong={"a step early": Total(i, read * state) + direct * now, "without D": Total(i, read * (mode * state + gain * now))},
     states=3,
-)  # fmt: skip
+)
 derivation.bridge(
     "... computes the kernel",
     K,
     lambda *draws: _each(lambda a, b, c: convolution_kernel(jnp.diag(a), b, c, length=5)[-1], *draws),
-    mode, gain, read,
-    wrong={"a power too many": Total(i, read * mode ** (t + 1) * gain),
-           "a power too few": Total(i, read * mode ** (t - 1) * gain)},
-)  # fmt: skip
+    mode,
+    gain,
+    read,
+    wrong={
+        "a power too many": Total(i, read * mode ** (t + 1) * gain),
+        "a power too few": Total(i, read * mode ** (t - 1) * gain),
+    },
+)
 derivation.bridge(
     "... and its transform",
     Total(i, read * gain * (1 - mode**length * w**length) / (1 - mode * w)),
     lambda *draws: _each(_transform, *draws),
-    mode, gain, read, w,
-    wrong={"endless": Total(i, read * gain / (1 - mode * w)),
-           "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w))},
-)  # fmt: skip
+    mode,
+    gain,
+    read,
+    w,
+    wrong={
+        "endless": Total(i, read * gain / (1 - mode * w)),
+        "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w)),
+    },
+)
 
 HALVING = jnp.array([[0.5]]), jnp.array([1.0]), jnp.array([1.0])
 SIGNAL = jnp.array([[1.0, 2.0, 0.0]])

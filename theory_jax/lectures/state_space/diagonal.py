@@ -48,11 +48,14 @@ derivation = Derivation(
 
 alpha, beta, xi, eta, sigma_, omega_, step_ = sympy.symbols(r"\alpha \beta \xi \eta \sigma \omega \Delta", real=True)
 for written, meaning, code in (
-    ("m", "one of the $M$ pairs of modes", ""), ("C_m", "what the output reads of a mode", "output_weights"),
-    ("x_m", "the state of a mode", "state"), ("A_m", r"its eigenvalue, $-\sigma_m + i\omega_m$", ""),
-    ("i", r"the imaginary unit, $i^2 = -1$", ""), ("u_t", "the input of a step", "inputs"),
+    ("m", "one of the $M$ pairs of modes", ""),
+    ("C_m", "what the output reads of a mode", "output_weights"),
+    ("x_m", "the state of a mode", "state"),
+    ("A_m", r"its eigenvalue, $-\sigma_m + i\omega_m$", ""),
+    ("i", r"the imaginary unit, $i^2 = -1$", ""),
+    ("u_t", "the input of a step", "inputs"),
     ("y_t", "the output", ""),
-):  # fmt: skip
+):
     derivation.symbol(written, meaning, code)
 
 derivation.say(
@@ -74,8 +77,11 @@ def half_of_the_modes():
     moved = shrink * (turn + unit * angle) * (xi + unit * eta)
     real, rows = 2 * (alpha * xi - beta * eta), shrink * ((turn * xi - angle * eta) + unit * (angle * xi + turn * eta))
     other = shrink * ((turn * xi + angle * eta) + unit * (turn * eta - angle * xi))
-    wrong = {"factor 2 forgotten": [real / 2, rows], "C conjugate": [2 * (alpha * xi + beta * eta), rows],
-             "turned the other way": [real, other]}  # fmt: skip
+    wrong = {
+        "factor 2 forgotten": [real / 2, rows],
+        "C conjugate": [2 * (alpha * xi + beta * eta), rows],
+        "turned the other way": [real, other],
+    }
     return [pair, moved], [real, rows], wrong
 
 
@@ -99,21 +105,25 @@ cells = derivation.chain(
     equals(
         times(c, exp(step * lam * l), Integral(exp(lam * s), (s, 0, step))),
         r"$g$ is the integral of $e^{\lambda s}$ over a step, as $\lambda \ne 0$",
-        wrong={"the step in place of the integral (Euler)": c * exp(step * lam * l) * step,
-               "divided by z": c * exp(step * lam * l) * (exp(step * lam) - 1) / (step * lam)},
+        wrong={
+            "the step in place of the integral (Euler)": c * exp(step * lam * l) * step,
+            "divided by z": c * exp(step * lam * l) * (exp(step * lam) - 1) / (step * lam),
+        },
     ),
     equals(
         Integral(response, (tau, step * l, step * (l + 1))),
         r"the exponential joins the other under the integral: $\tau = \Delta l + s$",
-        wrong={"the step before": Integral(response, (tau, step * (l - 1), step * l)),
-               "the value at its beginning": step * c * exp(lam * step * l),
-               "its mean": Integral(response, (tau, step * l, step * (l + 1))) / step},
+        wrong={
+            "the step before": Integral(response, (tau, step * (l - 1), step * l)),
+            "the value at its beginning": step * c * exp(lam * step * l),
+            "its mean": Integral(response, (tau, step * l, step * (l + 1))) / step,
+        },
     ),
     central=True,
     so=r"So the parameters describe a function of continuous time, $2\,\mathrm{Re} \sum_m C_m e^{A_m\tau}$ in all, and the step "
     r"says how finely it is read. The columns $e^{\Delta A_m l}$, $l = 0, 1, \dots$, are a Vandermonde matrix: $O(LM)$ "
     r"operations a channel, and no power of a matrix.",
-)  # fmt: skip
+)
 derivation.chain(
     "At half of the step the kernel has twice the resolution",
     plus(
@@ -128,7 +138,7 @@ derivation.chain(
     role="lemma",
     uses=(cells,),
     so="A model that was trained on one sampling rate runs on another: its step is divided by the ratio of the rates.",
-)  # fmt: skip
+)
 j = derivation.index("j", "a lag")
 L = derivation.count(j, "L", "the length of the kernel", "length")
 derivation.chain(
@@ -137,27 +147,24 @@ derivation.chain(
     equals(
         times(c, gain, (exp(step * lam * L) - 1) / (exp(step * lam) - 1)),
         r"a geometric sum in $e^{\Delta\lambda}$",
-        wrong={"endless": c * gain / (1 - exp(step * lam)),
-               "one entry less": c * gain * (exp(step * lam * (L - 1)) - 1) / (exp(step * lam) - 1)},
+        wrong={
+            "endless": c * gain / (1 - exp(step * lam)),
+            "one entry less": c * gain * (exp(step * lam * (L - 1)) - 1) / (exp(step * lam) - 1),
+        },
     ),
     equals(
         times(c / lam, exp(step * lam * L) - 1),
         r"the gain $g$ has the denominator as its numerator",
-        wrong={"without the eigenvalue": c * (exp(step * lam * L) - 1),
-               "the sign": c / lam * (1 - exp(step * lam * L))},
+        wrong={"without the eigenvalue": c * (exp(step * lam * L) - 1), "the sign": c / lam * (1 - exp(step * lam * L))},
     ),
     role="lemma",
-)  # fmt: skip
+)
 sigma = derivation.number(r"\sigma", "the damping of a mode", "exp(log_negative_real)", positive=True)
 T = derivation.number("T", "a time that goes to infinity", positive=True)
 derivation.chain(
     "... and of an endless kernel to the gain at frequency zero",
     Limit((exp(-sigma * T) - 1) / (-sigma), T, oo),
-    equals(
-        1 / sigma,
-        r"$e^{-\sigma T} \to 0$, since the real part is negative",
-        wrong={"the sign": -1 / sigma, "no limit": 0},
-    ),
+    equals(1 / sigma, r"$e^{-\sigma T} \to 0$, since the real part is negative", wrong={"the sign": -1 / sigma, "no limit": 0}),
     role="lemma",
     so=r"$\sum_l K_l = -c/\lambda$ for one mode, and for all of them $2\,\mathrm{Re} \sum_m (-C_m / A_m)$: the steady state of "
     r"a constant input of 1.",
@@ -229,11 +236,19 @@ derivation.bridge(
     lambda a, b, sigma, omega, step, lag: jnp.take_along_axis(
         diagonal_kernel(*_modes(a, b, sigma, omega, step), length=6), jnp.asarray(lag, int)[:, None], axis=1
     )[:, 0],
-    a, b, sigmas, omegas, step, l,
-    wrong={"factor 2 missing": _in_real_numbers(l) / 2, "Euler": _in_real_numbers(l, gains=(step, 0)),
-           "the frequency scaled twice": _in_real_numbers(l, rate=step**2 * omegas),
-           "one step late": _in_real_numbers(l + 1)},
-)  # fmt: skip
+    a,
+    b,
+    sigmas,
+    omegas,
+    step,
+    l,
+    wrong={
+        "factor 2 missing": _in_real_numbers(l) / 2,
+        "Euler": _in_real_numbers(l, gains=(step, 0)),
+        "the frequency scaled twice": _in_real_numbers(l, rate=step**2 * omegas),
+        "one step late": _in_real_numbers(l + 1),
+    },
+)
 x = derivation.numbers(r"\xi_{}", m, "the real part of its state", "state.real")
 y = derivation.numbers(r"\eta_{}", m, "the imaginary part", "state.imag")
 u = derivation.number("u", "the input of a step", "inputs")
@@ -245,20 +260,35 @@ derivation.bridge(
     "... one step of the recurrence",
     2 * Total(m, a * after[0] - b * after[1]),
     lambda x, y, u, *modes: diagonal_step(u[None], jax.lax.complex(x, y)[None], *_modes(*modes))[0][0],
-    x, y, u, a, b, sigmas, omegas, step,
+    x,
+    y,
+    u,
+    a,
+    b,
+    sigmas,
+    omegas,
+    step,
     wrong={"the state before the input": 2 * Total(m, a * x - b * y), "C conjugate": 2 * Total(m, a * after[0] + b * after[1])},
-)  # fmt: skip
+)
 inputs = derivation.numbers("u_{}", j, "the inputs of a sequence", "inputs")
 skip = derivation.number("D", "what the output reads of the input directly", "skip")
 derivation.bridge(
     "... and the layer, at its last step",
     plus(Total(j, times(_in_real_numbers(L - 1 - j), inputs)), times(skip, inputs.at(3))),
     lambda inputs, skip, *modes: state_space_layer(inputs[None], *_modes(*modes), skip)[0, :, -1],
-    inputs, skip, a, b, sigmas, omegas, step,
-    wrong={"the skip forgotten": Total(j, _in_real_numbers(L - 1 - j) * inputs),
-           "the kernel reversed": Total(j, _in_real_numbers(j) * inputs) + skip * inputs.at(3)},
+    inputs,
+    skip,
+    a,
+    b,
+    sigmas,
+    omegas,
+    step,
+    wrong={
+        "the skip forgotten": Total(j, _in_real_numbers(L - 1 - j) * inputs),
+        "the kernel reversed": Total(j, _in_real_numbers(j) * inputs) + skip * inputs.at(3),
+    },
     sizes={m: 2},
-)  # fmt: skip
+)
 
 
 @derivation.numeric(
@@ -308,9 +338,13 @@ derivation.say(
 )
 states = derivation.number("N", "the number of states", "order", positive=True, integer=True)
 for written, meaning in (
-    ("n", "a row of $S$"), ("v_n", r"an eigenvector of $S$"), ("F_n", r"$\sum_{k<n} s_k v_k$"),
-    ("G_n", r"$F_n - \frac12 F_N$"), ("S", "the skew part of LegS"), ("s_n", r"$\sqrt{2n + 1}$"),
-):  # fmt: skip
+    ("n", "a row of $S$"),
+    ("v_n", r"an eigenvector of $S$"),
+    ("F_n", r"$\sum_{k<n} s_k v_k$"),
+    ("G_n", r"$F_n - \frac12 F_N$"),
+    ("S", "the skew part of LegS"),
+    ("s_n", r"$\sqrt{2n + 1}$"),
+):
     derivation.symbol(written, meaning)
 
 

@@ -91,21 +91,24 @@ derivation.chain(
     equals(
         plus(times(exp(lam * step), before), times(Integral(exp(lam * s), (s, 0, step)), b, u)),
         r"the input is constant, so it leaves the integral; count the time from the end, $s \to \Delta - s$",
-        wrong={"integrated over the state, too": exp(lam * step) * (before + Integral(exp(lam * s), (s, 0, step)) * b * u),
-               "the step in place of the integral": exp(lam * step) * before + step * b * u},
+        wrong={
+            "integrated over the state, too": exp(lam * step) * (before + Integral(exp(lam * s), (s, 0, step)) * b * u),
+            "the step in place of the integral": exp(lam * step) * before + step * b * u,
+        },
     ),
     equals(
         plus(times(hold, before), times(driven, u)),
         r"integrate: $\int_0^\Delta e^{\lambda s} ds = (e^{\lambda\Delta} - 1) / \lambda$",
         wrong={
-            "divided by z": hold * before + driven * u / step, "the step in place of the integral": hold * before + step * b * u,
+            "divided by z": hold * before + driven * u / step,
+            "the step in place of the integral": hold * before + step * b * u,
             "the exponential alone": hold * before + exp(z) / lam * b * u,
         },
     ),
     central=True,
     so=r"The first line is the variation of constants: each bit of input, aged by what is left of the step. Nothing was "
     r"approximated, at any length of the step. For matrices, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\, B$.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and an eigenvalue of zero only counts its inputs",
     Limit(driven, lam, 0),
@@ -178,13 +181,16 @@ derivation.chain(
     equals(
         after,
         r"solve for $x_t$: divide by $1 - \theta z$, also what the input does",
-        wrong={"the input not divided": R * before + step * b * u, "half of the step for the input": R * before + S * u / 2,
-               "the sign of z": (1 - (1 - theta) * z) / (1 + theta * z) * before + S * u},
+        wrong={
+            "the input not divided": R * before + step * b * u,
+            "half of the step for the input": R * before + S * u / 2,
+            "the sign of z": (1 - (1 - theta) * z) / (1 + theta * z) * before + S * u,
+        },
     ),
     so=r"$\theta = 0$ is forward Euler, $\theta = 1$ backward Euler, $\theta = \frac12$ the bilinear rule of Tustin. Of "
     r"matrices, $\bar A = (I - \theta\Delta A)^{-1} (I + (1 - \theta)\Delta A)$ and $\bar B = (I - \theta\Delta A)^{-1} \Delta "
     r"B$.",
-)  # fmt: skip
+)
 derivation.chain(
     "Each rule keeps the steady state",
     S / (1 - R),
@@ -330,14 +336,16 @@ derivation.chain(
     equals(
         times(2 / (1 + w), b / plus(times(2 / step, (1 - w) / (1 + w)), -lam)),
         r"divide by $\frac\Delta2 (1 + w)$, which is not zero unless $w = -1$",
-        wrong={"w inverted": 2 / (1 + w) * b / (2 / step * (w - 1) / (w + 1) - lam),
-               "no factor": b / (2 / step * (1 - w) / (1 + w) - lam),
-               "half of the frequency": 2 / (1 + w) * b / ((1 - w) / (1 + w) / step - lam)},
+        wrong={
+            "w inverted": 2 / (1 + w) * b / (2 / step * (w - 1) / (w + 1) - lam),
+            "no factor": b / (2 / step * (1 - w) / (1 + w) - lam),
+            "half of the frequency": 2 / (1 + w) * b / ((1 - w) / (1 + w) / step - lam),
+        },
     ),
     so=r"$b / (s - \lambda)$ is the transfer function of $\dot x = \lambda x + bu$. So the rule evaluates it at $s = "
     r"\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the place of "
     r"$u_t$, that factor would be 1. Structured models find their kernel in this form.",
-)  # fmt: skip
+)
 psi = derivation.number(r"\psi", r"half of the angle per step, $\omega\Delta / 2$")
 derivation.chain(
     "... which bends the axis of frequencies",
@@ -359,45 +367,56 @@ derivation.bridge(
     "The code computes forward Euler",
     Matrix([1 + z, step * b]),
     lambda *draws: _each(forward_euler, *draws),
-    lam, b, step,
+    lam,
+    b,
+    step,
     wrong={"the hold": Matrix([hold, driven]), "without the step": Matrix([1 + z, b])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... backward Euler",
     Matrix([1 / (1 - z), step * b / (1 - z)]),
     lambda *draws: _each(backward_euler, *draws),
-    lam, b, step,
+    lam,
+    b,
+    step,
     wrong={"forward": Matrix([1 + z, step * b]), "the input not divided": Matrix([1 / (1 - z), step * b])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... the bilinear rule",
     Matrix([(1 + z / 2) / (1 - z / 2), step * b / (1 - z / 2)]),
     lambda *draws: _each(bilinear, *draws),
-    lam, b, step,
-    wrong={"half of the step in B": Matrix([(1 + z / 2) / (1 - z / 2), step * b / 2 / (1 - z / 2)]),
-           "without the halves": Matrix([(1 + z) / (1 - z), step * b / (1 - z)])},
-)  # fmt: skip
+    lam,
+    b,
+    step,
+    wrong={
+        "half of the step in B": Matrix([(1 + z / 2) / (1 - z / 2), step * b / 2 / (1 - z / 2)]),
+        "without the halves": Matrix([(1 + z) / (1 - z), step * b / (1 - z)]),
+    },
+)
 derivation.bridge(
     "... the exact step",
     Matrix([hold, driven]),
     lambda *draws: _each(zero_order_hold, *draws),
-    lam, b, step,
+    lam,
+    b,
+    step,
     wrong={"the step in place of the integral": Matrix([hold, step * b]), "divided by z": Matrix([hold, driven / step])},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and for diagonal systems",
     Matrix([hold, driven]),
     lambda *draws: _each(_diagonal_hold, *draws),
-    lam, b, step,
+    lam,
+    b,
+    step,
     wrong={"the step in place of the integral": Matrix([hold, step * b]), "divided by z": Matrix([hold, driven / step])},
-)  # fmt: skip
+)
 RULES = {"forward Euler": forward_euler, "backward Euler": backward_euler, "bilinear": bilinear, "hold": zero_order_hold}
 EXAMPLE = jnp.array([[-2.0]]), jnp.array([[1.0]])
 
 
 @derivation.numeric(
-    r"\bar B = A^{-1} (\bar A - I) B",
-    because="The exact step of a random system of three states, whose matrix is invertible.",
+    r"\bar B = A^{-1} (\bar A - I) B", because="The exact step of a random system of three states, whose matrix is invertible."
 )
 def hold_by_the_inverse():
     rng = np.random.default_rng(0)
@@ -424,9 +443,11 @@ def near_eigenvalue_zero():
 )
 def one_decay():
     for name, printed in (
-        ("forward Euler", "(0, 1/2)"), ("backward Euler", "(1/2, 1/4)"), ("bilinear", "(1/3, 1/3)"),
+        ("forward Euler", "(0, 1/2)"),
+        ("backward Euler", "(1/2, 1/4)"),
+        ("bilinear", "(1/3, 1/3)"),
         ("hold", "(0.36788, 0.31606)"),
-    ):  # fmt: skip
+    ):
         yield rf"\text{{{name}}}", [part[0, 0] for part in RULES[name](*EXAMPLE, step=0.5)], printed
     moving, driving = zero_order_hold(*EXAMPLE, step=0.5)
     yield r"\text{hold: } \bar b / (1 - \bar a)", driving[0, 0] / (1 - moving[0, 0]), "1/2"

@@ -51,10 +51,16 @@ derivation = Derivation(
 j = derivation.index("j", "an earlier step")
 n = derivation.index("n", "an entry of the state")
 for written, meaning in (
-    ("t", "a step"), ("s", "a step"), ("h_t", "the state"), ("y_t", "the output"), ("M_{ts}", "the matrix of the map"),
-    ("L_{ts}", "the mask"), ("k", "a step between two others"), ("r", "the last step before a chunk"),
+    ("t", "a step"),
+    ("s", "a step"),
+    ("h_t", "the state"),
+    ("y_t", "the output"),
+    ("M_{ts}", "the matrix of the map"),
+    ("L_{ts}", "the mask"),
+    ("k", "a step between two others"),
+    ("r", "the last step before a chunk"),
     (r"\ell_k", "the logarithm of the decay of a step"),
-):  # fmt: skip
+):
     derivation.symbol(written, meaning)
 S = derivation.numbers(r"\mathrm{{seg}}(t-1,{})", j, "the sum of the decays after a step, up to the step before this one")
 ell = derivation.number(r"\ell_t", "the logarithm of the decay of this step", "log_decay")
@@ -73,21 +79,25 @@ derivation.chain(
     equals(
         plus(Total(n, times(C, Total(j, times(exp(sums), x, B)))), Total(n, times(C, x_now, B_now))),
         r"the decay joins those before it, $\mathrm{seg}(t,j) = \mathrm{seg}(t-1,j) + \ell_t$; the input enters undecayed",
-        wrong={"the input decays at once": Total(n, C * exp(ell) * (before + x_now * B_now)),
-               "the past does not decay": Total(n, C * (before + x_now * B_now)),
-               "the decay counted twice": Total(n, C * (exp(2 * ell) * before + x_now * B_now))},
+        wrong={
+            "the input decays at once": Total(n, C * exp(ell) * (before + x_now * B_now)),
+            "the past does not decay": Total(n, C * (before + x_now * B_now)),
+            "the decay counted twice": Total(n, C * (exp(2 * ell) * before + x_now * B_now)),
+        },
     ),
     equals(
         attention,
         r"sum over the entries of the state first: $B_j^\top C_t$ is one number for each pair of steps",
-        wrong={"B and C exchanged": plus(Total(j, times(exp(sums), Total(n, C * B_now), x)), times(Total(n, C * B_now), x_now)),
-               "without this step": Total(j, exp(sums) * Total(n, C * B) * x),
-               "the mask without its decay": Total(j, Total(n, C * B) * x) + Total(n, C * B_now) * x_now},
+        wrong={
+            "B and C exchanged": plus(Total(j, times(exp(sums), Total(n, C * B_now), x)), times(Total(n, C * B_now), x_now)),
+            "without this step": Total(j, exp(sums) * Total(n, C * B) * x),
+            "the mask without its decay": Total(j, Total(n, C * B) * x) + Total(n, C * B_now) * x_now,
+        },
     ),
     central=True,
     so=r"The last term is the one at $s = t$, with $\mathrm{seg}(t,t) = 0$. So $Y = MX$: the scores $C B^\top$ of all pairs, "
     r"times a mask. It is causal because $e^{-\infty} = 0$.",
-)  # fmt: skip
+)
 for words, code in (
     ("as attention", dual_quadratic),
     ("as a recurrence", lambda *given: dual_recurrent(*given, jnp.zeros((5, 1, 1, 4)))[0]),
@@ -97,10 +107,18 @@ for words, code in (
         f"The code computes it {words}",
         attention,
         lambda *draws, code=code: code(*_six_steps(*draws))[:, -1, 0, 0],
-        S, ell, x, B, x_now, B_now, C,
-        wrong={"the past does not decay": Total(n, C * (before + x_now * B_now)),
-               "the input decays at once": exp(ell) * Total(n, C * (before + x_now * B_now))},
-    )  # fmt: skip
+        S,
+        ell,
+        x,
+        B,
+        x_now,
+        B_now,
+        C,
+        wrong={
+            "the past does not decay": Total(n, C * (before + x_now * B_now)),
+            "the input decays at once": exp(ell) * Total(n, C * (before + x_now * B_now)),
+        },
+    )
 ells = derivation.numbers(r"\ell_{}", j, "the decays of a sequence", "log_decay")
 derivation.bridge(
     "... and the sum from the first step to the last",
@@ -132,13 +150,19 @@ derivation.bridge(
         jnp.concatenate([B, B_now[:, None]], 1)[:, :, None],
         jnp.concatenate([x, x_now[:, None]], 1)[:, :, None, None],
     )[:, -1, 0, 0],
-    C, B, B_now, x, x_now,
+    C,
+    B,
+    B_now,
+    x,
+    x_now,
     wrong={"without this step": Total(j, Total(n, C * B) * x)},
-)  # fmt: skip
+)
 
 for written, meaning in (
-    (r"\Delta_t", "the length of a step"), ("A", "the eigenvalue of a head"), ("u_t", "the input before that"),
-):  # fmt: skip
+    (r"\Delta_t", "the length of a step"),
+    ("A", "the eigenvalue of a head"),
+    ("u_t", "the input before that"),
+):
     derivation.symbol(written, meaning)
 
 
@@ -192,8 +216,10 @@ def minors_of_the_matrix():
     one, two = _matrix(4, 1), _matrix(5, 2)
     minors = [
         one[[row, below], [column, column + 1]].det()
-        for row in range(1, 4) for below in range(row + 1, 4) for column in range(row)
-    ]  # fmt: skip
+        for row in range(1, 4)
+        for below in range(row + 1, 4)
+        for column in range(row)
+    ]
     wide = sympy.expand(two[2:5, 0:3].det())
     diagonal = sympy.prod(one[t, t] for t in range(4))
     found = [sympy.expand(one.det(method="berkowitz")), *(sympy.simplify(minor) for minor in minors), wide]
@@ -226,8 +252,10 @@ derivation.chain(
     equals(
         plus(times(exp(P_r), Total(n, times(C, Total(j, times(exp(q), x, B))))), Total(i, times(w, z))),
         "the sum over all steps is cut at $r$, and the mask of the earlier ones is a product",
-        wrong={"the decay forgotten": Total(n, C * state) + Total(i, w * z),
-               "once for each step": plus(Total(j, exp(2 * P_r + q) * Total(n, C * B) * x), Total(i, w * z))},
+        wrong={
+            "the decay forgotten": Total(n, C * state) + Total(i, w * z),
+            "once for each step": plus(Total(j, exp(2 * P_r + q) * Total(n, C * B) * x), Total(i, w * z)),
+        },
     ),
     equals(
         plus(times(exp(P_r), Total(n, times(C, state))), Total(i, times(w, z))),
@@ -237,7 +265,7 @@ derivation.chain(
     uses=(cut,),
     so=r"And $h_{r+Q} = e^{\mathrm{seg}(r+Q,r)} h_r + \sum_i e^{\mathrm{seg}(r+Q,i)} x_i B_i^\top$ takes the state over the "
     r"chunk, by the same cut. Every $Q$ gives the same numbers: $Q = 1$ is the recurrence, $Q = T$ the attention.",
-)  # fmt: skip
+)
 
 
 @derivation.numeric(
@@ -247,8 +275,11 @@ derivation.chain(
 def every_chunk_size():
     rng = np.random.default_rng(2)
     given = (
-        rng.normal(size=(2, 8, 4, 3)), -rng.uniform(0, 1, (2, 8, 4)), rng.normal(size=(2, 8, 2, 5)), rng.normal(size=(2, 8, 2, 5))
-    )  # fmt: skip
+        rng.normal(size=(2, 8, 4, 3)),
+        -rng.uniform(0, 1, (2, 8, 4)),
+        rng.normal(size=(2, 8, 2, 5)),
+        rng.normal(size=(2, 8, 2, 5)),
+    )
     given = [jnp.array(array) for array in given]
     whole = dual_quadratic(*given)
     tiled = dual_quadratic(*given[:2], *(jnp.tile(array, (1, 1, 2, 1)) for array in given[2:]))
@@ -268,14 +299,15 @@ derivation.chain(
         plus(times(T, Q, N + P), times(2, T, N, P), times(T / Q, N, P)),
         r"in each of $T/Q$ chunks: the scores, their product with $X$, what is written and what is read of the state, and its "
         r"decay",
-        wrong={"the decay left out": T * Q * (N + P) + 2 * T * N * P,
-               "of one chunk": Q**2 * (N + P) + 2 * Q * N * P + N * P},
+        wrong={"the decay left out": T * Q * (N + P) + 2 * T * N * P, "of one chunk": Q**2 * (N + P) + 2 * Q * N * P + N * P},
     ),
     equals(
         plus(times(2, T, N, P), times(2, T, N + P, best), times(T, N + P, (Q - best) ** 2 / Q)),
         r"$NP = (N + P)\, Q^{*2}$; complete the square",
-        wrong={"no cross term": plus(times(2, T, N, P), times(T, N + P, (Q - best) ** 2 / Q)),
-               "P for N + P": plus(times(2, T, N, P), times(2, T, N + P, best), times(T, P, (Q - best) ** 2 / Q))},
+        wrong={
+            "no cross term": plus(times(2, T, N, P), times(T, N + P, (Q - best) ** 2 / Q)),
+            "P for N + P": plus(times(2, T, N, P), times(2, T, N + P, best), times(T, P, (Q - best) ** 2 / Q)),
+        },
     ),
     at_least(
         plus(times(2, T, N, P), times(2, T, N + P, best)),
@@ -284,7 +316,7 @@ derivation.chain(
     ),
     so=r"Linear in $T$ for each fixed $Q$, where attention ($Q = T$) is quadratic. Machines multiply large matrices faster than "
     r"small ones, so that chunks of 64 to 256 steps are common.",
-)  # fmt: skip
+)
 
 EXAMPLE_DECAYS = jnp.log(jnp.array([0.5, 0.5, 0.25]))[None, :, None]
 EXAMPLE_X = jnp.array([4.0, 2.0, 1.0])[None, :, None, None]
@@ -333,8 +365,7 @@ def retention():
 
 
 @derivation.exercise(
-    r"What is $Q^*$ for $N = P = 64$, and for $N = 128$, $P = 64$?",
-    r"$\sqrt{32} = 5.66$, and $\sqrt{128/3} = 6.53$.",
+    r"What is $Q^*$ for $N = P = 64$, and for $N = 128$, $P = 64$?", r"$\sqrt{32} = 5.66$, and $\sqrt{128/3} = 6.53$."
 )
 def cheapest_chunks():
     yield value(best, {N: 64, P: 64}), "5.66"

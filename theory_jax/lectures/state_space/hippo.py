@@ -101,8 +101,14 @@ def slopes_of_legendre():
     degrees = range(1, 5)
     left = [(2 * j + 1) * P[j] for j in degrees] + [y * slopes[j] for j in degrees]
     right = [slopes[j + 1] - slopes[j - 1] for j in degrees] + [j * P[j] + slopes[j - 1] for j in degrees]
-    return left, right, {"the signs": [slopes[j + 1] + slopes[j - 1] for j in degrees] + right[4:],
-                         "the next slope": right[:4] + [j * P[j] + slopes[j + 1] for j in degrees]}  # fmt: skip
+    return (
+        left,
+        right,
+        {
+            "the signs": [slopes[j + 1] + slopes[j - 1] for j in degrees] + right[4:],
+            "the next slope": right[:4] + [j * P[j] + slopes[j + 1] for j in degrees],
+        },
+    )
 
 
 derivation.chain(
@@ -112,26 +118,30 @@ derivation.chain(
         plus(times(n, g), Total(k, times(above, s, s.at(k), g.at(k)))),
         r"$x\, dg_n/dx = s_n (1 + y) P_n' = s_n (n P_n + P_{n-1}' + P_n')$, and the slopes telescope: $P_n' + P_{n-1}' = "
         r"\sum_{k<n} (2k+1) P_k$",
-        wrong={"the diagonal forgotten": Total(k, above * s * s.at(k) * g.at(k)),
-               "the diagonal twice": 2 * n * g + Total(k, above * s * s.at(k) * g.at(k)),
-               "not normalized": n * g + Total(k, above * s.at(k) ** 2 * g.at(k))},
+        wrong={
+            "the diagonal forgotten": Total(k, above * s * s.at(k) * g.at(k)),
+            "the diagonal twice": 2 * n * g + Total(k, above * s * s.at(k) * g.at(k)),
+            "not normalized": n * g + Total(k, above * s.at(k) ** 2 * g.at(k)),
+        },
     ),
     states=4,
     role="lemma",
-)  # fmt: skip
+)
 derivation.chain(
     "... and the slope itself of every second one",
     Slope(g, x),
     equals(
         Total(k, times(above, 1 - (-1) ** (n - k), s, s.at(k), g.at(k))),
         r"$P_n' = (2n-1) P_{n-1} + P_{n-2}'$, down in steps of two; $dy/dx = 2$, so the factor is 2 where $n - k$ is odd, else 0",
-        wrong={"all of them": Total(k, above * s * s.at(k) * g.at(k)),
-               "the even ones": Total(k, above * (1 + (-1) ** (n - k)) * s * s.at(k) * g.at(k)),
-               "half": Total(k, above * (1 - (-1) ** (n - k)) / 2 * s * s.at(k) * g.at(k))},
+        wrong={
+            "all of them": Total(k, above * s * s.at(k) * g.at(k)),
+            "the even ones": Total(k, above * (1 + (-1) ** (n - k)) * s * s.at(k) * g.at(k)),
+            "half": Total(k, above * (1 - (-1) ** (n - k)) / 2 * s * s.at(k) * g.at(k)),
+        },
     ),
     states=4,
     role="lemma",
-)  # fmt: skip
+)
 
 derivation.say(
     r"Why these coefficients? Because no other polynomial of the same degree is closer. Then their equation of motion: first for "
@@ -177,28 +187,35 @@ derivation.chain(
         times(1 / t, plus(-c, times(s, f_now), -carried)),
         r"the product rule for $1/t$; Leibniz' rule: the upper end adds $f(t)\, g_n(1)$ with $g_n(1) = s_n$, and $\partial_t "
         r"g_n(\tau/t) = -\frac{\tau}{t^2} g_n'$; then $\tau = tx$",
-        wrong={"the end forgotten": (-c - carried) / t, "the factor 1/t not differentiated": (s * f_now - carried) / t,
-               "the stretching forgotten": (s * f_now - c) / t},
+        wrong={
+            "the end forgotten": (-c - carried) / t,
+            "the factor 1/t not differentiated": (s * f_now - carried) / t,
+            "the stretching forgotten": (s * f_now - c) / t,
+        },
     ),
     equals(
         times(1 / t, plus(times(s, f_now), -times(n + 1, c), -below)),
         "the slope times the place is a combination of the basis; its integrals are coefficients",
-        wrong={"2n + 1 on the diagonal": (s * f_now - (2 * n + 1) * c - below) / t,
-               "n + 1/2 on the diagonal": (s * f_now - (n + sympy.Rational(1, 2)) * c - below) / t,
-               "the upper triangle": (s * f_now - (n + 1) * c - Total(k, above.at(k, n) * s * s.at(k) * c.at(k))) / t},
+        wrong={
+            "2n + 1 on the diagonal": (s * f_now - (2 * n + 1) * c - below) / t,
+            "n + 1/2 on the diagonal": (s * f_now - (n + sympy.Rational(1, 2)) * c - below) / t,
+            "the upper triangle": (s * f_now - (n + 1) * c - Total(k, above.at(k, n) * s * s.at(k) * c.at(k))) / t,
+        },
     ),
     equals(
         times(1 / t, plus(Total(k, times(A, c.at(k))), times(s, f_now))),
         "collect the coefficients into a matrix",
-        wrong={"1/t forgotten": Total(k, A * c.at(k)) + s * f_now,
-               "A transposed": (Total(k, A.at(k, n) * c.at(k)) + s * f_now) / t,
-               "B of ones": (Total(k, A * c.at(k)) + f_now) / t},
+        wrong={
+            "1/t forgotten": Total(k, A * c.at(k)) + s * f_now,
+            "A transposed": (Total(k, A.at(k, n) * c.at(k)) + s * f_now) / t,
+            "B of ones": (Total(k, A * c.at(k)) + f_now) / t,
+        },
     ),
     sizes={m: 4},
     central=True,
     so=r"The first expression is $\dot c_n$. So $\dot c = \frac1t (Ac + Bf)$ with $B_n = s_n$, without any approximation. $A$ is "
     r"lower triangular: its eigenvalues are $-1, \dots, -N$, and a memory of $N$ numbers contains those of fewer.",
-)  # fmt: skip
+)
 speed = derivation.number(r"\alpha", "how many times faster the signal is played", positive=True)
 f_fast = _signal(r"\alpha tx", speed * t * x, "the signal, played faster")
 g_fast = derivation.define(r"g_{{{}}}(\tau/\alpha t)", _basis(tau / (speed * t), 2), "the basis over a longer past", over=n)
@@ -208,13 +225,15 @@ derivation.chain(
     equals(
         times(1 / (speed * t), Integral(times(f_past, g_fast), (tau, 0, speed * t))),
         r"$\tau = \alpha t x$",
-        wrong={"at the same time": Integral(f_past * g_past, (tau, 0, t)) / t,
-               "the factor forgotten": Integral(f_past * g_fast, (tau, 0, speed * t)) / t},
+        wrong={
+            "at the same time": Integral(f_past * g_past, (tau, 0, t)) / t,
+            "the factor forgotten": Integral(f_past * g_fast, (tau, 0, speed * t)) / t,
+        },
     ),
     sizes={n: 2, m: 2},
     so=r"The coefficients of $f(\alpha\,\cdot)$ at $t$ are those of $f$ at $\alpha t$: a signal that is played faster is "
     r"remembered equally well, only sooner. A window has a scale that must be chosen.",
-)  # fmt: skip
+)
 
 derivation.say("A window that slides: what leaves it must be known, too.")
 f_first = _signal(r"t-\theta", t - theta, "the signal at the beginning of the window")
@@ -228,18 +247,19 @@ derivation.chain(
     equals(
         times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -slid)),
         r"$\partial_t f = \frac1\theta \partial_x f$; integrate by parts with $g_n(1) = s_n$ and $g_n(0) = (-1)^n s_n$",
-        wrong={"what leaves forgotten": (s * f_now - slid) / theta,
-               "without the sign": (s * f_now - s * f_first - slid) / theta},
+        wrong={"what leaves forgotten": (s * f_now - slid) / theta, "without the sign": (s * f_now - s * f_first - slid) / theta},
     ),
     equals(
         times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -odd)),
         "the slope is a combination of the basis",
-        wrong={"the sign": (s * f_now - (-1) ** n * s * f_first + odd) / theta,
-               "the window forgotten": s * f_now - (-1) ** n * s * f_first - odd},
+        wrong={
+            "the sign": (s * f_now - (-1) ** n * s * f_first + odd) / theta,
+            "the window forgotten": s * f_now - (-1) ** n * s * f_first - odd,
+        },
     ),
     sizes={n: 2, k: 2, m: 3},
     so=r"This is exact, but no equation in $d$ alone: $f(t - \theta)$ has to be stored somewhere else.",
-)  # fmt: skip
+)
 A_window = derivation.define(
     r"A^\theta_{{{}{}}}",
     -s * s.at(k) / theta * (1 - above.at(k, n) + above.at(k, n) * (-1) ** (n - k)),
@@ -261,13 +281,15 @@ derivation.chain(
         plus(Total(k, times(A_window, d.at(k))), times(s, f_now) / theta),
         r"the factor of $s_n s_k d_k$ is $(-1)^{n+k} + 1 - (-1)^{n-k} = 1$ for $k < n$, $1$ for $k = n$ and $(-1)^{n-k}$ for $k "
         r"> n$",
-        wrong={"the signs on the other side": Total(k, A_window.at(k, n) * d.at(k)) + s * f_now / theta,
-               "LegS": (Total(k, A * d.at(k)) + s * f_now) / theta,
-               "the window forgotten in B": Total(k, A_window * d.at(k)) + s * f_now},
+        wrong={
+            "the signs on the other side": Total(k, A_window.at(k, n) * d.at(k)) + s * f_now / theta,
+            "LegS": (Total(k, A * d.at(k)) + s * f_now) / theta,
+            "the window forgotten in B": Total(k, A_window * d.at(k)) + s * f_now,
+        },
     ),
     sizes={m: 3},
     so=r"So $\dot d = A^\theta d + B^\theta f$ with $B^\theta_n = s_n / \theta$. The closure is the only approximation of LegT.",
-)  # fmt: skip
+)
 derivation.chain(
     "What the closure misses, one degree above",
     plus(f_first, -remembered),
@@ -293,39 +315,47 @@ derivation.chain(
     equals(
         plus(-(r_now**2), -SquaredNorm(n, v)),
         r"$A + A^\top = -(B B^\top + I)$: off the diagonal $-s_n s_k$, on it $-2(n+1) = -s_n^2 - 1$",
-        wrong={"the identity forgotten": -(r_now**2), "half": plus(-(r_now**2), -SquaredNorm(n, v)) / 2,
-               "the beginning for now": plus(-(r_first**2), -SquaredNorm(n, v))},
+        wrong={
+            "the identity forgotten": -(r_now**2),
+            "half": plus(-(r_now**2), -SquaredNorm(n, v)) / 2,
+            "the beginning for now": plus(-(r_first**2), -SquaredNorm(n, v)),
+        },
     ),
     at_most(-SquaredNorm(n, v), "leave out a square", adding=r_now**2),
     so=r"The first expression is $t\, \frac d{dt} |v|^2$ without a signal. So $|v|^2$ falls at least like $1/t$: a signal fades "
     r"as its share of the past does.",
-)  # fmt: skip
+)
 derivation.chain(
     "LegT loses the energy at both ends",
     times(2, Total(n, times(v, Total(k, times(A_window, v.at(k)))))),
     equals(
         -plus(r_now**2, r_first**2) / theta,
         r"$\theta (A^\theta_{nk} + A^\theta_{kn}) = -s_n s_k (1 + (-1)^{n+k})$",
-        wrong={"one end": -(r_now**2) / theta, "their difference": -(r_now**2 - r_first**2) / theta,
-               "for any window": -(r_now**2 + r_first**2)},
+        wrong={
+            "one end": -(r_now**2) / theta,
+            "their difference": -(r_now**2 - r_first**2) / theta,
+            "for any window": -(r_now**2 + r_first**2),
+        },
     ),
     at_most(0, "leave out the squares", adding=plus(r_now**2, r_first**2) / theta),
-)  # fmt: skip
+)
 derivation.chain(
     "... and moves what is between them",
     times(theta, Total(k, times(A_window, v.at(k)))),
     equals(
         plus(Integral(times(Slope(r, x), g), (x, 0, 1)), -times(s, r_now)),
         r"integrate by parts, backwards: the end at $x = 0$ is the closure",
-        wrong={"without now": Integral(Slope(r, x) * g, (x, 0, 1)),
-               "the beginning": Integral(Slope(r, x) * g, (x, 0, 1)) - s * r_first},
+        wrong={
+            "without now": Integral(Slope(r, x) * g, (x, 0, 1)),
+            "the beginning": Integral(Slope(r, x) * g, (x, 0, 1)) - s * r_first,
+        },
     ),
     states=2,
     role="lemma",
     so=r"Hence no eigenvalue $\lambda$ of LegT has real part 0: its energy would stay, so $r(0) = r(1) = 0$, and this line would "
     r"say $\theta \lambda r = r'$. A slope has a lower degree, so $\lambda = 0$ or $r = 0$; and if $\lambda = 0$, $r$ is "
     r"constant and 0 at its ends. No real part is positive, because no energy grows: all are negative.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"Online. Values $f_1, f_2, \dots$ arrive at $t = j\Delta$, and the bilinear rule takes LegS over a step with its $1/t$ at "
@@ -347,13 +377,15 @@ derivation.chain(
         r"$A$ is triangular: the first row has one unknown, $(1 + \frac1{2j}) c_0 = (1 - \frac1{2j}) c^-_0 + \frac1j f_j$, and "
         r"each row below it one more: $(1 + \frac{n+1}{2j}) c_n = (1 - \frac{n+1}{2j}) c^-_n + \frac{s_n}j \left(f_j - \frac12 "
         r"\sum_{k<n} s_k (c_k + c^-_k)\right)$",
-        wrong={"forward Euler": before + (Total(k, A * before.at(k)) + s * f_j) / j,
-               "1/j forgotten": before + Total(k, A * (before.at(k) + after.at(k))) / 2 + s * f_j},
+        wrong={
+            "forward Euler": before + (Total(k, A * before.at(k)) + s * f_j) / j,
+            "1/j forgotten": before + Total(k, A * (before.at(k) + after.at(k))) / 2 + s * f_j,
+        },
     ),
     sizes={n: 2, k: 2},
     so=r"What drives a coefficient is the error of the coefficients before it: $\sum_{k<n} s_k c_k$ is what they remember of "
     r"now.",
-)  # fmt: skip
+)
 derivation.chain(
     "A constant stays remembered",
     plus(Total(k, times(A, KroneckerDelta(k, 0))), s),
@@ -365,7 +397,7 @@ derivation.chain(
     states=4,
     role="lemma",
     so=r"So $c = (v, 0, \dots, 0)$ is a fixed point for $f = v$, at every $j$.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and the error of starting from zero dies out",
     times(1 / (2 * j - 1), (1 - 1 / (2 * j)) / (1 + 1 / (2 * j))),
@@ -385,32 +417,38 @@ derivation.bridge(
     "The code has LegS's matrices",
     driven,
     lambda v, f: (lambda a, b: v @ a.T + f[:, None] * b)(*legs_matrices(order=4)),
-    v, f_j,
+    v,
+    f_j,
     wrong={"A transposed": Total(k, A.at(k, n) * v.at(k)) + s * f_j, "B of ones": Total(k, A * v.at(k)) + f_j},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and LegT's",
     moved,
     lambda *draws: _each(_windowed, *draws),
-    v, f_j, theta,
+    v,
+    f_j,
+    theta,
     wrong={"A transposed": Total(k, A_window.at(k, n) * v.at(k)) + s * f_j / theta, "LegS": driven / theta},
-)  # fmt: skip
+)
 derivation.bridge("... the basis", g, lambda x: legendre_basis(x, order=4), x, wrong={"not normalized": g / s})
 derivation.bridge(
     "... what is remembered",
     r,
     lambda *draws: _each(lambda x, v: reconstruct(x[None], v[None])[0, 0], *draws),
-    x, v,
+    x,
+    v,
     wrong={"now": r_now, "not normalized": Total(n, v * g / s)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the online step",
     after,
     lambda *draws: _each(lambda f, c, index: legs_step(f[None], c[None], index=index)[0], *draws),
-    f_j, before, j,
+    f_j,
+    before,
+    j,
     wrong={"forward Euler": before + (Total(k, A * before.at(k)) + s * f_j) / j},
     states=2,
-)  # fmt: skip
+)
 
 VALUES = 240
 TIMES = np.arange(1, VALUES + 1) / VALUES
@@ -428,8 +466,14 @@ def online_and_integrals():
     points, weights = np.polynomial.legendre.leggauss(40)
     places = jnp.array((points + 1) / 2)
     exact = (_chirp(places) * weights / 2) @ legendre_basis(places, order=6)
-    return _online()[0, :6], exact, {"of the first half": (_chirp(places / 2) * weights / 2) @ legendre_basis(places, order=6),
-                                     "not normalized": exact / jnp.sqrt(2 * jnp.arange(6) + 1)}  # fmt: skip
+    return (
+        _online()[0, :6],
+        exact,
+        {
+            "of the first half": (_chirp(places / 2) * weights / 2) @ legendre_basis(places, order=6),
+            "not normalized": exact / jnp.sqrt(2 * jnp.arange(6) + 1),
+        },
+    )
 
 
 @derivation.example(

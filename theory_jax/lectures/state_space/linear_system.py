@@ -58,8 +58,9 @@ P = derivation.define(
     + p * (1 - p) / kappa * KroneckerDelta(i, 0) * KroneckerDelta(j, 1)
     + kappa * KroneckerDelta(i, 1) * KroneckerDelta(j, 0)
     + (1 - p) * KroneckerDelta(i, 1) * KroneckerDelta(j, 1),
-    r"the projection onto the part that decays as $e^{-\alpha t}$", over=(i, j),
-)  # fmt: skip
+    r"the projection onto the part that decays as $e^{-\alpha t}$",
+    over=(i, j),
+)
 A = derivation.define("A({},{})", -alpha * P - beta * (identity - P), "the matrix of the system", "a", over=(i, j))
 B = derivation.numbers("B", j, "how the input enters", "b")
 C = derivation.numbers("C", i, "how the state is seen", "c")
@@ -113,10 +114,13 @@ derivation.chain(
         r"$A P = -\alpha P$ and $A (I - P) = -\beta (I - P)$",
         wrong={"transposed": Total(k, times(A.at(k, i), E.at(k, j))), "entry by entry": A * E},
     ),
-    equals(Total(k, times(E.at(i, k), A.at(k, j))), "both are sums of the same two projections: they commute",
-           wrong={"without the exponential": A}),
+    equals(
+        Total(k, times(E.at(i, k), A.at(k, j))),
+        "both are sums of the same two projections: they commute",
+        wrong={"without the exponential": A},
+    ),
     role="lemma",
-)  # fmt: skip
+)
 E_s = _exponential_of(s, "As")
 E_st = _exponential_of(s + t, "A(s+t)")
 derivation.chain(
@@ -142,13 +146,13 @@ derivation.chain(
     "Variation of constants: undo the motion, and only the input is left",
     Slope(Total(j, times(E_back, x)), t),
     equals(
-        plus(
-            -Total(j, times(Total(k, times(E_back.at(i, k), A.at(k, j))), x)),
-            Total(j, times(E_back, Slope(x, t))),
-        ),
+        plus(-Total(j, times(Total(k, times(E_back.at(i, k), A.at(k, j))), x)), Total(j, times(E_back, Slope(x, t)))),
         "the product rule, and the lemma on the exponential's slope, backward in time",
-        wrong={"the sign of the first term": plus(
-            Total(j, times(Total(k, times(E_back.at(i, k), A.at(k, j))), x)), Total(j, times(E_back, Slope(x, t))))},
+        wrong={
+            "the sign of the first term": plus(
+                Total(j, times(Total(k, times(E_back.at(i, k), A.at(k, j))), x)), Total(j, times(E_back, Slope(x, t)))
+            )
+        },
     ),
     equals(
         Total(j, times(E_back, driven)),
@@ -159,7 +163,7 @@ derivation.chain(
     so=r"Integrate from 0 to $t$ and multiply by $e^{At}$: $x(t) = e^{At} x_0 + \int_0^t e^{A(t-s)} B u(s) ds$, so $y(t) = C "
     r"e^{At} x_0 + \int_0^t h(t - s) u(s) ds + D u(t)$ with $h(t) = C e^{At} B$: the output is the initial state's fading trace, "
     r"and the past input, weighted by how long ago it was.",
-)  # fmt: skip
+)
 
 
 @derivation.numeric(
@@ -174,9 +178,13 @@ def the_output_is_a_convolution():
     nodes, weights = np.polynomial.legendre.leggauss(20)
     nodes, weights = (nodes + 1) / 2, weights / 2
     solved = solve_ivp(
-        lambda time, x: np.asarray(TRIANGLE) @ x + np.asarray(INTO) * np.sin(2 * time), (0.0, last), start,
-        method="DOP853", rtol=1e-11, atol=1e-12,
-    )  # fmt: skip
+        lambda time, x: np.asarray(TRIANGLE) @ x + np.asarray(INTO) * np.sin(2 * time),
+        (0.0, last),
+        start,
+        method="DOP853",
+        rtol=1e-11,
+        atol=1e-12,
+    )
     free = impulse_response(jnp.array([last]), TRIANGLE, jnp.array(start), OUT)[0]
     past, input_then = impulse_response(jnp.array(last - nodes), TRIANGLE, INTO, OUT), np.sin(2 * nodes)
     unturned = impulse_response(jnp.array(nodes), TRIANGLE, INTO, OUT)
@@ -202,30 +210,33 @@ derivation.chain(
             times(exp(-beta * t), Total(i, times(C, Total(j, times(identity - P, B))))),
         ),
         "insert the projections",
-        wrong={"the parts exchanged": plus(
-            times(exp(-beta * t), Total(i, times(C, Total(j, times(P, B))))),
-            times(exp(-alpha * t), Total(i, times(C, Total(j, times(identity - P, B)))))),
-            "entry by entry": plus(exp(-alpha * t) * C.at(0) * B.at(0), exp(-beta * t) * C.at(1) * B.at(1))},
+        wrong={
+            "the parts exchanged": plus(
+                times(exp(-beta * t), Total(i, times(C, Total(j, times(P, B))))),
+                times(exp(-alpha * t), Total(i, times(C, Total(j, times(identity - P, B))))),
+            ),
+            "entry by entry": plus(exp(-alpha * t) * C.at(0) * B.at(0), exp(-beta * t) * C.at(1) * B.at(1)),
+        },
     ),
     so=r"In general, if $A = V \Lambda V^{-1}$ with eigenvalues $\lambda_i$, then $h(t) = \sum_i (CV)_i (V^{-1}B)_i e^{\lambda_i "
     r"t}$: one rate and one weight for each state are all that can be told from outside, whatever the number of entries of $A$. "
     r"A model with a diagonal, complex $A$ has as many: it loses nothing but the matrices without a basis of eigenvectors.",
-)  # fmt: skip
+)
 derivation.chain(
     "What it loses is the limit of what it has",
     Limit((exp(-alpha * t) - exp(-beta * t)) / (beta - alpha), beta, alpha),
-    equals(times(t, exp(-alpha * t)), "the slope of $e^{-ct}$ in its rate $c$, without the sign",
-           wrong={"a plain exponential": exp(-alpha * t)}),
+    equals(
+        times(t, exp(-alpha * t)),
+        "the slope of $e^{-ct}$ in its rate $c$, without the sign",
+        wrong={"a plain exponential": exp(-alpha * t)},
+    ),
     role="remark",
     so=r"The weights $\pm 1 / (\beta - \alpha)$ grow without bound.",
-)  # fmt: skip
+)
 T = derivation.numbers("T", (i, j), "a change of coordinates, an invertible matrix")
 det = derivation.define(r"\det T", T.at(0, 0) * T.at(1, 1) - T.at(0, 1) * T.at(1, 0), "its determinant")
 T_inverse = derivation.define(
-    r"(T^{{-1}})_{{{}{}}}",
-    ((T.at(0, 0) + T.at(1, 1)) * identity - T) / det,
-    "its inverse",
-    over=(i, j),
+    r"(T^{{-1}})_{{{}{}}}", ((T.at(0, 0) + T.at(1, 1)) * identity - T) / det, "its inverse", over=(i, j)
 )
 derivation.chain(
     "The state is a gauge: powers in other coordinates",
@@ -268,22 +279,27 @@ S = derivation.define(
 derivation.chain(
     "The integral of one exponential",
     Integral(exp(-alpha * r), (r, 0, t)),
-    equals((1 - exp(-alpha * t)) / alpha, r"the antiderivative $-e^{-\alpha r} / \alpha$ at both ends",
-           wrong={"not divided": 1 - exp(-alpha * t), "the sign": (exp(-alpha * t) - 1) / alpha}),
+    equals(
+        (1 - exp(-alpha * t)) / alpha,
+        r"the antiderivative $-e^{-\alpha r} / \alpha$ at both ends",
+        wrong={"not divided": 1 - exp(-alpha * t), "the sign": (exp(-alpha * t) - 1) / alpha},
+    ),
     role="lemma",
-)  # fmt: skip
+)
 derivation.chain(
     "The integral of all of them",
     S,
     equals(
         Total(k, times(A_inverse.at(i, k), E.at(k, j) - KroneckerDelta(k, j))),
         r"$A^{-1} = -P / \alpha - (I - P) / \beta$, since it multiplies to the identity with $A$",
-        wrong={"the other sign": -Total(k, times(A_inverse.at(i, k), E.at(k, j) - KroneckerDelta(k, j))),
-               "without the identity": Total(k, times(A_inverse.at(i, k), E.at(k, j)))},
+        wrong={
+            "the other sign": -Total(k, times(A_inverse.at(i, k), E.at(k, j) - KroneckerDelta(k, j))),
+            "without the identity": Total(k, times(A_inverse.at(i, k), E.at(k, j))),
+        },
     ),
     role="lemma",
     so=r"So the step response from rest is $C A^{-1} (e^{At} - I) B + D$, if $A$ has an inverse.",
-)  # fmt: skip
+)
 F = derivation.define("F({})", Total(j, times(S, B)), "the state after a time $t$ of the input 1, from rest", over=i)
 derivation.chain(
     "One exponential does both, also where the matrix has no inverse",
@@ -315,11 +331,14 @@ resolvent = derivation.define(
 derivation.chain(
     "The resolvent",
     Total(k, times(s * KroneckerDelta(i, k) - A.at(i, k), resolvent.at(k, j))),
-    equals(identity, r"$sI - A = (s + \alpha) P + (s + \beta) (I - P)$",
-           wrong={"the sign of s": -identity, "the resolvent itself": resolvent}),
+    equals(
+        identity,
+        r"$sI - A = (s + \alpha) P + (s + \beta) (I - P)$",
+        wrong={"the sign of s": -identity, "the resolvent itself": resolvent},
+    ),
     role="lemma",
     so=r"So $H(s) = C (sI - A)^{-1} B + D$.",
-)  # fmt: skip
+)
 horizon = derivation.number("R", "how long is listened", positive=True)
 derivation.chain(
     "The Laplace transform of one exponential",
@@ -341,13 +360,15 @@ derivation.chain(
     equals(
         Total(i, times(C, Total(j, times(resolvent, B)))),
         r"the first line is $\int_0^\infty e^{-sr} h(r) dr$, by the lemma for each exponential of $h$; collect them",
-        wrong={"the sign of s": Total(i, times(C, Total(j, times(P / (alpha - s) + (identity - P) / (beta - s), B)))),
-               "at frequency 0": -Total(i, times(C, Total(j, times(A_inverse, B))))},
+        wrong={
+            "the sign of s": Total(i, times(C, Total(j, times(P / (alpha - s) + (identity - P) / (beta - s), B)))),
+            "at frequency 0": -Total(i, times(C, Total(j, times(A_inverse, B)))),
+        },
     ),
     equals(plus(H, -D), r"the definition of $H$", wrong={"with the direct part": H}),
     so=r"The integral needs a real part of $s$ above that of every eigenvalue; the formula, only an $s$ that is none. A "
     r"convolution becomes a product: systems in series multiply.",
-)  # fmt: skip
+)
 derivation.chain(
     "In the end a constant input makes a constant state",
     Limit(F, t, oo),
@@ -376,34 +397,59 @@ derivation.bridge(
     "The code computes the exponential",
     E,
     lambda t, *numbers: _each(state_transition, t, _system(*numbers)),
-    t, alpha, beta, p, kappa,
+    t,
+    alpha,
+    beta,
+    p,
+    kappa,
     wrong={"elementwise": exp(t * A), "transposed": E.at(j, i), "backward": E_back},
     states=2,
-)  # fmt: skip
+)
 derivation.bridge(
     "... the impulse response",
     h,
     lambda t, alpha, beta, p, kappa, B, C: _each(impulse_response, t, _system(alpha, beta, p, kappa), B, C),
-    t, alpha, beta, p, kappa, B, C,
+    t,
+    alpha,
+    beta,
+    p,
+    kappa,
+    B,
+    C,
     wrong={"b and c exchanged": Total(i, times(C, Total(j, times(E.at(j, i), B)))), "its integral": Total(i, times(C, F))},
     states=2,
-)  # fmt: skip
+)
 derivation.bridge(
     "... the step response",
     y,
     lambda t, alpha, beta, p, kappa, *rest: _each(step_response, t, _system(alpha, beta, p, kappa), *rest),
-    t, alpha, beta, p, kappa, B, C, D, initial,
+    t,
+    alpha,
+    beta,
+    p,
+    kappa,
+    B,
+    C,
+    D,
+    initial,
     wrong={"the sign of the integral": y - 2 * Total(i, times(C, F)), "without D": y - D, "from rest": Total(i, times(C, F)) + D},
     states=2,
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the transfer function",
     H,
     lambda s, alpha, beta, p, kappa, *rest: _each(transfer_function, s + 0j, _system(alpha, beta, p, kappa), *rest).real,
-    s, alpha, beta, p, kappa, B, C, D,
+    s,
+    alpha,
+    beta,
+    p,
+    kappa,
+    B,
+    C,
+    D,
     wrong={"without D": H - D, "transposed": H - D + Total(i, times(C, Total(j, times(resolvent.at(j, i), B))))},
     states=2,
-)  # fmt: skip
+)
 
 TRIANGLE = jnp.array([[-1.0, 1.0], [0.0, -2.0]])
 INTO, OUT = jnp.array([0.0, 1.0]), jnp.array([1.0, 0.0])

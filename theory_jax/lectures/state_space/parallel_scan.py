@@ -53,13 +53,15 @@ composed = derivation.chain(
     equals(
         plus(times(a2 * a1, x), plus(times(a2, b1), b2)),
         "multiply out, and collect what multiplies the state",
-        wrong={"the second map first": plus(times(a2 * a1, x), plus(times(a1, b2), b1)),
-               "the first input kept whole": plus(times(a2 * a1, x), plus(b1, b2)),
-               "decays added": plus(times(a2 + a1, x), plus(times(a2, b1), b2))},
+        wrong={
+            "the second map first": plus(times(a2 * a1, x), plus(times(a1, b2), b1)),
+            "the first input kept whole": plus(times(a2 * a1, x), plus(b1, b2)),
+            "decays added": plus(times(a2 + a1, x), plus(times(a2, b1), b2)),
+        },
     ),
     so=r"So $(a_1, b_1) \bullet (a_2, b_2) = (a_2 a_1,\; a_2 b_1 + b_2)$ is the first map and then the second. The pair $(1, 0)$ "
     r"changes nothing.",
-)  # fmt: skip
+)
 a3 = derivation.number("a_3", "the decay of a third map")
 b3 = derivation.number("b_3", "its input")
 associative = derivation.chain(
@@ -69,12 +71,14 @@ associative = derivation.chain(
         plus(times(a3 * a2, b1), plus(times(a3, b2), b3)),
         r"on the left the input of $(f_1 \bullet f_2) \bullet f_3$, on the right that of $f_1 \bullet (f_2 \bullet f_3)$; their "
         r"decays are both $a_3 a_2 a_1$",
-        wrong={"the joined decay forgotten": plus(times(a3, b1), plus(times(a3, b2), b3)),
-               "in another order": plus(times(a1 * a2, b3), plus(times(a1, b2), b1))},
+        wrong={
+            "the joined decay forgotten": plus(times(a3, b1), plus(times(a3, b2), b3)),
+            "in another order": plus(times(a1 * a2, b3), plus(times(a1, b2), b1)),
+        },
     ),
     role="lemma",
     so="This is the associative law. It had to hold, since the operation is a composition of functions.",
-)  # fmt: skip
+)
 derivation.chain(
     "... but their order in time does",
     plus(plus(times(a2, b1), b2), -plus(times(a1, b2), b1)),
@@ -98,9 +102,11 @@ prefix = derivation.chain(
     equals(
         plus(times(at * A, x0), plus(times(at, B), bt)),
         r"the two-step lemma, with $(A_{t-1}, B_{t-1})$ for the first map and $(a_t, b_t)$ for the second",
-        wrong={"the initial state forgotten": plus(times(at, B), bt),
-               "the initial state at every step": plus(times(at * A, x0), plus(times(at, B), bt), x0),
-               "the decay of the inputs forgotten": plus(times(at * A, x0), plus(B, bt))},
+        wrong={
+            "the initial state forgotten": plus(times(at, B), bt),
+            "the initial state at every step": plus(times(at * A, x0), plus(times(at, B), bt), x0),
+            "the decay of the inputs forgotten": plus(times(at * A, x0), plus(B, bt)),
+        },
     ),
     uses=(composed,),
     central=True,
@@ -108,7 +114,7 @@ prefix = derivation.chain(
     r"b_t)$; at $t = 0$ the pair is $(1, 0)$. So $(A_t, B_t) = f_1 \bullet \dots \bullet f_t$: a state is a prefix of a product "
     r"that may be bracketed at will. Written out, $A_t = \prod_{k \le t} a_k$ and $B_t = \sum_{s \le t} \big(\prod_{s < k \le "
     r"t} a_k\big) b_s$.",
-)  # fmt: skip
+)
 
 for symbol in (
     ("T", "the number of steps"), ("t", "a step"), ("s", "a step"), ("r", "a round"), ("f_t", "the map of step $t$"),
@@ -134,8 +140,11 @@ def doubling():
     states = [FIRST]
     for decay, added in zip(DECAYS, INPUTS, strict=True):
         states.append(decay * states[-1] + added)
-    wrong = {"a round too few": _doubled(2), "the later window first": _doubled(3, swapped=True),
-             "windows that overlap": _doubled(3, overlap=1)}  # fmt: skip
+    wrong = {
+        "a round too few": _doubled(2),
+        "the later window first": _doubled(3, swapped=True),
+        "windows that overlap": _doubled(3, overlap=1),
+    }
     return _doubled(3), states[1:], wrong
 
 
@@ -166,25 +175,30 @@ adjoint = derivation.chain(
     equals(
         plus(direct, times(later, onward)),
         r"the chain rule; the next state is $a_{t+1} x + b_{t+1}$, whose slope is $a_{t+1}$",
-        wrong={"directly alone": direct, "the decay forgotten": plus(direct, onward),
-               "the decay of this step": plus(direct, times(at, onward))},
+        wrong={
+            "directly alone": direct,
+            "the decay forgotten": plus(direct, onward),
+            "the decay of this step": plus(direct, times(at, onward)),
+        },
     ),
     so=r"The first term is $\bar y_t$, and $\partial_2 \ell$ is $g_{t+1}$: $g_t = \bar y_t + a_{t+1} g_{t+1}$, with $g_{T+1} = "
     r"0$ behind the last step.",
-)  # fmt: skip
+)
 derivation.chain(
     "... and the parameters of a step move it through its state",
     sympy.Matrix([Slope(loss(x, following), added), Slope(loss(x, following), later)]),
     equals(
         sympy.Matrix([onward, times(x, onward)]),
         r"the next state has the slope 1 by its input, and $x$, the state before it, by its decay",
-        wrong={"the state after": sympy.Matrix([onward, times(following, onward)]),
-               "slopes swapped": sympy.Matrix([x * onward, onward])},
+        wrong={
+            "the state after": sympy.Matrix([onward, times(following, onward)]),
+            "slopes swapped": sympy.Matrix([x * onward, onward]),
+        },
     ),
     so=r"So the slope of the loss by $b_t$ is $g_t$, by $a_t$ it is $g_t x_{t-1}$, and by $x_0$ it is $a_1 g_1$. With time "
     r"counted from the end, $g$ obeys the recurrence of the states: its inputs are $\bar y_t$, its decays those of the step "
     r"after. The same scan computes it.",
-)  # fmt: skip
+)
 
 
 @derivation.symbolic(
@@ -214,18 +228,27 @@ derivation.bridge(
     "The code joins two maps",
     sympy.Matrix([a2 * a1, a2 * b1 + b2]),
     lambda *maps: jnp.stack(combine(*maps), axis=1)[..., None],
-    a1, b1, a2, b2,
+    a1,
+    b1,
+    a2,
+    b2,
     wrong={"the second map first": sympy.Matrix([a2 * a1, a1 * b2 + b1]), "decays added": sympy.Matrix([a2 + a1, a2 * b1 + b2])},
-)  # fmt: skip
+)
 third = a3 * (a2 * (a1 * x0 + b1) + b2) + b3
 for title, _form in (("... steps through a sequence", recurrence_sequential), ("... or joins its windows", recurrence_parallel)):
     derivation.bridge(
         title,
         third,
         lambda a1, b1, a2, b2, a3, b3, x0, form=_form: form(_lane(b1, b2, b3), _lane(a1, a2, a3), x0[:, None])[:, -1, 0],
-        a1, b1, a2, b2, a3, b3, x0,
+        a1,
+        b1,
+        a2,
+        b2,
+        a3,
+        b3,
+        x0,
         wrong={"the initial state forgotten": a3 * (a2 * b1 + b2) + b3, "backwards": a1 * (a2 * (a3 * x0 + b3) + b2) + b1},
-    )  # fmt: skip
+    )
 derivation.bridge(
     "... and differentiates it",
     sympy.Matrix([Slope(third, number) for number in (b1, b2, b3, a1, a2, a3, x0)]),

@@ -67,8 +67,10 @@ gating = derivation.chain(
     equals(
         plus(times(1 / (1 + exp(z)), h), times(1 - 1 / (1 + exp(z)), u)),
         r"$e^{-\Delta}$ is the inverse of $1 + e^z$",
-        wrong={"the step for its exponential": plus(times(1 - delta, h), times(delta, u)),
-               "the weight of Mamba": plus(times(1 / (1 + exp(z)), h), times(delta, u))},
+        wrong={
+            "the step for its exponential": plus(times(1 - delta, h), times(delta, u)),
+            "the weight of Mamba": plus(times(1 / (1 + exp(z)), h), times(delta, u)),
+        },
     ),
     equals(
         plus(times(1 - gate, h), times(gate, u)),
@@ -78,7 +80,7 @@ gating = derivation.chain(
     central=True,
     so=r"The first line is the exact hold for $A = -1$ and $B = 1$. So the gate of a recurrent network is a system in continuous "
     r"time, whose step the token chooses.",
-)  # fmt: skip
+)
 for written, meaning in (
     ("t", "a token"), ("k", "a token"), (r"\sigma_s", "the gate of token $s$"), ("v_i", "what token $i$ says"),
     ("m_i", "its mark: 1 for one of the tokens, 0 for the others"), ("i", "a token"), ("f", "an affine function of both"),
@@ -108,19 +110,24 @@ rate = derivation.number(r"\alpha", "$-A$: how fast the state forgets", "-a", po
 b = derivation.number("b", "$B_t$ of the token", "b")
 derivation.chain(
     "A step of zero ignores the token, an endless one forgets the past",
-    sympy.Matrix([
-        Limit(plus(times(exp(-rate * d), h), times((1 - exp(-rate * d)) / rate, b, u)), d, 0),
-        Limit(plus(times(exp(-rate * d), h), times((1 - exp(-rate * d)) / rate, b, u)), d, oo),
-    ]),
+    sympy.Matrix(
+        [
+            Limit(plus(times(exp(-rate * d), h), times((1 - exp(-rate * d)) / rate, b, u)), d, 0),
+            Limit(plus(times(exp(-rate * d), h), times((1 - exp(-rate * d)) / rate, b, u)), d, oo),
+        ]
+    ),
     equals(
         sympy.Matrix([h, b * u / rate]),
         r"the exponential is 1 at zero, and vanishes far out, since $\alpha > 0$",
-        wrong={"turned over": sympy.Matrix([b * u / rate, h]), "a sum in the end": sympy.Matrix([h, h + b * u / rate]),
-               "nothing in the end": sympy.Matrix([h, 0])},
+        wrong={
+            "turned over": sympy.Matrix([b * u / rate, h]),
+            "a sum in the end": sympy.Matrix([h, h + b * u / rate]),
+            "nothing in the end": sympy.Matrix([h, 0]),
+        },
     ),
     so=r"This is the exact hold. With $\Delta B$ the first limit is the same, and the past is forgotten, too, but the token is "
     r"amplified without bound.",
-)  # fmt: skip
+)
 
 derivation.say(
     r"What does $\Delta B$ in place of $\bar B$ change? Let $w = \Delta |A|$, the step in units of the state's memory. The "
@@ -131,10 +138,11 @@ w = derivation.define("w", log(1 + g), r"the step in units of the state's memory
 quotient = derivation.valley(
     "A logarithm is above a quotient",
     log(1 + g) - 2 * g / (2 + g),
-    g, 0,
+    g,
+    0,
     r"the slope is $\frac{1}{1 + g} - \frac{4}{(2 + g)^2} = \frac{g^2}{(1 + g)(2 + g)^2}$",
     wrong={"the tangent": log(1 + g) - g, "a larger quotient": log(1 + g) - 3 * g / (3 + g)},
-)  # fmt: skip
+)
 derivation.chain(
     "The input counts for more by at least half the step",
     w / (1 - exp(-w)),
@@ -179,26 +187,23 @@ b_now = derivation.number("B_t", "what its input does to the state", "b")
 u_now = derivation.number("u_t", "its input", "inputs")
 derivation.chain(
     "A clock of its own: one more token",
-    plus(
-        times(exp(step_now * A), Total(s, times(exp(A * (clock - tau)), steps, B, inputs))),
-        times(step_now, b_now, u_now),
-    ),
+    plus(times(exp(step_now * A), Total(s, times(exp(A * (clock - tau)), steps, B, inputs))), times(step_now, b_now, u_now)),
     equals(
-        plus(
-            Total(s, times(exp(A * (clock + step_now - tau)), steps, B, inputs)),
-            times(step_now, b_now, u_now),
-        ),
+        plus(Total(s, times(exp(A * (clock + step_now - tau)), steps, B, inputs)), times(step_now, b_now, u_now)),
         r"exponents add, since $A$ is the same for all tokens; the clock moves to $\tau_t = \tau_{t-1} + \Delta_t$",
-        wrong={"the clock stands": plus(Total(s, exp(A * (clock - tau)) * steps * B * inputs), step_now * b_now * u_now),
-               "the token decays at once": plus(Total(s, exp(A * (clock + step_now - tau)) * steps * B * inputs),
-                                                exp(A * step_now) * step_now * b_now * u_now)},
+        wrong={
+            "the clock stands": plus(Total(s, exp(A * (clock - tau)) * steps * B * inputs), step_now * b_now * u_now),
+            "the token decays at once": plus(
+                Total(s, exp(A * (clock + step_now - tau)) * steps * B * inputs), exp(A * step_now) * step_now * b_now * u_now
+            ),
+        },
     ),
     states=2,
     so=r"The last term has $\tau_t - \tau_t = 0$ in its exponent, and without tokens both sides are zero. So from a state of "
     r"zero $h_t = \sum_{s \le t} e^{A (\tau_t - \tau_s)} \Delta_s B_s u_s$: what is left of a token depends on how far the "
     r"clock has run since. Tokens with $\Delta \approx 0$ do not age the memory. If $\Delta$, $B$ and $C$ are constants, "
     r"$\tau_t - \tau_s = (t - s) \Delta$, and this is a convolution.",
-)  # fmt: skip
+)
 x = derivation.number("x", "a time, or any positive number", "x", positive=True)
 mark = derivation.number(r"\tau", "the clock after some token, whose step is taken to be $\\Delta_t$, too")
 end = derivation.number(r"\tau_t", "the clock now")
@@ -208,13 +213,15 @@ derivation.chain(
     equals(
         times(exp(A * (end - mark)), (exp(step_now * A) - 1) / A),
         "integrate the exponential over the time in which the input is held",
-        wrong={"the step in place of the integral": times(exp(A * (end - mark)), step_now),
-               "from the beginning of the step": times(exp(A * (end - mark + step_now)), (exp(step_now * A) - 1) / A)},
+        wrong={
+            "the step in place of the integral": times(exp(A * (end - mark)), step_now),
+            "from the beginning of the step": times(exp(A * (end - mark + step_now)), (exp(step_now * A) - 1) / A),
+        },
     ),
     role="lemma",
     so=r"On the right is $\bar B$ for $B = 1$, with what is left of it. So $h_t$ is the integral over the clock's time of "
     r"$e^{A (\tau_t - \tau)}$ times what is held at $\tau$.",
-)  # fmt: skip
+)
 
 
 @derivation.numeric(
@@ -263,9 +270,7 @@ bias = derivation.chain(
     "Where a step begins",
     log(1 + exp(plus(x, log(1 - exp(-x))))),
     equals(
-        log(plus(1, times(exp(x), 1 - exp(-x)))),
-        "the exponential of a sum",
-        wrong={"the sign": log(1 + exp(x) * (1 + exp(-x)))},
+        log(plus(1, times(exp(x), 1 - exp(-x)))), "the exponential of a sum", wrong={"the sign": log(1 + exp(x) * (1 + exp(-x)))}
     ),
     equals(x, "multiply out: only $e^x$ is left", wrong={"one more": 1 + x}),
     so=r"A bias of $x + \log(1 - e^{-x})$ makes the step exactly $x$, for a token whose own contribution to it is zero.",
@@ -277,10 +282,15 @@ derivation.bridge(
     "The code discretizes each token",
     sympy.Matrix([exp(step_now * A), step_now * b_now * u_now]),
     lambda *draws: _each(_discretized_alone, *draws),
-    u_now, step_now, b_now, A,
-    wrong={"the exact hold": sympy.Matrix([exp(step_now * A), (exp(step_now * A) - 1) / A * b_now * u_now]),
-           "a positive": sympy.Matrix([exp(-step_now * A), step_now * b_now * u_now])},
-)  # fmt: skip
+    u_now,
+    step_now,
+    b_now,
+    A,
+    wrong={
+        "the exact hold": sympy.Matrix([exp(step_now * A), (exp(step_now * A) - 1) / A * b_now * u_now]),
+        "a positive": sympy.Matrix([exp(-step_now * A), step_now * b_now * u_now]),
+    },
+)
 derivation.bridge(
     "... takes a step",
     sympy.Matrix([c_now * after + direct * u_now, after]),
@@ -452,4 +462,4 @@ def _random_mixer():
     shapes = (8, 3), (4, 2), (4,), (5, 4), (4, 1), (4,), (4, 2), (4,), (3, 4)
     return jnp.array(rng.normal(size=(1, 6, 3))), {
         name: jnp.array(rng.normal(size=shape)) for name, shape in zip(MIXER, shapes, strict=True)
-    }  # fmt: skip
+    }

@@ -76,7 +76,8 @@ derivation.chain(
         r"below the diagonal $-1 + \frac12 = -\frac12$ of $s_n s_k$, above it $\frac12$, and on it $-(n+1) + n + \frac12 = "
         r"-\frac12$",
         wrong={
-            "symmetric": plus(-S, -KroneckerDelta(n, k) / 2), "without the diagonal": S,
+            "symmetric": plus(-S, -KroneckerDelta(n, k) / 2),
+            "without the diagonal": S,
             "all of the diagonal": S - KroneckerDelta(n, k),
         },
     ),
@@ -84,7 +85,7 @@ derivation.chain(
     so=r"The entries depend on $n$ and $k$ alone: so it is at every order. $S_{nk} = -S_{kn}$, so $-iS$ is Hermitian: $S = V "
     r"(i\Omega) V^*$ with a unitary $V$ and real frequencies. $-\frac12 I$ changes nothing but the eigenvalues, $\lambda = "
     r"-\frac12 + i\omega$, and $A = V (\Lambda - p p^*) V^*$ with $p = V^* r$.",
-)  # fmt: skip
+)
 derivation.chain(
     "The minus sign of the low rank is what keeps the system stable",
     Total(n, times(v, Total(k, times(A, v.at(k))))),
@@ -102,12 +103,15 @@ derivation.chain(
     role="lemma",
     so=r"The first expression is $\frac12 \frac d{dt} |v|^2$ for $\dot v = A v$. The same two lines hold for every $\Lambda - p "
     r"p^*$: with $\mathrm{Re}\,\lambda_n < 0$ all states decay, and every bilinear step has an inverse.",
-)  # fmt: skip
+)
 
 for written, meaning in (
-    ("m", "a power"), ("x", "a place in HiPPO's memory"), ("g_n(x)", "HiPPO's basis"),
-    ("v^{(m)}", "the coefficients of $x^m$ in that basis"), (r"\top", "the transpose"),
-):  # fmt: skip
+    ("m", "a power"),
+    ("x", "a place in HiPPO's memory"),
+    ("g_n(x)", "HiPPO's basis"),
+    ("v^{(m)}", "the coefficients of $x^m$ in that basis"),
+    (r"\top", "the transpose"),
+):
     derivation.symbol(written, meaning)
 
 
@@ -124,9 +128,11 @@ def eigenvectors_are_monomials():
     coefficients = _left_eigenvectors(6)
     hilbert = 1 / (powers[:, None] + powers + 1)
     scaled = -(powers[:, None] + 1) * coefficients
-    return np.stack([coefficients @ coefficients.T, coefficients @ legs_matrices(order=6)[0]]), np.stack([hilbert, scaled]), {
-        "orthogonal": np.stack([np.diag(np.diag(hilbert)), scaled]), "off by one": np.stack([hilbert, scaled + coefficients])
-    }  # fmt: skip
+    return (
+        np.stack([coefficients @ coefficients.T, coefficients @ legs_matrices(order=6)[0]]),
+        np.stack([hilbert, scaled]),
+        {"orthogonal": np.stack([np.diag(np.diag(hilbert)), scaled]), "off by one": np.stack([hilbert, scaled + coefficients])},
+    )
 
 
 derivation.say(
@@ -202,23 +208,32 @@ derivation.chain(
     equals(
         times(h / 2, 1 + w, plus(times(bent, KroneckerDelta(n, k)), -a)),
         r"take $\frac\Delta2 (1 + w)$ out",
-        wrong={"w inverted": h / 2 * (1 + w) * (2 / h * (w - 1) / (w + 1) * KroneckerDelta(n, k) - a),
-               "half of the node": h / 2 * (1 + w) * (bent / 2 * KroneckerDelta(n, k) - a),
-               "without the factor": bent * KroneckerDelta(n, k) - a},
+        wrong={
+            "w inverted": h / 2 * (1 + w) * (2 / h * (w - 1) / (w + 1) * KroneckerDelta(n, k) - a),
+            "half of the node": h / 2 * (1 + w) * (bent / 2 * KroneckerDelta(n, k) - a),
+            "without the factor": bent * KroneckerDelta(n, k) - a,
+        },
     ),
     so=r"The first line is $(I - \frac\Delta2 A)(I - \bar A w)$, by the bilinear rule's $\bar A = (I - \frac\Delta2 A)^{-1} (I + "
     r"\frac\Delta2 A)$; and $\bar B = (I - \frac\Delta2 A)^{-1} \Delta b$. So $(I - \bar A w)^{-1} \bar B = \frac2{1+w} (g(w) - "
     r"A)^{-1} b$, and $\hat K = \frac2{1+w} c_L^* (g(w) - \Lambda + p p^*)^{-1} b$: four sums. At $w = -1$, which is there if "
     r"$L$ is even, the second line is $2I$: $\hat K = \frac\Delta2 c_L^* b$.",
-)  # fmt: skip
+)
 
 for written, meaning in (
-    ("l", "a lag"), ("K_l", "the kernel"), (r"\hat K_j", r"its transform at $w_j = e^{-2\pi i j / L}$"), ("j", "the number of a "
-    "root"),
-    ("L", "the length of the kernel"), ("C", "what the output sees of LegS's state"), (r"\bar A", "the bilinear rule's matrix"),
-    (r"\bar B", "the bilinear rule's input"), ("i", "the imaginary unit"), ("p", "the low rank"), ("c", "the output's vector"),
+    ("l", "a lag"),
+    ("K_l", "the kernel"),
+    (r"\hat K_j", r"its transform at $w_j = e^{-2\pi i j / L}$"),
+    ("j", "the number of a root"),
+    ("L", "the length of the kernel"),
+    ("C", "what the output sees of LegS's state"),
+    (r"\bar A", "the bilinear rule's matrix"),
+    (r"\bar B", "the bilinear rule's input"),
+    ("i", "the imaginary unit"),
+    ("p", "the low rank"),
+    ("c", "the output's vector"),
     ("b", "the input's vector"),
-):  # fmt: skip
+):
     derivation.symbol(written, meaning)
 ORDER, LENGTH, STEP = 16, 32, 0.1
 OUTPUT = np.cos(np.arange(ORDER))
@@ -255,11 +270,7 @@ def kernel_of_the_real_system():
 
 
 derivation.bridge(
-    "The code has the low rank",
-    Total(n, r * v),
-    lambda v: v @ low_rank_vector(order=4),
-    v,
-    wrong={"LegS's B": Total(n, s * v)},
+    "The code has the low rank", Total(n, r * v), lambda v: v @ low_rank_vector(order=4), v, wrong={"LegS's B": Total(n, s * v)}
 )
 derivation.bridge(
     "... the normal part",
@@ -272,17 +283,23 @@ derivation.bridge(
     "... Cauchy products",
     k_cb,
     lambda *draws: _each(lambda g, rates, weights: cauchy_product(g[None], rates, weights)[0], *draws),
-    g, rate, c_star * b,
+    g,
+    rate,
+    c_star * b,
     wrong={"the sign of the poles": Total(n, c_star * b / (g + rate))},
-)  # fmt: skip
+)
 real_pp, real_pb = _product(q, q), _product(q, b)
 derivation.bridge(
     "... and resolvents, here with real vectors",
     k_cb - k_cp * real_pb / (1 + real_pp),
     lambda *draws: _each(lambda g, *system: low_rank_resolvent(g[None], *system)[0], *draws),
-    g, rate, q, b, c_star,
+    g,
+    rate,
+    q,
+    b,
+    c_star,
     wrong={"the other sign": k_cb + k_cp * real_pb / (1 - real_pp), "without the low rank": k_cb},
-)  # fmt: skip
+)
 
 
 @derivation.numeric(
@@ -293,8 +310,10 @@ derivation.bridge(
 def complex_resolvent():
     drawn = np.random.default_rng(0).normal(size=(5, 2, 3))
     nodes, rates, low_rank, b, c = (jnp.array(part[0] + 1j * part[1]) for part in drawn)
-    dense = [jnp.conj(c) @ jnp.linalg.solve(node * jnp.eye(3) - jnp.diag(rates) + jnp.outer(low_rank, jnp.conj(low_rank)), b)
-             for node in nodes]  # fmt: skip
+    dense = [
+        jnp.conj(c) @ jnp.linalg.solve(node * jnp.eye(3) - jnp.diag(rates) + jnp.outer(low_rank, jnp.conj(low_rank)), b)
+        for node in nodes
+    ]
     found = low_rank_resolvent(nodes, rates, low_rank, b, c)
     return found, jnp.stack(dense), {"c not conjugate": low_rank_resolvent(nodes, rates, low_rank, b, jnp.conj(c))}
 
@@ -402,8 +421,10 @@ def _left_eigenvectors(order):
 def _condition(order):
     """Of LegS's left eigenvectors of unit length, by the closed form s_n (m!)^2 / ((m-n)! (m+n+1)!) of their entries."""
     rows = [
-        [math.sqrt(2 * n + 1) * math.factorial(m) ** 2 / math.factorial(m - n) / math.factorial(m + n + 1) if n <= m else 0.0
-         for n in range(order)]
+        [
+            math.sqrt(2 * n + 1) * math.factorial(m) ** 2 / math.factorial(m - n) / math.factorial(m + n + 1) if n <= m else 0.0
+            for n in range(order)
+        ]
         for m in range(order)
-    ]  # fmt: skip
+    ]
     return np.linalg.cond(np.array(rows) * np.sqrt(2 * np.arange(order) + 1)[:, None])
