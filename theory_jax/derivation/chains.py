@@ -30,7 +30,8 @@ class Line:
     """One line of a chain: its relation to the line above, and why it follows.
 
     difference: what an inequality leaves out, as the line above minus this one. points: the line is not derived but compared at
-    so many random points. wrong: what a mistake would write in place of the line, by the mistake; each must be refused.
+    so many random points. wrong: what a student might write in place of the line, by the mistake; each is refused, and the page
+    shows it. (What a slip of the pen would write, mutation.py tries.)
     """
 
     relation: str
@@ -106,13 +107,12 @@ class Chain:
             yield from (line.expression, line.difference, *line.wrong.values())
 
     def execute(self, between=(), sizes=()):
-        """A Verdict for every line.  Raises Refused if the chain could not fail.
+        """A Verdict for every line.  Raises Refused if a wrong form would hold.
 
         between, sizes: of the setting; the chain's own sizes go before.
         """
         require(self.title.strip(), "a chain needs a title")
         require(self.lines, "a chain needs a line after its first expression")
-        require(any(line.wrong for line in self.lines), "no line of the chain names a wrong form that it must refuse (wrong=)")
         signs = {RELATIONS[line.relation] for line in self.lines} - {0}
         require(len(signs) < 2, "a chain goes up or down, not both: split it")
         ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
@@ -177,7 +177,7 @@ class Valley:
     t: sympy.Symbol
     touches: sympy.Expr
     because: str
-    wrong: Mapping[str, sympy.Expr]
+    wrong: Mapping[str, sympy.Expr] = field(default_factory=dict)
     name: str = ""
     role: str = "lemma"
     uses: tuple = ()
@@ -212,9 +212,8 @@ class Valley:
         return sympy.factor(sympy.cancel(sympy.together(slope / (self.t - self.touches))))
 
     def execute(self, between=(), sizes=()):
-        """A Verdict for the value at the place and one for the slope's sign.  Raises Refused if the lemma could not fail."""
+        """A Verdict for the value at the place and one for the slope's sign.  Raises Refused if a wrong form would hold."""
         require(self.title.strip() and self.because.strip(), "a lemma needs a title and a reason")
-        require(self.wrong, f"the lemma {self.title!r} names no wrong form that it must refuse (wrong=)")
         for mistake, form in self.wrong.items():
             held = all(verdict.passed for verdict in self._verdicts(form, between, sizes))
             require(not held, f"the lemma would hold, too, with this mistake: {mistake}, {latex(form)}")

@@ -1,22 +1,49 @@
 """What each kind of step compares, and what it refuses to compare.
 
-A kind takes the step and what its body returned. It gives the residual (None: there is no number to give), what was done in
-words, and the words for the case that the residual is too large.
+A body returns labeled sides: Sides, BoundSides or SampleSides. Each may name wrong forms: by the mistake, what it would put in
+place of the second side (of a bound: a function of both sides). Every one must be refused.
 
-The last thing that a body returns is a dictionary of wrong forms: by the mistake, what it would put in place of the second side
-(of a bound: a function of both sides). Every one must be refused.
+A kind takes the step and these sides. It gives the residual (None: there is no number to give), what was done in words, and the
+words for the case that the residual is too large.
 """
 
-import ast
-import inspect
-import textwrap
-from collections import Counter
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
 
 FEWEST_SAMPLES = 1000  # below, a standard error is itself too uncertain to count five of them
 STANDARD_ERRORS = 5.0  # a true claim fails once in 1.7 million seeds
+
+
+NONE = MappingProxyType({})
+
+
+class Sides(NamedTuple):
+    """Two routes to one value: of symbolic, numeric, exact and autodiff steps."""
+
+    left: Any
+    right: Any
+    wrong: Mapping[str, Any] = NONE
+
+
+class BoundSides(NamedTuple):
+    """A function that returns the smaller and the larger side, the arguments to try it at, and those at which both are equal."""
+
+    sides: Callable
+    points: tuple
+    tight: tuple
+    wrong: Mapping[str, Callable] = NONE
+
+
+class SampleSides(NamedTuple):
+    """Draws [N, ...] at a fixed seed, and their mean."""
+
+    samples: Any
+    expected: Any
+    wrong: Mapping[str, Any] = NONE
 
 
 class Refused(Exception):
@@ -30,16 +57,12 @@ def require(condition, message):
 
 
 def _symbolic(step, returned):
-    (left, right), wrong = _sides(step, returned, ("left", "right"))
+    left, right, wrong = _labeled(step, returned, Sides)
     lefts, rights = _expressions(left, "left"), _expressions(right, "right")
     require(
         any(isinstance(side, sympy.Basic | sympy.MatrixBase | list | tuple) for side in (left, right)),
         "neither side is a SymPy expression",
     )
-    # SymPy brings much into one form as it builds it, so equal forms alone are no evidence of comparing a thing with itself;
-    # equal forms that were not written as two expressions are
-    apart = _written_apart(step.body) or not any(side.free_symbols for side in lefts)
-    require(lefts != rights or apart, "both sides are the same expression")
     residual, what = _reduced(lefts, rights)
     for mistake, form in wrong.items():
         passes = _reduced(lefts, _expressions(form, f"the mistake {mistake!r}"))[0] == 0
@@ -70,7 +93,7 @@ def _expressions(side, name):
 
 
 def _equality(step, returned):
-    (left, right), wrong = _sides(step, returned, ("left", "right"))
+    left, right, wrong = _labeled(step, returned, Sides)
     names, infinities = ("left", "right"), step.kind == "exact"
     residual, what = _distance(left, right, names, infinities, step.scale)
     for mistake, form in wrong.items():
@@ -86,8 +109,8 @@ def _equality(step, returned):
 
 
 def _bound(step, returned):
-    (sides, points, tight), wrong = _sides(step, returned, ("sides", "points", "tight"))
-    require(callable(sides), "a bound returns a function of both sides, where it is evaluated, and where both are equal")
+    sides, points, tight, wrong = _labeled(step, returned, BoundSides)
+    require(wrong, "it names no wrong form that it must refuse (wrong=)")
     residual, words, what = _bound_between(step, *sides(*points), sides(*tight))
     at_rest = np.abs(_array(sides(*tight)[1], "the tight side"))
     require(
@@ -120,7 +143,8 @@ def _bound_between(step, smaller, larger, tight):
 
 
 def _monte_carlo(step, returned):
-    (samples, expected), wrong = _sides(step, returned, ("samples", "expected"))
+    samples, expected, wrong = _labeled(step, returned, SampleSides)
+    require(wrong, "it names no wrong form that it must refuse (wrong=)")
     residual, what = _standard_errors(samples, expected)
     for mistake, form in wrong.items():
         require(_standard_errors(samples, form)[0] > step.tolerance, f"it would hold, too, with this mistake: {mistake}")
@@ -157,22 +181,16 @@ KINDS = {
 # ---------------------------------------------------------------------------------------------------- comparison
 
 
-def _sides(step, returned, names):
-    """The sides that the body returned, as many as its kind compares and not the same thing twice; and its wrong forms."""
-    wrong = {}
-    if isinstance(returned, tuple) and returned and isinstance(returned[-1], dict):
-        returned, wrong = returned[:-1], returned[-1]
-    count = len(returned) if isinstance(returned, tuple) else 0
-    require(count == len(names), f"it returned {type(returned).__name__} of {count}; {step.kind} needs {', '.join(names)}")
-    require(wrong, "it names no wrong form that it must refuse: return a dictionary of them last")
-    if step.kind != "bound":
-        a, b = returned
-        # a bare Python number may be shared by chance, an array is not
-        require(a is not b or not (hasattr(a, "dtype") or np.ndim(a)), "both sides are the same object")
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-            require(not np.shares_memory(a, b), "both sides are views of the same memory")
-    require(_written_apart(step.body) is not False, "both sides are written as the same expression")
-    return returned, wrong
+def _labeled(step, returned, form):
+    """The labeled sides that the body returned, which must not be the same object."""
+    expected = f"{'an' if step.kind[0] in 'ae' else 'a'} {step.kind} step returns {form.__name__}"
+    require(isinstance(returned, form), f"it returned {type(returned).__name__}; {expected}")
+    a, b, *_ = returned
+    # a bare Python number may be shared by chance, an array is not
+    require(a is not b or not (hasattr(a, "dtype") or np.ndim(a)), "both sides are the same object")
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        require(not np.shares_memory(a, b), "both sides are views of the same memory")
+    return returned
 
 
 def _array(side, name):
@@ -220,47 +238,3 @@ def _distance(left, right, names, infinities, scale):
 
 def _at(index):
     return f" at {[int(i) for i in index]}" if index else ""
-
-
-def _written_apart(body):
-    """Whether the compared sides are written as different expressions; None if the source cannot tell.
-
-    Local names that are assigned once are read as what they stand for, so `right = left` is seen through.
-    """
-    try:
-        function = ast.parse(textwrap.dedent(inspect.getsource(body))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return None  # typed at a prompt
-    if not isinstance(function, ast.FunctionDef):
-        return None  # a lambda
-    returns = [node.value for node in _own_nodes(function) if isinstance(node, ast.Return)]
-    if len(returns) != 1 or not isinstance(returns[0], ast.Tuple) or len(returns[0].elts) < 2:
-        return None
-    stores = Counter(n.id for n in _own_nodes(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    meanings = {
-        node.targets[0].id: node.value
-        for node in _own_nodes(function)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and stores[node.targets[0].id] == 1
-    }
-
-    class Unfold(ast.NodeTransformer):
-        def visit_Name(self, node):
-            return self.visit(meanings[node.id]) if node.id in meanings else node
-
-    def form(node):
-        return ast.dump(Unfold().visit(ast.parse(ast.unparse(node), mode="eval").body))
-
-    left, right, *_ = returns[0].elts
-    if isinstance(left, ast.Starred) or isinstance(right, ast.Starred):
-        return None
-    return form(left) != form(right)
-
-
-def _own_nodes(function):
-    """The nodes of a function, those of functions inside it left out."""
-    waiting = list(function.body)
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.Lambda):
-            waiting.extend(ast.iter_child_nodes(node))

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 import jax
 
 from shared_specs.backends.jax_settings import CACHE, OLDER_EMITTER, UNFINISHED
+from theory_jax.derivation.bridges import ROUNDING, STATES, Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley, lemmas_in
+from theory_jax.derivation.columns import Columns
 from theory_jax.derivation.kinds import KINDS, STANDARD_ERRORS, Refused, require
 from theory_jax.derivation.notation import made
-from theory_jax.derivation.parts import ROUNDING, STATES, Bridge, Example, Exercise, Figure, Say
+from theory_jax.derivation.parts import Example, Exercise, Figure, Say
 from theory_jax.derivation.setting import Setting
 from theory_jax.derivation.typeset import latex
 
@@ -120,20 +122,39 @@ class Derivation(Setting):
         self.central = chain if central else self.central
         return chain
 
-    def valley(self, title, expression, t, touches, because, *, wrong, **more):
+    def valley(self, title, expression, t, touches, because, *, wrong=(), **more):
         """A lemma: a function of t that is zero at `touches` and positive elsewhere, by the sign of its slope."""
         of_here = {"domain": self.between, "module": self.module}
-        return self._add(Valley(title, made(expression), t, made(touches), because, wrong, **of_here, **more))
+        return self._add(Valley(title, made(expression), t, made(touches), because, dict(wrong), **of_here, **more))
 
     def assume(self, title, expression, *about, name=""):
         """An expression that is assumed to be never negative, for all of what it is about. name: r"B_f({}, {})"."""
         return self._add(Assumption(title, made(expression), about, name, domain=self.between, module=self.module))
 
-    def bridge(self, title, expression, code, *inputs, wrong, tolerance=ROUNDING, states=STATES, sizes=(), uses=()):
-        """The code computes the expression: both are compared at random values of what the inputs leave arbitrary."""
-        given = tuple(map(made, inputs))
-        wrong = {mistake: made(form) for mistake, form in wrong.items()}
-        return self._add(Bridge(title, made(expression), code, given, tolerance, states, dict(sizes), wrong, uses))
+    def bridge(
+        self,
+        title,
+        expression,
+        function,
+        /,
+        *columns,
+        wrong=(),
+        slope="",
+        calls=(),
+        tolerance=ROUNDING,
+        states=STATES,
+        sizes=(),
+        uses=(),
+        **inputs,
+    ):
+        """The function computes the expression from its inputs (theory_jax/derivation/bridges.py)."""
+        if columns:
+            columns, wrong = tuple(map(made, columns)), {mistake: made(form) for mistake, form in dict(wrong).items()}
+            return self._add(
+                Columns(title, made(expression), function, columns, tolerance, states, dict(sizes), wrong=wrong, uses=uses)
+            )
+        options = {"wrong": dict(wrong), "slope": slope, "calls": calls, "uses": uses}
+        return self._add(Bridge(title, expression, function, inputs, tolerance, states, dict(sizes), **options))
 
     def example(self, text):
         """Decorates a body that yields (LaTeX or expression, what is computed, what is printed)."""
@@ -216,7 +237,7 @@ class Derivation(Setting):
         if self.central is None:
             yield "no chain or step is the central one (central=True)"
         kinds = Counter(type(part) for part in self.parts)
-        if kinds[Bridge] + kinds[Step] == 0:  # steps do where no expression defines what the functions do
+        if kinds[Bridge] + kinds[Columns] + kinds[Step] == 0:  # steps do where no expression defines what the functions do
             yield "no bridge or step executes the topic's functions"
         for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
             if kinds[kind] < fewest:
@@ -248,7 +269,7 @@ class Derivation(Setting):
                     yield Result(part, claim, verdict.words, verdict.passed, error="" if verdict.passed else verdict.words)
             case Bridge():
                 for verdict in part.execute(self.between, self.sizes):
-                    yield Result(part, latex(part.expression), *verdict, error="" if verdict.passed else verdict.words)
+                    yield Result(part, written(part.expression), *verdict, error="" if verdict.passed else verdict.words)
             case Example():
                 for claim, verdict in part.execute():
                     yield Result(part, claim, *verdict, error="" if verdict.passed else verdict.words)

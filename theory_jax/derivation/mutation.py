@@ -18,12 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import sympy
 
+from theory_jax.derivation.bridges import Bridge, leaves, with_leaf
 from theory_jax.derivation.chains import Chain, Valley
+from theory_jax.derivation.columns import Columns
 from theory_jax.derivation.ground import STATES, Ground
 from theory_jax.derivation.kinds import KINDS
 from theory_jax.derivation.lecture import Derivation, Step
 from theory_jax.derivation.notation import Divergence, Entry, Family, Nonnegative, Normal
-from theory_jax.derivation.parts import Bridge
 from theory_jax.derivation.typeset import latex
 
 SLIP = sympy.Rational(11, 10)
@@ -74,7 +75,14 @@ def mutants(derivation: Derivation) -> Iterator[Mutant]:
     for part in derivation.parts:
         if isinstance(part, Chain):
             yield from _of_chain(part, derivation)
-        elif isinstance(part, Valley | Bridge):
+        elif isinstance(part, Bridge) and not isinstance(part, Columns):
+            for k, leaf in enumerate(leaves((part.expression,))):
+
+                def changed_bridge(leaf, part=part, k=k):
+                    return replace(part, expression=with_leaf((part.expression,), k, leaf)[0])
+
+                yield from _of_expression(part, leaf, changed_bridge, derivation)
+        elif isinstance(part, Valley | Columns):
             yield from _of_expression(part, part.expression, lambda e, part=part: replace(part, expression=e), derivation)
         elif isinstance(part, Step):
             yield from _of_step(part)
@@ -89,9 +97,7 @@ def _of_chain(chain, setting):
     for line in chain.lines:
 
         def alone(expression, above=above, line=line):
-            # the wrong forms that the line names are no matter here, but a chain must have one
-            other = above + (sympy.ones(*above.shape) if isinstance(above, sympy.MatrixBase) else 1)
-            return replace(chain, start=above, lines=(replace(line, expression=expression, wrong={"": other}),))
+            return replace(chain, start=above, lines=(replace(line, expression=expression, wrong={}),))
 
         yield from _of_expression(chain, line.expression, alone, setting)
         above = line.expression
@@ -190,9 +196,9 @@ def _changed_bodies(function):
 def _compared(function):
     """The nodes of the returned sides, and of the names that one side alone is made of; those of functions that are returned."""
     returned = next((node.value for node in reversed(function.body) if isinstance(node, ast.Return)), None)
-    if not isinstance(returned, ast.Tuple):
+    if not isinstance(returned, ast.Call):
         return
-    sides = [side for side in returned.elts if not isinstance(side, ast.Dict)]
+    sides = [keyword.value for keyword in returned.keywords if keyword.arg != "wrong"]
     names = [{n.id for n in ast.walk(side) if isinstance(n, ast.Name)} for side in sides[:2]]
     alone = (names[0] ^ names[1]) if len(names) == 2 else set()
     for side in sides[:2]:

@@ -1,21 +1,17 @@
-"""The parts of a derivation next to its chains and steps: bridges to the code, worked examples, figures and exercises."""
+"""The parts of a derivation next to its chains, steps and bridges: words, worked examples, figures and exercises."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 
 from theory_jax.derivation.chains import Verdict
-from theory_jax.derivation.ground import Ground, evaluate
+from theory_jax.derivation.ground import Ground
 from theory_jax.derivation.kinds import require
-from theory_jax.derivation.notation import Entry, free_indices
+from theory_jax.derivation.notation import Entry
 from theory_jax.derivation.typeset import latex
-
-DRAWS = 5  # sets of random numbers at which the code is compared with what was derived
-STATES = 4  # one more than chains are derived for: the code must not know how many there are
-ROUNDING = 1e-11  # of the code, relative to the largest number that is compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,72 +19,6 @@ class Say:
     """A paragraph between the parts."""
 
     text: str
-
-
-@dataclass(frozen=True, eq=False)
-class Bridge:
-    """An expression that was derived, and the topic's function that computes it from `inputs`.
-
-    wrong: other expressions, by the mistake, which the code must not compute.
-    """
-
-    title: str
-    expression: sympy.Expr
-    code: Callable
-    inputs: tuple[sympy.Expr, ...]
-    tolerance: float
-    states: int
-    sizes: Mapping
-    wrong: Mapping[str, sympy.Expr]
-    uses: tuple = ()
-    role: str = "bridge"
-
-    def expressions(self):
-        """Everything that is written in the bridge."""
-        return (self.expression, *self.inputs, *self.wrong.values())
-
-    def execute(self, between=(), sizes=()):
-        """The code against the expression, at random numbers.  Raises Refused if the bridge could not fail."""
-        require(self.title.strip(), "a bridge needs a title")
-        require(self.wrong, "the bridge names no wrong form that the code must not compute (wrong=)")
-        ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
-        columns = [list(ground.each(part)) for part in (self.expression, *self.inputs, *self.wrong.values())]
-        values = ground.points({s for column in columns for e in column for s in e.free_symbols}, DRAWS)
-        shapes = [_shape(ground, part) for part in (self.expression, *self.inputs, *self.wrong.values())]
-        wanted, *rest = (_numbers(column, values, shape) for column, shape in zip(columns, shapes, strict=True))
-        inputs, wrong = rest[: len(self.inputs)], rest[len(self.inputs) :]
-        got = np.asarray(self.code(*inputs), dtype=np.float64)
-        require(
-            got.shape == wanted.shape, f"the code returned the shape {list(got.shape)}; the expression has {list(wanted.shape)}"
-        )
-        for mistake, numbers in zip(self.wrong, wrong, strict=True):
-            require(_error(got, numbers) > self.tolerance, f"the code would agree, too, with this mistake: {mistake}")
-        error = _error(got, wanted)
-        words = f"the code agrees at {DRAWS} random points, {error:.1e} {{}} {self.tolerance:.0e}"
-        return [Verdict(words.format("<=" if error <= self.tolerance else ">"), error <= self.tolerance)]
-
-
-def _shape(ground, expression):
-    if isinstance(expression, sympy.MatrixBase):
-        return (DRAWS, *expression.shape)
-    return (DRAWS, *(ground.size(index) for index in sorted(free_indices(expression), key=str)))
-
-
-def _numbers(column, values, shape):
-    """[draws] of a number, [draws, K] of an expression with a free index, [draws, J, K] with two (in alphabetical order)."""
-    rows = np.array([np.broadcast_to(np.asarray(evaluate(e, values), dtype=np.float64), (DRAWS,)) for e in column])
-    return np.moveaxis(rows, 0, -1).reshape(shape)
-
-
-def _error(got, wanted):
-    """The largest difference, relative to the largest number of its draw; infinite where one side is not a number."""
-    if np.isnan(got).any() or np.isnan(wanted).any() or not np.array_equal(np.isinf(got), np.isinf(wanted)):
-        return np.inf
-    with np.errstate(invalid="ignore"):
-        far = np.where(got == wanted, 0.0, np.abs(got - wanted)).reshape(DRAWS, -1).max(axis=1)
-    sizes = np.maximum(np.abs(got), np.abs(wanted)).reshape(DRAWS, -1)
-    scale = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=1)
-    return float(np.max(far / np.where(scale > 0, scale, 1.0)))
 
 
 def value(expression, given):

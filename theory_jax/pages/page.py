@@ -3,17 +3,18 @@
 import ast
 import inspect
 import re
-import types
 from collections import Counter
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
+from theory_jax.derivation.bridges import Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley
+from theory_jax.derivation.columns import Columns
 from theory_jax.derivation.lecture import Step
 from theory_jax.derivation.loading import LECTURES
 from theory_jax.derivation.notation import Count, Family
-from theory_jax.derivation.parts import Bridge, Example, Exercise, Figure, Say
+from theory_jax.derivation.parts import Example, Exercise, Figure, Say
 from theory_jax.derivation.typeset import latex
 
 FORMS = {
@@ -23,6 +24,7 @@ FORMS = {
     Assumption: "assumption",
     Step: "step",
     Bridge: "bridge",
+    Columns: "bridge",
     Example: "example",
     Figure: "figure",
     Exercise: "exercise",
@@ -38,7 +40,15 @@ DONE = {  # how the summary counts what was done
     "drawn": ("figure drawn", "figures drawn"),
 }
 OF_STEPS = {"symbolic": "derived", "exact": "enumerated", "monte_carlo": "sampled"}  # the other kinds are checked at points
-OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Example: "computed", Exercise: "computed", Figure: "drawn"}
+OF_PARTS = {
+    Chain: "derived",
+    Valley: "derived",
+    Bridge: "compared",
+    Columns: "compared",
+    Example: "computed",
+    Exercise: "computed",
+    Figure: "drawn",
+}
 
 
 @dataclass(frozen=True)
@@ -218,7 +228,7 @@ def _rows(part, form, results):
     elif form == "assumption":
         yield Row(rf"{latex(part.expression)} \ge 0")
     elif form == "bridge":
-        yield Row(latex(part.expression))
+        yield Row(written(part.expression))
     elif form in ("lemma", "example", "step"):
         yield from (Row(result.claim, error=result.error) for result in results)
 
@@ -295,30 +305,8 @@ def _named(symbol):
 
 
 def functions_of(bridge):
-    """The names of the theory's functions that a bridge calls, itself or through helpers of its lecture."""
-    waiting, named, seen = [bridge.code], {}, set()
-    while waiting:
-        thing = waiting.pop()
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        home = getattr(thing, "__module__", None) or ""
-        of_lecture = home.startswith("theory_jax.lectures.")
-        if home.startswith("theory_jax.") and not of_lecture and getattr(thing, "__name__", "_")[0] not in "_<":
-            named[thing.__name__] = thing
-        elif inspect.isfunction(thing) and (thing is bridge.code or home.startswith("theory_jax.")):
-            called = [name for code in _codes(thing.__code__) for name in code.co_names]
-            waiting += [thing.__globals__.get(name) for name in reversed(called)]
-            waiting += [cell.cell_contents for cell in thing.__closure__ or ()] + list(thing.__defaults__ or ())
-    return list(named)
-
-
-def _codes(code):
-    """The code of a function and of the functions inside it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes(constant)
+    """The names of the theory's functions that a bridge compares."""
+    return [function.__name__ for function in bridge.functions]
 
 
 # ---------------------------------------------------------------------------------------------------- all parts

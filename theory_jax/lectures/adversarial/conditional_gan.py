@@ -17,6 +17,7 @@ from theory_jax.adversarial.conditional_gan import (
 from theory_jax.adversarial.dcgan import batch_normalize
 from theory_jax.adversarial.gan import discriminator_loss, exact_value, jensen_shannon_divergence
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -58,11 +59,7 @@ q_y = derivation.law("q", y, "the labels of fakes, where they are drawn from ano
 derivation.chain(
     "The best logit of a pair is a sum",
     log(p_y * p / (q_y * q)),
-    equals(
-        plus(log(p / q), log(p_y / q_y)),
-        "the logarithm of a product",
-        wrong={"the labels turned over": plus(log(p / q), log(q_y / p_y)), "the labels forgotten": log(p / q)},
-    ),
+    equals(plus(log(p / q), log(p_y / q_y)), "the logarithm of a product"),
     states=2,
     role="lemma",
     so=r"If the generator is given other labels than the data have, the discriminator can win by the label alone, and no "
@@ -95,9 +92,7 @@ derivation.chain(
         wrong={"log 2 once": Expectation(p_y, plus(Divergence(p, m), Divergence(q, m), -log(2)))},
     ),
     equals(
-        plus(2 * Expectation(p_y, jsd), -log(4)),
-        "the definition",
-        wrong={"once": plus(Expectation(p_y, jsd), -log(4)), "every label alike": plus(2 * Total(y, jsd), -log(4))},
+        plus(2 * Expectation(p_y, jsd), -log(4)), "the definition", wrong={"every label alike": plus(2 * Total(y, jsd), -log(4))}
     ),
     at_least(
         -log(4),
@@ -179,10 +174,7 @@ derivation.chain(
     equals(
         plus((mu - nu) * X, -(mu**2 - nu**2) / 2),
         "expand the squares; the features are $X$ and 1",
-        wrong={
-            "the square of the difference": plus((mu - nu) * X, -((mu - nu) ** 2) / 2),
-            "the means turned over": plus((nu - mu) * X, -(mu**2 - nu**2) / 2),
-        },
+        wrong={"the square of the difference": plus((mu - nu) * X, -((mu - nu) ** 2) / 2)},
     ),
     role="remark",
 )
@@ -214,14 +206,7 @@ c = derivation.law("c({}|{})", (y, x), "the classifier", "softmax(class_logits)"
 classifier = derivation.chain(
     "The best classifier is that of data and fakes together",
     Expectation(n_x, Expectation(n_yx, -log(c))),
-    equals(
-        Expectation(n_x, plus(Entropy(n_yx), Divergence(n_yx, c))),
-        r"add and subtract $\log n(y|x)$",
-        wrong={
-            "the divergence turned over": Expectation(n_x, plus(Entropy(n_yx), Divergence(c, n_yx))),
-            "subtracted": Expectation(n_x, plus(Entropy(n_yx), -Divergence(n_yx, c))),
-        },
-    ),
+    equals(Expectation(n_x, plus(Entropy(n_yx), Divergence(n_yx, c))), r"add and subtract $\log n(y|x)$"),
     at_least(
         Expectation(n_x, Entropy(n_yx)),
         "leave out the divergences (Gibbs); equality if and only if $c = n$",
@@ -237,9 +222,7 @@ derivation.chain(
     "What is left is the entropy of the labels less the information",
     Expectation(n_x, Entropy(n_yx)),
     equals(
-        plus(-Expectation(n_x, Expectation(n_yx, log(label))), -information),
-        r"$-\log n(y|x) = -\log N_y - \log (n(y|x) / N_y)$",
-        wrong={"the sign": plus(-Expectation(n_x, Expectation(n_yx, log(label))), information)},
+        plus(-Expectation(n_x, Expectation(n_yx, log(label))), -information), r"$-\log n(y|x) = -\log N_y - \log (n(y|x) / N_y)$"
     ),
     equals(
         plus(Entropy(label), -information),
@@ -293,11 +276,7 @@ derivation.chain(
             "no mismatches": plus(-real.at(j) * (1 - D.at(j)), fake.at(j) * D.at(j)),
         },
     ),
-    equals(
-        plus(times(plus(real.at(j), (fake.at(j) + wrong_pairs.at(j)) / 2), D.at(j)), -real.at(j)),
-        "collect the terms",
-        wrong={"the sign": plus(times(plus(real.at(j), (fake.at(j) + wrong_pairs.at(j)) / 2), D.at(j)), real.at(j))},
-    ),
+    equals(plus(times(plus(real.at(j), (fake.at(j) + wrong_pairs.at(j)) / 2), D.at(j)), -real.at(j)), "collect the terms"),
     states=2,
     so=r"It is zero at $D = P / (P + \frac12 (Q + R))$. The generator descends twice the Jensen-Shannon divergence of $P$ and "
     r"$\frac12 (Q + R)$, which would be zero at $Q = 2P - R$. Where that is negative for some pair, the best generator leaves "
@@ -444,4 +423,4 @@ def conditional_normalization_is_the_plain_one_with_other_gains():
     found = conditional_batch_normalize(images, labels, np.tile(gain, (2, 1)), np.tile(shift, (2, 1)))
     halves = [batch_normalize(images[labels == label], gain, shift) for label in (0, 1)]
     wrong = jnp.zeros_like(found).at[np.flatnonzero(labels == 0)].set(halves[0]).at[np.flatnonzero(labels == 1)].set(halves[1])
-    return found, batch_normalize(images, gain, shift), {"statistics of each class": wrong}
+    return Sides(left=found, right=batch_normalize(images, gain, shift), wrong={"statistics of each class": wrong})

@@ -20,6 +20,7 @@ from theory_jax.adversarial.domain_adversarial import (
 )
 from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Total, plus, times
 from theory_jax.foundations.maximum_likelihood import categorical_negative_log_likelihood
@@ -105,10 +106,7 @@ triangle = derivation.chain(
         times(2, plus(v * (1 - u) * (1 - w), (1 - v) * u * w)),
         "with two labels, two of three answers agree. Where the second stands alone it differs from both others, and these "
         "agree; elsewhere the terms cancel",
-        wrong={
-            "once": plus(v * (1 - u) * (1 - w), (1 - v) * u * w),
-            "where the first stands alone": times(2, plus(u * (1 - v) * (1 - w), (1 - u) * v * w)),
-        },
+        wrong={"where the first stands alone": times(2, plus(u * (1 - v) * (1 - w), (1 - u) * v * w))},
     ),
     at_least(
         0,
@@ -136,17 +134,8 @@ noticed = derivation.assume(
 derivation.chain(
     "The target's error is at most the source's, half the distance, and the joint error",
     error_t,
-    at_most(
-        plus(apart_t, best_t),
-        r"the triangle inequality, by way of $h^*$",
-        adding=_detour(p_t, h, star, y_t),
-        wrong={"the way back forgotten": apart_t},
-    ),
-    equals(
-        plus(apart_s, apart_t - apart_s, best_t),
-        r"add and subtract $\delta_s$",
-        wrong={"the sign": plus(apart_s, apart_s - apart_t, best_t)},
-    ),
+    at_most(plus(apart_t, best_t), r"the triangle inequality, by way of $h^*$", adding=_detour(p_t, h, star, y_t)),
+    equals(plus(apart_s, apart_t - apart_s, best_t), r"add and subtract $\delta_s$"),
     at_most(
         plus(apart_s, d / 2, best_t),
         "the difference is at most half the distance, by its definition",
@@ -157,13 +146,8 @@ derivation.chain(
         plus(error_s, best_s, d / 2, best_t),
         r"the triangle inequality in the source domain, by way of $y^s$",
         adding=_detour(p_s, h, y_s, star),
-        wrong={"the error of $h^*$ forgotten": plus(error_s, d / 2, best_t)},
     ),
-    equals(
-        plus(error_s, d / 2, joint),
-        r"$\lambda^*$ is the joint error",
-        wrong={"without it": plus(error_s, d / 2), "twice": plus(error_s, d / 2, 2 * joint)},
-    ),
+    equals(plus(error_s, d / 2, joint), r"$\lambda^*$ is the joint error", wrong={"twice": plus(error_s, d / 2, 2 * joint)}),
     central=True,
     so=r"The source's error is minimized with its labels; the distance needs no labels, and can be made small by features; of "
     r"$\lambda^*$ one has to hope that it stays small meanwhile.",
@@ -220,7 +204,7 @@ def every_hypothesis():
     every = np.array(list(product(range(8), repeat=3))).T
     # equal labels, 1 at the last feature only; a hypothesis that is wrong there alone errs 0.2 and 0.5
     tight = (np.array([0]), np.array([1]), np.array([1]))
-    return sides, tuple(every), tight, {"without the joint error": partial(sides, joint=0.0)}
+    return BoundSides(sides=sides, points=tuple(every), tight=tight, wrong={"without the joint error": partial(sides, joint=0.0)})
 
 
 @derivation.exact(
@@ -232,7 +216,7 @@ def every_hypothesis():
 def all_functions_notice_everything():
     found = 2 * np.abs(_differ(_P[0], _ALL, _ALL) - _differ(_P[1], _ALL, _ALL)).max()
     variation = np.abs(_P[0] - _P[1]).sum() / 2
-    return found, 2 * variation, {"not doubled": variation}
+    return Sides(left=found, right=2 * variation, wrong={"not doubled": variation})
 
 
 derivation.say(
@@ -249,15 +233,14 @@ derivation.chain(
     equals(
         times(2, Total(x, c.at(1, x) * (p_s - p_t))),
         r"$c(0|x) = 1 - c(1|x)$, and $p^s$ sums to one",
-        wrong={"once": Total(x, c.at(1, x) * (p_s - p_t)), "the domains exchanged": 2 * Total(x, c.at(1, x) * (p_t - p_s))},
+        wrong={"the domains exchanged": 2 * Total(x, c.at(1, x) * (p_t - p_s))},
     ),
     at_most(
         times(2, Total(x, Max(p_s - p_t, 0))),
         r"a classifier gains most if it says source exactly where $p^s > p^t$",
         adding=2 * Total(x, plus(c.at(0, x) * Max(p_s - p_t, 0), c.at(1, x) * Max(p_t - p_s, 0))),
-        wrong={"once": Total(x, Max(p_s - p_t, 0))},
     ),
-    equals(times(2, tv), "the positive parts are half of all", wrong={"the sum of absolute values": 4 * tv, "half": tv}),
+    equals(times(2, tv), "the positive parts are half of all", wrong={"the sum of absolute values": 4 * tv}),
     states=2,
     so=r"The left side is the proxy $\mathcal{A}$-distance of a trained domain classifier, an estimate from below of $d$ for the "
     "class of all functions. At chance, $\\epsilon_d = \\frac12$, it is 0.",
@@ -267,7 +250,7 @@ derivation.bridge(
     times(2, 1 - 2 * error_d),
     proxy_a_distance,
     error_d,
-    wrong={"no factor 2": 1 - 2 * error_d, "the error once": 2 * (1 - error_d)},
+    wrong={"the error once": 2 * (1 - error_d)},
 )
 loss_d = derivation.define(
     "L_d", -Total(x, p_s * log(c.at(1, x)) + p_t * log(c.at(0, x))) / 2, "the domain classifier's log loss", "domain_loss"
@@ -293,10 +276,6 @@ derivation.chain(
     equals(
         plus(least, Total(x, m * Divergence(post, c))),
         r"$\frac12 p^s_x = m_x\, b(1|x)$ and $\frac12 p^t_x = m_x\, b(0|x)$; add and subtract $\log b$",
-        wrong={
-            "once for both": plus(least, Total(x, Divergence(post, c))),
-            "turned over": plus(least, Total(x, m * Divergence(c, post))),
-        },
     ),
     at_least(
         least,
@@ -312,7 +291,7 @@ derivation.chain(
     equals(
         plus(log(2), -jsd),
         r"each of the two means gives $\log 2$, and they are halved",
-        wrong={"not halved": plus(2 * log(2), -2 * jsd), "added": plus(log(2), jsd)},
+        wrong={"not halved": plus(2 * log(2), -2 * jsd)},
     ),
     states=2,
     so=r"This is the theorem of lecture 6 with half the weight. Features that raise the least loss of a domain classifier lower "
@@ -384,9 +363,10 @@ def one_backward_pass():
     wanted = jax.grad(of_features)(_FEATURE), jax.grad(lambda domain: _parts(_FEATURE, _HEAD, domain)[1])(_DOMAIN)
     plain = jax.grad(lambda feature: sum(_parts(feature, _HEAD, _DOMAIN)))(_FEATURE)
     flat = [jnp.concatenate([feature.ravel(), domain]) for feature, domain in (found, wanted)]
-    return (
-        *flat,
-        {
+    return Sides(
+        left=flat[0],
+        right=flat[1],
+        wrong={
             "not reversed": jnp.concatenate([plain.ravel(), wanted[1]]),
             "the weight in the domain classifier, too": jnp.concatenate([wanted[0].ravel(), _WEIGHT * wanted[1]]),
         },
@@ -409,10 +389,10 @@ def the_objective():
         return label - weight * domain_loss(features @ _DOMAIN, _IS_SOURCE).mean()
 
     gradient = jax.grad(objective)(features)
-    return (
-        gradient,
-        jax.grad(parts)(features),
-        {
+    return Sides(
+        left=gradient,
+        right=jax.grad(parts)(features),
+        wrong={
             "all examples labeled": jax.grad(partial(parts, labeled=6))(features),
             "the domain loss added": jax.grad(partial(parts, weight=-_WEIGHT))(features),
         },
@@ -424,7 +404,7 @@ gamma = derivation.number(r"\gamma", "how fast the weight rises", "gamma", posit
 derivation.chain(
     "The weight of the domain loss rises from zero to almost one",
     plus(2 / (1 + exp(-gamma * p)), -1),
-    equals((1 - exp(-gamma * p)) / (1 + exp(-gamma * p)), "one fraction", wrong={"the sigmoid": 1 / (1 + exp(-gamma * p))}),
+    equals((1 - exp(-gamma * p)) / (1 + exp(-gamma * p)), "one fraction"),
     equals(
         (exp(gamma * p / 2) - exp(-gamma * p / 2)) / (exp(gamma * p / 2) + exp(-gamma * p / 2)),
         r"multiply both by $e^{\gamma p / 2}$",
@@ -457,16 +437,12 @@ derivation.chain(
     equals(
         plus(wrong_s, wrong_t, times(-2, plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)))),
         r"a share is $g_1$, less the wrong ones, plus the missed ones; $g_1$ cancels",
-        wrong={
-            "once": plus(wrong_s, wrong_t, -plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0))),
-            "the difference of the errors": plus(wrong_s, -wrong_t, -2 * plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0))),
-        },
+        wrong={"once": plus(wrong_s, wrong_t, -plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)))},
     ),
     at_most(
         plus(wrong_s, wrong_t),
         "leave out what the source says too often and the target misses",
         adding=2 * plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)),
-        wrong={"one domain's": wrong_s},
     ),
     so=r"The right side is the sum of both errors; with the domains exchanged it bounds $|\Pr_s(1) - \Pr_t(1)|$. A domain "
     r"classifier at chance says nothing about this: here $d = 0$, and $\lambda^*$ has taken its place.",

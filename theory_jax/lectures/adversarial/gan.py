@@ -20,6 +20,7 @@ from theory_jax.adversarial.gan import (
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import disjoint_distributions
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -111,7 +112,6 @@ derivation.chain(
     equals(
         plus(best_value, Total(k, times(p + q, plus(d, fake, -1))), *missing),
         r"$p_k/d^*_k = p_k + q_k$ and $q_k/\bar d^*_k = p_k + q_k$; $p$ and $q$ sum to one",
-        wrong={"one of the two": plus(best_value, Total(k, times(p + q, plus(d, -1))), *missing)},
     ),
     equals(
         plus(best_value, *missing),
@@ -139,11 +139,7 @@ central = derivation.chain(
             "the arguments exchanged": plus(-log(4), Divergence(m, p), Divergence(m, q)),
         },
     ),
-    equals(
-        plus(-log(4), times(2, jsd)),
-        "the definition of the Jensen-Shannon divergence",
-        wrong={"once": plus(-log(4), jsd), "the sign": plus(-log(4), -2 * jsd)},
-    ),
+    equals(plus(-log(4), times(2, jsd)), "the definition of the Jensen-Shannon divergence"),
     at_least(
         -log(4),
         r"leave out two divergences (Gibbs), zero if and only if $p = m$ and $q = m$, that is $q = p$",
@@ -171,7 +167,6 @@ derivation.bridge(
     lambda p, q: jax.vmap(optimal_discriminator_logit)(jnp.log(p), jnp.log(q)),
     p,
     q,
-    wrong={"data and model exchanged": log(best_fake / best)},
 )
 derivation.bridge(
     "... and the divergence",
@@ -235,9 +230,7 @@ derivation.chain(
     "With the non-saturating loss it descends the reverse divergence minus that",
     _at_zero(-Total(k, moved * log(best))),
     equals(
-        Total(k, change * plus(log(q / p), -log(q / (p + q)))),
-        r"$-\log \frac{p}{p+q} = \log\frac{q}{p} - \log\frac{q}{p+q}$",
-        wrong={"the sign": Total(k, change * plus(log(q / p), log(q / (p + q))))},
+        Total(k, change * plus(log(q / p), -log(q / (p + q)))), r"$-\log \frac{p}{p+q} = \log\frac{q}{p} - \log\frac{q}{p+q}$"
     ),
     equals(
         _at_zero(plus(Total(k, moved * log(moved / p)), *(-part for part in twice_jsd))),
@@ -348,7 +341,7 @@ def disjoint_supports_give_no_gradient():
     at_fakes = jnp.where(log_q > -jnp.inf, jax.nn.sigmoid(logits), 0.0).sum(axis=1)
     found = jnp.concatenate([jensen_shannon_divergence(log_p, log_q), at_fakes])
     wanted = jnp.repeat(jnp.array([math.log(2), 0.0]), 3)
-    return found, wanted, {"half": wanted / 2}
+    return Sides(left=found, right=wanted, wrong={"half": wanted / 2})
 
 
 convincing = derivation.assume("No point convinces the discriminator more than point 0", log(d.at(0) / d))
@@ -358,10 +351,7 @@ derivation.chain(
     equals(
         plus(-log(d.at(0)), Expectation(q, convincing.at())),
         r"add and subtract $\log d_0$, which is its own mean",
-        wrong={
-            "twice": plus(-log(d.at(0)), 2 * Expectation(q, convincing.at())),
-            "the sign": plus(log(d.at(0)), Expectation(q, convincing.at())),
-        },
+        wrong={"twice": plus(-log(d.at(0)), 2 * Expectation(q, convincing.at()))},
     ),
     at_least(-log(d.at(0)), "leave out a mean of numbers that are not negative", dropping=Expectation(q, convincing.at())),
     states=2,
@@ -387,7 +377,9 @@ def best_answers_cycle():
         losses = non_saturating_generator_loss(jnp.minimum(logits, 50.0))
         samples = jnp.where(jnp.arange(2) == jnp.argmin(losses), 1.0, 0.0)
     first = jnp.array([1 / 3, 1.0])
-    return jnp.stack(seen), jnp.stack([first, first[::-1], first]), {"at rest": jnp.stack([first, first, first])}
+    return Sides(
+        left=jnp.stack(seen), right=jnp.stack([first, first[::-1], first]), wrong={"at rest": jnp.stack([first, first, first])}
+    )
 
 
 a = derivation.number("a", "the label of the data, 1 or a little less", "real_target", between=(0, 1))
@@ -411,11 +403,7 @@ derivation.chain(
 derivation.chain(
     "... and leaves the generator's gradient as it was",
     _at_zero(-Total(k, moved * log(a * best))),
-    equals(
-        _at_zero(plus(-times(log(a), Total(k, moved)), -Total(k, moved * log(best)))),
-        r"$\log(a d^*) = \log a + \log d^*$",
-        wrong={"the sign": _at_zero(plus(-times(log(a), Total(k, moved)), Total(k, moved * log(best))))},
-    ),
+    equals(_at_zero(plus(-times(log(a), Total(k, moved)), -Total(k, moved * log(best)))), r"$\log(a d^*) = \log a + \log d^*$"),
     equals(
         _at_zero(-Total(k, moved * log(best))),
         "the samples' probabilities keep the sum 1",
@@ -536,4 +524,4 @@ def collapsed():
 )
 def losses_are_softplus_of_logits():
     logits = jnp.array([40.0, 400.0])
-    return minimax_generator_loss(logits), -logits, {"the sign": logits}
+    return Sides(left=minimax_generator_loss(logits), right=-logits, wrong={"the sign": logits})

@@ -16,6 +16,7 @@ from theory_jax.adversarial.gan_inversion import (
     stochastic_clip,
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
 
@@ -67,10 +68,6 @@ derivation.chain(
     equals(
         plus(SquaredNorm(d, x - made) / (2 * noise**2), SquaredNorm(l, z) / 2, constant),
         "write out the logarithms of both Gaussian densities",
-        wrong={
-            "no half": plus(SquaredNorm(d, x - made) / noise**2, SquaredNorm(l, z) / 2, constant),
-            "the prior forgotten": plus(SquaredNorm(d, x - made) / (2 * noise**2), constant),
-        },
     ),
     equals(
         plus(times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), noise**2 * SquaredNorm(l, z))), constant),
@@ -94,7 +91,7 @@ derivation.chain(
     equals(
         -2 * m.at(0) * (x.at(0) - made.at(0)),
         "only one term holds this pixel",
-        wrong={"the sign": 2 * m.at(0) * (x.at(0) - made.at(0)), "every pixel is seen": -2 * (x.at(0) - made.at(0))},
+        wrong={"the sign": 2 * m.at(0) * (x.at(0) - made.at(0))},
     ),
     so="It is zero where the pixel is hidden. So a hole in an image is filled by what the generator makes of the code that fits "
     "the rest.",
@@ -107,10 +104,7 @@ derivation.bridge(
     x,
     made,
     z,
-    wrong={
-        "every pixel": plus(SquaredNorm(d, x - made), SquaredNorm(l, z) / 2),
-        "the price forgotten": plus((x.at(0) - made.at(0)) ** 2, (x.at(2) - made.at(2)) ** 2, (x.at(3) - made.at(3)) ** 2),
-    },
+    wrong={"every pixel": plus(SquaredNorm(d, x - made), SquaredNorm(l, z) / 2)},
 )
 
 derivation.say("What a step does. First a linear generator with every pixel seen; then curved ones.")
@@ -146,16 +140,12 @@ derivation.chain(
     equals(
         plus(linear, -h * SquaredNorm(l, g), times(h**2, plus(stretched, lam * SquaredNorm(l, g)))),
         r"a quadratic is its own Taylor polynomial; its Hessian is $2 (W^\top W + \lambda I)$",
-        wrong={
-            "the second order forgotten": plus(linear, -h * SquaredNorm(l, g)),
-            "halved": plus(linear, -h * SquaredNorm(l, g), times(h**2 / 2, plus(stretched, lam * SquaredNorm(l, g)))),
-        },
+        wrong={"halved": plus(linear, -h * SquaredNorm(l, g), times(h**2 / 2, plus(stretched, lam * SquaredNorm(l, g))))},
     ),
     at_most(
         plus(linear, -times(h, 1 - h * (top**2 + lam), SquaredNorm(l, g))),
         "the largest singular value",
         adding=times(h**2, longest.at()),
-        wrong={"the price forgotten": plus(linear, -times(h, 1 - h * top**2, SquaredNorm(l, g)))},
     ),
     sizes={d: 2},
     so=r"For $h < 1/(s^2 + \lambda)$ the objective falls unless the gradient is zero. For a curved generator the same holds "
@@ -174,7 +164,7 @@ derivation.chain(
     equals(
         4 * one * f(u).diff(u) ** 2,
         r"the chain rule: $F' = 2 (f(u) - a) f'(u)$",
-        wrong={"no factor 4": one * f(u).diff(u) ** 2, "the slope not squared": 4 * one * f(u).diff(u)},
+        wrong={"the slope not squared": 4 * one * f(u).diff(u)},
     ),
     equals(
         plus(4 * slope**2 * one, times(4 * one, steep.at(), plus(steep.at(), 2 * slope))),
@@ -208,7 +198,7 @@ _CODES = jnp.array([[-1.5], [0.4], [2.0]])
 )
 def codes_are_found_again():
     found = _descend(_cubic, _cubic(_CODES), jnp.zeros((3, 1)), 0.02, 400)
-    return found, _CODES, {"the images": _cubic(_CODES)}
+    return Sides(left=found, right=_CODES, wrong={"the images": _cubic(_CODES)})
 
 
 def _descend(generator, x, start, rate, steps, prior_weight=0.0):
@@ -225,7 +215,7 @@ derivation.chain(
     equals(
         plus(2, -2 * cos(u), pitch**2 * u**2),
         r"the image of 0 is $(1, 0, 0)$ and that of $u$ is $(\cos u, \sin u, \varepsilon u)$; $\cos^2 + \sin^2 = 1$",
-        wrong={"once": plus(1, -cos(u), pitch**2 * u**2), "a circle": plus(2, -2 * cos(u))},
+        wrong={"once": plus(1, -cos(u), pitch**2 * u**2)},
     ),
     so=r"Its slope is $2 \sin u + 2 \varepsilon^2 u$. For a small pitch that is zero near every multiple of $2 \pi$, one turn "
     "away from the code: the residual is there orthogonal to the curve, and not zero.",
@@ -250,7 +240,7 @@ def _turn_away():
 def descent_ends_a_turn_away():
     goal = _helix(jnp.zeros((1, 1)))
     end = _descend(_helix, goal, jnp.full((1, 1), 5.0), 0.3, 60)[0, 0]
-    return end, _turn_away(), {"a whole turn": 2 * np.pi, "the code": 0.0}
+    return Sides(left=end, right=_turn_away(), wrong={"a whole turn": 2 * np.pi, "the code": 0.0})
 
 
 derivation.chain(
@@ -259,11 +249,9 @@ derivation.chain(
     equals(
         u - 4 * h * u * (u - 1) * (u + 1),
         r"the image is 1 and the generator $u^2$; $F' = 4 u (u^2 - 1)$",
-        wrong={"no factor 4": u - h * u * (u - 1) * (u + 1), "uphill": u + 4 * h * u * (u - 1) * (u + 1)},
+        wrong={"no factor 4": u - h * u * (u - 1) * (u + 1)},
     ),
-    equals(
-        times(u, plus(1, times(4 * h, 1 - u**2))), "take out $u$", wrong={"the sign": times(u, plus(1, -times(4 * h, 1 - u**2)))}
-    ),
+    equals(times(u, plus(1, times(4 * h, 1 - u**2))), "take out $u$"),
     so=r"For $|u| \le 1$ the factor is positive: a step never crosses 0, and the sign of the start decides which of the codes 1 "
     "and $-1$ is found. A regression would have guessed their mean, 0, from where descent does not move at all.",
 )
@@ -288,10 +276,6 @@ derivation.chain(
     equals(
         plus(b, -Total(j, A * delta.at(j))),
         r"$(J^\top J + \mu I)\, \delta = J^\top r$, the normal equations of least $|r - J \delta|^2 + \mu |\delta|^2$",
-        wrong={
-            "the sign of the residual": plus(-b, -Total(j, A * delta.at(j))),
-            "the damping in J": plus(b, Total(j, A * delta.at(j))),
-        },
     ),
     sizes={d: 2},
     so=r"With little damping and a linear generator, $J^\top J \delta = J^\top r$: one step leads to the least squares. With "
@@ -308,7 +292,7 @@ derivation.bridge(
     mu,
     o,
     z,
-    wrong={"against the residual": plus(z, -delta), "a step of descent": plus(z, b / mu)},
+    wrong={"a step of descent": plus(z, b / mu)},
 )
 
 derivation.say("What is filled into a hole? A linear generator with one coordinate and two pixels, of which the first is seen.")
@@ -335,7 +319,6 @@ derivation.chain(
     equals(
         times(Expectation(prior, (w1 * u) * (w2 * u)) / (Expectation(prior, (w1 * u) ** 2) + noise**2), seen),
         r"$\mathbb{E}[z^2] = 1$; noise is independent of the code and of other noise",
-        wrong={"noise forgotten": times(Expectation(prior, (w1 * u) * (w2 * u)) / Expectation(prior, (w1 * u) ** 2), seen)},
     ),
     so=r"That is $\frac{\mathrm{Cov}(x_2, x_1)}{\mathrm{Var}(x_1)}\, x_1 = \mathbb{E}[x_2 | x_1]$.",
 )
@@ -351,7 +334,7 @@ derivation.chain(
 derivation.chain(
     "... and a third of the bound's square as its variance",
     Integral((bound * (2 * v - 1)) ** 2, (v, 0, 1)),
-    equals(bound**2 / 3, r"$\int_0^1 (2v - 1)^2 dv = \frac13$", wrong={"at the border": bound**2, "a twelfth": bound**2 / 12}),
+    equals(bound**2 / 3, r"$\int_0^1 (2v - 1)^2 dv = \frac13$", wrong={"a twelfth": bound**2 / 12}),
     so="A code at the border would stay there, since the slope that drove it out is still there. One that begins anew inside "
     "does not.",
 )
@@ -363,7 +346,7 @@ derivation.bridge(
     ),
     bound,
     v,
-    wrong={"the border": bound, "not symmetric": bound * v},
+    wrong={"not symmetric": bound * v},
 )
 
 

@@ -18,6 +18,7 @@ from theory_jax.adversarial.gradient_penalty import (
     zero_centered_gradient_penalty,
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Inner, Slope, SquaredNorm, plus, times
 
@@ -97,7 +98,6 @@ derivation.chain(
         r"each part is at most its share: $|g|^2 \le 1$, $\langle g, e \rangle \ge 1$ (the derivative of the line before, with "
         r"respect to the length), $|e|^2 \le 1$",
         adding=plus(at_most_one.at(), 2 * along.at(), unit.at()),
-        wrong={"less": -1},
     ),
     so=r"A square that is at most $1 - 2 + 1 = 0$ is zero: $g = e$. That is why the penalty has the target 1, and why it is "
     r"evaluated between real and fake points.",
@@ -112,7 +112,7 @@ derivation.bridge(
     u,
     real,
     fake,
-    wrong={"real and fake exchanged": u * fake + (1 - u) * real, "off the segment": u * real + fake},
+    wrong={"real and fake exchanged": u * fake + (1 - u) * real},
 )
 
 # ---------------------------------------------------------------------------------------------------- the price
@@ -135,12 +135,7 @@ derivation.chain(
             "half the excess": plus(d, d**2 / (8 * lam), -lam * (s - best) ** 2),
         },
     ),
-    at_most(
-        plus(d, d**2 / (4 * lam)),
-        r"add the square, zero for $s = s^*$ only",
-        adding=lam * (s - best) ** 2,
-        wrong={"no excess": d},
-    ),
+    at_most(plus(d, d**2 / (4 * lam)), r"add the square, zero for $s = s^*$ only", adding=lam * (s - best) ** 2),
     so=r"The slope exceeds 1 by $d/(2\lambda)$ and the objective exceeds $d$ by $d^2/(4\lambda)$; the critic's estimate of the "
     r"distance, $s^* d$, by $d^2/(2\lambda)$. At $\lambda = 10$ the slope is 5% too large where $d = 1$. The one-sided penalty "
     "is the same above slope 1, so it has the same best slope.",
@@ -184,17 +179,13 @@ derivation.bridge(
     lambda a, gamma: _each(lambda row, weight: _at_a_point(zero_centered_gradient_penalty, row, gamma=weight), a, gamma),
     a,
     gamma,
-    wrong={"no half": gamma * SquaredNorm(l, a), "the norm": gamma / 2 * norm},
+    wrong={"the norm": gamma / 2 * norm},
 )
 derivation.chain(
     "Its gradient in the weights goes through the gradient of the critic",
     Slope((norm - 1) ** 2, a.at(k)),
-    equals(times(2, norm - 1, Slope(norm, a.at(k))), r"the chain rule", wrong={"once": times(norm - 1, Slope(norm, a.at(k)))}),
-    equals(
-        times(2, norm - 1, a.at(k) / norm),
-        r"$\partial |a| = a / |a|$, for $a \ne 0$",
-        wrong={"not divided": times(2, norm - 1, a.at(k))},
-    ),
+    equals(times(2, norm - 1, Slope(norm, a.at(k))), r"the chain rule"),
+    equals(times(2, norm - 1, a.at(k) / norm), r"$\partial |a| = a / |a|$, for $a \ne 0$"),
     so=r"For any critic with parameters $\phi$ the same two lines give $2 (|g| - 1)\, (\partial_\phi g)^\top g / |g|$: a mixed "
     r"second derivative of $f$, in $\phi$ and in $x$. Backpropagation computes it as one more pass, backwards through the pass "
     "that gave $g$: about twice the time, and the memory of both passes. A gradient that is treated as a constant would give "
@@ -261,10 +252,7 @@ derivation.chain(
     equals(
         plus(x_**2, -times(trace, x_), determinant),
         r"collect the powers of $r$",
-        wrong={
-            "no penalty": plus(x_**2, -2 * x_, 1 + h**2 / 4),
-            "the sign of the trace": plus(x_**2, times(trace, x_), determinant),
-        },
+        wrong={"no penalty": plus(x_**2, -2 * x_, 1 + h**2 / 4)},
     ),
     role="lemma",
     so=r"Both roots lie inside the unit circle if and only if $\Delta < 1$, $1 - T + \Delta > 0$ and $1 + T + \Delta > 0$ "
@@ -301,7 +289,9 @@ def inside_the_unit_circle():
     matrices = np.array([[np.ones(400), -sizes / 2], [sizes / 2, 1 - weights * sizes]]).transpose(2, 0, 1)
     found = np.abs(np.linalg.eigvals(matrices)).max(axis=1) < 1
     between = (sizes / 4 < weights) & (weights < 2 / sizes + sizes / 8)
-    return found.astype(float), between.astype(float), {"the lower end alone": (sizes / 4 < weights).astype(float)}
+    return Sides(
+        left=found.astype(float), right=between.astype(float), wrong={"the lower end alone": (sizes / 4 < weights).astype(float)}
+    )
 
 
 flip = derivation.number("w", "a critic's slope, positive", positive=True)
@@ -311,7 +301,7 @@ derivation.chain(
     equals(
         plus(theta, -2 * lam * (flip - 1)),
         r"for $\omega = w > 0$; by symmetry the same with the opposite sign below 0",
-        wrong={"no penalty": theta, "half of it": plus(theta, -lam * (flip - 1))},
+        wrong={"half of it": plus(theta, -lam * (flip - 1))},
     ),
     so=r"With the samples at the data, $\theta = 0$, the slope $\omega$ rests only where it is 1 or $-1$; but there the samples "
     r"move away, by $h$ a step. The samples rest only if $\omega = 0$; there the penalty has a kink, and pushes the slope away "
@@ -354,7 +344,7 @@ def _trajectories(steps=2000, size=0.05):
 def three_games():
     radius = np.hypot(*_trajectories()[-1])
     found = np.array([radius[0] > 10, radius[1] < 1e-9, 1 < radius[2] < 3], float)
-    return found, np.ones(3), {"none": np.zeros(3)}
+    return Sides(left=found, right=np.ones(3), wrong={"none": np.zeros(3)})
 
 
 bound_of_weights = derivation.number("b", "the bound of every weight", "bound", positive=True)
@@ -362,9 +352,7 @@ count = derivation.count(l, "D", "the number of coordinates")
 derivation.chain(
     "The first constraint, clipped weights, is about another quantity",
     SquaredNorm(l, bound_of_weights + 0 * a),
-    equals(
-        count * bound_of_weights**2, "every weight of a linear critic is at the bound", wrong={"one of them": bound_of_weights**2}
-    ),
+    equals(count * bound_of_weights**2, "every weight of a linear critic is at the bound"),
     role="remark",
     so=r"The steepest critic whose weights lie in $[-b, b]$ has the slope $b \sqrt D$: what is allowed depends on the width, and "
     r"over the layers of a network it multiplies.",

@@ -23,6 +23,7 @@ from theory_jax.adversarial.wasserstein_gan import (
     wasserstein_distance_1d,
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, SquaredNorm, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -79,16 +80,9 @@ derivation.chain(
     equals(
         Total(i, Total(j, pi * (f - f.at(j)))),
         r"the rows of $\pi$ sum to $p$, its columns to $q$",
-        wrong={
-            "rows and columns exchanged": Total(i, Total(j, pi * (f.at(j) - f))),
-            "the sum for the difference": Total(i, Total(j, pi * (f + f.at(j)))),
-        },
+        wrong={"rows and columns exchanged": Total(i, Total(j, pi * (f.at(j) - f)))},
     ),
-    equals(
-        plus(Total(i, Total(j, pi * c)), -slack),
-        "add and subtract the cost of every move",
-        wrong={"added": plus(Total(i, Total(j, pi * c)), slack)},
-    ),
+    equals(plus(Total(i, Total(j, pi * c)), -slack), "add and subtract the cost of every move"),
     at_most(
         Total(i, Total(j, pi * c)),
         r"add what the critic leaves unused, never negative, and zero if and only if $f_i - f_j = c_{i,j}$ wherever mass moves",
@@ -115,7 +109,6 @@ tight = derivation.chain(
     equals(
         Total(j, times(moved, plus(u, -u, c.at(0, j)))),
         r"point 0 has $\sum_j d_j$ more under $p$, with $f^\star_0 = u$ because $c_{0,0} = 0$; each other point has $d_j$ less",
-        wrong={"the critic turned over": Total(j, times(moved, plus(u, -u, -c.at(0, j))))},
     ),
     equals(
         Total(j, times(moved, c.at(0, j))), "the constant cancels: mass only moves", wrong={"it does not": Total(j, moved * u)}
@@ -161,7 +154,7 @@ def two_linear_programs():
     unused = plan @ (cost.ravel() - differences @ critic)
     cheapest = plan @ cost.ravel()
     got = np.array([value_of, steepest, 1 + unused])
-    return got, np.array([cheapest, 1, 1]), {"slope 2": np.array([2 * cheapest, 2, 1])}
+    return Sides(left=got, right=np.array([cheapest, 1, 1]), wrong={"slope 2": np.array([2 * cheapest, 2, 1])})
 
 
 derivation.bridge(
@@ -171,7 +164,7 @@ derivation.bridge(
     log(p),
     log(q),
     f,
-    wrong={"the sign": Total(i, (q.at(i) - p) * f), "the data alone": Total(i, p * f)},
+    wrong={"the sign": Total(i, (q.at(i) - p) * f)},
 )
 coordinate = derivation.index("l", "a coordinate")
 x = derivation.numbers("x", (i, coordinate), "the place of point $i$", "x")
@@ -182,7 +175,7 @@ derivation.bridge(
     jax.vmap(cost_matrix),
     x,
     y,
-    wrong={"squared, which is no metric": SquaredNorm(coordinate, x - y), "of the sum": sqrt(SquaredNorm(coordinate, x + y))},
+    wrong={"squared, which is no metric": SquaredNorm(coordinate, x - y)},
 )
 
 # ---------------------------------------------------------------------------------------------------- one potential is enough
@@ -197,26 +190,16 @@ reached = derivation.assume(r"At k it is what some point j offers", plus(transfo
 derivation.chain(
     "The transform of any potential is 1-Lipschitz",
     transform - transform.at(k),
-    at_most(
-        plus(c, -f.at(j), -transform.at(k)),
-        r"$f^c_i$ is at most what this $j$ offers",
-        adding=smallest.at(),
-        wrong={"plus f": plus(c, f.at(j), -transform.at(k))},
-    ),
-    at_most(
-        plus(c, -f.at(j), -c.at(k, j), f.at(j)),
-        r"choose $j$ where the minimum at $k$ is reached",
-        adding=reached.at(),
-        wrong={"the two costs added": plus(c, -f.at(j), c.at(k, j), f.at(j))},
-    ),
-    equals(c - c.at(k, j), "$f_j$ cancels", wrong={"added": c + c.at(k, j)}),
+    at_most(plus(c, -f.at(j), -transform.at(k)), r"$f^c_i$ is at most what this $j$ offers", adding=smallest.at()),
+    at_most(plus(c, -f.at(j), -c.at(k, j), f.at(j)), r"choose $j$ where the minimum at $k$ is reached", adding=reached.at()),
+    equals(c - c.at(k, j), "$f_j$ cancels"),
     at_most(c.at(i, k), "the triangle inequality", adding=triangle.at(i, j, k), wrong={"the other way": -c.at(i, k)}),
 )
 backward = derivation.assume("The critic is 1-Lipschitz in the other direction, too", plus(c, f, -f.at(j)))
 derivation.chain(
     "The transform of a 1-Lipschitz critic is the critic itself, with the opposite sign",
     c - f.at(j),
-    equals(plus(-f, backward.at()), "add and subtract $f_i$", wrong={"the sign": plus(f, backward.at())}),
+    equals(plus(-f, backward.at()), "add and subtract $f_i$"),
     at_least(-f, r"leave out what is never negative; at $j = i$ it is zero, so this is the minimum", dropping=backward.at()),
     so=r"So for a metric $\sum_i p_i f_i + \sum_j q_j f^c_j = \sum_i (p_i - q_i) f_i$: one network is enough.",
 )
@@ -240,7 +223,9 @@ def transforms_of_all_potentials():
     gentle = jax.vmap(lipschitz_constant, in_axes=(0, None))(potentials, metric)[:, None] <= 1
     got = jnp.stack([transformed(twice), jnp.where(gentle, once, 0.0)])
     wanted = jnp.stack([once, jnp.where(gentle, -potentials, 0.0)])
-    return got, wanted, {"two transforms": jnp.stack([twice, wanted[1]]), "f itself": jnp.stack([once, -wanted[1]])}
+    return Sides(
+        left=got, right=wanted, wrong={"two transforms": jnp.stack([twice, wanted[1]]), "f itself": jnp.stack([once, -wanted[1]])}
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- on a line
@@ -271,7 +256,7 @@ def crossing_never_pays():
         y1, y2 = (place for n, place in enumerate(places) if n not in (first, second))
         excess.append(Abs(x1 - y2) + Abs(x2 - y1) - Abs(x1 - y1) - Abs(x2 - y2))
         wanted.append(0 if (first, second) in ((0, 1), (2, 3)) else 2 * b)
-    return excess, wanted, {"once": [part / 2 for part in wanted]}
+    return Sides(left=excess, right=wanted, wrong={"once": [part / 2 for part in wanted]})
 
 
 high_x, high_y = low_x + gap_x, low_y + gap_y
@@ -281,7 +266,6 @@ derivation.chain(
     equals(
         plus((low_x - low_y) ** 2, (high_x - high_y) ** 2, 2 * gap_x * gap_y),
         "expand the squares: only the products of an $x$ and a $y$ differ",
-        wrong={"once": plus((low_x - low_y) ** 2, (high_x - high_y) ** 2, gap_x * gap_y)},
     ),
     at_least(
         plus((low_x - low_y) ** 2, (high_x - high_y) ** 2),
@@ -310,7 +294,7 @@ def all_matchings():
     cheapest = [np.mean(gaps**order, axis=1).min() for order in (1, 2)]
     found = [wasserstein_distance_1d(jnp.asarray(sample), jnp.asarray(other), order=order) for order in (1, 2)]
     wrong = {"the root forgotten": np.array(cheapest), "unsorted": np.array([gaps[0].mean(), (gaps[0] ** 2).mean() ** 0.5])}
-    return np.array(found), np.array([cheapest[0], cheapest[1] ** 0.5]), wrong
+    return Sides(left=np.array(found), right=np.array([cheapest[0], cheapest[1] ** 0.5]), wrong=wrong)
 
 
 theta = derivation.number(r"\theta", "the place of the generator's only point")
@@ -334,7 +318,7 @@ def a_slope_everywhere():
     constant = jnp.broadcast_to(jensen_shannon_divergence(*apart) - math.log(2), 4)
     got = jnp.stack([of_distance, of_loss, constant])
     wanted = jnp.stack([jnp.sign(places), jnp.sign(places), 0 * places])
-    return got, wanted, {"away from the data": -wanted, "no slope": 0 * wanted}
+    return Sides(left=got, right=wanted, wrong={"away from the data": -wanted, "no slope": 0 * wanted})
 
 
 real, fake = derivation.number("r", "a real score", "scores_real"), derivation.number(r"\phi", "a fake score", "scores_fake")
@@ -368,17 +352,10 @@ derivation.chain(
     equals(
         plus(Total(i, Total(j, pi * plus(alpha, beta))), epsilon * Total(i, Total(j, pi * log(pi / best)))),
         r"$\pi^\star_{i,j} = e^{(\alpha_i + \beta_j - \tilde c_{i,j})/\varepsilon}$, solved for the cost",
-        wrong={"epsilon forgotten": plus(Total(i, Total(j, pi * plus(alpha, beta))), Total(i, Total(j, pi * log(pi / best))))},
     ),
     equals(
         plus(Total(i, p * alpha), Total(j, q * beta), epsilon * Expectation(p, Divergence(share, best_share))),
         r"row and column sums; $p_i$ cancels in the ratio",
-        wrong={
-            "the columns forgotten": plus(Total(i, p * alpha), epsilon * Expectation(p, Divergence(share, best_share))),
-            "the divergence turned over": plus(
-                Total(i, p * alpha), Total(j, q * beta), epsilon * Expectation(p, Divergence(best_share, share))
-            ),
-        },
     ),
     at_least(
         plus(Total(i, p * alpha), Total(j, q * beta)),
@@ -406,18 +383,14 @@ for_more = derivation.assume(
 more_entropy = derivation.chain(
     "More weight, more entropy",
     times(more_by, entropies[1] - entropies[0]),
-    equals(plus(for_less.at(), for_more.at()), "add both comparisons: the costs cancel", wrong={"one of them": for_less.at()}),
+    equals(plus(for_less.at(), for_more.at()), "add both comparisons: the costs cancel"),
     at_least(0, "leave out what is never negative", dropping=plus(for_less.at(), for_more.at()), wrong={"one": 1}),
     role="lemma",
 )
 derivation.chain(
     "... and more cost",
     costs[1] - costs[0],
-    equals(
-        plus(for_less.at(), less * (entropies[1] - entropies[0])),
-        "the first comparison",
-        wrong={"the sign": plus(for_less.at(), -less * (entropies[1] - entropies[0]))},
-    ),
+    equals(plus(for_less.at(), less * (entropies[1] - entropies[0])), "the first comparison"),
     at_least(
         0,
         "leave out what is never negative: the comparison, and the lemma",
@@ -442,10 +415,7 @@ derivation.chain(
     equals(
         plus(best_for_weight.at(), epsilon * at_most_log.at(), epsilon * its_entropy),
         r"add and subtract $\varepsilon h$ and $\varepsilon H$",
-        wrong={
-            "the entropies once": plus(best_for_weight.at(), epsilon * at_most_log.at()),
-            "no weight": plus(best_for_weight.at(), at_most_log.at(), its_entropy),
-        },
+        wrong={"no weight": plus(best_for_weight.at(), at_most_log.at(), its_entropy)},
     ),
     at_least(
         0,
@@ -512,7 +482,7 @@ def entropic_plans():
             jnp.array([*plan.sum(axis=1), *plan.sum(axis=0), jnp.clip(cost, 1.25, 1.25 + weight * math.log(9)) - cost + 1])
         )
     wanted = np.array([[*_P, *_Q, 1.0]] * 3)
-    return jnp.stack(got), wanted, {"the laws exchanged": np.array([[*_Q, *_P, 1.0]] * 3)}
+    return Sides(left=jnp.stack(got), right=wanted, wrong={"the laws exchanged": np.array([[*_Q, *_P, 1.0]] * 3)})
 
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -18,6 +18,7 @@ from theory_jax.autoregressive.attention import (
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import draw
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Inner, Limit, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -93,7 +94,7 @@ def the_formula():
         "1/D": jax.nn.softmax(scores / 4) @ value,
         "softmax over the queries": jax.nn.softmax(scores / 2, axis=0) @ value,
     }
-    return got, jax.nn.softmax(scores / jnp.sqrt(4.0), axis=-1) @ value, wrong
+    return Sides(left=got, right=jax.nn.softmax(scores / jnp.sqrt(4.0), axis=-1) @ value, wrong=wrong)
 
 
 def _one_head(*parts):
@@ -125,21 +126,12 @@ soft = derivation.define(r"\sigma", exp(s) / Z, "the softmax of the scores", "at
 central = derivation.chain(
     "The softmax maximizes mean score plus entropy",
     plus(Total(j, p * s), Entropy(p)),
-    equals(
-        Total(j, times(p, plus(s, -log(p)))),
-        r"the definition of the entropy, $-\sum_j p_j \log p_j$",
-        wrong={"the entropy subtracted": Total(j, p * (s + log(p)))},
-    ),
+    equals(Total(j, times(p, plus(s, -log(p)))), r"the definition of the entropy, $-\sum_j p_j \log p_j$"),
     equals(
         plus(log(Z), -Expectation(p, log(p / soft))),
         r"$s_j = \log Z + \log \sigma_j$ by the definition of $\sigma$, and $\sum_j p_j = 1$",
-        wrong={"the ratio turned over": log(Z) - Expectation(p, log(soft / p))},
     ),
-    equals(
-        plus(log(Z), -Divergence(p, soft)),
-        "the expected log-ratio is a divergence",
-        wrong={"the divergence turned over": log(Z) - Divergence(soft, p)},
-    ),
+    equals(plus(log(Z), -Divergence(p, soft)), "the expected log-ratio is a divergence"),
     at_most(
         log(Z),
         r"leave out the divergence (Gibbs' inequality of the topic maximum likelihood); equality if and only if $p = \sigma$",
@@ -170,11 +162,7 @@ alone = derivation.define(r"P_1", exp(beta) / (exp(beta) + N), "the weight of th
 derivation.chain(
     "A score well above the logarithm of the number of keys is a look-up",
     Limit(alone, beta, sympy.oo),
-    equals(
-        Limit(1 / (1 + N * exp(-beta)), beta, sympy.oo),
-        r"divide by $e^\beta$",
-        wrong={"all keys counted": Limit(1 / (1 + N), beta, sympy.oo)},
-    ),
+    equals(Limit(1 / (1 + N * exp(-beta)), beta, sympy.oo), r"divide by $e^\beta$"),
     equals(1, r"$e^{-\beta}$ vanishes", wrong={"the others keep a share": 1 / (1 + N)}),
     role="lemma",
 )
@@ -194,7 +182,7 @@ derivation.chain(
 derivation.chain(
     "... and more score is always more weight",
     Slope(alone, beta),
-    equals(times(alone, 1 - alone), "the quotient rule", wrong={"the weight alone": alone}),
+    equals(times(alone, 1 - alone), "the quotient rule"),
     role="remark",
     so="The slope is positive, and it vanishes when the look-up is sure. That is the price, to which we come now.",
 )
@@ -228,7 +216,7 @@ delta = KroneckerDelta(d, c)
 derivation.chain(
     "With unit covariances, dividing by the root of D gives scores of variance one",
     Total(d, Total(c, times(delta, delta))) / sqrt(D) ** 2,
-    equals(Total(d, 1) / D, r"$\delta_{dc}^2$ is 1 where $d = c$, and 0 elsewhere", wrong={"all pairs": Total(d, D) / D}),
+    equals(Total(d, 1) / D, r"$\delta_{dc}^2$ is 1 where $d = c$, and 0 elsewhere"),
     equals(1, "$D$ terms", wrong={"divided by D squared": 1 / D, "not divided": D}),
     sizes={d: 7, c: 7},
     so=r"Without the scale the standard deviation is $\sqrt D$: 8 for $D = 64$. With $1/D$ it is $1/\sqrt D$, and all weights "
@@ -242,7 +230,7 @@ jacobian = derivation.chain(
     equals(
         times(soft, KroneckerDelta(j, l) - soft.at(l)),
         r"the quotient rule: $\partial e^{s_j} / \partial s_l = \delta_{jl} e^{s_j}$ and $\partial Z / \partial s_l = e^{s_l}$",
-        wrong={"the diagonal alone": soft * KroneckerDelta(j, l), "the sign": soft * (soft.at(l) - KroneckerDelta(j, l))},
+        wrong={"the sign": soft * (soft.at(l) - KroneckerDelta(j, l))},
     ),
     role="lemma",
     so=r"This is the covariance matrix of a one-hot draw from $\sigma$: symmetric, and with no negative eigenvalue.",
@@ -257,9 +245,7 @@ derivation.chain(
         Variance(p, u), r"multiply out: $\sum_j p_j u_j^2 - \bar u^2$", wrong={"the mean not subtracted": Expectation(p, u**2)}
     ),
     equals(
-        plus(times(M - mean_u, mean_u - m), -Expectation(p, (M - u) * (u - m))),
-        r"multiply both products out; $\sum_j p_j = 1$",
-        wrong={"the sign of the average": plus(times(M - mean_u, mean_u - m), Expectation(p, (M - u) * (u - m)))},
+        plus(times(M - mean_u, mean_u - m), -Expectation(p, (M - u) * (u - m))), r"multiply both products out; $\sum_j p_j = 1$"
     ),
     at_most(
         times(M - mean_u, mean_u - m),
@@ -277,11 +263,7 @@ derivation.chain(
         r"m)/2$",
         adding=(mean_u - times(half, M + m)) ** 2,
     ),
-    equals(
-        plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4),
-        "multiply out",
-        wrong={"the signs of m": (M**2 + m**2) / 2 - (M - m) ** 2 / 4},
-    ),
+    equals(plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4), "multiply out"),
     at_most(times(half, M**2 + m**2), "leave out a square", adding=(M + m) ** 2 / 4),
     so=r"Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, so for a direction "
     r"of length one $M^2 + m^2 \le 1$; if they do not, the variance is 0. Hence the Jacobian lengthens no direction by more "
@@ -293,14 +275,9 @@ derivation.chain(
     equals(
         plus(1, -(p.at(l) ** 2), -Total(j, times(1 - KroneckerDelta(j, l), p**2))),
         r"$\sum_j p_j = 1$; the square of one weight $p_l$ is written apart",
-        wrong={"all weights twice": plus(1, -(p.at(l) ** 2), -Total(j, p**2))},
     ),
     at_most(1 - p.at(l) ** 2, "leave out the other squares", adding=Total(j, times(1 - KroneckerDelta(j, l), p**2))),
-    equals(
-        plus(times(2, 1 - p.at(l)), -((1 - p.at(l)) ** 2)),
-        "complete the square",
-        wrong={"the factor 2 lost": (1 - p.at(l)) - (1 - p.at(l)) ** 2},
-    ),
+    equals(plus(times(2, 1 - p.at(l)), -((1 - p.at(l)) ** 2)), "complete the square"),
     at_most(times(2, 1 - p.at(l)), "leave out a square, which is zero where the softmax is sure", adding=(1 - p.at(l)) ** 2),
     so=r"The first line is the trace of the Jacobian, the sum of its eigenvalues, none of which is negative: so it bounds the "
     r"largest. Take for $l$ the key with the largest weight. Scores with a standard deviation of 8 are of this kind, and "
@@ -332,7 +309,7 @@ def causal_attention_does_not_see_the_future():
     mask = causal_mask(query_length=5, key_length=5)
     size = jnp.abs(jax.jacobian(lambda v: scaled_dot_product_attention(query, key, v, mask)[0, 0, :, 0])(value))[:, 0, 0, :, 0]
     wrong = {"its own token hidden": np.tri(5, k=-1), "the mask transposed": np.tri(5).T, "no mask": np.ones((5, 5))}
-    return jnp.where(size > 0, 1.0, 0.0), np.tri(5), wrong
+    return Sides(left=jnp.where(size > 0, 1.0, 0.0), right=np.tri(5), wrong=wrong)
 
 
 @derivation.exact(
@@ -344,7 +321,11 @@ def causal_attention_does_not_see_the_future():
 )
 def masks_are_aligned_at_the_end():
     wrong = {"aligned at the beginning": np.tri(2, 5), "one too many": np.tri(2, 5, 4)}
-    return causal_mask(query_length=2, key_length=5).astype(float), np.array([[1.0, 1, 1, 1, 0], [1, 1, 1, 1, 1]]), wrong
+    return Sides(
+        left=causal_mask(query_length=2, key_length=5).astype(float),
+        right=np.array([[1.0, 1, 1, 1, 0], [1, 1, 1, 1, 1]]),
+        wrong=wrong,
+    )
 
 
 derivation.say("Backward. With $G = \\partial L / \\partial O$ the loss changes as $\\sum_{if} G_{if} O_{if}$ does.")
@@ -362,7 +343,7 @@ backward = derivation.chain(
     equals(
         times(soft, plus(u, -Total(l, soft.at(l) * u.at(l)))),
         "carry the sum out",
-        wrong={"the mean forgotten": soft * u, "a plain mean": soft * (u - Total(l, u.at(l)) / 3)},
+        wrong={"a plain mean": soft * (u - Total(l, u.at(l)) / 3)},
     ),
     role="lemma",
     uses=(jacobian,),
@@ -370,7 +351,7 @@ backward = derivation.chain(
 derivation.chain(
     "The gradient in the values",
     Slope(loss, v),
-    equals(Total(i, times(P, G)), "the answers are linear in the values", wrong={"no weights": Total(i, G)}),
+    equals(Total(i, times(P, G)), "the answers are linear in the values"),
     states=2,
     sizes={f: 1, d: 1},
     so=r"In matrices $\partial_V L = P^\top G$.",
@@ -382,7 +363,7 @@ derivation.chain(
     equals(
         Total(j, B * k) / sqrt(D),
         r"the lemma, and $\partial S_{ij} / \partial q_{id} = k_{jd} / \sqrt D$",
-        wrong={"the scale lost": Total(j, B * k), "the mean forgotten": Total(j, P * A * k) / sqrt(D)},
+        wrong={"the mean forgotten": Total(j, P * A * k) / sqrt(D)},
     ),
     sizes={i: 1, j: 2, l: 2, d: 2, f: 1},
     uses=(backward,),
@@ -441,7 +422,7 @@ def attention_is_permutation_equivariant():
         left += attend(powers.extract(order, order), value.extract(order, [0]))
         right += [attend(powers, value)[n] for n in order]
         wrong += attend(powers, value)
-    return left, right, {"the answers do not move": wrong}
+    return Sides(left=left, right=right, wrong={"the answers do not move": wrong})
 
 
 derivation.say(
@@ -523,7 +504,11 @@ derivation.say(
 )
 def groups_are_neighbours():
     key = draw(1, 2, 3, 2)
-    return repeat_key_value(key, groups=2), key[:, jnp.array([0, 0, 1, 1])], {"tiled": key[:, jnp.array([0, 1, 0, 1])]}
+    return Sides(
+        left=repeat_key_value(key, groups=2),
+        right=key[:, jnp.array([0, 0, 1, 1])],
+        wrong={"tiled": key[:, jnp.array([0, 1, 0, 1])]},
+    )
 
 
 derivation.chain(
@@ -532,11 +517,6 @@ derivation.chain(
     equals(
         times(2, Tq, Tk, plus(D, Dv)),
         "a multiplication and an addition for each entry of the key, and for each entry of the value",
-        wrong={
-            "linear in length": 2 * Tk * (D + Dv),
-            "additions not counted": Tq * Tk * (D + Dv),
-            "the average forgotten": 2 * Tq * Tk * D,
-        },
     ),
     sizes={i: 2, j: 3, d: 5, f: 7},
     so=r"Twice the length is four times the operations, and $T_q T_k$ weights a head if they are stored; that they need not be "
@@ -628,7 +608,9 @@ def large_scores():
         jnp.pad(key, ((0, 0),) * 3 + ((0, 1),), constant_values=1.0),
     )
     plain = attention_weights(query, key, None, scale=1.0)
-    return attention_weights(*moved, None, scale=1.0), plain, {"a uniform softmax": jnp.full_like(plain, 0.2)}
+    return Sides(
+        left=attention_weights(*moved, None, scale=1.0), right=plain, wrong={"a uniform softmax": jnp.full_like(plain, 0.2)}
+    )
 
 
 @derivation.autodiff(
@@ -642,4 +624,4 @@ def a_masked_key_has_no_gradient():
     query, key, value = draw(1, 1, 1, 4), draw(1, 1, 3, 4, seed=1).at[0, 0, 2].set(1e200), draw(1, 1, 3, 2, seed=2)
     mask = jnp.array([True, True, False])
     gradient = jax.grad(lambda k: jnp.sum(scaled_dot_product_attention(query, k, value, mask)))(key)[0, 0, 2]
-    return gradient, jnp.zeros(4), {"one": jnp.ones(4)}
+    return Sides(left=gradient, right=jnp.zeros(4), wrong={"one": jnp.ones(4)})

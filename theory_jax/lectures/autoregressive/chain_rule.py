@@ -19,6 +19,7 @@ from theory_jax.autoregressive.chain_rule import (
     mask_connectivity,
 )
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -74,7 +75,6 @@ central = derivation.chain(
     equals(
         times(marginal_1, marginal_2 / marginal_1, joint / marginal_2),
         "multiply and divide by the marginals of the shorter strings: all of them cancel but the last",
-        wrong={"the first marginal forgotten": times(marginal_2 / marginal_1, joint / marginal_2)},
     ),
     equals(
         times(marginal_1, given_1, given_2),
@@ -99,7 +99,11 @@ def every_order_rebuilds_the_joint():
     rebuilt = [autoregressive_bernoulli_log_prob(jnp.array(_STATES), _conditional_logits(_TABLE, order)) for order in orders]
     first_two_swapped = _conditional_logits(_TABLE, (0, 1, 2, 3))[:, jnp.array([1, 0, 2, 3])]
     mistaken = jnp.exp(autoregressive_bernoulli_log_prob(jnp.array(_STATES), first_two_swapped))
-    return jnp.exp(jnp.stack(rebuilt)), jnp.tile(_TABLE.ravel(), (24, 1)), {"order lost": jnp.tile(mistaken, (24, 1))}
+    return Sides(
+        left=jnp.exp(jnp.stack(rebuilt)),
+        right=jnp.tile(_TABLE.ravel(), (24, 1)),
+        wrong={"order lost": jnp.tile(mistaken, (24, 1))},
+    )
 
 
 derivation.symbol(r"\pi", "an order of the variables")
@@ -234,7 +238,9 @@ def paths_lead_from_earlier_to_later_variables():
         paths = np.vectorize(lambda rise, n=layers: math.comb(rise + n - 1, n) if rise > 0 else 0)
         formula.append(paths(steps).ravel())
         mistaken.append(paths(steps + 1).ravel())  # an output that sees units of its own degree
-    return jnp.concatenate(counted), np.concatenate(formula), {">= in the output mask": np.concatenate(mistaken)}
+    return Sides(
+        left=jnp.concatenate(counted), right=np.concatenate(formula), wrong={">= in the output mask": np.concatenate(mistaken)}
+    )
 
 
 @derivation.exact(
@@ -246,7 +252,7 @@ def paths_lead_from_earlier_to_later_variables():
 def a_masked_network_is_a_law():
     masks = made_masks(jnp.array([3, 1, 4, 2]), (jnp.array([1, 2, 3, 1, 2, 3]),))
     loose = (*masks[:-1], jnp.ones_like(masks[-1]))
-    return _total(masks), jnp.ones(5), {"the output layer unmasked": _total(loose)}
+    return Sides(left=_total(masks), right=jnp.ones(5), wrong={"the output layer unmasked": _total(loose)})
 
 
 u = derivation.number("u", "a uniform number", "uniforms", between=(0, 1))
@@ -277,7 +283,11 @@ def ancestral_samples_have_the_law():
     drawn = ancestral_bernoulli(uniforms, lambda x: made_logits(x, *network, masks), order=jnp.array([3, 1, 4, 2]))
     number = (drawn @ jnp.array([8.0, 4.0, 2.0, 1.0])).astype(int)
     law = _law(masks, 0)
-    return jax.nn.one_hot(number, 16), law, {"another order": law.reshape(2, 2, 2, 2).transpose(1, 0, 2, 3).ravel()}
+    return SampleSides(
+        samples=jax.nn.one_hot(number, 16),
+        expected=law,
+        wrong={"another order": law.reshape(2, 2, 2, 2).transpose(1, 0, 2, 3).ravel()},
+    )
 
 
 derivation.say(

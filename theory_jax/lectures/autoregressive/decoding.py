@@ -22,6 +22,7 @@ from theory_jax.autoregressive.decoding import (
     typical_filter,
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -78,9 +79,7 @@ derivation.chain(
     "Temperature takes the power of every ratio",
     p_b / p_b.at(j),
     equals(
-        exp(b * (l - l.at(j))),
-        "both have the same denominator",
-        wrong={"the temperature forgotten": exp(l - l.at(j)), "multiplied by the temperature": exp((l - l.at(j)) / b)},
+        exp(b * (l - l.at(j))), "both have the same denominator", wrong={"multiplied by the temperature": exp((l - l.at(j)) / b)}
     ),
     role="lemma",
     so=r"The order of the tokens stays as it is, so that top-$k$ may come before or after temperature. At $b = 1$: $p_i \ge f "
@@ -90,16 +89,8 @@ derivation.chain(
 derivation.chain(
     "The entropy of a tempered law",
     Entropy(p_b),
-    equals(
-        -Expectation(p_b, plus(b * l, -log(Z))),
-        r"$\log p_{b,i} = b\, l_i - \log Z$",
-        wrong={"the normalizer forgotten": -Expectation(p_b, b * l)},
-    ),
-    equals(
-        plus(log(Z), -times(b, Expectation(p_b, l))),
-        "the expectation of a constant",
-        wrong={"the temperature forgotten": plus(log(Z), -Expectation(p_b, l))},
-    ),
+    equals(-Expectation(p_b, plus(b * l, -log(Z))), r"$\log p_{b,i} = b\, l_i - \log Z$"),
+    equals(plus(log(Z), -times(b, Expectation(p_b, l))), "the expectation of a constant"),
     role="lemma",
 )
 derivation.chain(
@@ -108,7 +99,6 @@ derivation.chain(
     equals(
         plus(Slope(log(Z), b), -Expectation(p_b, l), -times(b, Slope(Expectation(p_b, l), b))),
         "the chain above, and the product rule",
-        wrong={"only one term of the product": plus(Slope(log(Z), b), -Expectation(p_b, l))},
     ),
     equals(
         -times(b, Slope(Expectation(p_b, l), b)),
@@ -118,7 +108,7 @@ derivation.chain(
     equals(
         -times(b, Variance(p_b, l)),
         r"the quotient rule: the slope of $\mathbb{E}[l]$ is $\mathbb{E}[l^2] - \mathbb{E}[l]^2$",
-        wrong={"the temperature forgotten": -Variance(p_b, l), "the second moment": -times(b, Expectation(p_b, l**2))},
+        wrong={"the second moment": -times(b, Expectation(p_b, l**2))},
     ),
     at_most(
         0,
@@ -145,7 +135,7 @@ derivation.chain(
 derivation.chain(
     "At high temperature it is uniform on all of them",
     Limit(1 / (m + Total(j, exp(-b * g))), b, 0),
-    equals(1 / (m + V), "every exponential goes to one", wrong={"on the most likely ones": 1 / m}),
+    equals(1 / (m + V), "every exponential goes to one"),
     role="remark",
 )
 derivation.bridge(
@@ -179,15 +169,11 @@ central = derivation.chain(
     equals(
         Expectation(q, plus(log(q), -log(restricted), -log(mass))),
         r"this is $\mathrm{KL}(q \,\|\, p)$, since $q$ is zero outside $S$; and $p_s = p_{S,s}\, p(S)$",
-        wrong={"divided by the mass": Expectation(q, plus(log(q), -log(restricted), log(mass)))},
     ),
     equals(
         plus(Divergence(q, restricted), -log(mass)),
         "the expectation of a constant",
-        wrong={
-            "the divergence turned over": plus(Divergence(restricted, q), -log(mass)),
-            "the mass weighted": plus(Divergence(q, restricted), -mass * log(mass)),
-        },
+        wrong={"the mass weighted": plus(Divergence(q, restricted), -mass * log(mass))},
     ),
     at_least(
         -log(mass), r"leave out the divergence (Gibbs); equality if and only if $q = p_S$", dropping=gibbs.at(q, restricted)
@@ -202,7 +188,6 @@ derivation.chain(
     equals(
         times(Rational(1, 2), plus(1 - mass, Total(r, p_out))),
         r"half the sum of the absolute differences; inside $S$ no probability falls, outside all are lost",
-        wrong={"the mass itself": times(Rational(1, 2), plus(mass, Total(r, p_out)))},
     ),
     equals(
         1 - mass, "what is gained inside is lost outside", wrong={"without the half": 2 * (1 - mass), "the mass that stays": mass}
@@ -227,10 +212,10 @@ derivation.symbol("p_i", "the probability of a token")
 )
 def top_k_is_the_heaviest_set():
     kept = [jnp.exp(_law(top_k_filter(_logits, k=k))) for k in range(1, 7)]
-    return (
-        jnp.stack(kept),
-        _heaviest(_logits, range(1, 7)),
-        {
+    return Sides(
+        left=jnp.stack(kept),
+        right=_heaviest(_logits, range(1, 7)),
+        wrong={
             "kept logits doubled": _heaviest(_logits, range(1, 7), power=2),
             "not normalized": _heaviest(_logits, range(1, 7)) * 0.9,
         },
@@ -252,7 +237,7 @@ def the_nucleus_is_a_smallest_set():
     smallest, without = every[sizes - 1, jnp.arange(5)], every[jnp.maximum(sizes - 2, 0), jnp.arange(5)]
     laws = jnp.stack([jnp.exp(_law(nucleus_filter(_logits, mass=mass))) for mass in thresholds])
     doubled = _heaviest(_logits, range(1, 7), power=2)[sizes - 1, jnp.arange(5)]
-    return laws, smallest, {"without the token that crosses": without, "kept logits doubled": doubled}
+    return Sides(left=laws, right=smallest, wrong={"without the token that crosses": without, "kept logits doubled": doubled})
 
 
 @derivation.exact(
@@ -271,10 +256,10 @@ def the_other_two_sets():
     keep = [laws >= f * laws.max(axis=1, keepdims=True) for f in fractions] + [_typical(laws, mass) for mass in masses]
     kept = jnp.where(jnp.array(np.stack(keep)), _logits + 7.0, -jnp.inf)
     likely = [laws >= f * laws.max(axis=1, keepdims=True) for f in fractions] + [_typical(laws, m, -laws) for m in masses]
-    return (
-        jnp.exp(jnp.stack(filtered)),
-        jnp.exp(kept),
-        {
+    return Sides(
+        left=jnp.exp(jnp.stack(filtered)),
+        right=jnp.exp(kept),
+        wrong={
             "the most likely first": jnp.exp(jnp.where(jnp.array(np.stack(likely)), _logits + 7.0, -jnp.inf)),
             "kept logits normalized": jnp.exp(_law(kept)),
         },
@@ -302,11 +287,7 @@ derivation.chain(
 derivation.chain(
     "With other logits of the same law it is another one",
     exp(plus(times(log(seen) + c, 1 / theta), -(log(new) + c)), evaluate=False),
-    equals(
-        times(seen ** (1 / theta) / new, exp(-c * (1 - 1 / theta))),
-        r"a positive logit is divided by $\theta$; collect $c$",
-        wrong={"the constant cancels": seen ** (1 / theta) / new},
-    ),
+    equals(times(seen ** (1 / theta) / new, exp(-c * (1 - 1 / theta))), r"a positive logit is divided by $\theta$; collect $c$"),
     role="remark",
     so="The ratio depends on the constant, which the law does not. To know what is penalized, penalize log-probabilities.",
 )
@@ -347,7 +328,9 @@ derivation.symbol("u", "a uniform number", "uniform")
 def the_inverse_distribution_function_has_intervals_of_length_p():
     p = jnp.array([0, 20, 1, 0, 33, 10, 0]) / 64
     drawn = categorical_from_uniform(jnp.broadcast_to(jnp.log(p), (64, 7)), (jnp.arange(64) + 0.5) / 64)
-    return jnp.bincount(drawn, length=7) / 64, p, {"the index after it": jnp.roll(p, 1), "sorted": -jnp.sort(-p)}
+    return Sides(
+        left=jnp.bincount(drawn, length=7) / 64, right=p, wrong={"the index after it": jnp.roll(p, 1), "sorted": -jnp.sort(-p)}
+    )
 
 
 x = derivation.number("x", "a real number")
@@ -367,13 +350,8 @@ gumbel = derivation.chain(
         times(exp(l - x), Product(j, F.at(j))),
         r"the first line is the density of token $i$ winning with the value $x$: $l_i + G_i$ is at $x$, and all others, which "
         r"are independent, lie below. The slope of $F_i$ is $e^{l_i - x} F_i$",
-        wrong={"the density without its factor": Product(j, F.at(j))},
     ),
-    equals(
-        times(exp(l), exp(-x), exp(-everything * exp(-x))),
-        "a product of exponentials is the exponential of the sum",
-        wrong={"the sum forgotten": times(exp(l), exp(-x), exp(-exp(-x)))},
-    ),
+    equals(times(exp(l), exp(-x), exp(-everything * exp(-x))), "a product of exponentials is the exponential of the sum"),
     equals(
         Slope(times(soft, exp(-everything * exp(-x))), x),
         r"the slope of $e^{-\bar Z e^{-x}}$ is $\bar Z e^{-x}$ times itself, and $p_i \bar Z = e^{l_i}$",
@@ -401,7 +379,7 @@ def gumbel_draws_have_the_law():
     drawn = gumbel_argmax(jnp.broadcast_to(_logits[0], (40_000, 6)), jnp.array(uniforms))
     short = np.bincount(np.argmax(np.asarray(_logits[0]) + np.log(uniforms), axis=1), minlength=6) / 40_000
     law = jax.nn.softmax(_logits[0])
-    return jax.nn.one_hot(drawn, 6, dtype=float), law, {"one logarithm short": short}
+    return SampleSides(samples=jax.nn.one_hot(drawn, 6, dtype=float), expected=law, wrong={"one logarithm short": short})
 
 
 @derivation.example(

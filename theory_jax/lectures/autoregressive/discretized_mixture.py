@@ -15,6 +15,7 @@ from theory_jax.autoregressive.discretized_mixture import (
     discretized_logistic_mixture_sample,
 )
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -112,7 +113,7 @@ def all_levels_sum_to_one():
         probabilities = np.exp(np.asarray(discretized_logistic_log_prob(x, m, s, levels=levels)))
         sums.append(probabilities.sum(0))
         closed.append(probabilities[1:].sum(0))
-    return np.array(sums), np.ones((4, 12)), {"without the lowest level": np.array(closed)}
+    return Sides(left=np.array(sums), right=np.ones((4, 12)), wrong={"without the lowest level": np.array(closed)})
 
 
 derivation.say(
@@ -138,7 +139,6 @@ derivation.chain(
         r"factor out $e^{w-a}$, and $\frac{e^{w-a}}{1 + e^{w-a}} = \frac{1}{1 + e^{a-w}}$",
         wrong={
             "the lower edge on the wrong side": times(1 / (1 + exp(-a)), 1 / (1 + exp(w - a)), 1 - exp(-w)),
-            "the width left out": times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w))),
             "half the width": times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w / 2)),
         },
     ),
@@ -200,19 +200,12 @@ derivation.chain(
     equals(
         -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
         r"the derivative of $\sigma$, and $-\frac{1}{s}$ from the standardized edge",
-        wrong={
-            "the sign": (F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
-            "the scale forgotten": -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (F_above - F_below),
-        },
+        wrong={"the sign": (F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below))},
     ),
     equals(
         times(1 / s, plus(F_above, F_below, -1)),
         r"$F_+ - F_+^2 - F_- + F_-^2 = (F_+ - F_-)(1 - F_+ - F_-)$",
-        wrong={
-            "the sign": times(1 / s, plus(1, -F_above, -F_below)),
-            "twice": times(2 / s, plus(F_above, F_below, -1)),
-            "one edge": times(1 / s, plus(F_above, -1)),
-        },
+        wrong={"the sign": times(1 / s, plus(1, -F_above, -F_below)), "twice": times(2 / s, plus(F_above, F_below, -1))},
     ),
     uses=(density,),
     so=r"It tends to $\frac{1}{s}$ as $m \to -\infty$ and to $-\frac{1}{s}$ as $m \to \infty$: the mean is drawn to the cell "
@@ -252,11 +245,7 @@ derivation.chain(
     equals(
         times(Rational(1, 6), bell, 1 - 6 * bell),
         r"$f' = f (1 - 2\sigma)$, so $f'' = f (1 - 2\sigma)^2 - 2 f^2$, and $(1 - 2\sigma)^2 = 1 - 4f$",
-        wrong={
-            "four": times(Rational(1, 6), bell, 1 - 4 * bell),
-            "not divided": times(bell, 1 - 6 * bell),
-            "the density left out": times(Rational(1, 6), 1 - 6 * bell),
-        },
+        wrong={"four": times(Rational(1, 6), bell, 1 - 4 * bell)},
     ),
     role="lemma",
 )
@@ -277,7 +266,9 @@ def fine_levels_have_a_density():
     log_probs = np.asarray(discretized_logistic_log_prob(x, mean, log_scale, levels=4001))
     found = (log_probs - np.log(2 / 4000) - np.log(f) - 0.5) * 4000**2
     wanted = (1 - 6 * f) * np.exp(1.0) / 6
-    return found, wanted, {"four": (1 - 4 * f) * np.exp(1.0) / 6, "the scale once": (1 - 6 * f) * np.exp(0.5) / 6}
+    return Sides(
+        left=found, right=wanted, wrong={"four": (1 - 4 * f) * np.exp(1.0) / 6, "the scale once": (1 - 6 * f) * np.exp(0.5) / 6}
+    )
 
 
 derivation.say("Components. What follows holds for every level; its probability under component $j$ is $e^{\\ell_j}$.")
@@ -298,13 +289,9 @@ derivation.chain(
     equals(
         Expectation(pi, log(pi / gamma)),
         r"$\gamma_j = \pi_j e^{\ell_j} / \bar P$, so $\log \bar P - \ell_j = \log \frac{\pi_j}{\gamma_j}$",
-        wrong={"turned over": Expectation(pi, log(gamma / pi)), "under the posterior": Expectation(gamma, log(pi / gamma))},
+        wrong={"under the posterior": Expectation(gamma, log(pi / gamma))},
     ),
-    equals(
-        Divergence(pi, gamma),
-        "the definition of the divergence",
-        wrong={"turned over": Divergence(gamma, pi), "twice": 2 * Divergence(pi, gamma)},
-    ),
+    equals(Divergence(pi, gamma), "the definition of the divergence", wrong={"twice": 2 * Divergence(pi, gamma)}),
     at_least(0, "Gibbs; equality if and only if all components agree on the level", dropping=gibbs.at(pi, gamma)),
     so="An average of the components' losses is a bound of the likelihood, and not the likelihood.",
 )
@@ -320,7 +307,7 @@ derivation.chain(
     equals(
         soft.at(r) * exp(l.at(r)) / of_logits,
         r"$\frac{\partial e^{\ell_r}}{\partial \ell_r} = e^{\ell_r}$",
-        wrong={"the weight": soft.at(r), "the weight left out": exp(l.at(r)) / of_logits},
+        wrong={"the weight": soft.at(r)},
     ),
     so=r"So the gradient of its mean is the component's own gradient times $\gamma_r$.",
     states=2,
@@ -331,10 +318,7 @@ derivation.chain(
     equals(
         plus(soft.at(r) * exp(l.at(r)) / of_logits, -soft.at(r)),
         r"$\frac{\partial \tilde\pi_j}{\partial c_r} = \tilde\pi_j (1_{j=r} - \tilde\pi_r)$",
-        wrong={
-            "the weight not subtracted": soft.at(r) * exp(l.at(r)) / of_logits,
-            "the sign": plus(soft.at(r), -soft.at(r) * exp(l.at(r)) / of_logits),
-        },
+        wrong={"the sign": plus(soft.at(r), -soft.at(r) * exp(l.at(r)) / of_logits)},
     ),
     states=2,
 )
@@ -365,11 +349,7 @@ derivation.say(
 derivation.chain(
     "The logarithm of the odds inverts the distribution function",
     1 / (1 + exp(-(draw - m) / s)),
-    equals(
-        1 / (1 + (1 - u) / u),
-        r"the mean and the scale cancel, and $e^{-\log \frac{u}{1-u}} = \frac{1-u}{u}$",
-        wrong={"the odds turned over": 1 / (1 + u / (1 - u))},
-    ),
+    equals(1 / (1 + (1 - u) / u), r"the mean and the scale cancel, and $e^{-\log \frac{u}{1-u}} = \frac{1-u}{u}$"),
     equals(u, r"$1 + \frac{1-u}{u} = \frac{1}{u}$", wrong={"the other tail": 1 - u}),
     so=r"$F$ rises, so $X$ is in a cell if and only if $u$ is between the values of $F$ at its edges: with the "
     r"probability of the cell.",
@@ -393,7 +373,7 @@ def every_edge_of_every_cell():
     found = discretized_logistic_mixture_sample(component, uniforms.reshape(1, -1), *tables, levels=9)
     wanted = np.broadcast_to(x[:, None], uniforms.shape).reshape(1, -1)
     wrong = {"a level higher": np.minimum(wanted + 2 / 8, 1), "divided by the number of levels": wanted * 8 / 9}
-    return np.asarray(found), np.array(wanted), wrong
+    return Sides(left=np.asarray(found), right=np.array(wanted), wrong=wrong)
 
 
 @derivation.monte_carlo(
@@ -411,7 +391,11 @@ def drawn_levels_have_their_probabilities():
         x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in (tables[0][::-1], *tables[1:])), levels=5
     )
     hits = (np.abs(np.asarray(drawn) - x) < 0.1).astype(float)
-    return hits, np.exp(np.asarray(log_probs))[:, 0], {"the weights exchanged": np.exp(np.asarray(other))[:, 0]}
+    return SampleSides(
+        samples=hits,
+        expected=np.exp(np.asarray(log_probs))[:, 0],
+        wrong={"the weights exchanged": np.exp(np.asarray(other))[:, 0]},
+    )
 
 
 @derivation.numeric(
@@ -431,7 +415,7 @@ def far_cells_have_all_digits():
         product = 1 / (1 + exp(-sympy.sympify(high))) - 1 / (1 + exp(-sympy.sympify(low)))
         wanted.append(float(log(product).evalf(40, maxn=2000)))
         cut.append(max(wanted[-1], np.log(1e-12)))
-    return np.array(found), np.array(wanted), {"cut off at 1e-12": np.array(cut)}
+    return Sides(left=np.array(found), right=np.array(wanted), wrong={"cut off at 1e-12": np.array(cut)})
 
 
 _SCALE = -np.log(2 * np.log(3))  # the example's

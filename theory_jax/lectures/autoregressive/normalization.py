@@ -21,6 +21,7 @@ from theory_jax.autoregressive.normalization import (
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import draw
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Product, Slope, SquaredNorm, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -90,17 +91,15 @@ derivation.say("The map. What is left of an input, and what is lost?")
 derivation.chain(
     "The output has mean zero",
     Total(i, hat),
-    equals(
-        times(root, plus(Total(i, x), -times(E, mean))), "carry the sum out", wrong={"the mean once": root * (Total(i, x) - mean)}
-    ),
+    equals(times(root, plus(Total(i, x), -times(E, mean))), "carry the sum out"),
     equals(0, "the definition of the mean"),
     role="lemma",
 )
 sphere = derivation.chain(
     "... and is on a sphere of radius root E",
     Total(i, hat**2),
-    equals(times(E, var) / (var + eps), "the definition of the variance", wrong={"one for E": var / (var + eps)}),
-    equals(plus(E, -times(E, eps) / (var + eps)), "divide", wrong={"the sign": E + E * eps / (var + eps)}),
+    equals(times(E, var) / (var + eps), "the definition of the variance"),
+    equals(plus(E, -times(E, eps) / (var + eps)), "divide"),
     role="lemma",
     so=r"So $\|\hat x\|^2 = E$ where $\varepsilon = 0$: subtracting the mean is the orthogonal projection on the plane of mean "
     r"zero, and the division puts the point on the sphere in that plane.",
@@ -136,7 +135,6 @@ central = derivation.chain(
     equals(
         plus(times(root, KroneckerDelta(i, j) - 1 / E), times(x - mean, Slope(root, x.at(j)))),
         "the product rule; each entry moves itself, and all move the mean",
-        wrong={"the mean held": plus(times(root, KroneckerDelta(i, j)), times(x - mean, Slope(root, x.at(j))))},
     ),
     equals(
         plus(times(root, KroneckerDelta(i, j) - 1 / E), -times(x - mean, root**3, x.at(j) - mean) / E),
@@ -187,7 +185,6 @@ derivation.chain(
     equals(
         plus(KroneckerDelta(i, j), -1 / E, times(-2 + Total(k, z.at(k) ** 2) / E, z, z.at(j)) / E),
         r"multiply out, with $\sum_k z_k = 0$ and $\sum_k \frac{1}{E^2} = \frac1E$",
-        wrong={"the mixed term once": plus(KroneckerDelta(i, j), -1 / E, times(-1 + Total(k, z.at(k) ** 2) / E, z, z.at(j)) / E)},
     ),
     equals(proj, r"$\sum_k z_k^2 = E$"),
     so=r"Projecting twice is projecting once, so all singular values of $\Pi$ are 0 or 1, and those of $J = \Pi / \sqrt v$ are "
@@ -196,11 +193,7 @@ derivation.chain(
 derivation.chain(
     "... of rank E - 2",
     Total(i, proj.at(i, i)),
-    equals(
-        plus(E, -1, -Total(i, z**2) / E),
-        r"$E$ ones on the diagonal, minus $E$ times $\frac1E$",
-        wrong={"no mean": E - Total(i, z**2) / E},
-    ),
+    equals(plus(E, -1, -Total(i, z**2) / E), r"$E$ ones on the diagonal, minus $E$ times $\frac1E$"),
     equals(plus(E, -2), r"$\sum_i z_i^2 = E$", wrong={"rank E - 1": E - 1}),
     role="lemma",
     so=r"The trace of a projection is its rank, so the kernel has two dimensions: it is spanned by $\mathbf{1}$ and $x$, and "
@@ -215,10 +208,7 @@ derivation.chain(
     equals(
         times(inverse, KroneckerDelta(i, j) - tilde * tilde.at(j) / E),
         r"the product rule with $\partial s / \partial x_j = -\frac1E s^3 x_j$",
-        wrong={
-            "with the mean's projection": times(inverse, KroneckerDelta(i, j) - 1 / E - tilde * tilde.at(j) / E),
-            "the width forgotten": times(inverse, KroneckerDelta(i, j) - tilde * tilde.at(j)),
-        },
+        wrong={"with the mean's projection": times(inverse, KroneckerDelta(i, j) - 1 / E - tilde * tilde.at(j) / E)},
     ),
     so=r"Where $\varepsilon = 0$ it is a projection of rank $E - 1$, with kernel $x$ alone, times one over the root mean square.",
 )
@@ -233,7 +223,6 @@ backward = derivation.chain(
     equals(
         times(root, plus(g.at(j), -g_mean, -times(hat.at(j), g_hat))),
         r"insert $J$: its second term takes the mean of $g$, its third that of $g \hat x$",
-        wrong={"the last term lost": times(root, g.at(j) - g_mean), "the mean lost": times(root, g.at(j) - hat.at(j) * g_hat)},
     ),
 )
 
@@ -282,7 +271,9 @@ def backward_of_rows():
     pulled = jax.vjp(lambda *given: layer_norm(*given, epsilon=0.1), x, weight, bias)[1](upstream)
     by_hand = layer_norm_backward(x, weight, upstream, epsilon=0.1)
     flat = lambda parts: jnp.concatenate([part.ravel() for part in parts])  # noqa: E731
-    return flat(pulled), flat(by_hand), {"means over rows": flat((by_hand[0], by_hand[1] / 4, by_hand[2] / 4))}
+    return Sides(
+        left=flat(pulled), right=flat(by_hand), wrong={"means over rows": flat((by_hand[0], by_hand[1] / 4, by_hand[2] / 4))}
+    )
 
 
 derivation.say(
@@ -306,7 +297,7 @@ def a_residual_chain_is_a_sum_over_paths():
     sets = [taken for size in range(5) for taken in itertools.combinations(range(4), size)]
     paths = [sympy.Mul(*(B[n] for n in reversed(taken))) for taken in sets]
     wrong = {"earlier blocks left": sum(sympy.Mul(*(B[n] for n in taken)) for taken in sets), "no empty path": sum(paths[1:])}
-    return chain, sum(paths), wrong
+    return Sides(left=chain, right=sum(paths), wrong=wrong)
 
 
 U = derivation.numbers("u", i, "a direction")
@@ -326,13 +317,6 @@ derivation.chain(
             times(beta, SquaredNorm(i, U + BU / beta)),
         ),
         r"multiply the last square out: $\beta \|u + y / \beta\|^2 = \beta \|u\|^2 + 2 \langle u, y \rangle + \|y\|^2 / \beta$",
-        wrong={
-            "the sign inside": plus(
-                times(1 - beta, SquaredNorm(i, U)),
-                -times(1 / beta - 1, SquaredNorm(i, BU)),
-                times(beta, SquaredNorm(i, U - BU / beta)),
-            )
-        },
     ),
     at_least(
         plus(times(1 - beta, SquaredNorm(i, U)), -times(1 / beta - 1, SquaredNorm(i, BU))),
@@ -356,13 +340,6 @@ derivation.chain(
             -times(beta, SquaredNorm(i, U - BU / beta)),
         ),
         r"the same with the other sign",
-        wrong={
-            "the sign inside": plus(
-                times(1 + beta, SquaredNorm(i, U)),
-                times(1 / beta + 1, SquaredNorm(i, BU)),
-                -times(beta, SquaredNorm(i, U + BU / beta)),
-            )
-        },
     ),
     at_most(
         plus(times(1 + beta, SquaredNorm(i, U)), times(1 / beta + 1, SquaredNorm(i, BU))),
@@ -394,7 +371,12 @@ def residual_chains_keep_their_singular_values():
 
     random = draw(20, 3, 4, 4)
     random = 0.3 * random / jnp.linalg.norm(random, ord=2, axis=(2, 3), keepdims=True)
-    return sides, (random,), (0.3 * jnp.broadcast_to(jnp.eye(4), (1, 3, 4, 4)),), {"a power less": lambda b: sides(b, 5)}
+    return BoundSides(
+        sides=sides,
+        points=(random,),
+        tight=(0.3 * jnp.broadcast_to(jnp.eye(4), (1, 3, 4, 4)),),
+        wrong={"a power less": lambda b: sides(b, 5)},
+    )
 
 
 derivation.say("At initialization branches point in random directions, and the bounds are pessimistic. On average squares add.")
@@ -407,7 +389,6 @@ derivation.chain(
     equals(
         plus(u1**2, times(gamma, plus(u1**2, u2**2)) / 2),
         r"multiply out: the entries have mean zero and are independent, so all mixed terms vanish",
-        wrong={"only its own entry": plus(u1**2, times(gamma, u1**2) / 2), "the skip lost": times(gamma, plus(u1**2, u2**2)) / 2},
     ),
     role="lemma",
     so=r"At width $E$ the second term is $\frac{\gamma}{E} \|u\|^2$. The sum over all $E$ entries is $(1 + \gamma) \|u\|^2$: "
@@ -432,7 +413,7 @@ derivation.chain(
         r"the norm before branch $l$ divides the branch's Jacobian by $\sqrt{V_l}$, so its gain is $1/V_l$",
         wrong={"not divided": Product(l, 2 + 0 * l)},
     ),
-    equals(plus(L, 1), "numerators cancel the next denominators", wrong={"one less": L}),
+    equals(plus(L, 1), "numerators cancel the next denominators"),
     sizes={l: 5},
     so="Linear growth over the whole depth, not exponential: this is why pre-norm networks start easily.",
 )
@@ -455,7 +436,6 @@ derivation.chain(
         plus(1 / (1 + gamma), gamma / (1 + gamma)),
         r"the stream's variance before the norm is $1 + \gamma$, by which the norm divides squared gradients; the first term "
         r"is the skip's share, the second the branch's",
-        wrong={"the branch alone": gamma / (1 + gamma)},
     ),
     equals(1, "one fraction", wrong={"a half": Rational(1, 2)}),
     so=r"Along the skips alone the squared gradient falls by $1/(1 + \gamma)$ a block, $2^{-L}$ at $\gamma = 1$. That alone "
@@ -522,7 +502,6 @@ euler = derivation.chain(
     equals(
         plus(times(W1 / W2, slope[0] * W2), -times(W1 / W2, slope[0] * W2)),
         "the chain rule: the ratio rises with the first weight and falls with the second",
-        wrong={"both rise": 2 * times(W1 / W2, slope[0] * W2)},
     ),
     equals(0, "the loss does not change along the ray"),
     role="lemma",
@@ -553,7 +532,7 @@ def a_longer_matrix_has_a_smaller_gradient():
     matrix, x, target = draw(6, 4, seed=3), draw(4, seed=4), draw(6, seed=6)
     gradient = jax.grad(lambda w: jnp.sum((rms_norm(w @ x, jnp.ones(6), epsilon=0.0) - target) ** 2))
     here = gradient(matrix)
-    return gradient(2.5 * matrix), here / 2.5, {"the same": here, "squared": here / 2.5**2}
+    return Sides(left=gradient(2.5 * matrix), right=here / 2.5, wrong={"the same": here, "squared": here / 2.5**2})
 
 
 @derivation.example(
@@ -648,4 +627,4 @@ derivation.say("How the code keeps it.")
 )
 def constant_rows():
     bias = jnp.array([1.0, 2, 3, 4])
-    return layer_norm(jnp.full(4, 1e4), jnp.ones(4), bias, epsilon=1e-5), bias, {"no bias": jnp.zeros(4)}
+    return Sides(left=layer_norm(jnp.full(4, 1e4), jnp.ones(4), bias, epsilon=1e-5), right=bias, wrong={"no bias": jnp.zeros(4)})

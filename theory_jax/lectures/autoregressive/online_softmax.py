@@ -21,6 +21,7 @@ from theory_jax.autoregressive.online_softmax import (
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import draw
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -96,11 +97,7 @@ derivation.say(
 invariant = derivation.chain(
     "The normalizer keeps its meaning under the new reference",
     norm_new,
-    equals(
-        plus(times(exp(m - m_new), Total(i, exp(s - m))), Total(j, exp(t - m_new))),
-        "the definitions",
-        wrong={"the old sum not corrected": plus(Total(i, exp(s - m)), Total(j, exp(t - m_new)))},
-    ),
+    equals(plus(times(exp(m - m_new), Total(i, exp(s - m))), Total(j, exp(t - m_new))), "the definitions"),
     equals(
         plus(Total(i, exp(s - m_new)), Total(j, exp(t - m_new))),
         r"$e^{m - m'} e^{s_i - m} = e^{s_i - m'}$: the factor is the same for every old term",
@@ -147,7 +144,7 @@ derivation.chain(
     "The log-normalizer",
     plus(m_new, log(norm_new)),
     equals(log(times(exp(m_new), norm_new)), "a logarithm of a product", wrong={"subtracted": log(exp(-m_new) * norm_new)}),
-    equals(log(plus(Total(i, exp(s)), Total(j, exp(t)))), "the first lemma", wrong={"the block alone": log(Total(j, exp(t)))}),
+    equals(log(plus(Total(i, exp(s)), Total(j, exp(t)))), "the first lemma"),
     states=2,
     role="lemma",
     so=r"This is $L = \log \sum e^{s}$ over all keys, the logarithm of the softmax's denominator.",
@@ -171,7 +168,6 @@ derivation.bridge(
     o0,
     t,
     u,
-    wrong={"the old part not corrected": plus(l0, Total(j, exp(t)))},
 )
 derivation.bridge(
     "... and its accumulator",
@@ -182,7 +178,6 @@ derivation.bridge(
     o0,
     t,
     u,
-    wrong={"the old part not corrected": plus(o0, Total(j, times(exp(t), u)))},
 )
 derivation.bridge(
     "The log-normalizer of a row, in blocks of three",
@@ -212,9 +207,7 @@ derivation.chain(
     "... and at most the number of keys",
     plus(1, Total(i, exp(s - m))),
     equals(
-        plus(1, others, -Total(i, times(exp(s - m), plus(exp(m - s), -1)))),
-        r"$e^{s_i - m} = 1 - e^{s_i - m} (e^{m - s_i} - 1)$",
-        wrong={"the first one lost": plus(others, -Total(i, times(exp(s - m), plus(exp(m - s), -1))))},
+        plus(1, others, -Total(i, times(exp(s - m), plus(exp(m - s), -1)))), r"$e^{s_i - m} = 1 - e^{s_i - m} (e^{m - s_i} - 1)$"
     ),
     equals(
         plus(1, others, -Total(i, times(exp(s - m), plus(tangent.at(exp(m - s)), gap)))),
@@ -292,11 +285,7 @@ P = derivation.define("P", exp(t - log_sum), "the weights", "attention_weights",
 weights_back = derivation.chain(
     "A weight comes back from its score and one number a row",
     Slope(log_sum, t),
-    equals(
-        exp(t) / Total(k, exp(t.at(k))),
-        "the derivative of a logarithm, and of the one term that contains $t_j$",
-        wrong={"the logarithm's denominator lost": exp(t)},
-    ),
+    equals(exp(t) / Total(k, exp(t.at(k))), "the derivative of a logarithm, and of the one term that contains $t_j$"),
     equals(P, r"$\sum_k e^{t_k} = e^\Lambda$", wrong={"the sign": exp(log_sum - t)}),
     role="lemma",
     so="So the weight is the derivative of the log-normalizer, and no maximum, sum or division is needed to have it again.",
@@ -310,11 +299,7 @@ loss = derivation.define(r"\mathcal{L}", Total(f, times(G, out)), "the loss, to 
 rowsum = derivation.chain(
     "The row's mean comes from the output",
     Total(j, times(P, dP)),
-    equals(
-        Total(f, times(G, Total(j, times(P, val)))),
-        r"insert $A$, and exchange the sums",
-        wrong={"without the weights": Total(f, times(G, Total(j, val)))},
-    ),
+    equals(Total(f, times(G, Total(j, times(P, val)))), r"insert $A$, and exchange the sums"),
     equals(Total(f, times(G, out)), "the inner sum is the output"),
     role="lemma",
     sizes={f: 2},
@@ -326,7 +311,6 @@ derivation.chain(
     equals(
         times(P, plus(dP, -Total(k, times(P.at(k), dP.at(k))))),
         r"$\partial P_k / \partial t_j = P_k (\delta_{kj} - P_j)$, as in the topic attention",
-        wrong={"the mean forgotten": times(P, dP)},
     ),
     equals(
         times(P, plus(dP, -Total(f, times(G, out)))),
@@ -360,7 +344,7 @@ def blocks_give_attention():
     left, right = [*(pair[0] for pair in pairs), reverse], [*(pair[1] for pair in pairs), pairs[0][1]]
     halves = [scaled_dot_product_attention(query, key[:, :, a:b], value[:, :, a:b], None) for a, b in ((0, 3), (3, 7))]
     wrong = {"the mean of two blocks' outputs": jnp.stack([sum(halves) / 2] * 4), "never masked": jnp.stack([right[0]] * 4)}
-    return jnp.stack(left), jnp.stack(right), wrong
+    return Sides(left=jnp.stack(left), right=jnp.stack(right), wrong=wrong)
 
 
 @derivation.autodiff(
@@ -381,7 +365,7 @@ def the_backward_pass_needs_no_stored_weights():
         "the scale forgotten": (2 * by_hand[0], 2 * by_hand[1], by_hand[2]),
         "never masked": attention_backward(query, key, value, output, logs, upstream, causal=False),
     }
-    return _flat(pulled), _flat(by_hand), {name: _flat(parts) for name, parts in wrong.items()}
+    return Sides(left=_flat(pulled), right=_flat(by_hand), wrong={name: _flat(parts) for name, parts in wrong.items()})
 
 
 derivation.say("What it saves. The state of a query is its reference, its normalizer and one number for each entry of a value.")
@@ -393,7 +377,6 @@ derivation.chain(
     equals(
         times(Rational(1, 2), n, plus(n, 1)),
         "row $b$ of blocks sees the columns $1, \\dots, b$; first and last row together have $n + 1$, and so on",
-        wrong={"half of all": n**2 / 2, "without the diagonal": n * (n - 1) / 2},
     ),
     so=r"Of $n^2$ blocks. Those above the diagonal hold scores $-\infty$ alone and would leave the state as it is.",
 )
@@ -414,7 +397,11 @@ def causal_blocks_are_half_of_all():
 
     sizes = np.arange(1.0, 5)
     counted = np.array([[computed(int(n), causal) for n in sizes] for causal in (True, False)])
-    return counted, np.stack([sizes * (sizes + 1) / 2, sizes**2]), {"half of all": np.stack([sizes**2 / 2, sizes**2])}
+    return Sides(
+        left=counted,
+        right=np.stack([sizes * (sizes + 1) / 2, sizes**2]),
+        wrong={"half of all": np.stack([sizes**2 / 2, sizes**2])},
+    )
 
 
 def _states(scores, values, block_size):
@@ -510,4 +497,4 @@ def an_empty_block():
     found = [np.exp(maximum), normalizer, accumulator, *after]
     share = np.exp(-1.0)
     wanted = np.array([0.0, 0, 0, 1.5, 1 + share, 4 + 2 * share])
-    return np.array(found), wanted, {"two keys of score 0": wanted + np.array([0, 2.0, 2.0, 0, 0, 0])}
+    return Sides(left=np.array(found), right=wanted, wrong={"two keys of score 0": wanted + np.array([0, 2.0, 2.0, 0, 0, 0])})

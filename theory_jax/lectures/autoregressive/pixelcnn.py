@@ -19,6 +19,7 @@ from theory_jax.autoregressive.pixelcnn import (
     vertical_convolution,
 )
 from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 
@@ -78,10 +79,7 @@ central = derivation.chain(
     equals(
         Total(m, times(weak.at(u, m), 1 - tanh(seen) ** 2, strict.at(m, v))),
         r"the chain rule: the Jacobians of the layers are multiplied, and what acts on single pixels is a factor of each path",
-        wrong={
-            "the slope of the function between forgotten": Total(m, times(weak.at(u, m), strict.at(m, v))),
-            "both layers of type B": Total(m, times(weak.at(u, m), 1 - tanh(seen) ** 2, first.at(m, v), Heaviside(m - v, 1))),
-        },
+        wrong={"both layers of type B": Total(m, times(weak.at(u, m), 1 - tanh(seen) ** 2, first.at(m, v), Heaviside(m - v, 1)))},
     ),
     equals(
         times(Heaviside(u - v, 0), Total(m, path)),
@@ -101,7 +99,7 @@ derivation.chain(
     equals(
         times(second.at(u, u), first.at(u, u)),
         r"on the diagonal both $u \le m$ and $m \le u$ must hold",
-        wrong={"nothing is seen": Integer(0), "the first layer alone": first.at(u, u)},
+        wrong={"nothing is seen": Integer(0)},
     ),
     so="A model that sees the pixel that it predicts reaches a loss of zero in training and is no law: the chain rule's page "
     r"computes the sum for one bit, $\frac12 + \sigma(w)$.",
@@ -121,11 +119,7 @@ derivation.chain(
         "only the last factor contains the last pixel, because the others depend on earlier pixels alone",
         wrong={"a factor that sees its own pixel": Total(x1, Total(x2, times(factor_1, factor_2, Total(x3, factor_3**2))))},
     ),
-    equals(
-        Total(x1, Total(x2, times(factor_1, factor_2))),
-        "the inner sum is 1, whatever the first two pixels are",
-        wrong={"one for each value": Total(x1, Total(x2, 2 * times(factor_1, factor_2)))},
-    ),
+    equals(Total(x1, Total(x2, times(factor_1, factor_2))), "the inner sum is 1, whatever the first two pixels are"),
     equals(1, "the same for the second pixel and the first", wrong={"one half": Integer(1) / 2}),
 )
 
@@ -139,7 +133,7 @@ derivation.chain(
 def all_images_together():
     images = np.array(list(itertools.product((0.0, 1.0), repeat=9))).reshape(-1, 1, 3, 3)
     total = lambda kind: np.exp(_log_prob(images, np.asarray(_network(images, kind)))).sum()  # noqa: E731
-    return total("A"), 1.0, {"a first layer of type B": total("B")}
+    return Sides(left=total("A"), right=1.0, wrong={"a first layer of type B": total("B")})
 
 
 @derivation.numeric(
@@ -157,7 +151,7 @@ def one_pass_scores_what_nine_drew():
         image[0, 0, i, j] = float(rng.uniform() < chance)
         drawn.append(chance)
     at_once = 1 / (1 + np.exp(-np.asarray(_network(image, "A")).ravel()))
-    return at_once, np.array(drawn), {"a first layer of type B": np.array(unshifted)}
+    return Sides(left=at_once, right=np.array(drawn), wrong={"a first layer of type B": np.array(unshifted)})
 
 
 derivation.say(
@@ -173,11 +167,7 @@ right = derivation.define("e", rho * climbed - slack, "the columns that a step m
 derivation.chain(
     "A path of masked square kernels stays in a wedge",
     Total(s, right),
-    equals(
-        plus(times(rho, Total(s, climbed)), -Total(s, slack)),
-        "add the steps one by one",
-        wrong={"each climbs one row at the most": plus(rho, -Total(s, slack))},
-    ),
+    equals(plus(times(rho, Total(s, climbed)), -Total(s, slack)), "add the steps one by one"),
     at_most(
         times(rho, Total(s, climbed)),
         r"no $c_s$ is negative",
@@ -218,7 +208,7 @@ def the_blind_spot():
         narrow.append((rise > 0) & (move <= half) | before)
         everything.append((rise > 0) | before)
     found, wedge, narrow, everything = (np.array(each, dtype=float) for each in (found, wedge, narrow, everything))
-    return found, wedge, {"as far in every row": narrow, "the whole context": everything}
+    return Sides(left=found, right=wedge, wrong={"as far in every row": narrow, "the whole context": everything})
 
 
 @derivation.exact(
@@ -234,7 +224,11 @@ def two_stacks_see_everything():
     everything = ((rise > 0) | (rise == 0) & (move < 0)).astype(float)
     found, short = (_paths(_stacks(rows), 9) > 0 for rows in (2, 1))
     square = _paths(_square(3), 9) > 0
-    return found.astype(float), everything, {"one row in each kernel": short.astype(float), "one stack": square.astype(float)}
+    return Sides(
+        left=found.astype(float),
+        right=everything,
+        wrong={"one row in each kernel": short.astype(float), "one stack": square.astype(float)},
+    )
 
 
 @derivation.exact(
@@ -252,7 +246,7 @@ def paths_are_counted_from_either_end():
         ]
     ).astype(float)
     product = _paths(_square(3, layers=3), 4)
-    return counted, product, {"turned over": product.T, "a layer less": _paths(_square(3, layers=2), 4)}
+    return Sides(left=counted, right=product, wrong={"turned over": product.T, "a layer less": _paths(_square(3, layers=2), 4)})
 
 
 derivation.symbol("M_L", "the matrix of the last layer's mask: 1 where an output reads an input")
@@ -284,7 +278,11 @@ def convolutions_by_hand():
     wanted = [by_hand(tall, -2, -1), by_hand(tall, -1, -1), by_hand(wide, 0, -2), by_hand(wide, 0, -1)]
     later = [by_hand(tall, -1, -1), by_hand(tall, 0, -1), by_hand(wide, 0, -1), by_hand(wide, 0, 0)]
     turned = [by_hand(tall[::-1, ::-1], -2, -1), by_hand(tall[::-1, ::-1], -1, -1), *wanted[2:]]
-    return np.array(code), np.array(wanted), {"a pixel later": np.array(later), "the kernel turned": np.array(turned)}
+    return Sides(
+        left=np.array(code),
+        right=np.array(wanted),
+        wrong={"a pixel later": np.array(later), "the kernel turned": np.array(turned)},
+    )
 
 
 derivation.say(
@@ -317,7 +315,11 @@ def colors_in_order():
         return np.asarray(jax.jacobian(network)(jnp.asarray(rng.standard_normal(27))))
 
     found = jacobian("A")
-    return found, np.tril(found, -1), {"a first layer of type B": jacobian("B"), "groups interleaved": jacobian("A", True)}
+    return Sides(
+        left=found,
+        right=np.tril(found, -1),
+        wrong={"a first layer of type B": jacobian("B"), "groups interleaved": jacobian("A", True)},
+    )
 
 
 a = derivation.number("a", "what the content's kernel gives", "x[:, :C]")
@@ -327,21 +329,13 @@ derivation.say("What stands between the layers is a product of two readings, one
 derivation.chain(
     "The slope of a gate in its content",
     Slope(gated, a),
-    equals(
-        times(1 / (1 + exp(-b)), 1 - tanh(a) ** 2),
-        r"$\tanh' = 1 - \tanh^2$; the gate is a constant factor",
-        wrong={"the gate forgotten": 1 - tanh(a) ** 2},
-    ),
+    equals(times(1 / (1 + exp(-b)), 1 - tanh(a) ** 2), r"$\tanh' = 1 - \tanh^2$; the gate is a constant factor"),
     role="lemma",
 )
 derivation.chain(
     "... and in its gate",
     Slope(gated, b),
-    equals(
-        times(tanh(a), 1 / (1 + exp(-b)), 1 - 1 / (1 + exp(-b))),
-        r"$\sigma' = \sigma (1 - \sigma)$",
-        wrong={"the second factor forgotten": times(tanh(a), 1 / (1 + exp(-b)))},
-    ),
+    equals(times(tanh(a), 1 / (1 + exp(-b)), 1 - 1 / (1 + exp(-b))), r"$\sigma' = \sigma (1 - \sigma)$"),
     role="lemma",
     so="A gate that is closed stops the gradient of its content, and a content of zero that of its gate.",
 )

@@ -21,6 +21,7 @@ from theory_jax.autoregressive.position import (
 )
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.draws import draw
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -85,9 +86,7 @@ derivation.say("What is added. First the sinusoidal code: how similar are the co
 added = derivation.chain(
     "The inner product of two sinusoidal codes knows the distance alone",
     plus(times(sin(w * m), sin(w * n)), times(cos(w * m), cos(w * n))),
-    equals(
-        cos(w * (m - n)), "the addition theorem of the cosine, for one pair", wrong={"the sum of the positions": cos(w * (m + n))}
-    ),
+    equals(cos(w * (m - n)), "the addition theorem of the cosine, for one pair"),
     role="lemma",
     so=r"Over all pairs $\langle e_m, e_n \rangle = \sum_i \cos \omega_i (m - n)$, and every code has the length $\sqrt{P}$.",
 )
@@ -218,14 +217,7 @@ G = derivation.numbers("G", (d, c), "the derivative of the code at position 0")
 antisymmetric = derivation.chain(
     "The derivative of the code is antisymmetric",
     plus(Total(d, Total(c, times(G, q.at(c), k))), Total(d, Total(c, times(q, G, k.at(c))))),
-    equals(
-        Total(d, Total(c, times(q, plus(G.at(c, d), G), k.at(c)))),
-        "the first sum with the names of its indices exchanged",
-        wrong={
-            "the difference": Total(d, Total(c, times(q, plus(-G.at(c, d), G), k.at(c)))),
-            "one of both": Total(d, Total(c, times(q, G, k.at(c)))),
-        },
-    ),
+    equals(Total(d, Total(c, times(q, plus(G.at(c, d), G), k.at(c)))), "the first sum with the names of its indices exchanged"),
     role="lemma",
     uses=(difference,),
     so=r"The first line is $\langle G q, k \rangle + \langle q, G k \rangle$, which is how $\langle f(q, m), f(k, n) \rangle$ "
@@ -281,11 +273,7 @@ central = derivation.chain(
     equals(
         score,
         "the addition theorems: angles subtract",
-        wrong={
-            "query and key turned oppositely": score.xreplace({n: -n}),
-            "the key turned twice": score.xreplace({n: 2 * n}),
-            "the sign of the sine": score.xreplace({w: -w}),
-        },
+        wrong={"query and key turned oppositely": score.xreplace({n: -n}), "the key turned twice": score.xreplace({n: 2 * n})},
     ),
     central=True,
     so=r"For $m = n$ this is $\langle q, k \rangle$: lengths and angles are kept. Moving all positions by the same number "
@@ -302,7 +290,7 @@ central = derivation.chain(
 def rotary_is_a_complex_phase():
     z = sympy.expand_complex((q1 + sympy.I * q2) * exp(sympy.I * w * m))
     turned = [q1 * cos(w * m) - q2 * sin(w * m), q1 * sin(w * m) + q2 * cos(w * m)]
-    return [sympy.re(z), sympy.im(z)], turned, {"turned back": [f.xreplace({w: -w}) for f in turned]}
+    return Sides(left=[sympy.re(z), sympy.im(z)], right=turned, wrong={"turned back": [f.xreplace({w: -w}) for f in turned]})
 
 
 qa, qb = (
@@ -353,7 +341,7 @@ def layouts_differ_by_a_permutation():
     x = draw(1, 1, len(_PLACES), 8)
     order = jnp.arange(8).reshape(2, -1).T.ravel()  # 0, 4, 1, 5, ...
     back = _rotated(x[..., order], _PLACES, "interleaved")[..., jnp.argsort(order)]
-    return _rotated(x, _PLACES, "half"), back, {"not permuted": _rotated(x, _PLACES, "interleaved")}
+    return Sides(left=_rotated(x, _PLACES, "half"), right=back, wrong={"not permuted": _rotated(x, _PLACES, "interleaved")})
 
 
 derivation.symbol("O", "the answers of the attention")
@@ -378,7 +366,7 @@ def answers_do_not_move():
             _rotated(query, moved, "half"), _rotated(_rotated(key, moved, "half"), moved, "half"), value, None
         ),
     }
-    return attend(moved, value), attend(_PLACES, value), wrong
+    return Sides(left=attend(moved, value), right=attend(_PLACES, value), wrong=wrong)
 
 
 derivation.say(
@@ -417,7 +405,7 @@ def partial_sums_limit_the_score():
 
     points = jnp.array([0, 1, 3, 10, 100]), draw(5, 4) + 1j * draw(5, 4, seed=1)
     tight = jnp.array(0), jnp.arange(4, 0, -1.0) + 0j
-    return sides, points, tight, {"a tenth less": lambda *at: sides(*at, constant=0.9)}
+    return BoundSides(sides=sides, points=points, tight=tight, wrong={"a tenth less": lambda *at: sides(*at, constant=0.9)})
 
 
 derivation.say(
@@ -442,7 +430,7 @@ mean_distance = derivation.define(r"\bar d", rho / (1 - rho), "the mean distance
 derivation.chain(
     "How far back a head looks where all scores are equal",
     times(rho, plus(1, mean_distance)),
-    equals(times(rho, 1 / (1 - rho)), "one fraction", wrong={"the token itself counted": rho / (1 - rho) + 1}),
+    equals(times(rho, 1 / (1 - rho)), "one fraction"),
     equals(mean_distance, r"the definition of $\bar d$"),
     role="remark",
     so=r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head looks at the "
@@ -465,7 +453,11 @@ def the_bias_is_a_ramp():
         return jax.nn.softmax(jnp.where(mask, scores + slopes * jnp.arange(5), -jnp.inf), axis=-1)
 
     wrong = {"the other sign": weights(-slopes), "slopes from 1 on": weights(2 * slopes)}
-    return jax.nn.softmax(scores + alibi_bias(heads=8, query_length=3, key_length=5), axis=-1), weights(slopes), wrong
+    return Sides(
+        left=jax.nn.softmax(scores + alibi_bias(heads=8, query_length=3, key_length=5), axis=-1),
+        right=weights(slopes),
+        wrong=wrong,
+    )
 
 
 @derivation.exact(
@@ -478,7 +470,7 @@ def the_bias_is_a_ramp():
 def slopes_are_geometric():
     wanted = 2.0 ** -np.concatenate([np.arange(1.0, 9), [2, 4, 6, 8, 1, 3]])
     wrong = {"ratio of 16 heads": wanted**0.5, "heads counted from 0": 2 * wanted}
-    return jnp.concatenate([alibi_slopes(heads=8), alibi_slopes(heads=6)]), wanted, wrong
+    return Sides(left=jnp.concatenate([alibi_slopes(heads=8), alibi_slopes(heads=6)]), right=wanted, wrong=wrong)
 
 
 derivation.say(
@@ -507,7 +499,7 @@ def buckets_are_exact_then_logarithmic():
     found = np.array(relative_position_bucket(distances, buckets=32, maximum_distance=128), dtype=float)
     first = [float(distances[found == bucket].min()) for bucket in (17, 18, 24, 31)]
     wrong = {"growth by 128": np.append(counted(128.0), first), "the last at 128": np.append(counted(8.0), [19, 21, 46, 128])}
-    return np.append(found, first), np.append(counted(8.0), [19, 21, 46, 113]), wrong
+    return Sides(left=np.append(found, first), right=np.append(counted(8.0), [19, 21, 46, 113]), wrong=wrong)
 
 
 derivation.say(

@@ -12,6 +12,7 @@ from sympy import Rational, exp, log, tanh
 from theory_jax.autoregressive.recurrent import character_model_logits, gru_cell, lstm_cell, lstm_sequence, rnn_cell
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import draw
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -66,11 +67,7 @@ one_step = derivation.chain(
     equals(
         times(1 - first**2, U.at(i, k)),
         r"the chain rule; $\tanh' = 1 - \tanh^2$, and $q_i$ contains $h_k$ with the weight $U_{ik}$",
-        wrong={
-            "the slope of tanh forgotten": U.at(i, k),
-            "transposed": (1 - first**2) * U.at(k, i),
-            "the slope of a sigmoid": first * (1 - first) * U.at(i, k),
-        },
+        wrong={"transposed": (1 - first**2) * U.at(k, i), "the slope of a sigmoid": first * (1 - first) * U.at(i, k)},
     ),
     role="lemma",
     so=r"As a matrix this is $D_t U$.",
@@ -86,10 +83,7 @@ derivation.chain(
     equals(
         Total(j, times(1 - second**2, U, 1 - first.at(j) ** 2, U.at(j, k))),
         r"the lemma, for the earlier step",
-        wrong={
-            "the earlier factor on the left": Total(j, (1 - first**2) * U * (1 - second.at(j) ** 2) * U.at(j, k)),
-            "the later slope forgotten": Total(j, U * (1 - first.at(j) ** 2) * U.at(j, k)),
-        },
+        wrong={"the earlier factor on the left": Total(j, (1 - first**2) * U * (1 - second.at(j) ** 2) * U.at(j, k))},
     ),
     uses=(one_step,),
     central=True,
@@ -148,7 +142,7 @@ def vanishing():
         "a step more": lambda weights, driven: sides(weights, driven, power=5),
         "a tenth less": lambda weights, driven: sides(weights, driven, factor=0.9),
     }
-    return sides, (draw(3, 3, 3, scale=0.7), draw(3, 4, 3, seed=1)), tight, wrong
+    return BoundSides(sides=sides, points=(draw(3, 3, 3, scale=0.7), draw(3, 4, 3, seed=1)), tight=tight, wrong=wrong)
 
 
 derivation.say(
@@ -168,7 +162,6 @@ over_time = derivation.chain(
     equals(
         times(1 - h2**2, plus(h1, times(w, Slope(h1, w)))),
         "the chain and the product rule: the second step uses $w$ itself, and through $h_1$",
-        wrong={"itself alone": (1 - h2**2) * h1},
     ),
     equals(
         plus(times(1 - h2**2, h1), times(1 - h2**2, w, 1 - h1**2, h0)),
@@ -203,7 +196,11 @@ def truncated():
     copies = jnp.stack([weights] * 5)
     each = jax.grad(unrolled)(copies)
     cut = jax.grad(lambda u: unrolled(jnp.stack([u] * 5), cut=3))(weights)
-    return cut, each[3:].sum(0), {"all of them": each.sum(0), "the last alone": each[4], "a step more": each[2:].sum(0)}
+    return Sides(
+        left=cut,
+        right=each[3:].sum(0),
+        wrong={"all of them": each.sum(0), "the last alone": each[4], "a step more": each[2:].sum(0)},
+    )
 
 
 derivation.symbol(r"\bar h_T", r"a combination of the last state's units; the state after step $s$ is held constant")
@@ -234,15 +231,14 @@ derivation.chain(
     equals(
         plus(f_gate, times(c, Slope(f_gate, c)), times(content, Slope(i_gate, c)), times(i_gate, Slope(content, c))),
         "the product rule",
-        wrong={"directly alone": f_gate, "the content does not move": f_gate + c * Slope(f_gate, c) + content * Slope(i_gate, c)},
+        wrong={"directly alone": f_gate},
     ),
     equals(
         plus(f_gate, times(reading, through_gates)),
         r"the chain rule with $\sigma' = \sigma (1 - \sigma)$ and $\tanh' = 1 - \tanh^2$; all three see $c$ through $o \tanh c$",
         wrong={
-            "the output gate forgotten": f_gate + (1 - tanh(c) ** 2) * through_gates,
             "the slope of the logistic without its second factor": f_gate
-            + reading * (U_f * f_gate * c + U_i * i_gate * content + U_g * i_gate * (1 - content**2)),
+            + reading * (U_f * f_gate * c + U_i * i_gate * content + U_g * i_gate * (1 - content**2))
         },
         points=40,
     ),
@@ -283,10 +279,7 @@ derivation.chain(
     equals(
         plus(times(1 - z, room), times(z, rest)),
         "the shares sum to one, so the bound itself cancels",
-        wrong={
-            "the shares exchanged": plus(times(z, room), times(1 - z, rest)),
-            "the old state whole": plus(times(1 - z, room), rest),
-        },
+        wrong={"the shares exchanged": plus(times(z, room), times(1 - z, rest))},
     ),
     at_least(0, "both terms are positive", dropping=plus(times(1 - z, room), times(z, rest))),
     so=r"The same with the other sign: $|h_t| \le \max(1, |h_{t-1}|)$. A cell of the LSTM has no such bound; it may grow by one "
@@ -358,7 +351,9 @@ def the_product():
         step = (1 - state**2)[:, None] * weights
         product, turned = step @ product, turned @ step
     found = jax.jacobian(lambda state: states(state)[-1])(start)
-    return found, product, {"the reverse order": turned, "without the slopes": jnp.linalg.matrix_power(weights, 6)}
+    return Sides(
+        left=found, right=product, wrong={"the reverse order": turned, "without the slopes": jnp.linalg.matrix_power(weights, 6)}
+    )
 
 
 @derivation.exact(
@@ -375,7 +370,7 @@ def a_law_of_texts():
     following = np.take_along_axis(np.asarray(logs[:, :-1]), texts[:, 1:, None], 2)[..., 0]
     itself = np.take_along_axis(np.asarray(logs[:, 1:]), texts[:, 1:, None], 2)[..., 0]
     sums = [np.exp(found.sum(1)).reshape(2, 8).sum(1) for found in (following, itself)]
-    return sums[0], np.ones(2), {"scored by its own logits": sums[1]}
+    return Sides(left=sums[0], right=np.ones(2), wrong={"scored by its own logits": sums[1]})
 
 
 @derivation.numeric(
@@ -394,7 +389,7 @@ def a_state_is_all_that_is_left():
     wanted = [*whole[1:], whole[0], *handed]
     parts = [*last, jnp.concatenate([first, outputs], 1), *masked]
     wrong = [*alone, jnp.concatenate([first, fresh], 1), *masked]
-    return _flat(parts), _flat(wanted), {"the state not handed over": _flat(wrong)}
+    return Sides(left=_flat(parts), right=_flat(wanted), wrong={"the state not handed over": _flat(wrong)})
 
 
 derivation.symbol("h_s", "the state after the first part")

@@ -12,6 +12,7 @@ from sympy import Min, Rational, exp, log, oo
 
 from theory_jax.autoregressive.search import beam_expansion, beam_search, greedy_search, length_normalized_score, viterbi
 from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -83,13 +84,8 @@ central = derivation.chain(
     equals(
         Total(u, times(exp(b * after), Total(first, exp(b * plus(start, step))))),
         "the chain is of first order, so that the last term does not depend on $x$: out of the inner sum",
-        wrong={"the last term lost": Total(u, Total(first, exp(b * plus(start, step))))},
     ),
-    equals(
-        Total(u, exp(b * plus(best, after))),
-        "the inner sum is $e^{b d_2(u)}$ by the definition of the soft maximum",
-        wrong={"the temperature forgotten": Total(u, exp(plus(best, after)))},
-    ),
+    equals(Total(u, exp(b * plus(best, after))), "the inner sum is $e^{b d_2(u)}$ by the definition of the soft maximum"),
     central=True,
     uses=(soft_maximum,),
     so=r"Take $\frac1b \log$ and let $b$ grow: $d_3(v) = \max_u [\, d_2(u) + \log p(v | u) \,]$ is the largest score of all "
@@ -125,10 +121,6 @@ derivation.chain(
     equals(
         times(1 - gamma, beta_1, plus(beta_2 / beta_1, -gamma / (1 - gamma))),
         "the first line is the probability of the other sequence minus that of the greedy one; take out positive factors",
-        wrong={
-            "the ratio turned over": times(1 - gamma, beta_1, plus(beta_1 / beta_2, -gamma / (1 - gamma))),
-            "the odds turned over": times(1 - gamma, beta_1, plus(beta_2 / beta_1, -(1 - gamma) / gamma)),
-        },
     ),
     so=r"It loses if and only if the ratio of the continuations exceeds the odds of the first tokens, $\frac{\beta_2}{\beta_1} "
     r"> \frac{\gamma}{1 - \gamma}$. It keeps the first token however small $\beta_1$ is.",
@@ -178,10 +170,10 @@ def certified_results_are_optimal():
     returned, certified = jnp.stack(returned), jnp.stack(certified)
     optimal = jnp.broadcast_to(largest, returned.shape)
     # where nothing is certified nothing is claimed
-    return (
-        jnp.where(certified, returned, -1.0),
-        jnp.where(certified, optimal, -1.0),
-        {"without the condition": jnp.where(returned == optimal, returned, optimal - returned)},
+    return Sides(
+        left=jnp.where(certified, returned, -1.0),
+        right=jnp.where(certified, optimal, -1.0),
+        wrong={"without the condition": jnp.where(returned == optimal, returned, optimal - returned)},
     )
 
 
@@ -201,7 +193,9 @@ def the_narrowest_and_the_widest_beam():
     found = [narrow[0].ravel(), narrow[1].ravel(), wide[0].ravel(), wide[1].ravel()]
     wanted = [greedy[0].ravel(), greedy[1].ravel(), _SEQUENCES[order].ravel(), ranked.ravel()]
     flipped = [greedy[0].ravel(), greedy[1].ravel(), _SEQUENCES[order][:, :, ::-1].ravel(), ranked.ravel()]
-    return jnp.concatenate(found), jnp.concatenate(wanted), {"parents not applied": jnp.concatenate(flipped)}
+    return Sides(
+        left=jnp.concatenate(found), right=jnp.concatenate(wanted), wrong={"parents not applied": jnp.concatenate(flipped)}
+    )
 
 
 derivation.say(
@@ -238,10 +232,10 @@ def finished_beams_keep_their_score():
         totals.append(jnp.exp(scores).sum())
         broken.append(ended.sum())
         lost.append(1.0 - (length > 1) * jnp.exp(_START[0, 1]))
-    return (
-        jnp.stack(totals + broken),
-        jnp.append(jnp.ones(3), jnp.zeros(3)),
-        {"the ended sequences lost": jnp.append(jnp.stack(lost), jnp.zeros(3))},
+    return Sides(
+        left=jnp.stack(totals + broken),
+        right=jnp.append(jnp.ones(3), jnp.zeros(3)),
+        wrong={"the ended sequences lost": jnp.append(jnp.stack(lost), jnp.zeros(3))},
     )
 
 
@@ -289,7 +283,6 @@ spread = derivation.chain(
     equals(
         times(p, 1 - p, (log(p) - log(1 - p)) ** 2),
         r"the mean square minus the square of the mean; the squares have the coefficient $p - p^2$, the product $-2 p (1 - p)$",
-        wrong={"the variance of the flip": p * (1 - p), "one factor forgotten": times(p, (log(p) - log(1 - p)) ** 2)},
     ),
     role="lemma",
 )
@@ -309,7 +302,7 @@ far = derivation.chain(
     equals(
         n * (1 - p) / p,
         "the variance of independent flips is $n$ times that of one; divide the square of the gap by it",
-        wrong={"without the length": (1 - p) / p, "the odds turned over": n * p / (1 - p)},
+        wrong={"the odds turned over": n * p / (1 - p)},
     ),
     uses=(spread, mode_gap),
 )

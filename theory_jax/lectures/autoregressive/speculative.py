@@ -18,6 +18,7 @@ from theory_jax.autoregressive.speculative import (
     speculative_token,
 )
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Total, plus, times
 
@@ -139,7 +140,7 @@ def no_coupling_agrees_more_often():
         rows[k, 3 * k : 3 * k + 3], rows[3 + k, k::3] = 1, 1
     found = linprog(-np.eye(3).ravel(), A_eq=rows, b_eq=np.concatenate([p, q]), bounds=(0, 1))
     wanted = acceptance_probability(jnp.log(q)[None], jnp.log(p)[None])[0]
-    return -found.fun, wanted, {"independent tokens": p @ q}
+    return Sides(left=-found.fun, right=wanted, wrong={"independent tokens": p @ q})
 
 
 _EXAMPLE = np.array([[0.5, 0.4, 0.1], [0.3, 0.2, 0.5]])
@@ -162,10 +163,10 @@ def every_draft_and_every_uniform():
     )
     weights = q[cells[:, 0].astype(int)] / (100 * 20)
     law = np.bincount(np.asarray(tokens), weights, minlength=3)
-    return (
-        law,
-        p,
-        {"the draft's": q, "redrawn from the target": np.minimum(p, q) + 0.4 * p, "u < p": np.array([0.51, 0.44, 0.05])},
+    return Sides(
+        left=law,
+        right=p,
+        wrong={"the draft's": q, "redrawn from the target": np.minimum(p, q) + 0.4 * p, "u < p": np.array([0.51, 0.44, 0.05])},
     )
 
 
@@ -219,7 +220,7 @@ def blocks_have_the_targets_law():
         np.prod([_after(0, text[:k])[text[k]] for k in range(2)]) * _after(1, text[:2])[text[2]]
         for text in product(range(2), repeat=3)
     ]
-    return law.ravel(), np.array(whole), {"the draft's law": np.array(other)}
+    return Sides(left=law.ravel(), right=np.array(whole), wrong={"the draft's law": np.array(other)})
 
 
 a = derivation.number(r"\alpha", "the probability that a draft is accepted, by itself", "acceptance", between=(0, 1))
@@ -230,11 +231,7 @@ powers = plus(*(a**k for k in range(LENGTH + 1)))
 derivation.chain(
     "The mean length of a block of four drafts",
     emitted,
-    equals(
-        powers,
-        "the sum over tails: more than $k$ tokens are emitted if and only if the first $k$ drafts are accepted",
-        wrong={"accepted drafts alone": powers - 1, "without the last token": powers - a**LENGTH},
-    ),
+    equals(powers, "the sum over tails: more than $k$ tokens are emitted if and only if the first $k$ drafts are accepted"),
     equals((1 - a ** (LENGTH + 1)) / (1 - a), "a geometric sum", wrong={"one power less": (1 - a**LENGTH) / (1 - a)}),
     so=r"For $G$ drafts it is $\sum_{i \le G} \alpha^i$. A block costs $1 + G c$ passes.",
 )
@@ -243,7 +240,7 @@ derivation.bridge(
     powers,
     lambda a: expected_block_length(a, draft_length=LENGTH),
     a,
-    wrong={"accepted drafts alone": powers - 1, "a draft more": powers + a ** (LENGTH + 1)},
+    wrong={"a draft more": powers + a ** (LENGTH + 1)},
 )
 derivation.chain(
     "One draft pays if it is accepted more often than it is expensive",
@@ -262,7 +259,6 @@ derivation.chain(
     equals(
         plus(LENGTH * spare, *(a * (1 - a**k) for k in range(1, LENGTH))),
         r"$c = \alpha + w$; term by term $\alpha - \alpha^{k+1} = \alpha (1 - \alpha^k)$",
-        wrong={"the surplus once": plus(spare, *(a * (1 - a**k) for k in range(1, LENGTH)))},
     ),
     at_least(
         0,

@@ -19,6 +19,7 @@ from theory_jax.autoregressive.tokenization import (
     train_byte_pairs,
 )
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Total, plus, times
 from theory_jax.derivation.parts import value
@@ -75,7 +76,7 @@ def encoding_is_lossless():
     codes = [encode_byte_pairs(b, chunk_ids(b), _merges()) for b in strings]
     turned = [decode_byte_pairs(code, _merges()[:, ::-1]) for code in codes]
     back = [decode_byte_pairs(code, _merges()) for code in codes]
-    return jnp.stack(back), strings, {"left and right exchanged": jnp.stack(turned)}
+    return Sides(left=jnp.stack(back), right=strings, wrong={"left and right exchanged": jnp.stack(turned)})
 
 
 derivation.say(
@@ -101,7 +102,7 @@ def both_definitions_of_encoding_agree():
     swept, wanted, mistaken = (
         np.array([tokens + [-1] * (24 - len(tokens)) for tokens in found]) for found in (encoded, one_by_one, backwards)
     )
-    return swept, wanted, {"the highest rank first": mistaken}
+    return Sides(left=swept, right=wanted, wrong={"the highest rank first": mistaken})
 
 
 @derivation.numeric(
@@ -121,10 +122,10 @@ def what_a_merge_saves():
     saved += [len(_DATA) - len(merge_pair(_DATA, _CHUNK, pair=pair, new_token=256)[0]) for pair in pairs]
     different = [int(counts[pair]) for pair in pairs]
     overlapping = [int(pair_counts(a, z, vocabulary_size=98)[97, 97]) for a, z in zip(runs, zeros, strict=True)]
-    return (
-        jnp.array(saved),
-        np.array([n // 2 for n in range(2, 10)] + different),
-        {"n_aa for equal tokens": overlapping + different},
+    return Sides(
+        left=jnp.array(saved),
+        right=np.array([n // 2 for n in range(2, 10)] + different),
+        wrong={"n_aa for equal tokens": overlapping + different},
     )
 
 
@@ -135,11 +136,7 @@ given = derivation.define("r", p / p_text, "the probability of a token string, g
 derivation.chain(
     "The loss of the tokens is an upper bound on the loss of the text",
     -log(p.at(0)),
-    equals(
-        plus(-log(p_text), -log(given.at(0))),
-        "Bayes' rule: given the token string, the text is certain",
-        wrong={"the sign of the second term": -log(p_text) + log(given.at(0))},
-    ),
+    equals(plus(-log(p_text), -log(given.at(0))), "Bayes' rule: given the token string, the text is certain"),
     equals(plus(-log(p_text), 1 - given.at(0), tangent.at(given.at(0))), r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_0$"),
     at_least(
         -log(p_text),
@@ -158,11 +155,7 @@ token_bits = derivation.define(r"\beta", Total(i, -log(q) / log(2)) / L, "bits p
 derivation.chain(
     "Bits per byte are bits per token times tokens per byte",
     Total(i, -log(q) / log(2)) / N,
-    equals(
-        times(L / N, token_bits),
-        "multiply and divide by the number of tokens",
-        wrong={"the ratio turned over": N / L * token_bits, "nats": Total(i, -log(q)) / N},
-    ),
+    equals(times(L / N, token_bits), "multiply and divide by the number of tokens", wrong={"nats": Total(i, -log(q)) / N}),
     so=r"The perplexity of a token, $2^\beta$, refers to a number of tokens that depends on the tokenizer. Of two models of "
     r"the same text the better one has the smaller product $L \beta$. A uniform model over $V$ tokens has perplexity $V$, "
     r"larger for a larger vocabulary, and $\frac{L}{N} \log_2 V$ bits per byte, usually smaller.",
@@ -182,7 +175,7 @@ def chunks_are_encoded_alone():
     whole = encode_byte_pairs(together, chunk_ids(together), table)
     alone = [encode_byte_pairs(jnp.array(list(w)), jnp.zeros(len(w), int), table) for w in words]
     across = encode_byte_pairs(together, jnp.zeros(len(together), int), jnp.array([[ord("n"), ord(" ")]]))
-    return whole, jnp.concatenate(alone), {"merges across chunks": jnp.resize(across, len(whole))}
+    return Sides(left=whole, right=jnp.concatenate(alone), wrong={"merges across chunks": jnp.resize(across, len(whole))})
 
 
 @derivation.example("The text ababa, trained for two merges. Both pairs occur twice; the tie goes to ab.")

@@ -14,6 +14,7 @@ from theory_jax.autoregressive.chain_rule import sequence_log_prob
 from theory_jax.autoregressive.training import corpus_cross_entropy, next_token_pairs, tied_logits, token_cross_entropy
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.draws import draw
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -101,10 +102,13 @@ def teacher_forcing_is_the_chain_rule():
         return -jnp.sum(token_cross_entropy(targets, _logits(_INPUTS), _VALID), axis=1)
 
     one_by_one = jnp.stack([_logits(_INPUTS[:, : t + 1])[:, -1] for t in range(_INPUTS.shape[1])], axis=1)
-    return (
-        sequence_log_prob(_TOKENS[:, 1:], one_by_one, _MASK[:, 1:]),
-        one_pass(_TARGETS),
-        {"targets not shifted": one_pass(_INPUTS), "padding counted": -token_cross_entropy(_TARGETS, one_by_one, None).sum(1)},
+    return Sides(
+        left=sequence_log_prob(_TOKENS[:, 1:], one_by_one, _MASK[:, 1:]),
+        right=one_pass(_TARGETS),
+        wrong={
+            "targets not shifted": one_pass(_INPUTS),
+            "padding counted": -token_cross_entropy(_TARGETS, one_by_one, None).sum(1),
+        },
     )
 
 
@@ -119,18 +123,11 @@ uniform = derivation.define("u", 1 / V, "the uniform law", over=v, law=True)
 central = derivation.chain(
     "The best prediction is the data's conditional law, and its loss is the entropy",
     Expectation(q, -log(p)),
-    equals(
-        Expectation(q, plus(-log(q), log(q / p))),
-        r"$-\log p_v = -\log q_v + \log(q_v / p_v)$",
-        wrong={"the ratio turned over": Expectation(q, plus(-log(q), log(p / q)))},
-    ),
+    equals(Expectation(q, plus(-log(q), log(q / p))), r"$-\log p_v = -\log q_v + \log(q_v / p_v)$"),
     equals(
         plus(Entropy(q), Divergence(q, p)),
         "the two expectations have names",
-        wrong={
-            "the divergence turned over": plus(Entropy(q), Divergence(p, q)),
-            "the model's entropy": plus(Entropy(p), Divergence(q, p)),
-        },
+        wrong={"the model's entropy": plus(Entropy(p), Divergence(q, p))},
     ),
     at_least(Entropy(q), "leave out the divergence (Gibbs); equality if and only if $p = q$", dropping=gibbs.at(q, p)),
     central=True,
@@ -163,15 +160,10 @@ derivation.chain(
     equals(
         plus(-times(1 - eps, log(p.at(y))), -times(eps, Total(v, uniform * log(p)))),
         "the target is a mixture, and the loss is linear in it",
-        wrong={"the true loss not shrunk": plus(-log(p.at(y)), -times(eps, Total(v, uniform * log(p))))},
     ),
     equals(
         plus(-times(1 - eps, log(p.at(y))), times(eps, Divergence(uniform, p) + log(V))),
         r"the cross entropy of the uniform law is $H(u) + \mathrm{KL}(u \,\|\, p)$ by the result, and $H(u) = \log V$",
-        wrong={
-            "the divergence turned over": plus(-times(1 - eps, log(p.at(y))), times(eps, Divergence(p, uniform) + log(V))),
-            "the constant forgotten": plus(-times(1 - eps, log(p.at(y))), times(eps, Divergence(uniform, p))),
-        },
     ),
     so=r"$\mathrm{KL}(u \,\|\, p)$ is large where some $p_v$ is close to zero. By the result the minimum is at $p = "
     r"q^\varepsilon$.",
@@ -223,10 +215,10 @@ def gradient_in_the_logits():
     gradient = jax.grad(lambda z: jnp.sum(token_cross_entropy(_TARGETS, z, _VALID, label_smoothing=0.1)))(logits)
     hot = _TARGETS[..., None] == jnp.arange(_V)
     formula = jax.nn.softmax(logits) - (0.9 * hot + 0.1 / _V)
-    return (
-        gradient,
-        jnp.where(_VALID[..., None], formula, 0.0),
-        {
+    return Sides(
+        left=gradient,
+        right=jnp.where(_VALID[..., None], formula, 0.0),
+        wrong={
             "padding counted": formula,
             "the share over the other tokens": jax.nn.softmax(logits) - jnp.where(hot, 0.9, 0.1 / (_V - 1)),
         },
@@ -243,11 +235,7 @@ r = derivation.number("r", "the share of positions whose next token repeats the 
 derivation.chain(
     "Without the shift a copying network is nearly perfect",
     Limit(-log(exp(s) / (exp(s) + m)), s, oo),
-    equals(
-        Limit(log(1 + m * exp(-s)), s, oo),
-        "every target is the token that was read; divide by $e^s$",
-        wrong={"the exponent's sign": log(1 + m)},
-    ),
+    equals(Limit(log(1 + m * exp(-s)), s, oo), "every target is the token that was read; divide by $e^s$"),
     equals(0, "the exponential goes to zero"),
     role="remark",
     so="A loss that falls to nothing in a few steps is the sign of a forgotten shift.",
@@ -266,11 +254,7 @@ derivation.chain(
 derivation.chain(
     "Copying is best when it is as sure as tokens repeat",
     Slope(shifted, s),
-    equals(
-        exp(s) / (exp(s) + m) - r,
-        "differentiate: the probability of the copied token, minus the share that repeats",
-        wrong={"the sign of the share": exp(s) / (exp(s) + m) + r},
-    ),
+    equals(exp(s) / (exp(s) + m) - r, "differentiate: the probability of the copied token, minus the share that repeats"),
     role="lemma",
     so=r"The slope increases in $s$. At $s = 0$ it is $1/V - r$ with $V = m + 1$. If tokens repeat more often than by chance, "
     r"$1/V < r < 1$, there is a best $s$, and the loss there is below $\log V$. If not, every $s > 0$ is worse than $s = 0$:",
@@ -289,7 +273,6 @@ derivation.chain(
     equals(
         plus(log(V), Divergence(uniform, copy), s * h / V),
         r"the share that repeats is $(1 - h)/V$. $\mathrm{KL}(u \,\|\, \kappa) = -\log V + \log(e^s + V - 1) - s/V$",
-        wrong={"the divergence turned over": plus(log(V), Divergence(copy, uniform), s * h / V)},
     ),
     at_least(
         log(V),
@@ -309,11 +292,7 @@ ell_bar = derivation.define(r"\bar{\bar\ell}", Total(b, mean) / B, "the mean of 
 derivation.chain(
     "A mean of means differs by a covariance",
     plus(Total(b, n * mean) / Total(b, n), -ell_bar),
-    equals(
-        times(1 / n_bar, plus(Total(b, n * mean) / B, -times(n_bar, ell_bar))),
-        r"$\sum_b n_b = B\, \bar n$",
-        wrong={"the mean length forgotten": plus(Total(b, n * mean) / B, -times(n_bar, ell_bar))},
-    ),
+    equals(times(1 / n_bar, plus(Total(b, n * mean) / B, -times(n_bar, ell_bar))), r"$\sum_b n_b = B\, \bar n$"),
     equals(
         times(1 / n_bar, Total(b, (n - n_bar) * (mean - ell_bar)) / B),
         "multiply out: the bracket is the covariance of length and loss",
@@ -359,12 +338,6 @@ derivation.chain(
         ),
         "the total derivative: prediction minus target, times the slope of the logit, which contains $W_j$ as the head and, if "
         "$j = x$, through what was read",
-        wrong={
-            "as the head only": times(tied.at(j, x) - KroneckerDelta(j, y), f(W.at(x))),
-            "as the embedding only": times(
-                KroneckerDelta(j, x), Slope(f(W.at(x)), W.at(x)), Total(v, (tied - KroneckerDelta(v, y)) * W)
-            ),
-        },
     ),
     states=2,
     so="As the head every row moves at every step; as the embedding only the row that was read. Rare tokens are trained mostly "
@@ -395,7 +368,9 @@ def tying_adds_two_gradients():
     as_head = jnp.einsum("btv,bte->ve", error, hidden)
     as_embedding = jnp.zeros((_V, _E)).at[_INPUTS].add(*pull_back(error @ _EMBEDDING))
     both = as_head + as_embedding
-    return jax.grad(loss)(_EMBEDDING), both, {"as the head only": as_head, "as the embedding only": as_embedding}
+    return Sides(
+        left=jax.grad(loss)(_EMBEDDING), right=both, wrong={"as the head only": as_head, "as the embedding only": as_embedding}
+    )
 
 
 @derivation.example(

@@ -21,6 +21,7 @@ from theory_jax.autoregressive.wavenet import (
     residual_block,
 )
 from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Product, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -70,12 +71,8 @@ derivation.say(
 curve = derivation.chain(
     "The wish has one solution, a logarithm",
     Integral(c / (1 + mu * t), (t, 0, x)),
-    equals(
-        times(c / mu, log(1 + mu * x)),
-        "integrate from $f(0) = 0$",
-        wrong={"the inner derivative forgotten": times(c, log(1 + mu * x))},
-    ),
-    equals(log(1 + mu * x) / log(1 + mu), "$f(1) = 1$ fixes $c$", wrong={"another base": log(1 + mu * x) / log(mu)}),
+    equals(times(c / mu, log(1 + mu * x)), "integrate from $f(0) = 0$"),
+    equals(log(1 + mu * x) / log(1 + mu), "$f(1) = 1$ fixes $c$"),
 )
 derivation.chain(
     "A power undoes it",
@@ -119,9 +116,7 @@ up = derivation.chain(
         r"a power of a sum is a product, and $(1 + \mu)^{f(x)} = 1 + \mu x$",
         wrong={"a sum of powers": plus((1 + mu * x + (1 + mu) ** delta - 1) / mu, -x)},
     ),
-    equals(
-        times((1 + mu * x) / mu, (1 + mu) ** delta - 1), "collect", wrong={"the floor forgotten": times(x, (1 + mu) ** delta - 1)}
-    ),
+    equals(times((1 + mu * x) / mu, (1 + mu) ** delta - 1), "collect"),
     role="lemma",
 )
 derivation.chain(
@@ -160,11 +155,11 @@ def quantization_error_is_relative():
 
     # just inside the cells, whose ends are halfway between two codes
     ends = (256 ** (2 * jnp.arange(1, 128) / 255) - 1) / 255 * (1 + 1e-13)
-    return (
-        within(),
-        (jnp.linspace(-1.0, 1.0, 20001),),
-        (ends,),
-        {"without the floor": within(floor=0.0), "a tenth less": within(power=0.9), "a tenth more": within(power=1.1)},
+    return BoundSides(
+        sides=within(),
+        points=(jnp.linspace(-1.0, 1.0, 20001),),
+        tight=(ends,),
+        wrong={"without the floor": within(floor=0.0), "a tenth less": within(power=0.9), "a tenth more": within(power=1.1)},
     )
 
 
@@ -187,7 +182,11 @@ def every_code_is_decoded_to_its_point():
         linear.append(point)
         again.append(mu_law_encode(decoded[-1], levels=levels))
         codes.append(every)
-    return np.concatenate(decoded + again), np.concatenate(formula + codes), {"not expanded": np.concatenate(linear + codes)}
+    return Sides(
+        left=np.concatenate(decoded + again),
+        right=np.concatenate(formula + codes),
+        wrong={"not expanded": np.concatenate(linear + codes)},
+    )
 
 
 derivation.say(
@@ -214,10 +213,6 @@ derivation.chain(
     equals(
         1 + 4 * mu * A / pi + mu**2 * A**2 / 2,
         r"$\mathbb{E} |x| = \frac{2 A}{\pi}$ and $\mathbb{E} x^2 = \frac{A^2}{2}$; a quarter of the period is enough",
-        wrong={
-            "the mean of |x| forgotten": 1 + mu**2 * A**2 / 2,
-            "the mean square of the sine": 1 + 4 * mu * A / pi + mu**2 * A**2,
-        },
     ),
     role="lemma",
 )
@@ -316,10 +311,10 @@ def an_impulse_counts_the_paths():
         degrees.append(len(product))
         lost.append(len(product) - 1)
     products = np.concatenate(products)
-    return (
-        jnp.concatenate([*responses, jnp.array(reaches)]),
-        np.append(products, degrees),
-        {
+    return Sides(
+        left=jnp.concatenate([*responses, jnp.array(reaches)]),
+        right=np.append(products, degrees),
+        wrong={
             "a receptive field without the present": np.append(products, lost),
             "a delay too many": np.append(np.roll(products, 1), degrees),
         },
@@ -418,19 +413,6 @@ derivation.chain(
         ),
         r"the product rule, with $\tanh' = 1 - \tanh^2$ and $\sigma' = \sigma (1 - \sigma)$; $\partial \alpha_p / \partial "
         r"x_o$ is the weight of the tap that reaches $o$ from $p$",
-        wrong={
-            "no residual path": times(
-                back,
-                plus(
-                    times(1 - tanh(content) ** 2, sigma, Total(tap, filters * KroneckerDelta(o, p - (1 - tap)))),
-                    times(tanh(content), sigma, 1 - sigma, Total(tap, gates * KroneckerDelta(o, p - (1 - tap)))),
-                ),
-            ),
-            "the gate's slope forgotten": plus(
-                KroneckerDelta(o, p),
-                times(back, 1 - tanh(content) ** 2, sigma, Total(tap, filters * KroneckerDelta(o, p - (1 - tap)))),
-            ),
-        },
     ),
     so=r"It is zero for $o > p$: no block sees the future, and neither does a stack. With the input shifted by one sample, one "
     r"pass gives every conditional $p(x_t | x_{<t})$. The 1 on the diagonal is the residual path.",

@@ -9,6 +9,7 @@ import numpy as np
 from sympy import Max, Min, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -98,10 +99,7 @@ exact_walk = derivation.chain(
     equals(
         exp(plus(times(u, _SIGNAL, x_0), times(_NOISE, u**2) / 2)),
         r"both noises are independent and standard normal: $\mathbb{E}[e^{b z}] = e^{b^2 / 2}$",
-        wrong={
-            "the new noise forgotten": exp(plus(times(u, _SIGNAL, x_0), times(rho**2, 1 - a_t, u**2) / 2)),
-            "the weight not squared": exp(plus(times(u, _SIGNAL, x_0), times(plus(rho * (1 - a_t), tilde), u**2) / 2)),
-        },
+        wrong={"the weight not squared": exp(plus(times(u, _SIGNAL, x_0), times(plus(rho * (1 - a_t), tilde), u**2) / 2))},
     ),
     equals(
         exp(plus(times(u, sqrt(before), x_0), times(1 - before, u**2) / 2)),
@@ -181,17 +179,11 @@ derivation.chain(
     equals(
         plus(times(Rational(1, 2), log(s / v)), plus(v, (m - mu) ** 2) / (2 * s), -Rational(1, 2)),
         r"two Gaussian log-densities, and the expectation of each square",
-        wrong={
-            "the logarithm turned over": plus(
-                times(Rational(1, 2), log(v / s)), plus(v, (m - mu) ** 2) / (2 * s), -Rational(1, 2)
-            )
-        },
     ),
     equals(
         plus(times(Rational(1, 2), tangent.at(v / s)), _MEAN_COST),
         r"what is left of the variances is $\frac12 (t - 1 - \log t)$ at $t = v / \sigma^2$",
         wrong={
-            "the half forgotten": plus(tangent.at(v / s), _MEAN_COST),
             "the ratio turned over": plus(times(Rational(1, 2), tangent.at(s / v)), _MEAN_COST),
             "the mean in units of the wrong variance": plus(times(Rational(1, 2), tangent.at(v / s)), (m - mu) ** 2 / (2 * v)),
         },
@@ -219,18 +211,11 @@ sigma = derivation.number(r"\sigma_t^2", "the variance of the noise of step $t$"
 derivation.chain(
     "The best step is linear",
     times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), sqrt(1 - a_t) / V, x_t))),
-    equals(
-        times(1 / sqrt(alpha), 1 - beta / V, x_t),
-        r"the mean of the step back in terms of the noise, at the best prediction",
-        wrong={"the noise added": times(1 / sqrt(alpha), 1 + beta / V, x_t)},
-    ),
+    equals(times(1 / sqrt(alpha), 1 - beta / V, x_t), r"the mean of the step back in terms of the noise, at the best prediction"),
     equals(
         times(sqrt(alpha), V_prev / V, x_t),
         r"$V_t = \alpha_t V_{t-1} + \beta_t$: a step shrinks the variance and adds noise",
-        wrong={
-            "the ratio turned over": times(sqrt(alpha), V / V_prev, x_t),
-            "the share without its root": alpha * V_prev / V * x_t,
-        },
+        wrong={"the share without its root": alpha * V_prev / V * x_t},
     ),
     role="lemma",
     uses=(in_the_noise,),
@@ -262,11 +247,6 @@ derivation.chain(
         plus(times(weight_prev, alpha * V_prev / V, plus(v_t / V, -1)), times(weight_prev, _ADDED)),
         r"write $v_t / V_t$ as 1 plus its distance from 1; of the constants $\alpha_t V_{t-1} / V_t - 1 = -\beta_t / V_t$ is "
         r"left",
-        wrong={
-            "the step's own noise forgotten": plus(
-                times(weight_prev, alpha * V_prev / V, plus(v_t / V, -1)), times(weight_prev, sigma / V_prev)
-            )
-        },
     ),
     equals(
         plus(times(weight, plus(v_t / V, -1)), times(weight_prev, _ADDED)),
@@ -303,10 +283,7 @@ derivation.chain(
         -(beta**2) * before * c / ((1 - a_t) * V * V_prev),
         r"the bracket is $c \left(\bar\alpha_t (1 - \bar\alpha_{t-1}) - \bar\alpha_{t-1} (1 - \bar\alpha_t)\right) = -c\, "
         r"\bar\alpha_{t-1} \beta_t$",
-        wrong={
-            "beta not squared": -beta * before * c / ((1 - a_t) * V * V_prev),
-            "as for the large one": -(beta**2) * before * c / (V * V_prev),
-        },
+        wrong={"beta not squared": -beta * before * c / ((1 - a_t) * V * V_prev)},
     ),
     uses=(gaussian_step,),
     so=r"Nothing is added by the variance of the true step back, $\beta_t V_{t-1} / V_t$, which is between the two if $c < "
@@ -367,10 +344,10 @@ def the_errors_add_up():
             found.append(gaussian_sampling_variance(jnp.array([c]), levels, variance=variance)[0] / c - 1)
             terms.append(_weighted_errors(np.asarray(levels), c, variance))
     terms = np.array(terms)
-    return (
-        jnp.stack(found),
-        terms.sum(axis=1),
-        {
+    return Sides(
+        left=jnp.stack(found),
+        right=terms.sum(axis=1),
+        wrong={
             "without the start": terms[:, 1:].sum(axis=1),
             "with the last noise": terms[:, :2].sum(axis=1),
             "ten percent too much at the steps": terms @ np.array([1, 1.1, 1]),
@@ -389,11 +366,7 @@ spread = derivation.define("V", plus(1 - a, a * c), "the variance of the forward
 derivation.chain(
     "The integral of the wrong variances",
     Slope(times(Rational(1, 2), a**2 / spread**2), a),
-    equals(
-        plus(a / spread**2, times(a**2, 1 - c) / spread**3),
-        r"the quotient rule, with $dV/da = c - 1$",
-        wrong={"the sign of the inner slope": plus(a / spread**2, -times(a**2, 1 - c) / spread**3)},
-    ),
+    equals(plus(a / spread**2, times(a**2, 1 - c) / spread**3), r"the quotient rule, with $dV/da = c - 1$"),
     equals(a / spread**3, r"$V + a (1 - c) = 1$", wrong={"the square": a / spread**2}),
     role="lemma",
     so=r"The integral from $e^{-b}$ to 1 is $\frac{1}{2 c^2} - \frac{e^{-2b}}{2 V_T^2}$. With the last noise, $-\beta_1$ to "
@@ -428,10 +401,10 @@ def many_steps():
     limit = rate * (1 - c) / 2 * (1 - (c * end / noised_variance(c, end)) ** 2) - rate
     right = np.array([limit, -rate * np.log(2)])
     left = np.array([2 * large[-1] - large[-2], 2 * once[1] - once[0]])
-    return (
-        left,
-        right,
-        {
+    return Sides(
+        left=left,
+        right=right,
+        wrong={
             "the last noise forgotten": right + np.array([rate, 0]),
             "the small variance converges like 1/T": right * np.array([1, 0]),
         },
@@ -448,7 +421,7 @@ derivation.bridge(
     a_1,
     kept,
     alpha,
-    wrong={"the long chain's beta": 1 - alpha, "the level in place of the ratio": 1 - a_1 * kept * alpha},
+    wrong={"the level in place of the ratio": 1 - a_1 * kept * alpha},
     uses=(marginal_law,),
 )
 derivation.say(
@@ -462,11 +435,7 @@ x_in = derivation.number("d", "the data, between $-1$ and 1", between=(-1, 1))
 derivation.chain(
     "To clip a prediction never hurts data that lie inside",
     (plus(1, w_out) - x_in) ** 2,
-    equals(
-        plus((1 - x_in) ** 2, times(2, w_out, 1 - x_in), w_out**2),
-        r"expand around 1",
-        wrong={"the cross term forgotten": plus((1 - x_in) ** 2, w_out**2)},
-    ),
+    equals(plus((1 - x_in) ** 2, times(2, w_out, 1 - x_in), w_out**2), r"expand around 1"),
     at_least((1 - x_in) ** 2, r"leave out two nonnegative terms", dropping=plus(times(2, w_out, 1 - x_in), w_out**2)),
     so=r"The first line is the squared error of the prediction $1 + h$, the last that of 1, to which it is clipped. Below $-1$ "
     r"the same holds by symmetry. So clipping lowers the squared error of $\hat{x}_0$, for every data point in the box, and "
@@ -518,7 +487,7 @@ derivation.bridge(
     lambda x, y: dynamic_threshold(jnp.stack([x, -y], axis=1), quantile=0.5)[:, 0],
     u_1,
     u_2,
-    wrong={"not divided": Min(_S, u_1), "plain clipping": Min(1, u_1)},
+    wrong={"plain clipping": Min(1, u_1)},
 )
 derivation.say(
     r"The dynamic threshold cuts at $S \ge 1$ and divides by $S$. It lands in the box as well, and leaves a prediction alone "
@@ -628,4 +597,6 @@ def slopes_of_the_sample():
     of_start, of_noises = jax.grad(sample, argnums=(0, 1))(jnp.ones(1), zero)
     slope = jnp.sqrt(levels[-1]) * c / noised_variance(c, levels[-1])
     right = jnp.stack([jnp.zeros(()), slope])
-    return jnp.stack([of_noises[0, 0], of_start[0]]), right, {"without the root": right * jnp.sqrt(levels[-1])}
+    return Sides(
+        left=jnp.stack([of_noises[0, 0], of_start[0]]), right=right, wrong={"without the root": right * jnp.sqrt(levels[-1])}
+    )

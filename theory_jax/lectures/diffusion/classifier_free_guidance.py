@@ -10,6 +10,7 @@ import numpy as np
 from sympy import Integral, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -98,10 +99,6 @@ implicit = derivation.chain(
     equals(
         plus(without, -times(w, sqrt(1 - a), plus(Slope(ell(k, x), x), -Slope(log(density), x)))),
         r"each is $-\sqrt{1 - \bar\alpha_t}$ times a score",
-        wrong={
-            "the branches exchanged": plus(without, -times(w, sqrt(1 - a), plus(Slope(log(density), x), -Slope(ell(k, x), x)))),
-            "added": plus(without, times(w, sqrt(1 - a), plus(Slope(ell(k, x), x), -Slope(log(density), x)))),
-        },
     ),
     equals(
         plus(without, -times(w, sqrt(1 - a), Slope(log(classifier), x))),
@@ -156,7 +153,7 @@ derivation.chain(
     equals(
         plus(M[1][0], -M[0][1]),
         "integrate the four sides; what depends on the way along them cancels",
-        wrong={"the sum": plus(M[1][0], M[0][1]), "the other direction": plus(M[0][1], -M[1][0])},
+        wrong={"the other direction": plus(M[0][1], -M[1][0])},
     ),
     uses=(symmetric,),
     so=r"The first line is the integral of the field $M x$ along the unit square, counter-clockwise from the origin. Along a "
@@ -170,7 +167,6 @@ derivation.chain(
     equals(
         plus((M[0][1] - M[1][0]) ** 2 / 2, _CLOSEST),
         r"two squares around their mean: $(b - g)^2 + (c - g)^2 = \frac12 (b - c)^2 + 2 (\frac{b + c}{2} - g)^2$",
-        wrong={"the half forgotten": plus((M[0][1] - M[1][0]) ** 2, _CLOSEST)},
     ),
     at_least(
         (M[0][1] - M[1][0]) ** 2 / 2,
@@ -187,14 +183,7 @@ error_u = derivation.number(r"\delta_u", "the error of the unconditional one")
 derivation.chain(
     "What survives is a bound on the error, which grows with the scale",
     plus(plus(unconditional, error_u, times(w, plus(conditional, error_c, -unconditional, -error_u))), times(-1, guided)),
-    equals(
-        plus(times(w, error_c), -times(w - 1, error_u)),
-        "what is predicted cancels",
-        wrong={
-            "both with the scale": plus(times(w, error_c), -times(w, error_u)),
-            "the sign": plus(times(w, error_c), times(w - 1, error_u)),
-        },
-    ),
+    equals(plus(times(w, error_c), -times(w - 1, error_u)), "what is predicted cancels"),
     role="remark",
     so=r"By the triangle inequality the root mean square error is at most $w$ times that of $c$ plus $|w - 1|$ times that of "
     r"$u$.",
@@ -210,13 +199,6 @@ derivation.chain(
             times(w, plus(plus(times(factor, conditional), shift), times(-1, plus(times(factor, unconditional), shift)))),
         ),
         r"the weights $w$ and $1 - w$ sum to one, so what is added is kept once",
-        wrong={
-            "added with the scale": plus(
-                times(factor, unconditional),
-                shift,
-                times(w, plus(times(factor, conditional), shift, -times(factor, unconditional))),
-            )
-        },
     ),
     role="remark",
     so=r"At a given $x_t$ the data, the velocity, the score and the mean of a step are the noise times a number plus another. "
@@ -247,11 +229,7 @@ line = derivation.chain(
 derivation.chain(
     "It is sharper, if the condition is",
     plus(precision, -1 / s),
-    equals(
-        times(w - 1, plus(1 / s, -1)),
-        "take the common factor out",
-        wrong={"the scale for the scale minus 1": times(w, plus(1 / s, -1))},
-    ),
+    equals(times(w - 1, plus(1 / s, -1)), "take the common factor out"),
     uses=(line,),
 )
 derivation.chain(
@@ -319,10 +297,7 @@ bernoulli = derivation.valley(
     r,
     0,
     r"The slope is a positive multiple of $r$: it rises from 0 on.",
-    wrong={
-        "twice the second term": -excess * log(1 - r) - 2 * log(1 + excess * r),
-        "the sign of the first": excess * log(1 - r) - log(1 + excess * r),
-    },
+    wrong={"twice the second term": -excess * log(1 - r) - 2 * log(1 + excess * r)},
 )
 derivation.chain(
     "The flow draws from a law narrower than the sharpened one",
@@ -351,10 +326,6 @@ derivation.chain(
         plus(times(2, plus(w / plus(1, -r, v), (1 - w) / plus(1, v)), random), -1),
         r"the product rule; the powers are multiplied by $2 (\frac{w}{1 - r + v} + \frac{1 - w}{1 + v})$, and what is left of "
         r"the first product is $-(2 w - 1) r$",
-        wrong={
-            "without the new noise": times(2, plus(w / plus(1, -r, v), (1 - w) / plus(1, v)), random),
-            "half of the score": plus(times(plus(w / plus(1, -r, v), (1 - w) / plus(1, v)), random), -1),
-        },
     ),
     role="remark",
     so=r"With small random steps, as $v$ falls by $dv$, $z$ moves by the guided score times $dv$ and receives noise of "
@@ -370,11 +341,7 @@ derivation.say("Several conditions at once: may their differences simply be adde
 derivation.chain(
     "Two conditions add up, but for a ratio",
     Slope(both(x), x),
-    equals(
-        plus(Slope(first(x), x), Slope(second(x), x), Slope(plus(both(x), -first(x), -second(x)), x)),
-        "add and subtract",
-        wrong={"without the ratio": plus(Slope(first(x), x), Slope(second(x), x))},
-    ),
+    equals(plus(Slope(first(x), x), Slope(second(x), x), Slope(plus(both(x), -first(x), -second(x)), x)), "add and subtract"),
     so=r"The last term is the slope of $\log \frac{q_t(y_1, y_2|x)}{q_t(y_1|x)\, q_t(y_2|x)}$. Adding both differences with "
     r"the scale 1 is exact where this ratio does not depend on $x$, in particular if the conditions are independent given "
     r"$x_t$, not given the data.",
@@ -388,9 +355,7 @@ derivation.chain(
     "Independence given the data is not enough",
     plus(Expectation(P, rho * rho_2), -times(Expectation(P, rho), Expectation(P, rho_2))),
     equals(
-        half * Total(n, Total(j, P * P.at(j) * (rho - rho.at(j)) * (rho_2 - rho_2.at(j)))),
-        "multiply out; the law sums to one",
-        wrong={"without the half": Total(n, Total(j, P * P.at(j) * (rho - rho.at(j)) * (rho_2 - rho_2.at(j))))},
+        half * Total(n, Total(j, P * P.at(j) * (rho - rho.at(j)) * (rho_2 - rho_2.at(j)))), "multiply out; the law sums to one"
     ),
     so=r"If the conditions are independent given $x_0$, the first line is $q_t(y_1, y_2|x) - q_t(y_1|x)\, q_t(y_2|x)$. For two "
     r"points it is $P_1 P_2 (\rho_1 - \rho_2)(\rho'_1 - \rho'_2)$: not zero if both conditions tell the points apart. It is "
@@ -406,7 +371,6 @@ derivation.bridge(
     unconditional,
     each,
     scales,
-    wrong={"the unconditional one not subtracted": unconditional + Total(i, scales * each)},
 )
 pixel = derivation.index("d", "an entry of an image")
 D = derivation.count(pixel, "D", "how many there are")
@@ -536,7 +500,7 @@ def a_share_p_is_dropped():
     uniforms = (jnp.arange(20) + 0.5) / 20
     shares = [jnp.mean(drop_condition(jnp.zeros((20, 2)), jnp.ones(2), uniforms, probability=part / 20)) for part in range(21)]
     wished = jnp.linspace(0.0, 1.0, 21)
-    return jnp.stack(shares), wished, {"kept, not dropped": 1 - wished}
+    return Sides(left=jnp.stack(shares), right=wished, wrong={"kept, not dropped": 1 - wished})
 
 
 @derivation.numeric(
@@ -546,4 +510,8 @@ def a_share_p_is_dropped():
 )
 def guidance_in_an_interval():
     scales_ = interval_scale(np.arange(1, 6), scale=4.0, low=2, high=4)
-    return scales_, jnp.array([1.0, 1.0, 4.0, 4.0, 1.0]), {"both ends included": jnp.array([1.0, 4.0, 4.0, 4.0, 1.0])}
+    return Sides(
+        left=scales_,
+        right=jnp.array([1.0, 1.0, 4.0, 4.0, 1.0]),
+        wrong={"both ends included": jnp.array([1.0, 4.0, 4.0, 4.0, 1.0])},
+    )

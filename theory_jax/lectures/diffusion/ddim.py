@@ -10,6 +10,7 @@ import numpy as np
 from sympy import Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -99,11 +100,6 @@ derivation.chain(
             Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t), exp(plus(times(u, A, x_0), times(u, B, x_t), variance * u**2 / 2))
         ),
         r"the moment generating function of the step, at a fixed $x_t$",
-        wrong={
-            "the new noise forgotten": Expectation(
-                Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t), exp(plus(times(u, A, x_0), times(u, B, x_t)))
-            )
-        },
     ),
     equals(
         exp(plus(times(u, plus(A, times(B, sqrt(a_t))), x_0), plus(times(B**2, 1 - a_t), variance) * u**2 / 2)),
@@ -164,11 +160,7 @@ derivation.chain(
         r"$\sqrt{r} \sqrt{\bar\alpha_t} = r \sqrt{\bar\alpha_s}$",
         wrong={"the root kept": plus(sqrt(a_s), -times(sqrt(a_s), sqrt(kept), 1 - a_s) / (1 - a_t))},
     ),
-    equals(
-        times(sqrt(a_s), 1 - kept) / (1 - a_t),
-        r"$1 - \bar\alpha_t - r (1 - \bar\alpha_s) = 1 - r$",
-        wrong={"the variance of the step itself": times(sqrt(a_s), 1 - kept)},
-    ),
+    equals(times(sqrt(a_s), 1 - kept) / (1 - a_t), r"$1 - \bar\alpha_t - r (1 - \bar\alpha_s) = 1 - r$"),
     role="lemma",
     uses=(posterior_law,),
     so=r"For $s = t - 1$ these are the weights of $q(x_{t-1}|x_t, x_0)$ in the reverse process, and $\sigma^2 = "
@@ -180,7 +172,6 @@ derivation.chain(
     equals(
         times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(sqrt(kept) * (1 - a_s) / (1 - a_t), -B)),
         r"take the factor out; $\sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s} \sqrt{r}$",
-        wrong={"the other sign": times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(B, sqrt(kept) * (1 - a_s) / (1 - a_t)))},
     ),
     equals(
         times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(ancestral, -B)),
@@ -209,10 +200,6 @@ derivation.bridge(
     a_s,
     kept,
     eta,
-    wrong={
-        "the step's own deviation": eta * sqrt(1 - kept),
-        "the levels exchanged": eta * sqrt((1 - a_t) / (1 - a_s) * (1 - kept)),
-    },
 )
 derivation.bridge(
     "The code's mean",
@@ -223,9 +210,6 @@ derivation.bridge(
     x_0,
     x_t,
     eta,
-    wrong={
-        "all of the old noise": plus(times(sqrt(a_s), x_0), times(sqrt(1 - a_s), (x_t - times(sqrt(a_t), x_0)) / sqrt(1 - a_t)))
-    },
 )
 
 guess = derivation.number(r"\hat x_0", "a prediction of the data, which may depend on $x_t$ and $t$")
@@ -273,7 +257,6 @@ derivation.chain(
     equals(
         times(half, plus(a_s / (1 - a_s), -a_t / (1 - a_t))),
         r"over the common denominator: $\bar\alpha_s - \bar\alpha_t = \bar\alpha_s (1 - r)$",
-        wrong={"the half forgotten": plus(a_s / (1 - a_s), -a_t / (1 - a_t))},
     ),
     so="That is the weight of DDPM's own bound, also over long strides.",
 )
@@ -370,11 +353,7 @@ euler_step = derivation.chain(
         r"divide; $\varsigma_s = \sqrt{(1 - \bar\alpha_s) / \bar\alpha_s}$",
         wrong={"the level before the step": plus(implied, times(level_t, noise))},
     ),
-    equals(
-        plus(x_t / sqrt(a_t), times(plus(level_s, -level_t), noise)),
-        r"the definition of the implied data",
-        wrong={"the wrong direction": plus(x_t / sqrt(a_t), times(plus(level_t, -level_s), noise))},
-    ),
+    equals(plus(x_t / sqrt(a_t), times(plus(level_s, -level_t), noise)), r"the definition of the implied data"),
     so=r"In the units $y = x / \sqrt{\bar\alpha}$, in which the data are not shrunk, a step walks along the predicted noise by "
     r"as much as the noise level changes: Euler's method for $\frac{dy}{d\varsigma} = \hat\epsilon(y, \varsigma)$. Sampling "
     r"has become the solution of a differential equation.",
@@ -392,7 +371,6 @@ derivation.bridge(
     noise,
     fresh,
     eta,
-    wrong={"all of the old noise": sqrt(a_s) * implied + sqrt(1 - a_s) * noise + sigma * fresh},
 )
 
 point = derivation.number("y", r"a value in these units, $x / \sqrt{\bar\alpha}$")
@@ -408,7 +386,6 @@ heat = derivation.chain(
     equals(
         times(plus((point - x_0) ** 2 / level**3, -1 / level), exp(LogDensity(point, x_0, level**2))),
         "differentiate the exponent and the normalizing constant by the level",
-        wrong={"the constant forgotten": (point - x_0) ** 2 / level**3 * exp(LogDensity(point, x_0, level**2))},
     ),
     equals(
         times(level, Slope(exp(LogDensity(point, x_0, level**2)), point, 2)),
@@ -448,9 +425,7 @@ separated = derivation.chain(
         wrong={"the level not squared": level / plus(c, level)},
     ),
     equals(
-        Slope(times(half, log(plus(c, level**2))), level),
-        r"the derivative of the logarithm is $2 \varsigma / (c + \varsigma^2)$",
-        wrong={"the half forgotten": Slope(log(plus(c, level**2)), level)},
+        Slope(times(half, log(plus(c, level**2))), level), r"the derivative of the logarithm is $2 \varsigma / (c + \varsigma^2)$"
     ),
     so=r"The first line is $\frac{1}{y} \frac{dy}{d\varsigma}$, the derivative of $\log |y|$. So $\log |y| - \frac12 \log(c + "
     r"\varsigma^2)$ is constant: $y$ is a constant times $\sqrt{c + \varsigma^2}$, and a point keeps its place in units of the "
@@ -468,11 +443,6 @@ derivation.chain(
     equals(
         plus(plus(c, after**2) / plus(c, level**2), -(plus(c, times(level, after)) ** 2) / plus(c, level**2) ** 2),
         r"$c + \varsigma^2 + (\varsigma' - \varsigma) \varsigma = c + \varsigma \varsigma'$",
-        wrong={
-            "the sign of the step": plus(
-                plus(c, after**2) / plus(c, level**2), -(plus(c, -level * after) ** 2) / plus(c, level**2) ** 2
-            )
-        },
     ),
     equals(
         c * (level - after) ** 2 / plus(c, level**2) ** 2,
@@ -620,4 +590,4 @@ def one_step():
 def noise_is_derived_again():
     step = ddim_step(jnp.ones(1), jnp.full(1, 0.5), jnp.zeros(1), _TWO, _ONE, _LEVELS, clip=0.7)
     by_hand = 0.9 * 0.7 + math.sqrt(0.19) * (1 - 0.72 * 0.7) / math.sqrt(0.4816)
-    return step[0], by_hand, {"the network's own noise": 0.9 * 0.7 + math.sqrt(0.19) * 0.5}
+    return Sides(left=step[0], right=by_hand, wrong={"the network's own noise": 0.9 * 0.7 + math.sqrt(0.19) * 0.5})

@@ -12,6 +12,7 @@ from scipy.special import gammaln
 from sympy import acos, cos, gamma, log, pi, sin, sqrt, tan
 
 from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Inner, Limit, Normal, SquaredNorm, plus, times
 from theory_jax.diffusion._gaussian_data import best_noise
@@ -74,10 +75,10 @@ def where_spacings_start():
     steps, tops = np.array(_SIZES).T
     missing = tops // steps - 1 + tops % steps
     right = np.array([0 * tops, 0 * tops, missing])
-    return (
-        np.array(firsts),
-        right,
-        {
+    return Sides(
+        left=np.array(firsts),
+        right=right,
+        wrong={
             "one stride": np.array([0 * tops, 0 * tops, tops // steps]),
             "one too many": np.array([0 * tops, 0 * tops, missing + 1]),
         },
@@ -108,7 +109,7 @@ derivation.chain(
     "... and the variance",
     plus(Expectation(_pure, _flow**2), -(Expectation(_pure, _flow) ** 2)),
     equals(c / V, "the square of the flow's slope", wrong={"not squared": sqrt(c / V)}),
-    equals(times(c, plus(1, a * (1 - c) / V)), r"$1 = V + a (1 - c)$", wrong={"the sign": times(c, plus(1, -a * (1 - c) / V))}),
+    equals(times(c, plus(1, a * (1 - c) / V)), r"$1 = V + a (1 - c)$"),
     so=r"Both errors vanish only as $a \to 0$ (or for $m = 0$ and $c = 1$). The mean's is of order $\sqrt{a}$, the larger one. "
     r"They grow with the signal that is left, since $\frac{d}{da} \frac{a}{V} = \frac{1}{V^2} > 0$, so a chain should start at "
     r"$T$, where the least signal is left.",
@@ -136,7 +137,7 @@ derivation.chain(
 one_step = derivation.chain(
     "A step is the exact flow times a cosine",
     plus(1, times(s_s - s_t, s_t / (c + s_t**2))),
-    equals((c + s_s * s_t) / (c + s_t**2), "the common denominator", wrong={"the sign": (c - s_s * s_t) / (c + s_t**2)}),
+    equals((c + s_s * s_t) / (c + s_t**2), "the common denominator"),
     equals(
         (1 + tan(theta_s) * tan(theta_t)) / (1 + tan(theta_t) ** 2),
         "divide by $c$",
@@ -145,11 +146,7 @@ one_step = derivation.chain(
     equals(
         times(cos(theta_t) / cos(theta_s), cos(theta_t - theta_s)),
         r"multiply by $\cos^2\theta_t$; $\cos\theta_t \cos\theta_s + \sin\theta_t \sin\theta_s = \cos(\theta_t - \theta_s)$",
-        wrong={
-            "the exact flow": cos(theta_t) / cos(theta_s),
-            "the sum of the angles": times(cos(theta_t) / cos(theta_s), cos(theta_t + theta_s)),
-            "the square of the cosine": times(cos(theta_t) / cos(theta_s), cos(theta_t - theta_s) ** 2),
-        },
+        wrong={"the square of the cosine": times(cos(theta_t) / cos(theta_s), cos(theta_t - theta_s) ** 2)},
     ),
     central=True,
     so=r"The first line is $y_s / y_t$, as $\hat\epsilon = \varsigma_t y_t / (c + \varsigma_t^2)$ for Gaussian data (DDIM). "
@@ -182,7 +179,7 @@ def a_sample_is_the_flow_times_cosines():
         flow = jnp.sqrt(c / ((1 - alpha_bar[40]) + alpha_bar[40] * c))
         right.append(flow * jnp.prod(cosines, axis=0))
         short.append(flow * jnp.prod(cosines[:-1], axis=0))
-    return jnp.stack(found), jnp.stack(right), {"the last step forgotten": jnp.stack(short)}
+    return Sides(left=jnp.stack(found), right=jnp.stack(right), wrong={"the last step forgotten": jnp.stack(short)})
 
 
 p = derivation.number("p", "the angle of a step", between=(0, pi / 2))
@@ -193,10 +190,7 @@ derivation.chain(
     equals(
         plus(cos((p + q) / 2) ** 2, -(sin((p - q) / 2) ** 2)),
         "the addition theorem for the half sum plus and minus the half difference",
-        wrong={
-            "the sign": plus(cos((p + q) / 2) ** 2, sin((p - q) / 2) ** 2),
-            "not halved": plus(cos(p + q) ** 2, -(sin(p - q) ** 2)),
-        },
+        wrong={"not halved": plus(cos(p + q) ** 2, -(sin(p - q) ** 2))},
     ),
     at_most(cos((p + q) / 2) ** 2, "add a square; equality if and only if the angles are equal", adding=sin((p - q) / 2) ** 2),
     so=r"Two unequal steps are improved by making them equal. A best choice of $S$ steps that cover the angle $\Theta = "
@@ -213,7 +207,7 @@ derivation.chain(
         r"$1 - e^u$ is $-u$ to leading order, at $u = \frac1h \log\cos(\Theta h) \to 0$",
         wrong={"half of it": Limit(-log(cos(Theta * h)) / (2 * h**2), h, 0)},
     ),
-    equals(Theta**2 / 2, r"$\log\cos\delta = -\frac12 \delta^2 + O(\delta^4)$", wrong={"the half forgotten": Theta**2}),
+    equals(Theta**2 / 2, r"$\log\cos\delta = -\frac12 \delta^2 + O(\delta^4)$"),
     so=r"With $h = 1/S$: $S$ steps lose the share $\frac{\Theta^2}{2 S}$ of the sample. Other levels lose more. Equal steps in "
     r"$\varsigma$ turn the angle by $d\theta = \sqrt{c}\, d\varsigma / (c + \varsigma^2)$, quickly at the end; next their loss "
     r"is computed.",
@@ -243,10 +237,10 @@ def equal_steps_of_noise_are_poor():
     inside = end / (c + end**2)
     outside = np.arctan(end / c**0.5) / c**0.5
     limit = -end / 4 * (inside + outside)
-    return (
-        np.array([(4 * fine - coarse) / 3]),
-        np.array([limit]),
-        {"a half": np.array([2 * limit]), "one term": np.array([-end / 4 * outside])},
+    return Sides(
+        left=np.array([(4 * fine - coarse) / 3]),
+        right=np.array([limit]),
+        wrong={"a half": np.array([2 * limit]), "one term": np.array([-end / 4 * outside])},
     )
 
 
@@ -269,7 +263,6 @@ round_trip = derivation.chain(
         plus(z**2 / ((1 + z**2) * (c + z**2)), -(z**2) / (c + z**2) ** 2),
         r"multiply out: $(\rho - 1) \kappa - \rho \kappa^2$ is left, where $\kappa / h = \varsigma / (c + \varsigma^2)$, and "
         r"$(\rho - 1) / h \to \varsigma / (1 + \varsigma^2)$ is the slope of $\log\sqrt{1 + \varsigma^2}$",
-        wrong={"rho as 1": -(z**2) / (c + z**2) ** 2, "the sign": plus(z**2 / ((1 + z**2) * (c + z**2)), z**2 / (c + z**2) ** 2)},
     ),
     equals(
         z**2 * (c - 1) / ((1 + z**2) * (c + z**2) ** 2),
@@ -317,10 +310,10 @@ def the_round_trip_is_of_first_order():
     roots = np.sqrt(variances)
     bracket = np.arctan(end / roots) / roots - end / (variances + end**2)
     right = 0.47 * np.pi * (variances - 1) / 2 * bracket
-    return (
-        2 * fine - coarse,
-        right,
-        {"a half": 2 * right, "a minus for a plus": right / bracket * (2 * np.arctan(end / roots) / roots - bracket)},
+    return Sides(
+        left=2 * fine - coarse,
+        right=right,
+        wrong={"a half": 2 * right, "a minus for a plus": right / bracket * (2 * np.arctan(end / roots) / roots - bracket)},
     )
 
 
@@ -445,7 +438,9 @@ def _middle(dimensions):
 def the_arc_nearly_keeps_the_variance():
     a, b = jax.random.normal(jax.random.key(2), (2, 40_000, 6), dtype=float)
     middle = spherical_interpolation(a, b, jnp.full(len(a), 0.5))
-    return jnp.mean(middle**2, axis=1), _middle(6), {"exactly kept": 1.0, "the straight middle": 0.5}
+    return SampleSides(
+        samples=jnp.mean(middle**2, axis=1), expected=_middle(6), wrong={"exactly kept": 1.0, "the straight middle": 0.5}
+    )
 
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
@@ -534,4 +529,4 @@ def no_level_too_many():
     sizes = np.array([61, 103, 121])
     found = [sampling_timesteps(num_steps=int(steps), num_train_steps=1000)[steps - 1 :] for steps in sizes]
     right = np.round(1000 / sizes)
-    return np.concatenate(found), right, {"one level more": right - right - 1}
+    return Sides(left=np.concatenate(found), right=right, wrong={"one level more": right - right - 1})

@@ -70,10 +70,7 @@ derivation.chain(
     equals(
         times(weight * out**2, (F - (y - skip * x) / out) ** 2),
         "take the factor of the output out of the square",
-        wrong={
-            "not squared": times(weight * out, (F - (y - skip * x) / out) ** 2),
-            "the skip's sign": times(weight * out**2, (F - (y + skip * x) / out) ** 2),
-        },
+        wrong={"not squared": times(weight * out, (F - (y - skip * x) / out) ** 2)},
     ),
     role="lemma",
     so=r"So the network regresses on the target $(y - c\, x)/o$, with the weight $\lambda o^2$.",
@@ -84,18 +81,14 @@ derivation.chain(
     equals(
         c_in**2 * (size**2 + sigma**2),
         "the moments; $y$ and $n$ are not correlated",
-        wrong={"the noise alone": c_in**2 * sigma**2, "deviations added": c_in**2 * (size + sigma) ** 2},
+        wrong={"deviations added": c_in**2 * (size + sigma) ** 2},
     ),
     equals(1, r"the definition of $c_\mathrm{in}$", wrong={"the size of the data": size**2}),
 )
 derivation.chain(
     "A target of variance one, with the least amplification",
     _mean((y - skip * x) ** 2),
-    equals(
-        plus((1 - skip) ** 2 * size**2, skip**2 * sigma**2),
-        r"$y - c\, x = (1 - c)\, y - c\, \sigma n$",
-        wrong={"the skip on the noise alone": plus(size**2, skip**2 * sigma**2)},
-    ),
+    equals(plus((1 - skip) ** 2 * size**2, skip**2 * sigma**2), r"$y - c\, x = (1 - c)\, y - c\, \sigma n$"),
     equals(
         plus((sigma**2 + size**2) * (skip - size**2 / (sigma**2 + size**2)) ** 2, sigma**2 * size**2 / (sigma**2 + size**2)),
         "complete the square",
@@ -121,7 +114,6 @@ derivation.chain(
     equals(
         plus((1 - c_skip) ** 2 * size**2, c_skip**2 * sigma**2) / c_out**2,
         r"the last theorem's first line, with $F = 0$ and $\lambda = 1/c_\mathrm{out}^2$",
-        wrong={"unweighted": plus((1 - c_skip) ** 2 * size**2, c_skip**2 * sigma**2)},
     ),
     equals(1, "its last line", wrong={"the level": sigma**2}),
     so=r"So $\lambda = 1/c_\mathrm{out}^2 = \frac{1}{\sigma^2} + \frac{1}{\sigma_d^2}$, and the lemma's weight $\lambda o^2$ is "
@@ -133,11 +125,7 @@ derivation.chain(
     equals(
         c_in * (sigma * y / size - size * n),
         r"$1 - c_\mathrm{skip} = \sigma^2 c_\mathrm{in}^2$, and $c_\mathrm{out} = \sigma \sigma_d c_\mathrm{in}$",
-        wrong={
-            "added": c_in * (sigma * y / size + size * n),
-            "the sizes exchanged": c_in * (size * y / sigma - size * n),
-            "not scaled": sigma * y / size - size * n,
-        },
+        wrong={"the sizes exchanged": c_in * (size * y / sigma - size * n)},
     ),
     so="Near level 0 the network predicts minus the noise, far above the data it predicts the data: it is asked for what it "
     "cannot see.",
@@ -178,7 +166,6 @@ derivation.bridge(
     lambda k, n, s, d, y: _each(lambda k, n, s, d, y: denoise(
         jnp.array([y + s * n]), jnp.array([s]), lambda a, _: k * a, sigma_data=float(d))[0], k, n, s, d, y),
     slope, n, sigma, size, y,
-    wrong={"the input not scaled": c_skip * x + c_out * slope * x, "no skip": c_out * slope * c_in * x},
 )  # fmt: skip
 derivation.bridge(
     "... and the loss, with a linear network",
@@ -186,8 +173,7 @@ derivation.bridge(
     lambda k, n, s, d, y: _each(lambda k, n, s, d, y: edm_loss(
         jnp.array([[y]]), jnp.array([[n]]), jnp.array([s]), lambda a, _: k * a, sigma_data=float(d))[0], k, n, s, d, y),
     slope, n, sigma, size, y,
-    wrong={"unweighted": (c_skip * x + c_out * slope * c_in * x - y) ** 2,
-           "the noise multiplied twice": ((c_skip + c_out * slope * c_in) * (y + sigma**2 * n) - y) ** 2 / c_out**2},
+    wrong={"the noise multiplied twice": ((c_skip + c_out * slope * c_in) * (y + sigma**2 * n) - y) ** 2 / c_out**2},
 )  # fmt: skip
 
 
@@ -195,7 +181,7 @@ derivation.say("What is left for the network?")
 derivation.chain(
     "What it sees says nothing linear about its target",
     _mean((y - c_skip * x) * x),
-    equals(size**2 - c_skip * (size**2 + sigma**2), "the moments", wrong={"the noise forgotten": size**2 - c_skip * size**2}),
+    equals(size**2 - c_skip * (size**2 + sigma**2), "the moments"),
     equals(0, r"the definition of $c_\mathrm{skip}$", wrong={"the noise": sigma**2}),
     so=r"$c_\mathrm{skip}\, x$ is the best linear denoiser.",
 )
@@ -203,11 +189,7 @@ z = derivation.number("z", "a noisy value")
 derivation.chain(
     "For Gaussian data nothing is left",
     plus(z, sigma**2 * Slope(LogDensity(z, 0, sigma**2 + size**2), z)),
-    equals(
-        plus(z, -(sigma**2) * z / (sigma**2 + size**2)),
-        "the slope of the logarithm of a Gaussian",
-        wrong={"the sign": plus(z, sigma**2 * z / (sigma**2 + size**2))},
-    ),
+    equals(plus(z, -(sigma**2) * z / (sigma**2 + size**2)), "the slope of the logarithm of a Gaussian"),
     equals(c_skip * z, r"the definition of $c_\mathrm{skip}$", wrong={"the other share": (1 - c_skip) * z}),
     so=r"By Tweedie's formula (the lecture on scores) the first line is $\mathbb{E}[y | x = z]$, the best denoiser of all: $F = "
     "0$ is the solution. What a network learns is what distinguishes the data from a Gaussian of their size.",
@@ -218,7 +200,6 @@ derivation.chain(
     equals(
         plus(-z / (sigma**2 + size**2), size * F / (sigma * sqrt(sigma**2 + size**2))),
         r"$c_\mathrm{skip} - 1 = -\sigma^2/(\sigma^2 + \sigma_d^2)$",
-        wrong={"the network's sign": plus(-z / (sigma**2 + size**2), -size * F / (sigma * sqrt(sigma**2 + size**2)))},
     ),
     role="remark",
 )
@@ -275,12 +256,9 @@ derivation.chain(
     equals(
         plus(1, (1 - c_skip) ** 2 * mu**2 / c_out**2),
         r"the mean of $y - c_\mathrm{skip}\, x$ is $(1 - c_\mathrm{skip})\, \mu$, and its variance is $c_\mathrm{out}^2$",
-        wrong={"the whole mean": plus(1, mu**2 / c_out**2)},
     ),
     equals(
-        plus(1, mu**2 * sigma**2 / (size**2 * (sigma**2 + size**2))),
-        r"$1 - c_\mathrm{skip} = \sigma^2/(\sigma^2 + \sigma_d^2)$",
-        wrong={"not scaled": plus(1, mu**2 / size**2)},
+        plus(1, mu**2 * sigma**2 / (size**2 * (sigma**2 + size**2))), r"$1 - c_\mathrm{skip} = \sigma^2/(\sigma^2 + \sigma_d^2)$"
     ),
     so=r"Where data have a mean, $\sigma_d$ must be their root mean square, not their standard deviation, or the loss at the "
     "start is above one. The digits on $[-1, 1]$ have mean $-0.389$, deviation 0.752 and root mean square 0.847.",

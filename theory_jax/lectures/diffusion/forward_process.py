@@ -89,10 +89,7 @@ marginal_law = derivation.chain(
         exp(times(u, sqrt(alpha), sqrt(kept), x_s) + plus(alpha * (1 - kept), beta) * u**2 / 2),
         r"the same for $x_{t-1}$, at the argument $u \sqrt{\alpha_t}$: noise that is already there is shrunk by $\alpha_t$, "
         r"and new noise is added",
-        wrong={
-            "the old noise is not shrunk": exp(u * sqrt(alpha * kept) * x_s + plus(1 - kept, beta) * u**2 / 2),
-            "the signal shrunk by the variance": exp(u * alpha * kept * x_s + plus(alpha * (1 - kept), beta) * u**2 / 2),
-        },
+        wrong={"the signal shrunk by the variance": exp(u * alpha * kept * x_s + plus(alpha * (1 - kept), beta) * u**2 / 2)},
     ),
     equals(
         exp(times(u, sqrt(ratio), x_s) + (1 - ratio) * u**2 / 2),
@@ -179,21 +176,13 @@ derivation.chain(
     equals(
         plus(Expectation(weight, a_t * data**2 + (1 - a_t)), -(Expectation(weight, sqrt(a_t) * data) ** 2)),
         r"mean and second moment of the jump from $y_k$",
-        wrong={"the noise forgotten": plus(Expectation(weight, a_t * data**2), -(Expectation(weight, sqrt(a_t) * data) ** 2))},
     ),
     equals(
         plus(a_t * Variance(weight, data), 1 - a_t),
         "the definition of the variance; a constant is its own expectation",
-        wrong={
-            "deviations added, not variances": plus(sqrt(a_t) * Variance(weight, data), 1 - a_t),
-            "the noise added without shrinking": plus(Variance(weight, data), 1 - a_t),
-        },
+        wrong={"deviations added, not variances": plus(sqrt(a_t) * Variance(weight, data), 1 - a_t)},
     ),
-    equals(
-        plus(1, a_t * (Variance(weight, data) - 1)),
-        "collect what is multiplied by the signal's share",
-        wrong={"the distance from 0 shrinks": plus(a_t * Variance(weight, data), 1)},
-    ),
+    equals(plus(1, a_t * (Variance(weight, data) - 1)), "collect what is multiplied by the signal's share"),
     so=r"The distance of the variance from 1 shrinks by $\bar\alpha_t$. Data of unit variance keep it, so a network sees "
     r"inputs of one scale at every step. For vectors take the variance along an eigenvector of the data's covariance $S$: each "
     r"eigenvalue moves to 1 in this way, and $\mathrm{Cov}(x_t) = \bar\alpha_t S + (1 - \bar\alpha_t) I$. Directions of small "
@@ -264,10 +253,7 @@ gap = derivation.chain(
         times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))),
         r"the expectation of $\log \mathcal{N}(x_t; \sqrt{\bar\alpha_t} m, V) - \log \mathcal{N}(x_t; 0, 1)$ contains the "
         r"first two moments of $x_t$ only",
-        wrong={
-            "the mean not squared": plus(a_t * m, spread, -1, -log(spread)) / 2,
-            "the half forgotten": plus(a_t * m**2, spread, -1, -log(spread)),
-        },
+        wrong={"the mean not squared": plus(a_t * m, spread, -1, -log(spread)) / 2},
     ),
     equals(
         times(a_t / 2, plus(m**2, c, -1, -log(c)))
@@ -289,11 +275,7 @@ gap = derivation.chain(
 derivation.chain(
     "... and it is larger the more signal is left",
     Slope(times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))), a_t),
-    equals(
-        times(Rational(1, 2), plus(m**2, (c - 1) * (1 - 1 / spread))),
-        r"$\partial V / \partial \bar\alpha_t = c - 1$",
-        wrong={"the sign of the logarithm": plus(m**2, (c - 1) * (1 + 1 / spread)) / 2},
-    ),
+    equals(times(Rational(1, 2), plus(m**2, (c - 1) * (1 - 1 / spread))), r"$\partial V / \partial \bar\alpha_t = c - 1$"),
     equals(
         times(Rational(1, 2), plus(m**2, a_t * (c - 1) ** 2 / spread)),
         r"$V - 1 = \bar\alpha_t (c - 1)$",

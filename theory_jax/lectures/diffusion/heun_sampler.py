@@ -10,6 +10,7 @@ import numpy as np
 from sympy import sqrt
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
 from theory_jax.diffusion.heun_sampler import churn, euler_step, heun_step, karras_sigmas
@@ -57,11 +58,7 @@ flow = derivation.chain(
         r"the slope of $\sigma^2$; the first line is the velocity of the flow, with $\sigma$ as the time",
         wrong={"the whole score": -2 * sigma * s, "the sign": sigma * s},
     ),
-    equals(
-        (x - D) / sigma,
-        "Tweedie's formula",
-        wrong={"by the variance": (x - D) / sigma**2, "the sign": (D - x) / sigma, "not divided": x - D},
-    ),
+    equals((x - D) / sigma, "Tweedie's formula", wrong={"by the variance": (x - D) / sigma**2, "the sign": (D - x) / sigma}),
     so=r"A straight line from $x$ would reach $D$ at the level 0: at every level the curve heads for what the denoiser sees.",
 )
 d = derivation.number("D_x", "the estimate of the data, now any number")
@@ -72,7 +69,7 @@ derivation.chain(
     equals(
         plus(tau / sigma * x, (1 - tau / sigma) * d),
         "collect the point and the data",
-        wrong={"the shares exchanged": plus(tau / sigma * d, (1 - tau / sigma) * x), "no data": tau / sigma * x},
+        wrong={"the shares exchanged": plus(tau / sigma * d, (1 - tau / sigma) * x)},
     ),
     so=r"At $\tau = 0$ it is the data themselves. There is no slope at level 0, so Heun's method takes Euler's step for its "
     r"last one.",
@@ -85,7 +82,7 @@ U = derivation.define("U", c + tau**2, "... at the end", positive=True)
 derivation.chain(
     "The slope on normal data",
     (x - c * x / V) / sigma,
-    equals(sigma * x / V, "common denominator", wrong={"without the level": x / V, "the data's variance": c * x / (sigma * V)}),
+    equals(sigma * x / V, "common denominator", wrong={"the data's variance": c * x / (sigma * V)}),
     role="lemma",
     so=r"So $\frac{d}{d\sigma} \log x = \sigma/V$, half the slope of $\log V$: the curve is $x \sqrt{U/V}$, and variances go "
     r"from $V$ to $U$ exactly.",
@@ -94,11 +91,7 @@ first = derivation.define("e", 1 + (tau - sigma) * sigma / V, "Euler's factor: t
 derivation.chain(
     "Euler's step falls short by a square",
     plus(U / V, -(first**2)),
-    equals(
-        plus(U / V, -(((c + sigma * tau) / V) ** 2)),
-        r"$V + (\tau - \sigma) \sigma = c + \sigma \tau$",
-        wrong={"the variance forgotten": plus(U / V, -((sigma * tau / V) ** 2))},
-    ),
+    equals(plus(U / V, -(((c + sigma * tau) / V) ** 2)), r"$V + (\tau - \sigma) \sigma = c + \sigma \tau$"),
     equals(
         c * (tau - sigma) ** 2 / V**2,
         r"$(c + \tau^2)(c + \sigma^2) - (c + \sigma \tau)^2 = c (\tau - \sigma)^2$",
@@ -190,7 +183,11 @@ def _deviation(steps, order):
 )
 def orders():
     found = [math.log2(abs(_deviation(16, order) / _deviation(32, order))) for order in (1, 2)]
-    return np.array(found), np.array([1.0, 2.0]), {"one order less": np.array([0.0, 1.0]), "one more": np.array([2.0, 3.0])}
+    return Sides(
+        left=np.array(found),
+        right=np.array([1.0, 2.0]),
+        wrong={"one order less": np.array([0.0, 1.0]), "one more": np.array([2.0, 3.0])},
+    )
 
 
 derivation.symbol("E_N", "the error after $N$ steps")
@@ -207,11 +204,7 @@ level = derivation.define("q", M + u * (m - M), r"the level to the power $1/\rho
 derivation.chain(
     "A step's length over its level",
     Slope(level**rho, u) / level**rho,
-    equals(
-        rho * (m - M) / level,
-        r"the power rule; one factor of $q$ is left",
-        wrong={"no exponent": (m - M) / level, "not divided": rho * (m - M), "the power": rho * (m - M) / level**rho},
-    ),
+    equals(rho * (m - M) / level, r"the power rule; one factor of $q$ is left", wrong={"the power": rho * (m - M) / level**rho}),
     so=r"With $\rho = 1$ steps are equal, with $\rho \to \infty$ they are equal shares of their level. The levels of the code "
     r"lie between: a step is smallest near the data, and still takes the largest share of its level there.",
 )
@@ -225,7 +218,9 @@ derivation.chain(
 def levels_are_even():
     roots = np.asarray(karras_sigmas(num_steps=6)) ** (1 / 7)
     wanted = np.append(np.linspace(80 ** (1 / 7), 0.002 ** (1 / 7), 6), 0.0)
-    return roots, wanted, {"no final 0": np.append(wanted[:-1], wanted[-2]), "the inverse exponent": wanted**49}
+    return Sides(
+        left=roots, right=wanted, wrong={"no final 0": np.append(wanted[:-1], wanted[-2]), "the inverse exponent": wanted**49}
+    )
 
 
 derivation.symbol(r"\sigma_i", "the levels in turn", "karras_sigmas")
@@ -247,11 +242,7 @@ derivation.chain(
             "not squared": plus(sigma**2, nu * (higher**2 - sigma**2)),
         },
     ),
-    equals(
-        plus(sigma**2, nu**2 * sigma**2 * gamma * (2 + gamma)),
-        r"$(1 + \gamma)^2 - 1 = \gamma (2 + \gamma)$",
-        wrong={"the square of the share": plus(sigma**2, nu**2 * sigma**2 * gamma**2)},
-    ),
+    equals(plus(sigma**2, nu**2 * sigma**2 * gamma * (2 + gamma)), r"$(1 + \gamma)^2 - 1 = \gamma (2 + \gamma)$"),
     so=r"With $\nu = 1$ it is $\hat\sigma^2$, the variance of the level. A scale slightly above 1 makes up for denoisers that "
     r"remove a little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles.",
 )
@@ -269,7 +260,6 @@ derivation.bridge(
     sigma,
     x,
     z,
-    wrong={"the level's share": plus(x, sigma * gamma * nu * z), "no scale": plus(x, sigma * sqrt(gamma * (2 + gamma)) * z)},
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -8,6 +8,7 @@ import numpy as np
 from sympy import Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, SquaredNorm, Total, plus
 from theory_jax.diffusion.latent_diffusion import (
@@ -61,18 +62,10 @@ information = derivation.define("I", Expectation(p, Divergence(q, aggregate)), "
 derivation.chain(
     "The rate has a part that no prior removes",
     Expectation(p, Divergence(q, prior)),
-    equals(
-        Expectation(p, Expectation(q, plus(log(q / aggregate), log(aggregate / prior)))),
-        "multiply and divide by $q(z)$",
-        wrong={"turned over": Expectation(p, Expectation(q, plus(log(q / aggregate), log(prior / aggregate))))},
-    ),
+    equals(Expectation(p, Expectation(q, plus(log(q / aggregate), log(aggregate / prior)))), "multiply and divide by $q(z)$"),
     equals(
         plus(information, Divergence(aggregate, prior)),
         r"the first mean is $I$; the second quotient does not contain $x$, and $\sum_x p(x)\, q(z|x) = q(z)$",
-        wrong={
-            "turned over": plus(information, Divergence(prior, aggregate)),
-            "the information forgotten": Divergence(aggregate, prior),
-        },
     ),
     at_least(
         information,
@@ -105,10 +98,9 @@ derivation.chain(
         plus(Divergence(out_real, out_prior), Expectation(out_real, Divergence(back_real, back_prior))),
         r"the joint law the other way: $r(z)\, d(y|z) = R(y)\, R(z|y)$",
         wrong={
-            "images alone": Divergence(out_real, out_prior),
             "averaged over the prior's": plus(
                 Divergence(out_real, out_prior), Expectation(out_prior, Divergence(back_real, back_prior))
-            ),
+            )
         },
     ),
     at_least(
@@ -188,7 +180,7 @@ derivation.chain(
     equals(
         plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4),
         "the first line is the variance of all entries; collect the means",
-        wrong={"the means forgotten": (V1 + V2) / 2, "twice": plus((V1 + V2) / 2, (m1 - m2) ** 2 / 2)},
+        wrong={"twice": plus((V1 + V2) / 2, (m1 - m2) ** 2 / 2)},
     ),
     so=r"It is this number that is made one. A channel $k$ then has the variance $V_k$ in its units, and is at $\log V_k$ less "
     "its logarithm from the schedule: channels with less variance drown in noise earlier.",
@@ -198,7 +190,7 @@ w = derivation.number("w", "a latent, now one number")
 derivation.chain(
     "Unit variance is no unit size",
     Expectation(Normal(w, m, V), (w / sqrt(V)) ** 2),
-    equals(plus(1, m**2 / V), r"the second moment is $V + m^2$", wrong={"the mean forgotten": 1, "not relative": plus(1, m**2)}),
+    equals(plus(1, m**2 / V), r"the second moment is $V + m^2$"),
     role="remark",
     so="The mean stays, unless it is subtracted as the shift.",
 )
@@ -214,7 +206,6 @@ derivation.bridge(
     wrong={
         "the deviation": sqrt(Total(k, (zeta - center) ** 2) / N),
         "one fewer": 1 / sqrt(Total(k, (zeta - center) ** 2) / (N - 1)),
-        "about zero": 1 / sqrt(Total(k, zeta**2) / N),
     },
 )
 b = derivation.number("b", "the shift", "shift")
@@ -281,7 +272,11 @@ def nearest_of_three():
     grid = np.stack(np.meshgrid([-0.7, 0.9, 2.4], [-0.4, 1.2, 2.6], indexing="ij"))[None]
     found = quantize_latent(jnp.asarray(grid), _codes)[1][0]
     distances = ((np.moveaxis(grid[0], 0, -1)[..., None, :] - np.asarray(_codes)) ** 2).sum(-1)
-    return found, distances.argmin(-1), {"the largest product": (np.moveaxis(grid[0], 0, -1) @ np.asarray(_codes).T).argmax(-1)}
+    return Sides(
+        left=found,
+        right=distances.argmin(-1),
+        wrong={"the largest product": (np.moveaxis(grid[0], 0, -1) @ np.asarray(_codes).T).argmax(-1)},
+    )
 
 
 H, W = (derivation.number(name, f"the {side} of an image", positive=True) for name, side in (("H", "height"), ("W", "width")))

@@ -11,6 +11,7 @@ import sympy
 from sympy import Rational, cos, exp, log, pi, sin, sqrt, tan
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Product, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -101,7 +102,7 @@ derivation.chain(
 derivation.chain(
     "It rises with the level",
     Slope(lam, a),
-    equals(1 / (a * (1 - a)), r"$\frac1a + \frac{1}{1 - a}$", wrong={"the second term forgotten": 1 / a}),
+    equals(1 / (a * (1 - a)), r"$\frac1a + \frac{1}{1 - a}$"),
     at_least(0, "a product of positive numbers", dropping=1 / (a * (1 - a))),
     so="So a schedule that falls has a log-SNR that falls, and the other way round.",
 )
@@ -110,9 +111,7 @@ derivation.chain(
     1 / (1 + exp(-lam)),
     equals(a, r"$e^{-\lambda} = \frac{1 - a}{a}$", wrong={"the share of the noise": 1 - a}),
 )
-derivation.bridge(
-    "The code's log-SNR", log(a / (1 - a)), log_snr, a, wrong={"the odds turned over": log((1 - a) / a), "half of it": lam / 2}
-)
+derivation.bridge("The code's log-SNR", log(a / (1 - a)), log_snr, a, wrong={"half of it": lam / 2})
 derivation.bridge(
     "... and its inverse",
     1 / (1 + exp(-log_ratio)),
@@ -172,7 +171,6 @@ over = derivation.valley(
     x,
     0,
     r"The slope is $\frac{x^2}{2 (1 - x)^2}$.",
-    wrong={"without the larger second term": x + x**2 / 2 + log(1 - x)},
     name=r"g\left({}\right)",
 )
 t = derivation.index("t", "a step")
@@ -221,15 +219,10 @@ M = derivation.number("M", "how many betas follow the first, $T - 1$", positive=
 derivation.chain(
     "The sum of linear betas",
     sympy.Sum(first + rise * n, (n, 0, M)),
-    equals(
-        plus(times(M + 1, first), rise * M * (M + 1) / 2),
-        r"$0 + 1 + \dots + M = \frac12 M (M + 1)$",
-        wrong={"one term less": plus(times(M, first), rise * M * (M + 1) / 2)},
-    ),
+    equals(plus(times(M + 1, first), rise * M * (M + 1) / 2), r"$0 + 1 + \dots + M = \frac12 M (M + 1)$"),
     equals(
         times((M + 1) / 2, plus(first, plus(first, times(M, rise)))),
         "the number of terms times the mean of the first and the last",
-        wrong={"one term less": times(M / 2, plus(first, plus(first, times(M, rise))))},
     ),
     role="lemma",
     so=r"The sum is $\frac{T}{2}$ times the first and the last together. So with the ends fixed it grows with $T$, and "
@@ -279,11 +272,7 @@ derivation.chain(
         r"$\frac{f(\tau - h) - f(\tau)}{h f(\tau - h)}$ goes to $-f' / f$, the slope of $-\log f$",
         wrong={"the sign": times(speed, Slope(log(cos(angle) ** 2), angle))},
     ),
-    equals(
-        times(2, speed, tan(angle)),
-        r"$-\log \cos^2 u$ has the slope $2 \tan u$",
-        wrong={"the square forgotten": times(speed, tan(angle))},
-    ),
+    equals(times(2, speed, tan(angle)), r"$-\log \cos^2 u$ has the slope $2 \tan u$"),
     so=r"So $\beta_t \approx \frac{1}{T} \frac{\pi}{1 + s} \tan\left(\frac{\tau + s}{1 + s} \frac{\pi}{2}\right)$ for many "
     r"steps. As long as no beta is clipped, the ratios telescope and $\bar\alpha_t = f(t/T) / f(0)$.",
 )
@@ -292,15 +281,12 @@ derivation.bridge(
     curve.subs(tau, Rational(1, 2)) / curve.subs(tau, 0),
     lambda s: jnp.stack([cosine_alpha_bar(num_steps=4, offset=float(offset))[2] for offset in s]),
     s,
-    wrong={
-        "not divided by its start": curve.subs(tau, Rational(1, 2)),
-        "the cosine not squared": sqrt(curve.subs(tau, Rational(1, 2)) / curve.subs(tau, 0)),
-    },
+    wrong={"the cosine not squared": sqrt(curve.subs(tau, Rational(1, 2)) / curve.subs(tau, 0))},
 )
 derivation.chain(
     "The betas rise",
     Slope(2 * tan(angle), angle),
-    equals(2 / cos(angle) ** 2, "the derivative of the tangent", wrong={"the factor forgotten": 1 / cos(angle) ** 2}),
+    equals(2 / cos(angle) ** 2, "the derivative of the tangent"),
     role="lemma",
     so=r"This is positive, so $-\log f$ is convex, and $-\log(1 - \beta_t)$, its growth over one step, rises with $t$.",
 )
@@ -317,11 +303,7 @@ derivation.chain(
 derivation.chain(
     "Only the last beta is clipped",
     1 - 1 / (4 * c_z**2),
-    equals(
-        Rational(3, 4) - (1 - c_z**2) / (4 * c_z**2),
-        r"$1 = (1 - c_z^2) + c_z^2$ in the numerator",
-        wrong={"a quarter": Rational(1, 4) - (1 - c_z**2) / (4 * c_z**2)},
-    ),
+    equals(Rational(3, 4) - (1 - c_z**2) / (4 * c_z**2), r"$1 = (1 - c_z^2) + c_z^2$ in the numerator"),
     at_most(Rational(3, 4), "add a product of positive numbers", adding=(1 - c_z**2) / (4 * c_z**2)),
     so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T \ge 2$ and "
     r"every offset. A maximum between $\frac34$ and 1 clips the last alone.",
@@ -348,7 +330,7 @@ shift = derivation.define("d", -slope * r_T, "its offset")
 derivation.chain(
     "The map keeps the first level",
     plus(shift, slope * r_1),
-    equals(times(slope, r_1 - r_T), r"$d = -c\, r_T$", wrong={"the offset's sign": times(slope, r_1 + r_T)}),
+    equals(times(slope, r_1 - r_T), r"$d = -c\, r_T$"),
     equals(r_1, r"$c = r_1 / (r_1 - r_T)$", wrong={"the last level": r_T}),
 )
 derivation.chain(
@@ -396,11 +378,7 @@ shifted = derivation.define(r"\lambda'", plus(lam, -2 * log(ratio)), "the shifte
 derivation.chain(
     "The shift makes up for it",
     log(ratio**2 * exp(shifted)),
-    equals(
-        plus(2 * log(ratio), shifted),
-        "after averaging the blocks the signal-to-noise ratio is $m^2 e^{\\lambda'}$",
-        wrong={"the side for the area": plus(log(ratio), shifted)},
-    ),
+    equals(plus(2 * log(ratio), shifted), "after averaging the blocks the signal-to-noise ratio is $m^2 e^{\\lambda'}$"),
     equals(lam, r"$\lambda' = \lambda - 2 \log m$", wrong={"not shifted": shifted}),
     so="So the shifted schedule at the larger resolution is as noisy, block by block, as the old one at the base resolution.",
 )
@@ -498,4 +476,8 @@ def one_beta_is_clipped():
     betas = 1 - levels[1:] / levels[:-1]
     angle = math.pi / 2 / 1.008 / 1000
     right = np.array([0.999, 1 - 1 / (4 * math.cos(angle) ** 2)])
-    return betas[-1:-3:-1], right, {"not clipped": np.array([1.0, right[1]]), "clipped, too": np.array([0.999, 0.999])}
+    return Sides(
+        left=betas[-1:-3:-1],
+        right=right,
+        wrong={"not clipped": np.array([1.0, right[1]]), "clipped, too": np.array([0.999, 0.999])},
+    )

@@ -12,6 +12,7 @@ from sympy import KroneckerDelta, Rational, exp, log, pi, sqrt
 
 from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, SquaredNorm, Total, plus
 from theory_jax.derivation.notation import times as product
@@ -59,15 +60,11 @@ derivation.chain(
     equals(
         plus(-Slope(f(x) * p(x), x), Slope(product(g**2 / 2, Slope(log(p(x)), x), p(x)), x)),
         r"$p' = p\, (\log p)'$: the spreading is a motion down the slope of the density",
-        wrong={"no half": plus(-Slope(f(x) * p(x), x), Slope(product(g**2, Slope(log(p(x)), x), p(x)), x))},
     ),
     equals(
         -Slope(product(velocity, p(x)), x),
         "collect: the continuity equation",
-        wrong={
-            "the whole score": -Slope(product(plus(f(x), -(g**2) * Slope(log(p(x)), x)), p(x)), x),
-            "the drift alone": -Slope(f(x) * p(x), x),
-        },
+        wrong={"the whole score": -Slope(product(plus(f(x), -(g**2) * Slope(log(p(x)), x)), p(x)), x)},
     ),
     uses=(fokker_planck,),
     central=True,
@@ -90,7 +87,7 @@ change = derivation.chain(
     equals(
         -plus(Slope(v1, x), Slope(v2, y)),
         "the product rule: what is left is the density times the divergence",
-        wrong={"the sign": plus(Slope(v1, x), Slope(v2, y)), "one of the two": -Slope(v1, x)},
+        wrong={"the sign": plus(Slope(v1, x), Slope(v2, y))},
     ),
     so=r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density for one who moves with "
     r"the flow: the continuity equation for the first, the chain rule for the second. Integrated: $\log p_0(x_0) = \log "
@@ -132,7 +129,7 @@ def quantiles_stay():
     points = np.array([-1.5, -0.9, 0.1, 0.8, 1.4])
     ends = solve(jnp.asarray(points)[:, None], jnp.linspace(0.0, 1.0, 201), _flow)[:, 0]
     found, wanted = _quantile(np.asarray(ends), 1.0), _quantile(points, 0.0)
-    return found, wanted, {"the points themselves": _quantile(points, 1.0)}
+    return Sides(left=found, right=wanted, wrong={"the points themselves": _quantile(points, 1.0)})
 
 
 drift, score = derivation.number("f_x", "the drift at a point", "drift"), derivation.number("s_x", "the score there", "score")
@@ -143,7 +140,7 @@ derivation.bridge(
     drift,
     g,
     score,
-    wrong={"the whole score": plus(drift, -(g**2) * score), "plus": plus(drift, g**2 * score / 2)},
+    wrong={"the whole score": plus(drift, -(g**2) * score)},
 )
 
 # ---------------------------------------------------------------------------------------------------- normal data
@@ -158,11 +155,11 @@ x0 = derivation.number("x_0", "where a path begins")
 derivation.chain(
     "The velocity follows the spread",
     plus(-rate * x / 2, rate * x / (2 * V)),
-    equals(product(rate * (1 - V), x) / (2 * V), "common denominator", wrong={"twice": product(rate * (1 - V), x) / V}),
+    equals(product(rate * (1 - V), x) / (2 * V), "common denominator"),
     equals(
         product(Slope(V, time), x) / (2 * V),
         r"$V' = \beta (1 - V)$ (lecture on score-based equations)",
-        wrong={"not halved": product(Slope(V, time), x) / V, "the sign": -product(Slope(V, time), x) / (2 * V)},
+        wrong={"the sign": -product(Slope(V, time), x) / (2 * V)},
     ),
     so=r"So $x_t = x_0 \sqrt{V_t/c}$: each point keeps its distance in deviations. The divergence is $\frac{V'}{2V}$, half the "
     r"slope of $\log V$, and its integral to the end $\frac12 \log \frac{V_T}{c}$.",
@@ -176,10 +173,7 @@ derivation.chain(
     equals(
         plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
         r"the logarithms of $c$ and $2\pi$ cancel",
-        wrong={
-            "the prior's log 2 pi": plus(log(2 * pi) / 2, log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
-            "the sign": plus(-log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
-        },
+        wrong={"the prior's log 2 pi": plus(log(2 * pi) / 2, log(end) / 2, -(end - 1) * x0**2 / (2 * c))},
     ),
     so=r"The first line is the flow's log-density less the true $\log \mathcal{N}(x_0; 0, c)$. It is zero for $U = 1$; else of "
     r"the order of $U - 1 = (c - 1)\, e^{-B}$.",
@@ -203,7 +197,7 @@ derivation.chain(
     equals(
         product(x, factor),
         r"insert the four slopes: at the start, twice in the middle, and at the end",
-        wrong={"order three": product(x, factor - (rate_of * step) ** 4 / 24), "the first slope alone": x * (1 + rate_of * step)},
+        wrong={"the first slope alone": x * (1 + rate_of * step)},
     ),
     so=r"These are the first five terms of $e^{a h}$; the first that is missing is $\frac{(a h)^5}{120}$. So a step errs by "
     r"order five, and a way of $1/h$ steps by order four: half the step, a sixteenth of the error.",
@@ -279,11 +273,6 @@ derivation.bridge(
     z,
     rate_of,
     step,
-    wrong={
-        "the sign of the integral": plus(-D / 2 * log(2 * pi), -SquaredNorm(l, moved) / 2, -D * rate_of * step),
-        "no log 2 pi": plus(-SquaredNorm(l, moved) / 2, D * rate_of * step),
-        "one dimension's divergence": plus(-D / 2 * log(2 * pi), -SquaredNorm(l, moved) / 2, rate_of * step),
-    },
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

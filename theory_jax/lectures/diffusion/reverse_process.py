@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Rational, log, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -85,13 +86,8 @@ markov = derivation.chain(
         start * early * step / Total(j, start * early * step),
         r"only $n$ and $h$ contain the noise, so the sum over it is the step forward, in which $x_0$ does not occur: "
         r"$q(x_t|x_{t-1}, x_0) = q(x_t|x_{t-1})$",
-        wrong={"the step without its past": start * step / Total(j, start * early * step)},
     ),
-    equals(
-        early * step / Total(j, early * step),
-        r"$q(x_0)$ does not contain $x_{t-1}$ and cancels",
-        wrong={"not normalized": early * step},
-    ),
+    equals(early * step / Total(j, early * step), r"$q(x_0)$ does not contain $x_{t-1}$ and cancels"),
     role="lemma",
     states=2,
     so=r"The first line is the definition of $q(x_{t-1}|x_t, x_0)$: the joint law of all three, divided by its sum over "
@@ -113,7 +109,6 @@ derivation.chain(
         plus(alpha / beta, 1 / (1 - before)),
         r"both log-densities are quadratic in $x_{t-1}$, with second derivatives $-\alpha_t / \beta_t$ and $-1/(1 - "
         r"\bar\alpha_{t-1})$",
-        wrong={"the step's precision without its slope": plus(1 / beta, 1 / (1 - before))},
     ),
     equals(
         1 / tilde,
@@ -150,11 +145,7 @@ _SQUARES = (
 posterior_law = derivation.chain(
     "Given the data, the step back is Gaussian",
     plus(log_step, log_early, -log_late),
-    equals(
-        plus(*_SQUARES, _NORMALIZER),
-        r"the three Gaussian log-densities; of the constants one factor $2\pi$ is left",
-        wrong={"the last jump multiplied": plus(*_SQUARES[:2], -_SQUARES[2], _NORMALIZER)},
-    ),
+    equals(plus(*_SQUARES, _NORMALIZER), r"the three Gaussian log-densities; of the constants one factor $2\pi$ is left"),
     equals(
         plus(-((x_prev - mu) ** 2) / (2 * tilde), times(-half, log(2 * pi * tilde))),
         "complete the square, with precision and mean as found above; what is left over cancels",
@@ -192,19 +183,12 @@ _FROM_NOISE = times(kappa / sqrt(a_t) + rho, x_t), times(kappa * sqrt(1 - a_t) /
 in_the_noise = derivation.chain(
     "The mean in terms of the noise",
     plus(times(kappa / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), epsilon))), times(rho, x_t)),
-    equals(
-        plus(_FROM_NOISE[0], -_FROM_NOISE[1]),
-        "collect the noisy value and the noise",
-        wrong={"the sign of the noise": plus(*_FROM_NOISE)},
-    ),
+    equals(plus(_FROM_NOISE[0], -_FROM_NOISE[1]), "collect the noisy value and the noise"),
     equals(
         times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))),
         r"$\kappa_t / \sqrt{\bar\alpha_t} = \beta_t / (\sqrt{\alpha_t} (1 - \bar\alpha_t))$, and $\beta_t + \alpha_t (1 - "
         r"\bar\alpha_{t-1}) = 1 - \bar\alpha_t$",
-        wrong={
-            "the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon)),
-            "not scaled up": plus(x_t, -times(beta / sqrt(1 - a_t), epsilon)),
-        },
+        wrong={"the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon))},
     ),
     so="The first line puts in the data that the noise implies. Given $x_t$, to know the data and to know the noise is the "
     "same. Written with the noise, the step takes away a little of it and scales up what remains: a network that predicts the "
@@ -237,7 +221,6 @@ step_variance = derivation.chain(
     equals(
         plus(Expectation(w, plus(tilde, _MEAN_BACK**2)), -(Expectation(w, _MEAN_BACK) ** 2)),
         "second moment and mean of each Gaussian",
-        wrong={"the inner variance forgotten": plus(Expectation(w, _MEAN_BACK**2), -(Expectation(w, _MEAN_BACK) ** 2))},
     ),
     equals(
         plus(tilde, kappa**2 * Variance(w, y)),
@@ -264,11 +247,7 @@ derivation.chain(
         r"\beta_t^2 / (1 - \bar\alpha_t) = \kappa_t^2 (1 - \bar\alpha_t)$",
         wrong={"the weight not squared": plus(beta, -kappa * (1 - a_t), kappa**2 * Variance(w, y))},
     ),
-    equals(
-        plus(beta, -times(kappa**2, _CERTAIN)),
-        r"collect what $\kappa_t^2$ multiplies",
-        wrong={"the sign": plus(beta, times(kappa**2, _CERTAIN))},
-    ),
+    equals(plus(beta, -times(kappa**2, _CERTAIN)), r"collect what $\kappa_t^2$ multiplies"),
     so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t) \le 1 - \bar\alpha_t$. That does not hold "
     r"at every $x_t$ for every data set: the example below has a point where it fails.",
 )
@@ -301,7 +280,6 @@ derivation.chain(
         plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), slope**2 * (1 - a_t), _SHIFT),
         r"$y - b x_t - d = (1 - b \sqrt{\bar\alpha_t})\, y - d - b \sqrt{1 - \bar\alpha_t}\, \epsilon$: variance of the data, "
         r"variance of the noise, squared mean",
-        wrong={"the noise forgotten": plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), _SHIFT)},
     ),
     equals(
         plus(_BEST, times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT),
@@ -341,11 +319,7 @@ gaussian_step = derivation.chain(
         r"given $x_t$, Gaussian data have the precision $1/c + \bar\alpha_t / (1 - \bar\alpha_t)$, whatever $x_t$ is",
         wrong={"precisions added as variances": plus(tilde, kappa**2 * (c + (1 - a_t) / a_t))},
     ),
-    equals(
-        times(beta, v_prev / v_t),
-        r"$V_t = \alpha_t V_{t-1} + \beta_t$, over the common denominator",
-        wrong={"the ratio turned over": beta * v_t / v_prev, "the step's own share": beta * v_prev},
-    ),
+    equals(times(beta, v_prev / v_t), r"$V_t = \alpha_t V_{t-1} + \beta_t$, over the common denominator"),
 )
 derivation.chain(
     "... where the variance rises with that of the data",
@@ -458,7 +432,11 @@ def small_steps_back_are_gaussian():
     level, x_t = 0.75, 0.3
     coarse, fine = (_distance_from_gaussian(beta, x_t, level) / beta**3 for beta in (4e-4, 2e-4))
     third = jax.grad(jax.grad(jax.grad(_log_mixture)))(x_t, level)
-    return 2 * fine - coarse, third**2 / 12, {"a sixth": third**2 / 6, "the third derivative not squared": abs(third) / 12}
+    return Sides(
+        left=2 * fine - coarse,
+        right=third**2 / 12,
+        wrong={"a sixth": third**2 / 6, "the third derivative not squared": abs(third) / 12},
+    )
 
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
@@ -549,4 +527,4 @@ def the_first_step():
     zero = jnp.exp(posterior_log_variance(one, _LEVELS))
     small = reverse_log_variance(one, _LEVELS, variance="small")
     right = jnp.array([0.7, 0.0, math.log(value(tilde, _given))])
-    return jnp.concatenate([mean, zero, small]), right, {"the large one": right.at[2].set(math.log(0.19))}
+    return Sides(left=jnp.concatenate([mean, zero, small]), right=right, wrong={"the large one": right.at[2].set(math.log(0.19))})

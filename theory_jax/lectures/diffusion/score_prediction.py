@@ -74,11 +74,7 @@ derivation.say(
 derivation.chain(
     "The normalizing constant has no slope",
     Slope(log(exp(-energy(x)) / Z), x),
-    equals(
-        Slope(plus(-energy(x), -log(Z)), x),
-        "the logarithm of a ratio",
-        wrong={"the sign of the energy": Slope(plus(energy(x), -log(Z)), x)},
-    ),
+    equals(Slope(plus(-energy(x), -log(Z)), x), "the logarithm of a ratio"),
     equals(
         -Slope(energy(x), x),
         r"$Z$ does not depend on $x$",
@@ -113,18 +109,6 @@ derivation.chain(
             times(half, q(x), Slope(log(q(x)), x) ** 2),
         ),
         r"the product rule, $s q' = (s q)' - s' q$",
-        wrong={
-            "the half forgotten": plus(
-                times(q(x), plus(s(x) ** 2, Slope(s(x), x))),
-                -Slope(times(s(x), q(x)), x),
-                times(half, q(x), Slope(log(q(x)), x) ** 2),
-            ),
-            "the sign of the divergence": plus(
-                times(q(x), plus(times(half, s(x) ** 2), -Slope(s(x), x))),
-                -Slope(times(s(x), q(x)), x),
-                times(half, q(x), Slope(log(q(x)), x) ** 2),
-            ),
-        },
     ),
     so=r"Integrate over $x$. The second term gives 0 if $s q$ vanishes at infinity, and the third does not contain the model. "
     r"So $\frac12 \mathbb{E}[(s - (\log q)')^2] = \mathbb{E}[\frac12 s^2 + s'] + \text{const}$, and the right side needs only "
@@ -144,15 +128,10 @@ _MEAN_SLOPE = Expectation(posterior, Slope(ell(y, x), x))
 score_of_the_marginal = derivation.chain(
     "The score of the noisy data is the expected score of the noise",
     Slope(log(density), x),
-    equals(
-        Slope(Expectation(p, exp(ell(y, x))), x) / density,
-        "the derivative of a logarithm",
-        wrong={"not divided by the density": Slope(Expectation(p, exp(ell(y, x))), x)},
-    ),
+    equals(Slope(Expectation(p, exp(ell(y, x))), x) / density, "the derivative of a logarithm"),
     equals(
         Expectation(p, exp(ell(y, x)) * Slope(ell(y, x), x)) / density,
         "the derivative of a sum; that of an exponential is the exponential times the derivative of its exponent",
-        wrong={"the expectation of the slopes alone": Expectation(p, Slope(ell(y, x), x)) / density},
     ),
     equals(
         Expectation(posterior, Slope(ell(y, x), x)),
@@ -170,12 +149,10 @@ derivation.chain(
     equals(
         plus(Expectation(posterior, plus(Slope(ell(y, x), x, 2), Slope(ell(y, x), x) ** 2)), -(_MEAN_SLOPE**2)),
         r"$(e^\ell)'' = e^\ell (\ell'' + \ell'^2)$, and Bayes' rule as above",
-        wrong={"the square of the slope forgotten": plus(Expectation(posterior, Slope(ell(y, x), x, 2)), -(_MEAN_SLOPE**2))},
     ),
     equals(
         plus(Expectation(posterior, Slope(ell(y, x), x, 2)), Variance(posterior, Slope(ell(y, x), x))),
         "a mean square minus the squared mean is a variance",
-        wrong={"the sign": plus(Expectation(posterior, Slope(ell(y, x), x, 2)), -Variance(posterior, Slope(ell(y, x), x)))},
     ),
     states=2,
     role="lemma",
@@ -209,7 +186,7 @@ derivation.chain(
     equals(
         -Expectation(w, epsilon) / sqrt(1 - a),
         r"$x - \sqrt{\bar\alpha_t}\, y_n = \sqrt{1 - \bar\alpha_t}\, \epsilon_n$",
-        wrong={"the sign": Expectation(w, epsilon) / sqrt(1 - a), "not divided": -Expectation(w, epsilon)},
+        wrong={"the sign": Expectation(w, epsilon) / sqrt(1 - a)},
     ),
     uses=(score_of_the_marginal, marginal_law),
     so="The score points against the noise. The best prediction of the noise in mean square is its mean given $x_t$, so the "
@@ -260,7 +237,7 @@ derivation.bridge(
     a,
     x,
     s(x),
-    wrong={"the deviation": plus(x, sqrt(1 - a) * s(x)) / sqrt(a), "not scaled up": plus(x, (1 - a) * s(x))},
+    wrong={"the deviation": plus(x, sqrt(1 - a) * s(x)) / sqrt(a)},
 )
 
 derivation.say(
@@ -274,15 +251,10 @@ derivation.chain(
         plus(half * plus(s(x), -truth) ** 2, Variance(w, epsilon) / times(2, 1 - a)),
         r"expand around the mean of the target $-\epsilon_n / \sqrt{1 - \bar\alpha_t}$, which is $s^*$; the cross term "
         r"vanishes, whatever $s(x)$ is",
-        wrong={
-            "the target with the other sign": plus(half * plus(s(x), truth) ** 2, Variance(w, epsilon) / times(2, 1 - a)),
-            "the variance not scaled": plus(half * plus(s(x), -truth) ** 2, Variance(w, epsilon) / 2),
-        },
     ),
     equals(
         plus(half * plus(s(x), -truth) ** 2, half * plus(Expectation(w, epsilon**2) / (1 - a), -(truth**2))),
         r"the variance is the mean square minus the squared mean",
-        wrong={"the squared score added": plus(half * plus(s(x), -truth) ** 2, half * (Expectation(w, epsilon**2) / (1 - a)))},
     ),
     uses=(score_of_the_marginal,),
     so=r"Average over $x_t$, with $\mathbb{E}[\epsilon^2] = 1$: denoising minus explicit score matching is $\frac12 "
@@ -300,11 +272,7 @@ derivation.chain(
         "the roots of the share cancel",
         wrong={"the variance": half * plus(times(1 - a, s(x)), noise) ** 2},
     ),
-    equals(
-        half * plus(noise, -predicted) ** 2,
-        r"the definition of $\hat\epsilon$",
-        wrong={"the sign of the prediction": half * plus(noise, predicted) ** 2},
-    ),
+    equals(half * plus(noise, -predicted) ** 2, r"the definition of $\hat\epsilon$"),
     so=r"In units of $x_t / \sqrt{\bar\alpha_t} = x_0 + \sigma \epsilon$ the noise has the deviation $\sigma = \sqrt{(1 - "
     r"\bar\alpha_t) / \bar\alpha_t}$, and the score is $\sqrt{\bar\alpha_t}\, s$; the first line is $\sigma^2$ times the "
     r"squared distance from the target there. Training by the simple loss is denoising score matching at $T$ noise levels at "
@@ -318,11 +286,6 @@ derivation.bridge(
     x_0,
     noise,
     sigma,
-    wrong={
-        "the sign of the target": half * (sigma * sin(x_0 + sigma * noise) - noise) ** 2,
-        "the data without noise": half * (sigma * sin(x_0) + noise) ** 2,
-        "the half forgotten": (sigma * sin(x_0 + sigma * noise) + noise) ** 2,
-    },
 )
 
 h = derivation.number("h", "the length of a step", positive=True)
@@ -393,11 +356,7 @@ _FAR = Total(n, exp(-delta / times(2, v)))
 derivation.chain(
     "With little noise the nearest datum takes all the weight",
     plus(1, -1 / plus(1, _FAR)),
-    equals(
-        _FAR / plus(1, _FAR),
-        "the common denominator: the weight of all data but the nearest",
-        wrong={"the weight of the nearest": 1 / plus(1, _FAR)},
-    ),
+    equals(_FAR / plus(1, _FAR), "the common denominator: the weight of all data but the nearest"),
     at_most(_FAR, "the denominator is above 1", adding=_FAR**2 / plus(1, _FAR)),
     so=r"If the data are a finite set, each equally likely, Bayes' rule weighs them by $e^{-|x_t - \sqrt{\bar\alpha_t} y_n|^2 "
     r"/ (2v)}$, and the first line is what the nearest does not get; the sum runs over all others. As $\bar\alpha_t$ goes to "

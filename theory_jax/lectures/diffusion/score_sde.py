@@ -11,6 +11,7 @@ from sympy import exp, log, sqrt
 
 from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, SquaredNorm, plus, times
 from theory_jax.diffusion.score_sde import (
@@ -111,7 +112,9 @@ def chain_tends_to_the_equation():
     gap = np.log1p(-rates).sum() - jnp.log(variance_preserving_alpha_bar(jnp.array(1.0)))
     squares = (20.0**3 - 0.1**3) / (3 * 19.9)
     wanted = -(19.9 + squares) / 2
-    return jnp.array([steps * gap]), jnp.array([wanted]), {"the sum's error alone": jnp.array([-19.9 / 2])}
+    return Sides(
+        left=jnp.array([steps * gap]), right=jnp.array([wanted]), wrong={"the sum's error alone": jnp.array([-19.9 / 2])}
+    )
 
 
 x0 = derivation.number("x_0", "a point of data")
@@ -134,7 +137,6 @@ derivation.chain(
         plus(-integral(time).diff(time) * spread, integral(time).diff(time)),
         r"in a short time $h$ the drift scales the variance by $(1 - \frac\beta2 h)^2 \approx 1 - \beta h$, and the noise adds "
         r"$\beta h$",
-        wrong={"no noise": -integral(time).diff(time) * spread},
     ),
     equals(
         times(integral(time).diff(time), plus(1, -spread)),
@@ -161,15 +163,7 @@ rate = plus(times(f(x), Slope(phi(x), x)), g**2 / 2 * Slope(phi(x), x, 2))
 derivation.chain(
     "How the mean of a function moves in a short step",
     Expectation(Normal(z, 0, 1), plus(moved * Slope(phi(x), x), moved**2 / 2 * Slope(phi(x), x, 2))) / h,
-    equals(
-        plus(rate, h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)),
-        r"$\mathbb{E}[z] = 0$ and $\mathbb{E}[z^2] = 1$",
-        wrong={
-            "the second slope without its half": plus(
-                times(f(x), Slope(phi(x), x)), g**2 * Slope(phi(x), x, 2), h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)
-            )
-        },
-    ),
+    equals(plus(rate, h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)), r"$\mathbb{E}[z] = 0$ and $\mathbb{E}[z^2] = 1$"),
     so=r"The first line is Taylor's formula for $\varphi(x + f h + g \sqrt h z) - \varphi(x)$ to second order; the third order "
     r"vanishes with $\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 \varphi''$, in the "
     "limit of short steps.",
@@ -184,16 +178,6 @@ fokker_planck = derivation.chain(
             Slope(plus(f(x) * p(x) * phi(x), g**2 / 2 * (p(x) * Slope(phi(x), x) - Slope(p(x), x) * phi(x))), x),
         ),
         "by parts, once for the drift and twice for the noise: the product rule",
-        wrong={
-            "the drift not turned": plus(
-                times(phi(x), plus(Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))),
-                Slope(plus(f(x) * p(x) * phi(x), g**2 / 2 * (p(x) * Slope(phi(x), x) - Slope(p(x), x) * phi(x))), x),
-            ),
-            "the noise's half forgotten": plus(
-                times(phi(x), plus(-Slope(f(x) * p(x), x), g**2 * Slope(p(x), x, 2))),
-                Slope(plus(f(x) * p(x) * phi(x), g**2 / 2 * (p(x) * Slope(phi(x), x) - Slope(p(x), x) * phi(x))), x),
-            ),
-        },
     ),
     so=r"Integrate over $x$: on the left is the rate at which the mean of $\varphi$ moves, and the last term, a derivative of "
     r"what vanishes far out, integrates to zero. This holds for every $\varphi$, so $\frac{\partial p}{\partial t} = -(f p)' + "
@@ -260,7 +244,7 @@ derivation.bridge(
     drift,
     g,
     score,
-    wrong={"half, as in the flow": plus(drift, -(g**2) * score / 2), "plus": plus(drift, g**2 * score)},
+    wrong={"half, as in the flow": plus(drift, -(g**2) * score / 2)},
 )
 derivation.bridge(
     "The code's step forward",
@@ -282,7 +266,6 @@ derivation.bridge(
     g,
     z,
     h,
-    wrong={"forward": plus(x, drift * h, g * sqrt(h) * z), "the noise turned over": plus(x, -drift * h, -g * sqrt(h) * z)},
 )
 
 
@@ -336,10 +319,6 @@ derivation.chain(
     equals(
         plus(1, times(V - 1, 1 + b * h + b**2 * h**2 / 2), -(b**2) * (V**2 + 2 * V - 4) / (4 * V) * h**2),
         r"expand and collect the powers of $h$",
-        wrong={
-            "the score's half": plus(1, times(V - 1, 1 + b * h + b**2 * h**2 / 2)),
-            "the sign": plus(1, times(V - 1, 1 + b * h + b**2 * h**2 / 2), b**2 * (V**2 + 2 * V - 4) / (4 * V) * h**2),
-        },
     ),
     so=r"The score is $-x/V$, so the step multiplies $x$ by $1 + h (\frac b2 - \frac bV)$ and adds noise of variance $b h$. The "
     "exact variance is $1 + (V - 1) e^{b h}$, of which the middle term is the beginning. Each step errs by order $h^2$, and "
@@ -380,7 +359,6 @@ derivation.bridge(
     of_x,
     of_s,
     of_z,
-    wrong={"e without the 2": plus(of_x, ratio**2 * of_s, 2 * ratio * of_z), "no noise": plus(of_x, 2 * ratio**2 * of_s)},
 )
 low, factor = (
     derivation.number(r"\sigma_0", "the least noise", "sigma_min", positive=True),
@@ -391,11 +369,7 @@ exploding = derivation.define(r"\sigma", low * exp(factor * time), "the deviatio
 derivation.chain(
     "The variance-exploding equation",
     Slope(exploding**2, time),
-    equals(
-        times(2, factor, exploding**2),
-        r"the variance of the noise grows by $g^2\, dt$: this is $g^2$",
-        wrong={"the deviation's slope": times(factor, exploding**2)},
-    ),
+    equals(times(2, factor, exploding**2), r"the variance of the noise grows by $g^2\, dt$: this is $g^2$"),
     so=r"So $g = \sigma \sqrt{2 \log(\sigma_1/\sigma_0)}$, and there is no drift.",
 )
 derivation.bridge(

@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, SquaredNorm, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -105,14 +106,9 @@ central = derivation.chain(
         wrong={
             "a_t in place of alpha_t": plus(D * constant, times(beta**2 / (2 * sigma2 * a_t * (1 - a_t)), _ERROR)),
             "the factor not squared": plus(D * constant, times(beta / (2 * sigma2 * alpha * (1 - a_t)), _ERROR)),
-            "the half forgotten": plus(D * constant, times(beta**2 / (sigma2 * alpha * (1 - a_t)), _ERROR)),
         },
     ),
-    equals(
-        plus(D * constant, times(weight, _ERROR)),
-        "the fraction gets a name",
-        wrong={"without the fixed part": times(weight, _ERROR)},
-    ),
+    equals(plus(D * constant, times(weight, _ERROR)), "the fraction gets a name"),
     states=2,
     uses=(gaussian_divergence, terms, in_the_noise),
     central=True,
@@ -145,10 +141,6 @@ derivation.chain(
         times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
         r"$\frac{S_{t-1}}{S_t} = \frac{1 - \bar\alpha_t}{\alpha_t (1 - \bar\alpha_{t-1})}$, and $1 - \bar\alpha_t - \alpha_t "
         r"(1 - \bar\alpha_{t-1}) = \beta_t$",
-        wrong={
-            "the ratio turned over": times(Rational(1, 2), plus(signal_to_noise / snr_before, -1)),
-            "the one forgotten": snr_before / signal_to_noise / 2,
-        },
     ),
 )
 derivation.bridge(
@@ -157,7 +149,7 @@ derivation.bridge(
     by_point(lambda alpha_bar: variational_weight(np.array([2]), alpha_bar), steps=2),
     before,
     alpha,
-    wrong={"a_t in place of alpha_t": beta / (2 * a_t * (1 - a_t)), "the half forgotten": beta / (alpha * (1 - a_t))},
+    wrong={"a_t in place of alpha_t": beta / (2 * a_t * (1 - a_t))},
 )
 derivation.bridge(
     "... and with the small one",
@@ -230,10 +222,7 @@ pythagoras = derivation.chain(
     equals(
         plus(_BEST, Expectation(seen, (m - f) ** 2)),
         r"given $x_t$ the factor $m - f$ is a constant, and the mean of $y - m$ is zero; so the cross term vanishes",
-        wrong={
-            "the distance not squared": plus(_BEST, Expectation(seen, m - f)),
-            "the best loss forgotten": Expectation(seen, (m - f) ** 2),
-        },
+        wrong={"the distance not squared": plus(_BEST, Expectation(seen, m - f))},
     ),
     at_least(
         _BEST,
@@ -256,9 +245,6 @@ derivation.chain(
     equals(
         Total(t, times(importance, plus(Expectation(seen_t, Variance(hidden_t, target)), Expectation(seen_t, (m_t - f_t) ** 2)))),
         "Pythagoras at every level",
-        wrong={
-            "not weighted": Total(t, plus(Expectation(seen_t, Variance(hidden_t, target)), Expectation(seen_t, (m_t - f_t) ** 2)))
-        },
     ),
     at_least(
         Total(t, times(importance, Expectation(seen_t, Variance(hidden_t, target)))),
@@ -367,11 +353,6 @@ derivation.bridge(
     x_t,
     hat,
     share,
-    wrong={
-        "the posterior's variance forgotten": times(
-            Rational(1, 2), plus(log_learned, -log(tilde), _DISTANCE * exp(-log_learned), -1)
-        )
-    },
 )
 derivation.symbol(r"\mathrm{KL}_u", "the code's loss of a learned variance", "learned_variance_loss")
 
@@ -399,7 +380,7 @@ def the_mean_is_held_constant():
     ratio = (small + distance**2) / jnp.exp(interpolated_log_variance(u, _TWO, _LEVELS))
     right = jnp.concatenate([jnp.zeros(1), (1 - ratio) * jnp.log(large / small) / 4])
     flowing = jnp.concatenate([distance, right[1:]])
-    return both, right, {"the mean is trained": flowing, "a half": right * 2}
+    return Sides(left=both, right=right, wrong={"the mean is trained": flowing, "a half": right * 2})
 
 
 def _irreducible(alpha_bar, t):

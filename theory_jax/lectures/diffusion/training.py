@@ -12,6 +12,7 @@ import sympy
 from sympy import Min, Rational, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -75,7 +76,7 @@ derivation.symbol("u", "a uniform number in $[0, 1)$", "u")
 def every_level_equally_often():
     t = timesteps_from_uniforms((jnp.arange(1000) + 0.5) / 1000, num_steps=10)
     right = jnp.array([0] + [0.1] * 10 + [0])
-    return jnp.bincount(t, length=12) / 1000, right, {"levels from 0": jnp.roll(right, -1)}
+    return Sides(left=jnp.bincount(t, length=12) / 1000, right=right, wrong={"levels from 0": jnp.roll(right, -1)})
 
 
 n = derivation.index("j", "one of the points that the data may be")
@@ -93,7 +94,6 @@ derivation.chain(
     equals(
         Slope(Total(t, times(1 / T, Expectation(data, Expectation(_noise_law, _error)))), theta),
         "expectation and derivative are exchanged",
-        wrong={"the sum of the levels' losses": Slope(Total(t, Expectation(data, Expectation(_noise_law, _error))), theta)},
     ),
     states=2,
     role="lemma",
@@ -167,7 +167,7 @@ derivation.chain(
         r"$x_t$ and $\theta^* x_t - \epsilon$ are Gaussian and uncorrelated, so they are independent",
         wrong={"the factor not squared": times(2, _mean(_x**2), _mean(plus(times(best, _x), -epsilon) ** 2))},
     ),
-    equals(4 * a * c, "$V$ times the floor", wrong={"without the level": 4 * c}),
+    equals(4 * a * c, "$V$ times the floor"),
     role="remark",
     so=r"Its mean is 0 there. So with a constant learning rate the iterates keep moving around the minimum.",
 )
@@ -233,10 +233,7 @@ derivation.chain(
     equals(
         2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2),
         "the quotient rule",
-        wrong={
-            "not squared": 2 * d * (1 - d) / ((1 + d) * (1 - r * d)),
-            "the two forgotten": d * (1 - d) / ((1 + d) * (1 - r * d) ** 2),
-        },
+        wrong={"not squared": 2 * d * (1 - d) / ((1 + d) * (1 - r * d))},
     ),
     at_least(0, "a product of positive numbers", dropping=2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2)),
     role="remark",
@@ -266,17 +263,15 @@ def a_moving_average_unrolled():
         average = exponential_moving_average(average, value_, decay=decay)
     powers = decay ** np.arange(count - 1, -1, -1)
     right = decay**count * start + (1 - decay) * powers @ jnp.stack(values)
-    return average, right, {"the start forgotten": right - decay**count * start, "the newest last": right * decay}
+    return Sides(
+        left=average, right=right, wrong={"the start forgotten": right - decay**count * start, "the newest last": right * decay}
+    )
 
 
 derivation.chain(
     "The mean age of a constant decay",
     times(d, plus(d / (1 - d), 1)),
-    equals(
-        d / (1 - d),
-        r"a step later, $\frac{d}{1 - d}$ is $\frac{d}{1 - d}$ again: $\frac{d}{1 - d} + 1 = \frac{1}{1 - d}$",
-        wrong={"the decay exchanged with its complement": (1 - d) / d, "the time to forget": 1 / (1 - d)},
-    ),
+    equals(d / (1 - d), r"a step later, $\frac{d}{1 - d}$ is $\frac{d}{1 - d}$ again: $\frac{d}{1 - d} + 1 = \frac{1}{1 - d}$"),
     role="lemma",
 )
 delta = derivation.number(r"\delta", "$1 - d$, small", positive=True)
@@ -288,10 +283,7 @@ derivation.chain(
     equals(
         plus(spread / 2, -2 * speed**2 / delta**3),
         "the derivative of a power",
-        wrong={
-            "the power kept": plus(spread / 2, -2 * speed**2 / delta**2),
-            "the half lost": plus(spread, -2 * speed**2 / delta**3),
-        },
+        wrong={"the power kept": plus(spread / 2, -2 * speed**2 / delta**2)},
     ),
     role="remark",
     so=r"The mean square error is about $\frac{\sigma^2 \delta}{2}$ from the noise ($r = 0$) and $\nu^2 / \delta^2$ from the "
@@ -307,7 +299,7 @@ derivation.chain(
         times(Rational(1, 10), m + 1),
         r"$\frac{1 + n}{10 + n} \cdot \frac{n + 10}{10}$: if the age is $\frac{n}{10}$ after $n$ steps, it is $\frac{n + "
         r"1}{10}$ after $n + 1$",
-        wrong={"the age of a constant decay": ramp / (1 - ramp), "unchanged": m / 10},
+        wrong={"the age of a constant decay": ramp / (1 - ramp)},
     ),
     so=r"It begins at 0, so by induction it is $\frac{n}{10}$ exactly, as long as the ramp is below the decay $d$ that it "
     r"leads to.",
@@ -318,7 +310,6 @@ derivation.chain(
     equals(
         times(1 - d, plus(m, 10, -9 / (1 - d))) / (10 + m),
         r"the common denominator: $1 + n - d (10 + n) = (1 - d)\, n + 1 - 10 d$",
-        wrong={"nine over": times(1 - d, m - 9 / (1 - d)) / (10 + m)},
     ),
     role="remark",
     so=r"So the ramp reaches $d$ at $n = \frac{9}{1 - d} - 10$ (for $d \ge \frac{1}{10}$), and from then on the decay is $d$.",
@@ -349,7 +340,11 @@ def the_start_is_forgotten():
             share = exponential_moving_average(share, jnp.zeros(()), decay=decay)
         left.append(share)
     right = jnp.array([1 / math.comb(count + 9, 9) for count in counts])
-    return jnp.stack(left), right, {"one factor more": jnp.array([1 / math.comb(count + 10, 9) for count in counts])}
+    return Sides(
+        left=jnp.stack(left),
+        right=right,
+        wrong={"one factor more": jnp.array([1 / math.comb(count + 10, 9) for count in counts])},
+    )
 
 
 x_t = derivation.number("x_t", "the noisy value")
@@ -383,7 +378,6 @@ derivation.chain(
         times(snr + 1, (guess - x_0) ** 2),
         r"the two errors have opposite signs, so they add up: $\frac{\bar\alpha_t + 1 - \bar\alpha_t}{\sqrt{1 - "
         r"\bar\alpha_t}}$, squared, is $\frac{1}{1 - \bar\alpha_t} = R + 1$",
-        wrong={"as for the noise": times(snr, (guess - x_0) ** 2)},
     ),
     role="lemma",
     so=r"So the weights $\frac{\min(R, \gamma)}{R}$ on errors of the noise, $\min(R, \gamma)$ on errors of the data, and "
@@ -411,7 +405,7 @@ s = derivation.index("s", "another level")
 derivation.chain(
     "Uneven drawing leaves the mean as it is",
     Expectation(p, loss / (T * p)),
-    equals(Total(t, loss) / T, "the probability cancels", wrong={"divided by the probability alone": Total(t, loss)}),
+    equals(Total(t, loss) / T, "the probability cancels"),
     role="lemma",
 )
 _GAP = Total(s, Total(t, times(Rational(1, 2), p.at(s), p, (root.at(s) / p.at(s) - root / p) ** 2)))
@@ -427,7 +421,7 @@ derivation.chain(
         plus(Total(t, root) ** 2, _GAP),
         r"multiply out: $\frac12 p_s p_t \left(\frac{m_s}{p_s} - \frac{m_t}{p_t}\right)^2 = \frac12 \frac{p_s m_t^2}{p_t} + "
         r"\frac12 \frac{p_t m_s^2}{p_s} - m_s m_t$",
-        wrong={"the half forgotten": plus(Total(t, root) ** 2, 2 * _GAP), "the sum of squares": plus(Total(t, root**2), _GAP)},
+        wrong={"the sum of squares": plus(Total(t, root**2), _GAP)},
     ),
     at_least(Total(t, root) ** 2, r"leave out squares; equality if and only if $p_t$ is proportional to $m_t$", dropping=_GAP),
     so=r"The first line is $T^2$ times the second moment of one draw's loss, weighted by $\frac{1}{T p_t}$. The mean is the "
@@ -458,7 +452,6 @@ derivation.bridge(
     lambda losses, p: jnp.stack([importance_weighted_loss(x, np.arange(1, 5), y) for x, y in zip(losses, p, strict=True)]),
     loss,
     p,
-    wrong={"without the number of levels": loss / p},
 )
 
 
@@ -544,4 +537,8 @@ def a_tenth():
 def huge_losses():
     losses = jnp.array([[3e200], [1e200], [0.0]])
     right = jnp.array([0.75, 0.25, 0.0])
-    return loss_aware_probabilities(losses, uniform_probability=0.0), right, {"by the squares": jnp.array([0.9, 0.1, 0.0])}
+    return Sides(
+        left=loss_aware_probabilities(losses, uniform_probability=0.0),
+        right=right,
+        wrong={"by the squares": jnp.array([0.9, 0.1, 0.0])},
+    )

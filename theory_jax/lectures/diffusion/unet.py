@@ -13,6 +13,7 @@ from sympy import Matrix, Rational, cos, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.draws import draw
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.diffusion.unet import (
@@ -70,9 +71,7 @@ derivation.chain(
     "Inner products know the distance of two times",
     Total(i, plus(times(sin(t * f), sin(s * f)), times(cos(t * f), cos(s * f)))),
     equals(
-        Total(i, cos((t - s) * f)),
-        "the addition theorem, frequency by frequency",
-        wrong={"the sum of the times": Total(i, cos((t + s) * f)), "a sine": Total(i, sin((t - s) * f))},
+        Total(i, cos((t - s) * f)), "the addition theorem, frequency by frequency", wrong={"a sine": Total(i, sin((t - s) * f))}
     ),
     states=2,
     role="lemma",
@@ -89,10 +88,7 @@ derivation.chain(
     equals(
         4 * Total(i, sin((t - s) * f / 2) ** 2),
         r"$1 - \cos u = 2 \sin^2 \frac{u}{2}$",
-        wrong={
-            "half the factor": 2 * Total(i, sin((t - s) * f / 2) ** 2),
-            "the whole angle": 4 * Total(i, sin((t - s) * f) ** 2),
-        },
+        wrong={"half the factor": 2 * Total(i, sin((t - s) * f / 2) ** 2)},
     ),
     states=1,
     so=r"With $f_0 = 1$ it is zero only if $t - s$ is a multiple of $2 \pi$. For whole numbers $t \ne s$ that is impossible.",
@@ -180,7 +176,6 @@ derivation.bridge(
     x_1,
     c,
     b,
-    wrong={"no identity": plus(times(x_1, c), b)},
 )
 
 x = derivation.number("x", "an input")
@@ -191,11 +186,7 @@ _block_of = plus(x, times(w_2, phi(w_1 * x)))
 derivation.chain(
     "The slope of a block in its input",
     Slope(_block_of, x),
-    equals(
-        plus(1, times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)),
-        "the chain rule",
-        wrong={"the skip forgotten": times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)},
-    ),
+    equals(plus(1, times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)), "the chain rule"),
     role="lemma",
     so=r"For $W_2 = 0$ the block is the identity, with slope 1, and so is a stack of any depth. If each of $L$ branches had "
     r"the variance of its input instead, uncorrelated with it, the variance would double $L$ times.",
@@ -210,11 +201,7 @@ derivation.chain(
 derivation.chain(
     "... and in its first",
     Slope(_block_of, w_1),
-    equals(
-        times(w_2, x, phi(w_1 * x).diff(x) / w_1),
-        "the chain rule",
-        wrong={"without the input": times(w_2, phi(w_1 * x).diff(x) / w_1)},
-    ),
+    equals(times(w_2, x, phi(w_1 * x).diff(x) / w_1), "the chain rule"),
     role="lemma",
     so=r"It is zero at first and moves once $W_2$ does. If both convolutions were zero, both slopes would be, as $\varphi(0) = "
     r"0$, and would stay so. Exactly one is set to zero.",
@@ -261,7 +248,7 @@ def a_silent_convolution_still_learns():
     arrived, everywhere = upstream.sum((0, 2, 3)), jnp.ones((2, 2, 3, 3))
     right = everywhere * jnp.outer(arrived, level / (1 + jnp.exp(-level)))[:, :, None, None]
     linear = everywhere * jnp.outer(arrived, level)[:, :, None, None]
-    return jax.grad(loss)(parameters[8]), right, {"without the activation": linear}
+    return Sides(left=jax.grad(loss)(parameters[8]), right=right, wrong={"without the activation": linear})
 
 
 z_0 = derivation.number("z_0", "a standard normal number")
@@ -270,7 +257,7 @@ tau = derivation.number(r"\tau^2", "its variance", positive=True)
 derivation.chain(
     "An untrained network should predict zero",
     Expectation(Normal(z_0, 0, 1), Expectation(Normal(out, 0, tau), (z_0 - out) ** 2)),
-    equals(plus(1, tau), "independent variances add", wrong={"they cancel": plus(1, -tau)}),
+    equals(plus(1, tau), "independent variances add"),
     at_least(1, r"leave out a positive number; equality for an output that is 0", dropping=tau),
     role="remark",
     so=r"So the network's own last convolution starts at zero, too: an output of unit variance that knows nothing doubles the "
@@ -297,10 +284,10 @@ def attention_knows_no_geometry():
     moved = x.reshape(4, 4)[:, orders].swapaxes(0, 1).reshape(24, 4, 2, 2)
     attended = spatial_self_attention(x, *weights, num_heads=2).reshape(4, 4)
     right = attended[:, orders].swapaxes(0, 1).reshape(24, 4, 2, 2)
-    return (
-        spatial_self_attention(moved, *weights, num_heads=2),
-        right,
-        {"the places kept": jnp.tile(attended.reshape(1, 4, 2, 2), (24, 1, 1, 1))},
+    return Sides(
+        left=spatial_self_attention(moved, *weights, num_heads=2),
+        right=right,
+        wrong={"the places kept": jnp.tile(attended.reshape(1, 4, 2, 2), (24, 1, 1, 1))},
     )
 
 
@@ -315,11 +302,7 @@ derivation.chain(
         times(k_right, x_2),
         times(-1, plus(times(k_left, x_2), times(k_0, x), times(k_right, x_1))),
     ),
-    equals(
-        times(k_left - k_right, x_1 - x_2),
-        "collect the weights of each pixel; the pixel itself cancels",
-        wrong={"the weights added": times(k_left + k_right, x_1 - x_2)},
-    ),
+    equals(times(k_left - k_right, x_1 - x_2), "collect the weights of each pixel; the pixel itself cancels"),
     so=r"In the same way it notices that a pixel and its right neighbor change places, unless $k_0 = k_+$. All that the "
     r"network knows of geometry comes from its convolutions, from the zeros at their borders, and from the blocks of halving.",
 )
@@ -351,7 +334,11 @@ def doubling_after_halving_is_a_projection():
     means = np.array((block[:, None] == block) / 4)
     left = np.concatenate([np.ravel(side) for side in (p, p @ p, p.T, lost, jnp.trace(jnp.eye(16) - p)[None])])
     right = np.concatenate([np.tile(means.ravel(), 3), np.zeros(64), [12.0]])
-    return left, right, {"sums for means": np.append(4 * right[:-1], 12.0), "a quarter is lost": np.append(right[:-1], 4.0)}
+    return Sides(
+        left=left,
+        right=right,
+        wrong={"sums for means": np.append(4 * right[:-1], 12.0), "a quarter is lost": np.append(right[:-1], 4.0)},
+    )
 
 
 derivation.symbol("B", "1 for two pixels of one block, and else 0")
@@ -380,15 +367,11 @@ skip = derivation.chain(
         plus(3, Total(i, (z_0 / 2 - F) ** 2)),
         r"each of the three patterns adds $\frac14$ at each of the four pixels; what is linear in $z_1, z_2, z_3$ has the "
         r"expectation 0",
-        wrong={
-            "one pattern forgotten": plus(2, Total(i, (z_0 / 2 - F) ** 2)),
-            "the mean's size": plus(3, Total(i, (z_0 - F) ** 2)),
-        },
+        wrong={"one pattern forgotten": plus(2, Total(i, (z_0 / 2 - F) ** 2))},
     ),
     equals(
         plus(3, 4 * (z_0 / 2 - F_bar) ** 2, Total(i, (F - F_bar) ** 2)),
         "expand around the mean of the outputs; the cross terms sum to zero",
-        wrong={"once for the block": plus(3, (z_0 / 2 - F_bar) ** 2, Total(i, (F - F_bar) ** 2))},
     ),
     at_least(
         3,
@@ -422,7 +405,7 @@ derivation.bridge(
 def the_untrained_network_predicts_zero():
     network = UNet2d(channels=2, size=4, base_channels=4, multipliers=(1, 2), blocks=1, groups=2, compact=True, rngs=nnx.Rngs(0))
     prediction = network(draw(3, 2, 4, 4, seed=1), jnp.array([1.0, 5.0, 9.0]))
-    return prediction, jnp.zeros((3, 2, 4, 4)), {"an output of unit variance": draw(3, 2, 4, 4)}
+    return Sides(left=prediction, right=jnp.zeros((3, 2, 4, 4)), wrong={"an output of unit variance": draw(3, 2, 4, 4)})
 
 
 derivation.symbol(r"\hat\epsilon", "the noise that the network predicts")

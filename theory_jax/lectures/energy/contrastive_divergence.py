@@ -9,6 +9,7 @@ import numpy as np
 from sympy import exp, log
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 from theory_jax.energy._machine import states
@@ -64,10 +65,7 @@ error = derivation.chain(
     equals(
         Total(x, times(d - p, Total(y, times(P, s.at(y))))),
         "the definitions of both laws; $d - p$ does not depend on $y$",
-        wrong={
-            "the data alone": Total(x, times(d, Total(y, times(P, s.at(y))))),
-            "the statistic of the start": Total(x, times(d - p, s)),
-        },
+        wrong={"the statistic of the start": Total(x, times(d - p, s))},
     ),
     states=2,
     so=r"With $p_1 = p$ the left side is $g - g_1$: the error of CD-1 is the excess of the data over the model, averaged with "
@@ -88,20 +86,13 @@ derivation.chain(
     equals(
         Total(x, times(d - p, Total(u, up * t))),
         "the definition of $t$; the step goes up to $u$ and down to $y$, and $s(y) = p(1|y)$ is the statistic of the hidden bias",
-        wrong={"the unit stays": Total(x, times(d - p, on)), "the step up forgotten": Total(x, times(d - p, Total(u, t)))},
+        wrong={"the unit stays": Total(x, times(d - p, on))},
     ),
-    equals(
-        Total(x, times(d - p, plus(t.at(0), times(on, t.at(1) - t.at(0))))),
-        "$p(0|x) = 1 - p(1|x)$",
-        wrong={"the states exchanged": Total(x, times(d - p, plus(t.at(1), times(on, t.at(0) - t.at(1)))))},
-    ),
+    equals(Total(x, times(d - p, plus(t.at(0), times(on, t.at(1) - t.at(0))))), "$p(0|x) = 1 - p(1|x)$"),
     equals(
         times(t.at(1) - t.at(0), Expectation(d, on) - Expectation(p, on)),
         "$d - p$ sums to zero, so the constant drops out",
-        wrong={
-            "without the second term of the share": times(t.at(1), Expectation(d, on) - Expectation(p, on)),
-            "the constant kept": t.at(0) + times(t.at(1) - t.at(0), Expectation(d, on) - Expectation(p, on)),
-        },
+        wrong={"the constant kept": t.at(0) + times(t.at(1) - t.at(0), Expectation(d, on) - Expectation(p, on))},
     ),
     states=2,
     central=True,
@@ -162,7 +153,12 @@ def spectral_bound():
     model, _, on = map(np.asarray, _enumerated(*one_unit))
     tilted = model * (1 + 0.5 * (on[:, 0] - model @ on[:, 0]))
     points = (machines, rng.dirichlet(np.ones(32), size=4), 5)
-    return sides(), points, ([one_unit], [tilted], 2), {"a step too many": sides(1), "half the variance": sides(0, False)}
+    return BoundSides(
+        sides=sides(),
+        points=points,
+        tight=([one_unit], [tilted], 2),
+        wrong={"a step too many": sides(1), "half the variance": sides(0, False)},
+    )
 
 
 # ------------------------------------------------------------------------------------------------ what is minimized
@@ -181,10 +177,7 @@ derivation.chain(
         plus(Divergence(d1, p1), Expectation(d1, Divergence(reversed_d, reversed_p))),
         r"$\frac{d(x)}{p(x)} = \frac{d(x)\, P(y|x)}{p(x)\, P(y|x)}$ compares the laws of the pair; split them the other way: "
         "the end first, then the start given the end",
-        wrong={
-            "the second term forgotten": Divergence(d1, p1),
-            "averaged over the model": plus(Divergence(d1, p1), Expectation(p1, Divergence(reversed_d, reversed_p))),
-        },
+        wrong={"averaged over the model": plus(Divergence(d1, p1), Expectation(p1, Divergence(reversed_d, reversed_p)))},
     ),
     at_least(Divergence(d1, p1), "leave out divergences (Gibbs)", dropping=Expectation(d1, gibbs.at(reversed_d, reversed_p))),
     states=2,
@@ -216,11 +209,7 @@ derivation.chain(
         ),
         r"$\partial \log p_\theta = s_\theta - \mathbb{E}_{p_\theta}[s_\theta]$, whose mean cancels; the derivatives of "
         r"$q_\theta$ sum to zero",
-        wrong={
-            "the chain's law held fixed": -update,
-            "the sign of the last term": plus(-update, Total(x, times(Slope(reached, theta), log(reached / model)))),
-            "ascent": plus(update, -Total(x, times(Slope(reached, theta), log(reached / model)))),
-        },
+        wrong={"ascent": plus(update, -Total(x, times(Slope(reached, theta), log(reached / model))))},
     ),
     states=2,
     so=r"CD-$k$ goes down the first two terms, $-g_k$, and leaves the last one out: the law at the chain's end moves with the "
@@ -287,7 +276,7 @@ derivation.bridge(
     Total(h, times(rises, *falls)),
     _machines(gibbs_matrix, (2, 2, 2, 2)),
     *MACHINE,
-    wrong={"the step up forgotten": Total(h, times(*falls)), "always on": Total(h, times(h, *falls))},
+    wrong={"always on": Total(h, times(h, *falls))},
 )
 
 
@@ -303,7 +292,7 @@ def sampled_chains():
     ends = chain(np.tile([1.0, 1.0, 0.0], (draws, 1)), rng.uniform(size=(2, draws, 2)), rng.uniform(size=(2, draws, 3)), *machine)
     counted = (np.asarray(ends @ np.array([4.0, 2.0, 1.0]))[:, None] == np.arange(8)).astype(float)
     once, twice, thrice = (np.linalg.matrix_power(matrix, k)[6] for k in (1, 2, 3))
-    return counted, twice, {"one step": once, "three steps": thrice}
+    return SampleSides(samples=counted, expected=twice, wrong={"one step": once, "three steps": thrice})
 
 
 derivation.symbol("P_1", "the shares of the results of the code's chain")
@@ -336,7 +325,9 @@ def no_objective():
     of_weight = jax.jacobian(_expected_update, argnums=0)(*_R)
     of_bias = jax.jacobian(_expected_update, argnums=1)(*_R)
     found = jnp.stack([of_weight[1][0, 0, 0], of_bias[0][0, 0, 0]])
-    return found, np.array([-46 / 225, -277 / 1620]), {"symmetric": np.full(2, -46 / 225), "the sign": -found}
+    return Sides(
+        left=found, right=np.array([-46 / 225, -277 / 1620]), wrong={"symmetric": np.full(2, -46 / 225), "the sign": -found}
+    )
 
 
 f = derivation.numbers("f", x, "the other factor of the statistic: $v_i$ for a weight, 1 for a bias")
@@ -351,7 +342,6 @@ derivation.chain(
     equals(
         plus(Variance(d, f * on), Expectation(d, times(f**2, on, up.at(0, x)))),
         "add and subtract the mean square of $f(x)\\, p(1|x)$",
-        wrong={"without the noise of the samples": Variance(d, f * on)},
     ),
     at_least(Variance(d, f * on), "squares times probabilities", dropping=Expectation(d, times(f**2, on, up.at(0, x)))),
     states=2,

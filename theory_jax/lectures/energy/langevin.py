@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Max, Min, exp, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -85,22 +86,17 @@ rate = derivation.chain(
             "noise of variance hT": plus(
                 -times(h, Slope(E(x), x), Slope(phi(x), x)),
                 times(plus(sigma**2 / 2, h**2 * Slope(E(x), x) ** 2), Slope(phi(x), x, 2)) / 2,
-            ),
-            "the squared drift forgotten": plus(-times(h, Slope(E(x), x), Slope(phi(x), x)), times(h, T, Slope(phi(x), x, 2))),
+            )
         },
     ),
     equals(
         plus(times(h, _RATE), times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2),
         r"$\sigma^2 = 2hT$; sort by powers of $h$",
         wrong={
-            "uphill": plus(
-                times(h, plus(times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2))),
-                times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2,
-            ),
             "half of the temperature": plus(
                 times(h, plus(-times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2) / 2)),
                 times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2,
-            ),
+            )
         },
     ),
     role="lemma",
@@ -116,20 +112,11 @@ derivation.chain(
     equals(
         plus(times(T, Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))),
         r"$T p' = -E' p$, the slope of the exponential",
-        wrong={
-            "the slope of the logarithm, without the temperature": plus(
-                times(Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))
-            ),
-            "the sign": plus(-times(T, Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))),
-        },
     ),
     equals(
         T * Slope(times(p, Slope(phi(x), x)), x),
         "the product rule, read backward",
-        wrong={
-            "the other factor's slope": T * Slope(times(phi(x), Slope(p, x)), x),
-            "no temperature": Slope(times(p, Slope(phi(x), x)), x),
-        },
+        wrong={"the other factor's slope": T * Slope(times(phi(x), Slope(p, x)), x)},
     ),
     central=True,
     uses=(rate,),
@@ -155,20 +142,12 @@ derivation.chain(
     equals(
         T * plus(Slope(times(p_2, Slope(phi_2(x, y), x)), x), Slope(times(p_2, Slope(phi_2(x, y), y)), y)),
         "the same moves in each coordinate; a divergence, whose integral vanishes",
-        wrong={
-            "one coordinate": T * Slope(times(p_2, Slope(phi_2(x, y), x)), x),
-            "no temperature": plus(Slope(times(p_2, Slope(phi_2(x, y), x)), x), Slope(times(p_2, Slope(phi_2(x, y), y)), y)),
-        },
     ),
 )
 derivation.chain(
     "The same without test functions: the stationary Fokker-Planck equation",
     plus(Slope(times(Slope(E(x), x), p), x), T * Slope(p, x, 2)),
-    equals(
-        Slope(plus(times(Slope(E(x), x), p), T * Slope(p, x)), x),
-        "the derivative of a sum",
-        wrong={"the temperature forgotten": Slope(plus(times(Slope(E(x), x), p), Slope(p, x)), x)},
-    ),
+    equals(Slope(plus(times(Slope(E(x), x), p), T * Slope(p, x)), x), "the derivative of a sum"),
     equals(0, r"$T p' = -E' p$ once more", wrong={"the density": p}),
     role="remark",
     so=r"The flux $-E' p - T p'$ is zero everywhere: what drifts downhill comes back by the noise.",
@@ -180,10 +159,6 @@ derivation.chain(
     equals(
         plus(T * Slope(times(psi(x), p, Slope(phi(x), x)), x), -times(T, p, Slope(phi(x), x), Slope(psi(x), x))),
         r"the last result, and the product rule for $\psi \cdot p \varphi'$",
-        wrong={
-            "the sign": plus(T * Slope(times(psi(x), p, Slope(phi(x), x)), x), times(T, p, Slope(phi(x), x), Slope(psi(x), x))),
-            "nothing left": T * Slope(times(psi(x), p, Slope(phi(x), x)), x),
-        },
     ),
     role="remark",
     so=r"The first term integrates to zero, the second is symmetric in $\varphi$ and $\psi$: forward and backward the walk in "
@@ -205,23 +180,12 @@ derivation.chain(
     equals(
         plus(times(m / v, -m / v), times(plus(1 / v, -1 / S) / 2, plus(2, -2 * S / v))),
         r"$\mathrm{KL} = \frac12 \left(\frac{S + m^2}{v} - 1 - \log\frac{S}{v}\right)$",
-        wrong={"no logarithm": plus(times(m / v, -m / v), times(1 / (2 * v), plus(2, -2 * S / v)))},
     ),
-    equals(
-        plus(-((m / v) ** 2), -S * plus(1 / v, -1 / S) ** 2),
-        r"$2 - \frac{2S}{v} = -2S \left(\frac1v - \frac1S\right)$",
-        wrong={
-            "the variance forgotten": plus(-((m / v) ** 2), -(plus(1 / v, -1 / S) ** 2)),
-            "the mean settled": -S * plus(1 / v, -1 / S) ** 2,
-        },
-    ),
+    equals(plus(-((m / v) ** 2), -S * plus(1 / v, -1 / S) ** 2), r"$2 - \frac{2S}{v} = -2S \left(\frac1v - \frac1S\right)$"),
     equals(
         -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2),
         "the difference of the two scores has this mean square: its mean, squared, and its variance",
-        wrong={
-            "the scores' sum": -Expectation(_NOW, plus(x / v, (x - m) / S) ** 2),
-            "half": -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2) / 2,
-        },
+        wrong={"half": -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2) / 2},
     ),
     at_most(0, "add a mean of squares", adding=Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2)),
     so="The rate is minus the mean squared difference of the scores, twice the Fisher divergence; it is zero only if both laws "
@@ -247,7 +211,7 @@ derivation.chain(
     equals(
         plus(times((1 - h / v) ** 2, S), 2 * h * T),
         r"$\mathbb{E}[x^2] = S$ and $\sigma^2 = 2hT$",
-        wrong={"not squared": plus(times(1 - h / v, S), 2 * h * T), "uphill": plus(times((1 + h / v) ** 2, S), 2 * h * T)},
+        wrong={"not squared": plus(times(1 - h / v, S), 2 * h * T)},
     ),
 )
 u = derivation.number("u", r"the step as a share of the largest stable one, $h = 2vu$", between=(0, 1))
@@ -275,7 +239,7 @@ derivation.chain(
     equals(
         times(T * h / 2, 1 / (1 - h / (2 * v))),
         r"$\frac{1}{1 - u} - 1 = \frac{u}{1 - u}$ with $u = \frac{h}{2v}$",
-        wrong={"h for half": times(T * h, 1 / (1 - h / (2 * v))), "too narrow": -times(T * h / 2, 1 / (1 - h / (2 * v)))},
+        wrong={"too narrow": -times(T * h / 2, 1 / (1 - h / (2 * v)))},
     ),
     so=r"The bias goes to $\frac{Th}{2}$ for small steps: it halves with $h$, and is of the first order. A temperature "
     r"multiplies the whole variance.",
@@ -284,11 +248,7 @@ excess = derivation.number("s", "by how much a step is longer than $2v$", positi
 derivation.chain(
     "Longer steps diverge",
     (1 - (2 * v + excess) / v) ** 2,
-    equals(
-        plus(1, 2 * excess / v, (excess / v) ** 2),
-        r"$1 - \frac{2v + s}{v} = -(1 + \frac{s}{v})$",
-        wrong={"the square's middle term once": plus(1, excess / v, (excess / v) ** 2)},
-    ),
+    equals(plus(1, 2 * excess / v, (excess / v) ** 2), r"$1 - \frac{2v + s}{v} = -(1 + \frac{s}{v})$"),
     at_least(1, "leave out positive terms", dropping=plus(2 * excess / v, (excess / v) ** 2)),
     uses=(contraction,),
     so=r"At $h = 2v$ the factor of the variance is 1 and every step adds $4vT$; beyond, it is above 1. So the chain converges "
@@ -342,9 +302,7 @@ derivation.bridge(
     h,
     N,
     wrong={
-        "not scaled to all data": plus(theta, times(h / 2, plus(g_0, Total(i, g_i))), sqrt(h) * xi),
-        "the noise of the whole step": plus(theta, times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(2 * h) * xi),
-        "downhill": plus(theta, -times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(h) * xi),
+        "the noise of the whole step": plus(theta, times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(2 * h) * xi)
     },
 )
 _GRADIENTS = np.array([[1.0], [2.0], [3.0], [6.0], [-4.0], [0.5]])
@@ -370,7 +328,7 @@ derivation.symbol("n", "a datum of all")
 )
 def minibatches_are_unbiased():
     total = _GRADIENTS.sum()
-    return _increments(3).mean(), total, {"not scaled": total / 2, "the mean": total / 6}
+    return Sides(left=_increments(3).mean(), right=total, wrong={"not scaled": total / 2, "the mean": total / 6})
 
 
 @derivation.exact(
@@ -382,7 +340,11 @@ def minibatches_are_unbiased():
 def variance_of_minibatches():
     spread = _GRADIENTS.var(ddof=1)
     formula = 36 / 3 * (1 - 3 / 6) * spread
-    return _increments(3).var(), formula, {"with replacement": 36 / 3 * spread * 5 / 6, "divided by N": formula * 5 / 6}
+    return Sides(
+        left=_increments(3).var(),
+        right=formula,
+        wrong={"with replacement": 36 / 3 * spread * 5 / 6, "divided by N": formula * 5 / 6},
+    )
 
 
 derivation.symbol(r"\bar{\ell}", "the mean of all slopes")
@@ -417,10 +379,7 @@ derivation.bridge(
     xi,
     h,
     T,
-    wrong={
-        "uphill": plus(x, h * Slope(x**4 / 4 - x, x), sigma * xi),
-        "noise of variance hT": plus(x, -h * Slope(x**4 / 4 - x, x), sigma * xi / 2),
-    },
+    wrong={"noise of variance hT": plus(x, -h * Slope(x**4 / 4 - x, x), sigma * xi / 2)},
 )
 derivation.bridge(
     r"... two steps on a parabola, the second with the noise $y$",
@@ -490,7 +449,7 @@ def simulated_variance():
     noises = np.random.default_rng(0).standard_normal((12, 4000))
     ends = langevin_sample(jnp.zeros(4000), noises, lambda x: x**2 / 2, step_size=0.8)
     wanted = 5 / 3 * (1 - 0.2**24)
-    return np.asarray(ends) ** 2, wanted, {"no bias": 1.0, "noise of variance h": wanted / 2}
+    return SampleSides(samples=np.asarray(ends) ** 2, expected=wanted, wrong={"no bias": 1.0, "noise of variance h": wanted / 2})
 
 
 derivation.symbol("k", "how many steps the chain has taken")
@@ -576,4 +535,6 @@ def slope_of_a_step():
     at = jnp.array([-1.0, 0.5, 2.0])
     step = lambda x: langevin_step(x, jnp.zeros(3), lambda x: x**4 / 4, step_size=0.1)  # noqa: E731
     formula = 1 - 0.1 * 3 * at**2
-    return jnp.diagonal(jax.jacobian(step)(at)), formula, {"a constant slope": jnp.ones(3), "uphill": 2 - formula}
+    return Sides(
+        left=jnp.diagonal(jax.jacobian(step)(at)), right=formula, wrong={"a constant slope": jnp.ones(3), "uphill": 2 - formula}
+    )

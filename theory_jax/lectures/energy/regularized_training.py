@@ -14,6 +14,7 @@ import scipy.stats
 from sympy import exp, log
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -110,12 +111,6 @@ derivation.chain(
     equals(
         plus(Total(x, times(a, d + q, plus(E, -best) ** 2)), -Total(x, (d - q) ** 2 / (d + q)) / (4 * a)),
         "complete the square in every state",
-        wrong={
-            "the weight forgotten": plus(Total(x, times(a, plus(E, -best) ** 2)), -Total(x, (d - q) ** 2 / (d + q)) / (4 * a)),
-            "the sign of the best": plus(
-                Total(x, times(a, d + q, plus(E, best) ** 2)), -Total(x, (d - q) ** 2 / (d + q)) / (4 * a)
-            ),
-        },
     ),
     at_least(
         -Total(x, (d - q) ** 2 / (d + q)) / (4 * a),
@@ -146,7 +141,7 @@ derivation.chain(
     equals(
         times(2 * a, Total(x, times(d + m, E))),
         "both laws sum to one",
-        wrong={"one law alone": times(2 * a, Total(x, times(d, E))), "the sum of both": plus(2, Total(x, 2 * a * (d + m) * E))},
+        wrong={"the sum of both": plus(2, Total(x, 2 * a * (d + m) * E))},
     ),
     so=r"So at rest the mean energy of data is minus that of samples. Were $m = d$, the condition would say $4 a d E = 0$: only "
     "a law that is uniform where there are data is met exactly.",
@@ -197,7 +192,7 @@ def slope_at_fixed_samples():
 
     found = jax.grad(mean_loss)(energies, m)
     through = jax.grad(lambda e: mean_loss(e, jnp.exp(boltzmann_log_probs(e[None]))[0]))(energies)
-    return found, d - m + (d + m) * energies, {"through the samples": through, "no penalty": d - m}
+    return Sides(left=found, right=d - m + (d + m) * energies, wrong={"through the samples": through, "no penalty": d - m})
 
 
 derivation.say(
@@ -225,8 +220,7 @@ derivation.chain(
         plus(found, short),
         "a common denominator",
         wrong={
-            "subtracted": plus(found, -short),
-            "the other component": plus(found, (high**2 - low**2) * high**2 * alpha**2 / (high**2 * alpha**2 + low**2 * beta**2)),
+            "the other component": plus(found, (high**2 - low**2) * high**2 * alpha**2 / (high**2 * alpha**2 + low**2 * beta**2))
         },
     ),
     at_least(
@@ -300,7 +294,7 @@ def pairs_that_are_ordered():
     areas = np.array([float(anomaly_auc(np.array(row[:2]), np.array(row[2:]))) for row in rows])
     normal, anomalous = np.array(rows)[:, None, :2], np.array(rows)[:, 2:, None]
     wins, ties = (anomalous > normal).mean((1, 2)), (anomalous == normal).mean((1, 2))
-    return areas, wins + ties / 2, {"ties lost": wins, "exchanged": 1 - wins - ties / 2}
+    return Sides(left=areas, right=wins + ties / 2, wrong={"ties lost": wins, "exchanged": 1 - wins - ties / 2})
 
 
 @derivation.example(
@@ -380,4 +374,8 @@ derivation.symbol("b", "a constant that is added to all logits")
 )
 def large_logits():
     plain = classifier_energy(jnp.array([[1.0, 2.0]]))
-    return -classifier_energy(jnp.array([[901.0, 902.0]])), 900 - plain, {"not moved": -plain, "the sign": 900 + plain}
+    return Sides(
+        left=-classifier_energy(jnp.array([[901.0, 902.0]])),
+        right=900 - plain,
+        wrong={"not moved": -plain, "the sign": 900 + plain},
+    )

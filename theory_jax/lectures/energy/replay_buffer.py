@@ -11,6 +11,7 @@ import numpy as np
 from sympy import sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
 from theory_jax.derivation.parts import value
@@ -52,9 +53,7 @@ derivation.say("First the problem: how long does a chain remember? Take Langevin
 derivation.chain(
     "A step on a parabola keeps a fixed share of the mean",
     Expectation(Normal(xi, 0, 1), plus(x, -h * x, sqrt(2 * h) * xi)),
-    equals(
-        times(1 - h, x), r"$\mathbb{E}[\xi] = 0$", wrong={"away from the well": times(1 + h, x), "the step not multiplied": x - h}
-    ),
+    equals(times(1 - h, x), r"$\mathbb{E}[\xi] = 0$", wrong={"the step not multiplied": x - h}),
     role="lemma",
     so=r"After $K$ steps $(1 - h)^K$ of the start is left. For a law $\mathcal{N}(0, v)$ it is $(1 - \frac{h}{v})^K$: wide modes "
     "remember longest.",
@@ -96,11 +95,7 @@ r = derivation.define("r", (1 - p) * L, "what one visit leaves of the distance f
 derivation.chain(
     "How fast it gets there",
     plus(times(p, L, start), times(1 - p, L, plus(kept, times(r**n, plus(start, -kept))))),
-    equals(
-        plus(kept, times((1 - p) * L, r**n, plus(start, -kept))),
-        r"the last result",
-        wrong={"nothing left of the start": kept, "all of it": plus(kept, times(r**n, plus(start, -kept)))},
-    ),
+    equals(plus(kept, times((1 - p) * L, r**n, plus(start, -kept))), r"the last result"),
     equals(
         plus(kept, times(r ** (n + 1), plus(start, -kept))),
         r"$r = (1 - p) L$",
@@ -117,7 +112,7 @@ derivation.chain(
     equals(
         (1 - p) * L * (1 - L) / (1 - (1 - p) * L),
         "a common denominator",
-        wrong={"L once": (1 - p) * (1 - L) / (1 - (1 - p) * L), "p for 1 - p": p * L * (1 - L) / (1 - (1 - p) * L)},
+        wrong={"p for 1 - p": p * L * (1 - L) / (1 - (1 - p) * L)},
     ),
     at_least(0, "leave out a positive fraction", dropping=(1 - p) * L * (1 - L) / (1 - (1 - p) * L)),
 )
@@ -142,11 +137,7 @@ derivation.chain(
     equals(
         plus(rest, times(1 - a - b, plus(q, -rest))),
         r"$\pi a = (1 - \pi) b$",
-        wrong={
-            "the other state's": plus(1 - rest, times(1 - a - b, plus(q, -1 + rest))),
-            "a factor of one": q,
-            "one probability": plus(rest, times(1 - a, plus(q, -rest))),
-        },
+        wrong={"the other state's": plus(1 - rest, times(1 - a - b, plus(q, -1 + rest)))},
     ),
     role="remark",
     so=r"So for every sampler on two states the buffer's law is $\pi + \varphi (\nu - \pi)$, with $\nu$ the fresh law and "
@@ -197,7 +188,9 @@ def law_of_the_age():
         if buffer[0] < 100:
             found[int(buffer[0]) - 1] += math.prod(0.25 if coin < 0.25 else 0.75 for coin in coins)
     formula = 0.25 * 0.75 ** np.arange(4)
-    return found, formula, {"counted from zero": 0.75 * formula, "1 - p replaced": 0.75 * 0.25 ** np.arange(4)}
+    return Sides(
+        left=found, right=formula, wrong={"counted from zero": 0.75 * formula, "1 - p replaced": 0.75 * 0.25 ** np.arange(4)}
+    )
 
 
 @derivation.exact(
@@ -217,7 +210,7 @@ def a_buffer_of_langevin_chains():
         found += float(buffer[0]) * math.prod(0.25 if coin < 0.25 else 0.75 for coin in coins)
     share = 0.7**2
     long_run, left = 0.25 * share * 2 / (1 - 0.75 * share), (0.75 * share) ** 3
-    return found, long_run + left * (2 - long_run), {"a fresh chain": 2 * share, "the long run": long_run}
+    return Sides(left=found, right=long_run + left * (2 - long_run), wrong={"a fresh chain": 2 * share, "the long run": long_run})
 
 
 derivation.symbol("N", "how many states the buffer holds")
@@ -240,7 +233,11 @@ def _all_updates(size, batch):
 def places_written():
     found = np.array([_all_updates(size, batch).sum(axis=1).mean() for size, batch in ((3, 2), (4, 3))])
     size, batch = np.array([3.0, 4.0]), np.array([2.0, 3.0])
-    return found, size * (1 - (1 - 1 / size) ** batch), {"all of them": batch, "of one place": 1 - (1 - 1 / size) ** batch}
+    return Sides(
+        left=found,
+        right=size * (1 - (1 - 1 / size) ** batch),
+        wrong={"all of them": batch, "of one place": 1 - (1 - 1 / size) ** batch},
+    )
 
 
 derivation.say(
@@ -264,7 +261,7 @@ def last_wins():
             for position in order:
                 row[pick[position]] = position + 1.0
             rows.append(row)
-    return np.array(found), np.array(one_by_one), {"the first wins": np.array(first)}
+    return Sides(left=np.array(found), right=np.array(one_by_one), wrong={"the first wins": np.array(first)})
 
 
 @derivation.example(
@@ -345,4 +342,4 @@ def shared_draw():
 def wide_places():
     buffer, places = jnp.arange(256.0), np.array([255, 130], np.uint8)
     drawn = sample(buffer, places, jnp.zeros(2), jnp.ones(2))
-    return drawn, jnp.array([255.0, 130.0]), {"negative, and clamped": jnp.zeros(2)}
+    return Sides(left=drawn, right=jnp.array([255.0, 130.0]), wrong={"negative, and clamped": jnp.zeros(2)})

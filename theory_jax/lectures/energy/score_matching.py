@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.energy.score_matching import (
@@ -83,12 +84,6 @@ central = derivation.chain(
     equals(
         plus(times(_p, plus(times(half, _squares), _divergence)), -_moved, times(half, _p, _own)),
         r"the product rule, $s_1\, \partial p = \partial (p\, s_1) - p\, \partial s_1$, and the same for $s_2$",
-        wrong={
-            "the half forgotten": plus(times(_p, plus(_squares, _divergence)), -_moved, times(half, _p, _own)),
-            "the divergence subtracted": plus(
-                times(_p, plus(times(half, _squares), -_divergence)), -_moved, times(half, _p, _own)
-            ),
-        },
     ),
     central=True,
     so=r"Integrate over the plane. The middle term is a divergence and gives 0. The last one does not contain the model. The "
@@ -122,7 +117,11 @@ def integration_by_parts():
     explicit = np.array([density @ explicit_loss(jnp.asarray(_GRID), s) for s in models])
     fisher = np.array([density @ fisher_divergence(own, s(jnp.asarray(_GRID))) for s in models])
     constant = density @ own[:, 0] ** 2 / 2
-    return explicit, fisher - constant, {"no constant": fisher, "its sign": fisher + constant, "no half": fisher - 2 * constant}
+    return Sides(
+        left=explicit,
+        right=fisher - constant,
+        wrong={"no constant": fisher, "its sign": fisher + constant, "no half": fisher - 2 * constant},
+    )
 
 
 x = derivation.number("x", "a point of the line")
@@ -133,13 +132,8 @@ derivation.chain(
     equals(
         plus(Integral(times(half, exp(-x), c**2), (x, 0, oo)), Integral(c * exp(-x), (x, 0, oo)), half),
         r"here $p = e^{-x}$ on $x > 0$, whose score is $-1$, and $s = c$; the second term is minus the integral of $(p\, s)'$",
-        wrong={"the edge forgotten": plus(Integral(times(half, exp(-x), c**2), (x, 0, oo)), half)},
     ),
-    equals(
-        plus(c**2 / 2, c, half),
-        r"$\int_0^\infty e^{-x} dx = 1$: the term is $p(0)\, s(0)$",
-        wrong={"the edge forgotten": plus(c**2 / 2, half), "its sign": plus(c**2 / 2, -c, half)},
-    ),
+    equals(plus(c**2 / 2, c, half), r"$\int_0^\infty e^{-x} dx = 1$: the term is $p(0)\, s(0)$"),
     role="remark",
     so=r"The explicit loss alone, $\frac12 c^2$, is least at $c = 0$, and the true score is $-1$. The condition that $p\, s$ "
     r"vanishes at the border is needed.",
@@ -177,13 +171,6 @@ gaussian_loss = derivation.chain(
     equals(
         plus(times(half, _of_moments(plus(covariance.at(j, k), times(shift.at(j), shift.at(k))))), -_trace),
         r"multiply out; $\mathbb{E}[(y_j - m_j)(y_k - m_k)] = C_{jk} + r_j r_k$",
-        wrong={
-            "the means taken as equal": plus(times(half, _of_moments(covariance.at(j, k))), -_trace),
-            "no half": plus(_of_moments(plus(covariance.at(j, k), times(shift.at(j), shift.at(k)))), -_trace),
-            "the divergence added": plus(
-                times(half, _of_moments(plus(covariance.at(j, k), times(shift.at(j), shift.at(k))))), _trace
-            ),
-        },
     ),
     states=2,
     role="lemma",
@@ -283,10 +270,6 @@ derivation.bridge(
     lambda jacobian, x: explicit_loss(jnp.asarray(x), _field(jacobian)),
     J,
     point,
-    wrong={
-        "no half": plus(Total(i, linear**2), Total(i, J.at(i, i))),
-        "subtracted": plus(times(half, Total(i, linear**2)), -Total(i, J.at(i, i))),
-    },
 )
 derivation.bridge(
     "... its sliced loss, with one probe",
@@ -295,7 +278,7 @@ derivation.bridge(
     J,
     point,
     probe,
-    wrong={"no half": plus(_form, Total(i, times(probe, linear)) ** 2), "reduced": plus(_form, times(half, Total(i, linear**2)))},
+    wrong={"reduced": plus(_form, times(half, Total(i, linear**2)))},
 )
 derivation.bridge(
     "... and with the second term in closed form",
@@ -304,7 +287,7 @@ derivation.bridge(
     J,
     point,
     probe,
-    wrong={"sliced": plus(_form, times(half, Total(i, times(probe, linear)) ** 2)), "no half": plus(_form, Total(i, linear**2))},
+    wrong={"sliced": plus(_form, times(half, Total(i, times(probe, linear)) ** 2))},
 )
 other = derivation.numbers("t", i, "an entry of another score", "score_q")
 derivation.bridge(
@@ -313,7 +296,7 @@ derivation.bridge(
     fisher_divergence,
     score,
     other,
-    wrong={"no half": Total(i, plus(score, -other) ** 2), "a difference of squares": times(half, Total(i, score**2 - other**2))},
+    wrong={"a difference of squares": times(half, Total(i, score**2 - other**2))},
 )
 derivation.bridge(
     "... and its score of a Gaussian",
@@ -347,7 +330,7 @@ def gradient_of_the_gaussian_fit():
     moments = np.cov(rows.T, bias=True) + np.outer(off, off)
     unbiased = np.cov(rows.T) + np.outer(off, off)
     wrong = {"the unbiased covariance": at @ unbiased - np.eye(3), "no divergence": at @ moments, "twice": 2 * at @ moments}
-    return jax.grad(loss)(jnp.asarray(at)), at @ moments - np.eye(3), wrong
+    return Sides(left=jax.grad(loss)(jnp.asarray(at)), right=at @ moments - np.eye(3), wrong=wrong)
 
 
 derivation.symbol(r"\mathrm{Var}_v", "the variance over a probe of independent random signs")
@@ -373,7 +356,7 @@ def variance_of_one_probe():
     both, products = (jacobian + jacobian.T)[upper], np.outer(s, s)[upper]
     wanted = np.array([both @ both, (both + products) @ (both + products)])
     wrong = {"added": np.array([both @ both, both @ both + products @ products]), "exchanged": wanted[::-1]}
-    return np.array([each.var() for each in losses]), wanted, wrong
+    return Sides(left=np.array([each.var() for each in losses]), right=wanted, wrong=wrong)
 
 
 derivation.say(
@@ -399,9 +382,7 @@ noisy_score = derivation.chain(
     "The score of the noisy data is the mean of a known one",
     Slope(log(density), y),
     equals(
-        Expectation(share, Slope(exp(LogDensity(y, clean, sigma**2)), y)) / density,
-        "the derivative of a logarithm, and of a sum",
-        wrong={"not divided by the density": Expectation(share, Slope(exp(LogDensity(y, clean, sigma**2)), y))},
+        Expectation(share, Slope(exp(LogDensity(y, clean, sigma**2)), y)) / density, "the derivative of a logarithm, and of a sum"
     ),
     equals(
         -Expectation(given_y, xi) / sigma,
@@ -421,14 +402,7 @@ _rest = Variance(share, xi) / (2 * sigma**2)
 derivation.chain(
     "Regression on the noise finds it",
     _denoised,
-    equals(
-        plus(times(half, plus(s, -best) ** 2), _rest),
-        r"a mean square is the square of the mean and a variance",
-        wrong={
-            "the sign of the target": plus(times(half, plus(s, best) ** 2), _rest),
-            "the noise not scaled": plus(times(half, plus(s, -best) ** 2), Variance(share, xi) / 2),
-        },
-    ),
+    equals(plus(times(half, plus(s, -best) ** 2), _rest), r"a mean square is the square of the mean and a variance"),
     at_least(_rest, r"leave out the square; equality if and only if $s = s^*$", dropping=times(half, plus(s, -best) ** 2)),
     uses=(noisy_score,),
     so=r"So the minimizer is the score of $p_\sigma$, not that of $p$. Where the model does not reach it, the excess is the "
@@ -450,11 +424,7 @@ derivation.bridge(
     noise,
     lam,
     sigma,
-    wrong={
-        "the sign of the target": times(half, plus(-lam * plus(start, sigma * noise), -noise / sigma) ** 2),
-        "over the variance": times(half, plus(-lam * plus(start, sigma * noise), noise / sigma**2) ** 2),
-        "at the clean data": times(half, plus(-lam * start, noise / sigma) ** 2),
-    },
+    wrong={"over the variance": times(half, plus(-lam * plus(start, sigma * noise), noise / sigma**2) ** 2)},
 )
 
 derivation.say(
@@ -477,7 +447,7 @@ derivation.chain(
         tau / 2,
         r"data and noise are independent, with variances $V$ and 1: $\frac{V}{(V + \sigma^2)^2} + \left(\frac{1}{\sigma} - "
         r"\frac{\sigma}{V + \sigma^2}\right)^2 = \tau$",
-        wrong={"the noise alone": 1 / (2 * sigma**2), "no half": tau},
+        wrong={"the noise alone": 1 / (2 * sigma**2)},
     ),
     role="lemma",
 )
@@ -487,7 +457,7 @@ derivation.chain(
     equals(
         tau**2 / 2,
         r"what is squared is normal with variance $\tau$, and the square of a standard normal variable has variance 2",
-        wrong={"no half": tau**2, "a deviation": tau / 2},
+        wrong={"a deviation": tau / 2},
     ),
     so=r"$\sigma^2 \tau$ goes to 1 as $\sigma$ goes to 0, so the standard deviation grows as $1/(\sqrt2\, \sigma^2)$.",
 )
@@ -517,9 +487,8 @@ derivation.chain(
     equals(
         Limit(plus(times(half, lam**4, V**2), times(2, plus(times(half, lam**2, sigma**2), -lam) ** 2)), sigma, 0),
         "the squares of independent normal variables",
-        wrong={"one of them": Limit(times(half, lam**4, V**2) + sigma, sigma, 0)},
     ),
-    equals(plus(times(half, lam**4, V**2), 2 * lam**2), r"$\sigma$ goes to 0", wrong={"the second term": lam**4 * V**2 / 2}),
+    equals(plus(times(half, lam**4, V**2), 2 * lam**2), r"$\sigma$ goes to 0"),
     so=r"So it is the estimate, not the loss, that fails for little noise.",
 )
 
@@ -539,7 +508,11 @@ def deviation_of_the_loss():
         found.append(sigma**4 * (loss - tau / 2) ** 2)
         wanted.append(sigma**4 * tau**2 / 2)
     wanted = np.array(wanted)
-    return np.stack(found, axis=1), wanted, {"no half": 2 * wanted, "growing like 1/sigma": wanted * np.array([0.01, 0.0001])}
+    return SampleSides(
+        samples=np.stack(found, axis=1),
+        expected=wanted,
+        wrong={"no half": 2 * wanted, "growing like 1/sigma": wanted * np.array([0.01, 0.0001])},
+    )
 
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(20)

@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Integral, cos, exp, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.evaluation.frechet_audio_distance import (
@@ -63,11 +64,7 @@ a = derivation.number("a", "the rise of pitch per hertz at 0", positive=True)
 derivation.chain(
     "Pitch is a logarithm",
     Integral(a / (1 + u / f_0), (u, 0, f)),
-    equals(
-        times(a, f_0, log(1 + f / f_0)),
-        r"the derivative of $\log(1 + u/f_0)$ is $\frac{1}{f_0} \frac{1}{1 + u/f_0}$",
-        wrong={"the inner derivative forgotten": times(a, log(1 + f / f_0)), "without the one": times(a, f_0, log(f / f_0))},
-    ),
+    equals(times(a, f_0, log(1 + f / f_0)), r"the derivative of $\log(1 + u/f_0)$ is $\frac{1}{f_0} \frac{1}{1 + u/f_0}$"),
     role="lemma",
     so=r"With $f_0 = 700$ and 1000 mel at 1000 Hz, $a f_0 = \frac{1000}{\log(1 + 10/7)} = 1127.01$. The standard rounds: $2595 "
     r"\log_{10}(1 + f/700)$ has $2595 / \log 10 = 1126.99$, and 999.99 mel at 1000 Hz.",
@@ -80,10 +77,7 @@ derivation.chain(
     equals(
         times(700, plus(1 + f / 700, -1)),
         "the exponential of a logarithm",
-        wrong={
-            "the one not subtracted": times(700, 1 + f / 700),
-            "natural logarithms in the standard": times(700, exp(log(1 + f / 700) / log(10)) - 1),
-        },
+        wrong={"natural logarithms in the standard": times(700, exp(log(1 + f / 700) / log(10)) - 1)},
     ),
     equals(f, "cancel"),
     role="lemma",
@@ -95,28 +89,13 @@ derivation.chain(
     equals(
         times(kappa, log((700 + f_2) / (700 + f))),
         "a difference of logarithms is the logarithm of the ratio; multiply both by 700",
-        wrong={
-            "the ratio of the frequencies": times(kappa, log(f_2 / f)),
-            "turned over": times(kappa, log((700 + f) / (700 + f_2))),
-        },
+        wrong={"the ratio of the frequencies": times(kappa, log(f_2 / f))},
     ),
     so="So far above 700 Hz an octave is a fixed number of mel, near 781; far below, mel are hertz times 1.61.",
 )
 mel = derivation.number("m", "a pitch in mel", "mel", positive=True)
-derivation.bridge(
-    "The code computes the pitch",
-    2595 * log(1 + f / 700) / log(10),
-    hertz_to_mel,
-    f,
-    wrong={"natural logarithm": 2595 * log(1 + f / 700), "without the one": 2595 * log(f / 700) / log(10)},
-)
-derivation.bridge(
-    "... and its inverse",
-    700 * (exp(mel * log(10) / 2595) - 1),
-    mel_to_hertz,
-    mel,
-    wrong={"the one not subtracted": 700 * exp(mel * log(10) / 2595), "natural logarithm": 700 * (exp(mel / 2595) - 1)},
-)
+derivation.bridge("The code computes the pitch", 2595 * log(1 + f / 700) / log(10), hertz_to_mel, f)
+derivation.bridge("... and its inverse", 700 * (exp(mel * log(10) / 2595) - 1), mel_to_hertz, mel)
 
 derivation.say(
     r"Centers $c_1 < c_2 < \dots$ are equally spaced in mel. Filter $j$ is a triangle of height 1: it rises linearly in hertz "
@@ -171,7 +150,7 @@ def triangles():
         ),
         "of area one": flat([part / part.sum(1, keepdims=True) for part in wanted]),
     }
-    return flat(found), flat(wanted), wrong
+    return Sides(left=flat(found), right=flat(wanted), wrong=wrong)
 
 
 derivation.say("Now a frame. All frames are alike, so one is enough.")
@@ -195,7 +174,7 @@ derivation.chain(
     equals(
         times(g**2, power),
         "a Fourier transform is linear; its real and its imaginary part are squared",
-        wrong={"linear": times(g, power), "not at all": power},
+        wrong={"linear": times(g, power)},
     ),
     role="lemma",
     so=r"For $-g$ it is the same: polarity is lost here, and so is every other common phase of a frame.",
@@ -209,19 +188,10 @@ derivation.chain(
     equals(
         plus(log(g**2 * (energy + epsilon)), -log(g**2 * (energy + epsilon) / plus(g**2 * energy, epsilon))),
         "add and subtract one logarithm",
-        wrong={
-            "added twice": plus(log(g**2 * (energy + epsilon)), log(g**2 * (energy + epsilon) / plus(g**2 * energy, epsilon)))
-        },
     ),
     equals(
         plus(log(plus(energy, epsilon)), 2 * log(g), -log(1 + epsilon * (g**2 - 1) / plus(g**2 * energy, epsilon))),
         r"the first is a product; in the second, $g^2 \epsilon = \epsilon + \epsilon (g^2 - 1)$",
-        wrong={
-            "of magnitudes": plus(
-                log(plus(energy, epsilon)), log(g), -log(1 + epsilon * (g**2 - 1) / plus(g**2 * energy, epsilon))
-            ),
-            "the floor forgotten": plus(log(plus(energy, epsilon)), 2 * log(g)),
-        },
     ),
     so=r"The last logarithm is what the floor withholds. It goes to 0 with $\epsilon / E$, and in silence, $E = 0$, it is all of "
     r"$2 \log g$.",
@@ -233,7 +203,7 @@ derivation.bridge(
         log_mel_spectrogram(one[None], window, bank, hop=1, epsilon=float(low))[0, :, 0]
         for bank, window, one, low in zip(h, w, x, floor, strict=True)]),
     filters, w, x, epsilon,
-    wrong={"magnitudes": log(Total(k, filters * sqrt(power)) + epsilon), "no floor": log(Total(k, filters * power)),
+    wrong={"magnitudes": log(Total(k, filters * sqrt(power)) + epsilon),
            "logarithm before the filters": Total(k, filters * log(power + epsilon))},
     sizes={k: 3, j: 2},
 )  # fmt: skip
@@ -263,18 +233,9 @@ derivation.chain(
     equals(
         times(1 / (C * F), Total(q, Total(n, times(plus(y - clip_y, clip_y - all_y), plus(z - clip_z, clip_z - all_z))))),
         "add and subtract the clips' means",
-        wrong={
-            "one sign": Total(q, Total(n, times(plus(y - clip_y, clip_y - all_y), plus(z - clip_z, all_z - clip_z)))) / (C * F)
-        },
     ),
     equals(
-        plus(within, between),
-        "multiply out; deviations from a clip's mean sum to 0 over the clip, and both mixed terms vanish",
-        wrong={
-            "within clips alone": within,
-            "of the means alone": between,
-            "the means counted for each frame": plus(within, F * between),
-        },
+        plus(within, between), "multiply out; deviations from a clip's mean sum to 0 over the clip, and both mixed terms vanish"
     ),
     central=True,
     so="All four sums are symmetric in the frames, and so is the mean: neither order nor the end of a clip is kept. The mean of "
@@ -319,7 +280,11 @@ def every_order():
     found = jax.vmap(lambda one: frechet_audio_distance(one, _OTHERS))(clips)
     pooled = frechet_feature_distance(_FRAMES, _OTHERS[0].T)
     alone = jnp.mean(jax.vmap(lambda clip: frechet_audio_distance(clip[None], _OTHERS))(clips[0]))
-    return found, jnp.full(24, pooled), {"the mean over clips": jnp.full(24, alone), "its root": jnp.full(24, pooled**0.5)}
+    return Sides(
+        left=found,
+        right=jnp.full(24, pooled),
+        wrong={"the mean over clips": jnp.full(24, alone), "its root": jnp.full(24, pooled**0.5)},
+    )
 
 
 derivation.say(
@@ -408,7 +373,12 @@ def noise_on_the_waveform():
     def sides(lower, higher):
         return each(lower), each(higher)
 
-    return sides, ((0.001, 0.01, 0.1), (0.01, 0.1, 1.0)), ((0.1,), (0.1,)), {"turned over": lambda *levels: sides(*levels)[::-1]}
+    return BoundSides(
+        sides=sides,
+        points=((0.001, 0.01, 0.1), (0.01, 0.1, 1.0)),
+        tight=((0.1,), (0.1,)),
+        wrong={"turned over": lambda *levels: sides(*levels)[::-1]},
+    )
 
 
 _APART, _EQUAL = np.array([[[0.0, 2.0]], [[10.0, 12.0]]]), np.array([[[5.0, 7.0]], [[5.0, 7.0]]])

@@ -11,6 +11,7 @@ from scipy.special import gammaln
 from sympy import exp
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Total, Variance, plus, times
 from theory_jax.evaluation.frechet_distance import (
@@ -71,10 +72,7 @@ derivation.chain(
     equals(
         plus((_mean(x) - _mean(y)) ** 2, Variance(pi, x - y)),
         "a mean square is the squared mean and the variance",
-        wrong={
-            "the means forgotten": Variance(pi, x - y),
-            "the variances added": plus((_mean(x) - _mean(y)) ** 2, Variance(pi, x), Variance(pi, y)),
-        },
+        wrong={"the variances added": plus((_mean(x) - _mean(y)) ** 2, Variance(pi, x), Variance(pi, y))},
     ),
     equals(
         plus(
@@ -84,14 +82,6 @@ derivation.chain(
             times(t, Variance(pi, x - y / t)),
         ),
         r"$t\,\mathrm{Var}(x - y/t) = t\,\mathrm{Var}(x) + \mathrm{Var}(y)/t - 2\,\mathrm{Cov}(x, y)$ has the same covariance",
-        wrong={
-            "the slope in both": plus(
-                (_mean(x) - _mean(y)) ** 2,
-                times(1 - t, Variance(pi, x)),
-                times(1 - t, Variance(pi, y)),
-                times(t, Variance(pi, x - y / t)),
-            )
-        },
     ),
     at_least(
         plus((_mean(x) - _mean(y)) ** 2, times(1 - t, Variance(pi, x)), times(1 - 1 / t, Variance(pi, y))),
@@ -109,10 +99,7 @@ derivation.chain(
     equals(
         plus((sigma - tau) ** 2, -times(t, (sigma - tau / t) ** 2)),
         r"complete the square: $t\sigma^2 + \tau^2/t = t(\sigma - \tau/t)^2 + 2\sigma\tau$",
-        wrong={
-            "the sign": plus((sigma - tau) ** 2, times(t, (sigma - tau / t) ** 2)),
-            "variances for deviations": plus((sigma**2 - tau**2) ** 2, -times(t, (sigma - tau / t) ** 2)),
-        },
+        wrong={"variances for deviations": plus((sigma**2 - tau**2) ** 2, -times(t, (sigma - tau / t) ** 2))},
     ),
     at_most((sigma - tau) ** 2, r"leave out the square; equality at $t = \tau/\sigma$", adding=times(t, (sigma - tau / t) ** 2)),
     role="lemma",
@@ -157,10 +144,7 @@ derivation.chain(
     equals(
         plus(means, Variance(pi, x - y), Variance(pi, x2 - y2)),
         "a mean square is the squared mean and the variance, in each coordinate",
-        wrong={
-            "the means forgotten": plus(Variance(pi, x - y), Variance(pi, x2 - y2)),
-            "the variances added": plus(means, *traces),
-        },
+        wrong={"the variances added": plus(means, *traces)},
     ),
     equals(
         plus(means, *traces, -trace_1, -trace_2, left_out),
@@ -208,7 +192,7 @@ def the_map_between_the_covariances():
         "T squared": [*(P * T * T * P), root.trace(), root.trace()],
         "the traces twice": [*(root * root), 2 * root.trace(), root.trace()],
     }
-    return left, [*(root * root), root.trace(), root.trace()], wrong
+    return Sides(left=left, right=[*(root * root), root.trace(), root.trace()], wrong=wrong)
 
 
 derivation.say(
@@ -227,10 +211,7 @@ derivation.chain(
     equals(
         plus(m1**2 + 2 * m2**2 + m3**2, 2 * (m1 * m3 - m2**2)),
         r"$(\mathrm{tr}\,M)^2 = \mathrm{tr}\,M^2 + 2 \det M$",
-        wrong={
-            "the determinant once": plus(m1**2 + 2 * m2**2 + m3**2, m1 * m3 - m2**2),
-            "the squares of the diagonal": plus(m1**2 + m3**2, 2 * (m1 * m3 - m2**2)),
-        },
+        wrong={"the determinant once": plus(m1**2 + 2 * m2**2 + m3**2, m1 * m3 - m2**2)},
     ),
     role="remark",
     so=r"Since $M^2 = P B P$, this is $\mathrm{tr}\,M = \sqrt{\mathrm{tr}(AB) + 2\sqrt{\det A \det B}}$.",
@@ -255,7 +236,7 @@ def eigenvalues_of_the_product():
     left = (trace(one) + trace(other) - jax.vmap(frechet_distance)(mean, one, mean, other)) / 2
     eigenvalues = np.linalg.eigvals(one @ other).real
     wrong = {"no root": eigenvalues.sum(1), "the root of the sum": np.sqrt(eigenvalues.sum(1))}
-    return left, np.sqrt(eigenvalues).sum(1), wrong
+    return Sides(left=left, right=np.sqrt(eigenvalues).sum(1), wrong=wrong)
 
 
 derivation.symbol("d", "the Frechet distance", "sqrt(frechet_distance)")
@@ -278,7 +259,9 @@ def triangles():
         return direct, 0.9 * detour
 
     points = tuple(_covariances(20, 2) for _ in range(3))
-    return sides, points, (points[0], 4 * points[0], 9 * points[0]), {"nine tenths": smaller_by_a_tenth}
+    return BoundSides(
+        sides=sides, points=points, tight=(points[0], 4 * points[0], 9 * points[0]), wrong={"nine tenths": smaller_by_a_tenth}
+    )
 
 
 derivation.say(
@@ -293,16 +276,8 @@ j2 = derivation.index("j_2", "its value from the other sample")
 derivation.chain(
     "Two estimates of one standard deviation differ",
     Expectation(w, Expectation(w.at(j2), (s - s.at(j2)) ** 2)),
-    equals(
-        2 * Variance(w, s),
-        "expand the square; the samples are independent",
-        wrong={"once": Variance(w, s), "as if they agreed": 0},
-    ),
-    equals(
-        2 * (Expectation(w, s**2) - Expectation(w, s) ** 2),
-        "a variance is the mean square less the squared mean",
-        wrong={"the mean square alone": 2 * Expectation(w, s**2)},
-    ),
+    equals(2 * Variance(w, s), "expand the square; the samples are independent", wrong={"as if they agreed": 0}),
+    equals(2 * (Expectation(w, s**2) - Expectation(w, s) ** 2), "a variance is the mean square less the squared mean"),
     role="lemma",
 )
 n = derivation.index("n", "a sample")
@@ -340,7 +315,7 @@ def the_mean_deviation():
     )
     means = (np.exp(log_density) * root).sum(1) * 1e-3 / np.sqrt(sizes - 1)
     wrong = {"divided by N": _c(sizes) * np.sqrt((sizes - 1) / sizes), "unbiased": np.ones(4), "one more sample": _c(sizes + 1)}
-    return means, _c(sizes), wrong
+    return Sides(left=means, right=_c(sizes), wrong=wrong)
 
 
 @derivation.numeric(
@@ -352,7 +327,7 @@ def the_mean_deviation():
 def the_bias_falls_as_one_over_n():
     sizes = np.array([200.0, 400.0, 800.0])
     wrong = {"the means alone": 2.0, "of the deviations, twice": 4 + 3 / (4 * sizes), "no second term": 3 + 0 * sizes}
-    return sizes * _bias(sizes), 3 + 3 / (4 * sizes), wrong
+    return Sides(left=sizes * _bias(sizes), right=3 + 3 / (4 * sizes), wrong=wrong)
 
 
 derivation.say(
@@ -375,10 +350,7 @@ derivation.bridge(
     log_x,
     mean_y,
     log_y,
-    wrong={
-        "variances for deviations": Total(d, (mean_x - mean_y) ** 2 + (exp(log_x) - exp(log_y)) ** 2),
-        "no means": Total(d, (exp(log_x / 2) - exp(log_y / 2)) ** 2),
-    },
+    wrong={"variances for deviations": Total(d, (mean_x - mean_y) ** 2 + (exp(log_x) - exp(log_y)) ** 2)},
 )
 d2, d3 = derivation.index("l", "another dimension"), derivation.index("h'", "a third")
 factor_a = derivation.numbers("F", (d, d2), "a factor of $A$")
@@ -399,10 +371,7 @@ derivation.bridge(
     covariance_b,
     mean_x,
     mean_y,
-    wrong={
-        "the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))),
-        "no means": traces - 2 * Total(d, product_ta.at(d, d)),
-    },
+    wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d)))},
     states=2,
 )
 f = derivation.numbers("f", (d, n), "a feature of a sample", "features")
@@ -413,10 +382,7 @@ derivation.bridge(
     Total(n, (f - center) * (f.at(d2, n) - Total(n, f.at(d2, n)) / N)) / (N - 1),
     lambda f: jax.vmap(gaussian_statistics)(f.mT)[1],
     f,
-    wrong={
-        "divided by the number": Total(n, (f - center) * (f.at(d2, n) - Total(n, f.at(d2, n)) / N)) / N,
-        "not centered": Total(n, f * f.at(d2, n)) / (N - 1),
-    },
+    wrong={"not centered": Total(n, f * f.at(d2, n)) / (N - 1)},
 )
 limit = derivation.number("u", "the distance at infinitely many samples")
 slope = derivation.number("v", "the slope of the distance against one over the number")

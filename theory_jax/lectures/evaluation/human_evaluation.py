@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Abs, KroneckerDelta, Max, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Slope, SquaredNorm, Total, Variance, plus, times
 from theory_jax.evaluation.human_evaluation import (
@@ -100,11 +101,7 @@ derivation.chain(
     equals(
         (k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2),
         "the square roots cancel",
-        wrong={
-            "the share": seen,
-            "the terms in z halved": (k + z**2 / 4) / plus(k + z**2 / 4, m + z**2 / 4),
-            "successes alone": (k + z**2 / 2) / plus(k + z**2 / 2, m),
-        },
+        wrong={"the share": seen, "the terms in z halved": (k + z**2 / 4) / plus(k + z**2 / 4, m + z**2 / 4)},
     ),
     so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that no one saw.",
 )
@@ -114,7 +111,6 @@ derivation.chain(
     equals(
         seen * k / plus(k, z**2 / 2, z * q),
         r"multiply and divide by $k + z^2/2 + z q$; $(k + z^2/2)^2 - z^2 q^2 = k^2 (1 + z^2/n)$",
-        wrong={"the other end": k / plus(k, z**2 / 2, z * q), "not squared": seen / plus(k, z**2 / 2, z * q)},
     ),
     at_least(0, "a product of positive numbers; 0 without a success", dropping=seen * k / plus(k, z**2 / 2, z * q)),
     role="lemma",
@@ -181,7 +177,7 @@ def coverage_of_twenty_trials():
         "Wald's": _coverage(_interval_of_share(_OF_20, trials, Z_95), 20, _CHANCES),
         "one standard error": _coverage(wilson_interval(_OF_20, trials, z=1.0), 20, _CHANCES),
     }
-    return found, np.sum(_binomial(20, _CHANCES) * near, axis=1), wrong
+    return Sides(left=found, right=np.sum(_binomial(20, _CHANCES) * near, axis=1), wrong=wrong)
 
 
 derivation.say("Comparisons: one person sees two samples and says which is better. First two items that met many times.")
@@ -212,11 +208,7 @@ derivation.chain(
 derivation.chain(
     "... and how sharp it is depends on the number of comparisons",
     Slope(nll, d, 2),
-    equals(
-        times(w + l, 1 / (1 + exp(-d)), 1 / (1 + exp(d))),
-        r"$\sigma' = \sigma(d)\, \sigma(-d)$",
-        wrong={"one factor": times(w + l, 1 / (1 + exp(-d))), "the wins": times(w, 1 / (1 + exp(-d)), 1 / (1 + exp(d)))},
-    ),
+    equals(times(w + l, 1 / (1 + exp(-d)), 1 / (1 + exp(d))), r"$\sigma' = \sigma(d)\, \sigma(-d)$"),
     at_least(0, "a product of positive numbers", dropping=times(w + l, 1 / (1 + exp(-d)), 1 / (1 + exp(d)))),
     role="lemma",
 )
@@ -235,14 +227,12 @@ derivation.chain(
     equals(
         plus(Total(j, wins.at(j, h) / (1 + exp(s.at(j) - s.at(h)))), -Total(j, wins.at(h, j) / (1 + exp(s.at(h) - s.at(j))))),
         "the slope of the logarithm is the probability of the other verdict: a plus for losses, a minus for wins",
-        wrong={"wins alone": -Total(j, wins.at(h, j) / (1 + exp(s.at(h) - s.at(j))))},
     ),
     equals(
         plus(Total(j, (wins.at(h, j) + wins.at(j, h)) / (1 + exp(s.at(j) - s.at(h)))), -Total(j, wins.at(h, j))),
         r"$\sigma(-d) = 1 - \sigma(d)$",
         wrong={
-            "of the losses alone": plus(Total(j, wins.at(j, h) / (1 + exp(s.at(j) - s.at(h)))), -Total(j, wins.at(h, j))),
-            "the sign": plus(Total(j, wins.at(h, j)), -Total(j, (wins.at(h, j) + wins.at(j, h)) / (1 + exp(s.at(j) - s.at(h))))),
+            "the sign": plus(Total(j, wins.at(h, j)), -Total(j, (wins.at(h, j) + wins.at(j, h)) / (1 + exp(s.at(j) - s.at(h)))))
         },
     ),
     so="Only differences of scores occur: a constant that is added to all of them changes nothing. When there is a best fit, and "
@@ -268,16 +258,11 @@ least = (R * by_chance - 1) / others
 derivation.chain(
     "Agreement is what chance gives, and the scatter of the counts",
     agreement,
-    equals(
-        plus(Total(i, SquaredNorm(c, count)) / (I * R * others), -1 / others),
-        "an item's counts sum to $R$",
-        wrong={"pairs with themselves": Total(i, SquaredNorm(c, count)) / (I * R * others)},
-    ),
+    equals(plus(Total(i, SquaredNorm(c, count)) / (I * R * others), -1 / others), "an item's counts sum to $R$"),
     equals(
         plus(least, scatter / (R * others)),
         r"a mean of squares is the square of the mean, $R^2 \bar u_c^2$, plus the variance",
         wrong={
-            "no scatter": least,
             "the scatter twice": plus(least, 2 * scatter / (R * others)),
             "chance as it is": plus(by_chance, scatter / (R * others)),
         },
@@ -291,10 +276,7 @@ derivation.chain(
     equals(
         plus(scatter / (R * others * (1 - by_chance)), -1 / others),
         r"insert the line above; $\frac{R P_e - 1}{R - 1} - P_e = -\frac{1 - P_e}{R - 1}$",
-        wrong={
-            "the sign": plus(scatter / (R * others * (1 - by_chance)), 1 / others),
-            "by the raters": plus(scatter / (R * others * (1 - by_chance)), -1 / R),
-        },
+        wrong={"by the raters": plus(scatter / (R * others * (1 - by_chance)), -1 / R)},
     ),
     at_least(
         -1 / others,
@@ -357,9 +339,7 @@ derivation.chain(
         wrong={"twice": _three(plus((y.at(c1) - y.at(c2)) ** 2, (y.at(c1) - y.at(c3)) ** 2, (y.at(c2) - y.at(c3)) ** 2) / 3)},
     ),
     equals(
-        Expectation(t.at(c1), Expectation(t.at(c2), (y.at(c1) - y.at(c2)) ** 2)) / 2,
-        "the three pairs have the same distribution",
-        wrong={"no half": Expectation(t.at(c1), Expectation(t.at(c2), (y.at(c1) - y.at(c2)) ** 2))},
+        Expectation(t.at(c1), Expectation(t.at(c2), (y.at(c1) - y.at(c2)) ** 2)) / 2, "the three pairs have the same distribution"
     ),
     equals(Variance(t, y), "expand the square; the two are independent", wrong={"divided by N": 2 * Variance(t, y) / 3}),
     states=2,
@@ -382,24 +362,14 @@ derivation.chain(
     "The best observer's accuracy measures a distance of laws",
     times(Rational(1, 2), Total(x, plus(f * says_real, g * says_fake))),
     equals(
-        plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (f - g)))),
-        r"$r(0|x) = 1 - r(1|x)$, and $g$ sums to one",
-        wrong={
-            "real and generated exchanged": plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (g - f)))),
-            "no half": plus(Rational(1, 2), Total(x, says_real * (f - g))),
-        },
+        plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (f - g)))), r"$r(0|x) = 1 - r(1|x)$, and $g$ sums to one"
     ),
     at_most(
         plus(Rational(1, 2), times(Rational(1, 2), Total(x, Max(f - g, 0)))),
         r"a rule gains most if it says real exactly where $f > g$",
         adding=times(Rational(1, 2), Total(x, plus(says_fake * Max(f - g, 0), says_real * Max(g - f, 0)))),
-        wrong={"twice the gain": plus(Rational(1, 2), Total(x, Max(f - g, 0)))},
     ),
-    equals(
-        plus(Rational(1, 2), distance / 2),
-        r"$f - g$ sums to zero, so the positive parts are half of $\sum_x |f - g|$",
-        wrong={"the sum of absolute values": plus(Rational(1, 2), distance), "chance": Rational(1, 2)},
-    ),
+    equals(plus(Rational(1, 2), distance / 2), r"$f - g$ sums to zero, so the positive parts are half of $\sum_x |f - g|$"),
     so=r"Accuracy $\frac12$ of the best rule means $f = g$. Accuracy $\frac12$ of a person means only that this person saw no "
     r"difference.",
 )
@@ -419,7 +389,7 @@ def all_rules():
     rules = np.array(list(product((0.0, 1.0), repeat=5)))
     accuracies = (rules @ real + (1 - rules) @ fake) / 2
     wrong = {"the whole distance": 0.5 + _total_variation(real, fake), "the rule of the other side": accuracies.min()}
-    return accuracies.max(), (1 + _total_variation(real, fake)) / 2, wrong
+    return Sides(left=accuracies.max(), right=(1 + _total_variation(real, fake)) / 2, wrong=wrong)
 
 
 derivation.bridge(
@@ -455,7 +425,6 @@ derivation.bridge(
     plus(average, -2 * sqrt(spread / (N * (N - 1)))),
     jax.vmap(lambda y: jnp.subtract(*mean_opinion_score(y, z=2.0))),
     y,
-    wrong={"divided by N": plus(average, -2 * sqrt(spread) / N), "of one rating": plus(average, -2 * sqrt(spread / (N - 1)))},
 )
 
 
@@ -473,7 +442,7 @@ def all_tables():
     chance = ((tables.sum(axis=1) / 9) ** 2).sum(axis=1)
     with_self = ((tables / 3) ** 2).sum(axis=(1, 2)) / 3
     wrong = {"pairs with themselves": (with_self - chance) / (1 - chance), "uniform chance": (agree - 1 / 3) / (1 - 1 / 3)}
-    return jax.vmap(fleiss_kappa)(tables), (agree - chance) / (1 - chance), wrong
+    return Sides(left=jax.vmap(fleiss_kappa)(tables), right=(agree - chance) / (1 - chance), wrong=wrong)
 
 
 _TABLE = np.array([[3, 0], [2, 1], [0, 3], [1, 2]])

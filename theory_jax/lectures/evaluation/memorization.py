@@ -13,6 +13,7 @@ import sympy
 from sympy import Integral, Min, Rational, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, SquaredNorm, plus, times
 from theory_jax.evaluation.memorization import (
@@ -73,7 +74,7 @@ derivation.chain(
     equals(
         Q * P / 2,
         "each of $QP$ pairs has the larger distance on either side with equal probability",
-        wrong={"all pairs": Q * P, "the pairs of one set": Q * (Q - 1) / 2},
+        wrong={"the pairs of one set": Q * (Q - 1) / 2},
     ),
     role="lemma",
 )
@@ -89,7 +90,6 @@ derivation.chain(
         r"the covariances of two pairs: the same pair; pairs that share $y_i$; pairs that share $t_j$; others are independent",
         wrong={
             "pairs as if independent": Q * P / 4,
-            "one test point shared forgotten": plus(Q * P / 4, Q * P * (P - 1) / 12),
             "thirds, not their excess over a quarter": plus(Q * P / 4, Q * P * (P - 1) / 3, Q * P * (Q - 1) / 3),
         },
     ),
@@ -115,7 +115,11 @@ def every_order_of_seven_points():
     others = np.array([np.setdiff1d(range(7), some) for some in chosen])
     scores = jax.vmap(data_copying_z_score, (0, None, 0))(points[chosen], np.zeros((1, 1)), points[others])
     moments = jnp.array([jnp.mean(scores), jnp.mean(scores**2)])
-    return moments, jnp.array([0.0, 1.0]), {"with Q + P": jnp.array([0.0, 8 / 7]), "of pairs": jnp.array([6.0, 8.0])}
+    return Sides(
+        left=moments,
+        right=jnp.array([0.0, 1.0]),
+        wrong={"with Q + P": jnp.array([0.0, 8 / 7]), "of pairs": jnp.array([6.0, 8.0])},
+    )
 
 
 lowest = derivation.define(r"z_{\min}", -sqrt(3 * Q * P / (Q + P + 1)), "the score of copies")
@@ -173,15 +177,11 @@ derivation.chain(
         "the nearest is of one kind or of the other",
         wrong={"one half": Rational(1, 2), "one more": 1 - (N + 1) / (2 * N - 1)},
     ),
-    equals(
-        plus(Rational(1, 2), -(other_kind - Rational(1, 2))),
-        "add and subtract one half",
-        wrong={"the sign": plus(Rational(1, 2), other_kind - Rational(1, 2))},
-    ),
+    equals(plus(Rational(1, 2), -(other_kind - Rational(1, 2))), "add and subtract one half"),
     equals(
         plus(Rational(1, 2), -1 / (2 * (2 * N - 1))),
         r"$\frac{N}{2N - 1} - \frac12 = \frac{1}{2(2N - 1)}$",
-        wrong={"one half": Rational(1, 2), "twice as much": plus(Rational(1, 2), -1 / (2 * N - 1))},
+        wrong={"twice as much": plus(Rational(1, 2), -1 / (2 * N - 1))},
     ),
     so="A value far above one half says that the kinds are apart; one far below, that every point has a copy of the other kind.",
 )
@@ -198,7 +198,7 @@ def every_labeling_of_six_points():
     chosen = np.array(list(combinations(range(6), 3)))
     others = chosen[::-1]  # the complements, since combinations come in lexicographic order
     shares = jax.vmap(one_nearest_neighbor_accuracy)(points[chosen], points[others])
-    return jnp.mean(jnp.stack(shares), axis=1), jnp.full(2, 2 / 5), {"one half": jnp.full(2, 0.5)}
+    return Sides(left=jnp.mean(jnp.stack(shares), axis=1), right=jnp.full(2, 2 / 5), wrong={"one half": jnp.full(2, 0.5)})
 
 
 derivation.say(
@@ -216,7 +216,6 @@ derivation.chain(
     equals(
         1 - times(2 / (M + 1), (M + 1) / 3),
         "an inner gap is the smallest of three with the probability 1/3, each of the two outer ones of two with 1/2",
-        wrong={"all gaps as if inner": 1 - times(2 / (M + 1), M / 3), "one point a pair": 1 - times(1 / (M + 1), (M + 1) / 3)},
     ),
     equals(Rational(1, 3), r"cancel $M + 1$", wrong={"one half": Rational(1, 2), "those that are not": Rational(2, 3)}),
 )
@@ -235,7 +234,11 @@ def every_order_of_the_gaps():
     line = np.concatenate([np.zeros((24, 1)), ends], axis=1)[:, :, None]
     triangle = np.array([[[0.0, 0.0], [2.0, 0.5], [1.0, 3.0]]])
     found = [jnp.mean(jnp.stack([_authentic_one(points, k) for k in range(points.shape[1])])) for points in (line, triangle)]
-    return jnp.stack(found), jnp.full(2, 1 / 3), {"one half": jnp.full(2, 0.5), "those that are not": jnp.full(2, 2 / 3)}
+    return Sides(
+        left=jnp.stack(found),
+        right=jnp.full(2, 1 / 3),
+        wrong={"one half": jnp.full(2, 0.5), "those that are not": jnp.full(2, 2 / 3)},
+    )
 
 
 def _authentic_one(sets, which):
@@ -258,15 +261,12 @@ derivation.chain(
     equals(
         h / (1 + h),
         r"the integral of a power is $\frac{1}{1 + h}$",
-        wrong={"mutual pairs": 1 / (1 + h), "balls that share nothing": Rational(1, 2), "the slope of the power": 1 - h},
+        wrong={"balls that share nothing": Rational(1, 2), "the slope of the power": 1 - h},
     ),
     equals(
         plus(Rational(1, 2), -(1 - h) / (2 * (1 + h))),
         "add and subtract one half",
-        wrong={
-            "without the factor": plus(Rational(1, 2), -(1 - h) / (1 + h)),
-            "the sign": plus(Rational(1, 2), (1 - h) / (2 * (1 + h))),
-        },
+        wrong={"without the factor": plus(Rational(1, 2), -(1 - h) / (1 + h))},
     ),
     at_most(
         Rational(1, 2),
@@ -294,10 +294,10 @@ def what_two_balls_do_not_share():
     wanted = [half, Rational(1, 3) + sqrt(3) / (2 * pi), Rational(11, 16)]
     authentic = [Rational(1, 3), Rational(11, 27)]
     found = outside + [outside[k] / (1 + outside[k]) for k in (0, 2)]
-    return (
-        found,
-        wanted + authentic,
-        {
+    return Sides(
+        left=found,
+        right=wanted + authentic,
+        wrong={
             "one cap": [(1 + share) / 2 for share in wanted] + authentic,
             "mutual pairs": wanted + [1 - share for share in authentic],
         },
@@ -340,7 +340,11 @@ def the_training_set_replayed():
         [row(training, training) for row in rows] + [jnp.stack(one_nearest_neighbor_accuracy(training, training[::-1]))]
     )
     wanted = jnp.append(jnp.zeros(17), -jnp.sqrt(5.0))
-    return jnp.append(zeros, score), wanted, {"the other sign": -wanted, "the kinds apart": wanted.at[15:17].set(1.0)}
+    return Sides(
+        left=jnp.append(zeros, score),
+        right=wanted,
+        wrong={"the other sign": -wanted, "the kinds apart": wanted.at[15:17].set(1.0)},
+    )
 
 
 i = derivation.index("i", "a coordinate")
@@ -400,7 +404,7 @@ def noisy_copies_have_small_ratios():
         "the second distance not smaller": lambda angle, noise: sides(angle, noise, more=noise),
         "a tenth less": lambda angle, noise: sides(angle, noise, factor=0.9),
     }
-    return sides, grid, (np.zeros(4), noise), wrong
+    return BoundSides(sides=sides, points=grid, tight=(np.zeros(4), noise), wrong=wrong)
 
 
 _LINE, _FRESH = np.array([[0.0], [4.0], [10.0]]), np.array([[1.0], [6.5], [12.0]])

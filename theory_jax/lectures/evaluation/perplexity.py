@@ -10,6 +10,7 @@ import numpy as np
 from sympy import exp, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Product, Total, plus, times
 from theory_jax.evaluation.perplexity import (
@@ -61,9 +62,7 @@ derivation.chain(
     "The inverse geometric mean of the probabilities",
     perplexity,
     equals(
-        Product(i, q) ** (-1 / T),
-        "the exponential of a sum is a product",
-        wrong={"not divided by the length": 1 / Product(i, q), "the geometric mean": Product(i, q) ** (1 / T)},
+        Product(i, q) ** (-1 / T), "the exponential of a sum is a product", wrong={"the geometric mean": Product(i, q) ** (1 / T)}
     ),
 )
 derivation.chain(
@@ -106,8 +105,7 @@ derivation.chain(
             "the divergences turned over": plus(
                 (Entropy(first) + Expectation(first, Entropy(second))) / 2,
                 (Divergence(q_first, first) + Expectation(first, Divergence(q_second, second))) / 2,
-            ),
-            "the entropies alone": (Entropy(first) + Expectation(first, Entropy(second))) / 2,
+            )
         },
     ),
     at_least(
@@ -166,7 +164,6 @@ derivation.chain(
     equals(
         times(T_1 / B, log(P_1) / log(2)),
         r"$-\ell = T_1 \log \mathrm{PP}_1$: the logarithm to base 2 of the perplexity, times tokens by bytes",
-        wrong={"nats": times(T_1 / B, log(P_1)), "bytes by tokens": times(B / T_1, log(P_1) / log(2))},
     ),
     equals(
         times(T_2 / B, log(P_2) / log(2)),
@@ -197,7 +194,6 @@ derivation.bridge(
     log(exp(logits) / Total(w, exp(logits.at(i, w)))),
     lambda l: jnp.stack([token_log_probs(l, jnp.full(l.shape[:2], v)) for v in range(l.shape[2])], axis=2),  # noqa: E741
     logits,
-    wrong={"not normalized": logits},
 )
 derivation.bridge(
     "... the perplexity of a sequence",
@@ -211,7 +207,7 @@ derivation.bridge(
     -Total(i, log(q)) / (7 * log(2)),
     lambda q: bits_per_byte(jnp.log(q), jnp.ones(q.shape), jnp.full(len(q), 7)),
     q,
-    wrong={"nats": -Total(i, log(q)) / 7, "bits per token": -Total(i, log(q)) / (T * log(2))},
+    wrong={"bits per token": -Total(i, log(q)) / (T * log(2))},
 )
 k = derivation.index("k", "a text, all of one length")
 N = derivation.count(k, "N", "the number of such texts")
@@ -240,7 +236,7 @@ def repetition_has_bounds():
     fractions = [distinct_fraction(sequences, order=order) for order in (1, 2, 3)]
     found = jnp.array([(jnp.min(part), jnp.max(part)) for part in fractions])
     wanted = jnp.array([(1 / 6, 2 / 6), (1 / 5, 4 / 5), (1 / 4, 1.0)])
-    return found, wanted, {"divided by the length": wanted * jnp.array([[6.0], [5.0], [4.0]]) / 6}
+    return Sides(left=found, right=wanted, wrong={"divided by the length": wanted * jnp.array([[6.0], [5.0], [4.0]]) / 6})
 
 
 @derivation.example(

@@ -13,6 +13,7 @@ import numpy as np
 from sympy import Max, Min, Rational, oo, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Product, SquaredNorm, Total, plus, times
 from theory_jax.evaluation.precision_recall import (
@@ -70,7 +71,7 @@ derivation.chain(
     equals(
         times(N / k, Total(i, 1 / N)),
         "cancel the number of generated points",
-        wrong={"not divided by k": times(N, Total(i, 1 / N)), "divided by M again": times(N / (k * M), Total(i, 1 / N))},
+        wrong={"divided by M again": times(N / (k * M), Total(i, 1 / N))},
     ),
     equals(
         1,
@@ -128,7 +129,9 @@ def every_labeling():
     wanted = jnp.stack([jnp.ones(3), coverage], axis=1)
     with_center = np.array([1 - comb(n, size) / comb(n + m, size) for n, m, size in cases])
     wrong = {"the center among the others": with_center, "the limit": 1 - np.array([1 / 2, 1 / 4, 1 / 4])}
-    return jnp.stack(found), wanted, {name: jnp.stack([jnp.ones(3), form], axis=1) for name, form in wrong.items()}
+    return Sides(
+        left=jnp.stack(found), right=wanted, wrong={name: jnp.stack([jnp.ones(3), form], axis=1) for name, form in wrong.items()}
+    )
 
 
 derivation.chain(
@@ -147,10 +150,6 @@ derivation.chain(
     equals(
         plus(Rational(1, 2), times(-Rational(1, 2), (i + 1) / (2 * n + i + 1))),
         r"a factor of $m$ at $M = N$, whose denominator is $2N - 1 - i = 2n + i + 1$; add and subtract one half",
-        wrong={
-            "the sign": plus(Rational(1, 2), (i + 1) / (2 * (2 * n + i + 1))),
-            "the center not left out": plus(Rational(1, 2), -i / (2 * (2 * n + i + 1))),
-        },
     ),
     at_most(Rational(1, 2), "leave out a positive number", adding=(i + 1) / (2 * (2 * n + i + 1))),
     so=r"So $m < 2^{-k}$. With $k = 5$ a generator is close to the truth if it covers about 97% of the balls; with $k = 1$ half "
@@ -178,10 +177,10 @@ def every_choice_of_the_generated_point():
         np.array([[0.0], [1.0], [10.0], [11.5]]),
         np.array([[0.0], [1.0], [2.5], [4.5]]),
     )
-    return (
-        jnp.stack([_inside_the_others(points) for points in sets]),
-        jnp.array([2 / 3, 2 / 3, 1.0, 3 / 4]),
-        {"always inside": jnp.ones(4), "those outside": jnp.array([1 / 3, 1 / 3, 0.0, 1 / 4])},
+    return Sides(
+        left=jnp.stack([_inside_the_others(points) for points in sets]),
+        right=jnp.array([2 / 3, 2 / 3, 1.0, 3 / 4]),
+        wrong={"always inside": jnp.ones(4), "those outside": jnp.array([1 / 3, 1 / 3, 0.0, 1 / 4])},
     )
 
 
@@ -230,7 +229,7 @@ derivation.chain(
         Total(c, times(size / Total(c, size), precision)),
         "no ball reaches another cluster, so a point is inside if and only if it is inside in its own; multiply and divide by "
         "$g$",
-        wrong={"the mean of the clusters": Total(c, precision) / 3, "their sum": Total(c, precision)},
+        wrong={"the mean of the clusters": Total(c, precision) / 3},
     ),
     so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers precision "
     "by its share, and leaves recall. A mode without samples has recall 0 and no generated point: it lowers recall by its share, "
@@ -252,7 +251,7 @@ def four_generators():
     pairs = (two, good), (one, half_junk), (two, two), (one, one + 50)
     found = jnp.stack([jnp.stack(precision_and_recall(*pair, neighbors=1)) for pair in pairs])
     wanted = jnp.array([[1.0, 0.5], [0.5, 1.0], [1.0, 1.0], [0.0, 0.0]])
-    return found, wanted, {"roles exchanged": wanted[:, ::-1], "those outside": 1 - wanted}
+    return Sides(left=found, right=wanted, wrong={"roles exchanged": wanted[:, ::-1], "those outside": 1 - wanted})
 
 
 derivation.symbol("x, y", "the real and the generated points")
@@ -275,10 +274,10 @@ def rotated_shifted_and_scaled():
     def moved(x, factor=4.0):
         return factor * x @ rotation + np.array([3.0, -5.0])
 
-    return (
-        both(moved(real), moved(samples)),
-        both(real, samples),
-        {"one of the two scaled": both(moved(real), moved(samples, 2.0))},
+    return Sides(
+        left=both(moved(real), moved(samples)),
+        right=both(real, samples),
+        wrong={"one of the two scaled": both(moved(real), moved(samples, 2.0))},
     )
 
 

@@ -12,6 +12,7 @@ import sympy
 from sympy import Rational, exp, log, tanh
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.flows.additive_coupling import alternating_mask, diagonal_scaling, forward, inverse, logistic_log_prob
@@ -77,7 +78,9 @@ def one_layer():
     odd = sympy.Matrix([x[0], x[1] + shifts[0], x[2], x[3] + shifts[1]]).jacobian(x)
     others = [sympy.Function(name)(x[1], x[3]) for name in ("t", "s")]
     even = sympy.Matrix([x[0] + others[0], x[1], x[2] + others[1], x[3]]).jacobian(x)
-    return [odd.det(), even.det()], [1, 1], {"the shift's slope on the diagonal": [1 + shifts[0].diff(x[0]), 1]}
+    return Sides(
+        left=[odd.det(), even.det()], right=[1, 1], wrong={"the shift's slope on the diagonal": [1 + shifts[0].diff(x[0]), 1]}
+    )
 
 
 derivation.say(
@@ -139,7 +142,7 @@ def blocks():
     left = [*two, *(layer(t3, True) * two)]
     after_two = [*sympy.Matrix(sympy.BlockMatrix([[one + t2 * t1, t2], [t1, one]]))]
     wrong = {"the other order": [*after_two, *joined(one + t2 * t3)], "no mixing in the last block": [*after_two, *joined(one)]}
-    return left, [*after_two, *joined(one + t3 * t2)], wrong
+    return Sides(left=left, right=[*after_two, *joined(one + t3 * t2)], wrong=wrong)
 
 
 def _zeros(dim, layers):
@@ -166,7 +169,7 @@ def _zeros(dim, layers):
 def zeros_of_the_jacobian():
     found = [[_zeros(dim, layers) for layers in (1, 2, 3)] for dim in (2, 4, 6)]
     wrong = {"two layers mix": [[1, 0, 0], [8, 0, 0], [21, 0, 0]], "all in one": [[0, 0, 0]] * 3}
-    return found, [[1, 0, 0], [8, 2, 0], [21, 6, 0]], wrong
+    return Sides(left=found, right=[[1, 0, 0], [8, 2, 0], [21, 6, 0]], wrong=wrong)
 
 
 derivation.say(
@@ -183,7 +186,6 @@ derivation.chain(
     equals(
         plus((1 + log(v)) / 2, times(Rational(1, 2), plus(exp(2 * ell) * v - 1, -log(exp(2 * ell) * v)))),
         r"the left side is the mean of $\frac12 z^2$ minus the log-determinant; add and subtract $\frac12 + \frac12 \log v$",
-        wrong={"the log-scale twice": plus((1 + log(v)) / 2, exp(2 * ell) * v / 2 - Rational(1, 2), -log(exp(ell) * v) / 2)},
     ),
     at_least(
         (1 + log(v)) / 2,
@@ -203,25 +205,19 @@ derivation.chain(
         "the quotient rule",
         wrong={"the square forgotten": exp(-z) / (1 + exp(-z)), "the sign": -exp(-z) / (1 + exp(-z)) ** 2},
     ),
-    equals(
-        times(sigma, minus),
-        r"$e^{-z} / (1 + e^{-z}) = 1 / (1 + e^{z}) = \sigma(-z)$",
-        wrong={"one tail": sigma, "one tail squared": sigma**2},
-    ),
+    equals(times(sigma, minus), r"$e^{-z} / (1 + e^{-z}) = 1 / (1 + e^{z}) = \sigma(-z)$", wrong={"one tail squared": sigma**2}),
     role="lemma",
 )
 derivation.chain(
     "... whose logarithm is made of two softplus functions",
     log(times(sigma, minus)),
     equals(
-        plus(-log(1 + exp(-z)), -log(1 + exp(z))),
-        r"$\log \sigma(z) = -\log(1 + e^{-z})$, which is minus the softplus of $-z$",
-        wrong={"one of them": -log(1 + exp(z))},
+        plus(-log(1 + exp(-z)), -log(1 + exp(z))), r"$\log \sigma(z) = -\log(1 + e^{-z})$, which is minus the softplus of $-z$"
     ),
     equals(
         plus(z, -2 * log(1 + exp(z))),
         r"$1 + e^{-z} = e^{-z} (1 + e^{z})$: for $z < 0$ nothing overflows; for $z > 0$ the signs change places",
-        wrong={"the sign": plus(-z, -2 * log(1 + exp(z))), "once": plus(z, -log(1 + exp(z)))},
+        wrong={"once": plus(z, -log(1 + exp(z)))},
     ),
 )
 derivation.chain(
@@ -237,7 +233,7 @@ derivation.chain(
 derivation.chain(
     "The logistic density is at most a quarter",
     plus(Rational(1, 4), -times(sigma, minus)),
-    equals((sigma - minus) ** 2 / 4, r"$\sigma(z) + \sigma(-z) = 1$", wrong={"no quarter": (sigma - minus) ** 2}),
+    equals((sigma - minus) ** 2 / 4, r"$\sigma(z) + \sigma(-z) = 1$"),
     at_least(0, "leave out the square, which is zero at $z = 0$ only", dropping=(sigma - minus) ** 2 / 4),
     role="lemma",
 )
@@ -289,7 +285,7 @@ derivation.bridge(
     -Total(d, log(1 + exp(at)) + log(1 + exp(-at))),
     logistic_log_prob,
     at,
-    wrong={"one softplus": -Total(d, log(1 + exp(at))), "a normal base": -Total(d, at**2) / 2},
+    wrong={"a normal base": -Total(d, at**2) / 2},
 )
 
 
@@ -299,7 +295,11 @@ derivation.bridge(
     role="appendix",
 )
 def far_out():
-    return logistic_log_prob(np.array([800.0, -800.0])), np.array([-800.0, -800.0]), {"no tail": np.array([-800.0, 0.0])}
+    return Sides(
+        left=logistic_log_prob(np.array([800.0, -800.0])),
+        right=np.array([-800.0, -800.0]),
+        wrong={"no tail": np.array([-800.0, 0.0])},
+    )
 
 
 _PAIR = np.array([True, False])

@@ -11,6 +11,7 @@ import sympy
 from sympy import Integral, Rational, cosh, exp, log, oo, pi, sqrt, tanh
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, plus, times
 from theory_jax.derivation.parts import value
@@ -60,10 +61,10 @@ def triangular():
     x = sympy.symbols("x1:5", real=True)
     s2, t2, s4, t4 = (sympy.Function(name)(x[0], x[2]) for name in ("s2", "t2", "s4", "t4"))
     jacobian = sympy.Matrix([x[0], x[1] * exp(s2) + t2, x[2], x[3] * exp(s4) + t4]).jacobian(x)
-    return (
-        jacobian.det(),
-        exp(s2 + s4),
-        {"the sign": exp(-s2 - s4), "one of them": exp(s2), "their slopes": exp(s2 + s4) * s2.diff(x[0])},
+    return Sides(
+        left=jacobian.det(),
+        right=exp(s2 + s4),
+        wrong={"the sign": exp(-s2 - s4), "one of them": exp(s2), "their slopes": exp(s2 + s4) * s2.diff(x[0])},
     )
 
 
@@ -127,10 +128,7 @@ derivation.chain(
     equals(
         Divergence(Normal(y, mu * exp(s) + t, v * exp(2 * s)), Normal(y, 0, 1)),
         r"the layer maps $\mathcal{N}(\mu, v)$ to $\mathcal{N}(\mu e^s + t, v e^{2s})$ and the model to the noise",
-        wrong={
-            "turned over": Divergence(Normal(y, 0, 1), Normal(y, mu * exp(s) + t, v * exp(2 * s))),
-            "plus the log-determinant": Divergence(Normal(y, mu * exp(s) + t, v * exp(2 * s)), Normal(y, 0, 1)) + s,
-        },
+        wrong={"plus the log-determinant": Divergence(Normal(y, mu * exp(s) + t, v * exp(2 * s)), Normal(y, 0, 1)) + s},
     ),
     role="lemma",
 )
@@ -141,10 +139,6 @@ derivation.chain(
     equals(
         plus(times(Rational(1, 2), v * exp(2 * s)), square, -s),
         r"the mean square of $z_b$ is its variance $v e^{2s}$ plus its squared mean",
-        wrong={
-            "the mean forgotten": plus(times(Rational(1, 2), v * exp(2 * s)), -s),
-            "the scale once": plus(times(Rational(1, 2), v * exp(s)), square, -s),
-        },
     ),
     equals(
         plus((1 + log(v)) / 2, square, times(Rational(1, 2), plus(v * exp(2 * s) - 1, -log(v * exp(2 * s))))),
@@ -169,7 +163,7 @@ derivation.chain(
     equals(
         s - log(2 * pi) / 2,
         r"$z_b = 0$ for every $s$, where the normal density is highest",
-        wrong={"no log-determinant": -log(2 * pi) / 2, "half of it": s / 2 - log(2 * pi) / 2},
+        wrong={"half of it": s / 2 - log(2 * pi) / 2},
     ),
     so="It grows without bound with $s$: on finitely many points a flexible $g$ exists, and log-scales run away. So they are "
     "bounded.",
@@ -217,7 +211,7 @@ derivation.bridge(
     lambda a, b: forward(np.stack([a, b], 1), _PAIR, _half, _square)[1],
     xa,
     xb,
-    wrong={"of all": xa, "the sign": -xa / 2},
+    wrong={"the sign": -xa / 2},
 )
 derivation.bridge(
     "... back again, with the opposite one",
@@ -248,7 +242,6 @@ derivation.bridge(
     lambda r, beta: jnp.stack([bounded_log_scale(one, bound=float(by)) for one, by in zip(r, beta, strict=True)]),
     raw,
     beta,
-    wrong={"not divided": beta * tanh(raw), "not multiplied": tanh(raw / beta)},
 )
 derivation.symbol("h, w", "the sides of a board")
 
@@ -262,7 +255,11 @@ derivation.symbol("h, w", "the sides of a board")
 )
 def boards():
     found = [int(checkerboard_mask(height=3, width=3, flip=flip).sum()) for flip in (False, True)]
-    return [*found, int(channel_mask(channels=5).sum())], [5, 4, 2], {"the other color": [4, 5, 2], "columns": [6, 3, 2]}
+    return Sides(
+        left=[*found, int(channel_mask(channels=5).sum())],
+        right=[5, 4, 2],
+        wrong={"the other color": [4, 5, 2], "columns": [6, 3, 2]},
+    )
 
 
 _PAIR = np.array([True, False])

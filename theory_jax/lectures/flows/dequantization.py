@@ -11,6 +11,7 @@ import sympy
 from sympy import Rational, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -72,18 +73,10 @@ central = derivation.chain(
     equals(
         Expectation(uniform, plus(log(p), -log(K), -log(within / uniform))),
         r"in every third $p_i / K = P(x)\, r_i / \upsilon_i$; then average, since the left side is a constant",
-        wrong={
-            "the levels forgotten": Expectation(uniform, plus(log(p), -log(within / uniform))),
-            "the ratio turned over": Expectation(uniform, plus(log(p), -log(K), -log(uniform / within))),
-        },
     ),
     equals(
         plus(Expectation(uniform, log(p)), -log(K), Divergence(uniform, within)),
         "the expectation of a sum; the last term is a divergence by definition",
-        wrong={
-            "the gap forgotten": plus(Expectation(uniform, log(p)), -log(K)),
-            "the divergence turned over": plus(Expectation(uniform, log(p)), -log(K), Divergence(within, uniform)),
-        },
     ),
     at_least(
         plus(Expectation(uniform, log(p)), -log(K)),
@@ -104,10 +97,7 @@ derivation.chain(
     equals(
         plus(Divergence(data, model), Expectation(data, Divergence(uniform, inside))),
         "the left side is the divergence of noisy data from the model; the logarithm of a product",
-        wrong={
-            "the integers alone": Divergence(data, model),
-            "averaged under the model": plus(Divergence(data, model), Expectation(model, Divergence(uniform, inside))),
-        },
+        wrong={"averaged under the model": plus(Divergence(data, model), Expectation(model, Divergence(uniform, inside)))},
     ),
     so="The first is what is wanted. The second is paid for steps at the edges of cells, which a smooth flow does not draw.",
 )
@@ -118,7 +108,6 @@ derivation.chain(
     equals(
         plus(Expectation(rho, plus(log(p), -log(rho / uniform))), -log(K), Divergence(rho, within)),
         r"average $\log P(x) = \log p_i - \log K - \log(r_i / \upsilon_i)$ under $\rho$; add and subtract $\log \rho_i$",
-        wrong={"the price of the noise forgotten": plus(Expectation(rho, log(p)), -log(K), Divergence(rho, within))},
     ),
     at_least(
         plus(Expectation(rho, plus(log(p), -log(rho / uniform))), -log(K)),
@@ -132,7 +121,7 @@ w2 = derivation.number("w_2", "the same at a second draw", positive=True)
 derivation.chain(
     "Two draws of the noise are better than one",
     plus(((w1 + w2) / 2) ** 2, -w1 * w2),
-    equals((w1 - w2) ** 2 / 4, "expand the square", wrong={"no quarter": (w1 - w2) ** 2}),
+    equals((w1 - w2) ** 2 / 4, "expand the square"),
     at_least(0, "leave out the square", dropping=(w1 - w2) ** 2 / 4),
     role="remark",
     so=r"So $\log \frac{w_1 + w_2}{2} \ge \frac12 \log w_1 + \frac12 \log w_2$, while the mean of the $w$ is still $P(x)$ up to "
@@ -155,9 +144,7 @@ derivation.chain(
     "The logit stretches most near the ends",
     Slope(log(pressed) - log(1 - pressed), y),
     equals(
-        (1 - alpha) / (w * (1 - w)),
-        r"$\frac{d}{dw} \log \frac{w}{1 - w} = \frac{1}{w(1-w)}$, and $w$ has the slope $1 - \alpha$",
-        wrong={"the press forgotten": 1 / (w * (1 - w)), "turned over": w * (1 - w) / (1 - alpha)},
+        (1 - alpha) / (w * (1 - w)), r"$\frac{d}{dw} \log \frac{w}{1 - w} = \frac{1}{w(1-w)}$, and $w$ has the slope $1 - \alpha$"
     ),
     role="lemma",
 )
@@ -170,7 +157,6 @@ derivation.chain(
     equals(
         times(sigma, minus) / (1 - alpha),
         r"$w = \sigma(z)$ solved for $y$; the logistic function has the slope $\sigma(z)\, \sigma(-z)$",
-        wrong={"the press forgotten": times(sigma, minus), "one factor": sigma / (1 - alpha)},
     ),
     role="lemma",
     so=r"With $w = \sigma(z)$ the two slopes are reciprocal, and the log-determinants opposite.",
@@ -182,7 +168,7 @@ derivation.chain(
     equals(
         1 - alpha,
         r"under a logistic base, between the logits of 0 and of 1: $\sigma(z_1) = 1 - \alpha/2$",
-        wrong={"none": 1, "one end": 1 - alpha / 2},
+        wrong={"one end": 1 - alpha / 2},
     ),
     role="remark",
     so="So the density on the cube has mass below 1, and the bits are a little too many. The bound still holds.",
@@ -199,10 +185,7 @@ derivation.bridge(
     )[:, :, None],
     y,
     alpha,
-    wrong={
-        "no press": sympy.Matrix([log(y) - log(1 - y), -log(y) - log(1 - y)]),
-        "the press not counted": sympy.Matrix([log(w) - log(1 - w), -log(w) - log(1 - w)]),
-    },
+    wrong={"no press": sympy.Matrix([log(y) - log(1 - y), -log(y) - log(1 - y)])},
 )
 derivation.bridge(
     "... presses a logit back",
@@ -215,10 +198,7 @@ derivation.bridge(
     )[:, :, None],
     z,
     alpha,
-    wrong={
-        "the sign": sympy.Matrix([(sigma - alpha / 2) / (1 - alpha), -log(sigma * minus / (1 - alpha))]),
-        "not pressed": sympy.Matrix([sigma, log(sigma * minus)]),
-    },
+    wrong={"not pressed": sympy.Matrix([sigma, log(sigma * minus)])},
 )
 noise = derivation.number("u", "a uniform number", "u", between=(0, 1))
 derivation.bridge(
@@ -234,11 +214,7 @@ derivation.bridge(
     -(log_p - 3 * log(5)) / (3 * log(2)),
     lambda log_prob: bits_per_dimension(log_prob, dims=3, num_levels=5),
     log_p,
-    wrong={
-        "no levels": -log_p / (3 * log(2)),
-        "multiplied by log 2": -(log_p - 3 * log(5)) / 3 * log(2),
-        "one dimension's levels": -(log_p - log(5)) / (3 * log(2)),
-    },
+    wrong={"multiplied by log 2": -(log_p - 3 * log(5)) / 3 * log(2)},
 )
 
 
@@ -259,7 +235,7 @@ derivation.symbol("b", "bits per dimension", "bits_per_dimension")
 )
 def the_uniform_model():
     found = [float(bits_per_dimension(jnp.zeros(1), dims=64, num_levels=levels)[0]) for levels in (2, 17, 256)]
-    return found, np.log2([2, 17, 256]), {"nats": np.log([2, 17, 256]), "no levels": np.zeros(3)}
+    return Sides(left=found, right=np.log2([2, 17, 256]), wrong={"nats": np.log([2, 17, 256]), "no levels": np.zeros(3)})
 
 
 @derivation.exact(
@@ -277,7 +253,7 @@ def there_and_back():
         found.append(quantize(uniform_dequantize(x, u, num_levels=levels), num_levels=levels))
         wanted.append(x)
         wrong.append(np.floor(levels * ((x + u) / levels)))
-    return np.concatenate(wanted), np.concatenate(found), {"the plain formula": np.concatenate(wrong)}
+    return Sides(left=np.concatenate(wanted), right=np.concatenate(found), wrong={"the plain formula": np.concatenate(wrong)})
 
 
 @derivation.example(r"Two levels, and the density $p(y) = 2y$: $P(0) = \frac14$ and $P(1) = \frac34$.")

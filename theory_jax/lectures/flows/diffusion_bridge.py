@@ -11,6 +11,7 @@ import numpy as np
 from sympy import exp, log, sqrt
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.flows.diffusion_bridge import (
@@ -79,7 +80,6 @@ derivation.chain(
     equals(
         times(-s, Total(k, -(x - a * point) / s**2 * weight * cloud) / density),
         r"the slope of each $\phi_k$ is $-(x - \alpha y_k)/\sigma^2$ times itself",
-        wrong={"the mean at the origin": times(-s, Total(k, -x / s**2 * weight * cloud) / density)},
     ),
     equals(
         Total(k, given_x * (x - a * point) / s),
@@ -98,11 +98,7 @@ velocity = derivation.define("u_t", plus(da * mean_data, ds * mean_noise), "the 
 derivation.chain(
     "Velocity from score",
     velocity,
-    equals(
-        plus(da / a * (x + s**2 * score), -ds * s * score),
-        "insert the two means; the expectation is linear",
-        wrong={"the noise with its sign turned": plus(da / a * (x + s**2 * score), ds * s * score)},
-    ),
+    equals(plus(da / a * (x + s**2 * score), -ds * s * score), "insert the two means; the expectation is linear"),
     equals(
         plus(da / a * x, s**2 * (da / a - ds / s) * score),
         "collect the score",
@@ -148,7 +144,6 @@ derivation.chain(
     equals(
         ((ds - da * s / a) * (other_noise - noise)) ** 2,
         r"$\tilde x_1 - x_1 = -\frac{\sigma}{\alpha} (\tilde x_0 - x_0)$, as the place is the same",
-        wrong={"the data at rest": (ds * (other_noise - noise)) ** 2},
     ),
     equals(
         w**2 / a**2 * (other_noise - noise) ** 2,
@@ -196,11 +191,9 @@ derivation.chain(
     "... with one velocity, whatever the coefficients",
     Slope(scaled, t) / Slope(share, t),
     equals(
-        ((da * data + ds * noise) * (a + s) - (da + ds) * (a * data + s * noise)) / w,
-        "the quotient rule, and the result above",
-        wrong={"the scale at rest": (da * data + ds * noise) * (a + s) / w},
+        ((da * data + ds * noise) * (a + s) - (da + ds) * (a * data + s * noise)) / w, "the quotient rule, and the result above"
     ),
-    equals(data - noise, r"the bracket is $w (x_1 - x_0)$", wrong={"backward": noise - data, "the end": data}),
+    equals(data - noise, r"the bracket is $w (x_1 - x_0)$", wrong={"backward": noise - data}),
     so=r"The mean given a place is the same for all paths: $\frac{dy}{dr} = \mathbb{E}[x_1 - x_0 \mid y]$, as a condition on "
     r"$x_t$ is one on $y$. So all paths have the flow lines of the linear one, and lead from the same noise to the same data "
     r"where $\alpha(0) = \sigma(1) = 0$. The schedule of a trained model may be exchanged when it is sampled.",
@@ -221,10 +214,6 @@ derivation.chain(
         plus((a1 * data + s1 * noise) / (a1 + s1), (a2 / (a2 + s2) - a1 / (a1 + s1)) * (data - noise)),
         r"DDIM without noise mixes the predictions at the place before the step with the coefficients after it. Add and subtract "
         r"$y$ before the step",
-        wrong={
-            "the whole way": plus((a1 * data + s1 * noise) / (a1 + s1), a2 / (a2 + s2) * (data - noise)),
-            "backward": plus((a1 * data + s1 * noise) / (a1 + s1), (a2 / (a2 + s2) - a1 / (a1 + s1)) * (noise - data)),
-        },
     ),
     so=r"The step of $r$ times the predicted velocity, for any coefficients. On the linear path itself this is "
     r"$x + (t_2 - t_1)\, v$.",
@@ -247,7 +236,6 @@ derivation.chain(
     equals(
         plus(-Slope(u(x) * p(x), x), -(g**2) / 2 * Slope(p(x), x, 2), g**2 / 2 * Slope(p(x), x, 2)),
         "the score times the density is the slope of the density",
-        wrong={"the whole score": plus(-Slope(u(x) * p(x), x), -(g**2) * Slope(p(x), x, 2), g**2 / 2 * Slope(p(x), x, 2))},
     ),
     equals(
         -Slope(u(x) * p(x), x),
@@ -260,7 +248,7 @@ derivation.chain(
 derivation.chain(
     "The amount of noise that reverses diffusion",
     plus(2 * da / a * s**2, -2 * s * ds),
-    equals(2 * s * w / a, r"one fraction", wrong={"half of it": s * w / a, "the growth of the noise alone": -2 * s * ds}),
+    equals(2 * s * w / a, r"one fraction", wrong={"the growth of the noise alone": -2 * s * ds}),
     so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\frac{d \sigma^2}{d \tau} = "
     r"-2 \frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With this $g$ the "
     r"process above is the reversal of diffusion (Anderson); for the variance-preserving path it is $g^2 = \beta$.",
@@ -295,10 +283,10 @@ def every_amount_of_noise_keeps_the_variance():
         np.asarray(stochastic_drift(jnp.full(3, one), jnp.full(3, 1.0 - one), jnp.array([0.0, 0.7, 2.0]))) for one in (1.0, 0.0)
     )
     found = final(lambda rate, score, g: of_velocity * rate + of_score * score)
-    return (
-        found,
-        np.full(3, 4.0),
-        {
+    return Sides(
+        left=found,
+        right=np.full(3, 4.0),
+        wrong={
             "the whole score": final(lambda rate, score, g: rate + g**2 * score),
             "no correction": final(lambda rate, score, g: rate),
         },
@@ -342,7 +330,6 @@ derivation.bridge(
     B,
     v,
     x,
-    wrong={"minus the noise": (A * v - rise * x) / whole},
 )
 derivation.bridge(
     "... its data, and three times its noise",
@@ -374,7 +361,6 @@ derivation.bridge(
     g,
     score,
     v,
-    wrong={"the whole score": plus(v, g**2 * score)},
 )
 derivation.bridge(
     "... and its weight of the noise",
@@ -411,7 +397,7 @@ def the_velocity_of_three_paths():
         scores = np.log(_WEIGHTS) - ((0.7 - at[0][0] * _DATA) / at[1][0]) ** 2 / 2
         wanted.append(jax.nn.softmax(scores) @ conditional_velocity(place, targets, *at)[:, 0])
     found, wanted = jnp.stack(found), jnp.stack(wanted)
-    return found, wanted, {"the time of diffusion": -wanted}
+    return Sides(left=found, right=wanted, wrong={"the time of diffusion": -wanted})
 
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -11,6 +11,7 @@ import numpy as np
 from sympy import atan, exp, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.flows.flow_matching import (
@@ -101,8 +102,7 @@ carried = derivation.chain(
         wrong={
             "densities that do not move with the flow": Expectation(
                 q, plus(Slope(given, t), given * Slope(f_z, y1), given * Slope(g_z, y2))
-            ),
-            "one coordinate": Expectation(q, plus(Slope(given, t), Slope(given * f_z, y1))),
+            )
         },
     ),
     states=2,
@@ -147,7 +147,6 @@ losses = derivation.chain(
     equals(
         plus(marginal, floor),
         r"expand around the mean $\bar u_k$; the cross term is $2 (v - \bar u_k)\, \mathbb{E}[\bar u_k - u_{kz}|k] = 0$",
-        wrong={"the floor forgotten": marginal, "the floor subtracted": plus(marginal, -floor)},
     ),
     at_least(
         floor,
@@ -164,11 +163,7 @@ losses = derivation.chain(
 derivation.chain(
     "So their gradients are equal",
     Slope(conditional, theta),
-    equals(
-        plus(Slope(marginal, theta), Slope(floor, theta)),
-        "the chain above, differentiated",
-        wrong={"the floor's slope in place of the model's": Slope(floor, theta)},
-    ),
+    equals(plus(Slope(marginal, theta), Slope(floor, theta)), "the chain above, differentiated"),
     equals(Slope(marginal, theta), r"the floor has no $\theta$ in it", wrong={"half of it": Slope(marginal, theta) / 2}),
     equals(
         Expectation(visited, 2 * (answer - mean) * Slope(answer, theta)),
@@ -204,7 +199,7 @@ derivation.chain(
     equals(
         plus(Expectation(omega, d), -x) / (1 - t),
         "the place is given",
-        wrong={"not divided": plus(Expectation(omega, d), -x), "all data alike": plus(Total(n, d) / 3, -x) / (1 - t)},
+        wrong={"all data alike": plus(Total(n, d) / 3, -x) / (1 - t)},
     ),
     so=r"The weights are Bayes' rule: given $d_n$ the place is $\mathcal{N}(t d_n, \rho)$. At time 0 they are all equal, and "
     r"the velocity is the mean of the data minus the place.",
@@ -230,11 +225,7 @@ derivation.chain(
 derivation.chain(
     "Where the data are undecided the flow spreads",
     Slope(u, x),
-    equals(
-        plus(Slope(Expectation(omega, d), x), -1) / (1 - t),
-        "the chain on the mean velocity",
-        wrong={"the place forgotten": Slope(Expectation(omega, d), x) / (1 - t)},
-    ),
+    equals(plus(Slope(Expectation(omega, d), x), -1) / (1 - t), "the chain on the mean velocity"),
     equals(
         plus(times(t / rest, Variance(omega, d)), -1) / (1 - t),
         r"the slope of a softmax: $\partial \omega_n / \partial x = \frac{t}{\rho} \omega_n (d_n - \mathbb{E}_\omega[d])$",
@@ -269,7 +260,7 @@ derivation.chain(
     equals(
         plus(t * s - (1 - t), -times(slope, V)),
         r"$\mathrm{Cov}(x_1 - x_0, x_t) = t \sigma^2 - (1 - t)$, and $\mathrm{Var}(x_t) = V$",
-        wrong={"covariances added": plus(t * s + (1 - t), -times(slope, V)), "no slope": plus(t * s - (1 - t))},
+        wrong={"covariances added": plus(t * s + (1 - t), -times(slope, V))},
     ),
     equals(0, r"the definition of $\beta$", wrong={"the variance": V}),
     so=r"Gaussian variables that are uncorrelated are independent: given the place the velocity has the mean $U = m + \beta (x - "
@@ -281,12 +272,10 @@ derivation.chain(
     equals(
         plus(1 + s, -times(slope**2, V)),
         r"$\mathrm{Var}(x_1 - x_0) = 1 + \sigma^2$; regression takes away $\beta^2 V$",
-        wrong={"added": plus(1 + s, times(slope**2, V)), "the slope not squared": plus(1 + s, -times(slope, V))},
+        wrong={"the slope not squared": plus(1 + s, -times(slope, V))},
     ),
     equals(
-        s / V,
-        r"$(1 + \sigma^2) V - (t \sigma^2 - (1 - t))^2 = \sigma^2$: multiply out",
-        wrong={"the deviation": sqrt(s) / V, "turned over": V / s},
+        s / V, r"$(1 + \sigma^2) V - (t \sigma^2 - (1 - t))^2 = \sigma^2$: multiply out", wrong={"the deviation": sqrt(s) / V}
     ),
     so="At time 0 it is the variance of the data, at time 1 that of the noise: at the ends one end of the pair is seen.",
 )
@@ -296,10 +285,7 @@ derivation.chain(
     equals(
         plus(-Slope(U, x), -times(U, Slope(LogDensity(x, times(t, m), V), x))),
         r"the continuity equation divided by the density; $V' = 2 \beta V$ and the mean moves with velocity $m$",
-        wrong={
-            "no divergence": -times(U, Slope(LogDensity(x, times(t, m), V), x)),
-            "against the flow": plus(Slope(U, x), times(U, Slope(LogDensity(x, times(t, m), V), x))),
-        },
+        wrong={"against the flow": plus(Slope(U, x), times(U, Slope(LogDensity(x, times(t, m), V), x)))},
     ),
     so="A mixture of Gaussians takes the component as the condition: the fields of its components, averaged by the law of the "
     "component given the place, carry the mixture.",
@@ -321,9 +307,9 @@ derivation.chain(
     equals(
         s / times((1 - t) ** 2, 1 + s * t**2 / (1 - t) ** 2),
         r"$\arctan' r = 1/(1 + r^2)$, and $\frac{t}{1 - t}$ has the slope $(1 - t)^{-2}$",
-        wrong={"no inner slope": s / (1 + s * t**2 / (1 - t) ** 2), "the deviation": sqrt(s) / ((1 - t) ** 2 + s * t**2)},
+        wrong={"the deviation": sqrt(s) / ((1 - t) ** 2 + s * t**2)},
     ),
-    equals(s / V, "multiply out", wrong={"turned over": V / s}),
+    equals(s / V, "multiply out"),
     so=r"The arc tangent rises from 0 to $\frac{\pi}{2}$, so for times that are uniform the floor is $\frac{\pi}{2} \sigma$ in "
     r"each coordinate.",
 )
@@ -352,13 +338,11 @@ derivation.chain(
         plus(times(2 * Lambda, Expectation(starts, apart**2)), Expectation(starts, times(2, apart, error))),
         r"Lipschitz: $\epsilon_r a_r \le \Lambda \epsilon_r^2$",
         adding=Expectation(starts, 2 * slack),
-        wrong={"half of it": plus(times(Lambda, Expectation(starts, apart**2)), Expectation(starts, times(2, apart, error)))},
     ),
     at_most(
         plus(times(2 * Lambda + 1, Expectation(starts, apart**2)), Expectation(starts, error**2)),
         r"$2 \epsilon b \le \epsilon^2 + b^2$: add a square",
         adding=Expectation(starts, (apart - error) ** 2),
-        wrong={"no one": plus(times(2 * Lambda, Expectation(starts, apart**2)), Expectation(starts, error**2))},
     ),
     states=2,
     so=r"The first line is the slope of $\mathbb{E}[\epsilon^2]$ in the time, and the last term is the loss at that time. "
@@ -437,7 +421,6 @@ derivation.bridge(
     tau,
     wrong={
         "the components' own weights": Expectation(weight, plus(mu, times((t * tau - (1 - t)) / V_j, x - times(t, mu)))),
-        "the mean of the data": Expectation(shares, plus(mu, times((t * tau - (1 - t)) / V_j, x - mu))),
         "covariances added": Expectation(shares, plus(mu, times((t * tau + (1 - t)) / V_j, x - times(t, mu)))),
     },
 )
@@ -455,7 +438,7 @@ derivation.bridge(
     shift,
     spread,
     normal,
-    wrong={"time turned over": 1 / (1 + exp(shift + spread * normal)), "no shift": 1 / (1 + exp(-spread * normal))},
+    wrong={"time turned over": 1 / (1 + exp(shift + spread * normal))},
 )
 
 _MEANS, _LOG_VARS, _LOG_WEIGHTS = np.array([[-1.5], [1.0]]), np.log([0.25, 0.09]), np.log([0.3, 0.7])
@@ -481,7 +464,11 @@ def the_flow_carries_noise_to_the_data():
     )
     below = jax.scipy.stats.norm.cdf((np.asarray(end) - _MEANS.T) / np.exp(_LOG_VARS / 2)) @ np.exp(_LOG_WEIGHTS)
     wanted = jax.scipy.stats.norm.cdf(jnp.asarray(start))
-    return below, wanted, {"the other end": below[::-1], "no flow": jax.scipy.stats.norm.cdf(jnp.asarray(start) / 2)}
+    return Sides(
+        left=below,
+        right=wanted,
+        wrong={"the other end": below[::-1], "no flow": jax.scipy.stats.norm.cdf(jnp.asarray(start) / 2)},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

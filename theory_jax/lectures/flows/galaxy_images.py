@@ -13,6 +13,7 @@ from sympy import Integral, Matrix, Rational, asinh, atan2, cos, exp, gamma, low
 from sympy import log as natural_log
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Slope, Variance, plus, times
 from theory_jax.flows.galaxy_images import (
@@ -90,11 +91,7 @@ _ring = times(2 * pi * R**2 * n * center_light * exp(b) * b ** (-2 * n), s ** (2
 ring = derivation.chain(
     "A ring of light in the new unit",
     times(2 * pi * r, _light(r, b), Slope(r, s)),
-    equals(
-        times(2 * pi * r, center_light * exp(b - s), n * r / s),
-        r"$(r/R)^{1/n} = s/b$, and $dr/ds = n r/s$",
-        wrong={"the slope without the index": times(2 * pi * r, center_light * exp(b - s), r / s)},
-    ),
+    equals(times(2 * pi * r, center_light * exp(b - s), n * r / s), r"$(r/R)^{1/n} = s/b$, and $dr/ds = n r/s$"),
     equals(
         _ring,
         r"$r^2 = R^2 (s/b)^{2n}$",
@@ -121,7 +118,7 @@ derivation.chain(
     equals(
         times(x ** (2 * n - 1), exp(-x), 1 / gamma(2 * n)),
         "all that does not depend on the radius is divided out: the density of a gamma variable of shape $2n$ is left",
-        wrong={"of shape $n$": times(x ** (n - 1), exp(-x), 1 / gamma(n)), "not normalized": times(x ** (2 * n - 1), exp(-x))},
+        wrong={"of shape $n$": times(x ** (n - 1), exp(-x), 1 / gamma(n))},
     ),
     equals(
         Slope(share, x),
@@ -141,8 +138,7 @@ derivation.chain(
         times(flux / (2 * pi * R**2 * n), b ** (2 * n) / gamma(2 * n), exp(-b * (rho / R) ** (1 / n))),
         r"solve $F$ for $I_e$; $e^b$ cancels",
         wrong={
-            "b left out": times(flux / (2 * pi * R**2 * n), 1 / gamma(2 * n), exp(-b * (rho / R) ** (1 / n))),
-            "the index for its inverse": times(flux / (2 * pi * R**2 * n), b ** (2 * n) / gamma(2 * n), exp(-b * (rho / R) ** n)),
+            "the index for its inverse": times(flux / (2 * pi * R**2 * n), b ** (2 * n) / gamma(2 * n), exp(-b * (rho / R) ** n))
         },
     ),
     so=r"Nothing here asks what $b$ is: the flux is right for every $b$, and only the half-light radius needs the median.",
@@ -167,7 +163,6 @@ derivation.bridge(
     _flux(beta),
     R,
     n,
-    wrong={"the radius not divided by the size": center_light * exp(-beta * (rho ** (1 / n) - 1)), "the center": _light(0, beta)},
 )
 
 
@@ -177,10 +172,10 @@ derivation.bridge(
 def the_root_is_the_median():
     indices = np.linspace(*INDICES, 40)
     found = scipy.special.gammainc(2 * indices, np.asarray(sersic_constant(jnp.asarray(indices))))
-    return (
-        found,
-        np.full(40, 0.5),
-        {
+    return Sides(
+        left=found,
+        right=np.full(40, 0.5),
+        wrong={
             "the series": scipy.special.gammainc(2 * indices, _approximate(indices)),
             "of shape n": scipy.special.gammainc(indices, _approximate(indices)),
         },
@@ -200,7 +195,12 @@ def the_series_is_near_the_median():
         median = np.asarray(sersic_constant(jnp.asarray(indices)))
         return np.abs(_approximate(indices) - median), at_half * (2 * indices) ** -power
 
-    return sides, (np.linspace(0.5, 10, 40),), (np.array([0.5]),), {"a larger power": lambda indices: sides(indices, 2.5)}
+    return BoundSides(
+        sides=sides,
+        points=(np.linspace(0.5, 10, 40),),
+        tight=(np.array([0.5]),),
+        wrong={"a larger power": lambda indices: sides(indices, 2.5)},
+    )
 
 
 derivation.symbol(r"\epsilon", "the error of the series at the least index")
@@ -244,11 +244,7 @@ derivation.chain(
         times(Slope(sqrt(q) * along, dx), Slope(across / sqrt(q), dy)),
         -times(Slope(sqrt(q) * along, dy), Slope(across / sqrt(q), dx)),
     ),
-    equals(
-        plus(cos(phi) ** 2, sin(phi) ** 2),
-        r"$\sqrt{q}$ and $1/\sqrt{q}$ cancel",
-        wrong={"the difference": cos(phi) ** 2 - sin(phi) ** 2},
-    ),
+    equals(plus(cos(phi) ** 2, sin(phi) ** 2), r"$\sqrt{q}$ and $1/\sqrt{q}$ cancel"),
     equals(1, "Pythagoras", wrong={"the ratio": q}),
     so=r"With $\rho^2 = q^2 u^2 + v^2$ the determinant would be $q$, and the flux too large by $1/q$.",
 )
@@ -274,10 +270,7 @@ derivation.chain(
         times(rho**2 / 2, plus(cos(phi) ** 2 / q, q * sin(phi) ** 2)),
         r"$u = \rho \cos t/\sqrt{q}$ and $v = \rho \sqrt{q} \sin t$; squares of sine and cosine average to $\frac{1}{2}$, their "
         r"product to 0",
-        wrong={
-            "the axes exchanged": times(rho**2 / 2, plus(q * cos(phi) ** 2, sin(phi) ** 2 / q)),
-            "without the half": times(rho**2, plus(cos(phi) ** 2 / q, q * sin(phi) ** 2)),
-        },
+        wrong={"the axes exchanged": times(rho**2 / 2, plus(q * cos(phi) ** 2, sin(phi) ** 2 / q))},
     ),
     role="lemma",
 )
@@ -310,16 +303,12 @@ derivation.chain(
         r"$\frac{1/q - q}{1/q + q} = \frac{1 - q^2}{1 + q^2}$",
         wrong={"the ratio itself": times(q, plus(cos(phi) ** 2, -(sin(phi) ** 2)))},
     ),
-    equals(e * cos(2 * phi), "the double angle", wrong={"the angle": e * cos(phi)}),
+    equals(e * cos(2 * phi), "the double angle"),
 )
 derivation.chain(
     "... and its other component",
     2 * xy / (xx + yy),
-    equals(
-        e * sin(2 * phi),
-        r"$2 \sin\phi \cos\phi = \sin 2\phi$",
-        wrong={"xy once": e * sin(2 * phi) / 2, "the angle": e * sin(phi)},
-    ),
+    equals(e * sin(2 * phi), r"$2 \sin\phi \cos\phi = \sin 2\phi$", wrong={"xy once": e * sin(2 * phi) / 2}),
     so=r"The angle enters doubled: half a turn brings a galaxy onto itself. So a condition should be given as "
     r"$q \cos 2\phi$ and $q \sin 2\phi$, which are the same for $\phi$ and $\phi + \pi$. The pair $e \cos 2\phi, e \sin 2\phi$ "
     r"would also be continuous at $q = 1$, where no direction is left.",
@@ -338,7 +327,6 @@ derivation.bridge(
     xy,
     wrong={
         "the ratio of the eigenvalues": Matrix([[sqrt(m * (q + 1 / q)), q**2, atan2(sin(2 * phi), cos(2 * phi)) / 2]]),
-        "twice the angle": Matrix([[sqrt(m * (q + 1 / q)), q, atan2(sin(2 * phi), cos(2 * phi))]]),
         "the mean of both axes": Matrix([[sqrt(m * (q + 1 / q) / 2), q, atan2(sin(2 * phi), cos(2 * phi)) / 2]]),
     },
 )
@@ -390,9 +378,7 @@ derivation.chain(
     "A blurred galaxy keeps its direction and looks rounder",
     times(1 / (xx + yy + 2 * blur**2), plus(xx + blur**2, -yy, -(blur**2))),
     equals(
-        times((xx - yy) / (xx + yy), (xx + yy) / (xx + yy + 2 * blur**2)),
-        "the difference of the moments stays, their sum grows",
-        wrong={"by one": times((xx - yy) / (xx + yy), (xx + yy) / (xx + yy + blur**2)), "nothing": (xx - yy) / (xx + yy)},
+        times((xx - yy) / (xx + yy), (xx + yy) / (xx + yy + 2 * blur**2)), "the difference of the moments stays, their sum grows"
     ),
     uses=(spread,),
 )
@@ -412,7 +398,11 @@ def blur_adds_its_variance():
     blurred = jnp.concatenate([gaussian_point_spread(point, sigma=sigma) for sigma in widths])
     found = image_moments(blurred, columns, rows)
     right = [[2.0, 1.0, 1.0], [2.0, 1.44, 1.44]]
-    return found[:, jnp.array([0, 3, 4])], jnp.array(right), {"the deviation": jnp.array([[2.0, 1.0, 1.0], [2.0, 1.2, 1.2]])}
+    return Sides(
+        left=found[:, jnp.array([0, 3, 4])],
+        right=jnp.array(right),
+        wrong={"the deviation": jnp.array([[2.0, 1.0, 1.0], [2.0, 1.2, 1.2]])},
+    )
 
 
 derivation.say(
@@ -443,10 +433,7 @@ derivation.chain(
     equals(
         plus(Expectation(asked, Variance(given_y, slope)), Variance(asked, mean)),
         "the same with one answer for all conditions, at best the mean slope over all pairs",
-        wrong={
-            "the mean square": plus(Expectation(asked, Variance(given_y, slope)), Expectation(asked, mean**2)),
-            "nothing": Expectation(asked, Variance(given_y, slope)),
-        },
+        wrong={"the mean square": plus(Expectation(asked, Variance(given_y, slope)), Expectation(asked, mean**2))},
     ),
     uses=(told,),
     so="The second term is 0 only where all conditions have the same mean slope.",
@@ -458,7 +445,7 @@ derivation.chain(
     equals(
         1 / sqrt(rho**2 + scale**2),
         "the derivative of the inverse hyperbolic sine",
-        wrong={"of the logarithm": 1 / rho, "without the scale": 1 / sqrt(1 + rho**2)},
+        wrong={"without the scale": 1 / sqrt(1 + rho**2)},
     ),
     role="remark",
     so=r"Below $l$ the stretch is linear and keeps the noise, also where it is negative; above, it is a logarithm. A network "
@@ -468,11 +455,7 @@ a = derivation.number("a", "the shape of a gamma variable", positive=True)
 derivation.chain(
     "How the code sums the incomplete gamma function",
     Slope(times(x**a, exp(-x), 1 / (a * gamma(a))), x),
-    equals(
-        plus(times(x ** (a - 1), exp(-x), 1 / gamma(a)), -times(x**a, exp(-x), 1 / (a * gamma(a)))),
-        "the product rule",
-        wrong={"the sum": plus(times(x ** (a - 1), exp(-x), 1 / gamma(a)), times(x**a, exp(-x), 1 / (a * gamma(a))))},
-    ),
+    equals(plus(times(x ** (a - 1), exp(-x), 1 / gamma(a)), -times(x**a, exp(-x), 1 / (a * gamma(a)))), "the product rule"),
     role="appendix",
     so=r"These are the densities of gamma variables of shapes $a$ and $a + 1$. Integrated, $P(a, x) = P(a + 1, x) + x^a e^{-x} / "
     r"\Gamma(a + 1)$; repeated, a sum of positive terms, from which Newton's method finds the median.",
@@ -495,7 +478,7 @@ def the_derivative_of_the_root():
 
     near, far, farther = difference(0.005), difference(0.01), difference(0.02)
     once, twice = (4 * near - far) / 3, (4 * far - farther) / 3
-    return gradient, (16 * once - twice) / 15, {"of the first term": np.full(4, 2.0)}
+    return Sides(left=gradient, right=(16 * once - twice) / 15, wrong={"of the first term": np.full(4, 2.0)})
 
 
 @derivation.example(

@@ -10,6 +10,7 @@ import sympy
 from sympy import Abs, Rational, log
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -55,7 +56,9 @@ derivation.symbol("I_N", "the identity of that size")
 )
 def blocks():
     stacked = sympy.kronecker_product(sympy.eye(3), w)
-    return stacked.det(), sympy.expand(w.det() ** 3), {"once": w.det(), "times the positions": 3 * w.det()}
+    return Sides(
+        left=stacked.det(), right=sympy.expand(w.det() ** 3), wrong={"once": w.det(), "times the positions": 3 * w.det()}
+    )
 
 
 l21, l31, l32 = (derivation.number(f"L_{{{i}}}", f"entry {i} of $L$", "lower") for i in (21, 31, 32))
@@ -101,7 +104,9 @@ def an_exchange_needs_a_permutation():
         sympy.Integer(len(sympy.solve(list(product - target), [a, b, c, e], dict=True)))
         for target in (sympy.Matrix([[0, 1], [1, 0]]), sympy.eye(2))
     ]
-    return counts, [sympy.Integer(0), sympy.Integer(1)], {"one each": [sympy.Integer(1), sympy.Integer(1)]}
+    return Sides(
+        left=counts, right=[sympy.Integer(0), sympy.Integer(1)], wrong={"one each": [sympy.Integer(1), sympy.Integer(1)]}
+    )
 
 
 derivation.chain(
@@ -111,11 +116,7 @@ derivation.chain(
         -w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
         r"$\frac12 \log (\det W)^2 = \log |\det W|$, and the determinant is linear in each entry, with the cofactor as its "
         r"slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
-        wrong={
-            "the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
-            "not divided": -w[1, 0],
-            "not transposed": w.inv()[0, 1],
-        },
+        wrong={"the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]), "not transposed": w.inv()[0, 1]},
     ),
 )
 angle = derivation.number("t", "any number")
@@ -152,7 +153,6 @@ derivation.chain(
     equals(
         plus(size / 2, volume / 2, gaps),
         r"the trace is the sum of the eigenvalues, and $2 \log |\det W| = \sum_c \log \lambda_c - \log \det \Sigma$; collect",
-        wrong={"the determinant once": plus(size / 2, volume, gaps), "no constant": plus(volume / 2, gaps)},
     ),
     at_least(
         plus(size / 2, volume / 2),
@@ -187,7 +187,7 @@ derivation.bridge(
     *w,
     x1,
     x2,
-    wrong={"of one position": log(Abs(w.det())), "the sign": -3 * log(Abs(w.det()))},
+    wrong={"the sign": -3 * log(Abs(w.det()))},
 )
 derivation.bridge(
     "... and its gradient",
@@ -242,7 +242,7 @@ def there_and_back():
         found.append(np.append(assemble(*parts), jnp.sum(parts[3])))
         wanted.append(np.append(matrix, np.linalg.slogdet(matrix)[1]))
         wrong.append(np.append(assemble(jnp.argsort(parts[0]), *parts[1:]), jnp.sum(parts[3])))
-    return np.array(found), np.array(wanted), {"the permutation turned around": np.array(wrong)}
+    return Sides(left=np.array(found), right=np.array(wanted), wrong={"the permutation turned around": np.array(wrong)})
 
 
 _W = np.array([[0.0, 2.0], [3.0, 1.0]])

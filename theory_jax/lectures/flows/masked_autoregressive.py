@@ -12,6 +12,7 @@ import sympy
 from sympy import exp
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -63,7 +64,9 @@ def triangular():
     rows = sympy.Matrix([a * exp(-first), (b - m(a)) * exp(-s(a)), (c - n(a, b)) * exp(-t(a, b))])
     determinant = rows.jacobian([a, b, c]).det()
     right = exp(-first - s(a) - t(a, b))
-    return determinant, right, {"the sign": exp(first + s(a) + t(a, b)), "their slopes": right * s(a).diff(a)}
+    return Sides(
+        left=determinant, right=right, wrong={"the sign": exp(first + s(a) + t(a, b)), "their slopes": right * s(a).diff(a)}
+    )
 
 
 derivation.chain(
@@ -126,7 +129,9 @@ def passes_by_graph():
                 depth[later] = max(depth[later], depth[earlier] + 1)
         found.append(passes)
         longest.append(1 + max(depth))
-    return np.array(found), np.array(longest), {"one fewer": np.array(longest) - 1, "always all": np.full(64, 4)}
+    return Sides(
+        left=np.array(found), right=np.array(longest), wrong={"one fewer": np.array(longest) - 1, "always all": np.full(64, 4)}
+    )
 
 
 derivation.say(
@@ -157,7 +162,7 @@ def paths():
             found += np.ravel(np.asarray(out, int) @ np.asarray(into, int)).tolist()
             wanted += [sum(j <= k < d for k in degrees) for d in order for j in order]
             loose += [sum(j <= k <= d for k in degrees) for d in order for j in order]
-    return np.array(found), np.array(wanted), {"outputs not strict": np.array(loose)}
+    return Sides(left=np.array(found), right=np.array(wanted), wrong={"outputs not strict": np.array(loose)})
 
 
 c = derivation.number("c", "how strongly the first variable is bent", positive=True)

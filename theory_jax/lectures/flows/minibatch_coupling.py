@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Integral, Rational, exp, log, oo, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
 from theory_jax.flows.minibatch_coupling import optimal_assignment, sample_pairs, sinkhorn_log_plan, squared_distance_matrix
@@ -68,7 +69,7 @@ monotone = derivation.chain(
     equals(
         times(Rational(1, 2), paid_more),
         "expand the squared distances: every square cancels, and the products remain twice",
-        wrong={"not halved": paid_more, "turned around": -paid_more / 2},
+        wrong={"turned around": -paid_more / 2},
     ),
     at_least(0, "the exchange of two partners gains nothing", dropping=no_gain.at() / 2, wrong={"one": 1}),
     role="lemma",
@@ -85,13 +86,6 @@ apart = derivation.chain(
             2 * t * (1 - t) * Inner(d, a - a_other, b - b_other),
         ),
         "expand the square of the difference of the places at time $t$",
-        wrong={
-            "the product once": plus(
-                (1 - t) ** 2 * SquaredNorm(d, a - a_other),
-                t**2 * SquaredNorm(d, b - b_other),
-                t * (1 - t) * Inner(d, a - a_other, b - b_other),
-            )
-        },
     ),
     at_least(
         plus((1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other)),
@@ -136,7 +130,9 @@ def the_assignment_is_optimal():
     noise, data = _batch(6, 1, seed=1)
     found.append(jnp.mean((jnp.sort(noise[:, 0]) - jnp.sort(data[:, 0])) ** 2))
     least.append(least[-1])
-    return np.array(found), np.array(least), {"the permutation inverted": np.array([*inverted, found[-1]])}
+    return Sides(
+        left=np.array(found), right=np.array(least), wrong={"the permutation inverted": np.array([*inverted, found[-1]])}
+    )
 
 
 @derivation.exact(
@@ -155,10 +151,10 @@ def a_hexagon():
     cost = squared_distance_matrix(corners, turned)
     products = [(corners[i] - corners[j]) @ (turned[i] - turned[j]) for i, j in itertools.combinations(range(6), 2)]
     best = cost[np.arange(6), optimal_assignment(cost)].mean()
-    return (
-        np.array([min(products), jnp.trace(cost) / 6, 1 + best]),
-        np.array([0.5, 1.0, 1.0]),
-        {"the order is enough": np.array([0.5, 1.0, 2.0])},
+    return Sides(
+        left=np.array([min(products), jnp.trace(cost) / 6, 1 + best]),
+        right=np.array([0.5, 1.0, 1.0]),
+        wrong={"the order is enough": np.array([0.5, 1.0, 2.0])},
     )
 
 
@@ -190,7 +186,7 @@ derivation.chain(
     equals(
         (1 - r**2) / (1 - 2 * t * (1 - t) * (1 - r)),
         "one fraction: $(1 - 2t)^2 = 1 - 4t(1 - t)$",
-        wrong={"the correlation not squared": (1 - r) / (1 - 2 * t * (1 - t) * (1 - r)), "at its ends only": 1 - r**2},
+        wrong={"the correlation not squared": (1 - r) / (1 - 2 * t * (1 - t) * (1 - r))},
     ),
     so=r"For Gaussian variables this is the variance given $x_t$. At $t = \frac12$ it is $2 (1 - r)$: 2 for random pairs, and "
     r"nothing at $r = 1$.",
@@ -206,7 +202,11 @@ def both_laws_stay():
     noise, data = _batch(64, 2, seed=3)
     order = optimal_assignment(squared_distance_matrix(noise, data))
     nearest = jnp.argmin(squared_distance_matrix(noise, data), axis=1)
-    return jnp.sin(data[order]).sum(), jnp.sin(data).sum(), {"the nearest data point of each": jnp.sin(data[nearest]).sum()}
+    return Sides(
+        left=jnp.sin(data[order]).sum(),
+        right=jnp.sin(data).sum(),
+        wrong={"the nearest data point of each": jnp.sin(data[nearest]).sum()},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- entropic plans
@@ -239,14 +239,6 @@ derivation.chain(
     equals(
         plus(cost.at(k, m), epsilon * (log(plan.at(k, m)) + 1), -of_row.at(k), -of_column.at(m)),
         r"the slope of $p \log p$ is $\log p + 1$",
-        wrong={
-            "the slope of the logarithm forgotten": plus(
-                cost.at(k, m), epsilon * log(plan.at(k, m)), -of_row.at(k), -of_column.at(m)
-            ),
-            "a multiplier with the other sign": plus(
-                cost.at(k, m), epsilon * (log(plan.at(k, m)) + 1), of_row.at(k), -of_column.at(m)
-            ),
-        },
     ),
     so=r"It vanishes where $P_{k,l} = e^{(f_k + g_l - C_{k,l})/\varepsilon}$, with the constant $\varepsilon$ put into $f$. The "
     r"objective is convex, so this plan is the minimum as soon as both sums are right; the lecture on Wasserstein GANs shows it "
@@ -266,11 +258,7 @@ alpha = derivation.define(
 derivation.chain(
     "One half of Sinkhorn's iteration makes the row sums right",
     Total(j, alpha * kernel * beta),
-    equals(
-        times(alpha, Total(j, kernel * beta)),
-        "the factor is the same for the whole row",
-        wrong={"the factor forgotten": Total(j, kernel * beta)},
-    ),
+    equals(times(alpha, Total(j, kernel * beta)), "the factor is the same for the whole row"),
     equals(1 / N, r"insert $\alpha_i$: the sum cancels", wrong={"rows of probabilities": 1, "the count twice": 1 / N**2}),
     so=r"The other half does the same for the columns, with $\frac1M$, and spoils the rows a little. The two halves in turn are "
     r"the iteration, from $\beta = 1$; the code ends with the columns.",
@@ -283,11 +271,7 @@ derivation.chain(
         "the slope of a logarithm",
         wrong={"the sign": kernel.at(k, m) * beta.at(m) / Total(j, kernel.at(k, j) * beta)},
     ),
-    equals(
-        times(-N, alpha.at(k), kernel.at(k, m), beta.at(m)),
-        r"one over the sum is $N \alpha_k$",
-        wrong={"without the number of rows": times(-1, alpha.at(k), kernel.at(k, m), beta.at(m))},
-    ),
+    equals(times(-N, alpha.at(k), kernel.at(k, m), beta.at(m)), r"one over the sum is $N \alpha_k$"),
     role="lemma",
     so=r"The first line is the slope of $\log \alpha_k$ in $\log \beta_l$. It is $-N P_{k,l}$: minus a row of probabilities. In "
     r"the same way $\log \beta_l$ answers $\log \alpha_k$ with $-M P_{k,l}$.",
@@ -319,11 +303,7 @@ solution = derivation.define(
 derivation.chain(
     "Two pairs: the slope of the objective",
     Slope(objective, p),
-    equals(
-        plus(swap, 2 * epsilon * (log(p) - log(rest))),
-        r"$(p \log p)' = \log p + 1$, and the ones cancel",
-        wrong={"one entropy": plus(swap, epsilon * (log(p) - log(rest)))},
-    ),
+    equals(plus(swap, 2 * epsilon * (log(p) - log(rest))), r"$(p \log p)' = \log p + 1$, and the ones cancel"),
 )
 derivation.chain(
     "... vanishes at a sigmoid",
@@ -342,8 +322,7 @@ derivation.chain(
         plus(Rational(1, 4), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
         r"multiply above and below by $e^{-y}$, for $y = D/4\varepsilon$",
         wrong={
-            "the sign": plus(Rational(1, 4), (exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
-            "not about a quarter": plus(Rational(1, 2), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
+            "not about a quarter": plus(Rational(1, 2), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter))))
         },
     ),
     so=r"This is $\frac14 (1 - \tanh y)$. For large $\varepsilon$ it is $\frac14$, as if the pairs were drawn at random. For "
@@ -392,7 +371,9 @@ def both_sums_of_the_plan():
     noise, data = _batch(6, 2, seed=2)
     found = jnp.exp(sinkhorn_log_plan(squared_distance_matrix(noise, data[:4]), regularization=4.0, num_iterations=200))
     sums = jnp.concatenate([found.sum(axis=1), found.sum(axis=0)])
-    return sums, np.array([1 / 6] * 6 + [1 / 4] * 4), {"rows of probabilities": np.array([1.0] * 6 + [1 / 4] * 4)}
+    return Sides(
+        left=sums, right=np.array([1 / 6] * 6 + [1 / 4] * 4), wrong={"rows of probabilities": np.array([1.0] * 6 + [1 / 4] * 4)}
+    )
 
 
 @derivation.bound(
@@ -413,7 +394,12 @@ def between_the_assignment_and_random_pairs():
         return np.array([paid(one) for one in low]), np.array([paid(one) for one in high])
 
     levels = (0, 2.0, 4.0, 8.0, 1e16)
-    return both, (levels[:-1], levels[1:]), ((1e15,), (1e16,)), {"falling": lambda low, high: both(high, low)}
+    return BoundSides(
+        sides=both,
+        points=(levels[:-1], levels[1:]),
+        tight=((1e15,), (1e16,)),
+        wrong={"falling": lambda low, high: both(high, low)},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- pairs from a plan
@@ -430,9 +416,7 @@ derivation.chain(
     "The first clock to ring has the shares of the row",
     Integral(times(rate.at(m), exp(-s * Total(j, rate))), (s, 0, oo)),
     equals(
-        rate.at(m) / Total(j, rate),
-        r"clock $l$ rings at $s$ with the density $w_l e^{-w_l s}$, and no other has rung; integrate",
-        wrong={"not normalized": rate.at(m), "one over the rate": 1 / Total(j, rate)},
+        rate.at(m) / Total(j, rate), r"clock $l$ rings at $s$ with the density $w_l e^{-w_l s}$, and no other has rung; integrate"
     ),
     so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn $\sum_i N P_{i,l} = "
     r"\frac NM$ times in the mean: the law of the data stays in the mean, not in each batch, as it does with an assignment.",
@@ -448,7 +432,9 @@ def pairs_have_the_shares_of_their_row():
     row = np.array([0.1, 0.3, 0.1])
     gumbels = jnp.array(np.random.default_rng(4).gumbel(size=(40_000, 3)))
     drawn = sample_pairs(jnp.log(jnp.tile(row, (40_000, 1))), gumbels)
-    return np.eye(3)[np.asarray(drawn)], row / row.sum(), {"the row taken for probabilities": row}
+    return SampleSides(
+        samples=np.eye(3)[np.asarray(drawn)], expected=row / row.sum(), wrong={"the row taken for probabilities": row}
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- a batch is not the law
@@ -465,7 +451,7 @@ derivation.chain(
     equals(
         plus((m_a - m_b) ** 2, (h_a - h_b) ** 2),
         "the mixed terms cancel",
-        wrong={"twice": 2 * plus((m_a - m_b) ** 2, (h_a - h_b) ** 2), "the middles alone": (m_a - m_b) ** 2},
+        wrong={"twice": 2 * plus((m_a - m_b) ** 2, (h_a - h_b) ** 2)},
     ),
 )
 h = derivation.number("h", r"half of the distance of two draws, with the density $2 e^{-h^2}/\sqrt\pi$", positive=True)
@@ -506,7 +492,6 @@ derivation.bridge(
     ),
     cost,
     epsilon,
-    wrong={"rows alone": share / N, "columns of probabilities": share / Total(k, share.at(k, j))},
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -11,6 +11,7 @@ import sympy
 from sympy import Rational, exp, log, pi
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -71,10 +72,7 @@ derivation.chain(
     equals(
         plus(LogDensity(e, 0, 1), -nu / 2),
         r"$b = m + e^{\nu/2} e$ solves for the half that left",
-        wrong={
-            "scaled by the variance": plus(LogDensity(e * exp(nu / 2), 0, 1), -nu / 2),
-            "the sign": plus(LogDensity(e, 0, 1), nu / 2),
-        },
+        wrong={"scaled by the variance": plus(LogDensity(e * exp(nu / 2), 0, 1), -nu / 2)},
     ),
     role="lemma",
     so="The order is coarse to fine: $a$ must be known first.",
@@ -88,7 +86,6 @@ derivation.chain(
         plus(LogDensity(z, 0, 1), log(slope), plus(LogDensity(eps, 0, 1), -nu / 2)),
         r"the Jacobian of $(a, b) \mapsto (z, \varepsilon)$ is triangular: $z$ does not depend on $b$, and how $\varepsilon$ "
         r"depends on $a$ never counts",
-        wrong={"the slope forgotten": plus(LogDensity(z, 0, 1), LogDensity(eps, 0, 1), -nu / 2)},
     ),
     equals(
         plus(LogDensity(z, 0, 1), log(slope), LogDensity(b, m, exp(nu))),
@@ -111,7 +108,6 @@ derivation.chain(
     equals(
         Expectation(first, Divergence(second, alone)),
         "the inner mean is a divergence by definition; its mean is the mutual information $I(a; b)$",
-        wrong={"turned over": Expectation(first, Divergence(alone, second))},
     ),
     at_least(
         0,
@@ -151,10 +147,10 @@ def sizes_and_costs():
     split = sympy.summation((2 ** (level + 1) * C) ** 2 * N / 4**level, (level, 1, L))
     whole = sympy.summation((4**level * C) ** 2 * N / 4**level, (level, 1, L))
     right = [C * N, 4 * L * C**2 * N, Rational(4, 3) * (4**L - 1) * C**2 * N]
-    return (
-        [latents, split, whole],
-        right,
-        {"a level more": [C * N, 4 * (L + 1) * C**2 * N, right[2]], "half is lost": [C * N / 2, *right[1:]]},
+    return Sides(
+        left=[latents, split, whole],
+        right=right,
+        wrong={"a level more": [C * N, 4 * (L + 1) * C**2 * N, right[2]], "half is lost": [C * N / 2, *right[1:]]},
     )
 
 
@@ -190,7 +186,6 @@ derivation.bridge(
     lambda a, e: split_prior_sample(a[:, None], e[:, None], lambda kept: 2 * kept, lambda kept: kept)[:, :, None],
     a,
     e,
-    wrong={"scaled by the variance": sympy.Matrix([a, 2 * a + exp(a) * e])},
 )
 
 
@@ -210,7 +205,7 @@ def a_permutation():
         other[0, (2 * i + j) * 3 + c, h, w] = image[0, c, row, column]
     squeezed = squeeze(image)
     found = np.concatenate([np.ravel(squeezed), np.ravel(unsqueeze(squeezed))])
-    return found, np.append(wanted, image), {"space to depth": np.append(other, image)}
+    return Sides(left=found, right=np.append(wanted, image), wrong={"space to depth": np.append(other, image)})
 
 
 _IMAGE = np.array([[[[1.0, 2.0], [3.0, 4.0]]]])

@@ -12,6 +12,7 @@ from sympy import Rational
 from sympy import Symbol as Letter
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import plus, times
 from theory_jax.flows.ode_solvers import (
@@ -68,10 +69,7 @@ derivation.chain(
         plus(times(h, b1 + b2 - 1, v), times(h**2, a * b2 - Rational(1, 2), by_t + by_x * v)),
         r"the solution has $x'' = v_t + v_x v$ by the chain rule, the second stage is $v + a h (v_t + v_x v)$ but for terms in "
         r"$h^2$; collect powers of $h$",
-        wrong={
-            "the slope in time forgotten": plus(times(h, b1 + b2 - 1, v), times(h**2, a * b2 - Rational(1, 2), by_x * v)),
-            "without the half": plus(times(h, b1 + b2 - 1, v), times(h**2, a * b2 - 1, by_t + by_x * v)),
-        },
+        wrong={"without the half": plus(times(h, b1 + b2 - 1, v), times(h**2, a * b2 - 1, by_t + by_x * v))},
     ),
     central=True,
     so=r"Order two for every velocity means $b_1 + b_2 = 1$ and $b_2 a = \frac12$: one method for each $a$, and the midpoint's "
@@ -140,7 +138,11 @@ def orders_by_trees():
     methods.append((TABLEAUS["dormand_prince"].coefficients, TABLEAUS["dormand_prince"].compared))
     found = np.array([[_conditions(*method, some) for some in trees] for method in methods])
     wanted = np.array([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 2, 4, 0], [1, 1, 2, 4, 9], [1, 1, 2, 4, 0]])
-    return found, wanted, {"the other weights of order five": wanted[[0, 1, 2, 3, 3]], "one tree less": wanted - (wanted == 9)}
+    return Sides(
+        left=found,
+        right=wanted,
+        wrong={"the other weights of order five": wanted[[0, 1, 2, 3, 3]], "one tree less": wanted - (wanted == 9)},
+    )
 
 
 derivation.say(
@@ -166,7 +168,7 @@ derivation.chain(
     equals(
         _after(N + 1),
         r"one common denominator; without steps the formula gives 0, so it holds for every number of them",
-        wrong={"one step less": _after(N), "errors only added": (N + 1) * C * h ** (p + 1)},
+        wrong={"errors only added": (N + 1) * C * h ** (p + 1)},
     ),
     so=r"One power of $h$ cancels: the local error of order $p + 1$ becomes a global one of order $p$.",
 )
@@ -185,7 +187,7 @@ def growth_of_errors():
         return sides(y, steps)[0], jnp.expm1(steps * y) / y * 0.9
 
     y, steps = np.array([0.01, 0.1, 1.0, 3.0, 1e-14]), np.array([100.0, 7.0, 3.0, 2.0, 4.0])
-    return sides, (y, steps), (y[4:], steps[4:]), {"nine tenths": wrong}
+    return BoundSides(sides=sides, points=(y, steps), tight=(y[4:], steps[4:]), wrong={"nine tenths": wrong})
 
 
 kappa = derivation.number(r"\kappa", "the ratio of the error to what is allowed, at $h = 1$", positive=True)
@@ -198,11 +200,7 @@ derivation.say(
 derivation.chain(
     "The error at the next size",
     kappa * (f * h) ** 5,
-    equals(
-        times(f**5, r),
-        r"the definition of $r$",
-        wrong={"the power of the kept value's error": times(f**6, r), "in proportion": times(f, r)},
-    ),
+    equals(times(f**5, r), r"the definition of $r$", wrong={"in proportion": times(f, r)}),
     so=r"It is what is allowed, 1, at $f = r^{-1/5}$. The code multiplies by 0.9 for caution, and keeps $f$ between 0.2 and 10. "
     r"A tenth of the tolerance costs $10^{1/5} = 1.58$ times the steps.",
 )
@@ -218,7 +216,7 @@ derivation.bridge(
     lambda h, r: _each(next_step_size, h, r),
     h,
     r,
-    wrong={"without caution": h * r ** Rational(-1, 5), "the fourth root": Rational(9, 10) * h * r ** Rational(-1, 4)},
+    wrong={"the fourth root": Rational(9, 10) * h * r ** Rational(-1, 4)},
 )
 derivation.say(
     r"When do steps explode? On $x' = \lambda x$ every step multiplies by a polynomial $R(z)$ in $z = h \lambda$, and $x_n = "
@@ -233,7 +231,7 @@ derivation.chain(
     equals(
         plus(1, z, z**2 / 2, z**3 / 6, z**4 / 24),
         r"the stages are $1$, $1 + \frac z2$, and so on, times $\lambda x$; multiply out",
-        wrong={"order three": plus(1, z, z**2 / 2, z**3 / 6), "twice the last": plus(1, z, z**2 / 2, z**3 / 6, z**4 / 12)},
+        wrong={"twice the last": plus(1, z, z**2 / 2, z**3 / 6, z**4 / 12)},
     ),
     so=r"It is the exponential's series to the fourth power.",
 )
@@ -255,7 +253,9 @@ def polynomials():
         found.append(1 + u * sum(Rational(str(b)) * k for b, k in zip(tableau.weights, stages, strict=True)))
     series = [sum(u**k / math.factorial(k) for k in range(order + 1)) for order in (1, 2, 4, 5, 6)]
     wanted = [*series[:3], series[3] + u**6 / 600]
-    return found, wanted, {"the exponential's sixth power": [*series[:3], series[4]], "no sixth power": series[:4]}
+    return Sides(
+        left=found, right=wanted, wrong={"the exponential's sixth power": [*series[:3], series[4]], "no sixth power": series[:4]}
+    )
 
 
 derivation.symbol("k", "a power of $z$, and its factorial")
@@ -292,18 +292,14 @@ u = derivation.number("u", r"the angle of a step, $h \omega$, of a rotation with
 derivation.chain(
     "A rotation: Euler's steps spiral outward, and the classical ones inward",
     plus((1 - u**2 / 2 + u**4 / 24) ** 2, (u - u**3 / 6) ** 2),
-    equals(
-        plus(1, -(u**6) / 72, u**8 / 576),
-        r"the squared real and imaginary parts of $R(iu)$; multiply out",
-        wrong={"only the first part": plus(1, -(u**6) / 72), "outward": plus(1, u**6 / 72, u**8 / 576)},
-    ),
+    equals(plus(1, -(u**6) / 72, u**8 / 576), r"the squared real and imaginary parts of $R(iu)$; multiply out"),
     so=r"Less than 1 for $0 < u < 2 \sqrt2$. Euler's step has $1 + u^2$ and the midpoint's $1 + \frac{u^4}{4}$: above 1 for "
     r"every size of a step.",
 )
 derivation.chain(
     "A step back does not undo a step",
     (1 - through) * (1 + through),
-    equals(1 - through**2, "multiply out", wrong={"undone": 1, "the sign": 1 + through**2}),
+    equals(1 - through**2, "multiply out"),
     so="It returns up to the local error only: an explicit solver is not an exact inverse of itself.",
 )
 
@@ -327,7 +323,7 @@ def measured_orders():
     ]
     found = np.array([math.log2(abs(one / two)) for one, two in errors])
     wanted = np.array([1.0, 2.0, 4.0, 5.0])
-    return found, wanted, {"local errors": wanted + 1, "one less": wanted - 1}
+    return Sides(left=found, right=wanted, wrong={"local errors": wanted + 1, "one less": wanted - 1})
 
 
 derivation.symbol("e_n", "the error after $n$ steps")
@@ -346,10 +342,10 @@ def chosen_steps():
     end = math.exp(math.sin(2.0))
     found = [solve_adaptive(jnp.ones(1), 0.0, 2.0, _turning, **settings)[0]]
     found.append(solve_adaptive(jnp.full(1, end), 2.0, 0.0, _turning, **settings)[0])
-    return (
-        np.array(found),
-        np.array([end, 1.0]),
-        {"not moved": np.array([1.0, end]), "the wrong way": np.array([1 / end, end**2])},
+    return Sides(
+        left=np.array(found),
+        right=np.array([end, 1.0]),
+        wrong={"not moved": np.array([1.0, end]), "the wrong way": np.array([1 / end, end**2])},
     )
 
 

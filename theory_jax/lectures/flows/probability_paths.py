@@ -10,6 +10,7 @@ import numpy as np
 from sympy import Integral, Rational, cos, exp, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
 from theory_jax.flows.probability_paths import (
@@ -65,19 +66,11 @@ place = derivation.define("x_t", a * data + s * noise, "where the path is", "aff
 derivation.chain(
     "The slope of a path is a field of velocities",
     Slope(place, t),
-    equals(
-        plus(da * data, ds * noise),
-        "differentiate at fixed ends",
-        wrong={"the ends exchanged": plus(da * noise, ds * data), "the noise at rest": da * data},
-    ),
+    equals(plus(da * data, ds * noise), "differentiate at fixed ends", wrong={"the ends exchanged": plus(da * noise, ds * data)}),
     equals(
         plus(ds / s * (place - a * data), da * data),
         r"$x_0 = (x_t - \alpha x_1)/\sigma$, where $\sigma > 0$",
-        wrong={
-            "the ratio turned over": plus(s / ds * (place - a * data), da * data),
-            "no mean": plus(ds / s * place, da * data),
-            "the mean at rest": ds / s * (place - a * data),
-        },
+        wrong={"the ratio turned over": plus(s / ds * (place - a * data), da * data)},
     ),
     central=True,
     so=r"The last line contains the noise only through the place: every path that passes through $x$ at time $t$ has this "
@@ -105,16 +98,15 @@ derivation.chain(
     equals(
         plus(-2 * ds / s, squared, along),
         r"the slopes of $\log \sigma$, of $\sigma^{-2}$ and of the mean",
-        wrong={"one dimension": plus(-ds / s, squared, along), "the mean at rest": plus(-2 * ds / s, squared)},
+        wrong={"one dimension": plus(-ds / s, squared, along)},
     ),
     equals(
         plus(-Slope(u1, y1), -Slope(u2, y2), times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2))),
         r"the divergence of $u$ is $2 \sigma'/\sigma$, and $\nabla \log p = -(y - \alpha d)/\sigma^2$",
         wrong={
-            "no divergence": plus(times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2))),
             "against the stream": plus(
                 -Slope(u1, y1), -Slope(u2, y2), times(u1, Slope(log_density, y1)), times(u2, Slope(log_density, y2))
-            ),
+            )
         },
     ),
     so=r"So $p$ is the density of the flow at every time, for every $\alpha$ and $\sigma$.",
@@ -125,7 +117,6 @@ derivation.chain(
     equals(
         plus(times(-off2, Slope(exp(log_density), y1)), times(off1, Slope(exp(log_density), y2))),
         "neither coordinate of a rotation depends on itself",
-        wrong={"no rotation": plus(times(off2, Slope(exp(log_density), y1)), times(off1, Slope(exp(log_density), y2)))},
     ),
     equals(
         0,
@@ -146,12 +137,12 @@ derivation.chain(
     equals(
         plus(data, -(1 - least) * noise),
         "the place is linear in the time",
-        wrong={"the linear path": plus(data, -noise), "the cloud at the other end": plus((1 - least) * data, -noise)},
+        wrong={"the cloud at the other end": plus((1 - least) * data, -noise)},
     ),
     equals(
         plus(data, -(1 - least) * straight) / (1 - (1 - least) * t),
         r"the field: $\sigma' = -(1 - s)$ and $\alpha' = 1$; multiply out",
-        wrong={"the place for the noise": plus(data, -(1 - least) * straight), "no cloud": plus(data, -straight) / (1 - t)},
+        wrong={"no cloud": plus(data, -straight) / (1 - t)},
     ),
     so=r"The velocity does not depend on the time. At time 1 the path is at $x_1 + s x_0$, the gradient in $x_0$ of the convex "
     r"function $x_1 \cdot x_0 + \frac{s}{2} \|x_0\|^2$. By Brenier's theorem, which we cite, such a map is the cheapest "
@@ -183,11 +174,7 @@ derivation.chain(
 derivation.chain(
     "The noise's coefficient falls",
     Slope(sqrt(1 - exp(-total)), t),
-    equals(
-        times(Slope(total, t), exp(-total)) / (2 * sqrt(1 - exp(-total))),
-        "the chain rule, twice",
-        wrong={"no root": times(Slope(total, t), exp(-total)) / 2},
-    ),
+    equals(times(Slope(total, t), exp(-total)) / (2 * sqrt(1 - exp(-total))), "the chain rule, twice"),
     equals(
         -beta * exp(-total) / (2 * sqrt(1 - exp(-total))),
         r"the slope of $B$ again",
@@ -211,7 +198,11 @@ def the_end_of_the_variance_preserving_path():
     rest = 2.0**-26
     found = [variance_preserving_coefficients(jnp.array(1 - rest), beta_min=rate)[3] ** 2 * rest for rate in (0.1, 2.0)]
     wanted = np.array([0.1, 2.0]) / 4
-    return np.array(found), wanted, {"no quarter": 4 * wanted, "a half": 2 * wanted, "the last rate": np.array([5.0, 5.0])}
+    return Sides(
+        left=np.array(found),
+        right=wanted,
+        wrong={"no quarter": 4 * wanted, "a half": 2 * wanted, "the last rate": np.array([5.0, 5.0])},
+    )
 
 
 derivation.say(
@@ -227,10 +218,7 @@ derivation.chain(
     equals(
         plus(rise**2 * (mean**2 + spread), fall**2),
         "the noise has mean 0 and variance 1, and is independent of the data",
-        wrong={
-            "the variance for the second moment": plus(rise**2 * spread, fall**2),
-            "slopes added": (rise + fall) ** 2 * (mean**2 + spread),
-        },
+        wrong={"slopes added": (rise + fall) ** 2 * (mean**2 + spread)},
     ),
 )
 second = derivation.number("c", "the second moment of the data, $m^2 + v$", positive=True)
@@ -281,10 +269,7 @@ derivation.bridge(
     rise,
     noise,
     data,
-    wrong={
-        "the ends exchanged": plus(A * noise + S * data, rise * noise - fall * data),
-        "the place subtracted": plus(-A * data - S * noise, rise * data - fall * noise),
-    },
+    wrong={"the ends exchanged": plus(A * noise + S * data, rise * noise - fall * data)},
 )
 derivation.bridge(
     "... and its velocity at a place",
@@ -296,7 +281,7 @@ derivation.bridge(
     rise,
     x,
     data,
-    wrong={"no mean": plus(-fall / S * x, rise * data), "the ratio turned over": plus(-S / fall * (x - A * data), rise * data)},
+    wrong={"the ratio turned over": plus(-S / fall * (x - A * data), rise * data)},
 )
 derivation.bridge(
     "The code's straight paths: that of optimal transport, and five times the linear one",

@@ -12,6 +12,7 @@ import sympy
 from sympy import Abs, ImmutableMatrix, Matrix, Rational, Subs, exp, log, oo, sign, tanh
 
 from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, function, plus, times
 from theory_jax.foundations.f_divergence import f_divergence
@@ -78,7 +79,6 @@ derivation.chain(
     equals(
         Expectation(q, plus(f(w), times(slope(w), p / q - w))),
         r"$T_k = f'(w_k)$ and $f^*(T_k) = w_k f'(w_k) - f(w_k)$; a mean over $p$ is one over $q$ with the weight $p_k/q_k$",
-        wrong={"the sign of the generator": Expectation(q, plus(-f(w), times(slope(w), p / q - w)))},
     ),
     equals(
         plus(divergence, -Expectation(q, convex.at(p / q, w))),
@@ -107,7 +107,6 @@ derivation.chain(
         r"with $v_k = n$ where $p_k > q_k$ and $v_k = -n$ elsewhere; $g_f(v) = \frac12 \tanh v$, and $f^*(t) = t$ from "
         r"$-\frac12$ to $\frac12$",
         points=40,
-        wrong={"no tanh": tv, "twice": 2 * times(tanh(n), tv)},
     ),
     role="remark",
     so=r"It tends to $\mathrm{TV}$ as $n \to \infty$ and never reaches it. The range of $\frac12 \tanh v$ is not the interior "
@@ -124,14 +123,7 @@ u = p / q
 central = derivation.chain(
     "Against a perfect critic the generator descends the divergence",
     Subs(Slope(Total(k, times(moved, f(p / moved))), epsilon), epsilon, 0),
-    equals(
-        Total(k, plus(times(h, f(u)), -times(q, slope(u), p * h / q**2))),
-        r"the product rule, and the chain rule for $f$",
-        wrong={
-            "the second term forgotten": Total(k, h * f(u)),
-            "the ratio not differentiated": Total(k, plus(h * f(u), -times(q, slope(u)))),
-        },
-    ),
+    equals(Total(k, plus(times(h, f(u)), -times(q, slope(u), p * h / q**2))), r"the product rule, and the chain rule for $f$"),
     equals(
         -Total(k, times(h, plus(times(u, slope(u)), -f(u)))),
         r"collect $h_k$",
@@ -185,7 +177,7 @@ derivation.chain(
     equals(
         times(c1(g(v)), Slope(-g(v), v)),
         r"the chain rule; the first factor is the slope of the conjugate, the ratio $w$ that the critic claims",
-        wrong={"the ratio forgotten": Slope(-g(v), v), "squared": times(c1(g(v)) ** 2, Slope(-g(v), v))},
+        wrong={"squared": times(c1(g(v)) ** 2, Slope(-g(v), v))},
     ),
     so=r"The game's own loss weighs each fake by how likely the critic finds it to be data. The alternative loss weighs all "
     r"alike. They agree where the claimed ratio is 1, that is at the solution.",
@@ -317,16 +309,8 @@ d = derivation.number("d", "half the distance of two modes")
 derivation.chain(
     "A weak critic sees moments only",
     plus(Expectation(Normal(x, -d, 1), critic) / 2, Expectation(Normal(x, d, 1), critic) / 2),
-    equals(
-        plus(coefficients[0], times(coefficients[2], 1 + d**2)),
-        r"both modes have variance 1, and means that cancel",
-        wrong={"the variance of a mode": plus(coefficients[0], coefficients[2])},
-    ),
-    equals(
-        Expectation(Normal(x, 0, 1 + d**2), critic),
-        "one Gaussian with the same mean and variance",
-        wrong={"the variance of a mode": Expectation(Normal(x, 0, 1), critic)},
-    ),
+    equals(plus(coefficients[0], times(coefficients[2], 1 + d**2)), r"both modes have variance 1, and means that cancel"),
+    equals(Expectation(Normal(x, 0, 1 + d**2), critic), "one Gaussian with the same mean and variance"),
     role="remark",
     so=r"For Kullback-Leibler the data enter the game through $\mathbb{E}_p[v]$ alone. For data with two modes the game "
     r"therefore comes to rest at the single Gaussian $\mathcal{N}(0, 1 + d^2)$ with value 0, although the divergence is not "
@@ -376,11 +360,7 @@ derivation.symbol(r"\varphi", "the features $1, x, x^2$ of the critic")
 derivation.chain(
     "How the model's moments move with its parameters",
     ImmutableMatrix(3, 2, lambda i, j: Slope(Expectation(Normal(x, m, exp(2 * l)), x**i), (m, l)[j])),
-    equals(
-        ImmutableMatrix([[0, 0], [1, 0], [2 * m, 2 * exp(2 * l)]]),
-        r"the moments are 1, $m$ and $m^2 + e^{2l}$",
-        wrong={"the scale's slope halved": ImmutableMatrix([[0, 0], [1, 0], [2 * m, exp(2 * l)]])},
-    ),
+    equals(ImmutableMatrix([[0, 0], [1, 0], [2 * m, 2 * exp(2 * l)]]), r"the moments are 1, $m$ and $m^2 + e^{2l}$"),
     role="lemma",
     so=r"Call it $M$. At $m = 0$ and $l = 0$ it has the entries 1 and 2, and rank 2.",
 )
@@ -405,10 +385,7 @@ derivation.chain(
         -damping,
         r"the terms with $a$, by which each player pushes the other, cancel; what is left is $-\kappa\, x^\top G\, x$, "
         r"completed to squares",
-        wrong={
-            "the coupling kept": -damping + a * cs[1] * ys[0],
-            "one square too few": -times(kappa, plus((cs[0] + cs[2]) ** 2, cs[1] ** 2)),
-        },
+        wrong={"the coupling kept": -damping + a * cs[1] * ys[0]},
     ),
     at_most(0, "add squares", adding=damping),
     so=r"The first line is half the rate at which the squared distance from the solution changes under infinitely small steps: "
@@ -430,7 +407,7 @@ def the_code_has_this_jacobian():
         found.append(jax.jacfwd(lambda state, name=name: _steps(state, (0.0, 0.0), name))(jnp.array([rest, 0.0, 0.0, 0.0, 0.0])))
         wanted.append(np.array(_jacobian(slope_, curvature), dtype=np.float64))
         undamped.append(np.array(_jacobian(slope_, curvature / 2), dtype=np.float64))
-    return jnp.stack(found), np.stack(wanted), {"half the damping": np.stack(undamped)}
+    return Sides(left=jnp.stack(found), right=np.stack(wanted), wrong={"half the damping": np.stack(undamped)})
 
 
 derivation.symbol("J", "the Jacobian of the players' steps")
@@ -449,7 +426,7 @@ def two_blocks():
     left = (lamb * sympy.eye(5) - _jacobian(a, kappa)).det()
     location = lamb**2 + kappa * lamb + a**2
     scale = lamb**3 + 4 * kappa * lamb**2 + (2 * kappa**2 + 4 * a**2) * lamb + 4 * a**2 * kappa
-    return left, location * scale, {"no damping of the location": (lamb**2 + a**2) * scale}
+    return Sides(left=left, right=location * scale, wrong={"no damping of the location": (lamb**2 + a**2) * scale})
 
 
 derivation.chain(
@@ -459,10 +436,7 @@ derivation.chain(
         plus(1, -times(eta, kappa - eta * a**2)),
         r"for $\kappa < 2a$ the first line is $|1 + \eta\lambda|^2$ for the location's eigenvalues $-\frac{\kappa}{2} \pm i "
         r"\sqrt{a^2 - \kappa^2/4}$",
-        wrong={
-            "the growth forgotten": plus(1, -times(eta, kappa)),
-            "half the damping": plus(1, -times(eta, kappa / 2 - eta * a**2)),
-        },
+        wrong={"half the damping": plus(1, -times(eta, kappa / 2 - eta * a**2))},
     ),
     so=r"For $\kappa < 2a$ the location's deviation shrinks if and only if $\eta < \kappa/a^2 = 1/f''(1)$: 1 for "
     r"Kullback-Leibler, 2 for the GAN. In general simultaneous steps converge near the solution if $\eta < -2\, \mathrm{Re} "
@@ -521,7 +495,7 @@ def at_the_bound_a_deviation_neither_grows_nor_shrinks():
         eigenvalues, size = np.linalg.eigvals(np.asarray(jacobian)), _largest_step(location, 0.26, name)
         at_the_bound.append(np.abs(1 + size * eigenvalues).max())
         at_half.append(np.abs(1 + size / 2 * eigenvalues).max())
-    return np.array(at_the_bound), np.ones(3), {"half the bound": np.array(at_half)}
+    return Sides(left=np.array(at_the_bound), right=np.ones(3), wrong={"half the bound": np.array(at_half)})
 
 
 derivation.symbol(r"\mathrm{Re}", "the real part")
@@ -620,4 +594,4 @@ def one_step_size():
 )
 def composed_on_paper():
     outputs = jnp.array([40.0, 400.0])
-    return f_gan_generator_loss(outputs, divergence="gan"), -outputs, {"the sign": outputs}
+    return Sides(left=f_gan_generator_loss(outputs, divergence="gan"), right=-outputs, wrong={"the sign": outputs})

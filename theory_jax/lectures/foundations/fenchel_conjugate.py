@@ -13,6 +13,7 @@ import sympy
 from sympy import Rational, exp, limit, log, oo, sqrt, tanh
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, function, plus, times
 from theory_jax.derivation.typeset import latex
@@ -76,10 +77,7 @@ central = derivation.chain(
     equals(
         plus(times(w, slope(w)), -f(w), -convex.at(u, w)),
         r"the terms with $u\, f'(w)$ cancel",
-        wrong={
-            "the height added": plus(times(w, slope(w)), -f(w), convex.at(u, w)),
-            "the height twice": plus(times(w, slope(w)), -f(w), -2 * convex.at(u, w)),
-        },
+        wrong={"the height twice": plus(times(w, slope(w)), -f(w), -2 * convex.at(u, w))},
     ),
     at_most(
         plus(times(w, slope(w)), -f(w)), r"leave out the height that is subtracted; it is zero at $u = w$", adding=convex.at(u, w)
@@ -108,7 +106,6 @@ derivation.chain(
     equals(
         times(plus(slope(w), times(w, bend(w)), -slope(w)), 1 / bend(w)),
         r"the product rule; the numerator is the change of $f^*(t)$ with $w$, the denominator that of $t$",
-        wrong={"the second term forgotten": times(plus(slope(w), times(w, bend(w))), 1 / bend(w))},
     ),
     equals(w, r"$f'' > 0$ cancels", wrong={"the slope of $f$": slope(w), "one over the ratio": 1 / w}),
     so=r"So $(f^*)'(f'(w)) = w$: the slope of the conjugate is the inverse function of the slope of $f$.",
@@ -211,7 +208,7 @@ def the_solutions_solve():
         for formula, wanted in pairs:
             left.append([float(formula.subs({alpha: -1, t: place})) for place in places])
             right.append([float(wanted.subs({alpha: -1, t: place})) for place in places])
-    return np.array(left), np.array(right), {"the sign of t": -np.array(right)}
+    return Sides(left=np.array(left), right=np.array(right), wrong={"the sign of t": -np.array(right)})
 
 
 r = derivation.number("r", "a value of a critic that is in every domain", "t", between=(-2, 0))
@@ -260,7 +257,7 @@ tau = derivation.number(r"\tau", "how far $t$ is below $f'(0)$", positive=True)
 derivation.chain(
     "... and below -2 the best ratio is zero",
     plus(times(u, -2 - tau), -((u - 1) ** 2)),
-    equals(plus(-1, -(u**2), -times(u, tau)), r"expand at $t = -2 - \tau$", wrong={"the sign": plus(-1, -(u**2), times(u, tau))}),
+    equals(plus(-1, -(u**2), -times(u, tau)), r"expand at $t = -2 - \tau$"),
     at_most(-1, r"leave out two terms that are subtracted; both are zero at $u = 0$", adding=plus(u**2, times(u, tau))),
     so=r"In general $f^*(t) = -f(0)$ for all $t \le f'(0)$: the conjugate is flat there. Tables that drop the constraint $u "
     r"\ge 0$ let Pearson's parabola rise again.",
@@ -290,7 +287,7 @@ derivation.chain(
     equals(
         plus(omega, log(omega)),
         r"$f'(u) = \log u + 1 - 1/u$ at $u = 1/\omega$",
-        wrong={"the sign of the logarithm": plus(omega, -log(omega)), "the ratio itself": plus(1 / omega, -log(omega))},
+        wrong={"the ratio itself": plus(1 / omega, -log(omega))},
     ),
     so=r"$\omega + \log \omega$ rises from $-\infty$ to $\infty$, so $\omega + \log \omega = 1 - t$ has one solution for every "
     r"$t$: the domain is the whole line.",
@@ -298,17 +295,13 @@ derivation.chain(
 derivation.chain(
     "... which gives the conjugate",
     plus(jeffreys[1] / omega, -jeffreys[0]),
-    equals(
-        plus(omega, 1 / omega, jeffreys[1], -2),
-        r"$t u - f(u)$ at $u = 1/\omega$, with $\log \omega = 1 - t - \omega$",
-        wrong={"no constant": plus(omega, 1 / omega, jeffreys[1]), "the reciprocal lost": plus(omega, jeffreys[1], -2)},
-    ),
+    equals(plus(omega, 1 / omega, jeffreys[1], -2), r"$t u - f(u)$ at $u = 1/\omega$, with $\log \omega = 1 - t - \omega$"),
     so=r"That is $f^*(t) = \omega + 1/\omega + t - 2$.",
 )
 derivation.chain(
     "... and the slope of omega",
     1 / Slope(omega + log(omega), omega),
-    equals(omega / (1 + omega), "the derivative of the inverse function", wrong={"not inverted": (1 + omega) / omega}),
+    equals(omega / (1 + omega), "the derivative of the inverse function"),
     role="lemma",
 )
 derivation.bridge(
@@ -323,7 +316,6 @@ derivation.bridge(
     plus(omega, 1 / omega, jeffreys[1], -2),
     lambda t: fenchel_conjugate(t, divergence="jeffreys"),
     jeffreys[1],
-    wrong={"no constant": omega + 1 / omega + jeffreys[1]},
 )
 
 
@@ -341,7 +333,11 @@ def total_variation():
     found = discrete_legendre_transform(slopes, ratios, jnp.abs(ratios - 1) / 2)
     code = fenchel_conjugate(slopes, divergence="total_variation")
     wanted = jnp.maximum(slopes, -0.5)
-    return jnp.stack([found, code]), jnp.stack([wanted, wanted]), {"without the flat part": jnp.stack([slopes, slopes])}
+    return Sides(
+        left=jnp.stack([found, code]),
+        right=jnp.stack([wanted, wanted]),
+        wrong={"without the flat part": jnp.stack([slopes, slopes])},
+    )
 
 
 _log_u = np.array([-2.8, -1.2, -0.3, 0.2, 0.7, 1.9])
@@ -375,7 +371,7 @@ def fenchel_and_young_in_the_code():
     wrong = {
         "the conjugate a tenth too small": lambda shifts: (sides(shifts)[0], sides(shifts)[1] - 0.1 * jnp.abs(sides(shifts)[1]))
     }
-    return sides, ((1, 2, 3, 4, 5),), ((0,),), wrong
+    return BoundSides(sides=sides, points=((1, 2, 3, 4, 5),), tight=((0,),), wrong=wrong)
 
 
 @derivation.numeric(
@@ -395,10 +391,10 @@ def transforming_twice():
     slopes = jnp.where(outside, 4 * x * (x**2 - 1), 0.0)
     hull = discrete_legendre_transform(x, slopes, discrete_legendre_transform(slopes, x, hump))
     wanted = jnp.concatenate([values.ravel(), jnp.where(outside, hump, 0.0)])
-    return (
-        jnp.concatenate([jnp.ravel(jnp.stack(twice)), hull]),
-        wanted,
-        {"the hump kept": jnp.concatenate([values.ravel(), hump])},
+    return Sides(
+        left=jnp.concatenate([jnp.ravel(jnp.stack(twice)), hull]),
+        right=wanted,
+        wrong={"the hump kept": jnp.concatenate([values.ravel(), hump])},
     )
 
 
@@ -463,7 +459,9 @@ def the_maps_reach_the_ends():
     ends = [[limit(_MAPS[name].rewrite(exp), v, place) for place in (oo, -oo)] for name in names]
     upper = [row_of(GENERATORS, name, -1.0 if name == "alpha" else None).slope_at_infinity for name in names]
     wanted = np.array([upper, [-inf] * 6 + [-0.5]]).T
-    return np.array(ends, dtype=np.float64), wanted, {"ends at 1": np.where(np.isfinite(wanted), 1.0, wanted)}
+    return Sides(
+        left=np.array(ends, dtype=np.float64), right=wanted, wrong={"ends at 1": np.where(np.isfinite(wanted), 1.0, wanted)}
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
@@ -549,4 +547,4 @@ def without_the_one():
 def digits_of_the_conjugate():
     computed = fenchel_conjugate(jnp.array([-40.0, -1e-9]), divergence="gan")
     series = jnp.array([math.exp(-40.0), -math.log(1e-9 - 5e-19)])
-    return computed, series, {"the naive form": jnp.array([0.0, -math.log(1e-9)])}
+    return Sides(left=computed, right=series, wrong={"the naive form": jnp.array([0.0, -math.log(1e-9)])})

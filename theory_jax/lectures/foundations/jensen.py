@@ -12,6 +12,7 @@ from jax.scipy.special import logsumexp
 from sympy import Rational, Subs, exp, limit, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, function, plus, times
 from theory_jax.derivation.parts import value
@@ -79,11 +80,7 @@ derivation.chain(
             "the slope forgotten": (u - a) * (u**3 + u**2 * a + u * a**2 + a**3),
         },
     ),
-    equals(
-        times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2)),
-        "complete the square in the second factor",
-        wrong={"one square too few": times((u - a) ** 2, plus((u + a) ** 2, a**2))},
-    ),
+    equals(times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2)), "complete the square in the second factor"),
     at_least(0, "squares are never negative", dropping=times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2))),
     role="lemma",
     so=r"It is zero for $u = a$ only: where the second factor vanishes, $u = a = 0$.",
@@ -135,7 +132,6 @@ central = derivation.chain(
     equals(
         plus(f(mu), times(slope(mu), Expectation(w, x) - mu), Expectation(w, convex.at(x, mu))),
         "the expectation is linear, and the probabilities sum to one",
-        wrong={"the slope counted twice": plus(f(mu), times(slope(mu), Expectation(w, x)), Expectation(w, convex.at(x, mu)))},
     ),
     equals(
         plus(f(mu), Expectation(w, convex.at(x, mu))),
@@ -195,7 +191,7 @@ def equality_cases():
     ]
     gaps = jnp.concatenate([jensen_gap(jnp.array([x]), jnp.log(weights)[None], of) for x, weights, of in cases])
     wrong = {"affine on the values, not on their hull": jnp.array([0.0, 0.0, 1.0, 0.0, 1.0])}
-    return gaps, jnp.array([0.0, 0.0, 1.0, 1.0, 1.0]), wrong
+    return Sides(left=gaps, right=jnp.array([0.0, 0.0, 1.0, 1.0, 1.0]), wrong=wrong)
 
 
 inner = plus(times(1 - kappa, u), times(kappa, v))
@@ -210,10 +206,7 @@ derivation.chain(
         plus(times(1 - lam, chord.at(u, v, kappa)), chord.at(inner, z, lam)),
         r"average the first two points at their mean $c = (1 - \kappa) u + \kappa v$, then $c$ with the third: $(1 - \lambda) "
         r"f(c)$ is subtracted in the first chord's gap $G_f$ and added in the second",
-        wrong={
-            "the first gap not weighted": plus(chord.at(u, v, kappa), chord.at(inner, z, lam)),
-            "weighted by the last point": plus(times(lam, chord.at(u, v, kappa)), chord.at(inner, z, lam)),
-        },
+        wrong={"weighted by the last point": plus(times(lam, chord.at(u, v, kappa)), chord.at(inner, z, lam))},
     ),
     at_least(0, "both are gaps of chords", dropping=plus(times(1 - lam, chord.at(u, v, kappa)), chord.at(inner, z, lam))),
     role="remark",
@@ -235,7 +228,7 @@ derivation.chain(
     equals(
         plus(convex.at(u, a), -m * (u - a) ** 2 / 2),
         r"the height of $\frac12 m u^2$ above its tangent at $a$ is $\frac12 m (u - a)^2$",
-        wrong={"no half": plus(convex.at(u, a), -m * (u - a) ** 2), "the sign": plus(convex.at(u, a), m * (u - a) ** 2 / 2)},
+        wrong={"no half": plus(convex.at(u, a), -m * (u - a) ** 2)},
     ),
     role="lemma",
     so=r"If $f'' \ge m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. If $f'' "
@@ -251,10 +244,7 @@ derivation.chain(
     equals(
         plus(m * Variance(w, x) / 2, Expectation(w, steep.at(x, mu))),
         r"add and subtract $\frac12 m (x_k - \mu)^2$, whose mean is $\frac12 m$ times the variance",
-        wrong={
-            "no half": plus(m * Variance(w, x), Expectation(w, steep.at(x, mu))),
-            "the second moment": plus(m * Expectation(w, x**2) / 2, Expectation(w, steep.at(x, mu))),
-        },
+        wrong={"the second moment": plus(m * Expectation(w, x**2) / 2, Expectation(w, steep.at(x, mu)))},
     ),
     at_least(m * Variance(w, x) / 2, r"leave out what is assumed to be never negative", dropping=Expectation(w, steep.at(x, mu))),
     uses=(central,),
@@ -263,11 +253,7 @@ derivation.chain(
 derivation.chain(
     "... and at most the variance times half the largest",
     gap,
-    equals(
-        plus(M * Variance(w, x) / 2, -Expectation(w, flat.at(x, mu))),
-        r"the same with $M$",
-        wrong={"no half": plus(M * Variance(w, x), -Expectation(w, flat.at(x, mu)))},
-    ),
+    equals(plus(M * Variance(w, x) / 2, -Expectation(w, flat.at(x, mu))), r"the same with $M$"),
     at_most(M * Variance(w, x) / 2, "add what is assumed to be never negative", adding=Expectation(w, flat.at(x, mu))),
     uses=(central,),
     states=2,
@@ -311,11 +297,7 @@ derivation.chain(
         r"$\log \tau_d = h_d - \log \sum_e e^{h_e}$, and the same for $\sigma_d$",
         wrong={"averaged under the other softmax": Total(d, s_g * plus(log(s_h), -log(s_g)))},
     ),
-    equals(
-        Divergence(s_h, s_g),
-        "the definition of the divergence: the point of contact stands first",
-        wrong={"the arguments exchanged": Divergence(s_g, s_h)},
-    ),
+    equals(Divergence(s_h, s_g), "the definition of the divergence: the point of contact stands first"),
     at_least(0, "Gibbs' inequality", dropping=gibbs.at(s_h, s_g)),
     states=2,
     so=r"So log-sum-exp is convex. It is not strictly convex: the divergence is zero whenever $g - h$ is the same in every "
@@ -327,7 +309,7 @@ derivation.bridge(
     lambda g, h: bregman_divergence(g, h, lambda y: logsumexp(y, axis=-1)),
     g,
     h,
-    wrong={"the gradient at the other point": -Divergence(s_g, s_h), "the arguments exchanged": Divergence(s_g, s_h)},
+    wrong={"the gradient at the other point": -Divergence(s_g, s_h)},
 )
 derivation.bridge(
     "... and the sum of the heights for a sum of fourth powers",
@@ -346,21 +328,13 @@ tilted = derivation.define("v", w * r / Total(j, w.at(j) * r.at(j)), "the weight
 log_gap = derivation.chain(
     "For the logarithm the gap is a Kullback-Leibler divergence",
     plus(log(Total(j, w.at(j) * r.at(j))), -Total(k, w * log(r))),
-    equals(
-        Total(k, w * log(Total(j, w.at(j) * r.at(j)) / r)),
-        r"$\sum_k w_k = 1$ takes the constant inside the sum",
-        wrong={"the ratio turned over": Total(k, w * log(r / Total(j, w.at(j) * r.at(j))))},
-    ),
+    equals(Total(k, w * log(Total(j, w.at(j) * r.at(j)) / r)), r"$\sum_k w_k = 1$ takes the constant inside the sum"),
     equals(
         Total(k, w * log(w / tilted)),
         r"$v_k / w_k = r_k / \sum_j w_j r_j$ by the definition of $v_k$",
         wrong={"averaged under the tilted weights": Total(k, tilted * log(w / tilted))},
     ),
-    equals(
-        Divergence(w, tilted),
-        "the definition of the divergence",
-        wrong={"the arguments exchanged": Divergence(tilted, w), "half of it": Divergence(w, tilted) / 2},
-    ),
+    equals(Divergence(w, tilted), "the definition of the divergence", wrong={"half of it": Divergence(w, tilted) / 2}),
     at_least(
         0, r"Gibbs' inequality; equality if and only if $v = w$, that is if all $r_k$ are equal", dropping=gibbs.at(w, tilted)
     ),
@@ -373,7 +347,7 @@ derivation.bridge(
     lambda r, w: log_jensen_gap(jnp.log(r), jnp.log(w)),
     r,
     w,
-    wrong={"the arguments exchanged": Divergence(tilted, w), "the sign": -Divergence(w, tilted)},
+    wrong={"the sign": -Divergence(w, tilted)},
 )
 q = derivation.law("q({})", k, "a distribution over a latent state $k$, in place of the weights", "exp(log_q)")
 joint = derivation.numbers("p(y,{})", k, "the probability of an observation $y$ together with the state", positive=True)
@@ -389,7 +363,6 @@ derivation.chain(
     equals(
         Divergence(q, posterior),
         r"the last theorem with $w = q$, whose tilted weights are $q(k) \cdot p(y,k)/q(k) / p(y)$, the posterior",
-        wrong={"the arguments exchanged": Divergence(posterior, q)},
     ),
     at_least(0, "Gibbs' inequality", dropping=gibbs.at(q, posterior)),
     uses=(log_gap,),
@@ -408,7 +381,7 @@ derivation.chain(
     equals(
         plus(Expectation(w, x**2), -(mu**2)),
         r"at $\delta = 0$ both denominators are 1",
-        wrong={"the square of the mean forgotten": Expectation(w, x**2), "half of it": plus(Expectation(w, x**2), -(mu**2)) / 2},
+        wrong={"half of it": plus(Expectation(w, x**2), -(mu**2)) / 2},
     ),
     equals(Variance(w, x), "the mean of the square minus the square of the mean"),
     so=r"At $\delta = 0$ the gap itself is zero, and so is its slope $\mu - \mathbb{E}_w[x_k]$. By Taylor's theorem the gap is "
@@ -432,7 +405,6 @@ derivation.chain(
     equals(
         times(1 / n, 1 / (n - 1), plus(times(n, Total(i, y)), -Total(o, y.at(o)))),
         r"the inner sum does not depend on which sample is left out",
-        wrong={"the sample left out forgotten": times(1 / n, 1 / (n - 1), times(n, Total(i, y)))},
     ),
     equals(Total(i, y) / n, r"$n - 1$ of the $n$ sums remain", wrong={"one sample fewer": Total(i, y) / (n - 1)}),
     sizes={i: 4, o: 4},
@@ -457,7 +429,6 @@ derivation.chain(
     equals(
         Expectation(w.at(k1), Expectation(w.at(k2), gaps)),
         r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_{k_1}/c$ and at $t = r_{k_2}/c$, whose mean is 1",
-        wrong={"one of the two": Expectation(w.at(k1), Expectation(w.at(k2), times(Rational(1, 2), tangent.at(first / mean))))},
     ),
     at_least(
         0,
@@ -495,7 +466,7 @@ def more_samples_tighten():
         "the logarithm of the sum": lambda s: (sides(s)[0] + jnp.log(jnp.arange(1.0, 5)), sides(s)[1]),
         "fewer samples are better": lambda s: sides(s)[::-1],
     }
-    return sides, (SUPPORT,), (np.full(6, 2.5),), wrong
+    return BoundSides(sides=sides, points=(SUPPORT,), tight=(np.full(6, 2.5),), wrong=wrong)
 
 
 derivation.bridge(
@@ -503,7 +474,7 @@ derivation.bridge(
     log(Total(i, exp(y)) / n),
     log_mean_exp,
     y,
-    wrong={"the logarithm of the sum": log(Total(i, exp(y))), "the mean of the logarithms": Total(i, y) / n},
+    wrong={"the mean of the logarithms": Total(i, y) / n},
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
@@ -602,4 +573,4 @@ def the_largest_exponent_is_subtracted():
     pole = jensen_gap(jnp.array([[1.0, 4.0, 0.0]]), weights, lambda y: -jnp.log(y))
     expected = jnp.log(jnp.mean(jnp.exp(exponents)))
     near = jnp.stack([1000.0 + expected, -1000.0 + expected, jnp.log(1.25)])
-    return jnp.append(far, pole), near, {"the sum for the mean": near + jnp.log(3.0)}
+    return Sides(left=jnp.append(far, pole), right=near, wrong={"the sum for the mean": near + jnp.log(3.0)})

@@ -10,6 +10,7 @@ import numpy as np
 from sympy import Abs, Max, Min, Rational, cos, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Inner, LogDensity, SquaredNorm, Total, plus, times
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
@@ -69,7 +70,6 @@ cauchy_schwarz = derivation.chain(
     equals(
         times(half, size_g, size_u, SquaredNorm(d, plus(g / size_g, -u / size_u))),
         r"two unit vectors have the squared distance $2 - 2 \left\langle \frac{g}{\|g\|}, \frac{u}{\|u\|} \right\rangle$",
-        wrong={"the half forgotten": times(size_g, size_u, SquaredNorm(d, plus(g / size_g, -u / size_u)))},
     ),
     at_least(
         0,
@@ -87,7 +87,6 @@ central = derivation.chain(
     equals(
         plus((size_g - size_u) ** 2, times(2, plus(times(size_g, size_u), -Inner(d, g, u)))),
         r"multiply out both squares, and add and subtract $2 \|g\| \|u\|$",
-        wrong={"the inner product once": plus((size_g - size_u) ** 2, plus(times(size_g, size_u), -Inner(d, g, u)))},
     ),
     at_least(
         (size_g - size_u) ** 2,
@@ -97,9 +96,6 @@ central = derivation.chain(
     equals(
         plus((size_g - c) ** 2, times(plus(c, -size_u), plus(times(2, plus(size_g, -c)), plus(c, -size_u)))),
         r"$\|g\| - \|u\| = (\|g\| - c) + (c - \|u\|)$, squared",
-        wrong={
-            "the cross term halved": plus((size_g - c) ** 2, times(plus(c, -size_u), plus(plus(size_g, -c), plus(c, -size_u))))
-        },
     ),
     at_least(
         (size_g - c) ** 2,
@@ -155,7 +151,7 @@ unroll = derivation.chain(
     equals(
         (1 - beta1 ** (t + 1)) * constant,
         r"$\beta_1 (1 - \beta_1^t) + 1 - \beta_1 = 1 - \beta_1^{t+1}$",
-        wrong={"the power not raised": (1 - beta1**t) * constant, "twice": 2 * (1 - beta1 ** (t + 1)) * constant},
+        wrong={"twice": 2 * (1 - beta1 ** (t + 1)) * constant},
     ),
     role="lemma",
     so=r"If $m_t = (1 - \beta_1^t) G$, then $m_{t+1} = (1 - \beta_1^{t+1}) G$; it holds at $t = 0$, so always. The average "
@@ -267,11 +263,7 @@ derivation.chain(
 derivation.chain(
     "... has weights that sum to one",
     plus(decay**M, Total(n, times(1 - decay, decay**n))),
-    equals(
-        plus(decay**M, Total(n, plus(decay**n, -(decay ** (n + 1))))),
-        r"multiply out: $(1 - d)\, d^n = d^n - d^{n+1}$",
-        wrong={"the other sign": plus(decay**M, Total(n, plus(decay**n, decay ** (n + 1))))},
-    ),
+    equals(plus(decay**M, Total(n, plus(decay**n, -(decay ** (n + 1))))), r"multiply out: $(1 - d)\, d^n = d^n - d^{n+1}$"),
     equals(1, r"the sum telescopes to $1 - d^M$, for every $M$", wrong={"the start forgotten": 1 - decay**M}),
     role="lemma",
     so=r"So the average of weights is a weighted mean of weights that the model had, in which the start fades like $d^M$.",
@@ -327,11 +319,6 @@ derivation.chain(
         plus(drop * sin(omega / 2) ** 2, times(2, drop, sin(phi / 2), cos((phi + omega) / 2), sin(omega / 2))),
         r"$\sin A - \sin B = 2 \sin\frac{A - B}{2} \cos\frac{A + B}{2}$ at $A = \varphi + \frac{\omega}{2}$, $B = "
         r"\frac{\omega}{2}$",
-        wrong={
-            "the factor forgotten": plus(
-                drop * sin(omega / 2) ** 2, times(drop, sin(phi / 2), cos((phi + omega) / 2), sin(omega / 2))
-            )
-        },
     ),
     at_least(
         drop * sin(omega / 2) ** 2,
@@ -353,11 +340,14 @@ derivation.symbol(
     role="lemma",
 )
 def the_sine_lies_above_its_chord():
-    return (
-        lambda y: (2 / np.pi * y, np.sin(y)),
-        (np.linspace(0.0, np.pi / 2, 41),),
-        (np.array([np.pi / 2]),),
-        {"a steeper chord": lambda y: (2.2 / np.pi * y, np.sin(y)), "a flatter chord": lambda y: (1.8 / np.pi * y, np.sin(y))},
+    return BoundSides(
+        sides=lambda y: (2 / np.pi * y, np.sin(y)),
+        points=(np.linspace(0.0, np.pi / 2, 41),),
+        tight=(np.array([np.pi / 2]),),
+        wrong={
+            "a steeper chord": lambda y: (2.2 / np.pi * y, np.sin(y)),
+            "a flatter chord": lambda y: (1.8 / np.pi * y, np.sin(y)),
+        },
     )
 
 
@@ -371,11 +361,11 @@ def the_decay_is_strict():
         rates = warmup_cosine_learning_rate(steps, peak=0.3, warmup_steps=6, total_steps=6 + length, floor=0.02)
         return jnp.full(length, 0.28 / length**power), -jnp.diff(rates)
 
-    return (
-        sides,
-        (24,),
-        (1,),
-        {
+    return BoundSides(
+        sides=sides,
+        points=(24,),
+        tight=(1,),
+        wrong={
             "one over the length": lambda length: sides(length, power=1),
             "a tenth more": lambda length: (1.1 * sides(length)[0], sides(length)[1]),
         },
@@ -392,7 +382,7 @@ def the_schedule_meets_its_marks():
     rate = warmup_cosine_learning_rate(jnp.arange(40), peak=0.3, warmup_steps=6, total_steps=30, floor=0.02)
     early = warmup_cosine_learning_rate(jnp.arange(1, 41), peak=0.3, warmup_steps=6, total_steps=30, floor=0.02)
     at = jnp.array([5, 6, 18, 30, 39])
-    return jnp.array([0.3, 0.3, 0.16, 0.02, 0.02]), rate[at], {"one step early": early[at]}
+    return Sides(left=jnp.array([0.3, 0.3, 0.16, 0.02, 0.02]), right=rate[at], wrong={"one step early": early[at]})
 
 
 step = derivation.number("s", "a step of the schedule, from 0", "steps", integer=True, nonnegative=True)
@@ -455,10 +445,7 @@ derivation.chain(
         plus(LogDensity(value_of, m, s), -log(alpha)),
         r"the distance to the mean and the deviation are both stretched by $\alpha$, so the exponent stays, and $-\frac{1}{2} "
         r"\log 2\pi\alpha^2 v$ falls by $\log \alpha$",
-        wrong={
-            "the other sign": LogDensity(value_of, m, s) + log(alpha),
-            "the slope's square": LogDensity(value_of, m, s) - 2 * log(alpha),
-        },
+        wrong={"the slope's square": LogDensity(value_of, m, s) - 2 * log(alpha)},
     ),
     so=r"In $D$ dimensions it falls by $D \log \alpha$; for any density by the change of variables. Likelihoods can be "
     r"compared only if their data were scaled alike, or this constant is put back.",

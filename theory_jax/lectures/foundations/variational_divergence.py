@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Matrix, exp, log, solve, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, function, plus, times
 from theory_jax.derivation.parts import value
@@ -85,9 +86,7 @@ central = derivation.chain(
         wrong={"the ratio turned over": Expectation(q, plus(f(w), times(slope(w), q / p - w), convex.at(q / p, w)))},
     ),
     equals(
-        Expectation(q, plus(times(p / q, T), -price, convex.at(p / q, w))),
-        r"$T_k = f'(w_k)$ and $f^*(T_k) = w_k T_k - f(w_k)$",
-        wrong={"the sign of the conjugate": Expectation(q, plus(times(p / q, T), price, convex.at(p / q, w)))},
+        Expectation(q, plus(times(p / q, T), -price, convex.at(p / q, w))), r"$T_k = f'(w_k)$ and $f^*(T_k) = w_k T_k - f(w_k)$"
     ),
     equals(
         plus(Expectation(p, T), -Expectation(q, price), Expectation(q, convex.at(p / q, w))),
@@ -112,11 +111,7 @@ v = derivation.number("v", "a claimed ratio", positive=True)
 derivation.chain(
     "The gap is a Bregman divergence of the conjugate",
     plus(v * slope(v) - f(v), -(u * slope(u) - f(u)), -times(u, slope(v) - slope(u))),
-    equals(
-        plus(f(u), -f(v), -times(slope(v), u - v)),
-        r"the terms with $f'(u)$ cancel",
-        wrong={"the linear term forgotten": plus(f(u), -f(v), times(slope(v), v))},
-    ),
+    equals(plus(f(u), -f(v), -times(slope(v), u - v)), r"the terms with $f'(u)$ cancel"),
     equals(convex.at(u, v), r"the definition of $B_f$", wrong={"the arguments exchanged": convex.at(v, u)}),
     role="lemma",
     so=r"The first line is $f^*(T) - f^*(T^\circ) - (f^*)'(T^\circ)(T - T^\circ)$ with $T = f'(v)$ and the best value $T^\circ "
@@ -200,11 +195,7 @@ ratio = exp(c - 1) * Z
 donsker_varadhan = derivation.chain(
     "The best shift turns it into Donsker and Varadhan's bound",
     plus(Expectation(p, t + c), -Expectation(q, exp(t + c - 1))),
-    equals(
-        plus(Expectation(p, t), c, -times(exp(c - 1), Z)),
-        r"a constant is its own mean, and a factor can be taken out",
-        wrong={"the constant forgotten": plus(Expectation(p, t), -times(exp(c - 1), Z))},
-    ),
+    equals(plus(Expectation(p, t), c, -times(exp(c - 1), Z)), r"a constant is its own mean, and a factor can be taken out"),
     equals(
         plus(dv, -tangent.at(ratio)),
         r"with $r = e^{c-1} Z$, $c = 1 + \log r - \log Z$, so $c - r = -\log Z - (r - 1 - \log r)$",
@@ -220,16 +211,8 @@ derivation.symbol("r", "$e^{c-1} Z$")
 derivation.chain(
     "What Donsker and Varadhan's bound leaves out is a divergence",
     Divergence(p, q),
-    equals(
-        Expectation(p, plus(log(p / tilted), log(tilted / q))),
-        r"multiply and divide by $q^t_k$",
-        wrong={"the first ratio turned over": Expectation(p, plus(log(tilted / p), log(tilted / q)))},
-    ),
-    equals(
-        plus(Divergence(p, tilted), dv),
-        r"$\log(q^t_k/q_k) = t_k - \log Z$",
-        wrong={"the arguments exchanged": plus(Divergence(tilted, p), dv)},
-    ),
+    equals(Expectation(p, plus(log(p / tilted), log(tilted / q))), r"multiply and divide by $q^t_k$"),
+    equals(plus(Divergence(p, tilted), dv), r"$\log(q^t_k/q_k) = t_k - \log Z$"),
     at_least(dv, "Gibbs' inequality; equality if and only if the tilted distribution is $p$", dropping=gibbs.at(p, tilted)),
     states=2,
     uses=(donsker_varadhan,),
@@ -245,11 +228,7 @@ derivation.say(
 derivation.chain(
     "At the best critic the normalizer's variance is Pearson's divergence",
     Variance(q, p / q),
-    equals(
-        plus(Expectation(q, (p / q) ** 2), -1),
-        r"$\mathbb{E}_q[p_k/q_k] = 1$",
-        wrong={"the square of the mean forgotten": Expectation(q, (p / q) ** 2)},
-    ),
+    equals(plus(Expectation(q, (p / q) ** 2), -1), r"$\mathbb{E}_q[p_k/q_k] = 1$"),
     equals(Total(k, (p - q) ** 2 / q), r"expand the square", wrong={"divided by the data": Total(k, (p - q) ** 2 / p)}),
     states=2,
     so=r"The lecture on f-divergences showed that this is at least $e^{\mathrm{KL}} - 1$: for a fixed relative error the "
@@ -272,7 +251,7 @@ derivation.chain(
 derivation.chain(
     "... than the divergence, which is half the squared distance",
     Divergence(data, model),
-    equals(mu**2 / 2, r"the mean of $\mu x - \mu^2/2$ under the data", wrong={"no half": mu**2}),
+    equals(mu**2 / 2, r"the mean of $\mu x - \mu^2/2$ under the data"),
     role="remark",
     so=r"So the variance is $e^{2 \mathrm{KL}} - 1$.",
 )
@@ -284,11 +263,7 @@ mean = derivation.define(
 derivation.chain(
     "Donsker and Varadhan's estimate is too large on average",
     plus(log(Z), -Expectation(q.at(k1), Expectation(q.at(k2), log(mean)))),
-    equals(
-        Expectation(q.at(k1), Expectation(q.at(k2), plus(mean / Z - 1, -log(mean / Z)))),
-        r"$m/Z$ has mean 1",
-        wrong={"a biased mean": Expectation(q.at(k1), Expectation(q.at(k2), plus(2 * mean / Z - 1, -log(mean / Z))))},
-    ),
+    equals(Expectation(q.at(k1), Expectation(q.at(k2), plus(mean / Z - 1, -log(mean / Z)))), r"$m/Z$ has mean 1"),
     at_least(
         0,
         r"the logarithm is below its tangent; equality if and only if the critic is constant",
@@ -332,7 +307,7 @@ def the_bias_of_minibatches():
     weights = [np.array([math.comb(m, one) for one in c]) / 2**m for m, c in counts]
     kl = _pair[0] @ _best
     biased_by_count = [kl - weight @ normalizer for weight, normalizer in zip(weights, normalizers, strict=True)]
-    return jnp.stack(unbiased + biased), np.array([kl] * 3 + biased_by_count), {"no bias": np.full(6, kl)}
+    return Sides(left=jnp.stack(unbiased + biased), right=np.array([kl] * 3 + biased_by_count), wrong={"no bias": np.full(6, kl)})
 
 
 derivation.symbol(r"\mathrm{NWJ}_M", "the estimate with means over samples in place of expectations", "variational_lower_bound")
@@ -360,7 +335,6 @@ derivation.bridge(
     p,
     q,
     w,
-    wrong={"the sign of the conjugate": hellinger - 2 * Expectation(q, sqrt(w) - 1)},
 )
 i = derivation.index("i", "a sample of the data")
 o = derivation.index("o", "a sample of the model")
@@ -427,7 +401,7 @@ def rows_of_the_table():
         return jnp.stack(below), jnp.stack(above)
 
     wrong = {"the divergence a tenth smaller": lambda shift: (sides(shift)[0], sides(shift)[1] - 0.1 * jnp.abs(sides(shift)[1]))}
-    return sides, (True,), (False,), wrong
+    return BoundSides(sides=sides, points=(True,), tight=(False,), wrong=wrong)
 
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
@@ -519,8 +493,8 @@ def large_critics():
     critic_p, critic_q = jnp.array([0.3, 1.2]), jnp.array([-0.5, 0.1, 2.0])
     shifted = jnp.stack([donsker_varadhan_bound(critic_p + shift, critic_q + shift) for shift in (1000.0, -1000.0)])
     plain = jnp.mean(critic_p) - jnp.log(jnp.mean(jnp.exp(critic_q)))
-    return (
-        shifted,
-        jnp.stack([plain, plain]),
-        {"the mean of the logarithm": jnp.mean(critic_p) - jnp.mean(critic_q) * jnp.ones(2)},
+    return Sides(
+        left=shifted,
+        right=jnp.stack([plain, plain]),
+        wrong={"the mean of the logarithm": jnp.mean(critic_p) - jnp.mean(critic_q) * jnp.ones(2)},
     )

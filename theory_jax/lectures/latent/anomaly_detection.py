@@ -13,6 +13,7 @@ import scipy.special
 from sympy import Integral, KroneckerDelta, Rational, erf, exp, log, oo, pi, sign, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.latent.anomaly_detection import (
@@ -82,11 +83,7 @@ derivation.chain(
     equals(
         plus(Total(x, (star - phi) * (u - c * p)), times(c, plus(best_size, -size))),
         r"add and subtract $c\, p_x$ in each term of $\sum_x (\phi^*_x - \phi_x)\, u_x$",
-        wrong={
-            "the threshold forgotten": plus(Total(x, (star - phi) * (u - c * p)), best_size - size),
-            "the sizes exchanged": plus(Total(x, (star - phi) * (u - c * p)), times(c, plus(size, -best_size))),
-            "the ratio turned over": plus(Total(x, (star - phi) * (p - c * u)), times(c, plus(best_size, -size))),
-        },
+        wrong={"the ratio turned over": plus(Total(x, (star - phi) * (p - c * u)), times(c, plus(best_size, -size)))},
     ),
     at_least(
         times(c, plus(best_size, -size)),
@@ -128,7 +125,7 @@ def no_region_has_more_power():
         "a twentieth more": partial(sides, factor=1.05),
         "uniform anomalies": partial(sides, anomalous=np.full(8, 1 / 8)),
     }
-    return sides, (regions,), (of_largest_ratios,), wrong
+    return BoundSides(sides=sides, points=(regions,), tight=(of_largest_ratios,), wrong=wrong)
 
 
 y = derivation.number("y", r"a continuous observation, with the density $2y$ on $(0, 1)$", between=(0, 1))
@@ -157,7 +154,7 @@ derivation.chain(
     equals(
         Variance(gaussian, xi**2 / 2),
         r"$-\log p = \frac12 \log 2\pi + \frac12 \xi^2$, and a constant does not vary",
-        wrong={"no half": Variance(gaussian, xi**2), "the constant varies": Variance(gaussian, xi**2 / 2) + log(2 * pi) / 2},
+        wrong={"the constant varies": Variance(gaussian, xi**2 / 2) + log(2 * pi) / 2},
     ),
     equals(
         Rational(1, 2),
@@ -174,7 +171,7 @@ derivation.chain(
         r"$\frac12 \log 2\pi$ is in both terms",
         wrong={"the constant left": times(D, Expectation(gaussian, xi**2 / 2 + log(2 * pi) / 2))},
     ),
-    equals(D / 2, r"$\mathbb{E}[\xi^2] = 1$", wrong={"no half": D, "one coordinate": Rational(1, 2)}),
+    equals(D / 2, r"$\mathbb{E}[\xi^2] = 1$"),
     so=r"The standard deviation of $-\log p$ is $\sqrt{D/2}$, so the origin is $\sqrt{D/2}$ of them below the mean: at $D = "
     r"100$ seven. A typical observation is never that likely, and a score $-\log p$ calls the origin the most normal of all.",
 )
@@ -196,10 +193,7 @@ derivation.chain(
     equals(
         times(-Rational(1, 2), plus(rho, -1, -log(rho))),
         "the logarithm of a product",
-        wrong={
-            "the sign of the logarithm": times(-Rational(1, 2), plus(rho, -1, log(rho))),
-            "no half": -plus(rho, -1, -log(rho)),
-        },
+        wrong={"no half": -plus(rho, -1, -log(rho))},
     ),
     at_most(0, r"the logarithm is below its tangent; equality at $\rho = 1$ only", adding=tangent.at(rho) / 2),
     so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass is in a thin shell, and the share "
@@ -222,21 +216,10 @@ bound = derivation.define(
 derivation.chain(
     "A reconstruction does not charge for its code",
     Expectation(q, log(likelihood)),
-    equals(
-        plus(bound, Divergence(q, prior)),
-        r"multiply and divide by $p(z) / q(z|x)$",
-        wrong={
-            "the rate subtracted": plus(bound, -Divergence(q, prior)),
-            "the divergence turned over": plus(bound, Divergence(prior, q)),
-        },
-    ),
+    equals(plus(bound, Divergence(q, prior)), r"multiply and divide by $p(z) / q(z|x)$"),
     equals(
         plus(log(evidence), -Divergence(q, posterior), Divergence(q, prior)),
         "the bound falls short of the evidence by the divergence from the posterior",
-        wrong={
-            "the gap added": plus(log(evidence), Divergence(q, posterior), Divergence(q, prior)),
-            "the gap forgotten": plus(log(evidence), Divergence(q, prior)),
-        },
     ),
     so=r"An anomaly that is copied well by way of a code far from the prior has a good reconstruction; the bound charges "
     r"$\mathrm{KL}(q(z|x) \,\|\, p(z))$ for it.",
@@ -249,7 +232,7 @@ derivation.bridge(
     Total(k, drawn) / S,
     reconstruction_log_probability,
     drawn,
-    wrong={"not divided": Total(k, drawn), "the logarithm of the mean": log(Total(k, exp(drawn)) / S)},
+    wrong={"the logarithm of the mean": log(Total(k, exp(drawn)) / S)},
 )
 
 derivation.say(
@@ -276,22 +259,14 @@ false = derivation.define("B", Total(h, earlier * b.at(h)) + b, "the number of n
 derivation.chain(
     "The area under the curve counts pairs",
     Total(g, times(b / normals, Rational(1, 2), plus(before / anomalies, flagged / anomalies))),
-    equals(
-        times(1 / (normals * anomalies), plus(Total(g, before * b), Total(g, a * b) / 2)),
-        r"$A_g = E_g + a_g$: collect",
-        wrong={
-            "steps above the curve": times(1 / (normals * anomalies), Total(g, flagged * b)),
-            "steps below the curve": times(1 / (normals * anomalies), Total(g, before * b)),
-        },
-    ),
+    equals(times(1 / (normals * anomalies), plus(Total(g, before * b), Total(g, a * b) / 2)), r"$A_g = E_g + a_g$: collect"),
     equals(
         times(1 / (normals * anomalies), plus(Total(g, Total(h, earlier * a.at(h) * b)), Total(g, a * b) / 2)),
         r"$E_g$ by its definition: pairs whose anomaly has the higher score, and half of the pairs of one score",
         wrong={
             "the lower score": times(
                 1 / (normals * anomalies), plus(Total(g, Total(h, earlier.at(g, h) * a.at(h) * b)), Total(g, a * b) / 2)
-            ),
-            "ties count one": times(1 / (normals * anomalies), plus(Total(g, Total(h, earlier * a.at(h) * b)), Total(g, a * b))),
+            )
         },
     ),
     so=r"This is $P(s_1 > s_0) + \frac12 P(s_1 = s_0)$. Only the order of the scores and their ties enter, so a strictly "
@@ -343,7 +318,9 @@ def every_ranking_of_four():
         "recall not reached": [area, average, np.where(recall < 0.6, rate, 0).max(0)],
         "true for false": [area, average, 1 - reached],
     }
-    return found, np.stack([area, average, reached]), {name: np.stack(form) for name, form in wrong.items()}
+    return Sides(
+        left=found, right=np.stack([area, average, reached]), wrong={name: np.stack(form) for name, form in wrong.items()}
+    )
 
 
 theta = derivation.number(r"\theta", "the share of anomalies among all observations", between=(0, 1))
@@ -355,10 +332,7 @@ derivation.chain(
     equals(
         R * rate / (theta * R + (1 - theta) * rate) ** 2,
         r"the quotient rule, with $R\, (\theta R + (1 - \theta) f) - \theta R\, (R - f) = R f$",
-        wrong={
-            "not squared": R * rate / (theta * R + (1 - theta) * rate),
-            "recall alone": R / (theta * R + (1 - theta) * rate) ** 2,
-        },
+        wrong={"not squared": R * rate / (theta * R + (1 - theta) * rate)},
     ),
     at_least(0, "leave out what is positive", dropping=R * rate / (theta * R + (1 - theta) * rate) ** 2),
     so=r"The curve of recall over $f$ does not contain $\theta$, and neither does its area. If one observation in a thousand is "
@@ -378,13 +352,7 @@ derivation.chain(
     "A fresh observation is flagged a little more often than the rate",
     (epsilon * M + 1) / (M + 1),
     equals(
-        plus(epsilon, (1 - epsilon) / (M + 1)),
-        r"$j = \varepsilon M$, if this is a whole number; add and subtract $\varepsilon$",
-        wrong={
-            "one more": plus(epsilon, 1 / (M + 1)),
-            "of M": plus(epsilon, (1 - epsilon) / M),
-            "less often": plus(epsilon, -(1 - epsilon) / (M + 1)),
-        },
+        plus(epsilon, (1 - epsilon) / (M + 1)), r"$j = \varepsilon M$, if this is a whole number; add and subtract $\varepsilon$"
     ),
     at_least(epsilon, "leave out a positive number", dropping=(1 - epsilon) / (M + 1)),
     so=r"With $M = 100$ and $\varepsilon = 0.01$ it is 0.0198, nearly twice the rate. To keep the promise for fresh "
@@ -411,7 +379,7 @@ def every_order_of_five():
 
     found = jnp.stack([flagged_at(rate) for rate in (0.0, 0.25, 0.6, 0.75)])
     wrong = {"as on the reference": np.arange(4) / 4, "flagged from t on": np.arange(2, 6) / 5}
-    return found, np.arange(1, 5) / 5, wrong
+    return Sides(left=found, right=np.arange(1, 5) / 5, wrong=wrong)
 
 
 derivation.say(

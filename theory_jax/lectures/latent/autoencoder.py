@@ -9,6 +9,7 @@ import numpy as np
 from sympy import Rational, cos, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, plus, times
 from theory_jax.derivation.parts import value
@@ -161,10 +162,7 @@ derivation.bridge(
     e_2,
     r,
     theta,
-    wrong={
-        "not subtracted": plus(mu_1, times(d_1, plus(times(e_1, x_1), times(e_2, x_2)))),
-        "not added": times(d_1, plus(times(e_1, x_1 - mu_1), times(e_2, x_2 - mu_2))),
-    },
+    wrong={"not subtracted": plus(mu_1, times(d_1, plus(times(e_1, x_1), times(e_2, x_2))))},
 )
 
 derivation.say(
@@ -191,10 +189,7 @@ derivation.chain(
     equals(
         plus(kappa_3, kappa_4, taken),
         r"put every variance next to $\kappa_2$; the part of $\kappa_2$ itself is $m_1 + m_2 - p_3 - p_4 = 0$",
-        wrong={
-            "the large variances are the ones discarded": plus(kappa_1, kappa_2, taken),
-            "a step of the variances forgotten": plus(kappa_3, kappa_4, times(g_1, m_1), times(g_2, p_3), times(g_2, p_4)),
-        },
+        wrong={"the large variances are the ones discarded": plus(kappa_1, kappa_2, taken)},
     ),
     at_least(
         plus(kappa_3, kappa_4),
@@ -230,7 +225,7 @@ def _error(encoder, decoder, data=_data):
 def the_pseudo_inverse():
     slope, best = jax.grad(_error), jnp.linalg.pinv(_decoder)
     wrong = {"the transpose": slope(_decoder.T, _decoder), "half of it": slope(best / 2, _decoder)}
-    return slope(best, _decoder), jnp.zeros((2, 4)), wrong
+    return Sides(left=slope(best, _decoder), right=jnp.zeros((2, 4)), wrong=wrong)
 
 
 @derivation.bound(
@@ -244,7 +239,12 @@ def other_subspaces():
         return jnp.full(len(decoders), principal_subspace_error(_data, rank=rank)), errors
 
     drawn = np.random.default_rng(4).standard_normal((30, 4, 2))
-    return sides, (drawn,), ((_top @ _between)[None],), {"the error of one code": lambda decoders: sides(decoders, rank=1)}
+    return BoundSides(
+        sides=sides,
+        points=(drawn,),
+        tight=((_top @ _between)[None],),
+        wrong={"the error of one code": lambda decoders: sides(decoders, rank=1)},
+    )
 
 
 @derivation.numeric(
@@ -256,7 +256,7 @@ def projections_of_the_code():
     back = [principal_subspace_reconstruction(_data, rank=rank) for rank in (0, 2, 4)]
     errors = jnp.stack([jnp.mean(squared_reconstruction_error(_data, x)) for x in back])
     smallest = jnp.stack([principal_subspace_error(_data, rank=rank) for rank in (0, 2, 4)])
-    return errors, smallest, {"variances divided by N - 1": smallest * 12 / 11}
+    return Sides(left=errors, right=smallest, wrong={"variances divided by N - 1": smallest * 12 / 11})
 
 
 # ---------------------------------------------------------------------------------------------------- the landscape
@@ -299,7 +299,7 @@ def curvatures():
 
     found = jnp.stack([eigenvalues([0.0, 1.0, 0.0, 1.0]), eigenvalues([1.0, 0.0, 1.0, 0.0])])
     wrong = {"the coordinates exchanged": jnp.stack([formula(4.0, 1.0), formula(1.0, 4.0)])}
-    return found, jnp.stack([formula(1.0, 4.0), formula(4.0, 1.0)]), wrong
+    return Sides(left=found, right=jnp.stack([formula(1.0, 4.0), formula(4.0, 1.0)]), wrong=wrong)
 
 
 # ---------------------------------------------------------------------------------------------------- the codes
@@ -317,7 +317,7 @@ def another_basis_of_codes():
     encoder, decoder = jnp.array(_top.T), jnp.array(_top)
     other = linear_autoencoder(_data, jnp.linalg.solve(_between, encoder), decoder @ _between, _mean)
     wrong = {"the matrix on both sides": linear_autoencoder(_data, _between @ encoder, decoder @ _between, _mean)}
-    return other, linear_autoencoder(_data, encoder, decoder, _mean), wrong
+    return Sides(left=other, right=linear_autoencoder(_data, encoder, decoder, _mean), wrong=wrong)
 
 
 a_1 = derivation.number("a_1", "the decoder's first entry, as its own number")
@@ -368,7 +368,7 @@ derivation.chain(
 def conserved_matrix():
     of_encoder, of_decoder = jax.grad(_error, (0, 1))(_encoder, _decoder)
     wrong = {"transposed": of_decoder.T @ _decoder, "the sign": -_decoder.T @ of_decoder}
-    return of_encoder @ _encoder.T, _decoder.T @ of_decoder, wrong
+    return Sides(left=of_encoder @ _encoder.T, right=_decoder.T @ of_decoder, wrong=wrong)
 
 
 derivation.say(
@@ -384,7 +384,7 @@ derivation.chain(
     equals(
         1 - s / lam,
         r"the posterior's mean is $\frac{w}{w^2 + s}\, y_1$, and the decoder multiplies it by $w$",
-        wrong={"the posterior's precision for its variance": 1 - s / room**2, "no shrinkage": 1},
+        wrong={"the posterior's precision for its variance": 1 - s / room**2},
     ),
 )
 derivation.chain(
@@ -408,7 +408,9 @@ def shrunk_components():
     weight = _top * np.sqrt(variances - noise)
     mean_z, _ = linear_gaussian_posterior(jnp.array(_data), jnp.array(weight), jnp.array(_mean), jnp.log(noise))
     shrunk = _mean + ((_data - _mean) @ _top * (1 - noise / variances)) @ _top.T
-    return _mean + mean_z @ weight.T, shrunk, {"no shrinkage": principal_subspace_reconstruction(_data, rank=2)}
+    return Sides(
+        left=_mean + mean_z @ weight.T, right=shrunk, wrong={"no shrinkage": principal_subspace_reconstruction(_data, rank=2)}
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- in numbers

@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Abs, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -76,10 +77,7 @@ derivation.chain(
     equals(
         plus(-log(evidence), Divergence(q, posterior), times(delta, R)),
         r"$D + R = -\log p(x) + \mathrm{KL}(q(z|x) \,\|\, p(z|x))$: the lecture on the evidence lower bound",
-        wrong={
-            "the gap turned over": plus(-log(evidence), Divergence(posterior, q), times(delta, R)),
-            "the whole weight once more": plus(-log(evidence), Divergence(q, posterior), times(1 + delta, R)),
-        },
+        wrong={"the whole weight once more": plus(-log(evidence), Divergence(q, posterior), times(1 + delta, R))},
     ),
     at_least(
         -log(evidence),
@@ -99,19 +97,9 @@ central = derivation.chain(
     equals(
         times(beta, Expectation(q, log(q / (prior * exp(T * l))))),
         r"take $\beta$ out: $\frac1\beta \ell = T \ell$ is the logarithm of $p(x|z)^{1/\beta}$",
-        wrong={
-            "the likelihood not tempered": times(beta, Expectation(q, log(q / (prior * exp(l))))),
-            "the prior tempered": times(beta, Expectation(q, log(q / (prior**T * exp(l))))),
-        },
+        wrong={"the prior tempered": times(beta, Expectation(q, log(q / (prior**T * exp(l)))))},
     ),
-    equals(
-        plus(-times(beta, log(Z)), times(beta, Divergence(q, tempered))),
-        r"$p(z)\, e^{T \ell(z)} = Z\, q_\beta(z)$",
-        wrong={
-            "the weight of the gap forgotten": plus(-times(beta, log(Z)), Divergence(q, tempered)),
-            "the gap turned over": plus(-times(beta, log(Z)), times(beta, Divergence(tempered, q))),
-        },
-    ),
+    equals(plus(-times(beta, log(Z)), times(beta, Divergence(q, tempered))), r"$p(z)\, e^{T \ell(z)} = Z\, q_\beta(z)$"),
     at_least(
         -times(beta, log(Z)),
         r"leave out the divergence (Gibbs); equality if and only if $q(z|x) = q_\beta(z)$",
@@ -130,7 +118,7 @@ derivation.chain(
         times(T, Variance(tempered, l)),
         r"$R_T = T\, \mathbb{E}_{q_\beta} \ell - \log Z$, where $\partial_T \log Z = \mathbb{E}_{q_\beta} \ell$ and $\partial_T "
         r"\mathbb{E}_{q_\beta} \ell = \mathrm{Var}_{q_\beta} \ell$",
-        wrong={"without the factor": Variance(tempered, l), "the weight for its inverse": times(beta, Variance(tempered, l))},
+        wrong={"the weight for its inverse": times(beta, Variance(tempered, l))},
     ),
     equals(
         -times(T, Slope(D_best, T)),
@@ -144,33 +132,26 @@ derivation.chain(
 )
 
 
-def _each(code, *columns):
-    """code of one number of each column after another, stacked."""
-    return jnp.stack([code(*row) for row in zip(*columns, strict=True)])
-
-
 derivation.bridge(
     "The code's loss",
     plus(D, times(beta, R)),
-    lambda D, R, beta: _each(lambda d, r, b: beta_negative_elbo(d[None], r[None], beta=float(b))[0], D, R, beta),
-    D,
-    R,
-    beta,
-    wrong={"the weight on the distortion": plus(times(beta, D), R), "a knob that is not connected": plus(D, R)},
+    beta_negative_elbo,
+    negative_log_likelihood=[D],
+    kl=[R],
+    beta=beta,
+    wrong={"the weight on the distortion": plus(times(beta, D), R)},
 )
 gamma = derivation.number(r"\gamma", "how strongly the rate is drawn to the capacity", "gamma", positive=True)
 C = derivation.number("C", "the capacity: the rate that is wanted", "capacity", positive=True)
 derivation.bridge(
     "... and with a target for the rate, in place of a price",
     plus(D, times(gamma, Abs(R - C))),
-    lambda D, R, gamma, C: _each(
-        lambda d, r, g, c: capacity_objective(d[None], r[None], gamma=float(g), capacity=float(c))[0], D, R, gamma, C
-    ),
-    D,
-    R,
-    gamma,
-    C,
-    wrong={"not the absolute value": plus(D, times(gamma, R - C)), "a square": plus(D, times(gamma, (R - C) ** 2))},
+    capacity_objective,
+    negative_log_likelihood=[D],
+    kl=[R],
+    gamma=gamma,
+    capacity=C,
+    wrong={"a square": plus(D, times(gamma, (R - C) ** 2))},
 )
 
 # ---------------------------------------------------------------------------------------------------- the parts of the rate
@@ -205,22 +186,11 @@ derivation.chain(
         _mean(plus(log(code_1 * code_2 / every), log(every / (every_1 * every_2)), log(every_1 * every_2 / (prior_1 * prior_2)))),
         "the divergence of independent coordinates is a sum; multiply and divide by the law of all codes, and by the product of "
         "its coordinates' laws",
-        wrong={
-            "a ratio turned over": _mean(
-                plus(log(code_1 * code_2 / every), log(every_1 * every_2 / every), log(every_1 * every_2 / (prior_1 * prior_2)))
-            )
-        },
     ),
     equals(
         plus(information, correlation, Divergence(every_1, prior_1), Divergence(every_2, prior_2)),
         "the second ratio does not contain the datum, and the third is a product of one factor for each coordinate: average over "
         "the rest",
-        wrong={
-            "the dependence forgotten": plus(information, Divergence(every_1, prior_1), Divergence(every_2, prior_2)),
-            "a divergence turned over": plus(
-                information, correlation, Divergence(prior_1, every_1), Divergence(every_2, prior_2)
-            ),
-        },
     ),
     at_least(
         correlation,
@@ -241,7 +211,6 @@ derivation.chain(
     equals(
         Expectation(every_1, Divergence(given_1, every_2)),
         "$q(a, b) = q_1(a)\\, q(b|a)$: of two coordinates it is their mutual information",
-        wrong={"turned over": Expectation(every_1, Divergence(every_2, given_1))},
     ),
     at_least(
         0,
@@ -268,27 +237,22 @@ parts = (plus(Total(r, own), -log_every), plus(log_every, -Total(r, log_each)), 
 derivation.bridge(
     "The code's densities of each coordinate",
     density,
-    lambda y, m, v: jax.vmap(pairwise_latent_log_density)(y, m, jnp.log(v)),
-    y,
-    m,
-    v,
+    pairwise_latent_log_density,
+    z=y,
+    mean=m,
+    log_var=log(v),
     wrong={"the standard deviation for the variance": LogDensity(y, m, v**2)},
 )
-for part, title, mistake in (
-    (0, "The code's information of one example", -plus(log_every, -Total(r, log_each))),
-    (1, "... its total correlation", plus(Total(r, log_each), -log_every)),
-    (2, "... and its divergences of the coordinates", plus(log_every, -Total(r, of_prior))),
-):
-    derivation.bridge(
-        title,
-        parts[part],
-        lambda y, m, v, omega, part=part: jax.vmap(kl_decomposition)(y, m, jnp.log(v), jnp.log(omega))[part],
-        y,
-        m,
-        v,
-        omega,
-        wrong={"another part, or its sign": mistake},
-    )
+derivation.bridge(
+    "The code's parts of one example's rate",
+    parts,
+    kl_decomposition,
+    z=y,
+    mean=m,
+    log_var=log(v),
+    log_importance=log(omega),
+    wrong={"the total correlation's sign": (parts[0], -parts[1], parts[2])},
+)
 derivation.chain(
     "For every code and all weights the parts add up",
     plus(*parts),
@@ -296,7 +260,6 @@ derivation.chain(
         Total(r, plus(own, -of_prior)),
         r"$\hat h$ is added and subtracted, and so is its sum over the coordinates: only the signs need the true density of all "
         "codes, and an average over them",
-        wrong={"the prior forgotten": Total(r, own)},
     ),
     role="remark",
 )
@@ -325,7 +288,7 @@ def averages_of_the_parts():
     dependence = (whole * np.log(whole / alone.prod(1))).sum() * 0.3**2
     coordinates = (whole * np.log(alone / ours).sum(1)).sum() * 0.3**2
     wrong = {"information and dependence exchanged": np.array([dependence, information, coordinates])}
-    return got, np.array([information, dependence, coordinates]), wrong
+    return Sides(left=got, right=np.array([information, dependence, coordinates]), wrong=wrong)
 
 
 derivation.say(
@@ -360,7 +323,7 @@ def every_batch():
     batches = np.array([densities[[0, *others]] for others in itertools.combinations(range(1, 6), 2)])
     weights = jnp.exp(stratified_log_importance(batch_size=3, dataset_size=6))[0]
     wrong = {"a batch for the whole data set": batches.mean(), "divided by both sizes": batches.mean() / 6}
-    return jnp.mean(batches @ weights), densities.mean(), wrong
+    return Sides(left=jnp.mean(batches @ weights), right=densities.mean(), wrong=wrong)
 
 
 z_1 = derivation.number("z_1", "the first coordinate of a Gaussian code")
@@ -377,7 +340,6 @@ derivation.chain(
     equals(
         plus(-log(1 - rho**2), 1 - rho**2, rho**2, -1) / 2,
         r"the divergence of two Gaussians; the square of the mean is $\rho^2 \sigma_2^2$ on average",
-        wrong={"the mean forgotten": plus(-log(1 - rho**2), 1 - rho**2, -1) / 2},
     ),
     equals(-log(1 - rho**2) / 2, "three terms cancel", wrong={"not halved": -log(1 - rho**2)}),
     so=r"The scales do not count. For more coordinates with the covariance $\Sigma$ the trace cancels in the same way, and half "
@@ -386,10 +348,8 @@ derivation.chain(
 derivation.bridge(
     "The code computes it",
     -log(1 - rho**2) / 2,
-    lambda rho, a, b: gaussian_total_correlation(jnp.moveaxis(jnp.array([[a**2, rho * a * b], [rho * a * b, b**2]]), 2, 0)),
-    rho,
-    sigma_1,
-    sigma_2,
+    gaussian_total_correlation,
+    covariance=[[[sigma_1**2, rho * sigma_1 * sigma_2], [rho * sigma_1 * sigma_2, sigma_2**2]]],
     wrong={"not halved": -log(1 - rho**2), "the correlation not squared": -log(1 - rho) / 2},
 )
 
@@ -415,12 +375,6 @@ derivation.chain(
         plus(times(beta / 2, plus(lam / c, log(c / (beta * s)))), slack),
         r"complete the square in $V$; both terms in $t$ are $\frac{c}{2s} t$, and $\log t = \log \frac{ct}{\beta s} - \log "
         r"\frac{c}{\beta s}$",
-        wrong={
-            "the weight of the gap forgotten": plus(
-                times(beta / 2, plus(lam / c, log(c / (beta * s)))), slack, times((1 - beta) / 2, tangent.at(t * c / (beta * s)))
-            ),
-            "the noise without the weight": plus(times(beta / 2, plus(lam / c, log(c / s))), slack),
-        },
     ),
     at_least(
         times(beta / 2, plus(lam / c, log(c / (beta * s)))),
@@ -453,10 +407,7 @@ derivation.chain(
         plus(tangent.at(off / on), w**2 * excess / (on * off)),
         r"$\log \frac{c}{c_0} = 1 - \frac{c_0}{c} + \left(\frac{c_0}{c} - 1 - \log \frac{c_0}{c}\right)$, and $c - c_0 = "
         r"w^2$, $c_0 - \lambda = \varepsilon$",
-        wrong={
-            "turned over": plus(tangent.at(on / off), w**2 * excess / (on * off)),
-            "the sign of the excess": plus(tangent.at(off / on), -(w**2) * excess / (on * off)),
-        },
+        wrong={"turned over": plus(tangent.at(on / off), w**2 * excess / (on * off))},
     ),
     at_least(0, r"leave out both; zero only at $w = 0$", dropping=plus(tangent.at(off / on), w**2 * excess / (on * off))),
     so=r"So $w^2 = \max(0, \lambda - \beta s)$: a latent is off exactly from $\beta = \frac \lambda s$ on, and directions are "

@@ -9,6 +9,7 @@ import numpy as np
 from sympy import KroneckerDelta, Rational, log
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Total, plus
 from theory_jax.derivation.parts import value
@@ -62,21 +63,9 @@ elbo = derivation.define(
 derivation.chain(
     "Given the label, the likelihood is a bound and a divergence",
     log(evidence),
-    equals(
-        Expectation(q, log(prior * likelihood / posterior)),
-        "a constant is its own expectation; Bayes' rule given $y$",
-        wrong={"without the posterior": Expectation(q, log(prior * likelihood))},
-    ),
-    equals(
-        Expectation(q, plus(log(prior * likelihood / q), log(q / posterior))),
-        "multiply and divide by $q(z|x,y)$",
-        wrong={"turned over": Expectation(q, plus(log(prior * likelihood / q), log(posterior / q)))},
-    ),
-    equals(
-        plus(elbo, Divergence(q, posterior)),
-        "the first term is the reconstruction minus the divergence from $p(z|y)$",
-        wrong={"the gap forgotten": elbo, "the gap turned over": plus(elbo, Divergence(posterior, q))},
-    ),
+    equals(Expectation(q, log(prior * likelihood / posterior)), "a constant is its own expectation; Bayes' rule given $y$"),
+    equals(Expectation(q, plus(log(prior * likelihood / q), log(q / posterior))), "multiply and divide by $q(z|x,y)$"),
+    equals(plus(elbo, Divergence(q, posterior)), "the first term is the reconstruction minus the divergence from $p(z|y)$"),
     at_least(elbo, "leave out the divergence (Gibbs); equality at the posterior", dropping=gibbs.at(q, posterior)),
     central=True,
     so="It is the evidence lower bound with one more condition in every law. Three networks may see the label: the prior, the "
@@ -99,15 +88,9 @@ derivation.chain(
     "A prior without the label charges for the label",
     _mean(Divergence(code, fixed)),
     equals(
-        _mean(Expectation(code, plus(log(code / of_class), log(of_class / of_all), log(of_all / fixed)))),
-        "a telescoping product",
-        wrong={"turned over": _mean(Expectation(code, plus(log(code / of_class), log(of_all / of_class), log(of_all / fixed))))},
+        _mean(Expectation(code, plus(log(code / of_class), log(of_class / of_all), log(of_all / fixed)))), "a telescoping product"
     ),
-    equals(
-        parts,
-        r"the second quotient does not contain $x$, and the third contains $z$ alone: average over the rest",
-        wrong={"the label forgotten": plus(_mean(Divergence(code, of_class)), Divergence(of_all, fixed))},
-    ),
+    equals(parts, r"the second quotient does not contain $x$, and the third contains $z$ alone: average over the rest"),
     at_least(
         Expectation(p_y, Divergence(of_class, of_all)),
         "leave out two divergences (Gibbs)",
@@ -123,7 +106,6 @@ derivation.chain(
     equals(
         plus(_mean(Divergence(code, of_class)), Expectation(p_y, Divergence(of_class, prior))),
         r"the same with $p(z|y)$ in place of $p(z)$; the middle term is gone",
-        wrong={"the class forgotten": _mean(Divergence(code, of_class))},
     ),
     states=2,
     so=r"It is smallest at $p(z|y) = q(z|y)$; without the label $p(z) = q(z)$ is the best, and $I_q(z; y)$ "
@@ -140,9 +122,7 @@ derivation.chain(
         wrong={"turned over": _mean(plus(log(p_y), -log(p_given_x)))},
     ),
     equals(
-        plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))),
-        "average the two terms; $p(y)\\, p(x|y) = p(x)\\, p(y|x)$",
-        wrong={"what is left of it forgotten": Entropy(p_y)},
+        plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))), "average the two terms; $p(y)\\, p(x|y) = p(x)\\, p(y|x)$"
     ),
     so=r"An entropy is not negative, so the gain is at most $H(y) \le \log K$: no more than $\log 10 = 2.3026$ nats for ten "
     r"digits, and that much only if an image says its label for certain.",
@@ -153,7 +133,6 @@ derivation.chain(
     equals(
         plus(log(p_y.at(1) / p_y.at(0)), log(evidence.at(1)), -log(evidence.at(0))),
         r"Bayes' rule: the first line is the logarithm of $p(y=1|x) / p(y=0|x)$",
-        wrong={"the labels' law forgotten": plus(log(evidence.at(1)), -log(evidence.at(0)))},
     ),
     equals(
         plus(
@@ -255,7 +234,7 @@ def a_plane_is_a_shift():
         ),
         "no label": plain,
     }
-    return got, right, wrong
+    return Sides(left=got, right=right, wrong=wrong)
 
 
 @derivation.example(

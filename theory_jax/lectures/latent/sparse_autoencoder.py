@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Abs, exp, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, plus, times
 from theory_jax.latent.sparse_autoencoder import (
@@ -64,10 +65,7 @@ derivation.chain(
     equals(
         plus((h - e) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
         r"$\frac12 (h - e - \lambda)^2 = \frac12 (h - e)^2 - \lambda (h - e) + \frac12 \lambda^2$, and $u + v - h = 2 v$",
-        wrong={
-            "the negative part once": plus((h - e) ** 2 / 2, lam**2 / 2, times(lam, e), times(lam, v)),
-            "the pull for what is left of it": plus((h - e - lam) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
-        },
+        wrong={"the pull for what is left of it": plus((h - e - lam) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v))},
     ),
     at_least(
         plus(lam**2 / 2, times(lam, e)),
@@ -85,10 +83,7 @@ derivation.chain(
     equals(
         plus(h**2 / 2, x**2 / 2, times(m, u), times(n, v)),
         r"$-x (u - v) + \lambda (u + v) = (\lambda - x) u + (\lambda + x) v$; here $\lambda = \frac{m + n}{2}$",
-        wrong={
-            "the parts exchanged": plus(h**2 / 2, x**2 / 2, times(n, u), times(m, v)),
-            "the pull forgotten": plus(h**2 / 2, times(m, u), times(n, v)),
-        },
+        wrong={"the parts exchanged": plus(h**2 / 2, x**2 / 2, times(n, u), times(m, v))},
     ),
     at_least(
         x**2 / 2, r"leave out a square and products; equality at $h = 0$", dropping=plus(h**2 / 2, times(m, u), times(n, v))
@@ -132,11 +127,11 @@ def thresholds_of_the_code():
         return objective(best) + factor * (activity - best) ** 2 / 2, objective(activity)
 
     points = np.array(list(itertools.product(_pulls, np.linspace(-4, 4, 41))))
-    return (
-        sides,
-        tuple(points.T),
-        (np.array([-2.5, 3.0]), np.array([-0.5, 1.0])),
-        {"twice the square": lambda pull, activity: sides(pull, activity, 2.0)},
+    return BoundSides(
+        sides=sides,
+        points=tuple(points.T),
+        tight=(np.array([-2.5, 3.0]), np.array([-0.5, 1.0])),
+        wrong={"twice the square": lambda pull, activity: sides(pull, activity, 2.0)},
     )
 
 
@@ -177,9 +172,7 @@ derivation.chain(
     "A step of gradient descent and a threshold",
     (d * to - z) ** 2 / 2,
     equals(
-        plus(pull**2 / 2, times(d * pull, to - c), times(d**2, (to - c) ** 2) / 2),
-        "a parabola, expanded around the present code",
-        wrong={"the slope without the dictionary": plus(pull**2 / 2, times(pull, to - c), times(d**2, (to - c) ** 2) / 2)},
+        plus(pull**2 / 2, times(d * pull, to - c), times(d**2, (to - c) ** 2) / 2), "a parabola, expanded around the present code"
     ),
     at_most(
         plus(pull**2 / 2, times(d * pull, to - c), times(inverse, (to - c) ** 2) / 2),
@@ -189,12 +182,6 @@ derivation.chain(
     equals(
         plus(times(inverse, (to - middle) ** 2) / 2, pull**2 / 2, -(d**2) * pull**2 / (2 * inverse)),
         r"complete the square; its center is $c - \eta\, d (d c - z)$, a step of gradient descent",
-        wrong={
-            "against the gradient": plus(
-                times(inverse, (to - plus(c, d * pull / inverse)) ** 2) / 2, pull**2 / 2, -(d**2) * pull**2 / (2 * inverse)
-            ),
-            "the constant forgotten": plus(times(inverse, (to - middle) ** 2) / 2, pull**2 / 2),
-        },
     ),
     so=r"With the penalty $\lambda |c'|$ added and divided by $\frac1\eta$, the last line is the problem of one unit with the "
     r"pull $c - \eta\, d (d c - z)$ and the weight $\eta \lambda$: its solution is a soft threshold. At $c' = c$ the bound "
@@ -236,11 +223,11 @@ def shrinkage_never_rises():
     def sides(after, before):
         return after, before
 
-    return (
-        sides,
-        (path[1:].ravel(), path[:-1].ravel()),
-        (rest, _objective(end)),
-        {"more than one tenth at a time": lambda after, before: (after, 0.9 * before)},
+    return BoundSides(
+        sides=sides,
+        points=(path[1:].ravel(), path[:-1].ravel()),
+        tight=(rest, _objective(end)),
+        wrong={"more than one tenth at a time": lambda after, before: (after, 0.9 * before)},
     )
 
 
@@ -256,7 +243,7 @@ rate = derivation.law(r"\hat\rho", i, "the mean activity over the batch, and 1 l
 derivation.chain(
     "The rate of a unit has a target",
     Expectation(law, log(law / rate)),
-    equals(Divergence(law, rate), "by definition", wrong={"turned over": Divergence(rate, law)}),
+    equals(Divergence(law, rate), "by definition"),
     at_least(0, "Gibbs; zero if and only if the rates are equal", dropping=gibbs.at(law, rate)),
     role="lemma",
 )
@@ -290,10 +277,7 @@ derivation.bridge(
     ),
     rho,
     hat,
-    wrong={
-        "turned over": plus(times(hat, log(hat / rho)), times(1 - hat, log((1 - hat) / (1 - rho)))),
-        "the silent half forgotten": times(rho, log(rho / hat)),
-    },
+    wrong={"turned over": plus(times(hat, log(hat / rho)), times(1 - hat, log((1 - hat) / (1 - rho))))},
 )
 
 
@@ -308,7 +292,7 @@ def top_k_is_a_projection():
     sets = [np.isin(np.arange(6), kept) for kept in itertools.combinations(range(6), 3)]
     left = np.array([np.sum(np.where(kept, 0.0, code) ** 2) for kept in sets])
     wrong = {"the smallest are kept": left.max(), "two are kept": jnp.sum((code - top_k_activation(code, k=2)) ** 2)}
-    return jnp.sum((code - top_k_activation(code, k=3)) ** 2), left.min(), wrong
+    return Sides(left=jnp.sum((code - top_k_activation(code, k=3)) ** 2), right=left.min(), wrong=wrong)
 
 
 derivation.symbol("S", "the units that are kept")
@@ -321,10 +305,7 @@ derivation.chain(
     equals(
         times(g**2, sigmoid**2, (1 - sigmoid) ** 2),
         r"$s' = s (1 - s)$, and the chain rule gives the weight",
-        wrong={
-            "the slope not squared": times(g**2, sigmoid, 1 - sigmoid),
-            "the weight forgotten": times(sigmoid**2, (1 - sigmoid) ** 2),
-        },
+        wrong={"the slope not squared": times(g**2, sigmoid, 1 - sigmoid)},
     ),
     so="Summed over units and coordinates it is the squared norm of the Jacobian. A saturated unit costs nothing: the penalty "
     "drives units to 0 or 1.",
@@ -340,7 +321,9 @@ def norm_of_the_jacobian():
     weight, bias = jnp.asarray(_dictionary[:, :3].T), jnp.array([0.2, -0.5, 1.0])
     jacobians = jax.vmap(jax.jacobian(lambda x: jax.nn.sigmoid(weight @ x + bias)))(jnp.asarray(_datum[:2]))
     code = contractive_penalty(jnp.asarray(_datum[:2]), weight, bias)
-    return jnp.sum(jacobians**2, axis=(1, 2)), code, {"the norm, not squared": jnp.sqrt(code), "half": code / 2}
+    return Sides(
+        left=jnp.sum(jacobians**2, axis=(1, 2)), right=code, wrong={"the norm, not squared": jnp.sqrt(code), "half": code / 2}
+    )
 
 
 derivation.symbol("W_{hj} j", "the weights of several units; a coordinate", "weight")

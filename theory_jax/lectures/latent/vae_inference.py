@@ -11,6 +11,7 @@ from jax.scipy.special import logsumexp
 from sympy import Rational, acos, cos, exp, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import (
     Divergence,
@@ -116,18 +117,11 @@ central = derivation.chain(
         r"is $\frac1S$ in all",
         wrong={"not averaged": 2 * Variance(q, weight), "the deviation's rate": Variance(q, weight) / sqrt(2)},
     ),
-    equals(
-        Expectation(q, (plus(weight, -evidence)) ** 2) / 2,
-        r"the mean of $w$ is $p(x)$",
-        wrong={"no mean subtracted": Expectation(q, weight**2) / 2},
-    ),
+    equals(Expectation(q, (plus(weight, -evidence)) ** 2) / 2, r"the mean of $w$ is $p(x)$"),
     equals(
         evidence**2 / 2 * chi,
         r"Bayes' rule: $w(z) = p(x)\, p(z|x) / q(z|x)$",
-        wrong={
-            "the arguments exchanged": evidence**2 / 2 * Expectation(posterior, (q / posterior - 1) ** 2),
-            "not relative": chi / 2,
-        },
+        wrong={"the arguments exchanged": evidence**2 / 2 * Expectation(posterior, (q / posterior - 1) ** 2)},
     ),
     at_least(
         0,
@@ -170,10 +164,7 @@ derivation.bridge(
     found,
     before,
     drawn,
-    wrong={
-        "the mean of the logarithms": Total(s, log(found * before / drawn)) / S,
-        "the prior forgotten": log(Total(s, found / drawn) / S),
-    },
+    wrong={"the mean of the logarithms": Total(s, log(found * before / drawn)) / S},
 )
 derivation.bridge(
     "... is the log-likelihood itself if every state is visited once, and the proposal is uniform",
@@ -229,13 +220,6 @@ arc = derivation.chain(
         )
         / sin(omega),
         r"the addition theorem for $\sin((1 - \tau) \omega)$; the end is $\cos \omega\, e_1 + \sin \omega\, e_2$",
-        wrong={
-            "the sign in the addition theorem": plus(
-                times(sin(omega) * cos(times(tau, omega)) + cos(omega) * sin(times(tau, omega)), e1),
-                times(sin(times(tau, omega)), plus(cos(omega) * e1, sin(omega) * e2)),
-            )
-            / sin(omega)
-        },
     ),
     equals(
         plus(cos(times(tau, omega)) * e1, sin(times(tau, omega)) * e2),
@@ -251,11 +235,7 @@ arc = derivation.chain(
 derivation.chain(
     "... since the angle between two of its points is the fraction between them",
     plus(cos(times(tau, omega)) * cos(times(kappa, omega)), sin(times(tau, omega)) * sin(times(kappa, omega))),
-    equals(
-        cos((tau - kappa) * omega),
-        "the addition theorem: the inner product of both points",
-        wrong={"the sum of the angles": cos(tau * omega + kappa * omega)},
-    ),
+    equals(cos((tau - kappa) * omega), "the addition theorem: the inner product of both points"),
     role="remark",
     uses=(arc,),
 )
@@ -280,10 +260,7 @@ derivation.bridge(
     start,
     end,
     tau,
-    wrong={
-        "not divided by the sine": sin((1 - tau) * angle) * start + sin(tau * angle) * end,
-        "the fraction reversed": (sin(tau * angle) * start + sin((1 - tau) * angle) * end) / sin(angle),
-    },
+    wrong={"the fraction reversed": (sin(tau * angle) * start + sin((1 - tau) * angle) * end) / sin(angle)},
 )
 derivation.bridge(
     "... and its line",
@@ -312,15 +289,11 @@ derivation.chain(
         Slope(Total(d, plus((with_it - without) * point / spread, -(with_it**2 - without**2) / (2 * spread))), point.at(i)),
         r"the squares of $z$ cancel in the difference: the log odds are linear in $z$. The classes' prior odds would add a "
         r"constant",
-        wrong={"the sign of the squares": Slope(Total(d, (with_it + without) * point / spread), point.at(i))},
     ),
     equals(
         (with_it.at(i) - without.at(i)) / spread.at(i),
         r"only the term $d = i$ contains $z_i$",
-        wrong={
-            "turned over": (without.at(i) - with_it.at(i)) / spread.at(i),
-            "not divided by the variance": with_it.at(i) - without.at(i),
-        },
+        wrong={"turned over": (without.at(i) - with_it.at(i)) / spread.at(i)},
     ),
     so=r"With unit variances it is $\mu - \nu$ at every $z$: adding a multiple of the attribute vector is the steepest way to "
     r"raise the odds.",
@@ -362,15 +335,10 @@ derivation.chain(
     equals(
         Total(n, Expectation(each, plus(log(each / aggregate), log(aggregate / prior)))) / N,
         r"multiply and divide by $\bar q(z)$",
-        wrong={"the first ratio turned over": Total(n, Expectation(each, log(aggregate / each) + log(aggregate / prior))) / N},
     ),
     equals(
         plus(information, Divergence(aggregate, prior)),
         r"the second logarithm does not contain $n$, and the average of the $q(z|x_n)$ is $\bar q(z)$",
-        wrong={
-            "information subtracted": Divergence(aggregate, prior) - information,
-            "turned over": information + Divergence(prior, aggregate),
-        },
     ),
     at_least(
         Divergence(aggregate, prior),
@@ -395,7 +363,6 @@ derivation.chain(
         Total(n, Expectation(each, 1 - share)) / N,
         r"$-\log t = 1 - t + (t - 1 - \log t)$; leave out the gap of the logarithm",
         dropping=Total(n, Expectation(each, tangent.at(share))) / N,
-        wrong={"twice": 2 * Total(n, Expectation(each, 1 - share)) / N},
     ),
     at_least(
         0,
@@ -420,10 +387,7 @@ derivation.bridge(
     place,
     centres,
     widths,
-    wrong={
-        "the mean forgotten": log(Total(n, exp(LogDensity(place, centres, widths)))),
-        "the mean of the logarithms": Total(n, LogDensity(place, centres, widths)) / N,
-    },
+    wrong={"the mean of the logarithms": Total(n, LogDensity(place, centres, widths)) / N},
 )
 
 # ---------------------------------------------------------------------------------------------------- missing pixels
@@ -459,7 +423,11 @@ def covered_pixels_are_left_out():
     each = bernoulli_log_likelihood(completions, jnp.tile(logits, (4, 1)))
     mask = jnp.array([[1, 0, 1, 0, 1]])
     visible = masked_bernoulli_log_likelihood(jnp.where(mask == 1, completions[:1], jnp.nan), logits, mask)[0]
-    return logsumexp(each), visible, {"hidden pixels taken for 0": each[0], "the mean over completions": visible - math.log(4)}
+    return Sides(
+        left=logsumexp(each),
+        right=visible,
+        wrong={"hidden pixels taken for 0": each[0], "the mean over completions": visible - math.log(4)},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- in numbers
@@ -579,4 +547,8 @@ def the_share_of_an_end():
     angles, fraction = jnp.linspace(0.05, 0.45, 9), 0.3
     start, end = jnp.tile(jnp.array([1.0, 0.0]), (9, 1)), jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
     series = spherical_interpolation(start, end, jnp.array([fraction]))[:, 0, 1] / jnp.sin(angles)
-    return series, jnp.sin(fraction * angles) / jnp.sin(angles), {"the straight line's share": jnp.full(9, fraction)}
+    return Sides(
+        left=series,
+        right=jnp.sin(fraction * angles) / jnp.sin(angles),
+        wrong={"the straight line's share": jnp.full(9, fraction)},
+    )

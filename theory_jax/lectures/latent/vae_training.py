@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Max, Min, Mod, Rational, log, oo, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -177,11 +178,7 @@ derivation.chain(
         wrong={"the gain halved": plus(w**2 / (2 * s), -lam * w * V / (2 * s), lam * V**2 / 2, lam * w**2 * V**2 / (2 * s))},
     ),
     equals(
-        plus(lam / 2 * (V - w / s) ** 2, (s - lam) * w**2 / (2 * s**2), lam * w**2 * V**2 / (2 * s)),
-        "complete the square in $V$",
-        wrong={
-            "the sign of the noise": plus(lam / 2 * (V - w / s) ** 2, (lam - s) * w**2 / (2 * s**2), lam * w**2 * V**2 / (2 * s))
-        },
+        plus(lam / 2 * (V - w / s) ** 2, (s - lam) * w**2 / (2 * s**2), lam * w**2 * V**2 / (2 * s)), "complete the square in $V$"
     ),
     so=r"For $s < \lambda$ the loss falls along $V = w/s$: a saddle, which gradient descent from a random start leaves. The "
     r"quadratic form has determinant $\frac{\lambda}{s}\left(1 - \frac{\lambda}{s}\right)$.",
@@ -196,7 +193,6 @@ derivation.chain(
         plus(times(half, tangent.at(noisy / wide)), w**2 * excess / (2 * wide * noisy)),
         r"$\log \frac{c}{s} = 1 - \frac{s}{c} + \left(\frac{s}{c} - 1 - \log \frac{s}{c}\right)$ with $s = \lambda + \delta$ "
         r"and $c = w^2 + s$; the rest is $\frac{w^2}{2c}\left(1 - \frac{\lambda}{s}\right)$",
-        wrong={"the other sign of the rest": times(half, tangent.at(noisy / wide)) - w**2 * excess / (2 * wide * noisy)},
     ),
     at_least(
         0,
@@ -242,7 +238,7 @@ def the_loss_is_surprise_plus_gap():
     gap = 0.5 * (spread + quadratic - _LATENTS - jnp.linalg.slogdet(precision)[1] - v.sum())
     surprise = -_log_marginal(weight, mu, log_s)
     wrong = {"the gap forgotten": surprise, "the variances forgotten": surprise + gap - 0.5 * spread}
-    return linear_vae_negative_elbo(_x, weight, mu, log_s, encoder_weight, v), surprise + gap, wrong
+    return Sides(left=linear_vae_negative_elbo(_x, weight, mu, log_s, encoder_weight, v), right=surprise + gap, wrong=wrong)
 
 
 @derivation.autodiff(
@@ -262,7 +258,11 @@ def principal_components_are_stationary():
         return jnp.concatenate([jnp.ravel(part) for part in parts])
 
     gradient = gradient_at(_s)
-    return gradient, jnp.zeros_like(gradient), {"the smallest eigenvalue for the mean": gradient_at(_eigenvalues[0])}
+    return Sides(
+        left=gradient,
+        right=jnp.zeros_like(gradient),
+        wrong={"the smallest eigenvalue for the mean": gradient_at(_eigenvalues[0])},
+    )
 
 
 @derivation.autodiff(
@@ -282,7 +282,7 @@ def the_curvature_at_collapse():
         blocks = jnp.array([[[1 / s, -gain * value / s], [-gain * value / s, value]] for value in _eigenvalues])
         return jnp.sort(jnp.concatenate([jnp.tile(jnp.linalg.eigvalsh(blocks).ravel(), _LATENTS), jnp.full(_LATENTS, 0.5)]))
 
-    return measured, expected(1.0), {"the gain halved": expected(0.5)}
+    return Sides(left=measured, right=expected(1.0), wrong={"the gain halved": expected(0.5)})
 
 
 # ---------------------------------------------------------------------------------------------------- warm-up
@@ -295,10 +295,7 @@ derivation.chain(
     equals(
         plus(beta / 2 * log(a), beta / 2 * tangent.at(a * t)),
         r"both terms in $t$ are $\frac{\beta}{2} a t$, and $\log t = \log at - \log a$",
-        wrong={
-            "the logarithm's sign": -beta / 2 * log(a) + beta / 2 * tangent.at(a * t),
-            "the weight forgotten": log(a) / 2 + tangent.at(a * t) / 2,
-        },
+        wrong={"the weight forgotten": log(a) / 2 + tangent.at(a * t) / 2},
     ),
     at_least(
         beta / 2 * log(a),
@@ -373,7 +370,11 @@ def how_long_a_cycle_is_at_its_top():
         jnp.sum(cyclical_kl_weight(jnp.arange(length), cycle_length=length, ramp_fraction=ramp) == 1) for length, ramp in cases
     ]
     wrong = {"the fraction of the cycle": np.array([length * (1 - ramp) for length, ramp in cases])}
-    return jnp.array(at_top, dtype=float), np.array([float(length - math.ceil(ramp * length)) for length, ramp in cases]), wrong
+    return Sides(
+        left=jnp.array(at_top, dtype=float),
+        right=np.array([float(length - math.ceil(ramp * length)) for length, ramp in cases]),
+        wrong=wrong,
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- free bits and activity
@@ -389,7 +390,7 @@ derivation.chain(
         Total(l, plus(R, Max(kappa - R, 0))),
         r"$\max(R, \kappa) = R + \max(\kappa - R, 0)$",
         points=40,
-        wrong={"the floor added": Total(l, plus(R, kappa)), "the maximum over the sum": Max(Total(l, R), L * kappa)},
+        wrong={"the maximum over the sum": Max(Total(l, R), L * kappa)},
     ),
     at_least(
         Total(l, R), "leave out what is missing to the floor; zero if no rate is below it", dropping=Total(l, Max(kappa - R, 0))
@@ -418,7 +419,7 @@ def free_latents_feel_no_rate():
     mean, log_var = (jnp.array(scale * np.random.default_rng(4).normal(size=(6, 3))) for scale in (0.9, 0.5))
     gradient = jax.grad(lambda mean: free_bits_kl(kl_per_dimension(mean, log_var), minimum=0.25).sum())(mean)
     above = 0.5 * (mean**2 + jnp.exp(log_var) - 1 - log_var) > 0.25
-    return gradient, mean * above, {"no floor": mean, "the other side of the floor": mean * ~above}
+    return Sides(left=gradient, right=mean * above, wrong={"no floor": mean, "the other side of the floor": mean * ~above})
 
 
 k = derivation.index("k", "an example")
@@ -433,10 +434,7 @@ derivation.chain(
     equals(
         plus(Total(k, mean**2) / N, -(average**2)),
         "a variance is a mean square minus the square of the mean",
-        wrong={
-            "the mean's square added": Total(k, mean**2) / N + average**2,
-            "with one example less": Total(k, (mean - average) ** 2) / (N - 1),
-        },
+        wrong={"with one example less": Total(k, (mean - average) ** 2) / (N - 1)},
     ),
     at_most(Total(k, mean**2) / N, "add the square of the average", adding=average**2),
     at_most(
@@ -460,7 +458,6 @@ derivation.bridge(
     lambda m, t: kl_per_dimension(m, jnp.log(t)),
     mean,
     variance,
-    wrong={"the half forgotten": plus(mean**2, variance, -1, -log(variance))},
 )
 
 # ---------------------------------------------------------------------------------------------------- in numbers

@@ -9,6 +9,7 @@ import numpy as np
 from sympy import KroneckerDelta, Rational, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Inner, Slope, SquaredNorm, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -63,7 +64,6 @@ derivation.chain(
     equals(
         plus(SquaredNorm(d, z), -2 * plus(Inner(d, z, e), -SquaredNorm(d, e) / 2)),
         "expand the square; the first term is the same for every code",
-        wrong={"the norm of the code forgotten": plus(SquaredNorm(d, z), -2 * Inner(d, z, e))},
     ),
     role="lemma",
     so=r"The smallest distance belongs to the largest $\langle z, e \rangle - \frac12 |e|^2$.",
@@ -74,7 +74,7 @@ derivation.chain(
     equals(
         2 * Inner(d, z - (e + other) / 2, e - other),
         "expand both squares; collect",
-        wrong={"without the factor": Inner(d, z - (e + other) / 2, e - other), "through the origin": 2 * Inner(d, z, e - other)},
+        wrong={"through the origin": 2 * Inner(d, z, e - other)},
     ),
     so="It is affine in $z$: a cell is an intersection of half-spaces, convex, and its borders are flat.",
 )
@@ -89,7 +89,6 @@ lloyd = derivation.chain(
     equals(
         plus(Total(n, SquaredNorm(d, y - center)), times(N, SquaredNorm(d, e - center))),
         r"$z_n - e = (z_n - \mu) + (\mu - e)$; the cross terms sum to zero",
-        wrong={"counted once": plus(Total(n, SquaredNorm(d, y - center)), SquaredNorm(d, e - center))},
     ),
     at_least(
         Total(n, SquaredNorm(d, y - center)),
@@ -115,12 +114,10 @@ derivation.chain(
     equals(
         plus(log(likelihood.at(i)), log(prior.at(i)), log(Total(k, joint / joint.at(i)))),
         "take the term of the named code out of the sum",
-        wrong={"the prior forgotten": plus(log(likelihood.at(i)), log(Total(k, joint / joint.at(i))))},
     ),
     equals(
         plus(log(likelihood.at(i)), log(prior.at(i)), log(1 + Total(k, times(1 - KroneckerDelta(k, i), joint / joint.at(i))))),
         "its own quotient is 1",
-        wrong={"counted twice": plus(log(likelihood.at(i)), log(prior.at(i)), log(1 + Total(k, joint / joint.at(i))))},
     ),
     at_least(
         plus(log(likelihood.at(i)), log(prior.at(i))),
@@ -192,7 +189,7 @@ def the_gradients_of_the_quantizer():
 
     zero, one = np.zeros(4), np.ones(4)
     wrong = {"swapped": wanted(zero, used, zero, one), "each code once": wanted(zero, np.ones(3), one, zero)}
-    return got, wanted(zero, used, one, zero), wrong
+    return Sides(left=got, right=wanted(zero, used, one, zero), wrong=wrong)
 
 
 @derivation.autodiff(
@@ -209,7 +206,9 @@ def the_gradients_of_the_loss():
     def wanted(of_z, of_code):
         return np.concatenate([(of_z * away).ravel(), (of_code * away).ravel(), 1.25 * (away**2).sum(1)])
 
-    return jnp.append(got, total), wanted(0.5, -2.0), {"swapped": wanted(2.0, -0.5), "the sign": wanted(-0.5, 2.0)}
+    return Sides(
+        left=jnp.append(got, total), right=wanted(0.5, -2.0), wrong={"swapped": wanted(2.0, -0.5), "the sign": wanted(-0.5, 2.0)}
+    )
 
 
 derivation.say(
@@ -230,10 +229,7 @@ derivation.chain(
     equals(
         plus(old, -times((1 - gamma) * count / N_new, plus(old, -mean))),
         r"$m = N e$; subtract $e = (\gamma N e + (1 - \gamma) c\, e) / N'$",
-        wrong={
-            "the weights exchanged": plus(old, -times(gamma * N_old / N_new, plus(old, -mean))),
-            "the count forgotten": plus(old, -times((1 - gamma) / N_new, plus(old, -mean))),
-        },
+        wrong={"the weights exchanged": plus(old, -times(gamma * N_old / N_new, plus(old, -mean)))},
     ),
     so=r"The gradient of $\sum_n \|z_n - e\|^2$ over the code's $c$ vectors is $2c(e - \mu)$: this is a step of size "
     r"$(1 - \gamma) / (2N')$ along it. A code that is often used makes small steps, and no step size has to be chosen. With "
@@ -287,11 +283,7 @@ uniform = derivation.define(r"\nu", 1 / K, "the uniform law", over=k, law=True)
 derivation.chain(
     "Perplexity counts the codes in use",
     Entropy(usage),
-    equals(
-        plus(log(K), -Divergence(usage, uniform)),
-        r"$-\log u_k = \log K - \log(u_k / \nu_k)$",
-        wrong={"the sign": plus(log(K), Divergence(usage, uniform)), "turned over": plus(log(K), -Divergence(uniform, usage))},
-    ),
+    equals(plus(log(K), -Divergence(usage, uniform)), r"$-\log u_k = \log K - \log(u_k / \nu_k)$"),
     at_most(
         log(K),
         r"leave out the divergence from the uniform law $1/K$ (Gibbs); equality if all are used alike",
@@ -316,7 +308,7 @@ def perplexities_of_all_names():
     entropies = -np.where(fractions > 0, fractions * np.log(np.where(fractions > 0, fractions, 1.0)), 0.0).sum(1)
     got = jnp.stack([codebook_perplexity(row, num_codes=3) for row in names])
     wrong = {"e to bits": np.exp(entropies / np.log(2)), "how many occur": (fractions > 0).sum(1).astype(float)}
-    return got, np.exp(entropies), wrong
+    return Sides(left=got, right=np.exp(entropies), wrong=wrong)
 
 
 _line = np.array([[0.5], [0.7], [1.8]])

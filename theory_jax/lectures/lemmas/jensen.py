@@ -21,11 +21,7 @@ derivation.symbol("t", "a positive number")
 jensen = derivation.chain(
     "Jensen's inequality for the logarithm: a mean of logarithms is at most the logarithm of the mean",
     plus(log(Expectation(w, x)), -Expectation(w, log(x))),
-    equals(
-        -Expectation(w, log(x / Expectation(w, x))),
-        "the logarithm of the mean is the same for every value",
-        wrong={"the ratio turned over": -Expectation(w, log(Expectation(w, x) / x))},
-    ),
+    equals(-Expectation(w, log(x / Expectation(w, x))), "the logarithm of the mean is the same for every value"),
     equals(
         Expectation(w, plus(1 - x / Expectation(w, x), tangent.at(x / Expectation(w, x)))),
         r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = x_k / \mathbb{E}_w[x]$",

@@ -1,6 +1,6 @@
 """For two outcomes the divergence is at least twice the squared distance."""
 
-from sympy import Rational, log
+from sympy import log
 
 from theory_jax.derivation.chains import at_least
 from theory_jax.derivation.lecture import Derivation
@@ -23,10 +23,7 @@ valley = derivation.valley(
     P,
     r"The slope in $Q$ is $(Q - P)\left(\frac{1}{Q(1 - Q)} - 4\right)$, and $4Q(1 - Q) \le 1$ with equality at one half only. "
     r"So the difference falls until $Q = P$, where it is 0, and rises afterwards.",
-    wrong={
-        "3 in place of 2": plus(_divergence, -3 * (P - Q) ** 2),
-        "a constant a tenth too large": plus(_divergence, -Rational(11, 5) * (P - Q) ** 2),
-    },
+    wrong={"3 in place of 2": plus(_divergence, -3 * (P - Q) ** 2)},
 )
 two_outcomes = derivation.chain(
     "For two outcomes the divergence is at least twice the squared distance",

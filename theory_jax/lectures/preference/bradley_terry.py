@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -80,11 +81,7 @@ won = exp(s_1) / plus(exp(s_1), exp(s_2))
 derivation.chain(
     "Gumbel noise gives the logistic law",
     Integral(times(exp(s_1), exp(-x * (exp(s_1) + exp(s_2)))), (x, 0, oo)),
-    equals(
-        won,
-        "the integral of an exponential",
-        wrong={"turned over": exp(s_2) / plus(exp(s_1), exp(s_2)), "not normalized": exp(s_1)},
-    ),
+    equals(won, "the integral of an exponential", wrong={"turned over": exp(s_2) / plus(exp(s_1), exp(s_2))}),
     equals(1 / plus(1, exp(-(s_1 - s_2))), r"divide by $e^{s_1}$", wrong={"the sign": 1 / plus(1, exp(s_1 - s_2))}),
     central=True,
     so=r"This is $\sigma(s_1 - s_2)$. Only differences of scores occur. The two directions sum to one, and the odds $e^{s_1 - "
@@ -126,7 +123,7 @@ derivation.chain(
 derivation.chain(
     "... and its curvature is a variance: the loss of a pair is convex",
     -Slope(log(sigma), d, 2),
-    equals(times(sigma, _sigma(-d)), "once more", wrong={"halved": sigma * _sigma(-d) / 2, "without one factor": sigma}),
+    equals(times(sigma, _sigma(-d)), "once more", wrong={"halved": sigma * _sigma(-d) / 2}),
     at_least(0, "leave out a product of positive numbers", dropping=times(sigma, _sigma(-d))),
     role="lemma",
 )
@@ -153,12 +150,11 @@ derivation.chain(
     equals(
         plus(Total(j, wins.at(k, j) * p.at(j, k)), -Total(j, wins.at(j, k) * p.at(k, j))),
         r"$(\log \sigma)'(d) = \sigma(-d)$: a plus where $k$ has won, a minus where it has lost",
-        wrong={"only the wins": Total(j, wins.at(k, j) * p.at(j, k))},
     ),
     equals(
         plus(W.at(k), -Total(j, n.at(k, j) * p.at(k, j))),
         r"$p_{j,k} = 1 - p_{k,j}$",
-        wrong={"wins alone": W.at(k), "expected from the wins": plus(W.at(k), -Total(j, wins.at(k, j) * p.at(k, j)))},
+        wrong={"expected from the wins": plus(W.at(k), -Total(j, wins.at(k, j) * p.at(k, j)))},
     ),
 )
 shared = derivation.define(
@@ -171,10 +167,7 @@ derivation.chain(
     equals(
         spread,
         r"each game contributes $p_{i,j}\, p_{j,i}$ times the square of $v_i - v_j$; the sum meets every pair twice",
-        wrong={
-            "every pair twice": 2 * spread,
-            "without the other probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2))),
-        },
+        wrong={"without the other probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2)))},
     ),
     at_least(
         0,
@@ -212,7 +205,6 @@ derivation.chain(
         _minorizer(e),
         r"$\log t \le t - 1$ at $t = \frac{e_i + e_j}{a_i + a_j}$; equality at $e = a$",
         dropping=times(Rational(1, 2), Total(i, Total(j, n * gap))),
-        wrong={"without the 1": _minorizer(e) - Total(i, Total(j, n)) / 2},
     ),
 )
 Q = derivation.define("Q", _minorizer(e), r"the lower function, as a function of $e$")
@@ -247,10 +239,7 @@ derivation.chain(
     equals(
         Total(i, W * plus(a / step, -1, -log(a / step))),
         r"the gain at $e = e^+$, where $E_i = W_i / e^+_i$",
-        wrong={
-            "the ratio turned over": Total(i, W * plus(step / a, -1, -log(step / a))),
-            "the wins forgotten": Total(i, plus(a / step, -1, -log(a / step))),
-        },
+        wrong={"the ratio turned over": Total(i, W * plus(step / a, -1, -log(step / a)))},
     ),
     at_least(
         0, r"leave out the gaps to the tangent; equality if and only if $e^+ = a$", dropping=Total(i, W * tangent.at(a / step))
@@ -293,7 +282,7 @@ def when_a_maximum_exists():
         winners.append(1.0 * graphs.any(axis=2).all(axis=1))
         weakly.append(1.0 * _reached(graphs | graphs.transpose(0, 2, 1)).all(axis=(1, 2)))
     wrong = {"a connected comparison graph": np.concatenate(weakly), "everybody has won": np.concatenate(winners)}
-    return np.concatenate(left), np.concatenate(right), wrong
+    return Sides(left=np.concatenate(left), right=np.concatenate(right), wrong=wrong)
 
 
 derivation.say("A single verdict may be uncertain: three of four people prefer the first answer.")
@@ -303,11 +292,7 @@ guess = derivation.define("q", exp(b * d) / (1 + exp(d)), r"the model's, $q_1 = 
 derivation.chain(
     "Soft labels: the best difference gives the label's own probability",
     Expectation(label, -log(guess)),
-    equals(
-        plus(Entropy(label), Divergence(label, guess)),
-        "a cross-entropy is entropy plus divergence",
-        wrong={"turned over": plus(Entropy(label), Divergence(guess, label)), "without the entropy": Divergence(label, guess)},
-    ),
+    equals(plus(Entropy(label), Divergence(label, guess)), "a cross-entropy is entropy plus divergence"),
     at_least(Entropy(label), r"Gibbs; equality if and only if $\sigma(d) = y_1$", dropping=gibbs.at(label, guess)),
     so=r"A certain label, $y_1 = 1$, is approached as $d$ grows, and never reached.",
 )
@@ -329,10 +314,7 @@ derivation.chain(
     equals(
         times(C / log(10), plus(s_1, times(K * log(10) / C, Slope(one_game, s_1)))),
         r"the slope of the game's log-likelihood in $s_1$ is $y - \sigma(s_1 - s_2)$",
-        wrong={
-            "in rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1)))),
-            "downhill": times(C / log(10), plus(s_1, -times(K * log(10) / C, Slope(one_game, s_1)))),
-        },
+        wrong={"in rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1))))},
     ),
     so=r"In units of the score the step is $K \frac{\log 10}{C}$, with $C = 400$ for chess. The slope in $s_2$ is the negative, "
     r"so the sum of both ratings does not change.",
@@ -345,7 +327,7 @@ derivation.bridge(
     m,
     s_1,
     s_2,
-    wrong={"margin added": log(_sigma(s_1 - s_2 + m)), "swapped": log(_sigma(s_2 - s_1 - m))},
+    wrong={"swapped": log(_sigma(s_2 - s_1 - m))},
 )
 derivation.bridge(
     "... the cross-entropy of a soft label",
@@ -369,7 +351,7 @@ derivation.bridge(
     lambda a, record: _each(lambda current, wins: minorize_maximize_step(wins, jnp.log(current)), a, record),
     a,
     record,
-    wrong={"not centered": log(step), "the current strengths": log(a)},
+    wrong={"the current strengths": log(a)},
 )
 derivation.bridge(
     "... the information, a graph's Laplacian",
@@ -377,7 +359,7 @@ derivation.bridge(
     lambda record, scores: _each(lambda wins, s: fisher_information(wins + wins.T, s), record, scores),
     record,
     scores,
-    wrong={"the Hessian": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k))), "off the diagonal alone": -shared},
+    wrong={"the Hessian": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k)))},
 )
 derivation.bridge(
     "... and both ratings after a game",

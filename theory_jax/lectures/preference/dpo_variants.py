@@ -9,6 +9,7 @@ import numpy as np
 from sympy import Max, Rational, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -60,11 +61,7 @@ derivation.chain(
     equals(
         plus((h - asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
         r"complete the square in $h$",
-        wrong={
-            "twice the margin": plus((h - 2 * asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
-            "the margin of a sure label": plus((h - 1 / (2 * tau)) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
-            "no rest": (h - asked) ** 2,
-        },
+        wrong={"twice the margin": plus((h - 2 * asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2))},
     ),
     at_least(
         (1 - (2 * p - 1) ** 2) / (4 * tau**2),
@@ -88,7 +85,7 @@ derivation.chain(
     equals(
         plus(_sigma(u), -p),
         r"$(-\log \sigma)'(u) = -\sigma(-u)$, and $\sigma(-u) = 1 - \sigma(u)$",
-        wrong={"of a sure label": plus(_sigma(u), -1), "the other label": plus(_sigma(u), -(1 - p))},
+        wrong={"the other label": plus(_sigma(u), -(1 - p))},
     ),
     role="lemma",
     so=r"It is zero at $u = \log \frac{p}{1 - p}$, which has no bound as $p \to 1$. This is the difference: near $p = \frac12$ "
@@ -122,10 +119,7 @@ derivation.chain(
         plus(Total(i, Total(j, (g - g.at(j) - reached) ** 2)), missed),
         r"add and subtract $\frac{w_i - w_j}{\tau}$; what is left of the margins of $i$ sums to zero over $j$, so it is "
         r"orthogonal to every difference of scores",
-        wrong={
-            "half": plus(Total(i, Total(j, (g - g.at(j) - reached / 2) ** 2)), missed),
-            "nothing missed": Total(i, Total(j, (g - g.at(j) - reached) ** 2)),
-        },
+        wrong={"half": plus(Total(i, Total(j, (g - g.at(j) - reached / 2) ** 2)), missed)},
     ),
     at_least(
         missed,
@@ -144,18 +138,10 @@ beyond = beta * (ratio - z_0)
 derivation.chain(
     "KTO pulls hardest at the reference point",
     Slope(times(weight, plus(1, -_sigma(beyond))), ratio),
-    equals(
-        -times(weight, beta, _sigma(beyond), _sigma(-beyond)),
-        r"$\sigma'(x) = \sigma(x)\, \sigma(-x)$; $z_0$ is a constant",
-        wrong={
-            "as DPO": -times(weight, beta, _sigma(-beyond)),
-            "the price forgotten": -times(weight, _sigma(beyond), _sigma(-beyond)),
-        },
-    ),
+    equals(-times(weight, beta, _sigma(beyond), _sigma(-beyond)), r"$\sigma'(x) = \sigma(x)\, \sigma(-x)$; $z_0$ is a constant"),
     equals(
         -times(weight, beta, plus(Rational(1, 4), -((_sigma(beyond) - Rational(1, 2)) ** 2))),
         r"$\sigma(-x) = 1 - \sigma(x)$; complete the square",
-        wrong={"plus": -times(weight, beta, plus(Rational(1, 4), (_sigma(beyond) - Rational(1, 2)) ** 2))},
     ),
     at_least(
         -weight * beta / 4,
@@ -171,7 +157,7 @@ derivation.chain(
     equals(
         times(_sigma(u), Slope(-log(_sigma(u)), u)),
         r"the derivative of $e^{\log \sigma}$ is $\sigma$ times that of the logarithm",
-        wrong={"of the other verdict": times(_sigma(-u), Slope(-log(_sigma(u)), u)), "the same": Slope(-log(_sigma(u)), u)},
+        wrong={"of the other verdict": times(_sigma(-u), Slope(-log(_sigma(u)), u))},
     ),
     role="lemma",
 )
@@ -200,7 +186,7 @@ means = derivation.valley(
     s,
     1,
     r"the slope is $\frac{s^2 - 1}{s (s^2 + 1)}$",
-    wrong={"the half forgotten": log((s**2 + 1) / s), "the square forgotten": log((s + 1) / (2 * s))},
+    wrong={"the square forgotten": log((s + 1) / (2 * s))},
 )
 v = derivation.number("v", r"how far a pair is in the wrong order: $-u$", nonnegative=True)
 derivation.chain(
@@ -232,7 +218,7 @@ def surrogates():
 
     points, tight = np.array([-30.0, -2.0, -0.5, 0.0, 0.5, 2.0, 30.0]), np.zeros(1)
     wrong = {"in nats": lambda u: sides(u, base=np.e), "a kink at 0": lambda u: sides(u, kink=0.0)}
-    return sides, (points,), (tight,), wrong
+    return BoundSides(sides=sides, points=(points,), tight=(tight,), wrong=wrong)
 
 
 def _margins(u):
@@ -257,7 +243,7 @@ derivation.chain(
     equals(
         -times(beta / n_c, _sigma(-simple)),
         r"$(-\log \sigma)'(u) = -\sigma(-u)$; the mean divides by the number of tokens",
-        wrong={"not divided": -times(beta, _sigma(-simple)), "by the other length": -times(beta / n_r, _sigma(-simple))},
+        wrong={"by the other length": -times(beta / n_r, _sigma(-simple))},
     ),
     role="lemma",
     so=r"The pull is half of its largest at $u = 0$, where the means differ by $\frac{\gamma}{\beta}$ nats a token; no $\pi_0$ "
@@ -284,7 +270,7 @@ def length_does_not_matter():
             ]
         )
 
-    return losses(3, 3), losses(1, 1), {"of sums": losses(3, 1)}
+    return Sides(left=losses(3, 3), right=losses(1, 1), wrong={"of sums": losses(3, 1)})
 
 
 P_c = derivation.number(
@@ -302,7 +288,7 @@ derivation.chain(
     equals(
         plus(1, odds_c),
         r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$; that of $-\log(1 - P)$ is $\frac{P}{1 - P}$",
-        wrong={"of the probability": 1, "turned over": plus(1, 1 / odds_c)},
+        wrong={"turned over": plus(1, 1 / odds_c)},
     ),
     at_least(1, "leave out a positive number", dropping=odds_c),
     role="lemma",
@@ -317,11 +303,7 @@ derivation.chain(
         plus(-1, -times(weight, unsure, 1 / (1 - P_c))),
         r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$, the mean log-probability: $-1$ of the supervised loss; that "
         r"of $\log o_c$ is $\frac{1}{1 - P_c}$",
-        wrong={
-            "without the supervised loss": -times(weight, unsure, 1 / (1 - P_c)),
-            "of probabilities": plus(-1, -times(weight, unsure)),
-            "the rejected one's": plus(-1, -times(weight, unsure, 1 / (1 - P_r))),
-        },
+        wrong={"the rejected one's": plus(-1, -times(weight, unsure, 1 / (1 - P_r)))},
     ),
     at_most(-1, "add a product of positive numbers", adding=times(weight, unsure, 1 / (1 - P_c))),
     so=r"The second term is never negative, so the loss is at least $-\log P_c$: where it is small, the chosen completion is "
@@ -357,7 +339,7 @@ derivation.bridge(
     f_0,
     g_0,
     beta,
-    wrong={"not clipped": 1 - beta * _h, "the price forgotten": Max(0, 1 - _h)},
+    wrong={"not clipped": 1 - beta * _h},
 )
 
 
@@ -383,7 +365,7 @@ derivation.bridge(
     z_0,
     beta,
     weight,
-    wrong={"undesirable": weight * _sigma(beyond), "the reference point added": weight * (1 - _sigma(beta * (ratio + z_0)))},
+    wrong={"undesirable": weight * _sigma(beyond)},
 )
 derivation.bridge(
     "... and of an undesirable one",
@@ -393,7 +375,7 @@ derivation.bridge(
     z_0,
     beta,
     weight,
-    wrong={"desirable": weight * _sigma(-beyond), "the price forgotten": weight * _sigma(ratio - z_0)},
+    wrong={"desirable": weight * _sigma(-beyond)},
 )
 derivation.bridge(
     "... SimPO's, here of 2 and 3 tokens",
@@ -450,10 +432,10 @@ def no_gradient_in_the_reference_point():
     slope, of_point = jax.grad(loss, argnums=(0, 1))(ratios, point)
     x = price * (np.asarray(ratios) - 0.3)
     pull = -cost * price / (2 + 2 * np.cosh(x))
-    return (
-        np.append(slope, of_point),
-        np.append(pull, 0.0),
-        {"differentiated": np.append(pull, -pull.sum()), "as DPO": np.append(-cost * price / (1 + np.exp(x)), 0.0)},
+    return Sides(
+        left=np.append(slope, of_point),
+        right=np.append(pull, 0.0),
+        wrong={"differentiated": np.append(pull, -pull.sum()), "as DPO": np.append(-cost * price / (1 + np.exp(x)), 0.0)},
     )
 
 

@@ -12,6 +12,7 @@ import sympy
 from sympy import Integral, Rational, exp, log, oo, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Normal, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -64,7 +65,7 @@ derivation.chain(
         plus(upto**4, -(below**4)),
         "one, two, three or all four draws are at the level, the others below: the binomial theorem for $(l + T)^4$, without the "
         "term in which no draw is",
-        wrong={"at most this": upto**4, "one draw exactly": 4 * level * below**3, "not smaller": 1 - below**4},
+        wrong={"one draw exactly": 4 * level * below**3, "not smaller": 1 - below**4},
     ),
     equals(
         times(level, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
@@ -116,15 +117,13 @@ def law_of_the_winner():
         "all of a tie to each": wanted * (ties * p).sum(-1) / p,
         "one draw fewer": np.array([[_by_tuples(rewards, p, max(n - 1, 1)) for rewards in patterns] for n in counts]),
     }
-    return got, wanted, wrong
+    return Sides(left=got, right=wanted, wrong=wrong)
 
 
 derivation.chain(
     "Rewards that are never equal: the reference, tilted by the place in the order",
     Limit((upto**n - below**n) / level, level, 0),
-    equals(
-        n * below ** (n - 1), "the derivative of $u^n$", wrong={"without the factor": below ** (n - 1), "the power": n * below**n}
-    ),
+    equals(n * below ** (n - 1), "the derivative of $u^n$"),
     role="lemma",
     so=r"$\pi_n = p \, n F^{n - 1}$: a tilt by $(n - 1) \log F$, not by the reward. Only the order of the rewards counts. The "
     r"best of $m$ among winners of $n$ is the best of $m n$, since $(F^n)^m = F^{m n}$.",
@@ -151,10 +150,7 @@ derivation.chain(
     equals(
         times(n, upper ** (n - 1), log(n * upper ** (n - 1))),
         "the product rule; the last term of $G$ takes away what the logarithm's derivative adds",
-        wrong={
-            "without the factor": times(upper ** (n - 1), log(n * upper ** (n - 1))),
-            "of the power": times(n, upper ** (n - 1), log(upper**n)),
-        },
+        wrong={"of the power": times(n, upper ** (n - 1), log(upper**n))},
     ),
     role="lemma",
     so=r"$G$ goes to 0 with $v$, and is $\log n - \frac{n - 1}{n}$ at 1.",
@@ -169,7 +165,6 @@ derivation.chain(
     equals(
         widened.subs({density: n * upto**n / upto, mean: (upto**n - below**n) / level}),
         r"differentiate by the upper end: the integrand, less the product rule",
-        wrong={"the mean forgotten": (widened - mean).subs({density: n * upto**n / upto, mean: (upto**n - below**n) / level})},
     ),
     role="lemma",
     so=r"In the next lemma $s = n u^{n - 1}$, and $y = \frac{u^n - l^n}{u - l}$ is its mean over the level.",
@@ -215,7 +210,7 @@ derivation.chain(
         wrong={"without one of them": plus(G_1, plus(G_2, -G_1), plus(G_3, -G_2), -slack[1])},
     ),
     equals(G_3, "the ends of the levels cancel", wrong={"one is left": plus(G_3, G_1), "another is left": plus(G_3, -G_2)}),
-    equals(bound, r"$\log 1 = 0$", wrong={"log n": log(n), "added": plus(log(n), (n - 1) / n), "n for n - 1": plus(log(n), -1)}),
+    equals(bound, r"$\log 1 = 0$"),
     central=True,
     so=r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is 0 at $n = "
     r"1$ and near $\log n - 1$ for many draws: a thousand draws cost six nats.",
@@ -236,7 +231,7 @@ derivation.chain(
     equals(
         plus(v_g, -times(k, v_g + v_n)),
         "multiply out; the mixed terms have mean 0",
-        wrong={"the error's share": plus(v_n, -times(k, v_g + v_n)), "only the gold": plus(v_g, -times(k, v_g))},
+        wrong={"the error's share": plus(v_n, -times(k, v_g + v_n))},
     ),
     equals(0, "the definition of $k$", wrong={"half of it": plus(v_g, -times(k / 2, v_g + v_n))}),
     role="lemma",
@@ -263,7 +258,7 @@ derivation.chain(
     equals(
         times(v_g / sqrt(v_g + v_n), m_n),
         r"the mean of $k\, (P - \mu)$ at the largest of $n$ proxies, whose deviation is $\sqrt{v_g + v_n}$",
-        wrong={"of the gold's deviation": times(sqrt(v_g), m_n), "of the proxy": times(sqrt(v_g + v_n), m_n)},
+        wrong={"of the proxy": times(sqrt(v_g + v_n), m_n)},
     ),
     so=r"Above $\mu$, it rises with $n$ for ever, since $m_n$ does. The proxy promises $\frac1k$ times as much: the gap grows, "
     r"but more optimization never hurts. This is regression to the mean, and no more.",
@@ -279,10 +274,10 @@ def gold_of_sixteen():
     gold = rng.normal(size=(20_000, 16))
     winner = (gold + np.sqrt(3) * rng.normal(size=gold.shape)).argmax(axis=1)
     m_16 = float(normal_maximum_mean(samples=16))
-    return (
-        gold[np.arange(len(gold)), winner],
-        m_16 / 2,
-        {"the proxy's": 2 * m_16, "without an error": m_16, "shrunk twice": m_16 / 4},
+    return SampleSides(
+        samples=gold[np.arange(len(gold)), winner],
+        expected=m_16 / 2,
+        wrong={"the proxy's": 2 * m_16, "without an error": m_16, "shrunk twice": m_16 / 4},
     )
 
 
@@ -304,7 +299,6 @@ derivation.chain(
         r"has $g = 1$. Collect $(1 - q)^n$",
         wrong={
             "the flawed win nothing": plus((1 - q) ** n, -(((1 - q) / 2) ** n)),
-            "no flaw": plus(1, -(2 ** (-n))),
             "a half too much": plus(Rational(1, 2), times((1 - q) ** n, plus(1, -(2 ** (-n))))),
         },
     ),
@@ -333,7 +327,9 @@ def gold_of_a_flawed_proxy():
     counts = np.array([1, 2, 3])
     got = np.array([_by_tuples(proxy, p, count) @ gold for count in counts])
     wanted = 0.5 + 0.7**counts * (0.5 - 0.5**counts)
-    return got, wanted, {"no flaw": 1 - 0.5**counts, "the flawed have gold 1": wanted + 0.5 * (1 - 0.7**counts)}
+    return Sides(
+        left=got, right=wanted, wrong={"no flaw": 1 - 0.5**counts, "the flawed have gold 1": wanted + 0.5 * (1 - 0.7**counts)}
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- fitted laws, tilts
@@ -356,11 +352,7 @@ derivation.chain(
 derivation.chain(
     "Reinforcement learning turns later",
     Slope(reinforcement, d),
-    equals(
-        times(-beta, plus(log(d), -(alpha / beta - 1))),
-        "the product rule",
-        wrong={"the logarithm alone": times(-beta, plus(log(d), -alpha / beta)), "the inverse": times(beta, log(d))},
-    ),
+    equals(times(-beta, plus(log(d), -(alpha / beta - 1))), "the product rule", wrong={"the inverse": times(beta, log(d))}),
     role="lemma",
     so=r"At $d = e^{\alpha / \beta - 1}$ the gold reward is $\beta d$. The decays of the two laws are different numbers, so "
     r"their peaks are not to be compared by the formulas alone.",
@@ -378,14 +370,6 @@ derivation.chain(
     equals(
         plus(times(price, log(Z)), times(price, Divergence(any_law, reference)), times(-price, Divergence(any_law, tilt))),
         r"$r = b \log \frac{w^*}{p_0} + b \log Z$, and $\log \frac{w^*}{p_0} = \log \frac{w}{p_0} - \log \frac{w}{w^*}$",
-        wrong={
-            "the last divergence added": plus(
-                times(price, log(Z)), times(price, Divergence(any_law, reference)), times(price, Divergence(any_law, tilt))
-            ),
-            "turned over": plus(
-                times(price, log(Z)), times(price, Divergence(any_law, reference)), times(-price, Divergence(tilt, any_law))
-            ),
-        },
     ),
     at_most(
         plus(times(price, log(Z)), times(price, Divergence(any_law, reference))),
@@ -420,15 +404,11 @@ derivation.bridge(
     F**5 - (F - reference) ** 5,
     lambda p_0: jnp.exp(best_of_n_log_probs(jnp.tile(jnp.arange(4.0), (len(p_0), 1)), jnp.log(p_0), samples=5)),
     reference,
-    wrong={"F^5": F**5, "the least of five": (1 - F + reference) ** 5 - (1 - F) ** 5, "a density": 5 * reference * F**4},
+    wrong={"the least of five": (1 - F + reference) ** 5 - (1 - F) ** 5, "a density": 5 * reference * F**4},
 )
 draws = derivation.number("N", "a number of draws", "samples", between=(1, 100))
 derivation.bridge(
-    "... the bound",
-    bound.subs(n, draws),
-    lambda N: jnp.stack([best_of_n_kl_bound(samples=float(count)) for count in N]),
-    draws,
-    wrong={"log n": log(draws), "added": plus(log(draws), (draws - 1) / draws)},
+    "... the bound", bound.subs(n, draws), lambda N: jnp.stack([best_of_n_kl_bound(samples=float(count)) for count in N]), draws
 )
 P = derivation.number("P", "the proxy of a completion", "proxy")
 derivation.bridge(
@@ -476,7 +456,11 @@ for title, law, method, mistake in (
 )
 def largest_of_two_and_three():
     computed = jnp.stack([normal_maximum_mean(samples=count) for count in (2, 3)])
-    return computed, jnp.array([1, 1.5]) / jnp.sqrt(jnp.pi), {"one draw fewer": jnp.array([0, 1]) / jnp.sqrt(jnp.pi)}
+    return Sides(
+        left=computed,
+        right=jnp.array([1, 1.5]) / jnp.sqrt(jnp.pi),
+        wrong={"one draw fewer": jnp.array([0, 1]) / jnp.sqrt(jnp.pi)},
+    )
 
 
 _P = jnp.log(jnp.array([[0.5, 0.25, 0.25]]))

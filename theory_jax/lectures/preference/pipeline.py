@@ -11,6 +11,7 @@ import numpy as np
 from sympy import KroneckerDelta, Rational, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -79,7 +80,7 @@ derivation.chain(
     equals(
         plus(log(second), log(third)),
         "the chain rule; the prompt's factors cancel",
-        wrong={"the prompt counted": plus(log(first), log(second), log(third)), "the last token forgotten": log(second)},
+        wrong={"the prompt counted": plus(log(first), log(second), log(third))},
     ),
     uses=(follows,),
     role="lemma",
@@ -99,11 +100,7 @@ derivation.chain(
     equals(
         times(mask / n, plus(softmax, -KroneckerDelta(x_1, chosen))),
         "the derivative of a log-sum-exp is the softmax",
-        wrong={
-            "the sign": times(mask / n, plus(KroneckerDelta(x_1, chosen), -softmax)),
-            "not divided": times(mask, plus(softmax, -KroneckerDelta(x_1, chosen))),
-            "the softmax alone": times(mask / n, softmax),
-        },
+        wrong={"the sign": times(mask / n, plus(KroneckerDelta(x_1, chosen), -softmax))},
     ),
     role="lemma",
     so=r"These logits stand one place before their token. So the loss has slopes in the logits at $N_0 - 1, \dots, N - 2$: at "
@@ -133,10 +130,10 @@ def where_the_loss_pulls():
     t = np.arange(5)
     begins, stops = np.maximum(prompts - 1, 0)[:, None], (ends - 2)[:, None]
     pulled = (np.abs(slopes).sum(-1) > 0).astype(float)
-    return (
-        pulled,
-        ((begins <= t) & (t <= stops)).astype(float),
-        {
+    return Sides(
+        left=pulled,
+        right=((begins <= t) & (t <= stops)).astype(float),
+        wrong={
             "at the completion": ((prompts[:, None] <= t) & (t < ends[:, None])).astype(float),
             "everywhere": np.ones((len(cases), 5)),
         },
@@ -163,16 +160,8 @@ derivation.chain(
     equals(
         plus(c, times(beta, Expectation(pi, log(reference * exp(r / beta) / pi)))),
         r"a constant is its own expectation; $r = \beta \log e^{r/\beta}$, and all in one logarithm",
-        wrong={"the constant lost": times(beta, Expectation(pi, log(reference * exp(r / beta) / pi)))},
     ),
-    equals(
-        plus(c, times(beta, log(Z)), times(-beta, Divergence(pi, best))),
-        r"$\pi_0 e^{r/\beta} = Z \pi_*$ by definition",
-        wrong={
-            "the divergence turned over": plus(c, times(beta, log(Z)), times(-beta, Divergence(best, pi))),
-            "the price forgotten": plus(c, log(Z), times(-beta, Divergence(pi, best))),
-        },
-    ),
+    equals(plus(c, times(beta, log(Z)), times(-beta, Divergence(pi, best))), r"$\pi_0 e^{r/\beta} = Z \pi_*$ by definition"),
     at_most(
         plus(c, times(beta, log(Z))),
         r"leave out the divergence (Gibbs); equality if and only if $\pi = \pi_*$, whatever $c$ is",
@@ -197,9 +186,7 @@ derivation.chain(
     "The loss of direct preference optimization is least at the same tilt",
     Expectation(truth, -log(model)),
     equals(
-        plus(Entropy(truth), Divergence(truth, model)),
-        "the expected loss of a pair is a cross-entropy: entropy and divergence",
-        wrong={"turned over": plus(Entropy(truth), Divergence(model, truth)), "the entropy forgotten": Divergence(truth, model)},
+        plus(Entropy(truth), Divergence(truth, model)), "the expected loss of a pair is a cross-entropy: entropy and divergence"
     ),
     at_least(
         Entropy(truth),
@@ -264,14 +251,11 @@ derivation.chain(
     equals(
         Total(i, Total(k, times(tilt, plus(r, -Total(j, tilt.at(j) * r.at(j))), reference.at(k), verdicts.at(i, k)))),
         r"the derivative of a softmax: $\partial \pi_\theta / \partial \theta = \pi_\theta\, (r - \mathbb{E}[r])$",
-        wrong={"not centered": Total(i, Total(k, times(tilt, r, reference.at(k), verdicts.at(i, k))))},
     ),
     equals(
         Total(i, Total(j, Total(k, times(Rational(1, 2), tilt, tilt.at(j), reference.at(k), r - r.at(j),
                                          verdicts.at(i, k) - verdicts.at(j, k))))),
         "a covariance, written over pairs of independent draws",
-        wrong={"without the half": Total(i, Total(j, Total(k, times(tilt, tilt.at(j), reference.at(k), r - r.at(j),
-                                                                  verdicts.at(i, k) - verdicts.at(j, k)))))},
     ),
     at_least(
         0,
@@ -293,7 +277,7 @@ derivation.chain(
     equals(
         1 - share / 2,
         r"$e^{-\theta \delta} \to 0$: only the best are left, and against the reference's best they are equal",
-        wrong={"certainty": 1, "ties lost": 1 - share},
+        wrong={"ties lost": 1 - share},
     ),
     role="lemma",
 )
@@ -309,7 +293,7 @@ def win_rate_of_all_draws():
     tilted, drawn = np.array([0.0, 1.0, 2.0, 2.0]), np.array([0.0, 0.0, 1.0, 2.0])  # rewards in units of log 2
     pairs = np.meshgrid(tilted, drawn)
     got = win_rate(jnp.asarray(pairs[0].ravel()), jnp.asarray(pairs[1].ravel()))
-    return got, 21 / 32, {"ties lost": 16 / 32, "ties won": 26 / 32, "turned over": 11 / 32}
+    return Sides(left=got, right=21 / 32, wrong={"ties lost": 16 / 32, "ties won": 26 / 32, "turned over": 11 / 32})
 
 
 def _of_all_texts(function, second, third):
@@ -329,7 +313,7 @@ derivation.bridge(
     lambda second, third: _of_all_texts(completion_log_prob, second, third),
     second,
     third,
-    wrong={"a mean": (log(second) + log(third)) / 2, "the first token forgotten": log(third)},
+    wrong={"a mean": (log(second) + log(third)) / 2},
 )
 derivation.bridge(
     "... and the supervised loss",
@@ -353,10 +337,14 @@ def score_of_the_completion():
     texts = np.array(list(itertools.product(range(3), repeat=4)))
     ones, worth = np.ones(len(texts), int), np.array([1.0, 0.0, -0.7])
     got = token_class_score(texts, completion_mask(2 * ones, 4 * ones, width=4), jnp.asarray(worth))
-    return (
-        got,
-        worth[texts[:, 2:]].mean(1),
-        {"with the prompt": worth[texts].mean(1), "a sum": worth[texts[:, 2:]].sum(1), "early": worth[texts[:, 1:3]].mean(1)},
+    return Sides(
+        left=got,
+        right=worth[texts[:, 2:]].mean(1),
+        wrong={
+            "with the prompt": worth[texts].mean(1),
+            "a sum": worth[texts[:, 2:]].sum(1),
+            "early": worth[texts[:, 1:3]].mean(1),
+        },
     )
 
 

@@ -12,6 +12,7 @@ import sympy
 from sympy import Integral, Rational, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -86,7 +87,11 @@ for letter, meaning in (
 def a_utility_is_an_exponential_clock():
     g, score, time = sympy.Symbol("g", real=True), sympy.Symbol("s", real=True), sympy.Symbol("t", positive=True)
     survival = exp(-exp(-g)).subs(g, -score - log(time))
-    return survival, exp(-exp(score) * time), {"the density": exp(score) * survival, "the noise turned over": 1 - survival}
+    return Sides(
+        left=survival,
+        right=exp(-exp(score) * time),
+        wrong={"the density": exp(score) * survival, "the noise turned over": 1 - survival},
+    )
 
 
 w0, w1, w2 = w.at(0), w.at(1), w.at(2)
@@ -132,11 +137,7 @@ derivation.chain(
     "What comes later sums to one: a prefix has the product of its own choices",
     plus(P.at(0, 1, 2), P.at(0, 2, 1)),
     equals(times(w0 / plus(w0, w1, w2), plus(w1 / plus(w1, w2), w2 / plus(w1, w2))), "both orders begin with the same choice"),
-    equals(
-        w0 / plus(w0, w1, w2),
-        "somebody is second",
-        wrong={"one of the orders alone": P.at(0, 1, 2), "the share among two": w0 / plus(w0, w1)},
-    ),
+    equals(w0 / plus(w0, w1, w2), "somebody is second", wrong={"one of the orders alone": P.at(0, 1, 2)}),
     so="So the best item alone is a draw from a softmax of the scores, and the best $K$ of $N$ have the product of the first $K$ "
     "choices: nothing is summed over the places that no one filled in. Summed once more, all orders have probability one.",
 )
@@ -155,10 +156,10 @@ def all_orders_sum_to_one():
     whole, prefix = (np.exp(ranking_log_prob(orders, jnp.tile(scores, (len(orders), 1)))) for orders in (every, pairs))
     wrong = np.exp(np.asarray(jax.nn.log_softmax(scores))[every].sum(axis=1)).sum()
     right = np.append(whole.reshape(12, 2).sum(axis=1), [1.0, 1.0])
-    return (
-        np.append(prefix, [whole.sum(), prefix.sum()]),
-        right,
-        {
+    return Sides(
+        left=np.append(prefix, [whole.sum(), prefix.sum()]),
+        right=right,
+        wrong={
             "denominators over all items": np.append(prefix, [wrong, wrong]),
             "the worst first": np.append(whole.reshape(12, 2)[::-1].sum(axis=1), [1.0, 1.0]),
         },
@@ -189,7 +190,7 @@ derivation.chain(
     equals(
         w0 / plus(w0, w1),
         "clock 0 rings at $t_0$, clock 1 later; the integral of an exponential",
-        wrong={"turned over": w1 / plus(w0, w1), "the rate forgotten": 1 / plus(w0, w1)},
+        wrong={"turned over": w1 / plus(w0, w1)},
     ),
     so=r"With $w = e^s$ it is $\sigma(s_0 - s_1)$, $\sigma(d) = 1/(1 + e^{-d})$. A ranking of two items is a Bradley-Terry "
     r"comparison, but a ranking of $N$ items is more than its $\binom{N}{2}$ pairs taken as independent: those agree with an "
@@ -226,7 +227,7 @@ derivation.bridge(
     plus(Rational(1, 2), Total(j, w.at(j) / plus(w.at(j), w))),
     lambda w: expected_ranks(jnp.log(w)),
     w,
-    wrong={"the own term left out": Total(j, w.at(j) / plus(w.at(j), w)), "turned over": Total(j, w / plus(w.at(j), w))},
+    wrong={"turned over": Total(j, w / plus(w.at(j), w))},
 )
 
 derivation.say(
@@ -260,11 +261,7 @@ derivation.chain(
 derivation.chain(
     "The log-likelihood is concave",
     Slope(likelihood, t, 2),
-    equals(
-        plus(-Variance(q, v), -Variance(rest, v.at(m + 1))),
-        "the slope of a mean under a softmax is a variance",
-        wrong={"the second choice forgotten": -Variance(q, v), "one sign": plus(Variance(q, v), -Variance(rest, v.at(m + 1)))},
-    ),
+    equals(plus(-Variance(q, v), -Variance(rest, v.at(m + 1))), "the slope of a mean under a softmax is a variance"),
     at_most(
         0,
         "add the variances; the first is zero only if $v$ is the same for all items",
@@ -323,11 +320,7 @@ cross = derivation.define("L", -Expectation(a, log(b)), "the cross-entropy of th
 derivation.chain(
     "ListNet compares the laws of the best item alone",
     cross,
-    equals(
-        plus(Entropy(a), Divergence(a, b)),
-        r"add and subtract $\log p_i$",
-        wrong={"turned over": plus(Entropy(a), Divergence(b, a)), "the divergence alone": Divergence(a, b)},
-    ),
+    equals(plus(Entropy(a), Divergence(a, b)), r"add and subtract $\log p_i$"),
     at_least(
         Entropy(a),
         "leave out a divergence (Gibbs); it is zero if and only if the scores are those of the target, up to a shift",
@@ -365,10 +358,10 @@ def a_sort_draws_the_law():
     scores = jnp.log(jnp.array([4.0, 2.0, 1.0]))
     drawn = np.asarray(gumbel_ranking(jnp.array(uniforms), jnp.tile(scores, (20_000, 1))))
     law = np.exp(ranking_log_prob(jnp.array(_orders), jnp.tile(scores, (6, 1))))
-    return (
-        (drawn[:, None] == np.array(_orders)).all(axis=2).astype(float),
-        law,
-        {
+    return SampleSides(
+        samples=(drawn[:, None] == np.array(_orders)).all(axis=2).astype(float),
+        expected=law,
+        wrong={
             "the worst first": law[::-1],
             "places read as items": law[[_orders.index(tuple(map(order.index, range(3)))) for order in _orders]],
         },

@@ -10,6 +10,7 @@ import numpy as np
 from sympy import KroneckerDelta, Matrix, Max, Min, Rational, asin, binomial, exp, log, sqrt
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, plus, times
 from theory_jax.reinforcement.group_policy import (
@@ -83,10 +84,7 @@ derivation.chain(
     equals(
         plus(Expectation(pi, g * r), times(-1, Expectation(pi, g), Expectation(pi, r))),
         "all answers have one law, so each of the three gives the same; independent factors have the product of their means",
-        wrong={
-            "the own reward in it": times(Rational(2, 3), Expectation(pi, g * r)),
-            "not independent": plus(Expectation(pi, g * r), -Expectation(pi, g * r)),
-        },
+        wrong={"the own reward in it": times(Rational(2, 3), Expectation(pi, g * r))},
     ),
     equals(Expectation(pi, g * r), "a score has mean zero", wrong={"summed over the group": 3 * Expectation(pi, g * r)}),
     central=True,
@@ -105,9 +103,8 @@ derivation.chain(
     equals(
         times((G - 1) / G, plus(rho, -(Total(i, rho) - rho) / (G - 1))),
         r"the mean is $\frac1G r_i$ and $\frac{G-1}{G}$ times the mean of the others",
-        wrong={"the factor turned over": times(G / (G - 1), plus(rho, -(Total(i, rho) - rho) / (G - 1)))},
     ),
-    equals(times((G - 1) / G, loo), "by definition", wrong={"as if equal": loo}),
+    equals(times((G - 1) / G, loo), "by definition"),
     role="lemma",
     so=r"So the mean of all gives $\frac{G-1}{G} \nabla J$: the same direction, another step size.",
 )
@@ -146,7 +143,6 @@ derivation.chain(
         Matrix([slope, sqrt(2) * slope, (sqrt(3) + (3 - 2 * sqrt(3)) * p * (1 - p)) * slope]),
         r"collect the powers of $p$ and $1 - p$",
         wrong={
-            "only right answers count": Matrix([slope, sqrt(2) * slope, sqrt(3) * slope]),
             "four as if they were many": Matrix([slope, sqrt(2) * slope, slope / sqrt(p * (1 - p))]),
             "nothing divided": Matrix([slope / 2, slope * Rational(2, 3), slope * Rational(3, 4)]),
         },
@@ -165,10 +161,7 @@ derivation.chain(
     equals(
         times(Slope(2 * asin(sqrt(p)), p), slope),
         "the chain rule",
-        wrong={
-            "half": times(Slope(asin(sqrt(p)), p), slope),
-            "the logarithm of the odds": times(Slope(log(p / (1 - p)), p), slope),
-        },
+        wrong={"the logarithm of the odds": times(Slope(log(p / (1 - p)), p), slope)},
     ),
     so=r"So what is climbed is $2 \arcsin \sqrt p$, averaged over questions: as the same step for all, it stretches both ends. "
     r"With the correction 1 in the deviation every weight is $\sqrt{(G-1)/G}$ times as large.",
@@ -227,7 +220,7 @@ derivation.chain(
     equals(
         times(Total(a, pi_1**2 / o_1), Total(b, pi_2**2 / o_2)),
         "independent tokens; one of the squares cancels the old policy",
-        wrong={"of the first alone": Total(a, pi_1**2 / o_1), "not squared": times(Total(a, pi_1), Total(b, pi_2))},
+        wrong={"not squared": times(Total(a, pi_1), Total(b, pi_2))},
     ),
     role="lemma",
     so="The mean of the product is 1. Each factor here is 1 and a chi-square divergence, so where every token has moved the "
@@ -243,17 +236,13 @@ derivation.chain(
     equals(
         plus(exp(T * sigma**2), -1),
         r"the mean $-\sigma^2/2$ of a token's log-ratio makes the mean of its ratio 1; moments of a Gaussian",
-        wrong={"of one token": plus(exp(sigma**2), -1), "twice": plus(exp(2 * T * sigma**2), -1)},
+        wrong={"twice": plus(exp(2 * T * sigma**2), -1)},
     ),
 )
 derivation.chain(
     "... and the mean of the geometric mean",
     Expectation(sums, exp(s / T)),
-    equals(
-        exp(-(sigma**2) / 2 * (1 - 1 / T)),
-        "the same with a share of the exponent",
-        wrong={"as if it were 1": 1, "without the share": exp(-(sigma**2) / 2)},
-    ),
+    equals(exp(-(sigma**2) / 2 * (1 - 1 / T)), "the same with a share of the exponent"),
     so="It varies as little as the ratio of one token or less, but for more than one token its mean is below 1: weights by it "
     "give no expectation under the new policy. It says how far an answer has moved, token by token.",
 )
@@ -273,7 +262,7 @@ derivation.chain(
     equals(
         plus(-exp(u - u_o) * A, times(beta, plus(1, -exp(u_0 - u)))),
         r"$k_3$ is $e^d - 1 - d$ with $d = u_0 - u$",
-        wrong={"turned over": plus(-exp(u - u_o) * A, times(beta, plus(exp(u - u_0), -1))), "k1": plus(-exp(u - u_o) * A, beta)},
+        wrong={"turned over": plus(-exp(u - u_o) * A, times(beta, plus(exp(u - u_0), -1)))},
     ),
     so=r"At the old policy the first term is $-A$; at the reference the second is zero.",
 )
@@ -303,10 +292,7 @@ derivation.bridge(
     ),
     rho,
     epsilon,
-    wrong={
-        "correction 0": (rho - mean) / (sqrt(variance * (G - 1) / G) + epsilon),
-        "epsilon under the root": (rho - mean) / sqrt(variance + epsilon),
-    },
+    wrong={"epsilon under the root": (rho - mean) / sqrt(variance + epsilon)},
 )
 derivation.bridge(
     "... the loss of a token",
@@ -395,7 +381,7 @@ def four_answers():
         "correction 1": jnp.concatenate([exact, np.sqrt(0.75) * weight * exact]),
         "one weight for all questions": jnp.concatenate([exact, np.sqrt(3) * exact]),
     }
-    return jnp.concatenate([found, normalized]), told, wrong
+    return Sides(left=jnp.concatenate([found, normalized]), right=told, wrong=wrong)
 
 
 def _weight(probabilities, answers):

@@ -9,6 +9,7 @@ import numpy as np
 from sympy import Max, Min, Rational, exp, factorial, log
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
@@ -63,21 +64,10 @@ derivation.say(
 derivation.chain(
     "The mean of the third is the divergence",
     Expectation(pi, k_3),
-    equals(
-        Expectation(pi, plus(pi_0 / pi, -1, ell)),
-        r"$e^{-\ell}$ is $\pi_0 / \pi$ by definition",
-        wrong={
-            "the log-ratio subtracted": Expectation(pi, plus(pi_0 / pi, -1, -ell)),
-            "the ratio turned over": Expectation(pi, plus(pi / pi_0, -1, ell)),
-        },
-    ),
+    equals(Expectation(pi, plus(pi_0 / pi, -1, ell)), r"$e^{-\ell}$ is $\pi_0 / \pi$ by definition"),
     equals(
         plus(Total(x, pi_0), -1, Divergence(pi, pi_0)),
         r"multiply out: $\pi$ cancels in the first term, sums to one in the second, and the third is the mean of $k_1$",
-        wrong={
-            "the other divergence": plus(Total(x, pi_0), -1, Divergence(pi_0, pi)),
-            "minus one forgotten": plus(Total(x, pi_0), Divergence(pi, pi_0)),
-        },
     ),
     equals(
         Divergence(pi, pi_0),
@@ -90,11 +80,7 @@ derivation.chain(
 derivation.chain(
     "The third is never negative, whatever the sample",
     k_3,
-    equals(
-        plus(pi_0 / pi, -1, -log(pi_0 / pi)),
-        r"$\ell = -\log(\pi_0 / \pi)$",
-        wrong={"the logarithm turned over": plus(pi_0 / pi, -1, -log(pi / pi_0))},
-    ),
+    equals(plus(pi_0 / pi, -1, -log(pi_0 / pi)), r"$\ell = -\log(\pi_0 / \pi)$"),
     at_least(
         0,
         r"the logarithm is below its tangent: $\log t \le t - 1$, here at $t = \pi_0 / \pi$, with equality at $t = 1$ alone",
@@ -110,15 +96,9 @@ derivation.chain(
     equals(
         plus(1 - missing, -1, Expectation(pi, log(pi / ((1 - missing) * rest)))),
         r"on the policy's own samples the reference is $(1 - m)\rho$, which sums to $1 - m$",
-        wrong={"as if to one": Expectation(pi, log(pi / ((1 - missing) * rest)))},
     ),
     equals(
-        plus(Expectation(pi, log(pi / ((1 - missing) * rest))), -missing),
-        "what is left is the divergence, and what is missed",
-        wrong={
-            "nothing is missed": Expectation(pi, log(pi / ((1 - missing) * rest))),
-            "added": plus(Expectation(pi, log(pi / ((1 - missing) * rest))), missing),
-        },
+        plus(Expectation(pi, log(pi / ((1 - missing) * rest))), -missing), "what is left is the divergence, and what is missed"
     ),
     role="remark",
     so="So top-k and top-p sampling make the third too small by the probability of what they cut off; the mean of the first "
@@ -136,16 +116,8 @@ near = derivation.define(r"\pi_\epsilon({})", pi_0 * exp(epsilon * u - Lambda), 
 derivation.chain(
     "The divergence by cumulants",
     Divergence(near, pi_0),
-    equals(
-        plus(times(epsilon, Expectation(near, u)), -Lambda),
-        r"the log-ratio is $\epsilon u - \Lambda$",
-        wrong={"the sign of the normalizer": plus(times(epsilon, Expectation(near, u)), Lambda)},
-    ),
-    equals(
-        plus(times(epsilon, Slope(Lambda, epsilon)), -Lambda),
-        r"the slope of $\Lambda$ is the mean of $u$",
-        wrong={"not multiplied": plus(Slope(Lambda, epsilon), -Lambda)},
-    ),
+    equals(plus(times(epsilon, Expectation(near, u)), -Lambda), r"the log-ratio is $\epsilon u - \Lambda$"),
+    equals(plus(times(epsilon, Slope(Lambda, epsilon)), -Lambda), r"the slope of $\Lambda$ is the mean of $u$"),
     states=2,
     role="lemma",
 )
@@ -155,10 +127,6 @@ derivation.chain(
     equals(
         times(Rational(1, 2), plus(times(epsilon**2, Variance(near, u)), (epsilon * Expectation(near, u) - Lambda) ** 2)),
         "the mean of a square is the variance and the square of the mean",
-        wrong={
-            "the variance alone": epsilon**2 * Variance(near, u) / 2,
-            "without the half": plus(times(epsilon**2, Variance(near, u)), (epsilon * Expectation(near, u) - Lambda) ** 2),
-        },
     ),
     equals(
         times(
@@ -215,11 +183,7 @@ f_0, f_1 = (derivation.number(f"f_{n}", f"an estimator at the {name} sample") fo
 derivation.chain(
     "Over two samples a variance is a squared difference",
     plus(times(q, f_0**2), times(1 - q, f_1**2), -((q * f_0 + (1 - q) * f_1) ** 2)),
-    equals(
-        times(q, 1 - q, (f_0 - f_1) ** 2),
-        "multiply out",
-        wrong={"without the second probability": times(q, (f_0 - f_1) ** 2), "the mean's square": (f_0 - f_1) ** 2 / 4},
-    ),
+    equals(times(q, 1 - q, (f_0 - f_1) ** 2), "multiply out", wrong={"the mean's square": (f_0 - f_1) ** 2 / 4}),
     role="lemma",
 )
 apart_1 = derivation.define(r"\Delta k_1", log(q / p) - log((1 - q) / (1 - p)), "the difference of $k_1$ at the two samples")
@@ -237,11 +201,7 @@ derivation.chain(
             "without the logarithms": -times(q, 1 - q, plus(p / q**2, (1 - p) / (1 - q) ** 2)),
         },
     ),
-    equals(
-        times(q - p, (1 - 2 * q) / (q * (1 - q))),
-        "a common denominator",
-        wrong={"without the second factor": (q - p) / (q * (1 - q))},
-    ),
+    equals(times(q - p, (1 - 2 * q) / (q * (1 - q))), "a common denominator"),
     so=r"At $q = p$ both differences are 0, so by L'Hopital's rule their quotient goes to zero there, like a multiple of $q - "
     r"p$; the quotient of the variances is its square. To first order the control variate removes all that varies.",
 )
@@ -288,13 +248,9 @@ derivation.chain(
     equals(
         Total(x, times(ratio, Slope(soft, by))),
         r"the chain rule, and $\pi_\theta\, \partial \log \pi_\theta = \partial \pi_\theta$",
-        wrong={"twice": 2 * Total(x, times(ratio, Slope(soft, by))), "the log-ratio forgotten": Total(x, Slope(soft, by))},
+        wrong={"twice": 2 * Total(x, times(ratio, Slope(soft, by)))},
     ),
-    equals(
-        Slope(Divergence(soft, pi_0), by),
-        r"the product rule: the other term is $\sum_x \partial \pi_\theta = 0$",
-        wrong={"the other divergence": Slope(Divergence(pi_0, soft), by)},
-    ),
+    equals(Slope(Divergence(soft, pi_0), by), r"the product rule: the other term is $\sum_x \partial \pi_\theta = 0$"),
     so=r"The biased estimator of the value is unbiased for the gradient. Its gradient, $\ell\, \partial \log \pi_\theta$, is the "
     r"one that comes of $-\ell$ as a reward.",
 )
@@ -304,7 +260,6 @@ derivation.chain(
     equals(
         Expectation(soft, times(1 - pi_0 / soft, Slope(log(soft), by))),
         r"$\partial e^{-\ell_\theta} = -e^{-\ell_\theta}\, \partial \log \pi_\theta$",
-        wrong={"the ratio turned over": Expectation(soft, times(1 - soft / pi_0, Slope(log(soft), by)))},
     ),
     equals(
         times(-1, Total(x, times(pi_0, Slope(log(soft), by)))),
@@ -314,7 +269,6 @@ derivation.chain(
     equals(
         Slope(Divergence(pi_0, soft), by),
         r"$\mathrm{KL}(\pi_0 \,\|\, \pi_\theta)$ depends on $\theta$ through $-\sum_x \pi_0 \log \pi_\theta$ only",
-        wrong={"the divergence that it estimates": Slope(Divergence(soft, pi_0), by)},
     ),
     so=r"This is $\pi_\theta - \pi_0$ in the logits: bounded, and blind to how much more the policy does what the reference "
     r"rarely does. It pulls back to the reference, but not at the price that the objective names.",
@@ -326,18 +280,13 @@ derivation.chain(
         Expectation(soft, times(plus(k_3_soft, 1 - pi_0 / soft), Slope(log(soft), by))),
         r"the product rule for $\frac{\pi_\theta}{\bar\pi} k_3$, where $\bar\pi$ is the policy that sampled, and equal to "
         r"$\pi_\theta$",
-        wrong={"the ratio not differentiated": Expectation(soft, times(1 - pi_0 / soft, Slope(log(soft), by)))},
     ),
     equals(
         Expectation(soft, times(ratio, Slope(log(soft), by))),
         r"$k_3 = \pi_0 / \pi_\theta - 1 + \ell_\theta$: the rest cancels",
         wrong={"with the other sign": -Expectation(soft, times(ratio, Slope(log(soft), by)))},
     ),
-    equals(
-        Slope(Divergence(soft, pi_0), by),
-        "the second chain above",
-        wrong={"the other divergence": Slope(Divergence(pi_0, soft), by)},
-    ),
+    equals(Slope(Divergence(soft, pi_0), by), "the second chain above"),
     so="With the ratio the loss knows that its samples depend on the policy. The same ratio mends samples from an older policy.",
 )
 derivation.symbol(r"\bar\pi", "the policy that sampled, not differentiated")
@@ -381,7 +330,7 @@ def a_step_of_the_controller():
         "the clip alone, squared": lambda observed: change(observed, 0.2**2),
         "a tenth less": lambda observed: change(observed, 0.9 * 0.3 * 0.2),
     }
-    return change, (observed,), (np.array([60.0]),), wrong
+    return BoundSides(sides=change, points=(observed,), tight=(np.array([60.0]),), wrong=wrong)
 
 
 for _title, _code, _expression, _mistakes in (
@@ -398,7 +347,7 @@ derivation.bridge(
     lambda logits, pi_0: token_kl(logits, jnp.log(pi_0)),
     theta,
     pi_0,
-    wrong={"turned over": Divergence(pi_0, soft), "the mean of the second": Expectation(soft, ratio**2 / 2)},
+    wrong={"the mean of the second": Expectation(soft, ratio**2 / 2)},
 )
 derivation.bridge(
     "... the gradient of the third, as a loss",
@@ -537,4 +486,8 @@ derivation.symbol("s", "a number between 0 and 1")
 def the_third_close_to_zero():
     d = np.array([1e-9, -1e-6, 1e-3, -0.1, 0.5, -0.9])
     series = sum(d**n / float(factorial(n)) for n in range(2, 22))
-    return kl_k3(jnp.zeros(6), jnp.asarray(d)) / series, np.ones(6), {"of exp and a difference": (np.exp(d) - 1 - d) / series}
+    return Sides(
+        left=kl_k3(jnp.zeros(6), jnp.asarray(d)) / series,
+        right=np.ones(6),
+        wrong={"of exp and a difference": (np.exp(d) - 1 - d) / series},
+    )

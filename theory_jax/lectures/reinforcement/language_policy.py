@@ -9,6 +9,7 @@ import numpy as np
 from sympy import Rational, exp, log
 
 from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -79,18 +80,12 @@ derivation.chain(
     equals(
         _over_texts(plus(log(first / first_0), log(second / second_0))),
         "the logarithm of a product, by definition of a text's probability",
-        wrong={
-            "one token only": _over_texts(log(second / second_0)),
-            "averaged over the tokens": _over_texts(plus(log(first / first_0), log(second / second_0)) / 2),
-        },
+        wrong={"averaged over the tokens": _over_texts(plus(log(first / first_0), log(second / second_0)) / 2)},
     ),
     equals(
         plus(Divergence(first, first_0), Expectation(first, Divergence(second, second_0))),
         "what is known of the prefix does not depend on what follows, whose probabilities sum to one",
-        wrong={
-            "prefixes of the reference": plus(Divergence(first, first_0), Expectation(first_0, Divergence(second, second_0))),
-            "turned over at the second": plus(Divergence(first, first_0), Expectation(first, Divergence(second_0, second))),
-        },
+        wrong={"prefixes of the reference": plus(Divergence(first, first_0), Expectation(first_0, Divergence(second, second_0)))},
     ),
     so="The prefixes are the policy's own. So a token's price can be paid when it is written.",
 )
@@ -107,10 +102,7 @@ derivation.chain(
     equals(
         _over_texts(plus(r, times(-beta, ratio))),
         "logarithms add up to that of the product",
-        wrong={
-            "the sign of the price": _over_texts(plus(r, times(beta, ratio))),
-            "the price averaged": _over_texts(plus(r, times(-beta / 2, ratio))),
-        },
+        wrong={"the price averaged": _over_texts(plus(r, times(-beta / 2, ratio)))},
     ),
     equals(J, "the mean of a sum", wrong={"reward alone": _over_texts(r)}),
     so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
@@ -139,10 +131,6 @@ derivation.chain(
     equals(
         plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))),
         r"$\pi_0\, e^{r/\beta} = Z \pi_*$, and $\log Z$ is the same for all texts",
-        wrong={
-            "turned over": plus(times(beta, log(Z)), times(-beta, Divergence(best, pi))),
-            "the price forgotten": plus(log(Z), times(-beta, Divergence(pi, best))),
-        },
     ),
     at_most(
         times(beta, log(Z)),
@@ -199,7 +187,7 @@ derivation.chain(
     equals(
         times(beta, log(W)),
         "one sum over all texts",
-        wrong={"the reference forgotten": times(beta, log(Total(a, Total(b, exp(r / beta))))), "without the price": log(W)},
+        wrong={"the reference forgotten": times(beta, log(Total(a, Total(b, exp(r / beta)))))},
     ),
     states=2,
     role="lemma",
@@ -224,16 +212,9 @@ derivation.chain(
     equals(
         times(first_0, second_0, exp(r / beta), exp(-v_0 / beta)),
         "the value of the prefix is added by one token and subtracted by the next: the sum telescopes",
-        wrong={
-            "not telescoped": times(first_0, second_0, exp(r / beta), exp(-v_1 / beta)),
-            "not normalized": times(first_0, second_0, exp(r / beta)),
-        },
+        wrong={"not telescoped": times(first_0, second_0, exp(r / beta), exp(-v_1 / beta))},
     ),
-    equals(
-        times(first_0, second_0, exp(r / beta), 1 / W),
-        r"$v_0 = \beta \log W$, as shown above",
-        wrong={"the price forgotten": times(first_0, second_0, exp(r), 1 / W)},
-    ),
+    equals(times(first_0, second_0, exp(r / beta), 1 / W), r"$v_0 = \beta \log W$, as shown above"),
     states=2,
     so=r"So it is $\pi_*$ of the text. Each factor sums to one over its token, by definition of the soft value: it is the "
     r"conditional probability, and a language model with a softmax over its vocabulary can hold it exactly. The advantage of a "
@@ -246,7 +227,7 @@ derivation.chain(
     equals(
         plus(r, -v_0),
         "the logarithm of the line above",
-        wrong={"the reward itself": r, "the last token alone": plus(r, -v_1), "without the price": plus(r / beta, -v_0 / beta)},
+        wrong={"the last token alone": plus(r, -v_1), "without the price": plus(r / beta, -v_0 / beta)},
     ),
     so="The sum of its log-ratios is the reward, up to a constant that all texts share and every comparison of two texts loses. "
     "Direct preference optimization begins here.",
@@ -297,19 +278,15 @@ derivation.chain(
         _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
         r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the score, "
         r"whose mean is zero",
-        wrong={
-            "the scores of one token": _moved(times(score_2, plus(earned_1, earned_2))),
-            "the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta),
-        },
+        wrong={"the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta)},
     ),
     equals(
         _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
         "what the first token was paid is known before the second is drawn: times a mean score it is zero",
         wrong={
-            "each its own only": _moved(plus(times(score_1, earned_1), times(score_2, earned_2))),
             "what came before": _moved(
                 plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)), times(score_1, r))
-            ),
+            )
         },
     ),
     states=2,
@@ -344,7 +321,7 @@ def three_tokens():
         ).ravel(),
         "the price multiplied": jax.nn.softmax((reference + rewards * 0.5).ravel()),
     }
-    return jnp.exp(_policy_of(rewards, tables, 0.5)).ravel(), tilted, wrong
+    return Sides(left=jnp.exp(_policy_of(rewards, tables, 0.5)).ravel(), right=tilted, wrong=wrong)
 
 
 derivation.symbol(r"\prod_t \pi_*(x_t | x_{<t})", "the product over the tokens of a text")
@@ -358,7 +335,6 @@ derivation.bridge(
         jnp.ones(logits.shape, bool),
     ),
     logit,
-    wrong={"not normalized": logit},
 )
 derivation.bridge(
     "... what the tokens are paid",
@@ -390,10 +366,6 @@ derivation.bridge(
     pi,
     pi_0,
     reward,
-    wrong={
-        "the divergence added": plus(Expectation(pi, reward), beta * Divergence(pi, pi_0)),
-        "turned over": plus(Expectation(pi, reward), -beta * Divergence(pi_0, pi)),
-    },
 )
 derivation.bridge(
     "... the soft values",
@@ -549,7 +521,11 @@ def padding_changes_nothing():
         )
         rewards = shaped_rewards(jnp.log(jnp.array([4.0])), row, jnp.full(row.shape, jnp.log(0.5)), mask, kl_coefficient=1.0)
         padded.append(rewards[mask])
-    return jnp.stack(padded), jnp.tile(plain, (3, 1)), {"score at the first token": jnp.tile(plain[:, ::-1], (3, 1))}
+    return Sides(
+        left=jnp.stack(padded),
+        right=jnp.tile(plain, (3, 1)),
+        wrong={"score at the first token": jnp.tile(plain[:, ::-1], (3, 1))},
+    )
 
 
 def _by_text(first, second):

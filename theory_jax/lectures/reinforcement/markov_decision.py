@@ -11,6 +11,7 @@ import numpy as np
 from sympy import Matrix, Max, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Total, plus, times
 from theory_jax.derivation.parts import value as number_of
@@ -87,8 +88,7 @@ derivation.chain(
         wrong={
             "the reward discounted, too": times(
                 gamma, plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))
-            ),
-            "not discounted": plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v))),
+            )
         },
     ),
     equals(
@@ -174,16 +174,8 @@ w = derivation.define("w({})", v - M + slack, "another value: nowhere below $v$ 
 derivation.chain(
     "One sweep brings two values closer by the discount",
     plus(plus(rewards, times(gamma, Expectation(transition, v))), -plus(rewards, times(gamma, Expectation(transition, w)))),
-    equals(
-        times(gamma, Expectation(transition, v - w)),
-        "the rewards are the same",
-        wrong={"not discounted": Expectation(transition, v - w)},
-    ),
-    equals(
-        times(gamma, plus(M, -Expectation(transition, slack))),
-        "probabilities sum to one",
-        wrong={"the slack added": times(gamma, plus(M, Expectation(transition, slack)))},
-    ),
+    equals(times(gamma, Expectation(transition, v - w)), "the rewards are the same"),
+    equals(times(gamma, plus(M, -Expectation(transition, slack))), "probabilities sum to one"),
     at_most(
         gamma * M,
         "leave out the slack; equality if $v$ and $w$ differ by the constant $M$",
@@ -203,7 +195,6 @@ derivation.chain(
     equals(
         (gamma**k - gamma ** (k + n + 1)) / (1 - gamma),
         r"one sweep more: the next step is at most $\gamma^{k+n}$ times the first",
-        wrong={"the exponent": (gamma**k - gamma ** (k + n)) / (1 - gamma)},
     ),
     role="lemma",
     so=r"So the steps that follow sweep $k$ sum to at most $\gamma^k / (1 - \gamma)$ times the first one, and "
@@ -231,7 +222,7 @@ derivation.chain(
     equals(
         improvement,
         r"$V' - V = (I - \gamma P')^{-1} (r' + \gamma P' V - V)$, and the bracket is the gain of one step",
-        wrong={"the gains added up": gain_0 + gain_1, "only the gain here": (1 - gamma * (1 - beta_2)) * gain_0 / det_2},
+        wrong={"the gains added up": gain_0 + gain_1},
     ),
     at_least(0, "leave out a sum of products of positive numbers", dropping=improvement),
     so=r"The action with the largest $Q$ gains $\max_a Q(s,a) - v(s) \ge 0$ in every state, so acting greedily never lowers a "
@@ -267,7 +258,9 @@ def one_policy_is_best_everywhere():
     best = values[jnp.argmax(values.sum(axis=1))]
     wrong = {"the mean over the actions": policy_value(chances, prizes, jnp.full((4, 3), -jnp.log(3.0)), discount=0.9)}
     wrong = {name: jnp.broadcast_to(form, (83, 4)) for name, form in wrong.items()}
-    return jnp.concatenate([swept[None], greedy, values.max(axis=0)[None]]), jnp.broadcast_to(best, (83, 4)), wrong
+    return Sides(
+        left=jnp.concatenate([swept[None], greedy, values.max(axis=0)[None]]), right=jnp.broadcast_to(best, (83, 4)), wrong=wrong
+    )
 
 
 derivation.say("The same sum can be read by where the process is, not by when.")
@@ -307,10 +300,7 @@ derivation.chain(
     equals(
         times(1 / (1 - gamma), plus(times(d_0, rho_0), times(d_1, rho_1))),
         r"$\mu^\top (I - \gamma P_\pi)^{-1} r_\pi$, bracketed from the left",
-        wrong={
-            "the factor forgotten": plus(times(d_0, rho_0), times(d_1, rho_1)),
-            "the shares exchanged": times(1 / (1 - gamma), plus(times(d_1, rho_0), times(d_0, rho_1))),
-        },
+        wrong={"the shares exchanged": times(1 / (1 - gamma), plus(times(d_1, rho_0), times(d_0, rho_1)))},
     ),
     so="In this form the policy gradient theorem is one step away.",
 )
@@ -329,14 +319,7 @@ derivation.chain(
         r"$q = \tau \log e^{q/\tau}$",
         wrong={"the divergence added": times(tau, Expectation(chosen, log(chosen * exp(worth / tau) / reference)))},
     ),
-    equals(
-        plus(times(tau, log(Z)), times(-tau, Divergence(chosen, tilted))),
-        "multiply and divide by $Z$",
-        wrong={
-            "turned over": plus(times(tau, log(Z)), times(-tau, Divergence(tilted, chosen))),
-            "temperature outside only": plus(log(Z), times(-tau, Divergence(chosen, tilted))),
-        },
-    ),
+    equals(plus(times(tau, log(Z)), times(-tau, Divergence(chosen, tilted))), "multiply and divide by $Z$"),
     at_most(
         times(tau, log(Z)),
         r"leave out the divergence (Gibbs); equality if and only if the policy is $\hat\pi$",
@@ -357,7 +340,7 @@ derivation.chain(
 derivation.chain(
     "... and when it costs too much, the mean under the reference",
     Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, oo),
-    equals(-p * c, r"$\log(1 + x) \approx x$ at $x = -pc/\tau$", wrong={"the maximum": 0, "the worse action": -c}),
+    equals(-p * c, r"$\log(1 + x) \approx x$ at $x = -pc/\tau$", wrong={"the maximum": 0}),
     role="lemma",
 )
 

@@ -9,6 +9,7 @@ import numpy as np
 from sympy import KroneckerDelta, Matrix, diff, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
@@ -80,15 +81,11 @@ derivation.chain(
     equals(
         Expectation(pi, times(q - baseline, score)),
         "the score has mean zero (lemmas/score), so a number that is the same for all actions may be taken away",
-        wrong={
-            "taken away from the score": Expectation(pi, times(q, score - baseline)),
-            "a baseline that is the action's own": Expectation(pi, times(q - q, score)),
-        },
+        wrong={"taken away from the score": Expectation(pi, times(q, score - baseline))},
     ),
     equals(
         times(pi.at(b), plus(q.at(b), -Expectation(pi, q))),
         r"of a softmax: $\partial \log \pi_a / \partial x_b$ is 1 if $a = b$, less $\pi_b$",
-        wrong={"not centered": times(pi.at(b), q.at(b)), "without the policy": plus(q.at(b), -Expectation(pi, q))},
     ),
     role="lemma",
     uses=(score_has_mean_zero,),
@@ -150,7 +147,6 @@ derivation.chain(
     equals(
         plus(Total(a, times(change, paid)), times(gamma, Total(s, times(V, Total(a, times(change, P)))))),
         "sum over the actions first: the change of the expected reward, and of the probability of each next state",
-        wrong={"not discounted": plus(Total(a, times(change, paid)), Total(s, times(V, Total(a, times(change, P)))))},
     ),
     role="lemma",
     so=r"On two states the probabilities of the next state change by $\mp \partial \alpha$, so this is $u_0$, and $u_1$ for the "
@@ -159,18 +155,10 @@ derivation.chain(
 derivation.chain(
     "The derivative of a value obeys Bellman's equation",
     Slope(V_0, theta),
-    equals(
-        Slope(plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))), theta),
-        "Bellman's equation",
-        wrong={"not discounted": Slope(plus(rho_0, plus(times(1 - alpha, V_0), times(alpha, V_1))), theta)},
-    ),
+    equals(Slope(plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))), theta), "Bellman's equation"),
     equals(
         plus(u_0, times(gamma, plus(times(1 - alpha, Slope(V_0, theta)), times(alpha, Slope(V_1, theta))))),
         "the product rule: first what changes here and now, then what changes later",
-        wrong={
-            "only here and now": u_0,
-            "not discounted": plus(u_0, times(1 - alpha, Slope(V_0, theta)), times(alpha, Slope(V_1, theta))),
-        },
     ),
     role="lemma",
     so=r"It is the equation of a value whose reward is $u$ in place of $\rho$. The chain of states is the same.",
@@ -188,7 +176,6 @@ derivation.chain(
         "the value of a reward is that reward in each state, times the state's share of discounted time (decision processes)",
         wrong={
             "the initial law for the occupancy": times(1 / (1 - gamma), plus(times(1 - start, u_0), times(start, u_1))),
-            "the factor forgotten": plus(times(d_0, u_0), times(d_1, u_1)),
             "the occupancy differentiated, too": times(
                 1 / (1 - gamma),
                 plus(times(d_0, u_0), times(d_1, u_1), times(Slope(d_0, theta), rho_0), times(Slope(d_1, theta), rho_1)),
@@ -229,22 +216,10 @@ derivation.chain(
     equals(
         _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1))), times(gamma, g_1, r_1))),
         "the first reward is known before the second action is drawn, and that action's score has mean zero",
-        wrong={
-            "the later reward left out": _over_runs(plus(times(g_0, r_0), times(gamma, g_1, r_1))),
-            "the past in place of the future": _over_runs(plus(times(g_0, r_0), times(g_1, plus(r_0, times(gamma, r_1))))),
-        },
     ),
     equals(
         _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(gamma, g_1, plus(r_1, -c_1)))),
         "a baseline that is known before the action is drawn changes no mean",
-        wrong={
-            "the discount of the second step forgotten": _over_runs(
-                plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(g_1, plus(r_1, -c_1)))
-            ),
-            "a baseline that knows the action": _over_runs(
-                plus(times(g_0, plus(r_0, times(gamma, r_1), -r_0)), times(gamma, g_1, plus(r_1, -c_1)))
-            ),
-        },
     ),
     states=2,
     so=r"So the weight of step $t$ is $\gamma^t$ times the return from $t$ on, less a baseline: $\gamma^t A_t$ with the value as "
@@ -263,10 +238,7 @@ derivation.chain(
     equals(
         times(Expectation(law, h), (baseline - best) ** 2),
         r"a quadratic in $c$, whose slope is zero at $c^*$",
-        wrong={
-            "the mean reward were best": times(Expectation(law, h), (baseline - Expectation(law, q)) ** 2),
-            "the factor forgotten": (baseline - best) ** 2,
-        },
+        wrong={"the mean reward were best": times(Expectation(law, h), (baseline - Expectation(law, q)) ** 2)},
     ),
     at_least(
         0, r"leave out a square; equality if and only if $c = c^*$", dropping=times(Expectation(law, h), (baseline - best) ** 2)
@@ -297,7 +269,6 @@ derivation.chain(
         r"the lemma for an expectation, with $-\log \pi_a$ for $q_a$; its own change has mean zero, being a score",
         wrong={
             "the sign": times(pi.at(b), plus(log(pi.at(b)), Entropy(pi))),
-            "not centered": times(-pi.at(b), log(pi.at(b))),
             "one too many": times(-pi.at(b), plus(1, log(pi.at(b)), Entropy(pi))),
         },
     ),
@@ -348,7 +319,7 @@ def the_theorem_on_a_larger_process():
     worth = action_value(values, *process[1:], discount=0.9)
     wrong["not centered"] = 10 * shares[:, None] * jax.nn.softmax(logits) * worth
     wrong["the initial law for the occupancy"] = 10 * process[0][:, None] * jax.nn.softmax(logits) * (worth - values[:, None])
-    return found, told, wrong
+    return Sides(left=found, right=told, wrong=wrong)
 
 
 @derivation.exact(
@@ -394,10 +365,10 @@ def three_estimators_of_one_gradient():
         "a baseline that knows the action": mean_gradient(to_come - discounts * paid),
     }
     shape = estimates.shape
-    return (
-        estimates,
-        jnp.broadcast_to(jax.grad(expected)(logits), shape),
-        {n: jnp.broadcast_to(w, shape) for n, w in wrong.items()},
+    return Sides(
+        left=estimates,
+        right=jnp.broadcast_to(jax.grad(expected)(logits), shape),
+        wrong={n: jnp.broadcast_to(w, shape) for n, w in wrong.items()},
     )
 
 
@@ -411,7 +382,11 @@ def drawn_actions():
     drawn = np.random.default_rng(0).choice(3, size=40000, p=[0.5, 0.3, 0.2])
     terms = jnp.concatenate([bandit_gradient_samples(rewards, logits, jnp.array(c)) for c in (0.0, best)], axis=1)
     told = jnp.tile(jax.nn.softmax(logits) * (rewards - 0.9), 2)
-    return terms[drawn], told, {"not centered": jnp.tile(jax.nn.softmax(logits) * rewards, 2), "descends": -told}
+    return SampleSides(
+        samples=terms[drawn],
+        expected=told,
+        wrong={"not centered": jnp.tile(jax.nn.softmax(logits) * rewards, 2), "descends": -told},
+    )
 
 
 TWO_STATES = start, gamma, leave_0, leave_1, prizes
@@ -443,10 +418,7 @@ derivation.bridge(
     q,
     logit,
     baseline,
-    wrong={
-        "the baseline added": times(plus(is_same, -pi.at(b)), plus(q, baseline)),
-        "transposed": times(plus(is_same, -pi), plus(q.at(b), -baseline)),
-    },
+    wrong={"transposed": times(plus(is_same, -pi), plus(q.at(b), -baseline))},
 )
 norm = Total(b, (is_same - pi.at(b)) ** 2)
 derivation.bridge(

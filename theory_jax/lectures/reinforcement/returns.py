@@ -10,6 +10,7 @@ import numpy as np
 from sympy import Matrix, sqrt
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Total, plus, times
 from theory_jax.reinforcement.markov_decision import policy_value
@@ -72,15 +73,11 @@ derivation.chain(
     equals(
         times(W, plus(r, times(gamma, c, v.at(plus(t, 1))), -v.at(t))),
         r"the first bracket is the return of $t + 1$ steps, the second that of $t$ steps; what both observed cancels",
-        wrong={"the guess not discounted": times(W, plus(r, times(c, v.at(plus(t, 1))), -v.at(t)))},
     ),
     equals(
         times(W, delta),
         "the definition of the error",
-        wrong={
-            "not discounted": delta,
-            "the reward of an end lost": times(W, plus(times(c, plus(r, gamma * v.at(plus(t, 1)))), -v.at(t))),
-        },
+        wrong={"the reward of an end lost": times(W, plus(times(c, plus(r, gamma * v.at(plus(t, 1)))), -v.at(t)))},
     ),
     role="lemma",
     so=r"The return of no step is the guess $v_0$ itself. So the return of $n$ steps is $v_0$ and $n$ errors, the one of step "
@@ -125,11 +122,6 @@ derivation.chain(
     equals(
         plus(times(1 - lam, first), times(1 - lam, lam, plus(first, second)), times(lam**2, plus(first, second, third))),
         "each return is the guess and its errors",
-        wrong={
-            "an error forgotten": plus(
-                times(1 - lam, first), times(1 - lam, lam, plus(first, second)), times(lam**2, plus(first, third))
-            )
-        },
     ),
     equals(
         plus(first, times(lam, second), times(lam**2, third)),
@@ -139,11 +131,7 @@ derivation.chain(
     equals(
         plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2))))),
         "factor out; the bracket is the same sum one step later",
-        wrong={
-            "the end read one step late": plus(delta.at(0), times(gamma, lam, c.at(1), plus(delta.at(1), rest))),
-            "the trace goes on over an end": plus(delta.at(0), times(gamma, lam, plus(delta.at(1), rest))),
-            "decayed, not discounted": plus(delta.at(0), times(lam, c.at(0), plus(delta.at(1), rest))),
-        },
+        wrong={"the end read one step late": plus(delta.at(0), times(gamma, lam, c.at(1), plus(delta.at(1), rest)))},
     ),
     central=True,
     so=r"$A_t = \delta_t + \gamma\lambda c_t A_{t+1}$, and $A_t = 0$ behind the row: one pass from the end. Without a trace, "
@@ -186,10 +174,7 @@ derivation.chain(
     equals(
         plus(plus(q, -here), times(gamma, Expectation(P, e)), -e_here),
         "the expectation of a sum; the reward and the discounted value are the value of the action",
-        wrong={
-            "the sign of the error": plus(plus(q, -here), -times(gamma, Expectation(P, e)), e_here),
-            "not discounted": plus(plus(q, -here), Expectation(P, e), -e_here),
-        },
+        wrong={"the sign of the error": plus(plus(q, -here), -times(gamma, Expectation(P, e)), e_here)},
     ),
     role="lemma",
     so=r"With $e = 0$ this is the advantage $Q(a) - \bar{V}$. Its mean over the policy is $\bar{V} - \bar{V} = 0$, so all later "
@@ -206,10 +191,7 @@ derivation.chain(
              times(gamma, (gamma * lam) ** 2, e_k.at(3))),
         r"every error of the guess occurs twice: with $\gamma (\gamma\lambda)^{k-1}$ where it was looked forward to, and with "
         r"$-(\gamma\lambda)^k$ where it was reached",
-        wrong={"the factor forgotten": plus(-e_k.at(0), times(gamma, plus(e_k.at(1), times(gamma, lam, e_k.at(2)))),
-                                            times(gamma, (gamma * lam) ** 2, e_k.at(3))),
-               "the cut forgotten": plus(-e_k.at(0), times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2))))),
-               "as if the cut faded with the rest": plus(
+        wrong={"as if the cut faded with the rest": plus(
                    -e_k.at(0), times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2)),
                                                              times((gamma * lam) ** 2, e_k.at(3)))))},
     ),
@@ -299,7 +281,7 @@ def what_a_wrong_guess_leaves():
         told.append((inside + 0.9 * (0.9 * decay) ** 2 * expected[3]).ravel())
         cut_forgotten.append(inside.ravel())
     wrong = {"the cut forgotten": jnp.concatenate(cut_forgotten), "no bias": jnp.tile(advantage.ravel(), 3)}
-    return jnp.stack(found), jnp.concatenate(told), wrong
+    return Sides(left=jnp.stack(found), right=jnp.concatenate(told), wrong=wrong)
 
 
 derivation.say("Before advantages weigh a gradient, many programs shift and scale those of a batch.")
@@ -313,11 +295,7 @@ variance = derivation.define(r"\sigma^2", Total(i, (A - mean) ** 2) / n, "the me
 derivation.chain(
     "Whitened advantages have mean 0",
     times(1 / n, Total(i, (A - mean) / (deviation + epsilon))),
-    equals(
-        times(1 / (deviation + epsilon), plus(times(1 / n, Total(i, A)), -mean)),
-        "the divisor is the same for all",
-        wrong={"the sum for the mean": times(1 / (deviation + epsilon), plus(Total(i, A), -mean))},
-    ),
+    equals(times(1 / (deviation + epsilon), plus(times(1 / n, Total(i, A)), -mean)), "the divisor is the same for all"),
     equals(0, "the definition of the mean", wrong={"not centered": mean / (deviation + epsilon)}),
     role="lemma",
 )

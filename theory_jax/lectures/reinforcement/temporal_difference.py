@@ -10,6 +10,7 @@ from jax.scipy.stats import norm
 from sympy import Integral, KroneckerDelta, Max, Rational, exp, oo, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Total, Variance, plus, times
 from theory_jax.reinforcement.markov_decision import policy_value
@@ -83,8 +84,7 @@ derivation.chain(
         times(alpha, d.at(x), Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
         "only the transitions that start in $x$ move $v(x)$",
         wrong={
-            "as if all started in $x$": times(alpha, Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
-            "those that arrive there": times(alpha, Expectation(d, Expectation(policy, times(P.at(x, s, a), delta.at(s, a, x))))),
+            "those that arrive there": times(alpha, Expectation(d, Expectation(policy, times(P.at(x, s, a), delta.at(s, a, x)))))
         },
     ),
     equals(
@@ -93,8 +93,7 @@ derivation.chain(
         wrong={
             "not discounted": times(
                 alpha, d.at(x), plus(Expectation(policy.at(a, x), plus(r.at(x, a), Expectation(P.at(t, x, a), v))), -v.at(x))
-            ),
-            "the value after the step": times(alpha, d.at(x), swept.at(x)),
+            )
         },
     ),
     states=2,
@@ -118,7 +117,11 @@ def a_gradient_of_half():
 
     moved = td_update(value, 0, jnp.array(1.0), 2, False, discount=discount, step_size=step) - value
     both = jax.grad(lambda value: half_squared(value, value))(value)
-    return -step * jax.grad(half_squared)(value, value), moved, {"the target moved, too": -step * both, "uphill": -moved}
+    return Sides(
+        left=-step * jax.grad(half_squared)(value, value),
+        right=moved,
+        wrong={"the target moved, too": -step * both, "uphill": -moved},
+    )
 
 
 c = derivation.number("c", r"$\alpha d(s)$ of one state", between=(0, 1))
@@ -134,13 +137,8 @@ shrunk = plus(times(1 - c, slack.at(s)), times(c, gamma, Expectation(moves, slac
 derivation.chain(
     "A table: the largest error shrinks, whatever states are visited",
     plus(times(1 - c, M - slack.at(s)), times(c, gamma, Expectation(moves, M - slack))),
-    equals(plus(times(1 - c * (1 - gamma), M), -shrunk), r"probabilities sum to one", wrong={"not discounted": plus(M, -shrunk)}),
-    at_most(
-        times(1 - c * (1 - gamma), M),
-        r"leave out what is never negative, since $\alpha d(s) < 1$",
-        adding=shrunk,
-        wrong={"the whole discount": gamma * M},
-    ),
+    equals(plus(times(1 - c * (1 - gamma), M), -shrunk), r"probabilities sum to one"),
+    at_most(times(1 - c * (1 - gamma), M), r"leave out what is never negative, since $\alpha d(s) < 1$", adding=shrunk),
     so=r"The same holds from below. So the largest error falls by the factor $1 - \alpha (1 - \gamma) \min_s d(s)$ at least: "
     r"slowly where a state is rarely visited, but for every $d$ that is positive.",
 )
@@ -157,11 +155,6 @@ pull = derivation.chain(
             d, plus(v.at(s) ** 2, times(gamma / 2, Expectation(moves, plus((v.at(s) - v) ** 2, -(v.at(s) ** 2), -(v**2)))))
         ),
         r"a product by the square of a difference",
-        wrong={
-            "the factor forgotten": Expectation(
-                d, plus(v.at(s) ** 2, times(gamma, Expectation(moves, plus((v.at(s) - v) ** 2, -(v.at(s) ** 2), -(v**2)))))
-            )
-        },
     ),
     equals(
         plus(times(1 - gamma / 2, size), -times(gamma / 2, Total(t, times(onward, v**2))), apart),
@@ -194,7 +187,6 @@ derivation.chain(
     equals(
         times(plus(1, times(alpha, plus(2 * gamma, -1))), w),
         r"the reward is 0 and the value of every state is 0, which $w = 0$ fits",
-        wrong={"the value of the state itself": times(plus(1, times(alpha, plus(gamma, -1))), w)},
     ),
     so=r"For $\gamma > \frac12$ the factor exceeds 1, and $w$ grows without bound. Here $d' = (0, 1)$, and the number above is "
     r"$1 - 2\gamma$ at $w = 1$. It still diverges if state 1 is updated, too, but rarely.",
@@ -214,11 +206,7 @@ unfitted = Expectation(d, plus(ahead, -times(kappa, f.at(s))) ** 2)
 one_step = derivation.chain(
     "Looking one step ahead, and fitting, enlarges no error",
     Total(t, times(onward, e**2)),
-    equals(
-        plus(Expectation(d, ahead**2), spread),
-        "a second moment is the square of the mean and the variance",
-        wrong={"without the variance": Expectation(d, ahead**2)},
-    ),
+    equals(plus(Expectation(d, ahead**2), spread), "a second moment is the square of the mean and the variance"),
     equals(
         plus(times(kappa**2, square), unfitted, spread),
         "Pythagoras: what a best fit leaves is orthogonal to the feature",
@@ -234,11 +222,7 @@ distance = Expectation(d, plus(fit.at(s), -V.at(s)) ** 2)
 right_angle = derivation.chain(
     "An error is one part within reach of the feature, and one at a right angle to it",
     Expectation(d, plus(times(k, f.at(s)), fit.at(s), -V.at(s)) ** 2),
-    equals(
-        plus(times(k**2, square), distance),
-        "Pythagoras once more",
-        wrong={"the feature not squared": plus(k**2, distance), "the best fit is exact": times(k**2, square)},
-    ),
+    equals(plus(times(k**2, square), distance), "Pythagoras once more"),
     role="lemma",
 )
 paid = derivation.define(
@@ -257,7 +241,6 @@ stands_still = derivation.chain(
         times(gamma, Expectation(d, times(f.at(s), Expectation(moves, plus(times(fixed, f), -V))))),
         r"$\mathbb{E}[\varphi(s) (r + \gamma \varphi(s') w - \varphi(s) w)] = 0$ is solved by $w_*$; put $r_\pi = V - \gamma "
         r"P_\pi V$",
-        wrong={"not discounted": Expectation(d, times(f.at(s), Expectation(moves, plus(times(fixed, f), -V))))},
     ),
     states=2,
     role="lemma",
@@ -276,12 +259,7 @@ derivation.chain(
         r"$\|e\|^2$",
         wrong={"nothing discounted": least / (1 - gamma**2)},
     ),
-    at_most(
-        least / (1 - gamma**2),
-        "leave out the squares",
-        adding=gamma**2 * left_out / (1 - gamma**2),
-        wrong={"as good as the best fit": least},
-    ),
+    at_most(least / (1 - gamma**2), "leave out the squares", adding=gamma**2 * left_out / (1 - gamma**2)),
     uses=(one_step, right_angle, stands_still),
     so=r"The root of it: the learned fit is at most $1 / \sqrt{1 - \gamma^2}$ times as far from the value as the best one.",
 )
@@ -336,7 +314,7 @@ def two_features():
         "as good as the best fit": lambda discounts: errors(discounts)[::2],
         "better than the bound says": lambda discounts: (lambda found: (found[1], found[0]))(errors(discounts)),
     }
-    return lambda discounts: errors(discounts)[:2], ((0.5, 0.95),), ((0.0,),), wrong
+    return BoundSides(sides=lambda discounts: errors(discounts)[:2], points=((0.5, 0.95),), tight=((0.0,),), wrong=wrong)
 
 
 @derivation.numeric(
@@ -350,7 +328,7 @@ def a_table_is_a_set_of_features():
     chain, _ = _visits(transition, policy)
     value = policy_value(*map(jnp.asarray, (transition, rewards, np.log(policy))), discount=0.9)
     found = _fitted(np.eye(4), (policy * rewards).sum(axis=1), chain, np.array([0.1, 0.2, 0.3, 0.4]), 0.9)
-    return found, value, {"one sweep from zero": (policy * rewards).sum(axis=1)}
+    return Sides(left=found, right=value, wrong={"one sweep from zero": (policy * rewards).sum(axis=1)})
 
 
 derivation.say("The same targets, for the values of actions: what is learned then depends on what stands for the next action.")
@@ -376,11 +354,7 @@ worse = times(gamma, Expectation(P, Expectation(policy.at(b, t), gap)))
 derivation.chain(
     "Q-learning: no policy is left in the target",
     Expectation(P, Expectation(policy.at(b, t), plus(r, times(gamma, top - gap)))),
-    equals(
-        plus(r, times(gamma, Expectation(P, top)), -worse),
-        r"the expectation of a sum; $q = m' - g$",
-        wrong={"not discounted": plus(r, Expectation(P, top), -worse)},
-    ),
+    equals(plus(r, times(gamma, Expectation(P, top)), -worse), r"the expectation of a sum; $q = m' - g$"),
     at_most(
         plus(r, times(gamma, Expectation(P, top))),
         r"leave out what the policy loses; equality if it takes a best action",
@@ -399,11 +373,7 @@ excess = derivation.numbers("h({})", j, "by how much the largest of all estimate
 derivation.chain(
     "The largest estimate is too large on average",
     Expectation(p, plus(X, excess)),
-    equals(
-        plus(Expectation(p, X), Expectation(p, excess)),
-        "the expectation of a sum",
-        wrong={"the excess forgotten": Expectation(p, X)},
-    ),
+    equals(plus(Expectation(p, X), Expectation(p, excess)), "the expectation of a sum"),
     at_least(Expectation(p, X), "leave out the excess", dropping=Expectation(p, excess)),
     so=r"This holds for every action, so also for the best one: if the estimates are right on average, their maximum is too "
     r"large, unless the same action wins in every draw.",
@@ -417,7 +387,6 @@ derivation.chain(
     equals(
         plus(Y, -Expectation(rho, loss)),
         r"independent: the mean of the second estimate is the value of whichever action is selected",
-        wrong={"the loss added": plus(Y, Expectation(rho, loss))},
     ),
     at_most(Y, "leave out the loss; equality if only best actions are selected", adding=Expectation(rho, loss)),
     so=r"Double Q-learning is right where all actions are equally good, and too low where a worse one is sometimes selected. "
@@ -428,11 +397,7 @@ u = derivation.number("u", "a distance", positive=True)
 derivation.chain(
     "How much too large: three estimates with standard normal noise",
     times(Rational(3, 4), 2, Integral(u * exp(-(u**2) / 4) / sqrt(4 * pi), (u, 0, oo))),
-    equals(
-        3 / (2 * sqrt(pi)),
-        r"$-2 e^{-u^2/4}$ has the slope $u e^{-u^2/4}$",
-        wrong={"the largest of two": 1 / sqrt(pi), "the range": 3 / sqrt(pi)},
-    ),
+    equals(3 / (2 * sqrt(pi)), r"$-2 e^{-u^2/4}$ has the slope $u e^{-u^2/4}$", wrong={"the range": 3 / sqrt(pi)}),
     so=r"This is $\frac34 \mathbb{E}|X_1 - X_2|$ for three estimates of actions that are all worth 0, since $X_1 - X_2$ is "
     r"normal with variance 2. The largest less the smallest is half of the sum of the three distances, and by symmetry the "
     r"largest is as far above 0 as the smallest is below: the best action looks as if it were worth 0.846 standard deviations.",
@@ -457,7 +422,9 @@ def the_largest_of_three():
         axis=1,
     )
     biased = 3 / (2 * np.sqrt(np.pi))
-    return samples, np.array([biased, 0.0]), {"no bias": np.zeros(2), "both biased": np.full(2, biased)}
+    return SampleSides(
+        samples=samples, expected=np.array([biased, 0.0]), wrong={"no bias": np.zeros(2), "both biased": np.full(2, biased)}
+    )
 
 
 def _each(compute, *arrays):
@@ -485,7 +452,7 @@ derivation.bridge(
     r,
     v,
     gamma,
-    wrong={"not weighed": times(alpha, plus(swept.at(x), -v.at(x))), "not discounted once more": gamma * mean_update},
+    wrong={"not discounted once more": gamma * mean_update},
     states=3,
 )
 derivation.bridge(
@@ -518,7 +485,6 @@ derivation.bridge(
     policy,
     q,
     gamma,
-    wrong={"not discounted": plus(R, Expectation(policy.at(b, t), q))},
 )
 
 
@@ -542,7 +508,7 @@ derivation.bridge(
     R,
     q,
     gamma,
-    wrong={"the first action": plus(R, times(gamma, q.at(t, 0))), "not discounted": plus(R, Max(q.at(t, 0), q.at(t, 1)))},
+    wrong={"the first action": plus(R, times(gamma, q.at(t, 0)))},
     sizes={b: 2},
 )
 derivation.bridge(

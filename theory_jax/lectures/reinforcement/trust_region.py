@@ -9,6 +9,7 @@ import numpy as np
 from sympy import Abs, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Total, plus, times
 from theory_jax.lectures.lemmas.two_outcomes import two_outcomes
@@ -90,22 +91,16 @@ derivation.chain(
     equals(
         times(1 / (1 - gamma), Expectation(d, Expectation(pi, plus(r, times(gamma, Expectation(P, V.at(t))), -V)))),
         "an advantage is the reward and the old value of the next state, less that of this state",
-        wrong={
-            "the next value not discounted": times(
-                1 / (1 - gamma), Expectation(d, Expectation(pi, plus(r, Expectation(P, V.at(t)), -V)))
-            )
-        },
     ),
     equals(
         plus(eta, times(1 / (1 - gamma), Total(s, times(V, plus(times(gamma, arriving), -d))))),
         "the rewards make the new return; collect the old values by the state to which they belong",
-        wrong={"the factor forgotten": plus(eta, Total(s, times(V, plus(times(gamma, arriving), -d))))},
     ),
     equals(
         plus(eta, -eta_o),
         r"a share is what begins in the state and what arrives: $d = (1 - \gamma) \mu + \gamma P_\pi^\top d$. All that is not "
         "the beginning cancels",
-        wrong={"added": plus(eta, eta_o), "the other way round": plus(eta_o, -eta)},
+        wrong={"the other way round": plus(eta_o, -eta)},
     ),
     states=2,
     so="Nothing is left out. Step by step it is a telescope: what the old policy expects of the next state is taken back when "
@@ -114,11 +109,7 @@ derivation.chain(
 derivation.chain(
     "The old policy gains nothing over itself",
     Expectation(old, A),
-    equals(
-        plus(Expectation(old, q), -V),
-        "the value of the state does not depend on the action",
-        wrong={"subtracted for every action": plus(Expectation(old, q), -2 * V)},
-    ),
+    equals(plus(Expectation(old, q), -V), "the value of the state does not depend on the action"),
     equals(0, "the value is the mean of what the actions are worth", wrong={"the value": V}),
     role="lemma",
     so=r"So $L = \eta$ at $\pi = o$. The slopes agree there, too (checked below): the change of the shares is multiplied by $g$, "
@@ -132,11 +123,7 @@ derivation.chain(
         "the lemma",
         wrong={"as if it were exact": 0 * gain},
     ),
-    equals(
-        times(1 / (1 - gamma), Total(s, times(d - d_o, gain))),
-        "one sum over the states",
-        wrong={"the factor forgotten": Total(s, times(d - d_o, gain))},
-    ),
+    equals(times(1 / (1 - gamma), Total(s, times(d - d_o, gain))), "one sum over the states"),
     states=2,
     so="Both factors are small if the policies are close. It remains to say how small.",
 )
@@ -155,11 +142,7 @@ lost = plus(Total(s, times(x_p, e - y)), Total(s, times(x_m, e + y)))
 derivation.chain(
     "A difference of distributions against bounded numbers",
     Total(s, times(x_p - x_m, y)),
-    equals(
-        plus(times(e, Total(s, x_p + x_m)), -lost),
-        r"add and subtract $\varepsilon (x_+ + x_-)$",
-        wrong={"the parts not told apart": plus(times(e, Total(s, x_p - x_m)), -lost)},
-    ),
+    equals(plus(times(e, Total(s, x_p + x_m)), -lost), r"add and subtract $\varepsilon (x_+ + x_-)$"),
     at_most(
         times(e, Total(s, x_p + x_m)),
         r"leave out products of positive numbers; equality if $y$ is $\varepsilon$ times the sign of the difference",
@@ -180,7 +163,6 @@ derivation.chain(
         plus(times(e, Total(s, x_p + x_m)), -spread),
         r"sum over the next states first, and do the same with the means of $y$, which lie between $-\varepsilon$ and "
         r"$\varepsilon$, too",
-        wrong={"the parts not told apart": plus(times(e, Total(s, x_p - x_m)), -spread)},
     ),
     at_most(times(e, Total(s, x_p + x_m)), "leave out products of positive numbers", adding=spread),
     states=2,
@@ -218,7 +200,6 @@ derivation.chain(
     equals(
         plus(2 * gamma * alpha / (1 - gamma), -m / (1 - gamma)),
         r"$\|d - d_o\|_1 = \gamma \|d - d_o\|_1 + 2 \gamma \alpha - m$, solved for the norm",
-        wrong={"once": plus(gamma * alpha / (1 - gamma), -m / (1 - gamma))},
     ),
     at_most(2 * gamma * alpha / (1 - gamma), "leave out a positive number", adding=m / (1 - gamma)),
     role="lemma",
@@ -253,11 +234,7 @@ derivation.chain(
         "event that the old policy is likelier)",
         dropping=2 * c * two_outcomes.at(p_o, p),
     ),
-    equals(
-        plus(surrogate, times(-2, c, plus(kl, k)), times(2, c, k)),
-        "add and subtract what another state has more",
-        wrong={"once": plus(surrogate, times(-2, c, plus(kl, k)), times(c, k))},
-    ),
+    equals(plus(surrogate, times(-2, c, plus(kl, k)), times(2, c, k)), "add and subtract what another state has more"),
     at_least(
         plus(surrogate, times(-2, c, plus(kl, k))),
         "leave out a product of positive numbers: the largest divergence is left",
@@ -317,7 +294,7 @@ def the_lemma_on_a_larger_process():
         "the other way round": -difference,
         "the factor forgotten": 0.1 * difference,
     }
-    return difference, _each(performance_difference, process, news, olds), wrong
+    return Sides(left=difference, right=_each(performance_difference, process, news, olds), wrong=wrong)
 
 
 @derivation.autodiff(
@@ -332,10 +309,10 @@ def the_slopes_agree_at_the_old_policy():
         return surrogate_objective(*process, jax.nn.log_softmax(logits), olds[0], discount=0.9)
 
     told = policy_gradient(*process, olds[0], discount=0.9)
-    return (
-        jax.grad(along)(olds[0]),
-        told,
-        {"at another policy": policy_gradient(*process, news[0], discount=0.9), "descends": -told},
+    return Sides(
+        left=jax.grad(along)(olds[0]),
+        right=told,
+        wrong={"at another policy": policy_gradient(*process, news[0], discount=0.9), "descends": -told},
     )
 
 
@@ -363,7 +340,7 @@ def occupancies_stay_close():
         "without the factor 2": sides_with(9.0),
         "the discount forgotten": sides_with(20.0),
     }
-    return sides_with(18.0), points, tight, wrong
+    return BoundSides(sides=sides_with(18.0), points=points, tight=tight, wrong=wrong)
 
 
 @derivation.bound(
@@ -388,7 +365,7 @@ def no_return_is_below_its_bound():
         "the penalty added": surrogate_less(-1.0),
         "a 2000th of it": surrogate_less(5e-4),
     }
-    return surrogate_less(0.5), (news, olds), (olds[:1], olds[:1]), wrong
+    return BoundSides(sides=surrogate_less(0.5), points=(news, olds), tight=(olds[:1], olds[:1]), wrong=wrong)
 
 
 derivation.bridge(
@@ -397,7 +374,6 @@ derivation.bridge(
     lambda old, pi: jax.vmap(policy_kl)(jnp.log(jnp.swapaxes(pi, 1, 2)), jnp.log(jnp.swapaxes(old, 1, 2))),
     old,
     pi,
-    wrong={"turned over": Divergence(pi, old)},
 )
 derivation.bridge(
     "... and the total variation",
@@ -405,7 +381,7 @@ derivation.bridge(
     lambda old, pi: jax.vmap(policy_total_variation)(jnp.log(jnp.swapaxes(pi, 1, 2)), jnp.log(jnp.swapaxes(old, 1, 2))),
     old,
     pi,
-    wrong={"without the half": Total(a, Abs(pi - old)), "the squares": Total(a, (pi - old) ** 2) / 2},
+    wrong={"the squares": Total(a, (pi - old) ** 2) / 2},
 )
 
 STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves

@@ -8,6 +8,7 @@ import numpy as np
 import sympy
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Total, plus, times
 from theory_jax.state_space.convolution import (
@@ -72,7 +73,6 @@ derivation.chain(
         wrong={
             "the powers stay": mode**t * start + Total(j, mode ** (t - 1 - j) * gain * u) + gain * now,
             "the input decays at once": mode ** (t + 1) * start + Total(j, mode ** (t - j) * gain * u) + mode * gain * now,
-            "the initial state as x_0": mode**t * start + Total(j, mode ** (t - j) * gain * u) + gain * now,
         },
     ),
     so=r"This is the claim for one input more, whose last term has the power $t - t = 0$; without any input both sides are "
@@ -92,10 +92,6 @@ derivation.chain(
             times(direct, now),
         ),
         "insert the unrolled state, and sum over the modes first",
-        wrong={
-            "the initial state forgotten": Total(j, Total(i, read * mode ** (t - j) * gain) * u) + (zero + direct) * now,
-            "without D": Total(i, read * mode ** (t + 1) * start) + Total(j, lagged * u) + zero * now,
-        },
     ),
     equals(
         plus(Total(i, times(read, mode ** (t + 1), start)), Total(j, times(lagged, u)), times(zero, now), times(direct, now)),
@@ -125,38 +121,22 @@ w = derivation.number("w", "a node: the variable of the transform", "nodes")
 derivation.chain(
     "A geometric sum",
     times(1 - mode * w, Total(j, mode**j * w**j)),
-    equals(
-        plus(Total(j, mode**j * w**j), -Total(j, mode ** (j + 1) * w ** (j + 1))),
-        "multiply out",
-        wrong={"the node forgotten": Total(j, mode**j * w**j) - Total(j, mode ** (j + 1) * w**j)},
-    ),
+    equals(plus(Total(j, mode**j * w**j), -Total(j, mode ** (j + 1) * w ** (j + 1))), "multiply out"),
     equals(
         plus(1, -(mode**length) * w**length),
         "all terms but the first and the last appear twice",
-        wrong={
-            "endless": 1,
-            "one power less": 1 - mode ** (length - 1) * w ** (length - 1),
-            "without the node": 1 - mode**length,
-        },
+        wrong={"one power less": 1 - mode ** (length - 1) * w ** (length - 1)},
     ),
     role="lemma",
 )
 derivation.chain(
     "The transform of the kernel, without its powers",
     Total(j, times(w**j, Total(i, times(read, mode**j, gain)))),
-    equals(
-        Total(i, times(read, gain, Total(j, mode**j * w**j))),
-        "sum over the entries first",
-        wrong={"the node forgotten": Total(i, read * gain * Total(j, mode**j))},
-    ),
+    equals(Total(i, times(read, gain, Total(j, mode**j * w**j))), "sum over the entries first"),
     equals(
         Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w))),
         r"divide the geometric sum by $1 - a_i w$, which is not zero unless $1/w$ is an eigenvalue",
-        wrong={
-            "endless": Total(i, read * gain / (1 - mode * w)),
-            "w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w)),
-            "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w)),
-        },
+        wrong={"w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w))},
     ),
     sizes={i: 2},
     so=r"$\sum_{l<L} K_l w^l = C (I - A^L w^L)(I - Aw)^{-1} B$. At the $L$-th roots of unity, $w^L = 1$, the first factor is the "
@@ -187,7 +167,7 @@ def transform_of_matrices():
     sums = [sum((C * A**power * B)[0] * node**power for power in range(count)) * system.det() for count in (1, 2, 3)]
     closed = [(C * (eye - A**count * node**count) * system.adjugate() * B)[0] for count in (1, 2, 3)]
     endless = [(C * system.adjugate() * B)[0] for _ in range(3)]
-    return sums, closed, {"the factor left out": endless}
+    return Sides(left=sums, right=closed, wrong={"the factor left out": endless})
 
 
 derivation.say(
@@ -206,7 +186,7 @@ def products_of_transforms():
     full = [sum(KERNEL[lag - k] * INPUTS[k] for k in range(3) if 0 <= lag - k < 3) for lag in range(5)]
     wrapped = [full[0] + full[4], *full[1:4], *full, 0]
     wrong = {"nothing wraps around": [*full[:4], *full, 0], "a correlation": [*reversed(wrapped[:4]), *full, 0]}
-    return [*_by_transforms(4), *_by_transforms(6)], wrapped, wrong
+    return Sides(left=[*_by_transforms(4), *_by_transforms(6)], right=wrapped, wrong=wrong)
 
 
 @derivation.symbolic(
@@ -221,10 +201,10 @@ def gradients_are_correlations():
     of_kernel = [sum(UPSTREAM[step] * INPUTS[step - lag] for step in range(lag, 3)) for lag in range(3)]
     of_inputs = [sum(UPSTREAM[step] * KERNEL[step - k] for step in range(k, 3)) for k in range(3)]
     convolved = [sum(UPSTREAM[lag - k] * INPUTS[k] for k in range(lag + 1)) for lag in range(3)]
-    return (
-        [sympy.diff(loss, symbol) for symbol in (*KERNEL, *INPUTS)],
-        of_kernel + of_inputs,
-        {"a convolution": convolved + of_inputs},
+    return Sides(
+        left=[sympy.diff(loss, symbol) for symbol in (*KERNEL, *INPUTS)],
+        right=of_kernel + of_inputs,
+        wrong={"a convolution": convolved + of_inputs},
     )
 
 
@@ -239,7 +219,7 @@ derivation.bridge(
     now,
     read,
     direct,
-    wrong={"a step early": Total(i, read * state) + direct * now, "without D": Total(i, read * (mode * state + gain * now))},
+    wrong={"a step early": Total(i, read * state) + direct * now},
     states=3,
 )
 derivation.bridge(
@@ -262,10 +242,6 @@ derivation.bridge(
     gain,
     read,
     w,
-    wrong={
-        "endless": Total(i, read * gain / (1 - mode * w)),
-        "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w)),
-    },
 )
 
 HALVING = jnp.array([[0.5]]), jnp.array([1.0]), jnp.array([1.0])
@@ -283,7 +259,11 @@ def recurrence_and_fft():
     outputs, _ = recurrent_response(signal, jnp.zeros((2, 3)), *system, jnp.array(0.5))
     kernel = convolution_kernel(*system, length=20)
     circular = jnp.fft.irfft(jnp.fft.rfft(signal) * jnp.fft.rfft(kernel), 20)
-    return outputs, causal_convolution_fft(signal, kernel) + 0.5 * signal, {"without padding": circular + 0.5 * signal}
+    return Sides(
+        left=outputs,
+        right=causal_convolution_fft(signal, kernel) + 0.5 * signal,
+        wrong={"without padding": circular + 0.5 * signal},
+    )
 
 
 @derivation.numeric(
@@ -297,7 +277,7 @@ def the_kernel_from_its_transform():
     roots = jnp.exp(-2j * jnp.pi * jnp.arange(8) / 8)
     found = jnp.fft.ifft(truncated_generating_function(roots, *system, length=8)).real
     folded = jnp.fft.ifft(truncated_generating_function(roots, *system, length=400)).real
-    return found, convolution_kernel(*system, length=8), {"the factor left out, nearly": folded}
+    return Sides(left=found, right=convolution_kernel(*system, length=8), wrong={"the factor left out, nearly": folded})
 
 
 @derivation.example(

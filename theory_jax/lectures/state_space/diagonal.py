@@ -10,6 +10,7 @@ import sympy
 from sympy import Integral, Rational, atan, cos, exp, oo, sin
 
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Total, plus, times
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -82,7 +83,7 @@ def half_of_the_modes():
         "C conjugate": [2 * (alpha * xi + beta * eta), rows],
         "turned the other way": [real, other],
     }
-    return [pair, moved], [real, rows], wrong
+    return Sides(left=[pair, moved], right=[real, rows], wrong=wrong)
 
 
 lam = derivation.number(r"\lambda", "an eigenvalue of a mode", real=True, nonzero=True)
@@ -147,15 +148,12 @@ derivation.chain(
     equals(
         times(c, gain, (exp(step * lam * L) - 1) / (exp(step * lam) - 1)),
         r"a geometric sum in $e^{\Delta\lambda}$",
-        wrong={
-            "endless": c * gain / (1 - exp(step * lam)),
-            "one entry less": c * gain * (exp(step * lam * (L - 1)) - 1) / (exp(step * lam) - 1),
-        },
+        wrong={"one entry less": c * gain * (exp(step * lam * (L - 1)) - 1) / (exp(step * lam) - 1)},
     ),
     equals(
         times(c / lam, exp(step * lam * L) - 1),
         r"the gain $g$ has the denominator as its numerator",
-        wrong={"without the eigenvalue": c * (exp(step * lam * L) - 1), "the sign": c / lam * (1 - exp(step * lam * L))},
+        wrong={"the sign": c / lam * (1 - exp(step * lam * L))},
     ),
     role="lemma",
 )
@@ -177,12 +175,11 @@ derivation.chain(
     equals(
         exp(2 * step * sigma),
         r"$\cos^2 + \sin^2 = 1$: the frequency turns the state, and does not change its size",
-        wrong={"not squared": exp(step * sigma), "unstable": exp(-2 * step * sigma)},
+        wrong={"unstable": exp(-2 * step * sigma)},
     ),
     equals(
         plus(1, 2 * step * sigma, tangent.at(exp(2 * step * sigma))),
         r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = e^{2\Delta\sigma}$",
-        wrong={"half of the logarithm": 1 + step * sigma + tangent.at(exp(2 * step * sigma))},
     ),
     at_least(
         1 + 2 * step * sigma,
@@ -209,7 +206,7 @@ derivation.chain(
     equals(
         shrinks * cos(step * omegas) - 1,
         r"the real part of $A_m g_m = e^{\Delta A_m} - 1$, with $g_m = \gamma_m + i\delta_m$",
-        wrong={"the 1 forgotten": shrinks * cos(step * omegas), "sine for cosine": shrinks * sin(step * omegas) - 1},
+        wrong={"sine for cosine": shrinks * sin(step * omegas) - 1},
     ),
     role="lemma",
 )
@@ -243,7 +240,6 @@ derivation.bridge(
     step,
     l,
     wrong={
-        "factor 2 missing": _in_real_numbers(l) / 2,
         "Euler": _in_real_numbers(l, gains=(step, 0)),
         "the frequency scaled twice": _in_real_numbers(l, rate=step**2 * omegas),
         "one step late": _in_real_numbers(l + 1),
@@ -268,7 +264,7 @@ derivation.bridge(
     sigmas,
     omegas,
     step,
-    wrong={"the state before the input": 2 * Total(m, a * x - b * y), "C conjugate": 2 * Total(m, a * after[0] + b * after[1])},
+    wrong={"the state before the input": 2 * Total(m, a * x - b * y)},
 )
 inputs = derivation.numbers("u_{}", j, "the inputs of a sequence", "inputs")
 skip = derivation.number("D", "what the output reads of the input directly", "skip")
@@ -283,10 +279,7 @@ derivation.bridge(
     sigmas,
     omegas,
     step,
-    wrong={
-        "the skip forgotten": Total(j, _in_real_numbers(L - 1 - j) * inputs),
-        "the kernel reversed": Total(j, _in_real_numbers(j) * inputs) + skip * inputs.at(3),
-    },
+    wrong={"the kernel reversed": Total(j, _in_real_numbers(j) * inputs) + skip * inputs.at(3)},
     sizes={m: 2},
 )
 
@@ -306,7 +299,9 @@ def all_at_once_and_step_by_step():
         outputs.append(output + direct * signal[:, :, t])
     kernels = diagonal_kernel(*modes, length=20)
     circular = jnp.fft.irfft(jnp.fft.rfft(signal) * jnp.fft.rfft(kernels), 20) + direct[:, None] * signal
-    return jnp.stack(outputs, axis=-1), state_space_layer(signal, *modes, direct), {"without padding": circular}
+    return Sides(
+        left=jnp.stack(outputs, axis=-1), right=state_space_layer(signal, *modes, direct), wrong={"without padding": circular}
+    )
 
 
 @derivation.bound(
@@ -328,7 +323,7 @@ def memory_of_a_mode():
     rng = np.random.default_rng(1)
     points = *rng.normal(size=(2, 40, 3)), rng.uniform(0.1, 1.0, (40, 3)), rng.normal(size=(40, 3)), rng.uniform(0.1, 1.0, 40)
     tight = np.array([[1.0, 0.5]]), np.zeros((1, 2)), np.array([[0.5, 0.2]]), np.zeros((1, 2)), np.array([0.5])
-    return sides, points, tight, {"a tenth less": squared}
+    return BoundSides(sides=sides, points=points, tight=tight, wrong={"a tenth less": squared})
 
 
 derivation.say(
@@ -359,10 +354,10 @@ def one_row():
     row = -(2 * n + 1) / 2 * (now - (end - then)) - sympy.I * turn * (then - now)
     g, later = now - end / 2, then - end / 2
     told = -(n + Rational(1, 2)) * (g + later) - sympy.I * turn * (later - g)
-    return (
-        row,
-        told,
-        {"not halved": told + (n + Rational(1, 2)) * end, "n + 1": -(n + 1) * (g + later) - sympy.I * turn * (later - g)},
+    return Sides(
+        left=row,
+        right=told,
+        wrong={"not halved": told + (n + Rational(1, 2)) * end, "n + 1": -(n + 1) * (g + later) - sympy.I * turn * (later - g)},
     )
 
 
@@ -389,7 +384,7 @@ def the_characteristic_polynomial():
         plus_, minus = (sympy.prod(sympy.I * turn + sign * half for half in halves) for sign in (1, -1))
         told.append(sympy.expand((plus_ + minus) / 2))
         single.append(sympy.expand(plus_))
-    return found, told, {"the first product alone": single}
+    return Sides(left=found, right=told, wrong={"the first product alone": single})
 
 
 q = derivation.number("q", r"$n + \frac12$ of a row", positive=True)
@@ -401,7 +396,6 @@ derivation.chain(
         cos(2 * atan(q / w)),
         r"$-\frac{q - i\omega}{q + i\omega} = -\frac{(q - i\omega)^2}{q^2 + \omega^2}$, and $\cos 2\theta = \frac{1 - "
         r"\tan^2\theta}{1 + \tan^2\theta}$",
-        wrong={"turned over": cos(2 * atan(w / q)), "once": cos(atan(q / w))},
     ),
     role="lemma",
 )
@@ -409,9 +403,7 @@ derivation.chain(
     "... and the imaginary part of the quotient",
     2 * q * w / (w**2 + q**2),
     equals(
-        sin(2 * atan(q / w)),
-        r"$\sin 2\theta = \frac{2\tan\theta}{1 + \tan^2\theta}$",
-        wrong={"the sign": -sin(2 * atan(q / w)), "once": sin(atan(q / w))},
+        sin(2 * atan(q / w)), r"$\sin 2\theta = \frac{2\tan\theta}{1 + \tan^2\theta}$", wrong={"the sign": -sin(2 * atan(q / w))}
     ),
     role="lemma",
     so=r"The product is $e^{2i \sum_n \arctan((n + 1/2)/\omega)} = -1$: the sum of the arctangents is $\frac\pi2 + \pi j$ with a "
@@ -428,7 +420,11 @@ def phases_of_the_codes_frequencies():
     frequencies = np.asarray(initial_eigenvalues(order=16, kind="legs").imag)[::-1]
     phases = np.arctan((np.arange(16) + 0.5)[:, None] / frequencies).sum(0)
     counted = np.arange(8)
-    return phases, np.pi / 2 + np.pi * counted, {"a turn off": np.pi + np.pi * counted, "half turns": np.pi / 2 * (1 + counted)}
+    return Sides(
+        left=phases,
+        right=np.pi / 2 + np.pi * counted,
+        wrong={"a turn off": np.pi + np.pi * counted, "half turns": np.pi / 2 * (1 + counted)},
+    )
 
 
 derivation.chain(
@@ -443,7 +439,7 @@ derivation.chain(
     equals(
         (states + 1) ** 2 / 2,
         r"$\sum_{n<N} (n + \frac12) = \frac{N^2}2$ holds for $N = 0$, and one row more keeps it",
-        wrong={"N (N + 1) / 2": (states + 1) * (states + 2) / 2, "the square": (states + 1) ** 2},
+        wrong={"N (N + 1) / 2": (states + 1) * (states + 2) / 2},
     ),
     role="lemma",
     so=r"So $\omega_j (\frac\pi2 + \pi j) \approx \frac{N^2}2$, that is $\omega_j \approx \frac{N^2}{\pi (2j + 1)}$. S4D-Inv is "
@@ -460,10 +456,10 @@ derivation.chain(
 def inverse_frequencies():
     frequencies = initial_eigenvalues(order=64, kind="inverse").imag
     odd = 2 * np.arange(32) + 1
-    return (
-        frequencies + 64 / np.pi,
-        64**2 / (np.pi * odd),
-        {"one off": 64**2 / (np.pi * (odd + 2)), "M for N": 32**2 / (np.pi * odd)},
+    return Sides(
+        left=frequencies + 64 / np.pi,
+        right=64**2 / (np.pi * odd),
+        wrong={"one off": 64**2 / (np.pi * (odd + 2)), "M for N": 32**2 / (np.pi * odd)},
     )
 
 

@@ -9,6 +9,7 @@ import sympy
 from sympy import Integral, Matrix, Rational, cos, exp, sin, tan
 
 from theory_jax.derivation.chains import at_most, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -79,7 +80,6 @@ derivation.chain(
     equals(
         plus(times(lam, inside), times(b, u)),
         r"$\lambda x(\tau)$ has $(e^{\lambda\tau} - 1) b u_t$ in its second term: $b u_t$ is what is left",
-        wrong={"without the input": lam * inside, "the other sign": lam * inside - b * u},
     ),
     role="lemma",
     so=r"So $x(\tau)$ obeys $\dot x = \lambda x + b u_t$, and $x(0) = x_{t-1}$. A linear equation has one solution with that "
@@ -115,7 +115,7 @@ derivation.chain(
     equals(
         times(step, b),
         r"$e^{\Delta\lambda} - 1 = \Delta\lambda + O(\lambda^2)$",
-        wrong={"no effect": 0, "half of it": step * b / 2, "without the step": b},
+        wrong={"no effect": 0, "half of it": step * b / 2},
     ),
     role="lemma",
 )
@@ -127,11 +127,7 @@ derivation.chain(
         "the second step begins where the first ends",
         wrong={"the input counted twice": exp(2 * z) * before + 2 * driven * u},
     ),
-    equals(
-        plus(times(exp(2 * z), before), times((exp(2 * z) - 1) / lam, b, u)),
-        r"$(1 + e^z)(e^z - 1) = e^{2z} - 1$",
-        wrong={"the integral of one step": exp(2 * z) * before + driven * u},
-    ),
+    equals(plus(times(exp(2 * z), before), times((exp(2 * z) - 1) / lam, b, u)), r"$(1 + e^z)(e^z - 1) = e^{2z} - 1$"),
     role="lemma",
 )
 
@@ -154,10 +150,10 @@ def powers_of_the_joint_matrix():
     joint = sympy.Matrix(sympy.BlockMatrix([[A, B], [sympy.zeros(1, 2), sympy.zeros(1, 1)]]))
     blocks = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A ** (k - 1) * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
     wrong = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A**k * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
-    return (
-        [e for k in (1, 2, 3) for e in joint**k],
-        [e for m in blocks for e in m],
-        {"a power too many": [e for m in wrong for e in m]},
+    return Sides(
+        left=[e for k in (1, 2, 3) for e in joint**k],
+        right=[e for m in blocks for e in m],
+        wrong={"a power too many": [e for m in wrong for e in m]},
     )
 
 
@@ -197,7 +193,6 @@ derivation.chain(
     equals(
         step * b / plus(plus(1, -theta * z), -plus(1, times(1 - theta, z))),
         r"multiply numerator and denominator by $1 - \theta z$",
-        wrong={"the sign": step * b / (2 + (1 - 2 * theta) * z)},
     ),
     equals(
         -b / lam,
@@ -228,7 +223,11 @@ derivation.chain(
 def steady_state_of_matrices():
     eye = sympy.eye(2)
     left = eye - theta * h * A - (eye + (1 - theta) * h * A)
-    return list(left), list(-h * A), {"the weights exchanged": list((1 - 2 * theta) * h * A), "the sign": list(h * A)}
+    return Sides(
+        left=list(left),
+        right=list(-h * A),
+        wrong={"the weights exchanged": list((1 - 2 * theta) * h * A), "the sign": list(h * A)},
+    )
 
 
 derivation.say(
@@ -245,7 +244,7 @@ derivation.chain(
     equals(
         plus(1, -2 * rho / D),
         r"numerator and denominator differ by $2\rho$",
-        wrong={"half of it": 1 - rho / D, "twice it": 1 - 4 * rho / D, "the sign": 1 + 2 * rho / D},
+        wrong={"half of it": 1 - rho / D, "twice it": 1 - 4 * rho / D},
     ),
     at_most(1, r"leave out a positive number; at $\rho = 0$ it is zero, and only there", adding=2 * rho / D),
     so=r"The first line is $|R_{1/2}|^2$. The half plane $\rho > 0$ goes into the unit disc, the imaginary axis onto its edge: "
@@ -254,22 +253,14 @@ derivation.chain(
 derivation.chain(
     "Backward Euler damps more than that",
     1 / D_1,
-    equals(
-        plus(1, -(2 * rho + rho**2 + eta**2) / D_1),
-        r"$D_1 = 1 + 2\rho + \rho^2 + \eta^2$",
-        wrong={"the angle forgotten": 1 - (2 * rho + rho**2) / D_1, "the sign": 1 - (rho**2 + eta**2 - 2 * rho) / D_1},
-    ),
+    equals(plus(1, -(2 * rho + rho**2 + eta**2) / D_1), r"$D_1 = 1 + 2\rho + \rho^2 + \eta^2$"),
     at_most(1, "leave out a positive number", adding=(2 * rho + rho**2 + eta**2) / D_1),
     so=r"The first line is $|R_1|^2$. It is below 1 even at $\rho = 0$: backward Euler damps what oscillates freely.",
 )
 derivation.chain(
     "Forward Euler is stable only in a disc",
     plus((1 - rho) ** 2, eta**2),
-    equals(
-        plus(1, rho**2 + eta**2, -2 * rho),
-        "multiply out",
-        wrong={"the sign": 1 + rho**2 + eta**2 + 2 * rho, "the angle forgotten": 1 + rho**2 - 2 * rho},
-    ),
+    equals(plus(1, rho**2 + eta**2, -2 * rho), "multiply out"),
     so=r"$|R_0| < 1$ if and only if $|z|^2 < 2\rho$. For a real eigenvalue this is $\Delta < 2/|\lambda|$; a free oscillation "
     r"($\rho = 0$) grows at every step, however short.",
 )
@@ -308,10 +299,7 @@ derivation.chain(
     equals(
         times(r - e, Total(k, times(r**k, e ** (n - 1 - k)))),
         r"the sum telescopes: $r^{j+1} q^{n-1-j} - r^j q^{n-j}$",
-        wrong={
-            "a power too many": (r - e) * Total(k, r**k * e ** (n - k)),
-            "the sign": (e - r) * Total(k, r**k * e ** (n - 1 - k)),
-        },
+        wrong={"the sign": (e - r) * Total(k, r**k * e ** (n - 1 - k))},
     ),
     states=4,
     so=r"If $|r|, |q| \le 1$, each of the $n$ terms is at most $|r - q|$, so $|r^n - q^n| \le n |r - q|$. Until a fixed time "
@@ -326,7 +314,6 @@ derivation.chain(
     equals(
         step * b / plus(plus(1, -z / 2), -times(plus(1, z / 2), w)),
         r"the transform of $x_t = \bar a x_{t-1} + \bar b u_t$ for an impulse; multiply by $1 - z/2$",
-        wrong={"the sign": step * b / ((1 - z / 2) + (1 + z / 2) * w)},
     ),
     equals(
         step * b / plus(plus(1, -w), -times(z / 2, plus(1, w))),
@@ -336,11 +323,6 @@ derivation.chain(
     equals(
         times(2 / (1 + w), b / plus(times(2 / step, (1 - w) / (1 + w)), -lam)),
         r"divide by $\frac\Delta2 (1 + w)$, which is not zero unless $w = -1$",
-        wrong={
-            "w inverted": 2 / (1 + w) * b / (2 / step * (w - 1) / (w + 1) - lam),
-            "no factor": b / (2 / step * (1 - w) / (1 + w) - lam),
-            "half of the frequency": 2 / (1 + w) * b / ((1 - w) / (1 + w) / step - lam),
-        },
     ),
     so=r"$b / (s - \lambda)$ is the transfer function of $\dot x = \lambda x + bu$. So the rule evaluates it at $s = "
     r"\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the place of "
@@ -350,11 +332,7 @@ psi = derivation.number(r"\psi", r"half of the angle per step, $\omega\Delta / 2
 derivation.chain(
     "... which bends the axis of frequencies",
     sin(2 * psi) / plus(1, cos(2 * psi)),
-    equals(
-        times(2, sin(psi), cos(psi)) / times(2, cos(psi) ** 2),
-        "the double angle, twice",
-        wrong={"the sine squared": times(2, sin(psi), cos(psi)) / times(2, sin(psi) ** 2)},
-    ),
+    equals(times(2, sin(psi), cos(psi)) / times(2, cos(psi) ** 2), "the double angle, twice"),
     equals(tan(psi), "cancel", wrong={"the whole angle": tan(2 * psi), "its half": tan(psi / 2), "no bending": psi}),
     role="lemma",
     so=r"At $w = e^{-2i\psi}$ the quotient $\frac{1-w}{1+w}$ is $i$ times the first line (multiply by $1 + \bar w$ above and "
@@ -370,7 +348,7 @@ derivation.bridge(
     lam,
     b,
     step,
-    wrong={"the hold": Matrix([hold, driven]), "without the step": Matrix([1 + z, b])},
+    wrong={"the hold": Matrix([hold, driven])},
 )
 derivation.bridge(
     "... backward Euler",
@@ -379,7 +357,7 @@ derivation.bridge(
     lam,
     b,
     step,
-    wrong={"forward": Matrix([1 + z, step * b]), "the input not divided": Matrix([1 / (1 - z), step * b])},
+    wrong={"forward": Matrix([1 + z, step * b])},
 )
 derivation.bridge(
     "... the bilinear rule",
@@ -422,7 +400,11 @@ def hold_by_the_inverse():
     rng = np.random.default_rng(0)
     a, gain = jnp.array(rng.normal(size=(3, 3))), jnp.array(rng.normal(size=(3, 1)))
     moving, driving = zero_order_hold(a, gain, step=0.7)
-    return driving, jnp.linalg.solve(a, (moving - jnp.eye(3)) @ gain), {"the step in place of the integral": 0.7 * gain}
+    return Sides(
+        left=driving,
+        right=jnp.linalg.solve(a, (moving - jnp.eye(3)) @ gain),
+        wrong={"the step in place of the integral": 0.7 * gain},
+    )
 
 
 @derivation.numeric(
@@ -434,7 +416,9 @@ def hold_by_the_inverse():
 def near_eigenvalue_zero():
     rates = np.array([-1e-9, -1e-5, -0.3])
     found = zero_order_hold_diagonal(jnp.array(rates) + 0j, jnp.ones(3), step=0.5)[1].real
-    return found, np.expm1(0.5 * rates) / rates, {"the quotient as it stands": (np.exp(0.5 * rates) - 1) / rates}
+    return Sides(
+        left=found, right=np.expm1(0.5 * rates) / rates, wrong={"the quotient as it stands": (np.exp(0.5 * rates) - 1) / rates}
+    )
 
 
 @derivation.example(

@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 from sympy import Integral, KroneckerDelta, exp, oo
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
 from theory_jax.state_space.linear_system import impulse_response, state_transition, step_response, transfer_function
@@ -104,11 +105,7 @@ E = _exponential_of(t, "At")
 derivation.chain(
     "The exponential solves the equation without input",
     Slope(E, t),
-    equals(
-        plus(times(-alpha, exp(-alpha * t), P), times(-beta, exp(-beta * t), identity - P)),
-        "differentiate",
-        wrong={"a sign": plus(times(alpha, exp(-alpha * t), P), times(-beta, exp(-beta * t), identity - P))},
-    ),
+    equals(plus(times(-alpha, exp(-alpha * t), P), times(-beta, exp(-beta * t), identity - P)), "differentiate"),
     equals(
         Total(k, times(A.at(i, k), E.at(k, j))),
         r"$A P = -\alpha P$ and $A (I - P) = -\beta (I - P)$",
@@ -148,11 +145,6 @@ derivation.chain(
     equals(
         plus(-Total(j, times(Total(k, times(E_back.at(i, k), A.at(k, j))), x)), Total(j, times(E_back, Slope(x, t)))),
         "the product rule, and the lemma on the exponential's slope, backward in time",
-        wrong={
-            "the sign of the first term": plus(
-                Total(j, times(Total(k, times(E_back.at(i, k), A.at(k, j))), x)), Total(j, times(E_back, Slope(x, t)))
-            )
-        },
     ),
     equals(
         Total(j, times(E_back, driven)),
@@ -194,7 +186,7 @@ def the_output_is_a_convolution():
         "D forgotten": free + jnp.sum(weights * past * input_then),
     }
     by_formula = free + jnp.sum(weights * past * input_then) + direct * np.sin(2 * last)
-    return solved.y[0, -1] + direct * np.sin(2 * last), by_formula, wrong
+    return Sides(left=solved.y[0, -1] + direct * np.sin(2 * last), right=by_formula, wrong=wrong)
 
 
 derivation.symbol("x_0", "the state at time 0", "initial")
@@ -225,11 +217,7 @@ derivation.chain(
 derivation.chain(
     "What it loses is the limit of what it has",
     Limit((exp(-alpha * t) - exp(-beta * t)) / (beta - alpha), beta, alpha),
-    equals(
-        times(t, exp(-alpha * t)),
-        "the slope of $e^{-ct}$ in its rate $c$, without the sign",
-        wrong={"a plain exponential": exp(-alpha * t)},
-    ),
+    equals(times(t, exp(-alpha * t)), "the slope of $e^{-ct}$ in its rate $c$, without the sign"),
     role="remark",
     so=r"The weights $\pm 1 / (\beta - \alpha)$ grow without bound.",
 )
@@ -262,7 +250,9 @@ def other_coordinates():
         "C not moved": impulse_response(given, moved, change @ b, c),
         "moved the other way": impulse_response(given, jnp.array(back @ a @ change), change @ b, c @ back),
     }
-    return impulse_response(given, jnp.array(a), b, c), impulse_response(given, moved, change @ b, c @ back), wrong
+    return Sides(
+        left=impulse_response(given, jnp.array(a), b, c), right=impulse_response(given, moved, change @ b, c @ back), wrong=wrong
+    )
 
 
 derivation.say("The input that is switched on at 0 and stays 1 needs the integral of the exponential.")
@@ -282,7 +272,7 @@ derivation.chain(
     equals(
         (1 - exp(-alpha * t)) / alpha,
         r"the antiderivative $-e^{-\alpha r} / \alpha$ at both ends",
-        wrong={"not divided": 1 - exp(-alpha * t), "the sign": (exp(-alpha * t) - 1) / alpha},
+        wrong={"the sign": (exp(-alpha * t) - 1) / alpha},
     ),
     role="lemma",
 )
@@ -292,10 +282,7 @@ derivation.chain(
     equals(
         Total(k, times(A_inverse.at(i, k), E.at(k, j) - KroneckerDelta(k, j))),
         r"$A^{-1} = -P / \alpha - (I - P) / \beta$, since it multiplies to the identity with $A$",
-        wrong={
-            "the other sign": -Total(k, times(A_inverse.at(i, k), E.at(k, j) - KroneckerDelta(k, j))),
-            "without the identity": Total(k, times(A_inverse.at(i, k), E.at(k, j))),
-        },
+        wrong={"the other sign": -Total(k, times(A_inverse.at(i, k), E.at(k, j) - KroneckerDelta(k, j)))},
     ),
     role="lemma",
     so=r"So the step response from rest is $C A^{-1} (e^{At} - I) B + D$, if $A$ has an inverse.",
@@ -305,11 +292,7 @@ derivation.chain(
     "One exponential does both, also where the matrix has no inverse",
     Slope(F, t),
     equals(Total(j, times(E, B)), "the slope of an integral", wrong={"without the exponential": B.at(i)}),
-    equals(
-        plus(Total(j, times(A, F.at(j))), B.at(i)),
-        r"$e^{At} = A S + I$, which is the integral of $\dot E = A E$",
-        wrong={"without the input": Total(j, times(A, F.at(j))), "without the state": B.at(i)},
-    ),
+    equals(plus(Total(j, times(A, F.at(j))), B.at(i)), r"$e^{At} = A S + I$, which is the integral of $\dot E = A E$"),
     so=r"So the matrix with the blocks $e^{At}$ and $F(t)$ over the row $(0, 1)$ has the slope $G$ times itself, where $G$ has "
     r"the blocks $A$ and $B$ over zeros, and begins as the identity: it is $e^{Gt}$. The code computes that, since no $A^{-1}$ "
     r"occurs.",
@@ -343,11 +326,7 @@ horizon = derivation.number("R", "how long is listened", positive=True)
 derivation.chain(
     "The Laplace transform of one exponential",
     Limit(Integral(exp(-(s + alpha) * r), (r, 0, horizon)), horizon, oo),
-    equals(
-        1 / (s + alpha),
-        r"$(1 - e^{-(s + \alpha) R}) / (s + \alpha)$, of which what is left at $R$ vanishes",
-        wrong={"the sign of s": 1 / (alpha - s), "at frequency 0": 1 / alpha},
-    ),
+    equals(1 / (s + alpha), r"$(1 - e^{-(s + \alpha) R}) / (s + \alpha)$, of which what is left at $R$ vanishes"),
     role="lemma",
     so=r"It exists for every complex $s$ with a real part above that of the eigenvalue $-\alpha$.",
 )
@@ -365,7 +344,7 @@ derivation.chain(
             "at frequency 0": -Total(i, times(C, Total(j, times(A_inverse, B)))),
         },
     ),
-    equals(plus(H, -D), r"the definition of $H$", wrong={"with the direct part": H}),
+    equals(plus(H, -D), r"the definition of $H$"),
     so=r"The integral needs a real part of $s$ above that of every eigenvalue; the formula, only an $s$ that is none. A "
     r"convolution becomes a product: systems in series multiply.",
 )

@@ -8,6 +8,7 @@ import numpy as np
 import sympy
 
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, function, plus, times
 from theory_jax.state_space.parallel_scan import combine, recurrence_backward, recurrence_parallel, recurrence_sequential
@@ -55,7 +56,6 @@ composed = derivation.chain(
         "multiply out, and collect what multiplies the state",
         wrong={
             "the second map first": plus(times(a2 * a1, x), plus(times(a1, b2), b1)),
-            "the first input kept whole": plus(times(a2 * a1, x), plus(b1, b2)),
             "decays added": plus(times(a2 + a1, x), plus(times(a2, b1), b2)),
         },
     ),
@@ -71,10 +71,7 @@ associative = derivation.chain(
         plus(times(a3 * a2, b1), plus(times(a3, b2), b3)),
         r"on the left the input of $(f_1 \bullet f_2) \bullet f_3$, on the right that of $f_1 \bullet (f_2 \bullet f_3)$; their "
         r"decays are both $a_3 a_2 a_1$",
-        wrong={
-            "the joined decay forgotten": plus(times(a3, b1), plus(times(a3, b2), b3)),
-            "in another order": plus(times(a1 * a2, b3), plus(times(a1, b2), b1)),
-        },
+        wrong={"in another order": plus(times(a1 * a2, b3), plus(times(a1, b2), b1))},
     ),
     role="lemma",
     so="This is the associative law. It had to hold, since the operation is a composition of functions.",
@@ -102,11 +99,7 @@ prefix = derivation.chain(
     equals(
         plus(times(at * A, x0), plus(times(at, B), bt)),
         r"the two-step lemma, with $(A_{t-1}, B_{t-1})$ for the first map and $(a_t, b_t)$ for the second",
-        wrong={
-            "the initial state forgotten": plus(times(at, B), bt),
-            "the initial state at every step": plus(times(at * A, x0), plus(times(at, B), bt), x0),
-            "the decay of the inputs forgotten": plus(times(at * A, x0), plus(B, bt)),
-        },
+        wrong={"the initial state at every step": plus(times(at * A, x0), plus(times(at, B), bt), x0)},
     ),
     uses=(composed,),
     central=True,
@@ -145,7 +138,7 @@ def doubling():
         "the later window first": _doubled(3, swapped=True),
         "windows that overlap": _doubled(3, overlap=1),
     }
-    return _doubled(3), states[1:], wrong
+    return Sides(left=_doubled(3), right=states[1:], wrong=wrong)
 
 
 @derivation.exact(
@@ -157,7 +150,11 @@ def doubling():
 def rounds():
     lengths = np.arange(2, 65)
     counted = [len(_windows(steps)) - 1 for steps in lengths]
-    return counted, np.ceil(np.log2(lengths)), {"rounded down": np.floor(np.log2(lengths)), "one a step": lengths - 1}
+    return Sides(
+        left=counted,
+        right=np.ceil(np.log2(lengths)),
+        wrong={"rounded down": np.floor(np.log2(lengths)), "one a step": lengths - 1},
+    )
 
 
 derivation.say(
@@ -175,11 +172,7 @@ adjoint = derivation.chain(
     equals(
         plus(direct, times(later, onward)),
         r"the chain rule; the next state is $a_{t+1} x + b_{t+1}$, whose slope is $a_{t+1}$",
-        wrong={
-            "directly alone": direct,
-            "the decay forgotten": plus(direct, onward),
-            "the decay of this step": plus(direct, times(at, onward)),
-        },
+        wrong={"the decay of this step": plus(direct, times(at, onward))},
     ),
     so=r"The first term is $\bar y_t$, and $\partial_2 \ell$ is $g_{t+1}$: $g_t = \bar y_t + a_{t+1} g_{t+1}$, with $g_{T+1} = "
     r"0$ behind the last step.",
@@ -221,7 +214,11 @@ def pairing():
     def paired(found):
         return sum(g * entry for g, entry in zip(found[:0:-1], INPUTS, strict=True)) + DECAYS[0] * found[-1] * FIRST
 
-    return total, paired(reached), {"decays not shifted": paired(unshifted), "no initial state": paired(reached).subs(FIRST, 0)}
+    return Sides(
+        left=total,
+        right=paired(reached),
+        wrong={"decays not shifted": paired(unshifted), "no initial state": paired(reached).subs(FIRST, 0)},
+    )
 
 
 derivation.bridge(
@@ -271,7 +268,7 @@ def quotients():
     for decay, entry in zip(DECAYS, INPUTS, strict=True):
         state, product = decay * state + entry, decay * product
         total += entry / product
-    return state, product * (FIRST + total), {"the initial state decays at once": FIRST + product * total}
+    return Sides(left=state, right=product * (FIRST + total), wrong={"the initial state decays at once": FIRST + product * total})
 
 
 @derivation.numeric(
@@ -286,7 +283,7 @@ def products_that_vanish():
     product = np.cumprod(np.full(1200, 0.5))
     with np.errstate(all="ignore"):
         divided = np.nan_to_num(product * np.cumsum(1 / product))
-    return states, 2 - 0.5 ** np.arange(1200.0), {"by quotients, with 0 for 0/0": divided}
+    return Sides(left=states, right=2 - 0.5 ** np.arange(1200.0), wrong={"by quotients, with 0 for 0/0": divided})
 
 
 EXAMPLE = jnp.array([[[1.0], [2.0], [0.0]]]), jnp.array([[[0.5], [0.25], [0.5]]]), jnp.array([[4.0]])
