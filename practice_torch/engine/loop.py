@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import json
 import signal
 import time
@@ -24,10 +25,11 @@ from practice_torch.engine.costs.throughput import Throughput
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
-from practice_torch.engine.optimizers import is_finite, let_move, make_player, not_finite, weights_of_batches, whose_loss_is_shown
+from practice_torch.engine.optimizers import is_finite, make_player, not_finite, weights_of_batches, whose_loss_is_shown
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import recompute_blocks
+from practice_torch.engine.step import autocast, take_step, take_turn
 from practice_torch.engine.storage import background_writes, checkpoint, snapshot
 from practice_torch.engine.storage.run import Records, Run, difference
 from practice_torch.engine.storage.state import not_finite as first_not_finite
@@ -112,44 +114,43 @@ class Training:
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Inside, networks compute in the recipe's precision."""
-        half = self.recipe.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext()
+        return autocast(self.recipe, self.device.type)
 
     # ------------------------------------------------------------------------------------------------ one step
 
     def _turn(self, player, batches):
         """One update for one player: from one batch, or from several as if they were one."""
-        name, optimizer, total = player.phase.name, player.optimizer, 0.0
+        name, total = player.phase.name, []
         weights = weights_of_batches(self.experiment, batches, name, self.processes)
-        if not self.look_always:  # no one looks at the last gradients, of this player or another: their memory is for activations
-            self.experiment.zero_grad()
         if self.graphs:
             torch.compiler.cudagraph_mark_step_begin()  # the next replay may overwrite what the last turn's gave
-        for number, (batch, weight) in enumerate(zip(batches, weights, strict=True), start=1):
-            self.throughput.see(batch)
-            with contextlib.ExitStack() as around:
-                if optimizer is None:
-                    around.enter_context(torch.no_grad())
-                elif number < len(batches) and self.processes.count > 1:
-                    around.enter_context(self.model.no_sync())  # the last batch brings all gradients together
-                with self.autocast():
-                    loss, logs = self.model(batch, name)
-                loss, logs = _widened(loss), {key: _widened(value) for key, value in logs.items()}
-                loss = loss * weight if len(weights) > 1 or self.processes.count > 1 else loss
-                if self.look_always and not is_finite(loss):
-                    raise self._not_finite(f"loss is {loss.item():g}", name, logs)
-                if optimizer is not None:
-                    if number == 1:  # only now: until here the last gradients can still tell what went wrong
-                        optimizer.zero_grad()
-                    loss.backward()
-            total = total + loss.detach()
+
+        def loss_of(number):
+            self.throughput.see(batches[number])
+            with self.autocast():
+                loss, logs = self.model(batches[number], name)
+            loss, logs = _widened(loss), {key: _widened(value) for key, value in logs.items()}
+            loss = loss * weights[number] if len(weights) > 1 or self.processes.count > 1 else loss
+            if self.look_always and not is_finite(loss):
+                raise self._not_finite(f"loss is {loss.item():g}", name, logs)
+            total.append(loss.detach())
             for key, value in logs.items():
                 self.pending.setdefault((name, key), []).append(value.clone() if self.graphs else value)
-        self.pending.setdefault((name, "loss"), []).append(total)
-        if optimizer is not None:
-            if self.recipe.clip_norm:
-                self._clip(player)
-            optimizer.step()
+            return loss
+
+        def around(number):
+            """The last batch brings the gradients of all processes together."""
+            alone = number < len(batches) - 1 and self.processes.count > 1 and player.optimizer is not None
+            return self.model.no_sync() if alone else contextlib.nullcontext()
+
+        options = {"keep": self.look_always, "around": around}  # no one looks at the last gradients on an accelerator
+        take_turn(self.experiment, player, range(len(batches)), loss_of, self._update, **options)
+        self.pending.setdefault((name, "loss"), []).append(sum(total))
+
+    def _update(self, player):
+        if self.recipe.clip_norm:
+            self._clip(player)
+        player.optimizer.step()
 
     def _clip(self, player):
         parameters = list(player.parameters.values())
@@ -163,15 +164,12 @@ class Training:
     def _advance(self):
         """Every player's turns, each with its own batches."""
         together = self.recipe.accumulate
-        number = self.step * self.turns * together
-        for player in self.players:
-            if len(self.players) > 1:
-                let_move(player, self.players)
-            if self.schedules:
+        numbers = itertools.count(self.step * self.turns * together)
+        if self.schedules:
+            for player in self.players:
                 player.set_learning_rate(self.step + 1, self.recipe)
-            for _ in range(player.phase.times):
-                self._turn(player, [self.batches[number + i] for i in range(together)])
-                number += together
+        turn = lambda player: self._turn(player, [self.batches[next(numbers)] for _ in range(together)])  # noqa: E731
+        take_step(self.players, self.players, turn)
         self.step += 1
         if self.average:
             # the average starts short, so that it forgets the first weights even in a run of few steps

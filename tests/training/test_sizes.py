@@ -136,6 +136,6 @@ def test_the_command_lists_sizes_of_a_topic_and_says_that_hours_are_an_estimate(
     assert "19.8 k" in lines[1] and "estimated" in lines[0] and "estimate for one H100" in out, err
     found = json.loads(call("list", "--sizes", "--json", "latent/vae")[1])
     digits = found["recipes"][0]
-    assert digits["parameters"] == 19792 and digits["held"] == 16 * 19792 + 44 and "estimate" in found["assumption"]
+    assert digits["parameters"] == 19792 and digits["held"] == 16 * 19792 + 4 * 10 and "estimate" in found["assumption"]
     code, _, err = call("list", "--sizes", "jensen")
     assert code == 2 and "trains nothing" in err

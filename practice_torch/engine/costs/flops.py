@@ -10,8 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from practice_torch.engine.experiment import Experiment, phase_parameters
-from practice_torch.engine.optimizers import Player, let_move
+from practice_torch.engine.optimizers import Player
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.step import take_step, take_turn
 
 # torch's formulas, which know addmm only
 _FORMULAS = flop_registry | {torch.ops.aten.addmm_: lambda total, a, b, **_: 2 * a.shape[0] * a.shape[1] * b.shape[1]}
@@ -65,17 +66,17 @@ def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: R
     twin = on_meta(experiment)
     players = [Player(phase, dict(phase_parameters(twin, phase)), None) for phase in twin.phases if phase.moves]
     batch = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta") for name, tensor in batch.items()}
-    total = 0
+    counts = []
+
+    def turn(player):
+        with _Counting() as counting:
+            take_turn(twin, player, (batch,), lambda batch: twin(batch, player.phase.name)[0], lambda player: None)
+        counts.append(player.phase.times * counting.total)
+
     # a draw without a device is one on the CPU, from torch's own generator
-    with torch.random.fork_rng(devices=()), torch.enable_grad():
-        for player in players:
-            if len(players) > 1:
-                let_move(player, players)
-            with _Counting() as counting:
-                loss, _ = twin(batch, player.phase.name)
-                loss.backward()
-            total += player.phase.times * counting.total
-    return recipe.accumulate * total
+    with torch.random.fork_rng(devices=()):
+        take_step(players, players, turn, times=lambda _: (None,))  # each turn takes as many operations as the first
+    return recipe.accumulate * sum(counts)
 
 
 def on_meta(module: nn.Module) -> nn.Module:

@@ -25,9 +25,10 @@ from practice_torch.data.reading.memory import amount
 from practice_torch.engine.batches.datasets import Data
 from practice_torch.engine.costs.flops import operations_of
 from practice_torch.engine.experiment import Experiment
-from practice_torch.engine.optimizers import let_move, make_player
+from practice_torch.engine.optimizers import make_player
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.step import autocast, take_step, take_turn
 
 DEVICE = "H100 SXM"
 RATES = {"float32": 494.7e12, "bfloat16": 989.4e12}  # its data sheet, dense operations a second; float32 as TF32
@@ -112,23 +113,16 @@ def step_by_step(experiment: Experiment, recipe: Recipe, data: Data, tally: "Tal
     moved = [parameter for player in players for parameter in player.parameters.values()] if recipe.average_decay else []
     average = [parameter.detach().clone() for parameter in moved]
     indices = range(min(recipe.batch_size, len(data)))
-    half = recipe.precision == "bfloat16"
+
+    def turn(player):
+        def loss(_):
+            with autocast(recipe, "cpu"):
+                return experiment(data.batch(indices), player.phase.name)[0]
+
+        take_turn(experiment, player, tally.twice(recipe.accumulate), loss, lambda player: player.optimizer.step())
+
     while True:
-        for player in players:
-            let_move(player, players)
-            for _ in tally.twice(player.phase.times):
-                experiment.zero_grad()
-                for _ in tally.twice(recipe.accumulate):
-                    with (
-                        torch.set_grad_enabled(bool(player.phase.moves)),
-                        torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext(),
-                    ):
-                        loss, _ = experiment(data.batch(indices), player.phase.name)
-                    if player.phase.moves:
-                        loss.backward()
-                    del loss
-                if player.phase.moves:
-                    player.optimizer.step()
+        take_step(players, players, turn, times=tally.twice)
         if average:
             get_ema_multi_avg_fn(recipe.average_decay)(average, moved, None)
         yield
