@@ -22,10 +22,10 @@ def same_data(run, recipe):
 
     data = load_data(recipe)
     here, then = data[0].description, run.asked["data"]
-    if any(here[fact] != then.get(fact) for fact in ("sha256", "count", "shape")):  # the same files may be cut in other ways
+    if any(here.get(fact) != then.get(fact) for fact in ("sha256", "count", "shape")):  # the same files may be cut in other ways
         raise RunError(
             f"{recipe.data} has changed since {run.folder} was trained: {here['count']} examples of shape {here['shape']}, "
-            f"sha256 {here['sha256'][:12]}; then {then.get('count')} of {then.get('shape')}, {then['sha256'][:12]}"
+            f"sha256 {here['sha256'][:12]}; then {then.get('count')} of {then.get('shape')}, {str(then.get('sha256'))[:12]}"
         )
     return data
 
@@ -38,7 +38,7 @@ def show(run):
     evaluation = json.loads((run.folder / "evaluation.json").read_text(encoding="utf-8"))
     print(f"{run.asked['topic']} {run.asked['recipe']}, step {evaluation['step']}")
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("on held-out data")
+    table.add_column("on held-out data" if run.asked["data"] else "metric")
     table.add_column("", justify="right")
     for name, value in evaluation["metrics"].items():
         table.add_row(name, f"{value:.5g}")

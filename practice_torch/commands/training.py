@@ -9,6 +9,7 @@ from practice_torch.command_line import PROGRAM, UsageError, changed, nearest
 from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
 from practice_torch.commands.run_folder import restored, same_data, show, write_page
 from practice_torch.data.errors import DataError
+from practice_torch.engine.recipe import OF_DATA
 
 
 def train(command, words, fields):
@@ -68,6 +69,9 @@ def recipe_with(path, recipe_name, fields):
     """The recipe with the fields that were given on the command line."""
     recipe = module_of(path).RECIPES[recipe_name]
     program = f"{PROGRAM} train {path} {recipe_name}"
+    given = [flag for name in OF_DATA if _names(flag := f"--{name.replace('_', '-')}", fields)]
+    if recipe.modality is None and given:
+        raise UsageError(f"{path} {recipe_name} reads no data: leave {given[0]} out")
     about = {"description": _about(recipe, fields)}
     if _names("--warmup-steps", fields) or "--help" in fields:
         given = changed(recipe, fields, "field", f"{path} {recipe_name}", program, **about)

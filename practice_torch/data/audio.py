@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from practice_torch.data.blank import blank_labels, blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.notes import FREQUENCIES, PITCHES, synthesize
@@ -143,3 +144,13 @@ def _read_folder(root, sample_rate, length, skip_unusable):
             remarks.append(f"left out: {len(skipped) - MOST_NAMED} more")
         require_memory(f"the {len(used)} examples of {root}", 4 * len(used) * length, SMALLER)
         return torch.cat(sounds), labels, classes, remarks, fingerprint(b"".join(digests), labels), used
+
+
+def blank(name, facts, *, sample_rate=8000, length=1024, skip_unusable=False):
+    """The training sounds without data: see blank.py."""
+    known = {"shape": [1, length], "sample_rate": sample_rate}
+    if name == "notes":
+        known |= {"classes": list(PITCHES), "frequencies": list(FREQUENCIES)}
+    return blank_set(
+        name, known, facts, lambda count: {"audio": torch.zeros(count, 1, length)} | blank_labels(known | facts, count)
+    )

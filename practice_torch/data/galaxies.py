@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.reading import image_files
@@ -159,3 +160,18 @@ def _number(where, cell):
     if not abs(number) < 3e38:
         raise DataError(f"{where}: {cell.strip()[:40]!r} is not a finite number: mend the cell, or leave image and row out")
     return number
+
+
+def blank(name, facts, *, count=4096, side=16, image_size=None):
+    """The training galaxies without data: see blank.py."""
+    simulated, side = name == SIMULATED, image_size or side
+    shape = [1 if simulated else 3, side, side]
+    known = {"shape": shape, "simulated": simulated, "properties": dict.fromkeys(PROPERTIES, [0.0, 1.0])}
+    if simulated:
+        known["count"] = count
+
+    def form(count):
+        image = {} if simulated else {"image": torch.zeros(count, *shape)}
+        return {"properties": torch.zeros(count, len(PROPERTIES))} | image
+
+    return blank_set(name, known, facts, form)

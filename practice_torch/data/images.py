@@ -9,13 +9,14 @@ from pathlib import Path
 
 import torch
 
+from practice_torch.data.blank import MANY, blank_labels, blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading import image_files
 from practice_torch.data.reading.decoding import MOST_PIXELS, SUFFIXES
 from practice_torch.data.splits import existing_path, fingerprint, random_split
-from practice_torch.data.squares import FACTORS, WHITE, squares
+from practice_torch.data.squares import FACTORS, SIDE, WHITE, squares
 from practice_torch.data.streams.streamed_images import load_prepared
 
 TORCHVISION = {
@@ -26,6 +27,16 @@ TORCHVISION = {
     "cifar100": "CIFAR100",
 }
 NAMES = ("digits", "squares", *TORCHVISION)
+# of these: shape, number of classes, examples to train on
+KNOWN = {
+    "digits": ([1, 8, 8], 10, 1438),
+    "squares": ([1, SIDE, SIDE], 0, 676),
+    "mnist": ([1, 28, 28], 10, 60_000),
+    "fashion_mnist": ([1, 28, 28], 10, 60_000),
+    "kmnist": ([1, 28, 28], 10, 60_000),
+    "cifar10": ([3, 32, 32], 10, 50_000),
+    "cifar100": ([3, 32, 32], 100, 50_000),
+}
 KINDS = "a folder of images, an .npz file or a .parquet file, or what `prepare images` wrote"
 FORMS = (
     f"digits and squares (embedded); {', '.join(TORCHVISION)} (downloaded); a folder of images ({' '.join(SUFFIXES)}) of one "
@@ -171,3 +182,13 @@ def _from_torchvision(name, folder):
 
 def _one_line(error):
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def blank(name, facts, *, image_size=None):
+    """The training images without data: see blank.py."""
+    shape, classes, count = KNOWN.get(name, ([3, image_size, image_size], 0, MANY))
+    shape = facts.get("shape", shape)
+    known = {"shape": shape, "classes": [str(label) for label in range(classes)] or None, "count": count}
+    if name == "squares":
+        known["factors"] = FACTORS
+    return blank_set(name, known, facts, lambda count: {"image": torch.zeros(count, *shape)} | blank_labels(known | facts, count))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.preparation.prepared import is_prepared
@@ -22,6 +23,7 @@ KINDS = "a .jsonl file with an object on every line: prompt, chosen and rejected
 FORMS = f"pydoc (how Python's help pages go on, and the passage after that); or {KINDS}."
 SMALLER = "use fewer pairs"
 PASSAGE = 32  # characters of a prompt, and of each completion, of the help pages
+OF_GPT2 = 50_257  # tokens of the encoding that stands for all but bytes where the data are blank
 TOKENS = "it must be bytes, a tokenizer.json, tiktoken:NAME, or a folder that `prepare text` wrote"
 
 
@@ -200,3 +202,20 @@ def _row(where, line):
     if row["chosen"] == row["rejected"]:
         raise DataError(f"{where}: chosen and rejected are equal, so that nothing is preferred: leave the line out")
     return tuple(row[key] for key in KEYS)
+
+
+def blank(name, facts, *, context=128, tokens="bytes", byte_pairs=None):
+    """The training pairs without data: see blank.py."""
+    length = min(2 * PASSAGE + 1, context) if name == "pydoc" else context
+    library, size = ("bytes", 256) if tokens == "bytes" else ("tiktoken", OF_GPT2)
+    known = {"shape": [2, length], "vocabulary": size, "tokenizer": {"library": library}}
+
+    def form(count):
+        places = torch.ones(count, dtype=torch.int64)
+        return {
+            "tokens": torch.zeros(count, 2, length, dtype=torch.int64),
+            "prompt": places,
+            "length": length * places[:, None].expand(-1, 2),
+        }
+
+    return blank_set(name, known, facts, form)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
+from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.reading.files import reading, size_of
@@ -170,3 +171,11 @@ def _is_numeric(line):
     except ValueError:
         return False
     return True
+
+
+def blank(name, facts, *, count=4096):
+    """The training points without data: see blank.py."""
+    mixture = {"mixture": asdict(MIXTURES[name])} if name in MIXTURES else {}
+    size = len(MIXTURES[name].means[0]) if mixture else 2
+    known = {"shape": [size], "count": count, **mixture}
+    return blank_set(name, known, facts, lambda count: {"point": torch.zeros(count, size)})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.reading.files import reading, size_of
@@ -84,3 +85,9 @@ def _read(path):
             raise DataError(f"{path}: symbols has entries from {low} to {high}; allowed are {allowed}")
         require_memory(path, 8 * found.size, SMALLER)
         return torch.from_numpy(found.astype(np.int64))
+
+
+def blank(name, facts, *, count=4096, length=16, symbols=16):
+    """The training sequences without data: see blank.py."""
+    known = {"shape": [length], "symbols": symbols, "count": count}
+    return blank_set(name, known, facts, lambda count: {"symbols": torch.zeros(count, length, dtype=torch.int64)})

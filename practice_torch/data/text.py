@@ -1,11 +1,13 @@
 """Text: the embedded help pages of Python, or the user's own UTF-8 file, as windows of characters, of bytes or of tokens."""
 
 import platform
+import string
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.preparation.prepared import is_prepared
@@ -17,6 +19,7 @@ from practice_torch.data.streams.streamed_text import load_prepared
 NAMES = ("pydoc",)
 KINDS = "a UTF-8 text file or a folder that `prepare text` wrote"
 FORMS = f"pydoc (Python's own help pages); {KINDS}, of any size."
+PYDOC = 500_000  # characters of Python's help pages, about: they differ between versions
 UNKNOWN = "\ufffd"
 SMALLER = "use a shorter text"
 # Bytes for each byte of a file while it is encoded: measured 28 and 3.8. What it takes to learn tokens is not known here.
@@ -176,3 +179,13 @@ def _read(path, level):
 
 def _code_points(text):
     return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+
+
+def blank(name, facts, *, context=64, level="character", learn=None):
+    """The training text without data: see blank.py."""
+    characters = string.printable if level == "character" else None
+    size = len(characters) + 1 if characters else 256 + (learn.keywords["merges"] if learn else 0)
+    known = {"shape": [context + 1], "level": level, "vocabulary": size, "characters": characters, "tokens": PYDOC}
+    if name == "pydoc":
+        known["count"] = PYDOC - context
+    return blank_set(name, known, facts, lambda count: {"tokens": torch.zeros(count, context + 1, dtype=torch.int64)})

@@ -78,6 +78,8 @@ class Training:
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
         if self.processes.count > 1 and not all(player.parameters for player in self.players):
             raise RunError(f"{run.asked['topic']} has a phase without gradients; train it in one process")
+        if self.processes.count > 1 and recipe.modality is None:
+            raise RunError(f"{run.asked['topic']} draws its own examples, which processes do not share; train it in one process")
         self.model = self.sharded or experiment.to(self.device)
         if self.processes.count > 1 and not self.sharded:
             unused = len(experiment.phases) > 1  # the parameters of the players whose turn it is not
@@ -321,7 +323,7 @@ class Training:
         """What identifies the run in its checkpoints, as JSON returns it."""
         asked = self.run.asked
         whose = {key: asked[key] for key in ("topic", "recipe", "fields")}
-        return json.loads(json.dumps(whose | {"data": asked["data"]["sha256"]}))
+        return json.loads(json.dumps(whose | {"data": asked["data"].get("sha256")}))
 
     def restore(self, say: Callable[[str], None] = print) -> None:
         """Resume from the newest valid checkpoint, or begin if the run stopped before its first. RunError if they are gone."""

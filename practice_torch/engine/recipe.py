@@ -8,14 +8,18 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_
 import tyro
 
 from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
+from practice_torch.engine.modality import takes
 
-# Said by the topic, not by the command line: hidden from the flags.
+# Set by the topic, not on the command line: hidden from the flags.
 Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
 Direction = Annotated[Literal["lower", "higher"], tyro.conf.Fixed, tyro.conf.Suppress]
 
 # The fields that a topic's recipe may declare again, with the same type: for another default, and its own words for the data.
 # All others mean the same in every run, because the engine alone reads them: a recipe gives them values.
 REDECLARABLE = ("data", "held_out", "steps", "batch_size", "learning_rate", "metric", "direction")
+
+# The fields that a recipe without data does not have.
+OF_DATA = ("data", "image_size", "held_out", "placement", "workers", "augment_flip", "augment_shift", "augment_gain")
 
 
 def shown(kind: Any, default: str) -> Any:
@@ -27,8 +31,9 @@ def shown(kind: Any, default: str) -> Any:
 class Recipe(Bounded):
     """Fields of every recipe. An experiment derives its recipe directly from this class and adds the sizes of its model."""
 
-    # which module of practice_torch/data loads `data`
-    modality: ClassVar[Literal["images", "text", "audio", "points", "symbols", "pairs", "galaxies"]] = "images"
+    # The module of practice_torch/data that loads `data`. None: the experiment draws all that it learns from, no data are
+    # loaded, and the recipe has none of the fields OF_DATA.
+    modality: ClassVar[str | None] = "images"
 
     data: str = "digits"
     """Name of an embedded data set, or path of your own file or folder."""
@@ -114,6 +119,12 @@ class Recipe(Bounded):
                 if name not in annotations or get_type_hints(source)[name] != types[name]:
                     given = annotations.get(name, "a plain attribute")
                     raise TypeError(f"{source.__name__} redeclares {name} as {given}; it must stay a field of type {types[name]}")
+                if cls.modality is None and name in OF_DATA:
+                    raise TypeError(f"{source.__name__} redeclares {name}, and its modality is None: leave one of them out")
+        if cls.modality is None:  # a class variable takes the place of the field that dataclass would inherit
+            for name in OF_DATA:
+                cls.__annotations__[name] = ClassVar[None]
+                setattr(cls, name, None)
 
     def __post_init__(self):
         for name, kind in _types(type(self)).items():
@@ -125,18 +136,18 @@ class Recipe(Bounded):
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
-        pictures = self.modality in ("images", "galaxies")
-        self._require("image_size", self.image_size is None or pictures, f"none: the data are {self.modality}")
+        sized = self.image_size is None or takes(self.modality, "image_size")
+        self._require("image_size", sized, f"none: the data are {self.modality}")
         for name, modality in (("augment_flip", "images"), ("augment_shift", "images"), ("augment_gain", "audio")):
             self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")
 
     def loading(self) -> dict[str, Any]:
         """Arguments of the loader next to data, held_out and seed, such as the context of a text."""
-        return {"image_size": self.image_size} if self.modality in ("images", "galaxies") else {}
+        return {} if self.image_size is None else {"image_size": self.image_size}
 
     def augments(self) -> bool:
         """Whether training examples are changed at random."""
-        return self.augment_flip or self.augment_shift > 0 or self.augment_gain > 0
+        return bool(self.augment_flip or self.augment_shift or self.augment_gain)
 
     def reached(self, value: float) -> bool | None:
         """Whether `value` reaches the target; None if there is no target."""

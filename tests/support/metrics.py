@@ -62,7 +62,7 @@ def built(topic, recipe, step):
     """An experiment whose parameters are not where they begin (behind a zero nothing is seen), and its data."""
     experiment, batch = tiny.built(topic, recipe)
     move(experiment, torch.Generator().manual_seed(2), step)
-    return experiment, batch, tiny.Random(recipe)
+    return experiment, batch, tiny.data_of(recipe)
 
 
 @torch.no_grad()

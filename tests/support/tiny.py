@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from practice_torch.engine.batches.datasets import NoData
 from tests.support.objectives import objective_of
 from tests.support.small_recipes import module_of, names, stand_ins_of
 
@@ -52,10 +53,15 @@ def built(topic, recipe, seed=0):
     """The experiment for random data, in train mode, and a batch of these. seed None: torch's generator stays as it is."""
     if seed is not None:
         torch.manual_seed(seed)
-    data = Random(recipe)
+    data = data_of(recipe)
     experiment = module_of(topic).build(recipe, data)
     experiment.generator = torch.Generator().manual_seed(seed or 0)
     return experiment.train(), data.batch()
+
+
+def data_of(recipe):
+    """Random examples of the recipe's modality; none of a recipe without data."""
+    return NoData() if recipe.modality is None else Random(recipe)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from practice_torch.data.blank import blank
+from practice_torch.engine.batches.datasets import blank_data
 from practice_torch.engine.costs.flops import flops_of_step
 from practice_torch.engine.costs.sizes import Tally, on_fake_tensors, sizes, step_by_step
 from practice_torch.engine.experiment import phase_parameters
@@ -68,7 +68,7 @@ def test_the_memory_of_a_step_is_that_of_a_real_one(topic, name, most):
     recipe, found = module.RECIPES[name], sizes(module, name)
 
     def take(tally):
-        data = blank(recipe.modality, recipe.data, {}, **recipe.loading())
+        data = blank_data(recipe, {})
         steps = step_by_step(module.build(recipe, data), recipe, data, tally)
         next(steps)
         tally.peak = held.append(tally.now) or tally.now
@@ -96,7 +96,7 @@ def test_a_phase_without_gradients_counts_its_operations():
 def test_operations_are_those_that_are_counted_on_meta_tensors(topic):
     module, name = module_of(topic), "digits"
     recipe = module.RECIPES[name]
-    data = blank(recipe.modality, recipe.data, {}, **recipe.loading())
+    data = blank_data(recipe, {})
     counted = flops_of_step(module.build(recipe, data), data.batch(range(recipe.batch_size)), recipe)
     # the backward pass of attention takes the scores once more than tables of them would: one in 2000 operations here
     assert sizes(module, name).operations == pytest.approx(counted, rel=1e-3 if topic == "diffusion/elbo" else 0)

@@ -24,7 +24,7 @@ class Augmented:
 
     def __getitem__(self, number: int) -> Mapping[str, Tensor]:
         batch, first = self.batches[number], self.order.first(number)
-        name = {"images": "image", "audio": "audio"}[self.recipe.modality]
+        name = "audio" if self.recipe.augment_gain else "image"
         draws = torch.arange(first, first + self.order.size, device=batch[name].device)
         return batch | {name: augmented(batch[name], uniforms(draws, 4, self.seed), self.recipe)}
 

@@ -1,16 +1,14 @@
-"""Loads the data of a recipe: the only place that distinguishes modalities."""
+"""The data of a recipe: what the engine needs of a data set, and how it is loaded."""
 
-import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from practice_torch.data.reading.memory import LIMITS
+from practice_torch.engine.modality import modality_of
 from practice_torch.engine.recipe import Recipe
 
 if TYPE_CHECKING:  # the help of a recipe does not need torch
     from torch import Tensor, device
-
-MODALITIES = ("images", "text", "audio", "points", "symbols", "pairs", "galaxies")
 
 
 class Data(Protocol):
@@ -35,17 +33,39 @@ class Described:
         self.description = description
 
 
+class NoData:
+    """The data set of a recipe without data: it has no examples, and its batches are empty."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        return {}
+
+    def __len__(self) -> int:
+        return 0
+
+    def batch(self, indices: "Tensor | None" = None) -> "dict[str, Tensor]":
+        return {}
+
+    def to(self, device: "device") -> "NoData":
+        return self
+
+
 def load_data(recipe: Recipe) -> tuple[Data, Data]:
     """(train, held-out) of a recipe. DataError if the data cannot be used."""
-    return _module(recipe).load(recipe.data, held_out=recipe.held_out, seed=recipe.seed, **recipe.loading())
+    if recipe.modality is None:
+        return NoData(), NoData()
+    return modality_of(recipe.modality).load(recipe.data, held_out=recipe.held_out, seed=recipe.seed, **recipe.loading())
+
+
+def blank_data(recipe: Recipe, facts: Mapping[str, Any]) -> Data:
+    """The training data of a recipe, with nothing read: see practice_torch/data/blank.py."""
+    if recipe.modality is None:
+        return NoData()
+    return modality_of(recipe.modality).blank(recipe.data, facts, **recipe.loading())
 
 
 def data_help(recipe: Recipe) -> str:
     """What --data takes, and its limits, for the help of a recipe."""
-    return f"--data takes {_module(recipe).FORMS} {LIMITS}"
-
-
-def _module(recipe):
-    if recipe.modality not in MODALITIES:
-        raise ValueError(f"modality {recipe.modality!r} of {type(recipe).__name__} is none of {', '.join(MODALITIES)}")
-    return importlib.import_module(f"practice_torch.data.{recipe.modality}")
+    if recipe.modality is None:
+        return "It reads no data."
+    return f"--data takes {modality_of(recipe.modality).FORMS} {LIMITS}"

@@ -61,6 +61,20 @@ def first_batch(data: Data | Streamed, recipe: Recipe) -> dict[str, torch.Tensor
     return data.batch(indices, draws) if isinstance(data, Streamed) else data.batch(indices)
 
 
+class Repeated:
+    """The same batch under every number: an empty one, of a recipe without data."""
+
+    def __init__(self, batch: dict[str, torch.Tensor]) -> None:
+        self.batch = batch
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        return self.batch
+
+    def close(self) -> None:
+        """Let go of the batch."""
+        self.batch = {}
+
+
 class Batches:
     """The batches of a data set in memory, in this order."""
 

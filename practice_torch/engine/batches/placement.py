@@ -13,7 +13,7 @@ from practice_torch.data.reading.memory import amount, available
 from practice_torch.data.streams.streamed import Streamed
 from practice_torch.engine.batches.augmentation import Augmented
 from practice_torch.engine.batches.datasets import Data
-from practice_torch.engine.batches.order import Batches, Order
+from practice_torch.engine.batches.order import Batches, Order, Repeated
 from practice_torch.engine.batches.streaming import Stream
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import OptionError
@@ -22,11 +22,15 @@ from practice_torch.engine.recipe import Recipe
 SHARE = 0.5  # of the free memory, at most: gradients, moments and activations need the rest
 
 
-def batches_of(data: Data | Streamed, recipe: Recipe, processes: Processes, batch_size: int) -> Batches | Stream | Augmented:
+def batches_of(
+    data: Data | Streamed, recipe: Recipe, processes: Processes, batch_size: int
+) -> Batches | Stream | Augmented | Repeated:
     """The training batches of this process. If there is a choice of placement, a line on stderr says which was taken, and why.
 
     OptionError if `stream` is asked of data that can only be held in memory, or if a shift is as large as the images.
     """
+    if recipe.modality is None:
+        return Repeated({})
     device, share = processes.device, (batch_size, recipe.seed, processes.rank, processes.count)
     if recipe.augment_shift and recipe.augment_shift >= min(size := data.description["shape"][-2:]):
         raise OptionError(f"augment_shift is {recipe.augment_shift}; it must be less than the sides of the images, {size}")

@@ -20,9 +20,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from practice_torch.data.blank import blank
 from practice_torch.data.reading.memory import amount
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.datasets import Data, blank_data
 from practice_torch.engine.costs.flops import operations_of
 from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.optimizers import make_player
@@ -99,7 +98,7 @@ def on_fake_tensors(module: Any, name: str) -> Iterator[tuple["Tally", Experimen
     """(Tally, the experiment, its data) of a recipe at full size; inside, tensors have no memory."""
     recipe, published = module.RECIPES[name], getattr(module, "PUBLISHED", {}).get(name)
     with FakeTensorMode(), Tally() as tally, _AttentionOfAGpu():
-        data = blank(recipe.modality, recipe.data, published.facts if published else {}, **recipe.loading())
+        data = blank_data(recipe, published.facts if published else {})
         yield tally, module.build(recipe, data), data
 
 

@@ -68,7 +68,8 @@ class Throughput:
         if not self._unit:
             self._each, self._unit = self._amount_of(batch)
             self._flops = None if self._twin is None else self._count(batch)
-        self._amount += len(next(iter(batch.values()))) * self._each * self.processes.count
+        examples = len(next(iter(batch.values()))) if batch else 1
+        self._amount += examples * self._each * self.processes.count
         self._batches += 1
 
     def lap(self) -> tuple[float, float | None]:
@@ -116,7 +117,9 @@ class Throughput:
             return None
 
     def _amount_of(self, batch):
-        """(how much an example is, of what)."""
+        """(how much an example is, of what); an empty batch counts as one turn."""
+        if not batch:
+            return 1, "turns"
         modality = self.recipe.modality
         if modality == "audio" and "audio" in batch:
             return batch["audio"].shape[-1] / self.recipe.sample_rate, "seconds of sound"

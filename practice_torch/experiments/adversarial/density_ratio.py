@@ -24,13 +24,10 @@ _SHOWN = 4000  # draws of which a preview measures the divergences
 class RatioRecipe(Recipe):
     """Classifiers of two Gaussians in the plane, one for each distance between their means.
 
-    Both are drawn afresh in every turn, so nothing is read from a data set; the engine, which always loads one, is handed two
-    points of the smallest toy, and the fields about data are no flags here.
+    Both are drawn anew in every turn: there are no data.
     """
 
-    modality: ClassVar[str] = "points"
-    data: Fixed = "bimodal"
-    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
+    modality: ClassVar[None] = None
     distances: Annotated[tuple[float, ...], Above(0)] = (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)
     """Distances of the mean of p from that of q, the nearest first; q is the standard normal."""
     deviation: Annotated[float, Above(0)] = 0.6
@@ -48,10 +45,6 @@ class RatioRecipe(Recipe):
         of_p = round(self.share * self.batch_size)
         self._require("share", 0 < of_p < self.batch_size, f"one that leaves both Gaussians some of the {self.batch_size} draws")
         self._require("distances", len(self.distances) > 0, "at least one distance")
-
-    def loading(self):
-        """As few points as can be split."""
-        return {"count": 2}
 
 
 class RatioExperiment(nn.Module):
@@ -77,7 +70,7 @@ class RatioExperiment(nn.Module):
         self.register_buffer("log_var", torch.full((2,), 2 * math.log(recipe.deviation)))
 
     def forward(self, batch, phase):
-        """The sum of the logistic losses at fresh draws: of the batch, only its place in the order of play is used."""
+        """The sum of the logistic losses at fresh draws; the batch is empty."""
         size = self.recipe.batch_size
         of_p = round(self.recipe.share * size)
         points_p, points_q = self._draws(of_p), self._draws(size - of_p)[1]
@@ -165,5 +158,5 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The classifiers that a recipe describes; the data say nothing about them."""
+    """The classifiers that a recipe describes; there are no data."""
     return RatioExperiment(recipe)

@@ -99,10 +99,6 @@ class Control(Bounded):
     evaluation_episodes: Annotated[int, AtLeast(1)] = 200
     """Episodes of an evaluation."""
 
-    def loading(self):
-        """As few points as can be split: nothing is read from a data set, but the engine always loads one."""
-        return {"count": 2}
-
     def __post_init__(self):
         super().__post_init__()
         collected = self.copies * self.horizon

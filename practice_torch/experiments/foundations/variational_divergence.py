@@ -26,13 +26,10 @@ from practice_torch.networks.perceptron import perceptron
 class GaussianPairRecipe(Recipe):
     """A critic estimates the divergence KL(p || q) of two Gaussians, which is known, from samples alone.
 
-    Both samples are drawn afresh in every turn, so nothing is read from a data set; the engine, which always loads one, is
-    handed two points of the smallest toy, and the fields about data are no flags here.
+    Both samples are drawn anew in every turn: there are no data.
     """
 
-    modality: ClassVar[str] = "points"
-    data: Fixed = "bimodal"
-    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
+    modality: ClassVar[None] = None
     bound: Literal["nwj", "donsker_varadhan"] = "nwj"
     """Objective of the critic: E_p T - E_q e^(T-1) (unbiased) or E_p T - log E_q e^T (tighter)."""
     dimension: Annotated[int, AtLeast(1)] = 10
@@ -48,10 +45,6 @@ class GaussianPairRecipe(Recipe):
     evaluation_draws: Annotated[int, AtLeast(1)] = 100_000
     """Number of samples of each Gaussian in an evaluation."""
     metric: Fixed = "relative_error"
-
-    def loading(self):
-        """As few points as can be split."""
-        return {"count": 2}
 
 
 class CriticOfGaussians(nn.Module):
@@ -75,7 +68,7 @@ class CriticOfGaussians(nn.Module):
         self.register_buffer("log_normalizer", torch.zeros(()))
 
     def forward(self, batch, phase):
-        """Minus the bound, from fresh draws: of the batch, only its place in the order of play is used."""
+        """Minus the bound, from fresh draws; the batch is empty."""
         critic_p, critic_q = self._critics(self.recipe.batch_size)
         if self.recipe.bound == "nwj":
             bound = variational_lower_bound(critic_p, critic_q, divergence="kl")
@@ -158,5 +151,5 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The critic that a recipe describes; the data say nothing about it."""
+    """The critic that a recipe describes; there are no data."""
     return CriticOfGaussians(recipe)

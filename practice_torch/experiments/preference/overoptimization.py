@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.engine.artifacts import Figure, Text
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.networks.perceptron import perceptron
@@ -31,8 +31,9 @@ class GoldAndProxyRecipe(Recipe):
     """
 
     modality: ClassVar[str] = "symbols"
-    data: Fixed = "random"
-    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.2
+    data: str = "random"
+    """random: drawn from the seed. Other data are refused, since the sums over all texts hold for equally likely words only."""
+    held_out: Annotated[float, Above(0, below=1)] = 0.2
     pairs: Annotated[int, AtLeast(2)] = 20_000
     """Pairs of random texts, with those that are held out; each is compared by many people, whose share of votes is known."""
     length: Annotated[int, AtLeast(2, at_most=128)] = 32
@@ -52,6 +53,7 @@ class GoldAndProxyRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
+        self._require("data", self.data == "random", "random: the sums over all texts hold for equally likely words")
         self._require("length", self.length % 2 == 0, "even: two texts of as many words")
 
     def loading(self):

@@ -32,13 +32,10 @@ START = 0  # the token before a text
 class FewTextsRecipe(Tuning, Recipe):
     """A small transformer with random weights is the reference; a copy of it is tuned.
 
-    Nothing is read from a data set; the engine, which always loads one, is handed two random texts, and the fields about data are
-    no flags here.
+    The policy draws the texts that it learns from: there are no data.
     """
 
-    modality: ClassVar[str] = "symbols"
-    data: Fixed = "random"
-    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
+    modality: ClassVar[None] = None
     batch_size: Annotated[int, AtLeast(1)] = 128
     """Groups of completions in a round; all have the same prompt, which is empty."""
     length: Annotated[int, AtLeast(2, at_most=12)] = 4
@@ -55,9 +52,6 @@ class FewTextsRecipe(Tuning, Recipe):
         super().__post_init__()
         self._require("width", self.width % 2 == 0, "even: a transformer of two heads")
         self._require("symbols", self.symbols**self.length <= MOST, f"such that symbols^length is at most {MOST}")
-
-    def loading(self):
-        return {"count": 2, "length": self.length, "symbols": self.symbols}
 
 
 class FewTexts(nn.Module):
@@ -94,7 +88,7 @@ class FewTexts(nn.Module):
         self.register_buffer("texts", nn.functional.pad(texts, (1, 0), value=START), persistent=False)
 
     def forward(self, batch, phase):
-        """A round, or the loss of an update; of the data's batch nothing is used."""
+        """A round, or the loss of an update; the batch is empty."""
         if phase == "update":
             return self.rollout.loss(self.policy, self.critic, self.generator)
         empty = self.texts[:1, :1]
@@ -195,5 +189,5 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The policy of a recipe; the data say nothing about it."""
+    """The policy of a recipe; there are no data."""
     return FewTexts(recipe)

@@ -22,13 +22,10 @@ from practice_torch.reinforcement.ppo import clipped_indicator, ppo_loss
 class ControlRecipe(Control, Recipe):
     """An actor and a critic learn a control task, such as to balance a pole, from what the actor tries.
 
-    The task is simulated, so nothing is read from a data set, and the fields about data are no flags here. A batch is drawn from
-    the steps collected last.
+    The task is simulated: there are no data. A batch is drawn from the steps collected last.
     """
 
-    modality: ClassVar[str] = "points"
-    data: Fixed = "bimodal"
-    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
+    modality: ClassVar[None] = None
     updates: Annotated[int, AtLeast(1)] = 16
     """Updates on what was collected, each on a batch drawn from it."""
     clip: Annotated[float, Above(0, below=1)] = 0.2
@@ -55,7 +52,7 @@ class ControlExperiment(Looks, nn.Module):
         self.runs = Runs(recipe, self.task)
 
     def forward(self, batch, phase):
-        """Collects, or the loss of a batch of what was collected; of the data's batch nothing is used."""
+        """Collects, or the loss of a batch of what was collected; the engine's batch is empty."""
         if phase == "collect":
             return torch.zeros((), device=self.runs.seen.device), self.runs.collect(self.actor, self.critic, self.generator)
         return self._loss()
@@ -95,5 +92,5 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The actor, the critic and the task that a recipe describes; the data say nothing about them."""
+    """The actor, the critic and the task that a recipe describes; there are no data."""
     return ControlExperiment(recipe)

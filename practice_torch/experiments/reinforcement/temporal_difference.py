@@ -25,14 +25,11 @@ LONGEST = 200  # steps of a walk that is drawn
 class GridRecipe(Recipe):
     """Walkers on a grid learn the values of its actions, one transition at a time; the exact values are known.
 
-    The transitions come from the walkers, so nothing is read from a data set; the engine, which always loads one, is handed two
-    points of the smallest toy, and the fields about data are no flags here. A table is not moved by an optimizer: each of its
-    entries has its own step size, which falls with the number of its updates.
+    The transitions come from the walkers: there are no data. A table is not moved by an optimizer: each of its entries has its
+    own step size, which falls with the number of its updates.
     """
 
-    modality: ClassVar[str] = "points"
-    data: Fixed = "bimodal"
-    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
+    modality: ClassVar[None] = None
     steps: Annotated[int, AtLeast(1)] = 8000
     """Number of transitions of every walker."""
     batch_size: Annotated[int, AtLeast(1)] = 32
@@ -54,10 +51,6 @@ class GridRecipe(Recipe):
     decay: Annotated[float, AtLeast(0, at_most=1)] = 0.6
     """The n-th update of an entry has the step size (n + 1)^-decay."""
     metric: Fixed = "value_error"
-
-    def loading(self):
-        """As few points as can be split."""
-        return {"count": 2}
 
 
 class GridExperiment(nn.Module):
@@ -86,7 +79,7 @@ class GridExperiment(nn.Module):
         self.register_buffer("action", torch.zeros(recipe.batch_size, dtype=torch.int64))
 
     def forward(self, batch, phase):
-        """One transition of every walker: of the batch, only its place in the order of play is used."""
+        """One transition of every walker; the batch is empty."""
         reward, arrived, ended = self.world.step(self.state, self.action, self.generator)
         reward = reward + self.recipe.noise * torch.randn(reward.shape, generator=self.generator, device=reward.device)
         onward = torch.where(ended, self.world.start, arrived)
@@ -238,5 +231,5 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The walkers of a recipe; the data are not read."""
+    """The walkers of a recipe; there are no data."""
     return GridExperiment(recipe)

@@ -23,13 +23,11 @@ from practice_torch.reinforcement.natural_gradient import backtracking_line_sear
 class TrustRegionRecipe(Control, Recipe):
     """An actor learns a control task by natural gradients, a critic by Adam.
 
-    The task is simulated, so nothing is read from a data set, and the fields about data are no flags here. The learning rate and
-    the batches are the critic's: the actor's step is as long as the divergence allows, and taken on all that was collected.
+    The task is simulated: there are no data. The learning rate and the batches are the critic's: the actor's step is as long as
+    the divergence allows, and taken on all that was collected.
     """
 
-    modality: ClassVar[str] = "points"
-    data: Fixed = "bimodal"
-    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
+    modality: ClassVar[None] = None
     updates: Annotated[int, AtLeast(1)] = 16
     """Updates of the critic on what was collected, each on a batch drawn from it."""
     maximum_kl: Annotated[float, Above(0)] = 0.01
@@ -54,7 +52,7 @@ class TrustRegionExperiment(Looks, nn.Module):
         self.runs = Runs(recipe, self.task)
 
     def forward(self, batch, phase):
-        """Collects, moves the actor, or half the squared error of the critic; of the data's batch nothing is used."""
+        """Collects, moves the actor, or half the squared error of the critic; the engine's batch is empty."""
         if phase == "value":
             drawn = self.runs.drawn(self.generator)
             return (self.critic(self.runs.seen[drawn])[:, 0] - self.runs.returns[drawn]).square().mean() / 2, {}
@@ -115,5 +113,5 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The actor, the critic and the task that a recipe describes; the data say nothing about them."""
+    """The actor, the critic and the task that a recipe describes; there are no data."""
     return TrustRegionExperiment(recipe)
