@@ -90,9 +90,10 @@ derivation.bridge(
 derivation.bridge(
     "... and the value of the game with it",
     best,
-    lambda P, Q: jnp.stack([joint_exact_value(a, b, a - b) for a, b in zip(jnp.log(P), jnp.log(Q), strict=True)]),
-    P,
-    Q,
+    joint_exact_value,
+    log_joint_encoder=log(P),
+    log_joint_generator=log(Q),
+    logits=log(P) - log(Q),
     wrong={"the sign": -best},
     states=2,
 )
@@ -244,16 +245,16 @@ derivation.bridge(
     "The code computes both losses",
     loss,
     bigan_discriminator_loss,
-    s,
-    t,
+    logits_encoder=[s],
+    logits_generator=[t],
     wrong={"the labels exchanged": exchanged, "the sign": -loss},
 )
 derivation.bridge(
     "... this is that of encoder and generator",
     exchanged,
     bigan_generator_encoder_loss,
-    s,
-    t,
+    logits_encoder=[s],
+    logits_generator=[t],
     wrong={"the discriminator's": loss},
 )
 

@@ -295,10 +295,10 @@ soft_r, soft_f, soft_s = log(1 + exp(-r)), log(1 + exp(f)), log(1 + exp(s))
 derivation.bridge(
     "The code computes the matching-aware loss",
     soft_r + soft_f / 2 + soft_s / 2,
-    lambda f, r, s: matching_aware_discriminator_loss(r, f, s),
-    f,
-    r,
-    s,
+    matching_aware_discriminator_loss,
+    logits_real=[r],
+    logits_fake=[f],
+    logits_mismatched=[s],
     wrong={"mismatches in full": soft_r + soft_f + soft_s, "no mismatches": soft_r + soft_f},
 )
 a, o = derivation.numbers("a", y, "class logits of a real example"), derivation.numbers("o", y, "class logits of a fake")

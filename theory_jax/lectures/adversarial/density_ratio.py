@@ -85,11 +85,9 @@ derivation.chain(
 derivation.bridge(
     "The code takes the odds off",
     log(r),
-    lambda logits, odds: jnp.stack(
-        [log_ratio_from_classifier(row, log_prior_odds=o) for row, o in zip(logits, odds, strict=True)]
-    ),
-    log(eta / rest),
-    log(odds),
+    log_ratio_from_classifier,
+    logits=log(eta / rest),
+    log_prior_odds=log(odds),
     wrong={"left in": log(eta / rest), "turned over": -log(r)},
 )
 
@@ -197,9 +195,9 @@ at_p, at_q = (
 derivation.bridge(
     "The code's squared loss",
     plus(at_q**2 / 2, -at_p),
-    lambda at_p, at_q: least_squares_ratio_loss(at_p, at_q),
-    at_p,
-    at_q,
+    least_squares_ratio_loss,
+    ratio_numerator=[at_p],
+    ratio_denominator=[at_q],
     wrong={"exchanged": plus(at_p**2 / 2, -at_q)},
 )
 n = derivation.index("n", "a draw from $q$", states=2)
@@ -303,11 +301,9 @@ derivation.chain(
 derivation.bridge(
     "The code's probability of keeping a sample",
     Min(0, log(r) - log(bound)),
-    lambda log_ratio, bound: jnp.stack(
-        [rejection_log_acceptance(row, log_bound=float(np.log(one))) for row, one in zip(log_ratio, bound, strict=True)]
-    ),
-    log(r),
-    bound,
+    rejection_log_acceptance,
+    log_ratio=log(r),
+    log_bound=log(bound),
     wrong={"no cap": log(r) - log(bound)},
 )
 

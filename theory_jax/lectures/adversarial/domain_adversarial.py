@@ -249,7 +249,7 @@ derivation.bridge(
     "The code computes the proxy distance",
     times(2, 1 - 2 * error_d),
     proxy_a_distance,
-    error_d,
+    error=[error_d],
     wrong={"the error once": 2 * (1 - error_d)},
 )
 loss_d = derivation.define(
@@ -309,9 +309,9 @@ for _domain, _words in ((1, "a source example"), (0, "a target example")):
 derivation.bridge(
     "... and the divergence",
     jsd,
-    lambda p_s, p_t: jensen_shannon_divergence(jnp.log(p_s), jnp.log(p_t)),
-    p_s,
-    p_t,
+    jensen_shannon_divergence,
+    log_probs_p=[log(p_s)],
+    log_probs_q=[log(p_t)],
     wrong={"no half": 2 * jsd},
 )
 
@@ -417,7 +417,7 @@ derivation.bridge(
     "The code computes the schedule, here with the paper's 10",
     tanh(5 * p),
     adaptation_schedule,
-    p,
+    progress=[p],
     wrong={"the sigmoid": 1 / (1 + exp(-10 * p)), "no half": tanh(10 * p)},
 )
 

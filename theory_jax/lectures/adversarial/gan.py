@@ -155,25 +155,25 @@ central = derivation.chain(
 derivation.bridge(
     "The code computes the value",
     value_of,
-    lambda p, q, logits: exact_value(jnp.log(p), jnp.log(q), logits),
-    p,
-    q,
-    logit,
+    exact_value,
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
+    logits=[logit],
     wrong={"real and fake exchanged": plus(Expectation(q, log(d)), Expectation(p, log(fake))), "the sign": -value_of},
 )
 derivation.bridge(
     "... the best discriminator's logit",
     log(best / best_fake),
-    lambda p, q: jax.vmap(optimal_discriminator_logit)(jnp.log(p), jnp.log(q)),
-    p,
-    q,
+    optimal_discriminator_logit,
+    log_density_data=log(p),
+    log_density_model=log(q),
 )
 derivation.bridge(
     "... and the divergence",
     jsd,
-    lambda p, q: jensen_shannon_divergence(jnp.log(p), jnp.log(q)),
-    p,
-    q,
+    jensen_shannon_divergence,
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
     wrong={"no half": 2 * jsd},
 )
 
@@ -419,9 +419,10 @@ loss = nine * log(1 + exp(-real)) + (1 - nine) * log(1 + exp(real)) + log(1 + ex
 derivation.bridge(
     "The code computes the discriminator's loss, here for the label 0.9",
     loss,
-    lambda r, l: discriminator_loss(r, l, real_target=0.9),  # noqa: E741
-    real,
-    l,
+    discriminator_loss,
+    logits_real=[real],
+    logits_fake=[l],
+    real_target=0.9,
     wrong={
         "the fakes' label smoothed, too": nine * log(1 + exp(-real))
         + log(1 + exp(real)) / 10

@@ -108,10 +108,10 @@ real, fake = derivation.numbers("x", l, "the real point", "real"), derivation.nu
 derivation.bridge(
     "The code's point on the way",
     u * real + (1 - u) * fake,
-    lambda u, x, y: interpolate(x, y, u),
-    u,
-    real,
-    fake,
+    interpolate,
+    real=[real],
+    fake=[fake],
+    uniforms=[u],
     wrong={"real and fake exchanged": u * fake + (1 - u) * real},
 )
 
@@ -360,9 +360,9 @@ derivation.chain(
 derivation.bridge(
     "The code clips",
     Max(-bound_of_weights, Min(bound_of_weights, a)),
-    lambda bound, weights: jnp.stack([clip_weights(row[None], bound=float(b))[0] for b, row in zip(bound, weights, strict=True)]),
-    bound_of_weights,
-    a,
+    clip_weights,
+    weight=[a],
+    bound=bound_of_weights,
     wrong={"only from above": Min(bound_of_weights, a)},
 )
 

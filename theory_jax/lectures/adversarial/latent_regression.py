@@ -198,10 +198,10 @@ derivation.chain(
 derivation.bridge(
     "The code computes the bound",
     times(Rational(1, 2), plus(1, -log(s), -((c - mu) ** 2) / s)),
-    lambda c, mu, s: gaussian_information_bound(c[:, None], mu[:, None], jnp.log(s)[:, None]),
-    c,
-    mu,
-    s,
+    gaussian_information_bound,
+    z=[[c]],
+    mean=[[mu]],
+    log_var=[[log(s)]],
     wrong={"the log-likelihood": LogDensity(c, mu, s)},
 )
 target, guessed = (
@@ -211,9 +211,9 @@ target, guessed = (
 derivation.bridge(
     "... and the squared error",
     SquaredNorm(z, target - guessed),
-    lambda y, guessed: latent_regression_loss(y, guessed),
-    target,
-    guessed,
+    latent_regression_loss,
+    z=[target],
+    z_predicted=[guessed],
     wrong={"half of it": SquaredNorm(z, target - guessed) / 2, "the mean": SquaredNorm(z, target - guessed) / 4},
 )
 

@@ -161,9 +161,9 @@ derivation.bridge(
     "The code computes the critic's value",
     Total(i, (p - q.at(i)) * f),
     dual_objective,
-    log(p),
-    log(q),
-    f,
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
+    potential=[f],
     wrong={"the sign": Total(i, (q.at(i) - p) * f)},
 )
 coordinate = derivation.index("l", "a coordinate")
@@ -172,9 +172,9 @@ y = derivation.numbers("y", (j, coordinate), "the place of point $j$", "y")
 derivation.bridge(
     "... and the Euclidean cost, the metric of the experiments",
     sqrt(SquaredNorm(coordinate, x - y)),
-    jax.vmap(cost_matrix),
-    x,
-    y,
+    cost_matrix,
+    x=x,
+    y=y,
     wrong={"squared, which is no metric": SquaredNorm(coordinate, x - y)},
 )
 
@@ -325,12 +325,12 @@ real, fake = derivation.number("r", "a real score", "scores_real"), derivation.n
 derivation.bridge(
     "The critic descends minus its value",
     fake - real,
-    lambda r, f: critic_loss(r, f),
-    real,
-    fake,
+    critic_loss,
+    scores_real=[real],
+    scores_fake=[fake],
     wrong={"the value itself": real - fake},
 )
-derivation.bridge("... and the generator its own part of it", -fake, generator_loss, fake, wrong={"the sign": fake})
+derivation.bridge("... and the generator its own part of it", -fake, generator_loss, scores_fake=[fake], wrong={"the sign": fake})
 
 # ---------------------------------------------------------------------------------------------------- entropic transport
 

@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/autoregressive/ngram.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
@@ -114,11 +113,9 @@ derivation.chain(
 derivation.bridge(
     "The code computes it",
     log(additive),
-    lambda counts, alpha: jnp.stack(
-        [additive_log_probs(row, pseudo_count=float(a)) for row, a in zip(counts, alpha, strict=True)]
-    ),
-    k_w,
-    alpha,
+    additive_log_probs,
+    counts=k_w,
+    pseudo_count=alpha,
     wrong={"alpha once in the denominator": log((k_w + alpha) / (n + alpha))},
 )
 
@@ -165,9 +162,9 @@ derivation.chain(
 derivation.bridge(
     "The code takes this step",
     log(new),
-    lambda of_table, weights: jax.vmap(interpolation_em_step)(jnp.log(of_table), jnp.log(weights)),
-    of_table,
-    weights,
+    interpolation_em_step,
+    token_log_probs=log(of_table),
+    log_weights=log(weights),
     wrong={"not divided by M": log(new * M), "no posterior": log(Total(i, of_table) / M)},
 )
 
@@ -218,8 +215,9 @@ continuation = derivation.define(r"\beta^*", contexts / pairs, "the continuation
 derivation.bridge(
     "The code has this law behind a discount of one half",
     log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * continuation),
-    lambda counts: jax.vmap(lambda table: kneser_ney_log_probs(table, discount=0.5))(counts),
-    b,
+    kneser_ney_log_probs,
+    counts=b,
+    discount=0.5,
     sizes={u: 3},
     wrong={
         "the words' frequencies": log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * Total(u, b) / Total(u, b_u))

@@ -471,21 +471,23 @@ var_streamed = derivation.define(r"v_\xi", Total(j, (streamed.at(j) - mean_strea
 derivation.bridge(
     "The code's blocks, with the branch $f(x) = x^2$",
     plus(x, hat**2),
-    lambda x, e: jnp.stack(
-        [pre_norm_residual(a, jnp.ones(4), jnp.zeros(4), lambda z: z * z, epsilon=c) for a, c in zip(x, e, strict=True)]
-    ),
-    x,
-    eps,
+    pre_norm_residual,
+    x=x,
+    weight=jnp.ones(4),
+    bias=jnp.zeros(4),
+    branch_fn=lambda z: z * z,
+    epsilon=eps,
     wrong={"the norm on the stream": (streamed - mean_streamed) / sqrt(var_streamed + eps)},
 )
 derivation.bridge(
     "... and the norm on the stream",
     (streamed - mean_streamed) / sqrt(var_streamed + eps),
-    lambda x, e: jnp.stack(
-        [post_norm_residual(a, jnp.ones(4), jnp.zeros(4), lambda z: z * z, epsilon=c) for a, c in zip(x, e, strict=True)]
-    ),
-    x,
-    eps,
+    post_norm_residual,
+    x=x,
+    weight=jnp.ones(4),
+    bias=jnp.zeros(4),
+    branch_fn=lambda z: z * z,
+    epsilon=eps,
     wrong={"the branch behind the norm": hat + x**2},
 )
 

@@ -182,8 +182,9 @@ derivation.bridge(
 derivation.bridge(
     "The log-normalizer of a row, in blocks of three",
     log(Total(j, exp(t))),
-    lambda t: streaming_logsumexp(t, block_size=3),
-    t,
+    streaming_logsumexp,
+    x=[t],
+    block_size=3,
     wrong={"the mean": log(Total(j, exp(t)) / derivation.count(j, "K", "the number of keys in a row"))},
 )
 

@@ -319,9 +319,10 @@ for layout, arrange, first in (
 derivation.bridge(
     "... by these angles",
     place * omega,
-    lambda p, b: jnp.stack([rotary_angles(jnp.array(int(a)), head_width=8, base=float(e)) for a, e in zip(p, b, strict=True)]),
-    place,
-    base,
+    rotary_angles,
+    positions=place,
+    head_width=8,
+    base=base,
     wrong={"the exponent i/D": place * base ** (-i / D), "from the second on": place * base ** (-2 * (i + 1) / D)},
 )
 
@@ -518,11 +519,11 @@ derivation.chain(
 derivation.bridge(
     "The code's angles at scale two",
     times(half, omega, 2 * place + 1),
-    lambda p, b: jnp.stack(
-        [rotary_angles(jnp.array(int(2 * a + 1)), head_width=8, base=float(e), scale=2.0) for a, e in zip(p, b, strict=True)]
-    ),
-    place,
-    base,
+    rotary_angles,
+    positions=2 * place + 1,
+    head_width=8,
+    base=base,
+    scale=2.0,
     wrong={"multiplied by the scale": times(2, omega, 2 * place + 1)},
 )
 

@@ -262,15 +262,10 @@ derivation.chain(
 derivation.bridge(
     "The code normalizes like this",
     -w / ((5 + n) / 6) ** alpha,
-    lambda w, n, alpha: jnp.stack(
-        [
-            length_normalized_score(-jnp.array([a]), jnp.array([b]), exponent=float(c))[0]
-            for a, b, c in zip(w, n, alpha, strict=True)
-        ]
-    ),
-    w,
-    n,
-    alpha,
+    length_normalized_score,
+    log_prob=[-w],
+    lengths=[n],
+    exponent=alpha,
     wrong={"one token more": -w / ((6 + n) / 6) ** alpha, "the mean": -w / n},
 )
 

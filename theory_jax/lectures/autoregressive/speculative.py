@@ -8,7 +8,7 @@ from itertools import product
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import linprog
-from sympy import Abs, Max, Min
+from sympy import Abs, Max, Min, log
 
 from theory_jax.autoregressive.speculative import (
     acceptance_probability,
@@ -83,9 +83,9 @@ derivation.chain(
 derivation.bridge(
     "The code computes the overlap",
     beta,
-    lambda p, q: acceptance_probability(jnp.log(q), jnp.log(p)),
-    p,
-    q,
+    acceptance_probability,
+    draft_log_probs=[log(q)],
+    target_log_probs=[log(p)],
     wrong={"the larger": Total(x, Max(p, q)), "the product": Total(x, p * q)},
 )
 r = derivation.define("r", Max(p - q, 0) / Total(x, Max(p - q, 0)), "the residual law", "exp(residual_log_probs)", over=x)
@@ -238,8 +238,9 @@ derivation.chain(
 derivation.bridge(
     "The code computes the length",
     powers,
-    lambda a: expected_block_length(a, draft_length=LENGTH),
-    a,
+    expected_block_length,
+    acceptance=[a],
+    draft_length=LENGTH,
     wrong={"a draft more": powers + a ** (LENGTH + 1)},
 )
 derivation.chain(

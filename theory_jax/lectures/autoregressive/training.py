@@ -182,14 +182,11 @@ derivation.chain(
 derivation.bridge(
     "The code has this loss",
     -Total(v, smooth.at(v, 2) * log(p)),
-    lambda logits, eps: jnp.stack(
-        [
-            token_cross_entropy(jnp.array([[2]]), row[None, None], None, label_smoothing=float(e))[0, 0]
-            for row, e in zip(jnp.asarray(logits), eps, strict=True)
-        ]
-    ),
-    l,
-    eps,
+    token_cross_entropy,
+    targets=jnp.array([[2]]),
+    logits=[[l]],
+    mask=None,
+    label_smoothing=eps,
     wrong={
         "the share over the other tokens": -Total(
             v, ((1 - eps) * KroneckerDelta(v, 2) + eps * (1 - KroneckerDelta(v, 2)) / (V - 1)) * log(p)

@@ -268,18 +268,20 @@ derivation.symbol(r"\kappa_0", "what this factor is in a series")
 derivation.bridge(
     "The code's gelu",
     gelu_of,
-    lambda z: gelu(z, approximate=False),
-    z,
+    gelu,
+    x=[z],
+    approximate=False,
     wrong={"the approximation": z / 2 * (1 + sympy.tanh(sqrt(2 / pi) * (z + kappa * z**3))), "relu": sympy.Max(z, 0)},
 )
 derivation.bridge(
     "... its approximation by tanh, which GPT-2 uses",
     times(z, Rational(1, 2), plus(1, sympy.tanh(sqrt(2 / pi) * plus(z, kappa * z**3)))),
-    lambda z: gelu(z, approximate=True),
-    z,
+    gelu,
+    x=[z],
+    approximate=True,
     wrong={"the exact one": gelu_of},
 )
-derivation.bridge("... and silu", z / (1 + exp(-z)), silu, z, wrong={"the other side": z / (1 + exp(z))})
+derivation.bridge("... and silu", z / (1 + exp(-z)), silu, x=[z], wrong={"the other side": z / (1 + exp(z))})
 
 
 @derivation.symbolic(

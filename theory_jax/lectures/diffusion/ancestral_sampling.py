@@ -447,12 +447,12 @@ predicted = derivation.define(
 derivation.bridge(
     "The code's step without clipping",
     plus(times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))), times(sqrt(beta), z)),
-    by_point(lambda alpha_bar, x, e, noise: ddpm_step(x, e, noise, np.array([2]), alpha_bar), steps=2),
-    before,
-    alpha,
-    x_t,
-    epsilon,
-    z,
+    ddpm_step,
+    x_t=[x_t],
+    noise_pred=[epsilon],
+    noise=[z],
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
     wrong={
         "the variance as the standard deviation": plus(
             times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))), times(beta, z)
@@ -464,14 +464,14 @@ _HALF = Rational(1, 2)
 derivation.bridge(
     "... with the predicted data clipped to one half, and the small variance",
     plus(times(kappa, Max(-_HALF, Min(_HALF, predicted))), times(rho, x_t), times(sqrt(tilde), z)),
-    by_point(
-        lambda alpha_bar, x, e, noise: ddpm_step(x, e, noise, np.array([2]), alpha_bar, variance="small", clip=0.5), steps=2
-    ),
-    before,
-    alpha,
-    x_t,
-    epsilon,
-    z,
+    ddpm_step,
+    x_t=[x_t],
+    noise_pred=[epsilon],
+    noise=[z],
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
+    variance="small",
+    clip=0.5,
     wrong={
         "not clipped": plus(kappa * predicted, rho * x_t, sqrt(tilde) * z),
         "the large variance": plus(kappa * Max(-_HALF, Min(_HALF, predicted)), rho * x_t, sqrt(beta) * z),

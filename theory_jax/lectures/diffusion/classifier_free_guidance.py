@@ -120,10 +120,10 @@ guided = plus(unconditional, times(w, plus(conditional, -unconditional)))
 derivation.bridge(
     "The code's guided prediction",
     guided,
-    lambda c, u, w: guide(c, u, scale=w),
-    conditional,
-    unconditional,
-    w,
+    guide,
+    conditional=[conditional],
+    unconditional=[unconditional],
+    scale=[w],
     wrong={
         "the branches exchanged": conditional + w * (unconditional - conditional),
         "the other convention": conditional + w * (conditional - unconditional),
@@ -397,9 +397,10 @@ derivation.chain(
 derivation.bridge(
     "The code's mixture of both, seven parts to three",
     g * plus(times(Rational(7, 10), ratio), Rational(3, 10)),
-    lambda g, a: rescale(g, a, mix=0.7),
-    g,
-    image,
+    rescale,
+    guided=[g],
+    conditional=[image],
+    mix=0.7,
     wrong={
         "the ratio turned over": g * (Rational(7, 10) / ratio + Rational(3, 10)),
         "the variances": g * (7 * ratio**2 + 3) / 10,

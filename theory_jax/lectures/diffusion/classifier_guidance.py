@@ -219,11 +219,12 @@ predicted = derivation.number(r"\epsilon_0", "any predicted noise", "noise_pred"
 derivation.bridge(
     "The code's guided noise",
     plus(predicted, -times(w, sqrt(1 - a), slope)),
-    by_point(lambda alpha_bar, e, h, w: guided_noise(e, h, np.array([1]), alpha_bar, scale=w), steps=1),
-    a,
-    predicted,
-    slope,
-    w,
+    guided_noise,
+    noise_pred=[predicted],
+    gradient=[slope],
+    t=np.array([1]),
+    alpha_bar=[1, a],
+    scale=[w],
     wrong={"the variance": predicted - w * (1 - a) * slope},
 )
 

@@ -196,10 +196,11 @@ _TWO, _ONE = np.array([2]), np.array([1])
 derivation.bridge(
     "The code's deviation of the new noise",
     times(eta, sqrt((1 - a_s) / (1 - a_t)), sqrt(1 - kept)),
-    by_point(lambda alpha_bar, eta: ddim_sigma(_TWO, _ONE, alpha_bar, eta=float(eta[0])), steps=2),
-    a_s,
-    kept,
-    eta,
+    ddim_sigma,
+    t=_TWO,
+    s=_ONE,
+    alpha_bar=[1, a_s, a_s * kept],
+    eta=eta,
 )
 derivation.bridge(
     "The code's mean",
@@ -362,15 +363,14 @@ fresh = derivation.number("z", "new standard normal noise", "noise")
 derivation.bridge(
     "The code's step",
     plus(times(sqrt(a_s), implied), times(sqrt(1 - a_s - sigma**2), noise), times(sigma, fresh)),
-    by_point(
-        lambda alpha_bar, x, noise, fresh, eta: ddim_step(x, noise, fresh, _TWO, _ONE, alpha_bar, eta=float(eta[0])), steps=2
-    ),
-    a_s,
-    kept,
-    x_t,
-    noise,
-    fresh,
-    eta,
+    ddim_step,
+    x_t=[x_t],
+    noise_pred=[noise],
+    noise=[fresh],
+    t=_TWO,
+    s=_ONE,
+    alpha_bar=[1, a_s, a_s * kept],
+    eta=eta,
 )
 
 point = derivation.number("y", r"a value in these units, $x / \sqrt{\bar\alpha}$")

@@ -395,9 +395,9 @@ derivation.bridge(
     "The code's arc",
     (times(sin((1 - weight) * angle), u) + times(sin(weight * angle), v)) / sin(angle),
     spherical_interpolation,
-    u,
-    v,
-    weight,
+    a=[u],
+    b=[v],
+    weight=[weight],
     wrong={
         "the straight line": (1 - weight) * u + weight * v,
         "the weights exchanged": (sin(weight * angle) * u + sin((1 - weight) * angle) * v) / sin(angle),

@@ -210,9 +210,9 @@ derivation.chain(
 derivation.bridge(
     "The code computes it, too",
     times(Rational(1, 2), plus(a_end * start**2, -a_end, -log(1 - a_end))),
-    by_point(lambda alpha_bar, x0: prior_kl(x0, alpha_bar), steps=1),
-    a_end,
-    start,
+    prior_kl,
+    x0=[start],
+    alpha_bar=[1, a_end],
 )
 _step = introduce_step(derivation)
 alpha, beta, a_t, tilde = _step.alpha, _step.beta, _step.a_t, _step.tilde

@@ -115,20 +115,21 @@ a_t = derivation.number(r"\bar\alpha_t", "the share of the variance that is sign
 derivation.bridge(
     "One step of the code",
     plus(times(sqrt(alpha), x_prev), times(sqrt(beta), epsilon)),
-    by_point(lambda alpha_bar, x, noise: forward_step(x, np.array([2]), noise, alpha_bar), steps=2),
-    a_s,
-    alpha,
-    x_prev,
-    epsilon,
+    forward_step,
+    x_prev=[x_prev],
+    t=np.array([2]),
+    noise=[epsilon],
+    alpha_bar=[1, a_s, a_s * alpha],
     wrong={"the share without its root": alpha * x_prev + beta * epsilon},
 )
 derivation.bridge(
     "The jump from the data",
     noised(a_t, x_0, epsilon),
-    by_point(lambda alpha_bar, x, noise: forward_sample(x, np.array([1]), noise, alpha_bar), steps=1),
-    a_t,
-    x_0,
-    epsilon,
+    forward_sample,
+    x0=[x_0],
+    t=np.array([1]),
+    noise=[epsilon],
+    alpha_bar=[1, a_t],
     wrong={
         "the mean without its root": a_t * x_0 + sqrt(1 - a_t) * epsilon,
         "the variance as the standard deviation": times(sqrt(a_t), x_0) + (1 - a_t) * epsilon,
@@ -137,11 +138,12 @@ derivation.bridge(
 derivation.bridge(
     "The jump from anywhere, which does not depend on where the schedule was before",
     noised(kept, x_s, epsilon),
-    by_point(lambda alpha_bar, x, noise: forward_from(x, np.array([1]), np.array([2]), noise, alpha_bar), steps=2),
-    a_s,
-    kept,
-    x_s,
-    epsilon,
+    forward_from,
+    x_s=[x_s],
+    s=np.array([1]),
+    t=np.array([2]),
+    noise=[epsilon],
+    alpha_bar=[1, a_s, a_s * kept],
     wrong={"the level in place of the ratio": sqrt(a_s * kept) * x_s + sqrt(1 - a_s * kept) * epsilon},
 )
 derivation.bridge(
@@ -158,11 +160,12 @@ derivation.bridge(
 derivation.bridge(
     "The density of a jump",
     Normal(x_t, times(sqrt(kept), x_s), 1 - kept).log_density(x_t),
-    by_point(lambda alpha_bar, y, x: forward_log_prob(y, x, np.array([1]), np.array([2]), alpha_bar), steps=2),
-    a_s,
-    kept,
-    x_t,
-    x_s,
+    forward_log_prob,
+    x_t=[x_t],
+    x_s=[x_s],
+    s=np.array([1]),
+    t=np.array([2]),
+    alpha_bar=[1, a_s, a_s * kept],
     wrong={"the level in place of the ratio": Normal(x_t, sqrt(a_s * kept) * x_s, 1 - a_s * kept).log_density(x_t)},
 )
 

@@ -248,18 +248,13 @@ derivation.chain(
 )
 derivation.bridge(
     "The code adds the noise",
-    plus(x, sigma * sqrt(gamma * (2 + gamma)) * nu * z),
-    lambda g, nu, sigma, x, z: jnp.stack(
-        [
-            churn(point[None, None], one[None, None], level[None], gamma=float(share), noise_scale=float(scale))[0][0, 0]
-            for share, scale, level, point, one in zip(g, nu, sigma, x, z, strict=True)
-        ]
-    ),
-    gamma,
-    nu,
-    sigma,
-    x,
-    z,
+    (plus(x, sigma * sqrt(gamma * (2 + gamma)) * nu * z), None),
+    churn,
+    x=[[x]],
+    noise=[[z]],
+    sigma=[sigma],
+    gamma=gamma,
+    noise_scale=nu,
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

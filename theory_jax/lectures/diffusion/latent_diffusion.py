@@ -138,18 +138,16 @@ def _moments(mu, v):
 derivation.bridge(
     "The code draws the entry",
     drawn,
-    lambda e, mu, v: sample_latent(_moments(mu, v), e[:, None])[:, 0],
-    n,
-    mu,
-    v,
+    sample_latent,
+    moments=[[mu, v]],
+    noise=[[n]],
     wrong={"the variance": mu + exp(v) * n, "the halves exchanged": v + exp(mu / 2) * n},
 )
 derivation.bridge(
     "... and computes its rate",
     rate,
-    lambda mu, v: latent_kl(_moments(mu, v)),
-    mu,
-    v,
+    latent_kl,
+    moments=[[mu, v]],
     wrong={"the halves exchanged": (v**2 + exp(mu) - 1 - mu) / 2, "not halved": 2 * rate},
 )
 
@@ -201,8 +199,8 @@ center = derivation.define(r"\bar z", Total(k, zeta) / N, "their mean")
 derivation.bridge(
     "The code's factor",
     1 / sqrt(Total(k, (zeta - center) ** 2) / N),
-    lambda z: jnp.stack([scaling_factor(row) for row in z]),
-    zeta,
+    scaling_factor,
+    latents=zeta,
     wrong={
         "the deviation": sqrt(Total(k, (zeta - center) ** 2) / N),
         "one fewer": 1 / sqrt(Total(k, (zeta - center) ** 2) / (N - 1)),

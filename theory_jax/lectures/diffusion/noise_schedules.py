@@ -111,12 +111,12 @@ derivation.chain(
     1 / (1 + exp(-lam)),
     equals(a, r"$e^{-\lambda} = \frac{1 - a}{a}$", wrong={"the share of the noise": 1 - a}),
 )
-derivation.bridge("The code's log-SNR", log(a / (1 - a)), log_snr, a, wrong={"half of it": lam / 2})
+derivation.bridge("The code's log-SNR", log(a / (1 - a)), log_snr, alpha_bar=[a], wrong={"half of it": lam / 2})
 derivation.bridge(
     "... and its inverse",
     1 / (1 + exp(-log_ratio)),
     alpha_bar_from_log_snr,
-    log_ratio,
+    log_snr=[log_ratio],
     wrong={"the sign": 1 / (1 + exp(log_ratio))},
 )
 a_sigma = derivation.define(
@@ -133,7 +133,11 @@ derivation.chain(
     so=r"So a schedule that is linear in $\log \sigma$ is linear in $\lambda$.",
 )
 derivation.bridge(
-    "The code's level of a deviation", 1 / (1 + sigma**2), alpha_bar_from_sigmas, sigma, wrong={"not squared": 1 / (1 + sigma)}
+    "The code's level of a deviation",
+    1 / (1 + sigma**2),
+    alpha_bar_from_sigmas,
+    sigmas=[sigma],
+    wrong={"not squared": 1 / (1 + sigma)},
 )
 low = derivation.number(r"\sigma_1", "the smallest deviation", "sigma_min", positive=True)
 up = derivation.number("g", "the largest over the smallest, minus 1", positive=True)
@@ -385,11 +389,10 @@ derivation.chain(
 derivation.bridge(
     "The code shifts",
     a / plus(a, (1 - a) * ratio**2),
-    lambda a, m: jnp.stack(
-        [shift_log_snr(level, base_resolution=1.0, resolution=float(r)) for level, r in zip(a, m, strict=True)]
-    ),
-    a,
-    ratio,
+    shift_log_snr,
+    alpha_bar=a,
+    base_resolution=1.0,
+    resolution=ratio,
     wrong={"the side for the area": a / plus(a, (1 - a) * ratio), "the wrong way": a / plus(a, (1 - a) / ratio**2)},
 )
 

@@ -155,20 +155,20 @@ _at_2 = np.array([2])
 derivation.bridge(
     "The code turns noise into data",
     times(1 / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), e))),
-    by_point(lambda alpha_bar, x, noise: x0_from_noise(x, noise, _at_2, alpha_bar), steps=2),
-    before,
-    alpha,
-    x_t,
-    e,
+    x0_from_noise,
+    x_t=[x_t],
+    noise=[e],
+    t=_at_2,
+    alpha_bar=[1, before, before * alpha],
 )
 derivation.bridge(
     "... and data into noise",
     plus(x_t, -times(sqrt(a_t), x_0)) / sqrt(1 - a_t),
-    by_point(lambda alpha_bar, x, x0: noise_from_x0(x, x0, _at_2, alpha_bar), steps=2),
-    before,
-    alpha,
-    x_t,
-    x_0,
+    noise_from_x0,
+    x_t=[x_t],
+    x0=[x_0],
+    t=_at_2,
+    alpha_bar=[1, before, before * alpha],
     wrong={"without the root": plus(x_t, -times(a_t, x_0)) / sqrt(1 - a_t)},
 )
 for _name, (_target, _mistake) in {

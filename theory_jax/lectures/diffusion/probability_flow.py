@@ -136,10 +136,10 @@ drift, score = derivation.number("f_x", "the drift at a point", "drift"), deriva
 derivation.bridge(
     "The code's velocity",
     plus(drift, -(g**2) * score / 2),
-    lambda f, g, s: probability_flow_drift(s[:, None], f[:, None], g)[:, 0],
-    drift,
-    g,
-    score,
+    probability_flow_drift,
+    score=[[score]],
+    drift=[[drift]],
+    diffusion=[g],
     wrong={"the whole score": plus(drift, -(g**2) * score)},
 )
 

@@ -23,7 +23,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_log_variance,
     reverse_mean_from_noise,
 )
-from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
+from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 
 derivation = Derivation(
@@ -163,19 +163,19 @@ posterior_law = derivation.chain(
 derivation.bridge(
     "The code computes its mean",
     plus(times(kappa, x_0), times(rho, x_t)),
-    by_point(lambda alpha_bar, x0, x: posterior_mean(x0, x, np.array([2]), alpha_bar), steps=2),
-    before,
-    alpha,
-    x_0,
-    x_t,
+    posterior_mean,
+    x0=[x_0],
+    x_t=[x_t],
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
     wrong={"the weights exchanged": rho * x_0 + kappa * x_t},
 )
 derivation.bridge(
     "... and the logarithm of its variance",
     log(tilde),
-    by_point(lambda alpha_bar: posterior_log_variance(np.array([2]), alpha_bar), steps=2),
-    before,
-    alpha,
+    posterior_log_variance,
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
     wrong={"the levels exchanged": log((1 - a_t) / (1 - before) * beta), "the step's variance": log(beta)},
 )
 
@@ -197,11 +197,11 @@ in_the_noise = derivation.chain(
 derivation.bridge(
     "The code computes this mean",
     times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))),
-    by_point(lambda alpha_bar, x, noise: reverse_mean_from_noise(x, noise, np.array([2]), alpha_bar), steps=2),
-    before,
-    alpha,
-    x_t,
-    epsilon,
+    reverse_mean_from_noise,
+    x_t=[x_t],
+    noise_pred=[epsilon],
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
     wrong={"the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon))},
 )
 
@@ -347,10 +347,10 @@ v = derivation.number("v", "what a network says about the variance: $-1$ is the 
 derivation.bridge(
     "The code interpolates the logarithms",
     plus((v + 1) / 2 * log(beta), (1 - (v + 1) / 2) * log(tilde)),
-    by_point(lambda alpha_bar, v: interpolated_log_variance(v, np.array([2]), alpha_bar), steps=2),
-    before,
-    alpha,
-    v,
+    interpolated_log_variance,
+    v=[v],
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
     wrong={
         "the variances interpolated": log((v + 1) ** 2 / 4 * beta + tilde),
         "the ends exchanged": plus((v + 1) / 2 * log(tilde), (1 - (v + 1) / 2) * log(beta)),

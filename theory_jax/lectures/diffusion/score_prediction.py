@@ -233,10 +233,11 @@ derivation.bridge(
 derivation.bridge(
     "... and the mean of the data",
     plus(x, times(1 - a, s(x))) / sqrt(a),
-    by_point(lambda alpha_bar, x, s: tweedie_mean(x, s, np.array([1]), alpha_bar), steps=1),
-    a,
-    x,
-    s(x),
+    tweedie_mean,
+    x_t=[x],
+    score=[s(x)],
+    t=np.array([1]),
+    alpha_bar=[1, a],
     wrong={"the deviation": plus(x, sqrt(1 - a) * s(x)) / sqrt(a)},
 )
 
@@ -282,10 +283,11 @@ x_0 = derivation.number("x_0", "the data", "x0")
 derivation.bridge(
     "The code's loss, for the model that is a sine",
     half * plus(times(sigma, sin(plus(x_0, times(sigma, noise)))), noise) ** 2,
-    lambda x0, e, sigma: denoising_score_matching_loss(x0, e, sigma, lambda x, sigma: jnp.sin(x)),
-    x_0,
-    noise,
-    sigma,
+    denoising_score_matching_loss,
+    x0=[x_0],
+    noise=[noise],
+    sigma=[sigma],
+    score_fn=lambda x, sigma: jnp.sin(x),
 )
 
 h = derivation.number("h", "the length of a step", positive=True)

@@ -240,32 +240,32 @@ derivation.chain(
 derivation.bridge(
     "The code's reverse drift, in the forward time",
     plus(drift, -(g**2) * score),
-    lambda f, g, s: reverse_drift(s[:, None], f[:, None], g)[:, 0],
-    drift,
-    g,
-    score,
+    reverse_drift,
+    score=[[score]],
+    drift=[[drift]],
+    diffusion=[g],
     wrong={"half, as in the flow": plus(drift, -(g**2) * score / 2)},
 )
 derivation.bridge(
     "The code's step forward",
     plus(x, drift * h, g * sqrt(h) * z),
-    lambda x, f, g, z, h: euler_maruyama_step(x[:, None], f[:, None], g, z[:, None], h)[:, 0],
-    x,
-    drift,
-    g,
-    z,
-    h,
+    euler_maruyama_step,
+    x=[[x]],
+    drift=[[drift]],
+    diffusion=[g],
+    noise=[[z]],
+    step=[h],
     wrong={"noise scaled by the step": plus(x, drift * h, g * h * z), "the variance": plus(x, drift * h, g**2 * sqrt(h) * z)},
 )
 derivation.bridge(
     "... and backward",
     plus(x, -drift * h, g * sqrt(h) * z),
-    lambda x, f, g, z, h: euler_maruyama_step(x[:, None], f[:, None], g, z[:, None], -h)[:, 0],
-    x,
-    drift,
-    g,
-    z,
-    h,
+    euler_maruyama_step,
+    x=[[x]],
+    drift=[[drift]],
+    diffusion=[g],
+    noise=[[z]],
+    step=[-h],
 )
 
 
@@ -277,12 +277,10 @@ def _each(function, *draws):
 derivation.bridge(
     "The code's variance-preserving equation: what it leaves of the data's variance",
     exp(-(first * time + more * time**2 / 2)),
-    lambda first, more, t: _each(
-        lambda low, rise, at: variance_preserving_alpha_bar(jnp.array(at), beta_min=low, beta_max=low + rise), first, more, t
-    ),
-    first,
-    more,
-    time,
+    variance_preserving_alpha_bar,
+    time=time,
+    beta_min=first,
+    beta_max=first + more,
     wrong={"no half": exp(-(first * time + more * time**2)), "the root": exp(-(first * time + more * time**2 / 2) / 2)},
 )
 for part, expression, wrong in (
@@ -375,17 +373,10 @@ derivation.chain(
 derivation.bridge(
     "The code's deviation",
     exploding,
-    lambda low, factor, t: _each(
-        lambda least, log_ratio, at: variance_exploding_sigma(
-            jnp.array(at), sigma_min=least, sigma_max=least * math.exp(log_ratio)
-        ),
-        low,
-        factor,
-        t,
-    ),
-    low,
-    factor,
-    time,
+    variance_exploding_sigma,
+    time=time,
+    sigma_min=low,
+    sigma_max=low * exp(factor),
     wrong={"the variance": exploding**2, "on a straight line": low * (1 + factor * time)},
 )
 

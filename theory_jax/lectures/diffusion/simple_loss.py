@@ -146,25 +146,26 @@ derivation.chain(
 derivation.bridge(
     "The code's weight, with the large variance",
     beta / (2 * alpha * (1 - a_t)),
-    by_point(lambda alpha_bar: variational_weight(np.array([2]), alpha_bar), steps=2),
-    before,
-    alpha,
+    variational_weight,
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
     wrong={"a_t in place of alpha_t": beta / (2 * a_t * (1 - a_t))},
 )
 derivation.bridge(
     "... and with the small one",
     times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
-    by_point(lambda alpha_bar: variational_weight(np.array([2]), alpha_bar, variance="small"), steps=2),
-    before,
-    alpha,
+    variational_weight,
+    t=np.array([2]),
+    alpha_bar=[1, before, before * alpha],
+    variance="small",
     wrong={"the large variance": beta / (2 * alpha * (1 - a_t))},
 )
 derivation.bridge(
     "The squared error",
     _ERROR,
-    lambda guess, noise: squared_error(guess, noise),
-    guess,
-    noise,
+    squared_error,
+    prediction=[guess],
+    target=[noise],
     wrong={"the mean over coordinates": _ERROR / D, "the norm": sqrt(_ERROR)},
 )
 x_0 = derivation.number("x_0", "the data", "x0")
@@ -346,13 +347,13 @@ _DISTANCE = (
 derivation.bridge(
     "The code's loss of a learned variance",
     times(Rational(1, 2), plus(log_learned, -log(tilde), (tilde + _DISTANCE) * exp(-log_learned), -1)),
-    by_point(lambda alpha_bar, x0, x, noise, v: learned_variance_loss(x0, x, np.array([2]), noise, v, alpha_bar), steps=2),
-    before,
-    alpha,
-    x_0,
-    x_t,
-    hat,
-    share,
+    learned_variance_loss,
+    x0=[x_0],
+    x_t=[x_t],
+    t=np.array([2]),
+    noise_pred=[hat],
+    v=[share],
+    alpha_bar=[1, before, before * alpha],
 )
 derivation.symbol(r"\mathrm{KL}_u", "the code's loss of a learned variance", "learned_variance_loss")
 

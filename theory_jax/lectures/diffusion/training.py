@@ -183,12 +183,10 @@ average = derivation.number("A", "the average before it", "average")
 derivation.bridge(
     "The code's moving average",
     plus(times(d, average), times(1 - d, theta_next)),
-    lambda d, average, value: jnp.stack(
-        [exponential_moving_average(x, y, decay=float(k)) for k, x, y in zip(d, average, value, strict=True)]
-    ),
-    d,
-    average,
-    theta_next,
+    exponential_moving_average,
+    average=average,
+    value=theta_next,
+    decay=d,
     wrong={"the decay exchanged with its complement": plus(times(1 - d, average), times(d, theta_next))},
 )
 derivation.say(
@@ -317,9 +315,9 @@ derivation.chain(
 derivation.bridge(
     "The code's warm-up",
     Min(d, ramp),
-    lambda d, n: jnp.stack([warmup_decay(x, decay=float(y)) for x, y in zip(n, d, strict=True)]),
-    d,
-    m,
+    warmup_decay,
+    step=m,
+    decay=d,
     wrong={"no limit": ramp, "counted from step 1": Min(d, m / (9 + m))},
 )
 
@@ -447,11 +445,7 @@ derivation.bridge(
     },
 )
 derivation.bridge(
-    "... and its weighted losses",
-    loss / (T * p),
-    lambda losses, p: jnp.stack([importance_weighted_loss(x, np.arange(1, 5), y) for x, y in zip(losses, p, strict=True)]),
-    loss,
-    p,
+    "... and its weighted losses", loss / (T * p), importance_weighted_loss, losses=loss, t=np.arange(1, 5), probabilities=p
 )
 
 

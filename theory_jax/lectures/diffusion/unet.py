@@ -120,8 +120,10 @@ derivation.chain(
 derivation.bridge(
     "The code's embedding with the frequencies 1 and 1/100: sines first",
     Matrix([[sin(t), sin(t / 100), cos(t), cos(t / 100)]]),
-    lambda t: sinusoidal_time_embedding(t, dim=4, max_period=100.0)[:, None],
-    t,
+    sinusoidal_time_embedding,
+    t=[t],
+    dim=4,
+    max_period=100.0,
     wrong={
         "ratios by the number of frequencies": Matrix([[sin(t), sin(t / 10), cos(t), cos(t / 10)]]),
         "cosines first": Matrix([[cos(t), cos(t / 100), sin(t), sin(t / 100)]]),
@@ -172,10 +174,10 @@ derivation.bridge(
 derivation.bridge(
     "The code's scale and shift, which act after the norm and reach every channel",
     plus(times(x_1, 1 + c), b),
-    lambda x, scale, shift: scale_shift_modulation(x[:, None], scale[:, None], shift[:, None])[:, 0],
-    x_1,
-    c,
-    b,
+    scale_shift_modulation,
+    x=[[x_1]],
+    scale=[[c]],
+    shift=[[b]],
 )
 
 x = derivation.number("x", "an input")

@@ -171,9 +171,9 @@ derivation.bridge(
     "The code draws a noisy value",
     plus(times(1 / sqrt(1 + exp(-log_ratio)), x_0), times(1 / sqrt(1 + exp(log_ratio)), noise)),
     variance_preserving_sample,
-    x_0,
-    noise,
-    log_ratio,
+    x0=[x_0],
+    noise=[noise],
+    log_snr=[log_ratio],
     wrong={"the weights not rooted": plus(times(1 / (1 + exp(-log_ratio)), x_0), times(1 / (1 + exp(log_ratio)), noise))},
 )
 
@@ -210,22 +210,20 @@ noise_hat = derivation.number(r"\hat\epsilon", "the predicted noise", "noise_pre
 derivation.bridge(
     "The code's integrand",
     times(speed / 2, (noise - noise_hat) ** 2),
-    lambda guess, noise, speed: continuous_diffusion_loss(guess, noise, -speed),
-    noise_hat,
-    noise,
-    speed,
+    continuous_diffusion_loss,
+    noise_pred=[noise_hat],
+    noise=[noise],
+    log_snr_slope=[-speed],
 )
 highest = derivation.number(r"\lambda_{1}", "the log-SNR at time 1")
 depth = derivation.number("R", "how far the log-SNR falls from time 0 to time 1", positive=True)
 derivation.bridge(
     "The code's straight schedule",
     plus(highest, times(1 - tau, depth)),
-    lambda time, low, depth: jnp.stack(
-        [linear_log_snr(t, log_snr_max=float(b + d), log_snr_min=float(b)) for t, b, d in zip(time, low, depth, strict=True)]
-    ),
-    tau,
-    highest,
-    depth,
+    linear_log_snr,
+    time=tau,
+    log_snr_max=highest + depth,
+    log_snr_min=highest,
     wrong={"rising": plus(highest, times(tau, depth))},
 )
 
@@ -449,8 +447,9 @@ batch = derivation.index(r"\ell", "a place in the batch, from 0")
 derivation.bridge(
     "The code's four times",
     sympy.Mod(shift + batch / 4, 1),
-    lambda shifts: jnp.stack([low_discrepancy_times(u, batch_size=4) for u in shifts]),
-    shift,
+    low_discrepancy_times,
+    u=shift,
+    batch_size=4,
     wrong={"not taken modulo 1": shift + batch / 4},
 )
 

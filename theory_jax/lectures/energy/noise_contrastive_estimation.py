@@ -280,23 +280,23 @@ derivation.bridge(
     "... the cost of a datum",
     log(plus(1, exp(-z))),
     data_loss,
-    z,
+    log_odds=[z],
     wrong={"that of noise": log(plus(1, exp(z))), "the probability": 1 / plus(1, exp(-z))},
 )
 noise_odds = derivation.numbers("b", k, "log-odds of draws of noise", "noise_log_odds")
 derivation.bridge(
     "... of a datum with its noise",
     plus(log(plus(1, exp(-z))), Total(k, log(plus(1, exp(noise_odds))))),
-    lambda b, z: loss(jnp.asarray(z), jnp.asarray(b)),
-    noise_odds,
-    z,
+    loss,
+    data_log_odds=[z],
+    noise_log_odds=[noise_odds],
     wrong={"averaged": plus(log(plus(1, exp(-z))), Total(k, log(plus(1, exp(noise_odds)))) / 4)},
 )
 derivation.bridge(
     "... and of finding the partner",
     plus(log(Total(y, exp(s))), -s.at(0)),
     information_loss,
-    s,
+    scores=[s],
     wrong={
         "the last column": plus(log(Total(y, exp(s))), -s.at(3)),
         "all columns": plus(log(Total(y, exp(s))), -Total(y, s) / 4),

@@ -89,8 +89,8 @@ derivation.bridge(
     "... and its penalty",
     plus(up**2, down**2),
     energy_regularization,
-    up,
-    down,
+    data_energy=[up],
+    sample_energy=[down],
     wrong={"of the difference": (up - down) ** 2, "of the sum": (up + down) ** 2},
 )
 
@@ -273,7 +273,7 @@ derivation.bridge(
     "The code's energy of a classifier",
     of_classifier,
     classifier_energy,
-    f,
+    logits=[f],
     wrong={"the sign": -of_classifier, "the mean": -Total(k, f.at(k)) / 4},
 )
 derivation.say(

@@ -294,8 +294,8 @@ derivation.bridge(
     "The code's Fisher divergence",
     times(half, Total(i, plus(score, -other) ** 2)),
     fisher_divergence,
-    score,
-    other,
+    score_p=[score],
+    score_q=[other],
     wrong={"a difference of squares": times(half, Total(i, score**2 - other**2))},
 )
 derivation.bridge(

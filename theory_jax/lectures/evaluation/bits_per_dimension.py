@@ -309,8 +309,10 @@ ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_likelihood")
 derivation.bridge(
     "The code computes the bits of three dimensions with five levels",
     (-ell / 3 + log(5)) / log(2),
-    lambda ell: bits_per_dimension(ell, dimensions=3, levels=5),
-    ell,
+    bits_per_dimension,
+    log_likelihood=[ell],
+    dimensions=3,
+    levels=5,
 )
 noise = derivation.number("u_0", "the noise of one value", "uniforms", between=(0, 1))
 derivation.bridge(

@@ -94,8 +94,8 @@ derivation.chain(
     so="So far above 700 Hz an octave is a fixed number of mel, near 781; far below, mel are hertz times 1.61.",
 )
 mel = derivation.number("m", "a pitch in mel", "mel", positive=True)
-derivation.bridge("The code computes the pitch", 2595 * log(1 + f / 700) / log(10), hertz_to_mel, f)
-derivation.bridge("... and its inverse", 700 * (exp(mel * log(10) / 2595) - 1), mel_to_hertz, mel)
+derivation.bridge("The code computes the pitch", 2595 * log(1 + f / 700) / log(10), hertz_to_mel, frequency=[f])
+derivation.bridge("... and its inverse", 700 * (exp(mel * log(10) / 2595) - 1), mel_to_hertz, mel=[mel])
 
 derivation.say(
     r"Centers $c_1 < c_2 < \dots$ are equally spaced in mel. Filter $j$ is a triangle of height 1: it rises linearly in hertz "
@@ -199,14 +199,18 @@ derivation.chain(
 derivation.bridge(
     "The code computes the cells of a frame",
     log(plus(Total(k, times(filters, power)), epsilon)),
-    lambda h, w, x, floor: jnp.stack([
-        log_mel_spectrogram(one[None], window, bank, hop=1, epsilon=float(low))[0, :, 0]
-        for bank, window, one, low in zip(h, w, x, floor, strict=True)]),
-    filters, w, x, epsilon,
-    wrong={"magnitudes": log(Total(k, filters * sqrt(power)) + epsilon),
-           "logarithm before the filters": Total(k, filters * log(power + epsilon))},
+    log_mel_spectrogram,
+    x=[x],
+    window=w,
+    filterbank=filters,
+    hop=1,
+    epsilon=epsilon,
+    wrong={
+        "magnitudes": log(Total(k, filters * sqrt(power)) + epsilon),
+        "logarithm before the filters": Total(k, filters * log(power + epsilon)),
+    },
     sizes={k: 3, j: 2},
-)  # fmt: skip
+)
 
 derivation.say(
     "What follows is the same for all embeddings. First, what does pooling keep? Let $y$ and $z$ be two features; a clip's mean "

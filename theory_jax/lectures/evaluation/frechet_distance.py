@@ -346,10 +346,10 @@ derivation.bridge(
     "The code computes the distance of diagonal covariances",
     Total(d, (mean_x - mean_y) ** 2 + (exp(log_x / 2) - exp(log_y / 2)) ** 2),
     diagonal_frechet_distance,
-    mean_x,
-    log_x,
-    mean_y,
-    log_y,
+    mean_x=[mean_x],
+    log_var_x=[log_x],
+    mean_y=[mean_y],
+    log_var_y=[log_y],
     wrong={"variances for deviations": Total(d, (mean_x - mean_y) ** 2 + (exp(log_x) - exp(log_y)) ** 2)},
 )
 d2, d3 = derivation.index("l", "another dimension"), derivation.index("h'", "a third")
@@ -366,11 +366,11 @@ traces = Total(d, covariance_a.at(d, d) + covariance_b.at(d, d))
 derivation.bridge(
     "... and of full ones: the cost of the map",
     plus(between, traces, -2 * Total(d, product_ta.at(d, d))),
-    lambda a, b, m, n: jax.vmap(frechet_distance)(m, a, n, b),
-    covariance_a,
-    covariance_b,
-    mean_x,
-    mean_y,
+    frechet_distance,
+    mean_x=mean_x,
+    covariance_x=covariance_a,
+    mean_y=mean_y,
+    covariance_y=covariance_b,
     wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d)))},
     states=2,
 )

@@ -412,8 +412,10 @@ derivation.bridge(
 derivation.bridge(
     "... a comparison's loss",
     log(1 + exp(-d)),
-    jax.vmap(lambda d: bradley_terry_negative_log_likelihood(np.array([1]), np.array([0]), jnp.stack([0 * d, d]))[0]),
-    d,
+    bradley_terry_negative_log_likelihood,
+    winners=np.array([1]),
+    losers=np.array([0]),
+    scores=[0 * d, d],
     wrong={"winner and loser swapped": log(1 + exp(d)), "the sign": -log(1 + exp(-d))},
 )
 N = derivation.count(c, "N", "the number of ratings")

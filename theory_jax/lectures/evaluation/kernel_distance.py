@@ -250,19 +250,19 @@ all_x, all_y, mixed = (Total(x, Total(y, part)) for part in (K_x, K_y, K))
 derivation.bridge(
     "... the estimate from all pairs",
     (all_x + all_y - 2 * mixed) / N**2,
-    lambda kx, kxy, ky: jax.vmap(biased_discrepancy)(kx, ky, kxy),
-    K_x,
-    K,
-    K_y,
+    biased_discrepancy,
+    kernel_xx=K_x,
+    kernel_yy=K_y,
+    kernel_xy=K,
     wrong={"the cross term once": (all_x + all_y - mixed) / N**2},
 )
 derivation.bridge(
     "... and that from pairs of different points",
     (all_x - trace_x + all_y - trace_y) / (N * (N - 1)) - 2 * mixed / N**2,
-    lambda kx, kxy, ky: jax.vmap(unbiased_discrepancy)(kx, ky, kxy),
-    K_x,
-    K,
-    K_y,
+    unbiased_discrepancy,
+    kernel_xx=K_x,
+    kernel_yy=K_y,
+    kernel_xy=K,
     wrong={
         "with the diagonals": (all_x + all_y - 2 * mixed) / N**2,
         "the cross term by N - 1": (all_x - trace_x + all_y - trace_y - 2 * mixed) / (N * (N - 1)),

@@ -253,23 +253,26 @@ P = derivation.number("P_s", "the chance that some two samples agree", "exp(coll
 derivation.bridge(
     "The code computes the chance of a collision",
     log(3 * Total(k, p**2) - 2 * Total(k, p**3)),
-    jax.vmap(lambda p: collision_log_probability(jnp.log(p), sample_size=3)),
-    p,
+    collision_log_probability,
+    log_probs=log(p),
+    sample_size=3,
     wrong={"no collision": log(1 - 3 * Total(k, p**2) + 2 * Total(k, p**3)), "two samples": log(Total(k, p**2))},
 )
 derivation.bridge(
     "... the estimate, for seven samples",
     -42 / (2 * log(1 - P)),
-    lambda P: birthday_support_estimate(sample_size=7, collision_probability=P),
-    P,
+    birthday_support_estimate,
+    sample_size=7,
+    collision_probability=[P],
     wrong={"the half forgotten": -42 / log(1 - P), "the chance itself": -42 / (2 * log(P))},
 )
 _STAIRS = np.repeat(np.arange(4), np.arange(1, 5))  # one sample of the first of four modes, two of the second, ...
 derivation.bridge(
     "... and the divergence, with $k + 1$ of ten samples in mode $k$",
     Total(k, (k + 1) / 10 * log((k + 1) / (10 * p))),
-    jax.vmap(lambda p: mode_kl_divergence(np.append(_STAIRS, [-1, -1]), jnp.log(p))),
-    p,
+    mode_kl_divergence,
+    assignments=np.append(_STAIRS, [-1, -1]),
+    log_mode_probs=log(p),
     wrong={"the two outside in the denominator": Total(k, (k + 1) / 12 * log((k + 1) / (12 * p)))},
 )
 

@@ -191,9 +191,11 @@ derivation.bridge(
 )
 derivation.bridge(
     "... with the log-determinant of all positions, here six",
-    6 * Total(c, ell),
-    lambda log_scale: jnp.stack([forward(jnp.zeros((1, 4, 2, 3)), jnp.zeros(4), row)[1][0] for row in log_scale]),
-    ell,
+    (None, 6 * Total(c, ell)),
+    forward,
+    x=jnp.zeros((1, 4, 2, 3)),
+    shift=jnp.zeros(4),
+    log_scale=ell,
 )
 derivation.bridge(
     "... and starts from the mean",

@@ -284,7 +284,7 @@ derivation.bridge(
     "... and the logistic log-density",
     -Total(d, log(1 + exp(at)) + log(1 + exp(-at))),
     logistic_log_prob,
-    at,
+    z=[at],
     wrong={"a normal base": -Total(d, at**2) / 2},
 )
 

@@ -236,13 +236,7 @@ derivation.bridge(
     xb,
     wrong={"one layer": plus(LogDensity(xa, 0, 1), LogDensity(xb * exp(xa / 2) + xa**2, 0, 1), xa / 2)},
 )
-derivation.bridge(
-    "... and the bounded log-scale",
-    bounded,
-    lambda r, beta: jnp.stack([bounded_log_scale(one, bound=float(by)) for one, by in zip(r, beta, strict=True)]),
-    raw,
-    beta,
-)
+derivation.bridge("... and the bounded log-scale", bounded, bounded_log_scale, raw=raw, bound=beta)
 derivation.symbol("h, w", "the sides of a board")
 
 

@@ -167,9 +167,9 @@ derivation.chain(
 derivation.bridge(
     "The code draws an exponential variable",
     waiting,
-    lambda u, rate: jnp.stack([inverse_transform_sample(one, rate=float(by)) for one, by in zip(u, rate, strict=True)]),
-    u,
-    rate,
+    inverse_transform_sample,
+    u=u,
+    rate=rate,
     wrong={"the logarithm of u": -log(u) / rate, "times the rate": -log(1 - u) * rate},
 )
 
@@ -268,31 +268,32 @@ def moments():
 derivation.bridge(
     "The code maps two uniforms",
     sympy.Matrix([z1, z2]),
-    lambda u1, u2: box_muller(np.stack([u1, u2], axis=1))[:, :, None],
-    u1,
-    u2,
+    box_muller,
+    u=[[u1, u2]],
     wrong={"the two forgotten": sympy.Matrix([z1, z2]) / sqrt(2), "sine first": sympy.Matrix([z2, z1])},
 )
 derivation.bridge(
     "... and finds them again",
     sympy.Matrix([u1, u2]),
-    lambda z1, z2: box_muller_inverse(np.stack([z1, z2], axis=1))[:, :, None],
-    z1,
-    z2,
+    box_muller_inverse,
+    z=[[z1, z2]],
     wrong={"the squared radius not halved": sympy.Matrix([u1**2, u2]), "half a turn off": sympy.Matrix([u1, 1 - u2])},
 )
 derivation.bridge(
     "... and knows the log-determinant",
     log(2 * pi / u1),
-    lambda u1, u2: box_muller_log_det(np.stack([u1, u2], axis=1)),
-    u1,
-    u2,
+    box_muller_log_det,
+    u=[[u1, u2]],
     wrong={"the uniform density": log(2 * pi * u1)},
 )
 log_density = derivation.number(r"\log p", "a log-density of the noise", "base_log_prob")
 log_stretch = derivation.number(r"\Lambda", "a log-determinant", "forward_log_det")
 derivation.bridge(
-    "... and the log-density of the data", log_density - log_stretch, pushforward_log_prob, log_density, log_stretch
+    "... and the log-density of the data",
+    log_density - log_stretch,
+    pushforward_log_prob,
+    base_log_prob=[log_density],
+    forward_log_det=[log_stretch],
 )
 d = derivation.index("d", "a dimension")
 D = derivation.count(d, "D", "the number of dimensions")
@@ -301,18 +302,16 @@ derivation.bridge(
     "... under a standard normal base",
     Total(d, LogDensity(noise, 0, 1)),
     standard_normal_log_prob,
-    noise,
+    z=[noise],
     wrong={"one constant": -(SquaredNorm(d, noise) + log(2 * pi)) / 2, "no half": -SquaredNorm(d, noise) - D * log(2 * pi) / 2},
 )
 derivation.bridge(
     "... and the log-determinant of any map by its whole Jacobian, here of the map to the first squared minus twice the second, "
     "and the product",
     log(2 * u1**2 + 2 * u2),
-    lambda u1, u2: log_abs_det_jacobian(
-        np.stack([u1, u2], axis=1), lambda x: jnp.stack([x[:, 0] ** 2 - 2 * x[:, 1], x[:, 0] * x[:, 1]], axis=1)
-    ),
-    u1,
-    u2,
+    log_abs_det_jacobian,
+    x=[[u1, u2]],
+    fn=lambda x: jnp.stack([x[:, 0] ** 2 - 2 * x[:, 1], x[:, 0] * x[:, 1]], axis=1),
 )
 
 

@@ -212,8 +212,10 @@ log_p = derivation.number(r"\log p", "the log-density of 3 noisy integers of 5 l
 derivation.bridge(
     "... and counts bits per dimension",
     -(log_p - 3 * log(5)) / (3 * log(2)),
-    lambda log_prob: bits_per_dimension(log_prob, dims=3, num_levels=5),
-    log_p,
+    bits_per_dimension,
+    log_prob=[log_p],
+    dims=3,
+    num_levels=5,
     wrong={"multiplied by log 2": -(log_p - 3 * log(5)) / 3 * log(2)},
 )
 

@@ -354,22 +354,15 @@ derivation.bridge(
     x,
     wrong={"the share of the noise": plus(x / (A + B), 3 * B / (A + B))},
 )
-derivation.bridge(
-    "... its drift",
-    plus(v, g**2 / 2 * score),
-    lambda g, score, v: stochastic_drift(v[:, None], score[:, None], g)[:, 0],
-    g,
-    score,
-    v,
-)
+derivation.bridge("... its drift", plus(v, g**2 / 2 * score), stochastic_drift, velocity=[[v]], score=[[score]], diffusion=[g])
 derivation.bridge(
     "... and its weight of the noise",
     (whole / A) ** 2,
-    lambda A, rise, fall, B: loss_weight_between(A, B, rise, -fall),
-    A,
-    rise,
-    fall,
-    B,
+    loss_weight_between,
+    alpha=[A],
+    sigma=[B],
+    alpha_slope=[rise],
+    sigma_slope=[-fall],
     wrong={"turned over": (A / whole) ** 2},
 )
 

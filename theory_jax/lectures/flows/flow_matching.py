@@ -362,12 +362,11 @@ def _each(function, *arrays):
 derivation.bridge(
     "The code's loss of a pair, for a model that is a sine plus the time",
     (plus(sin(x_t), t, -data, noise)) ** 2,
-    lambda t, noise, data: conditional_flow_matching_loss(
-        noise[:, None], data[:, None], t, lambda x, time: jnp.sin(x) + time[:, None]
-    ),
-    t,
-    noise,
-    data,
+    conditional_flow_matching_loss,
+    x0=[[noise]],
+    x1=[[data]],
+    time=[t],
+    velocity_fn=lambda x, time: jnp.sin(x) + time[:, None],
     wrong={
         "from data to noise": (plus(sin(x_t), t, data, -noise)) ** 2,
         "half": (plus(sin(x_t), t, -data, noise)) ** 2 / 2,
@@ -377,10 +376,10 @@ derivation.bridge(
 derivation.bridge(
     "... its mean velocity on finitely many data",
     u,
-    lambda x, data, time: _each(lambda x, data, time: marginal_velocity(x[None], data, time[None])[0], x, data, time),
-    x,
-    d,
-    t,
+    marginal_velocity,
+    x=[x],
+    data=d,
+    time=[t],
     wrong={"from data to noise": -u, "all data alike": plus(Total(n, d) / 4, -x) / (1 - t)},
 )
 derivation.bridge(

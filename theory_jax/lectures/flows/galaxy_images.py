@@ -151,8 +151,8 @@ beta = derivation.define(r"\beta", _series, "five terms for the median", "sersic
 derivation.bridge(
     "The code's series",
     beta,
-    lambda index: sersic_constant_approximation(jnp.asarray(index)),
-    n,
+    sersic_constant_approximation,
+    index=[n],
     wrong={"the last term forgotten": beta + Rational(2194697, 30690717750) / n**4, "shape n": beta - n},
 )
 derivation.bridge(

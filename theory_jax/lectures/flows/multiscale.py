@@ -183,9 +183,11 @@ derivation.bridge(
 derivation.bridge(
     "... and draws it",
     sympy.Matrix([a, 2 * a + exp(a / 2) * e]),
-    lambda a, e: split_prior_sample(a[:, None], e[:, None], lambda kept: 2 * kept, lambda kept: kept)[:, :, None],
-    a,
-    e,
+    split_prior_sample,
+    kept=[[a]],
+    noise=[[e]],
+    mean_fn=lambda kept: 2 * kept,
+    log_var_fn=lambda kept: kept,
 )
 
 

@@ -213,9 +213,9 @@ def _each(function, *arrays):
 derivation.bridge(
     "The code's next size",
     Rational(9, 10) * h * r ** Rational(-1, 5),
-    lambda h, r: _each(next_step_size, h, r),
-    h,
-    r,
+    next_step_size,
+    step=h,
+    ratio=r,
     wrong={"the fourth root": Rational(9, 10) * h * r ** Rational(-1, 4)},
 )
 derivation.say(

@@ -235,12 +235,7 @@ derivation.bridge(
     wrong={"backward": -Total(i, steps * v)},
 )
 derivation.bridge(
-    "The cost of a pair",
-    (data - noise) ** 2,
-    lambda noise, data: transport_cost(noise[:, None], data[:, None]),
-    noise,
-    data,
-    wrong={"half": (data - noise) ** 2 / 2},
+    "The cost of a pair", (data - noise) ** 2, transport_cost, x0=[[noise]], x1=[[data]], wrong={"half": (data - noise) ** 2 / 2}
 )
 
 

@@ -285,7 +285,7 @@ derivation.bridge(
     wrong={"the arguments exchanged, or a factor": _column(lambda name: _ROWS[name].mistake)},
 )
 derivation.bridge(
-    "... and total variation", TV, lambda p, q: f_divergence(jnp.log(p), jnp.log(q), divergence="total_variation"), p, q
+    "... and total variation", TV, f_divergence, log_probs_p=[log(p)], log_probs_q=[log(q)], divergence="total_variation"
 )
 
 # ---------------------------------------------------------------------------------------------------- relations in the table

@@ -265,8 +265,9 @@ derivation.chain(
 derivation.bridge(
     "The code is flat below -2",
     sympy.Integer(-1),
-    lambda tau: fenchel_conjugate(-2 - tau, divergence="pearson_chi_squared"),
-    tau,
+    fenchel_conjugate,
+    t=[-2 - tau],
+    divergence="pearson_chi_squared",
     wrong={"the parabola": (2 + tau) ** 2 / 4 - 2 - tau},
 )
 derivation.chain(
@@ -308,14 +309,15 @@ derivation.bridge(
     "The code solves the equation",
     omega,
     wright_omega,
-    omega + log(omega),
+    x=[omega + log(omega)],
     wrong={"the logarithm counted twice": omega + log(omega)},
 )
 derivation.bridge(
     "... and computes Jeffreys' conjugate from it",
     plus(omega, 1 / omega, jeffreys[1], -2),
-    lambda t: fenchel_conjugate(t, divergence="jeffreys"),
-    jeffreys[1],
+    fenchel_conjugate,
+    t=[jeffreys[1]],
+    divergence="jeffreys",
 )
 
 

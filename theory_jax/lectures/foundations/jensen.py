@@ -306,17 +306,19 @@ derivation.chain(
 derivation.bridge(
     "The code computes this height by automatic differentiation",
     Divergence(s_h, s_g),
-    lambda g, h: bregman_divergence(g, h, lambda y: logsumexp(y, axis=-1)),
-    g,
-    h,
+    bregman_divergence,
+    x=[g],
+    y=[h],
+    potential_fn=lambda y: logsumexp(y, axis=-1),
     wrong={"the gradient at the other point": -Divergence(s_g, s_h)},
 )
 derivation.bridge(
     "... and the sum of the heights for a sum of fourth powers",
     Total(d, (g - h) ** 2 * (g**2 + 2 * h * g + 3 * h**2)),
-    lambda g, h: bregman_divergence(g, h, lambda y: jnp.sum(y**4, axis=-1)),
-    g,
-    h,
+    bregman_divergence,
+    x=[g],
+    y=[h],
+    potential_fn=lambda y: jnp.sum(y**4, axis=-1),
     wrong={"the arguments exchanged": Total(d, (g - h) ** 2 * (h**2 + 2 * h * g + 3 * g**2))},
 )
 
@@ -344,9 +346,9 @@ log_gap = derivation.chain(
 derivation.bridge(
     "The code computes the gap of the logarithm",
     Divergence(w, tilted),
-    lambda r, w: log_jensen_gap(jnp.log(r), jnp.log(w)),
-    r,
-    w,
+    log_jensen_gap,
+    log_x=[log(r)],
+    log_weights=[log(w)],
     wrong={"the sign": -Divergence(w, tilted)},
 )
 q = derivation.law("q({})", k, "a distribution over a latent state $k$, in place of the weights", "exp(log_q)")
@@ -473,7 +475,7 @@ derivation.bridge(
     "The code computes the logarithm of a mean from logarithms",
     log(Total(i, exp(y)) / n),
     log_mean_exp,
-    y,
+    x=[y],
     wrong={"the mean of the logarithms": Total(i, y) / n},
 )
 

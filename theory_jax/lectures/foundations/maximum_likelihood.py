@@ -103,9 +103,9 @@ derivation.bridge(
 derivation.bridge(
     "... and their sum is the cross entropy",
     -Total(k, p * log(q)),
-    lambda p, q: cross_entropy(jnp.log(p), jnp.log(q)),
-    p,
-    q,
+    cross_entropy,
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
     wrong={"arguments swapped": -Total(k, q * log(p))},
 )
 

@@ -318,10 +318,11 @@ derivation.symbol(r"\mathrm{DV}_M", "the same of Donsker and Varadhan's bound", 
 derivation.bridge(
     "The code computes the bound",
     nwj,
-    lambda p, q, t: exact_variational_bound(jnp.log(p), jnp.log(q), t, divergence="kl"),
-    p,
-    q,
-    t,
+    exact_variational_bound,
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
+    critic=[t],
+    divergence="kl",
     wrong={
         "the conjugate without the -1": plus(Expectation(p, t), -Expectation(q, exp(t))),
         "the conjugate on the data": plus(Expectation(q, t), -Expectation(p, exp(t - 1))),
@@ -331,10 +332,11 @@ hellinger = plus(Expectation(q, (sqrt(p / q) - 1) ** 2), -Expectation(p, 1 - 1 /
 derivation.bridge(
     "... and the gap, here for Hellinger and a critic that claims the ratios w",
     hellinger,
-    lambda p, q, w: variational_gap(jnp.log(p), jnp.log(q), 1 - 1 / jnp.sqrt(w), divergence="squared_hellinger"),
-    p,
-    q,
-    w,
+    variational_gap,
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
+    critic=[1 - 1 / sqrt(w)],
+    divergence="squared_hellinger",
 )
 i = derivation.index("i", "a sample of the data")
 o = derivation.index("o", "a sample of the model")

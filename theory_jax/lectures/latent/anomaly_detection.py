@@ -231,7 +231,7 @@ derivation.bridge(
     "The code averages over drawn codes",
     Total(k, drawn) / S,
     reconstruction_log_probability,
-    drawn,
+    log_likelihood=[drawn],
     wrong={"the logarithm of the mean": log(Total(k, exp(drawn)) / S)},
 )
 

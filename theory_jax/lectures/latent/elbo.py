@@ -97,9 +97,9 @@ derivation.chain(
 derivation.bridge(
     "The code computes the bound",
     bound,
-    lambda joint, q: exact_elbo(jnp.log(joint), jnp.log(q)),
-    joint,
-    q,
+    exact_elbo,
+    log_joint=[log(joint)],
+    log_q=[log(q)],
     wrong={"weighted by the prior": Expectation(prior, log(joint / q)), "no entropy": Expectation(q, log(joint))},
 )
 

@@ -189,8 +189,8 @@ derivation.bridge(
     "The code's loss of the discriminator",
     times(half, plus(log(1 + exp(-l)), log(1 + exp(k)))),
     factor_discriminator_loss,
-    l,
-    k,
+    logits_joint=[l],
+    logits_permuted=[k],
     wrong={"codes and shuffled codes exchanged": times(half, plus(log(1 + exp(l)), log(1 + exp(-k))))},
 )
 
@@ -220,13 +220,11 @@ derivation.chain(
 derivation.bridge(
     "The code's loss",
     plus(D, R, times(gamma, C)),
-    lambda D, R, C, gamma: jnp.stack(
-        [factor_vae_loss(d[None], r[None], t[None], gamma=float(g))[0] for d, r, t, g in zip(D, R, C, gamma, strict=True)]
-    ),
-    D,
-    R,
-    C,
-    gamma,
+    factor_vae_loss,
+    negative_log_likelihood=[D],
+    kl=[R],
+    logits_joint=[C],
+    gamma=gamma,
     wrong={"the rate weighted, too": plus(D, times(gamma, plus(R, C)))},
 )
 

@@ -337,7 +337,7 @@ derivation.bridge(
     "The code subtracts the mean of the others",
     sampled - (Total(s, sampled) - sampled) / (S - 1),
     leave_one_out_advantage,
-    sampled,
+    values=[sampled],
     wrong={"the mean of all": sampled - Total(s, sampled) / S},
 )
 
@@ -385,9 +385,7 @@ derivation.chain(
     so=r"$g$ rises with $u$, so $g \le x$ if and only if $u \le e^{-e^{-x}}$: that is its distribution function, and its "
     r"density is $e^{-x} e^{-e^{-x}}$.",
 )
-derivation.bridge(
-    "The code's noise", gumbel, lambda u: gumbel_from_uniform(u[:, None])[:, 0], u, wrong={"the law of the minimum": log(-log(u))}
-)
+derivation.bridge("The code's noise", gumbel, gumbel_from_uniform, uniforms=[[u]], wrong={"the law of the minimum": log(-log(u))})
 P = derivation.number("P", "the probability of one of them", between=(0, 1))
 others = derivation.chain(
     "The other categories in one number",

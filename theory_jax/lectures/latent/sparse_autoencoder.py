@@ -269,14 +269,9 @@ derivation.chain(
 derivation.bridge(
     "The code's penalty",
     sparsity,
-    lambda varrho, w: jnp.stack(
-        [
-            bernoulli_sparsity_penalty(jnp.array([[0.5 * float(b)], [1.5 * float(b)]]), target=float(a))[0]
-            for a, b in zip(varrho, w, strict=True)
-        ]
-    ),
-    rho,
-    hat,
+    bernoulli_sparsity_penalty,
+    activations=[[0.5 * hat], [1.5 * hat]],
+    target=rho,
     wrong={"turned over": plus(times(hat, log(hat / rho)), times(1 - hat, log((1 - hat) / (1 - rho))))},
 )
 

@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/latent/vae.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
@@ -248,9 +247,9 @@ derivation.chain(
 derivation.bridge(
     "The code adds the rates of all dimensions",
     rates,
-    lambda m, t: kl_to_standard_normal(m, jnp.log(t)),
-    mean,
-    variance,
+    kl_to_standard_normal,
+    mean=[mean],
+    log_var=[log(variance)],
     wrong={
         "the log-variance read as log-deviation": Total(l, (mean**2 + variance**2 - 1 - 2 * log(variance)) / 2),
         "the mean over dimensions": rates / 4,
@@ -283,9 +282,10 @@ derivation.chain(
 derivation.bridge(
     "The code's gradient",
     Slope(plus(b * log(sigma), (1 - b) * log(1 - sigma)), a),
-    lambda b, a: jax.grad(lambda a: bernoulli_log_likelihood(b[:, None], a[:, None]).sum())(a),
-    b,
-    a,
+    bernoulli_log_likelihood,
+    x=[[b]],
+    logits=[[a]],
+    slope="logits",
     wrong={"probability minus pixel": sigma - b},
 )
 d = derivation.index("d", "a pixel of an image")
@@ -297,11 +297,11 @@ bernoulli = Total(d, plus(pixels * logits, -log(1 + exp(logits))))
 derivation.bridge(
     "The code's loss with Bernoulli pixels: summed over pixels, and over latents",
     rates - bernoulli,
-    lambda b, a, m, t: negative_elbo(b, a, m, jnp.log(t)),
-    pixels,
-    logits,
-    mean,
-    variance,
+    negative_elbo,
+    x=[pixels],
+    logits=[logits],
+    mean=[mean],
+    log_var=[log(variance)],
     wrong={"the mean over pixels": rates - bernoulli / D, "a weight of 0.9": rates * 0.9 - bernoulli},
 )
 
@@ -352,7 +352,7 @@ derivation.chain(
     so=r"What is left of the error is its logarithm: halving it gains $\frac{D}{2} \log 2$ nats at any scale. It needs $E > "
     r"0$: a perfect reconstruction would have an unbounded density.",
 )
-derivation.bridge("The code's calibrated loss", best, lambda x, mu: calibrated_gaussian_negative_log_likelihood(x, mu), xs, mu)
+derivation.bridge("The code's calibrated loss", best, calibrated_gaussian_negative_log_likelihood, x=[xs], mean=[mu])
 
 # ---------------------------------------------------------------------------------------------------- a real decoder
 

@@ -160,10 +160,10 @@ found, before, drawn = (
 derivation.bridge(
     "The code's estimate of the log-likelihood",
     log(Total(s, found * before / drawn) / S),
-    lambda a, b, c: importance_weighted_log_likelihood(jnp.log(a), jnp.log(b), jnp.log(c)),
-    found,
-    before,
-    drawn,
+    importance_weighted_log_likelihood,
+    log_likelihood=[log(found)],
+    log_prior=[log(before)],
+    log_posterior=[log(drawn)],
     wrong={"the mean of the logarithms": Total(s, log(found * before / drawn)) / S},
 )
 derivation.bridge(

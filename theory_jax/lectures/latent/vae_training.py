@@ -400,11 +400,9 @@ derivation.chain(
 derivation.bridge(
     "The code's rate with a floor",
     Total(l, Max(R, kappa)),
-    lambda R, kappa: jnp.concatenate(
-        [free_bits_kl(row[None], minimum=float(floor)) for row, floor in zip(R, kappa, strict=True)]
-    ),
-    R,
-    kappa,
+    free_bits_kl,
+    kl_per_dimension=[R],
+    minimum=kappa,
     wrong={"the maximum over the sum": Max(Total(l, R), L * kappa)},
 )
 derivation.symbol("m_l", "the encoder's mean of a latent", "mean")
@@ -455,9 +453,9 @@ derivation.bridge(
 derivation.bridge(
     "... and its rate of each latent",
     times(half, plus(mean**2, variance, -1, -log(variance))),
-    lambda m, t: kl_per_dimension(m, jnp.log(t)),
-    mean,
-    variance,
+    kl_per_dimension,
+    mean=[mean],
+    log_var=[log(variance)],
 )
 
 # ---------------------------------------------------------------------------------------------------- in numbers

@@ -340,17 +340,17 @@ derivation.bridge(
 derivation.bridge(
     "... the log-likelihood",
     ell,
-    lambda record, scores: _each(lambda wins, s: tournament_log_likelihood(wins, s), record, scores),
-    record,
-    scores,
+    tournament_log_likelihood,
+    wins=record,
+    scores=scores,
     wrong={"transposed": Total(i, Total(j, wins * log(p.at(j, i)))), "diagonal counted": Total(i, Total(j, record * log(p)))},
 )
 derivation.bridge(
     "... the step, centered",
     plus(log(step), -Total(k, log(step.at(k))) / derivation.count(k, "N_k", "the number of players")),
-    lambda a, record: _each(lambda current, wins: minorize_maximize_step(wins, jnp.log(current)), a, record),
-    a,
-    record,
+    minorize_maximize_step,
+    wins=record,
+    scores=log(a),
     wrong={"the current strengths": log(a)},
 )
 derivation.bridge(

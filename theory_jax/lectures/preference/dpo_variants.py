@@ -380,15 +380,13 @@ derivation.bridge(
 derivation.bridge(
     "... SimPO's, here of 2 and 3 tokens",
     -log(_sigma(beta * (l_c / 2 - l_r / 3) - gamma)),
-    _each(
-        lambda c, r, beta, gamma: simpo_loss(
-            c[None], r[None], jnp.array([2]), jnp.array([3]), scale=float(beta), margin=float(gamma)
-        )[0]
-    ),
-    l_c,
-    l_r,
-    beta,
-    gamma,
+    simpo_loss,
+    policy_chosen=[l_c],
+    policy_rejected=[l_r],
+    chosen_length=jnp.array([2]),
+    rejected_length=jnp.array([3]),
+    scale=beta,
+    margin=gamma,
     wrong={
         "the margin inside": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma))),
         "sums": -log(_sigma(beta * (l_c - l_r) - gamma)),
@@ -397,14 +395,12 @@ derivation.bridge(
 derivation.bridge(
     "... and ORPO's",
     plus(-log(P_c), weight * log(1 + odds_r / odds_c)),
-    _each(
-        lambda c, r, weight: orpo_loss(
-            2 * jnp.log(c)[None], 3 * jnp.log(r)[None], jnp.array([2]), jnp.array([3]), odds_weight=float(weight)
-        )[0]
-    ),
-    P_c,
-    P_r,
-    weight,
+    orpo_loss,
+    policy_chosen=[2 * log(P_c)],
+    policy_rejected=[3 * log(P_r)],
+    chosen_length=jnp.array([2]),
+    rejected_length=jnp.array([3]),
+    odds_weight=weight,
     wrong={
         "probabilities for odds": -log(P_c) + weight * log(1 + P_r / P_c),
         "the sum": -2 * log(P_c) + weight * log(1 + odds_r / odds_c),

@@ -407,9 +407,7 @@ derivation.bridge(
     wrong={"the least of five": (1 - F + reference) ** 5 - (1 - F) ** 5, "a density": 5 * reference * F**4},
 )
 draws = derivation.number("N", "a number of draws", "samples", between=(1, 100))
-derivation.bridge(
-    "... the bound", bound.subs(n, draws), lambda N: jnp.stack([best_of_n_kl_bound(samples=float(count)) for count in N]), draws
-)
+derivation.bridge("... the bound", bound.subs(n, draws), best_of_n_kl_bound, samples=draws)
 P = derivation.number("P", "the proxy of a completion", "proxy")
 derivation.bridge(
     "... the gold reward to be expected",

@@ -200,8 +200,8 @@ derivation.chain(
 derivation.bridge(
     "The code computes the pairs",
     w / plus(w, w.at(j)),
-    lambda w: pairwise_marginals(jnp.log(w)),
-    w,
+    pairwise_marginals,
+    scores=[log(w)],
     wrong={"turned over": w.at(j) / plus(w, w.at(j))},
 )
 derivation.chain(
@@ -225,8 +225,8 @@ derivation.chain(
 derivation.bridge(
     "The code computes it",
     plus(Rational(1, 2), Total(j, w.at(j) / plus(w.at(j), w))),
-    lambda w: expected_ranks(jnp.log(w)),
-    w,
+    expected_ranks,
+    scores=[log(w)],
     wrong={"turned over": Total(j, w / plus(w.at(j), w))},
 )
 
@@ -340,9 +340,9 @@ derivation.chain(
 derivation.bridge(
     "The code computes the loss",
     cross,
-    lambda p, s: top_one_cross_entropy(jnp.log(p), s),
-    a,
-    s,
+    top_one_cross_entropy,
+    target_scores=[log(a)],
+    scores=[s],
     wrong={"the divergence": Divergence(a, b), "turned over": -Expectation(b, log(a))},
 )
 

@@ -279,7 +279,7 @@ derivation.bridge(
     "The code computes the rewards less those of the others",
     loo,
     leave_one_out_advantages,
-    rho,
+    rewards=[rho],
     wrong={"less the mean": plus(rho, -mean), "divided by G": rho - (Total(i, rho) - rho) / G},
 )
 epsilon = derivation.number(r"\varepsilon", "a small number that keeps the divisor from 0", "epsilon", positive=True)
@@ -287,11 +287,10 @@ variance = Total(i, (rho - mean) ** 2) / (G - 1)
 derivation.bridge(
     "... the normalized rewards",
     (rho - mean) / (sqrt(variance) + epsilon),
-    lambda rewards, epsilon: _each(
-        lambda row, e: group_normalized_advantages(row[None], correction=1, epsilon=float(e))[0], rewards, epsilon
-    ),
-    rho,
-    epsilon,
+    group_normalized_advantages,
+    rewards=[rho],
+    correction=1,
+    epsilon=epsilon,
     wrong={"epsilon under the root": (rho - mean) / sqrt(variance + epsilon)},
 )
 derivation.bridge(

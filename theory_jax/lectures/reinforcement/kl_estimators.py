@@ -344,9 +344,9 @@ for _title, _code, _expression, _mistakes in (
 derivation.bridge(
     "... the divergence of two softmaxes",
     Divergence(soft, pi_0),
-    lambda logits, pi_0: token_kl(logits, jnp.log(pi_0)),
-    theta,
-    pi_0,
+    token_kl,
+    logits=[theta],
+    reference_logits=[log(pi_0)],
     wrong={"the mean of the second": Expectation(soft, ratio**2 / 2)},
 )
 derivation.bridge(
@@ -360,17 +360,12 @@ derivation.bridge(
 derivation.bridge(
     "... and the next coefficient",
     after,
-    lambda beta, seen, target, gain, clip: jnp.stack(
-        [
-            adaptive_coefficient(jnp.array(b), jnp.array(s), target=float(t), gain=float(g), clip=float(c))
-            for b, s, t, g, c in zip(beta, seen, target, gain, clip, strict=True)
-        ]
-    ),
-    beta,
-    seen,
-    target,
-    gain,
-    clip,
+    adaptive_coefficient,
+    coefficient=beta,
+    observed_kl=seen,
+    target=target,
+    gain=gain,
+    clip=clip,
     wrong={"no clip": beta * (1 + gain * (seen / target - 1)), "the wrong way": 2 * beta - after, "no gain": after / gain},
 )
 

@@ -353,19 +353,11 @@ derivation.bridge(
 derivation.bridge(
     "... the objective",
     plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0)),
-    lambda beta, pi, pi_0, reward: _each(
-        lambda price, pi, pi_0, reward: kl_regularized_objective(
-            jnp.log(pi)[None], jnp.log(pi_0)[None], reward[None], kl_coefficient=price
-        )[0],
-        beta,
-        pi,
-        pi_0,
-        reward,
-    ),
-    beta,
-    pi,
-    pi_0,
-    reward,
+    kl_regularized_objective,
+    log_probs=[log(pi)],
+    reference_log_probs=[log(pi_0)],
+    rewards=[reward],
+    kl_coefficient=beta,
 )
 derivation.bridge(
     "... the soft values",

@@ -552,7 +552,7 @@ def nothing_nearer_is_a_combination_of_the_products():
     return Sides(left=got, right=np.array(nearest), wrong={"as if every step were the first": np.array(descent)})
 
 
-derivation.bridge("The code computes the Fisher matrix of a softmax", fisher_of_softmax, softmax_fisher, logit)
+derivation.bridge("The code computes the Fisher matrix of a softmax", fisher_of_softmax, softmax_fisher, logits=[logit])
 derivation.bridge(
     "... its product with a vector, over states, damped",
     plus(product, times(zeta, V.at(b, l))),
@@ -580,10 +580,10 @@ derivation.bridge(
 derivation.bridge(
     "... and the step",
     times(length, n),
-    lambda g, F, delta: _each(lambda g, F, delta: natural_step(g, F, maximum_kl=delta), g, F, delta),
-    g,
-    F,
-    delta,
+    natural_step,
+    gradient=g,
+    fisher=F,
+    maximum_kl=delta,
     wrong={"without the root": times(length**2, n), "along the plain gradient": times(length, g)},
     states=4,
 )

@@ -414,26 +414,30 @@ is_same = KroneckerDelta(a, b)
 derivation.bridge(
     "... the terms of one decision",
     times(plus(is_same, -pi.at(b)), plus(q, -baseline)),
-    lambda *given: _each(lambda q, logits, c: bandit_gradient_samples(q, logits, jnp.array(c)), *given),
-    q,
-    logit,
-    baseline,
+    bandit_gradient_samples,
+    rewards=q,
+    logits=logit,
+    baseline=baseline,
     wrong={"transposed": times(plus(is_same, -pi), plus(q.at(b), -baseline))},
 )
 norm = Total(b, (is_same - pi.at(b)) ** 2)
 derivation.bridge(
     "... the best baseline",
     Expectation(pi, norm * q) / Expectation(pi, norm),
-    lambda q, logits: _each(optimal_constant_baseline, q, logits),
-    q,
-    logit,
+    optimal_constant_baseline,
+    rewards=q,
+    logits=logit,
     wrong={
         "the mean reward": Expectation(pi, q),
         "the norm not squared": Expectation(pi, sqrt(norm) * q) / Expectation(pi, sqrt(norm)),
     },
 )
 derivation.bridge(
-    "... and the entropy", Entropy(pi), policy_entropy, logit, wrong={"in bits": Entropy(pi) / log(2), "the sign": -Entropy(pi)}
+    "... and the entropy",
+    Entropy(pi),
+    policy_entropy,
+    logits=[logit],
+    wrong={"in bits": Entropy(pi) / log(2), "the sign": -Entropy(pi)},
 )
 
 STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves

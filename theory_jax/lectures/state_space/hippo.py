@@ -388,22 +388,22 @@ derivation.bridge(
     theta,
     wrong={"A transposed": Total(k, A_window.at(k, n) * v.at(k)) + s * f_j / theta, "LegS": driven / theta},
 )
-derivation.bridge("... the basis", g, lambda x: legendre_basis(x, order=4), x, wrong={"not normalized": g / s})
+derivation.bridge("... the basis", g, legendre_basis, points=[x], order=4, wrong={"not normalized": g / s})
 derivation.bridge(
     "... what is remembered",
     r,
-    lambda *draws: _each(lambda x, v: reconstruct(x[None], v[None])[0, 0], *draws),
-    x,
-    v,
+    reconstruct,
+    points=[x],
+    coefficients=[v],
     wrong={"now": r_now, "not normalized": Total(n, v * g / s)},
 )
 derivation.bridge(
     "... and the online step",
     after,
-    lambda *draws: _each(lambda f, c, index: legs_step(f[None], c[None], index=index)[0], *draws),
-    f_j,
-    before,
-    j,
+    legs_step,
+    value=[f_j],
+    coefficients=[before],
+    index=j,
     wrong={"forward Euler": before + (Total(k, A * before.at(k)) + s * f_j) / j},
     states=2,
 )

@@ -310,7 +310,7 @@ derivation.bridge(
     first_input, u_now, first_step, step_now, b_now, c_now, h, A, direct,
     wrong={"one decay for both": c_now * (exp(first_step * A) * earlier + step_now * b_now * u_now) + direct * u_now},
 )  # fmt: skip
-derivation.bridge("... and inverts the softplus", x + log(1 - exp(-x)), inverse_softplus, x, wrong={"the logarithm": log(x)})
+derivation.bridge("... and inverts the softplus", x + log(1 - exp(-x)), inverse_softplus, x=[x], wrong={"the logarithm": log(x)})
 
 
 @derivation.numeric(

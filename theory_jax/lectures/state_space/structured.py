@@ -268,22 +268,22 @@ derivation.bridge(
 derivation.bridge(
     "... Cauchy products",
     k_cb,
-    lambda *draws: _each(lambda g, rates, weights: cauchy_product(g[None], rates, weights)[0], *draws),
-    g,
-    rate,
-    c_star * b,
+    cauchy_product,
+    nodes=[g],
+    poles=rate,
+    weights=c_star * b,
     wrong={"the sign of the poles": Total(n, c_star * b / (g + rate))},
 )
 real_pp, real_pb = _product(q, q), _product(q, b)
 derivation.bridge(
     "... and resolvents, here with real vectors",
     k_cb - k_cp * real_pb / (1 + real_pp),
-    lambda *draws: _each(lambda g, *system: low_rank_resolvent(g[None], *system)[0], *draws),
-    g,
-    rate,
-    q,
-    b,
-    c_star,
+    low_rank_resolvent,
+    nodes=[g],
+    eigenvalues=rate,
+    low_rank=q,
+    b=b,
+    c=c_star,
 )
 
 
