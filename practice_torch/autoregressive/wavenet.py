@@ -72,7 +72,7 @@ def receptive_field(*, kernel_size, dilations):
     return 1 + sum((kernel_size - 1) * dilation for dilation in dilations)
 
 
-def residual_block(
+def gated_residual_block(
     x, filter_weight, filter_bias, gate_weight, gate_bias, residual_weight, residual_bias, skip_weight, skip_bias, *, dilation
 ):
     r"""z = tanh(W_f * x) sigma(W_g * x), causal and dilated; the next block gets x + W_r z, the output W_s z.

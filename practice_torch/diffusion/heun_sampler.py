@@ -35,7 +35,7 @@ def karras_sigmas(*, num_steps, sigma_min=0.002, sigma_max=80.0, rho=7.0):
     return torch.cat([roots**rho, roots.new_zeros(1)]).to(torch.get_default_dtype())
 
 
-def euler_step(x, sigma, sigma_next, denoise_fn):
+def denoising_euler_step(x, sigma, sigma_next, denoise_fn):
     r"""x + (sigma_next - sigma) d with the slope d = (x - D)/sigma and D = denoise_fn(x, sigma: [B]), an estimate of the data.
 
     sigma_next may be 0, where the result is D, or above sigma: the way to the noise.

@@ -93,7 +93,7 @@ def mixture_score(x, means, log_vars, log_weights):
     return torch.einsum("bk,bkd->bd", joint.softmax(1) / deviations, scaled)
 
 
-def empirical_denoiser(x_t, data, t, alpha_bar):
+def empirical_posterior_mean(x_t, data, t, alpha_bar):
     r"""sum_i w_i x_i, w = softmax_i(-||x_t - sqrt(a_t) x_i||^2 / (2 (1 - a_t))): E(x_0 | x_t) if the N data were all there is.
 
     Raises ValueError if the shapes do not fit, there are no data, t is not an integer in 1..T, or alpha_bar is no schedule.

@@ -29,7 +29,7 @@ def log_partition(energies, *, temperature=1.0):
     return exponents.logsumexp(1) - lowest / temperature
 
 
-def free_energy(energies, *, temperature=1.0):
+def helmholtz_free_energy(energies, *, temperature=1.0):
     r"""F = -T log Z = -T log sum_k e^(-E_k / T), T = temperature, in units of the energy: the least of E_q[E] - T H(q) over q.
 
     Raises ValueError if energies has no states, a row with no finite energy or an entry that is NaN or -inf, or temperature is

@@ -35,7 +35,7 @@ def energy_loss(data_energy, sample_energy, *, regularization=1.0):
     return difference.add(energy_regularization(data_energy, sample_energy), alpha=regularization)
 
 
-def spectral_normalize(weight, u):
+def spectral_normalization_step(weight, u):
     r"""W / s, u' and s, after one power iteration: v = W^T u / |W^T u|, u' = W v / |W v|, s = u'^T W v = |W v|.
 
     s is at most the largest singular value, and tends to it over repeated calls. u' and v are constants: the slope of s in W is

@@ -73,7 +73,7 @@ def gibbs_step(visible, hidden_uniforms, visible_uniforms, weight, visible_bias,
     return below(visible_uniforms, torch.addmm(visible_bias, hidden, weight.mT)), hidden
 
 
-def log_partition(weight, visible_bias, hidden_bias):
+def exact_log_partition(weight, visible_bias, hidden_bias):
     r"""log Z = log sum_v e^-F(v), in nats, by all states of the smaller layer; the other is summed in closed form.
 
     Raises ValueError if the shapes do not fit weight, or weight has more than 20 units in both layers.
@@ -100,7 +100,7 @@ def log_likelihood(visible, weight, visible_bias, hidden_bias):
     in both layers.  Source: Fischer & Igel 2012, section 4.
     [B, V], [V, H], [V], [H] -> [B]
     """
-    return -free_energy(visible, weight, visible_bias, hidden_bias) - log_partition(weight, visible_bias, hidden_bias)
+    return -free_energy(visible, weight, visible_bias, hidden_bias) - exact_log_partition(weight, visible_bias, hidden_bias)
 
 
 def _free_energy(visible, weight, visible_bias, hidden_bias):

@@ -25,7 +25,7 @@ def reparameterize(noise, mean, log_var):
     return torch.addcmul(mean, noise, log_var.mul(0.5).exp())
 
 
-def gaussian_score(z, mean, log_var):
+def gaussian_parameter_score(z, mean, log_var):
     r"""The gradients of log N(z; mean, e^log_var) with respect to mean and to log_var.
 
     (z - mean) e^-log_var  and  1/2 ((z - mean)^2 e^-log_var - 1)

@@ -38,7 +38,7 @@ def linear_interpolation(start, end, fractions):
     return torch.lerp(start[:, None], end[:, None], fractions[:, None])
 
 
-def spherical_interpolation(start, end, fractions):
+def spherical_path(start, end, fractions):
     r"""Points on the arc from start (fraction 0) to end (fraction 1), and beyond; for equal norms at constant angular speed.
 
     [ sin((1 - t) w) start + sin(t w) end ] / sin w, with w the angle between them; linear where cos w > 1 - 1e-6

@@ -31,7 +31,7 @@ def nearest_code(z, codebook):
     return torch.addmm(codes.square().sum(1) / -2, z - center, codes.mT).argmax(1)
 
 
-def quantize(z, codebook):
+def vector_quantize(z, codebook):
     r"""e_k with k the nearest code of z. Its gradient goes to the codebook; that in z is zero.
 
     Raises ValueError if the shape of codebook does not fit z, or it has no code.

@@ -14,7 +14,7 @@ class WaveNet(nn.Module):
 
     Dilated causal blocks with gates, whose skips add up to what a small perceptron turns into logits. Time comes before channels
     here, [B, T, C]: every tap is then a slice, and a convolution one matrix product. `parameters_by_name` has the weights of
-    every block as autoregressive/wavenet's residual_block takes them, which computes the same.
+    every block as autoregressive/wavenet's gated_residual_block takes them, which computes the same.
     """
 
     def __init__(self, *, levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0):
@@ -61,7 +61,7 @@ class WaveNet(nn.Module):
         return codes[:, 1:].clone()  # made outside: a tensor that gradients of others may be taken through
 
     def parameters_by_name(self, label=None):
-        """The arguments of residual_block, block by block; the condition of one class (a tensor [1]) is part of the biases."""
+        """The arguments of gated_residual_block by block; the condition of one class (a tensor [1]) is part of the biases."""
         return tuple(block.parameters_by_name(label) for block in self.blocks)
 
 
@@ -115,7 +115,7 @@ class ResidualBlock(nn.Module):
         return x + residual, skip
 
     def parameters_by_name(self, label=None):
-        """The parameters by the names of residual_block; a class's condition is part of its biases."""
+        """The parameters by the names of gated_residual_block; a class's condition is part of its biases."""
         channels = self.channels
         # [2 C, k C], tap by tap, to [2 C, C, k]
         filter_weight, gate_weight = self.gates.weight.unflatten(1, (self.taps, channels)).transpose(1, 2).chunk(2)

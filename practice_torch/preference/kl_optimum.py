@@ -29,7 +29,7 @@ def tilted_log_probs(rewards, reference_log_probs, *, kl_coefficient):
     return torch.add(reference_log_probs, rewards, alpha=1 / kl_coefficient).log_softmax(-1)
 
 
-def log_partition(rewards, reference_log_probs, *, kl_coefficient):
+def tilted_log_partition(rewards, reference_log_probs, *, kl_coefficient):
     r"""log Z = log sum_i pi_0(i) e^(r_i / beta), beta = kl_coefficient, in nats; beta log Z is the best regularized value.
 
     Raises ValueError if the shapes differ, rewards has no completion, a row of reference_log_probs does not sum to one, or

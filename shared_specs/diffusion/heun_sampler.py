@@ -69,7 +69,7 @@ SPEC = (
     # A step.
     *(
         row
-        for step in ("euler_step", "heun_step")
+        for step in ("denoising_euler_step", "heun_step")
         for row in (
             Agree(step, "regular", given(x=X, sigma=SIGMA, sigma_next=AFTER, denoise_fn=bent)),
             Agree(step, "some end at the data", given(x=X, sigma=SIGMA, sigma_next=SOME_END, denoise_fn=bent),
@@ -92,14 +92,14 @@ SPEC = (
                 x=zeros(2, 3), sigma=[1.0, 2.0], sigma_next=[0.5, 0.5], denoise_fn=cut), blames="denoise_fn"),
         )
     ),
-    Anchor("euler_step", "from 2 to 1", given(x=[[8.0]], sigma=[2.0], sigma_next=[1.0], denoise_fn=fourth), gives=[[6.0]],
-           source="D = 4, so 8 - (8 - 4)/2",
+    Anchor("denoising_euler_step", "from 2 to 1", given(x=[[8.0]], sigma=[2.0], sigma_next=[1.0], denoise_fn=fourth),
+           gives=[[6.0]], source="D = 4, so 8 - (8 - 4)/2",
            near_misses={"not divided": [[4.0]], "the sign": [[10.0]], "by the end's level": [[4.0]], "the estimate": [[4.0]]}),
     Anchor("heun_step", "from 2 to 1", given(x=[[8.0]], sigma=[2.0], sigma_next=[1.0], denoise_fn=fourth), gives=[[5.25]],
            source="slopes 2 and (6 - 2.5)/1",
            near_misses={"Euler": [[6.0]], "the second slope by the first level": [[6.125]], "the second slope alone": [[4.5]],
                         "told the first level": [[5.75]], "summed": [[2.5]]}),
-    _order("euler_step", 1.0),
+    _order("denoising_euler_step", 1.0),
     _order("heun_step", 2.0),
     # Fresh noise.
     Agree("churn", "regular", given(x=X, noise=normal(5, 3), sigma=SIGMA, gamma=0.3)),

@@ -21,7 +21,7 @@ def _spread(f, steps, c, backward):
     for n in range(steps):
         t = np.array([1 - n * step if backward else n * step])
         one, none, dt = np.ones((1, 1)), np.zeros((1, 1)), np.array([-step if backward else step])
-        drift, g = f.variance_preserving_coefficients(one, t, beta_min=LOG_4, beta_max=LOG_4)
+        drift, g = f.variance_preserving_sde(one, t, beta_min=LOG_4, beta_max=LOG_4)
         if backward:
             left = f.variance_preserving_alpha_bar(t, beta_min=LOG_4, beta_max=LOG_4)
             drift = f.reverse_drift(-one / (1 + (c - 1) * left), drift, g)
@@ -42,19 +42,19 @@ SPEC = (
                         "1 less it": [0.0, 1 - np.exp(-0.75), 1 - np.exp(-2.0)]}),
     Law.equal("its logarithm falls at the rate beta", given(x=X, time=TIMES),
               left=lambda f, x, time: -f.gradient("variance_preserving_alpha_bar", time) / f.variance_preserving_alpha_bar(time),
-              right=lambda f, x, time: f.variance_preserving_coefficients(x, time)[1] ** 2),
+              right=lambda f, x, time: f.variance_preserving_sde(x, time)[1] ** 2),
     Rejects("variance_preserving_alpha_bar", "time 1.5", given(time=[0.5, 1.5]), blames="time"),
     Rejects("variance_preserving_alpha_bar", "betas exchanged", given(time=[0.5], beta_min=3.0, beta_max=1.0), blames="beta_min"),
-    Agree("variance_preserving_coefficients", "defaults", given(x=X, time=TIMES)),
-    Agree("variance_preserving_coefficients", "images", given(x=IMAGES, time=HALF_WAY, beta_min=1.0, beta_max=4.0)),
-    Anchor("variance_preserving_coefficients", "beta from 1 to 7",
+    Agree("variance_preserving_sde", "defaults", given(x=X, time=TIMES)),
+    Agree("variance_preserving_sde", "images", given(x=IMAGES, time=HALF_WAY, beta_min=1.0, beta_max=4.0)),
+    Anchor("variance_preserving_sde", "beta from 1 to 7",
            given(x=[[4.0], [-2.0]], time=[0.5, 0.0], beta_min=1.0, beta_max=7.0),
            gives=([[-8.0], [1.0]], [2.0, 1.0]), source="beta 4 and 1",
            near_misses={"no half": ([[-16.0], [2.0]], [2.0, 1.0]), "beta, not its root": ([[-8.0], [1.0]], [4.0, 1.0]),
                         "sign": ([[8.0], [-1.0]], [2.0, 1.0])}),
-    Rejects("variance_preserving_coefficients", "one time for all", given(x=zeros(3, 2), time=[0.5]), blames="time"),
-    Rejects("variance_preserving_coefficients", "time -0.1", given(x=zeros(2, 2), time=[0.5, -0.1]), blames="time"),
-    Rejects("variance_preserving_coefficients", "negative beta", given(x=zeros(1, 2), time=[0.5], beta_min=-1.0),
+    Rejects("variance_preserving_sde", "one time for all", given(x=zeros(3, 2), time=[0.5]), blames="time"),
+    Rejects("variance_preserving_sde", "time -0.1", given(x=zeros(2, 2), time=[0.5, -0.1]), blames="time"),
+    Rejects("variance_preserving_sde", "negative beta", given(x=zeros(1, 2), time=[0.5], beta_min=-1.0),
             blames="beta_min"),
     Agree("variance_exploding_sigma", "regular", given(time=TIMES, **SIGMAS)),
     Agree("variance_exploding_sigma", "constant", given(time=uniform(4, 3), sigma_min=2.0, sigma_max=2.0)),

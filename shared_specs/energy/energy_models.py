@@ -9,7 +9,7 @@ THREE = [[0.0, LOG_2, LOG_2]]
 E = normal(4, 3, scale=2.0)
 X, MIXTURE = normal(5, 2), {"means": normal(3, 2), "log_vars": normal(3, scale=0.5), "log_weights": log_simplex(3)}
 TWO = {"means": [[0.0, 0.0], [2.0, 0.0]], "log_vars": [0.0, LOG_2], "log_weights": log_of([0.5, 0.5])}
-OF_ENERGIES = ("boltzmann_log_probs", "log_partition", "free_energy")
+OF_ENERGIES = ("boltzmann_log_probs", "log_partition", "helmholtz_free_energy")
 
 
 def quartic(x):
@@ -68,7 +68,7 @@ SPEC = (
     Anchor("log_partition", "three states, T = 1/2", given(energies=THREE, temperature=0.5), gives=[LOG_3 - LOG_2],
            source="log 3/2", near_misses={"times the temperature": [(LOG_3 - LOG_2) / 2], "the sign of the energy": [2 * LOG_3],
                         "mean for sum": [-LOG_2], "Z": [1.5], "temperature forgotten": [LOG_2]}),
-    Anchor("free_energy", "three states, T = 1/2", given(energies=THREE, temperature=0.5), gives=[(LOG_2 - LOG_3) / 2],
+    Anchor("helmholtz_free_energy", "three states, T = 1/2", given(energies=THREE, temperature=0.5), gives=[(LOG_2 - LOG_3) / 2],
            source="-1/2 log 3/2", near_misses={"log Z": [LOG_3 - LOG_2], "without temperature": [LOG_2 - LOG_3],
                                                "over temperature": [2 * (LOG_2 - LOG_3)], "the lowest energy": [0.0]}),
     Law.normalized("probabilities sum to one", given(energies=E),
@@ -76,15 +76,16 @@ SPEC = (
     Law.equal("a constant changes no probability, and moves the free energy", given(energies=E, constant=normal(4)),
               left=lambda f, energies, constant: np.column_stack([
                   f.boltzmann_log_probs(energies + constant[:, None], temperature=0.7),
-                  f.free_energy(energies + constant[:, None], temperature=0.7)]),
+                  f.helmholtz_free_energy(energies + constant[:, None], temperature=0.7)]),
               right=lambda f, energies, constant: np.column_stack([
-                  f.boltzmann_log_probs(energies, temperature=0.7), f.free_energy(energies, temperature=0.7) + constant])),
+                  f.boltzmann_log_probs(energies, temperature=0.7),
+                  f.helmholtz_free_energy(energies, temperature=0.7) + constant])),
     Law.equal("the slope of the free energy is the law", given(energies=E),
-              left=lambda f, energies: f.gradient("free_energy", energies, temperature=0.7),
+              left=lambda f, energies: f.gradient("helmholtz_free_energy", energies, temperature=0.7),
               right=lambda f, energies: np.exp(f.boltzmann_log_probs(energies, temperature=0.7))),
     Law.at_least("no law has less energy minus temperature times entropy", given(energies=E, log_q=log_simplex(4, 3)),
                  left=lambda f, energies, log_q: (np.exp(log_q) * (energies + 0.7 * log_q)).sum(1),
-                 right=lambda f, energies, log_q: f.free_energy(energies, temperature=0.7)),
+                 right=lambda f, energies, log_q: f.helmholtz_free_energy(energies, temperature=0.7)),
     # On a grid.
     Agree("quadrature_log_partition", "regular", given(grid=normal(7, 2), cell_volume=0.3, energy_fn=quartic), smallest_batch=1),
     Anchor("quadrature_log_partition", "two points, of weight 1 and 1/2",

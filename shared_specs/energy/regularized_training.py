@@ -13,7 +13,7 @@ STOPPED = "u' and v are constants"
 
 def _slope(f, weight, u):
     """That of the entries of W / s, added up, where the slope of s is u' v^T."""
-    normalized, new, sigma = f.spectral_normalize(weight, u)
+    normalized, new, sigma = f.spectral_normalization_step(weight, u)
     v = weight.T @ u / np.linalg.norm(weight.T @ u)
     return 1 / sigma - normalized.sum() / sigma * np.outer(new, v)
 
@@ -50,39 +50,39 @@ SPEC = (
     Rejects("energy_loss", "a negative penalty", given(data_energy=zeros(4), sample_energy=zeros(4), regularization=-0.1),
             blames="regularization"),
     # One power iteration.
-    Agree("spectral_normalize", "regular", given(weight=normal(4, 3), u=normal(4)), no_gradient=STOPPED),
-    Agree("spectral_normalize", "one number, negative, and u of another length", given(weight=[[-2.0]], u=[3.0]),
+    Agree("spectral_normalization_step", "regular", given(weight=normal(4, 3), u=normal(4)), no_gradient=STOPPED),
+    Agree("spectral_normalization_step", "one number, negative, and u of another length", given(weight=[[-2.0]], u=[3.0]),
           no_gradient=STOPPED),
-    Anchor("spectral_normalize", "diag(3, 1), u = (1, 1)", given(**DIAGONAL),
+    Anchor("spectral_normalization_step", "diag(3, 1), u = (1, 1)", given(**DIAGONAL),
            gives=(np.array([[3.0, 0.0], [0.0, 1.0]]) / 8.2**0.5, np.array([9.0, 1.0]) / 82**0.5, 8.2**0.5), source="by hand",
            near_misses={
                "exact": (np.array([[1.0, 0.0], [0.0, 1 / 3]]), np.array([1.0, 0.0]), 3.0),
                "u as it was": (np.array([[3.0, 0.0], [0.0, 1.0]]) / 8.2**0.5, np.array([1.0, 1.0]), 8.2**0.5),
                "with the old u": (np.array([[3.0, 0.0], [0.0, 1.0]]) / 5**0.5, np.array([9.0, 1.0]) / 82**0.5, 5**0.5),
                "Frobenius": (np.array([[3.0, 0.0], [0.0, 1.0]]) / 10**0.5, np.array([9.0, 1.0]) / 82**0.5, 10**0.5)}),
-    Anchor("spectral_normalize", "a shear", given(**SHEAR),
+    Anchor("spectral_normalization_step", "a shear", given(**SHEAR),
            gives=(np.array([[1.0, 2.0], [0.0, 1.0]]) / 5.8**0.5, np.array([5.0, 2.0]) / 29**0.5, 5.8**0.5),
            source="v = (1, 2)/sqrt 5, W v = (5, 2)/sqrt 5",
            near_misses={"v by W for its transpose": (np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([1.0, 0.0]), 1.0)}),
     Law.equal("the slope with u' and v held", given(weight=normal(4, 3), u=normal(4)), right=_slope,
-              left=lambda f, weight, u: f.gradient("spectral_normalize", weight, u, wrt=0)),
+              left=lambda f, weight, u: f.gradient("spectral_normalization_step", weight, u, wrt=0)),
     Law.equal("no slope in u", given(weight=normal(4, 3), u=normal(4)), right=1.0,
-              left=lambda f, weight, u: 1 + f.gradient("spectral_normalize", weight, u, wrt=1)),
+              left=lambda f, weight, u: 1 + f.gradient("spectral_normalization_step", weight, u, wrt=1)),
     Law.equal("u needs no unit length", given(weight=normal(4, 3), u=normal(4)),
-              left=lambda f, weight, u: f.spectral_normalize(weight, 7 * u)[0],
-              right=lambda f, weight, u: f.spectral_normalize(weight, u)[0]),
+              left=lambda f, weight, u: f.spectral_normalization_step(weight, 7 * u)[0],
+              right=lambda f, weight, u: f.spectral_normalization_step(weight, u)[0]),
     Law.at_least("never above the largest singular value", given(weight=normal(4, 3), u=normal(4)),
                  left=lambda f, weight, u: np.linalg.norm(weight, 2),
-                 right=lambda f, weight, u: f.spectral_normalize(weight, u)[2]),
+                 right=lambda f, weight, u: f.spectral_normalization_step(weight, u)[2]),
     Law.at_least("it grows from call to call", given(weight=normal(4, 3), u=normal(4)),
-                 left=lambda f, weight, u: f.spectral_normalize(weight, f.spectral_normalize(weight, u)[1])[2],
-                 right=lambda f, weight, u: f.spectral_normalize(weight, u)[2]),
-    Rejects("spectral_normalize", "a zero weight", given(weight=zeros(4, 3), u=np.ones(4)), blames="weight"),
-    Rejects("spectral_normalize", "u at right angles to all columns", given(weight=[[1.0, 2.0], [0.0, 0.0]], u=[0.0, 1.0]),
-            blames="u"),
-    Rejects("spectral_normalize", "an entry for each column", given(weight=np.ones((4, 3)), u=np.ones(3)), blames="u"),
-    Rejects("spectral_normalize", "a vector", given(weight=np.ones(4), u=np.ones(4)), blames="weight"),
-    Rejects("spectral_normalize", "no rows", given(weight=zeros(0, 3), u=zeros(0)), blames="weight"),
+                 left=lambda f, weight, u: f.spectral_normalization_step(weight, f.spectral_normalization_step(weight, u)[1])[2],
+                 right=lambda f, weight, u: f.spectral_normalization_step(weight, u)[2]),
+    Rejects("spectral_normalization_step", "a zero weight", given(weight=zeros(4, 3), u=np.ones(4)), blames="weight"),
+    Rejects("spectral_normalization_step", "u at right angles to all columns",
+            given(weight=[[1.0, 2.0], [0.0, 0.0]], u=[0.0, 1.0]), blames="u"),
+    Rejects("spectral_normalization_step", "an entry for each column", given(weight=np.ones((4, 3)), u=np.ones(3)), blames="u"),
+    Rejects("spectral_normalization_step", "a vector", given(weight=np.ones(4), u=np.ones(4)), blames="weight"),
+    Rejects("spectral_normalization_step", "no rows", given(weight=zeros(0, 3), u=zeros(0)), blames="weight"),
     # The energy in a classifier.
     Agree("classifier_energy", "regular", given(logits=normal(5, 3))),
     Agree("classifier_energy", "logits of 900 and -900, and an impossible class",

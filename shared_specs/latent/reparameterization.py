@@ -35,7 +35,7 @@ def _score_moments(f, rng, draws, mean, log_var):
     """Both scores of `draws` draws z of a Gaussian, and both times z: [draws, 4]."""
     mean, log_var = (np.tile(a, (draws, 1)) for a in (mean, log_var))
     z = f.reparameterize(rng.standard_normal((draws, 1)), mean, log_var)
-    score = np.concatenate(f.gaussian_score(z, mean, log_var), axis=1)
+    score = np.concatenate(f.gaussian_parameter_score(z, mean, log_var), axis=1)
     return np.concatenate([score, z * score], axis=1)
 
 
@@ -85,11 +85,17 @@ SPEC = (
         "reparameterize", "one variance for all", given(noise=zeros(5, 3), mean=zeros(5, 3), log_var=zeros(3)), blames="log_var"
     ),
     # The score.
-    Agree("gaussian_score", "regular", given(z=normal(5, 3), mean=normal(5, 3), log_var=normal(5, 3))),
-    Agree("gaussian_score", "log-variances of -8 and 8", given(z=normal(2, 3), mean=normal(2, 3), log_var=EDGE_LOG_VAR)),
-    Agree("gaussian_score", "at the mean", given(z=full(2, 3, value=0.7), mean=full(2, 3, value=0.7), log_var=normal(2, 3))),
+    Agree("gaussian_parameter_score", "regular", given(z=normal(5, 3), mean=normal(5, 3), log_var=normal(5, 3))),
+    Agree(
+        "gaussian_parameter_score", "log-variances of -8 and 8", given(z=normal(2, 3), mean=normal(2, 3), log_var=EDGE_LOG_VAR)
+    ),
+    Agree(
+        "gaussian_parameter_score",
+        "at the mean",
+        given(z=full(2, 3, value=0.7), mean=full(2, 3, value=0.7), log_var=normal(2, 3)),
+    ),
     Anchor(
-        "gaussian_score",
+        "gaussian_parameter_score",
         "1.5 standard deviations away",
         given(z=[[4.0, -1.0]] * 3, mean=[[1.0, 1.0]] * 3, log_var=[[LOG_4, 0.0]] * 3),
         gives=([[0.75, -2.0]] * 3, [[0.625, 1.5]] * 3),
@@ -106,7 +112,9 @@ SPEC = (
     Law.equal(
         "at a reparameterized draw the score is a function of the noise",
         given(noise=normal(6, 3), mean=normal(6, 3), log_var=normal(6, 3)),
-        left=lambda f, noise, mean, log_var: np.stack(f.gaussian_score(f.reparameterize(noise, mean, log_var), mean, log_var)),
+        left=lambda f, noise, mean, log_var: np.stack(
+            f.gaussian_parameter_score(f.reparameterize(noise, mean, log_var), mean, log_var)
+        ),
         right=lambda f, noise, mean, log_var: np.stack([noise * np.exp(-log_var / 2), (noise**2 - 1) / 2]),
     ),
     Law.unbiased(
@@ -117,7 +125,9 @@ SPEC = (
         draws=40_000,
         detects=0.1,
     ),
-    Rejects("gaussian_score", "shapes differ", given(z=zeros(5, 3), mean=zeros(5, 3), log_var=zeros(5, 2)), blames="log_var"),
+    Rejects(
+        "gaussian_parameter_score", "shapes differ", given(z=zeros(5, 3), mean=zeros(5, 3), log_var=zeros(5, 2)), blames="log_var"
+    ),
     # The leave-one-out baseline.
     Agree("leave_one_out_advantage", "regular", given(values=normal(5, 3))),
     Agree("leave_one_out_advantage", "two samples", given(values=normal(4, 2))),

@@ -157,23 +157,21 @@ SPEC = (
         blames="fractions",
     ),
     # Arcs.
-    Agree("spherical_interpolation", "regular", given(start=normal(5, 3), end=normal(5, 3), fractions=uniform(4))),
+    Agree("spherical_path", "regular", given(start=normal(5, 3), end=normal(5, 3), fractions=uniform(4))),
+    Agree("spherical_path", "beyond the ends", given(start=normal(5, 3), end=normal(5, 3), fractions=[-1.5, 0.0, 1.0, 2.5])),
+    Agree("spherical_path", "right angles, different norms", given(start=START, end=END, fractions=uniform(4))),
     Agree(
-        "spherical_interpolation", "beyond the ends", given(start=normal(5, 3), end=normal(5, 3), fractions=[-1.5, 0.0, 1.0, 2.5])
-    ),
-    Agree("spherical_interpolation", "right angles, different norms", given(start=START, end=END, fractions=uniform(4))),
-    Agree(
-        "spherical_interpolation",
+        "spherical_path",
         "the same direction",
         given(start=[[1.0, 2.0, 3.0], [1.0, 0.0, 0.0]], end=[[1.0, 2.0, 3.0], [5.0, 0.0, 0.0]], fractions=[0.0, 0.25, 1.5]),
     ),
     Agree(
-        "spherical_interpolation",
+        "spherical_path",
         "almost the same direction",
         given(start=[[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]], end=[[3.0, 3e-3, 0.0], [1e-3, 1.0, 0.0]], fractions=[0.0, 0.25, 1.5]),
     ),
     Agree(
-        "spherical_interpolation",
+        "spherical_path",
         "just an arc, at cosines of 1 - 2e-6 and 1 - 1e-4",
         given(
             start=[[1.0, 2.0, -2.0], [3.0, 2.0, 6.0]], end=[[3.0, 6.006, -5.994], [1.5, 1.045, 2.985]], fractions=[0.0, 0.25, 1.5]
@@ -181,7 +179,7 @@ SPEC = (
         edge=STRAIGHT,
     ),
     Agree(
-        "spherical_interpolation",
+        "spherical_path",
         "angles of 0.3 to 0.7, where a series may end",
         given(
             start=[[1.0, 2.0, -2.0]] * 4,
@@ -190,13 +188,13 @@ SPEC = (
         ),
     ),
     Agree(
-        "spherical_interpolation",
+        "spherical_path",
         "almost opposite",
         given(start=[[1.0, 2.0, -2.0], [3.0, 2.0, 6.0]], end=[[-3.0, -6.1, 5.8], [-1.6, -0.8, -3.1]], fractions=[0.0, 0.25, 0.5]),
         edge=STRAIGHT,
     ),
     Anchor(
-        "spherical_interpolation",
+        "spherical_path",
         "60 and 90 degrees",
         given(start=START, end=END, fractions=[0.25, 1.5]),
         gives=[
@@ -222,64 +220,60 @@ SPEC = (
     Law.equal(
         "an arc's ends are the ends, however unlike in size",
         given(start=normal(5, 3, scale=1e12), end=normal(5, 3)),
-        left=lambda f, start, end: f.spherical_interpolation(start, end, np.array([0.0, 1.0])),
+        left=lambda f, start, end: f.spherical_path(start, end, np.array([0.0, 1.0])),
         right=lambda f, start, end: np.stack([start, end], 1),
     ),
     Law.equal(
         "between unit vectors it stays on the sphere",
         given(start=normal(5, 3), end=normal(5, 3), fractions=linspace(-1.0, 2.0, 7)),
-        left=lambda f, start, end, fractions: np.linalg.norm(
-            f.spherical_interpolation(_unit(start), _unit(end), fractions), axis=-1
-        ),
+        left=lambda f, start, end, fractions: np.linalg.norm(f.spherical_path(_unit(start), _unit(end), fractions), axis=-1),
         right=1.0,
     ),
     Law.equal(
         "constant angular speed",
         given(start=normal(5, 3), end=normal(5, 3), fractions=linspace(0.0, 1.0, 9)),
-        left=lambda f, start, end, fractions: _angles(f.spherical_interpolation(_unit(start), _unit(end), fractions)),
+        left=lambda f, start, end, fractions: _angles(f.spherical_path(_unit(start), _unit(end), fractions)),
         right=lambda f, start, end, fractions: _angles(np.stack([start, end], 1)) / 8,
     ),
     Law.equal(
         "an arc seen from the other end",
         given(start=normal(5, 3), end=normal(5, 3), fractions=uniform(4)),
-        left=lambda f, start, end, fractions: f.spherical_interpolation(end, start, 1 - fractions),
-        right=lambda f, start, end, fractions: f.spherical_interpolation(start, end, fractions),
+        left=lambda f, start, end, fractions: f.spherical_path(end, start, 1 - fractions),
+        right=lambda f, start, end, fractions: f.spherical_path(start, end, fractions),
     ),
     Law.equal(
         "a rotation turns the arc along",
         given(start=normal(5, 3), end=normal(5, 3), fractions=uniform(4)),
-        left=lambda f, start, end, fractions: f.spherical_interpolation(_rotated(start), _rotated(end), fractions),
-        right=lambda f, start, end, fractions: _rotated(f.spherical_interpolation(start, end, fractions)),
+        left=lambda f, start, end, fractions: f.spherical_path(_rotated(start), _rotated(end), fractions),
+        right=lambda f, start, end, fractions: _rotated(f.spherical_path(start, end, fractions)),
     ),
     Law.equal(
         "from a vector to itself it stays",
         given(start=normal(5, 3), fractions=uniform(4)),
-        left=lambda f, start, fractions: f.spherical_interpolation(start, start, fractions),
+        left=lambda f, start, fractions: f.spherical_path(start, start, fractions),
         right=lambda f, start, fractions: np.repeat(start[:, None], 4, axis=1),
     ),
     Rejects(
-        "spherical_interpolation",
+        "spherical_path",
         "opposite",
         given(start=[[1.0, 2.0], [0.0, 1.0]], end=[[-2.0, -4.0], [1.0, 0.0]], fractions=[0.5]),
         blames="end",
     ),
     Rejects(
-        "spherical_interpolation",
+        "spherical_path",
         "from zero",
         given(start=[[0.0, 0.0], [0.0, 1.0]], end=full(2, 2, value=1.0), fractions=[0.5]),
         blames="start",
     ),
     Rejects(
-        "spherical_interpolation",
+        "spherical_path",
         "to zero",
         given(start=full(2, 2, value=1.0), end=[[0.0, 0.0], [0.0, 1.0]], fractions=[0.5]),
         blames="end",
     ),
+    Rejects("spherical_path", "shapes differ", given(start=normal(5, 3), end=normal(5, 2), fractions=[0.5]), blames="end"),
     Rejects(
-        "spherical_interpolation", "shapes differ", given(start=normal(5, 3), end=normal(5, 2), fractions=[0.5]), blames="end"
-    ),
-    Rejects(
-        "spherical_interpolation",
+        "spherical_path",
         "a fraction without an axis",
         given(start=normal(5, 3), end=normal(5, 3), fractions=np.array(0.5)),
         blames="fractions",

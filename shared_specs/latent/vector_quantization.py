@@ -30,7 +30,7 @@ SPEC = (
     # The nearest code.
     *(
         row
-        for function, no_gradient in (("nearest_code", JUMP), ("quantize", ""))
+        for function, no_gradient in (("nearest_code", JUMP), ("vector_quantize", ""))
         for row in (
             Agree(function, "regular", given(**CODES), no_gradient=no_gradient, frozen=("z", "codebook") if no_gradient else ()),
             Agree(function, "ties", given(**TIES), no_gradient=no_gradient or "a tie may go either way next to it",
@@ -50,18 +50,20 @@ SPEC = (
            frozen=("z", "codebook"),
            near_misses={"the last index": np.array([1, 3, 2, 2, 0]), "the farthest": np.array([2, 0, 0, 0, 2]),
                         "the largest inner product": np.array([1, 2, 2, 2, 2])}),
-    Anchor("quantize", "ties", given(**TIES), gives=[SQUARE[k] for k in (0, 0, 1, 2, 0)], source="by hand",
+    Anchor("vector_quantize", "ties", given(**TIES), gives=[SQUARE[k] for k in (0, 0, 1, 2, 0)], source="by hand",
            frozen=("z", "codebook"), near_misses={"the last index": [SQUARE[k] for k in (1, 3, 2, 2, 0)], "z itself": TIES["z"]}),
-    Law.equal("codes are their own", given(codebook=normal(5, 3)), left=lambda f, e: f.quantize(e, e), right=lambda f, e: e),
+    Law.equal("codes are their own", given(codebook=normal(5, 3)),
+              left=lambda f, e: f.vector_quantize(e, e), right=lambda f, e: e),
     Law.equal("no code is nearer", given(**CODES),
-              left=lambda f, z, e: ((z - f.quantize(z, e)) ** 2).sum(1),
+              left=lambda f, z, e: ((z - f.vector_quantize(z, e)) ** 2).sum(1),
               right=lambda f, z, e: ((z[:, None] - e) ** 2).sum(2).min(1)),
-    Law.equal("a common shift does not "
-    "count", given(**CODES, shift=normal(3)), left=lambda f, z, e, s: f.nearest_code(z + s, e + s),
+    Law.equal("a common shift does not count", given(**CODES, shift=normal(3)),
+              left=lambda f, z, e, s: f.nearest_code(z + s, e + s),
               right=lambda f, z, e, s: f.nearest_code(z, e), frozen=("z", "codebook", "shift")),
-    Law.equal("quantizing has no gradient in z", given(**CODES), left=lambda f, *g: f.gradient("quantize", *g, wrt=0), right=0.0),
+    Law.equal("quantizing has no gradient in z", given(**CODES),
+              left=lambda f, *g: f.gradient("vector_quantize", *g, wrt=0), right=0.0),
     Law.equal("a code gets a gradient for each of its vectors", given(**CODES),
-              left=lambda f, *g: f.gradient("quantize", *g, wrt=1),
+              left=lambda f, *g: f.gradient("vector_quantize", *g, wrt=1),
               right=lambda f, z, e: np.repeat(np.bincount(f.nearest_code(z, e), minlength=5)[:, None], 3, axis=1)),
     # Straight through.
     Agree("straight_through", "regular", given(**PAIR), no_gradient=STOPPED),

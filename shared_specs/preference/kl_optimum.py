@@ -26,7 +26,7 @@ def _agrees():
         arguments = {"rewards": rewards, "reference_log_probs": reference, "kl_coefficient": coefficient}
         silent = "a logarithm of 0 has no slope" if reference is SPARSE else ""
         yield Agree("tilted_log_probs", case, given(**arguments), no_gradient=silent)
-        yield Agree("log_partition", case, given(**arguments))
+        yield Agree("tilted_log_partition", case, given(**arguments))
 
 
 def _kl(log_p, log_q):
@@ -68,13 +68,13 @@ SPEC = (
                      "coefficient forgotten": log_of([[0.25, 0.25, 0.5]])},
     ),
     Anchor(
-        "log_partition", "three completions", given(rewards=REWARDS, reference_log_probs=REFERENCE, kl_coefficient=1.0),
+        "tilted_log_partition", "three completions", given(rewards=REWARDS, reference_log_probs=REFERENCE, kl_coefficient=1.0),
         gives=[LOG_2], source="by hand",
         near_misses={"mean in place of the reference": [0.8472978603872037], "Z itself": [2.0], "sum over rewards": [np.log(7)],
                      "mean reward": [0.75 * LOG_2]},
     ),
     Anchor(
-        "log_partition", "at coefficient 1/2", given(rewards=REWARDS, reference_log_probs=REFERENCE, kl_coefficient=0.5),
+        "tilted_log_partition", "at coefficient 1/2", given(rewards=REWARDS, reference_log_probs=REFERENCE, kl_coefficient=0.5),
         gives=[1.7047480922384253], source="log(11/2)",
         near_misses={"times the coefficient": [0.85237404611921264], "coefficient forgotten": [LOG_2]},
     ),
@@ -110,19 +110,19 @@ SPEC = (
                    total=lambda f, r, pi_0: np.exp(f.tilted_log_probs(r, pi_0, kl_coefficient=0.3)).sum(axis=1)),
     Law.equal(
         "the deficit of any policy is beta times its divergence from the tilt", given(rewards=R, log_probs=PI, reference=PI_0),
-        left=lambda f, r, pi, pi_0: (0.7 * f.log_partition(r, pi_0, kl_coefficient=0.7)
+        left=lambda f, r, pi, pi_0: (0.7 * f.tilted_log_partition(r, pi_0, kl_coefficient=0.7)
                                      - f.regularized_value(r, pi, pi_0, kl_coefficient=0.7)),
         right=lambda f, r, pi, pi_0: 0.7 * _kl(pi, f.tilted_log_probs(r, pi_0, kl_coefficient=0.7)),
     ),
     Law.equal(
         "the tilt has the value beta log Z", given(rewards=R, reference=PI_0),
         left=lambda f, r, pi_0: f.regularized_value(r, f.tilted_log_probs(r, pi_0, kl_coefficient=0.7), pi_0, kl_coefficient=0.7),
-        right=lambda f, r, pi_0: 0.7 * f.log_partition(r, pi_0, kl_coefficient=0.7),
+        right=lambda f, r, pi_0: 0.7 * f.tilted_log_partition(r, pi_0, kl_coefficient=0.7),
     ),
     Law.equal(
         "the implicit reward of the tilt is the reward, less beta log Z", given(rewards=R, reference=PI_0),
         left=lambda f, r, pi_0: f.implicit_reward(f.tilted_log_probs(r, pi_0, kl_coefficient=0.7), pi_0, kl_coefficient=0.7),
-        right=lambda f, r, pi_0: r - 0.7 * f.log_partition(r, pi_0, kl_coefficient=0.7)[:, None],
+        right=lambda f, r, pi_0: r - 0.7 * f.tilted_log_partition(r, pi_0, kl_coefficient=0.7)[:, None],
     ),
     Law.equal(
         "a constant of the prompt changes no tilt", given(rewards=R, reference=PI_0, shift=normal(4)),
@@ -139,19 +139,19 @@ SPEC = (
         given(rewards=normal(5), reference=log_simplex(5), beta=uniform(3, low=0.5, high=2.0)),
         left=lambda f, r, pi_0, beta: _regularized(f, r, pi_0, beta),
         right=lambda f, r, pi_0, beta: np.array([
-            b * f.log_partition(r[None], pi_0[None], kl_coefficient=float(b))[0] for b in beta
+            b * f.tilted_log_partition(r[None], pi_0[None], kl_coefficient=float(b))[0] for b in beta
         ]),
     ),
     Law.equal(
         "the slope of beta log Z in the rewards is the tilt", given(rewards=R, reference=PI_0),
-        left=lambda f, r, pi_0: 0.7 * f.gradient("log_partition", r, pi_0, kl_coefficient=0.7, wrt=0),
+        left=lambda f, r, pi_0: 0.7 * f.gradient("tilted_log_partition", r, pi_0, kl_coefficient=0.7, wrt=0),
         right=lambda f, r, pi_0: np.exp(f.tilted_log_probs(r, pi_0, kl_coefficient=0.7)),
     ),
     *(
         Rejects(function, f"coefficient {coefficient:g}",
                 given(rewards=zeros(2, 3), **policy, reference_log_probs=log_simplex(2, 3), kl_coefficient=coefficient),
                 blames="kl_coefficient")
-        for function, policy in (("tilted_log_probs", {}), ("log_partition", {}),
+        for function, policy in (("tilted_log_probs", {}), ("tilted_log_partition", {}),
                                  ("regularized_value", {"log_probs": log_simplex(2, 3)}))
         for coefficient in (0.0, -1.0)
     ),
@@ -161,7 +161,7 @@ SPEC = (
             given(log_probs=zeros(3), reference_log_probs=zeros(2), kl_coefficient=1.0), blames="reference_log_probs"),
     Rejects("tilted_log_probs", "a reference off the simplex",
             given(rewards=zeros(2, 3), reference_log_probs=zeros(2, 3), kl_coefficient=1.0), blames="reference_log_probs"),
-    Rejects("log_partition", "a reference off the simplex",
+    Rejects("tilted_log_partition", "a reference off the simplex",
             given(rewards=zeros(2, 3), reference_log_probs=zeros(2, 3), kl_coefficient=1.0), blames="reference_log_probs"),
     Rejects("tilted_log_probs", "no completion",
             given(rewards=zeros(2, 0), reference_log_probs=zeros(2, 0), kl_coefficient=1.0), blames="rewards"),

@@ -87,7 +87,7 @@ def _block(
     x, filter_weight, filter_bias, gate_weight, gate_bias, residual_weight, residual_bias, skip_weight, skip_bias, *, dilation,
     swap=False, onto="x", skip_of="z", scale=1.0, conv=right.causal_convolution, biases=True, joined=False,
 ):  # fmt: skip
-    right.residual_block(
+    right.gated_residual_block(
         x,
         filter_weight,
         filter_bias,
@@ -171,15 +171,15 @@ MISTAKES = (
     Mistake("receptive_field", "repeated dilations once", lambda *, kernel_size, dilations: 1
             + (kernel_size - 1) * sum(set(dilations))),
     Mistake("receptive_field", "no checks", _field, only_checks=True),
-    Mistake("residual_block", "filter and gate swapped", lambda *given, **named: _block(*given, **named, swap=True)),
-    Mistake("residual_block", "residual from z", lambda *given, **named: _block(*given, **named, onto="z")),
-    Mistake("residual_block", "no residual", lambda *given, **named: _block(*given, **named, onto="nothing")),
-    Mistake("residual_block", "skip without the gate",
+    Mistake("gated_residual_block", "filter and gate swapped", lambda *given, **named: _block(*given, **named, swap=True)),
+    Mistake("gated_residual_block", "residual from z", lambda *given, **named: _block(*given, **named, onto="z")),
+    Mistake("gated_residual_block", "no residual", lambda *given, **named: _block(*given, **named, onto="nothing")),
+    Mistake("gated_residual_block", "skip without the gate",
             lambda *given, **named: _block(*given, **named, skip_of="content")),
-    Mistake("residual_block", "sum scaled by the root of one half",
+    Mistake("gated_residual_block", "sum scaled by the root of one half",
             lambda *given, **named: _block(*given, **named, scale=math.sqrt(0.5))),
-    Mistake("residual_block", "no residual bias", lambda *given, **named: _block(*given, **named, biases=False)),
-    Mistake("residual_block", "sees the future", lambda *given, **named: _block(*given, **named, conv=_centered)),
+    Mistake("gated_residual_block", "no residual bias", lambda *given, **named: _block(*given, **named, biases=False)),
+    Mistake("gated_residual_block", "sees the future", lambda *given, **named: _block(*given, **named, conv=_centered)),
     Mistake("convolution_step", "pushed before reading",
             lambda *given, **named: _step(*given, **named, pushed_first=True)),
     Mistake("convolution_step", "newest first", lambda *given, **named: _step(*given, **named, newest_first=True)),
@@ -200,7 +200,7 @@ EQUIVALENT = (
     Mistake("receptive_field", "layer by layer", lambda *, kernel_size, dilations: right.receptive_field(
         kernel_size=kernel_size, dilations=()) + sum(
             right.receptive_field(kernel_size=kernel_size, dilations=(d,)) - 1 for d in dilations)),
-    Mistake("residual_block", "filter and gate as one convolution",
+    Mistake("gated_residual_block", "filter and gate as one convolution",
             lambda *given, **named: _block(*given, **named, joined=True)),
     Mistake("convolution_step", "taps gathered one by one", _step),
 )  # fmt: skip

@@ -104,7 +104,7 @@ def test_the_network_is_residual_blocks_end_to_end(classes, kernel_size):
     before = torch.cat([torch.full((2, 1), 8), codes[:, :-1]], dim=1)
     x, skips = made.embedding(before).transpose(1, 2), 0
     for dilation, parameters in zip(SIZES["dilations"], made.parameters_by_name(label), strict=True):
-        x, skip = practice.residual_block(x, **parameters, dilation=dilation)
+        x, skip = practice.gated_residual_block(x, **parameters, dilation=dilation)
         skips = skips + skip
     logits = made(codes, label.expand(2) if classes else None)
     torch.testing.assert_close(logits, made.head(skips.transpose(1, 2)), rtol=1e-12, atol=1e-12)

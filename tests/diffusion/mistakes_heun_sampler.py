@@ -59,16 +59,16 @@ MISTAKES = (
     Mistake("karras_sigmas", "ends in any order", lambda *, num_steps, sigma_min=0.002, sigma_max=80.0, rho=7.0: (
         right.karras_sigmas(num_steps=num_steps, sigma_min=min(sigma_min, sigma_max), sigma_max=sigma_max, rho=rho)),
             only_checks=True),
-    Mistake("euler_step", "not divided by the level", lambda x, sigma, sigma_next, denoise_fn: (
-        right.euler_step(x, sigma, sigma_next, denoise_fn) * 0 + x + per_example(sigma_next - sigma, x) * (
+    Mistake("denoising_euler_step", "not divided by the level", lambda x, sigma, sigma_next, denoise_fn: (
+        right.denoising_euler_step(x, sigma, sigma_next, denoise_fn) * 0 + x + per_example(sigma_next - sigma, x) * (
             x - denoise_fn(x, sigma)))),
-    Mistake("euler_step", "the way back", lambda x, sigma, sigma_next, denoise_fn: (
-        2 * x - right.euler_step(x, sigma, sigma_next, denoise_fn))),
-    Mistake("euler_step", "told where it goes", lambda x, sigma, sigma_next, denoise_fn: right.euler_step(
+    Mistake("denoising_euler_step", "the way back", lambda x, sigma, sigma_next, denoise_fn: (
+        2 * x - right.denoising_euler_step(x, sigma, sigma_next, denoise_fn))),
+    Mistake("denoising_euler_step", "told where it goes", lambda x, sigma, sigma_next, denoise_fn: right.denoising_euler_step(
         x, sigma, sigma_next, lambda x, _: denoise_fn(x, sigma_next))),
-    Mistake("euler_step", "the slope of the estimate forgotten", lambda x, sigma, sigma_next, denoise_fn: right.euler_step(
-        x, sigma, sigma_next, lambda *given: denoise_fn(*given).detach())),
-    Mistake("heun_step", "Euler", right.euler_step),
+    Mistake("denoising_euler_step", "the slope of the estimate forgotten", lambda x, sigma, sigma_next, denoise_fn: (
+        right.denoising_euler_step(x, sigma, sigma_next, lambda *given: denoise_fn(*given).detach()))),
+    Mistake("heun_step", "Euler", right.denoising_euler_step),
     Mistake("heun_step", "the second slope by the first level", _planted(_heun, by="sigma")),
     Mistake("heun_step", "told the first level twice", _planted(_heun, told="sigma")),
     Mistake("heun_step", "the second slope alone", _planted(_heun, second=1.0)),
@@ -77,7 +77,7 @@ MISTAKES = (
     Mistake("churn", "no scale", _planted(_churn, scaled=False)),
     Mistake("churn", "the level of the start", lambda x, noise, sigma, *, gamma, noise_scale=1.003: (
         right.churn(x, noise, sigma, gamma=gamma, noise_scale=noise_scale)[0], 1 * sigma)),
-    Mistake("heun_sample", "Euler", _planted(_sample, step=right.euler_step)),
+    Mistake("heun_sample", "Euler", _planted(_sample, step=right.denoising_euler_step)),
     Mistake("heun_sample", "as much noise as one likes", _planted(_sample, cap=math.inf)),
     Mistake("heun_sample", "noise at all levels", _planted(_sample, within=False)),
     Mistake("heun_sample", "told the level without the noise", _planted(_sample, level=False)),

@@ -65,7 +65,7 @@ def _denoiser(x_t, data, t, alpha_bar, *, half=2, root=0.5, power=1.0, shrunk=Fa
     a = alpha_bar[t.long()]
     points = data.reshape(1, len(data), -1)
     if len(data) == 0:
-        return right.empirical_denoiser(x_t, data, t, alpha_bar)
+        return right.empirical_posterior_mean(x_t, data, t, alpha_bar)
     seen = x_t.reshape(len(x_t), 1, -1)
     distances = (seen - _over(a**root, seen) * points).square().sum(2)
     weights = (-distances / (half * _over((1 - a) ** power, distances))).softmax(1)
@@ -79,7 +79,7 @@ def _denoiser(x_t, data, t, alpha_bar, *, half=2, root=0.5, power=1.0, shrunk=Fa
 
 def _by_expansion(x_t, data, t, alpha_bar):
     """Products around zero instead of the data's center: all digits go where the data are far from zero."""
-    right.empirical_denoiser(x_t, data, t, alpha_bar)
+    right.empirical_posterior_mean(x_t, data, t, alpha_bar)
     a, points, seen = alpha_bar[t.long()], data.reshape(len(data), -1), x_t.reshape(len(x_t), -1)
     squares = seen.square().sum(1)[:, None] - 2 * a.sqrt()[:, None] * seen @ points.T + a[:, None] * points.square().sum(1)
     return ((-squares / (2 * (1 - a))[:, None]).softmax(1) @ points).reshape(x_t.shape)
@@ -121,7 +121,7 @@ def _by_whitening(x, means, log_vars, log_weights):
 
 def _by_weighing(x_t, data, t, alpha_bar):
     """Around the data's center, the weights as a quotient of exponentials less their largest."""
-    right.empirical_denoiser(x_t, data, t, alpha_bar)
+    right.empirical_posterior_mean(x_t, data, t, alpha_bar)
     a, points = alpha_bar[t.long()][:, None], data.unsqueeze(-1).flatten(1)
     center = points.mean(0)
     seen, around = x_t.unsqueeze(-1).flatten(1) - a.sqrt() * center, points - center
@@ -208,14 +208,14 @@ MISTAKES = (
     Mistake("mixture_score", "shares without the normalizers", _wrong(_mixture_score, normalizer=0.0)),
     Mistake("mixture_score", "exponentials that vanish", _wrong(_mixture_score, naive=True)),
     Mistake("mixture_score", "NaN from a component without weight", _wrong(_mixture_score, product=True)),
-    Mistake("empirical_denoiser", "without the half", _wrong(_denoiser, half=1)),
-    Mistake("empirical_denoiser", "levels for their roots", _wrong(_denoiser, root=1.0)),
-    Mistake("empirical_denoiser", "data not shrunk", _wrong(_denoiser, root=0.0)),
-    Mistake("empirical_denoiser", "the deviation for the variance", _wrong(_denoiser, power=0.5)),
-    Mistake("empirical_denoiser", "the mean of the noised", _wrong(_denoiser, shrunk=True)),
-    Mistake("empirical_denoiser", "the nearest", _wrong(_denoiser, nearest=True)),
-    Mistake("empirical_denoiser", "weights without a slope", _wrong(_denoiser, hidden=True)),
-    Mistake("empirical_denoiser", "squares that cancel far from zero", _by_expansion),
+    Mistake("empirical_posterior_mean", "without the half", _wrong(_denoiser, half=1)),
+    Mistake("empirical_posterior_mean", "levels for their roots", _wrong(_denoiser, root=1.0)),
+    Mistake("empirical_posterior_mean", "data not shrunk", _wrong(_denoiser, root=0.0)),
+    Mistake("empirical_posterior_mean", "the deviation for the variance", _wrong(_denoiser, power=0.5)),
+    Mistake("empirical_posterior_mean", "the mean of the noised", _wrong(_denoiser, shrunk=True)),
+    Mistake("empirical_posterior_mean", "the nearest", _wrong(_denoiser, nearest=True)),
+    Mistake("empirical_posterior_mean", "weights without a slope", _wrong(_denoiser, hidden=True)),
+    Mistake("empirical_posterior_mean", "squares that cancel far from zero", _by_expansion),
 )
 
 EQUIVALENT = (
@@ -224,5 +224,5 @@ EQUIVALENT = (
     Mistake("denoising_score_matching_loss", "half the loss of the noise that it stands for", _loss_of_the_noise),
     Mistake("mixture_log_prob", "torch.distributions", _torchs),
     Mistake("mixture_score", "each component's score, shared out", _by_whitening),
-    Mistake("empirical_denoiser", "weights over their sum", _by_weighing),
+    Mistake("empirical_posterior_mean", "weights over their sum", _by_weighing),
 )

@@ -20,7 +20,7 @@ def _alpha_bar(change):
 def _coefficients(change):
     """change(drift, diffusion), of the right ones."""
     return lambda x, time, *, beta_min=0.1, beta_max=20.0: change(
-        *right.variance_preserving_coefficients(x, time, beta_min=beta_min, beta_max=beta_max)
+        *right.variance_preserving_sde(x, time, beta_min=beta_min, beta_max=beta_max)
     )
 
 
@@ -66,9 +66,9 @@ MISTAKES = (
         lambda t, low, high: 1 - right.variance_preserving_alpha_bar(t, beta_min=low, beta_max=high))),
     Mistake("variance_preserving_alpha_bar", "any time", lambda time, *, beta_min=0.1, beta_max=20.0: (
         right.variance_preserving_alpha_bar(time.clamp(0, 1), beta_min=beta_min, beta_max=beta_max)), only_checks=True),
-    Mistake("variance_preserving_coefficients", "no half", _coefficients(lambda f, g: (2 * f, g))),
-    Mistake("variance_preserving_coefficients", "the sign", _coefficients(lambda f, g: (-f, g))),
-    Mistake("variance_preserving_coefficients", "beta for its root", _coefficients(lambda f, g: (f, g**2))),
+    Mistake("variance_preserving_sde", "no half", _coefficients(lambda f, g: (2 * f, g))),
+    Mistake("variance_preserving_sde", "the sign", _coefficients(lambda f, g: (-f, g))),
+    Mistake("variance_preserving_sde", "beta for its root", _coefficients(lambda f, g: (f, g**2))),
     Mistake("variance_exploding_sigma", "on a straight line", _sigma(lambda t, low, high: low + (high - low) * t)),
     Mistake("variance_exploding_sigma", "the variance", _sigma(lambda t, low, high: low**2 * (high / low) ** (2 * t))),
     Mistake("variance_exploding_sigma", "backward", _sigma(lambda t, low, high: high * (low / high) ** t)),

@@ -46,7 +46,7 @@ def test_errors_on_a_mixture_fall_by_two_and_by_four():
     """From level 10 to 0.01, on levels of the sampler's own spacing, against SciPy's solution."""
     x = start(8)
     wanted, errors = exact(x, 10.0, 0.01), {}
-    for step in (practice.euler_step, practice.heun_step):
+    for step in (practice.denoising_euler_step, practice.heun_step):
         for count in (65, 129):
             levels = practice.karras_sigmas(num_steps=count, sigma_min=0.01, sigma_max=10.0).double()[:-1]
             found = x
@@ -54,8 +54,8 @@ def test_errors_on_a_mixture_fall_by_two_and_by_four():
                 found = step(found, now.expand(8), after.expand(8), mixture)
             errors[step, count] = (found - wanted).norm().item()
         order = math.log2(errors[step, 65] / errors[step, 129])
-        assert order == pytest.approx(1 if step is practice.euler_step else 2, abs=0.25)
-    assert errors[practice.heun_step, 65] < errors[practice.euler_step, 129] / 5  # as many evaluations
+        assert order == pytest.approx(1 if step is practice.denoising_euler_step else 2, abs=0.25)
+    assert errors[practice.heun_step, 65] < errors[practice.denoising_euler_step, 129] / 5  # as many evaluations
 
 
 def test_a_step_of_n_costs_two_evaluations_and_the_last_one():

@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 
 from practice_torch.diffusion import probability_flow as practice
 from practice_torch.diffusion.score_prediction import mixture_log_prob, mixture_score
-from practice_torch.diffusion.score_sde import variance_preserving_alpha_bar, variance_preserving_coefficients
+from practice_torch.diffusion.score_sde import variance_preserving_alpha_bar, variance_preserving_sde
 from theory_jax.diffusion import probability_flow as theory
 
 MEANS = torch.tensor([[-2.0, 0.0], [1.0, 1.0], [1.0, -1.0]], dtype=torch.float64)  # of mean zero with equal weights
@@ -22,7 +22,7 @@ GRID = torch.linspace(0, 1, 101, dtype=torch.float64)
 
 def flow(x, time):
     """The flow of a mixture under the variance-preserving equation, with the exact score; all examples at one time."""
-    drift, diffusion = variance_preserving_coefficients(x, time)
+    drift, diffusion = variance_preserving_sde(x, time)
     a = variance_preserving_alpha_bar(time[0])
     score = mixture_score(x, a.sqrt() * MEANS, (a * LOG_VARS.exp() + 1 - a).log(), LOG_WEIGHTS)
     return practice.probability_flow_drift(score, drift, diffusion)
@@ -89,7 +89,7 @@ def test_the_flow_keeps_quantiles_on_a_line():
     def velocity(x, time):
         means, log_vars = at(time[0].item())
         score = mixture_score(x, means, log_vars, LOG_WEIGHTS)
-        return practice.probability_flow_drift(score, *variance_preserving_coefficients(x, time))
+        return practice.probability_flow_drift(score, *variance_preserving_sde(x, time))
 
     def quantile(x, time):
         means, log_vars = at(time)

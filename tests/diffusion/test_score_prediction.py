@@ -16,7 +16,7 @@ from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, linear_al
 from practice_torch.diffusion.score_prediction import (
     denoising_score_matching_loss,
     diffused_mixture,
-    empirical_denoiser,
+    empirical_posterior_mean,
     mixture_log_prob,
     mixture_score,
     score_from_noise,
@@ -120,10 +120,10 @@ def test_digits_with_little_noise_are_remembered_and_with_much_are_averaged(dtyp
     alpha_bar = cosine_alpha_bar(num_steps=200).double()
     noise = draw(4, 1, 8, 8).to(dtype)
     early = torch.full((4,), 20)
-    found = empirical_denoiser(forward_sample(images[:4], early, noise, alpha_bar), images, early, alpha_bar)
+    found = empirical_posterior_mean(forward_sample(images[:4], early, noise, alpha_bar), images, early, alpha_bar)
     assert (found - images[:4]).abs().max() < 1e-3
     end = torch.full((4,), 200)
-    found = empirical_denoiser(forward_sample(images[:4], end, noise, alpha_bar), images, end, alpha_bar)
+    found = empirical_posterior_mean(forward_sample(images[:4], end, noise, alpha_bar), images, end, alpha_bar)
     assert (found - images.mean(0)).abs().max() < 0.1
 
 
@@ -137,7 +137,7 @@ def test_results_keep_the_dtype_under_a_finer_schedule(dtype):
         tweedie_mean(x, x, t, SCHEDULE),
         means,
         log_vars,
-        empirical_denoiser(x, mixture[0], t, SCHEDULE),
+        empirical_posterior_mean(x, mixture[0], t, SCHEDULE),
     ]
     if dtype != torch.bfloat16:  # whose weights do not sum to one within what log_weights is checked for
         found += [mixture_log_prob(x, means, log_vars, mixture[2]), mixture_score(x, means, log_vars, mixture[2])]
@@ -149,14 +149,14 @@ def test_both_wings_under_vmap_and_jit():
 
     def ours(x, t):
         means, log_vars = diffused_mixture(MEANS, LOG_VARS, t, SCHEDULE)
-        return mixture_score(x, means, log_vars, LOG_WEIGHTS) + empirical_denoiser(x, MEANS, t.clamp(min=1), SCHEDULE)
+        return mixture_score(x, means, log_vars, LOG_WEIGHTS) + empirical_posterior_mean(x, MEANS, t.clamp(min=1), SCHEDULE)
 
     arrays = [jnp.asarray(a.numpy()) for a in (MEANS, LOG_VARS, LOG_WEIGHTS, SCHEDULE)]
 
     def theirs(x, t):
         means, log_vars = theory.diffused_mixture(arrays[0], arrays[1], t, arrays[3])
         score = theory.mixture_score(x, means, log_vars, arrays[2])
-        return score + theory.empirical_denoiser(x, arrays[0], jnp.maximum(t, 1), arrays[3])
+        return score + theory.empirical_posterior_mean(x, arrays[0], jnp.maximum(t, 1), arrays[3])
 
     wanted = torch.stack([ours(*one) for one in zip(x, t, strict=True)])
     torch.testing.assert_close(torch.vmap(ours)(x, t), wanted, rtol=1e-12, atol=1e-12)

@@ -40,7 +40,7 @@ def test_every_backward_equation_returns_to_the_data(noise):
     times = torch.linspace(1, end**0.5, steps + 1) ** 2  # smaller steps where there is less noise
     for now, then in zip(times, times[1:], strict=False):
         time = now.expand(count)
-        drift, diffusion = practice.variance_preserving_coefficients(x, time, **BETAS)
+        drift, diffusion = practice.variance_preserving_sde(x, time, **BETAS)
         score = mixture_score(x, *diffused(practice.variance_preserving_alpha_bar(now, **BETAS).item()))
         # (1 + noise^2)/2 of the score: the reverse drift with this much of the diffusion
         backward = practice.reverse_drift(score, drift, diffusion * math.sqrt((1 + noise**2) / 2))
@@ -56,7 +56,7 @@ def test_half_of_the_score_with_all_of_the_noise_does_not():
     x = torch.randn((4000, 1), generator=generator)
     times = torch.linspace(1, 0.1, 401) ** 2
     for now, then in zip(times, times[1:], strict=False):
-        drift, diffusion = practice.variance_preserving_coefficients(x, now.expand(4000), **BETAS)
+        drift, diffusion = practice.variance_preserving_sde(x, now.expand(4000), **BETAS)
         score = mixture_score(x, *diffused(practice.variance_preserving_alpha_bar(now, **BETAS).item()))
         mixed = practice.reverse_drift(score / 2, drift, diffusion)
         step = (then - now).expand(4000)

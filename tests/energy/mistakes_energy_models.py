@@ -91,7 +91,7 @@ MISTAKES = (
     *(_with("boltzmann_log_probs", form) for form in (_turned_over, _multiplied, _over_the_batch, _probabilities)),
     Mistake("boltzmann_log_probs", "accepts any energies and temperature", _unchecked, only_checks=True),
     *(_with("log_partition", form) for form in (_sum_of_exponentials, _mean_of_exponentials)),
-    *(_with("free_energy", form) for form in (_without_temperature, _mean_energy)),
+    *(_with("helmholtz_free_energy", form) for form in (_without_temperature, _mean_energy)),
     Mistake("quadrature_log_partition", "the mean", _quadrature(lambda e, v: (-e).logsumexp(0) - math.log(len(e)) + math.log(v))),
     Mistake("quadrature_log_partition", "no volume", _quadrature(lambda e, v: (-e).logsumexp(0))),
     Mistake("quadrature_log_partition", "the volume next to the logarithm", _quadrature(lambda e, v: (-e).logsumexp(0) + v)),

@@ -28,7 +28,7 @@ def _normalize(form):
     """form(weight, u, v, u'), behind the checks of the right function; v and u' are not constants."""
 
     def wrong(weight, u):
-        right.spectral_normalize(weight, u)
+        right.spectral_normalization_step(weight, u)
         v = weight.mT @ u / (weight.mT @ u).norm()
         return form(weight, u, v, weight @ v / (weight @ v).norm())
 
@@ -40,7 +40,7 @@ def _of(weight, u, sigma):
 
 
 def _by_its_transpose(weight, u):
-    normalized = right.spectral_normalize(weight, u)
+    normalized = right.spectral_normalization_step(weight, u)
     if len(set(weight.shape)) > 1:
         return normalized
     v = (weight @ u).detach() / (weight @ u).detach().norm()
@@ -76,16 +76,17 @@ MISTAKES = (
     Mistake("energy_loss", "half of the penalty", _loss(lambda e, s, a: e - s + a / 2 * (e**2 + s**2))),
     Mistake("energy_loss", "accepts a negative penalty", lambda data_energy, sample_energy, *, regularization=1.0: (
         right.energy_loss(data_energy, sample_energy, regularization=abs(regularization))), only_checks=True),
-    Mistake("spectral_normalize", "v by W for its transpose", _by_its_transpose),
-    Mistake("spectral_normalize", "gradients through u and v", _normalize(lambda w, u, v, new: _of(w, new, new @ w @ v))),
-    Mistake("spectral_normalize", "the norm a constant", _normalize(
+    Mistake("spectral_normalization_step", "v by W for its transpose", _by_its_transpose),
+    Mistake("spectral_normalization_step", "gradients through u and v", _normalize(
+        lambda w, u, v, new: _of(w, new, new @ w @ v))),
+    Mistake("spectral_normalization_step", "the norm a constant", _normalize(
         lambda w, u, v, new: _of(w, new.detach(), (new @ w @ v).detach()))),
-    Mistake("spectral_normalize", "the estimate with the old u", _normalize(
+    Mistake("spectral_normalization_step", "the estimate with the old u", _normalize(
         lambda w, u, v, new: _of(w, new.detach(), u / u.norm() @ w @ v.detach()))),
-    Mistake("spectral_normalize", "u is not moved", _normalize(
+    Mistake("spectral_normalization_step", "u is not moved", _normalize(
         lambda w, u, v, new: _of(w, u, new.detach() @ w @ v.detach()))),
-    Mistake("spectral_normalize", "exact", lambda weight, u: _of(
-        weight, right.spectral_normalize(weight, u)[1], torch.linalg.matrix_norm(weight, 2))),
+    Mistake("spectral_normalization_step", "exact", lambda weight, u: _of(
+        weight, right.spectral_normalization_step(weight, u)[1], torch.linalg.matrix_norm(weight, 2))),
     Mistake("classifier_energy", "the sign", _energy(lambda f: f.logsumexp(1))),
     Mistake("classifier_energy", "the largest logit", _energy(lambda f: -f.amax(1))),
     Mistake("classifier_energy", "overflows", _energy(lambda f: -f.exp().sum(1).log())),
@@ -104,7 +105,9 @@ EQUIVALENT = (
         _loss(lambda e, s, a: a * ((e + 1 / (2 * a)) ** 2 + (s - 1 / (2 * a)) ** 2) - 1 / (2 * a) if a else e - s),
     ),
     Mistake(
-        "spectral_normalize", "the norm of W v", _normalize(lambda w, u, v, new: _of(w, new.detach(), (w @ v.detach()).norm()))
+        "spectral_normalization_step",
+        "the norm of W v",
+        _normalize(lambda w, u, v, new: _of(w, new.detach(), (w @ v.detach()).norm())),
     ),
     Mistake("anomaly_auc", "all pairs", _auc(lambda e, other: ((other > e).to(e.dtype) + (other >= e).to(e.dtype)).mean() / 2)),
 )

@@ -69,19 +69,19 @@ MISTAKES = (
         _step(**given, passed_on=torch.round)))),
     Mistake("gibbs_step", "the hidden layer returned first",
             _after_checks("gibbs_step", lambda **given: right.gibbs_step(**given)[::-1])),
-    Mistake("log_partition", "the other layer's softplus forgotten", _after_checks(
-        "log_partition", lambda weight, visible_bias, hidden_bias: (
+    Mistake("exact_log_partition", "the other layer's softplus forgotten", _after_checks(
+        "exact_log_partition", lambda weight, visible_bias, hidden_bias: (
             (_states(weight.shape[1], weight) @ hidden_bias).logsumexp(0) + 0 * weight.sum() + 0 * visible_bias.sum()))),
-    Mistake("log_partition", "the mean over states", _after_checks("log_partition", lambda **given: (
-        right.log_partition(**given) - min(given["weight"].shape) * math.log(2)))),
-    Mistake("log_partition", "overflows", _after_checks("log_partition", lambda weight, visible_bias, hidden_bias: (
+    Mistake("exact_log_partition", "the mean over states", _after_checks("exact_log_partition", lambda **given: (
+        right.exact_log_partition(**given) - min(given["weight"].shape) * math.log(2)))),
+    Mistake("exact_log_partition", "overflows", _after_checks("exact_log_partition", lambda weight, visible_bias, hidden_bias: (
         (-_free(_states(weight.shape[0], weight), weight, visible_bias, hidden_bias)).exp().sum().log()
-        if weight.shape[0] < 9 else right.log_partition(weight, visible_bias, hidden_bias)))),
+        if weight.shape[0] < 9 else right.exact_log_partition(weight, visible_bias, hidden_bias)))),
     Mistake("log_likelihood", "not normalized", _after_checks("log_likelihood", lambda **given: -right.free_energy(**given))),
     Mistake("log_likelihood", "the normalizer is a constant", _after_checks(
         "log_likelihood", lambda visible, weight, visible_bias, hidden_bias: (
             -right.free_energy(visible, weight, visible_bias, hidden_bias)
-            - right.log_partition(weight, visible_bias, hidden_bias).detach()))),
+            - right.exact_log_partition(weight, visible_bias, hidden_bias).detach()))),
     Mistake("log_likelihood", "normalized over the batch", _after_checks("log_likelihood", lambda **given: (
         (-right.free_energy(**given)).log_softmax(0)))),
 )  # fmt: skip
@@ -89,8 +89,8 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("free_energy", "the softplus by logaddexp", _after_checks("free_energy", lambda **given: (
         _free(**given, over_threshold=lambda a: torch.logaddexp(a, torch.zeros_like(a)))))),
-    Mistake("log_partition", "over the pairs of states", _after_checks(
-        "log_partition", lambda weight, visible_bias, hidden_bias: (
+    Mistake("exact_log_partition", "over the pairs of states", _after_checks(
+        "exact_log_partition", lambda weight, visible_bias, hidden_bias: (
         _partition_of_pairs(weight, visible_bias, hidden_bias) if weight.shape[0] < 9
-        else right.log_partition(weight, visible_bias, hidden_bias)))),
+        else right.exact_log_partition(weight, visible_bias, hidden_bias)))),
 )  # fmt: skip

@@ -15,7 +15,7 @@ def test_probabilities_and_normalizers_agree_with_scipy_and_torch():
     given = torch.tensor(energies)
     wanted = scipy.special.logsumexp(-energies / 0.3, axis=1)
     np.testing.assert_allclose(practice.log_partition(given, temperature=0.3), wanted, rtol=1e-13)
-    np.testing.assert_allclose(practice.free_energy(given, temperature=0.3), -0.3 * wanted, rtol=1e-13)
+    np.testing.assert_allclose(practice.helmholtz_free_energy(given, temperature=0.3), -0.3 * wanted, rtol=1e-13)
     of_torch = torch.distributions.Categorical(logits=-given / 0.3)
     ours = practice.boltzmann_log_probs(given, temperature=0.3)
     torch.testing.assert_close(ours[:, [0, 2, 3]], of_torch.logits[:, [0, 2, 3]], rtol=1e-13, atol=1e-13)

@@ -31,7 +31,7 @@ def test_power_iteration_reaches_the_singular_value_and_keeps_to_the_layer_of_to
     cotangent = torch.randn(4, 5, dtype=torch.float64, generator=generator)
     for _ in range(3):
         used = layer.weight  # in training one iteration, first of u by the old v; ours begins with v by the old u
-        ours, u, sigma = practice.spectral_normalize(weight, theirs._u)
+        ours, u, sigma = practice.spectral_normalization_step(weight, theirs._u)
         (gradient,) = torch.autograd.grad((ours * cotangent).sum(), weight)
         v, new = weight.detach().mT @ theirs._u, u
         v = v / v.norm()
@@ -39,7 +39,7 @@ def test_power_iteration_reaches_the_singular_value_and_keeps_to_the_layer_of_to
         torch.testing.assert_close(gradient, torch.autograd.grad((held * cotangent).sum(), weight)[0], rtol=1e-12, atol=1e-14)
         assert sigma <= np.linalg.svd(weight.detach().numpy(), compute_uv=False)[0] + 1e-12
     for _ in range(300):
-        ours, u, sigma = practice.spectral_normalize(weight, u)
+        ours, u, sigma = practice.spectral_normalization_step(weight, u)
         used = layer.weight
     np.testing.assert_allclose(sigma.detach(), np.linalg.svd(weight.detach().numpy(), compute_uv=False)[0], rtol=1e-12)
     torch.testing.assert_close(ours, used, rtol=1e-9, atol=1e-12)

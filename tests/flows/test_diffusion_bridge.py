@@ -9,7 +9,7 @@ import torch
 from practice_torch.diffusion.ddim import ddim_step
 from practice_torch.diffusion.parameterizations import convert_prediction, loss_ratio
 from practice_torch.diffusion.probability_flow import probability_flow_drift
-from practice_torch.diffusion.score_sde import variance_preserving_coefficients as diffusion_coefficients
+from practice_torch.diffusion.score_sde import variance_preserving_sde
 from practice_torch.flows import diffusion_bridge as practice
 from practice_torch.flows import probability_paths as paths
 from practice_torch.flows.flow_matching import data_prediction, mixture_velocity
@@ -78,7 +78,7 @@ def test_the_flow_is_the_probability_flow_backward():
     x = doubles(-1.0, 0.4, 2.0)[:, None]
     at = paths.variance_preserving_coefficients(time)
     score = score_of_the_mixture(x, *at[:2])
-    drift = probability_flow_drift(score, *diffusion_coefficients(x, 1 - time))
+    drift = probability_flow_drift(score, *variance_preserving_sde(x, 1 - time))
     torch.testing.assert_close(practice.velocity_from_score(x, score, *at), -drift)
 
 

@@ -30,7 +30,7 @@ def _baseline_by_sum(values):
 
 
 def _scaled_score(z, mean, log_var, *, of_mean=1.0, of_log_var=1.0, shift=0.0):
-    d_mean, d_log_var = right.gaussian_score(z, mean, log_var)
+    d_mean, d_log_var = right.gaussian_parameter_score(z, mean, log_var)
     return of_mean * d_mean, of_log_var * d_log_var + shift
 
 
@@ -46,13 +46,13 @@ MISTAKES = (
         noise[:1].expand_as(noise), mean, log_var)),
     Mistake("reparameterize", "broadcasts a single variance", lambda noise, mean, log_var: mean + (log_var / 2).exp() * noise,
             only_checks=True),
-    Mistake("gaussian_score", "gradient in the log standard deviation",
+    Mistake("gaussian_parameter_score", "gradient in the log standard deviation",
             lambda z, mean, log_var: _scaled_score(z, mean, log_var, of_log_var=2.0)),
-    Mistake("gaussian_score", "forgets the normalizer's part",
+    Mistake("gaussian_parameter_score", "forgets the normalizer's part",
             lambda z, mean, log_var: _scaled_score(z, mean, log_var, shift=0.5)),
-    Mistake("gaussian_score", "sign", lambda z, mean, log_var: _scaled_score(z, mean, log_var, of_mean=-1.0)),
-    Mistake("gaussian_score", "divides by the standard deviation",
-            lambda z, mean, log_var: ((z - mean) * (-log_var / 2).exp(), right.gaussian_score(z, mean, log_var)[1])),
+    Mistake("gaussian_parameter_score", "sign", lambda z, mean, log_var: _scaled_score(z, mean, log_var, of_mean=-1.0)),
+    Mistake("gaussian_parameter_score", "divides by the standard deviation",
+            lambda z, mean, log_var: ((z - mean) * (-log_var / 2).exp(), right.gaussian_parameter_score(z, mean, log_var)[1])),
     Mistake("leave_one_out_advantage", "the baseline includes its own sample",
             lambda values: values - values.mean(-1, keepdim=True)),
     Mistake("leave_one_out_advantage", "baseline over the batch", lambda values: values - values.mean(0, keepdim=True)),

@@ -35,7 +35,7 @@ def _slerp_without_division(start, end, fractions):
 
 
 def _slerp_of_directions(start, end, fractions):
-    return right.spherical_interpolation(*(a / a.norm(dim=-1, keepdim=True) for a in (start, end)), fractions)
+    return right.spherical_path(*(a / a.norm(dim=-1, keepdim=True) for a in (start, end)), fractions)
 
 
 def _normalized_line(start, end, fractions):
@@ -93,24 +93,24 @@ MISTAKES = (
             lambda start, end, fractions: right.linear_interpolation(start, end, fractions).movedim(1, 0)),
     Mistake("linear_interpolation", "the end only up to rounding",
             lambda start, end, fractions: start[:, None] + fractions[:, None] * (end - start)[:, None]),
-    Mistake("spherical_interpolation", "not divided by sin w", _slerp_without_division),
-    Mistake("spherical_interpolation", "fraction reversed",
-            lambda start, end, fractions: right.spherical_interpolation(end, start, fractions)),
-    Mistake("spherical_interpolation", "straight",
+    Mistake("spherical_path", "not divided by sin w", _slerp_without_division),
+    Mistake("spherical_path", "fraction reversed",
+            lambda start, end, fractions: right.spherical_path(end, start, fractions)),
+    Mistake("spherical_path", "straight",
             lambda start, end, fractions: right.linear_interpolation(start, end, fractions)),
-    Mistake("spherical_interpolation", "of the directions only", _slerp_of_directions),
-    Mistake("spherical_interpolation", "of the directions, with the norm of start", lambda start, end, fractions: (
+    Mistake("spherical_path", "of the directions only", _slerp_of_directions),
+    Mistake("spherical_path", "of the directions, with the norm of start", lambda start, end, fractions: (
         _slerp_of_directions(start, end, fractions) * start.norm(dim=-1)[:, None, None])),
-    Mistake("spherical_interpolation", "a normalized straight line", _normalized_line),
-    Mistake("spherical_interpolation", "normalized by the largest entry", lambda start, end, fractions: (
+    Mistake("spherical_path", "a normalized straight line", _normalized_line),
+    Mistake("spherical_path", "normalized by the largest entry", lambda start, end, fractions: (
         right.linear_interpolation(start, end, fractions)
         / right.linear_interpolation(start, end, fractions).abs().amax(-1, keepdim=True))),
-    Mistake("spherical_interpolation", "the end only up to rounding", _rotation_of_start),
-    Mistake("spherical_interpolation", "0/0 for parallel vectors", _plain_slerp),
-    Mistake("spherical_interpolation", "NaN gradient for parallel vectors", _slerp_selected_late),
-    Mistake("spherical_interpolation", "dot product taken for the angle", lambda start, end, fractions: _arc(
+    Mistake("spherical_path", "the end only up to rounding", _rotation_of_start),
+    Mistake("spherical_path", "0/0 for parallel vectors", _plain_slerp),
+    Mistake("spherical_path", "NaN gradient for parallel vectors", _slerp_selected_late),
+    Mistake("spherical_path", "dot product taken for the angle", lambda start, end, fractions: _arc(
         start, end, *((t * (start * end).sum(-1, keepdim=True)).sin() for t in (1 - fractions, fractions)))),
-    Mistake("spherical_interpolation", "opposite vectors accepted", lambda start, end, fractions: (
+    Mistake("spherical_path", "opposite vectors accepted", lambda start, end, fractions: (
         right.require_same_shape(start=start, end=end) or right.require_rank(1, fractions=fractions)
         or _plain_slerp(start, end, fractions)), only_checks=True),
     Mistake("attribute_vector", "labels swapped", lambda latents, labels: right.attribute_vector(latents, 1 - labels)),

@@ -26,8 +26,8 @@ def _update(z, indices, counts, sums, *, decay, epsilon=1e-5, smoothed=None, wei
 
 
 def _with_own_gradient(z, codebook):
-    """quantize with the straight-through gradient already in it."""
-    return right.quantize(z, codebook) + z - z.detach()
+    """vector_quantize with the straight-through gradient already in it."""
+    return right.vector_quantize(z, codebook) + z - z.detach()
 
 
 def _narrow(indices, *, num_codes):
@@ -43,10 +43,10 @@ MISTAKES = (
     Mistake("nearest_code", "the farthest", lambda z, codebook: torch.cdist(z, codebook).argmax(1)),
     Mistake("nearest_code", "the largest inner product", lambda z, codebook: (
         right.nearest_code(z, codebook) * 0 + (z @ codebook.mT).argmax(1))),
-    Mistake("quantize", "z comes through", _with_own_gradient),
-    Mistake("quantize", "codes detached from the gradient",
-            lambda z, codebook: right.quantize(z, codebook.detach()) + 0 * codebook[:1]),
-    Mistake("quantize", "the last of several", lambda z, codebook: codebook[_last(z, codebook)]),
+    Mistake("vector_quantize", "z comes through", _with_own_gradient),
+    Mistake("vector_quantize", "codes detached from the gradient",
+            lambda z, codebook: right.vector_quantize(z, codebook.detach()) + 0 * codebook[:1]),
+    Mistake("vector_quantize", "the last of several", lambda z, codebook: codebook[_last(z, codebook)]),
     Mistake("straight_through", "z - e for e - z", lambda z, quantized: z + (z - quantized).detach()),
     Mistake("straight_through", "the gradient of the code as well", lambda z, quantized: quantized + (z - z.detach())),
     Mistake("straight_through", "no gradient", lambda z, quantized: quantized.detach() + 0 * z),

@@ -32,7 +32,7 @@ def test_score_is_the_gradient_of_the_log_density_of_torch_distributions():
     mean, log_var = MEAN.clone().requires_grad_(), LOG_VAR.clone().requires_grad_()
     z = practice.reparameterize(NOISE, MEAN, LOG_VAR)
     wanted = torch.autograd.grad(Normal(mean, (log_var / 2).exp()).log_prob(z).sum(), (mean, log_var))
-    for got, want in zip(practice.gaussian_score(z, MEAN, LOG_VAR), wanted, strict=True):
+    for got, want in zip(practice.gaussian_parameter_score(z, MEAN, LOG_VAR), wanted, strict=True):
         torch.testing.assert_close(got, want)
 
 

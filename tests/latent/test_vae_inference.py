@@ -28,7 +28,7 @@ def test_arcs_agree_with_scipy():
     start, end = (torch.nn.functional.normalize(_normal(4, 3), dim=-1) for _ in range(2))
     fractions = np.linspace(0, 1, 7)
     wanted = [scipy.spatial.geometric_slerp(a.numpy(), b.numpy(), fractions) for a, b in zip(start, end, strict=True)]
-    got = practice.spherical_interpolation(start, end, torch.tensor(fractions))
+    got = practice.spherical_path(start, end, torch.tensor(fractions))
     np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-14)
 
 
@@ -38,7 +38,7 @@ def test_the_arc_meets_the_line_at_the_threshold():
     fractions = torch.tensor([0.3, 0.8], dtype=torch.float64)
     ends = [torch.tensor([[1.0, angle, 0.0]], dtype=torch.float64) for angle in (1.4e-3, 1.43e-3)]
     for end in ends:
-        arc = practice.spherical_interpolation(start, end, fractions)
+        arc = practice.spherical_path(start, end, fractions)
         torch.testing.assert_close(arc, practice.linear_interpolation(start, end, fractions), rtol=0, atol=1e-6)
         assert torch.autograd.grad(arc.sum(), start)[0].isfinite().all()
 
@@ -66,7 +66,7 @@ def test_functions_work_under_vmap():
     start, end, fractions = _normal(6, 4, 3), _normal(6, 4, 3), torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64)
     log_vars = _normal(6, 4, 3)
     for function, arguments in (
-        (lambda a, b: practice.spherical_interpolation(a, b, fractions), (start, end)),
+        (lambda a, b: practice.spherical_path(a, b, fractions), (start, end)),
         (lambda a, b: practice.linear_interpolation(a, b, fractions), (start, end)),
         (practice.aggregate_posterior_log_density, (start, end, log_vars)),
         (practice.importance_weighted_log_likelihood, (start, end, log_vars)),

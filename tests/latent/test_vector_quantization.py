@@ -24,10 +24,10 @@ Z, CODES = rng.normal(size=(200, 3)), rng.normal(size=(7, 3))
 
 
 def test_the_nearest_code_is_that_of_scipy():
-    """scipy.cluster.vq.vq: the index, and the distance of what quantize returns."""
+    """scipy.cluster.vq.vq: the index, and the distance of what vector_quantize returns."""
     index, distance = scipy.cluster.vq.vq(Z, CODES)
     np.testing.assert_array_equal(practice.nearest_code(torch.tensor(Z), torch.tensor(CODES)), index)
-    away = torch.tensor(Z) - practice.quantize(torch.tensor(Z), torch.tensor(CODES))
+    away = torch.tensor(Z) - practice.vector_quantize(torch.tensor(Z), torch.tensor(CODES))
     np.testing.assert_allclose(away.norm(dim=1), distance, rtol=1e-12)
 
 
@@ -59,7 +59,7 @@ def test_perplexity_is_e_to_the_entropy_of_scipy():
 def test_an_encoder_learns_through_the_quantizer():
     """A linear encoder on the line, whose decoder is the code itself: without the estimator it gets no gradient at all."""
     x, codes, scale = torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([[1.0], [3.0]]), torch.tensor(0.6, requires_grad=True)
-    quantized = practice.quantize(scale * x, codes)
+    quantized = practice.vector_quantize(scale * x, codes)
     assert not (quantized - x).square().sum().requires_grad
     (practice.straight_through(scale * x, quantized) - x).square().sum().backward()
     # 0.6 x is 0.6, 1.2, 2.4: the codes are 1, 1 and 3, and the slope is 2 (0 * 1 - 1 * 2 - 1 * 4)

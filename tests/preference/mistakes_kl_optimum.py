@@ -25,7 +25,7 @@ def _partition_by_exponentials(rewards, reference_log_probs, *, kl_coefficient):
 
 
 def _partition_around_the_best(rewards, reference_log_probs, *, kl_coefficient):
-    right.log_partition(rewards, reference_log_probs, kl_coefficient=kl_coefficient)  # its checks
+    right.tilted_log_partition(rewards, reference_log_probs, kl_coefficient=kl_coefficient)  # its checks
     best = rewards.amax(-1, keepdim=True)
     return best[:, 0] / kl_coefficient + (reference_log_probs + (rewards - best) / kl_coefficient).logsumexp(-1)
 
@@ -41,11 +41,11 @@ MISTAKES = (
     Mistake("tilted_log_probs", "normalized over the prompts", lambda rewards, reference_log_probs, *, kl_coefficient: (
         reference_log_probs + rewards / kl_coefficient).log_softmax(0)),
     Mistake("tilted_log_probs", "accepts any reference and coefficient", _unchecked_tilt, only_checks=True),
-    Mistake("log_partition", "mean in place of the reference", lambda rewards, reference_log_probs, *, kl_coefficient: (
+    Mistake("tilted_log_partition", "mean in place of the reference", lambda rewards, reference_log_probs, *, kl_coefficient: (
         (rewards / kl_coefficient).exp().mean(-1).log() + 0 * reference_log_probs.exp().sum(-1))),
-    Mistake("log_partition", "times the coefficient", lambda rewards, reference_log_probs, *, kl_coefficient: (
-        kl_coefficient * right.log_partition(rewards, reference_log_probs, kl_coefficient=kl_coefficient))),
-    Mistake("log_partition", "overflows", _partition_by_exponentials),
+    Mistake("tilted_log_partition", "times the coefficient", lambda rewards, reference_log_probs, *, kl_coefficient: (
+        kl_coefficient * right.tilted_log_partition(rewards, reference_log_probs, kl_coefficient=kl_coefficient))),
+    Mistake("tilted_log_partition", "overflows", _partition_by_exponentials),
     Mistake("regularized_value", "divergence turned over", lambda **given: _value(**given, turned=True)),
     Mistake("regularized_value", "divergence added", lambda **given: _value(**given, sign=1.0)),
     Mistake("regularized_value", "coefficient forgotten", lambda **given: _value(**given | {"kl_coefficient": 1.0})),
@@ -63,4 +63,4 @@ MISTAKES = (
     Mistake("reward_kl_frontier", "accepts a coefficient of 0", _frontier),
 )  # fmt: skip
 
-EQUIVALENT = (Mistake("log_partition", "around the best reward", _partition_around_the_best),)
+EQUIVALENT = (Mistake("tilted_log_partition", "around the best reward", _partition_around_the_best),)

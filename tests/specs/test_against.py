@@ -150,7 +150,7 @@ def test_what_a_law_cannot_judge_is_a_failed_row(against):
     source = """
 import torch
 def reparameterize(noise, mean, log_var): return mean + (log_var / 2).exp() * noise
-def gaussian_score(z, mean, log_var):
+def gaussian_parameter_score(z, mean, log_var):
     off = z - mean
     return 50 * off * (-log_var).exp(), 25 * (off**2 * (-log_var).exp() - 1)
 """

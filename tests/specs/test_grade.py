@@ -49,7 +49,7 @@ def reparameterize(noise, mean, log_var):
     _same(mean=mean, noise=noise, log_var=log_var)
     return mean + np.exp(log_var / 2) * noise
 
-def gaussian_score(z, mean, log_var):
+def gaussian_parameter_score(z, mean, log_var):
     _same(mean=mean, z=z, log_var=log_var)
     r = (z - mean) * np.exp(-log_var / 2)
     return r * np.exp(-log_var / 2), (r * r - 1) / 2
@@ -313,14 +313,14 @@ def test_no_process_outlives_the_grading(tmp_path):
     def reparameterize(noise, mean, log_var):
         spread()
         while True: pass
-    def gaussian_score(z, mean, log_var):
+    def gaussian_parameter_score(z, mean, log_var):
         spread()
         os._exit(3)
     """
     limits = Limits(call_seconds=1.5, total_seconds=60.0, memory=512 * 2**20)
     results = grade(_file(tmp_path, _with(body)), TOPIC, limits)
-    said = {r.function: r.message for r in results if r.function in ("reparameterize", "gaussian_score")}
-    assert "took more than 1.5 s" in said["reparameterize"] and "exit status 3" in said["gaussian_score"]
+    said = {r.function: r.message for r in results if r.function in ("reparameterize", "gaussian_parameter_score")}
+    assert "took more than 1.5 s" in said["reparameterize"] and "exit status 3" in said["gaussian_parameter_score"]
     started = [int(line) for line in pids.read_text().split()]
     assert len(started) >= 4
     assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []

@@ -73,7 +73,7 @@ def receptive_field(*, kernel_size, dilations):
     return 1 + (kernel_size - 1) * sum(dilations)
 
 
-def residual_block(
+def gated_residual_block(
     x, filter_weight, filter_bias, gate_weight, gate_bias, residual_weight, residual_bias, skip_weight, skip_bias, *, dilation
 ):
     r"""z = tanh(W_f * x) sigma(W_g * x), causal and dilated; the next block gets x + W_r z, the output W_s z.
@@ -162,7 +162,7 @@ class WaveNet(nnx.Module):
 
 
 class _Block(nnx.Module):
-    """residual_block with its own parameters, whose gates' biases are an example's: its class adds to them."""
+    """gated_residual_block with its own parameters, whose gates' biases are an example's: its class adds to them."""
 
     def __init__(self, channels, skip_channels, taps, dilation, classes, common):
         self.taps, self.dilation = taps, dilation
@@ -182,6 +182,6 @@ class _Block(nnx.Module):
         def of_one(x, bias):
             content, gate = jnp.split(bias, 2)
             given = (weights[0], content, weights[1], gate, outward[0], outward_bias[0], outward[1], outward_bias[1])
-            return [part[0] for part in residual_block(x[None], *given, dilation=self.dilation)]
+            return [part[0] for part in gated_residual_block(x[None], *given, dilation=self.dilation)]
 
         return jax.vmap(of_one)(x, biases)

@@ -30,7 +30,7 @@ def variance_preserving_alpha_bar(time, *, beta_min=0.1, beta_max=20.0):
     return jnp.exp(-(beta_min * time + (beta_max - beta_min) * time**2 / 2))
 
 
-def variance_preserving_coefficients(x, time, *, beta_min=0.1, beta_max=20.0):
+def variance_preserving_sde(x, time, *, beta_min=0.1, beta_max=20.0):
     r"""-beta(time) x/2 and sqrt(beta(time)): drift and diffusion of dx = f dt + g dw that keep the variance 1.
 
     Raises ValueError unless time has one entry in [0, 1] for each example, and 0 <= beta_min <= beta_max.

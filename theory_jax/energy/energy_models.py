@@ -29,10 +29,10 @@ def log_partition(energies, *, temperature=1.0):
     not positive.  Source: LeCun et al. 2006, section 1.3.
     [B, K] -> [B]
     """
-    return -free_energy(energies, temperature=temperature) / temperature
+    return -helmholtz_free_energy(energies, temperature=temperature) / temperature
 
 
-def free_energy(energies, *, temperature=1.0):
+def helmholtz_free_energy(energies, *, temperature=1.0):
     r"""F = -T log Z = -T log sum_k e^(-E_k / T), T = temperature, in units of the energy: the least of E_q[E] - T H(q) over q.
 
     Raises ValueError if energies has no states, a row with no finite energy or an entry that is NaN or -inf, or temperature is

@@ -72,7 +72,7 @@ def gibbs_step(visible, hidden_uniforms, visible_uniforms, weight, visible_bias,
     return (visible_uniforms < sigmoid(visible_bias + hidden @ weight.T)).astype(visible.dtype), hidden
 
 
-def log_partition(weight, visible_bias, hidden_bias):
+def exact_log_partition(weight, visible_bias, hidden_bias):
     r"""log Z = log sum_v e^-F(v), in nats, by all states of the smaller layer; the other is summed in closed form.
 
     Raises ValueError if the shapes do not fit weight, or weight has more than 20 units in both layers.
@@ -95,4 +95,4 @@ def log_likelihood(visible, weight, visible_bias, hidden_bias):
     in both layers.  Source: Fischer & Igel 2012, section 4.
     [B, V], [V, H], [V], [H] -> [B]
     """
-    return -free_energy(visible, weight, visible_bias, hidden_bias) - log_partition(weight, visible_bias, hidden_bias)
+    return -free_energy(visible, weight, visible_bias, hidden_bias) - exact_log_partition(weight, visible_bias, hidden_bias)

@@ -36,7 +36,7 @@ def linear_interpolation(start, end, fractions):
     return (1 - t) * start[:, None, :] + t * end[:, None, :]
 
 
-def spherical_interpolation(start, end, fractions):
+def spherical_path(start, end, fractions):
     r"""Points on the arc from start (fraction 0) to end (fraction 1), and beyond; for equal norms at constant angular speed.
 
     [ sin((1 - t) w) start + sin(t w) end ] / sin w, with w the angle between them; linear where cos w > 1 - 1e-6

@@ -32,7 +32,7 @@ def nearest_code(z, codebook):
     return jnp.argmin(jnp.sum((z[:, None] - codebook) ** 2, axis=2), axis=1).astype(int)
 
 
-def quantize(z, codebook):
+def vector_quantize(z, codebook):
     r"""e_k with k the nearest code of z. Its gradient goes to the codebook; that in z is zero.
 
     Raises ValueError if the shape of codebook does not fit z, or it has no code.

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from practice_torch.diffusion.edm import denoise, edm_loss, noise_levels
-from practice_torch.diffusion.heun_sampler import euler_step, heun_sample, karras_sigmas
+from practice_torch.diffusion.heun_sampler import denoising_euler_step, heun_sample, karras_sigmas
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
@@ -54,7 +54,7 @@ def heun(x, levels, denoise_fn):
 def euler(x, levels, denoise_fn):
     """The same with one evaluation a step."""
     for now, after in itertools.pairwise(levels):
-        x = euler_step(x, now.expand(len(x)), after.expand(len(x)), denoise_fn)
+        x = denoising_euler_step(x, now.expand(len(x)), after.expand(len(x)), denoise_fn)
     return x
 
 

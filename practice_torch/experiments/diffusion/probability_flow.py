@@ -14,7 +14,7 @@ from practice_torch.diffusion.score_sde import (
     euler_maruyama_step,
     reverse_drift,
     variance_preserving_alpha_bar,
-    variance_preserving_coefficients,
+    variance_preserving_sde,
 )
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.variational_diffusion import low_discrepancy_times
@@ -129,7 +129,7 @@ class FlowExperiment(nn.Module):
         return probability_flow_drift(self._score(x, time), drift, diffusion)
 
     def _coefficients(self, x, time):
-        return variance_preserving_coefficients(x, time, beta_min=self.recipe.beta_min, beta_max=self.recipe.beta_max)
+        return variance_preserving_sde(x, time, beta_min=self.recipe.beta_min, beta_max=self.recipe.beta_max)
 
     def _level(self, time):
         """a of the time, [B]."""

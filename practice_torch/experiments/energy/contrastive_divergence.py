@@ -9,7 +9,13 @@ from torch import nn
 
 from practice_torch.energy.annealed_importance_sampling import log_partition_estimate, log_weights
 from practice_torch.energy.contrastive_divergence import chain
-from practice_torch.energy.restricted_boltzmann_machine import LARGEST, free_energy, gibbs_step, log_partition, visible_logits
+from practice_torch.energy.restricted_boltzmann_machine import (
+    LARGEST,
+    exact_log_partition,
+    free_energy,
+    gibbs_step,
+    visible_logits,
+)
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
@@ -91,7 +97,7 @@ class BoltzmannExperiment(nn.Module):
             "free_energy": energies / len(data),
         }
         if min(self.weight.shape) <= LARGEST:
-            found["estimate_error"] = log_z - log_partition(*(array.double() for array in self._machine())).item()
+            found["estimate_error"] = log_z - exact_log_partition(*(array.double() for array in self._machine())).item()
         return found
 
     def log_normalizer(self, base_bias):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.diffusion.classifier_guidance import classifier_gradient
-from practice_torch.diffusion.score_prediction import empirical_denoiser
+from practice_torch.diffusion.score_prediction import empirical_posterior_mean
 from practice_torch.experiments.media.units import Images
 from practice_torch.pictures import guidance
 
@@ -33,8 +33,8 @@ def exact_slope(x, t, label, train, alpha_bar):
     of_the_class = torch.empty_like(x)
     for k in label.unique():
         ours = label == k
-        of_the_class[ours] = empirical_denoiser(x[ours], x0[train["label"] == k.item()], t[ours], alpha_bar)
-    return kept.sqrt() / (1 - kept) * (of_the_class - empirical_denoiser(x, x0, t, alpha_bar))
+        of_the_class[ours] = empirical_posterior_mean(x[ours], x0[train["label"] == k.item()], t[ours], alpha_bar)
+    return kept.sqrt() / (1 - kept) * (of_the_class - empirical_posterior_mean(x, x0, t, alpha_bar))
 
 
 def _length(slopes):

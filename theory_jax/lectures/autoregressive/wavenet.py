@@ -14,11 +14,11 @@ from sympy import Integral, KroneckerDelta, exp, log, oo, pi, sin, tanh
 from theory_jax.autoregressive.wavenet import (
     causal_convolution,
     convolution_step,
+    gated_residual_block,
     mu_law_compress,
     mu_law_decode,
     mu_law_encode,
     receptive_field,
-    residual_block,
 )
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
@@ -396,7 +396,9 @@ opening = derivation.define(
     r"\gamma", Total(tap, Total(o, gates * short * KroneckerDelta(o, p - (1 - tap)))), "what the gate sees", over=p
 )
 sigma = derivation.define(r"\sigma({})", 1 / (1 + exp(-opening)), "how far the gate is open", over=p, positive=True)
-out = derivation.define("x'", short.at(p) + back * tanh(content) * sigma, "what the next block gets", "residual_block", over=p)
+out = derivation.define(
+    "x'", short.at(p) + back * tanh(content) * sigma, "what the next block gets", "gated_residual_block", over=p
+)
 derivation.chain(
     "The Jacobian of a block over time is lower triangular",
     Slope(out, short.at(o)),
@@ -528,7 +530,7 @@ def _one_block(x, filters, gates, back):
     """A residual block with one channel and no biases."""
     zero, one = jnp.zeros(1), jnp.ones((1, 1))
     parameters = (filters[None, None], zero, gates[None, None], zero, back[None, None], zero, one, zero)
-    return residual_block(x[None, None], *parameters, dilation=1)[0][0, 0]
+    return gated_residual_block(x[None, None], *parameters, dilation=1)[0][0, 0]
 
 
 def _quantized(x):

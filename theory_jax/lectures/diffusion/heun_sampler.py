@@ -13,7 +13,7 @@ from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
-from theory_jax.diffusion.heun_sampler import churn, euler_step, heun_step, karras_sigmas
+from theory_jax.diffusion.heun_sampler import churn, denoising_euler_step, heun_step, karras_sigmas
 from theory_jax.mathematics.levels import per_example
 
 derivation = Derivation(
@@ -62,7 +62,7 @@ flow = derivation.chain(
     so=r"A straight line from $x$ would reach $D$ at the level 0: at every level the curve heads for what the denoiser sees.",
 )
 d = derivation.number("D_x", "the estimate of the data, now any number")
-euler = derivation.define("E", x + (tau - sigma) * (x - d) / sigma, "where Euler's step ends", "euler_step")
+euler = derivation.define("E", x + (tau - sigma) * (x - d) / sigma, "where Euler's step ends", "denoising_euler_step")
 derivation.chain(
     "Euler's step is a mean of the point and its data",
     euler,
@@ -144,7 +144,7 @@ def _both(step):
 derivation.bridge(
     "The code's Euler step on normal data",
     first,
-    _both(euler_step),
+    _both(denoising_euler_step),
     c,
     sigma,
     tau,
@@ -168,7 +168,7 @@ derivation.bridge(
 def _deviation(steps, order):
     """Of samples of N(0, 1), with steps even in the level from 2 to 1/2, less the exact one."""
     levels = jnp.linspace(2.0, 0.5, steps + 1)
-    step, x = (euler_step, heun_step)[order - 1], jnp.ones((1, 1))
+    step, x = (denoising_euler_step, heun_step)[order - 1], jnp.ones((1, 1))
     for now, after in zip(levels[:-1], levels[1:], strict=True):
         x = step(x, now[None], after[None], _normal_data(1.0))
     return float(x[0, 0]) - math.sqrt(1.25 / 5)
@@ -269,7 +269,7 @@ def _one(value):
     r"to 0."
 )
 def one_step():
-    yield r"\text{Euler, to } \tfrac12", euler_step(_one(2)[None], _one(1), _one(0.5), _normal_data(1.0)), "1.5"
+    yield r"\text{Euler, to } \tfrac12", denoising_euler_step(_one(2)[None], _one(1), _one(0.5), _normal_data(1.0)), "1.5"
     yield r"\text{Heun, to } \tfrac12", heun_step(_one(2)[None], _one(1), _one(0.5), _normal_data(1.0)), "1.6"
     yield r"2 \sqrt{U/V}", 2 * math.sqrt(1.25 / 2), "1.5811"
     yield r"\text{both, to } 0", heun_step(_one(2)[None], _one(1), _one(0), _normal_data(1.0)), "1"
@@ -322,7 +322,7 @@ def eighteen_steps():
     "At $D = y = 3$: the curve is a straight line.",
 )
 def a_point():
-    yield euler_step(_one(7)[None], _one(5), _one(0), lambda x, level: 0 * x + 3), "3"
+    yield denoising_euler_step(_one(7)[None], _one(5), _one(0), lambda x, level: 0 * x + 3), "3"
 
 
 @derivation.exercise(

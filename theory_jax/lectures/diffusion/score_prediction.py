@@ -17,7 +17,7 @@ from theory_jax.derivation.parts import value
 from theory_jax.diffusion.score_prediction import (
     denoising_score_matching_loss,
     diffused_mixture,
-    empirical_denoiser,
+    empirical_posterior_mean,
     mixture_log_prob,
     mixture_score,
     score_from_noise,
@@ -375,7 +375,9 @@ soft = derivation.define(
 derivation.bridge(
     "The code's denoiser of a finite set",
     Expectation(soft, y),
-    by_point(lambda alpha_bar, x, data: empirical_denoiser(x[:, None], data[:, None], np.array([1]), alpha_bar)[:, 0], steps=1),
+    by_point(
+        lambda alpha_bar, x, data: empirical_posterior_mean(x[:, None], data[:, None], np.array([1]), alpha_bar)[:, 0], steps=1
+    ),
     a,
     x,
     y,
@@ -441,7 +443,7 @@ def _two_points(x, level):
     def score(x):
         return mixture_score(x[:, None], means, log_vars, jnp.full(2, -math.log(2)))[:, 0]
 
-    return empirical_denoiser(x, _POINTS, one, schedule), *jax.jvp(score, (x,), (jnp.ones_like(x),))
+    return empirical_posterior_mean(x, _POINTS, one, schedule), *jax.jvp(score, (x,), (jnp.ones_like(x),))
 
 
 @derivation.example(

@@ -20,7 +20,7 @@ from theory_jax.diffusion.score_sde import (
     reverse_drift,
     variance_exploding_sigma,
     variance_preserving_alpha_bar,
-    variance_preserving_coefficients,
+    variance_preserving_sde,
 )
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -291,7 +291,7 @@ for part, expression, wrong in (
         ("... its drift", "... and its diffusion")[part],
         expression,
         lambda first, more, t, x, part=part: _each(
-            lambda low, rise, at, x: variance_preserving_coefficients(
+            lambda low, rise, at, x: variance_preserving_sde(
                 jnp.full((1, 1), x), jnp.array([at]), beta_min=low, beta_max=low + rise
             )[part].ravel()[0],
             first,
@@ -390,7 +390,7 @@ def _variance_after(steps, start, share=1.0, half=1.0):
     variance, none, one = start, jnp.zeros((1, 1)), jnp.ones((1, 1))
     for n in range(steps):
         now = 1 + 3 * variance_preserving_alpha_bar(jnp.array(1 - n / steps), beta_min=_RATE, beta_max=_RATE)
-        drift, g = variance_preserving_coefficients(one, jnp.ones(1), beta_min=_RATE, beta_max=_RATE)
+        drift, g = variance_preserving_sde(one, jnp.ones(1), beta_min=_RATE, beta_max=_RATE)
         drift = drift - (drift - reverse_drift(-one / now, drift, g)) * half
         step = jnp.array([-1 / steps])
         factor = euler_maruyama_step(one, drift, g, none, step)[0, 0]
@@ -406,7 +406,7 @@ def normal_data():
     yield r"e^{-B(1)}", left, "0.25"
     yield r"\text{given } x_0 = 2: \text{ mean, variance}", [2 * jnp.sqrt(left), 1 - left], "1, 0.75"
     yield r"V \text{ at time 1}", 1 + 3 * left, "1.75"
-    drift, g = variance_preserving_coefficients(jnp.ones((1, 1)), jnp.ones(1), beta_min=_RATE, beta_max=_RATE)
+    drift, g = variance_preserving_sde(jnp.ones((1, 1)), jnp.ones(1), beta_min=_RATE, beta_max=_RATE)
     yield (
         r"f - g^2 s \text{ at } x = 1, \text{ where } s = -\tfrac47",
         reverse_drift(jnp.full((1, 1), -4 / 7), drift, g),

@@ -15,7 +15,7 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 from theory_jax.energy._machine import states
 from theory_jax.energy.annealed_importance_sampling import intermediate_log_prob, log_partition_estimate, log_weights, transition
-from theory_jax.energy.restricted_boltzmann_machine import log_partition
+from theory_jax.energy.restricted_boltzmann_machine import exact_log_partition
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -71,7 +71,7 @@ T1, T2 = (
     for k, flow, f in zip((1, 2), both_ways, (f1, f2), strict=True)
 )
 Z0 = derivation.define("Z_0", Total(x, f0), "the known normalizer", positive=True)
-Z3 = derivation.define("Z_3", Total(z, f3), "the wanted normalizer", "exp(log_partition)", positive=True)
+Z3 = derivation.define("Z_3", Total(z, f3), "the wanted normalizer", "exp(exact_log_partition)", positive=True)
 p0 = derivation.define("p_0({})", f0 / Z0, "the law of the first state", over=x, law=True)
 
 kept = derivation.chain(
@@ -350,7 +350,7 @@ def weights_of_the_code():
         "the transition of the temperature before": jnp.mean(rise(begun, 0.0, 0.5) * rise(cold, 0.5, 1.0)),
         "the exponential of the mean logarithm": jnp.exp(jnp.mean(log_w)),
     }
-    return Sides(left=jnp.mean(jnp.exp(log_w)), right=jnp.exp(log_partition(*_HALF[:3])) / 8, wrong=wrong)
+    return Sides(left=jnp.mean(jnp.exp(log_w)), right=jnp.exp(exact_log_partition(*_HALF[:3])) / 8, wrong=wrong)
 
 
 def _walks(rng, runs, factors, machine):
@@ -365,7 +365,7 @@ def _machine(rng):
     return *(rng.normal(size=shape) for shape in ((5, 3), (5,), (3,))), np.zeros(5)
 
 
-derivation.symbol("Z_1", "the normalizer of a machine", "exp(log_partition)")
+derivation.symbol("Z_1", "the normalizer of a machine", "exp(exact_log_partition)")
 
 
 @derivation.monte_carlo(
@@ -377,7 +377,7 @@ def walks_of_a_larger_machine():
     rng = np.random.default_rng(3)
     machine = _machine(rng)
     log_w = _walks(rng, 4000, 20, machine)
-    log_ratio = np.asarray(log_partition(*machine[:3])) - 8 * _LOG_2
+    log_ratio = np.asarray(exact_log_partition(*machine[:3])) - 8 * _LOG_2
     return SampleSides(
         samples=np.exp(log_w - log_ratio),
         expected=1.0,
@@ -422,7 +422,7 @@ def two_states():
 def weights_by_factors(walks, perfect):
     rng = np.random.default_rng(5)
     machine = _machine(np.random.default_rng(3))
-    log_ratio = float(log_partition(*machine[:3])) - 8 * _LOG_2
+    log_ratio = float(exact_log_partition(*machine[:3])) - 8 * _LOG_2
     for place, factors in enumerate((1, 4, 16)):
         off = _walks(rng, 300, factors, machine) - log_ratio
         walks.plot(place + rng.uniform(-0.25, 0.25, size=300), off, ".", markersize=2)

@@ -18,8 +18,8 @@ from theory_jax.derivation.parts import value
 from theory_jax.energy.energy_models import (
     boltzmann_log_probs,
     contrastive_loss,
-    free_energy,
     gaussian_mixture_energy,
+    helmholtz_free_energy,
     log_partition,
     quadrature_log_partition,
 )
@@ -63,7 +63,7 @@ g = derivation.numbers("g", k, r"the slopes of the energies in $\theta$")
 E = derivation.define("E", a + theta * g, "the energies", "energies", over=k)
 Z = derivation.define("Z", Total(k, exp(-E / T)), "the normalizer, or partition function", "exp(log_partition)", positive=True)
 p = derivation.define("p", exp(-E / T) / Z, "the model, a Boltzmann law", "exp(boltzmann_log_probs)", over=k, law=True)
-F = derivation.define("F", -T * log(Z), "the free energy", "free_energy")
+F = derivation.define("F", -T * log(Z), "the free energy", "helmholtz_free_energy")
 
 derivation.chain(
     "Only differences of energy count",
@@ -204,7 +204,9 @@ derivation.bridge(
     wrong={"the sign": log(exp(E / T) / Total(j, exp(E.at(j) / T))), "not normalized": -E / T},
 )
 derivation.bridge("... its normalizer", log(Z), _rows(log_partition), E, T, wrong={"times the temperature": T * log(Z), "Z": Z})
-derivation.bridge("... its free energy", F, _rows(free_energy), E, T, wrong={"log Z": log(Z), "over temperature": -log(Z) / T})
+derivation.bridge(
+    "... its free energy", F, _rows(helmholtz_free_energy), E, T, wrong={"log Z": log(Z), "over temperature": -log(Z) / T}
+)
 
 
 def _gradient_of_the_surrogate(energies, temperatures, slopes, data):
@@ -312,7 +314,7 @@ def three_states():
     for t, name, law in ((1.0, "1", "(0.5, 0.25, 0.25)"), (0.5, r"\tfrac12", "(0.6667, 0.1667, 0.1667)")):
         yield rf"p \text{{ at }} T = {name}", jnp.exp(boltzmann_log_probs(_ENERGIES, temperature=t))[0], law
     yield r"\log Z \text{ at } T = 1", log_partition(_ENERGIES)[0], "0.6931"
-    yield r"F \text{ at } T = \tfrac12", free_energy(_ENERGIES, temperature=0.5)[0], "-0.2027"
+    yield r"F \text{ at } T = \tfrac12", helmholtz_free_energy(_ENERGIES, temperature=0.5)[0], "-0.2027"
     flat = {a: (0.0, math.log(2), math.log(2)), g: (0, 0, 0), theta: 0, q: (1 / 3, 1 / 3, 1 / 3), T: 1}
     free = plus(Expectation(q, E), -T * Entropy(q))
     yield free, value(free, flat), "-0.6365"

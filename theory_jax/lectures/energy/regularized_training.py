@@ -24,7 +24,7 @@ from theory_jax.energy.regularized_training import (
     classifier_energy,
     energy_loss,
     energy_regularization,
-    spectral_normalize,
+    spectral_normalization_step,
 )
 
 derivation = Derivation(
@@ -209,7 +209,7 @@ found = derivation.define(
     r"\hat{s}^2",
     (high**4 * alpha**2 + low**4 * beta**2) / (high**2 * alpha**2 + low**2 * beta**2),
     r"the square of $|Wv|$ for $v = W^\top u / |W^\top u|$",
-    "the last result of spectral_normalize, squared",
+    "the last result of spectral_normalization_step, squared",
 )
 derivation.symbol("W, u, v", "the weight, the vector that is kept, and the one computed from it")
 short = (high**2 - low**2) * low**2 * beta**2 / (high**2 * alpha**2 + low**2 * beta**2)
@@ -236,7 +236,7 @@ derivation.bridge(
     "The code's estimate, of a diagonal weight that is turned",
     found,
     lambda s, t, a, b: jnp.stack(
-        [spectral_normalize(_turned(*row[:2]), jnp.stack(row[2:]))[2] ** 2 for row in zip(s, t, a, b, strict=True)]
+        [spectral_normalization_step(_turned(*row[:2]), jnp.stack(row[2:]))[2] ** 2 for row in zip(s, t, a, b, strict=True)]
     ),
     high,
     low,
@@ -308,9 +308,9 @@ def by_hand():
     yield loss, value(loss, given | {E: (-1 / 5, 1 / 3)}), "-0.0667"
     for weight, said in ((0.01, "0.742"), (0.05, "0.714"), (0.5, "0.590")):
         yield rf"m_0 \text{{ at rest, }} a = {weight}", _at_rest(weight)[1][0], said
-    _, u, estimate = spectral_normalize(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))
+    _, u, estimate = spectral_normalization_step(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))
     yield r"\hat{s}", estimate, "2.8636"
-    yield r"\hat{s} \text{ after another}", spectral_normalize(jnp.diag(jnp.array([3.0, 1.0])), u)[2], "2.9982"
+    yield r"\hat{s} \text{ after another}", spectral_normalization_step(jnp.diag(jnp.array([3.0, 1.0])), u)[2], "2.9982"
     yield r"E_f", classifier_energy(jnp.array([[math.log(3), 0.0]]))[0], "-1.3863"
     yield r"\mathrm{AUC}", anomaly_auc(jnp.array([0.0, 1.0, 1.0]), jnp.array([1.0, 2.0])), "5/6"
 
@@ -352,7 +352,7 @@ def scale_of_energies():
     r"By $\frac{s_0^2}{s_1^2} = 9$: $u$ is $(9, 1)$ divided by its length, $(0.9939, 0.1104)$.",
 )
 def shrinking_share():
-    yield spectral_normalize(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))[1], "(0.9939, 0.1104)"
+    yield spectral_normalization_step(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))[1], "(0.9939, 0.1104)"
 
 
 @derivation.exercise(

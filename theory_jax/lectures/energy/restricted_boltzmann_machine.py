@@ -18,11 +18,11 @@ from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.energy._machine import states
 from theory_jax.energy.restricted_boltzmann_machine import (
     energy,
+    exact_log_partition,
     free_energy,
     gibbs_step,
     hidden_logits,
     log_likelihood,
-    log_partition,
     visible_logits,
 )
 
@@ -103,7 +103,7 @@ summed = derivation.chain(
     so=r"The logarithm is $F(v) = -b^\top v - \sum_j \log(1 + e^{a_j(v)})$: a sum over $2^H$ states at the price of $H$ terms. "
     r"Each hidden unit multiplies the probability of $v$ by its own factor, so a machine is a product of experts.",
 )
-Z = derivation.define("Z", Total(v1, Total(v2, exp(-F))), "the normalizer", "exp(log_partition)", positive=True)
+Z = derivation.define("Z", Total(v1, Total(v2, exp(-F))), "the normalizer", "exp(exact_log_partition)", positive=True)
 on1, on2 = 1 / (1 + exp(-a1)), 1 / (1 + exp(-a2))
 derivation.chain(
     "Given the visible layer, the hidden units are independent coins",
@@ -267,7 +267,9 @@ derivation.bridge(
     *MACHINE,
     wrong={"weights transposed": plus(a1, b1 + W11 * h1 + W21 * h2), "the other hidden unit": plus(a2, b1 + W11 * h1 + W12 * h2)},
 )
-derivation.bridge("... its normalizer", log(Z), _machines(log_partition, ()), *MACHINE, wrong={"Z": Z, "one state": -F.at(0, 0)})
+derivation.bridge(
+    "... its normalizer", log(Z), _machines(exact_log_partition, ()), *MACHINE, wrong={"Z": Z, "one state": -F.at(0, 0)}
+)
 derivation.bridge(
     "... and its likelihood",
     log(p),
@@ -319,7 +321,7 @@ derivation.symbol("P_1", "the shares of the results of the code's Gibbs step")
 )
 def two_and_one():
     yield r"e^{-F}", jnp.exp(-free_energy(_STATES, *_SMALL)), "(2, 3, 3, 5)"
-    yield "Z", jnp.exp(log_partition(*_SMALL)), "13"
+    yield "Z", jnp.exp(exact_log_partition(*_SMALL)), "13"
     yield r"p(h_1 = 1 | v)", sigmoid(hidden_logits(_STATES, _SMALL[0], _SMALL[2]))[:, 0], "(0.5, 0.6667, 0.6667, 0.8)"
     yield r"72\, P(00 \to \cdot)", 72 * _matrix()[0], "(13, 17, 17, 25)"
     slopes = jax.grad(lambda w, b, c: log_likelihood(np.ones((1, 2)), w, b, c)[0], argnums=(0, 1, 2))(*map(jnp.asarray, _SMALL))
@@ -364,7 +366,7 @@ def agreement_and_mixing(agreement, mixing):
     r"The units are independent, and $Z = \prod_i (1 + e^{b_i}) \prod_j (1 + e^{c_j}) = 2 \cdot 4 \cdot 3 = 24$.",
 )
 def independent_units():
-    yield jnp.exp(log_partition(np.zeros((2, 1)), np.array([0.0, math.log(3)]), np.array([_LOG_2]))), "24"
+    yield jnp.exp(exact_log_partition(np.zeros((2, 1)), np.array([0.0, math.log(3)]), np.array([_LOG_2]))), "24"
 
 
 @derivation.exercise(

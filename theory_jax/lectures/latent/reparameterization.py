@@ -19,7 +19,7 @@ from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Norma
 from theory_jax.derivation.parts import value
 from theory_jax.latent.reparameterization import (
     concrete_log_density,
-    gaussian_score,
+    gaussian_parameter_score,
     gumbel_from_uniform,
     gumbel_softmax,
     leave_one_out_advantage,
@@ -116,7 +116,7 @@ for parameter, score, mistake in ((m, score_m, times(z - m, exp(-v / 2))), (v, s
 derivation.bridge(
     "The code's scores, added",
     score_m + score_v,
-    lambda z, m, v: sum(gaussian_score(*(a[:, None] for a in (z, m, v))))[:, 0],
+    lambda z, m, v: sum(gaussian_parameter_score(*(a[:, None] for a in (z, m, v))))[:, 0],
     z,
     m,
     v,
@@ -262,7 +262,7 @@ def _variances_of_cosine(frequency):
     weight = np.exp(-(noise**2) / 2)
     weight /= weight.sum()
     z, mean, log_var = (jnp.array(a)[:, None] for a in (1.0 + noise, np.ones_like(noise), np.zeros_like(noise)))
-    estimates = -frequency * jnp.sin(frequency * z), jnp.cos(frequency * z) * gaussian_score(z, mean, log_var)[0]
+    estimates = -frequency * jnp.sin(frequency * z), jnp.cos(frequency * z) * gaussian_parameter_score(z, mean, log_var)[0]
     return [weight @ (a[:, 0] - weight @ a[:, 0]) ** 2 for a in estimates]
 
 

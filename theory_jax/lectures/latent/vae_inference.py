@@ -34,7 +34,7 @@ from theory_jax.latent.vae_inference import (
     importance_weighted_log_likelihood,
     linear_interpolation,
     masked_bernoulli_log_likelihood,
-    spherical_interpolation,
+    spherical_path,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.jensen import jensen
@@ -256,7 +256,7 @@ def _each_row(interpolate):
 derivation.bridge(
     "The code's arc",
     plus(sin((1 - tau) * angle) * start, sin(tau * angle) * end) / sin(angle),
-    _each_row(spherical_interpolation),
+    _each_row(spherical_path),
     start,
     end,
     tau,
@@ -457,7 +457,7 @@ def by_hand():
     yield log(evidence), value(log(evidence), _two), "-0.6931"
     ends = jnp.array([[1.0, 0.0]]), jnp.array([[0.5, math.sqrt(0.75)]]), jnp.array([0.5])
     yield r"\text{norm of the straight midpoint}", jnp.linalg.norm(linear_interpolation(*ends)), "0.8660"
-    yield r"\text{norm of the midpoint of the arc}", jnp.linalg.norm(spherical_interpolation(*ends)), "1.0000"
+    yield r"\text{norm of the midpoint of the arc}", jnp.linalg.norm(spherical_path(*ends)), "1.0000"
     first, second = {q: (0.75, 0.25), prior: (0.5, 0.5)}, {q: (0.625, 0.375), prior: (0.5, 0.5)}
     yield r"\text{mean rate}", value(Divergence(q, prior), first) / 2, "0.0654"
     yield r"\mathrm{KL}(\bar q \,\|\, p)", value(Divergence(q, prior), second), "0.0316"
@@ -477,7 +477,7 @@ def estimates_paths_and_holes(left, middle, right):
     left.set(xlabel="$S$", ylabel="nats")
     left.legend()
     fractions = jnp.linspace(0.0, 1.0, 21)
-    for interpolate, label in ((linear_interpolation, "line"), (spherical_interpolation, "arc")):
+    for interpolate, label in ((linear_interpolation, "line"), (spherical_path, "arc")):
         path = interpolate(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]]), fractions)[0]
         middle.plot(fractions, jnp.linalg.norm(path, axis=1), label=label)
     middle.set(xlabel=r"$\tau$", ylabel="norm", ylim=(0, 1.2))
@@ -527,7 +527,7 @@ def too_wide_and_too_narrow():
     r"norm need ends of equal norm.",
 )
 def unequal_ends():
-    (middle,) = spherical_interpolation(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 2.0]]), jnp.array([0.5]))[0]
+    (middle,) = spherical_path(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 2.0]]), jnp.array([0.5]))[0]
     yield jnp.linalg.norm(middle), "1.5811"
     yield math.degrees(math.atan2(middle[1], middle[0])), "63.43"
 
@@ -546,7 +546,7 @@ def unequal_ends():
 def the_share_of_an_end():
     angles, fraction = jnp.linspace(0.05, 0.45, 9), 0.3
     start, end = jnp.tile(jnp.array([1.0, 0.0]), (9, 1)), jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
-    series = spherical_interpolation(start, end, jnp.array([fraction]))[:, 0, 1] / jnp.sin(angles)
+    series = spherical_path(start, end, jnp.array([fraction]))[:, 0, 1] / jnp.sin(angles)
     return Sides(
         left=series,
         right=jnp.sin(fraction * angles) / jnp.sin(angles),

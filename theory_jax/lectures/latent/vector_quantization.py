@@ -17,9 +17,9 @@ from theory_jax.latent.vector_quantization import (
     codebook_perplexity,
     ema_codebook_update,
     nearest_code,
-    quantize,
     straight_through,
     vector_quantization_loss,
+    vector_quantize,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -161,7 +161,7 @@ for title, by, slope, reason, wrong in (
     ),
 ):
     derivation.chain(title, Slope(loss, by), equals(slope, reason, wrong=wrong), role="lemma")
-derivation.symbol("Q", "the quantizer", "quantize")
+derivation.symbol("Q", "the quantizer", "vector_quantize")
 derivation.symbol(r"\mathrm{st}", "the straight-through estimator", "straight_through")
 _codes = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 2.0]])
 _vectors = np.array([[0.5, 0.2], [0.7, -0.3], [1.8, 0.1], [1.2, 1.4]])
@@ -181,7 +181,7 @@ def _slopes(of, *arrays):
 )
 def the_gradients_of_the_quantizer():
     used = np.bincount(np.asarray(nearest_code(_vectors, _codes)), minlength=3)
-    got = jnp.concatenate([_slopes(quantize, _vectors, _codes), _slopes(straight_through, _vectors, _codes[[0, 0, 1, 2]])])
+    got = jnp.concatenate([_slopes(vector_quantize, _vectors, _codes), _slopes(straight_through, _vectors, _codes[[0, 0, 1, 2]])])
     columns = lambda rows: np.repeat(np.asarray(rows, dtype=float), 2)  # noqa: E731
 
     def wanted(of_z, of_codes, through_z, through_q):
@@ -358,7 +358,7 @@ def cells_and_a_staircase(left, right):
     left.plot(*codes.T, "ks", markersize=5)
     left.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
     at = np.linspace(-1.5, 1.5, 301)[:, None]
-    right.plot(at[:, 0], quantize(at, np.array([[-1.0], [-0.2], [0.4], [1.1]]))[:, 0], label="$Q(z)$")
+    right.plot(at[:, 0], vector_quantize(at, np.array([[-1.0], [-0.2], [0.4], [1.1]]))[:, 0], label="$Q(z)$")
     right.plot(at[:, 0], at[:, 0], "--", color="gray", label="slope 1")
     right.set(xlabel="$z$", ylabel="$Q(z)$")
     right.legend()

@@ -14,9 +14,9 @@ from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.preference.kl_optimum import (
     implicit_reward,
-    log_partition,
     regularized_value,
     reward_kl_frontier,
+    tilted_log_partition,
     tilted_log_probs,
 )
 
@@ -55,7 +55,9 @@ pi = derivation.law(r"\pi", i, "any policy", "exp(log_probs)")
 J = derivation.define(
     "J", plus(Expectation(pi, r), -beta * Divergence(pi, reference)), "the regularized value of a policy", "regularized_value"
 )
-Z = derivation.define("Z", Total(i, reference * exp(r / beta)), "the partition function", "exp(log_partition)", positive=True)
+Z = derivation.define(
+    "Z", Total(i, reference * exp(r / beta)), "the partition function", "exp(tilted_log_partition)", positive=True
+)
 best = derivation.define(
     r"\pi_*", reference * exp(r / beta) / Z, "the reference, tilted by the rewards", "exp(tilted_log_probs)", over=i, law=True
 )
@@ -108,7 +110,9 @@ derivation.chain(
 
 derivation.say(r"How much reward does a nat buy? Let the price vary, and count in its inverse $\theta = 1/\beta$.")
 theta = derivation.number(r"\theta", r"the inverse price, $1/\beta$", positive=True)
-A = derivation.define("A", log(Total(i, reference * exp(theta * r))), "the logarithm of the partition function", "log_partition")
+A = derivation.define(
+    "A", log(Total(i, reference * exp(theta * r))), "the logarithm of the partition function", "tilted_log_partition"
+)
 tilt = derivation.define(r"\pi_\theta", reference * exp(theta * r - A), r"the tilt at $\theta$", over=i, law=True)
 R = derivation.define("R", Expectation(tilt, r), "its reward", "reward_kl_frontier[0]")
 K = derivation.define("K", Divergence(tilt, reference), "its divergence from the reference, in nats", "reward_kl_frontier[1]")
@@ -183,7 +187,7 @@ derivation.chain(
 
 for title, expression, code, mistake in (
     ("The code computes the tilt", log(best), tilted_log_probs, log(best / reference)),
-    ("... the partition function", log(Z), log_partition, log(Total(i, exp(r / beta)))),
+    ("... the partition function", log(Z), tilted_log_partition, log(Total(i, exp(r / beta)))),
 ):
     derivation.bridge(
         title,
