@@ -17,7 +17,7 @@ from practice_torch.arguments import (
     require_tokens,
     require_values,
 )
-from practice_torch.reinforcement.language_policy import token_log_probs
+from practice_torch.reinforcement.language_policy import masked_token_log_probs
 
 
 def completion_mask(prompt_lengths, lengths, *, width):
@@ -105,7 +105,7 @@ def _scored(tokens, logits, completion):
     fits = logits.shape[:2] == tokens.shape
     require(fits, f"logits has shape {list(logits.shape)}; it must begin with the shape of tokens, {list(tokens.shape)}")
     scored = completion[:, 1:]
-    return token_log_probs(tokens[:, 1:], logits[:, :-1], scored).sum(dim=1), scored.sum(dim=1)
+    return masked_token_log_probs(tokens[:, 1:], logits[:, :-1], scored).sum(dim=1), scored.sum(dim=1)
 
 
 def _counted(tokens, completion, first=0):

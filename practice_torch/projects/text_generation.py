@@ -105,7 +105,7 @@ def bits_of(experiment, stream, past):
 def _bits_of_windows(experiment, windows, past):
     """-log2 p of what follows the first `past` bytes of each window: [N, T] -> [N, T - past]."""
     logits = experiment.network(windows[:, :-1])[:, past - 1 :].float()
-    return -token_log_probs(logits, windows[:, past:]) / math.log(2)
+    return -token_log_probs(windows[:, past:], logits) / math.log(2)
 
 
 def _of_passages(experiment, passages):

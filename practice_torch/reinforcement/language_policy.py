@@ -21,7 +21,7 @@ from practice_torch.arguments import (
 from practice_torch.reinforcement._process import counted_mask
 
 
-def token_log_probs(tokens, logits, mask):
+def masked_token_log_probs(tokens, logits, mask):
     r"""log pi(x_t|x_<t) = log softmax(logits_t)_{x_t}, in nats, 0 where masked; logits_t scores tokens_t. mask: True = counts.
 
     What stands at a masked position, token or logits, has no influence.

@@ -25,10 +25,10 @@ def _agrees():
 
 
 SPEC = (
-    Agree("token_log_probs", "regular", given(logits=LOGITS, tokens=TOKENS)),
-    Agree("token_log_probs", "logits near 400", given(logits=normal(3, 5, 4, scale=400.0), tokens=TOKENS)),
-    Agree("token_log_probs", "256 tokens", given(logits=normal(1, 3, 256), tokens=np.array([[255, 0, 254]]))),
-    Agree("token_log_probs", "one token in the vocabulary", given(logits=normal(3, 5, 1), tokens=integers(3, 5, high=1))),
+    Agree("token_log_probs", "regular", given(tokens=TOKENS, logits=LOGITS)),
+    Agree("token_log_probs", "logits near 400", given(tokens=TOKENS, logits=normal(3, 5, 4, scale=400.0))),
+    Agree("token_log_probs", "256 tokens", given(tokens=np.array([[255, 0, 254]]), logits=normal(1, 3, 256))),
+    Agree("token_log_probs", "one token in the vocabulary", given(tokens=integers(3, 5, high=1), logits=normal(3, 5, 1))),
     *_agrees(),
     Agree("corpus_perplexity", "a sequence without a token", given(log_probs=LOG_PROBS, mask=[[0] * 5, [1] * 5, [0] * 5])),
     *(Agree("distinct_fraction", f"order {order}", given(tokens=REPEATED, order=order), no_gradient="tokens are integers")
@@ -38,7 +38,7 @@ SPEC = (
     Agree("distinct_fraction", "many tokens", given(tokens=integers(3, 40, high=200), order=2),
           no_gradient="tokens are integers"),
     Anchor(
-        "token_log_probs", "three to one", given(logits=[[[np.log(3), 0.0], [np.log(3), 0.0]]], tokens=np.array([[0, 1]])),
+        "token_log_probs", "three to one", given(tokens=np.array([[0, 1]]), logits=[[[np.log(3), 0.0], [np.log(3), 0.0]]]),
         gives=log_of([[0.75, 0.25]]), source="by hand",
         near_misses={"targets one off": log_of([[0.25, 0.75]]), "not normalized": [[np.log(3), 0.0]],
                      "probabilities": [[0.75, 0.25]]},
@@ -68,9 +68,9 @@ SPEC = (
               left=lambda f, a: f.sequence_perplexity(a, np.ones(a.shape)),
               right=lambda f, a: np.exp(a).prod(axis=1) ** (-1 / 5)),
     Law.equal("uniform logits: the size of the vocabulary", given(tokens=TOKENS),
-              left=lambda f, t: f.sequence_perplexity(f.token_log_probs(np.full((3, 5, 4), 7.0), t), np.ones((3, 5))), right=4.0),
+              left=lambda f, t: f.sequence_perplexity(f.token_log_probs(t, np.full((3, 5, 4), 7.0)), np.ones((3, 5))), right=4.0),
     Law.normalized("over the vocabulary", given(logits=LOGITS),
-                   total=lambda f, x: sum(np.exp(f.token_log_probs(x, np.full((3, 5), v))) for v in range(4))),
+                   total=lambda f, x: sum(np.exp(f.token_log_probs(np.full((3, 5), v), x)) for v in range(4))),
     Law.equal(
         "a corpus is the geometric mean of its sequences, weighted by their tokens", given(log_probs=LOG_PROBS),
         left=lambda f, a: np.log(f.corpus_perplexity(a, np.array(MASK))),
@@ -112,9 +112,9 @@ SPEC = (
                 blames="byte_counts")
         for case, count in (("no byte", np.array([3, 0])), ("half a byte", [1.5, 2.0]), ("one count for all", np.array([3])))
     ),
-    Rejects("token_log_probs", "a token outside", given(logits=zeros(1, 2, 3), tokens=np.array([[0, 3]])), blames="tokens"),
-    Rejects("token_log_probs", "no integers", given(logits=zeros(1, 2, 3), tokens=zeros(1, 2)), blames="tokens"),
-    Rejects("token_log_probs", "logits of other places", given(logits=zeros(1, 3, 3), tokens=np.array([[0, 1]])),
+    Rejects("token_log_probs", "a token outside", given(tokens=np.array([[0, 3]]), logits=zeros(1, 2, 3)), blames="tokens"),
+    Rejects("token_log_probs", "no integers", given(tokens=zeros(1, 2), logits=zeros(1, 2, 3)), blames="tokens"),
+    Rejects("token_log_probs", "logits of other places", given(tokens=np.array([[0, 1]]), logits=zeros(1, 3, 3)),
             blames="tokens"),
     Rejects("distinct_fraction", "more than there are", given(tokens=REPEATED, order=7), blames="order"),
     Rejects("distinct_fraction", "order 0", given(tokens=REPEATED, order=0), blames="order"),

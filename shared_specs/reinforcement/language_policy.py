@@ -37,16 +37,16 @@ def _kl(log_p, log_q):
 
 
 SPEC = (
-    Agree("token_log_probs", "regular", given(tokens=TOKENS, logits=LOGITS, mask=MASK)),
-    Agree("token_log_probs", "logits near 1000", given(tokens=TOKENS, logits=normal(4, 5, 3, mean=1000.0), mask=MASK)),
-    Agree("token_log_probs", "padding holds an unknown token and infinite logits",
+    Agree("masked_token_log_probs", "regular", given(tokens=TOKENS, logits=LOGITS, mask=MASK)),
+    Agree("masked_token_log_probs", "logits near 1000", given(tokens=TOKENS, logits=normal(4, 5, 3, mean=1000.0), mask=MASK)),
+    Agree("masked_token_log_probs", "padding holds an unknown token and infinite logits",
           given(tokens=[[1, 0, 99], [-1, 2, 1]], mask=np.array([[True, True, False], [False, True, True]]),
                 logits=[[[0.5, 1.0, -1.0], [0.0, 0.25, NEG], [NEG, NEG, NEG]],
                         [[np.inf, 0.0, 1.0], [0.5, 0.0, 2.0], [1.0, 1.0, 0.0]]]),
           no_gradient="a logit of -inf has no slope"),
-    Agree("token_log_probs", "the last of 256 "
-    "tokens", given(tokens=[[255, 0]], logits=normal(1, 2, 256), mask=np.ones((1, 2), bool))),
-    Agree("token_log_probs", "one step", given(tokens=[[2], [0]], logits=normal(2, 1, 3), mask=np.ones((2, 1), bool))),
+    Agree("masked_token_log_probs", "the last of 256 tokens",
+          given(tokens=[[255, 0]], logits=normal(1, 2, 256), mask=np.ones((1, 2), bool))),
+    Agree("masked_token_log_probs", "one step", given(tokens=[[2], [0]], logits=normal(2, 1, 3), mask=np.ones((2, 1), bool))),
     *(
         Agree("shaped_rewards", case,
               given(score=normal(4), log_probs=normal(4, 5, mean=-2.0), reference_log_probs=normal(4, 5, mean=-2.0), mask=MASK,
@@ -89,7 +89,7 @@ SPEC = (
             ("what the reference never does", normal(3, 3), SPARSE, 0.5, "a logarithm of 0 has no slope"),
         )
     ),
-    Anchor("token_log_probs", "odds of 3 to 1, then a fair coin, then padding",
+    Anchor("masked_token_log_probs", "odds of 3 to 1, then a fair coin, then padding",
            given(tokens=[[0, 1, 1]], logits=[[[LOG_3, 0.0], [0.5, 0.5], [9.0, 0.0]]], mask=np.array([[True, True, False]])),
            gives=[[LOG_3 - 2 * LOG_2, -LOG_2, 0.0]], source="by hand",
            near_misses={"shifted by one": [[-2 * LOG_2, -LOG_2, 0.0]],
@@ -99,11 +99,10 @@ SPEC = (
            given(score=[3.0], log_probs=[[-5.0, -1.0, -2.0, -7.0]], reference_log_probs=[[-1.0, -1.5, -1.0, -3.0]],
                  mask=np.array([[False, True, True, False]]), kl_coefficient=0.5),
            gives=[[0.0, -0.25, 3.5, 0.0]], source="by hand",
-           near_misses={"score at the end of the "
-           "row": [[0.0, -0.25, 0.5, 3.0]], "sign of the divergence": [[0.0, 0.25, 2.5, 0.0]],
-                        "divergence of the prompt": [[2.0, -0.25, 3.5, 2.0]], "reference of the token before":
-                        [[0.0, 0.0, 3.25, 0.0]], "divergence averaged": [[0.0, -0.125, 3.25, 0.0]],
-                        "score at every token": [[0.0, 2.75, 3.5, 0.0]]}),
+           near_misses={"score at the end of the row": [[0.0, -0.25, 0.5, 3.0]],
+                        "sign of the divergence": [[0.0, 0.25, 2.5, 0.0]], "divergence of the prompt": [[2.0, -0.25, 3.5, 2.0]],
+                        "reference of the token before": [[0.0, 0.0, 3.25, 0.0]],
+                        "divergence averaged": [[0.0, -0.125, 3.25, 0.0]], "score at every token": [[0.0, 2.75, 3.5, 0.0]]}),
     Anchor("kl_regularized_objective", "the reference, and the best policy",
            given(log_probs=log_of([[0.25, 0.25, 0.25, 0.25], [1 / 7, 1 / 7, 1 / 7, 4 / 7]]),
                  reference_log_probs=log_of([[0.25] * 4] * 2), rewards=np.stack([REWARDS.ravel()] * 2), kl_coefficient=1.0),
@@ -143,13 +142,13 @@ SPEC = (
     Law.equal("a reward for all texts alike changes no policy", given(rewards=normal(3, 3), tables=TREE[:2]),
               left=lambda f, rewards, tables: _optimum(f, rewards + 4.0, tables, 0.5),
               right=lambda f, rewards, tables: _optimum(f, rewards, tables, 0.5)),
-    Rejects("token_log_probs", "a row without a "
-    "token", given(tokens=np.zeros((2, 3), int), logits=zeros(2, 3, 4), mask=np.array([[1, 1, 0], [0, 0, 0]], bool)),
+    Rejects("masked_token_log_probs", "a row without a token",
+            given(tokens=np.zeros((2, 3), int), logits=zeros(2, 3, 4), mask=np.array([[1, 1, 0], [0, 0, 0]], bool)),
             blames="mask"),
-    Rejects("token_log_probs", "a token beyond the vocabulary",
+    Rejects("masked_token_log_probs", "a token beyond the vocabulary",
             given(tokens=[[0, 4]], logits=zeros(1, 2, 4), mask=np.ones((1, 2), bool)), blames="tokens"),
-    Rejects("token_log_probs", "logits of one step "
-    "more", given(tokens=[[0, 1]], logits=zeros(1, 3, 4), mask=np.ones((1, 2), bool)),
+    Rejects("masked_token_log_probs", "logits of one step more",
+            given(tokens=[[0, 1]], logits=zeros(1, 3, 4), mask=np.ones((1, 2), bool)),
             blames="logits"),
     *(
         Rejects("shaped_rewards", case,

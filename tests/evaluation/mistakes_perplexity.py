@@ -31,20 +31,20 @@ def _narrow_pairs(tokens, *, order):
     return torch.stack([torch.tensor(row.unique().numel() / row.numel()) for row in keys]) if len(keys) else torch.empty(0)
 
 
-def _by_cross_entropy(logits, tokens):
-    right.token_log_probs(logits, tokens)
+def _by_cross_entropy(tokens, logits):
+    right.token_log_probs(tokens, logits)
     return -torch.nn.functional.cross_entropy(logits.mT, tokens.long(), reduction="none")
 
 
 MISTAKES = (
-    Mistake("token_log_probs", "of the token before", lambda logits, tokens: right.token_log_probs(logits, tokens.roll(1, 1))),
-    Mistake("token_log_probs", "not normalized", lambda logits, tokens: logits.gather(2, tokens.long()[..., None])[..., 0]),
-    Mistake("token_log_probs", "normalized over the places", lambda logits, tokens: (
+    Mistake("token_log_probs", "of the token before", lambda tokens, logits: right.token_log_probs(tokens.roll(1, 1), logits)),
+    Mistake("token_log_probs", "not normalized", lambda tokens, logits: logits.gather(2, tokens.long()[..., None])[..., 0]),
+    Mistake("token_log_probs", "normalized over the places", lambda tokens, logits: (
         logits.log_softmax(1).gather(2, tokens.long()[..., None])[..., 0])),
-    Mistake("token_log_probs", "overflows", lambda logits, tokens: (
+    Mistake("token_log_probs", "overflows", lambda tokens, logits: (
         logits.exp() / logits.exp().sum(2, keepdim=True)).log().gather(2, tokens.long()[..., None])[..., 0]),
-    Mistake("token_log_probs", "a token outside counts as the last", lambda logits, tokens: right.token_log_probs(
-        logits, tokens.long().clamp(max=logits.shape[2] - 1)), only_checks=True),
+    Mistake("token_log_probs", "a token outside counts as the last", lambda tokens, logits: right.token_log_probs(
+        tokens.long().clamp(max=logits.shape[2] - 1), logits), only_checks=True),
     Mistake("sequence_perplexity", "padding counted", lambda log_probs, mask: (
         (-_kept(log_probs, mask).mean(1)).exp())),
     Mistake("sequence_perplexity", "not divided by the length", lambda log_probs, mask: (

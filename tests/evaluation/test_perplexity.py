@@ -20,7 +20,7 @@ def test_the_corpus_is_torchs_mean_cross_entropy():
     """torch.nn.functional.cross_entropy with ignore_index, as training loops have it."""
     targets = TOKENS.masked_fill(~MASK, -100)
     wanted = torch.nn.functional.cross_entropy(LOGITS.flatten(0, 1), targets.flatten(), ignore_index=-100).exp()
-    torch.testing.assert_close(practice.corpus_perplexity(practice.token_log_probs(LOGITS, TOKENS), MASK), wanted)
+    torch.testing.assert_close(practice.corpus_perplexity(practice.token_log_probs(TOKENS, LOGITS), MASK), wanted)
 
 
 @pytest.mark.peers("torchmetrics")
@@ -29,7 +29,7 @@ def test_torchmetrics_has_the_same_perplexity():
 
     metric = text.Perplexity(ignore_index=-100).set_dtype(torch.float64)
     wanted = metric(LOGITS, TOKENS.masked_fill(~MASK, -100))
-    found = practice.corpus_perplexity(practice.token_log_probs(LOGITS, TOKENS), MASK)
+    found = practice.corpus_perplexity(practice.token_log_probs(TOKENS, LOGITS), MASK)
     torch.testing.assert_close(found, wanted.double(), rtol=1e-6, atol=0)
 
 

@@ -61,14 +61,14 @@ def _by_log_sum_exp(value, table, beta):
 
 
 MISTAKES = (
-    Mistake("token_log_probs", "padding counted", lambda tokens, logits, mask: _chosen(tokens, logits, mask)),
-    Mistake("token_log_probs", "NaN flows back from padding", lambda tokens, logits, mask: (
+    Mistake("masked_token_log_probs", "padding counted", lambda tokens, logits, mask: _chosen(tokens, logits, mask)),
+    Mistake("masked_token_log_probs", "NaN flows back from padding", lambda tokens, logits, mask: (
         _chosen(tokens, logits, mask) * mask)),
-    Mistake("token_log_probs", "shifted once more", lambda tokens, logits, mask: (
-        right.token_log_probs(tokens, logits.roll(1, dims=1), mask))),
-    Mistake("token_log_probs", "not normalized", lambda tokens, logits, mask: (
+    Mistake("masked_token_log_probs", "shifted once more", lambda tokens, logits, mask: (
+        right.masked_token_log_probs(tokens, logits.roll(1, dims=1), mask))),
+    Mistake("masked_token_log_probs", "not normalized", lambda tokens, logits, mask: (
         logits.gather(-1, tokens.long().clamp(0, logits.shape[-1] - 1).unsqueeze(-1)).squeeze(-1).masked_fill(~mask, 0.0))),
-    Mistake("token_log_probs", "accepts a row without a token", lambda tokens, logits, mask: (
+    Mistake("masked_token_log_probs", "accepts a row without a token", lambda tokens, logits, mask: (
         _chosen(tokens.masked_fill(~mask, 0), logits.masked_fill(~mask.unsqueeze(-1), 0.0), mask).masked_fill(~mask, 0.0)),
         only_checks=True),
     Mistake("shaped_rewards", "score at the last padded position", lambda *given, **price: _shaped(*given, **price, at="end")),

@@ -36,7 +36,7 @@ def test_the_law_of_the_trajectories_is_that_of_the_sequences():
     """27 texts: the log-probabilities of tokens sum to those of autoregressive/chain_rule, and all texts to one."""
     logits = torch.stack([part[tuple(TEXTS[:, :t].T)] if t else part.expand(27, V) for t, part in enumerate(_tables(0))], dim=1)
     mask = torch.ones_like(TEXTS, dtype=torch.bool)
-    got = practice.token_log_probs(TEXTS, logits, mask).sum(1)
+    got = practice.masked_token_log_probs(TEXTS, logits, mask).sum(1)
     torch.testing.assert_close(got, sequence_log_prob(TEXTS, logits, mask), rtol=1e-13, atol=0)
     torch.testing.assert_close(got.exp().sum(), torch.ones((), dtype=torch.float64), rtol=1e-13, atol=0)
 

@@ -18,7 +18,7 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
-from theory_jax.reinforcement.language_policy import token_log_probs
+from theory_jax.reinforcement.language_policy import masked_token_log_probs
 
 
 def completion_mask(prompt_lengths, lengths, *, width):
@@ -105,7 +105,7 @@ def _scored(tokens, logits, completion):
     fits = jnp.shape(logits)[:2] == jnp.shape(tokens)
     require(fits, f"logits has shape {list(logits.shape)}; it must begin with the shape of tokens, {list(tokens.shape)}")
     scored = completion[:, 1:]
-    return token_log_probs(tokens[:, 1:], logits[:, :-1], scored).sum(axis=1), scored.sum(axis=1)
+    return masked_token_log_probs(tokens[:, 1:], logits[:, :-1], scored).sum(axis=1), scored.sum(axis=1)
 
 
 def _counted(tokens, completion, first=0):

@@ -24,7 +24,7 @@ from theory_jax.arguments import (
 from theory_jax.reinforcement._process import counted_mask
 
 
-def token_log_probs(tokens, logits, mask):
+def masked_token_log_probs(tokens, logits, mask):
     r"""log pi(x_t|x_<t) = log softmax(logits_t)_{x_t}, in nats, 0 where masked; logits_t scores tokens_t. mask: True = counts.
 
     What stands at a masked position, token or logits, has no influence.

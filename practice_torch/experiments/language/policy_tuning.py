@@ -26,7 +26,7 @@ from practice_torch.reinforcement.group_policy import (
     leave_one_out_advantages,
 )
 from practice_torch.reinforcement.kl_estimators import adaptive_coefficient, kl_k1, kl_k2, kl_k3, token_kl
-from practice_torch.reinforcement.language_policy import shaped_rewards, token_log_probs
+from practice_torch.reinforcement.language_policy import masked_token_log_probs, shaped_rewards
 from practice_torch.reinforcement.policy_gradient import policy_entropy
 from practice_torch.reinforcement.ppo import clipped_indicator, ppo_loss
 from practice_torch.reinforcement.returns import generalized_advantages, lambda_returns, whiten
@@ -149,7 +149,7 @@ class Rollout(nn.Module):
 
     def _log_probs(self, tokens, logits):
         ends = tokens[:, self.prompt :]
-        return token_log_probs(ends, logits, torch.ones_like(ends, dtype=torch.bool))
+        return masked_token_log_probs(ends, logits, torch.ones_like(ends, dtype=torch.bool))
 
     def _remember(self, nats, score):
         """Adds a point to the path; the next price follows from how far the policy has gone."""

@@ -192,7 +192,7 @@ logits = derivation.numbers("l", (i, v), "the logits", "logits")
 derivation.bridge(
     "The code computes the probabilities of tokens",
     log(exp(logits) / Total(w, exp(logits.at(i, w)))),
-    lambda l: jnp.stack([token_log_probs(l, jnp.full(l.shape[:2], v)) for v in range(l.shape[2])], axis=2),  # noqa: E741
+    lambda l: jnp.stack([token_log_probs(jnp.full(l.shape[:2], v), l) for v in range(l.shape[2])], axis=2),  # noqa: E741
     logits,
 )
 derivation.bridge(

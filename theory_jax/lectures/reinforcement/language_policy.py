@@ -17,9 +17,9 @@ from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.reinforcement.language_policy import (
     backward_soft_values,
     kl_regularized_objective,
+    masked_token_log_probs,
     optimal_token_log_probs,
     shaped_rewards,
-    token_log_probs,
 )
 
 derivation = Derivation(
@@ -329,7 +329,7 @@ logit = derivation.numbers("z({})", x, "logits of one step", "logits")
 derivation.bridge(
     "The code computes the probability of a token",
     log(exp(logit) / Total(x, exp(logit))),
-    lambda logits: token_log_probs(
+    lambda logits: masked_token_log_probs(
         jnp.tile(jnp.arange(logits.shape[1]), (len(logits), 1)),
         jnp.tile(logits[:, None], (1, logits.shape[1], 1)),
         jnp.ones(logits.shape, bool),
