@@ -41,7 +41,7 @@ def main():
     began, recipe = time.perf_counter(), RECIPES["notes"]
     torch.manual_seed(0)
     network = WaveNet(
-        levels=recipe.levels,
+        num_levels=recipe.levels,
         residual_channels=recipe.residual_channels,
         skip_channels=recipe.skip_channels,
         dilations=recipe.dilations,

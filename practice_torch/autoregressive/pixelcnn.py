@@ -214,23 +214,23 @@ class GatedStacks(nn.Module):
 
 
 class GatedPixelCNN(GatedStacks):
-    """p(x_p | x_<p) over `levels` codes at every pixel p in raster order, as logits; with classes, given a class as well.
+    """p(x_p | x_<p) over `num_levels` codes at every pixel p in raster order, as logits; with classes, given a class as well.
 
     The colors of a pixel follow each other: what they see of one another is added at the end, by kernels of 1 x 1.
     """
 
     uniforms = 1  # that a draw of one code takes
 
-    def __init__(self, *, levels, colors, width, layers, kernel_size=3, classes=0, dropout=0.0):
+    def __init__(self, *, num_levels, colors, width, layers, kernel_size=3, classes=0, dropout=0.0):
         super().__init__(inputs=width, width=width, layers=layers, kernel_size=kernel_size, classes=classes, dropout=dropout)
-        self.levels, self.colors = levels, colors
-        self.embedding = nn.Embedding(colors * levels, width)
+        self.levels, self.colors = num_levels, colors
+        self.embedding = nn.Embedding(colors * num_levels, width)
         self.hidden = nn.Conv2d(width, colors * width, 1)
-        self.earlier = nn.Embedding(colors * levels, colors * width) if colors > 1 else None
-        self.logits = nn.Conv2d(colors * width, colors * levels, 1)
+        self.earlier = nn.Embedding(colors * num_levels, colors * width) if colors > 1 else None
+        self.logits = nn.Conv2d(colors * width, colors * num_levels, 1)
         within = dict(kernel_size=1, colors=colors)
-        own = pixel_mask(out_channels=colors * levels, in_channels=colors * width, mask_type="B", **within)
-        later = pixel_mask(out_channels=colors * width, in_channels=colors * levels, mask_type="A", **within)
+        own = pixel_mask(out_channels=colors * num_levels, in_channels=colors * width, mask_type="B", **within)
+        later = pixel_mask(out_channels=colors * width, in_channels=colors * num_levels, mask_type="A", **within)
         self.register_buffer("own", own, persistent=False)
         self.register_buffer("later", later[:, :, 0, 0].T, persistent=False)
 

@@ -9,41 +9,41 @@ from practice_torch.arguments import as_int64, require, require_at_least, requir
 from practice_torch.networks.wavenet import WaveNet as WaveNet
 
 
-def mu_law_compress(x, *, levels):
-    r"""f(x) = sign(x) ln(1 + mu |x|) / ln(1 + mu) with mu = levels - 1: [-1, 1] onto [-1, 1], steep around zero.
+def mu_law_compress(x, *, num_levels):
+    r"""f(x) = sign(x) ln(1 + mu |x|) / ln(1 + mu) with mu = num_levels - 1: [-1, 1] onto [-1, 1], steep around zero.
 
-    Raises ValueError if x leaves [-1, 1] or levels is less than 2.  Source: ITU-T G.711; van den Oord et al. 2016, section 2.2.
+    Raises ValueError if x leaves [-1, 1] or num_levels < 2.  Source: ITU-T G.711; van den Oord et al. 2016, section 2.2.
     [...] -> [...]
     """
-    require_at_least(2, levels=levels)
+    require_at_least(2, num_levels=num_levels)
     require_values("x", x, lambda x: x.abs() <= 1, "within [-1, 1]")
     # sign(x) |x| has the slope 0 at x = 0 in torch, where f is steepest: each side is written out instead
     negative = x < 0
-    magnitude = torch.log1p((levels - 1) * torch.where(negative, -x, x)) / math.log(levels)
+    magnitude = torch.log1p((num_levels - 1) * torch.where(negative, -x, x)) / math.log(num_levels)
     return torch.where(negative, -magnitude, magnitude)
 
 
-def mu_law_encode(x, *, levels):
-    r"""floor((f(x) + 1) / 2 mu + 1/2): the nearest of `levels` codes 0..mu, evenly spaced in f; halves go up.
+def mu_law_encode(x, *, num_levels):
+    r"""floor((f(x) + 1) / 2 mu + 1/2): the nearest of `num_levels` codes 0..mu, evenly spaced in f; halves go up.
 
     Raises ValueError as mu_law_compress does.  Source: van den Oord et al. 2016, section 2.2.
     [...] -> [...]
     """
-    half = (levels - 1) / 2
-    return (mu_law_compress(x, levels=levels) * half + (half + 0.5)).floor().long()
+    half = (num_levels - 1) / 2
+    return (mu_law_compress(x, num_levels=num_levels) * half + (half + 0.5)).floor().long()
 
 
-def mu_law_decode(codes, *, levels):
+def mu_law_decode(codes, *, num_levels):
     r"""sign(y) ((1 + mu)^|y| - 1) / mu at y = 2 c / mu - 1: the inverse of f at the code's place.
 
-    Raises ValueError if a code is outside 0..levels - 1 or levels is less than 2.  Source: ITU-T G.711.
+    Raises ValueError if a code is outside 0..num_levels - 1 or num_levels is less than 2.  Source: ITU-T G.711.
     [...] -> [...]
     """
-    require_at_least(2, levels=levels)
-    mu = levels - 1
+    require_at_least(2, num_levels=num_levels)
+    mu = num_levels - 1
     require_values("codes", codes, lambda codes: (codes >= 0) & (codes <= mu), f"a code, 0..{mu}")
     steps = 2 * as_int64(codes) - mu  # y in units of 1/mu: exact
-    magnitude = torch.expm1(steps.abs() * (math.log(levels) / mu)) / mu
+    magnitude = torch.expm1(steps.abs() * (math.log(num_levels) / mu)) / mu
     return steps.sign() * magnitude.clamp(max=1.0)  # without it the loudest code of some levels decodes to 1 + u
 
 

@@ -1,6 +1,6 @@
 """Bits per dimension: one unit for the likelihoods of discrete and of continuous models, and two ways to estimate a likelihood.
 
-values are integers 0..levels-1, one for each of D dimensions.
+values are integers 0..num_levels-1, one for each of D dimensions.
 """
 
 import math
@@ -17,51 +17,28 @@ from practice_torch.arguments import (
     require_values,
 )
 from practice_torch.autoregressive.discretized_mixture import discretized_logistic_log_prob
-from practice_torch.flows import dequantization
+from practice_torch.flows.dequantization import bits_per_dimension as bits_per_dimension
+from practice_torch.flows.dequantization import uniform_dequantize as uniform_dequantize
 from practice_torch.mathematics.pairs import distances
 
 
-def bits_per_dimension(log_likelihood, *, dimensions, levels=1):
-    r"""(-log p / D + log levels) / log 2, D = dimensions.
-
-    log p, in nats, is the logarithm of a probability (levels = 1), or of a density of (v + u) / levels in [0, 1)^D: that of v + u
-    is smaller by the factor levels^D.
-
-    Raises ValueError if log_likelihood is no vector, dimensions < 1, or levels < 1.  Source: Theis et al. 2016, section 3.1.
-    [B] -> [B]
-    """
-    require_rank(1, log_likelihood=log_likelihood)
-    require_at_least(1, dimensions=dimensions, levels=levels)
-    return dequantization.bits_per_dimension(log_likelihood, dims=dimensions, num_levels=levels)
-
-
-def uniform_dequantize(values, uniforms, *, levels):
-    r"""(v + u) / levels: integers become numbers in [0, 1) that have a density. None is rounded up to the next cell.
-
-    Raises ValueError if the shapes differ, levels < 1, values holds anything but integers in 0..levels-1, or uniforms anything
-    outside [0, 1).  Source: Theis et al. 2016, section 3.1.
-    [B, D], [B, D] -> [B, D]
-    """
-    _require_levels(values, levels, 1)
-    require_same_shape(values=values, uniforms=uniforms)
-    require_values("uniforms", uniforms, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
-    return dequantization.uniform_dequantize(values, uniforms, num_levels=levels)
-
-
-def discretized_logistic_log_probs(values, mean, log_scale, *, levels):
-    r"""log [sigma((x + h - m)/s) - sigma((x - h - m)/s)] at x = 2v/(levels - 1) - 1, h = 1/(levels - 1), s = e^log_scale.
+def discretized_logistic_log_probs(values, mean, log_scale, *, num_levels):
+    r"""log [sigma((x + h - m)/s) - sigma((x - h - m)/s)] at x = 2v/(num_levels - 1) - 1, h = 1/(num_levels - 1), s = e^log_scale.
 
     The upper edge of the last cell is at infinity and the lower one of the first at minus infinity: the probabilities of all
     values sum to one.
 
-    Raises ValueError if the shapes of values, mean and log_scale differ, levels < 2, or values holds anything but integers in
-    0..levels-1.  Source: Salimans et al. 2017, section 2.1.
+    Raises ValueError if the shapes of values, mean and log_scale differ, num_levels < 2, or values holds anything but integers in
+    0..num_levels-1.  Source: Salimans et al. 2017, section 2.1.
     [B, D], [B, D], [B, D] -> [B, D]
     """
-    _require_levels(values, levels, 2)
+    require_rank(2, values=values)
+    require_integers(values=values)
+    require_at_least(2, num_levels=num_levels)
+    require_values("values", values, lambda v: (v >= 0) & (v < num_levels), f"a level, 0..{num_levels - 1}")
     require_same_shape(values=values, mean=mean, log_scale=log_scale)
     v = as_int64(values).to(mean.dtype)
-    return discretized_logistic_log_prob(2 * v / (levels - 1) - 1, mean, log_scale, levels=levels)
+    return discretized_logistic_log_prob(2 * v / (num_levels - 1) - 1, mean, log_scale, num_levels=num_levels)
 
 
 def parzen_log_likelihood(x, samples, *, bandwidth):
@@ -101,10 +78,3 @@ def annealed_log_weights(log_prior_path, log_target_path, temperatures):
     ratios = log_target_path - log_prior_path
     # a step of 0 has no weight, even where the target is 0
     return (steps * ratios.masked_fill((steps == 0) & ~ratios.isfinite(), 0.0)).sum(1)
-
-
-def _require_levels(values, levels, lowest):
-    require_rank(2, values=values)
-    require_integers(values=values)
-    require_at_least(lowest, levels=levels)
-    require_values("values", values, lambda v: (v >= 0) & (v < levels), f"a level, 0..{levels - 1}")

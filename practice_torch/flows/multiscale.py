@@ -88,21 +88,21 @@ class Glow(nn.Module):
     standardizes half of its channels given the others, by a convolution that begins at zero. z begins with what left first.
     """
 
-    def __init__(self, *, shape, levels, depth, width, bound):
+    def __init__(self, *, shape, num_levels, depth, width, bound):
         super().__init__()
         self.shape, self.depth = tuple(shape), depth
         channels, height, side = self.shape
-        sides = f"height and width must be multiples of 2^levels = {2**levels}"
-        require(height % 2**levels == 0 and side % 2**levels == 0, f"shape is {list(shape)}; {sides}")
+        sides = f"height and width must be multiples of 2^num_levels = {2**num_levels}"
+        require(height % 2**num_levels == 0 and side % 2**num_levels == 0, f"shape is {list(shape)}; {sides}")
         self.blocks, self.priors, self.sizes = nn.ModuleList(), nn.ModuleList(), []
-        for level in range(levels):
+        for level in range(num_levels):
             channels *= 4
             self.blocks.extend(GlowStep(channels, width, bound) for _ in range(depth))
-            if level < levels - 1:
+            if level < num_levels - 1:
                 channels //= 2
                 self.priors.append(zero_convolution(channels, 2 * channels))
                 self.sizes.append(math.prod(self.shape) >> level + 1)
-        self.coarse = channels, height >> levels, side >> levels  # the shape of what stays to the end
+        self.coarse = channels, height >> num_levels, side >> num_levels  # the shape of what stays to the end
         self.sizes.append(math.prod(self.coarse))
 
     def forward(self, x):

@@ -10,26 +10,28 @@ from practice_torch.arguments import as_int64
 
 
 class WaveNet(nn.Module):
-    """p(c_t | c_<t) over `levels` codes, as logits; with classes, given a class as well.
+    """p(c_t | c_<t) over `num_levels` codes, as logits; with classes, given a class as well.
 
     Dilated causal blocks with gates, whose skips add up to what a small perceptron turns into logits. Time comes before channels
     here, [B, T, C]: every tap is then a slice, and a convolution one matrix product. `parameters_by_name` has the weights of
     every block as autoregressive/wavenet's gated_residual_block takes them, which computes the same.
     """
 
-    def __init__(self, *, levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0):
+    def __init__(self, *, num_levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0):
         super().__init__()
-        sizes = {"levels": levels, "residual_channels": residual_channels, "skip_channels": skip_channels}
+        sizes = {"num_levels": num_levels, "residual_channels": residual_channels, "skip_channels": skip_channels}
         for name, size in {**sizes, "kernel_size": kernel_size, "dilations": min(dilations, default=0)}.items():
             if size < 1:
                 raise ValueError(f"{name} is {size}; it must be at least 1" + (" everywhere" if name == "dilations" else ""))
-        self.levels, self.skip_channels = levels, skip_channels
-        self.embedding = nn.Embedding(levels, residual_channels)
-        self.embedding.weight = nn.Parameter(waves(levels, residual_channels))
+        self.levels, self.skip_channels = num_levels, skip_channels
+        self.embedding = nn.Embedding(num_levels, residual_channels)
+        self.embedding.weight = nn.Parameter(waves(num_levels, residual_channels))
         self.blocks = nn.ModuleList(
             ResidualBlock(residual_channels, skip_channels, kernel_size, dilation, classes) for dilation in dilations
         )
-        self.head = nn.Sequential(nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, levels))
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, num_levels)
+        )
 
     @property
     def silence(self):
@@ -142,8 +144,8 @@ def draw(logits, uniforms):
     return (cumulative <= uniforms.unsqueeze(-1)).sum(-1).clamp(max=logits.shape[-1] - 1)  # rounding may end below 1
 
 
-def waves(levels, channels):
+def waves(num_levels, channels):
     """[V, C]: cosines of the code, slow ones first and largest. That neighbors sound alike has then not to be learned."""
-    place = (torch.arange(levels) + 0.5)[:, None] * (math.pi / levels)
+    place = (torch.arange(num_levels) + 0.5)[:, None] * (math.pi / num_levels)
     order = torch.arange(channels)
     return torch.cos(place * order) * 2 / (1 + order).sqrt()

@@ -230,7 +230,7 @@ SPEC = (
     ),
     # The network. A class begins without a say.
     Model("GatedPixelCNN", "one color, classes", given(codes=integers(2, 1, 3, 3, high=5), label=np.array([1, 2])), steps=2,
-          sizes=dict(levels=5, colors=1, width=3, layers=2, classes=3), training=dict(dropout=0.5),
+          sizes=dict(num_levels=5, colors=1, width=3, layers=2, classes=3), training=dict(dropout=0.5),
           initial={"embedding.weight": begins_normal(1.0), "*condition.weight": begins_at(0), "*": begins_by_inputs()},
           relations={
               "an image is as likely as its codes": lambda network, codes, label: (
@@ -239,7 +239,7 @@ SPEC = (
           }),
     # the second color's row of the embedding is beyond 255
     Model("GatedPixelCNN", "two colors", given(codes=integers(2, 2, 3, 3, high=256)), steps=0,
-          sizes=dict(levels=256, colors=2, width=2, layers=1, kernel_size=5),
+          sizes=dict(num_levels=256, colors=2, width=2, layers=1, kernel_size=5),
           initial={"embedding.weight": begins_normal(1.0), "earlier.weight": begins_normal(1.0), "*": begins_by_inputs()},
           relations={
               "an image is as likely as its codes": lambda network, codes: (

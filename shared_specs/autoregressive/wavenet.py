@@ -82,9 +82,9 @@ def impulse_response(f, dilations):
     return y
 
 
-def waves(levels):
+def waves(num_levels):
     """How the embedding of WaveNet's codes begins, four channels wide."""
-    angles = np.pi * np.outer(np.arange(levels) + 0.5, np.arange(4)) / levels
+    angles = np.pi * np.outer(np.arange(num_levels) + 0.5, np.arange(4)) / num_levels
     return {"embedding.weight": begins_at(np.cos(angles) * 2 / np.sqrt(1 + np.arange(4)))}
 
 
@@ -101,12 +101,12 @@ def _drawn(network, codes, uniforms, label):
 
 SPEC = (
     # Loudness to codes and back.
-    Agree("mu_law_compress", "regular", given(x=uniform(5, 7, low=-1.0), levels=256)),
+    Agree("mu_law_compress", "regular", given(x=uniform(5, 7, low=-1.0), num_levels=256)),
     Agree("mu_law_compress", "zero, both ends, and whispers",
-          given(x=[-1.0, -0.5, -1e-9, 0.0, 1e-30, 1e-4, 1.0], levels=256), frozen=("x",)),
-    Agree("mu_law_compress", "two levels", given(x=uniform(5, low=-1.0), levels=2)),
+          given(x=[-1.0, -0.5, -1e-9, 0.0, 1e-30, 1e-4, 1.0], num_levels=256), frozen=("x",)),
+    Agree("mu_law_compress", "two levels", given(x=uniform(5, low=-1.0), num_levels=2)),
     Anchor(
-        "mu_law_compress", "256 levels", given(x=[-1.0, -0.5, 0.0, 0.0078125, 0.75], levels=256),
+        "mu_law_compress", "256 levels", given(x=[-1.0, -0.5, 0.0, 0.0078125, 0.75], num_levels=256),
         gives=[-1.0, -0.87570306864923476, 0.0, 0.19765007274061964, 0.94835497349522832], source="mpmath, 30 digits",
         near_misses={
             "mu = levels": [-1.0, -0.87578766807509674, 0.0, 0.19798111827274651, 0.94839034613890288],
@@ -117,21 +117,21 @@ SPEC = (
         frozen=("x",),
     ),
     Law.equal("the slope at zero, and at the ends", given(x=np.array([-1.0, 0.0, 1.0])),
-              left=lambda f, x: f.gradient("mu_law_compress", x, levels=256),
+              left=lambda f, x: f.gradient("mu_law_compress", x, num_levels=256),
               right=lambda f, x: np.array([SLOPE / 256, SLOPE, SLOPE / 256]), frozen=("x",)),
-    Law.equal("odd", given(x=uniform(5, low=-1.0)), left=lambda f, x: f.mu_law_compress(-x, levels=17),
-              right=lambda f, x: -f.mu_law_compress(x, levels=17)),
-    Rejects("mu_law_compress", "louder than 1", given(x=[0.5, -1.5], levels=256), blames="x"),
-    Rejects("mu_law_compress", "not a number", given(x=[0.5, np.nan], levels=256), blames="x"),
-    Rejects("mu_law_compress", "one level", given(x=[0.5], levels=1), blames="levels"),
-    Agree("mu_law_encode", "regular", given(x=uniform(5, 7, low=-1.0), levels=256), no_gradient="codes are integers",
+    Law.equal("odd", given(x=uniform(5, low=-1.0)), left=lambda f, x: f.mu_law_compress(-x, num_levels=17),
+              right=lambda f, x: -f.mu_law_compress(x, num_levels=17)),
+    Rejects("mu_law_compress", "louder than 1", given(x=[0.5, -1.5], num_levels=256), blames="x"),
+    Rejects("mu_law_compress", "not a number", given(x=[0.5, np.nan], num_levels=256), blames="x"),
+    Rejects("mu_law_compress", "one level", given(x=[0.5], num_levels=1), blames="num_levels"),
+    Agree("mu_law_encode", "regular", given(x=uniform(5, 7, low=-1.0), num_levels=256), no_gradient="codes are integers",
           frozen=("x",)),
-    Agree("mu_law_encode", "zero and both ends", given(x=[-1.0, 0.0, -0.0, 1.0], levels=256), no_gradient="codes are integers",
-          frozen=("x",)),
-    Agree("mu_law_encode", "two levels", given(x=[-1.0, -0.01, 0.0, 0.01, 1.0], levels=2), no_gradient="codes are integers",
+    Agree("mu_law_encode", "zero and both ends", given(x=[-1.0, 0.0, -0.0, 1.0], num_levels=256),
+          no_gradient="codes are integers", frozen=("x",)),
+    Agree("mu_law_encode", "two levels", given(x=[-1.0, -0.01, 0.0, 0.01, 1.0], num_levels=2), no_gradient="codes are integers",
           frozen=("x",)),
     Anchor(
-        "mu_law_encode", "256 levels", given(x=[-1.0, -0.5, -0.015625, 0.0, 0.0078125, 0.125, 1.0], levels=256),
+        "mu_law_encode", "256 levels", given(x=[-1.0, -0.5, -0.015625, 0.0, 0.0078125, 0.125, 1.0], num_levels=256),
         gives=[0, 16, 91, 128, 153, 208, 255], source="mpmath, 30 digits",
         near_misses={"the half forgotten": [0, 15, 90, 127, 152, 207, 255],
                      "256 steps for 255": [0, 15, 90, 128, 153, 208, 256],
@@ -139,18 +139,18 @@ SPEC = (
                      "linear": [0, 64, 126, 128, 128, 143, 255]},
         frozen=("x",),
     ),
-    Anchor("mu_law_encode", "five levels, with a middle", given(x=[-1.0, -0.25, 0.0, 0.03125, 1.0], levels=5),
+    Anchor("mu_law_encode", "five levels, with a middle", given(x=[-1.0, -0.25, 0.0, 0.03125, 1.0], num_levels=5),
            gives=[0, 1, 2, 2, 4], source="mpmath, 30 digits", near_misses={"rounded up": [0, 2, 2, 3, 4]}, frozen=("x",)),
     Law.equal("every code comes back", given(codes=np.arange(256)),
-              left=lambda f, codes: f.mu_law_encode(f.mu_law_decode(codes, levels=256) * (1 - 1e-6), levels=256),
+              left=lambda f, codes: f.mu_law_encode(f.mu_law_decode(codes, num_levels=256) * (1 - 1e-6), num_levels=256),
               right=lambda f, codes: codes),
-    Rejects("mu_law_encode", "louder than 1", given(x=[1.0, 1.01], levels=256), blames="x"),
-    Rejects("mu_law_encode", "one level", given(x=[0.5], levels=1), blames="levels"),
-    Agree("mu_law_decode", "every code", given(codes=np.arange(256), levels=256)),
-    Agree("mu_law_decode", "levels with a middle, two axes", given(codes=np.array([[0, 1, 2], [3, 4, 2]]), levels=5)),
-    Agree("mu_law_decode", "two levels", given(codes=np.array([0, 1]), levels=2)),
+    Rejects("mu_law_encode", "louder than 1", given(x=[1.0, 1.01], num_levels=256), blames="x"),
+    Rejects("mu_law_encode", "one level", given(x=[0.5], num_levels=1), blames="num_levels"),
+    Agree("mu_law_decode", "every code", given(codes=np.arange(256), num_levels=256)),
+    Agree("mu_law_decode", "levels with a middle, two axes", given(codes=np.array([[0, 1, 2], [3, 4, 2]]), num_levels=5)),
+    Agree("mu_law_decode", "two levels", given(codes=np.array([0, 1]), num_levels=2)),
     Anchor(
-        "mu_law_decode", "256 levels: there is no silence", given(codes=np.array([0, 64, 127, 128, 200, 255]), levels=256),
+        "mu_law_decode", "256 levels: there is no silence", given(codes=np.array([0, 64, 127, 128, 200, 255]), num_levels=256),
         gives=[-1.0, -0.05814500388034755, -8.6211595650721026e-5, 8.6211595650721026e-5, 0.087880226234837446, 1.0],
         source="mpmath, 30 digits",
         near_misses={
@@ -165,18 +165,18 @@ SPEC = (
                             0.087739887003402078, 1.0],
         },
     ),
-    Anchor("mu_law_decode", "five levels: there is", given(codes=np.array([0, 1, 2, 3, 4]), levels=5),
+    Anchor("mu_law_decode", "five levels: there is", given(codes=np.array([0, 1, 2, 3, 4]), num_levels=5),
            gives=[-1.0, -0.30901699437494742, 0.0, 0.30901699437494742, 1.0], source="(5^(1/2) - 1)/4",
            near_misses={"linear": [-1.0, -0.5, 0.0, 0.5, 1.0]}),
     Law.equal("no code is louder than 1, to the last bit", given(),
-              left=lambda f: np.stack([abs(f.mu_law_decode(np.array([0, n - 1]), levels=n)) <= 1 for n in (11, 25, 30, 37)]),
+              left=lambda f: np.stack([abs(f.mu_law_decode(np.array([0, n - 1]), num_levels=n)) <= 1 for n in (11, 25, 30, 37)]),
               right=True),
     Law.at_least("the error is at most half a cell", given(x=np.linspace(-0.999, 0.999, 41)),
                  left=lambda f, x: (1 + 255 * abs(x)) / 255 * (256 ** (1 / 255) - 1),
-                 right=lambda f, x: abs(x - f.mu_law_decode(f.mu_law_encode(x, levels=256), levels=256)), frozen=("x",)),
-    Rejects("mu_law_decode", "a code too high", given(codes=np.array([0, 256]), levels=256), blames="codes"),
-    Rejects("mu_law_decode", "a negative code", given(codes=np.array([3, -1]), levels=256), blames="codes"),
-    Rejects("mu_law_decode", "one level", given(codes=np.array([0]), levels=1), blames="levels"),
+                 right=lambda f, x: abs(x - f.mu_law_decode(f.mu_law_encode(x, num_levels=256), num_levels=256)), frozen=("x",)),
+    Rejects("mu_law_decode", "a code too high", given(codes=np.array([0, 256]), num_levels=256), blames="codes"),
+    Rejects("mu_law_decode", "a negative code", given(codes=np.array([3, -1]), num_levels=256), blames="codes"),
+    Rejects("mu_law_decode", "one level", given(codes=np.array([0]), num_levels=1), blames="num_levels"),
     # Causal convolutions.
     Agree("causal_convolution", "regular", given(x=X, weight=WEIGHT, bias=BIAS, dilation=2)),
     Agree("causal_convolution", "one tap", given(x=X, weight=normal(4, 3, 1), bias=BIAS, dilation=3)),
@@ -331,12 +331,12 @@ SPEC = (
             given(x=zeros(1, 3), queue=zeros(1, 3, 0), weight=zeros(2, 3, 2), bias=zeros(2), dilation=0), blames="dilation"),
     # The network. A class begins without a say, and the embedding as cosines of the code, the slow ones largest.
     Model("WaveNet", "classes, two taps", given(codes=integers(3, 7, high=8), label=np.array([1, 0, 2])), sees={"codes": -1},
-          sizes=dict(levels=8, residual_channels=4, skip_channels=5, dilations=(1, 2), classes=3), steps=10,
+          sizes=dict(num_levels=8, residual_channels=4, skip_channels=5, dilations=(1, 2), classes=3), steps=10,
           initial=waves(8) | {"*condition.weight": begins_at(0), "*": begins_by_inputs()},
           relations={"codes are drawn by the inverse of their distribution function": lambda network, codes, label: _drawn(
               network, network.generate((codes + 0.5) / 8, label), (codes + 0.5) / 8, label)}),
     # silence is code 256, which eight bits do not hold
     Model("WaveNet", "no classes, three taps, 512 levels", given(codes=integers(3, 9, high=256)), sees={"codes": -1}, steps=0,
-          sizes=dict(levels=512, residual_channels=4, skip_channels=5, dilations=(1, 2), kernel_size=3),
+          sizes=dict(num_levels=512, residual_channels=4, skip_channels=5, dilations=(1, 2), kernel_size=3),
           initial=waves(512) | {"*": begins_by_inputs()}),
 )  # fmt: skip

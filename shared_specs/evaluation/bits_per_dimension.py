@@ -12,15 +12,15 @@ BETA = np.array([0.0, 0.25, 0.5, 1.0])
 PATHS = ("log_prior_path", "log_target_path")
 # Of three levels, with mean and scale 1/2: the edges -1/2 and 1/2 are at -2 and 0.
 BELOW = 1 / (1 + np.exp(2.0))
-THREE = given(values=np.array([[0, 1, 2]]), mean=[[0.5] * 3], log_scale=[[-LOG_2] * 3], levels=3)
+THREE = given(values=np.array([[0, 1, 2]]), mean=[[0.5] * 3], log_scale=[[-LOG_2] * 3], num_levels=3)
 
 
 def _sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
 
-def _probability(f, v, mean, log_scale, levels=5):
-    return np.exp(f.discretized_logistic_log_probs(np.full(mean.shape, v), mean, log_scale, levels=levels))
+def _probability(f, v, mean, log_scale, num_levels=5):
+    return np.exp(f.discretized_logistic_log_probs(np.full(mean.shape, v), mean, log_scale, num_levels=num_levels))
 
 
 def _mean_weight(f, prior, target):
@@ -32,23 +32,23 @@ def _mean_weight(f, prior, target):
 
 
 SPEC = (
-    Agree("bits_per_dimension", "regular", given(log_likelihood=normal(5, scale=20.0), dimensions=3)),
-    Agree("bits_per_dimension", "a density of 256 levels", given(log_likelihood=normal(5, scale=20.0), dimensions=3, levels=256)),
-    Agree("bits_per_dimension", "no probability", given(log_likelihood=[-np.inf, -3.0, 0.0], dimensions=2),
+    Agree("bits_per_dimension", "regular", given(log_prob=normal(5, scale=20.0), dim=3)),
+    Agree("bits_per_dimension", "a density of 256 levels", given(log_prob=normal(5, scale=20.0), dim=3, num_levels=256)),
+    Agree("bits_per_dimension", "no probability", given(log_prob=[-np.inf, -3.0, 0.0], dim=2),
           no_gradient="there is no slope at infinity"),
-    Agree("uniform_dequantize", "regular", given(values=VALUES, uniforms=uniform(4, 3), levels=17)),
+    Agree("uniform_dequantize", "regular", given(x=VALUES, u=uniform(4, 3), num_levels=17)),
     Agree("uniform_dequantize", "256 levels",
-          given(values=np.array([[255, 0, 254]]), uniforms=[[0.0, 0.25, 0.875]], levels=256)),
-    Agree("uniform_dequantize", "one level", given(values=integers(4, 3, high=1), uniforms=uniform(4, 3), levels=1)),
-    Agree("discretized_logistic_log_probs", "regular", given(values=VALUES, **LOGISTIC, levels=17)),
+          given(x=np.array([[255, 0, 254]]), u=[[0.0, 0.25, 0.875]], num_levels=256)),
+    Agree("uniform_dequantize", "one level", given(x=integers(4, 3, high=1), u=uniform(4, 3), num_levels=1)),
+    Agree("discretized_logistic_log_probs", "regular", given(values=VALUES, **LOGISTIC, num_levels=17)),
     Agree("discretized_logistic_log_probs", "two levels",
-          given(values=integers(4, 3, high=2), **LOGISTIC, levels=2)),
+          given(values=integers(4, 3, high=2), **LOGISTIC, num_levels=2)),
     Agree("discretized_logistic_log_probs", "256 levels, with the mean at the other end", given(
         values=np.array([[255, 0, 254, 1, 128]]), mean=[[-1.0, 1.0, -0.9, 0.9, 0.0]],
-        log_scale=[[-3.0, -7.0, -7.0, -3.0, -2.0]], levels=256)),
+        log_scale=[[-3.0, -7.0, -7.0, -3.0, -2.0]], num_levels=256)),
     Agree("discretized_logistic_log_probs", "cells of one scale to seven", given(
         values=np.array([[1, 2, 3, 1, 2]]), mean=[[0.1, -0.2, 0.3, 0.6, -0.4]],
-        log_scale=[[-0.7, -1.2, -0.5, -2.0, -2.6]], levels=5)),
+        log_scale=[[-0.7, -1.2, -0.5, -2.0, -2.6]], num_levels=5)),
     Agree("parzen_log_likelihood", "regular", given(x=X, samples=SAMPLES, bandwidth=1.5)),
     Agree("parzen_log_likelihood", "narrow", given(x=X, samples=SAMPLES, bandwidth=0.01)),
     Agree("parzen_log_likelihood", "wide", given(x=X, samples=SAMPLES, bandwidth=10.0)),
@@ -68,15 +68,15 @@ SPEC = (
                 temperatures=[0.0, 0.5, 1.0]), differentiate=PATHS, no_gradient="there is no slope at infinity"),
     Anchor(
         "bits_per_dimension", "densities of 256 levels: uniform, and twice as large in each of four dimensions",
-        given(log_likelihood=[0.0, 4 * LOG_2], dimensions=4, levels=256), gives=[8.0, 7.0], source="by hand",
+        given(log_prob=[0.0, 4 * LOG_2], dim=4, num_levels=256), gives=[8.0, 7.0], source="by hand",
         near_misses={"log levels subtracted": [-8.0, -9.0], "log levels left out": [0.0, -1.0], "nats": [8 * LOG_2, 7 * LOG_2],
                      "levels - 1": [np.log2(255), np.log2(255) - 1], "log levels divided by the dimensions": [2.0, 1.0],
                      "not divided by the dimensions": [8.0, 4.0]},
     ),
     Anchor("bits_per_dimension", "a probability of 1/64 in three dimensions",
-           given(log_likelihood=[-6 * LOG_2], dimensions=3), gives=[2.0], source="by hand",
+           given(log_prob=[-6 * LOG_2], dim=3), gives=[2.0], source="by hand",
            near_misses={"nats": [2 * LOG_2], "log 2 twice": [2 / LOG_2], "all dimensions": [6.0]}),
-    Anchor("uniform_dequantize", "four levels", given(values=np.array([[0, 3]]), uniforms=[[0.5, 0.75]], levels=4),
+    Anchor("uniform_dequantize", "four levels", given(x=np.array([[0, 3]]), u=[[0.5, 0.75]], num_levels=4),
            gives=[[0.125, 0.9375]], source="by hand",
            near_misses={"divided by levels - 1": [[0.5 / 3, 1.25]], "around the value": [[0.0, 0.8125]],
                         "no noise": [[0.0, 0.75]], "the noise is not divided": [[0.5, 1.5]]}),
@@ -110,19 +110,19 @@ SPEC = (
                      "temperatures for their steps": [LOG_2 / 2, 2 * LOG_2], "the state after the step": [1.5 * LOG_2, 0.0],
                      "the target alone": [0.75 * LOG_2, 2.25 * LOG_2]},
     ),
-    Law.equal("a density of scaled data is one of integers times levels^D", given(log_likelihood=normal(5, scale=20.0)),
-              left=lambda f, a: f.bits_per_dimension(a, dimensions=3, levels=17),
-              right=lambda f, a: f.bits_per_dimension(a - 3 * np.log(17), dimensions=3)),
+    Law.equal("a density of scaled data is one of integers times levels^D", given(log_prob=normal(5, scale=20.0)),
+              left=lambda f, a: f.bits_per_dimension(a, dim=3, num_levels=17),
+              right=lambda f, a: f.bits_per_dimension(a - 3 * np.log(17), dim=3)),
     Law.inverse("the integers can be read back", given(values=VALUES, uniforms=uniform(4, 3, low=0.01, high=0.99)),
-                round_trip=lambda f, v, u: np.floor(17 * f.uniform_dequantize(v, u, levels=17)), start=lambda f, v, u: v),
+                round_trip=lambda f, v, u: np.floor(17 * f.uniform_dequantize(v, u, num_levels=17)), start=lambda f, v, u: v),
     Law.normalized("over five levels", given(**LOGISTIC), total=lambda f, m, s: sum(_probability(f, v, m, s) for v in range(5))),
     Law.equal("an inner cell is a difference of distribution functions", given(**LOGISTIC),
               left=lambda f, m, s: _probability(f, 3, m, s),
               right=lambda f, m, s: _sigmoid((0.75 - m) / np.exp(s)) - _sigmoid((0.25 - m) / np.exp(s)),
               cancels=Cancels(1.0, "of two numbers up to 1")),
     Law.equal("mirrored", given(values=VALUES, **LOGISTIC),
-              left=lambda f, v, m, s: f.discretized_logistic_log_probs(v, m, s, levels=17),
-              right=lambda f, v, m, s: f.discretized_logistic_log_probs(16 - v, -m, s, levels=17)),
+              left=lambda f, v, m, s: f.discretized_logistic_log_probs(v, m, s, num_levels=17),
+              right=lambda f, v, m, s: f.discretized_logistic_log_probs(16 - v, -m, s, num_levels=17)),
     Law.normalized("a window integrates to one", given(samples=uniform(5, 1, low=-2.0, high=2.0)), total=lambda f, s: (
         np.exp(f.parzen_log_likelihood(np.linspace(-12.0, 12.0, 49)[:, None], s, bandwidth=1.0)).sum() / 2)),
     Law.equal("in other units", given(x=X, samples=SAMPLES),
@@ -136,32 +136,31 @@ SPEC = (
               right=lambda f, a, b: (b - a)[:, 0]),
     Law.equal("the mean weight is the ratio of the sums", given(prior=normal(3), target=normal(3)),
               left=_mean_weight, right=lambda f, a, b: np.exp(b).sum() / np.exp(a).sum()),
-    Rejects("bits_per_dimension", "a table", given(log_likelihood=zeros(2, 3), dimensions=3), blames="log_likelihood"),
-    Rejects("bits_per_dimension", "no dimension", given(log_likelihood=zeros(2), dimensions=0), blames="dimensions"),
-    Rejects("bits_per_dimension", "no level", given(log_likelihood=zeros(2), dimensions=3, levels=0), blames="levels"),
+    Rejects("bits_per_dimension", "a table", given(log_prob=zeros(2, 3), dim=3), blames="log_prob"),
+    Rejects("bits_per_dimension", "no dimension", given(log_prob=zeros(2), dim=0), blames="dim"),
+    Rejects("bits_per_dimension", "no level", given(log_prob=zeros(2), dim=3, num_levels=0), blames="num_levels"),
     *(
-        Rejects("uniform_dequantize", case, given(values=values, uniforms=uniforms, levels=levels), blames=blames)
-        for case, values, uniforms, levels, blames in (
-            ("a value beyond", np.array([[0, 4]]), zeros(1, 2), 4, "values"),
-            ("a negative value", np.array([[0, -1]]), zeros(1, 2), 4, "values"),
-            ("no integers", [[0.5, 1.0]], zeros(1, 2), 4, "values"),
-            ("a vector", np.array([0, 1]), zeros(2), 4, "values"),
-            ("noise of 1", np.array([[0, 1]]), [[0.0, 1.0]], 4, "uniforms"),
-            ("negative noise", np.array([[0, 1]]), [[0.0, -0.5]], 4, "uniforms"),
-            ("shapes differ", np.array([[0, 1]]), zeros(1, 3), 4, "uniforms"),
-            ("no level", np.array([[0, 0]]), zeros(1, 2), 0, "levels"),
+        Rejects("uniform_dequantize", case, given(x=values, u=uniforms, num_levels=num_levels), blames=blames)
+        for case, values, uniforms, num_levels, blames in (
+            ("a value beyond", np.array([[0, 4]]), zeros(1, 2), 4, "x"),
+            ("a negative value", np.array([[0, -1]]), zeros(1, 2), 4, "x"),
+            ("no integers", [[0.5, 1.0]], zeros(1, 2), 4, "x"),
+            ("noise of 1", np.array([[0, 1]]), [[0.0, 1.0]], 4, "u"),
+            ("negative noise", np.array([[0, 1]]), [[0.0, -0.5]], 4, "u"),
+            ("shapes differ", np.array([[0, 1]]), zeros(1, 3), 4, "u"),
+            ("no level", np.array([[0, 0]]), zeros(1, 2), 0, "num_levels"),
         )
     ),
     *(
-        Rejects("discretized_logistic_log_probs", case, given(values=values, mean=mean, log_scale=scale, levels=levels),
+        Rejects("discretized_logistic_log_probs", case, given(values=values, mean=mean, log_scale=scale, num_levels=num_levels),
                 blames=blames)
-        for case, values, mean, scale, levels, blames in (
+        for case, values, mean, scale, num_levels, blames in (
             ("a value beyond", np.array([[0, 4]]), zeros(1, 2), zeros(1, 2), 4, "values"),
             ("a negative value", np.array([[0, -1]]), zeros(1, 2), zeros(1, 2), 4, "values"),
             ("no integers", bits(1, 2), zeros(1, 2), zeros(1, 2), 4, "values"),
             ("one mean for all", np.array([[0, 1]]), zeros(1, 1), zeros(1, 2), 4, "mean"),
             ("one scale for all", np.array([[0, 1]]), zeros(1, 2), zeros(1, 1), 4, "log_scale"),
-            ("one level", np.array([[0, 0]]), zeros(1, 2), zeros(1, 2), 1, "levels"),
+            ("one level", np.array([[0, 0]]), zeros(1, 2), zeros(1, 2), 1, "num_levels"),
         )
     ),
     *(

@@ -79,16 +79,16 @@ SPEC = (
     Rejects("logit_forward", "a pixel above 1", given(y=[[0.5, 1.5]], alpha=0.05), blames="y is 1.5"),
     Rejects("logit_forward", "a pixel below 0", given(y=[[0.5, -0.1]], alpha=0.05), blames="y is -0.1"),
     # Bits per dimension.
-    Agree("bits_per_dimension", "regular", given(log_prob=normal(5, scale=20.0), dims=3, num_levels=256)),
-    Agree("bits_per_dimension", "a probability", given(log_prob=normal(5), dims=64, num_levels=1)),
+    Agree("bits_per_dimension", "regular", given(log_prob=normal(5, scale=20.0), dim=3, num_levels=256)),
+    Agree("bits_per_dimension", "a probability", given(log_prob=normal(5), dim=64, num_levels=1)),
     Anchor(
         "bits_per_dimension", "of 256 levels in four dimensions: uniform, and twice as dense in each",
-        given(log_prob=[0.0, 4 * LOG_2], dims=4, num_levels=256), gives=[8.0, 7.0], source="by hand",
+        given(log_prob=[0.0, 4 * LOG_2], dim=4, num_levels=256), gives=[8.0, 7.0], source="by hand",
         near_misses={"no levels": [0.0, -1.0], "multiplied by log 2": [8 * LOG_2**2, 7 * LOG_2**2],
                      "nats": [8 * LOG_2, 7 * LOG_2], "the levels of one dimension": [2.0, 1.0], "all dimensions": [32.0, 28.0],
                      "the largest level": [np.log2(255), np.log2(255) - 1]},
     ),
-    Rejects("bits_per_dimension", "a matrix", given(log_prob=zeros(4, 3), dims=3, num_levels=4), blames="log_prob"),
-    Rejects("bits_per_dimension", "no dimension", given(log_prob=zeros(4), dims=0, num_levels=4), blames="dims"),
-    Rejects("bits_per_dimension", "no level", given(log_prob=zeros(4), dims=3, num_levels=0), blames="num_levels"),
+    Rejects("bits_per_dimension", "a matrix", given(log_prob=zeros(4, 3), dim=3, num_levels=4), blames="log_prob"),
+    Rejects("bits_per_dimension", "no dimension", given(log_prob=zeros(4), dim=0, num_levels=4), blames="dim"),
+    Rejects("bits_per_dimension", "no level", given(log_prob=zeros(4), dim=3, num_levels=0), blames="num_levels"),
 )  # fmt: skip

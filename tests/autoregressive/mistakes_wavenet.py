@@ -9,47 +9,47 @@ from practice_torch.autoregressive import wavenet as right
 from tests.support.mistakes import Mistake
 
 
-def _compress(x, *, levels, mu=None, base=None, sign=True):
-    mu = levels - 1 if mu is None else mu
+def _compress(x, *, num_levels, mu=None, base=None, sign=True):
+    mu = num_levels - 1 if mu is None else mu
     size = torch.log1p(mu * x.abs()) / (math.log1p(mu) if base is None else base)
     return x.sign() * size if sign else size
 
 
-def _rounded_compress(x, *, levels):
+def _rounded_compress(x, *, num_levels):
     """log(1 + mu |x|) without log1p."""
-    return torch.where(x < 0, -1.0, 1.0).to(x.dtype) * torch.log(1 + (levels - 1) * x.abs()) / math.log(levels)
+    return torch.where(x < 0, -1.0, 1.0).to(x.dtype) * torch.log(1 + (num_levels - 1) * x.abs()) / math.log(num_levels)
 
 
-def _encode(x, *, levels, half=0.5, steps=None, spread=lambda y: (y + 1) / 2):
-    y = right.mu_law_compress(x, levels=levels)
-    return (spread(y) * (levels - 1 if steps is None else steps) + half).floor().long()
+def _encode(x, *, num_levels, half=0.5, steps=None, spread=lambda y: (y + 1) / 2):
+    y = right.mu_law_compress(x, num_levels=num_levels)
+    return (spread(y) * (num_levels - 1 if steps is None else steps) + half).floor().long()
 
 
-def _looked_up(x, *, levels):
-    right.mu_law_encode(x, levels=levels)  # for its checks
-    y = (2 * torch.arange(1, levels) - levels).to(x.dtype) / (levels - 1)
-    return torch.bucketize(x, y.sign() * torch.expm1(y.abs() * math.log(levels)) / (levels - 1), right=True)
+def _looked_up(x, *, num_levels):
+    right.mu_law_encode(x, num_levels=num_levels)  # for its checks
+    y = (2 * torch.arange(1, num_levels) - num_levels).to(x.dtype) / (num_levels - 1)
+    return torch.bucketize(x, y.sign() * torch.expm1(y.abs() * math.log(num_levels)) / (num_levels - 1), right=True)
 
 
-def _unclamped(codes, *, levels):
+def _unclamped(codes, *, num_levels):
     """Some levels' loudest code comes out an ulp above 1, which mu_law_encode refuses."""
-    right.mu_law_decode(codes, levels=levels)  # for its checks
-    steps = 2 * codes - (levels - 1)
-    return steps.sign() * torch.expm1(steps.abs() * (math.log(levels) / (levels - 1))) / (levels - 1)
+    right.mu_law_decode(codes, num_levels=num_levels)  # for its checks
+    steps = 2 * codes - (num_levels - 1)
+    return steps.sign() * torch.expm1(steps.abs() * (math.log(num_levels) / (num_levels - 1))) / (num_levels - 1)
 
 
-def _decode(codes, *, levels, mu=None, steps=None, minus=1.0, shift=0.0):
-    right.mu_law_decode(codes, levels=levels)  # for its checks
-    mu = levels - 1 if mu is None else mu
-    y = 2 * (codes + shift) / (steps or levels - 1) - 1
+def _decode(codes, *, num_levels, mu=None, steps=None, minus=1.0, shift=0.0):
+    right.mu_law_decode(codes, num_levels=num_levels)  # for its checks
+    mu = num_levels - 1 if mu is None else mu
+    y = 2 * (codes + shift) / (steps or num_levels - 1) - 1
     return (y.sign() * ((1 + mu) ** y.abs() - minus) / mu).clamp(-1, 1)
 
 
-def _decode_in_their_width(codes, *, levels):
+def _decode_in_their_width(codes, *, num_levels):
     """2 c - mu in the codes' own dtype: in uint8 the lower half has no negative numbers to go to."""
-    right.mu_law_decode(codes, levels=levels)  # for its checks
-    steps = 2 * codes - (levels - 1)
-    magnitude = torch.expm1(steps.abs() * (math.log(levels) / (levels - 1))) / (levels - 1)
+    right.mu_law_decode(codes, num_levels=num_levels)  # for its checks
+    steps = 2 * codes - (num_levels - 1)
+    magnitude = torch.expm1(steps.abs() * (math.log(num_levels) / (num_levels - 1))) / (num_levels - 1)
     return steps.sign() * magnitude.clamp(max=1.0)
 
 
@@ -126,33 +126,36 @@ def _step(x, queue, weight, bias, *, dilation, pushed_first=False, newest_first=
 
 
 MISTAKES = (
-    Mistake("mu_law_compress", "mu = levels", lambda x, *, levels: _compress(x, levels=levels, mu=levels)),
+    Mistake("mu_law_compress", "mu = levels", lambda x, *, num_levels: _compress(x, num_levels=num_levels, mu=num_levels)),
     Mistake("mu_law_compress", "divided by ln mu",
-            lambda x, *, levels: _compress(x, levels=levels, base=math.log(max(levels - 1, 1.5)))),
-    Mistake("mu_law_compress", "no sign", lambda x, *, levels: _compress(x, levels=levels, sign=False)),
-    Mistake("mu_law_compress", "no slope at zero", lambda x, *, levels: _compress(x, levels=levels)),
+            lambda x, *, num_levels: _compress(x, num_levels=num_levels, base=math.log(max(num_levels - 1, 1.5)))),
+    Mistake("mu_law_compress", "no sign", lambda x, *, num_levels: _compress(x, num_levels=num_levels, sign=False)),
+    Mistake("mu_law_compress", "no slope at zero", lambda x, *, num_levels: _compress(x, num_levels=num_levels)),
     Mistake("mu_law_compress", "log(1 + x) for log1p", _rounded_compress),
     Mistake("mu_law_compress", "no check of loudness",
-            lambda x, *, levels: torch.where(x < 0, -1.0, 1.0).to(x.dtype)
-            * torch.log1p((levels - 1) * torch.where(x < 0, -x, x)) / math.log(levels), only_checks=True),
-    Mistake("mu_law_encode", "the half forgotten", lambda x, *, levels: _encode(x, levels=levels, half=0.0)),
-    Mistake("mu_law_encode", "rounded up", lambda x, *, levels: _encode(x, levels=levels, half=1 - 1e-9)),
+            lambda x, *, num_levels: torch.where(x < 0, -1.0, 1.0).to(x.dtype)
+            * torch.log1p((num_levels - 1) * torch.where(x < 0, -x, x)) / math.log(num_levels), only_checks=True),
+    Mistake("mu_law_encode", "the half forgotten", lambda x, *, num_levels: _encode(x, num_levels=num_levels, half=0.0)),
+    Mistake("mu_law_encode", "rounded up", lambda x, *, num_levels: _encode(x, num_levels=num_levels, half=1 - 1e-9)),
     Mistake("mu_law_encode", "levels steps for levels - 1",
-            lambda x, *, levels: _encode(x, levels=levels, half=0.0, steps=levels).clamp(max=levels - 1)),
+            lambda x, *, num_levels: _encode(x, num_levels=num_levels, half=0.0, steps=num_levels).clamp(max=num_levels - 1)),
     Mistake("mu_law_encode", "y mu rounded, not spread over the codes",
-            lambda x, *, levels: _encode(x, levels=levels, spread=lambda y: y)),
+            lambda x, *, num_levels: _encode(x, num_levels=num_levels, spread=lambda y: y)),
     Mistake("mu_law_encode", "halves to even",
-            lambda x, *, levels: ((right.mu_law_compress(x, levels=levels) + 1) / 2 * (levels - 1)).round().long()),
-    Mistake("mu_law_encode", "linear", lambda x, *, levels: ((x + 1) / 2 * (levels - 1) + 0.5).floor().long()),
-    Mistake("mu_law_decode", "levels steps for levels - 1", lambda codes, *, levels: _decode(codes, levels=levels, steps=levels)),
+            lambda x, *, num_levels: (
+                (right.mu_law_compress(x, num_levels=num_levels) + 1) / 2 * (num_levels - 1)).round().long()),
+    Mistake("mu_law_encode", "linear", lambda x, *, num_levels: ((x + 1) / 2 * (num_levels - 1) + 0.5).floor().long()),
+    Mistake("mu_law_decode", "levels steps for levels - 1",
+            lambda codes, *, num_levels: _decode(codes, num_levels=num_levels, steps=num_levels)),
     Mistake("mu_law_decode", "middles of levels cells",
-            lambda codes, *, levels: _decode(codes, levels=levels, steps=levels, shift=0.5)),
+            lambda codes, *, num_levels: _decode(codes, num_levels=num_levels, steps=num_levels, shift=0.5)),
     Mistake("mu_law_decode", "in the width of the codes", _decode_in_their_width, narrow=True),
-    Mistake("mu_law_decode", "mu = levels", lambda codes, *, levels: _decode(codes, levels=levels, mu=levels)),
-    Mistake("mu_law_decode", "the 1 not subtracted", lambda codes, *, levels: _decode(codes, levels=levels, minus=0.0)),
+    Mistake("mu_law_decode", "mu = levels", lambda codes, *, num_levels: _decode(codes, num_levels=num_levels, mu=num_levels)),
+    Mistake("mu_law_decode", "the 1 not subtracted",
+            lambda codes, *, num_levels: _decode(codes, num_levels=num_levels, minus=0.0)),
     Mistake("mu_law_decode", "not clamped", _unclamped),
     Mistake("mu_law_decode", "no check of codes",
-            lambda codes, *, levels: _decode(codes.clamp(0, levels - 1), levels=levels), only_checks=True),
+            lambda codes, *, num_levels: _decode(codes.clamp(0, num_levels - 1), num_levels=num_levels), only_checks=True),
     Mistake("causal_convolution", "symmetric padding", _centered),
     Mistake("causal_convolution", "anticausal",
             lambda *given, **named: _convolve(*given, **named, pad=lambda reach: (0, reach))),
@@ -193,9 +196,9 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("mu_law_encode", "by a table of the cells' lower ends", _looked_up),
-    Mistake("mu_law_decode", "by a table", lambda codes, *, levels: right.mu_law_decode(
-        torch.arange(levels), levels=levels)[codes] if bool(((codes >= 0) & (codes < levels)).all())
-        else right.mu_law_decode(codes, levels=levels)),
+    Mistake("mu_law_decode", "by a table", lambda codes, *, num_levels: right.mu_law_decode(
+        torch.arange(num_levels), num_levels=num_levels)[codes] if bool(((codes >= 0) & (codes < num_levels)).all())
+        else right.mu_law_decode(codes, num_levels=num_levels)),
     Mistake("causal_convolution", "tap by tap", _by_taps),
     Mistake("receptive_field", "layer by layer", lambda *, kernel_size, dilations: right.receptive_field(
         kernel_size=kernel_size, dilations=()) + sum(

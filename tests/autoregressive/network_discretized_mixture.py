@@ -41,7 +41,7 @@ HELD = (
             "two colors",
             given(codes=integers(2, 2, 3, 4, high=3)),
             training=dict(dropout=0.5),
-            sizes=dict(levels=3, colors=2, components=3, width=4, layers=2),
+            sizes=dict(num_levels=3, colors=2, components=3, width=4, layers=2),
             initial={"*": begins_by_inputs()},
         ),
         _mixtures,

@@ -15,7 +15,7 @@ def logistic_pixels(e, batch, phase):
         x = (2 * codes[:, color] / (levels - 1) - 1).to(mean.dtype).flatten(1)
         for k in range(logits.shape[-1]):
             law = [part[..., k].flatten(1)[..., None] for part in (torch.zeros_like(mean), mean, log_scale)]
-            cell = discretized_logistic_mixture_log_prob(x, *law, levels=levels).exp().view(mean.shape[:-1])
+            cell = discretized_logistic_mixture_log_prob(x, *law, num_levels=levels).exp().view(mean.shape[:-1])
             joint = joint * torch.where(torch.arange(logits.shape[-1]) == k, cell[..., None], 1.0)
     return -(logits.softmax(-1) * joint).sum(-1).log().sum() / codes.numel()
 

@@ -17,7 +17,7 @@ def other_takes(e, sound):
 
 
 def codes_of_sounds(e, batch):
-    return mu_law_encode(other_takes(e, batch["audio"][:, 0]), levels=e.recipe.levels)
+    return mu_law_encode(other_takes(e, batch["audio"][:, 0]), num_levels=e.recipe.levels)
 
 
 def wavenet(e, batch, phase):

@@ -19,7 +19,7 @@ def draws_the_law_of_each_class():
     assert list(found) == ["class_00", "class_01", "class_02"]
     for label, sounds in enumerate(found.values()):
         law = sequence_log_prob(EVERY, experiment.network(EVERY, torch.full((27,), label)), None).exp()
-        places = (mu_law_encode(sounds.samples, levels=3) * torch.tensor([9, 3, 1])).sum(1)
+        places = (mu_law_encode(sounds.samples, num_levels=3) * torch.tensor([9, 3, 1])).sum(1)
         assert len(places) == 1000
         require_shares(places, law)
 

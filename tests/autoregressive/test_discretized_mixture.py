@@ -20,19 +20,19 @@ def tables(*shape):
     return normal[0], normal[1], normal[2] - 1.5
 
 
-def grid(codes, levels):
-    return 2 * codes.double() / (levels - 1) - 1
+def grid(codes, num_levels):
+    return 2 * codes.double() / (num_levels - 1) - 1
 
 
-@pytest.mark.parametrize("levels", [2, 17, 256])
-def test_one_law_is_scipys_distribution_function(levels):
-    codes = torch.randint(levels, (6, 5), generator=generator)
-    codes[0, :2] = torch.tensor([0, levels - 1])
+@pytest.mark.parametrize("num_levels", [2, 17, 256])
+def test_one_law_is_scipys_distribution_function(num_levels):
+    codes = torch.randint(num_levels, (6, 5), generator=generator)
+    codes[0, :2] = torch.tensor([0, num_levels - 1])
     _, mean, log_scale = tables(6, 5)
-    law, x, half = stats.logistic(mean.numpy(), log_scale.exp().numpy()), grid(codes, levels), 1 / (levels - 1)
-    upper = np.where(codes == levels - 1, 1.0, law.cdf(x + half))
+    law, x, half = stats.logistic(mean.numpy(), log_scale.exp().numpy()), grid(codes, num_levels), 1 / (num_levels - 1)
+    upper = np.where(codes == num_levels - 1, 1.0, law.cdf(x + half))
     lower = np.where(codes == 0, 0.0, law.cdf(x - half))
-    found = practice.discretized_logistic_log_prob(x, mean, log_scale, levels=levels)
+    found = practice.discretized_logistic_log_prob(x, mean, log_scale, num_levels=num_levels)
     np.testing.assert_allclose(found.exp().numpy(), upper - lower, rtol=0, atol=1e-14)
 
 
@@ -45,7 +45,7 @@ def test_far_and_narrow_cells_have_all_digits_in_value_and_slope(code, mean, log
         wanted, slope = float(mpmath.log(high - low)), float((high + low - 1) / scale)
     x, m, log_s = (torch.tensor([number], dtype=torch.float64) for number in (2 * code / 255 - 1, mean, log_scale))
     m.requires_grad_()
-    found = practice.discretized_logistic_log_prob(x, m, log_s, levels=256)
+    found = practice.discretized_logistic_log_prob(x, m, log_s, num_levels=256)
     found.backward()
     assert found.item() == pytest.approx(wanted, rel=1e-13)
     assert m.grad.item() == pytest.approx(slope, rel=1e-11)
@@ -61,7 +61,7 @@ def test_mixtures_are_differences_of_torchs_distribution_functions():
     codes = torch.randint(1, 16, (4, 3), generator=generator)
     x = grid(codes, 17)
     wanted = law.cdf(x + 1 / 16) - law.cdf(x - 1 / 16)
-    found = practice.discretized_logistic_mixture_log_prob(x, logits, mean, log_scale, levels=17)
+    found = practice.discretized_logistic_mixture_log_prob(x, logits, mean, log_scale, num_levels=17)
     torch.testing.assert_close(found.exp(), wanted, rtol=1e-10, atol=1e-13)
 
 
@@ -69,7 +69,7 @@ def test_fine_levels_have_the_density_times_their_distance():
     logits, mean, log_scale = tables(1, 1, 3)
     x = grid(torch.arange(1, 4000, 57)[:, None], 4001)
     found = practice.discretized_logistic_mixture_log_prob(
-        x, *(table.expand(len(x), 1, 3) for table in (logits, mean, log_scale)), levels=4001
+        x, *(table.expand(len(x), 1, 3) for table in (logits, mean, log_scale)), num_levels=4001
     )
     density = stats.logistic(mean.numpy(), log_scale.exp().numpy()).pdf(x.numpy()[..., None])
     wanted = np.log((logits.softmax(-1).numpy() * density).sum(-1) * 2 / 4000)
@@ -82,13 +82,13 @@ def test_draws_have_the_mixtures_probabilities():
     logits, mean, log_scale = (torch.tensor([[row]]) for row in ([1.0, 0.0, -0.5], [-0.7, 0.2, 1.1], [-1.5, -1.0, -2.0]))
     uniforms = torch.rand(2, count, 1, generator=generator, dtype=torch.float64)
     rows = [table.double().expand(count, 1, 3) for table in (logits, mean, log_scale)]
-    drawn = practice.discretized_logistic_mixture_sample(*uniforms, *rows, levels=9)
+    drawn = practice.discretized_logistic_mixture_sample(*uniforms, *rows, num_levels=9)
     seen = np.bincount((4 * drawn + 4).round().long().flatten(), minlength=9)
     x = torch.linspace(-1, 1, 9, dtype=torch.float64)[:, None]
 
     def chance(logits):
         nine = (table.double().expand(9, 1, 3) for table in (logits, mean, log_scale))
-        return practice.discretized_logistic_mixture_log_prob(x, *nine, levels=9).exp().flatten().numpy()
+        return practice.discretized_logistic_mixture_log_prob(x, *nine, num_levels=9).exp().flatten().numpy()
 
     assert stats.chisquare(seen, count * chance(logits)).pvalue > 1e-3
     assert stats.chisquare(seen, count * chance(logits.flip(-1))).pvalue < 1e-9
@@ -98,11 +98,11 @@ def test_float32_holds_the_levels_of_16_bit_sound():
     """All 65536 are accepted and stay float32; a shift by a tenth of their distance is refused."""
     x = torch.linspace(-1, 1, 65536)
     mean, log_scale = torch.zeros_like(x), torch.full_like(x, -3.0)
-    found = practice.discretized_logistic_log_prob(x, mean, log_scale, levels=65536)
+    found = practice.discretized_logistic_log_prob(x, mean, log_scale, num_levels=65536)
     assert found.dtype == torch.float32
     assert found.exp().double().sum().item() == pytest.approx(1.0, rel=1e-5)
     with pytest.raises(ValueError, match="x is"):
-        practice.discretized_logistic_log_prob(x[:-1] + 0.1 * 2 / 65535, mean[:-1], log_scale[:-1], levels=65536)
+        practice.discretized_logistic_log_prob(x[:-1] + 0.1 * 2 / 65535, mean[:-1], log_scale[:-1], num_levels=65536)
 
 
 def test_training_fits_the_histogram_of_a_pixel():
@@ -114,7 +114,7 @@ def test_training_fits_the_histogram_of_a_pixel():
     for _ in range(150):
         optimizer.zero_grad()
         loss = -practice.discretized_logistic_mixture_log_prob(
-            x, *(part.expand(len(x), 1, 2) for part in parameters), levels=9
+            x, *(part.expand(len(x), 1, 2) for part in parameters), num_levels=9
         ).mean()
         loss.backward()
         optimizer.step()

@@ -18,7 +18,7 @@ from tests.support import tiny
 def network(**changes):
     """In evaluation and float64, with weights so large that every code depends on those before it, and on the class."""
     torch.manual_seed(1)
-    sizes = dict(levels=5, colors=1, width=16, layers=2) | changes
+    sizes = dict(num_levels=5, colors=1, width=16, layers=2) | changes
     made = practice.GatedPixelCNN(**sizes).double().eval()
     with torch.no_grad():
         for name, parameter in made.named_parameters():
@@ -61,7 +61,7 @@ def test_a_logit_sees_all_that_is_earlier_and_nothing_else():
 
 @pytest.mark.parametrize(("colors", "shape"), [(1, (2, 2)), (2, (1, 3))])
 def test_all_images_have_probability_one_together(colors, shape):
-    made = network(levels=2, colors=colors)
+    made = network(num_levels=2, colors=colors)
     every = torch.cartesian_prod(*[torch.arange(2)] * (colors * math.prod(shape))).view(-1, colors, *shape)
     with torch.no_grad():
         torch.testing.assert_close(made.log_prob(every).exp().sum(), torch.ones((), dtype=torch.float64))

@@ -27,22 +27,24 @@ def draw(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("levels", [2, 16, 255, 256])
-def test_codes_are_torchaudios(levels):
+@pytest.mark.parametrize("num_levels", [2, 16, 255, 256])
+def test_codes_are_torchaudios(num_levels):
     peer = pytest.importorskip("torchaudio.functional")
     x = torch.linspace(-1, 1, 4001, dtype=torch.float64)
-    codes = practice.mu_law_encode(x, levels=levels)
-    assert torch.equal(codes, peer.mu_law_encoding(x, levels))
-    decoded = practice.mu_law_decode(codes, levels=levels)
-    torch.testing.assert_close(decoded, peer.mu_law_decoding(codes, levels), rtol=1e-5, atol=1e-6, check_dtype=False)
+    codes = practice.mu_law_encode(x, num_levels=num_levels)
+    assert torch.equal(codes, peer.mu_law_encoding(x, num_levels))
+    decoded = practice.mu_law_decode(codes, num_levels=num_levels)
+    torch.testing.assert_close(decoded, peer.mu_law_decoding(codes, num_levels), rtol=1e-5, atol=1e-6, check_dtype=False)
 
 
 @WINGS
-@pytest.mark.parametrize("levels", [2, 10, 37, 256, 65536])
-def test_what_is_decoded_can_be_encoded_again(wing, array, levels):
+@pytest.mark.parametrize("num_levels", [2, 10, 37, 256, 65536])
+def test_what_is_decoded_can_be_encoded_again(wing, array, num_levels):
     """Also the two loudest codes: of 10 or 37 levels, rounding alone would decode them to a little more than 1."""
-    codes = array(np.arange(levels))
-    assert np.array_equal(wing.mu_law_encode(wing.mu_law_decode(codes, levels=levels), levels=levels), np.arange(levels))
+    codes = array(np.arange(num_levels))
+    assert np.array_equal(
+        wing.mu_law_encode(wing.mu_law_decode(codes, num_levels=num_levels), num_levels=num_levels), np.arange(num_levels)
+    )
 
 
 @WINGS
@@ -68,7 +70,7 @@ def test_a_speech_like_signal_survives_eight_bits():
     """Over 30 dB at full and at a hundredth of the loudness, in float32."""
     x = torch.sin(torch.arange(4000) * 0.05) * torch.exp(-torch.arange(4000) / 900)
     for loudness in (1.0, 0.01):
-        heard = practice.mu_law_decode(practice.mu_law_encode(loudness * x, levels=256), levels=256)
+        heard = practice.mu_law_decode(practice.mu_law_encode(loudness * x, num_levels=256), num_levels=256)
         noise = (heard - loudness * x).square().mean()
         assert 10 * torch.log10((loudness * x).square().mean() / noise) > 30
         assert heard.dtype == torch.float32
@@ -76,7 +78,7 @@ def test_a_speech_like_signal_survives_eight_bits():
 
 # ---------------------------------------------------------------------------------------------------- the network
 
-SIZES = {"levels": 16, "residual_channels": 5, "skip_channels": 7, "dilations": (1, 2, 4)}
+SIZES = {"num_levels": 16, "residual_channels": 5, "skip_channels": 7, "dilations": (1, 2, 4)}
 
 
 def network(**changes):
@@ -173,7 +175,7 @@ def test_the_network_sees_the_past_and_the_class_alone():
 
 
 def test_all_codes_of_a_short_sound_have_probability_one_together():
-    made = network(levels=3, residual_channels=4)
+    made = network(num_levels=3, residual_channels=4)
     every = torch.cartesian_prod(*[torch.arange(3)] * 4)
     log_probs = made(every).log_softmax(-1).gather(2, every[:, :, None]).sum(dim=(1, 2))
     torch.testing.assert_close(log_probs.exp().sum(), torch.ones((), dtype=torch.float64))
@@ -238,7 +240,7 @@ def test_bits_are_those_of_the_conditionals():
     """Evaluated sound by sample by hand; and the loss that is trained, with the same sounds as they are, is the same in nats."""
     experiment, _, held_out = experiment_on("notes", loudness=0.0)
     batch, total = held_out.batch(), 0.0
-    codes = practice.mu_law_encode(batch["audio"][:, 0], levels=256)
+    codes = practice.mu_law_encode(batch["audio"][:, 0], num_levels=256)
     with torch.no_grad():
         for sound, label in zip(codes, batch["label"], strict=True):
             log_probs = experiment.network(sound[None], label[None])[0].double().log_softmax(-1)
@@ -258,13 +260,13 @@ def test_sounds_are_drawn_for_the_class_that_is_asked_for():
         sounds = experiment._generate(3, labels)
         uniforms = torch.rand(3, 96, generator=torch.Generator().manual_seed(7))
         codes = experiment.network.generate(uniforms, labels)
-        assert torch.equal(sounds, practice.mu_law_decode(codes, levels=256))
+        assert torch.equal(sounds, practice.mu_law_decode(codes, num_levels=256))
     assert not torch.equal(codes, experiment.network.generate(uniforms, torch.tensor([0, 5, 12])))
 
 
 def test_unigram_bits_are_the_entropy_of_the_codes():
     experiment, _, held_out = experiment_on("notes", levels=4)
-    codes = practice.mu_law_encode(held_out.batch()["audio"], levels=4)
+    codes = practice.mu_law_encode(held_out.batch()["audio"], num_levels=4)
     share = np.array([float((codes == code).double().mean()) for code in range(4)])
     assert experiment.evaluate(held_out)["unigram_bits"] == pytest.approx(-(share * np.log2(share)).sum(), rel=1e-9)
 

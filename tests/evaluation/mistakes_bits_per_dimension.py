@@ -8,47 +8,47 @@ from practice_torch.evaluation import bits_per_dimension as right
 from tests.support.mistakes import Mistake
 
 
-def _edges(values, mean, log_scale, levels, half=None):
+def _edges(values, mean, log_scale, num_levels, half=None):
     """The standardized edges of the cells, checked."""
-    right.discretized_logistic_log_probs(values, mean, log_scale, levels=levels)
-    centers = 2 * values.to(mean.dtype) / (levels - 1) - 1
-    half = 1 / (levels - 1) if half is None else half
+    right.discretized_logistic_log_probs(values, mean, log_scale, num_levels=num_levels)
+    centers = 2 * values.to(mean.dtype) / (num_levels - 1) - 1
+    half = 1 / (num_levels - 1) if half is None else half
     return ((centers + side * half - mean) / log_scale.exp() for side in (-1, 1))
 
 
-def _difference(values, mean, log_scale, *, levels, half=None, first=True, final=True):
+def _difference(values, mean, log_scale, *, num_levels, half=None, first=True, final=True):
     """The logarithm of the difference of two logistic functions; first, final: whether these cells are open."""
-    lower, upper = (edge.sigmoid() for edge in _edges(values, mean, log_scale, levels, half))
+    lower, upper = (edge.sigmoid() for edge in _edges(values, mean, log_scale, num_levels, half))
     if first:
         lower = lower.masked_fill(values == 0, 0.0)
     if final:
-        upper = upper.masked_fill(values.long() == levels - 1, 1.0)
+        upper = upper.masked_fill(values.long() == num_levels - 1, 1.0)
     return (upper - lower).log()
 
 
-def _density(values, mean, log_scale, *, levels):
-    lower, upper = _edges(values, mean, log_scale, levels)
+def _density(values, mean, log_scale, *, num_levels):
+    lower, upper = _edges(values, mean, log_scale, num_levels)
     middle = (lower + upper) / 2
     return (upper - lower).log() + torch.nn.functional.logsigmoid(middle) + torch.nn.functional.logsigmoid(-middle)
 
 
-def _narrow_cells(values, mean, log_scale, *, levels):
+def _narrow_cells(values, mean, log_scale, *, num_levels):
     """2 v in the width of v."""
-    right.discretized_logistic_log_probs(values, mean, log_scale, levels=levels)
+    right.discretized_logistic_log_probs(values, mean, log_scale, num_levels=num_levels)
     doubled = (2 * values).long()
     return right.discretized_logistic_log_probs(
-        doubled.div(2, rounding_mode="floor").clamp(0, levels - 1), mean, log_scale, levels=levels
+        doubled.div(2, rounding_mode="floor").clamp(0, num_levels - 1), mean, log_scale, num_levels=num_levels
     )
 
 
-def _by_softplus(values, mean, log_scale, *, levels):
+def _by_softplus(values, mean, log_scale, *, num_levels):
     """log(sigma(b) - sigma(a)) = log(1 - e^(a - b)) - softplus(-b) - softplus(a), as exponentials of both."""
-    lower, upper = _edges(values, mean, log_scale, levels)
+    lower, upper = _edges(values, mean, log_scale, num_levels)
     zero = torch.zeros_like(mean)
-    below = torch.where(values.long() == levels - 1, zero, torch.logaddexp(zero, -upper))
+    below = torch.where(values.long() == num_levels - 1, zero, torch.logaddexp(zero, -upper))
     above = torch.where(values == 0, zero, torch.logaddexp(zero, lower))
-    width = 2 / (levels - 1) * (-log_scale).exp()
-    inner = (values > 0) & (values.long() < levels - 1)
+    width = 2 / (num_levels - 1) * (-log_scale).exp()
+    inner = (values > 0) & (values.long() < num_levels - 1)
     return torch.where(inner, (-torch.expm1(-width)).log(), zero) - below - above
 
 
@@ -109,46 +109,46 @@ def _step_by_step(log_prior_path, log_target_path, temperatures):
 
 
 MISTAKES = (
-    Mistake("bits_per_dimension", "log levels subtracted", lambda log_likelihood, *, dimensions, levels=1: (
-        right.bits_per_dimension(log_likelihood, dimensions=dimensions, levels=levels) - 2 * math.log2(levels))),
-    Mistake("bits_per_dimension", "log levels left out", lambda log_likelihood, *, dimensions, levels=1: (
-        right.bits_per_dimension(log_likelihood, dimensions=dimensions) + 0 * math.log(levels))),
-    Mistake("bits_per_dimension", "log(levels - 1)", lambda log_likelihood, *, dimensions, levels=1: (
-        right.bits_per_dimension(log_likelihood, dimensions=dimensions, levels=max(1, levels - 1) if levels else 0))),
-    Mistake("bits_per_dimension", "log levels divided by the dimensions", lambda log_likelihood, *, dimensions, levels=1: (
-        right.bits_per_dimension(log_likelihood - math.log(levels), dimensions=dimensions) + 0 * math.log(levels))),
-    Mistake("bits_per_dimension", "nats", lambda log_likelihood, *, dimensions, levels=1: (
-        math.log(2) * right.bits_per_dimension(log_likelihood, dimensions=dimensions, levels=levels))),
-    Mistake("bits_per_dimension", "bits of all dimensions", lambda log_likelihood, *, dimensions, levels=1: (
-        dimensions * right.bits_per_dimension(log_likelihood, dimensions=dimensions, levels=levels))),
-    Mistake("bits_per_dimension", "averaged over the batch", lambda log_likelihood, *, dimensions, levels=1: (
-        right.bits_per_dimension(log_likelihood, dimensions=dimensions, levels=levels).mean().expand(len(log_likelihood)))),
-    Mistake("bits_per_dimension", "no dimension counts as one", lambda log_likelihood, *, dimensions, levels=1: (
-        right.bits_per_dimension(log_likelihood, dimensions=max(1, dimensions), levels=levels)), only_checks=True),
-    Mistake("uniform_dequantize", "divided by levels - 1", lambda values, uniforms, *, levels: (
-        right.uniform_dequantize(values, uniforms, levels=levels) * levels / max(1, levels - 1))),
-    Mistake("uniform_dequantize", "noise around the value", lambda values, uniforms, *, levels: (
-        right.uniform_dequantize(values, uniforms, levels=levels) - 0.5 / levels)),
-    Mistake("uniform_dequantize", "no noise", lambda values, uniforms, *, levels: (
-        right.uniform_dequantize(values, uniforms * 0, levels=levels))),
-    Mistake("uniform_dequantize", "the noise is not divided", lambda values, uniforms, *, levels: (
-        right.uniform_dequantize(values, uniforms * 0, levels=levels) + uniforms)),
-    Mistake("uniform_dequantize", "accepts noise of 1", lambda values, uniforms, *, levels: (
-        right.uniform_dequantize(values, uniforms.clamp(max=0.999), levels=levels)), only_checks=True),
-    Mistake("uniform_dequantize", "the last value is the number of levels", lambda values, uniforms, *, levels: (
-        right.uniform_dequantize(values, uniforms, levels=levels + 1) * (levels + 1) / levels), only_checks=True),
-    Mistake("discretized_logistic_log_probs", "both ends closed", lambda values, mean, log_scale, *, levels: (
-        _difference(values, mean, log_scale, levels=levels, first=False, final=False))),
-    Mistake("discretized_logistic_log_probs", "the last cell closed", lambda values, mean, log_scale, *, levels: (
-        _difference(values, mean, log_scale, levels=levels, final=False))),
-    Mistake("discretized_logistic_log_probs", "half a cell is 1/levels", lambda values, mean, log_scale, *, levels: (
-        _difference(values, mean, log_scale, levels=levels, half=1 / levels))),
+    Mistake("bits_per_dimension", "log levels subtracted", lambda log_prob, *, dim, num_levels=1: (
+        right.bits_per_dimension(log_prob, dim=dim, num_levels=num_levels) - 2 * math.log2(num_levels))),
+    Mistake("bits_per_dimension", "log levels left out", lambda log_prob, *, dim, num_levels=1: (
+        right.bits_per_dimension(log_prob, dim=dim) + 0 * math.log(num_levels))),
+    Mistake("bits_per_dimension", "log(levels - 1)", lambda log_prob, *, dim, num_levels=1: (
+        right.bits_per_dimension(log_prob, dim=dim, num_levels=max(1, num_levels - 1) if num_levels else 0))),
+    Mistake("bits_per_dimension", "log levels divided by the dimensions", lambda log_prob, *, dim, num_levels=1: (
+        right.bits_per_dimension(log_prob - math.log(num_levels), dim=dim) + 0 * math.log(num_levels))),
+    Mistake("bits_per_dimension", "nats", lambda log_prob, *, dim, num_levels=1: (
+        math.log(2) * right.bits_per_dimension(log_prob, dim=dim, num_levels=num_levels))),
+    Mistake("bits_per_dimension", "bits of all dimensions", lambda log_prob, *, dim, num_levels=1: (
+        dim * right.bits_per_dimension(log_prob, dim=dim, num_levels=num_levels))),
+    Mistake("bits_per_dimension", "averaged over the batch", lambda log_prob, *, dim, num_levels=1: (
+        right.bits_per_dimension(log_prob, dim=dim, num_levels=num_levels).mean().expand(len(log_prob)))),
+    Mistake("bits_per_dimension", "no dimension counts as one", lambda log_prob, *, dim, num_levels=1: (
+        right.bits_per_dimension(log_prob, dim=max(1, dim), num_levels=num_levels)), only_checks=True),
+    Mistake("uniform_dequantize", "divided by levels - 1", lambda x, u, *, num_levels: (
+        right.uniform_dequantize(x, u, num_levels=num_levels) * num_levels / max(1, num_levels - 1))),
+    Mistake("uniform_dequantize", "noise around the value", lambda x, u, *, num_levels: (
+        right.uniform_dequantize(x, u, num_levels=num_levels) - 0.5 / num_levels)),
+    Mistake("uniform_dequantize", "no noise", lambda x, u, *, num_levels: (
+        right.uniform_dequantize(x, u * 0, num_levels=num_levels))),
+    Mistake("uniform_dequantize", "the noise is not divided", lambda x, u, *, num_levels: (
+        right.uniform_dequantize(x, u * 0, num_levels=num_levels) + u)),
+    Mistake("uniform_dequantize", "accepts noise of 1", lambda x, u, *, num_levels: (
+        right.uniform_dequantize(x, u.clamp(max=0.999), num_levels=num_levels)), only_checks=True),
+    Mistake("uniform_dequantize", "the last value is the number of levels", lambda x, u, *, num_levels: (
+        right.uniform_dequantize(x, u, num_levels=num_levels + 1) * (num_levels + 1) / num_levels), only_checks=True),
+    Mistake("discretized_logistic_log_probs", "both ends closed", lambda values, mean, log_scale, *, num_levels: (
+        _difference(values, mean, log_scale, num_levels=num_levels, first=False, final=False))),
+    Mistake("discretized_logistic_log_probs", "the last cell closed", lambda values, mean, log_scale, *, num_levels: (
+        _difference(values, mean, log_scale, num_levels=num_levels, final=False))),
+    Mistake("discretized_logistic_log_probs", "half a cell is 1/levels", lambda values, mean, log_scale, *, num_levels: (
+        _difference(values, mean, log_scale, num_levels=num_levels, half=1 / num_levels))),
     Mistake("discretized_logistic_log_probs", "a difference that cancels", _difference),
     Mistake("discretized_logistic_log_probs", "density times width", _density),
-    Mistake("discretized_logistic_log_probs", "the scale's half is the exponent", lambda values, mean, log_scale, *, levels: (
-        right.discretized_logistic_log_probs(values, mean, log_scale / 2, levels=levels))),
-    Mistake("discretized_logistic_log_probs", "bits", lambda values, mean, log_scale, *, levels: (
-        right.discretized_logistic_log_probs(values, mean, log_scale, levels=levels) / math.log(2))),
+    Mistake("discretized_logistic_log_probs", "the scale's half is the exponent", lambda values, mean, log_scale, *, num_levels: (
+        right.discretized_logistic_log_probs(values, mean, log_scale / 2, num_levels=num_levels))),
+    Mistake("discretized_logistic_log_probs", "bits", lambda values, mean, log_scale, *, num_levels: (
+        right.discretized_logistic_log_probs(values, mean, log_scale, num_levels=num_levels) / math.log(2))),
     Mistake("discretized_logistic_log_probs", "twice the value overflows", _narrow_cells, narrow=True),
     Mistake("parzen_log_likelihood", "the sum", lambda x, samples, *, bandwidth: (
         right.parzen_log_likelihood(x, samples, bandwidth=bandwidth) + math.log(len(samples)))),

@@ -21,7 +21,7 @@ def test_discretized_logistic_is_scipys_distribution_function():
     x = values.numpy() / 8 - 1
     upper = np.where(x == 1, 1.0, law.cdf(x + 1 / 16))
     lower = np.where(x == -1, 0.0, law.cdf(x - 1 / 16))
-    found = practice.discretized_logistic_log_probs(values, mean, log_scale, levels=17)
+    found = practice.discretized_logistic_log_probs(values, mean, log_scale, num_levels=17)
     np.testing.assert_allclose(found.exp().numpy(), upper - lower, rtol=0, atol=1e-14)
 
 
@@ -37,14 +37,14 @@ def test_far_and_narrow_cells_have_all_digits(value, mean, log_scale):
         else:
             wanted = float(mpmath.log(sigmoid(center + half) - sigmoid(center - half)))
     arrays = (torch.full((1, 1), number, dtype=torch.float64) for number in (mean, log_scale))
-    found = practice.discretized_logistic_log_probs(torch.tensor([[value]]), *arrays, levels=256)
+    found = practice.discretized_logistic_log_probs(torch.tensor([[value]]), *arrays, num_levels=256)
     assert found.item() == pytest.approx(wanted, rel=1e-13)
 
 
 def test_narrow_cells_have_the_density_times_their_width():
     values = torch.arange(1, 255)[None]
     mean, log_scale = torch.full((1, 254), 0.1, dtype=torch.float64), torch.full((1, 254), -1.0, dtype=torch.float64)
-    found = practice.discretized_logistic_log_probs(values, mean, log_scale, levels=256)
+    found = practice.discretized_logistic_log_probs(values, mean, log_scale, num_levels=256)
     wanted = scipy.stats.logistic(0.1, math.exp(-1)).logpdf(2 * values.numpy() / 255 - 1) + math.log(2 / 255)
     np.testing.assert_allclose(found.numpy(), wanted, rtol=0, atol=1e-4)
 
@@ -84,8 +84,8 @@ def test_dequantized_bits_are_not_below_those_of_the_integers():
     u = (torch.arange(2000, dtype=torch.float64) + 0.5) / 2000
     law = scipy.stats.logistic(mean, scale)
     for value in range(levels):
-        x = practice.uniform_dequantize(torch.full((2000, 1), value), u[:, None], levels=levels)[:, 0]
-        noisy = practice.bits_per_dimension(torch.from_numpy(law.logpdf(x.numpy())), dimensions=1, levels=levels).mean().item()
+        x = practice.uniform_dequantize(torch.full((2000, 1), value), u[:, None], num_levels=levels)[:, 0]
+        noisy = practice.bits_per_dimension(torch.from_numpy(law.logpdf(x.numpy())), dim=1, num_levels=levels).mean().item()
         exact = -math.log2(law.cdf((value + 1) / levels) - law.cdf(value / levels))
         assert exact < noisy < exact + 1.0
 
@@ -93,5 +93,5 @@ def test_dequantized_bits_are_not_below_those_of_the_integers():
 def test_float32_stays_float32():
     values = torch.tensor([[0, 255]], dtype=torch.uint8)
     zeros = torch.zeros(1, 2)
-    assert practice.uniform_dequantize(values, zeros, levels=256).dtype == torch.float32
-    assert practice.discretized_logistic_log_probs(values, zeros, zeros, levels=256).dtype == torch.float32
+    assert practice.uniform_dequantize(values, zeros, num_levels=256).dtype == torch.float32
+    assert practice.discretized_logistic_log_probs(values, zeros, zeros, num_levels=256).dtype == torch.float32

@@ -54,11 +54,11 @@ MISTAKES = (
         right.logit_inverse(z, alpha=alpha)[0],
         (z.sigmoid() * (1 - z.sigmoid()) / (1 - alpha)).log().reshape(len(z), z[:1].numel()).sum(1))),
     Mistake("bits_per_dimension", "no levels",
-            lambda log_prob, *, dims, num_levels: right.bits_per_dimension(log_prob, dims=dims, num_levels=1)),
-    Mistake("bits_per_dimension", "multiplied by log 2", lambda log_prob, *, dims, num_levels: (
-        right.bits_per_dimension(log_prob, dims=dims, num_levels=num_levels) * math.log(2) ** 2)),
-    Mistake("bits_per_dimension", "not divided by the dimensions", lambda log_prob, *, dims, num_levels: (
-        dims * right.bits_per_dimension(log_prob, dims=dims, num_levels=num_levels))),
+            lambda log_prob, *, dim, num_levels: right.bits_per_dimension(log_prob, dim=dim, num_levels=1)),
+    Mistake("bits_per_dimension", "multiplied by log 2", lambda log_prob, *, dim, num_levels: (
+        right.bits_per_dimension(log_prob, dim=dim, num_levels=num_levels) * math.log(2) ** 2)),
+    Mistake("bits_per_dimension", "not divided by the dimensions", lambda log_prob, *, dim, num_levels: (
+        dim * right.bits_per_dimension(log_prob, dim=dim, num_levels=num_levels))),
 )  # fmt: skip
 
 EQUIVALENT = (

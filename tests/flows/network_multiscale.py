@@ -98,7 +98,7 @@ HELD = (
             "Glow",
             "two levels",
             given(x=normal(3, 32)),
-            sizes=dict(shape=(2, 4, 4), levels=2, depth=2, width=5, bound=1.5),
+            sizes=dict(shape=(2, 4, 4), num_levels=2, depth=2, width=5, bound=1.5),
             relations={"the inverse undoes it": undone},
             initial={
                 "*.shift": begins_at(0),

@@ -14,7 +14,7 @@ def flow(e, batch, phase, base=standard_normal_log_prob):
     y = uniform_dequantize((image * (levels - 1)).round().long(), uniform(e, *image.shape), num_levels=levels)
     seen, of_logits = logit_forward(y.flatten(1), alpha=e.recipe.alpha) if e.recipe.alpha else (y.flatten(1) - 0.5, 0.0)
     z, log_det = e.network(seen)
-    return bits_per_dimension(base(z) + log_det + of_logits, dims=image[0].numel(), num_levels=levels).mean()
+    return bits_per_dimension(base(z) + log_det + of_logits, dim=image[0].numel(), num_levels=levels).mean()
 
 
 OBJECTIVE = Objective(flow, unread={"points", "noises"}, sizes=dict(residual_blocks=2))

@@ -32,7 +32,7 @@ def test_bits_of_a_beta_density_are_above_those_of_its_cells(levels):
     parts = (torch.arange(2000, dtype=torch.float64) + 0.5) / 2000
     y = practice.uniform_dequantize(x[:, None].expand(-1, 2000), parts.expand(levels, -1), num_levels=levels)
     log_prob = torch.from_numpy(law.logpdf(y.numpy())).flatten()
-    bits = practice.bits_per_dimension(log_prob, dims=1, num_levels=levels).view(levels, -1).mean(1)
+    bits = practice.bits_per_dimension(log_prob, dim=1, num_levels=levels).view(levels, -1).mean(1)
     gap = bits.numpy() @ cells + cells @ np.log2(cells)
     assert 0 < gap < 1.2 / levels
 
@@ -41,6 +41,5 @@ def test_evaluation_counts_the_same_bits():
     """The functions of evaluation/bits_per_dimension are these, with other names for the arguments."""
     log_prob = Y[:, 0]
     torch.testing.assert_close(
-        evaluation.bits_per_dimension(log_prob, dimensions=3, levels=17),
-        practice.bits_per_dimension(log_prob, dims=3, num_levels=17),
+        evaluation.bits_per_dimension(log_prob, dim=3, num_levels=17), practice.bits_per_dimension(log_prob, dim=3, num_levels=17)
     )

@@ -40,7 +40,7 @@ def moved_away(network, moved):
 def glow(seed=0, moved=0.3):
     """Two levels of two steps for images of 2 x 4 x 4, and three of these."""
     torch.manual_seed(seed)
-    network = practice.Glow(shape=(2, 4, 4), levels=2, depth=2, width=5, bound=2.0)
+    network = practice.Glow(shape=(2, 4, 4), num_levels=2, depth=2, width=5, bound=2.0)
     return moved_away(network, moved), torch.randn(3, 32, dtype=torch.float64)
 
 
@@ -100,5 +100,5 @@ def test_half_precision_is_for_the_networks_of_the_couplings_alone():
 def test_sides_that_cannot_be_halved_so_often_are_refused():
     with pytest.raises(ValueError, match=r"shape is \[1, 6, 5\]; height and width must be even"):
         practice.MultiscaleRealNVP(shape=(1, 6, 5), width=4, residual_blocks=1, bound=2.0)
-    with pytest.raises(ValueError, match=r"shape is \[1, 6, 8\]; height and width must be multiples of 2\^levels = 4"):
-        practice.Glow(shape=(1, 6, 8), levels=2, depth=1, width=4, bound=2.0)
+    with pytest.raises(ValueError, match=r"shape is \[1, 6, 8\]; height and width must be multiples of 2\^num_levels = 4"):
+        practice.Glow(shape=(1, 6, 8), num_levels=2, depth=1, width=4, bound=2.0)

@@ -39,7 +39,7 @@ def draws_sounds_of_each_class():
     experiment = moved(built("state_space/diagonal", "notes", length=3, levels=3), by=0.4)
     for label, sounds in enumerate(experiment.sample(3000).values()):
         law = sequence_log_prob(EVERY, experiment._logits(EVERY, torch.full((27,), label)), None).exp()
-        require_shares((mu_law_encode(sounds.samples, levels=3) * torch.tensor([9, 3, 1])).sum(1), law)
+        require_shares((mu_law_encode(sounds.samples, num_levels=3) * torch.tensor([9, 3, 1])).sum(1), law)
 
 
 SAMPLERS = {

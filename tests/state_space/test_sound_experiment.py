@@ -44,7 +44,7 @@ def test_sounds_drawn_by_recurrence_are_those_of_whole_passes(topic, conditional
     for uniform in uniforms.T:
         cumulative = made.network(tokens, condition(conditional))[:, -1, :LEVELS].float().softmax(-1).cumsum(-1)
         tokens = torch.cat([tokens, (cumulative <= uniform[:, None]).sum(1, keepdim=True)], 1)
-    torch.testing.assert_close(sounds, mu_law_decode(tokens[:, 1:], levels=LEVELS))
+    torch.testing.assert_close(sounds, mu_law_decode(tokens[:, 1:], num_levels=LEVELS))
     assert tokens[:, 1:].unique().numel() > LEVELS // 2
 
 
@@ -54,7 +54,7 @@ def test_sounds_drawn_by_recurrence_are_those_of_whole_passes(topic, conditional
 def test_bits_are_those_of_the_codes_one_after_the_other(topic, conditional):
     """Of the held-out sounds by hand, from the state; 4 bits would be a uniform guess among the codes."""
     made, data = experiment_of(topic, conditional)
-    codes = mu_law_encode(data.batch()["audio"][:, 0], levels=LEVELS)
+    codes = mu_law_encode(data.batch()["audio"][:, 0], num_levels=LEVELS)
     token, states, nats = SILENCE, made.network.start(6), 0.0
     for following in codes.T:
         logits, states = made.network.step(token, states, condition(conditional))
@@ -68,7 +68,7 @@ def test_codes_begin_as_those_of_a_wavenet_and_all_else_as_in_the_decoder(topic)
     made, _ = experiment_of(topic)
     torch.manual_seed(0)
     plain = made.recipe.decoder(LEVELS + 3).double().state_dict()
-    wavenet = WaveNet(levels=LEVELS, residual_channels=WIDTH, skip_channels=2, dilations=(1,))
+    wavenet = WaveNet(num_levels=LEVELS, residual_channels=WIDTH, skip_channels=2, dilations=(1,))
     plain["embedding.weight"][:LEVELS] = wavenet.embedding.weight.detach()
     found = made.network.state_dict()
     assert found.keys() == plain.keys() and all(torch.equal(found[name], plain[name]) for name in plain)

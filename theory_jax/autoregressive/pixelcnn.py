@@ -159,21 +159,23 @@ def _correlate(x, weight, bias, padding):
 class GatedPixelCNN(nnx.Module):
     """Codes [B, C, H, W], classes [B] -> logits [B, C, H, W, V] of every code, given earlier pixels and earlier colors."""
 
-    def __init__(self, *, levels, colors, width, layers, kernel_size=3, classes=0, rngs: nnx.Rngs):
+    def __init__(self, *, num_levels, colors, width, layers, kernel_size=3, classes=0, rngs: nnx.Rngs):
         common = dict(param_dtype=jnp.result_type(float), rngs=rngs)
         rows = kernel_size // 2 + 1
-        self.levels, self.colors = levels, colors
-        self.embedding = nnx.Embed(colors * levels, width, **common)
+        self.levels, self.colors = num_levels, colors
+        self.embedding = nnx.Embed(colors * num_levels, width, **common)
         self.above, self.before = _Weights(width, width, (rows, kernel_size), rngs), _Weights(width, width, (1, rows), rngs)
         self.layers = nnx.List(_Layer(width, kernel_size, classes, common) for _ in range(layers))
         self.hidden = _Weights(width, colors * width, (1, 1), rngs)
-        self.earlier = nnx.Embed(colors * levels, colors * width, **common) if colors > 1 else nnx.data(None)
-        self.logits = _Weights(colors * width, colors * levels, (1, 1), rngs)
+        self.earlier = nnx.Embed(colors * num_levels, colors * width, **common) if colors > 1 else nnx.data(None)
+        self.logits = _Weights(colors * width, colors * num_levels, (1, 1), rngs)
 
     def __call__(self, codes, label=None):
-        colors, levels = self.colors, self.levels
-        placed = widened(codes) + levels * jnp.arange(colors)[:, None, None]
-        chosen = jnp.sum(jax.nn.one_hot(placed, colors * levels, dtype=self.embedding.embedding.dtype), axis=1)  # [B, H, W, C V]
+        colors, num_levels = self.colors, self.levels
+        placed = widened(codes) + num_levels * jnp.arange(colors)[:, None, None]
+        chosen = jnp.sum(
+            jax.nn.one_hot(placed, colors * num_levels, dtype=self.embedding.embedding.dtype), axis=1
+        )  # [B, H, W, C V]
         x = jnp.moveaxis(chosen @ self.embedding.embedding[...], -1, 1)
         above = vertical_convolution(x, *self.above(), mask_type="A")
         before = horizontal_convolution(x, *self.before(), mask_type="A")
@@ -182,13 +184,15 @@ class GatedPixelCNN(nnx.Module):
         h = _pointwise(jax.nn.relu(before), *self.hidden())
         if colors > 1:
             table = self.earlier.embedding[...].T[:, :, None, None]
-            mask = pixel_mask(out_channels=len(table), in_channels=colors * levels, kernel_size=1, mask_type="A", colors=colors)
+            mask = pixel_mask(
+                out_channels=len(table), in_channels=colors * num_levels, kernel_size=1, mask_type="A", colors=colors
+            )
             h += masked_convolution(jnp.moveaxis(chosen, -1, 1), table, jnp.zeros(len(table)), mask)
         weight, bias = self.logits()
         outputs, inputs = weight.shape[:2]
         mask = pixel_mask(out_channels=outputs, in_channels=inputs, kernel_size=1, mask_type="B", colors=colors)
         logits = masked_convolution(jax.nn.relu(h), weight, bias, mask)
-        return jnp.moveaxis(logits.reshape(len(codes), colors, levels, *codes.shape[2:]), 2, -1)
+        return jnp.moveaxis(logits.reshape(len(codes), colors, num_levels, *codes.shape[2:]), 2, -1)
 
 
 class _Layer(nnx.Module):

@@ -10,39 +10,39 @@ from flax import nnx
 from theory_jax.arguments import require, require_at_least, require_rank, require_shape, require_values, widened
 
 
-def mu_law_compress(x, *, levels):
-    r"""f(x) = sign(x) ln(1 + mu |x|) / ln(1 + mu) with mu = levels - 1: [-1, 1] onto [-1, 1], steep around zero.
+def mu_law_compress(x, *, num_levels):
+    r"""f(x) = sign(x) ln(1 + mu |x|) / ln(1 + mu) with mu = num_levels - 1: [-1, 1] onto [-1, 1], steep around zero.
 
-    Raises ValueError if x leaves [-1, 1] or levels is less than 2.  Source: ITU-T G.711; van den Oord et al. 2016, section 2.2.
+    Raises ValueError if x leaves [-1, 1] or num_levels < 2.  Source: ITU-T G.711; van den Oord et al. 2016, section 2.2.
     [...] -> [...]
     """
-    require_at_least(2, levels=levels)
+    require_at_least(2, num_levels=num_levels)
     require_values("x", x, lambda a: np.abs(a) <= 1, "within [-1, 1]")
     # |x| with the slope 1 at zero, not 0: f has a slope there, the steepest of all
     sign = jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
-    return sign * jnp.log1p((levels - 1) * sign * x) / math.log(levels)
+    return sign * jnp.log1p((num_levels - 1) * sign * x) / math.log(num_levels)
 
 
-def mu_law_encode(x, *, levels):
-    r"""floor((f(x) + 1) / 2 mu + 1/2): the nearest of `levels` codes 0..mu, evenly spaced in f; halves go up.
+def mu_law_encode(x, *, num_levels):
+    r"""floor((f(x) + 1) / 2 mu + 1/2): the nearest of `num_levels` codes 0..mu, evenly spaced in f; halves go up.
 
     Raises ValueError as mu_law_compress does.  Source: van den Oord et al. 2016, section 2.2.
     [...] -> [...]
     """
-    return jnp.floor((mu_law_compress(x, levels=levels) + 1) / 2 * (levels - 1) + 0.5).astype(int)
+    return jnp.floor((mu_law_compress(x, num_levels=num_levels) + 1) / 2 * (num_levels - 1) + 0.5).astype(int)
 
 
-def mu_law_decode(codes, *, levels):
+def mu_law_decode(codes, *, num_levels):
     r"""sign(y) ((1 + mu)^|y| - 1) / mu at y = 2 c / mu - 1: the inverse of f at the code's place.
 
-    Raises ValueError if a code is outside 0..levels - 1 or levels is less than 2.  Source: ITU-T G.711.
+    Raises ValueError if a code is outside 0..num_levels - 1 or num_levels is less than 2.  Source: ITU-T G.711.
     [...] -> [...]
     """
-    require_at_least(2, levels=levels)
-    mu = levels - 1
+    require_at_least(2, num_levels=num_levels)
+    mu = num_levels - 1
     require_values("codes", codes, lambda a: (a >= 0) & (a <= mu), f"a code, 0..{mu}")
     odd = 2 * widened(codes) - mu  # y mu, a whole number; dividing it first would round once more, before the exponential
-    size = jnp.expm1(jnp.abs(odd) * (math.log(levels) / mu)) / mu
+    size = jnp.expm1(jnp.abs(odd) * (math.log(num_levels) / mu)) / mu
     return jnp.sign(odd) * jnp.minimum(size, 1.0)  # rounding may leave the interval that the encoder takes
 
 
@@ -138,14 +138,14 @@ def _require_matrix(outputs, inputs, **parameters):
 class WaveNet(nnx.Module):
     """Codes [B, T], classes [B] -> logits [B, T, V] of every code given those before it: residual blocks, whose skips add up."""
 
-    def __init__(self, *, levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0, rngs: nnx.Rngs):
+    def __init__(self, *, num_levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0, rngs: nnx.Rngs):
         common = dict(param_dtype=jnp.result_type(float), rngs=rngs)
-        self.silence = levels // 2
-        self.embedding = nnx.Embed(levels, residual_channels, **common)
+        self.silence = num_levels // 2
+        self.embedding = nnx.Embed(num_levels, residual_channels, **common)
         self.blocks = nnx.List(
             _Block(residual_channels, skip_channels, kernel_size, dilation, classes, common) for dilation in dilations
         )
-        first, last = nnx.Linear(skip_channels, skip_channels, **common), nnx.Linear(skip_channels, levels, **common)
+        first, last = nnx.Linear(skip_channels, skip_channels, **common), nnx.Linear(skip_channels, num_levels, **common)
         self.head = nnx.List([jax.nn.relu, first, jax.nn.relu, last])
 
     def __call__(self, codes, label=None):

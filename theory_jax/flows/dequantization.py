@@ -88,17 +88,18 @@ def logit_inverse(z, *, alpha=0.05):
     return y, -_sum(jax.nn.softplus(z) + jax.nn.softplus(-z) + math.log1p(-alpha))
 
 
-def bits_per_dimension(log_prob, *, dims, num_levels):
+def bits_per_dimension(log_prob, *, dim, num_levels=1):
     r"""-(log p(y) - D log K) / (D log 2): the bits that the integers cost, from the log-density of y in [0, 1)^D in nats.
 
-    D is dims, K num_levels. On the average over the noise it is an upper bound.
+    D is dim, K num_levels. On the average over the noise it is an upper bound. Without num_levels log_prob is that of the
+    integers themselves, and these are their bits.
 
-    Raises ValueError if log_prob is no vector, dims < 1 or num_levels < 1.  Source: Theis et al. 2016, section 3.1.
+    Raises ValueError if log_prob is no vector, dim < 1 or num_levels < 1.  Source: Theis et al. 2016, section 3.1.
     [B] -> [B]
     """
     require_rank(1, log_prob=log_prob)
-    require_at_least(1, dims=dims, num_levels=num_levels)
-    return (math.log(num_levels) - log_prob / dims) / math.log(2)
+    require_at_least(1, dim=dim, num_levels=num_levels)
+    return (math.log(num_levels) - log_prob / dim) / math.log(2)
 
 
 def _require_alpha(alpha):

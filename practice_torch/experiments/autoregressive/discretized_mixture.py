@@ -37,11 +37,11 @@ class MixturePixelCNN(GatedStacks):
 
     uniforms = 2  # that a draw of one code takes; of the first, which draws the component, only the first color's is used
 
-    def __init__(self, *, levels, colors, components, width, layers, kernel_size=3, classes=0, dropout=0.0):
+    def __init__(self, *, num_levels, colors, components, width, layers, kernel_size=3, classes=0, dropout=0.0):
         super().__init__(  # what is read is the values, and a 1 that tells a pixel of value 0 from the zeros outside
             inputs=colors + 1, width=width, layers=layers, kernel_size=kernel_size, classes=classes, dropout=dropout
         )
-        self.levels, self.colors, self.components = levels, colors, components
+        self.levels, self.colors, self.components = num_levels, colors, components
         self.pairs = [(later, earlier) for later in range(colors) for earlier in range(later)]
         self.hidden = nn.Conv2d(width, width, 1)
         self.laws = nn.Conv2d(width, components * (1 + 2 * colors + len(self.pairs)), 1)
@@ -59,7 +59,7 @@ class MixturePixelCNN(GatedStacks):
         x, total = self._values(codes), logits.log_softmax(-1)
         for color in range(self.colors):
             law = x[:, color, ..., None].expand_as(total), means[:, color], log_scales[:, color]
-            total = total + discretized_logistic_log_prob(*law, levels=self.levels)
+            total = total + discretized_logistic_log_prob(*law, num_levels=self.levels)
         return total.logsumexp(-1).flatten(1).sum(1)
 
     def _laws(self, before):
@@ -96,7 +96,7 @@ class MixturePixelCNN(GatedStacks):
             )
             each = uniforms[:, color, :, None].to(mean.dtype)
             x[:, color, 0] = discretized_logistic_mixture_sample(
-                each[:, 0], each[:, 1], torch.zeros_like(mean), mean, log_scale, levels=self.levels
+                each[:, 0], each[:, 1], torch.zeros_like(mean), mean, log_scale, num_levels=self.levels
             )
         return ((x[:, :, 0, 0] + 1) * ((self.levels - 1) / 2)).round().long()
 
@@ -132,7 +132,7 @@ def build(recipe, data):
     """The experiment of a recipe for images of the data's shape and classes."""
     description = data.description
     network = MixturePixelCNN(
-        levels=recipe.num_levels,
+        num_levels=recipe.num_levels,
         colors=description["shape"][0],
         components=recipe.components,
         width=recipe.width,

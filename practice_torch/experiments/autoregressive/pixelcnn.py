@@ -49,7 +49,7 @@ def build(recipe, data):
     """The experiment of a recipe for images of the data's shape and classes."""
     description = data.description
     network = GatedPixelCNN(
-        levels=recipe.num_levels,
+        num_levels=recipe.num_levels,
         colors=description["shape"][0],
         width=recipe.width,
         layers=recipe.layers,

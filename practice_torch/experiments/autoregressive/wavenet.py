@@ -86,7 +86,7 @@ PUBLISHED = {
 def build(recipe, data):
     """The experiment of a recipe for sounds of the data's classes."""
     network = WaveNet(
-        levels=recipe.levels,
+        num_levels=recipe.levels,
         residual_channels=recipe.residual_channels,
         skip_channels=recipe.skip_channels,
         dilations=recipe.dilations,

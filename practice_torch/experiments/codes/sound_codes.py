@@ -63,7 +63,7 @@ class SoundExperiment(nn.Module):
 
     def forward(self, batch, phase):
         """Nats per sample of a batch of sounds."""
-        codes = mu_law_encode(varied(batch["audio"][:, 0], self.recipe.loudness, self.generator), levels=self.recipe.levels)
+        codes = mu_law_encode(varied(batch["audio"][:, 0], self.recipe.loudness, self.generator), num_levels=self.recipe.levels)
         nats = self._nats(codes, batch).mean() / codes.shape[1]
         return nats, {"bits_per_sample": nats.detach() / math.log(2)}
 
@@ -73,7 +73,7 @@ class SoundExperiment(nn.Module):
         for number, indices in enumerate(torch.arange(len(data)).split(max(1, _ROWS // self.recipe.length))):
             if self.shares.takes(number):
                 batch = data.batch(indices)
-                codes = mu_law_encode(batch["audio"][:, 0], levels=self.recipe.levels)
+                codes = mu_law_encode(batch["audio"][:, 0], num_levels=self.recipe.levels)
                 nats += self._nats(codes, batch).double().sum().item()
                 counts = counts + torch.bincount(codes.flatten(), minlength=self.recipe.levels).double()
         nats, counts = (sum(self.shares.together([part])) for part in (nats, counts))
@@ -131,7 +131,7 @@ class SoundExperiment(nn.Module):
         def draw(rows):
             uniforms = torch.rand(len(rows), self.recipe.length, generator=self.generator, device=device)
             codes = self._codes(uniforms, None if labels is None else labels[rows].to(device))
-            return mu_law_decode(codes, levels=self.recipe.levels).cpu()
+            return mu_law_decode(codes, num_levels=self.recipe.levels).cpu()
 
         return self.shares.rows(draw, torch.arange(count))
 

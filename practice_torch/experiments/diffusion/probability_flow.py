@@ -186,13 +186,13 @@ class FlowExperiment(nn.Module):
     def _bits(self, log_density):
         """Of a density on [-1, 1] for each image, [B]: that on [0, 1] is twice as large for every pixel."""
         dimensions = math.prod(self.shape)
-        return bits_per_dimension(log_density + dimensions * math.log(2), dimensions=dimensions, levels=self.recipe.num_levels)
+        return bits_per_dimension(log_density + dimensions * math.log(2), dim=dimensions, num_levels=self.recipe.num_levels)
 
     def _data(self, image):
         """Values with uniform noise of their width, on [-1, 1]."""
         values = (as_rows(image) * (self.recipe.num_levels - 1)).round().long()
         uniforms = torch.rand(values.shape, generator=self.generator, device=image.device)
-        return 2 * uniform_dequantize(values, uniforms, levels=self.recipe.num_levels).view(image.shape) - 1
+        return 2 * uniform_dequantize(values, uniforms, num_levels=self.recipe.num_levels).view(image.shape) - 1
 
     def _rounded(self, x):
         """The values whose cells the numbers lie in, as images in [0, 1]."""

@@ -69,5 +69,5 @@ def build(recipe, data):
             f"{name} has images of {height} x {width}; levels is {recipe.levels}, for sides that are multiples of {unit}: "
             "lower --levels, or resize your own images by --image-size"
         )
-    sizes = {"levels": recipe.levels, "depth": recipe.depth, "width": recipe.width, "bound": recipe.bound}
+    sizes = {"num_levels": recipe.levels, "depth": recipe.depth, "width": recipe.width, "bound": recipe.bound}
     return MultiscaleFlow(recipe, Glow(shape=shape, **sizes), shape)

@@ -212,7 +212,7 @@ class PixelFlow(nn.Module):
         return self.base.log_prob(z) + more, log_det
 
     def _bits(self, log_prob, log_det):
-        return bits_per_dimension(log_prob + log_det, dims=math.prod(self.shape), num_levels=self.recipe.num_levels)
+        return bits_per_dimension(log_prob + log_det, dim=math.prod(self.shape), num_levels=self.recipe.num_levels)
 
 
 def require_plane(description):

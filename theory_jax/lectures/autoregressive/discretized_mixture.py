@@ -51,7 +51,7 @@ derivation = Derivation(
     ),
 )
 
-derivation.symbol("n", "the number of levels", "levels")
+derivation.symbol("n", "the number of levels", "num_levels")
 derivation.symbol("k", "a level's number")
 derivation.symbol("x_k", "a level", "x")
 derivation.symbol(r"\delta", "half the distance of two levels")
@@ -110,7 +110,7 @@ def all_levels_sum_to_one():
     for levels in (2, 3, 16, 256):
         x = np.broadcast_to(np.linspace(-1, 1, levels)[:, None], (levels, len(places)))
         m, s = (np.broadcast_to(part, x.shape) for part in places.T)
-        probabilities = np.exp(np.asarray(discretized_logistic_log_prob(x, m, s, levels=levels)))
+        probabilities = np.exp(np.asarray(discretized_logistic_log_prob(x, m, s, num_levels=levels)))
         sums.append(probabilities.sum(0))
         closed.append(probabilities[1:].sum(0))
     return Sides(left=np.array(sums), right=np.ones((4, 12)), wrong={"without the lowest level": np.array(closed)})
@@ -157,7 +157,7 @@ def _log_probs(values, mean, log_scale):
     """[points, values] of values among five levels, for each pair of parameters."""
     shape = (len(mean), len(values))
     parameters = (jnp.broadcast_to(part[:, None], shape) for part in (mean, log_scale))
-    return discretized_logistic_log_prob(np.broadcast_to(np.array(values), shape), *parameters, levels=5)
+    return discretized_logistic_log_prob(np.broadcast_to(np.array(values), shape), *parameters, num_levels=5)
 
 
 QUARTER = Rational(1, 4)
@@ -263,7 +263,7 @@ def fine_levels_have_a_density():
     x, mean, log_scale = place / 2000 - 1, np.full(len(place), 0.1), np.full(len(place), -0.5)
     z = (x - mean) * np.exp(0.5)
     f = np.exp(-z) / (1 + np.exp(-z)) ** 2
-    log_probs = np.asarray(discretized_logistic_log_prob(x, mean, log_scale, levels=4001))
+    log_probs = np.asarray(discretized_logistic_log_prob(x, mean, log_scale, num_levels=4001))
     found = (log_probs - np.log(2 / 4000) - np.log(f) - 0.5) * 4000**2
     wanted = (1 - 6 * f) * np.exp(1.0) / 6
     return Sides(
@@ -329,7 +329,7 @@ derivation.bridge(
     "The code computes the mixture's probability of the middle of five levels",
     log(Total(j, soft * middle)),
     lambda c, m, kappa: discretized_logistic_mixture_log_prob(
-        jnp.zeros((len(c), 1)), c[:, None], m[:, None], kappa[:, None], levels=5
+        jnp.zeros((len(c), 1)), c[:, None], m[:, None], kappa[:, None], num_levels=5
     )[:, 0],
     logit,
     means,
@@ -370,7 +370,7 @@ def every_edge_of_every_cell():
     uniforms = np.stack([low + 1e-9, high - 1e-9])
     component = np.broadcast_to(np.array([0.25, 0.75]), uniforms.shape).reshape(1, -1)
     tables = (np.broadcast_to(part, (1, component.size, 2)) for part in (np.zeros(2), mean, np.log(scale)))
-    found = discretized_logistic_mixture_sample(component, uniforms.reshape(1, -1), *tables, levels=9)
+    found = discretized_logistic_mixture_sample(component, uniforms.reshape(1, -1), *tables, num_levels=9)
     wanted = np.broadcast_to(x[:, None], uniforms.shape).reshape(1, -1)
     wrong = {"a level higher": np.minimum(wanted + 2 / 8, 1), "divided by the number of levels": wanted * 8 / 9}
     return Sides(left=np.asarray(found), right=np.array(wanted), wrong=wrong)
@@ -385,10 +385,10 @@ def drawn_levels_have_their_probabilities():
     x, count = np.linspace(-1, 1, 5), 20_000
     tables = np.log([0.3, 0.7]), np.array([-0.6, 0.4]), np.array([-1.0, -2.0])
     uniforms = np.random.default_rng(42).uniform(size=(2, count, 1))
-    drawn = discretized_logistic_mixture_sample(*uniforms, *(np.broadcast_to(t, (count, 1, 2)) for t in tables), levels=5)
-    log_probs = discretized_logistic_mixture_log_prob(x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in tables), levels=5)
+    drawn = discretized_logistic_mixture_sample(*uniforms, *(np.broadcast_to(t, (count, 1, 2)) for t in tables), num_levels=5)
+    log_probs = discretized_logistic_mixture_log_prob(x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in tables), num_levels=5)
     other = discretized_logistic_mixture_log_prob(
-        x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in (tables[0][::-1], *tables[1:])), levels=5
+        x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in (tables[0][::-1], *tables[1:])), num_levels=5
     )
     hits = (np.abs(np.asarray(drawn) - x) < 0.1).astype(float)
     return SampleSides(
@@ -411,7 +411,7 @@ def far_cells_have_all_digits():
         scale = 1 / (sympy.sympify(high) - low)
         mean = Rational(1, 2) - high * scale
         row = (np.zeros(1), np.array([float(mean)]), np.array([float(log(scale))]))
-        found.append(float(discretized_logistic_log_prob(*row, levels=3)[0]))
+        found.append(float(discretized_logistic_log_prob(*row, num_levels=3)[0]))
         product = 1 / (1 + exp(-sympy.sympify(high))) - 1 / (1 + exp(-sympy.sympify(low)))
         wanted.append(float(log(product).evalf(40, maxn=2000)))
         cut.append(max(wanted[-1], np.log(1e-12)))
@@ -423,7 +423,7 @@ _SCALE = -np.log(2 * np.log(3))  # the example's
 
 def _three(mean):
     x = np.array([-1.0, 0.0, 1.0])
-    return discretized_logistic_log_prob(x, np.full(3, mean), np.full(3, _SCALE), levels=3)
+    return discretized_logistic_log_prob(x, np.full(3, mean), np.full(3, _SCALE), num_levels=3)
 
 
 @derivation.example(
@@ -434,10 +434,10 @@ def three_levels():
     yield "P(m = 0)", jnp.exp(_three(0.0)), "(0.25, 0.5, 0.25)"
     yield r"P\left(m = -\tfrac12\right)", jnp.exp(_three(-0.5)), "(0.5, 0.4, 0.1)"
     tables = np.zeros((3, 1, 2)), np.broadcast_to([0.0, -0.5], (3, 1, 2)), np.full((3, 1, 2), _SCALE)
-    mixture = discretized_logistic_mixture_log_prob(np.array([[-1.0], [0.0], [1.0]]), *tables, levels=3)
+    mixture = discretized_logistic_mixture_log_prob(np.array([[-1.0], [0.0], [1.0]]), *tables, num_levels=3)
     yield r"\bar P", jnp.exp(mixture), "(0.375, 0.45, 0.175)"
     tables = np.zeros((1, 3, 2)), np.broadcast_to([0.0, -0.5], (1, 3, 2)), np.full((1, 3, 2), _SCALE)
-    drawn = discretized_logistic_mixture_sample(np.array([[0.4, 0.4, 0.6]]), np.array([[0.2, 0.7, 0.95]]), *tables, levels=3)
+    drawn = discretized_logistic_mixture_sample(np.array([[0.4, 0.4, 0.6]]), np.array([[0.2, 0.7, 0.95]]), *tables, num_levels=3)
     yield r"\text{drawn at } u = (0.2, 0.7) \text{ from the first, } 0.95 \text{ from the second}", drawn, "(-1, 0, 1)"
 
 
@@ -449,13 +449,15 @@ def three_levels():
 )
 def cells_and_tails(cells, tails):
     x = np.linspace(-1, 1, 9)
-    cells.bar(x, np.exp(discretized_logistic_log_prob(x, np.full(9, 0.5), np.full(9, np.log(0.2)), levels=9)), 0.23, alpha=0.6)
+    cells.bar(
+        x, np.exp(discretized_logistic_log_prob(x, np.full(9, 0.5), np.full(9, np.log(0.2)), num_levels=9)), 0.23, alpha=0.6
+    )
     place = np.linspace(-1.1, 1.6, 120)
     odds = np.exp(-(place - 0.5) / 0.2)
     cells.plot(place, 0.25 * odds / (1 + odds) ** 2 / 0.2, color="gray")
     cells.set(xlabel="level, $x_k$", ylabel="probability")
     mean = np.linspace(-1.5, 0, 60)
-    log_probs = discretized_logistic_log_prob(np.zeros(60), mean, np.full(60, -4.0), levels=257)
+    log_probs = discretized_logistic_log_prob(np.zeros(60), mean, np.full(60, -4.0), num_levels=257)
     tails.plot(mean, log_probs, label="product")
     high, low = (1 / (1 + np.exp(-(side / 256 - mean) * np.exp(4))) for side in (1, -1))
     seen = high > low
@@ -470,7 +472,7 @@ def cells_and_tails(cells, tails):
     r"\sigma\left(\frac{m}{s}\right)$, so its logit is $\frac{m}{s} = 0.6$.",
 )
 def two_levels():
-    log_probs = discretized_logistic_log_prob(np.array([-1.0, 1.0]), np.full(2, 0.3), np.full(2, np.log(0.5)), levels=2)
+    log_probs = discretized_logistic_log_prob(np.array([-1.0, 1.0]), np.full(2, 0.3), np.full(2, np.log(0.5)), num_levels=2)
     yield log_probs[1] - log_probs[0], "0.6"
 
 
@@ -480,7 +482,7 @@ def two_levels():
 )
 def gradient_of_the_lowest():
     yield (
-        jax.grad(lambda mean: discretized_logistic_log_prob(np.array([-1.0]), mean[None], np.array([_SCALE]), levels=3)[0])(
+        jax.grad(lambda mean: discretized_logistic_log_prob(np.array([-1.0]), mean[None], np.array([_SCALE]), num_levels=3)[0])(
             jnp.array(0.0)
         ),
         "-1.648",
@@ -494,5 +496,5 @@ def gradient_of_the_lowest():
     "likelihood of integers cannot be inflated by a narrow component, and that of continuous data can.",
 )
 def a_narrow_component():
-    yield jnp.exp(discretized_logistic_log_prob(np.zeros(1), np.zeros(1), np.full(1, -7.0), levels=3)), "1"
+    yield jnp.exp(discretized_logistic_log_prob(np.zeros(1), np.zeros(1), np.full(1, -7.0), num_levels=3)), "1"
     yield np.exp(7.0) / 4, "274.16"

@@ -60,7 +60,7 @@ derivation = Derivation(
 
 x = derivation.number("x", "a sample, of the positive half", "x", between=(0, 1))
 t = derivation.number(r"\xi", "a variable of integration", positive=True)
-mu = derivation.number(r"\mu", "the largest code: one less than the number of levels", "levels - 1", positive=True)
+mu = derivation.number(r"\mu", "the largest code: one less than the number of levels", "num_levels - 1", positive=True)
 c = derivation.define("c", mu / log(1 + mu), r"the constant that makes $f(1) = 1$", positive=True)
 f = derivation.define("f(x)", log(1 + mu * x) / log(1 + mu), "the compressed sample", "mu_law_compress")
 
@@ -90,9 +90,9 @@ derivation.bridge(
     sympy.Matrix([log(1 + 255 * x) / log(256), -log(1 + 255 * x) / log(256), 255 / log(256) / (1 + 255 * x)]),
     lambda x: jnp.stack(
         [
-            mu_law_compress(x, levels=256),
-            mu_law_compress(-x, levels=256),
-            jax.vmap(jax.grad(lambda a: mu_law_compress(a, levels=256)))(jnp.asarray(-x)),
+            mu_law_compress(x, num_levels=256),
+            mu_law_compress(-x, num_levels=256),
+            jax.vmap(jax.grad(lambda a: mu_law_compress(a, num_levels=256)))(jnp.asarray(-x)),
         ],
         axis=-1,
     )[..., None],
@@ -148,7 +148,7 @@ derivation.symbol(r"\hat x", "the sample, encoded and decoded", "mu_law_decode")
 def quantization_error_is_relative():
     def within(floor=1.0, power=1.0):
         def sides(x):
-            decoded = mu_law_decode(mu_law_encode(x, levels=256), levels=256)
+            decoded = mu_law_decode(mu_law_encode(x, num_levels=256), num_levels=256)
             return jnp.abs(x - decoded), (floor + 255 * jnp.abs(x)) / 255 * (256 ** (power / 255) - 1)
 
         return sides
@@ -177,10 +177,10 @@ def every_code_is_decoded_to_its_point():
     for levels in (2, 4, 255, 256):
         every = np.arange(levels)
         point = 2 * every / (levels - 1) - 1
-        decoded.append(mu_law_decode(every, levels=levels))
+        decoded.append(mu_law_decode(every, num_levels=levels))
         formula.append(np.sign(point) * (levels ** np.abs(point) - 1) / (levels - 1))
         linear.append(point)
-        again.append(mu_law_encode(decoded[-1], levels=levels))
+        again.append(mu_law_encode(decoded[-1], num_levels=levels))
         codes.append(every)
     return Sides(
         left=np.concatenate(decoded + again),
@@ -440,13 +440,13 @@ derivation.bridge(
 )
 def four_levels():
     third = jnp.array([1 / 3])
-    code = mu_law_encode(third, levels=4)
-    decoded = mu_law_decode(code, levels=4)
-    yield r"f(x) = \frac{\ln 2}{\ln 4}", mu_law_compress(third, levels=4), "0.5"
+    code = mu_law_encode(third, num_levels=4)
+    decoded = mu_law_decode(code, num_levels=4)
+    yield r"f(x) = \frac{\ln 2}{\ln 4}", mu_law_compress(third, num_levels=4), "0.5"
     yield r"\lfloor \tfrac{3}{4} \cdot 3 + \tfrac12 \rfloor", code, "2"
     yield r"\hat x = \frac{4^{1/3} - 1}{3}", decoded, "0.1958"
     yield r"|\hat x - x| \text{ and its bound}", (*jnp.abs(decoded - third), 2 / 3 * (4 ** (1 / 3) - 1)), "(0.1375, 0.3916)"
-    yield r"\text{all codes}", mu_law_decode(jnp.arange(4), levels=4), "(-1, -0.1958, 0.1958, 1)"
+    yield r"\text{all codes}", mu_law_decode(jnp.arange(4), num_levels=4), "(-1, -0.1958, 0.1958, 1)"
     yield r"\text{mu-law at } A = 1, 0.1, 0.01", _decibels(_quantized), "(38.4, 37.6, 33.7)"
     yield r"\text{the formula}", [_predicted(a) for a in (1.0, 0.1, 0.01)], "(37.98, 37.60, 34.39)"
     yield r"\text{equal cells}", _decibels(_equal_cells), "(50.0, 30.3, 9.3)"
@@ -461,9 +461,9 @@ def four_levels():
 )
 def cells_noise_and_a_stack(left, middle, right):
     grid = np.linspace(-1, 1, 201)
-    left.plot(grid, mu_law_compress(jnp.array(grid), levels=16))
+    left.plot(grid, mu_law_compress(jnp.array(grid), num_levels=16))
     points = 2 * np.arange(16) / 15 - 1
-    decoded = np.asarray(mu_law_decode(jnp.arange(16), levels=16))
+    decoded = np.asarray(mu_law_decode(jnp.arange(16), num_levels=16))
     left.plot(decoded, points, "o", markersize=3)
     left.plot(decoded, np.full(16, -1.08), "|", color="gray")
     left.plot(np.full(16, -1.08), points, "_", color="gray")
@@ -534,7 +534,7 @@ def _one_block(x, filters, gates, back):
 
 
 def _quantized(x):
-    return mu_law_decode(mu_law_encode(x, levels=256), levels=256)
+    return mu_law_decode(mu_law_encode(x, num_levels=256), num_levels=256)
 
 
 def _equal_cells(x):

@@ -56,9 +56,9 @@ derivation = Derivation(
     ),
 )
 
-D = derivation.number("D", "the number of dimensions", "dimensions", positive=True)
-L = derivation.number("L", "the number of levels", "levels", positive=True)
-p_x = derivation.number("p_x", r"the density of the scaled data, at $x = (v + u) / L$", "exp(log_likelihood)", positive=True)
+D = derivation.number("D", "the number of dimensions", "dim", positive=True)
+L = derivation.number("L", "the number of levels", "num_levels", positive=True)
+p_x = derivation.number("p_x", r"the density of the scaled data, at $x = (v + u) / L$", "exp(log_prob)", positive=True)
 p_v = derivation.define(
     "p_v", p_x / L**D, r"the density of $v + u = L x$: a cube of side $1/L$ becomes one of side 1", positive=True
 )
@@ -305,20 +305,20 @@ derivation.chain(
     "not miss blurs.",
 )
 
-ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_likelihood")
+ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_prob")
 derivation.bridge(
     "The code computes the bits of three dimensions with five levels",
     (-ell / 3 + log(5)) / log(2),
     bits_per_dimension,
-    log_likelihood=[ell],
-    dimensions=3,
-    levels=5,
+    log_prob=[ell],
+    dim=3,
+    num_levels=5,
 )
-noise = derivation.number("u_0", "the noise of one value", "uniforms", between=(0, 1))
+noise = derivation.number("u_0", "the noise of one value", "u", between=(0, 1))
 derivation.bridge(
     "... scaled data with noise: the value 3 of 7 levels",
     (3 + noise) / 7,
-    lambda u: uniform_dequantize(np.full((len(u), 1), 3), u[:, None], levels=7)[:, 0],
+    lambda u: uniform_dequantize(np.full((len(u), 1), 3), u[:, None], num_levels=7)[:, 0],
     noise,
     wrong={"by one level less": (3 + noise) / 6},
 )
@@ -334,7 +334,7 @@ def _probabilities(values, m, kappa):
     """Of the values, for each pair of parameters, with five levels."""
     shape = (len(m), len(values))
     parameters = (jnp.broadcast_to(part[:, None], shape) for part in (m, kappa))
-    return jnp.exp(discretized_logistic_log_probs(np.broadcast_to(values, shape), *parameters, levels=5))
+    return jnp.exp(discretized_logistic_log_probs(np.broadcast_to(values, shape), *parameters, num_levels=5))
 
 
 derivation.bridge(
@@ -410,7 +410,7 @@ def two_levels_and_three_states():
     for value_, said in ((0, "-1.6931"), (1, "-0.3069")):
         yield rf"\mathbb{{E}}_u \log p_v({value_} + u)", float(sympy.integrate(log((value_ + place) / 2), (place, 0, 1))), said
     yield r"\log P", jnp.log(jnp.array([1 / 4, 3 / 4])), "(-1.3863, -0.2877)"
-    yield r"\text{bits}", bits_per_dimension(jnp.log(jnp.array([1 / 4, 3 / 4])), dimensions=1), "(2, 0.415)"
+    yield r"\text{bits}", bits_per_dimension(jnp.log(jnp.array([1 / 4, 3 / 4])), dim=1), "(2, 0.415)"
     log_weights = annealed_log_weights(jnp.zeros((3, 1)), jnp.log(jnp.array([[4.0], [1.0], [1.0]])), jnp.array([0.0, 1.0]))
     yield "w", jnp.exp(log_weights), "(4, 1, 1)"
     yield r"\mathbb{E} w = Z_T / Z_0", jnp.mean(jnp.exp(log_weights)), "2"
@@ -426,7 +426,7 @@ def two_levels_and_three_states():
 def noise_and_windows(cells, windows):
     u = (np.arange(25) + 0.5) / 25
     for value_ in range(4):
-        x = uniform_dequantize(np.full((1, 25), value_), u[None], levels=4)[0]
+        x = uniform_dequantize(np.full((1, 25), value_), u[None], num_levels=4)[0]
         density = np.asarray(30 * x**2 * (1 - x) ** 2 / 4)
         cells.plot(value_ + u, density, color="gray")
         cells.hlines([density.mean(), np.exp(np.log(density).mean())], value_, value_ + 1, color=["C0", "C1"], linewidth=2)
@@ -453,8 +453,8 @@ def noise_and_windows(cells, windows):
     r"$\log_2 17 = 4.0875$ bits for each pixel; with 16 it would be 4.",
 )
 def uniform_digits():
-    yield bits_per_dimension(jnp.zeros(1), dimensions=64, levels=17), "4.0875"
-    yield bits_per_dimension(jnp.zeros(1), dimensions=64, levels=16), "4"
+    yield bits_per_dimension(jnp.zeros(1), dim=64, num_levels=17), "4.0875"
+    yield bits_per_dimension(jnp.zeros(1), dim=64, num_levels=16), "4"
 
 
 @derivation.exercise(

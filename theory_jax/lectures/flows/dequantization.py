@@ -214,7 +214,7 @@ derivation.bridge(
     -(log_p - 3 * log(5)) / (3 * log(2)),
     bits_per_dimension,
     log_prob=[log_p],
-    dims=3,
+    dim=3,
     num_levels=5,
     wrong={"multiplied by log 2": -(log_p - 3 * log(5)) / 3 * log(2)},
 )
@@ -236,7 +236,7 @@ derivation.symbol("b", "bits per dimension", "bits_per_dimension")
     role="remark",
 )
 def the_uniform_model():
-    found = [float(bits_per_dimension(jnp.zeros(1), dims=64, num_levels=levels)[0]) for levels in (2, 17, 256)]
+    found = [float(bits_per_dimension(jnp.zeros(1), dim=64, num_levels=levels)[0]) for levels in (2, 17, 256)]
     return Sides(left=found, right=np.log2([2, 17, 256]), wrong={"nats": np.log([2, 17, 256]), "no levels": np.zeros(3)})
 
 
@@ -320,5 +320,5 @@ def tight_noise():
     "2.284 and 4.087.",
 )
 def digits():
-    yield bits_per_dimension(jnp.array([80.0]), dims=64, num_levels=17), "2.284"
-    yield bits_per_dimension(jnp.array([0.0]), dims=64, num_levels=17), "4.087"
+    yield bits_per_dimension(jnp.array([80.0]), dim=64, num_levels=17), "2.284"
+    yield bits_per_dimension(jnp.array([0.0]), dim=64, num_levels=17), "4.087"
