@@ -39,7 +39,7 @@ JAX_GOAL = 8.0  # zuko's time over that of the compiled JAX function
 
 def made(steps=STEPS):
     torch.manual_seed(0)
-    flow = ContinuousFlow(dimensions=2, hidden=HIDDEN, steps=steps)
+    flow = ContinuousFlow(dim=2, hidden=HIDDEN, num_steps=steps)
     for layer in flow.velocity[::2]:
         torch.nn.init.normal_(layer.weight, std=GAIN / layer.in_features**0.5)
     return flow

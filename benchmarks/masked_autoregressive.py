@@ -20,7 +20,7 @@ GOALS = {"density": {}, "training": {}, "samples": {"zuko": 2.0}}
 
 def ours():
     """(module, x -> log-density, number -> samples)."""
-    return with_normal_base(MAF(dimensions=DIMENSIONS, layers=LAYERS, hidden=HIDDEN, bound=2.0))
+    return with_normal_base(MAF(dim=DIMENSIONS, layers=LAYERS, hidden=HIDDEN, bound=2.0))
 
 
 def zuko():

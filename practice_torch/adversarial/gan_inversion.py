@@ -33,20 +33,20 @@ def inversion_objective(x, reconstruction, z, mask, *, prior_weight):
     return residual.square().sum(1) + prior_weight * z.square().sum(1)
 
 
-def invert_by_gradient_descent(x, initial_z, mask, generator_fn, *, learning_rate, steps, prior_weight=0.0):
-    r"""z <- z - learning_rate * gradient of inversion_objective at G(z), `steps` times from initial_z, each example by itself.
+def invert_by_gradient_descent(x, initial_z, mask, generator_fn, *, learning_rate, num_steps, prior_weight=0.0):
+    r"""z <- z - learning_rate * gradient of inversion_objective at G(z), `num_steps` times from initial_z, for each example.
 
     generator_fn maps codes [B, L] to images [B, D].
 
     Raises ValueError if the shapes of x, initial_z, mask and generator_fn(initial_z) do not fit, mask does not hold truth values,
-    learning_rate is not positive, or steps or prior_weight is negative.
+    learning_rate is not positive, or num_steps or prior_weight is negative.
     Source: Lipton & Tripathi 2017; Creswell & Bharath 2018, algorithm 1.
     [B, D], [B, L], [B, D] -> [B, L]
     """
     require_rank(2, x=x, initial_z=initial_z)
     require(len(initial_z) == len(x), f"initial_z has {len(initial_z)} rows; it must have one for each of the {len(x)} rows of x")
     require_positive(learning_rate=learning_rate)
-    require_at_least(0, steps=steps)
+    require_at_least(0, num_steps=num_steps)
 
     def objective(z):
         made = generator_fn(z)
@@ -54,10 +54,10 @@ def invert_by_gradient_descent(x, initial_z, mask, generator_fn, *, learning_rat
         require(made.shape == x.shape, told)
         return inversion_objective(x, made, z, mask, prior_weight=prior_weight).sum()
 
-    if steps == 0:
+    if num_steps == 0:
         objective(initial_z)  # its checks
     slope, z = torch.func.grad(objective), initial_z.clone()  # also under no_grad and inference_mode, where evaluations run
-    for _ in range(steps):
+    for _ in range(num_steps):
         z = z - learning_rate * slope(z)
     return z
 

@@ -162,16 +162,16 @@ class MaskedAutoencoder(nn.Module):
     the others.
     """
 
-    def __init__(self, dimensions, hidden=(500,), orders=1):
+    def __init__(self, dim, hidden=(500,), orders=1):
         super().__init__()
-        sizes = (dimensions, *hidden, dimensions)
+        sizes = (dim, *hidden, dim)
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
         self.orders = orders
         draws = torch.Generator().manual_seed(0)  # the orders belong to the architecture, not to the run
-        highest = max(1, dimensions - 1)
+        highest = max(1, dim - 1)
         places, masks = [], []
         for k in range(orders):
-            order = torch.arange(dimensions) if k == 0 else torch.randperm(dimensions, generator=draws)
+            order = torch.arange(dim) if k == 0 else torch.randperm(dim, generator=draws)
             degrees = [
                 torch.arange(width) % highest if k == 0 else torch.randint(highest, (width,), generator=draws) for width in hidden
             ]

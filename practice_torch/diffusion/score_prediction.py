@@ -118,10 +118,10 @@ def _log_lerp_exp(log_var, kept):
 class VelocityNetwork(nn.Module):
     """x_t [B, D], t [B] -> the velocity cos noise - sin x_0, which is of the order of one at every level of noise."""
 
-    def __init__(self, dimension, hidden, frequencies):
+    def __init__(self, dim, hidden, frequencies):
         super().__init__()
         self.features = 2 * frequencies
-        self.body = perceptron(dimension + self.features, hidden, hidden, hidden, dimension, activation=nn.SiLU)
+        self.body = perceptron(dim + self.features, hidden, hidden, hidden, dim, activation=nn.SiLU)
 
     def forward(self, x, t):
         return self.body(torch.cat([x, sinusoidal_time_embedding(t.to(x.dtype), dim=self.features)], 1))

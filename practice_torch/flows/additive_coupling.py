@@ -77,14 +77,14 @@ class NICE(nn.Module):
     Both halves are kept apart, so a layer's network sees what passes alone, and has no output for it.
     """
 
-    def __init__(self, *, dimensions, layers, hidden):
+    def __init__(self, *, dim, layers, hidden):
         super().__init__()
-        *halves, back = checkerboard_halves((dimensions,))
+        *halves, back = checkerboard_halves((dim,))
         for name, places in zip(("even", "odd", "back"), (*halves, back), strict=True):
             self.register_buffer(name, places, persistent=False)
         sizes = [(len(halves[number % 2]), *hidden, len(halves[1 - number % 2])) for number in range(layers)]
         self.shifts = nn.ModuleList(perceptron(*of_layer, activation=nn.ReLU) for of_layer in sizes)
-        self.log_scale = nn.Parameter(torch.zeros(dimensions))
+        self.log_scale = nn.Parameter(torch.zeros(dim))
 
     def forward(self, x):
         """z and the log-determinant of the way from x to z."""

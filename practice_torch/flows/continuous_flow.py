@@ -109,14 +109,14 @@ def _followed(x, times, rates, *, totals):
 class ContinuousFlow(nn.Module):
     """A perceptron of place and time as velocity, with its exact trace: [B, D] -> z [B, D], log_det [B].
 
-    steps: of the solver, from end to end. The perceptron's last layer begins at zero, and the flow at the identity. Its
+    num_steps: of the solver, from end to end. The perceptron's last layer begins at zero, and the flow at the identity. Its
     activation has a continuous slope, as the divergence must not jump.
     """
 
-    def __init__(self, *, dimensions, hidden, steps):
+    def __init__(self, *, dim, hidden, num_steps):
         super().__init__()
-        self.steps = steps
-        self.velocity = perceptron(dimensions + 1, *hidden, dimensions, activation=nn.SiLU)
+        self.steps = num_steps
+        self.velocity = perceptron(dim + 1, *hidden, dim, activation=nn.SiLU)
         nn.init.zeros_(self.velocity[-1].weight)
         nn.init.zeros_(self.velocity[-1].bias)
 
@@ -128,14 +128,14 @@ class ContinuousFlow(nn.Module):
         """x and the log-determinant of the way from z to x."""
         return self._solved(z, self._times(z, self.steps))
 
-    def with_energy(self, x, *, steps):
+    def with_energy(self, x, *, num_steps):
         """z and the log-determinant, as forward, and the kinetic energy of the way, all from one solution with these steps."""
 
         def rates(x, time):
             velocity, divergence = self._with_divergence(x, time)
             return velocity, torch.cat([divergence, -_squared_length(velocity)], dim=1)
 
-        z, totals = _followed(x, self._times(x, steps).flip(0), rates, totals=2)
+        z, totals = _followed(x, self._times(x, num_steps).flip(0), rates, totals=2)
         return z, *totals.unbind(1)
 
     def _solved(self, x, times):
@@ -155,5 +155,5 @@ class ContinuousFlow(nn.Module):
             value = functional.linear(activated, layer.weight, layer.bias)
         return value, slopes.diagonal(dim1=0, dim2=2).sum(1, keepdim=True).expand(len(x), 1)
 
-    def _times(self, x, steps):
-        return torch.linspace(0, 1, steps + 1, dtype=x.dtype, device=x.device)
+    def _times(self, x, num_steps):
+        return torch.linspace(0, 1, num_steps + 1, dtype=x.dtype, device=x.device)

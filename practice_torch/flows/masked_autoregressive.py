@@ -86,16 +86,16 @@ class MAF(nn.Module):
     Their last layers begin at zero, and the flow at the identity, up to the order of the variables.
     """
 
-    def __init__(self, *, dimensions, layers, hidden, bound):
+    def __init__(self, *, dim, layers, hidden, bound):
         super().__init__()
         self.bound = bound
-        sizes = (dimensions, *hidden, 2 * dimensions)
+        sizes = (dim, *hidden, 2 * dim)
         self.networks = nn.ModuleList(perceptron(*sizes, activation=nn.ReLU) for _ in range(layers))
         for network in self.networks:
             nn.init.zeros_(network[-1].weight)
             nn.init.zeros_(network[-1].bias)
-        order = list(range(1, dimensions + 1))
-        self.degrees = [order, *([1 + unit % max(1, dimensions - 1) for unit in range(width)] for width in hidden), 2 * order]
+        order = list(range(1, dim + 1))
+        self.degrees = [order, *([1 + unit % max(1, dim - 1) for unit in range(width)] for width in hidden), 2 * order]
         for number, (below, above) in enumerate(itertools.pairwise(self.degrees)):
             mask = degrees_to_mask(torch.tensor(below), torch.tensor(above), strict=number == len(hidden))
             self.register_buffer(f"mask_{number}", mask, persistent=False)

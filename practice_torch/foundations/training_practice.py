@@ -93,7 +93,7 @@ def ema_update(average, value, *, decay):
     return (decay * average).add(value, alpha=1 - decay)
 
 
-def warmup_cosine_learning_rate(steps, *, peak, warmup_steps, total_steps, floor=0.0):
+def warmup_cosine_learning_rate(step, *, peak, warmup_steps, total_steps, floor=0.0):
     r"""The learning rate at each step s = 0, 1, ...: a straight line up to the peak, half a cosine down to the floor.
 
     peak (s + 1) / warmup_steps before warmup_steps, then floor + (peak - floor) (1 + cos(pi r)) / 2 with
@@ -103,15 +103,15 @@ def warmup_cosine_learning_rate(steps, *, peak, warmup_steps, total_steps, floor
     Source: Loshchilov & Hutter 2017, eq. 5 without restarts.
     [N] -> [N]
     """
-    require_rank(1, steps=steps)
+    require_rank(1, step=step)
     require(warmup_steps >= 0, f"warmup_steps is {warmup_steps}; it must not be negative")
     require(total_steps > warmup_steps, f"total_steps is {total_steps}; it must exceed warmup_steps, which is {warmup_steps}")
     require(0 <= floor <= peak, f"floor is {floor}; it must be in [0, peak], and peak is {peak}")
-    require_values("steps", steps, lambda s: s >= 0, "at least 0")
-    steps = as_int64(steps)
-    down = ((steps - warmup_steps) / (total_steps - warmup_steps)).clamp(0.0, 1.0)
-    left = ((total_steps - steps) / (total_steps - warmup_steps)).clamp(0.0, 1.0)
+    require_values("step", step, lambda s: s >= 0, "at least 0")
+    step = as_int64(step)
+    down = ((step - warmup_steps) / (total_steps - warmup_steps)).clamp(0.0, 1.0)
+    left = ((total_steps - step) / (total_steps - warmup_steps)).clamp(0.0, 1.0)
     # The lower half of the cosine is written from the floor up: 1 + cos(pi r) loses its digits where it nears 0.
     height = torch.where(down < 0.5, 0.5 + 0.5 * torch.cos(math.pi * down), torch.sin(0.5 * math.pi * left).square())
-    warming = ((steps + 1) / max(warmup_steps, 1)).clamp(max=1.0)
-    return torch.where(steps < warmup_steps, peak * warming, floor + (peak - floor) * height)
+    warming = ((step + 1) / max(warmup_steps, 1)).clamp(max=1.0)
+    return torch.where(step < warmup_steps, peak * warming, floor + (peak - floor) * height)

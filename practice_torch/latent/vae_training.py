@@ -8,7 +8,7 @@ from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_
 from practice_torch.latent.vae import kl_to_standard_normal
 
 
-def linear_kl_weight(steps, *, warmup_steps):
+def linear_kl_weight(step, *, warmup_steps):
     r"""The weight of the KL at each step, rising linearly from 0 to 1 and staying there.
 
     min(step / warmup_steps, 1)
@@ -16,12 +16,12 @@ def linear_kl_weight(steps, *, warmup_steps):
     Raises ValueError if warmup_steps < 1 or a step is negative.  Source: Bowman et al. 2016, section 3.1.
     [N] -> [N]
     """
-    _require_steps(steps)
+    _require_steps(step)
     require_at_least(1, warmup_steps=warmup_steps)
-    return (steps / warmup_steps).clamp(max=1)
+    return (step / warmup_steps).clamp(max=1)
 
 
-def cyclical_kl_weight(steps, *, cycle_length, ramp_fraction=0.5):
+def cyclical_kl_weight(step, *, cycle_length, ramp_fraction=0.5):
     r"""The weight of the KL at each step, rising from 0 to 1 within the first ramp_fraction of every cycle.
 
     min(((step mod cycle_length) / cycle_length) / ramp_fraction, 1)
@@ -29,11 +29,11 @@ def cyclical_kl_weight(steps, *, cycle_length, ramp_fraction=0.5):
     Raises ValueError if cycle_length < 1, ramp_fraction leaves (0, 1] or a step is negative.  Source: Fu et al. 2019, eqs. 6-7.
     [N] -> [N]
     """
-    _require_steps(steps)
+    _require_steps(step)
     require_at_least(1, cycle_length=cycle_length)
     require(0 < ramp_fraction <= 1, f"ramp_fraction is {ramp_fraction}; it must be within (0, 1]")
     # The remainder is taken of the count itself, where it is exact; of step / cycle_length it would drift with the step.
-    position = torch.remainder(as_int64(steps), cycle_length)
+    position = torch.remainder(as_int64(step), cycle_length)
     return (position / (cycle_length * ramp_fraction)).clamp(max=1)
 
 
@@ -108,6 +108,6 @@ def linear_vae_negative_elbo(x, weight, decoder_mean, decoder_log_var, encoder_w
     return kl + at_the_mean + 0.5 * spread
 
 
-def _require_steps(steps):
-    require_rank(1, steps=steps)
-    require_values("steps", steps, lambda steps: steps >= 0, "at least 0")
+def _require_steps(step):
+    require_rank(1, step=step)
+    require_values("step", step, lambda step: step >= 0, "at least 0")

@@ -44,19 +44,19 @@ def temporal_difference_errors(rewards, values, terminals, *, discount):
     return _errors(rewards, values, _factors(rewards, terminals, discount, values))
 
 
-def n_step_returns(rewards, values, terminals, *, discount, steps):
-    r"""G_t = sum_(k<n) discount^k r_(t+k) + discount^n v_(t+n) with n = min(steps, T - t), up to the end of the episode.
+def n_step_returns(rewards, values, terminals, *, discount, num_steps):
+    r"""G_t = sum_(k<n) discount^k r_(t+k) + discount^n v_(t+n) with n = min(num_steps, T - t), up to the end of the episode.
 
     A term counts only if none of the steps t, ..., t+k-1 is terminal.
 
     Raises ValueError if the shapes differ, rewards has no step, terminals holds anything but 0 and 1, discount is not in [0, 1],
-    or steps is less than 1.  Source: Sutton & Barto 2018, eq. 7.1.
+    or num_steps is less than 1.  Source: Sutton & Barto 2018, eq. 7.1.
     [B, T], [B, T+1], [B, T] -> [B, T]
     """
     factors = _factors(rewards, terminals, discount, values)
-    require_at_least(1, steps=steps)
+    require_at_least(1, num_steps=num_steps)
     last = values[:, -1:]
-    for _ in range(min(steps, rewards.shape[1])):  # each sweep looks one step further; the row's end stays where it is
+    for _ in range(min(num_steps, rewards.shape[1])):  # each sweep looks one step further; the row's end stays where it is
         values = torch.cat((torch.addcmul(rewards, factors, values[:, 1:]), last), 1)
     return values[:, :-1]
 

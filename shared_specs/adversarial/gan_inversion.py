@@ -24,7 +24,7 @@ def twofold(z):
 
 def _descent(**wrong):
     return given(**{"x": zeros(2, 3), "initial_z": zeros(2, 3), "mask": np.ones((2, 3), bool), "generator_fn": cubic,
-                    "learning_rate": 0.1, "steps": 2, "prior_weight": 0.0} | wrong)  # fmt: skip
+                    "learning_rate": 0.1, "num_steps": 2, "prior_weight": 0.0} | wrong)  # fmt: skip
 
 
 SPEC = (
@@ -54,17 +54,18 @@ SPEC = (
     ),
     # Descent.
     Agree("invert_by_gradient_descent", "twenty steps", given(
-        x=X, initial_z=normal(4, 3, scale=0.5), mask=MASK, generator_fn=cubic, learning_rate=0.02, steps=20, prior_weight=0.1)),
+        x=X, initial_z=normal(4, 3, scale=0.5), mask=MASK, generator_fn=cubic, learning_rate=0.02, num_steps=20,
+        prior_weight=0.1)),
     Agree("invert_by_gradient_descent", "no step", given(
-        x=X, initial_z=normal(4, 3), mask=ALL, generator_fn=cubic, learning_rate=0.1, steps=0)),
+        x=X, initial_z=normal(4, 3), mask=ALL, generator_fn=cubic, learning_rate=0.1, num_steps=0)),
     Agree("invert_by_gradient_descent", "nothing seen, no prior", given(
-        x=X, initial_z=normal(4, 3), mask=NONE, generator_fn=cubic, learning_rate=0.1, steps=2)),
+        x=X, initial_z=normal(4, 3), mask=NONE, generator_fn=cubic, learning_rate=0.1, num_steps=2)),
     Agree("invert_by_gradient_descent", "hidden pixels hold anything", given(
-        x=HIDDEN_NAN, initial_z=normal(2, 3), mask=SEEN, generator_fn=twofold, learning_rate=0.01, steps=2),
+        x=HIDDEN_NAN, initial_z=normal(2, 3), mask=SEEN, generator_fn=twofold, learning_rate=0.01, num_steps=2),
         differentiate=("initial_z",)),
     Anchor("invert_by_gradient_descent", "one step, of z^2 to 4 from 1 and to 0 from 2", given(
                x=[[4.0], [0.0]], initial_z=[[1.0], [2.0]], mask=np.ones((2, 1), bool), generator_fn=twofold,
-               learning_rate=0.01, steps=1, prior_weight=0.5),
+               learning_rate=0.01, num_steps=1, prior_weight=0.5),
            gives=[[1.11], [1.66]], source="by hand: z - 0.01 (-4 z (x - z^2) + z)",
            near_misses={"divided by the batch": [[1.055], [1.83]], "no factor 2": [[1.055], [1.83]], "uphill": [[0.89], [2.34]],
                         "no prior": [[1.12], [1.68]], "a shared gradient": [[0.77], [1.77]]}),
@@ -72,22 +73,22 @@ SPEC = (
                  left=lambda f, x, z: f.inversion_objective(x, cubic(z), z, np.ones((5, 2), bool), prior_weight=0.1),
                  right=lambda f, x, z: f.inversion_objective(
                      x, cubic(after := f.invert_by_gradient_descent(
-                         x, z, np.ones((5, 2), bool), cubic, learning_rate=0.01, steps=1, prior_weight=0.1)), after,
+                         x, z, np.ones((5, 2), bool), cubic, learning_rate=0.01, num_steps=1, prior_weight=0.1)), after,
                      np.ones((5, 2), bool), prior_weight=0.1)),
     Law.equal("steps add up", given(x=normal(5, 2), initial_z=normal(5, 2, scale=0.5)),
               left=lambda f, x, z: f.invert_by_gradient_descent(
-                  x, f.invert_by_gradient_descent(x, z, np.ones((5, 2), bool), cubic, learning_rate=0.02, steps=2),
-                  np.ones((5, 2), bool), cubic, learning_rate=0.02, steps=3),
+                  x, f.invert_by_gradient_descent(x, z, np.ones((5, 2), bool), cubic, learning_rate=0.02, num_steps=2),
+                  np.ones((5, 2), bool), cubic, learning_rate=0.02, num_steps=3),
               right=lambda f, x, z: f.invert_by_gradient_descent(
-                  x, z, np.ones((5, 2), bool), cubic, learning_rate=0.02, steps=5)),
+                  x, z, np.ones((5, 2), bool), cubic, learning_rate=0.02, num_steps=5)),
     *(
         Rejects("invert_by_gradient_descent", case, _descent(**wrong), blames=blames or next(iter(wrong)))
         for case, wrong, blames in (
-            ("a negative number of steps", {"steps": -1}, ""), ("no learning rate", {"learning_rate": 0.0}, ""),
+            ("a negative number of steps", {"num_steps": -1}, ""), ("no learning rate", {"learning_rate": 0.0}, ""),
             ("a negative price", {"prior_weight": -0.5}, ""), ("a mask of numbers", {"mask": np.ones((2, 3))}, ""),
             ("another batch of starts", {"initial_z": zeros(3, 3)}, ""), ("starts without an axis", {"initial_z": zeros(2)}, ""),
             ("a generator of other images", {"initial_z": zeros(2, 2)}, "generator_fn"),
-            ("a mask of other images, and no step", {"mask": np.ones((2, 2), bool), "steps": 0}, "mask"),
+            ("a mask of other images, and no step", {"mask": np.ones((2, 2), bool), "num_steps": 0}, "mask"),
         )
     ),
     # A step of Gauss and Newton's.

@@ -250,6 +250,6 @@ SPEC = (
     Rejects("ancestral_bernoulli", "a uniform of 1.5", given(uniforms=[[0.1, 1.5, 0.2]], logits_fn=chain, order=CHAIN_ORDER),
             blames="uniforms"),
     # The network.
-    Model("MaskedAutoencoder", "two hidden layers", given(x=bits(6, 5)), sizes=dict(dimensions=5, hidden=(16, 13)), steps=0,
+    Model("MaskedAutoencoder", "two hidden layers", given(x=bits(6, 5)), sizes=dict(dim=5, hidden=(16, 13)), steps=0,
           sees={"x": -1}, initial={"*": begins_by_inputs()}),
 )  # fmt: skip

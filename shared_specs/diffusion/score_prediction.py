@@ -388,5 +388,5 @@ SPEC = (
     *rejects("empirical_posterior_mean", BAD_TIMES | NO_STEP | TOO_FEW, x_t=zeros(2, 3), data=zeros(7, 3)),
     # The network.
     Model("VelocityNetwork", "points on the plane", given(x=normal(5, 2), t=integers(5, low=1, high=20)), steps=0,
-          sizes=dict(dimension=2, hidden=7, frequencies=3), initial={"*": begins_by_inputs()}),
+          sizes=dict(dim=2, hidden=7, frequencies=3), initial={"*": begins_by_inputs()}),
 )  # fmt: skip

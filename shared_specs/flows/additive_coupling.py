@@ -109,6 +109,6 @@ SPEC = (
     Law.equal("the density is even", given(z=normal(6, 3, scale=4.0)),
               left=lambda f, z: f.logistic_log_prob(z), right=lambda f, z: f.logistic_log_prob(-z)),
     # The network.
-    Model("NICE", "three layers", given(x=normal(5, 4)), sizes=dict(dimensions=4, layers=3, hidden=(6, 5)), steps=3,
+    Model("NICE", "three layers", given(x=normal(5, 4)), sizes=dict(dim=4, layers=3, hidden=(6, 5)), steps=3,
           initial={"log_scale": begins_at(0), "*": begins_by_inputs()}, relations={"the inverse undoes it": undone}),
 )  # fmt: skip

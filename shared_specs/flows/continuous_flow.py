@@ -180,8 +180,8 @@ SPEC = (
                  / 1.5),
     *_refused("kinetic_energy", **{name: value for name, value in ZEROS.items() if name != "probes"}),
     # The network.
-    Model("ContinuousFlow", "two steps", given(x=PLANE), sizes=dict(dimensions=2, hidden=(6, 5), steps=2), steps=3,
+    Model("ContinuousFlow", "two steps", given(x=PLANE), sizes=dict(dim=2, hidden=(6, 5), num_steps=2), steps=3,
           initial={"velocity.4.*": begins_at(0), "*": begins_by_inputs()},
           relations={"with the energy of the way, it is the same way": lambda network, x: (
-              network.with_energy(x, steps=2)[:2], network(x))}),
+              network.with_energy(x, num_steps=2)[:2], network(x))}),
 )  # fmt: skip

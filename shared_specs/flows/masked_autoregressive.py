@@ -98,6 +98,6 @@ SPEC = (
         np.sum(np.exp(-np.sum(z**2, 1) / 2 + log_det)) for z, log_det in [f.forward(plane(14.0, 113)[0], _smooth)]
     ) * plane(14.0, 113)[1] / (2 * np.pi)),
     # The network.
-    Model("MAF", "three layers", given(x=normal(5, 3)), sizes=dict(dimensions=3, layers=3, hidden=(6, 5), bound=2.0), steps=3,
+    Model("MAF", "three layers", given(x=normal(5, 3)), sizes=dict(dim=3, layers=3, hidden=(6, 5), bound=2.0), steps=3,
           initial={"networks.*.4.*": begins_at(0), "*": begins_by_inputs()}, relations={"the inverse undoes it": undone}),
 )  # fmt: skip

@@ -10,7 +10,7 @@ UPDATES = [-0.0060400111134402822, -0.0025199757775375649, 0.018089957706954779,
 MOMENTS = [0.12, 0.25, -0.17999, 0.0], [0.04005, 1.003, 0.00999000001, 0.08991]
 STEPS = [0.0, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 15.0, 40.0]
 SCHEDULE = {"peak": 0.1, "warmup_steps": 5, "total_steps": 15, "floor": 0.01}
-COUNTED = {"frozen": ("steps",), "no_gradient": "steps are counted"}
+COUNTED = {"frozen": ("step",), "no_gradient": "steps are counted"}
 
 
 def _adam(step, **settings):
@@ -238,21 +238,21 @@ SPEC = (
     Rejects("ema_update", "negative decay", given(average=zeros(3), value=zeros(3), decay=-0.01), blames="decay"),
     Rejects("ema_update", "shapes differ", given(average=zeros(3), value=zeros(4), decay=0.5), blames="value"),
     # The schedule.
-    Agree("warmup_cosine_learning_rate", "regular", given(steps=STEPS, **SCHEDULE), **COUNTED),
-    Agree("warmup_cosine_learning_rate", "no warm-up", given(steps=STEPS, peak=0.3, warmup_steps=0, total_steps=12), **COUNTED),
+    Agree("warmup_cosine_learning_rate", "regular", given(step=STEPS, **SCHEDULE), **COUNTED),
+    Agree("warmup_cosine_learning_rate", "no warm-up", given(step=STEPS, peak=0.3, warmup_steps=0, total_steps=12), **COUNTED),
     Agree(
         "warmup_cosine_learning_rate",
         "one step of decay",
-        given(steps=STEPS, peak=0.3, warmup_steps=4, total_steps=5, floor=0.3),
+        given(step=STEPS, peak=0.3, warmup_steps=4, total_steps=5, floor=0.3),
         **COUNTED,
     ),
     Anchor(
         "warmup_cosine_learning_rate",
         "5 up, 10 down",
-        given(steps=STEPS, **SCHEDULE),
+        given(step=STEPS, **SCHEDULE),
         gives=[0.02, 0.08, 0.1, 0.1, 0.091405764746872632, 0.055, 0.012202456766718089, 0.01, 0.01],
         source="mpmath, 40 digits",
-        frozen=("steps",),
+        frozen=("step",),
         near_misses={
             "warm-up starts at 0": [0.0, 0.06, 0.08, 0.1, 0.091405764746872632, 0.055, 0.012202456766718089, 0.01, 0.01],
             "warm-up one step longer": [
@@ -274,47 +274,47 @@ SPEC = (
     ),
     Law.at_least(
         "the rate falls strictly from the warm-up's end to the last step",
-        given(steps=np.arange(5.0, 16.0)),
-        frozen=("steps",),
-        left=lambda f, steps: -np.diff(f.warmup_cosine_learning_rate(steps, **SCHEDULE)),
+        given(step=np.arange(5.0, 16.0)),
+        frozen=("step",),
+        left=lambda f, step: -np.diff(f.warmup_cosine_learning_rate(step, **SCHEDULE)),
         right=0.09 / 100,
     ),
     Law.equal(
         "the highest rate is the peak, and the last the floor",
-        given(steps=np.arange(60.0)),
-        frozen=("steps",),
-        left=lambda f, steps: f.warmup_cosine_learning_rate(steps, **SCHEDULE)[np.array([4, 5, 15, 59])],
-        right=lambda f, steps: np.array([f.warmup_cosine_learning_rate(steps, **SCHEDULE).max(), 0.1, 0.01, 0.01]),
+        given(step=np.arange(60.0)),
+        frozen=("step",),
+        left=lambda f, step: f.warmup_cosine_learning_rate(step, **SCHEDULE)[np.array([4, 5, 15, 59])],
+        right=lambda f, step: np.array([f.warmup_cosine_learning_rate(step, **SCHEDULE).max(), 0.1, 0.01, 0.01]),
     ),
     Anchor(
         "warmup_cosine_learning_rate",
         "whole steps up to 255",
-        given(steps=[0, 255], peak=1.0, warmup_steps=512, total_steps=1000),
+        given(step=[0, 255], peak=1.0, warmup_steps=512, total_steps=1000),
         gives=[1 / 512, 0.5],
         source="by hand",
     ),
     Rejects(
         "warmup_cosine_learning_rate",
         "total equal to warm-up",
-        given(steps=STEPS, peak=0.1, warmup_steps=5, total_steps=5),
+        given(step=STEPS, peak=0.1, warmup_steps=5, total_steps=5),
         blames="total_steps",
     ),
     Rejects(
         "warmup_cosine_learning_rate",
         "negative warm-up",
-        given(steps=STEPS, peak=0.1, warmup_steps=-1, total_steps=5),
+        given(step=STEPS, peak=0.1, warmup_steps=-1, total_steps=5),
         blames="warmup_steps",
     ),
     Rejects(
         "warmup_cosine_learning_rate",
         "floor above the peak",
-        given(steps=STEPS, peak=0.1, warmup_steps=2, total_steps=5, floor=0.2),
+        given(step=STEPS, peak=0.1, warmup_steps=2, total_steps=5, floor=0.2),
         blames="floor",
     ),
     Rejects(
         "warmup_cosine_learning_rate",
         "a negative step",
-        given(steps=[0.0, -1.0], peak=0.1, warmup_steps=2, total_steps=5),
-        blames="steps",
+        given(step=[0.0, -1.0], peak=0.1, warmup_steps=2, total_steps=5),
+        blames="step",
     ),
 )

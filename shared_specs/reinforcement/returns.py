@@ -49,11 +49,11 @@ def _agrees():
             continue  # all functions read them in the same way
         yield Agree("discounted_returns", case, given(**paid), differentiate=("rewards", "bootstrap"))
         yield Agree("temporal_difference_errors", case, given(**row), **learned)
-        yield Agree("n_step_returns", case, given(**row, steps=3), **learned)
+        yield Agree("n_step_returns", case, given(**row, num_steps=3), **learned)
         yield Agree("generalized_advantages", case, given(**row, trace_decay=trace_decay), **learned)
         yield Agree("lambda_returns", case, given(**row, trace_decay=trace_decay), **learned)
-    for steps in (1, 5, 7):
-        yield Agree("n_step_returns", f"{steps} of 5 steps", given(**LAW, discount=0.9, steps=steps))
+    for num_steps in (1, 5, 7):
+        yield Agree("n_step_returns", f"{num_steps} of 5 steps", given(**LAW, discount=0.9, num_steps=num_steps))
 
 
 def _rejects():
@@ -64,7 +64,7 @@ def _rejects():
     several |= {
         name: several["temporal_difference_errors"] for name in ("n_step_returns", "generalized_advantages", "lambda_returns")
     }
-    numbers = {"n_step_returns": {"steps": 2}}
+    numbers = {"n_step_returns": {"num_steps": 2}}
     numbers |= {name: {"trace_decay": 0.5} for name in ("generalized_advantages", "lambda_returns")}
     for function, arguments in several.items():
         more = numbers.get(function, {})
@@ -89,7 +89,7 @@ def _rejects():
 def _mixed(f, rewards, values, terminals):
     """The returns of 1 to 5 steps with weights 0.2, 0.16, ..., the rest on the longest."""
     weights = [0.2 * 0.8**n for n in range(4)] + [0.8**4]
-    return sum(w * f.n_step_returns(rewards, values, terminals, discount=0.9, steps=n + 1) for n, w in enumerate(weights))
+    return sum(w * f.n_step_returns(rewards, values, terminals, discount=0.9, num_steps=n + 1) for n, w in enumerate(weights))
 
 
 SPEC = (
@@ -163,7 +163,7 @@ SPEC = (
     Anchor(
         "n_step_returns",
         "two steps",
-        given(**SMALL, discount=0.5, steps=2),
+        given(**SMALL, discount=0.5, num_steps=2),
         gives=[[1.0, 2.0, 4.0], [1.25, 2.0, 4.0]],
         source="by hand",
         near_misses={
@@ -248,7 +248,7 @@ SPEC = (
     Law.equal(
         "more steps than the row has are all of them",
         given(**LAW),
-        left=lambda f, *row: f.n_step_returns(*row, discount=0.9, steps=9),
+        left=lambda f, *row: f.n_step_returns(*row, discount=0.9, num_steps=9),
         right=lambda f, r, v, d: f.discounted_returns(r, d, v[:, -1], discount=0.9),
     ),
     Law.equal(
@@ -301,8 +301,8 @@ SPEC = (
     Rejects(
         "n_step_returns",
         "no step ahead",
-        given(rewards=zeros(2, 3), values=zeros(2, 4), terminals=zeros(2, 3), discount=0.5, steps=0),
-        blames="steps",
+        given(rewards=zeros(2, 3), values=zeros(2, 4), terminals=zeros(2, 3), discount=0.5, num_steps=0),
+        blames="num_steps",
     ),
     Rejects("whiten", "a mask of another shape", given(advantages=zeros(2, 3), mask=zeros(2, 1), epsilon=1e-8), blames="mask"),
     Rejects("whiten", "weights", given(advantages=zeros(2, 3), mask=full(2, 3, value=0.5), epsilon=1e-3), blames="mask"),
@@ -316,7 +316,7 @@ def _until(last, f, rewards, values, terminals):
     return np.stack(
         [
             f.generalized_advantages(*row, discount=0.9, trace_decay=0.8)[0, : last + 1],
-            f.n_step_returns(*row, discount=0.9, steps=2)[0, : last + 1],
+            f.n_step_returns(*row, discount=0.9, num_steps=2)[0, : last + 1],
             f.discounted_returns(rewards, terminals, values[:, -1], discount=0.9)[0, : last + 1],
         ]
     )

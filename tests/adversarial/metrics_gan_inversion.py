@@ -23,7 +23,7 @@ def psnr(images, others):
 
 def descended(e, images, start, mask=None):
     mask = torch.ones_like(images, dtype=torch.bool) if mask is None else mask
-    how = {"learning_rate": e.recipe.descent_rate, "steps": e.recipe.descent_steps, "prior_weight": e.recipe.prior_weight}
+    how = {"learning_rate": e.recipe.descent_rate, "num_steps": e.recipe.descent_steps, "prior_weight": e.recipe.prior_weight}
     return invert_by_gradient_descent(images, start, mask, lambda code: made(e, code), **how)
 
 

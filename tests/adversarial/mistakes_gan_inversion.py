@@ -19,14 +19,14 @@ def _wrong_objective(**mistake):
     return lambda **given: _objective(**given, **mistake)
 
 
-def _descent(x, initial_z, mask, generator_fn, *, learning_rate, steps, prior_weight=0.0, shared=False, over=1.0, cut=False):
+def _descent(x, initial_z, mask, generator_fn, *, learning_rate, num_steps, prior_weight=0.0, shared=False, over=1.0, cut=False):
     right.invert_by_gradient_descent(
-        x, initial_z, mask, generator_fn, learning_rate=learning_rate, steps=0, prior_weight=prior_weight
+        x, initial_z, mask, generator_fn, learning_rate=learning_rate, num_steps=0, prior_weight=prior_weight
     )  # its checks
-    if steps < 0:
-        raise ValueError(f"steps is {steps}; it must be at least 0")
+    if num_steps < 0:
+        raise ValueError(f"num_steps is {num_steps}; it must be at least 0")
     z = initial_z.clone()
-    for _ in range(steps):
+    for _ in range(num_steps):
         slope = torch.func.grad(
             lambda z: right.inversion_objective(x, generator_fn(z), z, mask, prior_weight=prior_weight).sum()
         )(z.detach() if cut else z)
@@ -91,12 +91,14 @@ MISTAKES = (
     Mistake("invert_by_gradient_descent", "uphill", _wrong_descent(over=-1.0)),
     Mistake("invert_by_gradient_descent", "a gradient shared by the batch", _wrong_descent(shared=True)),
     Mistake("invert_by_gradient_descent", "the start's influence is cut off", _wrong_descent(cut=True)),
-    Mistake("invert_by_gradient_descent", "no prior", lambda x, initial_z, mask, generator_fn, *, learning_rate, steps,
+    Mistake("invert_by_gradient_descent", "no prior", lambda x, initial_z, mask, generator_fn, *, learning_rate, num_steps,
             prior_weight=0.0: right.invert_by_gradient_descent(
-                x, initial_z, mask, generator_fn, learning_rate=learning_rate, steps=steps, prior_weight=0 * abs(prior_weight))),
-    Mistake("invert_by_gradient_descent", "one step more", lambda x, initial_z, mask, generator_fn, *, learning_rate, steps,
+                x, initial_z, mask, generator_fn, learning_rate=learning_rate, num_steps=num_steps,
+                prior_weight=0 * abs(prior_weight))),
+    Mistake("invert_by_gradient_descent", "one step more", lambda x, initial_z, mask, generator_fn, *, learning_rate, num_steps,
             prior_weight=0.0: right.invert_by_gradient_descent(
-                x, initial_z, mask, generator_fn, learning_rate=learning_rate, steps=steps + 1, prior_weight=prior_weight)),
+                x, initial_z, mask, generator_fn, learning_rate=learning_rate, num_steps=num_steps + 1,
+                prior_weight=prior_weight)),
     Mistake("gauss_newton_step", "against the residual", _wrong_step(sign=-1.0)),
     Mistake("gauss_newton_step", "the step alone", _wrong_step(begin=0.0)),
     Mistake("gauss_newton_step", "the damping squared", lambda z, residual, jacobian, *, damping: _normal_equations(

@@ -44,7 +44,7 @@ def test_one_step_with_hardly_any_damping_is_numpys_least_squares():
 
 def test_descent_of_one_image_does_not_depend_on_the_others():
     x, start, mask = draw(4, 5), draw(4, 3), torch.ones(4, 5, dtype=torch.bool)
-    settings = dict(generator_fn=curved, learning_rate=0.02, steps=30, prior_weight=0.1)
+    settings = dict(generator_fn=curved, learning_rate=0.02, num_steps=30, prior_weight=0.1)
     together = practice.invert_by_gradient_descent(x, start, mask, **settings)
     for k in range(4):
         alone = practice.invert_by_gradient_descent(x[k : k + 1], start[k : k + 1], mask[k : k + 1], **settings)
@@ -54,9 +54,9 @@ def test_descent_of_one_image_does_not_depend_on_the_others():
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_descent_works_where_gradients_are_off(mode):
     x, start, mask = draw(2, 5), draw(2, 3), torch.ones(2, 5, dtype=torch.bool)
-    wanted = practice.invert_by_gradient_descent(x, start, mask, curved, learning_rate=0.02, steps=3)
+    wanted = practice.invert_by_gradient_descent(x, start, mask, curved, learning_rate=0.02, num_steps=3)
     with mode():
-        found = practice.invert_by_gradient_descent(x, start, mask, curved, learning_rate=0.02, steps=3)
+        found = practice.invert_by_gradient_descent(x, start, mask, curved, learning_rate=0.02, num_steps=3)
     torch.testing.assert_close(found, wanted)
 
 
@@ -72,7 +72,7 @@ def test_a_hole_is_filled_with_the_conditional_mean_of_a_gaussian():
         seen.expand(3, 5),
         lambda z: z @ WEIGHT.mT,
         learning_rate=rate,
-        steps=300,
+        num_steps=300,
         prior_weight=0.25,
     )
     torch.testing.assert_close((code @ WEIGHT.mT)[:, ~seen], wanted, rtol=1e-6, atol=1e-8)

@@ -12,18 +12,18 @@ from tests.support import tiny
 def network(**changes):
     """In evaluation and float64, with weights so large that pixels and colors depend on each other."""
     torch.manual_seed(1)
-    made = MixturePixelCNN(**dict(levels=3, colors=1, components=2, width=8, layers=2) | changes).double().eval()
+    made = MixturePixelCNN(**dict(num_levels=3, colors=1, components=2, width=8, layers=2) | changes).double().eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(2)
     return made
 
 
-@pytest.mark.parametrize(("colors", "levels", "shape"), [(1, 3, (2, 2)), (3, 2, (1, 2))])
-def test_images_are_drawn_with_their_probabilities_which_sum_to_one(colors, levels, shape):
+@pytest.mark.parametrize(("colors", "num_levels", "shape"), [(1, 3, (2, 2)), (3, 2, (1, 2))])
+def test_images_are_drawn_with_their_probabilities_which_sum_to_one(colors, num_levels, shape):
     """All images of a few pixels: in the other order of colors, or with another component for each, they would differ."""
-    made, draws, size = network(colors=colors, levels=levels), 4000, colors * math.prod(shape)
-    every = torch.cartesian_prod(*[torch.arange(levels)] * size)
+    made, draws, size = network(colors=colors, num_levels=num_levels), 4000, colors * math.prod(shape)
+    every = torch.cartesian_prod(*[torch.arange(num_levels)] * size)
     with torch.no_grad():
         log_probs = made.log_prob(every.view(-1, colors, *shape))
         uniforms = torch.rand(draws, colors, *shape, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -37,7 +37,7 @@ def test_images_are_drawn_with_their_probabilities_which_sum_to_one(colors, leve
 
 def test_a_pixel_has_one_component_for_all_its_colors():
     """The colors of a first pixel are dependent where each alone has a mixture, and no mean is moved."""
-    made = network(colors=2, levels=3)
+    made = network(colors=2, num_levels=3)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.zero_()

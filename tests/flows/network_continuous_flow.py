@@ -10,7 +10,7 @@ from tests.support.planted_networks import BEGINS, put
 def from_noise_to_data(patch):
     """The velocity is followed forward in time."""
     plain = continuous_flow.ContinuousFlow._times
-    patch.setattr(continuous_flow.ContinuousFlow, "_times", lambda self, x, steps: plain(self, x, steps).flip(0))
+    patch.setattr(continuous_flow.ContinuousFlow, "_times", lambda self, x, num_steps: plain(self, x, num_steps).flip(0))
 
 
 def without_the_time(patch):
@@ -29,8 +29,8 @@ def energy_of_the_way_back(patch):
     """The way with its energy goes from the noise to the data."""
     plain = continuous_flow.ContinuousFlow.with_energy
 
-    def turned(self, x, *, steps):
-        with_energy = plain(self, x, steps=steps)
+    def turned(self, x, *, num_steps):
+        with_energy = plain(self, x, num_steps=num_steps)
         return *self.inverse(x), with_energy[2]
 
     patch.setattr(continuous_flow.ContinuousFlow, "with_energy", turned)

@@ -19,7 +19,7 @@ def test_the_logistic_density_agrees_with_scipy():
 def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian():
     """With a scaling that is not 0, as after training."""
     torch.manual_seed(0)
-    network = practice.NICE(dimensions=4, layers=4, hidden=(8,)).double()
+    network = practice.NICE(dim=4, layers=4, hidden=(8,)).double()
     torch.nn.init.normal_(network.log_scale)
     z, log_det = network(X)
     x, back = network.inverse(z)

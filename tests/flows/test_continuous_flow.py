@@ -15,10 +15,10 @@ from theory_jax.flows import continuous_flow as theory
 X = torch.randn(6, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def flow(steps=20):
+def flow(num_steps=20):
     """A network that is far from the identity."""
     torch.manual_seed(0)
-    made = practice.ContinuousFlow(dimensions=2, hidden=(16, 16), steps=steps).double()
+    made = practice.ContinuousFlow(dim=2, hidden=(16, 16), num_steps=num_steps).double()
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.6)
     return made
@@ -58,13 +58,13 @@ def test_a_network_is_followed_as_scipy_follows_it():
         return [*velocity[0].tolist(), -float(jacobian.trace()), -float(velocity.square().sum())]
 
     end = solve_ivp(rates, (1.0, 0.0), [*X[0].tolist(), 0.0, 0.0], method="DOP853", rtol=1e-10, atol=1e-10).y[:, -1]
-    z, log_det, energy = made.with_energy(X[:1], steps=60)
+    z, log_det, energy = made.with_energy(X[:1], num_steps=60)
     np.testing.assert_allclose(torch.cat([z[0], -log_det, energy]).detach(), end, rtol=1e-6)
 
 
 def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian():
     """Up to the fourth power of a step. The kinetic energy of the same solution is that of the function."""
-    made, finer = flow(), flow(steps=40)
+    made, finer = flow(), flow(num_steps=40)
     exact = log_abs_det_jacobian(X, lambda x: finer(x)[0])
     gaps = []
     for each in (made, finer):
@@ -72,7 +72,7 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
         x, back = each.inverse(z)
         gaps.append(torch.stack([(x - X).abs().max(), (log_det - exact).abs().max(), (log_det + back).abs().max()]))
     assert (gaps[1] < gaps[0] / 8).all() and gaps[1].max() < 1e-4
-    again, same, energy = finer.with_energy(X, steps=40)
+    again, same, energy = finer.with_energy(X, num_steps=40)
     torch.testing.assert_close((again, same), (z, log_det))
     torch.testing.assert_close(
         energy, practice.kinetic_energy(X, torch.linspace(1, 0, 41, dtype=torch.float64), velocity_of(finer))
@@ -81,7 +81,7 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
 
 def test_the_network_begins_at_the_identity():
     x = X.float()
-    z, log_det = practice.ContinuousFlow(dimensions=2, hidden=(8, 8), steps=3)(x)
+    z, log_det = practice.ContinuousFlow(dim=2, hidden=(8, 8), num_steps=3)(x)
     assert torch.equal(z, x) and not log_det.any()
 
 
@@ -90,7 +90,7 @@ def test_torchdiffeq_gives_the_same_density_and_gradient():
     """Its adaptive solver at a tolerance of 1e-9, with the trace by two products, next to 60 steps."""
     from torchdiffeq import odeint
 
-    made = flow(steps=60)
+    made = flow(num_steps=60)
 
     def rates(time, state):
         with torch.enable_grad():
@@ -114,7 +114,7 @@ def test_zuko_gives_the_same_transformation():
     """zuko.transforms.FreeFormJacobianTransform with the exact trace, from 1 to 0, at a tolerance of 1e-9."""
     import zuko
 
-    made = flow(steps=60)
+    made = flow(num_steps=60)
     peer = zuko.transforms.FreeFormJacobianTransform(
         lambda time, x: velocity_of(made)(x, time), 1.0, 0.0, made.parameters(), atol=1e-9, rtol=1e-9
     )

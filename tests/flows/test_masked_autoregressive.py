@@ -15,7 +15,7 @@ X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.fl
 
 def _moved():
     torch.manual_seed(0)
-    network = practice.MAF(dimensions=4, layers=3, hidden=(8, 8), bound=2.0).double()
+    network = practice.MAF(dim=4, layers=3, hidden=(8, 8), bound=2.0).double()
     assert torch.equal(network(X)[0], X.flip(1))
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
@@ -33,14 +33,14 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
 
 
-@pytest.mark.parametrize(("dimensions", "hidden"), [(1, (3,)), (2, (3, 2)), (5, (3, 7))])
-def test_units_computed_once_give_what_passes_of_the_whole_network_give(dimensions, hidden):
+@pytest.mark.parametrize(("dim", "hidden"), [(1, (3,)), (2, (3, 2)), (5, (3, 7))])
+def test_units_computed_once_give_what_passes_of_the_whole_network_give(dim, hidden):
     """The network's inverse against the topic's, which asks for all conditions in every pass; values and gradients."""
     torch.manual_seed(1)
-    network = practice.MAF(dimensions=dimensions, layers=1, hidden=hidden, bound=2.0).double()
+    network = practice.MAF(dim=dim, layers=1, hidden=hidden, bound=2.0).double()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.7)
-    z = torch.randn(6, dimensions, dtype=torch.float64)
+    z = torch.randn(6, dim, dtype=torch.float64)
     wanted = practice.inverse(z.flip(1), lambda y: network._conditions(network.networks[0], y))
     found = network.inverse(z)
     torch.testing.assert_close(found, wanted)

@@ -16,10 +16,10 @@ def _adam(gradient, first_moment, second_moment, *, step, learning_rate, beta1=0
     return -learning_rate * m_hat / (sqrt(v_hat) + epsilon), m, v
 
 
-def _warmed_up(steps, *, peak, warmup_steps, total_steps, floor=0.0):
-    r = np.minimum((steps - warmup_steps) / (total_steps - warmup_steps), 1)
-    line = peak * (steps + 1) / max(warmup_steps, 1)  # no step is before warmup_steps = 0
-    return np.where(steps < warmup_steps, line, floor + (peak - floor) * (1 + cos(pi * r)) / 2)
+def _warmed_up(step, *, peak, warmup_steps, total_steps, floor=0.0):
+    r = np.minimum((step - warmup_steps) / (total_steps - warmup_steps), 1)
+    line = peak * (step + 1) / max(warmup_steps, 1)  # no step is before warmup_steps = 0
+    return np.where(step < warmup_steps, line, floor + (peak - floor) * (1 + cos(pi * r)) / 2)
 
 
 FORMULAS = {

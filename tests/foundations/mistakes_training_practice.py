@@ -44,13 +44,13 @@ def _per_array(gradients, *, max_norm):
     return tuple(right.clip_by_global_norm((gradient,), max_norm=max_norm)[0][0] for gradient in gradients), norm
 
 
-def _schedule(steps, *, peak, warmup_steps, total_steps, floor=0.0, late=0, capped=True, whole=False):
+def _schedule(step, *, peak, warmup_steps, total_steps, floor=0.0, late=0, capped=True, whole=False):
     """The schedule, with the mistakes of those who wrote it before us."""
     start = 0 if whole else warmup_steps
-    r = (steps - start) / (total_steps - start)
+    r = (step - start) / (total_steps - start)
     cosine = floor + (peak - floor) * (1 + torch.cos(math.pi * (r.clamp(max=1.0) if capped else r))) / 2
-    rising = peak * (steps + 1 - late) / max(warmup_steps, 1)
-    return torch.where(steps < warmup_steps, rising, cosine)
+    rising = peak * (step + 1 - late) / max(warmup_steps, 1)
+    return torch.where(step < warmup_steps, rising, cosine)
 
 
 MISTAKES = (
@@ -87,14 +87,14 @@ MISTAKES = (
     Mistake("ema_update", "value added whole", lambda average, value, *, decay: decay * average + value),
     Mistake("ema_update", "gradient of the average lost", lambda average, value, *, decay: (
         right.ema_update(average.detach(), value, decay=decay))),
-    Mistake("warmup_cosine_learning_rate", "warm-up starts at 0", lambda steps, **settings: _schedule(steps, late=1, **settings)),
-    Mistake("warmup_cosine_learning_rate", "rises again after the end", lambda steps, **settings: _schedule(
-        steps, capped=False, **settings)),
-    Mistake("warmup_cosine_learning_rate", "the cosine counts from step 0", lambda steps, **settings: _schedule(
-        steps, whole=True, **settings)),
-    Mistake("warmup_cosine_learning_rate", "no floor", lambda steps, *, floor=0.0, **settings: _schedule(steps, **settings)),
-    Mistake("warmup_cosine_learning_rate", "accepts a floor above the peak", lambda steps, **settings: _schedule(
-        steps, **settings), only_checks=True),
+    Mistake("warmup_cosine_learning_rate", "warm-up starts at 0", lambda step, **settings: _schedule(step, late=1, **settings)),
+    Mistake("warmup_cosine_learning_rate", "rises again after the end", lambda step, **settings: _schedule(
+        step, capped=False, **settings)),
+    Mistake("warmup_cosine_learning_rate", "the cosine counts from step 0", lambda step, **settings: _schedule(
+        step, whole=True, **settings)),
+    Mistake("warmup_cosine_learning_rate", "no floor", lambda step, *, floor=0.0, **settings: _schedule(step, **settings)),
+    Mistake("warmup_cosine_learning_rate", "accepts a floor above the peak", lambda step, **settings: _schedule(
+        step, **settings), only_checks=True),
 )  # fmt: skip
 
 EQUIVALENT = (

@@ -18,44 +18,44 @@ def _linear(x, weight, decoder_mean, decoder_log_var, encoder_weight, posterior_
     return weight_of_kl * kl + likelihood + 0.5 * spread * (posterior_log_var - decoder_log_var).exp() @ norms
 
 
-def _quotient_drifts(steps, *, cycle_length, ramp_fraction=0.5):
-    return (steps.to(torch.get_default_dtype()) / cycle_length % 1 / ramp_fraction).clamp(max=1)
+def _quotient_drifts(step, *, cycle_length, ramp_fraction=0.5):
+    return (step.to(torch.get_default_dtype()) / cycle_length % 1 / ramp_fraction).clamp(max=1)
 
 
-def _accumulated(steps, *, cycle_length, ramp_fraction=0.5):
+def _accumulated(step, *, cycle_length, ramp_fraction=0.5):
     """The position is kept by adding 1/cycle_length at every step."""
-    positions = torch.full((int(steps.max()) % 4096 + 1,), 1 / cycle_length).cumsum(0) - 1 / cycle_length
-    return (positions[steps.long() % 4096] % 1 / ramp_fraction).clamp(max=1)
+    positions = torch.full((int(step.max()) % 4096 + 1,), 1 / cycle_length).cumsum(0) - 1 / cycle_length
+    return (positions[step.long() % 4096] % 1 / ramp_fraction).clamp(max=1)
 
 
 MISTAKES = (
-    Mistake("linear_kl_weight", "divides by one less", lambda steps, *, warmup_steps: (
-        (steps / max(warmup_steps - 1, 1)).clamp(max=1))),
-    Mistake("linear_kl_weight", "counts from 1", lambda steps, *, warmup_steps: ((steps + 1) / warmup_steps).clamp(max=1)),
-    Mistake("linear_kl_weight", "not capped", lambda steps, *, warmup_steps: steps / warmup_steps),
-    Mistake("linear_kl_weight", "falls", lambda steps, *, warmup_steps: 1 - (steps / warmup_steps).clamp(max=1)),
-    Mistake("linear_kl_weight", "integer division", lambda steps, *, warmup_steps: (
-        (steps // warmup_steps).clamp(max=1).to(torch.get_default_dtype()))),
-    Mistake("linear_kl_weight", "float32 inside", lambda steps, *, warmup_steps: (
-        (steps.float() / warmup_steps).clamp(max=1).to(torch.get_default_dtype()))),
-    Mistake("linear_kl_weight", "no warm-up accepted", lambda steps, *, warmup_steps: (steps / max(warmup_steps, 1)).clamp(max=1),
+    Mistake("linear_kl_weight", "divides by one less", lambda step, *, warmup_steps: (
+        (step / max(warmup_steps - 1, 1)).clamp(max=1))),
+    Mistake("linear_kl_weight", "counts from 1", lambda step, *, warmup_steps: ((step + 1) / warmup_steps).clamp(max=1)),
+    Mistake("linear_kl_weight", "not capped", lambda step, *, warmup_steps: step / warmup_steps),
+    Mistake("linear_kl_weight", "falls", lambda step, *, warmup_steps: 1 - (step / warmup_steps).clamp(max=1)),
+    Mistake("linear_kl_weight", "integer division", lambda step, *, warmup_steps: (
+        (step // warmup_steps).clamp(max=1).to(torch.get_default_dtype()))),
+    Mistake("linear_kl_weight", "float32 inside", lambda step, *, warmup_steps: (
+        (step.float() / warmup_steps).clamp(max=1).to(torch.get_default_dtype()))),
+    Mistake("linear_kl_weight", "no warm-up accepted", lambda step, *, warmup_steps: (step / max(warmup_steps, 1)).clamp(max=1),
             only_checks=True),
     Mistake("cyclical_kl_weight", "position from the quotient drifts", _quotient_drifts),
-    Mistake("cyclical_kl_weight", "steps counted in their own width", lambda steps, *, cycle_length, ramp_fraction=0.5: (
-        right.cyclical_kl_weight(steps % cycle_length, cycle_length=cycle_length, ramp_fraction=ramp_fraction)), narrow=True),
+    Mistake("cyclical_kl_weight", "steps counted in their own width", lambda step, *, cycle_length, ramp_fraction=0.5: (
+        right.cyclical_kl_weight(step % cycle_length, cycle_length=cycle_length, ramp_fraction=ramp_fraction)), narrow=True),
     Mistake("cyclical_kl_weight", "position accumulated", _accumulated),
-    Mistake("cyclical_kl_weight", "ramp over all of the cycle", lambda steps, *, cycle_length, ramp_fraction=0.5: (
-        right.cyclical_kl_weight(steps, cycle_length=cycle_length, ramp_fraction=1.0))),
-    Mistake("cyclical_kl_weight", "multiplies by the ramp", lambda steps, *, cycle_length, ramp_fraction=0.5: (
-        steps % cycle_length / cycle_length * ramp_fraction)),
-    Mistake("cyclical_kl_weight", "one cycle only", lambda steps, *, cycle_length, ramp_fraction=0.5: (
-        (steps / cycle_length / ramp_fraction).clamp(max=1))),
-    Mistake("cyclical_kl_weight", "not capped", lambda steps, *, cycle_length, ramp_fraction=0.5: (
-        steps % cycle_length / cycle_length / ramp_fraction)),
-    Mistake("cyclical_kl_weight", "position reaches 1 at the end", lambda steps, *, cycle_length, ramp_fraction=0.5: (
-        (steps % cycle_length / max(cycle_length - 1, 1) / ramp_fraction).clamp(max=1))),
-    Mistake("cyclical_kl_weight", "a ramp of 0 accepted", lambda steps, *, cycle_length, ramp_fraction=0.5: (
-        right.cyclical_kl_weight(steps, cycle_length=max(cycle_length, 1), ramp_fraction=min(max(ramp_fraction, 1e-3), 1.0))),
+    Mistake("cyclical_kl_weight", "ramp over all of the cycle", lambda step, *, cycle_length, ramp_fraction=0.5: (
+        right.cyclical_kl_weight(step, cycle_length=cycle_length, ramp_fraction=1.0))),
+    Mistake("cyclical_kl_weight", "multiplies by the ramp", lambda step, *, cycle_length, ramp_fraction=0.5: (
+        step % cycle_length / cycle_length * ramp_fraction)),
+    Mistake("cyclical_kl_weight", "one cycle only", lambda step, *, cycle_length, ramp_fraction=0.5: (
+        (step / cycle_length / ramp_fraction).clamp(max=1))),
+    Mistake("cyclical_kl_weight", "not capped", lambda step, *, cycle_length, ramp_fraction=0.5: (
+        step % cycle_length / cycle_length / ramp_fraction)),
+    Mistake("cyclical_kl_weight", "position reaches 1 at the end", lambda step, *, cycle_length, ramp_fraction=0.5: (
+        (step % cycle_length / max(cycle_length - 1, 1) / ramp_fraction).clamp(max=1))),
+    Mistake("cyclical_kl_weight", "a ramp of 0 accepted", lambda step, *, cycle_length, ramp_fraction=0.5: (
+        right.cyclical_kl_weight(step, cycle_length=max(cycle_length, 1), ramp_fraction=min(max(ramp_fraction, 1e-3), 1.0))),
             only_checks=True),
     Mistake("kl_per_dimension", "summed", lambda mean, log_var: (
         right.kl_per_dimension(mean, log_var).sum(-1, keepdim=True).expand_as(mean))),

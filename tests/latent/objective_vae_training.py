@@ -22,7 +22,7 @@ def vae_training(e, batch, phase):
 
 MISTAKES = {
     "no weight of the KL": Mistake(
-        experiment, "linear_kl_weight", lambda steps, *, warmup_steps: torch.ones(1), dict(kl_schedule="linear")
+        experiment, "linear_kl_weight", lambda step, *, warmup_steps: torch.ones(1), dict(kl_schedule="linear")
     )
 }
 OBJECTIVE = Objective(vae_training, unread={"samples"}, mistakes=MISTAKES, sizes=dict(cycle_length=8))

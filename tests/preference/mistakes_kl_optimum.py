@@ -26,7 +26,7 @@ def _partition_by_exponentials(rewards, reference_log_probs, *, kl_coefficient):
 
 def _partition_around_the_best(rewards, reference_log_probs, *, kl_coefficient):
     right.tilted_log_partition(rewards, reference_log_probs, kl_coefficient=kl_coefficient)  # its checks
-    best = rewards.amax(-1, keepdim=True)
+    best = rewards.detach().amax(-1, keepdim=True)  # a constant: its slopes cancel, but not to the last digit
     return best[:, 0] / kl_coefficient + (reference_log_probs + (rewards - best) / kl_coefficient).logsumexp(-1)
 
 

@@ -90,11 +90,11 @@ def _returns_from_the_row(rewards, terminals, bootstrap, *, discount):
     return totals * discount ** torch.arange(rewards.shape[1])
 
 
-def _steps(rewards, values, terminals, *, discount, steps, beyond=True, once=False):
+def _steps(rewards, values, terminals, *, discount, num_steps, beyond=True, once=False):
     """Sweeps; beyond: a row's end goes on with the last value; once: the value at the end is discounted once."""
     factors, last = discount * _going_on(rewards, terminals), values[:, -1:] * (1.0 if beyond else 0.0)
-    for n in range(steps):
-        following = values[:, 1:] / (discount ** (steps - 1) if once and n == 0 else 1.0)
+    for n in range(num_steps):
+        following = values[:, 1:] / (discount ** (num_steps - 1) if once and n == 0 else 1.0)
         values = torch.cat((rewards + factors * following, last), 1)
     return values[:, :-1]
 
@@ -102,7 +102,7 @@ def _steps(rewards, values, terminals, *, discount, steps, beyond=True, once=Fal
 def _lambda_without_the_tail(rewards, values, terminals, *, discount, trace_decay):
     """The longest return gets the weight (1 - lambda) lambda^(N-1) like the others."""
     row, length = (rewards, values, terminals), rewards.shape[1]
-    by_steps = [right.n_step_returns(*row, discount=discount, steps=n + 1) for n in range(length)]
+    by_steps = [right.n_step_returns(*row, discount=discount, num_steps=n + 1) for n in range(length)]
     inside = [torch.arange(length) + n < length for n in range(length)]
     weighed = (trace_decay**n * within * by_steps[n] for n, within in enumerate(inside))
     return (1 - trace_decay) * sum(weighed)
@@ -164,8 +164,8 @@ MISTAKES = (
         rewards + discount * _going_on(rewards, terminals) * values[:, 1:].detach() - values[:, :-1])),
     Mistake("temporal_difference_errors", "value less what was observed", lambda **row: (
         -right.temporal_difference_errors(**row))),
-    Mistake("n_step_returns", "one step more", lambda steps, **row: (
-        right.n_step_returns(**row, steps=steps + 1))),
+    Mistake("n_step_returns", "one step more", lambda num_steps, **row: (
+        right.n_step_returns(**row, num_steps=num_steps + 1))),
     Mistake("n_step_returns", "no guess at the row's end", lambda **row: _steps(**row, beyond=False)),
     Mistake("n_step_returns", "the value discounted once", lambda **row: _steps(**row, once=True)),
     Mistake("generalized_advantages", "the end read one step late", _advantages_read_late),

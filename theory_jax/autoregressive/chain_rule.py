@@ -170,8 +170,8 @@ def _require_layers(x, weights, biases, masks):
 class MaskedAutoencoder(nnx.Module):
     """made_logits with its own parameters: the variables in their own order, degrees spread evenly over the hidden units."""
 
-    def __init__(self, dimensions, hidden=(500,), *, rngs: nnx.Rngs):
-        common, sizes = dict(param_dtype=jnp.result_type(float), rngs=rngs), (dimensions, *hidden, dimensions)
+    def __init__(self, dim, hidden=(500,), *, rngs: nnx.Rngs):
+        common, sizes = dict(param_dtype=jnp.result_type(float), rngs=rngs), (dim, *hidden, dim)
         self.layers = nnx.List(nnx.Linear(*pair, **common) for pair in itertools.pairwise(sizes))
 
     def __call__(self, x):

@@ -132,9 +132,9 @@ def _log_diffused(a, log_var):
 class VelocityNetwork(nnx.Module):
     """x_t [B, D], t [B] -> the velocity [B, D]: a perceptron of three hidden layers that sees sines and cosines of t."""
 
-    def __init__(self, dimension, hidden, frequencies, *, rngs: nnx.Rngs):
+    def __init__(self, dim, hidden, frequencies, *, rngs: nnx.Rngs):
         self.features = 2 * frequencies
-        sizes = (dimension + self.features, hidden, hidden, hidden, dimension)
+        sizes = (dim + self.features, hidden, hidden, hidden, dim)
         layers = [nnx.Linear(a, b, param_dtype=jnp.result_type(float), rngs=rngs) for a, b in zip(sizes, sizes[1:], strict=False)]
         self.body = nnx.List([part for layer in layers for part in (layer, jax.nn.silu)][:-1])
 

@@ -71,10 +71,10 @@ def logistic_log_prob(z):
 class NICE(nnx.Module):
     """Coupling layers with alternating masks, then a diagonal scaling: [B, D] -> z [B, D], log_det [B]."""
 
-    def __init__(self, *, dimensions, layers, hidden, rngs: nnx.Rngs):
-        masks = _masks(dimensions, layers)
+    def __init__(self, *, dim, layers, hidden, rngs: nnx.Rngs):
+        masks = _masks(dim, layers)
         self.shifts = nnx.List(perceptron(mask.sum(), *hidden, (~mask).sum(), rngs=rngs) for mask in masks)
-        self.log_scale = nnx.Param(jnp.zeros(dimensions))
+        self.log_scale = nnx.Param(jnp.zeros(dim))
 
     def __call__(self, x):
         for mask, parts in zip(_masks(x.shape[1], len(self.shifts)), self.shifts, strict=True):
@@ -82,5 +82,5 @@ class NICE(nnx.Module):
         return diagonal_scaling(x, self.log_scale[...])
 
 
-def _masks(dimensions, layers):
-    return [known(alternating_mask, dim=dimensions, flip=number % 2 == 1) for number in range(layers)]
+def _masks(dim, layers):
+    return [known(alternating_mask, dim=dim, flip=number % 2 == 1) for number in range(layers)]

@@ -103,9 +103,9 @@ def _followed(x, times, rates):
 class ContinuousFlow(nnx.Module):
     """A perceptron of place and time as velocity, with its exact trace: [B, D] -> z [B, D], log_det [B]."""
 
-    def __init__(self, *, dimensions, hidden, steps, rngs: nnx.Rngs):
-        self.steps = steps
-        self.velocity = perceptron(dimensions + 1, *hidden, dimensions, activation=jax.nn.silu, rngs=rngs)
+    def __init__(self, *, dim, hidden, num_steps, rngs: nnx.Rngs):
+        self.steps = num_steps
+        self.velocity = perceptron(dim + 1, *hidden, dim, activation=jax.nn.silu, rngs=rngs)
 
     def __call__(self, x):
         size = x.shape[1]

@@ -79,9 +79,9 @@ def _conditions(x, conditioner_fn):
 class MAF(nnx.Module):
     """Masked networks, each in the reversed order of the one before: [B, D] -> z [B, D], log_det [B]."""
 
-    def __init__(self, *, dimensions, layers, hidden, bound, rngs: nnx.Rngs):
+    def __init__(self, *, dim, layers, hidden, bound, rngs: nnx.Rngs):
         self.bound = bound
-        self.networks = nnx.List(perceptron(dimensions, *hidden, 2 * dimensions, rngs=rngs) for _ in range(layers))
+        self.networks = nnx.List(perceptron(dim, *hidden, 2 * dim, rngs=rngs) for _ in range(layers))
 
     def __call__(self, x):
         total = 0.0

@@ -87,7 +87,7 @@ def ema_update(average, value, *, decay):
     return decay * average + (1 - decay) * value
 
 
-def warmup_cosine_learning_rate(steps, *, peak, warmup_steps, total_steps, floor=0.0):
+def warmup_cosine_learning_rate(step, *, peak, warmup_steps, total_steps, floor=0.0):
     r"""The learning rate at each step s = 0, 1, ...: a straight line up to the peak, half a cosine down to the floor.
 
     peak (s + 1) / warmup_steps before warmup_steps, then floor + (peak - floor) (1 + cos(pi r)) / 2 with
@@ -97,17 +97,17 @@ def warmup_cosine_learning_rate(steps, *, peak, warmup_steps, total_steps, floor
     Source: Loshchilov & Hutter 2017, eq. 5 without restarts.
     [N] -> [N]
     """
-    require_rank(1, steps=steps)
+    require_rank(1, step=step)
     require(warmup_steps >= 0, f"warmup_steps is {warmup_steps}; it must not be negative")
     require(total_steps > warmup_steps, f"total_steps is {total_steps}; it must exceed warmup_steps, which is {warmup_steps}")
     require(0 <= floor <= peak, f"floor is {floor}; it must be in [0, peak], and peak is {peak}")
-    require_values("steps", steps, lambda s: s >= 0, "at least 0")
-    steps = widened(steps)
-    rising = peak * jnp.minimum((steps + 1) / max(warmup_steps, 1), 1.0)
+    require_values("step", step, lambda s: s >= 0, "at least 0")
+    step = widened(step)
+    rising = peak * jnp.minimum((step + 1) / max(warmup_steps, 1), 1.0)
     # (1 + cos(pi r)) / 2 = sin^2(pi (1 - r) / 2), which is exactly 1 at r = 0 and exactly 0 at r = 1.
-    remaining = jnp.clip((total_steps - steps) / (total_steps - warmup_steps), 0.0, 1.0)
+    remaining = jnp.clip((total_steps - step) / (total_steps - warmup_steps), 0.0, 1.0)
     falling = floor + (peak - floor) * jnp.sin(0.5 * math.pi * remaining) ** 2
-    return jnp.where(steps < warmup_steps, rising, falling)
+    return jnp.where(step < warmup_steps, rising, falling)
 
 
 def _euclidean_norm(vector):

@@ -8,7 +8,7 @@ from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_like
 from theory_jax.latent.vae import kl_to_standard_normal
 
 
-def linear_kl_weight(steps, *, warmup_steps):
+def linear_kl_weight(step, *, warmup_steps):
     r"""The weight of the KL at each step, rising linearly from 0 to 1 and staying there.
 
     min(step / warmup_steps, 1)
@@ -16,14 +16,14 @@ def linear_kl_weight(steps, *, warmup_steps):
     Raises ValueError if warmup_steps < 1 or a step is negative.  Source: Bowman et al. 2016, section 3.1.
     [N] -> [N]
     """
-    require_rank(1, steps=steps)
-    require_values("steps", steps, lambda steps: steps >= 0, "at least 0")
+    require_rank(1, step=step)
+    require_values("step", step, lambda step: step >= 0, "at least 0")
     require_at_least(1, warmup_steps=warmup_steps)
-    steps = widened(steps)
-    return jnp.where(steps < warmup_steps, steps / warmup_steps, 1)
+    step = widened(step)
+    return jnp.where(step < warmup_steps, step / warmup_steps, 1)
 
 
-def cyclical_kl_weight(steps, *, cycle_length, ramp_fraction=0.5):
+def cyclical_kl_weight(step, *, cycle_length, ramp_fraction=0.5):
     r"""The weight of the KL at each step, rising from 0 to 1 within the first ramp_fraction of every cycle.
 
     min(((step mod cycle_length) / cycle_length) / ramp_fraction, 1)
@@ -31,12 +31,12 @@ def cyclical_kl_weight(steps, *, cycle_length, ramp_fraction=0.5):
     Raises ValueError if cycle_length < 1, ramp_fraction leaves (0, 1] or a step is negative.  Source: Fu et al. 2019, eqs. 6-7.
     [N] -> [N]
     """
-    require_rank(1, steps=steps)
-    require_values("steps", steps, lambda steps: steps >= 0, "at least 0")
+    require_rank(1, step=step)
+    require_values("step", step, lambda step: step >= 0, "at least 0")
     require_at_least(1, cycle_length=cycle_length)
     require(0 < ramp_fraction <= 1, f"ramp_fraction is {ramp_fraction}; it must be within (0, 1]")
     # The step is reduced before it is divided: the remainder of a count is exact, that of a quotient of a large count is not.
-    return jnp.minimum(widened(steps) % cycle_length / cycle_length / ramp_fraction, 1)
+    return jnp.minimum(widened(step) % cycle_length / cycle_length / ramp_fraction, 1)
 
 
 def kl_per_dimension(mean, log_var):

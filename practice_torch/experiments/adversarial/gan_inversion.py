@@ -161,7 +161,7 @@ class Inversion(nn.Module):
             mask,
             self._made,
             learning_rate=self.recipe.descent_rate,
-            steps=self.recipe.descent_steps,
+            num_steps=self.recipe.descent_steps,
             prior_weight=self.recipe.prior_weight,
         )
 

@@ -65,5 +65,5 @@ def build(recipe, data):
     shape, pixels = data.description["shape"], isinstance(recipe, PixelFlowRecipe)
     if not pixels:
         require_plane(data.description)
-    network = NICE(dimensions=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims)
+    network = NICE(dim=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims)
     return PixelFlow(recipe, network, shape, LOGISTIC) if pixels else PointFlow(network, data.description, LOGISTIC)

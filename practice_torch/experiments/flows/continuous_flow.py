@@ -50,12 +50,12 @@ class ContinuousPointFlow(PointFlow):
 
     def __init__(self, recipe, description):
         size = description["shape"][0]
-        super().__init__(ContinuousFlow(dimensions=size, hidden=recipe.hidden_dims, steps=recipe.judged_steps), description)
+        super().__init__(ContinuousFlow(dim=size, hidden=recipe.hidden_dims, num_steps=recipe.judged_steps), description)
         self.recipe = recipe
 
     def forward(self, batch, phase):
         """The mean of -log p(x) over a batch, and the weighted kinetic energy."""
-        z, log_det, energy = self.network.with_energy(batch["point"], steps=self.recipe.solver_steps)
+        z, log_det, energy = self.network.with_energy(batch["point"], num_steps=self.recipe.solver_steps)
         negative = -(self.base.log_prob(z) + log_det).mean()
         energy = energy.mean()
         return negative + self.recipe.kinetic_weight * energy, {"kinetic_energy": energy.detach()}

@@ -74,5 +74,5 @@ PUBLISHED = {
 def build(recipe, data):
     """The flow of a recipe for points or images of the data's shape."""
     shape, pixels = data.description["shape"], isinstance(recipe, PixelFlowRecipe)
-    network = MAF(dimensions=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims, bound=recipe.bound)
+    network = MAF(dim=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims, bound=recipe.bound)
     return PixelFlow(recipe, network, shape) if pixels else PointFlow(network, data.description)

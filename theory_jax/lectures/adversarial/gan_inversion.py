@@ -203,7 +203,7 @@ def codes_are_found_again():
 
 def _descend(generator, x, start, rate, steps, prior_weight=0.0):
     seen = jnp.ones(x.shape, bool)
-    return invert_by_gradient_descent(x, start, seen, generator, learning_rate=rate, steps=steps, prior_weight=prior_weight)
+    return invert_by_gradient_descent(x, start, seen, generator, learning_rate=rate, num_steps=steps, prior_weight=prior_weight)
 
 
 derivation.symbol("n", "how many steps were taken")
@@ -374,7 +374,7 @@ def numbers_by_hand():
     yield "F(u)", inversion_objective(goal, _helix(jnp.asarray(end)), end, np.ones((1, 3), bool), prior_weight=0.0)[0], "0.390874"
     pair, hole = jnp.array([[5.0, jnp.nan]]), jnp.array([[True, False]])
     code = invert_by_gradient_descent(
-        pair, jnp.zeros((1, 1)), hole, lambda z: z * jnp.array([[2.0, 1.0]]), learning_rate=0.1, steps=1, prior_weight=1.0
+        pair, jnp.zeros((1, 1)), hole, lambda z: z * jnp.array([[2.0, 1.0]]), learning_rate=0.1, num_steps=1, prior_weight=1.0
     )
     yield r"\hat z", code[0, 0], "2"
 

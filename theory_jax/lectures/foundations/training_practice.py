@@ -330,7 +330,7 @@ derivation.chain(
 )
 derivation.symbol("y", "an angle")
 derivation.symbol(
-    r"\eta_s, T, w", "the learning rate of step $s$, the last step, and the steps of warm-up", "steps, total_steps, warmup_steps"
+    r"\eta_s, T, w", "the learning rate of step $s$, the last step, and the steps of warm-up", "step, total_steps, warmup_steps"
 )
 
 
@@ -385,7 +385,7 @@ def the_schedule_meets_its_marks():
     return Sides(left=jnp.array([0.3, 0.3, 0.16, 0.02, 0.02]), right=rate[at], wrong={"one step early": early[at]})
 
 
-step = derivation.number("s", "a step of the schedule, from 0", "steps", integer=True, nonnegative=True)
+step = derivation.number("s", "a step of the schedule, from 0", "step", integer=True, nonnegative=True)
 floor = derivation.number("l", "the floor", "floor", positive=True)
 
 

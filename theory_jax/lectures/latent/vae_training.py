@@ -341,7 +341,7 @@ derivation.chain(
     so=r"So with the weight $\beta$ and a fixed $s$, networks are trained as in a plain VAE with noise $\beta s$: collapse is "
     r"a saddle while $\beta s < \lambda$. So warm-up starts where collapse is a saddle.",
 )
-n = derivation.number("n", "a step of training", "steps", integer=True, nonnegative=True)
+n = derivation.number("n", "a step of training", "step", integer=True, nonnegative=True)
 for words, expression, code, mistake in (
     ("a warm-up of 6 steps", Min(n / 6, 1), lambda n: linear_kl_weight(n, warmup_steps=6), Min(n / 5, 1)),
     (

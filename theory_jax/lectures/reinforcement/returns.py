@@ -327,7 +327,7 @@ derivation.bridge(
 derivation.bridge(
     "... the returns of one, two and three steps",
     Matrix([G_1, G_2, G_3]),
-    lambda *row: jnp.stack([_over_all_ends(n_step_returns, *row, steps=n)[:, :1] for n in (1, 2, 3)], axis=1),
+    lambda *row: jnp.stack([_over_all_ends(n_step_returns, *row, num_steps=n)[:, :1] for n in (1, 2, 3)], axis=1),
     *ROW,
     wrong={"one step more": Matrix([G_2, G_3, G_3])},
     sizes={t: 3, j: 4},
@@ -393,7 +393,7 @@ def three_steps():
     for decay, said in ((0.0, "(1, -3/2, 1)"), (0.5, "(11/16, -5/4, 1)"), (1.0, "(1/2, -1, 1)")):
         found = generalized_advantages(*row, discount=0.5, trace_decay=decay)
         yield rf"(A_0, A_1, A_2) \text{{ at }} \lambda = {decay:g}", found, said
-    by_steps = [n_step_returns(*row, discount=0.5, steps=n)[0, 0] for n in (1, 2, 3)]
+    by_steps = [n_step_returns(*row, discount=0.5, num_steps=n)[0, 0] for n in (1, 2, 3)]
     yield r"(G^{(1)}, G^{(2)}, G^{(3)}) \text{ from step 0}", by_steps, "(2, 5/4, 3/2)"
     yield (
         r"\tfrac12 (G^{(1)} - v_0) + \tfrac14 (G^{(2)} - v_0) + \tfrac14 (G^{(3)} - v_0)",
