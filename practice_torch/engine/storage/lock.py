@@ -1,7 +1,8 @@
 """A lock that admits one writer to a run folder: two would corrupt each other's files."""
 
-import fcntl
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from practice_torch.engine.errors import RunError
 
@@ -10,30 +11,24 @@ class Lock:
     """The right to write into a run folder, from take() until release() or the end of the process, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self._file = folder, None
+        # without fallback_to_soft=False, a file system without flock gets a lock file that outlives a killed process
+        self.folder = folder
+        self._file = FileLock(folder / ".lock", blocking=False, thread_local=False, fallback_to_soft=False)
 
-    def __getstate__(self):
-        """What another process is handed is not held."""
-        return {"folder": self.folder, "_file": None}
+    def __reduce__(self):
+        """Another process gets a lock that is not held."""
+        return Lock, (self.folder,)
 
     def take(self) -> None:
         """Take the lock. RunError if another process holds it or the folder is not writable; no effect for the holder."""
-        if self._file:
+        if self._file.is_locked:
             return
         try:
-            file = open(self.folder / ".lock", "a")  # noqa: SIM115 - open as long as the lock is held
+            self._file.acquire()
+        except Timeout:
+            raise RunError(f"{self.folder} is being written by another process") from None
         except OSError as error:
             raise RunError(f"cannot write into {self.folder}: {error.strerror}") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            if isinstance(error, BlockingIOError):
-                raise RunError(f"{self.folder} is being written by another process") from None
-            raise RunError(f"cannot lock {self.folder}: {error.strerror}") from None
-        self._file = file
 
     def release(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
+        self._file.release()
