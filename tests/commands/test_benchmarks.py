@@ -93,9 +93,10 @@ def test_the_samplers_of_the_gpu_benchmark_are_held_against_each_other(monkeypat
 def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
     """In its own process, in which torch is patched."""
     pytest.importorskip("diffusers")
-    words, settings = [sys.executable, "-m", "tests.support.simulated_benchmarks"], os.environ | {"OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "tests.support.simulated_benchmarks"]
     kept = {path: path.read_bytes() for path in turns.RESULTS.iterdir()}
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=ROOT, env=settings, check=False)
+    with simulated_gpu.environment() as settings:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=ROOT, env=settings, check=False)
     assert done.returncode == 0, done.stderr
     assert {path: path.read_bytes() for path in turns.RESULTS.iterdir()} == kept, "toys are not kept"
     row = r"^ +(?:(\w+(?: \w+)?) {2,})?(\w[^ ]*(?: [^ ]+)*?) {2,}[\d.,]+ \w+/s .* 1.00 GB +2.00 GB"

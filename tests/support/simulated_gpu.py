@@ -11,16 +11,22 @@ a tensor of that device passes `_operate`, which computes it with CPU tensors an
 It shows nothing about CUDA's kernels: neither their rounding, nor their speed, nor how much memory they take. Nor does
 it look into custom operators, which may wait: that of an optimal assignment does.
 
-Autograd asks torch for the accelerator and its streams, which a CUDA build of torch cannot answer without a driver. `install()`
-therefore replaces the first bytes of two functions of libtorch, in this process's memory, by "return nothing", which is what a
-build without accelerators answers. That needs Linux on x86-64 or aarch64; elsewhere `why_not()` gives the reason.
+Autograd asks torch for the accelerator and its streams, which a CUDA build of torch cannot answer without a driver. The process
+therefore starts with `environment()`, which puts a library in front of libtorch's: two functions, which answer as in a build
+without accelerators (without_accelerator.c). That needs Linux and a C compiler; elsewhere `why_not()` gives the reason.
+
+Torch's own means do not reach as far, in torch 2.14 without a driver: the backward pass of tensors on cuda:0, of FakeTensorMode's
+too, ends in "hasPrimaryContext expects a valid device index", and with a Python backend registered as PrivateUse1 in an
+internal assertion about streams.
 """
 
 import contextlib
 import ctypes
-import mmap
-import platform
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import traceback
 import warnings
 from collections import Counter
@@ -48,7 +54,7 @@ WAITING_UNLESS = {
     "repeat_interleave": lambda *_, output_size=None: output_size is not None,
 }
 INDEXING = {"_index_put_impl_", "_unsafe_index", "_unsafe_index_put", "index", "index_put", "index_put_"}
-RETURN_NOTHING = {"x86_64": b"\x31\xc0\xc3", "aarch64": b"\x00\x00\x80\x52\xc0\x03\x5f\xd6"}  # return 0
+ANSWERS = Path(__file__).with_name("without_accelerator.c")
 OF_THE_ACCELERATOR = ("_ZN2at11accelerator14getAcceleratorEb", "_ZN2at11accelerator13isAcceleratorEN3c1010DeviceTypeE")
 
 _waits, _watching = Counter(), []
@@ -57,10 +63,20 @@ COMPILED = []  # what should have been compiled, and how; it runs as it is writt
 
 def why_not():
     """Why this machine or this torch cannot simulate a GPU; None where it can."""
-    if sys.platform != "linux" or platform.machine() not in RETURN_NOTHING:
-        return f"a GPU is simulated on Linux, x86-64 or aarch64; this is {sys.platform}, {platform.machine()}"
-    missing = [name for name in OF_THE_ACCELERATOR if not hasattr(_library(), name)]
+    if sys.platform != "linux" or not shutil.which("cc"):
+        return "a GPU is simulated on Linux, with a C compiler (cc)"
+    library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    missing = [name for name in OF_THE_ACCELERATOR if not hasattr(library, name)]
     return f"libtorch of torch {torch.__version__} has no {missing[0]}" if missing else None
+
+
+@contextlib.contextmanager
+def environment():
+    """The environment variables of a process that calls `install()`; they are needed until its Python has started."""
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/without_accelerator.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, ANSWERS], check=True)
+        yield os.environ | {"LD_PRELOAD": library, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
 
 @contextlib.contextmanager
@@ -304,11 +320,10 @@ def _pinned(tensor, device=None):
 
 def install():
     """Give this process a simulated cuda:0, on which accelerate puts what is trained. It cannot be taken back."""
-    if reason := why_not():
-        raise RuntimeError(reason)
+    if torch.accelerator.current_accelerator() is not None:
+        raise RuntimeError("a process that simulates a GPU is started with the variables of simulated_gpu.environment()")
     from accelerate import PartialState
 
-    _leave_autograd_without_accelerator()
     torch._C._ensureCUDADeviceGuardSet()
     torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device="cuda") copies from the host, as it does on a GPU
     PartialState()
@@ -329,19 +344,3 @@ def install():
     torch.nn.Module.compile = lambda module, **options: COMPILED.append((type(module).__name__, options))
     warnings.filterwarnings("ignore", message=".*CUDA.*")
     _Creations().__enter__()
-
-
-def _library():
-    return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-
-
-def _leave_autograd_without_accelerator():
-    code, page = RETURN_NOTHING[platform.machine()], mmap.PAGESIZE
-    for name in OF_THE_ACCELERATOR:
-        place = ctypes.cast(getattr(_library(), name), ctypes.c_void_p).value
-        pages = ctypes.c_void_p(place & -page)
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.mprotect(pages, 2 * page, mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC):
-            raise RuntimeError("this system does not let a process change its own code; a GPU cannot be simulated here")
-        ctypes.memmove(place, code, len(code))
-        libc.mprotect(pages, 2 * page, mmap.PROT_READ | mmap.PROT_EXEC)

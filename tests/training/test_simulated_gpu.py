@@ -6,7 +6,6 @@ What the simulation shows, and what it cannot, stands in tests/support/simulated
 import dataclasses
 import itertools
 import json
-import os
 import subprocess
 import sys
 
@@ -27,10 +26,12 @@ OF_THE_DEMO = {(model.topic, model.recipe): model.sampling or () for model in MO
 def ask():
     """Of its own process, in which torch is patched: ask(topic=..., name=...) -> its answer."""
     words = [sys.executable, "-m", "tests.support.simulated_runs"]
-    settings = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     numbers = itertools.count()
-    with subprocess.Popen(words, **pipes, env=settings, cwd=simulated_gpu.ROOT) as server:
+    with (
+        simulated_gpu.environment() as settings,
+        subprocess.Popen(words, **pipes, env=settings, cwd=simulated_gpu.ROOT) as server,
+    ):
         assert server.stdout.readline() == "ready\n"  # what a start costs belongs to no recipe
 
         def answer(topic, name, fields=None, **request):
