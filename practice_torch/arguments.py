@@ -1,7 +1,7 @@
 """Checks of arguments, practice wing: shapes always, values only where reading them is free (CPU, outside compile and vmap)."""
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses import FakeTensor  # torch exports it nowhere else
 
 from practice_torch.mathematics.elementary import underflowing_exp
 
@@ -90,7 +90,7 @@ def values_are_free(array):
     """Whether there are values, and reading them stops no accelerator, compiler or vmap (also one around a grad)."""
     if array.device.type != "cpu" or torch.compiler.is_compiling():
         return False
-    functorch = torch._C._functorch
+    functorch = torch._C._functorch  # torch.func does not tell of a tensor whether vmap or grad wraps it
     while functorch.is_gradtrackingtensor(array):
         array = functorch.get_unwrapped(array)
     return not (functorch.is_batchedtensor(array) or isinstance(array, FakeTensor))
