@@ -4,7 +4,8 @@
 MODULES = {
     "jax": ("flax", "jax", "optax"),
     "book": ("furo", "myst_parser", "sphinx"),
-    "torch": ("accelerate", "filelock", "PIL", "pyarrow", "sklearn", "soundfile", "tensorboard", "torch", "torchaudio", "torchvision"),
+    "torch": ("accelerate", "filelock", "PIL", "pyarrow", "sklearn", "soundfile", "tensorboard")
+    + ("torch", "torchaudio", "torchvision"),
 }
 
 

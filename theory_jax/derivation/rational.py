@@ -3,6 +3,9 @@
 A value is a polynomial over a product of powers of polynomials. Sums take the largest power of every such base, so that no
 common divisor is ever computed: the numerator alone says whether it is zero. A square root is a generator whose square is put in
 at the end.
+
+SymPy's fraction fields (`sympy.polys.fields`) reduce every sum. In all lectures together they took more than 23 CPU seconds where
+this takes 5: the answers were equal, but for two expressions there was none after 20 seconds.
 """
 
 import sympy
