@@ -14,7 +14,8 @@
 import sys
 from importlib import import_module, metadata
 
-from shared_specs.terminal import forget_output
+from shared_specs.commands.errors import UsageError, nearest
+from shared_specs.commands.program import exit_code
 
 PACKAGES = {
     "theory_jax": ("run", "mutate"),
@@ -24,29 +25,24 @@ PACKAGES = {
 
 
 def main(arguments=None):
-    """Returns the exit code of the package that knows the verb."""
+    """Returns the exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    return exit_code(lambda: _run(words), words)
+
+
+def _run(words):
     verb = words[0] if words else "--help"
     if verb in ("--help", "-h"):
-        return _say(__doc__.strip())
+        print(__doc__.strip())
+        return 0
     if verb == "--version":
-        return _say(f"diptych {metadata.version('diptych')}")
+        print(f"diptych {metadata.version('diptych')}")
+        return 0
     package = next((name for name, verbs in PACKAGES.items() if verb in verbs), None)
     if package is None:
-        verbs = ", ".join(verb for verbs in PACKAGES.values() for verb in verbs)
-        print(f"error: there is no command {verb!r}; give one of {verbs}", file=sys.stderr)
-        return 2
-    words[0] = "list" if verb == "recipes" else verb
-    return import_module(f"{package}.__main__").main(words)
-
-
-def _say(text):
-    """Prints the text; a reader that closes the pipe early, such as `head`, is no error."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        forget_output()
-    return 0
+        known = [verb for verbs in PACKAGES.values() for verb in verbs]
+        raise UsageError(f"unknown command {verb!r}; {nearest(verb, known)}; --help says what they do")
+    return import_module(f"{package}.__main__").main(["list" if verb == "recipes" else verb, *words[1:]])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data.
 """
 
 import contextlib
-import json
 import shlex
 import sys
 import time
@@ -15,13 +14,15 @@ from typing import Annotated, Literal
 
 import tyro
 
-from shared_specs.commands.command_line import PROGRAM, UsageError, nearest, parse
-from shared_specs.commands.extras import remedy
+from shared_specs.commands.errors import UsageError, nearest
+from shared_specs.commands.output import print_course, print_json
+from shared_specs.commands.parsing import parse
+from shared_specs.commands.program import BAD_DATA, exit_code
+from shared_specs.commands.topics import only_built, topics_named
 from shared_specs.grading.against_options import only_with_against, terms
-from shared_specs.stopping import Stopped, unwinding
-from shared_specs.syllabus import load, resolve
-from shared_specs.terminal import failed_output, forget_output, replace_unwritable
+from shared_specs.syllabus import load
 
+PROGRAM = "python -m shared_specs"
 LONGEST, LARGEST = 86_400.0, 2**20  # seconds, MiB
 
 Topics = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TOPIC ...]")]
@@ -35,6 +36,8 @@ class List:
 
     json: bool = False
     """Print JSON instead of a table."""
+    debug: bool = False
+    """Show the traceback of an error."""
 
 
 @dataclass(frozen=True)
@@ -133,61 +136,25 @@ class Export:
     """Show the traceback of an error."""
 
 
-Command = (
-    Annotated[List, tyro.conf.subcommand("list")]
-    | Annotated[Show, tyro.conf.subcommand("show")]
-    | Annotated[Check, tyro.conf.subcommand("check")]
-    | Annotated[Exercise, tyro.conf.subcommand("exercise")]
-    | Annotated[Grade, tyro.conf.subcommand("grade")]
-    | Annotated[Export, tyro.conf.subcommand("export")]
-)
+COMMANDS = {"list": List, "show": Show, "check": Check, "exercise": Exercise, "grade": Grade, "export": Export}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
-    replace_unwritable()
-    try:
-        command = parse(Command, sys.argv[1:] if arguments is None else list(arguments), __doc__)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # `--help | head`
-        forget_output()
-        return 1
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    return exit_code(lambda: _run(words), words, _known)
+
+
+def _run(words):
+    command = parse(COMMANDS, words, __doc__, PROGRAM)
     _libraries_before_the_working_directory()
+    return DOES[type(command)](command)
+
+
+def _known(error):
     from shared_specs.checking.implementation import Fault
 
-    try:
-        runs = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}
-        with unwinding():
-            code = runs[type(command)](command)
-        sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
-        return code
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if getattr(command, "debug", False) or not (line := remedy(error)):
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    except Fault as error:
-        if command.debug:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 3
-    except BrokenPipeError:  # the reader (`| head`) has seen enough
-        forget_output()
-        return 1
-    except OSError as error:
-        if getattr(command, "debug", False):
-            raise
-        told = failed_output(error) or f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-        print(f"error: {told}", file=sys.stderr)
-        return 3
-    except Stopped as stop:
-        print(stop, file=sys.stderr)
-        return stop.exit_code
+    return (BAD_DATA, str(error)) if isinstance(error, Fault) else None
 
 
 def _libraries_before_the_working_directory():
@@ -198,27 +165,8 @@ def _libraries_before_the_working_directory():
 
 
 def _list(command):
-    topics = load().topics.values()
-    if command.json:
-        rows = [{"topic": t.path, "title": t.title, "lectures": list(t.lectures), "state": _state(t)} for t in topics]
-        print(json.dumps({"topics": rows}, indent=2))
-        return 0
-    from rich.table import Table
-
-    from shared_specs.terminal import print_table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title, justify in (("lecture", "right"), ("topic", "left"), ("title", "left"), ("", "left")):
-        table.add_column(title, justify=justify, no_wrap=title != "title")
-    for topic in topics:
-        state = f"[{'green' if topic.built else 'dim'}]{_state(topic)}[/]"
-        table.add_row(", ".join(map(str, topic.lectures)) or "-", topic.path, topic.title, state)
-    print_table(table)
+    print_course(command.json)
     return 0
-
-
-def _state(topic):
-    return "built" if topic.built else "planned"
 
 
 def _show(command):
@@ -259,19 +207,7 @@ def asked(texts: Sequence[str]) -> list[str]:
     """The paths of the built topics that are meant.  Raises UsageError for one that is unknown, or planned only."""
     if not texts:
         return [topic.path for topic in load().built]
-    paths = {}
-    for text in texts:
-        try:
-            found = resolve(text)
-        except LookupError as error:
-            raise UsageError(error.args[0]) from None
-        paths |= {topic.path: topic.built for topic in found}
-    planned = [path for path, built in paths.items() if not built]
-    if len(planned) == len(paths):
-        raise UsageError(f"{', '.join(planned)} is planned, not built yet")
-    for path in planned:
-        print(f"{path}: planned, not built yet", file=sys.stderr)
-    return [path for path, built in paths.items() if built]
+    return [topic.path for topic in only_built(topics_named(texts))]
 
 
 def _against(command, topics):
@@ -302,7 +238,7 @@ def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False
     specs = {topic: spec_of(topic) for topic in topics}
     data = as_data(specs, results, seconds, excuse_edges) | {"not_judged": list(not_judged)}
     if command.json:
-        print(json.dumps(data, indent=1, allow_nan=False))
+        print_json(data)
         return 0 if data["passed"] else 1
     console = Console(highlight=False)
     if command.verbose:
@@ -372,7 +308,7 @@ def _grade(command):
     with _progress(f"grading {topic}") as progress:
         results = grade(command.file, topic, limits, command.only, progress)
     if command.json:
-        print(json.dumps(as_data(topic, functions, results, command.strict), indent=1, allow_nan=False))
+        print_json(as_data(topic, functions, results, command.strict))
     else:
         print_marks(topic, functions, results, command.strict, command.hints)
     return int(not passes(results, command.strict))
@@ -396,6 +332,9 @@ def _export(command):
     manifest = export(topics, command.directory, lambda topic: print(topic, file=sys.stderr))
     print(f"wrote {command.directory}: {len(topics)} topics, {len(manifest['files'])} files and manifest.json")
     return 0
+
+
+DOES = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}
 
 
 if __name__ == "__main__":

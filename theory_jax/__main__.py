@@ -4,7 +4,6 @@ Exit codes: 0 every claim holds, 1 a claim failed, 2 usage.
 """
 
 import contextlib
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from typing import Annotated
 
 import tyro
 
-from shared_specs.commands.command_line import UsageError, parse
-from shared_specs.commands.extras import remedy
-from shared_specs.stopping import Stopped, unwinding
-from shared_specs.syllabus import BOOK, load, resolve
-from shared_specs.terminal import failed_output, forget_output, replace_unwritable
+from shared_specs.commands.errors import UsageError
+from shared_specs.commands.output import print_course, print_json
+from shared_specs.commands.parsing import parse
+from shared_specs.commands.program import exit_code
+from shared_specs.commands.topics import only_built, topics_named
+from shared_specs.syllabus import BOOK, load
 from theory_jax.derivation.loading import LECTURES, derivation_of, lemmas
 from theory_jax.pages.records import records_in_order, records_in_processes
 
@@ -28,6 +28,8 @@ class List:
 
     json: bool = False
     """Print JSON instead of a table."""
+    debug: bool = False
+    """Show the traceback of an error."""
 
 
 @dataclass(frozen=True)
@@ -62,76 +64,34 @@ class Mutate:
     """Mutate every derivation (minutes)."""
     json: bool = False
     """Print JSON: for each topic how many mutants there were, and those that survived."""
+    debug: bool = False
+    """Show the traceback of an error."""
 
 
-Command = (
-    Annotated[List, tyro.conf.subcommand("list")]
-    | Annotated[Run, tyro.conf.subcommand("run")]
-    | Annotated[Mutate, tyro.conf.subcommand("mutate")]
-)
+COMMANDS = {"list": List, "run": Run, "mutate": Mutate}
 
 
 def main(arguments=None):
     """Returns the exit code."""
-    replace_unwritable()
-    try:
-        command = parse(Command, sys.argv[1:] if arguments is None else arguments, __doc__, "python -m theory_jax")
-        does = {List: _list, Mutate: _mutate, Run: _run}
-        with unwinding():
-            code = does[type(command)](command)
-        sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
-        return code
-    except Stopped as stop:
-        print(stop, file=sys.stderr)
-        return stop.exit_code
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if not (line := remedy(error)):
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader (`| head`) has seen enough
-        forget_output()
-        return 1
-    except OSError as error:
-        if not (line := failed_output(error)):
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 3
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    return exit_code(lambda: _do(parse(COMMANDS, words, __doc__, "python -m theory_jax")), words)
+
+
+def _do(command):
+    return DOES[type(command)](command)
 
 
 # ---------------------------------------------------------------------------------------------------- list
 
 
 def _list(command):
-    topics = load().topics.values()
-    if command.json:
-        rows = [
-            {"topic": t.path, "title": t.title, "lectures": list(t.lectures), "state": "built" if t.built else "planned"}
-            for t in topics
-        ]
-        print(json.dumps({"topics": rows}, indent=2))
-        return 0
-    from rich.table import Table
-    from rich.text import Text
-
-    from shared_specs.terminal import print_table
     from theory_jax.pages.console import console_of_the_page
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("lecture", justify="right")
-    table.add_column("topic", no_wrap=True)
-    table.add_column("title")
-    table.add_column("", no_wrap=True)
-    for topic in topics:
-        state = Text("built", style="green") if topic.built else Text("planned", style="dim")
-        table.add_row(", ".join(map(str, topic.lectures)) or "-", topic.path, topic.title, state)
     console = console_of_the_page()
-    print_table(table, console)
-    book = f"The course as a book: {os.path.relpath(BOOK)}" if BOOK.is_file() else "`make book` writes the course as a book."
-    console.print(book, soft_wrap=True)
+    print_course(command.json, console)
+    if not command.json:
+        book = f"The course as a book: {os.path.relpath(BOOK)}" if BOOK.is_file() else "`make book` writes the course as a book."
+        console.print(book, soft_wrap=True)
     return 0
 
 
@@ -142,14 +102,8 @@ def _run(command):
     if command.jobs < 0:
         raise UsageError(f"--jobs is {command.jobs}; it must be 0 (one for each core) or more")
     asked = _asked(command)
-    # the lecture on a topic that is being written may be there before its spec
-    there = [topic for topic in asked if topic.built or _is_written(topic)]
+    there = only_built(asked, _is_there)
     planned = [topic.path for topic in asked if topic not in there]
-    if not there:
-        names = "no topic" if command.all else ", ".join(planned)
-        raise UsageError(f"nothing to run: {names} is {'built yet' if command.all else 'planned, not built yet'}")
-    for path in planned:
-        print(f"{path}: planned, not built yet", file=sys.stderr)
     files = _files(command, there)
     how = {"arithmetic": _arithmetic(command.compiled), "debug": command.debug}
     if command.json and command.jobs != 1:
@@ -158,8 +112,7 @@ def _run(command):
         records = records_in_order(there, show=None if command.json else lambda *page: _show(files, *page), **how)
     computed_by = "XLA" if command.compiled else "NumPy"
     if command.json:
-        answer = {"derivations": records, "planned": planned, "computed_by": computed_by}
-        print(json.dumps(answer, indent=2, allow_nan=False))  # in ASCII, which every encoding of stdout can write
+        print_json({"derivations": records, "planned": planned, "computed_by": computed_by})
     else:
         from theory_jax.pages.terminal import print_summary
 
@@ -223,9 +176,7 @@ def _write_tex(page, path, places):
 
 
 def _mutate(command):
-    topics = [topic for topic in _asked(command) if topic.built or _is_written(topic)]
-    if not topics:
-        raise UsageError("nothing to mutate: none of the topics is built yet")
+    topics = only_built(_asked(command), _is_there)
     from theory_jax.derivation.mutation import ENOUGH, mutants
 
     found = {}
@@ -243,7 +194,7 @@ def _mutate(command):
             path: {"mutants": len(those), "survivors": [{"part": m.name, "change": m.change} for m in survivors[path]]}
             for path, those in found.items()
         }
-        print(json.dumps({"topics": topics, "mutants": total, "refused": refused}, indent=2))
+        print_json({"topics": topics, "mutants": total, "refused": refused})
     else:
         for path, those in found.items():
             print(f"{path}: {len(those) - len(survivors[path])} of {len(those)} mutants refused")
@@ -277,17 +228,16 @@ def _asked(command):
     of_lemmas = {lemma.path: lemma for lemma in lemmas()}
     if command.all:
         return [*of_lemmas.values(), *load().built]
-    topics = {}
-    for text in command.topics:
-        try:
-            topics |= {topic.path: topic for topic in ([of_lemmas[text]] if text in of_lemmas else resolve(text))}
-        except LookupError as error:
-            raise UsageError(error.args[0]) from None
-    return list(topics.values())
+    named = (topic for text in command.topics for topic in ([of_lemmas[text]] if text in of_lemmas else topics_named([text])))
+    return list({topic.path: topic for topic in named}.values())
 
 
-def _is_written(topic):
-    return (LECTURES / f"{topic.path}.py").is_file()
+def _is_there(topic):
+    """The lecture on a topic that is being written may exist before its spec."""
+    return topic.built or (LECTURES / f"{topic.path}.py").is_file()
+
+
+DOES = {List: _list, Run: _run, Mutate: _mutate}
 
 
 if __name__ == "__main__":

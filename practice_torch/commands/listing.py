@@ -1,9 +1,8 @@
 """python -m practice_torch list: what can be trained, and what it takes."""
 
-import json
-
-from practice_torch.command_line import PROGRAM
+from practice_torch.commands.options import PROGRAM
 from practice_torch.commands.recipes import has_study, module_of, published_of, recipe_names, topic_of
+from shared_specs.commands.output import print_json
 from shared_specs.syllabus import load
 
 
@@ -18,7 +17,7 @@ def list_recipes(command):
     if command.sizes:
         return _list_sizes([(row["topic"], name) for row in rows for name in row["recipes"]], command.json)
     if command.json:
-        print(json.dumps({"topics": rows}, indent=2))
+        print_json({"topics": rows})
         return 0
     from rich.table import Table
 
@@ -47,7 +46,7 @@ def _list_sizes(recipes, as_json):
             {"topic": path, "recipe": name} | facts_of(recipe, sizes(module_of(path), name), published)
             for path, name, recipe, published in found
         ]
-        print(json.dumps({"recipes": rows, "assumption": ASSUMPTION}, indent=2))
+        print_json({"recipes": rows, "assumption": ASSUMPTION})
         return 0
     print(HEADER)
     for path, name in recipes:

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import tyro
 
-from practice_torch.command_line import PROGRAM, UsageError, flags, nearest, tyro_line
+from practice_torch.commands.options import PROGRAM
 from practice_torch.data.errors import DataError
+from shared_specs.commands.errors import UsageError, nearest
+from shared_specs.commands.parsing import flags, parsed_with_rest, unknown_argument
 from shared_specs.stopping import Stopped
 
 PREPARE = f"{PROGRAM} prepare"
@@ -101,12 +103,12 @@ def _both(options):
 
 def _parsed(kind, arguments, program, description=None):
     try:
-        result, unknown = tyro_line(kind, arguments, program, return_unknown_args=True, description=description)
+        result, unknown = parsed_with_rest(kind, arguments, program, description=description)
     except ValueError as error:  # of an option's bounds
         raise UsageError(str(error)) from None
     if unknown:
-        known = [flag for part in (result if isinstance(result, tuple) else (result,)) for flag in flags(part)]
-        raise UsageError(f"unknown argument {unknown[0]!r}; {nearest(unknown[0], known)}")
+        known = [flag for part in (result if isinstance(result, tuple) else (result,)) for flag in flags(type(part))]
+        raise unknown_argument(unknown[0], program.removeprefix(f"{PROGRAM} "), known)
     return result
 
 

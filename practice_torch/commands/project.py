@@ -2,11 +2,12 @@
 
 import ast
 import importlib
-import json
 import sys
 from pathlib import Path
 
-from practice_torch.command_line import PROGRAM, UsageError, nearest
+from practice_torch.commands.options import PROGRAM
+from shared_specs.commands.errors import UsageError, nearest
+from shared_specs.commands.output import print_json
 from shared_specs.stopping import Stopped
 
 FOLDER = Path(__file__).parent.parent / "projects"
@@ -52,7 +53,7 @@ def project(command):
         _say(f"{stop} between two trainings; the same command goes on")
         return stop.exit_code
     if command.json:
-        print(json.dumps(results, indent=1))
+        print_json(results)
     else:
         _show(folder, results)
         print(f"report: {page}   table: {folder / 'results.json'}")
@@ -61,7 +62,7 @@ def project(command):
 
 def _list(known, as_json):
     if as_json:
-        print(json.dumps({"projects": [{"project": name, "about": about} for name, about in known.items()]}, indent=2))
+        print_json({"projects": [{"project": name, "about": about} for name, about in known.items()]})
         return 0
     width = max(map(len, known))
     print("\n".join(f"{name:{width}}  {about}" for name, about in known.items()))

@@ -5,27 +5,26 @@ import functools
 import importlib
 from pathlib import Path
 
-from practice_torch.command_line import UsageError
-from shared_specs.syllabus import load, resolve
+from shared_specs.commands.errors import UsageError
+from shared_specs.commands.topics import planned_only, topics_named
+from shared_specs.syllabus import load
 
 HERE = Path(__file__).parent.parent
 
 
 def topic_of(text):
     """The path of the one topic that trains and that the text names; UsageError otherwise."""
-    try:
-        topics = resolve(text)
-    except LookupError as error:
-        raise UsageError(error.args[0]) from None
+    topics = topics_named([text])
     there = [topic for topic in topics if recipe_names(topic.path)]
     if len(there) == 1:
         return there[0].path
     names = ", ".join(topic.path for topic in there or topics)
     if there:
         raise UsageError(f"{text!r} means {names}: name one of them")
+    if not any(topic.built for topic in topics):
+        raise planned_only(topic.path for topic in topics)
     trained = ", ".join(path for path in load().topics if recipe_names(path))
-    state = "trains nothing" if (HERE / f"{topics[0].path}.py").is_file() else "is planned, not built yet"
-    raise UsageError(f"{names} {state}; topics that train: {trained}")
+    raise UsageError(f"{names} trains nothing; topics that train: {trained}")
 
 
 def recipe_names(path):

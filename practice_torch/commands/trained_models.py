@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 from shlex import quote
 
-from practice_torch.command_line import PROGRAM, UsageError, changed, flags, nearest, tyro_line
+from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.run_folder import restored, same_data, show, write_page, writing
 from practice_torch.engine.errors import RunError
+from shared_specs.commands.errors import UsageError
+from shared_specs.commands.parsing import flags, parsed, unknown_argument
 
 FEWEST_SAMPLES = 20  # of which distances and their intervals are still estimated
 
@@ -64,14 +66,14 @@ def _set_sampling(experiment, command, words, path):
     """The experiment's sampling as the words of the command line want it."""
     from practice_torch.engine.experiment import HasSampling
 
-    program, own = f"{PROGRAM} sample {command.run}", ", ".join(flags(command))
+    program, own = f"{PROGRAM} sample {command.run}", ", ".join(flags(type(command)))
     if isinstance(experiment, HasSampling):
         about = f"{type(experiment.sampling).__doc__} Next to these options there are {own}."
-        experiment.sampling = changed(experiment.sampling, words, "option", f"{path} sampling", program, description=about)
+        experiment.sampling = changed(experiment.sampling, words, f"{path} sampling", program, description=about)
     elif words == ["--help"]:
-        tyro_line(type(command), words, program)
+        parsed(type(command), words, program)
     elif words:
-        raise UsageError(f"unknown argument {words[0]!r}: {path} has no further options; {nearest(words[0], flags(command))}")
+        raise unknown_argument(words[0], f"sample (and {path} has no further options)", flags(type(command)))
 
 
 def evaluate(command, judge):

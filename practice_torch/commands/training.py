@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 from shlex import quote
 
-from practice_torch.command_line import PROGRAM, UsageError, changed, nearest
+from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
 from practice_torch.commands.run_folder import restored, same_data, show, write_page
 from practice_torch.data.errors import DataError
 from practice_torch.engine.recipe import OF_DATA
+from shared_specs.commands.errors import UsageError, nearest
 
 
 def train(command, words, fields):
@@ -74,10 +75,10 @@ def recipe_with(path, recipe_name, fields):
         raise UsageError(f"{path} {recipe_name} reads no data: leave {given[0]} out")
     about = {"description": _about(recipe, fields)}
     if _names("--warmup-steps", fields) or "--help" in fields:
-        given = changed(recipe, fields, "field", f"{path} {recipe_name}", program, **about)
+        given = changed(recipe, fields, f"{path} {recipe_name}", program, **about)
     else:  # of fewer steps than the warm-up has, the same part is warm-up as in the recipe
         without = dataclasses.replace(recipe, warmup_steps=0)
-        given = changed(without, fields, "field", f"{path} {recipe_name}", program, **about)
+        given = changed(without, fields, f"{path} {recipe_name}", program, **about)
         fits = recipe.warmup_steps < given.steps
         warmup_steps = recipe.warmup_steps if fits else recipe.warmup_steps * given.steps // recipe.steps
         given = dataclasses.replace(given, warmup_steps=warmup_steps)

@@ -1,1 +1,1 @@
-"""Parts of the command line: parsing, errors, and what the commands print and write."""
+"""The command lines: what the three packages share (errors, parsing, topics, output), and the pages and files of shared_specs."""

@@ -1,7 +1,7 @@
 """What `check` prints: a table with a line for each topic, then the failures; and the same as data."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
@@ -9,9 +9,6 @@ from shared_specs.checking.check import Result
 from shared_specs.checking.comparing import CALL, DTYPE
 from shared_specs.checking.laws import FALSE_ALARM
 from shared_specs.rows import Law, Row
-
-if TYPE_CHECKING:
-    from shared_specs.checking.check import Result
 
 SCHEMA = 1
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from shared_specs.commands.command_line import UsageError
+from shared_specs.commands.errors import UsageError
 
 if TYPE_CHECKING:
     from shared_specs.grading.foreign import Terms

@@ -12,7 +12,7 @@ from PIL import Image
 import demo.__main__ as main_job
 from demo import page
 from demo.folder import replaced_folder
-from practice_torch.command_line import changed
+from practice_torch.commands.options import changed
 from practice_torch.commands.training import recipe_with
 from practice_torch.experiments.autoregressive.transformer import Writing
 from shared_specs.syllabus import load
@@ -126,7 +126,7 @@ def test_the_commands_of_the_demo_are_commands():
     assert [title for title, _ in main_job.checks(everything=False)] == ["derivations", "contracts"]
     assert [model.kind for model in main_job.MODELS] == ["images", "text", "sound"]
     (text,) = (model for model in main_job.MODELS if model.kind == "text")
-    changed(Writing(), [w for w in text.sampling if w not in ("--count", "2")], "option", "text", "sample")
+    changed(Writing(), [w for w in text.sampling if w not in ("--count", "2")], "text", "sample")
 
 
 def test_claims_become_mathematics():

@@ -220,8 +220,8 @@ def test_a_text_too_short_for_a_study(trained, text, tmp_path):
         (f"--prompt {'tales-of-tables' * 3}", "tokens; the model sees 16: give a shorter one"),
         ("--greedy --temperature 0.5", "temperature is 0.5, and has no part in greedy: leave one of the two out"),
         ("--beams 2 --greedy", "greedy is True, and has no part in a search with beams"),
-        ("--tempreature 1", "unknown option --tempreature of autoregressive/transformer sampling; did you mean --temperature?"),
-        ("--cuont 1", "unknown option --cuont"),
+        ("--tempreature 1", "'--tempreature' of autoregressive/transformer sampling; did you mean --temperature?"),
+        ("--cuont 1", "unknown argument '--cuont'"),
         ("more", "'more' belongs to no option of autoregressive/transformer sampling"),
     ],
 )  # fmt: skip
@@ -254,10 +254,10 @@ def test_texts_that_cannot_be_learned(tmp_path, content, because):
         ("pydco", "autoregressive/transformer has no recipe 'pydco'; did you mean pydoc?"),
         ("pydoc --layers two", "--layers: invalid literal for int() with base 10: 'two'"),
         ("pydoc --dropout much", "--dropout: could not convert string to float: 'much'"),
-        ("pydoc --tensorboard 3", "'3' belongs to no field of autoregressive/transformer pydoc"),
+        ("pydoc --tensorboard 3", "'3' belongs to no option of autoregressive/transformer pydoc"),
         ("pydoc --heads 5", "heads is 5; it must be a divisor of the width, 96"),
         ("pydoc --merges -1", "merges is -1; it must be at least 0"),
-        ("pydoc --contxt 5", "unknown field --contxt of autoregressive/transformer pydoc; did you mean --context?"),
+        ("pydoc --contxt 5", "unknown argument '--contxt' of autoregressive/transformer pydoc; did you mean --context?"),
     ],
 )
 def test_recipes_that_cannot_be(words, because):

@@ -159,7 +159,7 @@ def test_every_field_of_every_recipe_has_a_line_of_help():
         ("train latent/vea digits", "no topic 'latent/vea'; did you mean latent/vae"),
         ("train 99 digits", "no lecture 99; the course has lectures 1..56"),
         ("train foundations/jensen digits", "foundations/jensen trains nothing; topics that train: "),
-        ("train adversarial/style_gan digits", "adversarial/style_gan is planned, not built yet; topics that train: "),
+        ("train adversarial/style_gan digits", "adversarial/style_gan is planned, not built yet"),
         ("train latent/vae digts", "no recipe 'digts'; did you mean digits?"),
         ("train latent/vae digits --steps 0", "steps is 0; it must be at least 1"),
         ("train latent/vae digits --steps -3", "steps is -3"),
@@ -174,10 +174,10 @@ def test_every_field_of_every_recipe_has_a_line_of_help():
         ("train latent/vae digits --seed -1", "seed is -1"),
         ("train latent/vae digits --precision half", "invalid choice 'half'"),
         ("train latent/vae digits --hidden-dims 0", "hidden_dims is (0,)"),
-        ("train latent/vae digits --stpes 5", "unknown field --stpes of latent/vae digits; did you mean --steps?"),
+        ("train latent/vae digits --stpes 5", "unknown argument '--stpes' of latent/vae digits; did you mean --steps?"),
         ("train latent/vae digits --learning_rat 5", "did you mean --learning-rate?"),
-        ("train latent/vae digits --metric kl", "unknown field --metric"),
-        ("train latent/vae digits --compile", "unknown field --compile of latent/vae digits; did you mean --no-compile?"),
+        ("train latent/vae digits --metric kl", "unknown argument '--metric'"),
+        ("train latent/vae digits --compile", "unknown argument '--compile' of latent/vae digits; did you mean --no-compile?"),
         ("train latent/vae digits --no-compile --steps 0", "steps is 0; it must be at least 1"),
         ("train foundations/maximum_likelihood bigram --steps 2", "steps is 2; it must be 1"),
         ("train --resume somewhere --steps 5", "--resume takes nothing but the run folder (given: --steps)"),
@@ -488,7 +488,7 @@ def test_the_same_seed_draws_the_same(trained, tmp_path):
 
 def test_a_model_without_options_of_sampling(trained):
     message = refused(2, "sample", trained, "--cuont", 4)
-    assert "unknown argument '--cuont': latent/vae has no further options; did you mean --count?" in message
+    assert "unknown argument '--cuont' of sample (and latent/vae has no further options); did you mean --count?" in message
     code, out, _ = call("sample", trained, "--help")
     assert code == 0 and "Number of samples." in out
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 
-from practice_torch.command_line import UsageError
 from practice_torch.commands import preparing
 from practice_torch.data import images
 from practice_torch.data.errors import DataError
@@ -21,6 +20,7 @@ from practice_torch.data.permutation import uniforms
 from practice_torch.data.preparation import prepare_images
 from practice_torch.data.preparation.prepared import digest_of, verify
 from practice_torch.data.reading.decoding import open_image
+from shared_specs.commands.errors import UsageError
 from tests.data.test_sources import archive
 from tests.support.data_files import gray, one_line, save
 from tests.support.forks import codes_of, fork

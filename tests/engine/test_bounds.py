@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pytest
 
-from practice_torch.command_line import changed
+from practice_torch.commands.options import changed
 from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
 from practice_torch.engine.recipe import Recipe
 
@@ -91,7 +91,7 @@ def test_a_field_that_is_declared_again_keeps_its_bounds():
 
 def test_help_shows_every_bound(capsys):
     with pytest.raises(SystemExit) as stop:
-        changed(Options(scale=3.5), ["--help"], "option", "a toy", "sample")
+        changed(Options(scale=3.5), ["--help"], "a toy", "sample")
     assert stop.value.code == 0
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for name, (words, _, _) in EDGES.items():

@@ -32,7 +32,7 @@ from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from practice_torch.__main__ import main as command
-from practice_torch.command_line import parse
+from practice_torch.commands.options import parse
 from practice_torch.commands.training import recipe_with
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.batches.order import Batches

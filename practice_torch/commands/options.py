@@ -1,20 +1,14 @@
-"""The command line of practice_torch: commands, their options, and errors of one line."""
+"""The commands of practice_torch and their options."""
 
-import contextlib
-import dataclasses
-import difflib
-import io
 from dataclasses import dataclass
-from itertools import dropwhile, takewhile
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 import tyro
 
+from shared_specs.commands.errors import UsageError
+from shared_specs.commands.parsing import command_name, flags, parsed_with_rest, unknown_argument
+
 PROGRAM = "python -m practice_torch"
-
-
-class UsageError(Exception):
-    """A usage error, reported in one line."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +138,8 @@ class Prepare:
     """Show the traceback of an error."""
 
 
-# Commands that take more than is said here, once they know of what: after so many words. `--help` then belongs to that, too.
+# Commands with further options, which depend on their first N words (the topic and recipe, or the run): after those words,
+# `--help` lists these options too.
 OPEN = {"train": 2, "sample": 1}
 COMMANDS = {
     "list": List,
@@ -158,16 +153,10 @@ COMMANDS = {
 
 
 def parse(arguments, description):
-    """The command and what else its function takes: the words that belong to a recipe or a model; for train, before them,
-    TOPIC and RECIPE, as far as they are given.
+    """The command, and a tuple of what else its function takes: the words that belong to a recipe or a model; for train, before
+    them, TOPIC and RECIPE, as far as they are given.
     """
-    if not arguments:
-        raise UsageError(f"which command? {', '.join(COMMANDS)}; --help says what they do")
-    name = arguments[0]
-    if name not in COMMANDS and not name.startswith("-"):
-        raise UsageError(f"unknown command {name!r}; {nearest(name, COMMANDS)}")
-    if name.startswith("-"):
-        tyro_line(_all_commands(), ["--help"] if name == "-h" else [name], PROGRAM, description=description)
+    name = command_name(COMMANDS, arguments, description, PROGRAM)
     if name == "prepare":  # whose words commands/preparing.py reads
         return Prepare(), (arguments[1:],)
     words, rest = _leading_words(arguments[1:]), arguments[1:]
@@ -177,46 +166,26 @@ def parse(arguments, description):
     if name == "train":
         rest = rest[len(words) :]
     program = f"{PROGRAM} {name}{' TOPIC RECIPE' if name == 'train' else ''}"
-    command, unknown = tyro_line(COMMANDS[name], rest, program, return_unknown_args=True)
+    command, unknown = parsed_with_rest(COMMANDS[name], rest, program)
     if name in OPEN:
         unknown = [*unknown, "--help"] if helping else unknown
         return command, (words, unknown) if name == "train" else (unknown,)
     if unknown:
-        raise UsageError(f"unknown argument {unknown[0]!r} of {name}; {nearest(unknown[0], flags(command))}")
+        raise unknown_argument(unknown[0], name, flags(COMMANDS[name]))
     return command, ()
 
 
-def flags(options):
-    """The flags of a dataclass instance, but for those that the command line does not show; of what is on, the one against it."""
-    hidden = {name for name, kind in get_type_hints(type(options), include_extras=True).items() if _is_hidden(kind)}
-    shown = [field.name for field in dataclasses.fields(options) if field.name not in hidden]
-    return [f"--{'no-' if getattr(options, name) is True else ''}{name.replace('_', '-')}" for name in shown]
-
-
-def _is_hidden(kind):
-    marks = getattr(kind, "__metadata__", ())
-    return tyro.conf.Suppress in marks or tyro.conf.Positional in marks
-
-
-def changed(options, words, kind, of, program, **presentation):
-    """A frozen dataclass with what the words say in place of its own values. kind: what a value of it is called, `of` what."""
+def changed(options, words, of, program, **presentation):
+    """A copy of the frozen dataclass with the fields given on the command line replaced. of: what the fields belong to."""
     known = flags(options)
     for word in words:
-        flag = word.split("=")[0].replace("_", "-")
-        if word.startswith("--") and flag not in known and word != "--help":
-            raise UsageError(f"unknown {kind} {word.split('=')[0]} of {of}; {nearest(flag, sorted(known))}")
-    result, unknown = tyro_line(type(options), words, program, default=options, return_unknown_args=True, **presentation)
+        name = word.split("=")[0]
+        if word.startswith("--") and name.replace("_", "-") not in known and word != "--help":
+            raise unknown_argument(name, of, sorted(known))
+    result, unknown = parsed_with_rest(type(options), words, program, default=options, **presentation)
     if unknown:
-        raise UsageError(f"{unknown[0]!r} belongs to no {kind} of {of}")
+        raise UsageError(f"{unknown[0]!r} belongs to no option of {of}")
     return result
-
-
-def _all_commands():
-    union = None
-    for name, kind in COMMANDS.items():
-        one = Annotated[kind, tyro.conf.subcommand(name)]
-        union = one if union is None else union | one
-    return union
 
 
 def _leading_words(arguments):
@@ -226,28 +195,3 @@ def _leading_words(arguments):
             break
         words.append(word)
     return words
-
-
-def tyro_line(kind, arguments, program, **options):
-    """tyro, with its boxed complaint reduced to one line."""
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(kind, prog=program, args=arguments, config=(tyro.conf.FlagCreatePairsOff,), **options)
-    except SystemExit as exit:
-        if not exit.code:
-            raise
-    lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()]
-    above = takewhile(lambda line: not _is_rule(line), dropwhile(_is_rule, lines[1:]))
-    message = " ".join(" ".join(above).split()).removeprefix("Error parsing ")
-    raise UsageError(message.removeprefix(f"{kind.__name__}: ") if isinstance(kind, type) else message)
-
-
-def _is_rule(line):
-    """Where stdout cannot write UTF-8, tyro draws hyphens, and a rule under the title, too."""
-    return bool(line) and not line.strip("─╰╯-")
-
-
-def nearest(word, allowed):
-    close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"it must be one of {', '.join(allowed)}"
