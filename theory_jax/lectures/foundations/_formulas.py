@@ -23,6 +23,6 @@ FORMULAS = {
 }
 
 
-def of_each(function, rows, *arrays):
+def of_each(function, rows, *arrays, **named):
     """The function of the arrays for every (divergence, alpha), stacked."""
-    return jnp.stack([function(*arrays, divergence=divergence, alpha=alpha) for divergence, alpha in rows])
+    return jnp.stack([function(*arrays, **named, divergence=divergence, alpha=alpha) for divergence, alpha in rows])

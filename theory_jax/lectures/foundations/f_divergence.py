@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/foundations/f_divergence.py.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from math import inf
@@ -257,31 +258,29 @@ def _column(of):
     return sympy.Matrix([of(name).subs(alpha, 3) for name in _ONE_OF_EACH])
 
 
-def _rows_last(values):
-    """[rows, draws] of the code -> [draws, rows, 1] of a column."""
-    return jnp.asarray(values).T[:, :, None]
-
-
 derivation.bridge(
     "The code computes the table's generators, the alpha family at 3",
     _column(lambda name: _FORMULAS[name]),
-    lambda u: _rows_last(of_each(f_generator, _AT, jnp.log(u))),
-    u,
+    functools.partial(of_each, f_generator, _AT),
+    log_ratio=[log(u)],
+    calls=(f_generator,),
     wrong={"the ratio turned over": _column(lambda name: _FORMULAS[name].subs(u, 1 / u))},
 )
 derivation.bridge(
     "... and their derivatives",
     _column(lambda name: _ROWS[name].slope),
-    lambda u: _rows_last(of_each(f_generator_derivative, _AT, jnp.log(u))),
-    u,
+    functools.partial(of_each, f_generator_derivative, _AT),
+    log_ratio=[log(u)],
+    calls=(f_generator_derivative,),
     wrong={"the derivatives in the logarithm of the ratio": _column(lambda name: u * _ROWS[name].slope)},
 )
 derivation.bridge(
     "... and the divergences",
     _column(lambda name: _ROWS[name].divergence),
-    lambda p, q: _rows_last(of_each(f_divergence, _AT, jnp.log(p), jnp.log(q))),
-    p,
-    q,
+    functools.partial(of_each, f_divergence, _AT),
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
+    calls=(f_divergence,),
     wrong={"the arguments exchanged, or a factor": _column(lambda name: _ROWS[name].mistake)},
 )
 derivation.bridge(
@@ -449,12 +448,12 @@ derivation.chain(
     r"$p_k/q_k$, as when points are only renamed.",
 )
 derivation.bridge(
-    "The code computes the output of a channel",
-    p_out,
-    lambda p, rows: jnp.exp(jax.vmap(lambda one, each: push_through_channel(one[None], each)[0])(jnp.log(p), jnp.log(rows))),
-    p,
-    channel,
-    wrong={"inputs and outputs exchanged": Total(k, p * channel.at(k, o))},
+    "The code computes the logarithm of a channel's output",
+    log(p_out),
+    push_through_channel,
+    log_probs=[log(p)],
+    log_channel=log(channel),
+    wrong={"inputs and outputs exchanged": log(Total(k, p * channel.at(k, o)))},
 )
 
 # ---------------------------------------------------------------------------------------------------- inequalities

@@ -160,10 +160,11 @@ def _slope_of_divergence(data, model, change):
 derivation.bridge(
     "The divergence of the code has this gradient, for Kullback-Leibler",
     -Total(k, h * p / q),
-    lambda p, q, h: jnp.stack(list(map(_slope_of_divergence, p, q, h))),
-    p,
-    q,
-    h,
+    _slope_of_divergence,
+    data=p,
+    model=q,
+    change=h,
+    calls=(f_divergence,),
     wrong={"the sign": Total(k, h * p / q), "the alternative loss": -Total(k, h * log(p / q))},
 )
 v = derivation.number("v", "the output of a network", "v_fake")

@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/foundations/fenchel_conjugate.py.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from math import inf
@@ -231,8 +232,9 @@ for _words, _formula, _code, _mistake in (
     derivation.bridge(
         _words,
         _column(_formula),
-        lambda t, code=_code: jnp.stack([code(t, divergence=name, alpha=at) for name, at in _AT], axis=1)[:, :, None],
-        r,
+        functools.partial(of_each, _code, _AT),
+        t=[r],
+        calls=(_code,),
         wrong={"a usual mistake": _column(_mistake)},
     )
 
@@ -441,8 +443,9 @@ _BY_NAME = [(name, -1.0 if name == "alpha" else None) for name in _MAPS]
 derivation.bridge(
     "The code computes the maps, the alpha family's at -1",
     sympy.Matrix(list(_MAPS.values())),
-    lambda v: jnp.stack([output_activation(v, divergence=name, alpha=at) for name, at in _BY_NAME], axis=1)[:, :, None],
-    v,
+    functools.partial(of_each, output_activation, _BY_NAME),
+    v=[v],
+    calls=(output_activation,),
     wrong={"the sign of v": sympy.Matrix([part.subs(v, -v) for part in _MAPS.values()])},
 )
 

@@ -165,7 +165,7 @@ for name, expression, code, mistakes in (
     ),
 ):
     derivation.bridge(
-        f"The code computes {name}", expression, lambda x, w, code=code: jensen_gap(x, jnp.log(w), code), x, w, wrong=mistakes
+        f"The code computes {name}", expression, jensen_gap, x=[x], log_weights=[log(w)], convex_fn=code, wrong=mistakes
     )
 
 
@@ -260,15 +260,16 @@ derivation.chain(
     so=r"Both are equalities for a quadratic. What makes $X$ less noisy makes Jensen's inequality tighter, in proportion to "
     r"the variance.",
 )
-for number, which in ((0, "lower"), (1, "upper")):
-    derivation.bridge(
-        f"The code computes the {which} bound at the curvatures 1 and 3",
-        (Rational(1, 2), Rational(3, 2))[number] * Variance(w, x),
-        lambda x, w, number=number: jensen_gap_bounds(x, jnp.log(w), curvature_lower=1.0, curvature_upper=3.0)[number],
-        x,
-        w,
-        wrong={"no half": (1, 3)[number] * Variance(w, x), "the other bound": (3, 1)[number] * Variance(w, x) / 2},
-    )
+derivation.bridge(
+    "The code computes both bounds at the curvatures 1 and 3",
+    (Variance(w, x) / 2, 3 * Variance(w, x) / 2),
+    jensen_gap_bounds,
+    x=[x],
+    log_weights=[log(w)],
+    curvature_lower=1.0,
+    curvature_upper=3.0,
+    wrong={"no half": (Variance(w, x), 3 * Variance(w, x)), "the bounds exchanged": (3 * Variance(w, x) / 2, Variance(w, x) / 2)},
+)
 
 # ---------------------------------------------------------------------------------------------------- more dimensions
 

@@ -92,13 +92,20 @@ central = derivation.chain(
     so=r"Only the divergence contains the model: to maximize the likelihood over a family of models is to minimize "
     r"$\mathrm{KL}(\hat p \,\|\, q)$ over it. If the family contains $\hat p$, the minimum is the entropy of the sample itself.",
 )
+
+
+def _both_terms(log_probs_p, log_probs_q):
+    return entropy(log_probs_p) + kl_divergence(log_probs_p, log_probs_q)
+
+
 derivation.bridge(
     "The code computes the two terms",
-    plus(Entropy(p), Divergence(p, q)),
-    lambda p, q: entropy(jnp.log(p)) + kl_divergence(jnp.log(p), jnp.log(q)),
-    p,
-    q,
-    wrong={"the entropy twice": 2 * Entropy(p) + Divergence(p, q)},
+    -Expectation(p, log(q)),
+    _both_terms,
+    log_probs_p=[log(p)],
+    log_probs_q=[log(q)],
+    calls=(entropy, kl_divergence),
+    wrong={"the divergence alone": Divergence(p, q)},
 )
 derivation.bridge(
     "... and their sum is the cross entropy",
@@ -175,21 +182,28 @@ derivation.chain(
     sizes={n: 3},
     so=r"The variance divides by $M$, not by $M - 1$: maximum likelihood is biased, and that bias is part of the method.",
 )
+
+
+def _of_one_coordinate(x):
+    return gaussian_maximum_likelihood(x[:, None])
+
+
 derivation.bridge(
     "The code returns this mean and the logarithm of this variance",
-    x_bar + log(s_hat),
-    lambda x: jnp.stack([sum(gaussian_maximum_likelihood(row[:, None])) for row in x])[:, 0],
-    x,
-    wrong={"the unbiased variance": x_bar + log(s_hat * M / (M - 1))},
+    (x_bar, log(s_hat)),
+    _of_one_coordinate,
+    x=x,
+    calls=(gaussian_maximum_likelihood,),
+    wrong={"the unbiased variance": (x_bar, log(s_hat * M / (M - 1)))},
 )
 derivation.bridge(
     "... and the loss of the model",
-    nll,
-    lambda x, m, s: gaussian_negative_log_likelihood(x, *(jnp.broadcast_to(a[:, None], x.shape) for a in (m, jnp.log(s)))) / 4,
-    x,
-    m,
-    s,
-    wrong={"the logarithm of the standard deviation": nll - log(s) / 4, "no constant": nll - log(2 * pi) / 2},
+    M * nll,
+    gaussian_negative_log_likelihood,
+    x=[x],
+    mean=[[m] * 4],
+    log_var=[[log(s)] * 4],
+    wrong={"the logarithm of the standard deviation": M * nll - log(s), "no constant": M * (nll - log(2 * pi) / 2)},
 )
 
 y = derivation.number("y", "a point on the line")
@@ -215,11 +229,11 @@ derivation.chain(
 derivation.bridge(
     "The code computes the divergence",
     Divergence(data, model),
-    lambda m_star, s_star, m, s: gaussian_kl_divergence(*(a[:, None] for a in (m_star, jnp.log(s_star), m, jnp.log(s)))),
-    m_star,
-    s_star,
-    m,
-    s,
+    gaussian_kl_divergence,
+    mean_p=[[m_star]],
+    log_var_p=[[log(s_star)]],
+    mean_q=[[m]],
+    log_var_q=[[log(s)]],
     wrong={"the half forgotten": 2 * Divergence(data, model)},
 )
 

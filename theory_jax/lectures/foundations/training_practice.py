@@ -117,20 +117,19 @@ central = derivation.chain(
 )
 
 
-def _clipped(g, c):
-    """Each row as the gradient of two arrays, clipped to its radius: [N, 4], [N] -> [N, 4]."""
-    rows = (
-        clip_by_global_norm((row[:1], row[1:].reshape(1, 3)), max_norm=float(radius))[0] for row, radius in zip(g, c, strict=True)
-    )
-    return jnp.stack([jnp.concatenate([part.ravel() for part in parts]) for parts in rows])
+def _clipped(g, max_norm):
+    """The gradient of two arrays, clipped together."""
+    parts, _ = clip_by_global_norm((g[:1], g[1:].reshape(1, 3)), max_norm=max_norm)
+    return jnp.concatenate([part.ravel() for part in parts])
 
 
 derivation.bridge(
     "The code's clipping, of two arrays together",
     g * Min(1, c / size_g),
     _clipped,
-    g,
-    c,
+    g=g,
+    max_norm=c,
+    calls=(clip_by_global_norm,),
     wrong={
         "the squared norm": g * Min(1, c / size_g**2),
         "the largest entry for the norm": g * Min(1, c / Max(*(Abs(g.at(k)) for k in range(4)))),
@@ -202,33 +201,23 @@ derivation.chain(
 )
 
 
-def _three_steps(gradients, rate, beta1, beta2, eps):
-    def one(gradients, rate, beta1, beta2, eps):
-        moments = jnp.zeros(1), jnp.zeros(1)
-        for step, gradient in enumerate(gradients, 1):
-            update, *moments = adam_update(
-                gradient[None],
-                *moments,
-                step=step,
-                learning_rate=rate,
-                beta1=float(beta1),
-                beta2=float(beta2),
-                epsilon=float(eps),
-            )
-        return update[0]
-
-    return jnp.stack([one(*row) for row in zip(gradients, rate, beta1, beta2, eps, strict=True)])
+def _three_steps(gradients, **options):
+    moments = jnp.zeros(1), jnp.zeros(1)
+    for step, gradient in enumerate(gradients, 1):
+        update, *moments = adam_update(gradient[None], *moments, step=step, **options)
+    return update
 
 
 derivation.bridge(
     "The code's third step",
     _third_step(G, eps),
     _three_steps,
-    G,
-    rate,
-    beta1,
-    beta2,
-    eps,
+    gradients=G,
+    learning_rate=rate,
+    beta1=beta1,
+    beta2=beta2,
+    epsilon=eps,
+    calls=(adam_update,),
     wrong={
         "no bias correction": _third_step(G, eps, 1, 1),
         "the decays exchanged": _third_step(G, eps, 1 - beta2**3, 1 - beta1**3),
@@ -289,12 +278,10 @@ latest = derivation.number("b", "a new value", "value")
 derivation.bridge(
     "The code's average",
     plus(times(decay, first), times(1 - decay, latest)),
-    lambda a, b, d: jnp.concatenate(
-        [ema_update(*(part[i : i + 1] for part in (a, b)), decay=float(d[i])) for i in range(len(d))]
-    ),
-    first,
-    latest,
-    decay,
+    ema_update,
+    average=[first],
+    value=[latest],
+    decay=decay,
     wrong={"decay and its rest exchanged": (1 - decay) * first + decay * latest},
 )
 
@@ -389,29 +376,25 @@ step = derivation.number("s", "a step of the schedule, from 0", "step", integer=
 floor = derivation.number("l", "the floor", "floor", positive=True)
 
 
-def _schedule(warmup, total):
-    def code(step, drop, floor):
-        rows = zip(step, drop + floor, floor, strict=True)
-        return jnp.concatenate(
-            [
-                warmup_cosine_learning_rate(s[None], peak=float(p), warmup_steps=warmup, total_steps=total, floor=float(f))
-                for s, p, f in rows
-            ]
-        )
-
-    return code
-
-
-for words, expression, code, mistake in (
-    ("rises over 8 steps", (drop + floor) * (step + 1) / 8, _schedule(8, 30), (drop + floor) * step / 8),
+for words, expression, steps, mistake in (
+    ("rises over 8 steps", (drop + floor) * (step + 1) / 8, {"warmup_steps": 8, "total_steps": 30}, (drop + floor) * step / 8),
     (
         "falls over 9 steps",
         floor + drop * (1 + cos(pi * step / 9)) / 2,
-        _schedule(0, 9),
+        {"warmup_steps": 0, "total_steps": 9},
         floor + drop * (1 + cos(pi * (step + 1) / 9)) / 2,
     ),
 ):
-    derivation.bridge(f"The code's schedule {words}", expression, code, step, drop, floor, wrong={"one step off": mistake})
+    derivation.bridge(
+        f"The code's schedule {words}",
+        expression,
+        warmup_cosine_learning_rate,
+        step=[step],
+        peak=drop + floor,
+        floor=floor,
+        **steps,
+        wrong={"one step off": mistake},
+    )
 
 # ---------------------------------------------------------------------------------------------------- scaling
 
@@ -456,20 +439,15 @@ width, high = (
 )
 
 
-def _scaled(x, minimum, width, low, high):
-    rows = zip(x, *(map(float, part) for part in (minimum, minimum + width, low, low + high)), strict=True)
-    return jnp.concatenate([scale_to_range(a[None], minimum=b, maximum=c, low=e, high=f) for a, b, c, e, f in rows])
-
-
 derivation.bridge(
     "The code's map",
     scaled.family.definition.subs(alpha, high / width),
-    _scaled,
-    value_of,
-    lowest,
-    width,
-    least,
-    high,
+    scale_to_range,
+    x=[value_of],
+    minimum=lowest,
+    maximum=lowest + width,
+    low=least,
+    high=least + high,
     wrong={"the slope turned over": scaled.family.definition.subs(alpha, width / high)},
 )
 

@@ -344,37 +344,38 @@ s = derivation.numbers("s", i, "the critic's values at the data's sample", "crit
 g = derivation.numbers("g", o, "the critic's values at the model's sample", "critic_q")
 N = derivation.count(i, "N", "how many samples of the data there are")
 M = derivation.count(o, "M", "how many samples of the model there are")
-for words, expression, code, mistake in (
-    (
-        "... and its estimate from samples",
-        plus(Total(i, s) / N, -Total(o, exp(g - 1)) / M),
-        _nwj_estimate,
-        plus(Total(i, s) / N, -Total(o, exp(g - 1)) / N),
-    ),
-    (
-        "... and Donsker and Varadhan's",
-        plus(Total(i, s) / N, -log(Total(o, exp(g)) / M)),
-        donsker_varadhan_bound,
-        plus(Total(i, s) / N, -Total(o, g) / M),
-    ),
-):
-    derivation.bridge(
-        words,
-        expression,
-        lambda s, g, code=code: jnp.stack([code(*pair) for pair in zip(s, g, strict=True)]),
-        s,
-        g,
-        sizes={i: 3, o: 5},
-        wrong={"a usual mistake": mistake},
-    )
+derivation.bridge(
+    "... and its estimate from samples",
+    plus(Total(i, s) / N, -Total(o, exp(g - 1)) / M),
+    variational_lower_bound,
+    critic_p=s,
+    critic_q=g,
+    divergence="kl",
+    sizes={i: 3, o: 5},
+    wrong={"the size of the other sample": plus(Total(i, s) / N, -Total(o, exp(g - 1)) / N)},
+)
+derivation.bridge(
+    "... and Donsker and Varadhan's",
+    plus(Total(i, s) / N, -log(Total(o, exp(g)) / M)),
+    donsker_varadhan_bound,
+    critic_p=s,
+    critic_q=g,
+    sizes={i: 3, o: 5},
+    wrong={"the logarithm inside the mean": plus(Total(i, s) / N, -Total(o, g) / M)},
+)
 _rows = {"kl": 1 + log(u), "reverse_kl": -1 / u, "pearson_chi_squared": 2 * (u - 1), "gan": log(u / (1 + u))}
+
+
+def _log_ratios(critics):
+    return jnp.stack([log_ratio_from_critic(critic, divergence=name) for name, critic in zip(_rows, critics, strict=True)])
+
+
 derivation.bridge(
     "... and the ratio that a critic claims, for Kullback-Leibler, its reverse, Pearson and the GAN",
     Matrix([log(u)] * 4),
-    lambda *critics: jnp.stack(
-        [log_ratio_from_critic(critic, divergence=name) for name, critic in zip(_rows, critics, strict=True)], axis=1
-    )[:, :, None],
-    *_rows.values(),
+    _log_ratios,
+    critics=[[value] for value in _rows.values()],
+    calls=(log_ratio_from_critic,),
     wrong={"the ratio itself": Matrix([u] * 4)},
 )
 
