@@ -8,6 +8,7 @@ from sympy import exp, log
 from theory_jax.derivation.chains import Chain, at_least, at_most, equals, lemmas_in
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
+from theory_jax.derivation.setting import letters
 from theory_jax.lectures.lemmas.jensen import jensen
 
 
@@ -264,6 +265,13 @@ def test_a_symbol_that_nobody_introduced_is_refused_in_chains_claims_and_definit
     toy.say("Nothing.")
     toy.exact("a = a", because="so")(lambda: (1.0, 2.0, {"x": 3.0}))
     assert "the definition of $d$ uses w" in first_error(toy)
+
+
+def test_the_letters_of_a_claim():
+    """Commands, words and the names of functions are none; a command that is not known may be one."""
+    assert letters(r"\bar\ell \cdot \dfrac{\alpha}{\bigl\lVert x\bigr\rVert} \succeq \max \hat z") == {"l", r"\alpha", "x", "z"}
+    assert letters(r"\begin{aligned} q &= \text{if } \operatorname{diag}(\mathbb{E}\, r) \end{aligned}") == {"q", "r"}
+    assert letters(r"\thetaa") == {r"\thetaa"}
 
 
 def test_symbols_have_a_meaning_and_are_what_they_are_called():

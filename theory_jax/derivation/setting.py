@@ -7,6 +7,16 @@ import re
 from dataclasses import dataclass, field
 
 import sympy
+from pylatexenc import latex2text
+from pylatexenc.latexwalker import (
+    LatexCharsNode,
+    LatexEnvironmentNode,
+    LatexGroupNode,
+    LatexMacroNode,
+    LatexWalker,
+    get_default_latex_context_db,
+)
+from pylatexenc.macrospec import MacroSpec
 
 from theory_jax.derivation.chains import spoken_of
 from theory_jax.derivation.ground import Ground
@@ -138,19 +148,32 @@ class Setting:
 
 
 CONSTANTS = {"e", r"\pi", "d", r"\partial", r"\infty"}  # the numbers, and the d of dx
-WORDS = re.compile(r"\\(?:mathrm|text|operatorname\*?|mathbb|textbf|textit|begin|end|texttt)\s*\{[^{}]*\}")
+WORDS = ("mathrm", "mathbb", "operatorname", "text", "textbf", "textit", "texttt")  # what is in their braces is no symbol
+# what pylatexenc does not know; any other command that it does not know counts as a letter, which no setting introduces
 COMMANDS = re.compile(
-    r"\\(?:frac|tfrac|dfrac|left|right|log|exp|sum|prod|int|sqrt|max|min|sup|inf|lim|arg|det|sin|cos|tanh?|arctan|arccos|arcsin|ln|Pr|to|le|ge|leq|geq|neq?"
-    r"|approx|equiv|sim|propto|in|notin|subset|subseteq|cup|cap|quad|qquad|cdot|cdots|dots|ldots|times|otimes|odot|circ|mid|nabla|Vert|lVert"
-    r"|rVert|vert|lvert|rvert|langle|rangle|lfloor|rfloor|lceil|rceil|big[lrm]?|Big[lrm]?|bigg[lrm]?|Bigg[lrm]?|hat|bar|tilde|widehat"
-    r"|widetilde|overline|underbrace|overbrace|mathcal|mathbf|boldsymbol|displaystyle|textstyle|top|prime|star|ast|dagger|binom|tbinom"
-    r"|rightarrow|Rightarrow|iff|implies|mapsto|forall|exists|pm|mp|ll|gg|setminus|emptyset|oplus|wedge|vee|land|lor|neg|limits|bmod"
-    r"|succ|prec|succeq|preceq|uparrow|downarrow|searrow|nearrow|substack|middle|coloneqq|colon|mathstrut|perp|partial|infty|cosh|sinh"
-    r"|Longrightarrow|Leftrightarrow|leftrightarrow|leftarrow|longrightarrow|not|mathop|bot|parallel|ell)(?![A-Za-z])"
+    r"left|right|middle|[bB]igg?[lrm]?|\||[dt]frac|t?binom|det|arg|Pr|bmod|iff|implies|neg?|land|lor|bot|colon|coloneqq|boldsymbol|bm"
+    r"|displaystyle|textstyle|limits|substack|mathop|mathstrut"
 )
+GRAMMAR = get_default_latex_context_db()
+GRAMMAR.add_context_category("words", [MacroSpec("mathbb", "{"), MacroSpec("operatorname", "*{")], prepend=True)
+SYMBOLS = latex2text.get_default_latex_context_db()
 
 
 def letters(written):
     """The single letters and Greek names of a claim, without words and commands."""
-    bare = COMMANDS.sub(" ", WORDS.sub(" ", written).replace(r"\ell", "l"))
-    return set(re.findall(r"\\[A-Za-z]+|[A-Za-z]", bare))
+    nodes, *_ = LatexWalker(written, latex_context=GRAMMAR).get_latex_nodes()
+    return set(_letters(nodes))
+
+
+def _letters(nodes):
+    for node in filter(None, nodes):
+        if isinstance(node, LatexCharsNode):
+            yield from re.findall("[A-Za-z]", node.chars)
+        elif isinstance(node, LatexMacroNode) and node.macroname not in WORDS:
+            symbol = SYMBOLS.get_macro_spec(node.macroname)
+            text = str(symbol.simplify_repl) if symbol else ""
+            if len(text) == 1 and text.isalpha() or not (symbol or COMMANDS.fullmatch(node.macroname)):
+                yield "l" if node.macroname == "ell" else f"\\{node.macroname}"
+            yield from _letters(node.nodeargd.argnlist if node.nodeargd else ())
+        elif isinstance(node, LatexGroupNode | LatexEnvironmentNode):
+            yield from _letters(node.nodelist)
