@@ -72,14 +72,23 @@ best = derivation.define(
     "the value of the game at the best discriminator",
     "joint_exact_value",
 )
+
+
+def _of_every_pair(p, q, r, g):
+    """The best logit, of laws p [X] and r [Z], and tables q and g [X, Z]."""
+    tables = np.broadcast_arrays(p[:, None], q, r, g)
+    return optimal_joint_logit(*(jnp.log(table).ravel() for table in tables)).reshape(tables[0].shape)
+
+
 derivation.bridge(
     "The code computes the best logit of every pair",
     logit,
-    lambda g, p, q, r: _of_every_pair(optimal_joint_logit, p, q, r, g),
-    generator,
-    p,
-    encoder,
-    prior,
+    _of_every_pair,
+    p=p,
+    q=encoder,
+    r=prior,
+    g=generator,
+    calls=(optimal_joint_logit,),
     wrong={
         "the pairs exchanged": log(Q / P),
         "the examples alone": log(p / generator),
@@ -97,12 +106,6 @@ derivation.bridge(
     wrong={"the sign": -best},
     states=2,
 )
-
-
-def _of_every_pair(function, p, q, r, g):
-    """Of laws p [draws, X] and r [draws, Z], and tables q and g [draws, X, Z]."""
-    tables = np.broadcast_arrays(p[:, :, None], q, r[:, None, :], g)
-    return function(*(jnp.log(table).ravel() for table in tables)).reshape(tables[0].shape)
 
 
 derivation.say("First, what matching pairs implies for the examples and for the latents by themselves.")
@@ -220,9 +223,8 @@ derivation.chain(
 derivation.bridge(
     "The code computes the entropy that is left, of a table of pairs",
     Expectation(pair_z, Entropy(back)),
-    lambda v, w: jnp.stack([conditional_entropy(jnp.log(one * law)) for one, law in zip(v, w[:, None, :], strict=True)]),
-    back,
-    pair_z,
+    conditional_entropy,
+    log_joint=log(back * pair_z),
     wrong={"every latent alike": Total(z, Entropy(back)), "the entropy of the latents": Entropy(pair_z)},
     states=3,
 )

@@ -104,22 +104,24 @@ derivation.chain(
     so=r"The examples alone are not enough: two generators with the same mixture $\sum_y p(y)\, q(x|y)$ have different values. "
     "The example below has one whose labels are exchanged.",
 )
-derivation.bridge(
-    "The code of the lecture on GANs computes it from tables of pairs",
-    plus(2 * Expectation(p_y, jsd), -log(4)),
-    lambda p_y, p, q: _game_on_pairs(p_y[:, None] * p, p_y[:, None] * q),
-    p_y,
-    p,
-    q,
-    wrong={"the labels alike": plus(Total(y, jsd), -log(4))},
-    states=2,
-)
 
 
 def _game_on_pairs(p, q):
-    """The value at the best discriminator, of tables of pairs [draws, x, y]."""
-    p, q = (jnp.log(table.reshape(len(table), -1)) for table in (p, q))
-    return exact_value(p, q, p - q)
+    """The value at the best discriminator, of tables of pairs [x, y]."""
+    log_p, log_q = jnp.log(p).reshape(1, -1), jnp.log(q).reshape(1, -1)
+    return exact_value(log_p, log_q, log_p - log_q)
+
+
+derivation.bridge(
+    "The code of the lecture on GANs computes it from tables of pairs",
+    plus(2 * Expectation(p_y, jsd), -log(4)),
+    _game_on_pairs,
+    p=p_y * p,
+    q=p_y * q,
+    calls=(exact_value,),
+    wrong={"the labels alike": plus(Total(y, jsd), -log(4))},
+    states=2,
+)
 
 
 derivation.say(
@@ -184,16 +186,12 @@ b = derivation.number("c", "the shared constant", "bias")
 derivation.bridge(
     "The code computes the projection, for one example with every label",
     plus(Total(d, e * h), Total(d, w * h), b),
-    lambda h, b, e, w: jnp.stack(
-        [
-            projection_logit(jnp.tile(one, (rows.shape[1], 1)), jnp.arange(rows.shape[1]), rows.mT, shared, jnp.asarray(constant))
-            for one, constant, rows, shared in zip(h, b, e, w, strict=True)
-        ]
-    ),
-    h,
-    b,
-    e,
-    w,
+    projection_logit,
+    features=[h] * 4,
+    labels=[0, 1, 2, 3],
+    class_embedding=[e.at(label, d) for label in range(4)],
+    weight=w,
+    bias=b,
     wrong={"no shared part": Total(d, e * h), "the constant for every feature": plus(Total(d, e * h + w * h + b))},
 )
 
@@ -311,11 +309,13 @@ def _surprise(logits, at):
 derivation.bridge(
     "... both losses with an auxiliary classifier, here of a real example of class 1 and a fake for class 0",
     soft_r + soft_f + _surprise(a, 1) + _surprise(o, 0),
-    lambda a, f, o, r: auxiliary_classifier_discriminator_loss(r, f, a, o, *_labels(1, 0, len(r))),
-    a,
-    f,
-    o,
-    r,
+    auxiliary_classifier_discriminator_loss,
+    logits_real=[r],
+    logits_fake=[f],
+    class_logits_real=[a],
+    class_logits_fake=[o],
+    labels_real=[1],
+    labels_fake=[0],
     wrong={
         "the classes of real examples alone": soft_r + soft_f + _surprise(a, 1),
         "the labels exchanged": soft_r + soft_f + _surprise(a, 0) + _surprise(o, 1),
@@ -324,15 +324,12 @@ derivation.bridge(
 derivation.bridge(
     "... and of the generator",
     log(1 + exp(-f)) + _surprise(o, 0),
-    lambda f, o: auxiliary_classifier_generator_loss(f, o, _labels(0, 0, len(f))[0]),
-    f,
-    o,
+    auxiliary_classifier_generator_loss,
+    logits_fake=[f],
+    class_logits_fake=[o],
+    labels_fake=[0],
     wrong={"the saturating loss": -soft_f + _surprise(o, 0), "the sign of the class": log(1 + exp(-f)) - _surprise(o, 0)},
 )
-
-
-def _labels(first, second, count):
-    return jnp.full(count, first), jnp.full(count, second)
 
 
 _P = np.array([[0.4, 0.1], [0.1, 0.4]])
@@ -385,7 +382,7 @@ def three_objectives(games, classes):
 def one_label():
     none, one = jnp.zeros(1), jnp.zeros((1, 1))
     yield discriminator_loss(none, none)[0], "1.3863"
-    yield auxiliary_classifier_discriminator_loss(none, none, one, one, *_labels(0, 0, 1))[0], "1.3863"
+    yield auxiliary_classifier_discriminator_loss(none, none, one, one, *(np.zeros(1, int),) * 2)[0], "1.3863"
 
 
 @derivation.exercise(

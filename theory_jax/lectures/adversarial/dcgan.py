@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/adversarial/dcgan.py.
 """
 
+import functools
 import itertools
 import math
 
@@ -169,34 +170,32 @@ scale = derivation.number(r"\gamma", "the learned scale", "scale")
 offset = derivation.number(r"\beta", "the learned shift", "shift")
 
 
-def _each(function):
-    """A function of one draw's channel [N], applied to each of the draws [5, N], with numbers next to it."""
-    return lambda x, *numbers: jnp.stack([function(row, *beside) for row, *beside in zip(x, *numbers, strict=True)])
-
-
 def _normalized(x, scale, shift, epsilon):
-    return batch_normalize(x.reshape(-1, 1, 1, 1), scale[None], shift[None], epsilon=float(epsilon)).ravel()
+    """Of one channel [N]."""
+    return batch_normalize(x.reshape(-1, 1, 1, 1), jnp.array([scale]), jnp.array([shift]), epsilon=epsilon).ravel()
 
 
 def _pulled_back(x, g, epsilon):
-    one, zero = jnp.ones(()), jnp.zeros(())
-    return jax.vjp(lambda x: _normalized(x, one, zero, epsilon), x)[1](g)[0]
+    return jax.vjp(lambda x: _normalized(x, 1.0, 0.0, epsilon), x)[1](g)[0]
 
 
 derivation.bridge(
     "The code's normalization",
     plus(scale * h, offset),
-    _each(_normalized),
-    x,
-    scale,
-    offset,
-    eps,
+    _normalized,
+    x=x,
+    scale=scale,
+    shift=offset,
+    epsilon=eps,
+    calls=(batch_normalize,),
     wrong={
         "the unbiased variance": scale * (x - x_bar) / sqrt(var * N / (N - 1) + eps) + offset,
         "the small number outside the root": scale * (x - x_bar) / (sqrt(var) + eps) + offset,
     },
 )
-derivation.bridge("... and what automatic differentiation makes of it", backward, _each(_pulled_back), x, g, eps)
+derivation.bridge(
+    "... and what automatic differentiation makes of it", backward, _pulled_back, x=x, g=g, epsilon=eps, calls=(batch_normalize,)
+)
 
 # ---------------------------------------------------------------------------------------------------- running statistics
 
@@ -249,31 +248,24 @@ derivation.chain(
     r"training output is $\sqrt{N/(N-1)}$ times the one at inference, at $\epsilon = 0$.",
 )
 derivation.bridge(
-    "The code's update: a mean, and a variance that starts at its square, added",
-    plus((1 - momentum) * (start + start**2), momentum * (x_bar + var * N / (N - 1))),
-    _each(
-        lambda x, start, m: sum(
-            update_running_statistics(x.reshape(-1, 1, 1, 1), start[None], start[None] ** 2, momentum=float(m))
-        )[0]
-    ),
-    x,
-    start,
-    momentum,
+    "The code's update of a mean and of a variance",
+    (plus((1 - momentum) * start, momentum * x_bar), plus((1 - momentum) * start**2, momentum * var * N / (N - 1))),
+    update_running_statistics,
+    x=[[[[x.at(number)]]] for number in range(4)],
+    running_mean=[start],
+    running_variance=[start**2],
+    momentum=momentum,
 )
 derivation.bridge(
     "The code at inference",
     scale * (x - center) / sqrt(power + eps) + offset,
-    _each(
-        lambda x, mean, variance, scale, shift, eps: batch_normalize_inference(
-            x.reshape(-1, 1, 1, 1), mean[None], variance[None], scale[None], shift[None], epsilon=float(eps)
-        ).ravel()
-    ),
-    x,
-    center,
-    power,
-    scale,
-    offset,
-    eps,
+    batch_normalize_inference,
+    x=[[[[x.at(number)]]] for number in range(4)],
+    running_mean=[center],
+    running_variance=[power],
+    scale=[scale],
+    shift=[offset],
+    epsilon=eps,
     wrong={"the batch's own mean": scale * (x - x_bar) / sqrt(power + eps) + offset},
 )
 
@@ -389,10 +381,11 @@ derivation.chain(
 )
 derivation.bridge(
     "The code's rectifier, at slope 0.2",
-    (size**2 + (-size / 5) ** 2) / 2,
-    lambda u: (leaky_rectifier(u, slope=0.2) ** 2 + leaky_rectifier(-u, slope=0.2) ** 2) / 2,
-    size,
-    wrong={"the slope not squared": (size**2 + size**2 / 5) / 2},
+    [size, -size / 5],
+    functools.partial(leaky_rectifier, slope=0.2),
+    x=[size, -size],
+    calls=(leaky_rectifier,),
+    wrong={"the slope of a positive number": [size / 5, -size]},
 )
 W1, W2 = (derivation.number(f"W_{k}", f"weight {k} of a unit with two inputs") for k in (1, 2))
 f1, f2 = (derivation.number(f"f_{k}", f"input {k} of this unit, after the rectifier") for k in (1, 2))

@@ -132,15 +132,17 @@ derivation.chain(
 derivation.bridge(
     "The code's loss of a draw from the data",
     -log(c),
-    lambda logits: jnp.stack([logistic_ratio_loss(row, np.ones(len(row), int)) for row in logits]),
-    logit,
+    logistic_ratio_loss,
+    logits=logit,
+    labels=[1] * 4,
     wrong={"of a sample": -log(other)},
 )
 derivation.bridge(
     "... and of a sample",
     -log(other),
-    lambda logits: jnp.stack([logistic_ratio_loss(row, np.zeros(len(row), int)) for row in logits]),
-    logit,
+    logistic_ratio_loss,
+    logits=logit,
+    labels=[0] * 4,
     wrong={"of a draw from the data": -log(c)},
 )
 spread = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total variation of $p$ and $q$")
@@ -249,12 +251,10 @@ derivation.chain(
 derivation.bridge(
     "The code solves it",
     best,
-    lambda means, features, ridge: jnp.stack(
-        [kernel_ratio_fit(row[None], of_q.T, ridge=float(one)) for row, of_q, one in zip(means, features, ridge, strict=True)]
-    ),
-    means,
-    features,
-    ridge,
+    kernel_ratio_fit,
+    kernel_numerator=[means],
+    kernel_denominator=[features.at(k, 0), features.at(k, 1)],
+    ridge=ridge,
     wrong={"the mean features themselves": means, "twice": 2 * best},
 )
 

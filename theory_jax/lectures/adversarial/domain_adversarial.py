@@ -302,8 +302,9 @@ for _domain, _words in ((1, "a source example"), (0, "a target example")):
     derivation.bridge(
         f"The code computes the loss of {_words}",
         log(1 + exp((1 - 2 * _domain) * logit)),
-        partial(lambda domain, logits: domain_loss(logits, np.full(len(logits), domain)), _domain),
-        logit,
+        domain_loss,
+        logits=[logit],
+        domain=[_domain],
         wrong={"the domains exchanged": log(1 + exp((2 * _domain - 1) * logit)), "a probability": 1 / (1 + exp(logit))},
     )
 derivation.bridge(

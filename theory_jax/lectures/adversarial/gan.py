@@ -8,7 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Matrix, Rational, Subs, exp, log, oo
+from sympy import Rational, Subs, exp, log, oo
 
 from theory_jax.adversarial.gan import (
     discriminator_loss,
@@ -272,19 +272,8 @@ for _words, _expression, _code in (
     ("The code computes the loss of the game", -log(1 + exp(l)), minimax_generator_loss),
     ("... the non-saturating loss", log(1 + exp(-l)), non_saturating_generator_loss),
 ):
-    derivation.bridge(
-        _words, _expression, _code, l, wrong={"the sign": -_expression, "the sign of the logit": _expression.subs(l, -l)}
-    )
-derivation.bridge(
-    "... and the slopes, by automatic differentiation",
-    Matrix([-1 / (1 + exp(-l)), -1 / (1 + exp(l))]),
-    lambda l: jnp.stack(  # noqa: E741
-        [jax.grad(lambda a, code=code: code(a).sum())(l) for code in (minimax_generator_loss, non_saturating_generator_loss)],
-        axis=1,
-    )[:, :, None],
-    l,
-    wrong={"the two exchanged": Matrix([-1 / (1 + exp(l)), -1 / (1 + exp(-l))])},
-)
+    derivation.bridge(_words, _expression, _code, logits_fake=[l], wrong={"the sign of the logit": _expression.subs(l, -l)})
+    derivation.bridge("... and its slope, differentiated", _expression.diff(l), _code, logits_fake=[l], slope="logits_fake")
 
 # ---------------------------------------------------------------------------------------------------- Proposition 2
 

@@ -100,10 +100,12 @@ _SEEN = jnp.array([True, False, True, True])
 derivation.bridge(
     "The code computes the objective, here with the second of four pixels hidden and a price of 0.5",
     plus((x.at(0) - made.at(0)) ** 2, (x.at(2) - made.at(2)) ** 2, (x.at(3) - made.at(3)) ** 2, SquaredNorm(l, z) / 2),
-    lambda x, made, z: inversion_objective(x, made, z, jnp.tile(_SEEN, (len(x), 1)), prior_weight=0.5),
-    x,
-    made,
-    z,
+    inversion_objective,
+    x=[x],
+    reconstruction=[made],
+    z=[z],
+    mask=_SEEN[None],
+    prior_weight=0.5,
     wrong={"every pixel": plus(SquaredNorm(d, x - made), SquaredNorm(l, z) / 2)},
 )
 
@@ -285,13 +287,11 @@ derivation.chain(
 derivation.bridge(
     "The code computes the step",
     plus(z, delta),
-    lambda J, mu, o, z: jnp.concatenate(
-        [gauss_newton_step(z[n : n + 1], o[n : n + 1], J[n : n + 1], damping=float(mu[n])) for n in range(len(z))]
-    ),
-    J,
-    mu,
-    o,
-    z,
+    gauss_newton_step,
+    z=[z],
+    residual=[o],
+    jacobian=[J],
+    damping=mu,
     wrong={"a step of descent": plus(z, b / mu)},
 )
 
@@ -341,11 +341,10 @@ derivation.chain(
 derivation.bridge(
     "The code clips at random",
     bound * (2 * v - 1),
-    lambda bound, v: jnp.stack(
-        [stochastic_clip(2 * b * jnp.ones((1, 1)), u.reshape(1, 1), bound=float(b))[0, 0] for b, u in zip(bound, v, strict=True)]
-    ),
-    bound,
-    v,
+    stochastic_clip,
+    z=[[2 * bound]],
+    uniforms=[[v]],
+    bound=bound,
     wrong={"not symmetric": bound * v},
 )
 

@@ -149,11 +149,6 @@ norm = sqrt(SquaredNorm(l, a))
 gamma = derivation.number(r"\gamma", "the weight of the zero-centered penalty", "gamma", positive=True)
 
 
-def _each(function, *draws):
-    """function(row, number, ...) of each draw's weights [D] and its numbers."""
-    return jnp.stack([function(row, *map(float, numbers)) for row, *numbers in zip(*draws, strict=True)])
-
-
 def _at_a_point(penalty, weights, **how):
     """A penalty on the linear critic with these weights."""
     return penalty(jnp.zeros((1, weights.size)), lambda x: x @ weights, **how)[0]
@@ -162,23 +157,26 @@ def _at_a_point(penalty, weights, **how):
 derivation.bridge(
     "The code's two-sided penalty",
     (norm - 1) ** 2,
-    lambda a: _each(functools.partial(_at_a_point, gradient_penalty), a),
-    a,
+    functools.partial(_at_a_point, gradient_penalty),
+    weights=a,
+    calls=(gradient_penalty,),
     wrong={"the norm squared, less 1": (norm**2 - 1) ** 2, "the norm": norm},
 )
 derivation.bridge(
     "... the one-sided one",
     Max(0, norm - 1) ** 2,
-    lambda a: _each(functools.partial(_at_a_point, one_sided_gradient_penalty), a),
-    a,
+    functools.partial(_at_a_point, one_sided_gradient_penalty),
+    weights=a,
+    calls=(one_sided_gradient_penalty,),
     wrong={"two-sided": (norm - 1) ** 2, "not squared": Max(0, norm - 1)},
 )
 derivation.bridge(
     "... and the zero-centered one",
     gamma / 2 * SquaredNorm(l, a),
-    lambda a, gamma: _each(lambda row, weight: _at_a_point(zero_centered_gradient_penalty, row, gamma=weight), a, gamma),
-    a,
-    gamma,
+    functools.partial(_at_a_point, zero_centered_gradient_penalty),
+    weights=a,
+    gamma=gamma,
+    calls=(zero_centered_gradient_penalty,),
     wrong={"the norm": gamma / 2 * norm},
 )
 derivation.chain(
@@ -195,9 +193,11 @@ derivation.symbol(r"\phi", "the parameters of a critic")
 derivation.bridge(
     "Automatic differentiation through the code's gradient agrees",
     times(2, norm - 1, a.at(k) / norm),
-    lambda weights: jax.vmap(jax.grad(lambda row: gradient_penalty(jnp.zeros((1, row.size)), lambda x: x @ row)[0]))(weights),
-    a.at(k),
-    wrong={"detached": 0 * a.at(k), "towards a longer gradient": times(-2, norm - 1, a.at(k) / norm)},
+    functools.partial(_at_a_point, gradient_penalty),
+    weights=a,
+    slope="weights",
+    calls=(gradient_penalty,),
+    wrong={"detached": times(0, a.at(k)), "towards a longer gradient": times(-2, norm - 1, a.at(k) / norm)},
 )
 w1, w2 = (
     derivation.number("w_1", "the inner weight of a critic", positive=True),
@@ -205,15 +205,21 @@ w1, w2 = (
 )
 place = derivation.number("z", "where its slope is taken", between=(0, 1))
 bent = derivation.define("v", w1 * w2 * (1 - tanh(w1 * place) ** 2), r"the slope of the critic $w_2 \tanh(w_1 x)$ at $z$")
+
+
+def _of_a_bent_critic(w1, w2, place):
+    return gradient_penalty(jnp.array([[place]]), lambda x: w2 * jnp.tanh(w1 * x[:, 0]))
+
+
 derivation.bridge(
     "... also where the critic is no linear function",
     Slope((bent - 1) ** 2, w1),
-    lambda w1, w2, z: jax.vmap(
-        jax.grad(lambda w1, w2, z: gradient_penalty(z[None, None], lambda x: w2 * jnp.tanh(w1 * x[:, 0]))[0])
-    )(w1, w2, z),
-    w1,
-    w2,
-    place,
+    _of_a_bent_critic,
+    w1=w1,
+    w2=w2,
+    place=place,
+    slope="w1",
+    calls=(gradient_penalty,),
     wrong={"the slope's own place only": Slope((bent - 1) ** 2, place), "half": Slope((bent - 1) ** 2, w1) / 2},
 )
 

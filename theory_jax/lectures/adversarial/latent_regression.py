@@ -263,8 +263,9 @@ logit = derivation.numbers(r"\ell", k, "the forecast's logits", "logits")
 derivation.bridge(
     "The code computes the term of label 0",
     plus(logit.at(0), -log(Total(k, exp(logit))), log(K)),
-    lambda logits: categorical_information_bound(np.zeros(len(logits), int), logits),
-    logit,
+    categorical_information_bound,
+    labels=[0],
+    logits=[logit],
 )
 
 derivation.say(
@@ -335,14 +336,11 @@ derivation.chain(
 derivation.bridge(
     "The code computes it",
     best,
-    lambda W, ridge, o: jnp.stack(
-        [  # the bridge's five draws have five ridges
-            linear_generator_inverse(o[n : n + 1], W[n], jnp.zeros(o.shape[1]), ridge=float(ridge[n]))[0] for n in range(len(o))
-        ]
-    ),
-    W,
-    ridge,
-    o,
+    linear_generator_inverse,
+    x=[o],
+    weight=W,
+    bias=[0.0] * 4,
+    ridge=ridge,
     wrong={"not divided by the determinant": best * det, "the image itself": b},
 )
 

@@ -6,7 +6,7 @@ The lecture on the functions of theory_jax/adversarial/spectral_normalization.py
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, cos, pi, sin, sqrt
+from sympy import KroneckerDelta, cos, pi, sign, sin, sqrt
 
 from theory_jax.adversarial.dcgan import leaky_rectifier
 from theory_jax.adversarial.spectral_normalization import (
@@ -108,11 +108,18 @@ low = derivation.number("r", "the smaller", positive=True)
 given = derivation.define(
     "S", size * KroneckerDelta(i, 0) * KroneckerDelta(j, 0) + low * KroneckerDelta(i, j), "their diagonal matrix", over=(i, j)
 )
+
+
+def _norm_of_turned(diagonal):
+    return spectral_norm(_TURN @ diagonal @ _TURN.T @ _TURN.T)
+
+
 derivation.bridge(
     "The code computes the norm, here of a diagonal matrix that is turned on both sides",
     size + low,
-    lambda S: jnp.stack([spectral_norm(_TURN @ part @ _TURN.T @ _TURN.T) for part in S]),
-    given,
+    _norm_of_turned,
+    diagonal=given,
+    calls=(spectral_norm,),
     wrong={"the Frobenius norm": sqrt((size + low) ** 2 + low**2), "the trace norm": size + 2 * low},
     states=2,
 )
@@ -233,28 +240,34 @@ derivation.chain(
     ),
     states=2,
 )
-derivation.bridge(
-    "The code computes the estimate after one iteration",
-    sqrt(estimate),
-    lambda a, s: jnp.stack([_estimate_after(1, *pair) for pair in zip(a, s, strict=True)]),
-    a,
-    sigma,
-    wrong={"after none": sqrt(Total(k, a**2 * sigma**2) / Total(k, a**2)), "after two": sqrt(Expectation(w_next, sigma**2))},
-)
-derivation.bridge(
-    "... and after two",
-    sqrt(Expectation(w_next, sigma**2)),
-    lambda a, s: jnp.stack([_estimate_after(2, *pair) for pair in zip(a, s, strict=True)]),
-    a,
-    sigma,
-    wrong={"after one": sqrt(estimate)},
-)
 
 
 def _estimate_after(iterations, components, values):
     """Of the matrix with these singular values and the right vectors turned, for a u of these components."""
     turned = jnp.diag(values) @ jnp.kron(jnp.eye(2), _TURN).T
     return spectral_norm_estimate(turned, *power_iteration(turned, components, iterations=iterations))
+
+
+derivation.bridge(
+    "The code computes the estimate after one iteration",
+    sqrt(estimate),
+    _estimate_after,
+    iterations=1,
+    components=a,
+    values=sigma,
+    calls=(power_iteration, spectral_norm_estimate),
+    wrong={"after none": sqrt(Total(k, a**2 * sigma**2) / Total(k, a**2)), "after two": sqrt(Expectation(w_next, sigma**2))},
+)
+derivation.bridge(
+    "... and after two",
+    sqrt(Expectation(w_next, sigma**2)),
+    _estimate_after,
+    iterations=2,
+    components=a,
+    values=sigma,
+    calls=(power_iteration, spectral_norm_estimate),
+    wrong={"after one": sqrt(estimate)},
+)
 
 
 derivation.say(
@@ -338,35 +351,32 @@ derivation.chain(
     r"its steps get smaller. With several examples $\langle G, A \rangle u v^\top / \hat s^2$ is a penalty on the direction in "
     "which the layer stretches most, with a weight that the loss itself sets.",
 )
+
+
+def _against(weight, direction, u, v):
+    return direction * spectral_normalize(weight, u, v)
+
+
 derivation.bridge(
     "The code computes the normalized weight",
     A / kept,
-    lambda A, y, z: jnp.stack([spectral_normalize(s * one, *pair) for s, one, *pair in _positive(A, y, z)]),
-    A,
-    y,
-    z,
+    spectral_normalize,
+    weight=sign(kept) * A,
+    u=y,
+    v=z,
     wrong={"the norm of the vectors too": A / kept**2, "multiplied": A * kept},
 )
 derivation.bridge(
     "... and its gradient",
-    gradient,
-    lambda A, G, y, z: jnp.stack(
-        [
-            jax.grad(lambda one, s=s, g=g, pair=pair: jnp.sum(g * spectral_normalize(s * one, *pair)))(one)
-            for (s, one, *pair), g in zip(_positive(A, y, z), G, strict=True)
-        ]
-    ),
-    A,
-    G,
-    y,
-    z,
+    sign(kept) * gradient,
+    _against,
+    weight=sign(kept) * A,
+    direction=G,
+    u=y,
+    v=z,
+    slope="weight",
+    calls=(spectral_normalize,),
 )
-
-
-def _positive(A, y, z):
-    """Each weight with its vectors, and the sign that makes the estimate positive; the normalized weight is even in it."""
-    for one, *pair in zip(A, y, z, strict=True):
-        yield jnp.sign(spectral_norm_estimate(one, *pair)), one, *pair
 
 
 derivation.say("From one layer to a network, and from a matrix to a convolution.")

@@ -454,12 +454,17 @@ derivation.chain(
     Limit(two, epsilon, oo),
     equals(Rational(1, 2), r"$e^{1/\varepsilon} \to 1$", wrong={"nothing crosses": 0}),
 )
+_HALVES, _APART = np.log([0.5, 0.5]), np.array([[0.0, 1.0], [1.0, 0.0]])
 derivation.bridge(
     "The code's iteration ends there",
-    two,
-    lambda epsilons: jnp.stack([sinkhorn(_HALVES, _HALVES, _APART, epsilon=float(one), iterations=2)[1] for one in epsilons]),
-    epsilon,
-    wrong={"epsilon multiplies": 1 / (1 + exp(epsilon)), "one way only": two / 2},
+    (None, two),
+    sinkhorn,
+    log_weights_a=_HALVES,
+    log_weights_b=_HALVES,
+    cost=_APART,
+    epsilon=epsilon,
+    iterations=2,
+    wrong={"epsilon multiplies": (None, 1 / (1 + exp(epsilon))), "one way only": (None, two / 2)},
 )
 
 
@@ -489,7 +494,6 @@ def entropic_plans():
 
 _METRIC = ((0.0, 1.0, 3.0), (1.0, 0.0, 2.0), (3.0, 2.0, 0.0))  # of the points 0, 1 and 3
 _P, _Q = (0.5, 0.25, 0.25), (0.25, 0.0, 0.75)
-_HALVES, _APART = np.log([0.5, 0.5]), np.array([[0.0, 1.0], [1.0, 0.0]])
 
 
 def _value_of(critic, p=_P, q=_Q):
