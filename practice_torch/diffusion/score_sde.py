@@ -67,18 +67,18 @@ def reverse_drift(score, drift, diffusion):
     return torch.addcmul(drift, per_example(diffusion.square(), score), score, value=-1)
 
 
-def euler_maruyama_step(x, drift, diffusion, noise, step):
-    r"""x + f step + g sqrt(|step|) noise, with standard normal noise; a negative step goes backward in time.
+def euler_maruyama_step(x, drift, diffusion, noise, step_size):
+    r"""x + f step_size + g sqrt(|step_size|) noise, with standard normal noise; a negative step_size goes backward in time.
 
-    Raises ValueError if the shapes of x, drift and noise differ, or diffusion or step has not one entry for each example.
+    Raises ValueError if the shapes of x, drift and noise differ, or diffusion or step_size has not one entry for each example.
     Source: Maruyama 1955; Song et al. 2021, algorithms 2 and 3.
     [B, ...], [B, ...], [B], [B, ...], [B] -> [B, ...]
     """
     require_same_shape(x=x, drift=drift, noise=noise)
-    require_one_each(x, diffusion=diffusion, step=step)
-    still = step == 0  # the root has an infinite slope there
-    scale = diffusion * step.abs().masked_fill(still, 1.0).sqrt().masked_fill(still, 0.0)
-    return x + per_example(step, x) * drift + per_example(scale, x) * noise
+    require_one_each(x, diffusion=diffusion, step_size=step_size)
+    still = step_size == 0  # the root has an infinite slope there
+    scale = diffusion * step_size.abs().masked_fill(still, 1.0).sqrt().masked_fill(still, 0.0)
+    return x + per_example(step_size, x) * drift + per_example(scale, x) * noise
 
 
 def langevin_corrector_step(x, score, noise, *, signal_to_noise=0.16):

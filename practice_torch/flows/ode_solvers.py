@@ -42,50 +42,50 @@ _TABLEAUS = {
 METHODS = tuple(_TABLEAUS)
 
 
-def euler_step(x, time, step, velocity_fn):
-    r"""x + h v(x, t) with h = step, which may be negative: order one.
+def euler_step(x, time, step_size, velocity_fn):
+    r"""x + h v(x, t) with h = step_size, which may be negative: order one.
 
     velocity_fn(x, time) -> dx/dt, like x, with time: [].
 
-    Raises ValueError if time or step has an axis, or velocity_fn does not return the shape of x.  Source: Euler 1768.
+    Raises ValueError if time or step_size has an axis, or velocity_fn does not return the shape of x.  Source: Euler 1768.
     [...], [], [] -> [...]
     """
-    return _step("euler", x, time, step, velocity_fn)
+    return _step("euler", x, time, step_size, velocity_fn)
 
 
-def midpoint_step(x, time, step, velocity_fn):
-    r"""x + h v(x + h/2 v(x, t), t + h/2) with h = step: order two.
+def midpoint_step(x, time, step_size, velocity_fn):
+    r"""x + h v(x + h/2 v(x, t), t + h/2) with h = step_size: order two.
 
     velocity_fn(x, time) -> dx/dt, like x, with time: [].
 
-    Raises ValueError if time or step has an axis, or velocity_fn does not return the shape of x.  Source: Runge 1895.
+    Raises ValueError if time or step_size has an axis, or velocity_fn does not return the shape of x.  Source: Runge 1895.
     [...], [], [] -> [...]
     """
-    return _step("midpoint", x, time, step, velocity_fn)
+    return _step("midpoint", x, time, step_size, velocity_fn)
 
 
-def runge_kutta_4_step(x, time, step, velocity_fn):
-    r"""x + h (k1 + 2 k2 + 2 k3 + k4)/6 with h = step: the velocities at the start, twice in the middle, at the end. Order four.
+def runge_kutta_4_step(x, time, step_size, velocity_fn):
+    r"""x + h (k1 + 2 k2 + 2 k3 + k4)/6 with h = step_size: velocities at the start, twice in the middle, at the end. Order four.
 
     velocity_fn(x, time) -> dx/dt, like x, with time: [].
 
-    Raises ValueError if time or step has an axis, or velocity_fn does not return the shape of x.  Source: Kutta 1901.
+    Raises ValueError if time or step_size has an axis, or velocity_fn does not return the shape of x.  Source: Kutta 1901.
     [...], [], [] -> [...]
     """
-    return _step("runge_kutta_4", x, time, step, velocity_fn)
+    return _step("runge_kutta_4", x, time, step_size, velocity_fn)
 
 
-def dormand_prince_step(x, time, step, velocity_fn):
+def dormand_prince_step(x, time, step_size, velocity_fn):
     r"""The value of order five after a step h, and its difference from a value of order four from the same seven velocities.
 
     velocity_fn(x, time) -> dx/dt, like x, with time: [].
 
-    Raises ValueError if time or step has an axis, or velocity_fn does not return the shape of x.
+    Raises ValueError if time or step_size has an axis, or velocity_fn does not return the shape of x.
     Source: Dormand & Prince 1980, table 2.
     [...], [], [] -> [...], [...]
     """
-    time, step = _scalars(x, time=time, step=step)
-    return _dormand_prince(x, time, step, velocity_fn, velocity_at(x, time, velocity_fn))[:2]
+    time, step_size = _scalars(x, time=time, step_size=step_size)
+    return _dormand_prince(x, time, step_size, velocity_fn, velocity_at(x, time, velocity_fn))[:2]
 
 
 def error_ratio(error, x_before, x_after, *, rtol, atol):
@@ -103,23 +103,23 @@ def error_ratio(error, x_before, x_after, *, rtol, atol):
     return torch.linalg.vector_norm(scaled) / error.numel() ** 0.5
 
 
-def next_step_size(step, ratio, *, order=5, safety=0.9, min_factor=0.2, max_factor=10.0):
-    r"""step min(max_factor, max(min_factor, safety ratio^(-1/order))): the size at which the ratio of errors would be about 1.
+def next_step_size(step_size, ratio, *, order=5, safety=0.9, min_factor=0.2, max_factor=10.0):
+    r"""step_size min(max_factor, max(min_factor, safety ratio^(-1/order))): the size at which the error ratio would be about 1.
 
-    order is that of the error in the step's size. The sign of the step stays.
+    order is that of the error in the step's size. The sign of step_size stays.
 
-    Raises ValueError if step or ratio has an axis, ratio is negative, order is below 1, safety or min_factor is not positive, or
-    max_factor is below min_factor.  Source: Hairer, Norsett & Wanner 1993, II.4, eq. 4.13.
+    Raises ValueError if step_size or ratio has an axis, ratio is negative, order is below 1, safety or min_factor is not
+    positive, or max_factor is below min_factor.  Source: Hairer, Norsett & Wanner 1993, II.4, eq. 4.13.
     [], [] -> []
     """
-    require_rank(0, step=step, ratio=ratio)
+    require_rank(0, step_size=step_size, ratio=ratio)
     require_values("ratio", ratio, lambda ratio: ratio >= 0, "at least 0")
     require_at_least(1, order=order)
     require_positive(safety=safety, min_factor=min_factor)
     require(max_factor >= min_factor, f"max_factor is {max_factor}; it must not be below min_factor, {min_factor}")
     # bounds of the ratio, not of the factor: the power has no slope at 0
     bounded = ratio.clamp((safety / max_factor) ** order, (safety / min_factor) ** order)
-    return step * (safety * bounded ** (-1 / order))
+    return step_size * (safety * bounded ** (-1 / order))
 
 
 def solve_fixed(x, times, velocity_fn, *, method="runge_kutta_4"):
@@ -175,27 +175,29 @@ def solve_adaptive(x, time_start, time_end, velocity_fn, *, rtol=1e-6, atol=1e-6
     return x
 
 
-def _step(method, x, time, step, velocity_fn):
-    time, step = _scalars(x, time=time, step=step)
+def _step(method, x, time, step_size, velocity_fn):
+    time, step_size = _scalars(x, time=time, step_size=step_size)
     tableau = _TABLEAUS[method]
-    return _moved(x, step, tableau.weights, _slopes(tableau, x, time, step, velocity_fn, velocity_at(x, time, velocity_fn)))
+    return _moved(
+        x, step_size, tableau.weights, _slopes(tableau, x, time, step_size, velocity_fn, velocity_at(x, time, velocity_fn))
+    )
 
 
-def _dormand_prince(x, time, step, velocity_fn, first):
+def _dormand_prince(x, time, step_size, velocity_fn, first):
     """The value, its error, and the velocity there, which is the first of the next step."""
-    slopes = _slopes(_DORMAND_PRINCE, x, time, step, velocity_fn, first)
-    return _moved(x, step, _DORMAND_PRINCE.weights, slopes), step * _mean(_DORMAND_PRINCE.error, slopes), slopes[-1]
+    slopes = _slopes(_DORMAND_PRINCE, x, time, step_size, velocity_fn, first)
+    return _moved(x, step_size, _DORMAND_PRINCE.weights, slopes), step_size * _mean(_DORMAND_PRINCE.error, slopes), slopes[-1]
 
 
-def _slopes(tableau, x, time, step, velocity_fn, first):
+def _slopes(tableau, x, time, step_size, velocity_fn, first):
     slopes = [first]
     for node, row in zip(tableau.nodes, tableau.rows, strict=True):
-        slopes.append(velocity_at(_moved(x, step, row, slopes), time + node * step, velocity_fn))
+        slopes.append(velocity_at(_moved(x, step_size, row, slopes), time + node * step_size, velocity_fn))
     return slopes
 
 
-def _moved(x, step, weights, slopes):
-    return torch.addcmul(x, step, _mean(weights, slopes))
+def _moved(x, step_size, weights, slopes):
+    return torch.addcmul(x, step_size, _mean(weights, slopes))
 
 
 def _mean(weights, slopes):

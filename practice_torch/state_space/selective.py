@@ -1,6 +1,6 @@
 r"""Selective state spaces: the scan of Mamba, its mixer and its block, on whole sequences or one token at a time.
 
-D channels of N states each. a [D, N]: the diagonal of A in every channel; step [B, T, D], b and c [B, T, N]: from the tokens.
+D channels of N states each. a [D, N]: the diagonal of A in every channel; step_size [B, T, D], b and c [B, T, N]: from tokens.
 """
 
 import math
@@ -24,47 +24,47 @@ def inverse_softplus(x):
     return x + torch.log(-torch.expm1(-x))
 
 
-def discretize_selective(inputs, step, b, a):
+def discretize_selective(inputs, step_size, b, a):
     r"""e^(step_d a_dn) and step_d b_n u_d: what is kept of each state at each token, and what is added to it.
 
-    Raises ValueError if the shapes do not fit or step is negative.  Source: Gu & Dao 2023, section 3.1 and algorithm 2.
+    Raises ValueError if the shapes do not fit or step_size is negative.  Source: Gu & Dao 2023, section 3.1 and algorithm 2.
     [B, T, D], [B, T, D], [B, T, N], [D, N] -> [B, T, D, N], [B, T, D, N]
     """
     require_rank(3, inputs=inputs)
-    _require_system(inputs, step, a, b=b)
-    return _discretized(inputs, step, b, a)
+    _require_system(inputs, step_size, a, b=b)
+    return _discretized(inputs, step_size, b, a)
 
 
-def selective_step(inputs, step, b, c, state, a, skip):
-    r"""h' = e^(step a) h + step b u,  y_d = sum_n c_n h'_dn + skip_d u_d: one token.
+def selective_step(inputs, step_size, b, c, state, a, skip):
+    r"""h' = e^(step_size a) h + step_size b u,  y_d = sum_n c_n h'_dn + skip_d u_d: one token.
 
-    Raises ValueError if the shapes do not fit or step is negative.  Source: Gu & Dao 2023, algorithm 2.
+    Raises ValueError if the shapes do not fit or step_size is negative.  Source: Gu & Dao 2023, algorithm 2.
     [B, D], [B, D], [B, N], [B, N], [B, D, N], [D, N], [D] -> [B, D], [B, D, N]
     """
     require_rank(2, inputs=inputs)
-    _require_system(inputs, step, a, b=b, c=c)
+    _require_system(inputs, step_size, a, b=b, c=c)
     require_shape((*inputs.shape, a.shape[1]), state=state)
     require_shape(a.shape[:1], skip=skip)
-    kept, added = _discretized(inputs, step, b, a)
+    kept, added = _discretized(inputs, step_size, b, a)
     state = torch.addcmul(added, kept, state)
     return torch.addcmul((state @ c.unsqueeze(-1)).squeeze(-1), skip, inputs), state
 
 
-def selective_scan(inputs, step, b, c, initial, a, skip):
+def selective_scan(inputs, step_size, b, c, initial, a, skip):
     r"""selective_step for t = 1, ..., T: all outputs, and the last state, with which to go on.
 
     Gradients are computed by hand, and states again, so that none is kept. In half precision the states are float32.
 
-    Raises ValueError if the shapes do not fit, inputs has no step in time, or step is negative.
+    Raises ValueError if the shapes do not fit, inputs has no step in time, or step_size is negative.
     Source: Gu & Dao 2023, algorithm 2.
     [B, T, D], [B, T, D], [B, T, N], [B, T, N], [B, D, N], [D, N], [D] -> [B, T, D], [B, D, N]
     """
     require_rank(3, inputs=inputs)
     require(inputs.shape[1] > 0, f"inputs has shape {list(inputs.shape)}; it must be [B, T, D] with at least one step in time")
-    _require_system(inputs, step, a, b=b, c=c)
+    _require_system(inputs, step_size, a, b=b, c=c)
     require_shape((len(inputs), *a.shape), initial=initial)
     require_shape(a.shape[:1], skip=skip)
-    return _scan(inputs, step, b, c, initial, a, skip)
+    return _scan(inputs, step_size, b, c, initial, a, skip)
 
 
 def mamba_mixer(x, parameters):
@@ -194,13 +194,13 @@ class MambaDecoder(nn.Module):
         return self.head(self.norm(x)), following
 
 
-def _discretized(inputs, step, b, a):
-    return (step.unsqueeze(-1) * a).exp(), (step * inputs).unsqueeze(-1) * b.unsqueeze(-2)
+def _discretized(inputs, step_size, b, a):
+    return (step_size.unsqueeze(-1) * a).exp(), (step_size * inputs).unsqueeze(-1) * b.unsqueeze(-2)
 
 
-def _scan(inputs, step, b, c, initial, a, skip):
+def _scan(inputs, step_size, b, c, initial, a, skip):
     dtype = torch.promote_types(inputs.dtype, torch.float32)  # half precision would lose small steps next to large states
-    outputs, last = SelectiveScan.apply(*(array.to(dtype) for array in (inputs, step, b, c, initial, a)))
+    outputs, last = SelectiveScan.apply(*(array.to(dtype) for array in (inputs, step_size, b, c, initial, a)))
     return torch.addcmul(outputs, skip.to(dtype), inputs.to(dtype)).to(inputs.dtype), last
 
 
@@ -220,13 +220,13 @@ def _chosen(content, p):
     return functional.softplus(functional.linear(low, p["step_weight"], p["step_bias"]), threshold=40), b, c
 
 
-def _require_system(inputs, step, a, **projections):
-    """inputs and step [..., D], a [D, N], and projections [..., N]."""
-    require_shape(inputs.shape, step=step)
+def _require_system(inputs, step_size, a, **projections):
+    """inputs and step_size [..., D], a [D, N], and projections [..., N]."""
+    require_shape(inputs.shape, step_size=step_size)
     require_rank(2, a=a)
     require(len(a) == inputs.shape[-1], f"a has shape {list(a.shape)}; it must have {inputs.shape[-1]} rows, one a channel")
     require_shape((*inputs.shape[:-1], a.shape[1]), **projections)
-    require_values("step", step, lambda step: step >= 0, "at least 0")
+    require_values("step_size", step_size, lambda step_size: step_size >= 0, "at least 0")
 
 
 def _require_mixer(x, parameters):

@@ -58,13 +58,13 @@ def low_rank_resolvent(nodes, eigenvalues, low_rank, b, c):
     return cb - cp * pb / (1 + pp)
 
 
-def structured_kernel(eigenvalues, low_rank, b, c, *, step, length):
+def structured_kernel(eigenvalues, low_rank, b, c, *, step_size, length):
     r"""K_l = Re c* A_bar^l B_bar for l = 0..length-1, with the bilinear rule's A_bar and B_bar of Lambda - p p* and b.
 
     p = low_rank; c* is conjugate.
 
-    Raises ValueError if the shapes do not fit, there is no state, an eigenvalue has a real part that is not negative, step is not
-    positive, or length < 1.  Source: Gu et al. 2022, theorem 3 and algorithm 1.
+    Raises ValueError if the shapes do not fit, there is no state, an eigenvalue has a real part that is not negative, step_size
+    is not positive, or length < 1.  Source: Gu et al. 2022, theorem 3 and algorithm 1.
     complex [S], complex [S], complex [S], complex [S], [] -> [L]
     """
     require_rank(1, eigenvalues=eigenvalues)
@@ -72,14 +72,14 @@ def structured_kernel(eigenvalues, low_rank, b, c, *, step, length):
     require(len(eigenvalues) > 0, "eigenvalues has shape [0]; it must be [S] with at least one state")
     require_values("eigenvalues", eigenvalues, lambda rate: rate.real < 0, "of negative real part")
     require_at_least(1, length=length)
-    step = torch.as_tensor(step, dtype=eigenvalues.real.dtype, device=eigenvalues.device)
-    require_rank(0, step=step)
-    require_values("step", step, lambda size: size > 0, "positive")
-    # With w = e^(-i angle), g = 2/step (1 - w)/(1 + w) = 2i/step tan(angle/2) is infinite at w = -1. Multiplied by the cosine,
-    # nothing is: 2/(1 + w) k_uv(g) = e^(i angle/2) sum_n conj(u_n) v_n (step/2) / (i sine - step/2 lambda_n cosine).
-    half_angles = torch.arange(length, device=step.device, dtype=torch.float64) * (torch.pi / length)
-    cosine, turn = half_angles.cos().to(step), torch.polar(torch.ones_like(half_angles), half_angles).to(eigenvalues)
-    half = step / 2
+    step_size = torch.as_tensor(step_size, dtype=eigenvalues.real.dtype, device=eigenvalues.device)
+    require_rank(0, step_size=step_size)
+    require_values("step_size", step_size, lambda size: size > 0, "positive")
+    # With w = e^(-i angle), g = 2/h (1 - w)/(1 + w) = 2i/h tan(angle/2) is infinite at w = -1. Multiplied by the cosine,
+    # nothing is: 2/(1 + w) k_uv(g) = e^(i angle/2) sum_n conj(u_n) v_n (h/2) / (i sine - h/2 lambda_n cosine), h = step_size.
+    half_angles = torch.arange(length, device=step_size.device, dtype=torch.float64) * (torch.pi / length)
+    cosine, turn = half_angles.cos().to(step_size), torch.polar(torch.ones_like(half_angles), half_angles).to(eigenvalues)
+    half = step_size / 2
     scaled = half / (1j * turn.imag.unsqueeze(1) - half * cosine.unsqueeze(1) * eigenvalues)
     cb, cp, pb, pp = _four_products(scaled, low_rank, b, _until(length, eigenvalues, low_rank, c.conj(), half))
     return torch.fft.ifft(turn * (cb - cosine * cp * pb / (1 + cosine * pp))).real

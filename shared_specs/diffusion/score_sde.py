@@ -74,15 +74,15 @@ SPEC = (
     Rejects("reverse_drift", "one diffusion for all", given(score=zeros(3, 2), drift=zeros(3, 2), diffusion=zeros(1)),
             blames="diffusion"),
     Agree("euler_maruyama_step", "forward and backward", given(
-        x=X, drift=Y, diffusion=uniform(5, high=3.0), noise=normal(5, 3), step=[0.01, -0.01, 0.5, -1.0, 1e-4])),
+        x=X, drift=Y, diffusion=uniform(5, high=3.0), noise=normal(5, 3), step_size=[0.01, -0.01, 0.5, -1.0, 1e-4])),
     Agree("euler_maruyama_step", "images", given(
-        x=IMAGES, drift=PIXELS, diffusion=[2.0, 0.0], noise=normal(2, 3, 4, 5), step=[0.1, -0.2])),
-    Agree("euler_maruyama_step", "no step", given(x=X, drift=Y, diffusion=uniform(5), noise=normal(5, 3), step=zeros(5)),
+        x=IMAGES, drift=PIXELS, diffusion=[2.0, 0.0], noise=normal(2, 3, 4, 5), step_size=[0.1, -0.2])),
+    Agree("euler_maruyama_step", "no step", given(x=X, drift=Y, diffusion=uniform(5), noise=normal(5, 3), step_size=zeros(5)),
           differentiate=("x", "drift", "noise")),
     Agree("euler_maruyama_step", "the slope of a step of length 0", given(
-        x=X, drift=Y, diffusion=uniform(5), noise=normal(5, 3), step=zeros(5)), no_gradient="a root has no slope at 0"),
+        x=X, drift=Y, diffusion=uniform(5), noise=normal(5, 3), step_size=zeros(5)), no_gradient="a root has no slope at 0"),
     Anchor("euler_maruyama_step", "a quarter forward, a quarter back",
-           given(x=[[1.0], [1.0]], drift=[[4.0], [4.0]], diffusion=[2.0, 2.0], noise=[[3.0], [3.0]], step=[0.25, -0.25]),
+           given(x=[[1.0], [1.0]], drift=[[4.0], [4.0]], diffusion=[2.0, 2.0], noise=[[3.0], [3.0]], step_size=[0.25, -0.25]),
            gives=[[5.0], [3.0]], source="1 +- 1 + 3",
            near_misses={"root of a negative number": [[5.0], [np.nan]], "noise scaled by the step": [[3.5], [1.5]],
                         "noise turned over": [[5.0], [-3.0]], "g squared": [[8.0], [6.0]]}),
@@ -91,9 +91,9 @@ SPEC = (
     Law.limit("and backward to c again", given(),
               value=lambda f, h: _spread(f, round(1 / h), 4.0, True), at=(1 / 20, 1 / 40, 1 / 80), limit=4.0, order=1.0),
     Rejects("euler_maruyama_step", "noise of another shape", given(
-        x=zeros(3, 2), drift=zeros(3, 2), diffusion=zeros(3), noise=zeros(3, 4), step=zeros(3)), blames="noise"),
+        x=zeros(3, 2), drift=zeros(3, 2), diffusion=zeros(3), noise=zeros(3, 4), step_size=zeros(3)), blames="noise"),
     Rejects("euler_maruyama_step", "one step for all", given(
-        x=zeros(3, 2), drift=zeros(3, 2), diffusion=zeros(3), noise=zeros(3, 2), step=zeros(1)), blames="step"),
+        x=zeros(3, 2), drift=zeros(3, 2), diffusion=zeros(3), noise=zeros(3, 2), step_size=zeros(1)), blames="step_size"),
     Agree("langevin_corrector_step", "regular", given(x=X, score=Y, noise=normal(5, 3))),
     Agree("langevin_corrector_step", "images", given(x=IMAGES, score=PIXELS, noise=normal(2, 3, 4, 5), signal_to_noise=0.5)),
     Agree("langevin_corrector_step", "a weak score", given(x=X, score=normal(5, 3, scale=1e-4), noise=normal(5, 3))),

@@ -56,7 +56,7 @@ def _value(result):
     return result[0] if isinstance(result, tuple) else result
 
 
-ONE = given(x=[[1.0]], time=scalar(0.0), step=scalar(1.0), velocity_fn=growing)
+ONE = given(x=[[1.0]], time=scalar(0.0), step_size=scalar(1.0), velocity_fn=growing)
 
 SPEC = (
     # One step.
@@ -64,15 +64,15 @@ SPEC = (
         row
         for step in STEPS
         for row in (
-            Agree(step, "regular", given(x=X, time=scalar(0.5), step=scalar(0.25), velocity_fn=bent)),
+            Agree(step, "regular", given(x=X, time=scalar(0.5), step_size=scalar(0.25), velocity_fn=bent)),
             Law.equal(f"{step}: no step", given(x=X, time=np.array(0.5)), right=lambda f, x, time: x,
-                      left=lambda f, x, time, step=step: _value(getattr(f, step)(x, time, 0 * time, bent))),
-            Rejects(step, "a time for each", given(x=zeros(4, 3), time=zeros(4), step=scalar(0.1), velocity_fn=bent),
+                      left=lambda f, x, time, step_size=step: _value(getattr(f, step_size)(x, time, 0 * time, bent))),
+            Rejects(step, "a time for each", given(x=zeros(4, 3), time=zeros(4), step_size=scalar(0.1), velocity_fn=bent),
                     blames="time"),
-            Rejects(step, "a step for each", given(x=zeros(4, 3), time=scalar(0.0), step=zeros(4), velocity_fn=bent),
-                    blames="step"),
+            Rejects(step, "a step for each", given(x=zeros(4, 3), time=scalar(0.0), step_size=zeros(4), velocity_fn=bent),
+                    blames="step_size"),
             Rejects(step, "a velocity of another shape", given(
-                x=zeros(4, 3), time=scalar(0.0), step=scalar(0.1), velocity_fn=flat), blames="velocity_fn"),
+                x=zeros(4, 3), time=scalar(0.0), step_size=scalar(0.1), velocity_fn=flat), blames="velocity_fn"),
         )
     ),
     Anchor("euler_step", "velocity x, one step of 1", ONE, gives=[[2.0]], source="1 + 1",
@@ -86,7 +86,7 @@ SPEC = (
            near_misses={"the value of order four": ([[1631 / 600 + 0.000525]], [[-0.000525]]),
                         "the sign of the error": ([[1631 / 600]], [[0.000525]]), "z^6/720": ([[1957 / 720]], [[-0.000525]])}),
     *(
-        Anchor(step, "4 t^3 from 1 to 2", given(x=[[0.0]], time=scalar(1.0), step=scalar(1.0), velocity_fn=cubic),
+        Anchor(step, "4 t^3 from 1 to 2", given(x=[[0.0]], time=scalar(1.0), step_size=scalar(1.0), velocity_fn=cubic),
                gives=[[gives]], source=source, near_misses={k: [[v]] for k, v in others.items()})
         for step, gives, source, others in (
             ("euler_step", 4.0, "the start", {"the end": 32.0, "the middle": 13.5}),
@@ -138,12 +138,12 @@ SPEC = (
         error=zeros(4, 3), x_before=zeros(4, 3), x_after=zeros(4, 3), rtol=0.1, atol=0.0), blames="atol"),
     Rejects("error_ratio", "a negative tolerance", given(
         error=zeros(4, 3), x_before=zeros(4, 3), x_after=zeros(4, 3), rtol=-0.1, atol=0.1), blames="rtol"),
-    Agree("next_step_size", "regular", given(step=scalar(0.1), ratio=scalar(2.0))),
+    Agree("next_step_size", "regular", given(step_size=scalar(0.1), ratio=scalar(2.0))),
     Agree("next_step_size", "other bounds", given(
-        step=scalar(-0.1), ratio=scalar(0.3), order=3, safety=0.8, min_factor=0.5, max_factor=2.0)),
-    Agree("next_step_size", "no error", given(step=scalar(0.1), ratio=scalar(0.0))),
+        step_size=scalar(-0.1), ratio=scalar(0.3), order=3, safety=0.8, min_factor=0.5, max_factor=2.0)),
+    Agree("next_step_size", "no error", given(step_size=scalar(0.1), ratio=scalar(0.0))),
     *(
-        Anchor("next_step_size", f"ratio {ratio:g}", given(step=scalar(step), ratio=scalar(ratio)), gives=gives,
+        Anchor("next_step_size", f"ratio {ratio:g}", given(step_size=scalar(step), ratio=scalar(ratio)), gives=gives,
                source="by hand", near_misses=others)
         for ratio, step, gives, others in (
             (32.0, 0.1, 0.045, {"exponent -5": 0.02, "exponent 1/5": 0.18, "exponent -1/4": 0.09 * 32**-0.25, "bold": 0.05}),
@@ -153,11 +153,11 @@ SPEC = (
             (np.inf, 0.1, 0.02, {"to 0": 0.0}),
         )
     ),
-    Rejects("next_step_size", "a ratio for each", given(step=scalar(0.1), ratio=zeros(3)), blames="ratio"),
-    Rejects("next_step_size", "a step for each", given(step=zeros(3), ratio=scalar(0.1)), blames="step"),
-    Rejects("next_step_size", "a negative ratio", given(step=scalar(0.1), ratio=scalar(-1.0)), blames="ratio"),
+    Rejects("next_step_size", "a ratio for each", given(step_size=scalar(0.1), ratio=zeros(3)), blames="ratio"),
+    Rejects("next_step_size", "a step for each", given(step_size=zeros(3), ratio=scalar(0.1)), blames="step_size"),
+    Rejects("next_step_size", "a negative ratio", given(step_size=scalar(0.1), ratio=scalar(-1.0)), blames="ratio"),
     *(
-        Rejects("next_step_size", case, given(step=scalar(0.1), ratio=scalar(1.0), **{name: value}), blames=name)
+        Rejects("next_step_size", case, given(step_size=scalar(0.1), ratio=scalar(1.0), **{name: value}), blames=name)
         for case, name, value in (("order 0", "order", 0), ("no safety", "safety", 0.0), ("to 0", "min_factor", 0.0),
                                   ("bounds exchanged", "max_factor", 0.1))
     ),

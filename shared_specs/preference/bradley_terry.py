@@ -55,9 +55,9 @@ SPEC = (
     Agree("fisher_information", "counts of a byte", given(comparisons=FEW, scores=SCORES)),
     Agree("fisher_information", "far apart", given(comparisons=full(3, 3, value=2.0), scores=[40.0, 0.0, -40.0])),
     Agree("elo_update", "regular", given(outcome=uniform(5), rating_first=normal(5, mean=1500.0, scale=200.0),
-                                         rating_second=normal(5, mean=1500.0, scale=200.0), step=24.0)),
+                                         rating_second=normal(5, mean=1500.0, scale=200.0), step_size=24.0)),
     Agree("elo_update", "another scale", given(outcome=[1.0, 0.5, 0.0], rating_first=normal(3, mean=25.0, scale=8.0),
-                                               rating_second=normal(3, mean=25.0, scale=8.0), step=0.5, scale=10.0)),
+                                               rating_second=normal(3, mean=25.0, scale=8.0), step_size=0.5, scale=10.0)),
     Anchor(
         "preference_log_prob", "odds of two, of four, and of one",
         given(reward_chosen=[LOG_2, 0.0, 2 * LOG_2, 3.0], reward_rejected=[0.0, LOG_2, 0.0, 3.0]),
@@ -117,7 +117,8 @@ SPEC = (
     ),
     Anchor(
         "elo_update", "a win at equal ratings; a loss and a draw against half the odds of 10",
-        given(outcome=[1.0, 0.0, 0.5], rating_first=[1500.0, 1900.0, 1500.0], rating_second=[1500.0, 1500.0, 1900.0], step=22.0),
+        given(outcome=[1.0, 0.0, 0.5], rating_first=[1500.0, 1900.0, 1500.0], rating_second=[1500.0, 1500.0, 1900.0],
+              step_size=22.0),
         gives=([1511.0, 1880.0, 1509.0], [1489.0, 1520.0, 1891.0]), source="expected outcomes 1/2, 10/11, 1/11",
         near_misses={"natural odds": ([1511.0, 1883.9166915, 1506.0833085], [1489.0, 1516.0833085, 1893.9166915]),
                      "the second unchanged": ([1511.0, 1880.0, 1509.0], [1500.0, 1500.0, 1900.0]),
@@ -176,7 +177,7 @@ SPEC = (
     ),
     Law.equal(
         "the ratings keep their sum", given(outcome=uniform(5), first=normal(5, scale=200.0), second=normal(5, scale=200.0)),
-        left=lambda f, y, a, b: sum(f.elo_update(y, a, b, step=24.0)), right=lambda f, y, a, b: a + b,
+        left=lambda f, y, a, b: sum(f.elo_update(y, a, b, step_size=24.0)), right=lambda f, y, a, b: a + b,
     ),
     *(
         Rejects("soft_preference_loss", f"a label of {label:g}",
@@ -201,9 +202,11 @@ SPEC = (
             blames="comparisons"),
     Rejects("fisher_information", "a negative count", given(comparisons=[[0.0, -1.0], [-1.0, 0.0]], scores=zeros(2)),
             blames="comparisons"),
-    Rejects("elo_update", "an outcome of 2", given(outcome=[2.0], rating_first=zeros(1), rating_second=zeros(1), step=24.0),
+    Rejects("elo_update", "an outcome of 2", given(outcome=[2.0], rating_first=zeros(1), rating_second=zeros(1), step_size=24.0),
             blames="outcome"),
-    Rejects("elo_update", "step 0", given(outcome=[1.0], rating_first=zeros(1), rating_second=zeros(1), step=0.0), blames="step"),
-    Rejects("elo_update", "scale 0", given(outcome=[1.0], rating_first=zeros(1), rating_second=zeros(1), step=24.0, scale=0.0),
+    Rejects("elo_update", "step 0", given(outcome=[1.0], rating_first=zeros(1), rating_second=zeros(1), step_size=0.0),
+            blames="step_size"),
+    Rejects("elo_update", "scale 0",
+            given(outcome=[1.0], rating_first=zeros(1), rating_second=zeros(1), step_size=24.0, scale=0.0),
             blames="scale"),
 )  # fmt: skip

@@ -23,17 +23,19 @@ from shared_specs.state_space._cases import step_by_step
 
 LOG_4 = 2 * LOG_2
 # Two sequences of 17 tokens, three channels of four states.
-TOKENS = dict(inputs=normal(2, 17, 3), step=uniform(2, 17, 3, low=0.05, high=1.5), b=normal(2, 17, 4))
+TOKENS = dict(inputs=normal(2, 17, 3), step_size=uniform(2, 17, 3, low=0.05, high=1.5), b=normal(2, 17, 4))
 SYSTEM = dict(a=-(1.0 + np.arange(4.0)) * np.array([[0.3], [1.0], [0.6]]), skip=normal(3))
 SCAN = TOKENS | dict(c=normal(2, 17, 4), initial=normal(2, 3, 4)) | SYSTEM
-ONE = dict(inputs=normal(2, 3), step=uniform(2, 3, low=0.05, high=1.5), b=normal(2, 4), c=normal(2, 4), state=normal(2, 3, 4))
+ONE = dict(
+    inputs=normal(2, 3), step_size=uniform(2, 3, low=0.05, high=1.5), b=normal(2, 4), c=normal(2, 4), state=normal(2, 3, 4)
+)
 LEADING = {"discretize_selective": (2, 17), "selective_step": (2,), "selective_scan": (2, 17)}
 # The clock hardly moves, and runs out: e^-200 is nothing next to what is added.
-EXTREME = TOKENS | dict(step=np.where(np.arange(102).reshape(2, 17, 3) % 4 == 1, 200.0, 1e-12))
+EXTREME = TOKENS | dict(step_size=np.where(np.arange(102).reshape(2, 17, 3) % 4 == 1, 200.0, 1e-12))
 # The lecture's example: steps log 4 and log 4/3.
 EXAMPLE = dict(
     inputs=[[[4.0], [8.0]]],
-    step=[[[LOG_4], [LOG_4 - LOG_3]]],
+    step_size=[[[LOG_4], [LOG_4 - LOG_3]]],
     b=[[[1.0], [1.0]]],
     c=[[[1.0], [1.0]]],
     initial=[[[0.0]]],
@@ -41,7 +43,7 @@ EXAMPLE = dict(
     skip=[0.0],
 )
 AT_ONCE = dict(
-    inputs=[[3.0]], step=[[LOG_2]], b=[[2.0, -1.0]], c=[[1.0, 0.5]], state=[[[8.0, 4.0]]], a=[[-1.0, -2.0]], skip=[5.0]
+    inputs=[[3.0]], step_size=[[LOG_2]], b=[[2.0, -1.0]], c=[[1.0, 0.5]], state=[[[8.0, 4.0]]], a=[[-1.0, -2.0]], skip=[5.0]
 )
 MIXER = dict(
     input_weight=normal(8, 3),
@@ -125,7 +127,7 @@ SPEC = (
     Agree("discretize_selective", "regular", given(**TOKENS, a=SYSTEM["a"])),
     Anchor(
         "discretize_selective", "steps log 2 and 2 log 2",
-        given(inputs=[[[3.0], [5.0]]], step=[[[LOG_2], [LOG_4]]], b=[[[1.0, 2.0], [-1.0, 0.5]]], a=[[-1.0, -2.0]]),
+        given(inputs=[[[3.0], [5.0]]], step_size=[[[LOG_2], [LOG_4]]], b=[[[1.0, 2.0], [-1.0, 0.5]]], a=[[-1.0, -2.0]]),
         gives=([[[[0.5, 0.25]], [[0.25, 0.0625]]]],
                [[[[3 * LOG_2, 6 * LOG_2]], [[-5 * LOG_4, 2.5 * LOG_4]]]]),
         source="powers of 1/2, by hand",
@@ -138,9 +140,9 @@ SPEC = (
         },
     ),
     Law.equal("two steps of time in one", given(**TOKENS, a=SYSTEM["a"]),
-              left=lambda f, u, step, b, a: f.discretize_selective(u, 3 * step, b, a)[0],
-              right=lambda f, u, step, b, a: (f.discretize_selective(u, step, b, a)[0]
-                                              * f.discretize_selective(u, 2 * step, b, a)[0])),
+              left=lambda f, u, step_size, b, a: f.discretize_selective(u, 3 * step_size, b, a)[0],
+              right=lambda f, u, step_size, b, a: (f.discretize_selective(u, step_size, b, a)[0]
+                                              * f.discretize_selective(u, 2 * step_size, b, a)[0])),
     # One token.
     Agree("selective_step", "regular", given(**ONE, **SYSTEM)),
     Anchor(
@@ -159,7 +161,7 @@ SPEC = (
     Agree("selective_scan", "regular", given(**SCAN)),
     Agree("selective_scan", "steps of 1e-12 and 200", given(**(SCAN | EXTREME))),
     Agree("selective_scan", "one token, one channel, one state",
-          given(inputs=normal(3, 1, 1), step=uniform(3, 1, 1), b=normal(3, 1, 1), c=normal(3, 1, 1), initial=normal(3, 1, 1),
+          given(inputs=normal(3, 1, 1), step_size=uniform(3, 1, 1), b=normal(3, 1, 1), c=normal(3, 1, 1), initial=normal(3, 1, 1),
                 a=[[-0.7]], skip=[1.5])),
     Anchor(
         "selective_scan", "the example", given(**EXAMPLE), gives=pair(4 * LOG_4, 3 * LOG_4 + 8 * (LOG_4 - LOG_3)),
@@ -174,7 +176,7 @@ SPEC = (
     Law.equal("in two chunks", given(**SCAN), left=lambda f, *given: flat(_in_chunks(f, *given)),
               right=lambda f, *given: flat(f.selective_scan(*given))),
     Law.equal("a step of zero ignores the token", given(**SCAN),
-              left=lambda f, u, step, *rest: f.selective_scan(u, step * (np.arange(17) != 6)[:, None], *rest)[1],
+              left=lambda f, u, step_size, *rest: f.selective_scan(u, step_size * (np.arange(17) != 6)[:, None], *rest)[1],
               right=lambda f, *given: f.selective_scan(*(np.delete(part, 6, axis=1) for part in given[:4]), *given[4:])[1]),
     # The mixer.
     Agree("mamba_mixer", "regular", given(x=normal(2, 5, 3), parameters=MIXER)),
@@ -203,8 +205,8 @@ SPEC = (
             "discretize_selective": TOKENS | dict(a=SYSTEM["a"]), "selective_step": ONE | SYSTEM, "selective_scan": SCAN,
         }.items()
         for case, wrong, blames in (
-            ("a step for all channels", dict(step=zeros(2, 17)), "step"),
-            ("a negative step", dict(step=full(*LEADING[function], 3, value=-0.1)), "step"),
+            ("a step for all channels", dict(step_size=zeros(2, 17)), "step_size"),
+            ("a negative step", dict(step_size=full(*LEADING[function], 3, value=-0.1)), "step_size"),
             ("rows of a for other channels", dict(a=zeros(4, 4)), "a"),
             ("one a for all channels", dict(a=zeros(4)), "a"),
             ("b for another number of states", dict(b=zeros(*LEADING[function], 5)), "b"),
@@ -217,7 +219,7 @@ SPEC = (
     Rejects("selective_scan", "c for one token alone", given(**(SCAN | dict(c=zeros(2, 4)))), blames="c"),
     Rejects("selective_scan", "one initial state for all", given(**(SCAN | dict(initial=zeros(3, 4)))), blames="initial"),
     Rejects("selective_scan", "a skip for every state", given(**(SCAN | dict(skip=zeros(3, 4)))), blames="skip"),
-    Rejects("discretize_selective", "one token", given(inputs=zeros(2, 3), step=zeros(2, 3), b=zeros(2, 4), a=zeros(3, 4)),
+    Rejects("discretize_selective", "one token", given(inputs=zeros(2, 3), step_size=zeros(2, 3), b=zeros(2, 4), a=zeros(3, 4)),
             blames="inputs"),
     Rejects("mamba_mixer", "no token", given(x=zeros(2, 0, 1), parameters=SMALL), blames="x"),
     Rejects("mamba_mixer", "a single sequence", given(x=zeros(2, 1), parameters=SMALL), blames="x"),
@@ -236,11 +238,11 @@ SPEC = (
 )  # fmt: skip
 
 
-def _stepped(f, inputs, step, b, c, state, a, skip):
+def _stepped(f, inputs, step_size, b, c, state, a, skip):
     """The outputs of selective_step, one after the other, and the last state."""
     outputs = []
     for t in range(inputs.shape[1]):
-        now, state = f.selective_step(inputs[:, t], step[:, t], b[:, t], c[:, t], state, a, skip)
+        now, state = f.selective_step(inputs[:, t], step_size[:, t], b[:, t], c[:, t], state, a, skip)
         outputs.append(now)
     return np.stack(outputs, axis=1), state
 

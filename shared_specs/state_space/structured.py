@@ -35,11 +35,11 @@ SPEC = (
     Agree("low_rank_resolvent", "regular", given(nodes=NODES, **SYSTEM)),
     Agree("low_rank_resolvent", "no low rank", given(nodes=NODES, **DIAGONAL)),
     Agree("low_rank_resolvent", "far away", given(nodes=Complex(zeros(5), [0.0, 1e3, -1e3, 1e6, 7.0]), **SYSTEM)),
-    Agree("structured_kernel", "an even length: the node -1", given(**SYSTEM, step=scalar(0.25), length=6)),
-    Agree("structured_kernel", "an odd length", given(**SYSTEM, step=scalar(0.5), length=5)),
-    Agree("structured_kernel", "length 1", given(**SYSTEM, step=scalar(2.0), length=1)),
-    Agree("structured_kernel", "no low rank", given(**DIAGONAL, step=scalar(0.5), length=6)),
-    Agree("structured_kernel", "one state", given(**ONE, step=scalar(0.5), length=6)),
+    Agree("structured_kernel", "an even length: the node -1", given(**SYSTEM, step_size=scalar(0.25), length=6)),
+    Agree("structured_kernel", "an odd length", given(**SYSTEM, step_size=scalar(0.5), length=5)),
+    Agree("structured_kernel", "length 1", given(**SYSTEM, step_size=scalar(2.0), length=1)),
+    Agree("structured_kernel", "no low rank", given(**DIAGONAL, step_size=scalar(0.5), length=6)),
+    Agree("structured_kernel", "one state", given(**ONE, step_size=scalar(0.5), length=6)),
     Anchor(
         "low_rank_vector", "order 3", given(order=3), gives=[0.5**0.5, 1.5**0.5, 2.5**0.5], source="by hand",
         near_misses={"LegS's B": [1.0, ROOT_3, 5**0.5], "counted from 1": [1.5**0.5, 2.5**0.5, 3.5**0.5]},
@@ -64,7 +64,8 @@ SPEC = (
                      "1 - k_pp": ([0.0], [-2 / 3 + 1 / 3])},
     ),
     Anchor(
-        "structured_kernel", "LegS of order 2", given(**LEGS, step=scalar(1.0), length=4), gives=[2 / 3, 2 / 9, 2 / 27, 2 / 81],
+        "structured_kernel", "LegS of order 2", given(**LEGS, step_size=scalar(1.0), length=4),
+                gives=[2 / 3, 2 / 9, 2 / 27, 2 / 81],
         source="A_bar = [[1/3, 0], [-1/sqrt 3, 0]], B_bar = (2/3, 1/sqrt 3)",
         near_misses={"the end not cut off": [0.675, 0.225, 0.075, 0.025], "half": [1 / 3, 1 / 9, 1 / 27, 1 / 81],
                      "the exact hold": np.exp([0, -1, -2, -3]) * (1 - np.exp(-1)),
@@ -92,17 +93,18 @@ SPEC = (
     Law.equal(
         "the kernel does not depend on the phases of the eigenvectors", given(**SYSTEM, phases=uniform(4, high=6.0)),
         left=lambda f, eigenvalues, p, b, c, phases: f.structured_kernel(
-            eigenvalues, *(_pair(_whole(vector) * np.exp(1j * phases)) for vector in (p, b, c)), step=np.array(0.5), length=6),
-        right=lambda f, *system: f.structured_kernel(*system[:4], step=np.array(0.5), length=6),
+            eigenvalues, *(_pair(_whole(vector) * np.exp(1j * phases)) for vector in (p, b, c)), step_size=np.array(0.5),
+                    length=6),
+        right=lambda f, *system: f.structured_kernel(*system[:4], step_size=np.array(0.5), length=6),
     ),
     Law.equal(
         "a shorter kernel is the beginning of a longer one", given(**SYSTEM),
-        left=lambda f, *system: f.structured_kernel(*system, step=np.array(0.5), length=5),
-        right=lambda f, *system: f.structured_kernel(*system, step=np.array(0.5), length=6)[:5],
+        left=lambda f, *system: f.structured_kernel(*system, step_size=np.array(0.5), length=5),
+        right=lambda f, *system: f.structured_kernel(*system, step_size=np.array(0.5), length=6)[:5],
     ),
     Law.equal(
         "it is the kernel of LegS", given(c=normal(4)),
-        left=lambda f, c: f.structured_kernel(*_in_eigenvectors(f, c), step=np.array(0.25), length=6),
+        left=lambda f, c: f.structured_kernel(*_in_eigenvectors(f, c), step_size=np.array(0.25), length=6),
         right=lambda f, c: _real_kernel(*_legs(4), c, 0.25, 6),
     ),
     *(Rejects(function, "order 0", given(order=0), blames="order") for function in ("low_rank_vector", "normal_part")),
@@ -121,14 +123,15 @@ SPEC = (
               given(nodes=NODES, **SYSTEM | {vector: Complex(zeros(3), zeros(3))}), blames=vector)
       for vector in ("low_rank", "b", "c")),
     *(Rejects("structured_kernel", f"{vector} of another length",
-              given(**SYSTEM | {vector: Complex(zeros(3), zeros(3))}, step=scalar(0.5), length=3), blames=vector)
+              given(**SYSTEM | {vector: Complex(zeros(3), zeros(3))}, step_size=scalar(0.5), length=3), blames=vector)
       for vector in ("low_rank", "b", "c")),
     Rejects("structured_kernel", "an eigenvalue that does not decay",
-            given(**ONE | {"eigenvalues": Complex([0.0], [2.0])}, step=scalar(0.5), length=3), blames="eigenvalues"),
-    Rejects("structured_kernel", "no state", given(**dict.fromkeys(ONE, Complex(zeros(0), zeros(0))), step=scalar(0.5), length=3),
+            given(**ONE | {"eigenvalues": Complex([0.0], [2.0])}, step_size=scalar(0.5), length=3), blames="eigenvalues"),
+    Rejects("structured_kernel", "no state", given(**dict.fromkeys(ONE, Complex(zeros(0), zeros(0))), step_size=scalar(0.5),
+            length=3),
             blames="eigenvalues"),
-    Rejects("structured_kernel", "step 0", given(**ONE, step=scalar(0.0), length=3), blames="step"),
-    Rejects("structured_kernel", "length 0", given(**ONE, step=scalar(0.5), length=0), blames="length"),
+    Rejects("structured_kernel", "step 0", given(**ONE, step_size=scalar(0.0), length=3), blames="step_size"),
+    Rejects("structured_kernel", "length 0", given(**ONE, step_size=scalar(0.5), length=0), blames="length"),
 )  # fmt: skip
 
 
@@ -159,11 +162,11 @@ def _in_eigenvectors(f, c):
     return _pair(-0.5 + 1j * frequencies), *map(_pair, turned)
 
 
-def _real_kernel(a, b, c, step, length):
+def _real_kernel(a, b, c, step_size, length):
     """By the powers of the bilinear rule's matrix."""
-    system, state = np.eye(len(a)) - step / 2 * a, np.linalg.solve(np.eye(len(a)) - step / 2 * a, step * b)
+    system, state = np.eye(len(a)) - step_size / 2 * a, np.linalg.solve(np.eye(len(a)) - step_size / 2 * a, step_size * b)
     kernel = []
     for _ in range(length):
         kernel.append(c @ state)
-        state = np.linalg.solve(system, state + step / 2 * a @ state)
+        state = np.linalg.solve(system, state + step_size / 2 * a @ state)
     return np.array(kernel)

@@ -35,9 +35,9 @@ def _sigma(change):
 def _step(scale):
     """scale(step) in the place of sqrt|step|."""
 
-    def wrong(x, drift, diffusion, noise, step):
-        right.euler_maruyama_step(x, drift, diffusion, noise, step)  # for its checks
-        return x + per_example(step, x) * drift + per_example(diffusion * scale(step), x) * noise
+    def wrong(x, drift, diffusion, noise, step_size):
+        right.euler_maruyama_step(x, drift, diffusion, noise, step_size)  # for its checks
+        return x + per_example(step_size, x) * drift + per_example(diffusion * scale(step_size), x) * noise
 
     return wrong
 
@@ -79,10 +79,10 @@ MISTAKES = (
     Mistake("reverse_drift", "the score alone", lambda score, drift, diffusion: right.reverse_drift(score, 0 * drift, diffusion)),
     Mistake("euler_maruyama_step", "the root of a negative step", _step(torch.sqrt)),
     Mistake("euler_maruyama_step", "noise scaled by the step", _step(torch.abs)),
-    Mistake("euler_maruyama_step", "the noise turned over", _step(lambda step: step.sign() * step.abs().sqrt())),
-    Mistake("euler_maruyama_step", "an infinite slope at 0", _step(lambda step: step.abs().sqrt())),
-    Mistake("euler_maruyama_step", "the variance for the deviation", lambda x, drift, diffusion, noise, step:
-            right.euler_maruyama_step(x, drift, diffusion**2, noise, step)),
+    Mistake("euler_maruyama_step", "the noise turned over", _step(lambda step_size: step_size.sign() * step_size.abs().sqrt())),
+    Mistake("euler_maruyama_step", "an infinite slope at 0", _step(lambda step_size: step_size.abs().sqrt())),
+    Mistake("euler_maruyama_step", "the variance for the deviation", lambda x, drift, diffusion, noise, step_size:
+            right.euler_maruyama_step(x, drift, diffusion**2, noise, step_size)),
     Mistake("langevin_corrector_step", "norms over the batch", _corrector(
         lambda x, s, z, ratio: x + 2 * ratio**2 * s + 2 * ratio * z, of_batch=True)),
     Mistake("langevin_corrector_step", "the factor 2 forgotten", _corrector(

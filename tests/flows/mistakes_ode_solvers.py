@@ -9,9 +9,9 @@ from tests.support.mistakes import Mistake
 def _step(advance, of="euler_step"):
     """advance(x, t, h, v) of a step, after the checks of the right one."""
 
-    def wrong(x, time, step, velocity_fn):
-        getattr(right, of)(x, time, step, velocity_fn)
-        return advance(x, time, step, velocity_fn)
+    def wrong(x, time, step_size, velocity_fn):
+        getattr(right, of)(x, time, step_size, velocity_fn)
+        return advance(x, time, step_size, velocity_fn)
 
     return wrong
 
@@ -38,8 +38,8 @@ def _heun(x, t, h, v):
 
 
 def _of_dormand_prince(change):
-    def wrong(x, time, step, velocity_fn):
-        return change(*right.dormand_prince_step(x, time, step, velocity_fn))
+    def wrong(x, time, step_size, velocity_fn):
+        return change(*right.dormand_prince_step(x, time, step_size, velocity_fn))
 
     return wrong
 
@@ -53,16 +53,16 @@ def _ratio(of):
 
 
 def _size(change):
-    def wrong(step, ratio, *, order=5, safety=0.9, min_factor=0.2, max_factor=10.0):
+    def wrong(step_size, ratio, *, order=5, safety=0.9, min_factor=0.2, max_factor=10.0):
         settings = {"safety": safety, "min_factor": min_factor, "max_factor": max_factor}
-        right.next_step_size(step, ratio, order=order, **settings)  # for its checks
-        return change(step, ratio, order=order, **settings)
+        right.next_step_size(step_size, ratio, order=order, **settings)  # for its checks
+        return change(step_size, ratio, order=order, **settings)
 
     return wrong
 
 
-def _bounded(step, ratio, exponent, *, safety, min_factor, max_factor):
-    return step * (safety * ratio.clamp(1e-30, 1e30) ** exponent).clamp(min_factor, max_factor)
+def _bounded(step_size, ratio, exponent, *, safety, min_factor, max_factor):
+    return step_size * (safety * ratio.clamp(1e-30, 1e30) ** exponent).clamp(min_factor, max_factor)
 
 
 def _fixed(change):
@@ -132,17 +132,17 @@ MISTAKES = (
     Mistake("error_ratio", "a root without slope at 0", _ratio(
         lambda e, a, b, rtol, atol: (e / (atol + rtol * torch.maximum(a, b))).square().mean().sqrt())),
     Mistake("next_step_size", "the exponent -order", _size(
-        lambda step, ratio, order, **given: _bounded(step, ratio, -order, **given))),
+        lambda step_size, ratio, order, **given: _bounded(step_size, ratio, -order, **given))),
     Mistake("next_step_size", "the exponent 1/order", _size(
-        lambda step, ratio, order, **given: _bounded(step, ratio, 1 / order, **given))),
-    Mistake("next_step_size", "order five always", _size(lambda step, ratio, order, **given: right.next_step_size(
-        step, ratio, **given))),
-    Mistake("next_step_size", "without caution", _size(lambda step, ratio, safety, **given: right.next_step_size(
-        step, ratio, safety=1.0, **given))),
-    Mistake("next_step_size", "the sign lost", _size(lambda step, ratio, **given: right.next_step_size(
-        step.abs(), ratio, **given))),
-    Mistake("next_step_size", "not bounded above", _size(lambda step, ratio, max_factor, **given: right.next_step_size(
-        step, ratio, max_factor=1e3, **given))),
+        lambda step_size, ratio, order, **given: _bounded(step_size, ratio, 1 / order, **given))),
+    Mistake("next_step_size", "order five always", _size(lambda step_size, ratio, order, **given: right.next_step_size(
+        step_size, ratio, **given))),
+    Mistake("next_step_size", "without caution", _size(lambda step_size, ratio, safety, **given: right.next_step_size(
+        step_size, ratio, safety=1.0, **given))),
+    Mistake("next_step_size", "the sign lost", _size(lambda step_size, ratio, **given: right.next_step_size(
+        step_size.abs(), ratio, **given))),
+    Mistake("next_step_size", "not bounded above", _size(lambda step_size, ratio, max_factor, **given: right.next_step_size(
+        step_size, ratio, max_factor=1e3, **given))),
     Mistake("solve_fixed", "the first step's size for all", _fixed(lambda x, times, v, method: right.solve_fixed(
         x, times[0] + (times[1] - times[0]) * torch.arange(len(times)), v, method=method))),
     Mistake("solve_fixed", "the classical method always", _fixed(lambda x, times, v, method: right.solve_fixed(x, times, v))),

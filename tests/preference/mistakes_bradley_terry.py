@@ -50,15 +50,15 @@ def _information(comparisons, scores, *, other=True, sign=-1.0, diagonal=False):
     return torch.diag(weights.sum(1)) + sign * weights * (1 - torch.eye(len(scores), dtype=scores.dtype))
 
 
-def _elo(outcome, rating_first, rating_second, *, step, scale=400.0, base=10.0, kept=True):
+def _elo(outcome, rating_first, rating_second, *, step_size, scale=400.0, base=10.0, kept=True):
     expected = 1 / (1 + base ** ((rating_second - rating_first) / scale))
-    gain = step * (outcome - expected)
+    gain = step_size * (outcome - expected)
     return rating_first + gain, (rating_second - gain if kept else rating_second + 0 * gain)
 
 
-def _elo_one_after_the_other(outcome, rating_first, rating_second, *, step, scale=400.0):
-    first, _ = _elo(outcome, rating_first, rating_second, step=step, scale=scale)
-    return first, _elo(outcome, first, rating_second, step=step, scale=scale)[1]
+def _elo_one_after_the_other(outcome, rating_first, rating_second, *, step_size, scale=400.0):
+    first, _ = _elo(outcome, rating_first, rating_second, step_size=step_size, scale=scale)
+    return first, _elo(outcome, first, rating_second, step_size=step_size, scale=scale)[1]
 
 
 MISTAKES = (
@@ -107,7 +107,7 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("soft_preference_loss", "torch's binary cross-entropy", lambda label, reward_first, reward_second: (
         binary_cross_entropy_with_logits(reward_first - reward_second, label, reduction="none")), core_alone=True),
-    Mistake("elo_update", "in powers of ten", lambda outcome, rating_first, rating_second, *, step, scale=400.0: (
-        right.elo_update(outcome, rating_first, rating_second, step=step, scale=scale)
-        and _elo(outcome, rating_first, rating_second, step=step, scale=scale))),
+    Mistake("elo_update", "in powers of ten", lambda outcome, rating_first, rating_second, *, step_size, scale=400.0: (
+        right.elo_update(outcome, rating_first, rating_second, step_size=step_size, scale=scale)
+        and _elo(outcome, rating_first, rating_second, step_size=step_size, scale=scale))),
 )  # fmt: skip

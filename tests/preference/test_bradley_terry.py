@@ -76,5 +76,5 @@ def test_elo_finds_the_scores_of_a_long_tournament():
         i, j = pairs[game % 3]
         outcome = torch.tensor([float(rng.random() < 1 / (1 + 10 ** ((truth[j] - truth[i]) / 400)))], dtype=torch.float64)
         step = 32.0 if game < 500 else 4.0
-        ratings[[i]], ratings[[j]] = practice.elo_update(outcome, ratings[[i]], ratings[[j]], step=step)
+        ratings[[i]], ratings[[j]] = practice.elo_update(outcome, ratings[[i]], ratings[[j]], step_size=step)
     np.testing.assert_allclose(ratings, truth, atol=30)

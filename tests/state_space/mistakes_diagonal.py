@@ -37,7 +37,7 @@ def _by_rule(output_weights, log_step, log_negative_real, imaginary, *, length):
     """One channel after the other, with the gains of discretization's rule."""
     kernels = []
     for weights, step, a in zip(output_weights, log_step.exp(), _modes(log_step, log_negative_real, imaginary)[1], strict=True):
-        _, gain = zero_order_hold_diagonal(a, torch.ones_like(a.real), step=step)
+        _, gain = zero_order_hold_diagonal(a, torch.ones_like(a.real), step_size=step)
         kernels.append(2 * ((weights * gain) @ ((step * a)[:, None] * torch.arange(length)).exp()).real)
     return torch.stack(kernels)
 

@@ -22,30 +22,30 @@ def _dense_resolvent(nodes, eigenvalues, low_rank, b, c):
     return states @ c.conj()
 
 
-def _unrolled(eigenvalues, low_rank, b, c, *, step, length, rule=bilinear, sign=1.0):
+def _unrolled(eigenvalues, low_rank, b, c, *, step_size, length, rule=bilinear, sign=1.0):
     """By the powers of the dense matrix."""
     a = eigenvalues.diag() - sign * torch.outer(low_rank, low_rank.conj())
     if rule is zero_order_hold:
-        moving = torch.linalg.matrix_exp(step * a)
+        moving = torch.linalg.matrix_exp(step_size * a)
         driving = torch.linalg.solve(a, (moving - torch.eye(len(b)).to(a)) @ b[:, None])
     else:
-        moving, driving = rule(a, b[:, None], step=step)
+        moving, driving = rule(a, b[:, None], step_size=step_size)
     return convolution_kernel(moving, driving[:, 0], c.conj(), length=length).real
 
 
-def _by_transform(eigenvalues, low_rank, b, c, *, step, length, cut=True, turned=False, limit=True):
+def _by_transform(eigenvalues, low_rank, b, c, *, step_size, length, cut=True, turned=False, limit=True):
     """As the paper has it: the transform at g = 2/step (1 - w)/(1 + w), and its limit where w is -1."""
-    right.structured_kernel(eigenvalues, low_rank, b, c, step=step, length=length)  # for its checks
+    right.structured_kernel(eigenvalues, low_rank, b, c, step_size=step_size, length=length)  # for its checks
     a = eigenvalues.diag() - torch.outer(low_rank, low_rank.conj())
-    moving, _ = bilinear(a, b[:, None], step=step)
+    moving, _ = bilinear(a, b[:, None], step_size=step_size)
     power = torch.linalg.matrix_power(moving, length)
     row = c.conj() - c.conj() @ (power.mT if turned else power) if cut else c.conj()
     w = torch.polar(torch.ones(length).double(), -2 * torch.pi * torch.arange(length).double() / length)
     edge = 2 * torch.arange(length) == length
     w = torch.where(edge, 1.0, w).to(eigenvalues)
-    nodes = 2 / step * (1 - w) / (1 + w)
+    nodes = 2 / step_size * (1 - w) / (1 + w)
     transform = 2 / (1 + w) * right.low_rank_resolvent(nodes, eigenvalues, low_rank, b, row.conj())
-    return torch.fft.ifft(torch.where(edge, step / 2 * (row @ b) if limit else 0, transform)).real
+    return torch.fft.ifft(torch.where(edge, step_size / 2 * (row @ b) if limit else 0, transform)).real
 
 
 MISTAKES = (
@@ -70,8 +70,8 @@ MISTAKES = (
     Mistake("structured_kernel", "the end not cut off", lambda **given: _by_transform(**given, cut=False)),
     Mistake("structured_kernel", "the power transposed", lambda **given: _by_transform(**given, turned=True)),
     Mistake("structured_kernel", "nothing at the node -1", lambda **given: _by_transform(**given, limit=False)),
-    Mistake("structured_kernel", "c not conjugate", lambda eigenvalues, low_rank, b, c, *, step, length: (
-        right.structured_kernel(eigenvalues, low_rank, b, c.conj(), step=step, length=length))),
+    Mistake("structured_kernel", "c not conjugate", lambda eigenvalues, low_rank, b, c, *, step_size, length: (
+        right.structured_kernel(eigenvalues, low_rank, b, c.conj(), step_size=step_size, length=length))),
     Mistake("structured_kernel", "the exact hold", lambda **given: _unrolled(**given, rule=zero_order_hold)),
     Mistake("structured_kernel", "forward Euler", lambda **given: _unrolled(**given, rule=forward_euler)),
 )  # fmt: skip

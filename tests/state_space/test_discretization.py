@@ -19,13 +19,13 @@ SCIPY = {"forward_euler": "euler", "backward_euler": "backward_diff", "bilinear"
 def test_cont2discrete_of_scipy_has_the_same_matrices(rule, step):
     system = A.numpy(), B.numpy(), np.ones((1, 4)), np.zeros((1, 2))
     wanted = scipy.signal.cont2discrete(system, step, method=SCIPY[rule])
-    for ours, theirs in zip(getattr(practice, rule)(A, B, step=step), wanted[:2], strict=True):
+    for ours, theirs in zip(getattr(practice, rule)(A, B, step_size=step), wanted[:2], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-14)
 
 
 def test_the_hold_is_exact_for_an_input_that_is_constant_in_every_step():
     """Ten steps of different inputs, against SciPy's integrator, which starts anew at every jump."""
-    moving, driving = (part.numpy() for part in practice.zero_order_hold(A, B, step=0.3))
+    moving, driving = (part.numpy() for part in practice.zero_order_hold(A, B, step_size=0.3))
     state = exact = rng.normal(size=4)
     for held in rng.normal(size=(10, 2)):
         state = moving @ state + driving @ held
@@ -41,7 +41,7 @@ def test_the_integral_has_all_its_digits_near_eigenvalue_zero(eigenvalue):
         wanted = complex((mpmath.exp(2 * mpmath.mpc(eigenvalue)) - 1) / mpmath.mpc(eigenvalue))
     for dtype, limit in ((torch.complex128, 1e-15), (torch.complex64, 5e-7)):
         rates = torch.tensor([eigenvalue], dtype=dtype)
-        (found,) = practice.zero_order_hold_diagonal(rates, torch.ones(1, dtype=rates.real.dtype), step=2.0)[1].tolist()
+        (found,) = practice.zero_order_hold_diagonal(rates, torch.ones(1, dtype=rates.real.dtype), step_size=2.0)[1].tolist()
         assert abs(found - wanted) <= limit * abs(wanted)
     if eigenvalue == -1e-9:
         assert abs((np.exp(2 * eigenvalue) - 1) / eigenvalue - wanted) > 1e-9 * abs(wanted)
@@ -58,7 +58,7 @@ def test_the_error_at_a_fixed_time_falls_with_the_order_of_the_rule(rule, order)
 
 
 def _run(rule, count):
-    moving, driving = rule(A, B, step=1 / count)
+    moving, driving = rule(A, B, step_size=1 / count)
     state = torch.ones(4, dtype=torch.float64)
     for _ in range(count):
         state = moving @ state + driving.sum(1)
@@ -69,7 +69,7 @@ def test_a_stable_system_stays_stable_but_with_forward_euler():
     """Eigenvalues -1 and -100 at a step of 0.1: the spectral radius is 9 with forward Euler, below 1 otherwise."""
     stiff = torch.tensor([[-1.0, 3.0], [0.0, -100.0]], dtype=torch.float64)
     radii = {
-        rule: torch.linalg.eigvals(getattr(practice, rule)(stiff, torch.ones(2, 1).double(), step=0.1)[0]).abs().max().item()
+        rule: torch.linalg.eigvals(getattr(practice, rule)(stiff, torch.ones(2, 1).double(), step_size=0.1)[0]).abs().max().item()
         for rule in SCIPY
     }
     assert radii.pop("forward_euler") == pytest.approx(9.0)
@@ -80,8 +80,8 @@ def test_the_step_can_be_learned():
     """The slope in a step that is a parameter; a plain number gives the same matrices."""
     step = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
     for rule in SCIPY:
-        moving, driving = getattr(practice, rule)(A, B, step=step)
-        torch.testing.assert_close(moving, getattr(practice, rule)(A, B, step=0.3)[0], rtol=0, atol=0)
+        moving, driving = getattr(practice, rule)(A, B, step_size=step)
+        torch.testing.assert_close(moving, getattr(practice, rule)(A, B, step_size=0.3)[0], rtol=0, atol=0)
         (slope,) = torch.autograd.grad(moving.sum() + driving.sum(), step)
-        ahead, behind = (sum(p.sum() for p in getattr(practice, rule)(A, B, step=0.3 + h)) for h in (1e-6, -1e-6))
+        ahead, behind = (sum(p.sum() for p in getattr(practice, rule)(A, B, step_size=0.3 + h)) for h in (1e-6, -1e-6))
         assert slope.item() == pytest.approx((ahead - behind).item() / 2e-6, rel=1e-7)

@@ -60,7 +60,7 @@ def test_legt_is_stable_at_every_order():
 def test_a_window_forgets_what_was_before_it():
     """Two signals that differ until the window begins; LegT is an approximation, so a hundredth remains."""
     a, b = practice.legt_matrices(order=16, window=0.25)
-    moving, driving = zero_order_hold(a, b[:, None], step=1 / 1000)
+    moving, driving = zero_order_hold(a, b[:, None], step_size=1 / 1000)
     times = np.arange(1, 1001) / 1000
     past = np.where(times < 0.5, 1.0, 0.0)
     memories = torch.zeros(2, 16)

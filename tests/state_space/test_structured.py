@@ -34,9 +34,9 @@ def _in_eigenvectors(order, c):
 def test_the_kernel_is_that_of_the_dense_system(order, length):
     c = torch.tensor(rng.normal(size=order))
     a, b = hippo.legs_matrices(order=order)
-    moving, driving = bilinear(a, b[:, None], step=1 / length)
+    moving, driving = bilinear(a, b[:, None], step_size=1 / length)
     wanted = convolution_kernel(moving, driving[:, 0], c, length=length)
-    found = structured.structured_kernel(*_in_eigenvectors(order, c), step=1 / length, length=length)
+    found = structured.structured_kernel(*_in_eigenvectors(order, c), step_size=1 / length, length=length)
     assert (found - wanted).abs().max() < 1e-11 * wanted.abs().max()
 
 
@@ -47,7 +47,7 @@ def test_the_kernel_is_scipys_impulse_response():
     system = scipy.signal.cont2discrete((a, b[:, None], c[None], np.zeros((1, 1))), 0.05, method="bilinear")
     moving, driving = system[0], system[1]
     outputs = scipy.signal.dimpulse((moving, driving, c[None], np.zeros((1, 1)), 0.05), n=21)[1][0][1:, 0]
-    found = structured.structured_kernel(*_in_eigenvectors(6, torch.tensor(c)), step=0.05, length=20)
+    found = structured.structured_kernel(*_in_eigenvectors(6, torch.tensor(c)), step_size=0.05, length=20)
     np.testing.assert_allclose(found, outputs, rtol=0, atol=1e-12)
 
 
@@ -71,8 +71,8 @@ def test_the_resolvent_needs_no_inverse_at_256_nodes():
 
 def test_single_precision_keeps_four_digits():
     system = _in_eigenvectors(16, torch.tensor(rng.normal(size=16)))
-    wanted = structured.structured_kernel(*system, step=0.02, length=128)
-    found = structured.structured_kernel(*(part.to(torch.complex64) for part in system), step=0.02, length=128)
+    wanted = structured.structured_kernel(*system, step_size=0.02, length=128)
+    found = structured.structured_kernel(*(part.to(torch.complex64) for part in system), step_size=0.02, length=128)
     assert found.dtype == torch.float32
     assert (found - wanted).abs().max() < 1e-4 * wanted.abs().max()
 
@@ -80,6 +80,6 @@ def test_single_precision_keeps_four_digits():
 def test_the_step_is_learned():
     system = _in_eigenvectors(4, torch.tensor(rng.normal(size=4)))
     step = torch.tensor(0.1, requires_grad=True)
-    (slope,) = torch.autograd.grad(structured.structured_kernel(*system, step=step, length=8).sum(), step)
-    ahead, behind = (structured.structured_kernel(*system, step=0.1 + h, length=8).sum() for h in (1e-6, -1e-6))
+    (slope,) = torch.autograd.grad(structured.structured_kernel(*system, step_size=step, length=8).sum(), step)
+    ahead, behind = (structured.structured_kernel(*system, step_size=0.1 + h, length=8).sum() for h in (1e-6, -1e-6))
     assert slope.item() == pytest.approx((ahead - behind).item() / 2e-6, rel=1e-6)

@@ -101,22 +101,22 @@ def fisher_information(comparisons, scores):
     return jnp.diag(weights.sum(axis=1)) - weights
 
 
-def elo_update(outcome, rating_first, rating_second, *, step, scale=400.0):
-    r"""The ratings of both players after one game: R_1 + K (y - p) and R_2 - K (y - p), K = step, y = outcome of the first.
+def elo_update(outcome, rating_first, rating_second, *, step_size, scale=400.0):
+    r"""The ratings of both players after one game: R_1 + K (y - p) and R_2 - K (y - p), K = step_size, y = outcome of the first.
 
     p = sigma((R_1 - R_2) log(10) / scale) is the expected outcome; y is 1 for a win, 1/2 for a draw, 0 for a loss. All games of
     a batch use the ratings from before it.
 
-    Raises ValueError if the shapes differ, an outcome is outside [0, 1], or step or scale is not positive.
+    Raises ValueError if the shapes differ, an outcome is outside [0, 1], or step_size or scale is not positive.
     Source: Elo 1978, The rating of chessplayers, past and present.
     [B], [B], [B] -> [B], [B]
     """
-    require_positive(step=step, scale=scale)
+    require_positive(step_size=step_size, scale=scale)
     require_rank(1, outcome=outcome)
     require_same_shape(outcome=outcome, rating_first=rating_first, rating_second=rating_second)
     require_unit_interval(outcome=outcome)
     expected = jax.nn.sigmoid((rating_first - rating_second) * (math.log(10.0) / scale))
-    gain = step * (outcome - expected)
+    gain = step_size * (outcome - expected)
     return rating_first + gain, rating_second - gain
 
 

@@ -1,6 +1,6 @@
 r"""Selective state spaces (lecture 56): a recurrence whose step, input and output matrices are chosen by each token, as in Mamba.
 
-D channels of N states each. a [D, N]: the diagonal of A in every channel; step [B, T, D], b and c [B, T, N]: from the tokens.
+D channels of N states each. a [D, N]: the diagonal of A in every channel; step_size [B, T, D], b and c [B, T, N]: from tokens.
 """
 
 import jax
@@ -32,43 +32,43 @@ def inverse_softplus(x):
     return x + jnp.log(-jnp.expm1(-x))
 
 
-def discretize_selective(inputs, step, b, a):
+def discretize_selective(inputs, step_size, b, a):
     r"""e^(step_d a_dn) and step_d b_n u_d: what is kept of each state at each token, and what is added to it.
 
-    Raises ValueError if the shapes do not fit or step is negative.  Source: Gu & Dao 2023, section 3.1 and algorithm 2.
+    Raises ValueError if the shapes do not fit or step_size is negative.  Source: Gu & Dao 2023, section 3.1 and algorithm 2.
     [B, T, D], [B, T, D], [B, T, N], [D, N] -> [B, T, D, N], [B, T, D, N]
     """
     require_rank(3, inputs=inputs)
-    _require_system(inputs, step, a, b=b)
-    return _discretized(inputs, step, b, a)
+    _require_system(inputs, step_size, a, b=b)
+    return _discretized(inputs, step_size, b, a)
 
 
-def selective_step(inputs, step, b, c, state, a, skip):
-    r"""h' = e^(step a) h + step b u,  y_d = sum_n c_n h'_dn + skip_d u_d: one token.
+def selective_step(inputs, step_size, b, c, state, a, skip):
+    r"""h' = e^(step_size a) h + step_size b u,  y_d = sum_n c_n h'_dn + skip_d u_d: one token.
 
-    Raises ValueError if the shapes do not fit or step is negative.  Source: Gu & Dao 2023, algorithm 2.
+    Raises ValueError if the shapes do not fit or step_size is negative.  Source: Gu & Dao 2023, algorithm 2.
     [B, D], [B, D], [B, N], [B, N], [B, D, N], [D, N], [D] -> [B, D], [B, D, N]
     """
     require_rank(2, inputs=inputs)
-    _require_system(inputs, step, a, b=b, c=c)
+    _require_system(inputs, step_size, a, b=b, c=c)
     require_shape((*inputs.shape, a.shape[1]), state=state)
     require_shape(a.shape[:1], skip=skip)
-    kept, added = _discretized(inputs, step, b, a)
+    kept, added = _discretized(inputs, step_size, b, a)
     state = kept * state + added
     return jnp.einsum("bdn,bn->bd", state, c) + skip * inputs, state
 
 
-def selective_scan(inputs, step, b, c, initial, a, skip):
+def selective_scan(inputs, step_size, b, c, initial, a, skip):
     r"""selective_step for t = 1, ..., T: all outputs, and the last state, with which to go on.
 
-    Raises ValueError if the shapes do not fit, inputs has no step in time, or step is negative.
+    Raises ValueError if the shapes do not fit, inputs has no step in time, or step_size is negative.
     Source: Gu & Dao 2023, algorithm 2.
     [B, T, D], [B, T, D], [B, T, N], [B, T, N], [B, D, N], [D, N], [D] -> [B, T, D], [B, D, N]
     """
     require_rank(3, inputs=inputs)
     batch, steps, channels = inputs.shape
     require(steps > 0, f"inputs has shape {list(inputs.shape)}; it must be [B, T, D] with at least one step in time")
-    _require_system(inputs, step, a, b=b, c=c)
+    _require_system(inputs, step_size, a, b=b, c=c)
     require_shape((batch, *a.shape), initial=initial)
     require_shape((channels,), skip=skip)
 
@@ -79,7 +79,7 @@ def selective_scan(inputs, step, b, c, initial, a, skip):
         outputs, state = selective_step(*now, state, a, skip)
         return state, outputs
 
-    last, outputs = jax.lax.scan(token, initial, [jnp.swapaxes(part, 0, 1) for part in (inputs, step, b, c)])
+    last, outputs = jax.lax.scan(token, initial, [jnp.swapaxes(part, 0, 1) for part in (inputs, step_size, b, c)])
     return jnp.swapaxes(outputs, 0, 1), last
 
 
@@ -109,17 +109,17 @@ def mamba_mixer(x, parameters):
     return (outputs * jax.nn.silu(gate)) @ p["output_weight"].T
 
 
-def _discretized(inputs, step, b, a):
-    return jnp.exp(step[..., None] * a), (step * inputs)[..., None] * b[..., None, :]
+def _discretized(inputs, step_size, b, a):
+    return jnp.exp(step_size[..., None] * a), (step_size * inputs)[..., None] * b[..., None, :]
 
 
-def _require_system(inputs, step, a, **projections):
-    """inputs and step [..., D], a [D, N], and projections [..., N]."""
-    require_shape(inputs.shape, step=step)
+def _require_system(inputs, step_size, a, **projections):
+    """inputs and step_size [..., D], a [D, N], and projections [..., N]."""
+    require_shape(inputs.shape, step_size=step_size)
     require_rank(2, a=a)
     require(a.shape[0] == inputs.shape[-1], f"a has shape {list(a.shape)}; it must have {inputs.shape[-1]} rows, one a channel")
     require_shape((*inputs.shape[:-1], a.shape[1]), **projections)
-    require_values("step", step, lambda s: s >= 0, "at least 0")
+    require_values("step_size", step_size, lambda s: s >= 0, "at least 0")
 
 
 def _require_mixer(x, parameters):

@@ -61,18 +61,18 @@ def low_rank_resolvent(nodes, eigenvalues, low_rank, b, c):
     return k_cb - k_cp * k_pb / (1 + k_pp)
 
 
-def structured_kernel(eigenvalues, low_rank, b, c, *, step, length):
+def structured_kernel(eigenvalues, low_rank, b, c, *, step_size, length):
     r"""K_l = Re c* A_bar^l B_bar for l = 0..length-1, with the bilinear rule's A_bar and B_bar of Lambda - p p* and b.
 
     p = low_rank; c* is conjugate.
 
-    Raises ValueError if the shapes do not fit, there is no state, an eigenvalue has a real part that is not negative, step is not
-    positive, or length < 1.  Source: Gu et al. 2022, theorem 3 and algorithm 1.
+    Raises ValueError if the shapes do not fit, there is no state, an eigenvalue has a real part that is not negative, step_size
+    is not positive, or length < 1.  Source: Gu et al. 2022, theorem 3 and algorithm 1.
     complex [S], complex [S], complex [S], complex [S], [] -> [L]
     """
     require_rank(1, eigenvalues=eigenvalues)
     require_shape(eigenvalues.shape, low_rank=low_rank, b=b, c=c)
     require(len(eigenvalues) > 0, "eigenvalues has shape [0]; it must be [S] with at least one state")
     require_values("eigenvalues", eigenvalues, lambda rate: rate.real < 0, "of negative real part")
-    moving, driving = bilinear(jnp.diag(eigenvalues) - jnp.outer(low_rank, jnp.conj(low_rank)), b[:, None], step=step)
+    moving, driving = bilinear(jnp.diag(eigenvalues) - jnp.outer(low_rank, jnp.conj(low_rank)), b[:, None], step_size=step_size)
     return convolution_kernel(moving, driving[:, 0], jnp.conj(c), length=length).real

@@ -58,7 +58,7 @@ derivation = Derivation(
 # ---------------------------------------------------------------------------------------------------- from the chain
 
 b = derivation.number("b", "the rate of noise, if it is constant", "beta_min = beta_max", positive=True)
-h = derivation.number("h", "the length of a step", "step", positive=True)
+h = derivation.number("h", "the length of a step", "step_size", positive=True)
 N = derivation.number("N", "the number of steps of a chain", positive=True)
 derivation.say(
     r"The chain of DDPM with $N$ steps of length $h = \frac1N$ and noise of variance $b h$ each: $x \leftarrow \sqrt{1 - b h}\, "
@@ -254,7 +254,7 @@ derivation.bridge(
     drift=[[drift]],
     diffusion=[g],
     noise=[[z]],
-    step=[h],
+    step_size=[h],
     wrong={"noise scaled by the step": plus(x, drift * h, g * h * z), "the variance": plus(x, drift * h, g**2 * sqrt(h) * z)},
 )
 derivation.bridge(
@@ -265,7 +265,7 @@ derivation.bridge(
     drift=[[drift]],
     diffusion=[g],
     noise=[[z]],
-    step=[-h],
+    step_size=[-h],
 )
 
 

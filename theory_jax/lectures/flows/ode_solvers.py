@@ -56,7 +56,7 @@ derivation = Derivation(
     ),
 )
 
-h = derivation.number("h", "the size of a step", "step", positive=True)
+h = derivation.number("h", "the size of a step", "step_size", positive=True)
 v = derivation.number("v", "the velocity at the start of the step", "velocity_fn(x, time)")
 by_x = derivation.number("v_x", "its slope in the place")
 by_t = derivation.number("v_t", "its slope in the time")
@@ -214,7 +214,7 @@ derivation.bridge(
     "The code's next size",
     Rational(9, 10) * h * r ** Rational(-1, 5),
     next_step_size,
-    step=h,
+    step_size=h,
     ratio=r,
     wrong={"the fourth root": Rational(9, 10) * h * r ** Rational(-1, 4)},
 )

@@ -303,7 +303,7 @@ derivation.chain(
     role="lemma",
 )
 y = derivation.number("y", "the outcome of one game for the first player", "outcome", between=(0, 1))
-K = derivation.number("K", "the step of a rating", "step", positive=True)
+K = derivation.number("K", "the step of a rating", "step_size", positive=True)
 C = derivation.number("C", "the scale of ratings", "scale", positive=True)
 R_1 = derivation.define("R_1", C / log(10) * s_1, "the rating of the first player", "rating_first")
 R_2 = derivation.define("R_2", C / log(10) * s_2, "the rating of the second", "rating_second")
@@ -366,7 +366,7 @@ derivation.bridge(
     plus(times(3, plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2))))), plus(R_2, -times(K, plus(y, -_sigma(s_1 - s_2))))),
     lambda C, K, s_1, s_2, y: _each(
         lambda scale, step, s_1, s_2, y: jnp.array([3.0, 1.0]) @ jnp.concatenate(
-            elo_update(_one(y), _one(s_1 * scale / math.log(10)), _one(s_2 * scale / math.log(10)), step=step, scale=scale)
+            elo_update(_one(y), _one(s_1 * scale / math.log(10)), _one(s_2 * scale / math.log(10)), step_size=step, scale=scale)
         ), C, K, s_1, s_2, y,
     ),
     C, K, s_1, s_2, y,

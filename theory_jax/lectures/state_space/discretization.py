@@ -59,7 +59,7 @@ lam = derivation.number(r"\lambda", "an eigenvalue of the system", "eigenvalues"
 b = derivation.number("b", "what the input does to this mode", "b")
 u = derivation.number("u_t", "the input during the step")
 before = derivation.number("x_{t-1}", "the state at the beginning of the step")
-step = derivation.number(r"\Delta", "the length of the step", "step", positive=True)
+step = derivation.number(r"\Delta", "the length of the step", "step_size", positive=True)
 tau = derivation.number(r"\tau", "the time since the beginning of the step")
 s = derivation.number("s", "a time inside the step")
 z = derivation.define("z", step * lam, "the eigenvalue, measured in steps")
@@ -399,7 +399,7 @@ EXAMPLE = jnp.array([[-2.0]]), jnp.array([[1.0]])
 def hold_by_the_inverse():
     rng = np.random.default_rng(0)
     a, gain = jnp.array(rng.normal(size=(3, 3))), jnp.array(rng.normal(size=(3, 1)))
-    moving, driving = zero_order_hold(a, gain, step=0.7)
+    moving, driving = zero_order_hold(a, gain, step_size=0.7)
     return Sides(
         left=driving,
         right=jnp.linalg.solve(a, (moving - jnp.eye(3)) @ gain),
@@ -415,7 +415,7 @@ def hold_by_the_inverse():
 )
 def near_eigenvalue_zero():
     rates = np.array([-1e-9, -1e-5, -0.3])
-    found = zero_order_hold_diagonal(jnp.array(rates) + 0j, jnp.ones(3), step=0.5)[1].real
+    found = zero_order_hold_diagonal(jnp.array(rates) + 0j, jnp.ones(3), step_size=0.5)[1].real
     return Sides(
         left=found, right=np.expm1(0.5 * rates) / rates, wrong={"the quotient as it stands": (np.exp(0.5 * rates) - 1) / rates}
     )
@@ -432,8 +432,8 @@ def one_decay():
         ("bilinear", "(1/3, 1/3)"),
         ("hold", "(0.36788, 0.31606)"),
     ):
-        yield rf"\text{{{name}}}", [part[0, 0] for part in RULES[name](*EXAMPLE, step=0.5)], printed
-    moving, driving = zero_order_hold(*EXAMPLE, step=0.5)
+        yield rf"\text{{{name}}}", [part[0, 0] for part in RULES[name](*EXAMPLE, step_size=0.5)], printed
+    moving, driving = zero_order_hold(*EXAMPLE, step_size=0.5)
     yield r"\text{hold: } \bar b / (1 - \bar a)", driving[0, 0] / (1 - moving[0, 0]), "1/2"
     yield R, value(R, {lam: -2, step: 0.5, theta: 0.25}), "1/5"
     yield S, value(S, {lam: -2, step: 0.5, b: 1, theta: 0.25}), "2/5"
@@ -451,15 +451,15 @@ def maps_and_errors(left, right):
     left.plot(turn.real, turn.imag, color="gray")
     for name, rule in RULES.items():
         if name == "hold":
-            image = zero_order_hold_diagonal(jnp.array(modes), jnp.ones(len(modes)), step=1.0)[0]
+            image = zero_order_hold_diagonal(jnp.array(modes), jnp.ones(len(modes)), step_size=1.0)[0]
         else:
-            image = jnp.diagonal(rule(jnp.diag(jnp.array(modes)), jnp.ones((len(modes), 1)) + 0j, step=1.0)[0])
+            image = jnp.diagonal(rule(jnp.diag(jnp.array(modes)), jnp.ones((len(modes), 1)) + 0j, step_size=1.0)[0])
         left.plot(np.real(image), np.imag(image), label=name)
     left.set(xlabel=r"$\mathrm{Re}\,\bar a$", ylabel=r"$\mathrm{Im}\,\bar a$", xlim=(-1.2, 3.6), ylim=(-1.6, 1.6), aspect="equal")
     left.legend(loc="right")
     counts = 2 ** np.arange(2, 9)
     for name in ("forward Euler", "backward Euler", "bilinear"):
-        ends = [RULES[name](*EXAMPLE, step=1 / int(count))[0][0, 0] ** int(count) for count in counts]
+        ends = [RULES[name](*EXAMPLE, step_size=1 / int(count))[0][0, 0] ** int(count) for count in counts]
         right.loglog(counts, np.abs(np.array(ends) - np.exp(-2)), "o-", label=name)
     right.set(xlabel="steps $n$", ylabel=r"$|\bar a^n - e^{-2}|$")
 
@@ -471,9 +471,9 @@ def maps_and_errors(left, right):
 )
 def stable_steps():
     fast = jnp.array([[-50.0]]), jnp.array([[1.0]])
-    yield jnp.abs(forward_euler(*fast, step=0.04)[0][0, 0]) - 1 + 0.04, "0.04"
-    yield forward_euler(*fast, step=0.05)[0], "-1.5"
-    yield bilinear(*fast, step=0.05)[0], "-1/9"
+    yield jnp.abs(forward_euler(*fast, step_size=0.04)[0][0, 0]) - 1 + 0.04, "0.04"
+    yield forward_euler(*fast, step_size=0.05)[0], "-1.5"
+    yield bilinear(*fast, step_size=0.05)[0], "-1/9"
 
 
 @derivation.exercise(
@@ -501,18 +501,18 @@ def sampled_inputs():
 def _each(rule, *draws):
     """A rule for one state, a draw at a time: [2, 1] for what is left of the state, and what the input adds."""
     pairs = [
-        rule(jnp.array([[rate]]), jnp.array([[gain]]), step=float(length)) for rate, gain, length in zip(*draws, strict=True)
+        rule(jnp.array([[rate]]), jnp.array([[gain]]), step_size=float(length)) for rate, gain, length in zip(*draws, strict=True)
     ]
     return jnp.stack([jnp.concatenate(pair) for pair in pairs])
 
 
 def _diagonal_hold(a, b, *, step):
-    return [part.real[:, None] for part in zero_order_hold_diagonal(a[0] + 0j, b[0], step=step)]
+    return [part.real[:, None] for part in zero_order_hold_diagonal(a[0] + 0j, b[0], step_size=step)]
 
 
 def _error_of_a_sine(count, share):
     """|x - exact| at time 2, where the input of a step is the mean of its ends with this share of the beginning."""
-    moving, driving = (part[0, 0] for part in bilinear(jnp.array([[-1.0]]), jnp.array([[1.0]]), step=2 / count))
+    moving, driving = (part[0, 0] for part in bilinear(jnp.array([[-1.0]]), jnp.array([[1.0]]), step_size=2 / count))
     ends = np.sin(np.arange(count + 1) * 2 / count)
     state = 0.0
     for t in range(1, count + 1):

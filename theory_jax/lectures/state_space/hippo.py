@@ -459,7 +459,7 @@ def a_ramp():
 def remembered_signal(left, right):
     places = np.linspace(0, 1, 121)
     matrices = legt_matrices(order=8, window=0.25)
-    moving, driving = map(np.asarray, bilinear(matrices[0], matrices[1][:, None], step=1 / VALUES))
+    moving, driving = map(np.asarray, bilinear(matrices[0], matrices[1][:, None], step_size=1 / VALUES))
     window = np.zeros(8)
     for arriving in _chirp(TIMES):
         window = moving @ window + driving[:, 0] * arriving

@@ -60,7 +60,7 @@ derivation = Derivation(
 z = derivation.number("z", "what the token says of its step")
 h = derivation.number("h", "the state before the token", "state")
 u = derivation.number("u", "the input", "inputs")
-delta = derivation.define(r"\Delta", log(1 + exp(z)), "the step: a softplus", "step", positive=True)
+delta = derivation.define(r"\Delta", log(1 + exp(z)), "the step: a softplus", "step_size", positive=True)
 gate = derivation.define(r"\sigma", 1 / (1 + exp(-z)), "the logistic function of $z$", positive=True)
 gating = derivation.chain(
     "Selection is gating",
@@ -110,7 +110,7 @@ def shares():
     )
 
 
-d = derivation.number("d", "a step", "step", positive=True)
+d = derivation.number("d", "a step", "step_size", positive=True)
 rate = derivation.number(r"\alpha", "$-A$: how fast the state forgets", "-a", positive=True)
 b = derivation.number("b", "$B_t$ of the token", "b")
 derivation.chain(
@@ -182,11 +182,11 @@ derivation.chain(
 derivation.say("Now several tokens. Each channel counts a time of its own, which moves on by the step that the token chose.")
 A = derivation.number("A", "the rate of a state", "a", negative=True)
 tau = derivation.numbers(r"\tau_{}", s, "the clock after a token: the sum of the steps up to it")
-steps = derivation.numbers(r"\Delta_{}", s, "the steps of the tokens before", "step", positive=True)
+steps = derivation.numbers(r"\Delta_{}", s, "the steps of the tokens before", "step_size", positive=True)
 B = derivation.numbers("B_{}", s, "what their inputs do to the state", "b")
 inputs = derivation.numbers("u_{}", s, "their inputs", "inputs")
 clock = derivation.number(r"\tau_{t-1}", "the clock before the token")
-step_now = derivation.number(r"\Delta_t", "the step of the token", "step", positive=True)
+step_now = derivation.number(r"\Delta_t", "the step of the token", "step_size", positive=True)
 b_now = derivation.number("B_t", "what its input does to the state", "b")
 u_now = derivation.number("u_t", "its input", "inputs")
 derivation.chain(
@@ -300,7 +300,7 @@ derivation.bridge(
     wrong={"B and C swapped": sympy.Matrix([b_now * (exp(step_now * A) * h + step_now * c_now * u_now) + direct * u_now,
                                             exp(step_now * A) * h + step_now * c_now * u_now])},
 )  # fmt: skip
-first_step = derivation.number(r"\Delta_1", "an earlier step", "step", positive=True)
+first_step = derivation.number(r"\Delta_1", "an earlier step", "step_size", positive=True)
 first_input = derivation.number("u_1", "and its input", "inputs")
 earlier = exp(first_step * A) * h + first_step * b_now * first_input
 derivation.bridge(

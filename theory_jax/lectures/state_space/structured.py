@@ -177,7 +177,7 @@ derivation.chain(
     r"matrix $1 / (g_j - \lambda_n)$, four times.",
 )
 a = derivation.numbers("a", (n, k), "any matrix of a system")
-h = derivation.number(r"\Delta", "the step", "step", positive=True)
+h = derivation.number(r"\Delta", "the step", "step_size", positive=True)
 w = derivation.number("w", "a root of unity, other than -1")
 bent = derivation.define("g(w)", 2 / h * (1 - w) / (1 + w), "the node that belongs to it")
 derivation.chain(
@@ -230,7 +230,7 @@ OUTPUT = np.cos(np.arange(ORDER))
     scale=1.0,
 )
 def kernel_by_its_transform():
-    unrolled = structured_kernel(*_in_eigenvectors(OUTPUT), step=STEP, length=LENGTH)
+    unrolled = structured_kernel(*_in_eigenvectors(OUTPUT), step_size=STEP, length=LENGTH)
     wrong = {"the end not cut off": _by_transform(cut=False), "nothing at w = -1": _by_transform(limit=0.0)}
     return Sides(left=unrolled, right=_by_transform(), wrong=wrong)
 
@@ -244,14 +244,14 @@ def kernel_by_its_transform():
 )
 def kernel_of_the_real_system():
     a, b = legs_matrices(order=ORDER)
-    moving, driving = bilinear(a, b[:, None], step=STEP)
+    moving, driving = bilinear(a, b[:, None], step_size=STEP)
     real = convolution_kernel(moving, driving[:, 0], jnp.array(OUTPUT), length=LENGTH)
     eigenvalues, low_rank, *ends = _in_eigenvectors(OUTPUT)
-    found = structured_kernel(eigenvalues, low_rank, *ends, step=STEP, length=LENGTH)
+    found = structured_kernel(eigenvalues, low_rank, *ends, step_size=STEP, length=LENGTH)
     return Sides(
         left=found,
         right=real,
-        wrong={"without the low rank": structured_kernel(eigenvalues, 0 * low_rank, *ends, step=STEP, length=LENGTH)},
+        wrong={"without the low rank": structured_kernel(eigenvalues, 0 * low_rank, *ends, step_size=STEP, length=LENGTH)},
     )
 
 
@@ -317,7 +317,7 @@ def two_states():
     yield "r", low_rank_vector(order=2), "(0.7071, 1.2247)"
     yield r"A + r r^\top", normal_part(order=2), "(-0.5, 0.8660; -0.8660, -0.5)"
     yield r"\mathrm{Im}\,\lambda", _in_eigenvectors(EXAMPLE)[0].imag, "(-0.8660, 0.8660)"
-    yield "K", structured_kernel(*_in_eigenvectors(EXAMPLE), step=1.0, length=4), "(2/3, 2/9, 2/27, 2/81)"
+    yield "K", structured_kernel(*_in_eigenvectors(EXAMPLE), step_size=1.0, length=4), "(2/3, 2/9, 2/27, 2/81)"
 
 
 @derivation.figure(
@@ -367,7 +367,7 @@ def determinants():
     r"0.675$.",
 )
 def a_kernel_without_end():
-    kernel = structured_kernel(*_in_eigenvectors(EXAMPLE), step=1.0, length=40)
+    kernel = structured_kernel(*_in_eigenvectors(EXAMPLE), step_size=1.0, length=40)
     yield kernel[::4].sum(), "0.675"
 
 
@@ -390,7 +390,7 @@ def _by_transform(cut=True, limit=1.0):
     """The kernel by its transform at the roots of unity; limit: how much of its value at w = -1 is taken."""
     eigenvalues, low_rank, b, c = _in_eigenvectors(OUTPUT)
     dense = jnp.diag(eigenvalues) - jnp.outer(low_rank, jnp.conj(low_rank))
-    moving, _ = bilinear(dense, b[:, None], step=STEP)
+    moving, _ = bilinear(dense, b[:, None], step_size=STEP)
     end = c - jnp.conj(jnp.conj(c) @ jnp.linalg.matrix_power(moving, LENGTH)) if cut else c
     roots = np.exp(-2j * np.pi * np.delete(np.arange(LENGTH), LENGTH // 2) / LENGTH)
     sums = low_rank_resolvent(jnp.array(2 / STEP * (1 - roots) / (1 + roots)), eigenvalues, low_rank, b, end)
