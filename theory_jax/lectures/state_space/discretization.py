@@ -506,8 +506,8 @@ def _each(rule, *draws):
     return jnp.stack([jnp.concatenate(pair) for pair in pairs])
 
 
-def _diagonal_hold(a, b, *, step):
-    return [part.real[:, None] for part in zero_order_hold_diagonal(a[0] + 0j, b[0], step_size=step)]
+def _diagonal_hold(a, b, *, step_size):
+    return [part.real[:, None] for part in zero_order_hold_diagonal(a[0] + 0j, b[0], step_size=step_size)]
 
 
 def _error_of_a_sine(count, share):
