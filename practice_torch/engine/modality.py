@@ -9,6 +9,9 @@ if TYPE_CHECKING:  # the help of a recipe does not need torch
     from practice_torch.engine.batches.datasets import Data
 
 
+COMMON = {"source", "held_out", "seed"}  # options of every loader
+
+
 class Modality(Protocol):
     """What a module of practice_torch/data offers to be the modality of a recipe."""
 
@@ -35,6 +38,6 @@ def modality_of(name: str) -> Modality:
     return module
 
 
-def takes(name: str | None, option: str) -> bool:
-    """Whether the loader of a modality has an option."""
-    return name is not None and option in inspect.signature(modality_of(name).load).parameters
+def options_of(name: str | None) -> set[str]:
+    """The options of a modality's loader, next to those that all of them have; none where there are no data."""
+    return set() if name is None else inspect.signature(modality_of(name).load).parameters.keys() - COMMON

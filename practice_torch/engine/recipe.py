@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_
 import tyro
 
 from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
-from practice_torch.engine.modality import takes
+from practice_torch.engine.modality import options_of
 
 # Set by the topic, not on the command line: hidden from the flags.
 Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
@@ -136,14 +136,15 @@ class Recipe(Bounded):
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
-        sized = self.image_size is None or takes(self.modality, "image_size")
+        sized = self.image_size is None or "image_size" in options_of(self.modality)
         self._require("image_size", sized, f"none: the data are {self.modality}")
         for name, modality in (("augment_flip", "images"), ("augment_shift", "images"), ("augment_gain", "audio")):
             self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")
 
     def loading(self) -> dict[str, Any]:
-        """Arguments of the loader next to data, held_out and seed, such as the context of a text."""
-        return {} if self.image_size is None else {"image_size": self.image_size}
+        """Arguments of the loader next to data, held_out and seed: the fields that have the names of its options."""
+        options = options_of(self.modality)
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name in options}
 
     def augments(self) -> bool:
         """Whether training examples are changed at random."""
@@ -178,22 +179,3 @@ def _is_of(value, kind):
     if parts:
         return any(_is_of(value, part) for part in parts)
     return isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
-
-
-@dataclass(frozen=True)
-class AudioRecipe(Recipe):
-    """Fields of every recipe for sounds."""
-
-    modality: ClassVar[str] = "audio"
-
-    data: str = "notes"
-    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
-    sample_rate: Annotated[int, AtLeast(1)] = 8000
-    """Sample rate in Hz; files of other rates are resampled."""
-    length: Annotated[int, AtLeast(1)] = 1024
-    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
-    skip_unusable: bool = False
-    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
-
-    def loading(self) -> dict[str, Any]:
-        return {"sample_rate": self.sample_rate, "length": self.length, "skip_unusable": self.skip_unusable}

@@ -10,10 +10,10 @@ import torch
 
 from practice_torch.data import audio, notes
 from practice_torch.engine.batches.datasets import load_data
-from practice_torch.engine.recipe import AudioRecipe
 from tests.commands.test_practice_commands import call
 from tests.commands.test_practice_commands import refused as refused_line
 from tests.support.data_files import damaged, everything, refused, shared
+from tests.support.engine_toys import SoundRecipe
 
 RNG = np.random.default_rng(0)
 
@@ -243,14 +243,14 @@ def test_spoken_digits():
 def test_moving_and_the_recipe(tmp_path):
     for index in range(4):
         save(tmp_path / f"{index}.wav", sine(100, 16_000, 0.1), 16_000)
-    recipe = AudioRecipe(data=str(tmp_path), sample_rate=16_000, length=1200, held_out=0.25)
+    recipe = SoundRecipe(data=str(tmp_path), sample_rate=16_000, length=1200, held_out=0.25)
     train, held_out = load_data(recipe)
     assert train.batch()["audio"].shape == (3, 1, 1200) and train.description["sample_rate"] == 16_000
     assert held_out.to("cpu").batch(torch.tensor([0])).keys() == {"audio"}
-    assert load_data(AudioRecipe())[0].description["name"] == "notes"
+    assert load_data(SoundRecipe())[0].description["name"] == "notes"
     for wrong in ({"length": 0}, {"sample_rate": -1}, {"steps": 0}):
         with pytest.raises(ValueError, match="at least 1"):
-            AudioRecipe(**wrong)
+            SoundRecipe(**wrong)
 
 
 # ---------------------------------------------------------------------------------------------------- bad input

@@ -88,7 +88,7 @@ SAMPLERS = {
         "the label ignored": (DiffusionExperiment.sample, "torch.full_like(label, how.label)", "label"),
         "data always clipped": (DiffusionExperiment.drawn_here, "if how.clip else None", ""),
         "the large variance": (DiffusionExperiment.drawn_here, "variance=how.variance", "variance='large'"),
-        "all levels": (DiffusionExperiment.drawn_here, "steps=how.steps, ", ""),
+        "all levels": (DiffusionExperiment.drawn_here, "steps=how.steps,", ""),
     },
     draws_of_the_noise_that_is_given: {
         "its own noise": (DiffusionExperiment.drawn_here, "if noise is None else noise[rows]", ""),

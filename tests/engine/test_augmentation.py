@@ -11,7 +11,8 @@ from practice_torch.engine.batches.order import Batches, Order, seed_of
 from practice_torch.engine.batches.placement import batches_of
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import OptionError
-from practice_torch.engine.recipe import AudioRecipe, Recipe
+from practice_torch.engine.recipe import Recipe
+from tests.support.engine_toys import SoundRecipe
 
 PLAIN = Recipe(batch_size=6)
 
@@ -53,7 +54,7 @@ def test_a_shift_moves_by_whole_pixels_and_lets_zeros_in():
 def test_a_gain_softens_by_at_most_so_many_decibels(shape):
     sounds = torch.rand(shape) * 2 - 1
     u = torch.tensor([[0.0, 0.0, 0.0, each] for each in (0.0, 0.5, 1.0)], dtype=torch.float64)
-    softened = augmented(sounds, u, AudioRecipe(augment_gain=20.0))
+    softened = augmented(sounds, u, SoundRecipe(augment_gain=20.0))
     assert softened.dtype == torch.float32
     torch.testing.assert_close(softened, sounds * torch.tensor([1.0, 10**-0.5, 0.1]).view(3, *(1,) * (sounds.ndim - 1)))
 
@@ -91,8 +92,8 @@ def test_only_recipes_that_ask_for_it_have_augmented_batches():
 @pytest.mark.parametrize(
     ("recipe", "field", "value", "line"),
     [
-        (AudioRecipe(), "augment_flip", True, "augment_flip is True; it must be off, since it is for images only"),
-        (AudioRecipe(), "augment_shift", 2, "augment_shift is 2; it must be off, since it is for images only"),
+        (SoundRecipe(), "augment_flip", True, "augment_flip is True; it must be off, since it is for images only"),
+        (SoundRecipe(), "augment_shift", 2, "augment_shift is 2; it must be off, since it is for images only"),
         (PLAIN, "augment_gain", 6.0, "augment_gain is 6.0; it must be off, since it is for audio only"),
         (PLAIN, "augment_shift", -1, "augment_shift is -1; it must be at least 0"),
     ],

@@ -28,9 +28,6 @@ class Melodic(Recipe):
     data: str = "scales"
     voices: Annotated[int, AtLeast(1)] = 2
 
-    def loading(self):
-        return super().loading() | {"voices": self.voices}
-
 
 @pytest.fixture
 def melodies(monkeypatch):

@@ -10,9 +10,9 @@ import torch
 from practice_torch.engine.costs import throughput
 from practice_torch.engine.costs.flops import flops_of_step
 from practice_torch.engine.costs.throughput import Throughput, peak_of
-from practice_torch.engine.recipe import AudioRecipe, Recipe
+from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.autoregressive import transformer
-from tests.support.engine_toys import RECIPE, begin
+from tests.support.engine_toys import RECIPE, SoundRecipe, begin
 
 TWO = SimpleNamespace(count=2, first=True)
 
@@ -67,7 +67,7 @@ def test_a_laps_rate_and_its_share_of_the_peak(clock, monkeypatch):
     ("recipe", "batch", "words"),
     [
         (Recipe(), {"image": torch.zeros(5, 3, 8, 8)}, "10 images/s"),
-        (AudioRecipe(sample_rate=8000), {"audio": torch.zeros(5, 1, 4000)}, "5 seconds of sound/s"),
+        (SoundRecipe(sample_rate=8000), {"audio": torch.zeros(5, 1, 4000)}, "5 seconds of sound/s"),
         (transformer.RECIPES["pydoc"], {"tokens": torch.zeros(5, 129)}, "1,280 tokens/s"),
     ],
 )

@@ -67,7 +67,7 @@ def test_bits_are_those_of_the_codes_one_after_the_other(topic, conditional):
 def test_codes_begin_as_those_of_a_wavenet_and_all_else_as_in_the_decoder(topic):
     made, _ = experiment_of(topic)
     torch.manual_seed(0)
-    plain = made.recipe.decoder(LEVELS + 3).double().state_dict()
+    plain = topic.decoder(made.recipe, LEVELS + 3).double().state_dict()
     wavenet = WaveNet(num_levels=LEVELS, residual_channels=WIDTH, skip_channels=2, dilations=(1,))
     plain["embedding.weight"][:LEVELS] = wavenet.embedding.weight.detach()
     found = made.network.state_dict()

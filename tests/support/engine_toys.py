@@ -3,17 +3,30 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.storage.run import Run
+
+
+@dataclass(frozen=True)
+class SoundRecipe(Recipe):
+    """A recipe of sounds, with the fields that its loader reads."""
+
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    length: Annotated[int, AtLeast(1)] = 1024
+    skip_unusable: bool = False
 
 
 @dataclass(frozen=True, eq=False)

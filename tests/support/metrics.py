@@ -34,11 +34,11 @@ import numpy as np
 import torch
 
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
-from practice_torch.engine.recipe import AudioRecipe, Recipe
+from practice_torch.engine.modality import options_of
 from tests.support import tiny
-from tests.support.small_recipes import module_of, names
+from tests.support.small_recipes import OF_THE_ENGINE, module_of, names
 
-ENGINE = {field.name for kind in (Recipe, AudioRecipe) for field in dataclasses.fields(kind)}
+ENGINE = OF_THE_ENGINE | options_of("audio")
 DRAWS = {
     "axhline", "axline", "axvline", "bar", "barh", "boxplot", "contour", "contourf", "errorbar", "fill_between", "hist", "hlines",
     "imshow", "loglog", "pcolormesh", "plot", "quiver", "scatter", "semilogx", "semilogy", "stairs", "stackplot", "step", "stem",

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from practice_torch.engine.experiment import phase_parameters
-from practice_torch.engine.recipe import AudioRecipe, Recipe
+from practice_torch.engine.modality import options_of
 from tests.support import tiny
 from tests.support.objectives import objective_of
-from tests.support.small_recipes import module_of, names
+from tests.support.small_recipes import OF_THE_ENGINE, module_of, names
 
 STEPS = 2
-ENGINE = {field.name for kind in (Recipe, AudioRecipe) for field in dataclasses.fields(kind)}
+ENGINE = OF_THE_ENGINE | options_of("audio")
 TOPICS = list(dict.fromkeys(topic for topic, _ in names()))
 
 

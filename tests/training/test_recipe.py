@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from practice_torch.engine.recipe import REDECLARABLE, AudioRecipe, Direction, Fixed, Recipe
+from practice_torch.engine.recipe import REDECLARABLE, Direction, Fixed, Recipe
+from tests.support.engine_toys import SoundRecipe
 
 
 def derived(annotations, bases=(Recipe,), **defaults):
@@ -85,7 +86,7 @@ def test_integers_are_floats_and_none_is_no_target():
 
 
 def test_the_size_of_images_is_for_images_alone():
-    assert Recipe(image_size=64).loading() == {"image_size": 64} and Recipe().loading() == {}
-    for recipe, size, why in ((AudioRecipe, 64, "the data are audio"), (Recipe, 0, "at least 1"), (Recipe, 2.5, "of type")):
+    assert Recipe(image_size=64).loading() == {"image_size": 64} and Recipe().loading() == {"image_size": None}
+    for recipe, size, why in ((SoundRecipe, 64, "the data are audio"), (Recipe, 0, "at least 1"), (Recipe, 2.5, "of type")):
         with pytest.raises(ValueError, match=f"image_size is {size}; it must be .*{why}"):
             recipe(image_size=size)

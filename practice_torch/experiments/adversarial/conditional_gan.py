@@ -1,6 +1,7 @@
 """The convolutional game of adversarial/dcgan with labels: generator and discriminator both see the requested class."""
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
 from torch.nn.functional import one_hot
@@ -8,19 +9,37 @@ from torch.nn.functional import one_hot
 from practice_torch.adversarial.conditional_gan import ProjectionDiscriminator
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
-from practice_torch.engine.recipe import Fixed
-from practice_torch.experiments.adversarial.dcgan import Dcgan, DcganRecipe
-from practice_torch.experiments.training.adversarial_game import turn
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.adversarial.dcgan import Dcgan
+from practice_torch.experiments.training.adversarial_game import GENERATOR_LOSSES, turn
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Generator
 
 
 @dataclass(frozen=True)
-class ConditionalRecipe(DcganRecipe):
+class ConditionalRecipe(Recipe):
     """A convolutional GAN whose networks are given the class; the discriminator by projection."""
 
+    latent: Annotated[int, AtLeast(1)] = 64
+    """Dimension of the generator's noise."""
+    width: Annotated[int, AtLeast(1)] = 32
+    """Channels of both networks at full resolution; doubled whenever the size is halved. Narrow ones learn at higher rates: 16 at
+    1e-3, where 64 learn at 2e-4.
+    """
+    generator_loss: Literal[tuple(GENERATOR_LOSSES)] = "non_saturating"
+    """Generator loss: -log D (non-saturating) or log(1 - D) (minimax)."""
+    real_target: Annotated[float, Above(0, at_most=1)] = 1.0
+    """Label of real examples for the discriminator; less than 1 is one-sided label smoothing."""
+    discriminator_turns: Annotated[int, AtLeast(1)] = 1
+    """Discriminator updates in every step."""
+    classifier_hidden: Annotated[int, AtLeast(1)] = 128
+    """Units of the evaluation classifier's hidden layer."""
+    fakes: Annotated[int, AtLeast(1)] = 1000
+    """Generated samples in an evaluation."""
     metric: Fixed = "agreement"
+    direction: Direction = "higher"
 
 
 class ConditionalGan(Dcgan):

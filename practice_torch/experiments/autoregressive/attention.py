@@ -39,9 +39,6 @@ class TransductionRecipe(Recipe):
         super().__post_init__()
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
 
-    def loading(self):
-        return {"length": self.length, "symbols": self.symbols}
-
 
 class TransductionExperiment(nn.Module):
     """Learns to copy or to reverse, and shows where it looks."""

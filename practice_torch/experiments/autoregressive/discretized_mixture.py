@@ -12,21 +12,31 @@ from practice_torch.autoregressive.discretized_mixture import discretized_logist
 from practice_torch.autoregressive.pixelcnn import GatedStacks
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.codes.pixel_codes import PixelExperiment, PixelRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.codes.pixel_codes import PixelExperiment, told_classes
 
 _NARROWEST = -7.0  # log-scale: below it a component is one level
 
 
 @dataclass(frozen=True)
-class MixtureRecipe(PixelRecipe):
+class MixtureRecipe(Recipe):
     """A gated PixelCNN with mixtures of logistic laws, conditional on the class where the data has classes."""
 
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Number of gray levels, or of the levels of a color."""
+    conditional: bool = True
+    """Condition on the class of an image, where the data has classes."""
+    width: Annotated[int, AtLeast(1)] = 32
+    """Channels of every layer."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate behind every gate."""
     layers: Annotated[int, AtLeast(1)] = 6
     """Gated layers, of both stacks."""
     reach: Annotated[int, AtLeast(2)] = 2
     """Rows of a layer's window above and columns before, the pixel's own included; the window is 2 reach - 1 columns wide."""
     components: Annotated[int, AtLeast(1)] = 5
     """Logistic laws of a pixel, which its colors share."""
+    metric: Fixed = "bits_per_dimension"
 
 
 class MixturePixelCNN(GatedStacks):
@@ -138,7 +148,7 @@ def build(recipe, data):
         width=recipe.width,
         layers=recipe.layers,
         kernel_size=2 * recipe.reach - 1,
-        classes=len(recipe.classes(description)),
+        classes=len(told_classes(recipe, description)),
         dropout=recipe.dropout,
     )
     return PixelExperiment(recipe, description, network)

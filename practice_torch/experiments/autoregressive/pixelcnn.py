@@ -6,17 +6,27 @@ from typing import Annotated
 from practice_torch.autoregressive.pixelcnn import GatedPixelCNN
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.codes.pixel_codes import PixelExperiment, PixelRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.codes.pixel_codes import PixelExperiment, told_classes
 
 
 @dataclass(frozen=True)
-class PixelcnnRecipe(PixelRecipe):
+class PixelcnnRecipe(Recipe):
     """A gated PixelCNN with a softmax over the levels, conditional on the class where the data has classes."""
 
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Number of gray levels, or of the levels of a color."""
+    conditional: bool = True
+    """Condition on the class of an image, where the data has classes."""
+    width: Annotated[int, AtLeast(1)] = 32
+    """Channels of every layer."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate behind every gate."""
     layers: Annotated[int, AtLeast(1)] = 6
     """Gated layers, of both stacks."""
     reach: Annotated[int, AtLeast(2)] = 2
     """Rows of a layer's window above and columns before, the pixel's own included; the window is 2 reach - 1 columns wide."""
+    metric: Fixed = "bits_per_dimension"
 
 
 RECIPES = {
@@ -54,7 +64,7 @@ def build(recipe, data):
         width=recipe.width,
         layers=recipe.layers,
         kernel_size=2 * recipe.reach - 1,
-        classes=len(recipe.classes(description)),
+        classes=len(told_classes(recipe, description)),
         dropout=recipe.dropout,
     )
     return PixelExperiment(recipe, description, network)

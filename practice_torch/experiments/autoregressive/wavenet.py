@@ -1,11 +1,13 @@
 """A WaveNet on the mu-law codes of sounds, conditional on their classes where the data has classes."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.codes.sound_codes import SoundExperiment, SoundRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.codes.pixel_codes import told_classes
+from practice_torch.experiments.codes.sound_codes import SoundExperiment
 from practice_torch.experiments.media.published_data import (
     DIGITS,
     LJ_SPEECH,
@@ -17,9 +19,24 @@ from practice_torch.networks.wavenet import WaveNet
 
 
 @dataclass(frozen=True)
-class WavenetRecipe(SoundRecipe):
+class WavenetRecipe(Recipe):
     """A WaveNet on mu-law codes, conditional on the class where the data has classes."""
 
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    levels: Annotated[int, AtLeast(2)] = 256
+    """Number of mu-law codes."""
+    conditional: bool = True
+    """Condition on the class of a sound, where the data has classes."""
+    loudness: Annotated[float, AtLeast(0)] = 0.3
+    """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
     residual_channels: Annotated[int, AtLeast(1)] = 32
     """Channels of every block."""
     skip_channels: Annotated[int, AtLeast(1)] = 64
@@ -28,6 +45,7 @@ class WavenetRecipe(SoundRecipe):
     """Blocks in a stack, with dilations 1, 2, 4, ...; the receptive field of a stack is 2^doublings samples."""
     stacks: Annotated[int, AtLeast(1)] = 1
     """Number of stacks."""
+    metric: Fixed = "bits_per_sample"
 
     @property
     def dilations(self):
@@ -90,6 +108,6 @@ def build(recipe, data):
         residual_channels=recipe.residual_channels,
         skip_channels=recipe.skip_channels,
         dilations=recipe.dilations,
-        classes=len(recipe.classes(data.description)),
+        classes=len(told_classes(recipe, data.description)),
     )
     return SoundExperiment(recipe, data.description, network)

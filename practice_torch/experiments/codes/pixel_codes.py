@@ -1,19 +1,15 @@
 """Images as integers, one for each pixel and color: learned and drawn pixel by pixel, given a class where there is one."""
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
 
 import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.batches.datasets import load_data
-from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge
 from practice_torch.experiments.judging.independent_pixels import codes_of, independent_bits
 from practice_torch.experiments.sampling.likelihood_bound import BOUND
@@ -23,23 +19,9 @@ _JUDGED = 20  # samples of every class, whose class is told
 _COMPLETED = 7  # draws of the lower half of every image in a preview
 
 
-@dataclass(frozen=True)
-class PixelRecipe(Recipe):
-    """Fields of every model of pixels as integers."""
-
-    num_levels: Annotated[int, AtLeast(2)] = 17
-    """Number of gray levels, or of the levels of a color."""
-    conditional: bool = True
-    """Condition on the class of an image, where the data has classes."""
-    width: Annotated[int, AtLeast(1)] = 32
-    """Channels of every layer."""
-    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
-    """Dropout rate behind every gate."""
-    metric: Fixed = "bits_per_dimension"
-
-    def classes(self, description):
-        """Names of the classes that the model is told, an empty list if there are none."""
-        return (self.conditional and description["classes"]) or []
+def told_classes(recipe, description):
+    """Names of the classes that the model is told, an empty list if there are none."""
+    return (recipe.conditional and description["classes"]) or []
 
 
 class PixelExperiment(nn.Module):
@@ -61,7 +43,7 @@ class PixelExperiment(nn.Module):
     def __init__(self, recipe, description, network):
         super().__init__()
         self.recipe, self.generator, self.shares, self.network = recipe, None, ALONE, network
-        self.shape, self.classes = tuple(description["shape"]), recipe.classes(description)
+        self.shape, self.classes = tuple(description["shape"]), told_classes(recipe, description)
 
     def forward(self, batch, phase):
         """Nats per dimension of a batch of images."""

@@ -1,15 +1,12 @@
 """A quantizing autoencoder of images or of sounds, whose code is a grid of integers, and a transformer that is their prior."""
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 from torch import nn
 
 from practice_torch.arguments import as_int64
 from practice_torch.engine.artifacts import Figure
-from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.experiments.codes.image_codes import follow
 from practice_torch.experiments.language.generation import generate
@@ -20,36 +17,6 @@ from practice_torch.latent.vector_quantization import (
     vector_quantization_loss,
 )
 from practice_torch.networks.decoder_transformer import DecoderTransformer
-
-
-@dataclass(frozen=True)
-class Quantizing(Bounded):
-    """The sizes of the autoencoder, of its codebook and of the prior."""
-
-    hidden: Annotated[int, AtLeast(1)] = 64
-    """Channels of the convolutions."""
-    codes: Annotated[int, AtLeast(2)] = 32
-    """Number of codes."""
-    code_dim: Annotated[int, AtLeast(1)] = 16
-    """Dimension of a code."""
-    commitment: Annotated[float, AtLeast(0)] = 0.25
-    """Weight of the encoder's distance from its code."""
-    decay: Annotated[float, AtLeast(0, below=1)] = 0.95
-    """Decay of the moving averages that are the codes."""
-    restart_below: Annotated[float, AtLeast(0)] = 0.1
-    """A code whose averaged count in a batch is below this becomes an encoding of the batch; 0: never."""
-    prior_width: Annotated[int, AtLeast(1)] = 64
-    """Width of the prior's transformer."""
-    prior_layers: Annotated[int, AtLeast(1)] = 2
-    """Layers of the prior's transformer."""
-    prior_heads: Annotated[int, AtLeast(1)] = 1
-    """Attention heads of the prior's transformer."""
-    prior_dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
-    """Dropout rate of the prior's transformer."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("prior_heads", self.prior_width % self.prior_heads == 0, f"a divisor of prior_width ({self.prior_width})")
 
 
 class QuantizedCodes(nn.Module):

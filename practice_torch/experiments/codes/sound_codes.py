@@ -1,8 +1,6 @@
 """Sounds as mu-law codes: learned and generated code by code, conditional on their classes where the data has classes."""
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 from torch import nn
@@ -12,33 +10,15 @@ from practice_torch.arguments import as_int64
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.autoregressive.wavenet import mu_law_decode, mu_law_encode
 from practice_torch.engine.artifacts import Audio
-from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import AudioRecipe, Fixed
+from practice_torch.experiments.codes.pixel_codes import told_classes
 from practice_torch.experiments.language.generation import generate_from_state
 from practice_torch.networks.wavenet import waves
 
 _ROWS = 2**17  # samples whose logits are in memory at once, in an evaluation
 _SHOWN = 16  # classes in a preview
 _ASKED = 8  # sounds of every class, of which the pitch is judged
-
-
-@dataclass(frozen=True)
-class SoundRecipe(AudioRecipe):
-    """Fields of every model of mu-law codes."""
-
-    levels: Annotated[int, AtLeast(2)] = 256
-    """Number of mu-law codes."""
-    conditional: bool = True
-    """Condition on the class of a sound, where the data has classes."""
-    loudness: Annotated[float, AtLeast(0)] = 0.3
-    """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
-    metric: Fixed = "bits_per_sample"
-
-    def classes(self, description):
-        """Names of the classes that the model is told, an empty list if there are none."""
-        return (self.conditional and description["classes"]) or []
 
 
 class SoundExperiment(nn.Module):
@@ -58,7 +38,7 @@ class SoundExperiment(nn.Module):
     def __init__(self, recipe, description, network):
         super().__init__()
         self.recipe, self.generator, self.shares, self.network = recipe, None, ALONE, network
-        self.classes = recipe.classes(description)
+        self.classes = told_classes(recipe, description)
         self.frequencies = description.get("frequencies")  # of the classes, where they are notes
 
     def forward(self, batch, phase):
@@ -147,7 +127,7 @@ class StateSoundExperiment(SoundExperiment):
     """
 
     def __init__(self, recipe, description, make, *, rates):
-        network = make(recipe.levels + len(recipe.classes(description)))
+        network = make(recipe.levels + len(told_classes(recipe, description)))
         super().__init__(recipe, description, network)
         self.phases = (Phase("train", moves=("network",), rates=rates),)
         with torch.no_grad():

@@ -5,13 +5,11 @@ The physics of two tasks runs here; any other is an environment of Gymnasium, wh
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.experiment import Metric
 from practice_torch.experiments.control import cart_pole, pendulum
 from practice_torch.experiments.control.actors import CategoricalActor, GaussianActor
@@ -74,35 +72,6 @@ PENDULUM = Task(
     lambda observation: torch.atan2(observation[..., 1], observation[..., 0]),
 )
 TASKS = {"cart_pole": CART_POLE, "pendulum": PENDULUM}
-
-
-@dataclass(frozen=True)
-class Control(Bounded):
-    """Fields of a recipe that learns a control task: class MyRecipe(Control, Recipe)."""
-
-    task: str = "cart_pole"
-    """cart_pole or pendulum, whose physics runs here; or the id of an environment of Gymnasium, such as Acrobot-v1, where it is
-    installed. A resumed run begins new episodes in such an environment.
-    """
-    copies: Annotated[int, AtLeast(1)] = 32
-    """Copies of the task that run at once."""
-    horizon: Annotated[int, AtLeast(1)] = 32
-    """Steps of every copy that are collected before an update."""
-    time_limit: Annotated[int, AtLeast(1)] = cart_pole.TIME_LIMIT
-    """Steps after which an episode is cut."""
-    discount: Annotated[float, AtLeast(0, below=1)] = 0.98
-    """Discount of a reward one step later."""
-    trace_decay: Annotated[float, AtLeast(0, at_most=1)] = 0.95
-    """Decay of the trace of the generalized advantages."""
-    hidden: Annotated[int, AtLeast(1)] = 64
-    """Width of the two hidden layers of the actor, and of the critic."""
-    evaluation_episodes: Annotated[int, AtLeast(1)] = 200
-    """Episodes of an evaluation."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        collected = self.copies * self.horizon
-        self._require("batch_size", self.batch_size <= collected, f"at most the steps collected, copies x horizon = {collected}")
 
 
 def task_of(name):

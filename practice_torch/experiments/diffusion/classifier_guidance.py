@@ -24,7 +24,7 @@ from practice_torch.experiments.judging.image_judge import JUDGED, Judge, spread
 from practice_torch.experiments.media.units import Images
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
 from practice_torch.experiments.sampling.guidance_slopes import slopes
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.networks.level_classifier import LevelClassifier
 from practice_torch.pictures import guidance
 
@@ -33,9 +33,21 @@ SCALES = (0.0, 0.5, 1.0, 1.5, 2.5, 4.0, 8.0)  # of a study
 
 
 @dataclass(frozen=True)
-class GuidanceRecipe(Sizes, Recipe):
+class GuidanceRecipe(Recipe):
     """An unconditional diffusion model, guided by the gradient of a classifier of noisy images."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     num_steps: Annotated[int, AtLeast(4)] = 200
     """Number of noise levels."""
     width: Annotated[int, AtLeast(2)] = 128
@@ -104,7 +116,7 @@ class GuidanceExperiment(nn.Module):
         self.recipe, self.generator, self.sampling = recipe, None, Guiding()
         self.shape, self.classes = tuple(description["shape"]), description["classes"]
         try:
-            self.denoiser = recipe.unet(self.shape)
+            self.denoiser = unet_of(recipe, self.shape)
         except ValueError as error:
             raise DataError(f"{description['name']} does not fit the network: {error}") from None
         size, classes = math.prod(self.shape), len(self.classes)

@@ -16,15 +16,27 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 
 _COMPARED = (3, 9, 35)  # numbers of evaluations in a study
 
 
 @dataclass(frozen=True)
-class EdmRecipe(Sizes, Recipe):
+class EdmRecipe(Recipe):
     """A preconditioned denoiser of images, judged by its loss, which is 1 where it has learned nothing."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     sigma_data: Annotated[float, Above(0)] = 0.5
     """Root mean square of the data on [-1, 1]; 0.5 for CIFAR-10, 0.847 for the digits."""
     level_mean: Annotated[float, AtLeast(-20, at_most=20)] = -1.2
@@ -75,7 +87,7 @@ class EdmExperiment(nn.Module):
     def __init__(self, recipe, shape):
         super().__init__()
         self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
-        self.network = recipe.unet(self.shape)
+        self.network = unet_of(recipe, self.shape)
         self.register_buffer("levels", self._levels(recipe.sampling_steps))
 
     def forward(self, batch, phase):

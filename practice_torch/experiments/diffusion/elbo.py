@@ -19,15 +19,27 @@ from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.judging.independent_pixels import independent_bits
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
 from practice_torch.experiments.sampling.likelihood_bound import BOUND, bits_by_term
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.pictures import diffusion as pictures
 
 
 @dataclass(frozen=True)
-class BoundRecipe(Sizes, Recipe):
+class BoundRecipe(Recipe):
     """A diffusion model evaluated by its variational bound: bits of held-out images, term by term."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Number of values of a pixel: 17 for the digits, 256 for most images."""
     num_steps: Annotated[int, AtLeast(2)] = 200
@@ -68,7 +80,7 @@ class BoundExperiment(nn.Module):
         super().__init__()
         self.recipe, self.shape, self.generator = recipe, tuple(shape), None
         seen = (1 + 2 * len(recipe.frequencies)) * shape[0]
-        self.network = recipe.unet(self.shape, channels=seen, out_channels=self.answers * shape[0])
+        self.network = unet_of(recipe, self.shape, channels=seen, out_channels=self.answers * shape[0])
         sigmas = log_linear_sigmas(num_steps=recipe.num_steps, sigma_min=recipe.sigma_min, sigma_max=recipe.sigma_max)
         self.register_buffer("alpha_bar", alpha_bar_from_sigmas(sigmas))
 

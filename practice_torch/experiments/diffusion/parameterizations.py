@@ -15,16 +15,28 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 
 
 @dataclass(frozen=True)
-class PredictionRecipe(Sizes, Recipe):
+class PredictionRecipe(Recipe):
     """One U-Net that predicts the noise, the data or the velocity, judged by its error of the data at the weight min(SNR, limit).
 
     What differs between the recipes is the form in which the network gives its answer, and nothing else.
     """
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     prediction: Literal["noise", "x0", "velocity"] = "velocity"
     """What the network predicts."""
     num_steps: Annotated[int, AtLeast(3)] = 200
@@ -54,7 +66,7 @@ class PredictionExperiment(nn.Module):
     def __init__(self, recipe, shape):
         super().__init__()
         self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
-        self.network = recipe.unet(self.shape)
+        self.network = unet_of(recipe, self.shape)
         self.register_buffer("alpha_bar", cosine_alpha_bar(num_steps=recipe.num_steps))
 
     def forward(self, batch, phase):

@@ -23,7 +23,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.evaluation.bits_per_dimension import bits_per_dimension, uniform_dequantize
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.latent.vae import gaussian_log_likelihood, kl_to_standard_normal
 from practice_torch.mathematics.levels import as_rows, per_example
 
@@ -31,9 +31,21 @@ _DRAWS = 60  # of the noise, for each image in the bound
 
 
 @dataclass(frozen=True)
-class FlowRecipe(Sizes, Recipe):
+class FlowRecipe(Recipe):
     """A score-based model, the variance-preserving equation, and the likelihood of its probability flow."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Number of values of a pixel: 17 for the digits, 256 for most images. Each gets uniform noise of its own width."""
     beta_min: Annotated[float, Above(0)] = 0.1
@@ -72,7 +84,7 @@ class FlowExperiment(nn.Module):
     def __init__(self, recipe, shape):
         super().__init__()
         self.recipe, self.shape, self.generator = recipe, tuple(shape), None
-        self.network = recipe.unet(self.shape)
+        self.network = unet_of(recipe, self.shape)
         # small steps near the data, where the score changes fast
         times = torch.linspace(recipe.first_time**0.5, 1, recipe.solver_steps + 1) ** 2
         self.register_buffer("times", times)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 
@@ -13,20 +13,50 @@ from practice_torch.diffusion.simple_loss import learned_variance_loss, squared_
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
-from practice_torch.experiments.diffusion.elbo import BoundExperiment, BoundRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.diffusion.elbo import BoundExperiment
 from practice_torch.experiments.sampling.likelihood_bound import BOUND
 from practice_torch.mathematics.levels import per_example
 from practice_torch.pictures import diffusion as pictures
 
 
 @dataclass(frozen=True)
-class HybridRecipe(BoundRecipe):
+class HybridRecipe(Recipe):
     """A diffusion model with few levels and learned variances: the simple loss plus a small share of the bound."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Number of values of a pixel: 17 for the digits, 256 for most images."""
     num_steps: Annotated[int, AtLeast(2)] = 25
     """Number of noise levels; the variance of a step matters more if there are few."""
+    sigma_min: Annotated[float, Above(0)] = 0.02
+    """Ratio of noise to signal at the first level."""
+    sigma_max: Annotated[float, Above(0)] = 30.0
+    """Ratio of noise to signal at the last level; its logarithm is linear in between."""
+    variance: Literal["large", "small"] = "small"
+    """Variance of a reverse step: that of the forward step (large) or of the posterior given the data (small)."""
+    frequencies: Annotated[tuple[int, ...], AtLeast(0)] = (3, 4)
+    """Fourier features: the network also gets sin and cos of 2^k pi x for these k."""
+    measured_images: Annotated[int, AtLeast(2)] = 256
+    """Number of held-out images in the bound, each at all levels."""
     bound_share: Annotated[float, Above(0)] = 0.001
     """Weight of the bound, in nats per dimension; its gradient reaches the variances only."""
+    metric: Fixed = "bits_per_dimension"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("sigma_max", self.sigma_min < self.sigma_max, f"above sigma_min ({self.sigma_min})")
 
 
 class HybridExperiment(BoundExperiment):

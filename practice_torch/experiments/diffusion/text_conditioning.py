@@ -23,16 +23,28 @@ from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import references
 from practice_torch.experiments.media.captions import PLACES, STROKES, CaptionJudge, Captions, canvas, picture
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw, guided
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.pictures.captions import attended, captioned
 
 ATTRIBUTES = ("class", "stroke", "place")
 
 
 @dataclass(frozen=True)
-class TextRecipe(Sizes, Recipe):
+class TextRecipe(Recipe):
     """Text to image, on captions like "a thin seven to the left", made from images and their classes."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     num_steps: Annotated[int, AtLeast(2)] = 200
     """Number of noise levels."""
     text_width: Annotated[int, AtLeast(1)] = 32
@@ -75,7 +87,8 @@ class TextExperiment(nn.Module):
         self.recipe, self.generator, self.shape = recipe, None, canvas(description["shape"])
         self.captions = Captions(description["classes"])
         try:
-            self.network = recipe.unet(
+            self.network = unet_of(
+                recipe,
                 self.shape,
                 kind=CaptionedUNet,
                 vocabulary_size=len(self.captions.words),

@@ -18,7 +18,7 @@ from practice_torch.diffusion.training import KINDS, min_snr_weight, timesteps_f
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
-from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED
 from practice_torch.experiments.media.media_model import MediaModel
 from practice_torch.experiments.media.published_data import (
@@ -33,15 +33,48 @@ from practice_torch.experiments.media.published_data import (
 from practice_torch.experiments.media.units import Images, Sounds
 from practice_torch.experiments.sampling import diffusion_studies as studies
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain, draw, guided
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.pictures import diffusion as pictures
 
 
-@dataclass(frozen=True)
-class _Diffusing(Sizes):
-    """What the recipes for images and for sounds have in common."""
+def _conditions(recipe):
+    """(field, whether its value is allowed, which ones are) of images and of sounds."""
+    yield "beta_end", recipe.beta_end == 0 or recipe.noise_schedule == "linear", "0 unless noise_schedule is linear"
+    yield "compared_samples", recipe.compared_samples == 0 or recipe.compared_samples >= 50, "0, or at least 50"
+    yield "judged_steps", recipe.judged_steps <= recipe.num_steps, f"at most num_steps ({recipe.num_steps})"
+    tells = not (recipe.zero_terminal_snr and recipe.prediction == "noise")
+    why = "False where the noise is predicted: at the last level there is nothing but noise, which does not tell the data"
+    yield "zero_terminal_snr", tells, f"{why} (--prediction velocity does)"
 
+
+def _alpha_bar(recipe):
+    """The schedule of images and of sounds, [T+1]."""
+    steps = recipe.num_steps
+    if recipe.noise_schedule == "cosine":
+        schedule = cosine_alpha_bar(num_steps=steps)
+    else:  # Ho's betas are meant for 1000 steps, and add up to the same over any number of them
+        last = recipe.beta_end or min(20 / steps, 0.999)
+        schedule = linear_alpha_bar(num_steps=steps, beta_start=last / 200, beta_end=last)
+    return rescale_zero_terminal_snr(schedule) if recipe.zero_terminal_snr else schedule
+
+
+@dataclass(frozen=True)
+class DiffusionRecipe(Recipe):
+    """A denoising diffusion model of images, with a U-Net."""
+
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     prediction: Literal[KINDS] = "noise"
     """What the network predicts."""
     num_steps: Annotated[int, AtLeast(2)] = 200
@@ -64,37 +97,6 @@ class _Diffusing(Sizes):
     """DDIM steps for the samples of an evaluation."""
     compared_samples: Annotated[int, AtLeast(0)] = 0
     """Number of samples for each sampler and guidance scale in the comparison figures; 0: no such figures."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("beta_end", self.beta_end == 0 or self.noise_schedule == "linear", "0 unless noise_schedule is linear")
-        self._require("compared_samples", self.compared_samples == 0 or self.compared_samples >= 50, "0, or at least 50")
-        self._require("judged_steps", self.judged_steps <= self.num_steps, f"at most num_steps ({self.num_steps})")
-        tells = not (self.zero_terminal_snr and self.prediction == "noise")
-        why = "False where the noise is predicted: at the last level there is nothing but noise, which does not tell the data"
-        self._require("zero_terminal_snr", tells, f"{why} (--prediction velocity does)")
-        cut = self.shard and self.channels_last
-        self._require("channels_last", not cut, "False with shard: fully_shard cuts contiguous weights only (--no-channels-last)")
-
-    def alpha_bar(self):
-        """The schedule, [T+1]."""
-        steps = self.num_steps
-        if self.noise_schedule == "cosine":
-            schedule = cosine_alpha_bar(num_steps=steps)
-        else:  # Ho's betas are meant for 1000 steps, and add up to the same over any number of them
-            last = self.beta_end or min(20 / steps, 0.999)
-            schedule = linear_alpha_bar(num_steps=steps, beta_start=last / 200, beta_end=last)
-        return rescale_zero_terminal_snr(schedule) if self.zero_terminal_snr else schedule
-
-    def backbone(self, shape, classes):
-        """The network for examples of this shape and so many classes, or None."""
-        return self.unet(shape, num_classes=classes)
-
-
-@dataclass(frozen=True)
-class DiffusionRecipe(_Diffusing, Recipe):
-    """A denoising diffusion model of images, with a U-Net."""
-
     flip: bool = False
     """Augmentation: mirror half of the training images horizontally."""
     channels_last: bool = False
@@ -107,15 +109,72 @@ class DiffusionRecipe(_Diffusing, Recipe):
         """What the examples are."""
         return Images()
 
+    def __post_init__(self):
+        super().__post_init__()
+        for condition in _conditions(self):
+            self._require(*condition)
+        cut = self.shard and self.channels_last
+        self._require("channels_last", not cut, "False with shard: fully_shard cuts contiguous weights only (--no-channels-last)")
+
+    def alpha_bar(self):
+        """The schedule, [T+1]."""
+        return _alpha_bar(self)
+
+    def backbone(self, shape, classes):
+        """The network for examples of this shape and so many classes, or None."""
+        return unet_of(self, shape, num_classes=classes)
+
 
 @dataclass(frozen=True)
-class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
+class SoundDiffusionRecipe(Recipe):
     """A denoising diffusion model of waveforms, with a one-dimensional U-Net or DiffWave's dilated convolutions."""
 
     flip: ClassVar[bool] = True  # upside down
     channels_last: ClassVar[bool] = False
     num_levels: ClassVar[int] = 0  # no grid of values
-
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
+    prediction: Literal[KINDS] = "noise"
+    """What the network predicts."""
+    num_steps: Annotated[int, AtLeast(2)] = 200
+    """Number of noise levels."""
+    noise_schedule: Literal["cosine", "linear"] = "cosine"
+    """Noise schedule: squared cosine, or linear betas."""
+    beta_end: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Last beta of the linear schedule, 200 times the first; 0: 20/num_steps."""
+    zero_terminal_snr: bool = False
+    """Rescale the schedule to a terminal SNR of zero."""
+    snr_limit: Annotated[float, AtLeast(0)] = 0.0
+    """Weight errors of the data by min(SNR, snr_limit); 0: constant weight of the prediction's error."""
+    conditional: bool = True
+    """Learn the examples of each label, where the data have labels."""
+    drop_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.1
+    """Probability of dropping the label, for classifier-free guidance."""
+    judged_samples: Annotated[int, AtLeast(50)] = 1000
+    """Number of samples in an evaluation."""
+    judged_steps: Annotated[int, AtLeast(1)] = 20
+    """DDIM steps for the samples of an evaluation."""
+    compared_samples: Annotated[int, AtLeast(0)] = 0
+    """Number of samples for each sampler and guidance scale in the comparison figures; 0: no such figures."""
     network: Literal["unet", "dilated"] = "unet"
     """A U-Net, or residual blocks of dilated convolutions, all with base_channels (DiffWave)."""
     layers: Annotated[int, AtLeast(1)] = 30
@@ -133,8 +192,17 @@ class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
 
     def backbone(self, shape, classes):
         if self.network == "unet":
-            return super().backbone(shape, classes)
+            return unet_of(self, shape, num_classes=classes)
         return DiffWave(width=self.base_channels, layers=self.layers, cycle=self.cycle, num_classes=classes)
+
+    def __post_init__(self):
+        super().__post_init__()
+        for condition in _conditions(self):
+            self._require(*condition)
+
+    def alpha_bar(self):
+        """The schedule, [T+1]."""
+        return _alpha_bar(self)
 
 
 class DiffusionExperiment(MediaModel):

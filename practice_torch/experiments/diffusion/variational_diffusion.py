@@ -23,15 +23,27 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.mathematics.levels import as_rows, per_example
 from practice_torch.pictures import diffusion as pictures
 
 
 @dataclass(frozen=True)
-class VariationalDiffusionRecipe(Sizes, Recipe):
+class VariationalDiffusionRecipe(Recipe):
     """A diffusion model trained on its bound in bits per dimension, with learned endpoints of the schedule."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Number of values of a pixel: 17 for the digits, 256 for most images."""
     log_snr_max: Annotated[float, Finite()] = 8.0
@@ -47,6 +59,10 @@ class VariationalDiffusionRecipe(Sizes, Recipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("log_snr_max", self.log_snr_max > self.log_snr_min, f"above log_snr_min ({self.log_snr_min})")
+
+    def unet(self, shape, **more):
+        """The network for examples of this shape."""
+        return unet_of(self, shape, **more)
 
 
 class VariationalDiffusionExperiment(nn.Module):

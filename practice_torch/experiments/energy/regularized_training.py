@@ -29,8 +29,42 @@ _DEPTH = 8.0  # nats above the lowest energy that a landscape shows
 
 
 @dataclass(frozen=True)
-class _Chains(Bounded):
-    """The network, its penalty, and the chains with which it is trained."""
+class PointEnergyRecipe(Recipe):
+    """An energy network on points of the plane, whose likelihood is known up to the error of a grid."""
+
+    modality: ClassVar[str] = "points"
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
+    """Widths of the network's hidden layers."""
+    confinement: Annotated[float, AtLeast(0)] = 0.05
+    """Factor of |x|^2 in the energy, which keeps chains from leaving for good."""
+    regularization: Annotated[float, AtLeast(0)] = 0.05
+    """Weight a of the squared energies in the loss; energies then stay within about 1/(2a)."""
+    buffer_size: Annotated[int, AtLeast(1)] = 5000
+    """Chains that are kept from step to step, at least as many as go on in a step."""
+    chain_steps: Annotated[int, AtLeast(1)] = 20
+    """Langevin steps of every chain in a training step."""
+    step_size: Annotated[float, Above(0)] = 0.003
+    """Length of a Langevin step."""
+    reinitialize_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.05
+    """Probability with which a chain begins anew from noise."""
+    gap_limit: Annotated[float, Above(0)] = 10.0
+    """Training stops when the mean energies of samples and data are further apart."""
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
+    metric: Fixed = "negative_log_likelihood"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("buffer_size", self.buffer_size >= self.batch_size, f"at least batch_size ({self.batch_size})")
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
+
+
+@dataclass(frozen=True)
+class ImageEnergyRecipe(Recipe):
+    """An energy network on the images of one class; the images of all others are to have a higher energy."""
 
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
     """Widths of the network's hidden layers."""
@@ -48,30 +82,6 @@ class _Chains(Bounded):
     """Probability with which a chain begins anew from noise."""
     gap_limit: Annotated[float, Above(0)] = 10.0
     """Training stops when the mean energies of samples and data are further apart."""
-
-
-@dataclass(frozen=True)
-class PointEnergyRecipe(_Chains, Recipe):
-    """An energy network on points of the plane, whose likelihood is known up to the error of a grid."""
-
-    modality: ClassVar[str] = "points"
-    points: Annotated[int, AtLeast(2)] = 16384
-    """Number of points drawn from a toy distribution (a file has its own number)."""
-    metric: Fixed = "negative_log_likelihood"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("buffer_size", self.buffer_size >= self.batch_size, f"at least batch_size ({self.batch_size})")
-
-    def loading(self):
-        """How many points to draw."""
-        return {"count": self.points}
-
-
-@dataclass(frozen=True)
-class ImageEnergyRecipe(_Chains, Recipe):
-    """An energy network on the images of one class; the images of all others are to have a higher energy."""
-
     normal: Annotated[int, AtLeast(0)] = 0
     """The class that is trained on, counted from 0; all others are anomalies."""
     chains: Annotated[int, AtLeast(1)] = 64

@@ -2,27 +2,48 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.training.flows import (
-    LOGISTIC,
-    PixelFlow,
-    PixelFlowRecipe,
-    PointFlow,
-    PointFlowRecipe,
-    require_plane,
-)
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.training.flows import LOGISTIC, PixelFlow, PointFlow, require_plane
 from practice_torch.flows.additive_coupling import NICE
 
 
 @dataclass(frozen=True)
-class NiceRecipe(PointFlowRecipe):
+class NiceRecipe(Recipe):
     """Additive coupling layers on points."""
+
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
+    """Widths of the hidden layers of every layer's network."""
+    metric: Fixed = "negative_log_likelihood"
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 @dataclass(frozen=True)
-class PixelNiceRecipe(PixelFlowRecipe):
+class PixelNiceRecipe(Recipe):
     """Additive coupling layers on the pixels of images."""
+
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
+    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
+    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    noises: Annotated[int, AtLeast(1)] = 4
+    """Draws of the noise per held-out image, over which the bits are averaged."""
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256, 256)
+    """Widths of the hidden layers of every layer's network."""
+    metric: Fixed = "bits_per_dimension"
 
 
 RECIPES = {
@@ -62,7 +83,7 @@ def build(recipe, data):
 
     Raises DataError where points have a single entry.
     """
-    shape, pixels = data.description["shape"], isinstance(recipe, PixelFlowRecipe)
+    shape, pixels = data.description["shape"], recipe.modality == "images"
     if not pixels:
         require_plane(data.description)
     network = NICE(dim=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims)

@@ -1,50 +1,74 @@
 """Real NVP on points and on pixels."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.training.flows import (
-    PixelFlow,
-    PixelFlowRecipe,
-    PixelsRecipe,
-    PointFlow,
-    PointFlowRecipe,
-    require_plane,
-)
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.training.flows import PixelFlow, PointFlow, require_plane
 from practice_torch.experiments.training.multiscale_flow import MultiscaleFlow
 from practice_torch.flows.affine_coupling import RealNVP
 from practice_torch.flows.multiscale import MultiscaleRealNVP
 
 
 @dataclass(frozen=True)
-class RealNvpRecipe(PointFlowRecipe):
+class RealNvpRecipe(Recipe):
     """Affine coupling layers on points."""
 
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
+    """Widths of the hidden layers of every layer's network."""
     bound: Annotated[float, Above(0)] = 2.0
     """Bound of the log-scales of a layer."""
+    metric: Fixed = "negative_log_likelihood"
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 @dataclass(frozen=True)
-class PixelRealNvpRecipe(PixelFlowRecipe):
+class PixelRealNvpRecipe(Recipe):
     """Affine coupling layers on the pixels of images, with checkerboard masks."""
 
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
+    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
+    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    noises: Annotated[int, AtLeast(1)] = 4
+    """Draws of the noise per held-out image, over which the bits are averaged."""
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256, 256)
+    """Widths of the hidden layers of every layer's network."""
     bound: Annotated[float, Above(0)] = 2.0
     """Bound of the log-scales of a layer."""
+    metric: Fixed = "bits_per_dimension"
 
 
 @dataclass(frozen=True)
-class MultiscaleRealNvpRecipe(PixelsRecipe):
+class MultiscaleRealNvpRecipe(Recipe):
     """Affine coupling layers of two scales on images with even sides, whose networks are convolutional."""
 
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
+    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
+    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    noises: Annotated[int, AtLeast(1)] = 4
+    """Draws of the noise per held-out image, over which the bits are averaged."""
     width: Annotated[int, AtLeast(1)] = 64
     """Channels of the residual networks."""
     residual_blocks: Annotated[int, AtLeast(1)] = 8
     """Residual blocks of every layer's network."""
     bound: Annotated[float, Above(0)] = 2.0
     """Bound of the log-scales of a layer."""
+    metric: Fixed = "bits_per_dimension"
 
 
 RECIPES = {
@@ -95,7 +119,7 @@ def build(recipe, data):
             raise DataError(f"{name} has images of {height} x {width}; two scales need even sides: resize yours by --image-size")
         sizes = {"width": recipe.width, "residual_blocks": recipe.residual_blocks, "bound": recipe.bound}
         return MultiscaleFlow(recipe, MultiscaleRealNVP(shape=shape, **sizes), shape)
-    pixels = isinstance(recipe, PixelFlowRecipe)
+    pixels = recipe.modality == "images"
     if not pixels:
         require_plane(data.description)
     network = RealNVP(shape=shape, layers=recipe.layers, hidden=recipe.hidden_dims, bound=recipe.bound)

@@ -1,18 +1,22 @@
 """A continuous normalizing flow on points, by maximum likelihood with the exact trace."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
-from practice_torch.experiments.training.flows import PointFlow, PointsRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.training.flows import PointFlow
 from practice_torch.flows.continuous_flow import ContinuousFlow
 
 
 @dataclass(frozen=True)
-class ContinuousFlowRecipe(PointsRecipe):
+class ContinuousFlowRecipe(Recipe):
     """A perceptron as velocity, solved by the Runge-Kutta method of order four."""
 
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128, 128)
     """Widths of the velocity's hidden layers."""
     solver_steps: Annotated[int, AtLeast(1)] = 6
@@ -21,6 +25,11 @@ class ContinuousFlowRecipe(PointsRecipe):
     """Steps of the solver in evaluations, previews and samples: the density of few steps need not integrate to one."""
     kinetic_weight: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the paths' kinetic energy in the loss: straight paths need few steps."""
+    metric: Fixed = "negative_log_likelihood"
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 RECIPES = {

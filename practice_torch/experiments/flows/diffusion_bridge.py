@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 
@@ -10,8 +10,8 @@ from practice_torch.diffusion.score_sde import euler_maruyama_step
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
-from practice_torch.engine.recipe import Fixed
-from practice_torch.experiments.flows.flow_matching import ON_MOONS, PointMatching, PointMatchingRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.flows.flow_matching import ON_MOONS, PointMatching
 from practice_torch.experiments.judging.points import energy_distance
 from practice_torch.experiments.sampling.flow_sampling import Solving, carried
 from practice_torch.flows.diffusion_bridge import predictions_from_velocity, score_from_velocity, stochastic_drift
@@ -20,12 +20,27 @@ from practice_torch.mathematics.levels import per_example
 
 
 @dataclass(frozen=True)
-class BridgeRecipe(PointMatchingRecipe):
+class BridgeRecipe(Recipe):
     """A network on points, trained on the cosine path as diffusion models are."""
 
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
+    hidden: Annotated[int, AtLeast(1)] = 128
+    """Width of the three hidden layers."""
+    frequencies: Annotated[int, AtLeast(1)] = 16
+    """Number of sine and cosine features of the time."""
+    judged_steps: Annotated[int, AtLeast(1)] = 10
+    """Steps of the midpoint method for the points of an evaluation."""
+    likelihood_steps: Annotated[int, AtLeast(1)] = 40
+    """Steps of the Runge-Kutta method from held-out points to the noise, for their log-density."""
     diffusion: Annotated[float, AtLeast(0)] = 1.0
     """Noise on the way, g over sigma, where points are drawn with noise."""
     metric: Fixed = "energy_distance_linear"
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 class BridgedPoints(PointMatching):

@@ -13,14 +13,14 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
-from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED
 from practice_torch.experiments.judging.points import energy_distance, scatter
 from practice_torch.experiments.media.media_model import MediaModel
 from practice_torch.experiments.media.units import Images, Sounds
 from practice_torch.experiments.sampling.flow_sampling import Solving, carried, log_density
-from practice_torch.experiments.training.flows import PointFlow, PointsRecipe, known_log_density
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.flows import PointFlow, known_log_density
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss, data_prediction, logit_normal_times
 
 
@@ -33,9 +33,12 @@ def velocity_of(network, *more):
 
 
 @dataclass(frozen=True)
-class PointMatchingRecipe(PointsRecipe):
+class PointMatchingRecipe(Recipe):
     """Flow matching on points, with a perceptron."""
 
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
     hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the three hidden layers."""
     frequencies: Annotated[int, AtLeast(1)] = 16
@@ -45,6 +48,10 @@ class PointMatchingRecipe(PointsRecipe):
     likelihood_steps: Annotated[int, AtLeast(1)] = 40
     """Steps of the Runge-Kutta method from held-out points to the noise, for their log-density."""
     metric: Fixed = "energy_distance"
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 # flows/minibatch_coupling and flows/diffusion_bridge are trained alike
@@ -155,9 +162,22 @@ def _draw(real, drawn, ways, axes):
 
 
 @dataclass(frozen=True)
-class _Matching(Sizes):
-    """What the recipes for images and for sounds have in common."""
+class MatchingRecipe(Recipe):
+    """Flow matching on images, with a U-Net."""
 
+    flip: ClassVar[bool] = False
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     conditional: bool = True
     """Learn the examples of each label, where the data have labels."""
     times: Literal["uniform", "logit_normal"] = "uniform"
@@ -166,29 +186,51 @@ class _Matching(Sizes):
     """Number of samples in an evaluation."""
     judged_steps: Annotated[int, AtLeast(1)] = 20
     """Euler steps for the samples of an evaluation."""
-
-    def backbone(self, shape, classes):
-        """The network for examples of this shape and so many classes, or None."""
-        return self.unet(shape, num_classes=classes)
-
-
-@dataclass(frozen=True)
-class MatchingRecipe(_Matching, Recipe):
-    """Flow matching on images, with a U-Net."""
-
-    flip: ClassVar[bool] = False
     metric: Fixed = "frechet_distance"
 
     def medium(self):
         """What the examples are."""
         return Images()
 
+    def backbone(self, shape, classes):
+        """The network for examples of this shape and so many classes, or None."""
+        return unet_of(self, shape, num_classes=classes)
+
 
 @dataclass(frozen=True)
-class SoundMatchingRecipe(_Matching, AudioRecipe):
+class SoundMatchingRecipe(Recipe):
     """Flow matching on waveforms, with a one-dimensional U-Net."""
 
     flip: ClassVar[bool] = True  # upside down
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
+    conditional: bool = True
+    """Learn the examples of each label, where the data have labels."""
+    times: Literal["uniform", "logit_normal"] = "uniform"
+    """Law of the times of training: uniform, or with a standard normal logit, most of them in the middle."""
+    judged_samples: Annotated[int, AtLeast(50)] = 1000
+    """Number of samples in an evaluation."""
+    judged_steps: Annotated[int, AtLeast(1)] = 20
+    """Euler steps for the samples of an evaluation."""
     gain: Annotated[float, Above(0)] = 4.0
     """Factor applied to sounds; the noise has a mean square of 1."""
     metric: Fixed = "class_accuracy"
@@ -197,6 +239,10 @@ class SoundMatchingRecipe(_Matching, AudioRecipe):
     def medium(self):
         """What the examples are."""
         return Sounds(self.gain, self.sample_rate)
+
+    def backbone(self, shape, classes):
+        """The network for examples of this shape and so many classes, or None."""
+        return unet_of(self, shape, num_classes=classes)
 
 
 @dataclass(frozen=True)

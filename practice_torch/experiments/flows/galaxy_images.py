@@ -14,7 +14,7 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.media.telescope import AGREEING, agreement, measured, simulate
 from practice_torch.experiments.sampling.flow_sampling import Solving, carried
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss
 from shared_specs.palette import BLUE
 
@@ -25,12 +25,24 @@ SHOWN = 10  # galaxies in a row of a picture
 
 
 @dataclass(frozen=True)
-class GalaxyRecipe(Sizes, Recipe):
+class GalaxyRecipe(Recipe):
     """Conditional flow matching on images of galaxies. The properties are constant planes next to the colors."""
 
     modality: ClassVar[str] = "galaxies"
     data: str = "galaxies"
     """galaxies: simulated; or a folder of images and a table of their properties."""
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     galaxies: Annotated[int, AtLeast(2)] = 4096
     """Number of simulated galaxies; each has another place and other noise whenever it is seen."""
     side: Annotated[int, AtLeast(4)] = 16
@@ -69,7 +81,7 @@ class GalaxyExperiment(nn.Module):
         moments = torch.tensor(list(description["properties"].values()))  # [P, 2]: mean and deviation
         channels = self.shape[0]
         try:
-            self.network = recipe.unet(self.shape, channels=channels + len(moments), out_channels=channels)
+            self.network = unet_of(recipe, self.shape, channels=channels + len(moments), out_channels=channels)
         except ValueError as error:
             raise DataError(f"{description['name']} does not fit the network: {error}") from None
         self.register_buffer("mean", moments[:, 0])

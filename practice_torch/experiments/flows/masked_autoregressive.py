@@ -2,28 +2,52 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from practice_torch.engine.bounds import Above
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.training.flows import PixelFlow, PixelFlowRecipe, PointFlow, PointFlowRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.training.flows import PixelFlow, PointFlow
 from practice_torch.flows.masked_autoregressive import MAF
 
 
 @dataclass(frozen=True)
-class MafRecipe(PointFlowRecipe):
+class MafRecipe(Recipe):
     """Masked autoregressive layers on points, in turns from the first and from the last variable."""
 
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
+    """Widths of the hidden layers of every layer's network."""
     bound: Annotated[float, Above(0)] = 2.0
     """Bound of the log-scales of a layer."""
+    metric: Fixed = "negative_log_likelihood"
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 @dataclass(frozen=True)
-class PixelMafRecipe(PixelFlowRecipe):
+class PixelMafRecipe(Recipe):
     """Masked autoregressive layers on the pixels of images, in turns from the first and from the last pixel."""
 
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
+    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
+    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    noises: Annotated[int, AtLeast(1)] = 4
+    """Draws of the noise per held-out image, over which the bits are averaged."""
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256, 256)
+    """Widths of the hidden layers of every layer's network."""
     bound: Annotated[float, Above(0)] = 2.0
     """Bound of the log-scales of a layer."""
+    metric: Fixed = "bits_per_dimension"
 
 
 RECIPES = {
@@ -73,6 +97,6 @@ PUBLISHED = {
 
 def build(recipe, data):
     """The flow of a recipe for points or images of the data's shape."""
-    shape, pixels = data.description["shape"], isinstance(recipe, PixelFlowRecipe)
+    shape, pixels = data.description["shape"], recipe.modality == "images"
     network = MAF(dim=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims, bound=recipe.bound)
     return PixelFlow(recipe, network, shape) if pixels else PointFlow(network, data.description)

@@ -1,22 +1,38 @@
 """Flow matching on points whose noise is paired with data, batch by batch: fewer steps are enough for the same samples."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 
-from practice_torch.engine.recipe import Fixed
-from practice_torch.experiments.flows.flow_matching import ON_MOONS, PointMatching, PointMatchingRecipe
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.flows.flow_matching import ON_MOONS, PointMatching
 from practice_torch.flows.minibatch_coupling import optimal_assignment, squared_distance_matrix
 
 
 @dataclass(frozen=True)
-class CoupledRecipe(PointMatchingRecipe):
+class CoupledRecipe(Recipe):
     """Flow matching on points, with pairs by optimal transport within a batch."""
 
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
+    hidden: Annotated[int, AtLeast(1)] = 128
+    """Width of the three hidden layers."""
+    frequencies: Annotated[int, AtLeast(1)] = 16
+    """Number of sine and cosine features of the time."""
+    judged_steps: Annotated[int, AtLeast(1)] = 10
+    """Steps of the midpoint method for the points of an evaluation."""
+    likelihood_steps: Annotated[int, AtLeast(1)] = 40
+    """Steps of the Runge-Kutta method from held-out points to the noise, for their log-density."""
     coupling: Literal["exact", "random"] = "exact"
     """Pairs of the optimal assignment, which the host computes, or pairs as they come."""
     metric: Fixed = "energy_distance_few"
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 class CoupledMatching(PointMatching):

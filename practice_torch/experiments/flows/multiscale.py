@@ -6,15 +6,21 @@ from typing import Annotated
 from practice_torch.data.errors import DataError
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.training.flows import PixelsRecipe
+from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.training.multiscale_flow import MultiscaleFlow
 from practice_torch.flows.multiscale import Glow
 
 
 @dataclass(frozen=True)
-class GlowRecipe(PixelsRecipe):
+class GlowRecipe(Recipe):
     """Glow on images, whose sides are multiples of 2^levels."""
 
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
+    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
+    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    noises: Annotated[int, AtLeast(1)] = 4
+    """Draws of the noise per held-out image, over which the bits are averaged."""
     levels: Annotated[int, AtLeast(1)] = 2
     """Number of levels, each at half the sides of the one before."""
     depth: Annotated[int, AtLeast(1)] = 8
@@ -23,6 +29,7 @@ class GlowRecipe(PixelsRecipe):
     """Hidden channels of a coupling's network."""
     bound: Annotated[float, Above(0)] = 2.0
     """Bound of the log-scales of a coupling."""
+    metric: Fixed = "bits_per_dimension"
 
 
 RECIPES = {

@@ -14,20 +14,16 @@ from practice_torch.engine.recipe import Fixed, Recipe
 
 
 @dataclass(frozen=True)
-class _CountingRecipe(Recipe):
+class CharacterRecipe(Recipe):
+    """A table of character frequencies: unigram (no context) or bigram (one character of context)."""
+
+    modality: ClassVar[str] = "text"
     steps: Annotated[int, AtLeast(1, at_most=1)] = 1
     """1, because counting reads the data once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**40
     """Number of examples that are counted; without it, all."""
     smoothing: Annotated[float, AtLeast(0)] = 0.5
     """Pseudo-count added to every count; with 0, an unseen symbol has an infinite loss."""
-
-
-@dataclass(frozen=True)
-class CharacterRecipe(_CountingRecipe):
-    """A table of character frequencies: unigram (no context) or bigram (one character of context)."""
-
-    modality: ClassVar[str] = "text"
     order: Annotated[int, AtLeast(0, at_most=1)] = 1
     """Characters of context: 0 or 1."""
     metric: Fixed = "nats_per_character"
@@ -38,9 +34,15 @@ class CharacterRecipe(_CountingRecipe):
 
 
 @dataclass(frozen=True)
-class PixelRecipe(_CountingRecipe):
+class PixelRecipe(Recipe):
     """Independent pixels: the baseline for models of images."""
 
+    steps: Annotated[int, AtLeast(1, at_most=1)] = 1
+    """1, because counting reads the data once."""
+    batch_size: Annotated[int, AtLeast(1)] = 2**40
+    """Number of examples that are counted; without it, all."""
+    smoothing: Annotated[float, AtLeast(0)] = 0.5
+    """Pseudo-count added to every count; with 0, an unseen symbol has an infinite loss."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Threshold of the binarization."""
     metric: Fixed = "nats_per_image"

@@ -1,36 +1,16 @@
 """Language models of bytes with a state: trained on whole windows, sampled byte by byte at the same cost for every byte."""
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.language.generation import generate_from_state
 
 _LONGER = 4  # a sample has so many times the bytes of a training window: a state has no context length
-
-
-@dataclass(frozen=True)
-class ByteRecipe(Recipe):
-    """Fields of every language model of bytes with a state."""
-
-    modality: ClassVar[str] = "text"
-    data: str = "pydoc"
-    """pydoc (the help pages of Python), or the path of a text file."""
-    context: Annotated[int, AtLeast(1)] = 96
-    """Number of bytes of a training window. The model has no context length."""
-    metric: Fixed = "bits_per_byte"
-
-    def loading(self):
-        """Windows of bytes, one more than the context: every byte of it has a successor."""
-        return {"context": self.context, "level": "byte"}
 
 
 class ByteLanguageModel(nn.Module):

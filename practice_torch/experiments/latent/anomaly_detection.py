@@ -3,16 +3,16 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure, ImageGrid
-from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
+from practice_torch.engine.bounds import Above, AtLeast, Finite
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.media.units import Sounds
 from practice_torch.latent.anomaly_detection import (
     area_under_roc,
@@ -35,8 +35,8 @@ _SHOWN = 12  # examples of each kind in a preview
 
 
 @dataclass(frozen=True)
-class _Detecting(Bounded):
-    """The sizes of the autoencoder, and how its scores are estimated."""
+class AnomalyRecipe(Recipe):
+    """A variational autoencoder of binary pixels that never sees one class; that class is to be found."""
 
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
     """Widths of the encoder's hidden layers; the decoder mirrors them."""
@@ -44,12 +44,6 @@ class _Detecting(Bounded):
     """Dimension of z."""
     score_draws: Annotated[int, AtLeast(1)] = 20
     """Draws of z for the scores of an example."""
-
-
-@dataclass(frozen=True)
-class AnomalyRecipe(_Detecting, Recipe):
-    """A variational autoencoder of binary pixels that never sees one class; that class is to be found."""
-
     anomaly: Annotated[int, AtLeast(0)] = 9
     """The class that is left out of the training, counted from 0."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
@@ -59,9 +53,24 @@ class AnomalyRecipe(_Detecting, Recipe):
 
 
 @dataclass(frozen=True)
-class AnomalySoundRecipe(_Detecting, AudioRecipe):
+class AnomalySoundRecipe(Recipe):
     """A variational autoencoder of the logarithm of spectrograms; sounds that were disturbed are to be found."""
 
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
+    """Widths of the encoder's hidden layers; the decoder mirrors them."""
+    latent_dim: Annotated[int, AtLeast(1)] = 8
+    """Dimension of z."""
+    score_draws: Annotated[int, AtLeast(1)] = 20
+    """Draws of z for the scores of an example."""
     deviation: Annotated[float, Above(0)] = 0.3
     """Standard deviation of the decoder's Gaussian."""
     shift: Annotated[float, Finite()] = 10.0

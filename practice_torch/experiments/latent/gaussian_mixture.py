@@ -19,7 +19,12 @@ from practice_torch.latent.gaussian_mixture import log_responsibilities, m_step,
 
 
 @dataclass(frozen=True)
-class _MixtureRecipe(Recipe):
+class PointMixtureRecipe(Recipe):
+    """A mixture fitted to points."""
+
+    modality: ClassVar[str] = "points"
+    data: str = "eight_gaussians"
+    """eight_gaussians, two_moons, bimodal, or the path of your own .npz or .csv of points."""
     steps: Annotated[int, AtLeast(1, at_most=1)] = 1
     """1, because the step has all of the data and runs EM on it."""
     batch_size: Annotated[int, AtLeast(1)] = 2**40
@@ -30,18 +35,9 @@ class _MixtureRecipe(Recipe):
     """Number of Gaussians in the mixture."""
     regularization: Annotated[float, AtLeast(0)] = 1e-6
     """Added to every variance, in squared units of the data: a component cannot shrink onto one point."""
-    metric: Fixed = "nats"
-
-
-@dataclass(frozen=True)
-class PointMixtureRecipe(_MixtureRecipe):
-    """A mixture fitted to points."""
-
-    modality: ClassVar[str] = "points"
-    data: str = "eight_gaussians"
-    """eight_gaussians, two_moons, bimodal, or the path of your own .npz or .csv of points."""
     points: Annotated[int, AtLeast(2)] = 4096
     """Number of points drawn from a toy distribution (a file has its own number)."""
+    metric: Fixed = "nats"
 
     def loading(self):
         """How many points a toy draws."""
@@ -49,11 +45,22 @@ class PointMixtureRecipe(_MixtureRecipe):
 
 
 @dataclass(frozen=True)
-class ImageMixtureRecipe(_MixtureRecipe):
+class ImageMixtureRecipe(Recipe):
     """A mixture fitted to the leading principal components of images."""
 
+    steps: Annotated[int, AtLeast(1, at_most=1)] = 1
+    """1, because the step has all of the data and runs EM on it."""
+    batch_size: Annotated[int, AtLeast(1)] = 2**40
+    """Number of examples that are fitted; without it, all."""
+    iterations: Annotated[int, AtLeast(1)] = 100
+    """Pairs of E-step and M-step."""
+    components: Annotated[int, AtLeast(1)] = 8
+    """Number of Gaussians in the mixture."""
+    regularization: Annotated[float, AtLeast(0)] = 1e-6
+    """Added to every variance, in squared units of the data: a component cannot shrink onto one point."""
     dimensions: Annotated[int, AtLeast(1)] = 16
     """Number of principal components that are kept."""
+    metric: Fixed = "nats"
 
 
 class MixtureExperiment(nn.Module):

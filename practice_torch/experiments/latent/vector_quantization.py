@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 
@@ -11,9 +11,9 @@ from practice_torch.engine.artifacts import Audio, ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.published import Published
-from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
+from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.codes import image_codes, sound_layers
-from practice_torch.experiments.codes.quantized_codes import QuantizedCodes, Quantizing
+from practice_torch.experiments.codes.quantized_codes import QuantizedCodes
 from practice_torch.experiments.codes.sound_codes import nearest_note, one_of_each, strongest_frequency, varied
 from practice_torch.experiments.codes.sound_layers import spectral_error
 from practice_torch.experiments.media.published_data import DIGITS, SPEECH_COMMANDS
@@ -23,18 +23,71 @@ _ASKED = 40  # sounds of every note, of which the pitch is judged
 
 
 @dataclass(frozen=True)
-class VectorQuantizationRecipe(Quantizing, Recipe):
+class VectorQuantizationRecipe(Recipe):
     """An autoencoder of images with discrete codes, and an autoregressive prior over them. The loss is a sum over pixels."""
 
+    hidden: Annotated[int, AtLeast(1)] = 64
+    """Channels of the convolutions."""
+    codes: Annotated[int, AtLeast(2)] = 32
+    """Number of codes."""
+    code_dim: Annotated[int, AtLeast(1)] = 16
+    """Dimension of a code."""
+    commitment: Annotated[float, AtLeast(0)] = 0.25
+    """Weight of the encoder's distance from its code."""
+    decay: Annotated[float, AtLeast(0, below=1)] = 0.95
+    """Decay of the moving averages that are the codes."""
+    restart_below: Annotated[float, AtLeast(0)] = 0.1
+    """A code whose averaged count in a batch is below this becomes an encoding of the batch; 0: never."""
+    prior_width: Annotated[int, AtLeast(1)] = 64
+    """Width of the prior's transformer."""
+    prior_layers: Annotated[int, AtLeast(1)] = 2
+    """Layers of the prior's transformer."""
+    prior_heads: Annotated[int, AtLeast(1)] = 1
+    """Attention heads of the prior's transformer."""
+    prior_dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate of the prior's transformer."""
     halvings: Annotated[int, AtLeast(0)] = 1
     """How often the encoder halves the sides of an image; every cell of what is left has a code."""
     metric: Fixed = "squared_error"
 
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("prior_heads", self.prior_width % self.prior_heads == 0, f"a divisor of prior_width ({self.prior_width})")
+
 
 @dataclass(frozen=True)
-class SoundQuantizationRecipe(Quantizing, AudioRecipe):
+class SoundQuantizationRecipe(Recipe):
     """An autoencoder of sounds with discrete codes, and an autoregressive prior over them, given the class where there is one."""
 
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    hidden: Annotated[int, AtLeast(1)] = 64
+    """Channels of the convolutions."""
+    codes: Annotated[int, AtLeast(2)] = 32
+    """Number of codes."""
+    code_dim: Annotated[int, AtLeast(1)] = 16
+    """Dimension of a code."""
+    commitment: Annotated[float, AtLeast(0)] = 0.25
+    """Weight of the encoder's distance from its code."""
+    decay: Annotated[float, AtLeast(0, below=1)] = 0.95
+    """Decay of the moving averages that are the codes."""
+    restart_below: Annotated[float, AtLeast(0)] = 0.1
+    """A code whose averaged count in a batch is below this becomes an encoding of the batch; 0: never."""
+    prior_width: Annotated[int, AtLeast(1)] = 64
+    """Width of the prior's transformer."""
+    prior_layers: Annotated[int, AtLeast(1)] = 2
+    """Layers of the prior's transformer."""
+    prior_heads: Annotated[int, AtLeast(1)] = 1
+    """Attention heads of the prior's transformer."""
+    prior_dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate of the prior's transformer."""
     strides: Annotated[tuple[int, ...], AtLeast(2)] = (8, 4, 2)
     """Even strides of the encoder's convolutions; a code stands for as many samples as their product."""
     spectral_weight: Annotated[float, AtLeast(0)] = 1.0
@@ -45,6 +98,7 @@ class SoundQuantizationRecipe(Quantizing, AudioRecipe):
 
     def __post_init__(self):
         super().__post_init__()
+        self._require("prior_heads", self.prior_width % self.prior_heads == 0, f"a divisor of prior_width ({self.prior_width})")
         self._require("strides", self.strides and not any(stride % 2 for stride in self.strides), "one or more even numbers")
 
 

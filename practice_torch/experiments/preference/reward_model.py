@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from practice_torch.engine.artifacts import Figure, Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.evaluation.human_evaluation import wilson_interval
-from practice_torch.experiments.language.completions import CompletionRecipe, judged_bytes
+from practice_torch.experiments.language.completions import judged_bytes
 from practice_torch.preference.pipeline import completion_mask, token_class_score
 from practice_torch.preference.reward_model import RewardModel, pairwise_reward_loss, preference_accuracy
 
@@ -22,25 +22,42 @@ PRINTABLE = (32, 127)
 
 
 @dataclass(frozen=True)
-class RewardRecipe(CompletionRecipe):
+class RewardRecipe(Recipe):
     """A small transformer with one output learns from votes which of two completions of a prompt is better.
 
     One completion is how the text goes on, the other is from another place, of another length. The truth is a program's score:
     vowels count 1, digits and punctuation -1, averaged over the completion. A vote follows the law of Bradley and Terry.
     """
 
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    prompt: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a prompt."""
     completion: Annotated[int, AtLeast(1)] = 32
     """Bytes of the longest completion; the shortest has half of them."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 64
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    judged: Annotated[int, AtLeast(2)] = 2048
+    """Held-out prompts of an evaluation, at most, each with a pair."""
     sharpness: Annotated[float, Above(0)] = 20.0
     """Logit of a vote for each unit of difference between two scores."""
     center_coefficient: Annotated[float, AtLeast(0)] = 0.001
     """Weight of the squared sum of both rewards of a pair."""
-    width: Annotated[int, AtLeast(1)] = 64
-    """Width of the residual stream."""
-    judged: Annotated[int, AtLeast(2)] = 2048
-    """Held-out prompts of an evaluation, at most, each with a pair."""
     metric: Fixed = "pair_accuracy"
     direction: Direction = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        """Windows of a prompt and a completion; the loader adds one byte to the context."""
+        return {"context": self.prompt + self.completion - 1, "level": "byte"}
 
 
 class Pairs(NamedTuple):

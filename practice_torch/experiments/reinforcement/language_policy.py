@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import Figure, Text
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.language.completions import completed
-from practice_torch.experiments.language.policy_tuning import Rollout, Tuning
+from practice_torch.experiments.language.policy_tuning import Estimator, Rollout
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.tuning import score_by_nats
 from practice_torch.preference.kl_optimum import reward_kl_frontier
@@ -29,7 +29,7 @@ START = 0  # the token before a text
 
 
 @dataclass(frozen=True)
-class FewTextsRecipe(Tuning, Recipe):
+class FewTextsRecipe(Recipe):
     """A small transformer with random weights is the reference; a copy of it is tuned.
 
     The policy draws the texts that it learns from: there are no data.
@@ -38,6 +38,24 @@ class FewTextsRecipe(Tuning, Recipe):
     modality: ClassVar[None] = None
     batch_size: Annotated[int, AtLeast(1)] = 128
     """Groups of completions in a round; all have the same prompt, which is empty."""
+    estimator: Estimator = "leave_one_out"
+    """What a reward is compared with. ppo: a critic's value of every prefix; leave_one_out: the rewards of the other completions
+    of the prompt (RLOO); group: their mean, in units of their deviation (GRPO).
+    """
+    answers: Annotated[int, AtLeast(2)] = 4
+    """Completions of a prompt."""
+    updates: Annotated[int, AtLeast(1)] = 4
+    """Updates on the completions of a round, each on as many of them, drawn at random."""
+    kl_coefficient: Annotated[float, Above(0)] = 0.1
+    """Price of a nat of divergence from the reference, in units of the score; with group in those of its deviation."""
+    kl_target: Annotated[float | None, Above(0)] = None
+    """Nats of a completion to which the price is adapted, from kl_coefficient on; none: the price is fixed."""
+    clip: Annotated[float, Above(0, below=1)] = 0.2
+    """How far the ratio of a token's probabilities may move in a round."""
+    trace_decay: Annotated[float, AtLeast(0, at_most=1)] = 0.95
+    """Decay of the trace of the generalized advantages; ppo only."""
+    value_coefficient: Annotated[float, AtLeast(0)] = 0.5
+    """Weight of the values' loss; ppo only."""
     length: Annotated[int, AtLeast(2, at_most=12)] = 4
     """Symbols of a text."""
     symbols: Annotated[int, AtLeast(2)] = 2

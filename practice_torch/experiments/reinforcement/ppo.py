@@ -13,19 +13,38 @@ from torch import nn
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.control.tasks import Control, Looks, Runs, actor_of, task_of
+from practice_torch.experiments.control import cart_pole
+from practice_torch.experiments.control.tasks import Looks, Runs, actor_of, task_of
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.reinforcement.ppo import clipped_indicator, ppo_loss
 
 
 @dataclass(frozen=True)
-class ControlRecipe(Control, Recipe):
+class ControlRecipe(Recipe):
     """An actor and a critic learn a control task, such as to balance a pole, from what the actor tries.
 
     The task is simulated: there are no data. A batch is drawn from the steps collected last.
     """
 
     modality: ClassVar[None] = None
+    task: str = "cart_pole"
+    """cart_pole or pendulum, whose physics runs here; or the id of an environment of Gymnasium, such as Acrobot-v1, where it is
+    installed. A resumed run begins new episodes in such an environment.
+    """
+    copies: Annotated[int, AtLeast(1)] = 32
+    """Copies of the task that run at once."""
+    horizon: Annotated[int, AtLeast(1)] = 32
+    """Steps of every copy that are collected before an update."""
+    time_limit: Annotated[int, AtLeast(1)] = cart_pole.TIME_LIMIT
+    """Steps after which an episode is cut."""
+    discount: Annotated[float, AtLeast(0, below=1)] = 0.98
+    """Discount of a reward one step later."""
+    trace_decay: Annotated[float, AtLeast(0, at_most=1)] = 0.95
+    """Decay of the trace of the generalized advantages."""
+    hidden: Annotated[int, AtLeast(1)] = 64
+    """Width of the two hidden layers of the actor, and of the critic."""
+    evaluation_episodes: Annotated[int, AtLeast(1)] = 200
+    """Episodes of an evaluation."""
     updates: Annotated[int, AtLeast(1)] = 16
     """Updates on what was collected, each on a batch drawn from it."""
     clip: Annotated[float, Above(0, below=1)] = 0.2
@@ -38,6 +57,11 @@ class ControlRecipe(Control, Recipe):
     """Weight of the entropy."""
     metric: Fixed = "mean_return"
     direction: Direction = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        collected = self.copies * self.horizon
+        self._require("batch_size", self.batch_size <= collected, f"at most the steps collected, copies x horizon = {collected}")
 
 
 class ControlExperiment(Looks, nn.Module):

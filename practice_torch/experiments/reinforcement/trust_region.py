@@ -14,13 +14,14 @@ from torch.func import functional_call
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.control.tasks import Control, Looks, Runs, actor_of, task_of
+from practice_torch.experiments.control import cart_pole
+from practice_torch.experiments.control.tasks import Looks, Runs, actor_of, task_of
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.reinforcement.natural_gradient import backtracking_line_search, conjugate_gradient
 
 
 @dataclass(frozen=True)
-class TrustRegionRecipe(Control, Recipe):
+class TrustRegionRecipe(Recipe):
     """An actor learns a control task by natural gradients, a critic by Adam.
 
     The task is simulated: there are no data. The learning rate and the batches are the critic's: the actor's step is as long as
@@ -28,6 +29,24 @@ class TrustRegionRecipe(Control, Recipe):
     """
 
     modality: ClassVar[None] = None
+    task: str = "cart_pole"
+    """cart_pole or pendulum, whose physics runs here; or the id of an environment of Gymnasium, such as Acrobot-v1, where it is
+    installed. A resumed run begins new episodes in such an environment.
+    """
+    copies: Annotated[int, AtLeast(1)] = 32
+    """Copies of the task that run at once."""
+    horizon: Annotated[int, AtLeast(1)] = 32
+    """Steps of every copy that are collected before an update."""
+    time_limit: Annotated[int, AtLeast(1)] = cart_pole.TIME_LIMIT
+    """Steps after which an episode is cut."""
+    discount: Annotated[float, AtLeast(0, below=1)] = 0.98
+    """Discount of a reward one step later."""
+    trace_decay: Annotated[float, AtLeast(0, at_most=1)] = 0.95
+    """Decay of the trace of the generalized advantages."""
+    hidden: Annotated[int, AtLeast(1)] = 64
+    """Width of the two hidden layers of the actor, and of the critic."""
+    evaluation_episodes: Annotated[int, AtLeast(1)] = 200
+    """Episodes of an evaluation."""
     updates: Annotated[int, AtLeast(1)] = 16
     """Updates of the critic on what was collected, each on a batch drawn from it."""
     maximum_kl: Annotated[float, Above(0)] = 0.01
@@ -38,6 +57,11 @@ class TrustRegionRecipe(Control, Recipe):
     """What is added to the diagonal of the Fisher matrix."""
     metric: Fixed = "mean_return"
     direction: Direction = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        collected = self.copies * self.horizon
+        self._require("batch_size", self.batch_size <= collected, f"at most the steps collected, copies x horizon = {collected}")
 
 
 class TrustRegionExperiment(Looks, nn.Module):

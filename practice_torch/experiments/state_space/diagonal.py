@@ -1,19 +1,26 @@
 """S4D on bytes and on the codes of sounds: trained by convolution, sampled by recurrence at the same cost for every token."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, ClassVar, Literal
 
-from practice_torch.engine.bounds import Above, AtLeast, Bounded
-from practice_torch.experiments.codes.sound_codes import SoundRecipe, StateSoundExperiment
-from practice_torch.experiments.language.byte_language import ByteLanguageModel, ByteRecipe
+from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.codes.sound_codes import StateSoundExperiment
+from practice_torch.experiments.language.byte_language import ByteLanguageModel
 from practice_torch.experiments.training.state_rates import s4d_rates
 from practice_torch.state_space.diagonal import S4DDecoder
 
 
 @dataclass(frozen=True)
-class _Sizes(Bounded):
-    """The sizes of a decoder."""
+class DiagonalRecipe(Recipe):
+    """A language model of bytes: blocks of diagonal state spaces."""
 
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    context: Annotated[int, AtLeast(1)] = 96
+    """Number of bytes of a training window. The model has no context length."""
     layers: Annotated[int, AtLeast(1)] = 2
     """Number of blocks."""
     width: Annotated[int, AtLeast(1)] = 96
@@ -24,25 +31,43 @@ class _Sizes(Bounded):
     """Frequencies at which the modes begin: multiples of pi (S4D-Lin), S4D-Inv, or those of HiPPO-LegS."""
     system_rate: Annotated[float, Above(0)] = 0.25
     """Learning rate of frequencies, dampings and steps, as a fraction of the others'. They are never decayed."""
+    metric: Fixed = "bits_per_byte"
 
-    def decoder(self, vocabulary_size):
-        """The network of these sizes."""
-        sizes = dict(width=self.width, layers=self.layers, modes=self.modes, kind=self.kind)
-        return S4DDecoder(vocabulary_size=vocabulary_size, **sizes)
-
-    def rates(self):
-        """Those of the decoder's parameters that are not the others'."""
-        return s4d_rates(self.system_rate)
+    def loading(self):
+        """Windows of bytes, one more than the context: every byte of it has a successor."""
+        return {"context": self.context, "level": "byte"}
 
 
 @dataclass(frozen=True)
-class DiagonalRecipe(_Sizes, ByteRecipe):
-    """A language model of bytes: blocks of diagonal state spaces."""
-
-
-@dataclass(frozen=True)
-class DiagonalSoundRecipe(_Sizes, SoundRecipe):
+class DiagonalSoundRecipe(Recipe):
     """A model of the mu-law codes of sounds: blocks of diagonal state spaces."""
+
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    levels: Annotated[int, AtLeast(2)] = 256
+    """Number of mu-law codes."""
+    conditional: bool = True
+    """Condition on the class of a sound, where the data has classes."""
+    loudness: Annotated[float, AtLeast(0)] = 0.3
+    """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream; a block has twice as many channels."""
+    modes: Annotated[int, AtLeast(1)] = 16
+    """Complex modes of a channel, each of which stands for itself and its conjugate."""
+    kind: Literal["linear", "inverse", "legs"] = "linear"
+    """Frequencies at which the modes begin: multiples of pi (S4D-Lin), S4D-Inv, or those of HiPPO-LegS."""
+    system_rate: Annotated[float, Above(0)] = 0.25
+    """Learning rate of frequencies, dampings and steps, as a fraction of the others'. They are never decayed."""
+    metric: Fixed = "bits_per_sample"
 
 
 RECIPES = {
@@ -63,8 +88,15 @@ RECIPES = {
 }  # fmt: skip
 
 
+def decoder(recipe, vocabulary_size):
+    """The network of a recipe's sizes."""
+    sizes = dict(width=recipe.width, layers=recipe.layers, modes=recipe.modes, kind=recipe.kind)
+    return S4DDecoder(vocabulary_size=vocabulary_size, **sizes)
+
+
 def build(recipe, data):
     """The experiment of a recipe."""
+    make, rates = partial(decoder, recipe), s4d_rates(recipe.system_rate)
     if isinstance(recipe, DiagonalSoundRecipe):
-        return StateSoundExperiment(recipe, data.description, recipe.decoder, rates=recipe.rates())
-    return ByteLanguageModel(recipe, recipe.decoder(256), rates=recipe.rates())
+        return StateSoundExperiment(recipe, data.description, make, rates=rates)
+    return ByteLanguageModel(recipe, make(256), rates=rates)

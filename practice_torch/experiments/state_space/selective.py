@@ -1,6 +1,7 @@
 """Mamba on bytes and on the codes of sounds; and tasks of memory, in which equally large networks of four kinds compete."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -9,12 +10,12 @@ from torch.nn import functional
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.bounds import AtLeast, Bounded
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.codes.sound_codes import SoundRecipe, StateSoundExperiment
-from practice_torch.experiments.language.byte_language import ByteLanguageModel, ByteRecipe
+from practice_torch.experiments.codes.sound_codes import StateSoundExperiment
+from practice_torch.experiments.language.byte_language import ByteLanguageModel
 from practice_torch.experiments.language.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
 from practice_torch.experiments.training.state_rates import mamba_rates, s4d_rates
 from practice_torch.pictures.memory import kept_by_place
@@ -26,29 +27,53 @@ _SHOWN = 8  # sequences in a preview
 
 
 @dataclass(frozen=True)
-class _Sizes(Bounded):
-    """The sizes of a decoder."""
+class SelectiveRecipe(Recipe):
+    """A language model of bytes: Mamba's blocks of selective state spaces."""
 
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    context: Annotated[int, AtLeast(1)] = 96
+    """Number of bytes of a training window. The model has no context length."""
     layers: Annotated[int, AtLeast(1)] = 2
     """Number of blocks."""
     width: Annotated[int, AtLeast(1)] = 96
     """Width of the residual stream; a block has twice as many channels."""
     states: Annotated[int, AtLeast(1)] = 8
     """Numbers in the state of a channel."""
+    metric: Fixed = "bits_per_byte"
 
-    def decoder(self, vocabulary_size):
-        """The network of these sizes."""
-        return MambaDecoder(vocabulary_size=vocabulary_size, width=self.width, layers=self.layers, states=self.states)
-
-
-@dataclass(frozen=True)
-class SelectiveRecipe(_Sizes, ByteRecipe):
-    """A language model of bytes: Mamba's blocks of selective state spaces."""
+    def loading(self):
+        """Windows of bytes, one more than the context: every byte of it has a successor."""
+        return {"context": self.context, "level": "byte"}
 
 
 @dataclass(frozen=True)
-class SelectiveSoundRecipe(_Sizes, SoundRecipe):
+class SelectiveSoundRecipe(Recipe):
     """A model of the mu-law codes of sounds: Mamba's blocks of selective state spaces."""
+
+    modality: ClassVar[str] = "audio"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    levels: Annotated[int, AtLeast(2)] = 256
+    """Number of mu-law codes."""
+    conditional: bool = True
+    """Condition on the class of a sound, where the data has classes."""
+    loudness: Annotated[float, AtLeast(0)] = 0.3
+    """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream; a block has twice as many channels."""
+    states: Annotated[int, AtLeast(1)] = 8
+    """Numbers in the state of a channel."""
+    metric: Fixed = "bits_per_sample"
 
 
 @dataclass(frozen=True)
@@ -80,10 +105,6 @@ class RecallRecipe(Recipe):
         self._require("models", 0 < len(self.models) == len(set(self.models)), "one kind or more, each once")
         judged = self.metric.split("_")[0]
         self._require("models", judged in self.models, f"a tuple with {judged}, by which this recipe is evaluated")
-
-    def loading(self):
-        """What is to be recalled. Its places, and the noise, are drawn anew in every step."""
-        return {"length": self.length, "symbols": self.symbols}
 
 
 class RecallExperiment(nn.Module):
@@ -219,10 +240,15 @@ RECIPES = {
 }  # fmt: skip
 
 
+def decoder(recipe, vocabulary_size):
+    """The network of a recipe's sizes, of bytes or of sounds."""
+    return MambaDecoder(vocabulary_size=vocabulary_size, width=recipe.width, layers=recipe.layers, states=recipe.states)
+
+
 def build(recipe, data):
     """The experiment of a recipe."""
     if isinstance(recipe, RecallRecipe):
         return RecallExperiment(recipe, data.description)
     if isinstance(recipe, SelectiveSoundRecipe):
-        return StateSoundExperiment(recipe, data.description, recipe.decoder, rates=mamba_rates())
-    return ByteLanguageModel(recipe, recipe.decoder(256), rates=mamba_rates())
+        return StateSoundExperiment(recipe, data.description, partial(decoder, recipe), rates=mamba_rates())
+    return ByteLanguageModel(recipe, decoder(recipe, 256), rates=mamba_rates())

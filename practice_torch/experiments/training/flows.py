@@ -1,9 +1,7 @@
 """Flows trained by maximum likelihood: on points, in nats against the known density, and on pixels, in bits per dimension."""
 
 import math
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
@@ -12,10 +10,8 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.points import MOONS_MEAN, MOONS_NOISE, MOONS_VARIANCE
 from practice_torch.diffusion.score_prediction import mixture_log_prob
 from practice_torch.engine.artifacts import Figure, ImageGrid
-from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.judging.points import on_the_plane, scatter
 from practice_torch.flows.additive_coupling import logistic_log_prob
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
@@ -23,53 +19,6 @@ from practice_torch.flows.dequantization import bits_per_dimension, logit_forwar
 
 ROWS = 4096  # examples of an evaluation that pass the network together
 _NEAR = 256  # points whose differences from all components are in memory together
-
-
-@dataclass(frozen=True)
-class PointsRecipe(Recipe):
-    """Fields of every flow on points."""
-
-    modality: ClassVar[str] = "points"
-    points: Annotated[int, AtLeast(2)] = 16384
-    """Number of points drawn from a toy distribution (a file has its own number)."""
-    metric: Fixed = "negative_log_likelihood"
-
-    def loading(self):
-        """How many points to draw."""
-        return {"count": self.points}
-
-
-@dataclass(frozen=True)
-class PointFlowRecipe(PointsRecipe):
-    """Fields of every flow of layers on points."""
-
-    layers: Annotated[int, AtLeast(1)] = 8
-    """Number of layers."""
-    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
-    """Widths of the hidden layers of every layer's network."""
-
-
-@dataclass(frozen=True)
-class PixelsRecipe(Recipe):
-    """Fields of every flow on images, whose pixels are integers with uniform noise."""
-
-    num_levels: Annotated[int, AtLeast(2)] = 17
-    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
-    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
-    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
-    noises: Annotated[int, AtLeast(1)] = 4
-    """Draws of the noise per held-out image, over which the bits are averaged."""
-    metric: Fixed = "bits_per_dimension"
-
-
-@dataclass(frozen=True)
-class PixelFlowRecipe(PixelsRecipe):
-    """Fields of every flow of layers on the pixels of images."""
-
-    layers: Annotated[int, AtLeast(1)] = 8
-    """Number of layers."""
-    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256, 256)
-    """Widths of the hidden layers of every layer's network."""
 
 
 class Base:

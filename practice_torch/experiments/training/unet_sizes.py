@@ -1,10 +1,18 @@
-"""The sizes of a U-Net as fields of a recipe."""
+"""The U-Net of the sizes that a recipe has as fields."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.networks.unet import UNet1d, UNet2d
+
+
+def unet_of(recipe, shape, kind=None, **more):
+    """A network for examples of this shape, [C, T] or [C, H, W]; kind: another class with the sizes of a U-Net."""
+    return (kind or {2: UNet1d, 3: UNet2d}[len(shape)])(**{
+        "channels": shape[0], "size": shape[1:], "base_channels": recipe.base_channels, "multipliers": recipe.multipliers,
+        "blocks": recipe.blocks, "attention_at": recipe.attention_at, "dropout": recipe.dropout, "compact": recipe.compact,
+    } | more)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,4 @@ class Sizes(Bounded):
 
     def unet(self, shape, kind=None, **more):
         """A network for examples of this shape, [C, T] or [C, H, W]; kind: another class with the sizes of a U-Net."""
-        return (kind or {2: UNet1d, 3: UNet2d}[len(shape)])(**{
-            "channels": shape[0], "size": shape[1:], "base_channels": self.base_channels, "multipliers": self.multipliers,
-            "blocks": self.blocks, "attention_at": self.attention_at, "dropout": self.dropout, "compact": self.compact,
-        } | more)  # fmt: skip
+        return unet_of(self, shape, kind, **more)
