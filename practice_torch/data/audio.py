@@ -1,19 +1,18 @@
 """Sounds of one length and one sample rate: the embedded notes, or the user's own folder of wav and flac files."""
 
 import hashlib
-from dataclasses import dataclass, replace
 
 import torch
 
 from practice_torch.data.blank import blank_labels, blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.data.indices import beside
 from practice_torch.data.notes import FREQUENCIES, PITCHES, synthesize
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading.files import read_bytes, reading
 from practice_torch.data.reading.folders import files_in, folder_or_number_labels
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.reading.sound_files import RATES, SUFFIXES, Counters, decode, mono, windows
+from practice_torch.data.sound_set import Sounds
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 from practice_torch.data.streams.streamed_sounds import load_prepared
 
@@ -27,35 +26,6 @@ FORMS = (
     f"{RATES[0]} to {RATES[1]} Hz (sub-folders, or else the numbers that all file names begin with, are labels)."
 )
 MOST_NAMED = 10
-
-
-@dataclass(frozen=True, eq=False)
-class Sounds:
-    """A set of sounds [N, T], float32 in -1..1, all at description["sample_rate"], and labels [N] or None."""
-
-    sounds: torch.Tensor
-    labels: torch.Tensor | None
-    description: dict
-
-    def __len__(self):
-        return self.sounds.shape[0]
-
-    def batch(self, indices=None):
-        """{"audio": float32 [B, 1, T] in -1..1, "label": int64 [B]}; all of them, without a copy, where indices is None.
-
-        There is no "label" where the data has none.
-        """
-        sounds, labels = self.sounds, self.labels
-        if indices is not None:
-            indices = beside(sounds, indices)
-            sounds = sounds.index_select(0, indices)
-            labels = None if labels is None else labels.index_select(0, indices)
-        return {"audio": sounds[:, None]} if labels is None else {"audio": sounds[:, None], "label": labels}
-
-    def to(self, device):
-        """The same set with its tensors on the device, so that batches are gathered there."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return replace(self, sounds=self.sounds.to(device), labels=labels)
 
 
 def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_unusable=False):

@@ -4,14 +4,13 @@ Pixels stay as they were stored (bytes where possible) and become floats in 0..1
 """
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from practice_torch.data.blank import MANY, blank_labels, blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.data.indices import beside
+from practice_torch.data.image_set import Images
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading import image_files
 from practice_torch.data.reading.decoding import MOST_PIXELS, SUFFIXES
@@ -44,41 +43,6 @@ FORMS = (
     "0..1, and labels and classes if there are any; a .parquet file with columns image and label; or a folder that `prepare "
     f"images` wrote. An image has at most {MOST_PIXELS} pixels, as in 8192x8192."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """A set of images of one size: pixels [N, C, H, W] where the value `white` means 1, and labels [N] or None.
-
-    factors: the values [N, F] of the factors that the images were made of, if they were made.
-    """
-
-    pixels: torch.Tensor
-    labels: torch.Tensor | None
-    white: int
-    description: dict
-    factors: torch.Tensor | None = None
-
-    def __len__(self):
-        return self.pixels.shape[0]
-
-    def batch(self, indices=None):
-        """{"image": float32 [B, C, H, W] in 0..1, "label": int64 [B]}; all of them, without a copy, where indices is None.
-
-        There is no "label" where the data has none, and "factors" where their values are known.
-        """
-        known = {"image": self.pixels, "label": self.labels, "factors": self.factors}
-        found = {name: value for name, value in known.items() if value is not None}
-        if indices is not None:
-            indices = beside(self.pixels, indices)
-            found = {name: value.index_select(0, indices) for name, value in found.items()}
-        pixels = found["image"]
-        return found | {"image": pixels if pixels.dtype == torch.float32 else pixels.float().div_(self.white)}
-
-    def to(self, device):
-        """The same set with its tensors on the device, so that batches are gathered there."""
-        labels, factors = (None if value is None else value.to(device) for value in (self.labels, self.factors))
-        return replace(self, pixels=self.pixels.to(device), labels=labels, factors=factors)
 
 
 def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None):

@@ -2,91 +2,26 @@
 
 import platform
 import string
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import torch
 
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.data.indices import beside
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading.files import reading, size_of
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count
 from practice_torch.data.streams.streamed_text import load_prepared
+from practice_torch.data.text_set import Text, Vocabulary
 
 NAMES = ("pydoc",)
 KINDS = "a UTF-8 text file or a folder that `prepare text` wrote"
 FORMS = f"pydoc (Python's own help pages); {KINDS}, of any size."
 PYDOC = 500_000  # characters of Python's help pages, about: they differ between versions
-UNKNOWN = "\ufffd"
 SMALLER = "use a shorter text"
 # Bytes for each byte of a file while it is encoded: measured 28 and 3.8. What it takes to learn tokens is not known here.
 WORKING = {"character": 32, "byte": 4, "token": 4}
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Symbols and their numbers: the 256 bytes where characters is None, otherwise the characters and, last, the unknown one.
-
-    The unknown symbol stands for every character that the training text does not have: no training window holds it, so a
-    model gives it whatever its smoothing gives.
-    """
-
-    characters: str | None
-
-    @property
-    def size(self):
-        """The number of symbols."""
-        return 256 if self.characters is None else len(self.characters) + 1
-
-    def encode(self, text):
-        """The numbers of the text's symbols, [N]; without characters, the text may also be bytes."""
-        if self.characters is None:
-            raw = text.encode() if isinstance(text, str) else text
-            return torch.from_numpy(np.frombuffer(raw, np.uint8).copy())
-        known, codes = _code_points(self.characters), _code_points(text)
-        position = np.searchsorted(known, codes).clip(max=max(len(known) - 1, 0))
-        found = known[position] == codes if len(known) else np.zeros(len(codes), bool)
-        return torch.from_numpy(np.where(found, position, len(known)).astype(np.int64))
-
-    def decode(self, tokens):
-        """The text of the numbers, [N]; invalid UTF-8 becomes the replacement character."""
-        tokens = torch.as_tensor(tokens).tolist()
-        if self.characters is None:
-            return bytes(tokens).decode(errors="replace")
-        symbols = self.characters + UNKNOWN
-        return "".join(symbols[token] for token in tokens)
-
-
-@dataclass(frozen=True, eq=False)
-class Text:
-    """A stream of tokens [N], in windows of context + 1 tokens: the inputs and, shifted by one, the targets.
-
-    In the training part a window begins at every position; in the held-out part at every context-th, so that all of them
-    together ask for each token after the first exactly once (but for a rest shorter than a window).
-    """
-
-    stream: torch.Tensor
-    context: int
-    stride: int
-    vocabulary: Vocabulary
-    description: dict
-
-    def __len__(self):
-        return (self.stream.shape[0] - self.context - 1) // self.stride + 1
-
-    def batch(self, indices=None):
-        """{"tokens": int64 [B, context + 1]}; every window where indices is None."""
-        windows = self.stream.unfold(0, self.context + 1, self.stride)  # a view: nothing is copied
-        if indices is not None:
-            windows = windows.index_select(0, beside(self.stream, indices))
-        return {"tokens": windows.long()}
-
-    def to(self, device):
-        """The same text with its stream on the device, so that batches are gathered there."""
-        return replace(self, stream=self.stream.to(device))
 
 
 def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=None):
@@ -175,10 +110,6 @@ def _read(path, level):
         found = f"byte 0x{raw[error.start]:02x} at offset {error.start}"
         raise DataError(f"{path} is not UTF-8 ({found}): convert it, e.g. with iconv -f LATIN1 -t UTF-8") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _code_points(text):
-    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
 
 
 def blank(name, facts, *, context=64, level="character", learn=None):

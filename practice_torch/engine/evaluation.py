@@ -3,21 +3,19 @@
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from practice_torch.engine import gpu
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.distributed.evaluation_shares import ALONE, ElsewhereError, Shares, agreed
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import HasEvaluationWeight, HasShares
 from practice_torch.engine.storage.state import set_torch_states, torch_states
-
-if TYPE_CHECKING:
-    from practice_torch.engine.loop import Training
+from practice_torch.engine.training_state import TrainingState
 
 T = TypeVar("T")
 
@@ -45,7 +43,7 @@ class Share:
         return Share(self.data.to(device), self.rank, self.count)
 
 
-def evaluate(training: "Training") -> Mapping[str, float]:
+def evaluate(training: TrainingState) -> Mapping[str, float]:
     """The experiment's metrics on the held-out data, with their own random numbers that are always the same.
 
     Several processes share the work as far as the experiment says how (HasShares, HasEvaluationWeight). RunError where the
@@ -83,7 +81,7 @@ def means(parts: Sequence[tuple[float | Mapping[str, float], Mapping[str, float]
     return {name: mean(name) for name in parts[0][1]}
 
 
-def preview(training: "Training", say: Callable[[str], None]) -> None:
+def preview(training: TrainingState, say: Callable[[str], None]) -> None:
     """Compute the previews; rank 0 writes them. A failure is reported and does not stop the training."""
     try:
         artifacts = looked(training, "preview", lambda: training.experiment.preview(training.held_out_data))
@@ -96,7 +94,7 @@ def preview(training: "Training", say: Callable[[str], None]) -> None:
             say(f"warning: no preview {name!r} at step {training.step}: {_in_a_line(error)}")
 
 
-def looked(training: "Training", purpose: str, look: Callable[[], T], *, by_all: bool = False) -> T | None:
+def looked(training: TrainingState, purpose: str, look: Callable[[], T], *, by_all: bool = False) -> T | None:
     """look(), apart from the training: its result on rank 0. Every process returns when all have, and a failure in one is an
     error in all.
 
@@ -130,7 +128,7 @@ def looked(training: "Training", purpose: str, look: Callable[[], T], *, by_all:
             experiment.shares = ALONE
 
 
-def apart(training: "Training", purpose: str, look: Callable[[], T]) -> T:
+def apart(training: TrainingState, purpose: str, look: Callable[[], T]) -> T:
     """look() without gradients, with averaged weights if there are any, and with its own random numbers: it changes nothing."""
     experiment, seed = training.experiment, training.recipe.seed
     states = torch_states(training.device)

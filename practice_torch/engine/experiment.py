@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from practice_torch.engine.artifacts import Artifact
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.bounds import Bounded
 from practice_torch.engine.distributed.evaluation_shares import Shares
 

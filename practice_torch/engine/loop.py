@@ -16,7 +16,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from practice_torch.engine import evaluation, gpu
 from practice_torch.engine.artifacts import Artifact
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.batches.order import seed_of, share_of
 from practice_torch.engine.batches.placement import batches_of
 from practice_torch.engine.costs.environment import arithmetic, environment

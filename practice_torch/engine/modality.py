@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # the help of a recipe does not need torch
-    from practice_torch.engine.batches.datasets import Data
+    from practice_torch.engine.batches.data import Data
 
 
 COMMON = {"source", "held_out", "seed"}  # options of every loader

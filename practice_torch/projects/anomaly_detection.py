@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from practice_torch.data.text import Vocabulary
+from practice_torch.data.text_set import Vocabulary
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import FRACTION, interval

@@ -13,7 +13,7 @@ from shared_specs.backends import jax_backend
 from shared_specs.backends.jaxpr import evaluator
 from shared_specs.backends.rounding import Rounding
 from shared_specs.bridge import to_flax_layout, torch_name
-from shared_specs.checking.implementation import Arrays
+from shared_specs.checking.arguments import Arrays
 
 
 def build(constructor: Callable, sizes: dict[str, Any]) -> nnx.Module:

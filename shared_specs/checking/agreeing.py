@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from shared_specs.checking.arguments import Arguments, Arrays, arrays_in, dotted, leaves
 from shared_specs.checking.batch_sizes import Batch, batch_axes, measured
 from shared_specs.checking.comparing import DTYPE, compared, of_other_dtypes, require_same_form, told_apart
-from shared_specs.checking.implementation import Arguments, Arrays, Fault, arrays_in, dotted, leaves
+from shared_specs.checking.implementation import Fault
 from shared_specs.checking.measuring import STEP, Measured, cotangents, differentiated, measure, on_the_simplex, once
 from shared_specs.checking.simplex import projected, projected_limit
 from shared_specs.checking.tolerance import unit_roundoff

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared_specs.checking.implementation import Arguments, Implementation, leaves, mapped
+from shared_specs.checking.arguments import Arguments, leaves, mapped
+from shared_specs.checking.implementation import Implementation
 from shared_specs.checking.shapes import parse
 from shared_specs.checking.tolerance import ratio, unit_roundoff
 from shared_specs.rows import Agree, Given, Row

@@ -7,8 +7,9 @@ from zlib import crc32
 import numpy as np
 
 from shared_specs.backends.rounding import Rounding
+from shared_specs.checking.arguments import arrays_in, with_arrays
 from shared_specs.checking.comparing import compared, place, told_apart
-from shared_specs.checking.implementation import Fault, NoGradients, Seen, arrays_in, with_arrays
+from shared_specs.checking.implementation import Fault, NoGradients, Seen
 from shared_specs.checking.measuring import tolerances_at
 from shared_specs.checking.tolerance import nudge, unit_roundoff
 from shared_specs.checking.trial import Outcome, RowFault, Trial

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-from shared_specs.checking.implementation import arrays_in, with_arrays
+from shared_specs.checking.arguments import arrays_in, with_arrays
 from shared_specs.checking.simplex import projected, simplex_paths
 from shared_specs.checking.tolerance import DRAWS, Points, joined, neighbors, one_point, tolerances, unit_roundoff
 from shared_specs.checking.trial import Trial

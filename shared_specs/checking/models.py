@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 
 from shared_specs.bridge import to_torch_layout
-from shared_specs.checking.implementation import mapped
+from shared_specs.checking.arguments import mapped
 from shared_specs.checking.initial import initial_outcomes
 from shared_specs.checking.reference import wing_function
 from shared_specs.checking.relations import relation_outcomes

@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared_specs.backends import backend
-from shared_specs.checking.implementation import (
-    Arguments,
-    Arrays,
-    Implementation,
-    Key,
-    arrays_in,
-    by_parts,
-    flatten,
-    leaves,
-    mapped,
-    with_arrays,
-)
+from shared_specs.checking.arguments import Arguments, Arrays, Key, arrays_in, by_parts, leaves, mapped, with_arrays
+from shared_specs.checking.implementation import Implementation, flatten
 
 if TYPE_CHECKING:
     from shared_specs.backends.rounding import Rounding

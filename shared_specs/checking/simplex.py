@@ -7,7 +7,7 @@ f(l - logsumexp l), whose gradient is g - p sum g where that of f is g. Both hav
 
 import numpy as np
 
-from shared_specs.checking.implementation import Arguments, Key, leaves
+from shared_specs.checking.arguments import Arguments, Key, leaves
 from shared_specs.checking.tolerance import FACTOR, unit_roundoff
 from shared_specs.rows import Given, on_simplex
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from shared_specs.backends.rounding import Rounding
-from shared_specs.checking.implementation import is_floating, leaves, mapped
+from shared_specs.checking.arguments import is_floating, leaves, mapped
 from shared_specs.rows import Cancels
 
 DRAWS = 16

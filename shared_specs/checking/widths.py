@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from shared_specs.checking.implementation import Arguments, Arrays, Fault, Implementation, leaves, require_form, with_arrays
+from shared_specs.checking.arguments import Arguments, Arrays, leaves, with_arrays
+from shared_specs.checking.implementation import Fault, Implementation, require_form
 
 WIDTHS = ("uint8", "int16", "int32")
 

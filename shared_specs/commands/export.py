@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from shared_specs.checking.arguments import dotted, leaves
 from shared_specs.checking.check import Checker, spec_of
-from shared_specs.checking.implementation import Fault, dotted, leaves
+from shared_specs.checking.implementation import Fault
 from shared_specs.checking.reference import wing
 from shared_specs.rows import Agree, Anchor, Complex
 

@@ -19,6 +19,7 @@ FORBIDDEN = ("theory_jax", "practice_torch", "shared_specs", "tests")
 ALLOWED = (
     "backends",
     "complex_pair",
+    "checking.arguments",
     "checking.implementation",
     "grading.confinement",
     "grading.messages",

@@ -12,16 +12,8 @@ from typing import Any
 import numpy as np
 
 from shared_specs.backends import NAMES, backend
-from shared_specs.checking.implementation import (
-    Arguments,
-    Arrays,
-    Fault,
-    Implementation,
-    Key,
-    MissingFunction,
-    NoGradients,
-    detect_backend,
-)
+from shared_specs.checking.arguments import Arguments, Arrays, Key
+from shared_specs.checking.implementation import Fault, Implementation, MissingFunction, NoGradients, detect_backend
 from shared_specs.checking.reference import wing_function
 from shared_specs.grading.user_file import in_one_line
 from shared_specs.rows import Agree, Anchor, Model, Rejects, Row

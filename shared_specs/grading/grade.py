@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from shared_specs.backends import NAMES
+from shared_specs.checking.arguments import Arguments, Arrays, Key
 from shared_specs.checking.check import MISSING, Checker, Result, spec_of
-from shared_specs.checking.implementation import Arguments, Arrays, Fault, Key, MissingFunction, NoGradients
+from shared_specs.checking.implementation import Fault, MissingFunction, NoGradients
 from shared_specs.grading.against import functions_of
 from shared_specs.grading.packing import Packer
 from shared_specs.grading.process import Limits, Worker

@@ -11,10 +11,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from shared_specs.checking.arguments import leaves
 from shared_specs.checking.batch_sizes import Batch, batches_of
 from shared_specs.checking.check import MISSING, Result, spec_of
 from shared_specs.checking.comparing import DTYPE
-from shared_specs.checking.implementation import leaves
 from shared_specs.rows import Agree, Anchor, Law
 from shared_specs.terminal import print_table
 

@@ -25,8 +25,8 @@ from shared_specs.grading.messages import Broken, receive, send
 SPECS = Path(__file__).resolve().parents[1]
 REPOSITORY = SPECS.parent
 OWN = tuple(f"{name}.py" for name in (
-    "__init__", "complex_pair", "checking/__init__", "checking/implementation", "grading/__init__", "grading/confinement",
-    "grading/worker", "grading/messages", "grading/packing", "backends/__init__", "backends/numpy_backend",
+    "__init__", "complex_pair", "checking/__init__", "checking/arguments", "checking/implementation", "grading/__init__",
+    "grading/confinement", "grading/worker", "grading/messages", "grading/packing", "backends/__init__", "backends/numpy_backend",
     "backends/jax_backend", "backends/torch_backend", "backends/jax_settings",
 ))  # fmt: skip
 # What is never copied next to a graded file, though it may stand there: the repository's own folders.

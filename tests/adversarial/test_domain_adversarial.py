@@ -8,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from practice_torch.adversarial import domain_adversarial as practice
 from practice_torch.data import images
 from practice_torch.data.errors import DataError
-from practice_torch.data.images import Images
+from practice_torch.data.image_set import Images
 from practice_torch.experiments.adversarial import domain_adversarial as experiment_of
 from practice_torch.experiments.adversarial.domain_adversarial import CHANGES, DomainRecipe, build
 

@@ -9,7 +9,7 @@ import torch
 from scipy.signal import correlate2d
 
 from practice_torch.autoregressive import pixelcnn as practice
-from practice_torch.data.images import Images
+from practice_torch.data.image_set import Images
 from practice_torch.experiments.autoregressive.pixelcnn import RECIPES
 from practice_torch.networks.wavenet import draw
 from tests.support import tiny

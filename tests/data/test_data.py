@@ -10,6 +10,7 @@ import torch
 
 from practice_torch.data import images, points, text
 from practice_torch.data.splits import random_split
+from practice_torch.data.text_set import UNKNOWN
 from tests.support.data_files import damaged, everything, refused
 
 
@@ -51,7 +52,7 @@ def held_out_text(part, whole):
     tail = whole[-len(part.stream) :]
     decoded = part.vocabulary.decode(part.stream)
     assert len(decoded) == len(tail)
-    return "".join(b if a == text.UNKNOWN else a for a, b in zip(decoded, tail, strict=True))
+    return "".join(b if a == UNKNOWN else a for a, b in zip(decoded, tail, strict=True))
 
 
 def test_windows_of_text(tmp_path):

@@ -9,6 +9,7 @@ import torch
 from scipy import special, stats
 
 from practice_torch.data import images
+from practice_torch.data.image_set import Images
 from practice_torch.diffusion.elbo import discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar
 from practice_torch.diffusion.simple_loss import variational_weight
@@ -103,7 +104,7 @@ def test_the_experiments_bound_of_fair_coins_is_a_bit_each():
     experiment._predict = best
     coins = torch.randint(2, (40, 1, 8, 8), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
     with torch.no_grad():
-        found = experiment.evaluate(images.Images(coins, None, 1, {}))
+        found = experiment.evaluate(Images(coins, None, 1, {}))
     assert 0.99 < found["bits_per_dimension"] < 1.06
     assert found["bits_per_dimension"] == pytest.approx(found["decoder"] + found["steps"] + found["prior"])
     assert 0 < found["standard_error"] < 0.01

@@ -10,6 +10,7 @@ import torch
 from practice_torch.__main__ import main
 from practice_torch.data import audio, images
 from practice_torch.data.errors import DataError
+from practice_torch.data.image_set import Images
 from practice_torch.diffusion.ancestral_sampling import ddpm_sample, respaced_alpha_bar
 from practice_torch.diffusion.classifier_free_guidance import drop_condition, guide
 from practice_torch.diffusion.ddim import ddim_step
@@ -297,7 +298,7 @@ def test_a_schedule_that_ends_too_early_is_warned_of_and_measured():
     assert "level 100 keeps 60% of the data's scale (0.33 bits per dimension)" in line
     assert "increase num_steps or beta_end" in line
     coins = torch.randint(2, (30, 1, 8, 8), generator=seeded())
-    data = images.Images(coins.to(torch.uint8), None, 1, {})
+    data = Images(coins.to(torch.uint8), None, 1, {})
     assert studies.prior_bits(experiment, data) == pytest.approx(-math.log2(1 - experiment.alpha_bar[-1].item()) / 2)
     assert digits()[0].remarks == ()
 
@@ -443,7 +444,7 @@ def test_fair_coins_cost_a_bit_each_whatever_is_predicted(prediction):
 
     experiment.network.forward = network
     coins = torch.randint(2, (40, 1, 8, 8), generator=seeded(1)).to(torch.uint8)
-    data = images.Images(coins, torch.zeros(40, dtype=torch.int64), 1, {})
+    data = Images(coins, torch.zeros(40, dtype=torch.int64), 1, {})
     with torch.no_grad():
         terms, caption = counted(experiment, data)
     assert terms.shape == (101,)

@@ -7,6 +7,7 @@ import pytest
 from shared_specs.commands.syllabus_page import BEGIN, COUNT_BEGIN, COUNT_END, END, PAGE, page, renewed
 from shared_specs.syllabus import load
 from tests.support import house
+from tests.support.house_circles import import_circles
 from tests.support.house_private import private_names
 from tests.support.house_topics import COMPOSED, EXAMPLES, mirrored_functions, named_topics, place_of, topics_named
 
@@ -25,6 +26,7 @@ RULES = (
     house.two_programs,
     house.stray_colors,
     house.stale_syllabus_pages,
+    import_circles,
     named_topics,
     mirrored_functions,
 )
@@ -584,6 +586,18 @@ PLANTED = (
         "a copy in a class, in another file",
         {"tests/ground/literal_coin.py": "class Coin:\n    def heads(x):\n        return x.sum(-1)"},
         "tests/ground/literal_coin.py:2 defines heads",
+    ),
+    planted(
+        import_circles,
+        "of two modules, one import in a function",
+        plus("theory_jax/ground/_sides.py", "def f():\n    from theory_jax.ground import coin\n    return coin"),
+        "theory_jax.ground._sides imports theory_jax.ground.coin imports theory_jax.ground._sides: move",
+    ),
+    planted(
+        import_circles,
+        "one import for annotations only",
+        plus("practice_torch/ground/coin.py", "if TYPE_CHECKING:\n    from practice_torch.projects.game import PROJECT"),
+        "practice_torch.ground.coin imports practice_torch.projects.game",
     ),
     planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
     planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),

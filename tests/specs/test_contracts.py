@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from shared_specs.backends import backend
+from shared_specs.checking.arguments import leaves, mapped, whole
 from shared_specs.checking.check import Checker, rows_to_compile, spec_of
-from shared_specs.checking.implementation import leaves, mapped, whole
 from shared_specs.checking.reference import wing, wing_function
 from shared_specs.checking.shapes import mismatch, parse
 from shared_specs.commands.export import export

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from shared_specs import __main__ as command
+from shared_specs.checking.arguments import leaves
 from shared_specs.checking.check import Checker, spec_of
-from shared_specs.checking.implementation import leaves
 from shared_specs.checking.reference import wing
 from shared_specs.grading.against import functions_of
 from shared_specs.grading.grade import Graded

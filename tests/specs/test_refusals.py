@@ -13,8 +13,8 @@ import jax
 import numpy as np
 import pytest
 
+from shared_specs.checking.arguments import leaves
 from shared_specs.checking.check import spec_of
-from shared_specs.checking.implementation import leaves
 from shared_specs.checking.reference import WINGS, wing, wing_function
 from shared_specs.checking.shapes import Shapes, mismatch, parse
 from shared_specs.rows import Agree, Rejects, given, zeros

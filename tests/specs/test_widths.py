@@ -10,8 +10,9 @@ from practice_torch.experiments.language.generation import generate
 from practice_torch.networks.decoder_transformer import LARGE, DecoderTransformer
 from practice_torch.networks.open_decoder import OpenDecoder, Positions
 from shared_specs.backends.jax_network import Functional
+from shared_specs.checking.arguments import leaves
 from shared_specs.checking.check import Checker, spec_of
-from shared_specs.checking.implementation import Implementation, leaves
+from shared_specs.checking.implementation import Implementation
 from shared_specs.checking.reference import Traced
 from shared_specs.checking.widths import narrowed
 from shared_specs.rows import Agree, Anchor, Rejects, given

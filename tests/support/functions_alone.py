@@ -44,7 +44,7 @@ def _faults(module):
 
 def _types(function, arguments):
     from shared_specs.backends.jax_eager import by_numpy  # compiles nothing
-    from shared_specs.checking.implementation import by_parts, leaves, mapped
+    from shared_specs.checking.arguments import by_parts, leaves, mapped
 
     with by_numpy():
         answer = by_parts(function)(**mapped(arguments, lambda _, leaf: _narrow(leaf)))

@@ -5,8 +5,8 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 
+from shared_specs.checking.arguments import leaves, mapped, whole
 from shared_specs.checking.check import spec_of
-from shared_specs.checking.implementation import leaves, mapped, whole
 from shared_specs.checking.reference import wing_function
 from shared_specs.rows import Agree
 

@@ -105,6 +105,14 @@ def imports(tree):
                 yield name.value, node.lineno
 
 
+def imported_names(tree):
+    """(module, line) and (module.name, line) of every import."""
+    yield from imports(tree)
+    for node in nodes(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
 def functions(tree):
     """The public functions that a topic defines, by name."""
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"}

@@ -4,7 +4,7 @@ import ast
 import re
 
 from shared_specs.syllabus import load
-from tests.support.house import THREE, WINGS, families, functions, imports, nodes, parsed
+from tests.support.house import THREE, WINGS, families, functions, imported_names, nodes, parsed
 
 # Where a file may name topics, and why.
 COMPOSED = {
@@ -59,7 +59,7 @@ def topics_named(root):
     syllabus = load(root / "shared_specs" / "syllabus.toml")
     mention = re.compile(rf"(?<!\w)({'|'.join(families(root))})[/.](\w+)")
     for path in _central_files(root):
-        for text, line in (*_strings(parsed(root / path)), *_imported(parsed(root / path))):
+        for text, line in (*_strings(parsed(root / path)), *imported_names(parsed(root / path))):
             for family, topic in mention.findall(text):
                 if f"{family}/{topic}" in syllabus.topics:
                     yield path.as_posix(), line, f"{family}/{topic}"
@@ -79,14 +79,6 @@ def _strings(tree):
     for node in nodes(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.value, node.lineno
-
-
-def _imported(tree):
-    """(module, line) and (module.name, line) of every import."""
-    yield from imports(tree)
-    for node in nodes(tree):
-        if isinstance(node, ast.ImportFrom):
-            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
 def mirrored_functions(root):

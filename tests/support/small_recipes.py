@@ -18,7 +18,7 @@ import torch
 
 from practice_torch.commands.recipes import recipe_names
 from practice_torch.data.errors import DataError
-from practice_torch.data.text import Text
+from practice_torch.data.text_set import Text
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.recipe import Recipe
 from shared_specs.syllabus import load

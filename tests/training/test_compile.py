@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from shared_specs.checking.arguments import leaves, mapped, whole
 from shared_specs.checking.check import spec_of
-from shared_specs.checking.implementation import leaves, mapped, whole
 from shared_specs.checking.reference import wing_function
 from shared_specs.rows import Agree
 from shared_specs.syllabus import load

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.image_set import Images
 from practice_torch.data.permutation import permuted, uniforms
 from practice_torch.data.preparation.arrow_shards import ArrowRows
 from practice_torch.data.preparation.prepared import open_prepared
@@ -64,9 +65,7 @@ class StreamedImages:
         return batch | ({} if self.description["classes"] is None else {"label": torch.tensor(labels, dtype=torch.int64)})
 
     def resident(self):
-        """All of them as `images.Images`, cropped at their centers."""
-        from practice_torch.data.images import Images
-
+        """All of them as `Images`, cropped at their centers."""
         require_memory(f"the {self.count} images of {self.description['name']}", self.resident_bytes, "leave them on the disk")
         order = self._rows(torch.arange(self.count))
         pixels = decode(lambda: (self._read(row)[:2] for row in order), self.count, self.side, self.description["shape"][0] == 3)

@@ -11,6 +11,7 @@ from practice_torch.data.preparation.arrow_shards import ArrowRows
 from practice_torch.data.preparation.prepared import open_prepared
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.reading.sound_files import window_counts, window_start
+from practice_torch.data.sound_set import Sounds
 from practice_torch.data.splits import held_out_count
 
 MOST_HELD_OUT = 2000  # sounds, and windows of them: what evaluations look at, and in memory
@@ -58,7 +59,7 @@ class StreamedSounds:
         )
 
     def resident(self):
-        """Every window once as `audio.Sounds`."""
+        """Every window once as `Sounds`."""
         require_memory(f"the sounds of {self.description['name']}", self.resident_bytes, "leave them on the disk")
         return _sounds(self.rows, (self._find(index) for index in range(len(self))), len(self), self.length, self.description)
 
@@ -110,8 +111,6 @@ def _windows(rows, shard, length, hidden):
 
 
 def _sounds(rows, found, count, length, description):
-    from practice_torch.data.audio import Sounds
-
     windows, labels = torch.zeros(count, length), []
     for window, (row, number, several) in zip(windows, found, strict=True):
         sound, label = _read(rows, row, description)

@@ -14,6 +14,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.preparation.prepared import AGAIN, open_prepared
 from practice_torch.data.reading.files import reading
 from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.text_set import Text
 
 HELD_OUT = 2**21  # tokens of the end, at most, that are held out: they are read into memory and evaluated as a whole
 DTYPES = {"uint8": torch.uint8, "uint16": torch.int32, "uint32": torch.int32}  # as they lie on a device
@@ -126,8 +127,6 @@ class StreamedText:
 
     def resident(self):
         """The same windows from tokens in memory."""
-        from practice_torch.data.text import Text
-
         stream = self.shards.read(0, self.tokens, DTYPES[self.shards.dtype.name])
         return Text(stream, self.context, 1, self.vocabulary, self.description)
 

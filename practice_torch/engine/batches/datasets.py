@@ -1,29 +1,15 @@
-"""The data of a recipe: what the engine needs of a data set, and how it is loaded."""
+"""The data of a recipe, and how it is loaded."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from practice_torch.data.reading.memory import LIMITS
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.modality import modality_of
 from practice_torch.engine.recipe import Recipe
 
 if TYPE_CHECKING:  # the help of a recipe does not need torch
     from torch import Tensor, device
-
-
-class Data(Protocol):
-    """What the engine and the experiments need of a data set."""
-
-    description: Mapping[str, Any]  # can be written as JSON
-
-    def __len__(self) -> int:
-        """The number of examples."""
-
-    def batch(self, indices: "Tensor") -> "dict[str, Tensor]":
-        """The examples with these indices."""
-
-    def to(self, device: "device") -> "Data":
-        """The same data set with its tensors on the device."""
 
 
 class Described:

@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.data.permutation import permuted
 from practice_torch.data.streams.streamed import Streamed
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.recipe import Recipe
 

@@ -12,7 +12,7 @@ import torch
 from practice_torch.data.reading.memory import amount, available
 from practice_torch.data.streams.streamed import Streamed
 from practice_torch.engine.batches.augmentation import Augmented
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.batches.order import Batches, Order, Repeated
 from practice_torch.engine.batches.streaming import Stream
 from practice_torch.engine.distributed.processes import Processes

@@ -21,7 +21,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from practice_torch.data.reading.memory import amount
-from practice_torch.engine.batches.datasets import Data, blank_data
+from practice_torch.engine.batches.data import Data
+from practice_torch.engine.batches.datasets import blank_data
 from practice_torch.engine.costs.flops import operations_of
 from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.optimizers import make_player

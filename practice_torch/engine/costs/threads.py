@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.recipe import Recipe
 

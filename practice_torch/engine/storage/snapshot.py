@@ -11,22 +11,20 @@ there seeds its own by the run's seed, its rank and the step.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage.run import difference
 from practice_torch.engine.storage.state import require_weights, set_torch_states, torch_states
-
-if TYPE_CHECKING:
-    from practice_torch.engine.loop import Training
+from practice_torch.engine.training_state import TrainingState
 
 GROUPS = ("experiment", "average", "optimizer", "pending", "generator")
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def weights_and_moments(training: "Training") -> dict[str, torch.Tensor]:
+def weights_and_moments(training: TrainingState) -> dict[str, torch.Tensor]:
     """All tensors that training changes and that must stay finite."""
     tensors = {f"experiment/{name}": tensor for name, tensor in training.experiment.state_dict().items()}
     for player in training.players:
@@ -36,7 +34,7 @@ def weights_and_moments(training: "Training") -> dict[str, torch.Tensor]:
     return tensors | {f"average/{name}": tensor for name, tensor in training.average.items()}
 
 
-def collect(training: "Training") -> tuple[dict[str, torch.Tensor], dict[str, list[int]] | None]:
+def collect(training: TrainingState) -> tuple[dict[str, torch.Tensor], dict[str, list[int]] | None]:
     """(tensors, offsets) that this process writes into a checkpoint, as checkpoint.save takes them: copies in host memory."""
     first, tensors, offsets = training.processes.first, weights_and_moments(training), None
     for (phase, name), values in training.pending.items():
@@ -50,14 +48,14 @@ def collect(training: "Training") -> tuple[dict[str, torch.Tensor], dict[str, li
     return {name: tensor.detach().to(**copied) for name, tensor in tensors.items() if first or training.sharded}, offsets
 
 
-def never_moved(training: "Training") -> list[str]:
+def never_moved(training: TrainingState) -> list[str]:
     """The parameters, as phase/name, that have had no gradient yet: AdamW has no state for them."""
     players = [player for player in training.players if player.optimizer]
     named = ((player, name, parameter) for player in players for name, parameter in player.parameters.items())
     return [f"{player.phase.name}/{name}" for player, name, parameter in named if not player.optimizer.state[parameter]]
 
 
-def require_sound(training: "Training", tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
+def require_sound(training: TrainingState, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
     """RunError, worded to follow the path of a checkpoint, if this training cannot be resumed from it."""
     if not {"run", "processes", "seconds", "lengths", "never_moved"} <= facts.keys():
         raise RunError("lacks facts that this engine writes; it is not one of its checkpoints")
@@ -77,7 +75,7 @@ def require_sound(training: "Training", tensors: Mapping[str, torch.Tensor], fac
     _require_generators(training, groups["generator"], facts["processes"])
 
 
-def put_back(training: "Training", tensors: Mapping[str, torch.Tensor], step: int) -> None:
+def put_back(training: TrainingState, tensors: Mapping[str, torch.Tensor], step: int) -> None:
     """Restore the state of the training from the tensors of a valid checkpoint of this step."""
     groups = _groups(tensors)
     place = training.sharded.part if training.sharded else _placed

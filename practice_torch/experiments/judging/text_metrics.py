@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from practice_torch.engine import evaluation
-from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.data import Data
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.estimate import FRACTION, POSITIVE, Estimate, interval, mean_interval
 from practice_torch.engine.experiment import HasEvaluationWeight
