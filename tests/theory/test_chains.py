@@ -6,6 +6,7 @@ import sympy
 from sympy import exp, log
 
 from theory_jax.derivation.chains import Chain, at_least, at_most, equals, lemmas_in
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
 from theory_jax.derivation.setting import letters
@@ -148,7 +149,6 @@ def test_an_inequality_shows_that_what_it_leaves_out_is_never_negative(name):
 REFUSED = {
     "a repeated line": (lambda t: [equals(t.a + t.b, "so", wrong={"x": 0})], "repeats the line above"),
     "no reason": (lambda t: [equals(Total(t.k, t.p * (t.a + t.b)), " ", wrong={"x": 0})], "gives no reason"),
-    "no wrong form": (lambda t: [equals(Total(t.k, t.p * (t.a + t.b)), "so")], "names a wrong form"),
     "a wrong form that holds": (
         lambda t: [equals(Total(t.k, t.p * (t.a + t.b)), "so", wrong={"swapped": t.b + t.a})],
         "would hold, too, with this mistake: swapped",
@@ -258,12 +258,12 @@ def test_a_symbol_that_nobody_introduced_is_refused_in_chains_claims_and_definit
     (result,) = toy.only(toy.a * stranger, equals(stranger * toy.a * Total(toy.k, toy.p), "so", wrong={"x": 0}))
     assert "uses w, which the setting does not introduce" in result.error
     toy = Toy("Why?")
-    toy.exact(r"\log a + w_k = \max(a, e^{\pi})", because="so")(lambda: (1.0, 1.0 + 1e-16, {"x": 2.0}))
+    toy.exact(r"\log a + w_k = \max(a, e^{\pi})", because="so")(lambda: Sides(left=1.0, right=1.0 + 1e-16))
     assert "uses w, which" in toy.run()[-1].error
     toy = Toy("Why?")
     toy.define("d", stranger + toy.a, "a sum")
     toy.say("Nothing.")
-    toy.exact("a = a", because="so")(lambda: (1.0, 2.0, {"x": 3.0}))
+    toy.exact("a = a", because="so")(lambda: Sides(left=1.0, right=2.0))
     assert "the definition of $d$ uses w" in first_error(toy)
 
 
@@ -282,11 +282,11 @@ def test_symbols_have_a_meaning_and_are_what_they_are_called():
     ):
         toy = Toy("Why?")
         define(toy)
-        toy.exact("a = a", because="so")(lambda: (1.0, 2.0, {"x": 3.0}))
+        toy.exact("a = a", because="so")(lambda: Sides(left=1.0, right=2.0))
         assert says in first_error(toy)
     toy = Toy("Why?")
     toy.define("r", toy.p * toy.q / Total(toy.k, toy.p * toy.q), "a law", over=toy.k, law=True)
-    toy.exact("a = a", because="so")(lambda: (1.0, jnp.cos(0.0), {"x": 3.0}))
+    toy.exact("a = a", because="so")(lambda: Sides(left=1.0, right=jnp.cos(0.0)))
     assert all(result.passed for result in toy.run())
 
 

@@ -262,7 +262,7 @@ def test_two_steps_of_one_name_are_refused():
 
         @derivation.numeric("a = b", because="so")
         def twin():
-            return jnp.cos(0.0), 1.0, {"two": 2.0}
+            return Sides(left=jnp.cos(0.0), right=1.0)
 
     results = derivation.run()
     assert [result.passed for result in results] == [False, False]
@@ -279,11 +279,11 @@ def test_an_error_in_a_step_fails_that_step_alone():
 
     @derivation.numeric("a = b", because="so")
     def broken():
-        return 1 / 0, 1.0
+        return Sides(left=1 / 0, right=1.0)
 
     @derivation.numeric("c = d", because="so")
     def sound():
-        return jnp.cos(0.0), 1.0, {"two": 2.0}
+        return Sides(left=jnp.cos(0.0), right=1.0)
 
     first, second = derivation.run()
     assert first.error == "raised ZeroDivisionError: division by zero"
@@ -297,9 +297,9 @@ def test_steps_are_data_and_their_functions_stay_callable():
 
     @derivation.exact(r"\frac{1}{2}", because="halves", tolerance=1e-10)
     def halves():
-        return jnp.cos(0.0) / 2, 0.5
+        return Sides(left=jnp.cos(0.0) / 2, right=0.5)
 
-    assert halves()[1] == 0.5
+    assert halves().right == 0.5
     (step,) = derivation.steps
     assert (step.name, step.kind, step.claim, step.because) == ("halves", "exact", r"\frac{1}{2}", "halves")
     assert (step.tolerance, step.since, step.body) == (1e-10, "", halves)

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from tests.theory.test_parts import parabola, whole
 from theory_jax.__main__ import main
 from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.foundations.maximum_likelihood import entropy
 from theory_jax.pages.html import html, linked
 from theory_jax.pages.page import experiments_that_import, functions_of, lecture_page
@@ -22,7 +23,8 @@ from theory_jax.pages.tex import _terms, tex
 def lecture():
     """A derivation in which something of every kind stands in another order than it is printed."""
     toy = whole(title="A toy <b>")
-    toy.exact(r"a = \max(a, a)", because="an implementation fact", role="appendix")(lambda: (1.0, 1.0 + 1e-16, {"x": 2.0}))
+    kept = toy.exact(r"a = \max(a, a)", because="an implementation fact", role="appendix")
+    kept(lambda: Sides(left=1.0, right=1.0 + 1e-16, wrong={"twice": 2.0}))
     gap = toy.assume("An assumption", toy.m**2)
     toy.say("A paragraph about $p_k / q_k$ and <angles>.")
     line = at_least(toy.a, "leave out the assumption", dropping=gap.at(), wrong={"nothing": toy.a - toy.m**2})

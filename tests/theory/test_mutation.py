@@ -8,6 +8,7 @@ from sympy import log
 
 from theory_jax.__main__ import main
 from theory_jax.derivation.chains import equals
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.mutation import changed, mutants
 from theory_jax.derivation.notation import Divergence, Entry, Expectation, Family, Index, plus
@@ -57,12 +58,12 @@ def test_a_weak_step_is_found_out():
 
     @derivation.numeric("a = b", because="so", tolerance=0.01, since="a test")
     def weak():
-        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1], {"twice": 2 * jnp.sum(X)}
+        return Sides(left=jnp.sum(X) + 0.001, right=jnp.cumsum(X)[-1])
 
     @derivation.numeric("c = d", because="so")
     def strong():
         total = jnp.sum(X) * 2.0
-        return total, X[0] / 0.5 + X[1] / 0.5 + X[2] / 0.5, {"once": jnp.sum(X)}
+        return Sides(left=total, right=X[0] / 0.5 + X[1] / 0.5 + X[2] / 0.5)
 
     found = list(mutants(derivation))
     survivors = [(mutant.part.name, mutant.change) for mutant in found if not mutant.refused]
@@ -77,7 +78,7 @@ def test_a_mutant_that_is_equal_is_not_counted():
 
     @derivation.numeric("a = b", because="so")
     def symmetric():
-        return jnp.dot(X, 2 * X), 2.0 * jnp.sum(X * X), {"once": jnp.sum(X * X)}
+        return Sides(left=jnp.dot(X, 2 * X), right=2.0 * jnp.sum(X * X))
 
     assert not any("swapped" in mutant.change for mutant in mutants(derivation))
 
@@ -95,7 +96,7 @@ def test_a_mutant_that_does_not_end_is_refused(monkeypatch):
                 n = n - 2.0
             return n
 
-        return last(), X[0] / X[0], {"two": 2.0}
+        return Sides(left=last(), right=X[0] / X[0])
 
     found = {mutant.change: mutant.refused for mutant in mutants(derivation)}
     assert found["n - 2.0  ->  +"]
@@ -106,7 +107,7 @@ def test_the_command_lists_what_survives(monkeypatch, capsys):
 
     @derivation.numeric("a = b", because="so", tolerance=0.01, since="a test")
     def weak():
-        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1], {"twice": 2 * jnp.sum(X)}
+        return Sides(left=jnp.sum(X) + 0.001, right=jnp.cumsum(X)[-1])
 
     monkeypatch.setattr("theory_jax.lectures.foundations.jensen.derivation", derivation)
     assert main(["mutate", "jensen"]) == 1

@@ -66,7 +66,7 @@ class Bridge:
         """Everything that is written in the bridge; the arguments of a `function_of` are no symbols of the lecture."""
         yield from leaves((self.expression, *self.wrong.values()))
         for leaf in leaves(tuple(self.inputs.values())):
-            yield leaf.value.xreplace(dict.fromkeys(leaf.arguments, 1)) if isinstance(leaf, Function) else leaf
+            yield leaf.value.xreplace(dict.fromkeys(leaf.arguments, sympy.Integer(1))) if isinstance(leaf, Function) else leaf
 
     @property
     def functions(self):

@@ -10,7 +10,7 @@ import ast
 import inspect
 import signal
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -256,7 +256,7 @@ def _same(returned, original):
         return False
     if isinstance(original, tuple):
         return len(returned) == len(original) and all(_same(a, b) for a, b in zip(returned, original, strict=True))
-    if isinstance(original, dict):
+    if isinstance(original, Mapping):
         return True
     if callable(original):
         return False
