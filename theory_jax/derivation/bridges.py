@@ -5,6 +5,7 @@ array, if an index is free in it); a list of inputs, which becomes an array of o
 function of numbers (`function_of`); or anything else (an array, a word), which is passed as it is.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ class Bridge:
     """An expression, and the function that computes it from `inputs`.
 
     expression: also nested lists of expressions, which are an array; a tuple for a function that returns several things, with
-    None for what is not compared. Axes of length one count for nothing.
+    None for what is not compared. Entries are compared in their order, whatever the number of axes.
     slope: the input by which the function's sum is differentiated before it is compared. calls: the topic's functions that are
     compared, where `function` is the lecture's own. wrong: other expressions, by the mistake, which the code must not compute.
     """
@@ -113,19 +114,31 @@ class _Draws:
 
     def __init__(self, ground, bridge):
         self._ground = ground
-        found = leaves((bridge.expression, *bridge.wrong.values(), *bridge.inputs.values()))
-        columns = {leaf: list(ground.each(leaf.value if isinstance(leaf, Function) else leaf)) for leaf in found}
-        arguments = {argument for leaf in found if isinstance(leaf, Function) for argument in leaf.arguments}
-        symbols = {symbol for column in columns.values() for expanded in column for symbol in expanded.free_symbols}
-        self._values = ground.points(symbols - arguments, DRAWS)
-        self._numbers = {}
-        for leaf, column in columns.items():
-            self._numbers[leaf] = self._function(leaf, *column) if isinstance(leaf, Function) else self._rows(leaf, column)
+        # a wrong form may lack an index of the expression: it is the same for all of that index's states
+        whole = bridge.expression if isinstance(bridge.expression, sympy.Basic) else sympy.Integer(0)
+        indices = {leaf: free_indices(leaf) | free_indices(whole) for leaf in leaves(tuple(bridge.wrong.values()))}
+        plain = leaves((bridge.expression, *bridge.inputs.values()))
+        indices |= {leaf: free_indices(leaf) for leaf in plain if not isinstance(leaf, Function)}
+        columns = {leaf: self._expanded(leaf, free) for leaf, free in indices.items()}
+        functions = {leaf: next(ground.each(leaf.value)) for leaf in plain if isinstance(leaf, Function)}
+        symbols = set().union(*(expanded.free_symbols for column in columns.values() for expanded in column))
+        symbols |= set().union(*(expanded.free_symbols - set(leaf.arguments) for leaf, expanded in functions.items()))
+        self._values = ground.points(symbols, DRAWS)
+        self._numbers = {leaf: self._rows(leaf, column, indices[leaf]) for leaf, column in columns.items()}
+        self._numbers |= {leaf: self._function(leaf, expanded) for leaf, expanded in functions.items()}
 
-    def _rows(self, leaf, column):
+    def _expanded(self, leaf, indices):
+        """Over SymPy's own symbols: every entry of a matrix; otherwise every state of the indices."""
+        if isinstance(leaf, sympy.MatrixBase):
+            return list(self._ground.each(leaf))
+        every = sorted(indices, key=str)
+        states = itertools.product(*(range(self._ground.size(index)) for index in every))
+        return [self._ground.expand(leaf, dict(zip(every, at, strict=True))).doit() for at in states]
+
+    def _rows(self, leaf, column, indices):
         """[draws, *shape]: of a matrix its own, otherwise one axis for every free index, in alphabetical order."""
         rows = np.array([np.broadcast_to(np.asarray(evaluate(e, self._values), np.float64), (DRAWS,)) for e in column])
-        shape = leaf.shape if isinstance(leaf, sympy.MatrixBase) else map(self._ground.size, sorted(free_indices(leaf), key=str))
+        shape = leaf.shape if isinstance(leaf, sympy.MatrixBase) else map(self._ground.size, sorted(indices, key=str))
         return np.moveaxis(rows, 0, -1).reshape(DRAWS, *shape)
 
     def _function(self, function, expanded):
@@ -203,10 +216,10 @@ def _error(pairs):
     worst = 0.0
     for got, wanted in pairs:
         require(
-            np.squeeze(got).shape == np.squeeze(wanted).shape,
+            got.size == np.size(wanted),
             f"the code returned the shape {list(got.shape)}; the expression has {list(np.shape(wanted))}",
         )
-        got, wanted = np.squeeze(got), np.squeeze(wanted)
+        got, wanted = got.ravel(), np.ravel(wanted)
         if np.isnan(got).any() or np.isnan(wanted).any() or not np.array_equal(np.isinf(got), np.isinf(wanted)):
             return np.inf
         with np.errstate(invalid="ignore"):

@@ -273,32 +273,16 @@ derivation.chain(
 
 _STATES = states(2)
 
-
-def _arrays(n, W1, W2, *biases):
-    """The n-th of the machines of a bridge: weight, then visible biases, hidden bias and base, as far as given."""
-    pairs = [np.array([one[n], other[n]]) for one, other in zip(biases[::2], biases[1::2], strict=False)]
-    return np.array([[W1[n]], [W2[n]]]), *pairs
-
-
 derivation.bridge(
     "The code's intermediate law",
     log(tempered),
-    lambda t, W1, W2, b1, b2, a1, a2, c: jnp.stack(
-        [
-            (lambda weight, b, a: intermediate_log_prob(_STATES, t[n], weight, b, c[n : n + 1], a).reshape(2, 2))(
-                *_arrays(n, W1, W2, b1, b2, a1, a2)
-            )
-            for n in range(5)
-        ]
-    ),
-    beta,
-    W1,
-    W2,
-    b1,
-    b2,
-    a1,
-    a2,
-    c,
+    intermediate_log_prob,
+    visible=_STATES,
+    inverse_temperature=beta,
+    weight=[[W1], [W2]],
+    visible_bias=[b1, b2],
+    hidden_bias=[c],
+    base_bias=[a1, a2],
     wrong={"not the logarithm": tempered, "the base not left": log(tempered) + beta * (a1 * v1 + a2 * v2)},
 )
 run = derivation.index("r", "a run")
@@ -307,14 +291,10 @@ weights = derivation.numbers("w", run, "the weights of runs", "exp(log_weights)"
 derivation.bridge(
     "... and its estimate of the log-normalizer",
     plus(log(2), log(1 + exp(a1)), log(1 + exp(a2)), log(Total(run, weights) / runs)),
-    lambda w, W1, W2, a1, a2: jnp.stack(
-        [(lambda weight, a: log_partition_estimate(jnp.log(w[n]), weight, a))(*_arrays(n, W1, W2, a1, a2)) for n in range(5)]
-    ),
-    weights,
-    W1,
-    W2,
-    a1,
-    a2,
+    log_partition_estimate,
+    log_weights=log(weights),
+    weight=[[W1], [W2]],
+    base_bias=[a1, a2],
     wrong={"the mean of logarithms": plus(log(2), log(1 + exp(a1)), log(1 + exp(a2)), Total(run, log(weights)) / runs)},
 )
 

@@ -3,6 +3,8 @@
 The lecture on the functions of theory_jax/energy/contrastive_divergence.py.
 """
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -224,7 +226,6 @@ h = derivation.index("h", "the hidden unit", states=2)
 b1, b2 = (derivation.number(f"b_{i}", f"the bias of $v_{i}$", "visible_bias") for i in (1, 2))
 c = derivation.number("c", "the bias of $h$", "hidden_bias")
 W1, W2 = (derivation.number(f"W_{i}", f"the weight between $v_{i}$ and $h$", "weight") for i in (1, 2))
-MACHINE = (W1, W2, b1, b2, c)
 F = derivation.define(
     "F({},{})",
     -(b1 * v1 + b2 * v2) - log(1 + exp(c + v1 * W1 + v2 * W2)),
@@ -236,34 +237,36 @@ active = derivation.define(
     r"\sigma({},{})", 1 / (1 + exp(-(c + v1 * W1 + v2 * W2))), "the probability that $h$ is on", "hidden_logits", over=(v1, v2)
 )
 
-
-def _machines(code, shape):
-    """A bridge's code: code(weight, visible_bias, hidden_bias) of five machines, each result in the shape of the free indices."""
-    return lambda W1, W2, b1, b2, c: jnp.stack(
-        [code(np.array([[W1[n]], [W2[n]]]), np.array([b1[n], b2[n]]), np.array([c[n]])).reshape(shape) for n in range(5)]
-    )
-
-
 _STATES = states(2)
+_EVERY = list(itertools.product((0, 1), repeat=2))
 derivation.bridge(
-    "The statistics of the code are the slopes of the free energy: that of the first weight, of the second bias and of $c$, "
-    "added",
-    plus(-Slope(F, W1), -Slope(F, b2), -Slope(F, c)),
-    _machines(
-        lambda w, b, c: (lambda ww, v, on: ww[:, 0, 0] + v[:, 1] + on[:, 0])(*sufficient_statistics(_STATES, w, c)), (2, 2)
+    "The statistics of the code are the slopes of the free energy",
+    (
+        [[-Slope(F.at(*v), weight) for weight in (W1, W2)] for v in _EVERY],
+        [[-Slope(F.at(*v), bias) for bias in (b1, b2)] for v in _EVERY],
+        [-Slope(F.at(*v), c) for v in _EVERY],
     ),
-    *MACHINE,
-    wrong={
-        "the sign": plus(Slope(F, W1), Slope(F, b2), Slope(F, c)),
-        "the other weight": plus(-Slope(F, W2), -Slope(F, b2), -Slope(F, c)),
-    },
+    sufficient_statistics,
+    visible=_STATES,
+    weight=[[W1], [W2]],
+    hidden_bias=[c],
+    wrong={"the hidden unit without the visible one": ([[active.at(*v)] * 2 for v in _EVERY], None, None)},
 )
+
+
+def _of_every_pair(weight, hidden_bias):
+    """The first weight's gradient, of every datum and every state of the chain."""
+    return jax.vmap(lambda v, end: gradient(v, end, weight, hidden_bias)[0][0, 0])(*_PAIRS)
+
+
 _PAIRS = np.repeat(_STATES, 4, axis=0)[:, None], np.tile(_STATES, (4, 1))[:, None]
 derivation.bridge(
     "... and its gradient subtracts those of the chain: of the first weight, for every pair of states",
     plus(v1 * active, -w1 * active.at(w1, w2)),
-    _machines(lambda w, b, c: jax.vmap(lambda v, end: gradient(v, end, w, c)[0][0, 0])(*_PAIRS), (2, 2, 2, 2)),
-    *MACHINE,
+    _of_every_pair,
+    weight=[[W1], [W2]],
+    hidden_bias=[c],
+    calls=(gradient,),
     wrong={
         "descent": plus(w1 * active.at(w1, w2), -v1 * active),
         "the data's hidden unit in both terms": plus(v1 * active, -w1 * active),
@@ -274,8 +277,10 @@ rises = plus(times(h, active), times(1 - h, 1 - active))
 derivation.bridge(
     "... and its matrix goes up and down again",
     Total(h, times(rises, *falls)),
-    _machines(gibbs_matrix, (2, 2, 2, 2)),
-    *MACHINE,
+    gibbs_matrix,
+    weight=[[W1], [W2]],
+    visible_bias=[b1, b2],
+    hidden_bias=[c],
     wrong={"always on": Total(h, times(h, *falls))},
 )
 

@@ -187,46 +187,46 @@ derivation.chain(
 )
 derivation.symbol(r"\mathbb{E}_p[E]", "the mean energy of the model")
 
-
-def _rows(function):
-    """A function of energies at five temperatures."""
-    return lambda energies, temperatures: jnp.stack(
-        [function(row[None], temperature=float(t))[0] for row, t in zip(energies, temperatures, strict=True)]
-    )
-
-
 derivation.bridge(
     "The code's probabilities",
     log(p),
-    _rows(boltzmann_log_probs),
-    E,
-    T,
+    boltzmann_log_probs,
+    energies=[E],
+    temperature=T,
     wrong={"the sign": log(exp(E / T) / Total(j, exp(E.at(j) / T))), "not normalized": -E / T},
 )
-derivation.bridge("... its normalizer", log(Z), _rows(log_partition), E, T, wrong={"times the temperature": T * log(Z), "Z": Z})
 derivation.bridge(
-    "... its free energy", F, _rows(helmholtz_free_energy), E, T, wrong={"log Z": log(Z), "over temperature": -log(Z) / T}
+    "... its normalizer", log(Z), log_partition, energies=[E], temperature=T, wrong={"times the temperature": T * log(Z), "Z": Z}
+)
+derivation.bridge(
+    "... its free energy",
+    F,
+    helmholtz_free_energy,
+    energies=[E],
+    temperature=T,
+    wrong={"log Z": log(Z), "over temperature": -log(Z) / T},
 )
 
 
-def _gradient_of_the_surrogate(energies, temperatures, slopes, data):
-    model = jnp.exp(_rows(boltzmann_log_probs)(energies, temperatures))  # held fixed
+def _gradient_of_the_surrogate(energies, temperature, slopes, data):
+    model = jnp.exp(boltzmann_log_probs(energies[None], temperature=temperature)[0])  # held fixed
 
     def surrogate(theta):
-        moved = energies + theta[:, None] * slopes
-        return jnp.sum(contrastive_loss(jnp.sum(data * moved, axis=1), jnp.sum(model * moved, axis=1)))
+        moved = energies + theta * slopes
+        return contrastive_loss((data @ moved)[None], (model @ moved)[None])[0]
 
-    return jax.grad(surrogate)(jnp.zeros(len(energies)))
+    return jax.grad(surrogate)(0.0)
 
 
 derivation.bridge(
     "... and the gradient of its surrogate, which is $T$ times that of the loss",
     plus(Expectation(data, g), -Expectation(p, g)),
     _gradient_of_the_surrogate,
-    E,
-    T,
-    g,
-    data,
+    energies=E,
+    temperature=T,
+    slopes=g,
+    data=data,
+    calls=(boltzmann_log_probs, contrastive_loss),
     wrong={
         "turned over": plus(Expectation(p, g), -Expectation(data, g)),
         "through the sampler": Slope(plus(Expectation(data, E), -Expectation(p, E)), theta),
@@ -255,13 +255,11 @@ density = Product(d, exp(-((point - mean) ** 2) / (2 * var)) / sqrt(2 * pi * var
 derivation.bridge(
     "The code's energy of a mixture",
     -log(Expectation(weight, density)),
-    lambda m, s, w, y: jnp.stack(
-        [gaussian_mixture_energy(y[n][None], m[n], jnp.log(s[n]), jnp.log(w[n]))[0] for n in range(len(y))]
-    ),
-    mean,
-    var,
-    weight,
-    point,
+    gaussian_mixture_energy,
+    x=[point],
+    means=mean,
+    log_vars=log(var),
+    log_weights=log(weight),
     wrong={
         "the sign": log(Expectation(weight, density)),
         "no weights": -log(Total(c, density)),

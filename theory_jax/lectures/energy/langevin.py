@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Min, exp, sqrt
 
+from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
@@ -289,18 +290,13 @@ derivation.say(
 derivation.bridge(
     "The code's step by a minibatch",
     plus(theta, times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(h) * xi),
-    lambda theta, z, g0, g, h, n: jnp.concatenate(
-        [
-            stochastic_gradient_step(theta[[k]], z[[k]], g0[[k]], g[k][:, None], step_size=float(h[k]), data_size=float(n[k]))
-            for k in range(5)
-        ]
-    ),
-    theta,
-    xi,
-    g_0,
-    g_i,
-    h,
-    N,
+    stochastic_gradient_step,
+    parameters=[theta],
+    noise=[xi],
+    gradient_log_prior=[g_0],
+    gradient_log_likelihood=[[g_i.at(number)] for number in range(4)],
+    step_size=h,
+    data_size=N,
     wrong={
         "the noise of the whole step": plus(theta, times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(2 * h) * xi)
     },
@@ -372,68 +368,43 @@ derivation.chain(
 derivation.bridge(
     "The code's step, on a quartic energy",
     plus(x, -h * Slope(x**4 / 4 - x, x), sigma * xi),
-    lambda x, z, h, t: jnp.concatenate(
-        [langevin_step(x[[k]], z[[k]], lambda x: x**4 / 4 - x, step_size=float(h[k]), temperature=float(t[k])) for k in range(5)]
-    ),
-    x,
-    xi,
-    h,
-    T,
+    langevin_step,
+    x=[x],
+    noise=[xi],
+    energy_fn=lambda x: x**4 / 4 - x,
+    step_size=h,
+    temperature=T,
     wrong={"noise of variance hT": plus(x, -h * Slope(x**4 / 4 - x, x), sigma * xi / 2)},
 )
 derivation.bridge(
     r"... two steps on a parabola, the second with the noise $y$",
     plus(times(1 - h / v, _STEP), sigma * y),
-    lambda x, z, later, h, t, v: jnp.concatenate(
-        [
-            langevin_sample(
-                x[[k]],
-                jnp.stack([z[[k]], later[[k]]]),
-                lambda x, v=v[k]: x**2 / (2 * v),
-                step_size=float(h[k]),
-                temperature=float(t[k]),
-            )
-            for k in range(5)
-        ]
-    ),
-    x,
-    xi,
-    y,
-    h,
-    T,
-    v,
+    langevin_sample,
+    x=[x],
+    noises=[[xi], [y]],
+    energy_fn=function_of(x, x**2 / (2 * v)),
+    step_size=h,
+    temperature=T,
     wrong={"the noises exchanged": plus(times(1 - h / v, plus(x, -h * x / v, sigma * y)), sigma * xi), "one step": _STEP},
 )
 derivation.bridge(
     r"... the variance on which it settles, at $T = 1$ and $h = 2vu$",
     v / (1 - u),
-    lambda v, h: jnp.stack([gaussian_stationary_variance(v[k], step_size=float(h[k])) for k in range(5)]),
-    v,
-    2 * v * u,
+    gaussian_stationary_variance,
+    variance=v,
+    step_size=2 * v * u,
     wrong={"to first order": v * (1 + u), "half of the bias": v / (1 - u / 2), "twice the bias": v / (1 - 2 * u)},
 )
 derivation.bridge(
     "... and the clipped step, with bounds at $-1$ and 1",
     Max(-1, Min(1, x - a * Max(-g, Min(g, x / v)) + c * xi)),
-    lambda x, v, z, a, c, g: jnp.concatenate(
-        [
-            clipped_langevin_step(
-                x[[k]],
-                z[[k]],
-                lambda x, v=v[k]: x**2 / (2 * v),
-                step_size=float(a[k]),
-                noise_scale=float(c[k]),
-                gradient_limit=float(g[k]),
-            )
-            for k in range(5)
-        ]
-    ),
-    x,
-    v,
-    xi,
-    a,
-    c,
-    g,
+    clipped_langevin_step,
+    x=[x],
+    noise=[xi],
+    energy_fn=function_of(x, x**2 / (2 * v)),
+    step_size=a,
+    noise_scale=c,
+    gradient_limit=g,
     wrong={
         "the slope not clipped": Max(-1, Min(1, x - a * x / v + c * xi)),
         "the state not clipped": x - a * Max(-g, Min(g, x / v)) + c * xi,

@@ -7,7 +7,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, Max, Min, Rational, sqrt
+from sympy import KroneckerDelta, Max, Min, Rational, log, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import SampleSides, Sides
@@ -99,9 +99,9 @@ derivation.chain(
 derivation.bridge(
     "The code's matrix",
     P,
-    lambda p, q: jnp.stack([metropolis_matrix(jnp.log(p[n]), q[n]) for n in range(len(p))]),
-    target,
-    q,
+    metropolis_matrix,
+    log_probs=log(target),
+    proposal=q,
     wrong={"transposed": P.at(j, i), "always accepted": q},
 )
 
@@ -180,61 +180,41 @@ parabola = derivation.chain(
 )
 
 
-def _rows(function, *arrays):
-    return jnp.stack([function(*(array[n] for array in arrays)) for n in range(len(arrays[0]))])
+def _of_rows(x):
+    return jnp.sum(_QUARTIC(x), axis=1)
 
 
 slope = derivation.number("g", "the slope of the energy at $x$", "gradient")
 derivation.bridge(
     "The code's density of a proposal",
     LogDensity(y, plus(x, -h * slope), 2 * h),
-    lambda y, x, g, h: _rows(
-        lambda y, x, g, h: proposal_log_prob(*(jnp.asarray(a).reshape(1, 1) for a in (y, x, g)), step_size=float(h))[0],
-        y,
-        x,
-        g,
-        h,
-    ),
-    y,
-    x,
-    slope,
-    h,
+    proposal_log_prob,
+    y=[[y]],
+    x=[[x]],
+    gradient=[[slope]],
+    step_size=h,
 )
 _QUARTIC = lambda z: z**4 / 4  # noqa: E731
 derivation.bridge(
     "... its log-ratio, for the energy $x^4/4$",
     plus(_QUARTIC(x), -_QUARTIC(y), -times(Rational(1, 2), plus(x, -y), plus(x**3, y**3)), times(h / 4, plus(x**6, -(y**6)))),
-    lambda x, y, h: _rows(
-        lambda x, y, h: acceptance_log_ratio(
-            *(jnp.asarray(a).reshape(1, 1) for a in (x, y)), lambda z: jnp.sum(_QUARTIC(z), axis=1), step_size=float(h)
-        )[0],
-        x,
-        y,
-        h,
-    ),
-    x,
-    y,
-    h,
+    acceptance_log_ratio,
+    x=[[x]],
+    y=[[y]],
+    energy_fn=_of_rows,
+    step_size=h,
     wrong={"the energies alone": plus(_QUARTIC(x), -_QUARTIC(y))},
 )
 xi = derivation.number(r"\xi", "standard normal noise", "noise")
 derivation.bridge(
     "... and its step where $u = 0$, which accepts everything",
-    plus(x, -h * x**3, times(sqrt(2 * h), xi)),
-    lambda x, e, h: _rows(
-        lambda x, e, h: step(
-            *(jnp.asarray(a).reshape(1, 1) for a in (x, e)),
-            jnp.zeros(1),
-            lambda z: jnp.sum(_QUARTIC(z), axis=1),
-            step_size=float(h),
-        )[0][0, 0],
-        x,
-        e,
-        h,
-    ),
-    x,
-    xi,
-    h,
+    (plus(x, -h * x**3, times(sqrt(2 * h), xi)), None),
+    step,
+    x=[[x]],
+    noise=[[xi]],
+    uniforms=[0.0],
+    energy_fn=_of_rows,
+    step_size=h,
 )
 
 derivation.say(

@@ -261,18 +261,13 @@ derivation.chain(
     r"where the scores are $\log r$ up to a function of $x$; with more candidates $\bar r$ varies less, and the gap closes.",
 )
 
-
-def _rows(function, *arrays):
-    return jnp.stack([function(*(array[i] for array in arrays)) for i in range(len(arrays[0]))])
-
-
 derivation.bridge(
     "The code's log-odds",
     G,
-    lambda m, n, nu: _rows(lambda m, n, nu: log_odds(jnp.log(m), jnp.log(n), noise_ratio=float(nu)), m, n, nu),
-    m,
-    n,
-    nu,
+    log_odds,
+    model_log_prob=[log(m)],
+    noise_log_prob=[log(n)],
+    noise_ratio=nu,
     wrong={"the sign of $\\log \\nu$": plus(log(m), -log(n), log(nu)), "turned over": -G},
 )
 z = derivation.number("z", "log-odds", "log_odds")

@@ -79,10 +79,10 @@ derivation.chain(
 derivation.bridge(
     "The code's loss of a pair",
     pair,
-    lambda e, s, a: jnp.stack([energy_loss(*row, regularization=float(k)) for *row, k in zip(e, s, a, strict=True)]),
-    up,
-    down,
-    a,
+    energy_loss,
+    data_energy=[up],
+    sample_energy=[down],
+    regularization=a,
     wrong={"turned over": plus(down, -up, times(a, plus(up**2, down**2))), "a in the square": plus(up, -down, (a * up) ** 2)},
 )
 derivation.bridge(
@@ -232,23 +232,27 @@ derivation.chain(
     r"\frac{s_1^2}{s_0^2} \frac{\beta}{\alpha}$: after many calls the layer stretches by 1 at most, but not after one.",
 )
 derivation.symbol(r"\alpha', \beta'", "the components after the iteration")
+
+
+def _squared_estimate(high, low, u):
+    return spectral_normalization_step(_turned(high, low), u)[2] ** 2
+
+
 derivation.bridge(
     "The code's estimate, of a diagonal weight that is turned",
     found,
-    lambda s, t, a, b: jnp.stack(
-        [spectral_normalization_step(_turned(*row[:2]), jnp.stack(row[2:]))[2] ** 2 for row in zip(s, t, a, b, strict=True)]
-    ),
-    high,
-    low,
-    alpha,
-    beta,
+    _squared_estimate,
+    high=high,
+    low=low,
+    u=[alpha, beta],
+    calls=(spectral_normalization_step,),
     wrong={"exact": high**2, "by one product": (high**2 * alpha**2 + low**2 * beta**2) / (alpha**2 + beta**2)},
 )
 
 
 def _turned(high, low):
     """Singular values high and low; the left singular vectors are the axes."""
-    return jnp.diag(jnp.stack([high, low])) @ jnp.array([[0.6, 0.8], [-0.8, 0.6]])
+    return jnp.diag(jnp.array([high, low])) @ jnp.array([[0.6, 0.8], [-0.8, 0.6]])
 
 
 derivation.say("Where else do energies come from, and what are they used for? Every classifier has one.")

@@ -164,9 +164,9 @@ derivation.chain(
 derivation.bridge(
     "The code's mean age",
     K / p,
-    lambda k, p: jnp.stack([expected_age(reinitialize_probability=float(p[j]), chain_length=float(k[j])) for j in range(5)]),
-    K,
-    p,
+    expected_age,
+    reinitialize_probability=p,
+    chain_length=K,
     wrong={"before the visit": K * (1 - p) / p, "fresh above p": K / (1 - p)},
 )
 derivation.symbol(r"P_g", "the probability that a state is $g$ visits old")

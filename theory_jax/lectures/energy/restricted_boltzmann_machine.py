@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/energy/restricted_boltzmann_machine.py.
 """
 
+import itertools
 import math
 
 import jax
@@ -233,48 +234,51 @@ derivation.chain(
 )
 
 _STATES = states(2)
-
-
-def _machines(code, shape):
-    """A bridge's code: code(weight, visible_bias, hidden_bias) of five machines, each result in the shape of the free indices."""
-    return lambda b1, b2, c1, c2, *weights: jnp.stack(
-        [
-            code(np.reshape([w[n] for w in weights], (2, 2)), np.array([b1[n], b2[n]]), np.array([c1[n], c2[n]])).reshape(shape)
-            for n in range(5)
-        ]
-    )
-
+_EVERY = list(itertools.product((0, 1), repeat=2))
+_MACHINE = {"weight": [[W11, W12], [W21, W22]], "visible_bias": [b1, b2], "hidden_bias": [c1, c2]}
 
 _HIDDEN, _VISIBLE = np.repeat(_STATES, 4, axis=0), np.tile(_STATES, (4, 1))
 derivation.bridge(
     "The code's energy",
     E,
-    _machines(lambda *m: energy(_VISIBLE, _HIDDEN, *m), (2, 2, 2, 2)),
-    *MACHINE,
+    energy,
+    visible=_VISIBLE,
+    hidden=_HIDDEN,
+    **_MACHINE,
     wrong={"the sign": -E, "layers exchanged": E.at(h1, h2, v1, v2)},
 )
 derivation.bridge(
     "... its free energy",
     F,
-    _machines(lambda *m: free_energy(_STATES, *m), (2, 2)),
-    *MACHINE,
+    free_energy,
+    visible=_STATES,
+    **_MACHINE,
     wrong={"no hidden biases": F.subs({c1: 0, c2: 0}) - log(2), "the units off": E.at(v1, v2, 0, 0)},
 )
 derivation.bridge(
-    "... the inputs of its first hidden and of its first visible unit, summed",
-    plus(a1, b1 + W11 * h1 + W12 * h2),
-    _machines(lambda w, b, c: visible_logits(_STATES, w, b)[:, :1] + hidden_logits(_STATES, w, c)[:, 0], (2, 2, 2, 2)),
-    *MACHINE,
-    wrong={"weights transposed": plus(a1, b1 + W11 * h1 + W21 * h2), "the other hidden unit": plus(a2, b1 + W11 * h1 + W12 * h2)},
+    "... the inputs of its hidden units",
+    [[c1 + W11 * v[0] + W21 * v[1], c2 + W12 * v[0] + W22 * v[1]] for v in _EVERY],
+    hidden_logits,
+    visible=_STATES,
+    weight=_MACHINE["weight"],
+    hidden_bias=_MACHINE["hidden_bias"],
+    wrong={"weights transposed": [[c1 + W11 * v[0] + W12 * v[1], c2 + W21 * v[0] + W22 * v[1]] for v in _EVERY]},
 )
 derivation.bridge(
-    "... its normalizer", log(Z), _machines(exact_log_partition, ()), *MACHINE, wrong={"Z": Z, "one state": -F.at(0, 0)}
+    "... and of its visible units",
+    [[b1 + W11 * h[0] + W12 * h[1], b2 + W21 * h[0] + W22 * h[1]] for h in _EVERY],
+    visible_logits,
+    hidden=_STATES,
+    weight=_MACHINE["weight"],
+    visible_bias=_MACHINE["visible_bias"],
 )
+derivation.bridge("... its normalizer", log(Z), exact_log_partition, **_MACHINE, wrong={"Z": Z})
 derivation.bridge(
     "... and its likelihood",
     log(p),
-    _machines(lambda *m: log_likelihood(_STATES, *m), (2, 2)),
-    *MACHINE,
+    log_likelihood,
+    visible=_STATES,
+    **_MACHINE,
     wrong={"not normalized": -F, "the sign": -log(p)},
 )
 

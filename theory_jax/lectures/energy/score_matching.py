@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
 
+from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
@@ -264,29 +265,37 @@ def _field(jacobian):
     return lambda x: jnp.einsum("bij,bj->bi", jacobian, x)
 
 
+def _of_a_field(loss):
+    """The loss of the field x -> J x."""
+    return lambda jacobian, **given: loss(score_fn=lambda x: x @ jacobian.T, **given)
+
+
 derivation.bridge(
     "The code's explicit loss of a linear field",
     plus(times(half, Total(i, linear**2)), Total(i, J.at(i, i))),
-    lambda jacobian, x: explicit_loss(jnp.asarray(x), _field(jacobian)),
-    J,
-    point,
+    _of_a_field(explicit_loss),
+    jacobian=J,
+    x=[point],
+    calls=(explicit_loss,),
 )
 derivation.bridge(
     "... its sliced loss, with one probe",
     plus(_form, times(half, Total(i, times(probe, linear)) ** 2)),
-    lambda jacobian, x, v: sliced_loss(jnp.asarray(x), jnp.asarray(v)[None], _field(jacobian)),
-    J,
-    point,
-    probe,
+    _of_a_field(sliced_loss),
+    jacobian=J,
+    x=[point],
+    probes=[[probe]],
+    calls=(sliced_loss,),
     wrong={"reduced": plus(_form, times(half, Total(i, linear**2)))},
 )
 derivation.bridge(
     "... and with the second term in closed form",
     plus(_form, times(half, Total(i, linear**2))),
-    lambda jacobian, x, v: variance_reduced_sliced_loss(jnp.asarray(x), jnp.asarray(v)[None], _field(jacobian)),
-    J,
-    point,
-    probe,
+    _of_a_field(variance_reduced_sliced_loss),
+    jacobian=J,
+    x=[point],
+    probes=[[probe]],
+    calls=(variance_reduced_sliced_loss,),
     wrong={"sliced": plus(_form, times(half, Total(i, times(probe, linear)) ** 2))},
 )
 other = derivation.numbers("t", i, "an entry of another score", "score_q")
@@ -301,10 +310,10 @@ derivation.bridge(
 derivation.bridge(
     "... and its score of a Gaussian",
     -Total(j, times(precision, plus(point.at(j), -m.at(j)))),
-    lambda a, m, x: jnp.stack([gaussian_score(x[n][None], m[n], a[n])[0] for n in range(len(x))]),
-    precision,
-    m,
-    point,
+    gaussian_score,
+    x=[point],
+    mean=m,
+    precision=precision,
     wrong={
         "the sign": Total(j, times(precision, plus(point.at(j), -m.at(j)))),
         "the diagonal": -times(precision.at(i, i), plus(point, -m)),
@@ -414,16 +423,11 @@ lam = derivation.number(r"\lambda", r"the factor of a linear model, $s(y) = -\la
 derivation.bridge(
     "The code's loss, of a linear model",
     times(half, plus(-lam * plus(start, sigma * noise), noise / sigma) ** 2),
-    lambda x, e, factor, sigma: jnp.stack(
-        [
-            denoising_loss(x[n, None, None], e[n, None, None], lambda y, n=n: -factor[n] * y, sigma=float(sigma[n]))[0]
-            for n in range(len(x))
-        ]
-    ),
-    start,
-    noise,
-    lam,
-    sigma,
+    denoising_loss,
+    x=[[start]],
+    noise=[[noise]],
+    score_fn=function_of(start, -lam * start),
+    sigma=sigma,
     wrong={"over the variance": times(half, plus(-lam * plus(start, sigma * noise), noise / sigma**2) ** 2)},
 )
 
