@@ -9,6 +9,7 @@ from shared_specs.syllabus import load
 from tests.support import house
 from tests.support.house_circles import import_circles
 from tests.support.house_private import private_names
+from tests.support.house_sides import equal_sides
 from tests.support.house_topics import COMPOSED, EXAMPLES, mirrored_functions, named_topics, place_of, topics_named
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,7 @@ RULES = (
     house.stray_colors,
     house.stale_syllabus_pages,
     import_circles,
+    equal_sides,
     named_topics,
     mirrored_functions,
 )
@@ -72,6 +74,7 @@ THEORY = f"from theory_jax.ground import _sides\n{FUNCTION}"
 LECTURE = """
 import jax.numpy as jnp
 from sympy import log
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.ground import _sides
 from theory_jax.ground.coin import heads
@@ -80,7 +83,8 @@ derivation = Derivation(title="Heads are counted", lectures=(1,))
 
 @derivation.exact("a = a", because="so")
 def counted():
-    return heads(jnp.ones((1, 2))), 2.0
+    total = heads(jnp.ones((1, 2)))
+    return Sides(left=total, right=2.0 * jnp.ones(1))
 """
 HOUSE = {
     "shared_specs/syllabus.toml": SYLLABUS,
@@ -90,6 +94,7 @@ HOUSE = {
         'SPEC = (Agree("heads", "regular", FAIR),)'
     ),
     "shared_specs/ground/_cases.py": "import numpy as np\nFAIR = np.array([0.5, 0.5])",
+    "theory_jax/derivation/kinds.py": "import jax\nSides = jax",
     "theory_jax/derivation/lecture.py": "import jax\nDerivation = jax",
     "theory_jax/derivation/loading.py": "import importlib\nL = importlib.import_module('theory_jax.lectures.' + TOPIC)",
     "theory_jax/ground/coin.py": THEORY,
@@ -295,7 +300,7 @@ PLANTED = (
         house.wrong_imports,
         "a lecture of a higher floor in a lecture",
         URN | plus("theory_jax/lectures/ground/coin.py", "from theory_jax.lectures.first.urn import counted as c"),
-        "lectures/ground/coin.py:14 imports theory_jax.lectures.first.urn: first does not stand on a lower floor",
+        "lectures/ground/coin.py:16 imports theory_jax.lectures.first.urn: first does not stand on a lower floor",
     ),
     *(
         planted(
@@ -598,6 +603,26 @@ PLANTED = (
         "one import for annotations only",
         plus("practice_torch/ground/coin.py", "if TYPE_CHECKING:\n    from practice_torch.projects.game import PROJECT"),
         "practice_torch.ground.coin imports practice_torch.projects.game",
+    ),
+    *(
+        planted(
+            equal_sides,
+            name,
+            plus("theory_jax/lectures/ground/coin.py", f"X = heads(2)\ndef again(x):\n    {body}"),
+            f"theory_jax/lectures/ground/coin.py:{line} {blames}",
+        )
+        for name, body, line, blames in (
+            (
+                "one expression twice",
+                "return Sides(left=heads(x) + 1, right=heads(x)+1)",
+                18,
+                "compares heads(x) + 1 with itself",
+            ),
+            ("under another name", "left = heads(x)\n    right = left\n    return Sides(left=left, right=right)", 20, "compares"),
+            ("one of them named", "twice = heads(x)\n    return Sides(left=twice, right=heads(x))", 19, "compares twice with"),
+            ("a name of the file", "return kinds.Sides(left=X, right=heads(2), wrong={'one': 1})", 18, "compares X with"),
+            ("without names", "return Sides(heads(x), 2 * x)", 18, "does not name its sides"),
+        )
     ),
     planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
     planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),
