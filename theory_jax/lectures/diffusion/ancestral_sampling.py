@@ -23,7 +23,7 @@ from theory_jax.diffusion.ancestral_sampling import (
 )
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.diffusion.reverse_process import reverse_log_variance
-from theory_jax.lectures.diffusion._schedules import STEPS, by_point, noised, schedule
+from theory_jax.lectures.diffusion._schedules import STEPS, noised, schedule
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import gaussian_step, in_the_noise
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -299,17 +299,21 @@ V_2 = derivation.define(
     positive=True,
 )
 _FIRST = plus(times(sqrt(alpha), V_1 / V_2, x_2), times(sqrt(beta), z))
+
+
+def _sampled(c, x_T, noises, alpha_bar):
+    return ddpm_sample(x_T, noises, best_noise(c, alpha_bar), alpha_bar)
+
+
 derivation.bridge(
     "The code walks two steps",
     times(sqrt(a_1), c / V_1, _FIRST),
-    by_point(
-        lambda alpha_bar, c, x, noise: ddpm_sample(x, jnp.stack([noise + 1, noise]), best_noise(c, alpha_bar), alpha_bar), steps=2
-    ),
-    a_1,
-    alpha,
-    c,
-    x_2,
-    z,
+    _sampled,
+    c=c,
+    x_T=[x_2],
+    noises=[[z + 1], [z]],
+    alpha_bar=[1, a_1, a_1 * alpha],
+    calls=(ddpm_sample,),
     wrong={
         "noise at the last step": plus(times(sqrt(a_1), c / V_1, _FIRST), times(sqrt(1 - a_1), z + 1)),
         "the variance as the standard deviation": times(sqrt(a_1), c / V_1, sqrt(alpha) * V_1 / V_2 * x_2 + beta * z),
@@ -412,15 +416,18 @@ def many_steps():
 
 
 kept = derivation.number("r", r"what a skipped step keeps, $\alpha_{t-1}$", between=(0, 1))
+
+
+def _jump_variance(alpha_bar):
+    return jnp.exp(reverse_log_variance(np.array([2]), respaced_alpha_bar(alpha_bar, np.array([1, 3]))))
+
+
 derivation.bridge(
     "Fewer steps: the code respaces the schedule, and a step of the short chain has the variance of the jump",
     1 - times(kept, alpha),
-    by_point(
-        lambda alpha_bar: jnp.exp(reverse_log_variance(np.array([2]), respaced_alpha_bar(alpha_bar, np.array([1, 3])))), steps=3
-    ),
-    a_1,
-    kept,
-    alpha,
+    _jump_variance,
+    alpha_bar=[1, a_1, a_1 * kept, a_1 * kept * alpha],
+    calls=(respaced_alpha_bar, reverse_log_variance),
     wrong={"the level in place of the ratio": 1 - a_1 * kept * alpha},
     uses=(marginal_law,),
 )
@@ -483,11 +490,11 @@ derivation.symbol("S", "the dynamic threshold: a quantile of the sizes of the en
 _S = Max(1, (u_1 + u_2) / 2)
 derivation.bridge(
     "The code's dynamic threshold at the median of two entries, of which one is positive and one negative",
-    Min(_S, u_1) / _S,
-    lambda x, y: dynamic_threshold(jnp.stack([x, -y], axis=1), quantile=0.5)[:, 0],
-    u_1,
-    u_2,
-    wrong={"plain clipping": Min(1, u_1)},
+    [Min(_S, u_1) / _S, -Min(_S, u_2) / _S],
+    dynamic_threshold,
+    x0_pred=[[u_1, -u_2]],
+    quantile=0.5,
+    wrong={"plain clipping": [Min(1, u_1), -Min(1, u_2)]},
 )
 derivation.say(
     r"The dynamic threshold cuts at $S \ge 1$ and divides by $S$. It lands in the box as well, and leaves a prediction alone "

@@ -367,10 +367,10 @@ scales = derivation.numbers("w", i, "their scales, which may be negative", "scal
 derivation.bridge(
     "The code's composition",
     plus(unconditional, Total(i, times(scales, plus(each, -unconditional)))),
-    lambda u, c, w: jnp.concatenate([compose(c[b][:, None], u[b : b + 1], w[b]) for b in range(len(u))]),
-    unconditional,
-    each,
-    scales,
+    compose,
+    conditionals=[[each.at(condition)] for condition in range(4)],
+    unconditional=[unconditional],
+    scales=scales,
 )
 pixel = derivation.index("d", "an entry of an image")
 D = derivation.count(pixel, "D", "how many there are")

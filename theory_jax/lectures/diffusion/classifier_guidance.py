@@ -16,7 +16,6 @@ from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Log
 from theory_jax.derivation.parts import value
 from theory_jax.diffusion.classifier_guidance import class_log_probs, classifier_gradient, guided_mean, guided_noise
 from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob, mixture_score
-from theory_jax.lectures.diffusion._schedules import by_point
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
@@ -159,32 +158,34 @@ def _log_probs(x, u, m, b, alpha_bar):
     return class_log_probs(x, np.full(len(x), 1), m[:, None], jnp.log(b), jnp.log(u), alpha_bar)
 
 
-def _gradients(alpha_bar, x, u, m, b):
+def _gradients(x, u, m, b, alpha_bar):
     """The slope for every class at one point."""
-    repeated = jnp.full((len(m), 1), x[0])
+    repeated = jnp.full((len(m), 1), x)
     return classifier_gradient(repeated, np.arange(len(m)), lambda x: _log_probs(x, u, m, b, alpha_bar)).T
 
 
 derivation.bridge(
     "The code's exact classifier of a mixture",
     log(share),
-    by_point(lambda alpha_bar, x, u, m, b: _log_probs(x[None], u, m, b, alpha_bar), steps=1),
-    a,
-    x,
-    weight,
-    m,
-    b,
+    _log_probs,
+    x=[[x]],
+    u=weight,
+    m=m,
+    b=b,
+    alpha_bar=[1, a],
+    calls=(class_log_probs,),
     wrong={"not normalized": log(joint)},
 )
 derivation.bridge(
     "... and its slope, for every class",
     Slope(log(share), x),
-    by_point(_gradients, steps=1),
-    a,
-    x,
-    weight,
-    m,
-    b,
+    _gradients,
+    x=x,
+    u=weight,
+    m=m,
+    b=b,
+    alpha_bar=[1, a],
+    calls=(classifier_gradient,),
     wrong={"the slope of the logit": Slope(log(joint), x)},
 )
 
@@ -293,16 +294,11 @@ derivation.chain(
 derivation.bridge(
     "The code's guided mean",
     plus(mean, times(w, variance, slope)),
-    lambda mean, variance, slope, w: jnp.concatenate(
-        [
-            guided_mean(*(jnp.atleast_1d(part) for part in (m, jnp.log(v), h)), scale=s)
-            for m, v, h, s in zip(mean, variance, slope, w, strict=True)
-        ]
-    ),
-    mean,
-    variance,
-    slope,
-    w,
+    guided_mean,
+    mean=[mean],
+    log_var=[log(variance)],
+    gradient=[slope],
+    scale=w,
     wrong={"the deviation": mean + w * sqrt(variance) * slope},
 )
 alpha = derivation.number(r"\alpha_t", "what step $t$ keeps of the variance", between=(0, 1))

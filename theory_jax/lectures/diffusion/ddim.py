@@ -16,7 +16,6 @@ from theory_jax.derivation.notation import Divergence, Expectation, Limit, LogDe
 from theory_jax.derivation.parts import value
 from theory_jax.diffusion.ddim import ddim_sigma, ddim_step, non_markovian_mean
 from theory_jax.diffusion.parameterizations import x0_from_noise
-from theory_jax.lectures.diffusion._schedules import by_point
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import posterior_law
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
@@ -205,12 +204,13 @@ derivation.bridge(
 derivation.bridge(
     "The code's mean",
     plus(times(sqrt(a_s), x_0), times(sqrt(1 - a_s - sigma**2), (x_t - times(sqrt(a_t), x_0)) / sqrt(1 - a_t))),
-    by_point(lambda alpha_bar, x0, x, eta: non_markovian_mean(x0, x, _TWO, _ONE, alpha_bar, eta=float(eta[0])), steps=2),
-    a_s,
-    kept,
-    x_0,
-    x_t,
-    eta,
+    non_markovian_mean,
+    x0=[x_0],
+    x_t=[x_t],
+    t=[2],
+    s=[1],
+    alpha_bar=[1, a_s, a_s * kept],
+    eta=eta,
 )
 
 guess = derivation.number(r"\hat x_0", "a prediction of the data, which may depend on $x_t$ and $t$")

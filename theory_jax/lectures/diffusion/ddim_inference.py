@@ -17,7 +17,7 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Inner, Limit, Normal, SquaredNorm, plus, times
 from theory_jax.diffusion._gaussian_data import best_noise
 from theory_jax.diffusion.ddim_inference import ddim_invert, ddim_sample, sampling_timesteps, spherical_interpolation
-from theory_jax.lectures.diffusion._schedules import by_point, quarter_turn
+from theory_jax.lectures.diffusion._schedules import quarter_turn
 
 derivation = Derivation(
     module=__name__,
@@ -321,16 +321,24 @@ alpha = derivation.number(r"\alpha", "what the second step of two keeps", betwee
 a_2 = derivation.define("a_2", a * alpha, r"$\bar\alpha$ at the second level of two", positive=True)
 low = derivation.define(r"\varsigma_1", sqrt((1 - a) / a), "the noise of the first level in units of the signal", positive=True)
 high = derivation.define(r"\varsigma_2", sqrt((1 - a_2) / a_2), "the noise of the second", positive=True)
+
+
+def _sampled(x_T, c, alpha_bar):
+    return ddim_sample(x_T, jnp.zeros((2, 1)), np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar)
+
+
+def _inverted(x0, c, alpha_bar):
+    return ddim_invert(x0, np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar)
+
+
 derivation.bridge(
     "The code samples in two steps, of which the last ends at the data",
     times(x / sqrt(a_2), (c + low * high) / (c + high**2), c / (c + low**2)),
-    by_point(
-        lambda alpha_bar, x, c: ddim_sample(x, jnp.zeros((2, 1)), np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar), steps=2
-    ),
-    a,
-    alpha,
-    x,
-    c,
+    _sampled,
+    x_T=[x],
+    c=c,
+    alpha_bar=[1, a, a * alpha],
+    calls=(ddim_sample,),
     wrong={
         "the last step forgotten": times(x * sqrt(a) / sqrt(a_2), (c + low * high) / (c + high**2)),
         "the exact flow": times(x / sqrt(a_2), sqrt(c / (c + high**2))),
@@ -345,11 +353,11 @@ derivation.bridge(
         plus(1, low**2 * sqrt(a) / (a * (c + low**2))),
         plus(1, times(sqrt(a / a_2), (high - low) * high / (c + high**2))),
     ),
-    by_point(lambda alpha_bar, x, c: ddim_invert(x, np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar), steps=2),
-    a,
-    alpha,
-    x,
-    c,
+    _inverted,
+    x0=[x],
+    c=c,
+    alpha_bar=[1, a, a * alpha],
+    calls=(ddim_invert,),
     wrong={
         "the network at the old level": times(
             x, sqrt(a_2), plus(1, low**2 * sqrt(a) / (a * (c + low**2))), plus(1, (high - low) * low / (c + low**2))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import log, oo, sqrt
 
+from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, plus, times
@@ -132,49 +133,49 @@ derivation.chain(
 )
 
 
-def _each(function, *columns):
-    return jnp.stack([function(*row) for row in zip(*columns, strict=True)])
-
-
-def _factor(index):
-    return lambda sigma, **size: preconditioning(sigma, **size)[index]
-
-
-def _by_size(function, sigma, sizes):
-    return _each(lambda s, d: function(jnp.array([s]), sigma_data=float(d))[0], sigma, sizes)
-
-
-for _words, _index, _expression, _wrong in (
-    ("The code computes the factor of the skip", 0, c_skip, {"the other share": 1 - c_skip}),
-    ("... of the output", 1, c_out, {"not rooted": c_out**2}),
-    ("... of the input", 2, c_in, {"of the noise alone": 1 / sigma}),
-    (r"... the level that the network is told", 3, log(sigma) / 4, {"inside the logarithm": log(4 * sigma)}),
-):
-    derivation.bridge(_words, _expression, lambda s, d, index=_index: _by_size(_factor(index), s, d), sigma, size, wrong=_wrong)
+derivation.bridge(
+    "The code computes the factors of the skip, of the output and of the input, and what the network is given as the level",
+    (c_skip, c_out, c_in, log(sigma) / 4),
+    preconditioning,
+    sigma=[sigma],
+    sigma_data=size,
+    wrong={
+        "the output's factor not rooted": (c_skip, c_out**2, c_in, None),
+        "the input divided by the noise alone": (c_skip, c_out, 1 / sigma, None),
+        "the factor inside the logarithm": (c_skip, c_out, c_in, log(4 * sigma)),
+    },
+)
 derivation.bridge(
     "... the weight",
     1 / c_out**2,
-    lambda s, d: _by_size(loss_weight, s, d),
-    sigma,
-    size,
+    loss_weight,
+    sigma=[sigma],
+    sigma_data=size,
     wrong={"not squared": 1 / c_out, "of the noise": 1 / sigma**2},
 )
 slope = derivation.number("k", "the slope of a linear network")
+_level = derivation.number("l", "the level that the network is given, which a linear one ignores", "c_noise")
+_linear = function_of(x, _level, slope * x)
 derivation.bridge(
     "... the denoiser, with a linear network",
     c_skip * x + c_out * slope * c_in * x,
-    lambda k, n, s, d, y: _each(lambda k, n, s, d, y: denoise(
-        jnp.array([y + s * n]), jnp.array([s]), lambda a, _: k * a, sigma_data=float(d))[0], k, n, s, d, y),
-    slope, n, sigma, size, y,
-)  # fmt: skip
+    denoise,
+    x=[x],
+    sigma=[sigma],
+    network_fn=_linear,
+    sigma_data=size,
+)
 derivation.bridge(
     "... and the loss, with a linear network",
     (c_skip * x + c_out * slope * c_in * x - y) ** 2 / c_out**2,
-    lambda k, n, s, d, y: _each(lambda k, n, s, d, y: edm_loss(
-        jnp.array([[y]]), jnp.array([[n]]), jnp.array([s]), lambda a, _: k * a, sigma_data=float(d))[0], k, n, s, d, y),
-    slope, n, sigma, size, y,
+    edm_loss,
+    x0=[[y]],
+    noise=[[n]],
+    sigma=[sigma],
+    network_fn=_linear,
+    sigma_data=size,
     wrong={"the noise multiplied twice": ((c_skip + c_out * slope * c_in) * (y + sigma**2 * n) - y) ** 2 / c_out**2},
-)  # fmt: skip
+)
 
 
 derivation.say("What is left for the network?")

@@ -19,7 +19,7 @@ from theory_jax.diffusion.elbo import denoising_kl, discretized_gaussian_log_pro
 from theory_jax.diffusion.forward_process import forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean, reverse_log_variance
-from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
+from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, markov, posterior_law
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -186,11 +186,11 @@ w = derivation.number("w", "its variance", "e^log_var_p", positive=True)
 derivation.bridge(
     "The code computes the divergence of two Gaussians",
     times(Rational(1, 2), plus(log(w / v), (v + (m - n) ** 2) / w, -1)),
-    lambda m, v, n, w: gaussian_kl(*(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))),
-    m,
-    v,
-    n,
-    w,
+    gaussian_kl,
+    mean_q=[[m]],
+    log_var_q=[[log(v)]],
+    mean_p=[[n]],
+    log_var_p=[[log(w)]],
     wrong={"arguments swapped": Divergence(Normal(x, n, w), Normal(x, m, v))},
 )
 a_end = derivation.number(r"\bar\alpha_T", "the signal's share at the end", "alpha_bar[-1]", between=(0, 1))
@@ -255,17 +255,13 @@ for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta
             if _variance == "large"
             else (mu - model_mean) ** 2 / times(2, tilde)
         ),
-        by_point(
-            lambda alpha_bar, x0, x_t, noise, variance=_variance: denoising_kl(
-                x0, x_t, np.array([2]), noise, alpha_bar, variance=variance
-            ),
-            steps=2,
-        ),
-        _step.before,
-        alpha,
-        start,
-        x_t,
-        predicted,
+        denoising_kl,
+        x0=[start],
+        x_t=[x_t],
+        t=[2],
+        noise_pred=[predicted],
+        alpha_bar=[1, _step.before, _step.before * alpha],
+        variance=_variance,
         wrong={
             "the other variance": plus(log(_other / tilde), tilde / _other, -1, (mu - model_mean) ** 2 / _other) / 2,
             "the half forgotten": plus(log(_second / tilde), tilde / _second, -1, (mu - model_mean) ** 2 / _second),

@@ -14,7 +14,7 @@ from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slop
 from theory_jax.derivation.parts import value
 from theory_jax.diffusion.forward_process import forward_from, forward_log_prob, forward_marginal, forward_sample, forward_step
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
-from theory_jax.lectures.diffusion._schedules import by_point, noised
+from theory_jax.lectures.diffusion._schedules import noised
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -147,15 +147,13 @@ derivation.bridge(
     wrong={"the level in place of the ratio": sqrt(a_s * kept) * x_s + sqrt(1 - a_s * kept) * epsilon},
 )
 derivation.bridge(
-    "Mean and variance of the marginal law, added up",
-    plus(times(sqrt(a_t), x_0), 1 - a_t),
-    by_point(
-        lambda alpha_bar, x: (lambda mean, log_var: mean + jnp.exp(log_var))(*forward_marginal(x, np.array([1]), alpha_bar)),
-        steps=1,
-    ),
-    a_t,
-    x_0,
-    wrong={"the standard deviation": times(sqrt(a_t), x_0) + sqrt(1 - a_t)},
+    "Mean and log-variance of the marginal law",
+    (times(sqrt(a_t), x_0), log(1 - a_t)),
+    forward_marginal,
+    x0=[x_0],
+    t=[1],
+    alpha_bar=[1, a_t],
+    wrong={"of the standard deviation": (times(sqrt(a_t), x_0), log(1 - a_t) / 2)},
 )
 derivation.bridge(
     "The density of a jump",

@@ -134,29 +134,29 @@ def _normal_data(c):
     return lambda x, level: per_example(c / (c + level**2), x) * x
 
 
-def _both(step):
+def _factor(step):
     """The factor of a step at x = 1."""
-    return lambda c, sigma, tau: jnp.stack(
-        [step(jnp.ones((1, 1)), a[None], b[None], _normal_data(one))[0, 0] for one, a, b in zip(c, sigma, tau, strict=True)]
-    )
+    return lambda c, **levels: step(jnp.ones((1, 1)), denoise_fn=_normal_data(c), **levels)
 
 
 derivation.bridge(
     "The code's Euler step on normal data",
     first,
-    _both(denoising_euler_step),
-    c,
-    sigma,
-    tau,
+    _factor(denoising_euler_step),
+    c=c,
+    sigma=[sigma],
+    sigma_next=[tau],
+    calls=(denoising_euler_step,),
     wrong={"the exact factor": sqrt(U / V), "by the end's level": 1 + (tau - sigma) * tau / V},
 )
 derivation.bridge(
     "... and its Heun step",
     heun,
-    _both(heun_step),
-    c,
-    sigma,
-    tau,
+    _factor(heun_step),
+    c=c,
+    sigma=[sigma],
+    sigma_next=[tau],
+    calls=(heun_step,),
     wrong={
         "the exact factor": sqrt(U / V),
         "Euler's": first,

@@ -216,26 +216,22 @@ derivation.chain(
 )
 
 
-def _scaled(function):
-    return lambda b, c, w: jnp.stack([function(one, scale=float(s), shift=t) for t, s, one in zip(b, c, w, strict=True)])
-
-
 derivation.bridge(
     "The code normalizes",
     c * (w - b),
-    _scaled(normalize_latent),
-    b,
-    c,
-    w,
+    normalize_latent,
+    latent=[w],
+    scale=c,
+    shift=b,
     wrong={"scaled before the shift": c * w - b, "divided": (w - b) / c},
 )
 derivation.bridge(
     "... and takes it back",
     plus(w / c, b),
-    _scaled(denormalize_latent),
-    b,
-    c,
-    w,
+    denormalize_latent,
+    latent=[w],
+    scale=c,
+    shift=b,
     wrong={"shifted before": (w + b) / c, "multiplied": plus(c * w, b)},
 )
 

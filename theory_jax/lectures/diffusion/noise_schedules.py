@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/diffusion/noise_schedules.py.
 """
 
+import functools
 import math
 
 import jax.numpy as jnp
@@ -141,17 +142,21 @@ derivation.bridge(
 )
 low = derivation.number(r"\sigma_1", "the smallest deviation", "sigma_min", positive=True)
 up = derivation.number("g", "the largest over the smallest, minus 1", positive=True)
+
+
+def _middle_of(schedule, **given):
+    """The level at index 2."""
+    return schedule(**given)[2]
+
+
 derivation.bridge(
     "In the middle of a log-linear schedule stands the geometric mean",
     low * sqrt(1 + up),
-    lambda low, up: jnp.stack(
-        [
-            log_linear_sigmas(num_steps=3, sigma_min=float(s), sigma_max=float(s * (1 + g)))[2]
-            for s, g in zip(low, up, strict=True)
-        ]
-    ),
-    low,
-    up,
+    functools.partial(_middle_of, log_linear_sigmas),
+    num_steps=3,
+    sigma_min=low,
+    sigma_max=low * (1 + up),
+    calls=(log_linear_sigmas,),
     wrong={"the arithmetic mean": low * (1 + up / 2)},
 )
 
@@ -205,11 +210,18 @@ for _title, _relation, _second, _lemma, _sign in (
         uses=(_lemma,),
         states=2,
     )
+
+
+def _last_level(betas):
+    return alpha_bar_from_betas(betas)[-1]
+
+
 derivation.bridge(
     "The code's product",
     remains,
-    lambda odds: jnp.stack([alpha_bar_from_betas(row / (1 + row))[-1] for row in odds]),
-    odds,
+    _last_level,
+    betas=odds / (1 + odds),
+    calls=(alpha_bar_from_betas,),
     wrong={"the exponential of the sum": exp(-Total(t, beta))},
 )
 T = derivation.number("T", "how many steps there are", "num_steps", positive=True, integer=True)
@@ -253,11 +265,11 @@ for _title, _code, _middle, _mistake in (
     derivation.bridge(
         _title,
         times(1 - first, 1 - _middle),
-        lambda first, last, code=_code: jnp.stack(
-            [code(num_steps=3, beta_start=float(b), beta_end=float(e))[2] for b, e in zip(first, last, strict=True)]
-        ),
-        first,
-        last,
+        functools.partial(_middle_of, _code),
+        num_steps=3,
+        beta_start=first,
+        beta_end=last,
+        calls=(_code,),
         wrong={"the other schedule": times(1 - first, 1 - _mistake)},
     )
 
@@ -283,8 +295,10 @@ derivation.chain(
 derivation.bridge(
     "The code follows the curve",
     curve.subs(tau, Rational(1, 2)) / curve.subs(tau, 0),
-    lambda s: jnp.stack([cosine_alpha_bar(num_steps=4, offset=float(offset))[2] for offset in s]),
-    s,
+    functools.partial(_middle_of, cosine_alpha_bar),
+    num_steps=4,
+    offset=s,
+    calls=(cosine_alpha_bar,),
     wrong={"the cosine not squared": sqrt(curve.subs(tau, Rational(1, 2)) / curve.subs(tau, 0))},
 )
 derivation.chain(
@@ -348,13 +362,9 @@ _ROOTS = _GAPS[0] + _GAPS[1] + _GAPS[2], _GAPS[0] + _GAPS[1], _GAPS[0]
 derivation.bridge(
     "The code rescales the root",
     ((_ROOTS[1] - _ROOTS[2]) * _ROOTS[0] / (_ROOTS[0] - _ROOTS[2])) ** 2,
-    lambda *gaps: jnp.stack(
-        [
-            rescale_zero_terminal_snr(jnp.array([1.0, (x + y + z) ** 2, (x + y) ** 2, x**2]))[2]
-            for x, y, z in zip(*gaps, strict=True)
-        ]
-    ),
-    *_GAPS,
+    functools.partial(_middle_of, rescale_zero_terminal_snr),
+    alpha_bar=[1, *(root**2 for root in _ROOTS)],
+    calls=(rescale_zero_terminal_snr,),
     wrong={"the level itself": (_ROOTS[1] ** 2 - _ROOTS[2] ** 2) * _ROOTS[0] ** 2 / (_ROOTS[0] ** 2 - _ROOTS[2] ** 2)},
 )
 
