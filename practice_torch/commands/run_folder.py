@@ -54,13 +54,14 @@ def show(run):
 
 def write_page(run, path=None):
     """The report of a run, into its folder or this file; returns its path."""
+    from practice_torch.engine.stages import stages_of
     from practice_torch.reports.report import write_report
 
-    module, _ = restored(run)
+    module, recipe = restored(run)
     with writing(path or run.folder):
         published = published_of(run.asked["topic"], run.asked["recipe"])
         defaults = module.RECIPES[run.asked["recipe"]].fields()
-        return write_report(run.folder, defaults=defaults, published=published, path=path)
+        return write_report(run.folder, defaults=defaults, published=published, stages=stages_of(recipe), path=path)
 
 
 @contextlib.contextmanager

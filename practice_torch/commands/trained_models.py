@@ -25,7 +25,7 @@ def sample(command, words):
     from practice_torch.engine.batches.order import seed_of
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.storage.run import Run, save_artifacts
-    from practice_torch.engine.storage.state import weights_of
+    from practice_torch.engine.storage.state import load_weights
 
     run = Run.open(command.run)
     module, recipe = restored(run)
@@ -35,8 +35,7 @@ def sample(command, words):
         raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
     _set_sampling(experiment, command, words, run.asked["topic"])
     device = Processes(command.cpu).device
-    weights, _ = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
-    experiment.load_state_dict(weights)
+    load_weights(run, recipe, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
     seed = recipe.seed if command.seed is None else command.seed
     experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
     torch.manual_seed(seed_of(seed, "sample", "torch"))
@@ -82,7 +81,7 @@ def evaluate(command, judge):
     from practice_torch.engine.experiment import HasStudy
     from practice_torch.engine.loop import Training
     from practice_torch.engine.storage.run import Run
-    from practice_torch.engine.storage.state import verdict, weights_of
+    from practice_torch.engine.storage.state import load_weights, verdict
 
     if command.samples is not None and command.samples < FEWEST_SAMPLES:
         raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
@@ -95,11 +94,10 @@ def evaluate(command, judge):
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     first = processes.first  # of several processes one speaks and writes
-    weights, step = weights_of(run, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
+    step = load_weights(run, recipe, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
     if command.samples and step < recipe.steps:
         mend = f"finish it with `train --resume {quote(str(run.folder))}`, or leave --samples out"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
-    experiment.load_state_dict(weights)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     metrics = training.evaluate()
     reached = processes.of_the_first(lambda: _write_evaluation(run, verdict(recipe, metrics, step, experiment.explains)))

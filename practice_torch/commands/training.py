@@ -138,7 +138,8 @@ def _to_the_end(run, recipe, experiment, data, command):
     if command.resume:
         training.restore(say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
         if first:
-            print(f"continuing after step {training.step} of {recipe.steps}", file=sys.stderr)
+            stage = f", in stage {experiment.place.stage}" if training.stages else ""
+            print(f"continuing after step {training.step} of {recipe.steps}{stage}", file=sys.stderr)
     try:
         training.train()
     except Interrupted as stop:

@@ -25,10 +25,18 @@ from practice_torch.engine.costs.throughput import Throughput
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
-from practice_torch.engine.optimizers import is_finite, make_player, not_finite, weights_of_batches, whose_loss_is_shown
+from practice_torch.engine.optimizers import (
+    begin_moments,
+    is_finite,
+    make_player,
+    not_finite,
+    weights_of_batches,
+    whose_loss_is_shown,
+)
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import recompute_blocks
+from practice_torch.engine.stages import enter, stages_of
 from practice_torch.engine.step import autocast, take_step, take_turn
 from practice_torch.engine.storage import background_writes, checkpoint, snapshot
 from practice_torch.engine.storage.run import Records, Run, difference
@@ -64,7 +72,7 @@ class Training:
         require_experiment(experiment)
         self.run, self.recipe, self.experiment = run, recipe, experiment
         self.processes = Processes(cpu)
-        self.device = self.processes.device
+        self.device, self.stages = self.processes.device, stages_of(recipe)
         if self.device.type == "cpu" and self.processes.count == 1:
             take_threads(experiment, train_data, recipe)
         self.throughput = Throughput(experiment, recipe, self.device, self.processes)
@@ -82,7 +90,7 @@ class Training:
             raise RunError(f"{run.asked['topic']} draws its own examples, which processes do not share; train it in one process")
         self.model = self.sharded or experiment.to(self.device)
         if self.processes.count > 1 and not self.sharded:
-            unused = len(experiment.phases) > 1  # the parameters of the players whose turn it is not
+            unused = len(experiment.phases) > 1 or bool(self.stages)  # parameters that a turn does not move
             devices = None if self.device.type == "cpu" else [self.device]
             self.model = DistributedDataParallel(experiment, device_ids=devices, find_unused_parameters=unused)
         self.compiled = recipe.compile and self.device.type == "cuda"
@@ -95,11 +103,12 @@ class Training:
         moved = {name: parameter for player in self.players for name, parameter in player.parameters.items()}
         self.moved = moved if recipe.average_decay else {}
         self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
-        self.turns = sum(player.phase.times for player in self.players)
+        *self.turns_before, self.turns = itertools.accumulate((player.phase.times for player in self.players), initial=0)
         self.share = share_of(min(recipe.batch_size, len(train_data)), self.processes.count)
         self.schedules = recipe.warmup_steps > 0 or recipe.schedule != "constant"
         self.saver = background_writes.Saver(self.processes, cpu)
         self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
+        self.stage, self.playing = "", self.players  # of the step that is taken
         # On a CPU a loss can be looked at in every step for nothing; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
         self.look_always = self.device.type == "cpu"
@@ -128,7 +137,7 @@ class Training:
             torch.compiler.cudagraph_mark_step_begin()  # the next replay may overwrite what the last turn's gave
 
         def loss_of(number):
-            self.throughput.see(batches[number])
+            self.throughput.see(batches[number], self.stage)
             with self.autocast():
                 loss, logs = self.model(batches[number], name)
             loss, logs = _widened(loss), {key: _widened(value) for key, value in logs.items()}
@@ -152,6 +161,8 @@ class Training:
     def _update(self, player):
         if self.recipe.clip_norm:
             self._clip(player)
+        if self.stages and self.step:
+            begin_moments(player, self.step * player.phase.times)
         player.optimizer.step()
 
     def _clip(self, player):
@@ -164,19 +175,26 @@ class Training:
         self.pending.setdefault((player.phase.name, "gradient_norm"), []).append(norm)
 
     def _advance(self):
-        """Every player's turns, each with its own batches."""
-        together = self.recipe.accumulate
-        numbers = itertools.count(self.step * self.turns * together)
-        if self.schedules:
-            for player in self.players:
+        """The turns of the players of this step, each with its own batches."""
+        playing = enter(self.experiment, self.stages, self.step)
+        self.playing = [player for player in self.players if player.phase in playing]
+        self.stage = self.experiment.place.stage if self.stages else ""
+        together, numbers = self.recipe.accumulate, {}
+        for player, before in zip(self.players, self.turns_before, strict=True):  # also of those that do not play
+            numbers[player.phase.name] = itertools.count((self.step * self.turns + before) * together)
+            if self.schedules:
                 player.set_learning_rate(self.step + 1, self.recipe)
-        turn = lambda player: self._turn(player, [self.batches[next(numbers)] for _ in range(together)])  # noqa: E731
-        take_step(self.players, self.players, turn)
+
+        def turn(player):
+            self._turn(player, [self.batches[next(numbers[player.phase.name])] for _ in range(together)])
+
+        take_step(self.playing, self.players, turn)
         self.step += 1
         if self.average:
             # the average starts short, so that it forgets the first weights even in a run of few steps
             decay = min(self.recipe.average_decay, self.step / (self.step + 9))
             get_ema_multi_avg_fn(decay)(list(self.average.values()), list(self.moved.values()), None)
+        enter(self.experiment, self.stages, self.step)
 
     def _not_finite(self, what, phase, logs):
         return not_finite(what, phase, self.step + 1, self.experiment, logs, self.recipe, self.run.checkpoints)
@@ -225,13 +243,13 @@ class Training:
         self.throughput.begin()
         # A checkpoint is made before the evaluation of its step, which may fail; whoever goes on from it evaluates again.
         metrics = self._evaluate(bar) if self._evaluation_due() else None
-        shown = whose_loss_is_shown(self.players).phase.name
         while self.step < recipe.steps:
             self._advance()
             step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
             if bar.due() and not self.stop:  # a terminal that was closed (SIGHUP) cannot be written to
-                bar.show(step, self.pending[shown, "loss"][-1].item(), self.throughput.words())
+                loss = self.pending[whose_loss_is_shown(self.playing).phase.name, "loss"][-1].item()
+                bar.show(step, loss, self.throughput.words(), self.stage)
             if row_due:
                 self.seconds = time.perf_counter() - begun
                 self._log()
@@ -338,3 +356,4 @@ class Training:
         if changed := difference(facts.get("arithmetic", here), here):
             say(f"{changed}: sums are rounded in another way, and the run does not end in the bytes of an uninterrupted one")
         self.step, self.seconds, self.lengths = facts["step"], facts["seconds"], facts["lengths"]
+        enter(self.experiment, self.stages, self.step)

@@ -57,6 +57,19 @@ def _groups(phase, parameters, recipe):
     return [{"params": found, "lr": rate, "initial_lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
 
 
+def begin_moments(player: Player, steps: int) -> None:
+    """Make Adam's moments of the parameters that move for the first time, as if they had had `steps` gradients of zero before.
+
+    Adam then corrects its bias as for a training that has gone on for so long: late in a training the first steps of such a
+    parameter are up to a few times those that a new optimizer would take.
+    """
+    for parameter in player.parameters.values():
+        if parameter.grad is not None and not player.optimizer.state[parameter]:
+            count = torch.full((), float(steps), device=parameter.device)
+            moments = {slot: torch.zeros_like(parameter) for slot in ("exp_avg", "exp_avg_sq")}
+            player.optimizer.state[parameter] = {"step": count} | moments
+
+
 def whose_loss_is_shown(players: Sequence[Player]) -> Player:
     """The first that learns: a phase that moves nothing, which collects data, say, may have no loss."""
     return next((player for player in players if player.optimizer), players[0])

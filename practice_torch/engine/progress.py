@@ -40,12 +40,13 @@ class Bar:
         """Whether the display should be updated."""
         return not self.quiet and time.perf_counter() - self.shown >= self.rest
 
-    def show(self, step: int, loss: float, throughput: str = "") -> None:
-        """Show the current step, the loss, and what else is known of the speed."""
+    def show(self, step: int, loss: float, throughput: str = "", stage: str = "") -> None:
+        """Show the current step, its stage if the training has stages, the loss, and what else is known of the speed."""
         self.shown = time.perf_counter()
         rate = (step - self.first) / max(self.shown - self.started, 1e-9)
         left = (self.total - step) / rate if rate else 0.0
-        words = "  ".join(filter(None, (f"{rate:.3g} steps/s", throughput, f"{_clock(left)} left", f"loss {loss:.5g}")))
+        stage = stage and f"stage {stage}"
+        words = "  ".join(filter(None, (stage, f"{rate:.3g} steps/s", throughput, f"{_clock(left)} left", f"loss {loss:.5g}")))
         if self.live:
             self.progress.update(self.task, completed=step, rate=words)
             self.progress.refresh()

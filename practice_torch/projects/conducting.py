@@ -26,9 +26,10 @@ from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
 from practice_torch.engine.experiment import Experiment, HasRemarks, HasStart
 from practice_torch.engine.loop import Training
+from practice_torch.engine.stages import stages_of
 from practice_torch.engine.storage.lock import Lock
 from practice_torch.engine.storage.run import Run, difference, save_artifacts, write_json
-from practice_torch.engine.storage.state import weights_of
+from practice_torch.engine.storage.state import load_weights
 from practice_torch.reports.report import write_report
 
 T = TypeVar("T")
@@ -187,10 +188,9 @@ def _trained(folder, model, recipe, cpu, say):
     asked = {"topic": model.topic, "recipe": model.recipe, "fields": recipe.fields(), "data": data[0].description}
     if not _is_finished(folder, asked, recipe):
         run = _run_to_the_end(folder, model, recipe, data, cpu, say)
-        write_report(run.folder, defaults=model.module.RECIPES[model.recipe].fields())
+        write_report(run.folder, defaults=model.module.RECIPES[model.recipe].fields(), stages=stages_of(recipe))
     run, experiment = Run.open(folder), model.module.build(recipe, data[0])
-    weights, _ = weights_of(run, experiment, say)  # read back: the same numbers, whether it was trained now or earlier
-    experiment.load_state_dict(weights)
+    load_weights(run, recipe, experiment, say)  # read back: the same numbers, whether it was trained now or earlier
     return Training(run, recipe, experiment, *data, cpu=cpu)
 
 

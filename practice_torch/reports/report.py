@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,6 +17,9 @@ from practice_torch.reports import curves
 from practice_torch.reports.curves import Mark, Series, panel, short
 from practice_torch.reports.records import read_evaluation, read_json, read_metrics, read_sample_metrics, read_stories
 from shared_specs.palette import STYLE
+
+if TYPE_CHECKING:  # torch, which a report does not need
+    from practice_torch.engine.stages import Stage
 
 HERE = Path(__file__).parent
 HELD_OUT = "evaluate"  # the phase under which the loop logs what it measured on held-out data
@@ -39,11 +42,13 @@ def write_report(
     *,
     defaults: Mapping[str, Any] | None = None,
     published: Published | None = None,
+    stages: Sequence["Stage"] = (),
     path: str | Path | None = None,
 ) -> Path:
     """Write the report of a run from the files that are there, to report.html in its folder or to `path`; returns the path.
 
     defaults: the fields of the recipe as its topic publishes it, to show what this run changed. published: what it reproduces.
+    stages: those of its recipe.
     """
     run = Run.open(run_dir)
     folder, missing = run.folder, []
@@ -59,6 +64,7 @@ def write_report(
         gauge=gauge,
         judged=read_sample_metrics(folder / "sample_metrics.json", missing),
         published=published,
+        stages=[stage for stage in stages if stage.steps],
         environment=environment,
         panels=panels,
         last_step=last_step,

@@ -14,6 +14,7 @@ from PIL import Image
 from practice_torch.engine.artifacts import Audio, ImageGrid, Text
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import Stage
 from practice_torch.engine.storage.run import METRICS_HEADER, Run
 from practice_torch.reports import report
 from practice_torch.reports.curves import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Mark, Series, gauge, panel, short
@@ -232,6 +233,12 @@ def test_damaged_pieces_are_left_out_and_told(run):
     assert "sound" in page.words and "train 2" in page.words and "nothing else" not in page.words
     (run.folder / "evaluation.json").write_text('{"metric": "negative_elbo"}')
     assert "evaluation.json was not written by this engine" in written(run).words
+
+
+def test_stages_are_named_with_their_steps(run):
+    stages = Stage("none", 0, ("train",)), Stage("reward_model", 1200, ("train",)), Stage("rounds", 2, ("train",))
+    assert "stages reward model 1,200, rounds 2" in written(run, stages=stages).words
+    assert "stages" not in written(run).words
 
 
 def test_changed_fields_are_marked(run):

@@ -20,8 +20,7 @@ def latent_law(encoded):
 
 def logs(e, batch, phase):
     """Of the first stage, while it learns: the squared error of an image."""
-    first = math.ceil(e.recipe.first_share * e.recipe.steps)
-    if phase != "first_stage" or int(e.batches) - 1 >= first:
+    if phase != "first_stage":
         return {}
     law = latent_law(e.first_stage["encoder"](batch["image"]))
     latent = law.mean + law.stddev * torch.randn(law.mean.shape, generator=e.generator)

@@ -1,7 +1,5 @@
 """What the experiment of diffusion/latent_diffusion minimizes, written with functions that have contracts."""
 
-import math
-
 import torch
 
 from practice_torch.diffusion.forward_process import forward_sample
@@ -16,10 +14,7 @@ from tests.support.objectives import Objective, normal, uniform
 def latent_diffusion(e, batch, phase):
     """The first half of the steps: squared error and rate, or commitment. Then the noise's error in latents of deviation one."""
     recipe, image = e.recipe, batch["image"]
-    begun = int(e.batches.seen) > (first := math.ceil(recipe.first_share * recipe.steps))
     if phase == "first_stage":
-        if int(e.batches.seen) >= first:
-            return 0.0 * sum(parameter.sum() for parameter in e.first_stage.parameters())
         z = e.first_stage["encoder"](image)
         if recipe.first_stage == "kl":
             mean, log_var = z.chunk(2, 1)
@@ -31,13 +26,11 @@ def latent_diffusion(e, batch, phase):
             price = vector_quantization_loss(places.flatten(0, 2), codes, commitment=recipe.commitment).view(len(z), -1).sum(1)
             z = z + (codes.view(places.shape).movedim(-1, 1) - z).detach()
         return (squared_error(e.first_stage["decoder"](z), image) + price).mean()
-    if not begun:
-        return 0.0 * sum(parameter.sum() for parameter in e.network.parameters())
     z = e.frozen["encoder"](image)
     if recipe.first_stage == "kl":
         mean, log_var = z.chunk(2, 1)
         z = mean + (log_var / 2).exp() * normal(e, *mean.shape)
-    z = (z * (e.scale if int(e.batches.seen) > first + 1 else 1 / z.std(correction=0))).detach()
+    z = (z * (e.scale if e.place.taken else 1 / z.std(correction=0))).detach()
     of_level, of_label = uniform(e, 2, len(z))
     label = torch.where(of_label < recipe.drop_probability, len(e.classes), batch["label"])
     t = timesteps_from_uniforms(of_level, num_steps=recipe.num_steps)

@@ -6,6 +6,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from practice_torch.diffusion import latent_diffusion as practice
+from practice_torch.engine.stages import enter
 from practice_torch.experiments.diffusion.latent_diffusion import LatentDiffusionRecipe
 from tests.support import tiny
 
@@ -58,23 +59,24 @@ def gradients(model, loss, module):
 def test_first_the_autoencoder_learns_then_it_is_frozen_and_the_diffusion_learns(first_stage):
     model, batch = experiment(first_stage=first_stage)
     moved = []
-    for _ in range(4):
-        for phase, module in (("first_stage", model.first_stage), ("diffusion", model.network)):
-            loss, _ = model(batch, phase)
-            moved.append(any(part.any() for part in gradients(model, loss, module)))
-        with torch.no_grad():  # as momentum would
+    for step in range(4):
+        for phase in enter(model, model.recipe.stages(), step):
+            loss, _ = model(batch, phase.name)
+            moved += [phase.name, any(part.any() for part in gradients(model, loss, getattr(model, phase.moves[0])))]
+        with torch.no_grad():
             model.first_stage["encoder"][0].bias += 0.1
-    assert moved == [True, False, True, False, False, True, False, True]
+    assert moved == ["first_stage", True] * 2 + ["diffusion", True] * 2
     drift = model.first_stage["encoder"][0].bias - model.frozen["encoder"][0].bias
-    torch.testing.assert_close(drift, torch.full_like(drift, 0.2))  # frozen after two of the four steps
+    torch.testing.assert_close(drift, torch.full_like(drift, 0.2))  # copied after two of the four steps
 
 
 def test_what_the_second_stage_sees_has_deviation_one():
     model, batch = experiment(kl_weight=0.0)
     with torch.no_grad():
         model.first_stage["encoder"][-1].bias[2:] = -30.0  # no noise in the latents: every batch has the same
-        for _ in range(3):
-            model(batch, "first_stage"), model(batch, "diffusion")
+        for step in range(3):
+            for phase in enter(model, model.recipe.stages(), step):
+                model(batch, phase.name)
         seen = model.scale * model._encoded(batch["image"])
     assert model.scale != 1
     assert seen.std(correction=0) == pytest.approx(1.0, abs=1e-3)

@@ -53,6 +53,15 @@ def test_a_stream_gives_the_batches_of_memory_from_any_number_on(workers):
     assert torch.equal(torch.get_rng_state(), draws)
 
 
+def test_batches_that_are_skipped_start_no_workers_anew(tmp_path):
+    """Of a phase that does not play in a stage."""
+    expected = Batches(StreamedPoints.drawn(), 8, seed=1)
+    with streaming(2, readers=tmp_path) as stream:
+        for number in range(0, 30, 3):
+            assert torch.equal(stream[number]["point"], expected[number]["point"])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_an_example_is_told_its_place_in_the_whole_training():
     with streaming(2, varies=True) as stream:
         plain = stream.data.points

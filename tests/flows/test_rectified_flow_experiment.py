@@ -6,8 +6,22 @@ import math
 import pytest
 import torch
 
+from practice_torch.engine.stages import enter
 from practice_torch.experiments.flows.rectified_flow import RECIPES
 from tests.support import tiny
+
+
+def test_pairs_are_made_at_the_first_step_of_the_second_stage_also_where_batches_are_accumulated():
+    recipe = tiny.small(RECIPES["two_moons"], steps=4, accumulate=2, reflow_steps=2)
+    experiment, batch = tiny.built("flows/rectified_flow", recipe)
+    for step, made in enumerate((False, False, True, True)):
+        for phase in enter(experiment, recipe.stages(), step):
+            for _ in range(recipe.accumulate):
+                loss, _ = experiment(batch, phase.name)
+                assert loss.isfinite() and bool(experiment.ends.any()) == made
+        if step == 2:
+            kept = experiment.ends.clone()
+    assert torch.equal(experiment.ends, kept)
 
 
 def test_the_exact_second_flow_is_straight_and_right_in_two_steps_where_the_first_is_not():

@@ -64,7 +64,7 @@ def losses(e, better, worse):
 
 
 def logs(e, batch, phase):
-    if int(e.batches) - 1 < int(e.recipe.supervised * e.recipe.steps):
+    if e.place.stage == "supervised":
         return {}
     return losses(e, *pairs(e, batch["tokens"][:, : e.recipe.prompt]))
 

@@ -17,7 +17,7 @@ def own_pairs(e, batch, phase):
             each.append(sequence_log_prob(text[:, prompt:], network(text)[:, prompt - 1 : -1], None))
         return torch.cat(each)
 
-    if int(e.batches.seen) < int(e.recipe.supervised * e.recipe.steps) * e.recipe.accumulate:
+    if e.place.stage == "supervised":
         return (-log_prob(e.policy, 0) / (batch["length"][:, 0] - batch["prompt"])).mean()
     change = [log_prob(e.policy, column) - log_prob(e.reference, column).detach() for column in (0, 1)]
     beta, right = e.recipe.kl_coefficient, torch.full_like(change[0], 1 - e.recipe.label_smoothing)

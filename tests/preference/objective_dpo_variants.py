@@ -13,7 +13,7 @@ from tests.support.objectives import Mistake, Objective
 def variants(e, batch, phase):
     """A text; then each objective of its own policy, of pairs that the reference draws: the sum, as their formulas stand."""
     recipe, tokens = e.recipe, batch["tokens"]
-    if int(e.batches.seen) < int(recipe.supervised * recipe.steps):
+    if e.place.stage == "supervised":
         return language(e, batch, "text")
     drawn = continued(e, torch.cat([tokens[:, : recipe.prompt]] * 2))
 

@@ -21,18 +21,11 @@ def continued(e, drawn):
 
 
 def pipeline(e, batch, phase):
-    """A text; then pairs of completions that the reference draws, each labelled by the values of its bytes; PPO in the end.
-
-    The count is of the phase `train`, which comes first in a step: the others find it one higher.
-    """
-    tokens, prompt, seen = batch["tokens"], e.recipe.prompt, int(e.batches.seen)
-    text = int(e.recipe.supervised * e.recipe.steps)
-    rewarded = text + int(e.recipe.rewarded * (e.recipe.steps - text))
+    """A text; then pairs of completions that the reference draws, each labelled by the values of its bytes; PPO in the end."""
+    tokens, prompt = batch["tokens"], e.recipe.prompt
     if phase == "update":
-        return of_a_round(e, e.tuned, e.rollout.tuning) if seen > rewarded else 0 * e.critic.weight.sum()
-    if phase == "reward" and not text < seen <= rewarded:
-        return 0 * e.reward.head.weight.sum()
-    if phase == "train" and seen < text:
+        return of_a_round(e, e.tuned, e.rollout.tuning)
+    if e.place.stage == "supervised":
         return language(e, batch, "policy")
     drawn = continued(e, torch.cat([tokens[:, :prompt]] * 2))
     ends = drawn[:, prompt:]

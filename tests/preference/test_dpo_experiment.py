@@ -13,6 +13,7 @@ from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.data.pairs import load
 from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.errors import OptionError
+from practice_torch.engine.stages import enter
 from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import weights_of
 from practice_torch.experiments.autoregressive import transformer
@@ -84,7 +85,8 @@ def test_preferences_begin_at_the_model_of_the_chosen_completions():
     """The loss is log 2 at first, and falls; the reference stays."""
     experiment, batch = tiny.built("preference/dpo", tiny.small(RECIPES["pydoc"], steps=4, supervised=0.25, kl_coefficient=1.0))
     optimizer, losses = torch.optim.Adam(experiment.policy.parameters(), lr=0.01), []
-    for _ in range(6):
+    for step in range(6):
+        enter(experiment, experiment.recipe.stages(), step)
         optimizer.zero_grad()
         loss, logs = experiment(batch, "train")
         loss.backward()

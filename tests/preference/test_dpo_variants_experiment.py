@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from practice_torch.engine.stages import enter
 from practice_torch.experiments.preference.dpo_variants import OBJECTIVES, RECIPES
 from tests.support import tiny
 
@@ -19,6 +20,7 @@ def trained(objective):
     experiment, batch = small(objective=objective, steps=5, supervised=0.4)
     optimizer = torch.optim.AdamW([*experiment.text.parameters(), *experiment.policies.parameters()], lr=0.01)
     for step in range(5):
+        enter(experiment, experiment.recipe.stages(), step)
         optimizer.zero_grad()
         experiment(batch, "train")[0].backward()
         optimizer.step()

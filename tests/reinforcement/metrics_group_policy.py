@@ -19,15 +19,11 @@ FIELDS = {"pydoc": {"supervised": 0.5}}
 TOLERANCE = 1e-5  # scores are cast to float32
 
 
-def begins(e):
-    return int(e.recipe.supervised * e.recipe.steps)
-
-
 def logs(e, batch, phase):
-    if phase == "collect" and int(e.batches) - 1 >= begins(e):
+    if phase == "collect":
         prompts = batch["tokens"][:, : e.recipe.prompt]
         return rollout_logs(e, e.policy, e.reference, prompts, lambda tokens: scores(tokens, e.recipe.prompt))
-    return update_logs(e, e.policy) if phase == "update" and int(e.batches) > begins(e) else {}
+    return update_logs(e, e.policy) if e.place.stage == "rounds" else {}
 
 
 def evaluate(e, data):
@@ -47,6 +43,5 @@ def evaluate(e, data):
 
 
 def preview(e, data):
-    rounds = int(e.batches) - begins(e)
-    path = e.rollout.path[-rounds:]
+    path = e.rollout.path[-e.place.taken :]
     return {"path": [("plot", *torch.as_tensor(path).T), ("plot", *path[-1:].T, {"label": "last round"})]}

@@ -7,8 +7,7 @@ from tests.support.objectives import Objective
 
 def text_then_policy(e, batch, phase):
     """A text, while no round has begun; then what the rounds collect."""
-    rounds = int(e.batches.seen) - int(e.recipe.supervised * e.recipe.steps)
-    return tuned_policy(e, batch, phase) if rounds > 0 else language(e, batch, "policy")
+    return tuned_policy(e, batch, phase) if e.place.stage == "rounds" else language(e, batch, "policy")
 
 
 OBJECTIVE = Objective(

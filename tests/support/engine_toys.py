@@ -15,6 +15,7 @@ from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import Place, Stage
 from practice_torch.engine.storage.run import Run
 
 
@@ -216,3 +217,47 @@ def remains(folder):
     """The bytes that an interruption must not change: the last state, and the metrics."""
     last = max((folder / "checkpoints").glob("step-*"))
     return last.name, [file.read_bytes() for file in sorted(last.glob("state*"))], (folder / "metrics.csv").read_bytes()
+
+
+@dataclass(frozen=True)
+class StagedRecipe(Recipe):
+    """Five steps of one network, then one of both (two of a longer training), then another network alone."""
+
+    def stages(self):
+        both = max(1, self.steps // 8 // 2)
+        rest = self.steps - 5 - both
+        return Stage("first", 5, ("one",)), Stage("both", both, ("one", "other")), Stage("second", rest, ("other",))
+
+
+class Staged(nn.Module):
+    """`other` begins as a copy of `one`, and learns to undo it on what is drawn."""
+
+    explains = {}
+    phases = (Phase("one", moves=("one",)), Phase("other", moves=("other",), times=2))
+
+    def __init__(self, at=None):
+        super().__init__()
+        self.one, self.other = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.generator, self.at, self.place, self.played = None, at or {}, Place("first", 0), []
+
+    def forward(self, batch, phase):
+        x = batch["point"]
+        if self.training:
+            self.played.append((phase, *self.place))
+        if phase == "one":
+            loss = (self.one(x) - x.roll(1, 1)).square().mean()
+        else:
+            if self.place == ("both", 0):
+                self.other.load_state_dict(self.one.state_dict())
+            loss = (self.other(self.one(x + torch.randn(x.shape, generator=self.generator, device=x.device))) - x).square().mean()
+        step = {"first": 1, "both": 6, "second": 7}[self.place.stage] + self.place.taken
+        return self.at[step](self, loss) if self.training and step in self.at else loss, {}
+
+    def evaluate(self, data):
+        return {"loss": float(self(data.batch(), "other")[0]), "taken": self.place.taken}
+
+    def preview(self, data):
+        return {}
+
+    def sample(self, count):
+        return {}

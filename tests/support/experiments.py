@@ -5,6 +5,7 @@ Previews and studies are written to files in tests/training/test_simulated_gpu.p
 
 import copy
 import dataclasses
+import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -34,7 +35,9 @@ from practice_torch.engine.experiment import (
 )
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import enter, stages_of
 from practice_torch.engine.storage import snapshot
+from tests.support.small_recipes import playing_in_each_stage
 
 COUNT = 6  # samples: of the smallest model two could be equal by chance
 
@@ -59,6 +62,19 @@ class Case:
         recipe = dataclasses.replace(self.recipe, precision="float32")  # a process has one precision
         run = SimpleNamespace(checkpoints="", asked={})
         return Training(run, recipe, self.build(recipe, data), *self.data, cpu=True)
+
+    def state_at(self, steps, saved=None):
+        """{step: the state of a run after so many steps}, from its beginning or from a saved (step, state)."""
+        training = self.training(self.data[0] if saved is None else self.described, seed=0 if saved is None else 1)
+        if saved:
+            training.step, state = saved
+            snapshot.put_back(training, state, training.step)
+        found = {}
+        while training.step < self.recipe.steps:
+            training._advance()
+            if training.step in steps:
+                found[training.step] = snapshot.collect(training)[0]
+        return found
 
     @cached_property
     def resumed(self):
@@ -120,6 +136,8 @@ def has_the_members_of_the_interface(case):
     assert names and len(set(names)) == len(names), f"phases are called {names}"
     for phase in experiment.phases:
         phase_parameters(experiment, phase)
+    playing = {name for stage in stages_of(case.recipe) for name in stage.phases}
+    assert playing <= set(names) and (playing == set(names) or not playing), f"phases are {names}, those of the stages {playing}"
     assert all(isinstance(metric, Metric) for metric in experiment.explains.values()), "explains holds no Metric"
     remarks = experiment.remarks if isinstance(experiment, HasRemarks) else ()
     assert not isinstance(remarks, str) and all(isinstance(remark, str) for remark in remarks), f"remarks are {remarks!r}"
@@ -132,7 +150,7 @@ def has_scalar_losses_and_detached_logs(case):
     train, _ = case.data
     experiment, batch = case.build(case.recipe, train), train.batch(torch.arange(min(len(train), case.recipe.batch_size)))
     experiment.generator = torch.Generator().manual_seed(0)
-    for phase in experiment.phases:
+    for phase in playing_in_each_stage(experiment, case.recipe):
         loss, logs = experiment(batch, phase.name)
         assert loss.shape == () and bool(loss.isfinite()), f"the loss of {phase.name} is {loss}; it must be a finite scalar"
         assert loss.requires_grad or not phase.moves, f"the loss of {phase.name} has no gradient"
@@ -174,9 +192,26 @@ def resumes_to_the_same_state(case):
     assert ended.keys() == resumed.keys() and not _different(ended, resumed), f"{_different(ended, resumed)} differ"
 
 
+def resumes_in_every_stage(case):
+    """From the last step of a stage, whose successor begins the next one, and from the first step of each."""
+    if not stages_of(case.recipe):
+        return
+    while min(stage.steps for stage in stages_of(case.recipe)) < 2:  # too short to be interrupted in
+        case = dataclasses.replace(case, recipe=dataclasses.replace(case.recipe, steps=2 * case.recipe.steps))
+    ends = list(itertools.accumulate(stage.steps for stage in stages_of(case.recipe)))
+    saved = case.state_at({1, *(step for end in ends[:-1] for step in (end, end + 1)), case.recipe.steps})
+    ended = saved.pop(case.recipe.steps)
+    for step, state in saved.items():
+        resumed = case.state_at({case.recipe.steps}, saved=(step, state))[case.recipe.steps]
+        assert ended.keys() == resumed.keys() and not _different(ended, resumed), (
+            f"from step {step} {_different(ended, resumed)} differ"
+        )
+
+
 def is_saved_whole(case):
     loaded = case.build(case.recipe, case.described)
     loaded.load_state_dict(case.trained.state_dict())
+    enter(loaded, stages_of(case.recipe), case.recipe.steps)
     metrics = case.seen["evaluate"][1], case.look("evaluate", case.data[1], experiment=loaded)
     assert content(metrics[0]) == content(metrics[1]), f"evaluated after training {metrics[0]}, after loading {metrics[1]}"
 
@@ -304,6 +339,7 @@ CHECKS = (
     is_not_changed_by_looks,
     samples_by_its_generator,
     resumes_to_the_same_state,
+    resumes_in_every_stage,
     is_saved_whole,
     is_evaluated_in_shares,
     is_shared_among_processes,

@@ -18,7 +18,7 @@ experiment takes them.
     NAMES      the recipes that are built; without it all whose fields differ
     FIELDS     {recipe: fields with other values}, where the smallest sizes show nothing
     COUNT      examples of the data, where six are too few
-    ROUNDS     how often all phases are played, 2 unless it says so
+    ROUNDS     the number of steps, 2 unless it says so
     ANEW       the parameters, too, are as before the step when `logs` is asked
     STEP       the deviation of the parameters' moves, 0.1 unless it says so
     FLOAT32    the experiment computes in float32 whatever its parameters are

@@ -130,7 +130,8 @@ def state_of(training):
     named = [(name, parameter, player) for player in training.players for name, parameter in player.parameters.items()]
     apart = set()
     for name, parameter, player in named:
-        others = [player.optimizer.state[parameter][slot] for slot in ("exp_avg", "exp_avg_sq")]
+        moments = player.optimizer.state[parameter]  # empty: it plays in a later stage
+        others = [moments[slot] for slot in ("exp_avg", "exp_avg_sq") if moments]
         others += [] if parameter.grad is None else [parameter.grad]  # None: of a player whose turn is over
         apart |= {name} if any(_order(other) != _order(parameter) for other in others) else set()
     kernels = [(name, parameter) for name, parameter, _ in named if parameter.ndim == 4]

@@ -21,6 +21,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.text_set import Text
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import enter, stages_of
 from shared_specs.syllabus import load
 
 _SELF = sys.modules[__name__]
@@ -154,10 +155,19 @@ def _try(module, recipe, data):
     experiment = module.build(recipe, data[0])
     experiment.generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for phase in experiment.phases:
+        for phase in playing_in_each_stage(experiment, recipe):
             experiment(data[0].batch(torch.arange(min(len(data[0]), recipe.batch_size))), phase.name)
         experiment.eval()
         experiment.evaluate(data[1])
+
+
+def playing_in_each_stage(experiment, recipe):
+    """The phases that play in the first step of each stage; of a recipe without stages, all phases."""
+    stages, step = stages_of(recipe), 0
+    yield from enter(experiment, stages, step)
+    for stage in stages[:-1]:
+        step += stage.steps
+        yield from enter(experiment, stages, step) if stage.steps and step < recipe.steps else ()
 
 
 # ---------------------------------------------------------------------------------------------------- data

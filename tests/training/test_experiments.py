@@ -17,7 +17,8 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Interval
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
-from tests.support.engine_toys import RECIPE, Noisy, Points
+from practice_torch.engine.recipe import Recipe
+from tests.support.engine_toys import RECIPE, Noisy, Points, Staged, StagedRecipe
 from tests.support.experiments import (
     CHECKS,
     Case,
@@ -29,6 +30,7 @@ from tests.support.experiments import (
     is_not_changed_by_looks,
     is_saved_whole,
     is_shared_among_processes,
+    resumes_in_every_stage,
     resumes_to_the_same_state,
     samples_artifacts,
     samples_by_its_generator,
@@ -76,14 +78,19 @@ class Toy(Noisy):
 
 def case_of(changes, build=None):
     """The toy with other members."""
-    make = type("Mistaken", (Toy,), changes)
-    points = Points.drawn()
-    return Case(build or (lambda recipe, data: make()), dataclasses.replace(RECIPE, steps=3), (points, points))
+    make = type("Mistaken", (changes.get("toy", Toy),), changes)
+    points, fields = Points.drawn(), RECIPE.fields() | {"steps": 8 if issubclass(make, Staged) else 3}
+    recipe = (StagedRecipe if issubclass(make, Staged) else Recipe)(**fields)
+    return Case(build or (lambda recipe, data: make()), recipe, (points, points))
 
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_sound_toy_keeps_it(check):
     check(case_of({}))
+
+
+def test_a_sound_toy_with_stages_keeps_it():
+    resumes_in_every_stage(case_of({"toy": Staged}))
 
 
 def test_a_sound_toy_that_shares_keeps_it():
@@ -123,6 +130,14 @@ def counting_aside(self, batch, phase):
 def remembering_aside(self, batch, phase):
     self.last = batch["point"].mean()
     return Toy.forward(self, batch, phase)
+
+
+def beginning_aside(self, batch, phase):
+    """What the stage began with is neither a parameter nor a buffer."""
+    loss, logs = Staged.forward(self, batch, phase)
+    if self.place == ("both", 0) and phase == "other":
+        self.began = loss.detach()
+    return loss * (self.began if self.place.stage == "second" and hasattr(self, "began") else 1.0), logs
 
 
 def evaluating_what_is_remembered(self, data):
@@ -196,6 +211,7 @@ PLANTED = (
     planted(samples_by_its_generator, "torch's own generator", "the same seed", sample=drawing(lambda self: torch.randn(3))),
     planted(samples_by_its_generator, "no generator", "another seed draws", sample=drawing(lambda self: self.seen)),
     planted(resumes_to_the_same_state, "a number that is not saved", "differ", forward=counting_aside),
+    planted(resumes_in_every_stage, "what a stage began with", "from step 6 .* differ", toy=Staged, forward=beginning_aside),
     planted(is_saved_whole, "a memory of the last batch", "after loading",
             forward=remembering_aside, evaluate=evaluating_what_is_remembered),
     planted(is_evaluated_in_shares, "draws", "no mean of these weights", evaluation_weight=lambda self, data: len(data)),

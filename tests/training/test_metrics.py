@@ -13,6 +13,7 @@ import torch
 
 from benchmarks.measuring import code_mutants, code_users
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
+from practice_torch.engine.stages import enter, stages_of
 from tests.support import metrics
 from tests.support.small_recipes import names
 from tests.support.topic_files import module_with, topics_with
@@ -45,10 +46,13 @@ def compare(topic, monkeypatch):
         experiment, batch, data = metrics.built(topic, recipe, step)
         second = getattr(module, "logs", lambda *_: {})
         steps = torch.Generator().manual_seed(3)
-        for phase in getattr(module, "ROUNDS", 2) * experiment.phases:
-            pair = metrics.logged(experiment, batch, phase.name, second, getattr(module, "ANEW", False))
-            metrics.same(*pair, f"log of {phase.name} of {type(recipe).__name__}", tolerance)
-            metrics.move(experiment, steps, step)
+        stages, rounds = stages_of(recipe), getattr(module, "ROUNDS", 2)
+        for number in range(rounds):
+            for phase in enter(experiment, stages, number):
+                pair = metrics.logged(experiment, batch, phase.name, second, getattr(module, "ANEW", False))
+                metrics.same(*pair, f"log of {phase.name} of {type(recipe).__name__}", tolerance)
+                metrics.move(experiment, steps, step)
+        enter(experiment, stages, rounds)
         for what in LOOKS:
             if hasattr(module, what):
                 found, wanted = metrics.looked(experiment, what, 6 if what == "sample" else data, getattr(module, what))

@@ -9,6 +9,7 @@ import torch
 
 from practice_torch.engine.experiment import phase_parameters
 from practice_torch.engine.modality import options_of
+from practice_torch.engine.stages import enter, stages_of
 from tests.support import tiny
 from tests.support.objectives import objective_of
 from tests.support.small_recipes import OF_THE_ENGINE, module_of, names
@@ -82,7 +83,7 @@ def trained(topic, recipe, steps=STEPS):
     _move(experiment, draws)  # away from where they begin: behind a zero nothing is seen
     seen = [[(phase.name, phase.times) for phase in experiment.phases]]
     for step in range(steps):
-        for phase in experiment.phases:
+        for phase in enter(experiment, stages_of(recipe), step):
             before = _state(experiment)
             torch.default_generator.manual_seed(step)  # for dropout
             loss, _ = experiment(batch, phase.name)

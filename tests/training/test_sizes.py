@@ -10,10 +10,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from practice_torch.engine.batches.datasets import blank_data
 from practice_torch.engine.costs.flops import flops_of_step
-from practice_torch.engine.costs.sizes import Tally, on_fake_tensors, sizes, step_by_step
+from practice_torch.engine.costs.sizes import Tally, line, on_fake_tensors, sizes, step_by_step
 from practice_torch.engine.experiment import phase_parameters
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import stages_of
 from practice_torch.state_space import _selective_scan
 from shared_specs.syllabus import load
 from tests.commands.test_practice_commands import call
@@ -23,6 +24,10 @@ TOPICS = list(dict.fromkeys(path for path, _ in names()))
 # fields of the engine that change what a step takes
 SIZES = {"data", "batch_size", "accumulate", "precision"}
 OTHERS = {field.name for field in dataclasses.fields(Recipe)} - SIZES
+
+
+# the first recipe of every topic with stages
+STAGED = [(path, name) for path in TOPICS for name in [*module_of(path).RECIPES][:1] if stages_of(module_of(path).RECIPES[name])]
 
 
 def different(module):
@@ -43,6 +48,8 @@ def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic, monkeypatch):
             if any(phase.moves for phase in experiment.phases):  # the others count, in passes whose sizes depend on the data
                 steps = step_by_step(experiment, module.RECIPES[name], data, tally)
                 next(steps)
+                for _ in stages_of(module.RECIPES[name])[1:]:
+                    next(steps), next(steps)  # the first step of every other stage
                 moved = {key for phase in experiment.phases for key, _ in phase_parameters(experiment, phase)}
                 # weights and, of those that are trained, two moments at the least
                 least = sum(part.nbytes * (3 if key in moved else 1) for key, part in experiment.named_parameters())
@@ -117,6 +124,21 @@ def test_averages_and_accumulation_are_held_and_counted():
         other = type("Module", (), {"RECIPES": {"digits": changed}, "build": staticmethod(module.build)})
         found = sizes(other, "digits")
         assert found.held - plain.held == held and found.operations == times * plain.operations
+
+
+@pytest.mark.parametrize(("topic", "name"), STAGED)
+def test_stages_are_listed_apart(topic, name):
+    """Those that have steps; a step's operations are the mean over all of them, and the bytes those of the largest stage."""
+    recipe, found = module_of(topic).RECIPES[name], sizes(module_of(topic), name)
+    stages = [stage for stage in stages_of(recipe) if stage.steps]
+    assert [(stage.name, stage.steps) for stage in found.stages] == [(stage.name, stage.steps) for stage in stages]
+    assert found.operations * recipe.steps == pytest.approx(sum(stage.steps * stage.operations for stage in found.stages))
+    assert found.hours == pytest.approx(sum(stage.hours for stage in found.stages))
+    assert (found.held, found.peak) == (max(stage.held for stage in found.stages), max(stage.peak for stage in found.stages))
+    later = found.stages[-1]
+    assert found.stages[0].held <= later.held and found.stages[0].operations != later.operations or topic.startswith("flows/")
+    lines = line(name, recipe, found).splitlines()
+    assert [words.split()[:2] for words in lines[1:]] == [["stage", stage.name] for stage in stages]
 
 
 def test_published_results_belong_to_recipes_and_say_where_they_stand():

@@ -22,14 +22,15 @@ from practice_torch.engine.batches.order import Order
 from practice_torch.engine.errors import RunError
 
 AHEAD = 2  # batches that each worker has ready or is reading
+SKIPPED = 64  # batches, at most, that are read and left out where later ones are wanted: new workers would cost more
 DIE_WITH_THE_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
 class Stream:
     """The batches of a streamed set in this order, on the device: the same as `Batches` would cut from it in memory.
 
-    Asked for in sequence: any other number than the next one starts the workers anew. workers = 0: the training's own process
-    reads each batch when it is needed.
+    Wanted in ascending order: a number that is smaller than the next one, or much larger, starts the workers anew. workers = 0:
+    the training's own process reads each batch when it is needed.
     """
 
     def __init__(self, data: Streamed, order: Order, device: torch.device, workers: int) -> None:
@@ -37,8 +38,12 @@ class Stream:
         self._loading, self._next = None, 0
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        if self._loading is None or number != self._next:
+        if self._loading is None or not 0 <= number - self._next <= SKIPPED:
             self._begin(number)
+            self._next = number
+        while self._next < number:
+            self._take()
+            self._next += 1
         batch, self._next = self._take(), number + 1
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 

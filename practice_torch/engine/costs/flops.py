@@ -12,6 +12,7 @@ from torch.utils.flop_counter import flop_registry
 from practice_torch.engine.experiment import Experiment, phase_parameters
 from practice_torch.engine.optimizers import Player
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import Place, Stage
 from practice_torch.engine.step import take_step, take_turn
 
 # torch's formulas, which know addmm only
@@ -54,8 +55,10 @@ def flops_of(call: Callable[[], Any]) -> int:
     return counting.total
 
 
-def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: Recipe) -> int:
+def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: Recipe, stage: Stage | None = None) -> int:
     """Multiplications and additions of one step: forward and backward pass of every turn of every player, accumulation included.
+
+    stage: of a recipe with stages, the one of the step, which is not its first.
 
     Counted are products of matrices, convolutions and attention (all pairs, also where it is causal), as is usual for model
     FLOPs utilization; neither element-wise operations nor the optimizer. Only shapes and types of the batch matter; experiment
@@ -64,7 +67,10 @@ def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: R
     Raises RuntimeError or NotImplementedError where a step reads values, which meta tensors do not have.
     """
     twin = on_meta(experiment)
+    if stage:
+        twin.place = Place(stage.name, 1)
     players = [Player(phase, dict(phase_parameters(twin, phase)), None) for phase in twin.phases if phase.moves]
+    playing = [player for player in players if stage is None or player.phase.name in stage.phases]
     batch = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta") for name, tensor in batch.items()}
     counts = []
 
@@ -75,7 +81,7 @@ def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: R
 
     # a draw without a device is one on the CPU, from torch's own generator
     with torch.random.fork_rng(devices=()):
-        take_step(players, players, turn, times=lambda _: (None,))  # each turn takes as many operations as the first
+        take_step(playing, players, turn, times=lambda _: (None,))  # each turn takes as many operations as the first
     return recipe.accumulate * sum(counts)
 
 

@@ -8,6 +8,7 @@ and recompute_blocks is not heeded; both would lower the peak.
 """
 
 import contextlib
+import itertools
 import weakref
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.optimizers import make_player
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import enter, stages_of
 from practice_torch.engine.step import autocast, take_step, take_turn
 
 DEVICE = "H100 SXM"
@@ -41,10 +43,22 @@ ASSUMPTION = (
 )
 
 
+class StageSizes(NamedTuple):
+    """Of one stage of a recipe: its steps, floating-point operations of one, bytes, hours; of one process."""
+
+    name: str
+    steps: int
+    operations: float
+    held: int
+    peak: int
+    hours: float
+
+
 class Sizes(NamedTuple):
     """Numbers of parameters and of floating-point operations a step, bytes, hours; of one process.
 
-    None, but for parameters, where a recipe is fitted without gradients (counts, a table of values).
+    Of a recipe with stages: the mean operations of a step, the most bytes of a stage, and the hours of all stages. None, but for
+    parameters, where a recipe is fitted without gradients (counts, a table of values).
     """
 
     parameters: int
@@ -52,6 +66,7 @@ class Sizes(NamedTuple):
     held: int | None = None
     peak: int | None = None
     hours: float | None = None
+    stages: tuple[StageSizes, ...] = ()
 
 
 def sizes(module: Any, name: str) -> Sizes:
@@ -61,32 +76,48 @@ def sizes(module: Any, name: str) -> Sizes:
         parameters = sum(parameter.numel() for parameter in experiment.parameters())
         if not any(phase.moves for phase in experiment.phases):
             return Sizes(parameters)
-        steps = step_by_step(experiment, recipe, data, tally)
-        next(steps)  # makes the optimizers' moments
-        tally.operations.clear()
-        held = tally.peak = tally.now
-        next(steps)
-    seconds = sum(count / UTILIZATION[kind] for kind, count in tally.operations.items()) / RATES[recipe.precision]
-    return Sizes(parameters, sum(tally.operations.values()), held, tally.peak, recipe.steps * seconds / 3600)
+        steps, found = step_by_step(experiment, recipe, data, tally), []
+        for stage, count in _stages(recipe):
+            next(steps)  # makes the optimizers' moments, and what a stage begins with
+            tally.operations.clear()
+            held = tally.peak = tally.now
+            next(steps)
+            seconds = sum(count / UTILIZATION[kind] for kind, count in tally.operations.items()) / RATES[recipe.precision]
+            hours = count * seconds / 3600
+            found.append(StageSizes(stage, count, sum(tally.operations.values()), held, tally.peak, hours))
+    operations = sum(stage.steps * stage.operations for stage in found) / recipe.steps if len(found) > 1 else found[0].operations
+    most = (max(stage.held for stage in found), max(stage.peak for stage in found))
+    hours = sum(stage.hours for stage in found)
+    return Sizes(parameters, operations, *most, hours, tuple(found) if stages_of(recipe) else ())
+
+
+def _stages(recipe):
+    """(name, number of steps) of each stage that has steps; of a recipe without stages, of all steps."""
+    return [(stage.name, stage.steps) for stage in stages_of(recipe) if stage.steps] or [("", recipe.steps)]
 
 
 HEADER = f"{'recipe':44s}{'parameters':>11s}{'operations':>11s}{'held':>10s}{'peak':>10s}{'steps':>10s}   hours, estimated"
 
 
 def line(recipe_name: str, recipe: Recipe, found: Sizes) -> str:
-    """A line of the table under HEADER."""
+    """A line of the table under HEADER, and one for each stage."""
     start = f"{recipe_name:44s}{_short(found.parameters):>11s}"
     if found.hours is None:
         return f"{start}   fitted without gradients"
+    stages = (f"{f'    stage {stage.name}':55s}{_costs(stage, stage.steps)}" for stage in found.stages)
+    return "\n".join((f"{start}{_costs(found, recipe.steps)}", *stages))
+
+
+def _costs(found, steps):
     hours = "less than 0.1" if found.hours < 0.1 else f"{found.hours:.3g}"
-    operations, held, peak = _short(found.operations), amount(found.held), amount(found.peak)
-    return f"{start}{operations:>11s}{held:>10s}{peak:>10s}{recipe.steps:>10,}   {hours}"
+    return f"{_short(found.operations):>11s}{amount(found.held):>10s}{amount(found.peak):>10s}{steps:>10,}   {hours}"
 
 
 def facts_of(recipe: Recipe, found: Sizes, published: Published | None) -> dict[str, Any]:
     """The same as JSON."""
     compared = published and {name: value for name, value in published._asdict().items() if name != "facts"}
-    return {"steps": recipe.steps, "batch_size": recipe.batch_size} | found._asdict() | {"published": compared}
+    stages = {"stages": [stage._asdict() for stage in found.stages]}
+    return {"steps": recipe.steps, "batch_size": recipe.batch_size} | found._asdict() | stages | {"published": compared}
 
 
 def _short(count):
@@ -104,9 +135,10 @@ def on_fake_tensors(module: Any, name: str) -> Iterator[tuple["Tally", Experimen
 
 
 def step_by_step(experiment: Experiment, recipe: Recipe, data: Data, tally: "Tally") -> Iterator[None]:
-    """Takes the steps that the loop takes on an accelerator. Yields after each; of its tensors only the gradients are left.
+    """Takes steps as the loop takes them on an accelerator. Yields after each; of its tensors only the gradients are left.
 
-    Of a phase's turns, and of a turn's batches, at most two are taken: a third would repeat the second.
+    They are the first two steps of each stage; without stages, the first two of the training. Of a phase's turns, and of a turn's
+    batches, at most two are taken: a third would repeat the second.
     """
     experiment.train()
     players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
@@ -121,11 +153,15 @@ def step_by_step(experiment: Experiment, recipe: Recipe, data: Data, tally: "Tal
 
         take_turn(experiment, player, tally.twice(recipe.accumulate), loss, lambda player: player.optimizer.step())
 
-    while True:
-        take_step(players, players, turn, times=tally.twice)
-        if average:
-            get_ema_multi_avg_fn(recipe.average_decay)(average, moved, None)
-        yield
+    stages = stages_of(recipe)
+    starts = itertools.accumulate((count for _, count in _stages(recipe)), initial=0)
+    for start, (_, count) in zip(starts, _stages(recipe), strict=False):
+        for step in (start, start + min(1, count - 1)):
+            playing = enter(experiment, stages, step)
+            take_step([player for player in players if player.phase in playing], players, turn, times=tally.twice)
+            if average:
+                get_ema_multi_avg_fn(recipe.average_decay)(average, moved, None)
+            yield
 
 
 class Tally(TorchDispatchMode):

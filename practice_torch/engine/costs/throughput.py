@@ -12,6 +12,7 @@ from torch import Tensor
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import stages_of
 
 # Dense operations per second on matrix units with float32 sums, in bfloat16 and in TF32. NVIDIA's data sheets (H100, H200, A100,
 # L4, L40S; half of what they state with sparsity) and architecture papers (Ada GPU, GA102). The first row whose words are all in
@@ -52,29 +53,32 @@ class Throughput:
 
     def __init__(self, experiment: Experiment, recipe: Recipe, device: torch.device, processes: Processes) -> None:
         self.recipe, self.processes = recipe, processes
+        self._stages = {stage.name: stage for stage in stages_of(recipe)}
         on_gpu = device.type == "cuda"
         self.peak = peak_of(torch.cuda.get_device_name(device), recipe.precision) if on_gpu else None
         self._twin = _twin(experiment) if on_gpu else None  # as it is before it is wrapped, sharded or compiled
-        self._unit, self._flops, self._last = "", None, (0.0, None)
-        self._laps, self._sums = 0, (0.0, 0, 0.0)
+        self._unit, self._last = "", (0.0, None)
+        self._flops = {}  # name of a stage, or "" -> operations for a batch, None where they cannot be counted
+        self._laps, self._sums = 0, (0.0, 0.0, 0.0)
         self.begin()
 
     def begin(self) -> None:
         """Begin a lap, and forget one that has not ended."""
-        self._amount, self._batches, self._since = 0.0, 0, time.perf_counter()
+        self._amount, self._operations, self._since = 0.0, 0.0, time.perf_counter()
 
-    def see(self, batch: Mapping[str, Tensor]) -> None:
-        """Add a batch of this process. The first one shows what an example is."""
+    def see(self, batch: Mapping[str, Tensor], stage: str = "") -> None:
+        """Add a batch of this process, of the stage with this name. The first one shows what an example is."""
         if not self._unit:
             self._each, self._unit = self._amount_of(batch)
-            self._flops = None if self._twin is None else self._count(batch)
+        if self._twin is not None and stage not in self._flops:
+            self._flops[stage] = self._count(batch, stage)
         examples = len(next(iter(batch.values()))) if batch else 1
         self._amount += examples * self._each * self.processes.count
-        self._batches += 1
+        self._operations += self._flops.get(stage) or 0.0
 
     def lap(self) -> tuple[float, float | None]:
         """End a lap: (amount per second, utilization or None). The first lap, which compiles, counts only if it is alone."""
-        given = self._amount, self._batches, time.perf_counter() - self._since
+        given = self._amount, self._operations, time.perf_counter() - self._since
         self._sums = given if self._laps <= 1 else tuple(map(sum, zip(self._sums, given, strict=True)))
         self._laps, self._last = self._laps + 1, self._rates(*given)
         self.begin()
@@ -91,26 +95,27 @@ class Throughput:
         """What environment.json says."""
         rate, utilization = self._rates(*self._sums)
         found = {"unit": f"{self._unit} per second", "rate": round(rate, 3)}
-        if self._flops is not None:
-            found |= {"flops_of_a_step": self._flops * self._turns * self.processes.count}
+        if known := {stage: flops for stage, flops in self._flops.items() if flops is not None}:
+            of_steps = {stage: flops * self._turns(stage) * self.processes.count for stage, flops in known.items()}
+            found |= {"flops_of_a_step": of_steps if self._stages else of_steps[""]}
         return {"throughput": found if utilization is None else found | {"utilization": utilization, "peak_flops": self.peak}}
 
-    @property
-    def _turns(self):
-        """Batches of a step in this process."""
-        return self.recipe.accumulate * sum(phase.times for phase in self._twin.phases)
+    def _turns(self, stage):
+        """Batches of a step of the stage in this process."""
+        phases = self._stages[stage].phases if stage else [phase.name for phase in self._twin.phases]
+        return self.recipe.accumulate * sum(phase.times for phase in self._twin.phases if phase.name in phases)
 
-    def _rates(self, amount, batches, seconds):
+    def _rates(self, amount, operations, seconds):
         seconds = max(seconds, 1e-9)
-        known = self.peak is not None and self._flops is not None
-        return amount / seconds, batches * self._flops / seconds / self.peak if known else None
+        known = self.peak is not None and self._flops and None not in self._flops.values()
+        return amount / seconds, operations / seconds / self.peak if known else None
 
-    def _count(self, batch):
+    def _count(self, batch, stage):
         """Operations for a batch, in the mean over the turns of a step; None where they cannot be counted."""
         from practice_torch.engine.costs.flops import flops_of_step
 
         try:
-            return flops_of_step(self._twin, batch, self.recipe) / self._turns or None
+            return flops_of_step(self._twin, batch, self.recipe, self._stages.get(stage)) / self._turns(stage) or None
         except (NotImplementedError, RuntimeError) as error:
             if self.processes.first:
                 print(f"note: the operations of a step are not counted, since it reads values: {error}", file=sys.stderr)

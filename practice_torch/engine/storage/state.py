@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import Metric
+from practice_torch.engine.experiment import Experiment, Metric
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.stages import enter, stages_of
 from practice_torch.engine.storage import checkpoint
 from practice_torch.engine.storage.run import Run, difference
 
@@ -43,6 +44,14 @@ def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> t
     wanted = experiment.state_dict()
     tensors, facts = checkpoint.newest(run.checkpoints, say, lambda tensors, _: require_weights(wanted, weights(tensors)))
     return weights(tensors), facts["step"]
+
+
+def load_weights(run: Run, recipe: Recipe, experiment: Experiment, say: Callable[[str], None]) -> int:
+    """Load the newest valid checkpoint's weights into the experiment, and set its place; returns the step."""
+    weights, step = weights_of(run, experiment, say)
+    experiment.load_state_dict(weights)
+    enter(experiment, stages_of(recipe), step)
+    return step
 
 
 def verdict(recipe: Recipe, metrics: Mapping[str, float], step: int, explains: Mapping[str, Metric]) -> dict[str, Any]:

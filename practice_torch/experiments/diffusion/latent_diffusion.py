@@ -29,11 +29,11 @@ from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.codes.image_codes import decoder, encoder, follow, grid_of
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge, references
 from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw, guided
-from practice_torch.experiments.training.batch_count import BatchCount, nothing_of
 from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.latent.vector_quantization import vector_quantization_loss
 
@@ -82,6 +82,11 @@ class LatentDiffusionRecipe(Sizes, Recipe):
         super().__post_init__()
         self._require("judged_steps", self.judged_steps <= self.num_steps, f"at most num_steps ({self.num_steps})")
 
+    def stages(self):
+        """The autoencoder's steps, then those of the diffusion model."""
+        first = math.ceil(self.first_share * self.steps)
+        return Stage("autoencoder", first, ("first_stage",)), Stage("diffusion", self.steps - first, ("diffusion",))
+
     def alpha_bar(self):
         """The schedule, [T+1]."""
         if self.noise_schedule == "cosine":
@@ -93,8 +98,8 @@ class LatentDiffusionRecipe(Sizes, Recipe):
 class LatentDiffusionExperiment(nn.Module):
     """The second stage's data are the first one's latents, encoded from each batch and divided by their deviation.
 
-    The deviation is that of the first batch of the second stage. From then on a copy of the autoencoder is used that nothing
-    moves: the momentum of its optimizer would carry the original on.
+    The deviation is that of the first batch of the second stage. From then on a copy of the autoencoder is used, which the
+    averaging of weights leaves alone.
     """
 
     explains = JUDGED | {
@@ -121,7 +126,7 @@ class LatentDiffusionExperiment(nn.Module):
             self.register_buffer("codebook", torch.randn(recipe.codes, recipe.latent_channels))
             self.register_buffer("counts", torch.zeros(recipe.codes))
             self.register_buffer("sums", torch.zeros(recipe.codes, recipe.latent_channels))
-        self.batches = BatchCount()  # of the first phase
+        self.place = place_at(recipe.stages(), 0)
 
     @cached_property
     def _judge(self):
@@ -131,19 +136,15 @@ class LatentDiffusionExperiment(nn.Module):
         return Judge(train["image"], train.get("label"))
 
     def forward(self, batch, phase):
-        """The autoencoder's loss for an image while it is trained; then the squared error of the prediction for a latent."""
-        first = math.ceil(self.recipe.first_share * self.recipe.steps) * self.recipe.accumulate
-        seen = int(self.batches)
+        """The autoencoder's loss for an image; or the squared error of the prediction for its latent."""
         if phase == "first_stage":
-            self.batches.advance()
-            if seen == first:
-                self.frozen.load_state_dict(self.first_stage.state_dict())
-            return self._first_stage_loss(batch["image"]) if seen < first else (nothing_of(self.first_stage), {})
-        if seen <= first:
-            return nothing_of(self.network), {}
+            return self._first_stage_loss(batch["image"])
+        begins = self.place == ("diffusion", 0)
+        if begins:
+            self.frozen.load_state_dict(self.first_stage.state_dict())
         with torch.no_grad():
             latent = self._encoded(batch["image"])
-            if seen == first + self.recipe.accumulate:
+            if begins:
                 self.scale.copy_(scaling_factor(latent))
         draws = self._draws(len(latent))
         return self._losses(normalize_latent(latent, scale=self.scale), batch.get("label"), *draws).mean(), {}

@@ -15,12 +15,12 @@ from practice_torch.engine.bounds import Above, AtLeast, Bounded
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.engine.stages import Stage, place_at
 from practice_torch.engine.storage.run import Run
-from practice_torch.engine.storage.state import weights_of
+from practice_torch.engine.storage.state import load_weights
 from practice_torch.experiments.autoregressive import transformer
 from practice_torch.experiments.language.completions import completed
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
-from practice_torch.experiments.training.batch_count import BatchCount
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.preference import changes_of_pairs
 from practice_torch.preference.dpo import dpo_loss, implicit_reward_margin
@@ -65,6 +65,11 @@ class PairsRecipe(Recipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def stages(self):
+        """The steps on the chosen completions alone, then those on preferences."""
+        supervised = int(self.supervised * self.steps)
+        return Stage("supervised", supervised, ("train",)), Stage("preferences", self.steps - supervised, ("train",))
 
     def loading(self):
         """Pairs as tokens."""
@@ -114,7 +119,7 @@ class PreferredCompletions(nn.Module):
         )
         self.reference.load_state_dict(self.policy.state_dict())
         self.reference.requires_grad_(False)
-        self.batches = BatchCount()
+        self.place = place_at(recipe.stages(), 0)
         self.library = data.description["tokenizer"]["library"]
         self.kept, buffer = tokenizer_buffer(data, 0)
         self.register_buffer(self.kept, buffer)
@@ -134,8 +139,7 @@ class PreferredCompletions(nn.Module):
             if theirs != ours:
                 raise OptionError(f"{name} is {ours}, and {theirs} in {run.folder}, where the model begins: give both the same")
         model = transformer.build(recipe, Described(run.asked["data"]))
-        weights, _ = weights_of(run, model, say=lambda line: print(f"warning: {line}", file=sys.stderr))
-        model.load_state_dict(weights)
+        load_weights(run, recipe, model, say=lambda line: print(f"warning: {line}", file=sys.stderr))
         if _spelled(model.tokenizer()) != _spelled(self.tokenizer()):
             raise OptionError(f"tokens is {self.recipe.tokens!r}, and {run.folder} has others: name the folder of its text")
         self.policy.load_state_dict(model.network.state_dict())
@@ -146,13 +150,11 @@ class PreferredCompletions(nn.Module):
 
     def forward(self, batch, phase):
         """Nats a token of the chosen completions, at first; then the loss of every preference."""
-        seen, begins = int(self.batches), int(self.recipe.supervised * self.recipe.steps) * self.recipe.accumulate
-        self.batches.advance()
-        if seen < begins:
+        if self.place.stage == "supervised":
             tokens = batch["tokens"][:, 0]
             mask = completion_mask(batch["prompt"], batch["length"][:, 0], width=tokens.shape[1])
             return supervised_loss(tokens, self.policy(tokens).float(), mask).mean(), {}
-        if seen == begins:
+        if self.place.taken == 0:
             self.reference.load_state_dict(self.policy.state_dict())
         four = self._four(batch)
         chosen, rejected, right = self._rewards(*(part.detach() for part in four))

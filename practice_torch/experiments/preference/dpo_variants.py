@@ -10,6 +10,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed
+from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.language.completions import (
     CompletionRecipe,
     after,
@@ -20,7 +21,6 @@ from practice_torch.experiments.language.completions import (
     log_probs_after,
     readable,
 )
-from practice_torch.experiments.training.batch_count import BatchCount, nothing_of
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.preference import changes_of_log_probs, wins_by_nats
 from practice_torch.preference.dpo import dpo_loss, robust_dpo_loss
@@ -57,6 +57,11 @@ class VariantsRecipe(CompletionRecipe):
     metric: Fixed = "least_win_rate"
     direction: Direction = "higher"
 
+    def stages(self):
+        """The steps of the model of the text, then those of the policies."""
+        supervised = int(self.supervised * self.steps)
+        return Stage("supervised", supervised, ("train",)), Stage("preferences", self.steps - supervised, ("train",))
+
     def objectives(self):
         """The names of the policies."""
         return OBJECTIVES if self.objective == "all" else (self.objective,)
@@ -87,7 +92,7 @@ class Variants(nn.Module):
         self.reference.requires_grad_(False)
         self.policies = nn.ModuleDict(dict(zip(recipe.objectives(), policies, strict=True)))
         self.register_buffer("values", judged_bytes(), persistent=False)
-        self.batches = BatchCount()
+        self.place = place_at(recipe.stages(), 0)
 
     @property
     def explains(self):
@@ -106,17 +111,15 @@ class Variants(nn.Module):
 
     def forward(self, batch, phase):
         """Nats a byte of the text, at first; then the sum of all objectives, no two of which share a parameter."""
-        seen, begins = int(self.batches), int(self.recipe.supervised * self.recipe.steps) * self.recipe.accumulate
-        self.batches.advance()
         tokens = batch["tokens"]
-        if seen < begins:
-            return self.text(tokens[:, :-1], tokens[:, 1:]) + nothing_of(self.policies), {}
-        if seen == begins:
+        if self.place.stage == "supervised":
+            return self.text(tokens[:, :-1], tokens[:, 1:]), {}
+        if self.place.taken == 0:
             for network in (self.reference, *self.policies.values()):
                 network.load_state_dict(self.text.state_dict())
         pairs = self._pairs(tokens[:, : self.recipe.prompt])
         losses = {name: self._loss(name, policy, pairs) for name, policy in self.policies.items()}
-        return sum(losses.values()) + nothing_of(self.text), {f"{name}_loss": loss.detach() for name, loss in losses.items()}
+        return sum(losses.values()), {f"{name}_loss": loss.detach() for name, loss in losses.items()}
 
     @torch.no_grad()
     def _pairs(self, prompts):

@@ -11,6 +11,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed
+from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.language.completions import (
     CompletionRecipe,
     after,
@@ -22,7 +23,6 @@ from practice_torch.experiments.language.completions import (
     readable,
 )
 from practice_torch.experiments.language.policy_tuning import Rollout, Tuning
-from practice_torch.experiments.training.batch_count import BatchCount, nothing_of
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.preference import wins_by_nats
 from practice_torch.pictures.tuning import score_by_nats
@@ -60,6 +60,16 @@ class PreferenceRecipe(CompletionRecipe):
     """Price of a nat of divergence from the model as it was after the text."""
     metric: Fixed = "least_win_rate"
     direction: Direction = "higher"
+
+    def stages(self):
+        """The steps on the text; those in which the reward model learns; those with rounds of PPO. DPO has the last two."""
+        text = int(self.supervised * self.steps)
+        rewarded = int(self.rewarded * (self.steps - text))
+        return (
+            Stage("supervised", text, ("train",)),
+            Stage("reward_model", rewarded, ("train", "reward")),
+            Stage("rounds", self.steps - text - rewarded, ("train", "collect", "update")),
+        )
 
 
 class Pipeline(nn.Module):
@@ -118,39 +128,38 @@ class Pipeline(nn.Module):
         self.rollout = Rollout(tuning, rounds=recipe.steps, prompts=recipe.batch_size, **lengths)
         self.register_buffer("reference_rewards", torch.zeros(recipe.batch_size * recipe.answers))
         self.register_buffer("values", judged_bytes(), persistent=False)
-        self.batches = BatchCount()  # of the first phase
+        self.place = place_at(recipe.stages(), 0)
 
     def forward(self, batch, phase):
-        """In the first phase nats a byte of the text, then DPO; meanwhile the reward model, then PPO, have their turns."""
+        """Nats a byte of the text, then DPO; next to it the reward model, then PPO, have their turns."""
         prompts = batch["tokens"][:, : self.recipe.prompt]
-        text, rewarded = (steps * self.recipe.accumulate for steps in self._stages())
-        seen = int(self.batches)
         match phase:
             case "train":
-                self.batches.advance()
-                if seen < text:
+                if self.place.stage == "supervised":
                     return self.policy(batch["tokens"][:, :-1], batch["tokens"][:, 1:]), {}
-                if seen == text:
+                if self._preferred() == 0:
                     for network in (self.reference, self.tuned, self.reward.trunk):
                         network.load_state_dict(self.policy.state_dict())
                 return self._preferences(prompts)
             case "reward":
-                return self._votes(prompts) if text < seen <= rewarded else (nothing_of(self.reward), {})
+                return self._votes(prompts)
             case "collect":
-                if seen == rewarded + 1:
+                if self.place.taken == 0:
                     self._set_scale(prompts)
                 models = self.tuned, self.reference, self.critic
-                logs = self.rollout.collect(*models, prompts, self._standardized, self.generator) if seen > rewarded else {}
+                logs = self.rollout.collect(*models, prompts, self._standardized, self.generator)
                 return torch.zeros((), device=prompts.device), logs
             case "update":
-                if seen > rewarded:
-                    return self.rollout.loss(self.tuned, self.critic, self.generator)
-                return nothing_of(self.tuned) + nothing_of(self.critic), {}
+                return self.rollout.loss(self.tuned, self.critic, self.generator)
 
-    def _stages(self):
-        """The numbers of the steps with which preferences begin, and with which PPO does."""
-        text = int(self.recipe.supervised * self.recipe.steps)
-        return text, text + int(self.recipe.rewarded * (self.recipe.steps - text))
+    def _preferred(self):
+        """The number of steps of DPO so far."""
+        match self.place.stage:
+            case "supervised":
+                return 0
+            case "reward_model":
+                return self.place.taken
+        return self.recipe.stages()[1].steps + self.place.taken
 
     def _judged(self, prompts):
         """First and then second completions of the prompts, by the reference, and verdicts: 1 for the first, 0, or 1/2."""
@@ -232,9 +241,9 @@ class Pipeline(nn.Module):
             "wins": wins_by_nats({way: (found[f"{way}_divergence"], found[f"{way}_win_rate"]) for way in WAYS}),
             "completions": Text("\n".join(rows), "Held-out prompts, continued by all models; · is a line's end"),
         }
-        if (rounds := int(self.batches) // self.recipe.accumulate - self._stages()[1]) > 0:
-            label = "learned reward, deviations of the reference"
-            shown["path"] = score_by_nats(self.rollout.path[-rounds:].cpu(), label)
+        if self.place.stage == "rounds" and self.place.taken:
+            path = self.rollout.path[-self.place.taken * self.recipe.accumulate :]
+            shown["path"] = score_by_nats(path.cpu(), "learned reward, deviations of the reference")
         return shown
 
     def sample(self, count):
@@ -256,7 +265,7 @@ class Pipeline(nn.Module):
 
     def _the_reference(self):
         """While the text is learned there is none yet, and the policy stands for it."""
-        return self.reference if int(self.batches) > self._stages()[0] * self.recipe.accumulate else self.policy
+        return self.reference if self._preferred() else self.policy
 
     def _written(self, network, prompts, count=None):
         """The prompts and bytes drawn after them."""

@@ -11,6 +11,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed
+from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.language.completions import (
     CompletionRecipe,
     after,
@@ -22,7 +23,6 @@ from practice_torch.experiments.language.completions import (
     readable,
 )
 from practice_torch.experiments.language.policy_tuning import Rollout, Tuning
-from practice_torch.experiments.training.batch_count import BatchCount
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.tuning import score_by_nats
 from practice_torch.preference.pipeline import token_class_score, win_rate
@@ -36,6 +36,11 @@ class TunedBytesRecipe(Tuning, CompletionRecipe):
     """Fraction of the steps, at the beginning, in which the model is trained on text, in every update; rounds follow."""
     metric: Fixed = "win_rate"
     direction: Direction = "higher"
+
+    def stages(self):
+        """The steps on the text, then those of the rounds."""
+        supervised = int(self.supervised * self.steps)
+        return Stage("supervised", supervised, ("update",)), Stage("rounds", self.steps - supervised, ("collect", "update"))
 
 
 class TunedBytes(nn.Module):
@@ -73,25 +78,21 @@ class TunedBytes(nn.Module):
             recipe, rounds=recipe.steps, prompts=recipe.batch_size, prompt=recipe.prompt, completion=recipe.completion
         )
         self.register_buffer("values", judged_bytes(), persistent=False)
-        self.batches = BatchCount()  # that `collect` was given
+        self.place = place_at(recipe.stages(), 0)
 
     def forward(self, batch, phase):
         """At first the nats a byte of the text; then a round on the batch's prompts, or the loss of an update on the round."""
         tokens = batch["tokens"]
         if phase == "collect":
             return self._collect(tokens[:, : self.recipe.prompt])
-        if int(self.batches) > self._begins():
+        if self.place.stage == "rounds":
             return self.rollout.loss(self.policy, self.critic, self.generator)
         return self.policy(tokens[:, :-1], tokens[:, 1:]), {}
 
     def _collect(self, prompts):
-        seen, begins = int(self.batches), self._begins()
-        self.batches.advance()
-        logs = {}
-        if seen == begins:
+        if self.place.taken == 0:
             self.reference.load_state_dict(self.policy.state_dict())
-        if seen >= begins:
-            logs = self.rollout.collect(self.policy, self.reference, self.critic, prompts, self._scores, self.generator)
+        logs = self.rollout.collect(self.policy, self.reference, self.critic, prompts, self._scores, self.generator)
         return torch.zeros((), device=prompts.device), logs
 
     def evaluate(self, data):
@@ -121,8 +122,9 @@ class TunedBytes(nn.Module):
             ends = [readable(tokens[self.recipe.prompt :]) for tokens in pair]
             rows.append(f"{readable(prompt)}\n    policy     {ends[0]}\n    reference  {ends[1]}")
         shown = {"completions": Text("\n".join(rows), "Held-out prompts, completed by both models; · is a line's end")}
-        if rounds := max(int(self.batches) - self._begins(), 0):
-            shown["path"] = score_by_nats(self.rollout.path[-rounds:].cpu(), "score of a completion, a byte")
+        if self._rounds():
+            path = self.rollout.path[-self._rounds() * self.recipe.accumulate :]
+            shown["path"] = score_by_nats(path.cpu(), "score of a completion, a byte")
         return shown
 
     def sample(self, count):
@@ -132,13 +134,13 @@ class TunedBytes(nn.Module):
         lines = (bytes(text[1:].tolist()).decode(errors="replace") for text in texts)
         return {"text": Text("\n\n".join(lines), "Texts of the policy")}
 
-    def _begins(self):
-        """The number of the batch with which rounds begin."""
-        return int(self.recipe.supervised * self.recipe.steps) * self.recipe.accumulate
+    def _rounds(self):
+        """The number of steps with rounds so far."""
+        return self.place.taken if self.place.stage == "rounds" else 0
 
     def _the_reference(self):
         """While the text is learned there is none yet, and the policy stands for it."""
-        return self.reference if int(self.batches) > self._begins() else self.policy
+        return self.reference if self._rounds() else self.policy
 
     def _completed(self, prompts):
         """The prompts with the policy's completions, and with the reference's."""
