@@ -8,7 +8,6 @@ already, in which order and in how many processes changes nothing. A shard is wr
 import concurrent.futures
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import json
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
+from filelock import FileLock, Timeout
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.preparation.prepared import FORMAT, MANIFEST, UNFINISHED, VERSION, digest_of, open_prepared
@@ -245,12 +245,14 @@ def _write_whole(path, content):
 
 @contextlib.contextmanager
 def _locked(out):
-    with writing(out), open(out / UNFINISHED, "rb") as file:
+    lock = FileLock(out / UNFINISHED, blocking=False, fallback_to_soft=False)
+    with writing(out):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.acquire()
+        except Timeout:
             raise DataError(f"{out} is being prepared by another process: wait for it, or give another --out") from None
-        yield
+        with lock:
+            yield
 
 
 # ---------------------------------------------------------------------------------------------------- processes
