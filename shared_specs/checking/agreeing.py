@@ -94,7 +94,7 @@ def _dtypes(trial, arguments):
 
 def _without_nan(trial, row, asked):
     """The gradients of a row that compares none; of other people's code, only those that are compared are requested."""
-    keys = () if trial.along_simplex else differentiated(row, asked.arguments)
+    keys = () if trial.along_simplex else differentiated(row, dict(arrays_in(asked.arguments)))
     if not keys or not any(np.issubdtype(w.dtype, np.floating) for w in asked.wanted):
         return
     drawn = cotangents(trial, row, asked.arguments)

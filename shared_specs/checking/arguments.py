@@ -1,4 +1,7 @@
-"""Arguments and results as nested tuples and dictionaries of NumPy arrays: their paths, their leaves, and complex arrays."""
+"""Arguments and results as nested tuples and dictionaries of NumPy arrays: their paths, their leaves, and complex arrays.
+
+optree and JAX's pytrees sort the keys of a dictionary and take lists apart, which are hyper-parameters here.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps

@@ -116,7 +116,7 @@ class Implementation:
 
     def call_at(self, name: str, points: "Points") -> Arrays:
         """The results at many points (shared_specs.checking.tolerance.Points), each with an axis for them in front."""
-        if not any(arrays_in(points.arguments)):  # whole numbers are the same at all
+        if not points.arrays:  # whole numbers are the same at all
             return tuple(np.broadcast_to(result, (points.count, *result.shape)) for result in self.call(name, points.arguments))
         return _stacked([self.call(name, points.at(i)[0]) for i in range(points.count)])
 

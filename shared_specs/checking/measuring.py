@@ -3,29 +3,27 @@
 The row itself and the points of the difference quotients are evaluated in one go, and so are its neighbors in both precisions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from shared_specs.checking.arguments import arrays_in, with_arrays
+from shared_specs.checking.arguments import Key, arrays_in
 from shared_specs.checking.simplex import projected, simplex_paths
-from shared_specs.checking.tolerance import DRAWS, Points, joined, neighbors, one_point, tolerances, unit_roundoff
+from shared_specs.checking.tolerance import DRAWS, Points, joined, neighbors, tolerances, unit_roundoff
 from shared_specs.checking.trial import Trial
 from shared_specs.rows import Agree, Row
 
 PRECISIONS = ("float64", "float32")
 STEP = float(np.cbrt(unit_roundoff("float64")))
 
-Path = tuple[str | int, ...]
-
 
 class Slope(NamedTuple):
     """The central differences of <cotangent, reference> along a direction, at STEP and 2 STEP."""
 
-    direction: dict[Path, np.ndarray]
+    direction: dict[Key, np.ndarray]
     differences: tuple[float, float]
 
 
@@ -36,7 +34,7 @@ class Measured:
     arguments: dict[str, Any]
     wanted: tuple[np.ndarray, ...]
     limits: list[np.ndarray]
-    keys: tuple[Path, ...] = ()
+    keys: tuple[Key, ...] = ()
     cotangents: list[np.ndarray] = field(default_factory=list)
     gradients: tuple[np.ndarray, ...] = ()
     gradient_limits: list[np.ndarray] = field(default_factory=list)
@@ -50,21 +48,21 @@ def measure(trial: Trial, row: Agree) -> Measured:
 
 
 def _measure(trial, row, arguments):
-    keys = () if row.no_gradient else differentiated(row, arguments)
+    arrays = dict(arrays_in(arguments))
+    keys = () if row.no_gradient else differentiated(row, arrays)
     drawn = cotangents(trial, row, arguments) if keys else []
     reference = trial.reference_of(row)
-    directions = list(_directions(trial, row, arguments, keys)) if keys else []
+    directions = list(_directions(arrays, keys, on_the_simplex(trial, row, arguments))) if keys else []
 
-    def evaluated(*parts):
-        points = joined(*parts)
+    def evaluated(points):
         if keys:
             results, gradients = reference.value_and_vjp_at(row.function, keys, points)
             return results + gradients, len(results)
         results = reference.call_at(row.function, points)
         return results, len(results)
 
-    here, values = evaluated(one_point(arguments, drawn), *(_along(arguments, drawn, direction) for direction in directions))
-    around, _ = evaluated(*(neighbors(arguments, precision, row.frozen, drawn) for precision in PRECISIONS))
+    here, values = evaluated(_lines(arguments, arrays, drawn, directions))
+    around, _ = evaluated(joined(*(neighbors(arguments, precision, row.frozen, drawn) for precision in PRECISIONS)))
     wanted = tuple(array[0] for array in here)
     slopes = tuple(_slopes(directions, drawn, [result[1:] for result in here[:values]]))
     found = {}
@@ -76,12 +74,12 @@ def _measure(trial, row, arguments):
     return found
 
 
-def differentiated(row: Agree, arguments: dict[str, Any]) -> tuple[Path, ...]:
+def differentiated(row: Agree, arrays: Iterable[Key]) -> tuple[Key, ...]:
     """The paths of the arrays with respect to which a row's function is differentiated."""
-    return tuple(key for key, _ in arrays_in(arguments) if row.differentiate is None or key[0] in row.differentiate)
+    return tuple(key for key in arrays if row.differentiate is None or key[0] in row.differentiate)
 
 
-def on_the_simplex(trial: Trial, row: Agree, arguments: dict[str, Any]) -> list[Path]:
+def on_the_simplex(trial: Trial, row: Agree, arguments: dict[str, Any]) -> list[Key]:
     """The arguments whose gradients are compared along the simplex alone."""
     return simplex_paths(row.given, arguments) if trial.along_simplex else []
 
@@ -93,24 +91,19 @@ def cotangents(trial: Trial, row: Agree, arguments: dict[str, Any]) -> list[np.n
     return [rng.standard_normal(shape) if floating else np.zeros(shape) for shape, floating in shapes]
 
 
-def _directions(trial, row, arguments, keys):
+def _directions(arrays, keys, simplex):
     """Two random ones, along the simplex for its arguments."""
-    originals, simplex = dict(arrays_in(arguments)), on_the_simplex(trial, row, arguments)
     for seed in range(2):
         rng = np.random.default_rng(seed)
-        direction = {key: rng.uniform(-1.0, 1.0, originals[key].shape) for key in keys}
-        yield direction | {key: projected(direction[key], originals[key]) for key in simplex if key in direction}
+        direction = {key: rng.uniform(-1.0, 1.0, arrays[key].shape) for key in keys}
+        yield direction | {key: projected(direction[key], arrays[key]) for key in simplex if key in direction}
 
 
-def _along(arguments, drawn, direction):
-    """The points at STEP, -STEP, 2 STEP and -2 STEP in a direction."""
-    originals = dict(arrays_in(arguments))
-    return joined(
-        *(
-            one_point(with_arrays(arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()}), drawn)
-            for h in (STEP, -STEP, 2 * STEP, -2 * STEP)
-        )
-    )
+def _lines(arguments, arrays, drawn, directions):
+    """The point itself, and for each direction those at STEP, -STEP, 2 STEP and -2 STEP."""
+    places = [({}, 0.0), *((direction, h) for direction in directions for h in (STEP, -STEP, 2 * STEP, -2 * STEP))]
+    moved = {key: np.stack([array + h * way[key] if key in way else array for way, h in places]) for key, array in arrays.items()}
+    return Points(len(places), arguments, moved, [np.stack([c] * len(places)) for c in drawn])
 
 
 def _slopes(directions, drawn, found):

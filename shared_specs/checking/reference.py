@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared_specs.backends import backend
-from shared_specs.checking.arguments import Arguments, Arrays, Key, arrays_in, by_parts, leaves, mapped, with_arrays
+from shared_specs.checking.arguments import Arguments, Arrays, Key, by_parts, leaves, mapped, with_arrays
 from shared_specs.checking.implementation import Implementation, flatten
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Traced(Implementation):
 
     def call_at(self, name: str, points: "Points") -> Arrays:
         """As any implementation's, in one go."""
-        if not points.rounding and not any(arrays_in(points.arguments)):
+        if not points.rounding and not points.arrays:
             return super().call_at(name, points)
         return self._result("call", self._values(name), name, *points.at(0)[:1], points=points)
 
@@ -173,7 +173,8 @@ class Traced(Implementation):
         program = self._program(key)
         if points is None:
             return mapped(program(*given), lambda _, array: np.asarray(array))
-        stacked = self.native({name: points.arguments[name] for name in traced})
+        stacked = points.stacked
+        stacked = self.native({name: stacked[name] for name in traced})
         found = program(stacked, *([points.cotangents] if more else []), rounding=points.rounding)
         shapes = dict(leaves(self._traces[key].out_info))
 

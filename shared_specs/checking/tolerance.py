@@ -15,12 +15,11 @@ is wrong does not. shared_specs/backends/jaxpr.py evaluates the reference with t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from shared_specs.backends.rounding import Rounding
-from shared_specs.checking.arguments import is_floating, leaves, mapped
+from shared_specs.checking.arguments import Arguments, Key, arrays_in, with_arrays
 from shared_specs.rows import Cancels
 
 DRAWS = 16
@@ -35,13 +34,15 @@ def unit_roundoff(precision: str) -> float:
 
 @dataclass(frozen=True)
 class Points:
-    """Arguments and cotangents at many points: floating arrays that are not frozen have one more axis in front for them.
+    """Arguments and cotangents at many points: arrays and cotangents have one more axis in front for them.
 
-    shares: by which share of itself the result of every operation moves at each of the points; nothing moves if there are none.
+    arrays: by path, those of the arguments that differ. shares: by which share of itself the result of every operation moves at
+    each of the points; nothing moves if there are none.
     """
 
     count: int
-    arguments: dict[str, Any]
+    arguments: Arguments
+    arrays: dict[Key, np.ndarray]
     cotangents: list[np.ndarray] = field(default_factory=list)
     shares: tuple[float, ...] = ()
     frozen: Sequence[str] = ()
@@ -51,45 +52,36 @@ class Points:
         """Of the operations at these points; what is computed of frozen arguments alone stays, because the result jumps there."""
         return Rounding(self.shares, differing=bool(self.frozen)) if self.shares else None
 
-    def at(self, point: int) -> tuple[dict[str, Any], list[np.ndarray]]:
+    @property
+    def stacked(self) -> Arguments:
+        """The arguments with the axis for the points."""
+        return with_arrays(self.arguments, self.arrays)
+
+    def at(self, point: int) -> tuple[Arguments, list[np.ndarray]]:
         """The arguments and cotangents at one of the points."""
-
-        def there(path, leaf):
-            return leaf[point, ...] if is_floating(leaf) and path[0] not in self.frozen else leaf
-
-        return mapped(self.arguments, there), [cotangent[point, ...] for cotangent in self.cotangents]
+        there = {path: array[point, ...] for path, array in self.arrays.items()}
+        return with_arrays(self.arguments, there), [cotangent[point, ...] for cotangent in self.cotangents]
 
 
-def one_point(arguments: dict[str, Any], cotangents: Sequence[np.ndarray] = ()) -> Points:
-    """The arguments and cotangents themselves."""
-    return Points(1, mapped(arguments, lambda _, leaf: leaf[None] if is_floating(leaf) else leaf), [c[None] for c in cotangents])
-
-
-def neighbors(
-    arguments: dict[str, Any], precision: str, frozen: Sequence[str] = (), cotangents: Sequence[np.ndarray] = ()
-) -> Points:
+def neighbors(arguments: Arguments, precision: str, frozen: Sequence[str] = (), cotangents: Sequence[np.ndarray] = ()) -> Points:
     """The 16 draws: every floating entry moves to one of its two neighbors in the precision, but for frozen arguments."""
     rng = np.random.default_rng(0)
 
-    def moved(path, leaf):
-        if not is_floating(leaf) or path[0] in frozen:
-            return leaf
-        return nudge(np.broadcast_to(leaf, (DRAWS, *leaf.shape)), precision, rng)
+    def nudged(array):
+        return nudge(np.broadcast_to(array, (DRAWS, *array.shape)), precision, rng)
 
-    nudged = [nudge(np.broadcast_to(c, (DRAWS, *c.shape)), precision, rng) for c in cotangents]
-    return Points(DRAWS, mapped(arguments, moved), nudged, (ROUNDING * unit_roundoff(precision),) * DRAWS, frozen)
+    drawn = [nudged(cotangent) for cotangent in cotangents]
+    arrays = {path: nudged(array) for path, array in arrays_in(arguments) if path[0] not in frozen}
+    return Points(DRAWS, arguments, arrays, drawn, (ROUNDING * unit_roundoff(precision),) * DRAWS, frozen)
 
 
 def joined(*parts: Points) -> Points:
     """Points of the same arguments, one part behind the other; all of them have roundings and frozen arguments, or none."""
-    found, frozen = [dict(leaves(part.arguments)) for part in parts], parts[0].frozen
-
-    def of_all(path, leaf):
-        return np.concatenate([each[path] for each in found]) if is_floating(leaf) and path[0] not in frozen else leaf
-
+    first = parts[0]
+    arrays = {path: np.concatenate([part.arrays[path] for part in parts]) for path in first.arrays}
     cotangents = [np.concatenate(each) for each in zip(*(part.cotangents for part in parts), strict=True)]
     shares = tuple(share for part in parts for share in part.shares)
-    return Points(sum(part.count for part in parts), mapped(parts[0].arguments, of_all), cotangents, shares, frozen)
+    return Points(sum(part.count for part in parts), first.arguments, arrays, cotangents, shares, first.frozen)
 
 
 def nudge(array: np.ndarray, precision: str, rng: np.random.Generator) -> np.ndarray:
