@@ -97,21 +97,18 @@ def the_formula():
     return Sides(left=got, right=jax.nn.softmax(scores / jnp.sqrt(4.0), axis=-1) @ value, wrong=wrong)
 
 
-def _one_head(*parts):
-    return [part[:, None] for part in parts]
-
-
+queries, keys = [q.at(n, d) for n in range(2)], [k.at(n, d) for n in range(3)]
+values = [v.at(n, f) for n in range(3)]
 derivation.bridge(
     "Entry by entry, the code computes these answers",
-    out,
-    lambda q, k, v: scaled_dot_product_attention(
-        *_one_head(jnp.swapaxes(q, 1, 2), jnp.swapaxes(k, 1, 2), jnp.swapaxes(v, 1, 2)), None
-    )[:, 0].swapaxes(1, 2),
-    q,
-    k,
-    v,
+    [out.at(n, f) for n in range(2)],
+    scaled_dot_product_attention,
+    query=[[queries]],
+    key=[[keys]],
+    value=[[values]],
+    mask=None,
     sizes={i: 2, j: 3, d: 4, l: 3, f: 2},
-    wrong={"the weights not normalized": Total(j, exp(S) * v), "the scale twice": Total(j, P**2 * v)},
+    wrong={"the weights not normalized": [Total(j, exp(S.at(n, j)) * v) for n in range(2)]},
 )
 
 derivation.say(
@@ -369,34 +366,30 @@ derivation.chain(
     uses=(backward,),
     so=r"Likewise $\partial_K L = B^\top Q / \sqrt D$ and $\partial_Q L = B K / \sqrt D$ in matrices.",
 )
-_sizes = {i: 2, j: 3, d: 4, l: 3, f: 2}
 
 
-def _gradient(number):
-    def _scalar(*parts):
-        query, key, value, upstream = (jnp.swapaxes(part, 1, 2)[:, None] for part in parts)
-        return jnp.sum(upstream * scaled_dot_product_attention(query, key, value, None))
-
-    return jax.grad(_scalar, argnums=number)
+def first_order_loss(query, key, value, upstream):
+    """L of four arrays."""
+    return jnp.sum(upstream * scaled_dot_product_attention(query, key, value, None))
 
 
-for number, (letter, what, mistake) in enumerate(
-    (
-        ("queries", Total(j, B * k) / sqrt(D), Total(j, B * k)),
-        ("keys", Total(i, B * q) / sqrt(D), Total(i, P * A * q) / sqrt(D)),
-        ("values", Total(i, times(P, G)), Total(i, P) * G.at(0, f)),
-    )
+for name, what, mistake in (
+    ("query", [Total(j, B.at(n, j) * k) / sqrt(D) for n in range(2)], "the scale forgotten"),
+    ("key", [Total(i, B.at(i, n) * q) / sqrt(D) for n in range(3)], "the scale forgotten"),
+    ("value", [Total(i, times(P.at(i, n), G)) for n in range(3)], ""),
 ):
     derivation.bridge(
-        f"Automatic differentiation of the code gives the gradient in the {letter}",
+        f"Automatic differentiation of the code gives this gradient ({name})",
         what,
-        _gradient(number),
-        q,
-        k,
-        v,
-        G,
-        sizes=_sizes,
-        wrong={"a usual mistake": mistake},
+        first_order_loss,
+        query=[[queries]],
+        key=[[keys]],
+        value=[[values]],
+        upstream=[[[G.at(n, f) for n in range(2)]]],
+        slope=name,
+        calls=(scaled_dot_product_attention,),
+        sizes={i: 2, j: 3, d: 4, l: 3, f: 2},
+        wrong={mistake: [part * sqrt(D) for part in what]} if mistake else {},
     )
 
 derivation.say("A set. The sum over the keys has no order.")
@@ -448,26 +441,6 @@ eh = derivation.define(
 heads_add = Total(h, Total(f, WO * Total(j, eh / Total(l, eh.at(h, i, l)) * vh)))
 
 
-def _heads(WQ, WK, WV, WO, x):
-    """The arrays of a bridge have their axes in alphabetical order: d, f, g, h, i, n, o."""
-    flat = lambda w, order: w.transpose(order).reshape(-1, w.shape[-1])  # noqa: E731
-    outputs = [
-        multi_head_attention(
-            token[None],
-            token[None],
-            flat(wq, (1, 0, 2)),
-            flat(wk, (1, 0, 2)),
-            flat(wv, (1, 0, 2)),
-            wo.transpose(2, 1, 0).reshape(wo.shape[2], -1),
-            None,
-            heads=4,
-            key_value_heads=2,
-        )[0]
-        for wq, wk, wv, wo, token in zip(WQ, WK, WV, WO, x, strict=True)
-    ]
-    return jnp.stack(outputs)
-
-
 def _tiled():
     key, val = (Total(n, w.at(h - 2 * group, e, n) * x.at(j, n)) for w, e in ((WK, d), (WV, f)))
     weight = exp(Total(d, qh * key) / sqrt(D))
@@ -477,12 +450,16 @@ def _tiled():
 derivation.bridge(
     "Four heads, two groups: heads add, and head h takes the keys of group floor(h/2)",
     heads_add,
-    _heads,
-    WQ,
-    WK,
-    WV,
-    WO,
-    x,
+    multi_head_attention,
+    x=[[x.at(0, n), x.at(1, n)]],
+    context=[[x.at(0, n), x.at(1, n)]],
+    query_weight=[WQ.at(r // 2, r % 2, n) for r in range(8)],
+    key_weight=[WK.at(r // 2, r % 2, n) for r in range(4)],
+    value_weight=[WV.at(0, 0, n), WV.at(1, 0, n)],
+    output_weight=[[WO.at(row, head, 0) for head in range(4)] for row in range(2)],
+    mask=None,
+    heads=4,
+    key_value_heads=2,
     sizes={h: 4, g: 2, i: 2, j: 2, l: 2, d: 2, f: 1, n: 2, o: 2},
     wrong={
         "groups tiled, head h takes group h mod 2": _tiled(),

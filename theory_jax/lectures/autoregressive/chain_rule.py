@@ -201,13 +201,23 @@ derivation.chain(
     equals(1 / (1 + exp(-l)) - x, r"divide above and below by $e^l$: this is $\sigma(l) - x$"),
     so="It is between -1 and 1 however wrong the logit is.",
 )
+_bits = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 derivation.bridge(
-    "The code computes the log-probability of a bit, and this slope",
-    Slope(-bit, l) + bit,
-    lambda x, l: _from_bits(x, l),  # noqa: E741
-    x,
-    l,
-    wrong={"a softplus of the other sign": Slope(-bit, l) + x * l - log(1 + exp(-l))},
+    "The code computes the log-probability of a string of two bits",
+    [log(model_1.at(r) * model_2.at(s, r)) for r in range(2) for s in range(2)],
+    autoregressive_bernoulli_log_prob,
+    x=_bits,
+    logits=[[a, b.at(r)] for r in (0, 0, 1, 1)],
+    wrong={"0 and 1 exchanged": [log(model_1.at(1 - r) * model_2.at(1 - s, r)) for r in range(2) for s in range(2)]},
+)
+derivation.bridge(
+    "... and this slope, with the other sign",
+    [-success, 1 - success_2.at(0)],
+    autoregressive_bernoulli_log_prob,
+    x=_bits[1:2],
+    logits=[[a, b.at(0)]],
+    slope="logits",
+    wrong={"prediction minus datum": [success, success_2.at(0) - 1]},
 )
 
 derivation.say(
@@ -423,16 +433,3 @@ def _law(masks, seed):
 
 def _total(masks):
     return jnp.stack([_law(masks, seed).sum() for seed in range(5)])
-
-
-def _from_bits(x, logits):
-    """The log-probability and minus its slope, which are linear in the bit, from their values at the bits 0 and 1."""
-
-    def at(bit):
-        def log_prob(logit):
-            return autoregressive_bernoulli_log_prob(jnp.full((1, 1), bit), logit[None, None])[0]
-
-        value_and_slope = jax.vmap(jax.value_and_grad(log_prob))(jnp.asarray(logits))
-        return value_and_slope[0] - value_and_slope[1]
-
-    return (1 - x) * at(0.0) + x * at(1.0)

@@ -139,14 +139,12 @@ derivation.chain(
     role="remark",
 )
 derivation.bridge(
-    "The code has this law",
-    log(p_b),
-    lambda logits, b: jnp.stack(
-        [_law(apply_temperature(row[None], temperature=1 / float(x)))[0] for row, x in zip(logits, b, strict=True)]
-    ),
-    l,
-    b,
-    wrong={"multiplied by the temperature": l / b - log(Total(j, exp(l.at(j) / b)))},
+    "The logits that the code makes of them",
+    b * l,
+    apply_temperature,
+    logits=[l],
+    temperature=1 / b,
+    wrong={"multiplied by the temperature": l / b},
 )
 
 derivation.say(r"Truncation. Tokens outside a set $S$ get nothing. Which law on $S$ should replace $p$, and what does it cost?")
@@ -293,23 +291,14 @@ derivation.chain(
 )
 t = derivation.index("t", "a token", states=4)
 law = derivation.law("p", t, "the law of four tokens, of which the first two have occurred", "exp(logits)")
-power = law ** Piecewise((theta, t < 2), (1, True))
 derivation.bridge(
-    "The code takes the power of the tokens that occurred, once however often they did",
-    power / Total(t, power),
-    lambda p, penalty: jnp.stack(
-        [
-            jnp.exp(_law(repetition_penalty(jnp.log(row[None]), jnp.array([[0, 1, 0]]), penalty=float(x))))[0]
-            for row, x in zip(p, penalty, strict=True)
-        ]
-    ),
-    law,
-    theta,
-    wrong={
-        "every token": law**theta / Total(t, law**theta),
-        "the inverse power": law ** Piecewise((1 / theta, t < 2), (1, True))
-        / Total(t, law ** Piecewise((1 / theta, t < 2), (1, True))),
-    },
+    "The code's log-probabilities; a token counts once, however often it occurred",
+    log(law) * Piecewise((theta, t < 2), (1, True)),
+    repetition_penalty,
+    logits=[log(law)],
+    tokens=jnp.array([[0, 1, 0]]),
+    penalty=theta,
+    wrong={"divided, as a positive logit": log(law) * Piecewise((1 / theta, t < 2), (1, True))},
 )
 
 derivation.say(

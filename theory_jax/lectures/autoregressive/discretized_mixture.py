@@ -153,35 +153,20 @@ def _logistic(edge, mean=m, log_scale=kappa):
     return 1 / (1 + exp(-(edge - mean) / exp(log_scale)))
 
 
-def _log_probs(values, mean, log_scale):
-    """[points, values] of values among five levels, for each pair of parameters."""
-    shape = (len(mean), len(values))
-    parameters = (jnp.broadcast_to(part[:, None], shape) for part in (mean, log_scale))
-    return discretized_logistic_log_prob(np.broadcast_to(np.array(values), shape), *parameters, num_levels=5)
-
-
 QUARTER = Rational(1, 4)
 inner = log(_logistic(QUARTER) - _logistic(-QUARTER))
+low, high = log(_logistic(-3 * QUARTER)), log(1 - _logistic(3 * QUARTER))
 derivation.bridge(
-    "The code computes an inner cell, the middle of five",
-    inner,
-    lambda m, kappa: _log_probs([0.0], m, kappa)[:, 0],
-    m,
-    kappa,
+    "The code computes the lowest, the middle and the highest of five cells",
+    [low, inner, high],
+    discretized_logistic_log_prob,
+    x=jnp.array([-1.0, 0.0, 1.0]),
+    mean=[m, m, m],
+    log_scale=[kappa, kappa, kappa],
+    num_levels=5,
     wrong={
-        "half a width by the number of levels": log(_logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))),
-        "the whole width to both sides": log(_logistic(Rational(1, 2)) - _logistic(-Rational(1, 2))),
-    },
-)
-derivation.bridge(
-    "... and both outer ones",
-    plus(log(_logistic(-3 * QUARTER)), log(1 - _logistic(3 * QUARTER))),
-    lambda m, kappa: jnp.sum(_log_probs([-1.0, 1.0], m, kappa), axis=1),
-    m,
-    kappa,
-    wrong={
-        "the lowest closed": log(_logistic(-3 * QUARTER) - _logistic(-5 * QUARTER)) + log(1 - _logistic(3 * QUARTER)),
-        "the highest closed": log(_logistic(-3 * QUARTER)) + log(_logistic(5 * QUARTER) - _logistic(3 * QUARTER)),
+        "half a width by the number of levels": [low, log(_logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))), high],
+        "the lowest closed": [log(_logistic(-3 * QUARTER) - _logistic(-5 * QUARTER)), inner, high],
     },
 )
 
@@ -224,10 +209,12 @@ derivation.chain(
 derivation.bridge(
     "The code has this gradient",
     (_logistic(QUARTER) + _logistic(-QUARTER) - 1) / exp(kappa),
-    lambda m, kappa: jax.grad(lambda mean: jnp.sum(_log_probs([0.0], mean, kappa)))(m),
-    m,
-    kappa,
-    wrong={"the sign": (1 - _logistic(QUARTER) - _logistic(-QUARTER)) / exp(kappa), "no scale": 2 * _logistic(QUARTER) - 1},
+    discretized_logistic_log_prob,
+    x=jnp.zeros(1),
+    mean=[m],
+    log_scale=[kappa],
+    num_levels=5,
+    slope="mean",
 )
 
 derivation.say(
@@ -328,12 +315,12 @@ middle = _logistic(QUARTER, means, log_scales) - _logistic(-QUARTER, means, log_
 derivation.bridge(
     "The code computes the mixture's probability of the middle of five levels",
     log(Total(j, soft * middle)),
-    lambda c, m, kappa: discretized_logistic_mixture_log_prob(
-        jnp.zeros((len(c), 1)), c[:, None], m[:, None], kappa[:, None], num_levels=5
-    )[:, 0],
-    logit,
-    means,
-    log_scales,
+    discretized_logistic_mixture_log_prob,
+    x=jnp.zeros((1, 1)),
+    mixture_logits=[[logit]],
+    mean=[[means]],
+    log_scale=[[log_scales]],
+    num_levels=5,
     wrong={
         "a mean of logarithms": Total(j, soft * log(middle)),
         "the weights not normalized": log(Total(j, exp(logit) * middle)),

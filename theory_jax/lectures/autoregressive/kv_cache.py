@@ -65,11 +65,6 @@ def _in_chunks(tokens, chunks, fill=0.0):
     return jnp.concatenate(logits, axis=1), caches
 
 
-def _rows(numbers, rubbish):
-    """A cache of four rows, of which three are written: [D, 4], [D, 4] -> [D, 1, 4, 1]."""
-    return jnp.concatenate([numbers[:, :3], rubbish[:, 3:]], axis=1)[:, None, :, None]
-
-
 derivation = Derivation(
     module=__name__,
     title="The key-value cache: what never changes need not be computed again",
@@ -161,14 +156,11 @@ central = derivation.chain(
 derivation.bridge(
     "The code's step, with rubbish in the rows that are not written",
     Total(r, times(M.at(2, r), exp(times(q.at(2), k)), v)) / Total(r, times(M.at(2, r), exp(times(q.at(2), k)))),
-    lambda query, k, v, g, h: cached_attention(
-        query[:, None, None, None], *(_rows(*pair) for pair in ((k, g), (v, h))), position=2
-    )[:, 0, 0, 0],
-    q.at(2),
-    k,
-    v,
-    g,
-    h,
+    cached_attention,
+    query=[[[[q.at(2)]]]],
+    cache_key=[[[[k.at(0)], [k.at(1)], [k.at(2)], [g.at(3)]]]],
+    cache_value=[[[[v.at(0)], [v.at(1)], [v.at(2)], [h.at(3)]]]],
+    position=2,
     wrong={
         "the row itself hidden": Total(r, times(M.at(1, r), exp(times(q.at(2), k)), v))
         / Total(r, times(M.at(1, r), exp(times(q.at(2), k))))
@@ -249,18 +241,15 @@ derivation.chain(
 )
 
 
-def _layer(width, length):
-    """Operations of one layer over `length` tokens, from the count of a whole pass."""
-    sizes = dict(vocabulary_size=1, length=int(length), width=int(width), layers=1, feed_forward_width=4 * int(width))
-    return forward_operations(**sizes) - 2 * int(width) * int(length)
-
-
 derivation.bridge(
-    "A pass without a cache, as the topic transformer counts it",
-    times(T, plus(24 * E**2, 4 * T * E)),
-    lambda width, length: np.array([_layer(*row) for row in zip(width, length, strict=True)]),
-    E,
-    T,
+    "A pass without a cache as the topic transformer counts it, with a head for a single word",
+    plus(times(T, plus(24 * E**2, 4 * T * E)), times(2, T, E)),
+    forward_operations,
+    vocabulary_size=1,
+    length=T,
+    width=E,
+    layers=1,
+    feed_forward_width=4 * E,
 )
 
 derivation.say("What it costs: memory, and reading it.")
@@ -276,17 +265,16 @@ B, N, H, D, L, b = (
     )
 )
 size = times(2, B, N, H, D, L, b)
-_SIZES = ("batch", "layers", "key_value_heads", "head_width", "length", "element_bytes")
 derivation.bridge(
     "Bytes: keys and values, for every text, layer, head, entry and row",
     size,
-    lambda *sizes: np.array([cache_bytes(**dict(zip(_SIZES, map(int, row), strict=True))) for row in zip(*sizes, strict=True)]),
-    B,
-    N,
-    H,
-    D,
-    L,
-    b,
+    cache_bytes,
+    batch=B,
+    layers=N,
+    key_value_heads=H,
+    head_width=D,
+    length=L,
+    element_bytes=b,
 )
 P = derivation.number("P", "the number of weights, of two bytes each", positive=True)
 C = derivation.number("C", "the bytes of one text's cache", positive=True)

@@ -76,11 +76,11 @@ b = derivation.numbers("b", i, "the bias", "bias")
 derivation.bridge(
     "The code normalizes, weighs and shifts",
     plus(times(w, hat), b),
-    lambda x, w, b, e: jnp.stack([layer_norm(*row, epsilon=eps) for *row, eps in zip(x, w, b, e, strict=True)]),
-    x,
-    w,
-    b,
-    eps,
+    layer_norm,
+    x=x,
+    weight=w,
+    bias=b,
+    epsilon=eps,
     wrong={
         "the variance with 1/(E - 1)": plus(times(w, x - mean, 1 / sqrt(var * E / (E - 1) + eps)), b),
         "epsilon outside the root": plus(times(w, x - mean, 1 / (sqrt(var) + eps)), b),
@@ -227,37 +227,32 @@ backward = derivation.chain(
 )
 
 
-def _back(function, part):
-    def _code(x, w, d, e):
-        return jnp.stack([function(*row, epsilon=eps)[part] for *row, eps in zip(x, w, d, e, strict=True)])
-
-    return _code
-
-
-for what, expression, code, mistake in (
-    (
-        "the gradient in the input",
-        times(root, plus(g, -g_mean, -times(hat, g_hat))),
-        _back(layer_norm_backward, 0),
-        times(root, g - g_mean),
-    ),
-    ("the gradient in the weight", times(dy, hat), _back(layer_norm_backward, 1), g * hat),
-    ("the gradient in the bias", 1 * dy + 0 * x, _back(layer_norm_backward, 2), g),
-    (
-        "the gradient in the input of RMS normalization",
-        times(inverse, plus(g, -times(tilde, Total(j, g.at(j) * tilde.at(j)) / E))),
-        _back(rms_norm_backward, 0),
-        times(inverse, plus(g, -g_mean, -times(tilde, Total(j, g.at(j) * tilde.at(j)) / E))),
-    ),
-    ("the gradient in its weight", times(dy, tilde), _back(rms_norm_backward, 1), times(dy, hat)),
-    (
-        "RMS normalization itself",
-        times(w, tilde),
-        lambda x, w, d, e: jnp.stack([rms_norm(a, c, epsilon=eps) for a, c, eps in zip(x, w, e, strict=True)]),
-        times(w, hat),
-    ),
-):
-    derivation.bridge(f"The code computes {what}", expression, code, x, w, dy, eps, wrong={"a usual mistake": mistake})
+derivation.bridge(
+    "The code's gradients in the input, the weight and the bias",
+    (times(root, plus(g, -g_mean, -times(hat, g_hat))), times(dy, hat), dy),
+    layer_norm_backward,
+    x=x,
+    weight=w,
+    upstream=dy,
+    epsilon=eps,
+    wrong={"the variance held": (times(root, g - g_mean), times(dy, hat), dy)},
+)
+derivation.bridge("RMS normalization in the code", times(w, tilde), rms_norm, x=x, weight=w, epsilon=eps)
+derivation.bridge(
+    "... and its gradients in the input and the weight",
+    (times(inverse, plus(g, -times(tilde, Total(j, g.at(j) * tilde.at(j)) / E))), times(dy, tilde)),
+    rms_norm_backward,
+    x=x,
+    weight=w,
+    upstream=dy,
+    epsilon=eps,
+    wrong={
+        "the mean of the gradient subtracted": (
+            times(inverse, plus(g, -g_mean, -times(tilde, Total(j, g.at(j) * tilde.at(j)) / E))),
+            times(dy, tilde),
+        )
+    },
+)
 
 
 @derivation.autodiff(

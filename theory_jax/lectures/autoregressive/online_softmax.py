@@ -154,30 +154,24 @@ l0 = derivation.number("l_0", "a normalizer, of whatever was seen", "normalizer"
 o0 = derivation.number("o_0", "an accumulator", "accumulator")
 
 
-def _update(m, l, o, t, u):  # noqa: E741 (the lecture's letter)
-    maximum, normalizer, accumulator = online_softmax_update(m[:, None], l[:, None], o[:, None, None], t[:, None], u[:, :, None])
-    return jnp.exp(maximum)[:, 0] * normalizer[:, 0], jnp.exp(maximum)[:, 0] * accumulator[:, 0, 0]
-
-
+top = sympy.Max(m, *(t.at(n) for n in range(3)))
 derivation.bridge(
-    "The code's normalizer, multiplied by $e$ to its reference",
-    plus(times(exp(m), l0), Total(j, exp(t))),
-    lambda *state: _update(*state)[0],
-    m,
-    l0,
-    o0,
-    t,
-    u,
-)
-derivation.bridge(
-    "... and its accumulator",
-    plus(times(exp(m), o0), Total(j, times(exp(t), u))),
-    lambda *state: _update(*state)[1],
-    m,
-    l0,
-    o0,
-    t,
-    u,
+    "The code's block of three keys moves the reference to the largest score",
+    (top, plus(times(exp(m - top), l0), Total(j, exp(t - top))), plus(times(exp(m - top), o0), Total(j, times(exp(t - top), u)))),
+    online_softmax_update,
+    maximum=[[m]],
+    normalizer=[[l0]],
+    accumulator=[[[o0]]],
+    scores=[[t]],
+    values=[[[u.at(n)] for n in range(3)]],
+    sizes={j: 3},
+    wrong={
+        "the accumulator not corrected": (
+            top,
+            plus(times(exp(m - top), l0), Total(j, exp(t - top))),
+            plus(o0, Total(j, times(exp(t - top), u))),
+        )
+    },
 )
 derivation.bridge(
     "The log-normalizer of a row, in blocks of three",
@@ -266,19 +260,16 @@ derivation.chain(
     equals(Oa, r"its sums are zero: $L = -\infty$ is their logarithm", wrong={"half of it": Oa / 2}),
     role="remark",
 )
-for what, expression, number, mistake in (("output", Oab, 0, (Oa + Ob) / 2), ("log-normalizer", Lab, 1, (La + Lb) / 2)):
-    derivation.bridge(
-        f"The code computes the merged {what}",
-        expression,
-        lambda *parts, number=number: merge_partial_attention(parts[0][:, None], parts[1], parts[2][:, None], parts[3])[
-            number
-        ].reshape(-1),
-        Oa,
-        La,
-        Ob,
-        Lb,
-        wrong={"a plain mean": mistake},
-    )
+derivation.bridge(
+    "The code computes the merged part",
+    (Oab, Lab),
+    merge_partial_attention,
+    output_a=[Oa],
+    log_normalizer_a=La,
+    output_b=[Ob],
+    log_normalizer_b=Lb,
+    wrong={"a plain mean": ((Oa + Ob) / 2, Lab)},
+)
 
 derivation.say("Backward. The derivative of the log-normalizer is the key to a backward pass that stores no weights.")
 log_sum = derivation.define(r"\Lambda", log(Total(k, exp(t.at(k)))), "the log-normalizer of a row with the scores $t$")

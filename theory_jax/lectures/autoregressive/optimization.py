@@ -214,47 +214,24 @@ m_next = derivation.define(r"\hat m_1", m_new / (1 - b1**step), "the corrected a
 v_next = derivation.define(r"\hat v_1", v_new / (1 - b2**step), "the corrected average of squares")
 
 
-def _moved(root_of, correct=True):
-    first, second = (m_new / (1 - b1**step), v_new / (1 - b2**step)) if correct else (m_new, v_new)
-    return theta - eta * (first / root_of(second) + lam * theta)
-
-
-def _row_by_row(gradient, parameter, first, second, step, rate, decay, epsilon, xi, kappa):
-    rows = zip(gradient, parameter, first, second, step, rate, decay, epsilon, xi, kappa, strict=True)
-    return jnp.stack(
-        [
-            adamw_step(
-                *(jnp.array([part]) for part in row[:4]),
-                step=int(row[4]),
-                learning_rate=row[5],
-                weight_decay=row[6],
-                epsilon=row[7],
-                beta1=row[8] * row[9],
-                beta2=row[9] ** 2,
-            )[0][0]
-            for row in rows
-        ]
-    )
-
-
 derivation.bridge(
-    "The code's step",
-    plus(theta, -times(eta, plus(m_next / (sqrt(v_next) + eps), times(lam, theta)))),
-    _row_by_row,
-    gamma,
-    theta,
-    m0,
-    v0,
-    step,
-    eta,
-    lam,
-    eps,
-    xi,
-    kappa,
+    "The code's step, and both averages after it",
+    (plus(theta, -times(eta, plus(m_next / (sqrt(v_next) + eps), times(lam, theta)))), m_new, v_new),
+    adamw_step,
+    gradient=[gamma],
+    parameter=[theta],
+    first_moment=[m0],
+    second_moment=[v0],
+    step=step,
+    learning_rate=eta,
+    beta1=b1,
+    beta2=b2,
+    epsilon=eps,
+    weight_decay=lam,
     wrong={
-        "epsilon inside the root": _moved(lambda s: sqrt(s + eps)),
-        "no corrections": _moved(lambda s: sqrt(s) + eps, correct=False),
-        "decay divided by the root": theta - eta * (m_new / (1 - b1**step) + lam * theta) / (sqrt(v_new / (1 - b2**step)) + eps),
+        "epsilon inside the root": (theta - eta * (m_next / sqrt(v_next + eps) + lam * theta), m_new, v_new),
+        "no corrections": (theta - eta * (m_new / (sqrt(v_new) + eps) + lam * theta), m_new, v_new),
+        "decay divided by the root": (theta - eta * (m_next + lam * theta) / (sqrt(v_next) + eps), m_new, v_new),
     },
 )
 
@@ -345,9 +322,9 @@ derivation.chain(
 derivation.bridge(
     "The code accumulates so",
     Total(k, times(tokens, grad)) / Total(k, tokens),
-    lambda grad, tokens: jnp.stack([accumulate_gradients(*row) for row in zip(grad, tokens, strict=True)]),
-    grad,
-    tokens,
+    accumulate_gradients,
+    gradients=grad,
+    counts=tokens,
     wrong={"the plain mean": Total(k, grad) / K},
 )
 
@@ -394,12 +371,10 @@ derivation.chain(
 derivation.bridge(
     "The code's schedule",
     sympy.Min(root, line) / sqrt(E),
-    lambda *parts: jnp.stack(
-        [warmup_inverse_square_root(jnp.array(a), width=e, warmup_steps=b) for a, b, e in zip(*parts, strict=True)]
-    ),
-    s,
-    w,
-    E,
+    warmup_inverse_square_root,
+    step=s,
+    width=E,
+    warmup_steps=w,
     wrong={"the larger": sympy.Max(root, line) / sqrt(E), "the width itself": sympy.Min(root, line) / E},
 )
 

@@ -342,9 +342,8 @@ derivation.chain(
 derivation.bridge(
     "The code's gates",
     gated,
-    lambda a, b: gated_activation(jnp.stack([jnp.asarray(a), jnp.asarray(b)], 1)[:, :, None, None])[:, 0, 0, 0],
-    a,
-    b,
+    gated_activation,
+    x=[[[[a]], [[b]]]],
     wrong={"content and gate exchanged": tanh(b) / (1 + exp(-a)), "the gate of the content": tanh(a) / (1 + exp(-a))},
 )
 

@@ -91,20 +91,14 @@ added = derivation.chain(
     so=r"Over all pairs $\langle e_m, e_n \rangle = \sum_i \cos \omega_i (m - n)$, and every code has the length $\sqrt{P}$.",
 )
 place = derivation.number("p", "a position, a whole number", "positions", integer=True)
-other = derivation.number("r", "another one", integer=True)
 derivation.bridge(
-    "The code's vectors have these inner products",
-    Total(i, cos(omega * (place - other))),
-    lambda p, r, b: jnp.array(
-        [
-            jnp.dot(*sinusoidal_positions(jnp.array([a, c], dtype=int), width=8, base=float(e)))
-            for a, c, e in zip(p, r, b, strict=True)
-        ]
-    ),
-    place,
-    other,
-    base,
-    wrong={"the exponent i/D": Total(i, cos(base ** (-i / D) * (place - other)))},
+    "The code's vector at one position",
+    [wave(omega.at(e) * place) for e in range(4) for wave in (sin, cos)],
+    sinusoidal_positions,
+    positions=[place],
+    width=8,
+    base=base,
+    wrong={"the exponent i/D": [wave(base ** (-sympy.Rational(e, 8)) * place) for e in range(4) for wave in (sin, cos)]},
 )
 shift = derivation.number(r"\Delta", "a shift of all positions")
 derivation.chain(
@@ -190,11 +184,11 @@ tokens = derivation.numbers("x", (j, d), "the tokens", "x")
 rows = derivation.numbers("t", (j, d), "the rows of the table", "table")
 derivation.bridge(
     "The code adds to each token the row of its position",
-    plus(tokens, rows),
-    lambda x, t: jnp.stack([add_learned_positions(a.T[None], b.T)[0].T for a, b in zip(x, t, strict=True)]),
-    tokens,
-    rows,
-    wrong={"the first row for all": plus(tokens, rows.at(0, d))},
+    [plus(tokens.at(e, d), rows.at(e, d)) for e in range(3)],
+    add_learned_positions,
+    x=[[tokens.at(e, d) for e in range(3)]],
+    table=[rows.at(e, d) for e in range(4)],
+    wrong={"the first row for all": [plus(tokens.at(e, d), rows.at(0, d)) for e in range(3)]},
 )
 
 derivation.say(
@@ -298,24 +292,25 @@ qa, qb = (
     derivation.numbers("q^b", i, "the second entries", "x"),
 )
 angle = derivation.numbers(r"\theta", i, "an angle for each pair", "angles")
-for layout, arrange, first in (
-    ("interleaved", lambda a, b: jnp.stack([a, b], axis=-1).reshape(len(a), 8), slice(0, None, 2)),
-    ("half", lambda a, b: jnp.concatenate([a, b], axis=1), slice(0, 4)),
-):
-    derivation.bridge(
-        f"The code turns each pair, in the layout {layout!r}",
-        plus(times(qa, cos(angle)), -times(qb, sin(angle))),
-        lambda a, b, angles, layout=layout, arrange=arrange, first=first: jnp.stack(
-            [
-                apply_rotary(x[None, None, None], t[None], layout=layout)[0, 0, 0, first]
-                for x, t in zip(arrange(a, b), angles, strict=True)
-            ]
-        ),
-        qa,
-        qb,
-        angle,
-        wrong={"turned back": plus(times(qa, cos(angle)), times(qb, sin(angle)))},
-    )
+turned_a = derivation.define("f^a", plus(times(qa, cos(angle)), -times(qb, sin(angle))), "... after the turn", over=i)
+turned_b = derivation.define("f^b", plus(times(qa, sin(angle)), times(qb, cos(angle))), "... after the turn", over=i)
+derivation.bridge(
+    "The code turns each pair, in the layout 'interleaved'",
+    [entry.at(e) for e in range(4) for entry in (turned_a, turned_b)],
+    apply_rotary,
+    x=[[[[entry.at(e) for e in range(4) for entry in (qa, qb)]]]],
+    angles=[angle],
+    layout="interleaved",
+)
+derivation.bridge(
+    "... and in the layout 'half'",
+    [entry.at(e) for entry in (turned_a, turned_b) for e in range(4)],
+    apply_rotary,
+    x=[[[[entry.at(e) for entry in (qa, qb) for e in range(4)]]]],
+    angles=[angle],
+    layout="half",
+    wrong={"the pairs of the other layout": [entry.at(e) for e in range(4) for entry in (turned_a, turned_b)]},
+)
 derivation.bridge(
     "... by these angles",
     place * omega,

@@ -6,7 +6,6 @@ The lecture on the functions of theory_jax/autoregressive/recurrent.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sympy
 from sympy import Rational, exp, log, tanh
 
 from theory_jax.autoregressive.recurrent import character_model_logits, gru_cell, lstm_cell, lstm_sequence, rnn_cell
@@ -290,26 +289,28 @@ derivation.say("The code.")
 derivation.bridge(
     "A plain cell",
     first,
-    lambda a, h, U: _each(lambda a, h, u: _plain(a, h, u), a, h, U),
-    a,
-    h,
-    U,
+    rnn_cell,
+    x=[a],
+    h=[h],
+    weight_input=jnp.eye(2),
+    weight_hidden=U,
+    bias=jnp.zeros(2),
     wrong={"transposed": tanh(plus(a, Total(j, times(U.at(j, i), h)))), "linear": plus(a, Total(j, times(U, h)))},
 )
 out = derivation.number("o'", "the output gate of the step", between=(0, 1))
 derivation.bridge(
     "... a cell of the LSTM: its state, and the cell itself",
-    sympy.Matrix([times(out, tanh(cell)), cell]),
-    lambda *draws: _each(_gated, *draws),
-    c,
-    o,
-    *drives,
-    *weights,
-    out,
+    (times(out, tanh(cell)), cell),
+    lstm_cell,
+    x=jnp.zeros((1, 1)),
+    h=[[read]],
+    c=[[c]],
+    weight_input=jnp.zeros((4, 1)),
+    weight_hidden=[[U_i], [U_f], [U_g], [0]],
+    bias=[*drives, log(out / (1 - out))],
     wrong={
-        "i and f exchanged": sympy.Matrix([out * tanh(i_gate * c + f_gate * content), i_gate * c + f_gate * content]),
-        "the cell itself is read": sympy.Matrix([out * cell, cell]),
-        "the gates see the cell before": sympy.Matrix([out * tanh(c), cell]),
+        "i and f exchanged": (out * tanh(i_gate * c + f_gate * content), i_gate * c + f_gate * content),
+        "the cell itself is read": (out * cell, cell),
     },
 )
 old = derivation.number("h", "the state before the step", "h")
@@ -320,12 +321,13 @@ new = derivation.define("n", tanh(plus(n_x, times(reset, n_h))), "the content")
 derivation.bridge(
     "... and of the GRU",
     plus(times(1 - z, new), times(z, old)),
-    lambda *draws: _each(_update, *draws),
-    reset,
-    z,
-    n_x,
-    n_h,
-    old,
+    gru_cell,
+    x=jnp.zeros((1, 1)),
+    h=[[old]],
+    weight_input=jnp.zeros((3, 1)),
+    weight_hidden=jnp.zeros((3, 1)),
+    bias_input=[log(reset / (1 - reset)), log(z / (1 - z)), n_x],
+    bias_hidden=[0, 0, n_h],
     wrong={"the shares exchanged": plus(times(z, new), times(1 - z, old)), "never reset": (1 - z) * tanh(n_x + n_h) + z * old},
 )
 
@@ -481,29 +483,6 @@ def _plain(driven, state, weights):
     """rnn_cell of one example whose input is what drives it: [H], [H], [H, H] -> [H]"""
     size = len(state)
     return rnn_cell(driven[None], state[None], jnp.eye(size), weights, jnp.zeros(size))[0]
-
-
-def _each(compute, *arrays):
-    """One draw after the other: cells have their weights in common for a batch."""
-    return jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
-
-
-def _gated(c, o, d_i, d_f, d_g, u_i, u_f, u_g, out):
-    """h and c of one unit after a step, from the cell and the output gate before it."""
-    bias, weights = jnp.stack([d_i, d_f, d_g, _logit(out)]), jnp.stack([u_i, u_f, u_g, 0 * u_i])[:, None]
-    given = (o * jnp.tanh(c)).reshape(1, 1), c.reshape(1, 1)
-    return jnp.stack(lstm_cell(jnp.zeros((1, 1)), *given, jnp.zeros((4, 1)), weights, bias))[:, 0]
-
-
-def _update(r, z, n_x, n_h, h):
-    """h of one unit without weights: all comes from biases."""
-    zeros, nothing = jnp.zeros((3, 1)), 0 * r
-    biases = jnp.stack([_logit(r), _logit(z), n_x]), jnp.stack([nothing, nothing, n_h])
-    return gru_cell(jnp.zeros((1, 1)), h.reshape(1, 1), zeros, zeros, *biases)[0, 0]
-
-
-def _logit(share):
-    return jnp.log(share / (1 - share))
 
 
 def _flat(parts):

@@ -99,16 +99,12 @@ edge = derivation.numbers("c", (here, there), r"$-\log p$ of a transition", posi
 paths = list(itertools.product(range(2), repeat=3))
 derivation.bridge(
     "The code finds the maximum over all eight sequences",
-    -Min(*[cost.at(x) + edge.at(x, y) + edge.at(y, z) for x, y, z in paths]),
-    lambda cost, edge: jnp.stack(
-        [viterbi(-a[None], -t, length=3)[1][0] for a, t in zip(jnp.asarray(cost), jnp.asarray(edge), strict=True)]
-    ),
-    cost,
-    edge,
-    wrong={
-        "the transition turned over": -Min(*[cost.at(x) + edge.at(y, x) + edge.at(z, y) for x, y, z in paths]),
-        "the last step forgotten": -Min(*[cost.at(x) + edge.at(x, y) for x, y, _ in paths]),
-    },
+    (None, -Min(*[cost.at(x) + edge.at(x, y) + edge.at(y, z) for x, y, z in paths])),
+    viterbi,
+    initial_log_probs=[-cost],
+    transition_log_probs=-edge,
+    length=3,
+    wrong={"the transition turned over": (None, -Min(*[cost.at(x) + edge.at(y, x) + edge.at(z, y) for x, y, z in paths]))},
 )
 
 derivation.say("Greedy search takes the first token for its own probability, without a look at what it leads to.")

@@ -113,16 +113,12 @@ derivation.chain(
     "accepted, the second that another was rejected and this one drawn instead.",
 )
 derivation.bridge(
-    "The code computes the residual law",
-    r,
-    lambda p, q: jnp.exp(residual_log_probs(jnp.log(q), jnp.log(p))),
-    p,
-    q,
-    wrong={
-        "the other excess": Max(q - p, 0) / Total(x, Max(p - q, 0)),
-        "both": Abs(p - q) / (2 * tv),
-        "not normalized": Max(p - q, 0),
-    },
+    "The code computes the logarithm of the residual law",
+    log(r),
+    residual_log_probs,
+    draft_log_probs=[log(q)],
+    target_log_probs=[log(p)],
+    wrong={"not normalized": log(Max(p - q, 0))},
 )
 
 

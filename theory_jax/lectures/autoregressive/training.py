@@ -306,10 +306,9 @@ valid = derivation.define("m", Piecewise((0, And(Eq(g, 0), k > 0)), (1, True)), 
 derivation.bridge(
     "The code takes the mean over the valid tokens",
     Total(g, Total(k, valid * each)) / Total(g, Total(k, valid)),
-    lambda losses: jax.vmap(corpus_cross_entropy, (0, None))(
-        jnp.asarray(losses), jnp.array([[True, False, False], [True, True, True]])
-    ),
-    each,
+    corpus_cross_entropy,
+    losses=each,
+    mask=jnp.array([[True, False, False], [True, True, True]]),
     wrong={
         "padding counted in the denominator": Total(g, Total(k, valid * each)) / 6,
         "the mean of the means": Total(g, Total(k, valid * each) / Total(k, valid)) / 2,

@@ -326,14 +326,12 @@ lifted = derivation.define("q", Total(d, times(up, u)), "what the gate lets thro
 derivation.bridge(
     "The feed-forward layer: up, bend, down",
     plus(Total(i, down * _tanh_gelu(inner)), bias_down),
-    lambda u, up, b, down, out: jnp.stack(
-        [feed_forward(a[None, None], w.T, e, m, f)[0, 0] for a, w, e, m, f in zip(u, up, b, down, out, strict=True)]
-    ),
-    u,
-    up,
-    bias,
-    down,
-    bias_down,
+    feed_forward,
+    x=[[u]],
+    up_weight=[up.at(e, d) for e in range(4)],
+    up_bias=bias,
+    down_weight=down,
+    down_bias=bias_down,
     sizes={d: 3, c: 3, i: 4},
     wrong={
         "no bend": plus(Total(i, down * inner), bias_down),
@@ -343,13 +341,11 @@ derivation.bridge(
 derivation.bridge(
     "SwiGLU: one matrix's silu is the gate of another's output",
     Total(i, down * _silu(gated) * lifted),
-    lambda u, gate, up, down: jnp.stack(
-        [gated_feed_forward(a[None, None], w.T, e.T, m)[0, 0] for a, w, e, m in zip(u, gate, up, down, strict=True)]
-    ),
-    u,
-    gate,
-    up,
-    down,
+    gated_feed_forward,
+    x=[[u]],
+    gate_weight=[gate.at(e, d) for e in range(4)],
+    up_weight=[up.at(e, d) for e in range(4)],
+    down_weight=down,
     sizes={d: 3, c: 3, i: 4},
     wrong={"the gate on the other matrix": Total(i, down * _silu(lifted) * gated)},
 )
@@ -433,19 +429,13 @@ parameters = derivation.chain(
 )
 
 
-def _whole(function, **fixed):
-    names = ("vocabulary_size", "width", "feed_forward_width", "layers", "length")
-    if "tied" in fixed:
-        names = (*names[:4], "context_length")
-    return lambda *sizes: np.array(
-        [function(**dict(zip(names, map(int, row), strict=True)), **fixed) for row in zip(*sizes, strict=True)]
+for title, tied, count in (
+    ("The code counts these", True, parameters.result),
+    ("... and with its own head", False, parameters.result + V * E),
+):
+    derivation.bridge(
+        title, count, parameter_count, vocabulary_size=V, context_length=L, width=E, layers=N, feed_forward_width=F, tied=tied
     )
-
-
-derivation.bridge("The code counts these", parameters.result, _whole(parameter_count, tied=True), V, E, F, N, L)
-derivation.bridge(
-    "... and with its own head", plus(parameters.result, times(V, E)), _whole(parameter_count, tied=False), V, E, F, N, L
-)
 
 
 @derivation.exact(
@@ -488,12 +478,12 @@ operations = derivation.chain(
 derivation.bridge(
     "The code counts these, too",
     operations.result,
-    _whole(forward_operations),
-    V,
-    E,
-    F,
-    N,
-    T,
+    forward_operations,
+    vocabulary_size=V,
+    length=T,
+    width=E,
+    layers=N,
+    feed_forward_width=F,
     wrong={"attention under the mask": operations.result - 2 * N * T**2 * E},
 )
 

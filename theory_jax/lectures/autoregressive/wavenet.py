@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/autoregressive/wavenet.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -85,25 +84,16 @@ derivation.chain(
     role="lemma",
     uses=(curve,),
 )
+compressed = log(1 + 255 * x) / log(256)
 derivation.bridge(
-    "The code compresses like this, on both sides of zero, and has this slope",
-    sympy.Matrix([log(1 + 255 * x) / log(256), -log(1 + 255 * x) / log(256), 255 / log(256) / (1 + 255 * x)]),
-    lambda x: jnp.stack(
-        [
-            mu_law_compress(x, num_levels=256),
-            mu_law_compress(-x, num_levels=256),
-            jax.vmap(jax.grad(lambda a: mu_law_compress(a, num_levels=256)))(jnp.asarray(-x)),
-        ],
-        axis=-1,
-    )[..., None],
-    x,
-    wrong={
-        "the number of levels for the largest code": sympy.Matrix(
-            [log(1 + 256 * x) / log(257), -log(1 + 256 * x) / log(257), 256 / log(257) / (1 + 256 * x)]
-        ),
-        "even": sympy.Matrix([log(1 + 255 * x) / log(256), log(1 + 255 * x) / log(256), 255 / log(256) / (1 + 255 * x)]),
-    },
+    "The code compresses like this, on both sides of zero",
+    [compressed, -compressed],
+    mu_law_compress,
+    x=[x, -x],
+    num_levels=256,
+    wrong={"the number of levels for the largest code": [log(1 + 256 * x) / log(257), -log(1 + 256 * x) / log(257)]},
 )
+derivation.bridge("... and has this slope", 255 / log(256) / (1 + 255 * x), mu_law_compress, x=[-x], num_levels=256, slope="x")
 
 delta = derivation.number(
     r"\delta", r"how far $f$ may move by rounding: at most $1 / \mu$, half the spacing of the points", positive=True
@@ -366,17 +356,25 @@ derivation.chain(
     r"queues it costs the whole window: $1 + 2 + \dots + 2^{L-1} = 2^L - 1$ layer outputs in place of $L$.",
 )
 derivation.bridge(
-    "The code convolves like this, whole and sample by sample",
+    "The code convolves like this",
     convolved,
-    lambda x, w, b: jax.vmap(_both_ways)(jnp.asarray(x), jnp.asarray(w), jnp.asarray(b)),
-    wave,
-    weight,
-    bias,
-    tolerance=1e-11,
-    wrong={
-        "the kernel flipped": bias + Total(tap, Total(s, weight * wave * KroneckerDelta(s, i - 2 * tap))),
-        "symmetric padding": bias + Total(tap, Total(s, weight * wave * KroneckerDelta(s, i + 1 - 2 * (1 - tap)))),
-    },
+    causal_convolution,
+    x=[[wave]],
+    weight=[[weight]],
+    bias=[bias],
+    dilation=2,
+    wrong={"the kernel flipped": bias + Total(tap, Total(s, weight * wave * KroneckerDelta(s, i - 2 * tap)))},
+)
+derivation.bridge(
+    "... and sample by sample, here the last one",
+    (convolved.at(4), [wave.at(3), wave.at(4)]),
+    convolution_step,
+    x=[[wave.at(4)]],
+    queue=[[[wave.at(2), wave.at(3)]]],
+    weight=[[weight]],
+    bias=[bias],
+    dilation=2,
+    wrong={"the queue not moved": (convolved.at(4), [wave.at(2), wave.at(3)])},
 )
 
 derivation.say(r"A block. Everything but the two convolutions acts within one place in time.")
@@ -420,16 +418,24 @@ derivation.chain(
     r"pass gives every conditional $p(x_t | x_{<t})$. The 1 on the diagonal is the residual path.",
 )
 derivation.bridge(
-    "The code's block",
-    out,
-    lambda x, u, g, r: jax.vmap(_one_block)(*map(jnp.asarray, (x, u, g, r))),
-    short,
-    filters,
-    gates,
-    back,
+    "The code's block: what the next one gets, and what the output gets at a weight of one",
+    (out, tanh(content) * sigma),
+    gated_residual_block,
+    x=[[short]],
+    filter_weight=[[filters]],
+    filter_bias=[0.0],
+    gate_weight=[[gates]],
+    gate_bias=[0.0],
+    residual_weight=[[back]],
+    residual_bias=[0.0],
+    skip_weight=[[1.0]],
+    skip_bias=[0.0],
+    dilation=1,
     wrong={
-        "the residual added to the gated value": tanh(content) * sigma + back * tanh(content) * sigma,
-        "filter and gate exchanged": short.at(p) + back * tanh(opening) / (1 + exp(-content)),
+        "filter and gate exchanged": (
+            short.at(p) + back * tanh(opening) / (1 + exp(-content)),
+            tanh(opening) / (1 + exp(-content)),
+        )
     },
 )
 
@@ -513,24 +519,6 @@ def base_three():
 def sixteen_levels():
     yield 10 * math.log10(3 * 225 / math.log(16) ** 2), "19.44"
     yield _predicted(1.0, 15), "18.72"
-
-
-def _both_ways(x, weight, bias):
-    """Dilation 2, one channel: the convolution if its steps with a queue agree, NaN otherwise."""
-    kernel = weight[None, None], bias[None]
-    whole = causal_convolution(x[None, None], *kernel, dilation=2)[0, 0]
-    queue, steps = jnp.zeros((1, 1, 2)), []
-    for sample in x:
-        y, queue = convolution_step(sample[None, None], queue, *kernel, dilation=2)
-        steps.append(y[0, 0])
-    return jnp.where(jnp.max(jnp.abs(jnp.stack(steps) - whole)) < 1e-13, whole, jnp.nan)
-
-
-def _one_block(x, filters, gates, back):
-    """A residual block with one channel and no biases."""
-    zero, one = jnp.zeros(1), jnp.ones((1, 1))
-    parameters = (filters[None, None], zero, gates[None, None], zero, back[None, None], zero, one, zero)
-    return gated_residual_block(x[None, None], *parameters, dilation=1)[0][0, 0]
 
 
 def _quantized(x):

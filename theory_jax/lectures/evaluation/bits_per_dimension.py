@@ -6,7 +6,6 @@ The lecture on the functions of theory_jax/evaluation/bits_per_dimension.py.
 import math
 from itertools import product
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -318,8 +317,10 @@ noise = derivation.number("u_0", "the noise of one value", "u", between=(0, 1))
 derivation.bridge(
     "... scaled data with noise: the value 3 of 7 levels",
     (3 + noise) / 7,
-    lambda u: uniform_dequantize(np.full((len(u), 1), 3), u[:, None], num_levels=7)[:, 0],
-    noise,
+    uniform_dequantize,
+    x=jnp.array([[3]]),
+    u=[[noise]],
+    num_levels=7,
     wrong={"by one level less": (3 + noise) / 6},
 )
 m = derivation.number("m", "the mean of a logistic law", "mean")
@@ -330,31 +331,18 @@ def _logistic(edge):
     return 1 / (1 + exp(-(edge - m) / exp(kappa)))
 
 
-def _probabilities(values, m, kappa):
-    """Of the values, for each pair of parameters, with five levels."""
-    shape = (len(m), len(values))
-    parameters = (jnp.broadcast_to(part[:, None], shape) for part in (m, kappa))
-    return jnp.exp(discretized_logistic_log_probs(np.broadcast_to(values, shape), *parameters, num_levels=5))
-
-
+quarter = Rational(1, 4)
+ends = log(_logistic(-3 * quarter)), log(1 - _logistic(3 * quarter))
 derivation.bridge(
-    "... the probability of an inner cell, the middle of five",
-    _logistic(Rational(1, 4)) - _logistic(-Rational(1, 4)),
-    lambda m, kappa: _probabilities([2], m, kappa)[:, 0],
-    m,
-    kappa,
-    wrong={"half a width by the number of levels": _logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))},
-)
-derivation.bridge(
-    "... and of both ends",
-    _logistic(-Rational(3, 4)) + 1 - _logistic(Rational(3, 4)),
-    lambda m, kappa: _probabilities([0, 4], m, kappa).sum(1),
-    m,
-    kappa,
+    "... the log-probabilities of the lowest, the middle and the highest of five levels",
+    [ends[0], log(_logistic(quarter) - _logistic(-quarter)), ends[1]],
+    discretized_logistic_log_probs,
+    values=jnp.array([[0, 2, 4]]),
+    mean=[[m, m, m]],
+    log_scale=[[kappa, kappa, kappa]],
+    num_levels=5,
     wrong={
-        "the ends closed": (
-            _logistic(-Rational(3, 4)) - _logistic(-Rational(5, 4)) + _logistic(Rational(5, 4)) - _logistic(Rational(3, 4))
-        )
+        "half a width by the number of levels": [ends[0], log(_logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))), ends[1]]
     },
 )
 t = derivation.index("t", "a step of the annealing")
@@ -364,12 +352,10 @@ log_target = derivation.numbers(r"\psi", t, "... and the target's", "log_target_
 derivation.bridge(
     "... the logarithm of a weight",
     Total(t, step * (log_target - log_prior)),
-    lambda a, b, step: jax.vmap(
-        lambda a, b, step: annealed_log_weights(a[None], b[None], jnp.concatenate([jnp.zeros(1), jnp.cumsum(step)]))[0]
-    )(a, b, step),
-    log_prior,
-    log_target,
-    step,
+    annealed_log_weights,
+    log_prior_path=[log_prior],
+    log_target_path=[log_target],
+    temperatures=[*(sum(step.at(s) for s in range(reached)) for reached in range(4)), 1],
     wrong={"turned over": Total(t, step * (log_prior - log_target))},
 )
 n = derivation.index("n", "a sample")
@@ -378,9 +364,10 @@ sample = derivation.numbers("s", n, "where it is", "samples")
 derivation.bridge(
     "... and a Parzen window, with bandwidth 2 in one dimension",
     log(Total(n, exp(-((g - sample) ** 2) / 8)) / N) - log(2) - log(2 * sympy.pi) / 2,
-    lambda g, s: jax.vmap(lambda g, s: parzen_log_likelihood(g[None, None], s[:, None], bandwidth=2.0)[0])(g, s),
-    g,
-    sample,
+    parzen_log_likelihood,
+    x=[[g]],
+    samples=[[sample.at(s)] for s in range(4)],
+    bandwidth=2.0,
 )
 
 

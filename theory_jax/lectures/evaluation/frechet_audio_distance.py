@@ -254,11 +254,9 @@ other_deviation = derivation.define("s^{(y')}", sqrt(other_squares / (C * F - 1)
 derivation.bridge(
     "The code pools all frames, here of one feature; it divides by their number less one",
     plus((all_y - all_others) ** 2, (deviation - other_deviation) ** 2),
-    lambda one, two: jnp.stack(
-        [frechet_audio_distance(*(part.mT[:, None] for part in pair)) for pair in zip(one, two, strict=True)]
-    ),
-    y,
-    other,
+    frechet_audio_distance,
+    embeddings_x=[[y.at(0, n)], [y.at(1, n)]],
+    embeddings_y=[[other.at(0, n)], [other.at(1, n)]],
     wrong={
         "of the variances": plus((all_y - all_others) ** 2, (deviation**2 - other_deviation**2) ** 2),
         "divided by the number": plus((all_y - all_others) ** 2, (1 - 1 / (C * F)) * (deviation - other_deviation) ** 2),

@@ -377,20 +377,22 @@ derivation.bridge(
 f = derivation.numbers("f", (d, n), "a feature of a sample", "features")
 
 center = Total(n, f) / N
+covariance = Total(n, (f - center) * (f.at(d2, n) - Total(n, f.at(d2, n)) / N))
 derivation.bridge(
-    "... the covariance of features",
-    Total(n, (f - center) * (f.at(d2, n) - Total(n, f.at(d2, n)) / N)) / (N - 1),
-    lambda f: jax.vmap(gaussian_statistics)(f.mT)[1],
-    f,
-    wrong={"not centered": Total(n, f * f.at(d2, n)) / (N - 1)},
+    "... mean and covariance of features",
+    (center, covariance / (N - 1)),
+    gaussian_statistics,
+    features=[f.at(d, s) for s in range(4)],
+    wrong={"divided by N": (center, covariance / N)},
 )
 limit = derivation.number("u", "the distance at infinitely many samples")
 slope = derivation.number("v", "the slope of the distance against one over the number")
 derivation.bridge(
     "... and the intercept of a line, here through 2, 4, 5 and 8 samples",
     limit,
-    jax.vmap(lambda line: extrapolate_to_infinity(np.array([2, 4, 5, 8]), line[:, 0])),
-    sympy.Matrix([limit + slope / size for size in (2, 4, 5, 8)]),
+    extrapolate_to_infinity,
+    sample_sizes=np.array([2, 4, 5, 8]),
+    distances=[limit + slope / size for size in (2, 4, 5, 8)],
     wrong={"the slope": slope, "the largest sample's": limit + slope / 8},
 )
 

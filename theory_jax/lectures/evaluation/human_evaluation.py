@@ -394,20 +394,12 @@ def all_rules():
 
 derivation.bridge(
     "The code computes both ends of Wilson's interval",
-    plus(times(3, low), high),
-    lambda k, m, z: jnp.stack(
-        [
-            jnp.array([3.0, 1.0])
-            @ jnp.concatenate(
-                wilson_interval(np.array([successes], dtype=int), np.array([successes + failures], dtype=int), z=float(size))
-            )
-            for successes, failures, size in zip(k, m, z, strict=True)
-        ]
-    ),
-    k,
-    m,
-    z,
-    wrong={"exchanged": plus(times(3, high), low), "Wald's": plus(times(3, seen - z * wald), seen + z * wald)},
+    (low, high),
+    wilson_interval,
+    successes=[k],
+    trials=[k + m],
+    z=z,
+    wrong={"Wald's": (seen - z * wald, seen + z * wald)},
 )
 derivation.bridge(
     "... a comparison's loss",
@@ -423,10 +415,12 @@ average = Total(c, y) / N
 c4 = derivation.index("c'", "another rating")
 spread = Total(c4, (y.at(c4) - average) ** 2)
 derivation.bridge(
-    "... and the lower end of a mean opinion, with $z = 2$",
-    plus(average, -2 * sqrt(spread / (N * (N - 1)))),
-    jax.vmap(lambda y: jnp.subtract(*mean_opinion_score(y, z=2.0))),
-    y,
+    "... and a mean opinion with the half-width of its interval",
+    (average, z * sqrt(spread / (N * (N - 1)))),
+    mean_opinion_score,
+    ratings=y,
+    z=z,
+    wrong={"the deviation of one rating": (average, z * sqrt(spread / (N - 1)))},
 )
 
 

@@ -239,12 +239,13 @@ for title, expression, code, mistakes in (
         {"exponential before the mean": Total(i, exp(Divergence(row, every))) / N},
     ),
 ):
-    derivation.bridge(title, expression, lambda s, code=code: jax.vmap(code)(jnp.log(s)), row, wrong=mistakes)
+    derivation.bridge(title, expression, code, log_probs=log(row), wrong=mistakes)
 derivation.bridge(
     "... of every block",
     exp(of_block),
-    lambda t: jnp.stack([split_inception_scores(jnp.log(one).reshape(4, -1), splits=2) for one in t]),
-    answers,
+    split_inception_scores,
+    log_probs=[log(answers.at(y, s, t)) for s in range(2) for t in range(2)],
+    splits=2,
     wrong={"against the mean answer of all": exp(Entropy(whole) - Total(k, Entropy(answers)) / M)},
 )
 

@@ -230,15 +230,15 @@ derivation.chain(
 f, g = derivation.numbers("f", (x, d), "features of a first sample"), derivation.numbers("g", (x, d), "... and of a second")
 D, N = derivation.count(d, "D", "the number of features"), derivation.count(x, "N", "the number of points of each sample")
 inner = Total(d, f * g.at(y, d))
-derivation.bridge(
-    "The code computes the cubic kernel", (inner / D + 1) ** 3, lambda f, g: jax.vmap(polynomial_kernel)(f.mT, g.mT), f, g
-)
+points, other_points = [f.at(place, d) for place in range(4)], [g.at(place, d) for place in range(4)]
+derivation.bridge("The code computes the cubic kernel", (inner / D + 1) ** 3, polynomial_kernel, x=points, y=other_points)
 derivation.bridge(
     "... the Gaussian kernel, with bandwidth 2",
     exp(-SquaredNorm(d, f - g.at(y, d)) / 8),
-    lambda f, g: jnp.stack([gaussian_kernel(*pair, bandwidth=2.0) for pair in zip(f.mT, g.mT, strict=True)]),
-    f,
-    g,
+    gaussian_kernel,
+    x=points,
+    y=other_points,
+    bandwidth=2.0,
     wrong={"no half, or bandwidth not squared": exp(-SquaredNorm(d, f - g.at(y, d)) / 4)},
 )
 K_x, K_y, K = (

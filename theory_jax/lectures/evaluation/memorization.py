@@ -355,29 +355,23 @@ one, two = sqrt(SquaredNorm(i, y - first)), sqrt(SquaredNorm(i, y - second))
 derivation.bridge(
     "The code computes the distance to the nearest",
     Min(one, two),
-    lambda y, v, w: _pair_by_pair(nearest_distance, y, v, w),
-    y,
-    first,
-    second,
+    nearest_distance,
+    queries=[y],
+    references=[first, second],
     wrong={"the first": one, "squared": Min(one, two) ** 2, "the mean": (one + two) / 2},
 )
 derivation.bridge(
     "... and its ratio to the second nearest",
     Min(one / two, two / one),
-    lambda y, v, w: _pair_by_pair(nearest_distance_ratio, y, v, w),
-    y,
-    first,
-    second,
+    nearest_distance_ratio,
+    queries=[y],
+    references=[first, second],
     wrong={
         "squared": Min(one / two, two / one) ** 2,
         "turned over": 1 / Min(one / two, two / one),
         "the first by the second": one / two,
     },
 )
-
-
-def _pair_by_pair(function, queries, *references):
-    return jax.vmap(function)(queries[:, None], jnp.stack(references, axis=1))[:, 0]
 
 
 derivation.symbol(r"\rho", "the ratio of the distances to the nearest and to the second nearest", "nearest_distance_ratio")

@@ -189,24 +189,31 @@ derivation.chain(
 v = derivation.index("v", "a token of the vocabulary")
 w = derivation.index("w", "another token")
 logits = derivation.numbers("l", (i, v), "the logits", "logits")
+softmax = derivation.define(
+    "q({}|{})", exp(logits) / Total(w, exp(logits.at(i, w))), "the probability of a token at a place", over=(v, i), law=True
+)
 derivation.bridge(
     "The code computes the probabilities of tokens",
-    log(exp(logits) / Total(w, exp(logits.at(i, w)))),
-    lambda l: jnp.stack([token_log_probs(jnp.full(l.shape[:2], v), l) for v in range(l.shape[2])], axis=2),  # noqa: E741
-    logits,
+    [log(softmax.at(token, place)) for place, token in enumerate((2, 0, 3, 3))],
+    token_log_probs,
+    logits=[logits],
+    tokens=jnp.array([[2, 0, 3, 3]]),
 )
 derivation.bridge(
     "... the perplexity of a sequence",
     perplexity,
-    lambda q: sequence_perplexity(jnp.log(q), jnp.ones(q.shape)),
-    q,
+    sequence_perplexity,
+    log_probs=[log(q)],
+    mask=jnp.ones((1, 4)),
     wrong={"not divided by the length": 1 / Product(i, q)},
 )
 derivation.bridge(
     "... and its bits per byte, with seven bytes",
     -Total(i, log(q)) / (7 * log(2)),
-    lambda q: bits_per_byte(jnp.log(q), jnp.ones(q.shape), jnp.full(len(q), 7)),
-    q,
+    bits_per_byte,
+    log_probs=[log(q)],
+    mask=jnp.ones((1, 4)),
+    byte_counts=jnp.array([7]),
     wrong={"bits per token": -Total(i, log(q)) / (T * log(2))},
 )
 k = derivation.index("k", "a text, all of one length")
@@ -215,8 +222,9 @@ many = derivation.numbers("u", (k, i), "the probabilities of their tokens", posi
 derivation.bridge(
     "... and the perplexity of a corpus",
     exp(-Total(k, Total(i, log(many))) / (N * T)),
-    lambda u: jnp.stack([corpus_perplexity(jnp.log(one), jnp.ones(one.shape)) for one in u]),
-    many,
+    corpus_perplexity,
+    log_probs=[log(many.at(text, i)) for text in range(4)],
+    mask=jnp.ones((4, 4)),
     wrong={"mean of the perplexities": Total(k, exp(-Total(i, log(many)) / T)) / N},
 )
 derivation.symbol("n", "how many tokens make an n-gram", "order")

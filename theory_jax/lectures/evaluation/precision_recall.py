@@ -286,30 +286,18 @@ u, v, w = (
     derivation.numbers(name, d, f"a point, the {which} of three", f"x[{place}]")
     for place, (name, which) in enumerate((("u", "first"), ("v", "second"), ("w", "third")))
 )
-to_v, to_w = sqrt(SquaredNorm(d, u - v)), sqrt(SquaredNorm(d, u - w))
-
-
-def _radius_of_the_first(neighbors, *points):
-    return jax.vmap(partial(nearest_neighbor_radii, neighbors=neighbors))(jnp.stack(points, axis=1))[:, 0]
-
-
+uv, uw, vw = (sqrt(SquaredNorm(d, one - other)) for one, other in ((u, v), (u, w), (v, w)))
+nearest, farther = ([of(uv, uw), of(uv, vw), of(uw, vw)] for of in (Min, Max))
 derivation.bridge(
-    "The code computes the distance to the nearest other point",
-    Min(to_v, to_w),
-    partial(_radius_of_the_first, 1),
-    u,
-    v,
-    w,
-    wrong={"squared": Min(to_v, to_w) ** 2, "to the second": to_v, "the farther": Max(to_v, to_w)},
+    "The code computes the distance to the nearest other point", nearest, nearest_neighbor_radii, x=[u, v, w], neighbors=1
 )
 derivation.bridge(
     "... and to the second nearest",
-    Max(to_v, to_w),
-    partial(_radius_of_the_first, 2),
-    u,
-    v,
-    w,
-    wrong={"self counted as a neighbor": Min(to_v, to_w), "the mean of both": (to_v + to_w) / 2},
+    farther,
+    nearest_neighbor_radii,
+    x=[u, v, w],
+    neighbors=2,
+    wrong={"self counted as a neighbor": nearest},
 )
 
 _LINE, _SAMPLES = np.array([[0.0], [1.0], [3.0], [7.0], [8.0]]), np.array([[0.5], [1.2], [2.5], [20.0]])
