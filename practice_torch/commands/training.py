@@ -27,12 +27,9 @@ def train(command, words, fields):
     recipe = recipe_with(path, name, fields)
     module = module_of(path)
 
-    import torch
-
     from practice_torch.engine.batches.datasets import load_data
+    from practice_torch.engine.beginning import begin, remove_unless_begun
     from practice_torch.engine.distributed.processes import Processes
-    from practice_torch.engine.experiment import HasRemarks
-    from practice_torch.engine.storage.run import Run
 
     processes = Processes(command.cpu)
     try:
@@ -43,18 +40,17 @@ def train(command, words, fields):
     if processes.first:
         for remark in (*_shortened(recipe, module.RECIPES[name], fields), *data[0].description.get("remarks", ())):
             print(f"note: {remark}", file=sys.stderr)
-    torch.manual_seed(recipe.seed)
-    experiment = module.build(recipe, data[0])
-    if processes.first and isinstance(experiment, HasRemarks):
-        for remark in experiment.remarks:
-            print(f"warning: {remark}", file=sys.stderr)
-    run = processes.of_the_first(lambda: Run.create(command.run, path, name, recipe, data[0].description))
+    training = begin(command.run, path, name, module, recipe, data, command.cpu, _warning(processes))
     try:
-        return _to_the_end(run, recipe, experiment, data, command)
+        return _to_the_end(training)
     except BaseException:
-        if processes.first and not list(run.checkpoints.glob("step-*")):
-            run.remove()
+        remove_unless_begun(training.run, processes)
         raise
+
+
+def _warning(processes):
+    """Prints a warning: of several processes rank 0 does."""
+    return lambda line: processes.first and print(f"warning: {line}", file=sys.stderr)
 
 
 def _require_prepared(path, name, recipe):
@@ -109,8 +105,7 @@ def _about(recipe, fields):
 def _resume(command, words, fields):
     if given := [*words, *fields, *filter(None, [command.run])]:
         raise UsageError(f"--resume takes nothing but the run folder (given: {given[0]}): a resumed run keeps its recipe")
-    import torch
-
+    from practice_torch.engine.beginning import resume
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.storage.run import Run
 
@@ -120,26 +115,19 @@ def _resume(command, words, fields):
     try:
         module, recipe = restored(run)
         data = processes.in_turn(lambda: same_data(run, recipe))
-        torch.manual_seed(recipe.seed)  # the first weights, where the run was stopped before its first checkpoint
-        return _to_the_end(run, recipe, module.build(recipe, data[0]), data, command)
+        training = resume(run, module, recipe, data, command.cpu, _warning(processes))
+        if processes.first:
+            stage = f", in stage {training.experiment.place.stage}" if training.stages else ""
+            print(f"continuing after step {training.step} of {recipe.steps}{stage}", file=sys.stderr)
+        return _to_the_end(training)
     finally:
         run.lock.release()
 
 
-def _to_the_end(run, recipe, experiment, data, command):
-    from practice_torch.engine.batches.order import first_batch
-    from practice_torch.engine.experiment import HasStart
-    from practice_torch.engine.loop import Interrupted, Training
+def _to_the_end(training):
+    from practice_torch.engine.loop import Interrupted
 
-    if isinstance(experiment, HasStart) and not run.has_begun():
-        experiment.start(first_batch(data[0], recipe))
-    training = Training(run, recipe, experiment, *data, cpu=command.cpu)
-    first = training.processes.first  # of several processes one speaks
-    if command.resume:
-        training.restore(say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
-        if first:
-            stage = f", in stage {experiment.place.stage}" if training.stages else ""
-            print(f"continuing after step {training.step} of {recipe.steps}{stage}", file=sys.stderr)
+    run, first = training.run, training.processes.first  # of several processes one speaks
     try:
         training.train()
     except Interrupted as stop:

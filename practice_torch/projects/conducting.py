@@ -21,10 +21,10 @@ import torch
 from practice_torch.engine import evaluation
 from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.batches.datasets import load_data
-from practice_torch.engine.batches.order import first_batch
+from practice_torch.engine.beginning import begin, resume
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
-from practice_torch.engine.experiment import Experiment, HasRemarks, HasStart
+from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.loop import Training
 from practice_torch.engine.stages import stages_of
 from practice_torch.engine.storage.lock import Lock
@@ -187,8 +187,11 @@ def _trained(folder, model, recipe, cpu, say):
     data = load_data(recipe)
     asked = {"topic": model.topic, "recipe": model.recipe, "fields": recipe.fields(), "data": data[0].description}
     if not _is_finished(folder, asked, recipe):
-        run = _run_to_the_end(folder, model, recipe, data, cpu, say)
-        write_report(run.folder, defaults=model.module.RECIPES[model.recipe].fields(), stages=stages_of(recipe))
+        arguments = model.module, recipe, data, cpu, lambda line: say(f"warning: {line}")
+        begun = (folder / "recipe.json").exists() and Run.open(folder).has_begun()
+        training = resume(Run.open(folder), *arguments) if begun else begin(folder, model.topic, model.recipe, *arguments)
+        training.train()
+        write_report(folder, defaults=model.module.RECIPES[model.recipe].fields(), stages=stages_of(recipe))
     run, experiment = Run.open(folder), model.module.build(recipe, data[0])
     load_weights(run, recipe, experiment, say)  # read back: the same numbers, whether it was trained now or earlier
     return Training(run, recipe, experiment, *data, cpu=cpu)
@@ -201,21 +204,6 @@ def _is_finished(folder, asked, recipe):
     if other := difference(Run.open(folder).asked, json.loads(json.dumps(asked))):
         raise RunError(f"{folder} was trained as something else: {other}; give another --out")
     return (folder / "environment.json").exists()  # the last file of a training
-
-
-def _run_to_the_end(folder, model, recipe, data, cpu, say):
-    torch.manual_seed(recipe.seed)
-    experiment = model.module.build(recipe, data[0])
-    for remark in experiment.remarks if isinstance(experiment, HasRemarks) else ():
-        say(f"warning: {remark}")
-    begun = (folder / "recipe.json").exists() and Run.open(folder).has_begun()
-    run = Run.open(folder) if begun else Run.create(folder, model.topic, model.recipe, recipe, data[0].description)
-    if isinstance(experiment, HasStart) and not begun:
-        experiment.start(first_batch(data[0], recipe))
-    training = Training(run, recipe, experiment, *data, cpu=cpu)
-    training.restore(say)
-    training.train()
-    return run
 
 
 def _results(name, project, trainings, findings, seed):
