@@ -143,7 +143,7 @@ class _Draws:
 
     def _function(self, function, expanded):
         others = sorted(expanded.free_symbols - set(function.arguments), key=str)
-        computed = sympy.lambdify([*function.arguments, *others], expanded, "jax")
+        computed = sympy.lambdify([*function.arguments, *others], expanded, "jax", dummify=True)  # names are LaTeX
         return [lambda *given, n=n: computed(*given, *(self._values[symbol][n] for symbol in others)) for n in range(DRAWS)]
 
     def wanted(self, part, number):

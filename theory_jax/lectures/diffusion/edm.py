@@ -5,7 +5,7 @@ The lecture on the functions of theory_jax/diffusion/edm.py.
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import log, oo, sqrt
+from sympy import Symbol, log, oo, sqrt
 
 from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
@@ -154,8 +154,8 @@ derivation.bridge(
     wrong={"not squared": 1 / c_out, "of the noise": 1 / sigma**2},
 )
 slope = derivation.number("k", "the slope of a linear network")
-_level = derivation.number("l", "the level that the network is given, which a linear one ignores", "c_noise")
-_linear = function_of(x, _level, slope * x)
+_input, _level = Symbol("u"), Symbol("l")  # a linear network ignores its level
+_linear = function_of(_input, _level, slope * _input)
 derivation.bridge(
     "... the denoiser, with a linear network",
     c_skip * x + c_out * slope * c_in * x,

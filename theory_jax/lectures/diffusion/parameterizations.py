@@ -24,7 +24,7 @@ from theory_jax.diffusion.parameterizations import (
     x0_from_noise,
     x0_from_velocity,
 )
-from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
+from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, posterior_law
 from theory_jax.lectures.diffusion.simple_loss import pythagoras
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
@@ -171,6 +171,7 @@ derivation.bridge(
     alpha_bar=[1, before, before * alpha],
     wrong={"without the root": plus(x_t, -times(a_t, x_0)) / sqrt(1 - a_t)},
 )
+_LEVELS = [1, before, before * alpha]
 for _name, (_target, _mistake) in {
     "velocity": (v, plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), epsilon))),
     "score": (s, -epsilon / (1 - a_t)),
@@ -179,13 +180,13 @@ for _name, (_target, _mistake) in {
     derivation.bridge(
         f"The code turns data into the {_name}",
         _target,
-        by_point(
-            lambda alpha_bar, x0, x, name=_name: convert_prediction(x0, x, _at_2, alpha_bar, source="x0", target=name), steps=2
-        ),
-        before,
-        alpha,
-        x_0,
-        x_t,
+        convert_prediction,
+        prediction=[x_0],
+        x_t=[x_t],
+        t=[2],
+        alpha_bar=_LEVELS,
+        source="x0",
+        target=_name,
         wrong={"a usual mistake": _mistake},
     )
 
@@ -267,9 +268,10 @@ for _title, _name, _target, _predicted, _ratio, _why, _mistake in (
     derivation.bridge(
         f"... and its factor in the code ({_name})",
         _ratio,
-        by_point(lambda alpha_bar, name=_name: loss_ratio(_at_2, alpha_bar, target=name), steps=2),
-        before,
-        alpha,
+        loss_ratio,
+        t=[2],
+        alpha_bar=_LEVELS,
+        target=_name,
         wrong={"another factor": _mistake},
     )
 derivation.chain(
@@ -325,28 +327,35 @@ derivation.chain(
     plus(times(sqrt(1 - a_t), x_t), times(sqrt(a_t), v)),
     equals(epsilon, "the second row of the transpose", wrong={"the data": x_0, "the sign": -epsilon}),
 )
-for _title, _code, _expression, _mistake in (
-    (
-        "The code's velocity of data and noise",
-        by_point(lambda alpha_bar, x0, noise: velocity(x0, noise, _at_2, alpha_bar), steps=2),
-        plus(times(sqrt(a_t), e), -times(sqrt(1 - a_t), x_0)),
-        plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), e)),
-    ),
-    (
-        "The code's data of a velocity",
-        by_point(lambda alpha_bar, x, velocity: x0_from_velocity(x, velocity, _at_2, alpha_bar), steps=2),
-        plus(times(sqrt(a_t), x_t), -times(sqrt(1 - a_t), e)),
-        plus(times(sqrt(a_t), x_t), times(sqrt(1 - a_t), e)),
-    ),
-    (
-        "The code's noise of a velocity",
-        by_point(lambda alpha_bar, x, velocity: noise_from_velocity(x, velocity, _at_2, alpha_bar), steps=2),
-        plus(times(sqrt(1 - a_t), x_t), times(sqrt(a_t), e)),
-        plus(times(sqrt(a_t), x_t), times(sqrt(1 - a_t), e)),
-    ),
-):
-    _first = x_t if "of a velocity" in _title else x_0
-    derivation.bridge(_title, _expression, _code, before, alpha, _first, e, wrong={"a usual mistake": _mistake})
+derivation.bridge(
+    "The code's velocity of data and noise",
+    plus(times(sqrt(a_t), e), -times(sqrt(1 - a_t), x_0)),
+    velocity,
+    x0=[x_0],
+    noise=[e],
+    t=[2],
+    alpha_bar=_LEVELS,
+    wrong={"data and noise exchanged": plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), e))},
+)
+derivation.bridge(
+    "The code's data of a velocity",
+    plus(times(sqrt(a_t), x_t), -times(sqrt(1 - a_t), e)),
+    x0_from_velocity,
+    x_t=[x_t],
+    velocity=[e],
+    t=[2],
+    alpha_bar=_LEVELS,
+)
+derivation.bridge(
+    "The code's noise of a velocity",
+    plus(times(sqrt(1 - a_t), x_t), times(sqrt(a_t), e)),
+    noise_from_velocity,
+    x_t=[x_t],
+    velocity=[e],
+    t=[2],
+    alpha_bar=_LEVELS,
+    wrong={"the factors exchanged": plus(times(sqrt(a_t), x_t), times(sqrt(1 - a_t), e))},
+)
 a = derivation.number("a", r"a level $\bar\alpha_t$ that goes to 0", between=(0, 1))
 derivation.chain(
     "Near pure noise the data do not follow from the noise",

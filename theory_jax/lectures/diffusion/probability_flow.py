@@ -8,9 +8,10 @@ import math
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtr
-from sympy import KroneckerDelta, Rational, exp, log, pi, sqrt
+from sympy import KroneckerDelta, Rational, Symbol, exp, log, pi, sqrt
 
 from shared_specs.palette import BLUE
+from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
@@ -202,18 +203,15 @@ derivation.chain(
     so=r"These are the first five terms of $e^{a h}$; the first that is missing is $\frac{(a h)^5}{120}$. So a step errs by "
     r"order five, and a way of $1/h$ steps by order four: half the step, a sixteenth of the error.",
 )
+_state, _time = Symbol("y"), Symbol("u")  # the linear drift is the same at all times
+_linear = function_of(_state, _time, rate_of * _state)
 derivation.bridge(
     "The code's step",
     product(x, factor),
-    lambda x, a, h: jnp.stack(
-        [
-            solve(one[None, None], jnp.array([0.0, 1.0]) * span, lambda x, t, rate=rate: rate * x)[0, 0]
-            for one, rate, span in zip(x, a, h, strict=True)
-        ]
-    ),
-    x,
-    rate_of,
-    step,
+    solve,
+    x=[[x]],
+    times=[0, step],
+    drift_fn=_linear,
     wrong={"exact": x * exp(rate_of * step), "Euler": x * (1 + rate_of * step)},
 )
 l = derivation.index("l", "a coordinate", states=2)  # noqa: E741
@@ -261,18 +259,18 @@ def _unit_probes(size):
     return np.sqrt(size) * jnp.eye(size)[:, None]
 
 
+def _of_linear_flow(z, times, drift_fn):
+    return log_prob(z[None], _unit_probes(z.size), times, drift_fn)
+
+
 derivation.bridge(
     "The code's log-density: one step of the linear flow",
     plus(-D / 2 * log(2 * pi), -SquaredNorm(l, moved) / 2, D * rate_of * step),
-    lambda z, a, h: jnp.concatenate(
-        [
-            log_prob(row[None], _unit_probes(row.size), jnp.array([0.0, 1.0]) * span, lambda x, t, rate=rate: rate * x)
-            for row, rate, span in zip(z, a, h, strict=True)
-        ]
-    ),
-    z,
-    rate_of,
-    step,
+    _of_linear_flow,
+    z=z,
+    times=[0, step],
+    drift_fn=_linear,
+    calls=(log_prob,),
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -23,7 +23,6 @@ from theory_jax.diffusion.score_prediction import (
     score_from_noise,
     tweedie_mean,
 )
-from theory_jax.lectures.diffusion._schedules import by_point
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 
 derivation = Derivation(
@@ -225,9 +224,10 @@ derivation.chain(
 derivation.bridge(
     "The score of a predicted noise in the code",
     -epsilon / sqrt(1 - a),
-    by_point(lambda alpha_bar, e: score_from_noise(e, np.full(len(e), 1), alpha_bar)[None], steps=1),
-    a,
-    epsilon,
+    score_from_noise,
+    noise=[epsilon],
+    t=[1],
+    alpha_bar=[1, a],
     wrong={"the sign": epsilon / sqrt(1 - a), "the variance": -epsilon / (1 - a)},
 )
 derivation.bridge(
@@ -375,12 +375,11 @@ soft = derivation.define(
 derivation.bridge(
     "The code's denoiser of a finite set",
     Expectation(soft, y),
-    by_point(
-        lambda alpha_bar, x, data: empirical_posterior_mean(x[:, None], data[:, None], np.array([1]), alpha_bar)[:, 0], steps=1
-    ),
-    a,
-    x,
-    y,
+    empirical_posterior_mean,
+    x_t=[[x]],
+    data=[[y.at(number)] for number in range(4)],
+    t=[1],
+    alpha_bar=[1, a],
     wrong={"the plain mean": Total(n, y) / 4, "the nearest weighted by the root": sqrt(a) * Expectation(soft, y)},
 )
 
@@ -394,14 +393,13 @@ joint = weight * exp(LogDensity(x, m_t, b_t))
 share = derivation.define("p({}|x)", joint / Total(k, joint), "the share of a component in the density at $x$", over=k, law=True)
 
 
-def _mixture(function):
-    """A bridge's code: a function of the mixture after one step, at one point."""
-    return by_point(
-        lambda alpha_bar, x, u, m, b: function(
-            x[None], *diffused_mixture(m[:, None], jnp.log(b), np.array([1]), alpha_bar), jnp.log(u)
-        ).ravel(),
-        steps=1,
-    )
+def _noised(function):
+    """A function of the mixture after one step."""
+
+    def of_mixture(x, weight, m, b, alpha_bar):
+        return function(x, *diffused_mixture(m[:, None], jnp.log(b), np.array([1]), alpha_bar), jnp.log(weight))
+
+    return of_mixture
 
 
 derivation.say(
@@ -412,23 +410,25 @@ derivation.say(
 derivation.bridge(
     "The code's log-density of a noised mixture",
     log(Total(k, joint)),
-    _mixture(mixture_log_prob),
-    a,
-    x,
-    weight,
-    m,
-    b,
+    _noised(mixture_log_prob),
+    x=[[x]],
+    weight=weight,
+    m=m,
+    b=b,
+    alpha_bar=[1, a],
+    calls=(diffused_mixture, mixture_log_prob),
     wrong={"variances not noised": log(Total(k, weight * exp(LogDensity(x, m_t, a * b))))},
 )
 derivation.bridge(
     "... and its score",
     Expectation(share, (m_t - x) / b_t),
-    _mixture(mixture_score),
-    a,
-    x,
-    weight,
-    m,
-    b,
+    _noised(mixture_score),
+    x=[[x]],
+    weight=weight,
+    m=m,
+    b=b,
+    alpha_bar=[1, a],
+    calls=(diffused_mixture, mixture_score),
     wrong={"the components' own weights": Expectation(weight, (m_t - x) / b_t), "downhill": Expectation(share, (x - m_t) / b_t)},
 )
 

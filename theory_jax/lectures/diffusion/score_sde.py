@@ -269,11 +269,6 @@ derivation.bridge(
 )
 
 
-def _each(function, *draws):
-    """function(number, ...) of each draw."""
-    return jnp.stack([function(*map(float, row)) for row in zip(*draws, strict=True)])
-
-
 derivation.bridge(
     "The code's variance-preserving equation: what it leaves of the data's variance",
     exp(-(first * time + more * time**2 / 2)),
@@ -283,29 +278,19 @@ derivation.bridge(
     beta_max=first + more,
     wrong={"no half": exp(-(first * time + more * time**2)), "the root": exp(-(first * time + more * time**2 / 2) / 2)},
 )
-for part, expression, wrong in (
-    (0, -plus(first, more * time) * x / 2, {"no half": -plus(first, more * time) * x}),
-    (1, sqrt(plus(first, more * time)), {"the square": plus(first, more * time)}),
-):
-    derivation.bridge(
-        ("... its drift", "... and its diffusion")[part],
-        expression,
-        lambda first, more, t, x, part=part: _each(
-            lambda low, rise, at, x: variance_preserving_sde(
-                jnp.full((1, 1), x), jnp.array([at]), beta_min=low, beta_max=low + rise
-            )[part].ravel()[0],
-            first,
-            more,
-            t,
-            x,
-        ),
-        first,
-        more,
-        time,
-        x,
-        wrong=wrong,
-    )
-del part, expression, wrong
+derivation.bridge(
+    "... its drift and its diffusion",
+    (-plus(first, more * time) * x / 2, sqrt(plus(first, more * time))),
+    variance_preserving_sde,
+    x=[[x]],
+    time=[time],
+    beta_min=first,
+    beta_max=first + more,
+    wrong={
+        "the drift without the half": (-plus(first, more * time) * x, None),
+        "the square of the diffusion": (None, plus(first, more * time)),
+    },
+)
 
 # ---------------------------------------------------------------------------------------------------- steps of finite length
 
@@ -347,16 +332,11 @@ ratio = r * sqrt(SquaredNorm(d, of_z)) / sqrt(SquaredNorm(d, of_s))
 derivation.bridge(
     "The code's corrector",
     plus(of_x, 2 * ratio**2 * of_s, 2 * ratio * of_z),
-    lambda r, x, s, z: jnp.concatenate(
-        [
-            langevin_corrector_step(*(row[None] for row in rows), signal_to_noise=float(one))
-            for one, *rows in zip(r, x, s, z, strict=True)
-        ]
-    ),
-    r,
-    of_x,
-    of_s,
-    of_z,
+    langevin_corrector_step,
+    x=[of_x],
+    score=[of_s],
+    noise=[of_z],
+    signal_to_noise=r,
 )
 low, factor = (
     derivation.number(r"\sigma_0", "the least noise", "sigma_min", positive=True),

@@ -8,8 +8,9 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log, sqrt
+from sympy import Rational, Symbol, exp, log, sqrt
 
+from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
@@ -31,7 +32,7 @@ from theory_jax.diffusion.simple_loss import (
     variational_loss,
     variational_weight,
 )
-from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
+from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, step_variance
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
@@ -172,6 +173,8 @@ x_0 = derivation.number("x_0", "the data", "x0")
 epsilon = derivation.number("e", "the noise, in one coordinate", "noise")
 slope = derivation.number("b", "the slope of a linear network")
 _LINEAR = plus(epsilon, -times(slope, plus(times(sqrt(a_t), x_0), times(sqrt(1 - a_t), epsilon)))) ** 2
+_input, _level = Symbol("u"), Symbol("l")  # a linear network ignores its level
+_network = function_of(_input, _level, slope * _input)
 for _name, _code, _expression, _mistake in (
     (
         "simple loss",
@@ -184,15 +187,12 @@ for _name, _code, _expression, _mistake in (
     derivation.bridge(
         f"The {_name} of the linear network",
         _expression,
-        by_point(
-            lambda alpha_bar, x0, noise, slope, code=_code: code(x0, np.array([2]), noise, lambda x, t: slope * x, alpha_bar),
-            steps=2,
-        ),
-        before,
-        alpha,
-        x_0,
-        epsilon,
-        slope,
+        _code,
+        x0=[x_0],
+        t=[2],
+        noise=[epsilon],
+        denoise_fn=_network,
+        alpha_bar=[1, before, before * alpha],
         wrong={"another target or weight": _mistake},
     )
 

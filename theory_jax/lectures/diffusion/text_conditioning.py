@@ -131,18 +131,23 @@ weighted = exp(W_q * x * W_k * word)
 derivation.bridge(
     "The code computes the answer, here with one channel and one head",
     W_o * Total(w, weighted * W_v * word) / Total(w, weighted),
-    lambda W_k, W_o, W_q, W_v, c, x: jnp.stack([
-        cross_attention(*_one_channel(pixel, words), *(jnp.full((1, 1), one) for one in weights), num_heads=1)[0, 0, 0]
-        for pixel, words, *weights in zip(x, c, W_q, W_k, W_v, W_o, strict=True)
-    ]),
-    W_k, W_o, W_q, W_v, word, x,
+    cross_attention,
+    tokens=[[[x]]],
+    context=[[[word.at(place)] for place in range(4)]],
+    mask=np.ones((1, 4), bool),
+    query_weight=[[W_q]],
+    key_weight=[[W_k]],
+    value_weight=[[W_v]],
+    output_weight=[[W_o]],
+    num_heads=1,
     wrong={"the words themselves": Total(w, weighted * word) / Total(w, weighted)},
-)  # fmt: skip
+)
 derivation.bridge(
     "... and the mean of the first two words, where the others are hidden",
     (word.at(0) + word.at(1)) / 2,
-    lambda words: masked_mean(words[:, :, None], np.tile([True, True, False, False], (len(words), 1)))[:, 0],
-    word,
+    masked_mean,
+    context=[[[word.at(place)] for place in range(4)]],
+    mask=np.array([[True, True, False, False]]),
     wrong={"of all": Total(w, word) / M, "by the number of all": (word.at(0) + word.at(1)) / M},
 )
 

@@ -25,7 +25,6 @@ from theory_jax.diffusion.training import (
     timesteps_from_uniforms,
     warmup_decay,
 )
-from theory_jax.lectures.diffusion._schedules import by_point
 
 derivation = Derivation(
     module=__name__,
@@ -387,12 +386,11 @@ for _name, _divisor, _mistake in (("noise", snr, "not divided"), ("velocity", sn
     derivation.bridge(
         f"The code's weight on errors of the {_name}",
         Min(snr, gamma) / _divisor,
-        by_point(
-            lambda alpha_bar, gamma, name=_name: min_snr_weight(np.array([1]), alpha_bar, gamma=float(gamma[0]), prediction=name),
-            steps=1,
-        ),
-        a,
-        gamma,
+        min_snr_weight,
+        t=[1],
+        alpha_bar=[1, a],
+        gamma=gamma,
+        prediction=_name,
         wrong={_mistake: Min(snr, gamma) if _name == "noise" else Min(snr, gamma) / snr, "no limit": snr / _divisor},
     )
 
@@ -434,11 +432,9 @@ size = derivation.define(r"\hat{m}", sqrt(Total(k, history**2) / M), "the estima
 derivation.bridge(
     "The code's probabilities",
     plus(times(1 - share, size) / Total(s, size.at(s)), share / T),
-    lambda losses, u: jnp.stack(
-        [loss_aware_probabilities(jnp.asarray(x).T, uniform_probability=float(y)) for x, y in zip(losses, u, strict=True)]
-    ),
-    history,
-    share,
+    loss_aware_probabilities,
+    loss_history=[history.at(s, k) for s in range(4)],
+    uniform_probability=share,
     wrong={
         "by the mean squares": plus(times(1 - share, size**2) / Total(s, size.at(s) ** 2), share / T),
         "the shares exchanged": plus(times(share, size) / Total(s, size.at(s)), (1 - share) / T),

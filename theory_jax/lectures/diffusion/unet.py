@@ -161,15 +161,16 @@ derivation.chain(
 )
 x_1 = derivation.number("x_1", "one of two numbers")
 x_2 = derivation.number("x_2", "the other one")
+_NORMED = (x_1 - x_2) / (2 * sqrt((x_1 - x_2) ** 2 / 4 + Rational(1, 10)))
 derivation.bridge(
-    "The code's group norm: two groups of two channels, of which the first is compared",
-    (x_1 - x_2) / (2 * sqrt((x_1 - x_2) ** 2 / 4 + Rational(1, 10))),
-    lambda x, y: group_norm(
-        jnp.stack([x, y, 0 * x + 7, 0 * x - 3], axis=1), jnp.ones(4), jnp.zeros(4), num_groups=2, epsilon=0.1
-    )[:, 0],
-    x_1,
-    x_2,
-    wrong={"the unbiased variance": (x_1 - x_2) / (2 * sqrt((x_1 - x_2) ** 2 / 2 + Rational(1, 10)))},
+    "The code's group norm: two groups of two channels, of which the second holds 7 and -3",
+    [_NORMED, -_NORMED, 5 / sqrt(25 + Rational(1, 10)), -5 / sqrt(25 + Rational(1, 10))],
+    group_norm,
+    x=[[x_1, x_2, 7.0, -3.0]],
+    weight=np.ones(4),
+    bias=np.zeros(4),
+    num_groups=2,
+    epsilon=0.1,
 )
 derivation.bridge(
     "The code's scale and shift, which act after the norm and reach every channel",
@@ -389,11 +390,18 @@ skip = derivation.chain(
 )
 pixel = derivation.numbers("v", i, "the pixels of a block", "x")
 _MEAN = Total(i, pixel) / 4
+
+
+def _halved_and_doubled(x):
+    return upsample_nearest(downsample_average(x))
+
+
 derivation.bridge(
     "The code halves and doubles: every pixel becomes the mean of its block",
     Matrix([[_MEAN] * 4]),
-    lambda v: upsample_nearest(downsample_average(v.reshape(5, 1, 2, 2))).reshape(5, 1, 4),
-    pixel,
+    _halved_and_doubled,
+    x=[[[[pixel.at(0), pixel.at(1)], [pixel.at(2), pixel.at(3)]]]],
+    calls=(downsample_average, upsample_nearest),
     wrong={"half the sum": Matrix([[2 * _MEAN] * 4])},
 )
 

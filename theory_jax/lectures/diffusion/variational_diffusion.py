@@ -115,10 +115,13 @@ def _log_snrs(s_t, fall):
 
 
 derivation.bridge(
-    "The code's mean", _MEAN, lambda z, x0, s_t, fall: posterior(z, x0, *_log_snrs(s_t, fall))[0], z_t, x_0, s_t, fall
-)
-derivation.bridge(
-    "... and variance", sigma2_s * c, lambda s_t, fall: jnp.exp(posterior(0 * s_t, 0 * s_t, *_log_snrs(s_t, fall))[1]), s_t, fall
+    "The code's mean and log-variance",
+    (_MEAN, log(sigma2_s * c)),
+    posterior,
+    z_t=[z_t],
+    x0=[x_0],
+    log_snr_t=[log(s_t)],
+    log_snr_s=[log(s_t + fall)],
 )
 _step = introduce_step(derivation)
 _before, _after = _step.before / (1 - _step.before), _step.a_t / (1 - _step.a_t)
@@ -159,11 +162,11 @@ a_step = derivation.chain(
 derivation.bridge(
     "The code computes it",
     times(Rational(1, 2), plus(s_s, -s_t), _GUESS),
-    lambda x_hat, x_0, s_t, fall: discrete_diffusion_loss(x_hat, x_0, *_log_snrs(s_t, fall)[::-1]),
-    x_hat,
-    x_0,
-    s_t,
-    fall,
+    discrete_diffusion_loss,
+    x0_pred=[x_hat],
+    x0=[x_0],
+    log_snr_s=[log(s_t + fall)],
+    log_snr_t=[log(s_t)],
 )
 log_ratio = derivation.number("l", "a log-SNR", "log_snr")
 noise = derivation.number(r"\epsilon", "standard normal noise", "noise")
@@ -474,15 +477,11 @@ derivation.chain(
 derivation.bridge(
     "The code's decoder",
     log_decoder,
-    lambda values, z, s_t: jnp.stack(
-        [
-            reconstruction_log_prob(jnp.full(4, point), np.arange(4), row, jnp.full(4, jnp.log(level)))
-            for row, point, level in zip(values, z, s_t, strict=True)
-        ]
-    ),
-    values,
-    z_0,
-    s_t,
+    reconstruction_log_prob,
+    z0=[z_0] * 4,
+    x0_index=[0, 1, 2, 3],
+    values=values,
+    log_snr_0=[log(s_t)] * 4,
     wrong={
         "not rescaled": plus(
             -((z_0 - values) ** 2) * (1 + s_t) / 2, -log(Total(kind, exp(-((z_0 - values) ** 2) * (1 + s_t) / 2)))
