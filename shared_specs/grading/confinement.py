@@ -1,6 +1,7 @@
 """Confines a graded file: no process outlives it, no file with answers can be opened or imported, memory is limited.
 
-Only the standard library, as this runs in the worker's process before anything else does.
+Only the standard library, as this runs in the worker's process before anything else does. bubblewrap and nsjail are programs
+that pip does not install, and psutil, which asks who is whose child, does not see one whose parent has ended.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""Starts and controls the worker of `grade`: a process in a temporary folder, with limits on time, memory and output."""
+"""Starts and controls the worker of `grade`: a process in a temporary folder, with limits on time, memory and output.
+
+Not with multiprocessing, whose connections unpickle whatever the other process sends.
+"""
 
 import ast
 import contextlib

@@ -1,4 +1,7 @@
-"""A claim's LaTeX as MathML that wraps: browsers do not break a line of mathematics by themselves."""
+"""A claim's LaTeX as MathML that wraps: browsers do not break a line of mathematics by themselves.
+
+latex2mathml converts, and here are the breaks. MathJax and KaTeX are scripts, which a page would have to carry or to fetch.
+"""
 
 import re
 from itertools import pairwise

@@ -1,7 +1,8 @@
 """Claims for a terminal: LaTeX as readable Unicode.
 
 pylatexenc parses and knows the symbols; here are the habits of a mathematician at a typewriter that it lacks: raised and lowered
-characters where Unicode has them, parentheses where a fraction needs them, air around relations.
+characters where Unicode has them, parentheses where a fraction needs them, air around relations. pylatexenc alone writes
+`1/2loga+b/c x_i^2` where this writes `(1/2) log ((a+b)/c) xᵢ²`.
 """
 
 import re

@@ -3,6 +3,7 @@
 The work is cut into jobs by what is asked alone, a job writes one shard, and no job knows of the others: which of them are done
 already, in which order and in how many processes changes nothing. A shard is written aside, brought to the disk and renamed;
 <shard>.json next to it says then what is in it. A job whose shard has that file is not done again. The manifest is written last.
+The library `datasets` (5.2) does not go on: a Dataset.from_generator that was interrupted begins again with the first example.
 """
 
 import concurrent.futures
