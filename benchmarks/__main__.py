@@ -2,9 +2,9 @@
 
     python -m benchmarks [NAME ...] [--table]
 
-Each is a script with options of its own (python -m benchmarks.NAME --help); those of a GPU are python -m benchmarks.gpu, and the
-thousand kills of resume, the whole suite, the mutants of experiments and the gigabytes of prepared_images run when they are
-named. Exit code: 1 if a goal was missed, after all have run.
+Each NAME is a script with its own options, benchmarks/SUBJECT/NAME.py (python -m benchmarks.SUBJECT.NAME --help). Comparisons on
+a GPU are python -m benchmarks.gpu. The thousand kills of resume, the whole suite, the mutants of experiments and the gigabytes
+of prepared_images and streamed_text run only when they are named. Exit code: 1 if a goal was missed, after all have run.
 """
 
 import argparse
@@ -19,7 +19,12 @@ from rich.table import Column, Table
 
 from benchmarks.measuring.turns import RESULTS
 
-SCRIPTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
+NO_SUBJECTS = {"gpu", "measuring", "results"}
+SCRIPTS = {  # name -> module
+    path.stem: f"benchmarks.{path.parent.name}.{path.stem}"
+    for path in sorted(Path(__file__).parent.glob("*/*.py"), key=lambda path: path.stem)
+    if path.parent.name not in NO_SUBJECTS
+}
 NOT_A_COMPARISON = {"experiment_mutants", "prepared_images", "resume", "streamed_text", "suite"}
 
 
@@ -73,7 +78,7 @@ def main():
     codes = []
     for name in () if arguments.table else chosen:
         print(f"== {name}", flush=True)
-        codes.append(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode)
+        codes.append(subprocess.run([sys.executable, "-m", SCRIPTS[name]]).returncode)
     Console().print(table())
     return int(any(codes))
 

@@ -11,7 +11,7 @@ import pytest
 import xdist
 
 from shared_specs.backends.jax_settings import QUICK
-from tests.support.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
+from tests.support.engine.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
 from tests.support.topics import asked_for, kept, may_hold, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import prepared_images, streamed_text
 from benchmarks.gpu import diffusion, language
 from benchmarks.gpu.comparison import compare
 from benchmarks.gpu.random_data import random_images, random_tokens
+from benchmarks.training import prepared_images, streamed_text
 from practice_torch.engine.batches.datasets import load_data
 
 GOALS = {"bare loop": 0.95}

@@ -63,7 +63,7 @@ class Traced(Implementation):
     def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
         """The results as a user's call gives them, traced with the arguments as constants, so that checks of values see them.
 
-        Nothing in this wing but a check may ask whether it is traced (tests/support/house.py): computed results are the same.
+        Only a check in this wing may ask whether it is traced (tests/support/house/rules.py): computed results are the same.
         """
         if not _has_arrays(arguments):
             return self.call(name, arguments)

@@ -14,9 +14,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks import suite
 from benchmarks.measuring import turns
-from tests.support import simulated_gpu
+from benchmarks.verification import suite
+from tests.support.engine import simulated_gpu
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = {"DecoderTransformer", "Discriminator", "Generator", "UNet2d"}
@@ -93,7 +93,7 @@ def test_the_samplers_of_the_gpu_benchmark_are_held_against_each_other(monkeypat
 def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
     """In its own process, in which torch is patched."""
     pytest.importorskip("diffusers")
-    words = [sys.executable, "-m", "tests.support.simulated_benchmarks"]
+    words = [sys.executable, "-m", "tests.support.engine.simulated_benchmarks"]
     kept = {path: path.read_bytes() for path in turns.RESULTS.iterdir()}
     with simulated_gpu.environment() as settings:
         done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=ROOT, env=settings, check=False)

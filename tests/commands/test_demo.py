@@ -16,7 +16,7 @@ from practice_torch.commands.options import changed
 from practice_torch.commands.training import recipe_with
 from practice_torch.experiments.autoregressive.transformer import Writing
 from shared_specs.syllabus import load
-from tests.support.demo_answers import CONTRACTS, DERIVATIONS
+from tests.support.commands.demo_answers import CONTRACTS, DERIVATIONS
 from theory_jax.pages.mathml import to_mathml
 
 COMMANDS = [page.Command("derivations", "python -m theory_jax run --all --json", 1.0, 0.9, 10**8, 0)]
@@ -206,9 +206,9 @@ def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, mon
     folder = tmp_path / "runs" / "demo"
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     monkeypatch.setattr(main_job, "FOLDER", str(folder))
-    checks, asked = [(name, ("tests.support.demo_answers", name)) for name in ("derivations", "contracts")], []
+    checks, asked = [(name, ("tests.support.commands.demo_answers", name)) for name in ("derivations", "contracts")], []
     monkeypatch.setattr(main_job, "checks", lambda everything: asked.append(everything) or checks)
-    answers = "tests.support.demo_answers"
+    answers = "tests.support.commands.demo_answers"
     parts = [("training", (answers, "training", exit_code)), ("sampling", (answers, "sampling"))]
     monkeypatch.setattr(main_job, "MODELS", [SimpleNamespace(kind="images", folder=str(model), parts=parts)])
     assert main_job.main(words) == expected and asked == [bool(words)]

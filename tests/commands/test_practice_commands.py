@@ -25,7 +25,7 @@ from practice_torch.engine import artifacts, estimate
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage.checkpoint import MANIFEST, STATE
 from tests.engine.test_engine_checkpoint import resign
-from tests.support.data_files import shared
+from tests.support.data.files import shared
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--steps", "3", "--samples", "2", "--log-every", "2")

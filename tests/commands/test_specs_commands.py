@@ -15,7 +15,7 @@ from shared_specs.checking import wings
 from shared_specs.grading.against import functions_of
 from shared_specs.grading.exercise import stub, topic_of
 from shared_specs.syllabus import load
-from tests.support.documentation import code_of_the_documentation
+from tests.support.commands.documentation import code_of_the_documentation
 
 ROOT = Path(__file__).parents[2]
 TOPIC = "foundations/maximum_likelihood"

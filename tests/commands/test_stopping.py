@@ -21,7 +21,7 @@ def stopped(tmp_path, number, *words, processes=2):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     pipe = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    command = [sys.executable, "-m", "tests.support.stopping_commands", words[0], str(fifo), *words[1:]]
+    command = [sys.executable, "-m", "tests.support.commands.stopping", words[0], str(fifo), *words[1:]]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             begun = b""

@@ -12,8 +12,8 @@ from practice_torch.data import audio, notes
 from practice_torch.engine.batches.datasets import load_data
 from tests.commands.test_practice_commands import call
 from tests.commands.test_practice_commands import refused as refused_line
-from tests.support.data_files import damaged, everything, refused, shared
-from tests.support.engine_toys import SoundRecipe
+from tests.support.data.files import damaged, everything, refused, shared
+from tests.support.engine.toys import SoundRecipe
 
 RNG = np.random.default_rng(0)
 

@@ -11,7 +11,7 @@ import torch
 from practice_torch.data import images, points, text
 from practice_torch.data.splits import random_split
 from practice_torch.data.text_set import UNKNOWN
-from tests.support.data_files import damaged, everything, refused
+from tests.support.data.files import damaged, everything, refused
 
 
 def test_split_is_disjoint_complete_and_seeded():

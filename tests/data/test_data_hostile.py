@@ -24,7 +24,7 @@ from practice_torch.data.reading import decoding, files, memory
 from practice_torch.engine.batches.datasets import MODALITIES
 from tests.commands.test_practice_commands import call
 from tests.commands.test_practice_commands import refused as refused_line
-from tests.support.data_files import everything, gray, refused, save
+from tests.support.data.files import everything, gray, refused, save
 from tests.support.small_recipes import module_of, names
 
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from practice_torch.data import images
-from tests.support.data_files import damaged, everything, gray, refused, shared
+from tests.support.data.files import damaged, everything, gray, refused, shared
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from practice_torch.data import images
-from tests.support.data_files import everything, gray, refused, save
+from tests.support.data.files import everything, gray, refused, save
 
 
 def test_digits_are_sixteenths():

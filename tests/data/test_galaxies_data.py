@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from practice_torch.data import galaxies
-from tests.support.data_files import gray, refused, save
+from tests.support.data.files import gray, refused, save
 
 
 def folder(root, table):

@@ -8,7 +8,7 @@ import torch
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.data.pairs import load
 from practice_torch.data.preparation import prepare_text
-from tests.support.data_files import refused
+from tests.support.data.files import refused
 
 ROW = {"prompt": "How are you?", "chosen": " Well.", "rejected": " Who asks?"}
 

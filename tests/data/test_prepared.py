@@ -12,7 +12,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.preparation import preparing
 from practice_torch.data.preparation.prepared import digest_of, is_prepared, open_prepared, verify
 from practice_torch.data.preparation.preparing import prepare_shards, shard_file
-from tests.support.forks import fork
+from tests.support.engine.forks import fork
 
 ASKED = {"source": ["here"], "options": {"letters": 3}, "inputs": "0" * 64}
 

@@ -14,8 +14,8 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.preparation import prepare_audio
 from practice_torch.data.preparation.prepared import open_prepared
 from tests.data.test_sources import archive, saved, table
-from tests.support.data_files import one_line
-from tests.support.forks import codes_of, fork
+from tests.support.data.files import one_line
+from tests.support.engine.forks import codes_of, fork
 
 
 def ramp(number, frames):

@@ -22,8 +22,8 @@ from practice_torch.data.preparation.prepared import digest_of, verify
 from practice_torch.data.reading.decoding import open_image
 from shared_specs.commands.errors import UsageError
 from tests.data.test_sources import archive
-from tests.support.data_files import gray, one_line, save
-from tests.support.forks import codes_of, fork
+from tests.support.data.files import gray, one_line, save
+from tests.support.engine.forks import codes_of, fork
 
 
 def prepare(out, *sources, said=None, **options):

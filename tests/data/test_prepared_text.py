@@ -25,7 +25,7 @@ from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
 from tests.commands.test_practice_commands import call
 from tests.commands.test_practice_commands import refused as refuses
-from tests.support.engine_toys import remains
+from tests.support.engine.toys import remains
 
 VERSES = [f"{n} bottles of beer, {'é' * (n % 3)} on the  wall;\nTake {n % 7} down.\r\n\n Pass it\taround" for n in range(90)]
 WHOLE = "\n\n".join(VERSES).replace("\r\n", "\n")
@@ -282,10 +282,10 @@ def test_streamed_text_trains_as_text_in_memory_does_also_killed(small, verses, 
     """The whole of it: two workers that read the map, kill -9 in a step, and a run that samples once its data are gone."""
     data = tmp_path / "out"
     prepare([verses] * 3, data, **LEARNED)
-    (resident,) = forked("tests.support.text_streams:train", tmp_path / "resident", data, "device")
-    (killed,) = forked("tests.support.text_streams:train", tmp_path / "streamed", data, "stream", killed_at=5)
+    (resident,) = forked("tests.support.data.text_streams:train", tmp_path / "resident", data, "device")
+    (killed,) = forked("tests.support.data.text_streams:train", tmp_path / "streamed", data, "stream", killed_at=5)
     assert (resident.code, resident.value, killed.code) == (0, 0, -9), resident.err
-    (again,) = forked("tests.support.text_streams:resume", tmp_path / "streamed")
+    (again,) = forked("tests.support.data.text_streams:resume", tmp_path / "streamed")
     assert again.value == 0 and "continuing after step" in again.err
     assert remains(tmp_path / "streamed") == remains(tmp_path / "resident")
     shutil.rmtree(data)

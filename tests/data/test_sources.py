@@ -8,7 +8,7 @@ import pytest
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.preparation.sources import Reader, entries
-from tests.support.data_files import gray, one_line, save
+from tests.support.data.files import gray, one_line, save
 
 SUFFIXES = (".png", ".jpg")
 

@@ -12,7 +12,7 @@ from practice_torch.engine.batches.placement import batches_of
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.recipe import Recipe
-from tests.support.engine_toys import SoundRecipe
+from tests.support.engine.toys import SoundRecipe
 
 PLAIN = Recipe(batch_size=6)
 

@@ -20,7 +20,7 @@ from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.storage import checkpoint
 from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import weights_of
-from tests.support.engine_toys import RECIPE, Noisy, Players, Points, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, Noisy, Players, Points, begin, go_on, remains
 
 AVERAGED = Recipe(**(RECIPE.fields() | {"average_decay": 0.7}))
 CLIPPED = Recipe(**(AVERAGED.fields() | {"clip_norm": 0.5}))  # every kind of state at once

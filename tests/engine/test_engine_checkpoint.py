@@ -18,7 +18,7 @@ from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.storage import checkpoint
 from practice_torch.engine.storage.checkpoint import MANIFEST, STATE
 from practice_torch.engine.storage.run import Run
-from tests.support.engine_toys import RECIPE, Noisy, Players, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, Noisy, Players, begin, go_on, remains
 
 AVERAGED = Recipe(**(RECIPE.fields() | {"average_decay": 0.7}))
 TENSORS = {"experiment/weight": torch.arange(6.0).view(2, 3), "generator/torch": torch.tensor([1, 2], dtype=torch.uint8)}

@@ -9,7 +9,7 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.evaluation import means
 from practice_torch.engine.storage import checkpoint
 from tests.engine.test_engine import poisoned_gradient
-from tests.support.engine_toys import Noisy, begin, go_on, remains
+from tests.support.engine.toys import Noisy, begin, go_on, remains
 
 
 class Mended(Exception):

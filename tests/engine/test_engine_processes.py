@@ -13,7 +13,7 @@ import torch
 
 from practice_torch.engine.storage import checkpoint
 from tests.engine.test_engine_updates import trained
-from tests.support.engine_toys import Sharing, Weighing, go_on
+from tests.support.engine.toys import Sharing, Weighing, go_on
 
 pytestmark = pytest.mark.xdist_group("processes")
 LAUNCH = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
@@ -23,10 +23,10 @@ LAUNCH += ["--main_process_port", "0", "-m", "practice_torch"]
 
 @pytest.fixture
 def kills(forked, tmp_path):
-    """kills(...) -> the answer of tests/support/engine_kills.py."""
+    """kills(...) -> the answer of tests/support/engine/kills.py."""
 
     def asked(**words):
-        (done,) = forked("tests.support.engine_kills:kills", tmp_path, **words)
+        (done,) = forked("tests.support.engine.kills:kills", tmp_path, **words)
         assert done.code == 0, done.out + done.err
         return done.value
 
@@ -61,9 +61,9 @@ def test_two_processes_that_are_killed_end_in_the_same_bytes(tmp_path, kills):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory, forked):
-    """The folder of tests/support/engine_weighted.py, run by two processes, and what came of each."""
+    """The folder of tests/support/engine/weighted.py, run by two processes, and what came of each."""
     folder = tmp_path_factory.mktemp("weighted")
-    done = forked("tests.support.engine_weighted:train", folder, ranks=2)
+    done = forked("tests.support.engine.weighted:train", folder, ranks=2)
     assert [each.code for each in done] == [0, 0], done
     return folder, done
 
@@ -85,7 +85,7 @@ def test_processes_share_an_evaluation(two, forked):
     Of the 3 samples of a preview the last of four processes draws none.
     """
     folder, done = two
-    done_by_four = forked("tests.support.engine_weighted:share", folder / "four" / "shared", ranks=4)
+    done_by_four = forked("tests.support.engine.weighted:share", folder / "four" / "shared", ranks=4)
     for place, processes, drawn in (
         (folder, done, ([26, 2], [25, 1])),
         (folder / "four", done_by_four, ([13, 1], [13, 1], [13, 1], [12])),
@@ -179,5 +179,5 @@ def test_what_counts_trains_in_one_process(tmp_path, forked):
 
 def test_the_program_that_kills_would_notice(tmp_path, forked):
     """A run that resumes without its generator ends in other bytes, and the program says so."""
-    (done,) = forked("tests.support.engine_kills:kills_without_generators", tmp_path)
+    (done,) = forked("tests.support.engine.kills:kills_without_generators", tmp_path)
     assert done.code == 0 and done.value["different"], done

@@ -9,7 +9,7 @@ from practice_torch.engine.batches.order import seed_of, share_of
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage import background_writes, checkpoint, snapshot
-from tests.support.engine_toys import RECIPE, begin, remains
+from tests.support.engine.toys import RECIPE, begin, remains
 
 
 def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, monkeypatch):

@@ -14,8 +14,8 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage import checkpoint
 from tests.commands.test_practice_commands import call
 from tests.engine.test_engine_updates import changed
-from tests.support.engine_sharded import FIELDS, Noisy, Speaker
-from tests.support.engine_toys import begin, remains
+from tests.support.engine.sharded import FIELDS, Noisy, Speaker
+from tests.support.engine.toys import begin, remains
 
 pytestmark = pytest.mark.xdist_group("processes")
 TOYS = {"speaker": 1e-12, "weighted": 1e-13, "remembering": 1e-5}  # the first two in float64
@@ -26,9 +26,9 @@ SPECIAL = ["--average-decay", "0.9", "--accumulate", "2", "--clip-norm", "0.5", 
 
 @pytest.fixture(scope="module")
 def toys(tmp_path_factory, forked):
-    """The folder of tests/support/engine_sharded.py: toys trained by two processes, whole and in parts."""
+    """The folder of tests/support/engine/sharded.py: toys trained by two processes, whole and in parts."""
     folder = tmp_path_factory.mktemp("toys")
-    done = forked("tests.support.engine_sharded:main", folder, ranks=2)
+    done = forked("tests.support.engine.sharded:main", folder, ranks=2)
     assert [each.code for each in done] == [0, 0], done
     return folder
 
@@ -90,7 +90,7 @@ def test_every_process_keeps_half(toys):
 
 
 def test_parts_that_are_killed_end_in_the_same_bytes(toys, tmp_path, forked):
-    (done,) = forked("tests.support.engine_sharded:killed", tmp_path, toys / "speaker-parts")
+    (done,) = forked("tests.support.engine.sharded:killed", tmp_path, toys / "speaker-parts")
     assert done.code == 0, done.err
     assert done.value == {"killed": True, "ends": [{"step": step, "same": True} for step in (4, 7)]}
 
@@ -113,7 +113,7 @@ def test_one_process_opens_what_two_have_trained_in_parts(language, tmp_path):
 def four(tmp_path_factory, forked):
     """The folder of three runs of four processes."""
     folder = tmp_path_factory.mktemp("four")
-    done = forked("tests.support.engine_sharded:four", folder, ranks=4)
+    done = forked("tests.support.engine.sharded:four", folder, ranks=4)
     assert [each.code for each in done] == [0] * 4, done
     return folder
 
@@ -150,10 +150,10 @@ def test_a_part_that_is_missing_or_changed_is_named(four, tmp_path):
 def test_a_run_of_four_processes_goes_on_with_two_and_with_one(tmp_path, forked):
     """Each stopped by SIGTERM to its last process: the same examples as in one process from the first step, float64, no draws."""
     for ranks, at, step in ((4, 5, 5), (2, 7, 10), (1, None, 14)):
-        done = forked("tests.support.engine_sharded:stopped", tmp_path / "run", at, ranks=ranks)
+        done = forked("tests.support.engine.sharded:stopped", tmp_path / "run", at, ranks=ranks)
         assert [each.value for each in done] == [step] * ranks, done
         assert len(list((tmp_path / "run" / "checkpoints" / f"step-{step:08d}").glob("state*"))) == ranks
-    forked("tests.support.engine_sharded:stopped", tmp_path / "straight", None)
+    forked("tests.support.engine.sharded:stopped", tmp_path / "straight", None)
     assert rows(tmp_path / "run") == pytest.approx(rows(tmp_path / "straight"), rel=1e-10)
     (ours, facts), (theirs, _) = (checkpoint.newest(tmp_path / name / "checkpoints", print) for name in ("run", "straight"))
     assert facts["processes"] == 1
@@ -163,7 +163,7 @@ def test_a_run_of_four_processes_goes_on_with_two_and_with_one(tmp_path, forked)
 
 def test_bfloat16_travels_in_half_the_bytes_and_is_added_up_in_float32(tmp_path, forked):
     """Losses as without the flag, where weights are rounded at every use; a residual stream of bfloat16 rounds more often."""
-    done = forked("tests.support.engine_sharded:half", tmp_path, ranks=2)
+    done = forked("tests.support.engine.sharded:half", tmp_path, ranks=2)
     assert [each.code for each in done] == [0, 0], done
     half, single = ["torch.bfloat16"], ["torch.float32"]
     for rank in (0, 1):
@@ -175,7 +175,7 @@ def test_bfloat16_travels_in_half_the_bytes_and_is_added_up_in_float32(tmp_path,
 
 def test_a_process_that_cannot_write_or_does_not_come_ends_the_run_with_a_line(tmp_path, forked):
     """The checkpoint of step 4, written in the background, fails in one process: all end, and none leaves half a checkpoint."""
-    first, second = forked("tests.support.engine_sharded:failing", tmp_path, ranks=2)
+    first, second = forked("tests.support.engine.sharded:failing", tmp_path, ranks=2)
     assert first.code == second.code == 0, (first, second)
     assert first.value.pop("late") == "process 0 of 2 waited for the others in vain: another did not come within 0:00:00.300000"
     assert first.value == second.value

@@ -21,9 +21,9 @@ from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.loop import Interrupted
 from tests.commands.test_practice_commands import refused
 from tests.engine.test_engine import terminate
-from tests.support.data_files import gray, save
-from tests.support.engine_streams import STREAMED
-from tests.support.engine_toys import RECIPE, StreamedPoints, begin, go_on, remains
+from tests.support.data.files import gray, save
+from tests.support.engine.streams import STREAMED
+from tests.support.engine.toys import RECIPE, StreamedPoints, begin, go_on, remains
 
 pytestmark = pytest.mark.xdist_group("processes")
 CPU = torch.device("cpu")
@@ -84,7 +84,7 @@ def test_a_streamed_run_ends_in_the_bytes_of_one_in_memory_also_when_interrupted
 def test_a_killed_run_takes_its_workers_along_and_goes_on_to_the_same_bytes(tmp_path, forked):
     begin(tmp_path / "memory").train()
     for again, step in enumerate((6, 11, None)):
-        (done,) = forked("tests.support.engine_streams:train", tmp_path / "killed", step=step, again=again > 0)
+        (done,) = forked("tests.support.engine.streams:train", tmp_path / "killed", step=step, again=again > 0)
         assert done.code == (-signal.SIGKILL if step else 0), done.err
         readers, waited = [int(path.name) for path in (tmp_path / "readers").iterdir()], time.monotonic()
         assert len(readers) >= 2 * (again + 1)
@@ -107,17 +107,17 @@ def test_a_killed_command_goes_on_to_the_same_bytes(tmp_path, forked, modality):
     prepare = {"images": prepare_images, "audio": prepare_audio}[modality]
     options = prepare.Options(workers=1) if modality == "images" else prepare.Options(workers=1, sample_rate=8000)
     prepare.prepare([tmp_path / "in"], tmp_path / "data", options, lambda line: None)
-    (whole,) = forked("tests.support.media_streams:train", tmp_path / "whole", tmp_path / "data", modality)
-    (killed,) = forked("tests.support.media_streams:train", tmp_path / "killed", tmp_path / "data", modality, killed_at=5)
+    (whole,) = forked("tests.support.data.media_streams:train", tmp_path / "whole", tmp_path / "data", modality)
+    (killed,) = forked("tests.support.data.media_streams:train", tmp_path / "killed", tmp_path / "data", modality, killed_at=5)
     assert (whole.code, whole.value, killed.code) == (0, 0, -signal.SIGKILL), whole.err
     assert "streamed from the disk, 2 workers" in whole.err
-    (again,) = forked("tests.support.text_streams:resume", tmp_path / "killed")
+    (again,) = forked("tests.support.data.text_streams:resume", tmp_path / "killed")
     assert again.value == 0 and "continuing after step" in again.err, again.err
     assert remains(tmp_path / "killed") == remains(tmp_path / "whole")
 
 
 def test_two_processes_see_what_one_would_with_the_doubled_batch(tmp_path, forked):
-    done = forked("tests.support.engine_streams:examples", tmp_path, ranks=2)
+    done = forked("tests.support.engine.streams:examples", tmp_path, ranks=2)
     assert [each.code for each in done] == [0, 0], done
     order = Order(37, 8, seed=RECIPE.seed)
     for step in range(6):

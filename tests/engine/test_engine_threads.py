@@ -6,7 +6,7 @@ import torch
 from practice_torch.engine.costs import threads
 from practice_torch.engine.costs.threads import take_threads, work
 from practice_torch.engine.experiment import Phase
-from tests.support.engine_toys import RECIPE, Noisy, Players, Points, begin
+from tests.support.engine.toys import RECIPE, Noisy, Players, Points, begin
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from practice_torch.engine.experiment import Phase
 from practice_torch.engine.optimizers import make_player, weights_of_batches, whose_loss_is_shown
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.schedule import learning_rate_factor
-from tests.support.engine_toys import RECIPE, Noisy, Points, begin
+from tests.support.engine.toys import RECIPE, Noisy, Points, begin
 
 
 class Miscounted(nn.Module):

@@ -12,7 +12,7 @@ from practice_torch.engine.costs.flops import batch_like, flops_of, flops_of_ste
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
-from tests.support.engine_toys import Players
+from tests.support.engine.toys import Players
 
 RECIPE = Recipe(batch_size=8)
 POINTS = {"point": torch.zeros(1, 3)}

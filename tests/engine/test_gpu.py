@@ -7,7 +7,7 @@ import torch
 from torch._dynamo.testing import CompileCounter
 
 from practice_torch.engine import evaluation, gpu
-from tests.support.engine_toys import RECIPE, Players, begin
+from tests.support.engine.toys import RECIPE, Players, begin
 
 
 def test_compiled_players_learn_the_same_and_are_evaluated_as_they_are(tmp_path):

@@ -16,7 +16,7 @@ from practice_torch.engine.loop import Interrupted
 from practice_torch.engine.optimizers import Player, begin_moments
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.stages import Place, Stage, enter, place_at, stages_of
-from tests.support.engine_toys import RECIPE, Points, Staged, StagedRecipe, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, Points, Staged, StagedRecipe, begin, go_on, remains
 
 STAGED = StagedRecipe(**(RECIPE.fields() | {"average_decay": 0.7, "clip_norm": 0.5}))
 

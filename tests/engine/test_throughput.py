@@ -12,7 +12,7 @@ from practice_torch.engine.costs.flops import flops_of_step
 from practice_torch.engine.costs.throughput import Throughput, peak_of
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.autoregressive import transformer
-from tests.support.engine_toys import RECIPE, SoundRecipe, begin
+from tests.support.engine.toys import RECIPE, SoundRecipe, begin
 
 TWO = SimpleNamespace(count=2, first=True)
 

@@ -6,11 +6,12 @@ import pytest
 
 from shared_specs.commands.syllabus_page import BEGIN, COUNT_BEGIN, COUNT_END, END, PAGE, page, renewed
 from shared_specs.syllabus import load
-from tests.support import house
-from tests.support.house_circles import import_circles
-from tests.support.house_private import private_names
-from tests.support.house_sides import equal_sides
-from tests.support.house_topics import COMPOSED, EXAMPLES, mirrored_functions, named_topics, place_of, topics_named
+from tests.support.house import rules as house
+from tests.support.house.circles import import_circles
+from tests.support.house.folders import MOST, crowded_folders
+from tests.support.house.private import private_names
+from tests.support.house.sides import equal_sides
+from tests.support.house.topics import COMPOSED, EXAMPLES, mirrored_functions, named_topics, place_of, topics_named
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = (
@@ -29,6 +30,7 @@ RULES = (
     house.stale_syllabus_pages,
     import_circles,
     equal_sides,
+    crowded_folders,
     named_topics,
     mirrored_functions,
 )
@@ -624,6 +626,18 @@ PLANTED = (
             ("without names", "return Sides(heads(x), 2 * x)", 18, "does not name its sides"),
         )
     ),
+    planted(
+        crowded_folders,
+        "helpers of tests",
+        {f"tests/support/{number}.py": "X = 1" for number in range(MOST + 1)},
+        f"tests/support has {MOST + 1} Python files",
+    ),
+    planted(
+        crowded_folders,
+        "a folder named after a family in another place",
+        {f"practice_torch/engine/ground/{number}.py": "X = 1" for number in range(MOST + 1)},
+        f"practice_torch/engine/ground has {MOST + 1} Python files",
+    ),
     planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
     planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),
     planted(house.undescribed_packages, "of specs", {"shared_specs/ground/__init__.py": "X = 1"}, "ground/__init__.py is"),
@@ -662,6 +676,11 @@ PLANTED = (
         "docs/syllabus.md differs",
     ),
 )
+
+
+def test_the_folder_of_a_family_holds_as_many_topics_as_it_has(tmp_path):
+    many = {f"tests/ground/mistakes_{number}.py": "X = 1" for number in range(MOST + 1)}
+    assert list(crowded_folders(build_house(tmp_path, many))) == []
 
 
 @pytest.mark.parametrize(("rule", "changes", "blames"), PLANTED)

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.house.test_house import FUNCTION, HOUSE, ROOT, SYLLABUS, URN, build_house, plus
-from tests.support.house import WINGS
-from tests.support.house_names import KEYWORDS, PROTOCOL, homes, shared_names, stray_keywords
+from tests.support.house.names import KEYWORDS, PROTOCOL, homes, shared_names, stray_keywords
+from tests.support.house.rules import WINGS
 
 LOSSES = {"theory_jax/ground/coin.py": f"{HOUSE['theory_jax/ground/coin.py']}\ndef loss(x, *, gamma):\n    return gamma * x\n"}
 REINFORCED = {"shared_specs/syllabus.toml": SYLLABUS.replace("ground", "reinforcement")} | {

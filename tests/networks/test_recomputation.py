@@ -13,7 +13,7 @@ from practice_torch.engine.recomputation import blocks_of, recompute_blocks
 from practice_torch.experiments.autoregressive import transformer
 from practice_torch.experiments.diffusion import training
 from practice_torch.experiments.flows import multiscale
-from tests.support.engine_toys import RECIPE, Noisy, begin
+from tests.support.engine.toys import RECIPE, Noisy, begin
 
 
 def language(layers=2):

@@ -14,7 +14,7 @@ from shared_specs.checking.shapes import mismatch, parse
 from shared_specs.commands.export import export
 from shared_specs.rows import Agree, Anchor, Rejects
 from shared_specs.syllabus import load
-from tests.support.documentation import code_of_the_documentation
+from tests.support.commands.documentation import code_of_the_documentation
 
 TOPICS = [pytest.param(topic.path, marks=pytest.mark.xdist_group(topic.path)) for topic in load().built]
 WINGS = [pytest.param(*topic.values, backend, marks=topic.marks) for topic in TOPICS for backend in ("torch", "jax")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import shared_specs
 from shared_specs.syllabus import load
-from tests.support.house import WINGS, nodes, parsed
+from tests.support.house.rules import WINGS, nodes, parsed
 
 ROOT = Path(shared_specs.__file__).resolve().parent.parent
 SHARED = {"networks", "experiments", "pictures"}  # folders of a wing, besides its families, of what several topics share

@@ -3,8 +3,8 @@
 import re
 import textwrap
 
-from benchmarks import experiment_mutants
 from benchmarks.measuring import code_mutants, code_users
+from benchmarks.verification import experiment_mutants
 
 SOURCE = textwrap.dedent(
     '''
@@ -79,7 +79,7 @@ def test_a_part_is_used_by_the_topics_that_import_it():
 def test_the_command_says_what_was_refused_and_what_survived(forked):
     """Of the mutants of a small file by its own tests, in their own processes."""
     words = ["judging/disentanglement", "--most", "6", "--tests", "tests/judging/test_disentanglement.py"]
-    (run,) = forked("benchmarks.experiment_mutants:main", words)
+    (run,) = forked("benchmarks.verification.experiment_mutants:main", words)
     lines = [line for line in run.out.splitlines() if re.match("[1-6]/6 ", line)]
     assert len(lines) == 6, run.err
     survived = sum(line.endswith("SURVIVED") for line in lines)

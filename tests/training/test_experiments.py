@@ -18,7 +18,7 @@ from practice_torch.engine.bounds import Interval
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
-from tests.support.engine_toys import RECIPE, Noisy, Points, Staged, StagedRecipe
+from tests.support.engine.toys import RECIPE, Noisy, Points, Staged, StagedRecipe
 from tests.support.experiments import (
     CHECKS,
     Case,

@@ -1,6 +1,7 @@
 """Every number that an experiment logs or evaluates, and the data of its figures, are what a second computation finds.
 
-Slips that passed every other test are planted and refused. Many more are by `python -m benchmarks.experiment_mutants`.
+Mistakes that passed every other test are planted and refused; `python -m benchmarks.verification.experiment_mutants` plants many
+more.
 """
 
 import importlib

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from practice_torch.engine.recipe import REDECLARABLE, Direction, Fixed, Recipe
-from tests.support.engine_toys import SoundRecipe
+from tests.support.engine.toys import SoundRecipe
 
 
 def derived(annotations, bases=(Recipe,), **defaults):

@@ -1,6 +1,6 @@
 """Every recipe on a simulated GPU: it trains, resumes, is sampled and studied, and no training step waits for the device.
 
-What the simulation shows, and what it cannot, stands in tests/support/simulated_gpu.py.
+What the simulation shows, and what it cannot, stands in tests/support/engine/simulated_gpu.py.
 """
 
 import dataclasses
@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from demo.__main__ import MODELS
-from tests.support import simulated_gpu, small_recipes
+from tests.support import small_recipes
+from tests.support.engine import simulated_gpu
 from tests.support.small_recipes import first_alike, first_in_state, module_of, of_every_recipe, small
 
 pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
@@ -25,7 +26,7 @@ OF_THE_DEMO = {(model.topic, model.recipe): model.sampling or () for model in MO
 @pytest.fixture(scope="session")
 def ask():
     """Of its own process, in which torch is patched: ask(topic=..., name=...) -> its answer."""
-    words = [sys.executable, "-m", "tests.support.simulated_runs"]
+    words = [sys.executable, "-m", "tests.support.engine.simulated_runs"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     numbers = itertools.count()
     with (
@@ -154,7 +155,7 @@ def test_old_gradients_do_not_live_through_the_next_forward_pass(ask):
 
 # ---------------------------------------------------------------------------------------------------- mistakes are found
 
-HERE = "tests/support/simulated_gpu_mistakes.py"
+HERE = "tests/support/engine/simulated_gpu_mistakes.py"
 
 
 @pytest.mark.parametrize(

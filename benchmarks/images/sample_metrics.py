@@ -1,0 +1,130 @@
+"""Metrics of samples from their features: ours against torch-fidelity's, in processor time and memory.
+
+    python -m benchmarks.images.sample_metrics [--repeats 5]
+
+The Frechet distance of 10,000 and 10,000 features of 2048 numbers, precision and recall of as many of 192 with three neighbors,
+and the kernel distance of 20 subsets of 1000 of 2048; float32, one thread. Both sides get the same features and indices, and must
+give the same numbers. Memory (on Linux) is a process's peak beyond what it held before, each side in processes of its own.
+torch-fidelity is no dependency of this project: where it is not installed, ours is timed alone, which is said
+(`pip install --no-deps torch-fidelity`). Results: benchmarks/results/samples_*.json, which need torch-fidelity.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported: torch-fidelity computes with it
+
+import argparse
+import importlib.util
+import sys
+import time
+from importlib.metadata import version
+
+import torch
+
+from benchmarks.measuring.memory import peak
+from benchmarks.measuring.turns import conclude, in_turns
+from practice_torch.evaluation.frechet_distance import frechet_feature_distance
+from practice_torch.evaluation.kernel_distance import kernel_inception_distance
+from practice_torch.evaluation.precision_recall import precision_and_recall
+
+COUNT, SUBSETS, SUBSET = 10_000, 20, 1000
+WIDTHS = {"frechet distance": 2048, "precision and recall": 192, "kernel distance": 2048}
+GOALS = {"frechet distance": 2.0, "precision and recall": 3.0, "kernel distance": 1.0}
+MEMORY_GOALS = {"frechet distance": 0.5, "precision and recall": 0.4}  # of torch-fidelity's
+CLOSE = 1e-3  # float32 products in different orders; a kernel distance is a small difference of their means
+
+
+def features(metric):
+    """Two samples with correlated, skewed features, as those of a network are."""
+    width, generator = WIDTHS[metric], torch.Generator().manual_seed(0)
+    mix = torch.randn(width, width, generator=generator) / width**0.5 * torch.linspace(0.2, 2, width)
+    one, other = (torch.randn(COUNT, width, generator=generator) @ mix for _ in range(2))
+    return one.relu(), (1.03 * other + 0.02).relu()
+
+
+def ours(metric):
+    x, y = features(metric)
+    if metric == "frechet distance":
+        return lambda: [frechet_feature_distance(x, y).item()]
+    if metric == "precision and recall":
+        return lambda: [share.item() for share in precision_and_recall(x, y, neighbors=3)]
+    subsets = _subsets()
+    return lambda: kernel_inception_distance(x, y, *subsets).tolist()
+
+
+def theirs(metric):
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+    from torch_fidelity.metric_kid import kernel_mmd
+    from torch_fidelity.metric_prc import calculate_precision_recall_full
+
+    x, y = features(metric)
+    if metric == "frechet distance":
+        statistics = fid_features_to_statistics
+        return lambda: [*fid_statistics_to_metric(statistics(x), statistics(y), verbose=False).values()]
+    if metric == "precision and recall":
+        return lambda: [*calculate_precision_recall_full(y, x)]
+    arrays, subsets = (x.numpy(), y.numpy()), [part.numpy() for part in _subsets()]
+    settings = {"kid_kernel": "poly", "kid_kernel_poly_degree": 3, "kid_kernel_poly_gamma": None, "kid_kernel_poly_coef0": 1}
+    return lambda: [float(kernel_mmd(arrays[0][i], arrays[1][j], **settings)) for i, j in zip(*subsets, strict=True)]
+
+
+def _subsets():
+    generator = torch.Generator().manual_seed(1)
+    return [torch.stack([torch.randperm(COUNT, generator=generator)[:SUBSET] for _ in range(SUBSETS)]) for _ in range(2)]
+
+
+SIDES = {"ours": ours, "torch-fidelity": theirs}
+
+
+def side(name):
+    """One side of one metric, for its own process."""
+    torch.set_num_threads(1)
+    whose, metric = name.split(": ")
+    return SIDES[whose](metric)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    found = importlib.util.find_spec("torch_fidelity") is not None
+    if not found:
+        print("torch-fidelity is not installed: ours is timed alone, and the results stay as they are")
+    return max(compare(metric, found, arguments.repeats) for metric in WIDTHS)
+
+
+def compare(metric, found, repeats):
+    """Print and write one metric; returns the exit code."""
+    began = time.perf_counter()
+    calls = {name: make(metric) for name, make in SIDES.items() if found or name == "ours"}
+    answers = {name: torch.tensor(call()) for name, call in calls.items()}
+    for name, answer in answers.items():
+        off = (answer - answers["ours"]).abs().max() / answer.abs().max()
+        if off > CLOSE:
+            raise SystemExit(f"{metric}: {name} differs from ours by {off:.1e}, more than {CLOSE:.0e}")
+    seconds = in_turns(calls, repeats=repeats)
+    memory = {name: peak("benchmarks.images.sample_metrics", f"{name}: {metric}") for name in calls}
+    share = memory["ours"] / memory["torch-fidelity"] if found else None
+    goal = MEMORY_GOALS.get(metric, 1.0)
+    code = conclude(
+        f"samples_{metric.replace(' ', '_')}",
+        f"the {metric} of {COUNT} and {COUNT} features of {WIDTHS[metric]}",
+        seconds,
+        ours="ours",
+        goals={"torch-fidelity": GOALS[metric]} if found else {},
+        began=began,
+        keep=found,
+        peak_bytes=memory,
+        memory=share,
+        memory_goal=goal,
+        memory_met=found and share <= goal,
+        torch_fidelity=version("torch-fidelity") if found else None,
+    )
+    if found:
+        print(f"  {share:.2f} of its memory, goal {goal:g} {'reached' if share <= goal else 'MISSED'}")
+    return code or int(found and share > goal)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What each of several processes does in tests/engine/test_engine_processes.py.
+
+Toys are trained, one whose batches have different weights and one whose looks are shared, and a recipe whose data are downloaded:
+who does so when is written down.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from practice_torch.__main__ import main
+from practice_torch.data import images
+from practice_torch.engine import evaluation
+from practice_torch.engine.errors import RunError
+from tests.engine.test_engine_updates import Weighted, changed
+from tests.support.engine.toys import Sharing, Weighing, begin
+
+
+def train(folder):
+    """A toy with weights, one that shares, and then the recipe. What the second draws, and what is said when it fails."""
+    folder = Path(folder)
+    begin(folder / "toy", make=Weighted, recipe=changed(batch_size=12, accumulate=2)).train()
+    shared = share(folder / "shared")
+    download(folder)
+    print("judged:")
+    assert main(["evaluate", str(folder / "vae"), "--samples", "21", "--cpu"]) == 0
+    return shared
+
+
+def share(folder):
+    """Metrics, the samples of this process, and what it says where a process fails in a preview and in an evaluation."""
+    folder = Path(folder)
+    weighed = begin(folder.with_name("weighing"), make=Weighing).train()
+    training, said = begin(folder, make=Sharing), []
+    metrics, toy = training.train(), training.experiment
+    drawn = list(toy.drawn)
+    toy.fails = {1: ValueError("no paper")}
+    evaluation.preview(training, said.append)  # and all go on
+    for fails in ({training.processes.count - 1: RunError("no ink")}, {0: MemoryError("no room")}):
+        toy.fails = fails
+        try:
+            training.evaluate()
+        except (RunError, MemoryError) as error:
+            said.append(f"{type(error).__name__}: {error}")
+    return {"weighed": weighed, "metrics": metrics, "drawn": drawn, "said": said}
+
+
+def download(folder):
+    """Train on data that stand for torchvision's: each process notes when it begins and ends to download them."""
+
+    def slowly(name, _cache):
+        for word in ("begins", "ends"):
+            with open(folder / "downloads.txt", "a") as file:
+                file.write(f"{os.environ['RANK']} {word}\n")
+            time.sleep(0.2)
+        digits = images._digits()
+        return digits, digits
+
+    images._from_torchvision = slowly
+    assert main(["train", "latent/vae", "mnist", "--run", str(folder / "vae"), "--steps", "1", "--samples", "2", "--cpu"]) == 0
