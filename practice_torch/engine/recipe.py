@@ -29,7 +29,7 @@ def shown(kind: Any, default: str) -> Any:
 
 @dataclass(frozen=True)
 class Recipe(Bounded):
-    """Fields of every recipe. An experiment derives its recipe directly from this class and adds the sizes of its model."""
+    """Fields of every recipe. An experiment derives its recipe from this class alone and adds the sizes of its model."""
 
     # The module of practice_torch/data that loads `data`. None: the experiment draws all that it learns from, no data are
     # loaded, and the recipe has none of the fields OF_DATA.
@@ -107,20 +107,22 @@ class Recipe(Bounded):
     """Whether a lower or a higher metric is better."""
 
     def __init_subclass__(cls, **keywords):
-        """Refuse a subclass that takes an engine field for something else: the engine would read its value all the same."""
+        """Refuse a recipe that is not one flat dataclass, or takes an engine field for something else, which the engine reads."""
+        if cls.__bases__ != (Recipe,):
+            bases = ", ".join(base.__name__ for base in cls.__bases__)
+            raise TypeError(f"{cls.__name__} derives from {bases}; a recipe derives from Recipe alone: declare the fields in it")
         super().__init_subclass__(**keywords)
         fields, types = {field.name for field in dataclasses.fields(Recipe)}, get_type_hints(Recipe)
-        for source in cls.__mro__[: cls.__mro__.index(Recipe)]:  # a mixin stands before Recipe, and overrules it
-            annotations = vars(source).get("__annotations__", {})
-            for name in sorted(fields & (annotations.keys() | vars(source).keys())):
-                if name not in REDECLARABLE:
-                    mend = "give your field another name, or set the engine's in RECIPES"
-                    raise TypeError(f"{source.__name__} redeclares {name}, which all recipes share: {mend}")
-                if name not in annotations or get_type_hints(source)[name] != types[name]:
-                    given = annotations.get(name, "a plain attribute")
-                    raise TypeError(f"{source.__name__} redeclares {name} as {given}; it must stay a field of type {types[name]}")
-                if cls.modality is None and name in OF_DATA:
-                    raise TypeError(f"{source.__name__} redeclares {name}, and its modality is None: leave one of them out")
+        annotations = vars(cls).get("__annotations__", {})
+        for name in sorted(fields & (annotations.keys() | vars(cls).keys())):
+            if name not in REDECLARABLE:
+                mend = "give your field another name, or set the engine's in RECIPES"
+                raise TypeError(f"{cls.__name__} redeclares {name}, which all recipes share: {mend}")
+            if name not in annotations or get_type_hints(cls)[name] != types[name]:
+                given = annotations.get(name, "a plain attribute")
+                raise TypeError(f"{cls.__name__} redeclares {name} as {given}; it must stay a field of type {types[name]}")
+            if cls.modality is None and name in OF_DATA:
+                raise TypeError(f"{cls.__name__} redeclares {name}, and its modality is None: leave one of them out")
         if cls.modality is None:  # a class variable takes the place of the field that dataclass would inherit
             for name in OF_DATA:
                 cls.__annotations__[name] = ClassVar[None]

@@ -22,14 +22,18 @@ def test_a_field_that_only_the_engine_reads_is_not_declared_again(name):
             derived({name: kind}, **{name: kept.default})
 
 
-def test_nor_by_a_mixin_that_stands_before_the_recipe():
-    class Mixin:
-        schedule: Literal["constant", "linear"] = "constant"
+def test_a_recipe_derives_from_recipe_alone():
+    """Its fields are then in one place. A mixin would also be asked before Recipe, and overrule it."""
 
-    with pytest.raises(TypeError, match="Mixin redeclares schedule"):
-        type("Derived", (Mixin, Recipe), {})
-    with pytest.raises(TypeError, match="Mixin redeclares schedule"):
-        type("Derived", (type("Between", (Mixin,), {}), Recipe), {})
+    class Mixin:
+        width: int = 8
+
+    with pytest.raises(
+        TypeError, match="Mixed derives from Mixin, Recipe; a recipe derives from Recipe alone: declare the field"
+    ):
+        type("Mixed", (Mixin, Recipe), {})
+    with pytest.raises(TypeError, match="Second derives from Sized; a recipe derives from Recipe alone"):
+        type("Second", (Sized,), {})
 
 
 @pytest.mark.parametrize(

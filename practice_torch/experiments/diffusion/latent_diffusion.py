@@ -34,14 +34,26 @@ from practice_torch.experiments.codes.image_codes import decoder, encoder, follo
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge, references
 from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw, guided
-from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.latent.vector_quantization import vector_quantization_loss
 
 
 @dataclass(frozen=True)
-class LatentDiffusionRecipe(Sizes, Recipe):
+class LatentDiffusionRecipe(Recipe):
     """Latent diffusion in one run: an autoencoder for a part of the steps, then a diffusion model of what it encodes."""
 
+    base_channels: Annotated[int, AtLeast(1)] = 24
+    """Channels of the first level of the U-Net."""
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
+    blocks: Annotated[int, AtLeast(1)] = 2
+    """Residual blocks of each level, on the way down and up."""
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Resolutions (heights of images) at which every block has self-attention."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate in the residual blocks."""
+    compact: bool = True
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     first_stage: Literal["kl", "vq"] = "kl"
     """Latents are Gaussian with a small price on their divergence from N(0, I) (kl), or decoded from their nearest codes (vq)."""
     first_share: Annotated[float, AtLeast(0, below=1)] = 0.5
@@ -117,7 +129,7 @@ class LatentDiffusionExperiment(nn.Module):
         self.latent = (recipe.latent_channels, *grid_of(self.shape, recipe.halvings))
         self.first_stage, self.frozen = self._autoencoder(), self._autoencoder().requires_grad_(False)
         try:
-            self.network = recipe.unet(self.latent, num_classes=len(self.classes) or None)
+            self.network = unet_of(recipe, self.latent, num_classes=len(self.classes) or None)
         except ValueError as error:
             raise DataError(f"latents of {description['name']} do not fit the network: {error}") from None
         self.register_buffer("alpha_bar", recipe.alpha_bar())

@@ -2,16 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 
 from practice_torch.diffusion.score_prediction import VelocityNetwork
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed
+from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
-from practice_torch.experiments.flows.flow_matching import PointMatching, PointMatchingRecipe, velocity_of
+from practice_torch.experiments.flows.flow_matching import PointMatching, velocity_of
 from practice_torch.experiments.judging.points import energy_distance
 from practice_torch.experiments.sampling.flow_sampling import Solving, carried
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss
@@ -19,9 +19,20 @@ from practice_torch.flows.rectified_flow import reflow_pairs, straightness, tran
 
 
 @dataclass(frozen=True)
-class RectifiedRecipe(PointMatchingRecipe):
+class RectifiedRecipe(Recipe):
     """Flow matching twice, on independent pairs and on the pairs of that flow, by networks of the same size."""
 
+    modality: ClassVar[str] = "points"
+    points: Annotated[int, AtLeast(2)] = 16384
+    """Number of points drawn from a toy distribution (a file has its own number)."""
+    hidden: Annotated[int, AtLeast(1)] = 128
+    """Width of the three hidden layers."""
+    frequencies: Annotated[int, AtLeast(1)] = 16
+    """Number of sine and cosine features of the time."""
+    judged_steps: Annotated[int, AtLeast(1)] = 10
+    """Steps of the midpoint method for the points of an evaluation."""
+    likelihood_steps: Annotated[int, AtLeast(1)] = 40
+    """Steps of the Runge-Kutta method from held-out points to the noise, for their log-density."""
     first_share: Annotated[float, Above(0, below=1)] = 0.5
     """Share of the steps in which the first flow is trained; the second is trained in the others."""
     pairs: Annotated[int, AtLeast(1)] = 16_384
@@ -34,6 +45,10 @@ class RectifiedRecipe(PointMatchingRecipe):
         """The steps of the first flow, then those of the second."""
         first = math.ceil(self.first_share * self.steps)
         return Stage("first", first, ("first",)), Stage("second", self.steps - first, ("second",))
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
 
 
 class RectifiedFlow(PointMatching):

@@ -1,47 +1,14 @@
 """Completions of a language model of bytes: drawn, judged by a program, and shown."""
 
 import string
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
 
 import torch
 
 from practice_torch.autoregressive.decoding import categorical_from_uniform
-from practice_torch.engine.bounds import AtLeast
-from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.language.generation import generate
 from practice_torch.preference.pipeline import completion_log_prob
 
 VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # what the judge likes, and what it does not
-
-
-@dataclass(frozen=True)
-class CompletionRecipe(Recipe):
-    """Fields of every experiment in which small transformers of bytes complete prompts of a text."""
-
-    modality: ClassVar[str] = "text"
-    data: str = "pydoc"
-    """pydoc (the help pages of Python), or the path of a text file."""
-    prompt: Annotated[int, AtLeast(1)] = 32
-    """Bytes of a prompt."""
-    completion: Annotated[int, AtLeast(1)] = 32
-    """Bytes of a completion."""
-    layers: Annotated[int, AtLeast(1)] = 2
-    """Number of blocks (attention and feed-forward)."""
-    width: Annotated[int, AtLeast(1)] = 96
-    """Width of the residual stream."""
-    heads: Annotated[int, AtLeast(1)] = 4
-    """Number of attention heads; they divide the width."""
-    judged: Annotated[int, AtLeast(1)] = 512
-    """Held-out prompts of an evaluation, each continued by all models."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-
-    def loading(self):
-        """Windows of a prompt and a completion; the loader adds one byte to the context."""
-        return {"context": self.prompt + self.completion - 1, "level": "byte"}
 
 
 def judged_bytes():

@@ -1,6 +1,6 @@
 """A language model as a policy that is tuned to a reward: it draws completions, they are scored, and it is updated on them.
 
-    rollout = Rollout(recipe, rounds=steps, prompts=64, prompt=32, completion=32)  # recipe: class MyRecipe(Tuning, Recipe)
+    rollout = Rollout(tuning, rounds=steps, prompts=64, prompt=32, completion=32)  # a Tuning, or a recipe with its fields
     logs = rollout.collect(policy, reference, critic, prompts, score, generator)  # once, then
     loss, logs = rollout.loss(policy, critic, generator)  # `updates` times
 
@@ -38,7 +38,7 @@ Estimator = Literal["ppo", "group", "leave_one_out"]
 
 @dataclass(frozen=True)
 class Tuning(Bounded):
-    """Fields of a recipe that tunes a policy: class MyRecipe(Tuning, Recipe)."""
+    """Settings of a rollout."""
 
     estimator: Estimator = "leave_one_out"
     """What a reward is compared with. ppo: a critic's value of every prefix; leave_one_out: the rewards of the other completions

@@ -1,7 +1,7 @@
 """What each variant of direct preference optimization makes of one language model, from the same pairs in the same steps."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.language.completions import (
-    CompletionRecipe,
     after,
     completed,
     distinct_pieces,
@@ -31,13 +30,28 @@ OBJECTIVES = ("dpo", "robust", "ipo", "hinge", "kto", "simpo", "orpo")
 
 
 @dataclass(frozen=True)
-class VariantsRecipe(CompletionRecipe):
+class VariantsRecipe(Recipe):
     """A byte model learns a text. Then every objective tunes a copy of it, all from the same pairs of its completions.
 
     A program prefers vowels to digits and punctuation. The policies share no parameter, and the step sizes are those of Adam, so
     that the scale of a loss matters little.
     """
 
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    prompt: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a prompt."""
+    completion: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a completion."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    judged: Annotated[int, AtLeast(1)] = 512
+    """Held-out prompts of an evaluation, each continued by all models."""
     objective: Literal["all", "dpo", "robust", "ipo", "hinge", "kto", "simpo", "orpo"] = "all"
     """The objective, or all of them side by side."""
     supervised: Annotated[float, AtLeast(0, below=1)] = 0.9
@@ -65,6 +79,14 @@ class VariantsRecipe(CompletionRecipe):
     def objectives(self):
         """The names of the policies."""
         return OBJECTIVES if self.objective == "all" else (self.objective,)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        """Windows of a prompt and a completion; the loader adds one byte to the context."""
+        return {"context": self.prompt + self.completion - 1, "level": "byte"}
 
 
 class Pairs(NamedTuple):

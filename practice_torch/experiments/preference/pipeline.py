@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
@@ -10,10 +10,9 @@ from torch import nn
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.language.completions import (
-    CompletionRecipe,
     after,
     completed,
     distinct_pieces,
@@ -39,13 +38,28 @@ EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
-class PreferenceRecipe(CompletionRecipe):
+class PreferenceRecipe(Recipe):
     """A byte model of a text, then preferences: a program prefers vowels to digits and punctuation.
 
     One copy of the model is tuned by direct preference optimization. A reward model learns the same preferences meanwhile; then
     another copy is tuned to it by proximal policy optimization. Both pay the same price for a nat.
     """
 
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    prompt: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a prompt."""
+    completion: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a completion."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    judged: Annotated[int, AtLeast(1)] = 512
+    """Held-out prompts of an evaluation, each continued by all models."""
     supervised: Annotated[float, AtLeast(0, below=1)] = 0.9
     """Fraction of the steps, at the beginning, in which the model is trained on text."""
     rewarded: Annotated[float, AtLeast(0, below=1)] = 0.5
@@ -70,6 +84,14 @@ class PreferenceRecipe(CompletionRecipe):
             Stage("reward_model", rewarded, ("train", "reward")),
             Stage("rounds", self.steps - text - rewarded, ("train", "collect", "update")),
         )
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        """Windows of a prompt and a completion; the loader adds one byte to the context."""
+        return {"context": self.prompt + self.completion - 1, "level": "byte"}
 
 
 class Pipeline(nn.Module):

@@ -2,18 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.language.completions import (
-    CompletionRecipe,
     after,
     completed,
     distinct_pieces,
@@ -22,16 +21,49 @@ from practice_torch.experiments.language.completions import (
     log_probs_after,
     readable,
 )
-from practice_torch.experiments.language.policy_tuning import Rollout, Tuning
+from practice_torch.experiments.language.policy_tuning import Estimator, Rollout
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.tuning import score_by_nats
 from practice_torch.preference.pipeline import token_class_score, win_rate
 
 
 @dataclass(frozen=True)
-class TunedBytesRecipe(Tuning, CompletionRecipe):
+class TunedBytesRecipe(Recipe):
     """A byte model of a text, then reinforcement learning: a program likes vowels, and neither digits nor punctuation."""
 
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    prompt: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a prompt."""
+    completion: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a completion."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    judged: Annotated[int, AtLeast(1)] = 512
+    """Held-out prompts of an evaluation, each continued by all models."""
+    estimator: Estimator = "leave_one_out"
+    """What a reward is compared with. ppo: a critic's value of every prefix; leave_one_out: the rewards of the other completions
+    of the prompt (RLOO); group: their mean, in units of their deviation (GRPO).
+    """
+    answers: Annotated[int, AtLeast(2)] = 4
+    """Completions of a prompt."""
+    updates: Annotated[int, AtLeast(1)] = 4
+    """Updates on the completions of a round, each on as many of them, drawn at random."""
+    kl_coefficient: Annotated[float, Above(0)] = 0.1
+    """Price of a nat of divergence from the reference, in units of the score; with group in those of its deviation."""
+    kl_target: Annotated[float | None, Above(0)] = None
+    """Nats of a completion to which the price is adapted, from kl_coefficient on; none: the price is fixed."""
+    clip: Annotated[float, Above(0, below=1)] = 0.2
+    """How far the ratio of a token's probabilities may move in a round."""
+    trace_decay: Annotated[float, AtLeast(0, at_most=1)] = 0.95
+    """Decay of the trace of the generalized advantages; ppo only."""
+    value_coefficient: Annotated[float, AtLeast(0)] = 0.5
+    """Weight of the values' loss; ppo only."""
     supervised: Annotated[float, AtLeast(0, below=1)] = 0.75
     """Fraction of the steps, at the beginning, in which the model is trained on text, in every update; rounds follow."""
     metric: Fixed = "win_rate"
@@ -41,6 +73,14 @@ class TunedBytesRecipe(Tuning, CompletionRecipe):
         """The steps on the text, then those of the rounds."""
         supervised = int(self.supervised * self.steps)
         return Stage("supervised", supervised, ("update",)), Stage("rounds", self.steps - supervised, ("collect", "update"))
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        """Windows of a prompt and a completion; the loader adds one byte to the context."""
+        return {"context": self.prompt + self.completion - 1, "level": "byte"}
 
 
 class TunedBytes(nn.Module):
