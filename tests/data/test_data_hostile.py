@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import pkgutil
 import resource
 import signal
 import socket
@@ -18,10 +19,10 @@ import pytest
 import soundfile
 import torch
 
+from practice_torch import data
 from practice_torch.data import audio, galaxies, images, pairs, points, symbols, text
 from practice_torch.data.errors import DataError
 from practice_torch.data.reading import decoding, files, memory
-from practice_torch.engine.batches.datasets import MODALITIES
 from tests.commands.test_practice_commands import call
 from tests.commands.test_practice_commands import refused as refused_line
 from tests.support.data.files import everything, gray, refused, save
@@ -30,6 +31,8 @@ from tests.support.small_recipes import module_of, names
 RNG = np.random.default_rng(0)
 SECONDS, MEGABYTES = 60, 1000
 NOBODY = 65534
+FILES = [importlib.import_module(f"practice_torch.data.{file.name}") for file in pkgutil.iter_modules(data.__path__)]
+MODALITIES = [file.__name__.split(".")[-1] for file in FILES if hasattr(file, "FORMS")]
 
 
 class TooSlow(BaseException):
