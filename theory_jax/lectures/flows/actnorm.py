@@ -163,31 +163,21 @@ derivation.say(
 at = derivation.number("y", "a value of a channel")
 derivation.bridge(
     "The code shifts, then scales",
-    (at + b) * exp(l),
-    lambda y, shift, log_scale: jnp.concatenate(
-        [
-            forward(one.reshape(1, 1), first[None], second[None])[0][0]
-            for one, first, second in zip(y, shift, log_scale, strict=True)
-        ]
-    ),
-    at,
-    b,
-    l,
-    wrong={"scaled first": at * exp(l) + b},
+    ((at + b) * exp(l), None),
+    forward,
+    x=[[at]],
+    shift=[b],
+    log_scale=[l],
+    wrong={"scaled first": (at * exp(l) + b, None)},
 )
 derivation.bridge(
     "... and back",
-    at * exp(-l) - b,
-    lambda y, shift, log_scale: jnp.concatenate(
-        [
-            inverse(one.reshape(1, 1), first[None], second[None])[0][0]
-            for one, first, second in zip(y, shift, log_scale, strict=True)
-        ]
-    ),
-    at,
-    b,
-    l,
-    wrong={"shifted first": (at - b) * exp(-l)},
+    (at * exp(-l) - b, None),
+    inverse,
+    z=[[at]],
+    shift=[b],
+    log_scale=[l],
+    wrong={"shifted first": ((at - b) * exp(-l), None)},
 )
 derivation.bridge(
     "... with the log-determinant of all positions, here six",
@@ -198,18 +188,11 @@ derivation.bridge(
     log_scale=ell,
 )
 derivation.bridge(
-    "... and starts from the mean",
-    -mu,
-    lambda x: jnp.stack([initialize(row[:, None])[0][0] for row in x]),
-    x,
-    wrong={"the sign": mu},
-)
-derivation.bridge(
-    "... and the variance divided by their number",
-    -log(v) / 2,
-    lambda x: jnp.stack([initialize(row[:, None])[1][0] for row in x]),
-    x,
-    wrong={"the variance": -log(v), "divided by one less": -log(v * n / (n - 1)) / 2},
+    "... and starts from the mean and the variance divided by their number",
+    (-mu, -log(v) / 2),
+    initialize,
+    x=[[x.at(number)] for number in range(4)],
+    wrong={"the mean's sign": (mu, None), "the variance divided by one less": (None, -log(v * n / (n - 1)) / 2)},
 )
 
 _BATCH = np.array([[[1.0, 3.0]], [[5.0, 7.0]]])

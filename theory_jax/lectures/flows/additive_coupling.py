@@ -241,14 +241,19 @@ derivation.chain(
 d = derivation.index("d", "a coordinate")
 at = derivation.numbers("z", d, "the noise", "z")
 scale = derivation.numbers(r"\ell", d, "its log-scales", "log_scale")
+
+
+def _shift(kept):
+    return jnp.stack([kept[:, 0], kept[:, 0] * kept[:, 2], kept[:, 2], kept[:, 0] + kept[:, 2] ** 2], axis=1)
+
+
 derivation.bridge(
     "The code adds the shift, here $(t, s)$ with $t = x_1 x_3$ and $s = x_1 + x_3^2$",
     sympy.Matrix([x1, x2 + x1 * x3, x3, x4 + x1 + x3**2]),
-    lambda *x: forward(np.stack(x, 1), alternating_mask(dim=4), _shift)[:, :, None],
-    x1,
-    x2,
-    x3,
-    x4,
+    forward,
+    x=[[x1, x2, x3, x4]],
+    mask=alternating_mask(dim=4),
+    shift_fn=_shift,
     wrong={
         "subtracted": sympy.Matrix([x1, x2 - x1 * x3, x3, x4 - x1 - x3**2]),
         "everything shifted": sympy.Matrix([2 * x1, x2 + x1 * x3, 2 * x3, x4 + x1 + x3**2]),
@@ -257,28 +262,19 @@ derivation.bridge(
 derivation.bridge(
     "... takes it away again",
     sympy.Matrix([x1, x2 - x1 * x3, x3, x4 - x1 - x3**2]),
-    lambda *x: inverse(np.stack(x, 1), alternating_mask(dim=4), _shift)[:, :, None],
-    x1,
-    x2,
-    x3,
-    x4,
+    inverse,
+    z=[[x1, x2, x3, x4]],
+    mask=alternating_mask(dim=4),
+    shift_fn=_shift,
     wrong={"added": sympy.Matrix([x1, x2 + x1 * x3, x3, x4 + x1 + x3**2])},
 )
 derivation.bridge(
-    "... scales every coordinate",
-    at * exp(scale),
-    lambda z, log_scale: jnp.concatenate([diagonal_scaling(a[None], b)[0] for a, b in zip(z, log_scale, strict=True)]),
-    at,
-    scale,
-    wrong={"divided": at * exp(-scale), "not exponentiated": at * scale},
-)
-derivation.bridge(
-    "... with the log-determinant of all",
-    Total(d, scale),
-    lambda z, log_scale: jnp.concatenate([diagonal_scaling(a[None], b)[1] for a, b in zip(z, log_scale, strict=True)]),
-    at,
-    scale,
-    wrong={"their mean": Total(d, scale) / 4},
+    "... scales every coordinate, with the log-determinant of all",
+    (at * exp(scale), Total(d, scale)),
+    diagonal_scaling,
+    x=[at],
+    log_scale=scale,
+    wrong={"not exponentiated": (at * scale, None), "the mean of the logarithms": (None, Total(d, scale) / 4)},
 )
 derivation.bridge(
     "... and the logistic log-density",
@@ -308,10 +304,6 @@ _PAIR = np.array([True, False])
 def _squared(kept):
     """The shift of the second coordinate by the square of the first."""
     return jnp.stack([jnp.zeros(len(kept)), kept[:, 0] ** 2], axis=1)
-
-
-def _shift(kept):
-    return jnp.stack([kept[:, 0], kept[:, 0] * kept[:, 2], kept[:, 2], kept[:, 0] + kept[:, 2] ** 2], axis=1)
 
 
 @derivation.example(

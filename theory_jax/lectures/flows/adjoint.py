@@ -171,20 +171,22 @@ derivation.chain(
     r"start, and any solver that goes back amplifies its errors by $e^{|\lambda| T}$. The code compares where it arrives with "
     "$x$, and refuses times whose way back misses it by more than a hundredth.",
 )
+
+
+def _at_once(**given):
+    return jnp.concatenate([part.ravel() for part in adjoint_gradients(**given, times=_UNIT, velocity_fn=_linear)])
+
+
 derivation.bridge(
     "The code, in one step of size 1: the end, and the gradients in the start and in the rate",
     sympy.Matrix([begin, pull, begin * pull * Q.family.definition])
     .subs(z, rate)
     .applyfunc(lambda part: part * R.family.definition.subs(z, rate)),
-    lambda x, c, rate: jnp.stack(
-        [
-            jnp.concatenate([part.ravel() for part in adjoint_gradients(*each, _UNIT, _linear)])
-            for each in zip(x[:, None, None], c[:, None, None], rate[:, None], strict=True)
-        ]
-    )[:, :, None],
-    begin,
-    pull,
-    rate,
+    _at_once,
+    x=[[begin]],
+    cotangent=[[pull]],
+    parameters=[rate],
+    calls=(adjoint_gradients,),
     wrong={
         "through the step": sympy.Matrix([begin, pull, 0]) * R.family.definition.subs(z, rate)
         + sympy.Matrix([0, 0, begin * pull * sympy.diff(R.family.definition, z).subs(z, rate)]),

@@ -194,34 +194,32 @@ derivation.chain(
     so=r"A layer's log-determinant is then at most $\beta$ times the number of coordinates that change.",
 )
 
+_PAIR = np.array([True, False])
+
+
+def _half(kept):
+    """Half the sum of what passes, for both coordinates."""
+    return jnp.broadcast_to(kept.sum(1, keepdims=True) / 2, kept.shape)
+
+
+def _square(kept):
+    return jnp.broadcast_to(kept.sum(1, keepdims=True) ** 2, kept.shape)
+
+
+_LAYER = {"mask": _PAIR, "log_scale_fn": _half, "shift_fn": _square}
 derivation.bridge(
-    "The code stretches and shifts, here with $s = x_a / 2$ and $t = x_a^2$",
-    sympy.Matrix([xa, xb * exp(xa / 2) + xa**2]),
-    lambda a, b: forward(np.stack([a, b], 1), _PAIR, _half, _square)[0][:, :, None],
-    xa,
-    xb,
+    "The code stretches and shifts, here with $s = x_a / 2$ and $t = x_a^2$, with the log-determinant of what changes",
+    ([xa, xb * exp(xa / 2) + xa**2], xa / 2),
+    forward,
+    x=[[xa, xb]],
+    **_LAYER,
     wrong={
-        "both": sympy.Matrix([xa * exp(xa / 2) + xa**2, xb * exp(xa / 2) + xa**2]),
-        "shifted first": sympy.Matrix([xa, (xb + xa**2) * exp(xa / 2)]),
+        "both coordinates": ([xa * exp(xa / 2) + xa**2, xb * exp(xa / 2) + xa**2], None),
+        "shifted first": ([xa, (xb + xa**2) * exp(xa / 2)], None),
     },
 )
 derivation.bridge(
-    "... with the log-determinant of what changes",
-    xa / 2,
-    lambda a, b: forward(np.stack([a, b], 1), _PAIR, _half, _square)[1],
-    xa,
-    xb,
-    wrong={"the sign": -xa / 2},
-)
-derivation.bridge(
-    "... back again, with the opposite one",
-    sympy.Matrix([xa, (xb - xa**2) * exp(-xa / 2), -xa / 2]),
-    lambda a, b: np.concatenate([found.reshape(5, -1) for found in inverse(np.stack([a, b], 1), _PAIR, _half, _square)], 1)[
-        :, :, None
-    ],
-    xa,
-    xb,
-    wrong={"multiplied": sympy.Matrix([xa, (xb - xa**2) * exp(xa / 2), -xa / 2])},
+    "... and back again, with the opposite one", ([xa, (xb - xa**2) * exp(-xa / 2)], -xa / 2), inverse, z=[[xa, xb]], **_LAYER
 )
 derivation.bridge(
     "... and the log-density of two layers, the second with the roles exchanged",
@@ -231,9 +229,11 @@ derivation.bridge(
         xa / 2,
         (xb * exp(xa / 2) + xa**2) / 2,
     ),
-    lambda a, b: log_prob(np.stack([a, b], 1) / 1, (_PAIR, ~_PAIR), (_half, _half), (_square, _square)),
-    xa,
-    xb,
+    log_prob,
+    x=[[xa, xb]],
+    masks=(_PAIR, ~_PAIR),
+    log_scale_fns=(_half, _half),
+    shift_fns=(_square, _square),
     wrong={"one layer": plus(LogDensity(xa, 0, 1), LogDensity(xb * exp(xa / 2) + xa**2, 0, 1), xa / 2)},
 )
 derivation.bridge("... and the bounded log-scale", bounded, bounded_log_scale, raw=raw, bound=beta)
@@ -254,18 +254,6 @@ def boards():
         right=[5, 4, 2],
         wrong={"the other color": [4, 5, 2], "columns": [6, 3, 2]},
     )
-
-
-_PAIR = np.array([True, False])
-
-
-def _half(kept):
-    """Half the sum of what passes, for both coordinates."""
-    return jnp.broadcast_to(kept.sum(1, keepdims=True) / 2, kept.shape)
-
-
-def _square(kept):
-    return jnp.broadcast_to(kept.sum(1, keepdims=True) ** 2, kept.shape)
 
 
 def _powers_of_two(kept):

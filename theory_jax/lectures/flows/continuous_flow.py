@@ -12,6 +12,7 @@ import scipy.linalg
 import sympy
 from sympy import Rational, exp, log
 
+from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
@@ -188,26 +189,27 @@ d = derivation.number("d", "a point of the data, at time 1", "x")
 back = derivation.define("c", d * sum((-a) ** k / math.factorial(k) for k in range(5)), "where one step back from 1 to 0 leads")
 
 
-def _growing(a):
-    """The field v = a x on the line, with a number for each example."""
-    return lambda x, time: jnp.asarray(a)[:, None] * x
-
-
-_BACK, _ONE = np.array([1.0, 0.0]), np.ones((1, 5, 1))
+_BACK, _ONE = np.array([1.0, 0.0]), np.ones((1, 1, 1))
+_state, _time = sympy.Symbol("y"), sympy.Symbol("u")
+_growing = function_of(_state, _time, a * _state)
 derivation.bridge(
     "Where the code's step leads, and what it accumulates",
-    sympy.Matrix([back, a]),
-    lambda a, d: jnp.stack([part.reshape(5, 1) for part in integrate(jnp.asarray(d)[:, None], _ONE, _BACK, _growing(a))], axis=1),
-    a,
-    d,
-    wrong={"the other way": sympy.Matrix([back.family.definition.subs(a, -a), -a]), "the sign": sympy.Matrix([back, -a])},
+    (back, a),
+    integrate,
+    x=[[d]],
+    probes=_ONE,
+    times=_BACK,
+    velocity_fn=_growing,
+    wrong={"the other way": (back.family.definition.subs(a, -a), -a), "the sign": (back, -a)},
 )
 derivation.bridge(
     "... and the log-density that it gives",
     plus(LogDensity(back, 0, 1), -a),
-    lambda a, d: log_prob(jnp.asarray(d)[:, None], _ONE, _BACK, _growing(a)),
-    a,
-    d,
+    log_prob,
+    x=[[d]],
+    probes=_ONE,
+    times=_BACK,
+    velocity_fn=_growing,
     wrong={
         "the data's end": plus(LogDensity(d, 0, 1), -a),
         "from noise to data": plus(LogDensity(back.family.definition.subs(a, -a), 0, 1), -a),
@@ -338,9 +340,10 @@ for _share in (Rational(1, 2), Rational(1, 2), 1):
 derivation.bridge(
     "The code's kinetic energy of one step back, for $v = ax$ on the line",
     sum(weight * stage**2 for weight, stage in zip((1, 2, 2, 1), _stages, strict=True)) / 6,
-    lambda a, d: kinetic_energy(jnp.asarray(d)[:, None], _BACK, _growing(a)),
-    a,
-    d,
+    kinetic_energy,
+    x=[[d]],
+    times=_BACK,
+    velocity_fn=_growing,
     wrong={
         "negative": -sum(weight * stage**2 for weight, stage in zip((1, 2, 2, 1), _stages, strict=True)) / 6,
         "the first stage": _stages[0] ** 2,
@@ -386,14 +389,19 @@ i = derivation.index("i", "a dimension")
 j = derivation.index("j", "a dimension")
 slopes = derivation.numbers("J", (i, j), "the Jacobian of a linear field in any dimension")
 probe = derivation.numbers("p", i, "the entries of a probe", "probes")
+
+
+def _rate_of_linear(jacobian, probes):
+    return augmented_velocity(jnp.ones((1, len(jacobian))), 0.5, probes, lambda x, time: x @ jacobian.T)[1]
+
+
 derivation.bridge(
     "The rate of the log-density in the code, from one probe",
     -Total(i, Total(j, times(probe, slopes, probe.at(j)))),
-    lambda jacobian, probe: augmented_velocity(
-        jnp.ones(probe.shape), 0.5, jnp.asarray(probe)[None], lambda x, time: jnp.einsum("bij,bj->bi", jnp.asarray(jacobian), x)
-    )[1],
-    slopes,
-    probe,
+    _rate_of_linear,
+    jacobian=slopes,
+    probes=[[probe]],
+    calls=(augmented_velocity,),
     wrong={"the sign": Total(i, Total(j, times(probe, slopes, probe.at(j)))), "the trace": -Total(i, slopes.at(i, i))},
 )
 

@@ -7,7 +7,6 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-import sympy
 from sympy import Rational, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
@@ -176,36 +175,28 @@ derivation.chain(
 
 derivation.bridge(
     "The code stretches a pixel",
-    sympy.Matrix([log(w) - log(1 - w), log((1 - alpha) / (w * (1 - w)))]),
-    lambda y, alpha: jnp.stack(
-        [
-            jnp.concatenate([part.reshape(1) for part in logit_forward(a[None], alpha=float(b))])
-            for a, b in zip(y, alpha, strict=True)
-        ]
-    )[:, :, None],
-    y,
-    alpha,
-    wrong={"no press": sympy.Matrix([log(y) - log(1 - y), -log(y) - log(1 - y)])},
+    (log(w) - log(1 - w), log((1 - alpha) / (w * (1 - w)))),
+    logit_forward,
+    y=[[y]],
+    alpha=alpha,
+    wrong={"no press": (log(y) - log(1 - y), -log(y) - log(1 - y))},
 )
 derivation.bridge(
     "... presses a logit back",
-    sympy.Matrix([(sigma - alpha / 2) / (1 - alpha), log(sigma * minus / (1 - alpha))]),
-    lambda z, alpha: jnp.stack(
-        [
-            jnp.concatenate([part.reshape(1) for part in logit_inverse(a[None], alpha=float(b))])
-            for a, b in zip(z, alpha, strict=True)
-        ]
-    )[:, :, None],
-    z,
-    alpha,
-    wrong={"not pressed": sympy.Matrix([sigma, log(sigma * minus)])},
+    ((sigma - alpha / 2) / (1 - alpha), log(sigma * minus / (1 - alpha))),
+    logit_inverse,
+    z=[[z]],
+    alpha=alpha,
+    wrong={"not pressed": (sigma, log(sigma * minus))},
 )
 noise = derivation.number("u", "a uniform number", "u", between=(0, 1))
 derivation.bridge(
     "... spreads the integer 3 of 5 levels over its cell",
     (3 + noise) / 5,
-    lambda u: uniform_dequantize(np.full(5, 3), u, num_levels=5),
-    noise,
+    uniform_dequantize,
+    x=[3],
+    u=[noise],
+    num_levels=5,
     wrong={"divided by the largest level": (3 + noise) / 4, "around the integer": (Rational(5, 2) + noise) / 5},
 )
 log_p = derivation.number(r"\log p", "the log-density of 3 noisy integers of 5 levels", "log_prob")

@@ -301,58 +301,50 @@ fall = derivation.number("b'", r"a value of $-\sigma'$", "-sigma_slope", positiv
 v = derivation.number("v_0", "a value of the velocity", "velocity")
 
 
-def _at(function, place, prediction, *coefficients):
-    """A conversion of one coordinate for each of five examples."""
-    found = function(place[:, None], prediction[:, None], *coefficients)
-    return tuple(one[:, 0] for one in found) if isinstance(found, tuple) else found[:, 0]
-
-
 whole = plus(rise * B, A * fall)
 derivation.bridge(
     "The code's velocity",
     plus(rise / A * x, B**2 * (rise / A + fall / B) * score),
-    lambda A, rise, fall, B, score, x: _at(velocity_from_score, x, score, A, B, rise, -fall),
-    A,
-    rise,
-    fall,
-    B,
-    score,
-    x,
+    velocity_from_score,
+    x=[[x]],
+    score=[[score]],
+    alpha=[A],
+    sigma=[B],
+    alpha_slope=[rise],
+    sigma_slope=[-fall],
     wrong={"sigma for its square": plus(rise / A * x, B * (rise / A + fall / B) * score)},
 )
 derivation.bridge(
     "... its score",
     (A * v - rise * x) / (B * whole),
-    lambda A, rise, fall, B, v, x: _at(score_from_velocity, x, v, A, B, rise, -fall),
-    A,
-    rise,
-    fall,
-    B,
-    v,
-    x,
+    score_from_velocity,
+    x=[[x]],
+    velocity=[[v]],
+    alpha=[A],
+    sigma=[B],
+    alpha_slope=[rise],
+    sigma_slope=[-fall],
 )
 derivation.bridge(
-    "... its data, and three times its noise",
-    plus((B * v + fall * x) / whole, 3 * (rise * x - A * v) / whole),
-    lambda A, rise, fall, B, v, x: sum(
-        n * one for n, one in zip((1, 3), _at(predictions_from_velocity, x, v, A, B, rise, -fall), strict=True)
-    ),
-    A,
-    rise,
-    fall,
-    B,
-    v,
-    x,
-    wrong={"exchanged": plus(3 * (B * v + fall * x) / whole, (rise * x - A * v) / whole)},
+    "... its data and its noise",
+    ((B * v + fall * x) / whole, (rise * x - A * v) / whole),
+    predictions_from_velocity,
+    x=[[x]],
+    velocity=[[v]],
+    alpha=[A],
+    sigma=[B],
+    alpha_slope=[rise],
+    sigma_slope=[-fall],
+    wrong={"exchanged": ((rise * x - A * v) / whole, (B * v + fall * x) / whole)},
 )
 derivation.bridge(
-    "... its place and three times its time on the linear path",
-    plus(x / (A + B), 3 * A / (A + B)),
-    lambda A, B, x: sum(n * jnp.ravel(one) for n, one in zip((1, 3), rescale_to_linear(x[:, None], A, B), strict=True)),
-    A,
-    B,
-    x,
-    wrong={"the share of the noise": plus(x / (A + B), 3 * B / (A + B))},
+    "... its place and its time on the linear path",
+    (x / (A + B), A / (A + B)),
+    rescale_to_linear,
+    x=[[x]],
+    alpha=[A],
+    sigma=[B],
+    wrong={"the share of the noise": (x / (A + B), B / (A + B))},
 )
 derivation.bridge("... its drift", plus(v, g**2 / 2 * score), stochastic_drift, velocity=[[v]], score=[[score]], diffusion=[g])
 derivation.bridge(

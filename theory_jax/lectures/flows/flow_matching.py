@@ -8,7 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import atan, exp, sin, sqrt
+from sympy import atan, exp, log, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
@@ -354,11 +354,6 @@ derivation.chain(
 # ---------------------------------------------------------------------------------------------------- the code
 
 
-def _each(function, *arrays):
-    """The results for the five random points, one call a point, which all need a batch of one."""
-    return jnp.stack([function(*(jnp.asarray(one[i]) for one in arrays)) for i in range(len(arrays[0]))])
-
-
 derivation.bridge(
     "The code's loss of a pair, for a model that is a sine plus the time",
     (plus(sin(x_t), t, -data, noise)) ** 2,
@@ -382,15 +377,20 @@ derivation.bridge(
     time=[t],
     wrong={"from data to noise": -u, "all data alike": plus(Total(n, d) / 4, -x) / (1 - t)},
 )
+
+
+def _predicted(x, data, time):
+    return data_prediction(x, marginal_velocity(x, data, time), time)
+
+
 derivation.bridge(
     "... and the data that it predicts",
     Expectation(omega, d),
-    lambda x, data, time: _each(
-        lambda x, data, time: data_prediction(x[None], marginal_velocity(x[None], data, time[None]), time[None])[0], x, data, time
-    ),
-    x,
-    d,
-    t,
+    _predicted,
+    x=[x],
+    data=d,
+    time=[t],
+    calls=(data_prediction, marginal_velocity),
     wrong={"the noise": Expectation(omega, noise_of), "the plain mean": Total(n, d) / 4},
 )
 j = derivation.index("j", "a component of a mixture")
@@ -403,21 +403,12 @@ shares = derivation.define("p({}|x)", share / Total(j, share), "the law of the c
 derivation.bridge(
     "The velocity of a mixture",
     Expectation(shares, plus(mu, times((t * tau - (1 - t)) / V_j, x - times(t, mu)))),
-    lambda x, time, weight, mu, tau: _each(
-        lambda x, time, weight, mu, tau: mixture_velocity(x[None, None], time[None], mu[:, None], jnp.log(tau), jnp.log(weight))[
-            0, 0
-        ],
-        x,
-        time,
-        weight,
-        mu,
-        tau,
-    ),
-    x,
-    t,
-    weight,
-    mu,
-    tau,
+    mixture_velocity,
+    x=[[x]],
+    time=[t],
+    means=[[mu.at(number)] for number in range(4)],
+    log_vars=log(tau),
+    log_weights=log(weight),
     wrong={
         "the components' own weights": Expectation(weight, plus(mu, times((t * tau - (1 - t)) / V_j, x - times(t, mu)))),
         "covariances added": Expectation(shares, plus(mu, times((t * tau + (1 - t)) / V_j, x - times(t, mu)))),
@@ -431,12 +422,10 @@ normal = derivation.number("g", "a standard normal number", "normals")
 derivation.bridge(
     "Times whose logit is normal",
     1 / (1 + exp(-(shift + spread * normal))),
-    lambda mean, std, normals: jnp.stack(
-        [logit_normal_times(normals[i], mean=float(mean[i]), std=float(std[i])) for i in range(len(normals))]
-    ),
-    shift,
-    spread,
-    normal,
+    logit_normal_times,
+    normals=[normal],
+    mean=shift,
+    std=spread,
     wrong={"time turned over": 1 / (1 + exp(shift + spread * normal))},
 )
 

@@ -158,11 +158,11 @@ derivation.bridge(
 derivation.bridge(
     "The code's profile",
     _light(rho, beta),
-    lambda radius, flux, size, index: sersic_profile(radius[:, None], *map(jnp.asarray, (flux, size, index)))[:, 0],
-    rho,
-    _flux(beta),
-    R,
-    n,
+    sersic_profile,
+    radius=[rho],
+    total_flux=[_flux(beta)],
+    half_light_radius=[R],
+    index=[n],
 )
 
 
@@ -251,13 +251,13 @@ derivation.chain(
 derivation.bridge(
     "The code's radius",
     sqrt(q * along**2 + across**2 / q),
-    lambda x, y, ratio, angle: jnp.diagonal(
-        elliptical_radius(x[:, None], y[:, None], jnp.zeros(5), jnp.zeros(5), jnp.asarray(ratio), jnp.asarray(angle))[:, :, 0]
-    ),
-    dx,
-    dy,
-    q,
-    phi,
+    elliptical_radius,
+    grid_x=[[dx]],
+    grid_y=[[dy]],
+    center_x=[0.0],
+    center_y=[0.0],
+    axis_ratio=[q],
+    angle=[phi],
     wrong={"the axes exchanged": sqrt(along**2 / q + q * across**2), "areas not kept": sqrt(q**2 * along**2 + across**2)},
 )
 t = derivation.number("t", "the place on an ellipse, from 0 to a whole turn")
@@ -321,10 +321,8 @@ derivation.chain(
 derivation.bridge(
     "The code reads size, axis ratio and angle",
     Matrix([[sqrt(m * (q + 1 / q)), q, atan2(sin(2 * phi), cos(2 * phi)) / 2]]),
-    lambda *second: shape_from_moments(jnp.stack([jnp.ones(5), jnp.zeros(5), jnp.zeros(5), *second], axis=1))[:, None],
-    xx,
-    yy,
-    xy,
+    shape_from_moments,
+    moments=[[1.0, 0.0, 0.0, xx, yy, xy]],
     wrong={
         "the ratio of the eigenvalues": Matrix([[sqrt(m * (q + 1 / q)), q**2, atan2(sin(2 * phi), cos(2 * phi)) / 2]]),
         "the mean of both axes": Matrix([[sqrt(m * (q + 1 / q) / 2), q, atan2(sin(2 * phi), cos(2 * phi)) / 2]]),
@@ -339,23 +337,43 @@ kernel = derivation.law("w", j, "the kernel's weights")
 place = derivation.numbers("X", i, "the first coordinate of a pixel", "grid_x")
 other = derivation.numbers("Y", i, "the second coordinate", "grid_y")
 step = derivation.numbers("h", j, "how far the kernel moves the light")
+
+
+def _second_moments(light, place, other):
+    return image_moments(3 * light[None, None], place[None], other[None])[:, 3:]
+
+
 derivation.bridge(
     "The code's second moments",
-    Matrix([[Variance(light, place), Variance(light, other),
-             Expectation(light, place * other) - Expectation(light, place) * Expectation(light, other)]]),
-    lambda light, place, other: jnp.stack([
-        image_moments(3 * light[draw][None, None], place[draw][None], other[draw][None])[:, 3:] for draw in range(5)
-    ]),
-    light,
-    place,
-    other,
+    Matrix(
+        [
+            [
+                Variance(light, place),
+                Variance(light, other),
+                Expectation(light, place * other) - Expectation(light, place) * Expectation(light, other),
+            ]
+        ]
+    ),
+    _second_moments,
+    light=light,
+    place=place,
+    other=other,
+    calls=(image_moments,),
     wrong={
-        "about the origin": Matrix([[Expectation(light, place**2), Expectation(light, other**2),
-                                     Expectation(light, place * other)]]),
-        "not divided by the flux": Matrix([[3 * Variance(light, place), Variance(light, other),
-             Expectation(light, place * other) - Expectation(light, place) * Expectation(light, other)]]),
+        "about the origin": Matrix(
+            [[Expectation(light, place**2), Expectation(light, other**2), Expectation(light, place * other)]]
+        ),
+        "not divided by the flux": Matrix(
+            [
+                [
+                    3 * Variance(light, place),
+                    Variance(light, other),
+                    Expectation(light, place * other) - Expectation(light, place) * Expectation(light, other),
+                ]
+            ]
+        ),
     },
-)  # fmt: skip
+)
 spread = derivation.chain(
     "Blur adds to the second moments",
     plus(

@@ -227,16 +227,17 @@ _LOSSES = {
 }
 
 
-def _columns(code):
-    return lambda *outputs: jnp.stack([code(*outputs, divergence=name) for name in _LOSSES], axis=1)[:, :, None]
+def _of_each(code):
+    return lambda **outputs: jnp.stack([code(**outputs, divergence=name) for name in _LOSSES])
 
 
 derivation.bridge(
     "The code computes the critic's loss, for Kullback-Leibler, its reverse, Hellinger and the GAN",
     Matrix([fake - real for fake, real in _LOSSES.values()]),
-    _columns(f_gan_critic_loss),
-    s,
-    v,
+    _of_each(f_gan_critic_loss),
+    v_real=[s],
+    v_fake=[v],
+    calls=(f_gan_critic_loss,),
     wrong={
         "real and fake exchanged": Matrix(
             [(fake - real).subs({v: s, s: v}, simultaneous=True) for fake, real in _LOSSES.values()]
@@ -247,15 +248,17 @@ derivation.bridge(
 derivation.bridge(
     "... the generator's loss",
     Matrix([-fake for fake, _ in _LOSSES.values()]),
-    _columns(f_gan_generator_loss),
-    v,
+    _of_each(f_gan_generator_loss),
+    v_fake=[v],
+    calls=(f_gan_generator_loss,),
     wrong={"the sign": Matrix([fake for fake, _ in _LOSSES.values()])},
 )
 derivation.bridge(
     "... and the alternative",
     Matrix([-real.subs(s, v) for _, real in _LOSSES.values()]),
-    _columns(f_gan_alternative_generator_loss),
-    v,
+    _of_each(f_gan_alternative_generator_loss),
+    v_fake=[v],
+    calls=(f_gan_alternative_generator_loss,),
     wrong={"the generator's own loss": Matrix([-fake for fake, _ in _LOSSES.values()])},
 )
 
@@ -275,19 +278,20 @@ derivation.say(
 critic = sum((c * x**i for i, c in enumerate(coefficients[1:], 1)), start=coefficients[0])
 
 
-def _output(location, log_scale, z, *coefficients_):
-    """The critic's output at one sample of the generator."""
-    return quadratic_critic(location_scale_generator(z[None], location, log_scale), jnp.stack(coefficients_))[0]
+def _output(z, location, log_scale, of_critic):
+    """The critic's output at samples of the generator."""
+    return quadratic_critic(location_scale_generator(z, location, log_scale), of_critic)
 
 
 derivation.bridge(
     "The code's generator and critic",
     critic.subs(x, m + exp(l) * noise),
-    lambda *arrays: jnp.stack([_output(*one) for one in zip(*arrays, strict=True)]),
-    m,
-    l,
-    noise,
-    *coefficients,
+    _output,
+    z=[noise],
+    location=m,
+    log_scale=l,
+    of_critic=[*coefficients],
+    calls=(location_scale_generator, quadratic_critic),
     wrong={"a scale in place of its logarithm": critic.subs(x, m + l * noise)},
 )
 data, model = Normal(x, mu, exp(2 * lam)), Normal(x, m, exp(2 * l))
