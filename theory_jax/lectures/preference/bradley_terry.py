@@ -4,7 +4,6 @@ The lecture on the functions of theory_jax/preference/bradley_terry.py.
 """
 
 import itertools
-import math
 
 import jax
 import jax.numpy as jnp
@@ -323,18 +322,19 @@ derivation.chain(
 derivation.bridge(
     "The code computes the probability that a margin is passed",
     log(_sigma(s_1 - s_2 - m)),
-    lambda m, s_1, s_2: _each(lambda m, *s: preference_log_prob(*map(_one, s), margin=m)[0], m, s_1, s_2),
-    m,
-    s_1,
-    s_2,
+    preference_log_prob,
+    reward_chosen=[s_1],
+    reward_rejected=[s_2],
+    margin=m,
     wrong={"swapped": log(_sigma(s_2 - s_1 - m))},
 )
 derivation.bridge(
     "... the cross-entropy of a soft label",
     Expectation(label, -log(guess)),
-    lambda d, label: soft_preference_loss(label[:, 1], d, jnp.zeros_like(d)),
-    d,
-    label,
+    soft_preference_loss,
+    label=[label.at(1)],
+    reward_first=[d],
+    reward_second=[0],
     wrong={"turned over": Expectation(guess, -log(label)), "the other verdict": Expectation(label, -log(guess)) + d},
 )
 derivation.bridge(
@@ -356,22 +356,24 @@ derivation.bridge(
 derivation.bridge(
     "... the information, a graph's Laplacian",
     plus(KroneckerDelta(i, j) * Total(k, shared.at(i, k)), -shared),
-    lambda record, scores: _each(lambda wins, s: fisher_information(wins + wins.T, s), record, scores),
-    record,
-    scores,
+    fisher_information,
+    comparisons=plus(record, record.at(j, i)),
+    scores=scores,
     wrong={"the Hessian": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k)))},
 )
 derivation.bridge(
     "... and both ratings after a game",
-    plus(times(3, plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2))))), plus(R_2, -times(K, plus(y, -_sigma(s_1 - s_2))))),
-    lambda C, K, s_1, s_2, y: _each(
-        lambda scale, step, s_1, s_2, y: jnp.array([3.0, 1.0]) @ jnp.concatenate(
-            elo_update(_one(y), _one(s_1 * scale / math.log(10)), _one(s_2 * scale / math.log(10)), step_size=step, scale=scale)
-        ), C, K, s_1, s_2, y,
-    ),
-    C, K, s_1, s_2, y,
-    wrong={"exchanged": plus(R_1, times(3, R_2)), "no step": plus(times(3, R_1), R_2)},
-)  # fmt: skip
+    (plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2)))), plus(R_2, -times(K, plus(y, -_sigma(s_1 - s_2))))),
+    elo_update,
+    outcome=[y],
+    rating_first=[R_1],
+    rating_second=[R_2],
+    step_size=K,
+    scale=C,
+    wrong={
+        "both players rise": (plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2)))), plus(R_2, times(K, plus(y, -_sigma(s_1 - s_2)))))
+    },
+)
 
 CHAIN = jnp.array([[0.0, 2.0, 0.0], [1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])  # 2 wins to 1 from each to the next
 
@@ -454,15 +456,6 @@ def a_cycle():
     yield shift, "0"
     yield max(others), "0.75"
     yield min(others), "0.75"
-
-
-def _each(compute, *arrays):
-    """One draw after the other: the functions take one tournament at a time, and a margin or a step as a plain number."""
-    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
-
-
-def _one(number):
-    return jnp.array([number])
 
 
 def _reached(graphs):

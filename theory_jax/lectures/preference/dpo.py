@@ -264,66 +264,65 @@ derivation.chain(
 
 c_log = derivation.number("l_c", "log-probability of the chosen completion", "policy_chosen")
 r_log = derivation.number("l_r", "log-probability of the rejected one", "policy_rejected")
-_inputs = (beta, f_0, g_0, c_log, r_log)
 _logit = beta * ((c_log - f_0) - (r_log - g_0))
-
-
-def _by_pair(compute):
-    """The function on one draw after the other: the price and the probability of a flip are plain numbers."""
-    return lambda *arrays: jnp.stack(
-        [
-            compute(*(jnp.array([draw[at]]) for at in (3, 4, 1, 2)), *map(float, draw[5:]), kl_coefficient=float(draw[0]))
-            for draw in zip(*arrays, strict=True)
-        ]
-    )
 
 
 derivation.bridge(
     "The code computes the logit",
     _logit,
-    lambda beta, f_0, g_0, l_c, l_r: _by_pair(lambda *pair, **price: preference_logits(*pair, **price)[0])(
-        beta, f_0, g_0, l_c, l_r
-    ),
-    *_inputs,
+    preference_logits,
+    policy_chosen=[c_log],
+    policy_rejected=[r_log],
+    reference_chosen=[f_0],
+    reference_rejected=[g_0],
+    kl_coefficient=beta,
     wrong={"the reference forgotten": beta * (c_log - r_log), "swapped": -_logit},
 )
 derivation.bridge(
     "... the loss, smoothed",
     smoothed.subs(w, _logit),
-    lambda beta, f_0, g_0, l_c, l_r, epsilon: _by_pair(
-        lambda *pair, **price: dpo_loss(*pair[:4], label_smoothing=pair[4], **price)[0]
-    )(beta, f_0, g_0, l_c, l_r, epsilon),
-    *_inputs,
-    epsilon,
+    dpo_loss,
+    policy_chosen=[c_log],
+    policy_rejected=[r_log],
+    reference_chosen=[f_0],
+    reference_rejected=[g_0],
+    kl_coefficient=beta,
+    label_smoothing=epsilon,
     wrong={"not smoothed": -log(_sigma(_logit)), "the other label": smoothed.subs(w, -_logit)},
 )
 derivation.bridge(
     "... the robust loss",
     _robust(_logit),
-    lambda beta, f_0, g_0, l_c, l_r, epsilon: _by_pair(
-        lambda *pair, **price: robust_dpo_loss(*pair[:4], flip_probability=pair[4], **price)[0]
-    )(beta, f_0, g_0, l_c, l_r, epsilon),
-    *_inputs,
-    epsilon,
+    robust_dpo_loss,
+    policy_chosen=[c_log],
+    policy_rejected=[r_log],
+    reference_chosen=[f_0],
+    reference_rejected=[g_0],
+    kl_coefficient=beta,
+    flip_probability=epsilon,
     wrong={"smoothed": smoothed.subs(w, _logit), "the other label": _robust(-_logit)},
 )
 derivation.bridge(
     "... the weight",
     beta * _sigma(-_logit),
-    lambda beta, f_0, g_0, l_c, l_r: _by_pair(lambda *pair, **price: gradient_weight(*pair, **price)[0])(
-        beta, f_0, g_0, l_c, l_r
-    ),
-    *_inputs,
+    gradient_weight,
+    policy_chosen=[c_log],
+    policy_rejected=[r_log],
+    reference_chosen=[f_0],
+    reference_rejected=[g_0],
+    kl_coefficient=beta,
     wrong={"of the other verdict": beta * _sigma(_logit)},
 )
 derivation.bridge(
     "... and the implicit rewards",
-    plus(times(3, beta * (c_log - f_0)), beta * (r_log - g_0)),
-    lambda beta, f_0, g_0, l_c, l_r: _by_pair(
-        lambda *pair, **price: 3 * implicit_reward_margin(*pair, **price)[0][0] + implicit_reward_margin(*pair, **price)[1][0]
-    )(beta, f_0, g_0, l_c, l_r),
-    *_inputs,
-    wrong={"exchanged": plus(times(3, beta * (r_log - g_0)), beta * (c_log - f_0)), "the price forgotten": 3 * c_log + r_log},
+    (beta * (c_log - f_0), beta * (r_log - g_0), None),
+    implicit_reward_margin,
+    policy_chosen=[c_log],
+    policy_rejected=[r_log],
+    reference_chosen=[f_0],
+    reference_rejected=[g_0],
+    kl_coefficient=beta,
+    wrong={"the reference forgotten": (beta * c_log, beta * r_log, None)},
 )
 
 _REFERENCE = jnp.log(jnp.array([0.5, 0.25, 0.25]))

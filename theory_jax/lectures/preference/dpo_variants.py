@@ -311,70 +311,57 @@ derivation.chain(
 )
 
 
-def _each(compute):
-    """The function on one draw after the other: settings are plain numbers."""
-    return lambda *arrays: jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
-
-
 f_0 = derivation.number("f_0", "the reference's log-probability of the chosen completion", "reference_chosen")
 g_0 = derivation.number("g_0", "the reference's of the rejected one", "reference_rejected")
 _h = plus(l_c, -f_0, -l_r, g_0)
 derivation.bridge(
     "The code computes IPO's loss",
     (_h - 1 / (2 * tau)) ** 2,
-    _each(lambda *given: ipo_loss(*map(jnp.atleast_1d, given[:4]), regularization=float(given[4]))[0]),
-    l_c,
-    l_r,
-    f_0,
-    g_0,
-    tau,
+    ipo_loss,
+    policy_chosen=[l_c],
+    policy_rejected=[l_r],
+    reference_chosen=[f_0],
+    reference_rejected=[g_0],
+    regularization=tau,
     wrong={"twice the margin": (_h - 1 / tau) ** 2, "the reference swapped": (_h + 2 * f_0 - 2 * g_0 - 1 / (2 * tau)) ** 2},
 )
 derivation.bridge(
     "... the hinge",
     Max(0, 1 - beta * _h),
-    _each(lambda *given: hinge_loss(*map(jnp.atleast_1d, given[:4]), kl_coefficient=float(given[4]))[0]),
-    l_c,
-    l_r,
-    f_0,
-    g_0,
-    beta,
+    hinge_loss,
+    policy_chosen=[l_c],
+    policy_rejected=[l_r],
+    reference_chosen=[f_0],
+    reference_rejected=[g_0],
+    kl_coefficient=beta,
     wrong={"not clipped": 1 - beta * _h},
 )
-
-
-def _kto(desirable):
-    return _each(
-        lambda ratio, z, beta, weight: kto_loss(
-            ratio[None],
-            jnp.zeros(1),
-            jnp.array([desirable]),
-            z,
-            kl_coefficient=float(beta),
-            desirable_weight=float(weight),
-            undesirable_weight=float(weight),
-        )[0]
-    )
 
 
 derivation.bridge(
     "... KTO's loss of a desirable completion",
     weight * (1 - _sigma(beyond)),
-    _kto(True),
-    ratio,
-    z_0,
-    beta,
-    weight,
+    kto_loss,
+    policy_log_probs=[ratio],
+    reference_log_probs=[0],
+    desirable=jnp.array([True]),
+    reference_point=z_0,
+    kl_coefficient=beta,
+    desirable_weight=weight,
+    undesirable_weight=weight,
     wrong={"undesirable": weight * _sigma(beyond)},
 )
 derivation.bridge(
     "... and of an undesirable one",
     weight * (1 - _sigma(-beyond)),
-    _kto(False),
-    ratio,
-    z_0,
-    beta,
-    weight,
+    kto_loss,
+    policy_log_probs=[ratio],
+    reference_log_probs=[0],
+    desirable=jnp.array([False]),
+    reference_point=z_0,
+    kl_coefficient=beta,
+    desirable_weight=weight,
+    undesirable_weight=weight,
     wrong={"desirable": weight * _sigma(-beyond)},
 )
 derivation.bridge(

@@ -192,50 +192,38 @@ for title, expression, code, mistake in (
     derivation.bridge(
         title,
         expression,
-        lambda beta, reference, r, code=code: jnp.stack(
-            [code(r[n][None], jnp.log(reference[n])[None], kl_coefficient=float(beta[n]))[0] for n in range(len(beta))]
-        ),
-        beta,
-        reference,
-        r,
+        code,
+        rewards=[r],
+        reference_log_probs=[log(reference)],
+        kl_coefficient=beta,
         wrong={"the reference forgotten": mistake, "of the rewards times beta": expression.subs(beta, 1 / beta) + log(Z)},
     )
 derivation.bridge(
     "... the value of a policy",
     J,
-    lambda beta, pi, reference, r: jnp.stack(
-        [
-            regularized_value(r[n][None], jnp.log(pi[n])[None], jnp.log(reference[n])[None], kl_coefficient=float(beta[n]))[0]
-            for n in range(len(beta))
-        ]
-    ),
-    beta,
-    pi,
-    reference,
-    r,
+    regularized_value,
+    rewards=[r],
+    log_probs=[log(pi)],
+    reference_log_probs=[log(reference)],
+    kl_coefficient=beta,
     wrong={"turned over": Expectation(pi, r) - beta * Divergence(reference, pi), "reward alone": Expectation(pi, r)},
 )
 derivation.bridge(
     "... the reward that a policy implies",
     times(beta, log(pi / reference)),
-    lambda beta, pi, reference: beta[:, None] * implicit_reward(jnp.log(pi), jnp.log(reference), kl_coefficient=1.0),
-    beta,
-    pi,
-    reference,
+    implicit_reward,
+    log_probs=log(pi),
+    reference_log_probs=log(reference),
+    kl_coefficient=beta,
 )
 derivation.bridge(
     "... and the frontier",
-    plus(times(10, R), K),
-    lambda reference, r, theta: jnp.stack(
-        [
-            jnp.array([10.0, 1.0]) @ jnp.concatenate(reward_kl_frontier(r[n], jnp.log(reference[n]), 1 / theta[n : n + 1]))
-            for n in range(len(theta))
-        ]
-    ),
-    reference,
-    r,
-    theta,
-    wrong={"exchanged": plus(R, times(10, K)), "the divergence turned over": plus(times(10, R), Divergence(reference, tilt))},
+    (R, K),
+    reward_kl_frontier,
+    rewards=r,
+    reference_log_probs=log(reference),
+    kl_coefficients=[1 / theta],
+    wrong={"the divergence turned over": (R, Divergence(reference, tilt))},
 )
 
 _given = {reference: (Rational(1, 2), Rational(1, 4), Rational(1, 4)), r: (0, log(2), log(4)), beta: 1, theta: 1}

@@ -401,10 +401,12 @@ F = derivation.define(
 )
 derivation.bridge(
     "The code computes the law of the best of five",
-    F**5 - (F - reference) ** 5,
-    lambda p_0: jnp.exp(best_of_n_log_probs(jnp.tile(jnp.arange(4.0), (len(p_0), 1)), jnp.log(p_0), samples=5)),
-    reference,
-    wrong={"the least of five": (1 - F + reference) ** 5 - (1 - F) ** 5, "a density": 5 * reference * F**4},
+    log(F**5 - (F - reference) ** 5),
+    best_of_n_log_probs,
+    rewards=jnp.arange(4.0)[None],
+    log_probs=[log(reference)],
+    samples=5,
+    wrong={"the least of five": log((1 - F + reference) ** 5 - (1 - F) ** 5), "a density": log(5 * reference * F**4)},
 )
 draws = derivation.number("N", "a number of draws", "samples", between=(1, 100))
 derivation.bridge("... the bound", bound.subs(n, draws), best_of_n_kl_bound, samples=draws)
@@ -412,18 +414,11 @@ P = derivation.number("P", "the proxy of a completion", "proxy")
 derivation.bridge(
     "... the gold reward to be expected",
     plus(mu, times(k, P - mu)),
-    lambda P, mu, v_g, v_n: jnp.concatenate(
-        [
-            expected_gold_reward(
-                P[at : at + 1], gold_mean=float(mu[at]), gold_variance=float(v_g[at]), noise_variance=float(v_n[at])
-            )
-            for at in range(len(P))
-        ]
-    ),
-    P,
-    mu,
-    v_g,
-    v_n,
+    expected_gold_reward,
+    proxy=[P],
+    gold_mean=mu,
+    gold_variance=v_g,
+    noise_variance=v_n,
     wrong={"towards 0": times(k, P), "the error's share": plus(mu, times(1 - k, P - mu))},
 )
 for title, law, method, mistake in (
@@ -433,15 +428,11 @@ for title, law, method, mistake in (
     derivation.bridge(
         title,
         law,
-        lambda alpha, beta, d, method=method: jnp.concatenate(
-            [
-                overoptimization_curve(d[at : at + 1] ** 2, gain=float(alpha[at]), decay=float(beta[at]), method=method)
-                for at in range(len(d))
-            ]
-        ),
-        alpha,
-        beta,
-        d,
+        overoptimization_curve,
+        kl=[d**2],
+        gain=alpha,
+        decay=beta,
+        method=method,
         wrong={"another law": mistake, "in the divergence itself": law.subs(d, d**2)},
     )
 

@@ -296,31 +296,25 @@ def win_rate_of_all_draws():
     return Sides(left=got, right=21 / 32, wrong={"ties lost": 16 / 32, "ties won": 26 / 32, "turned over": 11 / 32})
 
 
-def _of_all_texts(function, second, third):
-    """The function of all 8 texts of three tokens, of which the first is the prompt."""
-    texts = np.array(list(itertools.product(range(2), repeat=3)))
-    x_0, x_1, _ = texts.T
-    after_first, after_second = second[:, x_0], third[:, x_0, x_1]
-    logits = jnp.log(jnp.stack([after_first, after_second, after_second], axis=2)).reshape(-1, 3, 2)
-    ones = np.ones(len(logits), int)
-    mask = completion_mask(ones, 3 * ones, width=3)
-    return function(np.tile(texts, (len(second), 1)), logits, mask).reshape(-1, 2, 2, 2)
-
-
+_texts = np.array(list(itertools.product(range(2), repeat=3)))  # all texts of three tokens: a prompt, and a completion of two
+_logits = [[log(second.at(x_1, a)), log(third.at(x_2, a, b)), log(third.at(x_2, a, b))] for a, b, _ in _texts.tolist()]
+_mask = completion_mask(np.full(8, 1), np.full(8, 3), width=3)
 derivation.bridge(
     "The code computes the log-probability of a completion",
     plus(log(second), log(third)),
-    lambda second, third: _of_all_texts(completion_log_prob, second, third),
-    second,
-    third,
+    completion_log_prob,
+    tokens=_texts,
+    logits=_logits,
+    completion=_mask,
     wrong={"a mean": (log(second) + log(third)) / 2},
 )
 derivation.bridge(
     "... and the supervised loss",
     -plus(log(second), log(third)) / 2,
-    lambda second, third: _of_all_texts(supervised_loss, second, third),
-    second,
-    third,
+    supervised_loss,
+    tokens=_texts,
+    logits=_logits,
+    completion=_mask,
     wrong={"per token of the text": -(log(second) + log(third)) / 3, "a sum": -(log(second) + log(third))},
 )
 derivation.symbol("w", "the value of a token", "token_values")

@@ -121,16 +121,15 @@ _orders = list(itertools.permutations(range(3)))
 _weights = sympy.Matrix([[w.at(n)] for n in range(3)])
 derivation.bridge(
     "The code computes all six",
-    sympy.Matrix([[log(P.at(*order))] for order in _orders]),
-    lambda w: jnp.stack([ranking_log_prob(jnp.array(_orders), jnp.tile(jnp.log(row), (6, 1)))[:, None] for row in w]),
-    w,
+    [log(P.at(*order)) for order in _orders],
+    ranking_log_prob,
+    ranking=jnp.array(_orders),
+    scores=[log(w)] * 6,
     states=3,
     wrong={
-        "denominators over all items": sympy.Matrix(
-            [[log(w.at(a) * w.at(b) * w.at(c) / Total(i, w) ** 3)] for a, b, c in _orders]
-        ),
-        "places read as items": sympy.Matrix([[log(P.at(*map(order.index, range(3))))] for order in _orders]),
-        "the worst first": sympy.Matrix([[log(P.at(*order[::-1]))] for order in _orders]),
+        "denominators over all items": [log(w.at(a) * w.at(b) * w.at(c) / Total(i, w) ** 3) for a, b, c in _orders],
+        "places read as items": [log(P.at(*map(order.index, range(3)))) for order in _orders],
+        "the worst first": [log(P.at(*order[::-1])) for order in _orders],
     },
 )
 derivation.chain(
@@ -279,8 +278,10 @@ log_p = derivation.define(
 derivation.bridge(
     "The code's gradient",
     Slope(log_p, s),
-    jax.vmap(jax.grad(lambda s: ranking_log_prob(jnp.array([[0, 1, 2]]), s[None])[0])),
-    s,
+    ranking_log_prob,
+    ranking=jnp.array([[0, 1, 2]]),
+    scores=[s],
+    slope="scores",
     states=3,
     wrong={"of the first choice": Slope(s.at(0) - log(Total(j, exp(s.at(j)))), s)},
 )

@@ -315,12 +315,11 @@ lam = derivation.number(r"\lambda", "the coefficient of the centering", "center_
 derivation.bridge(
     "The code reads the last token that counts: of the positions 0 to 3, here, position 2",
     plus(Total(e, head * hidden.at(2, e)), offset),
-    lambda H, W, b_0: jnp.concatenate(
-        [sequence_reward(H[n].T[None], jnp.array([[False, True, True, False]]), W[n], b_0[n]) for n in range(len(H))]
-    ),
-    hidden,
-    head,
-    offset,
+    sequence_reward,
+    hidden=[[hidden.at(position, e) for position in range(4)]],
+    mask=jnp.array([[False, True, True, False]]),
+    weight=head,
+    bias=offset,
     wrong={
         "the last position": plus(Total(e, head * hidden.at(3, e)), offset),
         "as many tokens as an index": plus(Total(e, head * hidden.at(1, e)), offset),
@@ -329,24 +328,19 @@ derivation.bridge(
 derivation.bridge(
     "... the loss with margin and centering",
     plus(-log(_sigma(r_1 - r_2 - m)), times(lam, (r_1 + r_2) ** 2)),
-    lambda lam, m, r_1, r_2: jnp.concatenate(
-        [
-            pairwise_reward_loss(r_1[n][None], r_2[n][None], margin=float(m[n]), center_coefficient=float(lam[n]))
-            for n in range(len(m))
-        ]
-    ),
-    lam,
-    m,
-    r_1,
-    r_2,
+    pairwise_reward_loss,
+    reward_chosen=[r_1],
+    reward_rejected=[r_2],
+    margin=m,
+    center_coefficient=lam,
     wrong={"exchanged": plus(-log(_sigma(r_2 - r_1 - m)), times(lam, (r_1 + r_2) ** 2))},
 )
 derivation.bridge(
     "... the pessimistic reward",
     plus(mean, -times(kappa, sqrt(spread))),
-    lambda R, kappa: jnp.concatenate([pessimistic_reward(R[n][:, None], pessimism=float(kappa[n])) for n in range(len(R))]),
-    member,
-    kappa,
+    pessimistic_reward,
+    rewards=[[member.at(model)] for model in range(4)],
+    pessimism=kappa,
     wrong={
         "the sample deviation": plus(mean, -times(kappa, sqrt(spread * M / (M - 1)))),
         "the variance": plus(mean, -times(kappa, spread)),
@@ -355,10 +349,10 @@ derivation.bridge(
 derivation.bridge(
     "... and rewards in units of a reference: the constant and the scale are stated, since no comparison states them",
     (r_1 - mean) / plus(sqrt(spread), lam),
-    lambda R, lam, r_1: jnp.concatenate([standardize_rewards(r_1[n][None], R[n], epsilon=float(lam[n])) for n in range(len(R))]),
-    member,
-    lam,
-    r_1,
+    standardize_rewards,
+    rewards=[r_1],
+    reference_rewards=member,
+    epsilon=lam,
     wrong={
         "the sample deviation": (r_1 - mean) / plus(sqrt(spread * M / (M - 1)), lam),
         "epsilon below the root": (r_1 - mean) / sqrt(spread + lam),
