@@ -406,10 +406,9 @@ _OCTILES = scipy.special.ndtri(np.arange(1, 8) / 8)  # of |octile| the middle on
 derivation.bridge(
     "On the octiles of a Gaussian the code finds its mean and its standard deviation",
     (score - mu) / sigma,
-    lambda r, mu, sigma: jax.vmap(lambda s, m, d: robust_z_score(s[None], m + d * _OCTILES)[0])(r, mu, sigma),
-    score,
-    mu,
-    sigma,
+    robust_z_score,
+    scores=[score],
+    reference=[plus(mu, times(sigma, octile)) for octile in _OCTILES.tolist()],
     wrong={
         "median deviations": 1.4826 * (score - mu) / sigma,
         "the constant twice": (score - mu) / (sigma * 1.4826),

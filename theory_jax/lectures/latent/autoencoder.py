@@ -120,49 +120,34 @@ central = derivation.chain(
 )
 
 
-def _matrices(e_1, e_2, r, theta):
-    """Encoder and decoder for every row of numbers."""
-    return jnp.stack([e_1, e_2], 1)[:, None], r[:, None, None] * jnp.stack([jnp.cos(theta), jnp.sin(theta)], 1)[:, :, None]
-
-
 derivation.bridge(
     "The code's error of one datum",
     plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2),
-    lambda y_1, y_2, *matrices: jax.vmap(
-        lambda y, E, D: squared_reconstruction_error(y[None], linear_autoencoder(y[None], E, D, jnp.zeros(2)))[0]
-    )(jnp.stack([y_1, y_2], 1), *_matrices(*matrices)),
-    y_1,
-    y_2,
-    e_1,
-    e_2,
-    r,
-    theta,
-    wrong={
-        "the mean of the coordinates": plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2) / 2,
-        "encoder and decoder exchanged": plus(
-            (y_1 - e_1 * plus(d_1 * y_1, d_2 * y_2)) ** 2, (y_2 - e_2 * plus(d_1 * y_1, d_2 * y_2)) ** 2
-        ),
-    },
+    squared_reconstruction_error,
+    x=[[y_1, y_2]],
+    reconstruction=[[d_1 * h, d_2 * h]],
+    wrong={"the mean of the coordinates": plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2) / 2},
 )
 mu_1 = derivation.number(r"\mu_1", "the first coordinate of the mean of the data", "mean")
 mu_2 = derivation.number(r"\mu_2", "the second")
 x_1 = derivation.number("x_1", "the first coordinate of a datum", "x")
 x_2 = derivation.number("x_2", "the second")
+_code_of_x = plus(e_1 * (x_1 - mu_1), e_2 * (x_2 - mu_2))
 derivation.bridge(
     "The code subtracts the mean first, and adds it again last",
-    plus(mu_1, times(d_1, plus(times(e_1, x_1 - mu_1), times(e_2, x_2 - mu_2)))),
-    lambda x_1, x_2, mu_1, mu_2, *matrices: jax.vmap(lambda x, mean, E, D: linear_autoencoder(x[None], E, D, mean)[0, 0])(
-        jnp.stack([x_1, x_2], 1), jnp.stack([mu_1, mu_2], 1), *_matrices(*matrices)
-    ),
-    x_1,
-    x_2,
-    mu_1,
-    mu_2,
-    e_1,
-    e_2,
-    r,
-    theta,
-    wrong={"not subtracted": plus(mu_1, times(d_1, plus(times(e_1, x_1), times(e_2, x_2))))},
+    [plus(mu_1, times(d_1, _code_of_x)), plus(mu_2, times(d_2, _code_of_x))],
+    linear_autoencoder,
+    x=[[x_1, x_2]],
+    encoder=[[e_1, e_2]],
+    decoder=[[d_1], [d_2]],
+    mean=[mu_1, mu_2],
+    wrong={
+        "not subtracted": [
+            plus(mu_1, times(d_1, plus(e_1 * x_1, e_2 * x_2))),
+            plus(mu_2, times(d_2, plus(e_1 * x_1, e_2 * x_2))),
+        ],
+        "not added again": [times(d_1, _code_of_x), times(d_2, _code_of_x)],
+    },
 )
 
 derivation.say(

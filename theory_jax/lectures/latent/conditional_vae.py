@@ -175,13 +175,13 @@ derivation.chain(
 derivation.bridge(
     "The code computes it",
     rate,
-    lambda m, v, n, w: conditional_negative_elbo(
-        jnp.ones((5, 1)), jnp.full((5, 1), 40.0), *(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))
-    ),
-    m,
-    v,
-    n,
-    w,
+    conditional_negative_elbo,
+    x=jnp.ones((1, 1)),
+    logits=jnp.full((1, 1), 40.0),
+    mean=[[m]],
+    log_var=[[log(v)]],
+    prior_mean=[[n]],
+    prior_log_var=[[log(w)]],
     wrong={
         "to the standard normal": (v + m**2 - 1 - log(v)) / 2,
         "turned over": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2,

@@ -121,37 +121,31 @@ tweedie = derivation.chain(
 )
 
 
-def _each(function, x, y, sigma):
-    """function(place, data, sigma) of one coordinate, for every row of numbers; sigma is a Python number in the code."""
-    rows = zip(np.asarray(x), np.asarray(y), np.asarray(sigma), strict=True)
-    return jnp.stack([function(jnp.full((1, 1), a), jnp.asarray(b)[:, None], float(s)).reshape(()) for a, b, s in rows])
-
-
 derivation.bridge(
     "The code's log-density",
     log(q),
-    lambda x, y, sigma: _each(lambda a, b, s: smoothed_log_density(a, b, sigma=s), x, y, sigma),
-    x,
-    y,
-    sigma,
+    smoothed_log_density,
+    x=[[x]],
+    data=[[y.at(datum)] for datum in range(4)],
+    sigma=sigma,
     wrong={"not divided by N": log(N * q), "the constant forgotten": log(Total(n, bump) / N)},
 )
 derivation.bridge(
     "... its best denoiser",
     mean,
-    lambda x, y, sigma: _each(lambda a, b, s: empirical_denoiser(a, b, sigma=s), x, y, sigma),
-    x,
-    y,
-    sigma,
+    empirical_denoiser,
+    x_noisy=[[x]],
+    data=[[y.at(datum)] for datum in range(4)],
+    sigma=sigma,
     wrong={"the score": (mean - x) / sigma**2, "the mean of all data": Total(n, y) / N},
 )
 derivation.bridge(
     "... and the score of it",
     Slope(log(q), x),
-    lambda x, y, sigma: _each(lambda a, b, s: denoiser_score(a, empirical_denoiser(a, b, sigma=s), sigma=s), x, y, sigma),
-    x,
-    y,
-    sigma,
+    denoiser_score,
+    x_noisy=[[x]],
+    denoised=[[mean]],
+    sigma=sigma,
     wrong={"the deviation for the variance": times(sigma, Slope(log(q), x)), "the sign": -Slope(log(q), x)},
 )
 _entries, _weights, _left_out = np.array([0.5, -1.2, 2.0]), np.array([1.0, 0.7, -0.4]), 0.3

@@ -279,20 +279,24 @@ for name, expression, code, mistake in (
     ("the effective sample size", 1 / Total(k, normalized**2), effective_sample_size, 1 / Total(k, normalized) ** 2),
     ("the bound of a sample", Total(k, log(omega)) / S, elbo, log(Total(k, omega) / S)),
     ("the importance-weighted bound", log(Total(k, omega) / S), importance_weighted_bound, log(Total(k, omega))),
-    (
-        "the Renyi bound at order 2",
-        -log(Total(k, 1 / omega) / S),
-        lambda a, b: renyi_bound(a, b, order=2.0),
-        log(Total(k, omega**2) / S) / 2,
-    ),
 ):
     derivation.bridge(
         f"The code computes {name}",
         expression,
-        lambda w, code=code: code(jnp.log(w), jnp.zeros(w.shape)),
-        omega,
+        code,
+        log_joint=[log(omega)],
+        log_q=jnp.zeros((1, 4)),
         wrong={"a usual mistake": mistake},
     )
+derivation.bridge(
+    "The code computes the Renyi bound at order 2",
+    -log(Total(k, 1 / omega) / S),
+    renyi_bound,
+    log_joint=[log(omega)],
+    log_q=jnp.zeros((1, 4)),
+    order=2.0,
+    wrong={"the weights not inverted": log(Total(k, omega**2) / S) / 2},
+)
 
 _given = {prior: (0.5, 0.5), likelihood: (0.8, 0.2), q: (0.6, 0.4)}
 

@@ -262,8 +262,8 @@ n_c = derivation.define(r"n(\cdot,{})", Total(r, n), "the total of a column", ov
 derivation.bridge(
     "The code's mutual information of a table",
     Total(r, Total(c, n / N * log(n * N / (n_r * n_c)))),
-    lambda n: mutual_information_from_counts(jnp.swapaxes(n, 1, 2)),
-    n,
+    mutual_information_from_counts,
+    counts=[n],
     wrong={
         "in bits": Total(r, Total(c, n / N * log(n * N / (n_r * n_c)))) / log(2),
         "the entropy of the cells": Total(r, Total(c, -n / N * log(n / N))),
@@ -276,11 +276,9 @@ H = derivation.number("H", "the entropy of the factor", "factor_entropy", positi
 derivation.bridge(
     "The code's gap, for three latents and a factor",
     gap / H,
-    lambda second, gap, share, H: mutual_information_gap(jnp.stack([second, share * second, second + gap]), H),
-    second,
-    gap,
-    share,
-    H,
+    mutual_information_gap,
+    mutual_information=[[second], [share * second], [second + gap]],
+    factor_entropy=[H],
     wrong={"the largest alone": plus(second, gap) / H, "the last two": plus(gap, second, -share * second) / H},
 )
 derivation.symbol(r"\mathrm{MIG}", "the gap, averaged over the factors")

@@ -182,71 +182,57 @@ density = derivation.define(
     positive=True,
 )
 share = derivation.define("p({}|x)", density / Total(k, density), "the posterior on the line", over=k, law=True)
-line = (y, law, m, s)
-
-
-def _on_the_line(code):
-    """A function of x, log_weights, means and scale_tril for five numbers x, and five mixtures on the line."""
-    return lambda y, law, m, s: jnp.concatenate(
-        [code(a[None, None], jnp.log(b), c[:, None], d[:, None, None]) for a, b, c, d in zip(y, law, m, s, strict=True)]
-    )
-
-
+line = {"x": [[y]], "means": [[m.at(c)] for c in range(4)], "scale_tril": [[[s.at(c)]] for c in range(4)]}
 half_square = (y - m) ** 2 / (2 * s**2)
-for title, expression, code, mistakes in (
-    (
-        "The code computes the density of every component",
-        -plus(half_square, log(s), log(2 * pi) / 2),
-        lambda y, _, m, s: component_log_density(y, m, s),
-        {
-            "no determinant": -plus(half_square, log(2 * pi) / 2),
-            "a variance for a deviation": -plus((y - m) ** 2 / (2 * s), log(s) / 2, log(2 * pi) / 2),
-        },
-    ),
-    ("... that of the mixture", log(Total(k, density)), mixture_log_density, {"no weights": log(Total(k, density / law))}),
-    (
-        "... and the posterior of the component",
-        log(share),
-        log_responsibilities,
-        {"no weights": log(density / law / Total(k, density / law))},
-    ),
-):
-    derivation.bridge(title, expression, _on_the_line(code), *line, wrong=mistakes)
+derivation.bridge(
+    "The code computes the density of every component",
+    -plus(half_square, log(s), log(2 * pi) / 2),
+    component_log_density,
+    **line,
+    wrong={
+        "no determinant": -plus(half_square, log(2 * pi) / 2),
+        "a variance for a deviation": -plus((y - m) ** 2 / (2 * s), log(s) / 2, log(2 * pi) / 2),
+    },
+)
+derivation.bridge(
+    "... that of the mixture",
+    log(Total(k, density)),
+    mixture_log_density,
+    log_weights=log(law),
+    **line,
+    wrong={"no weights": log(Total(k, density / law))},
+)
+derivation.bridge(
+    "... and the posterior of the component",
+    log(share),
+    log_responsibilities,
+    log_weights=log(law),
+    **line,
+    wrong={"no weights": log(density / law / Total(k, density / law))},
+)
 z = derivation.numbers("x", n, "points on the line", "x")
 soft = Total(n, r)
 center = Total(n, r * z) / soft
-for title, expression, which, mistakes in (
-    ("The M-step computes the weights", log(soft / N), 0, {"not divided by their number": log(soft)}),
-    ("... the means", center, 1, {"divided by the number of points": Total(n, r * z) / N}),
-    (
-        "... and the deviations",
-        sqrt(Total(n, r * (z - center) ** 2) / soft),
-        2,
-        {"the variance": Total(n, r * (z - center) ** 2) / soft, "around the origin": sqrt(Total(n, r * z**2) / soft)},
-    ),
-):
-    derivation.bridge(
-        title,
-        expression,
-        lambda shares, points, which=which: jnp.stack(
-            [m_step(b[:, None], jnp.log(a.T))[which].ravel() for a, b in zip(shares, points, strict=True)]
-        ),
-        r,
-        z,
-        wrong=mistakes,
-    )
+deviation = sqrt(Total(n, r * (z - center) ** 2) / soft)
+derivation.bridge(
+    "The M-step computes the weights, the means and the deviations",
+    (log(soft / N), center, deviation),
+    m_step,
+    x=[[z.at(point)] for point in range(4)],
+    log_responsibilities=[log(r.at(k, point)) for point in range(4)],
+    wrong={
+        "the means divided by the number of points": (log(soft / N), Total(n, r * z) / N, deviation),
+        "the variance in place of the deviation": (log(soft / N), center, deviation**2),
+    },
+)
 u = derivation.law("u", k, "shares of one point", "exp(log_responsibilities)")
 derivation.bridge(
     "... and Q is the expected log-likelihood of points with their components",
     Expectation(u, log(density)),
-    lambda u, *given: jnp.concatenate(
-        [
-            expected_complete_log_likelihood(b[None, None], jnp.log(a)[None], jnp.log(c), d[:, None], e[:, None, None])
-            for a, b, c, d, e in zip(u, *given, strict=True)
-        ]
-    ),
-    u,
-    *line,
+    expected_complete_log_likelihood,
+    log_responsibilities=[log(u)],
+    log_weights=log(law),
+    **line,
     wrong={"no weights": Expectation(u, log(density / law)), "the log-likelihood": log(Total(k, density))},
 )
 other = derivation.index("l", "a component, next to $k$")

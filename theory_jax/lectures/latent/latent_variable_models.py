@@ -111,14 +111,7 @@ for title, expression, code, mistake in (
     ("... and the posterior", log(posterior), discrete_log_posterior, log(likelihood / Total(z, likelihood))),
 ):
     derivation.bridge(
-        title,
-        expression,
-        lambda given, law, code=code: jnp.concatenate(
-            [code(jnp.log(a)[None], jnp.log(b)) for a, b in zip(given, law, strict=True)]
-        ),
-        likelihood,
-        prior,
-        wrong={"a usual mistake": mistake},
+        title, expression, code, log_likelihood=[log(likelihood)], log_prior=log(prior), wrong={"a usual mistake": mistake}
     )
 
 derivation.say(
@@ -271,35 +264,24 @@ def several_latent_variables():
     )
 
 
-for title, expression, code, mistakes in (
-    (
-        "The code computes the marginal",
-        -plus(rest, constant) / 2,
-        lambda *g: linear_gaussian_log_marginal(*g)[0],
-        {
-            "a standard deviation for the variance": -plus(rest, constant, log(s)) / 2,
-            "no determinant": -plus(rest, D * log(2 * pi)) / 2,
-        },
-    ),
-    (
-        "... the posterior's mean",
-        m,
-        lambda *g: linear_gaussian_posterior(*g)[0][0, 0],
-        {"no noise": Inner(d, w, y) / SquaredNorm(d, w)},
-    ),
-    ("... and its variance", s / M, lambda *g: linear_gaussian_posterior(*g)[1][0, 0], {"not times the noise": 1 / M}),
-):
-    derivation.bridge(
-        title,
-        expression,
-        lambda y, w, s, code=code: jnp.stack(
-            [code(a[None], b[:, None], 0 * a, jnp.log(c)) for a, b, c in zip(y, w, s, strict=True)]
-        ),
-        y,
-        w,
-        s,
-        wrong=mistakes,
-    )
+linear_model = {"x": [y], "weight": [[w.at(entry)] for entry in range(4)], "mean": jnp.zeros(4), "log_var": log(s)}
+derivation.bridge(
+    "The code computes the marginal",
+    -plus(rest, constant) / 2,
+    linear_gaussian_log_marginal,
+    **linear_model,
+    wrong={
+        "a standard deviation for the variance": -plus(rest, constant, log(s)) / 2,
+        "no determinant": -plus(rest, D * log(2 * pi)) / 2,
+    },
+)
+derivation.bridge(
+    "... and the posterior's mean and variance",
+    (m, s / M),
+    linear_gaussian_posterior,
+    **linear_model,
+    wrong={"no noise in the mean": (Inner(d, w, y) / SquaredNorm(d, w), s / M), "the variance not times the noise": (m, 1 / M)},
+)
 
 
 @derivation.numeric(

@@ -86,10 +86,10 @@ same_law = derivation.chain(
 derivation.bridge(
     "The code's draw",
     draw,
-    lambda eps, m, v: reparameterize(*(a[:, None] for a in (eps, m, v)))[:, 0],
-    eps,
-    m,
-    v,
+    reparameterize,
+    noise=[[eps]],
+    mean=[[m]],
+    log_var=[[v]],
     wrong={"the variance taken for the deviation": m + exp(v) * eps},
 )
 
@@ -114,13 +114,13 @@ for parameter, score, mistake in ((m, score_m, times(z - m, exp(-v / 2))), (v, s
         role="lemma",
     )
 derivation.bridge(
-    "The code's scores, added",
-    score_m + score_v,
-    lambda z, m, v: sum(gaussian_parameter_score(*(a[:, None] for a in (z, m, v))))[:, 0],
-    z,
-    m,
-    v,
-    wrong={"the deviation taken for the variance": (z - m) * exp(-v / 2) + score_v},
+    "The code's scores",
+    (score_m, score_v),
+    gaussian_parameter_score,
+    z=[[z]],
+    mean=[[m]],
+    log_var=[[v]],
+    wrong={"the deviation taken for the variance": ((z - m) * exp(-v / 2), score_v)},
 )
 f = derivation.function("f", "what is averaged: any smooth function of polynomial growth")
 by_parts = derivation.chain(
@@ -191,25 +191,22 @@ _nodes, _weights = np.polynomial.hermite_e.hermegauss(8)  # exact for polynomial
 _weights = _weights / _weights.sum()
 
 
-def _pathwise(c, m, v):
-    """The mean over the noise of the gradient that JAX takes through the draw: [N, 5], [N], [N] -> [N, 2], for m and v."""
-
-    def at_node(parameters, noise):
-        m, v = parameters
-        sample = reparameterize(jnp.full((m.size, 1), noise), m[:, None], v[:, None])[:, 0]
-        return jnp.sum(c * sample[:, None] ** jnp.arange(5))
-
-    return sum(w * jnp.stack(jax.grad(at_node)((m, v), node), axis=1) for node, w in zip(_nodes, _weights, strict=True))
+def expected_polynomial(coefficients, mean, log_var):
+    """The mean over the noise of a polynomial of the code's draw, by Gauss-Hermite quadrature."""
+    samples = reparameterize(_nodes[:, None], jnp.full((8, 1), mean), jnp.full((8, 1), log_var))
+    return _weights @ (samples ** jnp.arange(5)) @ coefficients
 
 
 for which, parameter in enumerate((m, v)):
     derivation.bridge(
         f"Automatic differentiation through the code's draw, in {'the mean' if parameter == m else 'the log-variance'}",
         Slope(Expectation(gaussian, values), parameter),
-        lambda c, m, v, which=which: _pathwise(c, m, v)[:, which],
-        c,
-        m,
-        v,
+        expected_polynomial,
+        coefficients=c,
+        mean=m,
+        log_var=v,
+        slope="mean" if parameter == m else "log_var",
+        calls=(reparameterize,),
         wrong={"the other parameter": Slope(Expectation(gaussian, values), (v, m)[which])},
     )
 
@@ -435,18 +432,13 @@ uniform = derivation.define("u", 1 / (1 + exp(-w)), "uniform draws", "uniforms",
 relaxed = exp((l - log(-log(uniform))) / tau)
 
 
-def _relaxed_draws(uniforms, logits, temperatures):
-    rows = zip(uniforms, logits, temperatures, strict=True)
-    return jnp.concatenate([gumbel_softmax(u[None], row[None], temperature=float(t)) for u, row, t in rows])
-
-
 derivation.bridge(
     "The code's relaxed draw",
     relaxed / Total(j, relaxed.xreplace({k: j})),
-    _relaxed_draws,
-    uniform,
-    l,
-    tau,
+    gumbel_softmax,
+    uniforms=[uniform],
+    logits=[l],
+    temperature=tau,
     wrong={
         "multiplied by the temperature": exp((l - log(-log(uniform))) * tau)
         / Total(j, exp((l.at(j) - log(-log(uniform.at(j)))) * tau))
@@ -481,19 +473,14 @@ concrete = plus(
 )
 
 
-def _concrete(y, logits, temperatures):
-    rows = zip(jnp.log(y), logits, temperatures, strict=True)
-    return jnp.concatenate([concrete_log_density(y[None], row[None], temperature=float(t)) for y, row, t in rows])
-
-
 for entries in (2, 4):
     derivation.bridge(
         f"The code's log-density, for {entries} entries",
         concrete,
-        _concrete,
-        simplex,
-        l,
-        tau,
+        concrete_log_density,
+        log_y=[log(simplex)],
+        logits=[l],
+        temperature=tau,
         states=entries,
         wrong={
             "exponent of a temperature, without its 1": concrete + Total(k, log(simplex)),

@@ -173,24 +173,23 @@ _nodes, _node_weights = np.polynomial.hermite_e.hermegauss(20)
 _node_weights = _node_weights / _node_weights.sum()
 
 
-def _expected_loss(x, w, s, m, t):
-    """The mean over the noise of the loss of one sample, by Gauss-Hermite quadrature, by the topic's parts: [N] each -> [N]."""
-    column = [jnp.asarray(a)[:, None] for a in (x, w, s, m, t)]
-    x, w, log_s, m, log_t = *column[:2], jnp.log(column[2]), column[3], jnp.log(column[4])
-    samples = [reparameterize(jnp.full_like(m, noise), m, log_t) for noise in _nodes]
-    distortion = sum(p * gaussian_log_likelihood(x, w * sample, log_s) for p, sample in zip(_node_weights, samples, strict=True))
-    return kl_to_standard_normal(m, log_t) - distortion
+def expected_loss(x, weight, noise_log_var, mean, log_var):
+    """The mean over the noise of the loss of one observation, by Gauss-Hermite quadrature."""
+    samples = reparameterize(_nodes[:, None], jnp.full((20, 1), mean), jnp.full((20, 1), log_var))
+    fit = gaussian_log_likelihood(jnp.full((20, 1), x), weight * samples, jnp.full((20, 1), noise_log_var))
+    return kl_to_standard_normal(mean[None, None], log_var[None, None])[0] - _node_weights @ fit
 
 
 derivation.bridge(
     "The code's loss, averaged over the noise that it draws, is this bound with the sign turned",
     -reconstruction + rate,
-    _expected_loss,
-    x,
-    w,
-    s,
-    m,
-    t,
+    expected_loss,
+    x=x,
+    weight=w,
+    noise_log_var=log(s),
+    mean=m,
+    log_var=log(t),
+    calls=(reparameterize, gaussian_log_likelihood, kl_to_standard_normal),
     wrong={
         "a weight of 0.9 on the rate": -reconstruction + Rational(9, 10) * rate,
         "no half before the logarithm": -reconstruction - log(s) / 2 + rate,
@@ -330,10 +329,10 @@ derivation.chain(
 derivation.bridge(
     "The code's Gaussian log-likelihood",
     Total(d, LogDensity(xs, mu, s)),
-    lambda x, mu, s: gaussian_log_likelihood(x, mu, jnp.broadcast_to(jnp.log(s)[:, None], x.shape)),
-    xs,
-    mu,
-    s,
+    gaussian_log_likelihood,
+    x=[xs],
+    mean=[mu],
+    log_var=[[log(s)] * 4],
     wrong={"no half before the logarithm": Total(d, LogDensity(xs, mu, s)) - D * log(s) / 2},
 )
 best = D / 2 * plus(log(2 * pi * error / D), 1)

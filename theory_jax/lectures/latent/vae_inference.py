@@ -169,9 +169,10 @@ derivation.bridge(
 derivation.bridge(
     "... is the log-likelihood itself if every state is visited once, and the proposal is uniform",
     log(evidence),
-    lambda b, a: importance_weighted_log_likelihood(jnp.log(a), jnp.log(b), jnp.full(a.shape, -math.log(a.shape[1]))),
-    prior,
-    likelihood,
+    importance_weighted_log_likelihood,
+    log_likelihood=[log(likelihood)],
+    log_prior=[log(prior)],
+    log_posterior=jnp.full((1, 4), -math.log(4)),
     wrong={"the states' likelihoods averaged": log(Total(z, likelihood) / 4)},
 )
 
@@ -247,28 +248,22 @@ angle = derivation.define(
 )
 
 
-def _each_row(interpolate):
-    return lambda start, end, tau: jnp.concatenate(
-        [interpolate(*(a[i : i + 1] for a in (start, end, tau)))[:, 0] for i in range(len(tau))]
-    )
-
-
 derivation.bridge(
     "The code's arc",
     plus(sin((1 - tau) * angle) * start, sin(tau * angle) * end) / sin(angle),
-    _each_row(spherical_path),
-    start,
-    end,
-    tau,
+    spherical_path,
+    start=[start],
+    end=[end],
+    fractions=[tau],
     wrong={"the fraction reversed": (sin(tau * angle) * start + sin((1 - tau) * angle) * end) / sin(angle)},
 )
 derivation.bridge(
     "... and its line",
     plus(times(1 - tau, start), times(tau, end)),
-    _each_row(linear_interpolation),
-    start,
-    end,
-    tau,
+    linear_interpolation,
+    start=[start],
+    end=[end],
+    fractions=[tau],
     wrong={"the fraction reversed": tau * start + (1 - tau) * end},
 )
 
@@ -306,17 +301,12 @@ have, lack = (
 )
 
 
-def _attribute(have, lack):
-    labels = jnp.repeat(jnp.array([1, 0]), have.shape[2])
-    return jnp.stack([attribute_vector(jnp.concatenate([a.T, b.T]), labels) for a, b in zip(have, lack, strict=True)])
-
-
 derivation.bridge(
     "The code's attribute vector",
     Total(n, have) / N - Total(n, lack) / N,
-    _attribute,
-    have,
-    lack,
+    attribute_vector,
+    latents=[*(have.at(d, example) for example in range(4)), *(lack.at(d, example) for example in range(4))],
+    labels=jnp.array([1, 1, 1, 1, 0, 0, 0, 0]),
     wrong={"turned over": Total(n, lack) / N - Total(n, have) / N, "sums for means": Total(n, have) - Total(n, lack)},
 )
 
@@ -381,12 +371,10 @@ centres, widths = (
 derivation.bridge(
     "The code's aggregate of Gaussians",
     log(Total(n, exp(LogDensity(place, centres, widths))) / N),
-    lambda h, m, t: jnp.concatenate(
-        [aggregate_posterior_log_density(*row) for row in zip(h[:, None, None], m[..., None], jnp.log(t)[..., None], strict=True)]
-    ),
-    place,
-    centres,
-    widths,
+    aggregate_posterior_log_density,
+    z=[[place]],
+    means=[[centres.at(example)] for example in range(4)],
+    log_vars=[[log(widths.at(example))] for example in range(4)],
     wrong={"the mean of the logarithms": Total(n, LogDensity(place, centres, widths)) / N},
 )
 

@@ -88,12 +88,13 @@ derivation.chain(
 derivation.bridge(
     "The code's loss",
     loss,
-    lambda lam, w, V, t, s: jnp.concatenate([_scalar_loss(*row) for row in zip(lam, w, V, t, s, strict=True)]),
-    lam,
-    w,
-    V,
-    t,
-    s,
+    linear_vae_negative_elbo,
+    x=[[sqrt(lam)]],
+    weight=[[w]],
+    decoder_mean=jnp.zeros(1),
+    decoder_log_var=log(s),
+    encoder_weight=[[V]],
+    posterior_log_var=[log(t)],
     wrong={"the spread of z forgotten": loss - w**2 * t / (2 * s), "no half before the logarithm": loss + log(s) / 2},
 )
 
@@ -342,16 +343,22 @@ derivation.chain(
     r"a saddle while $\beta s < \lambda$. So warm-up starts where collapse is a saddle.",
 )
 n = derivation.number("n", "a step of training", "step", integer=True, nonnegative=True)
-for words, expression, code, mistake in (
-    ("a warm-up of 6 steps", Min(n / 6, 1), lambda n: linear_kl_weight(n, warmup_steps=6), Min(n / 5, 1)),
-    (
-        "cycles of 4 steps, half of them rising",
-        Min(Mod(n, 4) / 2, 1),
-        lambda n: cyclical_kl_weight(n, cycle_length=4),
-        Min(Mod(n, 4) / 4, 1),
-    ),
-):
-    derivation.bridge(f"The code's weight: {words}", expression, code, n, wrong={"another length": mistake})
+derivation.bridge(
+    "The code's weight: a warm-up of 6 steps",
+    Min(n / 6, 1),
+    linear_kl_weight,
+    step=[n],
+    warmup_steps=6,
+    wrong={"counted from 1": Min((n + 1) / 6, 1)},
+)
+derivation.bridge(
+    "... and cycles of 4 steps, half of them rising",
+    Min(Mod(n, 4) / 2, 1),
+    cyclical_kl_weight,
+    step=[n],
+    cycle_length=4,
+    wrong={"rising over the whole cycle": Mod(n, 4) / 4},
+)
 derivation.symbol(
     r"C, \rho", "the length of a cycle, and the fraction of it in which the weight rises", "cycle_length, ramp_fraction"
 )
@@ -446,8 +453,8 @@ derivation.chain(
 derivation.bridge(
     "The code's activity",
     activity,
-    lambda m: jnp.concatenate([latent_activity(row[:, None]) for row in m]),
-    mean,
+    latent_activity,
+    mean=[[mean.at(example)] for example in range(4)],
     wrong={"the unbiased variance": activity * N / (N - 1)},
 )
 derivation.bridge(

@@ -260,23 +260,17 @@ derivation.chain(
 sums = derivation.numbers("m", k, "the averaged sums, in one coordinate", "sums")
 
 
-def _one_code_each(counts, sums, eps):
-    """The update with decay 1, which leaves the averages as they are: the codes are m / N~."""
-    found = [
-        ema_codebook_update(jnp.zeros((1, 1)), jnp.zeros(1, int), a, b[:, None], decay=1.0, epsilon=float(c))[2][:, 0]
-        for a, b, c in zip(counts, sums, eps, strict=True)
-    ]
-    return jnp.stack(found)
-
-
 derivation.bridge(
     "The code divides by the smoothed counts",
-    sums / smooth,
-    _one_code_each,
-    counts,
-    sums,
-    eps,
-    wrong={"the raw counts": sums / counts, "not rescaled": sums / (counts + eps)},
+    (counts, sums, sums / smooth),
+    ema_codebook_update,
+    z=jnp.zeros((1, 1)),
+    indices=jnp.zeros(1, int),
+    counts=counts,
+    sums=[[sums.at(code)] for code in range(4)],
+    decay=1.0,
+    epsilon=eps,
+    wrong={"the raw counts": (counts, sums, sums / counts), "not rescaled": (counts, sums, sums / (counts + eps))},
 )
 usage = derivation.law("u", k, "the fraction of the vectors that have a code")
 uniform = derivation.define(r"\nu", 1 / K, "the uniform law", over=k, law=True)
