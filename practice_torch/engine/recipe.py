@@ -171,7 +171,7 @@ def _types(recipe):
 
 
 def _is_of(value, kind):
-    """Whether a value is of a field's type; an integer is a float, too, and a bool is neither."""
+    """Whether a value is of a field's type; an integer is a float, too, and a bool is neither (to typeguard it is both)."""
     parts = get_args(kind)
     if get_origin(kind) is Literal:
         return any(type(value) is type(part) and value == part for part in parts)
