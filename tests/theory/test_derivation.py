@@ -311,6 +311,14 @@ def test_a_sum_of_a_symbol_and_a_defined_name_is_printed():
     assert latex(plus(size, -U)) == "s - u"
 
 
+def test_a_power_of_a_name_with_a_superscript_has_parentheses():
+    derivation = Derivation(title="Heads")
+    j = derivation.index("j", "a key")
+    score = derivation.numbers("E^{h}", j, "the scores of a head", positive=True)
+    assert latex(score**2) == r"\left(E^{h}_{j}\right)^{2}" and latex(score**-2) == r"\frac{1}{\left(E^{h}_{j}\right)^{2}}"
+    assert latex(sympy.sqrt(score)) == r"\sqrt{E^{h}_{j}}" and latex(1 / score) == r"\frac{1}{E^{h}_{j}}"
+
+
 def test_the_verdict_says_which_numbers_are_positive_and_which_may_be_zero():
     a, b, c = sympy.Symbol("a", positive=True), sympy.Symbol("b", nonnegative=True), sympy.Symbol("c", real=True)
     assert Ground().spoken(a + b + c) == r" for all $a > 0$, $b \ge 0$, $c$"

@@ -8,12 +8,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from rich.cells import cell_len
+from sympy import log
 
+from tests.theory.test_chains import Toy
 from tests.theory.test_parts import parabola, whole
 from theory_jax.__main__ import main
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
-from theory_jax.foundations.maximum_likelihood import entropy
+from theory_jax.derivation.notation import Total
+from theory_jax.derivation.typeset import latex
+from theory_jax.foundations.maximum_likelihood import entropy, gaussian_maximum_likelihood
 from theory_jax.pages.html import html, linked
 from theory_jax.pages.page import experiments_that_import, functions_of, lecture_page
 from theory_jax.pages.terminal import broken, console_of_the_page, print_page
@@ -29,6 +33,8 @@ def lecture():
     toy.say("A paragraph about $p_k / q_k$ and <angles>.")
     line = at_least(toy.a, "leave out the assumption", dropping=gap.at(), wrong={"nothing": toy.a - toy.m**2})
     toy.chain("A lemma", toy.a + gap.at(), line, role="lemma", so="So it is.", uses=(gap, toy.central))
+    wrong = {"a factor": 2 * toy.a - 2 - 3 * log(toy.a), "no constant": toy.a - log(toy.a)}
+    toy.valley("A valley", toy.a - 1 - log(toy.a), toy.a, 1, "falling, then rising", wrong=wrong)
     many = sum((toy.a * toy.b**n for n in range(1, 40)), toy.a)
     toy.chain("A long line", many, equals(many + toy.m - toy.y, "a slip", wrong={"x": 0}), equals(many, "again"))
     return toy
@@ -45,7 +51,7 @@ def page():
 
 def test_parts_are_numbered_in_the_order_of_the_page(page):
     numbered = [(item.number, item.title or item.form) for item in page.items if item.number]
-    expected = ["The sum", "An assumption", "A lemma", "A long line", "step"]
+    expected = ["The sum", "An assumption", "A lemma", "A valley", "A long line", "step"]
     assert numbered == list(enumerate(expected, start=1))
     assert [item.form for item in page.appendix] == ["step"] and len(page.exercises) == 3
     assert [item.rests_on for item in page.items if item.title == "A lemma"] == ["(1) and (2)"]
@@ -77,6 +83,27 @@ def test_verdicts_of_a_chain_are_told_once_or_by_line():
     assert item.words == "lines 1, 2 derived for all $a > 0$, $b > 0$, $m$; line 3 checked at 9 points"
 
 
+def test_mistakes_are_at_what_they_would_replace(page):
+    by_title = {item.title: item for item in page.items}
+    (at_line,) = by_title["The sum"].rows[1].mistakes
+    assert (at_line.label, at_line.relation, at_line.latex) == ("each is one", "=", "3 a")
+    assert by_title["A lemma"].rows[1].mistakes[0].relation == r"\ge"
+    assert [(m.label, m.relation) for m in by_title["A valley"].mistakes] == [("a factor", ""), ("no constant", "")]
+    assert [(m.label, m.latex) for m in by_title["The code"].mistakes] == [("the sign", r"- H\left(p\right)")]
+    assert [(m.label, m.latex) for m in page.appendix[0].mistakes] == [("twice", "")]
+    assert not any(item.mistakes for item in page.exercises)
+
+
+def test_of_several_things_a_bridge_computes_only_the_wrong_one_is_a_mistake():
+    toy = Toy()
+    mean = Total(toy.k, toy.x) / 4
+    log_var = log(Total(toy.k, (toy.x - mean) ** 2) / 4)
+    wrong = {"the sign": (None, -log_var), "both": (toy.a, toy.b)}
+    toy.bridge("The fit", (mean, log_var), gaussian_maximum_likelihood, x=[[toy.x.at(n)] for n in range(4)], wrong=wrong)
+    ((one, both),) = (item.mistakes for item in page_of(toy).items)
+    assert one.latex == latex(-log_var) and both.latex == r"\left(a, b\right)"
+
+
 def test_the_terminal_page_has_one_line_an_equation_and_fits(page, capsys):
     print_page(page, console=console_of_the_page(width=80))
     lines = capsys.readouterr().out.splitlines()
@@ -84,6 +111,9 @@ def test_the_terminal_page_has_one_line_an_equation_and_fits(page, capsys):
     text = "\n".join(lines)
     for words in (
         "      ∑ₖ a pₖ\n\n    = a\n        p sums to one",
+        "        p sums to one\n        A common mistake: each is one\n",
+        "    Common mistakes: a factor; no constant\n    ✓ derived",
+        "    an implementation fact\n    A common mistake: twice\n    ✓ stated",
         "Lemma: A lemma (from (1) and (2))",
         "m² ≥ 0",
         "  pₖ           a law (positive, sums to one over k)",
@@ -150,7 +180,17 @@ def test_the_html_page_is_accessible(text):
     assert len(identifiers) == len(set(identifiers))
     linked = {value[1:] for _, attributes in outline.tags if (value := attributes.get("href", "")).startswith("#") and value[1:]}
     assert linked and linked <= set(identifiers)
-    assert [tag for tag, _ in outline.tags].count("details") == 3
+    assert [tag for tag, _ in outline.tags].count("details") == 3 + 6
+
+
+def test_the_html_page_folds_mistakes_and_opens_them_in_print(text):
+    folded = re.findall(r'<details class="mistakes">(.*?)</details>', text, flags=re.S)
+    summaries = [re.search("<summary>(.*?)</summary>", part)[1] for part in folded]
+    assert summaries.count("A common mistake") == len(folded) - 1 and summaries.count("Common mistakes (2)") == 1
+    first = " ".join(re.sub(r"<[^>]*>", " ", folded[0]).split())
+    assert first == "A common mistake each is one = 3 a" and "<math" in folded[0]
+    assert folded[-1].count("<li>twice</li>") == 1 and "<math" not in folded[-1]
+    assert "details::details-content { content-visibility: visible" in text[text.index("@media print") :]
 
 
 def test_the_html_page_says_what_the_terminal_page_says(text):
@@ -184,6 +224,8 @@ def test_the_tex_page_opens_and_closes_what_it_opens(written):
     assert opened == []
     bare = re.sub(r"\\[{}$]", "", written)
     assert bare.count("{") == bare.count("}") and bare.count("$") % 2 == 0
+    assert r"$p$ sums to one. \emph{A common mistake:} each is one: $= 3 a$." in written
+    assert r"\remark{\emph{Common mistakes:} a factor: $" in written and r"\remark{\emph{A common mistake:} twice.}" in written
     for words in ("An assumption", "FAILED", "How the code keeps it", r"\textless{}angles\textgreater{}", "It is 0.5."):
         assert words in written
 

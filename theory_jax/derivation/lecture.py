@@ -71,6 +71,7 @@ class Result:
     """What came of one claim: of a step, or of one line of another part.
 
     words: what was done, "derived for all ...". residual is None where there is no number to give; error is empty if it passed.
+    mistakes: the wrong forms that a step names and refused, in words; those of other parts are data.
     """
 
     part: object
@@ -79,6 +80,7 @@ class Result:
     passed: bool
     residual: float | None = None
     error: str = ""
+    mistakes: tuple[str, ...] = ()
 
     @property
     def tolerance(self):
@@ -318,7 +320,7 @@ def _execute(step, namesakes, debug):
         returned = step.body()
         residual, words, what = KINDS[step.kind](step, returned)
         passed = residual is not None and residual <= step.tolerance
-        return Result(step, step.claim, words, passed, residual, "" if passed else what)
+        return Result(step, step.claim, words, passed, residual, "" if passed else what, tuple(returned.wrong))
     except Refused as refusal:
         return Result(step, step.claim, "refused", False, residual, f"refused: {refusal}")
     except Exception as error:

@@ -4,7 +4,7 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence
 
-from theory_jax.derivation.notation import Limit, Node, Nonnegative, Product, Slope, Total
+from theory_jax.derivation.notation import Entry, Limit, Node, Nonnegative, Product, Slope, Total
 
 
 class Typesetter(LatexPrinter):
@@ -51,6 +51,13 @@ class Typesetter(LatexPrinter):
             negative = not term.is_Add and term.could_extract_minus_sign()
             text += (" - " if negative else " + ") + self.term(-term if negative else term)
         return text
+
+    def _print_Pow(self, expression):
+        base, power = expression.args
+        superscript = isinstance(base, Entry) and "^" in base.family.name
+        if superscript and not power.is_negative and not (power.is_Rational and power.p == 1):  # TeX refuses E^{h}^{2}
+            return rf"\left({self._print(base)}\right)^{{{self._print(power)}}}"
+        return super()._print_Pow(expression)
 
 
 def latex(expression):

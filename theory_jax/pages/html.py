@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from shared_specs.palette import BLACK, FIGURES, IN_TURN, ON_DARK_SCREENS, STYLE
 from theory_jax.pages.mathml import prose, to_mathml
+from theory_jax.pages.mistakes import lead
 from theory_jax.pages.page import functions_of
 from theory_jax.pages.unicode import to_unicode
 
@@ -44,7 +45,7 @@ def _template():
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"math": to_mathml, "prose": prose, "plain": plain, "unicode": to_unicode, "functions": functions_of}
-    environment.filters["linked"] = linked
+    environment.filters |= {"linked": linked, "lead": lead}
     numbers = itertools.count()
     environment.globals["svg"] = lambda figure: svg(figure, next(numbers))
     return environment.get_template("lecture.html.jinja")

@@ -16,6 +16,7 @@ from theory_jax.derivation.loading import LECTURES
 from theory_jax.derivation.notation import Count, Family
 from theory_jax.derivation.parts import Example, Exercise, Figure, Say
 from theory_jax.derivation.typeset import latex
+from theory_jax.pages.mistakes import Mistake, of_line, of_part
 
 FORMS = {
     Say: "say",
@@ -59,13 +60,14 @@ class Row:
     relation: str = ""
     because: str = ""
     error: str = ""
+    mistakes: tuple[Mistake, ...] = ()
 
 
 @dataclass(frozen=True)
 class Item:
     """A part. introduces: the symbols that it is the first to need. before, after: its words around the mathematics.
 
-    words: what was done; rests_on: "(1) and (3)".
+    words: what was done; rests_on: "(1) and (3)". mistakes: of the whole part; those of a chain are at its rows.
     """
 
     part: object
@@ -83,6 +85,7 @@ class Item:
     errors: tuple[str, ...]
     central: bool = False
     introduces: tuple = ()
+    mistakes: tuple[Mistake, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,6 +218,7 @@ def _item(derivation, part, results, numbers):
         passed=all(result.passed for result in results),
         errors=tuple(result.error for result in results if result.error and result.error not in told),
         central=part is derivation.central,
+        mistakes=of_part(part, results),
     )
 
 
@@ -224,7 +228,7 @@ def _rows(part, form, results):
         yield Row(latex(part.start))
         errors = [result.error for result in results] if len(results) == len(part.lines) else [""] * len(part.lines)
         for line, error in zip(part.lines, errors, strict=True):
-            yield Row(latex(line.expression), line.relation, line.because, error)
+            yield Row(latex(line.expression), line.relation, line.because, error, of_line(line))
     elif form == "assumption":
         yield Row(rf"{latex(part.expression)} \ge 0")
     elif form == "bridge":

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from theory_jax.pages.console import console_of_the_page
+from theory_jax.pages.mistakes import lead
 from theory_jax.pages.page import functions_of
 from theory_jax.pages.unicode import to_unicode
 
@@ -143,6 +144,7 @@ class _Printer:
         if item.rests_on:
             self.prose(f"from {item.rests_on}", "dim", indent=4)
         self.prose(item.after, indent=4)
+        self.mistakes(item.mistakes, indent=4)
         self.outcome(item, item.words)
         for row in item.rows:
             self.error(row.error)
@@ -156,12 +158,14 @@ class _Printer:
             self.equation(row.latex, row.relation, indent=4 if row.relation else 6 if item.form == "chain" else 4)
             if row.because:
                 self.prose(row.because, indent=8)
+            self.mistakes(row.mistakes, indent=8)
             self.error(row.error)
         if item.form == "bridge" and (names := functions_of(item.part)):
             self.prose(f"in the code: {', '.join(names)}", "dim", indent=4)
         if item.after:
             self.line() if item.form == "chain" else None
             self.prose(item.after, indent=4)
+        self.mistakes(item.mistakes, indent=4)
         self.outcome(item, item.words)
 
     def exercise(self, number, item):
@@ -180,6 +184,12 @@ class _Printer:
             self.prose(f"tolerance loosened because {item.since}", "dim", indent=indent + 2)
         for error in item.errors:
             self.error(error)
+
+    def mistakes(self, mistakes, indent):
+        """What is wrong with them; the wrong formulas are on the HTML page."""
+        if mistakes:
+            words = "; ".join(mistake.label for mistake in mistakes)
+            self.prose(f"{lead(mistakes)}: {words}", "dim", indent=indent + 2, first=indent)
 
     def error(self, words):
         if words:

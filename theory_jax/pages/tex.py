@@ -3,6 +3,7 @@ r"""The TeX page of a derivation: an article with amsmath; its figures are PDF f
 import re
 from functools import partial
 
+from theory_jax.pages.mistakes import lead
 from theory_jax.pages.page import functions_of
 from theory_jax.pages.unicode import to_unicode
 
@@ -23,6 +24,7 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \allowdisplaybreaks
 \providecommand{\coloneqq}{\mathrel{:=}}
 \providecommand{\bm}[1]{\boldsymbol{#1}}
+\newcommand{\remark}[1]{\par\noindent{\small #1\par}}
 \newcommand{\done}[1]{\par\noindent{\small\itshape #1\par}\medskip}
 \setlength{\parindent}{0pt}\setlength{\parskip}{4pt plus 1pt}
 \emergencystretch=3em
@@ -122,16 +124,25 @@ def _part(item, files):
     lines += [rf"From {prose(item.rests_on)}."] if item.rests_on else []
     lines += [r"\begin{align*}"]
     for place, row in enumerate(item.rows):
-        reason = row.because or row.error
+        reason = row.because or row.error or row.mistakes
         end = "" if place == len(item.rows) - 1 and not reason else r" \\"
         lines += [_broken(row.relation, row.latex) + end]
         if reason:
-            words = " ".join(filter(None, (prose(row.because), rf"\textbf{{{prose(row.error)}}}" if row.error else "")))
+            error = rf"\textbf{{{prose(row.error)}}}" if row.error else ""
+            because = prose(row.because) + ("." if row.because and row.mistakes else "")
+            words = " ".join(filter(None, (because, *_mistakes(row.mistakes), error)))
             lines += [rf"\intertext{{\hspace*{{2em}}\small {words}}}"]
     lines += [r"\end{align*}"]
     if item.form == "bridge" and (names := functions_of(item.part)):
         lines += [rf"In the code: \texttt{{{escaped(', '.join(names))}}}."]
-    return [*lines, prose(item.after), *_outcome(item)]
+    return [*lines, prose(item.after), *(rf"\remark{{{words}}}" for words in _mistakes(item.mistakes)), *_outcome(item)]
+
+
+def _mistakes(mistakes):
+    """One sentence about all of them, or none."""
+    if mistakes:
+        told = (prose(m.label) + (f": ${f'{m.relation} {m.latex}'.strip()}$" if m.latex else "") for m in mistakes)
+        yield rf"\emph{{{lead(mistakes)}:}} {'; '.join(told)}."
 
 
 def _outcome(item):

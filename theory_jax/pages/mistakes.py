@@ -1,0 +1,43 @@
+"""Common mistakes on the pages: the wrong forms that the parts name, each seen to be refused, and what is wrong with them."""
+
+from dataclasses import dataclass
+
+from theory_jax.derivation.bridges import Bridge, written
+from theory_jax.derivation.chains import Valley
+from theory_jax.derivation.typeset import latex
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong, in words, and the wrong formula in LaTeX with its relation to the line above; of a step only the words."""
+
+    label: str
+    latex: str = ""
+    relation: str = ""
+
+
+def of_line(line):
+    """Those of a line of a chain."""
+    return tuple(Mistake(label, latex(form), line.relation) for label, form in line.wrong.items())
+
+
+def of_part(part, results):
+    """Those of a bridge, a lemma about one number, or a step that was run; a chain's are those of its lines."""
+    if isinstance(part, Bridge):
+        return tuple(Mistake(label, written(_different(form, part.expression))) for label, form in part.wrong.items())
+    if isinstance(part, Valley):
+        return tuple(Mistake(label, latex(form)) for label, form in part.wrong.items())
+    return tuple(Mistake(label) for result in results for label in result.mistakes)
+
+
+def lead(mistakes):
+    """What the page calls them."""
+    return "A common mistake" if len(mistakes) == 1 else "Common mistakes"
+
+
+def _different(form, expression):
+    """Of several expressions those that are wrong."""
+    if not isinstance(form, tuple):
+        return form
+    wrong = tuple(part for part, right in zip(form, expression, strict=True) if part is not None and part != right)
+    return wrong[0] if len(wrong) == 1 else wrong
