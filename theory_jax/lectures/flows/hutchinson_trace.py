@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/flows/hutchinson_trace.py.
 """
 
+import functools
 import itertools
 import math
 
@@ -100,19 +101,33 @@ trace = derivation.chain(
     so=r"With $C = I$ the estimator is unbiased. Probes that are uniform on $[-1, 1]$ have $C = \frac{1}{3} I$, and give a "
     r"third.",
 )
+
+
+def _linear(jacobian):
+    """The field v(x) = J x, with a matrix for each example."""
+    return lambda x: jnp.einsum("bij,bj->bi", jnp.asarray(jacobian), x)
+
+
+def _of_linear_field(divergence, jacobian, **probes):
+    """Of the field v(x) = J x, at the origin."""
+    return divergence(jnp.zeros((1, len(jacobian))), fn=_linear(jacobian[None]), **probes)
+
+
 derivation.bridge(
     "The code's divergence of a linear field",
     Total(i, J.at(i, i)),
-    lambda jacobian: exact_divergence(jnp.zeros(jacobian.shape[:2]), _linear(jacobian)),
-    J,
+    functools.partial(_of_linear_field, exact_divergence),
+    jacobian=J,
+    calls=(exact_divergence,),
     wrong={"the sum of all entries": Total(i, Total(j, J)), "the mean of the diagonal": Total(i, J.at(i, i)) / D},
 )
 derivation.bridge(
     "... and its estimate from one probe",
     _form(J, probe, probe.at(j)),
-    lambda jacobian, probe: hutchinson_divergence(jnp.zeros(probe.shape), jnp.asarray(probe)[None], _linear(jacobian)),
-    J,
-    probe,
+    functools.partial(_of_linear_field, hutchinson_divergence),
+    jacobian=J,
+    probes=[[probe]],
+    calls=(hutchinson_divergence,),
     wrong={"the squared length of the product": Total(i, Total(j, J * probe.at(j)) ** 2)},
 )
 derivation.chain(
@@ -193,18 +208,14 @@ derivation.chain(
     r"$P$ independent probes has the $P$-th part of the variance.",
 )
 for_signs = plus(times(2, Total(i, Total(j, S**2))), times(-2, Total(i, S.at(i, i) ** 2)))
+derivation.bridge("The code's variance of signs", for_signs, hutchinson_variance, jacobian=[J], kind="rademacher")
 derivation.bridge(
-    "The code's variances: that of signs, and five times that of normal probes",
-    plus(for_signs, times(10, Total(i, Total(j, S**2)))),
-    lambda jacobian: (
-        hutchinson_variance(jnp.asarray(jacobian), kind="rademacher")
-        + 5 * hutchinson_variance(jnp.asarray(jacobian), kind="gaussian")
-    ),
-    J,
-    wrong={
-        "not symmetrized": plus(for_signs, times(10, Total(i, Total(j, J**2)))),
-        "exchanged": plus(times(5, for_signs), times(2, Total(i, Total(j, S**2)))),
-    },
+    "... and that of normal probes",
+    2 * Total(i, Total(j, S**2)),
+    hutchinson_variance,
+    jacobian=[J],
+    kind="gaussian",
+    wrong={"not symmetrized": 2 * Total(i, Total(j, J**2))},
 )
 derivation.chain(
     "What normal probes add",
@@ -298,8 +309,3 @@ def a_random_axis():
     each = hutchinson_divergence(jnp.zeros((2, 2)), math.sqrt(2) * jnp.eye(2)[None], fields)
     yield each[0], "2"
     yield jnp.var(each), "4"
-
-
-def _linear(jacobian):
-    """The field v(x) = J x, with a matrix for each example."""
-    return lambda x: jnp.einsum("bij,bj->bi", jnp.asarray(jacobian), x)

@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/flows/invertible_convolution.py.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -163,61 +162,54 @@ derivation.chain(
 )
 
 derivation.bridge(
-    "The code mixes two channels",
-    sympy.Matrix([w[0, 0] * x1 + w[0, 1] * x2, w[1, 0] * x1 + w[1, 1] * x2]),
-    lambda *entries: _each(lambda a, x: forward(x[None], a)[0][0], *entries)[:, :, None],
-    *w,
-    x1,
-    x2,
-    wrong={"transposed": w.T * sympy.Matrix([x1, x2])},
+    "The code mixes two channels, with the log-determinant of all positions, here of three",
+    ([[part] * 3 for part in w * sympy.Matrix([x1, x2])], 3 * log(Abs(w.det()))),
+    forward,
+    x=[[[x1] * 3, [x2] * 3]],
+    weight=w,
+    wrong={
+        "transposed": ([[part] * 3 for part in w.T * sympy.Matrix([x1, x2])], None),
+        "of one position": (None, log(Abs(w.det()))),
+    },
 )
 derivation.bridge(
-    "... and back",
-    w.inv() * sympy.Matrix([x1, x2]),
-    lambda *entries: _each(lambda a, z: inverse(z[None], a)[0][0], *entries)[:, :, None],
-    *w,
-    x1,
-    x2,
-    wrong={"the transpose": w.T * sympy.Matrix([x1, x2]), "the transposed inverse": w.inv().T * sympy.Matrix([x1, x2])},
+    "... and back, with the opposite one",
+    ([*(w.inv() * sympy.Matrix([x1, x2]))], -log(Abs(w.det()))),
+    inverse,
+    z=[[x1, x2]],
+    weight=w,
+    wrong={"the transpose": ([*(w.T * sympy.Matrix([x1, x2]))], None)},
 )
+
+
+def _log_determinant(weight):
+    return forward(jnp.ones((1, 2)), weight)[1]
+
+
 derivation.bridge(
-    "... with the log-determinant of all positions, here of three",
-    3 * log(Abs(w.det())),
-    lambda *entries: _each(lambda a, x: forward(jnp.stack([x, x, x], 1)[None], a)[1][0], *entries),
-    *w,
-    x1,
-    x2,
-    wrong={"the sign": -3 * log(Abs(w.det()))},
-)
-derivation.bridge(
-    "... and its gradient",
+    "... and the log-determinant's gradient",
     w.inv().T,
-    lambda *entries: _each(lambda a, x: jax.grad(lambda b: forward(x[None], b)[1][0])(a), *entries),
-    *w,
-    x1,
-    x2,
+    _log_determinant,
+    weight=w,
+    slope="weight",
+    calls=(forward,),
     wrong={"the inverse": w.inv()},
 )
 permuted = sympy.Matrix([product3.row(1), product3.row(2), product3.row(0)])
 derivation.bridge(
     "... assembles the LU form, here with the rows in the order 1, 2, 0",
     permuted,
-    lambda *parts: jnp.stack([_assembled(np.array([1, 2, 0]), *numbers) for numbers in zip(*parts, strict=True)]),
-    l21, l31, l32, u12, u13, u23, d1, d2, d3,
-    wrong={"the permutation turned around": sympy.Matrix([product3.row(2), product3.row(0), product3.row(1)]),
-           "no exchange": product3},
-)  # fmt: skip
-
-
-def _assembled(permutation, l21, l31, l32, u12, u13, u23, *d):
-    lower, upper = np.array([[9, 9, 9], [l21, 9, 9], [l31, l32, 9]]), np.array([[9, u12, u13], [9, 9, u23], [9, 9, 9]])
-    return assemble(permutation, lower, upper, np.array(d), np.ones(3))
-
-
-def _each(function, a, b, c, d, x, y):
-    """The function of every matrix and pair."""
-    matrices = np.stack([np.stack([a, b], 1), np.stack([c, d], 1)], 1)
-    return jnp.stack([function(matrix, pair) for matrix, pair in zip(matrices, np.stack([x, y], 1), strict=True)])
+    assemble,
+    permutation=[1, 2, 0],
+    lower=[[9.0, 9.0, 9.0], [l21, 9.0, 9.0], [l31, l32, 9.0]],
+    upper=[[9.0, u12, u13], [9.0, 9.0, u23], [9.0, 9.0, 9.0]],
+    log_diagonal=[d1, d2, d3],
+    sign=np.ones(3),
+    wrong={
+        "the permutation turned around": sympy.Matrix([product3.row(2), product3.row(0), product3.row(1)]),
+        "no exchange": product3,
+    },
+)
 
 
 for letter, meaning in (

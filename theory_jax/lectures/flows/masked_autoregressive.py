@@ -181,24 +181,28 @@ derivation.chain(
     r"makes $x_1$ Gaussian, with a third moment of 0: never exact. So the order is reversed between layers.",
 )
 
+
+def _bend(x):
+    """Means 0 and x_1^2, log-scales 0 and x_1."""
+    first = x[:, :1]
+    return jnp.concatenate([0 * first, first**2], 1), jnp.concatenate([0 * first, first], 1)
+
+
 derivation.bridge(
     "The code standardizes, here with the means 0 and $x_1^2$ and the log-scales 0 and $x_1$",
-    sympy.Matrix([x1, (x2 - x1**2) * exp(-x1), -x1]),
-    lambda a, b: np.concatenate([part.reshape(5, -1) for part in forward(np.stack([a, b], 1), _bend)], 1)[:, :, None],
-    x1,
-    x2,
-    wrong={
-        "multiplied": sympy.Matrix([x1, (x2 - x1**2) * exp(x1), -x1]),
-        "the sign": sympy.Matrix([x1, (x2 - x1**2) * exp(-x1), x1]),
-    },
+    ([x1, (x2 - x1**2) * exp(-x1)], -x1),
+    forward,
+    x=[[x1, x2]],
+    conditioner_fn=_bend,
+    wrong={"multiplied": ([x1, (x2 - x1**2) * exp(x1)], None), "the log-determinant's sign": (None, x1)},
 )
 derivation.bridge(
     "... and back, in two passes",
-    sympy.Matrix([x1, x2 * exp(x1) + x1**2, x1]),
-    lambda a, b: np.concatenate([part.reshape(5, -1) for part in inverse(np.stack([a, b], 1), _bend)], 1)[:, :, None],
-    x1,
-    x2,
-    wrong={"one pass": sympy.Matrix([x1, x2, 0]), "divided": sympy.Matrix([x1, x2 * exp(-x1) + x1**2, x1])},
+    ([x1, x2 * exp(x1) + x1**2], x1),
+    inverse,
+    z=[[x1, x2]],
+    conditioner_fn=_bend,
+    wrong={"one pass": ([x1, x2], None), "divided": ([x1, x2 * exp(-x1) + x1**2], None)},
 )
 i = derivation.index("i", "an input of a layer")
 o = derivation.index("o", "an output")
@@ -207,23 +211,13 @@ weight = derivation.numbers("w", (o, i), "its weights", "weight")
 derivation.bridge(
     "... with masked layers, here of degrees 1 to 4 at both ends",
     sympy.Matrix([sum(weight.at(k, q) * inputs.at(q) for q in range(k + 1)) for k in range(4)]),
-    lambda x, *rows: jnp.stack([_masked(*pair) for pair in zip(x, np.stack(rows, 1), strict=True)])[:, :, None],
-    inputs,
-    *(weight.at(k, i) for k in range(4)),
+    masked_linear,
+    x=[inputs],
+    weight=[[weight.at(k, q) for q in range(4)] for k in range(4)],
+    bias=np.zeros(4),
+    mask=degrees_to_mask(np.arange(1, 5), np.arange(1, 5), strict=False),
     wrong={"no mask": sympy.Matrix([Total(i, weight.at(k, i) * inputs) for k in range(4)])},
 )
-
-
-def _masked(x, matrix):
-    """The masked product of one vector."""
-    degrees = np.arange(1, 5)
-    return masked_linear(x[None], matrix, jnp.zeros(4), degrees_to_mask(degrees, degrees, strict=False))[0]
-
-
-def _bend(x):
-    """Means 0 and x_1^2, log-scales 0 and x_1."""
-    first = x[:, :1]
-    return jnp.concatenate([0 * first, first**2], 1), jnp.concatenate([0 * first, first], 1)
 
 
 def _halved(x):

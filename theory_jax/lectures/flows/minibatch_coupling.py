@@ -470,9 +470,9 @@ U, V = derivation.numbers("u", (d, i), "noise points"), derivation.numbers("v", 
 derivation.bridge(
     "The code's squared distances",
     SquaredNorm(d, U - V),
-    lambda u, v: jnp.stack([squared_distance_matrix(*pair) for pair in zip(u.mT, v.mT, strict=True)]),
-    U,
-    V,
+    squared_distance_matrix,
+    x0=[[U.at(d, number) for d in range(2)] for number in range(4)],
+    x1=[[V.at(d, number) for d in range(2)] for number in range(4)],
     wrong={"the mean over coordinates": SquaredNorm(d, U - V) / 2},
 )
 share = derivation.define(
@@ -481,17 +481,20 @@ share = derivation.define(
     "a row after its half of the first iteration",
     over=(i, j),
 )
+
+
+def _plan(**given):
+    return jnp.exp(sinkhorn_log_plan(**given))
+
+
 derivation.bridge(
     "... and its plan after one iteration",
     share / (M * Total(k, share.at(k, j))),
-    lambda costs, weights: jnp.stack(
-        [
-            jnp.exp(sinkhorn_log_plan(one, regularization=float(weight), num_iterations=1))
-            for one, weight in zip(costs, weights, strict=True)
-        ]
-    ),
-    cost,
-    epsilon,
+    _plan,
+    cost=cost,
+    regularization=epsilon,
+    num_iterations=1,
+    calls=(sinkhorn_log_plan,),
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -174,11 +174,12 @@ derivation.chain(
 
 derivation.bridge(
     "The code knows the log-density of the half that leaves, here with $m = 2a$ and $\\nu = a$",
-    LogDensity(b, 2 * a, exp(a)),
-    lambda a, b: split_prior_log_prob(np.stack([a, b], 1), lambda kept: 2 * kept, lambda kept: kept)[1],
-    a,
-    b,
-    wrong={"of the half that stays": LogDensity(a, 2 * b, exp(b)), "a deviation": LogDensity(b, 2 * a, exp(2 * a))},
+    (None, LogDensity(b, 2 * a, exp(a))),
+    split_prior_log_prob,
+    x=[[a, b]],
+    mean_fn=lambda kept: 2 * kept,
+    log_var_fn=lambda kept: kept,
+    wrong={"of the half that stays": (None, LogDensity(a, 2 * b, exp(b)))},
 )
 derivation.bridge(
     "... and draws it",

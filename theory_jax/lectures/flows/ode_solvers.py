@@ -8,9 +8,10 @@ from itertools import combinations_with_replacement
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational
+from sympy import Rational, Symbol
 from sympy import Symbol as Letter
 
+from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
@@ -264,11 +265,8 @@ begin = derivation.number("x", "where the step begins", "x")
 through = h * rate
 
 
-def _linear(step):
-    """A step on x' = lambda x, from every x."""
-    return lambda h, x, rate: _each(lambda h, x, rate: step(x, 0.0, h, lambda x, time: rate * x), h, x, rate)
-
-
+_state, _time = Symbol("y"), Symbol("u")
+_linear = function_of(_state, _time, rate * _state)
 for words, stepping, polynomial in (
     ("The code's Euler step", euler_step, 1 + through),
     ("... its midpoint step", midpoint_step, 1 + through + through**2 / 2),
@@ -277,10 +275,11 @@ for words, stepping, polynomial in (
     derivation.bridge(
         words,
         begin * polynomial,
-        _linear(stepping),
-        h,
-        begin,
-        rate,
+        stepping,
+        x=[[begin]],
+        time=0.0,
+        step_size=h,
+        velocity_fn=_linear,
         wrong={
             "a step less": begin,
             "one term more": begin * (polynomial + through**5 / 120),

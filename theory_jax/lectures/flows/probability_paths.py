@@ -252,80 +252,58 @@ A = derivation.number("a", "the coefficient of the data, a number now", "alpha",
 S = derivation.number("b", "that of the noise", "sigma", positive=True)
 
 
-def _rows(found):
-    """Of a batch of one coordinate each."""
-    return found[:, 0]
-
-
 derivation.bridge(
-    "The code's place and slope, added",
-    plus(A * data + S * noise, rise * data - fall * noise),
-    lambda A, S, fall, rise, noise, data: sum(
-        _rows(one) for one in affine_path(noise[:, None], data[:, None], A, S, rise, -fall)
-    ),
-    A,
-    S,
-    fall,
-    rise,
-    noise,
-    data,
-    wrong={"the ends exchanged": plus(A * noise + S * data, rise * noise - fall * data)},
+    "The code's place and slope",
+    (A * data + S * noise, rise * data - fall * noise),
+    affine_path,
+    x0=[[noise]],
+    x1=[[data]],
+    alpha=[A],
+    sigma=[S],
+    alpha_slope=[rise],
+    sigma_slope=[-fall],
+    wrong={"the ends exchanged": (A * noise + S * data, rise * noise - fall * data)},
 )
 derivation.bridge(
     "... and its velocity at a place",
     plus(-fall / S * (x - A * data), rise * data),
-    lambda A, S, fall, rise, x, data: _rows(conditional_velocity(x[:, None], data[:, None], A, S, rise, -fall)),
-    A,
-    S,
-    fall,
-    rise,
-    x,
-    data,
+    conditional_velocity,
+    x=[[x]],
+    x1=[[data]],
+    alpha=[A],
+    sigma=[S],
+    alpha_slope=[rise],
+    sigma_slope=[-fall],
     wrong={"the ratio turned over": plus(-S / fall * (x - A * data), rise * data)},
 )
 derivation.bridge(
-    "The code's straight paths: that of optimal transport, and five times the linear one",
-    plus(straight, data - (1 - least) * noise, 5 * ((1 - t) * noise + t * data), 25 * (data - noise)),
-    lambda least, t, noise, data: jnp.stack([_straight(noise[k], data[k], t[k], float(least[k])) for k in range(len(t))]),
-    least,
-    t,
-    noise,
-    data,
-    wrong={"linear both": plus(6 * ((1 - t) * noise + t * data), 26 * (data - noise))},
+    "The code's linear path", ((1 - t) * noise + t * data, data - noise), linear_path, x0=[[noise]], x1=[[data]], time=[t]
 )
 derivation.bridge(
-    "The code's cosine coefficients, weighted 1, 2, 3 and 4",
-    plus(sin(pi * t / 2), 2 * cos(pi * t / 2), 3 * pi / 2 * cos(pi * t / 2), -2 * pi * sin(pi * t / 2)),
-    lambda t: _weighted(cosine_coefficients(t)),
-    t,
-    wrong={"no slopes": plus(sin(pi * t / 2), 2 * cos(pi * t / 2))},
+    "... and that of optimal transport",
+    (straight, data - (1 - least) * noise),
+    optimal_transport_path,
+    x0=[[noise]],
+    x1=[[data]],
+    time=[t],
+    sigma_min=least,
+    wrong={"the linear path": ((1 - t) * noise + t * data, data - noise)},
+)
+derivation.bridge(
+    "The code's cosine coefficients and their slopes",
+    (sin(pi * t / 2), cos(pi * t / 2), pi / 2 * cos(pi * t / 2), -pi / 2 * sin(pi * t / 2)),
+    cosine_coefficients,
+    time=[t],
 )
 derivation.bridge(
     "... and the variance-preserving ones",
-    plus(
-        exp(-total / 2), 2 * sqrt(1 - exp(-total)), 3 * beta * exp(-total / 2) / 2,
-        -2 * beta * exp(-total) / sqrt(1 - exp(-total)),
-    ),
-    lambda low, more, t: jnp.stack([
-        _weighted(variance_preserving_coefficients(t[k], beta_min=float(low[k]), beta_max=float(low[k] + more[k])))
-        for k in range(len(t))
-    ]),
-    low, more, t,
-    wrong={"the slopes' signs": plus(
-        exp(-total / 2), 2 * sqrt(1 - exp(-total)), -3 * beta * exp(-total / 2) / 2,
-        2 * beta * exp(-total) / sqrt(1 - exp(-total)))},
-)  # fmt: skip
-
-
-def _weighted(coefficients):
-    return sum(weight * one for weight, one in enumerate(coefficients, 1))
-
-
-def _straight(noise, data, t, least):
-    x0, x1, time = (jnp.reshape(one, shape) for one, shape in ((noise, (1, 1)), (data, (1, 1)), (t, (1,))))
-    place, velocity = optimal_transport_path(x0, x1, time, sigma_min=least)
-    point, slope = linear_path(x0, x1, time)
-    return (place + velocity + 5 * point + 25 * slope)[0, 0]
+    (exp(-total / 2), sqrt(1 - exp(-total)), beta * exp(-total / 2) / 2, -beta * exp(-total) / (2 * sqrt(1 - exp(-total)))),
+    variance_preserving_coefficients,
+    time=[t],
+    beta_min=low,
+    beta_max=low + more,
+    wrong={"the slopes' signs": (None, None, -beta * exp(-total / 2) / 2, beta * exp(-total) / (2 * sqrt(1 - exp(-total))))},
+)
 
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/flows/rectified_flow.py.
 """
 
+import functools
 import math
 
 import jax.numpy as jnp
@@ -211,40 +212,42 @@ derivation.chain(
     so="By Euler's method the mean velocity is where the path ends minus where it starts, over the time. With one step it is the "
     "velocity itself, and the curvature is 0 whatever the field is.",
 )
-derivation.bridge(
-    "The code's curvature, of a field that is given by the step alone",
-    Total(i, steps * (mean - v) ** 2),
-    lambda lengths, velocities: jnp.stack(
-        [_of_steps(straightness, one, many) for one, many in zip(lengths, velocities, strict=True)]
-    ),
-    steps,
-    v,
-    wrong={"divided by the steps": Total(i, steps * (mean - v) ** 2) / 3},
-)
-derivation.bridge(
-    "... and the end of its path from 0, less the start",
-    Total(i, steps * v),
-    lambda lengths, velocities: jnp.stack(
-        [
-            _of_steps(lambda *given: jnp.subtract(*reversed(reflow_pairs(*given)))[:, 0], one, many)
-            for one, many in zip(lengths, velocities, strict=True)
-        ]
-    ),
-    steps,
-    v,
-    wrong={"backward": -Total(i, steps * v)},
-)
-derivation.bridge(
-    "The cost of a pair", (data - noise) ** 2, transport_cost, x0=[[noise]], x1=[[data]], wrong={"half": (data - noise) ** 2 / 2}
-)
 
 
 def _of_steps(function, lengths, velocities):
     """A function of three steps of these lengths with these velocities, from 0."""
     ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(lengths)])
-    return function(
-        jnp.zeros((1, 1)), ends, lambda x, time: x * 0 + jnp.asarray(velocities)[jnp.argmin(jnp.abs(ends[:-1] - time))]
-    )[0]
+    return function(jnp.zeros((1, 1)), ends, lambda x, time: x * 0 + velocities[jnp.argmin(jnp.abs(ends[:-1] - time))])
+
+
+derivation.bridge(
+    "The code's curvature, of a field that is given by the step alone",
+    Total(i, steps * (mean - v) ** 2),
+    functools.partial(_of_steps, straightness),
+    lengths=steps,
+    velocities=v,
+    calls=(straightness,),
+    wrong={"divided by the steps": Total(i, steps * (mean - v) ** 2) / 3},
+)
+
+
+def _moved(*given):
+    start, end = reflow_pairs(*given)
+    return end - start
+
+
+derivation.bridge(
+    "... and the end of its path from 0, less the start",
+    Total(i, steps * v),
+    functools.partial(_of_steps, _moved),
+    lengths=steps,
+    velocities=v,
+    calls=(reflow_pairs,),
+    wrong={"backward": -Total(i, steps * v)},
+)
+derivation.bridge(
+    "The cost of a pair", (data - noise) ** 2, transport_cost, x0=[[noise]], x1=[[data]], wrong={"half": (data - noise) ** 2 / 2}
+)
 
 
 def _field_of(variance):

@@ -208,40 +208,58 @@ def gradients_are_correlations():
     )
 
 
+def _last_output(a, **given):
+    return recurrent_response(a=jnp.diag(a), **given)[0][0, -1]
+
+
 derivation.bridge(
     "The code unrolls the recurrence",
     Total(i, read * (mode * state + gain * now)) + direct * now,
-    lambda *draws: _each(_last_output, *draws),
-    mode,
-    gain,
-    start,
-    u,
-    now,
-    read,
-    direct,
+    _last_output,
+    inputs=[[u.at(0), u.at(1), u.at(2), now]],
+    initial=[start],
+    a=mode,
+    b=gain,
+    c=read,
+    d=direct,
+    calls=(recurrent_response,),
     wrong={"a step early": Total(i, read * state) + direct * now},
     states=3,
 )
+
+
+def _last_entry(a, b, c):
+    return convolution_kernel(jnp.diag(a), b, c, length=5)[-1]
+
+
 derivation.bridge(
     "... computes the kernel",
     K,
-    lambda *draws: _each(lambda a, b, c: convolution_kernel(jnp.diag(a), b, c, length=5)[-1], *draws),
-    mode,
-    gain,
-    read,
+    _last_entry,
+    a=mode,
+    b=gain,
+    c=read,
+    calls=(convolution_kernel,),
     wrong={
         "a power too many": Total(i, read * mode ** (t + 1) * gain),
         "a power too few": Total(i, read * mode ** (t - 1) * gain),
     },
 )
+
+
+def _transform(nodes, a, b, c):
+    return truncated_generating_function(nodes + 0j, jnp.diag(a), b, c, length=4).real
+
+
 derivation.bridge(
     "... and its transform",
     Total(i, read * gain * (1 - mode**length * w**length) / (1 - mode * w)),
-    lambda *draws: _each(_transform, *draws),
-    mode,
-    gain,
-    read,
-    w,
+    _transform,
+    nodes=[w],
+    a=mode,
+    b=gain,
+    c=read,
+    calls=(truncated_generating_function,),
 )
 
 HALVING = jnp.array([[0.5]]), jnp.array([1.0]), jnp.array([1.0])
@@ -350,20 +368,6 @@ def a_folded_kernel():
     folded = jnp.fft.ifft(truncated_generating_function(roots, *HALVING, length=100)).real
     yield folded[0], "4/3"
     yield folded[1], "2/3"
-
-
-def _each(compute, *arrays):
-    """One draw after the other: the functions take one system at a time."""
-    return jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
-
-
-def _last_output(a, b, initial, inputs, last, c, d):
-    outputs, _ = recurrent_response(jnp.append(inputs, last)[None], initial[None], jnp.diag(a), b, c, d)
-    return outputs[0, -1]
-
-
-def _transform(a, b, c, node):
-    return truncated_generating_function(node[None] + 0j, jnp.diag(a), b, c, length=4)[0].real
 
 
 def _by_transforms(size):

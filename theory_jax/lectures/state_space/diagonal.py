@@ -227,18 +227,18 @@ def _in_real_numbers(lag, gains=(gamma, delta), rate=step * omegas):
     return 2 * Total(m, exp(-step * sigmas * lag) * (weight * cos(rate * lag) - other * sin(rate * lag)))
 
 
+def _kernel_at(lag, **modes):
+    return diagonal_kernel(*_modes(**modes), length=6)[0, round(float(lag))]
+
+
+_MODES = {"real": a, "imaginary": b, "sigma": sigmas, "omega": omegas, "step": step}
 derivation.bridge(
     "The code computes the kernel",
     _in_real_numbers(l),
-    lambda a, b, sigma, omega, step, lag: jnp.take_along_axis(
-        diagonal_kernel(*_modes(a, b, sigma, omega, step), length=6), jnp.asarray(lag, int)[:, None], axis=1
-    )[:, 0],
-    a,
-    b,
-    sigmas,
-    omegas,
-    step,
-    l,
+    _kernel_at,
+    lag=l,
+    **_MODES,
+    calls=(diagonal_kernel,),
     wrong={
         "Euler": _in_real_numbers(l, gains=(step, 0)),
         "the frequency scaled twice": _in_real_numbers(l, rate=step**2 * omegas),
@@ -252,33 +252,39 @@ after = (
     shrinks * (cos(step * omegas) * x - sin(step * omegas) * y) + gamma * u,
     shrinks * (sin(step * omegas) * x + cos(step * omegas) * y) + delta * u,
 )
+
+
+def _stepped(x, y, u, **modes):
+    return diagonal_step(jnp.array([[u]]), jax.lax.complex(x, y)[None, None], *_modes(**modes))[0]
+
+
 derivation.bridge(
     "... one step of the recurrence",
     2 * Total(m, a * after[0] - b * after[1]),
-    lambda x, y, u, *modes: diagonal_step(u[None], jax.lax.complex(x, y)[None], *_modes(*modes))[0][0],
-    x,
-    y,
-    u,
-    a,
-    b,
-    sigmas,
-    omegas,
-    step,
+    _stepped,
+    x=x,
+    y=y,
+    u=u,
+    **_MODES,
+    calls=(diagonal_step,),
     wrong={"the state before the input": 2 * Total(m, a * x - b * y)},
 )
 inputs = derivation.numbers("u_{}", j, "the inputs of a sequence", "inputs")
 skip = derivation.number("D", "what the output reads of the input directly", "skip")
+
+
+def _last_of_layer(inputs, skip, **modes):
+    return state_space_layer(inputs, *_modes(**modes), skip)[0, 0, -1]
+
+
 derivation.bridge(
     "... and the layer, at its last step",
     plus(Total(j, times(_in_real_numbers(L - 1 - j), inputs)), times(skip, inputs.at(3))),
-    lambda inputs, skip, *modes: state_space_layer(inputs[None], *_modes(*modes), skip)[0, :, -1],
-    inputs,
-    skip,
-    a,
-    b,
-    sigmas,
-    omegas,
-    step,
+    _last_of_layer,
+    inputs=[[inputs]],
+    skip=[skip],
+    **_MODES,
+    calls=(state_space_layer,),
     wrong={"the kernel reversed": Total(j, _in_real_numbers(j) * inputs) + skip * inputs.at(3)},
     sizes={m: 2},
 )
@@ -539,6 +545,6 @@ def the_largest_frequency():
 
 
 def _modes(real, imaginary, sigma, omega, step):
-    """The parameters of one channel a row."""
-    weights = jax.lax.complex(jnp.asarray(real), jnp.asarray(imaginary))
-    return weights, jnp.log(step), jnp.log(sigma), jnp.asarray(omega)
+    """The parameters of one channel."""
+    weights = jax.lax.complex(real, imaginary)
+    return weights[None], jnp.log(jnp.array([step])), jnp.log(sigma)[None], omega[None]

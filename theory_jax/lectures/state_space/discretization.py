@@ -6,7 +6,7 @@ The lecture on the functions of theory_jax/state_space/discretization.py.
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Integral, Matrix, Rational, cos, exp, sin, tan
+from sympy import Integral, Rational, cos, exp, sin, tan
 
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
@@ -343,51 +343,58 @@ derivation.chain(
 
 derivation.bridge(
     "The code computes forward Euler",
-    Matrix([1 + z, step * b]),
-    lambda *draws: _each(forward_euler, *draws),
-    lam,
-    b,
-    step,
-    wrong={"the hold": Matrix([hold, driven])},
+    (1 + z, step * b),
+    forward_euler,
+    a=[[lam]],
+    b=[[b]],
+    step_size=step,
+    wrong={"the hold": (hold, driven)},
 )
 derivation.bridge(
     "... backward Euler",
-    Matrix([1 / (1 - z), step * b / (1 - z)]),
-    lambda *draws: _each(backward_euler, *draws),
-    lam,
-    b,
-    step,
-    wrong={"forward": Matrix([1 + z, step * b])},
+    (1 / (1 - z), step * b / (1 - z)),
+    backward_euler,
+    a=[[lam]],
+    b=[[b]],
+    step_size=step,
+    wrong={"forward": (1 + z, step * b)},
 )
 derivation.bridge(
     "... the bilinear rule",
-    Matrix([(1 + z / 2) / (1 - z / 2), step * b / (1 - z / 2)]),
-    lambda *draws: _each(bilinear, *draws),
-    lam,
-    b,
-    step,
+    ((1 + z / 2) / (1 - z / 2), step * b / (1 - z / 2)),
+    bilinear,
+    a=[[lam]],
+    b=[[b]],
+    step_size=step,
     wrong={
-        "half of the step in B": Matrix([(1 + z / 2) / (1 - z / 2), step * b / 2 / (1 - z / 2)]),
-        "without the halves": Matrix([(1 + z) / (1 - z), step * b / (1 - z)]),
+        "half of the step in B": ((1 + z / 2) / (1 - z / 2), step * b / 2 / (1 - z / 2)),
+        "without the halves": ((1 + z) / (1 - z), step * b / (1 - z)),
     },
 )
 derivation.bridge(
     "... the exact step",
-    Matrix([hold, driven]),
-    lambda *draws: _each(zero_order_hold, *draws),
-    lam,
-    b,
-    step,
-    wrong={"the step in place of the integral": Matrix([hold, step * b]), "divided by z": Matrix([hold, driven / step])},
+    (hold, driven),
+    zero_order_hold,
+    a=[[lam]],
+    b=[[b]],
+    step_size=step,
+    wrong={"the step in place of the integral": (hold, step * b), "divided by z": (hold, driven / step)},
 )
+
+
+def _diagonal_hold(a, b, *, step_size):
+    return tuple(part.real for part in zero_order_hold_diagonal(a + 0j, b, step_size=step_size))
+
+
 derivation.bridge(
     "... and for diagonal systems",
-    Matrix([hold, driven]),
-    lambda *draws: _each(_diagonal_hold, *draws),
-    lam,
-    b,
-    step,
-    wrong={"the step in place of the integral": Matrix([hold, step * b]), "divided by z": Matrix([hold, driven / step])},
+    (hold, driven),
+    _diagonal_hold,
+    a=[lam],
+    b=[b],
+    step_size=step,
+    calls=(zero_order_hold_diagonal,),
+    wrong={"the step in place of the integral": (hold, step * b), "divided by z": (hold, driven / step)},
 )
 RULES = {"forward Euler": forward_euler, "backward Euler": backward_euler, "bilinear": bilinear, "hold": zero_order_hold}
 EXAMPLE = jnp.array([[-2.0]]), jnp.array([[1.0]])
@@ -496,18 +503,6 @@ def sampled_inputs():
     for count, said in ((50, "0.0035"), (100, "0.0018"), (200, "0.0009")):
         yield _error_of_a_sine(count, 0.0), said
     yield np.round(np.log2(_error_of_a_sine(100, 0.5) / _error_of_a_sine(200, 0.5))), "2"
-
-
-def _each(rule, *draws):
-    """A rule for one state, a draw at a time: [2, 1] for what is left of the state, and what the input adds."""
-    pairs = [
-        rule(jnp.array([[rate]]), jnp.array([[gain]]), step_size=float(length)) for rate, gain, length in zip(*draws, strict=True)
-    ]
-    return jnp.stack([jnp.concatenate(pair) for pair in pairs])
-
-
-def _diagonal_hold(a, b, *, step_size):
-    return [part.real[:, None] for part in zero_order_hold_diagonal(a[0] + 0j, b[0], step_size=step_size)]
 
 
 def _error_of_a_sine(count, share):

@@ -117,11 +117,18 @@ for words, code in (
         },
     )
 ells = derivation.numbers(r"\ell_{}", j, "the decays of a sequence", "log_decay")
+
+
+def _whole_sum(log_decay):
+    return segment_sum(log_decay)[:, 0, -1, 0]
+
+
 derivation.bridge(
     "... and the sum from the first step to the last",
     Total(j, ells) - ells.at(0),
-    lambda ells: segment_sum(ells[..., None])[:, 0, -1, 0],
-    ells,
+    _whole_sum,
+    log_decay=[[[ells.at(number)] for number in range(4)]],
+    calls=(segment_sum,),
     wrong={"that of t left out": Total(j, ells) - ells.at(0) - ells.at(3)},
 )
 gamma = derivation.number(r"\gamma", "a decay that is the same at all steps", positive=True)
@@ -139,19 +146,20 @@ derivation.chain(
     r"query, $B_s$ the key, $x_s$ the value. With $\ell_t = \Delta_t A$ and $x_t = \Delta_t u_t$ it is the selective recurrence "
     r"with one $A$ for a head.",
 )
+
+
+def _last_answer(**given):
+    return linear_attention(**given)[:, -1]
+
+
 derivation.bridge(
     "The code's linear attention",
     plus(Total(j, times(Total(n, C * B), x)), times(Total(n, C * B_now), x_now)),
-    lambda C, B, B_now, x, x_now: linear_attention(
-        jnp.broadcast_to(C[:, None, None], (5, 5, 1, 4)),
-        jnp.concatenate([B, B_now[:, None]], 1)[:, :, None],
-        jnp.concatenate([x, x_now[:, None]], 1)[:, :, None, None],
-    )[:, -1, 0, 0],
-    C,
-    B,
-    B_now,
-    x,
-    x_now,
+    _last_answer,
+    query=[[[C]] * 5],
+    key=[[*([B.at(number, n)] for number in range(4)), [B_now]]],
+    value=[[*([[x.at(number)]] for number in range(4)), [[x_now]]]],
+    calls=(linear_attention,),
 )
 
 for written, meaning in (

@@ -371,21 +371,37 @@ derivation.chain(
 
 driven = derivation.define("h_{{{}}}", Total(k, A * v.at(k)) + s * f_j, "what moves the memory of all of the past", over=n)
 moved = derivation.define("q_{{{}}}", Total(k, A_window * v.at(k)) + s * f_j / theta, "what moves the window's", over=n)
+
+
+def _driven_by(v, f):
+    a, b = legs_matrices(order=4)
+    return a @ v + b * f
+
+
 derivation.bridge(
     "The code has LegS's matrices",
     driven,
-    lambda v, f: (lambda a, b: v @ a.T + f[:, None] * b)(*legs_matrices(order=4)),
-    v,
-    f_j,
+    _driven_by,
+    v=v,
+    f=f_j,
+    calls=(legs_matrices,),
     wrong={"A transposed": Total(k, A.at(k, n) * v.at(k)) + s * f_j, "B of ones": Total(k, A * v.at(k)) + f_j},
 )
+
+
+def _windowed(v, f, window):
+    a, b = legt_matrices(order=4, window=window)
+    return a @ v + b * f
+
+
 derivation.bridge(
     "... and LegT's",
     moved,
-    lambda *draws: _each(_windowed, *draws),
-    v,
-    f_j,
-    theta,
+    _windowed,
+    v=v,
+    f=f_j,
+    window=theta,
+    calls=(legt_matrices,),
     wrong={"A transposed": Total(k, A_window.at(k, n) * v.at(k)) + s * f_j / theta, "LegS": driven / theta},
 )
 derivation.bridge("... the basis", g, legendre_basis, points=[x], order=4, wrong={"not normalized": g / s})
@@ -515,16 +531,6 @@ def left_eigenvectors():
     w = (places * np.polynomial.legendre.leggauss(4)[1] / 2) @ legendre_basis(places, order=3)
     yield w, "(0.5, 0.2887, 0)"
     yield w @ legs_matrices(order=3)[0], "(-1, -0.5774, 0)"
-
-
-def _each(compute, *arrays):
-    """One draw after the other."""
-    return jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
-
-
-def _windowed(v, f, window):
-    a, b = legt_matrices(order=4, window=float(window))
-    return a @ v + b * f
 
 
 def _chirp(times):

@@ -6,7 +6,7 @@ The lecture on the functions of theory_jax/state_space/linear_system.py.
 import jax.numpy as jnp
 import numpy as np
 from scipy.integrate import solve_ivp
-from sympy import Integral, KroneckerDelta, exp, oo
+from sympy import Integral, KroneckerDelta, Matrix, exp, oo
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
@@ -361,71 +361,57 @@ derivation.chain(
 )
 
 
-def _system(alpha, beta, p, kappa):
-    """[5, 2, 2], the matrices with these eigenvalues and projections."""
-    projection = jnp.array([[p, p * (1 - p) / kappa], [kappa, 1 - p]]).transpose(2, 0, 1)
-    return -alpha[:, None, None] * projection - beta[:, None, None] * (jnp.eye(2) - projection)
-
-
-def _each(compute, times, *arrays):
-    """One draw after the other: the functions take one system at a time, and many times."""
-    return jnp.stack([compute(*draw)[0] for draw in zip(times[:, None], *arrays, strict=True)])
-
-
+_PROJECTION = Matrix([[p, p * (1 - p) / kappa], [kappa, 1 - p]])
+_SYSTEM = -alpha * _PROJECTION - beta * (Matrix([[1, 0], [0, 1]]) - _PROJECTION)
 derivation.bridge(
     "The code computes the exponential",
     E,
-    lambda t, *numbers: _each(state_transition, t, _system(*numbers)),
-    t,
-    alpha,
-    beta,
-    p,
-    kappa,
+    state_transition,
+    times=[t],
+    a=_SYSTEM,
     wrong={"elementwise": exp(t * A), "transposed": E.at(j, i), "backward": E_back},
     states=2,
 )
 derivation.bridge(
     "... the impulse response",
     h,
-    lambda t, alpha, beta, p, kappa, B, C: _each(impulse_response, t, _system(alpha, beta, p, kappa), B, C),
-    t,
-    alpha,
-    beta,
-    p,
-    kappa,
-    B,
-    C,
+    impulse_response,
+    times=[t],
+    a=_SYSTEM,
+    b=B,
+    c=C,
     wrong={"b and c exchanged": Total(i, times(C, Total(j, times(E.at(j, i), B)))), "its integral": Total(i, times(C, F))},
     states=2,
 )
 derivation.bridge(
     "... the step response",
     y,
-    lambda t, alpha, beta, p, kappa, *rest: _each(step_response, t, _system(alpha, beta, p, kappa), *rest),
-    t,
-    alpha,
-    beta,
-    p,
-    kappa,
-    B,
-    C,
-    D,
-    initial,
+    step_response,
+    times=[t],
+    a=_SYSTEM,
+    b=B,
+    c=C,
+    d=D,
+    initial=initial,
     wrong={"the sign of the integral": y - 2 * Total(i, times(C, F)), "without D": y - D, "from rest": Total(i, times(C, F)) + D},
     states=2,
 )
+
+
+def _on_the_real_axis(frequency, a, b, c, d):
+    return transfer_function(jnp.array([frequency + 0j]), a, b, c, d).real
+
+
 derivation.bridge(
     "... and the transfer function",
     H,
-    lambda s, alpha, beta, p, kappa, *rest: _each(transfer_function, s + 0j, _system(alpha, beta, p, kappa), *rest).real,
-    s,
-    alpha,
-    beta,
-    p,
-    kappa,
-    B,
-    C,
-    D,
+    _on_the_real_axis,
+    frequency=s,
+    a=_SYSTEM,
+    b=B,
+    c=C,
+    d=D,
+    calls=(transfer_function,),
     wrong={"without D": H - D, "transposed": H - D + Total(i, times(C, Total(j, times(resolvent.at(j, i), B))))},
     states=2,
 )

@@ -223,38 +223,57 @@ def pairing():
 
 derivation.bridge(
     "The code joins two maps",
-    sympy.Matrix([a2 * a1, a2 * b1 + b2]),
-    lambda *maps: jnp.stack(combine(*maps), axis=1)[..., None],
-    a1,
-    b1,
-    a2,
-    b2,
-    wrong={"the second map first": sympy.Matrix([a2 * a1, a1 * b2 + b1]), "decays added": sympy.Matrix([a2 + a1, a2 * b1 + b2])},
+    (a2 * a1, a2 * b1 + b2),
+    combine,
+    decay_first=[a1],
+    input_first=[b1],
+    decay_second=[a2],
+    input_second=[b2],
+    wrong={"the second map first": (a2 * a1, a1 * b2 + b1), "decays added": (a2 + a1, a2 * b1 + b2)},
 )
 third = a3 * (a2 * (a1 * x0 + b1) + b2) + b3
+
+
+def _last_of(form):
+    return lambda **given: form(**given)[:, -1]
+
+
 for title, _form in (("... steps through a sequence", recurrence_sequential), ("... or joins its windows", recurrence_parallel)):
     derivation.bridge(
         title,
         third,
-        lambda a1, b1, a2, b2, a3, b3, x0, form=_form: form(_lane(b1, b2, b3), _lane(a1, a2, a3), x0[:, None])[:, -1, 0],
-        a1,
-        b1,
-        a2,
-        b2,
-        a3,
-        b3,
-        x0,
+        _last_of(_form),
+        inputs=[[[b1], [b2], [b3]]],
+        decay=[[[a1], [a2], [a3]]],
+        initial=[[x0]],
+        calls=(_form,),
         wrong={"the initial state forgotten": a3 * (a2 * b1 + b2) + b3, "backwards": a1 * (a2 * (a3 * x0 + b3) + b2) + b1},
     )
+
+
+def _slopes(inputs, decay, initial):
+    """Gradients of the last state alone."""
+    last = jnp.zeros_like(inputs).at[:, -1].set(1.0)
+    parts = recurrence_backward(last, recurrence_sequential(inputs, decay, initial), decay, initial)
+    return jnp.concatenate([part.ravel() for part in parts])
+
+
 derivation.bridge(
     "... and differentiates it",
     sympy.Matrix([Slope(third, number) for number in (b1, b2, b3, a1, a2, a3, x0)]),
-    lambda a1, b1, a2, b2, a3, b3, x0: _slopes(_lane(b1, b2, b3), _lane(a1, a2, a3), x0[:, None])[..., None],
-    a1, b1, a2, b2, a3, b3, x0,
-    wrong={"the state after the step": sympy.Matrix([Slope(third, number) for number in (b1, b2, b3)]
-                                                    + [a2 * a3 * (a1 * x0 + b1), a3 * (a2 * (a1 * x0 + b1) + b2), third]
-                                                    + [a1 * a2 * a3])},
-)  # fmt: skip
+    _slopes,
+    inputs=[[[b1], [b2], [b3]]],
+    decay=[[[a1], [a2], [a3]]],
+    initial=[[x0]],
+    calls=(recurrence_backward, recurrence_sequential),
+    wrong={
+        "the state after the step": sympy.Matrix(
+            [Slope(third, number) for number in (b1, b2, b3)]
+            + [a2 * a3 * (a1 * x0 + b1), a3 * (a2 * (a1 * x0 + b1) + b2), third]
+            + [a1 * a2 * a3]
+        )
+    },
+)
 
 
 @derivation.symbolic(
@@ -382,15 +401,3 @@ def _windows(steps):
         rows.append(np.append(rows[-1][:reach], joined))
         reach *= 2
     return rows
-
-
-def _lane(*steps):
-    """[draws, T, 1] from the numbers of each step."""
-    return jnp.stack(steps, axis=1)[..., None]
-
-
-def _slopes(inputs, decay, initial):
-    """Gradients of the last state alone."""
-    last = jnp.zeros_like(inputs).at[:, -1].set(1.0)
-    parts = recurrence_backward(last, recurrence_sequential(inputs, decay, initial), decay, initial)
-    return jnp.concatenate([part.reshape(len(inputs), -1) for part in parts], axis=1)

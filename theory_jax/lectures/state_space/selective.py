@@ -281,35 +281,58 @@ direct = derivation.number("D", "what it sees of the input directly", "skip")
 after = plus(times(exp(step_now * A), h), times(step_now, b_now, u_now))
 derivation.bridge(
     "The code discretizes each token",
-    sympy.Matrix([exp(step_now * A), step_now * b_now * u_now]),
-    lambda *draws: _each(_discretized_alone, *draws),
-    u_now,
-    step_now,
-    b_now,
-    A,
+    (exp(step_now * A), step_now * b_now * u_now),
+    discretize_selective,
+    inputs=[[[u_now]]],
+    step_size=[[[step_now]]],
+    b=[[[b_now]]],
+    a=[[A]],
     wrong={
-        "the exact hold": sympy.Matrix([exp(step_now * A), (exp(step_now * A) - 1) / A * b_now * u_now]),
-        "a positive": sympy.Matrix([exp(-step_now * A), step_now * b_now * u_now]),
+        "the exact hold": (exp(step_now * A), (exp(step_now * A) - 1) / A * b_now * u_now),
+        "a positive": (exp(-step_now * A), step_now * b_now * u_now),
     },
 )
 derivation.bridge(
     "... takes a step",
-    sympy.Matrix([c_now * after + direct * u_now, after]),
-    lambda *draws: _each(_stepped, *draws),
-    u_now, step_now, b_now, c_now, h, A, direct,
-    wrong={"B and C swapped": sympy.Matrix([b_now * (exp(step_now * A) * h + step_now * c_now * u_now) + direct * u_now,
-                                            exp(step_now * A) * h + step_now * c_now * u_now])},
-)  # fmt: skip
+    (c_now * after + direct * u_now, after),
+    selective_step,
+    inputs=[[u_now]],
+    step_size=[[step_now]],
+    b=[[b_now]],
+    c=[[c_now]],
+    state=[[[h]]],
+    a=[[A]],
+    skip=[direct],
+    wrong={
+        "B and C swapped": (
+            b_now * (exp(step_now * A) * h + step_now * c_now * u_now) + direct * u_now,
+            exp(step_now * A) * h + step_now * c_now * u_now,
+        )
+    },
+)
 first_step = derivation.number(r"\Delta_1", "an earlier step", "step_size", positive=True)
 first_input = derivation.number("u_1", "and its input", "inputs")
 earlier = exp(first_step * A) * h + first_step * b_now * first_input
+
+
+def _last_of_two(**given):
+    return selective_scan(**given)[0][:, 1]
+
+
 derivation.bridge(
     "... scans two tokens",
     c_now * (exp(step_now * A) * earlier + step_now * b_now * u_now) + direct * u_now,
-    lambda *draws: _each(_scanned, *draws),
-    first_input, u_now, first_step, step_now, b_now, c_now, h, A, direct,
+    _last_of_two,
+    inputs=[[[first_input], [u_now]]],
+    step_size=[[[first_step], [step_now]]],
+    b=[[[b_now], [b_now]]],
+    c=[[[c_now], [c_now]]],
+    initial=[[[h]]],
+    a=[[A]],
+    skip=[direct],
+    calls=(selective_scan,),
     wrong={"one decay for both": c_now * (exp(first_step * A) * earlier + step_now * b_now * u_now) + direct * u_now},
-)  # fmt: skip
+)
 derivation.bridge("... and inverts the softplus", x + log(1 - exp(-x)), inverse_softplus, x=[x], wrong={"the logarithm": log(x)})
 
 
@@ -414,33 +437,9 @@ def a_share():
     yield value(gate, {z: 10}) ** 64, "0.9971"
 
 
-def _each(compute, *arrays):
-    """One draw after the other, [2, 1] or a number each: a has no batch."""
-    found = [compute(*draw) for draw in zip(*arrays, strict=True)]
-    return jnp.stack([part[:, None] if part.ndim else part for part in found])
-
-
 def _shaped(numbers, axes):
     """Single numbers as arrays of so many axes of size one."""
     return [number.reshape((1,) * axes) for number in numbers]
-
-
-def _discretized_alone(u, step, b, a):
-    return jnp.stack(discretize_selective(*_shaped((u, step, b), 3), a.reshape(1, 1))).ravel()
-
-
-def _stepped(u, step, b, c, state, a, skip):
-    outputs, state = selective_step(*_shaped((u, step, b, c), 2), state.reshape(1, 1, 1), a.reshape(1, 1), skip.reshape(1))
-    return jnp.stack([outputs[0, 0], state[0, 0, 0]])
-
-
-def _scanned(first_u, u, first_step, step, b, c, state, a, skip):
-    def pair(first, second):
-        return jnp.stack([first, second]).reshape(1, 2, 1)
-
-    given = pair(first_u, u), pair(first_step, step), pair(b, b), pair(c, c)
-    outputs, _ = selective_scan(*given, state.reshape(1, 1, 1), a.reshape(1, 1), skip.reshape(1))
-    return outputs[0, 1, 0]
 
 
 def _of_gates(z, signals):

@@ -255,14 +255,19 @@ def kernel_of_the_real_system():
     )
 
 
-derivation.bridge(
-    "The code has the low rank", Total(n, r * v), lambda v: v @ low_rank_vector(order=4), v, wrong={"LegS's B": Total(n, s * v)}
-)
+derivation.bridge("The code has the low rank", r, low_rank_vector, order=4, wrong={"LegS's B": s})
+
+
+def _applied(v):
+    return normal_part(order=4) @ v
+
+
 derivation.bridge(
     "... the normal part",
     Total(k, plus(S, -KroneckerDelta(n, k) / 2) * v.at(k)),
-    lambda v: v @ normal_part(order=4).T,
-    v,
+    _applied,
+    v=v,
+    calls=(normal_part,),
     wrong={"LegS": Total(k, A * v.at(k))},
 )
 derivation.bridge(
