@@ -9,7 +9,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Eq, Integer, Integral, Piecewise, Rational, exp, log
+from sympy import Eq, Integral, Piecewise, Rational, exp, log
 
 from theory_jax.autoregressive.chain_rule import (
     ancestral_bernoulli,
@@ -122,13 +122,9 @@ model_2 = derivation.define(
 derivation.chain(
     "Conversely, any conditionals make a law, whatever the logits are",
     Total(x1, Total(x2, times(model_1, model_2))),
-    equals(
-        Total(x1, times(model_1, Total(x2, model_2))),
-        "no factor but the last contains the last variable",
-        wrong={"the conditional summed over its condition": Total(x1, times(model_1, Total(x2, model_2.at(x1, x2))))},
-    ),
+    equals(Total(x1, times(model_1, Total(x2, model_2))), "no factor but the last contains the last variable"),
     equals(Total(x1, model_1), r"the two probabilities of the last variable are $\sigma(b)$ and $1 - \sigma(b)$"),
-    equals(1, "the same once more", wrong={"each conditional sums to one, so two of them to two": 2}),
+    equals(1, "the same once more"),
     so="No normalizing constant is computed, because there is none.",
 )
 w = derivation.number("w", "the weight of a variable in its own logit")
@@ -145,7 +141,6 @@ derivation.chain(
         plus(Rational(1, 2), 1 / (1 + exp(-w))),
         r"the bit 0 has the logit 0 and the probability $1 - \sigma(0)$; the bit 1 has the logit $w$ and the probability "
         r"$\sigma(w)$",
-        wrong={"a law": Integer(1)},
     ),
     role="remark",
     so="The sum is one only at $w = 0$. The likelihoods of such a model mean nothing: this is what one wrong mask does.",
@@ -158,11 +153,7 @@ cond_q = derivation.law("q({}|{})", (x2, x1), "a model's law of the second", "lo
 derivation.chain(
     "The likelihood splits into one term a variable",
     Expectation(p, Expectation(cond, -log(q * cond_q))),
-    equals(
-        Expectation(p, Expectation(cond, plus(-log(q), -log(cond_q)))),
-        "the logarithm of a product",
-        wrong={"the product of the logarithms": Expectation(p, Expectation(cond, log(q) * log(cond_q)))},
-    ),
+    equals(Expectation(p, Expectation(cond, plus(-log(q), -log(cond_q)))), "the logarithm of a product"),
     equals(
         plus(Expectation(p, -log(q)), Expectation(p, Expectation(cond, -log(cond_q)))),
         "the first term does not contain the second variable",
@@ -197,7 +188,7 @@ bit = derivation.define(r"\ell", x * l - log(1 + exp(l)), "the log-probability o
 derivation.chain(
     "The error signal is prediction minus datum",
     Slope(-bit, l),
-    equals(exp(l) / (1 + exp(l)) - x, "differentiate", wrong={"datum minus prediction": x - exp(l) / (1 + exp(l))}),
+    equals(exp(l) / (1 + exp(l)) - x, "differentiate"),
     equals(1 / (1 + exp(-l)) - x, r"divide above and below by $e^l$: this is $\sigma(l) - x$"),
     so="It is between -1 and 1 however wrong the logit is.",
 )
@@ -273,7 +264,6 @@ derivation.chain(
         times(success, success_2.at(1)),
         r"given the past, a uniform number below $\sigma(l)$ makes the variable 1: an interval of that length; the uniform "
         r"numbers of two variables are independent, so the string 11 has the area of a rectangle",
-        wrong={"the second variable drawn as if the first were 0": times(success, success_2.at(0))},
     ),
     role="lemma",
     so="The points of the unit cube that are mapped to one string form a box whose sides are the conditionals.",
@@ -333,7 +323,7 @@ derivation.chain(
             )
         )
     ),
-    equals(-_mixed(summed), "pairs of variables have no third difference", wrong={"no interaction": Integer(0)}),
+    equals(-_mixed(summed), "pairs of variables have no third difference"),
     so="It is not zero in general, so an order that ends in another variable, whose logistic conditional forbids that "
     "interaction, cannot express this law. Restricted conditionals make the order a decision of the model.",
 )

@@ -9,7 +9,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integer, Piecewise, Rational, exp, log, oo
+from sympy import Piecewise, Rational, exp, log, oo
 
 from theory_jax.autoregressive.decoding import (
     apply_temperature,
@@ -100,11 +100,7 @@ derivation.chain(
         plus(Slope(log(Z), b), -Expectation(p_b, l), -times(b, Slope(Expectation(p_b, l), b))),
         "the chain above, and the product rule",
     ),
-    equals(
-        -times(b, Slope(Expectation(p_b, l), b)),
-        r"the slope of $\log Z$ is the expectation of $l$",
-        wrong={"a plus": times(b, Slope(Expectation(p_b, l), b))},
-    ),
+    equals(-times(b, Slope(Expectation(p_b, l), b)), r"the slope of $\log Z$ is the expectation of $l$"),
     equals(
         -times(b, Variance(p_b, l)),
         r"the quotient rule: the slope of $\mathbb{E}[l]$ is $\mathbb{E}[l^2] - \mathbb{E}[l]^2$",
@@ -126,17 +122,11 @@ derivation.chain(
         1 / m,
         r"the first line is the probability of a most likely token, divided above and below by $e^{b \max_i l_i}$; the others "
         r"go to zero",
-        wrong={"one of them has everything": Integer(1), "all tokens": 1 / (m + V)},
     ),
     role="remark",
-    so=r"One token has everything only if no other ties with it. The probability of each other token, $e^{-b g_j}$ times this, "
+    so=r"At high temperature, $b \to 0$, every exponential goes to one, and the law is uniform on all tokens. One token has "
+    r"everything only if no other ties with it. The probability of each other token, $e^{-b g_j}$ times this, "
     r"goes to zero.",
-)
-derivation.chain(
-    "At high temperature it is uniform on all of them",
-    Limit(1 / (m + Total(j, exp(-b * g))), b, 0),
-    equals(1 / (m + V), "every exponential goes to one"),
-    role="remark",
 )
 derivation.bridge(
     "The logits that the code makes of them",
@@ -187,9 +177,7 @@ derivation.chain(
         times(Rational(1, 2), plus(1 - mass, Total(r, p_out))),
         r"half the sum of the absolute differences; inside $S$ no probability falls, outside all are lost",
     ),
-    equals(
-        1 - mass, "what is gained inside is lost outside", wrong={"without the half": 2 * (1 - mass), "the mass that stays": mass}
-    ),
+    equals(1 - mass, "what is gained inside is lost outside", wrong={"without the half": 2 * (1 - mass)}),
 )
 
 derivation.symbol("S", "a set of tokens")
@@ -210,14 +198,7 @@ derivation.symbol("p_i", "the probability of a token")
 )
 def top_k_is_the_heaviest_set():
     kept = [jnp.exp(_law(top_k_filter(_logits, k=k))) for k in range(1, 7)]
-    return Sides(
-        left=jnp.stack(kept),
-        right=_heaviest(_logits, range(1, 7)),
-        wrong={
-            "kept logits doubled": _heaviest(_logits, range(1, 7), power=2),
-            "not normalized": _heaviest(_logits, range(1, 7)) * 0.9,
-        },
-    )
+    return Sides(left=jnp.stack(kept), right=_heaviest(_logits, range(1, 7)))
 
 
 @derivation.exact(
@@ -234,34 +215,7 @@ def the_nucleus_is_a_smallest_set():
     every = _heaviest(_logits, range(1, 7))
     smallest, without = every[sizes - 1, jnp.arange(5)], every[jnp.maximum(sizes - 2, 0), jnp.arange(5)]
     laws = jnp.stack([jnp.exp(_law(nucleus_filter(_logits, mass=mass))) for mass in thresholds])
-    doubled = _heaviest(_logits, range(1, 7), power=2)[sizes - 1, jnp.arange(5)]
-    return Sides(left=laws, right=smallest, wrong={"without the token that crosses": without, "kept logits doubled": doubled})
-
-
-@derivation.exact(
-    r"S = \{ i : p_i \ge f \max_j p_j \} \quad\text{and}\quad S = \{ i : \text{less than } \mu \text{ before } i \text{ in the "
-    r"order of } |-\log p_i - H(p)| \}",
-    because="Min-p and typical sampling against a loop over the tokens, for five laws; typical sampling sorts by the distance "
-    "from the entropy. A constant added to the logits changes nothing, and the kept logits are the given ones.",
-    outcomes=5 * 6 * 6,
-    role="remark",
-)
-def the_other_two_sets():
-    fractions, masses = (0.05, 0.2, 0.6), (0.2, 0.5, 0.9)
-    filtered = [minimum_probability_filter(_logits + 7.0, fraction=f) for f in fractions]
-    filtered += [typical_filter(_logits + 7.0, mass=mass) for mass in masses]
-    laws = np.exp(np.asarray(_law(_logits)))
-    keep = [laws >= f * laws.max(axis=1, keepdims=True) for f in fractions] + [_typical(laws, mass) for mass in masses]
-    kept = jnp.where(jnp.array(np.stack(keep)), _logits + 7.0, -jnp.inf)
-    likely = [laws >= f * laws.max(axis=1, keepdims=True) for f in fractions] + [_typical(laws, m, -laws) for m in masses]
-    return Sides(
-        left=jnp.exp(jnp.stack(filtered)),
-        right=jnp.exp(kept),
-        wrong={
-            "the most likely first": jnp.exp(jnp.where(jnp.array(np.stack(likely)), _logits + 7.0, -jnp.inf)),
-            "kept logits normalized": jnp.exp(_law(kept)),
-        },
-    )
+    return Sides(left=laws, right=smallest, wrong={"without the token that crosses": without})
 
 
 derivation.say(
@@ -317,9 +271,7 @@ derivation.symbol("u", "a uniform number", "uniform")
 def the_inverse_distribution_function_has_intervals_of_length_p():
     p = jnp.array([0, 20, 1, 0, 33, 10, 0]) / 64
     drawn = categorical_from_uniform(jnp.broadcast_to(jnp.log(p), (64, 7)), (jnp.arange(64) + 0.5) / 64)
-    return Sides(
-        left=jnp.bincount(drawn, length=7) / 64, right=p, wrong={"the index after it": jnp.roll(p, 1), "sorted": -jnp.sort(-p)}
-    )
+    return Sides(left=jnp.bincount(drawn, length=7) / 64, right=p)
 
 
 x = derivation.number("x", "a real number")
@@ -352,7 +304,7 @@ gumbel = derivation.chain(
 derivation.chain(
     "The winner has the law of the logits",
     Limit(times(soft, exp(-everything * exp(-x))), x, oo),
-    equals(soft, r"$e^{-x}$ goes to zero", wrong={"the exponential not normalized": exp(l)}),
+    equals(soft, r"$e^{-x}$ goes to zero"),
     uses=(gumbel,),
 )
 
@@ -485,24 +437,12 @@ def _law(logits):
     return jax.nn.log_softmax(logits, axis=-1)
 
 
-def _heaviest(logits, sizes, power=1):
-    """The law restricted to the heaviest of all sets of each size, by enumeration. power: of the probabilities, a mistake."""
+def _heaviest(logits, sizes):
+    """The law restricted to the heaviest of all sets of each size, by enumeration."""
     p = jnp.exp(_law(logits))
     laws = []
     for size in sizes:
         best = jnp.argmax(jnp.where(_subsets.sum(1) == size, p @ _subsets.T, 0.0), axis=1)
-        kept = jnp.where(_subsets[best], p**power, 0.0)
+        kept = jnp.where(_subsets[best], p, 0.0)
         laws.append(kept / kept.sum(axis=1, keepdims=True))
     return jnp.stack(laws)
-
-
-def _typical(laws, mass, key=None):
-    """The tokens that have less than the mass before them, one after another in the order of the key."""
-    keep = np.zeros_like(laws, dtype=bool)
-    for row, p in enumerate(laws):
-        distance = np.abs(-np.log(p) + p @ np.log(p)) if key is None else key[row]
-        before = 0.0
-        for token in np.argsort(distance):
-            keep[row, token] = before < mass
-            before += p[token]
-    return keep

@@ -15,7 +15,7 @@ from theory_jax.autoregressive.discretized_mixture import (
     discretized_logistic_mixture_sample,
 )
 from theory_jax.derivation.chains import at_least, equals
-from theory_jax.derivation.kinds import SampleSides, Sides
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -62,12 +62,8 @@ bell = derivation.define("f(t)", exp(-t) / (1 + exp(-t)) ** 2, "the density of t
 density = derivation.chain(
     "The density of the logistic law",
     Slope(rise, t),
-    equals(bell, "the chain rule", wrong={"the sign": -bell, "not squared": exp(-t) / (1 + exp(-t))}),
-    equals(
-        times(rise, 1 - rise),
-        r"$\frac{e^{-t}}{1 + e^{-t}} = 1 - \sigma(t)$",
-        wrong={"the square alone": rise**2, "twice": 2 * rise * (1 - rise)},
-    ),
+    equals(bell, "the chain rule"),
+    equals(times(rise, 1 - rise), r"$\frac{e^{-t}}{1 + e^{-t}} = 1 - \sigma(t)$"),
     role="lemma",
     so=r"With a mean and a scale it is $\frac{1}{s} f\left(\frac{x-m}{s}\right)$.",
 )
@@ -80,18 +76,14 @@ cells = (edges[0], edges[1] - edges[0], edges[2] - edges[1], 1 - edges[2])
 derivation.chain(
     "The probabilities of four levels sum to one",
     plus(*(Total(j, times(pi, cell)) for cell in cells)),
-    equals(
-        Total(j, times(pi, plus(*cells))),
-        "exchange the sums over levels and components",
-        wrong={"the weights squared": Total(j, times(pi**2, plus(*cells)))},
-    ),
+    equals(Total(j, times(pi, plus(*cells))), "exchange the sums over levels and components"),
     equals(
         Total(j, pi),
         "every inner edge occurs twice, with opposite signs; the outer cells reach to infinity, where the distribution function "
         "is 0 and 1",
-        wrong={"the highest cell closed": Total(j, pi * edges[2]), "the lowest cell closed": Total(j, pi * (1 - edges[0]))},
+        wrong={"the highest cell closed": Total(j, pi * edges[2])},
     ),
-    equals(1, "the weights sum to one", wrong={"one for each component": 3}),
+    equals(1, "the weights sum to one"),
     central=True,
     so="Nothing was used of the distribution function. For $n$ levels there are $n - 1$ edges, and the argument is the same.",
 )
@@ -106,14 +98,13 @@ derivation.chain(
 )
 def all_levels_sum_to_one():
     places = np.array([(m, s) for m in (-1.5, 0.0, 0.37) for s in (-7.0, -3.0, -1.0, 1.0)])
-    sums, closed = [], []
+    sums = []
     for levels in (2, 3, 16, 256):
         x = np.broadcast_to(np.linspace(-1, 1, levels)[:, None], (levels, len(places)))
         m, s = (np.broadcast_to(part, x.shape) for part in places.T)
         probabilities = np.exp(np.asarray(discretized_logistic_log_prob(x, m, s, num_levels=levels)))
         sums.append(probabilities.sum(0))
-        closed.append(probabilities[1:].sum(0))
-    return Sides(left=np.array(sums), right=np.ones((4, 12)), wrong={"without the lowest level": np.array(closed)})
+    return Sides(left=np.array(sums), right=np.ones((4, 12)))
 
 
 derivation.say(
@@ -129,18 +120,11 @@ mass = derivation.define(
 derivation.chain(
     "A product that has its digits everywhere",
     mass,
-    equals(
-        (exp(w - a) - exp(-a)) / ((1 + exp(-a)) * (1 + exp(w - a))),
-        "one denominator",
-        wrong={"the difference turned over": (exp(-a) - exp(w - a)) / ((1 + exp(-a)) * (1 + exp(w - a)))},
-    ),
+    equals((exp(w - a) - exp(-a)) / ((1 + exp(-a)) * (1 + exp(w - a))), "one denominator"),
     equals(
         times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w)),
         r"factor out $e^{w-a}$, and $\frac{e^{w-a}}{1 + e^{w-a}} = \frac{1}{1 + e^{a-w}}$",
-        wrong={
-            "the lower edge on the wrong side": times(1 / (1 + exp(-a)), 1 / (1 + exp(w - a)), 1 - exp(-w)),
-            "half the width": times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w / 2)),
-        },
+        wrong={"the lower edge on the wrong side": times(1 / (1 + exp(-a)), 1 / (1 + exp(w - a)), 1 - exp(-w))},
     ),
     so=r"So $\log P = \log \sigma(a) + \log \sigma(-b) + \log(1 - e^{-w})$ with the lower edge $b = a - w$. In an outer cell one "
     r"of the first two terms is all that is left.",
@@ -185,13 +169,8 @@ derivation.chain(
     equals(
         -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
         r"the derivative of $\sigma$, and $-\frac{1}{s}$ from the standardized edge",
-        wrong={"the sign": (F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below))},
     ),
-    equals(
-        times(1 / s, plus(F_above, F_below, -1)),
-        r"$F_+ - F_+^2 - F_- + F_-^2 = (F_+ - F_-)(1 - F_+ - F_-)$",
-        wrong={"the sign": times(1 / s, plus(1, -F_above, -F_below)), "twice": times(2 / s, plus(F_above, F_below, -1))},
-    ),
+    equals(times(1 / s, plus(F_above, F_below, -1)), r"$F_+ - F_+^2 - F_- + F_-^2 = (F_+ - F_-)(1 - F_+ - F_-)$"),
     uses=(density,),
     so=r"It tends to $\frac{1}{s}$ as $m \to -\infty$ and to $-\frac{1}{s}$ as $m \to \infty$: the mean is drawn to the cell "
     r"with the same force from everywhere beyond.",
@@ -202,7 +181,6 @@ derivation.chain(
     equals(
         plus(times(1 / s, F_above - 1), times(1 / s, F_below)),
         r"the same with $F_- = 0$ in the lowest and $F_+ = 1$ in the highest",
-        wrong={"both edges": times(2 / s, plus(F_above, F_below, -1)), "exchanged": plus(-F_above / s, (1 - F_below) / s)},
     ),
     so="Each vanishes on the outer side alone, where the probability is already near one.",
 )
@@ -224,15 +202,10 @@ derivation.say(
 derivation.chain(
     "The first correction of the density",
     times(Rational(1, 6), Slope(rise, t, 3)),
-    equals(
-        times(Rational(1, 6), Slope(bell, t, 2)),
-        r"$\sigma' = f$",
-        wrong={"one order less": times(Rational(1, 6), Slope(bell, t, 1))},
-    ),
+    equals(times(Rational(1, 6), Slope(bell, t, 2)), r"$\sigma' = f$"),
     equals(
         times(Rational(1, 6), bell, 1 - 6 * bell),
         r"$f' = f (1 - 2\sigma)$, so $f'' = f (1 - 2\sigma)^2 - 2 f^2$, and $(1 - 2\sigma)^2 = 1 - 4f$",
-        wrong={"four": times(Rational(1, 6), bell, 1 - 4 * bell)},
     ),
     role="lemma",
 )
@@ -253,9 +226,7 @@ def fine_levels_have_a_density():
     log_probs = np.asarray(discretized_logistic_log_prob(x, mean, log_scale, num_levels=4001))
     found = (log_probs - np.log(2 / 4000) - np.log(f) - 0.5) * 4000**2
     wanted = (1 - 6 * f) * np.exp(1.0) / 6
-    return Sides(
-        left=found, right=wanted, wrong={"four": (1 - 4 * f) * np.exp(1.0) / 6, "the scale once": (1 - 6 * f) * np.exp(0.5) / 6}
-    )
+    return Sides(left=found, right=wanted, wrong={"the scale once": (1 - 6 * f) * np.exp(0.5) / 6})
 
 
 derivation.say("Components. What follows holds for every level; its probability under component $j$ is $e^{\\ell_j}$.")
@@ -278,7 +249,7 @@ derivation.chain(
         r"$\gamma_j = \pi_j e^{\ell_j} / \bar P$, so $\log \bar P - \ell_j = \log \frac{\pi_j}{\gamma_j}$",
         wrong={"under the posterior": Expectation(gamma, log(pi / gamma))},
     ),
-    equals(Divergence(pi, gamma), "the definition of the divergence", wrong={"twice": 2 * Divergence(pi, gamma)}),
+    equals(Divergence(pi, gamma), "the definition of the divergence"),
     at_least(0, "Gibbs; equality if and only if all components agree on the level", dropping=gibbs.at(pi, gamma)),
     so="An average of the components' losses is a bound of the likelihood, and not the likelihood.",
 )
@@ -305,7 +276,6 @@ derivation.chain(
     equals(
         plus(soft.at(r) * exp(l.at(r)) / of_logits, -soft.at(r)),
         r"$\frac{\partial \tilde\pi_j}{\partial c_r} = \tilde\pi_j (1_{j=r} - \tilde\pi_r)$",
-        wrong={"the sign": plus(soft.at(r), -soft.at(r) * exp(l.at(r)) / of_logits)},
     ),
     states=2,
 )
@@ -337,7 +307,7 @@ derivation.chain(
     "The logarithm of the odds inverts the distribution function",
     1 / (1 + exp(-(draw - m) / s)),
     equals(1 / (1 + (1 - u) / u), r"the mean and the scale cancel, and $e^{-\log \frac{u}{1-u}} = \frac{1-u}{u}$"),
-    equals(u, r"$1 + \frac{1-u}{u} = \frac{1}{u}$", wrong={"the other tail": 1 - u}),
+    equals(u, r"$1 + \frac{1-u}{u} = \frac{1}{u}$"),
     so=r"$F$ rises, so $X$ is in a cell if and only if $u$ is between the values of $F$ at its edges: with the "
     r"probability of the cell.",
 )
@@ -359,30 +329,7 @@ def every_edge_of_every_cell():
     tables = (np.broadcast_to(part, (1, component.size, 2)) for part in (np.zeros(2), mean, np.log(scale)))
     found = discretized_logistic_mixture_sample(component, uniforms.reshape(1, -1), *tables, num_levels=9)
     wanted = np.broadcast_to(x[:, None], uniforms.shape).reshape(1, -1)
-    wrong = {"a level higher": np.minimum(wanted + 2 / 8, 1), "divided by the number of levels": wanted * 8 / 9}
-    return Sides(left=np.asarray(found), right=np.array(wanted), wrong=wrong)
-
-
-@derivation.monte_carlo(
-    r"\Pr(x_k) = \bar P(x_k)",
-    because="Draws of the code from two components, by both uniform numbers, against the code's probabilities of five levels.",
-    role="remark",
-)
-def drawn_levels_have_their_probabilities():
-    x, count = np.linspace(-1, 1, 5), 20_000
-    tables = np.log([0.3, 0.7]), np.array([-0.6, 0.4]), np.array([-1.0, -2.0])
-    uniforms = np.random.default_rng(42).uniform(size=(2, count, 1))
-    drawn = discretized_logistic_mixture_sample(*uniforms, *(np.broadcast_to(t, (count, 1, 2)) for t in tables), num_levels=5)
-    log_probs = discretized_logistic_mixture_log_prob(x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in tables), num_levels=5)
-    other = discretized_logistic_mixture_log_prob(
-        x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in (tables[0][::-1], *tables[1:])), num_levels=5
-    )
-    hits = (np.abs(np.asarray(drawn) - x) < 0.1).astype(float)
-    return SampleSides(
-        samples=hits,
-        expected=np.exp(np.asarray(log_probs))[:, 0],
-        wrong={"the weights exchanged": np.exp(np.asarray(other))[:, 0]},
-    )
+    return Sides(left=np.asarray(found), right=np.array(wanted))
 
 
 @derivation.numeric(

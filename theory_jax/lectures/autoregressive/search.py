@@ -71,7 +71,6 @@ soft_maximum = derivation.chain(
         0,
         r"$\frac1b \log \sum_i e^{b s_i} = \max_i s_i + \frac1b \log(m + \sum_x e^{-b g_x})$, and the logarithm is bounded by "
         r"that of the number of scores",
-        wrong={"not divided by b": log(m)},
     ),
     role="lemma",
 )
@@ -133,12 +132,7 @@ certificate = derivation.chain(
         adding=rest,
         wrong={"a continuation that gains": plus(pruned, rest)},
     ),
-    at_most(
-        pruned,
-        r"no dropped prefix is better than the best of them",
-        adding=below,
-        wrong={"the score of another dropped prefix": plus(pruned, -below)},
-    ),
+    at_most(pruned, r"no dropped prefix is better than the best of them", adding=below),
     so=r"A sequence that the beam did not rank at the end has a dropped prefix, so its score is at most $\pi$. If the returned "
     r"score is at least $\pi$, it is the maximum. With $W \ge V^{L-1}$ nothing is dropped before the last step: the search is "
     r"exhaustive. With $W = 1$ all candidates share one prefix: the search is greedy.",
@@ -188,10 +182,7 @@ def the_narrowest_and_the_widest_beam():
     ranked = jnp.take_along_axis(every, order, axis=1)
     found = [narrow[0].ravel(), narrow[1].ravel(), wide[0].ravel(), wide[1].ravel()]
     wanted = [greedy[0].ravel(), greedy[1].ravel(), _SEQUENCES[order].ravel(), ranked.ravel()]
-    flipped = [greedy[0].ravel(), greedy[1].ravel(), _SEQUENCES[order][:, :, ::-1].ravel(), ranked.ravel()]
-    return Sides(
-        left=jnp.concatenate(found), right=jnp.concatenate(wanted), wrong={"parents not applied": jnp.concatenate(flipped)}
-    )
+    return Sides(left=jnp.concatenate(found), right=jnp.concatenate(wanted))
 
 
 derivation.say(
@@ -208,7 +199,7 @@ derivation.chain(
         "a finished sequence has one continuation, of probability 1; the others end or go on",
         wrong={"a finished sequence that pays": plus(times(end_0, end_1), 1 - end_0)},
     ),
-    equals(1, "add", wrong={"the ended sequences lost": 1 - end_0}),
+    equals(1, "add"),
     role="lemma",
 )
 
@@ -221,18 +212,13 @@ derivation.chain(
     role="remark",
 )
 def finished_beams_keep_their_score():
-    totals, broken, lost = [], [], []
+    totals, broken = [], []
     for length in (1, 2, 3):
         tokens, scores = beam_search(_START[:1], _step_of_trees, width=27, length=length, end_token=1)
         ended = jnp.any((tokens[..., :-1] == 1) & (tokens[..., 1:] != 1), axis=2) & (scores > -jnp.inf)
         totals.append(jnp.exp(scores).sum())
         broken.append(ended.sum())
-        lost.append(1.0 - (length > 1) * jnp.exp(_START[0, 1]))
-    return Sides(
-        left=jnp.stack(totals + broken),
-        right=jnp.append(jnp.ones(3), jnp.zeros(3)),
-        wrong={"the ended sequences lost": jnp.append(jnp.stack(lost), jnp.zeros(3))},
-    )
+    return Sides(left=jnp.stack(totals + broken), right=jnp.append(jnp.ones(3), jnp.zeros(3)))
 
 
 derivation.say(
@@ -248,11 +234,7 @@ turning = derivation.define(r"\alpha^*", log(n * w / q) / log((5 + n) / 6), r"wh
 derivation.chain(
     "The exponent at which the length no longer matters",
     -times(n, w) / ((5 + n) / 6) ** turning,
-    equals(
-        -q,
-        r"a power is $e^{\alpha^* \log((5 + n)/6)} = \frac{n w}{q}$: both scores are equal",
-        wrong={"the score of the words": -times(n, w), "turned over": -((n * w) ** 2) / q},
-    ),
+    equals(-q, r"a power is $e^{\alpha^* \log((5 + n)/6)} = \frac{n w}{q}$: both scores are equal"),
     so=r"Without normalization the end wins if $n w > q$. Above $\alpha^*$ the words win.",
 )
 derivation.bridge(
@@ -283,7 +265,6 @@ mode_gap = derivation.chain(
     equals(
         times(n, 1 - p, log(p) - log(1 - p)),
         r"all heads has the score $n \log p$; the mean of $n$ flips is $n$ times that of one",
-        wrong={"the probability of heads": times(n, p, log(p) - log(1 - p))},
     ),
     role="lemma",
 )
@@ -304,7 +285,6 @@ derivation.chain(
         0,
         "Chebyshev's inequality: the probability of a score as far from the mean as the mode's is at most one over the square "
         "of the number of deviations",
-        wrong={"the odds": p / (1 - p)},
     ),
     uses=(far,),
     so="A sample looks like the data; the most likely sequence does not. For open text one draws, for a translation or a "

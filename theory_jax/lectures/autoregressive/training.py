@@ -74,7 +74,6 @@ derivation.chain(
     equals(
         plus(-log(given_1), -log(given_2)),
         r"the chain rule gives the product $p(x_2, x_3 | x_1)$; its logarithm is a sum of one loss a position",
-        wrong={"the product of the losses": log(given_1) * log(given_2)},
     ),
     equals(
         plus(log(Total(w, exp(first))), -first.at(x2, x1), log(Total(w, exp(second))), -second.at(x3, x1, x2)),
@@ -144,7 +143,7 @@ derivation.chain(
     equals(
         p.at(j) - q.at(j),
         r"the slope of the log-sum-exp is the softmax; the target enters linearly",
-        wrong={"target minus prediction": q.at(j) - p.at(j), "a factor of the softmax": p.at(j) * (p.at(j) - q.at(j))},
+        wrong={"target minus prediction": q.at(j) - p.at(j)},
     ),
     so="No factor next to it becomes small where the model is sure and wrong.",
 )
@@ -190,36 +189,20 @@ derivation.bridge(
     wrong={
         "the share over the other tokens": -Total(
             v, ((1 - eps) * KroneckerDelta(v, 2) + eps * (1 - KroneckerDelta(v, 2)) / (V - 1)) * log(p)
-        ),
-        "not smoothed": -log(p.at(2)),
+        )
     },
 )
 
-derivation.symbol("l_{tv}", "the logit of token $v$ at position $t$", "logits")
-derivation.symbol("p_{tv}", "its probability")
-derivation.symbol("m_t", "1 if the position is valid and 0 otherwise", "mask")
-derivation.symbol("y_t", "the target there", "targets")
-
-
-@derivation.autodiff(
-    r"\frac{\partial \ell_t}{\partial l_{tv}} = m_t \left( p_{tv} - (1 - \varepsilon)\, \delta_{v y_t} - \frac{\varepsilon}{V} "
-    r"\right)",
-    because="The gradient of the code's loss, with padding. Masked positions have no gradient at all.",
-    role="remark",
+derivation.bridge(
+    "... and this gradient in the logits",
+    p - smooth.at(v, 2),
+    token_cross_entropy,
+    targets=jnp.array([[2]]),
+    logits=[[l]],
+    mask=None,
+    label_smoothing=eps,
+    slope="logits",
 )
-def gradient_in_the_logits():
-    logits = draw(3, 5, _V, seed=3)
-    gradient = jax.grad(lambda z: jnp.sum(token_cross_entropy(_TARGETS, z, _VALID, label_smoothing=0.1)))(logits)
-    hot = _TARGETS[..., None] == jnp.arange(_V)
-    formula = jax.nn.softmax(logits) - (0.9 * hot + 0.1 / _V)
-    return Sides(
-        left=gradient,
-        right=jnp.where(_VALID[..., None], formula, 0.0),
-        wrong={
-            "padding counted": formula,
-            "the share over the other tokens": jax.nn.softmax(logits) - jnp.where(hot, 0.9, 0.1 / (_V - 1)),
-        },
-    )
 
 
 derivation.say(
@@ -293,7 +276,6 @@ derivation.chain(
     equals(
         times(1 / n_bar, Total(b, (n - n_bar) * (mean - ell_bar)) / B),
         "multiply out: the bracket is the covariance of length and loss",
-        wrong={"divided by one less": times(1 / n_bar, Total(b, (n - n_bar) * (mean - ell_bar)) / (B - 1))},
     ),
     so="Both agree if and only if length and loss are uncorrelated. Only the mean over tokens is a log-likelihood divided by a "
     "count, and does not depend on which tokens share a row. Early tokens have little context, so short sequences often have "
@@ -339,34 +321,6 @@ derivation.chain(
     so="As the head every row moves at every step; as the embedding only the row that was read. Rare tokens are trained mostly "
     "as outputs, and tying lets their inputs profit.",
 )
-
-
-derivation.symbol("L", "the loss of a batch")
-derivation.symbol("h_t", "the hidden state at position $t$", "hidden")
-derivation.symbol("x_t", "the token that is read there", "tokens")
-derivation.symbol("e_v", "the unit vector of token $v$")
-derivation.symbol("r_t", r"the embedding that was read, $W^\top e_{x_t}$")
-
-
-@derivation.autodiff(
-    r"\nabla_W L = \sum_t m_t (p_t - e_{y_t})\, h_t^\top + \sum_t e_{x_t}\, (\partial L / \partial r_t)^\top",
-    because="The same for a small causal network with three coordinates: automatic differentiation through both uses at once, "
-    "against the two parts.",
-    role="remark",
-)
-def tying_adds_two_gradients():
-    def loss(tied):
-        return jnp.sum(token_cross_entropy(_TARGETS, _logits(_INPUTS, tied, tied), _VALID))
-
-    hidden, pull_back = jax.vjp(lambda read: jnp.tanh(jnp.cumsum(read @ _MIXING, axis=1)), _EMBEDDING[_INPUTS])
-    error = jax.nn.softmax(tied_logits(hidden, _EMBEDDING)) - jax.nn.one_hot(_TARGETS, _V)
-    error = jnp.where(_VALID[..., None], error, 0.0)
-    as_head = jnp.einsum("btv,bte->ve", error, hidden)
-    as_embedding = jnp.zeros((_V, _E)).at[_INPUTS].add(*pull_back(error @ _EMBEDDING))
-    both = as_head + as_embedding
-    return Sides(
-        left=jax.grad(loss)(_EMBEDDING), right=both, wrong={"as the head only": as_head, "as the embedding only": as_embedding}
-    )
 
 
 @derivation.example(

@@ -11,8 +11,6 @@ import numpy as np
 import sympy
 from sympy import KroneckerDelta, Rational, exp, pi, sqrt
 
-from theory_jax.autoregressive.attention import causal_mask, multi_head_attention
-from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.autoregressive.transformer import (
     decoder_logits,
     feed_forward,
@@ -33,11 +31,9 @@ _V, _L, _E, _F, _HEADS = 7, 6, 8, 12, 2
 
 
 def _block(seed):
-    shapes = {
-        "attention_norm_weight": (_E,), "attention_norm_bias": (_E,), "query_weight": (_E, _E), "key_weight": (_E, _E),
-        "value_weight": (_E, _E), "output_weight": (_E, _E), "feed_forward_norm_weight": (_E,), "feed_forward_norm_bias": (_E,),
-        "up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F), "down_bias": (_E,),
-    }  # fmt: skip
+    vectors = ("attention_norm_weight", "attention_norm_bias", "feed_forward_norm_weight", "feed_forward_norm_bias", "down_bias")
+    shapes = dict.fromkeys(("query_weight", "key_weight", "value_weight", "output_weight"), (_E, _E))
+    shapes |= dict.fromkeys(vectors, (_E,)) | {"up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F)}
     return {name: draw(*shape, seed=seed + i, scale=0.5) for i, (name, shape) in enumerate(shapes.items())}
 
 
@@ -53,22 +49,6 @@ def _parameters(layers=2, seed=100):
 
 _TOKENS = jnp.array([[3, 1, 4, 1, 5, 2], [6, 0, 2, 5, 3, 5]])
 _logits = jax.jit(lambda tokens, parameters: decoder_logits(tokens, parameters, heads=_HEADS))
-
-
-def _branches(parameters):
-    """What embedding and branches put into the stream, in order, and the last stream."""
-    mask = causal_mask(query_length=6, key_length=6)
-    x = parameters["token_embedding"][_TOKENS] + parameters["position_embedding"]
-    parts = [x]
-    for p in parameters["blocks"]:
-        z = layer_norm(x, p["attention_norm_weight"], p["attention_norm_bias"], epsilon=1e-5)
-        weights = (p["query_weight"], p["key_weight"], p["value_weight"], p["output_weight"])
-        attended = multi_head_attention(z, z, *weights, mask, heads=_HEADS, key_value_heads=_HEADS)
-        z = layer_norm(x + attended, p["feed_forward_norm_weight"], p["feed_forward_norm_bias"], epsilon=1e-5)
-        thought = feed_forward(z, p["up_weight"], p["up_bias"], p["down_weight"], p["down_bias"])
-        parts += [attended, thought]
-        x = x + attended + thought
-    return parts, x
 
 
 derivation = Derivation(
@@ -108,13 +88,7 @@ t = derivation.index("t", "a token of the sequence")
 j = derivation.index("j", "a token of the sequence, next to $t$")
 l = derivation.index("l", "a token of the sequence, next to $t$ and $j$")  # noqa: E741 (the lecture's letter)
 x = derivation.numbers("x", t, "the stream before a block, one entry of it", "x")
-mask = derivation.define(
-    "M",
-    sympy.Heaviside(t - j, 1),
-    r"the step function of $t - j$: 1 where $j \le t$, and 0 elsewhere",
-    "causal_mask",
-    over=(t, j),
-)
+mask = derivation.define("M", sympy.Heaviside(t - j, 1), r"1 where $j \le t$, and 0 elsewhere", "causal_mask", over=(t, j))
 weight = derivation.define(
     "P",
     mask * exp(x * x.at(j)) / Total(l, mask.at(t, l) * exp(x * x.at(l))),
@@ -122,9 +96,7 @@ weight = derivation.define(
     "attention_weights",
     over=(t, j),
 )
-mixed = derivation.define(
-    "A", Total(j, times(weight, x.at(j))), "what attention adds to the stream", "multi_head_attention", over=t
-)
+mixed = derivation.define("A", Total(j, times(weight, x.at(j))), "what attention adds", "multi_head_attention", over=t)
 f = derivation.function("f", "the feed-forward layer, any function of a token's stream", "feed_forward")
 after = derivation.define("y", plus(x, mixed, f(plus(x, mixed))), "the stream behind the block", "decoder_block", over=t)
 
@@ -151,24 +123,6 @@ derivation.say(
     "the whole sequence by the chain rule, and one pass gives all of its factors, whatever comes later and wherever the text "
     "is cut off."
 )
-s1, s2, v1 = (
-    derivation.number(name, what)
-    for name, what in (
-        ("s_1", "the score of the first of two tokens, for itself"),
-        ("s_2", "its score for the second"),
-        ("v_1", "the first one's value"),
-    )
-)
-first = derivation.define("p_1", exp(s1) / (exp(s1) + exp(s2)), "the first weight of a softmax over both tokens")
-second = derivation.define("p_2", exp(s2) / (exp(s1) + exp(s2)), "the second weight")
-derivation.chain(
-    "A mask behind the softmax is not enough",
-    Slope(times(first, v1), s2),
-    equals(-times(first, second, v1), "the quotient rule", wrong={"nothing": 0, "the sign": times(first, second, v1)}),
-    role="remark",
-    so="If the future's weight is set to 0 after normalization, the second token still enters through the normalizer. The mask "
-    "has to come before.",
-)
 
 
 @derivation.numeric(
@@ -181,10 +135,7 @@ def one_pass_scores_every_conditional():
     whole = _logits(_TOKENS, parameters)
     changed = _logits(_TOKENS.at[:, 4:].set(0), parameters)
     short = _logits(_TOKENS[:, :4], parameters)
-    wrong = {
-        "one token later": jnp.stack([whole[:, 1:5]] * 2),
-        "the first token changed": jnp.stack([_logits(_TOKENS.at[:, 0].set(1), parameters)[:, :4]] * 2),
-    }
+    wrong = {"one token later": jnp.stack([whole[:, 1:5]] * 2)}
     return Sides(left=jnp.stack([changed[:, :4], short]), right=jnp.stack([whole[:, :4]] * 2), wrong=wrong)
 
 
@@ -229,14 +180,7 @@ def depth_tells_the_order():
     behind = np.array([[0, 1 + np.e / (1 + np.e), once], [2, 0.5, once]])
     shares = np.exp(once * behind)
     right = np.stack([np.full(2, once), once + (shares * behind).sum(1) / shares.sum(1)], axis=1)
-    return Sides(
-        left=left,
-        right=right,
-        wrong={
-            "two blocks see a bag, too": np.stack([right[0]] * 2),
-            "no mask": np.array([streams(np.array([0.0, 1, 1]), hide=False)] * 2),
-        },
-    )
+    return Sides(left=left, right=right, wrong={"two blocks see a bag, too": np.stack([right[0]] * 2)})
 
 
 derivation.say(
@@ -253,52 +197,16 @@ slope = derivation.chain(
     equals(plus(Phi, times(z, phi)), r"the product rule, and $\Phi' = \varphi$"),
     role="lemma",
 )
-derivation.chain(
-    "... and its curvature",
-    Slope(gelu_of, z, 2),
-    equals(plus(times(2, phi), times(z, Slope(phi, z))), "differentiate once more"),
-    equals(times(phi, plus(2, -(z**2))), r"$\varphi' = -z \varphi$"),
-    role="lemma",
-    uses=(slope,),
-    so=r"So the slope is least at $-\sqrt2$, where it is $-0.129$, and largest at $\sqrt2$, where it is $1.129$: smooth, "
-    r"bounded, and a little negative below $z = -0.75$.",
-)
 kappa = derivation.define(r"\kappa", Rational(44715, 10**6), "the factor of the cube in the approximation by tanh, 0.044715")
-derivation.symbol(r"\kappa_0", "what this factor is in a series")
-derivation.bridge(
-    "The code's gelu",
-    gelu_of,
-    gelu,
-    x=[z],
-    approximate=False,
-    wrong={"the approximation": z / 2 * (1 + sympy.tanh(sqrt(2 / pi) * (z + kappa * z**3))), "relu": sympy.Max(z, 0)},
-)
-derivation.bridge(
-    "... its approximation by tanh, which GPT-2 uses",
-    times(z, Rational(1, 2), plus(1, sympy.tanh(sqrt(2 / pi) * plus(z, kappa * z**3)))),
-    gelu,
-    x=[z],
-    approximate=True,
-    wrong={"the exact one": gelu_of},
-)
-derivation.bridge("... and silu", z / (1 + exp(-z)), silu, x=[z], wrong={"the other side": z / (1 + exp(z))})
 
 
-@derivation.symbolic(
-    r"\frac{1}{6} \frac{\partial^3}{\partial z^3} \mathrm{artanh}(2 \Phi(z) - 1) = \sqrt{\frac{2}{\pi}}\, \kappa_0 "
-    r"\quad\text{at}\ z = 0, \qquad \kappa_0 = \frac{4 - \pi}{6 \pi}",
-    because=r"The gate would be exact with $\mathrm{artanh}(2 \Phi - 1)$ inside the tanh. Its series begins with "
-    r"$\sqrt{2/\pi}\, z$ and this cube: $\kappa_0 = 0.0455$. The published $0.044715$ is not this number, but a fit over a "
-    r"range.",
-    role="remark",
-)
-def where_the_cube_comes_from():
-    x = sympy.Symbol("x", real=True)
-    cubic = sympy.diff(sympy.atanh(sympy.erf(x / sqrt(2))), x, 3).subs(x, 0) / 6
-    exact = sqrt(2 / pi) * (4 - pi) / (6 * pi)
-    return Sides(
-        left=cubic, right=exact, wrong={"the fit": sqrt(2 / pi) * Rational(44715, 10**6), "no factor": (4 - pi) / (6 * pi)}
-    )
+def _tanh_gelu(z):
+    return times(z, Rational(1, 2), plus(1, sympy.tanh(sqrt(2 / pi) * plus(z, kappa * z**3))))
+
+
+derivation.bridge("The code's gelu", gelu_of, gelu, x=[z], approximate=False)
+derivation.bridge("... its approximation by tanh, which GPT-2 uses", _tanh_gelu(z), gelu, x=[z], approximate=True)
+derivation.bridge("... and silu", z / (1 + exp(-z)), silu, x=[z])
 
 
 d = derivation.index("d", "an entry of the stream")
@@ -311,10 +219,6 @@ gate = derivation.numbers("G", (i, d), "the matrix of the gate", "gate_weight")
 bias = derivation.numbers("b", i, "the bias of the inner layer", "up_bias")
 bias_down = derivation.numbers(r"\beta", c, "the bias of the output", "down_bias")
 inner = derivation.define("h", plus(Total(d, times(up, u)), bias), "the inner entries", over=i)
-
-
-def _tanh_gelu(z):
-    return z / 2 * (1 + sympy.tanh(sqrt(2 / pi) * (z + kappa * z**3)))
 
 
 def _silu(z):
@@ -333,10 +237,7 @@ derivation.bridge(
     down_weight=down,
     down_bias=bias_down,
     sizes={d: 3, c: 3, i: 4},
-    wrong={
-        "no bend": plus(Total(i, down * inner), bias_down),
-        "the bias behind the bend": plus(Total(i, down * plus(_tanh_gelu(inner - bias), bias)), bias_down),
-    },
+    wrong={"the bias behind the bend": plus(Total(i, down * plus(_tanh_gelu(inner - bias), bias)), bias_down)},
 )
 derivation.bridge(
     "SwiGLU: one matrix's silu is the gate of another's output",
@@ -359,12 +260,6 @@ E, F, V, N, T, L = (
         ("T", "the number of tokens in the pass", "length"),
         ("L", "the number of positions", "context_length"),
     )
-)
-derivation.chain(
-    "A gated layer of two thirds of the width has as many weights",
-    times(3, E, Rational(8, 3) * E),
-    equals(times(2, E, 4 * E), r"three matrices of width $F = \frac83 E$, instead of two of width $4 E$"),
-    role="remark",
 )
 
 derivation.say("The stream. Blocks only add to it, so its end is the embedding plus what every branch added.")
@@ -393,22 +288,6 @@ derivation.chain(
 )
 
 
-@derivation.numeric(
-    r"\text{logits} = W \left(w \odot \frac{1}{\sigma} \left(x^0 + \sum_n a_n - \text{mean}\right)\right)",
-    because="The code's logits, and the sum of the shares of the embedding and of the four branches of two pre-norm blocks. "
-    "The bias of the last norm adds its own share.",
-)
-def logits_are_a_sum_over_branches():
-    parameters = _parameters()
-    parts, x = _branches(parameters)
-    root = jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + 1e-5)
-    head, gain, bias = parameters["token_embedding"], parameters["final_norm_weight"], parameters["final_norm_bias"]
-    shares = [((part - jnp.mean(part, -1, keepdims=True)) / root * gain) @ head.T for part in parts]
-    total = sum(shares) + bias @ head.T
-    wrong = {"without the embedding": total - shares[0], "the last norm forgotten": x @ head.T, "no bias": sum(shares)}
-    return Sides(left=_logits(_TOKENS, parameters), right=total, wrong=wrong)
-
-
 derivation.say("What it costs: first the parameters.")
 parameters = derivation.chain(
     "The number of parameters",
@@ -417,25 +296,24 @@ parameters = derivation.chain(
         plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(5, E)))),
         r"embeddings; in each block four square matrices, two matrices and two biases of the feed-forward layer, and two norms "
         r"with weight and bias; the last norm",
-        wrong={
-            "one norm a block": plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(3, E)))),
-            "three square matrices": plus(
-                times(plus(V, L, 2), E), times(N, plus(times(3, E**2), times(2, E, F), F, times(5, E)))
-            ),
-        },
+        wrong={"one norm a block": plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(3, E))))},
     ),
     role="lemma",
     so=r"The head is the embedding itself; $V E$ more if it is not.",
 )
 
 
-for title, tied, count in (
-    ("The code counts these", True, parameters.result),
-    ("... and with its own head", False, parameters.result + V * E),
-):
-    derivation.bridge(
-        title, count, parameter_count, vocabulary_size=V, context_length=L, width=E, layers=N, feed_forward_width=F, tied=tied
-    )
+derivation.bridge(
+    "The code counts these",
+    parameters.result,
+    parameter_count,
+    vocabulary_size=V,
+    context_length=L,
+    width=E,
+    layers=N,
+    feed_forward_width=F,
+    tied=True,
+)
 
 
 @derivation.exact(
@@ -448,11 +326,7 @@ for title, tied, count in (
 def the_arrays_are_counted():
     arrays = float(sum(leaf.size for leaf in jax.tree.leaves(_parameters())))
     sizes = dict(vocabulary_size=_V, context_length=_L, width=_E, layers=2, feed_forward_width=_F)
-    return Sides(
-        left=arrays,
-        right=float(parameter_count(**sizes, tied=True)),
-        wrong={"not tied": float(parameter_count(**sizes, tied=False))},
-    )
+    return Sides(left=arrays, right=float(parameter_count(**sizes, tied=True)))
 
 
 derivation.say("Then the operations. A matrix of $a$ rows and $b$ columns takes $2 a b$ of them for each token.")
@@ -484,32 +358,16 @@ derivation.bridge(
     width=E,
     layers=N,
     feed_forward_width=F,
-    wrong={"attention under the mask": operations.result - 2 * N * T**2 * E},
 )
 
 
-def _over(above, below):
-    """A quotient that is not cancelled."""
-    return times(above, sympy.Pow(below, -1, evaluate=False))
-
-
 derivation.chain(
-    "Attention against the layers' matrices",
-    _over(times(4, N, T**2, E), times(2, T, N, plus(4 * E**2, times(2, E, 4 * E)))),
-    equals(
-        T / (6 * E),
-        r"with $F = 4 E$ the matrices of a layer have $12 E^2$ weights",
-        wrong={"F = E": T / (3 * E), "12": T / (12 * E)},
-    ),
-    role="lemma",
-    so=r"They are equal at $T = 6 E$.",
-)
-derivation.chain(
-    "... and against everything else, the head included",
-    _over(times(4, N, T**2, E), times(2, T, plus(times(12, N, E**2), times(V, E)))),
+    "Attention against everything else, the head included",
+    times(4, N, T**2, E, sympy.Pow(times(2, T, plus(times(12, N, E**2), times(V, E))), -1, evaluate=False)),
     equals(T / plus(6 * E, V / (2 * N)), r"divide by $4 N T E$"),
     role="lemma",
-    so=r"So they are equal at $T = 6 E + \frac{V}{2N}$: for GPT-2 small at 6703 tokens, $8.7 E$ and not $6 E$.",
+    so=r"The layers' matrices alone, $V = 0$, are overtaken at $T = 6 E$, everything at $T = 6 E + \frac{V}{2N}$: for GPT-2 "
+    r"small at 6703 tokens, $8.7 E$ and not $6 E$.",
 )
 _GPT2 = dict(vocabulary_size=50257, width=768, layers=12, feed_forward_width=3072)
 

@@ -138,7 +138,7 @@ derivation.chain(
     equals(
         Rational(1, 24),
         r"$\frac{2}{\lambda} \sinh \frac{\lambda}{2} = 1 + \frac{\lambda^2}{24} + \dots$",
-        wrong={"the variance of the noise": Rational(1, 12), "an eighth": Rational(1, 8)},
+        wrong={"the variance of the noise": Rational(1, 12)},
     ),
     role="remark",
     so="A density that changes little within a cell loses little by the noise.",
@@ -158,11 +158,7 @@ sigma = [
 derivation.chain(
     "The probabilities of five levels sum to one",
     plus(sigma[0], sigma[1] - sigma[0], sigma[2] - sigma[1], sigma[3] - sigma[2], 1 - sigma[3]),
-    equals(
-        1,
-        "every edge but the two at infinity occurs twice, with opposite signs",
-        wrong={"the last cell ends": sigma[3], "the first cell begins": 1 - sigma[0]},
-    ),
+    equals(1, "every edge but the two at infinity occurs twice, with opposite signs"),
     role="lemma",
 )
 b = derivation.number("b", "the upper edge of a cell, standardized")
@@ -171,24 +167,9 @@ mass = derivation.define(
     "G", 1 / (1 + exp(-b)) - 1 / (1 + exp(delta - b)), "the probability of an inner cell", "exp(discretized_logistic_log_probs)"
 )
 derivation.chain(
-    "A product has its digits where the difference has lost them",
-    mass,
-    equals(
-        times(1 / (1 + exp(-b)), 1 / (1 + exp(b - delta)), 1 - exp(-delta)),
-        r"one denominator: $e^{\delta - b} - e^{-b} = e^{\delta - b} (1 - e^{-\delta})$",
-        wrong={"the wrong side of the lower edge": times(1 / (1 + exp(-b)), 1 / (1 + exp(delta - b)), 1 - exp(-delta))},
-    ),
-    role="appendix",
-    so="So its logarithm is a sum of three terms, none of which is the logarithm of a small difference.",
-)
-derivation.chain(
     "A narrow cell has the density times its width",
     Limit(mass / delta, delta, 0),
-    equals(
-        exp(-b) / (1 + exp(-b)) ** 2,
-        r"the derivative of $\sigma$ at $b$",
-        wrong={"the distribution function": 1 / (1 + exp(-b)), "not squared": exp(-b) / (1 + exp(-b))},
-    ),
+    equals(exp(-b) / (1 + exp(-b)) ** 2, r"the derivative of $\sigma$ at $b$"),
     role="remark",
     so="Discrete and continuous logistic models agree where the levels are many.",
 )
@@ -217,7 +198,7 @@ derivation.chain(
     "The kernel leaves its law invariant",
     Total(x, f_1 * kernel),
     equals(plus((1 - c) * f_1.at(z), c * f_1.at(z)), r"$\sum_x f_1(x) = Z_1$ cancels"),
-    equals(f_1.at(z), "collect", wrong={"normalized": f_1.at(z) / Z_1}),
+    equals(f_1.at(z), "collect"),
     role="lemma",
 )
 derivation.chain(
@@ -277,13 +258,8 @@ derivation.chain(
     equals(
         plus(log(1 + h**2), -(h**2) / (1 + h**2)) / 2,
         r"half of: the log ratio of the variances, plus $\frac{1}{1 + h^2}$, less 1",
-        wrong={"no half": plus(log(1 + h**2), -(h**2) / (1 + h**2))},
     ),
-    equals(
-        tangent.at(1 / (1 + h**2)) / 2,
-        r"$r - 1 - \log r$ at $r = \frac{1}{1 + h^2}$",
-        wrong={"at the variance": tangent.at(1 + h**2) / 2},
-    ),
+    equals(tangent.at(1 / (1 + h**2)) / 2, r"$r - 1 - \log r$ at $r = \frac{1}{1 + h^2}$"),
     at_least(0, "the logarithm is below its tangent", dropping=tangent.at(1 / (1 + h**2)) / 2),
 )
 rho = derivation.number(r"\rho", "the mean squared distance of a point to the nearest sample", positive=True)
@@ -295,11 +271,7 @@ narrow = derivation.define(
 derivation.chain(
     "Narrow windows miss",
     narrow,
-    equals(
-        plus(D * (log(h**2) - 1) / 2, rho / (2 * h**2)),
-        r"$\log 2\pi$ cancels",
-        wrong={"the distance not squared by width": plus(D * (log(h**2) - 1) / 2, rho / (2 * h))},
-    ),
+    equals(plus(D * (log(h**2) - 1) / 2, rho / (2 * h**2)), r"$\log 2\pi$ cancels"),
     so=r"It grows without bound as $h \to 0$. In many dimensions the nearest of $N$ samples is far, so a window that does "
     "not miss blurs.",
 )

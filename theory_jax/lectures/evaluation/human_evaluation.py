@@ -14,7 +14,7 @@ from sympy import Abs, KroneckerDelta, Max, Rational, exp, log, sqrt
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Limit, Slope, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.notation import Expectation, Slope, SquaredNorm, Total, Variance, plus, times
 from theory_jax.evaluation.human_evaluation import (
     Z_95,
     bradley_terry_negative_log_likelihood,
@@ -65,7 +65,6 @@ q = derivation.define("q", sqrt(k * m / n + z**2 / 4), "a root that both ends sh
 low = derivation.define("p_-", (k + z**2 / 2 - z * q) / (n + z**2), "the lower end", "wilson_interval[0]")
 high = derivation.define("p_+", (k + z**2 / 2 + z * q) / (n + z**2), "the upper end", "wilson_interval[1]")
 wald = sqrt(seen * (1 - seen) / n)
-halved = sqrt(k * m / n + z**2 / 8)
 
 derivation.say(
     r"The standard error of $\hat p$ is $\sqrt{p (1 - p) / n}$. Wald's interval puts $\hat p$ in the place of the unknown $p$. "
@@ -77,20 +76,12 @@ derivation.chain(
     equals(
         plus((1 + z**2 / n) * p**2, -(2 * seen + z**2 / n) * p, seen**2),
         "collect the powers of $p$",
-        wrong={
-            "the standard error at the share": plus(p**2, -2 * seen * p, seen**2 - z**2 * seen * (1 - seen) / n),
-            "not squared": plus((1 + z / n) * p**2, -(2 * seen + z / n) * p, seen**2),
-        },
+        wrong={"the standard error at the share": plus(p**2, -2 * seen * p, seen**2 - z**2 * seen * (1 - seen) / n)},
     ),
     equals(
         times(1 + z**2 / n, p - low, p - high),
         "a parabola is its leading coefficient times the distances from its roots; quadratic formula",
-        wrong={
-            "the terms in z halved": times(
-                1 + z**2 / n, p - (k + z**2 / 4 - z * halved) / (n + z**2 / 2), p - (k + z**2 / 4 + z * halved) / (n + z**2 / 2)
-            ),
-            "Wald's ends": times(1 + z**2 / n, p - seen + z * wald, p - seen - z * wald),
-        },
+        wrong={"Wald's ends": times(1 + z**2 / n, p - seen + z * wald, p - seen - z * wald)},
     ),
     central=True,
     so=r"The leading coefficient is positive, so $(\hat p - p)^2 \le z^2 p (1 - p) / n$ exactly for $p_- \le p \le p_+$.",
@@ -98,11 +89,7 @@ derivation.chain(
 derivation.chain(
     "Its center is the share after as many successes as failures were added",
     (low + high) / 2,
-    equals(
-        (k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2),
-        "the square roots cancel",
-        wrong={"the share": seen, "the terms in z halved": (k + z**2 / 4) / plus(k + z**2 / 4, m + z**2 / 4)},
-    ),
+    equals((k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2), "the square roots cancel"),
     so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that no one saw.",
 )
 derivation.chain(
@@ -121,20 +108,15 @@ derivation.chain(
     equals(
         times(m**2 / n, 1 / plus(m, z**2 / 2, z * q)),
         "the same with failures for successes: the interval of the failures is the mirror image",
-        wrong={"successes": times(k**2 / n, 1 / plus(k, z**2 / 2, z * q)), "not squared": m / plus(m, z**2 / 2, z * q)},
     ),
     at_least(0, "a product of positive numbers", dropping=times(m**2 / n, 1 / plus(m, z**2 / 2, z * q))),
     role="lemma",
     so="Wald's ends have no such bounds: 18 of 20 gives an upper end of 1.03. The code computes both ends in these forms.",
 )
-T = derivation.number("T", "a number of trials", positive=True, integer=True)
-derivation.chain(
-    "Wald's interval loses its coverage at small probabilities",
-    Limit(1 - (1 - p) ** T, p, 0),
-    equals(0, r"$(1 - p)^T \to 1$", wrong={"always": 1, "as often as one success": T}),
-    so=r"Without a success Wald's interval is the point 0. So it covers $p$ only if there is a success, which has the "
-    r"probability $1 - (1 - p)^T$. Wilson's is then $[0, \frac{z^2}{T + z^2}]$: without a success, which has the probability "
-    r"$(1 - p)^T \to 1$, it covers every $p$ up to this end.",
+derivation.say(
+    r"Without a success Wald's interval is the point 0. So it covers $p$ only if there is a success, which has the probability "
+    r"$1 - (1 - p)^n \to 0$ as $p \to 0$. Wilson's is then $[0, \frac{z^2}{n + z^2}]$: without a success, which has the "
+    r"probability $(1 - p)^n \to 1$, it covers every $p$ up to this end."
 )
 derivation.symbol("C", "the coverage: the probability that the interval holds $p$")
 
@@ -173,10 +155,7 @@ def coverage_of_twenty_trials():
     trials = np.full(21, 20)
     found = _coverage(wilson_interval(_OF_20, trials), 20, _CHANCES)
     near = (_OF_20 - 20 * _CHANCES[:, None]) ** 2 <= Z_95**2 * 20 * _CHANCES[:, None] * (1 - _CHANCES[:, None])
-    wrong = {
-        "Wald's": _coverage(_interval_of_share(_OF_20, trials, Z_95), 20, _CHANCES),
-        "one standard error": _coverage(wilson_interval(_OF_20, trials, z=1.0), 20, _CHANCES),
-    }
+    wrong = {"Wald's": _coverage(_interval_of_share(_OF_20, trials, Z_95), 20, _CHANCES)}
     return Sides(left=found, right=np.sum(_binomial(20, _CHANCES) * near, axis=1), wrong=wrong)
 
 
@@ -201,43 +180,13 @@ derivation.chain(
             "wins minus expected wins": plus(w, -(w + l) / (1 + exp(-d))),
         },
     ),
-    equals((l - w * exp(-d)) / (1 + exp(-d)), "common denominator", wrong={"swapped": (w - l * exp(-d)) / (1 + exp(-d))}),
+    equals((l - w * exp(-d)) / (1 + exp(-d)), "common denominator"),
     so=r"It is zero at $e^d = n_w / n_l$, negative before and positive after: $d = \log \frac{n_w}{n_l}$ is the only minimum. "
-    r"Without a loss $\ell$ falls for ever, and no finite score is the best.",
-)
-derivation.chain(
-    "... and how sharp it is depends on the number of comparisons",
-    Slope(nll, d, 2),
-    equals(times(w + l, 1 / (1 + exp(-d)), 1 / (1 + exp(d))), r"$\sigma' = \sigma(d)\, \sigma(-d)$"),
-    at_least(0, "a product of positive numbers", dropping=times(w + l, 1 / (1 + exp(-d)), 1 / (1 + exp(d)))),
-    role="lemma",
+    r"Without a loss $\ell$ falls for ever, and no finite score is the best. Of several items only differences of scores occur, "
+    r"too: a constant that is added to all of them changes nothing. Their best fit is the subject of the lecture on the "
+    r"Bradley-Terry model.",
 )
 i = derivation.index("i", "an item")
-j = derivation.index("j", "another item")
-h = derivation.index("h", "a third item, or one of the two")
-s = derivation.numbers("s", i, "the scores", "scores")
-record = derivation.numbers("b", (i, j), "a table of counts", positive=True)
-wins = derivation.define("w", (1 - KroneckerDelta(i, j)) * record, "the wins of $i$ over $j$", over=(i, j))
-tournament = derivation.define(
-    r"\mathcal{L}", Total(i, Total(j, wins * log(1 + exp(s.at(j) - s)))), "minus the log-likelihood of a tournament"
-)
-derivation.chain(
-    "Several items: the slope is expected wins minus wins",
-    Slope(tournament, s.at(h)),
-    equals(
-        plus(Total(j, wins.at(j, h) / (1 + exp(s.at(j) - s.at(h)))), -Total(j, wins.at(h, j) / (1 + exp(s.at(h) - s.at(j))))),
-        "the slope of the logarithm is the probability of the other verdict: a plus for losses, a minus for wins",
-    ),
-    equals(
-        plus(Total(j, (wins.at(h, j) + wins.at(j, h)) / (1 + exp(s.at(j) - s.at(h)))), -Total(j, wins.at(h, j))),
-        r"$\sigma(-d) = 1 - \sigma(d)$",
-        wrong={
-            "the sign": plus(Total(j, wins.at(h, j)), -Total(j, (wins.at(h, j) + wins.at(j, h)) / (1 + exp(s.at(j) - s.at(h)))))
-        },
-    ),
-    so="Only differences of scores occur: a constant that is added to all of them changes nothing. When there is a best fit, and "
-    "how it is found, is the subject of the lecture on the Bradley-Terry model.",
-)
 
 derivation.say("Agreement: the raters of an item put it into categories. How often would they agree by chance?")
 c = derivation.index("c", "a category")
@@ -262,10 +211,7 @@ derivation.chain(
     equals(
         plus(least, scatter / (R * others)),
         r"a mean of squares is the square of the mean, $R^2 \bar u_c^2$, plus the variance",
-        wrong={
-            "the scatter twice": plus(least, 2 * scatter / (R * others)),
-            "chance as it is": plus(by_chance, scatter / (R * others)),
-        },
+        wrong={"chance as it is": plus(by_chance, scatter / (R * others))},
     ),
     at_least(least, "leave out the scatter; equality if all items have the same counts", dropping=scatter / (R * others)),
 )
@@ -276,7 +222,6 @@ derivation.chain(
     equals(
         plus(scatter / (R * others * (1 - by_chance)), -1 / others),
         r"insert the line above; $\frac{R P_e - 1}{R - 1} - P_e = -\frac{1 - P_e}{R - 1}$",
-        wrong={"by the raters": plus(scatter / (R * others * (1 - by_chance)), -1 / R)},
     ),
     at_least(
         -1 / others,
@@ -285,32 +230,12 @@ derivation.chain(
     ),
     so=r"It is 1 if every item has all of its ratings in one category, for then $P = 1$. Only two raters can reach $-1$.",
 )
-derivation.chain(
-    "The code divides disagreements",
-    kappa,
-    equals(
-        1 - times(Total(i, Total(c, count * (R - count))) / (I * R * others), 1 / Total(c, pooled * (1 - pooled))),
-        r"$1 - \kappa = \frac{1 - P}{1 - P_e}$; an item's counts sum to $R$, and shares to one",
-        wrong={
-            "the ratio alone": times(
-                Total(i, Total(c, count * (R - count))) / (I * R * others), 1 / Total(c, pooled * (1 - pooled))
-            )
-        },
-    ),
-    role="appendix",
-    states=2,
-    so="No term is negative, so neither fraction loses digits where almost everybody agrees.",
-)
 t = derivation.law("t", c, "the probability with which a rater chooses a category, whatever the item is")
 c1, c2, c3 = (derivation.index(f"c_{draw}", f"the category that rater {draw} chooses") for draw in (1, 2, 3))
 derivation.chain(
     "Raters who do not look agree as often as chance says",
     Expectation(t.at(c1), Expectation(t.at(c2), KroneckerDelta(c1, c2))),
-    equals(
-        Total(c, t**2),
-        r"both choose $c$ with the probability $t_c^2$",
-        wrong={"one of them": Total(c, t * (1 - t)), "uniform": Rational(1, 3)},
-    ),
+    equals(Total(c, t**2), r"both choose $c$ with the probability $t_c^2$", wrong={"uniform": Rational(1, 3)}),
     role="lemma",
     so=r"Every pair of different raters has this expectation, so $P$ has, too: a mean over pairs. For a fair coin it is "
     r"$\frac12$. Pairs of a rater with itself would always agree, and are left out.",
@@ -336,7 +261,6 @@ derivation.chain(
     equals(
         _three(plus((y.at(c1) - y.at(c2)) ** 2, (y.at(c1) - y.at(c3)) ** 2, (y.at(c2) - y.at(c3)) ** 2) / 6),
         "squared distances from the mean are those of all pairs, divided by the number",
-        wrong={"twice": _three(plus((y.at(c1) - y.at(c2)) ** 2, (y.at(c1) - y.at(c3)) ** 2, (y.at(c2) - y.at(c3)) ** 2) / 3)},
     ),
     equals(
         Expectation(t.at(c1), Expectation(t.at(c2), (y.at(c1) - y.at(c2)) ** 2)) / 2, "the three pairs have the same distribution"
@@ -388,7 +312,7 @@ def all_rules():
     real, fake = np.array([0.4, 0.25, 0.2, 0.1, 0.05]), np.array([0.1, 0.3, 0.2, 0.05, 0.35])
     rules = np.array(list(product((0.0, 1.0), repeat=5)))
     accuracies = (rules @ real + (1 - rules) @ fake) / 2
-    wrong = {"the whole distance": 0.5 + _total_variation(real, fake), "the rule of the other side": accuracies.min()}
+    wrong = {"the whole distance": 0.5 + _total_variation(real, fake)}
     return Sides(left=accuracies.max(), right=(1 + _total_variation(real, fake)) / 2, wrong=wrong)
 
 
@@ -408,7 +332,7 @@ derivation.bridge(
     winners=np.array([1]),
     losers=np.array([0]),
     scores=[0 * d, d],
-    wrong={"winner and loser swapped": log(1 + exp(d)), "the sign": -log(1 + exp(-d))},
+    wrong={"winner and loser swapped": log(1 + exp(d))},
 )
 N = derivation.count(c, "N", "the number of ratings")
 average = Total(c, y) / N
@@ -437,7 +361,7 @@ def all_tables():
     agree = (tables * (tables - 1) / 2).sum(axis=(1, 2)) / 9
     chance = ((tables.sum(axis=1) / 9) ** 2).sum(axis=1)
     with_self = ((tables / 3) ** 2).sum(axis=(1, 2)) / 3
-    wrong = {"pairs with themselves": (with_self - chance) / (1 - chance), "uniform chance": (agree - 1 / 3) / (1 - 1 / 3)}
+    wrong = {"pairs with themselves": (with_self - chance) / (1 - chance)}
     return Sides(left=jax.vmap(fleiss_kappa)(tables), right=(agree - chance) / (1 - chance), wrong=wrong)
 
 

@@ -59,11 +59,7 @@ a = derivation.law("a", j, "any distribution of it")
 entropy = derivation.chain(
     "An entropy is never negative",
     Entropy(a),
-    equals(
-        Expectation(a, plus(1 - a, tangent.at(a))),
-        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = a_j$",
-        wrong={"the gap twice": Expectation(a, plus(1 - a, 2 * tangent.at(a)))},
-    ),
+    equals(Expectation(a, plus(1 - a, tangent.at(a))), r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = a_j$"),
     at_least(Expectation(a, 1 - a), "leave out the gap", dropping=Expectation(a, tangent.at(a))),
     at_least(0, "leave out what is never negative: $1 - a_j$ is the sum of the others", dropping=Expectation(a, 1 - a)),
     about=(a,),
@@ -119,7 +115,7 @@ derivation.chain(
     equals(
         plus(Entropy(w), -Expectation(mean, Entropy(which))),
         "the logarithm of a quotient; exchange the sums",
-        wrong={"the mean answer alone": Entropy(mean), "the sign": plus(Expectation(mean, Entropy(which)), -Entropy(w))},
+        wrong={"the sign": plus(Expectation(mean, Entropy(which)), -Entropy(w))},
     ),
     at_most(
         Entropy(w),
@@ -214,11 +210,7 @@ of_block = derivation.define(
 derivation.chain(
     "Splitting a sample lowers the mean of the logarithms",
     plus(Entropy(whole), -Total(b, Total(k, Entropy(answers))) / (B * M), -Total(b, of_block) / B),
-    equals(
-        plus(Entropy(whole), -Total(b, Entropy(block)) / B),
-        "the entropies of the answers cancel",
-        wrong={"as if the blocks had one mean answer": 0},
-    ),
+    equals(plus(Entropy(whole), -Total(b, Entropy(block)) / B), "the entropies of the answers cancel"),
     equals(Total(b, Divergence(block, whole)) / B, "the central result, with blocks for images"),
     at_least(0, "leave out the divergences (Gibbs)", dropping=Total(b, gibbs.at(block, whole)) / B),
     so="The published score is the mean over ten blocks of the exponentials; for those there is no such order (exercise 3).",
