@@ -231,7 +231,7 @@ def _kernel_at(lag, **modes):
     return diagonal_kernel(*_modes(**modes), length=6)[0, round(float(lag))]
 
 
-_MODES = {"real": a, "imaginary": b, "sigma": sigmas, "omega": omegas, "step": step}
+_MODES = {"real": [a], "imaginary": [b], "sigma": [sigmas], "omega": [omegas], "step": [step]}
 derivation.bridge(
     "The code computes the kernel",
     _in_real_numbers(l),
@@ -545,6 +545,6 @@ def the_largest_frequency():
 
 
 def _modes(real, imaginary, sigma, omega, step):
-    """The parameters of one channel."""
-    weights = jax.lax.complex(real, imaginary)
-    return weights[None], jnp.log(jnp.array([step])), jnp.log(sigma)[None], omega[None]
+    """The parameters of one channel a row."""
+    weights = jax.lax.complex(jnp.asarray(real), jnp.asarray(imaginary))
+    return weights, jnp.log(step), jnp.log(sigma), jnp.asarray(omega)
