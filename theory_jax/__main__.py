@@ -202,7 +202,8 @@ def _mutate(command):
                 print(f"  survived in {mutant.name!r}: {mutant.change}")
         if total:
             print(f"{refused} of {total} refused ({refused / total:.1%})")
-    return 0 if total and refused >= ENOUGH * total else 1
+    enough = all(len(survivors[path]) <= (1 - ENOUGH) * len(those) for path, those in found.items())
+    return 0 if total and enough else 1
 
 
 def _arithmetic(compiled):

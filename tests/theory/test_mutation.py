@@ -3,14 +3,15 @@
 import json
 
 import jax.numpy as jnp
+import pytest
 import sympy
 from sympy import log
 
 from theory_jax.__main__ import main
 from theory_jax.derivation.chains import equals
-from theory_jax.derivation.kinds import Sides
+from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.mutation import changed, mutants
+from theory_jax.derivation.mutation import Mutant, changed, mutants
 from theory_jax.derivation.notation import Divergence, Entry, Expectation, Family, Index, plus
 
 X = jnp.array([0.3, 0.7, 2.0])
@@ -83,6 +84,49 @@ def test_a_mutant_that_is_equal_is_not_counted():
     assert not any("swapped" in mutant.change for mutant in mutants(derivation))
 
 
+def test_a_mutant_that_changes_both_sides_alike_is_not_counted():
+    """The numbers at which a claim is tried are no part of it; what is computed from them is."""
+    derivation = toy()
+
+    @derivation.numeric("a = b", because="so")
+    def at_numbers():
+        given = jnp.array([0.5, 3.0])
+        squares = given**2
+        return Sides(left=jnp.sum(squares) + 0.5, right=given @ given + 0.5)
+
+    changes = {mutant.change: mutant.refused for mutant in mutants(derivation)}
+    assert changes and all(changes.values())
+    assert not any(words in change for change in changes for words in ("3.0", "3.3"))
+    assert "0.5  ->  0.55" in changes and "given ** 2  ->  power 3" in changes
+
+
+def test_where_a_bound_is_tried_is_not_mutated_and_its_sides_are():
+    derivation = toy()
+
+    @derivation.bound("a <= b", because="so")
+    def tangent():
+        points = jnp.linspace(-2.0, 2.0, 9)
+
+        def sides(x):
+            return 1.0 + x, jnp.exp(x)
+
+        return BoundSides(
+            sides=sides, points=(points + 0.125,), tight=(jnp.zeros(1),), wrong={"x": lambda x: (3 + x, jnp.exp(x))}
+        )
+
+    found = list(mutants(derivation))
+    assert not any("linspace" in mutant.change or "0.125" in mutant.change for mutant in found)
+    tight = {mutant.change: mutant.refused for mutant in found if mutant.name == "tangent"}
+    assert tight["1.0 + x  ->  -"] and tight["1.0  ->  1.1"] and all(tight.values())
+
+
+def test_a_lemma_about_one_number_has_no_mutants():
+    derivation = toy()
+    a = derivation.number("a", "a number", positive=True)
+    derivation.valley("The tangent", a - 1 - log(a), a, 1, "so", wrong={"half": a / 2 - 1 - log(a)})
+    assert list(mutants(derivation)) == []
+
+
 def test_a_mutant_that_does_not_end_is_refused(monkeypatch):
     """In a second in place of twenty; without the limit this test ends by the suite's own."""
     monkeypatch.setattr("theory_jax.derivation.mutation.SECONDS", 1)
@@ -118,3 +162,19 @@ def test_the_command_lists_what_survives(monkeypatch, capsys):
     survivors = answer["topics"]["foundations/jensen"]["survivors"]
     assert answer["mutants"] - answer["refused"] == len(survivors) > 0
     assert main(["mutate"]) == 2 and "no topic given" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("survivors", "code"), [(1, 1), (0, 0)])
+def test_enough_mutants_of_every_lecture_are_refused(survivors, code, monkeypatch, capsys):
+    """One of ten is too many, also if no other lecture has one."""
+    titles = {"foundations.jensen": "weak", "latent.elbo": "strong"}
+    for topic, title in titles.items():
+        monkeypatch.setattr(f"theory_jax.lectures.{topic}.derivation", Derivation(title=title))
+
+    def known(derivation):
+        few = survivors if derivation.title == "weak" else 0
+        return [Mutant(derivation, "1  ->  2", refused=n >= few) for n in range(10 if derivation.title == "weak" else 990)]
+
+    monkeypatch.setattr("theory_jax.derivation.mutation.mutants", known)
+    assert main(["mutate", "jensen", "latent/elbo"]) == code
+    assert capsys.readouterr().out.endswith(f"{1000 - survivors} of 1000 refused ({1 - survivors / 1000:.1%})\n")
