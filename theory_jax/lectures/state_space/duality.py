@@ -3,6 +3,9 @@
 The lecture on the functions of theory_jax/state_space/duality.py.
 """
 
+import functools
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -95,26 +98,37 @@ derivation.chain(
     so=r"The last term is the one at $s = t$, with $\mathrm{seg}(t,t) = 0$. So $Y = MX$: the scores $C B^\top$ of all pairs, "
     r"times a mask. It is causal because $e^{-\infty} = 0$.",
 )
+
+
+def _last_of(code):
+    """The output at the last step; a recurrence returns its state, too."""
+
+    def of_chain(**given):
+        outputs = code(**given)
+        return (outputs[0] if isinstance(outputs, tuple) else outputs)[:, -1]
+
+    return of_chain
+
+
+_SUMS = [S.at(number) for number in range(4)]
+_CHAIN = {  # five steps after one that is empty, of one head of width 1: decays whose sums are as given
+    "x": [[[[0.0]], *([[x.at(number)]] for number in range(4)), [[x_now]]]],
+    "log_decay": [[[part] for part in (0.0, 0.0, *(a - b for a, b in itertools.pairwise(_SUMS)), ell + _SUMS[-1])]],
+    "b": [[[[0.0] * 4], *([B.at(number, n)] for number in range(4)), [B_now]]],
+    "c": [[[C]] * 6],
+}
 for words, code in (
     ("as attention", dual_quadratic),
-    ("as a recurrence", lambda *given: dual_recurrent(*given, jnp.zeros((5, 1, 1, 4)))[0]),
-    ("in chunks of two steps", lambda *given: dual_chunked(*given, chunk=2)),
+    ("as a recurrence", functools.partial(dual_recurrent, initial=jnp.zeros((1, 1, 1, 4)))),
+    ("in chunks of two steps", functools.partial(dual_chunked, chunk=2)),
 ):
     derivation.bridge(
         f"The code computes it {words}",
         attention,
-        lambda *draws, code=code: code(*_six_steps(*draws))[:, -1, 0, 0],
-        S,
-        ell,
-        x,
-        B,
-        x_now,
-        B_now,
-        C,
-        wrong={
-            "the past does not decay": Total(n, C * (before + x_now * B_now)),
-            "the input decays at once": exp(ell) * Total(n, C * (before + x_now * B_now)),
-        },
+        _last_of(code),
+        **_CHAIN,
+        calls=(getattr(code, "func", code),),
+        wrong={"the input decays at once": exp(ell) * Total(n, C * (before + x_now * B_now))},
     )
 ells = derivation.numbers(r"\ell_{}", j, "the decays of a sequence", "log_decay")
 
@@ -386,16 +400,6 @@ def smallest_state():
     matrix = np.eye(4)
     matrix[3, 0] = 1
     yield [np.linalg.matrix_rank(matrix[r:, : r + 1]) for r in range(4)], "1, 2, 2, 1"
-
-
-def _six_steps(sums, now, x, b, x_now, b_now, c):
-    """The five steps of the chain after one that is empty: decays whose sums are as given, and one head of width 1."""
-    between = sums[:, :-1] - sums[:, 1:]  # the last sum counts for the step now
-    decays = jnp.concatenate([jnp.zeros((5, 2)), between, (now + sums[:, -1])[:, None]], axis=1)
-    inputs = jnp.concatenate([jnp.zeros((5, 1)), x, x_now[:, None]], axis=1)
-    written = jnp.concatenate([jnp.zeros((5, 1, 4)), b, b_now[:, None]], axis=1)
-    read = jnp.broadcast_to(c[:, None], (5, 6, 4))
-    return inputs[:, :, None, None], decays[:, :, None], written[:, :, None], read[:, :, None]
 
 
 def _matrix(steps, states):
