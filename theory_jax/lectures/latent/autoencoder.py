@@ -84,32 +84,18 @@ central = derivation.chain(
         r"$|y - d h|^2 = |y|^2 - 2 h (d \cdot y) + r^2 h^2$, and the coordinates are uncorrelated: $\mathbb{E}[h\, y_j] = "
         r"\lambda_j e_j$, $\mathbb{E}[h^2] = \lambda_1 e_1^2 + \lambda_2 e_2^2$",
         wrong={
-            "the cross term once": plus(
-                large * plus(1, -r * cos(theta) * e_1, r**2 * e_1**2), small * plus(1, -r * sin(theta) * e_2, r**2 * e_2**2)
-            ),
             "the decoder's length forgotten": plus(
                 large * plus(1, -2 * r * cos(theta) * e_1, e_1**2), small * plus(1, -2 * r * sin(theta) * e_2, e_2**2)
-            ),
+            )
         },
     ),
-    equals(
-        plus(of_best_encoder, away_from_best),
-        r"complete the squares in the encoder; $1 - \cos^2 \theta = \sin^2 \theta$",
-        wrong={"sine and cosine exchanged": plus(large * cos(theta) ** 2, small * sin(theta) ** 2, away_from_best)},
-    ),
+    equals(plus(of_best_encoder, away_from_best), r"complete the squares in the encoder; $1 - \cos^2 \theta = \sin^2 \theta$"),
     at_least(
         of_best_encoder,
         r"leave out squares; they vanish at $e = \frac1r (\cos \theta, \sin \theta)$: the pseudo-inverse of the decoder",
         dropping=away_from_best,
     ),
-    equals(
-        plus(small, times(gap, sin(theta) ** 2)),
-        r"$\lambda_1 = \lambda_2 + g$",
-        wrong={
-            "the other variance": plus(large, times(gap, sin(theta) ** 2)),
-            "not squared": plus(small, times(gap, sin(theta))),
-        },
-    ),
+    equals(plus(small, times(gap, sin(theta) ** 2)), r"$\lambda_1 = \lambda_2 + g$"),
     at_least(
         small,
         r"leave out a square; it vanishes at $\theta = 0$, where the decoder points along the first coordinate",
@@ -126,7 +112,7 @@ derivation.bridge(
     squared_reconstruction_error,
     x=[[y_1, y_2]],
     reconstruction=[[d_1 * h, d_2 * h]],
-    wrong={"the mean of the coordinates": plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2) / 2},
+    wrong={"the mean of the coordinates in place of the sum": plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2) / 2},
 )
 mu_1 = derivation.number(r"\mu_1", "the first coordinate of the mean of the data", "mean")
 mu_2 = derivation.number(r"\mu_2", "the second")
@@ -142,11 +128,11 @@ derivation.bridge(
     decoder=[[d_1], [d_2]],
     mean=[mu_1, mu_2],
     wrong={
-        "not subtracted": [
+        "the mean not subtracted": [
             plus(mu_1, times(d_1, plus(e_1 * x_1, e_2 * x_2))),
             plus(mu_2, times(d_2, plus(e_1 * x_1, e_2 * x_2))),
         ],
-        "not added again": [times(d_1, _code_of_x), times(d_2, _code_of_x)],
+        "the mean not added again": [times(d_1, _code_of_x), times(d_2, _code_of_x)],
     },
 )
 
@@ -250,11 +236,7 @@ derivation.say("Gradient descent stops where the gradient vanishes. Where else i
 derivation.chain(
     "The error turns down at every other eigenvector",
     Slope(of_best_encoder, theta, 2),
-    equals(
-        times(2, gap, cos(2 * theta)),
-        r"$\partial_\theta \sin^2 \theta = \sin 2 \theta = -\partial_\theta \cos^2 \theta$",
-        wrong={"the sign": -times(2, gap, cos(2 * theta)), "the sum": times(2, plus(large, small), cos(2 * theta))},
-    ),
+    equals(times(2, gap, cos(2 * theta)), r"$\partial_\theta \sin^2 \theta = \sin 2 \theta = -\partial_\theta \cos^2 \theta$"),
     so=r"The slope $g \sin 2 \theta$ vanishes along both coordinates. At $\theta = 0$ the curvature is $2 g > 0$. At $\theta = "
     r"\frac\pi2$, where the code holds the second coordinate alone, it is $-2 g$: an arbitrarily small turn lowers the error. "
     "Along the length of the decoder the error rises there, so it is a saddle.",
@@ -324,20 +306,10 @@ derivation.chain(
             ),
         ),
         "differentiate each square",
-        wrong={
-            "the missing part's sign": times(
-                2,
-                plus(
-                    large * plus(a_2**2 * e_1**2, a_1 * e_1 * (1 - a_1 * e_1)),
-                    small * plus(a_1**2 * e_2**2, a_2 * e_2 * (1 - a_2 * e_2)),
-                ),
-            )
-        },
     ),
     equals(
         plus(times(a_1, Slope(F, a_1)), times(a_2, Slope(F, a_2))),
         "the error is a function of the four products $a_i e_j$: doubling the encoder is doubling the decoder",
-        wrong={"of the other entries": plus(times(a_2, Slope(F, a_1)), times(a_1, Slope(F, a_2)))},
     ),
     so=r"Under gradient flow $\dot e = -\nabla_e F$ and $\dot a = -\nabla_a F$, so $\frac{d}{dt} (|e|^2 - |a|^2) = -2 (e \cdot "
     r"\nabla_e F - a \cdot \nabla_a F) = 0$: of all minima, descent comes to the one whose encoder and decoder differ in "
@@ -375,7 +347,7 @@ derivation.chain(
 derivation.chain(
     "Without noise they are principal components",
     Limit(times(room, room / plus(room**2, s)), s, 0),
-    equals(1, "the numerator and the denominator are $w^2$ in the limit", wrong={"nothing passes": 0, "half": Rational(1, 2)}),
+    equals(1, "the numerator and the denominator are $w^2$ in the limit"),
 )
 derivation.symbol(r"W z", "the weight and the latent variable of the linear-Gaussian model")
 derivation.symbol(r"U \Lambda I", "the first eigenvectors, their eigenvalues, the identity")

@@ -119,7 +119,7 @@ derivation.chain(
     equals(
         _mean(plus(log(p_given_x), -log(p_y))),
         r"Bayes' rule: both quotients are $p(x,y) / (p(x)\, p(y))$",
-        wrong={"turned over": _mean(plus(log(p_y), -log(p_given_x)))},
+        wrong={"the ratio turned over": _mean(plus(log(p_y), -log(p_given_x)))},
     ),
     equals(
         plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))), "average the two terms; $p(y)\\, p(x|y) = p(x)\\, p(y|x)$"
@@ -165,10 +165,7 @@ derivation.chain(
     equals(
         rate,
         r"$\mathbb{E}(u - n)^2 = v + (m - n)^2$ under the posterior",
-        wrong={
-            "to the standard normal": (v + m**2 - 1 - log(v)) / 2,
-            "divided by the posterior's variance": plus(log(w / v), (v + (m - n) ** 2) / v, -1) / 2,
-        },
+        wrong={"the divergence from the standard normal": (v + m**2 - 1 - log(v)) / 2},
     ),
     role="lemma",
 )
@@ -183,8 +180,8 @@ derivation.bridge(
     prior_mean=[[n]],
     prior_log_var=[[log(w)]],
     wrong={
-        "to the standard normal": (v + m**2 - 1 - log(v)) / 2,
-        "turned over": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2,
+        "the divergence from the standard normal": (v + m**2 - 1 - log(v)) / 2,
+        "posterior and prior exchanged": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2,
     },
 )
 
@@ -201,7 +198,7 @@ derivation.chain(
     equals(
         plus(Total(d, weight * a), of_label.at(given)),
         "one term of the second sum is left",
-        wrong={"all classes": plus(Total(d, weight * a), Total(k, of_label))},
+        wrong={"the weights of all classes added": plus(Total(d, weight * a), Total(k, of_label))},
     ),
     role="lemma",
 )

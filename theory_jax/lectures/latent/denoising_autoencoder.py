@@ -106,15 +106,11 @@ tweedie = derivation.chain(
         r"$\partial_x \phi_n = \phi_n \frac{y_n - x}{\sigma^2}$, divided by the sum; constants drop out of the logarithm",
         wrong={
             "the sign": Expectation(w, (x - y) / sigma**2),
-            "the deviation for the variance": Expectation(w, (y - x) / sigma),
-            "not normalized": Total(n, bump * (y - x) / sigma**2),
+            "the standard deviation in place of the variance": Expectation(w, (y - x) / sigma),
+            "the weights not normalized": Total(n, bump * (y - x) / sigma**2),
         },
     ),
-    equals(
-        (mean - x) / sigma**2,
-        "the place is the same for every datum",
-        wrong={"the deviation for the variance": (mean - x) / sigma, "turned over": (x - mean) / sigma**2},
-    ),
+    equals((mean - x) / sigma**2, "the place is the same for every datum"),
     central=True,
     so=r"Solved for the mean it is Tweedie's formula, $\hat x = x + \sigma^2\, \partial \log q$. The law of the data does not "
     "occur in it: the density of what is seen is enough.",
@@ -128,7 +124,7 @@ derivation.bridge(
     x=[[x]],
     data=[[y.at(datum)] for datum in range(4)],
     sigma=sigma,
-    wrong={"not divided by N": log(N * q), "the constant forgotten": log(Total(n, bump) / N)},
+    wrong={"the Gaussian's constant forgotten": log(Total(n, bump) / N)},
 )
 derivation.bridge(
     "... its best denoiser",
@@ -137,7 +133,7 @@ derivation.bridge(
     x_noisy=[[x]],
     data=[[y.at(datum)] for datum in range(4)],
     sigma=sigma,
-    wrong={"the score": (mean - x) / sigma**2, "the mean of all data": Total(n, y) / N},
+    wrong={"the score in place of the denoiser": (mean - x) / sigma**2},
 )
 derivation.bridge(
     "... and the score of it",
@@ -146,7 +142,7 @@ derivation.bridge(
     x_noisy=[[x]],
     denoised=[[mean]],
     sigma=sigma,
-    wrong={"the deviation for the variance": times(sigma, Slope(log(q), x)), "the sign": -Slope(log(q), x)},
+    wrong={"the standard deviation in place of the variance": times(sigma, Slope(log(q), x))},
 )
 _entries, _weights, _left_out = np.array([0.5, -1.2, 2.0]), np.array([1.0, 0.7, -0.4]), 0.3
 _cloud = np.random.default_rng(5).standard_normal((6, 3))
@@ -173,9 +169,6 @@ derivation.chain(
     equals(
         plus(times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**4),
         r"the mean of $\frac{y - x}{\sigma^2}$ is the score, by the chain before; its variance is that of $y$ over $\sigma^4$",
-        wrong={
-            "the constant in another unit": plus(times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**2)
-        },
     ),
     uses=(tweedie,),
     so="Averaged over the noisy data, the left side is the loss that a network can be trained with, and the first term on the "
@@ -208,11 +201,7 @@ derivation.chain(
         "leave out the divergence (Gibbs)",
         dropping=gibbs.at(w, w_to),
     ),
-    equals(
-        rise,
-        r"both squares have the variance of $y$ next to the distance from $\hat x$, and it cancels",
-        wrong={"the other sign": -rise},
-    ),
+    equals(rise, r"both squares have the variance of $y$ next to the distance from $\hat x$, and it cancels"),
     so=r"The right side is largest at $x' = \hat x$, where it is $\frac{(x - \hat x)^2}{2 \sigma^2}$. So one denoising raises "
     r"$\log q$ by at least that, and it stands still only where the score is 0: the iteration is known as mean shift.",
 )
@@ -252,16 +241,11 @@ derivation.chain(
         Limit(times(1 - exp(-2 * t * r), 1 / (1 + exp(-2 * t * r))), t, oo),
         r"the data are $-1$ and $1$, with the weights $e^{-tr}$ and $e^{tr}$ up to a factor; divide by $e^{tr}$",
     ),
-    equals(1, r"$e^{-2tr}$ goes to 0", wrong={"the mean": 0, "the place": r}),
+    equals(1, r"$e^{-2tr}$ goes to 0"),
     role="remark",
     so="A perfect denoiser of little noise has memorized the data: it answers with the training datum that is nearest.",
 )
-derivation.chain(
-    "Much noise: the mean of the data",
-    Limit(of_two, t, 0),
-    equals(0, "both weights go to one half", wrong={"the nearest": 1}),
-    role="remark",
-)
+derivation.chain("Much noise: the mean of the data", Limit(of_two, t, 0), equals(0, "both weights go to one half"), role="remark")
 
 # ---------------------------------------------------------------------------------------------------- as a penalty
 
@@ -285,7 +269,7 @@ derivation.chain(
     equals(
         plus((guess - x_1) ** 2, times(sigma**2, plus(a**2, b**2))),
         "the noise has the mean 0 and the variance 1, and its coordinates are independent",
-        wrong={"the deviation for the variance": plus((guess - x_1) ** 2, times(sigma, plus(a**2, b**2)))},
+        wrong={"the standard deviation in place of the variance": plus((guess - x_1) ** 2, times(sigma, plus(a**2, b**2)))},
     ),
     so=r"Over all coordinates: $\|A x - x\|^2 + \sigma^2 \|A\|_F^2$ for a matrix $A$, and the second term is the squared norm of "
     "the Jacobian.",
@@ -297,11 +281,6 @@ derivation.chain(
     equals(
         plus(lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - lam / (lam + sigma**2)) ** 2)),
         "complete the square in the weight",
-        wrong={
-            "the noise for the data": plus(
-                lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - sigma**2 / (lam + sigma**2)) ** 2)
-            )
-        },
     ),
     at_least(
         lam * sigma**2 / (lam + sigma**2),
@@ -327,7 +306,7 @@ derivation.chain(
     equals(
         plus((guess - target) ** 2, times(p / (1 - p), plus(a**2 * x_1**2, b**2 * x_2**2))),
         r"an entry that is kept is divided by $1 - p$, so that its mean is right; its variance is then $\frac{p}{1 - p} x^2$",
-        wrong={"not scaled by the data": plus((guess - target) ** 2, times(p / (1 - p), plus(a**2, b**2)))},
+        wrong={"the penalty not scaled by the data": plus((guess - target) ** 2, times(p / (1 - p), plus(a**2, b**2)))},
     ),
     so="The same is true of dropout. Weights of entries that are large pay more.",
 )

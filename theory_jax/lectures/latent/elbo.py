@@ -86,11 +86,7 @@ derivation.chain(
     "The same number is a reconstruction minus a rate",
     bound,
     equals(Expectation(q, plus(log(likelihood), log(prior / q))), "$p(x,z) = p(x|z)\\, p(z)$"),
-    equals(
-        plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
-        "the expectation of a sum",
-        wrong={"the rate twice": Expectation(q, log(likelihood)) - 2 * Divergence(q, prior)},
-    ),
+    equals(plus(Expectation(q, log(likelihood)), -Divergence(q, prior)), "the expectation of a sum"),
     so="An autoencoder computes it in this form: how well $x$ is explained by what $q$ proposes, minus a price for every nat "
     "by which $q$ departs from the prior.",
 )
@@ -100,7 +96,10 @@ derivation.bridge(
     exact_elbo,
     log_joint=[log(joint)],
     log_q=[log(q)],
-    wrong={"weighted by the prior": Expectation(prior, log(joint / q)), "no entropy": Expectation(q, log(joint))},
+    wrong={
+        "averaged under the prior": Expectation(prior, log(joint / q)),
+        "the encoder's entropy forgotten": Expectation(q, log(joint)),
+    },
 )
 
 i = derivation.index("i", "a state, next to $z$")
@@ -115,7 +114,7 @@ derivation.chain(
         times(soft.at(i), plus(log(joint.at(i) / soft.at(i)), -of_logits)),
         r"$\partial \pi_z / \partial l_i = \pi_z (\delta_{zi} - \pi_i)$, and $\sum_z \pi_z\, \partial \log \pi_z / \partial "
         r"l_i = 0$",
-        wrong={"the sign": soft.at(i) * (of_logits - log(joint.at(i) / soft.at(i)))},
+        wrong={"the average minus the weight": soft.at(i) * (of_logits - log(joint.at(i) / soft.at(i)))},
     ),
     so="It is zero for every $i$ only if all weights are equal, that is if $q(z|x)$ is proportional to $p(x,z)$: at the "
     "posterior.",
@@ -179,7 +178,7 @@ derivation.chain(
         Variance(q, weight) / (4 * evidence**2),
         r"the variance of a mean of two independent weights is half of one's; $-\log(1 + \rho) = -\rho + \rho^2/2 - \dots$ at "
         r"$\rho = m/p(x) - 1$, whose mean is zero",
-        wrong={"no halving": Variance(q, weight) / (2 * evidence**2)},
+        wrong={"not halved": Variance(q, weight) / (2 * evidence**2)},
     ),
     role="lemma",
 )
@@ -205,9 +204,7 @@ def the_gap_falls_like_one_over_k():
     once = 2 * at_40 - at_20, 2 * at_80 - at_40
     weights = _joint / _q
     limit = (_q @ weights**2 - (_q @ weights) ** 2) / (2 * _joint.sum() ** 2)
-    return Sides(
-        left=(4 * once[1] - once[0]) / 3, right=limit, wrong={"no half": 2 * limit, "not relative": limit * _joint.sum() ** 2}
-    )
+    return Sides(left=(4 * once[1] - once[0]) / 3, right=limit, wrong={"not halved": 2 * limit})
 
 
 @derivation.exact(
@@ -243,9 +240,7 @@ derivation.chain(
 derivation.chain(
     "... and at order 1 it is the evidence lower bound",
     Limit(psi / r, r, 0),
-    equals(
-        bound, r"l'Hopital's rule: $\psi$ is 0 at $r = 0$, where its slope is $\mathbb{E}_q[\log w]$", wrong={"twice": 2 * bound}
-    ),
+    equals(bound, r"l'Hopital's rule: $\psi$ is 0 at $r = 0$, where its slope is $\mathbb{E}_q[\log w]$"),
     states=2,
 )
 k = derivation.index("s", "one of the samples that were drawn")
@@ -261,7 +256,7 @@ derivation.chain(
     equals(
         exp(u.at(i)) / Total(k, exp(u)),
         "the derivative of a log-sum-exp is a softmax: good samples teach, bad ones are forgotten",
-        wrong={"all alike": 1 / S},
+        wrong={"all samples weighted alike": 1 / S},
     ),
 )
 derivation.chain(
@@ -274,20 +269,23 @@ derivation.chain(
     so=r"So $1/\sum_s \tilde w_s^2 \le S$. It is at least 1, since $\tilde w_s^2 \le \tilde w_s$, and near 1 where one weight "
     r"dominates.",
 )
-for name, expression, code, mistake in (
-    ("the normalized weights", normalized, normalized_importance_weights, omega),
-    ("the effective sample size", 1 / Total(k, normalized**2), effective_sample_size, 1 / Total(k, normalized) ** 2),
-    ("the bound of a sample", Total(k, log(omega)) / S, elbo, log(Total(k, omega) / S)),
-    ("the importance-weighted bound", log(Total(k, omega) / S), importance_weighted_bound, log(Total(k, omega))),
+for name, expression, code, wrong in (
+    ("the normalized weights", normalized, normalized_importance_weights, {"not normalized": omega}),
+    (
+        "the effective sample size",
+        1 / Total(k, normalized**2),
+        effective_sample_size,
+        {"the sum squared, not the weights": 1 / Total(k, normalized) ** 2},
+    ),
+    ("the bound of a sample", Total(k, log(omega)) / S, elbo, {"the logarithm of the mean": log(Total(k, omega) / S)}),
+    (
+        "the importance-weighted bound",
+        log(Total(k, omega) / S),
+        importance_weighted_bound,
+        {"the sum in place of the mean": log(Total(k, omega))},
+    ),
 ):
-    derivation.bridge(
-        f"The code computes {name}",
-        expression,
-        code,
-        log_joint=[log(omega)],
-        log_q=jnp.zeros((1, 4)),
-        wrong={"a usual mistake": mistake},
-    )
+    derivation.bridge(f"The code computes {name}", expression, code, log_joint=[log(omega)], log_q=jnp.zeros((1, 4)), wrong=wrong)
 derivation.bridge(
     "The code computes the Renyi bound at order 2",
     -log(Total(k, 1 / omega) / S),

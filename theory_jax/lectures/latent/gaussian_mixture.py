@@ -8,7 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log, pi, sqrt
+from sympy import exp, log, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
@@ -155,11 +155,7 @@ derivation.chain(
     "The best covariance is the weighted covariance",
     plus(log(det / Product(e, t)), Total(e, t)),
     equals(plus(log(det), Total(e, t - log(t))), "the logarithm of a product is a sum"),
-    equals(
-        plus(log(det), D, Total(e, tangent.at(t))),
-        r"$t - \log t = 1 + (t - 1 - \log t)$",
-        wrong={"one for all": plus(log(det), 1, Total(e, tangent.at(t)))},
-    ),
+    equals(plus(log(det), D, Total(e, tangent.at(t))), r"$t - \log t = 1 + (t - 1 - \log t)$"),
     at_least(
         plus(log(det), D),
         r"leave out the gaps of the logarithm; equality if all eigenvalues are 1, that is $\Sigma = S$",
@@ -190,8 +186,8 @@ derivation.bridge(
     component_log_density,
     **line,
     wrong={
-        "no determinant": -plus(half_square, log(2 * pi) / 2),
-        "a variance for a deviation": -plus((y - m) ** 2 / (2 * s), log(s) / 2, log(2 * pi) / 2),
+        "the determinant forgotten": -plus(half_square, log(2 * pi) / 2),
+        "the factor read as a variance": -plus((y - m) ** 2 / (2 * s), log(s) / 2, log(2 * pi) / 2),
     },
 )
 derivation.bridge(
@@ -200,7 +196,7 @@ derivation.bridge(
     mixture_log_density,
     log_weights=log(law),
     **line,
-    wrong={"no weights": log(Total(k, density / law))},
+    wrong={"the components' weights forgotten": log(Total(k, density / law))},
 )
 derivation.bridge(
     "... and the posterior of the component",
@@ -208,7 +204,7 @@ derivation.bridge(
     log_responsibilities,
     log_weights=log(law),
     **line,
-    wrong={"no weights": log(density / law / Total(k, density / law))},
+    wrong={"the components' weights forgotten": log(density / law / Total(k, density / law))},
 )
 z = derivation.numbers("x", n, "points on the line", "x")
 soft = Total(n, r)
@@ -233,7 +229,7 @@ derivation.bridge(
     log_responsibilities=[log(u)],
     log_weights=log(law),
     **line,
-    wrong={"no weights": Expectation(u, log(density / law)), "the log-likelihood": log(Total(k, density))},
+    wrong={"the log-likelihood of the point": log(Total(k, density))},
 )
 other = derivation.index("l", "a component, next to $k$")
 derivation.chain(
@@ -328,7 +324,11 @@ def six_steps_upward():
         without.append(q[1] - q[0])
         now = after
     rising = jnp.min(jnp.array(gains)) > 0
-    return Sides(left=jnp.array([*gains, rising]), right=jnp.array([*parts, 1.0]), wrong={"Q alone": jnp.array([*without, 1.0])})
+    return Sides(
+        left=jnp.array([*gains, rising]),
+        right=jnp.array([*parts, 1.0]),
+        wrong={"Q in place of the likelihood": jnp.array([*without, 1.0])},
+    )
 
 
 derivation.say(
@@ -372,7 +372,7 @@ width = derivation.number("v", r"the variance that all components share: $\Sigma
 derivation.chain(
     "With narrow components EM is k-means",
     Limit(1 / (1 + odds * exp(-far / (2 * width))), width, 0),
-    equals(1, r"the odds of the farther center vanish", wrong={"even shares": Rational(1, 2)}),
+    equals(1, r"the odds of the farther center vanish"),
     role="remark",
     so=r"The share of the nearer center tends to one, whatever the weights: every point belongs to its nearest center (if there "
     r"is only one), and the M-step moves each center to the mean of its points.",
@@ -401,7 +401,7 @@ def draws_have_the_moments_of_the_mixture():
 
     got = jnp.append(drawn.mean(0), jnp.cov(drawn.T, ddof=0).ravel())
     transposed = factor.swapaxes(1, 2)
-    return Sides(left=got, right=moments(factor @ transposed), wrong={"L transposed": moments(transposed @ factor)})
+    return Sides(left=got, right=moments(factor @ transposed), wrong={"the factor transposed": moments(transposed @ factor)})
 
 
 _a = math.log(3) / 2

@@ -68,7 +68,7 @@ derivation.chain(
     "Summing over the states gives a law of the observation",
     Total(other, Total(z, times(prior, emission))),
     equals(Total(z, times(prior, Total(other, emission))), "exchange the sums"),
-    equals(1, "each likelihood sums to one over the values, and the prior over the states", wrong={"one for each state": 3}),
+    equals(1, "each likelihood sums to one over the values, and the prior over the states"),
     role="lemma",
 )
 theta = derivation.number(r"\theta", "a parameter of the model")
@@ -82,7 +82,7 @@ fisher = derivation.chain(
     equals(
         Total(z, Slope(joint_at, theta)) / evidence_at,
         "the derivative of a logarithm, and of a finite sum",
-        wrong={"the logarithm inside": Total(z, Slope(log(joint_at), theta))},
+        wrong={"the logarithm inside the sum": Total(z, Slope(log(joint_at), theta))},
     ),
     equals(
         Total(z, times(joint_at / evidence_at, Slope(log(joint_at), theta))),
@@ -91,7 +91,7 @@ fisher = derivation.chain(
     equals(
         Expectation(posterior_at, Slope(log(joint_at), theta)),
         "Bayes' rule: the quotient is the posterior",
-        wrong={"all states alike": Total(z, Slope(log(joint_at), theta)) / 3},
+        wrong={"all states weighted alike": Total(z, Slope(log(joint_at), theta)) / 3},
     ),
     central=True,
     so=r"The sum is inside the logarithm, so its gradient mixes all states, each with the share that the posterior gives it. "
@@ -106,13 +106,22 @@ derivation.chain(
     so=r"Each of the three terms depends on $z$; together they do not. If the posterior can be evaluated at one point, so can "
     r"the likelihood.",
 )
-for title, expression, code, mistake in (
-    ("The code computes the marginal likelihood", log(evidence), discrete_log_marginal, Total(z, prior * log(likelihood))),
-    ("... and the posterior", log(posterior), discrete_log_posterior, log(likelihood / Total(z, likelihood))),
-):
-    derivation.bridge(
-        title, expression, code, log_likelihood=[log(likelihood)], log_prior=log(prior), wrong={"a usual mistake": mistake}
-    )
+derivation.bridge(
+    "The code computes the marginal likelihood",
+    log(evidence),
+    discrete_log_marginal,
+    log_likelihood=[log(likelihood)],
+    log_prior=log(prior),
+    wrong={"the logarithm inside the sum": Total(z, prior * log(likelihood))},
+)
+derivation.bridge(
+    "... and the posterior",
+    log(posterior),
+    discrete_log_posterior,
+    log_likelihood=[log(likelihood)],
+    log_prior=log(prior),
+    wrong={"the prior forgotten": log(likelihood / Total(z, likelihood))},
+)
 
 derivation.say(
     "If there are too many states for a sum, one may draw some of them from the prior and average their likelihoods. The "
@@ -135,12 +144,8 @@ def _over_draws(body):
 derivation.chain(
     "The mean of likelihoods is unbiased",
     _over_draws(estimate),
-    equals(
-        Expectation(prior, likelihood),
-        "linearity; both draws have the law $p(z)$",
-        wrong={"the sum": 2 * Expectation(prior, likelihood)},
-    ),
-    equals(evidence, "the definition", wrong={"all states alike": Total(z, likelihood) / 3}),
+    equals(Expectation(prior, likelihood), "linearity; both draws have the law $p(z)$"),
+    equals(evidence, "the definition"),
     role="lemma",
 )
 derivation.chain(
@@ -150,11 +155,7 @@ derivation.chain(
         plus(log(evidence), _over_draws(plus(estimate / evidence - 1, -tangent.at(estimate / evidence)))),
         r"$\log t = t - 1 - (t - 1 - \log t)$ at $t = \hat p / p(x)$",
     ),
-    equals(
-        plus(log(evidence), -_over_draws(tangent.at(estimate / evidence))),
-        r"$\hat p / p(x)$ has mean 1",
-        wrong={"half of the gap": plus(log(evidence), -_over_draws(tangent.at(estimate / evidence)) / 2)},
-    ),
+    equals(plus(log(evidence), -_over_draws(tangent.at(estimate / evidence))), r"$\hat p / p(x)$ has mean 1"),
     at_most(
         log(evidence),
         r"leave out the gap of the logarithm, which is zero only where all $p(x|z)$ are equal",
@@ -230,7 +231,7 @@ derivation.chain(
         plus(KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -(SquaredNorm(d, w) + s) / M))),
         r"multiply out; $\sum_j w_j^2 = |w|^2$",
     ),
-    equals(KroneckerDelta(i, k), r"$M = |w|^2 + s$", wrong={"twice": 2 * KroneckerDelta(i, k)}),
+    equals(KroneckerDelta(i, k), r"$M = |w|^2 + s$"),
     role="lemma",
     so=r"So $\frac1s(|y|^2 - \langle w, y\rangle^2 / M) = y^\top C^{-1} y$ (the formula of Sherman and Morrison). Its "
     "determinant is in the other constant:",
@@ -271,8 +272,8 @@ derivation.bridge(
     linear_gaussian_log_marginal,
     **linear_model,
     wrong={
-        "a standard deviation for the variance": -plus(rest, constant, log(s)) / 2,
-        "no determinant": -plus(rest, D * log(2 * pi)) / 2,
+        "the variance read as a standard deviation": -plus(rest, constant, log(s)) / 2,
+        "the determinant forgotten": -plus(rest, D * log(2 * pi)) / 2,
     },
 )
 derivation.bridge(
@@ -366,11 +367,7 @@ c = derivation.number("c", "the eigenvalue of $C$ in its direction", positive=Tr
 derivation.chain(
     "A free direction copies its eigenvalue",
     plus(log(c), lam / c),
-    equals(
-        plus(1, log(lam), tangent.at(lam / c)),
-        r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \lambda / c$",
-        wrong={"turned over": plus(1, log(lam), tangent.at(c / lam))},
-    ),
+    equals(plus(1, log(lam), tangent.at(lam / c)), r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \lambda / c$"),
     at_least(plus(1, log(lam)), r"leave out the gap of the logarithm; equality at $c = \lambda$", dropping=tangent.at(lam / c)),
     role="lemma",
 )
@@ -384,12 +381,10 @@ derivation.chain(
     equals(
         times(n, plus(log(s), average / s)),
         r"the eigenvalues sum to $n \bar\lambda$",
-        wrong={"the sum for the mean": times(n, plus(log(s), n * average / s))},
+        wrong={"the sum in place of the mean": times(n, plus(log(s), n * average / s))},
     ),
     equals(
-        times(n, plus(1, log(average), tangent.at(average / s))),
-        r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \bar\lambda / s$",
-        wrong={"the gap once": plus(n, n * log(average), tangent.at(average / s))},
+        times(n, plus(1, log(average), tangent.at(average / s))), r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \bar\lambda / s$"
     ),
     at_least(
         times(n, plus(1, log(average))), r"leave out the gap; equality at $s = \bar\lambda$", dropping=n * tangent.at(average / s)
@@ -415,11 +410,7 @@ derivation.chain(
         "leave out the gaps of the logarithm",
         adding=tangent.at((kept + delta) / kept) + count * tangent.at(noise / before),
     ),
-    equals(
-        -delta * excess / (kept * before),
-        r"over a common denominator; $\lambda_a - s = e$",
-        wrong={"the sign": delta * excess / (kept * before)},
-    ),
+    equals(-delta * excess / (kept * before), r"over a common denominator; $\lambda_a - s = e$"),
     at_most(0, r"$w^2 = \lambda_a - s$ is never negative, as $W W^\top$ is not", adding=delta * excess / (kept * before)),
     so=r"So the largest eigenvalues are kept, and the best covariance is $U_L(\Lambda_L - sI)U_L^\top + sI$ with the mean $s$ of "
     "the others: principal component analysis, with a likelihood. That a kept eigenvalue is at least $s$ is needed: without it "

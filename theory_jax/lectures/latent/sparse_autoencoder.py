@@ -65,7 +65,6 @@ derivation.chain(
     equals(
         plus((h - e) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
         r"$\frac12 (h - e - \lambda)^2 = \frac12 (h - e)^2 - \lambda (h - e) + \frac12 \lambda^2$, and $u + v - h = 2 v$",
-        wrong={"the pull for what is left of it": plus((h - e - lam) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v))},
     ),
     at_least(
         plus(lam**2 / 2, times(lam, e)),
@@ -83,7 +82,6 @@ derivation.chain(
     equals(
         plus(h**2 / 2, x**2 / 2, times(m, u), times(n, v)),
         r"$-x (u - v) + \lambda (u + v) = (\lambda - x) u + (\lambda + x) v$; here $\lambda = \frac{m + n}{2}$",
-        wrong={"the parts exchanged": plus(h**2 / 2, x**2 / 2, times(n, u), times(m, v))},
     ),
     at_least(
         x**2 / 2, r"leave out a square and products; equality at $h = 0$", dropping=plus(h**2 / 2, times(m, u), times(n, v))
@@ -99,7 +97,11 @@ derivation.chain(
     equals(
         plus(times(1 + lam, (h - y / (1 + lam)) ** 2) / 2, times(lam / (1 + lam), y**2) / 2),
         "complete the square",
-        wrong={"a threshold": plus(times(1 + lam, (h - y + lam) ** 2) / 2, times(lam / (1 + lam), y**2) / 2)},
+        wrong={
+            "a threshold, as of the absolute value": plus(
+                times(1 + lam, (h - y + lam) ** 2) / 2, times(lam / (1 + lam), y**2) / 2
+            )
+        },
     ),
     at_least(
         times(lam / (1 + lam), y**2) / 2,
@@ -131,7 +133,7 @@ def thresholds_of_the_code():
         sides=sides,
         points=tuple(points.T),
         tight=(np.array([-2.5, 3.0]), np.array([-0.5, 1.0])),
-        wrong={"twice the square": lambda pull, activity: sides(pull, activity, 2.0)},
+        wrong={"the square not halved": lambda pull, activity: sides(pull, activity, 2.0)},
     )
 
 
@@ -148,8 +150,10 @@ derivation.chain(
         plus((z - d * c) ** 2 / 2, times(r**2 / b, Abs(c)), times(r**2, log(2 * b))),
         r"the logarithm of a product; Gaussian noise and a Laplace law, whose density is $\frac{1}{2b} e^{-|c|/b}$",
         wrong={
-            "the scale for its inverse": plus((z - d * c) ** 2 / 2, times(r**2 * b, Abs(c)), times(r**2, log(2 * b))),
-            "the deviation for the variance": plus((z - d * c) ** 2 / 2, times(r / b, Abs(c)), times(r**2, log(2 * b))),
+            "the scale in place of its inverse": plus((z - d * c) ** 2 / 2, times(r**2 * b, Abs(c)), times(r**2, log(2 * b))),
+            "the standard deviation in place of the variance": plus(
+                (z - d * c) ** 2 / 2, times(r / b, Abs(c)), times(r**2, log(2 * b))
+            ),
         },
     ),
     so=r"The most probable code has $\lambda = \frac{\sigma^2}{b}$. Draws from a Laplace law are not sparse: only their most "
@@ -256,12 +260,12 @@ derivation.chain(
     equals(
         plus(-rho / hat, (1 - rho) / (1 - hat)),
         "differentiate the logarithms",
-        wrong={"turned over": plus(log(hat / rho), -log((1 - hat) / (1 - rho)))},
+        wrong={"the two odds exchanged": plus(log(hat / rho), -log((1 - hat) / (1 - rho)))},
     ),
     equals(
         (hat - rho) / times(hat, 1 - hat),
         "one denominator",
-        wrong={"the target's variance": (hat - rho) / times(rho, 1 - rho), "the sign": (rho - hat) / times(hat, 1 - hat)},
+        wrong={"divided by the target's variance": (hat - rho) / times(rho, 1 - rho)},
     ),
     so="No unit dies and none is always on. The mean is over the batch: of each example alone the same penalty would ask for "
     "equal, small activities everywhere.",
@@ -272,7 +276,7 @@ derivation.bridge(
     bernoulli_sparsity_penalty,
     activations=[[0.5 * hat], [1.5 * hat]],
     target=rho,
-    wrong={"turned over": plus(times(hat, log(hat / rho)), times(1 - hat, log((1 - hat) / (1 - rho))))},
+    wrong={"the divergence turned over": plus(times(hat, log(hat / rho)), times(1 - hat, log((1 - hat) / (1 - rho))))},
 )
 
 
@@ -316,9 +320,7 @@ def norm_of_the_jacobian():
     weight, bias = jnp.asarray(_dictionary[:, :3].T), jnp.array([0.2, -0.5, 1.0])
     jacobians = jax.vmap(jax.jacobian(lambda x: jax.nn.sigmoid(weight @ x + bias)))(jnp.asarray(_datum[:2]))
     code = contractive_penalty(jnp.asarray(_datum[:2]), weight, bias)
-    return Sides(
-        left=jnp.sum(jacobians**2, axis=(1, 2)), right=code, wrong={"the norm, not squared": jnp.sqrt(code), "half": code / 2}
-    )
+    return Sides(left=jnp.sum(jacobians**2, axis=(1, 2)), right=code, wrong={"the norm, not squared": jnp.sqrt(code)})
 
 
 derivation.symbol("W_{hj} j", "the weights of several units; a coordinate", "weight")

@@ -96,7 +96,7 @@ unbiased = derivation.chain(
         r"the $q$ that draws cancels the $q$ that divides",
         wrong={"drawn from the prior": Expectation(prior, weight)},
     ),
-    equals(evidence, r"the sum over everything that $z$ can be", wrong={"half of it": evidence / 2}),
+    equals(evidence, r"the sum over everything that $z$ can be"),
     role="lemma",
     so=r"So is the mean of $S$ weights. It needs $q(z|x) > 0$ wherever $p(z)\, p(x|z) > 0$: what the encoder never proposes is "
     r"never counted.",
@@ -115,7 +115,7 @@ central = derivation.chain(
         Variance(q, weight) / 2,
         r"both samples are independent and have mean $p(x)$, so the variances add; the factor is $\frac14$. For $S$ samples it "
         r"is $\frac1S$ in all",
-        wrong={"not averaged": 2 * Variance(q, weight), "the deviation's rate": Variance(q, weight) / sqrt(2)},
+        wrong={"divided by the root of the number of samples": Variance(q, weight) / sqrt(2)},
     ),
     equals(Expectation(q, (plus(weight, -evidence)) ** 2) / 2, r"the mean of $w$ is $p(x)$"),
     equals(
@@ -173,7 +173,6 @@ derivation.bridge(
     log_likelihood=[log(likelihood)],
     log_prior=[log(prior)],
     log_posterior=jnp.full((1, 4), -math.log(4)),
-    wrong={"the states' likelihoods averaged": log(Total(z, likelihood) / 4)},
 )
 
 # ---------------------------------------------------------------------------------------------------- what is between
@@ -185,9 +184,8 @@ derivation.chain(
     equals(
         plus(Expectation(Normal(y, 0, 1), y**4), -(Expectation(Normal(y, 0, 1), y**2) ** 2)),
         "a variance is a second moment minus the square of the first",
-        wrong={"the first not squared": Expectation(Normal(y, 0, 1), y**4) - 2 * Expectation(Normal(y, 0, 1), y**2)},
     ),
-    equals(2, r"the moments are 3 and 1", wrong={"the fourth moment alone": 3}),
+    equals(2, r"the moments are 3 and 1", wrong={"the fourth moment in place of the variance": 3}),
     role="lemma",
     so=r"In $L$ dimensions $\|z\|^2$ has mean $L$ and standard deviation $\sqrt{2L}$: nearly all of the mass has a norm near "
     r"$\sqrt{L}$. The inner product of two draws has mean 0 and standard deviation $\sqrt{L}$: they are nearly orthogonal. The "
@@ -199,10 +197,8 @@ kappa = derivation.number(r"\kappa", "another fraction", between=(0, 1))
 derivation.chain(
     "The straight line between two points of the sphere leaves it",
     ((1 + cos(omega)) / 2) ** 2 + (sin(omega) / 2) ** 2,
-    equals((1 + cos(omega)) / 2, r"$\cos^2 \omega + \sin^2 \omega = 1$", wrong={"the cosine squared": (1 + cos(omega) ** 2) / 2}),
-    equals(
-        1 - sin(omega / 2) ** 2, r"$\cos \omega = 1 - 2 \sin^2 \frac{\omega}{2}$", wrong={"twice": 1 - 2 * sin(omega / 2) ** 2}
-    ),
+    equals((1 + cos(omega)) / 2, r"$\cos^2 \omega + \sin^2 \omega = 1$"),
+    equals(1 - sin(omega / 2) ** 2, r"$\cos \omega = 1 - 2 \sin^2 \frac{\omega}{2}$"),
     at_most(1, r"add a square, which is zero only for $\omega = 0$", adding=sin(omega / 2) ** 2),
     role="lemma",
     so=r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared "
@@ -225,10 +221,7 @@ arc = derivation.chain(
     equals(
         plus(cos(times(tau, omega)) * e1, sin(times(tau, omega)) * e2),
         r"the terms with $\cos \omega \sin \tau\omega$ cancel, and $\sin \omega$ is divided out",
-        wrong={
-            "not divided by the sine": sin(omega) * (cos(times(tau, omega)) * e1 + sin(times(tau, omega)) * e2),
-            "the fraction reversed": cos((1 - tau) * omega) * e1 + sin((1 - tau) * omega) * e2,
-        },
+        wrong={"not divided by the sine": sin(omega) * (cos(times(tau, omega)) * e1 + sin(times(tau, omega)) * e2)},
     ),
     so=r"A rotation by $\tau \omega$: the norm is 1 for every $\tau$, and equal steps of $\tau$ turn by equal angles. For ends "
     r"of unequal norms neither is true.",
@@ -264,7 +257,6 @@ derivation.bridge(
     start=[start],
     end=[end],
     fractions=[tau],
-    wrong={"the fraction reversed": tau * start + (1 - tau) * end},
 )
 
 # ---------------------------------------------------------------------------------------------------- attributes
@@ -285,11 +277,7 @@ derivation.chain(
         r"the squares of $z$ cancel in the difference: the log odds are linear in $z$. The classes' prior odds would add a "
         r"constant",
     ),
-    equals(
-        (with_it.at(i) - without.at(i)) / spread.at(i),
-        r"only the term $d = i$ contains $z_i$",
-        wrong={"turned over": (without.at(i) - with_it.at(i)) / spread.at(i)},
-    ),
+    equals((with_it.at(i) - without.at(i)) / spread.at(i), r"only the term $d = i$ contains $z_i$"),
     so=r"With unit variances it is $\mu - \nu$ at every $z$: adding a multiple of the attribute vector is the steepest way to "
     r"raise the odds.",
 )
@@ -307,7 +295,10 @@ derivation.bridge(
     attribute_vector,
     latents=[*(have.at(d, example) for example in range(4)), *(lack.at(d, example) for example in range(4))],
     labels=jnp.array([1, 1, 1, 1, 0, 0, 0, 0]),
-    wrong={"turned over": Total(n, lack) / N - Total(n, have) / N, "sums for means": Total(n, have) - Total(n, lack)},
+    wrong={
+        "with and without the attribute exchanged": Total(n, lack) / N - Total(n, have) / N,
+        "sums in place of means": Total(n, have) - Total(n, lack),
+    },
 )
 
 # ---------------------------------------------------------------------------------------------------- holes
@@ -347,7 +338,6 @@ derivation.chain(
     equals(
         Total(n, Expectation(each, -log(share))) / N,
         r"$\log N - \log \frac{q(z|x_n)}{\bar q(z)} = -\log \frac{q(z|x_n)}{N \bar q(z)}$",
-        wrong={"not normalized": Total(n, Expectation(each, -log(N * share))) / N},
     ),
     at_least(
         Total(n, Expectation(each, 1 - share)) / N,
@@ -390,9 +380,8 @@ derivation.chain(
     equals(
         times(seen, Total(colors[1], hidden), Total(colors[2], other)),
         "given $z$ the pixels are independent, so the sum over what may stand under a cover concerns its factor alone",
-        wrong={"one sum too few": seen * hidden * Total(colors[2], other)},
     ),
-    equals(seen, "a probability sums to one", wrong={"all squares": seen**2}),
+    equals(seen, "a probability sums to one"),
     so=r"So $p(x_{\mathrm{visible}}) = \sum_z p(z) \prod_{\mathrm{visible}} p(x_d|z)$ is the evidence of a smaller model, and "
     r"everything above applies to it. To fill in an image, find latents that explain what is visible, and decode them.",
 )
@@ -414,7 +403,7 @@ def covered_pixels_are_left_out():
     return Sides(
         left=logsumexp(each),
         right=visible,
-        wrong={"hidden pixels taken for 0": each[0], "the mean over completions": visible - math.log(4)},
+        wrong={"covered pixels taken for 0": each[0], "the mean over completions in place of the sum": visible - math.log(4)},
     )
 
 

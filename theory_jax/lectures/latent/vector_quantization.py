@@ -206,9 +206,7 @@ def the_gradients_of_the_loss():
     def wanted(of_z, of_code):
         return np.concatenate([(of_z * away).ravel(), (of_code * away).ravel(), 1.25 * (away**2).sum(1)])
 
-    return Sides(
-        left=jnp.append(got, total), right=wanted(0.5, -2.0), wrong={"swapped": wanted(2.0, -0.5), "the sign": wanted(-0.5, 2.0)}
-    )
+    return Sides(left=jnp.append(got, total), right=wanted(0.5, -2.0), wrong={"the two weights exchanged": wanted(2.0, -0.5)})
 
 
 derivation.say(
@@ -243,15 +241,11 @@ smooth = derivation.define(r"\tilde N", (counts + eps) / (total + K * eps) * tot
 derivation.chain(
     "Smoothing keeps the sum of the counts",
     Total(k, smooth),
-    equals(
-        times(Total(k, counts + eps) / (total + K * eps), total),
-        "the factors that are the same for every code",
-        wrong={"without the sum": times(Total(k, counts + eps) / (total + K * eps), total / K)},
-    ),
+    equals(times(Total(k, counts + eps) / (total + K * eps), total), "the factors that are the same for every code"),
     equals(
         total,
         r"$\sum_k (N_k + \epsilon) = N_\Sigma + K\epsilon$",
-        wrong={"grows": total + K * eps, "the number of codes forgotten": (total + eps) / (total + K * eps) * total},
+        wrong={"the number of codes forgotten": (total + eps) / (total + K * eps) * total},
     ),
     role="lemma",
     so=r"A count that is nearly zero is raised, so that no code is divided by it: rare codes are drawn to the origin. Only with "
@@ -270,7 +264,10 @@ derivation.bridge(
     sums=[[sums.at(code)] for code in range(4)],
     decay=1.0,
     epsilon=eps,
-    wrong={"the raw counts": (counts, sums, sums / counts), "not rescaled": (counts, sums, sums / (counts + eps))},
+    wrong={
+        "the raw counts": (counts, sums, sums / counts),
+        "the smoothed counts not rescaled": (counts, sums, sums / (counts + eps)),
+    },
 )
 usage = derivation.law("u", k, "the fraction of the vectors that have a code")
 uniform = derivation.define(r"\nu", 1 / K, "the uniform law", over=k, law=True)

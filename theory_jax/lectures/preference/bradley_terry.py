@@ -68,10 +68,6 @@ derivation.chain(
         times(exp(s_1), exp(-u), exp(-times(exp(-u), plus(exp(s_1), exp(s_2))))),
         r"the Gumbel density $e^{-g} e^{-e^{-g}}$ at $u - s_1$, times the probability that the other noise is below $u - s_2$; "
         r"collect the powers of $e^{-u}$",
-        wrong={
-            "two densities": times(exp(s_1 + s_2), exp(-2 * u), exp(-times(exp(-u), plus(exp(s_1), exp(s_2))))),
-            "the scores added": times(exp(s_1), exp(-u), exp(-times(exp(-u), exp(s_1 + s_2)))),
-        },
     ),
     role="lemma",
     so=r"With $x = e^{-u}$, $dx = -e^{-u} du$, both double exponentials become ordinary ones.",
@@ -80,8 +76,10 @@ won = exp(s_1) / plus(exp(s_1), exp(s_2))
 derivation.chain(
     "Gumbel noise gives the logistic law",
     Integral(times(exp(s_1), exp(-x * (exp(s_1) + exp(s_2)))), (x, 0, oo)),
-    equals(won, "the integral of an exponential", wrong={"turned over": exp(s_2) / plus(exp(s_1), exp(s_2))}),
-    equals(1 / plus(1, exp(-(s_1 - s_2))), r"divide by $e^{s_1}$", wrong={"the sign": 1 / plus(1, exp(s_1 - s_2))}),
+    equals(
+        won, "the integral of an exponential", wrong={"the probability that the second wins": exp(s_2) / plus(exp(s_1), exp(s_2))}
+    ),
+    equals(1 / plus(1, exp(-(s_1 - s_2))), r"divide by $e^{s_1}$"),
     central=True,
     so=r"This is $\sigma(s_1 - s_2)$. Only differences of scores occur. The two directions sum to one, and the odds $e^{s_1 - "
     r"s_2}$ multiply along a chain of items.",
@@ -100,11 +98,7 @@ sides = (exp(m) + exp(d)) * (exp(m) + exp(-d))
 derivation.chain(
     "A margin leaves some pairs without a verdict",
     plus(1, -_sigma(d - m), -_sigma(-d - m)),
-    equals(
-        (exp(2 * m) - 1) / sides,
-        "each direction must be ahead by $m$; common denominator",
-        wrong={"the margin added": (1 - exp(2 * m)) / sides, "one direction": plus(1, -_sigma(d - m), -_sigma(-d))},
-    ),
+    equals((exp(2 * m) - 1) / sides, "each direction must be ahead by $m$; common denominator"),
     at_least(0, r"$e^{2m} - 1 \ge 2m$ (the tangent), and $m > 0$", dropping=(tangent.at(exp(2 * m)) + 2 * m) / sides),
     role="lemma",
 )
@@ -115,14 +109,17 @@ derivation.chain(
         _sigma(-d),
         r"$\sigma' = \sigma(d)\, "
         r"\sigma(-d)$",
-        wrong={"the probability itself": sigma, "of sigma": sigma * _sigma(-d)},
+        wrong={
+            "the probability of the verdict itself": sigma,
+            "the slope of the probability, not of its logarithm": sigma * _sigma(-d),
+        },
     ),
     role="lemma",
 )
 derivation.chain(
     "... and its curvature is a variance: the loss of a pair is convex",
     -Slope(log(sigma), d, 2),
-    equals(times(sigma, _sigma(-d)), "once more", wrong={"halved": sigma * _sigma(-d) / 2}),
+    equals(times(sigma, _sigma(-d)), "once more"),
     at_least(0, "leave out a product of positive numbers", dropping=times(sigma, _sigma(-d))),
     role="lemma",
 )
@@ -153,7 +150,7 @@ derivation.chain(
     equals(
         plus(W.at(k), -Total(j, n.at(k, j) * p.at(k, j))),
         r"$p_{j,k} = 1 - p_{k,j}$",
-        wrong={"expected from the wins": plus(W.at(k), -Total(j, wins.at(k, j) * p.at(k, j)))},
+        wrong={"wins in place of games in the expectation": plus(W.at(k), -Total(j, wins.at(k, j) * p.at(k, j)))},
     ),
 )
 shared = derivation.define(
@@ -166,7 +163,11 @@ derivation.chain(
     equals(
         spread,
         r"each game contributes $p_{i,j}\, p_{j,i}$ times the square of $v_i - v_j$; the sum meets every pair twice",
-        wrong={"without the other probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2)))},
+        wrong={
+            "the probability of one side alone as the weight": times(
+                Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2))
+            )
+        },
     ),
     at_least(
         0,
@@ -198,7 +199,6 @@ derivation.chain(
     equals(
         plus(Total(i, W * log(e)), times(-Rational(1, 2), Total(i, Total(j, n * log(e + e.at(j)))))),
         r"a quotient's logarithm; wins of $i$ over $j$ and of $j$ over $i$ share the denominator",
-        wrong={"every game twice": plus(Total(i, W * log(e)), -Total(i, Total(j, n * log(e + e.at(j)))))},
     ),
     at_least(
         _minorizer(e),
@@ -213,11 +213,7 @@ E = derivation.define(
 derivation.chain(
     "Its slope in one strength contains no other",
     Slope(Q, e.at(k)),
-    equals(
-        plus(W.at(k) / e.at(k), -E.at(k)),
-        r"$e_k$ occurs in one logarithm, and in the quotients of its games",
-        wrong={"half of the games": plus(W.at(k) / e.at(k), -E.at(k) / 2)},
-    ),
+    equals(plus(W.at(k) / e.at(k), -E.at(k)), r"$e_k$ occurs in one logarithm, and in the quotients of its games"),
     role="lemma",
     so=r"It falls in $e_k$ and is zero at $e_k = W_k / E_k$: every strength is solved for alone.",
 )
@@ -228,18 +224,13 @@ derivation.chain(
     equals(
         plus(Total(i, W * log(e / a)), -Total(i, E * (e - a))),
         r"$\log(a_i + a_j)$ and $-1$ cancel; each strength is in the quotients of all its games",
-        wrong={"half of the games": plus(Total(i, W * log(e / a)), -Total(i, E * (e - a)) / 2)},
     ),
     role="lemma",
 )
 derivation.chain(
     "Every step climbs",
     plus(Total(i, W * log(step / a)), -Total(i, E * (step - a))),
-    equals(
-        Total(i, W * plus(a / step, -1, -log(a / step))),
-        r"the gain at $e = e^+$, where $E_i = W_i / e^+_i$",
-        wrong={"the ratio turned over": Total(i, W * plus(step / a, -1, -log(step / a)))},
-    ),
+    equals(Total(i, W * plus(a / step, -1, -log(a / step))), r"the gain at $e = e^+$, where $E_i = W_i / e^+_i$"),
     at_least(
         0, r"leave out the gaps to the tangent; equality if and only if $e^+ = a$", dropping=Total(i, W * tangent.at(a / step))
     ),
@@ -298,7 +289,11 @@ derivation.chain(
 derivation.chain(
     "... and the slope is the probability minus the label",
     Slope(Expectation(label, -log(guess)), d),
-    equals(guess.at(1) - label.at(1), r"$(\log \sigma)'(d) = \sigma(-d)$", wrong={"turned over": label.at(1) - guess.at(1)}),
+    equals(
+        guess.at(1) - label.at(1),
+        r"$(\log \sigma)'(d) = \sigma(-d)$",
+        wrong={"label minus probability": label.at(1) - guess.at(1)},
+    ),
     role="lemma",
 )
 y = derivation.number("y", "the outcome of one game for the first player", "outcome", between=(0, 1))
@@ -313,7 +308,7 @@ derivation.chain(
     equals(
         times(C / log(10), plus(s_1, times(K * log(10) / C, Slope(one_game, s_1)))),
         r"the slope of the game's log-likelihood in $s_1$ is $y - \sigma(s_1 - s_2)$",
-        wrong={"in rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1))))},
+        wrong={"the step not converted to rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1))))},
     ),
     so=r"In units of the score the step is $K \frac{\log 10}{C}$, with $C = 400$ for chess. The slope in $s_2$ is the negative, "
     r"so the sum of both ratings does not change.",
@@ -326,7 +321,7 @@ derivation.bridge(
     reward_chosen=[s_1],
     reward_rejected=[s_2],
     margin=m,
-    wrong={"swapped": log(_sigma(s_2 - s_1 - m))},
+    wrong={"chosen and rejected swapped": log(_sigma(s_2 - s_1 - m))},
 )
 derivation.bridge(
     "... the cross-entropy of a soft label",
@@ -335,7 +330,7 @@ derivation.bridge(
     label=[label.at(1)],
     reward_first=[d],
     reward_second=[0],
-    wrong={"turned over": Expectation(guess, -log(label)), "the other verdict": Expectation(label, -log(guess)) + d},
+    wrong={"label and model exchanged": Expectation(guess, -log(label))},
 )
 derivation.bridge(
     "... the log-likelihood",
@@ -343,7 +338,10 @@ derivation.bridge(
     tournament_log_likelihood,
     wins=record,
     scores=scores,
-    wrong={"transposed": Total(i, Total(j, wins * log(p.at(j, i)))), "diagonal counted": Total(i, Total(j, record * log(p)))},
+    wrong={
+        "wins and losses exchanged": Total(i, Total(j, wins * log(p.at(j, i)))),
+        "games of a player against itself counted": Total(i, Total(j, record * log(p))),
+    },
 )
 derivation.bridge(
     "... the step, centered",
@@ -351,7 +349,6 @@ derivation.bridge(
     minorize_maximize_step,
     wins=record,
     scores=log(a),
-    wrong={"the current strengths": log(a)},
 )
 derivation.bridge(
     "... the information, a graph's Laplacian",
@@ -359,7 +356,7 @@ derivation.bridge(
     fisher_information,
     comparisons=plus(record, record.at(j, i)),
     scores=scores,
-    wrong={"the Hessian": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k)))},
+    wrong={"the Hessian, without the minus": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k)))},
 )
 derivation.bridge(
     "... and both ratings after a game",

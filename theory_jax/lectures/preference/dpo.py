@@ -76,14 +76,16 @@ derivation.chain(
             )
         ),
         r"the reward, read back from the optimum: $r_i = \beta \log \frac{\pi_*(i)}{\pi_0(i)} + \beta \log Z$",
-        wrong={"without the price": sigma(moved)},
+        wrong={"the price forgotten": sigma(moved)},
     ),
     equals(
         sigma(times(beta, moved)),
         r"one prompt, one $Z$",
         wrong={
             "the reference forgotten": sigma(times(beta, plus(log(best), -log(best.at(j))))),
-            "the reference swapped": sigma(times(beta, plus(log(best / reference.at(j)), -log(best.at(j) / reference)))),
+            "the references of the two completions swapped": sigma(
+                times(beta, plus(log(best / reference.at(j)), -log(best.at(j) / reference)))
+            ),
         },
     ),
     uses=(read_back,),
@@ -123,17 +125,13 @@ derivation.chain(
 derivation.chain(
     "Margins add up along a path of pairs",
     plus(h, h.at(j, k)),
-    equals(h.at(i, k), r"$\log \frac{\pi(j)}{\pi_0(j)}$ cancels", wrong={"the difference": h.at(i, j) - h.at(j, k)}),
+    equals(h.at(i, k), r"$\log \frac{\pi(j)}{\pi_0(j)}$ cancels"),
     role="lemma",
 )
 derivation.chain(
     "... and they determine the policy",
     times(reference, exp(h.at(i, k))) / Total(j, reference.at(j) * exp(h.at(j, k))),
-    equals(
-        pi,
-        r"$\pi_0(i)\, e^{h_{i,k}} = \pi(i)\, \frac{\pi_0(k)}{\pi(k)}$, and a policy sums to one",
-        wrong={"the reference": reference, "without the reference": exp(h.at(i, k)) / Total(j, exp(h.at(j, k)))},
-    ),
+    equals(pi, r"$\pi_0(i)\, e^{h_{i,k}} = \pi(i)\, \frac{\pi_0(k)}{\pi(k)}$, and a policy sums to one"),
     so=r"On a connected graph of pairs the margins of the compared pairs give those of all. Two policies with the same margins "
     r"are the same, so the minimum is $\pi_*$ alone. Every positive policy is the optimum of some reward: nothing is lost by "
     r"fitting policies in place of rewards.",
@@ -151,7 +149,11 @@ derivation.chain(
     equals(
         -times(beta, _sigma(-logit), plus(f(theta).diff(theta), -g(theta).diff(theta))),
         r"$(-\log \sigma)'(u) = -\sigma(-u)$; the reference is a constant",
-        wrong={"the weight of the other verdict": -times(beta, _sigma(logit), plus(f(theta).diff(theta), -g(theta).diff(theta)))},
+        wrong={
+            "the probability of the verdict as the weight": -times(
+                beta, _sigma(logit), plus(f(theta).diff(theta), -g(theta).diff(theta))
+            )
+        },
     ),
     so=r"A pair counts as much as the policy's implicit reward is wrong about it. Where the policy is the reference, $u = 0$, "
     r"every pair has the loss $\log 2$ and the weight $\frac{\beta}{2}$.",
@@ -173,14 +175,14 @@ derivation.chain(
     equals(
         plus(phi, -Total(j, soft.at(j) * phi.at(j))),
         "the derivative of a log-sum-exp is a mean under its softmax",
-        wrong={"centered by the plain mean": plus(phi, -Total(j, phi.at(j)) / 3)},
+        wrong={"centered by the plain mean, not by the policy's": plus(phi, -Total(j, phi.at(j)) / 3)},
     ),
     role="lemma",
 )
 derivation.chain(
     "A small step along the difference of features lowers the loss",
     times(plus(phi, -phi.at(k)), plus(Slope(log(soft), omega), -Slope(log(soft.at(k)), omega))),
-    equals((phi - phi.at(k)) ** 2, "the mean under the softmax cancels", wrong={"not squared": phi - phi.at(k)}),
+    equals((phi - phi.at(k)) ** 2, "the mean under the softmax cancels"),
     at_least(0, "leave out a square", dropping=(phi - phi.at(k)) ** 2),
     role="lemma",
     so=r"So $h$ rises. But the log-probability of the chosen completion $i$ itself changes by $(\phi_i - \phi_k)(\phi_i - "
@@ -206,7 +208,7 @@ epsilon = derivation.number(
 derivation.chain(
     "On labels that never disagree the loss falls for ever",
     Slope(-log(_sigma(w)), w),
-    equals(-_sigma(-w), r"$\sigma' = \sigma(u)\, \sigma(-u)$", wrong={"the other verdict": -_sigma(w), "the sign": _sigma(-w)}),
+    equals(-_sigma(-w), r"$\sigma' = \sigma(u)\, \sigma(-u)$", wrong={"the probability of the verdict itself": -_sigma(w)}),
     at_most(0, "add a positive number", adding=_sigma(-w)),
     role="lemma",
     so=r"It is never zero: the infimum 0 is at $h = \infty$, whatever $\beta$ is. There $\beta$ sets the unit of $h$; it does "
@@ -219,14 +221,13 @@ derivation.chain(
     equals(
         plus(_sigma(w), -(1 - epsilon)),
         r"$-(1 - \epsilon)\, \sigma(-u) + \epsilon\, \sigma(u)$, and $\sigma(-u) = 1 - \sigma(u)$",
-        wrong={"the other label": plus(_sigma(w), -epsilon)},
     ),
     role="lemma",
 )
 derivation.chain(
     "... where the policy believes the label as much as it deserves",
     _sigma(log((1 - epsilon) / epsilon)),
-    equals(1 - epsilon, r"$e^{-u} = \frac{\epsilon}{1 - \epsilon}$", wrong={"turned over": epsilon}),
+    equals(1 - epsilon, r"$e^{-u} = \frac{\epsilon}{1 - \epsilon}$"),
     role="lemma",
     so=r"The slope rises with $u$, so $\beta h = \log \frac{1 - \epsilon}{\epsilon}$ is the minimum, and now $\beta$ decides how "
     r"far from the reference it lies.",
@@ -243,20 +244,20 @@ derivation.chain(
     equals(
         -times(((1 - epsilon) ** 2 - epsilon**2) / (1 - 2 * epsilon), log(_sigma(w))), r"the terms with $\log \sigma(-u)$ cancel"
     ),
-    equals(-log(_sigma(w)), r"$(1 - \epsilon)^2 - \epsilon^2 = 1 - 2 \epsilon$", wrong={"twice": -2 * log(_sigma(w))}),
+    equals(-log(_sigma(w)), r"$(1 - \epsilon)^2 - \epsilon^2 = 1 - 2 \epsilon$"),
 )
 falls = plus(times(1 - epsilon, _sigma(-w)), times(epsilon, _sigma(w))) / (1 - 2 * epsilon)
 derivation.chain(
     "... but it falls for ever on one label",
     Slope(_robust(w), w),
-    equals(-falls, r"$(\log \sigma)'(u) = \sigma(-u)$", wrong={"smoothing": -_sigma(-w), "the sign": falls}),
+    equals(-falls, r"$(\log \sigma)'(u) = \sigma(-u)$"),
     at_most(0, "add a sum of positive numbers", adding=falls),
     role="lemma",
 )
 derivation.chain(
     "... and as fast as a straight line",
     Limit(-falls, w, oo),
-    equals(-epsilon / (1 - 2 * epsilon), r"$\sigma(-u) \to 0$", wrong={"levels off": 0, "of the true label": -(1 - epsilon)}),
+    equals(-epsilon / (1 - 2 * epsilon), r"$\sigma(-u) \to 0$", wrong={"the loss levels off": 0}),
     role="lemma",
     so=r"So the robust loss has no lower bound on a pair that is always labelled the same way: it relies on both labels "
     r"occurring.",
@@ -276,7 +277,7 @@ derivation.bridge(
     reference_chosen=[f_0],
     reference_rejected=[g_0],
     kl_coefficient=beta,
-    wrong={"the reference forgotten": beta * (c_log - r_log), "swapped": -_logit},
+    wrong={"the reference forgotten": beta * (c_log - r_log)},
 )
 derivation.bridge(
     "... the loss, smoothed",
@@ -288,7 +289,7 @@ derivation.bridge(
     reference_rejected=[g_0],
     kl_coefficient=beta,
     label_smoothing=epsilon,
-    wrong={"not smoothed": -log(_sigma(_logit)), "the other label": smoothed.subs(w, -_logit)},
+    wrong={"the label turned over": smoothed.subs(w, -_logit)},
 )
 derivation.bridge(
     "... the robust loss",
@@ -300,7 +301,7 @@ derivation.bridge(
     reference_rejected=[g_0],
     kl_coefficient=beta,
     flip_probability=epsilon,
-    wrong={"smoothed": smoothed.subs(w, _logit), "the other label": _robust(-_logit)},
+    wrong={"the smoothed loss in place of the robust one": smoothed.subs(w, _logit)},
 )
 derivation.bridge(
     "... the weight",
@@ -311,7 +312,7 @@ derivation.bridge(
     reference_chosen=[f_0],
     reference_rejected=[g_0],
     kl_coefficient=beta,
-    wrong={"of the other verdict": beta * _sigma(_logit)},
+    wrong={"the probability of the verdict as the weight": beta * _sigma(_logit)},
 )
 derivation.bridge(
     "... and the implicit rewards",

@@ -82,11 +82,7 @@ def _sigma(at):
 derivation.chain(
     "DPO asks for the log-odds of the label",
     Slope(plus(times(p, -log(_sigma(u))), times(1 - p, -log(_sigma(-u)))), u),
-    equals(
-        plus(_sigma(u), -p),
-        r"$(-\log \sigma)'(u) = -\sigma(-u)$, and $\sigma(-u) = 1 - \sigma(u)$",
-        wrong={"the other label": plus(_sigma(u), -(1 - p))},
-    ),
+    equals(plus(_sigma(u), -p), r"$(-\log \sigma)'(u) = -\sigma(-u)$, and $\sigma(-u) = 1 - \sigma(u)$"),
     role="lemma",
     so=r"It is zero at $u = \log \frac{p}{1 - p}$, which has no bound as $p \to 1$. This is the difference: near $p = \frac12$ "
     r"both margins are proportional to $p - \frac12$.",
@@ -119,7 +115,6 @@ derivation.chain(
         plus(Total(i, Total(j, (g - g.at(j) - reached) ** 2)), missed),
         r"add and subtract $\frac{w_i - w_j}{\tau}$; what is left of the margins of $i$ sums to zero over $j$, so it is "
         r"orthogonal to every difference of scores",
-        wrong={"half": plus(Total(i, Total(j, (g - g.at(j) - reached / 2) ** 2)), missed)},
     ),
     at_least(
         missed,
@@ -157,21 +152,21 @@ derivation.chain(
     equals(
         times(_sigma(u), Slope(-log(_sigma(u)), u)),
         r"the derivative of $e^{\log \sigma}$ is $\sigma$ times that of the logarithm",
-        wrong={"of the other verdict": times(_sigma(-u), Slope(-log(_sigma(u)), u))},
+        wrong={"the weight of the other verdict": times(_sigma(-u), Slope(-log(_sigma(u)), u))},
     ),
     role="lemma",
 )
 derivation.chain(
     "Far on the right side both fade exponentially",
     Limit(times(exp(u), _sigma(-u)), u, oo),
-    equals(1, r"$e^u \sigma(-u) = \sigma(u)$", wrong={"faster": 0, "half": Rational(1, 2)}),
+    equals(1, r"$e^u \sigma(-u) = \sigma(u)$"),
     role="lemma",
     so=r"The pull of DPO is $\sigma(-u)$, about $e^{-u}$; KTO's is $\sigma(u)\, \sigma(-u)$, about the same.",
 )
 derivation.chain(
     "... and on the wrong side only KTO does",
     Limit(_sigma(-u), u, -oo),
-    equals(1, r"$e^u \to 0$", wrong={"fades, too": 0}),
+    equals(1, r"$e^u \to 0$", wrong={"the pull of DPO fades, too": 0}),
     role="lemma",
     so=r"DPO and the hinge pull a pair that is far in the wrong order with a constant force; IPO with one that grows with the "
     r"distance, $\frac1\tau - 2 h$. KTO's $\sigma(u)\, \sigma(-u)$ is even in $u$: what is hopeless, or mislabelled, is given "
@@ -186,7 +181,6 @@ means = derivation.valley(
     s,
     1,
     r"the slope is $\frac{s^2 - 1}{s (s^2 + 1)}$",
-    wrong={"the square forgotten": log((s + 1) / (2 * s))},
 )
 v = derivation.number("v", r"how far a pair is in the wrong order: $-u$", nonnegative=True)
 derivation.chain(
@@ -195,7 +189,7 @@ derivation.chain(
     equals(
         plus(1, v / (2 * log(2)), log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))) / log(2)),
         r"$1 + e^v = 2 e^{v/2} \cdot \frac{e^v + 1}{2 e^{v/2}}$",
-        wrong={"nats": plus(log(2), v / 2, log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))))},
+        wrong={"nats in place of bits": plus(log(2), v / 2, log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))))},
     ),
     at_least(plus(1, v / (2 * log(2))), "leave out the lemma's logarithm", dropping=means.at(exp(v / 2)) / log(2)),
     at_least(1, r"leave out a number that is not negative; equality at $v = 0$", dropping=v / (2 * log(2))),
@@ -243,7 +237,7 @@ derivation.chain(
     equals(
         -times(beta / n_c, _sigma(-simple)),
         r"$(-\log \sigma)'(u) = -\sigma(-u)$; the mean divides by the number of tokens",
-        wrong={"by the other length": -times(beta / n_r, _sigma(-simple))},
+        wrong={"divided by the other completion's length": -times(beta / n_r, _sigma(-simple))},
     ),
     role="lemma",
     so=r"The pull is half of its largest at $u = 0$, where the means differ by $\frac{\gamma}{\beta}$ nats a token; no $\pi_0$ "
@@ -270,7 +264,7 @@ def length_does_not_matter():
             ]
         )
 
-    return Sides(left=losses(3, 3), right=losses(1, 1), wrong={"of sums": losses(3, 1)})
+    return Sides(left=losses(3, 3), right=losses(1, 1), wrong={"sums in place of means over the tokens": losses(3, 1)})
 
 
 P_c = derivation.number(
@@ -286,9 +280,7 @@ derivation.chain(
     "Log-odds rise at least as fast as log-probabilities",
     times(P_c, Slope(log(odds_c), P_c)),
     equals(
-        plus(1, odds_c),
-        r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$; that of $-\log(1 - P)$ is $\frac{P}{1 - P}$",
-        wrong={"turned over": plus(1, 1 / odds_c)},
+        plus(1, odds_c), r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$; that of $-\log(1 - P)$ is $\frac{P}{1 - P}$"
     ),
     at_least(1, "leave out a positive number", dropping=odds_c),
     role="lemma",
@@ -303,7 +295,6 @@ derivation.chain(
         plus(-1, -times(weight, unsure, 1 / (1 - P_c))),
         r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$, the mean log-probability: $-1$ of the supervised loss; that "
         r"of $\log o_c$ is $\frac{1}{1 - P_c}$",
-        wrong={"the rejected one's": plus(-1, -times(weight, unsure, 1 / (1 - P_r)))},
     ),
     at_most(-1, "add a product of positive numbers", adding=times(weight, unsure, 1 / (1 - P_c))),
     so=r"The second term is never negative, so the loss is at least $-\log P_c$: where it is small, the chosen completion is "
@@ -323,7 +314,7 @@ derivation.bridge(
     reference_chosen=[f_0],
     reference_rejected=[g_0],
     regularization=tau,
-    wrong={"twice the margin": (_h - 1 / tau) ** 2, "the reference swapped": (_h + 2 * f_0 - 2 * g_0 - 1 / (2 * tau)) ** 2},
+    wrong={"twice the margin": (_h - 1 / tau) ** 2},
 )
 derivation.bridge(
     "... the hinge",
@@ -349,7 +340,7 @@ derivation.bridge(
     kl_coefficient=beta,
     desirable_weight=weight,
     undesirable_weight=weight,
-    wrong={"undesirable": weight * _sigma(beyond)},
+    wrong={"the loss of an undesirable completion": weight * _sigma(beyond)},
 )
 derivation.bridge(
     "... and of an undesirable one",
@@ -362,7 +353,6 @@ derivation.bridge(
     kl_coefficient=beta,
     desirable_weight=weight,
     undesirable_weight=weight,
-    wrong={"desirable": weight * _sigma(-beyond)},
 )
 derivation.bridge(
     "... SimPO's, here of 2 and 3 tokens",
@@ -375,8 +365,8 @@ derivation.bridge(
     scale=beta,
     margin=gamma,
     wrong={
-        "the margin inside": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma))),
-        "sums": -log(_sigma(beta * (l_c - l_r) - gamma)),
+        "the margin multiplied by the scale, too": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma))),
+        "sums in place of means over the tokens": -log(_sigma(beta * (l_c - l_r) - gamma)),
     },
 )
 derivation.bridge(
@@ -388,10 +378,7 @@ derivation.bridge(
     chosen_length=jnp.array([2]),
     rejected_length=jnp.array([3]),
     odds_weight=weight,
-    wrong={
-        "probabilities for odds": -log(P_c) + weight * log(1 + P_r / P_c),
-        "the sum": -2 * log(P_c) + weight * log(1 + odds_r / odds_c),
-    },
+    wrong={"probabilities in place of odds": -log(P_c) + weight * log(1 + P_r / P_c)},
 )
 
 
@@ -418,7 +405,7 @@ def no_gradient_in_the_reference_point():
     return Sides(
         left=np.append(slope, of_point),
         right=np.append(pull, 0.0),
-        wrong={"differentiated": np.append(pull, -pull.sum()), "as DPO": np.append(-cost * price / (1 + np.exp(x)), 0.0)},
+        wrong={"the reference point differentiated, too": np.append(pull, -pull.sum())},
     )
 
 

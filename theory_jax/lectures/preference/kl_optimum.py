@@ -73,11 +73,7 @@ derivation.chain(
             "the divergence turned over": times(beta, Expectation(pi, log(pi * exp(r / beta) / reference))),
         },
     ),
-    equals(
-        times(beta, Expectation(pi, log(Z * best / pi))),
-        r"$\pi_0 e^{r/\beta} = Z \pi_*$ by definition",
-        wrong={"Z divided": times(beta, Expectation(pi, log(best / pi / Z)))},
-    ),
+    equals(times(beta, Expectation(pi, log(Z * best / pi))), r"$\pi_0 e^{r/\beta} = Z \pi_*$ by definition"),
     equals(plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))), r"$\log Z$ does not depend on the completion"),
     at_most(
         times(beta, log(Z)),
@@ -90,7 +86,11 @@ derivation.chain(
 read_back = derivation.chain(
     "The reward, read back from the optimum",
     times(beta, log(best / reference)),
-    equals(plus(r, -beta * log(Z)), "the logarithm of the definition", wrong={"without the price": plus(r / beta, -log(Z))}),
+    equals(
+        plus(r, -beta * log(Z)),
+        "the logarithm of the definition",
+        wrong={"the reward divided by the price": plus(r / beta, -log(Z))},
+    ),
     so=r"Two rewards have the same optimum if and only if they differ by a constant, since the left side knows the optimum only. "
     r"Every positive policy is the optimum of a reward, of $\beta \log \frac{\pi}{\pi_0}$, for which $Z = 1$.",
 )
@@ -100,10 +100,7 @@ derivation.chain(
     equals(
         times(beta, plus(log(best / reference), -log(best.at(j) / reference.at(j)))),
         "subtract the last line for $j$ from that for $i$",
-        wrong={
-            "the reference forgotten": times(beta, plus(log(best), -log(best.at(j)))),
-            "the reference of the other": times(beta, plus(log(best / reference.at(j)), -log(best.at(j) / reference))),
-        },
+        wrong={"the reference forgotten": times(beta, plus(log(best), -log(best.at(j))))},
     ),
     so="A reward model needs differences only, so the policy itself can take its place: that is direct preference optimization.",
 )
@@ -120,7 +117,9 @@ derivation.chain(
     "The reward is the slope of the partition function",
     Slope(A, theta),
     equals(
-        R, "the derivative of a log-sum-exp is a mean under its softmax", wrong={"under the reference": Expectation(reference, r)}
+        R,
+        "the derivative of a log-sum-exp is a mean under its softmax",
+        wrong={"the reward under the reference": Expectation(reference, r)},
     ),
     states=2,
     role="lemma",
@@ -131,7 +130,7 @@ growth = derivation.chain(
     equals(
         Variance(tilt, r),
         r"$\partial \pi_\theta / \partial \theta = \pi_\theta\, (r - R)$",
-        wrong={"under the reference": Variance(reference, r), "the second moment": Expectation(tilt, r**2)},
+        wrong={"the second moment in place of the variance": Expectation(tilt, r**2)},
     ),
     at_least(0, "leave out a variance; it is zero only where all rewards are equal", dropping=Variance(tilt, r)),
     states=2,
@@ -139,9 +138,7 @@ growth = derivation.chain(
 derivation.chain(
     "The divergence in the same terms",
     K,
-    equals(
-        plus(times(theta, R), -A), r"$\log \frac{\pi_\theta}{\pi_0} = \theta r - A$", wrong={"sign": plus(A, -times(theta, R))}
-    ),
+    equals(plus(times(theta, R), -A), r"$\log \frac{\pi_\theta}{\pi_0} = \theta r - A$"),
     role="lemma",
 )
 derivation.chain(
@@ -150,7 +147,6 @@ derivation.chain(
     equals(
         times(theta, Slope(R, theta)),
         r"the product rule; $\theta\, \partial R$ remains, since $R - \partial A / \partial \theta = 0$",
-        wrong={"the other term kept": plus(R, times(theta, Slope(R, theta))), "inverse": Slope(R, theta) / theta},
     ),
     states=2,
     so=r"So $dR / dK = 1/\theta = \beta$: the frontier of reward against divergence is concave, and its slope is the price. By "
@@ -163,10 +159,7 @@ derivation.chain(
     equals(
         reference * exp(2 * r / beta) / Total(j, reference.at(j) * exp(2 * r.at(j) / beta)),
         "the tilt of a tilt; what normalizes the first one cancels",
-        wrong={
-            "the same as one round": best,
-            "four times": reference * exp(4 * r / beta) / Total(j, reference.at(j) * exp(4 * r.at(j) / beta)),
-        },
+        wrong={"the same policy as after one round": best},
     ),
     so="Whoever takes the trained policy as the next reference goes farther than the price says.",
 )
@@ -175,13 +168,13 @@ p = derivation.number("p", "its probability under the reference", between=(0, 1)
 derivation.chain(
     "A nat for nothing: the best completion alone",
     Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, oo),
-    equals(0, r"$e^{-\theta c} \to 0$: what is worse is not done any more", wrong={"the reference": p}),
+    equals(0, r"$e^{-\theta c} \to 0$: what is worse is not done any more"),
     role="lemma",
 )
 derivation.chain(
     "... and too dear a nat: the reference",
     Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, 0),
-    equals(p, r"$e^0 = 1$", wrong={"the best alone": 0}),
+    equals(p, r"$e^0 = 1$"),
     role="lemma",
 )
 
@@ -196,7 +189,7 @@ for title, expression, code, mistake in (
         rewards=[r],
         reference_log_probs=[log(reference)],
         kl_coefficient=beta,
-        wrong={"the reference forgotten": mistake, "of the rewards times beta": expression.subs(beta, 1 / beta) + log(Z)},
+        wrong={"the reference forgotten": mistake},
     )
 derivation.bridge(
     "... the value of a policy",
@@ -206,7 +199,7 @@ derivation.bridge(
     log_probs=[log(pi)],
     reference_log_probs=[log(reference)],
     kl_coefficient=beta,
-    wrong={"turned over": Expectation(pi, r) - beta * Divergence(reference, pi), "reward alone": Expectation(pi, r)},
+    wrong={"the divergence turned over": Expectation(pi, r) - beta * Divergence(reference, pi)},
 )
 derivation.bridge(
     "... the reward that a policy implies",

@@ -65,12 +65,11 @@ derivation.chain(
         plus(upto**4, -(below**4)),
         "one, two, three or all four draws are at the level, the others below: the binomial theorem for $(l + T)^4$, without the "
         "term in which no draw is",
-        wrong={"one draw exactly": 4 * level * below**3, "not smaller": 1 - below**4},
     ),
     equals(
         times(level, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
         "a difference of powers, divided by $u - l = T$",
-        wrong={"a derivative": times(level, 4 * upto**3)},
+        wrong={"a density's power, as if there were no ties": times(level, 4 * upto**3)},
     ),
     role="lemma",
     so=r"So for any $n$: all draws are at most $r$, but not all are smaller.",
@@ -82,7 +81,7 @@ derivation.chain(
         times(one, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
         r"however many draws are at the level, the blind choice takes one of them, and each is this completion with probability "
         r"$p / T$; then the last lemma",
-        wrong={"all of the level": plus(upto**4, -(below**4)), "the power alone": one * upto**3},
+        wrong={"the whole level, not this completion's share": plus(upto**4, -(below**4))},
     ),
     role="lemma",
     so=r"The tie has cancelled: $\pi_n = p\, (u^n - l^n)/(u - l)$. That is what the code computes, with no difference of nearly "
@@ -150,7 +149,6 @@ derivation.chain(
     equals(
         times(n, upper ** (n - 1), log(n * upper ** (n - 1))),
         "the product rule; the last term of $G$ takes away what the logarithm's derivative adds",
-        wrong={"of the power": times(n, upper ** (n - 1), log(upper**n))},
     ),
     role="lemma",
     so=r"$G$ goes to 0 with $v$, and is $\log n - \frac{n - 1}{n}$ at 1.",
@@ -172,14 +170,7 @@ derivation.chain(
 derivation.chain(
     "... so a tie contributes less than its level would without ties",
     widened,
-    equals(
-        times(density, plus(mean / density, -1, -log(mean / density))),
-        "collect the logarithms",
-        wrong={
-            "turned over": times(density, plus(density / mean, -1, -log(density / mean))),
-            "of the mean": times(mean, plus(mean / density, -1, -log(mean / density))),
-        },
-    ),
+    equals(times(density, plus(mean / density, -1, -log(mean / density))), "collect the logarithms"),
     at_least(0, r"the tangent of the logarithm at 1", dropping=times(density, tangent.at(mean / density))),
     role="lemma",
     so=r"The excess $G(u) - G(l) - (u^n - l^n) \log \frac{u^n - l^n}{u - l}$ is 0 where the level is empty, and grows with it: "
@@ -207,9 +198,8 @@ derivation.chain(
         plus(G_1, plus(G_2, -G_1), plus(G_3, -G_2)),
         "add what each level falls short of its integral; equality if and only if no level is a tie",
         adding=plus(*slack),
-        wrong={"without one of them": plus(G_1, plus(G_2, -G_1), plus(G_3, -G_2), -slack[1])},
     ),
-    equals(G_3, "the ends of the levels cancel", wrong={"one is left": plus(G_3, G_1), "another is left": plus(G_3, -G_2)}),
+    equals(G_3, "the ends of the levels cancel"),
     equals(bound, r"$\log 1 = 0$"),
     central=True,
     so=r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is 0 at $n = "
@@ -231,9 +221,9 @@ derivation.chain(
     equals(
         plus(v_g, -times(k, v_g + v_n)),
         "multiply out; the mixed terms have mean 0",
-        wrong={"the error's share": plus(v_n, -times(k, v_g + v_n))},
+        wrong={"the error's share in place of the gold reward's": plus(v_n, -times(k, v_g + v_n))},
     ),
-    equals(0, "the definition of $k$", wrong={"half of it": plus(v_g, -times(k / 2, v_g + v_n))}),
+    equals(0, "the definition of $k$"),
     role="lemma",
     so=r"Both are jointly Gaussian, so uncorrelated is independent: the proxy $P$ says nothing about the rest, and "
     r"$\mathbb{E}[g \mid P] = \mu + k\, (P - \mu)$. A proxy of 3 deviations is worth $3 k$ of them.",
@@ -245,7 +235,7 @@ derivation.chain(
     equals(
         1 / sqrt(pi),
         r"the integral of a Gaussian of variance $\frac12$",
-        wrong={"one factor forgotten": 1, "of variance 1": 1 / sqrt(2 * pi)},
+        wrong={"the variance of the difference taken as 1": 1 / sqrt(2 * pi)},
     ),
     role="lemma",
     so=r"The left side is $\int x \cdot 2 \phi(x) \Phi(x)\, dx$, the mean of the maximum, by parts: $x \phi = -\phi'$, and the "
@@ -258,7 +248,7 @@ derivation.chain(
     equals(
         times(v_g / sqrt(v_g + v_n), m_n),
         r"the mean of $k\, (P - \mu)$ at the largest of $n$ proxies, whose deviation is $\sqrt{v_g + v_n}$",
-        wrong={"of the proxy": times(sqrt(v_g + v_n), m_n)},
+        wrong={"the gain of the proxy": times(sqrt(v_g + v_n), m_n)},
     ),
     so=r"Above $\mu$, it rises with $n$ for ever, since $m_n$ does. The proxy promises $\frac1k$ times as much: the gap grows, "
     r"but more optimization never hurts. This is regression to the mean, and no more.",
@@ -277,7 +267,7 @@ def gold_of_sixteen():
     return SampleSides(
         samples=gold[np.arange(len(gold)), winner],
         expected=m_16 / 2,
-        wrong={"the proxy's": 2 * m_16, "without an error": m_16, "shrunk twice": m_16 / 4},
+        wrong={"the proxy's own mean": 2 * m_16, "shrunk twice": m_16 / 4},
     )
 
 
@@ -297,10 +287,6 @@ derivation.chain(
         plus(Rational(1, 2), times((1 - q) ** n, plus(Rational(1, 2), -(2 ** (-n))))),
         r"the first term: some draw is flawed, and wins with a gold reward of mean $\frac12$. The second: none is, and some draw "
         r"has $g = 1$. Collect $(1 - q)^n$",
-        wrong={
-            "the flawed win nothing": plus((1 - q) ** n, -(((1 - q) / 2) ** n)),
-            "a half too much": plus(Rational(1, 2), times((1 - q) ** n, plus(1, -(2 ** (-n))))),
-        },
     ),
     so=r"Two factors: $\frac12 - 2^{-n}$ rises with $n$ from 0, and $(1 - q)^n$ falls. At $n = 1$ it is $\frac12$, then more.",
 )
@@ -308,7 +294,7 @@ rate = derivation.number("c", "how fast $(1 - q)^n = e^{-c n}$ falls, $-\\log(1 
 derivation.chain(
     "... to where it began",
     Limit(plus(Rational(1, 2), times(exp(-rate * n), plus(Rational(1, 2), -exp(-n * log(2))))), n, oo),
-    equals(Rational(1, 2), "$e^{-c n} \\to 0$: almost surely some draw is flawed", wrong={"the best": 1, "nothing": 0}),
+    equals(Rational(1, 2), "$e^{-c n} \\to 0$: almost surely some draw is flawed"),
     role="lemma",
     so="The proxy only rises. All that is needed is an error that is rare under the reference, large, and unrelated to the gold "
     "reward: what is rare among few draws is what is chosen among many.",
@@ -327,9 +313,7 @@ def gold_of_a_flawed_proxy():
     counts = np.array([1, 2, 3])
     got = np.array([_by_tuples(proxy, p, count) @ gold for count in counts])
     wanted = 0.5 + 0.7**counts * (0.5 - 0.5**counts)
-    return Sides(
-        left=got, right=wanted, wrong={"no flaw": 1 - 0.5**counts, "the flawed have gold 1": wanted + 0.5 * (1 - 0.7**counts)}
-    )
+    return Sides(left=got, right=wanted, wrong={"the flaw overlooked": 1 - 0.5**counts})
 
 
 # ---------------------------------------------------------------------------------------------------- fitted laws, tilts
@@ -345,14 +329,18 @@ best_of_n, reinforcement = d * (alpha - beta * d), d * (alpha - beta * log(d))
 derivation.chain(
     "Best-of-n has its peak where half of the gain is used up",
     Slope(best_of_n, d),
-    equals(times(-2 * beta, d - alpha / (2 * beta)), "a parabola", wrong={"at the zero": times(-2 * beta, d - alpha / beta)}),
+    equals(
+        times(-2 * beta, d - alpha / (2 * beta)),
+        "a parabola",
+        wrong={"the zero of the curve in place of its peak": times(-2 * beta, d - alpha / beta)},
+    ),
     role="lemma",
     so=r"At $d = \frac{\alpha}{2 \beta}$ the gold reward is $\frac{\alpha^2}{4 \beta}$, at twice that distance again 0.",
 )
 derivation.chain(
     "Reinforcement learning turns later",
     Slope(reinforcement, d),
-    equals(times(-beta, plus(log(d), -(alpha / beta - 1))), "the product rule", wrong={"the inverse": times(beta, log(d))}),
+    equals(times(-beta, plus(log(d), -(alpha / beta - 1))), "the product rule"),
     role="lemma",
     so=r"At $d = e^{\alpha / \beta - 1}$ the gold reward is $\beta d$. The decays of the two laws are different numbers, so "
     r"their peaks are not to be compared by the formulas alone.",
@@ -406,7 +394,10 @@ derivation.bridge(
     rewards=jnp.arange(4.0)[None],
     log_probs=[log(reference)],
     samples=5,
-    wrong={"the least of five": log((1 - F + reference) ** 5 - (1 - F) ** 5), "a density": log(5 * reference * F**4)},
+    wrong={
+        "the least of five": log((1 - F + reference) ** 5 - (1 - F) ** 5),
+        "a density's power, as if there were no ties": log(5 * reference * F**4),
+    },
 )
 draws = derivation.number("N", "a number of draws", "samples", between=(1, 100))
 derivation.bridge("... the bound", bound.subs(n, draws), best_of_n_kl_bound, samples=draws)
@@ -419,11 +410,11 @@ derivation.bridge(
     gold_mean=mu,
     gold_variance=v_g,
     noise_variance=v_n,
-    wrong={"towards 0": times(k, P), "the error's share": plus(mu, times(1 - k, P - mu))},
+    wrong={"shrunk towards 0 in place of the mean": times(k, P)},
 )
-for title, law, method, mistake in (
-    ("... the fitted law of best-of-n", best_of_n, "best_of_n", reinforcement),
-    ("... and that of reinforcement learning", reinforcement, "reinforcement", d * (alpha - 2 * beta * log(d))),
+for title, law, method in (
+    ("... the fitted law of best-of-n", best_of_n, "best_of_n"),
+    ("... and that of reinforcement learning", reinforcement, "reinforcement"),
 ):
     derivation.bridge(
         title,
@@ -433,7 +424,7 @@ for title, law, method, mistake in (
         gain=alpha,
         decay=beta,
         method=method,
-        wrong={"another law": mistake, "in the divergence itself": law.subs(d, d**2)},
+        wrong={"a function of the divergence, not of its root": law.subs(d, d**2)},
     )
 
 

@@ -66,11 +66,7 @@ text = derivation.define("p({},{},{})", first * second * third, "the probability
 follows = derivation.chain(
     "Whatever can follow the prompt sums to its own probability",
     Total(y_1, Total(y_2, text.at(x_0, y_1, y_2))),
-    equals(
-        first,
-        "every law of a next token sums to one, the last first",
-        wrong={"one": 1, "of the second token": Total(y_1, first * second.at(y_1, x_0) ** 2)},
-    ),
+    equals(first, "every law of a next token sums to one, the last first"),
     role="lemma",
     so=r"So the probability of a completion, given the prompt, is $p(x_0,x_1,x_2) / p(x_0)$.",
 )
@@ -80,7 +76,7 @@ derivation.chain(
     equals(
         plus(log(second), log(third)),
         "the chain rule; the prompt's factors cancel",
-        wrong={"the prompt counted": plus(log(first), log(second), log(third))},
+        wrong={"the prompt's tokens counted, too": plus(log(first), log(second), log(third))},
     ),
     uses=(follows,),
     role="lemma",
@@ -100,7 +96,7 @@ derivation.chain(
     equals(
         times(mask / n, plus(softmax, -KroneckerDelta(x_1, chosen))),
         "the derivative of a log-sum-exp is the softmax",
-        wrong={"the sign": times(mask / n, plus(KroneckerDelta(x_1, chosen), -softmax))},
+        wrong={"label minus probability": times(mask / n, plus(KroneckerDelta(x_1, chosen), -softmax))},
     ),
     role="lemma",
     so=r"These logits stand one place before their token. So the loss has slopes in the logits at $N_0 - 1, \dots, N - 2$: at "
@@ -134,8 +130,7 @@ def where_the_loss_pulls():
         left=pulled,
         right=((begins <= t) & (t <= stops)).astype(float),
         wrong={
-            "at the completion": ((prompts[:, None] <= t) & (t < ends[:, None])).astype(float),
-            "everywhere": np.ones((len(cases), 5)),
+            "at the completion's own positions, not one before": ((prompts[:, None] <= t) & (t < ends[:, None])).astype(float)
         },
     )
 
@@ -197,7 +192,7 @@ derivation.chain(
         Expectation(truth, -log(best_model)),
         r"the logit of $\pi_*$ is $r_i - r_j$, since $\beta \log \frac{\pi_*}{\pi_0} = r - \beta \log Z$: its law of the verdict "
         r"is the true one",
-        wrong={"the other verdict": Expectation(truth, -log(best_model.at(b, j, i))), "the entropy of the model": Entropy(model)},
+        wrong={"the model's entropy in place of the truth's": Entropy(model)},
     ),
     states=2,
     uses=(read_back,),
@@ -218,11 +213,11 @@ derivation.chain(
     "The win rates of both sides sum to one",
     plus(Total(i, Total(j, pi * other.at(j) * v)), Total(i, Total(j, other * pi.at(j) * v))),
     equals(
-        Total(i, Total(j, times(pi, other.at(j), plus(v, v.at(j, i))))),
-        "exchange the names of the indices in the second sum",
-        wrong={"the same verdict twice": Total(i, Total(j, times(2, pi, other.at(j), v)))},
+        Total(i, Total(j, times(pi, other.at(j), plus(v, v.at(j, i))))), "exchange the names of the indices in the second sum"
     ),
-    equals(1, r"$v_{i,j} + v_{j,i} = 1$; ties are half for either side", wrong={"ties lost": 1 - Total(i, pi * other) / 2}),
+    equals(
+        1, r"$v_{i,j} + v_{j,i} = 1$; ties are half for either side", wrong={"ties counted as lost": 1 - Total(i, pi * other) / 2}
+    ),
     role="lemma",
     so=r"Of a policy against itself it is $\frac12$.",
 )
@@ -274,11 +269,7 @@ worse = (1 - share) * exp(-theta * gap)
 derivation.chain(
     "... but not to certainty",
     Limit(plus(share * (1 - share / 2), worse * (1 - share) / 2) / plus(share, worse), theta, oo),
-    equals(
-        1 - share / 2,
-        r"$e^{-\theta \delta} \to 0$: only the best are left, and against the reference's best they are equal",
-        wrong={"ties lost": 1 - share},
-    ),
+    equals(1 - share / 2, r"$e^{-\theta \delta} \to 0$: only the best are left, and against the reference's best they are equal"),
     role="lemma",
 )
 
@@ -293,7 +284,7 @@ def win_rate_of_all_draws():
     tilted, drawn = np.array([0.0, 1.0, 2.0, 2.0]), np.array([0.0, 0.0, 1.0, 2.0])  # rewards in units of log 2
     pairs = np.meshgrid(tilted, drawn)
     got = win_rate(jnp.asarray(pairs[0].ravel()), jnp.asarray(pairs[1].ravel()))
-    return Sides(left=got, right=21 / 32, wrong={"ties lost": 16 / 32, "ties won": 26 / 32, "turned over": 11 / 32})
+    return Sides(left=got, right=21 / 32, wrong={"ties counted as lost": 16 / 32, "ties counted as won": 26 / 32})
 
 
 _texts = np.array(list(itertools.product(range(2), repeat=3)))  # all texts of three tokens: a prompt, and a completion of two
@@ -306,7 +297,7 @@ derivation.bridge(
     tokens=_texts,
     logits=_logits,
     completion=_mask,
-    wrong={"a mean": (log(second) + log(third)) / 2},
+    wrong={"the mean of the tokens in place of the sum": (log(second) + log(third)) / 2},
 )
 derivation.bridge(
     "... and the supervised loss",
@@ -315,7 +306,10 @@ derivation.bridge(
     tokens=_texts,
     logits=_logits,
     completion=_mask,
-    wrong={"per token of the text": -(log(second) + log(third)) / 3, "a sum": -(log(second) + log(third))},
+    wrong={
+        "divided by all tokens of the text": -(log(second) + log(third)) / 3,
+        "the sum in place of the mean": -(log(second) + log(third)),
+    },
 )
 derivation.symbol("w", "the value of a token", "token_values")
 derivation.symbol("S", "the score of a completion", "token_class_score")
@@ -334,11 +328,7 @@ def score_of_the_completion():
     return Sides(
         left=got,
         right=worth[texts[:, 2:]].mean(1),
-        wrong={
-            "with the prompt": worth[texts].mean(1),
-            "a sum": worth[texts[:, 2:]].sum(1),
-            "early": worth[texts[:, 1:3]].mean(1),
-        },
+        wrong={"the prompt's tokens scored, too": worth[texts].mean(1), "one position early": worth[texts[:, 1:3]].mean(1)},
     )
 
 

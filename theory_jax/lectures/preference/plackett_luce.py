@@ -88,9 +88,7 @@ def a_utility_is_an_exponential_clock():
     g, score, time = sympy.Symbol("g", real=True), sympy.Symbol("s", real=True), sympy.Symbol("t", positive=True)
     survival = exp(-exp(-g)).subs(g, -score - log(time))
     return Sides(
-        left=survival,
-        right=exp(-exp(score) * time),
-        wrong={"the density": exp(score) * survival, "the noise turned over": 1 - survival},
+        left=survival, right=exp(-exp(score) * time), wrong={"the density in place of the probability": exp(score) * survival}
     )
 
 
@@ -105,11 +103,7 @@ derivation.chain(
     equals(
         P.at(0, 1, 2),
         "the outer integral",
-        wrong={
-            "the best chosen again": w0 * w1 / plus(w0, w1, w2) ** 2,
-            "sorted upward": P.at(2, 1, 0),
-            "places read as items": P.at(1, 2, 0),
-        },
+        wrong={"the best item not removed": w0 * w1 / plus(w0, w1, w2) ** 2, "the worst first": P.at(2, 1, 0)},
     ),
     central=True,
     so=r"The first line says that clock 0 rings at $t_0$, clock 1 at $t_1 > t_0$, and that clock 2 has not rung by then, which "
@@ -129,14 +123,13 @@ derivation.bridge(
     wrong={
         "denominators over all items": [log(w.at(a) * w.at(b) * w.at(c) / Total(i, w) ** 3) for a, b, c in _orders],
         "places read as items": [log(P.at(*map(order.index, range(3)))) for order in _orders],
-        "the worst first": [log(P.at(*order[::-1])) for order in _orders],
     },
 )
 derivation.chain(
     "What comes later sums to one: a prefix has the product of its own choices",
     plus(P.at(0, 1, 2), P.at(0, 2, 1)),
     equals(times(w0 / plus(w0, w1, w2), plus(w1 / plus(w1, w2), w2 / plus(w1, w2))), "both orders begin with the same choice"),
-    equals(w0 / plus(w0, w1, w2), "somebody is second", wrong={"one of the orders alone": P.at(0, 1, 2)}),
+    equals(w0 / plus(w0, w1, w2), "somebody is second"),
     so="So the best item alone is a draw from a softmax of the scores, and the best $K$ of $N$ have the product of the first $K$ "
     "choices: nothing is summed over the places that no one filled in. Summed once more, all orders have probability one.",
 )
@@ -158,10 +151,7 @@ def all_orders_sum_to_one():
     return Sides(
         left=np.append(prefix, [whole.sum(), prefix.sum()]),
         right=right,
-        wrong={
-            "denominators over all items": np.append(prefix, [wrong, wrong]),
-            "the worst first": np.append(whole.reshape(12, 2)[::-1].sum(axis=1), [1.0, 1.0]),
-        },
+        wrong={"denominators over all items": np.append(prefix, [wrong, wrong])},
     )
 
 
@@ -180,17 +170,13 @@ derivation.chain(
     equals(
         w0 / plus(w0, w1),
         "the bracket is one: the third item does not matter",
-        wrong={"the best of all": w0 / plus(w0, w1, w2), "turned over": w1 / plus(w0, w1)},
+        wrong={"the probability of the best of all items": w0 / plus(w0, w1, w2)},
     ),
 )
 derivation.chain(
     "... for any number of items, since the other clocks do not matter",
     Integral(times(w0 * exp(-w0 * t0), exp(-w1 * t0)), (t0, 0, oo)),
-    equals(
-        w0 / plus(w0, w1),
-        "clock 0 rings at $t_0$, clock 1 later; the integral of an exponential",
-        wrong={"turned over": w1 / plus(w0, w1)},
-    ),
+    equals(w0 / plus(w0, w1), "clock 0 rings at $t_0$, clock 1 later; the integral of an exponential"),
     so=r"With $w = e^s$ it is $\sigma(s_0 - s_1)$, $\sigma(d) = 1/(1 + e^{-d})$. A ranking of two items is a Bradley-Terry "
     r"comparison, but a ranking of $N$ items is more than its $\binom{N}{2}$ pairs taken as independent: those agree with an "
     r"order.",
@@ -201,7 +187,7 @@ derivation.bridge(
     w / plus(w, w.at(j)),
     pairwise_marginals,
     scores=[log(w)],
-    wrong={"turned over": w.at(j) / plus(w, w.at(j))},
+    wrong={"the probability that the other is ahead": w.at(j) / plus(w, w.at(j))},
 )
 derivation.chain(
     "The expected rank is one half more than a sum over pairs",
@@ -213,12 +199,11 @@ derivation.chain(
     equals(
         plus(1, w1 / plus(w0, w1), w2 / plus(w0, w2)),
         "the rank is one more than the number of items before 0, and an expectation of a sum is a sum",
-        wrong={"turned over": plus(1, w0 / plus(w0, w1), w0 / plus(w0, w2))},
     ),
     equals(
         plus(Rational(1, 2), Total(j, w.at(j) / plus(w.at(j), w0))),
         r"the term $j = 0$ of the sum is $\frac12$",
-        wrong={"counted as a whole": plus(1, Total(j, w.at(j) / plus(w.at(j), w0)))},
+        wrong={"the item compared with itself counted as a whole": plus(1, Total(j, w.at(j) / plus(w.at(j), w0)))},
     ),
 )
 derivation.bridge(
@@ -226,7 +211,7 @@ derivation.bridge(
     plus(Rational(1, 2), Total(j, w.at(j) / plus(w.at(j), w))),
     expected_ranks,
     scores=[log(w)],
-    wrong={"turned over": Total(j, w / plus(w.at(j), w))},
+    wrong={"the items behind counted in place of those ahead": Total(j, w / plus(w.at(j), w))},
 )
 
 derivation.say(
@@ -249,10 +234,7 @@ derivation.chain(
         plus(v.at(0), -Expectation(q, v), v.at(1), -Expectation(rest, v.at(m + 1))),
         r"$\log q_0 = s_0 + t v_0 - \log \sum_j e^{s_j + t v_j}$, whose slope is $v_0$ minus a mean under the softmax; "
         "and the same for the second choice",
-        wrong={
-            "among all items both times": plus(v.at(0), v.at(1), -2 * Expectation(q, v)),
-            "the first choice alone": plus(v.at(0), -Expectation(q, v)),
-        },
+        wrong={"all items in both denominators": plus(v.at(0), v.at(1), -2 * Expectation(q, v))},
     ),
     so=r"The slope in $s_i$ is that of the direction with $v_i = 1$ alone: $\sum_k (1[\pi_k = i] - q^{(k)}_i)$. In the direction "
     r"$v = (1, 1, 1)$ it is zero: the scores are known up to a shift.",
@@ -283,7 +265,7 @@ derivation.bridge(
     scores=[s],
     slope="scores",
     states=3,
-    wrong={"of the first choice": Slope(s.at(0) - log(Total(j, exp(s.at(j)))), s)},
+    wrong={"the first choice alone": Slope(s.at(0) - log(Total(j, exp(s.at(j)))), s)},
 )
 
 derivation.say(
@@ -303,13 +285,6 @@ derivation.chain(
             w0 * w1 * w2 / (plus(w0, w1, w2) * plus(w1, w2) * plus(w0, w1) * plus(w0 * w1, w0 * w2, w1 * w2)),
         ),
         "the common denominator; in the numerator two terms do not cancel",
-        wrong={
-            "no difference": 0,
-            "sign": times(
-                plus(w0 * w2, -(w1**2)),
-                w0 * w1 * w2 / (plus(w0, w1, w2) * plus(w1, w2) * plus(w0, w1) * plus(w0 * w1, w0 * w2, w1 * w2)),
-            ),
-        },
     ),
     so=r"It is zero where $w_1^2 = w_0 w_2$. The other orders have $w_0^2 - w_1 w_2$ and $w_2^2 - w_0 w_1$ in its place. All are "
     r"zero only for equal weights, since $w_1^2 = w_0 w_2$ and $w_0^2 = w_1 w_2$ give $w_1^3 = w_0^3$. So it matters which end "
@@ -334,7 +309,7 @@ derivation.chain(
     equals(
         plus(b.at(j), -a.at(j)),
         r"the gradient of one choice, averaged over $p$, with the opposite sign",
-        wrong={"sign": plus(a.at(j), -b.at(j)), "weighted": a.at(j) * plus(b.at(j), -a.at(j))},
+        wrong={"target minus model": plus(a.at(j), -b.at(j))},
     ),
     role="lemma",
 )
@@ -344,7 +319,10 @@ derivation.bridge(
     top_one_cross_entropy,
     target_scores=[log(a)],
     scores=[s],
-    wrong={"the divergence": Divergence(a, b), "turned over": -Expectation(b, log(a))},
+    wrong={
+        "the divergence, without the target's entropy": Divergence(a, b),
+        "target and model exchanged": -Expectation(b, log(a)),
+    },
 )
 
 
@@ -375,7 +353,7 @@ derivation.chain(
     equals(
         -log(plus(1, exp(plus(log(plus(exp(s.at(1)), exp(s.at(2)))), -s.at(0))))),
         r"divide by $e^{s_0}$ inside the logarithm",
-        wrong={"all in the duel": -log(plus(1, exp(plus(log(Total(j, exp(s.at(j)))), -s.at(0)))))},
+        wrong={"the item itself among its rivals": -log(plus(1, exp(plus(log(Total(j, exp(s.at(j)))), -s.at(0)))))},
     ),
     so=r"The code computes $\log \sigma(s_0 - r)$ with the log-sum-exp $r$ of the items behind. Where the choice is nearly "
     r"certain this keeps its digits; the difference of two large numbers loses them.",

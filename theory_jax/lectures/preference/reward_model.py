@@ -106,9 +106,7 @@ derivation.chain(
     "A pair pulls by the probability that its verdict was the other one",
     Slope(-log(_sigma(x - m)), x),
     equals(
-        -_sigma(-(x - m)),
-        r"$(\log \sigma)'(x) = \sigma(-x)$",
-        wrong={"the probability itself": -_sigma(x - m), "uphill": _sigma(m - x)},
+        -_sigma(-(x - m)), r"$(\log \sigma)'(x) = \sigma(-x)$", wrong={"the probability of the verdict itself": -_sigma(x - m)}
     ),
     role="lemma",
     so=r"A pair that is right by far pulls little. With a margin every pair pulls harder, also one that is right.",
@@ -127,7 +125,6 @@ derivation.chain(
     equals(
         Expectation(often, truth * plus(_sigma(a * truth), -p_true)),
         r"the slope of a cross-entropy is guess minus truth; then the chain rule, $\partial(a d^*) / \partial a = d^*$",
-        wrong={"turned over": Expectation(often, truth * plus(p_true, -_sigma(a * truth)))},
     ),
     states=2,
     role="lemma",
@@ -175,7 +172,7 @@ derivation.chain(
     equals(
         times(4, plus(times(2, c), r_1, r_2)),
         "the chain rule: both rewards move",
-        wrong={"one of them moves": times(2, plus(times(2, c), r_1, r_2)), "of the difference": times(4, plus(c, r_1, -r_2))},
+        wrong={"the difference in place of the sum": times(4, plus(c, r_1, -r_2))},
     ),
     role="lemma",
     so=r"Zero at $t = -\frac{r_1 + r_2}{2}$, where the term is 0. The sum and the difference of two rewards are independent "
@@ -192,7 +189,7 @@ derivation.chain(
         plus(times(N - 2, Total(j, r**2)), Total(j, r) ** 2),
         r"$\sum_j \sum_k (r_j + r_k)^2 = 2 N \sum_j r_j^2 + 2 \left(\sum_j r_j\right)^2$; the pairs of a completion with itself "
         r"take away four squares each, and every pair was met twice",
-        wrong={"every pair twice": plus(times(2 * N - 4, Total(j, r**2)), 2 * Total(j, r) ** 2)},
+        wrong={"every pair counted twice": plus(times(2 * N - 4, Total(j, r**2)), 2 * Total(j, r) ** 2)},
     ),
     sizes={j: 4, j_2: 4},
     so=r"For two completions the first term is gone. For more it pulls every reward to zero, with $\lambda (N - 2)$: the "
@@ -211,17 +208,10 @@ over = (1 + exp(m - x)) * (1 + exp(-x - m))
 derivation.chain(
     "The slope of the expected loss with a margin",
     Slope(with_margin, x),
-    equals(
-        plus(-times(p, _sigma(m - x)), times(1 - p, _sigma(x + m))),
-        "either verdict pulls its own way",
-        wrong={"the verdicts exchanged": plus(-times(1 - p, _sigma(m - x)), times(p, _sigma(x + m)))},
-    ),
+    equals(plus(-times(p, _sigma(m - x)), times(1 - p, _sigma(x + m))), "either verdict pulls its own way"),
     equals(
         exp(m - 2 * x) * plus(times(1 - p, exp(-m), exp(2 * x)), times(1 - 2 * p, exp(x)), times(-p, exp(-m))) / over,
         "common denominator",
-        wrong={
-            "the margin turned over": exp(m - 2 * x) * plus((1 - p) * exp(2 * x + m), (1 - 2 * p) * exp(x), -p * exp(m)) / over
-        },
     ),
     role="lemma",
     so=r"A quadratic in $e^x$ with one positive root. For $m = 0$ it is $(e^x + 1)((1 - p) e^x - p)$, and the root is the odds "
@@ -232,11 +222,7 @@ pull = times(1 - exp(-m), p / (1 - p), 2 * p - 1)
 derivation.chain(
     "At the true odds the loss still falls: a margin exaggerates",
     plus(times(1 - p, exp(-m), odds**2), times(1 - 2 * p, odds), times(-p, exp(-m))),
-    equals(
-        -pull,
-        r"put $e^x = \frac{p}{1 - p}$; $(1 - p)\left(\frac{p}{1 - p}\right)^2 - p = \frac{p (2 p - 1)}{1 - p}$",
-        wrong={"the other sign": pull},
-    ),
+    equals(-pull, r"put $e^x = \frac{p}{1 - p}$; $(1 - p)\left(\frac{p}{1 - p}\right)^2 - p = \frac{p (2 p - 1)}{1 - p}$"),
     at_most(
         0,
         r"add a product of positive numbers: $e^m - 1 \ge m > 0$ (the tangent)",
@@ -269,7 +255,7 @@ derivation.chain(
     equals(
         plus(gold, Expectation(noise, ahead)),
         "the reward of the best completion is right on average",
-        wrong={"the noise counted": plus(gold, Expectation(noise, raw), Expectation(noise, ahead))},
+        wrong={"the noise counted as reward": plus(gold, Expectation(noise, raw), Expectation(noise, ahead))},
     ),
     at_least(
         gold,
@@ -299,7 +285,6 @@ derivation.chain(
         mean,
         r"add a deviation, times $\kappa > 0$; equality if and only if all models agree",
         adding=kappa * sqrt(Total(n, (member - mean) ** 2) / M),
-        wrong={"half of it": mean - kappa * sqrt(spread) / 2},
     ),
     role="lemma",
 )
@@ -321,8 +306,8 @@ derivation.bridge(
     weight=head,
     bias=offset,
     wrong={
-        "the last position": plus(Total(e, head * hidden.at(3, e)), offset),
-        "as many tokens as an index": plus(Total(e, head * hidden.at(1, e)), offset),
+        "the last position, although it is padding": plus(Total(e, head * hidden.at(3, e)), offset),
+        "the position of a text that begins at 0": plus(Total(e, head * hidden.at(1, e)), offset),
     },
 )
 derivation.bridge(
@@ -333,7 +318,7 @@ derivation.bridge(
     reward_rejected=[r_2],
     margin=m,
     center_coefficient=lam,
-    wrong={"exchanged": plus(-log(_sigma(r_2 - r_1 - m)), times(lam, (r_1 + r_2) ** 2))},
+    wrong={"chosen and rejected exchanged": plus(-log(_sigma(r_2 - r_1 - m)), times(lam, (r_1 + r_2) ** 2))},
 )
 derivation.bridge(
     "... the pessimistic reward",
@@ -342,8 +327,8 @@ derivation.bridge(
     rewards=[[member.at(model)] for model in range(4)],
     pessimism=kappa,
     wrong={
-        "the sample deviation": plus(mean, -times(kappa, sqrt(spread * M / (M - 1)))),
-        "the variance": plus(mean, -times(kappa, spread)),
+        "divided by one model less": plus(mean, -times(kappa, sqrt(spread * M / (M - 1)))),
+        "the variance in place of the deviation": plus(mean, -times(kappa, spread)),
     },
 )
 derivation.bridge(
@@ -354,8 +339,8 @@ derivation.bridge(
     reference_rewards=member,
     epsilon=lam,
     wrong={
-        "the sample deviation": (r_1 - mean) / plus(sqrt(spread * M / (M - 1)), lam),
-        "epsilon below the root": (r_1 - mean) / sqrt(spread + lam),
+        "divided by one less": (r_1 - mean) / plus(sqrt(spread * M / (M - 1)), lam),
+        "epsilon inside the root": (r_1 - mean) / sqrt(spread + lam),
     },
 )
 
