@@ -10,7 +10,6 @@ and recompute_blocks is not heeded; both would lower the peak.
 import contextlib
 import itertools
 import weakref
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -18,13 +17,12 @@ import torch
 from torch._subclasses import FakeTensorMode  # torch exports it nowhere else
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from practice_torch.data.reading.memory import amount
 from practice_torch.engine.batches.data import Data
 from practice_torch.engine.batches.datasets import blank_data
-from practice_torch.engine.costs.flops import operations_of
+from practice_torch.engine.costs.flops import Counting
 from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.optimizers import make_player
 from practice_torch.engine.published import Published
@@ -164,18 +162,16 @@ def step_by_step(experiment: Experiment, recipe: Recipe, data: Data, tally: "Tal
             yield
 
 
-class Tally(TorchDispatchMode):
-    """Counts what happens inside it: bytes of tensors, now and at most, and operations by kind."""
+class Tally(Counting):
+    """Counts what happens inside it: bytes of tensors, now and at most, and operations by kind.
+
+    torch's MemTracker is a private module, and follows the modules and optimizers that it is given, not every storage.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.peak = 0
-        self.operations = Counter()
         self._bytes = {}  # of the storages that live, by their address
-
-    @classmethod
-    def _should_skip_dynamo(cls):
-        return False  # nothing is compiled here, and saying so costs as much as many an operation
 
     def twice(self, times: int) -> Iterator[None]:
         """Yields `times` times, at most twice: the operations of the second count for those that are left out, too."""
@@ -185,17 +181,10 @@ class Tally(TorchDispatchMode):
         for kind, count in (self.operations - before).items():
             self.operations[kind] += max(0, times - 2) * count
 
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        if operation is torch.ops.prim.device.default:  # autograd asks fake tensors for theirs, about as often as it computes
-            return args[0].fake_device
-        kwargs = kwargs or {}
-        out = operation(*args, **kwargs)
-        if count := operations_of(operation, args, kwargs, out):
-            self.operations["convolution" if "convolution" in operation.overloadpacket.__name__ else "product"] += count
+    def see(self, out: Any) -> None:
         for leaf in tree_leaves(out):
             if isinstance(leaf, torch.Tensor):
                 self._hold(leaf.untyped_storage())
-        return out
 
     def _hold(self, storage):
         address = id(storage)  # a storage keeps its Python object as long as it lives
