@@ -181,10 +181,12 @@ class Tally(Counting):
         for kind, count in (self.operations - before).items():
             self.operations[kind] += max(0, times - 2) * count
 
-    def see(self, out: Any) -> None:
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = super().__torch_dispatch__(operation, types, args, kwargs)
         for leaf in tree_leaves(out):
             if isinstance(leaf, torch.Tensor):
                 self._hold(leaf.untyped_storage())
+        return out
 
     def _hold(self, storage):
         address = id(storage)  # a storage keeps its Python object as long as it lives
