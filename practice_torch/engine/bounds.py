@@ -60,12 +60,12 @@ class Bounded:
 
     def __init_subclass__(cls, **keywords):
         super().__init_subclass__(**keywords)
-        for name, interval in _intervals(cls):
+        for name, interval in intervals(cls):
             if hasattr(cls, name):
                 interval.require(f"the default of {cls.__name__}.{name}", getattr(cls, name))
 
     def __post_init__(self):
-        for name, interval in _intervals(type(self)):
+        for name, interval in intervals(type(self)):
             interval.require(name, getattr(self, name))
 
     def _require(self, name, holds, allowed):
@@ -74,7 +74,7 @@ class Bounded:
 
 
 @functools.cache
-def _intervals(kind):
+def intervals(kind: type) -> list[tuple[str, Interval]]:
     """(field, interval) of a class and of its bases: a field that is declared again keeps its earlier bounds."""
     found = []
     for source in kind.__mro__:

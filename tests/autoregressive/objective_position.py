@@ -14,4 +14,4 @@ def positions(e, batch, phase):
     return nats_per_token(network(seen), asked)
 
 
-OBJECTIVE = Objective(positions)
+OBJECTIVE = Objective(positions, sizes=dict(heads=2))

@@ -3,4 +3,4 @@
 from tests.autoregressive.objective_transformer import language
 from tests.support.objectives import Objective
 
-OBJECTIVE = Objective(language, unread={"drafts"})
+OBJECTIVE = Objective(language, unread={"drafts"}, sizes=dict(width=16))

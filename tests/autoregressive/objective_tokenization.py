@@ -2,4 +2,4 @@
 
 from tests.support.objectives import Objective
 
-OBJECTIVE = Objective(None, draws=False)
+OBJECTIVE = Objective(None, draws=False, sizes=dict(merges=3, window=256))

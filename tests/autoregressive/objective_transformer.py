@@ -14,4 +14,4 @@ def language(e, batch, phase):
 
 
 # 256 tokens need no padding, and padding has no effect on a loss (tests/autoregressive/test_transformer.py)
-OBJECTIVE = Objective(language, unread={"pad_vocabulary"})
+OBJECTIVE = Objective(language, unread={"pad_vocabulary"}, sizes=dict(heads=2))

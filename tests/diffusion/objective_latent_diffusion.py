@@ -43,4 +43,5 @@ OBJECTIVE = Objective(
     latent_diffusion,
     unread={"judged_samples", "judged_steps", "guidance"},
     together=[dict(first_stage="vq", restart_below=50.0), dict(first_share=0.9), dict(attention_at=())],
+    sizes=dict(halvings=1, judged_steps=3),
 )

@@ -42,5 +42,5 @@ OBJECTIVE = Objective(
         dict(attention_at=()),
     ],
     mistakes=MISTAKES,
-    sizes=dict(cycle=1),
+    sizes=dict(cycle=1, judged_steps=3),
 )

@@ -74,7 +74,7 @@ def experiment_of(name, **changes):
 
 def test_an_evaluation_finds_the_normalizer_of_a_machine_with_few_hidden_units():
     """And with it the likelihood of the images."""
-    experiment, _ = experiment_of("digits", temperatures=400)
+    experiment, _ = experiment_of("digits", temperatures=400, runs=200)
     data = tiny.Random(RECIPES["digits"])
     found = experiment.evaluate(data)
     x = (data.batch()["image"].flatten(1) > RECIPES["digits"].threshold).double()

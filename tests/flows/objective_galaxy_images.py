@@ -18,4 +18,9 @@ def galaxies(e, batch, phase):
     return (e.network(torch.cat([x_t, planes], 1), 1000 * time) - slope).square().mean()
 
 
-OBJECTIVE = Objective(galaxies, unread={"galaxies", "side", "sampling_steps", "judged_samples"}, together=[dict(attention_at=())])
+OBJECTIVE = Objective(
+    galaxies,
+    unread={"galaxies", "side", "sampling_steps", "judged_samples"},
+    together=[dict(attention_at=())],
+    sizes=dict(side=16, judged_samples=500),
+)

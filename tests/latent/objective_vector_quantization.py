@@ -45,5 +45,5 @@ def of_spectra(x, y, n):
 OBJECTIVE = Objective(
     quantized_autoencoder,
     together=[dict(restart_below=50.0)],
-    sizes=dict(code_dim=4, prior_heads=2, prior_layers=1, prior_width=8, strides=(4, 2)),
+    sizes=dict(code_dim=4, length=32, prior_heads=2, prior_layers=1, prior_width=8, strides=(4, 2)),
 )

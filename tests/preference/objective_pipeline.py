@@ -48,5 +48,9 @@ MISTAKES = {
     )
 }
 OBJECTIVE = Objective(
-    pipeline, unread={"judged", "reward_learning_rate"}, together=[dict(supervised=0.0, rewarded=0.5)], mistakes=MISTAKES
+    pipeline,
+    unread={"judged", "reward_learning_rate"},
+    together=[dict(supervised=0.0, rewarded=0.5)],
+    mistakes=MISTAKES,
+    sizes=dict(width=16),
 )

@@ -11,4 +11,4 @@ def value_of_steps(e, batch, phase):
     return (e.critic(e.runs.seen[drawn]).squeeze(1) - e.runs.returns[drawn]).pow(2).mean() / 2
 
 
-OBJECTIVE = Objective(value_of_steps, unread={"evaluation_episodes"}, together=[dict(task="pendulum")])
+OBJECTIVE = Objective(value_of_steps, unread={"evaluation_episodes"}, together=[dict(task="pendulum")], sizes=dict(iterations=3))

@@ -34,7 +34,7 @@ class Objective:
     No training step reads the options in `unread`: they configure the data, evaluations, previews and samples. `together` lists
     changes that are tried besides every other value of every option: options that a recipe accepts only together, or a value
     at which an option has an effect. An experiment without `draws` gives the same samples for every seed.
-    `sizes` are the most that fields of this topic alone may be in tests (tests/support/tiny.py), or the tuple in their place.
+    `sizes` are the most that fields may be in tests where that is not tests/support/tiny.py's LIMIT, or the tuple in their place.
     """
 
     loss: Callable | None

@@ -6,18 +6,12 @@ from dataclasses import dataclass
 import torch
 
 from practice_torch.engine.batches.datasets import NoData
+from practice_torch.engine.bounds import intervals
 from tests.support.objectives import objective_of
-from tests.support.small_recipes import module_of, names, stand_ins_of
+from tests.support.small_recipes import OF_THE_DATA, OF_THE_ENGINE, module_of, names, stand_ins_of
 
-# The most that a field may be that several topics have; those of one topic are in its own file (`sizes` of its OBJECTIVE). Any
-# other field stays as the recipe has it.
-LIMITS = {
-    "answers": 2, "base_channels": 4, "batch_size": 32, "blocks": 1, "chain_steps": 3, "classifier_hidden": 8, "codes": 3,
-    "completion": 6, "context": 8, "copies": 8, "fakes": 8, "frequencies": 4, "halvings": 1, "heads": 2, "hidden": 8,
-    "horizon": 16, "iterations": 3, "judged": 8, "judged_steps": 3, "latent": 4, "latent_dim": 3, "layers": 2, "length": 32,
-    "levels": 16, "merges": 3, "num_steps": 12, "points": 64, "prompt": 5, "sampling_steps": 3, "shown_steps": 3, "steps": 2,
-    "symbols": 5, "time_limit": 16, "warmup_steps": 1, "width": 16,
-}  # fmt: skip
+LIMIT = 8  # of every size of a model, where its own bound and the topic (`sizes` of its OBJECTIVE) allow it
+TRAINING = {"steps": 2, "batch_size": 32, "warmup_steps": 1}
 COUNT = 6
 CLASSES = ["a", "b", "c"]
 
@@ -31,7 +25,7 @@ def recipes():
 def small(recipe, **changes):
     """The recipe with every size at most its limit; a U-Net keeps two levels, and attends at the lower."""
     fields = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
-    limits = LIMITS | objective_of(topic_of(recipe)).sizes
+    limits = limits_of(type(recipe)) | objective_of(topic_of(recipe)).sizes
     cut = {name: min(value, limits[name]) for name, value in fields.items() if type(value) is int and name in limits}
     cut |= {name: size for name, size in limits.items() if type(size) is tuple and fields.get(name)}
     if "hidden_dims" in fields:
@@ -42,6 +36,13 @@ def small(recipe, **changes):
         side = cut["length"] if recipe.modality == "audio" else 8 >> cut.get("halvings", 0)
         cut |= {"multipliers": (1, 2), "attention_at": (side // 2,) if fields["attention_at"] else ()}
     return dataclasses.replace(recipe, **cut | changes)
+
+
+def limits_of(kind):
+    """{field: the most that it is in tests} of a class of recipes: those of its own integers that must be positive are sizes."""
+    own = {field.name for field in dataclasses.fields(kind)} - OF_THE_ENGINE - OF_THE_DATA
+    sizes = {name: interval.least for name, interval in intervals(kind) if name in own and interval.least >= 1}
+    return TRAINING | {name: max(LIMIT, int(least)) for name, least in sizes.items()}
 
 
 def topic_of(recipe):

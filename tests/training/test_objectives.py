@@ -186,17 +186,6 @@ def test_every_option_trains_its_objective_and_changes_something(topic):
     assert asked - changed == set(objective.unread)
 
 
-@pytest.mark.rule
-def test_a_limit_of_all_topics_is_for_a_field_of_several():
-    """A new topic states the sizes of its own fields in its own file."""
-    users = {}
-    for topic in TOPICS:
-        for recipe in module_of(topic).RECIPES.values():
-            for name in [name for name, value in _own(recipe).items() if type(value) is int and name in tiny.LIMITS]:
-                users.setdefault(name, set()).add(topic)
-    assert [name for name in tiny.LIMITS if name not in ENGINE and len(users.get(name, ())) < 2] == []
-
-
 PLANTED = [(topic, name) for topic in TOPICS for name in objective_of(topic).mistakes]
 
 
