@@ -36,7 +36,9 @@ def lecture():
     wrong = {"a factor": 2 * toy.a - 2 - 3 * log(toy.a), "no constant": toy.a - log(toy.a)}
     toy.valley("A valley", toy.a - 1 - log(toy.a), toy.a, 1, "falling, then rising", wrong=wrong)
     many = sum((toy.a * toy.b**n for n in range(1, 40)), toy.a)
-    toy.chain("A long line", many, equals(many + toy.m - toy.y, "a slip", wrong={"x": 0}), equals(many, "again"))
+    toy.chain(
+        "A long line", many, equals(many + toy.m - toy.y, "a slip", wrong={"a term less": many - toy.a}), equals(many, "again")
+    )
     return toy
 
 
@@ -111,8 +113,9 @@ def test_the_terminal_page_has_one_line_an_equation_and_fits(page, capsys):
     text = "\n".join(lines)
     for words in (
         "      ∑ₖ a pₖ\n\n    = a\n        p sums to one",
-        "        p sums to one\n        A common mistake: each is one\n",
-        "    Common mistakes: a factor; no constant\n    ✓ derived",
+        "        p sums to one\n        A common mistake: each is one: = 3 a\n",
+        "    Common mistakes: a factor: 2 a - 2 - 3 log a; no constant: a - log a\n    ✓ derived",
+        "        A common mistake: a term less\n",
         "    an implementation fact\n    A common mistake: twice\n    ✓ stated",
         "Lemma: A lemma (from (1) and (2))",
         "m² ≥ 0",

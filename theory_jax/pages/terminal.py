@@ -186,10 +186,14 @@ class _Printer:
             self.error(error)
 
     def mistakes(self, mistakes, indent):
-        """What is wrong with them; the wrong formulas are on the HTML page."""
+        """What is wrong with them, and the wrong formulas if all of it fits in one line; the HTML page has them all."""
         if mistakes:
-            words = "; ".join(mistake.label for mistake in mistakes)
-            self.prose(f"{lead(mistakes)}: {words}", "dim", indent=indent + 2, first=indent)
+            formulas = [to_unicode(f"{mistake.relation} {mistake.latex}") for mistake in mistakes]
+            told = (mistake.label + f": {words}" * bool(words) for mistake, words in zip(mistakes, formulas, strict=True))
+            whole = f"{lead(mistakes)}: {'; '.join(told)}"
+            short = f"{lead(mistakes)}: {'; '.join(mistake.label for mistake in mistakes)}"
+            fits = cell_len(prose(whole)) <= self.console.width - indent
+            self.prose(whole if fits else short, "dim", indent=indent + 2, first=indent)
 
     def error(self, words):
         if words:
