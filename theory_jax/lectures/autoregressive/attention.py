@@ -263,7 +263,7 @@ backward = derivation.chain(
     equals(
         times(soft, plus(u, -Total(l, soft.at(l) * u.at(l)))),
         "carry the sum out",
-        wrong={"a plain mean": soft * (u - Total(l, u.at(l)) / 3)},
+        wrong={"the mean without the weights": soft * (u - Total(l, u.at(l)) / 3)},
     ),
     role="lemma",
     uses=(jacobian,),

@@ -102,7 +102,7 @@ def every_order_rebuilds_the_joint():
     return Sides(
         left=jnp.exp(jnp.stack(rebuilt)),
         right=jnp.tile(_TABLE.ravel(), (24, 1)),
-        wrong={"order lost": jnp.tile(mistaken, (24, 1))},
+        wrong={"the logits of two variables exchanged": jnp.tile(mistaken, (24, 1))},
     )
 
 
@@ -286,7 +286,7 @@ def ancestral_samples_have_the_law():
     return SampleSides(
         samples=jax.nn.one_hot(number, 16),
         expected=law,
-        wrong={"another order": law.reshape(2, 2, 2, 2).transpose(1, 0, 2, 3).ravel()},
+        wrong={"the first two variables exchanged": law.reshape(2, 2, 2, 2).transpose(1, 0, 2, 3).ravel()},
     )
 
 

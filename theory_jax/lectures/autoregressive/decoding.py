@@ -104,7 +104,7 @@ derivation.chain(
     equals(
         -times(b, Variance(p_b, l)),
         r"the quotient rule: the slope of $\mathbb{E}[l]$ is $\mathbb{E}[l^2] - \mathbb{E}[l]^2$",
-        wrong={"the second moment": -times(b, Expectation(p_b, l**2))},
+        wrong={"the second moment in place of the variance": -times(b, Expectation(p_b, l**2))},
     ),
     at_most(
         0,
@@ -161,7 +161,7 @@ central = derivation.chain(
     equals(
         plus(Divergence(q, restricted), -log(mass)),
         "the expectation of a constant",
-        wrong={"the mass weighted": plus(Divergence(q, restricted), -mass * log(mass))},
+        wrong={"the cost weighted by the mass": plus(Divergence(q, restricted), -mass * log(mass))},
     ),
     at_least(
         -log(mass), r"leave out the divergence (Gibbs); equality if and only if $q = p_S$", dropping=gibbs.at(q, restricted)
@@ -177,7 +177,7 @@ derivation.chain(
         times(Rational(1, 2), plus(1 - mass, Total(r, p_out))),
         r"half the sum of the absolute differences; inside $S$ no probability falls, outside all are lost",
     ),
-    equals(1 - mass, "what is gained inside is lost outside", wrong={"without the half": 2 * (1 - mass)}),
+    equals(1 - mass, "what is gained inside is lost outside", wrong={"the total variation not halved": 2 * (1 - mass)}),
 )
 
 derivation.symbol("S", "a set of tokens")

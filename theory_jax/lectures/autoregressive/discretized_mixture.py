@@ -226,7 +226,7 @@ def fine_levels_have_a_density():
     log_probs = np.asarray(discretized_logistic_log_prob(x, mean, log_scale, num_levels=4001))
     found = (log_probs - np.log(2 / 4000) - np.log(f) - 0.5) * 4000**2
     wanted = (1 - 6 * f) * np.exp(1.0) / 6
-    return Sides(left=found, right=wanted, wrong={"the scale once": (1 - 6 * f) * np.exp(0.5) / 6})
+    return Sides(left=found, right=wanted, wrong={"the scale not squared": (1 - 6 * f) * np.exp(0.5) / 6})
 
 
 derivation.say("Components. What follows holds for every level; its probability under component $j$ is $e^{\\ell_j}$.")
@@ -247,7 +247,7 @@ derivation.chain(
     equals(
         Expectation(pi, log(pi / gamma)),
         r"$\gamma_j = \pi_j e^{\ell_j} / \bar P$, so $\log \bar P - \ell_j = \log \frac{\pi_j}{\gamma_j}$",
-        wrong={"under the posterior": Expectation(gamma, log(pi / gamma))},
+        wrong={"averaged under the posterior": Expectation(gamma, log(pi / gamma))},
     ),
     equals(Divergence(pi, gamma), "the definition of the divergence"),
     at_least(0, "Gibbs; equality if and only if all components agree on the level", dropping=gibbs.at(pi, gamma)),
@@ -262,11 +262,7 @@ r = derivation.index("r", "a component, next to $i$ and $j$")
 derivation.chain(
     "A component learns from a level as much as it explains it",
     Slope(log(of_logits), l.at(r)),
-    equals(
-        soft.at(r) * exp(l.at(r)) / of_logits,
-        r"$\frac{\partial e^{\ell_r}}{\partial \ell_r} = e^{\ell_r}$",
-        wrong={"the weight": soft.at(r)},
-    ),
+    equals(soft.at(r) * exp(l.at(r)) / of_logits, r"$\frac{\partial e^{\ell_r}}{\partial \ell_r} = e^{\ell_r}$"),
     so=r"So the gradient of its mean is the component's own gradient times $\gamma_r$.",
     states=2,
 )
@@ -349,7 +345,7 @@ def far_cells_have_all_digits():
         product = 1 / (1 + exp(-sympy.sympify(high))) - 1 / (1 + exp(-sympy.sympify(low)))
         wanted.append(float(log(product).evalf(40, maxn=2000)))
         cut.append(max(wanted[-1], np.log(1e-12)))
-    return Sides(left=np.array(found), right=np.array(wanted), wrong={"cut off at 1e-12": np.array(cut)})
+    return Sides(left=np.array(found), right=np.array(wanted), wrong={"the difference cut off at 1e-12": np.array(cut)})
 
 
 _SCALE = -np.log(2 * np.log(3))  # the example's

@@ -100,7 +100,6 @@ invariant = derivation.chain(
     equals(
         plus(Total(i, exp(s - m_new)), Total(j, exp(t - m_new))),
         r"$e^{m - m'} e^{s_i - m} = e^{s_i - m'}$: the factor is the same for every old term",
-        wrong={"corrected the other way": plus(Total(i, exp(s - m + m_new - m)), Total(j, exp(t - m_new)))},
     ),
     role="lemma",
     so="The new state is to all keys what the old one was to the old keys. By induction this holds after every block.",
@@ -129,7 +128,6 @@ central = derivation.chain(
     equals(
         plus(Total(i, times(exp(s), v)), Total(j, times(exp(t), u))) / plus(Total(i, exp(s)), Total(j, exp(t))),
         r"multiply numerator and denominator by $e^{m'}$",
-        wrong={"an average of the blocks' averages": (acc / norm + Total(j, times(exp(t), u)) / Total(j, exp(t))) / 2},
     ),
     central=True,
     uses=(invariant, accumulated),

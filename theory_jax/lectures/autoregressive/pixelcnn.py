@@ -193,7 +193,7 @@ def the_blind_spot():
         wedge.append((rise > 0) & (move <= half * rise) | before)
         everything.append((rise > 0) | before)
     found, wedge, everything = (np.array(each, dtype=float) for each in (found, wedge, everything))
-    return Sides(left=found, right=wedge, wrong={"the whole context": everything})
+    return Sides(left=found, right=wedge, wrong={"no blind spot": everything})
 
 
 @derivation.exact(
@@ -226,7 +226,7 @@ def paths_are_counted_from_either_end():
         ]
     ).astype(float)
     product = _paths(_square(3, layers=3), 4)
-    return Sides(left=counted, right=product, wrong={"turned over": product.T})
+    return Sides(left=counted, right=product, wrong={"inputs and outputs exchanged": product.T})
 
 
 derivation.symbol("M_L", "the matrix of the last layer's mask: 1 where an output reads an input")

@@ -66,7 +66,7 @@ one_step = derivation.chain(
     equals(
         times(1 - first**2, U.at(i, k)),
         r"the chain rule; $\tanh' = 1 - \tanh^2$, and $q_i$ contains $h_k$ with the weight $U_{ik}$",
-        wrong={"transposed": (1 - first**2) * U.at(k, i)},
+        wrong={"the recurrent weights transposed": (1 - first**2) * U.at(k, i)},
     ),
     role="lemma",
     so=r"As a matrix this is $D_t U$.",
@@ -188,7 +188,7 @@ def truncated():
     copies = jnp.stack([weights] * 5)
     each = jax.grad(unrolled)(copies)
     cut = jax.grad(lambda u: unrolled(jnp.stack([u] * 5), cut=3))(weights)
-    return Sides(left=cut, right=each[3:].sum(0), wrong={"all of them": each.sum(0)})
+    return Sides(left=cut, right=each[3:].sum(0))
 
 
 derivation.symbol(r"\bar h_T", r"a combination of the last state's units; the state after step $s$ is held constant")
@@ -219,7 +219,6 @@ derivation.chain(
     equals(
         plus(f_gate, times(c, Slope(f_gate, c)), times(content, Slope(i_gate, c)), times(i_gate, Slope(content, c))),
         "the product rule",
-        wrong={"directly alone": f_gate},
     ),
     equals(
         plus(f_gate, times(reading, through_gates)),
@@ -259,7 +258,7 @@ derivation.chain(
     equals(
         plus(times(1 - z, room), times(z, rest)),
         "the shares sum to one, so the bound itself cancels",
-        wrong={"the shares exchanged": plus(times(z, room), times(1 - z, rest))},
+        wrong={"the shares of old and new exchanged": plus(times(z, room), times(1 - z, rest))},
     ),
     at_least(0, "both terms are positive", dropping=plus(times(1 - z, room), times(z, rest))),
     so=r"The same with the other sign: $|h_t| \le \max(1, |h_{t-1}|)$. A cell of the LSTM has no such bound; it may grow by one "
@@ -276,7 +275,7 @@ derivation.bridge(
     weight_input=jnp.eye(2),
     weight_hidden=U,
     bias=jnp.zeros(2),
-    wrong={"transposed": tanh(plus(a, Total(j, times(U.at(j, i), h))))},
+    wrong={"the recurrent weights transposed": tanh(plus(a, Total(j, times(U.at(j, i), h))))},
 )
 out = derivation.number("o'", "the output gate of the step", between=(0, 1))
 derivation.bridge(
@@ -309,7 +308,7 @@ derivation.bridge(
     weight_hidden=jnp.zeros((3, 1)),
     bias_input=[log(reset / (1 - reset)), log(z / (1 - z)), n_x],
     bias_hidden=[0, 0, n_h],
-    wrong={"the shares exchanged": plus(times(z, new), times(1 - z, old)), "never reset": (1 - z) * tanh(n_x + n_h) + z * old},
+    wrong={"the shares of old and new exchanged": plus(times(z, new), times(1 - z, old))},
 )
 
 

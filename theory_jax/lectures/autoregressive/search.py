@@ -163,7 +163,7 @@ def certified_results_are_optimal():
     return Sides(
         left=jnp.where(certified, returned, -1.0),
         right=jnp.where(certified, optimal, -1.0),
-        wrong={"without the condition": jnp.where(returned == optimal, returned, optimal - returned)},
+        wrong={"every returned score certified": jnp.where(returned == optimal, returned, optimal - returned)},
     )
 
 
@@ -244,7 +244,7 @@ derivation.bridge(
     log_prob=[-w],
     lengths=[n],
     exponent=alpha,
-    wrong={"one token more": -w / ((6 + n) / 6) ** alpha, "the mean": -w / n},
+    wrong={"(6 + n)/6 in the divisor": -w / ((6 + n) / 6) ** alpha, "the mean score of a token": -w / n},
 )
 
 derivation.say(r"Is the maximum wanted? Take $n$ independent flips of a coin that shows heads with probability $p > \frac12$.")

@@ -67,7 +67,7 @@ derivation.chain(
     equals(
         plus(1, -tv),
         r"$p - q$ sums to zero, so its positive part is half of $\sum |p - q|$",
-        wrong={"not halved": plus(1, -2 * tv)},
+        wrong={"the total variation not halved": plus(1, -2 * tv)},
     ),
     states=2,
 )
@@ -77,7 +77,7 @@ derivation.bridge(
     acceptance_probability,
     draft_log_probs=[log(q)],
     target_log_probs=[log(p)],
-    wrong={"the product": Total(x, p * q)},
+    wrong={"the product of the laws": Total(x, p * q)},
 )
 r = derivation.define("r", Max(p - q, 0) / Total(x, Max(p - q, 0)), "the residual law", "exp(residual_log_probs)", over=x)
 derivation.symbol("y", "the token that is emitted", "speculative_token")
@@ -208,7 +208,7 @@ derivation.chain(
     "The mean length of a block of four drafts",
     emitted,
     equals(powers, "the sum over tails: more than $k$ tokens are emitted if and only if the first $k$ drafts are accepted"),
-    equals((1 - a ** (LENGTH + 1)) / (1 - a), "a geometric sum", wrong={"one power less": (1 - a**LENGTH) / (1 - a)}),
+    equals((1 - a ** (LENGTH + 1)) / (1 - a), "a geometric sum", wrong={"a power less": (1 - a**LENGTH) / (1 - a)}),
     so=r"For $G$ drafts it is $\sum_{i \le G} \alpha^i$. A block costs $1 + G c$ passes.",
 )
 derivation.bridge(
@@ -217,7 +217,7 @@ derivation.bridge(
     expected_block_length,
     acceptance=[a],
     draft_length=LENGTH,
-    wrong={"a draft more": powers + a ** (LENGTH + 1)},
+    wrong={"the length of a block with a draft more": powers + a ** (LENGTH + 1)},
 )
 derivation.chain(
     "One draft pays if it is accepted more often than it is expensive",

@@ -337,7 +337,7 @@ operations = derivation.chain(
         times(T, plus(times(N, plus(times(8, E**2), times(4, E, F), times(4, T, E))), times(2, V, E))),
         "four square matrices, the two of the feed-forward layer, scores and averages over all tokens; and the head",
         wrong={
-            "the averages forgotten": times(
+            "the weighted averages not counted": times(
                 T, plus(times(N, plus(times(8, E**2), times(4, E, F), times(2, T, E))), times(2, V, E))
             )
         },

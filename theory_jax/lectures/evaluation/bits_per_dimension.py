@@ -68,7 +68,7 @@ derivation.chain(
     equals(
         times(1 / log(2), plus(-log(p_x) / D, log(L))),
         r"divide by $D$",
-        wrong={"one level less": times(1 / log(2), plus(-log(p_x) / D, log(L - 1)))},
+        wrong={"L - 1 in place of L": times(1 / log(2), plus(-log(p_x) / D, log(L - 1)))},
     ),
     role="lemma",
     so=r"The uniform density, $p_x = 1$, has $\log_2 L$ bits: 8 at $L = 256$. Without $\log L$ it would have none.",
@@ -127,9 +127,7 @@ gap = derivation.define(
 derivation.chain(
     "The gap of an exponential law is the same in every cell",
     gap,
-    equals(
-        log(2 * sympy.sinh(a / 2) / a), "integrate", wrong={"the logarithm of the density at the edge": log((1 - exp(-a)) / a)}
-    ),
+    equals(log(2 * sympy.sinh(a / 2) / a), "integrate"),
     role="remark",
 )
 derivation.chain(
@@ -293,7 +291,7 @@ derivation.bridge(
     x=jnp.array([[3]]),
     u=[[noise]],
     num_levels=7,
-    wrong={"by one level less": (3 + noise) / 6},
+    wrong={"divided by L - 1": (3 + noise) / 6},
 )
 m = derivation.number("m", "the mean of a logistic law", "mean")
 kappa = derivation.number(r"\kappa", "the logarithm of its scale", "log_scale")
@@ -328,7 +326,7 @@ derivation.bridge(
     log_prior_path=[log_prior],
     log_target_path=[log_target],
     temperatures=[*(sum(step.at(s) for s in range(reached)) for reached in range(4)), 1],
-    wrong={"turned over": Total(t, step * (log_prior - log_target))},
+    wrong={"prior and target exchanged": Total(t, step * (log_prior - log_target))},
 )
 n = derivation.index("n", "a sample")
 N = derivation.count(n, "N", "the number of samples")

@@ -107,11 +107,7 @@ derivation.symbol("h", "a filter", "mel_filterbank")
 derivation.chain(
     "Neighboring triangles sum to one",
     plus((c_next - f) / (c_next - c), (f - c) / (c_next - c)),
-    equals(
-        1,
-        r"the side of $h_j$ that falls and that of $h_{j+1}$ that rises have one denominator; no other filter is there",
-        wrong={"of area one, each": 2 / (c_next - c)},
-    ),
+    equals(1, r"the side of $h_j$ that falls and that of $h_{j+1}$ that rises have one denominator; no other filter is there"),
     role="lemma",
     so="So the energies of all filters sum to the power between the first and the last center, plus two tapered ends: nothing "
     "is counted twice, and wide filters collect more. Triangles of area 1 would report densities instead.",
@@ -170,11 +166,7 @@ power = derivation.define("S", _power(1), "the power of a frequency", over=k)
 derivation.chain(
     "Power is quadratic",
     _power(g),
-    equals(
-        times(g**2, power),
-        "a Fourier transform is linear; its real and its imaginary part are squared",
-        wrong={"linear": times(g, power)},
-    ),
+    equals(times(g**2, power), "a Fourier transform is linear; its real and its imaginary part are squared"),
     role="lemma",
     so=r"For $-g$ it is the same: polarity is lost here, and so is every other common phase of a frame.",
 )
@@ -256,7 +248,9 @@ derivation.bridge(
     frechet_audio_distance,
     embeddings_x=[[y.at(0, n)], [y.at(1, n)]],
     embeddings_y=[[other.at(0, n)], [other.at(1, n)]],
-    wrong={"of the variances": plus((all_y - all_others) ** 2, (deviation**2 - other_deviation**2) ** 2)},
+    wrong={
+        "variances in place of standard deviations": plus((all_y - all_others) ** 2, (deviation**2 - other_deviation**2) ** 2)
+    },
     sizes={q: 2, n: 3},
 )
 _FRAMES = np.array([[0.0, 1.0], [2.0, -1.0], [5.0, 0.5], [4.0, 3.0]])  # four frames of two features
@@ -305,7 +299,7 @@ derivation.chain(
     equals(
         Total(i, (sqrt(eigenvalue + v) - sqrt(eigenvalue)) ** 2),
         "complete the square for each eigenvector",
-        wrong={"of the variances": Total(i, v**2)},
+        wrong={"variances in place of standard deviations": Total(i, v**2)},
     ),
 )
 derivation.chain(
@@ -314,7 +308,7 @@ derivation.chain(
     equals(
         Total(i, 1 - sqrt(eigenvalue / (eigenvalue + v))),
         r"the derivative of $2\sqrt{\lambda(\lambda + v)}$ in $v$ is $\sqrt{\lambda/(\lambda + v)}$",
-        wrong={"turned over": Total(i, 1 - sqrt((eigenvalue + v) / eigenvalue))},
+        wrong={"the order turned over": Total(i, 1 - sqrt((eigenvalue + v) / eigenvalue))},
     ),
     equals(
         Total(i, (v / (eigenvalue + v)) / (1 + sqrt(eigenvalue / (eigenvalue + v)))),
@@ -367,7 +361,7 @@ def noise_on_the_waveform():
         sides=sides,
         points=((0.001, 0.01, 0.1), (0.01, 0.1, 1.0)),
         tight=((0.1,), (0.1,)),
-        wrong={"turned over": lambda *levels: sides(*levels)[::-1]},
+        wrong={"the order turned over": lambda *levels: sides(*levels)[::-1]},
     )
 
 

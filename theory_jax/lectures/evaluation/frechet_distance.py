@@ -99,7 +99,7 @@ derivation.chain(
     equals(
         plus((sigma - tau) ** 2, -times(t, (sigma - tau / t) ** 2)),
         r"complete the square: $t\sigma^2 + \tau^2/t = t(\sigma - \tau/t)^2 + 2\sigma\tau$",
-        wrong={"variances for deviations": plus((sigma**2 - tau**2) ** 2, -times(t, (sigma - tau / t) ** 2))},
+        wrong={"variances in place of standard deviations": plus((sigma**2 - tau**2) ** 2, -times(t, (sigma - tau / t) ** 2))},
     ),
     at_most((sigma - tau) ** 2, r"leave out the square; equality at $t = \tau/\sigma$", adding=times(t, (sigma - tau / t) ** 2)),
     role="lemma",
@@ -115,8 +115,8 @@ derivation.chain(
         plus((mu - nu) ** 2, (sigma - tau) ** 2),
         r"expand; $\mathbb{E}\,e = 0$ and $\mathbb{E}\,e^2 = 1$",
         wrong={
-            "variances for deviations": plus((mu - nu) ** 2, (sigma**2 - tau**2) ** 2),
-            "independent": plus((mu - nu) ** 2, sigma**2, tau**2),
+            "variances in place of standard deviations": plus((mu - nu) ** 2, (sigma**2 - tau**2) ** 2),
+            "independent X and Y": plus((mu - nu) ** 2, sigma**2, tau**2),
         },
     ),
 )
@@ -150,7 +150,7 @@ derivation.chain(
         plus(means, *traces, -trace_1, -trace_2, left_out),
         r"the variances of $L^\top X - L^{-1} Y$ sum to $\mathrm{tr}(TA) + \mathrm{tr}(T^{-1}B) - "
         r"2\,\mathrm{tr}\,\mathrm{Cov}(X, Y)$, since $L L^{-1} = I$",
-        wrong={"T for its inverse": plus(means, *traces, -2 * trace_1, left_out)},
+        wrong={"the map for its inverse": plus(means, *traces, -2 * trace_1, left_out)},
     ),
     at_least(
         plus(means, *traces, -trace_1, -trace_2),
@@ -227,8 +227,7 @@ def eigenvalues_of_the_product():
     trace = lambda matrix: np.trace(matrix, axis1=1, axis2=2)  # noqa: E731
     left = (trace(one) + trace(other) - jax.vmap(frechet_distance)(mean, one, mean, other)) / 2
     eigenvalues = np.linalg.eigvals(one @ other).real
-    wrong = {"no root": eigenvalues.sum(1)}
-    return Sides(left=left, right=np.sqrt(eigenvalues).sum(1), wrong=wrong)
+    return Sides(left=left, right=np.sqrt(eigenvalues).sum(1))
 
 
 derivation.symbol("d", "the Frechet distance", "sqrt(frechet_distance)")
@@ -252,7 +251,7 @@ def triangles():
 
     points = tuple(_covariances(20, 2) for _ in range(3))
     return BoundSides(
-        sides=sides, points=points, tight=(points[0], 4 * points[0], 9 * points[0]), wrong={"nine tenths": smaller_by_a_tenth}
+        sides=sides, points=points, tight=(points[0], 4 * points[0], 9 * points[0]), wrong={"a tenth less": smaller_by_a_tenth}
     )
 
 
@@ -268,7 +267,7 @@ j2 = derivation.index("j_2", "its value from the other sample")
 derivation.chain(
     "Two estimates of one standard deviation differ",
     Expectation(w, Expectation(w.at(j2), (s - s.at(j2)) ** 2)),
-    equals(2 * Variance(w, s), "expand the square; the samples are independent", wrong={"as if they agreed": 0}),
+    equals(2 * Variance(w, s), "expand the square; the samples are independent"),
     equals(2 * (Expectation(w, s**2) - Expectation(w, s) ** 2), "a variance is the mean square less the squared mean"),
     role="lemma",
 )
@@ -299,8 +298,7 @@ def _bias(size):
 )
 def the_bias_falls_as_one_over_n():
     sizes = np.array([200.0, 400.0, 800.0])
-    wrong = {"the means alone": 2.0}
-    return Sides(left=sizes * _bias(sizes), right=3 + 3 / (4 * sizes), wrong=wrong)
+    return Sides(left=sizes * _bias(sizes), right=3 + 3 / (4 * sizes))
 
 
 derivation.say(
@@ -323,7 +321,7 @@ derivation.bridge(
     log_var_x=[log_x],
     mean_y=[mean_y],
     log_var_y=[log_y],
-    wrong={"variances for deviations": Total(d, (mean_x - mean_y) ** 2 + (exp(log_x) - exp(log_y)) ** 2)},
+    wrong={"variances in place of standard deviations": Total(d, (mean_x - mean_y) ** 2 + (exp(log_x) - exp(log_y)) ** 2)},
 )
 d2, d3 = derivation.index("l", "another dimension"), derivation.index("h'", "a third")
 factor_a = derivation.numbers("F", (d, d2), "a factor of $A$")

@@ -175,10 +175,7 @@ derivation.chain(
     equals(
         plus((w + l) / (1 + exp(-d)), -w),
         r"the slope of $\log(1 + e^d)$ is $\sigma(d)$, and $\sigma(-d) = 1 - \sigma(d)$: expected wins minus wins",
-        wrong={
-            "winner and loser swapped": plus((w + l) / (1 + exp(d)), -w),
-            "wins minus expected wins": plus(w, -(w + l) / (1 + exp(-d))),
-        },
+        wrong={"winner and loser swapped": plus((w + l) / (1 + exp(d)), -w)},
     ),
     equals((l - w * exp(-d)) / (1 + exp(-d)), "common denominator"),
     so=r"It is zero at $e^d = n_w / n_l$, negative before and positive after: $d = \log \frac{n_w}{n_l}$ is the only minimum. "
@@ -211,7 +208,7 @@ derivation.chain(
     equals(
         plus(least, scatter / (R * others)),
         r"a mean of squares is the square of the mean, $R^2 \bar u_c^2$, plus the variance",
-        wrong={"chance as it is": plus(by_chance, scatter / (R * others))},
+        wrong={"chance without the correction for pairs": plus(by_chance, scatter / (R * others))},
     ),
     at_least(least, "leave out the scatter; equality if all items have the same counts", dropping=scatter / (R * others)),
 )
@@ -235,7 +232,7 @@ c1, c2, c3 = (derivation.index(f"c_{draw}", f"the category that rater {draw} cho
 derivation.chain(
     "Raters who do not look agree as often as chance says",
     Expectation(t.at(c1), Expectation(t.at(c2), KroneckerDelta(c1, c2))),
-    equals(Total(c, t**2), r"both choose $c$ with the probability $t_c^2$", wrong={"uniform": Rational(1, 3)}),
+    equals(Total(c, t**2), r"both choose $c$ with the probability $t_c^2$"),
     role="lemma",
     so=r"Every pair of different raters has this expectation, so $P$ has, too: a mean over pairs. For a fair coin it is "
     r"$\frac12$. Pairs of a rater with itself would always agree, and are left out.",
@@ -312,8 +309,7 @@ def all_rules():
     real, fake = np.array([0.4, 0.25, 0.2, 0.1, 0.05]), np.array([0.1, 0.3, 0.2, 0.05, 0.35])
     rules = np.array(list(product((0.0, 1.0), repeat=5)))
     accuracies = (rules @ real + (1 - rules) @ fake) / 2
-    wrong = {"the whole distance": 0.5 + _total_variation(real, fake)}
-    return Sides(left=accuracies.max(), right=(1 + _total_variation(real, fake)) / 2, wrong=wrong)
+    return Sides(left=accuracies.max(), right=(1 + _total_variation(real, fake)) / 2)
 
 
 derivation.bridge(

@@ -82,7 +82,7 @@ derivation.chain(
     equals(
         plus(Entropy(mean), -Expectation(w, Entropy(p))),
         "the definition of an entropy, twice",
-        wrong={"the sign": plus(Expectation(w, Entropy(p)), -Entropy(mean))},
+        wrong={"the sign turned over": plus(Expectation(w, Entropy(p)), -Entropy(mean))},
     ),
     equals(
         plus(log(K), -Divergence(mean, uniform), -Expectation(w, Entropy(p))),
@@ -115,7 +115,7 @@ derivation.chain(
     equals(
         plus(Entropy(w), -Expectation(mean, Entropy(which))),
         "the logarithm of a quotient; exchange the sums",
-        wrong={"the sign": plus(Expectation(mean, Entropy(which)), -Entropy(w))},
+        wrong={"the sign turned over": plus(Expectation(mean, Entropy(which)), -Entropy(w))},
     ),
     at_most(
         Entropy(w),
@@ -159,7 +159,7 @@ derivation.chain(
         plus(Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -Expectation(w, Entropy(p))),
         "the mean entropy of the draws is unbiased",
         wrong={
-            "one entropy for two": plus(
+            "the entropies not halved": plus(
                 Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -2 * Expectation(w, Entropy(p))
             )
         },
@@ -187,7 +187,7 @@ derivation.chain(
     equals(
         Total(i, Divergence(without, every)) / N,
         r"the mean of the $\hat s(\cdot|i)$ is $\hat s$, so the central result holds with them as answers",
-        wrong={"the sign": -Total(i, Divergence(without, every)) / N},
+        wrong={"the sign turned over": -Total(i, Divergence(without, every)) / N},
     ),
     at_least(0, "leave out the divergences (Gibbs)", dropping=Total(i, gibbs.at(without, every)) / N),
     so="The mean entropies of the answers have the same expectation for both sizes, so the expected score of $N$ images is at "

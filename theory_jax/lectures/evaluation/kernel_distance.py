@@ -196,10 +196,7 @@ derivation.chain(
         plus(distance, Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
         r"the diagonals have $\mathbb{E}[k(x, x)] - \mathbb{E}[k(x, x')] = \sum_d \mathrm{Var}(\phi_d)$ more, in half of the "
         "pairs",
-        wrong={
-            "no bias": distance,
-            "not divided by the number": plus(distance, Total(d, Variance(p, phi)), Total(d, Variance(q, phi))),
-        },
+        wrong={"not divided by the number": plus(distance, Total(d, Variance(p, phi)), Total(d, Variance(q, phi)))},
     ),
     at_least(distance, "leave out the variances", dropping=plus(Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2)),
     states=2,

@@ -74,7 +74,7 @@ derivation.chain(
     equals(
         Q * P / 2,
         "each of $QP$ pairs has the larger distance on either side with equal probability",
-        wrong={"the pairs of one set": Q * (Q - 1) / 2},
+        wrong={"pairs within one set": Q * (Q - 1) / 2},
     ),
     role="lemma",
 )
@@ -108,7 +108,7 @@ def every_order_of_seven_points():
     others = np.array([np.setdiff1d(range(7), some) for some in chosen])
     scores = jax.vmap(data_copying_z_score, (0, None, 0))(points[chosen], np.zeros((1, 1)), points[others])
     moments = jnp.array([jnp.mean(scores), jnp.mean(scores**2)])
-    return Sides(left=moments, right=jnp.array([0.0, 1.0]), wrong={"with Q + P": jnp.array([0.0, 8 / 7])})
+    return Sides(left=moments, right=jnp.array([0.0, 1.0]))
 
 
 lowest = derivation.define(r"z_{\min}", -sqrt(3 * Q * P / (Q + P + 1)), "the score of copies")
@@ -145,7 +145,7 @@ other_kind = derivation.define("r", N / (2 * N - 1), "the probability that the n
 derivation.chain(
     "A nearest neighbor is of its own kind a little less often than not",
     (N - 1) / (2 * N - 1),
-    equals(1 - other_kind, "the nearest is of one kind or of the other", wrong={"one half": Rational(1, 2)}),
+    equals(1 - other_kind, "the nearest is of one kind or of the other"),
     equals(plus(Rational(1, 2), -(other_kind - Rational(1, 2))), "add and subtract one half"),
     equals(plus(Rational(1, 2), -1 / (2 * (2 * N - 1))), r"$\frac{N}{2N - 1} - \frac12 = \frac{1}{2(2N - 1)}$"),
     so="A value far above one half says that the kinds are apart; one far below, that every point has a copy of the other kind.",
@@ -163,7 +163,7 @@ def every_labeling_of_six_points():
     chosen = np.array(list(combinations(range(6), 3)))
     others = chosen[::-1]  # the complements, since combinations come in lexicographic order
     shares = jax.vmap(one_nearest_neighbor_accuracy)(points[chosen], points[others])
-    return Sides(left=jnp.mean(jnp.stack(shares), axis=1), right=jnp.full(2, 2 / 5), wrong={"one half": jnp.full(2, 0.5)})
+    return Sides(left=jnp.mean(jnp.stack(shares), axis=1), right=jnp.full(2, 2 / 5))
 
 
 derivation.say(
@@ -182,7 +182,7 @@ derivation.chain(
         1 - times(2 / (M + 1), (M + 1) / 3),
         "an inner gap is the smallest of three with the probability 1/3, each of the two outer ones of two with 1/2",
     ),
-    equals(Rational(1, 3), r"cancel $M + 1$", wrong={"one half": Rational(1, 2)}),
+    equals(Rational(1, 3), r"cancel $M + 1$"),
 )
 derivation.symbol("A", "the expected authenticity of a fresh point", "authenticity")
 
@@ -199,7 +199,7 @@ def every_order_of_the_gaps():
     line = np.concatenate([np.zeros((24, 1)), ends], axis=1)[:, :, None]
     triangle = np.array([[[0.0, 0.0], [2.0, 0.5], [1.0, 3.0]]])
     found = [jnp.mean(jnp.stack([_authentic_one(points, k) for k in range(points.shape[1])])) for points in (line, triangle)]
-    return Sides(left=jnp.stack(found), right=jnp.full(2, 1 / 3), wrong={"one half": jnp.full(2, 0.5)})
+    return Sides(left=jnp.stack(found), right=jnp.full(2, 1 / 3))
 
 
 def _authentic_one(sets, which):
@@ -247,7 +247,9 @@ def what_two_balls_do_not_share():
     wanted = [half, Rational(1, 3) + sqrt(3) / (2 * pi), Rational(11, 16)]
     authentic = [Rational(1, 3), Rational(11, 27)]
     found = outside + [outside[k] / (1 + outside[k]) for k in (0, 2)]
-    return Sides(left=found, right=wanted + authentic, wrong={"one cap": [(1 + share) / 2 for share in wanted] + authentic})
+    return Sides(
+        left=found, right=wanted + authentic, wrong={"one of the two caps": [(1 + share) / 2 for share in wanted] + authentic}
+    )
 
 
 derivation.chain(
@@ -285,7 +287,7 @@ def the_training_set_replayed():
         [row(training, training) for row in rows] + [jnp.stack(one_nearest_neighbor_accuracy(training, training[::-1]))]
     )
     wanted = jnp.append(jnp.zeros(17), -jnp.sqrt(5.0))
-    return Sides(left=jnp.append(zeros, score), right=wanted, wrong={"the kinds apart": wanted.at[15:17].set(1.0)})
+    return Sides(left=jnp.append(zeros, score), right=wanted)
 
 
 i = derivation.index("i", "a coordinate")
@@ -299,7 +301,7 @@ derivation.bridge(
     nearest_distance,
     queries=[y],
     references=[first, second],
-    wrong={"the first": one, "squared": Min(one, two) ** 2},
+    wrong={"always the first reference": one, "squared distances": Min(one, two) ** 2},
 )
 derivation.bridge(
     "... and its ratio to the second nearest",
@@ -307,7 +309,7 @@ derivation.bridge(
     nearest_distance_ratio,
     queries=[y],
     references=[first, second],
-    wrong={"squared": Min(one / two, two / one) ** 2},
+    wrong={"squared distances": Min(one / two, two / one) ** 2},
 )
 
 

@@ -139,7 +139,7 @@ derivation.chain(
     equals(
         Expectation(share, nats),
         r"$T_b c_b$ is minus the log-probability of a text",
-        wrong={"every text alike": Total(b, nats) / 2},
+        wrong={"every text counted alike": Total(b, nats) / 2},
     ),
     at_most(
         log(average), "Jensen's inequality; equality if and only if all texts have one perplexity", adding=jensen.at(share, own)

@@ -116,7 +116,7 @@ def every_labeling():
     coverage = np.array([1 - comb(n - 1, size) / comb(n + m - 1, size) for n, m, size in cases])
     wanted = jnp.stack([jnp.ones(3), coverage], axis=1)
     with_center = np.array([1 - comb(n, size) / comb(n + m, size) for n, m, size in cases])
-    wrong = {"the center among the others": with_center, "the limit": 1 - np.array([1 / 2, 1 / 4, 1 / 4])}
+    wrong = {"the center among the others": with_center}
     return Sides(
         left=jnp.stack(found), right=wanted, wrong={name: jnp.stack([jnp.ones(3), form], axis=1) for name, form in wrong.items()}
     )
@@ -128,7 +128,7 @@ derivation.chain(
     equals(
         1 - Rational(1, 2) ** k,
         r"every factor goes to $\frac12$: the next point is real or generated with equal probability",
-        wrong={"one over k": 1 - 1 / k},
+        wrong={"1 - 1/k": 1 - 1 / k},
     ),
 )
 n = derivation.number("n", "how many real points are left when $i$ are nearer, $N - 1 - i$", positive=True)
