@@ -270,11 +270,6 @@ derivation.chain(
 near = Min(Max(exp(u - u_o), 1 - low), 1 + high)
 
 
-def _each(compute, *arrays):
-    """compute() of every draw, stacked."""
-    return jnp.stack([jnp.asarray(compute(*drawn)) for drawn in zip(*arrays, strict=True)])
-
-
 derivation.bridge(
     "The code computes the rewards less those of the others",
     loo,
@@ -296,47 +291,55 @@ derivation.bridge(
 derivation.bridge(
     "... the loss of a token",
     plus(-Min(exp(u - u_o) * A, near * A), times(beta, price)),
-    lambda u, u_o, u_0, A, low, high, beta: _each(
-        lambda u, u_o, u_0, A, low, high, beta: group_token_loss(
-            *(jnp.full((1, 1), number) for number in (u, u_o, u_0)), jnp.full(1, A), jnp.ones((1, 1), bool),
-            clip_low=float(low), clip_high=float(high), kl_coefficient=float(beta),
-        )[0, 0],
-        u, u_o, u_0, A, low, high, beta,
-    ),
-    u, u_o, u_0, A, low, high, beta,
-    wrong={"one clip": plus(-Min(exp(u - u_o) * A, Min(Max(exp(u - u_o), 1 - low), 1 + low) * A), times(beta, price)),
-           "not clipped": plus(-exp(u - u_o) * A, times(beta, price)),
-           "k3 turned over": plus(-Min(exp(u - u_o) * A, near * A), times(beta, plus(exp(u - u_0), -1, -(u - u_0))))},
-)  # fmt: skip
+    group_token_loss,
+    log_probs=[[u]],
+    old_log_probs=[[u_o]],
+    reference_log_probs=[[u_0]],
+    advantages=[A],
+    mask=jnp.ones((1, 1), bool),
+    clip_low=low,
+    clip_high=high,
+    kl_coefficient=beta,
+    wrong={
+        "one clip for both sides": plus(-Min(exp(u - u_o) * A, Min(Max(exp(u - u_o), 1 - low), 1 + low) * A), times(beta, price)),
+        "the third estimator turned over": plus(
+            -Min(exp(u - u_o) * A, near * A), times(beta, plus(exp(u - u_0), -1, -(u - u_0)))
+        ),
+    },
+)
 t = derivation.index("t", "a token")
 d = derivation.numbers("d", t, "its log-ratio", "log_probs - old_log_probs")
 n = derivation.count(t, "n", "how many there are")
-derivation.bridge(
-    "... the ratio of a text, and its geometric mean",
-    Matrix([exp(Total(t, d)), exp(Total(t, d) / n)]),
-    lambda d: jnp.stack(
-        [sequence_ratio(d, 0 * d, jnp.ones(d.shape, bool), length_normalized=mean) for mean in (False, True)], axis=1
-    )[..., None],
-    d,
-    wrong={"exchanged": Matrix([exp(Total(t, d) / n), exp(Total(t, d))])},
-)
+for _title, _ratio, _mean in (
+    ("... the ratio of a text", exp(Total(t, d)), False),
+    ("... its geometric mean over the tokens", exp(Total(t, d) / n), True),
+):
+    derivation.bridge(
+        _title,
+        _ratio,
+        sequence_ratio,
+        log_probs=[d],
+        old_log_probs=jnp.zeros((1, 4)),
+        mask=jnp.ones((1, 4), bool),
+        length_normalized=_mean,
+    )
 ell = derivation.numbers(r"\ell", (i, t), "the loss of a token", "losses")
 triangle = [[ell.at(answer, token) for token in range(answer + 1)] for answer in range(3)]
+per_answer, per_token, per_length = MODES
+for _title, _mean, _mode in (
+    ("... a mean over answers of one, two and three tokens", sum(sum(row) / len(row) for row in triangle) / 3, per_answer),
+    ("... a mean over their tokens", sum(map(sum, triangle)) / 6, per_token),
+):
+    derivation.bridge(_title, _mean, aggregate_tokens, losses=ell, mask=jnp.tril(jnp.ones((3, 3), bool)), mode=_mode, states=3)
 derivation.bridge(
-    "... and three means over answers of one, two and three tokens",
-    Matrix([sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / 6, sum(map(sum, triangle)) / (3 * 4)]),
-    lambda losses: _each(
-        lambda losses: jnp.stack(
-            [aggregate_tokens(losses, jnp.tril(jnp.ones((3, 3), bool)), mode=mode, constant_length=4) for mode in MODES]
-        )[:, None],
-        losses,
-    ),
-    ell,
-    wrong={
-        "exchanged": Matrix(
-            [sum(map(sum, triangle)) / 6, sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / (3 * 4)]
-        )
-    },
+    "... and a mean over a constant length",
+    sum(map(sum, triangle)) / (3 * 4),
+    aggregate_tokens,
+    losses=ell,
+    mask=jnp.tril(jnp.ones((3, 3), bool)),
+    mode=per_length,
+    constant_length=4,
+    wrong={"the mean over the tokens": sum(map(sum, triangle)) / 6},
     states=3,
 )
 

@@ -333,14 +333,18 @@ def a_step_of_the_controller():
     return BoundSides(sides=change, points=(observed,), tight=(np.array([60.0]),), wrong=wrong)
 
 
+def mean_gradient(estimator, logits, reference_log_probs):
+    """The expected gradient, by the logits, of an estimator as a loss: over all samples, each held fixed in its turn."""
+    weights = jax.lax.stop_gradient(jax.nn.softmax(logits))
+    return jax.grad(lambda logits: jnp.sum(weights * estimator(jax.nn.log_softmax(logits), reference_log_probs)))(logits)
+
+
 for _title, _code, _expression, _mistakes in (
     ("The code computes the first", kl_k1, log(pi / pi_0), {"turned over": log(pi_0 / pi)}),
     ("... the second", kl_k2, k_2, {"without the half": 2 * k_2, "the third": k_3}),
     ("... the third", kl_k3, k_3, {"the ratio turned over": plus(exp(ell), -1, -ell), "the second": k_2}),
 ):
-    derivation.bridge(
-        _title, _expression, lambda pi, pi_0, _code=_code: _code(jnp.log(pi), jnp.log(pi_0)), pi, pi_0, wrong=_mistakes
-    )
+    derivation.bridge(_title, _expression, _code, log_probs=log(pi), reference_log_probs=log(pi_0), wrong=_mistakes)
 derivation.bridge(
     "... the divergence of two softmaxes",
     Divergence(soft, pi_0),
@@ -350,12 +354,14 @@ derivation.bridge(
     wrong={"the mean of the second": Expectation(soft, ratio**2 / 2)},
 )
 derivation.bridge(
-    "... the gradient of the third, as a loss",
-    Expectation(soft, Slope(k_3_soft, by)),
-    lambda logits, pi_0: jax.vmap(_mean_gradient, (None, 0, 0))(kl_k3, logits, jnp.log(pi_0))[:, 0],
-    theta,
-    pi_0,
-    wrong={"of what it estimates": Slope(Divergence(soft, pi_0), by), "of the first": Expectation(soft, Slope(ratio, by))},
+    "... the gradient of the third, as a loss, by the first logit",
+    (Expectation(soft, Slope(k_3_soft, by)), None, None, None),
+    mean_gradient,
+    estimator=kl_k3,
+    logits=theta,
+    reference_log_probs=log(pi_0),
+    wrong={"that of what it estimates": (Slope(Divergence(soft, pi_0), by), None, None, None)},
+    calls=(kl_k3,),
 )
 derivation.bridge(
     "... and the next coefficient",
@@ -373,12 +379,6 @@ HALF, QUARTER = jnp.log(jnp.array([0.5, 0.5])), jnp.log(jnp.array([0.25, 0.75]))
 _given = {pi: (Rational(1, 2), Rational(1, 2)), pi_0: (Rational(1, 4), Rational(3, 4)), theta: (0, 0)}
 
 
-def _mean_gradient(estimator, logits, reference_log_probs):
-    """The expected gradient, by the logits, of an estimator as a loss: over all samples, each held fixed in its turn."""
-    weights = jax.lax.stop_gradient(jax.nn.softmax(logits))
-    return jax.grad(lambda logits: jnp.sum(weights * estimator(jax.nn.log_softmax(logits), reference_log_probs)))(logits)
-
-
 @derivation.example(
     r"Two samples, $\pi = (\frac12, \frac12)$ and $\pi_0 = (\frac14, \frac34)$; the log-ratios are $\log 2$ and $\log \frac23$."
 )
@@ -391,7 +391,7 @@ def two_samples():
     yield Expectation(pi, k_2), value(Expectation(pi, k_2), _given), "0.1612"
     yield Expectation(pi, k_3), value(Expectation(pi, k_3), _given), "0.1438"
     for name, estimator, said in (("k_1", kl_k1, "0.0000"), ("k_2", kl_k2, "0.2747"), ("k_3", kl_k3, "0.2500")):
-        gradient = _mean_gradient(estimator, jnp.zeros(2), QUARTER)[0]
+        gradient = mean_gradient(estimator, jnp.zeros(2), QUARTER)[0]
         yield rf"\text{{the mean gradient of }} {name} \text{{ by the first logit}}", gradient, said
 
 

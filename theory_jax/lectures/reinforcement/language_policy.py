@@ -3,6 +3,8 @@
 The lecture on the functions of theory_jax/reinforcement/language_policy.py.
 """
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -329,27 +331,24 @@ logit = derivation.numbers("z({})", x, "logits of one step", "logits")
 derivation.bridge(
     "The code computes the probability of a token",
     log(exp(logit) / Total(x, exp(logit))),
-    lambda logits: masked_token_log_probs(
-        jnp.tile(jnp.arange(logits.shape[1]), (len(logits), 1)),
-        jnp.tile(logits[:, None], (1, logits.shape[1], 1)),
-        jnp.ones(logits.shape, bool),
-    ),
-    logit,
+    masked_token_log_probs,
+    tokens=jnp.arange(4)[None],
+    logits=[[logit] * 4],
+    mask=jnp.ones((1, 4), bool),
 )
+TEXTS = tuple(itertools.product(range(2), repeat=2))
 derivation.bridge(
     "... what the tokens are paid",
-    plus(times(10, paid_1), paid_2),
-    lambda beta, first, second, first_0, second_0, r: _each(
-        lambda price, p1, p2, q1, q2, r: (
-            shaped_rewards(
-                r.ravel(), _by_text(p1, p2), _by_text(q1, q2), jnp.ones((r.size, 2), bool), kl_coefficient=price
-            ) @ jnp.array([10.0, 1.0])
-        ).reshape(r.shape),
-        beta, first, second, first_0, second_0, r,
-    ),
-    beta, first, second, first_0, second_0, r,
-    wrong={"the sign of the price": plus(times(-10, paid_1), 2 * r - paid_2), "exchanged": plus(paid_1, times(10, paid_2))},
-)  # fmt: skip
+    [[paid_1.at(one), paid_2.at(one, two)] for one, two in TEXTS],
+    shaped_rewards,
+    score=[r.at(one, two) for one, two in TEXTS],
+    log_probs=[[log(first.at(one)), log(second.at(two, one))] for one, two in TEXTS],
+    reference_log_probs=[[log(first_0.at(one)), log(second_0.at(two, one))] for one, two in TEXTS],
+    mask=jnp.ones((4, 2), bool),
+    kl_coefficient=beta,
+    wrong={"the score at both tokens": [[paid_1.at(one) + r.at(one, two), paid_2.at(one, two)] for one, two in TEXTS]},
+    states=2,
+)
 derivation.bridge(
     "... the objective",
     plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0)),
@@ -359,41 +358,38 @@ derivation.bridge(
     rewards=[reward],
     kl_coefficient=beta,
 )
+
+
+def soft_values(rewards, first, second, kl_coefficient):
+    """backward_soft_values of two tokens, whose reference is a table each."""
+    return backward_soft_values(rewards, (first, second), kl_coefficient=kl_coefficient)
+
+
+def best_tokens(rewards, first, second, kl_coefficient):
+    """optimal_token_log_probs of two tokens, whose reference is a table each."""
+    return optimal_token_log_probs(rewards, (first, second), kl_coefficient=kl_coefficient)
+
+
 derivation.bridge(
     "... the soft values",
-    plus(times(10, v_0), v_1),
-    lambda beta, first_0, second_0, r: _each(
-        lambda price, q1, q2, r: (
-            10 * (values := backward_soft_values(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0] + values[1]
-        ),
-        beta,
-        first_0,
-        second_0,
-        r,
-    ),
-    beta,
-    first_0,
-    second_0,
-    r,
-    wrong={"exchanged": plus(v_0, times(10, v_1)), "plain means": plus(times(10, v_0), Expectation(second_0, r))},
+    (v_0, v_1),
+    soft_values,
+    rewards=r,
+    first=log(first_0),
+    second=log(second_0),
+    kl_coefficient=beta,
+    wrong={"plain means": (v_0, Expectation(second_0, r))},
+    calls=(backward_soft_values,),
 )
 derivation.bridge(
     "... and the best policy by tokens",
-    plus(times(10, log(best_1)), log(best_2)),
-    lambda beta, first_0, second_0, r: _each(
-        lambda price, q1, q2, r: (
-            10 * (tables := optimal_token_log_probs(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0][:, None] + tables[1]
-        ),
-        beta,
-        first_0,
-        second_0,
-        r,
-    ),
-    beta,
-    first_0,
-    second_0,
-    r,
-    wrong={"the reference": plus(times(10, log(first_0)), log(second_0)), "exchanged": plus(log(best_1), times(10, log(best_2)))},
+    (log(best_1), log(best_2)),
+    best_tokens,
+    rewards=r,
+    first=log(first_0),
+    second=log(second_0),
+    kl_coefficient=beta,
+    calls=(optimal_token_log_probs,),
 )
 
 EVEN = (jnp.log(jnp.full(2, 0.5)), jnp.log(jnp.full((2, 2), 0.5)))
@@ -518,13 +514,3 @@ def padding_changes_nothing():
         right=jnp.tile(plain, (3, 1)),
         wrong={"score at the first token": jnp.tile(plain[:, ::-1], (3, 1))},
     )
-
-
-def _by_text(first, second):
-    """The log-probabilities of both tokens of every text, [A B, 2], from the tables [A] and [A, B]."""
-    return jnp.log(jnp.stack([jnp.broadcast_to(first[:, None], second.shape).ravel(), second.ravel()], axis=1))
-
-
-def _each(compute, *arrays):
-    """One draw after the other: the price is a plain number."""
-    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])

@@ -8,7 +8,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Matrix, Max, exp, log, oo
+from sympy import Max, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
@@ -129,17 +129,14 @@ solution = derivation.chain(
 )
 derivation.bridge(
     "The code computes it",
-    Matrix([V_0, V_1]),
-    lambda alpha, beta, gamma, rho_0, rho_1: _each(
-        lambda a, b, discount, *paid: policy_value(
-            _two_states(a, b), jnp.array(paid)[:, None], jnp.zeros((2, 1)), discount=discount
-        )[:, None],
-        alpha, beta, gamma, rho_0, rho_1,
-    ),
-    alpha, beta, gamma, rho_0, rho_1,
-    wrong={"the states exchanged": Matrix([V_1, V_0]), "discounted once more": gamma * Matrix([V_0, V_1]),
-           "the chain transposed": Matrix([V_0, V_1]) + gamma * (beta - alpha) / det * Matrix([rho_1, -rho_0])},
-)  # fmt: skip
+    [V_0, V_1],
+    policy_value,
+    transition=[[[1 - alpha, alpha]], [[beta, 1 - beta]]],
+    reward=[[rho_0], [rho_1]],
+    policy_log_probs=jnp.zeros((2, 1)),
+    discount=gamma,
+    wrong={"the chain transposed": [V_0 + gamma * (beta - alpha) / det * rho_1, V_1 - gamma * (beta - alpha) / det * rho_0]},
+)
 
 u = derivation.index("u", "the state after the next")
 derivation.chain(
@@ -344,111 +341,74 @@ derivation.chain(
     role="lemma",
 )
 
+chances = [transition.at(t, state, a) for state in range(3)]  # [s, a, s'], as the code has it
+log_probs = [log(pi.at(a, state)) for state in range(3)]
+prizes = [rewards.at(state, a) for state in range(3)]
 derivation.bridge(
     "The code computes the chain of states",
     moves,
-    lambda pi, transition: _each(
-        lambda *given: policy_transition(jnp.transpose(given[1], (1, 0, 2)), jnp.log(given[0].T)), pi, transition
-    ),
-    pi,
-    transition,
+    policy_transition,
+    transition=chances,
+    policy_log_probs=log_probs,
     wrong={"transposed": moves.at(s, t)},
     states=3,
 )
 derivation.bridge(
     "... a sweep under the policy",
     Expectation(pi, q),
-    lambda v, transition, rewards, pi, gamma: _each(
-        lambda v, chances, paid, pi, discount: bellman_operator(
-            v, jnp.transpose(chances, (1, 0, 2)), paid.T, jnp.log(pi.T), discount=discount
-        ),
-        v,
-        transition,
-        rewards,
-        pi,
-        gamma,
-    ),
-    v,
-    transition,
-    rewards,
-    pi,
-    gamma,
-    wrong={"the reward discounted": gamma * Expectation(pi, q), "without the reward": Expectation(pi, q) - paid},
+    bellman_operator,
+    value=v,
+    transition=chances,
+    reward=prizes,
+    policy_log_probs=log_probs,
+    discount=gamma,
+    wrong={"the reward discounted": gamma * Expectation(pi, q)},
     states=3,
 )
 
 derivation.bridge(
     "... the action values",
-    q,
-    lambda v, transition, rewards, gamma: _each(
-        lambda *given: action_value(given[0], jnp.transpose(given[1], (1, 0, 2)), given[2].T, discount=given[3]).T,
-        v,
-        transition,
-        rewards,
-        gamma,
-    ),
-    v,
-    transition,
-    rewards,
-    gamma,
-    wrong={"all discounted": gamma * q, "without the discount": rewards + Expectation(transition, v)},
+    [q.at(state, a) for state in range(3)],
+    action_value,
+    value=v,
+    transition=chances,
+    reward=prizes,
+    discount=gamma,
     states=3,
 )
 derivation.bridge(
-    "... the sweep with a maximum, over two actions",
-    Max(q.at(s, 0), q.at(s, 1)),
-    lambda v, transition, rewards, gamma: _each(
-        lambda *given: bellman_optimality_operator(given[0], jnp.transpose(given[1], (1, 0, 2)), given[2].T, discount=given[3]),
-        v,
-        transition,
-        rewards,
-        gamma,
-    ),
-    v,
-    transition,
-    rewards,
-    gamma,
-    wrong={"the mean": (q.at(s, 0) + q.at(s, 1)) / 2, "the first action": q.at(s, 0)},
-    states=2,
+    "... the sweep with a maximum",
+    Max(*(q.at(s, action) for action in range(3))),
+    bellman_optimality_operator,
+    value=v,
+    transition=chances,
+    reward=prizes,
+    discount=gamma,
+    wrong={"the mean over the actions": sum(q.at(s, action) for action in range(3)) / 3},
+    states=3,
 )
 derivation.bridge(
-    "... the soft maximum, of values that one state pays and ends",
-    times(tau, log(Z)),
-    lambda reference, tau, worth: _each(
-        lambda *given: soft_bellman_operator(
-            jnp.zeros(1),
-            jnp.ones((1, len(given[0]), 1)),
-            given[2][None],
-            jnp.log(given[0])[None],
-            discount=0.0,
-            temperature=given[1],
-        )[0],
-        reference,
-        tau,
-        worth,
-    ),
-    reference,
-    tau,
-    worth,
-    wrong={"temperature outside only": tau * log(Total(a, reference * exp(worth))), "the mean": Expectation(reference, worth)},
+    "... the sweep with a soft maximum around the policy",
+    times(tau, log(Total(a, pi * exp(q / tau)))),
+    soft_bellman_operator,
+    value=v,
+    transition=chances,
+    reward=prizes,
+    reference_log_probs=log_probs,
+    discount=gamma,
+    temperature=tau,
+    wrong={"the temperature outside only": times(tau, log(Total(a, pi * exp(q))))},
+    states=3,
 )
 derivation.bridge(
     "... and the shares of the states",
-    Matrix([d_0, d_1]),
-    lambda alpha, beta, gamma, start: _each(
-        lambda *given: state_occupancy(
-            jnp.array([1 - given[3], given[3]]), _two_states(*given[:2]), jnp.zeros((2, 1)), discount=given[2]
-        )[:, None],
-        alpha,
-        beta,
-        gamma,
-        start,
-    ),
-    alpha,
-    beta,
-    gamma,
-    start,
-    wrong={"not shared out": Matrix([d_0, d_1]) / (1 - gamma), "exchanged": Matrix([d_1, d_0])},
+    [d_0, d_1],
+    state_occupancy,
+    initial=[1 - start, start],
+    transition=[[[1 - alpha, alpha]], [[beta, 1 - beta]]],
+    policy_log_probs=jnp.zeros((2, 1)),
+    discount=gamma,
+    wrong={"time not shared out": [d_0 / (1 - gamma), d_1 / (1 - gamma)]},
 )
 
 STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
@@ -544,13 +504,3 @@ def enough_sweeps():
 def two_become_one():
     yield _swept(jnp.array([0.0, 3.0])), "(1.5, 2.5)"
     yield _swept(jnp.array([1.0, 3.0])) - jnp.array([1.5, 2.5]) + jnp.array([1.0, 3.0]), "(1, 3)"
-
-
-def _each(compute, *arrays):
-    """One draw after the other: the functions take one process at a time, and the discount as a plain number."""
-    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
-
-
-def _two_states(alpha, beta):
-    """The chain of two states as a process of one action, [2, 1, 2]."""
-    return jnp.array([[[1 - alpha, alpha]], [[beta, 1 - beta]]])

@@ -556,26 +556,28 @@ derivation.bridge("The code computes the Fisher matrix of a softmax", fisher_of_
 derivation.bridge(
     "... its product with a vector, over states, damped",
     plus(product, times(zeta, V.at(b, l))),
-    lambda vector, features, policy, damping: _each(
-        lambda v, phi, pi, damping: linear_fisher_vector_product(v, phi.T, jnp.log(pi.T), damping=damping),
-        vector,
-        features,
-        policy,
-        damping,
-    ),
-    V,
-    phi,
-    policy,
-    zeta,
+    linear_fisher_vector_product,
+    vector=V,
+    features=[phi.at(state, l) for state in range(3)],
+    logits=[log(policy.at(a, state)) for state in range(3)],
+    damping=zeta,
     states=3,
 )
+
+
+def solved(target, eigenvalues):
+    """conjugate_gradient for the diagonal matrix of these eigenvalues."""
+    return conjugate_gradient(target, lambda v: eigenvalues * v, iterations=4)
+
+
 derivation.bridge(
     "... the solution by conjugate gradients",
     y / lam,
-    lambda y, lam: _each(lambda y, lam: conjugate_gradient(y, lambda v: lam * v, iterations=4), y, lam),
-    y,
-    lam,
-    wrong={"the products": y * lam, "one step": step_0 * y},
+    solved,
+    target=y,
+    eigenvalues=lam,
+    wrong={"one step alone": step_0 * y},
+    calls=(conjugate_gradient,),
 )
 derivation.bridge(
     "... and the step",
@@ -721,8 +723,3 @@ def a_rare_action():
     for raised, told in ((1.0, "0.0586"), (-1.0, "0.0347")):
         yield jnp.log(0.9 + 0.1 * jnp.exp(raised)) - 0.1 * raised, told
     yield jax.grad(jax.grad(jax.grad(lambda x: jnp.log(0.9 + 0.1 * jnp.exp(x)))))(0.0), "0.072"
-
-
-def _each(compute, *arrays):
-    """One draw after the other: the functions take one policy at a time, and the bound as a plain number."""
-    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])

@@ -6,7 +6,7 @@ The lecture on the functions of theory_jax/reinforcement/policy_gradient.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, Matrix, diff, exp, log, sqrt
+from sympy import KroneckerDelta, diff, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
@@ -389,25 +389,31 @@ def drawn_actions():
     )
 
 
-TWO_STATES = start, gamma, leave_0, leave_1, prizes
+STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
+
 derivation.bridge(
     "The code computes the return of two states, where one can stay or move",
     eta,
-    lambda *given: _each(lambda *given: policy_objective(*_two_states(*given[:1], *given[2:]), discount=given[1]), *given),
-    *TWO_STATES,
-    wrong={"per step": (1 - gamma) * eta},
+    policy_objective,
+    initial=[1 - start, start],
+    transition=STAY_OR_MOVE,
+    reward=[[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
+    policy_logits=[[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
+    discount=gamma,
+    wrong={"the mean reward of a step": (1 - gamma) * eta},
     sizes={j: 4},
 )
 gradient_0, gradient_1 = (times(Slope(eta, leave), leave, 1 - leave) for leave in (leave_0, leave_1))
 derivation.bridge(
     "... its gradient in the logits: a probability has the slope of itself times that of the other action",
-    Matrix([[-gradient_0, gradient_0], [-gradient_1, gradient_1]]),
-    lambda *given: _each(lambda *given: policy_gradient(*_two_states(*given[:1], *given[2:]), discount=given[1]), *given),
-    *TWO_STATES,
-    wrong={
-        "the factor forgotten": (1 - gamma) * Matrix([[-gradient_0, gradient_0], [-gradient_1, gradient_1]]),
-        "in the probabilities": Matrix([[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)]),
-    },
+    [[-gradient_0, gradient_0], [-gradient_1, gradient_1]],
+    policy_gradient,
+    initial=[1 - start, start],
+    transition=STAY_OR_MOVE,
+    reward=[[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
+    policy_logits=[[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
+    discount=gamma,
+    wrong={"in the probabilities": [[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)]},
     sizes={j: 4},
 )
 is_same = KroneckerDelta(a, b)
@@ -440,7 +446,6 @@ derivation.bridge(
     wrong={"in bits": Entropy(pi) / log(2), "the sign": -Entropy(pi)},
 )
 
-STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
 PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
 FROM_0 = jnp.array([1.0, 0.0])
 
@@ -528,14 +533,3 @@ def a_past_that_makes_up():
     terms = bandit_gradient_samples(jnp.ones(2), jnp.zeros(2), jnp.array(0.0))
     yield jnp.sum(0.0 * terms**2), "0"
     yield jnp.mean(jnp.sum(terms**2, axis=1)), "0.5"
-
-
-def _each(compute, *arrays):
-    """One draw after the other: the functions take one process at a time, and the discount as a plain number."""
-    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
-
-
-def _two_states(start, leave_0, leave_1, prizes):
-    """The process in which one can stay or move, and the logits of a policy."""
-    policy = jnp.log(jnp.array([[1 - leave_0, leave_0], [1 - leave_1, leave_1]]))
-    return jnp.array([1 - start, start]), STAY_OR_MOVE, jnp.reshape(prizes, (2, 2)), policy

@@ -264,50 +264,41 @@ derivation.chain(
 )
 
 
-def _each(compute, *arrays):
-    """compute() of every draw, stacked."""
-    return jnp.stack([jnp.asarray(compute(*drawn)) for drawn in zip(*arrays, strict=True)])
-
-
 derivation.bridge(
     "The code computes the loss of a step",
     ell,
-    lambda epsilon, rho, A: _each(
-        lambda e, r, A: clipped_policy_loss(jnp.log(r)[None], jnp.zeros_like(r)[None], A[None], clip=float(e))[0], epsilon, rho, A
-    ),
-    epsilon,
-    rho,
-    A_t,
-    wrong={"the smaller": Min(-rho * A_t, -near * A_t), "clipped alone": -near * A_t, "not clipped": -rho * A_t},
+    clipped_policy_loss,
+    log_probs=[log(rho)],
+    old_log_probs=jnp.zeros((1, 6)),
+    advantages=[A_t],
+    clip=epsilon,
+    wrong={
+        "the smaller of the two losses": Min(-rho * A_t, -near * A_t),
+        "the clipped loss alone": -near * A_t,
+        "not clipped": -rho * A_t,
+    },
     states=6,
 )
 derivation.bridge(
     "... of a value",
     ell_v,
-    lambda kappa, v, w, G: _each(
-        lambda k, *rows: clipped_value_loss(*(row[None] for row in rows), clip=float(k))[0], kappa, v, w, G
-    ),
-    kappa,
-    v,
-    w,
-    G,
-    wrong={"without the half": 2 * ell_v, "not clipped": (v - G) ** 2 / 2, "clipped alone": (near_v - G) ** 2 / 2},
+    clipped_value_loss,
+    values=[v],
+    old_values=[w],
+    returns=[G],
+    clip=kappa,
+    wrong={"not clipped": (v - G) ** 2 / 2, "the clipped loss alone": (near_v - G) ** 2 / 2},
     states=6,
 )
 derivation.bridge(
-    "... the penalized surrogate, as a mean under the old policy",
-    plus(-Expectation(pi, A), beta * Divergence(o, pi)),
-    lambda beta, o, pi, A: _each(
-        lambda b, o, p, A: jnp.sum(o * kl_penalty_loss(jnp.log(p)[None], jnp.log(o)[None], A[None], kl_coefficient=float(b))[0]),
-        beta,
-        o,
-        pi,
-        A,
-    ),
-    beta,
-    o,
-    pi,
-    A,
+    "... the penalized loss of an action",
+    plus(-times(pi / o, A), times(beta, plus(pi / o, -1, -log(pi / o)))),
+    kl_penalty_loss,
+    log_probs=[log(pi)],
+    old_log_probs=[log(o)],
+    advantages=[A],
+    kl_coefficient=beta,
+    wrong={"the divergence turned over": plus(-times(pi / o, A), times(beta, plus(o / pi, -1, -log(o / pi))))},
 )
 T = derivation.count(t, "T", "how many steps an example has")
 H = derivation.numbers("H", t, "the entropy of the policy there", "entropy")
@@ -316,17 +307,21 @@ c_e = derivation.number("c_e", "the weight of the entropy", "entropy_coefficient
 derivation.bridge(
     "... and all of it, for one network with two heads",
     times(1 / T, Total(t, plus(ell, c_v * ell_v, -c_e * H))),
-    lambda epsilon, kappa, c_v, c_e, *rows: _each(_loss_of_a_row, epsilon, kappa, c_v, c_e, *rows),
-    epsilon, kappa, c_v, c_e, rho, A_t, v, w, G, H,
-    wrong={"the weights exchanged": times(1 / T, Total(t, plus(ell, c_e * ell_v, -c_v * H)))},
-)  # fmt: skip
-
-
-def _loss_of_a_row(epsilon, kappa, c_v, c_e, rho, *others):
-    """ppo_loss of one example, of which every step counts."""
-    rows = (jnp.log(rho), jnp.zeros_like(rho), *others, jnp.ones(rho.shape, bool))
-    numbers = {"clip": epsilon, "value_clip": kappa, "value_coefficient": c_v, "entropy_coefficient": c_e}
-    return ppo_loss(*(row[None] for row in rows), **{name: float(number) for name, number in numbers.items()})[0]
+    ppo_loss,
+    log_probs=[log(rho)],
+    old_log_probs=jnp.zeros((1, 4)),
+    advantages=[A_t],
+    values=[v],
+    old_values=[w],
+    returns=[G],
+    entropy=[H],
+    mask=jnp.ones((1, 4), bool),
+    clip=epsilon,
+    value_clip=kappa,
+    value_coefficient=c_v,
+    entropy_coefficient=c_e,
+    wrong={"the entropy paid for": times(1 / T, Total(t, plus(ell, c_v * ell_v, c_e * H)))},
+)
 
 
 # Ratios 1/2, 1 and 3/2; advantages 1 and -1.

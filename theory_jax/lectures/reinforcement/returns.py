@@ -7,7 +7,7 @@ import itertools
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Matrix, sqrt
+from sympy import sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
@@ -315,64 +315,101 @@ derivation.chain(
     r"the actions of the batch, and the divisor on the rewards: both are the same for all entries, so no entry changes its rank.",
 )
 
-ROW = r, v, c, gamma
+
+def over_all_ends(compute, rewards, values, continues, **numbers):
+    """compute() for numbers c that are neither 0 nor 1: it is linear in each of them, so all rows of 0 and 1 determine it."""
+    ends = jnp.array(list(itertools.product((0.0, 1.0), repeat=len(continues))))
+    weights = jnp.prod(jnp.where(ends == 1, 1 - continues, continues), axis=1)
+    rows = jnp.tile(rewards, (len(ends), 1)), jnp.tile(values, (len(ends), 1)), ends
+    return weights @ compute(*rows, **numbers)
+
+
+def whole_returns(rewards, values, terminals, *, discount):
+    """discounted_returns with the guess behind the row."""
+    return discounted_returns(rewards, terminals, values[:, -1], discount=discount)
+
+
 derivation.bridge(
     "The code computes the errors",
-    Matrix([delta.at(n) for n in range(3)]),
-    lambda *row: _over_all_ends(temporal_difference_errors, *row)[..., None],
-    *ROW,
-    wrong={"the reward of an end lost": Matrix([c.at(n) * (r.at(n) + gamma * v.at(n + 1)) - v.at(n) for n in range(3)])},
+    [delta.at(n) for n in range(3)],
+    over_all_ends,
+    compute=temporal_difference_errors,
+    rewards=r,
+    values=v,
+    continues=c,
+    discount=gamma,
+    wrong={"the reward of an end lost": [c.at(n) * (r.at(n) + gamma * v.at(n + 1)) - v.at(n) for n in range(3)]},
+    calls=(temporal_difference_errors,),
     sizes={t: 3, j: 4},
 )
-derivation.bridge(
-    "... the returns of one, two and three steps",
-    Matrix([G_1, G_2, G_3]),
-    lambda *row: jnp.stack([_over_all_ends(n_step_returns, *row, num_steps=n)[:, :1] for n in (1, 2, 3)], axis=1),
-    *ROW,
-    wrong={"one step more": Matrix([G_2, G_3, G_3])},
-    sizes={t: 3, j: 4},
-)
+for _title, _expression, _steps in (
+    ("... the return of one step", G_1, 1),
+    ("... of two steps", G_2, 2),
+    ("... of three steps", G_3, 3),
+):
+    derivation.bridge(
+        _title,
+        (_expression, None, None),
+        over_all_ends,
+        compute=n_step_returns,
+        rewards=r,
+        values=v,
+        continues=c,
+        discount=gamma,
+        num_steps=_steps,
+        calls=(n_step_returns,),
+        sizes={t: 3, j: 4},
+    )
 derivation.bridge(
     "... the return of the whole row",
-    G_3,
-    lambda *row: _over_all_ends(lambda r, v, ends, discount: discounted_returns(r, ends, v[:, -1], discount=discount), *row)[
-        :, 0
-    ],
-    *ROW,
-    wrong={"without the guess behind it": G_3.family.definition.xreplace({v.at(3): 0}), "of two steps": G_2},
+    (G_3, None, None),
+    over_all_ends,
+    compute=whole_returns,
+    rewards=r,
+    values=v,
+    continues=c,
+    discount=gamma,
+    wrong={"without the guess behind it": (G_3.family.definition.xreplace({v.at(3): 0}), None, None)},
+    calls=(discounted_returns,),
     sizes={t: 3, j: 4},
 )
 backwards = plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2)))))
 derivation.bridge(
     "... the advantages",
-    Matrix([backwards, delta.at(1) + gamma * lam * c.at(1) * delta.at(2), delta.at(2)]),
-    lambda *row: _over_all_ends(generalized_advantages, *row)[..., None],
-    *ROW,
-    lam,
-    wrong={"the errors alone": Matrix([delta.at(n) for n in range(3)])},
+    [backwards, delta.at(1) + gamma * lam * c.at(1) * delta.at(2), delta.at(2)],
+    over_all_ends,
+    compute=generalized_advantages,
+    rewards=r,
+    values=v,
+    continues=c,
+    discount=gamma,
+    trace_decay=lam,
+    wrong={"the errors alone": [delta.at(n) for n in range(3)]},
+    calls=(generalized_advantages,),
     sizes={t: 3, j: 4},
 )
 derivation.bridge(
     "... their mixture",
-    mixture,
-    lambda *row: _over_all_ends(lambda_returns, *row)[:, 0],
-    *ROW,
-    lam,
-    wrong={"the advantage": mixture - v.at(0), "the whole return": G_3},
+    (mixture, None, None),
+    over_all_ends,
+    compute=lambda_returns,
+    rewards=r,
+    values=v,
+    continues=c,
+    discount=gamma,
+    trace_decay=lam,
+    wrong={"the advantage": (mixture - v.at(0), None, None)},
+    calls=(lambda_returns,),
     sizes={t: 3, j: 4},
 )
 derivation.bridge(
     "... and whitened advantages",
     (A - mean) / (sqrt(variance) + epsilon),
-    lambda A, epsilon: jnp.stack(
-        [whiten(row[None], jnp.ones((1, len(row))), epsilon=float(small))[0] for row, small in zip(A, epsilon, strict=True)]
-    ),
-    A,
-    epsilon,
-    wrong={
-        "the deviation of a sample": (A - mean) / (sqrt(variance * n / (n - 1)) + epsilon),
-        "epsilon under the root": (A - mean) / sqrt(variance + epsilon),
-    },
+    whiten,
+    advantages=[A],
+    mask=jnp.ones((1, 4)),
+    epsilon=epsilon,
+    wrong={"the deviation of a sample": (A - mean) / (sqrt(variance * n / (n - 1)) + epsilon)},
 )
 
 REWARDS = jnp.array([[1.0, 0.0, 2.0]])
@@ -474,15 +511,3 @@ def noise_of_a_long_row():
     row = PAID[state, action][:, None], np.stack([EXACT[state], EXACT[following]], axis=1), np.zeros((4, 1))
     squares = (temporal_difference_errors(*row, discount=0.5)[:, 0] ** 2).reshape(2, 2).mean(axis=1)
     yield [squares[0] + squares.mean() * x**2 / (1 - x**2) for x in (0.0, 0.25, 0.5)], "1/64, 7/240, 1/12"
-
-
-def _over_all_ends(compute, r, v, c, discount, decay=None, **numbers):
-    """compute() for numbers c that are neither 0 nor 1: it is linear in each of them, so all rows of 0 and 1 tell it."""
-    found = []
-    for row, guess, keep, gamma, *lam in zip(r, v, c, discount, *([] if decay is None else [decay]), strict=True):
-        ends = jnp.array(list(itertools.product((0.0, 1.0), repeat=len(row))))
-        weights = jnp.prod(jnp.where(ends == 1, 1 - keep, keep), axis=1)
-        rows = jnp.tile(row, (len(ends), 1)), jnp.tile(guess, (len(ends), 1)), ends
-        more = numbers | ({"trace_decay": float(lam[0])} if lam else {})
-        found.append(weights @ compute(*rows, discount=float(gamma), **more))
-    return jnp.stack(found)

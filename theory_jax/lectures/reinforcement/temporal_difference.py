@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
-from sympy import Integral, KroneckerDelta, Max, Rational, exp, oo, pi, sqrt
+from sympy import Integral, KroneckerDelta, Max, Rational, exp, log, oo, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
@@ -279,7 +279,7 @@ def _process(seed, states=4, actions=2):
     return rng.normal(size=(states, actions)), transition, rng.dirichlet(np.ones(actions), size=states)
 
 
-def _fitted(features, rewards, chain, weights, discount):
+def fitted(features, rewards, chain, weights, discount):
     """least_squares_value of all transitions, each as often as it occurs: a row times the root of its weight."""
     roots = np.sqrt(weights[:, None] * chain).reshape(-1, 1)
     rows, columns = np.indices(chain.shape).reshape(2, -1)
@@ -305,7 +305,7 @@ def two_features():
                 paid = (policy * rewards).sum(axis=1)
                 value = np.linalg.solve(np.eye(4) - discount * chain, paid)
                 best = np.linalg.lstsq(roots * features, roots[:, 0] * value)[0]
-                learned = _fitted(features, paid, chain, weights, discount)
+                learned = fitted(features, paid, chain, weights, discount)
                 far = [np.linalg.norm(roots[:, 0] * (features @ weight - value)) for weight in (learned, best)]
                 found.append((far[0], far[1] / np.sqrt(1 - discount**2), far[1]))
         return jnp.array(found).T
@@ -327,7 +327,7 @@ def a_table_is_a_set_of_features():
     rewards, transition, policy = _process(0)
     chain, _ = _visits(transition, policy)
     value = policy_value(*map(jnp.asarray, (transition, rewards, np.log(policy))), discount=0.9)
-    found = _fitted(np.eye(4), (policy * rewards).sum(axis=1), chain, np.array([0.1, 0.2, 0.3, 0.4]), 0.9)
+    found = fitted(np.eye(4), (policy * rewards).sum(axis=1), chain, np.array([0.1, 0.2, 0.3, 0.4]), 0.9)
     return Sides(left=found, right=value, wrong={"one sweep from zero": (policy * rewards).sum(axis=1)})
 
 
@@ -427,98 +427,77 @@ def the_largest_of_three():
     )
 
 
-def _each(compute, *arrays):
-    """One draw after the other: a discount is a plain number."""
-    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
-
-
-def _mean_update(step, weights, policy, chances, rewards, value, discount):
-    """The mean of td_update over all transitions, less the value; policy and rewards [A, S], chances [A, S, S]."""
-    acted, started, arrived = np.indices(chances.shape).reshape(3, -1)
-    moved = jax.vmap(lambda *seen: td_update(value, *seen, False, discount=discount, step_size=step))(
-        started, rewards[acted, started], arrived
+def mean_of_updates(step_size, weights, policy, transition, reward, value, discount):
+    """The mean of td_update over all transitions, less the value; policy and reward are [A, S], transition is [A, S, S]."""
+    acted, started, arrived = np.indices(transition.shape).reshape(3, -1)
+    moved = jax.vmap(lambda *seen: td_update(value, *seen, False, discount=discount, step_size=step_size))(
+        started, reward[acted, started], arrived
     )
-    return (weights[started] * policy[acted, started] * chances[acted, started, arrived]) @ (moved - value)
+    return (weights[started] * policy[acted, started] * transition[acted, started, arrived]) @ (moved - value)
 
 
 derivation.bridge(
     "The code's update has this mean",
     mean_update,
-    lambda *given: _each(_mean_update, *given),
-    alpha,
-    d,
-    policy,
-    P,
-    r,
-    v,
-    gamma,
-    wrong={"not discounted once more": gamma * mean_update},
+    mean_of_updates,
+    step_size=alpha,
+    weights=d,
+    policy=policy,
+    transition=P,
+    reward=r,
+    value=v,
+    discount=gamma,
+    wrong={"discounted once more": gamma * mean_update},
+    calls=(td_update,),
     states=3,
 )
 derivation.bridge(
     "... the weight at which it is zero",
     fixed,
-    lambda weights, feature, value, chain, discount: _each(
-        lambda weights, feature, value, chain, discount: _fitted(
-            np.asarray(feature)[:, None], np.asarray(value - discount * chain @ value), np.asarray(chain), np.asarray(weights),
-            discount,
-        )[0],
-        weights, feature, value, chain, discount,
-    ),
-    d, f, V, moves, gamma,
+    fitted,
+    features=[[f.at(state)] for state in range(3)],
+    rewards=paid,
+    chain=moves,
+    weights=d,
+    discount=gamma,
     wrong={"the best fit": Expectation(d, f.at(s) * V.at(s)) / square},
+    calls=(least_squares_value,),
     states=3,
-)  # fmt: skip
+)
+following = [q.at(state, b) for state in range(4)]  # [B, A]: one row for every next state
 derivation.bridge(
     "... the target of expected SARSA",
     mean_target,
-    lambda reward, policy, values, discount: _each(
-        lambda reward, policy, values, discount: expected_sarsa_target(
-            jnp.full(len(values.T), reward), values.T, jnp.log(policy.T), np.zeros(len(values.T)), discount=discount
-        ),
-        reward,
-        policy,
-        values,
-        discount,
-    ),
-    R,
-    policy,
-    q,
-    gamma,
+    expected_sarsa_target,
+    reward=[R] * 4,
+    next_action_values=following,
+    next_log_probs=[log(policy.at(b, state)) for state in range(4)],
+    terminal=np.zeros(4),
+    discount=gamma,
 )
-
-
-def _of_two(target, *others):
-    """The target for two actions, at every next state."""
-    return lambda reward, values, discount: _each(
-        lambda reward, values, discount: target(
-            jnp.full(len(values.T), reward), *(other(values.T) for other in others), np.zeros(len(values.T)), discount=discount
-        ),
-        reward,
-        values,
-        discount,
-    )
 
 
 best_of_two = plus(R, times(gamma, Max(q.at(t, 0), q.at(t, 1))))
 derivation.bridge(
     "... that of Q-learning, for two actions",
     best_of_two,
-    _of_two(q_learning_target, lambda values: values),
-    R,
-    q,
-    gamma,
-    wrong={"the first action": plus(R, times(gamma, q.at(t, 0)))},
+    q_learning_target,
+    reward=[R] * 4,
+    next_action_values=following,
+    terminal=np.zeros(4),
+    discount=gamma,
     sizes={b: 2},
 )
 derivation.bridge(
     "... and that of double Q-learning, where the first estimate selects the second action",
     plus(R, times(gamma, q.at(t, 1))),
-    _of_two(double_q_target, lambda values: jnp.broadcast_to(jnp.array([0.0, 1.0]), values.shape), lambda values: values),
-    R,
-    q,
-    gamma,
-    wrong={"the best of the second estimate": best_of_two, "the first action": plus(R, times(gamma, q.at(t, 0)))},
+    double_q_target,
+    reward=[R] * 4,
+    next_action_values=jnp.tile(jnp.array([0.0, 1.0]), (4, 1)),
+    next_target_values=following,
+    terminal=np.zeros(4),
+    discount=gamma,
+    wrong={"the best of the second estimate": best_of_two},
     sizes={b: 2},
 )
 
@@ -601,7 +580,7 @@ def from_nothing():
     stay_or_move = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
     half = jnp.full(2, 0.5)
     rewards = jnp.array([[0.0, 1.0], [0.0, 0.0]])
-    found = _mean_update(0.1, half, jnp.full((2, 2), 0.5), stay_or_move, rewards, jnp.zeros(2), 0.5)
+    found = mean_of_updates(0.1, half, jnp.full((2, 2), 0.5), stay_or_move, rewards, jnp.zeros(2), 0.5)
     yield found / 0.1, "(0, 1/4)"
 
 

@@ -368,20 +368,23 @@ def no_return_is_below_its_bound():
     return BoundSides(sides=surrogate_less(0.5), points=(news, olds), tight=(olds[:1], olds[:1]), wrong=wrong)
 
 
+new_log_probs = [log(pi.at(a, state)) for state in range(4)]
+old_log_probs = [log(old.at(a, state)) for state in range(4)]
 derivation.bridge(
     "The code computes the divergence in every state",
     Divergence(old, pi),
-    lambda old, pi: jax.vmap(policy_kl)(jnp.log(jnp.swapaxes(pi, 1, 2)), jnp.log(jnp.swapaxes(old, 1, 2))),
-    old,
-    pi,
+    policy_kl,
+    log_probs=new_log_probs,
+    old_log_probs=old_log_probs,
+    wrong={"turned over": Divergence(pi, old)},
 )
 derivation.bridge(
     "... and the total variation",
     Total(a, Abs(pi - old)) / 2,
-    lambda old, pi: jax.vmap(policy_total_variation)(jnp.log(jnp.swapaxes(pi, 1, 2)), jnp.log(jnp.swapaxes(old, 1, 2))),
-    old,
-    pi,
-    wrong={"the squares": Total(a, (pi - old) ** 2) / 2},
+    policy_total_variation,
+    log_probs=new_log_probs,
+    old_log_probs=old_log_probs,
+    wrong={"without the half": Total(a, Abs(pi - old))},
 )
 
 STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
