@@ -5,12 +5,15 @@ nothing of the judged model is used.
 """
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.engine.experiment import Phase
+from practice_torch.engine.optimizers import Player
+from practice_torch.engine.step import take_turn
 from practice_torch.evaluation.frechet_audio_distance import log_mel_spectrogram, mel_filterbank
 from practice_torch.networks.perceptron import perceptron
 
@@ -134,10 +137,9 @@ def _trained(make, loss, steps):
             network = make()
             optimizer = torch.optim.Adam(network.parameters(), fused=True)
             rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, steps)
+            player = Player(Phase("train", ("network",)), dict(network.named_parameters()), optimizer)
             for _ in range(steps):
-                optimizer.zero_grad()
-                loss(network, generator).backward()
-                optimizer.step()
+                take_turn(network, player, (generator,), partial(loss, network), lambda player: player.optimizer.step())
                 rate.step()
         finally:
             torch.set_num_threads(threads)
