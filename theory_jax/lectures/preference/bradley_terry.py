@@ -94,26 +94,10 @@ def _sigma(at):
     return 1 / plus(1, exp(-at))
 
 
-sides = (exp(m) + exp(d)) * (exp(m) + exp(-d))
-derivation.chain(
-    "A margin leaves some pairs without a verdict",
-    plus(1, -_sigma(d - m), -_sigma(-d - m)),
-    equals((exp(2 * m) - 1) / sides, "each direction must be ahead by $m$; common denominator"),
-    at_least(0, r"$e^{2m} - 1 \ge 2m$ (the tangent), and $m > 0$", dropping=(tangent.at(exp(2 * m)) + 2 * m) / sides),
-    role="lemma",
-)
 derivation.chain(
     "The slope of the logarithm is the probability of the other verdict",
     Slope(log(sigma), d),
-    equals(
-        _sigma(-d),
-        r"$\sigma' = \sigma(d)\, "
-        r"\sigma(-d)$",
-        wrong={
-            "the probability of the verdict itself": sigma,
-            "the slope of the probability, not of its logarithm": sigma * _sigma(-d),
-        },
-    ),
+    equals(_sigma(-d), r"$\sigma' = \sigma(d)\, \sigma(-d)$", wrong={"the probability of the verdict itself": sigma}),
     role="lemma",
 )
 derivation.chain(

@@ -9,7 +9,7 @@ import numpy as np
 from sympy import Max, Rational, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.kinds import BoundSides, Sides
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
@@ -152,7 +152,6 @@ derivation.chain(
     equals(
         times(_sigma(u), Slope(-log(_sigma(u)), u)),
         r"the derivative of $e^{\log \sigma}$ is $\sigma$ times that of the logarithm",
-        wrong={"the weight of the other verdict": times(_sigma(-u), Slope(-log(_sigma(u)), u))},
     ),
     role="lemma",
 )
@@ -189,30 +188,12 @@ derivation.chain(
     equals(
         plus(1, v / (2 * log(2)), log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))) / log(2)),
         r"$1 + e^v = 2 e^{v/2} \cdot \frac{e^v + 1}{2 e^{v/2}}$",
-        wrong={"nats in place of bits": plus(log(2), v / 2, log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))))},
     ),
     at_least(plus(1, v / (2 * log(2))), "leave out the lemma's logarithm", dropping=means.at(exp(v / 2)) / log(2)),
     at_least(1, r"leave out a number that is not negative; equality at $v = 0$", dropping=v / (2 * log(2))),
     so=r"The hinge is $1 + v \ge 1$ there. On pairs in the right order both are not negative. So the mean of either loss is at "
     r"least the share of pairs in the wrong order.",
 )
-
-
-@derivation.bound(
-    r"1_{u \le 0} \le \max(0, 1 - u), \quad 1_{u \le 0} \le \frac{-\log \sigma(u)}{\log 2}",
-    because="the chain above; both sides of both bounds, as the code computes them",
-    role="remark",
-)
-def surrogates():
-    def sides(u, base=2.0, kink=1.0):
-        wrong_order = (u <= 0).astype(float)
-        hinge = hinge_loss(*_margins(u + 1 - kink), kl_coefficient=1.0)
-        smooth = dpo_loss(*_margins(u), kl_coefficient=1.0) / np.log(base)
-        return np.stack([wrong_order] * 2), np.stack([np.asarray(hinge), np.asarray(smooth)])
-
-    points, tight = np.array([-30.0, -2.0, -0.5, 0.0, 0.5, 2.0, 30.0]), np.zeros(1)
-    wrong = {"in nats": lambda u: sides(u, base=np.e), "a kink at 0": lambda u: sides(u, kink=0.0)}
-    return BoundSides(sides=sides, points=(points,), tight=(tight,), wrong=wrong)
 
 
 def _margins(u):
@@ -276,31 +257,19 @@ P_c = derivation.number(
 P_r = derivation.number("P_r", "that of the rejected one's", "exp(policy_rejected / rejected_length)", between=(0, 1))
 odds_c = derivation.define(r"o_c", P_c / (1 - P_c), "the odds of the chosen completion")
 odds_r = derivation.define(r"o_r", P_r / (1 - P_r), "the odds of the rejected one")
-derivation.chain(
-    "Log-odds rise at least as fast as log-probabilities",
-    times(P_c, Slope(log(odds_c), P_c)),
-    equals(
-        plus(1, odds_c), r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$; that of $-\log(1 - P)$ is $\frac{P}{1 - P}$"
-    ),
-    at_least(1, "leave out a positive number", dropping=odds_c),
-    role="lemma",
-    so=r"Of improbable completions the odds are the probabilities; near $P = 1$ they tell apart what probabilities do not. "
-    r"ORPO's second term, $-\lambda \log \sigma(\log o_c - \log o_r)$, is $\lambda \log(1 + \frac{o_r}{o_c})$.",
-)
 unsure = odds_r / (odds_c + odds_r)
 derivation.chain(
     "ORPO pulls the chosen completion up at least as hard as the supervised loss",
     times(P_c, Slope(plus(-log(P_c), times(weight, log(1 + odds_r / odds_c))), P_c)),
     equals(
         plus(-1, -times(weight, unsure, 1 / (1 - P_c))),
-        r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$, the mean log-probability: $-1$ of the supervised loss; that "
-        r"of $\log o_c$ is $\frac{1}{1 - P_c}$",
+        r"ORPO adds $-\lambda \log \sigma(\log o_c - \log o_r) = \lambda \log(1 + \frac{o_r}{o_c})$; $P "
+        r"\frac{\partial}{\partial P}$ is the slope in $\log P$, and that of $\log o_c$ is $\frac{1}{1 - P_c}$",
     ),
     at_most(-1, "add a product of positive numbers", adding=times(weight, unsure, 1 / (1 - P_c))),
     so=r"The second term is never negative, so the loss is at least $-\log P_c$: where it is small, the chosen completion is "
     r"probable. A loss of $h$, and SimPO's, is small wherever a difference is large, however improbable both completions are.",
 )
-
 
 f_0 = derivation.number("f_0", "the reference's log-probability of the chosen completion", "reference_chosen")
 g_0 = derivation.number("g_0", "the reference's of the rejected one", "reference_rejected")
@@ -327,32 +296,18 @@ derivation.bridge(
     kl_coefficient=beta,
     wrong={"not clipped": 1 - beta * _h},
 )
-
-
 derivation.bridge(
-    "... KTO's loss of a desirable completion",
-    weight * (1 - _sigma(beyond)),
+    "... KTO's losses of a desirable and of an undesirable completion",
+    [weight * (1 - _sigma(beyond)), weight * (1 - _sigma(-beyond))],
     kto_loss,
-    policy_log_probs=[ratio],
-    reference_log_probs=[0],
-    desirable=jnp.array([True]),
+    policy_log_probs=[ratio, ratio],
+    reference_log_probs=[0, 0],
+    desirable=jnp.array([True, False]),
     reference_point=z_0,
     kl_coefficient=beta,
     desirable_weight=weight,
     undesirable_weight=weight,
-    wrong={"the loss of an undesirable completion": weight * _sigma(beyond)},
-)
-derivation.bridge(
-    "... and of an undesirable one",
-    weight * (1 - _sigma(-beyond)),
-    kto_loss,
-    policy_log_probs=[ratio],
-    reference_log_probs=[0],
-    desirable=jnp.array([False]),
-    reference_point=z_0,
-    kl_coefficient=beta,
-    desirable_weight=weight,
-    undesirable_weight=weight,
+    wrong={"the two exchanged": [weight * _sigma(beyond), weight * _sigma(-beyond)]},
 )
 derivation.bridge(
     "... SimPO's, here of 2 and 3 tokens",
@@ -364,10 +319,7 @@ derivation.bridge(
     rejected_length=jnp.array([3]),
     scale=beta,
     margin=gamma,
-    wrong={
-        "the margin multiplied by the scale, too": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma))),
-        "sums in place of means over the tokens": -log(_sigma(beta * (l_c - l_r) - gamma)),
-    },
+    wrong={"the margin multiplied by the scale, too": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma)))},
 )
 derivation.bridge(
     "... and ORPO's",
@@ -380,8 +332,6 @@ derivation.bridge(
     odds_weight=weight,
     wrong={"probabilities in place of odds": -log(P_c) + weight * log(1 + P_r / P_c)},
 )
-
-
 derivation.symbol("x", r"how far a completion is beyond the reference point, $\beta (l - z_0)$")
 
 
@@ -414,13 +364,12 @@ _FIRST, _SECOND = np.array([0, 1, 0]), np.array([1, 2, 2])
 
 
 @derivation.example(
-    r"IPO at $\tau = \frac{1}{10}$, for a sure label and for $p = \frac34$. Three completions at $\tau = \frac12$ with $p_{1,2} "
+    r"IPO at $\tau = \frac{1}{10}$ for $p = \frac34$. Three completions at $\tau = \frac12$ with $p_{1,2} "
     r"= p_{2,3} = 0.8$, $p_{1,3} = 0.9$: the margins asked for and reached, of the pairs $12$, $23$, $13$. KTO with $\beta = "
     r"\lambda = 1$, $\log 2$ beyond the reference point. SimPO with log-probabilities $-20$ and $-12$ of 10 and 4 tokens, $\beta "
     r"= 2$, $\gamma = 1$. ORPO with $P_c = \frac12$, $P_r = \frac14$, $\lambda = 1$."
 )
 def by_hand():
-    yield r"\frac{1}{2 \tau}", value(asked, {p: 1, tau: Rational(1, 10)}), "5"
     yield asked, value(asked, {p: Rational(3, 4), tau: Rational(1, 10)}), "2.5"
     yield r"\text{asked for}", (2 * _WINS - 1)[_FIRST, _SECOND], "(0.6, 0.6, 0.8)"
     rates = _WINS.mean(1)
@@ -436,13 +385,11 @@ def by_hand():
 
 @derivation.figure(
     r"Left: the losses of a pair against $u = \beta h$ at $\beta = 1$ (KTO: of a desirable completion, $z_0 = 0$, $\lambda = 4$; "
-    r"IPO asks for a margin of 2; SimPO is DPO moved by $\gamma = 2$); dotted, the share of pairs in the wrong order. Middle: "
-    r"how hard each pulls $u$ up; IPO alone pulls back. Right: how hard the losses without a reference pull up the mean "
-    r"log-probability of the chosen completion, where the rejected one's is $\log \frac14$ ($\beta = \lambda = 1$, $\gamma = "
-    r"0$).",
-    panels=3,
+    r"IPO asks for a margin of 2; SimPO is DPO moved by $\gamma = 2$); dotted, the share of pairs in the wrong order. Right: "
+    r"how hard each pulls $u$ up; IPO alone pulls back.",
+    panels=2,
 )
-def losses_and_pulls(left, middle, right):
+def losses_and_pulls(left, right):
     us = jnp.linspace(-6.0, 6.0, 49)
     one = jnp.ones(len(us), int)
     losses = {
@@ -454,22 +401,11 @@ def losses_and_pulls(left, middle, right):
     }
     for name, loss in losses.items():
         left.plot(us, loss(us), label=name)
-        middle.plot(us, -jax.grad(lambda u, loss=loss: loss(u).sum())(us), label=name)
+        right.plot(us, -jax.grad(lambda u, loss=loss: loss(u).sum())(us), label=name)
     left.plot([-6, 0, 0, 6], [1, 1, 0, 0], ":", color="gray")
     left.set(xlabel="$u$", ylabel="loss", ylim=(-0.2, 7))
-    middle.axhline(0, color="gray", linewidth=0.5)
-    middle.set(xlabel="$u$", ylabel="pull", ylim=(-1.5, 2.5))
-    middle.legend()
-    chosen = jnp.linspace(0.02, 0.9, 45)
-    one, rejected = jnp.ones(len(chosen), int), jnp.full(len(chosen), -2 * jnp.log(2.0))
-    without_reference = {
-        "ORPO": lambda c: orpo_loss(c, rejected, one, one, odds_weight=1.0),
-        "SimPO": lambda c: simpo_loss(c, rejected, one, one, scale=1.0, margin=0.0),
-    }
-    for name, color in (("ORPO", "C5"), ("SimPO", "C4")):
-        loss = without_reference[name]
-        right.plot(chosen, -jax.grad(lambda c, loss=loss: loss(c).sum())(jnp.log(chosen)), color=color, label=name)
-    right.set(xlabel="$P_c$", ylabel="pull", ylim=(0, None))
+    right.axhline(0, color="gray", linewidth=0.5)
+    right.set(xlabel="$u$", ylabel="pull", ylim=(-1.5, 2.5))
     right.legend()
 
 

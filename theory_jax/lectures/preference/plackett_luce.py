@@ -112,7 +112,6 @@ derivation.chain(
     r"scores, cancel.",
 )
 _orders = list(itertools.permutations(range(3)))
-_weights = sympy.Matrix([[w.at(n)] for n in range(3)])
 derivation.bridge(
     "The code computes all six",
     [log(P.at(*order)) for order in _orders],
