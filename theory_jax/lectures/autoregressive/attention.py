@@ -28,8 +28,8 @@ derivation = Derivation(
         "Shazeer 2019, Fast Transformer Decoding: One Write-Head is All You Need",
         "Ainslie et al. 2023, GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
     ),
-    question=r"A token needs something that another token knows, and neither how many tokens there are nor where the right one "
-    r"stands is fixed. How can it be fetched by content, with a map that gradient descent can train, and why is that map a "
+    question=r"A token needs something that another token knows, and neither the number of tokens nor the place of the right one "
+    r"is fixed. How can it be fetched by content, with a map that gradient descent can train, and why is that map a "
     r"softmax of inner products over $\sqrt D$?",
     setting=(
         r"Each of the $T_q$ queries $q_i$ and of the $T_k$ keys $k_j$ is a vector with $D$ entries; to key $j$ belongs a value "
@@ -108,8 +108,8 @@ central = derivation.chain(
     central=True,
     so=r"Every other choice of weights is worse, by exactly its divergence from the softmax. Attention is a soft arg max.",
 )
-M = derivation.number("M", "a number that no entry of a vector exceeds")
-m = derivation.number("m", "a number below which no entry of a vector lies")
+M = derivation.number("M", "an upper bound of the entries of a vector")
+m = derivation.number("m", "a lower bound of the entries of a vector")
 u = derivation.numbers("u", j, "one entry of every value, or a direction in the space of scores")
 below = derivation.assume("No entry exceeds M", M - u, u, M)
 derivation.chain(

@@ -394,7 +394,7 @@ def a_path_and_a_staircase(left, right):
 
 @derivation.exercise(
     r"What is the nucleus of $p = (\frac12, \frac14, \frac18, \frac18)$ at $\mu = 0.75$, and what does it cost in bits?",
-    r"The first two tokens: before the third stands $\frac34$, which is not less than $\mu$. The law is $(2/3, 1/3, 0, 0)$, "
+    r"The first two tokens: before the third there is $\frac34$, which is not less than $\mu$. The law is $(2/3, 1/3, 0, 0)$, "
     r"and it costs $\log_2 \frac43 = 0.415$ bits.",
 )
 def a_nucleus_at_the_threshold():

@@ -33,7 +33,7 @@ derivation = Derivation(
     question="Pixels and samples of sound are integers, and neighboring integers mean nearly the same. How does a continuous law "
     "give them probabilities that sum to one, that can be computed far from its mean, and that can be sampled?",
     setting=(
-        r"The $n \ge 2$ levels are $x_k = -1 + \frac{2k}{n-1}$ for $k = 0, \dots, n-1$. The edge between two neighbors lies "
+        r"The $n \ge 2$ levels are $x_k = -1 + \frac{2k}{n-1}$ for $k = 0, \dots, n-1$. The edge between two neighbors is "
         r"halfway, $\delta = \frac{1}{n-1}$ from both.",
         r"A logistic law with mean $m$ and scale $s > 0$ has the distribution function $F(x) = "
         r"\sigma\left(\frac{x-m}{s}\right)$, with $\sigma(t) = \frac{1}{1 + e^{-t}}$. A level has the probability that $F$ gives "

@@ -77,7 +77,7 @@ derivation = Derivation(
         r"$k_p$ and a value $v_p$, which are linear maps of its normalized stream. In the chains they are single numbers; with "
         r"vectors $q_p k_r$ is an inner product, and the argument is the same.",
         r"The cache of a layer has $L$ rows for keys and values. A step at position $p$ writes row $p$ and then attends to the "
-        r"rows $r \le p$. What stands in later rows is arbitrary: zeros, or what an earlier text left there.",
+        r"rows $r \le p$. Later rows hold arbitrary numbers: zeros, or what an earlier text left there.",
         r"A multiplication and an addition are two operations. Attention over $i$ keys costs $4 i E$ in a layer, the matrices "
         r"$24 E^2$ a token (with a feed-forward width of $4E$).",
     ),
@@ -97,7 +97,7 @@ r = derivation.index("r", "a row of the cache")
 q = derivation.numbers("q", p, "the query of the step", "query")
 k = derivation.numbers("k", r, "the keys of the tokens")
 v = derivation.numbers("v", r, "their values")
-g = derivation.numbers("g", r, "what stands in row $r$ in place of a key before it is written")
+g = derivation.numbers("g", r, "the number in row $r$ before its key is written")
 h = derivation.numbers("h", r, "... and in place of a value")
 M = derivation.define(
     "M", sympy.Heaviside(p - r, 1), r"the step function of $p - r$: 1 where $r \le p$, and 0 elsewhere", over=(p, r)
@@ -177,7 +177,7 @@ def any_chunks_will_do():
     again = []
     for t in range(_T):  # every step at position 0, in a fresh cache
         again.append(_in_chunks(_TOKENS[:, t : t + 1], (1,))[0])
-    wrong = {"every token a text of its own": jnp.stack([jnp.concatenate(again, axis=1)] * 2)}
+    wrong = {"every token a new text": jnp.stack([jnp.concatenate(again, axis=1)] * 2)}
     return Sides(left=jnp.stack(found), right=jnp.stack([whole] * 2), wrong=wrong)
 
 
@@ -315,7 +315,7 @@ derivation.symbol("n_t", "the position that token $t$ is given", "left_padded_po
 
 @derivation.exact(
     r"n_t = \max\left(\sum_{s \le t} m_s - 1,\ 0\right)",
-    because="The sum is the number of real tokens up to $t$, so the first real token stands at 0. All left-padded rows of up "
+    because="The sum is the number of real tokens up to $t$, so the first real token is at 0. All left-padded rows of up "
     "to 7 tokens.",
     outcomes=28,
     role="definition",

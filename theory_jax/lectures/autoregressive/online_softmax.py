@@ -191,7 +191,7 @@ La, Lb, Lc = (derivation.number(f"L_{n}", f"the log-normalizer of part ${n}$", f
 Lab = derivation.define("L_{ab}", log(exp(La) + exp(Lb)), "the log-normalizer of both parts", "merge_partial_attention")
 Oab = derivation.define("O_{ab}", times(exp(La - Lab), Oa) + times(exp(Lb - Lab), Ob), "their output", "merge_partial_attention")
 merged = derivation.chain(
-    "A merged part stands for the sums over both",
+    "A merged part holds the sums over both",
     times(exp(Lab), Oab),
     equals(
         plus(times(exp(La), Oa), times(exp(Lb), Ob)),

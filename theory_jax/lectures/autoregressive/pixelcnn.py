@@ -161,7 +161,7 @@ derivation.chain(
     equals(plus(times(rho, Total(s, climbed)), -Total(s, slack)), "add the steps one by one"),
     at_most(times(rho, Total(s, climbed)), r"no $c_s$ is negative", adding=Total(s, slack)),
     role="lemma",
-    so=r"In the row that lies $m$ rows above, nothing is seen beyond $\rho m$ columns to the right: the depth of the network "
+    so=r"In the row that is $m$ rows above, nothing is seen beyond $\rho m$ columns to the right: the depth of the network "
     r"does not occur. That is the blind spot. Steps $(1, \rho)$ attain the bound, and smaller steps reach what is left of it.",
 )
 derivation.symbol("i", "a row")
@@ -300,7 +300,7 @@ def colors_in_order():
 a = derivation.number("a", "what the content's kernel gives", "x[:, :C]")
 b = derivation.number("b", "what the gate's kernel gives", "x[:, C:]")
 gated = derivation.define("g", tanh(a) / (1 + exp(-b)), "the gated activation", "gated_activation")
-derivation.say("What stands between the layers is a product of two readings, one of which opens or closes the other.")
+derivation.say("The function between the layers is a product of two readings, one of which opens or closes the other.")
 derivation.chain(
     "The slope of a gate in its content",
     Slope(gated, a),

@@ -44,7 +44,7 @@ derivation = Derivation(
     question="Attention sees a set of tokens. How can their order be written into queries and keys so that a score depends on "
     "how far apart two tokens are, and not on where the text began? Which such codes are there?",
     setting=(
-        r"A query $q$ stands at position $m$ and a key $k$ at position $n$; both are vectors with $D$ entries, $D$ even, in "
+        r"A query $q$ is at position $m$ and a key $k$ at position $n$; both are vectors with $D$ entries, $D$ even, in "
         r"$P$ pairs. Positions may be any real numbers in the derivation; the code uses integers.",
         r"Added codes. A vector $e_m$ is added to the token at position $m$, before queries and keys are made of it. It is "
         r"either a row of a table that is learned, or fixed: the pair $i$ of a sinusoidal code is $(\sin \omega_i m, \cos "
@@ -171,12 +171,12 @@ antisymmetric = derivation.chain(
 derivation.say(
     "With two entries, an antisymmetric matrix has one number in it: $G_{12} = -\\omega$, $G_{21} = \\omega$. So the code "
     "solves $F' = -\\omega H$, $H' = \\omega F$, and we have to show that nothing but a rotation does. Turn the solution back "
-    "and see that it stands still."
+    "and see that it does not move."
 )
 F = derivation.function("F", "the first entry of the code of a query, as its position moves")
 H = derivation.function("H", "the second entry")
 derivation.chain(
-    "Turned back by its angle, the code stands still",
+    "Turned back by its angle, the code does not move",
     Slope(plus(times(cos(w * m), F(m)), times(sin(w * m), H(m))), m),
     equals(
         plus(times(cos(w * m), plus(F(m).diff(m), times(w, H(m)))), times(sin(w * m), plus(H(m).diff(m), -times(w, F(m))))),
@@ -317,7 +317,7 @@ derivation.bridge(
 
 derivation.say(
     "A table over distances. T5 learns one number for each range of distances instead, added to the score: each near distance "
-    "has a range of its own, and beyond half the table the ranges grow by a constant factor."
+    "has its own range, and beyond half the table the ranges grow by a constant factor."
 )
 derivation.symbol(r"\beta", "the bucket of a distance", "relative_position_bucket")
 

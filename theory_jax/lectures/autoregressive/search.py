@@ -121,7 +121,7 @@ derivation.chain(
     r"> \frac{\gamma}{1 - \gamma}$. It keeps the first token however small $\beta_1$ is.",
 )
 pruned = derivation.number(r"\pi", "the largest score that the beam dropped")
-below = derivation.number("e", "how far below it another dropped prefix lies", positive=True)
+below = derivation.number("e", "how far below it another dropped prefix is", positive=True)
 rest = derivation.number("h", r"$-\log p$ of the tokens after that prefix", positive=True)
 certificate = derivation.chain(
     "A continuation never raises the score",
@@ -145,7 +145,7 @@ derivation.symbol("V", "the number of tokens")
 
 @derivation.exact(
     r"\hat s \ge \pi \;\Rightarrow\; \hat s = \max_x \log p(x)",
-    because="Random models with three tokens and four steps, in which every prefix has a law of its own, and the widths 1, 2, "
+    because="Random models with three tokens and four steps, in which every prefix has its own law, and the widths 1, 2, "
     "4 and 27. Where the returned score is certified it is the largest of the 81. Some of the others are not.",
     outcomes=40 * 4 * 81,
     uses=(certificate,),
@@ -327,7 +327,7 @@ def trees_and_coins():
 @derivation.figure(
     "Left: the tree of the example. Each point is a prefix, at the height of its probability; lines join it to its extensions. "
     "The beam of width 2 (squares) drops at the second step what leads to the best sequence, which width 1 (circles) follows. "
-    "Right: the score of 100 flips with $p = 0.9$; the most likely sequence (dashed) lies where there is hardly any "
+    "Right: the score of 100 flips with $p = 0.9$; the most likely sequence (dashed) is where there is hardly any "
     "probability.",
     panels=2,
 )
@@ -391,7 +391,7 @@ def _step_of_example(prefix):
     return (_SECOND if prefix.shape[1] == 1 else _THIRD)[prefix[:, 0]]
 
 
-# forty models with a law of its own for every prefix, and the 81 sequences of length 4
+# forty models with its own law for every prefix, and the 81 sequences of length 4
 _TREES = jnp.log(jnp.array(np.random.default_rng(1).dirichlet(np.full(3, 0.5), size=(40, 4, 27))))
 _START = _TREES[:, 0, 0]
 _SEQUENCES = jnp.array(list(itertools.product(range(3), repeat=4)))

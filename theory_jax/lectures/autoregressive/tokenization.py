@@ -164,7 +164,7 @@ derivation.chain(
 
 @derivation.numeric(
     r"\text{no merge crosses the border of a chunk}",
-    because="The code counts and replaces inside chunks only, so that a word has the same tokens wherever it stands. On two "
+    because="The code counts and replaces inside chunks only, so that a word has the same tokens wherever it is. On two "
     "words without a space between them in common, the merges of the whole text are those of its words.",
     role="appendix",
 )

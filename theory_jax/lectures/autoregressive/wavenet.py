@@ -53,7 +53,7 @@ derivation = Derivation(
     r"every layer generates without computing anything twice.",
     limits=(
         "That the ear needs no smaller cells is a fact about hearing; the uniform error is an approximation for fine cells.",
-        "Gates with a small slope pass little; nothing is said about learning.",
+        "Gates with a small slope pass little; learning is not treated.",
     ),
 )
 

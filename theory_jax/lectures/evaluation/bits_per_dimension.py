@@ -173,7 +173,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "A model whose likelihood is a sum that no one can compute, $Z_2 = \\sum_x f_2(x)$: go there in steps from $f_0$, whose sum "
+    "A model whose likelihood is a sum that cannot be computed, $Z_2 = \\sum_x f_2(x)$: go there in steps from $f_0$, whose sum "
     "is known. Draw $x$ from $f_0 / Z_0$; weigh it by $f_1(x) / f_0(x)$; move it by a kernel that leaves $f_1$ invariant; weigh "
     "the new state by $f_2 / f_1$. With the temperatures of the code, $f_t = f_0^{1 - \\beta_t} f_T^{\\beta_t}$."
 )

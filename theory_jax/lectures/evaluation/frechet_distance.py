@@ -242,8 +242,9 @@ derivation.symbol("X, Y, Z", "three Gaussians")
 def triangles():
     def sides(x, y, z):
         zero = np.zeros(x.shape[:2])
-        far = lambda one, other: jnp.sqrt(jax.vmap(frechet_distance)(zero, one, zero, other))  # noqa: E731
-        return far(x, z), far(x, y) + far(y, z)
+        pairs = (x, z), (x, y), (y, z)
+        direct, *detour = (jnp.sqrt(jax.vmap(frechet_distance)(zero, one, zero, other)) for one, other in pairs)
+        return direct, sum(detour)
 
     def smaller_by_a_tenth(x, y, z):
         direct, detour = sides(x, y, z)

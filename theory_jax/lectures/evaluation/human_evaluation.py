@@ -90,7 +90,7 @@ derivation.chain(
     "Its center is the share after as many successes as failures were added",
     (low + high) / 2,
     equals((k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2), "the square roots cancel"),
-    so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that no one saw.",
+    so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that were not observed.",
 )
 derivation.chain(
     "The lower end is never below 0",

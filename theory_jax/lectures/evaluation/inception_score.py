@@ -37,7 +37,7 @@ derivation = Derivation(
     "if every answer is certain and their mean is not. It is between 0 and the logarithm of the number of classes or of "
     "images, whichever is smaller, and a finite sample makes it too small.",
     limits=(
-        "Whether the classifier is right about images that no one photographed: one that is too sure raises the score.",
+        "Whether the classifier is right about images that are no photographs: one that is too sure raises the score.",
         "Diversity within a class: a single image of every class, repeated, has the largest score that there is (exercise 2).",
         "How the error depends on the number of classes where answers are not certain.",
     ),
@@ -311,7 +311,7 @@ def two_answers():
 
 
 @derivation.exercise(
-    "A generator knows one image of each of five classes, and the classifier is certain of all. It is asked for 45 images. What "
+    "A generator knows one image of each of five classes, and the classifier is certain of all. It draws 45 images. What "
     "is its score, and what does that say of its diversity?",
     r"The largest there is, 5. Diversity within a class is not measured.",
 )

@@ -86,7 +86,7 @@ derivation.chain(
         },
     ),
     central=True,
-    so="So the features may be infinitely many: no one computes them.",
+    so="So the features may be infinitely many: they are never computed.",
 )
 e = derivation.index("e", "another feature", states=2)
 v = derivation.numbers("v", d, "a direction among the features")

@@ -37,7 +37,8 @@ derivation = Derivation(
         "Lowe 2004, Distinctive image features from scale-invariant keypoints, section 7.1 (the ratio of distances)",
     ),
     question="A generator that returns its training set has the mean, the covariance and the neighborhoods of the training "
-    "set, so it looks perfect to every score that compares with this set. How is it told from one that has learned the law?",
+    "set, so it looks perfect to every score that compares with this set. How is it distinguished from one that has learned the "
+    "law?",
     setting=(
         r"There are $M$ training points $x_m$, $P$ test points $t_j$ and $Q$ generated points $y_i$. $\delta$ is the distance "
         r"of a point to the nearest training point.",
@@ -326,9 +327,9 @@ derivation.symbol("g", "the distance of the source to the nearest other training
 def noisy_copies_have_small_ratios():
     training = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 10.0]])
 
-    def sides(angle, noise, more=0.0, factor=1.0):
+    def sides(angle, noise, factor=1.0):
         moved = jnp.stack([noise * jnp.cos(angle), noise * jnp.sin(angle)], axis=1)
-        return nearest_distance_ratio(moved, training), factor * noise / (4 - noise + more)
+        return nearest_distance_ratio(moved, training), factor * noise / (4 - noise)
 
     noise = np.array([0.02, 0.1, 0.5, 1.5])
     angles = np.linspace(0, 6, 7)
