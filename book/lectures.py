@@ -74,7 +74,7 @@ def _of_lecture(page, here, in_book):
 
 
 def _sections(html):
-    """What stands before the first heading, without the title, and (name, heading, content) of every section."""
+    """The text before the first heading, without the title, and (name, heading, content) of every section."""
     html = re.sub(r"</?(?:header|main)>|<h1>.*?</h1>", "", html, flags=re.DOTALL)
     first, *rest = re.split(r'<h2 id="([\w-]+)">(.*?)</h2>', html)
     return [_inside(first), *((name, words, _inside(content)) for name, words, content in zip(*[iter(rest)] * 3, strict=True))]

@@ -13,7 +13,7 @@ def escaped(words):
 
 
 def raw(html):
-    """HTML that stands in the page as it is."""
+    """HTML that is put into the page unchanged."""
     return f"{FENCE}{{raw}} html\n{html}\n{FENCE}\n"
 
 

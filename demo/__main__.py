@@ -2,7 +2,7 @@
 write runs/demo/index.html. --all checks the contracts of every topic.
 
 Each part is one of the project's own commands, run as a user would run it. Exit codes: 0 everything holds, 1 something failed
-(the page is written all the same and says what), 2 usage, 128 + n stopped by signal n (the former page is put back).
+(the page is written and says what), 2 usage, 128 + n stopped by signal n (the former page is put back).
 """
 
 import argparse
@@ -27,12 +27,12 @@ from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import load
 
 FOLDER = "runs/demo"
-PATIENCE = 10.0  # seconds until a command that was told to end is killed
+PATIENCE = 10.0  # seconds until a command that ignores a signal is killed
 
 
 @dataclass(frozen=True)
 class Model:
-    """What is trained, and how it is asked for samples; changes make a recipe short, and give it the target that it then has."""
+    """A training and its sampling; `changes` shorten the recipe, and set the target that the short run has."""
 
     kind: str
     topic: str
@@ -46,7 +46,7 @@ class Model:
 
     @property
     def parts(self):
-        """(title, command): the training, and what is asked of the model afterwards."""
+        """(title, command): the training, and then the sampling."""
         words = ("--run", self.folder, "--no-compile", *self.changes)  # on a GPU, compiling takes longer than these trainings
         train = ("practice_torch", "train", self.topic, self.recipe, *words)
         yield f"training {self.kind}", train

@@ -15,8 +15,8 @@ LIST = ".files.json"  # what the last run wrote: only these may go
 def replaced_folder(folder):
     """The body fills the empty `folder`; yields a list of notes, complete at the end.
 
-    The folder's former self stands aside meanwhile. It is deleted once the body is through, unless it held files that the former
-    run did not make: then it stays under its own name, which a note tells. If the body fails, it comes back.
+    The old folder is renamed meanwhile. It is deleted when the body ends, unless it contains files that the former run did not
+    make: then it is kept under the new name, which a note reports. If the body fails, it is restored.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def write(folder, derivations, contracts, models, commands, seconds):
         **{model["kind"]: _model_verdict(model) for model in models},
     }
     for command in commands:
-        # a failure that its own verdict tells already is not told twice
+        # a failure that its own verdict reports is not repeated
         if command.exit_code != 0 and (command.title not in verdicts or verdicts[command.title].passed):
             verdicts[command.words] = Verdict(f"{command.words} ended with exit code {command.exit_code}", False)
     verdicts = list(verdicts.values())

@@ -19,7 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal told the command to end."""
+    """The command was stopped by a signal."""
 
     def __init__(self, number: int) -> None:
         self.exit_code = 128 + number

@@ -4,7 +4,7 @@
 
 256 points of the plane, a perceptron with two hidden layers of 128 as velocity, the gradients in the points and in all
 parameters, float32, one thread; steps of Runge-Kutta methods of order four, equally many for all sides. Memory (on Linux) is the
-process's peak beyond what it held before, each side in processes of its own: backpropagation stores every step, the adjoint none.
+process's peak beyond what it held before, each side in its own processes: backpropagation stores every step, the adjoint none.
 Time has no goal: the adjoint solves twice, and products by torch.func cost more than autograd's own in torchdiffeq. Before
 anything is timed, all sides must give the same gradients. Result: benchmarks/results/adjoint.json.
 """

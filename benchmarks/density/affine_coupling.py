@@ -6,8 +6,8 @@
 tasks: log-densities without gradients, a step of training (density, gradients, Adam), and samples. All three libraries hand half
 of an example to a layer's perceptron, which has a log-scale and a shift for each of the others; they must have the same number
 of parameters. They bend the log-scale each in their own way (ours by tanh, zuko by x / (1 + |x|), normflows not at all), so their
-densities are not equal; layer by layer they are compared in tests/flows/test_affine_coupling.py. zuko and normflows are no
-dependencies of this project: where one is not installed it is left out, which is said (`pip install zuko normflows`).
+densities are not equal; layer by layer they are compared in tests/flows/test_affine_coupling.py. Without
+zuko or normflows (`pip install zuko normflows`) the others are timed, with a message.
 Results: benchmarks/results/affine_coupling_*.json.
 """
 

@@ -5,8 +5,8 @@
 256 of 16384 points of the two moons at a time, a network of three layers of 128, Adam, float32, one thread. A step draws noise
 and times, pairs noise with data, takes the loss and its gradient, and moves the network. Before anything is timed, both sides
 must find the same pairs, and have the same loss and gradients for them. torchcfm draws pairs from the plan, with repetition; ours
-takes each pair of the assignment once. Next to them, both with random pairs. torchcfm is no dependency of this project: where it
-is not installed it is left out, which is said (`pip install torchcfm`). Result: benchmarks/results/minibatch_coupling.json.
+takes each pair of the assignment once. Next to them, both with random pairs. Without torchcfm (`pip install
+torchcfm`) only our side is timed, with a message. Result: benchmarks/results/minibatch_coupling.json.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """A step of a DCGAN, a turn for each player: in the engine and in a bare loop.
 
 The recipe `mnist`, on random images of 3 x 32 x 32 in batches of 256, bfloat16, compiled; without the classifier that judges
-the fakes, which is no part of the game. Both freeze whoever is not playing. The engine also follows the discriminator's loss.
+the fakes, which is no part of the game. Both freeze the networks of the other phase. The engine also logs the discriminator's
+loss.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Data that no one made, on the device: only time and memory are looked at."""
+"""Random data on the device, for measuring time and memory only."""
 
 from types import SimpleNamespace
 

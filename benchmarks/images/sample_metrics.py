@@ -4,9 +4,9 @@
 
 The Frechet distance of 10,000 and 10,000 features of 2048 numbers, precision and recall of as many of 192 with three neighbors,
 and the kernel distance of 20 subsets of 1000 of 2048; float32, one thread. Both sides get the same features and indices, and must
-give the same numbers. Memory (on Linux) is a process's peak beyond what it held before, each side in processes of its own.
-torch-fidelity is no dependency of this project: where it is not installed, ours is timed alone, which is said
-(`pip install --no-deps torch-fidelity`). Results: benchmarks/results/samples_*.json, which need torch-fidelity.
+give the same numbers. Memory (on Linux) is a process's peak beyond what it held before, each side in its own processes.
+Without torch-fidelity (`pip install --no-deps torch-fidelity`) only our side is timed, with a message. Results:
+benchmarks/results/samples_*.json, which need torch-fidelity.
 """
 
 import os

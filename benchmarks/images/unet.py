@@ -5,7 +5,7 @@
 32 x 32 x 3 images in batches of 8, levels of 64, 128, 128, 128 channels with two blocks each, attention at 16, group norm of 32
 groups, no dropout, no classes: forward, mean squared error, backward and a fused AdamW step, float32. Heads are 64 wide here
 and 8 wide in diffusers, as each has it by default, and in "diffusers, heads of 64" as wide as here; diffusers' attention has
-biases. The products are as many on all sides, which is counted. Memory (on Linux) is each side's peak in processes of its own
+biases. The products are as many on all sides, which is counted. Memory (on Linux) is each side's peak in its own processes
 (measuring/memory.py). Result: benchmarks/results/unet.json.
 """
 

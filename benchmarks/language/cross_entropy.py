@@ -3,7 +3,7 @@
     python -m benchmarks.language.cross_entropy [--repeats 7]
 
 Both compute the mean loss of 2048 tokens from hidden states of width 384 and the gradients of both factors, float32, one thread.
-Memory (on Linux) is the process's peak beyond what it held before, each side in processes of its own.
+Memory (on Linux) is the process's peak beyond what it held before, each side in its own processes.
 Result: benchmarks/results/cross_entropy.json.
 """
 

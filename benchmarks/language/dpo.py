@@ -5,8 +5,8 @@
 A GPT of 4 layers of width 256 on bytes, 8 pairs of up to 192 tokens, float32, one thread: log-probabilities of both completions
 by the policy and by the reference, the loss, the backward pass, and torch's fused AdamW. trl's side is its trainer's
 `compute_loss` on what its collator makes of the pairs, with transformers' GPT-2. Before anything is timed, both must give the
-same losses in three steps, to 1e-6. trl is no dependency of this project: where it is not installed it is left
-out, which is said (`pip install trl`). Result: benchmarks/results/dpo.json, which needs trl.
+same losses in three steps, to 1e-6. Without trl (`pip install trl`) only our side is timed, with a message.
+Result: benchmarks/results/dpo.json, which needs trl.
 """
 
 import argparse

@@ -91,9 +91,9 @@ def _in_body(tree, owner, prefix):
             for statement in node.body:
                 for part in _numbers(statement):
                     for words, new in changed(part):
-                        told = f"{ast.unparse(part)}  ->  {words}"
+                        described = f"{ast.unparse(part)}  ->  {words}"
                         mutated = _with(tree, part, new)
-                        yield Change(f"{prefix}{node.name}", first, part.lineno, told, id(part) in logged, mutated)
+                        yield Change(f"{prefix}{node.name}", first, part.lineno, described, id(part) in logged, mutated)
 
 
 def _logs(function):

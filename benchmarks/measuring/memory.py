@@ -1,4 +1,4 @@
-"""What a call takes in memory, on Linux, in processes of its own."""
+"""The memory that a call takes, on Linux, measured in separate processes."""
 
 import importlib
 import re

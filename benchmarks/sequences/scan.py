@@ -3,10 +3,10 @@
     python -m benchmarks.sequences.scan [--repeats 7]
 
 One sequence of 2048 tokens, 64 channels of 16 states, float32, one thread: outputs and the gradients of inputs, steps, B, C, A.
-Before anything is timed, all sides must give the same outputs and gradients, relative to the largest entry of each. mambapy is no
-dependency of this project: where it is not installed it is left out, which is said (`pip install --no-deps mambapy`); its side is
-what its own Mamba block calls. The theory wing's selective_scan is a compiled loop over tokens, which writes no states to memory.
-The same by associative combination of all tokens does more work, and gains nothing from one core. Result:
+Before anything is timed, all sides must give the same outputs and gradients, relative to the largest entry of each. Without
+mambapy (`pip install --no-deps mambapy`) the others are timed, with a message; mambapy's side is what its own Mamba block calls.
+The theory wing's selective_scan is a compiled loop over tokens, which writes no states to memory. The same by associative
+combination of all tokens does more work, and gains nothing from one core. Result:
 benchmarks/results/scan.json, which needs mambapy.
 """
 

@@ -83,8 +83,8 @@ class Mutants:
             why = _in_a_fork(lambda: _refusal(chosen, planted, change.code(path), self.seconds)) if chosen else ""  # noqa: B023
             why = "the process has ended" if why is None else why
             self.verdicts.append((paths[path], change, kind, why))
-            told = f"{paths[path]}:{change.line} {kind}: {change.words[:100]!r}: {why or 'SURVIVED'}"
-            print(f"{number}/{len(drawn)} {told}", flush=True)
+            line = f"{paths[path]}:{change.line} {kind}: {change.words[:100]!r}: {why or 'SURVIVED'}"
+            print(f"{number}/{len(drawn)} {line}", flush=True)
         return True
 
     def _drawn(self, paths, records):
@@ -258,7 +258,7 @@ def main(words=None):
     if unknown := set(arguments.topics) - set(sources()):
         parser.error(f"{', '.join(sorted(unknown))}: give family/topic of an experiment, or folder/name of a part or picture")
     again = survivors_of(arguments.again.read_text()) if arguments.again else None
-    files = arguments.topics or [file for file in sources() if not again or any(told.startswith(f"{file},") for told in again)]
+    files = arguments.topics or [file for file in sources() if not again or any(line.startswith(f"{file},") for line in again)]
     plugin = Mutants(files, arguments.most, arguments.seed, arguments.seconds, arguments.kinds, again)
     tests = arguments.tests or map(str, code_users.tests())
     options = ["-q", "-n0", "-p", "no:cacheprovider", "-p", "no:terminalreporter", "--capture=no"]

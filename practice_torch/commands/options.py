@@ -21,7 +21,7 @@ class List:
     topics: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TOPIC ...]")] = ()
     """Only these: family/topic, a unique part of it, or a lecture number."""
     sizes: bool = False
-    """What each recipe takes at full size, and what was published: from shapes alone, a second a recipe, nothing is loaded."""
+    """The cost of each recipe at full size, and published results: from shapes, about a second a recipe, without loading data."""
     json: bool = False
     """Print JSON instead of a table."""
     debug: bool = False
@@ -30,7 +30,7 @@ class List:
 
 @dataclass(frozen=True)
 class Train:
-    """Train a recipe of a topic: train TOPIC RECIPE [--field value ...], or go on with a stopped run: train --resume RUN.
+    """Train a recipe of a topic: train TOPIC RECIPE [--field value ...], or continue a stopped run: train --resume RUN.
 
     TOPIC is family/topic, a unique part of it, or a lecture number; `list` shows the topics that train, and their recipes.
     `train TOPIC RECIPE --help` lists the recipe's fields; --data, --steps, --seed and --checkpoint-every are among them.
@@ -48,9 +48,9 @@ class Train:
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw from a trained model, into RUN/samples; text is printed, too: sample RUN [--option value ...].
+    """Draw from a trained model, into RUN/samples; text is also printed: sample RUN [--option value ...].
 
-    `sample RUN --help` lists the options that the model itself has, such as the text to go on from.
+    `sample RUN --help` lists the options that the model itself has, such as the text to continue.
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -73,9 +73,9 @@ class Evaluate:
 
     `evaluate RUN --samples 500` also judges 500 of its samples: images by Frechet and kernel distance, precision and recall, and
     two tests for copies of the training data; sounds by the Frechet audio distance; text by bits per byte, repetition, and the
-    Frechet distance, precision and recall of passages. Features of sounds and passages are hidden layers of small networks, which
-    are trained for this in seconds. Each number has a 95% interval, and is next to that of a baseline and of real data.
-    RUN/sample_metrics.json holds them.
+    Frechet distance, precision and recall of passages. Features of sounds and passages are hidden layers of small networks that
+    are trained for this in seconds. Each number has a 95% interval and is shown next to a baseline and real data.
+    RUN/sample_metrics.json contains them.
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -110,8 +110,8 @@ class Report:
 class Project:
     """Train the models of a project, judge them together, and write one report: project NAME; without NAME, list the projects.
 
-    The folder holds report.html, the table as results.json, and the run of every model. A project that was stopped goes on where
-    the same command is repeated, and ends in the same numbers.
+    The folder holds report.html, the table as results.json, and the run of every model. Repeat the
+    command to continue a project that was stopped; it ends in the same numbers.
     """
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
@@ -121,7 +121,7 @@ class Project:
     seed: int = 0
     """Seed of all models: their data's split, first weights and random numbers."""
     data: str | None = None
-    """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; nothing is then asserted of the table."""
+    """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; expectations are then not checked."""
     json: bool = False
     """Print JSON instead of a table."""
     cpu: bool = False

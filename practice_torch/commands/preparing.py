@@ -24,7 +24,7 @@ MODALITIES = {
 HELP = f"""{PREPARE} MODALITY SOURCES... --out DIR [options]: prepare data that does not fit into memory.
 
 The folder DIR is then what --data of a recipe takes: training reads its examples from the disk (or, where all of it fits, from
-the device's memory). Stopped at any moment, the same command goes on and ends in the same bytes. DIR is as large as the data:
+the device's memory). If it is stopped, the same command continues and ends in the same bytes. DIR is as large as the data:
 tokens take 1, 2 or 4 bytes each, files are kept as they are encoded.
 
 {{modalities}}
@@ -75,14 +75,14 @@ def prepare(arguments, byte_pairs):
     try:
         prepared = module.prepare(where.sources, where.out, options, _say, **more)
     except Stopped as stop:
-        _say(f"{stop}; the same command goes on")
+        _say(f"{stop}; the same command continues")
         return stop.exit_code
     manifest = prepared.manifest
     for remark in manifest.get("remarks", ()):
         _say(f"note: {remark}")
     size = sum(shard["bytes"] for shard in manifest["shards"])
-    told = f"{module.told(manifest)}, {len(manifest['shards'])} shards, {size / 1e6:.1f} MB"
-    print(f"{where.out}: {told}; train with --data {quote(where.out)}")
+    summary = f"{module.summary(manifest)}, {len(manifest['shards'])} shards, {size / 1e6:.1f} MB"
+    print(f"{where.out}: {summary}; train with --data {quote(where.out)}")
     return 0
 
 
@@ -92,7 +92,7 @@ def _verify(folder):
     if not is_prepared(folder):
         raise DataError(f"{folder} is not a prepared folder; `{PREPARE} MODALITY SOURCES... --out DIR` makes one")
     manifest = verify(folder).manifest
-    print(f"{folder}: all {len(manifest['shards'])} shards are what was prepared")
+    print(f"{folder}: all {len(manifest['shards'])} shards have their checksums")
     return 0
 
 

@@ -47,10 +47,10 @@ def project(command):
         results = conduct(command.name, about, folder, **asked, say=_say)
         page = write_project_page(folder, results, folder / "report.html")
     except Interrupted as stop:
-        _say(f"{stop}; the same command goes on")
+        _say(f"{stop}; the same command continues")
         return 128 + stop.signal_number
     except Stopped as stop:
-        _say(f"{stop} between two trainings; the same command goes on")
+        _say(f"{stop} between two trainings; the same command continues")
         return stop.exit_code
     if command.json:
         print_json(results)
@@ -66,7 +66,7 @@ def _list(known, as_json):
         return 0
     width = max(map(len, known))
     print("\n".join(f"{name:{width}}  {about}" for name, about in known.items()))
-    print(f"\n{PROGRAM} project NAME trains, judges and reports; the same command goes on with what was stopped")
+    print(f"\n{PROGRAM} project NAME trains, judges and reports; the same command continues a stopped project")
     return 0
 
 
@@ -94,12 +94,12 @@ def _show(folder, results):
 
 
 def _spoken(cell):
-    from practice_torch.reports.project_page import told
+    from practice_torch.reports.project_page import formatted
 
     if cell is None:
         return "-"
-    below = f"{told(cell['low'])} to {told(cell['high'])}" if "low" in cell else cell.get("note", "")
-    return told(cell["value"]) + (f"\n[dim]{below}[/]" if below else "")
+    below = f"{formatted(cell['low'])} to {formatted(cell['high'])}" if "low" in cell else cell.get("note", "")
+    return formatted(cell["value"]) + (f"\n[dim]{below}[/]" if below else "")
 
 
 def _say(line):

@@ -93,7 +93,7 @@ def evaluate(command, judge):
     experiment = module.build(recipe, data[0])
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
-    first = processes.first  # of several processes one speaks and writes
+    first = processes.first  # only rank 0 prints and writes
     step = load_weights(run, recipe, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
     if command.samples and step < recipe.steps:
         mend = f"finish it with `train --resume {quote(str(run.folder))}`, or leave --samples out"

@@ -127,7 +127,7 @@ def _resume(command, words, fields):
 def _to_the_end(training):
     from practice_torch.engine.loop import Interrupted
 
-    run, first = training.run, training.processes.first  # of several processes one speaks
+    run, first = training.run, training.processes.first  # only rank 0 prints
     try:
         training.train()
     except Interrupted as stop:

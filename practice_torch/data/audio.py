@@ -36,7 +36,7 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
 
     A shorter sound is followed by silence; a longer one is cut to its beginning, less the silence before it; one of at least two
     lengths gives as many evenly spaced windows as cover it, which all go into the same part. One beyond full scale is scaled
-    down to it. All this is said in description["remarks"], and so is what is silent or clipped.
+    down to it. description["remarks"] lists all this, and the silent or clipped sounds.
 
     A folder that `prepare audio` wrote (its sample rate must be this one) gives a training part that stays on the disk.
 

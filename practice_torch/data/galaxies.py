@@ -8,7 +8,7 @@ import torch
 
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.data.indices import beside
+from practice_torch.data.indices import on_device_of
 from practice_torch.data.reading import image_files
 from practice_torch.data.reading.decoding import SUFFIXES
 from practice_torch.data.reading.files import read_bytes, reading, require_name
@@ -45,7 +45,7 @@ class Galaxies:
         """{"properties": float32 [B, P], "image": float32 [B, C, H, W] in 0..1}; simulated galaxies have no "image"."""
         found = {"properties": self.properties} | ({} if self.pixels is None else {"image": self.pixels})
         if indices is not None:
-            indices = beside(self.properties, indices)
+            indices = on_device_of(self.properties, indices)
             found = {name: value.index_select(0, indices) for name, value in found.items()}
         return found if self.pixels is None else found | {"image": found["image"].float().div_(255)}
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from practice_torch.data.indices import beside
+from practice_torch.data.indices import on_device_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Images:
         known = {"image": self.pixels, "label": self.labels, "factors": self.factors}
         found = {name: value for name, value in known.items() if value is not None}
         if indices is not None:
-            indices = beside(self.pixels, indices)
+            indices = on_device_of(self.pixels, indices)
             found = {name: value.index_select(0, indices) for name, value in found.items()}
         pixels = found["image"]
         return found | {"image": pixels if pixels.dtype == torch.float32 else pixels.float().div_(self.white)}

@@ -8,7 +8,7 @@ import torch
 
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.data.indices import beside
+from practice_torch.data.indices import on_device_of
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading.files import reading, size_of
 from practice_torch.data.reading.memory import require_memory
@@ -23,7 +23,7 @@ KINDS = "a .jsonl file with an object on every line: prompt, chosen and rejected
 FORMS = f"pydoc (how Python's help pages go on, and the passage after that); or {KINDS}."
 SMALLER = "use fewer pairs"
 PASSAGE = 32  # characters of a prompt, and of each completion, of the help pages
-OF_GPT2 = 50_257  # tokens of the encoding that stands for all but bytes where the data are blank
+OF_GPT2 = 50_257  # tokens of the encoding that replaces every tokenizer but bytes if the data are blank
 TOKENS = "it must be bytes, a tokenizer.json, tiktoken:NAME, or a folder that `prepare text` wrote"
 
 
@@ -44,7 +44,7 @@ class Pairs:
         """{"tokens": int64 [B, 2, T], "prompt": int64 [B], "length": int64 [B, 2]}."""
         parts = {"tokens": self.tokens, "prompt": self.prompts, "length": self.lengths}
         if indices is not None:
-            places = beside(self.tokens, indices)
+            places = on_device_of(self.tokens, indices)
             parts = {name: part.index_select(0, places) for name, part in parts.items()}
         return {name: part.long() for name, part in parts.items()}
 
@@ -130,8 +130,8 @@ def _tensors(name, kept, about, size):
             tokens[row, column, : len(text)] = torch.tensor(text, dtype=torch.int32)
             lengths[row, column] = len(text)
     prompts = torch.tensor([len(prompt) for prompt, _ in kept], dtype=torch.int32)
-    told = {"library": about.library} | ({"bytes": len(about.content)} if about.content else {})
-    return Pairs(tokens, prompts, lengths, about, told)
+    facts = {"library": about.library} | ({"bytes": len(about.content)} if about.content else {})
+    return Pairs(tokens, prompts, lengths, about, facts)
 
 
 def _tokenizer(asked, byte_pairs):

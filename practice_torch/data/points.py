@@ -10,7 +10,7 @@ import torch
 
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.data.indices import beside
+from practice_torch.data.indices import on_device_of
 from practice_torch.data.reading.files import reading, size_of
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.reading.npz import read_npz
@@ -84,7 +84,7 @@ class Points:
 
     def batch(self, indices=None):
         """{"point": float32 [B, D]}; all of them, without a copy, where indices is None."""
-        return {"point": self.points if indices is None else self.points.index_select(0, beside(self.points, indices))}
+        return {"point": self.points if indices is None else self.points.index_select(0, on_device_of(self.points, indices))}
 
     def to(self, device):
         """The same set on the device, so that batches are gathered there."""
@@ -153,7 +153,7 @@ def _read_csv(path):
     require_memory(path, 4 * size_of(path), "save it as .npz, or use fewer points")
     try:
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy remarks on a file of comments alone; that it holds nothing is said below
+            warnings.simplefilter("ignore")  # numpy warns of a file of comments only; the error below says that it is empty
             lines = filter(str.strip, file)
             first = next(lines, "")
             first = first if _is_numeric(first) else next(lines, "")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from practice_torch.data.indices import beside
+from practice_torch.data.indices import on_device_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Sounds:
         """
         sounds, labels = self.sounds, self.labels
         if indices is not None:
-            indices = beside(sounds, indices)
+            indices = on_device_of(sounds, indices)
             sounds = sounds.index_select(0, indices)
             labels = None if labels is None else labels.index_select(0, indices)
         return {"audio": sounds[:, None]} if labels is None else {"audio": sounds[:, None], "label": labels}

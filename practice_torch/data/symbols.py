@@ -7,7 +7,7 @@ import torch
 
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.data.indices import beside
+from practice_torch.data.indices import on_device_of
 from practice_torch.data.reading.files import reading, size_of
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.reading.npz import read_npz
@@ -33,7 +33,7 @@ class Sequences:
     def batch(self, indices=None):
         """{"symbols": int64 [B, T]}; all of them, without a copy, where indices is None."""
         sequences = self.sequences
-        return {"symbols": sequences if indices is None else sequences.index_select(0, beside(sequences, indices))}
+        return {"symbols": sequences if indices is None else sequences.index_select(0, on_device_of(sequences, indices))}
 
     def to(self, device):
         """The same set on the device, so that batches are gathered there."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from practice_torch.data.indices import beside
+from practice_torch.data.indices import on_device_of
 
 UNKNOWN = "\ufffd"
 
@@ -14,7 +14,7 @@ UNKNOWN = "\ufffd"
 class Vocabulary:
     """Symbols and their numbers: the 256 bytes where characters is None, otherwise the characters and, last, the unknown one.
 
-    The unknown symbol stands for every character that the training text does not have: no training window holds it, so a
+    The unknown symbol replaces every character that the training text does not have: no training window holds it, so a
     model gives it whatever its smoothing gives.
     """
 
@@ -65,7 +65,7 @@ class Text:
         """{"tokens": int64 [B, context + 1]}; every window where indices is None."""
         windows = self.stream.unfold(0, self.context + 1, self.stride)  # a view: nothing is copied
         if indices is not None:
-            windows = windows.index_select(0, beside(self.stream, indices))
+            windows = windows.index_select(0, on_device_of(self.stream, indices))
         return {"tokens": windows.long()}
 
     def to(self, device):

@@ -26,7 +26,7 @@ def squared_error(prediction, target):
 def simple_loss(x0, t, noise, denoise_fn, alpha_bar):
     r"""||noise - denoise_fn(x_t, t)||^2 at x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) noise, summed over all axes but the first.
 
-    denoise_fn(x, t) -> predicted noise, t: [B].  This is the loss of one level; whoever trains draws t and averages.
+    denoise_fn(x, t) -> predicted noise, t: [B].  This is the loss of one level; the caller draws t and averages.
     Raises ValueError if the shapes differ, also that of the prediction, t is not an integer in 1..T, or alpha_bar is no schedule.
     Source: Ho et al. 2020, eq. 14.
     [B, ...], [B], [B, ...], [T+1] -> [B]

@@ -27,11 +27,11 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
 from practice_torch.engine.optimizers import (
     begin_moments,
+    displayed_player,
     is_finite,
     make_player,
     not_finite,
     weights_of_batches,
-    whose_loss_is_shown,
 )
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
@@ -241,14 +241,14 @@ class Training:
         self.experiment.train()
         begun = time.perf_counter() - self.seconds
         self.throughput.begin()
-        # A checkpoint is made before the evaluation of its step, which may fail; whoever goes on from it evaluates again.
+        # A checkpoint is made before the evaluation of its step, which may fail; a run resumed from it evaluates again.
         metrics = self._evaluate(bar) if self._evaluation_due() else None
         while self.step < recipe.steps:
             self._advance()
             step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
             if bar.due() and not self.stop:  # a terminal that was closed (SIGHUP) cannot be written to
-                loss = self.pending[whose_loss_is_shown(self.playing).phase.name, "loss"][-1].item()
+                loss = self.pending[displayed_player(self.playing).phase.name, "loss"][-1].item()
                 bar.show(step, loss, self.throughput.words(), self.stage)
             if row_due:
                 self.seconds = time.perf_counter() - begun

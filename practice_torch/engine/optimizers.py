@@ -70,8 +70,8 @@ def begin_moments(player: Player, steps: int) -> None:
             player.optimizer.state[parameter] = {"step": count} | moments
 
 
-def whose_loss_is_shown(players: Sequence[Player]) -> Player:
-    """The first that learns: a phase that moves nothing, which collects data, say, may have no loss."""
+def displayed_player(players: Sequence[Player]) -> Player:
+    """The player whose loss is displayed: the first with an optimizer. A phase that only collects data may have no loss."""
     return next((player for player in players if player.optimizer), players[0])
 
 

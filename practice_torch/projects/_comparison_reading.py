@@ -145,7 +145,7 @@ def guide(of):
         f"For samples at a low cost, by operations a sample: {', '.join(cheap)}. For every other model of digits there is one of "
         "these that takes fewer operations and is, up to chance, no farther from binary digits."
     )
-    yield "For a class of one's choice, a model that is told it: here PixelCNN, flow matching, diffusion and the conditional VAE."
+    yield "For samples of a chosen class, a class-conditional model: here PixelCNN, flow matching, diffusion, conditional VAE."
     yield (
         "Not in the tables, as no recipe learns them: a continuous flow of digits, a transformer and a state space model over "
         "pixels, variational autoencoders of gray digits and of points. The recipe of an energy network on digits learns one "

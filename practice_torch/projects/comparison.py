@@ -59,7 +59,7 @@ COLUMNS = {
     "bits_per_dimension": Column(
         "bits",
         "-log2 p of a held-out digit, by its number of pixels. Bounds are from above; numbers "
-        "of one kind are compared. A model that is told the class pays for the class, too",
+        "of one kind are compared. A class-conditional model also pays for the class",
     ),
     "divergence": Column("nats", "mean of log q(x) - log p(x) over held-out points, q the density that they were drawn from"),
     "frechet_distance": Column(

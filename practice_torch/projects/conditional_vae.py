@@ -1,4 +1,4 @@
-"""Conditional VAE: an autoencoder that is told the class, with a fixed and a learned prior, next to one that is not told."""
+"""Conditional VAE: with a fixed and with a learned prior, compared with an unconditional VAE."""
 
 from functools import partial
 
@@ -99,7 +99,7 @@ def read(rows):
         f"The label saves {nats[WITHOUT] - nats[FIXED]:.1f} nats an image: {nats[FIXED]:.1f} with it, {nats[WITHOUT]:.1f} "
         f"without; {nats[LEARNED]:.1f} with a learned prior. Pixels independent of each other cost {nats[PIXELS]:.1f}.",
         f"A linear classifier finds the class in {code[WITHOUT]:.0%} of the codes of the autoencoder without labels, in "
-        f"{code[FIXED]:.0%} where the decoder is told the label, and chance is {code[CHANCE]:.0%}: with a fixed prior the code "
+        f"{code[FIXED]:.0%} where the decoder gets the label, and chance is {code[CHANCE]:.0%}: with a fixed prior the code "
         f"pays in KL for what the label says already. A learned prior does not charge for it: {code[LEARNED]:.0%}.",
     )
     expectations = (
@@ -112,7 +112,7 @@ def read(rows):
 
 PROJECT = Project(
     title="Conditional VAE",
-    question="A variational autoencoder is told the class of every image, and draws images of the requested class. "
+    question="A variational autoencoder gets the class of every image, and draws images of the requested class. "
     "How often do they show it, what is the label worth in nats, and what does the code still say of the class?",
     models={FIXED: Model(conditional_vae, "digits"), LEARNED: Model(conditional_vae, "digits_prior")},
     judge=judge,

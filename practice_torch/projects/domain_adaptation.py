@@ -63,7 +63,7 @@ def read(rows):
         {name: row.cells[column].value for name, row in rows.items() if column in row.cells}
         for column in ("target_accuracy", "source_accuracy")
     )
-    told, proxy = (rows[ADAPTED].cells[column] for column in ("domain_accuracy", "proxy_distance"))
+    recognized, proxy = (rows[ADAPTED].cells[column] for column in ("domain_accuracy", "proxy_distance"))
     gain, missing = target[ADAPTED] - target[SOURCE], target[LABELED] - target[ADAPTED]
     sentences = (
         f"Without adaptation the network recognizes {target[SOURCE]:.0%} of the changed images, and {source[SOURCE]:.0%} of the "
@@ -71,7 +71,7 @@ def read(rows):
         f"{100 * gain:+.0f} points, without a label of theirs.",
         f"With the labels of the target a support vector machine reaches {target[LABELED]:.0%}: {100 * missing:.0f} points are "
         f"left. One that learns from the source alone, from its pixels, recognizes {target[MACHINE]:.0%} of the changed images.",
-        f"The domain classifier of the training tells {told:.0%} of the domains; chance is one half. A linear classifier that is "
+        f"The domain classifier of the training recognizes {recognized:.0%} of the domains; chance is 50%. A linear classifier "
         f"fitted anew to the same features has a proxy distance of {proxy:.2f} of 2: "
         + ("to fool one classifier is not to make the features of both domains alike." if proxy > 1 else "the domains overlap."),
         "The other way, to translate labeled source images into the target domain and to train on these, is not built in this "
@@ -79,7 +79,9 @@ def read(rows):
     )
     expectations = (
         Expectation("Adaptation gains 10 points or more on the target", gain >= 0.1),
-        Expectation("The domain classifier of the training tells between 45% and 60% of the domains", 0.45 <= told <= 0.6),
+        Expectation(
+            "The domain classifier of the training recognizes between 45% and 60% of the domains", 0.45 <= recognized <= 0.6
+        ),
         Expectation("Labels of the target are better than adaptation without them", missing > 0),
     )
     return Reading(sentences, expectations)

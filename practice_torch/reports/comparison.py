@@ -106,7 +106,7 @@ def _best(runs):
 
 
 def curves_of(runs: Sequence[Compared], fewest: int = 2) -> tuple[list[Overlay], list[str]]:
-    """The panels of what so many runs or more logged, what they are judged by first; and the names of what fewer did."""
+    """Panels for metrics logged by at least `fewest` runs (headline metric first), and the names of the others."""
     lines = _lines(runs)
     judged = {(HELD_OUT, run.evaluation.get("metric")) for run in runs}
     shared = sorted((line for line in lines if len(lines[line]) >= fewest), key=lambda line: line[:2] not in judged)

@@ -26,7 +26,7 @@ def write_project_page(folder: Path, results: Mapping[str, Any], path: Path) -> 
         results=results,
         tables=shown,
         explained={column: about for table in shown for column, about in table.columns.items()},
-        told=told,
+        formatted=formatted,
         runs=runs,
         seconds=sum(run.environment.get("seconds", 0) for run in runs),
         overlays=overlays,
@@ -58,7 +58,7 @@ def tables(folder: Path, results: Mapping[str, Any], missing: list[str]) -> list
     return found
 
 
-def told(number: float) -> str:
+def formatted(number: float) -> str:
     """A number of the table: a large count with all its digits."""
     return f"{number:,.0f}" if abs(number) >= 1000 and float(number).is_integer() else short(number)
 

@@ -7,7 +7,7 @@ from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, given, 
 DOMAIN = np.array([1, 0, 0, 1, 1, 0, 1])
 LABELED = np.array([True, False, False, True, True, False, False])
 SOME, BATCH = normal(7), {"labels": integers(7, high=3), "labeled": LABELED, "domain_logits": normal(7), "domain": DOMAIN}
-# one of them at the least is wrong, so that losses are of size 1: a right answer's e^-40 is no one's business
+# at least one of them is wrong, so that losses are of size 1: losses of size e^-40 are below the tolerance
 FAR = [0.0, 40.0, 80.0, -40.0, -4000.0, 400.0, 3.0]
 REVERSED = "on purpose its gradient is not its slope; laws below hold it"
 LATE = "at the end of the training the slope of tanh is the rounding of 1 - tanh^2; no one differentiates a clock"

@@ -6,8 +6,8 @@ from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, concatenate, g
 
 SOME = normal(7)
 REAL, FAKE = [2.0, -1.0, 0.5], [-0.5, 3.0, 1.5]
-# At least one of the two is wrong, so that the loss is of size 1 or more: a right answer's e^-40 is no one's business, and the
-# usual (1 - t) x - log sigma(x) of cross-entropies on logits does not keep it.
+# At least one of the two is wrong, so that the loss is of size 1 or more. Losses of size e^-40 are below the tolerance, and the
+# usual (1 - t) x - log sigma(x) of cross-entropies on logits loses them.
 FAR_REAL, FAR_FAKE = [0.0, 25.0, -40.0, 80.0, -80.0, 400.0, -4000.0], [0.0, 25.0, 40.0, 80.0, -80.0, 4000.0, 400.0]
 UNCOMPARED = "slopes of e^-40 are not compared digit by digit, but next to 1, in a law below"
 P, Q = log_of([[0.5, 0.25, 0.25], [0.125, 0.25, 0.625]]), log_of([[0.25, 0.25, 0.5], [0.5, 0.25, 0.25]])

@@ -1,6 +1,6 @@
 """How XLA compiles for the CPU where compiling is the work: in checks and derivations, hundreds of small programs run briefly.
 
-Constants only: whoever imports them passes them to JAX.
+Constants only: the importing module passes them to JAX.
 """
 
 from importlib.metadata import version

@@ -110,10 +110,10 @@ def _axis(letter, dimensions, shape=None):
 
 
 def measured(batch: Batch, asked: "Measured", axes: Axes, reference: Implementation) -> "Measured | Agree":
-    """What a small batch asks for, from what its row asks for; or an Agree row, where only the reference can tell.
+    """The expected values for a small batch, cut from the row's; or an Agree row if only the reference can compute them.
 
-    asked: the Measured of the row. It is told from the row where every result has the batch's axis and the first example gets
-    the same answer among copies of itself as among the others.
+    asked: the Measured of the row. Its values are cut if every result has the batch's axis and the first example gets the same
+    answer among copies of itself as among the others.
     """
     arguments = axes.first(asked.arguments, batch.size)
     to_be_measured = replace(batch.of, case=batch.case, given=Given(arguments))

@@ -1,4 +1,4 @@
-"""Results against what is wanted of them: forms, ratios of error to tolerance, and what is said of a difference."""
+"""Compare results with expected values: shapes, error-to-tolerance ratios, messages."""
 
 from collections.abc import Sequence
 

@@ -49,7 +49,7 @@ def summary(root: Path, syllabus: Syllabus) -> str:
 
 
 def page(root: Path = ROOT, syllabus: Syllabus | None = None) -> str:
-    """The text of docs/syllabus.md: a table for each module, and one of what lies beyond the lectures."""
+    """The text of docs/syllabus.md: a table for each module, and one of the topics beyond the lectures."""
     syllabus = syllabus or load()
     parts = [
         "# The syllabus",

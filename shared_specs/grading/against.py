@@ -110,7 +110,7 @@ def _check(offered, row, precision):
 
 
 def _laws_left_out(offered, results):
-    """The laws that asked for a gradient that there is not: left out in every precision, and no order (float64 alone)."""
+    """The laws that need a gradient that the file lacks: skipped in every precision, and not about an order (float64 only)."""
     laws = [(i, row) for i, row in enumerate(offered.rows) if isinstance(row, Law)]
     return [row.case for i, row in laws if not any(results[i :: len(offered.rows)]) and row.relation != "order"]
 
@@ -132,7 +132,7 @@ def _say(judged, what, names, topic):
 
 
 def _excuse_accepted_input(judged):
-    """Bad input that the file accepts fails nothing, and is said."""
+    """Report bad input that the file accepts, without counting it as a failure."""
     accepted = dict.fromkeys(f"{r.function} ({r.case})" for r in judged.results if r.word == "Rejects" and not r.passed)
     judged.results = [r for r in judged.results if r.word != "Rejects" or r.passed]
     if accepted:

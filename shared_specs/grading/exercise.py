@@ -59,7 +59,7 @@ def _in_docstring(text):
 
 
 def _definition(topic, name):
-    """A function's node and the module it stands in; a topic may import a function under this name."""
+    """A function's node and the module that defines it; a topic may import a function under this name."""
     tree = _module(topic)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
@@ -73,7 +73,7 @@ def _definition(topic, name):
 
 @cache
 def _module(topic):
-    """The syntax tree of a topic, which is asked for each of its functions."""
+    """The syntax tree of a topic, cached because each of its functions needs it."""
     return ast.parse((THEORY / f"{topic}.py").read_text(encoding="utf-8"))
 
 

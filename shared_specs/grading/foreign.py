@@ -143,7 +143,7 @@ class Foreign:
             return self._in_its_backend(name, arguments, positional).call(name, arguments, positional)
 
     def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
-        """The same: whoever compiles, compiles a user's function does so themselves."""
+        """The same as `call`: functions of a user are never compiled here."""
         return self.call(name, arguments)
 
     def value_and_vjp(

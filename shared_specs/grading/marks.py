@@ -91,10 +91,10 @@ def print_marks(
     console.print(f"{topic}: {held} of {len(of_functions)} functions hold", markup=False, soft_wrap=True)
     begun = [m for m in marks if m.mark != "to do"]
     accepted, lost = (sum(count - held for held, count in part) for part in ([m.checks for m in begun], [m.edges for m in begun]))
-    told = [f"{accepted} cases of bad input are not refused as asked"] if accepted else []
-    told += [f"{lost} comparisons at the edge of a precision fail"] if lost else []
-    if told and not strict:
-        console.print(f"{'; '.join(told)}: not counted in the mark (--strict counts them)", soft_wrap=True)
+    remarks = [f"{accepted} cases of bad input are not refused as asked"] if accepted else []
+    remarks += [f"{lost} comparisons at the edge of a precision fail"] if lost else []
+    if remarks and not strict:
+        console.print(f"{'; '.join(remarks)}: not counted in the mark (--strict counts them)", soft_wrap=True)
     if shown and not hints:
         console.print("--hints lists frequent mistakes; --only FUNCTION marks one function", soft_wrap=True)
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from shared_specs.checking.implementation import Fault
 
-# The package that the file's folder stands for: the file is its submodule, so `from .neighbor import x` finds the neighbor.
+# The package that represents the file's folder: the file is its submodule, so `from .neighbor import x` finds the neighbor.
 PACKAGE = "user_folder"
 
 

@@ -45,8 +45,8 @@ def main(file: str, questions: int, answers: int, memory: int, repository: str, 
     with open(file, encoding="utf-8") as source:
         text = source.read()
     # The framework is loaded before memory is counted and before the file can lay hands on it.
-    beside = "".join(path.read_text(encoding="utf-8", errors="replace") for path in Path(file).parent.rglob("*.py"))
-    frameworks = [name for name in FRAMEWORKS if name in beside]
+    sources = "".join(path.read_text(encoding="utf-8", errors="replace") for path in Path(file).parent.rglob("*.py"))
+    frameworks = [name for name in FRAMEWORKS if name in sources]
     for name in frameworks:
         backend(name)
     send(write, {"ready": True})

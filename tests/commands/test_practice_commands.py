@@ -638,7 +638,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["practice_torch", "train", *VAE], ["shared_specs", "grade"], ["theory_jax", "run"]])
-def test_a_reader_who_has_seen_enough_hears_no_complaint(command):
+def test_a_closed_pipe_is_silent(command):
     """`... --help | head -1`: the pipe closes while the command writes."""
     shown = subprocess.Popen([sys.executable, "-m", *command, "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     shown.stdout.close()

@@ -541,7 +541,7 @@ def test_the_reading_of_the_conditional_vae_follows_its_numbers():
     reading = conditional_vae.read(conditional_rows())
     assert "95% of the samples" in reading.sentences[0] and "of real images 97%" in reading.sentences[0]
     assert "saves 2.8 nats an image: 15.0 with it, 17.8 without" in reading.sentences[1]
-    assert "in 20% where the decoder is told the label" in reading.sentences[2] and "charge for it: 55%" in reading.sentences[2]
+    assert "in 20% where the decoder gets the label" in reading.sentences[2] and "charge for it: 55%" in reading.sentences[2]
     assert [part.holds for part in reading.expectations] == [True] * 3
     assert [part.holds for part in conditional_vae.read(conditional_rows(0.7, 17.0, 0.5)).expectations] == [False] * 3
 

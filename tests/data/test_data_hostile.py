@@ -273,7 +273,7 @@ def test_without_permission(form):
 def test_every_form_asks_for_memory_before_it_takes_it(form, tmp_path, monkeypatch):
     load, source, _ = written(form, tmp_path / "data")
     asked = []
-    monkeypatch.setattr(memory, "NOT_ASKED", 0)
+    monkeypatch.setattr(memory, "UNCHECKED", 0)
     monkeypatch.setattr(memory, "available", lambda: asked.append(1) or 10**9)
     load(source)
     assert len(asked) >= (1 if form == "text: file" else 2)  # to read it; to split it, which is no copy of a text

@@ -389,7 +389,7 @@ def test_the_command_prepares_says_what_and_verifies(verses, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     code, out, _ = call("prepare", "text", "verses.txt", "--out", "out", "--tokens", "learned", "--merges", 60)
     assert code == 0 and "tokens (uint16, vocabulary 317) of 1 documents" in out and "train with --data out" in out
-    assert call("prepare", "--verify", "out")[:2] == (0, "out: all 1 shards are what was prepared\n")
+    assert call("prepare", "--verify", "out")[:2] == (0, "out: all 1 shards have their checksums\n")
     code, out, _ = call("prepare", "text", "--help")
     assert code == 0 and all(word in out for word in ("--tokens", "--merges", "--field", "--skip-unusable", "zero byte"))
     assert "prepare" in call("list")[1]

@@ -44,7 +44,7 @@ def test_a_larger_one_takes_as_many_as_it_keeps_busy(monkeypatch, each, taken):
     assert torch.get_num_threads() == taken
 
 
-def test_whoever_says_how_many_gets_them(tmp_path, monkeypatch):
+def test_an_explicit_number_of_threads_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     begin(tmp_path / "run")
     assert torch.get_num_threads() == 4

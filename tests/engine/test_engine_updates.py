@@ -9,7 +9,7 @@ from torch import nn
 from practice_torch.engine import gpu
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase
-from practice_torch.engine.optimizers import make_player, weights_of_batches, whose_loss_is_shown
+from practice_torch.engine.optimizers import displayed_player, make_player, weights_of_batches
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.schedule import learning_rate_factor
 from tests.support.engine.toys import RECIPE, Noisy, Points, begin
@@ -110,8 +110,8 @@ def test_logged_losses_of_accumulated_batches_are_those_of_the_large_batch(tmp_p
 def test_the_loss_that_is_shown_is_of_a_phase_that_learns():
     network = nn.ModuleDict({"policy": nn.Linear(2, 2)})
     collect, update = (make_player(network, phase, RECIPE) for phase in (Phase("collect"), Phase("update", ("policy",))))
-    assert whose_loss_is_shown([collect, update]) is update
-    assert whose_loss_is_shown([collect]) is collect
+    assert displayed_player([collect, update]) is update
+    assert displayed_player([collect]) is collect
 
 
 def test_the_schedule_warms_up_and_falls_along_half_a_cosine():

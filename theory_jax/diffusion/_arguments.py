@@ -18,7 +18,7 @@ def require_noises(x_T, noises, count, of_what):
 
 
 def require_signal(name, levels):
-    """For whoever follows a prediction of the noise: there is something to follow at every level."""
+    """Require some signal at every level: without it, a prediction of the noise does not determine the data."""
     require_values(name, levels, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
 
 

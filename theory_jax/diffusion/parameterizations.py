@@ -84,7 +84,7 @@ def convert_prediction(prediction, x_t, t, alpha_bar, *, source, target):
     (x_t - beta_t/sqrt(1 - a_t) noise)/sqrt(1 - beta_t).  A prediction that already is the target comes back as it is.
 
     Raises ValueError if the shapes differ, t is not an integer in 1..T, alpha_bar is no schedule, source or target is another
-    word, or a_t = 0 (so that beta_t = 1) where noise or score are to tell the rest, or a mean is told or tells.
+    word, or a_t = 0 (so that beta_t = 1) in a conversion from noise or score, or to or from a mean.
     Source: Ho et al. 2020, section 3.2; Salimans & Ho 2022, appendix D; Luo 2022.
     [B, ...], [B, ...], [B], [T+1] -> [B, ...]
     """

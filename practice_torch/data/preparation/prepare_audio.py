@@ -39,7 +39,7 @@ def prepare(sources, out, options, say):
     )
 
 
-def told(manifest):
+def summary(manifest):
     """What was prepared, in words."""
     classes, hours = manifest["classes"], manifest["samples"] / manifest["sample_rate"] / 3600
     labels = "no labels" if classes is None else f"{len(classes)} classes"

@@ -39,7 +39,7 @@ def prepare(sources, out, options, say):
     )
 
 
-def told(manifest):
+def summary(manifest):
     """What was prepared, in words."""
     classes = manifest["classes"]
     labels = "no labels" if classes is None else f"{len(classes)} classes"

@@ -1,7 +1,7 @@
 """Prepare text: tokenize it once, into shards of token numbers that training maps into memory.
 
 Sources are UTF-8 text files (each a document), .jsonl, also .gz or .zst (a line is a document), and parquet (a row is one), or
-folders of them. Documents are separated by the tokenizer's end-of-text token; bytes have none, and a zero byte stands there. A
+folders of them. Documents are separated by the tokenizer's end-of-text token; for bytes, a zero byte separates them. A
 text file beyond a megabyte is tokenized in parts that end before a line's end: bytes and learned tokens are those of the whole,
 tokens of others may differ there. Line ends become newlines. The end of the last file is what training holds out: order the
 sources accordingly.
@@ -143,7 +143,7 @@ def prepare(sources, out, options, say, byte_pairs):
     )
 
 
-def told(manifest):
+def summary(manifest):
     """What was prepared, in words."""
     return (
         f"{manifest['count']} tokens ({manifest['dtype']}, vocabulary {manifest['vocabulary']}) of {manifest['documents']} "

@@ -32,7 +32,7 @@ class Options:
     """Options of every modality, which derives its own from them; all but `workers` must be the same where a run goes on."""
 
     skip_unusable: bool = False
-    """Leave out what is damaged, empty or not readable instead of ending; how much it is, is said and written down."""
+    """Skip damaged, empty and unreadable items instead of stopping; the number of skipped items is printed and recorded."""
     workers: int = field(default_factory=lambda: joblib.cpu_count())  # that may be used, by affinity and cgroup, too
     """Number of processes; the result does not depend on it."""
 

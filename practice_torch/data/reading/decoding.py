@@ -163,7 +163,7 @@ def _square(image, side, at):
 
 @contextmanager
 def _progress(count):
-    """A bar on the terminal for sets that take a while; nothing for small ones, or where no one watches."""
+    """A bar on the terminal for sets that take a while; nothing for small ones, or where stderr is no terminal."""
     if count < SHOW_PROGRESS_FROM or not sys.stderr.isatty():
         yield lambda done: None
         return

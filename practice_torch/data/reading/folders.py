@@ -15,7 +15,7 @@ NUMBERED = re.compile(r"(\d+)[^\d.]")  # 7_jackson_32.wav is a seven, but 7.wav 
 def files_in(root, suffixes, things):
     """The files below root with one of the suffixes, sorted. Hidden files are skipped; `things` is their name in messages.
 
-    Raises OSError where a folder cannot be listed: the label that it stands for would be missing.
+    Raises OSError where a folder cannot be listed: its label would be missing.
     """
     files, others, owner, above = [], [], {}, {}
     for directory, inner, names in os.walk(root, followlinks=True, onerror=_refuse):

@@ -10,7 +10,7 @@ from practice_torch.data.errors import DataError
 # to 100 times; a deflated block of zeros 1000 times, a silent flac file 100,000 times.
 EXPANSION = 100
 ALWAYS_ALLOWED = 10**9  # bytes that even the smallest file may hold
-NOT_ASKED = 2**24  # bytes: it takes a millisecond to ask, which thousands of small files would feel
+UNCHECKED = 2**24  # bytes: reading the free memory takes a millisecond, too long for each of thousands of small files
 LIMITS = (
     "Files are regular files with UTF-8 names; what they hold must fit into memory, and a compressed file may expand to "
     f"{ALWAYS_ALLOWED // 10**9} GB, or {EXPANSION} times its size."
@@ -19,7 +19,7 @@ LIMITS = (
 
 def require_memory(what, needed, mend):
     """DataError unless this many bytes, which will be allocated next, are free."""
-    if needed > NOT_ASKED and needed > (free := available()):
+    if needed > UNCHECKED and needed > (free := available()):
         raise DataError(f"{what} would take {amount(needed)} of memory, and {amount(free)} is left: {mend}")
 
 
@@ -50,7 +50,7 @@ def _of_machine():
 
 
 def _of_control_groups():
-    """What the limits of the container leave. Pages of files that no one uses are given back when memory is short."""
+    """What the limits of the container leave. Unused pages of files are given back when memory is short."""
     try:
         groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:

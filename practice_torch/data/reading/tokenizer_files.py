@@ -33,7 +33,7 @@ class TokenizerFile:
         return len(self._bytes)
 
     def lengths(self):
-        """Bytes that each token stands for, [V]; 0 for special tokens."""
+        """Bytes that each token encodes, [V]; 0 for special tokens."""
         return list(map(len, self._bytes))
 
     def encode(self, text):

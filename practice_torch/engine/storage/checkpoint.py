@@ -107,7 +107,7 @@ def save(
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, facts) of one checkpoint, with whole tensors whoever wrote it. RunError describes a damaged one in one line."""
+    """(tensors, facts) of one checkpoint, with whole tensors also of a sharded run. RunError, in one line, if it is damaged."""
     path = Path(path)
     manifest, parts = _manifest(path), {}
     for name, expected in sorted(manifest["files"].items()):

@@ -15,7 +15,7 @@ from practice_torch.experiments.judging.independent_pixels import codes_of, inde
 from practice_torch.experiments.sampling.likelihood_bound import BOUND
 
 _NUMBERS = 2**25  # that a network gives for an evaluation's images at once
-_JUDGED = 20  # samples of every class, whose class is told
+_JUDGED = 20  # samples per class, generated conditionally
 _COMPLETED = 7  # draws of the lower half of every image in a preview
 
 

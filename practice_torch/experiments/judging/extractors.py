@@ -124,7 +124,7 @@ def passage_features(network, passages):
 
 
 def _trained(make, loss, steps):
-    """make() after so many steps of Adam on loss(network, generator); always the same, and torch's own generator stays as it is.
+    """Train make() by `steps` steps of Adam on loss(network, generator), deterministically and without torch's global generator.
 
     Samples are judged without gradients, in the precision of the run and with its threads. The training has gradients, float32,
     and one thread, which is enough for so small a network and always adds in the same order.

@@ -50,7 +50,7 @@ class PairsRecipe(Recipe):
     label_smoothing: Annotated[float, AtLeast(0, below=0.5)] = 0.0
     """Share of the pairs whose labels are taken to be wrong."""
     context: Annotated[int, AtLeast(4)] = 128
-    """Maximum number of tokens of a prompt and a completion; longer ones are cut, which is said."""
+    """Maximum number of tokens of a prompt and a completion; longer ones are truncated, with a warning."""
     layers: Annotated[int, AtLeast(1)] = 2
     """Number of blocks (attention and feed-forward)."""
     width: Annotated[int, AtLeast(1)] = 96

@@ -17,7 +17,7 @@ def turn(phase, discriminator, real, fakes, recipe, watch):
     """(loss, logs) of one player's turn.
 
     Real and fake examples pass the discriminator one batch after the other, never mixed: batch normalization over a mixed batch
-    would let every example see what company it is in.
+    would leak batch statistics between real and fake examples.
     """
     if phase == "generator":
         return GENERATOR_LOSSES[recipe.generator_loss](discriminator(fakes)).mean(), {}
