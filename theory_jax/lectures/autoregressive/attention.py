@@ -253,7 +253,7 @@ derivation.say("Backward. With $G = \\partial L / \\partial O$ the loss changes 
 G = derivation.numbers("G", (i, f), "the gradient of the loss in the answers")
 A = derivation.define("A", Total(f, G * v), "the gradient in the weights, $G V^\\top$", over=(i, j))
 B = derivation.define("B", times(P, plus(A, -Total(l, times(P.at(i, l), A.at(i, l))))), "the gradient in the scores", over=(i, j))
-backward = derivation.chain(
+derivation.chain(
     "The gradient in the scores subtracts its own mean",
     Slope(Total(l, soft.at(l) * u.at(l)), s),
     equals(

@@ -172,7 +172,7 @@ dy = derivation.numbers("d", i, "the gradient of the loss in the output", "upstr
 g = derivation.define("g", times(w, dy), "the gradient in the normalized entries", over=i)
 g_mean = derivation.define(r"\bar g", Total(i, g) / E, "its mean")
 g_hat = derivation.define("h", Total(i, times(g, hat)) / E, r"the mean of its products with $\hat x$")
-backward = derivation.chain(
+derivation.chain(
     "Backward: two means, and no matrix",
     Slope(Total(i, times(dy, plus(times(w, hat), b))), x.at(j)),
     equals(Total(i, times(g, jacobian)), "the chain rule"),

@@ -262,7 +262,7 @@ derivation.say(
 )
 h = [derivation.number(f"h_{e}", f"pair {e} of query times key (complex in general)") for e in (1, 2, 3, 4)]
 S = [derivation.number(f"S_{e}", f"the sum of the phases up to pair {e}") for e in (1, 2, 3, 4)]
-by_parts = derivation.chain(
+derivation.chain(
     "Summation by parts",
     plus(times(h[0], S[0]), times(h[1], S[1] - S[0]), times(h[2], S[2] - S[1]), times(h[3], S[3] - S[2])),
     equals(

@@ -167,10 +167,10 @@ derivation.chain(
     role="remark",
 )
 def depth_tells_the_order():
-    def streams(x, hide=True):
+    def streams(x):
         ends = []
         for _ in range(2):
-            scores = np.exp(np.outer(x, x)) * (np.tri(3) if hide else 1)
+            scores = np.exp(np.outer(x, x)) * np.tri(3)
             x = x + scores @ x / scores.sum(axis=1)
             ends.append(x[-1])
         return ends
