@@ -11,8 +11,9 @@ import pytest
 from rich.cells import cell_len
 
 from shared_specs.syllabus import load
-from tests.theory.test_derivation import FALSE, TRUE, WRONG
+from tests.theory.test_derivation import FALSE, FORMS, TRUE, WRONG
 from theory_jax.__main__ import main
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 
 # ---------------------------------------------------------------------------------------------------- the page
@@ -37,15 +38,16 @@ def two_toys(in_place_of_jensen, monkeypatch):
     monkeypatch.setattr("theory_jax.lectures.foundations.maximum_likelihood.derivation", derivation_with("numeric", bodies=TRUE))
 
 
+def labeled(kind, bodies):
+    """A step's body that labels its sides, with a wrong form."""
+    return lambda: FORMS.get(kind, Sides)(*bodies[kind](), wrong={"a mistake": WRONG[kind]})
+
+
 def derivation_with(*kinds, bodies):
     derivation = Derivation(title="A title", lectures=(5,), sources=("Somebody 1906",))
     derivation.symbol(r"\theta f a b p n", "letters")
     for kind in kinds:
-        body, mistake = bodies[kind], {"a mistake": WRONG[kind]}
-
-        def step(body=body, mistake=mistake):
-            return *body(), mistake
-
+        step = labeled(kind, bodies)
         step.__name__ = f"step_{kind}"
         getattr(derivation, kind)(r"\nabla_\theta \mathbb{E}[f] = \frac{a}{b}" + r" + \hat p_n" * 20, because=WORDY)(step)
     return derivation
@@ -203,15 +205,11 @@ def test_a_jax_without_what_numpy_needs_is_named_with_the_mend(monkeypatch, caps
     assert f"JAX {jax.__version__}" in error and "use --compiled" in error and error.count("\n") == 1
 
 
-def false_body(kind):
-    return lambda: (*FALSE[kind](), {"a mistake": WRONG[kind]})
-
-
 @pytest.mark.parametrize("options", [[], ["--compiled"]])
 def test_numpy_computes_the_steps_and_xla_if_asked(options, in_place_of_jensen, capsys, caplog):
     """With the same verdicts."""
     derivation = derivation_with(*TRUE, bodies=TRUE)
-    derivation.parts += [replace(step, name=f"false_{step.kind}", body=false_body(step.kind)) for step in derivation.steps]
+    derivation.parts += [replace(step, name=f"false_{step.kind}", body=labeled(step.kind, FALSE)) for step in derivation.steps]
     in_place_of_jensen(derivation)
     with jax.log_compiles():
         assert main(["run", "jensen", "--json", *options]) == 1
