@@ -86,7 +86,7 @@ derivation.chain(
         "all answers have one law, so each of the three gives the same; independent factors have the product of their means",
         wrong={"the own reward in it": times(Rational(2, 3), Expectation(pi, g * r))},
     ),
-    equals(Expectation(pi, g * r), "a score has mean zero", wrong={"summed over the group": 3 * Expectation(pi, g * r)}),
+    equals(Expectation(pi, g * r), "a score has mean zero"),
     central=True,
     states=2,
     so=r"This is $\nabla J$, without a value function, and any number of answers will do. Any share of the others' mean would "
@@ -142,10 +142,6 @@ derivation.chain(
     equals(
         Matrix([slope, sqrt(2) * slope, (sqrt(3) + (3 - 2 * sqrt(3)) * p * (1 - p)) * slope]),
         r"collect the powers of $p$ and $1 - p$",
-        wrong={
-            "four as if they were many": Matrix([slope, sqrt(2) * slope, slope / sqrt(p * (1 - p))]),
-            "nothing divided": Matrix([slope / 2, slope * Rational(2, 3), slope * Rational(3, 4)]),
-        },
     ),
     so=r"With two or three answers this is a multiple of $\nabla p$, the same for every question. From four on, questions that "
     r"are nearly always or nearly never answered rightly weigh more.",
@@ -156,7 +152,7 @@ derivation.chain(
     equals(
         slope / sqrt(p * (1 - p)),
         r"$k/G$ tends to $p$ (the law of large numbers); both terms are $\sqrt{p(1-p)}\, \dot p$, over $p$ and over $1 - p$",
-        wrong={"the variance": slope / (p * (1 - p)), "right answers alone": slope * sqrt((1 - p) / p)},
+        wrong={"the variance": slope / (p * (1 - p))},
     ),
     equals(
         times(Slope(2 * asin(sqrt(p)), p), slope),
@@ -193,16 +189,8 @@ derivation.chain(
         plus(worth.at(1) / length.at(1), -worth.at(2) / length.at(2)),
         r"of a softmax: $\partial \log \pi_j / \partial z_1$ is 1 if $j = 1$, less $\pi_1$; what is the same for both answers "
         r"cancels",
-        wrong={
-            "not divided": plus(worth.at(1), -worth.at(2)),
-            "multiplied": plus(worth.at(1) * length.at(1), -worth.at(2) * length.at(2)),
-        },
     ),
-    equals(
-        times(-J, plus(1 / length.at(1), -1 / length.at(2))),
-        r"a wrong answer has the advantage $-J$",
-        wrong={"the sign": times(J, plus(1 / length.at(1), -1 / length.at(2)))},
-    ),
+    equals(times(-J, plus(1 / length.at(1), -1 / length.at(2))), r"a wrong answer has the advantage $-J$"),
     so="Negative if the first is the shorter: of two wrong answers the longer gains on the shorter, whatever is wrong with "
     "them. Without the division the difference is zero. Dividing all answers of a batch by one number, as with a constant, "
     "keeps it zero and the gradient unbiased; dividing by their total length gives all tokens one weight, but the length is "
@@ -236,7 +224,6 @@ derivation.chain(
     equals(
         plus(exp(T * sigma**2), -1),
         r"the mean $-\sigma^2/2$ of a token's log-ratio makes the mean of its ratio 1; moments of a Gaussian",
-        wrong={"twice": plus(exp(2 * T * sigma**2), -1)},
     ),
 )
 derivation.chain(

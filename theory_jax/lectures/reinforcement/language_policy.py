@@ -101,12 +101,8 @@ J = derivation.define("J", plus(_over_texts(r), -beta * K), "the regularized obj
 derivation.chain(
     "Paid token by token, the sum is the objective",
     _over_texts(plus(paid_1, paid_2)),
-    equals(
-        _over_texts(plus(r, times(-beta, ratio))),
-        "logarithms add up to that of the product",
-        wrong={"the price averaged": _over_texts(plus(r, times(-beta / 2, ratio)))},
-    ),
-    equals(J, "the mean of a sum", wrong={"reward alone": _over_texts(r)}),
+    equals(_over_texts(plus(r, times(-beta, ratio))), "logarithms add up to that of the product"),
+    equals(J, "the mean of a sum"),
     so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
 )
 
@@ -184,7 +180,6 @@ derivation.chain(
     equals(
         times(beta, log(Total(a, first_0 * Total(b, second_0 * exp(r / beta))))),
         r"$e^{v_1/\beta}$ is the inner sum, by definition",
-        wrong={"a plain mean": Total(a, first_0 * Total(b, second_0 * r))},
     ),
     equals(
         times(beta, log(W)),
@@ -198,13 +193,9 @@ derivation.chain(
     "What the soft value does: the tilted tokens are probabilities",
     Total(b, best_2),
     equals(
-        times(exp(-v_1 / beta), Total(b, second_0 * exp(r / beta))),
-        "the value of the prefix does not depend on its continuation",
-        wrong={"added": times(exp(v_1 / beta), Total(b, second_0 * exp(r / beta)))},
+        times(exp(-v_1 / beta), Total(b, second_0 * exp(r / beta))), "the value of the prefix does not depend on its continuation"
     ),
-    equals(
-        1, r"$e^{v_1/\beta}$ is that sum, by definition; so too for the first token", wrong={"not normalized": exp(v_1 / beta)}
-    ),
+    equals(1, r"$e^{v_1/\beta}$ is that sum, by definition; so too for the first token"),
     states=2,
     role="lemma",
 )
@@ -214,7 +205,6 @@ derivation.chain(
     equals(
         times(first_0, second_0, exp(r / beta), exp(-v_0 / beta)),
         "the value of the prefix is added by one token and subtracted by the next: the sum telescopes",
-        wrong={"not telescoped": times(first_0, second_0, exp(r / beta), exp(-v_1 / beta))},
     ),
     equals(times(first_0, second_0, exp(r / beta), 1 / W), r"$v_0 = \beta \log W$, as shown above"),
     states=2,
@@ -226,11 +216,7 @@ derivation.symbol("v_t", "the soft value of a prefix of $t$ tokens", "backward_s
 derivation.chain(
     "Read backwards: the policy knows the reward",
     times(beta, plus(log(best_1 / first_0), log(best_2 / second_0))),
-    equals(
-        plus(r, -v_0),
-        "the logarithm of the line above",
-        wrong={"the last token alone": plus(r, -v_1), "without the price": plus(r / beta, -v_0 / beta)},
-    ),
+    equals(plus(r, -v_0), "the logarithm of the line above", wrong={"the last token alone": plus(r, -v_1)}),
     so="The sum of its log-ratios is the reward, up to a constant that all texts share and every comparison of two texts loses. "
     "Direct preference optimization begins here.",
     states=2,
@@ -267,7 +253,6 @@ derivation.chain(
     equals(
         plus(Total(a, Slope(soft_1, theta)), Expectation(soft_1, Total(b, Slope(soft_2, theta)))),
         r"$\pi \, \partial \log \pi = \partial \pi$, and the score of the first token does not depend on the second",
-        wrong={"not weighed": plus(Total(a, score_1), Expectation(soft_1, Total(b, score_2)))},
     ),
     equals(0, "probabilities sum to one, whatever the parameter is", wrong={"as if it were their sum": 1}),
     states=2,
@@ -280,7 +265,6 @@ derivation.chain(
         _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
         r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the score, "
         r"whose mean is zero",
-        wrong={"the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta)},
     ),
     equals(
         _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),

@@ -92,9 +92,7 @@ derivation.chain(
         },
     ),
     equals(
-        plus(paid, times(gamma, Expectation(moves, v))),
-        "sum over the actions first: they are all that joins a state to the next",
-        wrong={"the value of the state itself": plus(paid, times(gamma, v.at(s)))},
+        plus(paid, times(gamma, Expectation(moves, v))), "sum over the actions first: they are all that joins a state to the next"
     ),
     so=r"If $v$ is the value of the policy, the first line is $v(s)$ itself: $v = r_\pi + \gamma P_\pi v$, as many linear "
     r"equations as there are states.",
@@ -119,11 +117,7 @@ V_1 = derivation.define(
 solution = derivation.chain(
     "The solution for two states",
     plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))),
-    equals(
-        V_0,
-        r"Cramer's rule for $(I - \gamma P_\pi) V = r_\pi$; exchange the states for $V_1$",
-        wrong={"the value of the other state": V_1, "without the first reward": V_0 - rho_0},
-    ),
+    equals(V_0, r"Cramer's rule for $(I - \gamma P_\pi) V = r_\pi$; exchange the states for $V_1$"),
     role="lemma",
     so=r"$\Delta > 0$, since $|1 - \alpha - \beta| < 1$: there is one solution, for every policy and every reward.",
 )
@@ -149,13 +143,6 @@ derivation.chain(
             times(gamma**2, Expectation(moves, Expectation(moves.at(u, t), v.at(u)))),
         ),
         "the equation used twice, multiplied out",
-        wrong={
-            "discounted once": plus(
-                paid,
-                times(gamma, Expectation(moves, paid.at(t))),
-                times(gamma, Expectation(moves, Expectation(moves.at(u, t), v.at(u)))),
-            )
-        },
     ),
     states=2,
     role="lemma",
@@ -281,7 +268,7 @@ derivation.chain(
         d_1,
         r"$d = (1 - \gamma) \mu + \gamma P_\pi^\top d$, solved; the transpose, because probability arrives where a value is "
         r"looked up",
-        wrong={"the other state": d_0, "time not shared out": d_1 / (1 - gamma)},
+        wrong={"time not shared out": d_1 / (1 - gamma)},
     ),
     role="lemma",
 )
@@ -331,13 +318,13 @@ c = derivation.number("c", "how much worse it is", positive=True)
 derivation.chain(
     "When departing costs nothing, the soft maximum is the maximum",
     Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, 0),
-    equals(0, r"the better action is worth 0; $e^{-c/\tau} \to 0$, and $\tau \log(1 - p) \to 0$", wrong={"the mean": -p * c}),
+    equals(0, r"the better action is worth 0; $e^{-c/\tau} \to 0$, and $\tau \log(1 - p) \to 0$"),
     role="lemma",
 )
 derivation.chain(
     "... and when it costs too much, the mean under the reference",
     Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, oo),
-    equals(-p * c, r"$\log(1 + x) \approx x$ at $x = -pc/\tau$", wrong={"the maximum": 0}),
+    equals(-p * c, r"$\log(1 + x) \approx x$ at $x = -pc/\tau$"),
     role="lemma",
 )
 

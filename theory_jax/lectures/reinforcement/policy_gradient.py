@@ -9,7 +9,7 @@ import numpy as np
 from sympy import KroneckerDelta, diff, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
-from theory_jax.derivation.kinds import SampleSides, Sides
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
@@ -81,7 +81,6 @@ derivation.chain(
     equals(
         Expectation(pi, times(q - baseline, score)),
         "the score has mean zero (lemmas/score), so a number that is the same for all actions may be taken away",
-        wrong={"taken away from the score": Expectation(pi, times(q, score - baseline))},
     ),
     equals(
         times(pi.at(b), plus(q.at(b), -Expectation(pi, q))),
@@ -169,7 +168,6 @@ derivation.chain(
     equals(
         plus(times(1 - start, Slope(V_0, theta)), times(start, Slope(V_1, theta))),
         "where a run begins does not depend on the policy",
-        wrong={"the beginnings exchanged": plus(times(start, Slope(V_0, theta)), times(1 - start, Slope(V_1, theta)))},
     ),
     equals(
         times(1 / (1 - gamma), plus(times(d_0, u_0), times(d_1, u_1))),
@@ -267,10 +265,6 @@ derivation.chain(
     equals(
         times(-pi.at(b), plus(log(pi.at(b)), Entropy(pi))),
         r"the lemma for an expectation, with $-\log \pi_a$ for $q_a$; its own change has mean zero, being a score",
-        wrong={
-            "the sign": times(pi.at(b), plus(log(pi.at(b)), Entropy(pi))),
-            "one too many": times(-pi.at(b), plus(1, log(pi.at(b)), Entropy(pi))),
-        },
     ),
     states=2,
     role="lemma",
@@ -313,12 +307,13 @@ def the_theorem_on_a_larger_process():
     process, logits = _random_process(4, 3)
     found = jax.grad(lambda logits: policy_objective(*process, logits, discount=0.9))(logits)
     told = policy_gradient(*process, logits, discount=0.9)
-    wrong = {"the factor forgotten": 0.1 * told, "descends": -told}
     values = policy_value(*process[1:], jax.nn.log_softmax(logits), discount=0.9)
     shares = state_occupancy(process[0], process[1], jax.nn.log_softmax(logits), discount=0.9)
     worth = action_value(values, *process[1:], discount=0.9)
-    wrong["not centered"] = 10 * shares[:, None] * jax.nn.softmax(logits) * worth
-    wrong["the initial law for the occupancy"] = 10 * process[0][:, None] * jax.nn.softmax(logits) * (worth - values[:, None])
+    wrong = {
+        "not centered": 10 * shares[:, None] * jax.nn.softmax(logits) * worth,
+        "the initial law for the occupancy": 10 * process[0][:, None] * jax.nn.softmax(logits) * (worth - values[:, None]),
+    }
     return Sides(left=found, right=told, wrong=wrong)
 
 
@@ -372,34 +367,20 @@ def three_estimators_of_one_gradient():
     )
 
 
-@derivation.monte_carlo(
-    r"\mathbb{E}[g_a (q_a - c)] = \pi \circ (q - \mathbb{E}[q])",
-    because="One decision among three actions, 40000 draws: with and without the best baseline the mean is the gradient.",
-)
-def drawn_actions():
-    rewards, logits = jnp.array([1.0, 0.0, 2.0]), jnp.log(jnp.array([0.5, 0.3, 0.2]))
-    best = optimal_constant_baseline(rewards, logits)
-    drawn = np.random.default_rng(0).choice(3, size=40000, p=[0.5, 0.3, 0.2])
-    terms = jnp.concatenate([bandit_gradient_samples(rewards, logits, jnp.array(c)) for c in (0.0, best)], axis=1)
-    told = jnp.tile(jax.nn.softmax(logits) * (rewards - 0.9), 2)
-    return SampleSides(
-        samples=terms[drawn],
-        expected=told,
-        wrong={"not centered": jnp.tile(jax.nn.softmax(logits) * rewards, 2), "descends": -told},
-    )
-
-
 STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
 
+TWO_STATES = {
+    "initial": [1 - start, start],
+    "transition": STAY_OR_MOVE,
+    "reward": [[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
+    "policy_logits": [[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
+    "discount": gamma,
+}
 derivation.bridge(
     "The code computes the return of two states, where one can stay or move",
     eta,
     policy_objective,
-    initial=[1 - start, start],
-    transition=STAY_OR_MOVE,
-    reward=[[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
-    policy_logits=[[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
-    discount=gamma,
+    **TWO_STATES,
     wrong={"the mean reward of a step": (1 - gamma) * eta},
     sizes={j: 4},
 )
@@ -408,11 +389,7 @@ derivation.bridge(
     "... its gradient in the logits: a probability has the slope of itself times that of the other action",
     [[-gradient_0, gradient_0], [-gradient_1, gradient_1]],
     policy_gradient,
-    initial=[1 - start, start],
-    transition=STAY_OR_MOVE,
-    reward=[[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
-    policy_logits=[[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
-    discount=gamma,
+    **TWO_STATES,
     wrong={"in the probabilities": [[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)]},
     sizes={j: 4},
 )
@@ -438,13 +415,7 @@ derivation.bridge(
         "the norm not squared": Expectation(pi, sqrt(norm) * q) / Expectation(pi, sqrt(norm)),
     },
 )
-derivation.bridge(
-    "... and the entropy",
-    Entropy(pi),
-    policy_entropy,
-    logits=[logit],
-    wrong={"in bits": Entropy(pi) / log(2), "the sign": -Entropy(pi)},
-)
+derivation.bridge("... and the entropy", Entropy(pi), policy_entropy, logits=[logit], wrong={"in bits": Entropy(pi) / log(2)})
 
 PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
 FROM_0 = jnp.array([1.0, 0.0])

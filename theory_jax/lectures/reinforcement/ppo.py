@@ -52,11 +52,7 @@ A = derivation.numbers("A({})", a, "the old policy's advantage", "advantages")
 derivation.chain(
     "The old policy's actions can judge the new policy",
     Expectation(pi, A),
-    equals(
-        Expectation(o, times(pi / o, A)),
-        r"multiply and divide by $o(a)$, which is positive",
-        wrong={"under the new policy once more": Expectation(pi, times(pi / o, A))},
-    ),
+    equals(Expectation(o, times(pi / o, A)), r"multiply and divide by $o(a)$, which is positive"),
     role="lemma",
     so="This is the surrogate. All that it needs of the new policy is the probability of the actions in the batch.",
 )
@@ -102,16 +98,8 @@ ell = derivation.define(r"\ell", Max(-rho * A_t, -near * A_t), "the clipped loss
 derivation.chain(
     "The clipped objective is a pessimistic bound on the surrogate",
     -ell,
-    equals(
-        Min(rho * A_t, near * A_t),
-        r"$-\max(-x, -y) = \min(x, y)$",
-        wrong={"the larger": Max(rho * A_t, near * A_t), "clipped alone": near * A_t},
-    ),
-    equals(
-        plus(rho * A_t, -Max(rho * A_t - near * A_t, 0)),
-        r"$\min(x, y) = x - \max(x - y, 0)$",
-        wrong={"the difference turned over": plus(rho * A_t, -Max(near * A_t - rho * A_t, 0))},
-    ),
+    equals(Min(rho * A_t, near * A_t), r"$-\max(-x, -y) = \min(x, y)$", wrong={"clipped alone": near * A_t}),
+    equals(plus(rho * A_t, -Max(rho * A_t - near * A_t, 0)), r"$\min(x, y) = x - \max(x - y, 0)$"),
     at_most(
         rho * A_t,
         r"leave out what is never negative; equality where $\rho A \le \bar\rho A$",
@@ -137,11 +125,7 @@ derivation.chain(
 derivation.chain(
     "A negative advantage: a floor",
     Matrix([_loss(1 - epsilon - x, -c, epsilon), _loss(1 + epsilon + x, -c, epsilon)]),
-    equals(
-        Matrix([(1 - epsilon) * c, (1 + epsilon + x) * c]),
-        "the same with the order turned over",
-        wrong={"no floor": Matrix([(1 - epsilon - x) * c, (1 + epsilon + x) * c])},
-    ),
+    equals(Matrix([(1 - epsilon) * c, (1 + epsilon + x) * c]), "the same with the order turned over"),
     so=r"Inside the range both entries of the maximum are equal. So the gradient in $\log \pi$ is 0 in two cases out of six, "
     r"and $-\rho A$ in the other four.",
 )

@@ -111,13 +111,6 @@ derivation.chain(
     equals(
         plus(times(1 - lam, plus(G_1, -v.at(0))), times(1 - lam, lam, plus(G_2, -v.at(0))), times(lam**2, plus(G_3, -v.at(0)))),
         r"the weights $1 - \lambda$, $(1 - \lambda) \lambda$ and $\lambda^2$ sum to one",
-        wrong={
-            "the longest weighed like the others": plus(
-                times(1 - lam, plus(G_1, -v.at(0))),
-                times(1 - lam, lam, plus(G_2, -v.at(0))),
-                times(1 - lam, lam**2, plus(G_3, -v.at(0))),
-            )
-        },
     ),
     equals(
         plus(times(1 - lam, first), times(1 - lam, lam, plus(first, second)), times(lam**2, plus(first, second, third))),
@@ -126,7 +119,6 @@ derivation.chain(
     equals(
         plus(first, times(lam, second), times(lam**2, third)),
         r"the error of step $t$ is in all returns longer than $t$, whose weights sum to $\lambda^t$",
-        wrong={"undecayed": plus(first, second, third), "weighed once": plus(first, lam * second, lam * third)},
     ),
     equals(
         plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2))))),
@@ -149,7 +141,7 @@ derivation.chain(
         lam**k,
         r"the weights of the returns longer than $k$: $(1 - \lambda) \lambda^{n-1}$ for $n = k + 1, \dots, m$, a geometric sum, "
         r"and $\lambda^m$ for the longest",
-        wrong={"the longest weighed like the others": lam**k - lam ** (m + 1), "without the longest": lam**k - lam**m},
+        wrong={"the longest weighed like the others": lam**k - lam ** (m + 1)},
     ),
     role="lemma",
 )
@@ -184,22 +176,25 @@ derivation.chain(
 e_k = derivation.numbers(r"\epsilon", j, "the expected error of the guess after so many steps")
 derivation.chain(
     "What a wrong guess leaves in the expectation",
-    plus(plus(times(gamma, e_k.at(1)), -e_k.at(0)), times(gamma, lam, plus(times(gamma, e_k.at(2)), -e_k.at(1))),
-         times((gamma * lam) ** 2, plus(times(gamma, e_k.at(3)), -e_k.at(2)))),
+    plus(
+        plus(times(gamma, e_k.at(1)), -e_k.at(0)),
+        times(gamma, lam, plus(times(gamma, e_k.at(2)), -e_k.at(1))),
+        times((gamma * lam) ** 2, plus(times(gamma, e_k.at(3)), -e_k.at(2))),
+    ),
     equals(
-        plus(-e_k.at(0), times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2)))),
-             times(gamma, (gamma * lam) ** 2, e_k.at(3))),
+        plus(
+            -e_k.at(0),
+            times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2)))),
+            times(gamma, (gamma * lam) ** 2, e_k.at(3)),
+        ),
         r"every error of the guess occurs twice: with $\gamma (\gamma\lambda)^{k-1}$ where it was looked forward to, and with "
         r"$-(\gamma\lambda)^k$ where it was reached",
-        wrong={"as if the cut faded with the rest": plus(
-                   -e_k.at(0), times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2)),
-                                                             times((gamma * lam) ** 2, e_k.at(3)))))},
     ),
     so=r"The first term is the same for all actions: like a baseline, it changes no comparison between them. The second has the "
     r"factor $1 - \lambda$, so a full trace does not depend on the guess inside the row. The last one is the guess behind the "
     r"row, which a cut leaves even then; it fades with the length of the row, and a row without end leaves "
     r"$-\epsilon_0 + \gamma (1 - \lambda) \sum_k (\gamma\lambda)^k \epsilon_{k+1}$.",
-)  # fmt: skip
+)
 
 later = derivation.law("P'({}|{})", (a, s), "what happens after the next state")
 y = derivation.numbers("y({},{})", (a, s), "what is observed there")
@@ -218,13 +213,6 @@ derivation.chain(
             times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2))),
         ),
         "multiply out; the first error is known when the second is drawn",
-        wrong={
-            "the cross term once": plus(
-                Expectation(arrives, d_0**2),
-                times(gamma * lam, Expectation(arrives, d_0 * Expectation(later, y))),
-                times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2))),
-            )
-        },
     ),
     equals(
         plus(Expectation(arrives, d_0**2), times((gamma * lam) ** 2, Expectation(arrives, Expectation(later, d_1**2)))),
@@ -296,7 +284,7 @@ derivation.chain(
     "Whitened advantages have mean 0",
     times(1 / n, Total(i, (A - mean) / (deviation + epsilon))),
     equals(times(1 / (deviation + epsilon), plus(times(1 / n, Total(i, A)), -mean)), "the divisor is the same for all"),
-    equals(0, "the definition of the mean", wrong={"not centered": mean / (deviation + epsilon)}),
+    equals(0, "the definition of the mean"),
     role="lemma",
 )
 derivation.chain(
@@ -329,79 +317,47 @@ def whole_returns(rewards, values, terminals, *, discount):
     return discounted_returns(rewards, terminals, values[:, -1], discount=discount)
 
 
-derivation.bridge(
-    "The code computes the errors",
-    [delta.at(n) for n in range(3)],
-    over_all_ends,
-    compute=temporal_difference_errors,
-    rewards=r,
-    values=v,
-    continues=c,
-    discount=gamma,
-    wrong={"the reward of an end lost": [c.at(n) * (r.at(n) + gamma * v.at(n + 1)) - v.at(n) for n in range(3)]},
-    calls=(temporal_difference_errors,),
-    sizes={t: 3, j: 4},
-)
-for _title, _expression, _steps in (
-    ("... the return of one step", G_1, 1),
-    ("... of two steps", G_2, 2),
-    ("... of three steps", G_3, 3),
+backwards = plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2)))))
+errors = [delta.at(n) for n in range(3)]
+for _title, _expression, _compute, _called, _more, _mistakes in (
+    (
+        "The code computes the errors",
+        errors,
+        temporal_difference_errors,
+        temporal_difference_errors,
+        {},
+        {"the reward of an end lost": [c.at(n) * (r.at(n) + gamma * v.at(n + 1)) - v.at(n) for n in range(3)]},
+    ),
+    ("... the return of one step", (G_1, None, None), n_step_returns, n_step_returns, {"num_steps": 1}, {}),
+    ("... of two steps", (G_2, None, None), n_step_returns, n_step_returns, {"num_steps": 2}, {}),
+    ("... of three steps", (G_3, None, None), n_step_returns, n_step_returns, {"num_steps": 3}, {}),
+    ("... of the whole row", (G_3, None, None), whole_returns, discounted_returns, {}, {}),
+    (
+        "... the advantages",
+        [backwards, delta.at(1) + gamma * lam * c.at(1) * delta.at(2), delta.at(2)],
+        generalized_advantages,
+        generalized_advantages,
+        {"trace_decay": lam},
+        {"the errors alone": errors},
+    ),
+    ("... their mixture", (mixture, None, None), lambda_returns, lambda_returns, {"trace_decay": lam}, {}),
 ):
     derivation.bridge(
         _title,
-        (_expression, None, None),
+        _expression,
         over_all_ends,
-        compute=n_step_returns,
+        compute=_compute,
         rewards=r,
         values=v,
         continues=c,
         discount=gamma,
-        num_steps=_steps,
-        calls=(n_step_returns,),
+        **_more,
+        wrong=_mistakes,
+        calls=(_called,),
         sizes={t: 3, j: 4},
     )
-derivation.bridge(
-    "... the return of the whole row",
-    (G_3, None, None),
-    over_all_ends,
-    compute=whole_returns,
-    rewards=r,
-    values=v,
-    continues=c,
-    discount=gamma,
-    wrong={"without the guess behind it": (G_3.family.definition.xreplace({v.at(3): 0}), None, None)},
-    calls=(discounted_returns,),
-    sizes={t: 3, j: 4},
-)
-backwards = plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2)))))
-derivation.bridge(
-    "... the advantages",
-    [backwards, delta.at(1) + gamma * lam * c.at(1) * delta.at(2), delta.at(2)],
-    over_all_ends,
-    compute=generalized_advantages,
-    rewards=r,
-    values=v,
-    continues=c,
-    discount=gamma,
-    trace_decay=lam,
-    wrong={"the errors alone": [delta.at(n) for n in range(3)]},
-    calls=(generalized_advantages,),
-    sizes={t: 3, j: 4},
-)
-derivation.bridge(
-    "... their mixture",
-    (mixture, None, None),
-    over_all_ends,
-    compute=lambda_returns,
-    rewards=r,
-    values=v,
-    continues=c,
-    discount=gamma,
-    trace_decay=lam,
-    wrong={"the advantage": (mixture - v.at(0), None, None)},
-    calls=(lambda_returns,),
-    sizes={t: 3, j: 4},
-)
+
+
 derivation.bridge(
     "... and whitened advantages",
     (A - mean) / (sqrt(variance) + epsilon),
