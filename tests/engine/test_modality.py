@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Annotated, ClassVar
 
 import pytest
@@ -12,8 +12,10 @@ import torch
 
 from practice_torch.data import points
 from practice_torch.data.blank import blank_set
+from practice_torch.engine import loop
 from practice_torch.engine.batches.datasets import NoData, blank_data, data_help, load_data
 from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.errors import RunError
 from practice_torch.engine.modality import modality_of
 from practice_torch.engine.recipe import OF_DATA, Recipe
 from tests.commands.test_practice_commands import call
@@ -130,3 +132,15 @@ def test_a_run_without_data_is_resumed_evaluated_sampled_and_reported(without_da
     page = (whole / "report.html").read_text(encoding="utf-8")
     assert "data <b>none</b>" in page and "on held-out data" not in page
     assert call("evaluate", whole, "--cpu", "--samples", "20")[0] == 3
+
+
+def test_several_processes_do_not_train_a_recipe_without_data(without_data, monkeypatch):
+    """Each would draw a whole batch."""
+    topic, name = without_data[0]
+    module, asked = module_of(topic), {"topic": topic}
+    recipe = module.RECIPES[name]
+    data = load_data(recipe)
+    two = SimpleNamespace(device=torch.device("cpu"), count=2, rank=0, first=True)
+    monkeypatch.setattr(loop, "Processes", lambda cpu: two)
+    with pytest.raises(RunError, match=f"{topic} draws its own examples, which processes do not share; train it in one process"):
+        loop.Training(SimpleNamespace(asked=asked, checkpoints=""), recipe, module.build(recipe, data[0]), *data)
