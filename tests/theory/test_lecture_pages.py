@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 from rich.cells import cell_len
 from sympy import log
@@ -17,7 +16,7 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.notation import Total
 from theory_jax.derivation.typeset import latex
-from theory_jax.foundations.maximum_likelihood import entropy, gaussian_maximum_likelihood
+from theory_jax.foundations.maximum_likelihood import gaussian_maximum_likelihood
 from theory_jax.pages.html import html, linked
 from theory_jax.pages.page import experiments_that_import, functions_of, lecture_page
 from theory_jax.pages.terminal import broken, console_of_the_page, print_page
@@ -261,24 +260,6 @@ def test_a_bridge_names_the_functions_that_it_calls():
 
     names = [functions_of(item.part) for item in lecture_page(derivation, ()).items if item.form == "bridge"]
     assert names[:2] == [["entropy", "kl_divergence"], ["cross_entropy"]]
-
-
-def test_the_functions_of_a_bridge_end_at_the_theory():
-    """Those of numpy call each other in circles; a function that is handed over as a default is found."""
-    toy = whole()
-    bridge = toy.bridge("Circles", toy.a, lambda a, code=np.linalg.solve: code(np.eye(5), a), toy.a, wrong={"x": 0})
-    assert functions_of(bridge) == []
-    bridge = toy.bridge("Recursive", toy.a, lambda a: _recursive(a), toy.a, wrong={"x": 0})
-    assert functions_of(bridge) == []
-    bridge = toy.bridge("Default", toy.a, lambda a, code=entropy: np.median(code(a)), toy.a, wrong={"x": 0})
-    assert functions_of(bridge) == ["entropy"]
-
-
-def _recursive(a):
-    return _recursive(a / 2) if a > 1 else a
-
-
-_recursive.__module__ = "theory_jax.toy"
 
 
 def test_experiments_that_use_a_topic_are_read_from_their_source():

@@ -18,7 +18,6 @@ import jax
 from shared_specs.backends.jax_settings import CACHE, OLDER_EMITTER, UNFINISHED
 from theory_jax.derivation.bridges import ROUNDING, STATES, Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley, lemmas_in
-from theory_jax.derivation.columns import Columns
 from theory_jax.derivation.kinds import KINDS, STANDARD_ERRORS, Refused, require
 from theory_jax.derivation.notation import made
 from theory_jax.derivation.parts import Example, Exercise, Figure, Say
@@ -139,7 +138,7 @@ class Derivation(Setting):
         expression,
         function,
         /,
-        *columns,
+        *,
         wrong=(),
         slope="",
         calls=(),
@@ -150,11 +149,6 @@ class Derivation(Setting):
         **inputs,
     ):
         """The function computes the expression from its inputs (theory_jax/derivation/bridges.py)."""
-        if columns:
-            columns, wrong = tuple(map(made, columns)), {mistake: made(form) for mistake, form in dict(wrong).items()}
-            return self._add(
-                Columns(title, made(expression), function, columns, tolerance, states, dict(sizes), wrong=wrong, uses=uses)
-            )
         options = {"wrong": dict(wrong), "slope": slope, "calls": calls, "uses": uses}
         return self._add(Bridge(title, expression, function, inputs, tolerance, states, dict(sizes), **options))
 
@@ -239,7 +233,7 @@ class Derivation(Setting):
         if self.central is None:
             yield "no chain or step is the central one (central=True)"
         kinds = Counter(type(part) for part in self.parts)
-        if kinds[Bridge] + kinds[Columns] + kinds[Step] == 0:  # steps do where no expression defines what the functions do
+        if kinds[Bridge] + kinds[Step] == 0:  # steps do where no expression defines what the functions do
             yield "no bridge or step executes the topic's functions"
         for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
             if kinds[kind] < fewest:

@@ -26,7 +26,6 @@ import sympy
 
 from theory_jax.derivation.bridges import Bridge, leaves, with_leaf
 from theory_jax.derivation.chains import Chain
-from theory_jax.derivation.columns import Columns
 from theory_jax.derivation.ground import STATES, Ground
 from theory_jax.derivation.kinds import KINDS, BoundSides
 from theory_jax.derivation.lecture import Derivation, Step
@@ -81,15 +80,13 @@ def mutants(derivation: Derivation) -> Iterator[Mutant]:
     for part in derivation.parts:
         if isinstance(part, Chain):
             yield from _of_chain(part, derivation)
-        elif isinstance(part, Bridge) and not isinstance(part, Columns):
+        elif isinstance(part, Bridge):
             for k, leaf in enumerate(leaves((part.expression,))):
 
                 def changed_bridge(leaf, part=part, k=k):
                     return replace(part, expression=with_leaf((part.expression,), k, leaf)[0])
 
                 yield from _of_expression(part, leaf, changed_bridge, derivation)
-        elif isinstance(part, Columns):
-            yield from _of_expression(part, part.expression, lambda e, part=part: replace(part, expression=e), derivation)
         elif isinstance(part, Step):
             yield from _of_step(part)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from theory_jax.derivation.bridges import Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley
-from theory_jax.derivation.columns import Columns
 from theory_jax.derivation.lecture import Step
 from theory_jax.derivation.loading import LECTURES
 from theory_jax.derivation.notation import Count, Family
@@ -25,7 +24,6 @@ FORMS = {
     Assumption: "assumption",
     Step: "step",
     Bridge: "bridge",
-    Columns: "bridge",
     Example: "example",
     Figure: "figure",
     Exercise: "exercise",
@@ -41,15 +39,7 @@ DONE = {  # how the summary counts what was done
     "drawn": ("figure drawn", "figures drawn"),
 }
 OF_STEPS = {"symbolic": "derived", "exact": "enumerated", "monte_carlo": "sampled"}  # the other kinds are checked at points
-OF_PARTS = {
-    Chain: "derived",
-    Valley: "derived",
-    Bridge: "compared",
-    Columns: "compared",
-    Example: "computed",
-    Exercise: "computed",
-    Figure: "drawn",
-}
+OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Example: "computed", Exercise: "computed", Figure: "drawn"}
 
 
 @dataclass(frozen=True)

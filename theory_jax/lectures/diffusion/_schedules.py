@@ -22,20 +22,6 @@ def quarter_turn(steps):
     return jnp.cos(jnp.arange(steps + 1) * (0.47 * math.pi / steps)) ** 2
 
 
-def by_point(code, *, steps):
-    """The code of a bridge, at one random point after the other: each has a schedule of its own.
-
-    The first `steps` columns are the shares of variance that the steps keep. code(alpha_bar, *columns of length one) -> [1]
-    """
-
-    def _at_points(*columns):
-        rows = zip(*columns, strict=True)
-        schedules = ((jnp.cumprod(jnp.array([1.0, *row[:steps]])), row[steps:]) for row in rows)
-        return jnp.concatenate([code(alpha_bar, *(jnp.atleast_1d(x) for x in rest)) for alpha_bar, rest in schedules])
-
-    return _at_points
-
-
 def noised(level, x, noise):
     """sqrt(level) x + sqrt(1 - level) noise, in this order."""
     return plus(times(sqrt(level), x), times(sqrt(1 - level), noise))
