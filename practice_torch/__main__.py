@@ -1,7 +1,7 @@
 """python -m practice_torch list | prepare | train | sample | evaluate | report | project : train, sample and evaluate models.
 
 Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or a bad run folder, 128 + n stopped by signal n
-(with everything saved). Errors are one line; --debug shows where they came from.
+(with everything saved). Errors are one line; --debug shows the traceback.
 """
 
 import sys

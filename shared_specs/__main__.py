@@ -1,6 +1,6 @@
 """python -m shared_specs list | show | check | exercise | grade | export : contracts of both wings, and of your own code.
 
-Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data.
+Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data. Errors are one line; --debug shows the traceback.
 """
 
 import contextlib

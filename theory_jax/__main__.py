@@ -1,6 +1,6 @@
 """python -m theory_jax list | run TOPIC... | mutate TOPIC... : print and execute derivations, and measure what they notice.
 
-Exit codes: 0 every claim holds, 1 a claim failed, 2 usage.
+Exit codes: 0 every claim holds, 1 a claim failed, 2 usage, 3 a file cannot be read or written.
 """
 
 import contextlib

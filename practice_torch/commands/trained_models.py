@@ -86,7 +86,7 @@ def evaluate(command, judge):
     if command.samples is not None and command.samples < FEWEST_SAMPLES:
         raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
     if command.inception and command.samples is None:
-        raise UsageError("--inception is for judging samples: give --samples, too")
+        raise UsageError("--inception is for judging samples: also give --samples")
     run, processes = Run.open(command.run), Processes(command.cpu)
     module, recipe = restored(run)
     data = processes.in_turn(lambda: same_data(run, recipe))
@@ -143,7 +143,7 @@ def _judge_samples(run, found):
     for name, metric in found["metrics"].items():
         table.add_row(name, *(_spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
     print_table(table)
-    print("intervals of 95%, for as many samples: distances of few are too large on average, those of real data, too")
+    print("intervals of 95% for this number of samples: distances of few samples, also of real data, are too large on average")
     print(f"compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
 
 

@@ -54,7 +54,7 @@ def stub(topic: str, title: str, names: Sequence[str], file: Path, backend: str 
 
 
 def _in_docstring(text):
-    """The text as it must stand in a docstring: a file may have any name."""
+    """The text, escaped for a docstring: a file may have any name."""
     return text.encode("unicode_escape").decode().replace('"', '\\"')
 
 

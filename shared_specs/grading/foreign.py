@@ -132,7 +132,7 @@ class Foreign:
         return self._offered.networks[name]
 
     def first_call(self) -> None:
-        """Calls the row's function once, which tells its backend."""
+        """Call the row's function once to find its backend."""
         arguments = self._row.given.draw(f"{self._offered.topic}/{self._name}/{self._row.case}")
         with self._guarded(self._name):
             self._offered.backend_of(self._name, arguments)

@@ -32,7 +32,7 @@ OWN = tuple(f"{name}.py" for name in (
     "grading/confinement", "grading/worker", "grading/messages", "grading/packing", "backends/__init__", "backends/numpy_backend",
     "backends/jax_backend", "backends/torch_backend", "backends/jax_settings",
 ))  # fmt: skip
-# What is never copied next to a graded file, though it may stand there: the repository's own folders.
+# The repository's own folders, which are never copied with a graded file that is next to them.
 NOT_COPIED = ("theory_jax", "practice_torch", "shared_specs", "tests", "demo", "benchmarks")
 # The environment that reaches the worker: what numerical libraries read. Everything else may name the repository.
 ENVIRONMENT = ("LANG", "LC_", "LD_LIBRARY_PATH", "OMP_", "MKL_", "OPENBLAS_", "XLA_", "JAX_", "CUDA_", "NVIDIA_", "TZ")

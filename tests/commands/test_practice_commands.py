@@ -515,7 +515,7 @@ def test_samples_are_judged_beside_a_baseline_and_real_data(copy, monkeypatch):
 
 def test_samples_that_cannot_be_judged_are_refused(copy, tmp_path):
     assert "samples is 19; it must be at least 20" in refused(2, "evaluate", copy, "--samples", "19")
-    assert "give --samples, too" in refused(2, "evaluate", copy, "--inception", "weights.pth")
+    assert "also give --samples" in refused(2, "evaluate", copy, "--inception", "weights.pth")
     fields = json.loads((copy / "recipe.json").read_text())
     assert "does not exist" in refused(3, "evaluate", tmp_path / "none", "--samples", "20")
     missing = call("evaluate", copy, "--samples", "20", "--inception", tmp_path / "none.pth")

@@ -1,4 +1,4 @@
-"""The house stands as its plan says, and every rule has been seen to refuse a tree that breaks it."""
+"""The rules of the house hold, and each refuses a small tree that breaks it."""
 
 from pathlib import Path
 
@@ -302,7 +302,7 @@ PLANTED = (
         house.wrong_imports,
         "a lecture of a higher floor in a lecture",
         URN | plus("theory_jax/lectures/ground/coin.py", "from theory_jax.lectures.first.urn import counted as c"),
-        "lectures/ground/coin.py:16 imports theory_jax.lectures.first.urn: first does not stand on a lower floor",
+        "lectures/ground/coin.py:16 imports theory_jax.lectures.first.urn: first is not on a lower floor",
     ),
     *(
         planted(

@@ -127,7 +127,7 @@ def imported(tree):
 
 
 def pairs(root):
-    """(topic, theory's tree, practice's tree) of every topic that stands in both wings."""
+    """(topic, theory's tree, practice's tree) of every topic that is in both wings."""
     for topic in topics(root, "theory_jax"):
         if (root / "practice_torch" / f"{topic}.py").is_file():
             yield topic, *(parsed(root / wing / f"{topic}.py") for wing in WINGS)
@@ -218,7 +218,7 @@ def _refused_topic(root, path, is_topic, family):
 
 def _refused_floor(root, family, own):
     syllabus = load(root / "shared_specs" / "syllabus.toml")
-    return f"{family} does not stand on a lower floor than {own}" if syllabus.floor(family) >= syllabus.floor(own) else ""
+    return f"{family} is not on a lower floor than {own}" if syllabus.floor(family) >= syllabus.floor(own) else ""
 
 
 def _holds_constants(root, module):
