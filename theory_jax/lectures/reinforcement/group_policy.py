@@ -368,7 +368,6 @@ def four_answers():
     wrong = {
         "the mean of all": jnp.concatenate([of_mean, weight * exact]),
         "correction 1": jnp.concatenate([exact, np.sqrt(0.75) * weight * exact]),
-        "one weight for all questions": jnp.concatenate([exact, np.sqrt(3) * exact]),
     }
     return Sides(left=jnp.concatenate([found, normalized]), right=told, wrong=wrong)
 
@@ -393,11 +392,6 @@ ONE_RIGHT = jnp.array([[1.0, 0.0, 0.0, 0.0]])
 )
 def one_of_four():
     yield r"\text{leave one out}", leave_one_out_advantages(ONE_RIGHT), "(1, -1/3, -1/3, -1/3)"
-    yield (
-        r"\text{normalized, correction 0}",
-        group_normalized_advantages(ONE_RIGHT, correction=0, epsilon=1e-300),
-        "(1.732, -0.577, -0.577, -0.577)",
-    )
     yield (
         r"\text{normalized, correction 1}",
         group_normalized_advantages(ONE_RIGHT, correction=1, epsilon=1e-300),

@@ -382,7 +382,6 @@ derivation.bridge(
     policy_objective,
     **TWO_STATES,
     wrong={"the mean reward of a step": (1 - gamma) * eta},
-    sizes={j: 4},
 )
 gradient_0, gradient_1 = (times(Slope(eta, leave), leave, 1 - leave) for leave in (leave_0, leave_1))
 derivation.bridge(
@@ -391,7 +390,6 @@ derivation.bridge(
     policy_gradient,
     **TWO_STATES,
     wrong={"in the probabilities": [[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)]},
-    sizes={j: 4},
 )
 is_same = KroneckerDelta(a, b)
 derivation.bridge(
