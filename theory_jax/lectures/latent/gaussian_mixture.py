@@ -13,7 +13,7 @@ from sympy import exp, log, pi, sqrt
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, plus, times
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Total, plus, times
 from theory_jax.latent.gaussian_mixture import (
     component_log_density,
     expected_complete_log_likelihood,
@@ -22,7 +22,6 @@ from theory_jax.latent.gaussian_mixture import (
     mixture_log_density,
     mixture_sample,
 )
-from theory_jax.lectures.latent.latent_variable_models import fisher
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -231,19 +230,6 @@ derivation.bridge(
     **line,
     wrong={"the log-likelihood of the point": log(Total(k, density))},
 )
-other = derivation.index("l", "a component, next to $k$")
-derivation.chain(
-    "The exact gradient has the responsibilities in it",
-    Slope(log(Total(k, density)), m.at(other)),
-    equals(
-        times(share.at(other), (y - m.at(other)) / s.at(other) ** 2),
-        "Fisher's identity: only one component contains this mean, and its posterior is the first factor",
-    ),
-    uses=(fisher,),
-    states=2,
-    so=r"It is zero in the mean over the points where the mean of a component is its weighted mean: a fixed point of EM is a "
-    r"stationary point of the likelihood.",
-)
 
 
 def _mixture(seed=0, components=3, points=12):
@@ -266,7 +252,7 @@ derivation.symbol(r"\Sigma", "a covariance")
     r"\nabla \ell(\theta) = \nabla_{\theta'} Q(\theta'; p(k|x_n)), \quad \theta' = \theta",
     because=r"The divergence in the identity has its minimum there, so its gradient is zero. Both gradients, in the logarithms "
     "of the weights, the means and the factors, by automatic differentiation of the code, for three components in two "
-    "dimensions.",
+    "dimensions. So a fixed point of EM, where $Q$ has slope zero, is a stationary point of the likelihood.",
 )
 def the_bound_touches_with_the_same_slope():
     points, *given = _mixture()
@@ -311,7 +297,7 @@ def the_m_step_is_stationary():
 )
 def six_steps_upward():
     points, *now = _mixture(2, points=60)
-    gains, parts, without = [], [], []
+    gains, parts, rises = [], [], []
     for _ in range(6):
         shares = log_responsibilities(points, *now)
         after = m_step(points, shares)
@@ -319,16 +305,11 @@ def six_steps_upward():
         likelihood = [mixture_log_density(points, *of).sum() for of in (now, after)]
         q = [expected_complete_log_likelihood(points, shares, *of).sum() for of in (now, after)]
         gains.append(likelihood[1] - likelihood[0])
-        divergence = jnp.sum(jnp.exp(shares) * (shares - later))
-        parts.append(q[1] - q[0] + divergence)
-        without.append(q[1] - q[0])
+        rises.append(q[1] - q[0])
+        parts.append(rises[-1] + jnp.sum(jnp.exp(shares) * (shares - later)))
         now = after
-    rising = jnp.min(jnp.array(gains)) > 0
-    return Sides(
-        left=jnp.array([*gains, rising]),
-        right=jnp.array([*parts, 1.0]),
-        wrong={"Q in place of the likelihood": jnp.array([*without, 1.0])},
-    )
+    left, right = jnp.array([*gains, min(gains) > 0]), jnp.array([*parts, 1.0])
+    return Sides(left=left, right=right, wrong={"Q in place of the likelihood": jnp.array([*rises, 1.0])})
 
 
 derivation.say(
@@ -379,30 +360,25 @@ derivation.chain(
 )
 
 
-@derivation.exact(
-    r"\Sigma = L L^\top",
-    because="The code draws $\\mu_k + L_k e$ with standard Gaussian $e$. Here $e$ takes the values $(\\pm 1, \\pm 1)$, which "
-    "have mean zero and covariance $I$, for a uniform number at the middle of each of eight equal intervals: all 32 outcomes, "
-    "with weights one quarter and three quarters. Mean and covariance of what is drawn are those of the mixture.",
-    outcomes=32,
-    role="lemma",
+e_1, e_2 = (derivation.number(f"e_{at}", "standard normal noise", "noise") for at in (1, 2))
+l_11, l_21, l_22 = (
+    derivation.number(f"L_{{{at}}}", "an entry of the factor, $\\Sigma = L L^\\top$", "scale_tril", positive=True)
+    for at in (11, 21, 22)
 )
-def draws_have_the_moments_of_the_mixture():
-    corners = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    uniforms, noise = np.repeat((np.arange(8) + 0.5) / 8, 4), np.tile(corners, (8, 1))
-    weights, means = np.array([0.25, 0.75]), np.array([[0.0, 1.0], [2.0, -1.0]])
-    factor = np.array([[[1.0, 0.0], [1.0, 1.0]], [[0.5, 0.0], [-1.0, 2.0]]])
-    drawn = mixture_sample(uniforms, noise, np.log(weights), means, factor)
-
-    def moments(covariances):
-        mean = weights @ means
-        away = means - mean
-        return np.append(mean, np.einsum("k,kij->ij", weights, covariances + away[:, :, None] * away[:, None]).ravel())
-
-    got = jnp.append(drawn.mean(0), jnp.cov(drawn.T, ddof=0).ravel())
-    transposed = factor.swapaxes(1, 2)
-    return Sides(left=got, right=moments(factor @ transposed), wrong={"the factor transposed": moments(transposed @ factor)})
-
+derivation.bridge(
+    "The code draws $\\mu_k + L_k e$ from the component that a uniform number chooses: 0.3 the second, at weights 1/4, 3/4",
+    [plus(mu.at(0), l_11 * e_1), plus(mu.at(1), l_21 * e_1, l_22 * e_2)],
+    mixture_sample,
+    uniforms=jnp.array([0.3]),
+    noise=[[e_1, e_2]],
+    log_weights=jnp.log(jnp.array([0.25, 0.75])),
+    means=[[0, 0], [mu.at(0), mu.at(1)]],
+    scale_tril=[[[1, 0], [0, 1]], [[l_11, 0], [l_21, l_22]]],
+    wrong={
+        "the factor transposed": [plus(mu.at(0), l_11 * e_1, l_21 * e_2), plus(mu.at(1), l_22 * e_2)],
+        "the first component": [e_1, e_2],
+    },
+)
 
 _a = math.log(3) / 2
 _points, _start = np.array([[-_a], [_a]]), (np.log([0.5, 0.5]), np.array([[-1.0], [1.0]]), np.ones((2, 1, 1)))

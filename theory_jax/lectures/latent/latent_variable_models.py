@@ -76,7 +76,7 @@ f = derivation.function("f", r"the logarithm of the joint probability, $f(z, \th
 joint_at = derivation.define(r"p_\theta(x,{})", exp(f(z, theta)), "the joint probability at a parameter", over=z, positive=True)
 evidence_at = derivation.define(r"p_\theta(x)", Total(z, joint_at), "the marginal likelihood at a parameter", positive=True)
 posterior_at = derivation.define(r"p_\theta({}|x)", joint_at / evidence_at, "the posterior at a parameter", over=z, law=True)
-fisher = derivation.chain(
+derivation.chain(
     "Fisher's identity: the gradient of the likelihood is a posterior mean",
     Slope(log(evidence_at), theta),
     equals(

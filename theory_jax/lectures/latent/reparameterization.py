@@ -172,28 +172,16 @@ derivation.chain(
     ),
     equals(Expectation(gaussian, times(values, score_v)), "by parts, as above"),
 )
-_nodes, _weights = np.polynomial.hermite_e.hermegauss(8)  # exact for polynomials up to degree 15
-_weights = _weights / _weights.sum()
-
-
-def expected_polynomial(coefficients, mean, log_var):
-    """The mean over the noise of a polynomial of the code's draw, by Gauss-Hermite quadrature."""
-    samples = reparameterize(_nodes[:, None], jnp.full((8, 1), mean), jnp.full((8, 1), log_var))
-    return _weights @ (samples ** jnp.arange(5)) @ coefficients
-
-
-for which, parameter in enumerate((m, v)):
-    derivation.bridge(
-        f"Automatic differentiation through the code's draw, in {'the mean' if parameter == m else 'the log-variance'}",
-        Slope(Expectation(gaussian, values), parameter),
-        expected_polynomial,
-        coefficients=c,
-        mean=m,
-        log_var=v,
-        slope="mean" if parameter == m else "log_var",
-        calls=(reparameterize,),
-        wrong={"the slope in the other parameter": Slope(Expectation(gaussian, values), (v, m)[which])},
-    )
+derivation.bridge(
+    "The slope of the code's draw in the log-variance, by automatic differentiation",
+    exp(v / 2) * eps / 2,
+    reparameterize,
+    noise=[[eps]],
+    mean=[[m]],
+    log_var=[[v]],
+    slope="log_var",
+    wrong={"the slope of the variance": exp(v) * eps},
+)
 
 # ---------------------------------------------------------------------------------------------------- which is better
 
@@ -463,14 +451,8 @@ def the_mass_of_three_entries():
         log_density = concrete_log_density(log_y, logits, temperature=temperature) + power * log_y.sum(axis=1)
         return jnp.sum(jnp.exp(log_density)) * (0.4 / temperature) ** 2
 
-    masses = jnp.array([mass(temperature, 1) for temperature in (0.5, 1.0, 2.0)])
-    return Sides(
-        left=masses,
-        right=jnp.ones(3),
-        wrong={
-            "the exponent of a temperature, without its 1": jnp.array([mass(temperature, 2) for temperature in (0.5, 1.0, 2.0)])
-        },
-    )
+    masses, too_large = (jnp.array([mass(temperature, power) for temperature in (0.5, 1.0, 2.0)]) for power in (1, 2))
+    return Sides(left=masses, right=jnp.ones(3), wrong={"the exponent of a temperature, without its 1": too_large})
 
 
 o = derivation.number("o", r"the odds $e^{\lambda_1 - \lambda_2}$ of the first of two, not 1", positive=True)
