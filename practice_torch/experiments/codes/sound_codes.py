@@ -122,8 +122,8 @@ class SoundExperiment(nn.Module):
 class StateSoundExperiment(SoundExperiment):
     """The same with a decoder of tokens that has a state: the tokens are the codes, after silence; its condition is the class.
 
-    make(vocabulary_size) gives the decoder, of which parts/byte_language.py says what it has, as of the rates. Its embedding
-    begins as WaveNet's: that neighbors sound alike has then not to be learned.
+    make(vocabulary_size) gives the decoder; experiments/language/byte_language.py says what it and the rates must have. Its
+    embedding starts as WaveNet's does, in which neighboring codes are close, since they sound alike.
     """
 
     def __init__(self, recipe, description, make, *, rates):
