@@ -8,7 +8,18 @@ from sympy import exp, log
 from theory_jax.derivation.chains import Chain, at_least, at_most, equals, lemmas_in
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
+from theory_jax.derivation.notation import (
+    Divergence,
+    Entropy,
+    Expectation,
+    Limit,
+    Normal,
+    Reference,
+    Slope,
+    SquaredNorm,
+    Total,
+    Variance,
+)
 from theory_jax.derivation.setting import letters
 from theory_jax.lectures.lemmas.jensen import jensen
 
@@ -324,6 +335,16 @@ def test_a_lemma_about_a_number_for_each_state_holds_for_other_positive_numbers(
         jensen.at(toy.p, toy.a)
 
 
+def test_a_lemma_with_a_name_for_what_it_is_about_is_used_only_there():
+    toy = Toy()
+    square = toy.define("s", toy.m**2, "a square")
+    twice = toy.define("d", 2 * square, "twice the square")
+    lemma = toy.chain("It is", twice, at_least(0, "a square", dropping=2 * toy.m**2), about=(toy.m,))
+    assert toy.ground().vanishes(lemma.at(toy.m) - 2 * toy.m**2)
+    with pytest.raises(ValueError, match="is defined by what the lemma is about"):
+        lemma.at(toy.y)
+
+
 # ---------------------------------------------------------------------------------------------------- lemmas of one title
 
 
@@ -337,7 +358,7 @@ def test_lemmas_of_one_title_from_two_lectures_are_two():
     lemmas = tuple(map(a_square, toys))
     first, second = (lemma.at(toys[0].y) for lemma in lemmas)
     assert first != second and first == lemmas[0].at(toys[0].y)
-    assert lemmas_in([first + second]) == lemmas
+    assert lemmas_in([first + second]) == tuple(Reference(lemma.module, lemma.title) for lemma in lemmas)
 
 
 def test_two_lemmas_of_one_lecture_must_not_have_one_title():

@@ -12,7 +12,7 @@ import sympy
 
 from theory_jax.derivation.ground import Ground
 from theory_jax.derivation.kinds import Refused, require
-from theory_jax.derivation.notation import Entry, Index, Nonnegative, Unspecified, made
+from theory_jax.derivation.notation import Entry, Family, Index, Nonnegative, Reference, UnspecifiedFunction, made
 from theory_jax.derivation.typeset import latex
 
 RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
@@ -155,10 +155,12 @@ def _verdict(ground, above, line):
 
 def _outside(ground, node):
     """Words for an instance of a lemma at a number that is not shown to lie in the lemma's interval; empty if there is none."""
-    for old, new in zip(node.lemma.about, node.args[2:], strict=True):
-        low, high = node.lemma.domain.get(old, (new, new))
-        if not (ground.never_negative(new - low) and ground.never_negative(high - new)):
-            return f"nothing shows that ${latex(new)}$ is in $({latex(low)}, {latex(high)})$, which {node.lemma.title!r} is about"
+    for new, inside in node.others:
+        if isinstance(inside, sympy.Interval) and not (
+            ground.never_negative(new - inside.start) and ground.never_negative(inside.end - new)
+        ):
+            place = rf"({latex(inside.start)}, {latex(inside.end)})"
+            return f"nothing shows that ${latex(new)}$ is in ${place}$, which {node.reference.title!r} is about"
     return ""
 
 
@@ -254,9 +256,14 @@ class Assumption:
 def instance(lemma, expression, about, others):
     """The expression with laws, numbers and families of numbers exchanged, as one that is never negative.
 
-    Raises ValueError if another takes the place of a law, of a family or of a positive number without being one.
+    Raises ValueError if another takes the place of a law, of a family or of a positive number without being one, or if the
+    expression has a name that is defined by what is exchanged.
     """
     families, renamed = {}, {}
+    exchanged_keys = {_key(old) for old, new in zip(about, map(made, others), strict=True) if new != old}
+    for family in expression.atoms(Family) - set(map(_key, about)):
+        if _is_defined_by(family, exchanged_keys):
+            raise ValueError(f"${family.name}$ is defined by what the lemma is about, and would stay as it is: write it out")
     for old, new in zip(about, map(made, others), strict=True):
         if isinstance(old, Entry):
             if old.family.law and not (isinstance(new, Entry) and new.family.law):
@@ -280,20 +287,33 @@ def instance(lemma, expression, about, others):
         return new.at(*entry.indices, *new.indices[len(entry.indices) :])  # a conditional law keeps its condition
 
     found = expression.replace(lambda part: isinstance(part, Entry) and part.family in families, exchanged)
-    return Nonnegative(found.xreplace(renamed), lemma, *map(made, others))
+    needed = (sympy.Interval.open(*lemma.domain[old]) if old in lemma.domain else sympy.UniversalSet for old in about)
+    used_at = (sympy.Tuple(made(new), inside) for new, inside in zip(others, needed, strict=True))
+    return Nonnegative(found.xreplace(renamed), Reference(lemma.module, lemma.title), lemma.name, *used_at)
+
+
+def _key(other):
+    return other.family if isinstance(other, Entry) else other
+
+
+def _is_defined_by(family, keys):
+    """Whether the definition of a family uses one of these numbers and families, itself or through other definitions."""
+    if family.definition is None:
+        return False
+    used = family.definition.atoms(sympy.Symbol, Family)
+    return bool(used & keys) or any(_is_defined_by(other, keys) for other in used if isinstance(other, Family))
 
 
 def spoken_of(expressions):
     """Every family, number and function in the expressions that a reader must know; indices are among them."""
     found = set()
     for expression in expressions:
-        symbols = expression.free_symbols if isinstance(expression, sympy.MatrixBase) else expression.atoms(sympy.Symbol)
-        found |= symbols
-        found |= {part.letter for part in expression.atoms(Unspecified)}
+        found |= expression.atoms(sympy.Symbol, Family)
+        found |= {part.letter for part in expression.atoms(UnspecifiedFunction)}
     return found
 
 
 def lemmas_in(expressions):
-    """The lemmas whose instances stand in the expressions."""
+    """References to the lemmas whose instances are in the expressions."""
     nodes = set().union(*(expression.atoms(Nonnegative) for expression in expressions))
-    return tuple(sorted({node.lemma for node in nodes}, key=lambda lemma: (lemma.title, lemma.module)))
+    return tuple(sorted({node.reference for node in nodes}, key=lambda reference: (reference.title, reference.module)))

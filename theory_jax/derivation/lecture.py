@@ -91,13 +91,12 @@ class Result:
 class Derivation(Setting):
     """A lecture: front matter, symbols, and parts.
 
-    module: the lecture's __name__, by which a page says where a lemma is from. question: what a student does not know yet.
+    question: what a student does not know yet.
     setting: the assumptions, a paragraph each. answer: the result, in words.
     limits: what is not shown. sources: what it follows.
     """
 
     title: str
-    module: str = ""
     lectures: tuple[int, ...] = ()
     sources: tuple[str, ...] = ()
     question: str = ""
@@ -277,9 +276,11 @@ class Derivation(Setting):
                 yield Result(part, part.caption, "drawn", True)
 
     def rests_on(self, part):
-        """The parts and lemmas that a part names or uses an instance of."""
+        """The parts that a part names or uses an instance of, and References to the lemmas of other lectures."""
         named = tuple(getattr(part, "uses", ()))
-        return tuple(dict.fromkeys(named + lemmas_in(part.expressions()) if hasattr(part, "expressions") else named))
+        used = lemmas_in(part.expressions()) if hasattr(part, "expressions") else ()
+        known = {(lemma.module, lemma.title): lemma for lemma in (*self.parts, *named) if isinstance(lemma, Lemma)}
+        return tuple(dict.fromkeys([*named, *(known.get((one.module, one.title), one) for one in used)]))
 
 
 # ---------------------------------------------------------------------------------------------------- execution

@@ -3,12 +3,13 @@ r"""The notation of a lecture as SymPy expressions, so that what a page prints i
 An `Index` runs over finitely many states. An `Entry` is a number for each state (p_k, q(z|x), x_n): arbitrary, or defined by an
 expression. Nodes such as `Expectation` and `Divergence` print as a lecturer writes them; `expand_at` says what they stand for: a
 finite sum over the states, or the moments of a Gaussian. SymPy's own functions, Integral, KroneckerDelta and explicit matrices
-are used as they are.
+are used as they are; the docstring of a class that SymPy has, too, says what SymPy's does otherwise.
 """
 
 import functools
 
 import sympy
+from sympy.core.kind import NumberKind
 from sympy.core.symbol import Str
 from sympy.printing.precedence import PRECEDENCE, precedence
 
@@ -21,14 +22,49 @@ class Index(sympy.Symbol):
     def __new__(cls, name):
         return super().__new__(cls, name, integer=True, nonnegative=True)
 
+    def __getnewargs_ex__(self):
+        return (self.name,), {}
 
-class Family(sympy.Dummy):
-    """What the entries of one name have in common. Two families are different even under one name."""
 
-    def __new__(cls, name, indices=(), *, positive=False, law=False, definition=None):
-        family = super().__new__(cls, name)
-        family.indices, family.positive, family.law, family.definition = tuple(indices), positive, law, definition
+class Family(sympy.AtomicExpr):
+    """What the entries of one name have in common. place: the module and the number of the symbol, which tell equal names apart.
+
+    An atom, as SymPy's Symbol is. With the indices and the definition among its arguments, p_k with another index in place of k
+    would belong to another family, and a substitution would change a definition whose name the page goes on to print. It is a
+    free symbol of its entries, since SymPy takes an expression without one for a constant.
+    """
+
+    is_commutative = True
+    is_symbol = True
+    kind = NumberKind
+    _diff_wrt = True
+
+    __slots__ = ("name", "place", "indices", "positive", "law", "definition")
+
+    def __new__(cls, name, indices=(), *, positive=False, law=False, definition=None, place=("", 0)):
+        family = super().__new__(cls)
+        family.name, family.place, family.indices = name, tuple(place), tuple(indices)
+        family.positive, family.law = positive, law
+        family.definition = definition if definition is None else evaluated(definition)  # which pickle would do, too
         return family
+
+    def _hashable_content(self):
+        definition = () if self.definition is None else (self.definition,)
+        return self.name, *self.place, self.positive, self.law, sympy.Tuple(*self.indices), sympy.Tuple(*definition)
+
+    def __getnewargs_ex__(self):
+        rest = {name: getattr(self, name) for name in ("positive", "law", "definition", "place")}
+        return (self.name, self.indices), rest
+
+    def sort_key(self, order=None):
+        return self.class_key(), (2, (self.name, *self.place)), sympy.S.One.sort_key(), sympy.S.One
+
+    @property
+    def free_symbols(self):
+        return {self}
+
+    def _sympystr(self, printer):
+        return self.name
 
     def printed(self, indices):
         """p_{k} for the name p, and q(z|x) for the name q({}|x)."""
@@ -49,18 +85,20 @@ class Node(sympy.Expr):
     is_commutative = True
     is_real = True
 
-    @classmethod
-    def class_key(cls):
-        *kind, name = sympy.Symbol.class_key()
-        return *kind, f"{name}s"  # in a product it stands behind the symbols, with whose names SymPy cannot compare its arguments
-
     def binds(self):
         """The indices over which the node sums."""
         return set()
 
+    @property
+    def free_symbols(self):
+        return super().free_symbols - self.binds()
+
 
 class Entry(Node):
-    """The member of a family at an index: p_k."""
+    """The member of a family at an index: p_k.
+
+    SymPy's Indexed has no definition and is no law, and an index can only follow its name: no q(z|x).
+    """
 
     def __new__(cls, family, *indices):
         return super().__new__(cls, family, *map(sympy.sympify, indices))
@@ -74,7 +112,9 @@ class Entry(Node):
         return self.args[1:]
 
     def _eval_subs(self, old, new):
-        return self if isinstance(old, Family) else None  # SymPy's printer puts numbers in the place of all symbols
+        return (
+            self if isinstance(old, Family) else None
+        )  # SymPy puts numbers in place of all symbols to find out what is constant
 
     def at(self, *indices):
         """The same family at another index: p_k.at(j) is p_j."""
@@ -137,7 +177,10 @@ class LogDensity(Node):
 
 
 class Total(Node):
-    """The sum over all states of an index."""
+    """The sum over all states of an index.
+
+    SymPy's Sum has bounds, and prints them; here an expression is executed with several numbers of states, which it does not say.
+    """
 
     SIGN = r"\sum"
     precedence = PRECEDENCE["Mul"]  # what follows a sum belongs to it, unless there are parentheses
@@ -165,7 +208,7 @@ class Total(Node):
 
 
 class Product(Total):
-    """The product over all states of an index."""
+    """The product over all states of an index. SymPy's Product has bounds, as its Sum has."""
 
     SIGN = r"\prod"
     combine = sympy.Mul
@@ -228,7 +271,12 @@ class Inner(Node):
 
 
 class Expectation(Node):
-    """E_q[body], under the law of an index or of a Gaussian variable."""
+    """E_q[body], under the law of an index or of a Gaussian variable.
+
+    SymPy's has its law inside its random variables, and does not print it; here one body has an expectation under several laws.
+    With probabilities that are symbols, its E of x[k] at a random index k is x[k]; under a Gaussian, its E of x e^(t x) takes
+    seconds and keeps error functions.
+    """
 
     NAME = r"\mathbb{E}"
 
@@ -259,7 +307,7 @@ class Expectation(Node):
 
 
 class Variance(Expectation):
-    """Var_q[body] = E_q[(body - E_q[body])^2]."""
+    """Var_q[body] = E_q[(body - E_q[body])^2]. SymPy's has its law where its Expectation has it."""
 
     NAME = r"\mathrm{Var}"
     is_nonnegative = True
@@ -303,7 +351,11 @@ class Entropy(Node):
 
 
 class Slope(Node):
-    """The partial derivative, of an order, of an expression by a number or an entry that is not defined by others."""
+    """The partial derivative, of an order, of an expression by a number or an entry that is not defined by others.
+
+    SymPy's diff takes an entry for a constant, whatever is in its definition, and refuses to differentiate by an entry. Here the
+    derivative is taken after definitions are expanded.
+    """
 
     precedence = PRECEDENCE["Mul"]
 
@@ -322,7 +374,11 @@ class Slope(Node):
 
 
 class Limit(Node):
-    """The limit of an expression as a number goes to a place; from above, from below (side "+" or "-")."""
+    """The limit of an expression as a number goes to a place; from above, from below (side "+" or "-").
+
+    SymPy's Limit takes its limit before definitions are expanded, and without knowing that probabilities sum to one: of
+    log(p v^t + q m^t) / t at 0 it finds an infinite limit, the sign of log(p + q).
+    """
 
     precedence = PRECEDENCE["Mul"]
 
@@ -344,58 +400,115 @@ class Limit(Node):
         return rf"\lim_{{{printer.doprint(x)} \to {where}}} {printer.term(body)}"
 
 
-class Reference(Str):
-    """The lemma to which an expression refers, as SymPy's arguments can hold it: equal by the lecture's module and the title."""
+class Reference(sympy.Basic):
+    """A lemma, by the module of its lecture and its title, which no other of that lecture has."""
 
-    def __new__(cls, lemma):
-        reference = super().__new__(cls, f"{lemma.module}: {lemma.title}")
-        reference.lemma = lemma
-        return reference
+    def __new__(cls, module, title):
+        return super().__new__(cls, *(part if isinstance(part, Str) else Str(part) for part in (module, title)))
+
+    @property
+    def module(self):
+        """The lecture's module."""
+        return self.args[0].name
+
+    @property
+    def title(self):
+        """The lemma's title."""
+        return self.args[1].name
 
 
 class Nonnegative(Node):
     """An expression that a lemma has shown to be never negative: the lemma's, at other laws and numbers.
 
-    Prints as the expression, or by the lemma's name for it: B_f(u, 1).
+    Prints as the expression, or by the lemma's name for it: B_f(u, 1). name: of the lemma, empty if it has none.
+    others: Tuples of a law or number and the set in which the lemma needs it.
     """
 
     is_nonnegative = True
 
+    def __new__(cls, expression, reference, name, *others):
+        return super().__new__(cls, expression, reference, name if isinstance(name, Str) else Str(name), *others)
+
     @property
     def precedence(self):
         """As the expression, unless it is printed by a name."""
-        return PRECEDENCE["Atom"] if self.lemma.name else precedence(self.args[0])
-
-    def __new__(cls, expression, lemma, *others):
-        return super().__new__(cls, expression, lemma if isinstance(lemma, Reference) else Reference(lemma), *others)
+        return PRECEDENCE["Atom"] if self.name else precedence(self.args[0])
 
     @property
-    def lemma(self):
+    def reference(self):
         """The chain or lemma that shows it."""
-        return self.args[1].lemma
+        return self.args[1]
+
+    @property
+    def name(self):
+        """How it is printed, with places for the others."""
+        return self.args[2].name
+
+    @property
+    def others(self):
+        """The laws and numbers at which the lemma is used, each with the set in which the lemma needs it."""
+        return self.args[3:]
+
+    @property
+    def free_symbols(self):
+        return self.args[0].free_symbols
 
     def expand_at(self, ground, at):
         return ground.expand(self.args[0], at)
 
     def _latex(self, printer):
-        if name := self.lemma.name:
-            return name.format(*map(printer.doprint, self.args[2:]))
+        if self.name:
+            return self.name.format(*(printer.doprint(other) for other, _ in self.others))
         return printer.doprint(self.args[0])
 
 
-class Unspecified(sympy.Function):
-    """A function of which nothing is said: f(u), and its derivatives f'(u), f''(u), ... Made by `function`."""
+class UnspecifiedFunction(sympy.Expr):
+    """A smooth function of which nothing is said, or its partial derivative of these orders: f(u), f'(u), f''(u).
 
+    The derivative of SymPy's Function("f") at 2 u is a Subs of a Derivative by another variable, and prints as one. (SymPy orders
+    the factors of a product by the names of their classes: this one puts a function behind an entry.)
+    """
+
+    is_commutative = True
     is_real = True
 
+    def __new__(cls, letter, orders, *arguments):
+        if len(arguments) != len(orders):
+            raise TypeError(f"{letter} has {len(orders)} arguments, and {len(arguments)} are given")
+        letter = letter if isinstance(letter, Str) else Str(letter)
+        return super().__new__(cls, letter, sympy.Tuple(*orders), *map(sympy.sympify, arguments))
+
+    @property
+    def letter(self):
+        """The name of the function."""
+        return self.args[0].name
+
+    @property
+    def orders(self):
+        """How often it is differentiated by each argument."""
+        return tuple(map(int, self.args[1]))
+
+    @property
+    def arguments(self):
+        """The numbers that it is applied to."""
+        return self.args[2:]
+
+    def at(self, *arguments):
+        """The same function of other numbers."""
+        return UnspecifiedFunction(*self.args[:2], *arguments)
+
     def fdiff(self, argindex=1):
-        """The derivative by one argument, a function of the same family."""
+        """The partial derivative by one argument."""
         orders = list(self.orders)
         orders[argindex - 1] += 1
-        return function(self.letter, *orders)(*self.args)
+        return UnspecifiedFunction(self.args[0], orders, *self.arguments)
+
+    def _eval_derivative(self, symbol):
+        inner = [(k, argument.diff(symbol)) for k, argument in enumerate(self.arguments, start=1)]
+        return sympy.Add(*(self.fdiff(k) * slope for k, slope in inner if slope != 0))
 
     def _latex(self, printer, exp=None):
-        arguments = ", ".join(map(printer.doprint, self.args))
+        arguments = ", ".join(map(printer.doprint, self.arguments))
         if len(self.orders) == 1:
             name = self.letter + "'" * self.orders[0]
         else:
@@ -403,16 +516,9 @@ class Unspecified(sympy.Function):
         return rf"{name}{'' if exp is None else f'^{{{exp}}}'}\left({arguments}\right)"
 
 
-_FUNCTIONS = {}
-
-
 def function(letter, *orders):
     """The function of this letter, or its derivative of these orders (one order an argument)."""
-    orders = orders or (0,)
-    if (letter, orders) not in _FUNCTIONS:
-        members = {"letter": letter, "orders": orders, "nargs": (len(orders),)}
-        _FUNCTIONS[letter, orders] = type(f"{letter}{orders}", (Unspecified,), members)
-    return _FUNCTIONS[letter, orders]
+    return functools.partial(UnspecifiedFunction, letter, orders or (0,))
 
 
 def made(expression):
@@ -421,19 +527,26 @@ def made(expression):
 
 
 def plus(*terms):
-    """A sum whose terms keep the order in which they are written."""
+    """A sum whose terms keep the order in which they are written, on the page, too.
+
+    Like all unevaluated expressions of SymPy it is evaluated, and so put into SymPy's order, once it is built anew: by xreplace,
+    in an instance of a lemma, by pickle. Its value is the same. A subclass of Add with a doit() would keep the order, but be
+    equal to no sum that SymPy makes: expressions of two classes never are.
+    """
     return sympy.Add(*terms, evaluate=False)
 
 
 def times(*factors):
-    """A product whose factors keep the order in which they are written."""
+    """A product whose factors keep the order in which they are written, as `plus` does."""
     return sympy.Mul(*factors, evaluate=False)
+
+
+def evaluated(expression):
+    """The expression with every sum and product in SymPy's order."""
+    return expression.func(*map(evaluated, expression.args)) if expression.args else expression
 
 
 @functools.cache
 def free_indices(expression):
     """The indices that no node of the expression sums over."""
-    if isinstance(expression, Index):
-        return frozenset({expression})
-    inner = frozenset().union(*map(free_indices, expression.args))
-    return inner - (expression.binds() if isinstance(expression, Node) else set())
+    return frozenset(symbol for symbol in expression.free_symbols if isinstance(symbol, Index))

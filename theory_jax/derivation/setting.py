@@ -40,8 +40,12 @@ class Symbol:
 
 @dataclass
 class Setting:
-    """The words that introduce symbols, in the order in which they were written."""
+    """The words that introduce symbols, in the order in which they were written.
 
+    module: the lecture's __name__, which tells its symbols and lemmas from those of others.
+    """
+
+    module: str = field(default="", kw_only=True)
     symbols: list[Symbol] = field(default_factory=list, init=False)
     parts: list = field(default_factory=list, init=False)
     between: dict = field(default_factory=dict, init=False)
@@ -88,9 +92,8 @@ class Setting:
         positive: it is shown to be never negative; that it is not zero is an assumption of the setting.
         """
         over = over if isinstance(over, tuple) else (over,)
-        family = Family(name, over, positive=positive or law, law=law, definition=sympy.sympify(expression))
-        entry = Entry(family, *over)
-        self._append(latex(entry), meaning, code, family, entry, sympy.sympify(expression))
+        entry = self._entry(name, over, positive=positive or law, law=law, definition=sympy.sympify(expression))
+        self._append(latex(entry), meaning, code, entry.family, entry, sympy.sympify(expression))
         return entry
 
     def symbol(self, written, meaning, code=""):
@@ -99,10 +102,12 @@ class Setting:
 
     def _entries(self, name, indices, meaning, code, **of_family):
         indices = indices if isinstance(indices, tuple) else (indices,)
-        family = Family(name, indices, **of_family)
-        entry = Entry(family, *indices)
-        self._append(latex(entry), meaning, code, family, entry)
+        entry = self._entry(name, indices, **of_family)
+        self._append(latex(entry), meaning, code, entry.family, entry)
         return entry
+
+    def _entry(self, name, indices, **of_family):
+        return Entry(Family(name, indices, place=(self.module, len(self.symbols)), **of_family), *indices)
 
     def _introduce(self, expression, meaning, code):
         self._append(latex(expression), meaning, code, expression, expression)

@@ -4,7 +4,7 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence
 
-from theory_jax.derivation.notation import Entry, Limit, Node, Nonnegative, Product, Slope, Total
+from theory_jax.derivation.notation import Entry, Limit, Node, Nonnegative, Product, Slope, Total, UnspecifiedFunction
 
 
 class Typesetter(LatexPrinter):
@@ -25,14 +25,19 @@ class Typesetter(LatexPrinter):
     def term(self, expression):
         """The expression as one term of a sum or the body of an operator: a sum, or what begins with a sign, in parentheses."""
         text = self._print(expression)
-        inner = expression.args[0] if isinstance(expression, Nonnegative) and not expression.lemma.name else expression
+        inner = expression.args[0] if isinstance(expression, Nonnegative) and not expression.name else expression
         return rf"\left({text}\right)" if inner.is_Add or text.startswith("-") else text
 
     def _needs_mul_brackets(self, expr, first=False, last=False):
-        if isinstance(expr, Nonnegative) and not expr.lemma.name:
+        if isinstance(expr, Nonnegative) and not expr.name:
             expr = expr.args[0]
         # a sum or a derivative would swallow the factors behind it
         return isinstance(expr, Total | Slope | Limit) and not last or super()._needs_mul_brackets(expr, first, last)
+
+    def _helper_print_standard_power(self, expr, template):
+        if isinstance(expr.base, UnspecifiedFunction):  # f^2(x), as SymPy prints the powers of its own functions
+            return self._print(expr.base, exp=self._print(expr.exp))
+        return super()._helper_print_standard_power(expr, template)
 
     def _print_log(self, expression, exp=None):
         (argument,) = expression.args
@@ -41,6 +46,15 @@ class Typesetter(LatexPrinter):
         bare = symbol or isinstance(argument, Product) or (inner.startswith(r"\frac") and argument.is_Mul)
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"\log{power} {inner}" if bare else rf"\log{power}\left({inner}\right)"
+
+    def _hprint_variadic_function(self, expr, exp=None):
+        """Max and Min, which hold a set: numbers and symbols first, then entries and sums, then what is computed from them."""
+        ranks = {part: 0 if part.is_Atom else 1 if isinstance(part, Node) else 2 for part in expr.args}
+        parts = sorted(expr.args, key=lambda part: (ranks[part], sympy.default_sort_key(part)))
+        text = rf"\{type(expr).__name__.lower()}\left({', '.join(map(self._print, parts))}\right)"
+        return text if exp is None else f"{text}^{{{exp}}}"
+
+    _print_Min = _print_Max = _hprint_variadic_function
 
     def _print_Add(self, expression, order=None):
         terms = list(expression.args)
