@@ -331,6 +331,7 @@ derivation.chain(
 chances = [transition.at(t, state, a) for state in range(3)]  # [s, a, s'], as the code has it
 log_probs = [log(pi.at(a, state)) for state in range(3)]
 prizes = [rewards.at(state, a) for state in range(3)]
+PROCESS = {"value": v, "transition": chances, "reward": prizes, "discount": gamma}
 derivation.bridge(
     "The code computes the chain of states",
     moves,
@@ -344,33 +345,18 @@ derivation.bridge(
     "... a sweep under the policy",
     Expectation(pi, q),
     bellman_operator,
-    value=v,
-    transition=chances,
-    reward=prizes,
+    **PROCESS,
     policy_log_probs=log_probs,
-    discount=gamma,
     wrong={"the reward discounted": gamma * Expectation(pi, q)},
     states=3,
 )
 
-derivation.bridge(
-    "... the action values",
-    [q.at(state, a) for state in range(3)],
-    action_value,
-    value=v,
-    transition=chances,
-    reward=prizes,
-    discount=gamma,
-    states=3,
-)
+derivation.bridge("... the action values", [q.at(state, a) for state in range(3)], action_value, **PROCESS, states=3)
 derivation.bridge(
     "... the sweep with a maximum",
     Max(*(q.at(s, action) for action in range(3))),
     bellman_optimality_operator,
-    value=v,
-    transition=chances,
-    reward=prizes,
-    discount=gamma,
+    **PROCESS,
     wrong={"the mean over the actions": sum(q.at(s, action) for action in range(3)) / 3},
     states=3,
 )
@@ -378,11 +364,8 @@ derivation.bridge(
     "... the sweep with a soft maximum around the policy",
     times(tau, log(Total(a, pi * exp(q / tau)))),
     soft_bellman_operator,
-    value=v,
-    transition=chances,
-    reward=prizes,
+    **PROCESS,
     reference_log_probs=log_probs,
-    discount=gamma,
     temperature=tau,
     wrong={"the temperature outside only": times(tau, log(Total(a, pi * exp(q))))},
     states=3,
