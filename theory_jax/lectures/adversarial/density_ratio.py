@@ -116,13 +116,8 @@ derivation.chain(
     equals(
         plus(entropy, Expectation(m, plus(eta, rest, -c, -other)), gaps), r"$-\log t = 1 - t + (t - 1 - \log t)$ at both ratios"
     ),
-    equals(plus(entropy, gaps), r"$\eta + \bar\eta = 1 = c + \bar c$", wrong={"twice": plus(entropy, 2 * gaps)}),
-    at_least(
-        entropy,
-        r"leave out what is never negative, zero if and only if $c = \eta$ at every point",
-        dropping=gaps,
-        wrong={"twice": 2 * entropy},
-    ),
+    equals(plus(entropy, gaps), r"$\eta + \bar\eta = 1 = c + \bar c$"),
+    at_least(entropy, r"leave out what is never negative, zero if and only if $c = \eta$ at every point", dropping=gaps),
     states=2,
     central=True,
     so=r"$c = \eta$ says $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of the "
@@ -186,7 +181,6 @@ derivation.chain(
         -Expectation(q, r**2) / 2,
         r"leave out the square, zero if and only if $f = r$ wherever $q > 0$",
         dropping=Expectation(q, (f - r) ** 2) / 2,
-        wrong={"zero": 0},
     ),
     equals(-(1 + chi) / 2, "the lemma"),
 )
@@ -244,7 +238,7 @@ derivation.chain(
         r"a_k - \bar k_k\right)$, which the system makes zero",
         wrong={"no half": 2 * growth},
     ),
-    at_least(0, "leave out squares; all of them are zero for $v = 0$ only", dropping=growth, wrong={"one": 1}),
+    at_least(0, "leave out squares; all of them are zero for $v = 0$ only", dropping=growth),
     so=r"So the weights with $\left(\frac1M K^\top K + \lambda I\right) \hat a = \bar k$ are best, and the only best ones: the "
     r"ratio $\sum_k \hat a_k k_k(x)$ in closed form.",
 )
@@ -255,7 +249,7 @@ derivation.bridge(
     kernel_numerator=[means],
     kernel_denominator=[features.at(k, 0), features.at(k, 1)],
     ridge=ridge,
-    wrong={"the mean features themselves": means, "twice": 2 * best},
+    wrong={"the mean features themselves": means},
 )
 
 # ---------------------------------------------------------------------------------------------------- what it is good for
@@ -290,10 +284,7 @@ derivation.chain(
     equals(Expectation(q, r * bound), r"$\mathbb{E}_q[r] = 1$", wrong={"under p": Expectation(p, r * bound)}),
     equals(plus(Expectation(q, r**2), Expectation(q, r * capped.at())), "add and subtract $r$"),
     at_least(
-        Expectation(q, r**2),
-        "leave out a mean of products that are not negative",
-        dropping=Expectation(q, r * capped.at()),
-        wrong={"twice": 2 * Expectation(q, r**2)},
+        Expectation(q, r**2), "leave out a mean of products that are not negative", dropping=Expectation(q, r * capped.at())
     ),
     equals(plus(1, chi), "the lemma"),
     so=r"So at most the share $1/(1 + \chi^2)$ of the samples is kept. Weights pay the same price: their variance is $\chi^2$.",

@@ -147,7 +147,7 @@ derivation.chain(
         r"the triangle inequality in the source domain, by way of $y^s$",
         adding=_detour(p_s, h, y_s, star),
     ),
-    equals(plus(error_s, d / 2, joint), r"$\lambda^*$ is the joint error", wrong={"twice": plus(error_s, d / 2, 2 * joint)}),
+    equals(plus(error_s, d / 2, joint), r"$\lambda^*$ is the joint error"),
     central=True,
     so=r"The source's error is minimized with its labels; the distance needs no labels, and can be made small by features; of "
     r"$\lambda^*$ one has to hope that it stays small meanwhile.",
@@ -172,7 +172,7 @@ derivation.chain(
         ),
         wrong={"half of it": Total(x, Max(p_t - p_s, 0)) / 2},
     ),
-    equals(tv, r"$p^t - p^s$ sums to zero, so the positive parts are half of all", wrong={"twice": 2 * tv, "half": tv / 2}),
+    equals(tv, r"$p^t - p^s$ sums to zero, so the positive parts are half of all"),
     states=2,
     so=r"So $d \le 2\, \mathrm{TV}$; if the class holds all functions, $d = 2\, \mathrm{TV}$, since then some two hypotheses "
     r"disagree exactly where $p^t > p^s$.",
@@ -277,12 +277,7 @@ derivation.chain(
         plus(least, Total(x, m * Divergence(post, c))),
         r"$\frac12 p^s_x = m_x\, b(1|x)$ and $\frac12 p^t_x = m_x\, b(0|x)$; add and subtract $\log b$",
     ),
-    at_least(
-        least,
-        r"leave out divergences (Gibbs); zero if and only if $c = b$",
-        dropping=Total(x, m * gibbs.at(post, c)),
-        wrong={"twice": 2 * least},
-    ),
+    at_least(least, r"leave out divergences (Gibbs); zero if and only if $c = b$", dropping=Total(x, m * gibbs.at(post, c))),
     equals(
         -Total(x, p_s * log(p_s / (2 * m)) + p_t * log(p_t / (2 * m))) / 2,
         r"$p^s_x + p^t_x = 2 m_x$",

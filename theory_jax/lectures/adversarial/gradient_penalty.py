@@ -220,7 +220,7 @@ derivation.bridge(
     place=place,
     slope="w1",
     calls=(gradient_penalty,),
-    wrong={"the slope's own place only": Slope((bent - 1) ** 2, place), "half": Slope((bent - 1) ** 2, w1) / 2},
+    wrong={"the slope's own place only": Slope((bent - 1) ** 2, place)},
 )
 
 # ---------------------------------------------------------------------------------------------------- the smallest game
@@ -274,7 +274,7 @@ derivation.chain(
     "Second condition",
     plus(1, -trace, determinant),
     equals(h**2 / 4, "all but the square cancels", wrong={"nothing left": 0, "minus": -(h**2) / 4}),
-    at_least(0, "leave out a square: it always holds", dropping=h**2 / 4, wrong={"one": 1}),
+    at_least(0, "leave out a square: it always holds", dropping=h**2 / 4),
 )
 derivation.chain(
     "Third condition",

@@ -157,11 +157,7 @@ derivation.chain(
 below = derivation.chain(
     "... so it is never too large",
     plus(sigma.at(0) ** 2, -estimate),
-    equals(
-        Expectation(w, sigma.at(0) ** 2 - sigma**2),
-        "a constant is its own mean",
-        wrong={"twice": 2 * Expectation(w, sigma.at(0) ** 2 - sigma**2)},
-    ),
+    equals(Expectation(w, sigma.at(0) ** 2 - sigma**2), "a constant is its own mean"),
     at_least(
         0,
         r"every term is at least 0; zero if and only if $v$ lies among the vectors of the largest value",
@@ -345,7 +341,7 @@ derivation.chain(
         ),
         r"the inner product of both terms with $A$",
     ),
-    equals(0, r"the definition of $\hat s$", wrong={"one": 1}),
+    equals(0, r"the definition of $\hat s$"),
     states=2,
     so=r"A step of gradient descent is at right angles to the weight, so the weight grows; the layer that is used does not, and "
     r"its steps get smaller. With several examples $\langle G, A \rangle u v^\top / \hat s^2$ is a penalty on the direction in "
@@ -389,12 +385,7 @@ lipschitz = derivation.assume(
 derivation.chain(
     "Activations do not stretch",
     SquaredNorm(k, act(e) - act(d)),
-    at_most(
-        SquaredNorm(k, e - d),
-        "the assumption, in every coordinate",
-        adding=Total(k, lipschitz.at(e, d)),
-        wrong={"half": SquaredNorm(k, e - d) / 2},
-    ),
+    at_most(SquaredNorm(k, e - d), "the assumption, in every coordinate", adding=Total(k, lipschitz.at(e, d))),
     so=r"Layer after layer: $|F(x) - F(x')| \le \prod_l \sigma_0(W_l)\, |x - x'|$.",
 )
 derivation.symbol("F(x)", "the output of the network")

@@ -267,12 +267,7 @@ derivation.chain(
         plus((low_x - low_y) ** 2, (high_x - high_y) ** 2, 2 * gap_x * gap_y),
         "expand the squares: only the products of an $x$ and a $y$ differ",
     ),
-    at_least(
-        plus((low_x - low_y) ** 2, (high_x - high_y) ** 2),
-        "leave out a product of two gaps",
-        dropping=2 * gap_x * gap_y,
-        wrong={"half": plus((low_x - low_y) ** 2, (high_x - high_y) ** 2) / 2},
-    ),
+    at_least(plus((low_x - low_y) ** 2, (high_x - high_y) ** 2), "leave out a product of two gaps", dropping=2 * gap_x * gap_y),
 )
 
 derivation.symbol("o", "the order of a distance", "order")
@@ -361,7 +356,6 @@ derivation.chain(
         plus(Total(i, p * alpha), Total(j, q * beta)),
         r"leave out divergences (Gibbs), zero if and only if $\kappa = \rho$",
         dropping=epsilon * Expectation(p, gibbs.at(share, best_share)),
-        wrong={"twice": 2 * plus(Total(i, p * alpha), Total(j, q * beta))},
     ),
     states=2,
     so=r"The last line is the same for all plans with the columns $q$. So if the columns of $\pi^\star$ sum to $q$ as well, it "
@@ -384,7 +378,7 @@ more_entropy = derivation.chain(
     "More weight, more entropy",
     times(more_by, entropies[1] - entropies[0]),
     equals(plus(for_less.at(), for_more.at()), "add both comparisons: the costs cancel"),
-    at_least(0, "leave out what is never negative", dropping=plus(for_less.at(), for_more.at()), wrong={"one": 1}),
+    at_least(0, "leave out what is never negative", dropping=plus(for_less.at(), for_more.at())),
     role="lemma",
 )
 derivation.chain(
@@ -395,7 +389,6 @@ derivation.chain(
         0,
         "leave out what is never negative: the comparison, and the lemma",
         dropping=plus(for_less.at(), less / more_by * more_entropy.at()),
-        wrong={"one": 1},
     ),
     so=r"So the cost falls as $\varepsilon$ does.",
 )
@@ -421,7 +414,6 @@ derivation.chain(
         0,
         "leave out what is never negative: the entropy of a law on finitely many pairs is not, either",
         dropping=plus(best_for_weight.at(), epsilon * at_most_log.at(), epsilon * its_entropy),
-        wrong={"one": 1},
     ),
 )
 two = derivation.define(
@@ -445,9 +437,7 @@ derivation.chain(
         "a sigmoid; the chain rule",
         wrong={"the sign": -two * (1 - two) / epsilon**2, "not squared": two * (1 - two) / epsilon},
     ),
-    at_least(
-        0, r"leave out a product of positive numbers: $0 < \bar C < 1$", dropping=two * (1 - two) / epsilon**2, wrong={"one": 1}
-    ),
+    at_least(0, r"leave out a product of positive numbers: $0 < \bar C < 1$", dropping=two * (1 - two) / epsilon**2),
 )
 derivation.chain(
     "... until half of the mass crosses, as in the product of the marginals",

@@ -221,7 +221,7 @@ derivation.chain(
         r"the definition of $c_\mathrm{out}$",
         wrong={"the level": Limit(sigma / sqrt(sigma**2 + size**2), sigma, 0)},
     ),
-    equals(1, "the root is continuous", wrong={"zero": 0}),
+    equals(1, "the root is continuous"),
     role="remark",
 )
 derivation.chain(
@@ -232,7 +232,7 @@ derivation.chain(
         r"divide by $\sigma$",
         wrong={"not divided": Limit(size / sqrt(sigma**2 + size**2), sigma, oo)},
     ),
-    equals(size, r"$\sigma_d^2/\sigma^2 \to 0$", wrong={"one": 1}),
+    equals(size, r"$\sigma_d^2/\sigma^2 \to 0$"),
     role="remark",
 )
 share = derivation.define("a", 1 / (1 + sigma**2), r"the share of the variance that is signal, for $\sigma_d = 1$")

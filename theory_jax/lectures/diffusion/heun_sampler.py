@@ -119,10 +119,7 @@ derivation.chain(
     equals(
         c * (tau - sigma) ** 3 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2),
         r"expand; all terms below $(\tau - \sigma)^3$ cancel",
-        wrong={
-            "a square": c * (tau - sigma) ** 2 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2),
-            "twice": c * (tau - sigma) ** 3 * (c * sigma + 3 * c * tau + 4 * tau**3) / (2 * V**2 * U**2),
-        },
+        wrong={"a square": c * (tau - sigma) ** 2 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2)},
     ),
     central=True,
     so="One order is gained for one more evaluation: the error of all steps is of order two. On the way to the data it has the "

@@ -175,11 +175,7 @@ m1, m2 = (derivation.number(f"m_{k}", f"the mean of the {which} channel") for k,
 derivation.chain(
     "One factor for channels that differ",
     plus((V1 + m1**2 + V2 + m2**2) / 2, -(((m1 + m2) / 2) ** 2)),
-    equals(
-        plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4),
-        "the first line is the variance of all entries; collect the means",
-        wrong={"twice": plus((V1 + V2) / 2, (m1 - m2) ** 2 / 2)},
-    ),
+    equals(plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4), "the first line is the variance of all entries; collect the means"),
     so=r"It is this number that is made one. A channel $k$ then has the variance $V_k$ in its units, and is at $\log V_k$ less "
     "its logarithm from the schedule: channels with less variance drown in noise earlier.",
 )

@@ -378,11 +378,7 @@ for _pixel in _PIXELS:
 derivation.chain(
     "The noise of a block of four pixels has a quarter of the variance",
     _BLOCK,
-    equals(
-        Rational(1, 4),
-        "four unit variances over $4^2$; products of independent noises have mean 0",
-        wrong={"a half": Rational(1, 2)},
-    ),
+    equals(Rational(1, 4), "four unit variances over $4^2$; products of independent noises have mean 0"),
     role="lemma",
     so=r"In general $d^2$ pixels give $d^2 / d^4 = 1/d^2$: at $d$ times the resolution the same level has $d^2$ times the "
     r"signal-to-noise ratio.",

@@ -172,11 +172,11 @@ derivation.bridge(
     wrong={"without the root": plus(x_t, -times(a_t, x_0)) / sqrt(1 - a_t)},
 )
 _LEVELS = [1, before, before * alpha]
-for _name, (_target, _mistake) in {
-    "velocity": (v, plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), epsilon))),
-    "score": (s, -epsilon / (1 - a_t)),
-    "mean": (mu, plus(times(rho, x_0), times(kappa, x_t))),
-}.items():
+for _name, _target, _mistake, _form in (
+    ("velocity", v, "data and noise exchanged", plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), epsilon))),
+    ("score", s, "divided by the variance", -epsilon / (1 - a_t)),
+    ("mean", mu, "the coefficients exchanged", plus(times(rho, x_0), times(kappa, x_t))),
+):
     derivation.bridge(
         f"The code turns data into the {_name}",
         _target,
@@ -187,7 +187,7 @@ for _name, (_target, _mistake) in {
         alpha_bar=_LEVELS,
         source="x0",
         target=_name,
-        wrong={"a usual mistake": _mistake},
+        wrong={_mistake: _form},
     )
 
 
@@ -313,7 +313,6 @@ derivation.chain(
     equals(
         plus(x_0**2, epsilon**2),
         r"the matrix with rows $(\cos\varphi, \sin\varphi)$ and $(-\sin\varphi, \cos\varphi)$ keeps lengths",
-        wrong={"half": plus(x_0**2, epsilon**2) / 2},
     ),
 )
 derivation.chain(

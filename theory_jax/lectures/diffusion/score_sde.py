@@ -84,7 +84,7 @@ derivation.chain(
         r"the gap $a - 1 - \log a$ of the logarithm from its tangent",
         wrong={"the sign": -N * tangent.at(kept)},
     ),
-    at_least(0, "leave out what is never negative", dropping=N * tangent.at(kept), wrong={"one": 1}),
+    at_least(0, "leave out what is never negative", dropping=N * tangent.at(kept)),
     so=r"So $\log \bar\alpha_N = N \log a$ is at most $-N (1 - a) = -b$, the logarithm of what the equation leaves. With $1 - a "
     r"= b/N$ the gap is $\frac{b^2}{2 N}$ and smaller terms: it vanishes as $N$ grows.",
 )

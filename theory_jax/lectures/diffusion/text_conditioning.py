@@ -115,7 +115,7 @@ once, total = Total(w, exp(s) * v), Total(w, exp(s))
 derivation.chain(
     "Saying everything twice changes nothing",
     plus(once, once) / plus(total, total),
-    equals(o, "the factor cancels", wrong={"twice": 2 * o}),
+    equals(o, "the factor cancels"),
     role="remark",
     so='The answer is a quotient of sums over the words, so their order does not enter either: "red circle, blue square" and '
     '"blue '

@@ -250,7 +250,6 @@ derivation.chain(
     equals(
         plus(_KNOWN, Expectation(late, Variance(earlier, Expectation(given, data)))),
         r"total variance given $z_t$: the mean of the variances given $z_u$, and the variance of the means",
-        wrong={"twice": plus(_KNOWN, 2 * Expectation(late, Variance(earlier, Expectation(given, data))))},
     ),
     at_least(
         _KNOWN,
@@ -427,11 +426,7 @@ derivation.chain(
         sympy.Integral(_cubic(tau), (tau, place, 1)) + sympy.Integral(_cubic(tau), (tau, 0, place)),
         r"substitute $\tau = (b + a) \bmod 1$, which is $b + a$ below 1 and $b + a - 1$ above",
     ),
-    equals(
-        sympy.Integral(_cubic(tau), (tau, 0, 1)),
-        "the two pieces make up the interval",
-        wrong={"half": sympy.Integral(_cubic(tau), (tau, 0, 1)) / 2},
-    ),
+    equals(sympy.Integral(_cubic(tau), (tau, 0, 1)), "the two pieces make up the interval"),
     so="So the mean over a batch is unbiased. The function is any cubic here; the substitution does not depend on that.",
 )
 count = derivation.number("n", "the size of the batch", "batch_size", positive=True)

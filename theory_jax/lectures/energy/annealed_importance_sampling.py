@@ -184,7 +184,7 @@ derivation.chain(
         plus(Total(x, times(gain**2, f_beta)) / Z_beta, -((Total(x, times(gain, f_beta)) / Z_beta) ** 2)),
         "the derivative of a quotient",
     ),
-    equals(Variance(p_beta, gain), "the mean square less the square of the mean", wrong={"twice": 2 * Variance(p_beta, gain)}),
+    equals(Variance(p_beta, gain), "the mean square less the square of the mean"),
     states=2,
     uses=(first,),
     so=r"Let the transitions be perfect, so that $x_k$ is an independent draw of $p_{\beta_{k-1}}$, and $\beta_k = k/K$. Then "

@@ -186,7 +186,6 @@ derivation.chain(
     equals(
         -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2),
         "the difference of the two scores has this mean square: its mean, squared, and its variance",
-        wrong={"half": -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2) / 2},
     ),
     at_most(0, "add a mean of squares", adding=Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2)),
     so="The rate is minus the mean squared difference of the scores, twice the Fisher divergence; it is zero only if both laws "

@@ -151,11 +151,7 @@ rest = derivation.define(r"\varepsilon", (t - 1) / (2 * a * (t + 1)), "the energ
 derivation.chain(
     "At rest the energy of a state rises with the ratio of model to data",
     Slope(rest, t),
-    equals(
-        1 / (a * (t + 1) ** 2),
-        "the rule for quotients",
-        wrong={"half": 1 / (2 * a * (t + 1) ** 2), "the sign": -1 / (a * (t + 1) ** 2)},
-    ),
+    equals(1 / (a * (t + 1) ** 2), "the rule for quotients", wrong={"the sign": -1 / (a * (t + 1) ** 2)}),
     at_least(0, "a positive fraction", dropping=1 / (a * (t + 1) ** 2)),
     so=r"If the model prefers one state to another, its energy there is lower, so the ratio $m/d$ is lower, too: the data prefer "
     r"it even more. The model is flatter than the data. As $a$ goes to 0 the bias vanishes.",

@@ -199,7 +199,7 @@ derivation.chain(
     equals(
         Total(x, rx.at(y) * P.at(y, x)), "reversed in every term", wrong={"turned in the step alone": Total(x, rx * P.at(y, x))}
     ),
-    equals(rx.at(y), "the probabilities of the steps from $y$ sum to one", wrong={"twice": 2 * rx.at(y)}),
+    equals(rx.at(y), "the probabilities of the steps from $y$ sum to one"),
     states=2,
     uses=(flow,),
 )

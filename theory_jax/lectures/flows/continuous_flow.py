@@ -105,7 +105,7 @@ derivation.chain(
         r"the change of variables: $\log p_t(x_t) = \log p_0(x_0) - \log \det M_t$, whose first term stays what it was",
         wrong={"the sign": Slope(determinant(t), t) / determinant(t)},
     ),
-    equals(-divergence, "the growth of the determinant", wrong={"the sign": divergence, "a half": -divergence / 2}),
+    equals(-divergence, "the growth of the determinant", wrong={"the sign": divergence}),
     uses=(growth,),
     central=True,
     so=r"Integrated from the noise $z$ to the data $x$: $\log p_1(x) = \log p_0(z) - \int_0^1 \nabla \cdot v\, dt$. Where paths "

@@ -296,7 +296,7 @@ derivation.chain(
     equals(
         times(slope, sqrt(V), noise),
         r"$V' = 2 \beta V$, so $(\sqrt V)' = \beta \sqrt V$",
-        wrong={"without the root": times(slope, V, noise), "twice": times(2, slope, sqrt(V), noise)},
+        wrong={"without the root": times(slope, V, noise)},
     ),
     so=r"This is the velocity for $m = 0$ at $x = \sqrt V x_0$: the flow line of $x_0$. It is curved, although every pair is "
     r"joined by a line, and ends at $\sigma x_0$.",
@@ -364,7 +364,6 @@ derivation.bridge(
     velocity_fn=lambda x, time: jnp.sin(x) + time[:, None],
     wrong={
         "from data to noise": (plus(sin(x_t), t, data, -noise)) ** 2,
-        "half": (plus(sin(x_t), t, -data, noise)) ** 2 / 2,
         "the ends exchanged": (plus(sin(plus(times(t, noise), times(1 - t, data))), t, -data, noise)) ** 2,
     },
 )

@@ -72,9 +72,7 @@ symmetric = derivation.chain(
         times(Rational(1, 2), plus(_form(J, probe, probe.at(j)), _form(J.at(j, i), probe, probe.at(j)))),
         "a number is its own transpose, and one half of the sum of both",
     ),
-    equals(
-        _form(S, probe, probe.at(j)), "the definition of the symmetric part", wrong={"twice": 2 * _form(S, probe, probe.at(j))}
-    ),
+    equals(_form(S, probe, probe.at(j)), "the definition of the symmetric part"),
     role="lemma",
     so=r"So the derivative along $p$, times $p$, is the same as the gradient of $p^\top v$, times $p$: forward and reverse "
     r"differentiation give the same number, and neither computes the matrix.",

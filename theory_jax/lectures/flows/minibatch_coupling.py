@@ -71,7 +71,7 @@ monotone = derivation.chain(
         "expand the squared distances: every square cancels, and the products remain twice",
         wrong={"turned around": -paid_more / 2},
     ),
-    at_least(0, "the exchange of two partners gains nothing", dropping=no_gain.at() / 2, wrong={"one": 1}),
+    at_least(0, "the exchange of two partners gains nothing", dropping=no_gain.at() / 2),
     role="lemma",
     so=r"On a line this means that larger noise goes to larger data. Up to equal points only sorting does that, so sorting is "
     r"optimal: one of the $N!$ assignments is.",
@@ -341,10 +341,7 @@ derivation.chain(
         },
     ),
     at_least(
-        0,
-        "leave out a square times an exponential",
-        dropping=times((gap * solution / epsilon) ** 2, exp(gap / (2 * epsilon))),
-        wrong={"one": 1},
+        0, "leave out a square times an exponential", dropping=times((gap * solution / epsilon) ** 2, exp(gap / (2 * epsilon)))
     ),
     so=r"$p D$ is what of the cost depends on $p$.",
 )
@@ -448,17 +445,13 @@ h_a, h_b = derivation.number("h_a", "half of their distance"), derivation.number
 derivation.chain(
     "The cost of two sorted pairs",
     ((m_a + h_a - m_b - h_b) ** 2 + (m_a - h_a - m_b + h_b) ** 2) / 2,
-    equals(
-        plus((m_a - m_b) ** 2, (h_a - h_b) ** 2),
-        "the mixed terms cancel",
-        wrong={"twice": 2 * plus((m_a - m_b) ** 2, (h_a - h_b) ** 2)},
-    ),
+    equals(plus((m_a - m_b) ** 2, (h_a - h_b) ** 2), "the mixed terms cancel"),
 )
 h = derivation.number("h", r"half of the distance of two draws, with the density $2 e^{-h^2}/\sqrt\pi$", positive=True)
 derivation.chain(
     "The mean of half a distance",
     Integral(2 * h * exp(-(h**2)) / sqrt(pi), (h, 0, oo)),
-    equals(1 / sqrt(pi), r"the integrand is the slope of $-e^{-h^2}/\sqrt\pi$", wrong={"twice": 2 / sqrt(pi)}),
+    equals(1 / sqrt(pi), r"the integrand is the slope of $-e^{-h^2}/\sqrt\pi$"),
     so=r"The middles have variance $\frac12$, so $\mathbb{E}[(m_a - m_b)^2] = 1$. The half distances have the mean square "
     r"$\frac12$, so $\mathbb{E}[(h_a - h_b)^2] = 2 (\frac12 - \frac1\pi)$. Sorted pairs of a batch of two cost $2 - \frac2\pi = "
     r"1.3634$ in the mean; random pairs cost 2, and optimal transport between two equal laws costs 0.",

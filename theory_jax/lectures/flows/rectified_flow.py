@@ -187,7 +187,7 @@ derivation.chain(
     ((1 - t) * Matrix.eye(2) + t * Matrix([[0, -1], [1, 0]])).det(),
     equals((1 - t) ** 2 + t**2, "the determinant"),
     equals(plus(Rational(1, 2), times(2, (t - Rational(1, 2)) ** 2)), "complete the square"),
-    at_least(Rational(1, 2), "leave out a square", dropping=times(2, (t - Rational(1, 2)) ** 2), wrong={"one": 1}),
+    at_least(Rational(1, 2), "leave out a square", dropping=times(2, (t - Rational(1, 2)) ** 2)),
     so="The determinant is that of the map from the start to the place at a time, for pairs that are a quarter of a turn apart. "
     "It is never 0, so nothing crosses, and the velocity is constant on every line: rectification changes nothing.",
 )
@@ -245,9 +245,7 @@ derivation.bridge(
     calls=(reflow_pairs,),
     wrong={"backward": -Total(i, steps * v)},
 )
-derivation.bridge(
-    "The cost of a pair", (data - noise) ** 2, transport_cost, x0=[[noise]], x1=[[data]], wrong={"half": (data - noise) ** 2 / 2}
-)
+derivation.bridge("The cost of a pair", (data - noise) ** 2, transport_cost, x0=[[noise]], x1=[[data]])
 
 
 def _field_of(variance):

@@ -217,7 +217,7 @@ derivation.chain(
     equals(
         Limit(-1 / (1 + exp(v)), v, -oo), r"that is $-\sigma(-v)$", wrong={"the other sigmoid": Limit(-1 / (1 + exp(-v)), v, -oo)}
     ),
-    equals(-1, r"$e^v$ tends to 0", wrong={"half": -Rational(1, 2)}),
+    equals(-1, r"$e^v$ tends to 0"),
 )
 _LOSSES = {
     "kl": (exp(v - 1), s),
@@ -342,10 +342,7 @@ for _words, _loss, _place, _value in (
     ("the GAN", softplus_up + softplus_down, 0, Rational(1, 2)),
 ):
     derivation.chain(
-        f"... for {_words}",
-        Subs(Slope(_loss, v, 2), v, _place),
-        equals(_value, rf"at $v^\circ = {_place}$", wrong={"twice": 2 * _value}),
-        role="remark",
+        f"... for {_words}", Subs(Slope(_loss, v, 2), v, _place), equals(_value, rf"at $v^\circ = {_place}$"), role="remark"
     )
 moments = ImmutableMatrix(3, 3, lambda i, j: Expectation(Normal(x, 0, 1), x ** (i + j)))
 derivation.chain(

@@ -127,7 +127,7 @@ derivation.chain(
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of the table: in words, f'(w), f*(f'(w)), the w with f'(w) = t, f*(t), the condition on t, and a usual mistake."""
+    """A row of the table: in words, f'(w), f*(f'(w)), the w with f'(w) = t, f*(t), the condition on t, a mistaken f*(t)."""
 
     words: str
     slope: sympy.Expr
@@ -220,23 +220,22 @@ def _column(of):
     return sympy.Matrix([of(row).subs({alpha: -1, t: r}) for row in _ROWS.values()])
 
 
-for _words, _formula, _code, _mistake in (
-    (
-        "The code computes the conjugates, the alpha family's at -1",
-        lambda row: row.conjugate,
-        fenchel_conjugate,
-        lambda row: row.mistake,
-    ),
-    ("... and their slopes", lambda row: row.maximizer, fenchel_conjugate_derivative, lambda row: 1 / row.maximizer),
-):
-    derivation.bridge(
-        _words,
-        _column(_formula),
-        functools.partial(of_each, _code, _AT),
-        t=[r],
-        calls=(_code,),
-        wrong={"a usual mistake": _column(_mistake)},
-    )
+derivation.bridge(
+    "The code computes the conjugates, the alpha family's at -1",
+    _column(lambda row: row.conjugate),
+    functools.partial(of_each, fenchel_conjugate, _AT),
+    t=[r],
+    calls=(fenchel_conjugate,),
+    wrong={"a term or a factor lost": _column(lambda row: row.mistake)},
+)
+derivation.bridge(
+    "... and their slopes",
+    _column(lambda row: row.maximizer),
+    functools.partial(of_each, fenchel_conjugate_derivative, _AT),
+    t=[r],
+    calls=(fenchel_conjugate_derivative,),
+    wrong={"the ratio turned over": _column(lambda row: 1 / row.maximizer)},
+)
 
 derivation.say(
     r"Three rows show what a supremum can do: Pearson's by completing a square, with a flat part where the constraint $u \ge "

@@ -199,10 +199,7 @@ donsker_varadhan = derivation.chain(
     equals(
         plus(dv, -tangent.at(ratio)),
         r"with $r = e^{c-1} Z$, $c = 1 + \log r - \log Z$, so $c - r = -\log Z - (r - 1 - \log r)$",
-        wrong={
-            "twice": plus(dv, -2 * tangent.at(ratio)),
-            "the mean of the logarithm": plus(Expectation(p, t), -Expectation(q, t), -tangent.at(ratio)),
-        },
+        wrong={"the mean of the logarithm": plus(Expectation(p, t), -Expectation(q, t), -tangent.at(ratio))},
     ),
     at_most(dv, r"add the gap of the logarithm, which is zero for $r = 1$, that is $c = 1 - \log Z$", adding=tangent.at(ratio)),
     states=2,

@@ -30,7 +30,7 @@ score = derivation.chain(
         r"$q\, \partial \log q = \partial q$",
         wrong={"the logarithm forgotten": Expectation(q, Slope(q, l.at(i))), "without the law": Total(k, Slope(log(q), l.at(i)))},
     ),
-    equals(0, "the derivative of the constant 1: the probabilities keep their sum", wrong={"one": 1, "a probability": q.at(i)}),
+    equals(0, "the derivative of the constant 1: the probabilities keep their sum", wrong={"a probability": q.at(i)}),
     central=True,
     role="lemma",
 )

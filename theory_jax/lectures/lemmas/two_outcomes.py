@@ -28,7 +28,7 @@ valley = derivation.valley(
 two_outcomes = derivation.chain(
     "For two outcomes the divergence is at least twice the squared distance",
     plus(_divergence, -2 * (P - Q) ** 2),
-    at_least(0, "its least value; zero for $Q = P$ only", dropping=valley.at(Q), wrong={"one": 1}),
+    at_least(0, "its least value; zero for $Q = P$ only", dropping=valley.at(Q)),
     about=(P, Q),
     central=True,
     role="lemma",

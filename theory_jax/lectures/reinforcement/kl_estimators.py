@@ -154,9 +154,7 @@ derivation.chain(
     "Close to the reference, the second is nearly unbiased",
     Limit(times(k_2_series, 1 / kl_series), epsilon, 0),
     equals(
-        1,
-        r"both are $\frac{\kappa_2}{2} \epsilon^2$ and terms of the third order; $\kappa_2 > 0$, since $u$ is not constant",
-        wrong={"twice": 2},
+        1, r"both are $\frac{\kappa_2}{2} \epsilon^2$ and terms of the third order; $\kappa_2 > 0$, since $u$ is not constant"
     ),
     so=r"Half the squared log-ratio measures a small step as the divergence does: both are $\frac12 \epsilon^2$ times the "
     r"variance.",

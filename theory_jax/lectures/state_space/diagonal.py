@@ -134,7 +134,7 @@ derivation.chain(
     equals(
         kernel,
         "two half cells are one cell: the entries $2l$ and $2l + 1$ sum to the entry $l$ of the whole step",
-        wrong={"their mean": kernel / 2, "twice": 2 * kernel, "the next cell": kernel + c * gain * exp(step * lam * (l + 1))},
+        wrong={"their mean": kernel / 2, "the next cell": kernel + c * gain * exp(step * lam * (l + 1))},
     ),
     role="lemma",
     uses=(cells,),
@@ -436,7 +436,7 @@ def phases_of_the_codes_frequencies():
 derivation.chain(
     "A large frequency sees only the sum of the rows",
     Limit(times(w, atan(q / w)), w, oo),
-    equals(q, r"$\arctan\varepsilon = \varepsilon + O(\varepsilon^3)$", wrong={"a half": q / 2, "nothing": 0}),
+    equals(q, r"$\arctan\varepsilon = \varepsilon + O(\varepsilon^3)$", wrong={"nothing": 0}),
     role="lemma",
 )
 derivation.chain(

@@ -133,7 +133,6 @@ derivation.chain(
     equals(
         Total(k, times(above, 1 - (-1) ** (n - k), s, s.at(k), g.at(k))),
         r"$P_n' = (2n-1) P_{n-1} + P_{n-2}'$, down in steps of two; $dy/dx = 2$, so the factor is 2 where $n - k$ is odd, else 0",
-        wrong={"half": Total(k, above * (1 - (-1) ** (n - k)) / 2 * s * s.at(k) * g.at(k))},
     ),
     states=4,
     role="lemma",
@@ -289,10 +288,7 @@ derivation.chain(
     equals(
         plus(-(r_now**2), -SquaredNorm(n, v)),
         r"$A + A^\top = -(B B^\top + I)$: off the diagonal $-s_n s_k$, on it $-2(n+1) = -s_n^2 - 1$",
-        wrong={
-            "half": plus(-(r_now**2), -SquaredNorm(n, v)) / 2,
-            "the beginning for now": plus(-(r_first**2), -SquaredNorm(n, v)),
-        },
+        wrong={"the beginning for now": plus(-(r_first**2), -SquaredNorm(n, v))},
     ),
     at_most(-SquaredNorm(n, v), "leave out a square", adding=r_now**2),
     so=r"The first expression is $t\, \frac d{dt} |v|^2$ without a signal. So $|v|^2$ falls at least like $1/t$: a signal fades "

@@ -157,11 +157,7 @@ derivation.chain(
     "One vector out of an inverse",
     plus(times(g - rate, x), times(q, Total(k, times(q_star.at(k), x.at(k))))),
     equals(plus(b, -times(q, alpha), times(q, plus(k_pb, -times(k_pp, alpha)))), r"insert $x$: $p^* x = k_{pb} - k_{pp} \alpha$"),
-    equals(
-        b,
-        r"$k_{pb} - k_{pp} \alpha = \alpha$, by the choice of $\alpha$",
-        wrong={"twice": 2 * b, "the low rank is left": b - q * alpha},
-    ),
+    equals(b, r"$k_{pb} - k_{pp} \alpha = \alpha$, by the choice of $\alpha$", wrong={"the low rank is left": b - q * alpha}),
     states=2,
     role="lemma",
     so=r"So $x = (g - \Lambda + p p^*)^{-1} b$, and only a diagonal matrix was inverted.",
