@@ -2,7 +2,7 @@
 
 The function is called once for every draw, with inputs by its own names. An input is an expression, which becomes a number (an
 array, if an index is free in it); a list of inputs, which becomes an array of one more axis, so that [x] is a batch of one; a
-function of numbers (`function_of`); or anything else (an array, a word), which is passed as it is.
+tuple of inputs, which stays one; a function of numbers (`function_of`); or anything else (an array, a word), passed as it is.
 """
 
 import itertools
@@ -158,6 +158,8 @@ class _Draws:
             return self._numbers[part][number]
         if isinstance(part, list):
             return jnp.array([self.given(one, number) for one in part])
+        if isinstance(part, tuple):
+            return tuple(self.given(one, number) for one in part)
         if not isinstance(part, sympy.Basic | sympy.MatrixBase):
             return part
         numbers = self._numbers[_leaf(part)][number]
