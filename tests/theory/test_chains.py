@@ -8,18 +8,8 @@ from sympy import exp, log
 from theory_jax.derivation.chains import Chain, at_least, at_most, equals, lemmas_in
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import (
-    Divergence,
-    Entropy,
-    Expectation,
-    Limit,
-    Normal,
-    Reference,
-    Slope,
-    SquaredNorm,
-    Total,
-    Variance,
-)
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
+from theory_jax.derivation.references import Reference
 from theory_jax.derivation.setting import letters
 from theory_jax.lectures.lemmas.jensen import jensen
 

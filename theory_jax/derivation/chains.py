@@ -12,8 +12,10 @@ import sympy
 
 from theory_jax.derivation.ground import Ground
 from theory_jax.derivation.kinds import Refused, require
-from theory_jax.derivation.notation import Entry, Family, Index, Nonnegative, Reference, UnspecifiedFunction, made
+from theory_jax.derivation.notation import Entry, Family, Index, made
+from theory_jax.derivation.references import Nonnegative, Reference
 from theory_jax.derivation.typeset import latex
+from theory_jax.derivation.unspecified import UnspecifiedFunction
 
 RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
 

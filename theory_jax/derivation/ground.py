@@ -10,9 +10,10 @@ import numpy as np
 import sympy
 
 from theory_jax.derivation.kinds import Refused, require
-from theory_jax.derivation.notation import Entry, Node, UnspecifiedFunction, free_indices
+from theory_jax.derivation.notation import Entry, Node, free_indices
 from theory_jax.derivation.rational import is_zero
 from theory_jax.derivation.typeset import latex
+from theory_jax.derivation.unspecified import UnspecifiedFunction
 
 STATES = 3  # of every index, unless a chain says otherwise
 POINTS = 8  # random points at which a line is tried before SymPy reduces it

@@ -29,7 +29,8 @@ from theory_jax.derivation.chains import Chain
 from theory_jax.derivation.ground import STATES, Ground
 from theory_jax.derivation.kinds import KINDS, BoundSides
 from theory_jax.derivation.lecture import Derivation, Step
-from theory_jax.derivation.notation import Divergence, Entry, Family, Nonnegative, Normal
+from theory_jax.derivation.notation import Divergence, Entry, Family, Normal
+from theory_jax.derivation.references import Nonnegative
 from theory_jax.derivation.typeset import latex
 
 SLIP = sympy.Rational(11, 10)

@@ -11,7 +11,7 @@ import functools
 import sympy
 from sympy.core.kind import NumberKind
 from sympy.core.symbol import Str
-from sympy.printing.precedence import PRECEDENCE, precedence
+from sympy.printing.precedence import PRECEDENCE
 
 from theory_jax.derivation.moments import normal_moment
 
@@ -398,127 +398,6 @@ class Limit(Node):
         body, x, place, side = self.args
         where = printer.doprint(place) + ("" if place.is_infinite else {"+": r"^+", "-": r"^-"}[str(side)])
         return rf"\lim_{{{printer.doprint(x)} \to {where}}} {printer.term(body)}"
-
-
-class Reference(sympy.Basic):
-    """A lemma, by the module of its lecture and its title, which no other of that lecture has."""
-
-    def __new__(cls, module, title):
-        return super().__new__(cls, *(part if isinstance(part, Str) else Str(part) for part in (module, title)))
-
-    @property
-    def module(self):
-        """The lecture's module."""
-        return self.args[0].name
-
-    @property
-    def title(self):
-        """The lemma's title."""
-        return self.args[1].name
-
-
-class Nonnegative(Node):
-    """An expression that a lemma has shown to be never negative: the lemma's, at other laws and numbers.
-
-    Prints as the expression, or by the lemma's name for it: B_f(u, 1). name: of the lemma, empty if it has none.
-    others: Tuples of a law or number and the set in which the lemma needs it.
-    """
-
-    is_nonnegative = True
-
-    def __new__(cls, expression, reference, name, *others):
-        return super().__new__(cls, expression, reference, name if isinstance(name, Str) else Str(name), *others)
-
-    @property
-    def precedence(self):
-        """As the expression, unless it is printed by a name."""
-        return PRECEDENCE["Atom"] if self.name else precedence(self.args[0])
-
-    @property
-    def reference(self):
-        """The chain or lemma that shows it."""
-        return self.args[1]
-
-    @property
-    def name(self):
-        """How it is printed, with places for the others."""
-        return self.args[2].name
-
-    @property
-    def others(self):
-        """The laws and numbers at which the lemma is used, each with the set in which the lemma needs it."""
-        return self.args[3:]
-
-    @property
-    def free_symbols(self):
-        return self.args[0].free_symbols
-
-    def expand_at(self, ground, at):
-        return ground.expand(self.args[0], at)
-
-    def _latex(self, printer):
-        if self.name:
-            return self.name.format(*(printer.doprint(other) for other, _ in self.others))
-        return printer.doprint(self.args[0])
-
-
-class UnspecifiedFunction(sympy.Expr):
-    """A smooth function of which nothing is said, or its partial derivative of these orders: f(u), f'(u), f''(u).
-
-    The derivative of SymPy's Function("f") at 2 u is a Subs of a Derivative by another variable, and prints as one. (SymPy orders
-    the factors of a product by the names of their classes: this one puts a function behind an entry.)
-    """
-
-    is_commutative = True
-    is_real = True
-
-    def __new__(cls, letter, orders, *arguments):
-        if len(arguments) != len(orders):
-            raise TypeError(f"{letter} has {len(orders)} arguments, and {len(arguments)} are given")
-        letter = letter if isinstance(letter, Str) else Str(letter)
-        return super().__new__(cls, letter, sympy.Tuple(*orders), *map(sympy.sympify, arguments))
-
-    @property
-    def letter(self):
-        """The name of the function."""
-        return self.args[0].name
-
-    @property
-    def orders(self):
-        """How often it is differentiated by each argument."""
-        return tuple(map(int, self.args[1]))
-
-    @property
-    def arguments(self):
-        """The numbers that it is applied to."""
-        return self.args[2:]
-
-    def at(self, *arguments):
-        """The same function of other numbers."""
-        return UnspecifiedFunction(*self.args[:2], *arguments)
-
-    def fdiff(self, argindex=1):
-        """The partial derivative by one argument."""
-        orders = list(self.orders)
-        orders[argindex - 1] += 1
-        return UnspecifiedFunction(self.args[0], orders, *self.arguments)
-
-    def _eval_derivative(self, symbol):
-        inner = [(k, argument.diff(symbol)) for k, argument in enumerate(self.arguments, start=1)]
-        return sympy.Add(*(self.fdiff(k) * slope for k, slope in inner if slope != 0))
-
-    def _latex(self, printer, exp=None):
-        arguments = ", ".join(map(printer.doprint, self.arguments))
-        if len(self.orders) == 1:
-            name = self.letter + "'" * self.orders[0]
-        else:
-            name = "".join(rf"\partial_{k + 1}" * n for k, n in enumerate(self.orders)) + self.letter
-        return rf"{name}{'' if exp is None else f'^{{{exp}}}'}\left({arguments}\right)"
-
-
-def function(letter, *orders):
-    """The function of this letter, or its derivative of these orders (one order an argument)."""
-    return functools.partial(UnspecifiedFunction, letter, orders or (0,))
 
 
 def made(expression):

@@ -21,8 +21,9 @@ from pylatexenc.macrospec import MacroSpec
 from theory_jax.derivation.chains import spoken_of
 from theory_jax.derivation.ground import Ground
 from theory_jax.derivation.kinds import require
-from theory_jax.derivation.notation import Count, Entry, Family, Index, Total, function
+from theory_jax.derivation.notation import Count, Entry, Family, Index, Total
 from theory_jax.derivation.typeset import latex
+from theory_jax.derivation.unspecified import function
 
 
 @dataclass(frozen=True, eq=False)

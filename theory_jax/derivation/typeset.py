@@ -4,7 +4,9 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence
 
-from theory_jax.derivation.notation import Entry, Limit, Node, Nonnegative, Product, Slope, Total, UnspecifiedFunction
+from theory_jax.derivation.notation import Entry, Limit, Node, Product, Slope, Total
+from theory_jax.derivation.references import Nonnegative
+from theory_jax.derivation.unspecified import UnspecifiedFunction
 
 
 class Typesetter(LatexPrinter):

@@ -13,7 +13,8 @@ from sympy import Integral, Matrix, Rational, atan, pi, sqrt
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, function, plus, times
+from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.unspecified import function
 from theory_jax.flows.flow_matching import marginal_velocity, mixture_velocity
 from theory_jax.flows.rectified_flow import reflow_pairs, straightness, transport_cost
 

@@ -18,9 +18,10 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import disjoint_distributions
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, function, plus, times
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
 from theory_jax.derivation.typeset import latex
+from theory_jax.derivation.unspecified import function
 from theory_jax.foundations._generators import GENERATORS, row_of
 from theory_jax.foundations.f_divergence import f_divergence, f_generator, f_generator_derivative, push_through_channel
 from theory_jax.lectures.foundations._formulas import ALL, ALPHA, FORMULAS, U, of_each

@@ -14,7 +14,8 @@ from sympy import Abs, ImmutableMatrix, Matrix, Rational, Subs, exp, log, oo, si
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, function, plus, times
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, plus, times
+from theory_jax.derivation.unspecified import function
 from theory_jax.foundations.f_divergence import f_divergence
 from theory_jax.foundations.f_gan import (
     f_gan_alternative_generator_loss,

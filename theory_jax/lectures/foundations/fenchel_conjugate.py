@@ -16,8 +16,9 @@ from sympy import Rational, exp, limit, log, oo, sqrt, tanh
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Slope, function, plus, times
+from theory_jax.derivation.notation import Limit, Slope, plus, times
 from theory_jax.derivation.typeset import latex
+from theory_jax.derivation.unspecified import function
 from theory_jax.foundations._generators import GENERATORS, row_of
 from theory_jax.foundations.f_divergence import f_generator, f_generator_derivative
 from theory_jax.foundations.fenchel_conjugate import (

@@ -14,8 +14,9 @@ from sympy import Rational, Subs, exp, limit, log
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, function, plus, times
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.unspecified import function
 from theory_jax.foundations.jensen import bregman_divergence, jensen_gap, jensen_gap_bounds, log_jensen_gap, log_mean_exp
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent

@@ -14,8 +14,9 @@ from sympy import Matrix, exp, log, solve, sqrt
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, function, plus, times
+from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.unspecified import function
 from theory_jax.foundations.f_divergence import f_divergence, f_generator_derivative
 from theory_jax.foundations.fenchel_conjugate import output_activation
 from theory_jax.foundations.variational_divergence import (

@@ -10,7 +10,8 @@ import sympy
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Slope, function, plus, times
+from theory_jax.derivation.notation import Slope, plus, times
+from theory_jax.derivation.unspecified import function
 from theory_jax.state_space.parallel_scan import combine, recurrence_backward, recurrence_parallel, recurrence_sequential
 
 derivation = Derivation(
