@@ -70,16 +70,8 @@ derivation.say(
 derivation.chain(
     "The noisy classifier is the expected classifier of clean data",
     Total(n, p * of_data * kernel) / Total(n, p * kernel),
-    equals(
-        Total(n, of_data * (p * kernel / Total(n, p * kernel))),
-        "the denominator does not depend on the data",
-        wrong={"one term's own denominator": Total(n, of_data * (p * kernel / (p * kernel)))},
-    ),
-    equals(
-        Expectation(posterior, of_data),
-        r"Bayes' rule: the bracket is the law of the data given $x$",
-        wrong={"averaged over all data": Expectation(p, of_data)},
-    ),
+    equals(Total(n, of_data * (p * kernel / Total(n, p * kernel))), "the denominator does not depend on the data"),
+    equals(Expectation(posterior, of_data), r"Bayes' rule: the bracket is the law of the data given $x$"),
     role="lemma",
     uses=(marginal_law,),
     so=r"The first line is $q_t(y|x)$: the joint density of class and noisy value, over that of the noisy value. It is a "
@@ -114,11 +106,7 @@ bayes_for_scores = derivation.chain(
         wrong={"the classifier in the denominator": Slope(log(density * prior / classifier), x)},
     ),
     equals(plus(Slope(log(density), x), Slope(log(classifier), x), -Slope(log(prior), x)), "the logarithm of a product is a sum"),
-    equals(
-        plus(Slope(log(density), x), Slope(log(classifier), x)),
-        r"how frequent a class is does not depend on $x$",
-        wrong={"the frequency kept": plus(Slope(log(density), x), Slope(log(classifier), x), -log(prior))},
-    ),
+    equals(plus(Slope(log(density), x), Slope(log(classifier), x)), r"how frequent a class is does not depend on $x$"),
     states=2,
     central=True,
     so="The left side is the score of the noisy data of one class, which is all that a sampler needs; the right side has a "
@@ -186,7 +174,6 @@ derivation.bridge(
     b=b,
     alpha_bar=[1, a],
     calls=(classifier_gradient,),
-    wrong={"the slope of the logit": Slope(log(joint), x)},
 )
 
 w = derivation.number("w", "the scale of the guidance", "scale", positive=True)
@@ -244,11 +231,7 @@ derivation.say(
 markov = derivation.chain(
     "The step back of a class, by Bayes' rule",
     early * class_of * step / Total(i, early * class_of * step),
-    equals(
-        back * class_of / Total(i, back * class_of),
-        r"divide both by $q(x_t)$: $q(i)\, q(e|i) / q(x_t) = q(i|e)$",
-        wrong={"the step forgotten": early * class_of / Total(i, early * class_of)},
-    ),
+    equals(back * class_of / Total(i, back * class_of), r"divide both by $q(x_t)$: $q(i)\, q(e|i) / q(x_t) = q(i|e)$"),
     states=2,
     role="lemma",
     so=r"The first line uses that the class and $x_t$ are independent given $x_{t-1}$: the step forward contains no class. The "
@@ -264,18 +247,10 @@ derivation.chain(
     equals(
         plus(-((x - mean) ** 2) / (2 * bent), times(w, slope, x - mean)),
         r"collect the squares: $\frac{1}{v} = \frac{1}{\sigma^2} - w H$",
-        wrong={
-            "the bend with the other sign": plus(-((x - mean) ** 2) * (1 / variance + w * bend) / 2, times(w, slope, x - mean))
-        },
     ),
     equals(
         plus(-((x - plus(mean, times(bent, w, slope))) ** 2) / (2 * bent), bent * w**2 * slope**2 / 2),
         r"complete the square; the last term does not depend on $x$",
-        wrong={
-            "the deviation in place of the variance": plus(
-                -((x - plus(mean, times(sqrt(variance), w, slope))) ** 2) / (2 * bent), bent * w**2 * slope**2 / 2
-            )
-        },
     ),
     so=r"The first line is the logarithm of $\mathcal{N}(x; \mu, \sigma^2)\, q_{t-1}(y|x)^w$ up to a constant, with the "
     r"classifier's logarithm expanded at $\mu$. So the guided step is $\mathcal{N}(\mu + v w h, v)$.",
@@ -308,11 +283,7 @@ derivation.chain(
         times(1 / sqrt(alpha), plus(x, -times((1 - alpha) / sqrt(1 - a), plus(predicted, -times(w, sqrt(1 - a), slope))))),
         -times(1 / sqrt(alpha), plus(x, -times((1 - alpha) / sqrt(1 - a), predicted))),
     ),
-    equals(
-        times(w, (1 - alpha) / sqrt(alpha), slope),
-        "only the slope is left, and the deviation of the noise cancels",
-        wrong={"not cancelled": times(w, (1 - alpha) / sqrt(alpha * (1 - a)), slope)},
-    ),
+    equals(times(w, (1 - alpha) / sqrt(alpha), slope), "only the slope is left, and the deviation of the noise cancels"),
     role="remark",
     uses=(in_the_noise,),
     so=r"The first line is by how much the guided noise moves the mean of a step. With $\sigma^2 = \beta_t = 1 - \alpha_t$ the "
@@ -348,10 +319,6 @@ derivation.chain(
     equals(
         -w * (w - 1) * a * (1 - a) * r**2 / times(P_0, P_t),
         r"over the common denominator; $P_t - P_0 = -(w - 1)(1 - \bar\alpha_t) r$",
-        wrong={
-            "the other sign": w * (w - 1) * a * (1 - a) * r**2 / times(P_0, P_t),
-            "r not squared": -w * (w - 1) * a * (1 - a) * r / times(P_0, P_t),
-        },
     ),
     uses=(tilted_spread, marginal_law),
     so=r"The first line is the variance of the sharpened noised data minus that of the sharpened data ($\bar\alpha_t = 1$), "

@@ -67,23 +67,15 @@ derivation.say(
 derivation.chain(
     "Its drift, as the steps get small",
     Limit((sqrt(1 - b * h) - 1) / h, h, 0),
-    equals(
-        Limit(-b / (sqrt(1 - b * h) + 1), h, 0),
-        r"multiply above and below by $\sqrt{1 - b h} + 1$",
-        wrong={"the sign": Limit(b / (sqrt(1 - b * h) + 1), h, 0)},
-    ),
-    equals(-b / 2, r"$\sqrt{1 - b h} \to 1$", wrong={"no half": -b}),
+    equals(Limit(-b / (sqrt(1 - b * h) + 1), h, 0), r"multiply above and below by $\sqrt{1 - b h} + 1$"),
+    equals(-b / 2, r"$\sqrt{1 - b h} \to 1$"),
     so=r"So the chain tends to $dx = -\frac12 b x\, dt + \sqrt b\, dw$.",
 )
 kept = derivation.number("a", "what one step leaves of the data's variance, $1 - b h$", between=(0, 1))
 derivation.chain(
     "A chain of finitely many steps keeps less of the data than the equation",
     plus(-N * (1 - kept), -N * log(kept)),
-    equals(
-        N * tangent.at(kept),
-        r"the gap $a - 1 - \log a$ of the logarithm from its tangent",
-        wrong={"the sign": -N * tangent.at(kept)},
-    ),
+    equals(N * tangent.at(kept), r"the gap $a - 1 - \log a$ of the logarithm from its tangent"),
     at_least(0, "leave out what is never negative", dropping=N * tangent.at(kept)),
     so=r"So $\log \bar\alpha_N = N \log a$ is at most $-N (1 - a) = -b$, the logarithm of what the equation leaves. With $1 - a "
     r"= b/N$ the gap is $\frac{b^2}{2 N}$ and smaller terms: it vanishes as $N$ grows.",
@@ -124,11 +116,7 @@ spread = derivation.define("V", data * exp(-integral(time)) + 1 - exp(-integral(
 derivation.chain(
     "The mean solves the equation without its noise",
     Slope(mean, time),
-    equals(
-        -integral(time).diff(time) * mean / 2,
-        "the chain rule; the slope of $B$ is $\\beta$, so this is the mean drift",
-        wrong={"no half": -integral(time).diff(time) * mean},
-    ),
+    equals(-integral(time).diff(time) * mean / 2, "the chain rule; the slope of $B$ is $\\beta$, so this is the mean drift"),
 )
 derivation.chain(
     "The variance turns to 1",
@@ -138,11 +126,7 @@ derivation.chain(
         r"in a short time $h$ the drift scales the variance by $(1 - \frac\beta2 h)^2 \approx 1 - \beta h$, and the noise adds "
         r"$\beta h$",
     ),
-    equals(
-        times(integral(time).diff(time), plus(1, -spread)),
-        "collect",
-        wrong={"away from 1": times(integral(time).diff(time), plus(spread, -1))},
-    ),
+    equals(times(integral(time).diff(time), plus(1, -spread)), "collect"),
     so=r"Data of variance 1 keep it: hence the name. Given $x_0$ ($v = 0$) the variance is $1 - e^{-B}$: with $\bar\alpha = "
     r"e^{-B}$ that is the forward process of DDPM, at every time.",
 )
@@ -206,7 +190,6 @@ derivation.chain(
     equals(
         plus(Slope(f(x) * p(x), x), -(g**2) / 2 * Slope(p(x), x, 2)),
         r"what the noise spreads, the additional score gathers again",
-        wrong={"not gathered": plus(Slope(f(x) * p(x), x), (lam**2 - 1) / 2 * g**2 * Slope(p(x), x, 2))},
     ),
     uses=(fokker_planck,),
     central=True,
@@ -225,13 +208,6 @@ derivation.chain(
             -((x - plus(ahead, -drift * h, g**2 * score * h)) ** 2) / (2 * g**2 * h), -drift * score * h, g**2 * score**2 * h / 2
         ),
         "complete the square in $x$",
-        wrong={
-            "half of the score": plus(
-                -((x - plus(ahead, -drift * h, g**2 * score * h / 2)) ** 2) / (2 * g**2 * h),
-                -drift * score * h,
-                g**2 * score**2 * h / 2,
-            )
-        },
     ),
     so=r"The first line is $\log p(x \mid y)$ up to a constant, by Bayes' rule: the density of the step from $x$ to $y$, and "
     r"$\log p(x) - \log p(y)$ to first order. The second is a normal density in $x$ about $y - f h + g^2 s h$, with the "
@@ -276,7 +252,6 @@ derivation.bridge(
     time=time,
     beta_min=first,
     beta_max=first + more,
-    wrong={"no half": exp(-(first * time + more * time**2)), "the root": exp(-(first * time + more * time**2 / 2) / 2)},
 )
 derivation.bridge(
     "... its drift and its diffusion",
@@ -357,7 +332,7 @@ derivation.bridge(
     time=time,
     sigma_min=low,
     sigma_max=low * exp(factor),
-    wrong={"the variance": exploding**2, "on a straight line": low * (1 + factor * time)},
+    wrong={"the variance": exploding**2},
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises

@@ -76,7 +76,7 @@ gating = derivation.chain(
     equals(
         plus(times(1 - gate, h), times(gate, u)),
         r"$\frac{1}{1 + e^z} = 1 - \sigma(z)$",
-        wrong={"turned over": plus(times(gate, h), times(1 - gate, u)), "both gated": plus(times(gate, h), times(gate, u))},
+        wrong={"both gated": plus(times(gate, h), times(gate, u))},
     ),
     central=True,
     so=r"The first line is the exact hold for $A = -1$ and $B = 1$. So the gate of a recurrent network is a system in continuous "
@@ -124,11 +124,7 @@ derivation.chain(
     equals(
         sympy.Matrix([h, b * u / rate]),
         r"the exponential is 1 at zero, and vanishes far out, since $\alpha > 0$",
-        wrong={
-            "turned over": sympy.Matrix([b * u / rate, h]),
-            "a sum in the end": sympy.Matrix([h, h + b * u / rate]),
-            "nothing in the end": sympy.Matrix([h, 0]),
-        },
+        wrong={"a sum in the end": sympy.Matrix([h, h + b * u / rate])},
     ),
     so=r"This is the exact hold. With $\Delta B$ the first limit is the same, and the past is forgotten, too, but the token is "
     r"amplified without bound.",
@@ -146,7 +142,6 @@ quotient = derivation.valley(
     g,
     0,
     r"the slope is $\frac{1}{1 + g} - \frac{4}{(2 + g)^2} = \frac{g^2}{(1 + g)(2 + g)^2}$",
-    wrong={"a larger quotient": log(1 + g) - 3 * g / (3 + g)},
 )
 derivation.chain(
     "The input counts for more by at least half the step",
@@ -160,21 +155,13 @@ derivation.chain(
 derivation.chain(
     "... and at most by the step",
     w / (1 - exp(-w)),
-    equals(
-        plus(1, w, -times(1 / g, tangent.at(1 + g))),
-        r"$\frac{w (1 + g)}{g} = 1 + w - \frac{g - \log(1 + g)}{g}$",
-        wrong={"half of it": plus(1, w / 2, -times(1 / g, tangent.at(1 + g)))},
-    ),
+    equals(plus(1, w, -times(1 / g, tangent.at(1 + g))), r"$\frac{w (1 + g)}{g} = 1 + w - \frac{g - \log(1 + g)}{g}$"),
     at_most(plus(1, w), "add the gap of the logarithm's tangent", adding=times(1 / g, tangent.at(1 + g))),
 )
 derivation.chain(
     "For short steps it is half the step",
     Limit((d / (1 - exp(-d)) - 1) / d, d, 0),
-    equals(
-        Rational(1, 2),
-        r"l'Hopital's rule, twice; $d$ is the step in units of the memory",
-        wrong={"all of it": 1, "a twelfth": Rational(1, 12)},
-    ),
+    equals(Rational(1, 2), r"l'Hopital's rule, twice; $d$ is the step in units of the memory"),
     so=r"So for $\Delta |A| \ll 1$ the two agree, and the relative error is $\frac{\Delta |A|}{2}$. The gate's identity holds "
     r"for the exact hold only: with $\Delta B$ the weight of the input is $\log(1 + e^z)$ in place of $\sigma(z)$.",
 )
@@ -273,7 +260,7 @@ bias = derivation.chain(
     "Where a step begins",
     log(1 + exp(plus(x, log(1 - exp(-x))))),
     equals(log(plus(1, times(exp(x), 1 - exp(-x)))), "the exponential of a sum"),
-    equals(x, "multiply out: only $e^x$ is left", wrong={"one more": 1 + x}),
+    equals(x, "multiply out: only $e^x$ is left"),
     so=r"A bias of $x + \log(1 - e^{-x})$ makes the step exactly $x$, for a token whose own contribution to it is zero.",
 )
 c_now = derivation.number("C_t", "what the output sees of the state", "c")
