@@ -87,7 +87,7 @@ derivation.chain(
 derivation.chain(
     "... and a mean square that falls short of 1 by what is added under the root",
     Total(i, h**2) / N,
-    equals(r**2 * var, r"$r$ in front, and the definition of $v$", wrong={"not squared": r * var}),
+    equals(r**2 * var, r"$r$ in front, and the definition of $v$"),
     equals(1 - eps * r**2, r"$r^2 (v + \epsilon) = 1$", wrong={"the unbiased variance": (1 - eps * r**2) * (N - 1) / N}),
     role="lemma",
 )

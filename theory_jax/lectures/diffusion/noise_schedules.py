@@ -95,7 +95,7 @@ derivation.chain(
     equals(
         exp(-lam / 2),
         r"$\frac{1 - a}{a} = e^{-\lambda}$: so $x_t / \sqrt{a} = x_0 + e^{-\lambda/2} \epsilon$",
-        wrong={"the half forgotten": exp(-lam), "the sign": exp(lam / 2)},
+        wrong={"the half forgotten": exp(-lam)},
     ),
     central=True,
     so=r"Two schedules with the same $\lambda$ at each time differ by nothing but a known scaling of what the network sees.",
@@ -112,14 +112,8 @@ derivation.chain(
     1 / (1 + exp(-lam)),
     equals(a, r"$e^{-\lambda} = \frac{1 - a}{a}$", wrong={"the share of the noise": 1 - a}),
 )
-derivation.bridge("The code's log-SNR", log(a / (1 - a)), log_snr, alpha_bar=[a], wrong={"half of it": lam / 2})
-derivation.bridge(
-    "... and its inverse",
-    1 / (1 + exp(-log_ratio)),
-    alpha_bar_from_log_snr,
-    log_snr=[log_ratio],
-    wrong={"the sign": 1 / (1 + exp(log_ratio))},
-)
+derivation.bridge("The code's log-SNR", log(a / (1 - a)), log_snr, alpha_bar=[a])
+derivation.bridge("... and its inverse", 1 / (1 + exp(-log_ratio)), alpha_bar_from_log_snr, log_snr=[log_ratio])
 a_sigma = derivation.define(
     r"a_\sigma", 1 / (1 + sigma**2), "the level of that deviation", "alpha_bar_from_sigmas", positive=True
 )
@@ -133,13 +127,7 @@ derivation.chain(
     ),
     so=r"So a schedule that is linear in $\log \sigma$ is linear in $\lambda$.",
 )
-derivation.bridge(
-    "The code's level of a deviation",
-    1 / (1 + sigma**2),
-    alpha_bar_from_sigmas,
-    sigmas=[sigma],
-    wrong={"not squared": 1 / (1 + sigma)},
-)
+derivation.bridge("The code's level of a deviation", 1 / (1 + sigma**2), alpha_bar_from_sigmas, sigmas=[sigma])
 low = derivation.number(r"\sigma_1", "the smallest deviation", "sigma_min", positive=True)
 up = derivation.number("g", "the largest over the smallest, minus 1", positive=True)
 
@@ -286,7 +274,6 @@ derivation.chain(
     equals(
         times(speed, Slope(-log(cos(angle) ** 2), angle)),
         r"$\frac{f(\tau - h) - f(\tau)}{h f(\tau - h)}$ goes to $-f' / f$, the slope of $-\log f$",
-        wrong={"the sign": times(speed, Slope(log(cos(angle) ** 2), angle))},
     ),
     equals(times(2, speed, tan(angle)), r"$-\log \cos^2 u$ has the slope $2 \tan u$"),
     so=r"So $\beta_t \approx \frac{1}{T} \frac{\pi}{1 + s} \tan\left(\frac{\tau + s}{1 + s} \frac{\pi}{2}\right)$ for many "
@@ -313,7 +300,7 @@ c_z = derivation.number("c_z", r"its cosine, $\cos z$", between=(0, 1))
 derivation.chain(
     "The beta before the last",
     1 - sin(z) ** 2 / sin(2 * z) ** 2,
-    equals(1 - 1 / (4 * cos(z) ** 2), r"$\sin 2z = 2 \sin z \cos z$", wrong={"not squared": 1 - 1 / (2 * cos(z))}),
+    equals(1 - 1 / (4 * cos(z) ** 2), r"$\sin 2z = 2 \sin z \cos z$"),
     role="lemma",
     so=r"The first line is $1 - f(1 - \frac1T) / f(1 - \frac2T)$, because $f(1 - \frac kT) = \cos^2(\frac\pi2 - kz) = "
     r"\sin^2(kz)$.",
@@ -330,7 +317,7 @@ k = derivation.number("k", "how many steps before the end", positive=True)
 derivation.chain(
     "The last betas do not become small, however many steps there are",
     Limit(1 - sin(k * h) ** 2 / sin((k + 1) * h) ** 2, h, 0),
-    equals(1 - k**2 / (k + 1) ** 2, r"$\sin u / u \to 1$", wrong={"not squared": 1 - k / (k + 1)}),
+    equals(1 - k**2 / (k + 1) ** 2, r"$\sin u / u \to 1$"),
     role="remark",
     so=r"At the end they are $1, \frac34, \frac59, \frac{7}{16}, \dots$: single large steps.",
 )
@@ -349,12 +336,12 @@ derivation.chain(
     "The map keeps the first level",
     plus(shift, slope * r_1),
     equals(times(slope, r_1 - r_T), r"$d = -c\, r_T$"),
-    equals(r_1, r"$c = r_1 / (r_1 - r_T)$", wrong={"the last level": r_T}),
+    equals(r_1, r"$c = r_1 / (r_1 - r_T)$"),
 )
 derivation.chain(
     "... and sends the last to zero",
     plus(shift, slope * r_T),
-    equals(0, r"$d = -c\, r_T$", wrong={"it stays": r_T}),
+    equals(0, r"$d = -c\, r_T$"),
     so=r"For $r_1 > r_T$ the slope is positive, so the rescaled schedule falls, too.",
 )
 _GAPS = [derivation.number(name, "a part of the way from 0 to 1", between=(0, Rational(1, 3))) for name in ("u_1", "u_2", "u_3")]
@@ -389,7 +376,7 @@ derivation.chain(
     "The shift makes up for it",
     log(ratio**2 * exp(shifted)),
     equals(plus(2 * log(ratio), shifted), "after averaging the blocks the signal-to-noise ratio is $m^2 e^{\\lambda'}$"),
-    equals(lam, r"$\lambda' = \lambda - 2 \log m$", wrong={"not shifted": shifted}),
+    equals(lam, r"$\lambda' = \lambda - 2 \log m$"),
     so="So the shifted schedule at the larger resolution is as noisy, block by block, as the old one at the base resolution.",
 )
 derivation.bridge(
@@ -399,7 +386,7 @@ derivation.bridge(
     alpha_bar=a,
     base_resolution=1.0,
     resolution=ratio,
-    wrong={"the side for the area": a / plus(a, (1 - a) * ratio), "the wrong way": a / plus(a, (1 - a) / ratio**2)},
+    wrong={"the side for the area": a / plus(a, (1 - a) * ratio)},
 )
 
 

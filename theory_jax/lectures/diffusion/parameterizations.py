@@ -128,15 +128,11 @@ derivation.chain(
 derivation.chain(
     "The score",
     Slope(Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t).log_density(x_t), x_t),
-    equals(
-        s,
-        "the log-density is a parabola; its slope is minus the distance from the mean, over the variance",
-        wrong={"the sign": -s},
-    ),
+    equals(s, "the log-density is a parabola; its slope is minus the distance from the mean, over the variance"),
     equals(
         -epsilon / sqrt(1 - a_t),
         r"the distance from the mean is $\sqrt{1 - \bar\alpha_t}\, \epsilon$",
-        wrong={"without the root": -epsilon / (1 - a_t), "the sign": epsilon / sqrt(1 - a_t)},
+        wrong={"without the root": -epsilon / (1 - a_t)},
     ),
     role="lemma",
 )
@@ -259,21 +255,8 @@ for _title, _name, _target, _predicted, _ratio, _why, _mistake in (
         beta**2 / (a_t * (1 - a_t)),
     ),
 ):
-    derivation.chain(
-        _title,
-        plus(_target, -_predicted) ** 2,
-        equals(times(_ratio, _ERROR), _why, wrong={"another factor": times(_mistake, _ERROR)}),
-        role="lemma",
-    )
-    derivation.bridge(
-        f"... and its factor in the code ({_name})",
-        _ratio,
-        loss_ratio,
-        t=[2],
-        alpha_bar=_LEVELS,
-        target=_name,
-        wrong={"another factor": _mistake},
-    )
+    derivation.chain(_title, plus(_target, -_predicted) ** 2, equals(times(_ratio, _ERROR), _why), role="lemma")
+    derivation.bridge(f"... and its factor in the code ({_name})", _ratio, loss_ratio, t=[2], alpha_bar=_LEVELS, target=_name)
 derivation.chain(
     "The loss of the noise weighs the data's error by the signal-to-noise ratio",
     _ERROR,
@@ -304,7 +287,6 @@ derivation.chain(
     equals(
         plus(times(cos(phi), e), -times(sin(phi), x_0)),
         r"differentiate; this is $\sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, x_0$",
-        wrong={"exchanged": plus(times(cos(phi), x_0), -times(sin(phi), e))},
     ),
 )
 derivation.chain(
@@ -319,12 +301,12 @@ derivation.chain(
     "Its inverse is its transpose: the data need no division",
     plus(times(sqrt(a_t), x_t), -times(sqrt(1 - a_t), v)),
     equals(plus(times(a_t, x_0), times(1 - a_t, x_0)), r"put in $x_t$ and $v$; the terms with $\epsilon$ cancel"),
-    equals(x_0, "the weights sum to one", wrong={"the noise": epsilon}),
+    equals(x_0, "the weights sum to one"),
 )
 derivation.chain(
     "... nor does the noise",
     plus(times(sqrt(1 - a_t), x_t), times(sqrt(a_t), v)),
-    equals(epsilon, "the second row of the transpose", wrong={"the data": x_0, "the sign": -epsilon}),
+    equals(epsilon, "the second row of the transpose"),
 )
 derivation.bridge(
     "The code's velocity of data and noise",
@@ -359,7 +341,7 @@ a = derivation.number("a", r"a level $\bar\alpha_t$ that goes to 0", between=(0,
 derivation.chain(
     "Near pure noise the data do not follow from the noise",
     Limit(Slope((x_t - sqrt(1 - a) * e) / sqrt(a), e) * sqrt(a), a, 0),
-    equals(-1, r"the slope is $-\sqrt{1 - a} / \sqrt{a}$", wrong={"finite": 0}),
+    equals(-1, r"the slope is $-\sqrt{1 - a} / \sqrt{a}$"),
     so=r"The slope of the data in the predicted noise grows like $1 / \sqrt{\bar\alpha_t}$: any error of the network is "
     r"multiplied by it.",
     role="remark",
@@ -367,7 +349,7 @@ derivation.chain(
 derivation.chain(
     "... but they follow from the velocity",
     Limit(Slope(sqrt(a) * x_t - sqrt(1 - a) * e, e), a, 0),
-    equals(-1, r"the slope is $-\sqrt{1 - a}$", wrong={"nothing is left": 0}),
+    equals(-1, r"the slope is $-\sqrt{1 - a}$"),
     so=r"At $\bar\alpha_T = 0$ the noisy value is the noise, and $v = -x_0$: a network that predicts the velocity still "
     r"predicts the data.",
     role="remark",
@@ -395,7 +377,6 @@ elbo_in_the_data = derivation.chain(
         times(Rational(1, 2), plus(snr_before, -signal_to_noise), _GUESS),
         r"over the common denominator $\bar\alpha_{t-1} (1 - \bar\alpha_t) - \bar\alpha_t (1 - \bar\alpha_{t-1}) = "
         r"\bar\alpha_{t-1} \beta_t$",
-        wrong={"the sign": times(Rational(1, 2), plus(signal_to_noise, -snr_before), _GUESS)},
     ),
     equals(
         times(Rational(1, 2), plus(snr_before / signal_to_noise, -1), _ERROR),

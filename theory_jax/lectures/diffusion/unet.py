@@ -149,11 +149,7 @@ derivation.chain(
             "the contrast not squared": times(c, _centered) / sqrt(plus(times(c, Variance(uniform, group)), eps)),
         },
     ),
-    equals(
-        _centered / sqrt(plus(Variance(uniform, group), eps / c**2)),
-        r"divide by $c$",
-        wrong={"the wrong way": _centered / sqrt(plus(Variance(uniform, group), eps * c**2))},
-    ),
+    equals(_centered / sqrt(plus(Variance(uniform, group), eps / c**2)), r"divide by $c$"),
     so=r"Nothing depends on how many numbers a group has. So an affine change of a group is a change of $\varepsilon$, and for "
     r"$\varepsilon = 0$ there is none. What is added to a whole group alike is removed: in a residual block the time is added "
     r"to each channel before the second norm, so only differences within a group arrive, and with one channel a group nothing "

@@ -84,7 +84,7 @@ derivation.chain(
     equals(
         Total(k, given_x * (x - a * point) / s),
         r"Bayes' rule; given the data point, the noise is $(x - \alpha y_k)/\sigma$",
-        wrong={"by the variance": Total(k, given_x * (x - a * point) / s**2), "the data": Total(k, given_x * point)},
+        wrong={"by the variance": Total(k, given_x * (x - a * point) / s**2)},
     ),
     role="lemma",
     so=r"So $\mathbb{E}[x_0 | x] = -\sigma s_t$, and since $x$ is made of both, $\mathbb{E}[x_1 | x] = (x + \sigma^2 "
@@ -110,7 +110,7 @@ derivation.chain(
 derivation.chain(
     "... and score from velocity",
     (a * velocity - da * x) / (s * w),
-    equals(score, "the same line, solved", wrong={"the other sign": -score, "the noise": -s * score}),
+    equals(score, "the same line, solved"),
     so=r"This needs noise, $\sigma > 0$. At the start, where $\alpha = 0$, it says $-x/\sigma^2$ whatever the velocity is: the "
     r"score of pure noise does not know the data, and there the score does not tell the velocity.",
 )
@@ -119,18 +119,11 @@ derivation.say(r"Next, a model. A prediction is a pair $(\hat x_1, \hat x_0)$ th
 data, noise = derivation.number("x_1", "a value for the data"), derivation.number("x_0", "a value for the noise")
 place = derivation.define("x_t", plus(a * data, s * noise), "the place that they make up")
 slope = derivation.define("v", plus(da * data, ds * noise), "the velocity that they make up", "velocity")
-for name, combination, found, other in (
-    ("data", (s * slope - ds * place) / w, data, noise),
-    ("noise", (da * place - a * slope) / w, noise, data),
-):
+for name, combination, found in (("data", (s * slope - ds * place) / w, data), ("noise", (da * place - a * slope) / w, noise)):
     derivation.chain(
         f"The {name} in place and velocity",
         combination,
-        equals(
-            found,
-            "the terms with the other one cancel, and what is left of the bracket is $w$ times this one",
-            wrong={"the other one": other, "the other sign": -found},
-        ),
+        equals(found, "the terms with the other one cancel, and what is left of the bracket is $w$ times this one"),
         so=""
         if name == "data"
         else r"Nothing is divided by $\alpha$ or $\sigma$: on the linear path, where $w = 1$, a velocity "
@@ -145,13 +138,9 @@ derivation.chain(
         ((ds - da * s / a) * (other_noise - noise)) ** 2,
         r"$\tilde x_1 - x_1 = -\frac{\sigma}{\alpha} (\tilde x_0 - x_0)$, as the place is the same",
     ),
-    equals(
-        w**2 / a**2 * (other_noise - noise) ** 2,
-        r"the bracket is $-w/\alpha$",
-        wrong={"turned over": a**2 / w**2 * (other_noise - noise) ** 2, "not squared": w / a * (other_noise - noise) ** 2},
-    ),
-    so=r"Whoever trains the velocity by squared errors trains the noise with the weight $w^2/\alpha^2$ in time, and the data "
-    r"with $w^2/\sigma^2$. Choosing what is predicted is choosing a weight.",
+    equals(w**2 / a**2 * (other_noise - noise) ** 2, r"the bracket is $-w/\alpha$"),
+    so=r"Training the velocity by squared errors trains the noise with the weight $w^2/\alpha^2$ in time, and the data with "
+    r"$w^2/\sigma^2$. To choose what is predicted is to choose a weight.",
 )
 
 # ---------------------------------------------------------------------------------------------------- diffusion
@@ -166,26 +155,17 @@ derivation.chain(
     equals(
         rate / 2 * (x + score),
         r"$\alpha' = \frac12 \beta \alpha$, $\sigma' = -\frac12 \beta \alpha^2/\sigma$, and $\sigma^2 + \alpha^2 = 1$",
-        wrong={"in the time of diffusion": -rate / 2 * (x + score), "a whole score": rate * (x / 2 + score)},
     ),
     so=r"This is the probability flow of the equation $dx = -\frac12 \beta x\, d\tau + \sqrt\beta\, dw$, $-\frac12 \beta (x + "
     r"s)$, with the other sign: $\tau = 1 - t$ runs the other way.",
 )
 scaled = derivation.define("y", place / (a + s), "the place in other coordinates", "rescale_to_linear")
 share = derivation.define("r_t", a / (a + s), "the time in other coordinates", "rescale_to_linear")
-derivation.chain(
-    "The time of the other coordinates runs forward",
-    Slope(share, t),
-    equals(w / (a + s) ** 2, "the quotient rule", wrong={"not squared": w / (a + s), "of the noise": -w / (a + s) ** 2}),
-)
+derivation.chain("The time of the other coordinates runs forward", Slope(share, t), equals(w / (a + s) ** 2, "the quotient rule"))
 derivation.chain(
     "In these coordinates every path is the linear one",
     scaled,
-    equals(
-        plus(share * data, (1 - share) * noise),
-        "the shares of data and noise sum to one",
-        wrong={"the ends exchanged": plus((1 - share) * data, share * noise)},
-    ),
+    equals(plus(share * data, (1 - share) * noise), "the shares of data and noise sum to one"),
 )
 derivation.chain(
     "... with one velocity, whatever the coefficients",
@@ -193,7 +173,7 @@ derivation.chain(
     equals(
         ((da * data + ds * noise) * (a + s) - (da + ds) * (a * data + s * noise)) / w, "the quotient rule, and the result above"
     ),
-    equals(data - noise, r"the bracket is $w (x_1 - x_0)$", wrong={"backward": noise - data}),
+    equals(data - noise, r"the bracket is $w (x_1 - x_0)$"),
     so=r"The mean given a place is the same for all paths: $\frac{dy}{dr} = \mathbb{E}[x_1 - x_0 \mid y]$, as a condition on "
     r"$x_t$ is one on $y$. So all paths have the flow lines of the linear one, and lead from the same noise to the same data "
     r"where $\alpha(0) = \sigma(1) = 0$. The schedule of a trained model may be exchanged when it is sampled.",
@@ -237,11 +217,7 @@ derivation.chain(
         plus(-Slope(u(x) * p(x), x), -(g**2) / 2 * Slope(p(x), x, 2), g**2 / 2 * Slope(p(x), x, 2)),
         "the score times the density is the slope of the density",
     ),
-    equals(
-        -Slope(u(x) * p(x), x),
-        "what the noise spreads, the drift gathers",
-        wrong={"not gathered": plus(-Slope(u(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))},
-    ),
+    equals(-Slope(u(x) * p(x), x), "what the noise spreads, the drift gathers"),
     so=r"The drift $u + \frac12 g^2 s$ with the noise $g\, dw$ has the densities of the flow, for every $g$, which may change "
     r"with time. One network serves both: solved without noise, or sampled with as much as one likes.",
 )
@@ -335,7 +311,6 @@ derivation.bridge(
     sigma=[B],
     alpha_slope=[rise],
     sigma_slope=[-fall],
-    wrong={"exchanged": ((rise * x - A * v) / whole, (B * v + fall * x) / whole)},
 )
 derivation.bridge(
     "... its place and its time on the linear path",
@@ -355,7 +330,6 @@ derivation.bridge(
     sigma=[B],
     alpha_slope=[rise],
     sigma_slope=[-fall],
-    wrong={"turned over": (A / whole) ** 2},
 )
 
 

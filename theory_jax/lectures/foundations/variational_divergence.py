@@ -125,9 +125,8 @@ derivation.chain(
     equals(
         times(bend(v) * (v - u), 1 / bend(v)),
         r"differentiate $f(u) - f(v) - f'(v)(u - v)$ by $v$; the critic's value $f'(v)$ changes by $f''(v)$",
-        wrong={"the sign": times(bend(v) * (u - v), 1 / bend(v))},
     ),
-    equals(plus(v, -u), r"$f'' > 0$ cancels", wrong={"relative": (v - u) / u}),
+    equals(plus(v, -u), r"$f'' > 0$ cancels"),
     role="lemma",
     so=r"It is zero at $v = u$ only. Its own slope there is $1/f''(u)$: near the best critic the gap is $\frac12 (T - "
     r"T^\circ)^2 / f''(u)$, quadratic in the critic's error.",
@@ -138,10 +137,7 @@ derivation.chain(
     equals(
         plus(p.at(j), -times(q.at(j), w.at(j))),
         r"$\partial T_j$ is $f''(w_j)\, \partial w_j$, and the slope of $f^*$ at $T_j$ is $w_j$",
-        wrong={
-            "the sign": plus(times(q.at(j), w.at(j)), -p.at(j)),
-            "the conjugate itself": plus(p.at(j), -times(q.at(j), price.at(j))),
-        },
+        wrong={"the conjugate itself": plus(p.at(j), -times(q.at(j), price.at(j)))},
     ),
     so=r"It is zero where $w_j = p_j/q_j$: a critic that is trained on the bound learns the density ratio.",
 )

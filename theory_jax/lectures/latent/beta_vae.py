@@ -120,11 +120,7 @@ derivation.chain(
         r"\mathbb{E}_{q_\beta} \ell = \mathrm{Var}_{q_\beta} \ell$",
         wrong={"the weight for its inverse": times(beta, Variance(tempered, l))},
     ),
-    equals(
-        -times(T, Slope(D_best, T)),
-        r"$D_T = -\mathbb{E}_{q_\beta} \ell$",
-        wrong={"turned over": -times(beta, Slope(D_best, T)), "the sign": times(T, Slope(D_best, T))},
-    ),
+    equals(-times(T, Slope(D_best, T)), r"$D_T = -\mathbb{E}_{q_\beta} \ell$"),
     states=2,
     so=r"So $dD_T / dR_T = -\beta$ wherever the likelihood is not constant. And by the chain before, $D \ge D_T + \beta (R_T - "
     r"R)$ for every encoder: none with a rate of at most $R_T$ has a smaller distortion. $\beta$ is the multiplier of that "
@@ -384,7 +380,6 @@ derivation.chain(
     equals(
         plus(times(beta / 2, plus(1, log(lam / (beta * s)))), times(beta / 2, tangent.at(lam / c))),
         r"$\log c = \log \lambda - \log \frac \lambda c$",
-        wrong={"turned over": plus(times(beta / 2, plus(1, log(lam / (beta * s)))), times(beta / 2, tangent.at(c / lam)))},
     ),
     at_least(
         times(beta / 2, plus(1, log(lam / (beta * s)))),
@@ -407,7 +402,6 @@ derivation.chain(
         plus(tangent.at(off / on), w**2 * excess / (on * off)),
         r"$\log \frac{c}{c_0} = 1 - \frac{c_0}{c} + \left(\frac{c_0}{c} - 1 - \log \frac{c_0}{c}\right)$, and $c - c_0 = "
         r"w^2$, $c_0 - \lambda = \varepsilon$",
-        wrong={"turned over": plus(tangent.at(on / off), w**2 * excess / (on * off))},
     ),
     at_least(0, r"leave out both; zero only at $w = 0$", dropping=plus(tangent.at(off / on), w**2 * excess / (on * off))),
     so=r"So $w^2 = \max(0, \lambda - \beta s)$: a latent is off exactly from $\beta = \frac \lambda s$ on, and directions are "

@@ -206,9 +206,7 @@ derivation.chain(
     "The mean square of a product of independent ratios is a product",
     Expectation(o_1, Expectation(o_2, (pi_1 * pi_2 / (o_1 * o_2)) ** 2)),
     equals(
-        times(Total(a, pi_1**2 / o_1), Total(b, pi_2**2 / o_2)),
-        "independent tokens; one of the squares cancels the old policy",
-        wrong={"not squared": times(Total(a, pi_1), Total(b, pi_2))},
+        times(Total(a, pi_1**2 / o_1), Total(b, pi_2**2 / o_2)), "independent tokens; one of the squares cancels the old policy"
     ),
     role="lemma",
     so="The mean of the product is 1. Each factor here is 1 and a chi-square divergence, so where every token has moved the "
@@ -246,11 +244,7 @@ price = plus(exp(u_0 - u), -1, -(u_0 - u))
 derivation.chain(
     "The slope of a token's loss, as long as nothing is clipped",
     Slope(plus(-exp(u - u_o) * A, times(beta, price)), u),
-    equals(
-        plus(-exp(u - u_o) * A, times(beta, plus(1, -exp(u_0 - u)))),
-        r"$k_3$ is $e^d - 1 - d$ with $d = u_0 - u$",
-        wrong={"turned over": plus(-exp(u - u_o) * A, times(beta, plus(exp(u - u_0), -1)))},
-    ),
+    equals(plus(-exp(u - u_o) * A, times(beta, plus(1, -exp(u_0 - u)))), r"$k_3$ is $e^d - 1 - d$ with $d = u_0 - u$"),
     so=r"At the old policy the first term is $-A$; at the reference the second is zero.",
 )
 

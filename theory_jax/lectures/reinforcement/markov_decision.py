@@ -333,13 +333,7 @@ log_probs = [log(pi.at(a, state)) for state in range(3)]
 prizes = [rewards.at(state, a) for state in range(3)]
 PROCESS = {"value": v, "transition": chances, "reward": prizes, "discount": gamma}
 derivation.bridge(
-    "The code computes the chain of states",
-    moves,
-    policy_transition,
-    transition=chances,
-    policy_log_probs=log_probs,
-    wrong={"transposed": moves.at(s, t)},
-    states=3,
+    "The code computes the chain of states", moves, policy_transition, transition=chances, policy_log_probs=log_probs, states=3
 )
 derivation.bridge(
     "... a sweep under the policy",

@@ -253,7 +253,7 @@ derivation.chain(
     equals(
         plus(times(1 - p, q_0), times(p, q_1)),
         r"the score of the first is $(1 - p, -(1 - p))$, that of the second $(-p, p)$; divide by $2 p (1 - p)$",
-        wrong={"the mean reward": plus(times(p, q_0), times(1 - p, q_1)), "the middle": (q_0 + q_1) / 2},
+        wrong={"the mean reward": plus(times(p, q_0), times(1 - p, q_1))},
     ),
     role="lemma",
     so=r"Then $q_0 - c^* = p (q_0 - q_1)$ and $q_1 - c^* = -(1 - p) (q_0 - q_1)$: both actions give the estimate "
@@ -399,7 +399,6 @@ derivation.bridge(
     rewards=q,
     logits=logit,
     baseline=baseline,
-    wrong={"transposed": times(plus(is_same, -pi), plus(q.at(b), -baseline))},
 )
 norm = Total(b, (is_same - pi.at(b)) ** 2)
 derivation.bridge(
@@ -413,7 +412,7 @@ derivation.bridge(
         "the norm not squared": Expectation(pi, sqrt(norm) * q) / Expectation(pi, sqrt(norm)),
     },
 )
-derivation.bridge("... and the entropy", Entropy(pi), policy_entropy, logits=[logit], wrong={"in bits": Entropy(pi) / log(2)})
+derivation.bridge("... and the entropy", Entropy(pi), policy_entropy, logits=[logit])
 
 PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
 FROM_0 = jnp.array([1.0, 0.0])
