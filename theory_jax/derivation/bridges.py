@@ -5,9 +5,8 @@ array, if an index is free in it); a list of inputs, which becomes an array of o
 tuple of inputs, which stays one; a function of numbers (`function_of`); or anything else (an array, a word), passed as it is.
 """
 
-import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -56,8 +55,8 @@ class Bridge:
     inputs: Mapping[str, Any]
     tolerance: float = ROUNDING
     states: int = STATES
-    sizes: Mapping = None
-    wrong: Mapping[str, Any] = None
+    sizes: Mapping = field(default_factory=dict)
+    wrong: Mapping[str, Any] = field(default_factory=dict)
     slope: str = ""
     calls: tuple[Callable, ...] = ()
     uses: tuple = ()
@@ -119,21 +118,13 @@ class _Draws:
         indices = {leaf: free_indices(leaf) | free_indices(whole) for leaf in leaves(tuple(bridge.wrong.values()))}
         plain = leaves((bridge.expression, *bridge.inputs.values()))
         indices |= {leaf: free_indices(leaf) for leaf in plain if not isinstance(leaf, Function)}
-        columns = {leaf: self._expanded(leaf, free) for leaf, free in indices.items()}
+        columns = {leaf: list(ground.each(leaf, free)) for leaf, free in indices.items()}
         functions = {leaf: next(ground.each(leaf.value)) for leaf in plain if isinstance(leaf, Function)}
         symbols = set().union(*(expanded.free_symbols for column in columns.values() for expanded in column))
         symbols |= set().union(*(expanded.free_symbols - set(leaf.arguments) for leaf, expanded in functions.items()))
         self._values = ground.points(symbols, DRAWS)
         self._numbers = {leaf: self._rows(leaf, column, indices[leaf]) for leaf, column in columns.items()}
         self._numbers |= {leaf: self._function(leaf, expanded) for leaf, expanded in functions.items()}
-
-    def _expanded(self, leaf, indices):
-        """Over SymPy's own symbols: every entry of a matrix; otherwise every state of the indices."""
-        if isinstance(leaf, sympy.MatrixBase):
-            return list(self._ground.each(leaf))
-        every = sorted(indices, key=str)
-        states = itertools.product(*(range(self._ground.size(index)) for index in every))
-        return [self._ground.expand(leaf, dict(zip(every, at, strict=True))).doit() for at in states]
 
     def _rows(self, leaf, column, indices):
         """[draws, *shape]: of a matrix its own, otherwise one axis for every free index, in alphabetical order."""

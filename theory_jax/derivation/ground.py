@@ -75,10 +75,13 @@ class Ground:
             return rf" \in ({', '.join(map(latex, self.between[symbol]))})"
         return " > 0" if symbol.is_positive else r" \ge 0" if symbol.is_nonnegative else ""
 
-    def each(self, expression):
-        """The expansions for every state of the indices that are free in an expression, and of every entry of a matrix."""
+    def each(self, expression, indices=frozenset()):
+        """The expansions for every state of the indices that are free in an expression, and of every entry of a matrix.
+
+        indices: others that are stepped through as well.
+        """
         for part in expression if isinstance(expression, sympy.MatrixBase) else [expression]:
-            free = sorted(free_indices(part), key=str)
+            free = sorted(free_indices(part) | indices, key=str)
             for states in itertools.product(*(range(self.size(index)) for index in free)):
                 yield self.expand(part, dict(zip(free, states, strict=True))).doit()
 

@@ -131,10 +131,6 @@ derivation.chain(
 )
 
 
-def _moments(mu, v):
-    return jnp.stack([mu, v], axis=1)
-
-
 derivation.bridge(
     "The code draws the entry",
     drawn,

@@ -110,10 +110,6 @@ derivation.chain(
 _MEAN = times(alpha_s, plus(times(1 - c, z_t / alpha_t), times(c, x_0)))
 
 
-def _log_snrs(s_t, fall):
-    return jnp.log(s_t), jnp.log(s_t + fall)
-
-
 derivation.bridge(
     "The code's mean and log-variance",
     (_MEAN, log(sigma2_s * c)),

@@ -207,10 +207,6 @@ derivation.chain(
 )
 
 
-def _each(function, *arrays):
-    return jnp.stack([function(*entries) for entries in zip(*map(jnp.asarray, arrays), strict=True)])
-
-
 derivation.bridge(
     "The code's next size",
     Rational(9, 10) * h * r ** Rational(-1, 5),

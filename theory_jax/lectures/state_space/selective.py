@@ -424,11 +424,6 @@ def a_share():
     yield value(gate, {z: 10}) ** 64, "0.9971"
 
 
-def _shaped(numbers, axes):
-    """Single numbers as arrays of so many axes of size one."""
-    return [number.reshape((1,) * axes) for number in numbers]
-
-
 def _of_gates(z, signals):
     """The states [..., T] of channels with A = -1, B = C = 1 and the steps softplus(z), for signals [T] or [batch, T]."""
     signals = jnp.asarray(signals)

@@ -372,11 +372,6 @@ def a_kernel_without_end():
     yield kernel[::4].sum(), "0.675"
 
 
-def _each(compute, *arrays):
-    """One draw after the other."""
-    return jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
-
-
 def _in_eigenvectors(output):
     """Lambda, p, b and c of LegS with this output, in the coordinates of its normal part's eigenvectors."""
     order = len(output)
