@@ -68,7 +68,7 @@ w = derivation.define("w", plus(da * s, -a * ds), "how fast the signal grows aga
 derivation.say("First, what the score says about noise and data.")
 k = derivation.index("k", "a data point")
 weight = derivation.law("q", k, "its probability")
-point = derivation.numbers("y", k, "where it lies")
+point = derivation.numbers("y", k, "its place")
 cloud = derivation.define(
     r"\phi", exp(-((x - a * point) ** 2) / (2 * s**2)), "the density at $x$ given the data point, but for a factor", over=k
 )
@@ -111,7 +111,7 @@ derivation.chain(
     "... and score from velocity",
     (a * velocity - da * x) / (s * w),
     equals(score, "the same line, solved"),
-    so=r"This needs noise, $\sigma > 0$. At the start, where $\alpha = 0$, it says $-x/\sigma^2$ whatever the velocity is: the "
+    so=r"This needs noise, $\sigma > 0$. At the start, where $\alpha = 0$, it is $-x/\sigma^2$ for every velocity: the "
     r"score of pure noise does not know the data, and there the score does not tell the velocity.",
 )
 
@@ -275,42 +275,25 @@ B = derivation.number("b_0", r"a value of $\sigma$", "sigma", positive=True)
 rise = derivation.number("a'", r"a value of $\alpha'$", "alpha_slope", positive=True)
 fall = derivation.number("b'", r"a value of $-\sigma'$", "-sigma_slope", positive=True)
 v = derivation.number("v_0", "a value of the velocity", "velocity")
-
-
 whole = plus(rise * B, A * fall)
+path = {"alpha": [A], "sigma": [B], "alpha_slope": [rise], "sigma_slope": [-fall]}
 derivation.bridge(
     "The code's velocity",
     plus(rise / A * x, B**2 * (rise / A + fall / B) * score),
     velocity_from_score,
     x=[[x]],
     score=[[score]],
-    alpha=[A],
-    sigma=[B],
-    alpha_slope=[rise],
-    sigma_slope=[-fall],
+    **path,
     wrong={"sigma for its square": plus(rise / A * x, B * (rise / A + fall / B) * score)},
 )
-derivation.bridge(
-    "... its score",
-    (A * v - rise * x) / (B * whole),
-    score_from_velocity,
-    x=[[x]],
-    velocity=[[v]],
-    alpha=[A],
-    sigma=[B],
-    alpha_slope=[rise],
-    sigma_slope=[-fall],
-)
+derivation.bridge("... its score", (A * v - rise * x) / (B * whole), score_from_velocity, x=[[x]], velocity=[[v]], **path)
 derivation.bridge(
     "... its data and its noise",
     ((B * v + fall * x) / whole, (rise * x - A * v) / whole),
     predictions_from_velocity,
     x=[[x]],
     velocity=[[v]],
-    alpha=[A],
-    sigma=[B],
-    alpha_slope=[rise],
-    sigma_slope=[-fall],
+    **path,
 )
 derivation.bridge(
     "... its place and its time on the linear path",
@@ -322,15 +305,7 @@ derivation.bridge(
     wrong={"the share of the noise": (x / (A + B), B / (A + B))},
 )
 derivation.bridge("... its drift", plus(v, g**2 / 2 * score), stochastic_drift, velocity=[[v]], score=[[score]], diffusion=[g])
-derivation.bridge(
-    "... and its weight of the noise",
-    (whole / A) ** 2,
-    loss_weight_between,
-    alpha=[A],
-    sigma=[B],
-    alpha_slope=[rise],
-    sigma_slope=[-fall],
-)
+derivation.bridge("... and its weight of the noise", (whole / A) ** 2, loss_weight_between, **path)
 
 
 _DATA, _WEIGHTS = np.array([-1.0, 0.5, 2.0]), np.array([0.2, 0.5, 0.3])
@@ -437,7 +412,7 @@ def how_fast_the_signal_grows():
 @derivation.exercise(
     r"A trained model predicts the noise 0.3 at $x = 1$ on the variance-preserving path with $\alpha = 0.6$. Where is $x$ after "
     r"a step to $\alpha = 0.8$, by DDIM and by Euler's method in $y$?",
-    r"$\hat x_1 = (1 - 0.8 \cdot 0.3)/0.6 = 1.2667$, and DDIM says $0.8\, \hat x_1 + 0.6 \cdot 0.3 = 1.1933$. In $y$: "
+    r"$\hat x_1 = (1 - 0.8 \cdot 0.3)/0.6 = 1.2667$, and DDIM gives $0.8\, \hat x_1 + 0.6 \cdot 0.3 = 1.1933$. In $y$: "
     r"$\frac{1}{1.4} + (\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot 0.9667 = 0.85238$, times 1.4 the same 1.1933.",
 )
 def one_step():
