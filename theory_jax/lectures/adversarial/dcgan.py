@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/adversarial/dcgan.py.
 """
 
-import functools
 import itertools
 import math
 
@@ -81,7 +80,7 @@ derivation.chain(
     "What comes out has mean 0",
     Total(i, h) / N,
     equals(r * (Total(i, x) / N - x_bar), r"$r$ does not depend on $i$"),
-    equals(0, r"the definition of $\bar x$", wrong={"what is subtracted": r * x_bar}),
+    equals(0, r"the definition of $\bar x$"),
     role="lemma",
 )
 derivation.chain(
@@ -109,16 +108,10 @@ derivation.chain(
     r"weights take shorter relative steps.",
 )
 
-# ---------------------------------------------------------------------------------------------------- backward
-
 slope_of_root = derivation.chain(
-    "How the root answers to one value",
+    "The slope of the root in one value",
     Slope(r, x.at(j)),
-    equals(
-        times(-(r**3) / 2, Slope(var, x.at(j))),
-        r"the derivative of $(v + \epsilon)^{-1/2}$",
-        wrong={"the square for the cube": -(r**2) / 2 * Slope(var, x.at(j))},
-    ),
+    equals(times(-(r**3) / 2, Slope(var, x.at(j))), r"the derivative of $(v + \epsilon)^{-1/2}$"),
     equals(
         -(r**3) * (x.at(j) - x_bar) / N,
         r"$\partial v / \partial x_j = \frac{2}{N} (x_j - \bar x)$; the mean moves, too, but deviations sum to zero",
@@ -133,15 +126,12 @@ central = derivation.chain(
         Total(i, times(g, plus(times(r, KroneckerDelta(i, j) - 1 / N), -(r**3) * (x - x_bar) * (x.at(j) - x_bar) / N))),
         r"the product rule for $h_i = r (x_i - \bar x)$, with the lemma",
     ),
-    equals(
-        Total(i, times(g, r, plus(KroneckerDelta(i, j), -1 / N, -h * h.at(j) / N))),
-        r"$r (x_i - \bar x) = h_i$",
-        wrong={"the root once more": Total(i, times(g, r, plus(KroneckerDelta(i, j), -1 / N, -r * h * h.at(j) / N)))},
-    ),
-    equals(backward, "the three sums over $i$", wrong={"no means at all": r * g.at(j)}),
+    equals(Total(i, times(g, r, plus(KroneckerDelta(i, j), -1 / N, -h * h.at(j) / N))), r"$r (x_i - \bar x) = h_i$"),
+    equals(backward, "the three sums over $i$", wrong={"the batch's statistics treated as constants": r * g.at(j)}),
     uses=(slope_of_root,),
     central=True,
-    so=r"Two means are taken out of the slope. They are means over the batch: every example's gradient depends on its company.",
+    so=r"Two means are taken out of the slope. They are means over the batch: every example's gradient depends on the rest of "
+    r"its batch.",
 )
 derivation.chain(
     "The gradient has no part along a shift",
@@ -170,38 +160,39 @@ scale = derivation.number(r"\gamma", "the learned scale", "scale")
 offset = derivation.number(r"\beta", "the learned shift", "shift")
 
 
-def _normalized(x, scale, shift, epsilon):
-    """Of one channel [N]."""
-    return batch_normalize(x.reshape(-1, 1, 1, 1), jnp.array([scale]), jnp.array([shift]), epsilon=epsilon).ravel()
-
-
 def _pulled_back(x, g, epsilon):
-    return jax.vjp(lambda x: _normalized(x, 1.0, 0.0, epsilon), x)[1](g)[0]
+    """The gradient of one channel [N], to which g arrives."""
+    return jax.vjp(lambda x: batch_normalize(x, jnp.ones(1), jnp.zeros(1), epsilon=epsilon), x)[1](g)[0]
 
 
+channel = [[[[x.at(number)]]] for number in range(4)]
+arriving = [[[[g.at(number)]]] for number in range(4)]
 derivation.bridge(
     "The code's normalization",
     plus(scale * h, offset),
-    _normalized,
-    x=x,
-    scale=scale,
-    shift=offset,
+    batch_normalize,
+    x=channel,
+    scale=[scale],
+    shift=[offset],
     epsilon=eps,
-    calls=(batch_normalize,),
     wrong={
         "the unbiased variance": scale * (x - x_bar) / sqrt(var * N / (N - 1) + eps) + offset,
         "the small number outside the root": scale * (x - x_bar) / (sqrt(var) + eps) + offset,
     },
 )
 derivation.bridge(
-    "... and what automatic differentiation makes of it", backward, _pulled_back, x=x, g=g, epsilon=eps, calls=(batch_normalize,)
+    "... and its gradient by automatic differentiation",
+    backward,
+    _pulled_back,
+    x=channel,
+    g=arriving,
+    epsilon=eps,
+    calls=(batch_normalize,),
 )
-
-# ---------------------------------------------------------------------------------------------------- running statistics
 
 momentum = derivation.number("m", "the share of the new batch", "momentum", between=(0, 1))
 start = derivation.number(r"\rho_0", "a running statistic before the first update")
-batch = derivation.number(r"\hat\rho", "the statistic of a batch that is seen again and again")
+batch = derivation.number(r"\hat\rho", "the statistic of a batch that is repeated")
 n = derivation.number("n", "how many updates were made", integer=True, positive=True)
 after = plus((1 - momentum) ** n * start, (1 - (1 - momentum) ** n) * batch)
 derivation.chain(
@@ -233,13 +224,9 @@ derivation.chain(
     "Deviations from a batch's own mean are too small, by one value of N",
     _drawn(squares / 2),
     equals(
-        _drawn(plus(y1**2, y2**2, y3**2, -y1 * y2, -y1 * y3, -y2 * y3) / 3),
-        r"$\sum (Y - \bar Y)^2 = \sum Y^2 - \frac{1}{3} \left(\sum Y\right)^2$",
-        wrong={"the mean's square added": _drawn(plus(2 * y1**2, 2 * y2**2, 2 * y3**2, y1 * y2, y1 * y3, y2 * y3) / 3)},
-    ),
-    equals(
         power,
-        r"$\mathbb{E} Y^2 = c^2 + \sigma^2$, and $\mathbb{E} Y_1 Y_2 = c^2$ for independent values",
+        r"$\sum (Y - \bar Y)^2 = \sum Y^2 - \frac{1}{3} \left(\sum Y\right)^2$; $\mathbb{E} Y^2 = c^2 + \sigma^2$, and "
+        r"$\mathbb{E} Y_1 Y_2 = c^2$ for independent values",
         wrong={"divided by all three": power * Rational(2, 3)},
     ),
     role="lemma",
@@ -251,7 +238,7 @@ derivation.bridge(
     "The code's update of a mean and of a variance",
     (plus((1 - momentum) * start, momentum * x_bar), plus((1 - momentum) * start**2, momentum * var * N / (N - 1))),
     update_running_statistics,
-    x=[[[[x.at(number)]]] for number in range(4)],
+    x=channel,
     running_mean=[start],
     running_variance=[start**2],
     momentum=momentum,
@@ -260,7 +247,7 @@ derivation.bridge(
     "The code at inference",
     scale * (x - center) / sqrt(power + eps) + offset,
     batch_normalize_inference,
-    x=[[[[x.at(number)]]] for number in range(4)],
+    x=channel,
     running_mean=[center],
     running_variance=[power],
     scale=[scale],
@@ -268,8 +255,6 @@ derivation.bridge(
     epsilon=eps,
     wrong={"the batch's own mean": scale * (x - x_bar) / sqrt(power + eps) + offset},
 )
-
-# ---------------------------------------------------------------------------------------------------- convolutions
 
 tap = derivation.index("t", "a tap of the kernel", states=4)
 o = derivation.index("o", "a place in the short signal", states=3)
@@ -287,8 +272,8 @@ adjoint = derivation.chain(
     ),
     equals(
         Total(place, times(long, reached)),
-        r"exchange the sums: what stands behind $X_p$ is the transposed convolution of $y$, in which every value is multiplied "
-        r"by the whole kernel and laid down at $2o, \dots, 2o + 3$",
+        r"exchange the sums: the factor of $X_p$ is the transposed convolution of $y$, in which every value is multiplied by "
+        r"the whole kernel and added at $2o, \dots, 2o + 3$",
         wrong={
             "the kernel reversed": Total(
                 place, times(long, Total(o, Total(tap, times(KroneckerDelta(place, 2 * o + 3 - tap), w, short))))
@@ -322,71 +307,34 @@ def doubling_is_the_gradient_of_halving():
 
 
 derivation.symbol("k, s, L", "the length of the kernel, the stride, and the length of the short signal", "kernel, stride, length")
-_GEOMETRIES = tuple(itertools.product(range(1, 9), range(1, 6)))  # kernel, stride
 
 
 @derivation.exact(
-    r"\mathrm{overlap}(p) = \left\lfloor \frac{p}{s} \right\rfloor - \left\lfloor \frac{p - k}{s} \right\rfloor, \qquad k - 1 "
-    r"\le p \le (L - 1)s",
-    because="How many inputs $o$ reach the output $p$: those with $p - k < o s \\le p$, the multiples of $s$ among $k$ "
-    "neighboring integers. It is the transposed convolution of ones with a kernel of ones. Every kernel up to 8 and every "
-    "stride up to 5, with $L = 16$.",
+    r"\mathrm{overlap}(p) = \left\lfloor \frac{p}{s} \right\rfloor - \left\lfloor \frac{p - k}{s} \right\rfloor, \qquad "
+    r"\max_p \mathrm{overlap}(p) - \min_p \mathrm{overlap}(p) = \mathbf{1}[k \bmod s > 0], \qquad k - 1 \le p \le (L - 1)s",
+    because="The inputs $o$ that reach the output $p$ are those with $p - k < o s \\le p$: the multiples of $s$ among $k$ "
+    "neighboring integers. Over $s$ neighboring inner outputs, if there are so many, the counts add up to $k$, since each of the "
+    "$k$ taps reaches exactly one of them. If all are equal to $c$, then $s c = k$, so $s$ divides $k$. If $s$ divides $k$, "
+    "every count is $k/s$; otherwise two values alternate, a checkerboard that the network must unlearn. Hence kernel 4 with "
+    "stride 2, and not 5 or 3. Every kernel up to 8 and every stride up to 5, with $L = 16$.",
     outcomes=40,
-    role="lemma",
     uses=(adjoint,),
 )
-def overlap_counts_multiples():
-    def inner(kernel, stride):
-        return np.arange(kernel - 1, 15 * stride + 1)
-
-    counted = [np.asarray(kernel_overlap(length=16, kernel=k, stride=s))[inner(k, s)] for k, s in _GEOMETRIES]
-    formula = [inner(k, s) // s - (inner(k, s) - k) // s for k, s in _GEOMETRIES]
-    shifted = [inner(k, s) // s - (inner(k, s) - k + 1) // s for k, s in _GEOMETRIES]
-    left, right, wrong = (np.concatenate(parts).astype(float) for parts in (counted, formula, shifted))
-    return Sides(left=left, right=right, wrong={"off by one": wrong})
-
-
-@derivation.exact(
-    r"\max_p \mathrm{overlap}(p) - \min_p \mathrm{overlap}(p) = \mathbf{1}[k \bmod s > 0]",
-    because="Over $s$ neighboring inner outputs, if there are so many, the counts add up to $k$, since each of the $k$ taps "
-    "reaches exactly one of them. If all are equal to $c$, then $s c = k$, so $s$ divides $k$. If $s$ divides $k$, every count "
-    "is $k/s$; otherwise two values take turns, a checkerboard that the network must unlearn. Hence kernel 4 with stride 2, "
-    "and not 5 or 3.",
-    outcomes=40,
-)
 def overlap_is_even_if_and_only_if_the_stride_divides_the_kernel():
-    inner = [np.asarray(kernel_overlap(length=16, kernel=k, stride=s))[k - 1 : 15 * s + 1] for k, s in _GEOMETRIES]
-    uneven = np.array([float(counts.max() - counts.min()) for counts in inner])
-    wrong = {
-        "even if the kernel covers the stride": np.array([float(k < s) for k, s in _GEOMETRIES]),
-        "even if the kernel is": np.array([float(k % 2) for k, s in _GEOMETRIES]),
-    }
-    return Sides(left=uneven, right=np.array([float(k % s > 0) for k, s in _GEOMETRIES]), wrong=wrong)
+    found, formula, shifted, covering = [], [], [], []
+    for k, s in itertools.product(range(1, 9), range(1, 6)):
+        p = np.arange(k - 1, 15 * s + 1)  # the inner outputs
+        counts, multiples = np.asarray(kernel_overlap(length=16, kernel=k, stride=s))[p], p // s - (p - k) // s
+        found += [*counts, counts.max() - counts.min()]
+        formula += [*multiples, float(k % s > 0)]
+        shifted += [*(p // s - (p - k + 1) // s), float(k % s > 0)]
+        covering += [*multiples, float(k < s)]
+    left, right, shifted, covering = (np.array(side, float) for side in (found, formula, shifted, covering))
+    return Sides(left=left, right=right, wrong={"one tap less": shifted, "even if the kernel covers the stride": covering})
 
-
-# ---------------------------------------------------------------------------------------------------- the size of signals
 
 slope = derivation.number("a_-", "the slope of the leaky rectifier on the left", "slope", between=(0, 1))
 size = derivation.number("u", "the size of an input, which has either sign equally often", positive=True)
-derivation.chain(
-    "A leaky rectifier keeps a fixed part of the mean square of symmetric inputs",
-    (size**2 + (-slope * size) ** 2) / 2,
-    equals(
-        times((1 + slope**2) / 2, size**2),
-        r"$u$ passes, $-u$ is multiplied by $a_-$; half of either",
-        wrong={"the slope not squared": (1 + slope) / 2 * size**2},
-    ),
-    role="lemma",
-    so=r"A symmetric law is a mixture of pairs $\pm u$, so $\mathbb{E}\, \phi(x)^2 = \frac{1 + a_-^2}{2}\, \mathbb{E} x^2$.",
-)
-derivation.bridge(
-    "The code's rectifier, at slope 0.2",
-    [size, -size / 5],
-    functools.partial(leaky_rectifier, slope=0.2),
-    x=[size, -size],
-    calls=(leaky_rectifier,),
-    wrong={"the slope of a positive number": [size / 5, -size]},
-)
 W1, W2 = (derivation.number(f"W_{k}", f"weight {k} of a unit with two inputs") for k in (1, 2))
 f1, f2 = (derivation.number(f"f_{k}", f"input {k} of this unit, after the rectifier") for k in (1, 2))
 q = derivation.number("q", "the variance of a weight", positive=True)
@@ -403,19 +351,30 @@ derivation.chain(
 )
 derivation.chain(
     "So the mean square survives a layer at one variance of the weights",
-    times(fan_in, 2 / (fan_in * (1 + slope**2)), (1 + slope**2) / 2),
+    times(fan_in, 2 / (fan_in * (1 + slope**2)), (size**2 + (-slope * size) ** 2) / 2),
     equals(
-        1,
-        r"$d$ inputs, each with the factor of the rectifier, at $q = \frac{2}{d (1 + a_-^2)}$",
-        wrong={"the factor of a linear layer": (1 + slope**2) / 2},
+        times(fan_in, 2 / (fan_in * (1 + slope**2)), (1 + slope**2) / 2, size**2),
+        r"the rectifier keeps $u$ and multiplies $-u$ by $a_-$; half of either",
+        wrong={"the slope not squared": 2 / (1 + slope**2) * (1 + slope) / 2 * size**2},
     ),
-    role="remark",
-    so=r"If the weights are symmetric, so is what they give, and the next layer can be argued alike. DCGAN's $0.02^2$ has $d "
-    r"\cdot 0.02^2 \cdot \frac{1 + 0.2^2}{2}$ in its place, 0.213 at $d = 1024$: five such layers leave 0.0004. Batch "
-    r"normalization removes this factor at every layer that it stands behind, and that is what DCGAN relied on.",
+    equals(
+        size**2,
+        r"$d$ inputs at the variance $q = \frac{2}{d (1 + a_-^2)}$",
+        wrong={"the factor of a linear layer": (1 + slope**2) / 2 * size**2},
+    ),
+    role="lemma",
+    so=r"A symmetric law is a mixture of pairs $\pm u$, so this holds for all of them. If the weights are symmetric, so are "
+    r"their sums, and the same holds for the next layer. DCGAN's $0.02^2$ has $d \cdot 0.02^2 \cdot \frac{1 + 0.2^2}{2}$ in its "
+    r"place, 0.213 at $d = 1024$: five such layers leave 0.0004. Batch normalization removes this factor after every layer, and "
+    r"DCGAN relied on that.",
 )
-
-# ---------------------------------------------------------------------------------------------------- in numbers
+derivation.bridge(
+    "The code's rectifier, at slope 0.2",
+    [size, -size / 5],
+    leaky_rectifier,
+    x=[size, -size],
+    wrong={"the slope of a positive number": [size / 5, -size]},
+)
 
 _values, _arrives = {x: (1, 2, 3), eps: 0}, {x: (1, 2, 3), g: (1, 0, 0), eps: 0}
 
