@@ -34,7 +34,7 @@ derivation = Derivation(
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
     question="A diffusion model walks from pure noise back to the data. The probability of an image is a sum over all walks "
-    "that end in it, too many to add up. Which quantity that can be computed bounds it, and why does it fall apart into one "
+    "that end in it, too many to add up. Which quantity that can be computed bounds it, and why is it a sum of one "
     "small term for each step?",
     setting=(
         r"The forward process $q(x_{1:T}|x_0) = q(x_1|x_0)\, q(x_2|x_1) \cdots q(x_T|x_{T-1})$ is fixed. The model is a Markov "
@@ -49,8 +49,8 @@ derivation = Derivation(
     r"Gaussians: the step back that knows the data, and the model's step. The bound falls short by the divergence between the "
     r"walks of $q$ and those of the model, given $x_0$.",
     limits=(
-        "Whether the best model with Gaussian steps has a small gap is not shown here; the reverse process says that it has, "
-        "for small steps.",
+        "Whether the best model with Gaussian steps has a small gap is not shown here; the lecture on the reverse process "
+        "shows that it has, for small steps.",
         "At $t = 1$ there is no divergence to write: given $x_0$ the step back is a point mass. Its term is the decoder.",
     ),
 )
@@ -63,7 +63,7 @@ p_walk = derivation.define("p({}|x_0)", joint / evidence, "the model's law of th
 bound = derivation.define("L(x_0)", Expectation(q_walk, log(q_walk / joint)), "the bound", "elbo_terms, summed over a row")
 
 gap = derivation.chain(
-    "The bound, and what it lacks",
+    "The bound and its gap",
     -log(evidence),
     equals(Expectation(q_walk, -log(evidence)), "the expectation of a constant"),
     equals(
@@ -111,7 +111,7 @@ terms = derivation.chain(
     _walks(log(q1 * q2 * q3 / (p3 * p2 * p1 * p0))),
     equals(
         _walks(plus(-log(p3), log(q3 / p2), log(q2 / p1), log(q1 / p0))),
-        "the logarithm of a product; each step forward stands over the model's step at the same place",
+        "the logarithm of a product; each step forward is paired with the model's step at the same place",
     ),
     equals(
         _walks(plus(-log(p3), log(back2 / p2), log(m3 / m2), log(back1 / p1), log(m2 / q1), log(q1 / p0))),
@@ -132,13 +132,13 @@ terms = derivation.chain(
     central=True,
     uses=(gap, markov),
     so=r"The terms are $L_T$, the $L_{t-1}$ for $t = T, \dots, 2$, and $L_0$. None needs a whole walk: training may draw one "
-    r"$t$ and one $x_t$ in a single jump from $x_0$. Without Bayes' rule one would compare $q(x_t|x_{t-1})$ with "
+    r"$t$ and one $x_t$ in a single jump from $x_0$. Without Bayes' rule one would have to compare $q(x_t|x_{t-1})$ with "
     r"$p(x_{t-1}|x_t)$, two laws of different variables, by sampling.",
 )
 
 derivation.say(
-    "Averaged over the data, the same bound says what the model should learn: the true steps back, which do not know the data. "
-    "Here the data vary, too, and there are $T = 2$ steps."
+    "Averaged over the data, the same bound shows what the model should learn: the true steps back, which are not given the "
+    "data. Here the data vary, too, and there are $T = 2$ steps."
 )
 x0 = derivation.index("x_0", "the data, as a variable")
 data = derivation.law("q({})", x0, "the law of the data")
@@ -201,9 +201,8 @@ derivation.chain(
     equals(
         times(Rational(1, 2), plus(a_end * start**2, -a_end, -log(1 - a_end))),
         r"put in $m = \sqrt{\bar\alpha_T}\, x_0$, $v = 1 - \bar\alpha_T$, $n = 0$ and $w = 1$",
-        wrong={"the mean without its root": times(Rational(1, 2), plus(a_end**2 * start**2, -a_end, -log(1 - a_end)))},
     ),
-    so=r"The schedule alone decides how much the model's start differs from where the forward process arrives. As "
+    so=r"The schedule alone decides how much the model's start differs from the end of the forward process. As "
     r"$\bar\alpha_T$ goes to 0, so does this term.",
     uses=(gaussian_divergence,),
 )
@@ -231,30 +230,15 @@ model_mean = derivation.define(
     "the mean of the model's step",
     "reverse_mean_from_noise",
 )
-derivation.chain(
-    "With equal variances only the distance of the means counts",
-    Divergence(Normal(x, m, w), Normal(x, n, w)),
-    equals(
-        (m - n) ** 2 / (2 * w),
-        r"the logarithm of 1 is 0, and $w / w - 1$, too",
-        wrong={"the deviation for the variance": (m - n) ** 2 / (2 * sqrt(w))},
-    ),
-    uses=(gaussian_divergence,),
-    role="remark",
-)
 derivation.say(
     r"A term between the first and the last compares $\mathcal{N}(\tilde\mu_t, \tilde\beta_t)$ with the model's "
-    r"$\mathcal{N}(\mu_\theta, \sigma_t^2)$, where $\sigma_t^2$ is one of the two fixed variances, $\beta_t$ or "
-    r"$\tilde\beta_t$."
+    r"$\mathcal{N}(\mu_\theta, \sigma_t^2)$, where $\sigma_t^2$ is one of the two fixed variances, $\beta_t$ or $\tilde\beta_t$. "
+    r"With the second only the distance of the means counts: $\log 1 = 0$, and $\tilde\beta_t / \tilde\beta_t - 1 = 0$."
 )
 for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta)):
     derivation.bridge(
         f"The code computes it with the {_variance} variance",
-        (
-            times(Rational(1, 2), plus(log(beta / tilde), tilde / beta, -1, (mu - model_mean) ** 2 / beta))
-            if _variance == "large"
-            else (mu - model_mean) ** 2 / times(2, tilde)
-        ),
+        (log(_second / tilde) + tilde / _second - 1 + (mu - model_mean) ** 2 / _second) / 2,
         denoising_kl,
         x0=[start],
         x_t=[x_t],
@@ -270,38 +254,23 @@ for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta
     )
 
 _NAMED = [
-    derivation.define(rf"\log \mathcal{{N}}({name})", density, meaning)
-    for name, density, meaning in (
-        ("x_{t-1}; 0, 1", Normal(x_prev, 0, 1).log_density(x_prev), "the data, and so every value"),
-        (
-            r"x_t; \sqrt{\alpha_t} x_{t-1}, \beta_t",
-            Normal(x_t, times(sqrt(alpha), x_prev), beta).log_density(x_t),
-            "a step forward",
-        ),
-        ("x_t; 0, 1", Normal(x_t, 0, 1).log_density(x_t), "the value after it"),
-        (
-            r"x_{t-1}; \sqrt{\alpha_t} x_t, \beta_t",
-            Normal(x_prev, times(sqrt(alpha), x_t), beta).log_density(x_prev),
-            "a step back",
-        ),
+    derivation.define(rf"\log \mathcal{{N}}({name})", Normal(at, mean, variance).log_density(at), meaning)
+    for name, at, mean, variance, meaning in (
+        ("x_{t-1}; 0, 1", x_prev, 0, 1, "the data, and so every value"),
+        (r"x_t; \sqrt{\alpha_t} x_{t-1}, \beta_t", x_t, times(sqrt(alpha), x_prev), beta, "a step forward"),
+        ("x_t; 0, 1", x_t, 0, 1, "the value after it"),
+        (r"x_{t-1}; \sqrt{\alpha_t} x_t, \beta_t", x_prev, times(sqrt(alpha), x_t), beta, "a step back"),
     )
 ]
-derivation.say("A case in which nothing is lost: data that are standard normal, as everything that follows them then is.")
+derivation.say("A case with no gap: standard normal data, for which every $x_t$ is standard normal, too.")
 derivation.chain(
     "For standard normal data a step back looks like a step forward",
     plus(*_NAMED[:2]),
     equals(
         plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, sqrt(alpha), x_prev, x_t), x_t**2) / (2 * beta)),
         r"$1 + \alpha_t / \beta_t = 1 / \beta_t$: the exponent is symmetric in both values",
-        wrong={
-            "the cross term's root forgotten": plus(
-                -log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, alpha, x_prev, x_t), x_t**2) / (2 * beta)
-            )
-        },
     ),
-    equals(
-        plus(*_NAMED[2:]), "the same with the values exchanged", wrong={"only one of them exchanged": plus(_NAMED[2], _NAMED[1])}
-    ),
+    equals(plus(*_NAMED[2:]), "the same with the values exchanged"),
     role="lemma",
     so=r"So $q(x_{t-1}|x_t) = \mathcal{N}(\sqrt{\alpha_t}\, x_t, \beta_t)$.",
 )
@@ -311,9 +280,8 @@ derivation.chain(
     equals(
         times(1 / sqrt(alpha), 1 - beta, x_t),
         r"the best prediction is $\hat\epsilon = \mathbb{E}[\epsilon|x_t] = \sqrt{1 - \bar\alpha_t}\, x_t$, and the root cancels",
-        wrong={"the variance for the root": times(1 / sqrt(alpha), 1 - beta * sqrt(1 - a_t), x_t)},
     ),
-    equals(times(sqrt(alpha), x_t), r"$1 - \beta_t = \alpha_t$", wrong={"without the root": times(alpha, x_t)}),
+    equals(times(sqrt(alpha), x_t), r"$1 - \beta_t = \alpha_t$"),
     role="lemma",
     so=r"With the large variance the model is then the forward process, walk by walk, and the gap is zero for every $x_0$. "
     r"With the small variance it is not, as the example shows.",
@@ -351,11 +319,9 @@ def the_bound_is_tight_for_normal_data():
     slopes = jnp.sqrt(1 - alpha_bar)
     data = jnp.array([-0.75, 0.5])
     rows = jnp.stack([_expected_terms(x, lambda x, t: slopes[t] * x, alpha_bar, num_levels=num_levels) for x in data])
-    right = (data**2 + math.log(2 * math.pi)) / 2
-    width = math.log(2 / (num_levels - 1))
     return Sides(
-        left=rows.sum(axis=1) + width,
-        right=right,
+        left=rows.sum(axis=1) + math.log(2 / (num_levels - 1)),
+        right=(data**2 + math.log(2 * math.pi)) / 2,
         wrong={"the mean of the terms": rows.mean(axis=1), "no decoder": rows[:, 1:].sum(axis=1)},
     )
 
@@ -384,16 +350,16 @@ def the_decoder_is_normalized():
 
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_NODES, _WEIGHTS = _nodes(5)
+_ONES, _TWOS = jnp.ones(5), np.full(5, 2)
+_X_1, _X_2 = (forward_sample(_ONES, np.full(5, t), _NODES, _LEVELS) for t in (1, 2))  # x_0 is 1
 
 
 def _two_steps(variance):
     """L_2, L_1 and L_0 at x_0 = 1 of the best network for standard normal data, with a Gaussian decoder of variance beta_1."""
-    nodes, weights = _nodes(5)
-    ones, slopes = jnp.ones(5), jnp.sqrt(1 - _LEVELS)
-    x_1, x_2 = (forward_sample(ones, np.full(5, t), nodes, _LEVELS) for t in (1, 2))
-    middle = weights @ denoising_kl(ones, x_2, np.full(5, 2), slopes[2] * x_2, _LEVELS, variance=variance)
-    decoder = weights @ ((1 - 0.9 * x_1) ** 2 / (2 * 0.19) + math.log(2 * math.pi * 0.19) / 2)
-    return jnp.stack([prior_kl(ones[:1], _LEVELS)[0], middle, decoder])
+    middle = _WEIGHTS @ denoising_kl(_ONES, _X_2, _TWOS, 0.4816**0.5 * _X_2, _LEVELS, variance=variance)
+    decoder = _WEIGHTS @ ((1 - 0.9 * _X_1) ** 2 / (2 * 0.19) + math.log(2 * math.pi * 0.19) / 2)
+    return jnp.stack([prior_kl(_ONES[:1], _LEVELS)[0], middle, decoder])
 
 
 @derivation.example(
@@ -424,8 +390,8 @@ def _denoise_two_points(alpha_bar):
 
 @derivation.figure(
     r"Data that are $-1$ or $1$, with the best network and a cosine schedule. Left: the terms of the bound for $T = 16$ steps "
-    r"and the small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it comes "
-    r"down toward $\log 2$, the entropy of the data; the large one suits standard normal data, not these.",
+    r"and the small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it falls "
+    r"toward $\log 2$, the entropy of the data; the large one suits standard normal data, not these data.",
     panels=2,
 )
 def terms_and_bound(left, right):
@@ -454,12 +420,9 @@ def the_prior_at_zero():
     r"- 1\right) = 1.0697$ in place of 0.4650. The order is not free: the expectation is under $q$, from which one can draw.",
 )
 def turned_over():
-    nodes, weights = _nodes(5)
-    ones, twos = jnp.ones(5), np.full(5, 2)
-    x_2 = forward_sample(ones, twos, nodes, _LEVELS)
-    log_vars = posterior_log_variance(twos, _LEVELS), reverse_log_variance(twos, _LEVELS, variance="large")
-    means = posterior_mean(ones, x_2, twos, _LEVELS), 0.8 * x_2
-    yield weights @ gaussian_kl(means[1][:, None], log_vars[1][:, None], means[0][:, None], log_vars[0][:, None]), "1.0697"
+    given_data = posterior_mean(_ONES, _X_2, _TWOS, _LEVELS), posterior_log_variance(_TWOS, _LEVELS)
+    model = 0.8 * _X_2, reverse_log_variance(_TWOS, _LEVELS, variance="large")
+    yield _WEIGHTS @ gaussian_kl(*(part[:, None] for part in (*model, *given_data))), "1.0697"
     yield _two_steps("large")[1], "0.4650"
 
 
@@ -470,9 +433,7 @@ def turned_over():
     r"(2 \tilde\beta_2)$ alone, all of its 0.7674 nats. The best network cannot make it zero, because it does not know $x_0$.",
 )
 def what_training_changes():
-    nodes, weights = _nodes(5)
-    x_2 = forward_sample(jnp.ones(5), np.full(5, 2), nodes, _LEVELS)
-    distance = weights @ (posterior_mean(jnp.ones(5), x_2, np.full(5, 2), _LEVELS) - 0.8 * x_2) ** 2
+    distance = _WEIGHTS @ (posterior_mean(_ONES, _X_2, _TWOS, _LEVELS) - 0.8 * _X_2) ** 2
     yield distance / (2 * value(tilde, {_step.before: 0.81, alpha: 0.64})), "0.7674"
 
 
