@@ -9,7 +9,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Rational, cos, exp, log, pi, sin, sqrt, tan
+from sympy import Matrix, Rational, cos, exp, log, pi, sin, sqrt, tan
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
@@ -71,10 +71,7 @@ derivation.chain(
     equals(
         times(1 - b_t, 1 - kept_before),
         r"$v' = (1 - \beta)\, v + \beta$: what was there is shrunk, new noise is added",
-        wrong={
-            "added without shrinking": 1 - (kept_before + b_t),
-            "the root of the share": times(sqrt(1 - b_t), 1 - kept_before),
-        },
+        wrong={"added without shrinking": 1 - (kept_before + b_t)},
     ),
     role="lemma",
     so=r"The variance before the first step is 0, so after $t$ steps it is $1 - \prod_{i \le t} (1 - \beta_i) = 1 - "
@@ -138,7 +135,7 @@ def _middle_of(schedule, **given):
 
 
 derivation.bridge(
-    "In the middle of a log-linear schedule stands the geometric mean",
+    "The middle of a log-linear schedule is the geometric mean of its ends",
     low * sqrt(1 + up),
     functools.partial(_middle_of, log_linear_sigmas),
     num_steps=3,
@@ -149,8 +146,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    "How much is left at the end? A product of many factors near 1 is the exponential of a sum. How good that is, two bounds "
-    "of the logarithm say."
+    "How much is left at the end? A product of many factors near 1 is nearly the exponential of a sum. Two bounds of the "
+    "logarithm say how nearly."
 )
 x = derivation.number("x", "a number between 0 and 1", between=(0, 1))
 tail = derivation.valley(
@@ -238,11 +235,6 @@ derivation.chain(
     equals(
         plus(times(M + 1, first**2), first * rise * M * (M + 1), rise**2 * M * (M + 1) * (2 * M + 1) / 6),
         r"$0 + 1 + 4 + \dots + M^2 = \frac16 M (M + 1)(2M + 1)$",
-        wrong={
-            "the cross term once": plus(
-                times(M + 1, first**2), first * rise * M * (M + 1) / 2, rise**2 * M * (M + 1) * (2 * M + 1) / 6
-            )
-        },
     ),
     role="lemma",
 )
@@ -292,33 +284,24 @@ derivation.chain(
     "The betas rise",
     Slope(2 * tan(angle), angle),
     equals(2 / cos(angle) ** 2, "the derivative of the tangent"),
-    role="lemma",
     so=r"This is positive, so $-\log f$ is convex, and $-\log(1 - \beta_t)$, its growth over one step, rises with $t$.",
 )
 z = derivation.number("z", r"the angle of one step, $\frac{\pi}{2 T (1 + s)}$", between=(0, 1))
-c_z = derivation.number("c_z", r"its cosine, $\cos z$", between=(0, 1))
-derivation.chain(
-    "The beta before the last",
-    1 - sin(z) ** 2 / sin(2 * z) ** 2,
-    equals(1 - 1 / (4 * cos(z) ** 2), r"$\sin 2z = 2 \sin z \cos z$"),
-    role="lemma",
-    so=r"The first line is $1 - f(1 - \frac1T) / f(1 - \frac2T)$, because $f(1 - \frac kT) = \cos^2(\frac\pi2 - kz) = "
-    r"\sin^2(kz)$.",
-)
 derivation.chain(
     "Only the last beta is clipped",
-    1 - 1 / (4 * c_z**2),
-    equals(Rational(3, 4) - (1 - c_z**2) / (4 * c_z**2), r"$1 = (1 - c_z^2) + c_z^2$ in the numerator"),
-    at_most(Rational(3, 4), "add a product of positive numbers", adding=(1 - c_z**2) / (4 * c_z**2)),
-    so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T \ge 2$ and "
-    r"every offset. A maximum between $\frac34$ and 1 clips the last alone.",
+    1 - sin(z) ** 2 / sin(2 * z) ** 2,
+    equals(1 - 1 / (4 * cos(z) ** 2), r"$\sin 2z = 2 \sin z \cos z$"),
+    equals(Rational(3, 4) - tan(z) ** 2 / 4, r"$1 / \cos^2 z = 1 + \tan^2 z$"),
+    so=r"The first line is the beta before the last, $1 - f(1 - \frac1T) / f(1 - \frac2T)$, because $f(1 - \frac kT) = "
+    r"\cos^2(\frac\pi2 - kz) = \sin^2(kz)$. The last beta is 1 before it is clipped, because $f(1) = 0$; by the square "
+    r"all others are below $\frac34$, for every $T \ge 2$ and every offset. A maximum between $\frac34$ and 1 clips the last "
+    r"alone.",
 )
 k = derivation.number("k", "how many steps before the end", positive=True)
 derivation.chain(
     "The last betas do not become small, however many steps there are",
     Limit(1 - sin(k * h) ** 2 / sin((k + 1) * h) ** 2, h, 0),
     equals(1 - k**2 / (k + 1) ** 2, r"$\sin u / u \to 1$"),
-    role="remark",
     so=r"At the end they are $1, \frac34, \frac59, \frac{7}{16}, \dots$: single large steps.",
 )
 
@@ -326,22 +309,15 @@ derivation.say(
     r"Usual schedules stop at $\bar\alpha_T > 0$, while a sampler starts from pure noise. A rescaled schedule ends at 0: an "
     r"affine map of $\sqrt{\bar\alpha_t}$ that keeps the first level."
 )
-r_1, r_t, r_T = (
-    derivation.number(name, meaning, between=(0, 1))
-    for name, meaning in (("r_1", r"$\sqrt{\bar\alpha_1}$"), ("r_t", r"$\sqrt{\bar\alpha_t}$"), ("r_T", r"$\sqrt{\bar\alpha_T}$"))
-)
+r_1 = derivation.number("r_1", r"$\sqrt{\bar\alpha_1}$", between=(0, 1))
+r_T = derivation.number("r_T", r"$\sqrt{\bar\alpha_T}$", between=(0, 1))
 slope = derivation.define("c", r_1 / (r_1 - r_T), "the slope of the map")
 shift = derivation.define("d", -slope * r_T, "its offset")
 derivation.chain(
-    "The map keeps the first level",
-    plus(shift, slope * r_1),
-    equals(times(slope, r_1 - r_T), r"$d = -c\, r_T$"),
-    equals(r_1, r"$c = r_1 / (r_1 - r_T)$"),
-)
-derivation.chain(
-    "... and sends the last to zero",
-    plus(shift, slope * r_T),
-    equals(0, r"$d = -c\, r_T$"),
+    "The map keeps the first level and sends the last to zero",
+    Matrix([plus(shift, slope * r_1), plus(shift, slope * r_T)]),
+    equals(Matrix([times(slope, r_1 - r_T), 0]), r"$d = -c\, r_T$"),
+    equals(Matrix([r_1, 0]), r"$c = r_1 / (r_1 - r_T)$"),
     so=r"For $r_1 > r_T$ the slope is positive, so the rescaled schedule falls, too.",
 )
 _GAPS = [derivation.number(name, "a part of the way from 0 to 1", between=(0, Rational(1, 3))) for name in ("u_1", "u_2", "u_3")]
@@ -396,11 +372,8 @@ def by_hand():
     levels = alpha_bar_from_betas(jnp.asarray(betas))
     yield r"\bar\alpha_1, \bar\alpha_2", levels[1:], "(0.81, 0.5184)"
     yield r"\log \bar\alpha_2", jnp.log(levels[2]), "-0.6570"
-    yield (
-        r"\text{its bounds}",
-        (-(betas + betas**2 / (2 * (1 - betas))).sum(), -(betas + betas**2 / 2).sum()),
-        "(-0.6735, -0.6329)",
-    )
+    bounds = -(betas + betas**2 / (2 * (1 - betas))).sum(), -(betas + betas**2 / 2).sum()
+    yield r"\text{its bounds}", bounds, "(-0.6735, -0.6329)"
     yield r"\lambda_1, \lambda_2", log_snr(levels[1:]), "(1.4500, 0.0736)"
     yield r"\bar\alpha\ \text{rescaled}", rescale_zero_terminal_snr(jnp.array([1.0, 0.81, 0.49, 0.25]))[1:], "(0.81, 0.2025, 0)"
 
@@ -471,9 +444,6 @@ def one_beta_is_clipped():
     levels = cosine_alpha_bar(num_steps=1000)
     betas = 1 - levels[1:] / levels[:-1]
     angle = math.pi / 2 / 1.008 / 1000
-    right = np.array([0.999, 1 - 1 / (4 * math.cos(angle) ** 2)])
-    return Sides(
-        left=betas[-1:-3:-1],
-        right=right,
-        wrong={"not clipped": np.array([1.0, right[1]]), "clipped, too": np.array([0.999, 0.999])},
-    )
+    before = 1 - 1 / (4 * math.cos(angle) ** 2)
+    wrong = {"the last not clipped": np.array([1.0, before]), "both clipped": np.array([0.999, 0.999])}
+    return Sides(left=betas[-1:-3:-1], right=np.array([0.999, before]), wrong=wrong)

@@ -39,7 +39,7 @@ derivation = Derivation(
     "deviation, by the length of the answer, or once ratios are replaced by a geometric mean?",
     setting=(
         r"To one question the policy $\pi$ gives $G \ge 2$ answers, independently. An answer $x$ has the reward $r(x)$ and the "
-        r"score $g(x) = \nabla \log \pi(x)$, whose mean is zero; so $\nabla J = \mathbb{E}[g r]$ for $J = \mathbb{E}[r]$.",
+        r"score $g(x) = \nabla \log \pi(x)$, with mean zero; so $\nabla J = \mathbb{E}[g r]$ for $J = \mathbb{E}[r]$.",
         r"A batch averages over questions, with the same weight for each.",
         r"An answer has $L$ tokens, all with the advantage of the answer; its log-probability is the sum over them.",
     ),
@@ -58,7 +58,7 @@ x = derivation.index("x", "an answer")
 pi = derivation.law(r"\pi({})", x, "the policy", "exp of the sum of log_probs")
 r = derivation.numbers("r({})", x, "its reward", "rewards")
 y = derivation.numbers("y({})", x, "any numbers")
-g = derivation.define("g({})", y - Expectation(pi, y), "a score: any numbers whose mean is zero", over=x)
+g = derivation.define("g({})", y - Expectation(pi, y), "a score: any numbers with mean zero", over=x)
 one, two, three = (
     derivation.index(f"x_{n}", f"the {name} answer of a group") for n, name in enumerate(("first", "second", "third"), start=1)
 )
@@ -249,8 +249,6 @@ derivation.chain(
 )
 
 near = Min(Max(exp(u - u_o), 1 - low), 1 + high)
-
-
 derivation.bridge(
     "The code computes the rewards less those of the others",
     loo,
@@ -307,37 +305,17 @@ for _title, _ratio, _mean in (
 ell = derivation.numbers(r"\ell", (i, t), "the loss of a token", "losses")
 triangle = [[ell.at(answer, token) for token in range(answer + 1)] for answer in range(3)]
 per_answer, per_token, per_length = MODES
-for _title, _mean, _mode in (
-    ("... a mean over answers of one, two and three tokens", sum(sum(row) / len(row) for row in triangle) / 3, per_answer),
-    ("... a mean over their tokens", sum(map(sum, triangle)) / 6, per_token),
+below = jnp.tril(jnp.ones((3, 3), bool))
+for _title, _mean, _more in (
+    (
+        "... a mean over answers of one, two and three tokens",
+        sum(sum(row) / len(row) for row in triangle) / 3,
+        {"mode": per_answer},
+    ),
+    ("... a mean over their tokens", sum(map(sum, triangle)) / 6, {"mode": per_token}),
+    ("... and a mean over a constant length", sum(map(sum, triangle)) / (3 * 4), {"mode": per_length, "constant_length": 4}),
 ):
-    derivation.bridge(_title, _mean, aggregate_tokens, losses=ell, mask=jnp.tril(jnp.ones((3, 3), bool)), mode=_mode, states=3)
-derivation.bridge(
-    "... and a mean over a constant length",
-    sum(map(sum, triangle)) / (3 * 4),
-    aggregate_tokens,
-    losses=ell,
-    mask=jnp.tril(jnp.ones((3, 3), bool)),
-    mode=per_length,
-    constant_length=4,
-    wrong={"the mean over the tokens": sum(map(sum, triangle)) / 6},
-    states=3,
-)
-
-
-def _groups(answers):
-    """All groups of that many out of three answers of a random policy, each with its scores, weights and rewards."""
-    rng = np.random.default_rng(0)
-    policy, right = rng.dirichlet(np.ones(3)), np.array([1.0, 0.0, 0.0])
-    score = np.eye(3) - policy
-    groups = np.indices((3,) * answers).reshape(answers, -1).T
-    return policy[groups].prod(axis=1), score[groups], right[groups], policy, score
-
-
-def _mean_gradient(advantages, answers):
-    """The mean over all groups of the mean of score times advantage."""
-    weights, scores, rewards, *_ = _groups(answers)
-    return np.einsum("n,ngk,ng->k", weights, scores, np.asarray(advantages(rewards))) / answers
+    derivation.bridge(_title, _mean, aggregate_tokens, losses=ell, mask=below, states=3, **_more)
 
 
 derivation.symbol(r"\nabla J", "the gradient in the logits of three answers")
@@ -352,18 +330,21 @@ derivation.symbol("g_i", "the scores of its answers")
     outcomes=81,
 )
 def four_answers():
-    *_, policy, score = _groups(4)
-    exact = policy[0] * score[0]
-    found = _mean_gradient(leave_one_out_advantages, 4)
-    normalized = _mean_gradient(lambda rewards: group_normalized_advantages(rewards, correction=0, epsilon=1e-300), 4)
+    policy = np.array([0.2, 0.5, 0.3])
+    scores, groups = np.eye(3) - policy, np.indices((3,) * 4).reshape(4, -1).T
+    rewards = jnp.array(groups == 0, float)
+
+    def mean(advantages):
+        return np.einsum("n,ngk,ng->k", policy[groups].prod(axis=1), scores[groups], np.asarray(advantages)) / 4
+
+    left = [mean(leave_one_out_advantages(rewards)), mean(group_normalized_advantages(rewards, correction=0, epsilon=1e-300))]
+    exact = policy[0] * scores[0]
     weight = np.sqrt(3) + (3 - 2 * np.sqrt(3)) * policy[0] * (1 - policy[0])
-    of_mean = _mean_gradient(lambda rewards: rewards - rewards.mean(axis=1, keepdims=True), 4)
-    told = jnp.concatenate([exact, weight * exact])
     wrong = {
-        "the mean of all": jnp.concatenate([of_mean, weight * exact]),
-        "correction 1": jnp.concatenate([exact, np.sqrt(0.75) * weight * exact]),
+        "the first with the own reward in the mean": jnp.stack([0.75 * exact, weight * exact]),
+        "the second with the correction 1 in the deviation": jnp.stack([exact, np.sqrt(0.75) * weight * exact]),
     }
-    return Sides(left=jnp.concatenate([found, normalized]), right=told, wrong=wrong)
+    return Sides(left=jnp.stack(left), right=jnp.stack([exact, weight * exact]), wrong=wrong)
 
 
 def _weight(probabilities, answers):
@@ -386,11 +367,8 @@ ONE_RIGHT = jnp.array([[1.0, 0.0, 0.0, 0.0]])
 )
 def one_of_four():
     yield r"\text{leave one out}", leave_one_out_advantages(ONE_RIGHT), "(1, -1/3, -1/3, -1/3)"
-    yield (
-        r"\text{normalized, correction 1}",
-        group_normalized_advantages(ONE_RIGHT, correction=1, epsilon=1e-300),
-        "(1.5, -0.5, -0.5, -0.5)",
-    )
+    normalized = group_normalized_advantages(ONE_RIGHT, correction=1, epsilon=1e-300)
+    yield r"\text{normalized, correction 1}", normalized, "(1.5, -0.5, -0.5, -0.5)"
     policy, worth_of = np.array([0.5, 0.25, 0.25]), np.array([0.5, -0.5, -0.5])
     for name, lengths, said in (
         ("divided by the length", np.array([2.0, 1.0, 4.0]), "(9/64, -15/128, -3/128)"),

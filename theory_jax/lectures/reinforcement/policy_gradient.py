@@ -6,14 +6,13 @@ The lecture on the functions of theory_jax/reinforcement/policy_gradient.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, diff, exp, log, sqrt
+from sympy import KroneckerDelta, diff, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
-from theory_jax.derivation.kinds import Sides
+from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
-from theory_jax.reinforcement.markov_decision import action_value, policy_value, state_occupancy
 from theory_jax.reinforcement.policy_gradient import (
     bandit_gradient_samples,
     optimal_constant_baseline,
@@ -52,12 +51,12 @@ derivation = Derivation(
         "Convergence of the ascent, and the bias of a learned value.",
         "Policies that rule an action out: there the score does not exist.",
         "The theorem is derived for all differentiable policies on two states and, for larger processes, checked by autodiff; "
-        "the sampled forms are derived for two steps and enumerated for three.",
+        "the sampled forms are derived for two steps.",
     ),
 )
 
 a = derivation.index("a", "an action")
-b = derivation.index("b", "an action whose logit is changed")
+b = derivation.index("b", "the action with the logit that changes")
 logit = derivation.numbers("x", a, "the logits", "logits")
 normalizer = derivation.define("Z", Total(a, exp(logit)), "what normalizes the policy", positive=True)
 pi = derivation.define(r"\pi", exp(logit) / normalizer, "the policy in one state, a softmax", "softmax(logits)", over=a, law=True)
@@ -73,11 +72,7 @@ derivation.chain(
         "what an action is worth does not depend on the policy",
         wrong={"weighed by the policy once more": Expectation(pi, times(q, Slope(pi, logit.at(b))))},
     ),
-    equals(
-        Expectation(pi, times(q, score)),
-        r"$\partial \pi = \pi \, \partial \log \pi$; this needs $\pi > 0$",
-        wrong={"the probability in place of its logarithm": Expectation(pi, times(q, Slope(pi, logit.at(b))))},
-    ),
+    equals(Expectation(pi, times(q, score)), r"$\partial \pi = \pi \, \partial \log \pi$; this needs $\pi > 0$"),
     equals(
         Expectation(pi, times(q - baseline, score)),
         "the score has mean zero (lemmas/score), so a number that is the same for all actions may be taken away",
@@ -85,6 +80,7 @@ derivation.chain(
     equals(
         times(pi.at(b), plus(q.at(b), -Expectation(pi, q))),
         r"of a softmax: $\partial \log \pi_a / \partial x_b$ is 1 if $a = b$, less $\pi_b$",
+        wrong={"the mean not taken away": times(pi.at(b), q.at(b))},
     ),
     role="lemma",
     uses=(score_has_mean_zero,),
@@ -160,7 +156,7 @@ derivation.chain(
         "the product rule: first what changes here and now, then what changes later",
     ),
     role="lemma",
-    so=r"It is the equation of a value whose reward is $u$ in place of $\rho$. The chain of states is the same.",
+    so=r"It is the equation of a value with the reward $u$ in place of $\rho$. The chain of states is the same.",
 )
 derivation.chain(
     "The policy gradient theorem",
@@ -188,7 +184,7 @@ derivation.chain(
 
 derivation.say(
     "A sampled run gives an estimate of it. Two steps show the forms in use: an action, the next state, and an action there. The "
-    "logarithm of a run's probability is that of its actions and of the process, whose derivative is zero, so the score of the "
+    "logarithm of a run's probability is that of its actions plus that of the process, with derivative zero, so the score of the "
     "run is the sum of the scores of its actions."
 )
 first = derivation.law(r"\pi_0", a, "the policy in the first state")
@@ -214,10 +210,21 @@ derivation.chain(
     equals(
         _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1))), times(gamma, g_1, r_1))),
         "the first reward is known before the second action is drawn, and that action's score has mean zero",
+        wrong={
+            "the rewards of the past in place of those to come": _over_runs(
+                plus(times(g_0, r_0), times(g_1, plus(r_0, gamma * r_1)))
+            )
+        },
     ),
     equals(
         _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(gamma, g_1, plus(r_1, -c_1)))),
         "a baseline that is known before the action is drawn changes no mean",
+        wrong={
+            "the discount of the step forgotten": _over_runs(
+                plus(times(g_0, plus(r_0, gamma * r_1)), times(g_1, plus(r_1, -c_1)))
+            ),
+            "a baseline that knows the action": _over_runs(plus(times(g_0, gamma, r_1), times(gamma, g_1, plus(r_1, -c_1)))),
+        },
     ),
     states=2,
     so=r"So the weight of step $t$ is $\gamma^t$ times the return from $t$ on, less a baseline: $\gamma^t A_t$ with the value as "
@@ -235,7 +242,7 @@ derivation.chain(
     plus(Expectation(law, times(h, (q - baseline) ** 2)), -Expectation(law, times(h, (q - best) ** 2))),
     equals(
         times(Expectation(law, h), (baseline - best) ** 2),
-        r"a quadratic in $c$, whose slope is zero at $c^*$",
+        r"a quadratic in $c$ with slope zero at $c^*$",
         wrong={"the mean reward were best": times(Expectation(law, h), (baseline - Expectation(law, q)) ** 2)},
     ),
     at_least(
@@ -283,20 +290,8 @@ eta = derivation.define(
     "the expected discounted return",
     "policy_objective",
 )
-derivation.symbol("g_t", "the score of the action of step $t$")
-derivation.symbol("G_t", "the return from step $t$ on, discounted to that step", "discounted_returns")
-derivation.symbol("R", "the return of a run")
-derivation.symbol("s_t", "the state before step $t$")
 derivation.symbol("x(s,a)", "the logits of a process", "policy_logits")
 derivation.symbol("d(s)", "the share of discounted time in a state", "state_occupancy")
-
-
-def _random_process(states, actions):
-    rng = np.random.default_rng(0)
-    chances = rng.dirichlet(np.ones(states), size=(states, actions))
-    return tuple(map(jnp.array, (rng.dirichlet(np.ones(states)), chances, rng.normal(size=(states, actions))))), jnp.array(
-        rng.normal(size=(states, actions))
-    )
 
 
 @derivation.autodiff(
@@ -304,92 +299,40 @@ def _random_process(states, actions):
     because="Four states, three actions: the derivative through the linear solve, and the theorem.",
 )
 def the_theorem_on_a_larger_process():
-    process, logits = _random_process(4, 3)
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet(np.ones(4), size=(4, 3))
+    process = tuple(map(jnp.array, (rng.dirichlet(np.ones(4)), chances, rng.normal(size=(4, 3)))))
+    logits = jnp.array(rng.normal(size=(4, 3)))
     found = jax.grad(lambda logits: policy_objective(*process, logits, discount=0.9))(logits)
-    told = policy_gradient(*process, logits, discount=0.9)
-    values = policy_value(*process[1:], jax.nn.log_softmax(logits), discount=0.9)
-    shares = state_occupancy(process[0], process[1], jax.nn.log_softmax(logits), discount=0.9)
-    worth = action_value(values, *process[1:], discount=0.9)
-    wrong = {
-        "not centered": 10 * shares[:, None] * jax.nn.softmax(logits) * worth,
-        "the initial law for the occupancy": 10 * process[0][:, None] * jax.nn.softmax(logits) * (worth - values[:, None]),
-    }
-    return Sides(left=found, right=told, wrong=wrong)
+    of_theorem = policy_gradient(*process, logits, discount=0.9)
+    return Sides(left=found, right=of_theorem, wrong={"the factor 1 / (1 - discount) forgotten": 0.1 * of_theorem})
 
 
-@derivation.exact(
-    r"\mathbb{E}\Big[\sum_t g_t R\Big] = \mathbb{E}\Big[\sum_t g_t \gamma^t G_t\Big] = "
-    r"\mathbb{E}\Big[\sum_t g_t \gamma^t (G_t - V(s_t))\Big] = \nabla \mathbb{E}[R]",
-    because="All runs of three steps of a process with three states and two actions: the total return, the return to come, and "
-    "that less a value have the same mean, which is the gradient of the expected return by autodiff through the steps.",
-    outcomes=216,
-    tolerance=1e-11,
+@derivation.monte_carlo(
+    r"\mathbb{E}_\pi\Big[(q_a - c)\, \nabla \log \pi_a\Big] = \pi \circ (q - \mathbb{E}_\pi[q])",
+    because="One decision among three actions, sampled 40000 times, without a baseline and with the best one.",
 )
-def three_estimators_of_one_gradient():
-    (initial, chances, prizes), logits = _random_process(3, 2)
-    runs = np.indices((3, 3, 3, 2, 2, 2)).reshape(6, -1).T
-    states, actions = runs[:, :3], runs[:, 3:]
-    discounts, paid = 0.9 ** np.arange(3), prizes[states, actions]
-    log_policy = jax.nn.log_softmax(logits)
-    taken = jnp.exp(log_policy)[states, actions]
-    moved = chances[states[:, :-1], actions[:, :-1], states[:, 1:]]
-    weights = initial[states[:, 0]] * jnp.prod(taken, axis=1) * jnp.prod(moved, axis=1)
-    to_come = jnp.cumsum((discounts * paid)[:, ::-1], axis=1)[:, ::-1]  # gamma^t G_t
-    value = jnp.array([0.3, -1.0, 2.0])[states]  # any numbers for the states
-
-    def mean_gradient(weighed):
-        everywhere = jnp.ones(states.shape, bool)
-
-        def loss(logits):
-            log_probs = jax.nn.log_softmax(logits)[states, actions]
-            return jnp.dot(weights, score_function_loss(log_probs, weighed, everywhere))
-
-        return -jax.grad(loss)(logits)
-
-    def expected(logits):
-        policy, value = jax.nn.softmax(logits), jnp.zeros(3)
-        for _ in range(3):
-            value = jnp.sum(policy * (prizes + 0.9 * chances @ value), axis=1)
-        return jnp.dot(initial, value)
-
-    total = jnp.broadcast_to(to_come[:, :1], to_come.shape)
-    estimates = jnp.stack([mean_gradient(w) for w in (total, to_come, to_come - discounts * value)])
-    wrong = {
-        "the rewards of the past": mean_gradient(jnp.cumsum(discounts * paid, axis=1)),
-        "the discount of the step forgotten": mean_gradient(to_come / discounts),
-        "a baseline that knows the action": mean_gradient(to_come - discounts * paid),
-    }
-    shape = estimates.shape
-    return Sides(
-        left=estimates,
-        right=jnp.broadcast_to(jax.grad(expected)(logits), shape),
-        wrong={n: jnp.broadcast_to(w, shape) for n, w in wrong.items()},
-    )
+def sampled_actions():
+    rewards, policy = jnp.array([1.0, 0.0, 2.0]), jnp.array([0.5, 0.3, 0.2])
+    best = optimal_constant_baseline(rewards, jnp.log(policy))
+    terms = jnp.concatenate([bandit_gradient_samples(rewards, jnp.log(policy), jnp.array(c)) for c in (0.0, best)], axis=1)
+    drawn = np.random.default_rng(0).choice(3, size=40000, p=policy)
+    wrong = {"not centered": jnp.tile(policy * rewards, 2)}
+    return SampleSides(samples=terms[drawn], expected=jnp.tile(policy * (rewards - 0.9), 2), wrong=wrong)
 
 
 STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
 
-TWO_STATES = {
-    "initial": [1 - start, start],
-    "transition": STAY_OR_MOVE,
-    "reward": [[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
-    "policy_logits": [[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
-    "discount": gamma,
-}
 derivation.bridge(
     "The code computes the return of two states, where one can stay or move",
     eta,
     policy_objective,
-    **TWO_STATES,
+    initial=[1 - start, start],
+    transition=STAY_OR_MOVE,
+    reward=[[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
+    policy_logits=[[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
+    discount=gamma,
     wrong={"the mean reward of a step": (1 - gamma) * eta},
-)
-gradient_0, gradient_1 = (times(Slope(eta, leave), leave, 1 - leave) for leave in (leave_0, leave_1))
-derivation.bridge(
-    "... its gradient in the logits: a probability has the slope of itself times that of the other action",
-    [[-gradient_0, gradient_0], [-gradient_1, gradient_1]],
-    policy_gradient,
-    **TWO_STATES,
-    wrong={"in the probabilities": [[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)]},
 )
 is_same = KroneckerDelta(a, b)
 derivation.bridge(
@@ -407,10 +350,18 @@ derivation.bridge(
     optimal_constant_baseline,
     rewards=q,
     logits=logit,
-    wrong={
-        "the mean reward": Expectation(pi, q),
-        "the norm not squared": Expectation(pi, sqrt(norm) * q) / Expectation(pi, sqrt(norm)),
-    },
+    wrong={"the mean reward": Expectation(pi, q)},
+)
+i = derivation.index("i", "a step of a run")
+logs = derivation.numbers("u", i, r"$\log \pi$ of the action that was taken", "log_probs")
+weights = derivation.numbers("v", i, "the weights of the steps", "weights")
+derivation.bridge(
+    "... the loss of a run: its gradient is minus the sum of the scores, each times its weight",
+    -Total(i, weights * logs),
+    score_function_loss,
+    log_probs=[logs],
+    weights=[weights],
+    mask=jnp.ones((1, 4), bool),
 )
 derivation.bridge("... and the entropy", Entropy(pi), policy_entropy, logits=[logit])
 
@@ -427,11 +378,7 @@ def stay_or_move():
     process, even = (FROM_0, STAY_OR_MOVE, PAID), jnp.zeros((2, 2))
     found = policy_gradient(*process, even, discount=0.5)
     yield r"\eta", policy_objective(*process, even, discount=0.5), "1/4"
-    yield (
-        r"\tfrac{1}{1 - \gamma} d_0 \pi (Q - V) = 2 \cdot \tfrac34 \cdot \tfrac12 \cdot (\mp \tfrac18)",
-        found[0],
-        "(-3/32, 3/32)",
-    )
+    yield r"\text{the gradient in state 0: } 2 \cdot \tfrac34 \cdot \tfrac12 \cdot (\mp \tfrac18)", found[0], "(-3/32, 3/32)"
     yield r"\text{and in state 1: } 2 \cdot \tfrac14 \cdot \tfrac12 \cdot (\pm \tfrac58)", found[1], "(5/32, -5/32)"
     yield r"\text{the entropy of the policy in a state}", policy_entropy(even)[0], "0.6931"
 
@@ -494,7 +441,7 @@ def equal_norms():
     "Is the return to come always less noisy than the total return? Let a run of two steps pay -1 and then 1, whatever is done, "
     r"with $\gamma = 1$ and two actions that are as likely.",
     r"The total return is 0, and so is its estimate: variance 0. The return to come is 0 from the first step on and 1 from the "
-    r"second, whose score is $\pm (\frac12, -\frac12)$: variance 0.5. Leaving out past rewards lowers the variance only if they "
+    r"second, with the score $\pm (\frac12, -\frac12)$: variance 0.5. Leaving out past rewards lowers the variance only if they "
     r"do not make up for those to come.",
 )
 def a_past_that_makes_up():
