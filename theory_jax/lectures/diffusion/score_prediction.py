@@ -12,7 +12,7 @@ from sympy import Rational, exp, log, sin, solve, sqrt
 
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
 from theory_jax.diffusion.score_prediction import (
     denoising_score_matching_loss,
@@ -23,7 +23,9 @@ from theory_jax.diffusion.score_prediction import (
     score_from_noise,
     tweedie_mean,
 )
+from theory_jax.energy.langevin import gaussian_stationary_variance
 from theory_jax.lectures.diffusion.forward_process import marginal_law
+from theory_jax.lectures.energy.langevin import stationary
 
 derivation = Derivation(
     module=__name__,
@@ -87,32 +89,10 @@ derivation.chain(
 q = derivation.function("q", "a positive, differentiable density")
 s = derivation.function("s", "a model of its score", "score_fn")
 derivation.say(
-    r"How is a model $s$ fitted to a score that is not known? Expand the squared distance under the integral, at one $x$."
-)
-derivation.chain(
-    "Implicit score matching: the unknown score drops out",
-    times(half, q(x), plus(s(x), -Slope(log(q(x)), x)) ** 2),
-    equals(
-        plus(times(half, q(x), s(x) ** 2), -times(s(x), Slope(q(x), x)), times(half, q(x), Slope(log(q(x)), x) ** 2)),
-        r"expand the square; $q\, (\log q)' = q'$, so the unknown denominator cancels in the term that contains the model",
-        wrong={
-            "the middle term halved": plus(
-                times(half, q(x), s(x) ** 2), -s(x) * Slope(q(x), x) / 2, times(half, q(x), Slope(log(q(x)), x) ** 2)
-            )
-        },
-    ),
-    equals(
-        plus(
-            times(q(x), plus(times(half, s(x) ** 2), Slope(s(x), x))),
-            -Slope(times(s(x), q(x)), x),
-            times(half, q(x), Slope(log(q(x)), x) ** 2),
-        ),
-        r"the product rule, $s q' = (s q)' - s' q$",
-    ),
-    so=r"Integrate over $x$. The second term gives 0 if $s q$ vanishes at infinity, and the third does not contain the model. "
-    r"So $\frac12 \mathbb{E}[(s - (\log q)')^2] = \mathbb{E}[\frac12 s^2 + s'] + \text{const}$, and the right side needs only "
-    r"samples of $q$. In $D$ dimensions $s'$ is the divergence of $s$, which costs $D$ derivatives of a network: too many for "
-    r"images. Noise offers a cheaper way.",
+    r"How is a model $s$ fitted to a score that is not known? The lecture on score matching integrates by parts: but for a "
+    r"constant, $\frac12 \mathbb{E}[(s - (\log q)')^2]$ is $\mathbb{E}[\frac12 s^2 + s']$, which needs only samples of $q$. In "
+    r"$D$ dimensions $s'$ is the divergence of $s$, which costs $D$ derivatives of a network: too many for images. Noise offers "
+    r"a cheaper way."
 )
 
 n = derivation.index("n", "one of the values that the data may take")
@@ -168,19 +148,16 @@ truth = derivation.define(
     "s^*", Expectation(w, (times(sqrt(a), y) - x) / (1 - a)), r"the score of $q_t$ at $x$, for Gaussian noise", "score"
 )
 derivation.say(
-    r"Now the noise is Gaussian, $\ell(y, x) = \log \mathcal{N}(x; \sqrt{\bar\alpha_t}\, y, 1 - \bar\alpha_t)$, and $w$ stands "
-    r"for the law $p(n|x)$ of the lemma."
+    r"Now the noise is Gaussian, $\ell(y, x) = \log \mathcal{N}(x; \sqrt{\bar\alpha_t}\, y, 1 - \bar\alpha_t)$, and $w$ is the "
+    r"law $p(n|x)$ of the lemma."
 )
 derivation.chain(
-    "For Gaussian noise the score is the expected noise, turned around",
+    "For Gaussian noise the score is minus the expected noise, rescaled",
     Expectation(w, Slope(LogDensity(x, times(sqrt(a), y), 1 - a), x)),
     equals(
         Expectation(w, (times(sqrt(a), y) - x) / (1 - a)),
         r"a Gaussian's log-density is a parabola; this is $s^*$",
-        wrong={
-            "divided by the deviation": Expectation(w, (times(sqrt(a), y) - x) / sqrt(1 - a)),
-            "downhill": Expectation(w, (x - times(sqrt(a), y)) / (1 - a)),
-        },
+        wrong={"divided by the deviation": Expectation(w, (times(sqrt(a), y) - x) / sqrt(1 - a))},
     ),
     equals(
         -Expectation(w, epsilon) / sqrt(1 - a),
@@ -211,9 +188,6 @@ derivation.chain(
     equals(
         times((1 - a) / a, plus(1, times(1 - a, plus(-1 / (1 - a), a * Variance(w, y) / (1 - a) ** 2)))),
         r"the second derivative of a Gaussian's log-density is minus its precision; constants leave a variance, factors squared",
-        wrong={
-            "the factor not squared": times((1 - a) / a, plus(1, times(1 - a, plus(-1 / (1 - a), a * Variance(w, y) / (1 - a)))))
-        },
     ),
     equals(Variance(w, y), "multiply out", wrong={"the share of the signal kept": a * Variance(w, y)}),
     so=r"The inner bracket is $(\log q_t)''$ by the lemma on the slope of the score, so $\mathrm{Var}(x_0|x_t) = \frac{1 - "
@@ -290,66 +264,24 @@ derivation.bridge(
     score_fn=lambda x, sigma: jnp.sin(x),
 )
 
-h = derivation.number("h", "the length of a step", positive=True)
-z = derivation.number("z", "standard normal noise")
 phi = derivation.function(r"\varphi", "a test function, smooth and zero outside of an interval")
-_MOVE = plus(times(h, s(x)), times(sqrt(2 * h), z))
 derivation.say(
-    r"What is a score good for? It samples. Langevin dynamics moves a value uphill and shakes it: $x \leftarrow x + h\, s(x) + "
-    r"\sqrt{2h}\, z$. The law of a variable is known by the means of test functions $\varphi$ of it, so watch how these move."
+    r"What is a score good for? It samples. For the energy $-\log q$ at temperature 1 a Langevin step is $x \leftarrow x + h\, "
+    r"s(x) + \sqrt{2h}\, z$ with standard normal $z$. By the lecture on Langevin sampling it moves the mean of a test function "
+    r"$\varphi$ at the rate $s \varphi' + \varphi''$ per unit of $h$."
 )
 derivation.chain(
-    "One small step of Langevin dynamics",
-    Limit(
-        Expectation(Normal(z, 0, 1), plus(times(Slope(phi(x), x), _MOVE), times(half, Slope(phi(x), x, 2), _MOVE**2))) / h, h, 0
-    ),
-    equals(
-        Limit(plus(times(s(x), Slope(phi(x), x)), Slope(phi(x), x, 2) * plus(1, h * s(x) ** 2 / 2)), h, 0),
-        r"$\mathbb{E}[z] = 0$ and $\mathbb{E}[z^2] = 1$; divide by $h$",
-        wrong={
-            "noise of variance h": Limit(
-                plus(times(s(x), Slope(phi(x), x)), Slope(phi(x), x, 2) * plus(half, h * s(x) ** 2 / 2)), h, 0
-            )
-        },
-    ),
-    equals(
-        plus(times(s(x), Slope(phi(x), x)), Slope(phi(x), x, 2)),
-        r"$h$ goes to 0",
-        wrong={"noise of variance h": plus(times(s(x), Slope(phi(x), x)), Slope(phi(x), x, 2) / 2)},
-    ),
-    role="lemma",
-    so=r"The first line is the mean of $\varphi(x + h s + \sqrt{2h} z) - \varphi(x)$, divided by $h$, by Taylor's formula; its "
-    r"terms of third and higher order are at most of order $h$ after the division.",
-)
-langevin_keeps = derivation.chain(
     "Langevin dynamics with the score of a density keeps that density",
     times(q(x), plus(times(Slope(log(q(x)), x), Slope(phi(x), x)), Slope(phi(x), x, 2))),
     equals(
-        plus(times(Slope(q(x), x), Slope(phi(x), x)), times(q(x), Slope(phi(x), x, 2))),
-        r"$q\, (\log q)' = q'$",
-        wrong={"the score doubled": plus(2 * Slope(q(x), x) * Slope(phi(x), x), times(q(x), Slope(phi(x), x, 2)))},
-    ),
-    equals(
         Slope(times(q(x), Slope(phi(x), x)), x),
-        "the product rule, read backward",
+        r"$q\, (\log q)' = q'$; the product rule, read backward",
         wrong={"the slope of the other factor": Slope(times(phi(x), Slope(q(x), x)), x)},
     ),
+    uses=(stationary,),
     so=r"If $x$ has the density $q$, the mean of $\varphi$ moves at the rate of the integral of the first line. It is that of "
-    r"a derivative, so 0, since $\varphi$ vanishes far out. No mean moves, so $q$ is stationary; only its score was used.",
-)
-c = derivation.number("c", "a variance", positive=True)
-settled = derivation.define("V_h", c / (1 - h / (2 * c)), r"where the variance settles, for $h < 2c$")
-derivation.chain(
-    "A step of finite length settles on too large a variance",
-    plus(times((1 - h / c) ** 2, settled), 2 * h),
-    equals(
-        settled,
-        r"for $\mathcal{N}(0, c)$ the score is $-x/c$: a step shrinks $x$ by $1 - h/c$ and adds the variance $2h$; with the "
-        r"common denominator $2c - h$",
-        wrong={"the true variance": c, "half of the noise": c / (1 - h / (2 * c)) / 2},
-    ),
-    role="remark",
-    so=r"The variance settles there for $0 < h < 2c$; beyond, it diverges.",
+    r"a derivative, so 0, since $\varphi$ vanishes far out. No mean moves, so $q$ is stationary; only its score was used. A step "
+    r"of finite length settles on too large a variance.",
 )
 
 delta = derivation.numbers(r"\delta", n, "by how much a datum's squared distance exceeds that of the nearest", positive=True)
@@ -429,7 +361,7 @@ derivation.bridge(
     b=b,
     alpha_bar=[1, a],
     calls=(diffused_mixture, mixture_score),
-    wrong={"the components' own weights": Expectation(weight, (m_t - x) / b_t), "downhill": Expectation(share, (x - m_t) / b_t)},
+    wrong={"the components' own weights": Expectation(weight, (m_t - x) / b_t), "the sign": Expectation(share, (x - m_t) / b_t)},
 )
 
 _POINTS = jnp.array([-1.0, 1.0])
@@ -495,8 +427,8 @@ theta = derivation.number(r"\theta", "the slope of a linear model of the score")
 
 
 @derivation.exercise(
-    r"Fit the model $s(x) = -\theta x$ to samples of $\mathcal{N}(0, 4)$ by implicit score matching. What if the half is "
-    r"forgotten?",
+    r"Fit the model $s(x) = -\theta x$ to samples of $\mathcal{N}(0, 4)$ by implicit score matching: minimize "
+    r"$\mathbb{E}[\frac12 s^2 + s']$. What if the half is forgotten?",
     r"$\mathbb{E}[\frac12 \theta^2 x^2 - \theta] = 2 \theta^2 - \theta$ is least at $\theta = \frac14$: the true score $-x/4$. "
     r"Without the half it is $4 \theta^2 - \theta$, least at $\frac18$.",
 )
@@ -510,8 +442,8 @@ def implicit_matching_by_hand():
 @derivation.exercise(
     r"Langevin dynamics runs on $\mathcal{N}(0, 1)$ with steps of length $h = 0.1$. Which variance do the samples have? From "
     r"which $h$ on does it diverge?",
-    r"$V_h = 1 / (1 - 0.05) = 1.0526$. It diverges from $h = 2$ on, where the factor $(1 - h)^2$ reaches 1.",
+    r"$1 / (1 - \frac{h}{2}) = 1 / (1 - 0.05) = 1.0526$. It diverges from $h = 2$ on, where the factor $(1 - h)^2$ reaches 1.",
 )
 def langevin_on_a_gaussian():
-    yield value(settled, {c: 1, h: 0.1}), "1.0526"
+    yield gaussian_stationary_variance(jnp.ones(()), step_size=0.1), "1.0526"
     yield (1 - 2) ** 2, "1"

@@ -8,7 +8,6 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from sympy import Matrix, Rational, cos, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
@@ -25,7 +24,6 @@ from theory_jax.diffusion.unet import (
     upsample_nearest,
 )
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
-from theory_jax.networks.unet import UNet2d
 
 derivation = Derivation(
     module=__name__,
@@ -45,7 +43,7 @@ derivation = Derivation(
         r"ratios, $f_i = \Omega^{-i/(n-1)}$; $t$ is real.",
         r"Group norm subtracts the mean of a group of channels and all their pixels, and divides by the root of their variance "
         r"plus $\varepsilon$. A residual block is $x + W_2\, \varphi(\cdot)$, where $\varphi$ is SiLU, so $\varphi(0) = 0$, "
-        r"and a second convolution $W_1$ and the time stand inside. Attention has no positions.",
+        r"and its argument contains another convolution $W_1$ and the time. Attention has no positions.",
         r"Halving takes the mean of every $2 \times 2$ block, and doubling repeats every pixel four times. The noise "
         r"$\epsilon$ is standard normal, independent in each pixel, and independent of the data; the input is "
         r"$\sqrt{\bar\alpha}\, x_0 + \sqrt{1 - \bar\alpha}\, \epsilon$.",
@@ -70,9 +68,7 @@ n = derivation.count(i, "n", "how many there are", "dim / 2")
 derivation.chain(
     "Inner products know the distance of two times",
     Total(i, plus(times(sin(t * f), sin(s * f)), times(cos(t * f), cos(s * f)))),
-    equals(
-        Total(i, cos((t - s) * f)), "the addition theorem, frequency by frequency", wrong={"a sine": Total(i, sin((t - s) * f))}
-    ),
+    equals(Total(i, cos((t - s) * f)), "the addition theorem, frequency by frequency"),
     states=2,
     role="lemma",
     so=r"At $s = t$ it is $n$: all times lie on one sphere, so no time is louder than another, as the raw number would be.",
@@ -83,37 +79,24 @@ derivation.chain(
     equals(
         Total(i, plus(2, -times(2, cos((t - s) * f)))),
         "the squared distance: two squared lengths, and twice the inner product",
-        wrong={"the two forgotten": Total(i, plus(2, -cos((t - s) * f)))},
+        wrong={"the inner product taken once": Total(i, plus(2, -cos((t - s) * f)))},
     ),
-    equals(
-        4 * Total(i, sin((t - s) * f / 2) ** 2),
-        r"$1 - \cos u = 2 \sin^2 \frac{u}{2}$",
-        wrong={"half the factor": 2 * Total(i, sin((t - s) * f / 2) ** 2)},
-    ),
+    equals(4 * Total(i, sin((t - s) * f / 2) ** 2), r"$1 - \cos u = 2 \sin^2 \frac{u}{2}$"),
     states=1,
     so=r"With $f_0 = 1$ it is zero only if $t - s$ is a multiple of $2 \pi$. For whole numbers $t \ne s$ that is impossible.",
 )
 freq = derivation.number(r"\omega", "one of the frequencies", positive=True)
+_at_t = Matrix([sin(t * freq), cos(t * freq)])
+
+
+def _turn(angle):
+    return Matrix([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
+
+
 derivation.chain(
     "A step in time is a rotation",
     Matrix([sin((t + delta) * freq), cos((t + delta) * freq)]),
-    equals(
-        Matrix(
-            [
-                plus(times(cos(delta * freq), sin(t * freq)), times(sin(delta * freq), cos(t * freq))),
-                plus(-times(sin(delta * freq), sin(t * freq)), times(cos(delta * freq), cos(t * freq))),
-            ]
-        ),
-        "the addition theorems",
-        wrong={
-            "the other way round": Matrix(
-                [
-                    plus(times(cos(delta * freq), sin(t * freq)), -times(sin(delta * freq), cos(t * freq))),
-                    plus(times(sin(delta * freq), sin(t * freq)), times(cos(delta * freq), cos(t * freq))),
-                ]
-            )
-        },
-    ),
+    equals(_turn(delta * freq) * _at_t, "the addition theorems", wrong={"turned back": _turn(-delta * freq) * _at_t}),
     so=r"The matrix with the rows $(\cos d\omega, \sin d\omega)$ and $(-\sin d\omega, \cos d\omega)$ knows the step and not "
     r"the time, so one linear layer can read off 'a step later' at every time.",
 )
@@ -209,18 +192,8 @@ derivation.chain(
 
 def _block(channels=2, width=5, seed=10):
     """A residual block's parameters, drawn."""
-    shapes = (
-        (channels,),
-        (channels,),
-        (channels, channels, 3, 3),
-        (channels,),
-        (channels, width),
-        (channels,),
-        (channels,),
-        (channels,),
-        (channels, channels, 3, 3),
-        (channels,),
-    )
+    channel, kernel = (channels,), (channels, channels, 3, 3)
+    shapes = channel, channel, kernel, channel, (channels, width), channel, channel, channel, kernel, channel
     return [draw(*shape, seed=seed + i, scale=0.5) for i, shape in enumerate(shapes)]
 
 
@@ -264,7 +237,7 @@ derivation.chain(
 )
 
 derivation.say(
-    r"Who knows where a pixel is? Attention takes the sum over all pixels $j$ of $\mathrm{softmax}_j(\langle q_i, k_j "
+    r"Which part knows where a pixel is? Attention takes the sum over all pixels $j$ of $\mathrm{softmax}_j(\langle q_i, k_j "
     r"\rangle)\, v_j$. If the pixels change places, rows and columns of the scores are renamed, and the sum over $j$ has the "
     r"same terms in another order: the outputs change places in the same way."
 )
@@ -283,24 +256,22 @@ def attention_knows_no_geometry():
     moved = x.reshape(4, 4)[:, orders].swapaxes(0, 1).reshape(24, 4, 2, 2)
     attended = spatial_self_attention(x, *weights, num_heads=2).reshape(4, 4)
     right = attended[:, orders].swapaxes(0, 1).reshape(24, 4, 2, 2)
-    return Sides(
-        left=spatial_self_attention(moved, *weights, num_heads=2),
-        right=right,
-        wrong={"the places kept": jnp.tile(attended.reshape(1, 4, 2, 2), (24, 1, 1, 1))},
-    )
+    wrong = {"the places kept": jnp.tile(attended.reshape(1, 4, 2, 2), (24, 1, 1, 1))}
+    return Sides(left=spatial_self_attention(moved, *weights, num_heads=2), right=right, wrong=wrong)
 
 
 k_left = derivation.number("k_-", "the weight of a kernel on the left pixel")
 k_0 = derivation.number("k_0", "its weight on the pixel itself")
 k_right = derivation.number("k_+", "its weight on the right pixel")
+
+
+def _seen(left, right):
+    return plus(times(k_left, left), times(k_0, x), times(k_right, right))
+
+
 derivation.chain(
     "A convolution notices when the neighbors of a pixel change places",
-    plus(
-        times(k_left, x_1),
-        times(k_0, x),
-        times(k_right, x_2),
-        times(-1, plus(times(k_left, x_2), times(k_0, x), times(k_right, x_1))),
-    ),
+    plus(_seen(x_1, x_2), -_seen(x_2, x_1)),
     equals(times(k_left - k_right, x_1 - x_2), "collect the weights of each pixel; the pixel itself cancels"),
     so=r"In the same way it notices that a pixel and its right neighbor change places, unless $k_0 = k_+$. All that the "
     r"network knows of geometry comes from its convolutions, from the zeros at their borders, and from the blocks of halving.",
@@ -322,7 +293,7 @@ derivation.symbol("I", "the identity")
     r"P = P^2 = P^\top = \frac14 B, \qquad D (I - P) = 0, \qquad \mathrm{tr}(I - P) = \frac34 \cdot 16",
     outcomes=16,
     because=r"The code as matrices on the 16 pixels of a $4 \times 4$ image, column by column; $B_{ij}$ is 1 if $i$ and $j$ "
-    r"are in one block, and else 0. Halving is blind to $I - P$, and three quarters of the dimensions lie there.",
+    r"are in one block, and else 0. Halving removes $I - P$, which has three quarters of the dimensions.",
     role="lemma",
 )
 def doubling_after_halving_is_a_projection():
@@ -333,11 +304,8 @@ def doubling_after_halving_is_a_projection():
     means = np.array((block[:, None] == block) / 4)
     left = np.concatenate([np.ravel(side) for side in (p, p @ p, p.T, lost, jnp.trace(jnp.eye(16) - p)[None])])
     right = np.concatenate([np.tile(means.ravel(), 3), np.zeros(64), [12.0]])
-    return Sides(
-        left=left,
-        right=right,
-        wrong={"sums for means": np.append(4 * right[:-1], 12.0), "a quarter is lost": np.append(right[:-1], 4.0)},
-    )
+    wrong = {"sums for means": np.append(4 * right[:-1], 12.0), "a quarter is lost": np.append(right[:-1], 4.0)}
+    return Sides(left=left, right=right, wrong=wrong)
 
 
 derivation.symbol("B", "1 for two pixels of one block, and else 0")
@@ -402,21 +370,6 @@ derivation.bridge(
 )
 
 
-@derivation.numeric(
-    r"\hat\epsilon = 0",
-    scale=1.0,
-    because=r"The whole network as it is initialized, `UNet2d`, on three images at three times: its last convolution is zero.",
-    role="remark",
-)
-def the_untrained_network_predicts_zero():
-    network = UNet2d(channels=2, size=4, base_channels=4, multipliers=(1, 2), blocks=1, groups=2, compact=True, rngs=nnx.Rngs(0))
-    prediction = network(draw(3, 2, 4, 4, seed=1), jnp.array([1.0, 5.0, 9.0]))
-    return Sides(left=prediction, right=jnp.zeros((3, 2, 4, 4)), wrong={"an output of unit variance": draw(3, 2, 4, 4)})
-
-
-derivation.symbol(r"\hat\epsilon", "the noise that the network predicts")
-
-
 @derivation.example(
     r"For 4 entries and $\Omega = 100$ the frequencies are 1 and 0.01. Then a group of four numbers, $(1, 2, 3, 6)$ with mean "
     r"3 and variance 3.5, which is also a block of pixels."
@@ -431,16 +384,13 @@ def by_hand():
     mean = upsample_nearest(downsample_average(block.reshape(1, 1, 2, 2))).ravel()
     yield r"\text{the block, halved and doubled}", mean, "(3, 3, 3, 3)"
     yield r"\text{what the skip connection carries}", block - mean, "(-2, -1, 0, 3)"
-    yield (
-        r"\text{squared lengths: whole, mean, rest}",
-        (block @ block, mean @ mean, (block - mean) @ (block - mean)),
-        "(50, 36, 14)",
-    )
+    lengths = block @ block, mean @ mean, (block - mean) @ (block - mean)
+    yield r"\text{squared lengths: whole, mean, rest}", lengths, "(50, 36, 14)"
 
 
 @derivation.figure(
     r"Left: the inner product of two embeddings, by the distance of the times: largest at 0, and never as large again. Right: "
-    r"where the energy of an image lies, by scale. Most of a smooth image survives three halvings; three quarters of the noise "
+    r"the energy of an image, by scale. Most of a smooth image survives three halvings; three quarters of the noise "
     r"are lost at the first.",
     panels=2,
 )

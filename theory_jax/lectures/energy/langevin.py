@@ -6,7 +6,6 @@ The lecture on the functions of theory_jax/energy/langevin.py.
 import math
 from itertools import combinations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import Max, Min, exp, sqrt
@@ -41,11 +40,11 @@ derivation = Derivation(
     setting=(
         "$E$ has two continuous derivatives, $T > 0$, and $e^{-E/T}$ has a finite integral $Z$.",
         "Most of it is written in one dimension. In several, products of slopes are inner products, second derivatives are "
-        "Laplace operators, and every coordinate has its own noise; the central step is shown in two dimensions, too.",
+        "Laplace operators, and every coordinate has its own noise.",
         "Test functions are smooth and vanish outside of a bounded interval.",
     ),
     answer=r"$x \leftarrow x - h E'(x) + \sqrt{2hT}\, \xi$ with standard normal $\xi$. To first order in $h$ the law "
-    r"$e^{-E/T}/Z$ stays what it is. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the "
+    r"$e^{-E/T}/Z$ is stationary. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the "
     r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds its own noise, "
     r"whose share vanishes with $h$.",
     limits=(
@@ -93,12 +92,6 @@ rate = derivation.chain(
     equals(
         plus(times(h, _RATE), times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2),
         r"$\sigma^2 = 2hT$; sort by powers of $h$",
-        wrong={
-            "half of the temperature": plus(
-                times(h, plus(-times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2) / 2)),
-                times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2,
-            )
-        },
     ),
     role="lemma",
     so=r"For small $h$ the mean moves at the rate $-E' \varphi' + T \varphi''$: downhill, and toward where $\varphi$ bends "
@@ -107,8 +100,8 @@ rate = derivation.chain(
 Z = derivation.number("Z", "the normalizer", positive=True)
 p = derivation.define("p(x)", exp(-E(x) / T) / Z, "the law to be sampled")
 derivation.say(r"Average this rate over states that have the law $p$ already.")
-derivation.chain(
-    "The Boltzmann law stays what it is",
+stationary = derivation.chain(
+    "The Boltzmann law is stationary",
     times(p, _RATE),
     equals(
         plus(times(T, Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))),
@@ -121,35 +114,16 @@ derivation.chain(
     ),
     central=True,
     uses=(rate,),
-    so=r"The integral of a derivative is what it is at the ends, and there $\varphi'$ vanishes: under $p$ no mean moves, to "
-    r"first order in $h$. The normalizer was not needed. With noise $\sqrt{h T}\, \xi$ instead of $\sqrt{2hT}\, \xi$ the second "
-    r"line would have $\frac{T}{2}$: the walk would sample half the temperature.",
-)
-y = derivation.number("y", "a second coordinate")
-E_2 = derivation.function("U", "an energy of two coordinates", arguments=2)
-phi_2 = derivation.function(r"\chi", "a test function of two coordinates", arguments=2)
-p_2 = derivation.define("r(x,y)", exp(-E_2(x, y) / T) / Z, "its Boltzmann law")
-derivation.chain(
-    "... in two dimensions as well",
-    times(
-        p_2,
-        plus(
-            -Slope(E_2(x, y), x) * Slope(phi_2(x, y), x),
-            -Slope(E_2(x, y), y) * Slope(phi_2(x, y), y),
-            T * Slope(phi_2(x, y), x, 2),
-            T * Slope(phi_2(x, y), y, 2),
-        ),
-    ),
-    equals(
-        T * plus(Slope(times(p_2, Slope(phi_2(x, y), x)), x), Slope(times(p_2, Slope(phi_2(x, y), y)), y)),
-        "the same moves in each coordinate; a divergence, whose integral vanishes",
-    ),
+    so=r"The integral of a derivative is the difference of its values at the ends, and there $\varphi'$ vanishes: under $p$ no "
+    r"mean moves, to first order in $h$; in several dimensions each coordinate gives such a derivative. The normalizer was not "
+    r"needed. With noise $\sqrt{h T}\, \xi$ instead of $\sqrt{2hT}\, \xi$ the second line would have $\frac{T}{2}$: the walk "
+    r"would sample half the temperature.",
 )
 derivation.chain(
     "The same without test functions: the stationary Fokker-Planck equation",
     plus(Slope(times(Slope(E(x), x), p), x), T * Slope(p, x, 2)),
     equals(Slope(plus(times(Slope(E(x), x), p), T * Slope(p, x)), x), "the derivative of a sum"),
-    equals(0, r"$T p' = -E' p$ once more", wrong={"the density": p}),
+    equals(0, r"$T p' = -E' p$ once more"),
     role="remark",
     so=r"The flux $-E' p - T p'$ is zero everywhere: what drifts downhill comes back by the noise.",
 )
@@ -171,7 +145,7 @@ S = derivation.number("S", "its variance", positive=True)
 v = derivation.number("v", r"the variance of the target, for the energy $x^2 / (2v)$ at $T = 1$", "variance", positive=True)
 _NOW, _TARGET = Normal(x, m, S), Normal(x, 0, v)
 derivation.say(
-    r"That $p$ stays is one thing; that other laws move toward it is another. For Gaussians the rate of $x$ and of $x^2$ gives "
+    r"So $p$ is stationary; that other laws move toward it is a second claim. For Gaussians the rate of $x$ and of $x^2$ gives "
     r"$\dot{m} = -\frac{m}{v}$ and $\dot{S} = 2 - \frac{2S}{v}$ where a step takes the time $h$."
 )
 derivation.symbol(r"\dot{m}, \dot{S}", "the rates at which mean and variance change")
@@ -203,16 +177,9 @@ derivation.chain(
     equals(
         Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2)),
         r"$\mathbb{E}[\xi] = 0$ and $\mathbb{E}[\xi^2] = 1$",
-        wrong={
-            "the deviation of the noise": Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma)),
-            "noise of variance hT": Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2 / 2)),
-        },
+        wrong={"noise of variance hT": Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2 / 2))},
     ),
-    equals(
-        plus(times((1 - h / v) ** 2, S), 2 * h * T),
-        r"$\mathbb{E}[x^2] = S$ and $\sigma^2 = 2hT$",
-        wrong={"not squared": plus(times(1 - h / v, S), 2 * h * T)},
-    ),
+    equals(plus(times((1 - h / v) ** 2, S), 2 * h * T), r"$\mathbb{E}[x^2] = S$ and $\sigma^2 = 2hT$"),
 )
 u = derivation.number("u", r"the step as a share of the largest stable one, $h = 2vu$", between=(0, 1))
 settled = derivation.define(
@@ -226,7 +193,7 @@ contraction = derivation.chain(
         r"$S^* = (1 - \frac{h}{v})^2 S^* + 2hT$: with the common denominator $2v - h$",
         wrong={
             "toward the true variance": times((1 - h / v) ** 2, plus(S, -T * v)),
-            "one factor": times(1 - h / v, plus(S, -settled)),
+            "the factor of the mean": times(1 - h / v, plus(S, -settled)),
         },
     ),
     so=r"After $k$ steps $S_k - S^* = (1 - \frac{h}{v})^{2k} (S_0 - S^*)$. In several dimensions $v$ is each eigenvalue of the "
@@ -303,46 +270,27 @@ derivation.bridge(
 _GRADIENTS = np.array([[1.0], [2.0], [3.0], [6.0], [-4.0], [0.5]])
 
 
-def _increments(size):
-    """What the slope of a minibatch adds to the parameter, over all minibatches of a size: h/2 times its estimate."""
-    zero = np.zeros(1)
-    return np.array(
-        [
-            stochastic_gradient_step(zero, zero, zero, _GRADIENTS[list(some)], step_size=2.0, data_size=6)[0]
-            for some in combinations(range(6), size)
-        ]
-    )
-
-
 derivation.symbol(r"\hat{\ell}, \ell_n", r"the estimate $\frac{N}{M} \sum_i \ell_i$, and the slope of the datum $n$ of all")
 derivation.symbol("n", "a datum of all")
+derivation.symbol(r"\bar{\ell}", "the mean of all slopes")
 
 
 @derivation.exact(
-    r"\mathbb{E}[\hat{\ell}] = \sum_n \ell_n", because="All 20 minibatches of 3 of 6 data, each equally likely.", outcomes=20
-)
-def minibatches_are_unbiased():
-    total = _GRADIENTS.sum()
-    return Sides(left=_increments(3).mean(), right=total, wrong={"not scaled": total / 2, "the mean": total / 6})
-
-
-@derivation.exact(
-    r"\mathrm{Var}[\hat{\ell}] = \frac{N^2}{M} \left(1 - \frac{M}{N}\right) \frac{1}{N - 1} \sum_n \left(\ell_n - "
-    r"\bar{\ell}\right)^2",
-    because="The same minibatches. A draw without replacement has a smaller variance: none, if all data are drawn.",
+    r"\mathbb{E}[\hat{\ell}] = \sum_n \ell_n, \qquad \mathrm{Var}[\hat{\ell}] = \frac{N^2}{M} \left(1 - \frac{M}{N}\right) "
+    r"\frac{1}{N - 1} \sum_n \left(\ell_n - \bar{\ell}\right)^2",
+    because="The code on all 20 minibatches of 3 of 6 data, each equally likely. A draw without replacement has a smaller "
+    "variance than one with replacement: none, if all data are drawn.",
     outcomes=20,
 )
-def variance_of_minibatches():
-    spread = _GRADIENTS.var(ddof=1)
-    formula = 36 / 3 * (1 - 3 / 6) * spread
-    return Sides(
-        left=_increments(3).var(),
-        right=formula,
-        wrong={"with replacement": 36 / 3 * spread * 5 / 6, "divided by N": formula * 5 / 6},
-    )
+def mean_and_variance_over_minibatches():
+    zero = np.zeros(1)
+    step = lambda some: stochastic_gradient_step(zero, zero, zero, _GRADIENTS[list(some)], step_size=2.0, data_size=6)  # noqa: E731
+    estimates = np.array([step(some)[0] for some in combinations(range(6), 3)])
+    total, variance = _GRADIENTS.sum(), 36 / 3 * (1 - 3 / 6) * _GRADIENTS.var(ddof=1)
+    wrong = {"not scaled by N/M": [total / 2, variance / 4], "with replacement": [total, variance * 2 * 5 / 6]}
+    return Sides(left=[estimates.mean(), estimates.var()], right=[total, variance], wrong=wrong)
 
 
-derivation.symbol(r"\bar{\ell}", "the mean of all slopes")
 noise_of_slope = derivation.number("V", "the variance of the minibatch's estimate of the slope", positive=True)
 settled_noisy = derivation.define(
     "S^{**}",
@@ -375,16 +323,17 @@ derivation.bridge(
     temperature=T,
     wrong={"noise of variance hT": plus(x, -h * Slope(x**4 / 4 - x, x), sigma * xi / 2)},
 )
+second = derivation.number(r"\xi_2", "the noise of a second step", "noises")
 derivation.bridge(
-    r"... two steps on a parabola, the second with the noise $y$",
-    plus(times(1 - h / v, _STEP), sigma * y),
+    r"... two steps on a parabola",
+    plus(times(1 - h / v, _STEP), sigma * second),
     langevin_sample,
     x=[x],
-    noises=[[xi], [y]],
+    noises=[[xi], [second]],
     energy_fn=function_of(x, x**2 / (2 * v)),
     step_size=h,
     temperature=T,
-    wrong={"the noises exchanged": plus(times(1 - h / v, plus(x, -h * x / v, sigma * y)), sigma * xi), "one step": _STEP},
+    wrong={"the noises exchanged": plus(times(1 - h / v, plus(x, -h * x / v, sigma * second)), sigma * xi), "one step": _STEP},
 )
 derivation.bridge(
     r"... the variance on which it settles, at $T = 1$ and $h = 2vu$",
@@ -493,18 +442,3 @@ def one_percent():
 )
 def slow_coordinate():
     yield -1 / math.log(1 - 1 / 100), "99.5"
-
-
-@derivation.autodiff(
-    r"\frac{\partial x'}{\partial x} = 1 - h E''(x)",
-    because="The code differentiates through a step, second derivatives of the energy included. A model that is trained on "
-    "samples must not: its training detaches them.",
-    role="appendix",
-)
-def slope_of_a_step():
-    at = jnp.array([-1.0, 0.5, 2.0])
-    step = lambda x: langevin_step(x, jnp.zeros(3), lambda x: x**4 / 4, step_size=0.1)  # noqa: E731
-    formula = 1 - 0.1 * 3 * at**2
-    return Sides(
-        left=jnp.diagonal(jax.jacobian(step)(at)), right=formula, wrong={"a constant slope": jnp.ones(3), "uphill": 2 - formula}
-    )

@@ -10,15 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import sympy
-from sympy import Rational, exp, log
+from sympy import Rational, log
 
 from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, plus, times
+from theory_jax.derivation.notation import Expectation, LogDensity, Slope, Total, plus, times
 from theory_jax.flows.change_of_variables import log_abs_det_jacobian, standard_normal_log_prob
 from theory_jax.flows.continuous_flow import augmented_velocity, integrate, kinetic_energy, log_prob
+from theory_jax.lectures.lemmas.jensen import jensen
 
 derivation = Derivation(
     module=__name__,
@@ -114,8 +115,8 @@ derivation.chain(
 )
 
 derivation.say(
-    r"What does an observer see who stays at one place? Let $\varphi$ be a smooth function that vanishes outside of a bounded "
-    r"set. The mean of $\varphi(x_t)$ changes at the rate $\int \nabla\varphi \cdot v\, p_t$, by the chain rule on every path."
+    r"At a fixed place: the mean of a smooth function $\varphi(x_t)$ that vanishes outside of a bounded set changes at the rate "
+    r"$\int \nabla\varphi \cdot v\, p_t$, by the chain rule on every path."
 )
 x, y = derivation.number("x", "the first coordinate of a place"), derivation.number("y", "... and the second")
 _field = [derivation.function(f"v_{k}", f"coordinate {k} of the velocity", arguments=3)(x, y, t) for k in (1, 2)]
@@ -128,11 +129,6 @@ derivation.chain(
     equals(
         plus(Slope(phi * rho * v1, x), Slope(phi * rho * v2, y), times(-phi, plus(Slope(rho * v1, x), Slope(rho * v2, y)))),
         "the product rule",
-        wrong={
-            "the density outside": plus(
-                Slope(phi * rho * v1, x), Slope(phi * rho * v2, y), times(-phi * rho, plus(Slope(v1, x), Slope(v2, y)))
-            )
-        },
     ),
     so=r"The first two terms are derivatives of what vanishes far out: their integral is 0. So $\int \varphi\, \partial_t p_t = "
     r"-\int \varphi\, \nabla \cdot (p_t v)$ for every $\varphi$, which is the continuity equation $\partial_t p_t + \nabla "
@@ -141,15 +137,7 @@ derivation.chain(
 derivation.chain(
     "A density that satisfies the continuity equation is that of the flow",
     plus(Slope(rho, t), times(v1, Slope(rho, x)), times(v2, Slope(rho, y)), times(rho, plus(Slope(v1, x), Slope(v2, y)))),
-    equals(
-        plus(Slope(rho, t), Slope(rho * v1, x), Slope(rho * v2, y)),
-        "the product rule",
-        wrong={
-            "the divergence twice": plus(
-                Slope(rho, t), Slope(rho * v1, x), Slope(rho * v2, y), times(rho, plus(Slope(v1, x), Slope(v2, y)))
-            )
-        },
-    ),
+    equals(plus(Slope(rho, t), Slope(rho * v1, x), Slope(rho * v2, y)), "the product rule"),
     so=r"Times $\det M_t$ the first line is the slope of $\rho_t(x_t) \det M_t$ along a path: the chain rule, and the growth of "
     r"the determinant. If the second line is 0, the product stays $\rho_0(x_0)$, so $\rho_t(x_t) = \rho_0(x_0) / \det M_t$: "
     r"with $\rho_0 = p_0$ it is $p_t$. To know that a field makes a density, it is enough to check the continuity equation. "
@@ -173,10 +161,7 @@ derivation.chain(
     equals(
         plus(-sum(part**2 for part in _noise) / 2, -log(det_now**2) / 2),
         r"$M^\top (M M^\top)^{-1} M = I$, and the determinant of a product",
-        wrong={
-            "one determinant": plus(-sum(part**2 for part in _noise) / 2, -log(det_now**2)),
-            "the end for the start": plus(-sum(part**2 for part in _end) / 2, -log(det_now**2) / 2),
-        },
+        wrong={"the end in place of the start": plus(-sum(part**2 for part in _end) / 2, -log(det_now**2) / 2)},
     ),
     so=r"It is $\log \mathcal{N}(z; 0, I) - \log \det M$, both without their constant $\log 2\pi$. And $\log \det M_t = t\, "
     r"\mathrm{tr} A$ by the growth of the determinant: the log-density falls at the constant rate $\mathrm{tr} A$.",
@@ -255,8 +240,7 @@ def linear_fields():
     again, undone = integrate(end, _axes(noise), times[::-1].copy(), field)
     wanted = np.concatenate([(scipy.linalg.expm(matrix) @ noise[0]), [-0.9], noise[0], [0.9]])
     found = np.concatenate([end[0], delta, again[0], undone])
-    determinant = wanted.copy()
-    determinant[2] = -np.linalg.det(matrix)
+    determinant = np.array([*wanted[:2], -np.linalg.det(matrix), *wanted[3:]])
     return Sides(left=found, right=wanted, wrong={"the determinant of A": determinant, "not back": found[[0, 1, 2, 0, 1, 2]]})
 
 
@@ -289,18 +273,14 @@ def every_sign():
     return Sides(left=jnp.mean(found, keepdims=True), right=wanted, wrong={"the sum": 4 * wanted, "one probe alone": found[:1]})
 
 
-ell = derivation.number(r"\ell", "the log-density")
-b = derivation.number("b", "by how much a probe misses it, up or down with equal chances")
+chance = derivation.index("c", "a value of the probe")
+law = derivation.law("r", chance, "its probability")
+estimate = derivation.numbers(r"\hat p", chance, "the density estimated with this probe", "exp(log_prob)", positive=True)
 derivation.chain(
     "The density itself is estimated too large",
-    times(Rational(1, 2), plus(exp(ell + b), exp(ell - b))),
-    equals(plus(exp(ell), times(Rational(1, 2), exp(ell), (exp(b / 2) - exp(-b / 2)) ** 2)), "expand the square"),
-    at_least(
-        exp(ell),
-        "leave out a square: equality if the probe misses nothing",
-        dropping=times(Rational(1, 2), exp(ell), (exp(b / 2) - exp(-b / 2)) ** 2),
-    ),
-    so="Average log-densities over probes, never densities.",
+    plus(log(Expectation(law, estimate)), -Expectation(law, log(estimate))),
+    at_least(0, "Jensen's inequality; equality if the estimate is the same for all probes", dropping=jensen.at(law, estimate)),
+    so="The second term is the log-density. Average log-densities over probes, never densities.",
 )
 
 k = derivation.index("k", "a piece of the path, or a stage of the solver")
@@ -360,13 +340,6 @@ derivation.chain(
     ),
     so=r"$\mathrm{KL}(q \| p_1) = \mathrm{KL}(q_0 \| p_0)$. Training makes the data, carried back, as near to normal as the "
     "field allows. Every evaluation is the solution of an equation; flow matching trains the same field without solving it.",
-)
-width = derivation.number("u", "the variance of normal data", positive=True)
-derivation.chain(
-    "... for normal data and a field that scales",
-    Divergence(Normal(d, 0, width), Normal(d, 0, exp(2 * a))),
-    equals(Divergence(Normal(d, 0, width * exp(-2 * a)), Normal(d, 0, 1)), r"both are scaled by $e^{-a}$"),
-    role="remark",
 )
 i = derivation.index("i", "a dimension")
 j = derivation.index("j", "a dimension")
@@ -474,14 +447,3 @@ def too_large():
     points, signs = jnp.zeros((4, 2)), np.array(list(itertools.product((-1.0, 1.0), repeat=2)))
     estimated = jnp.exp(log_prob(points, signs[None], times, field))
     yield jnp.mean(estimated) * 2 * math.pi, "1.5431"
-
-
-@derivation.exercise(
-    "A new probe at every stage would have no bias either. For a constant Jacobian, what share of the variance would one step "
-    "of the classical method keep, and what speaks against it?",
-    r"The squares of the weights sum to $\frac{1}{36} + \frac19 + \frac19 + \frac{1}{36} = \frac{5}{18}$. But the integrand is "
-    "then no function of time: order four is lost for a single draw, the error control of an adaptive solver sees noise, and a "
-    "solution backward integrates something else.",
-)
-def new_probes():
-    yield sum(Rational(weight, 6) ** 2 for weight in (1, 2, 2, 1)), Rational(5, 18)

@@ -4,6 +4,7 @@ The lecture on the functions of theory_jax/latent/gaussian_mixture.py.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -142,7 +143,7 @@ derivation.chain(
     ),
     role="lemma",
     sizes={n: 3},
-    so=r"In $Q$ this matrix stands in $-\frac12 \mathrm{tr}\, \Sigma^{-1}(\dots)$, where the second term is "
+    so=r"In $Q$ this matrix is in $-\frac12 \mathrm{tr}\, \Sigma^{-1}(\dots)$, where the second term is "
     r"$-\frac12 A\, (\bar x - \mu)^\top \Sigma^{-1} (\bar x - \mu) \le 0$: it is zero at $\mu = \bar x$. The mean of the old "
     "step in place of the new one makes the covariance too large.",
 )
@@ -169,16 +170,12 @@ derivation.say(r"The functions of this page, in one dimension: there the factor 
 y = derivation.number("x", "a point on the line", "x")
 m = derivation.numbers("m", k, "the means on the line", "means")
 s = derivation.numbers("s", k, "the standard deviations", "scale_tril", positive=True)
+half_square = (y - m) ** 2 / (2 * s**2)
 density = derivation.define(
-    "g_{}(x)",
-    law * exp(-((y - m) ** 2) / (2 * s**2)) / (sqrt(2 * pi) * s),
-    "the joint density on the line",
-    over=k,
-    positive=True,
+    "g_{}(x)", law * exp(-half_square) / (sqrt(2 * pi) * s), "the joint density on the line", over=k, positive=True
 )
 share = derivation.define("p({}|x)", density / Total(k, density), "the posterior on the line", over=k, law=True)
 line = {"x": [[y]], "means": [[m.at(c)] for c in range(4)], "scale_tril": [[[s.at(c)]] for c in range(4)]}
-half_square = (y - m) ** 2 / (2 * s**2)
 derivation.bridge(
     "The code computes the density of every component",
     -plus(half_square, log(s), log(2 * pi) / 2),
@@ -232,13 +229,14 @@ derivation.bridge(
 )
 
 
-def _mixture(seed=0, components=3, points=12):
-    """Points, weights, means and factors in two dimensions."""
+def _mixture(seed=0):
+    """Twelve points in two dimensions, and the weights, means and factors of three components."""
     drawn = np.random.default_rng(seed)
-    factor = np.tril(drawn.normal(size=(components, 2, 2)) / 2)
-    factor[:, range(2), range(2)] = drawn.uniform(0.5, 1.5, size=(components, 2))
-    weights = drawn.dirichlet(np.ones(components))
-    return drawn.normal(size=(points, 2)) * 1.5, np.log(weights), drawn.normal(size=(components, 2)), factor
+    factor = np.tril(drawn.normal(size=(3, 2, 2)) / 2)
+    factor[:, range(2), range(2)] = drawn.uniform(0.5, 1.5, size=(3, 2))
+    weights = drawn.dirichlet(np.ones(3))
+    drawn = drawn.normal(size=(12, 2)) * 1.5, np.log(weights), drawn.normal(size=(3, 2)), factor
+    return tuple(map(jnp.asarray, drawn))
 
 
 derivation.symbol(r"\ell", "the log-likelihood of all points", "mixture_log_density(...).sum()")
@@ -246,6 +244,12 @@ derivation.symbol("Q", "the expected log-likelihood of points with their compone
 derivation.symbol(r"\theta", "all parameters: weights, means and factors")
 derivation.symbol("L", "the factor of a covariance", "scale_tril")
 derivation.symbol(r"\Sigma", "a covariance")
+
+
+def _slopes(total, weights, *rest):
+    """The gradient of a total in the logits of the weights, the means and the factors."""
+    of_logits = lambda logits, *others: total(jax.nn.log_softmax(logits), *others).sum()  # noqa: E731
+    return jnp.concatenate([part.ravel() for part in jax.grad(of_logits, argnums=(0, 1, 2))(weights, *rest)])
 
 
 @derivation.autodiff(
@@ -257,15 +261,10 @@ derivation.symbol(r"\Sigma", "a covariance")
 def the_bound_touches_with_the_same_slope():
     points, *given = _mixture()
     fixed = log_responsibilities(points, *given)
-
-    def flat(total):
-        free = lambda w, *rest: total(jax.nn.log_softmax(w), *rest)  # noqa: E731
-        return jnp.concatenate([slope.ravel() for slope in jax.grad(free, argnums=(0, 1, 2))(*map(jnp.asarray, given))])
-
-    exact = flat(lambda *g: mixture_log_density(points, *g).sum())
     alike = jnp.full_like(fixed, -math.log(3))
-    surrogate = lambda shares: flat(lambda *g: expected_complete_log_likelihood(points, shares, *g).sum())  # noqa: E731
-    return Sides(left=exact, right=surrogate(fixed), wrong={"equal shares": surrogate(alike)})
+    exact = _slopes(partial(mixture_log_density, points), *given)
+    of_q = lambda shares: _slopes(partial(expected_complete_log_likelihood, points, shares), *given)  # noqa: E731
+    return Sides(left=exact, right=of_q(fixed), wrong={"equal shares": of_q(alike)})
 
 
 @derivation.autodiff(
@@ -277,39 +276,10 @@ def the_bound_touches_with_the_same_slope():
 def the_m_step_is_stationary():
     points, *given = _mixture(1)
     shares = log_responsibilities(points, *given)
-
-    def slopes(weights, *rest):
-        of_logits = lambda logits, *others: expected_complete_log_likelihood(  # noqa: E731
-            points, shares, jax.nn.log_softmax(logits), *others
-        ).sum()
-        return jnp.concatenate([part.ravel() for part in jax.grad(of_logits, argnums=(0, 1, 2))(weights, *rest)])
-
     best = m_step(points, shares)
-    wrong = {"the old means": slopes(best[0], jnp.asarray(given[1]), best[2]), "N - 1": slopes(*best[:2], 1.05 * best[2])}
+    slopes = partial(_slopes, partial(expected_complete_log_likelihood, points, shares))
+    wrong = {"the old means": slopes(best[0], given[1], best[2]), "N - 1": slopes(*best[:2], 1.05 * best[2])}
     return Sides(left=slopes(*best), right=jnp.zeros(3 + 6 + 12), wrong=wrong)
-
-
-@derivation.numeric(
-    r"\ell(\theta') - \ell(\theta) = Q(\theta') - Q(\theta) + \sum_n \mathrm{KL}\left(p(k|x_n) \,\|\, p'(k|x_n)\right) \ge 0",
-    because="By the code, along six steps of EM from a random start: what the likelihood gains, and the two parts that the chain "
-    "gives it. Every gain is positive.",
-    tolerance=1e-10,
-)
-def six_steps_upward():
-    points, *now = _mixture(2, points=60)
-    gains, parts, rises = [], [], []
-    for _ in range(6):
-        shares = log_responsibilities(points, *now)
-        after = m_step(points, shares)
-        later = log_responsibilities(points, *after)
-        likelihood = [mixture_log_density(points, *of).sum() for of in (now, after)]
-        q = [expected_complete_log_likelihood(points, shares, *of).sum() for of in (now, after)]
-        gains.append(likelihood[1] - likelihood[0])
-        rises.append(q[1] - q[0])
-        parts.append(rises[-1] + jnp.sum(jnp.exp(shares) * (shares - later)))
-        now = after
-    left, right = jnp.array([*gains, min(gains) > 0]), jnp.array([*parts, 1.0])
-    return Sides(left=left, right=right, wrong={"Q in place of the likelihood": jnp.array([*rises, 1.0])})
 
 
 derivation.say(
@@ -342,8 +312,8 @@ derivation.chain(
         dropping=plus(log(1 + rest_here * scale**size / at_own), log(1 + own_there / rest_there)),
     ),
     so=r"As $s \to 0$ this grows like $-D \log s$: the other components explain the other points, and this one a single point "
-    "ever better. Maximum likelihood proper does not exist; one looks for a good local maximum, and adds a small multiple of "
-    "the identity to every covariance.",
+    "ever better. A maximum-likelihood estimate does not exist; in practice one takes a good local maximum, and adds a small "
+    "multiple of the identity to every covariance.",
 )
 far = derivation.number(
     "d_2", "the squared distance of a point from the farther of two centers, less that from the nearer", positive=True
@@ -445,8 +415,8 @@ def one_component():
 
 
 @derivation.exercise(
-    "By how much does the log-likelihood rise if the deviation of a component that sits on one point in two dimensions goes "
-    "from $10^{-6}$ to $10^{-12}$?",
+    "The mean of a component is one of the points, in two dimensions. By how much does the log-likelihood rise if its deviation "
+    "goes from $10^{-6}$ to $10^{-12}$?",
     r"By $2 \log 10^6 = 27.63$ nats, up to the terms that have vanished.",
 )
 def shrinking():
@@ -466,4 +436,3 @@ def the_old_mean():
     shares = np.exp(log_responsibilities(_points, *_start))
     yield shares[:, 0] @ (_points[:, 0] + 1) ** 2, "0.7524"
     yield m_step(_points, np.log(shares))[2][0, 0, 0] ** 2, "0.2263"
-    yield 0.226303 + (1 - 0.274653) ** 2, "0.7524"
