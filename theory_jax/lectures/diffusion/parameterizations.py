@@ -39,7 +39,7 @@ derivation = Derivation(
         "Kingma, Salimans, Poole & Ho 2021, Variational Diffusion Models, section 4",
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
-    question="A network may be asked for the noise in a noisy value, for the data, for a velocity, for a score, or for the "
+    question="A network may predict the noise in a noisy value, the data, a velocity, a score, or the "
     "mean of the next step back. Are these different models, and what changes between their losses?",
     setting=(
         r"A noisy value $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ is given, with $0 < "
@@ -148,6 +148,7 @@ derivation.chain(
     uses=(in_the_noise,),
 )
 _at_2 = np.array([2])
+_LEVELS = [1, before, before * alpha]
 derivation.bridge(
     "The code turns noise into data",
     times(1 / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), e))),
@@ -155,7 +156,7 @@ derivation.bridge(
     x_t=[x_t],
     noise=[e],
     t=_at_2,
-    alpha_bar=[1, before, before * alpha],
+    alpha_bar=_LEVELS,
 )
 derivation.bridge(
     "... and data into noise",
@@ -164,10 +165,9 @@ derivation.bridge(
     x_t=[x_t],
     x0=[x_0],
     t=_at_2,
-    alpha_bar=[1, before, before * alpha],
+    alpha_bar=_LEVELS,
     wrong={"without the root": plus(x_t, -times(a_t, x_0)) / sqrt(1 - a_t)},
 )
-_LEVELS = [1, before, before * alpha]
 for _name, _target, _mistake, _form in (
     ("velocity", v, "data and noise exchanged", plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), epsilon))),
     ("score", s, "divided by the variance", -epsilon / (1 - a_t)),
@@ -189,31 +189,17 @@ for _name, _target, _mistake, _form in (
 
 @derivation.numeric(
     r"\hat y \mapsto \hat z: \quad \hat z = z \ \text{if}\ \hat y = y, \qquad y, z \in \{\epsilon, x_0, v, s, \tilde\mu_t\}",
-    because="All 25 conversions of the code, at three noisy values: each true target is turned into each other one.",
+    because="All 25 conversions of the code, at three noisy values: each target of the data is turned into each other one.",
     role="lemma",
 )
 def all_conversions():
     alpha_bar, t = jnp.array([1.0, 0.81, 0.5184, 0.2]), np.array([2, 3, 2])
-    x0, noise = jnp.array([1.0, -0.3, 0.8]), jnp.array([0.5, 1.2, -0.7])
-    a, a_before = alpha_bar[t], alpha_bar[t - 1]
-    x = jnp.sqrt(a) * x0 + jnp.sqrt(1 - a) * noise
-    kept = a / a_before
-    mean = (x - (1 - kept) / jnp.sqrt(1 - a) * noise) / jnp.sqrt(kept)
-    true = {
-        "noise": noise,
-        "x0": x0,
-        "velocity": jnp.sqrt(a) * noise - jnp.sqrt(1 - a) * x0,
-        "score": -noise / jnp.sqrt(1 - a),
-        "mean": mean,
-    }
+    x0, x = jnp.array([1.0, -0.3, 0.8]), jnp.array([0.5, 1.2, -0.7])
+    true = {name: convert_prediction(x0, x, t, alpha_bar, source="x0", target=name) for name in PREDICTIONS}
     pairs = [(source, target) for source in PREDICTIONS for target in PREDICTIONS]
     got = [convert_prediction(true[source], x, t, alpha_bar, source=source, target=target) for source, target in pairs]
     right = jnp.stack([true[target] for _, target in pairs])
-    return Sides(
-        left=jnp.stack(got),
-        right=right,
-        wrong={"the velocity's sign": right.at[2].set(-right[2]), "mean and data exchanged": right[::-1]},
-    )
+    return Sides(left=jnp.stack(got), right=right, wrong={"the velocity's sign": right.at[2].set(-right[2])})
 
 
 derivation.symbol("x_T", "the noisy value at the last level")
@@ -225,37 +211,20 @@ derivation.say(
     r"errors differ by the square of the slope."
 )
 _ERROR = (epsilon - epsilon_hat) ** 2
-for _title, _name, _target, _predicted, _ratio, _why, _mistake in (
-    (
-        "The error of the data",
-        "x0",
-        x_0,
-        x_hat,
-        (1 - a_t) / a_t,
-        r"the slope is $-\sqrt{1 - \bar\alpha_t} / \sqrt{\bar\alpha_t}$",
-        signal_to_noise,
-    ),
-    ("The error of the velocity", "velocity", v, v_hat, 1 / a_t, r"the slope is $1 / \sqrt{\bar\alpha_t}$", 1 / sqrt(a_t)),
-    (
-        "The error of the score",
-        "score",
-        s,
-        s_hat,
-        1 / (1 - a_t),
-        r"the slope is $-1 / \sqrt{1 - \bar\alpha_t}$",
-        1 / sqrt(1 - a_t),
-    ),
+for _title, _name, _target, _predicted, _ratio, _why in (
+    ("The error of the data", "x0", x_0, x_hat, (1 - a_t) / a_t, r"$-\sqrt{1 - \bar\alpha_t} / \sqrt{\bar\alpha_t}$"),
+    ("The error of the velocity", "velocity", v, v_hat, 1 / a_t, r"$1 / \sqrt{\bar\alpha_t}$"),
+    ("The error of the score", "score", s, s_hat, 1 / (1 - a_t), r"$-1 / \sqrt{1 - \bar\alpha_t}$"),
     (
         "The error of the mean",
         "mean",
         mu,
         mu_hat,
         beta**2 / (alpha * (1 - a_t)),
-        r"the slope is $-\beta_t / \sqrt{\alpha_t (1 - \bar\alpha_t)}$",
-        beta**2 / (a_t * (1 - a_t)),
+        r"$-\beta_t / \sqrt{\alpha_t (1 - \bar\alpha_t)}$",
     ),
 ):
-    derivation.chain(_title, plus(_target, -_predicted) ** 2, equals(times(_ratio, _ERROR), _why), role="lemma")
+    derivation.chain(_title, plus(_target, -_predicted) ** 2, equals(times(_ratio, _ERROR), f"the slope is {_why}"), role="lemma")
     derivation.bridge(f"... and its factor in the code ({_name})", _ratio, loss_ratio, t=[2], alpha_bar=_LEVELS, target=_name)
 derivation.chain(
     "The loss of the noise weighs the data's error by the signal-to-noise ratio",
@@ -356,7 +325,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "At last the bound. With the small variance a term is a squared error of means, and the means differ as the data do."
+    "Last, the bound. With the small variance a term is a squared error of means, and the means differ as the data do."
 )
 _GUESS = (x_0 - x_hat) ** 2
 elbo_in_the_data = derivation.chain(
@@ -389,7 +358,7 @@ elbo_in_the_data = derivation.chain(
     r"alone. Summed over $t$ the weights of the data's error telescope to the total fall of $S$.",
 )
 
-_LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_levels = jnp.array([1.0, 0.81, 0.5184])
 _given = {before: 0.81, alpha: 0.64, x_0: 1}
 
 
@@ -400,9 +369,9 @@ def one_value_five_targets():
     x = math.sqrt(0.5184) + math.sqrt(0.4816) / 2
     yield "x_2", x, "1.06699"
     for name, symbol, said in (("velocity", "v", "-0.33397"), ("score", "s", "-0.72049"), ("mean", r"\tilde\mu_2", "1.00951")):
-        number = convert_prediction(jnp.ones(1), jnp.array([x]), _at_2, _LEVELS, source="x0", target=name)[0]
+        number = convert_prediction(jnp.ones(1), jnp.array([x]), _at_2, _levels, source="x0", target=name)[0]
         yield symbol, number, said
-    ratios = [loss_ratio(_at_2, _LEVELS, target=name)[0] for name in ("x0", "velocity", "score", "mean")]
+    ratios = [loss_ratio(_at_2, _levels, target=name)[0] for name in ("x0", "velocity", "score", "mean")]
     yield r"\text{errors of}\ x_0, v, s, \mu\ \text{relative to that of}\ \epsilon", ratios, "(0.9290, 1.9290, 2.0764, 0.4205)"
     yield r"\tfrac12 (S_1 - S_2)", value(plus(snr_before, -signal_to_noise) / 2, _given), "1.5934"
 

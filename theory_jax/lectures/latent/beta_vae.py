@@ -6,7 +6,6 @@ The lecture on the functions of theory_jax/latent/beta_vae.py.
 import itertools
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import Abs, Rational, exp, log, sqrt
@@ -27,6 +26,7 @@ from theory_jax.latent.beta_vae import (
 from theory_jax.latent.vae import kl_to_standard_normal
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.lemmas.tilting import tilting
 
 derivation = Derivation(
     module=__name__,
@@ -55,12 +55,9 @@ derivation = Derivation(
     "the variance that it explains.",
     limits=(
         "That coordinates with a small total correlation mean something to people: by itself that does not follow.",
-        "Decoders that are not linear, and what gradient descent finds of the optima.",
-        "The variance of the estimates from a batch.",
+        "Decoders that are not linear, what gradient descent finds of the optima, and the variance of the batch's estimates.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- one observation
 
 z = derivation.index("z", "a state of the latent variable")
 prior = derivation.law("p({})", z, "the prior")
@@ -95,15 +92,14 @@ central = derivation.chain(
     "The best encoder is the posterior of a tempered likelihood",
     plus(D, times(beta, R)),
     equals(
-        times(beta, Expectation(q, log(q / (prior * exp(T * l))))),
-        r"take $\beta$ out: $\frac1\beta \ell = T \ell$ is the logarithm of $p(x|z)^{1/\beta}$",
-        wrong={"the prior tempered": times(beta, Expectation(q, log(q / (prior**T * exp(l)))))},
+        plus(-times(beta, log(Z)), times(beta, Divergence(q, tempered))),
+        r"the prior is tilted by $\ell$ at the price $\beta$: $\frac1\beta \ell = T \ell$ is the logarithm of $p(x|z)^{1/\beta}$",
+        wrong={"the weight forgotten": plus(-times(beta, log(Z)), Divergence(q, tempered))},
     ),
-    equals(plus(-times(beta, log(Z)), times(beta, Divergence(q, tempered))), r"$p(z)\, e^{T \ell(z)} = Z\, q_\beta(z)$"),
     at_least(
         -times(beta, log(Z)),
-        r"leave out the divergence (Gibbs); equality if and only if $q(z|x) = q_\beta(z)$",
-        dropping=times(beta, gibbs.at(q, tempered)),
+        r"leave out the divergence; equality if and only if $q(z|x) = q_\beta(z)$",
+        dropping=tilting.at(q, prior, l, beta),
     ),
     central=True,
     so=r"At $\beta = 1$ it is the posterior. As $\beta$ grows the observation counts less, and the encoder moves to the prior; "
@@ -126,8 +122,6 @@ derivation.chain(
     r"R)$ for every encoder: none with a rate of at most $R_T$ has a smaller distortion. $\beta$ is the multiplier of that "
     "constraint, and a sum over observations shares one multiplier.",
 )
-
-
 derivation.bridge(
     "The code's loss",
     plus(D, times(beta, R)),
@@ -149,8 +143,6 @@ derivation.bridge(
     capacity=C,
     wrong={"a square": plus(D, times(gamma, (R - C) ** 2))},
 )
-
-# ---------------------------------------------------------------------------------------------------- the parts of the rate
 
 derivation.say("Now the whole data set. The rate charges for everything in the code that is not as in the prior. What is that?")
 k = derivation.index("k", "a datum", states=2)
@@ -258,39 +250,10 @@ derivation.chain(
         "codes, and an average over them",
     ),
     role="remark",
+    so=r"With the weights $1/N$ of a whole data set $\hat h$ is the true log-density, so the parts average to the information, "
+    "the total correlation and the divergences of the coordinates, by definition.",
 )
-_means = np.array([[-1.2, 0.3], [0.8, -0.5], [1.5, 1.4]])
-_log_vars = np.log([[0.5, 0.8], [0.6, 0.5], [0.7, 1.1]])
-
-
-@derivation.numeric(
-    r"\frac1N \sum_k \mathbb{E}_{q(z|k)} \left[\log q(z|k) - \hat h\right] = I",
-    because="With the weights $1/N$ of a whole data set the estimated density is the true one. The code's other two parts "
-    "average to the total correlation and the divergences of the coordinates in the same way. Three Gaussian posteriors in two "
-    "dimensions: the code's parts are integrated over each posterior, on the right densities are integrated over the plane.",
-)
-def averages_of_the_parts():
-    line = np.arange(-8.0, 8.0, 0.3)
-    grid = np.array(list(itertools.product(line, line)))
-    uniform = jnp.full((3, 3), -np.log(3.0))
-    at_points = jax.vmap(lambda point: jnp.stack(kl_decomposition(jnp.broadcast_to(point, (3, 2)), _means, _log_vars, uniform)))(
-        jnp.asarray(grid)
-    )
-    each = np.exp(-((grid[:, None] - _means) ** 2) / np.exp(_log_vars) / 2) / np.sqrt(2 * np.pi * np.exp(_log_vars))
-    density = each.prod(2)  # [points, data]
-    got = np.einsum("pn,pcn->c", density, np.asarray(at_points)) / 3 * 0.3**2
-    whole, alone, ours = density.mean(1), each.mean(1), np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi)
-    information = (density * np.log(density / whole[:, None])).sum() / 3 * 0.3**2
-    dependence = (whole * np.log(whole / alone.prod(1))).sum() * 0.3**2
-    coordinates = (whole * np.log(alone / ours).sum(1)).sum() * 0.3**2
-    wrong = {"information and dependence exchanged": np.array([dependence, information, coordinates])}
-    return Sides(left=got, right=np.array([information, dependence, coordinates]), wrong=wrong)
-
-
-derivation.say(
-    "A batch of $B$ of $n$ data sees few of the densities whose mean is wanted. The density of the code's own "
-    "example is always among them."
-)
+derivation.say("A batch of $B$ of $n$ data has few of these densities; that of the code's own example is always among them.")
 n = derivation.number("n", "the number of data", "dataset_size", positive=True)
 B = derivation.number("B", "the number of examples in a batch", "batch_size", positive=True)
 u = derivation.number("u", "the density of a code, by the encoder of its own example", positive=True)
@@ -318,8 +281,7 @@ def every_batch():
     densities = np.array([1.0, 2.0, 6.0, 0.5, 0.1, 3.0])
     batches = np.array([densities[[0, *others]] for others in itertools.combinations(range(1, 6), 2)])
     weights = jnp.exp(stratified_log_importance(batch_size=3, dataset_size=6))[0]
-    wrong = {"a batch for the whole data set": batches.mean(), "divided by both sizes": batches.mean() / 6}
-    return Sides(left=jnp.mean(batches @ weights), right=densities.mean(), wrong=wrong)
+    return Sides(left=jnp.mean(batches @ weights), right=densities.mean(), wrong={"the batch's mean": batches.mean()})
 
 
 z_1 = derivation.number("z_1", "the first coordinate of a Gaussian code")
@@ -349,11 +311,7 @@ derivation.bridge(
     wrong={"not halved": -log(1 - rho**2), "the correlation not squared": -log(1 - rho) / 2},
 )
 
-# ---------------------------------------------------------------------------------------------------- pruning
-
-derivation.say(
-    r"When is the price too high? In the linear VAE the weight acts as more noise, so that a latent is given up earlier."
-)
+derivation.say("When is the price too high? In the linear VAE the weight acts as more noise: a latent is given up earlier.")
 lam = derivation.number(r"\lambda", "the variance of the data along one direction", positive=True)
 s = derivation.number("s", "the variance of the decoder", positive=True)
 w = derivation.number("w", "the decoder's weight")
@@ -408,15 +366,13 @@ derivation.chain(
     "given up one after another, those of the smallest variance first.",
 )
 
-# ---------------------------------------------------------------------------------------------------- in numbers
-
 _coin = {prior: (half, half), l: (log(Rational(9, 10)), log(Rational(1, 10)))}
 
 
 @derivation.example(
     r"A prior of one half each and the likelihoods 0.9 and 0.1. The best encoder is (0.9, 0.1) at $\beta = 1$ and $(\frac34, "
     r"\frac14)$ at $\beta = 2$. Then a batch of 2 among 3 data, with the densities 1, 2 and 6: its two batches that contain the "
-    r"first datum, and their mean. Last the rate of a linear latent with $\lambda = 4$, $s = 1$ at $\beta = 1$ and 2."
+    r"first datum, and their mean."
 )
 def by_hand():
     for weight, encoder, distortion, rate, loss in (
@@ -431,9 +387,6 @@ def by_hand():
     estimates = [weights @ [1.0, 2.0], weights @ [1.0, 6.0]]
     yield r"\text{estimates}", estimates, "(1.6667, 4.3333)"
     yield r"\text{their mean}", np.mean(estimates), "3.0000"
-    for weight, rate in ((1, "0.6931"), (2, "0.3466")):
-        best = {lam: 4, V: sqrt(4 - weight) / 4, t: Rational(weight, 4)}
-        yield rf"\beta = {weight}: \quad \text{{rate of the latent}}", value(linear_rate, best), rate
 
 
 @derivation.figure(
@@ -490,8 +443,8 @@ def two_bits():
 @derivation.exercise(
     r"At which weight has the linear latent with $\lambda = 4$ and $s = 1$ half the rate that it has at $\beta = 1$, and what is "
     r"its decoder's weight there?",
-    r"At $\beta = 2$: the rate falls from $\frac12 \log 4$ to $\frac12 \log 2 = 0.3466$, and $w^2 = 2$.",
+    r"At $\beta = 2$: the rate falls from $\frac12 \log 4 = 0.6931$ to $\frac12 \log 2 = 0.3466$, and $w^2 = 2$.",
 )
 def half_the_rate():
+    yield value(linear_rate, {lam: 4, V: sqrt(3) / 4, t: Rational(1, 4)}), "0.6931"
     yield kl_to_standard_normal(jnp.array([[2 * math.sqrt(2) / 4]]), jnp.log(jnp.array([[0.5]])))[0], "0.3466"
-    yield 4 - 2 * 1, "2"

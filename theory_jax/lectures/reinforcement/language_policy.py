@@ -15,7 +15,8 @@ from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
-from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.score import score
+from theory_jax.lectures.lemmas.tilting import tilting
 from theory_jax.reinforcement.language_policy import (
     backward_soft_values,
     kl_regularized_objective,
@@ -86,7 +87,7 @@ derivation.chain(
     ),
     equals(
         plus(Divergence(first, first_0), Expectation(first, Divergence(second, second_0))),
-        "what is known of the prefix does not depend on what follows, whose probabilities sum to one",
+        "what is known of the prefix does not depend on what follows, and the probabilities of that sum to one",
         wrong={"prefixes of the reference": plus(Divergence(first, first_0), Expectation(first_0, Divergence(second, second_0)))},
     ),
     so="The prefixes are the policy's own. So a token's price can be paid when it is written.",
@@ -101,8 +102,7 @@ J = derivation.define("J", plus(_over_texts(r), -beta * K), "the regularized obj
 derivation.chain(
     "Paid token by token, the sum is the objective",
     _over_texts(plus(paid_1, paid_2)),
-    equals(_over_texts(plus(r, times(-beta, ratio))), "logarithms add up to that of the product"),
-    equals(J, "the mean of a sum"),
+    equals(J, "the logarithms add up to that of the product"),
     so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
 )
 
@@ -119,21 +119,14 @@ derivation.chain(
     "Every policy falls short of the tilted reference by the price of its divergence from it",
     plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0)),
     equals(
-        times(beta, Expectation(pi, log(pi_0 * exp(reward / beta) / pi))),
-        r"$r = \beta \log e^{r/\beta}$, and all in one logarithm",
-        wrong={
-            "the reward times the price": times(beta, Expectation(pi, log(pi_0 * exp(reward * beta) / pi))),
-            "the divergence added": times(beta, Expectation(pi, log(pi * exp(reward / beta) / pi_0))),
-        },
-    ),
-    equals(
         plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))),
-        r"$\pi_0\, e^{r/\beta} = Z \pi_*$, and $\log Z$ is the same for all texts",
+        r"the law is $\pi$ and the value of a text its reward: $r = \beta \log e^{r/\beta}$, and $\pi_0\, e^{r/\beta} = Z \pi_*$",
+        wrong={"the divergence turned over": plus(times(beta, log(Z)), times(-beta, Divergence(best, pi)))},
     ),
     at_most(
         times(beta, log(Z)),
-        r"leave out the divergence (Gibbs); equality if and only if $\pi = \pi_*$",
-        adding=beta * gibbs.at(pi, best),
+        r"leave out the divergence; equality if and only if $\pi = \pi_*$",
+        adding=tilting.at(pi, pi_0, reward, beta),
     ),
     central=True,
     so=r"The best policy is unique, and what it is worth is $\beta \log Z$: between the mean of the reward under the reference "
@@ -248,34 +241,20 @@ def _moved(body):
 
 score_1, score_2 = Slope(log(soft_1), theta), Slope(log(soft_2), theta)
 derivation.chain(
-    "The mean of a score is zero",
-    _moved(plus(score_1, score_2)),
-    equals(
-        plus(Total(a, Slope(soft_1, theta)), Expectation(soft_1, Total(b, Slope(soft_2, theta)))),
-        r"$\pi \, \partial \log \pi = \partial \pi$, and the score of the first token does not depend on the second",
-    ),
-    equals(0, "probabilities sum to one, whatever the parameter is", wrong={"as if it were their sum": 1}),
-    states=2,
-    role="lemma",
-)
-derivation.chain(
     "A token answers for what is paid from there on",
     Slope(_moved(plus(earned_1, earned_2)), theta),
     equals(
         _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
         r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the score, "
-        r"whose mean is zero",
+        r"and the score has mean zero",
     ),
     equals(
         _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
         "what the first token was paid is known before the second is drawn: times a mean score it is zero",
-        wrong={
-            "what came before": _moved(
-                plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)), times(score_1, r))
-            )
-        },
+        wrong={"each token answers for its own pay alone": _moved(plus(times(score_1, earned_1), times(score_2, earned_2)))},
     ),
     states=2,
+    uses=(score,),
     so="The log-ratio in the reward is held fixed, a number like the reward itself: its own slope has mean zero. This is the "
     "policy gradient on the tree of prefixes, with the reward to go.",
 )
@@ -301,12 +280,7 @@ def three_tokens():
     rewards = jnp.asarray(rng.normal(size=(3, 3, 3)))
     reference = tables[0][:, None, None] + tables[1][:, :, None] + tables[2]
     tilted = jax.nn.softmax((reference + rewards / 0.5).ravel())
-    wrong = {
-        "the last token tilted alone": jnp.exp(
-            tables[0][:, None, None] + tables[1][:, :, None] + jax.nn.log_softmax(tables[2] + rewards / 0.5)
-        ).ravel(),
-        "the price multiplied": jax.nn.softmax((reference + rewards * 0.5).ravel()),
-    }
+    wrong = {"the price multiplied": jax.nn.softmax((reference + rewards * 0.5).ravel())}
     return Sides(left=jnp.exp(_policy_of(rewards, tables, 0.5)).ravel(), right=tilted, wrong=wrong)
 
 
@@ -342,38 +316,22 @@ derivation.bridge(
     rewards=[reward],
     kl_coefficient=beta,
 )
-
-
-def soft_values(rewards, first, second, kl_coefficient):
-    """backward_soft_values of two tokens, whose reference is a table each."""
-    return backward_soft_values(rewards, (first, second), kl_coefficient=kl_coefficient)
-
-
-def best_tokens(rewards, first, second, kl_coefficient):
-    """optimal_token_log_probs of two tokens, whose reference is a table each."""
-    return optimal_token_log_probs(rewards, (first, second), kl_coefficient=kl_coefficient)
-
-
 derivation.bridge(
     "... the soft values",
     (v_0, v_1),
-    soft_values,
+    backward_soft_values,
     rewards=r,
-    first=log(first_0),
-    second=log(second_0),
+    reference_log_probs=(log(first_0), log(second_0)),
     kl_coefficient=beta,
     wrong={"plain means": (v_0, Expectation(second_0, r))},
-    calls=(backward_soft_values,),
 )
 derivation.bridge(
     "... and the best policy by tokens",
     (log(best_1), log(best_2)),
-    best_tokens,
+    optimal_token_log_probs,
     rewards=r,
-    first=log(first_0),
-    second=log(second_0),
+    reference_log_probs=(log(first_0), log(second_0)),
     kl_coefficient=beta,
-    calls=(optimal_token_log_probs,),
 )
 
 EVEN = (jnp.log(jnp.full(2, 0.5)), jnp.log(jnp.full((2, 2), 0.5)))
@@ -422,9 +380,9 @@ def a_tree_and_a_frontier(left, right):
             before, share = places[prefix[:-1]], float(tables[len(prefix) - 1][token])
             left.plot((before[0], across), (before[1], up), color="C0", linewidth=0.5 + 5 * share, alpha=0.6)
             middle = ((before[0] + across) / 2, (before[1] + up) / 2)
-            beside = (-34 if len(prefix) == 1 else -12, 7 if up > before[1] else -13)
+            offset = (-34 if len(prefix) == 1 else -12, 7 if up > before[1] else -13)
             shares = f"0.50, {share:.2f}"
-            left.annotate(shares, middle, xytext=beside, textcoords="offset points", fontsize=7, color="gray")
+            left.annotate(shares, middle, xytext=offset, textcoords="offset points", fontsize=7, color="gray")
     left.set(xlim=(-0.1, 2.7), ylim=(-0.4, 3.5))
     left.axis("off")
     prices = np.append(np.logspace(1, -1, 15), 1.0)
@@ -475,26 +433,18 @@ derivation.symbol(r"\tilde r_t", "what the token $t$ is paid", "shaped_rewards")
 
 @derivation.numeric(
     r"\sum_t m_t\, \tilde r_t \ \text{is the same with and without padding}",
-    because="The last token that counts is found from the mask, whichever side the padding is on; what stands outside the mask, "
-    "be it not a number, has no influence. The text 11 of the example, written by the best policy.",
+    because="The last token that counts is found from the mask, whichever side the padding is on; what is outside the mask, "
+    "even a NaN, has no influence. The text 11 of the example, written by the best policy.",
     role="appendix",
 )
 def padding_changes_nothing():
-    log_probs = jnp.log(jnp.array([[5 / 7, 4 / 5]]))
-    plain = shaped_rewards(
-        jnp.log(jnp.array([4.0])), log_probs, jnp.log(jnp.full((1, 2), 0.5)), jnp.ones((1, 2), bool), kl_coefficient=1.0
-    )
-    junk = jnp.array([[jnp.nan, -jnp.inf]])
-    padded = []
-    for order in ((junk, log_probs), (log_probs, junk), (junk, log_probs, junk)):
-        row, mask = (
-            jnp.concatenate(order, axis=1),
-            jnp.concatenate([part is log_probs for part in order for _ in range(2)], axis=None)[None],
-        )
-        rewards = shaped_rewards(jnp.log(jnp.array([4.0])), row, jnp.full(row.shape, jnp.log(0.5)), mask, kl_coefficient=1.0)
-        padded.append(rewards[mask])
-    return Sides(
-        left=jnp.stack(padded),
-        right=jnp.tile(plain, (3, 1)),
-        wrong={"score at the first token": jnp.tile(plain[:, ::-1], (3, 1))},
-    )
+    log_probs, padding = jnp.log(jnp.array([5 / 7, 4 / 5])), jnp.array([jnp.nan, -jnp.inf])
+
+    def rewards_of(*parts):
+        row, mask = jnp.concatenate(parts)[None], jnp.repeat(jnp.array([part is log_probs for part in parts]), 2)[None]
+        return shaped_rewards(jnp.log(jnp.array([4.0])), row, jnp.log(jnp.full(row.shape, 0.5)), mask, kl_coefficient=1.0)[mask]
+
+    plain = rewards_of(log_probs)
+    padded = [rewards_of(padding, log_probs), rewards_of(log_probs, padding), rewards_of(padding, log_probs, padding)]
+    wrong = {"score at the first token": jnp.tile(plain[::-1], (3, 1))}
+    return Sides(left=jnp.stack(padded), right=jnp.tile(plain, (3, 1)), wrong=wrong)

@@ -15,7 +15,7 @@ from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Total, plus, times
 from theory_jax.derivation.parts import value as number_of
-from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tilting import tilting
 from theory_jax.reinforcement.markov_decision import (
     action_value,
     bellman_operator,
@@ -85,11 +85,7 @@ derivation.chain(
     equals(
         plus(Expectation(pi, rewards), times(gamma, Expectation(pi, Expectation(transition, v)))),
         "the expectation of a sum",
-        wrong={
-            "the reward discounted, too": times(
-                gamma, plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))
-            )
-        },
+        wrong={"the reward discounted, too": times(gamma, Expectation(pi, plus(rewards, Expectation(transition, v))))},
     ),
     equals(
         plus(paid, times(gamma, Expectation(moves, v))), "sum over the actions first: they are all that joins a state to the next"
@@ -98,10 +94,6 @@ derivation.chain(
     r"equations as there are states.",
 )
 
-derivation.say(
-    "Two states show the solution in full. A policy leaves state 0 with one probability and state 1 with another, and that is "
-    "all of it that the chain of states sees."
-)
 alpha = derivation.number(r"\alpha", "the probability that the policy leaves state 0", between=(0, 1))
 beta = derivation.number(r"\beta", "the probability that it leaves state 1", between=(0, 1))
 rho_0 = derivation.number(r"\rho_0", "its expected reward in state 0")
@@ -214,7 +206,7 @@ derivation.chain(
     r"There are finitely many deterministic policies, so policy iteration gets there after finitely many rounds; and no policy "
     r"has more, since $v \le B_* v \le B_* B_* v \le \dots \to v_*$ for the value $v$ of any policy.",
 )
-derivation.symbol("B_*", "one sweep with a maximum over the actions", "bellman_optimality_operator")
+derivation.symbol("B_*", "one sweep with a maximum", "bellman_optimality_operator")
 derivation.symbol("v_*", "its fixed point, the best value")
 derivation.symbol("v_k", "the value after $k$ sweeps")
 
@@ -240,11 +232,9 @@ def one_policy_is_best_everywhere():
         actions = jnp.argmax(prizes + 0.9 * jnp.einsum("sat,nt->nsa", chances, greedy), axis=2)
         greedy = solve(jnp.log(jax.nn.one_hot(actions, 3)))
     best = values[jnp.argmax(values.sum(axis=1))]
-    wrong = {"the mean over the actions": policy_value(chances, prizes, jnp.full((4, 3), -jnp.log(3.0)), discount=0.9)}
-    wrong = {name: jnp.broadcast_to(form, (83, 4)) for name, form in wrong.items()}
-    return Sides(
-        left=jnp.concatenate([swept[None], greedy, values.max(axis=0)[None]]), right=jnp.broadcast_to(best, (83, 4)), wrong=wrong
-    )
+    even = policy_value(chances, prizes, jnp.full((4, 3), -jnp.log(3.0)), discount=0.9)
+    left = jnp.concatenate([swept[None], greedy, values.max(axis=0)[None]])
+    return Sides(left=left, right=jnp.tile(best, (83, 1)), wrong={"the mean over the actions": jnp.tile(even, (83, 1))})
 
 
 derivation.say("The same sum can be read by where the process is, not by when.")
@@ -294,24 +284,17 @@ reference = derivation.law(r"\pi_0", a, "the reference policy in one state", "ex
 chosen = derivation.law(r"\varpi", a, "any policy in that state")
 worth = derivation.numbers("q", a, "the action values there")
 Z = derivation.define("Z", Total(a, reference * exp(worth / tau)), "the sum of the tilted probabilities", positive=True)
-tilted = derivation.define(r"\hat\pi", reference * exp(worth / tau) / Z, "the reference, tilted by the values", over=a, law=True)
 derivation.chain(
     "The best mixture, if departing from a reference costs something, is soft",
     plus(Expectation(chosen, worth), -tau * Divergence(chosen, reference)),
-    equals(
-        times(tau, Expectation(chosen, log(reference * exp(worth / tau) / chosen))),
-        r"$q = \tau \log e^{q/\tau}$",
-        wrong={"the divergence added": times(tau, Expectation(chosen, log(chosen * exp(worth / tau) / reference)))},
-    ),
-    equals(plus(times(tau, log(Z)), times(-tau, Divergence(chosen, tilted))), "multiply and divide by $Z$"),
     at_most(
         times(tau, log(Z)),
-        r"leave out the divergence (Gibbs); equality if and only if the policy is $\hat\pi$",
-        adding=tau * gibbs.at(chosen, tilted),
+        r"equality if and only if the policy is the tilted reference, $\pi_0\, e^{q/\tau} / Z$",
+        adding=tilting.at(chosen, reference, worth, tau),
+        wrong={"the values not divided by the temperature": times(tau, log(Total(a, reference * exp(worth))))},
     ),
     so=r"So $\tau \log Z$ in place of the maximum is the best one-step value of reward minus $\tau$ times the divergence. It "
-    r"sweeps as the maximum does, and its fixed point is the best value of that regularized process: the ground of language "
-    r"models that are trained by reward and must not leave their reference.",
+    r"sweeps as the maximum does, and its fixed point is the best value of that regularized process.",
 )
 p = derivation.number("p", "the reference's probability of the worse of two actions", between=(0, 1))
 c = derivation.number("c", "how much worse it is", positive=True)
@@ -344,7 +327,6 @@ derivation.bridge(
     wrong={"the reward discounted": gamma * Expectation(pi, q)},
     states=3,
 )
-
 derivation.bridge("... the action values", [q.at(state, a) for state in range(3)], action_value, **PROCESS, states=3)
 derivation.bridge(
     "... the sweep with a maximum",
@@ -443,12 +425,10 @@ def sweeps_and_temperatures(left, right):
 
 @derivation.exercise(
     "What is the even policy worth in the example at a discount of 0.9?",
-    r"$\Delta = 0.1 \cdot 1$, so $V_0 = 0.9 \cdot \frac12 \cdot \frac12 / 0.1 = 2.25$ and $V_1 = 0.55 \cdot \frac12 / 0.1 = "
-    r"2.75$.",
+    r"$\Delta = 0.1$, so $V_0 = 0.9 \cdot \frac12 \cdot \frac12 / 0.1$ and $V_1 = 0.55 \cdot \frac12 / 0.1$: $(2.25, 2.75)$.",
 )
 def a_farther_horizon():
-    yield _solved(EVEN, 0.9)[0], "2.25"
-    yield _solved(EVEN, 0.9)[1], "2.75"
+    yield _solved(EVEN, 0.9), "(2.25, 2.75)"
 
 
 @derivation.exercise(
