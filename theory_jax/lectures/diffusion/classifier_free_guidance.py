@@ -7,14 +7,15 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, Rational, exp, log, sqrt
+from sympy import Integral, Matrix, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Slope, Total, plus, times
+from theory_jax.derivation.notation import Expectation, LogDensity, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
 from theory_jax.diffusion.classifier_free_guidance import compose, drop_condition, guide, interval_scale, rescale
+from theory_jax.lectures.diffusion._two_points import best_noise
 from theory_jax.lectures.diffusion.classifier_guidance import bayes_for_scores, tilted_spread
 from theory_jax.lectures.diffusion.ddim import euler_step
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
@@ -64,7 +65,7 @@ best = derivation.define(
 )
 derivation.say(
     r"What do the two branches learn? In least squares the best prediction is the mean. With the condition that is $c^*_y = "
-    r"\mathbb{E}[\epsilon|x_t, y]$; the null branch sees the examples whose condition was dropped."
+    r"\mathbb{E}[\epsilon|x_t, y]$; the null branch sees the examples with a dropped condition."
 )
 derivation.chain(
     "The null branch learns the average over the conditions",
@@ -103,16 +104,13 @@ implicit = derivation.chain(
     equals(
         plus(without, -times(w, sqrt(1 - a), Slope(log(classifier), x))),
         r"Bayes' rule for scores: $q(y)$ has no slope",
-        wrong={
-            "the variance for the deviation": plus(without, -times(w, 1 - a, Slope(log(classifier), x))),
-            "the other convention": plus(without, -times(1 + w, sqrt(1 - a), Slope(log(classifier), x))),
-        },
+        wrong={"the other convention": plus(without, -times(1 + w, sqrt(1 - a), Slope(log(classifier), x)))},
     ),
     states=2,
     central=True,
     uses=(score_of_the_marginal, bayes_for_scores),
     so="The last line is classifier guidance. No classifier was trained; this one knows all levels of noise, and it belongs to "
-    "the very model whose samples it judges. All this holds for the minimizers of the loss.",
+    "the very model that draws the samples. All this holds for the minimizers of the loss.",
 )
 conditional = derivation.number("c", "a prediction with the condition", "conditional")
 unconditional = derivation.number("u", "a prediction without it", "unconditional")
@@ -124,22 +122,10 @@ derivation.bridge(
     conditional=[conditional],
     unconditional=[unconditional],
     scale=[w],
-    wrong={
-        "the branches exchanged": conditional + w * (unconditional - conditional),
-        "the other convention": conditional + w * (conditional - unconditional),
-    },
+    wrong={"the other convention": conditional + w * (conditional - unconditional)},
 )
 
-x_1 = derivation.number("x_1", "the first coordinate of a point in the plane")
-x_2 = derivation.number("x_2", "the second one")
-phi = derivation.function(r"\varphi", "a smooth function on the plane", arguments=2)
 derivation.say("A trained network is no minimizer. Is the difference of its answers the slope of something, all the same?")
-symmetric = derivation.chain(
-    "A gradient has a symmetric Jacobian",
-    plus(Slope(Slope(phi(x_1, x_2), x_1), x_2), -Slope(Slope(phi(x_1, x_2), x_2), x_1)),
-    equals(0, "second derivatives commute", wrong={"one of them": Slope(Slope(phi(x_1, x_2), x_1), x_2)}),
-    role="lemma",
-)
 M = [[derivation.number(f"M_{{{i}{j}}}", f"row {i}, column {j} of a matrix") for j in (1, 2)] for i in (1, 2)]
 t = derivation.number(r"\tau", "the way along a side of the unit square")
 derivation.chain(
@@ -150,33 +136,13 @@ derivation.chain(
         -Integral(plus(M[0][0] * t, M[0][1]), (t, 0, 1)),
         -Integral(M[1][1] * t, (t, 0, 1)),
     ),
-    equals(
-        plus(M[1][0], -M[0][1]),
-        "integrate the four sides; what depends on the way along them cancels",
-        wrong={"the other direction": plus(M[0][1], -M[1][0])},
-    ),
-    uses=(symmetric,),
+    equals(plus(M[1][0], -M[0][1]), "integrate the four sides; what depends on the way along them cancels"),
     so=r"The first line is the integral of the field $M x$ along the unit square, counter-clockwise from the origin. Along a "
-    r"gradient such an integral is 0: one ends at the height where one began.",
-)
-G = [derivation.number(f"G_{{{ij}}}", f"an entry of a symmetric matrix: {ij}") for ij in ("11", "12", "22")]
-_CLOSEST = plus((M[0][0] - G[0]) ** 2, 2 * (plus(M[0][1], M[1][0]) / 2 - G[1]) ** 2, (M[1][1] - G[2]) ** 2)
-derivation.chain(
-    "No linear gradient comes close to it",
-    plus((M[0][0] - G[0]) ** 2, (M[0][1] - G[1]) ** 2, (M[1][0] - G[1]) ** 2, (M[1][1] - G[2]) ** 2),
-    equals(
-        plus((M[0][1] - M[1][0]) ** 2 / 2, _CLOSEST),
-        r"two squares around their mean: $(b - g)^2 + (c - g)^2 = \frac12 (b - c)^2 + 2 (\frac{b + c}{2} - g)^2$",
-    ),
-    at_least(
-        (M[0][1] - M[1][0]) ** 2 / 2,
-        r"leave out squares; equality if and only if $G$ is the mean of $M$ and its transpose",
-        dropping=_CLOSEST,
-    ),
-    so=r"The first line is $\mathbb{E} \|M x - G x\|^2$ for standard normal $x$, and $G x$ is a gradient because $G$ is "
-    r"symmetric. Nothing in the training makes a network's Jacobian symmetric. Where that of $c - u$ is not, no classifier has "
-    r"this slope. The antisymmetric part of the Jacobian of $u + w (c - u)$ changes with $w$ along a line, so unless it is "
-    r"zero for both $u$ and $c$, the guided prediction is a gradient for at most one $w$. The sampler runs all the same.",
+    r"gradient such an integral is 0: one ends at the height where one began. So $M x$ is no gradient unless $M$ is symmetric, "
+    r"and neither is a field with a Jacobian that is not. Nothing in the training makes a network's Jacobian symmetric. Where "
+    r"that of $c - u$ is not, no classifier has this slope. The antisymmetric part of the Jacobian of $u + w (c - u)$ changes "
+    r"with $w$ along a line, so unless it is zero for both $u$ and $c$, the guided prediction is a gradient for at most one "
+    r"$w$. The sampler runs all the same.",
 )
 error_c = derivation.number(r"\delta_c", "the error of the conditional prediction")
 error_u = derivation.number(r"\delta_u", "the error of the unconditional one")
@@ -227,19 +193,14 @@ line = derivation.chain(
     so=r"It is the score of $\mathcal{N}(\frac{w m}{S \Lambda}, \frac{1}{\Lambda})$ if $\Lambda > 0$, and of no law otherwise.",
 )
 derivation.chain(
-    "It is sharper, if the condition is",
-    plus(precision, -1 / s),
-    equals(times(w - 1, plus(1 / s, -1)), "take the common factor out"),
-    uses=(line,),
-)
-derivation.chain(
-    "... and farther out",
-    plus(w * m / (s * precision), -m),
+    "It is sharper, if the condition is, and farther out",
+    Matrix([plus(precision, -1 / s), plus(w * m / (s * precision), -m)]),
     equals(
-        m * (w - 1) * s / plus(w, times(1 - w, s)),
-        r"$S \Lambda = w + (1 - w) S$; over the common denominator",
-        wrong={"the precision forgotten": m * (w - 1)},
+        Matrix([times(w - 1, plus(1 / s, -1)), m * (w - 1) * s / plus(w, times(1 - w, s))]),
+        r"$w - 1$ is a common factor of both; $S \Lambda = w + (1 - w) S$",
+        wrong={"the precision forgotten in the mean": Matrix([times(w - 1, plus(1 / s, -1)), m * (w - 1)])},
     ),
+    uses=(line,),
     so=r"For $w > 1$ and $S < 1$ the guided law is strictly narrower than the conditional one, and its mean is strictly beyond "
     r"$m$ if $m \ne 0$. For a condition of the data $q_t(x|y) \le q_t(x) / q(y)$, so $S < 1$, or both laws are the same. With "
     r"a negative prompt in the place of $u$ other cases occur: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ it "
@@ -271,24 +232,12 @@ derivation.chain(
     equals(
         Slope(plus(times(half, w, log(plus(1, -r, level**2))), times(half, 1 - w, log(plus(1, level**2)))), level),
         r"the derivative of $\log(c + \varsigma^2)$ is $2 \varsigma / (c + \varsigma^2)$",
-        wrong={
-            "the half forgotten": Slope(plus(times(w, log(plus(1, -r, level**2))), times(1 - w, log(plus(1, level**2)))), level)
-        },
     ),
     uses=(euler_step,),
     so=r"The field is linear in $z$, so the first line is the rate at which the logarithm of the distance of two samples "
     r"changes. The distance is therefore proportional to $(1 - r + \varsigma^2)^{w/2} (1 + \varsigma^2)^{(1 - w)/2}$, and the "
-    r"variance to its square.",
-)
-small = derivation.number("d", r"one over the squared level, $1 / \varsigma^2$", positive=True)
-derivation.chain(
-    "At the start, in pure noise, the variance is that of the noise",
-    Limit(times((1 + (1 - r) * small) ** w, (1 + small) ** (1 - w)), small, 0),
-    equals(1, "both factors go to 1", wrong={"the variance of the condition": (1 - r) ** w}),
-    role="lemma",
-    so=r"The first line is the squared distance over $\varsigma^2$ at an infinite level. At the end, $\varsigma = 0$, the "
-    r"square is $(1 - r)^w$. So a flow that starts from $\mathcal{N}(0, \varsigma^2)$ at a high level draws from a Gaussian of "
-    r"variance $(1 - r)^w$.",
+    r"variance to its square: at a high level this is nearly $\varsigma^2$, the variance of the noise, and at $\varsigma = 0$ it "
+    r"is $(1 - r)^w$. So a flow that starts from pure noise draws from a Gaussian of variance $(1 - r)^w$.",
 )
 excess = derivation.number(r"\omega", "the scale minus one", positive=True)
 bernoulli = derivation.valley(
@@ -297,7 +246,6 @@ bernoulli = derivation.valley(
     r,
     0,
     r"The slope is a positive multiple of $r$: it rises from 0 on.",
-    wrong={"twice the second term": -excess * log(1 - r) - 2 * log(1 + excess * r)},
 )
 derivation.chain(
     "The flow draws from a law narrower than the sharpened one",
@@ -305,13 +253,12 @@ derivation.chain(
     equals(
         plus(-times(excess, log(1 - r)), -log(1 + excess * r)),
         r"the logarithm of a ratio and of a power; one $\log(1 - r)$ cancels",
-        wrong={"nothing cancels": plus(-times(1 + excess, log(1 - r)), -log(1 + excess * r))},
     ),
     at_least(0, r"the lemma; strict, since $0 < r < 1$ and $\omega > 0$", dropping=bernoulli.at(r)),
     uses=(tilted_spread,),
     so=r"With $w = 1 + \omega$ the first line compares the logarithms of the variance of $q_0(x)\, q_0(y|x)^w$, which is "
     r"$\frac{1 - r}{1 + (w - 1) r}$ by the topic on classifier guidance, and of the variance drawn. Guidance at $w > 1$ is "
-    r"sharper than the posterior that it is said to sample; at $w = 1$ both are the condition's own law.",
+    r"sharper than the posterior that it is meant to sample; at $w = 1$ both are the condition's own law.",
 )
 
 v = derivation.number("v", r"the squared level, $\varsigma^2$", positive=True)
@@ -359,7 +306,7 @@ derivation.chain(
     ),
     so=r"If the conditions are independent given $x_0$, the first line is $q_t(y_1, y_2|x) - q_t(y_1|x)\, q_t(y_2|x)$. For two "
     r"points it is $P_1 P_2 (\rho_1 - \rho_2)(\rho'_1 - \rho'_2)$: not zero if both conditions tell the points apart. It is "
-    r"zero if $x_0$ consists of independent blocks and each condition sees a block of its own.",
+    r"zero if $x_0$ consists of independent blocks and each condition sees another block.",
 )
 i = derivation.index("i", "one of several conditions")
 each = derivation.numbers("c", i, "the predictions with these conditions", "conditionals")
@@ -389,7 +336,7 @@ derivation.chain(
     equals(
         ratio**2 * spread, "a constant factor leaves the mean and, squared, the variance", wrong={"not squared": ratio * spread}
     ),
-    equals(wanted, r"the definition of $\lambda$", wrong={"that of the guided one": spread}),
+    equals(wanted, r"the definition of $\lambda$"),
     role="remark",
     sizes={pixel: 2},
     so="Guidance makes predictions larger, and pictures oversaturate. The code mixes this with the guided image.",
@@ -401,17 +348,13 @@ derivation.bridge(
     guided=[g],
     conditional=[image],
     mix=0.7,
-    wrong={
-        "the ratio turned over": g * (Rational(7, 10) / ratio + Rational(3, 10)),
-        "the variances": g * (7 * ratio**2 + 3) / 10,
-    },
+    wrong={"the ratio of the variances": g * (7 * ratio**2 + 3) / 10},
 )
 
 
 def _two_points(x, level):
     """The best predictions of the noise for data that are -1 or 1, with the condition "positive" and without."""
-    root, deviation = math.sqrt(level), math.sqrt(1 - level)
-    return (x - root) / deviation, (x - root * jnp.tanh(root * x / (1 - level))) / deviation
+    return (x - math.sqrt(level)) / math.sqrt(1 - level), best_noise(x, level)
 
 
 def _drawn(w, r):
@@ -431,11 +374,8 @@ def two_signs():
     yield r"\text{the data that this implies}", (0.5 - math.sqrt(0.4816) * strong) / 0.72, "1.73268"
     yield r"0.63366 + 3 (1 - 0.63366)", guide(jnp.ones(1), jnp.full(1, math.tanh(0.36 / 0.4816)), scale=3.0)[0], "1.73268"
     meant, flow, _ = _drawn(3, 0.5)
-    yield (
-        r"\text{variance meant, of the flow, of random steps}",
-        (meant, flow, value(random, {w: 3, r: 0.5, v: 0})),
-        "(0.25, 0.125, 0.19375)",
-    )
+    drawn = meant, flow, value(random, {w: 3, r: 0.5, v: 0})
+    yield r"\text{variance meant, of the flow, of random steps}", drawn, "(0.25, 0.125, 0.19375)"
 
 
 @derivation.figure(
@@ -470,13 +410,10 @@ def a_wide_condition():
 
 @derivation.exercise(
     r"What are the three variances at $w = 2$, $r = \frac12$: the one meant, that of the flow, that of random steps?",
-    r"$\frac{1 - r}{1 + r} = \frac13 = 0.3333$, $(1 - r)^2 = 0.25$ and $\frac{7}{24} = 0.2917$.",
+    r"$\frac{1 - r}{1 + r} = \frac13$, $(1 - r)^2$ and $\frac{7}{24}$: (0.3333, 0.25, 0.2917).",
 )
 def at_scale_two():
-    meant, flow, drawn = _drawn(2, 0.5)
-    yield meant, "0.3333"
-    yield flow, "0.25"
-    yield drawn, "0.2917"
+    yield _drawn(2, 0.5), "(0.3333, 0.25, 0.2917)"
 
 
 @derivation.exercise(
@@ -485,9 +422,7 @@ def at_scale_two():
     r"$w^2 + (w - 1)^2 = 98.5$.",
 )
 def errors_grow():
-    unit = jnp.eye(2)
-    response = guide(unit[0], unit[1], scale=7.5)
-    yield jnp.sum(response**2), "98.5"
+    yield jnp.sum(guide(*jnp.eye(2), scale=7.5) ** 2), "98.5"
 
 
 @derivation.exact(
@@ -510,9 +445,6 @@ def a_share_p_is_dropped():
     role="appendix",
 )
 def guidance_in_an_interval():
-    scales_ = interval_scale(np.arange(1, 6), scale=4.0, low=2, high=4)
-    return Sides(
-        left=scales_,
-        right=jnp.array([1.0, 1.0, 4.0, 4.0, 1.0]),
-        wrong={"both ends included": jnp.array([1.0, 4.0, 4.0, 4.0, 1.0])},
-    )
+    found = interval_scale(np.arange(1, 6), scale=4.0, low=2, high=4)
+    wrong = {"both ends included": jnp.array([1.0, 4.0, 4.0, 4.0, 1.0])}
+    return Sides(left=found, right=jnp.array([1.0, 1.0, 4.0, 4.0, 1.0]), wrong=wrong)

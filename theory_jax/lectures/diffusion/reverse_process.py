@@ -8,14 +8,13 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, log, pi, sqrt
+from sympy import Matrix, Rational, log, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
-from theory_jax.diffusion.forward_process import forward_log_prob
 from theory_jax.diffusion.reverse_process import (
     interpolated_log_variance,
     posterior_log_variance,
@@ -23,8 +22,10 @@ from theory_jax.diffusion.reverse_process import (
     reverse_log_variance,
     reverse_mean_from_noise,
 )
+from theory_jax.lectures.diffusion import _two_points
 from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.forward_process import marginal_law
+from theory_jax.lectures.lemmas.best_guess import best_guess
 
 derivation = Derivation(
     module=__name__,
@@ -111,9 +112,7 @@ derivation.chain(
         r"\bar\alpha_{t-1})$",
     ),
     equals(
-        1 / tilde,
-        r"over the common denominator stands $\alpha_t (1 - \bar\alpha_{t-1}) + \beta_t = 1 - \bar\alpha_t$",
-        wrong={"the levels exchanged": (1 - before) / ((1 - a_t) * beta), "the step's variance": 1 / beta},
+        1 / tilde, r"the numerator over the common denominator is $\alpha_t (1 - \bar\alpha_{t-1}) + \beta_t = 1 - \bar\alpha_t$"
     ),
     role="lemma",
     uses=(marginal_law,),
@@ -123,16 +122,7 @@ derivation.chain(
     "Its mean weighs what the two sources say by their precisions",
     times(tilde, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
     equals(
-        times(beta * (1 - before) / (1 - a_t), plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
-        r"the definition of $\tilde\beta_t$; the bracket is the slope of both log-densities at $x_{t-1} = 0$",
-        wrong={
-            "the variance of the step": times(beta, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0)))
-        },
-    ),
-    equals(
-        plus(times(kappa, x_0), times(rho, x_t)),
-        r"multiply out: these are $\kappa_t$ and $\rho_t$",
-        wrong={"the weights exchanged": plus(times(rho, x_0), times(kappa, x_t))},
+        plus(times(kappa, x_0), times(rho, x_t)), r"multiply out; the bracket is the slope of both log-densities at $x_{t-1} = 0$"
     ),
     role="lemma",
 )
@@ -149,12 +139,7 @@ posterior_law = derivation.chain(
     equals(
         plus(-((x_prev - mu) ** 2) / (2 * tilde), times(-half, log(2 * pi * tilde))),
         "complete the square, with precision and mean as found above; what is left over cancels",
-        wrong={
-            "the weights exchanged": plus(
-                -((x_prev - rho * x_0 - kappa * x_t) ** 2) / (2 * tilde), times(-half, log(2 * pi * tilde))
-            ),
-            "the variance of the step forward": plus(-((x_prev - mu) ** 2) / (2 * beta), times(-half, log(2 * pi * beta))),
-        },
+        wrong={"the variance of the step forward": plus(-((x_prev - mu) ** 2) / (2 * beta), times(-half, log(2 * pi * beta)))},
     ),
     uses=(markov, marginal_law),
     central=True,
@@ -202,7 +187,6 @@ derivation.bridge(
     noise_pred=[epsilon],
     t=np.array([2]),
     alpha_bar=[1, before, before * alpha],
-    wrong={"the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon))},
 )
 
 derivation.say(
@@ -225,10 +209,7 @@ step_variance = derivation.chain(
     equals(
         plus(tilde, kappa**2 * Variance(w, y)),
         r"the law of total variance; $x_t$ is a constant here, and does not vary",
-        wrong={
-            "the weight not squared": plus(tilde, kappa * Variance(w, y)),
-            "added to the step's variance": plus(beta, kappa**2 * Variance(w, y)),
-        },
+        wrong={"the weight not squared": plus(tilde, kappa * Variance(w, y))},
     ),
     at_least(
         tilde,
@@ -245,27 +226,10 @@ derivation.chain(
         plus(beta, -(kappa**2) * (1 - a_t), kappa**2 * Variance(w, y)),
         r"$\beta_t - \tilde\beta_t = \beta_t (\bar\alpha_{t-1} - \bar\alpha_t) / (1 - \bar\alpha_t) = \bar\alpha_{t-1} "
         r"\beta_t^2 / (1 - \bar\alpha_t) = \kappa_t^2 (1 - \bar\alpha_t)$",
-        wrong={"the weight not squared": plus(beta, -kappa * (1 - a_t), kappa**2 * Variance(w, y))},
     ),
     equals(plus(beta, -times(kappa**2, _CERTAIN)), r"collect what $\kappa_t^2$ multiplies"),
     so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t) \le 1 - \bar\alpha_t$. That does not hold "
     r"at every $x_t$ for every data set: the example below has a point where it fails.",
-)
-g = derivation.number("g", "any guess of $x_0$, which may depend on $x_t$")
-derivation.chain(
-    "The variance is at most the error of any guess",
-    Expectation(w, (y - g) ** 2),
-    equals(
-        plus(Variance(w, y), (Expectation(w, y) - g) ** 2),
-        "expand the square around the mean; the cross term vanishes",
-        wrong={"the mean's distance not squared": plus(Variance(w, y), Expectation(w, y) - g)},
-    ),
-    at_least(
-        Variance(w, y),
-        "leave out the square; equality if and only if the guess is the mean",
-        dropping=(Expectation(w, y) - g) ** 2,
-    ),
-    role="lemma",
 )
 law = derivation.law("p", n, "any law of the data")
 slope = derivation.number("b", "the slope of a linear guess")
@@ -282,9 +246,7 @@ derivation.chain(
         r"variance of the noise, squared mean",
     ),
     equals(
-        plus(_BEST, times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT),
-        "complete the square in the slope",
-        wrong={"the slope without its root": plus(_BEST, total * (slope - a_t * Variance(law, y) / total) ** 2, _SHIFT)},
+        plus(_BEST, times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT), "complete the square in the slope"
     ),
     at_least(
         _BEST,
@@ -293,7 +255,8 @@ derivation.chain(
     ),
     states=2,
     role="lemma",
-    so=r"By the lemma before it, $\mathrm{Var}(x_0|x_t)$, averaged over $x_t$, is at most this number.",
+    uses=(best_guess,),
+    so=r"The mean is the best guess, so $\mathrm{Var}(x_0|x_t)$, averaged over $x_t$, is at most this number.",
 )
 c = derivation.number("c", "a variance of the data, at most 1", between=(0, 1))
 v_t = derivation.define("V_t", plus(1 - a_t, a_t * c), "the variance of $x_t$, for data of variance $c$", positive=True)
@@ -304,7 +267,6 @@ derivation.chain(
     equals(
         plus(beta, -(beta**2) * before * (1 - c) / v_t),
         r"$V_t - c = (1 - \bar\alpha_t)(1 - c)$, and $\kappa_t^2 (1 - \bar\alpha_t)^2 = \bar\alpha_{t-1} \beta_t^2$",
-        wrong={"beta not squared": plus(beta, -beta * before * (1 - c) / v_t)},
     ),
     at_most(beta, r"add a product of positive numbers; it goes to 0 as $c$ goes to 1", adding=beta**2 * before * (1 - c) / v_t),
     so=r"The first line is the largest that the averaged variance $\mathbb{E}[\mathrm{Var}(x_{t-1}|x_t)]$ can be, by the two "
@@ -317,31 +279,26 @@ gaussian_step = derivation.chain(
     equals(
         plus(tilde, kappa**2 * c * (1 - a_t) / v_t),
         r"given $x_t$, Gaussian data have the precision $1/c + \bar\alpha_t / (1 - \bar\alpha_t)$, whatever $x_t$ is",
-        wrong={"precisions added as variances": plus(tilde, kappa**2 * (c + (1 - a_t) / a_t))},
     ),
     equals(times(beta, v_prev / v_t), r"$V_t = \alpha_t V_{t-1} + \beta_t$, over the common denominator"),
 )
 derivation.chain(
     "... where the variance rises with that of the data",
     Slope(times(beta, v_prev / v_t), c),
-    equals(before * beta**2 / v_t**2, "the quotient rule", wrong={"beta not squared": before * beta / v_t**2}),
+    equals(before * beta**2 / v_t**2, "the quotient rule"),
     at_least(0, "a product of positive numbers", dropping=before * beta**2 / v_t**2),
 )
 derivation.chain(
-    "... from the smaller of the two fixed variances",
-    Limit(times(beta, v_prev / v_t), c, 0),
+    "... from the smaller of the two fixed variances to the larger one",
+    Matrix([Limit(times(beta, v_prev / v_t), c, 0), Limit(times(beta, v_prev / v_t), c, 1, "-")]),
     equals(
-        tilde, r"$V_{t-1}$ and $V_t$ become $1 - \bar\alpha_{t-1}$ and $1 - \bar\alpha_t$", wrong={"the step's variance": beta}
+        Matrix([tilde, beta]),
+        r"for $c = 0$ they become $1 - \bar\alpha_{t-1}$ and $1 - \bar\alpha_t$; for $c = 1$ both are 1: data of variance 1 "
+        r"keep it",
     ),
     role="remark",
-)
-derivation.chain(
-    "... to the larger one",
-    Limit(times(beta, v_prev / v_t), c, 1, "-"),
-    equals(beta, "both become 1: data of variance 1 keep it", wrong={"the smaller one": tilde}),
-    role="remark",
-    so=r"These are the two variances that a model with fixed variance chooses from. A learned one is looked for between them, "
-    r"on the logarithmic scale.",
+    so=r"These are the two variances that a model with fixed variance chooses from. A learned one is between them, on the "
+    r"logarithmic scale.",
 )
 v = derivation.number("v", "what a network says about the variance: $-1$ is the small one, 1 the large one", "v")
 derivation.bridge(
@@ -351,15 +308,12 @@ derivation.bridge(
     v=[v],
     t=np.array([2]),
     alpha_bar=[1, before, before * alpha],
-    wrong={
-        "the variances interpolated": log((v + 1) ** 2 / 4 * beta + tilde),
-        "the ends exchanged": plus((v + 1) / 2 * log(tilde), (1 - (v + 1) / 2) * log(beta)),
-    },
+    wrong={"the variances interpolated": log((v + 1) / 2 * beta + (1 - (v + 1) / 2) * tilde)},
 )
 
 derivation.say(
-    r"Is the step back Gaussian when the data are not? By Bayes' rule it is $q(x_{t-1})$ times a Gaussian bump in $x_{t-1}$, "
-    r"whose width $\sqrt{\beta_t / \alpha_t}$ goes to 0 with $\beta_t$. Across the bump $\ell = \log q(x_{t-1})$ is nearly a "
+    r"Is the step back Gaussian when the data are not? By Bayes' rule it is $q(x_{t-1})$ times a Gaussian bump in $x_{t-1}$ "
+    r"of width $\sqrt{\beta_t / \alpha_t}$, which goes to 0 with $\beta_t$. Across the bump $\ell = \log q(x_{t-1})$ is nearly a "
     r"parabola, which keeps it Gaussian; the first term of its Taylor series that does not is the cubic one. In units $z$ of "
     r"the width it multiplies the density by $1 + \frac{\gamma}{6} z^3 + \dots$, where $\gamma$ is $\beta_t^{3/2}$ times the "
     r"third derivative of $\ell$, to leading order. A multiple of $z$ shifts the mean; what is left of $z^3$ is $z^3 - 3z$."
@@ -378,16 +332,11 @@ derivation.chain(
             -(gamma**3) / 432 * Expectation(bump, cubic**3),
         ),
         r"multiply out; $\frac1{36} - \frac1{72} = \frac1{72}$",
-        wrong={
-            "the second term of the logarithm forgotten": plus(
-                gamma / 6 * Expectation(bump, cubic), gamma**2 / 36 * Expectation(bump, cubic**2)
-            )
-        },
     ),
     equals(
         gamma**2 / 12,
         r"$H$ and $H^3$ are odd, so their expectations are zero; $\mathbb{E}[H^2] = 15 - 18 + 9 = 6$",
-        wrong={"a sixth": gamma**2 / 6, "the square of the cube alone": gamma**2 * Rational(15, 72)},
+        wrong={"the cube alone, with its part in the mean": gamma**2 * Rational(15, 72)},
     ),
     role="lemma",
     so=r"The first line is the divergence of the skewed density from the Gaussian with its mean and variance, with $\log(1 + "
@@ -397,25 +346,6 @@ derivation.chain(
 derivation.symbol(r"\beta", "the variance of the noise of one step, which goes to 0")
 derivation.symbol(r"\ell(x)", r"the logarithm of the density of $x_{t-1}$ at $x$")
 derivation.symbol(r"\sigma_1^2", "the variance of a model's last step, if it takes the small one", "reverse_log_variance")
-
-
-def _log_mixture(x, level):
-    """log q(x) after the data -1 and 1, each with probability 1/2, were taken to the level a: two humps of variance 1 - a."""
-    humps = [-((x - sign * math.sqrt(level)) ** 2) / (2 * (1 - level)) for sign in (-1, 1)]
-    return jnp.logaddexp(*humps) - math.log(2) - math.log(2 * math.pi * (1 - level)) / 2
-
-
-def _distance_from_gaussian(beta, x_t, level):
-    """KL(true step back || Gaussian of its mean and variance) for that data, by Bayes' rule on a grid; nats."""
-    x = x_t / math.sqrt(1 - beta) + jnp.linspace(-14, 14, 4001) * math.sqrt(beta)
-    twos = np.full(x.size, 2)
-    schedule = jnp.array([1.0, level, level * (1 - beta)])
-    log_joint = _log_mixture(x, level) + forward_log_prob(jnp.full(x.size, x_t), x, twos - 1, twos, schedule)
-    log_density = log_joint - jax.nn.logsumexp(log_joint)
-    density = jnp.exp(log_density)
-    mean = density @ x
-    log_gaussian = -((x - mean) ** 2) / (2 * (density @ (x - mean) ** 2))
-    return density @ (log_density - log_gaussian) + jax.nn.logsumexp(log_gaussian)
 
 
 @derivation.numeric(
@@ -430,26 +360,14 @@ def _distance_from_gaussian(beta, x_t, level):
 )
 def small_steps_back_are_gaussian():
     level, x_t = 0.75, 0.3
-    coarse, fine = (_distance_from_gaussian(beta, x_t, level) / beta**3 for beta in (4e-4, 2e-4))
-    third = jax.grad(jax.grad(jax.grad(_log_mixture)))(x_t, level)
-    return Sides(
-        left=2 * fine - coarse,
-        right=third**2 / 12,
-        wrong={"a sixth": third**2 / 6, "the third derivative not squared": abs(third) / 12},
-    )
+    coarse, fine = (_two_points.step_back_distance(beta, x_t, level) / beta**3 for beta in (4e-4, 2e-4))
+    third = jax.grad(jax.grad(jax.grad(_two_points.log_density)))(x_t, level)
+    return Sides(left=2 * fine - coarse, right=third**2 / 12, wrong={"the derivative not squared": abs(third) / 12})
 
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
 _TWO = np.array([2])
 _given = {before: 0.81, alpha: 0.64}
-
-
-def _variance_of_two_points(x, levels):
-    """Var(x_1 | x_2 = x) for data that are -1 or 1, whose mean given x is tanh(sqrt(a) x/(1 - a))."""
-    a, twos, zeros = levels[2], np.full(len(x), 2), jnp.zeros(len(x))
-    weight = posterior_mean(zeros + 1, zeros, twos, levels)
-    uncertain = 1 - jnp.tanh(jnp.sqrt(a) * x / (1 - a)) ** 2
-    return jnp.exp(posterior_log_variance(twos, levels)) + weight**2 * uncertain
 
 
 @derivation.example(
@@ -463,7 +381,7 @@ def the_last_step_but_one():
     yield r"\kappa_2 + 0.72 \rho_2", posterior_mean(jnp.ones(1), jnp.array([0.72]), _TWO, _LEVELS)[0], "0.9"
     gaussian = value(times(beta, v_prev / v_t), _given | {c: 0.25})
     yield r"\mathrm{Var}(x_1|x_2)\ \text{for Gaussian data},\ c = \tfrac14", gaussian, "0.2312"
-    yield r"\mathrm{Var}(x_1|x_2 = 0)\ \text{for two points}", _variance_of_two_points(jnp.zeros(1), _LEVELS)[0], "0.5946"
+    yield r"\mathrm{Var}(x_1|x_2 = 0)\ \text{for two points}", _two_points.step_back_variance(jnp.zeros(1), _LEVELS)[0], "0.5946"
     yield r"\beta_2", value(beta, _given), "0.36"
 
 
@@ -473,8 +391,8 @@ def the_last_step_but_one():
 )
 def variance_of_a_step_back(axes):
     line = jnp.linspace(-3, 3, 241)
-    variances = _variance_of_two_points(line, _LEVELS)
-    weights = jnp.exp(_log_mixture(line, 0.5184))
+    variances = _two_points.step_back_variance(line, _LEVELS)
+    weights = jnp.exp(_two_points.log_density(line, 0.5184))
     axes.plot(line, variances, label="$\\mathrm{Var}(x_1|x_2)$")
     axes.axhline((weights @ variances) / weights.sum(), linestyle=":", label="its average")
     for variance, style, name in (("large", "--", "$\\beta_2$"), ("small", "-.", "$\\tilde\\beta_2$")):
@@ -498,8 +416,7 @@ def a_mean_by_hand():
     r"should be scaled to unit variance.",
 )
 def wide_data():
-    levels = jnp.array([0.81, 0.5184])
-    variances = 1 - levels + 4 * levels
+    variances = 1 + 3 * _LEVELS[1:]
     yield variances[0] / variances[1], "1.3424"
 
 
@@ -511,7 +428,7 @@ def wide_data():
 def the_bump():
     edge = 0.4816 / 0.72 * math.atanh(0.72)
     yield edge, "0.6071"
-    yield _variance_of_two_points(jnp.array([edge]), _LEVELS)[0], "0.36"
+    yield _two_points.step_back_variance(jnp.array([edge]), _LEVELS)[0], "0.36"
 
 
 @derivation.numeric(

@@ -35,6 +35,7 @@ from theory_jax.diffusion.simple_loss import (
 from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, step_variance
+from theory_jax.lectures.lemmas.best_guess import best_guess
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -208,12 +209,8 @@ pythagoras = derivation.chain(
     "Pythagoras: the best prediction is the conditional mean",
     Expectation(seen, Expectation(hidden, (target - f) ** 2)),
     equals(
-        Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(2, target - m, m - f)))),
-        r"$y - f = (y - m) + (m - f)$, squared",
-    ),
-    equals(
         plus(_BEST, Expectation(seen, (m - f) ** 2)),
-        r"given $x_t$ the factor $m - f$ is a constant, and the mean of $y - m$ is zero; so the cross term vanishes",
+        r"given $x_t$ the prediction is one number, a guess of the target (the lemma on squared errors)",
     ),
     at_least(
         _BEST,
@@ -222,6 +219,7 @@ pythagoras = derivation.chain(
     ),
     sizes={i: 3, j: 2},
     role="lemma",
+    uses=(best_guess,),
     so=r"A squared error is a sum of two: what no one can know, and how far the prediction is from the conditional mean.",
 )
 t = derivation.index("t", "a level")

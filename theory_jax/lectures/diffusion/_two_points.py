@@ -1,0 +1,46 @@
+"""Data that are -1 or 1, each with probability one half: noisy values, best predictions, and the true step back."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from theory_jax.diffusion.forward_process import forward_log_prob
+from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean
+
+
+def log_density(x, level):
+    """The log-density of the noisy values at a level: two humps of variance 1 - level."""
+    humps = [-((x - sign * math.sqrt(level)) ** 2) / (2 * (1 - level)) for sign in (-1, 1)]
+    return jnp.logaddexp(*humps) - math.log(2) - math.log(2 * math.pi * (1 - level)) / 2
+
+
+def data_mean(x, level):
+    """The mean of the data, given a noisy value."""
+    return jnp.tanh(jnp.sqrt(level) * x / (1 - level))
+
+
+def best_noise(x, level):
+    """The mean of the noise, given a noisy value."""
+    return (x - jnp.sqrt(level) * data_mean(x, level)) / jnp.sqrt(1 - level)
+
+
+def step_back_variance(x, levels):
+    """Var(x_1 | x_2 = x) with the levels alpha_bar at 0, 1 and 2."""
+    twos, zeros = np.full(len(x), 2), jnp.zeros(len(x))
+    weight = posterior_mean(zeros + 1, zeros, twos, levels)
+    return jnp.exp(posterior_log_variance(twos, levels)) + weight**2 * (1 - data_mean(x, levels[2]) ** 2)
+
+
+def step_back_distance(beta, x_t, level):
+    """KL(true step back from x_t to the level || Gaussian of its mean and variance), by Bayes' rule on a grid; nats."""
+    x = x_t / math.sqrt(1 - beta) + jnp.linspace(-14, 14, 4001) * math.sqrt(beta)
+    twos = np.full(x.size, 2)
+    schedule = jnp.array([1.0, level, level * (1 - beta)])
+    log_joint = log_density(x, level) + forward_log_prob(jnp.full(x.size, x_t), x, twos - 1, twos, schedule)
+    log_back = log_joint - jax.nn.logsumexp(log_joint)
+    back = jnp.exp(log_back)
+    mean = back @ x
+    log_gaussian = -((x - mean) ** 2) / (2 * (back @ (x - mean) ** 2))
+    return back @ (log_back - log_gaussian) + jax.nn.logsumexp(log_gaussian)
