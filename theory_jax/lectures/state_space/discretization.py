@@ -1,4 +1,4 @@
-"""Discretization: a differential equation, seen at equal steps.
+"""Discretization: a differential equation at equal steps.
 
 The lecture on the functions of theory_jax/state_space/discretization.py.
 """
@@ -11,8 +11,9 @@ from sympy import Integral, Rational, cos, exp, sin, tan
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.notation import Limit, Total, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.lectures.state_space.linear_system import one_exponential, variation_of_constants
 from theory_jax.state_space.discretization import (
     backward_euler,
     bilinear,
@@ -23,7 +24,7 @@ from theory_jax.state_space.discretization import (
 
 derivation = Derivation(
     module=__name__,
-    title="Discretization: a differential equation, seen at equal steps",
+    title="Discretization: a differential equation at equal steps",
     lectures=(56,),
     sources=(
         "Tustin 1947, A method of analysing the behaviour of linear systems in terms of time series",
@@ -60,31 +61,11 @@ b = derivation.number("b", "what the input does to this mode", "b")
 u = derivation.number("u_t", "the input during the step")
 before = derivation.number("x_{t-1}", "the state at the beginning of the step")
 step = derivation.number(r"\Delta", "the length of the step", "step_size", positive=True)
-tau = derivation.number(r"\tau", "the time since the beginning of the step")
 s = derivation.number("s", "a time inside the step")
 z = derivation.define("z", step * lam, "the eigenvalue, measured in steps")
-inside = derivation.define(
-    r"x(\tau)", exp(lam * tau) * before + (exp(lam * tau) - 1) / lam * b * u, r"the state at time $\tau$ of the step"
-)
 hold = derivation.define(r"\bar a", exp(z), "what is left of the state after a held step", "zero_order_hold")
 driven = derivation.define(r"\bar b", (exp(z) - 1) / lam * b, "what a held step adds for each unit of input", "zero_order_hold")
 
-derivation.chain(
-    "The equation inside one step, solved",
-    Slope(inside, tau),
-    equals(
-        plus(times(lam, exp(lam * tau), before), times(exp(lam * tau), b, u)),
-        "differentiate both exponentials",
-        wrong={"the second factor kept": lam * exp(lam * tau) * before + (exp(lam * tau) - 1) * b * u},
-    ),
-    equals(
-        plus(times(lam, inside), times(b, u)),
-        r"$\lambda x(\tau)$ has $(e^{\lambda\tau} - 1) b u_t$ in its second term: $b u_t$ is what is left",
-    ),
-    role="lemma",
-    so=r"So $x(\tau)$ obeys $\dot x = \lambda x + b u_t$, and $x(0) = x_{t-1}$. A linear equation has one solution with that "
-    r"beginning.",
-)
 derivation.chain(
     "A held input: the exact step",
     plus(times(exp(lam * step), before), Integral(exp(lam * (step - s)) * b * u, (s, 0, step))),
@@ -102,60 +83,27 @@ derivation.chain(
         wrong={
             "divided by z": hold * before + driven * u / step,
             "the step in place of the integral": hold * before + step * b * u,
-            "the exponential alone": hold * before + exp(z) / lam * b * u,
         },
     ),
     central=True,
-    so=r"The first line is the variation of constants: each bit of input, aged by what is left of the step. Nothing was "
-    r"approximated, at any length of the step. For matrices, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\, B$.",
+    uses=(variation_of_constants, one_exponential),
+    so=r"The first line is the variation of constants: each part of the input, after what is left of the step. Nothing was "
+    r"approximated, at any length of the step. For matrices, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\, B$ "
+    r"are the blocks of one exponential, $\exp\left(\Delta \begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}\right)$, and $A$ need "
+    r"not be invertible.",
 )
 derivation.chain(
     "... and an eigenvalue of zero only counts its inputs",
     Limit(driven, lam, 0),
-    equals(
-        times(step, b),
-        r"$e^{\Delta\lambda} - 1 = \Delta\lambda + O(\lambda^2)$",
-        wrong={"no effect": 0, "half of it": step * b / 2},
-    ),
+    equals(times(step, b), r"$e^{\Delta\lambda} - 1 = \Delta\lambda + O(\lambda^2)$", wrong={"no effect": 0}),
     role="lemma",
 )
-derivation.chain(
-    "Two held steps are one of twice the length",
-    plus(times(hold, plus(times(hold, before), times(driven, u))), times(driven, u)),
-    equals(
-        plus(times(exp(2 * z), before), times(1 + hold, driven, u)),
-        "the second step begins where the first ends",
-        wrong={"the input counted twice": exp(2 * z) * before + 2 * driven * u},
-    ),
-    equals(plus(times(exp(2 * z), before), times((exp(2 * z) - 1) / lam, b, u)), r"$(1 + e^z)(e^z - 1) = e^{2z} - 1$"),
-    role="lemma",
-)
-
 A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
 B = sympy.Matrix(2, 1, sympy.symbols("B_1 B_2"))
 h = sympy.Symbol(r"\Delta")
 derivation.symbol("A", "the matrix of the system", "a")
 derivation.symbol("B", "what the input does to the state", "b")
 derivation.symbol("I", "the identity")
-derivation.symbol("k", "a power")
-
-
-@derivation.symbolic(
-    r"\begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}^k = \begin{pmatrix} A^k & A^{k-1} B \\ 0 & 0 \end{pmatrix}",
-    because=r"Block by block; all systems of two states, $k = 1$ to 3. Summed with $\Delta^k / k!$ the left column is $e^{\Delta "
-    r"A}$, and the right one is $\int_0^\Delta e^{As} ds\,B$, because $\int_0^\Delta s^{k-1} / (k-1)!\,ds = \Delta^k / k!$. So "
-    r"one exponential gives both, and $A$ need not be invertible.",
-)
-def powers_of_the_joint_matrix():
-    joint = sympy.Matrix(sympy.BlockMatrix([[A, B], [sympy.zeros(1, 2), sympy.zeros(1, 1)]]))
-    blocks = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A ** (k - 1) * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
-    wrong = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A**k * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
-    return Sides(
-        left=[e for k in (1, 2, 3) for e in joint**k],
-        right=[e for m in blocks for e in m],
-        wrong={"a power too many": [e for m in wrong for e in m]},
-    )
-
 
 derivation.say(
     r"Without an exponential, integrate the equation over the step: $x_t - x_{t-1} = \int (\lambda x + b u_t)\,ds$. The input's "
@@ -197,7 +145,7 @@ derivation.chain(
     equals(
         -b / lam,
         r"the denominator is $-z = -\Delta\lambda$",
-        wrong={"half of the step for the input": -b / (2 * lam), "per step": -b / z, "the sign": b / lam},
+        wrong={"half of the step for the input": -b / (2 * lam), "per step": -b / z},
     ),
     so=r"A constant input $u$ drives the state to $-\frac b\lambda u$, where $\lambda x + bu = 0$, for every $\theta$ and every "
     r"step.",
@@ -241,11 +189,7 @@ D_1 = derivation.define("D_1", (1 + rho) ** 2 + eta**2, "$|1 - z|^2$", positive=
 derivation.chain(
     "The bilinear rule is stable if the system is",
     plus((1 - rho / 2) ** 2, (eta / 2) ** 2) / D,
-    equals(
-        plus(1, -2 * rho / D),
-        r"numerator and denominator differ by $2\rho$",
-        wrong={"half of it": 1 - rho / D, "twice it": 1 - 4 * rho / D},
-    ),
+    equals(plus(1, -2 * rho / D), r"numerator and denominator differ by $2\rho$", wrong={"half of the difference": 1 - rho / D}),
     at_most(1, r"leave out a positive number; at $\rho = 0$ it is zero, and only there", adding=2 * rho / D),
     so=r"The first line is $|R_{1/2}|^2$. The half plane $\rho > 0$ goes into the unit disc, the imaginary axis onto its edge: "
     r"an undamped oscillation stays undamped. Only $\theta = \frac12$ does both.",
@@ -270,13 +214,13 @@ y = derivation.number("y", r"$z$ as a variable")
 derivation.chain(
     "One step of forward Euler misses the second power of z",
     Limit((exp(y) - (1 + y)) / y**2, y, 0),
-    equals(Rational(1, 2), r"$e^z = 1 + z + \frac12 z^2 + \dots$", wrong={"all of it": 1, "a third": Rational(1, 3)}),
+    equals(Rational(1, 2), r"$e^z = 1 + z + \frac12 z^2 + \dots$", wrong={"the half forgotten": 1}),
     role="lemma",
 )
 derivation.chain(
     "... backward Euler as much, in the other direction",
     Limit((1 / (1 - y) - exp(y)) / y**2, y, 0),
-    equals(Rational(1, 2), r"$1 / (1 - z) = 1 + z + z^2 + \dots$", wrong={"the sign": Rational(-1, 2), "all of it": 1}),
+    equals(Rational(1, 2), r"$1 / (1 - z) = 1 + z + z^2 + \dots$", wrong={"the sign": Rational(-1, 2)}),
     role="lemma",
 )
 derivation.chain(
@@ -285,7 +229,7 @@ derivation.chain(
     equals(
         Rational(1, 12),
         r"$1 + z + \frac12 z^2 + \frac14 z^3 + \dots$ against $\frac16 z^3$",
-        wrong={"a quarter": Rational(1, 4), "a sixth": Rational(1, 6), "the sign": Rational(-1, 12)},
+        wrong={"the exponential's term forgotten": Rational(1, 4)},
     ),
     role="lemma",
 )
@@ -333,7 +277,7 @@ derivation.chain(
     "... which bends the axis of frequencies",
     sin(2 * psi) / plus(1, cos(2 * psi)),
     equals(times(2, sin(psi), cos(psi)) / times(2, cos(psi) ** 2), "the double angle, twice"),
-    equals(tan(psi), "cancel", wrong={"the whole angle": tan(2 * psi), "its half": tan(psi / 2), "no bending": psi}),
+    equals(tan(psi), "cancel", wrong={"the whole angle": tan(2 * psi), "no bending": psi}),
     role="lemma",
     so=r"At $w = e^{-2i\psi}$ the quotient $\frac{1-w}{1+w}$ is $i$ times the first line (multiply by $1 + \bar w$ above and "
     r"below). So the oscillation of angle $2\psi = \omega\Delta$ a step sees the system at $\frac2\Delta "
@@ -341,45 +285,22 @@ derivation.chain(
 )
 
 
-derivation.bridge(
-    "The code computes forward Euler",
-    (1 + z, step * b),
-    forward_euler,
-    a=[[lam]],
-    b=[[b]],
-    step_size=step,
-    wrong={"the hold": (hold, driven)},
-)
-derivation.bridge(
-    "... backward Euler",
-    (1 / (1 - z), step * b / (1 - z)),
-    backward_euler,
-    a=[[lam]],
-    b=[[b]],
-    step_size=step,
-    wrong={"forward": (1 + z, step * b)},
-)
-derivation.bridge(
-    "... the bilinear rule",
-    ((1 + z / 2) / (1 - z / 2), step * b / (1 - z / 2)),
-    bilinear,
-    a=[[lam]],
-    b=[[b]],
-    step_size=step,
-    wrong={
-        "half of the step in B": ((1 + z / 2) / (1 - z / 2), step * b / 2 / (1 - z / 2)),
-        "without the halves": ((1 + z) / (1 - z), step * b / (1 - z)),
-    },
-)
-derivation.bridge(
-    "... the exact step",
-    (hold, driven),
-    zero_order_hold,
-    a=[[lam]],
-    b=[[b]],
-    step_size=step,
-    wrong={"the step in place of the integral": (hold, step * b), "divided by z": (hold, driven / step)},
-)
+_not_integrated = {"the step in place of the integral": (hold, step * b), "divided by z": (hold, driven / step)}
+for _name, _pair, _rule, _wrong in (
+    ("forward Euler", (1 + z, step * b), forward_euler, {"the hold": (hold, driven)}),
+    ("backward Euler", (1 / (1 - z), step * b / (1 - z)), backward_euler, {"forward Euler": (1 + z, step * b)}),
+    (
+        "the bilinear rule",
+        ((1 + z / 2) / (1 - z / 2), step * b / (1 - z / 2)),
+        bilinear,
+        {
+            "half of the step in B": ((1 + z / 2) / (1 - z / 2), step * b / 2 / (1 - z / 2)),
+            "without the halves": ((1 + z) / (1 - z), step * b / (1 - z)),
+        },
+    ),
+    ("the exact step", (hold, driven), zero_order_hold, _not_integrated),
+):
+    derivation.bridge(f"The code computes {_name}", _pair, _rule, a=[[lam]], b=[[b]], step_size=step, wrong=_wrong)
 
 
 def _diagonal_hold(a, b, *, step_size):
@@ -394,7 +315,7 @@ derivation.bridge(
     b=[b],
     step_size=step,
     calls=(zero_order_hold_diagonal,),
-    wrong={"the step in place of the integral": (hold, step * b), "divided by z": (hold, driven / step)},
+    wrong=_not_integrated,
 )
 RULES = {"forward Euler": forward_euler, "backward Euler": backward_euler, "bilinear": bilinear, "hold": zero_order_hold}
 EXAMPLE = jnp.array([[-2.0]]), jnp.array([[1.0]])
@@ -424,7 +345,9 @@ def near_eigenvalue_zero():
     rates = np.array([-1e-9, -1e-5, -0.3])
     found = zero_order_hold_diagonal(jnp.array(rates) + 0j, jnp.ones(3), step_size=0.5)[1].real
     return Sides(
-        left=found, right=np.expm1(0.5 * rates) / rates, wrong={"the quotient as it stands": (np.exp(0.5 * rates) - 1) / rates}
+        left=found,
+        right=np.expm1(0.5 * rates) / rates,
+        wrong={"the quotient computed literally": (np.exp(0.5 * rates) - 1) / rates},
     )
 
 
@@ -500,8 +423,8 @@ def very_fast_modes():
     r"by $\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
 )
 def sampled_inputs():
-    for count, said in ((50, "0.0035"), (100, "0.0018"), (200, "0.0009")):
-        yield _error_of_a_sine(count, 0.0), said
+    for count, printed in ((50, "0.0035"), (100, "0.0018"), (200, "0.0009")):
+        yield _error_of_a_sine(count, 0.0), printed
     yield np.round(np.log2(_error_of_a_sine(100, 0.5) / _error_of_a_sine(200, 0.5))), "2"
 
 

@@ -127,7 +127,7 @@ x = derivation.define("x({})", KroneckerDelta(j, 0) * f_0(t) + KroneckerDelta(j,
 driven = derivation.define(
     r"\left(Bu\right)({})", Slope(x, t) - Total(k, times(A.at(j, k), x.at(k))), r"what the input adds: $\dot x - A x$", over=j
 )
-derivation.chain(
+variation_of_constants = derivation.chain(
     "Variation of constants: undo the motion, and only the input is left",
     Slope(Total(j, times(E_back, x)), t),
     equals(
@@ -266,7 +266,7 @@ derivation.chain(
     so=r"So the step response from rest is $C A^{-1} (e^{At} - I) B + D$, if $A$ has an inverse.",
 )
 F = derivation.define("F({})", Total(j, times(S, B)), "the state after a time $t$ of the input 1, from rest", over=i)
-derivation.chain(
+one_exponential = derivation.chain(
     "One exponential does both, also where the matrix has no inverse",
     Slope(F, t),
     equals(Total(j, times(E, B)), "the slope of an integral"),
