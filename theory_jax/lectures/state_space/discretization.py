@@ -1,4 +1,4 @@
-"""Discretization: a differential equation at equal steps.
+"""Discretization: a differential equation, seen at equal steps.
 
 The lecture on the functions of theory_jax/state_space/discretization.py.
 """
@@ -24,7 +24,7 @@ from theory_jax.state_space.discretization import (
 
 derivation = Derivation(
     module=__name__,
-    title="Discretization: a differential equation at equal steps",
+    title="Discretization: a differential equation, seen at equal steps",
     lectures=(56,),
     sources=(
         "Tustin 1947, A method of analysing the behaviour of linear systems in terms of time series",
