@@ -7,12 +7,12 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, Max, Min, Rational, cos, log, pi, sin, sqrt
+from sympy import Abs, Max, Min, cos, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Inner, LogDensity, SquaredNorm, Total, plus, times
+from theory_jax.derivation.notation import LogDensity, SquaredNorm, Total, plus, times
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from theory_jax.foundations.training_practice import (
     adam_update,
@@ -21,6 +21,7 @@ from theory_jax.foundations.training_practice import (
     scale_to_range,
     warmup_cosine_learning_rate,
 )
+from theory_jax.lectures.lemmas.moving_average import moving_average
 
 derivation = Derivation(
     module=__name__,
@@ -54,9 +55,6 @@ derivation = Derivation(
         "The worth of an average is derived for independent values; successive weights of a model are not independent.",
     ),
 )
-half = Rational(1, 2)
-
-# ---------------------------------------------------------------------------------------------------- clipping
 
 d = derivation.index("i", "an entry of a gradient, over all arrays")
 g = derivation.numbers("g", d, "the gradient", "gradients")
@@ -64,34 +62,20 @@ u = derivation.numbers("u", d, "any vector of the ball")
 c = derivation.number("c", "the radius of the ball", "max_norm", positive=True)
 size_g = derivation.define(r"\|g\|", sqrt(SquaredNorm(d, g)), "its norm", "norm", positive=True)
 size_u = derivation.define(r"\|u\|", sqrt(SquaredNorm(d, u)), "the norm of that vector", positive=True)
-cauchy_schwarz = derivation.chain(
-    "An inner product is at most the product of the norms",
-    plus(times(size_g, size_u), -Inner(d, g, u)),
-    equals(
-        times(half, size_g, size_u, SquaredNorm(d, plus(g / size_g, -u / size_u))),
-        r"two unit vectors have the squared distance $2 - 2 \left\langle \frac{g}{\|g\|}, \frac{u}{\|u\|} \right\rangle$",
-    ),
-    at_least(
-        0,
-        "a squared norm; zero only if both point the same way. If one of the vectors is zero, both sides of the inequality are",
-        dropping=times(half, size_g, size_u, SquaredNorm(d, plus(g / size_g, -u / size_u))),
-    ),
-    about=(g, u),
-    role="lemma",
-)
+apart = times(size_g, size_u, SquaredNorm(d, plus(g / size_g, -u / size_u)))
 inside = derivation.assume("The vector is in the ball", plus(c, -size_u))
-outside = derivation.assume("... and the gradient does not", plus(size_g, -c))
+outside = derivation.assume("... and the gradient is not", plus(size_g, -c))
 central = derivation.chain(
     "Clipping is the projection onto the ball",
     SquaredNorm(d, plus(g, -u)),
     equals(
-        plus((size_g - size_u) ** 2, times(2, plus(times(size_g, size_u), -Inner(d, g, u)))),
-        r"multiply out both squares, and add and subtract $2 \|g\| \|u\|$",
+        plus((size_g - size_u) ** 2, apart),
+        r"multiply out; two unit vectors have the squared distance $2 - 2 \left\langle \frac{g}{\|g\|}, \frac{u}{\|u\|} "
+        r"\right\rangle$",
+        wrong={"the distance once for twice": plus((size_g - size_u) ** 2, apart / 2)},
     ),
     at_least(
-        (size_g - size_u) ** 2,
-        "leave out what the lemma shows to be nonnegative; zero only if both point the same way",
-        dropping=2 * cauchy_schwarz.at(g, u),
+        (size_g - size_u) ** 2, "leave out a squared norm (Cauchy-Schwarz); zero only if both point the same way", dropping=apart
     ),
     equals(
         plus((size_g - c) ** 2, times(plus(c, -size_u), plus(times(2, plus(size_g, -c)), plus(c, -size_u)))),
@@ -104,11 +88,8 @@ central = derivation.chain(
     ),
     equals(
         SquaredNorm(d, plus(g, -times(c / size_g, g))),
-        r"$g - \frac{c}{\|g\|} g = \frac{\|g\| - c}{\|g\|} g$, whose norm is $\|g\| - c$",
-        wrong={
-            "the gradient halved": SquaredNorm(d, g / 2),
-            "divided by the squared norm": SquaredNorm(d, g - c / size_g**2 * g),
-        },
+        r"$g - \frac{c}{\|g\|} g = \frac{\|g\| - c}{\|g\|} g$, with the norm $\|g\| - c$",
+        wrong={"divided by the squared norm": SquaredNorm(d, g - c / size_g**2 * g)},
     ),
     central=True,
     so=r"No vector of the ball is nearer to $g$ than $\frac{c}{\|g\|} g$. It keeps the direction, which clipping each array by "
@@ -135,8 +116,6 @@ derivation.bridge(
         "the largest entry for the norm": g * Min(1, c / Max(*(Abs(g.at(k)) for k in range(4)))),
     },
 )
-
-# ---------------------------------------------------------------------------------------------------- Adam
 
 beta1, beta2 = (
     derivation.number(rf"\beta_{k}", f"the decay of {what}", f"beta{k}", between=(0, 1))
@@ -224,35 +203,8 @@ derivation.bridge(
     },
 )
 
-# ---------------------------------------------------------------------------------------------------- averages
-
 decay = derivation.number("d", "the decay of a moving average", "decay", between=(0, 1))
-n = derivation.index("n", "how long ago a value came", states=4)
-M = derivation.count(n, "M", "how many values have come")
-x = derivation.numbers("x", n, "the values, the latest first", "value")
-first = derivation.number("a_0", "where the average started", "average")
-unrolled = plus(times(decay**M, first), Total(n, times(1 - decay, decay**n, x)))
-nested = first
-for age in (3, 2, 1, 0):
-    nested = plus(times(decay, nested), times(1 - decay, x.at(age)))
-derivation.chain(
-    "A moving average, unrolled",
-    nested,
-    equals(
-        unrolled,
-        r"every step multiplies all that is older by $d$ once more",
-        wrong={"decay and its rest exchanged": plus(times((1 - decay) ** M, first), Total(n, times(decay, (1 - decay) ** n, x)))},
-    ),
-    role="lemma",
-)
-derivation.chain(
-    "... has weights that sum to one",
-    plus(decay**M, Total(n, times(1 - decay, decay**n))),
-    equals(plus(decay**M, Total(n, plus(decay**n, -(decay ** (n + 1))))), r"multiply out: $(1 - d)\, d^n = d^n - d^{n+1}$"),
-    equals(1, r"the sum telescopes to $1 - d^M$, for every $M$", wrong={"the start forgotten": 1 - decay**M}),
-    role="lemma",
-    so=r"So the average of weights is a weighted mean of weights that the model had, in which the start fades like $d^M$.",
-)
+first = derivation.number("a_0", "the average before a step", "average")
 spread = derivation.number("s", "the variance of an average", positive=True)
 single = derivation.number(r"\sigma^2", "the variance of one value", positive=True)
 fixed = derivation.define("s^*", single * (1 - decay) / (1 + decay), "the variance that stays as it is", positive=True)
@@ -262,11 +214,9 @@ derivation.chain(
     equals(
         decay**2 * plus(spread, -fixed),
         r"$s^* = d^2 s^* + (1 - d)^2 \sigma^2$, and independent values add their variances",
-        wrong={
-            "the decay not squared": decay * (spread - fixed),
-            "another fixed point": decay**2 * (spread - single * (1 - decay) / 2),
-        },
+        wrong={"the decay not squared": decay * (spread - fixed)},
     ),
+    uses=(moving_average,),
     so=r"Each step multiplies the distance to $s^*$ by $d^2$. An average with decay $d$ is worth $\frac{\sigma^2}{s^*} = "
     r"\frac{1 + d}{1 - d}$ independent values.",
 )
@@ -280,8 +230,6 @@ derivation.bridge(
     decay=decay,
     wrong={"decay and its rest exchanged": (1 - decay) * first + decay * latest},
 )
-
-# ---------------------------------------------------------------------------------------------------- the schedule
 
 phi = derivation.number(r"\varphi", r"the angle $\pi r$ of a step after the warm-up")
 omega = derivation.number(r"\omega", r"the angle $\frac{\pi}{T - w}$ between two steps")
@@ -302,11 +250,12 @@ derivation.chain(
     ),
     at_least(
         drop * sin(omega / 2) ** 2,
-        r"before the last step $\varphi + \omega \le \pi$, so all three angles lie between 0 and a right angle: leave out a "
+        r"before the last step $\varphi + \omega \le \pi$, so all three angles are between 0 and a right angle: leave out a "
         r"product of nonnegative numbers, zero at the first step and at the last",
         dropping=2 * drop * right_angle.at(phi / 2) * right_angle.at(pi / 2 - (phi + omega) / 2) * right_angle.at(omega / 2),
     ),
-    so=r"Since $\sin y \ge \frac{2}{\pi} y$ up to a right angle, every step falls by at least $\frac{D}{(T - w)^2}$.",
+    so=r"Up to a right angle the sine is concave, so it is above its chord: $\sin y \ge \frac{2}{\pi} y$. So every step falls by "
+    r"at least $\frac{D}{(T - w)^2}$.",
 )
 derivation.symbol("y", "an angle")
 derivation.symbol(
@@ -315,25 +264,8 @@ derivation.symbol(
 
 
 @derivation.bound(
-    r"\sin y \ge \frac{2}{\pi}\, y, \qquad 0 \le y \le \frac{\pi}{2}",
-    because="The sine is concave there, so it is above its chord from 0 to $\\frac{\\pi}{2}$, and touches it at both ends.",
-    role="lemma",
-)
-def the_sine_lies_above_its_chord():
-    return BoundSides(
-        sides=lambda y: (2 / np.pi * y, np.sin(y)),
-        points=(np.linspace(0.0, np.pi / 2, 41),),
-        tight=(np.array([np.pi / 2]),),
-        wrong={
-            "a steeper chord": lambda y: (2.2 / np.pi * y, np.sin(y)),
-            "a flatter chord": lambda y: (1.8 / np.pi * y, np.sin(y)),
-        },
-    )
-
-
-@derivation.bound(
     r"\eta_s - \eta_{s+1} \ge \frac{\mathrm{peak} - \mathrm{floor}}{(T - w)^2} > 0, \qquad w \le s < T",
-    because="Both inequalities together, for the code's schedule: the decay is strict. Equality if the whole of it is one step.",
+    because="The chain and the chord of the sine, for the code's schedule: the decay is strict. Equality if it is a single step.",
 )
 def the_decay_is_strict():
     def sides(length, power=2):
@@ -367,8 +299,6 @@ def the_schedule_meets_its_marks():
 
 step = derivation.number("s", "a step of the schedule, from 0", "step", integer=True, nonnegative=True)
 floor = derivation.number("l", "the floor", "floor", positive=True)
-
-
 for words, expression, steps, mistake in (
     ("rises over 8 steps", (drop + floor) * (step + 1) / 8, {"warmup_steps": 8, "total_steps": 30}, (drop + floor) * step / 8),
     (
@@ -389,16 +319,9 @@ for words, expression, steps, mistake in (
         wrong={"one step off": mistake},
     )
 
-# ---------------------------------------------------------------------------------------------------- scaling
-
 value_of = derivation.number("z", "a value of the data", "x")
-lowest, least = (
-    derivation.number(name, meaning, code)
-    for name, meaning, code in (
-        ("p", "the smallest value of the data's range", "minimum"),
-        ("q", "the smallest value of the scaled range", "low"),
-    )
-)
+lowest = derivation.number("p", "the smallest value of the data's range", "minimum")
+least = derivation.number("q", "the smallest value of the scaled range", "low")
 alpha = derivation.number(
     r"\alpha", r"the slope $\frac{\mathrm{high} - \mathrm{low}}{\mathrm{maximum} - \mathrm{minimum}}$", positive=True
 )
@@ -409,7 +332,7 @@ derivation.chain(
     plus(lowest, plus(scaled, -least) / alpha),
     equals(
         value_of,
-        "the same map with both ranges exchanged, whose slope is the inverse",
+        "the same map with both ranges exchanged and the inverse slope",
         wrong={"the same slope": lowest + (scaled - least) * alpha},
     ),
     role="lemma",
@@ -426,12 +349,8 @@ derivation.chain(
     so=r"In $D$ dimensions it falls by $D \log \alpha$; for any density by the change of variables. Likelihoods can be "
     r"compared only if their data were scaled alike, or this constant is put back.",
 )
-width, high = (
-    derivation.number("W", "the width of the data's range", positive=True),
-    derivation.number("H", "the width of the scaled range", positive=True),
-)
-
-
+width = derivation.number("W", "the width of the data's range", positive=True)
+high = derivation.number("H", "the width of the scaled range", positive=True)
 derivation.bridge(
     "The code's map",
     scaled.family.definition.subs(alpha, high / width),
@@ -444,13 +363,10 @@ derivation.bridge(
     wrong={"the slope turned over": scaled.family.definition.subs(alpha, width / high)},
 )
 
-# ---------------------------------------------------------------------------------------------------- in numbers
-
 
 @derivation.example(
-    r"The gradient $(3, 4)$ and the ball of radius 1; next to the projection another point of the ball, and clipping both "
-    r"entries as arrays of their own. Then Adam after the gradients 1 and $-1$. Then an average with decay 0.9, and pixel 51 "
-    r"of 255 on $[-1, 1]$."
+    r"The gradient $(3, 4)$ and the ball of radius 1; next to the projection another point of the ball, and clipping each entry "
+    r"by itself. Then Adam after the gradients 1 and $-1$. Then an average with decay 0.9, and pixel 51 of 255 on $[-1, 1]$."
 )
 def by_hand():
     clipped, norm = clip_by_global_norm((jnp.array([3.0]), jnp.array([4.0])), max_norm=1.0)
