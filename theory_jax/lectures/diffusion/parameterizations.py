@@ -226,7 +226,7 @@ for _title, _name, _target, _predicted, _ratio, _why in (
 ):
     derivation.chain(_title, plus(_target, -_predicted) ** 2, equals(times(_ratio, _ERROR), f"the slope is {_why}"), role="lemma")
     derivation.bridge(f"... and its factor in the code ({_name})", _ratio, loss_ratio, t=[2], alpha_bar=_LEVELS, target=_name)
-derivation.chain(
+error_of_the_noise = derivation.chain(
     "The loss of the noise weighs the data's error by the signal-to-noise ratio",
     _ERROR,
     equals(
@@ -235,7 +235,7 @@ derivation.chain(
         wrong={"the ratio turned over": times(1 / signal_to_noise, (x_0 - x_hat) ** 2)},
     ),
 )
-derivation.chain(
+error_of_the_velocity = derivation.chain(
     "... and that of the velocity by one more",
     plus(v, -v_hat) ** 2,
     equals(times(signal_to_noise / a_t, (x_0 - x_hat) ** 2), "the factor of the velocity, then that of the noise"),

@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/diffusion/training.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -14,7 +13,7 @@ from sympy import Min, Rational, sqrt
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.training import (
@@ -25,6 +24,9 @@ from theory_jax.diffusion.training import (
     timesteps_from_uniforms,
     warmup_decay,
 )
+from theory_jax.lectures.diffusion.parameterizations import error_of_the_noise, error_of_the_velocity
+from theory_jax.lectures.diffusion.simple_loss import pythagoras
+from theory_jax.lectures.lemmas.moving_average import moving_average
 
 derivation = Derivation(
     module=__name__,
@@ -48,14 +50,14 @@ derivation = Derivation(
         r"The samples are drawn from averaged weights, $A' = d A + (1 - d)\, \theta'$, with the decay $d$ between 0 and 1.",
     ),
     answer=r"A step's gradient is, on average, that of the mean loss over all levels. Each level has a floor, the noise that "
-    r"$x_t$ does not tell, and gradients stay noisy there. Averaged weights keep the fraction $\frac{(1 - d)(1 + r d)}{(1 + "
+    r"$x_t$ does not determine, and gradients stay noisy there. Averaged weights keep the fraction $\frac{(1 - d)(1 + r d)}{(1 + "
     r"d)(1 - r d)}$ of the iterates' variance, and lag behind. A level's weight matters only as one network serves all levels; "
-    r"drawing a level as often as its losses are large, and dividing by that, leaves the mean as it is and makes the variance "
-    r"least.",
+    r"drawing a level in proportion to the size of its losses, and dividing by that, keeps the mean and gives the least "
+    r"variance.",
     limits=(
         "Adam, clipped gradients and curvature that changes are not treated: the iterates are modelled by a linear recursion "
         "with noise that does not depend on the state.",
-        "Drawing by the losses lowers the variance of the loss. That of the gradient would ask for the gradients' sizes.",
+        "Drawing by the losses lowers the variance of the loss. That of the gradient needs the gradients' sizes.",
     ),
 )
 
@@ -101,23 +103,9 @@ derivation.chain(
     r"is enough.",
 )
 
-w = derivation.law("v", n, r"the law of the noise given $x_t$, on finitely many values")
-e = derivation.numbers("e", n, "these values of the noise")
-f = derivation.number("f", "any guess of the noise, which may depend on $x_t$")
-derivation.chain(
-    "No guess beats the mean",
-    Expectation(w, (e - f) ** 2),
-    equals(
-        plus(Variance(w, e), (Expectation(w, e) - f) ** 2),
-        "expand around the mean; the cross term vanishes",
-        wrong={"the distance not squared": plus(Variance(w, e), Expectation(w, e) - f)},
-    ),
-    at_least(
-        Variance(w, e), r"leave out the square; equality if and only if $f$ is the mean", dropping=(Expectation(w, e) - f) ** 2
-    ),
-    role="lemma",
-    so=r"So at every level the loss is at least $\mathbb{E}[\mathrm{Var}(\epsilon|x_t)]$, whatever the network is. How large "
-    r"is this floor?",
+derivation.say(
+    r"No guess beats the conditional mean (Pythagoras, in the lecture on the simple loss), so at every level the loss is at "
+    r"least $\mathbb{E}[\mathrm{Var}(\epsilon|x_t)]$ for every network. How large is this floor?"
 )
 a = derivation.number(r"\bar\alpha_t", "the signal's share at one level", "alpha_bar[t]", between=(0, 1))
 c = derivation.number("c", "the variance of Gaussian data", positive=True)
@@ -132,10 +120,6 @@ floor = derivation.chain(
     equals(
         plus(1, -times(2, theta, sqrt(1 - a)), times(theta**2, V)),
         r"$\mathbb{E}[\epsilon x_t] = \sqrt{1 - \bar\alpha_t}$ and $\mathbb{E}[x_t^2] = V$",
-        wrong={
-            "the covariance not rooted": plus(1, -2 * theta * (1 - a), theta**2 * V),
-            "the two forgotten": plus(1, -theta * sqrt(1 - a), theta**2 * V),
-        },
     ),
     equals(
         plus(a * c / V, times(V, (theta - best) ** 2)),
@@ -146,6 +130,7 @@ floor = derivation.chain(
         a * c / V, r"leave out the square; equality if and only if $\theta = \theta^*$", dropping=times(V, (theta - best) ** 2)
     ),
     central=True,
+    uses=(pythagoras,),
     so=r"For Gaussian data the best guess is linear, so this is the floor of every network: the share of the data in the "
     r"variance of $x_t$. Where little noise is left, it is hard to tell from the data, and the floor is near 1. For other data "
     r"of mean 0 and variance $c$ the linear guess is one of the guesses, so the floor is at most this number; for data that "
@@ -164,7 +149,6 @@ derivation.chain(
     equals(
         times(4, _mean(_x**2), _mean(plus(times(best, _x), -epsilon) ** 2)),
         r"$x_t$ and $\theta^* x_t - \epsilon$ are Gaussian and uncorrelated, so they are independent",
-        wrong={"the factor not squared": times(2, _mean(_x**2), _mean(plus(times(best, _x), -epsilon) ** 2))},
     ),
     equals(4 * a * c, "$V$ times the floor"),
     role="remark",
@@ -206,32 +190,21 @@ derivation.chain(
     equals(
         K,
         r"the covariance of $A' = d A + (1 - d)\, \theta'$ with $\theta'$, where $A$ has the covariance $r K$ with $\theta'$",
-        wrong={"the weights exchanged": d * P / (1 - d * r), "independent of the past": (1 - d) * P},
+        wrong={"independent of the past": (1 - d) * P},
     ),
     role="lemma",
 )
 derivation.chain(
     "... and has a smaller variance",
     plus(times(d**2, F), times(2, d, 1 - d, r, K), times((1 - d) ** 2, P)),
-    equals(
-        F,
-        "the square of the recursion; insert $K$ and solve",
-        wrong={
-            "as for independent iterates": P * (1 - d) / (1 + d),
-            "the factors exchanged": P * (1 - d) * (1 - r * d) / ((1 + d) * (1 + r * d)),
-        },
-    ),
+    equals(F, "the square of the recursion; insert $K$ and solve", wrong={"as for independent iterates": P * (1 - d) / (1 + d)}),
     so=r"So averaging leaves the fraction $\frac{F}{P} = \frac{(1 - d)(1 + r d)}{(1 + d)(1 - r d)}$. For iterates that forget "
     r"at once, $r = 0$, it is $\frac{1 - d}{1 + d}$.",
 )
 derivation.chain(
     "It helps less, the more slowly the iterates forget",
     Slope((1 - d) * (1 + r * d) / ((1 + d) * (1 - r * d)), r),
-    equals(
-        2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2),
-        "the quotient rule",
-        wrong={"not squared": 2 * d * (1 - d) / ((1 + d) * (1 - r * d))},
-    ),
+    equals(2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2), "the quotient rule"),
     at_least(0, "a product of positive numbers", dropping=2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2)),
     role="remark",
     so=r"It rises to 1 for $r \to 1$. The average must look back over more steps than the iterates remember, $1 - d \ll 1 - r "
@@ -247,28 +220,11 @@ derivation.symbol("A_n", "the average after $n$ steps")
 derivation.symbol(r"\theta_i", "the iterate of step $i$")
 
 
-@derivation.numeric(
-    r"A_n = d^n A_0 + (1 - d) \sum_{i=1}^{n} d^{n-i} \theta_i",
-    because=r"Each step multiplies everything before it by $d$, and adds $1 - d$ of the newest. The code, 12 steps at $d = 0.8$.",
-    role="lemma",
-)
-def a_moving_average_unrolled():
-    decay, count = 0.8, 12
-    start, *values = jax.random.normal(jax.random.key(0), (count + 1, 3), dtype=float)
-    average = start
-    for value_ in values:
-        average = exponential_moving_average(average, value_, decay=decay)
-    powers = decay ** np.arange(count - 1, -1, -1)
-    right = decay**count * start + (1 - decay) * powers @ jnp.stack(values)
-    return Sides(
-        left=average, right=right, wrong={"the start forgotten": right - decay**count * start, "the newest last": right * decay}
-    )
-
-
 derivation.chain(
     "The mean age of a constant decay",
     times(d, plus(d / (1 - d), 1)),
     equals(d / (1 - d), r"a step later, $\frac{d}{1 - d}$ is $\frac{d}{1 - d}$ again: $\frac{d}{1 - d} + 1 = \frac{1}{1 - d}$"),
+    uses=(moving_average,),
     role="lemma",
 )
 delta = derivation.number(r"\delta", "$1 - d$, small", positive=True)
@@ -277,11 +233,7 @@ spread = derivation.number(r"\sigma^2", "the variance of independent noise on to
 derivation.chain(
     "How long to average",
     Slope(plus(spread * delta / 2, speed**2 / delta**2), delta),
-    equals(
-        plus(spread / 2, -2 * speed**2 / delta**3),
-        "the derivative of a power",
-        wrong={"the power kept": plus(spread / 2, -2 * speed**2 / delta**2)},
-    ),
+    equals(plus(spread / 2, -2 * speed**2 / delta**3), "the derivative of a power"),
     role="remark",
     so=r"The mean square error is about $\frac{\sigma^2 \delta}{2}$ from the noise ($r = 0$) and $\nu^2 / \delta^2$ from the "
     r"lag. It is least where the slope changes sign, at $\delta = (4 \nu^2 / \sigma^2)^{1/3}$: average long only if the "
@@ -321,66 +273,33 @@ derivation.bridge(
 )
 
 
-@derivation.exact(
-    r"\prod_{i=0}^{n-1} \frac{1 + i}{10 + i} = \binom{n + 9}{9}^{-1}",
-    outcomes=4,
-    because=r"The share of the start that is left after $n$ steps of the ramp, from the code, for $n = 1, 2, 10, 40$: the "
-    r"product is $\frac{n!\, 9!}{(n + 9)!}$.",
+def _start_after(count):
+    """The share of the start after so many steps of the ramp: the inverse of a binomial coefficient, written out."""
+    return math.factorial(9) / sympy.prod([count + k for k in range(1, 10)])
+
+
+derivation.chain(
+    "... and the start is forgotten",
+    times(ramp, _start_after(m)),
+    equals(_start_after(m + 1), r"$n + 1$ cancels, and $n + 10$ is a new factor", wrong={"one step less": _start_after(m + 2)}),
     role="remark",
+    so=r"The share of the start is 1 after no step, so after $n$ steps it is $\binom{n + 9}{9}^{-1}$: $\frac{1}{92378}$ after "
+    r"ten.",
 )
-def the_start_is_forgotten():
-    counts, left = (1, 2, 10, 40), []
-    for count in counts:
-        share = jnp.ones(())
-        for step in range(count):
-            decay = float(warmup_decay(jnp.asarray(float(step)), decay=0.9999))
-            share = exponential_moving_average(share, jnp.zeros(()), decay=decay)
-        left.append(share)
-    right = jnp.array([1 / math.comb(count + 9, 9) for count in counts])
-    return Sides(
-        left=jnp.stack(left),
-        right=right,
-        wrong={"one factor more": jnp.array([1 / math.comb(count + 10, 9) for count in counts])},
-    )
-
-
-x_t = derivation.number("x_t", "the noisy value")
-guess = derivation.number(r"\hat{x}_0", "the data that the network implies")
 snr = derivation.define("R", a / (1 - a), "the signal-to-noise ratio", "SNR", positive=True)
 gamma = derivation.number(r"\gamma", "the largest weight", "gamma", positive=True)
-
-
-def _noise_of(x):
-    return (x_t - times(sqrt(a), x)) / sqrt(1 - a)
-
-
-derivation.say(
-    r"One network may predict the noise, the data, or the velocity $\sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, "
-    r"x_0$. Given $x_t$, each tells the others. To compare weights, all errors are expressed by the error of the data."
-)
+error = derivation.number("E", "the squared error of the data that the network implies", positive=True)
 derivation.chain(
-    "The squared error of the noise",
-    (_noise_of(guess) - _noise_of(x_0)) ** 2,
-    equals(
-        times(snr, (guess - x_0) ** 2),
-        r"$x_t$ cancels",
-        wrong={"the inverse ratio": times(1 / snr, (guess - x_0) ** 2), "the signal alone": times(a, (guess - x_0) ** 2)},
-    ),
-    role="lemma",
-)
-derivation.chain(
-    "The squared error of the velocity",
-    plus(times(sqrt(a), _noise_of(guess) - _noise_of(x_0)), -times(sqrt(1 - a), guess - x_0)) ** 2,
-    equals(
-        times(snr + 1, (guess - x_0) ** 2),
-        r"the two errors have opposite signs, so they add up: $\frac{\bar\alpha_t + 1 - \bar\alpha_t}{\sqrt{1 - "
-        r"\bar\alpha_t}}$, squared, is $\frac{1}{1 - \bar\alpha_t} = R + 1$",
-    ),
-    role="lemma",
+    "One loss for three predictions",
+    times(Min(snr, gamma) / snr, times(snr, error)),
+    equals(times(Min(snr, gamma), error), r"the squared error of the noise is $R E$"),
+    equals(times(Min(snr, gamma) / (snr + 1), times(snr + 1, error)), r"that of the velocity is $(R + 1) E$"),
+    uses=(error_of_the_noise, error_of_the_velocity),
     so=r"So the weights $\frac{\min(R, \gamma)}{R}$ on errors of the noise, $\min(R, \gamma)$ on errors of the data, and "
-    r"$\frac{\min(R, \gamma)}{R + 1}$ on errors of the velocity are one and the same loss. No error of the data counts more "
-    r"than $\gamma$ times, at levels with little noise. For $R \le \gamma$ the weight of the noise is exactly 1. By the lemma "
-    r"above a weight does not move the best guess of a level; it matters as one network serves all levels.",
+    r"$\frac{\min(R, \gamma)}{R + 1}$ on errors of the velocity $\sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, x_0$ "
+    r"are the same loss. No error of the data counts more than $\gamma$ times, at levels with little noise. For $R \le \gamma$ "
+    r"the weight of the noise is exactly 1. A weight does not move the best guess of a level; it matters because one network "
+    r"serves all levels.",
 )
 for _name, _divisor, _mistake in (("noise", snr, "not divided"), ("velocity", snr + 1, "divided as for the noise")):
     derivation.bridge(
@@ -406,13 +325,9 @@ derivation.chain(
 )
 _GAP = Total(s, Total(t, times(Rational(1, 2), p.at(s), p, (root.at(s) / p.at(s) - root / p) ** 2)))
 derivation.chain(
-    "The least variance: draw a level as often as its losses are large",
+    "The least variance: draw a level in proportion to the size of its losses",
     times(T**2, Expectation(p, (root / (T * p)) ** 2)),
-    equals(
-        times(Total(t, root**2 / p), Total(s, p.at(s))),
-        r"the factors $T$ cancel; the second sum is 1",
-        wrong={"the probability squared": times(Total(t, root**2 / p**2), Total(s, p.at(s)))},
-    ),
+    equals(times(Total(t, root**2 / p), Total(s, p.at(s))), r"the factors $T$ cancel; the second sum is 1"),
     equals(
         plus(Total(t, root) ** 2, _GAP),
         r"multiply out: $\frac12 p_s p_t \left(\frac{m_s}{p_s} - \frac{m_t}{p_t}\right)^2 = \frac12 \frac{p_s m_t^2}{p_t} + "
@@ -454,8 +369,8 @@ def numbers_by_hand():
     yield r"\theta^*", value(best, given), "1.1354"
     yield r"\bar\alpha_t c / V", value(a * c / V, given), "0.2120"
     yield r"4 \bar\alpha_t c", value(4 * a * c, given), "0.5184"
-    for forgets, decay, said in ((0.9, 0.99, "0.0872"), (0.999, 0.99, "0.9095"), (0.999, 0.9999, "0.0909")):
-        yield rf"\frac{{F}}{{P}}\ \text{{for}}\ r = {forgets},\ d = {decay}", value(F / P, {r: forgets, d: decay, q: 1}), said
+    for forgets, decay, printed in ((0.9, 0.99, "0.0872"), (0.999, 0.99, "0.9095"), (0.999, 0.9999, "0.0909")):
+        yield rf"\frac{{F}}{{P}}\ \text{{for}}\ r = {forgets},\ d = {decay}", value(F / P, {r: forgets, d: decay, q: 1}), printed
     moments = [sum(x**2 / (4 * y) for x, y in zip((3, 1), law, strict=True)) for law in ((0.5, 0.5), (0.75, 0.25), (0.9, 0.1))]
     yield r"\text{second moment for}\ p_1 = \tfrac12, \tfrac34, \tfrac{9}{10}", moments, "(5, 4, 5)"
 
