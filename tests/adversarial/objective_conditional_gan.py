@@ -24,4 +24,4 @@ def conditional_gan(e, batch, phase):
     return game(e, 2 * batch["image"] - 1, fakes, logits, phase)
 
 
-OBJECTIVE = Objective(conditional_gan, unread={"fakes"})
+OBJECTIVE = Objective(conditional_gan, unread={"fakes"}, sizes=dict(fakes=10))

@@ -135,3 +135,8 @@ def test_samples_show_the_classes_in_turn():
 def test_data_without_labels_are_refused():
     with pytest.raises(DataError, match="random has no labels"):
         build(ConditionalRecipe(), RandomImages((1, 8, 8), classes=None))
+
+
+def test_an_evaluation_of_fewer_fakes_than_classes_is_refused():
+    with pytest.raises(ValueError, match="fakes is 2; it must be at least 3, one for each class of"):
+        build(ConditionalRecipe(fakes=2), RandomImages((1, 8, 8)))

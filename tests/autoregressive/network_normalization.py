@@ -3,7 +3,7 @@
 from shared_specs.rows import Model, begins_at, begins_glorot, begins_normal, given, integers
 from tests.support import tiny
 from tests.support.networks import Held
-from tests.support.small_recipes import module_of
+from tests.support.recipes import module_of
 
 
 def _of_the_depth_study(place):

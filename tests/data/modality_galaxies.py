@@ -7,6 +7,8 @@ import torch
 from practice_torch.data.galaxies import PROPERTIES, SIMULATED, Galaxies
 from tests.data import modality_images
 
+GALAXIES = 500  # that are simulated where a test makes the recipe's other sizes small
+
 
 def stand_in(recipe, count, classes):
     """The description of `count` random examples, and what draws each part of them."""
@@ -22,8 +24,10 @@ def stand_in(recipe, count, classes):
 
 
 def embedded(recipe, held_out):
-    """The recipe with at least this share held out; None if random examples take the place of its data."""
-    return dataclasses.replace(recipe, held_out=max(recipe.held_out, held_out)) if recipe.data == SIMULATED else None
+    """The recipe with enough galaxies and at least this share held out; None if random examples take the place of its data."""
+    if recipe.data != SIMULATED:
+        return None
+    return dataclasses.replace(recipe, galaxies=max(recipe.galaxies, GALAXIES), held_out=max(recipe.held_out, held_out))
 
 
 def random_set(recipe, split, count):

@@ -6,6 +6,8 @@ import torch
 
 from practice_torch.data.points import MIXTURES
 
+POINTS = 500  # that are drawn where a test makes the recipe's other sizes small
+
 
 def stand_in(recipe, count, classes):
     """The description of `count` random examples, and what draws each part of them."""
@@ -16,5 +18,6 @@ def stand_in(recipe, count, classes):
 
 
 def embedded(recipe, held_out):
-    """The recipe itself: its points are drawn."""
-    return recipe
+    """The recipe with enough points and at least this share of them held out: they are drawn."""
+    drawn = {"points": max(recipe.points, POINTS)} if "count" in recipe.loading() else {}
+    return dataclasses.replace(recipe, **drawn, held_out=max(recipe.held_out, held_out))

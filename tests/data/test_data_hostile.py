@@ -26,7 +26,7 @@ from practice_torch.data.reading import decoding, files, memory
 from tests.commands.test_practice_commands import call
 from tests.commands.test_practice_commands import refused as refused_line
 from tests.support.data.files import everything, gray, refused, save
-from tests.support.small_recipes import module_of, names
+from tests.support.recipes import module_of, names
 
 RNG = np.random.default_rng(0)
 SECONDS, MEGABYTES = 60, 1000

@@ -19,7 +19,7 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.modality import modality_of
 from practice_torch.engine.recipe import OF_DATA, Recipe
 from tests.commands.test_practice_commands import call
-from tests.support.small_recipes import module_of, names
+from tests.support.recipes import module_of, names
 
 FIELDS = {field.name for field in dataclasses.fields(Recipe)}
 

@@ -16,4 +16,4 @@ def factors(e, batch, phase):
     return factor_discriminator_loss(*(e.discriminator(codes.detach()).flatten() for codes in (z, shuffled))).mean()
 
 
-OBJECTIVE = Objective(factors, unread={"samples", "discriminator_learning_rate"})
+OBJECTIVE = Objective(factors, unread={"samples", "discriminator_learning_rate"}, sizes=dict(discriminator_dims=(9, 8)))

@@ -26,4 +26,4 @@ MISTAKES = {
         lambda chosen, rejected, *, center_coefficient: torch.nn.functional.softplus(rejected - chosen),
     )
 }
-OBJECTIVE = Objective(votes_on_pairs, unread={"pairs", "samples"}, mistakes=MISTAKES, sizes=dict(length=32))
+OBJECTIVE = Objective(votes_on_pairs, unread={"pairs", "samples"}, mistakes=MISTAKES, sizes=dict(length=32, pairs=100))

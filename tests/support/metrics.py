@@ -36,7 +36,7 @@ import torch
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.modality import options_of
 from tests.support import tiny
-from tests.support.small_recipes import OF_THE_ENGINE, module_of, names
+from tests.support.recipes import OF_THE_ENGINE, module_of, names
 
 ENGINE = OF_THE_ENGINE | options_of("audio")
 DRAWS = {

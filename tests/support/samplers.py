@@ -25,7 +25,7 @@ from matplotlib.figure import Figure as Canvas
 from torch import nn
 
 from tests.support import tiny
-from tests.support.small_recipes import module_of
+from tests.support.recipes import module_of
 from tests.support.topic_files import module_with, topics_with
 
 ERROR_RATE = 1e-6

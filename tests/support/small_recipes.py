@@ -1,75 +1,38 @@
 """Every recipe, made so small that a run of it takes a second: for tests that have to run all of them.
 
-Sizes are not listed recipe by recipe. Every integer of a recipe, and every integer in a tuple of it, is halved until it is at
-most LIMIT, twice that if it shapes the data, and a tuple keeps as many; the recipe itself says what goes too far: when it, its
-data, its experiment or a first evaluation refuses, the fields that the error names are doubled again (if it names none, those
-that shape the data; if there are none, all).
+The sizes are those of tests/support/tiny.py. What is trained on is a little of the recipe's own data where they are embedded,
+and random examples of their form where they are not.
 """
 
 import contextlib
-import copy
 import dataclasses
-import importlib
 import sys
 from functools import cache
 
-import pytest
 import torch
 
-from practice_torch.commands.recipes import recipe_names
-from practice_torch.data.errors import DataError
 from practice_torch.data.text_set import Text
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.stages import enter, stages_of
-from shared_specs.syllabus import load
+from tests.support import tiny
+from tests.support.recipes import module_of, names
 
 _SELF = sys.modules[__name__]
-LIMIT, EXAMPLES, LETTERS = 2, 12, 400
+EXAMPLES, LETTERS = 12, 400
 HELD_OUT = 0.1
 OURS = ("practice_torch.", "tests.", "demo.", "benchmarks.")
-OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
-OF_THE_ENGINE = {field.name for field in dataclasses.fields(Recipe)}
-
-
-@cache
-def names():
-    """(topic, recipe) of every recipe."""
-    return [(path, name) for path in load().topics for name in recipe_names(path)]
-
-
-def of_every_recipe(test):
-    """test(topic, name) of all of them; one process of the suite runs those of a family, and makes each small once."""
-    groups = {path: pytest.mark.xdist_group(f"recipes, {path.split('/')[0]}") for path in load().topics}
-    return pytest.mark.parametrize(("topic", "name"), [pytest.param(*case, marks=groups[case[0]]) for case in names()])(test)
-
-
-def module_of(path):
-    return importlib.import_module("practice_torch.experiments." + path.replace("/", "."))
 
 
 @cache
 def small(path, name, **changes):
     """(recipe, (train, held-out)): the recipe with small sizes, three steps and no target, and a little of its data."""
-    module = module_of(path)
-    recipe = _short(module.RECIPES[name], changes)
-    limits = dict.fromkeys(_sizes(recipe), LIMIT)
-    limits |= dict.fromkeys(_shaping(recipe, limits), 2 * LIMIT)
-    while True:
-        try:
-            smaller = dataclasses.replace(recipe, **{field: _halved(getattr(recipe, field), limits[field]) for field in limits})
-            data = few(smaller)
-            if min(map(len, data)) < EXAMPLES and (shaping := _shaping(recipe, limits)):
-                raise ValueError(f"too few examples: {', '.join(shaping)}")
-            with instead_of_loading(data):
-                _try(module, smaller, data)
-            return smaller, data
-        except (ValueError, DataError, RuntimeError, IndexError) as error:
-            left = _left(recipe, limits)
-            if not left:
-                raise
-            for field in {field for field in left if field in str(error)} or _shaping(recipe, limits) or left:
-                limits[field] *= 2
+    recipe = module_of(path).RECIPES[name]
+    recipe = tiny.small(recipe, **_short(recipe) | changes)
+    data = few(recipe)
+    if recipe.modality is not None and min(map(len, data)) < EXAMPLES:
+        raise ValueError(f"{path} {name} in small has {len(data[0])} and {len(data[1])} examples; tests need {EXAMPLES}")
+    return recipe, data
 
 
 @cache
@@ -103,62 +66,12 @@ def _kind_of(value):
     return min(value, 2) if type(value) is int else value != 0 if type(value) is float else value
 
 
-def _short(recipe, changes):
+def _short(recipe):
     """Three steps of four examples, and a row, an evaluation and a checkpoint at the end; or the one step that looks at all."""
     steps = min(3, recipe.steps)
     fields = dict.fromkeys(("steps", "log_every", "evaluate_every", "checkpoint_every"), steps)
     fields |= {"warmup_steps": min(1, recipe.warmup_steps), "target": None}
-    fields |= {"batch_size": min(4, recipe.batch_size)} if steps > 1 else {}
-    return dataclasses.replace(recipe, **fields | changes)
-
-
-def _sizes(recipe):
-    """The names of the topic's own fields that are integers, or tuples of them."""
-    own = {field.name for field in dataclasses.fields(recipe)} - OF_THE_ENGINE - OF_THE_DATA
-    fields = {name: getattr(recipe, name) for name in sorted(own)}
-    return [name for name, value in fields.items() if value and all(type(number) is int for number in _numbers(value))]
-
-
-def _left(recipe, limits):
-    """The fields that are smaller than the recipe's own."""
-    return {field for field in limits if _halved(getattr(recipe, field), limits[field]) != getattr(recipe, field)}
-
-
-def _shaping(recipe, limits):
-    """Those of them that the loader of the data is told."""
-
-    def told(**changed):
-        twin = copy.copy(recipe)
-        for name, value in changed.items():
-            object.__setattr__(twin, name, value)  # unchecked: one field alone need not fit the others
-        return {name: value for name, value in twin.loading().items() if not callable(value)}
-
-    smaller = {field: _halved(getattr(recipe, field), limits[field]) for field in _left(recipe, limits)}
-    return {field for field, value in smaller.items() if told(**{field: value}) != told()}
-
-
-def _numbers(value):
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _halved(value, limit):
-    if isinstance(value, tuple):
-        return tuple(_halved(number, limit) for number in value[:limit])
-    while value > limit:
-        value = -(-value // 2)
-    return value
-
-
-def _try(module, recipe, data):
-    """Builds the experiment, and asks it for every phase's loss and an evaluation: on the CPU, where values are checked, too."""
-    torch.manual_seed(0)
-    experiment = module.build(recipe, data[0])
-    experiment.generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for phase in playing_in_each_stage(experiment, recipe):
-            experiment(data[0].batch(torch.arange(min(len(data[0]), recipe.batch_size))), phase.name)
-        experiment.eval()
-        experiment.evaluate(data[1])
+    return fields | {"batch_size": min(4, recipe.batch_size) if steps > 1 else recipe.batch_size}
 
 
 def playing_in_each_stage(experiment, recipe):
@@ -187,16 +100,11 @@ def instead_of_loading(data):
             module.load_data = load_data
 
 
-def stand_ins_of(recipe):
-    """The file of tests with stand-ins for data sets of the recipe's modality."""
-    return importlib.import_module(f"tests.data.modality_{recipe.modality}")
-
-
 def few(recipe):
     """(train, held-out) of a recipe, EXAMPLES of each; random images and embedded sounds and texts where the data is not here."""
     if recipe.modality is None:
         return load_data(recipe)
-    stand_ins = stand_ins_of(recipe)
+    stand_ins = tiny.stand_ins_of(recipe)
     # embedded sets are small: a hundredth of one is no example, and no smaller size would help
     here = stand_ins.embedded(recipe, HELD_OUT)
     if here is None:

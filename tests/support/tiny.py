@@ -1,6 +1,7 @@
 """Every recipe in small: its networks' sizes cut down, and random data of its modality. It builds in milliseconds."""
 
 import dataclasses
+import importlib
 from dataclasses import dataclass
 
 import torch
@@ -8,10 +9,11 @@ import torch
 from practice_torch.engine.batches.datasets import NoData
 from practice_torch.engine.bounds import intervals
 from tests.support.objectives import objective_of
-from tests.support.small_recipes import OF_THE_DATA, OF_THE_ENGINE, module_of, names, stand_ins_of
+from tests.support.recipes import OF_THE_ENGINE, module_of, names, topic_of
 
 LIMIT = 8  # of every size of a model, where its own bound and the topic (`sizes` of its OBJECTIVE) allow it
 TRAINING = {"steps": 2, "batch_size": 32, "warmup_steps": 1}
+OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 COUNT = 6
 CLASSES = ["a", "b", "c"]
 
@@ -45,11 +47,6 @@ def limits_of(kind):
     return TRAINING | {name: max(LIMIT, int(least)) for name, least in sizes.items()}
 
 
-def topic_of(recipe):
-    """The topic whose experiment defines the recipe's class."""
-    return "/".join(type(recipe).__module__.split(".")[-2:])
-
-
 def built(topic, recipe, seed=0):
     """The experiment for random data, in train mode, and a batch of these. seed None: torch's generator stays as it is."""
     if seed is not None:
@@ -63,6 +60,11 @@ def built(topic, recipe, seed=0):
 def data_of(recipe):
     """Random examples of the recipe's modality; none of a recipe without data."""
     return NoData() if recipe.modality is None else Random(recipe)
+
+
+def stand_ins_of(recipe):
+    """The file of tests with stand-ins for data sets of the recipe's modality."""
+    return importlib.import_module(f"tests.data.modality_{recipe.modality}")
 
 
 @dataclass

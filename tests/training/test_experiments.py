@@ -36,7 +36,8 @@ from tests.support.experiments import (
     samples_by_its_generator,
 )
 from tests.support.objectives import objective_of
-from tests.support.small_recipes import instead_of_loading, module_of, names, of_every_recipe, small
+from tests.support.recipes import module_of, names, of_every_recipe
+from tests.support.small_recipes import instead_of_loading, small
 
 
 @of_every_recipe

@@ -16,7 +16,7 @@ from benchmarks.measuring import code_mutants, code_users
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.stages import enter, stages_of
 from tests.support import metrics
-from tests.support.small_recipes import names
+from tests.support.recipes import names
 from tests.support.topic_files import module_with, topics_with
 
 LOOKS = ("evaluate", "preview", "study", "sample")

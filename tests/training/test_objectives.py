@@ -12,7 +12,7 @@ from practice_torch.engine.modality import options_of
 from practice_torch.engine.stages import enter, stages_of
 from tests.support import tiny
 from tests.support.objectives import objective_of
-from tests.support.small_recipes import OF_THE_ENGINE, module_of, names
+from tests.support.recipes import OF_THE_ENGINE, module_of, names
 
 STEPS = 2
 ENGINE = OF_THE_ENGINE | options_of("audio")

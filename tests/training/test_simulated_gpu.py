@@ -15,7 +15,8 @@ import torch
 from demo.__main__ import MODELS
 from tests.support import small_recipes
 from tests.support.engine import simulated_gpu
-from tests.support.small_recipes import first_alike, first_in_state, module_of, of_every_recipe, small
+from tests.support.recipes import module_of, of_every_recipe
+from tests.support.small_recipes import first_alike, first_in_state, small
 
 pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 
@@ -213,14 +214,8 @@ def test_a_norms_gradient_that_only_devices_have_a_kernel_for_is_that_of_the_cpu
         torch.testing.assert_close(got, want)
 
 
-def test_what_refuses_to_be_small_says_why():
-    """A size of 0 is refused at every size; the error is the recipe's own."""
-    with pytest.raises(ValueError, match="latent_dim is 0"):
-        small("latent/vae", "digits", latent_dim=0)
-
-
 @pytest.mark.xdist_group("recipes, latent")
-def test_recipes_become_small_without_a_list_of_their_sizes():
+def test_recipes_become_small_by_the_bounds_of_their_fields():
     large = module_of("diffusion/training").RECIPES["cifar10"]
     recipe, (train, held_out) = small("diffusion/training", "cifar10")
     assert recipe.base_channels < 16 < large.base_channels and recipe.num_steps < 16

@@ -18,7 +18,7 @@ from practice_torch.engine.stages import stages_of
 from practice_torch.state_space import _selective_scan
 from shared_specs.syllabus import load
 from tests.commands.test_practice_commands import call
-from tests.support.small_recipes import module_of, names
+from tests.support.recipes import module_of, names
 
 TOPICS = list(dict.fromkeys(path for path, _ in names()))
 # fields of the engine that change what a step takes

@@ -122,9 +122,12 @@ RECIPES = {
 def build(recipe, data):
     """The players that a recipe describes, for images of the data's shape and classes.
 
-    Raises DataError where the data have no labels, or sides that cannot be halved often enough.
+    Raises DataError where the data have no labels, or sides that cannot be halved often enough, and ValueError where an
+    evaluation would leave a class out.
     """
-    if data.description["classes"] is None:
-        name = data.description["name"]
+    classes, name = data.description["classes"], data.description["name"]
+    if classes is None:
         raise DataError(f"{name} has no labels, which are the condition: give each class a sub-folder")
+    if recipe.fakes < len(classes):
+        raise ValueError(f"fakes is {recipe.fakes}; it must be at least {len(classes)}, one for each class of {name}")
     return ConditionalGan(recipe, data.description)

@@ -44,7 +44,8 @@ from practice_torch.engine.recomputation import blocks_of
 from practice_torch.reports import report
 from shared_specs.syllabus import load
 from tests.support.engine import simulated_gpu, simulated_gpu_mistakes
-from tests.support.small_recipes import few, instead_of_loading, module_of, names
+from tests.support.recipes import module_of, names
+from tests.support.small_recipes import few, instead_of_loading
 
 ROOT = simulated_gpu.ROOT
 RENDERED = set()  # "topic figure.png"
