@@ -157,7 +157,7 @@ def _all_walks(body):
 
 _EXCESS = Divergence(true2, start2), Expectation(true2, Divergence(step1, p1)), Expectation(true1, Divergence(step0, decoder))
 _BOTH_MODELS = start2 * p1 * decoder
-derivation.chain(
+average_bound = derivation.chain(
     "On average the bound is an entropy plus what the model misses of the true steps",
     _all_walks(log(first * q2 / _BOTH_MODELS)),
     equals(plus(Entropy(data), _all_walks(log(data * first * q2 / _BOTH_MODELS))), r"multiply and divide by $q(x_0)$"),
