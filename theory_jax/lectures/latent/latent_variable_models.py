@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import KroneckerDelta, exp, log, pi
+from sympy import exp, log, pi
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
@@ -24,6 +24,7 @@ from theory_jax.latent.latent_variable_models import (
     linear_gaussian_posterior,
     monte_carlo_log_marginal,
 )
+from theory_jax.lectures.lemmas.jensen import jensen
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -127,42 +128,21 @@ derivation.say(
     "If there are too many states for a sum, one may draw some of them from the prior and average their likelihoods. The "
     "average is right in the mean. Its logarithm is not."
 )
-z1, z2 = derivation.index("z_1", "the first draw from the prior"), derivation.index("z_2", "the second")
-estimate = derivation.define(
-    r"\hat p({},{})",
-    (likelihood.at(z1) + likelihood.at(z2)) / 2,
-    "the mean likelihood of two draws",
-    over=(z1, z2),
-    positive=True,
-)
-
-
-def _over_draws(body):
-    return Expectation(prior.at(z1), Expectation(prior.at(z2), body))
-
-
+outcome = derivation.index("a", "an outcome of the draws")
+chance = derivation.law("q({})", outcome, "the law of the outcomes")
+estimate = derivation.numbers(r"\hat p({})", outcome, "the mean likelihood of the draws", positive=True)
 derivation.chain(
-    "The mean of likelihoods is unbiased",
-    _over_draws(estimate),
-    equals(Expectation(prior, likelihood), "linearity; both draws have the law $p(z)$"),
-    equals(evidence, "the definition"),
+    "An unbiased estimate of the likelihood has a logarithm that is too small in the mean",
+    plus(log(Expectation(chance, estimate)), -Expectation(chance, log(estimate))),
+    at_least(
+        0,
+        "leave out the gap of Jensen's inequality; it is zero only if the estimate does not vary",
+        dropping=jensen.at(chance, estimate),
+    ),
     role="lemma",
-)
-derivation.chain(
-    "Its logarithm is too small in the mean",
-    _over_draws(log(estimate)),
-    equals(
-        plus(log(evidence), _over_draws(plus(estimate / evidence - 1, -tangent.at(estimate / evidence)))),
-        r"$\log t = t - 1 - (t - 1 - \log t)$ at $t = \hat p / p(x)$",
-    ),
-    equals(plus(log(evidence), -_over_draws(tangent.at(estimate / evidence))), r"$\hat p / p(x)$ has mean 1"),
-    at_most(
-        log(evidence),
-        r"leave out the gap of the logarithm, which is zero only where all $p(x|z)$ are equal",
-        adding=_over_draws(tangent.at(estimate / evidence)),
-    ),
-    so=r"To second order the gap of $S$ draws is $\mathrm{Var}[p(x|z)] / (2 S\, p(x)^2)$. If $x$ is likely under few states "
-    "only, the prior seldom draws one of them, and the variance is large: a reason to draw from something nearer the posterior.",
+    so=r"The first logarithm is $\log p(x)$, because each draw has the mean $\sum_z p(z)\, p(x|z)$. To second order the gap of "
+    r"$S$ draws is $\mathrm{Var}[p(x|z)] / (2 S\, p(x)^2)$. If $x$ is likely under few states only, the prior seldom draws one "
+    "of them, and the variance is large: a reason to draw from something nearer the posterior.",
 )
 derivation.symbol("S", "how many states are drawn from the prior")
 derivation.symbol(r"\hat p_S", "the mean of their likelihoods", "exp(monte_carlo_log_marginal)")
@@ -177,10 +157,8 @@ _likelihood, _prior = np.array([0.8, 0.4, 0.2]), np.array([0.5, 0.25, 0.25])  # 
 )
 def the_estimate_is_unbiased():
     means = jnp.array([_over_samples(lambda a: jnp.exp(monte_carlo_log_marginal(a)), size) for size in (1, 2, 3)])
-    wrong = {"the logarithm's mean": [math.exp(_over_samples(monte_carlo_log_marginal, size)) for size in (1, 2, 3)]}
-    return Sides(
-        left=means, right=jnp.full(3, _likelihood @ _prior), wrong={name: jnp.array(numbers) for name, numbers in wrong.items()}
-    )
+    of_logarithms = jnp.array([math.exp(_over_samples(monte_carlo_log_marginal, size)) for size in (1, 2, 3)])
+    return Sides(left=means, right=jnp.full(3, _likelihood @ _prior), wrong={"the mean of the logarithms": of_logarithms})
 
 
 derivation.say(
@@ -203,38 +181,14 @@ derivation.chain(
     equals(
         plus(times(M / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)),
         r"collect $z$: $\frac{|w|^2 + s}{s} z^2 - \frac{2}{s} \langle w, y \rangle z$, and complete the square",
-        wrong={
-            "the prior's square forgotten": plus(
-                times(SquaredNorm(d, w) / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)
-            )
-        },
     ),
     equals(
         plus(-2 * LogDensity(u, m, s / M), rest, constant),
         r"$-2 \log \mathcal{N}(z; m, s/M) = \frac{M}{s}(z - m)^2 + \log 2\pi + \log s - \log M$",
         wrong={"the determinant forgotten": plus(-2 * LogDensity(u, m, s / M), rest, D * log(2 * pi), times(D, log(s)))},
     ),
-    so=r"The first line is $-2 \log p(x|z) - 2 \log p(z)$. In the last one $z$ stands in a Gaussian density only, which "
+    so=r"The first line is $-2 \log p(x|z) - 2 \log p(z)$. In the last one $z$ is in a Gaussian density only, which "
     r"integrates to one for every $x$: it is the posterior $\mathcal{N}(m, s/M)$, and the rest is $-2 \log p(x)$.",
-)
-i, j, k = (
-    derivation.index(name, what)
-    for name, what in (("i", "a coordinate, next to $d$"), ("j", "a coordinate, next to $d$"), ("k", "a coordinate, next to $d$"))
-)
-covariance = derivation.define(
-    "C", w.at(i) * w.at(j) + s * KroneckerDelta(i, j), r"the covariance $w w^\top + s I$ of the marginal", over=(i, j)
-)
-derivation.chain(
-    "The rest is a Gaussian with this covariance: its inverse",
-    Total(j, times(covariance, (KroneckerDelta(j, k) - w.at(j) * w.at(k) / M) / s)),
-    equals(
-        plus(KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -(SquaredNorm(d, w) + s) / M))),
-        r"multiply out; $\sum_j w_j^2 = |w|^2$",
-    ),
-    equals(KroneckerDelta(i, k), r"$M = |w|^2 + s$"),
-    role="lemma",
-    so=r"So $\frac1s(|y|^2 - \langle w, y\rangle^2 / M) = y^\top C^{-1} y$ (the formula of Sherman and Morrison). Its "
-    "determinant is in the other constant:",
 )
 derivation.symbol(r"W, z, y, \mu", "the matrix and the vectors of the model with several latent variables")
 derivation.symbol("C, M, I", r"$W W^\top + s I$, $W^\top W + s I$, and the identity")
@@ -243,26 +197,28 @@ derivation.symbol("R", "a rotation of the latent variables")
 
 
 @derivation.symbolic(
-    r"\det C = s^{D-L} \det M, \qquad C \left(I - W M^{-1} W^\top\right) = s I",
-    because=r"With several latent variables the same square is completed with a matrix, $m = M^{-1} W^\top y$, and these are "
-    r"what the rest needs (Sylvester, Woodbury). Here for every $W$ of two columns and two rows, times $\det M$; the "
-    "determinant for three rows and one column, too.",
+    r"\det C = s^{D-L} \det M, \qquad C \left(I - W M^{-1} W^\top\right) = s I, \qquad (W R)(W R)^\top = W W^\top",
+    because=r"With several latent variables the same square is completed with a matrix, $m = M^{-1} W^\top y$, and the first two "
+    r"identities show that the rest is a Gaussian of the covariance $C$ (Sylvester, Woodbury). Here for every $W$ of two columns "
+    r"and two rows, times $\det M$; the determinant for three rows and one column, too. The third holds since $R R^\top = I$: "
+    r"the law of $x$ contains $W$ through $C$ alone, so no amount of data can tell $W$ from $W R$. Only the space that the "
+    r"latent axes span is identified.",
 )
 def several_latent_variables():
     weight, column = sympy.Matrix(2, 2, sympy.symbols("w:4")), sympy.Matrix(sympy.symbols("v:3"))
-    scale = sympy.Symbol("s", positive=True)
+    scale, angle = sympy.Symbol("s", positive=True), sympy.Symbol("a", real=True)
+    turn = sympy.Matrix([[sympy.cos(angle), -sympy.sin(angle)], [sympy.sin(angle), sympy.cos(angle)]])
     inner, outer = weight.T * weight + scale * sympy.eye(2), weight * weight.T + scale * sympy.eye(2)
     tall = (column * column.T + scale * sympy.eye(3)).det()
     volume = inner.det()
     product = outer * (volume * sympy.eye(2) - weight * inner.adjugate() * weight.T)
-    right = [volume, scale**2 * ((column.T * column)[0] + scale), *(scale * volume * sympy.eye(2))]
+    left = [outer.det(), tall, *product, *(weight * turn * (weight * turn).T)]
+    right = [volume, scale**2 * ((column.T * column)[0] + scale), *(scale * volume * sympy.eye(2)), *(weight * weight.T)]
     wrong = {
         "one power of s too few": [right[0], right[1] / scale, *right[2:]],
-        "the inverse of C without the noise": [*right[:2], *(volume * sympy.eye(2))],
+        "W^T W in the last": [*right[:6], *(weight.T * weight)],
     }
-    return Sides(
-        left=[sympy.expand(entry) for entry in (outer.det(), tall, *product)], right=[*map(sympy.expand, right)], wrong=wrong
-    )
+    return Sides(left=left, right=right, wrong=wrong)
 
 
 linear_model = {"x": [y], "weight": [[w.at(entry)] for entry in range(4)], "mean": jnp.zeros(4), "log_var": log(s)}
@@ -271,10 +227,7 @@ derivation.bridge(
     -plus(rest, constant) / 2,
     linear_gaussian_log_marginal,
     **linear_model,
-    wrong={
-        "the variance read as a standard deviation": -plus(rest, constant, log(s)) / 2,
-        "the determinant forgotten": -plus(rest, D * log(2 * pi)) / 2,
-    },
+    wrong={"the determinant forgotten": -plus(rest, D * log(2 * pi)) / 2},
 )
 derivation.bridge(
     "... and the posterior's mean and variance",
@@ -292,49 +245,13 @@ derivation.bridge(
     "variables.",
 )
 def conditioning_the_joint_gaussian():
-    x, weight, mean, variance = _model()
-    inverse = np.linalg.inv(weight @ weight.T + variance * np.eye(5))
+    random, variance = np.random.default_rng(1), 0.7
+    x, weight, mean = random.normal(size=(3, 5)), random.normal(size=(5, 2)) / 2, random.normal(size=5)
     center, spread = linear_gaussian_posterior(x, weight, mean, np.log(variance))
-    wanted = (x - mean) @ inverse @ weight
-    right = np.eye(2) - weight.T @ inverse @ weight
-    wrong = {
-        "the inverse of M": np.concatenate([wanted.ravel(), right.ravel() / variance]),
-        "not centered": np.concatenate([(x @ inverse @ weight).ravel(), right.ravel()]),
-    }
-    return Sides(
-        left=jnp.concatenate([center.ravel(), spread.ravel()]), right=np.concatenate([wanted.ravel(), right.ravel()]), wrong=wrong
-    )
-
-
-@derivation.numeric(
-    r"p(x) = \int p(z)\, p(x|z)\, dz",
-    because=r"The integral over two latent variables by Gauss-Hermite quadrature with 40 nodes each, and the code.",
-    tolerance=1e-9,
-)
-def the_integral_over_the_latent_variables():
-    x, weight, mean, variance = _model()
-    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
-    grid = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
-    mass = np.outer(weights, weights).ravel() / (2 * np.pi)
-    squares = ((x[:, None] - mean - grid @ weight.T) ** 2).sum(2)
-    density = (mass * np.exp(-squares / (2 * variance))).sum(1) / (2 * np.pi * variance) ** 2.5
-    wrong = {"the deviation for the variance": linear_gaussian_log_marginal(x, weight, mean, np.log(variance) / 2)}
-    return Sides(left=linear_gaussian_log_marginal(x, weight, mean, np.log(variance)), right=np.log(density), wrong=wrong)
-
-
-@derivation.symbolic(
-    r"(W R)(W R)^\top = W W^\top",
-    because=r"$R R^\top = I$ for a rotation. The law of $x$ contains $W$ through $C$ alone: the latent axes are not identified, "
-    r"only the space that they span, and no amount of data can tell $W$ from $W R$.",
-)
-def rotated_latent_axes():
-    weight, t = sympy.Matrix(2, 2, sympy.symbols("w:4")), sympy.Symbol("t")  # t is the tangent of half the angle
-    turn = sympy.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)
-    stretched = weight * sympy.diag(2, 1)
-    right = [*(weight * weight.T)]
-    return Sides(
-        left=[*(weight * turn * (weight * turn).T)], right=right, wrong={"any matrix for R": [*(stretched * stretched.T)]}
-    )
+    inverse = np.linalg.inv(weight @ weight.T + variance * np.eye(5))
+    right = [((x - mean) @ inverse @ weight).ravel(), (np.eye(2) - weight.T @ inverse @ weight).ravel()]
+    wrong = {"the inverse of M without s": np.concatenate([right[0], right[1] / variance])}
+    return Sides(left=jnp.concatenate([center.ravel(), spread.ravel()]), right=np.concatenate(right), wrong=wrong)
 
 
 derivation.say(
@@ -362,15 +279,6 @@ derivation.chain(
     role="lemma",
     so="The trace in two dimensions is least where large meets large and small meets small.",
 )
-lam = derivation.number(r"\lambda", "an eigenvalue of the data's covariance", positive=True)
-c = derivation.number("c", "the eigenvalue of $C$ in its direction", positive=True)
-derivation.chain(
-    "A free direction copies its eigenvalue",
-    plus(log(c), lam / c),
-    equals(plus(1, log(lam), tangent.at(lam / c)), r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \lambda / c$"),
-    at_least(plus(1, log(lam)), r"leave out the gap of the logarithm; equality at $c = \lambda$", dropping=tangent.at(lam / c)),
-    role="lemma",
-)
 rest_of = derivation.index("r", "a direction that shares the noise")
 n = derivation.count(rest_of, "n", r"how many there are, $D - L$")
 left_over = derivation.numbers(r"\lambda", rest_of, "its eigenvalue in the data", positive=True)
@@ -390,6 +298,7 @@ derivation.chain(
         times(n, plus(1, log(average))), r"leave out the gap; equality at $s = \bar\lambda$", dropping=n * tangent.at(average / s)
     ),
     role="lemma",
+    so="The same lines with one direction say that a direction of the model that is free copies its eigenvalue.",
 )
 noise = derivation.number("s'", "the mean of the discarded eigenvalues after an exchange", positive=True)
 delta = derivation.number(r"\delta", "by how much a discarded eigenvalue exceeds one that is kept", positive=True)
@@ -530,12 +439,6 @@ def which_to_keep():
     yield np.mean([5.0, 1.0]), "3"
     yield 2 - np.mean([5.0, 1.0]), "-1"
     yield jnp.linalg.eigvalsh(linear_gaussian_maximum_likelihood_covariance(x, latent_dim=1))[0], "1.5"
-
-
-def _model():
-    """Observations, a weight, a mean and a variance: five observed and two latent dimensions."""
-    drawn = np.random.default_rng(1)
-    return drawn.normal(size=(3, 5)), drawn.normal(size=(5, 2)) / 2, drawn.normal(size=5), 0.7
 
 
 def _over_samples(estimate_of, size):
