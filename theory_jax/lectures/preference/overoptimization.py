@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Integral, Rational, exp, log, oo, pi, sqrt
+from sympy import Integral, Matrix, Rational, exp, log, oo, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Normal, Slope, Total, plus, times
-from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.lemmas.tilting import tilting
 from theory_jax.preference.overoptimization import (
     best_of_n_kl_bound,
     best_of_n_log_probs,
@@ -59,44 +59,23 @@ level = derivation.number("T", "the probability of exactly this reward", positiv
 upto = derivation.define("u", below + level, "the probability of at most this reward, $F(r)$", positive=True)
 one = derivation.number("p", "the probability of one completion with this reward", "exp(log_probs)", positive=True)
 derivation.chain(
-    "The largest of four rewards is at this level",
-    plus(times(4, level, below**3), times(6, level**2, below**2), times(4, level**3, below), level**4),
+    "Of four draws, this completion is kept",
+    times(plus(times(4, level, below**3), times(6, level**2, below**2), times(4, level**3, below), level**4), one / level),
     equals(
-        plus(upto**4, -(below**4)),
+        times(plus(upto**4, -(below**4)), one / level),
         "one, two, three or all four draws are at the level, the others below: the binomial theorem for $(l + T)^4$, without the "
         "term in which no draw is",
     ),
     equals(
-        times(level, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
-        "a difference of powers, divided by $u - l = T$",
-        wrong={"a density's power, as if there were no ties": times(level, 4 * upto**3)},
-    ),
-    role="lemma",
-    so=r"So for any $n$: all draws are at most $r$, but not all are smaller.",
-)
-derivation.chain(
-    "... and it is this completion that is kept",
-    times(plus(upto**4, -(below**4)), one / level),
-    equals(
         times(one, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
-        r"however many draws are at the level, the blind choice takes one of them, and each is this completion with probability "
-        r"$p / T$; then the last lemma",
+        "a difference of powers, divided by $u - l = T$",
         wrong={"the whole level, not this completion's share": plus(upto**4, -(below**4))},
     ),
     role="lemma",
-    so=r"The tie has cancelled: $\pi_n = p\, (u^n - l^n)/(u - l)$. That is what the code computes, with no difference of nearly "
-    r"equal powers.",
+    so=r"However many draws are at the level, the blind choice takes one of them, and each is this completion with probability "
+    r"$p / T$. For any $n$ all draws are at most $r$, but not all are smaller: $\pi_n = p\, (u^n - l^n)/(u - l)$. The tie has "
+    r"cancelled. That is what the code computes, with no difference of nearly equal powers.",
 )
-
-
-def _by_tuples(rewards, p, samples):
-    """The law of the winner, summed over all tuples of draws."""
-    law = np.zeros(len(p))
-    for drawn in itertools.product(range(len(p)), repeat=samples):
-        drawn = np.array(drawn)
-        best = drawn[rewards[drawn] == rewards[drawn].max()]
-        np.add.at(law, best, np.prod(p[drawn]) / len(best))
-    return law
 
 
 @derivation.exact(
@@ -106,17 +85,16 @@ def _by_tuples(rewards, p, samples):
     outcomes=4 * (3 + 9 + 81),
 )
 def law_of_the_winner():
-    patterns = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0], [0.0, 0.0, 0.0]])
-    p = np.array([0.5, 0.2, 0.3])
-    rows, counts = jnp.log(jnp.tile(p, (4, 1))), (1, 2, 4)
+    patterns, p = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0], [0.0, 0.0, 0.0]]), np.array([0.5, 0.2, 0.3])
+    counts, wanted = (1, 2, 4), np.zeros((3, 4, 3))
+    for c, row in itertools.product(range(3), range(4)):
+        for drawn in map(np.array, itertools.product(range(3), repeat=counts[c])):
+            best = drawn[patterns[row, drawn] == patterns[row, drawn].max()]
+            np.add.at(wanted[c, row], best, np.prod(p[drawn]) / len(best))
+    rows = jnp.log(jnp.tile(p, (4, 1)))
     got = jnp.stack([jnp.exp(best_of_n_log_probs(jnp.array(patterns), rows, samples=n)) for n in counts])
-    wanted = np.array([[_by_tuples(rewards, p, n) for rewards in patterns] for n in counts])
     ties = patterns[:, :, None] == patterns[:, None, :]
-    wrong = {
-        "all of a tie to each": wanted * (ties * p).sum(-1) / p,
-        "one draw fewer": np.array([[_by_tuples(rewards, p, max(n - 1, 1)) for rewards in patterns] for n in counts]),
-    }
-    return Sides(left=got, right=wanted, wrong=wrong)
+    return Sides(left=got, right=wanted, wrong={"all of a tie to each": wanted * (ties * p).sum(-1) / p})
 
 
 derivation.chain(
@@ -128,12 +106,10 @@ derivation.chain(
     r"best of $m$ among winners of $n$ is the best of $m n$, since $(F^n)^m = F^{m n}$.",
 )
 
-# ---------------------------------------------------------------------------------------------------- the divergence
-
 derivation.say(
     r"How far is $\pi_n$ from the reference? A level contributes its probability under $\pi_n$ times the logarithm of the ratio: "
     r"$(u^n - l^n) \log \frac{u^n - l^n}{u - l}$. For a continuous reward that is an integral of $n u^{n - 1} \log(n u^{n - "
-    r"1})$, whose antiderivative is"
+    r"1})$, with the antiderivative"
 )
 upper = derivation.number("v", "a probability, the upper end of an integral", positive=True)
 
@@ -206,8 +182,6 @@ derivation.chain(
     r"1$ and near $\log n - 1$ for many draws: a thousand draws cost six nats.",
 )
 
-# ---------------------------------------------------------------------------------------------------- Gaussian errors
-
 derivation.say("Does the true reward rise with the proxy's? First, errors that are as Gaussian as the reward.")
 mu = derivation.number(r"\mu", "the mean of the gold reward", "gold_mean")
 v_g = derivation.number("v_g", "its variance", "gold_variance", positive=True)
@@ -232,11 +206,7 @@ x = derivation.number("x", "a standard normal number")
 derivation.chain(
     "The larger of two normal numbers",
     Integral(times(2, exp(-(x**2) / 2) / sqrt(2 * pi), exp(-(x**2) / 2) / sqrt(2 * pi)), (x, -oo, oo)),
-    equals(
-        1 / sqrt(pi),
-        r"the integral of a Gaussian of variance $\frac12$",
-        wrong={"the variance of the difference taken as 1": 1 / sqrt(2 * pi)},
-    ),
+    equals(1 / sqrt(pi), r"the integral of a Gaussian of variance $\frac12$"),
     role="lemma",
     so=r"The left side is $\int x \cdot 2 \phi(x) \Phi(x)\, dx$, the mean of the maximum, by parts: $x \phi = -\phi'$, and the "
     r"boundary vanishes. For more draws the integral is done numerically.",
@@ -247,7 +217,7 @@ derivation.chain(
     times(k, sqrt(v_g + v_n), m_n),
     equals(
         times(v_g / sqrt(v_g + v_n), m_n),
-        r"the mean of $k\, (P - \mu)$ at the largest of $n$ proxies, whose deviation is $\sqrt{v_g + v_n}$",
+        r"the mean of $k\, (P - \mu)$ at the largest of $n$ proxies, with the deviation $\sqrt{v_g + v_n}$",
         wrong={"the gain of the proxy": times(sqrt(v_g + v_n), m_n)},
     ),
     so=r"Above $\mu$, it rises with $n$ for ever, since $m_n$ does. The proxy promises $\frac1k$ times as much: the gap grows, "
@@ -262,16 +232,10 @@ derivation.chain(
 def gold_of_sixteen():
     rng = np.random.default_rng(0)
     gold = rng.normal(size=(20_000, 16))
-    winner = (gold + np.sqrt(3) * rng.normal(size=gold.shape)).argmax(axis=1)
+    won = gold[np.arange(20_000), (gold + np.sqrt(3) * rng.normal(size=gold.shape)).argmax(axis=1)]
     m_16 = float(normal_maximum_mean(samples=16))
-    return SampleSides(
-        samples=gold[np.arange(len(gold)), winner],
-        expected=m_16 / 2,
-        wrong={"the proxy's own mean": 2 * m_16, "shrunk twice": m_16 / 4},
-    )
+    return SampleSides(samples=won, expected=m_16 / 2, wrong={"the proxy's own mean": 2 * m_16})
 
-
-# ---------------------------------------------------------------------------------------------------- a flaw
 
 derivation.say(
     r"Now an error that optimization can find. The gold reward is 0 or 1, with equal probability. A share $q$ of the completions "
@@ -301,23 +265,6 @@ derivation.chain(
 )
 
 
-@derivation.exact(
-    r"\mathbb{E}[g] = \frac12 + (1 - q)^n \left(\frac12 - 2^{-n}\right)",
-    because="All tuples of one, two and three draws, each flawed or not and with gold reward 0 or 1; of several flawed ones each "
-    "is as likely to win. The flaw has probability 0.3.",
-    outcomes=4 + 16 + 64,
-)
-def gold_of_a_flawed_proxy():
-    p = np.array([0.35, 0.35, 0.15, 0.15])  # gold 0 and 1 without the flaw, 0 and 1 with it
-    gold, proxy = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 2.0, 2.0])
-    counts = np.array([1, 2, 3])
-    got = np.array([_by_tuples(proxy, p, count) @ gold for count in counts])
-    wanted = 0.5 + 0.7**counts * (0.5 - 0.5**counts)
-    return Sides(left=got, right=wanted, wrong={"the flaw overlooked": 1 - 0.5**counts})
-
-
-# ---------------------------------------------------------------------------------------------------- fitted laws, tilts
-
 derivation.say(
     r"For language models two laws were fitted: with $d = \sqrt{\mathrm{KL}}$, the gold reward above that of the reference is "
     r"$d\, (\alpha - \beta d)$ for best-of-n and $d\, (\alpha - \beta \log d)$ for reinforcement learning. Where do they turn?"
@@ -327,77 +274,44 @@ alpha = derivation.number(r"\alpha", "the gain at the beginning", "gain", positi
 beta = derivation.number(r"\beta", "the decay", "decay", positive=True)
 best_of_n, reinforcement = d * (alpha - beta * d), d * (alpha - beta * log(d))
 derivation.chain(
-    "Best-of-n has its peak where half of the gain is used up",
-    Slope(best_of_n, d),
+    "Best-of-n has its peak where half of the gain is used up; reinforcement learning turns later",
+    Matrix([Slope(best_of_n, d), Slope(reinforcement, d)]),
     equals(
-        times(-2 * beta, d - alpha / (2 * beta)),
-        "a parabola",
-        wrong={"the zero of the curve in place of its peak": times(-2 * beta, d - alpha / beta)},
+        Matrix([times(-2 * beta, d - alpha / (2 * beta)), times(-beta, plus(log(d), -(alpha / beta - 1)))]), "the product rule"
     ),
     role="lemma",
-    so=r"At $d = \frac{\alpha}{2 \beta}$ the gold reward is $\frac{\alpha^2}{4 \beta}$, at twice that distance again 0.",
-)
-derivation.chain(
-    "Reinforcement learning turns later",
-    Slope(reinforcement, d),
-    equals(times(-beta, plus(log(d), -(alpha / beta - 1))), "the product rule"),
-    role="lemma",
-    so=r"At $d = e^{\alpha / \beta - 1}$ the gold reward is $\beta d$. The decays of the two laws are different numbers, so "
-    r"their peaks are not to be compared by the formulas alone.",
+    so=r"At $d = \frac{\alpha}{2 \beta}$ the gold reward is $\frac{\alpha^2}{4 \beta}$, at twice that distance again 0. The "
+    r"second is $\beta d$ at its peak, $d = e^{\alpha / \beta - 1}$. The decays of the two laws are different numbers, so their "
+    r"peaks are not to be compared by the formulas alone.",
 )
 i = derivation.index("i", "a completion")
 reference = derivation.law("p_0", i, "the reference")
 any_law = derivation.law("w", i, "any law: that of the best of $n$, say")
 r = derivation.numbers("r", i, "the proxies", "rewards")
 price = derivation.number("b", "a price for each nat", positive=True)
-Z = derivation.define("Z", Total(i, reference * exp(r / price)), "what normalizes the tilt", positive=True)
-tilt = derivation.define("w^*", reference * exp(r / price) / Z, "the reference, tilted by the proxy", over=i, law=True)
 derivation.chain(
     "No law has more proxy than the tilt of the same divergence",
     Expectation(any_law, r),
-    equals(
-        plus(times(price, log(Z)), times(price, Divergence(any_law, reference)), times(-price, Divergence(any_law, tilt))),
-        r"$r = b \log \frac{w^*}{p_0} + b \log Z$, and $\log \frac{w^*}{p_0} = \log \frac{w}{p_0} - \log \frac{w}{w^*}$",
-    ),
     at_most(
-        plus(times(price, log(Z)), times(price, Divergence(any_law, reference))),
-        r"leave out the last divergence (Gibbs); equality if and only if $w = w^*$",
-        adding=price * gibbs.at(any_law, tilt),
+        plus(times(price, log(Total(i, reference * exp(r / price)))), times(price, Divergence(any_law, reference))),
+        r"add the gap of the tilted reference; equality if and only if $w$ is proportional to $p_0\, e^{r / b}$",
+        adding=tilting.at(any_law, reference, r, price),
     ),
     so=r"For the tilt itself the last line is its proxy. So the tilt whose price $b$ gives it the divergence of $\pi_n$ has at "
     r"least the proxy of $\pi_n$. There is one: tilts reach every divergence below $-\log P(\text{best level})$, and no ratio "
     r"$\frac{u^n - l^n}{u - l}$ is above $1 / P(\text{best level})$.",
 )
 
-# ---------------------------------------------------------------------------------------------------- the code
 
-
-class _NotAbove(sympy.Function):
-    """1 where the first state is at most the second, else 0."""
-
-    @classmethod
-    def eval(cls, state, other):
-        return sympy.Integer(int(bool(state <= other))) if state.is_Integer and other.is_Integer else None
-
-    def _latex(self, printer, exp=None):
-        return rf"\mathbf{{1}}[{printer.doprint(self.args[0])} \le {printer.doprint(self.args[1])}]"
-
-
-j = derivation.index("j", "another")
-F = derivation.define(
-    "F", Total(j, _NotAbove(j, i) * reference.at(j)), "the probability of at most the reward of $i$: in order of reward", over=i
-)
+_UPTO = [sum(reference.at(state) for state in range(last + 1)) for last in range(4)]
 derivation.bridge(
     "The code computes the law of the best of five",
-    log(F**5 - (F - reference) ** 5),
+    [log(F**5 - (F - reference.at(state)) ** 5) for state, F in enumerate(_UPTO)],
     best_of_n_log_probs,
     rewards=jnp.arange(4.0)[None],
     log_probs=[log(reference)],
     samples=5,
-    wrong={
-        "the least of five": log((1 - F + reference) ** 5 - (1 - F) ** 5),
-        "a density's power, as if there were no ties": log(5 * reference * F**4),
-    },
+    wrong={"a density's power, as if there were no ties": [log(5 * reference.at(state) * F**4) for state, F in enumerate(_UPTO)]},
 )
 draws = derivation.number("N", "a number of draws", "samples", between=(1, 100))
 derivation.bridge("... the bound", bound.subs(n, draws), best_of_n_kl_bound, samples=draws)
@@ -428,20 +342,10 @@ for title, law, method in (
     )
 
 
-@derivation.numeric(
-    r"m_2 = \frac{1}{\sqrt\pi}, \quad m_3 = \frac{3}{2 \sqrt\pi}",
-    because="The code integrates numerically, between 0 and 14. For three draws: the largest and the least are opposite in the "
-    "mean, and the range of three is half the sum of the ranges of its three pairs.",
-    role="appendix",
-)
-def largest_of_two_and_three():
-    computed = jnp.stack([normal_maximum_mean(samples=count) for count in (2, 3)])
-    return Sides(
-        left=computed,
-        right=jnp.array([1, 1.5]) / jnp.sqrt(jnp.pi),
-        wrong={"one draw fewer": jnp.array([0, 1]) / jnp.sqrt(jnp.pi)},
+for samples, largest_mean in ((2, 1 / sqrt(pi)), (3, 3 / (2 * sqrt(pi)))):
+    derivation.bridge(
+        f"... the mean of the largest of {samples} normal numbers", largest_mean, normal_maximum_mean, samples=samples
     )
-
 
 _P = jnp.log(jnp.array([[0.5, 0.25, 0.25]]))
 _R = jnp.array([[0.0, 1.0, 2.0]])
@@ -499,17 +403,10 @@ def rise_and_fall(left, right):
     rng = np.random.default_rng(0)
     gold = rng.normal(size=(2000, counts[-1]))
     proxy = gold + rng.standard_t(1.5, size=gold.shape)
-    rows = np.arange(len(gold))
-    kept = [np.mean([gold[rows, part[:, :count].argmax(1) + start] for start, part in _parts(proxy, count)]) for count in counts]
+    kept = [gold[np.arange(2000), proxy[:, :count].argmax(axis=1)].mean() for count in counts]
     right.plot(distance, kept, "o-", markersize=3, label="heavy tails")
     right.set(xlabel=r"$\mathrm{KL}_n^{1/2}$", ylabel="gold reward of the best of $n$", ylim=(-0.1, 1.05))
     right.legend()
-
-
-def _parts(proxy, count):
-    """Disjoint sets of `count` draws, at most 8 of them, each with its first column."""
-    for start in range(0, min(proxy.shape[1], 8 * count), count):
-        yield start, proxy[:, start : start + count]
 
 
 @derivation.exercise(
