@@ -1,9 +1,7 @@
 """What the lectures on diffusion share: schedules of few levels or of many, and the symbols of one step."""
 
-import math
 from types import SimpleNamespace
 
-import jax.numpy as jnp
 from sympy import sqrt
 
 from theory_jax.derivation.notation import plus, times
@@ -15,11 +13,6 @@ STEPS = 12
 def schedule():
     """The cosine schedule of STEPS steps."""
     return cosine_alpha_bar(num_steps=STEPS)
-
-
-def quarter_turn(steps):
-    """Levels at equal angles from the data nearly to nothing: one curve, whatever the number of steps."""
-    return jnp.cos(jnp.arange(steps + 1) * (0.47 * math.pi / steps)) ** 2
 
 
 def noised(level, x, noise):

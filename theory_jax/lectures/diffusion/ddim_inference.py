@@ -17,7 +17,7 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Inner, Limit, Normal, SquaredNorm, plus, times
 from theory_jax.diffusion._gaussian_data import best_noise
 from theory_jax.diffusion.ddim_inference import ddim_invert, ddim_sample, sampling_timesteps, spherical_interpolation
-from theory_jax.lectures.diffusion._schedules import quarter_turn
+from theory_jax.lectures.lemmas.arc import arc
 
 derivation = Derivation(
     module=__name__,
@@ -75,14 +75,7 @@ def where_spacings_start():
     steps, tops = np.array(_SIZES).T
     missing = tops // steps - 1 + tops % steps
     right = np.array([0 * tops, 0 * tops, missing])
-    return Sides(
-        left=np.array(firsts),
-        right=right,
-        wrong={
-            "one stride": np.array([0 * tops, 0 * tops, tops // steps]),
-            "one too many": np.array([0 * tops, 0 * tops, missing + 1]),
-        },
-    )
+    return Sides(left=np.array(firsts), right=right, wrong={"one stride": np.array([0 * tops, 0 * tops, tops // steps])})
 
 
 a = derivation.number("a", r"$\bar\alpha$ at the first level that is visited", "alpha_bar[timesteps[0]]", between=(0, 1))
@@ -129,7 +122,7 @@ derivation.chain(
     equals(
         (cos(theta_t) / cos(theta_s)) ** 2,
         r"$c + \varsigma^2 = c\, (1 + \tan^2 \theta) = c / \cos^2 \theta$",
-        wrong={"turned over": (cos(theta_s) / cos(theta_t)) ** 2, "not squared": cos(theta_t) / cos(theta_s)},
+        wrong={"the levels exchanged": (cos(theta_s) / cos(theta_t)) ** 2, "not squared": cos(theta_t) / cos(theta_s)},
     ),
     role="lemma",
     so=r"The exact flow multiplies $y$ by the root of this, $\cos\theta_t / \cos\theta_s$.",
@@ -154,34 +147,6 @@ one_step = derivation.chain(
     r"\cos(\theta_{t_i} - \theta_{t_{i+1}})$. A cosine is below 1, so every step loses variance. And for different $S$ the "
     r"samples approximate one and the same function of the start: the start is a latent code.",
 )
-derivation.symbol(r"\theta_i", "the angle of the level that is visited $i$-th; the last is 0, at the data")
-derivation.symbol("x_0", "the sample", "ddim_sample")
-derivation.symbol("V_T", "the variance of the forward process at the start, where the level is $T$")
-derivation.symbol("x_T", "the start")
-
-
-def _tangents(levels):
-    return jnp.sqrt((1 - levels) / levels)
-
-
-@derivation.numeric(
-    r"x_0 = x_T\, \sqrt{\frac{c}{V_T}} \prod_{i=1}^{S} \cos(\theta_i - \theta_{i+1})",
-    because=r"The code's sampler, with 5, 10 and 40 of 40 levels and three variances, against the product.",
-)
-def a_sample_is_the_flow_times_cosines():
-    alpha_bar, c = quarter_turn(40), jnp.array([0.1, 0.5, 3.0])
-    found, right, short = [], [], []
-    for steps in (5, 10, 40):
-        visited = sampling_timesteps(num_steps=steps, num_train_steps=40)
-        found.append(ddim_sample(jnp.ones((1, 3)), jnp.zeros((steps, 1, 3)), visited, best_noise(c, alpha_bar), alpha_bar)[0])
-        angles = jnp.arctan(_tangents(alpha_bar[jnp.append(visited, 0)])[:, None] / jnp.sqrt(c))
-        cosines = jnp.cos(angles[:-1] - angles[1:])
-        flow = jnp.sqrt(c / ((1 - alpha_bar[40]) + alpha_bar[40] * c))
-        right.append(flow * jnp.prod(cosines, axis=0))
-        short.append(flow * jnp.prod(cosines[:-1], axis=0))
-    return Sides(left=jnp.stack(found), right=jnp.stack(right), wrong={"the last step forgotten": jnp.stack(short)})
-
-
 p = derivation.number("p", "the angle of a step", between=(0, pi / 2))
 q = derivation.number("q", "the angle of another one", between=(0, pi / 2))
 derivation.chain(
@@ -209,45 +174,15 @@ derivation.chain(
     ),
     equals(Theta**2 / 2, r"$\log\cos\delta = -\frac12 \delta^2 + O(\delta^4)$"),
     so=r"With $h = 1/S$: $S$ steps lose the share $\frac{\Theta^2}{2 S}$ of the sample. Other levels lose more. Equal steps in "
-    r"$\varsigma$ turn the angle by $d\theta = \sqrt{c}\, d\varsigma / (c + \varsigma^2)$, quickly at the end; next their loss "
-    r"is computed.",
+    r"$\varsigma$ turn the angle by $d\theta = \sqrt{c}\, d\varsigma / (c + \varsigma^2)$, quickly at the end; the figure shows "
+    r"what they lose.",
 )
 derivation.symbol(r"\varsigma_T", "the noise of the first level in units of the signal")
-derivation.symbol(r"\varsigma", "the same at any level")
-
-
-def _loss(angles):
-    """The logarithm of the product of cosines over the steps between the angles."""
-    return np.sum(np.log(np.cos(np.diff(angles))))
-
-
-@derivation.numeric(
-    r"\lim_{S \to \infty} S \sum_{i=1}^{S} \log\cos(\theta_i - \theta_{i+1}) = -\frac{\varsigma_T}{2} \int_0^{\varsigma_T} "
-    r"\frac{c}{(c + \varsigma^2)^2}\, d\varsigma = -\frac{\varsigma_T}{4} \left(\frac{\varsigma_T}{c + \varsigma_T^2} + "
-    r"\frac{1}{\sqrt{c}} \operatorname{arctan}\frac{\varsigma_T}{\sqrt{c}}\right)",
-    tolerance=1e-7,
-    since="the limit is extrapolated from S = 2000 and 4000, where the terms of order 1/S^2 cancel",
-    because=r"For equal steps in $\varsigma$: a Riemann sum, as $\log\cos\delta = -\frac12 \delta^2 + O(\delta^4)$; at $c = "
-    r"\frac14$ and $\varsigma_T = 3$. For large $\varsigma_T$ it is about $-\frac{\pi \varsigma_T}{8 \sqrt{c}}$ and grows with "
-    r"the noise, whereas equal angles lose at most $\frac{\pi^2}{8}$.",
-)
-def equal_steps_of_noise_are_poor():
-    c, end = 0.25, 3.0
-    coarse, fine = (steps * _loss(np.arctan(np.linspace(0, end, steps + 1) / c**0.5)) for steps in (2000, 4000))
-    inside = end / (c + end**2)
-    outside = np.arctan(end / c**0.5) / c**0.5
-    limit = -end / 4 * (inside + outside)
-    return Sides(
-        left=np.array([(4 * fine - coarse) / 3]),
-        right=np.array([limit]),
-        wrong={"a half": np.array([2 * limit]), "one term": np.array([-end / 4 * outside])},
-    )
-
 
 derivation.say(
     r"Can a picture be sent to its noise, and back? If the prediction depends on the level alone, $\hat\epsilon(x, t) = e(t)$, "
     r"the step up adds $(\varsigma_t - \varsigma_s)\, e(t)$ and the step down takes exactly this away. In general the two "
-    r"steps ask the network at two different points, $x_s$ and $x_t$."
+    r"steps evaluate the network at two different points, $x_s$ and $x_t$."
 )
 z = derivation.number(r"\varsigma", "the noise of the upper level in units of the signal", positive=True)
 rho = derivation.define(
@@ -274,8 +209,8 @@ round_trip = derivation.chain(
     ),
     so=r"The factor $1 + \rho \kappa$ is the step up, in which the prediction at $x_s$ is $\frac{\sqrt{1 - \bar\alpha_t}}{V_t} "
     r"\sqrt{\bar\alpha_s}\, y_s$; $1 - \kappa$ is the step down. So one step up and down errs by order $h^2$, and $S$ of them "
-    r"by order $1/S$. For $c = 1$ the leading term vanishes, and the order is the second. Editing that should leave a picture "
-    r"what it is needs many steps; sampling does not.",
+    r"by order $1/S$. For $c = 1$ the leading term vanishes, and the order is the second. Editing that should preserve a "
+    r"picture needs many steps; sampling does not.",
 )
 
 
@@ -285,6 +220,11 @@ def _round_trip(c, noise):
     kappa = (upper - lower) * upper / (c + upper**2)
     rho = np.sqrt((1 + upper**2) / (1 + lower**2))
     return np.prod((1 + rho * kappa) * (1 - kappa))
+
+
+def _loss(angles):
+    """The logarithm of the product of cosines over the steps between the angles."""
+    return np.sum(np.log(np.cos(np.diff(angles))))
 
 
 def _quarter(steps):
@@ -370,29 +310,8 @@ derivation.say(
     r"Since a start is a latent code, two samples can be mixed by mixing their starts. The straight mixture $(1 - w) a + w b$ "
     r"of two independent noises has the variance $(1 - w)^2 + w^2$, half of what the network was trained on at $w = \frac12$. "
     r"The arc between them is $\frac{\sin(p)\, a + \sin(q)\, b}{\sin(p + q)}$ with $p = (1 - w) \theta$ and $q = w \theta$, "
-    r"where $\theta$ is the angle between $a$ and $b$."
-)
-derivation.chain(
-    "The arc stays on the sphere",
-    (sin(p) ** 2 + sin(q) ** 2 + 2 * sin(p) * sin(q) * cos(p + q)) / sin(p + q) ** 2,
-    equals(
-        1,
-        r"the square of the length, for $a$ and $b$ of length 1. By the addition theorems the numerator is $(\sin p \cos q + "
-        r"\cos p \sin q)^2$",
-        wrong={"twice as long": 2},
-    ),
-    role="lemma",
-)
-derivation.chain(
-    "... and moves along it at an even pace",
-    (sin(p) + sin(q) * cos(p + q)) / sin(p + q),
-    equals(
-        cos(q),
-        r"the inner product with $a$; $\sin p = \sin(p + q) \cos q - \cos(p + q) \sin q$",
-        wrong={"the other angle": cos(p), "the sine": sin(q)},
-    ),
-    role="lemma",
-    so=r"So the point at $w$ has the angle $w \theta$ from $a$.",
+    r"where $\theta$ is the angle between $a$ and $b$. For noises of equal length it keeps the length, and the point at $w$ has "
+    r"the angle $w \theta$ from $a$."
 )
 d = derivation.index("d", "an entry of a vector")
 u = derivation.numbers("a", d, "a noise", "a")
@@ -411,6 +330,7 @@ derivation.bridge(
         "the weights exchanged": (sin(weight * angle) * u + sin((1 - weight) * angle) * v) / sin(angle),
     },
     tolerance=1e-10,
+    uses=(arc,),
 )
 k = derivation.number("k", "$(D - 3) / 2$ in $D$ dimensions", positive=True)
 derivation.chain(
@@ -460,7 +380,7 @@ _LEVELS = jnp.array([1.0, 0.81, 0.5184])
 )
 def two_steps():
     predict, one = best_noise(0.25, _LEVELS), jnp.ones((1, 1))
-    angles = jnp.arctan(2 * _tangents(_LEVELS))
+    angles = jnp.arctan(2 * jnp.sqrt((1 - _LEVELS) / _LEVELS))
     yield r"\text{angles of levels 1 and 2, in degrees}", jnp.rad2deg(angles[1:]), "(44.09, 62.58)"
     yield r"\cos(\theta_2 - \theta_1) \cos\theta_1", jnp.cos(angles[2] - angles[1]) * jnp.cos(angles[1]), "0.6812"
     down = ddim_sample(one, jnp.zeros((2, 1, 1)), np.array([2, 1]), predict, _LEVELS)
@@ -523,18 +443,3 @@ def in_many_dimensions():
     yield 2 * math.exp(2 * (gammaln(32.5) - gammaln(32))), "63.502"
     yield _middle(64), "1.00013"
     yield 0.5**2 + 0.5**2, "0.5"
-
-
-@derivation.exact(
-    r"t_S = \mathrm{round}(T / S)",
-    outcomes=3,
-    because=r"The lowest level of the spacing trailing, for 61, 103 and 121 of 1000 levels. A range of floating-point numbers "
-    r"from $T$ down has one level too many at these sizes, $-1$; the code counts in fractions. Levels of neighboring steps are "
-    r"more than one apart before they are rounded, unless $S = T$, so none is visited twice.",
-    role="appendix",
-)
-def no_level_too_many():
-    sizes = np.array([61, 103, 121])
-    found = [sampling_timesteps(num_steps=int(steps), num_train_steps=1000)[steps - 1 :] for steps in sizes]
-    right = np.round(1000 / sizes)
-    return Sides(left=np.concatenate(found), right=right, wrong={"one level more": right - right - 1})

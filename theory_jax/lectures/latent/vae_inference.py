@@ -7,11 +7,9 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 from sympy import Rational, acos, cos, exp, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import (
     Divergence,
@@ -27,7 +25,7 @@ from theory_jax.derivation.notation import (
     times,
 )
 from theory_jax.derivation.parts import value
-from theory_jax.latent.vae import bernoulli_log_likelihood, gaussian_log_likelihood
+from theory_jax.latent.vae import gaussian_log_likelihood
 from theory_jax.latent.vae_inference import (
     aggregate_posterior_log_density,
     attribute_vector,
@@ -36,9 +34,9 @@ from theory_jax.latent.vae_inference import (
     masked_bernoulli_log_likelihood,
     spherical_path,
 )
+from theory_jax.lectures.lemmas.arc import arc
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.jensen import jensen
-from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
     module=__name__,
@@ -53,7 +51,7 @@ derivation = Derivation(
     ),
     question="A VAE was trained on a bound, with an encoder that is only an approximation. Which questions does it "
     "nevertheless answer exactly: how likely an image is, what is between two images, what an attribute is, which latents no "
-    "image uses, what stands under a covered pixel?",
+    "image uses, what is under a covered pixel?",
     setting=(
         r"The model has a prior $p(z)$ and a decoder $p(x|z)$; the encoder's $q(z|x)$ is positive wherever $p(z)\, p(x|z)$ is. "
         r"In the chains about probabilities $z$ has finitely many states; for densities the sums become integrals.",
@@ -193,7 +191,6 @@ derivation.chain(
 )
 omega = derivation.number(r"\omega", "the angle between the two ends of a path", between=(0, pi))
 tau = derivation.number(r"\tau", "the fraction of the path", "fractions", between=(0, 1))
-kappa = derivation.number(r"\kappa", "another fraction", between=(0, 1))
 derivation.chain(
     "The straight line between two points of the sphere leaves it",
     ((1 + cos(omega)) / 2) ** 2 + (sin(omega) / 2) ** 2,
@@ -203,35 +200,7 @@ derivation.chain(
     role="lemma",
     so=r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared "
     r"norm of their midpoint. For orthogonal draws it is one half: the midpoint has norm $\sqrt{L/2}$, where the decoder has "
-    r"seen next to nothing.",
-)
-e1 = derivation.number("e_1", "a coordinate of the start, a unit vector")
-e2 = derivation.number("e_2", "the same coordinate of the unit vector orthogonal to it, in the plane of both ends")
-arc = derivation.chain(
-    "Spherical interpolation is a rotation at constant speed",
-    plus(sin((1 - tau) * omega) * e1, times(sin(times(tau, omega)), plus(cos(omega) * e1, sin(omega) * e2))) / sin(omega),
-    equals(
-        plus(
-            times(sin(omega) * cos(times(tau, omega)) - cos(omega) * sin(times(tau, omega)), e1),
-            times(sin(times(tau, omega)), plus(cos(omega) * e1, sin(omega) * e2)),
-        )
-        / sin(omega),
-        r"the addition theorem for $\sin((1 - \tau) \omega)$; the end is $\cos \omega\, e_1 + \sin \omega\, e_2$",
-    ),
-    equals(
-        plus(cos(times(tau, omega)) * e1, sin(times(tau, omega)) * e2),
-        r"the terms with $\cos \omega \sin \tau\omega$ cancel, and $\sin \omega$ is divided out",
-        wrong={"not divided by the sine": sin(omega) * (cos(times(tau, omega)) * e1 + sin(times(tau, omega)) * e2)},
-    ),
-    so=r"A rotation by $\tau \omega$: the norm is 1 for every $\tau$, and equal steps of $\tau$ turn by equal angles. For ends "
-    r"of unequal norms neither is true.",
-)
-derivation.chain(
-    "... since the angle between two of its points is the fraction between them",
-    plus(cos(times(tau, omega)) * cos(times(kappa, omega)), sin(times(tau, omega)) * sin(times(kappa, omega))),
-    equals(cos((tau - kappa) * omega), "the addition theorem: the inner product of both points"),
-    role="remark",
-    uses=(arc,),
+    r"seen next to nothing. Spherical interpolation, along the arc, keeps the norm and the speed.",
 )
 d = derivation.index("d", "a latent dimension")
 start = derivation.numbers("A", d, "the start of a path", "start")
@@ -249,6 +218,7 @@ derivation.bridge(
     end=[end],
     fractions=[tau],
     wrong={"the fraction reversed": (sin(tau * angle) * start + sin((1 - tau) * angle) * end) / sin(angle)},
+    uses=(arc,),
 )
 derivation.bridge(
     "... and its line",
@@ -328,30 +298,8 @@ derivation.chain(
     ),
     states=2,
     so=r"The ELBO pays for both. Only the second must vanish for samples from the prior to look like data; where it does not, "
-    r"the prior has holes, latents that no example maps to. A collapsed encoder has $I = 0$.",
-)
-n2 = derivation.index("m", "an example, next to $n$")
-share = each / Total(n2, each.at(z, n2))
-derivation.chain(
-    "A latent cannot know more than which example it came from",
-    plus(log(N), -information),
-    equals(
-        Total(n, Expectation(each, -log(share))) / N,
-        r"$\log N - \log \frac{q(z|x_n)}{\bar q(z)} = -\log \frac{q(z|x_n)}{N \bar q(z)}$",
-    ),
-    at_least(
-        Total(n, Expectation(each, 1 - share)) / N,
-        r"$-\log t = 1 - t + (t - 1 - \log t)$; leave out the gap of the logarithm",
-        dropping=Total(n, Expectation(each, tangent.at(share))) / N,
-    ),
-    at_least(
-        0,
-        r"one of the terms of the sum below is $q(z|x_n)$ itself, so the ratio is at most 1",
-        dropping=Total(n, Expectation(each, 1 - share)) / N,
-    ),
-    states=2,
-    role="remark",
-    so=r"So $I \le \log N$; it comes near $\log N$ if the examples' distributions hardly overlap.",
+    r"the prior has holes, latents that no example maps to. A collapsed encoder has $I = 0$; and $I \le \log N$, since "
+    r"$q(z|x_n) \le N \bar q(z)$: no latent knows more than which example it comes from.",
 )
 place = derivation.number("h", "a latent of one dimension", "z")
 centres, widths = (
@@ -379,33 +327,23 @@ derivation.chain(
     Total(colors[1], Total(colors[2], times(seen, hidden, other))),
     equals(
         times(seen, Total(colors[1], hidden), Total(colors[2], other)),
-        "given $z$ the pixels are independent, so the sum over what may stand under a cover concerns its factor alone",
+        "given $z$ the pixels are independent, so the sum over the colors of a covered pixel concerns its factor alone",
     ),
     equals(seen, "a probability sums to one"),
     so=r"So $p(x_{\mathrm{visible}}) = \sum_z p(z) \prod_{\mathrm{visible}} p(x_d|z)$ is the evidence of a smaller model, and "
     r"everything above applies to it. To fill in an image, find latents that explain what is visible, and decode them.",
 )
-derivation.symbol("x_d", "a binary pixel; some are hidden")
-
-
-@derivation.exact(
-    r"\log \sum_{x_{\mathrm{hidden}}} p(x|z) = \sum_{d\ \mathrm{visible}} \log p(x_d|z)",
-    because="The code sums over visible pixels only, whatever stands under the cover, NaN included. On the left every "
-    "completion of two hidden pixels of five is summed with the function for whole images.",
-    outcomes=4,
+x_1 = derivation.number("x_1", "a visible pixel, 0 or 1; or a shade between", "x", between=(0, 1))
+l_1 = derivation.number("l_1", "its logit", "logits")
+derivation.bridge(
+    "The code sums over visible pixels only; a covered one is NaN here",
+    times(x_1, l_1) - log(1 + exp(l_1)),
+    masked_bernoulli_log_likelihood,
+    x=[[x_1, math.nan, math.nan]],
+    logits=[[l_1, 0.7, -1.3]],
+    mask=jnp.array([[1, 0, 0]]),
+    wrong={"covered pixels taken for 0": times(x_1, l_1) - log(1 + exp(l_1)) - math.log(1 + math.exp(0.7))},
 )
-def covered_pixels_are_left_out():
-    logits = jnp.array([[0.4, -1.3, 0.9, 2.1, -0.6]])
-    completions = jnp.array([[1.0, a, 0.0, b, 1.0] for a in (0.0, 1.0) for b in (0.0, 1.0)])
-    each = bernoulli_log_likelihood(completions, jnp.tile(logits, (4, 1)))
-    mask = jnp.array([[1, 0, 1, 0, 1]])
-    visible = masked_bernoulli_log_likelihood(jnp.where(mask == 1, completions[:1], jnp.nan), logits, mask)[0]
-    return Sides(
-        left=logsumexp(each),
-        right=visible,
-        wrong={"covered pixels taken for 0": each[0], "the mean over completions in place of the sum": visible - math.log(4)},
-    )
-
 
 # ---------------------------------------------------------------------------------------------------- in numbers
 
@@ -507,25 +445,3 @@ def unequal_ends():
     (middle,) = spherical_path(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 2.0]]), jnp.array([0.5]))[0]
     yield jnp.linalg.norm(middle), "1.5811"
     yield math.degrees(math.atan2(middle[1], middle[0])), "63.43"
-
-
-# ---------------------------------------------------------------------------------------------------- how the code keeps it
-
-
-@derivation.numeric(
-    r"\frac{\sin \tau\omega}{\sin \omega} = \tau \sum_{i \ge 0} \prod_{n=1}^{i} \frac{n^2 - \tau^2}{n (n + \frac12)} \sin^2 "
-    r"\frac{\omega}{2}",
-    because="For small angles the quotient is accurate, but its derivative is a difference of terms of size $1/\\omega$. There "
-    "the code sums this hypergeometric series; every factor under the product includes one $\\sin^2 \\frac{\\omega}{2}$. "
-    "Compared with the plain quotient at angles where both are safe.",
-    role="appendix",
-)
-def the_share_of_an_end():
-    angles, fraction = jnp.linspace(0.05, 0.45, 9), 0.3
-    start, end = jnp.tile(jnp.array([1.0, 0.0]), (9, 1)), jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
-    series = spherical_path(start, end, jnp.array([fraction]))[:, 0, 1] / jnp.sin(angles)
-    return Sides(
-        left=series,
-        right=jnp.sin(fraction * angles) / jnp.sin(angles),
-        wrong={"the straight line's share": jnp.full(9, fraction)},
-    )

@@ -10,9 +10,10 @@ import sympy
 from sympy import Integral, Rational, atan, cos, exp, oo, sin
 
 from theory_jax.derivation.chains import at_least, equals
-from theory_jax.derivation.kinds import BoundSides, Sides
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Total, plus, times
+from theory_jax.lectures.lemmas.signed_rank_one import rotation
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.state_space.diagonal import KINDS, diagonal_kernel, diagonal_step, initial_eigenvalues, state_space_layer
 
@@ -43,7 +44,8 @@ derivation = Derivation(
         "Matrices without enough eigenvectors: they are limits of diagonalizable ones, and their kernels limits of such kernels.",
         "That a diagonal model trains as well as one with the low-rank part of LegS, whose kernel it has only in the limit of "
         "many states (Gu et al. 2022b).",
-        "The frequencies are derived for the normal part of LegS with up to four states by its determinant, and compared for 16.",
+        "That the equation of arctangents has all frequencies is derived for up to four states by the determinant, and "
+        "compared for 16.",
     ),
 )
 
@@ -106,10 +108,7 @@ cells = derivation.chain(
     equals(
         times(c, exp(step * lam * l), Integral(exp(lam * s), (s, 0, step))),
         r"$g$ is the integral of $e^{\lambda s}$ over a step, as $\lambda \ne 0$",
-        wrong={
-            "the step in place of the integral (Euler)": c * exp(step * lam * l) * step,
-            "divided by z": c * exp(step * lam * l) * (exp(step * lam) - 1) / (step * lam),
-        },
+        wrong={"the step in place of the integral (Euler)": c * exp(step * lam * l) * step},
     ),
     equals(
         Integral(response, (tau, step * l, step * (l + 1))),
@@ -188,7 +187,8 @@ derivation.chain(
         wrong={"twice the slope": 1 + 4 * step * sigma},
     ),
     so=r"The first line is $|e^{\Delta A}|^{-2}$, so $|e^{\Delta A}| < 1$ for every real parameter: an optimizer cannot leave "
-    r"the stable region, because the region is the whole space.",
+    r"the stable region, because the region is the whole space. A mode is forgotten after a time of $1/\sigma$, that is "
+    r"$1/(\Delta\sigma)$ steps.",
 )
 
 m = derivation.index("m", "one of the $M$ pairs")
@@ -310,127 +310,29 @@ def all_at_once_and_step_by_step():
     )
 
 
-@derivation.bound(
-    r"|K_l| \le 2 \sum_m |C_m|\, \frac{1 - e^{-\Delta\sigma_m}}{\sigma_m}\, e^{-\Delta\sigma_m l}",
-    because=r"$|e^{A\tau}| = e^{-\sigma\tau}$ under the integral of the central chain. Without turning, and with weights of one "
-    r"sign, it is an equality. A mode is forgotten after a time of $1/\sigma$, that is $1/(\Delta\sigma)$ steps.",
-)
-def memory_of_a_mode():
-    def sides(real, imaginary, sigma, omega, step):
-        lags, steps = jnp.arange(30), jnp.asarray(step)[:, None]
-        size = 2 * jnp.hypot(real, imaginary) * (1 - jnp.exp(-steps * sigma)) / sigma
-        decayed = jnp.sum(size[:, :, None] * jnp.exp(-(steps * sigma)[:, :, None] * lags), axis=1)
-        return jnp.abs(diagonal_kernel(*_modes(real, imaginary, sigma, omega, step), length=30)), decayed
-
-    def squared(*modes):
-        smaller, larger = sides(*modes)
-        return smaller, larger * 0.9
-
-    rng = np.random.default_rng(1)
-    points = *rng.normal(size=(2, 40, 3)), rng.uniform(0.1, 1.0, (40, 3)), rng.normal(size=(40, 3)), rng.uniform(0.1, 1.0, 40)
-    tight = np.array([[1.0, 0.5]]), np.zeros((1, 2)), np.array([[0.5, 0.2]]), np.zeros((1, 2)), np.array([0.5])
-    return BoundSides(sides=sides, points=points, tight=tight, wrong={"a tenth less": squared})
-
-
 derivation.say(
     r"Where should the frequencies begin? HiPPO's LegS remembers a whole past by projection. Its matrix is a normal one, with "
-    r"the real part $-\frac12$, minus one of rank one; without the latter it has $N$ eigenvalues $-\frac12 + i\omega$, where "
-    r"$S v = i\omega v$ for the skew matrix $S_{nk} = -\frac12 s_n s_k$, $n > k$, $s_n^2 = 2n + 1$."
+    r"the real part $-\frac12$, minus one of rank one. Without the latter it has $N$ eigenvalues $-\frac12 + i\omega$, where "
+    r"$i\omega$ are the eigenvalues of the skew matrix with the entries $-\frac12 s_n s_k$, $n > k$, $s_n^2 = 2n + 1$. By the "
+    r"lemma on signed rank-one matrices, with $q_n = n + \frac12$, there is one positive frequency $\omega_j$ for each $j < "
+    r"\frac{N-1}2$."
 )
 states = derivation.number("N", "the number of states", "order", positive=True, integer=True)
-for written, meaning in (
-    ("n", "a row of $S$"),
-    ("v_n", r"an eigenvector of $S$"),
-    ("F_n", r"$\sum_{k<n} s_k v_k$"),
-    ("G_n", r"$F_n - \frac12 F_N$"),
-    ("S", "the skew part of LegS"),
-    ("s_n", r"$\sqrt{2n + 1}$"),
-):
-    derivation.symbol(written, meaning)
-
-
-@derivation.symbolic(
-    r"-\tfrac12 s_n^2 \left(F_n - (F_N - F_{n+1})\right) - i\omega s_n v_n = -\left(n + \tfrac12\right)(G_n + G_{n+1}) - i\omega "
-    r"(G_{n+1} - G_n)",
-    because=r"Row $n$ of $S v = i\omega v$ times $s_n$: entries left of the diagonal see $F_n$, those right of it $F_N - "
-    r"F_{n+1}$ with the other sign, and $s_n v_n = F_{n+1} - F_n$. Half of $F_N$ goes to each side.",
-)
-def one_row():
-    n, now, then, end, turn = sympy.symbols("n F_n F_1 F_N omega")
-    row = -(2 * n + 1) / 2 * (now - (end - then)) - sympy.I * turn * (then - now)
-    g, later = now - end / 2, then - end / 2
-    told = -(n + Rational(1, 2)) * (g + later) - sympy.I * turn * (later - g)
-    return Sides(
-        left=row,
-        right=told,
-        wrong={"not halved": told + (n + Rational(1, 2)) * end, "n + 1": -(n + 1) * (g + later) - sympy.I * turn * (later - g)},
-    )
-
-
-derivation.say(
-    r"The row is zero, so $G_{n+1} / G_n = -\frac{n + 1/2 - i\omega}{n + 1/2 + i\omega}$. Since $F_0 = 0$, the first and the "
-    r"last are opposite, $G_N = -G_0$: the product of all $N$ quotients is $-1$."
-)
-
-
-@derivation.symbolic(
-    r"\det(i\omega - S) = \tfrac12 \prod_n \left(i\omega + n + \tfrac12\right) + \tfrac12 \prod_n \left(i\omega - n - "
-    r"\tfrac12\right)",
-    because=r"So the condition is the characteristic equation, and no frequency is lost or added: $N = 2, 3, 4$, for all "
-    r"$\omega$.",
-)
-def the_characteristic_polynomial():
-    turn = sympy.Symbol("omega")
-    found, told, single = [], [], []
-    for order in (2, 3, 4):
-        roots = [sympy.sqrt(2 * n + 1) for n in range(order)]
-        skew = sympy.Matrix(order, order, lambda n, k, r=roots: sympy.sign(k - n) * r[n] * r[k] / 2)
-        found.append(sympy.expand((sympy.I * turn * sympy.eye(order) - skew).det()))
-        halves = [n + Rational(1, 2) for n in range(order)]
-        plus_, minus = (sympy.prod(sympy.I * turn + sign * half for half in halves) for sign in (1, -1))
-        told.append(sympy.expand((plus_ + minus) / 2))
-        single.append(sympy.expand(plus_))
-    return Sides(left=found, right=told, wrong={"the first product alone": single})
-
-
 q = derivation.number("q", r"$n + \frac12$ of a row", positive=True)
 w = derivation.number("w", "a positive frequency", positive=True)
-derivation.chain(
-    "One quotient is a turn by twice an arctangent: its real part",
-    (w**2 - q**2) / (w**2 + q**2),
-    equals(
-        cos(2 * atan(q / w)),
-        r"$-\frac{q - i\omega}{q + i\omega} = -\frac{(q - i\omega)^2}{q^2 + \omega^2}$, and $\cos 2\theta = \frac{1 - "
-        r"\tan^2\theta}{1 + \tan^2\theta}$",
-    ),
-    role="lemma",
-)
-derivation.chain(
-    "... and the imaginary part of the quotient",
-    2 * q * w / (w**2 + q**2),
-    equals(
-        sin(2 * atan(q / w)), r"$\sin 2\theta = \frac{2\tan\theta}{1 + \tan^2\theta}$", wrong={"the sign": -sin(2 * atan(q / w))}
-    ),
-    role="lemma",
-    so=r"The product is $e^{2i \sum_n \arctan((n + 1/2)/\omega)} = -1$: the sum of the arctangents is $\frac\pi2 + \pi j$ with a "
-    r"whole number $j$. It falls from $\frac{N\pi}2$ to 0 as $\omega$ rises, so there is one frequency for each "
-    r"$j < \frac{N-1}2$.",
-)
+derivation.symbol("n", "a row of the skew matrix")
 
 
 @derivation.numeric(
     r"\sum_n \arctan \frac{n + \frac12}{\omega_j} = \frac\pi2 + \pi j",
     because="The eight frequencies that the code finds for $N = 16$, the largest first.",
+    uses=(rotation,),
 )
 def phases_of_the_codes_frequencies():
     frequencies = np.asarray(initial_eigenvalues(order=16, kind="legs").imag)[::-1]
     phases = np.arctan((np.arange(16) + 0.5)[:, None] / frequencies).sum(0)
-    counted = np.arange(8)
-    return Sides(
-        left=phases,
-        right=np.pi / 2 + np.pi * counted,
-        wrong={"a turn off": np.pi + np.pi * counted, "half turns": np.pi / 2 * (1 + counted)},
-    )
+    turns = np.pi * np.arange(8)
+    return Sides(left=phases, right=np.pi / 2 + turns, wrong={"a quarter of a turn more": np.pi + turns})
 
 
 derivation.chain(
@@ -461,12 +363,8 @@ derivation.chain(
 )
 def inverse_frequencies():
     frequencies = initial_eigenvalues(order=64, kind="inverse").imag
-    odd = 2 * np.arange(32) + 1
-    return Sides(
-        left=frequencies + 64 / np.pi,
-        right=64**2 / (np.pi * odd),
-        wrong={"one off": 64**2 / (np.pi * (odd + 2)), "M for N": 32**2 / (np.pi * odd)},
-    )
+    right = 64**2 / (np.pi * (2 * np.arange(32) + 1))
+    return Sides(left=frequencies + 64 / np.pi, right=right, wrong={"the number of pairs for that of states": right / 4})
 
 
 EXAMPLE = jnp.array([[complex(-np.log(2), np.pi / 2)]])  # e^A = i/2, and C = A
