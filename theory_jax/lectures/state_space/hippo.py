@@ -350,7 +350,7 @@ TIMES = np.arange(1, VALUES + 1) / VALUES
 
 @derivation.example(
     r"$N = 2$ and $f(\tau) = \tau$ at $t = 1$. By hand: $c_0 = \int x\,dx$, $c_1 = \sqrt3 \int x (2x - 1)\,dx = 1 / (2\sqrt3)$; "
-    r"both grow like $t$, so $\dot c = c$, and the sum $Ac + Bf$ must give the same. Then online: first one value, $f_1 = 1$; then "
+    r"both grow like $t$, so $\dot c = c$, and $Ac + Bf$ must give the same. Then online: first one value, $f_1 = 1$; then "
     r"240 values $f_j = j/240$ of this ramp: their memory differs from $c$ by less than $1/240$."
 )
 def a_ramp():
