@@ -63,7 +63,7 @@ def linear_generator_inverse(x, weight, bias, *, ridge=0.0):
         system = weight.mT @ weight + ridge * torch.eye(codes, dtype=weight.dtype, device=weight.device)
         return torch.linalg.solve(system, weight.mT @ (x - bias).mT).mT
     if values_are_free(weight):
-        told = f"weight has shape {[size, codes]} and a lower rank than {codes}; where ridge is 0 it must have that rank"
-        require(int(torch.linalg.matrix_rank(weight.detach())) == codes, told)
+        deficient = f"weight has shape {[size, codes]} and a lower rank than {codes}; where ridge is 0 it must have that rank"
+        require(int(torch.linalg.matrix_rank(weight.detach())) == codes, deficient)
     q, r = torch.linalg.qr(weight)  # the normal equations would square the condition number, which no ridge bounds here
     return torch.linalg.solve_triangular(r, q.mT @ (x - bias).mT, upper=True).mT

@@ -1,4 +1,4 @@
-"""An LSTM over a sequence whose inputs are projected already: one matrix product a step, and the gradients by hand.
+"""An LSTM over a sequence of projected inputs: one matrix product per step, and hand-written gradients.
 
 Of what the backward pass multiplies, only the gradients of h and c come from later times. All the rest is computed for all times
 at once, before the loop and after it.

@@ -10,9 +10,9 @@ from practice_torch.arguments import as_int64, require, require_at_least, requir
 def attention_weights(query, key, mask, *, scale=None):
     r"""softmax_j(s q_i . k_j) over the keys that the mask leaves, s = D^(-1/2) unless it is given.
 
-    mask: True where query i may look at key j, broadcast to [B, H, Tq, Tk]; None for everywhere.
+    mask: True where query i may attend to key j, broadcast to [B, H, Tq, Tk]; None for everywhere.
 
-    Raises ValueError if the shapes do not fit, also that of mask, or if it leaves a query no key to look at.
+    Raises ValueError if the shapes do not fit, also that of mask, or if it leaves a query without keys.
     Source: Vaswani et al. 2017, eq. 1.
     [B, H, Q, D], [B, H, K, D], [...] -> [B, H, Q, K]
     """
@@ -186,7 +186,7 @@ class Transducer(nn.Module):
         return attention_weights(query, key, None)
 
     def _before_cross(self, source, answer):
-        """The answer's stream, shifted by a first symbol that says nothing, and the embedded source."""
+        """The answer's stream, shifted by an initial start symbol, and the embedded source."""
         context = self.source(as_int64(source)) + self.source_position.weight[: source.shape[1]]
         begun = functional.pad(as_int64(answer), (1, 0), value=self.symbols)
         x = self.answer(begun) + self.answer_position.weight[: begun.shape[1]]

@@ -21,7 +21,7 @@ from practice_torch.arguments import (
 def sequence_log_prob(tokens, logits, mask):
     r"""log p(x) = sum_t m_t log softmax(logits_t)_{x_t}, in nats; logits_t scores tokens_t. mask: True = valid; None = all valid.
 
-    What stands at a masked position, token or logits, has no influence.
+    Tokens and logits at masked positions have no influence.
 
     Raises ValueError if the shapes do not fit or a valid token is outside 0..V-1.  Source: Bengio et al. 2003, section 2.
     [B, T], [B, T, V], [B, T] -> [B]
@@ -43,7 +43,7 @@ def sequence_log_prob(tokens, logits, mask):
 
 
 def autoregressive_bernoulli_log_prob(x, logits):
-    r"""log p(x) of binary x whose d-th conditional has success probability sigma(logits_d), in nats.
+    r"""log p(x) of binary x, with sigma(logits_d) the success probability of the d-th conditional, in nats.
 
     sum_d [ x_d l_d - softplus(l_d) ]
 
@@ -83,7 +83,7 @@ def made_masks(input_order, hidden_degrees):
 
 
 def made_logits(x, weights, biases, masks):
-    r"""The logits of all D conditionals in one pass: a ReLU network whose weights are W * M.
+    r"""The logits of all D conditionals in one pass: a ReLU network with weights W * M.
 
     h_i = relu((W_i * M_i) h_{i-1} + b_i), and no ReLU after the last layer.
 

@@ -1,6 +1,6 @@
 """Decoding at work: logits reshaped before a token is drawn from them, and the two ways of drawing it from uniform numbers.
 
-Every filter takes and returns logits, with -inf for what is removed, so that they compose in whatever order the caller says:
+Every filter takes and returns logits, with -inf for what is removed, so that they compose in any order:
 
     logits = nucleus_filter(apply_temperature(logits, temperature=0.8), mass=0.9)
     token = categorical_from_uniform(logits, torch.rand(len(logits), generator=generator))
@@ -149,11 +149,11 @@ def gumbel_argmax(logits, uniforms):
 def _beyond(logits, order, mass):
     """True for the tokens that have the mass before them in the order.
 
-    Said from the other end: they and all after them have no more than 1 - mass. Summed from there, a tail of 1e-30 is still
-    told from nothing.
+    Equivalently, they and all after them have at most 1 - mass. Summed from that end, a tail of 1e-30 is still distinguished
+    from zero.
     """
     require(0 < mass <= 1, f"mass is {mass}; it must be above 0, and at most 1")
-    if mass == 1:  # not even a token whose probability underflows is beyond everything
+    if mass == 1:  # then no token is excluded, not even one with a probability that underflows
         return torch.zeros_like(order, dtype=torch.bool)
     rest = logits.softmax(dim=-1).gather(-1, order).flip(-1).cumsum(dim=-1).flip(-1)
     first = torch.arange(order.shape[-1], device=order.device) == 0

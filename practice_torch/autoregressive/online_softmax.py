@@ -1,7 +1,7 @@
 """Attention without the matrix of its weights, forward and backward, in memory that grows with the sequence.
 
-Speed comes from torch's fused kernels, which are this algorithm on a chip's fast memory; here it stands to be read, and as the
-proof that linear memory needs no kernel.
+Speed comes from torch's fused kernels, which run this algorithm in a chip's fast memory; this version is meant to be read, and
+shows that linear memory needs no kernel.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch.nn.functional import logsigmoid, pad
 
 from practice_torch.arguments import require, require_at_least, require_rank, require_shape
 
-BACKWARD_BLOCK = 128  # keys whose weights attention_backward holds at a time
+BACKWARD_BLOCK = 128  # keys per block in attention_backward
 
 
 def online_softmax_update(maximum, normalizer, accumulator, scores, values):

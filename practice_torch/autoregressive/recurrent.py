@@ -56,7 +56,7 @@ def gru_cell(x, h, weight_input, weight_hidden, bias_input, bias_hidden):
 def lstm_sequence(x, h, c, weight_input, weight_hidden, bias, mask):
     r"""lstm_cell for t = 1, ..., T, from h and c: h of all times, and the last h and c. mask: True = valid; None = all valid.
 
-    A masked step leaves the state as it is. What stands in x there has no influence.
+    A masked step keeps the state. Values of x there have no influence.
 
     Raises ValueError if the shapes do not fit or x has no step.  Source: Hochreiter & Schmidhuber 1997.
     [B, T, D], [B, H], [B, H], [4*H, D], [4*H, H], [4*H], [B, T] -> [B, T, H], [B, H], [B, H]
@@ -116,7 +116,7 @@ def _require_cell(gates, x, h, weight_input, weight_hidden, **biases):
 
 
 class LSTM(nn.Module):
-    """lstm_sequence with its own parameters. Forget gates begin with a bias of 1: a state lasts, until training says more."""
+    """lstm_sequence with its own parameters. Forget gates begin with a bias of 1, so that the state initially persists."""
 
     def __init__(self, inputs, hidden):
         super().__init__()

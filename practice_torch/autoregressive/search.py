@@ -34,7 +34,7 @@ def beam_search(initial_log_probs, step_fn, *, width, length, end_token=None):
     step_fn: prefixes [N, t] -> log-probabilities of their next tokens, [N, V]; N = B K, the beams of one example in a row.
     end_token: a beam that holds it is finished: it goes on with that token at no cost, and with no other.
 
-    K = min(width, V^length). A beam of score -inf stands for no sequence; its tokens have no meaning. Scores have the dtype of
+    K = min(width, V^length). A beam of score -inf is empty; its tokens have no meaning. Scores have the dtype of
     initial_log_probs.
 
     Raises ValueError if a shape does not fit, width or length is below 1, end_token is outside 0..V-1, or a log-probability of

@@ -77,7 +77,7 @@ def speculative_block(draft_tokens, draft_log_probs, target_log_probs, accept_un
     require_unit_interval(final_uniform=final_uniform)
     accepted = _accepted(draft_tokens, draft_log_probs, target_log_probs[:, :length], accept_uniforms)
     count = accepted.long().cumprod(1).sum(1)
-    # beyond the drafts nothing was drafted: a draft of probability 0 everywhere, whose residual is the target
+    # beyond the drafts: a draft of probability 0 everywhere, so that the residual is the target
     drafts = functional.pad(draft_log_probs, (0, 0, 0, 1), value=-torch.inf)
     row = torch.arange(batch, device=count.device)
     last = categorical_from_uniform(_residual(drafts[row, count], target_log_probs[row, count]), final_uniform)

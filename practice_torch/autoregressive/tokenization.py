@@ -18,7 +18,7 @@ _SCHEMA = "diptych/byte_pairs/1"
 
 
 def chunk_ids(data):
-    r"""The number of the chunk of each byte: a chunk starts at a whitespace byte (9-13, 32) after one that is none.
+    r"""The number of the chunk of each byte: a chunk starts at a whitespace byte (9-13, 32) after a non-whitespace byte.
 
     Raises ValueError if data holds anything but 0..255.  Source: Radford et al. 2019, section 2.2 (their rule is finer).
     [N] -> [N]
@@ -41,7 +41,7 @@ def pair_counts(tokens, chunk, *, vocabulary_size):
     require_same_shape(tokens=tokens, chunk=chunk)
     tokens, inside = as_int64(tokens), chunk[1:] == chunk[:-1]
     pairs = tokens[:-1] * vocabulary_size + tokens[1:]
-    # an index of its own for what is no pair: a mask would make the shape depend on values
+    # a separate index for non-pairs: a mask would make the shape depend on values
     counts = torch.bincount(torch.where(inside, pairs, vocabulary_size**2), minlength=vocabulary_size**2 + 1)
     return counts[:-1].view(vocabulary_size, vocabulary_size)
 
@@ -71,7 +71,7 @@ def train_byte_pairs(data, chunk, *, merges):
     r"""The merges of byte-pair encoding: up to `merges` times the most frequent pair, the smallest (a, b) among equals.
 
     Token 256 + r is what merge r makes. Counts are kept per distinct chunk and brought up to date where a merge happened; a
-    heap whose entries may be outdated gives the most frequent pair.
+    heap with possibly outdated entries gives the most frequent pair.
 
     Raises ValueError if data holds anything but 0..255 or merges is negative.  Source: Sennrich et al. 2016, algorithm 1.
     [N], [N] -> [R, 2]
@@ -178,7 +178,7 @@ class BytePairTokenizer:
 
     @classmethod
     def of_counts(cls, counts, *, merges, special_tokens=()):
-        """The tokenizer of a text whose distinct chunks occur so many times: counts is {bytes: int}."""
+        """The tokenizer of a text, given the counts of its distinct chunks, {bytes: int}."""
         return cls(tuple(learn(counts, merges)), tuple(special_tokens))
 
     @staticmethod
@@ -192,7 +192,7 @@ class BytePairTokenizer:
         return len(self._bytes)
 
     def lengths(self):
-        """Bytes that each token stands for, [V]; 0 for special tokens."""
+        """Length of each token in bytes, [V]; 0 for special tokens."""
         return list(map(len, self._bytes))
 
     def special(self, name):

@@ -37,7 +37,7 @@ def next_token_pairs(tokens, mask):
 def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
     r"""-sum_v q_v log softmax(logits)_v with q = (1 - s) e_y + s/V, in nats: s = label_smoothing, y the target; 0 where masked.
 
-    What stands at a masked position, target or logits, has no influence.
+    Targets and logits at masked positions have no influence.
 
     Raises ValueError if the shapes do not fit, a valid target is outside 0..V-1 or label_smoothing is outside [0, 1].
     Source: Szegedy et al. 2016, section 7.
@@ -54,7 +54,7 @@ def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
     if mask is not None:
         require_same_shape(targets=targets, mask=mask)
         hidden = ~mask.bool()
-        # Before the logarithm, not after: padding may hold infinities, whose gradient would be NaN.
+        # Before the logarithm, not after: padding may hold infinities, with NaN gradients.
         targets, logits = targets.masked_fill(hidden, 0), logits.masked_fill(hidden.unsqueeze(-1), 0.0)
     require_tokens(logits.shape[2], targets=targets)
     # q sums to one, so log Z leaves the sum: the loss is log Z less the mean logit under q, and no log-probabilities are stored.

@@ -83,8 +83,8 @@ class Evaluate:
     samples: int | None = None
     """Number of samples to judge, of a finished run; none: the samples are not judged."""
     inception: str | None = None
-    """File of the Inception network's weights, pt_inception-2015-12-05-6726825d.pth, whose features of images are compared as in
-    published numbers; without it: principal components of the training images.
+    """File of the Inception network's weights, pt_inception-2015-12-05-6726825d.pth, which gives the image features of published
+    numbers; without it: principal components of the training images.
     """
     study: bool = False
     """Also run the model's study, if it has one: measurements that take longer than an evaluation, written into RUN/study."""
@@ -132,7 +132,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Prepare:
-    """Prepare data that does not fit into memory: prepare MODALITY SOURCES... --out DIR; `prepare --help` says how."""
+    """Prepare data that does not fit into memory: prepare MODALITY SOURCES... --out DIR; see `prepare --help`."""
 
     debug: bool = False
     """Show the traceback of an error."""
@@ -157,7 +157,7 @@ def parse(arguments, description):
     them, TOPIC and RECIPE, as far as they are given.
     """
     name = command_name(COMMANDS, arguments, description, PROGRAM)
-    if name == "prepare":  # whose words commands/preparing.py reads
+    if name == "prepare":  # commands/preparing.py parses its arguments
         return Prepare(), (arguments[1:],)
     words, rest = _leading_words(arguments[1:]), arguments[1:]
     helping = {"-h", "--help"} & set(rest) and len(words) == OPEN.get(name)

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent.parent / "projects"
 
 
 def names():
-    """name -> the first line of what a project says of itself, read from its source: listing needs no torch."""
+    """name -> the first line of a project's docstring, read from its source: listing needs no torch."""
     trees = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.py"))}
     return {name: ast.get_docstring(tree).splitlines()[0] for name, tree in trees.items() if _defines_project(tree)}
 
@@ -71,14 +71,14 @@ def _list(known, as_json):
 
 
 def _show(folder, results):
-    """The table, what it says, and what is asserted of it."""
+    """Print the table, its findings and their assertions."""
     from rich.console import Console
     from rich.table import Table
 
     from practice_torch.reports.project_page import tables
 
     console = Console()
-    for part in tables(folder, results, []):  # the page says what is missing
+    for part in tables(folder, results, []):  # the page reports what is missing
         table = Table(box=None, padding=(0, 2, 0, 0), title=part.name or None, title_justify="left")
         table.add_column("")
         for column, about in part.columns.items():

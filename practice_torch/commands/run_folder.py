@@ -66,7 +66,7 @@ def write_page(run, path=None):
 
 @contextlib.contextmanager
 def writing(where):
-    """Inside, what cannot be written is a RunError that says where."""
+    """Context in which a failed write raises a RunError that names the place."""
     try:
         yield
     except OSError as error:

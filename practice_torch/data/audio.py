@@ -17,7 +17,7 @@ from practice_torch.data.splits import existing_path, fingerprint, held_out_coun
 from practice_torch.data.streams.streamed_sounds import load_prepared
 
 NAMES = ("notes",)
-KINDS = "a folder of wav and flac files, or one that `prepare audio` wrote"
+KINDS = "a folder of wav and flac files, or a folder written by `prepare audio`"
 SMALLER = "use fewer or shorter sounds"
 NOTES = 260  # 20 of each pitch
 DRAWING = 64  # bytes a sample while notes are synthesized, in float64

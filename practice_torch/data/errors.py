@@ -1,4 +1,4 @@
-"""Errors in data: one line that says where, what was found, what is allowed and what to do."""
+"""Errors in data: one line with the place, the value found, the values allowed and a remedy."""
 
 LONGEST = 480  # characters: a path alone may have 4096, and its end and the mend are what one needs
 

@@ -76,7 +76,7 @@ def load(source, *, held_out=0.2, seed=0, count=4096, side=16, image_size=None):
     deviations = known.std(0, correction=0).tolist()
     for column, deviation in zip(columns, deviations, strict=True):
         if not deviation > 0:
-            raise DataError(f"{name}: '{column}' is the same for all of the training galaxies, and says nothing: leave it out")
+            raise DataError(f"{name}: '{column}' is the same for all of the training galaxies: leave it out")
     description = {
         "name": name,
         "shape": shape,

@@ -52,7 +52,7 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
     mnist, fashion_mnist, kmnist, cifar10, cifar100, which keep their published two parts (held_out is not used) and are
     downloaded into `folder` (default ~/.cache/diptych, or the environment's DIPTYCH_CACHE). Paths: a folder of images
     (sub-folders are labels), an .npz (arrays images, and labels if there are any), a .parquet file (columns image and label); or
-    a folder that `prepare images` wrote, whose training part stays on the disk. With `classes`, labels must lie in
+    a folder written by `prepare images`, with its training part left on the disk. With `classes`, labels must lie in
     0..classes-1. With `image_size`, images of a folder or a .parquet file, of any sizes, become squares of this side: the
     shorter side is brought to it, and the longer one cropped.
 

@@ -57,8 +57,8 @@ class Pairs:
 def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pairs=None):
     """(train, held-out) pairs of "pydoc" or of a .jsonl file.
 
-    tokens: bytes; a tokenizer.json; tiktoken:NAME; or a folder of prepared text, whose tokens these then are. byte_pairs: the
-    class of our own tokenizer, which is a topic and so unknown to data. A completion ends with the token that ends a text.
+    tokens: bytes; a tokenizer.json; tiktoken:NAME; or a folder of prepared text, for its tokenizer. byte_pairs: the
+    class of Diptych's tokenizer, which is a topic and so not imported here. A completion ends with the token that ends a text.
     A pair that is longer than the context is cut, which the description's remarks count.
 
     Raises DataError, one line with the number of the line, where a pair cannot be used.

@@ -21,7 +21,7 @@ SMALLER = "use fewer points"
 # A gradient of squared errors is of the order of x^2. Adam squares it again, and the norm of a gradient adds up a million
 # squares: beyond this, 10^6 x^4 is more than float32 holds, and no learning rate helps.
 LARGEST = 1e8
-DRAWING = 64  # bytes a point while it is drawn: float32, two axes, and what it is made of
+DRAWING = 64  # bytes a point while it is drawn: float32, two axes, and intermediates
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ EIGHT_GAUSSIANS = Mixture(
     means=tuple((2 * math.cos(math.pi * k / 4), 2 * math.sin(math.pi * k / 4)) for k in range(8)),
     stds=(0.02,) * 8,
 )
-# Lopsided on purpose: a fit that covers both modes and one that picks the heavier must differ, and left must differ from right.
+# Asymmetric on purpose: mode-covering and mode-seeking fits must differ, and so must left and right.
 BIMODAL = Mixture(weights=(0.3, 0.7), means=((-2.0,), (1.5,)), stds=(0.5, 0.8))
 
 MOONS_NOISE = 0.05
@@ -153,7 +153,7 @@ def _read_csv(path):
     require_memory(path, 4 * size_of(path), "save it as .npz, or use fewer points")
     try:
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy warns of a file of comments only; the error below says that it is empty
+            warnings.simplefilter("ignore")  # numpy warns of a file of comments only; the error below reports that it is empty
             lines = filter(str.strip, file)
             first = next(lines, "")
             first = first if _is_numeric(first) else next(lines, "")

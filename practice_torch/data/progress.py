@@ -7,7 +7,7 @@ IN_LOG = 5.0  # seconds between lines
 
 
 class Amount:
-    """A context whose value is called with the bytes that have been done since; `already` were done before."""
+    """Context manager: call its value with the bytes done since the last call; `already`: bytes done before."""
 
     def __init__(self, title, total, already=0):
         self.title, self.total, self.done, self.already, self.bar = title, total, already, already, None

@@ -43,7 +43,7 @@ class Sequences:
 def load(source, *, held_out=0.2, seed=0, count=4096, length=16, symbols=16):
     """(train, held-out) sequences: `count` of `length` independent, equally likely symbols ("random"), or all of a file's.
 
-    File: .npz with an array symbols, [N, T], of integers from 0 on; there are as many symbols as its largest says.
+    File: .npz with an array symbols, [N, T], of integers >= 0; the largest determines the number of symbols.
 
     Raises DataError, one line, where the sequences cannot be used.
     """

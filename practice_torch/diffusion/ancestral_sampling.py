@@ -84,7 +84,7 @@ def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
     magnitudes = as_rows(x0_pred.abs())
     place = quantile * (magnitudes.shape[1] - 1)
     below = math.floor(place)
-    # a high quantile lies among the few largest entries: no others are put in order
+    # a high quantile is among the few largest entries: only these are sorted
     largest = magnitudes.topk(magnitudes.shape[1] - below, dim=1).values
     low, high = largest[:, -1], largest[:, -2:][:, 0]
     scale = per_example(torch.lerp(low, high, place - below).clamp(min=minimum), x0_pred)

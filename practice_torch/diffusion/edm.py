@@ -1,4 +1,4 @@
-"""Preconditioning of a denoiser: what its network sees and says has size one at every level of the noise."""
+"""Preconditioning of a denoiser: inputs and targets of its network have unit variance at every noise level."""
 
 import torch
 
@@ -65,7 +65,7 @@ def edm_loss(x0, noise, sigma, network_fn, *, sigma_data=0.5):
 
 
 def noise_levels(normals, *, mean=-1.2, std=1.2):
-    r"""sigma = exp(mean + std normals): levels whose logarithm is normal, where training looks.
+    r"""sigma = exp(mean + std normals): the log-normal noise levels of training.
 
     Raises ValueError if std is not positive.  Source: Karras et al. 2022, table 1.
     [...] -> [...]

@@ -136,7 +136,7 @@ def _log_cell(distance, reach):
 
 
 def _log_cdf(z):
-    """log Phi(z). On the left through erfcx, whose slope keeps its digits far out, where that of torch's log_ndtr loses them."""
+    """log Phi(z). On the left through erfcx: its gradient keeps its digits in the far tail, unlike that of torch's log_ndtr."""
     left = z < 0
     y = z.where(left, -1.0) * -math.sqrt(0.5)
     body = torch.erfc(z.where(~left, 0.0) * math.sqrt(0.5)) / 2

@@ -40,7 +40,7 @@ def denoising_euler_step(x, sigma, sigma_next, denoise_fn):
 
     sigma_next may be 0, where the result is D, or above sigma: the way to the noise.
 
-    Raises ValueError unless sigma has one positive entry and sigma_next one that is not negative for each example, and
+    Raises ValueError unless sigma has one positive and sigma_next one nonnegative entry for each example, and
     denoise_fn returns the shape of x.  Source: Karras et al. 2022, algorithm 1.
     [B, ...], [B], [B] -> [B, ...]
     """
@@ -52,7 +52,7 @@ def denoising_euler_step(x, sigma, sigma_next, denoise_fn):
 def heun_step(x, sigma, sigma_next, denoise_fn):
     r"""x + (sigma_next - sigma) (d + d')/2: d' is the slope at the end of Euler's step. Where sigma_next is 0, Euler's step.
 
-    Raises ValueError unless sigma has one positive entry and sigma_next one that is not negative for each example, and
+    Raises ValueError unless sigma has one positive and sigma_next one nonnegative entry for each example, and
     denoise_fn returns the shape of x.  Source: Karras et al. 2022, algorithm 1.
     [B, ...], [B], [B] -> [B, ...]
     """
@@ -105,7 +105,7 @@ def _heun(x, sigma, sigma_next, denoise_fn):
     slope = (x - _data(x, sigma, denoise_fn)) / per_example(sigma, x)
     first = torch.addcmul(x, step, slope)
     ends = sigma_next == 0
-    level = sigma_next.where(~ends, sigma)  # any but 0, whose quotient would spoil the gradient of what is not chosen, too
+    level = sigma_next.where(~ends, sigma)  # any but 0: a quotient by 0 would make the gradient of the other branch NaN
     second = (first - _data(first, level, denoise_fn)) / per_example(level, x)
     return first.where(per_example(ends, x).bool(), torch.addcmul(x, step, (slope + second) / 2))
 

@@ -44,7 +44,7 @@ def linear_alpha_bar(*, num_steps, beta_start=1e-4, beta_end=0.02):
 
 
 def scaled_linear_alpha_bar(*, num_steps, beta_start=0.00085, beta_end=0.012):
-    r"""alpha_bar of betas whose square roots rise linearly from root(beta_start) to root(beta_end), both included.
+    r"""alpha_bar of betas with square roots that rise linearly from root(beta_start) to root(beta_end), both included.
 
     Raises ValueError unless num_steps >= 1 and beta_start and beta_end are in [0, 1].  Source: Rombach et al. 2022.
     -> [T+1]
@@ -121,7 +121,7 @@ def alpha_bar_from_log_snr(log_snr):
     Source: Kingma et al. 2021, section 3.1.
     [...] -> [...]
     """
-    # through the logarithm, whose slope keeps its digits where the sigmoid itself has rounded to 1
+    # through the logarithm: its gradient keeps its digits where the sigmoid itself rounds to 1
     return logsigmoid(log_snr).exp()
 
 

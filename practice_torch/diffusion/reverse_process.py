@@ -1,4 +1,4 @@
-"""The reverse process: where x_(t-1) lies, given x_t and the data or a prediction of the noise, and how far it scatters."""
+"""The reverse process: mean and variance of x_(t-1), given x_t and the data or a prediction of the noise."""
 
 import torch
 

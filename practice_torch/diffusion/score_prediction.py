@@ -1,4 +1,4 @@
-"""Score prediction: from noise to score and to the data's mean, the loss that learns it, and mixtures whose score is exact."""
+"""Score prediction: from noise to score and to the data's mean, the loss of score matching, and mixtures with an exact score."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Conditioning on text: pixels as tokens that attend to the words of a caption, and a U-Net whose pixels do."""
+"""Conditioning on text: pixels as tokens that attend to the words of a caption, and a U-Net with this attention."""
 
 import torch
 from torch import nn
@@ -84,8 +84,8 @@ class CaptionedUNet(UNet2d):
     """Images [B, C, H, W], times [B], and captions of tokens [B, M] -> [B, out_channels, H, W].
 
     A transformer reads the caption; wherever the U-Net attends to its own pixels, these then attend to the words. Token 0 is
-    padding after the last word, which nothing sees; a missing caption is a token of its own. Words are read from left to right,
-    so that each knows those before it. The answer begins as zero, as every branch of the network does.
+    padding after the last word, which is masked; a missing caption is a separate token. Words are read from left to right,
+    so that each attends to those before it. The answer begins as zero, as every branch of the network does.
 
     vocabulary_size, words, text_width, text_layers: of the transformer, in heads of at most head_width. The rest is UNet2d's.
     """
@@ -114,7 +114,7 @@ class CaptionedUNet(UNet2d):
 
 
 class CrossAttention(nn.Module):
-    """x + cross_attention's branch at norm(x), with the groups and the heads of the self-attention that stands before it."""
+    """x + cross_attention's branch at norm(x), with the groups and the heads of the preceding self-attention."""
 
     def __init__(self, before, text_width):
         super().__init__()

@@ -93,7 +93,7 @@ def loss_aware_probabilities(loss_history, *, uniform_probability=0.001):
     # in units of the largest loss, which cancels: no square overflows, and the unit needs no gradient
     peak = loss_history.detach().abs().amax()
     require_values("loss_history", peak, lambda peak: (peak > 0) & peak.isfinite(), "finite, and not 0 everywhere (the largest)")
-    weights = torch.linalg.vector_norm(loss_history / peak, dim=1)  # whose slope is 0 where a level lost nothing
+    weights = torch.linalg.vector_norm(loss_history / peak, dim=1)  # vector_norm's gradient is 0 where a level has no loss
     return (1 - u) * weights / weights.sum() + u / len(loss_history)
 
 

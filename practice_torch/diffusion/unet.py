@@ -96,7 +96,7 @@ def spatial_self_attention(x, query_weight, key_weight, value_weight, output_wei
 def downsample_average(x):
     r"""The mean of every 2 x 2 block of pixels.
 
-    Raises ValueError if height or width of x is odd.  Source: Dhariwal & Nichol 2021, whose blocks halve by averages.
+    Raises ValueError if height or width of x is odd.  Source: Dhariwal & Nichol 2021, with average pooling in the blocks.
     [B, C, H, W] -> [B, C, H/2, W/2]
     """
     return average_pool(x, window=2)

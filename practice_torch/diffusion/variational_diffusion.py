@@ -169,7 +169,7 @@ class NoisePredictor(nn.Module):
 
 
 class Ends(nn.Module):
-    """The two ends of the schedule: the lower, and how far above it the upper lies, softplus(rise) > 0."""
+    """The two ends of the schedule: the lower, and the rise to the upper, softplus(rise) > 0."""
 
     def __init__(self, log_snr_max, log_snr_min):
         super().__init__()

@@ -7,7 +7,7 @@ from practice_torch.arguments import require
 from practice_torch.energy._machine import below, require_machine, require_steps
 from practice_torch.energy.restricted_boltzmann_machine import hidden_logits
 
-LARGEST = 10  # units of a layer whose Gibbs matrix is written out: a million entries
+LARGEST = 10  # most units of a layer for the explicit Gibbs matrix: a million entries
 
 
 def sufficient_statistics(visible, weight, hidden_bias):

@@ -46,7 +46,7 @@ def quadrature_log_partition(grid, cell_volume, energy_fn):
     energy_fn([N, D]) -> [N] treats every point by itself.
 
     Raises ValueError if grid has no points, cell_volume is not positive, or energy_fn does not return one energy for each point,
-    returns none that is finite, or one that is NaN or -inf.  Source: Davis & Rabinowitz 1984, section 2.1.
+    returns only infinite energies, or a NaN or -inf.  Source: Davis & Rabinowitz 1984, section 2.1.
     [N, D] -> []
     """
     require_rank(2, grid=grid)
@@ -61,7 +61,7 @@ def quadrature_log_partition(grid, cell_volume, energy_fn):
 def contrastive_loss(data_energy, sample_energy):
     r"""E(x+) - E(x-), for data x+ and samples x- of the model: its mean gradient is T times that of -log p(x+).
 
-    The samples must not depend on the parameters: detach them. The value says nothing about the likelihood.
+    The samples must not depend on the parameters: detach them. The value is no estimate of the likelihood.
 
     Raises ValueError if the shapes differ.  Source: Hinton 2002, section 2; Song & Kingma 2021, section 2.
     [...], [...] -> [...]
@@ -87,7 +87,7 @@ def _exponents(energies, temperature, name="energies"):
     require_rank(2, **{name: energies})
     require(energies.shape[1] > 0, f"{name} has shape {list(energies.shape)}; its last axis must not be empty")
     require_values(
-        name, energies, lambda a: (a > -torch.inf) & (a.amin(1, keepdim=True) < torch.inf), "finite, or +inf next to one that is"
+        name, energies, lambda a: (a > -torch.inf) & (a.amin(1, keepdim=True) < torch.inf), "finite or +inf, and not all +inf"
     )
     # large energies are subtracted before they are divided by a small temperature; the lowest is a constant, which cancels
     lowest = energies.detach().amin(1)

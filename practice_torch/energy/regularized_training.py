@@ -59,7 +59,7 @@ def classifier_energy(logits):
     """
     require_rank(2, logits=logits)
     require(logits.shape[1] > 0, f"logits has shape {list(logits.shape)}; its last axis must not be empty")
-    allowed = "finite, or -inf next to one that is"
+    allowed = "finite or -inf, and not all -inf"
     require_values("logits", logits, lambda f: (f < torch.inf) & (f.amax(1, keepdim=True) > -torch.inf), allowed)
     return -logits.logsumexp(1)
 
@@ -87,7 +87,7 @@ def anomaly_auc(normal_energy, anomaly_energy):
 class EnergyMLP(nn.Module):
     """A perceptron of smooth activations with one output, plus confinement * |x|^2, without which e^-E need not have an integral.
 
-    Nothing in it looks at other examples of the batch: with batch normalization samples would change the energies of data.
+    It treats every example separately: with batch normalization samples would change the energies of data.
 
     [B, ...] -> [B]
     """

@@ -76,7 +76,7 @@ class Text:
 class Audio:
     """A sound [T], or several [N, T] to be played one after another, in -1..1 at sample_rate Hz; a file of 16 bits.
 
-    What goes beyond full scale is scaled down as a whole, and what is not finite is silent: the caption then says so.
+    Sounds beyond full scale are scaled down as a whole, and non-finite samples become silence; the caption then reports it.
     """
 
     samples: torch.Tensor

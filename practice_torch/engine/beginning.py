@@ -1,4 +1,4 @@
-"""How a training begins: as a new run, or from the newest checkpoint of one that stopped. For commands and projects."""
+"""Start a training run, or resume one from its newest checkpoint. Used by commands and projects."""
 
 from collections.abc import Callable
 from pathlib import Path

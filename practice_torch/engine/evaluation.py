@@ -46,7 +46,7 @@ class Share:
 def evaluate(training: TrainingState) -> Mapping[str, float]:
     """The experiment's metrics on the held-out data, with their own random numbers that are always the same.
 
-    Several processes share the work as far as the experiment says how (HasShares, HasEvaluationWeight). RunError where the
+    Several processes share the work if the experiment supports it (HasShares, HasEvaluationWeight). RunError if the
     weights have grown too large to compute with.
     """
     experiment, processes, data = training.experiment, training.processes, training.held_out_data

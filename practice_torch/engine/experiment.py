@@ -14,7 +14,7 @@ from practice_torch.engine.distributed.evaluation_shares import Shares
 
 
 class Metric(NamedTuple):
-    """What a reader of a report needs to know of a number: its unit, and a phrase that says what it measures."""
+    """Description of a number in a report: its unit, and a phrase that describes what it measures."""
 
     unit: str
     meaning: str
@@ -72,7 +72,7 @@ class Experiment(Protocol):
 
 @runtime_checkable
 class HasCount(Protocol):
-    """An experiment whose loss is a mean over something else than the examples of a batch, such as its valid tokens."""
+    """An experiment with a loss averaged over something other than the examples of a batch, such as its valid tokens."""
 
     def count(self, batch: Mapping[str, Tensor], phase: str) -> int | Tensor:
         """How many the mean is over. Gradients of several batches or processes are weighted by it."""
@@ -142,7 +142,7 @@ def require_experiment(experiment: object) -> None:
     """Raise TypeError with the members that the experiment lacks."""
     members = {*Experiment.__annotations__, *(name for name in vars(Experiment) if not name.startswith("_"))}
     if missing := sorted(name for name in members if not hasattr(experiment, name)):
-        raise TypeError(f"{type(experiment).__name__} has no {', '.join(missing)}; engine/experiment.py says what they are")
+        raise TypeError(f"{type(experiment).__name__} has no {', '.join(missing)}; engine/experiment.py documents them")
 
 
 def phase_parameters(experiment: Experiment, phase: Phase) -> Iterator[tuple[str, nn.Parameter]]:

@@ -1,4 +1,4 @@
-"""What a GPU is asked for during a run: compiled networks, TF32, cuDNN's search for kernels, CUDA graphs. Nothing of it on a CPU.
+"""GPU settings of a run: compiled networks, TF32, cuDNN's search for kernels, CUDA graphs. None of them applies on a CPU.
 
 bfloat16 is the recipe's choice, made by autocast. What autocast leaves in float32, and what is outside of it, stays float32
 under TF32, too: weights, gradients, Adam's moments, averages, the statistics of norms, softmax, losses and their sums. Only the
@@ -45,7 +45,7 @@ def uncompiled(compiled: bool) -> contextlib.AbstractContextManager[Any]:
 
 
 def facts(device: torch.device, compiled: bool, graphs: bool) -> dict[str, Any]:
-    """What environment.json says of the settings in force."""
+    """The settings in force, for environment.json."""
     found = {"compiled": compiled}
     if device.type == "cuda":
         tf32 = torch.get_float32_matmul_precision() == "high"

@@ -154,7 +154,7 @@ class Training:
             alone = number < len(batches) - 1 and self.processes.count > 1 and player.optimizer is not None
             return self.model.no_sync() if alone else contextlib.nullcontext()
 
-        options = {"keep": self.look_always, "around": around}  # no one looks at the last gradients on an accelerator
+        options = {"keep": self.look_always, "around": around}  # on an accelerator the last gradients are not inspected
         take_turn(self.experiment, player, range(len(batches)), loss_of, self._update, **options)
         self.pending.setdefault((name, "loss"), []).append(sum(total))
 

@@ -120,8 +120,8 @@ def not_finite(
     # of a sharded tensor this process's part: the other processes may have no reason to come here and help
     named = [(name, t.to_local() if hasattr(t, "to_local") else t) for name, t in named]
     culprit = next((name for name, t in named if t.is_floating_point() and not bool(t.isfinite().all())), None)
-    whose = "this process's" if recipe.shard else "all"
-    first = f"{culprit} is not finite" if culprit else f"{whose} weights and gradients are still finite"
+    owner = "this process's" if recipe.shard else "all"
+    first = f"{culprit} is not finite" if culprit else f"{owner} weights and gradients are still finite"
     return RunError(
         f"the {what} at step {step} in phase {phase} ({first}); lower --learning-rate (now {recipe.learning_rate:g}) or set "
         f"--clip-norm; the last good checkpoint is kept in {checkpoints}"

@@ -10,7 +10,7 @@ IN_TERMINAL, IN_LOG = 0.5, 5.0  # seconds between updates
 
 
 class Bar:
-    """Steps done, steps per second, time left and loss. `due` is cheap: it is asked in every step."""
+    """Steps done, steps per second, time left and loss. `due` is cheap: it is called in every step."""
 
     def __init__(self, title: str, total: int, done: int, console: Console | None = None, quiet: bool = False) -> None:
         self.title, self.total, self.first, self.quiet = title, total, done, quiet

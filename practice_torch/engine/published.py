@@ -1,6 +1,6 @@
 """The published result that a recipe is written to reproduce.
 
-A topic says it next to its RECIPES: PUBLISHED = {recipe's name: Published(...)}. `list --sizes` and reports read it there.
+A topic declares them next to its RECIPES: PUBLISHED = {recipe's name: Published(...)}. `list --sizes` and reports read them.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 class Published(NamedTuple):
     """What a reader looks up and compares with a run of the recipe."""
 
-    data: str  # what it is trained on, and where it comes from
-    prepare: str  # the command that makes `--data` of it; "" where the recipe's own data is it
-    metric: str  # with its unit and what it is measured on
-    value: float | None  # None: no one published one for this setting; the source says what comes nearest
+    data: str  # the training data and their source
+    prepare: str  # the command that prepares them for `--data`; "" if they are the recipe's own data
+    metric: str  # with its unit and the data that it is measured on
+    value: float | None  # None: none is published for this setting; the source describes the nearest
     source: str  # the paper or the page, and the table in it
     ours: float | None = None  # None: not run here
     facts: Mapping[str, Any] = MappingProxyType({})  # of the data's description, for `list --sizes`, which loads no data

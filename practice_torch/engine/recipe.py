@@ -58,7 +58,7 @@ class Recipe(Bounded):
     final_learning_rate: Annotated[float, AtLeast(0, at_most=1)] = 0.0
     """Final value of the cosine schedule, as a fraction of the learning rate."""
     accumulate: Annotated[int, AtLeast(1)] = 1
-    """Batches whose gradients are accumulated for one update."""
+    """Number of batches over which gradients are accumulated for one update."""
     clip_norm: Annotated[float, AtLeast(0)] = 0.0
     """Maximum global norm of a phase's gradient; 0: no clipping."""
     average_decay: Annotated[float, AtLeast(0, below=1)] = 0.0
@@ -96,7 +96,7 @@ class Recipe(Bounded):
     compile: bool = True
     """Compile the networks on a GPU (torch.compile): the run starts a minute or more later, then is faster. A CPU never does."""
     cuda_graphs: bool = False
-    """Replay the compiled networks as CUDA graphs: for networks whose kernels take less time than their launch."""
+    """Replay the compiled networks as CUDA graphs: for networks with kernels that take less time than their launch."""
     tensorboard: bool = False
     """Also write the metrics to RUN/tensorboard."""
     target: Annotated[float | None, Finite()] = None

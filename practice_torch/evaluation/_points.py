@@ -16,7 +16,7 @@ SPARE = 8  # candidates beyond those that are requested
 
 
 def nearest(queries, references, count):
-    """The `count` smallest distances of each query, in ascending order, and whose they are: [Q, count] twice.
+    """The `count` smallest distances of each query, in ascending order, and their indices: [Q, count] twice.
 
     Of equally near references the first come first.
     """
@@ -54,13 +54,13 @@ def nearest_of_block(queries, references, count, products):
         found, candidates = squares.topk(count + SPARE, largest=False)
         candidates, beyond = candidates.sort(1).values, found[:, -1] + of_q - slack
     apart, order = distances(queries[:, None], references[candidates])[:, 0].sort(dim=1, stable=True)
-    apart, whose = apart[:, :count], candidates.gather(1, order[:, :count])
+    apart, indices = apart[:, :count], candidates.gather(1, order[:, :count])
     # for certain, all but the candidates are farther; of NaN nothing is certain
     unsure = (~(beyond > apart[:, -1].detach().square())).nonzero()[:, 0]
     if len(unsure) == 0:
-        return apart, whose
+        return apart, indices
     again = nearest_of_all(queries[unsure], references, count)
-    return apart.index_copy(0, unsure, again[0]), whose.index_copy(0, unsure, again[1])
+    return apart.index_copy(0, unsure, again[0]), indices.index_copy(0, unsure, again[1])
 
 
 def nearest_of_all(queries, references, count):
@@ -100,7 +100,7 @@ def by_products(queries, references, radii=None):
 
     Points are taken relative to the references' mean. An inner product of D numbers is off by at most D roundoffs of the product
     of the lengths, so a square by at most 2 (D + 8) of |q|^2 + |r|^2, and one of differences by no more. Radii add nothing to it:
-    a ball whose edge is near has a squared radius of at most 2 (|q|^2 + |r|^2), whose roundings are among those 8.
+    a ball with an edge nearby has a squared radius of at most 2 (|q|^2 + |r|^2), and its roundings are among those 8.
     """
     if queries.numel() * len(references) <= FEW or not (values_are_free(queries) and values_are_free(references)):
         return None

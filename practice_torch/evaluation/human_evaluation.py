@@ -31,7 +31,7 @@ def mean_opinion_score(ratings, *, z=Z_95):
     require_positive(z=z)
     require_rank(1, ratings=ratings)
     require(len(ratings) >= 2, f"ratings has {len(ratings)} entries; it must hold at least two, for their variance")
-    deviation, mean = torch.std_mean(_as_float(ratings), correction=1)  # whose slope at equal ratings is 0
+    deviation, mean = torch.std_mean(_as_float(ratings), correction=1)  # its gradient at equal ratings is 0
     return mean, deviation * (z / len(ratings) ** 0.5)
 
 

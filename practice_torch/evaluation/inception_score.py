@@ -56,10 +56,10 @@ def split_inception_scores(log_probs, *, splits):
 
 
 def _marginal(log_probs):
-    """Over the images, the last axis but one. A class that no image has is silenced, since its slope would be 0 * inf."""
-    nobody = (log_probs == -torch.inf).all(-2)
-    total = log_probs.masked_fill(nobody.unsqueeze(-2), 0.0).logsumexp(-2)
-    return (total - math.log(log_probs.shape[-2])).masked_fill(nobody, -torch.inf)
+    """Over the images, the last axis but one. A class that no image has is masked, since its gradient would be 0 * inf."""
+    unused = (log_probs == -torch.inf).all(-2)
+    total = log_probs.masked_fill(unused.unsqueeze(-2), 0.0).logsumexp(-2)
+    return (total - math.log(log_probs.shape[-2])).masked_fill(unused, -torch.inf)
 
 
 def _score(log_probs):

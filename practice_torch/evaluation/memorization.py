@@ -59,7 +59,7 @@ def data_copying_z_score(generated, training, test):
 
 
 def one_nearest_neighbor_accuracy(real, generated):
-    r"""The shares of the real and of the generated points whose nearest other point, of all 2N, is of their own kind.
+    r"""The shares of real and of generated points whose nearest other point, of all 2N, is of the same kind.
 
     A tie counts half. Both are 1 if the sets are apart, 0 if one is a copy of the other, and (N - 1) / (2N - 1) in expectation
     if both are draws from one density.
@@ -83,13 +83,13 @@ def authenticity(generated, training):
     [B, D], [M, D] -> [B]
     """
     require_points(2, generated=generated, training=training)
-    apart, whose = nearest(generated, training, 1)
-    gaps, _ = nearest(training[whose[:, 0]], training, 2)
+    apart, indices = nearest(generated, training, 1)
+    gaps, _ = nearest(training[indices[:, 0]], training, 2)
     return (apart[:, 0] > gaps[:, 1]).to(generated.dtype)
 
 
 def _own_kind(points, others):
-    """A point itself, at distance 0, is the first of its own kind."""
+    """A point itself, at distance 0, is the first of the same kind."""
     own, _ = nearest(points, points, 2)
     other, _ = nearest(points, others, 1)
     return (1 + torch.sign(other[:, 0] - own[:, 1])).mean() / 2

@@ -1,7 +1,7 @@
 """Perplexity and its kin: how many equally likely tokens a model chooses among, bits for each byte of text, and repetition.
 
-log_probs [B, T] are log q(t_i | t_1, ..., t_(i-1)) of the tokens of B sequences, in nats. mask: 1 = counts; what stands where
-it is 0 has no influence, whatever it is.
+log_probs [B, T] are log q(t_i | t_1, ..., t_(i-1)) of the tokens of B sequences, in nats. mask: 1 = counts; values where
+it is 0 have no influence.
 A fraction of integers has torch's default dtype.
 """
 
@@ -27,7 +27,7 @@ from practice_torch.arguments import (
 def token_log_probs(tokens, logits):
     r"""log softmax(logits[b, i])_v at v = tokens[b, i], in nats.
 
-    logits[b, i] must be what the model says before it sees tokens[b, i].
+    logits[b, i] must be the prediction of the model before it sees tokens[b, i].
 
     Raises ValueError if the shapes do not fit, or an entry of tokens is no integer in 0..V-1.
     Source: Jelinek et al. 1977.

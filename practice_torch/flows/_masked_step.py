@@ -36,7 +36,7 @@ class MaskedStep(nn.Module):
         x, of_norm = actnorm.inverse(normal, self.shift, self.log_scale)
         return x, of_norm + of_coupling
 
-    initialize = GlowStep.initialize  # of a shift and a log-scale of its own
+    initialize = GlowStep.initialize  # of its own shift and log-scale
 
     def _affine(self, x):
         raw, shift = self.network(x.masked_fill(~self.mask, 0.0)).to(x.dtype).chunk(2, dim=1)
@@ -45,7 +45,7 @@ class MaskedStep(nn.Module):
 
 
 class ResidualNetwork(nn.Module):
-    """A convolution, residual blocks of two each, and a last one that begins at zero; all 3x3."""
+    """A convolution, residual blocks of two each, and a last one initialized to zero; all 3x3."""
 
     def __init__(self, inputs, outputs, width, residual_blocks):
         super().__init__()

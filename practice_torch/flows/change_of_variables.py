@@ -85,7 +85,7 @@ def box_muller_inverse(z):
     """
     _require_pairs(z=z)
     first, second = z.unbind(1)
-    at_origin = (z == 0).all(1)  # whose angle is 0, and has no gradient
+    at_origin = (z == 0).all(1)  # there the angle is 0 and has no gradient
     turns = torch.atan2(second, first.masked_fill(at_origin, 1.0)) / (2 * math.pi)
     turns = torch.where(turns < 0, turns + 1, turns)
     turns = torch.where(turns >= 1, turns - 1, turns)  # -1e-20 + 1 rounds to 1

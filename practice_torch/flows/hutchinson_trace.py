@@ -69,7 +69,7 @@ def hutchinson_variance(jacobian, *, kind):
 
 
 def _kept(x, fn):
-    """fn(x), whose shape is that of x."""
+    """fn(x), which must have the shape of x."""
     value = fn(x)
     given = list(value.shape)
     require(given == list(x.shape), f"fn returns shape {given}; it must return that of x, {list(x.shape)}")

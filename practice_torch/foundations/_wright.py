@@ -44,5 +44,5 @@ class LogRatioBothWays(LogRatio):
 
 
 def log_ratio(t):
-    """log u at t. torch.compile takes no function that has a jvp of its own, so a compiled step goes without."""
+    """log u at t. torch.compile accepts no function with a custom jvp, so a compiled step has none."""
     return (LogRatio if torch.compiler.is_compiling() else LogRatioBothWays).apply(t)

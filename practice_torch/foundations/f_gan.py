@@ -75,7 +75,7 @@ def quadratic_critic(x, coefficients):
 
 @dataclass(frozen=True)
 class _Fused:
-    """f*(g_f(v)) as one function of v, without the detour over g_f(v), whose rounding f* would magnify."""
+    """f*(g_f(v)) as one function of v, without computing g_f(v), since f* would magnify its rounding."""
 
     conjugate: Callable
 
@@ -97,7 +97,7 @@ def _alpha_fused(alpha):
 
 
 def _jensen_shannon(v):
-    # log((1 + e^v) / 2) / 2, expanded about 0 from the side on which v lies: it keeps its digits where it vanishes
+    # log((1 + e^v) / 2) / 2, expanded about 0 on the side of v: it keeps its digits where it vanishes
     positive = v > 0
     toward_zero = torch.log1p(expm1(torch.where(positive, -v, v)) / 2)
     return torch.where(positive, v + toward_zero, toward_zero) / 2

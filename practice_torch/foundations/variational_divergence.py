@@ -71,7 +71,7 @@ def log_ratio_from_critic(critic, *, divergence, alpha=None):
 
     -inf where T is below every slope of f (on the flat part of f*), +inf where it is above (outside the domain of f*).
 
-    Raises ValueError for total_variation (whose best critic holds only the sign of p - q), for an unknown divergence or an
+    Raises ValueError for total_variation (its best critic holds only the sign of p - q), for an unknown divergence or an
     alpha it does not take.  Source: Nguyen, Wainwright & Jordan 2010, section II (T_opt = f'(p/q), inverted).
     [B] -> [B]
     """

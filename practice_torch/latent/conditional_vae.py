@@ -81,7 +81,7 @@ def feature_wise_modulation(h, scale, shift):
 
 
 class ConditionalAutoencoder(VariationalAutoencoder):
-    """The autoencoder of latent/vae, whose encoder, decoder and prior are given a label.
+    """The autoencoder of latent/vae with encoder, decoder and prior conditioned on a label.
 
     learned_prior: p(z|y) = N(prior_mean_y, e^prior_log_var_y), which begins as a standard normal; without, it remains one.
     """

@@ -72,7 +72,7 @@ def exact_elbo(log_joint, log_q):
     """
     _require_pair(log_joint, log_q)
     require_log_probs(log_q=log_q)
-    # A state that q never visits costs nothing, whatever the joint says of it: silence it before 0 meets inf.
+    # A state with q = 0 contributes nothing, whatever its joint: mask it, to avoid 0 * inf.
     never = log_q == -torch.inf
     log_ratio = log_joint.masked_fill(never, 0.0) - log_q.masked_fill(never, 0.0)
     return torch.linalg.vecdot(log_q.exp(), log_ratio)

@@ -140,7 +140,7 @@ class DecoderBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, cache=None, position=0):
-        """[B, T, E] -> [B, T, E]; with a cache [2, B, H, L, D], whose rows before `position` are the past, T more are written."""
+        """[B, T, E] -> [B, T, E]; with a cache [2, B, H, L, D], rows before `position` are the past, and T more are written."""
         query, key, value = self.query_key_value(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mask, steps = None, x.shape[1]
         if cache is not None:

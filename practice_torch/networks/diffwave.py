@@ -1,4 +1,4 @@
-"""The network of DiffWave: a WaveNet whose convolutions see both sides, and which reads a noise level."""
+"""The network of DiffWave: a WaveNet with non-causal convolutions, conditioned on the noise level."""
 
 import math
 
@@ -13,8 +13,8 @@ from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 class DiffWave(nn.Module):
     """Sounds [B, 1, T], times [B] (integer or real), and labels [B] -> [B, 1, T], for any T.
 
-    Residual blocks with convolutions of three taps, dilated by 1, 2, 4, ..., 2^(cycle - 1), 1, 2, ..., whose skips add up to the
-    output. num_classes: labels 0..num_classes-1, and the null class num_classes, which is also what leaving the label out means.
+    Residual blocks with convolutions of three taps, dilated by 1, 2, 4, ..., 2^(cycle - 1), 1, 2, ...; the output is the sum of
+    their skips. num_classes: labels 0..num_classes-1, and the null class num_classes, which is also used if the label is omitted.
     The last layer starts at zero: so does the output.  Source: Kong et al. 2021, section 3.
     """
 

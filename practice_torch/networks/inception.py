@@ -32,7 +32,7 @@ class Convolution(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Branches side by side, whose channels are concatenated: convolutions in sequence, and a pooling as the last branch.
+    """Parallel branches with concatenated channels: convolutions in sequence, and pooling as the last branch.
 
     branches: for each its convolutions (name, outputs, kernel) in sequence; the last item of a branch may be a list of several
     that have the same input. Where the stride is 2, the last convolution of each branch has it. pooled: the outputs of a

@@ -28,7 +28,7 @@ class Positions(nn.Module):
 class OpenDecoder(nn.Module):
     """Tokens [B, T] -> logits [B, T, V] of each next token; no biases in attention, GELU (tanh form), tied head.
 
-    norm_position "pre" is x + f(LN(x)) and a last norm; "post" is LN(x + f(x)), whose last block ends with a norm anyway.
+    norm_position "pre" is x + f(LN(x)) and a last norm; "post" is LN(x + f(x)), without a further norm.
     """
 
     def __init__(self, *, vocabulary_size, width, layers, heads, positions, norm_position="pre"):

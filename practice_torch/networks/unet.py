@@ -23,7 +23,7 @@ class UNet2d(nn.Module):
     blocks; two blocks in the middle; going up, blocks + 1, each of which is handed what the way down had at its place. `compact`
     has the lowest level for its middle, and going up as many blocks as going down: two fifths of the parameters for digits.
     attention_at: the heights at which every block attends to the whole image (the middle always does), in heads of head_width.
-    num_classes: labels 0..num_classes-1, and the null class num_classes, which is also what leaving the label out means.
+    num_classes: labels 0..num_classes-1, and the null class num_classes, which is also used if the label is omitted.
     scale_shift: time scales and shifts what the second norm gives, instead of being added before it.
     zero_init: the last layer of every branch and of the network starts at zero: blocks start as the identity, the output as 0.
     groups: of a norm; as many as divide both this number and the channels.
@@ -180,7 +180,7 @@ class Stage(nn.Module):
 class Block(nn.Module):
     """residual_block of diffusion/unet, between widths that may differ, with spatial_self_attention behind it if it has heads.
 
-    cross: a further layer, cross(x, *others), that a network sets whose conditions are more than the embedding.
+    cross: a further layer, cross(x, *others), set by networks with conditions beyond the embedding.
     """
 
     def __init__(self, inputs, outputs, embedding, convolution, heads, groups, dropout, scale_shift):

@@ -12,7 +12,7 @@ from practice_torch.arguments import as_int64
 class WaveNet(nn.Module):
     """p(c_t | c_<t) over `num_levels` codes, as logits; with classes, given a class as well.
 
-    Dilated causal blocks with gates, whose skips add up to what a small perceptron turns into logits. Time comes before channels
+    Gated blocks of dilated causal convolutions; a small perceptron maps the sum of their skips to logits. Time precedes channels
     here, [B, T, C]: every tap is then a slice, and a convolution one matrix product. `parameters_by_name` has the weights of
     every block as autoregressive/wavenet's gated_residual_block takes them, which computes the same.
     """
@@ -35,7 +35,7 @@ class WaveNet(nn.Module):
 
     @property
     def silence(self):
-        """The code that stands before the beginning."""
+        """The code that precedes the first one."""
         return self.levels // 2
 
     def forward(self, codes, label=None):

@@ -62,9 +62,9 @@ def noise_errors(log_snrs, errors):
 
 
 def schedules(alpha_bar, others, *, prior_bits):
-    """A schedule [T+1] next to two others of as many levels; and what its last level tells of the data, bits per dimension."""
-    told = f"the last level keeps {prior_bits:.2g} bits per dimension"
-    caption = f"Signal by level: share of the variance, amplitudes of signal and noise, and their ratio; {told}"
+    """A schedule [T+1] next to two others of as many levels; and the information left in its last level, bits per dimension."""
+    remainder = f"the last level keeps {prior_bits:.2g} bits per dimension"
+    caption = f"Signal by level: share of the variance, amplitudes of signal and noise, and their ratio; {remainder}"
 
     def paint(axes):
         shares, amplitudes, ratios = _panels(axes, 3)

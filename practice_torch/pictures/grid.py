@@ -15,13 +15,13 @@ def value_maps(shape, maps, names, caption, label):
     label: of the colors.
     """
     height, width = shape
-    beside = width < 2 * height  # then the maps are side by side
-    tall, wide = (height + 1, len(maps) * (width + 1) - 1) if beside else (len(maps) * (height + 1), width)
+    in_a_row = width < 2 * height  # then the maps are side by side
+    tall, wide = (height + 1, len(maps) * (width + 1) - 1) if in_a_row else (len(maps) * (height + 1), width)
 
     def paint(axes):
         values, without = np.full((2, tall, wide), np.nan)
         for number, (title, records) in enumerate(maps.items()):
-            top, left = (1, number * (width + 1)) if beside else (number * (height + 1) + 1, 0)
+            top, left = (1, number * (width + 1)) if in_a_row else (number * (height + 1) + 1, 0)
             axes.text(left - 0.5, top - 0.6, title, va="bottom")
             for (row, column), value, (down, right), marked in records:
                 y, x, color = top + row, left + column, VERMILION if marked else BLACK

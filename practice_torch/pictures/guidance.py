@@ -81,6 +81,6 @@ def side_by_side(scales, blocks):
     """blocks: for each scale images [K, N, C, H, W], N of each of K classes."""
     gap = torch.full_like(blocks[0][:, :1], _GAP)
     rows = torch.cat([part for block in blocks for part in (block, gap)][:-1], 1)
-    told = ", ".join(f"{scale:g}" for scale in scales)
-    caption = f"A row for each class; guidance scales {told} from left to right, in each block of the same noise"
+    listed = ", ".join(f"{scale:g}" for scale in scales)
+    caption = f"A row for each class; guidance scales {listed} from left to right, in each block of the same noise"
     return ImageGrid(rows.flatten(0, 1), rows.shape[1], caption)

@@ -12,8 +12,8 @@ _STYLES = ((BLUE, "o"), (SKY, "s"), (VERMILION, "^"), (GREEN, "v"))
 _LONGEST = 2.0  # of the arrows, in deviations of the noise
 
 
-def beside(panels, modes, caption):
-    """panels: name -> points [N, 2], each in a square of its own; modes: the same from the nearest center, in deviations."""
+def side_by_side(panels, modes, caption):
+    """panels: name -> points [N, 2], each in its own square; modes: the same relative to the nearest center, in deviations."""
     reach = 1.1 * max(np.quantile(np.abs(points), 0.999) for points in panels.values())
 
     def paint(axes):
@@ -80,9 +80,9 @@ def distances(counts, curves, floor):
 
     def paint(axes):
         for name, values in curves.items():
-            sampler, _, whose = name.rpartition(", ")
+            sampler, _, kind = name.rpartition(", ")
             color, mark = styles[sampler]
-            line, face = ("-", color) if whose == "exact score" else ("--", "white")
+            line, face = ("-", color) if kind == "exact score" else ("--", "white")
             axes.plot(counts, values, line, color=color, marker=mark, markerfacecolor=face, label=name)
         _over_steps(axes, counts, floor, "distance from data, standard deviations of a mode")
 

@@ -40,7 +40,7 @@ def soft_preference_loss(label, reward_first, reward_second):
     require_same_shape(label=label, reward_first=reward_first, reward_second=reward_second)
     require_unit_interval(label=label)
     difference = reward_first - reward_second
-    # not binary_cross_entropy_with_logits, whose d - softplus(d) loses what is small next to d
+    # not binary_cross_entropy_with_logits: its d - softplus(d) loses the digits below those of d
     return (label - 1) * logsigmoid(-difference) - label * logsigmoid(difference)
 
 

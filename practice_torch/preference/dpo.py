@@ -1,4 +1,4 @@
-"""Direct preference optimization: the loss of preference pairs whose optimum is the optimum of KL-regularized reward.
+"""Direct preference optimization: a loss on preference pairs with the optimum of KL-regularized reward.
 
 Log-probabilities are of whole completions: a sum over the completion's tokens, without those of the prompt.
 """
@@ -14,8 +14,8 @@ def preference_logits(policy_chosen, policy_rejected, reference_chosen, referenc
     r"""beta h, h = (log pi - log pi_0)(c) - (log pi - log pi_0)(r): how far the policy has moved towards the chosen completion c.
 
     beta = kl_coefficient; the arguments are log-probabilities of whole completions, sums over their tokens, prompt excluded. The
-    optimum of KL-regularized reward prefers c to r with probability sigma(beta h). The reference is a constant: its gradient is
-    not asked for.
+    optimum of KL-regularized reward prefers c to r with probability sigma(beta h). The reference is a constant: it gets no
+    gradient.
 
     Raises ValueError if the shapes differ, policy_chosen, policy_rejected, reference_chosen or reference_rejected is not finite,
     or kl_coefficient is not positive.  Source: Rafailov et al. 2023, eq. 6.

@@ -60,8 +60,8 @@ def regularized_value(rewards, log_probs, reference_log_probs, *, kl_coefficient
 def implicit_reward(log_probs, reference_log_probs, *, kl_coefficient):
     r"""beta (log pi - log pi_0), beta = kl_coefficient: the reward of which pi is the optimum, with log Z = 0.
 
-    Of the optimum pi_* for rewards r it is r - beta log Z: the reward up to a constant of the prompt. It is 0 where neither ever
-    goes, which says nothing.
+    Of the optimum pi_* for rewards r it is r - beta log Z: the reward up to a constant of the prompt. It is 0, without
+    meaning, where both have probability 0.
 
     Raises ValueError if the shapes differ or kl_coefficient is not positive.  Source: Rafailov et al. 2023, eq. 5.
     [...], [...] -> [...]

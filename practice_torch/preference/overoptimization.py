@@ -1,6 +1,6 @@
 """Over-optimization of a reward model: the law of the best of n samples, its divergence, and gold rewards against proxies.
 
-The proxy is the reward that is optimized, the gold is the one that is meant. One row is one prompt with its N completions.
+The proxy is the optimized reward, the gold reward is the true one. One row is one prompt with its N completions.
 """
 
 import math

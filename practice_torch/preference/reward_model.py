@@ -22,7 +22,7 @@ from practice_torch.preference.bradley_terry import preference_log_prob
 def sequence_reward(hidden, mask, weight, bias):
     r"""w'h_tau + b, tau = the last position at which mask is True: one reward for the whole text. w = weight, b = bias.
 
-    What stands at any other position has no influence here; whether h_tau knows of padding is up to the network below.
+    Other positions have no influence here; whether h_tau depends on padding is up to the network below.
 
     Raises ValueError if the shapes of hidden, mask, weight and bias do not fit, or mask leaves a row no token.
     Source: Stiennon et al. 2020, section 3.4.
@@ -71,7 +71,7 @@ def preference_accuracy(reward_chosen, reward_rejected):
 def pessimistic_reward(rewards, *, pessimism):
     r"""mean - k s over an ensemble of M reward models, s^2 = mean squared distance from the mean, k = pessimism.
 
-    It is never above the mean. Models that agree have s = 0, whose gradient is taken as 0.
+    It is never above the mean. Models that agree have s = 0; its gradient is taken as 0.
 
     Raises ValueError if rewards has no model or is not finite, or pessimism is negative.
     Source: Coste et al. 2024, uncertainty-weighted optimization (there with the variance).
@@ -120,7 +120,7 @@ def _require_pairs(reward_chosen, reward_rejected):
 class RewardModel(nn.Module):
     """A decoder without its logits, and one linear head at the last token that counts: tokens [B, T], mask [B, T] -> [B].
 
-    Texts begin at position 0, and padding stands behind them: the trunk is causal, so that no reward depends on it. The trunk
+    Texts begin at position 0, followed by padding: the trunk is causal, so that no reward depends on it. The trunk
     may take over the parameters of a trained decoder, trunk.load_state_dict(...); the head begins small, at rewards near 0.
     """
 

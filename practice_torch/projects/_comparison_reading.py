@@ -38,7 +38,7 @@ class Numbers:
         return getattr(cell, "value", cell)
 
     def by(self, column, names, kind=None):
-        """Names in ascending order of the column; with a kind, those whose number is of it."""
+        """Names in ascending order of the column; with a kind, only those with a number of that kind."""
         cells = {name: self.rows[name].cells.get(column) for name in names}
         having = [name for name, cell in cells.items() if cell is not None and kind in (None, getattr(cell, "note", None))]
         return sorted(having, key=lambda name: self(name, column))
@@ -93,10 +93,10 @@ def of_samples(of):
         for column in ("precision", "recall", "classes")
         for names in [of.by(column, OF_GRAY_DIGITS)]
     }
-    told = ", ".join(
+    ranges = ", ".join(
         f"{column} from {of(low, column):.2f} ({low}) to {of(high, column):.2f} ({high})" for column, (low, high) in ends.items()
     )
-    yield f"Of gray digits, {told}."
+    yield f"Of gray digits, {ranges}."
     ratios = nearest_ratios(of)
     copied = "nothing is copied" if min(ratios) >= 0.9 else "the least is below what new digits have"
     yield f"Samples are {min(ratios):.2f} to {max(ratios):.2f} times as far from training digits as held-out ones are: {copied}."
@@ -138,7 +138,7 @@ def guide(of):
     yield (
         f"For samples that are nearest to the data, whatever they cost: {best}"
         + (f"; no farther, up to chance: {', '.join(alike)}" if alike else "")
-        + f". For samples that miss least of the data: {of.by('recall', OF_GRAY_DIGITS)[-1]}, whose recall is the highest."
+        + f". For samples that miss least of the data: {of.by('recall', OF_GRAY_DIGITS)[-1]}, with the highest recall."
     )
     cheap = [f"{BINARY[name]} ({of(BINARY[name], 'operations'):,.0f})" for name in efficient(of)]
     yield (
@@ -149,8 +149,8 @@ def guide(of):
     yield (
         "Not in the tables, as no recipe learns them: a continuous flow of digits, a transformer and a state space model over "
         "pixels, variational autoencoders of gray digits and of points. The recipe of an energy network on digits learns one "
-        "class only; that on points diverges on these, whose modes are narrower than a step of its chains is long. The RBM "
-        "stands for the energy models."
+        "class only; that on points diverges here, where the modes are narrower than a step of its chains. The RBM "
+        "represents the energy models."
     )
 
 

@@ -98,7 +98,7 @@ def _ink(data, experiment):
 
 
 def _classified(training):
-    """How much a support vector machine that learned all classes says that it is the one which the model never saw."""
+    """Score of a support vector machine, trained on all classes, for the class that the model never saw."""
     known, fresh = (data.batch(torch.arange(len(data))) for data in (training.train_data, training.held_out_data))
     said = Judge(known["image"].cpu(), known["label"].cpu()).evidence(fresh["image"].cpu())[:, training.recipe.anomaly]
     of_class = fresh["label"].cpu() == training.recipe.anomaly
@@ -120,7 +120,7 @@ def shuffled(line, generator):
 
 
 def bits_of_lines(experiment, lines):
-    """Bits per byte of each line under counts, [N]: every line stands behind as many line ends as the counts look back."""
+    """Bits per byte of each line under counts, [N]: every line follows as many line ends as the context is long."""
     before = b"\n" * (experiment.recipe.order - 1)
     parts = [line.encode() for line in lines]
     stream = torch.tensor(list(b"".join(before + part for part in parts)), device=experiment.windows.device)
@@ -149,8 +149,8 @@ def _shown_lines(data, experiment):
     line = max(lines_of(data)[:40], key=len)
     kinds = {"normal": line, "shuffled": shuffled(line, torch.Generator().manual_seed(0)), "simple": HYPHENS * len(line)}
     bits = bits_of_lines(experiment, list(kinds.values())).tolist()
-    told = [f"{value:5.2f}  {kind:9} {text}" for value, (kind, text) in zip(bits, kinds.items(), strict=True)]
-    return Text("\n".join(told), "Bits per byte of a line, of its characters in another order, and of as many hyphens")
+    listed = [f"{value:5.2f}  {kind:9} {text}" for value, (kind, text) in zip(bits, kinds.items(), strict=True)]
+    return Text("\n".join(listed), "Bits per byte of a line, of its characters in another order, and of as many hyphens")
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -169,7 +169,7 @@ def read(rows):
         f"{of('digits', 'left_out', 'negative_elbo'):.2f}; counting white pixels gives {auroc[INK]:.2f}, a classifier that has "
         f"seen the class {auroc[CLASSIFIER]:.2f}. Random pixels are the easier question "
         f"({of('digits', 'noise', 'negative_elbo'):.3f}).",
-        f"Notes whose partials are moved by a few hertz have {of('notes', 'detuned', 'negative_elbo'):.2f}, clicks "
+        f"Notes with partials moved by a few hertz have {of('notes', 'detuned', 'negative_elbo'):.2f}, clicks "
         f"{of('notes', 'click', 'negative_elbo'):.2f}; lines of shuffled characters {of('text', 'shuffled', 'bits'):.3f}.",
         "The known failure: what is simpler than the data is likelier than the data. Examples smoothed with their neighbors, and "
         f"lines of hyphens, score higher than normal examples with a probability of {_listed(simple)}: far below one half, a "

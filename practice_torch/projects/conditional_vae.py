@@ -19,7 +19,7 @@ COLUMNS = {
         "fraction", "samples that a logistic regression of training images takes for the requested class", "higher"
     ),
     "negative_elbo": Column("nats", "an upper bound of -log p of a held-out image, given its label where there is one", "lower"),
-    "label_in_code": Column("fraction", "held-out images whose class a linear classifier tells from their code"),
+    "label_in_code": Column("fraction", "held-out images whose class a linear classifier recognizes from their code"),
 }
 
 
@@ -100,7 +100,7 @@ def read(rows):
         f"without; {nats[LEARNED]:.1f} with a learned prior. Pixels independent of each other cost {nats[PIXELS]:.1f}.",
         f"A linear classifier finds the class in {code[WITHOUT]:.0%} of the codes of the autoencoder without labels, in "
         f"{code[FIXED]:.0%} where the decoder gets the label, and chance is {code[CHANCE]:.0%}: with a fixed prior the code "
-        f"pays in KL for what the label says already. A learned prior does not charge for it: {code[LEARNED]:.0%}.",
+        f"pays in KL for information already in the label. A learned prior avoids this cost: {code[LEARNED]:.0%}.",
     )
     expectations = (
         Expectation("80% of the samples or more are of the requested class", accuracy[FIXED] >= 0.8),

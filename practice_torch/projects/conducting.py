@@ -2,8 +2,8 @@
 
 project.json       what was asked: the project, its seed and data, and the recipe of each model
 models/<name>/     the run folder of each model
-results.json       the table, what it says, and what is asserted of it; the same bytes however often the project was stopped
-times.json         columns of the table that no second judgment measures alike: seconds
+results.json       the table, its findings and their assertions; the same bytes for an interrupted project
+times.json         columns of the table that differ between two evaluations: seconds
 shown/             samples and figures of the judgment
 report.html        all of it on one page
 """
@@ -57,7 +57,7 @@ class Column(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """A number, and a few words on what it is."""
+    """A number with a short note."""
 
     value: float
     note: str
@@ -98,7 +98,7 @@ class Expectation(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the table says, in sentences, and what is asserted of it."""
+    """Findings from the table, in sentences, and assertions about it."""
 
     sentences: tuple[str, ...]
     expectations: tuple[Expectation, ...]
@@ -144,7 +144,7 @@ def conduct(
         _begin(folder, {"project": name, "seed": seed, "data": sorted({recipe.data for recipe in recipes.values()})})
         threads, trainings = torch.get_num_threads(), {}
         for number, (title, model) in enumerate(project.models.items(), start=1):
-            torch.set_num_threads(threads)  # a training lowers it: one that follows would have fewer than one that is resumed
+            torch.set_num_threads(threads)  # a training lowers it: the next one would otherwise have fewer than if resumed
             say(f"{name}, model {number} of {len(recipes)}: {title} ({model.topic} {model.recipe})")
             trainings[title] = _trained(folder / MODELS / title, model, recipes[title], cpu, say)
         torch.set_num_threads(threads)

@@ -16,13 +16,13 @@ LABELED = "support vector machine, target labels"
 COLUMNS = {
     "target_accuracy": Column("fraction", "held-out changed images whose class is recognized", "higher"),
     "source_accuracy": Column("fraction", "held-out unchanged images whose class is recognized", "higher"),
-    "domain_accuracy": Column("fraction", "held-out images whose domain the trained domain classifier tells; chance is 0.5"),
+    "domain_accuracy": Column("fraction", "held-out images whose domain the trained domain classifier recognizes; chance is 0.5"),
     "proxy_distance": Column("0 to 2", "2 (1 - 2 error) of a linear domain classifier, fitted anew to half of the features"),
 }
 
 
 def judge(trainings, say):
-    """Both classifiers on both domains, between those that know less and one that has the target's labels."""
+    """Both classifiers on both domains, with baselines below and a classifier trained on target labels above."""
     (training,) = trainings.values()
     experiment = training.experiment
     change = domain_adversarial.CHANGES[training.recipe.change]

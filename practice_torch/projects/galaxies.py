@@ -1,4 +1,4 @@
-"""Galaxies to order: a conditional flow draws galaxies whose flux, size and shape are read off again, next to simulated ones."""
+"""Conditional generation of galaxies: requested flux, size and shape compared with those measured on generated galaxies."""
 
 from functools import partial
 
@@ -121,7 +121,7 @@ def read(rows):
     least = {name: min(of(name, column) for column in ASKED) for name in (FLOW, NEAREST)}
     sentences = [
         f"Moments read flux, size and axis ratio off the generated galaxies: their correlations with those of held-out galaxies "
-        f"of the same properties are {three(FLOW)}. The training galaxy whose properties are nearest to the request has "
+        f"of the same properties are {three(FLOW)}. The training galaxy with properties nearest to the request has "
         f"{three(NEAREST)}, a galaxy of other properties {three(OTHER)}.",
         f"A regression of training images reads all of the requested properties, the index among them, off generated "
         f"galaxies: the mean of its correlations is {of(FLOW, 'properties'):.3f}.",

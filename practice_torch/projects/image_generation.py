@@ -108,7 +108,7 @@ def read(rows):
     distance = {name: of(name, "frechet_distance") for name in rows}
     sentences = [
         f"Drawn by DDIM in {MANY} steps, images are at a Frechet distance of {distance[DDIM]:.3f} from held-out ones; as many "
-        f"real images are at {distance[REAL]:.3f}, and images whose pixels are drawn independently of each other, each from "
+        f"real images are at {distance[REAL]:.3f}, and images with independently drawn pixels, each from "
         f"its own values, at {distance[BASELINE]:.2f}.",
         f"{FEW} steps give {distance[FAST]:.3f}, all steps of the ancestral sampler {distance[ANCESTRAL]:.3f}: "
         + (

@@ -20,7 +20,7 @@ COUNTED = ("unigram", "bigram", "5-gram")  # models of counts: the last one also
 FLOORS = COUNTED[:-1]
 NEURAL = ("LSTM", "transformer", "S4D", "Mamba")
 STUDIED = "transformer"  # its decoding: it has a search, too
-BLOCK = 512  # bytes, whose mean is one value of an interval: neighboring bytes are not independent
+BLOCK = 512  # bytes averaged to one value of a confidence interval: neighboring bytes are not independent
 PASSAGE, GRAM = 256, 4  # bytes of a passage, and of the pieces in which repetition is counted
 TEXTS, SEARCHED, BEAMS = 32, 8, 4
 SHOWN = ("greedy", "temperature 0.7", "temperature 1", "top 40", "nucleus 0.9")
@@ -138,10 +138,10 @@ def _decoded(experiment, stream, past):
         for name, text in texts.items()
     }
     caption = f"{length} bytes a text, written by the {STUDIED} after {past} held-out ones; bits per byte under the model itself"
-    told = [f"--- it begins\n{_readable(begun[0])}"]
-    told += [f"--- {name}\n{_readable(text[0, past:])}" for name, text in texts.items()]
+    sections = [f"--- it begins\n{_readable(begun[0])}"]
+    sections += [f"--- {name}\n{_readable(text[0, past:])}" for name, text in texts.items()]
     return Comparison(measured).artifacts(caption) | {
-        "continuations": Text("\n\n".join(told), f"How one beginning goes on: the real text, and what the {STUDIED} writes")
+        "continuations": Text("\n\n".join(sections), f"How one beginning goes on: the real text, and what the {STUDIED} writes")
     }
 
 
@@ -161,11 +161,11 @@ def read(rows):
         f"The best model is {'the 5-gram' if best == COUNTED[-1] else best}, with {bits[best]:.2f} bits per byte. The networks "
         f"need {order}; the 5-gram, which only counts, needs {bits['5-gram']:.2f}.",
         f"Better than counting, beyond chance: {_listed(ahead)}. Worse than counting: {_listed(behind)}. Counts are fitted in "
-        "one pass over the text. A network first has to learn what they hold; what it gains on them lies further than four "
-        "bytes back.",
+        "one pass over the text. A network first has to learn what the counts hold; it gains only beyond contexts of four "
+        "bytes.",
         _of_samples(rows),
         "The steps and the sizes of the networks are those of their recipes, not equal budgets: the table compares these recipes "
-        "at the times that the last section lists, and says nothing of which kind of network is better at scale.",
+        "at the times that the last section lists, and does not show which kind of network is better at scale.",
     ]
     expectations = (
         Expectation(

@@ -24,7 +24,7 @@ from practice_torch.reinforcement._process import counted_mask
 def masked_token_log_probs(tokens, logits, mask):
     r"""log pi(x_t|x_<t) = log softmax(logits_t)_{x_t}, in nats, 0 where masked; logits_t scores tokens_t. mask: True = counts.
 
-    What stands at a masked position, token or logits, has no influence.
+    Tokens and logits at masked positions have no influence.
 
     Raises ValueError if the shapes do not fit, mask holds anything but 0 and 1 or leaves a row no token, or a token
     that counts is outside 0..V-1.  Source: Ziegler et al. 2019, section 2.
@@ -45,7 +45,7 @@ def masked_token_log_probs(tokens, logits, mask):
 def shaped_rewards(score, log_probs, reference_log_probs, mask, *, kl_coefficient):
     r"""r_t = -beta (log pi(x_t|x_<t) - log pi_0(x_t|x_<t)) + score at the last token that counts; beta = kl_coefficient.
 
-    They sum to score - beta log pi(x) / pi_0(x); they are 0 where masked, and what stands there has no influence.
+    They sum to score - beta log pi(x) / pi_0(x); they are 0 where masked, and values there have no influence.
 
     Raises ValueError if the shapes differ, mask holds anything but 0 and 1 or leaves a row no token, score is not
     finite, a log-probability that counts in log_probs or reference_log_probs is not finite, or kl_coefficient is negative.

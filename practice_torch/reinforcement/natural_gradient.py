@@ -17,7 +17,7 @@ from practice_torch.arguments import (
 
 
 def softmax_fisher(logits):
-    r"""F = diag(p) - p p^T, p = softmax(logits): the Fisher matrix of each row of logits, whose rows sum to zero.
+    r"""F = diag(p) - p p^T, p = softmax(logits): the Fisher matrix of each row of logits; its rows sum to zero.
 
     F = sum_a p_a (e_a - p) (e_a - p)^T, the mean of the score's outer product.
 

@@ -80,8 +80,8 @@ def ppo_loss(
 ):  # fmt: skip
     r"""mean_t [ policy loss_t + value_coefficient value loss_t - entropy_coefficient entropy_t ] over the steps that count.
 
-    The policy loss is clipped_policy_loss with clip, the value loss clipped_value_loss with value_clip. mask: 1 = counts; what
-    stands where it is 0 has no influence.
+    The policy loss is clipped_policy_loss with clip, the value loss clipped_value_loss with value_clip. mask: 1 = counts;
+    values where it is 0 have no influence.
 
     Raises ValueError if the shapes differ, mask holds anything but 0 and 1 or leaves a row no step, what counts in log_probs,
     old_log_probs, advantages, values, old_values, returns or entropy is not finite, clip is not between 0 and 1, value_clip is

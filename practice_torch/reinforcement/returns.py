@@ -1,7 +1,7 @@
 """Returns and advantages of rows of steps, by sums that run backwards in blocks.
 
 rewards[t], values[t] of the state before step t, and values[T] for what follows the row. terminals[t] is 1 if step t ended its
-episode. An episode that a time limit cuts has not ended: its row stops there, and the last value stands for the rest.
+episode. An episode cut by a time limit has not ended: its row stops there, and the last value estimates the rest.
 """
 
 import torch
@@ -124,7 +124,7 @@ def _factors(rewards, terminals, discount, values=None):
     if values is not None:
         require_shape((batch, length + 1), values=values)
     require_binary(terminals=terminals)
-    going_on = terminals.logical_not().view(torch.uint8)  # whose bytes become numbers in a fifth of the time of truth values
+    going_on = terminals.logical_not().view(torch.uint8)  # converts five times faster than booleans
     return discount * going_on.to(rewards.dtype)
 
 

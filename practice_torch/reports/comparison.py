@@ -20,7 +20,7 @@ ABSENT = "–"
 
 @dataclass(frozen=True)
 class Compared:
-    """A run as the page needs it: its name here, its CSS class, and what its folder says."""
+    """A run for the page: its displayed name, its CSS class, and the content of its folder."""
 
     name: str
     style: str
@@ -96,7 +96,7 @@ def _names(dicts):
 
 
 def _best(runs):
-    """The numbers of the runs whose judged metric is the best; none where they are judged by different ones."""
+    """Indices of the runs with the best headline metric; none if the headline metrics differ."""
     judged = [(run.evaluation.get("metric"), run.evaluation.get("direction")) for run in runs]
     if None in judged[0] or len(set(judged)) > 1:
         return ()
@@ -127,7 +127,7 @@ def _lines(runs):
 
 
 def _overlay(found, phase, name):
-    """The panel of one line of several runs; None where none of them has a second point, as the table says it all."""
+    """The panel of one metric of several runs; None if no run has a second point: the table then suffices."""
     if all(len(points) < 2 for _, points in found):
         return None
     series = [Series(run.name, run.style, points) for run, points in found]

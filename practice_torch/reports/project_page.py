@@ -1,4 +1,4 @@
-"""The page of a project: what it asked, what its table says, the table, its models' curves, samples, commands and times."""
+"""The page of a project: question, findings, table, and its models' curves, samples, commands and times."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +45,7 @@ class Table(NamedTuple):
 
 
 def tables(folder: Path, results: Mapping[str, Any], missing: list[str]) -> list[Table]:
-    """The table of the results in its parts, with times.json where there is one; if it cannot be read, `missing` says so."""
+    """The parts of the results' table, with times.json if it exists; if it cannot be read, it is added to `missing`."""
     times = read_json(folder / TIMES, missing) or {"columns": {}, "rows": {}}
     columns, rows = results["columns"] | times["columns"], {}
     for title, row in results["rows"].items():
@@ -64,7 +64,7 @@ def formatted(number: float) -> str:
 
 
 def _best(columns, rows):
-    """column -> the models whose value is the best of all models, where one is better than another."""
+    """column -> the models with the best value; columns with equal values are left out."""
     best = {}
     for column, about in columns.items():
         of_models = {

@@ -1,4 +1,4 @@
-"""How the decoders of this family are told what a sequence is about."""
+"""Conditioning of this family's decoders."""
 
 from practice_torch.arguments import as_int64
 

@@ -1,7 +1,7 @@
 r"""Diagonal state spaces, S4D: kernels of complex modes as one real matrix product a channel, layers by FFT, and single steps.
 
 A = -e^log_negative_real + i imaginary, B = 1, C = output_weights, and the step e^log_step of a channel, during which the input is
-held. Each of the M modes stands for itself and its conjugate.
+held. Each of the M modes represents itself and its conjugate.
 """
 
 import math

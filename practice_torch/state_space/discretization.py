@@ -1,4 +1,4 @@
-r"""Discretization of x' = A x + B u, whose input is held for a step: x_t = A_bar x_(t-1) + B_bar u_t, by a solve or exponential.
+r"""Discretization of x' = A x + B u with the input held for a step: x_t = A_bar x_(t-1) + B_bar u_t, by a solve or exponential.
 
 One system at a time: a [S, S], b [S, M] for M inputs. step_size is a positive number or a tensor without axes; it may be learned.
 """

@@ -12,7 +12,7 @@ from practice_torch.arguments import require, require_at_least, require_rank, re
 def segment_sum(log_decay):
     r"""sum_(s < k <= t) log a_k for s <= t, so 0 at s = t, and -inf for s > t: e^ of it is what is left at t of an input at s.
 
-    Every entry is a sum of its own: a difference of two running sums would lose the digits of a short sum after a long one.
+    Every entry is summed separately: a difference of two running sums would lose the digits of a short sum after a long one.
 
     Raises ValueError if log_decay has another number of axes.  Source: Dao & Gu 2024, section 6 and listing 1.
     [B, T, H] -> [B, H, T, T]

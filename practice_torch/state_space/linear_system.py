@@ -37,7 +37,7 @@ def impulse_response(times, a, b, c):
 def step_response(times, a, b, c, d, initial):
     r"""y(t) = C e^(At) x_0 + int_0^t C e^(As) B ds + D for t >= 0: the output if the input is 1 from 0 on.
 
-    Exact for every A, singular or not: state and input together obey x' = A x + B u, u' = 0, whose exponential is computed.
+    Exact for every A, singular or not: the exponential is that of state and input together, x' = A x + B u, u' = 0.
 
     Raises ValueError if a is not square, the shapes do not fit, or an entry of times is negative.
     Source: Van Loan 1978, theorem 1.

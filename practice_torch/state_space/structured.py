@@ -10,7 +10,7 @@ from practice_torch.arguments import require, require_at_least, require_rank, re
 
 
 def low_rank_vector(*, order):
-    r"""p_n = sqrt(n + 1/2): the vector whose p p^T makes LegS's matrix normal.
+    r"""p_n = sqrt(n + 1/2): with p p^T added, LegS's matrix is normal.
 
     Raises ValueError if order < 1.  Source: Gu et al. 2022, theorem 1 and appendix C.1.
     -> [S]

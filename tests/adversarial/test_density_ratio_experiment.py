@@ -50,5 +50,5 @@ def test_a_classifier_that_is_always_right_need_not_know_the_ratio():
 
 
 def test_a_batch_without_one_of_the_classes_is_refused():
-    with pytest.raises(ValueError, match="share is 0.01; it must be one that leaves both"):
+    with pytest.raises(ValueError, match="share is 0.01; it must be such that both"):
         tiny.small(RECIPES["gaussians"], share=0.01, batch_size=32)

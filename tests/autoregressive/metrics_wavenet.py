@@ -28,8 +28,8 @@ def decoded(e, codes):
 
 def costs(e, codes, batch):
     """Nats of each sound."""
-    told = [batch["label"][k : k + 1] if e.classes else None for k in range(len(codes))]
-    laws = [torch.distributions.Categorical(logits=logits(e, codes[k : k + 1], told[k])[0]) for k in range(len(codes))]
+    labels = [batch["label"][k : k + 1] if e.classes else None for k in range(len(codes))]
+    laws = [torch.distributions.Categorical(logits=logits(e, codes[k : k + 1], labels[k])[0]) for k in range(len(codes))]
     return [-float(law.log_prob(row).sum()) for law, row in zip(laws, codes, strict=True)]
 
 

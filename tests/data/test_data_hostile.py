@@ -429,7 +429,7 @@ def test_a_parquet_footer_that_counts_other_rows(tmp_path, monkeypatch):
                 self.count = count
 
         monkeypatch.setattr("practice_torch.data.reading.image_files.Rows", Lying)
-        refused_soon(images.load, path, f"says that it has {count} rows", "again")
+        refused_soon(images.load, path, f"the {count} rows that its footer declares", "again")
 
 
 # ---------------------------------------------------------------------------------------------------- the command

@@ -206,7 +206,7 @@ def test_what_is_damaged_is_named(tmp_path):
     raw, signed = shard.read_bytes(), manifest.read_bytes()
     refused(open_prepared, tmp_path, "text", say=["is prepared letters", "takes text"])
     shard.write_bytes(raw[:-1])
-    refused(open_prepared, tmp_path, say=["shard-00001.bin has 3 bytes", "the manifest says 4"])
+    refused(open_prepared, tmp_path, say=["shard-00001.bin has 3 bytes", "the manifest lists 4"])
     shard.write_bytes(b"zzzz")
     assert open_prepared(tmp_path)  # which only reading all of it can find
     refused(verify, tmp_path, say=["shard-00001.bin", "not the content that was prepared"])

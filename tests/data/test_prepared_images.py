@@ -262,7 +262,7 @@ def test_a_shard_cut_short_missing_or_changed(tmp_path, small_shards):
     prepared = prepare(tmp_path / "out", folder_of(tmp_path / "in", 7))
     path, whole = prepared.paths[1], prepared.paths[1].read_bytes()
     path.write_bytes(whole[:-100])
-    refused(images.load, tmp_path / "out", say=[path, "the manifest says"])
+    refused(images.load, tmp_path / "out", say=[path, "the manifest lists"])
     path.unlink()
     refused(images.load, tmp_path / "out", say=[path, "is missing"])
     path.write_bytes(bytes(len(whole)))  # of the right size
@@ -288,7 +288,7 @@ def test_a_manifest_that_counts_other_rows(tmp_path, small_shards):
     shards[0]["count"], shards[1]["count"] = 2, 4
     manifest = prepared.manifest | {"shards": shards}
     (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest | {"sha256": digest_of(manifest)}))
-    refused(images.load, tmp_path / "out", say=["does not have the", "rows that the manifest says"])
+    refused(images.load, tmp_path / "out", say=["does not have the", "rows of the manifest"])
 
 
 def test_a_shard_whose_offsets_lead_beyond_its_end(tmp_path):

@@ -353,7 +353,7 @@ def test_damaged_shards_and_folders_of_other_kinds_are_refused(small, verses, tm
     manifest, shard = (out / "manifest.json").read_bytes(), out / "shard-00001.bin"
     raw = shard.read_bytes()
     shard.write_bytes(raw[:-2])
-    refused(text.load, out, say=["shard-00001.bin has", "the manifest says"], **load)
+    refused(text.load, out, say=["shard-00001.bin has", "the manifest lists"], **load)
     shard.write_bytes(np.full(len(raw) // 2, 60000, np.uint16).tobytes())
     train, _ = text.load(out, **load)
     place = torch.tensor([0, train.shards.ends[0] + 3])

@@ -206,7 +206,7 @@ def test_with_the_exact_score_learned_both_curves_agree(studied):
     """Up to chance: they are drawn from different noise."""
     lines = {line.get_label(): line.get_ydata() for line in drawn(studied["mixture"]).get_lines()}
     for name in ("DDIM", "ancestral, large variance"):
-        exact, learned = (torch.tensor(lines[f"{name}, {whose} score"]) for whose in ("exact", "learned"))
+        exact, learned = (torch.tensor(lines[f"{name}, {kind} score"]) for kind in ("exact", "learned"))
         torch.testing.assert_close(learned, exact, rtol=0.15, atol=0.1)
         assert exact[0] > 10 * exact[-1]
 

@@ -161,8 +161,8 @@ def test_a_killed_worker_ends_the_training_in_one_line_and_signals_to_the_group_
         ("auto", 500, False, False, "500 bytes: on cpu (at most half of the 1 kB that are free is taken)"),
         ("auto", 501, False, True, "501 bytes: streamed from the disk, 2 workers (at most half of the 1 kB that are free is t"),
         ("auto", 500, True, True, "streamed from the disk, 2 workers (each time, another part of an example is taken)"),
-        ("device", 501, True, False, "on cpu (as --placement says)"),
-        ("stream", 500, False, True, "streamed from the disk, 2 workers (as --placement says)"),
+        ("device", 501, True, False, "on cpu (as set by --placement)"),
+        ("stream", 500, False, True, "streamed from the disk, 2 workers (as set by --placement)"),
     ],
 )
 def test_data_are_placed_by_size_and_a_line_says_why(tmp_path, monkeypatch, capsys, asked, needed, varies, streams, line):

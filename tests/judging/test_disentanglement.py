@@ -20,9 +20,9 @@ def test_a_latent_for_each_factor_has_a_gap_of_one_and_copies_have_none():
     factors, generator = _factors(12_000)
     noise = torch.rand(12_000, 3, generator=generator)
     own = torch.stack([factors[:, 1] + 0.01 * noise[:, 0], noise[:, 1], -factors[:, 0] + 0.01 * noise[:, 2]], 1)
-    told, entropy = disentanglement.informations(own, factors, SIZES)
+    shared, entropy = disentanglement.informations(own, factors, SIZES)
     torch.testing.assert_close(entropy, torch.tensor([math.log(4), math.log(3)]), rtol=1e-3, atol=0)
-    assert told.argmax(0).tolist() == [2, 0]
+    assert shared.argmax(0).tolist() == [2, 0]
     assert disentanglement.gap(own, factors, SIZES) > 0.9
     assert disentanglement.gap(own[:, [0, 0, 2, 2]], factors, SIZES) < 1e-6
     assert disentanglement.gap(noise, factors, SIZES) < 0.01

@@ -54,21 +54,21 @@ def entropy(values):
 
 def informations(drawn, factors):
     """({latent: [information about each factor]}, [entropy of each factor]), by H(bin) + H(factor) - H(both)."""
-    told = []
+    shared = []
     for latent in drawn.T.tolist():
         ranks = {k: rank for rank, k in enumerate(sorted(range(len(latent)), key=lambda k: latent[k]))}
         bins = [ranks[k] * BINS // len(latent) for k in range(len(latent))]
         columns = factors.T.tolist()
-        told.append([entropy(bins) + entropy(c) - entropy(list(zip(bins, c, strict=True))) for c in columns])
-    return told, [entropy(column) for column in factors.T.tolist()]
+        shared.append([entropy(bins) + entropy(c) - entropy(list(zip(bins, c, strict=True))) for c in columns])
+    return shared, [entropy(column) for column in factors.T.tolist()]
 
 
 def gap(drawn, factors):
-    told, entropies = informations(drawn, factors)
+    shared, entropies = informations(drawn, factors)
     gaps = []
     for k, most in enumerate(entropies):
         if most > 0:
-            best, second, *_ = sorted((row[k] for row in told), reverse=True)
+            best, second, *_ = sorted((row[k] for row in shared), reverse=True)
             gaps.append((best - second) / most)
     return mean(gaps)
 
@@ -91,7 +91,7 @@ def preview(e, data):
             z = center.clone()
             z[latent] = -2 + 4 * k / 9
             rows.append(e.network.decode(z[None]).sigmoid().view(e.shape))
-    told, entropies = informations(*codes(e, data))
-    shares = [[part / most if most else 0.0 for part, most in zip(row, entropies, strict=True)] for row in told]
+    shared, entropies = informations(*codes(e, data))
+    shares = [[part / most if most else 0.0 for part, most in zip(row, entropies, strict=True)] for row in shared]
     informed = [("imshow", torch.tensor(shares))]
     return {"traversals": torch.stack(rows), "informations": informed, **metrics_vae.preview(e, data)}

@@ -61,7 +61,7 @@ def evaluate(e, data):
 
 
 def labels(e, batch):
-    return batch["label"].tolist() if e.told else [0] * len(medium(batch))
+    return batch["label"].tolist() if e.conditional else [0] * len(medium(batch))
 
 
 def prior_bits(e, codes, label):

@@ -80,12 +80,12 @@ MISTAKES = (
     Mistake("mutual_information_from_counts", "an empty cell is not a number", _information(
         lambda p, independent: p * (p / independent).log())),
     Mistake("mutual_information_from_counts", "an empty column is not a number", _empty_cells_alone),
-    Mistake("mutual_information_gap", "not normalized", _gap(lambda told, entropy: _difference(told.topk(2, dim=0).values))),
-    Mistake("mutual_information_gap", "the second largest over the factors", _gap(lambda told, entropy: (
-        _difference(told.topk(2, dim=1).values.mT)[: len(entropy)] / entropy if len(told) >= len(entropy) else told[0]))),
-    Mistake("mutual_information_gap", "the largest alone", _gap(lambda told, entropy: told.amax(0) / entropy)),
-    Mistake("mutual_information_gap", "against the mean of the others", _gap(lambda told, entropy: (
-        (told.amax(0) - (told.sum(0) - told.amax(0)) / (len(told) - 1)) / entropy))),
+    Mistake("mutual_information_gap", "not normalized", _gap(lambda shared, entropy: _difference(shared.topk(2, dim=0).values))),
+    Mistake("mutual_information_gap", "the second largest over the factors", _gap(lambda shared, entropy: (
+        _difference(shared.topk(2, dim=1).values.mT)[: len(entropy)] / entropy if len(shared) >= len(entropy) else shared[0]))),
+    Mistake("mutual_information_gap", "the largest alone", _gap(lambda shared, entropy: shared.amax(0) / entropy)),
+    Mistake("mutual_information_gap", "against the mean of the others", _gap(lambda shared, entropy: (
+        (shared.amax(0) - (shared.sum(0) - shared.amax(0)) / (len(shared) - 1)) / entropy))),
 )  # fmt: skip
 
 EQUIVALENT = (
@@ -98,6 +98,6 @@ EQUIVALENT = (
     Mistake(
         "mutual_information_gap",
         "by sorting",
-        _gap(lambda told, entropy: (told.sort(0).values[-1] - told.sort(0).values[-2]) / entropy),
+        _gap(lambda shared, entropy: (shared.sort(0).values[-1] - shared.sort(0).values[-2]) / entropy),
     ),
 )

@@ -107,11 +107,11 @@ def preview(e, data):
     """Cells with the largest value of their actions, of both tables; the others, and the goal, are gray."""
     exact = best_values(e, e.recipe.epsilon if "sarsa" in e.recipe.method else 0.0)
     height, width = len(e.world.rows), len(e.world.rows[0])
-    beside = width < 2 * height
-    shape = (height + 1, 2 * width + 1) if beside else (2 * height + 2, width)
+    in_a_row = width < 2 * height
+    shape = (height + 1, 2 * width + 1) if in_a_row else (2 * height + 2, width)
     values, gray = torch.full(shape, torch.nan), torch.full(shape, torch.nan)
     for number, table in enumerate((e.values.mean(0), exact)):
-        top, left = (1, number * (width + 1)) if beside else (number * (height + 1) + 1, 0)
+        top, left = (1, number * (width + 1)) if in_a_row else (number * (height + 1) + 1, 0)
         for cell, row in zip(e.world.cells, table.tolist(), strict=True):
             if cell not in e.world.names:
                 values[top + cell[0], left + cell[1]] = max(row)

@@ -25,7 +25,7 @@ from theory_jax.foundations.maximum_likelihood import categorical_negative_log_l
 
 
 def gradient_reversal(x, *, scale):
-    r"""x itself; its gradient is -scale times the one that arrives.
+    r"""The identity, with a gradient of -scale times the incoming one.
 
     Raises ValueError if x has no axis or scale is negative.  Source: Ganin et al. 2016, section 4.2.
     [B, ...] -> [B, ...]

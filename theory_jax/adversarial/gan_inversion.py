@@ -54,8 +54,8 @@ def invert_by_gradient_descent(x, initial_z, mask, generator_fn, *, learning_rat
 
     def objective(z):
         made = generator_fn(z)
-        told = f"generator_fn makes images of shape {list(made.shape)}; it must be that of x, {list(x.shape)}"
-        require(made.shape == x.shape, told)
+        mismatch = f"generator_fn makes images of shape {list(made.shape)}; it must be that of x, {list(x.shape)}"
+        require(made.shape == x.shape, mismatch)
         return inversion_objective(x, made, z, mask, prior_weight=prior_weight).sum()
 
     objective(initial_z)  # its checks, also where no step is taken

@@ -12,9 +12,9 @@ from theory_jax.autoregressive.normalization import layer_norm
 def attention_weights(query, key, mask, *, scale=None):
     r"""softmax_j(s q_i . k_j) over the keys that the mask leaves, s = D^(-1/2) unless it is given.
 
-    mask: True where query i may look at key j, broadcast to [B, H, Tq, Tk]; None for everywhere.
+    mask: True where query i may attend to key j, broadcast to [B, H, Tq, Tk]; None for everywhere.
 
-    Raises ValueError if the shapes do not fit, also that of mask, or if it leaves a query no key to look at.
+    Raises ValueError if the shapes do not fit, also that of mask, or if it leaves a query without keys.
     Source: Vaswani et al. 2017, eq. 1.
     [B, H, Q, D], [B, H, K, D], [...] -> [B, H, Q, K]
     """

@@ -56,7 +56,7 @@ def cached_attention(query, cache_key, cache_value, *, position):
 
 
 def cached_decoder_step(tokens, cache_keys, cache_values, parameters, *, heads, position, epsilon=1e-5):
-    r"""decoder_logits of S tokens at position .. position+S-1, whose past is in the caches; returns (logits, (keys, values)).
+    r"""decoder_logits of S tokens at position .. position+S-1, with their past in the caches; returns (logits, (keys, values)).
 
     Raises ValueError for cache_keys or cache_values that do not fit the tokens or the blocks, a position beyond the caches or the
     position embeddings, or a token that is not in the vocabulary.  Source: Pope et al. 2022, section 2.1 (prefill and decode).

@@ -15,7 +15,7 @@ from theory_jax.arguments import require, require_rank, require_same_shape, requ
 
 
 def chunk_ids(data):
-    r"""The number of the chunk of each byte: a chunk starts at a whitespace byte (9-13, 32) after one that is none.
+    r"""The number of the chunk of each byte: a chunk starts at a whitespace byte (9-13, 32) after a non-whitespace byte.
 
     Raises ValueError if data holds anything but 0..255.  Source: Radford et al. 2019, section 2.2 (their rule is finer).
     [N] -> [N]

@@ -28,7 +28,7 @@ def next_token_pairs(tokens, mask):
 def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
     r"""-sum_v q_v log softmax(logits)_v with q = (1 - s) e_y + s/V, in nats: s = label_smoothing, y the target; 0 where masked.
 
-    What stands at a masked position, target or logits, has no influence.
+    Targets and logits at masked positions have no influence.
 
     Raises ValueError if the shapes do not fit, a valid target is outside 0..V-1 or label_smoothing is outside [0, 1].
     Source: Szegedy et al. 2016, section 7.

@@ -88,7 +88,7 @@ class Chain:
 
     @property
     def relation(self):
-        """How the first expression stands to the last."""
+        """The relation of the first expression to the last."""
         return next((line.relation for line in self.lines if line.relation != "="), "=")
 
     @property
@@ -235,7 +235,7 @@ class Valley:
 
 @dataclass(frozen=True, eq=False)
 class Assumption:
-    """What is assumed to be never negative: convexity, say. Not executed; the page says so."""
+    """An expression assumed to be nonnegative, such as convexity. It is not executed; the page states this."""
 
     title: str
     expression: sympy.Expr
@@ -256,7 +256,7 @@ class Assumption:
 
 
 def instance(lemma, expression, about, others):
-    """The expression with laws, numbers and families of numbers exchanged, as one that is never negative.
+    """The nonnegative expression with distributions, numbers and families of numbers substituted.
 
     Raises ValueError if another takes the place of a law, of a family or of a positive number without being one, or if the
     expression has a name that is defined by what is exchanged.
@@ -316,6 +316,6 @@ def spoken_of(expressions):
 
 
 def lemmas_in(expressions):
-    """References to the lemmas whose instances are in the expressions."""
+    """References to the lemmas with instances in the expressions."""
     nodes = set().union(*(expression.atoms(Nonnegative) for expression in expressions))
     return tuple(sorted({node.reference for node in nodes}, key=lambda reference: (reference.title, reference.module)))

@@ -10,7 +10,7 @@ def draw(*shape, seed=0, scale=1.0):
 
 
 def disjoint_distributions():
-    """Three pairs on four points whose supports do not meet, as log-probabilities."""
+    """Three pairs of distributions on four points with disjoint supports, as log-probabilities."""
     p = jnp.array([[0.5, 0.5, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0], [0.3, 0.0, 0.7, 0.0]])
     q = jnp.array([[0.0, 0.0, 0.2, 0.8], [0.0, 0.0, 0.6, 0.4], [0.0, 0.5, 0.0, 0.5]])
     return jnp.log(p), jnp.log(q)

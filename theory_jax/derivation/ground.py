@@ -15,7 +15,7 @@ from theory_jax.derivation.rational import is_zero
 from theory_jax.derivation.typeset import latex
 from theory_jax.derivation.unspecified import UnspecifiedFunction
 
-STATES = 3  # of every index, unless a chain says otherwise
+STATES = 3  # of every index, unless a chain sets it
 POINTS = 8  # random points at which a line is tried before SymPy reduces it
 ROUNDING = 1e-12  # below, a product may be different from zero by the rounding of one of its factors
 SEPARATED = 1e-9  # a relative difference that no rounding of 16 digits explains
@@ -136,7 +136,7 @@ class Ground:
     def _is_zero(self, expanded):
         if expanded == 0:
             return True
-        # Logarithms are split while every probability is a positive symbol of its own: 1 - p_0 - p_1 could not be split.
+        # Logarithms are split while every probability is a separate positive symbol: 1 - p_0 - p_1 could not be split.
         split = self.on_the_simplex(_split_logarithms(expanded))
         if _is_zero_fraction(split):
             return True
@@ -289,7 +289,7 @@ def evaluate(expression, values):
 
 @functools.cache
 def _some_function(letter, orders):
-    """A smooth function in place of one of which nothing is said, differentiated: its variables, and its expression in them."""
+    """A concrete smooth function in place of an unspecified one, differentiated: its variables and its expression in them."""
     seed = sum(map(ord, letter))
     x = sympy.symbols(f"x:{len(orders)}")
     inside = sum(sympy.Rational(7 + 2 * k + seed % 5, 9) * variable for k, variable in enumerate(x))

@@ -47,7 +47,7 @@ class SampleSides(NamedTuple):
 
 
 class Refused(Exception):
-    """The step compares nothing, or not what its kind says."""
+    """The step compares nothing, or not what its kind requires."""
 
 
 def require(condition, message):
@@ -132,7 +132,7 @@ def _bound_between(step, smaller, larger, tight):
     require(np.any(smaller != larger), "smaller and larger are equal everywhere: that is an identity, not a bound")
     excess = (smaller - larger) / np.maximum(1.0, np.maximum(np.abs(smaller), np.abs(larger)))
     violation = max(0.0, float(excess.max()))
-    words = f"held at {excess.size} points, and tight where it is said to be"
+    words = f"held at {excess.size} points, and tight where claimed"
     if violation > step.tolerance:
         at = np.unravel_index(excess.argmax(), excess.shape)
         low, high = (np.broadcast_to(side, excess.shape)[at] for side in (smaller, larger))

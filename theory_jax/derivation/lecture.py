@@ -1,8 +1,8 @@
-"""Derivations: a lecture as data, whose every line is executed.
+"""Derivations: a lecture as data, with every line executed.
 
 A derivation introduces its symbols (setting.py), and then has parts, in the order in which they are read: chains and lemmas of
 SymPy expressions (chains.py), steps that return what their kind compares (kinds.py), bridges to the topic's functions, a worked
-example, figures and exercises (parts.py). The engine refuses what would pass whatever the mathematics says.
+example, figures and exercises (parts.py). The engine rejects checks that would pass for any mathematics.
 
 Importing this module switches JAX to float64, before any step runs, and keeps what JAX compiles in the user's cache folder.
 """
@@ -128,7 +128,7 @@ class Derivation(Setting):
         return self._add(Valley(title, made(expression), t, made(touches), because, dict(wrong), **of_here, **more))
 
     def assume(self, title, expression, *about, name=""):
-        """An expression that is assumed to be never negative, for all of what it is about. name: r"B_f({}, {})"."""
+        """An expression that is assumed to be nonnegative for all its arguments. name: r"B_f({}, {})"."""
         return self._add(Assumption(title, made(expression), about, name, domain=self.between, module=self.module))
 
     def bridge(
@@ -160,13 +160,13 @@ class Derivation(Setting):
         return self._decorate(lambda draw: Figure(caption, draw, panels))
 
     def exercise(self, question, answer):
-        """Decorates a body that yields what is computed next to what the answer says."""
+        """Decorates a body that yields each computed value with the answer's."""
         return self._decorate(lambda body: Exercise(question, answer, body))
 
     # ------------------------------------------------------------------------------------------------ words for steps
 
     def symbolic(self, claim, *, because, **more):
-        """left, right: SymPy expressions (or equally long lists of them) whose difference simplifies to zero."""
+        """left, right: SymPy expressions (or equally long lists of them) with a difference that simplifies to zero."""
         return self._step("symbolic", claim, because, 0.0, "", **more)
 
     def numeric(self, claim, *, because, tolerance=1e-12, since="", **more):
@@ -287,7 +287,7 @@ class Derivation(Setting):
 
 
 def _guarded(part, debug, claims):
-    """The results, or one that says what was refused or raised."""
+    """The results, or one result that reports the rejection or the exception."""
     try:
         return list(claims())
     except Refused as refusal:

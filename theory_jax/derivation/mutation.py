@@ -5,9 +5,9 @@ turned over, arguments swapped); a step's Python is changed in the same ways whe
 raises is refused, and so is one that does not end: SymPy's limits and integrals run forever on some expressions. (The limit is a
 signal of the system; Windows has none.)
 
-Some mutants are no mistakes and are left out: one that is equal to the original; one of a step that changes both sides, which
+Some mutants are no mistakes and are left out: those equal to the original; those of a step that change both sides, which
 still agree, because the claim holds at other numbers, too; changes of the points at which a bound is tried; and those of a lemma
-about one number (Valley), whose only expression is the claim: a mutant that is shown is another true lemma.
+about one number (Valley): its only expression is the claim, and a proved mutant is another true lemma.
 """
 
 import ast

@@ -1,9 +1,9 @@
 r"""The notation of a lecture as SymPy expressions, so that what a page prints is what was executed.
 
 An `Index` runs over finitely many states. An `Entry` is a number for each state (p_k, q(z|x), x_n): arbitrary, or defined by an
-expression. Nodes such as `Expectation` and `Divergence` print as a lecturer writes them; `expand_at` says what they stand for: a
+expression. Nodes such as `Expectation` and `Divergence` print as a lecturer writes them; `expand_at` gives their meaning: a
 finite sum over the states, or the moments of a Gaussian. SymPy's own functions, Integral, KroneckerDelta and explicit matrices
-are used as they are; the docstring of a class that SymPy has, too, says what SymPy's does otherwise.
+are used directly; the docstring of a class that SymPy has, too, states the difference.
 """
 
 import functools
@@ -17,7 +17,7 @@ from theory_jax.derivation.moments import normal_moment
 
 
 class Index(sympy.Symbol):
-    """A variable with finitely many states; how many is said where an expression is expanded."""
+    """A variable with finitely many states; their number is set when an expression is expanded."""
 
     def __new__(cls, name):
         return super().__new__(cls, name, integer=True, nonnegative=True)
@@ -30,7 +30,7 @@ class Family(sympy.AtomicExpr):
     """What the entries of one name have in common. place: the module and the number of the symbol, which tell equal names apart.
 
     An atom, as SymPy's Symbol is. With the indices and the definition among its arguments, p_k with another index in place of k
-    would belong to another family, and a substitution would change a definition whose name the page goes on to print. It is a
+    would belong to another family, and a substitution would change a definition although the page still prints its name. It is a
     free symbol of its entries, since SymPy takes an expression without one for a constant.
     """
 
@@ -77,7 +77,7 @@ class Family(sympy.AtomicExpr):
 
 
 class Node(sympy.Expr):
-    """An expression of the lecture's notation: prints by `_latex`, and stands for what `expand_at` returns.
+    """An expression of the lecture's notation: printed by `_latex`, with the meaning that `expand_at` returns.
 
     expand_at(ground, at) gives SymPy's own expression; `at` has the state of every index that is free in the node.
     """
@@ -133,7 +133,7 @@ class Entry(Node):
         return self.family.printed([printer.doprint(index) for index in self.indices if index not in printer.hidden])
 
     def law_name(self, printer):
-        """The name of a law: p, for p_k; q(z|x) stays what it is."""
+        """The name of a distribution: p, for p_k; q(z|x) is kept."""
         if "{}" in self.family.name:
             return self._latex(printer)
         return self.family.printed([printer.doprint(index) for index in self.indices[1:]])
@@ -406,7 +406,7 @@ def made(expression):
 
 
 def plus(*terms):
-    """A sum whose terms keep the order in which they are written, on the page, too.
+    """A sum with its terms in the order in which they are written, also on the page.
 
     Like all unevaluated expressions of SymPy it is evaluated, and so put into SymPy's order, once it is built anew: by xreplace,
     in an instance of a lemma, by pickle. Its value is the same. A subclass of Add with a doit() would keep the order, but be
@@ -416,7 +416,7 @@ def plus(*terms):
 
 
 def times(*factors):
-    """A product whose factors keep the order in which they are written, as `plus` does."""
+    """A product with its factors in the order in which they are written, like `plus`."""
     return sympy.Mul(*factors, evaluate=False)
 
 

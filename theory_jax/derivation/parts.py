@@ -48,10 +48,10 @@ class Example:
         """A Verdict for every printed number; its words are the equation."""
         rows = list(self.body())
         require(rows, "an example needs a number")
-        for what, computed, said in rows:
+        for what, computed, stated in rows:
             claim = what if isinstance(what, str) else latex(what)
-            holds = agrees(computed, said)
-            yield rf"{claim} = {said}", Verdict("computed" if holds else f"computed: {_told(computed)}", holds)
+            holds = agrees(computed, stated)
+            yield rf"{claim} = {stated}", Verdict("computed" if holds else f"computed: {_formatted(computed)}", holds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """A question, its answer in words, and a body that yields what is computed next to what the answer says."""
+    """A question, its answer in words, and a body that yields each computed value with the answer's."""
 
     question: str
     answer: str
@@ -89,27 +89,27 @@ class Exercise:
         """A Verdict for every number or expression of the answer."""
         rows = list(self.body())
         require(rows, "an exercise needs an answer that is executed")
-        for computed, said in rows:
-            if isinstance(said, str):
-                require(said in self.answer, f"the answer does not say {said}")
-            holds = agrees(computed, said)
-            words = f"{said if isinstance(said, str) else latex(said)}"
-            yield Verdict(f"computed: {words}" if holds else f"computed: {_told(computed)}, not {words}", holds)
+        for computed, stated in rows:
+            if isinstance(stated, str):
+                require(stated in self.answer, f"the answer does not contain {stated}")
+            holds = agrees(computed, stated)
+            words = f"{stated if isinstance(stated, str) else latex(stated)}"
+            yield Verdict(f"computed: {words}" if holds else f"computed: {_formatted(computed)}, not {words}", holds)
 
 
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?:/\d+)?|[-+]?\.\d+")
 
 
-def agrees(computed, said):
-    """Whether what is computed is what is said: a text with as many numbers, to the digits printed; an expression, exactly."""
+def agrees(computed, stated):
+    """Whether the computed value equals the stated one: numbers in a text to the digits printed, an expression exactly."""
     if isinstance(computed, str | bytes):
-        return computed == said
-    if not isinstance(said, str):
-        return sympy.simplify(sympy.sympify(computed) - sympy.sympify(said)) == 0
-    printed = NUMBER.findall(said.replace("−", "-"))
+        return computed == stated
+    if not isinstance(stated, str):
+        return sympy.simplify(sympy.sympify(computed) - sympy.sympify(stated)) == 0
+    printed = NUMBER.findall(stated.replace("−", "-"))
     numbers = np.ravel(np.asarray(computed, dtype=np.float64))
     if len(printed) != len(numbers):
-        raise ValueError(f"{said!r} has {len(printed)} numbers, and {len(numbers)} were computed")
+        raise ValueError(f"{stated!r} has {len(printed)} numbers, and {len(numbers)} were computed")
     return all(
         abs(number - float(sympy.Rational(text))) <= _half_a_digit(text) for number, text in zip(numbers, printed, strict=True)
     )
@@ -122,5 +122,5 @@ def _half_a_digit(text):
     return 0.5 * 10.0 ** (int(power or 0) - len(digits.partition(".")[2])) * (1 + 1e-9)
 
 
-def _told(computed):
+def _formatted(computed):
     return str(computed) if isinstance(computed, str | sympy.Basic) else np.array2string(np.asarray(computed), precision=6)

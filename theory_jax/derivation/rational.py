@@ -1,7 +1,7 @@
 """Whether a rational expression is zero, by polynomials: faster than SymPy's `together` and `expand`, and without their search.
 
 A value is a polynomial over a product of powers of polynomials. Sums take the largest power of every such base, so that no
-common divisor is ever computed: the numerator alone says whether it is zero. A square root is a generator whose square is put in
+common divisor is ever computed: the numerator alone decides whether it is zero. A square root is a generator; its square enters
 at the end.
 
 SymPy's fraction fields (`sympy.polys.fields`) reduce every sum. In all lectures together they took more than 23 CPU seconds where
@@ -62,7 +62,7 @@ def is_zero(expression: sympy.Expr) -> bool | None:
 
 
 class _NotRational(Exception):
-    """A logarithm, a power whose exponent is a symbol, a division by zero."""
+    """A logarithm, a power with a symbolic exponent, a division by zero."""
 
 
 def _sum(terms: list[Fraction]) -> Fraction:
@@ -97,7 +97,7 @@ def _power(fraction: Fraction, exponent: int) -> Fraction:
     for base, power in below.items():
         turned = turned * base ** (power * -exponent)
     turned = turned * (1 / above.LC) ** -exponent
-    if len(above) == 1:  # every generator of a monomial is a base of its own, so that it cancels
+    if len(above) == 1:  # every generator of a monomial is a separate base, so that it cancels
         bases = {above.ring.gens[k]: power * -exponent for k, power in enumerate(above.LM) if power}
     else:
         bases = {above.quo_ground(above.LC): -exponent}

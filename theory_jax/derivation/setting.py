@@ -83,7 +83,7 @@ class Setting:
         return self._entries(name, indices, meaning, code, positive=positive)
 
     def function(self, letter, meaning, code="", *, arguments=1):
-        """A smooth function of which nothing else is said. Its derivatives come from `Slope` or SymPy's diff."""
+        """A smooth function without further properties. Its derivatives come from `Slope` or SymPy's diff."""
         self._append(letter, meaning, code, letter)
         return function(letter, *(0,) * arguments)
 

@@ -17,7 +17,7 @@ class Typesetter(LatexPrinter):
         self.hidden = set()
 
     def without(self, index, expression):
-        """The expression with an index left out: the vector whose entry it is."""
+        """The expression with an index left out: the vector that contains it."""
         self.hidden.add(index)
         try:
             return self._print(expression)

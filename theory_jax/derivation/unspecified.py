@@ -1,4 +1,4 @@
-"""Functions of which nothing is said but that they are smooth: a generator f and its derivatives."""
+"""Unspecified smooth functions: a generator f and its derivatives."""
 
 import functools
 
@@ -7,7 +7,7 @@ from sympy.core.symbol import Str
 
 
 class UnspecifiedFunction(sympy.Expr):
-    """A smooth function of which nothing is said, or its partial derivative of these orders: f(u), f'(u), f''(u).
+    """An unspecified smooth function, or its partial derivative of these orders: f(u), f'(u), f''(u).
 
     The derivative of SymPy's Function("f") at 2 u is a Subs of a Derivative by another variable, and prints as one. (SymPy orders
     the factors of a product by the names of their classes: this one puts a function behind an entry.)

@@ -70,7 +70,7 @@ def guided_mean(mean, log_var, gradient, *, scale):
 
 
 def guided_noise(noise_pred, gradient, t, alpha_bar, *, scale):
-    r"""noise_pred - scale sqrt(1 - a_t) gradient: the noise whose score is the model's plus scale times the classifier's slope.
+    r"""noise_pred - scale sqrt(1 - a_t) gradient: the noise of the score of the model plus scale times the classifier's gradient.
 
     Raises ValueError if the shapes differ, t is not an integer in 1..T, or alpha_bar is no schedule.
     Source: Dhariwal & Nichol 2021, eq. 14 and algorithm 2.

@@ -45,7 +45,7 @@ def denoising_euler_step(x, sigma, sigma_next, denoise_fn):
 
     sigma_next may be 0, where the result is D, or above sigma: the way to the noise.
 
-    Raises ValueError unless sigma has one positive entry and sigma_next one that is not negative for each example, and
+    Raises ValueError unless sigma has one positive and sigma_next one nonnegative entry for each example, and
     denoise_fn returns the shape of x.  Source: Karras et al. 2022, algorithm 1.
     [B, ...], [B], [B] -> [B, ...]
     """
@@ -57,7 +57,7 @@ def denoising_euler_step(x, sigma, sigma_next, denoise_fn):
 def heun_step(x, sigma, sigma_next, denoise_fn):
     r"""x + (sigma_next - sigma) (d + d')/2: d' is the slope at the end of Euler's step. Where sigma_next is 0, Euler's step.
 
-    Raises ValueError unless sigma has one positive entry and sigma_next one that is not negative for each example, and
+    Raises ValueError unless sigma has one positive and sigma_next one nonnegative entry for each example, and
     denoise_fn returns the shape of x.  Source: Karras et al. 2022, algorithm 1.
     [B, ...], [B], [B] -> [B, ...]
     """

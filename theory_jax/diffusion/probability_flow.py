@@ -49,7 +49,7 @@ def log_prob(x, probes, times, drift_fn):
 
 
 def _at_each(drift_fn):
-    """The velocity at one time, which every example is told."""
+    """The velocity at one time, given to every example."""
 
     def velocity_fn(x, time):
         velocity = drift_fn(x, jnp.full(len(x), time))

@@ -8,7 +8,7 @@ from theory_jax.arguments import require
 from theory_jax.energy._machine import require_machine, require_steps, states
 from theory_jax.energy.restricted_boltzmann_machine import gibbs_step, hidden_logits
 
-LARGEST = 10  # units of a layer whose Gibbs matrix is written out: a million entries
+LARGEST = 10  # most units of a layer for the explicit Gibbs matrix: a million entries
 
 
 def sufficient_statistics(visible, weight, hidden_bias):

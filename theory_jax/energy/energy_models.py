@@ -49,7 +49,7 @@ def quadrature_log_partition(grid, cell_volume, energy_fn):
     energy_fn([N, D]) -> [N] treats every point by itself.
 
     Raises ValueError if grid has no points, cell_volume is not positive, or energy_fn does not return one energy for each point,
-    returns none that is finite, or one that is NaN or -inf.  Source: Davis & Rabinowitz 1984, section 2.1.
+    returns only infinite energies, or a NaN or -inf.  Source: Davis & Rabinowitz 1984, section 2.1.
     [N, D] -> []
     """
     require_rank(2, grid=grid)
@@ -64,7 +64,7 @@ def quadrature_log_partition(grid, cell_volume, energy_fn):
 def contrastive_loss(data_energy, sample_energy):
     r"""E(x+) - E(x-), for data x+ and samples x- of the model: its mean gradient is T times that of -log p(x+).
 
-    The samples must not depend on the parameters: detach them. The value says nothing about the likelihood.
+    The samples must not depend on the parameters: detach them. The value is no estimate of the likelihood.
 
     Raises ValueError if the shapes differ.  Source: Hinton 2002, section 2; Song & Kingma 2021, section 2.
     [...], [...] -> [...]
@@ -100,5 +100,5 @@ def _require_energies(temperature, **arrays):
     for name, energies in arrays.items():
         require(jnp.shape(energies)[1] > 0, f"{name} has shape {list(jnp.shape(energies))}; its last axis must not be empty")
         require_values(
-            name, energies, lambda a: (a > -np.inf) & (a.min(1, keepdims=True) < np.inf), "finite, or +inf next to one that is"
+            name, energies, lambda a: (a > -np.inf) & (a.min(1, keepdims=True) < np.inf), "finite or +inf, and not all +inf"
         )

@@ -56,8 +56,8 @@ def acceptance_log_ratio(x, y, energy_fn, *, step_size):
 def step(x, noise, uniforms, energy_fn, *, step_size):
     r"""y = x - h grad E(x) + sqrt(2 h) noise where u < r, and x elsewhere; and whether y is accepted. h = step_size.
 
-    u = uniforms, and r is that of acceptance_log_ratio. energy_fn([B, ...]) -> [B] treats every example by itself. Chains of the
-    law e^-E / Z keep it, whatever h is. A state that stays counts once more. A y whose log r is not a number is rejected.
+    u = uniforms, and r is that of acceptance_log_ratio. energy_fn([B, ...]) -> [B] treats every example by itself. Chains leave
+    the law e^-E / Z invariant for every h. A rejected move repeats the state. A y whose log r is not a number is rejected.
 
     Raises ValueError if x and noise differ in shape, uniforms does not hold a number in [0, 1] for each example, step_size is not
     positive, or energy_fn does not return one energy for each example.  Source: Besag 1994; Roberts & Tweedie 1996, section 1.4.
@@ -96,7 +96,7 @@ def metropolis_matrix(log_probs, proposal):
 
 
 def _require_one_batch(**arrays):
-    """All arrays have one shape, whose first axis is the batch."""
+    """All arrays have one shape, with the batch as first axis."""
     first, array = next(iter(arrays.items()))
     require_batch(**{first: array})
     require_same_shape(**arrays)

@@ -61,7 +61,7 @@ def classifier_energy(logits):
     """
     require_rank(2, logits=logits)
     require(jnp.shape(logits)[1] > 0, f"logits has shape {list(jnp.shape(logits))}; its last axis must not be empty")
-    allowed = "finite, or -inf next to one that is"
+    allowed = "finite or -inf, and not all -inf"
     require_values("logits", logits, lambda f: (f < np.inf) & (f.max(1, keepdims=True) > -np.inf), allowed)
     return -jax.nn.logsumexp(logits, axis=1)
 

@@ -34,7 +34,7 @@ def sample(buffer, indices, fresh, uniforms, *, reinitialize_probability=0.05):
 
 
 def update(buffer, indices, samples):
-    r"""The buffer with samples[b] at indices[b]: of equal indices the last wins. A new array; the given one stays what it is.
+    r"""A new buffer with samples[b] at indices[b]: of equal indices the last wins. The given array is not changed.
 
     Raises ValueError if buffer is empty, an entry of indices is no integer in 0..N-1, or samples has not one entry for each of
     indices, or other axes than buffer.  Source: Tieleman 2008; Du & Mordatch 2019, algorithm 1.

@@ -91,7 +91,7 @@ def fisher_divergence(score_p, score_q):
 
 
 def _half_squares(name, rows):
-    """1/2 of the sum of every example's squares, [B]; name: of the argument whose batch it is."""
+    """1/2 of the sum of every example's squares, [B]; name: the argument's, for errors."""
     require_batch(**{name: rows})
     return sum_each(rows**2) / 2
 

@@ -53,7 +53,7 @@ def data_copying_z_score(generated, training, test):
 
 
 def one_nearest_neighbor_accuracy(real, generated):
-    r"""The shares of the real and of the generated points whose nearest other point, of all 2N, is of their own kind.
+    r"""The shares of real and of generated points whose nearest other point, of all 2N, is of the same kind.
 
     A tie counts half. Both are 1 if the sets are apart, 0 if one is a copy of the other, and (N - 1) / (2N - 1) in expectation
     if both are draws from one density.

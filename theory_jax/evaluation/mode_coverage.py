@@ -64,7 +64,7 @@ def mode_kl_divergence(assignments, log_mode_probs):
     r"""KL(shares of the modes among the samples that have one || exp(log_mode_probs)), in nats.
 
     Raises ValueError if assignments is no vector of integers in -1..K-1 or has no sample with a mode, or log_mode_probs is no
-    vector whose probabilities sum to one.  Source: Metz et al. 2017, section 3.3.1.
+    vector of log-probabilities that sum to one.  Source: Metz et al. 2017, section 3.3.1.
     [N], [K] -> []
     """
     _require_law(log_mode_probs=log_mode_probs)
@@ -82,7 +82,7 @@ def collision_log_probability(log_probs, *, sample_size):
     P(draw m is the first) = (m-1)! sum_k p_k^2 e_(m-2)(p without p_k), e_j: the elementary symmetric polynomials. The sum is
     1 - s! e_s(p), without the subtraction that rounds a small probability away.
 
-    Raises ValueError if log_probs is no vector whose probabilities sum to one, or sample_size is below 2.
+    Raises ValueError if log_probs is no vector of log-probabilities that sum to one, or sample_size is below 2.
     Source: Arora, Risteski & Zhang 2018, section 2.
     [K] -> []
     """

@@ -28,7 +28,7 @@ from theory_jax.arguments import (
 def token_log_probs(tokens, logits):
     r"""log softmax(logits[b, i])_v at v = tokens[b, i], in nats.
 
-    logits[b, i] must be what the model says before it sees tokens[b, i].
+    logits[b, i] must be the prediction of the model before it sees tokens[b, i].
 
     Raises ValueError if the shapes do not fit, or an entry of tokens is no integer in 0..V-1.
     Source: Jelinek et al. 1977.

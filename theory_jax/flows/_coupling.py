@@ -11,7 +11,7 @@ from theory_jax.arguments import require, require_batch, require_values
 
 
 def require_mask(x, mask):
-    """mask: truth values for the entries of an example of x; an axis of size 1 stands for all sizes, but not all axes do."""
+    """mask: truth values for the entries of an example of x; an axis of size 1 is broadcast, but not all axes may be."""
     require_batch(x=x)
     require(mask.dtype == bool, f"mask has dtype {mask.dtype}; it must be truth values, True where an entry passes")
     example, given = list(x.shape[1:]), list(mask.shape)

@@ -15,7 +15,7 @@ from theory_jax.flows.change_of_variables import standard_normal_log_prob
 
 
 def checkerboard_mask(*, height, width, flip=False):
-    r"""True where row + column is even, odd if flip: what passes unchanged. The axis of size 1 stands for all channels.
+    r"""True where row + column is even, odd if flip: these entries are kept. The axis of size 1 is broadcast to all channels.
 
     Raises ValueError if height or width < 1, or both are 1: such a mask leaves nothing to pass, or nothing to change.
     Source: Dinh et al. 2017, section 3.4.
@@ -72,7 +72,7 @@ def bounded_log_scale(raw, *, bound=2.0):
 
 
 def log_prob(x, masks, log_scale_fns, shift_fns):
-    r"""log p(x) = log N(z; 0, I) + the log-determinants of all layers, in nats; the first layer is the one that sees x.
+    r"""log p(x) = log N(z; 0, I) + the log-determinants of all layers, in nats; the first layer is applied to x.
 
     Raises ValueError if masks, log_scale_fns and shift_fns differ in number, or as forward does.
     Source: Dinh et al. 2017, eq. 2 and 3.

@@ -24,7 +24,7 @@ from theory_jax.arguments import (
 def uniform_dequantize(x, u, *, num_levels):
     r"""y = (x + u) / num_levels in [0, 1): noise u from [0, 1) spreads every integer over its cell.
 
-    Where rounding would lift y to the next cell, y is the largest number of its own: quantize gives x back.
+    Where rounding would lift y to the next cell, y is the largest number of its cell, so that quantize returns x.
 
     Raises ValueError if x holds anything but integers in 0..num_levels-1, u has another shape or an entry outside [0, 1), or
     num_levels < 1.  Source: Theis et al. 2016, section 3.1.
@@ -42,7 +42,7 @@ def uniform_dequantize(x, u, *, num_levels):
 
 
 def quantize(y, *, num_levels):
-    r"""The level whose cell [k / num_levels, (k + 1) / num_levels) holds y; 0 below all cells, num_levels - 1 above them.
+    r"""The level k of the cell [k / num_levels, (k + 1) / num_levels) that contains y; 0 below, num_levels - 1 above all cells.
 
     Raises ValueError if y has no axis for the batch or an entry that is no number, or num_levels < 1.
     Source: Theis et al. 2016, section 3.1.

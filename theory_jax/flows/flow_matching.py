@@ -75,7 +75,7 @@ def mixture_velocity(x, time, means, log_vars, log_weights):
 
 
 def logit_normal_times(normals, *, mean=0.0, std=1.0):
-    r"""1/(1 + e^-(mean + std n)): times in (0, 1) whose logit is N(mean, std^2), from standard normal n; most are in the middle.
+    r"""1/(1 + e^-(mean + std n)): times in (0, 1) with logit N(mean, std^2), from standard normal n; most are in the middle.
 
     Raises ValueError if std is not positive.  Source: Atchison & Shen 1980; Esser et al. 2024, section 3.1.
     [...] -> [...]

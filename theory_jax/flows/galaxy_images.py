@@ -71,7 +71,7 @@ def elliptical_radius(grid_x, grid_y, center_x, center_y, axis_ratio, angle):
 
 
 def sersic_profile(radius, total_flux, half_light_radius, index):
-    r"""I_e exp(-b ((r/R)^(1/n) - 1)) with I_e = F / (2 pi R^2 n e^b Gamma(2n) b^(-2n)): light per area whose total is F.
+    r"""I_e exp(-b ((r/R)^(1/n) - 1)) with I_e = F / (2 pi R^2 n e^b Gamma(2n) b^(-2n)): light per area, with integral F.
 
     b is sersic_constant_approximation(index). The gradient with respect to the radius at r = 0, infinite for n > 1, is 0.
 

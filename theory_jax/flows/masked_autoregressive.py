@@ -40,7 +40,7 @@ def masked_linear(x, weight, bias, mask):
 def forward(x, conditioner_fn):
     r"""z_d = (x_d - mean_d) e^-log_scale_d with (mean, log_scale) = conditioner_fn(x), and log |det dz/dx| = -sum log_scale.
 
-    conditioner_fn gives two arrays of the shape of x, whose entries d depend on x_1 .. x_(d-1) alone: no one checks that.
+    conditioner_fn gives two arrays of the shape of x; entry d must depend on x_1 .. x_(d-1) alone, which is not checked.
 
     Raises ValueError if x has not two axes, conditioner_fn does not keep its shape, or e^|log_scale| overflows.
     Source: Papamakarios et al. 2017, eq. 4 and 5.

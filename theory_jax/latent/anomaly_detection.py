@@ -1,6 +1,6 @@
 """Anomaly detection (lecture 21): what a score is worth, where a threshold is put, and why the likelihood can fail.
 
-A high score says anomaly; the label of an anomaly is 1, that of a normal observation 0. Rankings have no slope: the gradients of
+A high score means anomaly; the label of an anomaly is 1, that of a normal observation 0. Rankings have no gradient: those of
 area_under_roc, average_precision and false_positive_rate_at_recall are zero.
 """
 

@@ -40,8 +40,8 @@ def principal_subspace_reconstruction(x, *, rank):
     r"""xbar + U U^T (x - xbar): the projection on the subspace of the data with the largest variance.
 
     xbar is the mean of the rows of x, and the columns of U are eigenvectors of the covariance of x, divided by N, for its
-    largest eigenvalues, as many as rank says. Where the last of these equals the next, the subspace is one of many, and the
-    gradient that of a fixed one.
+    `rank` largest eigenvalues. If the last of these equals the next, the subspace is not unique, and the gradient is that of a
+    fixed one.
 
     Raises ValueError if x has not 2 axes, x has no rows, or rank is not in 0..D.  Source: Baldi & Hornik 1989; Pearson 1901.
     [N, D] -> [N, D]

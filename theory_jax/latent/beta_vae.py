@@ -11,7 +11,7 @@ from theory_jax.latent.vae import gaussian_log_likelihood
 
 
 def beta_negative_elbo(negative_log_likelihood, kl, *, beta):
-    r"""negative_log_likelihood + beta kl, in nats: the loss of a VAE whose rate has a weight.
+    r"""negative_log_likelihood + beta kl, in nats: the loss of a VAE with a weighted rate.
 
     Raises ValueError if negative_log_likelihood is not [B], kl has another shape, or beta is negative.
     Source: Higgins et al. 2017, eq. 4.
@@ -58,7 +58,7 @@ def stratified_log_importance(*, batch_size, dataset_size):
     For a batch that is drawn without replacement, the weighted sum of the densities q(z_i|x_j) is q(z_i) on average.
 
     Raises ValueError if batch_size is below 2 or above dataset_size.
-    Source: Chen et al. 2018, appendix C.2, averaged over which other example of the batch stands for itself alone.
+    Source: Chen et al. 2018, appendix C.2, averaged over the choice of the example that represents only itself.
     -> [B, B]
     """
     require_at_least(2, batch_size=batch_size)

@@ -18,7 +18,7 @@ from theory_jax.arguments import (
 
 
 def permute_latents(z, permutations):
-    r"""z[permutations[l, b], l] in row b and column l: every latent of the batch in an order of its own.
+    r"""z[permutations[l, b], l] in row b and column l: every latent is permuted over the batch independently.
 
     Raises ValueError if z has not 2 axes, or permutations has not a row for each latent with each of 0..B-1 once.
     Source: Kim & Mnih 2018, algorithm 1.
@@ -46,7 +46,7 @@ def factor_discriminator_loss(logits_joint, logits_permuted):
 
 
 def factor_vae_loss(negative_log_likelihood, kl, logits_joint, *, gamma):
-    r"""negative_log_likelihood + kl + gamma logits_joint, in nats: the logit stands for log q(z) / prod_l q(z_l).
+    r"""negative_log_likelihood + kl + gamma logits_joint, in nats: the logit estimates log q(z) / prod_l q(z_l).
 
     Raises ValueError if negative_log_likelihood is not [B], kl or logits_joint has another shape, or gamma is negative.
     Source: Kim & Mnih 2018, eq. 2.
@@ -83,14 +83,14 @@ def mutual_information_gap(mutual_information, factor_entropy):
 
     Row l, column f: the information of latent l about factor f. It is 1 where one latent tells the factor and no other does.
 
-    Raises ValueError if mutual_information has not 2 axes or fewer than 2 rows, factor_entropy has not an entry for each column,
-    or one that is not positive.  Source: Chen et al. 2018, eq. 6.
+    Raises ValueError if mutual_information has not 2 axes or fewer than 2 rows, factor_entropy has not one positive entry for
+    each column.  Source: Chen et al. 2018, eq. 6.
     [L, F], [F] -> [F]
     """
     require_rank(2, mutual_information=mutual_information)
     latents, factors = mutual_information.shape
     require(latents >= 2, f"mutual_information has {latents} rows; it must have at least 2, to compare latents")
     require_shape((factors,), factor_entropy=factor_entropy)
-    require_values("factor_entropy", factor_entropy, lambda h: h > 0, "positive: a factor that never changes cannot be told")
+    require_values("factor_entropy", factor_entropy, lambda h: h > 0, "positive: a constant factor has no information")
     ordered = jnp.sort(jnp.asarray(mutual_information), axis=0)
     return (ordered[-1] - ordered[-2]) / factor_entropy

@@ -108,7 +108,7 @@ def expected_complete_log_likelihood(x, log_responsibilities, log_weights, means
 
 
 def mixture_sample(uniforms, noise, log_weights, means, scale_tril):
-    r"""means_k + L_k noise, with k the first component whose cumulative weight exceeds the uniform number.
+    r"""means_k + L_k noise, with k the first component with a cumulative weight above the uniform number.
 
     Raises ValueError if the shapes of uniforms, log_weights, means and scale_tril do not fit noise, uniforms leaves [0, 1),
     log_weights does not sum to one, or scale_tril has a diagonal entry that is not positive.

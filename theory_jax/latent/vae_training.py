@@ -71,7 +71,7 @@ def free_bits_kl(kl_per_dimension, *, minimum):
 
 
 def latent_activity(mean):
-    r"""Var_x(E_q[z_l]) over the data, biased (1/N): how much a latent's mean says about x. Above 0.01 it counts as active.
+    r"""Var_x(E_q[z_l]) over the data, biased (1/N): the variance of a latent's mean. Above 0.01 it counts as active.
 
     Raises ValueError if mean has no rows.  Source: Burda, Grosse & Salakhutdinov 2016, section 5.
     [N, L] -> [L]
@@ -83,7 +83,7 @@ def latent_activity(mean):
 
 
 def linear_vae_negative_elbo(x, weight, decoder_mean, decoder_log_var, encoder_weight, posterior_log_var):
-    r"""The exact -ELBO, in nats, of the VAE whose decoder and encoder are linear.
+    r"""The exact -ELBO, in nats, of the VAE with linear decoder and encoder.
 
     p(x|z) = N(W z + mu, s I),  s = e^decoder_log_var;  q(z|x) = N(V (x - mu), diag(e^posterior_log_var))
 

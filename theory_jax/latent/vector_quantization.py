@@ -72,7 +72,7 @@ def vector_quantization_loss(z, quantized, *, commitment=0.25):
 
 
 def ema_codebook_update(z, indices, counts, sums, *, decay, epsilon=1e-5):
-    r"""Moving averages of how often a code is used, N, and of the sum of what it stands for, m; and the codes m / N~.
+    r"""Moving averages of a code's count, N, and of the sum of its encodings, m; and the codes m / N~.
 
     N <- decay N + (1 - decay) n, m <- decay m + (1 - decay) sum z, with the n vectors of the batch that have the code's index;
     N~ = (N + epsilon) / (sum N + K epsilon) sum N. Returns (counts, sums, codebook).

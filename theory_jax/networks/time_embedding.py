@@ -1,4 +1,4 @@
-"""Time as a vector, for every network that is told how far the noise has come."""
+"""Time as a vector, for networks conditioned on the noise level."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -19,7 +19,7 @@ class UNet2d(nnx.Module):
 
     A column of residual blocks down and one up, level by level, half as high and wide at each; what the way down had is handed
     across. compact: the lowest level is the middle, and no convolution's result is handed across, only a block's.
-    num_classes: labels 0..num_classes-1, and the null class num_classes, which is also what leaving the label out means.
+    num_classes: labels 0..num_classes-1, and the null class num_classes, which is also used if the label is omitted.
     zero_init: the last layer of every branch and of the network starts at zero.
 
     Raises ValueError if an image of this size cannot be halved at every level but the last.

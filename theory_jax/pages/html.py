@@ -35,7 +35,7 @@ def html(page, links=()):
 
 
 def lecture(page, links=()):
-    """The content of the page alone: its header and its main part, for a page with a style of its own."""
+    """The content of the page alone: its header and its main part, for a page with its own style."""
     template = _template()
     return "".join(template.blocks["lecture"](template.new_context({"page": page, "links": dict(links)})))
 

@@ -78,7 +78,7 @@ def _outside(node):
 
 
 def _words(node):
-    """The node itself; of words, each by itself; a relation that the converter took for a letter, as what it is."""
+    """The node itself; words one by one; a relation that the converter took for a letter, as an operator."""
     if node.tag == "mi" and node.text in RELATIONS:
         node.tag = "mo"
     if node.tag != "mtext":

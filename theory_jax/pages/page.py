@@ -192,7 +192,7 @@ def central_result(derivation):
 def _item(derivation, part, results, numbers):
     form = FORMS[type(part)]
     rows = tuple(_rows(part, form, results))
-    told = [row.error for row in rows if row.error]
+    reported = [row.error for row in rows if row.error]
     return Item(
         part=part,
         form=form,
@@ -206,14 +206,14 @@ def _item(derivation, part, results, numbers):
         words=_words(part, results),
         since=getattr(part, "since", ""),
         passed=all(result.passed for result in results),
-        errors=tuple(result.error for result in results if result.error and result.error not in told),
+        errors=tuple(result.error for result in results if result.error and result.error not in reported),
         central=part is derivation.central,
         mistakes=of_part(part, results),
     )
 
 
 def _rows(part, form, results):
-    """The mathematics of a part, line by line; an error stands at its line where every line has a result."""
+    """The mathematics of a part, line by line; an error is placed at its line if every line has a result."""
     if form == "chain":
         yield Row(latex(part.start))
         errors = [result.error for result in results] if len(results) == len(part.lines) else [""] * len(part.lines)
@@ -242,20 +242,20 @@ def _words(part, results):
 
 
 def _together(words):
-    """Lines about fewer symbols are told by the line that is about them all; otherwise which lines say what."""
-    about = {said: frozenset(re.findall(r"\$[^$]*\$", said)) for said in words.values()}
-    kinds = {said: said.split(" ", 1)[0] for said in about}
+    """One text for all lines, or one for each group of lines; a line takes the text of a line about more symbols."""
+    about = {text: frozenset(re.findall(r"\$[^$]*\$", text)) for text in words.values()}
+    kinds = {text: text.split(" ", 1)[0] for text in about}
     widest = {
-        said: max((o for o in about if kinds[o] == kinds[said] and about[o] >= about[said]), key=lambda o: len(about[o]))
-        for said in about
+        text: max((o for o in about if kinds[o] == kinds[text] and about[o] >= about[text]), key=lambda o: len(about[o]))
+        for text in about
     }
     groups = {}
-    for number, said in words.items():
-        groups.setdefault(widest[said], []).append(number)
+    for number, text in words.items():
+        groups.setdefault(widest[text], []).append(number)
     if len(groups) == 1:
         return next(iter(groups))
-    told = (f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))} {said}" for said, lines in groups.items())
-    return "; ".join(told)
+    parts = (f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))} {text}" for text, lines in groups.items())
+    return "; ".join(parts)
 
 
 def _rests_on(derivation, part, numbers):
@@ -272,7 +272,7 @@ def _title(part):
 
 
 def _place(part):
-    """The place of the lecture that a lemma or a step's body is from; empty for a toy that says no module."""
+    """The place of the lecture that a lemma or a step's body is from; empty if a toy names no module."""
     module = part.__module__ if inspect.isfunction(part) else part.module
     return f" in {place}" if (place := module.removeprefix("theory_jax.lectures.").replace(".", "/")) else ""
 

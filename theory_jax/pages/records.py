@@ -1,4 +1,4 @@
-"""Running derivations, of topics and of lemmas: what the JSON says of each, one after the other or several at a time."""
+"""Running derivations, of topics and of lemmas: their JSON records, one after the other or several at a time."""
 
 import contextlib
 import math
@@ -48,13 +48,13 @@ def _progress(number, topics, topic):
 
 
 def _record(topic, arithmetic, show, debug):
-    """Run one derivation, show its page if asked to, and return what the JSON says of it."""
-    from shared_specs.backends.jax_settings import QUICK  # asks for JAX's version; `list` needs no JAX
+    """Run one derivation, show its page if `show`, and return its JSON record."""
+    from shared_specs.backends.jax_settings import QUICK  # requires JAX; `list` does not
 
     began = time.perf_counter()
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()  # the last topic's programs: JAX compiles the slower the more of them it holds
-    if QUICK not in os.environ.get("XLA_FLAGS", ""):  # read once, when JAX begins; whoever only imports a topic gets fast code
+    if QUICK not in os.environ.get("XLA_FLAGS", ""):  # read once, when JAX starts; importing a topic alone gives fast code
         os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
     record = {"topic": topic.path, "title": topic.title, "lectures": list(topic.lectures), "sources": []}
     record |= {"question": "", "setting": [], "symbols": [], "answer": "", "result": "", "limits": []}
@@ -70,13 +70,13 @@ def _record(topic, arithmetic, show, debug):
         words = f"{type(error).__name__}: {error}"
         print(f"error: {topic.path} does not run: {words}", file=sys.stderr)
         return record | {"passed": False, "seconds": time.perf_counter() - began, "error": words, "summary": words, "claims": []}
-    record |= _said(derivation, results) | {"seconds": time.perf_counter() - began, "error": ""}
+    record |= _summary(derivation, results) | {"seconds": time.perf_counter() - began, "error": ""}
     if show:
         show(topic, derivation, results)
     return record
 
 
-def _said(derivation, results):
+def _summary(derivation, results):
     """Front matter and claims as JSON. Mathematics is LaTeX, in prose between dollar signs."""
     from theory_jax.pages.page import kind, lecture_page
 

@@ -40,7 +40,7 @@ class _Printer:
             self.console.print(line)
 
     def equation(self, latex, relation="", indent=4, style="bold"):
-        """A line of mathematics; where it is too long it breaks before a relation or a term, and the rest stands further in."""
+        """A line of mathematics; if it is too long it breaks before a relation or a term, and the rest is indented."""
         mark = f"{to_unicode(relation)} " if relation else ""
         for number, text in enumerate(broken(to_unicode(latex), self.console.width - indent - len(mark) - 2)):
             self.console.print(Text(" " * indent + (mark if number == 0 else " " * (len(mark) + 2)) + text, style=style))
@@ -189,8 +189,8 @@ class _Printer:
         """What is wrong with them, and the wrong formulas if all of it fits in one line; the HTML page has them all."""
         if mistakes:
             formulas = [to_unicode(f"{mistake.relation} {mistake.latex}") for mistake in mistakes]
-            told = (mistake.label + f": {words}" * bool(words) for mistake, words in zip(mistakes, formulas, strict=True))
-            whole = f"{lead(mistakes)}: {'; '.join(told)}"
+            labels = (mistake.label + f": {words}" * bool(words) for mistake, words in zip(mistakes, formulas, strict=True))
+            whole = f"{lead(mistakes)}: {'; '.join(labels)}"
             short = f"{lead(mistakes)}: {'; '.join(mistake.label for mistake in mistakes)}"
             fits = cell_len(prose(whole)) <= self.console.width - indent
             self.prose(whole if fits else short, "dim", indent=indent + 2, first=indent)

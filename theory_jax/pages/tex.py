@@ -141,8 +141,8 @@ def _part(item, files):
 def _mistakes(mistakes):
     """One sentence about all of them, or none."""
     if mistakes:
-        told = (prose(m.label) + (f": ${f'{m.relation} {m.latex}'.strip()}$" if m.latex else "") for m in mistakes)
-        yield rf"\emph{{{lead(mistakes)}:}} {'; '.join(told)}."
+        labels = (prose(m.label) + (f": ${f'{m.relation} {m.latex}'.strip()}$" if m.latex else "") for m in mistakes)
+        yield rf"\emph{{{lead(mistakes)}:}} {'; '.join(labels)}."
 
 
 def _outcome(item):
@@ -169,7 +169,7 @@ def _width(latex, cache):
 
 
 def _terms(latex):
-    """The terms of a sum, each with its sign; what stands in braces or parentheses stays whole."""
+    """The terms of a sum, each with its sign; braces and parentheses are not split."""
     depth, start = 0, 0
     for found in re.finditer(r"\\left|\\right|\\begin|\\end|\\[{}]|[{}()\[\]]| [+-] |\\[A-Za-z]+", latex):
         token = found[0]

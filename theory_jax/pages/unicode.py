@@ -23,7 +23,7 @@ OTHER_ATOMS = r"[∂‖][^\s+\-−/=]*|\([^()]*\)[²³ᵀ]?"
 # private marks that stand in the text until its spacing is known
 LEAD, FUNCTION = "\ue004", "\ue000"  # around the name of a function
 RATIO, RATIO_END = "\ue001", "\ue006"  # around a fraction
-END = "\ue002"  # behind a fraction or an index: what follows stands apart
+END = "\ue002"  # behind a fraction or an index: a space follows
 JOIN, GAP = "\ue003", "\ue005"  # no space here; a wide one
 BACK, APART = "\ue007", "\ue008"  # no space before it; one space, whatever follows
 APOSTROPHE = "\ue009"  # of a word, which is no prime
@@ -110,8 +110,8 @@ def _with_fractions(text):
             return f"{found['log']}{joined}({whole}){END}"
         if re.match(r"[∂d](?:²|³|ⁿ)?/", whole):  # the derivative of what follows
             return whole + " "
-        beside = not AFTER_FRACTION.match(after) or FACTOR_BEFORE.search(before) and not OPERATOR_BEFORE.search(before)
-        return f"({whole}){END}" if beside else whole + END
+        adjacent = not AFTER_FRACTION.match(after) or FACTOR_BEFORE.search(before) and not OPERATOR_BEFORE.search(before)
+        return f"({whole}){END}" if adjacent else whole + END
 
     fraction = rf"{RATIO}(?P<fraction>[^{RATIO}]*){RATIO_END}{END}"
     return re.sub(rf"(?P<log>(?:log|exp|ln){FUNCTION}{INDEX_OF_A_LOG}\s*)?{fraction}", parenthesized, text)

@@ -25,7 +25,7 @@ def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
     r"""(h - 1/(2 tau))^2, h = (log pi - log pi_0)(c) - (log pi - log pi_0)(r), tau = regularization: a margin to be met exactly.
 
     The arguments are log-probabilities of whole completions: sums over their tokens, without the prompt's. Some libraries divide
-    by the number of tokens here; such means may be passed instead. The reference is a constant: its gradient is not asked for.
+    by the number of tokens here; such means may be passed instead. The reference is a constant: it gets no gradient.
 
     Raises ValueError as preference_logits does, or if regularization is not positive.  Source: Azar et al. 2023, eq. 17.
     [B], [B], [B], [B] -> [B]
@@ -36,7 +36,7 @@ def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 
 
 def hinge_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, kl_coefficient):
-    r"""max(0, 1 - beta h), h as in preference_logits, beta = kl_coefficient: nothing is asked of pairs beyond the margin 1/beta.
+    r"""max(0, 1 - beta h), h as in preference_logits, beta = kl_coefficient: zero for pairs beyond the margin 1/beta.
 
     Raises ValueError as preference_logits does.  Source: Zhao et al. 2023 (SLiC-HF); Liu et al. 2024 (of log-ratios).
     [B], [B], [B], [B] -> [B]

@@ -1,6 +1,6 @@
 """Over-optimization of a reward model (lecture 54): the best of n samples, its distance from the reference, and the true reward.
 
-The proxy is the reward that is optimized, the gold is the one that is meant. One row is one prompt with its N completions; log-
+The proxy is the optimized reward, the gold reward is the true one. One row is one prompt with its N completions; log-
 probabilities may be -inf.
 """
 

@@ -43,8 +43,8 @@ def completion_mask(prompt_lengths, lengths, *, width):
 def completion_log_prob(tokens, logits, completion):
     r"""sum_{t >= 1} m_t log p(x_t|x_<t), in nats, m = completion; log p(x_t|x_<t) = log softmax(logits[:, t-1])_{x_t}.
 
-    It is log pi(completion|prompt). The text's first token has no logits: where it counts, the others are scored given it. What
-    stands at other tokens, or in logits that score them, has no influence.
+    It is log pi(completion|prompt). The text's first token has no logits: if it counts, the others are scored given it.
+    Other tokens, and the logits that score them, have no influence.
 
     Raises ValueError if the shapes do not fit, completion has a row that is True at no token after the first, or a token that
     counts is outside 0..V-1 in tokens.  Source: Rafailov et al. 2023, section 4.

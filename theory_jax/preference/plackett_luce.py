@@ -64,7 +64,7 @@ def pairwise_marginals(scores):
 
 
 def expected_ranks(scores):
-    r"""E[rank of i] = 1/2 + sum_j P(j before i), the sum with j = i, whose term is 1/2; the best rank is 1.
+    r"""E[rank of i] = 1/2 + sum_j P(j before i), the sum with the term j = i, 1/2; the best rank is 1.
 
     Raises ValueError if scores does not have two axes.  Source: linearity of the expectation.
     [B, N] -> [B, N]
@@ -96,7 +96,7 @@ def _require_ranking(ranking, scores):
 
 
 def _named_first(ranking):
-    """Whether an entry of [B, K] stands nowhere further left in its row."""
+    """Whether an entry of [B, K] is the first of its value in its row."""
     order = np.argsort(ranking, axis=1, kind="stable")
     fresh = np.diff(np.take_along_axis(ranking, order, axis=1), axis=1, prepend=-1) > 0
     return np.take_along_axis(fresh, np.argsort(order, axis=1), axis=1)

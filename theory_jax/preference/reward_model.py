@@ -23,7 +23,7 @@ from theory_jax.preference.bradley_terry import preference_log_prob
 def sequence_reward(hidden, mask, weight, bias):
     r"""w'h_tau + b, tau = the last position at which mask is True: one reward for the whole text. w = weight, b = bias.
 
-    What stands at any other position has no influence here; whether h_tau knows of padding is up to the network below.
+    Other positions have no influence here; whether h_tau depends on padding is up to the network below.
 
     Raises ValueError if the shapes of hidden, mask, weight and bias do not fit, or mask leaves a row no token.
     Source: Stiennon et al. 2020, section 3.4.
@@ -71,7 +71,7 @@ def preference_accuracy(reward_chosen, reward_rejected):
 def pessimistic_reward(rewards, *, pessimism):
     r"""mean - k s over an ensemble of M reward models, s^2 = mean squared distance from the mean, k = pessimism.
 
-    It is never above the mean. Models that agree have s = 0, whose gradient is taken as 0.
+    It is never above the mean. Models that agree have s = 0; its gradient is taken as 0.
 
     Raises ValueError if rewards has no model or is not finite, or pessimism is negative.
     Source: Coste et al. 2024, uncertainty-weighted optimization (there with the variance).

@@ -59,7 +59,7 @@ def group_token_loss(log_probs, old_log_probs, reference_log_probs, advantages, 
     r"""max(-rho_t A, -min(max(rho_t, 1 - clip_low), 1 + clip_high) A) + beta k3_t of every token that counts, elsewhere 0.
 
     rho_t = e^(log_probs - old_log_probs), A the one advantage of the answer, beta = kl_coefficient, and
-    k3_t = e^d - 1 - d with d = reference_log_probs - log_probs, in nats. What stands at a masked token has no influence.
+    k3_t = e^d - 1 - d with d = reference_log_probs - log_probs, in nats. Values at masked tokens have no influence.
 
     Raises ValueError if the shapes do not fit, mask holds anything but 0 and 1 or leaves a row no token, advantages or what
     counts in log_probs, old_log_probs or reference_log_probs is not finite, clip_low is not between 0 and 1, clip_high is not

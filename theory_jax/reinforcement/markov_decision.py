@@ -36,7 +36,7 @@ def policy_value(transition, reward, policy_log_probs, *, discount):
 
 
 def action_value(value, transition, reward, *, discount):
-    r"""Q(s,a) = r(s,a) + discount sum_t P(t|s,a) v(t): first the action, afterwards what v says.
+    r"""Q(s,a) = r(s,a) + discount sum_t P(t|s,a) v(t): first the action, then the value v.
 
     Raises ValueError if the shapes differ, a row of transition does not sum to one, or discount is not in [0, 1).
     Source: Sutton & Barto 2018, eq. 4.6.

@@ -11,7 +11,7 @@ from theory_jax.arguments import require, require_at_least, require_positive, re
 
 
 def softmax_fisher(logits):
-    r"""F = diag(p) - p p^T, p = softmax(logits): the Fisher matrix of each row of logits, whose rows sum to zero.
+    r"""F = diag(p) - p p^T, p = softmax(logits): the Fisher matrix of each row of logits; its rows sum to zero.
 
     F = sum_a p_a (e_a - p) (e_a - p)^T, the mean of the score's outer product.
 

@@ -24,7 +24,7 @@ def policy_objective(initial, transition, reward, policy_logits, *, discount):
 
 
 def policy_gradient(initial, transition, reward, policy_logits, *, discount):
-    r"""The gradient of policy_objective in the logits: d(s) pi(a|s) A(s,a) / (1 - discount), whose rows sum to zero.
+    r"""The gradient of policy_objective in the logits: d(s) pi(a|s) A(s,a) / (1 - discount); its rows sum to zero.
 
     d is the occupancy of the states, which sums to one, and A = Q - V the advantage of the actions.
 

@@ -98,7 +98,7 @@ def double_q_target(reward, next_action_values, next_target_values, terminal, *,
 def least_squares_value(features, next_features, reward, *, discount):
     r"""w = (Phi^T (Phi - discount Phi'))^-1 Phi^T r: at v(s) = features(s) w the mean of features times TD errors is zero.
 
-    This is where TD(0) on these transitions stands still. Phi = features of the states that were left, Phi' = next_features, 0
+    This is the fixed point of TD(0) on these transitions. Phi = features of the states that were left, Phi' = next_features, 0
     where the transition ended its episode.
 
     Raises ValueError if the shapes differ, Phi^T (Phi - discount Phi') is singular (features that depend on each other, or fewer

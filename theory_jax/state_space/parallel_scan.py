@@ -63,7 +63,7 @@ def recurrence_backward(upstream, states, decay, initial):
 
 
 def _require_recurrence(initial, **sequences):
-    """Sequences [B, T, N] with T >= 1, the first of which says what the others must be, and initial [B, N]."""
+    """Sequences [B, T, N] with T >= 1, all of the shape of the first, and initial [B, N]."""
     (name, first), *_ = sequences.items()
     require_rank(3, **{name: first})
     batch, steps, lanes = first.shape

@@ -12,7 +12,7 @@ from theory_jax.state_space.discretization import bilinear
 
 
 def low_rank_vector(*, order):
-    r"""p_n = sqrt(n + 1/2): the vector whose p p^T makes LegS's matrix normal.
+    r"""p_n = sqrt(n + 1/2): with p p^T added, LegS's matrix is normal.
 
     Raises ValueError if order < 1.  Source: Gu et al. 2022, theorem 1 and appendix C.1.
     -> [S]

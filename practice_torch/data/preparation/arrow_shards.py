@@ -99,7 +99,7 @@ class ArrowRows:
             raise DataError(f"{path} is damaged or cannot be read ({why}): copy it again, or prepare it again") from None
         starts = [0, *np.cumsum([len(batch) for batch in batches]).tolist()]
         if starts.pop() != count:
-            raise DataError(f"{path} does not have the {count} rows that the manifest says: copy it again, or prepare it again")
+            raise DataError(f"{path} does not have the {count} rows of the manifest: copy it again, or prepare it again")
         if len(self.open) >= MOST_OPEN:
             self.open.popitem(last=False)
         self.open[number] = batches, starts

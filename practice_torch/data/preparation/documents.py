@@ -207,7 +207,7 @@ def _of_line(line, field):
 
 
 class _Decompressed:
-    """Lines of a compressed file, whose damage is bad data."""
+    """Lines of a compressed file; a damaged file raises DataError."""
 
     def __init__(self, path):
         self.path = path

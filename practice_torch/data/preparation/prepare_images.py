@@ -23,8 +23,8 @@ class Options(RowOptions):
     """Options of images."""
 
     most_side: int = 0
-    """Scale images down whose shorter side is longer than this, and encode them again: a JPEG as JPEG of quality 95, which costs
-    a little, anything else as PNG, which costs nothing more; 0: keep all as they are."""
+    """Scale down images with a shorter side longer than this, and encode them again: a JPEG as JPEG of quality 95, which loses
+    a little, anything else as PNG, which is lossless; 0: keep all as they are."""
 
     def __post_init__(self):
         super().__post_init__()

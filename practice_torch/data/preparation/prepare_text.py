@@ -98,7 +98,7 @@ class Tokens:
 
 
 def prepare(sources, out, options, say, byte_pairs):
-    """The prepared folder. byte_pairs: the class of our own tokenizer, which is a topic and so unknown to data."""
+    """The prepared folder. byte_pairs: the class of Diptych's tokenizer, which is a topic and so not imported here."""
     files, empty = files_of(sources, options.skip_unusable)
     jobs, total = _jobs(files)
     out, content, foreign = Path(out), None, b""

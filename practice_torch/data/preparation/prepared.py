@@ -2,9 +2,9 @@
 
     manifest.json       format, version, modality, the shards ({file, count, bytes, sha256} each), count, source, options, the
                         modality's own facts, and the sha256 of all this
-    shard-00000.bin     as many examples as the manifest says, in the form of the modality
+    shard-00000.bin     as many examples as the manifest lists, in the modality's format
 
-Opening a folder checks the manifest's own checksum, what it says against itself, and the size of every file. The content of the
+Opening a folder checks the manifest's checksum and consistency, and the size of every file. The content of the
 shards is read by `verify` alone: it takes as long as reading the disk does.
 """
 
@@ -43,7 +43,7 @@ class Prepared:
 
 
 def is_prepared(path):
-    """Whether the path is a prepared folder. DataError if it is one that `prepare` has not finished, or one without manifest."""
+    """Whether the path is a prepared folder. DataError if `prepare` has not finished it, or if it has no manifest."""
     path = Path(path)
     if (path / MANIFEST).is_file():
         return True
@@ -66,7 +66,7 @@ def open_prepared(path, modality=None):
             if not file.is_file():
                 raise DataError(f"{file} is missing, which the manifest names: copy it again, or {AGAIN}")
             if (size := file.stat().st_size) != shard["bytes"]:
-                raise DataError(f"{file} has {size} bytes; the manifest says {shard['bytes']}: copy it again, or {AGAIN}")
+                raise DataError(f"{file} has {size} bytes; the manifest lists {shard['bytes']}: copy it again, or {AGAIN}")
     return Prepared(folder, manifest)
 
 

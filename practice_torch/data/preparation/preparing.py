@@ -1,9 +1,9 @@
 """Writes prepared data (see prepared.py) so that it may be stopped at any moment and run again, with the same bytes in the end.
 
-The work is cut into jobs by what is asked alone, a job writes one shard, and no job knows of the others: which of them are done
-already, in which order and in how many processes changes nothing. A shard is written aside, brought to the disk and renamed;
-<shard>.json next to it says then what is in it. A job whose shard has that file is not done again. The manifest is written last.
-The library `datasets` (5.2) does not go on: a Dataset.from_generator that was interrupted begins again with the first example.
+The request alone determines the jobs; each job writes one shard, independently of the others, so that neither their order nor
+the number of processes matters. A shard is written under a temporary name, synced and renamed; <shard>.json next to it then
+describes its content. A job with that file is not repeated. The manifest is written last.
+The library `datasets` (5.2) cannot resume: an interrupted Dataset.from_generator starts again with the first example.
 """
 
 import concurrent.futures
@@ -89,7 +89,7 @@ def _nothing_left_of_nothing(out, names, keep):
 
 
 class ShardFile(io.RawIOBase):
-    """A shard that is being written: a file for writing, whose `facts` go into the manifest; `count` must be among them."""
+    """A writable shard file. Its `facts` go into the manifest; `count` must be among them."""
 
     def __init__(self, path):
         self.path, self.facts, self.size, self.digest = path, {}, 0, hashlib.sha256()
@@ -161,7 +161,7 @@ def stamp_of(files):
 
 
 def _claim(out, modality, asked, stamp):
-    """The prepared folder, where it is done already; otherwise None, and the folder is there for what is asked."""
+    """The prepared folder if it is finished; otherwise None, after the folder is created for this request."""
     wanted = {"modality": modality, **asked}
     if (out / MANIFEST).exists():
         there = open_prepared(out)

@@ -26,8 +26,8 @@ class RowOptions(Options):
 def prepare_rows(sources, out, options, say, *, modality, suffixes, holds, integers, row, facts):
     """Prepare the sources into the folder `out`: the opened result.
 
-    row(where, bytes, options) gives a row's "content" and `integers` of one entry; it is a module's function, as it runs in other
-    processes. facts({integer: [least, largest, sum]}, count) gives what the manifest says of the modality.
+    row(where, bytes, options) gives a row's "content" and `integers` of one entry; it must be a module-level function, to run in
+    other processes. facts({integer: [least, largest, sum]}, count) gives the manifest's entries for the modality.
     """
     sources = [Path(source) for source in sources]
     say(f"listing {', '.join(map(str, sources)):.200}")

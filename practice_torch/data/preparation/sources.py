@@ -21,7 +21,7 @@ SMALLER = "use smaller files"
 
 
 class Entry(NamedTuple):
-    """One example: where its encoded bytes are, what it is called, and its label, if it has one."""
+    """One example: the location of its encoded bytes, its name, and its label, if any."""
 
     path: Path
     place: int | None  # where it begins in a tar archive, or its row in a table; None: the whole file

@@ -68,7 +68,7 @@ def _labelled(files, labels):
 
 
 def _label(path, name, suffix, raw):
-    """A number, a name, or None where the file says nothing of a class."""
+    """A number, a name, or None if the file gives no class."""
     try:
         text = raw.decode("utf-8-sig").strip()
         if suffix == ".json":

@@ -1,7 +1,7 @@
 """Decodes many images into one array, with a progress bar, and with a one-line error for a bad image.
 
 Gray images have one channel and color images three; a set with both becomes color. Transparency is blended with white,
-photographs are rotated as their metadata (EXIF) says, and only the first frame of an animation is read. CMYK becomes RGB
+photographs are rotated according to their EXIF metadata, and only the first frame of an animation is read. CMYK becomes RGB
 without a color profile; 16-bit gray is rounded to 8 bits.
 
 Images of any size become squares where a side is requested: the largest square within, at the center or elsewhere along the
@@ -28,7 +28,7 @@ from practice_torch.data.reading.memory import available, require_memory
 from shared_specs.stopping import process_count
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-# Named, so that no file reaches a decoder that runs other programs (EPS), whatever its suffix says.
+# Listed, so that no file reaches a decoder that runs other programs (EPS), whatever its suffix.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MOST_PIXELS = 2**26  # 8192 x 8192
 WORKING = 16  # bytes a pixel while an image is decoded: as it is stored, with its colors, and over white
@@ -144,7 +144,7 @@ def open_image(where, source, side=None, at=0.5):
     except UnidentifiedImageError:
         raise DataError(f"{where} is not a readable image; allowed are {', '.join(FORMATS)}: replace or remove it") from None
     except Image.DecompressionBombError as error:
-        # pillow has its own limit, and says "Image size (10000000000 pixels) exceeds limit of ..."
+        # pillow has its own limit, and raises "Image size (10000000000 pixels) exceeds limit of ..."
         why = str(error).split(" exceeds")[0].removeprefix("Image size ").strip("()")
         raise DataError(f"{where} is too large ({why}); allowed are {MOST_PIXELS} pixels, as in 8192x8192: resize it") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ... for one and the same trouble

@@ -25,7 +25,7 @@ def reading(path, smaller):
         why = (error.strerror or str(error)).lower()
         raise DataError(f"{error.filename or path} cannot be read: {why}: make it readable, or leave it out") from None
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # which is how torch says it
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # torch's message
             raise
         raise DataError(f"{path} does not fit into memory ({' '.join(str(error).split())[:120]}): {smaller}") from None
 

@@ -1,4 +1,4 @@
-"""Reads images from a folder, an .npz file or a .parquet file, and says in one line what is wrong with them."""
+"""Read images from a folder, an .npz file or a .parquet file; errors are one line."""
 
 from dataclasses import dataclass, replace
 

@@ -48,6 +48,6 @@ def _read_array(archive, path, member):
             raise DataError(f"{path}: {name} holds pickled objects, which could run code; allowed are plain numbers: {example}")
         claimed, there = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
         if dtype.itemsize == 0 or claimed != there:
-            raise ValueError(f"the header of {name} says {list(shape)} of {dtype}, {claimed} bytes; there are {there}")
+            raise ValueError(f"the header of {name} declares {list(shape)} of {dtype}, {claimed} bytes; there are {there}")
     with archive.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)

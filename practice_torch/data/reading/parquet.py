@@ -85,7 +85,7 @@ class Rows:
                     yield max(start, seen), batch.column(0)[max(start - seen, 0) :]
                 seen += len(batch)
         if seen != self.count:
-            found = f"its footer says that it has {self.count} rows, and it has others"
+            found = f"it does not have the {self.count} rows that its footer declares"
             raise DataError(f"{self.path} is damaged ({found}): write or download it again")
 
     @contextmanager

@@ -22,7 +22,7 @@ RATES = (1000, 768_000)  # Hz, of a file: from below telephones to beyond what a
 # Rates are brought to each other by the nearest ratio p/q with p q below this, so that the filter takes at most 100 MB. That of
 # 44.1 kHz to 8 kHz is 441/80 itself; where there is none so short, pitch is off by less than 1/1000, a sixtieth of a semitone.
 FINEST = 2**20
-UNKNOWN_FRAMES = 2**62  # what libsndfile says, or more, where a flac file does not say how long it is
+UNKNOWN_FRAMES = 2**62  # libsndfile's count, or a lower bound of it, for a flac file without its length
 BLOCK = 2**20  # values decoded at once
 WORKING = (40, 16)  # bytes for each stored value and each resampled one, until a sound has its form: measured up to 37 and 14
 UNKNOWN_SIZE = 0x7FFFF000  # what programs that cannot seek write for the size of a wav file, or more
@@ -35,18 +35,18 @@ def decode(path, raw, sample_rate):
     """
     import soundfile
 
-    if not raw.startswith(MAGIC):  # libsndfile would try a dozen other formats, some of whose decoders write to the terminal
+    if not raw.startswith(MAGIC):  # libsndfile would try a dozen other formats, some with decoders that write to the terminal
         raise DataError(f"{path} is not a readable sound file (neither wav nor flac): convert, replace or remove it")
     # libsndfile reads on happily where a wav file was cut short: its header tells how long it was
     size = int.from_bytes(raw[4:8], "little") + 8
     if raw.startswith(b"RIFF") and len(raw) < size < UNKNOWN_SIZE:
-        raise DataError(f"{path} is damaged: its header says {size} bytes, it has {len(raw)}: replace or remove it")
+        raise DataError(f"{path} is damaged: its header declares {size} bytes, it has {len(raw)}: replace or remove it")
     try:
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
             rate = file.samplerate
             if not RATES[0] <= rate <= RATES[1]:
                 raise DataError(
-                    f"{path} says it has {rate} Hz; allowed are {RATES[0]} to {RATES[1]}: fix its header or convert it"
+                    f"the header of {path} declares {rate} Hz; allowed are {RATES[0]} to {RATES[1]}: fix its header or convert it"
                 )
             samples = torch.from_numpy(_samples(path, len(raw), file, sample_rate))
     except soundfile.SoundFileError as error:

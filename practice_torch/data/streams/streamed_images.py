@@ -15,7 +15,7 @@ from practice_torch.data.reading.decoding import decode, open_image
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.splits import held_out_count
 
-MOST_HELD_OUT = 2000  # images: what evaluations look at, and in memory
+MOST_HELD_OUT = 2000  # images, used by evaluations and held in memory
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from practice_torch.data.reading.sound_files import window_counts, window_start
 from practice_torch.data.sound_set import Sounds
 from practice_torch.data.splits import held_out_count
 
-MOST_HELD_OUT = 2000  # sounds, and windows of them: what evaluations look at, and in memory
+MOST_HELD_OUT = 2000  # sounds, and windows of them, used by evaluations and held in memory
 FULL = 2**15
 
 

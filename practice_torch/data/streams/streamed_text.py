@@ -179,7 +179,7 @@ def tokenizer_of(path):
 
 
 def _tokenizer(prepared):
-    """The folder's tokenizer. DataError if it is not the one that the shards were made with."""
+    """The folder's tokenizer. DataError if it differs from the shards' tokenizer."""
     about, vocabulary = prepared.manifest["tokenizer"], prepared.manifest["vocabulary"]
     if (dtype := prepared.manifest["dtype"]) not in DTYPES or vocabulary - 1 > np.iinfo(dtype).max:
         raise DataError(f"{prepared.folder}: a vocabulary of {vocabulary} does not fit {dtype}: {AGAIN}")

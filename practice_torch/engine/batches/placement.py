@@ -25,9 +25,9 @@ SHARE = 0.5  # of the free memory, at most: gradients, moments and activations n
 def batches_of(
     data: Data | Streamed, recipe: Recipe, processes: Processes, batch_size: int
 ) -> Batches | Stream | Augmented | Repeated:
-    """The training batches of this process. If there is a choice of placement, a line on stderr says which was taken, and why.
+    """The training batches of this process. If there is a choice of placement, stderr gets the choice and the reason.
 
-    OptionError if `stream` is asked of data that can only be held in memory, or if a shift is as large as the images.
+    OptionError if `stream` is set for data that can only be held in memory, or if a shift is as large as the images.
     """
     if recipe.modality is None:
         return Repeated({})
@@ -53,7 +53,7 @@ def batches_of(
 def _choice(data, recipe, processes):
     """("device" or "stream", why), the same in every process."""
     if recipe.placement != "auto":
-        return recipe.placement, "as --placement says"
+        return recipe.placement, "as set by --placement"
     if data.varies:
         return "stream", "each time, another part of an example is taken"
     free = min(processes.from_all(_free(processes)))

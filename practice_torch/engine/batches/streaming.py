@@ -68,7 +68,7 @@ class Stream:
                 pin_memory=self.device.type == "cuda",
                 generator=torch.Generator(),
                 **options,
-            )  # fmt: skip  (its own generator: it would draw from the one that dropout uses)
+            )  # fmt: skip  (a separate generator: the default one also serves dropout)
             answer = signal.getsignal(signal.SIGCHLD)
             self._loading = iter(loader)
             signal.signal(signal.SIGCHLD, answer)  # torch's raises wherever the training is; a dead worker is noticed below
@@ -89,7 +89,7 @@ class Stream:
 
 
 class _Reader:
-    """What a worker does: number of a batch -> its examples, or the DataError that says why there are none."""
+    """A worker's task: number of a batch -> its examples, or the DataError raised while reading them."""
 
     def __init__(self, data, order):
         self.data, self.order = data, order

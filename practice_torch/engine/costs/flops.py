@@ -91,7 +91,7 @@ def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: R
 
 
 def on_meta(module: nn.Module) -> nn.Module:
-    """A copy of a module, in training mode, whose parameters and buffers have shapes and types but no values.
+    """A copy of a module on the meta device, in training mode: parameters and buffers have shapes and types but no values.
 
     Counters (integers without axes) keep theirs: a first step may read them.
     """

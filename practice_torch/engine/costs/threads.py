@@ -18,8 +18,8 @@ WORK_OF_A_THREAD = 150e6
 def take_threads(experiment: Experiment, data: Data, recipe: Recipe) -> None:
     """Set torch's number of threads for this experiment, unless OMP_NUM_THREADS is set.
 
-    The number decides the order of sums, and with it the last bits of a result. Hence it follows from the recipe and the machine
-    alone, never from a clock. It only ever falls: torch begins with a thread per core, or with what somebody has asked for.
+    The number determines the order of summation, and so the last bits of a result. It therefore depends on recipe and machine
+    alone, never on a clock. It is only ever lowered: torch starts with one thread per core, or with the user's setting.
     """
     counting = not any(phase.moves for phase in experiment.phases)  # is no product of matrices: nothing is known of it here
     if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > 1 and not counting:

@@ -15,8 +15,8 @@ from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.stages import stages_of
 
 # Dense operations per second on matrix units with float32 sums, in bfloat16 and in TF32. NVIDIA's data sheets (H100, H200, A100,
-# L4, L40S; half of what they state with sparsity) and architecture papers (Ada GPU, GA102). The first row whose words are all in
-# the device's name.
+# L4, L40S; half of what they state with sparsity) and architecture papers (Ada GPU, GA102). The first row applies
+# that has all its words in the device's name.
 PEAKS = {
     "H100 PCIe": (756e12, 378e12),
     "H100 NVL": (835e12, 417e12),
@@ -63,7 +63,7 @@ class Throughput:
         self.begin()
 
     def begin(self) -> None:
-        """Begin a lap, and forget one that has not ended."""
+        """Begin a lap; an unfinished one is discarded."""
         self._amount, self._operations, self._since = 0.0, 0.0, time.perf_counter()
 
     def see(self, batch: Mapping[str, Tensor], stage: str = "") -> None:
@@ -92,7 +92,7 @@ class Throughput:
         return f"{number} {self._unit}/s{share}" if rate else ""
 
     def facts(self) -> dict[str, Any]:
-        """What environment.json says."""
+        """The entries of environment.json."""
         rate, utilization = self._rates(*self._sums)
         found = {"unit": f"{self._unit} per second", "rate": round(rate, 3)}
         if known := {stage: flops for stage, flops in self._flops.items() if flops is not None}:

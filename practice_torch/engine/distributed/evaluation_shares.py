@@ -1,7 +1,7 @@
 """What each of several processes computes of an evaluation or a preview, and how the parts come together.
 
-All processes evaluate the same code with the same random numbers, except inside `rows`, where each draws its rows with a
-generator of its own. One process computes everything, and draws what it would without this module.
+All processes evaluate the same code with the same random numbers, except inside `rows`, where each draws its rows with its
+own generator. A single process computes everything, and draws the same numbers as without this module.
 """
 
 from collections.abc import Callable, Sequence

@@ -21,7 +21,7 @@ from practice_torch.engine.errors import RunError
 T = TypeVar("T")
 
 # How long a process waits for the others before the run ends in an error. A process that has died is noticed at once, because its
-# connections close: the limits are for one that hangs.
+# connections close: the limits are for a process that hangs.
 TIME_LIMIT = timedelta(hours=3)  # while one process downloads, evaluates, draws or writes
 STEP_LIMIT = timedelta(minutes=30)  # for gradients and weights: the longest step is the first, if the others still compile
 
@@ -31,7 +31,7 @@ class Processes:
 
     What they tell each other travels between the hosts (gloo), apart from gradients and weights (on GPUs, nccl): a process that
     waits for another does not sit in a collective of its device. Another `purpose` is another set of connections, for a thread
-    of its own.
+    with its own.
     """
 
     def __init__(self, cpu: bool = False, purpose: str = "talk") -> None:
@@ -89,7 +89,7 @@ class Processes:
         return values
 
     def take_buffers(self, module: nn.Module) -> None:
-        """Copy rank 0's buffers into the module: batches of its own leave every process others, such as running means."""
+        """Copy rank 0's buffers into the module: running statistics differ between processes, since their batches do."""
         kept = self.of_the_first(lambda: [buffer.cpu() for buffer in module.buffers()])
         for buffer, value in zip(module.buffers(), kept, strict=True):
             buffer.copy_(value)
@@ -112,7 +112,7 @@ class Processes:
             collective(*arguments, **options, group=self._group)
         except RuntimeError as error:  # of gloo, which has no class for either
             late = "imed out" in str(error)
-            why = f"another did not come within {TIME_LIMIT}" if late else "another has ended; its own message says why"
+            why = f"another did not come within {TIME_LIMIT}" if late else "another has ended; see its own message"
             raise RunError(f"process {self.rank} of {self.count} waited for the others in vain: {why}") from error
 
 
@@ -132,7 +132,7 @@ def _group(purpose):
 def _part():
     """Close the connections, and give their threads time to let go of the last tensors, for which each needs the GIL.
 
-    Models that were wrapped keep the threads alive beyond this; one that asks for the GIL of an interpreter at its end aborts the
+    Wrapped models keep the threads alive beyond this; a thread that requests the GIL while the interpreter shuts down aborts the
     process ("terminate called without an active exception").
     """
     PartialState().destroy_process_group()

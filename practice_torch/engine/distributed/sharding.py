@@ -45,14 +45,14 @@ class Sharded:
         shape, wanted = ((copies, self.shards), (Replicate(), Shard(0))) if copies > 1 else ((self.shards,), (Shard(0),))
         mesh = init_device_mesh(processes.device.type, shape, mesh_dim_names=("copy", "shard")[-len(shape) :])
         self.experiment, self.first, self.blocks = experiment.to(processes.device), processes.first, blocks_of(experiment)
-        # autocast decides which operations round their inputs; what is said here is how weights and gradients travel
+        # autocast decides which operations round their inputs; this sets the types of communicated weights and gradients
         half = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32} if recipe.precision == "bfloat16" else {}
         how = {"mesh": mesh, "mp_policy": MixedPrecisionPolicy(**half, cast_forward_inputs=False)}
         try:
             for block in self.blocks:
                 fully_shard(block, **how, reshard_after_forward=True)
             fully_shard(experiment, **how, reshard_after_forward=False)  # its backward pass begins with these weights
-        except (ValueError, NotImplementedError) as error:  # a parameter without axes, or one that is not contiguous
+        except (ValueError, NotImplementedError) as error:  # a scalar or a non-contiguous parameter
             raise RunError(f"this experiment cannot be sharded: {error}; train it without --shard") from error
         for name, parameter in experiment.named_parameters():
             if not isinstance(parameter, DTensor) or parameter.placements != wanted:

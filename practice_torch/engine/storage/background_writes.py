@@ -9,8 +9,8 @@ from practice_torch.engine.storage import checkpoint
 class Saver:
     """Writes checkpoints in the background, at most one at a time.
 
-    The processes of a run agree on each in that thread, by its own connections. They all find the same: the checkpoint is
-    there, or a RunError says why not.
+    The processes of a run agree on each checkpoint in that thread, by its own connections, with the same outcome: it is
+    there, or a RunError gives the reason.
     """
 
     def __init__(self, processes: Processes, cpu: bool) -> None:

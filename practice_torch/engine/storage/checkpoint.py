@@ -1,12 +1,12 @@
 """Checkpoints: tensors as safetensors next to a manifest with checksums; written aside, synced, renamed. Nothing is unpickled.
 
     checkpoints/step-00000400/state.safetensors     every tensor of the run's state
-                              manifest.json         step, whose run it is, small facts; size and SHA-256 of the tensors' files
+                              manifest.json         step, identity of the run, small facts; size and SHA-256 of the tensors' files
 
 Of a sharded model every process writes its part: state-00000.safetensors, state-00001.safetensors, ... by rank. A tensor that is
-in several of them is cut along its first axis. Where each part begins is said in the header as torch.distributed.checkpoint says
-it, whose HuggingFaceStorageReader reads these files, too. Its writer is not used: it makes no checksums, does not sync, and
-orders its header by chance, so that equal states would be unequal bytes.
+in several of them is cut along its first axis. The header records where each part begins, in torch.distributed.checkpoint's
+form: its HuggingFaceStorageReader reads these files, too. Its writer is not used: it makes no checksums, does not sync, and
+has a header in random order, so that equal states would not be equal bytes.
 """
 
 import contextlib
@@ -64,7 +64,7 @@ def save(
     final, aside, old = (folder / f"{prefix}{step:08d}" for prefix in ("step-", ".writing-", ".replaced-"))
 
     def together(act, mine=True):
-        """act() in each process whose turn it is, with the results of all."""
+        """act() in each process with `mine`, with the results of all."""
         found = complaint = None
         try:
             found = act() if mine else None
@@ -146,7 +146,7 @@ def newest(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors, facts) of the newest valid checkpoint; every newer one that is skipped is reported to `say`.
 
-    A whole checkpoint can still hold what no run can go on from: require_sound(tensors, facts) raises a RunError that says so,
+    An intact checkpoint can still hold an unusable state: require_sound(tensors, facts) then raises a RunError,
     worded to follow the checkpoint's path.
     """
     paths = sorted(Path(folder).glob("step-*"), reverse=True)

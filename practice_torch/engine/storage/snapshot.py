@@ -6,8 +6,8 @@
     pending/<phase>/<name>               what was logged since the last row of metrics.csv
     generator/<rank>/<name>              the engine's generator, and torch's own, in every process
 
-A checkpoint of so many processes is restored by any number of them: each rank takes its generators back, and one that was not
-there seeds its own by the run's seed, its rank and the step.
+A checkpoint is restored by any number of processes: each rank restores its generators, and a rank that was not
+there seeds its own from the run's seed, its rank and the step.
 """
 
 from collections.abc import Mapping

@@ -45,7 +45,7 @@ class ConditionalRecipe(Recipe):
 class ConditionalGan(Dcgan):
     """adversarial/dcgan with a generator of noise and class, and a projection discriminator of image and class.
 
-    Fakes are made for the classes of the real batch, whose frequencies they then have.
+    Fakes are generated for the classes of the real batch, and so have its class frequencies.
     """
 
     explains = Dcgan.explains | {

@@ -98,7 +98,7 @@ class Dcgan(nn.Module):
         return turn(phase, self._logits, real, self._made(real), self.recipe, self.watch)
 
     def evaluate(self, data):
-        """How many classes the fakes show, how good they are, and how good the classifier is that says so.
+        """Number of classes among the fakes, their quality, and the accuracy of the classifier that judges them.
 
         A classifier is sure of noise, too. A fake must therefore also lie where images are: near a held-out one. (Independent
         pixels with the right gray levels show 8 digits to the classifier alone, and none so.)

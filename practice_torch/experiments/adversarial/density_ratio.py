@@ -43,7 +43,7 @@ class RatioRecipe(Recipe):
     def __post_init__(self):
         super().__post_init__()
         of_p = round(self.share * self.batch_size)
-        self._require("share", 0 < of_p < self.batch_size, f"one that leaves both Gaussians some of the {self.batch_size} draws")
+        self._require("share", 0 < of_p < self.batch_size, f"such that both Gaussians get some of the {self.batch_size} draws")
         self._require("distances", len(self.distances) > 0, "at least one distance")
 
 
@@ -150,7 +150,7 @@ def _draw_ratios(true, learned, axes):
 
 RECIPES = {
     # measured: 0.043 nats at the distance 1, where the divergence 0.88 is estimated as 0.90. At the distance 10 the classifier is
-    # right everywhere, and says 12 nats where there are 50.
+    # right everywhere, and the estimate is 12 nats instead of 50.
     "gaussians": RatioRecipe(
         steps=1500, batch_size=256, learning_rate=2e-3, schedule="cosine", target=0.15, evaluate_every=1500, checkpoint_every=1500
     )

@@ -40,7 +40,7 @@ CHANGES = {"blurred": _blurred, "shifted": _shifted, "inverted": lambda images: 
 
 @dataclass(frozen=True)
 class DomainRecipe(Recipe):
-    """A classifier of labeled images is adapted to changed images without labels; next to it one that is not adapted."""
+    """A classifier of labeled images, adapted to changed images without labels, and an unadapted one for comparison."""
 
     change: Literal[tuple(CHANGES)] = "blurred"
     """How the images of the target domain differ."""
@@ -68,7 +68,7 @@ class DomainAdversarial(nn.Module):
         "target_accuracy": Metric("fraction", "of held-out changed images whose class is recognized, with adaptation"),
         "target_accuracy_source_only": Metric("fraction", "the same without adaptation"),
         "source_accuracy": Metric("fraction", "of held-out unchanged images whose class is recognized, with adaptation"),
-        "domain_accuracy": Metric("fraction", "held-out images, unchanged and changed, whose domain the domain classifier tells"),
+        "domain_accuracy": Metric("fraction", "held-out images, unchanged and changed, whose domain is recognized"),
         "proxy_distance": Metric("0 to 2", "2 (1 - 2 error) of a linear domain classifier fitted anew to half of these features"),
         "proxy_distance_source_only": Metric("0 to 2", "the same for the features without adaptation"),
     }

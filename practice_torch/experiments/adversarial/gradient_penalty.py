@@ -47,7 +47,7 @@ class PointsRecipe(Recipe):
     radius: Annotated[float, Above(0)] = 0.2
     """Distance from a mode's center within which a generated point counts as good (mixtures only)."""
     compared: Annotated[int, AtLeast(2)] = 256
-    """Points in each of the batches whose exact distance is computed."""
+    """Points in each of the two batches between which the exact distance is computed."""
 
     def loading(self):
         """How many points to draw."""
@@ -71,7 +71,7 @@ class ImagesRecipe(Recipe):
     width: Annotated[int, AtLeast(1)] = 32
     """Channels of both networks at full resolution; doubled whenever the size is halved."""
     compared: Annotated[int, AtLeast(2)] = 256
-    """Images in each of the batches whose exact distance is computed."""
+    """Images in each of the two batches between which the exact distance is computed."""
     fakes: Annotated[int, AtLeast(2)] = 1000
     """Generated images in an evaluation."""
     metric: Fixed = "frechet_distance"
@@ -79,7 +79,7 @@ class ImagesRecipe(Recipe):
 
 
 class Wgan(nn.Module):
-    """Generator and critic; `inside` says how real examples look to the networks, images in [-1, 1]."""
+    """Generator and critic; `inside` scales real examples to the range of the networks: images to [-1, 1]."""
 
     explains = {
         "estimate": Metric("units of the data", "critic's estimate of the Wasserstein distance, on the batches of `transport`"),
@@ -97,7 +97,7 @@ class Wgan(nn.Module):
         first = Phase("critic", ("critic",), times=recipe.critic_turns)
         rate = recipe.learning_rate * recipe.generator_rate
         self.phases = first, Phase("generator", ("generator_network",), learning_rate=rate)
-        self.register_buffer("somewhere", torch.zeros(()))  # on whose device noise is drawn
+        self.register_buffer("somewhere", torch.zeros(()))  # noise is drawn on its device
 
     def forward(self, batch, phase):
         """The mean loss of one player over a batch of real examples and as many fakes."""

@@ -64,7 +64,7 @@ class TransductionExperiment(nn.Module):
         return functional.cross_entropy(logits.flatten(0, 1).float(), answer.flatten()), {}
 
     def evaluate(self, data):
-        """How many held-out sequences are written without an error, and symbols; and the weight of the place to look at."""
+        """Share of held-out sequences and symbols that are written correctly, and the attention weight of the right place."""
         right, looked = [], []
         for some in torch.arange(len(data)).split(512):
             source = data.batch(some)["symbols"]

@@ -1,4 +1,4 @@
-"""A gated PixelCNN whose pixels have discretized logistic mixtures in place of a softmax over levels, as in PixelCNN++."""
+"""A gated PixelCNN with discretized logistic mixtures in place of a softmax over levels, as in PixelCNN++."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,7 +13,7 @@ from practice_torch.autoregressive.pixelcnn import GatedStacks
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.codes.pixel_codes import PixelExperiment, told_classes
+from practice_torch.experiments.codes.pixel_codes import PixelExperiment, conditioning_classes
 
 _NARROWEST = -7.0  # log-scale: below it a component is one level
 
@@ -113,7 +113,7 @@ class MixturePixelCNN(GatedStacks):
 
 RECIPES = {
     # measured with two seeds: 1.80 and 1.82 bits per dimension, given the class; independent pixels need 2.42, a probability for
-    # every level 1.72 and 1.75. Most pixels are black or white, which a mixture of few smooth laws says less exactly.
+    # every level 1.72 and 1.75. Most pixels are black or white, which a mixture of few smooth densities fits less exactly.
     "digits": MixtureRecipe(
         data="digits", steps=300, batch_size=64, learning_rate=3e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0,
         dropout=0.1, held_out=0.2, layers=4, target=1.9, evaluate_every=300, checkpoint_every=300,
@@ -148,7 +148,7 @@ def build(recipe, data):
         width=recipe.width,
         layers=recipe.layers,
         kernel_size=2 * recipe.reach - 1,
-        classes=len(told_classes(recipe, description)),
+        classes=len(conditioning_classes(recipe, description)),
         dropout=recipe.dropout,
     )
     return PixelExperiment(recipe, description, network)

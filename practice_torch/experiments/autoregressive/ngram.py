@@ -64,7 +64,7 @@ class NgramExperiment(nn.Module):
         self.register_buffer("weights", torch.full((classes, components), 1 / components, dtype=torch.float64))
 
     def forward(self, batch, phase):
-        """Counts a batch of windows and fits the weights; its mean bits per byte, each window left out of its own counts."""
+        """Count a batch of windows and fit the weights; return mean bits per byte, with each window left out of the counts."""
         numbers = window_numbers(batch["tokens"][:, -self.recipe.order :])
         windows, counts = numbers.unique(return_counts=True)
         self.windows.fill_(torch.iinfo(torch.int64).max)[: len(windows)] = windows
@@ -105,7 +105,7 @@ class NgramExperiment(nn.Module):
         return {"text": Text("\n----\n".join(passages), f"Drawn byte by byte, each given the {past} before it")}
 
     def _fit(self, windows, counts):
-        """EM in each class of contexts, on the counted windows themselves, each left out of its own counts."""
+        """EM in each class of contexts, on the counted windows, each left out of the counts."""
         components, classes = self._components(windows, leave_out=True)
         components, classes = components.repeat_interleave(counts, 0), classes.repeat_interleave(counts)
         everywhere = self._em(components)

@@ -77,7 +77,7 @@ class DepthStudy(nn.Module):
             self.add_module(place, network)
             self.register_buffer(f"{place}_first", torch.zeros(recipe.layers))  # gradients' norms before the first step
             self.register_buffer(f"{place}_steps", torch.tensor(0))
-        self._begun = set()  # whose first step is known to be over: asking the buffer again would stop a GPU in every step
+        self._begun = set()  # places with a finished first step: reading the buffer again would synchronize a GPU in every step
         self.register_load_state_dict_post_hook(lambda study, _: study._begun.clear())
         self.post.load_state_dict(self.pre.state_dict(), strict=False)  # but for the last norm, both begin at the same weights
 

@@ -7,7 +7,7 @@ from practice_torch.autoregressive.pixelcnn import GatedPixelCNN
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.codes.pixel_codes import PixelExperiment, told_classes
+from practice_torch.experiments.codes.pixel_codes import PixelExperiment, conditioning_classes
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def build(recipe, data):
         width=recipe.width,
         layers=recipe.layers,
         kernel_size=2 * recipe.reach - 1,
-        classes=len(told_classes(recipe, description)),
+        classes=len(conditioning_classes(recipe, description)),
         dropout=recipe.dropout,
     )
     return PixelExperiment(recipe, description, network)

@@ -1,4 +1,4 @@
-"""A large decoder of bytes and a small one that drafts for it: the same law, drawn in fewer steps of the large one."""
+"""Speculative decoding of bytes: a small decoder drafts, and samples follow the large one's law in fewer of its steps."""
 
 import math
 import time
@@ -23,7 +23,7 @@ _DRAFTS = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class SpeculativeRecipe(Recipe):
-    """Two transformers on the bytes of a text: the target, whose law is wanted, and a draft of one block."""
+    """Two transformers on the bytes of a text: the target model, and a draft model of one block."""
 
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
@@ -146,7 +146,7 @@ class SpeculativeDecoding(nn.Module):
 
 
 def _marked(tokens, blocks):
-    """The text of tokens [1, T] whose end are the blocks, with marks around the last byte of each."""
+    """The text of tokens [1, T], which ends with the blocks, with marks around the last byte of each block."""
     row = tokens[0].tolist()
     place = len(row) - sum(accepted + 1 for _, accepted in blocks)
     pieces = [bytes(row[:place])]

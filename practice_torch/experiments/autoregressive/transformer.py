@@ -24,7 +24,7 @@ from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
-# beams of a study. Measured on pydoc: what is likelier repeats itself. 1 beam has 1.08 bits per byte and 47% of its 4-grams stood
+# beams of a study. Measured on pydoc: likelier text repeats itself. 1 beam has 1.08 bits per byte and 47% of its 4-grams occurred
 # before, 16 beams 0.55 and 72%, held-out text 2.29 and 12%
 _WIDTHS = (1, 2, 4, 8, 16)
 
@@ -146,7 +146,7 @@ class LanguageModel(nn.Module):
         return self.sample(1)
 
     def sample(self, count):
-        """`count` texts, as `sampling` says; of a search no more than it finds."""
+        """`count` texts with the options of `sampling`; beam search returns at most as many as it finds."""
         tokenizer, how = self.tokenizer(), self.sampling
         prompt = tokenizer.encode(how.prompt)
         if len(prompt) > self.recipe.context:
@@ -156,13 +156,13 @@ class LanguageModel(nn.Module):
             found, scores = self.search(prompt, how.length, how.beams)
             texts = torch.cat([prompt.expand(how.beams, -1), found[0]], dim=1)[:count]
             log_p = ", ".join(f"{score:.1f}" for score in scores[0, :count].tolist())
-            told = f"beam search with {how.beams} beams; log p {log_p}"
+            how_written = f"beam search with {how.beams} beams; log p {log_p}"
         else:
             texts = self.write(prompt.expand(1 if how.greedy else count, -1), how.length, how)
-            told = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.given().items())
-            told = "always the most likely token" if told == "greedy True" else f"drawn; {told or 'from the model as it is'}"
+            how_written = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.given().items())
+            how_written = "always the most likely token" if how.greedy else f"drawn; {how_written or 'unmodified'}"
         written = "\n\n".join(map(tokenizer.decode, texts))
-        return {"text": Text(written, f"{len(texts)} x {how.length} tokens, {told}.")}
+        return {"text": Text(written, f"{len(texts)} x {how.length} tokens, {how_written}.")}
 
     def write(self, tokens, count, how):
         """tokens [B, T] and `count` more for each row, each chosen given half a context or more."""

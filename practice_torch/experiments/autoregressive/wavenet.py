@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.codes.pixel_codes import told_classes
+from practice_torch.experiments.codes.pixel_codes import conditioning_classes
 from practice_torch.experiments.codes.sound_codes import SoundExperiment
 from practice_torch.experiments.media.published_data import (
     DIGITS,
@@ -108,6 +108,6 @@ def build(recipe, data):
         residual_channels=recipe.residual_channels,
         skip_channels=recipe.skip_channels,
         dilations=recipe.dilations,
-        classes=len(told_classes(recipe, data.description)),
+        classes=len(conditioning_classes(recipe, data.description)),
     )
     return SoundExperiment(recipe, data.description, network)

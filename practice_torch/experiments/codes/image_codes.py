@@ -1,4 +1,4 @@
-"""Convolutional autoencoders of images whose code is a grid, and codes that are moving averages of what they stand for."""
+"""Convolutional autoencoders of images with a grid of codes, and code vectors updated as moving averages of their encodings."""
 
 import torch
 from torch import nn

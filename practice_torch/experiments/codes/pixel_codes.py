@@ -19,8 +19,8 @@ _JUDGED = 20  # samples per class, generated conditionally
 _COMPLETED = 7  # draws of the lower half of every image in a preview
 
 
-def told_classes(recipe, description):
-    """Names of the classes that the model is told, an empty list if there are none."""
+def conditioning_classes(recipe, description):
+    """Names of the classes that the model is conditioned on; an empty list for an unconditional model."""
     return (recipe.conditional and description["classes"]) or []
 
 
@@ -43,7 +43,7 @@ class PixelExperiment(nn.Module):
     def __init__(self, recipe, description, network):
         super().__init__()
         self.recipe, self.generator, self.shares, self.network = recipe, None, ALONE, network
-        self.shape, self.classes = tuple(description["shape"]), told_classes(recipe, description)
+        self.shape, self.classes = tuple(description["shape"]), conditioning_classes(recipe, description)
 
     def forward(self, batch, phase):
         """Nats per dimension of a batch of images."""

@@ -1,4 +1,4 @@
-"""A quantizing autoencoder of images or of sounds, whose code is a grid of integers, and a transformer that is their prior."""
+"""A vector-quantized autoencoder of images or sounds, and a transformer prior on its grid of integer codes."""
 
 import math
 
@@ -22,7 +22,7 @@ from practice_torch.networks.decoder_transformer import DecoderTransformer
 class QuantizedCodes(nn.Module):
     """The autoencoder and its prior take turns: the prior learns the codes that the encoder gives at the time.
 
-    encoder: examples [B, ...] -> [B, D, *grid]; decoder: the way back. classes: of those that the prior is told; 0: none.
+    encoder: examples [B, ...] -> [B, D, *grid]; decoder: the reverse. classes: number of the prior's classes; 0: unconditional.
     """
 
     explains = {
@@ -37,7 +37,7 @@ class QuantizedCodes(nn.Module):
 
     def __init__(self, recipe, encoder, decoder, grid, *, classes=0):
         super().__init__()
-        self.recipe, self.grid, self.told, self.generator = recipe, grid, classes > 0, None
+        self.recipe, self.grid, self.conditional, self.generator = recipe, grid, classes > 0, None
         self.encoder, self.decoder = encoder, decoder
         self.prior = DecoderTransformer(  # a token behind those of the codes begins every list: K, or K + class
             vocabulary_size=recipe.codes + max(1, classes),
@@ -114,7 +114,7 @@ class QuantizedCodes(nn.Module):
 
     def _prior_nats(self, codes, batch):
         """-log p of every example's codes, the mean over its codes: [B, T] -> [B]."""
-        begin = self._begin(batch["label"] if self.told else torch.zeros_like(codes[:, 0]))
+        begin = self._begin(batch["label"] if self.conditional else torch.zeros_like(codes[:, 0]))
         logits = self._of_next(self.prior(torch.cat([begin, codes[:, :-1]], 1)))
         return nn.functional.cross_entropy(logits.mT, codes, reduction="none").mean(1)
 

@@ -12,11 +12,11 @@ from practice_torch.autoregressive.wavenet import mu_law_decode, mu_law_encode
 from practice_torch.engine.artifacts import Audio
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.experiments.codes.pixel_codes import told_classes
+from practice_torch.experiments.codes.pixel_codes import conditioning_classes
 from practice_torch.experiments.language.generation import generate_from_state
 from practice_torch.networks.wavenet import waves
 
-_ROWS = 2**17  # samples whose logits are in memory at once, in an evaluation
+_ROWS = 2**17  # samples with logits in memory at once, in an evaluation
 _SHOWN = 16  # classes in a preview
 _ASKED = 8  # sounds of every class, of which the pitch is judged
 
@@ -38,7 +38,7 @@ class SoundExperiment(nn.Module):
     def __init__(self, recipe, description, network):
         super().__init__()
         self.recipe, self.generator, self.shares, self.network = recipe, None, ALONE, network
-        self.classes = told_classes(recipe, description)
+        self.classes = conditioning_classes(recipe, description)
         self.frequencies = description.get("frequencies")  # of the classes, where they are notes
 
     def forward(self, batch, phase):
@@ -122,12 +122,12 @@ class SoundExperiment(nn.Module):
 class StateSoundExperiment(SoundExperiment):
     """The same with a decoder of tokens that has a state: the tokens are the codes, after silence; its condition is the class.
 
-    make(vocabulary_size) gives the decoder; experiments/language/byte_language.py says what it and the rates must have. Its
+    make(vocabulary_size) gives the decoder; experiments/language/byte_language.py describes it and the rates. Its
     embedding starts as WaveNet's does, in which neighboring codes are close, since they sound alike.
     """
 
     def __init__(self, recipe, description, make, *, rates):
-        network = make(recipe.levels + len(told_classes(recipe, description)))
+        network = make(recipe.levels + len(conditioning_classes(recipe, description)))
         super().__init__(recipe, description, network)
         self.phases = (Phase("train", moves=("network",), rates=rates),)
         with torch.no_grad():
@@ -144,7 +144,7 @@ class StateSoundExperiment(SoundExperiment):
 
     @property
     def _silence(self):
-        """The code that stands before the beginning."""
+        """The code that precedes the first one."""
         return self.recipe.levels // 2
 
     def _condition(self, label):

@@ -1,4 +1,4 @@
-"""Convolutional autoencoders of sounds whose code is a sequence, and the distance of two sounds' spectra."""
+"""Convolutional autoencoders of sounds with a sequence of codes, and the spectral distance of two sounds."""
 
 import math
 
@@ -42,7 +42,7 @@ def _levels(width, strides):
 
 
 def spectral_error(x, y, *, windows=WINDOWS):
-    r"""The mean over windows of sum_(s,f) (|X_sf| - |Y_sf|)^2 / (3/2 n): of spectra whose phases are left out, [B].
+    r"""The mean over windows of sum_(s,f) (|X_sf| - |Y_sf|)^2 / (3/2 n): magnitude spectra only, [B].
 
     X_s is the Fourier transform of frame s of x in a Hann window of n samples; frames begin n / 4 samples apart. All frequencies
     count, those above half the sample rate too, so that with the phases it would be sum_t (x_t - y_t)^2 (Parseval: the squares of

@@ -1,4 +1,4 @@
-"""Actors: perceptrons that give the law of an action, among a few, or of several numbers; and what is asked of such laws.
+"""Actors: perceptrons for categorical or Gaussian policies, with sampling, log-probabilities, entropy and divergence.
 
 A law is a row of numbers, [B, L]: logits, or means and log-variances. An actor draws from it, scores it and compares it.
 """

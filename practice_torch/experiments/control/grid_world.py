@@ -27,7 +27,7 @@ class Map:
 MAPS = {
     # Sutton & Barto 2018, example 6.6
     "cliff": Map(("............", "............", "............", "SCCCCCCCCCCG")),
-    # van Hasselt 2010, section 4.2, whose rewards are noisy
+    # van Hasselt 2010, section 4.2, with noisy rewards
     "room": Map(("..G", "...", "S.."), goal=5.0),
 }
 
@@ -35,7 +35,7 @@ MAPS = {
 class GridWorld(nn.Module):
     """A map in which a move goes astray with probability `slip`: then it is one of all four, at random.
 
-    The states are the cells that can be stood on, in reading order, the actions those of MOVES.
+    The states are the open cells in row-major order, the actions those of MOVES.
 
     moves [S, A]: the state to which a move leads. pays [S, A]: its reward. ends [S]: where the goal is.
     """
@@ -78,7 +78,7 @@ class GridWorld(nn.Module):
     def best_values(self, *, discount, epsilon=0.0):
         """The exact action values [S, A] of the best policy that takes a random action with probability epsilon.
 
-        Such a policy chooses only the rest: it is the best one of a process whose moves go astray more often. Found by policy
+        Such a policy is the optimal one of a process with a higher rate of random moves. Found by policy
         iteration.
         """
         transition, reward = self.process(epsilon)

@@ -10,7 +10,7 @@ from practice_torch.engine.errors import OptionError
 
 
 class GymnasiumTask:
-    """An environment whose observations are a row of numbers, and whose actions are a few, or a row of bounded numbers."""
+    """An environment with vector observations, and with discrete actions or vectors of bounded numbers."""
 
     plane = None
 

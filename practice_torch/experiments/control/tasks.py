@@ -185,9 +185,9 @@ class Looks:
     """What an experiment with `task`, `actor`, `critic` and `runs` reports: class MyExperiment(Looks, nn.Module)."""
 
     explains = {
-        "mean_return": Metric("reward", "mean sum of the rewards of episodes whose actions are drawn from the policy"),
+        "mean_return": Metric("reward", "mean sum of the rewards of episodes with actions drawn from the policy"),
         "greedy_return": Metric("reward", "the same of episodes that take the likeliest action"),
-        "length": Metric("steps", "mean length of episodes whose actions are drawn from the policy"),
+        "length": Metric("steps", "mean length of episodes with actions drawn from the policy"),
     }
 
     def evaluate(self, data):

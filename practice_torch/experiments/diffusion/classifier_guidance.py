@@ -94,7 +94,7 @@ class Guiding(Bounded):
 class GuidanceExperiment(nn.Module):
     """Three players that never meet until samples are drawn: a denoiser, a classifier of noisy images, one of clean images.
 
-    The third is there to be compared: a classifier as one finds it, whose slope means little where it never looked.
+    The third is a baseline: an ordinary classifier, with meaningless gradients away from its training data.
     """
 
     explains = JUDGED | {
@@ -179,7 +179,7 @@ class GuidanceExperiment(nn.Module):
         return predict
 
     def sample(self, count):
-        """Samples drawn as `sampling` says, a row for each class."""
+        """Samples drawn with the options of `sampling`, a row for each class."""
         how, known = self.sampling, len(self.classes)
         if how.label is not None and not 0 <= how.label < known:
             raise OptionError(f"label is {how.label}; this model has classes 0..{known - 1}")

@@ -108,7 +108,7 @@ class EdmExperiment(nn.Module):
             x0 = 2 * data.batch(indices)["image"] - 1
             squares += x0.double().square().flatten(1).mean(1).sum().item() / len(data)
             for third, (levels, noise) in enumerate(zip(thirds, noises, strict=True)):
-                sigma = levels[indices % len(levels)].to(x0.device)  # every level, whatever the generator says
+                sigma = levels[indices % len(levels)].to(x0.device)  # every level, independent of the generator
                 sums[third] += self._losses(x0, sigma, noise).sum().double().cpu() / len(data)
         sums, squares = (sum(self.shares.together([part])) for part in (sums, squares))
         heun, euler = self._distances(data, self.levels, self._levels(2 * len(self.levels) - 3).to(self.levels.device))
@@ -185,7 +185,7 @@ RECIPES = {
         held_out=0.2, evaluate_every=600, checkpoint_every=300, target=0.4,
     ),
     # As published, for the unconditional model of the DDPM++ form: 200 million images, an average with a half-life of half a
-    # million. Ours mirrors images where theirs has more augmentations, of which the network is told.
+    # million. Ours mirrors images; theirs has more augmentations, and the network is conditioned on them.
     "cifar10": EdmRecipe(
         data="cifar10", base_channels=128, multipliers=(2, 2, 2), blocks=4, attention_at=(16,), dropout=0.13, compact=False,
         augment_flip=True, steps=390_625, batch_size=512, learning_rate=1e-3, warmup_steps=19_531, average_decay=0.99929,

@@ -73,13 +73,13 @@ class LatentDiffusionRecipe(Recipe):
     decay: Annotated[float, AtLeast(0, below=1)] = 0.95
     """First stage vq: decay of the moving averages that are the codes."""
     restart_below: Annotated[float, AtLeast(0)] = 0.1
-    """First stage vq: a code whose averaged count in a batch is below this becomes an encoding of the batch; 0: never."""
+    """First stage vq: a code with an average count per batch below this is replaced by an encoding of the batch; 0: never."""
     prediction: Literal["velocity", "noise"] = "velocity"
     """What the network predicts; velocity where the last level keeps almost nothing, since latents have no range to clip to."""
     num_steps: Annotated[int, AtLeast(2)] = 200
     """Number of noise levels."""
     noise_schedule: Literal["cosine", "scaled_linear"] = "cosine"
-    """Noise schedule: squared cosine, or betas whose roots are linear, from 0.0015 to 0.0195 (for 1000 levels)."""
+    """Noise schedule: squared cosine, or betas with linear square roots, from 0.0015 to 0.0195 (for 1000 levels)."""
     drop_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.1
     """Share of the labels that are left out in training, where the data have labels: for guidance."""
     guidance: Annotated[float, AtLeast(0)] = 1.0

@@ -83,7 +83,7 @@ class PredictionExperiment(nn.Module):
             x0 = 2 * data.batch(indices)["image"] - 1
             noises = [self._noise(len(x0)) for _ in thirds]
             for i, steps in enumerate(thirds) if self.shares.takes(number) else ():
-                t = steps[indices % len(steps)].to(x0.device)  # every step, whatever the generator says
+                t = steps[indices % len(steps)].to(x0.device)  # every step, independent of the generator
                 sums[:, i] += torch.stack(self._errors(x0, t, noises[i])).sum(1).double().cpu() / len(data)
         sums = sum(self.shares.together([sums]))
         shares = torch.tensor([len(steps) for steps in thirds]) / self.recipe.num_steps

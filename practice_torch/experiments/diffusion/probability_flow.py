@@ -47,17 +47,17 @@ class FlowRecipe(Recipe):
     compact: bool = True
     """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     num_levels: Annotated[int, AtLeast(2)] = 17
-    """Number of values of a pixel: 17 for the digits, 256 for most images. Each gets uniform noise of its own width."""
+    """Number of values of a pixel: 17 for the digits, 256 for most images. Each gets uniform noise of the width of its cell."""
     beta_min: Annotated[float, Above(0)] = 0.1
     """Rate of the noise at time 0."""
     beta_max: Annotated[float, Above(0)] = 20.0
     """Rate of the noise at time 1."""
     first_time: Annotated[float, Above(0, below=1)] = 1e-3
-    """Time that stands for the data: before it the score is not learned."""
+    """Smallest time, used as the time of the data: the score is not learned below it."""
     solver_steps: Annotated[int, AtLeast(1)] = 12
     """Steps of the Runge-Kutta method between data and noise, of four network evaluations each."""
     measured_images: Annotated[int, AtLeast(2)] = 100
-    """Number of held-out images whose likelihood is computed."""
+    """Number of held-out images to compute the likelihood of."""
     metric: Fixed = "bits_per_dimension"
 
     def __post_init__(self):
@@ -68,7 +68,7 @@ class FlowRecipe(Recipe):
 class FlowExperiment(nn.Module):
     """Learns the noise in an image at every time, which is its score times minus the noise's deviation.
 
-    Data are (value + uniform)/num_levels on [-1, 1]: a density, whose bits are comparable with those of discrete models. The
+    Data are (value + uniform)/num_levels on [-1, 1]: a density, with bits comparable with those of discrete models. The
     network gives what is not Gaussian: the noise is predicted as sigma x, right for data N(0, 1), plus alpha times its answer.
     """
 
@@ -207,7 +207,7 @@ class FlowExperiment(nn.Module):
         return 2 * uniform_dequantize(values, uniforms, num_levels=self.recipe.num_levels).view(image.shape) - 1
 
     def _rounded(self, x):
-        """The values whose cells the numbers lie in, as images in [0, 1]."""
+        """The values of the cells that contain the numbers, as images in [0, 1]."""
         levels = self.recipe.num_levels
         return ((x + 1) / 2 * levels).floor().clamp(0, levels - 1) / (levels - 1)
 

@@ -128,7 +128,7 @@ class ScoreExperiment(nn.Module):
         return {"points": self._picture(panels, caption), "fields": self._fields()}
 
     def sample(self, count):
-        """Points drawn with the learned score as `sampling` says."""
+        """Points drawn with the learned score and the options of `sampling`."""
         self.sampling.require_known(levels=self.recipe.num_steps, classes=0, null_trained=False)
         points = self.drawn(self.learned_score, count, self.sampling)
         return {"points": self._picture({"drawn with the learned score": points}, f"{count} points drawn from noise")}
@@ -155,8 +155,8 @@ class ScoreExperiment(nn.Module):
             return (sorted_radii(points, self.means, self.stds) - real).abs().mean().item()
 
         curves = {
-            f"{name}, {whose} score": [distance(score, SAMPLERS[name], steps) for steps in counts]
-            for whose, score, names in (("exact", self.exact_score, SAMPLERS), ("learned", self.learned_score, _BOTH))
+            f"{name}, {kind} score": [distance(score, SAMPLERS[name], steps) for steps in counts]
+            for kind, score, names in (("exact", self.exact_score, SAMPLERS), ("learned", self.learned_score, _BOTH))
             for name in names
         }
         floor = (other - real).abs().mean().item()
@@ -192,7 +192,7 @@ class ScoreExperiment(nn.Module):
         """Points [N, 2] of each panel, and all its modes laid over each other, in deviations."""
         nearest = {name: torch.cdist(points.double(), self.means).argmin(1) for name, points in panels.items()}
         modes = {name: (points - self.means[nearest[name]]) / self.stds[nearest[name], None] for name, points in panels.items()}
-        return scores.beside(_arrays(panels), _arrays(modes), caption)
+        return scores.side_by_side(_arrays(panels), _arrays(modes), caption)
 
     def _fields(self):
         """Both scores over the plane, at three levels."""
@@ -242,7 +242,7 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The experiment of a recipe on a mixture whose score is known.
+    """The experiment of a recipe on a mixture with a known score.
 
     Raises DataError where the data are no mixture in the plane.
     """

@@ -101,7 +101,7 @@ class HybridExperiment(BoundExperiment):
         return {"bits": pictures.bits(bounds["learned"]), "variances": saved, **self.sample(64)}
 
     def sample(self, count):
-        """Images from pure noise; every pixel of every step scatters as the network says."""
+        """Images from pure noise, with the learned variance of every pixel in every step."""
         x = self._noise(count)
         for level in range(self.recipe.num_steps, 0, -1):
             t = torch.full((count,), level, device=x.device)
@@ -112,7 +112,7 @@ class HybridExperiment(BoundExperiment):
         return {"samples": ImageGrid(self._rounded((x + 1) / 2), 8, f"Drawn in {self.recipe.num_steps} steps from noise")}
 
     def _answers(self, x, t):
-        """The noise in x, and where between the two fixed log-variances the step's lies."""
+        """The noise in x, and the position of the step's log-variance between the two fixed ones."""
         return super()._predict(x, t).chunk(2, dim=1)
 
     def _predict(self, x, t):

@@ -1,4 +1,4 @@
-"""Text to image: a diffusion model of captioned pictures, whose pixels attend to the words of the caption."""
+"""Text to image: a diffusion model of captioned pictures; pixels attend to the words of the caption."""
 
 import math
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class TextRecipe(Recipe):
 
 
 class TextExperiment(nn.Module):
-    """Every batch gets strokes, places and captions of its own, drawn at random."""
+    """Strokes, places and captions are drawn at random for every batch."""
 
     explains = {
         "attribute_accuracy": Metric("fraction", "of class, stroke and place, as requested; 0.31 by chance"),
@@ -194,8 +194,8 @@ class TextExperiment(nn.Module):
 
     def _right(self, pictures, asked):
         """Whether class, stroke and place are as requested, [3, N] of 0 and 1."""
-        told = self._judge.tell(pictures)
-        return torch.stack([each == wanted for each, wanted in zip(told, asked.cpu(), strict=True)]).double()
+        judged = self._judge.tell(pictures)
+        return torch.stack([each == wanted for each, wanted in zip(judged, asked.cpu(), strict=True)]).double()
 
     def _attention(self, x, t, tokens):
         """The weights of the words at every pixel, [B, M, H, W]: the mean over the layers, coarse ones repeated."""

@@ -262,7 +262,7 @@ class DiffusionExperiment(MediaModel):
         return {**samples, **emerging, "loss": loss, **studies.comparisons(self, data)}
 
     def sample(self, count):
-        """Samples drawn as `sampling` says, class by class."""
+        """Samples drawn with the options of `sampling`, class by class."""
         how, trained = self.sampling, self.recipe.drop_probability > 0
         how.require_known(levels=self.recipe.num_steps, classes=len(self.classes), null_trained=trained)
         label = self.labels(count)
@@ -279,7 +279,7 @@ class DiffusionExperiment(MediaModel):
         }
 
     def _losses(self, x0, t, noise, label):
-        """Squared errors per dimension, [B], weighed if the recipe says so."""
+        """Squared errors per dimension, [B], weighted if the recipe sets it."""
         kind, limit = self.recipe.prediction, self.recipe.snr_limit
         prediction = self.network(forward_sample(x0, t, noise, self.alpha_bar), t, label)
         target = velocity(x0, noise, t, self.alpha_bar) if kind == "velocity" else {"noise": noise, "x0": x0}[kind]
@@ -333,7 +333,7 @@ _DIFFWAVE = dict(network="dilated", base_channels=256, num_steps=200, noise_sche
 
 RECIPES = {
     # measured with seed 0: a distance of 0.091 (1,438 real training digits: 0.069), 98% of the samples recognized as the digit
-    # asked for (real ones: 99%), and as far from the training digits as held-out ones are (1.07 and 1.06): no copies
+    # requested (real ones: 99%), and as far from the training digits as held-out ones are (1.07 and 1.06): no copies
     "digits": DiffusionRecipe(
         data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
         clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,
@@ -366,7 +366,7 @@ RECIPES = {
         batch_size=128, learning_rate=2e-4, warmup_steps=5000, average_decay=0.9999, clip_norm=1.0, judged_steps=50,
         held_out=0.01, precision="bfloat16", channels_last=True, evaluate_every=50_000, checkpoint_every=10_000,
     ),
-    # The waveform itself, not a mel spectrogram: nothing but the network stands between the samples and the ear, and notes are
+    # The waveform itself, not a mel spectrogram: there is no vocoder, and notes are
     # learned in minutes. Measured: 82% of the notes drawn are recognized as the requested one (wavenet's: 77%), with a hiss of
     # -40 dB; 84 to 88% with guidance 2.
     "notes": SoundDiffusionRecipe(
@@ -382,7 +382,7 @@ RECIPES = {
         judged_samples=500, judged_steps=50, precision="bfloat16", evaluate_every=10_000, checkpoint_every=5000,
     ),
     # DiffWave: network, schedule, optimizer and learning rate are the published ones for the digits; number and size of the
-    # batches are our own. The last level of that schedule is no pure noise, which a run says.
+    # batches are our own. The last level of that schedule is not pure noise; a run warns about it.
     "speech_commands": SoundDiffusionRecipe(
         data="speech_commands", held_out=0.05, sample_rate=16_000, length=16_000, gain=1.0, **_DIFFWAVE, layers=36, cycle=12,
         steps=500_000, batch_size=32, learning_rate=2e-4, average_decay=0.999, judged_samples=500, precision="bfloat16",

@@ -101,7 +101,7 @@ class VariationalDiffusionExperiment(nn.Module):
         return {"bits_per_dimension": sum(sums.values())} | sums | {"log_snr_max": top, "log_snr_min": bottom}
 
     def preview(self, data):
-        """New images, and the error of the noise over the log-SNR, half of whose area is the diffusion loss."""
+        """New images, and the error of the noise over the log-SNR: half its integral is the diffusion loss."""
         x0 = self.values[self._index(data.batch(torch.arange(min(len(data), 64)))["image"])]
         top, bottom = self.ends()
         levels = torch.linspace(bottom.item(), top.item(), 40, device=x0.device)

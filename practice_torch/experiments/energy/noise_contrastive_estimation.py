@@ -1,4 +1,4 @@
-"""An energy network is fitted, its constant included, by telling points from Gaussian noise; a grid says how well."""
+"""Noise-contrastive estimation of an energy network and its constant on points; a grid measures the error."""
 
 import math
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _STEP = 0.005  # of the sampler: about the variance across a moon; what overstep
 
 @dataclass(frozen=True)
 class ContrastRecipe(Recipe):
-    """An unnormalized density of points in the plane, told from normal noise."""
+    """An unnormalized density of points in the plane, estimated by classification against normal noise."""
 
     modality: ClassVar[str] = "points"
     noise_ratio: Annotated[int, AtLeast(1)] = 4

@@ -23,14 +23,14 @@ from practice_torch.experiments.judging.points import distance, on_the_plane, sc
 from practice_torch.experiments.training.flows import known_log_density
 
 CELLS, MARGIN = 160, 3.0  # cells of an axis of the grid, and how far it goes beyond the held-out points
-ROWS = 16384  # examples whose energies are computed together
+ROWS = 16384  # examples of which the energies are computed together
 _SHOWN = 64  # images of a preview
 _DEPTH = 8.0  # nats above the lowest energy that a landscape shows
 
 
 @dataclass(frozen=True)
 class PointEnergyRecipe(Recipe):
-    """An energy network on points of the plane, whose likelihood is known up to the error of a grid."""
+    """An energy network on points of the plane; a grid gives its likelihood up to the grid's error."""
 
     modality: ClassVar[str] = "points"
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
@@ -91,7 +91,7 @@ class ImageEnergyRecipe(Recipe):
     gradient_limit: Annotated[float, AtLeast(0)] = 0.03
     """Largest entry of a gradient that a chain follows."""
     data_noise: Annotated[float, AtLeast(0)] = 0.03
-    """Standard deviation of the noise that is added to images, whose pixels are in -1..1."""
+    """Standard deviation of the noise that is added to images with pixels in -1..1."""
     metric: Fixed = "auc"
     direction: Direction = "higher"
 
@@ -109,7 +109,7 @@ class ChainOptions(Bounded):
 
 
 class EnergyExperiment(nn.Module):
-    """The network, and the buffer of its chains, which is saved with it. What an example is, a subclass says."""
+    """The network and the buffer of its chains, which is saved with it. Subclasses define what an example is."""
 
     phases = (Phase("train", moves=("network",)),)
     sampling = ChainOptions()

@@ -153,7 +153,7 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The experiment of a recipe on a mixture whose score is known.
+    """The experiment of a recipe on a mixture with a known score.
 
     Raises DataError where the data are no mixture in the plane.
     """

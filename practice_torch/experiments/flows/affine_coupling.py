@@ -54,7 +54,7 @@ class PixelRealNvpRecipe(Recipe):
 
 @dataclass(frozen=True)
 class MultiscaleRealNvpRecipe(Recipe):
-    """Affine coupling layers of two scales on images with even sides, whose networks are convolutional."""
+    """Affine coupling layers of two scales, with convolutional networks, on images with even sides."""
 
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Levels of a pixel: 17 in the embedded digits, 256 in most images."""

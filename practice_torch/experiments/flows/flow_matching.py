@@ -25,7 +25,7 @@ from practice_torch.flows.flow_matching import conditional_flow_matching_loss, d
 
 
 def velocity_of(network, *more):
-    """velocity_fn(x, time) of a network, whose sines and cosines of the time are made for levels 0..1000."""
+    """velocity_fn(x, time) of a network; its embedding of the time is made for levels 0..1000."""
     return lambda x, time: network(x, 1000 * time, *more).to(x.dtype)
 
 
@@ -90,7 +90,7 @@ class PointMatching(nn.Module):
         return self._losses(batch["point"], self.generator).mean(), {}
 
     def velocity(self, x, time):
-        """What the network says at places [B, D] and times [B]."""
+        """The network's velocity at points [B, D] and times [B]."""
         return velocity_of(self.network)(x, time)
 
     def pairs(self, points, generator):
@@ -125,7 +125,7 @@ class PointMatching(nn.Module):
         return {"points": Figure(picture, f"Held-out points (gray), points of the flow (blue), {steps} steps, and paths (thin)")}
 
     def sample(self, count):
-        """Points drawn as `sampling` says."""
+        """Points drawn with the options of `sampling`."""
         drawn = carried(self.velocity, self._noise(count), self.sampling).float().cpu()
         caption = f"{count} points drawn in {self.sampling.steps} steps of the method {self.sampling.method}"
         return {"points": Figure(lambda axes: scatter(axes, None, drawn), caption)}
@@ -296,7 +296,7 @@ class MediaMatching(MediaModel):
         return {**self.medium.preview(samples, label, self.classes), **emerging}
 
     def sample(self, count):
-        """Samples drawn as `sampling` says, class by class."""
+        """Samples drawn with the options of `sampling`, class by class."""
         label, asked = self.labels(count), self.sampling.label
         if asked is not None:
             known = f"this model has {f'classes 0..{len(self.classes) - 1}' if self.classes else 'no classes'}"
@@ -350,7 +350,7 @@ RECIPES = {
     ),
     # measured with seeds 0 and 1: a Frechet distance of 0.084 and 0.088 in 20 Euler steps, 0.114 and 0.164 in 5 (0.091 in 20 by
     # diffusion/training, with this network, these steps and this judge); 99.4% and 99.7% of the samples recognized as the digit
-    # asked for (98%); as far from the training digits as held-out ones are (1.035 and 1.062, 1.032 and 1.067): no copies
+    # requested (98%); as far from the training digits as held-out ones are (1.035 and 1.062, 1.032 and 1.067): no copies
     "digits": MatchingRecipe(
         data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
         clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,

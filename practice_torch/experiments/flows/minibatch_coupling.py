@@ -1,4 +1,4 @@
-"""Flow matching on points whose noise is paired with data, batch by batch: fewer steps are enough for the same samples."""
+"""Flow matching with noise and data coupled within each batch: samples of the same quality in fewer steps."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal

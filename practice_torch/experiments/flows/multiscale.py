@@ -13,7 +13,7 @@ from practice_torch.flows.multiscale import Glow
 
 @dataclass(frozen=True)
 class GlowRecipe(Recipe):
-    """Glow on images, whose sides are multiples of 2^levels."""
+    """Glow on images with sides that are multiples of 2^levels."""
 
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Levels of a pixel: 17 in the embedded digits, 256 in most images."""

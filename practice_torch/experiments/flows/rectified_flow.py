@@ -86,7 +86,7 @@ class RectifiedFlow(PointMatching):
         return self._errors(self.starts[rows], self.ends[rows], self.velocity).mean(), {}
 
     def first_velocity(self, x, time):
-        """What the average of the first network says at places [B, D] and times [B]."""
+        """The velocity of the first network's average at points [B, D] and times [B]."""
         return velocity_of(self.average)(x, time)
 
     def _errors(self, x0, x1, velocity_fn):

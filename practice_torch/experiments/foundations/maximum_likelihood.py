@@ -130,7 +130,7 @@ class PixelTable(nn.Module):
         return self.sample(16)
 
     def sample(self, count):
-        """Images whose pixels are drawn one by one, and last the probabilities that they are drawn from."""
+        """Images with independently drawn pixels, and as the last image the probabilities of the pixels."""
         ones = self._log_probs()[1].exp().float()
         drawn = torch.bernoulli(ones.expand(count, -1), generator=self.generator)
         images = torch.cat([drawn, ones[None]]).unflatten(1, self.shape)

@@ -17,9 +17,9 @@ GAP = {"gap": Metric("fraction", "mutual information gap: what the best latent t
 
 def gap(codes, factors, sizes):
     """The mutual information gap, averaged over the factors that are not the same in all of the images."""
-    told, entropy = informations(codes, factors, sizes)
+    information, entropy = informations(codes, factors, sizes)
     varies = entropy > 0
-    return float(mutual_information_gap(told[:, varies], entropy[varies]).mean())
+    return float(mutual_information_gap(information[:, varies], entropy[varies]).mean())
 
 
 def informations(codes, factors, sizes):
@@ -31,14 +31,14 @@ def informations(codes, factors, sizes):
     bins = codes.argsort(0).argsort(0) * BINS // len(codes)
     of_bin, of_value = one_hot(bins, BINS).to(codes.dtype), one_hot(factors, several).to(codes.dtype)
     tables = (of_bin.flatten(1).mT @ of_value.flatten(1)).view(latents, BINS, len(sizes), several).transpose(1, 2)
-    told = mutual_information_from_counts(tables.flatten(0, 1)).view(latents, len(sizes))
-    return told, torch.special.entr(of_value.mean(0)).sum(1)
+    information = mutual_information_from_counts(tables.flatten(0, 1)).view(latents, len(sizes))
+    return information, torch.special.entr(of_value.mean(0)).sum(1)
 
 
 def informations_figure(codes, factors, names):
-    """What each latent tells about each factor, of all that there is to tell."""
-    told, entropy = informations(codes, factors, list(names.values()))
-    share = (told / entropy).nan_to_num(0.0).cpu()
+    """Mutual information between each latent and each factor, as a share of the factor's entropy."""
+    information, entropy = informations(codes, factors, list(names.values()))
+    share = (information / entropy).nan_to_num(0.0).cpu()
 
     def draw(axes):
         shown = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")

@@ -1,4 +1,4 @@
-"""Small networks whose last hidden layers are the features by which sounds and texts are compared.
+"""Small networks with last hidden layers that are the features for comparing sounds and texts.
 
 Both are trained in a second or two on the training data of the run that is judged, from one seed: nothing is downloaded, and
 nothing of the judged model is used.
@@ -18,7 +18,7 @@ from practice_torch.evaluation.frechet_audio_distance import log_mel_spectrogram
 from practice_torch.networks.perceptron import perceptron
 
 _RATE = 1e-2  # the largest step size; it rises and falls within the training
-_AT_ONCE = 256  # sounds or passages whose features are computed together
+_AT_ONCE = 256  # batch size, in sounds or passages, for computing features
 _FEATURES = 32
 
 # ---------------------------------------------------------------------------------------------------- sounds

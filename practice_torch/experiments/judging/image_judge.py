@@ -8,7 +8,7 @@ from practice_torch.evaluation.memorization import nearest_distance
 
 _REFERENCES = 5000  # training examples that are looked at, at most: a support vector machine's time grows with their square
 _COMPONENTS = 20  # of the principal components in which means and covariances are compared
-_SEEN = 64  # of those that the classifier looks at: all the pixels of an 8x8 image
+_SEEN = 64  # principal components that the classifier uses: all the pixels of an 8x8 image
 
 
 # What Judge.verdict measures.
@@ -25,8 +25,8 @@ JUDGED = {
 class Judge:
     """Knows some training data [N, ...], and their labels if they have any.
 
-    Frechet distances are between Gaussians fitted in the training data's first principal components. Classes are told by a
-    support vector machine with a Gaussian kernel. Nearness to the training data tells copies from samples.
+    Frechet distances are between Gaussians fitted in the training data's first principal components. Classes are recognized by a
+    support vector machine with a Gaussian kernel. The distance to the training data distinguishes copies from samples.
     """
 
     def __init__(self, examples, labels=None):
@@ -48,7 +48,7 @@ class Judge:
         return frechet_feature_distance(self.features(samples), self.features(real)).item()
 
     def verdict(self, samples, held_out, asked=None, labels=None, num_classes=0):
-        """Metrics of samples next to held-out examples; with classes, of samples that were asked for as `asked`."""
+        """Metrics of samples and of held-out examples; `asked`: the requested classes of the samples, if there are classes."""
         found = {
             "frechet_distance": self.frechet_distance(samples, held_out),
             "nearest": self.nearest(samples),
@@ -75,7 +75,7 @@ class Judge:
 
 
 def references(count):
-    """The indices of the examples that a Judge looks at, of so many: all, or as many as it can, evenly spread."""
+    """Indices, among `count`, of the examples that a Judge uses: all, or evenly spaced ones up to its limit."""
     return torch.linspace(0, count - 1, min(count, _REFERENCES)).round().long()
 
 

@@ -73,8 +73,8 @@ def judge(training, step, count, weights=None):
 def sample_metrics(artifacts, experiment, train, held_out, generator, inception=None):
     """What is compared, and {metric: {"samples": Estimate, "baseline": ..., "real": ...}} of what `experiment.sample` gave.
 
-    inception: the network whose features are compared, for images; without it they are their principal components.
-    RunError where nothing among the artifacts can be judged, or there is too little of it.
+    inception: the network that gives the features of images; without it they are principal components.
+    RunError if no artifact can be judged, or there are too few examples.
     """
     kinds = {kind: [part for part in artifacts.values() if isinstance(part, kind)] for kind in (ImageGrid, Audio, Text)}
     if images := kinds[ImageGrid]:

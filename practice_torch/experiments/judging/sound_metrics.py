@@ -1,6 +1,6 @@
 """The Frechet audio distance of sounds that a model draws, by the frames of a small network that tells their classes.
 
-A model that is told the class draws as many sounds of each. They are compared in rounds, one of each class, with rounds of real
+A class-conditional model draws as many sounds of each class. They are compared in rounds, one of each class, with rounds of real
 sounds: a few notes more of one pitch than of another would otherwise be most of the distance. Every other real sound or round is
 in the reference, and those between are judged as the samples are. Where there are no classes, the frames are log-mel columns.
 """
@@ -25,8 +25,8 @@ def of_sounds(artifacts, train, held_out, classes, generator):
     labels = [batch["label"].cpu() for batch in (train, held_out)] if len(classes) > 1 else None
     features, compared = log_mel_columns(length, artifacts[0].sample_rate), "log-mel columns"
     if labels:
-        features, told = _of_classifier(features, (known, fresh), labels, len(classes))
-        compared = f"the hidden layer of a network of {compared} that tells the class of {told:.0%} of the held-out sounds"
+        features, recognized = _of_classifier(features, (known, fresh), labels, len(classes))
+        compared = f"the hidden layer of a network of {compared} that recognizes {recognized:.0%} of the held-out sounds"
     kinds, real = 1, torch.cat([known, fresh])
     if len(drawn) > 1:  # an artifact for each class
         kinds = len(classes)

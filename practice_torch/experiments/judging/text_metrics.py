@@ -1,7 +1,7 @@
 """Metrics of a model of text, and of what it writes: bits per byte, repetition, and distances of passages by their features.
 
-What is held out of a text is its end, which may be about something else than the text: of the embedded pages it lies further
-from the rest than independent bytes do. Passages of samples are therefore compared with every other block of the training text,
+The held-out part of a text is its end, which may have another subject: of the embedded pages it is further away
+from the rest than independent bytes are. Passages of samples are therefore compared with every other block of the training text,
 and the real ones are of the blocks between. A copy of the training text is not found out by this; bits per byte of the held-out
 text do that. The baseline is independent bytes.
 """

@@ -37,7 +37,7 @@ def distinct_pieces(completions):
 
 
 def readable(tokens):
-    """Bytes as one line of text; a dot stands for a line's end."""
+    """Bytes as one line of text; a dot replaces a line's end."""
     return bytes(tokens.tolist()).decode(errors="replace").replace("\n", "·")
 
 

@@ -100,7 +100,7 @@ class Written:
         return len(grams.unique(dim=0)) / len(grams)
 
     def repetition(self, n):
-        """n-grams that stood before in the same text, as a share; the mean over the texts.  Source: Welleck et al. 2020."""
+        """Share of n-grams that occur earlier in the same text, averaged over the texts.  Source: Welleck et al. 2020."""
         grams = self.tokens.unfold(1, n, 1)
         return 1 - sum(len(text.unique(dim=0)) for text in grams) / grams[:, :, 0].numel()
 
@@ -134,5 +134,5 @@ class Comparison:
         for name, texts in self.written.items():
             mark = "*" if name == next(iter(self.written)) else "o"
             axes.plot(texts.bits_per_byte, 100 * texts.repetition(4), mark, markersize=15 if mark == "*" else 8, label=name)
-        axes.set(xlabel="bits per byte under the model", ylabel="4-grams that stood before, %", ylim=(0, 105))
+        axes.set(xlabel="bits per byte under the model", ylabel="repeated 4-grams, %", ylim=(0, 105))
         axes.legend()

@@ -65,9 +65,9 @@ def generate_from_state(network, first, uniforms, *, kinds, condition=None):
     condition [B] is its third argument.
     """
     token, states, written = as_int64(first), network.start(len(uniforms)), []
-    told = () if condition is None else (condition,)
+    conditions = () if condition is None else (condition,)
     for uniform in uniforms.unbind(1):
-        logits, states = network.step(token, states, *told)
+        logits, states = network.step(token, states, *conditions)
         token = draw(logits[:, :kinds], uniform)
         written.append(token)
     return torch.stack(written, 1)

@@ -1,4 +1,4 @@
-"""Tasks of memory, whose sequences end in questions for symbols that stood in them, and equally large networks for them."""
+"""Memory tasks: sequences that end with queries for earlier symbols; and networks of equal size for them."""
 
 from bisect import bisect_left
 from functools import cache
@@ -41,7 +41,7 @@ def remembered_first(symbols, scores, *, size):
 
 
 def fitted(model, *, parameters, vocabulary_size, length, layers):
-    """The network of that kind whose number of parameters is nearest to the given one, by its width."""
+    """The network of that kind with the width that brings its number of parameters nearest to the given one."""
 
     def size(width):
         return _size(model, width, vocabulary_size, length, layers)

@@ -10,7 +10,7 @@ from practice_torch.engine.errors import OptionError
 def tokenizer_buffer(data, merges):
     """(name, tensor) of the buffer that keeps the tokenizer: merges [R, 2], or the bytes of a prepared text's tokenizer file.
 
-    A run that is opened again has the description of its data alone, which says how large the buffer is; the checkpoint fills it.
+    A reopened run has only the description of its data, which gives the size of the buffer; the checkpoint fills it.
     """
     description = data.description
     about = description.get("tokenizer")

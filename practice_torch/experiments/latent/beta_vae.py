@@ -18,10 +18,10 @@ from practice_torch.latent.vae import kl_to_standard_normal
 
 @dataclass(frozen=True)
 class BetaVaeRecipe(Recipe):
-    """A beta-VAE on images whose factors are known. Losses are sums over pixels, in nats per image."""
+    """A beta-VAE on images with known factors. Losses are sums over pixels, in nats per image."""
 
     data: str = "squares"
-    """squares: images of one square, whose place and size are known."""
+    """squares: images of one square of known position and size."""
     batch_size: Annotated[int, AtLeast(2)] = 64
     """Examples in a batch; the total correlation is estimated from all of them."""
     beta: Annotated[float, AtLeast(0)] = 1.0

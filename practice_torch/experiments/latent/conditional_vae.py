@@ -62,7 +62,7 @@ class ConditionalVaeExperiment(VaeExperiment):
         self.without = VariationalAutoencoder(**sizes)
 
     def forward(self, batch, phase):
-        """The mean negative ELBO of a batch, under the autoencoder whose turn it is."""
+        """The mean negative ELBO of a batch under the autoencoder of this phase."""
         x = self._pixels(batch["image"])
         loss, kl = self._losses(x, batch["label"]) if phase == "conditional" else self._losses_without(x)
         return loss.mean(), {"kl": kl.detach().mean()}

@@ -1,4 +1,4 @@
-"""A variational autoencoder of convolutions on images, whose decoder doubles the sides in one of two ways."""
+"""A convolutional variational autoencoder of images; its decoder upsamples in one of two ways."""
 
 import math
 from dataclasses import dataclass

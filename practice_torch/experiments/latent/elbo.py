@@ -99,7 +99,7 @@ class BoundExperiment(nn.Module):
         """log p(x, z_s) and log q(z_s|x) of `samples` draws of z for each image: [B, D] -> [B, S], [B, S]."""
         mean, log_var = (row.repeat_interleave(samples, 0) for row in self._encode(x))
         z = mean + torch.exp(log_var / 2) * (self._noise(len(mean)) if noise is None else noise)
-        # latent/vae has this likelihood as a function; it stands on this topic, so it cannot be asked here.
+        # latent/vae has this likelihood as a function, but depends on this topic: importing it would be circular.
         pixels = functional.binary_cross_entropy_with_logits(self.decoder(z), x.repeat_interleave(samples, 0), reduction="none")
         log_prior = -gaussian_negative_log_likelihood(z, torch.zeros_like(z), torch.zeros_like(z))
         log_q = -gaussian_negative_log_likelihood(z, mean, log_var)

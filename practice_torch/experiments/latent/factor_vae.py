@@ -18,10 +18,10 @@ from practice_torch.networks.perceptron import perceptron
 
 @dataclass(frozen=True)
 class FactorVaeRecipe(Recipe):
-    """A factor-VAE on images whose factors are known. Losses are sums over pixels, in nats per image."""
+    """A factor-VAE on images with known factors. Losses are sums over pixels, in nats per image."""
 
     data: str = "squares"
-    """squares: images of one square, whose place and size are known."""
+    """squares: images of one square of known position and size."""
     gamma: Annotated[float, AtLeast(0)] = 5.0
     """Weight of the total correlation of the latents."""
     discriminator_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128, 128)
@@ -71,7 +71,7 @@ class FactorVaeExperiment(BetaVaeExperiment):
         return loss, {"kl": parts[1].detach().mean(), "estimated_correlation": logits.detach().mean()}
 
     def evaluate(self, data):
-        """The metrics of latent/beta_vae, and what the discriminator says of the held-out images."""
+        """The metrics of latent/beta_vae, and the discriminator's accuracy on the held-out images."""
         z, _ = self._codes(data)
         return super().evaluate(data) | {
             "estimated_correlation": float(self._logits(z).mean()),

@@ -71,7 +71,7 @@ class CategoricalExperiment(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(self, batch, phase):
-        """The mean negative ELBO of a batch, in a form whose gradient is the chosen estimator's."""
+        """The mean negative ELBO of a batch, in a form with the gradient of the chosen estimator."""
         x, temperature = self._pixels(batch["image"]), self._temperature()
         self.step += 1
         logits = self._code_logits(x)
@@ -153,7 +153,7 @@ class CategoricalExperiment(nn.Module):
 
     def _relaxed_codes(self, logits, samples, temperature):
         repeated = logits.repeat_interleave(samples, 0).flatten(0, 1)
-        # float32 draws can be 0, whose noise is infinite, and 1 - 2^-24 is the largest below 1
+        # float32 draws can be 0, where the noise is infinite; 1 - 2^-24 is the largest below 1
         uniforms = torch.rand(repeated.shape, generator=self.generator, device=repeated.device).clamp(2.0**-25, 1 - 2.0**-24)
         return gumbel_softmax(uniforms, repeated, temperature=temperature).view(len(logits), samples, *self.code_shape)
 

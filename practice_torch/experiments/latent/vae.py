@@ -25,7 +25,7 @@ from practice_torch.latent.vae import (
     kl_to_standard_normal,
 )
 
-# A unit whose posterior mean varies more than this over the data is in use (Burda et al. 2016).
+# A unit is active if the variance of its posterior mean over the data is above this (Burda et al. 2016).
 _ACTIVE = 0.01
 
 
@@ -177,7 +177,7 @@ RECIPES = {
         data="cifar10", steps=60_000, batch_size=128, hidden_dims=(1024, 512), latent_dim=64, pixels="real", samples=10,
         evaluate_every=5000, checkpoint_every=5000,
     ),
-    # The layers and the settings of Adam are theirs; their decoder has a fixed variance, ours the one that suits the batch best.
+    # The layers and the settings of Adam are theirs; their decoder has a fixed variance, ours the optimal one of each batch.
     "celeba": VaeRecipe(
         data="celeba", image_size=64, steps=100_000, batch_size=100, learning_rate=1e-4, beta1=0.5,
         channels=(128, 256, 512, 1024), latent_dim=64, pixels="real", samples=10, held_out=0.01,

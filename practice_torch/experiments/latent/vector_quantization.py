@@ -37,7 +37,7 @@ class VectorQuantizationRecipe(Recipe):
     decay: Annotated[float, AtLeast(0, below=1)] = 0.95
     """Decay of the moving averages that are the codes."""
     restart_below: Annotated[float, AtLeast(0)] = 0.1
-    """A code whose averaged count in a batch is below this becomes an encoding of the batch; 0: never."""
+    """A code with an average count per batch below this is replaced by an encoding of the batch; 0: never."""
     prior_width: Annotated[int, AtLeast(1)] = 64
     """Width of the prior's transformer."""
     prior_layers: Annotated[int, AtLeast(1)] = 2
@@ -79,7 +79,7 @@ class SoundQuantizationRecipe(Recipe):
     decay: Annotated[float, AtLeast(0, below=1)] = 0.95
     """Decay of the moving averages that are the codes."""
     restart_below: Annotated[float, AtLeast(0)] = 0.1
-    """A code whose averaged count in a batch is below this becomes an encoding of the batch; 0: never."""
+    """A code with an average count per batch below this is replaced by an encoding of the batch; 0: never."""
     prior_width: Annotated[int, AtLeast(1)] = 64
     """Width of the prior's transformer."""
     prior_layers: Annotated[int, AtLeast(1)] = 2
@@ -89,7 +89,7 @@ class SoundQuantizationRecipe(Recipe):
     prior_dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout rate of the prior's transformer."""
     strides: Annotated[tuple[int, ...], AtLeast(2)] = (8, 4, 2)
-    """Even strides of the encoder's convolutions; a code stands for as many samples as their product."""
+    """Even strides of the encoder's convolutions; a code covers as many samples as their product."""
     spectral_weight: Annotated[float, AtLeast(0)] = 1.0
     """Weight of the squared error of spectra without their phases, next to the squared error of the samples."""
     loudness: Annotated[float, AtLeast(0)] = 0.3
@@ -103,7 +103,7 @@ class SoundQuantizationRecipe(Recipe):
 
 
 class ImageQuantization(QuantizedCodes):
-    """Of images, of which the prior is told nothing."""
+    """Vector quantization of images, with an unconditional prior."""
 
     medium = "image"
     explains = QuantizedCodes.explains | {
@@ -143,7 +143,7 @@ class ImageQuantization(QuantizedCodes):
 
 
 class SoundQuantization(QuantizedCodes):
-    """Of sounds, of whose class the prior is told, the autoencoder nothing."""
+    """Vector quantization of sounds; the prior is conditioned on the class, the autoencoder is not."""
 
     medium = "audio"
     explains = QuantizedCodes.explains | {
@@ -246,8 +246,8 @@ RECIPES = {
     # -50 dB. The prior needs 4.2 and 4.7 bits of the 7.5 that the codes have without context.
     # Pilots with residual blocks, 400 to 1500 steps: codes of 32 samples reach an error of 4.6, but the prior loses the
     # phase (6.4 bits of 7.5, 9% nearest to the note); codes of 128 samples have an error of 9.8. Without the spectral error
-    # the squared error is lower (9.1 for 10.9) and the spectral error twice as large (6.5 for 3.3): upper partials, for whose
-    # phases the codes have no room, are missing. A decoder that was told the class gained nothing.
+    # the squared error is lower (9.1 for 10.9) and the spectral error twice as large (6.5 for 3.3): upper partials are missing,
+    # since the codes have no capacity for their phases. Conditioning the decoder on the class gained nothing.
     "notes": SoundQuantizationRecipe(
         data="notes", held_out=0.2, codes=256, code_dim=32, decay=0.97, restart_below=0.03, prior_heads=4, prior_dropout=0.1,
         steps=2000, batch_size=32, learning_rate=2e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0,

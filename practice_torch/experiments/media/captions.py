@@ -1,4 +1,4 @@
-"""Captioned pictures made of images and their classes: where on a wider canvas an image stands, how bold it is, and words."""
+"""Captioned pictures made of labeled images: an image at a place on a wider canvas, its boldness, and a caption."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from practice_torch.experiments.judging.image_judge import Judge
 
 STROKES = ("thin", "bold")
 PLACES = (("to", "the", "left"), ("in", "the", "middle"), ("to", "the", "right"))
-PADDING, NOTHING = 0, 1  # tokens: no word; a caption that says nothing
+PADDING, NOTHING = 0, 1  # tokens: no word; the empty caption
 _DIGITS = {
     "0": "zero",
     "1": "one",
@@ -57,7 +57,7 @@ class Captions:
         return self.tokens.shape[-1]
 
     def nothing(self):
-        """The caption that says nothing: [M]."""
+        """The empty caption: [M]."""
         return torch.tensor([NOTHING] + [PADDING] * (self.length - 1))
 
     def text(self, tokens):
@@ -92,8 +92,8 @@ def picture(image, stroke, place):
 class CaptionJudge:
     """Tells class, stroke and place of pictures, knowing some images and their classes; it never saw a caption.
 
-    Place: the nearest mean of the columns' centers of mass. Stroke: the ink, thin below the midpoint of both means. Class: what a
-    support vector machine says of the part of the picture at that place.
+    Place: the nearest mean of the columns' centers of mass. Stroke: the ink, thin below the midpoint of both means. Class: by a
+    support vector machine on the part of the picture at that place.
     """
 
     def __init__(self, image, label):

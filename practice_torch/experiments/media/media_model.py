@@ -1,4 +1,4 @@
-"""A generative model of images or sounds with a network, whose samples are judged: what it has however it is trained."""
+"""Base of generative models of images or sounds with judged samples, independent of the training objective."""
 
 from functools import cached_property
 

@@ -11,8 +11,8 @@ from practice_torch.flows.galaxy_images import (
     shape_from_moments,
 )
 
-FINER = 3  # places along a side of a pixel, whose mean is the pixel: a steep core changes within one
-BLUR, OFF_CENTER = 0.8, 0.5  # pixels: of the telescope, and how far from the middle of the image a galaxy may be
+FINER = 3  # subsamples along a side of a pixel, which is their mean: a steep core varies within one pixel
+BLUR, OFF_CENTER = 0.8, 0.5  # pixels: of the telescope, and the largest offset of a galaxy from the middle of the image
 NOISE = 0.05  # standard deviation of a pixel; the brightest has 0.6 to 17
 WINDOW = 0.2  # of the shorter side: deviation of the Gaussian that weighs pixels; without it most of a moment is noise
 DARK = 1e-6  # light of a pixel, at least: moments need light that is nowhere negative

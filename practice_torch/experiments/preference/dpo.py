@@ -48,7 +48,7 @@ class PairsRecipe(Recipe):
     kl_coefficient: Annotated[float, Above(0)] = 0.1
     """Price of a nat of divergence from the model as it was then."""
     label_smoothing: Annotated[float, AtLeast(0, below=0.5)] = 0.0
-    """Share of the pairs whose labels are taken to be wrong."""
+    """Assumed share of pairs with a wrong label."""
     context: Annotated[int, AtLeast(4)] = 128
     """Maximum number of tokens of a prompt and a completion; longer ones are truncated, with a warning."""
     layers: Annotated[int, AtLeast(1)] = 2
@@ -94,8 +94,8 @@ class PreferredCompletions(nn.Module):
     """The policy, and the reference that it becomes a copy of when preferences begin."""
 
     explains = {
-        "accuracy": Metric("share", "of held-out pairs whose chosen completion gained more log p over the reference; ties half"),
-        "reference_accuracy": Metric("share", "of held-out pairs whose chosen completion is the likelier one to the reference"),
+        "accuracy": Metric("share", "of held-out pairs whose chosen completion gained more log p over the reference; ties: half"),
+        "reference_accuracy": Metric("share", "of held-out pairs whose chosen completion is likelier under the reference"),
         "margin": Metric("nats", "mean difference of the implicit rewards of both completions"),
         "chosen_change": Metric("nats", "mean change of log p of the chosen completion from the reference"),
         "rejected_change": Metric("nats", "the same of the rejected one"),

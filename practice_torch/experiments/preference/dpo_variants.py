@@ -120,7 +120,7 @@ class Variants(nn.Module):
     def explains(self):
         """Metrics by name: five of every policy, and what the reference has."""
         of_each = (
-            ("win_rate", "share", "of held-out prompts whose completion the judge prefers to the reference's; ties half"),
+            ("win_rate", "share", "of held-out prompts whose completion the judge prefers to the reference's; ties count half"),
             ("divergence", "nats", "KL(policy || reference) of a completion, the mean log-ratio of the policy's own"),
             ("chosen_change", "nats", "mean change of log p of the better one of two completions by the reference"),
             ("rejected_change", "nats", "the same of the worse one"),

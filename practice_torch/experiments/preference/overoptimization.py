@@ -35,7 +35,7 @@ class GoldAndProxyRecipe(Recipe):
     """random: drawn from the seed. Other data are refused, since the sums over all texts hold for equally likely words only."""
     held_out: Annotated[float, Above(0, below=1)] = 0.2
     pairs: Annotated[int, AtLeast(2)] = 20_000
-    """Pairs of random texts, with those that are held out; each is compared by many people, whose share of votes is known."""
+    """Pairs of random texts, held-out ones included; each is labeled with the share of votes of many people."""
     length: Annotated[int, AtLeast(2, at_most=128)] = 32
     """Number of words in a pair of texts."""
     symbols: Annotated[int, AtLeast(4)] = 10
@@ -69,7 +69,7 @@ class GoldAndProxy(nn.Module):
         "gold": Metric("deviations", "gold reward of the best of the most samples"),
         "lost_gold": Metric("deviations", "by how much the best of the most samples is below the peak"),
         "tilt_peak_gold": Metric("deviations", "the largest gold reward of a tilted policy of at most as many nats"),
-        "proxy": Metric("deviations", "what the proxy says of the best of the most samples, in the same units"),
+        "proxy": Metric("deviations", "the proxy reward of the best of the most samples, in the same units"),
         "pair_accuracy": Metric("fraction", "held-out pairs that the proxy orders as the gold reward does"),
     }
     phases = (Phase("proxy", ("proxy",)),)

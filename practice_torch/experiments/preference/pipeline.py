@@ -110,7 +110,7 @@ class Pipeline(nn.Module):
         f"{way}_{what}": Metric(unit, f"{meaning}; {way}")
         for way in WAYS
         for what, unit, meaning in (
-            ("win_rate", "share", "of held-out prompts whose completion the judge prefers to the reference's; ties half"),
+            ("win_rate", "share", "of held-out prompts whose completion the judge prefers to the reference's; ties count half"),
             ("divergence", "nats", "KL(policy || reference) of a completion, the mean log-ratio of the policy's own"),
             ("score", "a byte", "mean score of the policy's completions"),
             ("bits", "bits per byte", "-log2 of the reference's probability of the policy's completions"),
@@ -286,7 +286,7 @@ class Pipeline(nn.Module):
         return {"dpo": self.policy, "ppo": self.tuned}
 
     def _the_reference(self):
-        """While the text is learned there is none yet, and the policy stands for it."""
+        """The reference; the policy itself during pretraining, when there is none yet."""
         return self.reference if self._preferred() else self.policy
 
     def _written(self, network, prompts, count=None):

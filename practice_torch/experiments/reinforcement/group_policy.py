@@ -179,7 +179,7 @@ class TunedBytes(nn.Module):
         return self.place.taken if self.place.stage == "rounds" else 0
 
     def _the_reference(self):
-        """While the text is learned there is none yet, and the policy stands for it."""
+        """The reference; the policy itself during pretraining, when there is none yet."""
         return self.reference if self._rounds() else self.policy
 
     def _completed(self, prompts):

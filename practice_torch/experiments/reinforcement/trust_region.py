@@ -30,8 +30,8 @@ class TrustRegionRecipe(Recipe):
 
     modality: ClassVar[None] = None
     task: str = "cart_pole"
-    """cart_pole or pendulum, whose physics runs here; or the id of an environment of Gymnasium, such as Acrobot-v1, where it is
-    installed. A resumed run begins new episodes in such an environment.
+    """cart_pole or pendulum, which are built in; or the id of a Gymnasium environment, such as Acrobot-v1, if Gymnasium is
+    installed. A resumed run starts new episodes in a Gymnasium environment.
     """
     copies: Annotated[int, AtLeast(1)] = 32
     """Copies of the task that run at once."""

@@ -12,7 +12,7 @@ from practice_torch.engine.costs.flops import flops_of
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing
 from practice_torch.experiments.sampling.flow_sampling import carried
 
-_COUNTED = 20  # examples of the draw whose operations are counted
+_COUNTED = 20  # number of examples drawn while operations are counted
 
 
 class Family(NamedTuple):

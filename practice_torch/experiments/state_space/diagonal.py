@@ -26,7 +26,7 @@ class DiagonalRecipe(Recipe):
     width: Annotated[int, AtLeast(1)] = 96
     """Width of the residual stream; a block has twice as many channels."""
     modes: Annotated[int, AtLeast(1)] = 16
-    """Complex modes of a channel, each of which stands for itself and its conjugate."""
+    """Complex modes of a channel; each represents itself and its conjugate."""
     kind: Literal["linear", "inverse", "legs"] = "linear"
     """Frequencies at which the modes begin: multiples of pi (S4D-Lin), S4D-Inv, or those of HiPPO-LegS."""
     system_rate: Annotated[float, Above(0)] = 0.25
@@ -62,7 +62,7 @@ class DiagonalSoundRecipe(Recipe):
     width: Annotated[int, AtLeast(1)] = 96
     """Width of the residual stream; a block has twice as many channels."""
     modes: Annotated[int, AtLeast(1)] = 16
-    """Complex modes of a channel, each of which stands for itself and its conjugate."""
+    """Complex modes of a channel; each represents itself and its conjugate."""
     kind: Literal["linear", "inverse", "legs"] = "linear"
     """Frequencies at which the modes begin: multiples of pi (S4D-Lin), S4D-Inv, or those of HiPPO-LegS."""
     system_rate: Annotated[float, Above(0)] = 0.25

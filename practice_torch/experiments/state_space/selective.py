@@ -108,7 +108,7 @@ class RecallRecipe(Recipe):
 
 
 class RecallExperiment(nn.Module):
-    """Trains every network, with its own optimizer, to recall what stood in a sequence."""
+    """Trains every network, each with its own optimizer, to recall earlier symbols of a sequence."""
 
     def __init__(self, recipe, description):
         super().__init__()
@@ -220,7 +220,7 @@ RECIPES = {
         steps=500, batch_size=16, learning_rate=6e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
         final_learning_rate=0.1, evaluate_every=250, checkpoint_every=250, target=2.05,
     ),
-    # measured: 4.16 bits per sample, and 37% of the 104 notes asked for (chance is 8%), in 150 CPU seconds; of 312 more notes
+    # measured: 4.16 bits per sample, and 37% of the 104 requested notes (chance is 8%), in 150 CPU seconds; of 312 more notes
     # 38%, and 79% to a semitone. The drawn notes are a fundamental that wavers, in a hiss, without harmonics. S4D takes as long
     # for twice the steps, which bring it to 3.61 bits and 88%. The best unigram model needs 7.34 bits, a table of pairs that is
     # fitted to the held-out codes themselves 5.23.

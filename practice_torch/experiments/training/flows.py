@@ -18,7 +18,7 @@ from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, logit_inverse, quantize, uniform_dequantize
 
 ROWS = 4096  # examples of an evaluation that pass the network together
-_NEAR = 256  # points whose differences from all components are in memory together
+_NEAR = 256  # points with differences from all components in memory together
 
 
 class Base:
@@ -140,7 +140,7 @@ class PixelFlow(nn.Module):
         return self.base.draw(count, math.prod(self.shape), generator=self.generator, device=device)
 
     def images(self, z):
-        """Noise carried back to images in 0..1, whose pixels are rounded down to levels: [N, D] -> [N, C, H, W]."""
+        """Images in 0..1 from noise, with pixels rounded down to levels: [N, D] -> [N, C, H, W]."""
         y, alpha = self.network.inverse(z)[0].unflatten(1, self.shape), self.recipe.alpha
         y = logit_inverse(y, alpha=alpha)[0] if alpha else y + 1 / 2
         levels = self.recipe.num_levels

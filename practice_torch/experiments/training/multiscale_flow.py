@@ -61,7 +61,7 @@ class MultiscaleFlow(PixelFlow):
         }
 
     def sample(self, count):
-        """Noise of the temperature that `sampling` says, carried back to images."""
+        """Images from noise of the temperature in `sampling`."""
         temperature = self.sampling.temperature
         images = self.images(temperature * self.noise(count))
         return {"samples": ImageGrid(images, 8, f"Samples at temperature {temperature:g}")}

@@ -1,4 +1,4 @@
-"""Learning rates of state spaces: the parameters of S4D and Mamba whose rate is their own, and which are never decayed."""
+"""Learning rates of state space models: parameters of S4D and Mamba with separate rates and no weight decay."""
 
 
 def s4d_rates(factor=0.25):
