@@ -41,7 +41,7 @@ def _run(words):
     package = next((name for name, verbs in PACKAGES.items() if verb in verbs), None)
     if package is None:
         known = [verb for verbs in PACKAGES.values() for verb in verbs]
-        raise UsageError(f"unknown command {verb!r}; {nearest(verb, known)}; --help says what they do")
+        raise UsageError(f"unknown command {verb!r}; {nearest(verb, known)}; see --help")
     return import_module(f"{package}.__main__").main(["list" if verb == "recipes" else verb, *words[1:]])
 
 

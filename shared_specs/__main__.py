@@ -204,7 +204,7 @@ def _check(command):
 
 
 def asked(texts: Sequence[str]) -> list[str]:
-    """The paths of the built topics that are meant.  Raises UsageError for one that is unknown, or planned only."""
+    """The paths of the selected built topics.  Raises UsageError for a topic that is unknown or only planned."""
     if not texts:
         return [topic.path for topic in load().built]
     return [topic.path for topic in only_built(topics_named(texts))]

@@ -1,6 +1,6 @@
 """The colors of figures and pages. Constants only: both wings import them."""
 
-# For figures: Okabe & Ito's, told apart with any kind of color vision. Lines also differ by dash or mark.
+# For figures: Okabe & Ito's, distinguishable with any kind of color vision. Lines also differ by dash or mark.
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 IN_TURN = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # for lines that ask for no color

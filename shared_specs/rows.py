@@ -137,8 +137,8 @@ def _draw(value, rng):
 class Given:
     """The arguments of one case, by name, in the function's order.
 
-    A Recipe, list or NumPy array is an array argument, a Complex of two of them a complex one, whose results a complex function
-    gives as (real, imaginary) parts, too; tuples and dictionaries of arrays may be nested; everything else
+    A Recipe, list or NumPy array is an array argument, a Complex of two of them a complex one; a complex function returns
+    its results as (real, imaginary) parts, too; tuples and dictionaries of arrays may be nested; everything else
     (numbers, strings, None, callables written with operators only) is handed over as it is.
     """
 
@@ -341,7 +341,7 @@ def begins_by_inputs() -> Initial:
 
 
 def begins_as(draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]) -> Initial:
-    """The parameter begins as draw(generator, shape): every entry has the mean and the mean square of its own draws."""
+    """The parameter is initialized as draw(generator, shape): every entry has the mean and the mean square of its draws."""
     return Initial("drawn", draw=draw)
 
 
@@ -376,7 +376,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Rejects:
-    """A ValueError whose message names what `blames` says: an argument, and for the wings perhaps its value (`t is 4`)."""
+    """A ValueError with `blames` in its message: an argument, and for the wings optionally its value (`t is 4`)."""
 
     function: str
     case: str
@@ -385,7 +385,7 @@ class Rejects:
 
     @property
     def argument(self) -> str:
-        """The name alone, which is all that is asked of a graded file."""
+        """The name alone, which suffices for a graded file."""
         return re.match(r"\w+", self.blames)[0]
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from types import FrameType
 from typing import Any
 
-MOST = 8  # processes, where their number is not given: one that checks contracts takes up to 1.2 GB
+MOST = 8  # default limit on processes: checking contracts takes up to 1.2 GB in each
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -113,7 +113,7 @@ def _check(syllabus):
                 raise ValueError(f"syllabus: {topic.path} requires {other}, which is not a topic")
             family = other.split("/")[0]
             if family != topic.family and syllabus.floor(family) >= height:
-                raise ValueError(f"syllabus: {topic.path} requires {other}, whose family is not on a lower floor")
+                raise ValueError(f"syllabus: {topic.path} requires {other}, but its family is not on a lower floor")
     done, path = set(), []
 
     def visit(name):

@@ -19,7 +19,7 @@ def replace_unwritable() -> None:
 
 
 def print_table(table: "Table", console: "Console | None" = None) -> None:
-    """Print a table, of whose no_wrap columns nothing is cut: a terminal that is too narrow wraps the lines.
+    """Print a table without truncating its no_wrap columns: a terminal that is too narrow wraps the lines.
 
     A file or a pipe has no width: there, nothing is wrapped either.
     """

@@ -156,7 +156,7 @@ SPEC = (
            source="by hand",
            near_misses={"rectifier": [0.0, 0.0, 0.0, 0.5, 5.0], "slope 0.01": [-0.05, -0.005, 0.0, 0.5, 5.0],
                         "both sides": [-1.0, -0.1, 0.0, 0.1, 1.0], "the other side": [-5.0, -0.5, 0.0, 0.1, 1.0]}),
-    Anchor("leaky_rectifier", "the slope that is meant where none is said", given(x=[-1.0, 1.0, -5.0, 3.0, 0.5]),
+    Anchor("leaky_rectifier", "the default slope", given(x=[-1.0, 1.0, -5.0, 3.0, 0.5]),
            gives=[-0.2, 1.0, -1.0, 3.0, 0.5], source="Radford et al. 2016, section 3",
            near_misses={"torch's default slope": [-0.01, 1.0, -0.05, 3.0, 0.5]}),
     Law.equal("positive factors pass", given(x=normal(5, 3, 2)), left=lambda f, x: f.leaky_rectifier(4.0 * x),

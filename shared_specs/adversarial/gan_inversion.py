@@ -8,7 +8,7 @@ X, Z, MASK = normal(4, 3), normal(4, 2), np.array([[True, False, True]] * 3 + [[
 ALL, NONE = np.ones((4, 3), bool), np.zeros((4, 3), bool)
 HIDDEN_NAN = [[1.0, np.nan, 2.0], [np.inf, 1.0, -1.0]]
 SEEN = np.array([[True, False, True], [False, True, True]])
-# three pixels of two codes, whose least squares solve by hand
+# three pixels of two codes, with least squares solved by hand
 MATRIX = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 
 
@@ -40,7 +40,7 @@ SPEC = (
            gives=[7.5], source="by hand: 1 + 4 + 5/2",
            near_misses={"every pixel": [23.5], "the mean": [5 / 3 + 2.5], "no prior": [5.0], "the prior's norm": [5 + 5**0.5 / 2],
                         "the mask turned over": [18.5]}),
-    Law.equal("zero where the image is made by the code, and nothing is asked of it", given(x=X, z=Z),
+    Law.equal("zero where the code generates the image, without a prior", given(x=X, z=Z),
               left=lambda f, x, z: 1 + f.inversion_objective(x, x, z, ALL, prior_weight=0.0), right=1.0),
     *(
         Rejects("inversion_objective", case, given(**{
@@ -98,7 +98,7 @@ SPEC = (
     Agree("gauss_newton_step", "little damping", given(
         z=zeros(2, 2), residual=normal(2, 3), jacobian=[MATRIX] * 2, damping=1e-3)),
     Agree("gauss_newton_step", "much damping", given(z=zeros(2, 2), residual=normal(2, 3), jacobian=[MATRIX] * 2, damping=1e4)),
-    Agree("gauss_newton_step", "a generator that stands still", given(
+    Agree("gauss_newton_step", "a constant generator", given(
         z=normal(2, 2), residual=normal(2, 3), jacobian=zeros(2, 3, 2), damping=0.5)),
     Anchor("gauss_newton_step", "three pixels", given(
                z=[[1.0, -1.0], [0.0, 0.0]], residual=[[2.0, 3.0, 1.0], [2.0, 3.0, 1.0]], jacobian=[MATRIX] * 2, damping=1.0),

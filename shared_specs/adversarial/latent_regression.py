@@ -5,7 +5,7 @@ import numpy as np
 from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, given, integers, normal, zeros
 
 Z, GUESS = normal(4, 3), normal(4, 3)
-# three pixels of two codes, whose least squares solve by hand
+# three pixels of two codes, with least squares solved by hand
 WEIGHT, IMAGES = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [[2.0, 3.0, 1.0], [1.0, 0.0, 0.0]]
 SQUARE = [[2.0, -1.0], [0.5, 1.5]]
 DEFICIENT = [[1.0, 2.0], [2.0, 4.0], [-1.0, -2.0]]

@@ -33,7 +33,7 @@ SPEC = (
     Agree("wasserstein_distance_1d", "order 2", given(x=X, y=Y, order=2)),
     Agree("wasserstein_distance_1d", "order 1.5", given(x=X, y=Y, order=1.5)),
     Agree("wasserstein_distance_1d", "order 30, far apart", given(x=X, y=normal(5, mean=1e4), order=30)),
-    Agree("wasserstein_distance_1d", "order 3, gaps whose powers vanish or overflow", given(
+    Agree("wasserstein_distance_1d", "order 3, gaps with powers that vanish or overflow", given(
         x=uniform(5, low=1e15, high=2e15), y=uniform(5, low=-2e15, high=-1e15), order=3)),
     Agree("wasserstein_distance_1d", "order 3, small gaps", given(
         x=uniform(5, low=1e-16, high=2e-16), y=uniform(5, low=-2e-16, high=-1e-16), order=3),

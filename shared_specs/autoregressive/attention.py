@@ -65,7 +65,7 @@ SPEC = (
         },
     ),
     Anchor(
-        "attention_weights", "the mask says who may be seen",
+        "attention_weights", "the mask selects the keys",
         given(query=COIN_QUERY, key=COIN_KEY, mask=[[True, True, False], [False, True, True]]),
         gives=[[[[0.75, 0.25, 0.0], [0.0, 0.75, 0.25]]]], source="3 to 1 among the two that are left",
         near_misses={"masked after the softmax": [[[[0.6, 0.2, 0.0], [0.0, 0.6, 0.2]]]],
@@ -77,7 +77,7 @@ SPEC = (
     Law.equal("adding a vector to all keys changes nothing", given(query=QUERY, key=KEY, shift=normal(6)),
               left=lambda f, query, key, shift: f.attention_weights(query, key + shift, None),
               right=lambda f, query, key, shift: f.attention_weights(query, key, None)),
-    Rejects("attention_weights", "a query that may look at no key",
+    Rejects("attention_weights", "a query without keys",
             given(query=zeros(1, 1, 2, 3), key=zeros(1, 1, 2, 3), mask=[[True, False], [False, False]]), blames="mask"),
     Rejects("attention_weights", "a mask of other lengths",
             given(query=zeros(1, 1, 2, 3), key=zeros(1, 1, 4, 3), mask=np.ones((2, 3), dtype=bool)), blames="mask"),
@@ -186,10 +186,10 @@ SPEC = (
     # The networks.
     Model("MultiHeadAttention", "the past alone", given(x=normal(3, 5, 12), is_causal=True), sizes=dict(width=12, heads=3),
           initial={"*": begins_by_inputs()}, training=dict(dropout=0.5), sees={"x": 0}),
-    Model("MultiHeadAttention", "grouped heads that look at a context of another width",
+    Model("MultiHeadAttention", "grouped heads with a context of another width",
           given(x=normal(3, 5, 12), context=normal(3, 4, 7)), steps=0, training=dict(dropout=0.5),
           sizes=dict(width=12, heads=4, key_value_heads=2, context_width=7), initial={"*": begins_by_inputs()}),
-    Model("MultiHeadAttention", "a mask of its own for every example and query",
+    Model("MultiHeadAttention", "a separate mask for every example and query",
           given(x=normal(3, 5, 12), context=normal(3, 4, 12), mask=np.arange(60).reshape(3, 1, 5, 4) % 7 % 3 != 1), steps=0,
           training=dict(dropout=0.5), sizes=dict(width=12, heads=3), initial={"*": begins_by_inputs()}),
     # a deviation of 1 would make the first attention weights nearly 0 or 1

@@ -21,7 +21,7 @@ from shared_specs.rows import (
 
 X, BIAS = normal(2, 3, 4, 5), normal(4)
 NINE = np.arange(1.0, 10.0).reshape(3, 3)
-POWERS = 2.0 ** np.arange(9).reshape(3, 3)  # what was read can be told from any sum of them
+POWERS = 2.0 ** np.arange(9).reshape(3, 3)  # any sum of them identifies its terms
 A, B = (np.array([[1, 1, 1], [1, own, 0], [0, 0, 0]], dtype=bool) for own in (0, 1))
 ABOVE = np.array([[1, 1, 1], [0, 0, 0], [0, 0, 0]], dtype=bool)
 RIGHT = np.array([[1, 1, 1], [0, 0, 1], [0, 0, 0]], dtype=bool)

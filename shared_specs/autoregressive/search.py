@@ -13,7 +13,7 @@ CHAIN = log_of([[0.5, 0.2, 0.3], [0.1, 0.3, 0.6], [0.45, 0.35, 0.2]])
 SEQUENCES = np.indices((3, 3, 3)).reshape(3, 27).T
 # A coin with three sides that knows no past; its first side ends a sequence.
 COIN = log_of([[0.15, 0.8, 0.05]] * 3)
-# A tree whose likely first step (0) disperses and then is certain; the other one (1) narrows and then disperses.
+# A tree in which the likely first step (0) disperses and then is certain; the other (1) narrows and then disperses.
 SECOND = log_of([[1 / 3, 1 / 3, 1 / 3], [0.5, 0.4, 0.1], [0.2, 0.3, 0.5]])
 THIRD = log_of([[0.98, 0.01, 0.01], [0.4, 0.35, 0.25], [0.2, 0.25, 0.55]])
 BRANCHES = log_of([[9 / 18, 8 / 18, 1 / 18], [0.2, 0.1, 0.7]])
@@ -23,7 +23,7 @@ STATES, STEPS = log_of([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1]]), log_of([[0.4, 0.35, 
 
 
 def table(log_probs, place=-1):
-    """step_fn of a model that looks at the token in one place: log_probs[token], by comparisons that every backend has."""
+    """step_fn of a model that reads the token in one place: log_probs[token], by comparisons that every backend has."""
     size = len(log_probs)
 
     def step(prefix):
@@ -45,7 +45,7 @@ def tree(prefix):
 
 
 def both_ends(prefix):
-    """A model whose law depends on the first and the last token."""
+    """A model with a distribution that depends on the first and the last token."""
     return 0.7 * third(prefix) + 0.4 * chain(prefix)
 
 

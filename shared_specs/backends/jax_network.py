@@ -28,7 +28,7 @@ def build(constructor: Callable, sizes: dict[str, Any]) -> nnx.Module:
 
     try:
         network = nnx.eval_shape(make)
-    except jax.errors.TracerArrayConversionError:  # parameters that NumPy draws, from a key whose value it needs
+    except jax.errors.TracerArrayConversionError:  # parameters drawn by NumPy, from the value of a key
         return make()
     if jax.tree.leaves(nnx.state(network, nnx.Not(nnx.Param))):
         nnx.update(network, jax.jit(others)())

@@ -81,7 +81,7 @@ class Program:
         return place
 
     def _emit(self, closed, operands):
-        """Adds the equations of a jaxpr whose operands are in these places; the places of its results."""
+        """Add the equations of a jaxpr with its operands in these places; return the places of its results."""
         jaxpr = closed.jaxpr
         places = dict(zip(jaxpr.invars, operands, strict=True))
         places |= {variable: self._constant(value) for variable, value in zip(jaxpr.constvars, closed.consts, strict=True)}

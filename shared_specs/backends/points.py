@@ -1,4 +1,4 @@
-"""Arrays at many points: along one axis more in front than an equation of a jaxpr says, an array differs from point to point.
+"""Arrays at many points: an array may have a leading axis beyond those of the jaxpr's equation, with one entry per point.
 
 An array without that axis is the same at all points. So rules count axes from the end.
 """

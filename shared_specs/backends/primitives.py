@@ -3,8 +3,8 @@
 A rule takes an equation of a jaxpr and gives the function of its arrays; several results come as a list. A primitive without a
 rule is left to JAX.
 
-An array may have one more axis in front than the equation says, along which it differs from point to point; then the results
-have it, too, and operands without it are the same at all points. So the rules count axes from the end.
+An array may have a leading axis beyond those of the equation, with one entry per point; the results then have it, too, and
+operands without it are the same at all points. The rules therefore count axes from the end.
 """
 
 from collections.abc import Callable
@@ -183,7 +183,7 @@ def _pad(equation):
 
 
 def _reduction(ufunc, start=None):
-    """start: of dtype -> the value of an empty reduction, where the ufunc has none of its own."""
+    """start: of dtype -> the value of an empty reduction, where the ufunc has none."""
 
     def rule(equation):
         axes, dtype = tuple(axis - ranks(equation)[0] for axis in equation.params["axes"]), dtype_of(equation)

@@ -17,7 +17,7 @@ def owns(value: Any) -> bool:
 
 def to_native(array: np.ndarray, precision: str) -> torch.Tensor:
     array = np.asarray(array)
-    # copied, as a tensor that shares the spec's memory could be changed in place by what it is handed to; strided as the array is
+    # copied, since a callee could change a tensor that shares the spec's memory in place; strides are kept
     return torch.from_numpy(np.array(array, dtype=precision if np.issubdtype(array.dtype, np.floating) else None, order="K"))
 
 

@@ -129,6 +129,6 @@ def _central_differences(trial: Trial, row: Agree, asked: Measured, gradients) -
         here = 0.0 if error == 0 else error / limit if limit > 0 else np.inf
         if not here <= worst:
             worst = here if np.isfinite(here) else np.inf
-            told = "the gradient gives a slope of {}; central differences {}".format(*told_apart(claimed, near))
-            message = "" if here <= 1 else told
+            mismatch = "the gradient gives a slope of {}; central differences {}".format(*told_apart(claimed, near))
+            message = "" if here <= 1 else mismatch
     return Outcome("central differences", worst, message)

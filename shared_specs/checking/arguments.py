@@ -51,12 +51,12 @@ def with_arrays(arguments: Arguments, replacements: Mapping[Key, Any]) -> Argume
 
 
 def whole(value: Any) -> Any:
-    """The complex array that a Complex stands for; anything else as it is."""
+    """The complex array of a Complex; anything else unchanged."""
     return value.real + 1j * value.imaginary if isinstance(value, Complex) else value
 
 
 def by_parts(function: Callable) -> Callable:
-    """The function of complex arrays as one that takes a Complex for each of them, and gives one."""
+    """A function of complex arrays, wrapped to take and return Complex values."""
 
     def parted(_, leaf):
         return Complex(leaf.real, leaf.imag) if "complex" in str(getattr(leaf, "dtype", "")) else leaf

@@ -4,12 +4,12 @@ Where an array's shape has a letter B, that axis is the batch; where none has, t
 there are no dots either, N, the examples of a sample. The first Agree row of a function is run again with its first example
 alone, and with none:
 
-    one    The values and gradients are those of the first example among the others. A function whose examples see each other
+    one    The values and gradients are those of the first example among the others. A function with interacting examples
            (batch normalization, a mean) has no such answer: the reference computes its own for a batch of one.
     none   The results have the shapes that the docstring gives them, the gradients those of the arguments. The gradient of an
            argument that all examples share is a sum over no examples, which is zero.
 
-Where a mean over no example or a variance of one is not defined, smallest_batch of the row says so, and a Rejects row refuses it.
+If a mean over no example or a variance of one is undefined, the row sets smallest_batch, and a Rejects row covers the case.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def batches_of(row: Row, spec: Sequence[Row]) -> list[Batch]:
 
 @dataclass(frozen=True)
 class Axes:
-    """Where the batch lies: the axis in each argument that has one, and in each result, None in a result that has none."""
+    """The batch axis of each argument that has one, and of each result; None for a result without one."""
 
     arguments: dict[str, int]
     results: tuple[int | None, ...]

@@ -1,6 +1,6 @@
 """The rows of a topic run against an implementation, one Result for each thing compared.
 
-What a row means is said in agreeing.py, laws.py and models.py, and here of Anchor and Rejects.
+The meaning of the rows is in agreeing.py, laws.py and models.py; that of Anchor and Rejects is here.
 """
 
 import re

@@ -11,7 +11,7 @@ from shared_specs.checking.trial import Outcome
 from shared_specs.rows import Model
 
 NETWORKS = 64  # built from as many seeds
-DRAWS = 512  # of a parameter whose law is known by draws alone
+DRAWS = 512  # of a parameter with a distribution known only by draws
 STANDARD_ERRORS = 5.0
 KURTOSIS = {"normal": 3.0, "uniform": 1.8}
 
@@ -56,7 +56,7 @@ def _held(drawn, stated, fans):
         return error / limit, "" if error <= limit else f"differs by {error:.3g} from what is stated"
     scale = stated.scale(*fans)
     kurtosis, count = KURTOSIS[stated.shape], drawn.size
-    # of the sample mean, and of the mean square about the stated mean, whose variance is (kurtosis - 1) scale^4 / count
+    # of the sample mean, and of the mean square about the stated mean, with variance (kurtosis - 1) scale^4 / count
     mean = abs(drawn.mean() - stated.value) / (STANDARD_ERRORS * scale / sqrt(count))
     square = np.mean((drawn - stated.value) ** 2) / scale**2
     spread = abs(square - 1) / (STANDARD_ERRORS * sqrt((kurtosis - 1) / count))

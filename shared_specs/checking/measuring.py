@@ -1,4 +1,4 @@
-"""What the reference says of a row: values, gradients, the tolerances of both, and slopes. Measured once a row.
+"""The reference's results for a row: values, gradients, tolerances of both, and slopes. Measured once per row.
 
 The row itself and the points of the difference quotients are evaluated in one go, and so are its neighbors in both precisions.
 """
@@ -80,7 +80,7 @@ def differentiated(row: Agree, arrays: Iterable[Key]) -> tuple[Key, ...]:
 
 
 def on_the_simplex(trial: Trial, row: Agree, arguments: dict[str, Any]) -> list[Key]:
-    """The arguments whose gradients are compared along the simplex alone."""
+    """The arguments with gradients that are compared along the simplex alone."""
     return simplex_paths(row.given, arguments) if trial.along_simplex else []
 
 
@@ -133,7 +133,7 @@ _measured = {}
 
 
 def once(trial: Trial, row: Row, what: str, compute: Callable[[], Any]) -> Any:
-    """What a reference says of a row, however many backends and precisions ask for it."""
+    """A reference's result for a row, computed once for all backends and precisions."""
     key = (trial.topic, id(row), id(trial.reference), what)
     if key not in _measured:
         _measured[key] = (row, trial.reference), compute()  # what is held here keeps its id to itself

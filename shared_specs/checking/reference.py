@@ -50,11 +50,11 @@ class Traced(Implementation):
         return Compiled(self._find, self)
 
     def rounded(self, rounding: "Rounding") -> "Rounded":
-        """The same functions, whose operations round at random."""
+        """The same functions, with randomly rounded operations."""
         return Rounded(self._find, self, rounding)
 
     def docstring(self, name: str) -> str:
-        """What the function says of itself, its shapes last."""
+        """The function's docstring, with the shapes in its last line."""
         return self._find(name).__doc__
 
     def _taken(self, array):
@@ -244,7 +244,7 @@ class Compiled(Traced):
 
 
 class Rounded(Traced):
-    """The functions of a Traced, of the same traces, whose operations round at random."""
+    """The functions of a Traced, with the same traces and randomly rounded operations."""
 
     def __init__(self, find: Callable[[str], Callable], traced: Traced, rounding: "Rounding") -> None:
         super().__init__(find, traced.precision)

@@ -1,4 +1,4 @@
-"""Relations between the methods of a torch network: what a Model row says of methods that its theory network does not have."""
+"""Relations between the methods of a torch network: a Model row's conditions on methods that its theory network lacks."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module

@@ -61,7 +61,7 @@ def mismatch(
             if not _matches(dimensions, shape, sizes):
                 wanted = "a tuple of arrays" if dimensions is None else f"[{', '.join(dimensions)}]"
                 found = "is a tuple of arrays" if shape is None else f"has shape {list(shape)}"
-                return f"{title} {position} {found}; the docstring says {wanted}"
+                return f"{title} {position} {found}; by the docstring it must be {wanted}"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 A table of log-probabilities l has sum exp(l) = 1, so it moves only along directions v with sum p v = 0, p = exp(l). Along these,
 and no others, all ways of writing a function of it have the same slope: a library that normalizes inside computes
-f(l - logsumexp l), whose gradient is g - p sum g where that of f is g. Both have the same projection, g - p (p . g) / (p . p).
+f(l - logsumexp l), with gradient g - p sum g where that of f is g. Both have the same projection, g - p (p . g) / (p . p).
 """
 
 import numpy as np

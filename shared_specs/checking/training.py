@@ -47,7 +47,7 @@ def training_outcomes(
 
 
 def _future(outputs, arrays, name, lag):
-    """Output t is the same whatever the input is after t + lag, and depends on what it is there."""
+    """Output t is independent of the input after t + lag, and depends on the input at t + lag."""
     before = outputs()
     for t in range(before[0].shape[1]):
         last = t + lag

@@ -1,4 +1,4 @@
-"""One implementation of a topic on trial: what it is held against, and what one comparison of it gives."""
+"""A trial of one implementation of a topic: its reference, and the outcome of one comparison."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
 
 class RowFault(Exception):
-    """A row that cannot refuse what it says it refuses: the spec is at fault, not the implementation."""
+    """A row that cannot reject what it claims to reject: the spec is at fault, not the implementation."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def narrowed(arguments: Arguments) -> Iterator[tuple[str, Arguments]]:
 
 
 def reruns(implementation: Implementation, function: str, arguments: Arguments, got: Arrays) -> Iterator[tuple[str, Arrays]]:
-    """(width, results) of the call in each width; `got` are its results in int64, whose shapes and dtypes they have."""
+    """(width, results) of the call in each width; `got` are its results in int64, of the same shapes and dtypes."""
     for width, narrow in narrowed(arguments):
         try:
             results = implementation.plain_call(function, narrow)

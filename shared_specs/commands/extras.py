@@ -1,4 +1,4 @@
-"""The extras that install a wing or the tools of the book, and what a command says where a library of one is missing."""
+"""The extras that install a wing or the book's tools, and the message of a command if a library of one is missing."""
 
 # extra -> the modules that it brings, by the names under which they are imported
 MODULES = {

@@ -28,7 +28,7 @@ def command_name(commands: Mapping[str, type], arguments: Sequence[str], descrip
         parsed(union, ["--help"] if name == "-h" else [name], program, description=description)
     if name not in commands:
         mistake = f"unknown command {name!r}; {nearest(name, commands)}" if name else f"which command? {', '.join(commands)}"
-        raise UsageError(f"{mistake}; --help says what they do")
+        raise UsageError(f"{mistake}; see --help")
     return name
 
 

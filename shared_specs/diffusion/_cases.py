@@ -17,7 +17,7 @@ HO = np.append(1.0, np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))  # T = 1000, 
 LEVELS = [1.0, 0.64, 0.36, 0.0]  # T = 3: the signal 0.8, 0.6, 0 and the noise 0.6, 0.8, 1
 SQUARES = [1.0, 0.64, 0.36, 0.04]  # T = 3: the signal 0.8, 0.6 and 0.2
 
-# Slopes in the schedule are asked for where its first entry has no part: at the times from 2 on.
+# Gradients in the schedule are compared where its first entry has no part: at the times from 2 on.
 TIMES, FROM_ONE, ALL = np.array([2, 6, 3, 2, 5]), np.array([1, 6, 3, 1, 5]), np.arange(1, 7)
 NO_PART = "the first entry of the schedule is 1 by definition"
 

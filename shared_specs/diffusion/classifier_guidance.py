@@ -63,7 +63,7 @@ def tilted(x, mean, log_var, gradient):
     return -((x - mean) ** 2) / np.exp(log_var) / 2 + 1.5 * gradient * x
 
 
-# With operators only, so not normalized: what is asked of classifier_gradient is the slope of the right entry.
+# With operators only, so not normalized: classifier_gradient only needs the gradient of the right entry.
 def four_classes(x):
     """[B, D >= 5] -> [B, 4]."""
     return x[:, :4] * x[:, 1:5] - x[:, :4] * x[:, :4] * x[:, :4] / 3

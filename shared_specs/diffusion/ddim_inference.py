@@ -26,7 +26,7 @@ def slow(x, t):
 
 
 def by_level(x, t):
-    """A network that does not look at x, and breaks if it is asked about level 0."""
+    """A network that ignores x, and fails at level 0."""
     return at(x, t) / 8 - 1 / at(x, t)
 
 
@@ -191,7 +191,7 @@ SPEC = (
     Law.equal("down and up are inverse where the prediction does not depend on x", given(x0=normal(5, 3)),
               left=lambda f, x0: f.ddim_sample(f.ddim_invert(x0, PATH, by_level, SCHEDULE), np.zeros((4, 5, 3)), PATH, by_level,
                                                SCHEDULE), right=lambda f, x0: x0),
-    Law.equal("no network is asked about level 0", given(x0=normal(5, 3)),
+    Law.equal("the network is not called at level 0", given(x0=normal(5, 3)),
               left=lambda f, x0: np.isfinite(f.ddim_invert(x0, PATH, by_level, SCHEDULE)), right=True),
     Law.limit("the round trip is of first order", given(x0=[0.8, -0.3]), at=(1 / 40, 1 / 80, 1 / 160), order=1,
               value=lambda f, h, x0: f.ddim_sample(f.ddim_invert(x0, path(h, 640), turning, quadratic(640)),

@@ -17,12 +17,12 @@ def bent(x, level):
 
 
 def nothing(x, level):
-    """A network that says 0."""
+    """A network that returns 0."""
     return x * 0
 
 
 def slope(x, level):
-    """A network that says 2 x + level."""
+    """A network that returns 2 x + level."""
     return 2 * x + at(x, level)
 
 
@@ -77,7 +77,7 @@ SPEC = (
            near_misses={"the skip alone": [[0.2, -0.4]], "the network alone": [[0.8, -1.6]],
                         "the input not scaled": [[0.2 + 2 / ROOT_5, -0.4 - 4 / ROOT_5]],
                         "the answer not scaled": [[0.2 + 4 / ROOT_5, -0.4 - 8 / ROOT_5]]}),
-    Law.equal("a network that says nothing leaves the best linear denoiser", given(x=normal(5, 3), sigma=LEVELS),
+    Law.equal("a zero network leaves the best linear denoiser", given(x=normal(5, 3), sigma=LEVELS),
               left=lambda f, x, sigma: f.denoise(x, sigma, nothing),
               right=lambda f, x, sigma: x * (0.25 / (0.25 + sigma**2))[:, None]),
     Law.limit("the identity where there is no noise", given(x=[[0.7, -0.3]]), at=(1e-2, 5e-3, 2.5e-3), order=1.0,
@@ -100,7 +100,7 @@ SPEC = (
         x0=normal(2, 3, 4, 2), noise=normal(2, 3, 4, 2), sigma=[0.3, 2.0], network_fn=bent, sigma_data=0.847)),
     Agree("edm_loss", "far levels", given(x0=normal(5, 3), noise=normal(5, 3), sigma=FAR, network_fn=bent),
           differentiate=("x0", "noise")),
-    Anchor("edm_loss", "a network that says nothing, at level 1", given(x0=[[1.0, 0.0]], noise=[[0.0, 2.0]], sigma=[1.0],
+    Anchor("edm_loss", "a zero network, at level 1", given(x0=[[1.0, 0.0]], noise=[[0.0, 2.0]], sigma=[1.0],
                                                                        network_fn=nothing),
            gives=[4.0], source="5 (0.8^2 + 0.4^2)",
            near_misses={"unweighted": [0.8], "the mean": [2.0], "half": [2.0], "of the network, with the weight left in": [20.0],

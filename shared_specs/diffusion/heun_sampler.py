@@ -9,7 +9,7 @@ SIGMA, AFTER = uniform(5, low=0.5, high=3.0), uniform(5, low=0.05, high=3.0)
 SOME_END = [0.7, 0.0, 2.5, 0.0, 1.0]  # two of five steps end at the data, one goes to more noise
 PATH, NOISES = [3.0, 1.0, 0.4, 0.0], normal(3, 5, 3)
 LONG = [80.0, 24.408346, 5.8389092, 0.9653873, 0.085064, 0.002, 0.0]
-POWER = Cancels(13.0, "roots are differences of numbers of size 1.87, whose rounding the power of 7 makes up to 7 times larger")
+POWER = Cancels(13.0, "roots are differences of numbers of size 1.87; the power of 7 makes their rounding up to 7 times larger")
 
 
 def bent(x, sigma):
@@ -98,7 +98,7 @@ SPEC = (
     Anchor("heun_step", "from 2 to 1", given(x=[[8.0]], sigma=[2.0], sigma_next=[1.0], denoise_fn=fourth), gives=[[5.25]],
            source="slopes 2 and (6 - 2.5)/1",
            near_misses={"Euler": [[6.0]], "the second slope by the first level": [[6.125]], "the second slope alone": [[4.5]],
-                        "told the first level": [[5.75]], "summed": [[2.5]]}),
+                        "the first level as argument": [[5.75]], "summed": [[2.5]]}),
     _order("denoising_euler_step", 1.0),
     _order("heun_step", 2.0),
     # Fresh noise.
@@ -133,7 +133,7 @@ SPEC = (
     Anchor("heun_sample", "noise of at most the level's own variance", given(
         x=[[0.0]], noises=[[[1.0]]], sigmas=[2.0, 0.0], denoise_fn=fourth, churn=5.0, noise_scale=1.0),
            gives=[[0.5 + 2 * 2**0.5]], source="x = 2 at the level 2 root 2, D = x/4 + level",
-           near_misses={"not bounded": [[35**0.5 / 2 + 12.0]], "told the level of the start": [[2.5]], "no noise": [[2.0]]}),
+           near_misses={"not bounded": [[35**0.5 / 2 + 12.0]], "the starting level as argument": [[2.5]], "no noise": [[2.0]]}),
     Law.equal("without churn the noises have no part", given(x=X, noises=NOISES),
               left=lambda f, x, noises: f.heun_sample(x, noises, np.array(PATH), bent),
               right=lambda f, x, noises: f.heun_sample(x, np.full_like(noises, np.nan), np.array(PATH), bent)),

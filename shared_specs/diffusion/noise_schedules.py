@@ -21,7 +21,7 @@ SPEC = (
     # From betas.
     Agree("alpha_bar_from_betas", "regular", given(betas=BETAS)),
     Agree("alpha_bar_from_betas", "one step", given(betas=[0.3])),
-    Agree("alpha_bar_from_betas", "steps that do nothing, and one that leaves nothing", given(betas=[0.0, 0.3, 1.0, 0.0, 0.2])),
+    Agree("alpha_bar_from_betas", "steps without noise, and a step to pure noise", given(betas=[0.0, 0.3, 1.0, 0.0, 0.2])),
     Agree("alpha_bar_from_betas", "within 1e-12 of both ends", given(betas=[1e-12, 0.5, 1 - 1e-12])),
     Anchor(
         "alpha_bar_from_betas", "three steps", given(betas=[0.5, 0.2, 0.75]), gives=[1.0, 0.5, 0.4, 0.1], source="by hand",
@@ -113,7 +113,7 @@ SPEC = (
     Agree("rescale_zero_terminal_snr", "nothing is left already", given(alpha_bar=[1.0, 0.9, 0.0]),
           no_gradient="the root of zero has no slope", differentiate=()),
     Agree("rescale_zero_terminal_snr", "nearly nothing is left", given(alpha_bar=[1.0, 0.9, 0.4, 2e-9]),
-          no_gradient="within a finite difference of zero, whose root has no slope"),
+          no_gradient="within a finite difference of zero, where the root has no slope"),
     Anchor(
         "rescale_zero_terminal_snr", "roots of 0.9, 0.5, 0.2", given(alpha_bar=[1.0, 0.81, 0.25, 0.04]),
         gives=[1.0, 0.81, 0.14877551020408164, 0.0], source="by hand: 0.3 * 0.9 / 0.7 is 27/70, squared",

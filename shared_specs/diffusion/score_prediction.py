@@ -1,4 +1,4 @@
-"""What must hold of the score of noised data, and of the mixtures whose score is exact (lectures 33 and 34)."""
+"""Contracts of the score of noised data, and of mixtures with an exact score (lectures 33 and 34)."""
 
 import numpy as np
 
@@ -249,7 +249,7 @@ SPEC = (
               left=lambda f, means, log_vars: np.concatenate([(found == wanted).ravel() for found, wanted in zip(
                   f.diffused_mixture(means, log_vars, np.zeros(2, int), SCHEDULE), (means, log_vars), strict=True)]),
               right=True),
-    Law.equal("on from where it stands", given(means=normal(4, 3), log_vars=normal(4)),
+    Law.equal("from its current state", given(means=normal(4, 3), log_vars=normal(4)),
               left=lambda f, means, log_vars: [np.concatenate([m[0], v[0][:, None]], 1) for s in [
                   f.diffused_mixture(means, log_vars, np.array([2]), SCHEDULE)] for m, v in [
                       f.diffused_mixture(s[0][0], s[1][0], np.array([1]), np.array([1.0, 0.36 / 0.8]))]][0],
@@ -319,7 +319,7 @@ SPEC = (
     Law.equal("of one Gaussian: straight to its mean", given(x=X, mean=normal(1, 3), log_var=normal(1)),
               left=lambda f, x, mean, log_var: f.mixture_score(x, mean, log_var, np.zeros(1)),
               right=lambda f, x, mean, log_var: (mean - x) * np.exp(-log_var)),
-    Law.unbiased("the score of its own draws averages to nothing", given(),
+    Law.unbiased("the score of its own draws averages to zero", given(),
                  samples=lambda f, rng, draws: (lambda k, z: f.mixture_score(
                      np.array([[0.0, 2.0], [1.0, -1.0]])[k] + np.array([0.5, 1.0])[k][:, None] * z,
                      np.array([[0.0, 2.0], [1.0, -1.0]]), 2 * np.log([0.5, 1.0]), np.log([0.3, 0.7])))(

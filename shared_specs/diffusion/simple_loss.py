@@ -19,7 +19,7 @@ from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, norma
 
 # of terms of 500, the weight, and 2000, the loss
 ROOTS = [1.0, 0.64, 0.36]  # noise 0.6 and 0.8
-# Slopes in the schedule are asked for where its first entry, which is 1 by definition, has no part.
+# Gradients in the schedule are compared where its first entry, which is 1 by definition, has no part.
 TIMES, FROM_TWO = np.array([3, 6, 3, 4, 5]), np.array([2, 6, 3, 2, 5])
 X0, XT, NOISE, GUESS, V = normal(5, 3), normal(5, 3), normal(5, 3), normal(5, 3), uniform(5, 3, low=-1.0, high=1.0)
 CLEAN, DRAWN = [[1.0, -2.0], [3.0, 0.5]], [[0.5, 1.0], [-1.0, 2.0]]

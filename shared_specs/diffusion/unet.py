@@ -100,7 +100,7 @@ SPEC = (
     Rejects("sinusoidal_time_embedding", "no period", given(t=zeros(3), dim=4, max_period=0.0), blames="max_period"),
     # Norm.
     Agree("group_norm", "images", given(x=IMAGES, weight=GAIN, bias=SHIFT, num_groups=3)),
-    Agree("group_norm", "audio, an epsilon of its own",
+    Agree("group_norm", "audio, another epsilon",
           given(x=normal(3, 6, 4), weight=GAIN, bias=SHIFT, num_groups=2, epsilon=0.1)),
     Agree("group_norm", "vectors", given(x=normal(3, 6), weight=GAIN, bias=SHIFT, num_groups=2)),
     Agree("group_norm", "one group", given(x=IMAGES, weight=GAIN, bias=SHIFT, num_groups=1)),

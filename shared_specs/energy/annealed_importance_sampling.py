@@ -63,7 +63,7 @@ SPEC = (
            frozen=("visible",),
            near_misses={"both ends exchanged": np.log([2.0, 243.0, 2 ** (1 / 3) * 9, 2 ** (1 / 3) * 27 * 65]),
                         "the base kept whole": np.log([2.0, 9.0, 3 * 2 ** (4 / 3), 15 * 2 ** (4 / 3)]),
-                        "the softplus tempered, not what it is of": np.log([2**0.25, 3 * 17**0.25, 2 * 17**0.25, 6 * 257**0.25]),
+                        "the softplus tempered, not its argument": np.log([2**0.25, 3 * 17**0.25, 2 * 17**0.25, 6 * 257**0.25]),
                         "negative": -np.log([2.0, 9.0, 6.0, 30.0])}),
     Law.equal("it begins at independent units", given(visible=V, **WHOLE),
               left=lambda f, visible, *machine: f.intermediate_log_prob(visible, np.array(0.0), *machine),

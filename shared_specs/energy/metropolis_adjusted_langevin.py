@@ -34,7 +34,7 @@ def each(x):
 
 
 def cliff(x):
-    """An energy whose slope is beyond all numbers at 1e12."""
+    """An energy with a gradient that overflows at 1e12."""
     return (x**32).sum(1)
 
 

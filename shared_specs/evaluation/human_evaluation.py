@@ -13,7 +13,7 @@ WINNERS, LOSERS = np.array([0, 3, 1, 2, 0]), np.array([1, 0, 2, 3, 2])
 TEN = {"winners": np.array([0] * 7 + [1] * 3), "losers": np.array([1] * 7 + [0] * 3)}  # seven wins of ten
 TABLE = np.array([[2, 1, 0], [3, 0, 0], [0, 1, 2], [1, 1, 1]])  # four items, three raters
 SPLIT = np.array([[3, 0], [2, 1], [0, 3], [1, 2]])
-HUNDREDS = np.array([[200, 100], [255, 45], [150, 150]])  # bytes whose sums are none
+HUNDREDS = np.array([[200, 100], [255, 45], [150, 150]])  # bytes with sums above a byte
 
 
 def _ends_at(successes, trials, z):

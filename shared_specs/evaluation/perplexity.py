@@ -6,7 +6,7 @@ from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, bits, given, i
 
 LOG_PROBS = uniform(3, 5, low=-6.0, high=-0.1)
 MASK = [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 0]]
-# What stands under the mask may be anything.
+# Masked entries may be anything.
 HIDDEN = [[-1.0, -2.0, -0.5, np.nan, -np.inf], [-1.0, -0.25, -3.0, -0.5, -2.0], [np.inf, -np.inf, np.nan, -0.75, 0.0]]
 BYTES = np.array([7, 255, 3])
 LOGITS, TOKENS = normal(3, 5, 4, scale=2.0), integers(3, 5, high=4)

@@ -11,13 +11,13 @@ SETS = given(real=REAL, generated=GENERATED)
 LINE = [[0.0], [1.0], [3.0], [7.0], [8.0]]  # with two neighbors the radii are 3, 2, 3, 4, 5; with one 1, 1, 2, 1, 1
 SAMPLES = [[0.5], [1.2], [2.5], [20.0]]
 OUTLIER, BAD = [[0.0], [1.0], [2.0], [3.0], [4.0], [100.0]], [[50.0], [52.0], [54.0]]
-# Small integers, whose squares are exact: some points are copies, some lie on the edge of a ball.
+# Small integers, with exact squares: some points are copies, some are on the edge of a ball.
 GRID = np.array([[0.0, 0.0], [0.0, 0.0], [3.0, 4.0], [6.0, 8.0], [5.0, 0.0], [5.0, 0.0]])
 ON_GRID = np.array([[0.0, 0.0], [3.0, -4.0], [9.0, 12.0], [5.0, 0.0], [-3.0, -4.0]])
 TWO_CLUSTERS = [[0.0], [1.0], [100.0], [101.0]]
 
 
-# Corners of a cube of 64 dimensions, whose squared distances are whole numbers. Many are on the edge of one of the larger balls.
+# Corners of a cube of 64 dimensions, with integer squared distances. Many are on the edge of one of the larger balls.
 CORNERS, OTHER_CORNERS, RADII = bits(272, 64), bits(260, 64), np.where(np.arange(260) < 16, 5.0, 4.0)
 
 
@@ -150,7 +150,7 @@ SPEC = (
     *(
         Rejects("nearest_neighbor_radii", case, given(x=x, neighbors=neighbors), blames=blames)
         for case, x, neighbors, blames in (
-            ("no neighbor asked for", zeros(4, 2), 0, "neighbors"), ("as many neighbors as points", zeros(4, 2), 4, "x"),
+            ("zero neighbors", zeros(4, 2), 0, "neighbors"), ("as many neighbors as points", zeros(4, 2), 4, "x"),
             ("two points", zeros(2, 2), 2, "x"),
             ("one point", zeros(1, 2), 1, "x"), ("no point", zeros(0, 2), 1, "x"), ("numbers for points", zeros(4), 1, "x"),
         )
@@ -170,7 +170,7 @@ SPEC = (
         for function, fewest in (("precision_and_recall", 2), ("density_and_coverage", 0))
         for case, real, generated, neighbors, blames in (
             ("points of another dimension", zeros(4, 2), zeros(4, 3), 1, "generated"),
-            ("no neighbor asked for", zeros(4, 2), zeros(4, 2), 0, "neighbors"),
+            ("zero neighbors", zeros(4, 2), zeros(4, 2), 0, "neighbors"),
             ("as many neighbors as real points", zeros(2, 2), zeros(4, 2), 2, "real"),
             ("too few generated points", zeros(4, 2), zeros(fewest, 2), 2, "generated"),
         )

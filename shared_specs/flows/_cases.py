@@ -20,7 +20,7 @@ def layer(case, given, there="forward", back="inverse", *, log_det=None, **hyper
 
     there, back: names of the two functions, the second perhaps a function back(f, z, ...). The first argument is what they map,
     the others are parameters of both. A function that returns no log-determinant next to its result preserves volume, unless
-    log_det(f, x, ...) says otherwise.
+    log_det(f, x, ...) is given.
     """
 
     def call(f, which, x, parameters):

@@ -14,7 +14,7 @@ MEAN = 1 - Z**4 / 48 - Z**6 / 96  # of the stages of adjoint times state on the 
 
 
 def mixing(x, time, parameters):
-    """A velocity whose entries pull at each other, each in its own way; it is no straight line in place or parameters."""
+    """A velocity with asymmetric interactions of its entries, nonlinear in position and parameters."""
     return x * (parameters[0] * time - parameters[1] * parameters[0] * x.sum(axis=1, keepdims=True) / 4)
 
 

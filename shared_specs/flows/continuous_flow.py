@@ -15,7 +15,7 @@ FORTH = 1 + 0.7 + 0.7**2 / 2 + 0.7**3 / 6 + 0.7**4 / 24
 
 
 def mixing(x, time):
-    """A velocity of place and time, whose entries pull at each other; J_ij = -x_i/8 + [i = j] (time - sum_k x_k / 8)."""
+    """A velocity of position and time with interacting entries; J_ij = -x_i/8 + [i = j] (time - sum_k x_k / 8)."""
     return x * (time - x.sum(axis=1, keepdims=True) / 8)
 
 

@@ -55,7 +55,7 @@ SPEC = (
     Agree("quantize", "beyond both ends", given(y=[[-0.5, 0.0, 1.0, 1.5]], num_levels=256), no_gradient="integers have no slope"),
     Anchor("quantize", "four levels", given(y=[[0.0, 0.24, 0.25, 0.99, 1.0, -3.0]], num_levels=4),
            gives=np.array([[0, 0, 1, 3, 3, 0]]), source="by hand", frozen=("y",),
-           near_misses={"rounded": np.array([[0, 1, 1, 3, 3, 0]]), "1 is a level of its own": np.array([[0, 0, 1, 3, 4, 0]]),
+           near_misses={"rounded": np.array([[0, 1, 1, 3, 3, 0]]), "1 as a further level": np.array([[0, 0, 1, 3, 4, 0]]),
                         "of three": np.array([[0, 0, 0, 2, 2, 0]])}),
     Rejects("quantize", "no number", given(y=[[0.5, np.nan]], num_levels=4), blames="y is nan"),
     Rejects("quantize", "no level", given(y=PIXELS, num_levels=0), blames="num_levels"),

@@ -62,7 +62,7 @@ SPEC = (
               left=lambda f, x: _each_sign(f, x).mean(0), right=lambda f, x: f.exact_divergence(x, mixing)),
     Law.equal("the variance over all signs", given(x=X), left=lambda f, x: _each_sign(f, x).var(0),
               right=lambda f, x: f.hutchinson_variance(_jacobian(x), kind="rademacher")),
-    Law.equal("every example has probes of its own", given(x=X, probes=normal(2, 4, 3)),
+    Law.equal("every example has its own probes", given(x=X, probes=normal(2, 4, 3)),
               left=lambda f, x, probes: f.hutchinson_divergence(x, probes, mixing),
               right=lambda f, x, probes: np.einsum("pbi,bij,pbj->b", probes, _jacobian(x), probes) / 2),
     Rejects("hutchinson_divergence", "no probe", given(x=zeros(4, 3), probes=zeros(0, 4, 3), fn=mixing), blames="probes"),

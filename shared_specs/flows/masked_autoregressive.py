@@ -35,7 +35,7 @@ def _halved(x):
 
 
 def _constant(x):
-    """Those of entries that look at nothing."""
+    """Parameters that depend on no entry."""
     return 0 * x + 0.5, 0 * x - 0.25
 
 
@@ -43,7 +43,7 @@ def _both_ways():
     """The two functions: the same cases, and what both refuse."""
     for function, name in (("forward", "x"), ("inverse", "z")):
         yield Agree(function, "three entries", given(**{name: X}, conditioner_fn=_bent))
-        yield Agree(function, "entries that look at nothing", given(**{name: normal(4, 1)}, conditioner_fn=_constant))
+        yield Agree(function, "parameters that depend on no entry", given(**{name: normal(4, 1)}, conditioner_fn=_constant))
         bad = {
             "a mean too few": (X, lambda x: (x[:, 1:], 0 * x)),
             "a log-scale for all": (X, lambda x: (0 * x, 0 * x[:, :1])),

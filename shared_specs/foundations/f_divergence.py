@@ -212,7 +212,7 @@ SPEC = (
     *(
         Agree("f_divergence", f"{name_of(d, a)}, p = q", given(log_probs_p=FIRST, log_probs_q=FIRST, divergence=d, alpha=a))
         for d, a in ALL
-        if d != "total_variation"  # whose kink is there
+        if d != "total_variation"  # its kink is there
     ),
     *(
         Agree(

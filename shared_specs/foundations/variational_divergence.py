@@ -92,7 +92,7 @@ def _rows_of(divergence, alpha, generator, slope, low, high, slopes):
             },
         ),
         Law.inverse(
-            f"the critic is the slope at the ratio it stands for, {name}",
+            f"the critic is the slope at its ratio, {name}",
             given(critic=uniform(9, low=low, high=high)),
             round_trip=lambda f, critic: slope(f.log_ratio_from_critic(critic, **row)),
             start=lambda f, critic: critic,
@@ -279,7 +279,7 @@ SPEC = (
         ),
     ),
     *_refuses_samples("donsker_varadhan_bound"),
-    # The ratio that a critic stands for, at the ends of its range.
+    # The ratio of a critic at the ends of its range.
     Anchor(
         "log_ratio_from_critic",
         "below every slope",

@@ -1,7 +1,7 @@
 """Confines a graded file: no process outlives it, no file with answers can be opened or imported, memory is limited.
 
 Only the standard library, as this runs in the worker's process before anything else does. bubblewrap and nsjail are programs
-that pip does not install, and psutil, which asks who is whose child, does not see one whose parent has ended.
+that pip does not install, and psutil, which follows parents, does not see a process after its parent has ended.
 """
 
 import contextlib
@@ -38,8 +38,8 @@ LARGEST_FILE = 64 * 2**20
 def supervise(grader: int) -> None:
     """Forks: the child returns and goes on as the worker; the parent waits, and ends with the worker's status.
 
-    When the worker ends, or the grader's end of the pipe `grader` closes, every descendant is killed, wherever it hides: a child
-    whose parent has ended is handed to the nearest subreaper above it, and that is this process.
+    When the worker ends, or the grader's end of the pipe `grader` closes, every descendant is killed: an orphaned
+    child is adopted by the nearest subreaper above it, which is this process.
     """
     _prctl(SET_CHILD_SUBREAPER, 1)
     awake, wake = os.pipe()

@@ -22,8 +22,8 @@ Fill in the functions, and then have them marked:
     python -m shared_specs grade {file}
 
 They may be in NumPy, JAX or PyTorch, one of them throughout; in NumPy only values are marked, not gradients.{autodiff}
-Values decide. Input that contradicts the shapes in the last line of a docstring, or that the docstring says is refused, raises a
-ValueError whose message names the argument at fault: these checks are marked apart. Modules next to this file can be imported.
+Values decide. Input that contradicts the shapes in the last line of a docstring, or that the docstring rejects, raises a
+ValueError that names the argument at fault: these checks are marked separately. Modules next to this file can be imported.
 """
 
 {imports}
@@ -36,7 +36,7 @@ TOPIC = "{topic}"
 def stub(topic: str, title: str, names: Sequence[str], file: Path, backend: str | None = None) -> str:
     """The source of an exercise: signatures and docstrings of the named functions, without their bodies.
 
-    backend: what it is to be written in (default: NumPy where that can be).  Raises LookupError if it is NumPy where it cannot.
+    backend: the framework of the exercise (default: NumPy if possible).  Raises LookupError for NumPy if it is not.
     """
     functions = {name: _definition(topic, name) for name in names}
     differentiating = [name for name in names if _differentiates(*functions[name])]

@@ -199,7 +199,7 @@ def wanted(topic: str, name: str) -> str:
 
 
 def adapted(function: Callable, house: inspect.Signature, renamed: dict[str, str]) -> Callable:
-    """The function as one that takes the contracts' arguments: by the user's names, or by position where it knows no names."""
+    """The function, wrapped to take the contracts' arguments: by the user's names, or by position if it has no names."""
     theirs = _parameters(function)
     by_position = not theirs or any(p.kind is p.POSITIONAL_ONLY for p in theirs.values())
     anything = any(p.kind is p.VAR_KEYWORD for p in theirs.values())

@@ -176,7 +176,7 @@ def grade(
 
 
 def backend_of(worker: Worker, topic: str, failed: dict[str, str]) -> str:
-    """The backend of the functions that answer at all, a framework before NumPy; if none does, the one that the file mentions."""
+    """The backend of the functions that return anything, frameworks first; if none does, the one that the file mentions."""
     found = set()
     for name, row in functions_of(topic).items():
         try:

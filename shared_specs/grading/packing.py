@@ -32,7 +32,7 @@ class Packer:
         self._numbers = {}
 
     def pack(self, value: Any) -> dict[str, Any]:
-        """The value as JSON.  Raises TypeError for one that cannot be sent."""
+        """The value as JSON.  Raises TypeError if it cannot be sent."""
         if isinstance(value, np.ndarray | np.generic):
             self.arrays.append(np.asarray(value))
             return {"array" if isinstance(value, np.ndarray) else "number": len(self.arrays) - 1}

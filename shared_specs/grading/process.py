@@ -1,6 +1,6 @@
 """Starts and controls the worker of `grade`: a process in a temporary folder, with limits on time, memory and output.
 
-Not with multiprocessing, whose connections unpickle whatever the other process sends.
+Not with multiprocessing: its connections unpickle anything that the other process sends.
 """
 
 import ast

@@ -74,7 +74,7 @@ def main(file: str, questions: int, answers: int, memory: int, repository: str, 
 def reply(
     implement: Callable[[dict[str, Any]], Any], header: dict[str, Any], arrays: Sequence[np.ndarray], file: str = ""
 ) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
-    """(header, arrays) of the answer, whatever happens on the way. implement(header): the implementation that is asked."""
+    """(header, arrays) of the answer; exceptions are caught. implement(header): the requested implementation."""
     try:
         return answer(implement(header), header, arrays)
     except BaseException as error:
@@ -108,7 +108,7 @@ def answer(
 
 
 def described(error: BaseException, file: str) -> dict[str, Any]:
-    """An error as the header of a reply: its kind, the first line of what it says, and the line of the file where it arose.
+    """An error as the header of a reply: its kind, the first line of its message, and the line of the file where it arose.
 
     The first line, because JAX appends advice about its own frames.
     """

@@ -33,7 +33,7 @@ FILM = {"h": normal(2, 3, 4, 5), "scale": normal(2, 3), "shift": normal(2, 3)}
 INPUTS = {"one_hot": {}, "concatenate_condition": {"x": normal(4, 3)}, "condition_channels": {"image": normal(4, 2, 3, 5)}}
 
 
-def _told():
+def _encodings():
     """The same cases for the three ways of writing a label."""
     for function, inputs in INPUTS.items():
         none = {"no_gradient": "labels have none"} if function == "one_hot" else {}
@@ -59,7 +59,7 @@ def _told():
 
 
 SPEC = (
-    *_told(),
+    *_encodings(),
     Anchor("one_hot", "by hand", given(labels=np.array([1, 0, 2]), num_classes=4),
            gives=[[0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]], source="by hand",
            near_misses={"counted from 1": [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0]]}),

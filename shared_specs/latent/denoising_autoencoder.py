@@ -77,7 +77,7 @@ SPEC = (
         right=True,
     ),
     Law.unbiased(
-        "as many entries are hit as the probability says",
+        "entries are corrupted at the given probability",
         given(x=np.ones((1, 1))),
         samples=lambda f, rng, draws, x: f.corrupt_masking(np.ones((draws, 1)), rng.random((draws, 1)), probability=0.3)[:, 0],
         expected=lambda f, x: 0.7,

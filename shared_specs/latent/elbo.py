@@ -9,7 +9,7 @@ JOINT, Q = [[-1.0, -2.0, -4.0], [-3.0, -2.5, -2.0]], [[-0.5, -1.5, -1.0], [-1.0,
 WITH_ZEROS = log_of([[0.25, 0.75, 0.0], [0.5, 0.25, 0.25]])
 
 REGULAR = {"log_joint": normal(4, 3, mean=-4.0, scale=2.0), "log_q": normal(4, 3, mean=-1.0)}
-EDGES = {  # far from 0, nearly equal weights, one that dominates, an impossible sample
+EDGES = {  # far from 0, nearly equal weights, a dominating weight, an impossible sample
     "log_joint": [[-1700.0, -1703.5, -1699.2], [-30.0, -30.001, -29.9995], [-900.0, -1.0, -700.0], [-np.inf, -3.0, -4.0]],
     "log_q": [[-2.5, -1.25, -3.0], [-0.5, -0.5, -0.5], [0.3, -2.0, 1.0], [-1.0, -0.7, 0.2]],
 }

@@ -85,7 +85,7 @@ SPEC = (
     Agree("mutual_information_from_counts", "hundreds", given(counts=np.array([[[255, 3], [254, 100]], [[0, 255], [255, 1]]]))),
     Anchor("mutual_information_from_counts", "by hand", given(counts=COUNTS), gives=TOLD,
            source="by hand: 3/4 log 3/2 + 1/4 log 1/2; a table that matches row and column has the entropy of 2/3 and 1/3",
-           near_misses={"in bits": [told / LOG_2 for told in TOLD], "log of the number of values": [TOLD[0], LOG_2],
+           near_misses={"in bits": [information / LOG_2 for information in TOLD], "log of the number of values": [TOLD[0], LOG_2],
                         "not divided by the total": [8 * TOLD[0], 6 * TOLD[1]], "the entropy of the rows": [LOG_2, TOLD[1]],
                         "the entropy of the cells": [1.2554823251787537, TOLD[1]]}),
     Law.equal("independent values tell nothing", given(rows=uniform(4, 3, low=0.1), columns=uniform(4, 5, low=0.1)),
@@ -108,8 +108,8 @@ SPEC = (
                         "the largest alone": [0.6, 1.0], "the first two rows": [0.5, 0.6], "the mean": [0.45, 0.45]}),
     Law.equal("the order of the latents does not count", given(
                   mutual_information=uniform(4, 3), factor_entropy=uniform(3, low=1.0)),
-              left=lambda f, told, h: f.mutual_information_gap(told[[2, 0, 3, 1]], h),
-              right=lambda f, told, h: f.mutual_information_gap(told, h)),
+              left=lambda f, shared, h: f.mutual_information_gap(shared[[2, 0, 3, 1]], h),
+              right=lambda f, shared, h: f.mutual_information_gap(shared, h)),
     *(
         Rejects("mutual_information_gap", case, given(**GAPS | changed), blames=blames)
         for case, changed, blames in (

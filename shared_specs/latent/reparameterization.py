@@ -219,7 +219,7 @@ SPEC = (
     ),
     Agree(
         "gumbel_softmax",
-        "through the noise, whose slopes are up to 6 here",
+        "through the noise, with slopes up to 6 here",
         given(uniforms=uniform(5, 3, low=0.2, high=0.8), logits=normal(5, 3), temperature=0.7),
         differentiate=("uniforms",),
     ),

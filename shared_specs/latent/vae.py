@@ -21,7 +21,7 @@ from shared_specs.rows import (
 )
 
 TERMS_CANCEL = "where a pixel agrees with its logit l, other stable forms take l from softplus(l)"
-HALVES_CANCEL = "through the standard deviation the slope in log_var is e^log_var/2 - 1/2, whose halves cancel near the prior"
+HALVES_CANCEL = "through the standard deviation the slope in log_var is e^log_var/2 - 1/2; the terms cancel near the prior"
 NEAR_PRIOR = "a divergence below the rounding of the terms of order 1 that libraries subtract"
 ALL_IMAGES = np.array([[i >> d & 1 for d in range(3)] for i in range(8)], dtype=np.float64)
 X = [[1.0, 0.0, 0.3], [0.0, 1.0, 0.75]]
@@ -308,7 +308,7 @@ SPEC = (
     ),
     Agree(
         "calibrated_gaussian_negative_log_likelihood",
-        "residuals of 1e-25, whose squares underflow",
+        "residuals of 1e-25, with squares that underflow",
         given(x=[[1e-25, 0.0, -1e-25], [1e15, 0.0, 1e-25], [0.0, 0.0, 3.0]], mean=zeros(3, 3)),
         no_gradient="it is 1e25, beyond what a difference at any step resolves",
         edge="squares that float32 cannot hold",

@@ -4,7 +4,7 @@ import numpy as np
 
 from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, full, given, normal, uniform, zeros
 
-FAR = np.array([500.0, -500.0, 40.0, -40.0, 0.0])  # differences whose sigma rounds to 0 or 1, and none
+FAR = np.array([500.0, -500.0, 40.0, -40.0, 0.0])  # differences with a sigma that rounds to 0 or 1, and zero
 R = {"reward_first": normal(6, scale=2.0), "reward_second": normal(6, scale=2.0)}
 # A chain of three players: 2 wins to 1 from each to the next. The best scores are (log 2, 0, -log 2).
 CHAIN, BEST = [[0.0, 2.0, 0.0], [1.0, 0.0, 2.0], [0.0, 1.0, 0.0]], [LOG_2, 0.0, -LOG_2]
@@ -110,7 +110,7 @@ SPEC = (
                      "the Hessian": [[-0.75, 0.75], [0.75, -0.75]], "every game twice": [[1.5, -1.5], [-1.5, 1.5]]},
     ),
     Anchor(
-        "fisher_information", "a cycle of three, and what stands on the diagonal",
+        "fisher_information", "a cycle of three, and counts on the diagonal",
         given(comparisons=[[4.0, 1.0, 1.0], [1.0, 4.0, 1.0], [1.0, 1.0, 4.0]], scores=[0.0, 0.0, 0.0]),
         gives=[[0.5, -0.25, -0.25], [-0.25, 0.5, -0.25], [-0.25, -0.25, 0.5]], source="by hand",
         near_misses={"diagonal counted": [[1.5, -0.25, -0.25], [-0.25, 1.5, -0.25], [-0.25, -0.25, 1.5]]},

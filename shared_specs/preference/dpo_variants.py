@@ -66,7 +66,7 @@ def _agrees():
 
 
 def _at(h):
-    """The log-probabilities of pairs whose margin is h."""
+    """The log-probabilities of pairs with margin h."""
     return h, np.zeros_like(h), np.zeros_like(h), np.zeros_like(h)
 
 

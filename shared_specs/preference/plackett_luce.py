@@ -32,7 +32,7 @@ def _places():
 
 
 def _before():
-    """Whether item i stands before item j, in entry [order, i, j]."""
+    """Whether item i is ranked before item j, in entry [order, i, j]."""
     return _places()[:, :, None] < _places()[:, None, :]
 
 

@@ -66,7 +66,7 @@ SPEC = (
     Agree("pairwise_reward_loss", "rewards of 300", given(**FAR)),
     Agree("pairwise_reward_loss", "rewards of 300, centered", given(**FAR, margin=2.0, center_coefficient=0.01)),
     # Frozen, because rounding a softplus of 1e25 makes its slope, e^(x - softplus(x)), anything.
-    Agree("pairwise_reward_loss", "rewards whose squares overflow in float32, not centered",
+    Agree("pairwise_reward_loss", "rewards with squares that overflow in float32, not centered",
           given(reward_chosen=[1e25, -1e25, 0.0, 3e25, 0.0], reward_rejected=[2e25, -2e25, 1e25, 0.0, -2e25]),
           frozen=("reward_chosen", "reward_rejected")),
     Anchor("pairwise_reward_loss", "odds of three", given(reward_chosen=[1.0 + LOG_3], reward_rejected=[1.0]),

@@ -12,7 +12,7 @@ LOSS = TOKENS | {"reference_log_probs": normal(4, 5, mean=-2.0, scale=0.4), "adv
 CLIPS = {"clip_low": 0.2, "clip_high": 0.28, "kl_coefficient": 0.04}
 LEARNED = {"differentiate": ("log_probs",)}  # the others are constants: the caller stops their gradient
 PADDED = np.array([[True, False, True], [False, True, False]])
-MEANINGLESS = np.array([[0.0, np.nan, 0.0], [np.inf, 0.0, -np.inf]])  # added to what stands at masked tokens
+MEANINGLESS = np.array([[0.0, np.nan, 0.0], [np.inf, 0.0, -np.inf]])  # added to values at masked tokens
 # Ratios 1/2, 1, 5/4, 3/2; the reference is the new policy, or half as likely in the last column but one.
 FOUR = {
     "log_probs": np.log([[0.25, 0.5, 0.625, 0.75]] * 2),

@@ -164,7 +164,7 @@ SPEC = (
     ),
     Law.equal("as many iterations as entries solve the equation", given(target=TARGET),
               left=lambda f, b: damped(f.conjugate_gradient(b, damped, iterations=4)), right=lambda f, b: b),
-    Law.equal("a target whose square overflows, or vanishes, has a solution of its size", given(target=TARGET),
+    Law.equal("a target with a square that overflows or vanishes has a solution of its size", given(target=TARGET),
               left=lambda f, b: np.stack([f.conjugate_gradient(b * c, summed, iterations=2) / c for c in SIZES[f.precision]]),
               right=lambda f, b: np.stack(2 * [f.conjugate_gradient(b, summed, iterations=2)])),
     Law.at_least(
@@ -179,7 +179,7 @@ SPEC = (
     Agree("natural_step", "a gradient near 1e-25", given(gradient=normal(4, scale=1e-25), fisher=curved(4), maximum_kl=0.01),
           differentiate=("fisher",)),  # the slope in the gradient is near 1e25
     Agree("natural_step", "no gradient", given(gradient=zeros(4), fisher=curved(4), maximum_kl=0.01),
-          no_gradient="the step has the length that maximum_kl says, in whatever direction"),
+          no_gradient="the step has the length set by maximum_kl, in an arbitrary direction"),
     Anchor(
         "natural_step", "[[3, 1], [1, 2]]", given(gradient=[1.0, 1.0], fisher=HARD, maximum_kl=0.1),
         gives=[0.11547005383792516, 0.23094010767585033], source="by hand: F^-1 g = (1/5, 2/5), g^T F^-1 g = 3/5",

@@ -88,7 +88,7 @@ SPEC = (
            given(log_probs=np.log([[1.5, 0.5]]), old_log_probs=zeros(1, 2), advantages=[[1.0, -1.0]], clip=0.5),
            gives=[[False, False]], source="the comparisons are strict", near_misses={"from the clip on": [[True, True]]},
            frozen=("log_probs", "old_log_probs")),
-    Law.equal("the slope is that of the surrogate, or 0 where the indicator says so", given(**STEPS),
+    Law.equal("the gradient is that of the surrogate, or 0 where the indicator is 0", given(**STEPS),
               left=lambda f, *steps: f.gradient("clipped_policy_loss", *steps, clip=0.2, wrt=0),
               right=lambda f, new, old, advantages: np.where(
                   f.clipped_indicator(new, old, advantages, clip=0.2), 0.0, -np.exp(new - old) * advantages)),
@@ -167,7 +167,7 @@ SPEC = (
     Law.equal("the mean over the steps that count of the three terms", given(**ARRAYS),
               left=lambda f, *steps: f.ppo_loss(*steps, MASK, **NUMBERS),
               right=lambda f, *steps: (_parts(f, *steps) * MASK).sum(1) / MASK.sum(1)),
-    Law.equal("each row is an example of its own: another mask for one changes no other", given(**ARRAYS),
+    Law.equal("rows are independent: another mask for one changes no other", given(**ARRAYS),
               left=lambda f, *steps: f.ppo_loss(*steps, np.ones_like(MASK), **NUMBERS)[1:],
               right=lambda f, *steps: f.ppo_loss(*steps, np.concatenate([MASK[:1], np.ones_like(MASK[1:])]), **NUMBERS)[1:]),
     *(

@@ -311,7 +311,7 @@ SPEC = (
 
 
 def _until(last, f, rewards, values, terminals):
-    """Everything that the first row, whose episode ends with the step `last`, says of that episode."""
+    """All quantities of the first row up to the step `last`, at which its episode ends."""
     row = (rewards, values, terminals)
     return np.stack(
         [

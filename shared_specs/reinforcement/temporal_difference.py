@@ -12,7 +12,7 @@ TARGETS = {
     "expected_sarsa_target": {"next_log_probs": POLICY},
     "double_q_target": {"next_target_values": OTHER},
 }
-# The second row is what stands behind an end.
+# The second row follows the end of an episode.
 NOT_A_NUMBER = concatenate(normal(1, 3), full(1, 3, value=np.nan), normal(2, 3))
 FEATURES, FOLLOWING, PAID = normal(7, 3), normal(7, 3), normal(7)
 # 0 -> 1 -> 2 -> end, and 0 -> 2: rewards 1, 2, 3 and 4.
@@ -62,7 +62,7 @@ def _summed_updates(f, value, rewards):
 
 
 def _two_sizes(f):
-    """Features 1 and 2^-8, in float64 2^-22, whose square is far below 1, and 128 and 256 times the distance from 1 to the next
+    """Features 1 and 2^-8, in float64 2^-22, with a square far below 1, and 128 and 256 times the distance from 1 to the next
     number.
     """
     small = {"float32": 2.0**-8, "float64": 2.0**-22}[f.precision]
@@ -128,9 +128,9 @@ SPEC = (
         )
     ),
     _target("q_learning_target", "equal values", values=full(4, 3, value=2.0), differentiate=("reward",)),
-    _target("q_learning_target", "what stands behind an end is not a number", values=NOT_A_NUMBER),
-    _target("expected_sarsa_target", "what stands behind an end is not a number", values=NOT_A_NUMBER),
-    _target("double_q_target", "what stands behind an end is not a number", values=NOT_A_NUMBER, next_target_values=NOT_A_NUMBER),
+    _target("q_learning_target", "NaN after the end of an episode", values=NOT_A_NUMBER),
+    _target("expected_sarsa_target", "NaN after the end of an episode", values=NOT_A_NUMBER),
+    _target("double_q_target", "NaN after the end of an episode", values=NOT_A_NUMBER, next_target_values=NOT_A_NUMBER),
     _target("expected_sarsa_target", "an action that is never taken has the value -inf",
             values=concatenate(normal(4, 2), full(4, 1, value=-np.inf), axis=1), differentiate=("reward", "next_log_probs"),
             next_log_probs=log_of([[0.0, 1.0, 0.0], [0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])),
@@ -139,7 +139,7 @@ SPEC = (
           given(reward=normal(3), next_action_values=[[np.nan, 2.0, -1.0], [0.5, np.inf, 3.0], [1.5, -2.0, -np.inf]],
                 next_log_probs=log_of([[0.0, 0.25, 0.75], [0.5, 0.0, 0.5], [0.75, 0.25, 0.0]]), terminal=np.zeros(3, bool),
                 discount=0.9), differentiate=("reward", "next_log_probs")),
-    Anchor("expected_sarsa_target", "the value -inf of an action that is taken, and of one that is not",
+    Anchor("expected_sarsa_target", "the value -inf of an action that is taken, and of another",
            given(reward=[1.0, 1.0], next_action_values=[[2.0, -np.inf], [2.0, -np.inf]],
                  next_log_probs=log_of([[0.75, 0.25], [1.0, 0.0]]), terminal=np.zeros(2, bool), discount=0.5),
            gives=[-np.inf, 2.0], source="by hand",
@@ -209,7 +209,7 @@ SPEC = (
         right=lambda f, v: np.where(np.arange(5) == 3, 0.5 + 0.9 * v[1], v),
     ),
     Law.equal(
-        "TD(0) stands still at the least-squares value", given(reward=normal(4)),
+        "the least-squares value is a fixed point of TD(0)", given(reward=normal(4)),
         left=lambda f, r: _summed_updates(f, f.least_squares_value(
             np.array(ROUTE["features"]), np.array(ROUTE["next_features"]), r, discount=0.5), r),
         right=0.0,

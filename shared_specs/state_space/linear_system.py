@@ -240,7 +240,7 @@ def _sum_of_exponentials(times, a, b, c):
 
 
 def _in_series(a, b, c):
-    """The system, whose output is the input of y' = u - y."""
+    """The system with its output as the input of y' = u - y."""
     size = len(b)
     joint = np.zeros((size + 1, size + 1))
     joint[:size, :size], joint[size, :size], joint[size, size] = a, c, -1.0

@@ -1,3 +1,3 @@
-"""As adversarial/dcgan, whose second computation knows of classes; fakes are made for those that are requested."""
+"""As adversarial/dcgan, which also computes metrics of classes; fakes are generated for the requested classes."""
 
 from tests.adversarial.metrics_dcgan import COUNT, FIELDS, FLOAT32, NAMES, evaluate, logs, preview  # noqa: F401

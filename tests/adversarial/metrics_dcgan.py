@@ -45,7 +45,7 @@ def evaluate(e, data):
     if hasattr(e, "classes"):
         asked = [k % e.classes for k in range(e.recipe.fakes)]
         called = recognized(e, (generated(e, len(asked)) + 1) / 2)
-        right = [k == told for k, (_, told) in zip(asked, called, strict=True)]
+        right = [k == found for k, (_, found) in zip(asked, called, strict=True)]
         each = [mean([hit for hit, k in zip(right, asked, strict=True) if k == c]) for c in range(e.classes)]
         first = {"agreement": mean(right), "agreement_worst": min(each)}
     fakes, real = (generated(e, e.recipe.fakes) + 1) / 2, batch["image"]

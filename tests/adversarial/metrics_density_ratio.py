@@ -1,4 +1,4 @@
-"""Ratios of Gaussians by torch.distributions; what a classifier says of them by Bayes' rule."""
+"""Ratios of Gaussians by torch.distributions; a classifier's ratios by Bayes' rule."""
 
 import math
 

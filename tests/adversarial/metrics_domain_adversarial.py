@@ -52,8 +52,8 @@ def evaluate(e, data):
         "proxy_distance": proxy_distance(*features),
         "proxy_distance_source_only": proxy_distance(*plain),
     }
-    told = [e.domain_classifier(some)[:, 0] > 0 for some in features]
-    found["domain_accuracy"] = mean([*told[0].tolist(), *(not source for source in told[1].tolist())])
+    as_target = [e.domain_classifier(some)[:, 0] > 0 for some in features]
+    found["domain_accuracy"] = mean([*as_target[0].tolist(), *(not source for source in as_target[1].tolist())])
     return found | {"gain": found["target_accuracy"] - found["target_accuracy_source_only"]}
 
 

@@ -60,7 +60,7 @@ MISTAKES = (
     Mistake("batch_normalize", "E[x^2] - E[x]^2", _batch(two_passes=False)),
     Mistake("batch_normalize", "epsilon fixed at 1e-5",
             lambda x, scale, shift, *, epsilon=1e-5: right.batch_normalize(x, scale, shift)),
-    Mistake("batch_normalize", "epsilon of 1e-3 where none is said",
+    Mistake("batch_normalize", "default epsilon of 1e-3",
             lambda x, scale, shift, *, epsilon=1e-3: right.batch_normalize(x, scale, shift, epsilon=epsilon)),
     Mistake("batch_normalize", "shift before scale",
             lambda x, scale, shift, **named: right.batch_normalize(x, scale, scale * shift, **named)),
@@ -91,7 +91,7 @@ MISTAKES = (
             lambda x, running_mean, running_variance, **named: _update(x, running_mean, running_variance, **named)[::-1]),
     Mistake("update_running_statistics", "momentum fixed at 0.1",
             lambda x, running_mean, running_variance, **named: _update(x, running_mean, running_variance)),
-    Mistake("update_running_statistics", "momentum of 0.99 where none is said",
+    Mistake("update_running_statistics", "default momentum of 0.99",
             lambda x, running_mean, running_variance, *, momentum=0.99: _update(x, running_mean, running_variance,
                                                                                 momentum=momentum)),
     Mistake("update_running_statistics", "any momentum passes", lambda x, running_mean, running_variance, *, momentum=0.1:

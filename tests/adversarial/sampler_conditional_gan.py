@@ -1,4 +1,4 @@
-"""Images of the classes in turn, of a generator that shows its noise and the class that it is told."""
+"""Images of the classes in turn, from a generator that displays its noise and its class."""
 
 import torch
 
@@ -10,8 +10,8 @@ def draws_images_of_the_classes_in_turn():
     """The class k moves the noise by k - 1; the preview has a column for each."""
     experiment = built("adversarial/conditional_gan", "digits", latent=64)
 
-    def generate(told):
-        noise, one_hot = told[:, :64], told[:, 64:]
+    def generate(inputs):
+        noise, one_hot = inputs[:, :64], inputs[:, 64:]
         assert (one_hot.sum(1) == 1).all() and one_hot.shape[1] == 3
         return torch.tanh((noise + one_hot.argmax(1, keepdim=True) - 1) / 2).view(-1, 1, 8, 8)
 

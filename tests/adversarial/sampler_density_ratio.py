@@ -18,7 +18,7 @@ def draws_points_of_both_laws():
 
 
 def shows_the_log_ratios_of_the_points():
-    """The true ones against a classifier's, whose logits are made right by its share of p."""
+    """The true ones against a classifier's, with logits corrected for its share of p."""
     experiment = built("adversarial/density_ratio", share=0.25, batch_size=32)
     seen = []
     experiment.classifiers[0] = Network(lambda points: seen.append(points) or points)

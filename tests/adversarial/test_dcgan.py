@@ -136,7 +136,7 @@ def test_each_phase_moves_its_own_player():
 
 
 def test_real_and_fake_are_never_normalized_together():
-    """What the discriminator says of the real batch does not depend on the fakes."""
+    """The discriminator's logits of the real batch do not depend on the fakes."""
     game, data = experiment()
     logs = []
     for scale in (1.0, 30.0):
@@ -178,7 +178,7 @@ def test_no_output_of_the_generator_is_favored_by_its_kernels():
     ],
 )
 def test_classes_count_only_if_their_fakes_look_like_images(fakes, classes, plausible):
-    """Three clusters of images, told apart by their first pixel; the classifier is handed over ready-made."""
+    """Three clusters of images, distinguished by their first pixel; the classifier is given."""
     game, data = experiment()
     data.image = 0.02 * data.image
     data.image[:, 0, 0, 0] = data.label / 2

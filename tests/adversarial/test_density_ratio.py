@@ -1,4 +1,4 @@
-"""What scikit-learn says of ratios by classification and by ridge regression, and what they are good for."""
+"""Ratios by classification and by ridge regression compared with scikit-learn, and their use."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -41,7 +41,7 @@ def test_a_classifier_of_scikit_learn_knows_the_ratio_of_two_gaussians(wing):
 
 
 def test_the_fit_is_scikit_learns_ridge_regression(wing):
-    """Its normal equations in another scale: M draws from q, with targets whose correlations are M times the means of p."""
+    """Its normal equations in another scale: M draws from q, and targets with correlations of M times the means of p."""
     k_p, k_q = RNG.uniform(size=(30, 4)), RNG.uniform(size=(20, 4))
     targets = np.linalg.lstsq(k_q.T, 20 * k_p.mean(0), rcond=None)[0]
     wanted = Ridge(alpha=20 * 0.3, fit_intercept=False, tol=1e-12).fit(k_q, targets).coef_

@@ -1,4 +1,4 @@
-"""The experiment of density ratios: classifiers whose logits are right, and the odds of the classes that their logits contain."""
+"""The experiment of density ratios: exact classifiers, and the odds of the classes in their logits."""
 
 import math
 

@@ -34,7 +34,7 @@ def test_the_discriminators_loss_is_torchs_cross_entropy_with_soft_labels():
     for target in (1.0, 0.9, 0.3):
         wanted = binary_cross_entropy_with_logits(real, torch.full_like(real, target), reduction="none")
         wanted = wanted + binary_cross_entropy_with_logits(fake, torch.zeros_like(fake), reduction="none")
-        # torch computes (1 - t) x - log sigma(x), whose digits cancel where the answer is right
+        # torch computes (1 - t) x - log sigma(x), which cancels where the answer is right
         close(practice.discriminator_loss(real, fake, real_target=target), wanted, atol=1e-13)
 
 

@@ -27,7 +27,7 @@ def test_many_iterations_find_numpys_first_singular_vectors():
 
 
 def test_a_normalized_layer_is_torchs_with_its_vectors():
-    """Output and gradient, with torch's u; in evaluation torch keeps a v of its own."""
+    """Output and gradient, with torch's u; in evaluation torch keeps its own v."""
     layer = torchs(nn.Conv2d(3, 4, 3, padding=1, dtype=torch.float64)).eval()
     ours = practice.NormalizedConvolution((4, 3, 3, 3), 1).double().eval()
     kept, images = layer.parametrizations.weight, draw(2, 3, 5, 5)

@@ -43,7 +43,7 @@ def preview(e, data):
     maps = [head for each in looks(e, source) for head in each]
     lines = []
     for row in source[:8]:
-        told, right = written(e, row), answer(e, row[None])[0].tolist()
-        spelled = ["".join(chr(97 + symbol) for symbol in part) for part in (row.tolist(), told)]
-        lines.append(" -> ".join(spelled) + ("" if told == right else "   wrong"))
+        found, right = written(e, row), answer(e, row[None])[0].tolist()
+        spelled = ["".join(chr(97 + symbol) for symbol in part) for part in (row.tolist(), found)]
+        lines.append(" -> ".join(spelled) + ("" if found == right else "   wrong"))
     return {"attention": [("imshow", sum(maps) / len(maps))], "answers": "\n".join(lines)}

@@ -88,7 +88,7 @@ def _gumbel(logits, noise):
 
 
 def _unclamped(logits, uniforms):
-    """inf - inf at a removed token whose uniform is 1."""
+    """inf - inf at a removed token with a uniform of 1."""
     return _gumbel(logits, -(-uniforms.log()).log())
 
 
@@ -167,7 +167,7 @@ MISTAKES = (
         logits, tokens, lambda logits: logits - penalty)),
     Mistake("repetition_penalty", "once for every occurrence", _every_time),
     Mistake("repetition_penalty", "tokens of other rows", _whole_batch),
-    Mistake("repetition_penalty", "on log-probabilities of its own", lambda logits, tokens, *, penalty: right.repetition_penalty(
+    Mistake("repetition_penalty", "on new log-probabilities", lambda logits, tokens, *, penalty: right.repetition_penalty(
         logits.log_softmax(-1), tokens, penalty=penalty)),
     Mistake("repetition_penalty", "any penalty accepted", lambda logits, tokens, *, penalty: _penalized(
         logits, tokens, lambda logits: torch.where(logits > 0, logits / penalty, logits * penalty)), only_checks=True),

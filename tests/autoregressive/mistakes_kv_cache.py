@@ -31,7 +31,7 @@ def _attention(query, cache_key, cache_value, *, position, strict=False, start=N
 
 def _step(tokens, cache_keys, cache_values, parameters, *, heads, position, epsilon=1e-5, place=None, head=True, layers=None,
           order=(0, 1)):  # fmt: skip
-    """The right step with another place for the tokens, without the head of its own, or with the caches of other layers."""
+    """The right step with another position of the tokens, without a separate head, or with the caches of other layers."""
     p = dict(parameters)
     if place is not None:
         places = p["position_embedding"]

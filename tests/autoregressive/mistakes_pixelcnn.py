@@ -131,7 +131,7 @@ def _paths(masks, *, height, width, row, column, count=lambda paths: paths, orde
 
 
 def _by_matrices(masks, *, height, width, row, column):
-    """The row of the pixel in the product of the layers' matrices, whose entries are 1 where an output reads an input."""
+    """The row of the pixel in the product of the layers' matrices, with 1 where an output reads an input."""
     right.dependency_map(masks, height=height, width=width, row=row, column=column)  # for its checks
     places = torch.cartesian_prod(torch.arange(height), torch.arange(width))
     paths = (places == torch.tensor([row, column])).all(1).long()

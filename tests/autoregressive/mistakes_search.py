@@ -39,7 +39,7 @@ def _best_of_each(scores, log_probs, *, width):
 
 
 def _revived(scores, log_probs, *, width):
-    """A large negative number instead of -inf: a beam that cannot be is one that can."""
+    """A large negative number instead of -inf: an impossible beam becomes possible."""
     return right.beam_expansion(scores.clamp(min=-1e9), log_probs.clamp(min=-1e9), width=width)
 
 
@@ -242,7 +242,7 @@ def _by_pairs(scores, log_probs, *, width):
 EQUIVALENT = (
     Mistake("beam_expansion", "all candidates sorted", _sorted),
     Mistake("beam_expansion", "candidate by candidate", _by_pairs),
-    Mistake("beam_search", "with masks of its own", _straight),
+    Mistake("beam_search", "with separate masks", _straight),
     Mistake("greedy_search", "one beam", _one_beam),
     Mistake("viterbi", "states from the left", _forward),
     Mistake("length_normalized_score", "in logarithms", _in_logarithms),

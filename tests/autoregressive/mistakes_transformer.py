@@ -29,7 +29,7 @@ def _think(x, p):
 
 
 def _block(x, parameters, mask, *, heads, epsilon, norm_position, second="feed_forward", inside=True, skip=True):
-    """second: whose norm the feed-forward layer uses; inside: 'pre' norms the branch's input; skip: 'post' adds x itself."""
+    """second: the norm that the feed-forward layer uses; inside: 'pre' norms the branch's input; skip: 'post' adds x itself."""
     p = parameters
     for branch, name in ((lambda z: _attend(z, p, mask, heads), "attention"), (lambda z: _think(z, p), second)):
         normed = _norm(x, p, name, epsilon)

@@ -29,7 +29,7 @@ def reads_backwards(patch):
 
 
 def forgets_between_steps(patch):
-    """The state that a step returns is the one that it was given."""
+    """A step returns the state that it was given."""
     plain = recurrent.CharacterLSTM.step
     patch.setattr(recurrent.CharacterLSTM, "step", lambda self, tokens, states: (plain(self, tokens, states)[0], states))
 

@@ -8,7 +8,7 @@ from tests.support.planted_networks import BEGINS, FUTURE, put, without_residual
 
 
 def sees_the_present(patch):
-    """The code to be told is among those that are seen."""
+    """The predicted code is among the inputs."""
     pad = functional.pad
 
     def unshifted(x, amounts, value=0.0):

@@ -38,7 +38,7 @@ SAMPLERS = {
         "the first symbol in every step": (TransductionExperiment._written, "[:, -1:]", "[:, :1]"),
         "the least likely symbol": (TransductionExperiment._written, "argmax", "argmin"),
         "without those that were written": (TransductionExperiment._written, "(source, answer)", "(source, 0 * answer + 1)"),
-        "right where it is wrong": (TransductionExperiment._told, "'' if good", "'' if not good"),
+        "right where it is wrong": (TransductionExperiment._answers, "'' if good", "'' if not good"),
         "of half of the symbols": (TransductionExperiment.sample, "randint(self.symbols,", "randint(self.symbols // 2,"),
     }
 }

@@ -1,4 +1,4 @@
-"""Binary images whose pixels form a known chain in the network's order, and lower halves that go on from upper ones."""
+"""Binary images with pixels that form a known chain in the network's order, and lower halves that continue upper ones."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Images of two pixels in two colors and three levels, of which there are 81: drawn as often as their log-probability says."""
+"""Images of two pixels in two colors and three levels, of which there are 81: drawn at the rates of their log-probabilities."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""Texts of both networks, each of a law of its own, twice as long as the context that they see."""
+"""Texts of both networks, each with its own distribution, twice as long as their context."""
 
 from practice_torch.experiments.autoregressive.normalization import DepthStudy
 from tests.support.known_texts import Letters, require_texts

@@ -1,4 +1,4 @@
-"""Images of four pixels in three levels, of which there are 81: drawn as often as the network's own log-probability says."""
+"""Images of four pixels in three levels, of which there are 81: drawn at the rates of the network's log-probabilities."""
 
 import dataclasses
 import itertools
@@ -73,7 +73,7 @@ class _Data:
 SAMPLERS = {
     draws_the_law_of_each_class: {
         "one class": (PixelExperiment.sample, "% len(self.classes)", "* 0"),
-        "the class not told": (PixelExperiment._generate, "labels[rows].to(device)", "0 * labels[rows]"),
+        "no class": (PixelExperiment._generate, "labels[rows].to(device)", "0 * labels[rows]"),
         "codes beyond 0..1": (PixelExperiment._image, "(self.recipe.num_levels - 1)", "self.recipe.num_levels"),
         "uniforms up to a half": (PixelExperiment._generate, "torch.rand(", "0.5 * torch.rand("),
     },

@@ -1,4 +1,4 @@
-"""Texts of every scheme, each of a law of its own, four times as long as the windows of the training."""
+"""Texts of every scheme, each with its own distribution, four times as long as the training windows."""
 
 from types import SimpleNamespace
 

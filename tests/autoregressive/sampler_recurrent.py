@@ -1,4 +1,4 @@
-"""Texts of a known law, drawn from a state; and of a small LSTM, whose law is that of its whole pass."""
+"""Texts of a known distribution, drawn from a state; and of a small LSTM, with the distribution of its full pass."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The table of merges in their order, with the bytes that each token stands for."""
+"""The table of merges in their order, with the bytes of each token."""
 
 import torch
 

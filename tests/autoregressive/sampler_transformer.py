@@ -13,7 +13,7 @@ from tests.support.samplers import built, require_same
 
 
 def _writing(**options):
-    """An experiment whose network is the law of letters, and the law; its tokens are bytes."""
+    """An experiment with the distribution of letters as its network, and the distribution; its tokens are bytes."""
     experiment = built("autoregressive/transformer")
     assert experiment.tokenizer().encode("ab").tolist() == [97, 98]
     experiment.network, experiment.sampling = Letters(context=6), Writing(**options)

@@ -53,7 +53,7 @@ class _Data:
 SAMPLERS = {
     draws_the_law_of_each_class: {
         "sounds of the next class": (SoundExperiment.sample, "sounds[labels == label]", "sounds[labels == (label + 1) % 3]"),
-        "the class not told": (SoundExperiment._generate, "labels[rows].to(device)", "0 * labels[rows]"),
+        "no class": (SoundExperiment._generate, "labels[rows].to(device)", "0 * labels[rows]"),
         "uniforms up to a half": (SoundExperiment._generate, "torch.rand(", "0.5 * torch.rand("),
     },
     draws_code_by_code_as_in_one_pass: {

@@ -37,7 +37,7 @@ def test_the_networks_cache_is_that_of_the_formulas(chunks):
 
 
 def test_tokens_that_are_taken_back_leave_nothing():
-    """Logits after each token, before and after others stood in the place of the last ones."""
+    """Logits after each token, before and after other tokens replace the last ones."""
     network = decoder()
     with torch.no_grad():
         wanted, cache = network(TOKENS), network.empty_cache(BATCH)

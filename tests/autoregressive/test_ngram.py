@@ -1,4 +1,4 @@
-"""What nltk says of smoothing, and what the byte models promise."""
+"""Smoothing compared with nltk, and properties of the byte models."""
 
 import math
 
@@ -89,7 +89,7 @@ def test_the_next_byte_has_a_distribution(story, order, smoothing):
 
 
 def test_windows_that_no_text_repeats_have_weight_zero_and_a_finite_state(tmp_path):
-    """Left out of its own counts such a window is impossible: EM gives its order no weight, and the engine saves the model."""
+    """Left out of the counts such a window is impossible: EM gives its order no weight, and the engine saves the model."""
     path = tmp_path / "letters.txt"
     path.write_text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     experiment, _, held_out, loss = _trained(path, order=4)
@@ -108,7 +108,7 @@ def test_longer_windows_and_fitted_weights_predict_better(story):
 
 
 def test_counts_are_those_of_the_contract(story):
-    """The sorted windows of the experiment say what ngram_counts says, order by order."""
+    """The sorted windows of the experiment agree with ngram_counts, order by order."""
     experiment, train, *_ = _trained(story, order=3)
     windows = train.batch()["tokens"]
     dense = practice.ngram_counts(windows[:, 1:], order=2, vocabulary_size=256)

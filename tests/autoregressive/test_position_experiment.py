@@ -72,7 +72,7 @@ def test_interpolation_is_fewer_turns():
 
 
 def test_rotated_networks_know_distances_only(own_text):
-    """Whoever begins 100 positions later says the same."""
+    """A start 100 positions later gives the same logits."""
 
     class Later(RotaryPositions):
         def turn(self, x):
@@ -97,7 +97,7 @@ def test_all_begin_at_the_same_weights(own_text):
 
 
 def test_every_length_is_asked_about_the_same_bytes(own_text):
-    """Of a model that looks at one byte only, windows of any length have the same bits: those of the text, by hand."""
+    """With a model of one byte only, windows of any length have the same bits: those of the text, by hand."""
     experiment, _, held_out = untrained(own_text)
     table = torch.randn(256, 256, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     experiment._logits = lambda scheme, seen, scale: table[seen]

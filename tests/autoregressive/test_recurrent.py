@@ -86,7 +86,7 @@ def test_a_mask_is_a_packed_sequence():
 
 
 def test_a_forget_gate_that_is_open_carries_a_gradient_where_a_plain_cell_loses_it():
-    """Over 50 steps: 2^-50 of a recurrence of norm 1/2 at zero, and 0.98^50 of a cell whose gate is 0.98."""
+    """Over 50 steps: 2^-50 of a recurrence of norm 1/2 at zero, and 0.98^50 of a cell with a gate of 0.98."""
     h, x = torch.zeros(1, 1).double().requires_grad_(), torch.zeros(1, 50, 1).double()
     last = h
     for t in range(50):

@@ -19,7 +19,7 @@ def law(*shape, seed=0):
 
 
 def of_history(table):
-    """A model whose law depends on all tokens so far: [size^t, V] rows at every length t, the first token least significant."""
+    """A model that depends on all tokens so far: [size^t, V] rows at every length t, the first token least significant."""
 
     def step(prefix):
         size = table.shape[-1]

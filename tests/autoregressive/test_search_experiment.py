@@ -16,7 +16,7 @@ def untrained(own_text, **changes):
     train, held_out = text.load(own_text, **recipe.loading())
     torch.manual_seed(0)
     model = build(recipe, train).eval()
-    for parameter in model.network.parameters():  # an opinion of its own, without training
+    for parameter in model.network.parameters():  # a random model, without training
         parameter.data += 0.3 * torch.randn(parameter.shape)
     model.generator = torch.Generator().manual_seed(0)
     return model, held_out

@@ -97,7 +97,7 @@ def test_the_length_of_blocks_is_that_of_independent_acceptances():
 
 
 def decoders(kinds, context):
-    """A target and a draft, whose laws differ much."""
+    """A target and a draft with very different distributions."""
     torch.manual_seed(0)
     made = [DecoderTransformer(vocabulary_size=kinds, context_length=context, width=8, layers=k, heads=2) for k in (2, 1)]
     for parameter in (parameter for network in made for parameter in network.parameters()):

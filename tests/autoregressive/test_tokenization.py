@@ -1,4 +1,4 @@
-"""What the tokenizers library says of byte pairs, and what the tokenizers, their files and the experiment promise."""
+"""Byte pairs compared with the tokenizers library, and properties of the tokenizers, their files and the experiment."""
 
 import json
 from pydoc_data.topics import topics
@@ -130,7 +130,7 @@ GOOD = {"schema": "diptych/byte_pairs/1", "merges": [[116, 104]], "special_token
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "words"),
     [
         ({"schema": "other/1"}, "schema"),
         ({"merges": [[116, 256]]}, "merges"),
@@ -141,10 +141,10 @@ GOOD = {"schema": "diptych/byte_pairs/1", "merges": [[116, 104]], "special_token
         ({"special_tokens": [1]}, "strings"),
     ],
 )
-def test_a_bad_file_is_refused_in_one_line(change, says, tmp_path):
+def test_a_bad_file_is_refused_in_one_line(change, words, tmp_path):
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps(GOOD | change))
-    with pytest.raises(ValueError, match=says) as error:
+    with pytest.raises(ValueError, match=words) as error:
         practice.BytePairTokenizer.load(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 

@@ -48,7 +48,7 @@ def test_the_whole_loss_is_torchs_mean_with_ignored_targets():
 
 
 def test_the_language_model_is_trained_with_this_loss():
-    """The experiment of autoregressive/transformer, all of whose tokens are valid."""
+    """The experiment of autoregressive/transformer, with all tokens valid."""
     recipe = dataclasses.replace(RECIPES["pydoc"], context=8, width=12, layers=1, heads=2)
     model = build(recipe, SimpleNamespace(description={"vocabulary": 256}))
     tokens = torch.tensor(rng.integers(0, 256, (3, 9)))
@@ -67,7 +67,7 @@ def test_nothing_of_the_vocabularys_size_is_kept_but_the_logits():
 
 
 def test_an_empty_mask_that_cannot_be_read_gives_nan():
-    """As the docstring says: under a trace there is no value to refuse."""
+    """As documented: under a trace there is no value to reject."""
     assert jnp.isnan(jax.jit(theory.corpus_cross_entropy)(jnp.ones((2, 3)), jnp.zeros((2, 3), bool)))
     losses, mask = torch.ones(4, 2, 3), torch.zeros(4, 2, 3, dtype=torch.bool)
     assert torch.vmap(practice.corpus_cross_entropy)(losses, mask).isnan().all()

@@ -22,7 +22,7 @@ def draw(*shape, seed=0):
 
 
 def decoder(**changes):
-    """A network whose parameters are all far from their initial zeros and ones."""
+    """A network with all parameters far from their initial zeros and ones."""
     network = DecoderTransformer(**SIZES | dict(heads=3) | changes).double()
     for seed, parameter in enumerate(network.parameters()):
         parameter.data = parameter.data + 0.3 * draw(*parameter.shape, seed=seed)
@@ -75,7 +75,7 @@ def test_the_network_compiles_as_one_graph():
 
 @pytest.fixture
 def padded():
-    """A decoder whose table of 11 tokens has 16 rows; what a training might have made of the padding is there, too."""
+    """A decoder with 16 rows for 11 tokens, and with padding rows as training might have left them."""
     network, rows = decoder(), decoder(vocabulary_multiple=8)
     fresh = DecoderTransformer(**SIZES, heads=3, vocabulary_multiple=8).token_embedding.weight
     assert fresh.shape == (16, 12) and bool((fresh[11:] == 0).all()) and bool((fresh[:11] != 0).all())

@@ -135,7 +135,7 @@ def naively(made, uniforms, label):
     """Codes drawn one after the other, every one with a pass over all that came before it."""
     codes = torch.zeros(len(uniforms), 0, dtype=torch.long)
     for uniform in uniforms.T:
-        longer = functional.pad(codes, (0, 1))  # what stands at the last place is not looked at
+        longer = functional.pad(codes, (0, 1))  # the last place is not read
         codes = torch.cat([codes, code_at(made(longer, label)[:, -1], uniform)[:, None]], dim=1)
     return codes
 
@@ -202,7 +202,7 @@ TINY = {"length": 96, "doublings": 4, "residual_channels": 6, "skip_channels": 8
 
 
 def experiment_on(data, recipe="notes", **changes):
-    """(experiment, train, held out), with draws of its own."""
+    """(experiment, train, held out), with its own draws."""
     recipe = dataclasses.replace(RECIPES[recipe], data=str(data), warmup_steps=0, **{**TINY, **changes})
     train, held_out = load_data(recipe)
     torch.manual_seed(0)
@@ -300,7 +300,7 @@ def test_a_folder_of_recordings(recordings):
 
 
 def test_sounds_without_classes(recordings, tmp_path):
-    """One model of everything, if there are no classes or if they are not to be told."""
+    """One unconditional model if there are no classes or if the recipe is unconditional."""
     for path in recordings.glob("*/*.wav"):
         (tmp_path / f"take {path.name}").write_bytes(path.read_bytes())
     for data, changes in ((tmp_path, {}), (recordings, {"conditional": False})):

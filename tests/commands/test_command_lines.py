@@ -20,9 +20,9 @@ WINGS = {
 }
 # words -> the line; {commands}, {takes} and {number} are the wing's own
 MISTAKES = {
-    "no command": ((), "which command? {commands}; --help says what they do"),
-    "unknown command": (("bogus",), "unknown command 'bogus'; it must be one of {commands}; --help says what they do"),
-    "misspelled command": (("lits",), "unknown command 'lits'; did you mean list?; --help says what they do"),
+    "no command": ((), "which command? {commands}; see --help"),
+    "unknown command": (("bogus",), "unknown command 'bogus'; it must be one of {commands}; see --help"),
+    "misspelled command": (("lits",), "unknown command 'lits'; did you mean list?; see --help"),
     "unknown option": (("list", "--jsn"), "unknown argument '--jsn' of list; did you mean --json?"),
     "unknown option after another": (("list", "--json", "--color"), "unknown argument '--color' of list; {options}"),
     "missing value": (("{numbered}", "{number}"), "Missing value for argument '{number}'. Expected 1 values."),
@@ -77,4 +77,4 @@ def test_an_unforeseen_error_is_one_line_and_exit_code_1(name, monkeypatch, caps
 
 def test_the_command_for_all_wings_names_an_unknown_command_in_the_same_form(capsys):
     assert diptych.main(["chek"]) == 2
-    assert capsys.readouterr().err == "error: unknown command 'chek'; did you mean check?; --help says what they do\n"
+    assert capsys.readouterr().err == "error: unknown command 'chek'; did you mean check?; see --help\n"

@@ -156,8 +156,8 @@ def test_samples_over_the_training(make):
     assert shown == [(name, str(step)) for name in ("first", "second") for step in (20, 60, 80, 120)]
     assert len(shown) == 2 * MOST_PREVIEWS
     assert len(page.sounds) == 2 * MOST_PREVIEWS and len(page.images) == 2 * MOST_PREVIEWS + 1
-    told = re.findall(r'<p class="key (run\d)"><b>(\w+)</b> <span', page.source)
-    assert told == [("run0", "first"), ("run1", "second")] * 2 + [("run1", "second")]
+    keys = re.findall(r'<p class="key (run\d)"><b>(\w+)</b> <span', page.source)
+    assert keys == [("run0", "first"), ("run1", "second")] * 2 + [("run1", "second")]
     assert "Same words · 4 of 6 shown" in page.words
     assert page.words.count("scaled down from 1.2 times full scale") == 2 and "step 60: scaled down" in page.words
 

@@ -108,7 +108,7 @@ def test_the_page_shows_what_a_model_makes(tmp_path, model):
     assert text.count("data:image/png") == 3 and text.index("Step 2: Colored by label") < text.index("step 1<")
     assert text.count("<audio controls") == 1 and "Step 2: All notes" in text
     assert "Once, in &lt;b&gt;bold" in text and "more text" in text
-    assert "steps 2 (the recipe says 5600)" in text and "seed 0 (" not in text
+    assert "steps 2 (recipe default 5600)" in text and "seed 0 (" not in text
     assert "a processor" in text and '<pre class="command">python -m practice_torch train</pre>' in text
 
 
@@ -147,7 +147,7 @@ def test_claims_become_mathematics():
     ],
 )
 def test_a_line_of_mathematics_may_break(claim, pieces):
-    """Between pieces, each an element of its own: browsers do not break inside one."""
+    """Between pieces, each a separate element: browsers do not break inside one."""
     found = [unescape(re.sub("<[^>]*>", "", piece)).replace("−", "-") for piece in to_mathml(claim).split("<wbr>")]
     assert found == pieces
 
@@ -187,8 +187,8 @@ def test_no_failure_is_hidden(tmp_path, model, break_it):
     folder = tmp_path / "none" if break_it == "no model" else folder
     text, verdicts = write(tmp_path, derivations, contracts, folder)
     assert sum(not verdict.passed for verdict in verdicts) == 1
-    told = {"step": "left is 1, right is 2", "row": "the shape is [2], expected [3]", "target": "missed"}
-    assert told.get(break_it, 'li class="failed"') in text
+    reported = {"step": "left is 1, right is 2", "row": "the shape is [2], expected [3]", "target": "missed"}
+    assert reported.get(break_it, 'li class="failed"') in text
 
 
 def test_a_command_that_failed_is_told_once(tmp_path, model):

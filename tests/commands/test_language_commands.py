@@ -1,4 +1,4 @@
-"""A language model from the command line: what it is told about its text, and what is said where that cannot be."""
+"""A language model from the command line: options about its text, and messages for impossible ones."""
 
 import json
 import math
@@ -73,10 +73,10 @@ def test_the_same_seed_writes_the_same(trained):
 
 @pytest.mark.parametrize("option", ["--temperature 1e-6", "--top-k 1", "--top-p 1e-6", "--minimum-probability 1"])
 def test_every_strategy_ends_in_the_most_likely_token(trained, option):
-    """And what is set is told."""
+    """The caption lists the options that are set."""
     text, caption = written(trained, *option.split(), "--count", 1)
-    greedy, told = written(trained, "--greedy")
-    assert text == greedy and told == "1 x 64 tokens, always the most likely token."
+    greedy, listed = written(trained, "--greedy")
+    assert text == greedy and listed == "1 x 64 tokens, always the most likely token."
     assert option.split()[0].removeprefix("--").replace("-", " ") in caption
 
 
@@ -154,7 +154,7 @@ def test_the_nucleus_is_that_of_the_changed_distribution(model):
 
 
 def test_repetition_is_counted_within_a_text_and_distinctness_over_all():
-    """abab|abab has the pairs ab, ba, ab: one of three stood before; of all six, two differ. By hand."""
+    """abab|abab has the pairs ab, ba, ab: one of three is repeated; of all six, two differ. By hand."""
     texts = Written(torch.tensor([[1, 2, 1, 2], [1, 2, 1, 2]]), 0.0)
     assert texts.repetition(2) == pytest.approx(1 / 3) and texts.distinct(2) == pytest.approx(2 / 6)
     assert texts.repetition(1) == pytest.approx(1 / 2) and texts.distinct(1) == pytest.approx(2 / 8)

@@ -1,4 +1,4 @@
-"""python -m practice_torch: what it says, what it writes, and how it ends."""
+"""python -m practice_torch: output, files and exit codes."""
 
 import contextlib
 import io
@@ -529,7 +529,7 @@ def test_evaluating_again_finds_the_same(copy):
     before = json.loads((copy / "evaluation.json").read_text())
     (copy / "evaluation.json").unlink()
     code, out, _ = call("evaluate", copy)
-    assert code == 1 and "MISSED" in out  # three steps are not enough, and the exit code says so
+    assert code == 1 and "MISSED" in out  # three steps are not enough, and the exit code is 1
     assert json.loads((copy / "evaluation.json").read_text()) == before
     assert before["passed"] is False and before["target"] == 18.5 and before["step"] == 3
 

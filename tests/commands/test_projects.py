@@ -143,7 +143,7 @@ def judged(trainings, say):
 
 
 def toy(**changes):
-    """A project of one small model, whose words a browser must not take for tags."""
+    """A project of one small model; a browser must not parse its words as tags."""
     whole = Project(
         HOSTILE,
         HOSTILE,

@@ -1,4 +1,4 @@
-"""What the README says is so: its commands exist, its example fails and holds as it says, its derivation is the printed one."""
+"""The README is correct: its commands exist, its example fails and passes as described, its derivation is the printed one."""
 
 import contextlib
 import importlib
@@ -65,10 +65,10 @@ def test_a_command_of_the_readme_exists(command, gpt):
     package, subcommand, *words = command[2:]
     asked = {"train": [word for word in words if not word.startswith("-")][:2], "sample": [str(gpt)]}.get(subcommand, [])
     flags = [word for word in words if word.startswith("--")]
-    code, told = called(package, subcommand, *([] if flags[:1] == ["--resume"] else asked), "--help")
+    code, output = called(package, subcommand, *([] if flags[:1] == ["--resume"] else asked), "--help")
     own = called(package, subcommand, "--help")[1]
     assert code == 0
-    assert all(flag in told + own for flag in flags)
+    assert all(flag in output + own for flag in flags)
 
 
 def test_the_make_targets_of_the_readme_exist():
@@ -95,11 +95,11 @@ def test_every_local_link_of_the_readme_leads_somewhere():
 )
 def test_the_example_is_judged_as_the_readme_says(tmp_path, change, exit_code):
     (tmp_path / "my_module.py").write_text(block_after("my_module.py").replace(*change))
-    code, told = called("shared_specs", "check", "latent/elbo", "--against", str(tmp_path / "my_module.py"))
-    assert code == exit_code, told
-    told = " ".join(told.split())
+    code, output = called("shared_specs", "check", "latent/elbo", "--against", str(tmp_path / "my_module.py"))
+    assert code == exit_code, output
+    output = " ".join(output.split())
     for line in block_after("its verdict").splitlines():
-        assert (" ".join(line.split()) in told) == (exit_code == 1)
+        assert (" ".join(line.split()) in output) == (exit_code == 1)
 
 
 def test_the_python_of_the_readme_runs(tmp_path):

@@ -1,4 +1,4 @@
-"""The report: what the run folder says is what the page says, and the page needs nothing else."""
+"""The report: the page shows the content of the run folder, and needs nothing else."""
 
 import base64
 import io
@@ -104,7 +104,7 @@ def test_a_finished_run(run):
 
 
 def test_metrics_are_explained_in_a_phrase_and_a_unit(run):
-    """What the experiment says of its metrics stands below each number; a run of an older version has no such words."""
+    """The experiment's description of a metric is below its number; a run of an older version has none."""
     finish(run, kl=6.5)
     evaluation = json.loads((run.folder / "evaluation.json").read_text())
     assert "nats" not in written(run).words
@@ -188,7 +188,7 @@ def test_what_users_write_is_text(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "words"),
     [
         ({}, "✓ reached: target ≤ 18.5"),
         ({"value": 19.0, "passed": False}, "✗ missed: target ≤ 18.5"),
@@ -196,11 +196,11 @@ def test_what_users_write_is_text(tmp_path):
         ({"target": None, "passed": None}, "no target for this data"),
     ],
 )
-def test_the_verdict(run, changes, says):
+def test_the_verdict(run, changes, words):
     finish(run, **changes)
     page = written(run)
-    assert says in page.words
-    assert [word in page.words for word in ("✓", "✗")] == [word in says for word in ("✓", "✗")]
+    assert words in page.words
+    assert [word in page.words for word in ("✓", "✗")] == [word in words for word in ("✓", "✗")]
 
 
 def test_an_unfinished_run_says_so(run):
@@ -228,8 +228,8 @@ def test_damaged_pieces_are_left_out_and_told(run):
     (run.folder / "previews" / "00000100-nothing_else.png").write_bytes(b"")
     (run.folder / "previews" / "captions.json").write_text("{")
     page = written(run)
-    for told in ("evaluation.json", "environment.json", "1 of 3 lines of metrics.csv", "00000100-words.png", "captions.json"):
-        assert f"{told} cannot be read" in page.words, told
+    for file in ("evaluation.json", "environment.json", "1 of 3 lines of metrics.csv", "00000100-words.png", "captions.json"):
+        assert f"{file} cannot be read" in page.words, file
     assert "sound" in page.words and "train 2" in page.words and "nothing else" not in page.words
     (run.folder / "evaluation.json").write_text('{"metric": "negative_elbo"}')
     assert "evaluation.json was not written by this engine" in written(run).words
@@ -244,9 +244,9 @@ def test_stages_are_named_with_their_steps(run):
 def test_changed_fields_are_marked(run):
     defaults = Small().fields()
     page = written(run, defaults=defaults)
-    assert "400 (the recipe says 1000)" in page.words
-    assert page.words.count("the recipe says") == 1
-    assert "the recipe says" not in written(run).words
+    assert "400 (recipe default 1000)" in page.words
+    assert page.words.count("recipe default") == 1
+    assert "recipe default" not in written(run).words
 
 
 def test_previews_come_in_order_with_first_and_last(run):
@@ -366,10 +366,10 @@ def test_the_gauge_shows_numbers_in_proportion(value, target):
         assert _place(svg, mark) == pytest.approx(8 + 624 * (number - low) / (high - low), abs=0.06)
 
 
-@pytest.mark.parametrize(("direction", "says"), [("lower", "lower is better"), ("higher", "higher is better")])
-def test_the_gauge_says_its_unit_and_which_side_is_better(direction, says):
+@pytest.mark.parametrize(("direction", "words"), [("lower", "lower is better"), ("higher", "higher is better")])
+def test_the_gauge_says_its_unit_and_which_side_is_better(direction, words):
     svg = gauge(1.0, (Mark("target", 1.0),), direction, "bits per <byte>")
-    assert f"bits per &lt;byte&gt; · {says}" in svg and "nan" not in svg
+    assert f"bits per &lt;byte&gt; · {words}" in svg and "nan" not in svg
     assert "nan" not in gauge(0.0, (Mark("target", 0.0),), direction)
 
 

@@ -148,7 +148,7 @@ def _against(tmp_path, capfd, source, *more):
 
 
 def test_against_a_right_file(tmp_path, capfd):
-    """One function of many: it holds; what it lacks and what it does not refuse is said."""
+    """One function of many: it passes; missing functions and missing rejections are reported."""
     code, out, err = _against(tmp_path, capfd, RIGHT)
     assert code == 0 and "holds" in out and "mine.py: empirical_distribution" in err and "accepts bad input" in err
     assert _against(tmp_path, capfd, RIGHT, "--strict")[0] == 1
@@ -194,7 +194,7 @@ def test_exercise_writes_a_stub_and_never_overwrites(tmp_path, capfd):
 
 @pytest.mark.parametrize("name", ['a "quoted" name.py', '"""\\N.py', "a\nline.py", "it's.py", "größe.py"])
 def test_an_exercise_may_have_any_name(tmp_path, capfd, name):
-    """What is written is Python, and says how to grade it."""
+    """The exercise is valid Python, and explains how to grade it."""
     path = tmp_path / name
     assert run(capfd, "exercise", "jensen", "--output", str(path))[0] == 0
     compile(path.read_text(), "exercise", "exec")

@@ -52,7 +52,7 @@ def test_a_signal_ends_a_command_and_its_processes(number, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_no_worker_process_outlives_its_command(number, code, tmp_path):
-    """Also one that is killed, and ends nothing itself."""
+    """Also if the command is killed, and cannot end its workers."""
     assert stopped(tmp_path, number, "contracts")[0] == code
 
 
@@ -69,7 +69,7 @@ def test_a_signal_ends_the_demo_and_puts_the_former_page_back(during, tmp_path):
 
 @pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (4, 4), (16, 8)])
 def test_processes_are_as_many_as_usable_cores_and_at_most_eight(cores, processes, monkeypatch):
-    """os.cpu_count says how many cores a machine has, of which a container or a batch job may use few."""
+    """os.cpu_count counts the cores of the machine; a container or a batch job may be limited to fewer."""
     monkeypatch.setattr("joblib.cpu_count", lambda: cores)
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     assert (process_count(), process_count(3), Options().workers) == (processes, 3, cores)

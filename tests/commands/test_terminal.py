@@ -60,14 +60,14 @@ def test_a_full_disk_is_one_line(words):
 @pytest.mark.parametrize("module", ["theory_jax", "shared_specs", "practice_torch"])
 def test_a_wrong_option_is_refused_in_one_line_in_every_encoding(module, encoding, monkeypatch, capsys):
     """tyro frames its complaint, by hyphens where stdout cannot write lines."""
-    words, told = {
+    words, complaint = {
         "theory_jax": ("run --jobs x", "--jobs: invalid literal for int() with base 10: 'x'"),
         "shared_specs": ("check --jobs x", "--jobs: invalid literal for int() with base 10: 'x'"),
         "practice_torch": ("train latent/vae digits --steps 0", "steps is 0; it must be at least 1"),
     }[module]
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     assert importlib.import_module(f"{module}.__main__").main(words.split()) == 2
-    assert capsys.readouterr().err == f"error: {told}\n"
+    assert capsys.readouterr().err == f"error: {complaint}\n"
 
 
 @pytest.mark.parametrize("package", WINGS)

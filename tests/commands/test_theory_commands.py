@@ -130,7 +130,7 @@ def test_a_topic_that_cannot_run_fails_in_one_line(in_place_of_jensen, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "words"),
     [
         (["run", "jenson"], "did you mean foundations/jensen?"),
         (["run", "lecture"], "no topic 'lecture'"),
@@ -143,17 +143,17 @@ def test_a_topic_that_cannot_run_fails_in_one_line(in_place_of_jensen, capsys):
         (["run", "adversarial/style_gan"], "adversarial/style_gan is planned, not built yet"),
     ],
 )
-def test_usage_errors_are_one_line_and_exit_with_2(arguments, says, capsys):
+def test_usage_errors_are_one_line_and_exit_with_2(arguments, words, capsys):
     assert main(arguments) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert says in said.err
+    assert words in said.err
     assert said.err.startswith("error: ")
     assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "words"),
     [
         (["run", "--al"], "--all"),
         (["runn"], "run"),
@@ -162,10 +162,10 @@ def test_usage_errors_are_one_line_and_exit_with_2(arguments, says, capsys):
         (["run", "5", "--seed", "1"], "--seed"),
     ],
 )
-def test_what_tyro_refuses_exits_with_2_and_suggests(arguments, says, capsys):
+def test_what_tyro_refuses_exits_with_2_and_suggests(arguments, words, capsys):
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and says in line
+    assert line.startswith("error: ") and words in line
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list", "--help"]])

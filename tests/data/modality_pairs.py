@@ -16,5 +16,5 @@ def stand_in(recipe, count, classes):
 
 
 def embedded(recipe, held_out):
-    """The recipe on embedded data, whose tokens are bytes (others need a file), with at least this share held out."""
+    """The recipe on embedded data, with bytes as tokens (others need a file), and at least this share held out."""
     return dataclasses.replace(recipe, data="pydoc", tokens="bytes", held_out=max(recipe.held_out, held_out))

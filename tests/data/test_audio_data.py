@@ -74,7 +74,7 @@ def test_notes_fade_and_neither_begin_nor_end_at_once():
 
 
 def test_no_harmonic_is_folded_back():
-    """At 1 kHz only the fundamental of A4 is below half the rate: what lies elsewhere would be its aliases."""
+    """At 1 kHz only the fundamental of A4 is below half the rate: anything elsewhere would be aliases."""
     sounds, labels = notes.synthesize(26, length=1000, sample_rate=1000, generator=torch.Generator().manual_seed(0))
     power = torch.fft.rfft(sounds[labels == 12].double() * torch.hann_window(1000, dtype=torch.float64)).abs().square()
     near = torch.zeros(501, dtype=torch.bool)
@@ -174,7 +174,7 @@ def test_lengths(tmp_path):
 
 
 def test_a_long_sound_gives_windows_that_cover_it_all_in_one_part(tmp_path):
-    """Sounds of 99 to 450 samples, each a ramp of its own; of 450, windows of 100 begin at 0, 87, 175, 262, 350."""
+    """Sounds of 99 to 450 samples, each a different ramp; of 450, windows of 100 begin at 0, 87, 175, 262, 350."""
     counts = {99: 1, 100: 1, 199: 1, 200: 2, 201: 3, 450: 5}
     for index, frames in enumerate(counts):
         save(tmp_path / f"{index}_x.wav", (1000 * (index + 1) + np.arange(frames)).astype(np.int16))
@@ -289,18 +289,18 @@ def test_one_damaged_file(tmp_path, kind, how):
 
 
 @pytest.mark.parametrize(
-    ("samples", "says"),
+    ("samples", "words"),
     [
         (np.zeros((0, 1)), "has no samples"),
         (np.array([[0.1, 0.2], [0.3, np.nan], [np.nan, 0.0]]), "holds nan at sample 1 of channel 1"),
         (np.array([[0.1], [0.2], [-np.inf]]), "holds -inf at sample 2 of channel 0"),
     ],
 )
-def test_one_file_without_samples_or_not_finite(tmp_path, samples, says):
+def test_one_file_without_samples_or_not_finite(tmp_path, samples, words):
     for index in range(4):
         save(tmp_path / f"{index}.wav", RNG.uniform(-0.5, 0.5, 400), subtype="FLOAT")
     save(tmp_path / "2.wav", samples, subtype="FLOAT")
-    assert says in refused_and_skipped(tmp_path, tmp_path / "2.wav")
+    assert words in refused_and_skipped(tmp_path, tmp_path / "2.wav")
 
 
 def refused_and_skipped(folder, spoilt):

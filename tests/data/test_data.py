@@ -62,7 +62,7 @@ def test_windows_of_text(tmp_path):
     assert tokens.dtype == torch.int64
     assert [train.vocabulary.decode(row) for row in tokens] == ["abcde", "hijab", "fghij"]
     assert len(train) == 66
-    # each held-out token after the first is asked for once: windows overlap by one
+    # each held-out token after the first is predicted once: windows overlap by one
     windows = [held_out.vocabulary.decode(row) for row in held_out.batch()["tokens"]]
     assert windows == ["abcde", "efghi", "ijabc", "cdefg", "ghija", "abcde", "efghi"]
 

@@ -167,7 +167,7 @@ def huge(path):
         file.truncate(2**42)  # sparse: it takes no room on the disk
 
 
-# What stands in the place of a file, and what is said of it.
+# Special files in place of a regular one, and the expected message.
 STAND_INS = {
     "a pipe": (pipe, "is a named pipe; it must be a regular file"),
     "a socket": (listening, "is a socket; it must be a regular file"),
@@ -198,8 +198,8 @@ IN_FOLDERS = ("images: folder", "audio: wav", "audio: flac", "galaxies: folder")
     ("form", "kind"),
     [(form, kind) for form in FORMS for kind in STAND_INS if kind != "a folder" or form not in IN_FOLDERS],  # there it is a label
 )
-def test_what_stands_in_the_place_of_a_file(form, kind, tmp_path):
-    make, says = STAND_INS[kind]
+def test_a_special_file_in_place_of_a_file_is_refused(form, kind, tmp_path):
+    make, words = STAND_INS[kind]
     load, source, file = written(form, tmp_path / "data")
     file.unlink()
     make(file)
@@ -209,13 +209,13 @@ def test_what_stands_in_the_place_of_a_file(form, kind, tmp_path):
     assert file.name in message and "\n" not in message
     # of an archive or a table of that size it may also be said that it holds nothing of the kind
     if kind != "more than memory" or form not in ("images: npz", "points: npz", "symbols: npz", "images: parquet"):
-        assert any(part in message for part in ([says] if isinstance(says, str) else says)), message
+        assert any(part in message for part in ([words] if isinstance(words, str) else words)), message
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a device", "an empty file"])
 @pytest.mark.parametrize("form", ["images: folder", "audio: wav"])
-def test_what_stands_in_the_place_of_a_folder(form, kind, tmp_path):
-    make, says = STAND_INS[kind]
+def test_a_special_file_in_place_of_a_folder_is_refused(form, kind, tmp_path):
+    make, words = STAND_INS[kind]
     make(tmp_path / "data")
     with bounded(), pytest.raises(DataError, match="is a named pipe|is a character device|is empty|is a file"):
         FORMS[form][0](tmp_path / "data")
@@ -242,7 +242,7 @@ def test_names_that_no_file_can_have(form, name):
 
 @contextlib.contextmanager
 def without_privileges():
-    """Root may read everything; as nobody, the permissions count."""
+    """Root may read everything; permissions apply to the user nobody."""
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""Galaxies: simulated ones from the seed, a folder with its table, and what is said of a table that cannot be used."""
+"""Galaxies: simulated ones from the seed, a folder with its table, and the messages for an unusable table."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_every_image_has_the_row_that_names_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "says"),
+    ("table", "words"),
     [
         ("file,flux\na.png,1\nb.png,2\n", "has no row for c.png (1 of 3 images): add one"),
         ("file,flux\na.png,1\nb.png,2\nc.png,3\nd.png,3\n", "names d.png, and"),
@@ -63,8 +63,8 @@ def test_every_image_has_the_row_that_names_it(tmp_path):
         ("\n", "is not a table"),
     ],
 )
-def test_a_table_that_cannot_be_used(table, says, tmp_path):
-    refused(galaxies.load, folder(tmp_path, table), str(tmp_path), says)
+def test_a_table_that_cannot_be_used(table, words, tmp_path):
+    refused(galaxies.load, folder(tmp_path, table), str(tmp_path), words)
 
 
 def test_a_folder_without_a_table(tmp_path):

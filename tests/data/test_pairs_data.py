@@ -73,7 +73,7 @@ def test_the_tokens_are_those_of_prepared_text(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "words"),
     [
         ('{"prompt": "a", "chosen": ', "it is not JSON"),
         ('["a", "b", "c"]', "it is list, not an object"),
@@ -85,9 +85,9 @@ def test_the_tokens_are_those_of_prepared_text(tmp_path):
         ('{"prompt": "a", "chosen": "b", "rejected": "\\ud800"}', "'rejected' is no valid Unicode"),
     ],
 )
-def test_a_line_that_cannot_be_used_is_named(tmp_path, line, says):
+def test_a_line_that_cannot_be_used_is_named(tmp_path, line, words):
     path = written(tmp_path, ROW, "", line, ROW)
-    refused(load, path, f"{path}, line 3: ", says)
+    refused(load, path, f"{path}, line 3: ", words)
 
 
 def test_what_is_no_file_of_pairs_is_refused(tmp_path):

@@ -138,7 +138,7 @@ def test_squares_at_the_center_and_where_the_draws_say(tmp_path, width, height):
         begun = (uniforms(draws, 1, 5)[:, 0] * 50).round()
         assert (cropped.mean((1, 2, 3)) * 255 - 4.5).numpy() == pytest.approx(begun.numpy(), abs=1e-4)
         assert (center[0, 0, 0] * 255).round().tolist() == list(range(25, 35))
-    elif max(width, height) == 60:  # the mean says where the crop began: (59 - 19) / 2 + 9.5 at the center
+    elif max(width, height) == 60:  # the mean gives the start of the crop: (59 - 19) / 2 + 9.5 at the center
         assert float(center.mean() * 255) == pytest.approx(29.5, abs=0.6)
         begun = uniforms(draws, 1, 5)[:, 0] * 40
         assert (cropped.mean((1, 2, 3)) * 255 - 9.5).numpy() == pytest.approx(begun.numpy(), abs=0.6)
@@ -219,7 +219,7 @@ def _written(path, raw):
 
 
 def bomb(width, height):
-    """A PNG whose header promises more than there is."""
+    """A PNG with a header that declares more than there is."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
@@ -273,7 +273,7 @@ def test_a_shard_cut_short_missing_or_changed(tmp_path, small_shards):
 
 
 def images_of_another_shard(folder):
-    """Loaded with a seed whose one held-out image is not in the damaged shard."""
+    """Loaded with a seed for which the held-out image is not in the damaged shard."""
     for seed in range(20):
         try:
             return images.load(folder, held_out=0.01, seed=seed)

@@ -23,7 +23,7 @@ def noised(e, x0, t, eps):
 
 
 def called(e, name, x, t):
-    """The likeliest class of each; the clean classifier is told level 0."""
+    """The likeliest class of each; the clean classifier gets level 0."""
     scores = getattr(e, name)(x, torch.full((len(x),), t if name == "noisy" else 0))
     return scores.max(1).indices
 
@@ -66,7 +66,7 @@ def labels(e, count):
 
 
 def drawn(e, label, white=None, **how):
-    """The sampler has tests of its own."""
+    """The sampler has its own tests."""
     from practice_torch.experiments.diffusion.classifier_guidance import Guiding
 
     return e._draw(label, Guiding(**how), white)  # noqa: SLF001
@@ -104,7 +104,7 @@ SCALES = (0.0, 0.5, 1.0, 1.5, 2.5, 4.0, 8.0)
 
 
 def study(e, data):
-    """All scales by both classifiers, with the same noise; slopes beside the exact ones; images side by side."""
+    """All scales by both classifiers, with the same noise; gradients next to the exact ones; images side by side."""
     from practice_torch.experiments.diffusion import classifier_guidance
 
     label = labels(e, e.recipe.compared_samples)
@@ -118,8 +118,8 @@ def study(e, data):
         for key in ("class_accuracy", "spread"):
             lines.append(("plot", SCALES, [100 * point[key] for point in points]))
         for scale, point in zip(SCALES, points, strict=True):
-            told = point["class_accuracy"], point["frechet_distance"], point["spread"], point["nearest"]
-            rows.append(f"{name:<10}{scale:>8g}{told[0]:>17.1%}{told[1]:>19.3f}{told[2]:>18.1%}{told[3]:>25.3f}")
+            values = point["class_accuracy"], point["frechet_distance"], point["spread"], point["nearest"]
+            rows.append(f"{name:<10}{scale:>8g}{values[0]:>17.1%}{values[1]:>19.3f}{values[2]:>18.1%}{values[3]:>25.3f}")
     title = "classifier   scale   class as asked   Frechet distance   spread, of real   nearest training image"
     train = classifier_guidance.load_data(e.recipe)[0].batch()
     found = {

@@ -17,7 +17,7 @@ def values(e, image):
 
 
 def predicted(e, x, t):
-    """What the network says of images at a level, in float32 as the experiment has it."""
+    """The network's prediction for images at a level, in float32 as in the experiment."""
     from practice_torch.networks.fourier_features import fourier_features
 
     return e.network(fourier_features(x, e.recipe.frequencies), torch.full((len(x),), t)).float()
@@ -42,7 +42,7 @@ def step(e, t):
 
 
 def decoder(e, x0, center, deviation):
-    """-log p of the cell of each value, whose outer ones are open-ended."""
+    """-log p of the cell of each value; the outer cells are open-ended."""
     half, total = 1 / (e.recipe.num_levels - 1), 0.0
     law = NORMAL(center.double(), deviation)
     upper = torch.where(x0 > 1 - half, 1.0, law.cdf(x0 + half))
@@ -52,7 +52,7 @@ def decoder(e, x0, center, deviation):
 
 
 def kl(x0, x_t, data, weights, deviation, of_true):
-    """Between two Gaussians of the step, whose means differ by what is taken for the data."""
+    """Between two Gaussians of the step; their means differ by the estimate of the data."""
     means = [weights[0] * part.double() + weights[1] * x_t for part in (x0, data)]
     return torch.distributions.kl_divergence(NORMAL(means[0], of_true), NORMAL(means[1], deviation)).flatten(1).sum(1)
 

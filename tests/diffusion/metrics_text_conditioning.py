@@ -1,4 +1,4 @@
-"""Pictures with captions: strokes, places and classes told one picture after another."""
+"""Pictures with captions: strokes, places and classes recognized one picture after another."""
 
 import math
 
@@ -53,7 +53,7 @@ def evaluate(e, data):
     train, batch = text_conditioning.load_data(e.recipe)[0].batch(), data.batch()
     teller = Teller(train["image"], train["label"])
     asked = torch.stack([batch["label"], *attributes(e, len(data))])
-    pictures, told = picture(batch["image"], *asked[1:]), tokens(e, asked)
+    pictures, captions = picture(batch["image"], *asked[1:]), tokens(e, asked)
     pairs = zip(pictures, asked.T.tolist(), strict=True)
     right = [[a == b for a, b in zip(teller.tell(one), row, strict=True)] for one, row in pairs]
     found = {"attribute_accuracy_real": mean([part for row in right for part in row])}
@@ -63,13 +63,13 @@ def evaluate(e, data):
         t = min(int(u * e.recipe.num_steps), e.recipe.num_steps - 1) + 1
         a = float(e.alpha_bar[t])
         x = (math.sqrt(a) * x0[k] + math.sqrt(1 - a) * eps[k])[None]
-        losses.append(mean((e.network(x, torch.tensor([t]), told[k : k + 1])[0] - eps[k]).square().flatten()))
+        losses.append(mean((e.network(x, torch.tensor([t]), captions[k : k + 1])[0] - eps[k]).square().flatten()))
     found["loss"] = mean(losses)
     count = e.recipe.judged_samples
     asked = torch.stack([torch.arange(count) % len(e.captions.names), *attributes(e, count)])
-    told = tokens(e, asked)
+    captions = tokens(e, asked)
     for name, scale in (("", e.recipe.guidance), ("_unguided", 1.0)):
-        drawn = e._drawn(told, scale)  # noqa: SLF001 - the sampler has its own tests
+        drawn = e._drawn(captions, scale)  # noqa: SLF001 - the sampler has its own tests
         pairs = zip(drawn, asked.T.tolist(), strict=True)
         right = [[a == b for a, b in zip(teller.tell(one), row, strict=True)] for one, row in pairs]
         found[f"attribute_accuracy{name}"] = mean([part for row in right for part in row])

@@ -44,8 +44,8 @@ def by_level(e, data):
         eps = torch.randn(count, *e.shape, generator=fixed)
         for k in range(count):
             row, level = (begin + k) % len(data), (begin + k) % steps + 1
-            told = None if label is None else label[row : row + 1]
-            sums[level] += losses(e, x0[row : row + 1], [level], eps[k : k + 1], told)
+            given = None if label is None else label[row : row + 1]
+            sums[level] += losses(e, x0[row : row + 1], [level], eps[k : k + 1], given)
     return [mean(each) for each in sums.values()]
 
 
@@ -76,7 +76,7 @@ def preview(e, data):
 
 
 def comparisons(e, data):
-    """Distances by the number of steps, and three measures by the guidance scale; the sampler has tests of its own."""
+    """Distances by the number of steps, and three measures by the guidance scale; the sampler has its own tests."""
     label = torch.tensor(sorted(k % len(e.classes) for k in range(e.recipe.compared_samples)))
     counts, lines = [count for count in (2, 5, 10, 20, 50) if count <= e.recipe.num_steps], []
     for name in ("ddim", "ancestral"):
@@ -95,7 +95,7 @@ def comparisons(e, data):
 
 
 def study(e, data):
-    """Paths between noises along great arcs; the schedule beside two others."""
+    """Paths between noises along great arcs; the schedule next to two others."""
     ends = e.noise(12)
     arcs = [arc(ends[k], ends[6 + k], place / 8) for k in range(6) for place in range(9)]
     label = torch.tensor([sorted(k % len(e.classes) for k in range(6))[row] for row in range(6) for _ in range(9)])

@@ -57,7 +57,7 @@ def _unchecked(x_t, labels, log_probs_fn):
 
 
 def _detached(x_t, labels, log_probs_fn):
-    """No slope of its own: a guided sampler cannot be differentiated through."""
+    """Detached: a guided sampler cannot be differentiated through."""
     return _gradient(x_t, labels, log_probs_fn).detach()
 
 
@@ -132,7 +132,7 @@ MISTAKES = (
     Mistake("classifier_gradient", "labels from one", _wrong(_gradient, shift=1)),
     Mistake("classifier_gradient", "normalized once more", _again_normed),
     Mistake("classifier_gradient", "the label of the first for all", _one_example),
-    Mistake("classifier_gradient", "no slope of its own", _detached),
+    Mistake("classifier_gradient", "detached", _detached),
     Mistake("classifier_gradient", "no check of the labels", _unchecked, only_checks=True),
     Mistake("guided_mean", "without the variance", _wrong(_mean, variance=torch.ones_like)),
     Mistake("guided_mean", "the deviation for the variance", _wrong(_mean, variance=lambda v: (v / 2).exp())),

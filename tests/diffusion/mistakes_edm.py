@@ -17,10 +17,10 @@ def _factors(sigma, *, sigma_data=0.5, other_share=False, noise_alone=False, ins
     return skip, out, 1 / (sigma if noise_alone else total.sqrt()), (4 * sigma).log() if inside else sigma.log() / 4
 
 
-def _denoise(x, sigma, network_fn, *, sigma_data=0.5, scaled=True, skipped=True, told=True):
+def _denoise(x, sigma, network_fn, *, sigma_data=0.5, scaled=True, skipped=True, scaled_level=True):
     right.denoise(x, sigma, network_fn, sigma_data=sigma_data)  # for its checks
     skip, out, into, level = right.preconditioning(sigma, sigma_data=sigma_data)
-    answer = network_fn(_over(into, x) * x if scaled else x, level if told else sigma)
+    answer = network_fn(_over(into, x) * x if scaled else x, level if scaled_level else sigma)
     return (_over(skip, x) * x if skipped else 0) + _over(out, x) * answer
 
 
@@ -40,12 +40,12 @@ MISTAKES = (
     Mistake("preconditioning", "c_in of the noise alone", _planted(_factors, noise_alone=True)),
     Mistake("preconditioning", "log(4 s)", _planted(_factors, inside=True)),
     Mistake("preconditioning", "c_out squared", _planted(_factors, squared=True)),
-    Mistake("preconditioning", "data of size 1/2, whatever is said", _planted(_factors, size=0.5)),
+    Mistake("preconditioning", "data of size 1/2, whatever is given", _planted(_factors, size=0.5)),
     Mistake("preconditioning", "level 0 passes", lambda sigma, *, sigma_data=0.5: _factors(
         sigma.clamp(min=1e-12), sigma_data=sigma_data), only_checks=True),
     Mistake("denoise", "the input not scaled", _planted(_denoise, scaled=False)),
     Mistake("denoise", "no skip", _planted(_denoise, skipped=False)),
-    Mistake("denoise", "told the level itself", _planted(_denoise, told=False)),
+    Mistake("denoise", "the level itself as argument", _planted(_denoise, scaled_level=False)),
     Mistake("denoise", "the network's slope forgotten", lambda x, sigma, network_fn, *, sigma_data=0.5: right.denoise(
         x, sigma, lambda *given: network_fn(*given).detach(), sigma_data=sigma_data)),
     Mistake("loss_weight", "not squared", lambda sigma, *, sigma_data=0.5: (

@@ -17,13 +17,13 @@ def _levels(*, num_steps, sigma_min=0.002, sigma_max=80.0, rho=7.0, power=None, 
     return torch.cat([roots**power, torch.full((1,), end, dtype=found.dtype)])
 
 
-def _heun(x, sigma, sigma_next, denoise_fn, *, by=None, told=None, second=0.5, masked=True):
+def _heun(x, sigma, sigma_next, denoise_fn, *, by=None, argument=None, second=0.5, masked=True):
     right.heun_step(x, sigma, sigma_next, denoise_fn)  # its checks
     step = per_example(sigma_next - sigma, x)
     slope = (x - denoise_fn(x, sigma)) / per_example(sigma, x)
     first = x + step * slope
     level = sigma_next.where(sigma_next > 0, 1.0) if masked else sigma_next
-    ends = (first - denoise_fn(first, level if told is None else sigma)) / per_example(level if by is None else sigma, x)
+    ends = (first - denoise_fn(first, level if argument is None else sigma)) / per_example(level if by is None else sigma, x)
     return torch.where(per_example(sigma_next, x) > 0, x + step * ((1 - second) * slope + second * ends), first)
 
 
@@ -64,13 +64,13 @@ MISTAKES = (
             x - denoise_fn(x, sigma)))),
     Mistake("denoising_euler_step", "the way back", lambda x, sigma, sigma_next, denoise_fn: (
         2 * x - right.denoising_euler_step(x, sigma, sigma_next, denoise_fn))),
-    Mistake("denoising_euler_step", "told where it goes", lambda x, sigma, sigma_next, denoise_fn: right.denoising_euler_step(
+    Mistake("denoising_euler_step", "at the next level", lambda x, sigma, sigma_next, denoise_fn: right.denoising_euler_step(
         x, sigma, sigma_next, lambda x, _: denoise_fn(x, sigma_next))),
     Mistake("denoising_euler_step", "the slope of the estimate forgotten", lambda x, sigma, sigma_next, denoise_fn: (
         right.denoising_euler_step(x, sigma, sigma_next, lambda *given: denoise_fn(*given).detach()))),
     Mistake("heun_step", "Euler", right.denoising_euler_step),
     Mistake("heun_step", "the second slope by the first level", _planted(_heun, by="sigma")),
-    Mistake("heun_step", "told the first level twice", _planted(_heun, told="sigma")),
+    Mistake("heun_step", "the first level as argument twice", _planted(_heun, argument="sigma")),
     Mistake("heun_step", "the second slope alone", _planted(_heun, second=1.0)),
     Mistake("heun_step", "0/0 behind the mask", _planted(_heun, masked=False)),
     Mistake("churn", "the share of the level", _planted(_churn, added=lambda gamma: gamma)),
@@ -80,7 +80,7 @@ MISTAKES = (
     Mistake("heun_sample", "Euler", _planted(_sample, step=right.denoising_euler_step)),
     Mistake("heun_sample", "as much noise as one likes", _planted(_sample, cap=math.inf)),
     Mistake("heun_sample", "noise at all levels", _planted(_sample, within=False)),
-    Mistake("heun_sample", "told the level without the noise", _planted(_sample, level=False)),
+    Mistake("heun_sample", "the level without the noise as argument", _planted(_sample, level=False)),
     Mistake("heun_sample", "noises from the last", _planted(_sample, order=-1)),
     Mistake("heun_sample", "no noise, as 0 times a noise that is not a number", _planted(_sample, unless_needed=False)),
     Mistake("heun_sample", "any levels", lambda x, noises, sigmas, denoise_fn, **how: right.heun_sample(

@@ -182,7 +182,7 @@ MISTAKES = (
         lambda result, *_: -result, lambda source, target: "score" in (source, target))),
     Mistake("convert_prediction", "the velocity's other sign", _converted(
         lambda result, *_: -result, lambda source, target: target == "velocity")),
-    Mistake("convert_prediction", "clipped data, and a velocity that was not told", _converted(
+    Mistake("convert_prediction", "clipped data, and a velocity that was not clipped", _converted(
         lambda result, *_: result.clamp(-1, 1), lambda source, target: target == "x0")),
     Mistake("convert_prediction", "what was requested is there already", lambda prediction, x_t, t, alpha_bar, *, source, target:
             prediction),

@@ -100,7 +100,7 @@ def _tweedie_by_kinds(x_t, score, t, alpha_bar):
 
 
 def _loss_of_the_noise(x0, noise, sigma, score_fn):
-    """Half the simple loss of the noise that the score stands for."""
+    """Half the simple loss of the noise that corresponds to the score."""
     right.denoising_score_matching_loss(x0, noise, sigma, score_fn)
     predicted = -_over(sigma, x0) * score_fn(x0 + _over(sigma, x0) * noise, sigma)
     return torch.nn.functional.mse_loss(predicted, noise, reduction="none").unsqueeze(-1).flatten(1).sum(1) / 2
@@ -221,7 +221,7 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("score_from_noise", "through convert_prediction", _score_by_kinds),
     Mistake("tweedie_mean", "through convert_prediction", _tweedie_by_kinds),
-    Mistake("denoising_score_matching_loss", "half the loss of the noise that it stands for", _loss_of_the_noise),
+    Mistake("denoising_score_matching_loss", "half the loss of the corresponding noise", _loss_of_the_noise),
     Mistake("mixture_log_prob", "torch.distributions", _torchs),
     Mistake("mixture_score", "each component's score, shared out", _by_whitening),
     Mistake("empirical_posterior_mean", "weights over their sum", _by_weighing),

@@ -17,7 +17,7 @@ WIDTH = 8
 
 
 def _denoised(network, x, t, label=None):
-    """DiffWave of causal convolutions: one that sees d steps of the future is causal d steps later."""
+    """DiffWave of causal convolutions: a convolution that sees d steps of the future is causal d steps later."""
     p = dict(network.named_parameters())
 
     def linear(place, z):

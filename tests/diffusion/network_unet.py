@@ -12,12 +12,12 @@ from tests.support.networks import Held
 from tests.support.planted_networks import BEGINS, EVALUATED, always_in_training, other_epsilon, put, without_residual
 
 ZERO_ENDS = {"*conv2.weight": begins_at(0), "*output.weight": begins_at(0)}
-# of a network that is told no class
+# of an unconditional network
 PREDICTOR = {name: law for name, law in (VECTORS | ZERO_ENDS | KERNELS).items() if name != "label.weight"}
 
 
 def _of_equal_rows(network, x, t, label):
-    """A U-Net on images whose rows are all x, with kernels that read their middle row alone, treats every row as x."""
+    """A U-Net on images with rows all equal to x, with kernels that read their middle row alone, treats every row as x."""
     flat = UNet2d(**_UNET).double().eval()
     with torch.no_grad():
         for name, parameter in flat.named_parameters():

@@ -5,7 +5,7 @@ from tests.support.objectives import Objective, normal
 
 
 def preconditioned(e, batch, phase):
-    """The weighted error of the denoised image, at levels whose logarithm is normal."""
+    """The weighted error of the denoised image, at log-normal levels."""
     x0, d = 2 * batch["image"] - 1, e.recipe.sigma_data
     sigma = (e.recipe.level_mean + e.recipe.level_std * normal(e, len(x0))).exp()
     noise, total = normal(e, *x0.shape), sigma**2 + d**2

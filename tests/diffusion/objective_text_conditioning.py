@@ -9,7 +9,7 @@ from tests.support.objectives import Objective, normal, uniform
 
 
 def captioned(e, batch, phase):
-    """The noise's error in pictures whose stroke, place and form of the caption are drawn, some with no caption."""
+    """The noise's error in pictures with random stroke, place and form of the caption, some without a caption."""
     label, count = batch["label"], len(batch["label"])
     of_stroke, of_place = uniform(e, 2, count)
     stroke, place, form = (2 * of_stroke).long(), (3 * of_place).long(), (3 * uniform(e, count)).long()

@@ -1,4 +1,4 @@
-"""Heun's method with the exact denoiser of independent pixels, whose law it draws; and a few steps, written out."""
+"""Heun's method with the exact denoiser of independent pixels draws their distribution; and a few explicit steps."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Ancestral steps with the exact noise of independent pixels, whose law is drawn; and a few steps, written out."""
+"""Ancestral steps with the exact noise of independent pixels draw their distribution; and a few explicit steps."""
 
 import torch
 

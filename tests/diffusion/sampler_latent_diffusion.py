@@ -1,4 +1,4 @@
-"""Latents with their exact velocity, whose law the decoder sees; and few steps of both first stages, written out."""
+"""Latents with their exact velocity reach the decoder with their distribution; and a few explicit steps of both first stages."""
 
 import torch
 

@@ -1,5 +1,5 @@
-"""Deterministic steps with the exact noise, data or velocity of independent pixels, whose law is drawn; and a few
-steps, written out.
+"""Deterministic steps with the exact noise, data or velocity of independent pixels draw their distribution; and a few
+explicit steps.
 """
 
 import torch

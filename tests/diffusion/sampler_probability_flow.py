@@ -1,5 +1,5 @@
-"""The probability flow and the reverse equation with the exact noise of independent pixels, whose law both draw; and a few
-steps of both, written out.
+"""The probability flow and the reverse equation with the exact noise of independent pixels draw their distribution; and a few
+explicit steps of both.
 """
 
 import torch
@@ -13,7 +13,7 @@ from tests.support.written_chains import rough
 
 
 def _answer(x, scaled_time):
-    """Of a network whose answer, times alpha, is what the noise has next to sigma x."""
+    """The network's answer: times alpha, it is the noise minus sigma x."""
     kept = variance_preserving_alpha_bar((scaled_time / 1000).clamp(max=1.0))
     noise = prediction(LOPSIDED, x, kept, "noise")
     return (noise - per_example((1 - kept).sqrt(), x) * x) / per_example(kept.sqrt(), x)

@@ -85,8 +85,8 @@ def test_a_guided_chain_draws_the_class_that_was_asked_for(by):
     spread = LOG_VARS.exp()
     assert (x.mean(1) - MEANS).abs().max() < 0.06
     assert (x.var(1) / spread[:, None] - 1).abs().max() < 0.2
-    nobody = sampled(labels, scale=0.0, by=by)
-    shares = class_log_probs(nobody, torch.ones(3000).long(), MEANS, LOG_VARS, LOG_WEIGHTS, SCHEDULE).argmax(1).bincount() / 3000
+    plain = sampled(labels, scale=0.0, by=by)
+    shares = class_log_probs(plain, torch.ones(3000).long(), MEANS, LOG_VARS, LOG_WEIGHTS, SCHEDULE).argmax(1).bincount() / 3000
     assert (shares - LOG_WEIGHTS.exp()).abs().max() < 0.04
 
 

@@ -1,4 +1,4 @@
-"""The experiment of diffusion/classifier_guidance: exact players are led to the class, and every number is what it says."""
+"""The experiment of diffusion/classifier_guidance: exact models are guided to the class, and every number is checked."""
 
 import dataclasses
 import math
@@ -63,8 +63,8 @@ def test_exact_players_draw_the_class_that_was_asked_for(sampler):
     x = experiment._draw(label, Guiding(guidance=1.0, sampler=sampler)).flatten(1).unflatten(0, (3, 300))
     assert (x.mean(1) - means).abs().max() < 0.03
     assert (x.std(1) / 0.1 - 1).abs().max() < 0.2
-    nobody = experiment._draw(label, Guiding(guidance=0.0, sampler=sampler)).flatten(1)
-    assert (torch.cdist(nobody, means).argmin(1).bincount() / 900 - 1 / 3).abs().max() < 0.06
+    unguided = experiment._draw(label, Guiding(guidance=0.0, sampler=sampler)).flatten(1)
+    assert (torch.cdist(unguided, means).argmin(1).bincount() / 900 - 1 / 3).abs().max() < 0.06
 
 
 @pytest.mark.parametrize(("classifier", "scale"), [("noisy", 1.5), ("clean", 1.5), ("noisy", -2.0)])
@@ -72,8 +72,8 @@ def test_the_prediction_is_the_denoisers_less_the_slope_in_units_of_the_noise(cl
     experiment, _, _ = digits()
     x = torch.randn(5, 1, 8, 8, generator=seeded(), requires_grad=True)
     t, label = torch.tensor([1, 5, 9, 20, 20]), torch.tensor([3, 9, 0, 3, 1])
-    told = t if classifier == "noisy" else torch.zeros_like(t)
-    loss = functional.cross_entropy(getattr(experiment, classifier)(x, told), label, reduction="sum")
+    given = t if classifier == "noisy" else torch.zeros_like(t)
+    loss = functional.cross_entropy(getattr(experiment, classifier)(x, given), label, reduction="sum")
     slope = -torch.autograd.grad(loss, x)[0]
     with torch.no_grad():
         wanted = experiment.denoiser(x, t) - scale * (1 - experiment.alpha_bar[t]).sqrt().view(-1, 1, 1, 1) * slope
@@ -88,7 +88,7 @@ def test_the_classifier_reads_the_level():
     found = network(x, t)
     assert found.shape == (5, 4)
     assert not torch.allclose(found, network(x, t + 10), atol=1e-3)
-    torch.testing.assert_close(network(x[2:3], t[2:3]), found[2:3])  # no example looks at another
+    torch.testing.assert_close(network(x[2:3], t[2:3]), found[2:3])  # examples are independent
 
 
 # ---------------------------------------------------------------------------------------------------- training
@@ -166,7 +166,7 @@ def test_an_evaluation_knows_noise_from_digits():
 
 
 def test_guided_samples_are_held_against_unguided_ones():
-    """Real digits for samples: with guidance those asked for, without it the next class."""
+    """Real digits as samples: with guidance of the requested class, without it of the next class."""
     experiment, train, held_out = digits()
     whole = train.batch()
 
@@ -182,8 +182,8 @@ def test_guided_samples_are_held_against_unguided_ones():
     assert metrics["nearest"] == pytest.approx(0, abs=1e-6)
 
 
-def test_accuracies_are_told_level_by_level():
-    """A classifier that knows everything up to level 10 of 20, and one that says 3 to all."""
+def test_accuracies_are_listed_level_by_level():
+    """A classifier that is right up to level 10 of 20, and one that always answers 3."""
     experiment, _, held_out = digits(guidance=0.0)
     label = held_out.batch()["label"]
 
@@ -231,7 +231,7 @@ def test_the_exact_slope_is_that_of_the_training_images():
 
 
 def test_a_classifier_of_zero_slope_is_off_by_all_of_it():
-    """And one whose slopes are exact, by nothing."""
+    """And a classifier with exact gradients has no error."""
     experiment, train, held_out = digits()
     x0, labels = 2 * train.batch()["image"].flatten(1) - 1, functional.one_hot(train.batch()["label"], 10).bool()
 

@@ -41,7 +41,7 @@ def test_regression_finds_no_slope_on_gaussian_data_and_one_on_two_points():
         seen, target = into * noisy, (data - skip * noisy) / out
         assert abs((seen * target).mean()) < 0.015 and abs(target.square().mean() - 1) < 0.02  # five standard errors
     cubic = (seen**3 * target).mean() - 3 * (seen * target).mean()
-    assert abs(cubic) > 0.1  # two points are no Gaussian: the cube says something
+    assert abs(cubic) > 0.1  # two points are no Gaussian: the third moment is informative
 
 
 def test_the_loss_keeps_its_digits_at_a_small_level():
@@ -57,7 +57,7 @@ def test_the_loss_keeps_its_digits_at_a_small_level():
 
 
 class GaussianImages:
-    """Stands for a data set: 40 images whose pixels are Gaussian on [-1, 1], of root mean square 1/2."""
+    """A stand-in for a data set: 40 images with Gaussian pixels on [-1, 1], of root mean square 1/2."""
 
     description = {"name": "gaussian", "shape": [1, 8, 8], "classes": None}
 

@@ -141,7 +141,7 @@ def test_both_wings_under_vmap_and_jit():
 
 
 class Shrink(torch.nn.Module):
-    """A model without weights: it takes half of x_t for the data, and says so in the words of its kind."""
+    """A model without weights: it takes half of x_t for the data, and converts it to its kind."""
 
     def __init__(self, kind, alpha_bar):
         super().__init__()

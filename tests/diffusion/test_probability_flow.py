@@ -1,4 +1,4 @@
-"""SciPy's solver, quantiles and exact densities against the flow of a mixture whose score is known, in both wings."""
+"""SciPy's solver, quantiles and exact densities against the flow of a mixture with a known score, in both wings."""
 
 import math
 
@@ -49,7 +49,7 @@ def test_the_solver_agrees_with_scipys():
 
 
 def test_the_likelihood_of_a_mixture_is_its_log_density():
-    """Exact divergence, exact score. Left are the solver's error and that of the last density, whose mean is 0."""
+    """Exact divergence, exact score. The remainder is the solver's error and that of the last density, which has mean 0."""
     x = points(6)
     found = practice.log_prob(x, exact_probes(6, 2), GRID, flow)
     torch.testing.assert_close(found, mixture_log_prob(x, MEANS, LOG_VARS, LOG_WEIGHTS), rtol=0, atol=1e-3)

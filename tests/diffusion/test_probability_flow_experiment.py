@@ -1,4 +1,4 @@
-"""The likelihood of the trained flow and its bound, on data whose law, score and likelihood are known."""
+"""The likelihood of the trained flow and its bound, on data with known distribution, score and likelihood."""
 
 import math
 
@@ -15,7 +15,7 @@ VARIANCE = 0.3
 
 @pytest.fixture
 def model(monkeypatch):
-    """An experiment whose noise is the best one for data N(0, VARIANCE)."""
+    """An experiment with the optimal noise prediction for data N(0, VARIANCE)."""
     recipe = FlowRecipe(base_channels=4, multipliers=(1, 2), blocks=1, solver_steps=12)
     model, _ = tiny.built("diffusion/probability_flow", recipe)
 

@@ -139,7 +139,7 @@ def test_results_keep_the_dtype_under_a_finer_schedule(dtype):
         log_vars,
         empirical_posterior_mean(x, mixture[0], t, SCHEDULE),
     ]
-    if dtype != torch.bfloat16:  # whose weights do not sum to one within what log_weights is checked for
+    if dtype != torch.bfloat16:  # its weights do not sum to one within the tolerance of log_weights
         found += [mixture_log_prob(x, means, log_vars, mixture[2]), mixture_score(x, means, log_vars, mixture[2])]
     assert {part.dtype for part in found} == {dtype}
 

@@ -45,7 +45,7 @@ def experiment_on(mixture=None, **changes):
 
 
 def knowing(experiment):
-    """The same, with a network that was told the exact score."""
+    """The same, with the exact score as its network."""
 
     def velocity(x, t):
         x = x.double()

@@ -131,7 +131,7 @@ def test_the_fixed_bounds_are_the_elbos():
         bounds = experiment._bounds(held_out, 10)
     x0 = 2 * held_out.batch(torch.arange(10))["image"] - 1
     noises = torch.randn(12, *x0.shape, generator=torch.Generator().manual_seed(0))
-    steps = slice(1, None)  # all but the decoder, whose variance is the small one here
+    steps = slice(1, None)  # all but the decoder, which has the small variance here
     for name in ("small", "large"):
         both = [elbo_terms(x0, sign * noises, modest, alpha_bar, variance=name, num_levels=17) for sign in (1, -1)]
         wanted = sum(both) / (2 * 64 * torch.log(torch.tensor(2.0)))

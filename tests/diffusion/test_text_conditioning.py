@@ -1,4 +1,4 @@
-"""What torch's own attention says of a caption's words, and what a caption is worth to a regression."""
+"""Attention to a caption's words compared with torch, and the gain of a regression from a caption."""
 
 import numpy as np
 import torch
@@ -34,9 +34,9 @@ def test_a_caption_lowers_the_loss_by_the_distance_of_the_predictions():
     coin = torch.rand(200_000, generator=GENERATOR) < 0.5
     right = torch.rand(200_000, generator=GENERATOR) < 0.8
     noise, caption = coin.double(), torch.where(right, coin, ~coin)
-    told = torch.stack([noise[caption == label].mean() for label in (False, True)])[caption.long()]
+    informed = torch.stack([noise[caption == label].mean() for label in (False, True)])[caption.long()]
     blind = noise.mean()
-    losses = [(noise - prediction).square().mean() for prediction in (blind, told)]
-    gain = (told - blind).square().mean()
+    losses = [(noise - prediction).square().mean() for prediction in (blind, informed)]
+    gain = (informed - blind).square().mean()
     np.testing.assert_allclose(losses[0] - losses[1], gain, rtol=1e-10)
     np.testing.assert_allclose([*losses, gain], [0.25, 0.16, 0.09], atol=0.005)  # more than five standard errors

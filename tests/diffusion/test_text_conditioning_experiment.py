@@ -62,8 +62,8 @@ def test_the_judge_tells_what_pictures_of_held_out_digits_show():
     batch = held_out.batch(torch.arange(200))
     label = batch["label"]
     stroke, place = torch.arange(200) % 2, torch.arange(200) % 3
-    told = CaptionJudge(**train.batch()).tell(picture(batch["image"], stroke, place))
-    right = [(found == wanted).double().mean().item() for found, wanted in zip(told, (label, stroke, place), strict=True)]
+    judged = CaptionJudge(**train.batch()).tell(picture(batch["image"], stroke, place))
+    right = [(found == wanted).double().mean().item() for found, wanted in zip(judged, (label, stroke, place), strict=True)]
     assert right[0] > 0.95 and right[1:] == [1.0, 1.0]
 
 

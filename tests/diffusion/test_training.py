@@ -89,7 +89,7 @@ def test_drawing_by_the_losses_is_unbiased_and_less_noisy():
 
 
 def test_probabilities_do_not_depend_on_numpys_rounding():
-    """Ten thousand levels whose chances are added up in float32."""
+    """Ten thousand levels with probabilities summed in float32."""
     p = loss_aware_probabilities(torch.rand(10_000, 3, generator=seeded()))
     assert importance_weighted_loss(torch.ones(3), torch.tensor([1, 77, 10_000]), p).isfinite().all()
     np.testing.assert_allclose(p.double().sum().item(), 1, rtol=1e-6)

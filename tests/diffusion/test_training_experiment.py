@@ -458,7 +458,7 @@ def test_a_study_paints_its_schedule_and_its_bits():
     with torch.no_grad():
         found = digits()[0].eval().study(few)
         at_zero = digits(zero_terminal_snr=True, prediction="velocity")[0].eval()
-        assert studies.bits(at_zero, few) == {}  # whose noise does not tell the data
+        assert studies.bits(at_zero, few) == {}  # its noise does not determine the data
     assert list(found) == ["interpolation", "inversion", "schedule", "bits"]
 
 

@@ -199,7 +199,7 @@ def test_it_begins_at_zero_and_learns_from_there():
         optimizer.step()
     assert loss < 0.5 * noise.square().mean()
     blocks = [module for module in network.modules() if isinstance(module, Block)]
-    assert all(module.conv1.weight.grad.abs().max() > 0 for module in blocks)  # what stood behind a zero has woken
+    assert all(module.conv1.weight.grad.abs().max() > 0 for module in blocks)  # layers behind an initial zero now have gradients
 
 
 def test_a_fresh_block_between_equal_widths_is_the_identity():

@@ -53,7 +53,7 @@ def log_partition(e):
 
 
 def walks(e, base):
-    """log w of walks whose bias goes from the base to the model's, and whose weights grow from 0, with a Gibbs step at each."""
+    """log w of walks with a bias from the base's to the model's and weights growing from 0, with a Gibbs step at each."""
     t, runs = torch.linspace(0, 1, e.recipe.temperatures), e.recipe.runs
     size, hidden = e.weight.shape
     first, of_hidden, of_visible = (

@@ -58,7 +58,7 @@ def _walks(
 MISTAKES = (
     Mistake("intermediate_log_prob", "the base kept whole", _after_checks("intermediate_log_prob", lambda **given: (
         _log_prob(**given, rest=1.0 + given["inverse_temperature"])))),
-    Mistake("intermediate_log_prob", "the softplus tempered, not what it is of", _after_checks(
+    Mistake("intermediate_log_prob", "the softplus tempered, not its argument", _after_checks(
         "intermediate_log_prob", partial(_log_prob, inside=lambda t, inputs: t * softplus(inputs, threshold=700)))),
     Mistake("intermediate_log_prob", "both ends exchanged", _after_checks(
         "intermediate_log_prob", lambda inverse_temperature, **given: (

@@ -48,7 +48,7 @@ def _moved(x, start, noise, energy_fn, h, temperature):
 
 
 def _silent_chain(x, noises, energy_fn, *, step_size, temperature=1.0):
-    """The right chain where it stays finite; where it does not, it is cut off and nothing is said."""
+    """The right chain where it stays finite; otherwise it is silently cut off."""
     try:
         return right.langevin_sample(x, noises, energy_fn, step_size=step_size, temperature=temperature)
     except ValueError as error:
@@ -109,7 +109,7 @@ MISTAKES = (
         x - h * _gradient(energy_fn, start) + math.sqrt(2 * h * t) * noise))),
     Mistake("langevin_sample", "noise before the slope", _chain(lambda x, start, noise, energy_fn, h, t: (
         lambda shaken: shaken - h * _gradient(energy_fn, shaken))(x + math.sqrt(2 * h * t) * noise))),
-    Mistake("langevin_sample", "says nothing of a chain that diverges", _silent_chain, only_checks=True),
+    Mistake("langevin_sample", "silent about a chain that diverges", _silent_chain, only_checks=True),
     Mistake("clipped_langevin_step", "the state not clipped", _clipped(
         lambda x, z, g, a, s, c, low, high: x - a * g.clamp(-c, c) + s * z)),
     Mistake("clipped_langevin_step", "clipped before the noise", _clipped(

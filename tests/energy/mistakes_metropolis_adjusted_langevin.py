@@ -57,7 +57,7 @@ def _by_coordinate(accepted, y, x):
 
 
 def _matrix(of_parts):
-    """of_parts(q, ratio p_j / p_i) -> the moves, whose diagonal is filled."""
+    """of_parts(q, ratio p_j / p_i) -> the moves, with the diagonal filled."""
 
     def wrong(log_probs, proposal):
         right.metropolis_matrix(log_probs, proposal)  # for its checks

@@ -1,4 +1,4 @@
-"""Gibbs chains of a machine with four pixels and two hidden units, whose law after any number of steps is a sum over states."""
+"""Gibbs chains of a machine with four pixels and two hidden units: the law after any number of steps is a sum over states."""
 
 import itertools
 

@@ -21,7 +21,7 @@ def test_the_losses_are_those_of_a_classifier_in_torch():
 
 
 def test_one_draw_of_noise_is_the_discriminators_game():
-    """adversarial/gan computes the value of the game on a finite space, whose sign is turned here."""
+    """adversarial/gan computes the value of the game on a finite space, with the opposite sign."""
     generator = torch.Generator().manual_seed(1)
     data, noise, model = torch.randn(3, 2, 5, dtype=torch.float64, generator=generator).log_softmax(2)
     odds = practice.log_odds(model, noise)

@@ -1,4 +1,4 @@
-"""The experiment of noise-contrastive estimation: what the grid says of a known density, and of one with another constant."""
+"""The experiment of noise-contrastive estimation: the grid's result for a known density, and for another constant."""
 
 import math
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ def test_a_known_density_has_its_likelihood_and_mass_whatever_its_constant():
     experiment, _ = tiny.built("energy/noise_contrastive_estimation", tiny.small(RECIPES["two_moons"]))
     points = load("two_moons", count=64)[0]
     wanted = float(2 * points.points.square().sum(1).mean()) + math.log(math.pi / 2)
-    del experiment.network  # the perceptron, whose place a function takes
+    del experiment.network  # the perceptron, replaced by a function
     for constant in (0.0, 1.5):
         experiment.network = lambda x, constant=constant: constant - 2 * x.square().sum(1, keepdim=True) - math.log(math.pi / 2)
         found = experiment.evaluate(points)

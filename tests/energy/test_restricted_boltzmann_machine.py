@@ -20,7 +20,7 @@ def states(units):
 
 
 def test_free_energies_and_conditionals_agree_with_scikit_learn():
-    """sklearn.neural_network.BernoulliRBM, whose components_ are the transposed weights; its own functions are private."""
+    """sklearn.neural_network.BernoulliRBM: components_ are the transposed weights; its functions are private."""
     neural_network = pytest.importorskip("sklearn.neural_network")
     weight, visible_bias, hidden_bias = machine(6, 4, 0)
     theirs = neural_network.BernoulliRBM(n_components=4)

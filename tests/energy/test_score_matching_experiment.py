@@ -33,7 +33,7 @@ def test_every_loss_is_least_at_the_exact_score_of_the_noisy_points(loss):
         experiment.generator = torch.Generator().manual_seed(3)
         return float(experiment({"point": points}, "train")[0])
 
-    del experiment.network  # the perceptron, whose place a function takes
+    del experiment.network  # the perceptron, replaced by a function
     below, at, above = cost(0.8), cost(1.0), cost(1.2)
     size = float(experiment.exact_score(points + 0.25 * torch.randn_like(points)).square().sum(1).mean()) / 2
     assert (below + above) / 2 - at == pytest.approx(0.04 * size, rel=0.05)  # the loss is a parabola in the scale

@@ -58,9 +58,9 @@ def test_a_bound_accepts_and_refuses_at_its_edges(name):
     for value in refused:
         with pytest.raises(ValueError) as error:
             Options(**{name: value})
-        whose = "each entry" if isinstance(value, tuple) else "it"
+        subject = "each entry" if isinstance(value, tuple) else "it"
         finite = " and finite" if name in ("scale", "rate", "start") and isinstance(value, float) else ""
-        assert str(error.value) == f"{name} is {value}; {whose} must be {words}{finite}"
+        assert str(error.value) == f"{name} is {value}; {subject} must be {words}{finite}"
 
 
 def test_a_default_out_of_bounds_is_refused_when_the_class_is_defined():

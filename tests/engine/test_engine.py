@@ -77,18 +77,18 @@ def test_resume_on_another_processor_says_that_bytes_will_differ(tmp_path, monke
     go_on(tmp_path / "run", say=said.append).run.lock.release()
     assert not said
     kernels, threads = torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()
-    for name, value, told in (
+    for name, value, reported in (
         ("torch.backends.cpu.get_cpu_capability", "VMX", f"kernels is {kernels}, here VMX: sums are rounded in another way"),
         ("torch.get_num_threads", threads + 1, f"threads is {threads}, here {threads + 1}: sums are rounded in another way"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(name, lambda value=value: value)
             go_on(tmp_path / "run", say=said.append).run.lock.release()
-        assert told in said.pop()
+        assert reported in said.pop()
 
 
 def test_resume_without_checkpoints_begins_or_is_refused(tmp_path):
-    """It begins where nothing was trained yet, and says so; what was trained is not overwritten."""
+    """It begins, with a message, if nothing was trained yet; trained state is not overwritten."""
     begin(tmp_path / "begun").run.lock.release()
     said = []
     assert go_on(tmp_path / "begun", say=said.append).step == 0
@@ -334,7 +334,7 @@ def not_a_number(_experiment, loss):
 
 
 def poisoned_gradient(experiment, loss):
-    """A finite loss whose gradient is not: sqrt at 0."""
+    """A finite loss with an infinite gradient: sqrt at 0."""
     return loss + (experiment.network[0].bias * 0).sum().square().sqrt()
 
 
@@ -466,7 +466,7 @@ def test_a_batch_depends_on_seed_and_number_alone():
 
 
 def test_an_order_takes_no_memory_and_begins_anywhere():
-    """10^12 examples, whose order as a list would take 8 TB; the shares of three processes are what one would take."""
+    """10^12 examples, with an order that would take 8 TB as a list; three processes together take what one would."""
     one = Order(10**12, 6, seed=3)
     indices = one.indices(one.draws(10**11, together=2))
     assert len(indices.unique()) == 12 and int(indices.max()) < 10**12

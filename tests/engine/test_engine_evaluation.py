@@ -1,4 +1,4 @@
-"""Evaluations and previews that fail: the state is saved first, the failure is said, and resuming leads to the same bytes."""
+"""Evaluations and previews that fail: the state is saved first, the failure is reported, and resuming gives the same bytes."""
 
 import numpy as np
 import pytest

@@ -161,8 +161,8 @@ def test_the_launcher_trains_in_two_processes_and_a_signal_saves(tmp_path):
         assert launcher.poll() is None, launcher.stderr.read()
         time.sleep(0.1)
     launcher.send_signal(signal.SIGTERM)
-    told = launcher.communicate()[1]
-    assert f"train --resume {folder}" in told and "stopped by SIGTERM after step" in told
+    errors = launcher.communicate()[1]
+    assert f"train --resume {folder}" in errors and "stopped by SIGTERM after step" in errors
     tensors, facts = checkpoint.newest(folder / "checkpoints", print)
     assert facts["processes"] == 2 and facts["step"] > 0
     assert {"generator/0/experiment", "generator/1/experiment"} <= tensors.keys()
@@ -178,6 +178,6 @@ def test_what_counts_trains_in_one_process(tmp_path, forked):
 
 
 def test_the_program_that_kills_would_notice(tmp_path, forked):
-    """A run that resumes without its generator ends in other bytes, and the program says so."""
+    """A run that resumes without its generator ends in other bytes, and the program reports it."""
     (done,) = forked("tests.support.engine.kills:kills_without_generators", tmp_path)
     assert done.code == 0 and done.value["different"], done

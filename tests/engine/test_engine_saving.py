@@ -15,7 +15,7 @@ from tests.support.engine.toys import RECIPE, begin, remains
 def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, monkeypatch):
     """That of step 12 is held back until step 14 is being computed, and holds the state of step 12 all the same."""
     save, start, reached = checkpoint.save, background_writes.Saver.begin, threading.Event()
-    with monkeypatch.context() as at_once:  # one that waits for each of its checkpoints
+    with monkeypatch.context() as at_once:  # waits for each checkpoint
         at_once.setattr(background_writes.Saver, "begin", lambda self, *words: (start(self, *words), self.finish()))
         begin(tmp_path / "straight").train()
 

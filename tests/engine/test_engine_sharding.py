@@ -191,10 +191,10 @@ def test_one_process_has_nothing_to_split(tmp_path):
 
 def test_what_cannot_be_sharded_says_so(toys):
     for rank in (0, 1):
-        told = json.loads((toys / f"refused-{rank}.json").read_text())
-        assert "this one has first, second: train it without --shard" in told["Players"]
-        assert "scalar parameters" in told["Scaled"] and told["Scaled"].endswith("train it without --shard")
-        assert "non-contiguous parameters" in told["Turned"] and told["Turned"].endswith("train it without --shard")
+        messages = json.loads((toys / f"refused-{rank}.json").read_text())
+        assert "this one has first, second: train it without --shard" in messages["Players"]
+        assert "scalar parameters" in messages["Scaled"] and messages["Scaled"].endswith("train it without --shard")
+        assert "non-contiguous parameters" in messages["Turned"] and messages["Turned"].endswith("train it without --shard")
 
 
 def test_a_network_says_what_is_gathered_together():

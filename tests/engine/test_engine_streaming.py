@@ -1,4 +1,4 @@
-"""Streamed data: the batches that memory would give, whoever reads them, whatever is killed; and where data are placed."""
+"""Streamed data: the same batches as from memory, with any workers and after any kill; and the placement of data."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ def streaming(workers, **words):
 
 
 def alive(process):
-    """Whether a process is there, and is not a dead one that no one has asked for its exit code."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -202,7 +202,7 @@ def test_what_a_schedule_cannot_be(field, value):
 
 
 def test_points_make_batches_of_different_weight():
-    """The toy is what it says: otherwise the tests of weighting would prove nothing."""
+    """The toy has batches of different weight: otherwise the tests of weighting would prove nothing."""
     points = Points.drawn().points
     counts = {int((part > 0.3).sum()) for part in points[:36].split(6)}
     assert len(counts) > 2

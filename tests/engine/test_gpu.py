@@ -11,7 +11,7 @@ from tests.support.engine.toys import RECIPE, Players, begin
 
 
 def test_compiled_players_learn_the_same_and_are_evaluated_as_they_are(tmp_path):
-    """Of both players each network is compiled, not the number one of them also moves; a look at them compiles nothing."""
+    """Each network of both players is compiled, but not the scalar that one of them also trains; evaluation compiles nothing."""
     recipe = dataclasses.replace(RECIPE, steps=3)
     runs = [begin(tmp_path / name, make=Players, recipe=recipe) for name in ("plain", "compiled")]
     counter, compiled = CompileCounter(), runs[1]

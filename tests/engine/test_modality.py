@@ -33,7 +33,7 @@ class Melodic(Recipe):
 
 @pytest.fixture
 def melodies(monkeypatch):
-    """A modality that the engine has never heard of: two files of its own would make it."""
+    """A modality unknown to the engine, made of two files."""
 
     def load(source, *, held_out, seed, voices):
         train, rest = points.load("bimodal", held_out=held_out, seed=seed, count=10 * voices)

@@ -27,7 +27,7 @@ def clock(monkeypatch):
 def test_a_laps_rate_and_its_share_of_the_peak(clock, monkeypatch):
     """Two processes, two batches a step of 3 windows of 8 tokens: 96 tokens a step; the peak is 8 steps a second.
 
-    The first lap, slow from compiling, counts neither in the second nor in what environment.json says.
+    The first lap, slow from compiling, counts neither in the second nor in environment.json.
     """
     recipe = dataclasses.replace(
         transformer.RECIPES["pydoc"], context=8, layers=1, width=8, heads=2, accumulate=2, precision="bfloat16"

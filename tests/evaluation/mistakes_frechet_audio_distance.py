@@ -31,7 +31,7 @@ def _in_hertz(low, high, count):
 
 
 def _cells(x, window, filterbank, hop, epsilon=1e-6, power=lambda spectrum: spectrum.abs().square()):
-    """By torch.stft, whose frames are the same where it does not center them."""
+    """By torch.stft, with the same frames if they are not centered."""
     right.log_mel_spectrogram(x, window, filterbank, hop=hop, epsilon=epsilon)  # its checks
     if not len(x):
         return x.new_empty(0, len(filterbank), (x.shape[1] - len(window)) // hop + 1)

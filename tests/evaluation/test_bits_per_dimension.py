@@ -32,7 +32,7 @@ def test_far_and_narrow_cells_have_all_digits(value, mean, log_scale):
         scale = mpmath.exp(log_scale)
         sigmoid = lambda place: 1 / (1 + mpmath.exp(-(place - mpmath.mpf(mean)) / scale))  # noqa: E731
         center, half = mpmath.mpf(2 * value) / 255 - 1, mpmath.mpf(1) / 255
-        if value == 255:  # 1 - sigma(a), whose digits 60 would not hold
+        if value == 255:  # 1 - sigma(a) would lose all 60 digits
             wanted = float(-mpmath.log(1 + mpmath.exp((center - half - mean) / scale)))
         else:
             wanted = float(mpmath.log(sigmoid(center + half) - sigmoid(center - half)))

@@ -23,7 +23,7 @@ def test_kernels_are_scikit_learns():
 
 @pytest.mark.peers("torchmetrics")
 def test_the_kernel_inception_distance_is_torchmetrics():
-    """Of one subset that holds all features, whose order does not count."""
+    """Of one subset that holds all features, in any order."""
     import torchmetrics.image.kid as metric
 
     distance = metric.KernelInceptionDistance(feature=torch.nn.Identity(), subsets=1, subset_size=25)

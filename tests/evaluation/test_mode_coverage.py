@@ -23,7 +23,7 @@ def test_modes_are_the_nearest_neighbors_of_scikit_learn():
 
 
 def test_distances_far_from_the_origin_keep_their_digits_in_float32():
-    """Forty centers, from which on torch.cdist multiplies matrices unless it is told not to."""
+    """With forty centers or more torch.cdist multiplies matrices by default."""
     centers = 30000 + torch.arange(40.0)[:, None].expand(40, 2)
     x = centers + torch.tensor([0.25, -0.25])
     assert practice.assign_modes(x, centers, radius=0.5).tolist() == list(range(40))

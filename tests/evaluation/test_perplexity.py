@@ -34,7 +34,7 @@ def test_torchmetrics_has_the_same_perplexity():
 
 
 def test_a_text_has_the_same_bits_per_byte_in_letters_and_in_words():
-    """A model of letters, and the model of words whose probabilities are products of the letters'; é has two bytes."""
+    """A model of letters, and the model of words with products of the letters' probabilities; é has two bytes."""
     words = ["caf", "é", " au ", "lait"]
     text = "".join(words)
     counts = collections.Counter(text)

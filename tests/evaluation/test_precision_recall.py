@@ -1,4 +1,4 @@
-"""What scikit-learn and SciPy say of balls around points, and what the four shares say of samples whose faults are known."""
+"""Balls around points compared with scikit-learn and SciPy, and the four shares of samples with known faults."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ REAL, GENERATED = torch.tensor(rng.normal(size=(60, 3))), torch.tensor(0.3 + 0.8
 
 @pytest.mark.parametrize("neighbors", [1, 3, 59])
 def test_radii_are_scikit_learns(neighbors):
-    """NearestNeighbors asked for no queries leaves each point out itself."""
+    """NearestNeighbors without queries leaves out each point itself."""
     distances, _ = NearestNeighbors(n_neighbors=neighbors).fit(REAL).kneighbors()
     np.testing.assert_allclose(practice.nearest_neighbor_radii(REAL, neighbors=neighbors), distances[:, -1], rtol=1e-12)
 

@@ -30,7 +30,7 @@ def linear(e, y, time):
 def evaluate(e, data):
     found = metrics_flow_matching.evaluate(e, data)
     points, steps = data.batch()["point"], e.recipe.judged_steps
-    # the loss is of the cosine path, with the draws of its own generator
+    # the loss is of the cosine path, with draws of a separate generator
     fixed = torch.Generator().manual_seed(0)
     x0, losses = torch.randn(points.shape, generator=fixed), []
     for a, b, t in zip(x0, points, torch.rand(len(points), generator=fixed).tolist(), strict=True):

@@ -35,7 +35,7 @@ MISTAKES = (
     Mistake("uniform_dequantize", "takes numbers for levels", lambda x, u, *, num_levels: (
         right.uniform_dequantize(x.long(), u, num_levels=num_levels)), only_checks=True),
     Mistake("quantize", "rounded", lambda y, *, num_levels: (y * num_levels).round().clamp(0, num_levels - 1).long()),
-    Mistake("quantize", "1 is a level of its own", lambda y, *, num_levels: (y.clamp(0, 1) * num_levels).floor().long()),
+    Mistake("quantize", "1 as a further level", lambda y, *, num_levels: (y.clamp(0, 1) * num_levels).floor().long()),
     Mistake("quantize", "the product rounds down", lambda y, *, num_levels: (
         (y.clamp(0, 1) * num_levels).floor().clamp(0, num_levels - 1).long())),
     Mistake("logit_forward", "the press not counted", lambda y, *, alpha=0.05: _with_determinant(

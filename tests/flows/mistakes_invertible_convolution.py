@@ -28,7 +28,7 @@ def _turned_around(permutation, lower, upper, log_diagonal, sign):
 
 
 def _whole_triangles(permutation, lower, upper, log_diagonal, sign):
-    """What stands above the diagonal of lower is read."""
+    """Entries above the diagonal of lower are read."""
     right.assemble(permutation, lower, upper, log_diagonal, sign)
     eye = torch.eye(len(lower), dtype=lower.dtype)
     return ((lower - torch.diag(lower.diagonal()) + eye) @ (upper.triu(1) + torch.diag(sign * log_diagonal.exp())))[

@@ -51,7 +51,7 @@ MISTAKES = (
     Mistake("inverse", "a pass too few", lambda z, conditioner_fn: _so_many_passes(z, conditioner_fn, z.shape[1] - 1)),
     Mistake("inverse", "the log-determinant of forward", lambda z, conditioner_fn: (
         right.inverse(z, conditioner_fn)[0], -right.inverse(z, conditioner_fn)[1])),
-    Mistake("inverse", "looks at noise (an inverse autoregressive flow)", lambda z, conditioner_fn: (
+    Mistake("inverse", "conditioned on noise (an inverse autoregressive flow)", lambda z, conditioner_fn: (
         z * conditioner_fn(z)[1].exp() + conditioner_fn(z)[0] + 0 * right.inverse(z, conditioner_fn)[0],
         conditioner_fn(z)[1].sum(1))),
 )  # fmt: skip

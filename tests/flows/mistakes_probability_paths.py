@@ -98,7 +98,7 @@ MISTAKES = (
     Mistake("conditional_velocity", "the ratio turned over", _velocity(
         lambda x, x1, a, s, da, ds: s / ds * (x - a * x1) + da * x1)),
     Mistake("conditional_velocity", "no mean", _velocity(lambda x, x1, a, s, da, ds: ds / s * x + da * x1)),
-    Mistake("conditional_velocity", "the mean stands", _velocity(lambda x, x1, a, s, da, ds: ds / s * (x - a * x1))),
+    Mistake("conditional_velocity", "the mean fixed", _velocity(lambda x, x1, a, s, da, ds: ds / s * (x - a * x1))),
     Mistake("conditional_velocity", "sigma clipped at the end of a path", _clipped, only_checks=True),
 )  # fmt: skip
 

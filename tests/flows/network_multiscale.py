@@ -17,7 +17,7 @@ from tests.support.networks import Held
 
 
 def _glow(network, x):
-    """Two levels of two steps on two colors: each step the three layers, with the coupling as its mask says."""
+    """Two levels of two steps on two colors: each step the three layers, with the coupling given by its mask."""
     p, fixed = dict(network.named_parameters()), dict(network.named_buffers())
     h, left, total = x.unflatten(1, (2, 4, 4)), [], 0.0
 

@@ -1,4 +1,4 @@
-"""Pairs that the first flow makes, whose ends have the law of its exact velocity, and points of the second flow."""
+"""Pairs of the first flow, with ends distributed by its exact velocity, and points of the second flow."""
 
 import torch
 
@@ -18,7 +18,7 @@ def makes_pairs_of_the_first_flow():
 
 
 def draws_points_of_the_second_flow():
-    """Of two Gaussians, so that both networks are told apart."""
+    """Of two Gaussians, so that both networks can be distinguished."""
     experiment = built("flows/rectified_flow")
     for name, mean in (("average", -0.5), ("first", -0.5), ("network", 0.5)):
         law = Mixture((1.0,), (mean,), (0.3,))

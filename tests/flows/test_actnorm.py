@@ -17,7 +17,7 @@ def test_the_start_is_batch_normalization_of_the_first_batch():
 
 @pytest.mark.peers("normflows")
 def test_normflows_starts_at_the_same_place():
-    """normflows.flows.ActNorm, whose density direction is its inverse; it divides the variance by one less, and adds 1e-6."""
+    """normflows.flows.ActNorm, with its inverse as density direction; it divides the variance by one less, and adds 1e-6."""
     import normflows
 
     peer = normflows.flows.ActNorm((3, 1, 1)).double()

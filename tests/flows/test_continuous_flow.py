@@ -35,7 +35,7 @@ def axes(x):
 
 
 def test_a_linear_field_gives_scipys_normal_density():
-    """N(0, e^A e^A^T) in three dimensions, by both wings in 40 steps, whose error is of the order of 40^-4."""
+    """N(0, e^A e^A^T) in three dimensions, by both wings in 40 steps, with an error of the order of 40^-4."""
     draws = np.random.default_rng(0)
     matrix, points = 0.7 * draws.standard_normal((3, 3)), draws.standard_normal((5, 3))
     wanted = multivariate_normal(np.zeros(3), expm(matrix) @ expm(matrix).T).logpdf(points)

@@ -1,4 +1,4 @@
-"""What torch.distributions says of the logit, and a density whose cells are known."""
+"""The logit compared with torch.distributions, and a density with known cells."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ def built(**changes):
 
 
 def test_the_exact_velocity_of_the_cosine_path_gives_that_of_the_linear_path():
-    """For a mixture of three Gaussians, whose score on the cosine path and whose velocity on the linear path are known."""
+    """For a mixture of three Gaussians, with known score on the cosine path and known velocity on the linear path."""
     drawn = torch.Generator().manual_seed(0)
     means, y = (torch.randn(*shape, dtype=torch.float64, generator=drawn) for shape in ((3, 2), (5, 2)))
     log_vars, weights = torch.tensor([-2.0, -1.0, 0.0]).double(), torch.tensor([0.2, 0.5, 0.3]).double()

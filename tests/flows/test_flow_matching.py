@@ -109,6 +109,6 @@ def test_results_keep_the_dtype_under_finer_times(dtype):
         practice.data_prediction(x, x, time),
         practice.conditional_flow_matching_loss(x, 2 * x, time, lambda x, time: x),
     ]
-    if dtype != torch.bfloat16:  # whose weights do not sum to one within what log_weights is checked for
+    if dtype != torch.bfloat16:  # its weights do not sum to one within the tolerance of log_weights
         found.append(practice.mixture_velocity(x, time, *(part.to(dtype) for part in (MEANS, LOG_VARS, LOG_WEIGHTS))))
     assert {part.dtype for part in found} == {dtype}

@@ -1,4 +1,4 @@
-"""Hutchinson's estimator against torch's own Jacobian, on a network whose parameters are trained through it."""
+"""Hutchinson's estimator against torch's Jacobian, on a network with parameters trained through it."""
 
 import torch
 from torch import nn

@@ -22,7 +22,7 @@ def test_the_factors_are_those_of_scipy():
 
 @pytest.mark.peers("normflows")
 def test_normflows_mixes_channels_as_this_layer_does():
-    """normflows.flows.Invertible1x1Conv, whose density direction is its inverse."""
+    """normflows.flows.Invertible1x1Conv, with its inverse as density direction."""
     import normflows
 
     peer = normflows.flows.Invertible1x1Conv(5).double()

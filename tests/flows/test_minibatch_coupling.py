@@ -48,7 +48,7 @@ def test_pairs_of_an_assignment_keep_the_order(wing):
 
 @pytest.mark.peers("ot")
 def test_plans_agree_with_pot(wing):
-    """Its Sinkhorn after as many iterations, and its network simplex, whose plan of equal weights is an assignment."""
+    """Its Sinkhorn after as many iterations, and its network simplex: with equal weights its plan is an assignment."""
     import ot
 
     x0, x1 = batch(12)
@@ -73,8 +73,8 @@ def test_pairs_agree_with_torchcfm():
     sampler = coupling.OTPlanSampler(method="exact")
     np.testing.assert_allclose(sampler.get_map(x0, x1), np.eye(32)[order] / 32, atol=1e-12)
     noise, data = sampler.sample_plan(x0, x1)
-    whose = (noise[:, None] == x0).all(2).int().argmax(1)
-    torch.testing.assert_close(data, x1[order[whose]])
+    indices = (noise[:, None] == x0).all(2).int().argmax(1)
+    torch.testing.assert_close(data, x1[order[indices]])
     sampler = coupling.OTPlanSampler(method="sinkhorn", reg=4.0)
     plan = practice.sinkhorn_log_plan(practice.squared_distance_matrix(x0, x1), regularization=4.0, num_iterations=500)
     np.testing.assert_allclose(plan.exp(), sampler.get_map(x0, x1), rtol=1e-6)

@@ -1,4 +1,4 @@
-"""What SciPy says of a split, how torch shuffles pixels, and what the network is made for."""
+"""A split compared with SciPy, pixel shuffling compared with torch, and the purpose of the network."""
 
 import numpy as np
 import pytest

@@ -83,7 +83,7 @@ def test_a_compiled_run_that_does_not_reach_the_end_is_nan():
 
 
 def test_a_velocity_that_overflows_is_tried_again_with_a_smaller_step():
-    """x' = x^9 from a first step whose stages are beyond the largest float."""
+    """x' = x^9 from a first step with stages beyond the largest float."""
     x = torch.tensor([1.0], dtype=torch.float64)
     found = practice.solve_adaptive(x, 0.0, 0.1, lambda x, time: x**9, initial_step=1e30)
     exact = (1 - 8 * 0.1) ** (-1 / 8)

@@ -17,7 +17,7 @@ def batch(seed=0):
 
 @pytest.mark.parametrize("coefficients", [practice.cosine_coefficients, practice.variance_preserving_coefficients])
 def test_the_field_carries_noise_along_the_path(coefficients):
-    """SciPy integrates conditional_velocity from x0 at time 0; at 0.3 and 0.95 it is where affine_path says."""
+    """SciPy integrates conditional_velocity from x0 at time 0; at 0.3 and 0.95 the result agrees with affine_path."""
     x0, x1 = (points[:1, 0] for points in batch()[:2])
 
     def at(time):

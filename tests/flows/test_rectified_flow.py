@@ -58,7 +58,7 @@ def test_costs_balance_on_independent_pairs_of_a_mixture():
 
 
 def test_on_the_line_the_pairs_of_a_flow_are_the_optimal_assignment():
-    """SciPy's assignment of starts to ends by squared distance is the one that the flow made."""
+    """SciPy's assignment of starts to ends by squared distance is that of the flow."""
     draws = torch.Generator().manual_seed(1)
     noise = torch.randn(60, 1, dtype=torch.float64, generator=draws)
     _, ends = practice.reflow_pairs(

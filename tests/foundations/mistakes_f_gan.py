@@ -59,7 +59,7 @@ def _kl_without_the_one(v_real, v_fake, **row):
 
 
 def _jensen_shannon_unhalved(v_real, v_fake, **row):
-    """g_f and f* of Nowozin et al., whose generator lacks the half."""
+    """g_f and f* of Nowozin et al., with a generator without the factor 1/2."""
     loss = right.f_gan_critic_loss(v_real, v_fake, **row)
     return 2 * loss if row["divergence"] == "jensen_shannon" else loss
 

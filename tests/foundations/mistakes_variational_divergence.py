@@ -101,7 +101,7 @@ def _accepts_total_variation(critic, *, divergence, alpha=None):
 
 
 def _jensen_shannon_unhalved(critic, *, divergence, alpha=None):
-    """The pair of Nowozin et al., whose generator lacks the half: T = log(2u / (1 + u))."""
+    """The pair of Nowozin et al., with a generator without the factor 1/2: T = log(2u / (1 + u))."""
     if divergence == "jensen_shannon":
         return critic - torch.log(2 - critic.exp())
     return right.log_ratio_from_critic(critic, divergence=divergence, alpha=alpha)

@@ -1,4 +1,4 @@
-"""What SciPy says of f-divergences, and what a row of a spec cannot say of them."""
+"""f-divergences compared with SciPy, and properties that a row of a spec cannot state."""
 
 import jax
 import jax.test_util
@@ -38,7 +38,7 @@ def test_kl_agrees_with_scipy():
 
 
 def test_jensen_shannon_agrees_with_scipy():
-    """SciPy gives the distance, whose square is the divergence; base e by default."""
+    """SciPy gives the distance, the square root of the divergence; base e by default."""
     for value in both(LOG_P, LOG_Q, "jensen_shannon"):
         np.testing.assert_allclose(value, scipy.spatial.distance.jensenshannon(P, Q, axis=1) ** 2, rtol=1e-12)
 
@@ -109,7 +109,7 @@ def _experiment():
 
 
 def test_the_target_is_missed_before_training_and_by_swapped_arguments():
-    """The metric sees a model that has learned nothing, and one that has learned the other direction."""
+    """The metric detects an untrained model, and a model trained on the other direction."""
     recipe, experiment, held_out = _experiment()
     assert experiment.evaluate(held_out)["excess"] > 10 * recipe.target
     optimizer = torch.optim.Adam(experiment.parameters(), lr=0.1)

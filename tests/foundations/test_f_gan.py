@@ -96,7 +96,7 @@ def test_a_mode_is_covered_by_good_samples_only():
 
 
 def test_a_recipe_refuses_what_the_losses_refuse():
-    """An alpha that is missing, or unwanted, is said before anything trains."""
+    """A missing or unexpected alpha is reported before anything trains."""
     with pytest.raises(ValueError, match="alpha"):
         FGanRecipe(divergence="alpha")
     with pytest.raises(ValueError, match="alpha"):

@@ -1,4 +1,4 @@
-"""What SciPy says of conjugates and Wright's omega, and what a row of a spec cannot say of them."""
+"""Conjugates and Wright's omega compared with SciPy, and properties that a row of a spec cannot state."""
 
 import jax
 import jax.test_util

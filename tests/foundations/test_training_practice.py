@@ -38,7 +38,7 @@ def test_adam_agrees_with_torch(settings):
 
 
 def test_adam_agrees_with_optax():
-    """Twenty steps of optax.adam: its epsilon stands outside the root too."""
+    """Twenty steps of optax.adam: its epsilon is outside the root, too."""
     optimizer = optax.adam(0.05)
     parameters = jnp.zeros(7)
     state = optimizer.init(parameters)

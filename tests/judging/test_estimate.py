@@ -90,7 +90,7 @@ def test_a_single_example_tells_nothing_but_the_range():
 @pytest.mark.parametrize("spoken", [of_samples, of_a_project], ids=["evaluate --samples", "project"])
 @pytest.mark.parametrize("value", [0.99849, 0.065731, 12.3456, 1234.0])
 def test_the_interval_is_printed_in_as_many_digits_as_the_value(spoken, value):
-    """With fewer, 0.998 stood in front of "1 to 1"."""
+    """With fewer, 0.998 was followed by "1 to 1"."""
     estimate = Estimate(value, value * (1 - 1e-4), value * (1 + 1e-4))
     number, ends = spoken(estimate._asdict()).replace(",", "").split("\n")
     low, high = ends.removeprefix("[dim]").removesuffix("[/]").split(" to ")

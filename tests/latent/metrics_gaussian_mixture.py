@@ -37,7 +37,7 @@ def evaluate(e, data):
 def preview(e, data):
     drawn = {"climb": [("plot", range(1, len(e.climb) + 1), e.climb)]}
     if "point" in data.batch():
-        made = e.drawn(1000)  # the sampler has tests of its own
+        made = e.drawn(1000)  # the sampler has its own tests
         turns = [2 * math.pi * k / 59 for k in range(60)]
         ellipses = []
         for center, factor in zip(e.means.double(), e.factors.double(), strict=True):

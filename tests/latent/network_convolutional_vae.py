@@ -14,7 +14,7 @@ LIMIT = 10.0  # of log-variances in latent/vae
 
 
 def _convolved(network, x, noise, repeated=False):
-    """The autoencoder of two levels, whose decoder doubles the sides by transposed convolutions or by repeating pixels."""
+    """The autoencoder of two levels, with a decoder that upsamples by transposed convolutions or by repeating pixels."""
     p, statistics = dict(network.named_parameters()), dict(network.named_buffers())
 
     def activated(place, h):

@@ -7,7 +7,7 @@ from tests.support.objectives import Objective, normal, pixels
 
 
 def conditional_vae(e, batch, phase):
-    """Both autoencoders' bounds; the prior of a label is what the network says it is."""
+    """Both autoencoders' bounds; the prior of a label is given by the network."""
     x = pixels(e, batch)
     if phase == "unconditional":
         mean, log_var = e.without.encode(x)

@@ -7,7 +7,7 @@ from tests.support.objectives import Objective, uniform
 
 
 def factors(e, batch, phase):
-    """The autoencoder pays for what the discriminator's logit says; the discriminator tells codes from shuffled ones."""
+    """The autoencoder is penalized by the discriminator's logit; the discriminator separates codes from shuffled codes."""
     log_likelihood, mean, log_var, z = parts_of_the_bound(e, batch)
     if phase == "train":
         rate = kl_to_standard_normal(mean, log_var)

@@ -1,4 +1,4 @@
-"""Codes of a prior whose law is known, decoded by their vectors; and sounds of the requested classes."""
+"""Codes of a known prior, decoded by their vectors; and sounds of the requested classes."""
 
 import torch
 from torch import nn
@@ -66,7 +66,7 @@ SAMPLERS = {
         "one code": (ImageQuantization.sample, "self._of_codes(", "self._of_codes(0 * "),
     },
     draws_sounds_of_each_class: {
-        "the class not told": (SoundQuantization._drawn, "label if self.classes else torch", "torch"),
+        "no class": (SoundQuantization._drawn, "label if self.classes else torch", "torch"),
         "sounds of the next class": (SoundQuantization.sample, "drawn[label == k]", "drawn[label == (k + 1) % 3]"),
         "one beginning": (QuantizedCodes._begin, "as_int64(label)", "0 * as_int64(label)"),
     },

@@ -36,7 +36,7 @@ def test_rankings_are_scikit_learns(scores):
 @BOTH
 @pytest.mark.parametrize("recall", [0.2, 0.5, 0.95, 1.0])
 def test_the_rate_at_a_recall_is_on_the_curve_of_scikit_learn(scores, recall):
-    """The first point of sklearn.metrics.roc_curve whose recall is enough."""
+    """The first point of sklearn.metrics.roc_curve with sufficient recall."""
     rates, recalls, _ = sklearn.metrics.roc_curve(LABELS, scores, drop_intermediate=False)
     found = practice.false_positive_rate_at_recall(torch.tensor(scores), torch.tensor(LABELS), recall=recall)
     np.testing.assert_allclose(found, rates[np.argmax(recalls >= recall)], rtol=1e-13)

@@ -1,4 +1,4 @@
-"""What scikit-learn says of principal components, and what gradient descent finds."""
+"""Principal components compared with scikit-learn and with gradient descent."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What torch says of labels that are handed to a network, and of the rate between two Gaussians; what the experiment shows."""
+"""Conditioning on labels and the rate between two Gaussians compared with torch; results of the experiment."""
 
 import dataclasses
 

@@ -42,7 +42,7 @@ def test_a_transposed_convolution_is_scipys_convolution_of_a_spread_image(stride
 
 
 def test_layers_of_torch_have_these_weights():
-    """nn.Conv2d and nn.ConvTranspose2d, whose weights are [O, C, h, w] and [C, O, h, w]."""
+    """nn.Conv2d and nn.ConvTranspose2d, with weights [O, C, h, w] and [C, O, h, w]."""
     (x,) = _drawn(2, (2, 3, 8, 8))
     for layer, function in (
         (nn.Conv2d(3, 4, 4, stride=2, padding=1), practice.convolution2d),

@@ -20,7 +20,7 @@ def test_the_density_is_the_kernel_density_of_scikit_learn():
 
 
 def test_on_a_line_it_is_the_estimate_of_scipy():
-    """scipy.stats.gaussian_kde, whose factor multiplies the deviation of the data."""
+    """scipy.stats.gaussian_kde: its factor multiplies the deviation of the data."""
     line = DATA[:, 0]
     wanted = scipy.stats.gaussian_kde(line, bw_method=0.4 / line.std(ddof=1)).logpdf(PLACES[:, 0])
     got = practice.smoothed_log_density(torch.tensor(PLACES[:, :1]), torch.tensor(line[:, None]), sigma=0.4)

@@ -61,7 +61,7 @@ def test_a_discriminator_that_is_trained_finds_the_best_logits():
     product = q.sum(1, keepdim=True) * q.sum(0)
     logits = torch.zeros_like(q, requires_grad=True)
     optimizer = torch.optim.LBFGS([logits], max_iter=50, tolerance_grad=1e-12, tolerance_change=1e-14)
-    sure = torch.full((6,), 800.0, dtype=torch.float64)  # a coordinate whose loss is 0, to weigh the two sides apart
+    sure = torch.full((6,), 800.0, dtype=torch.float64)  # a coordinate with loss 0, to weight the two sides separately
 
     def closure():
         optimizer.zero_grad()
@@ -90,6 +90,6 @@ def test_the_gap_of_gaussian_factors_falls_as_the_code_is_turned():
                 for factor in range(2)
             ]
         )
-        told = practice.mutual_information_from_counts(tables).view(2, 2)
-        gaps.append(float(practice.mutual_information_gap(told, torch.full((2,), math.log(20))).mean()))
+        shared = practice.mutual_information_from_counts(tables).view(2, 2)
+        gaps.append(float(practice.mutual_information_gap(shared, torch.full((2,), math.log(20))).mean()))
     assert gaps[0] > 0.99 > 0.4 > gaps[1] > 0.15 > 0.05 > gaps[2]

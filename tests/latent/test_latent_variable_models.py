@@ -16,7 +16,7 @@ WEIGHT, MEAN, LOG_VAR = (torch.tensor(a) for a in (rng.normal(size=(5, 2)), rng.
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 4])
 def test_the_best_covariance_is_that_of_scikit_learn(latent_dim):
-    """sklearn.decomposition.PCA, whose covariances are divided by N - 1."""
+    """sklearn.decomposition.PCA, with covariances divided by N - 1."""
     wanted = PCA(latent_dim).fit(X).get_covariance() * 39 / 40
     got = practice.linear_gaussian_maximum_likelihood_covariance(torch.tensor(X), latent_dim=latent_dim)
     np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-11)

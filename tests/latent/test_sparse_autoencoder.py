@@ -21,7 +21,7 @@ def _solved(steps=8000):
 
 
 def test_shrinkage_finds_the_lasso_of_scikit_learn():
-    """sklearn.linear_model.Lasso, whose squared error is divided by the number of equations, and sparse_encode."""
+    """sklearn.linear_model.Lasso, with a squared error divided by the number of equations, and sparse_encode."""
     found = _solved()
     assert (found == 0).sum() > 10
     for code, datum in zip(found, DATA, strict=True):

@@ -1,4 +1,4 @@
-"""What scikit-learn says of the linear VAE, and SciPy of the divergence."""
+"""The linear VAE compared with scikit-learn, and the divergence with SciPy."""
 
 import math
 

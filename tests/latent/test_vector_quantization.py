@@ -57,7 +57,7 @@ def test_perplexity_is_e_to_the_entropy_of_scipy():
 
 
 def test_an_encoder_learns_through_the_quantizer():
-    """A linear encoder on the line, whose decoder is the code itself: without the estimator it gets no gradient at all."""
+    """A linear encoder on the line, with the identity as decoder: without the estimator it gets no gradient at all."""
     x, codes, scale = torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([[1.0], [3.0]]), torch.tensor(0.6, requires_grad=True)
     quantized = practice.vector_quantize(scale * x, codes)
     assert not (quantized - x).square().sum().requires_grad
@@ -134,8 +134,8 @@ class Unlabeled(tiny.Random):
         return {"audio": super().batch(indices)["audio"]}
 
 
-def test_sounds_without_classes_have_a_prior_that_is_told_none():
-    """One token begins every list; nothing is said of pitch, and samples are one file."""
+def test_sounds_without_classes_have_an_unconditional_prior():
+    """One token begins every list; there is no metric of pitch, and samples are one file."""
     recipe = tiny.small(trained.RECIPES["speech_commands"])
     data = Unlabeled(recipe)
     experiment = trained.build(recipe, data).eval()

@@ -66,7 +66,7 @@ def test_features_are_as_torch_fidelity_gave_them(file):
 
 
 def test_the_resizing_is_tensorflows():
-    """Two pixels to 299: place i is i 2/299, and what lies beyond the last pixel repeats it."""
+    """Two pixels to 299: place i is i 2/299, and places beyond the last pixel repeat it."""
     found = resize_as_tensorflow(torch.tensor([0, 200], dtype=torch.uint8).expand(1, 3, 1, 2))
     wanted = (200 * torch.arange(299) * 2 / 299).clamp(max=200)
     torch.testing.assert_close(found, wanted.expand(1, 3, 299, 299), rtol=0, atol=1e-3)

@@ -37,7 +37,7 @@ def _is_last(image):
 
 
 def layouts(make, *shape):
-    """Of a forward pass on a fake GPU, of a network whose kernels are channels_last."""
+    """Of a forward pass on a fake GPU, of a network with channels_last kernels."""
     with FakeTensorMode(), torch.device("cuda"), torch.no_grad():
         network, given = make(), [torch.zeros(shape)]
         for module in network.modules():

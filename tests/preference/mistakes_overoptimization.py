@@ -65,7 +65,7 @@ def _curve(kl, *, gain, decay, method, distance=torch.sqrt, log=torch.log):
 
 
 def _power(kl, *, gain, decay, method):
-    """The value at 0 comes after the logarithm, whose slope is NaN there."""
+    """The value at 0 is set after the logarithm, which has a NaN gradient there."""
     d = kl.sqrt()
     return d * gain - decay * (kl if method == "best_of_n" else torch.where(kl > 0, d * d.log(), 0.0))
 

@@ -8,7 +8,7 @@ from tests.support.planted_networks import BEGINS, EVALUATED, OTHERS, always_in_
 
 
 def rewards_the_last_position(patch):
-    """Whatever stands there, padding too."""
+    """Including padding."""
     read = reward_model.sequence_reward
     patch.setattr(reward_model, "sequence_reward", lambda hidden, mask, *head: read(hidden, torch.ones_like(mask), *head))
 

@@ -11,7 +11,7 @@ from tests.support.objectives import Mistake, Objective
 
 
 def variants(e, batch, phase):
-    """A text; then each objective of its own policy, of pairs that the reference draws: the sum, as their formulas stand."""
+    """A text; then each objective of its policy, on pairs drawn by the reference: the sum, by their formulas."""
     recipe, tokens = e.recipe, batch["tokens"]
     if e.place.stage == "supervised":
         return language(e, batch, "text")

@@ -30,10 +30,10 @@ def trained(objective):
     return list(experiment.policies["dpo"].parameters()), kept
 
 
-def test_a_policy_learns_the_same_alone_and_beside_all_others():
-    (alone, text), (beside, same_text) = trained("dpo"), trained("all")
+def test_a_policy_learns_the_same_alone_and_among_all_others():
+    (alone, text), (among, same_text) = trained("dpo"), trained("all")
     assert all(map(torch.equal, text, same_text))
-    for one, other in zip(alone, beside, strict=True):
+    for one, other in zip(alone, among, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
     assert not torch.equal(alone[0], text[0])
 
@@ -48,7 +48,7 @@ def test_all_policies_begin_at_the_model_of_the_text():
 
 
 def test_the_reference_point_is_the_log_ratio_of_completions_of_other_prompts():
-    """Of a policy that likes its own completions; a completion that stands behind its own prompt would be liked too much."""
+    """Of a policy that likes its own completions; a completion after its own prompt would score too high."""
     experiment, batch = small(objective="kto")
     policy, tokens = experiment.policies["kto"], batch["tokens"]
     policy.load_state_dict(experiment.reference.state_dict())

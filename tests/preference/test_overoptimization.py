@@ -97,10 +97,10 @@ def test_the_gold_reward_of_gaussian_errors_is_a_regression(rng):
     gold = rng.normal(2.0, 1.5, size=200_000)
     proxy = gold + rng.normal(0.0, 0.8, size=gold.shape)
     fitted = scipy.stats.linregress(proxy, gold)
-    told = practice.expected_gold_reward(
+    expected = practice.expected_gold_reward(
         torch.tensor([0.0, 5.0], dtype=torch.float64), gold_mean=2.0, gold_variance=2.25, noise_variance=0.64
     )
-    np.testing.assert_allclose(told, fitted.intercept + fitted.slope * np.array([0.0, 5.0]), atol=0.02)
+    np.testing.assert_allclose(expected, fitted.intercept + fitted.slope * np.array([0.0, 5.0]), atol=0.02)
 
 
 def test_heavy_tails_turn_the_gold_reward(rng):

@@ -1,4 +1,4 @@
-"""A byte model that learns a text and then preferences: when it changes over, what it is judged by, and that it learns."""
+"""A byte model that learns a text and then preferences: the stages, their metrics, and the effect of training."""
 
 import dataclasses
 import math

@@ -61,7 +61,7 @@ def test_rankings_of_two_are_fitted_as_logistic_regression_fits_them():
         (rng.uniform(size=200) < scipy.special.expit(SCORES[pairs[:, 0]] - SCORES[pairs[:, 1]]))[:, None], pairs, pairs[:, ::-1]
     )
     design = np.eye(4)[won[:, 0]] - np.eye(4)[won[:, 1]]
-    signs = np.resize([1, -1], 200)  # every other comparison is told the other way round, or there would be one class
+    signs = np.resize([1, -1], 200)  # every other comparison is reversed, since there would be only one class
     fitted = linear_model.LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000)
     fitted.fit(design[:, 1:] * signs[:, None], signs)  # item 0 has the score 0
 

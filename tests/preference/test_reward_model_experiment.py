@@ -20,7 +20,7 @@ class Letters:
 
 
 def judged_by(rewards):
-    """The metrics of a model whose rewards are those of a function of the pairs."""
+    """The metrics of a model with rewards given by a function of the pairs."""
     recipe = tiny.small(RECIPES["pydoc"], completion=20, prompt=3, judged=64)
     experiment, _ = tiny.built("preference/reward_model", recipe)
     experiment._rewards = rewards

@@ -17,7 +17,7 @@ def logs(e, batch, phase):
     before, old = law(e, runs.seen), [parameter.detach().clone() for parameter in e.actor.parameters()]
     gradient = torch.autograd.grad(surrogate(runs, before), list(e.actor.parameters()))
     before = law(e, runs.seen)
-    moved = e(batch, phase)[1]  # the direction has a contract of its own
+    moved = e(batch, phase)[1]  # the direction has its own contract
     after = law(e, runs.seen)
     steps = [new - kept for new, kept in zip(e.actor.parameters(), old, strict=True)]
     assert sum(float((g * step).sum()) for g, step in zip(gradient, steps, strict=True)) > 0, "the step goes against the gradient"

@@ -42,7 +42,7 @@ def _going_on(rewards, terminals):
 
 
 def _advantages(rewards, values, terminals, *, discount, trace_decay, bootstraps=None, traces=None, paid=1.0, inside=1.0):
-    """GAE with a mask of its own for the bootstrap, the trace and the reward; inside: what the next value is multiplied by."""
+    """GAE with a separate mask for the bootstrap, the trace and the reward; inside: what the next value is multiplied by."""
     keep = _going_on(rewards, terminals)
     bootstraps, traces = (keep if mask is None else mask for mask in (bootstraps, traces))
     errors = paid * rewards + discount * inside * bootstraps * values[:, 1:] - values[:, :-1]

@@ -24,7 +24,7 @@ def draws_the_law_of_the_policy():
 
 
 def completes_prompts_by_both_models():
-    """Once rounds have begun, the reference is another model; before that the policy stands for it."""
+    """Once rounds have begun, the reference is another model; before that it is the policy."""
     experiment = _experiment()
     prompts = torch.full((60, 3), ord("\n"))
     for other in (experiment.policy, experiment.reference):

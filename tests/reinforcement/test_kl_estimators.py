@@ -84,7 +84,7 @@ def test_which_divergence_a_loss_lowers():
 
 
 def test_the_controller_finds_the_coefficient_of_its_target():
-    """A policy whose divergence is 3 / coefficient^2, begun far off: after 200 steps it is the target of 6."""
+    """A policy with divergence 3 / coefficient^2, from a distant start: after 200 steps it reaches the target of 6."""
     coefficient = torch.tensor(8.0, dtype=torch.float64)
     for _ in range(200):
         before = coefficient

@@ -17,7 +17,7 @@ def _curved(size):
 
 @pytest.mark.parametrize("iterations", [1, 3, 5, 8])
 def test_conjugate_gradients_are_those_of_scipy(iterations):
-    """scipy.sparse.linalg.cg, stopped after as many iterations; it warns of nothing but says that it was stopped."""
+    """scipy.sparse.linalg.cg, stopped after as many iterations; the only warning is that it was stopped."""
     matrix, target = _curved(8), torch.tensor(rng.normal(size=8))
     found = practice.conjugate_gradient(target, matrix.mv, iterations=iterations)
     wanted, _ = scipy.sparse.linalg.cg(matrix.numpy(), target.numpy(), rtol=0.0, maxiter=iterations)

@@ -14,7 +14,7 @@ RECIPE = replace(language_policy.RECIPES["few_texts"], width=8, length=3, symbol
 
 
 def moved(seed=0, critic=0.1, **changes):
-    """An experiment whose policy has moved away from its reference, in float64."""
+    """An experiment with a policy moved away from its reference, in float64."""
     torch.manual_seed(seed)
     experiment = language_policy.build(replace(RECIPE, **changes), None).double()
     experiment.generator = torch.Generator().manual_seed(seed)
@@ -106,7 +106,7 @@ def test_a_completion_has_a_token():
 
 
 def test_the_exact_metrics_are_those_of_all_texts():
-    """The best policy is the one that the topic's other road gives, reference e^(score / price) / Z; at it nothing is lost."""
+    """The optimal policy is reference e^(score / price) / Z, by the topic's other derivation; its regret is zero."""
     experiment = moved()
     policy, best, reference = experiment._laws()
     scores = language_policy._changes(experiment.texts).double()

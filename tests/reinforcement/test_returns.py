@@ -60,7 +60,7 @@ def test_both_wings_agree_on_a_long_row():
 
 @pytest.mark.peers("torchrl")
 def test_torchrl_computes_the_same_advantages():
-    """generalized_advantage_estimate, whose shapes are [..., time, 1] and which takes the next state's values by themselves."""
+    """generalized_advantage_estimate, with shapes [..., time, 1] and a separate argument for the next state's values."""
     from torchrl.objectives.value import functional
 
     column = [part.unsqueeze(-1) for part in (VALUES[:, :-1], VALUES[:, 1:], REWARDS, ENDS, ENDS)]

@@ -95,7 +95,7 @@ def test_any_callable_in_its_own_backend(against, tmp_path):
 
 
 def test_a_builtin_is_called_by_position(against):
-    """It has no names for its arguments; where it does not fit, the wanted signature is said."""
+    """It has no names for its arguments; on a mismatch the expected signature is printed."""
     code, out, _ = against("wavenet", "receptive_field = max\n")
     assert code == 1 and "wanted receptive_field(*, kernel_size, dilations), shapes -> []" in out, out
     code, out, _ = against("maximum_likelihood", "import torch\nentropy = torch.add\n")
@@ -197,7 +197,7 @@ def kl_to_standard_normal(mean, log_var):
 
 
 def test_a_network_is_held_to_the_model_rows(against):
-    """Outputs, gradients and parameter names; a file without one says so."""
+    """Outputs, gradients and parameter names; a file without a network is reported."""
     source = "from practice_torch.autoregressive.chain_rule import MaskedAutoencoder"
     code, out, _ = against("autoregressive/chain_rule", source)
     assert code == 0 and "all hold" in out, out
@@ -221,7 +221,7 @@ def test_a_method_that_a_network_does_not_have_is_not_judged(against):
 
 
 def test_terms_of_the_comparison(against):
-    """Names of the user's own, constants, values alone, one precision, a memory limit: each does what it says, and is said."""
+    """The user's names, constants, values alone, one precision, a memory limit: each takes effect and is reported."""
     marginal = """
 import torch
 def marginal(x0, t, levels):

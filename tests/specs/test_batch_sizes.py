@@ -15,7 +15,7 @@ from shared_specs.syllabus import load
 
 pytestmark = pytest.mark.xdist_group("check")
 
-# ---------------------------------------------------------------------------------------------------- where the batch lies
+# ---------------------------------------------------------------------------------------------------- the batch axis
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def failures(row, spec=None, precision="float64", **wrong):
 
 @pytest.mark.parametrize("row", [NORM, CENTERED, ONE_HOT, ROOT, AT_ZERO], ids=lambda row: f"{row.function}, {row.case}")
 def test_a_right_function_passes(row):
-    """Also one whose examples see each other: the reference computes its batch of one."""
+    """Also a function with interacting examples: the reference computes its batch of one."""
     assert failures(row) == []
 
 
@@ -204,7 +204,7 @@ def test_writing_into_a_numpy_array_is_refused(dtype):
 
 
 def test_nan_in_a_gradient_that_no_row_compares_is_refused():
-    """Unless the row says that there is no slope."""
+    """Unless the row declares that there is no gradient."""
     wrong = dict(root=lambda x: x.sqrt().where(x > 0, 0.0))
     assert [quantity for _, quantity, _ in failures(AT_ZERO, spec=(), **wrong)] == ["gradients without NaN"]
     excused = Agree("root", "at zero", AT_ZERO.given, no_gradient="a kink", differentiate=())

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("check")
 
 
 class Right:
-    """A small topic of its own: an affine bijection, a soft maximum, a sampler."""
+    """A small toy topic: an affine bijection, a soft maximum, a sampler."""
 
     def affine(x, *, scale):
         if not scale > 0:
@@ -101,7 +101,7 @@ def test_a_check_that_refuses_good_values_is_seen_in_a_traced_function():
 
 
 def test_a_module_that_a_trace_finds_first_is_imported_outside_of_it():
-    """Else what it computes at its top is an intermediate value of that trace, and fails whoever uses it later."""
+    """Otherwise module-level values are intermediates of that trace, and fail in later uses."""
     module = {}
 
     def find(name):

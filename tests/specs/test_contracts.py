@@ -88,14 +88,14 @@ def _on_arrays(function):
 
 
 def _contradiction(topic, row, backend, compiled):
-    """What a docstring says otherwise than a row of its function; "" if nothing."""
+    """A contradiction between a docstring and a row of its function; "" if there is none."""
     arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
     arrays = [a for a in arguments.values() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(a))]
     passed = [getattr(a, "shape", None) for a in arrays]
     reference = _checker(topic, backend, "float64", compiled).reference
     given = [shape for shape, _ in (reference if row.traced else reference.eager).result_shapes(row.function, arguments)]
     said = parse(wing_function(backend, topic, row.function).__doc__)
-    if None in said.results:  # a tuple of arrays stands for as many results as it holds
+    if None in said.results:  # a tuple of arrays counts as that many results
         at = said.results.index(None)
         given[at : at + 1 + len(given) - len(said.results)] = [None]
     return mismatch(said, passed, given)

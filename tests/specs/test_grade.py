@@ -1,4 +1,4 @@
-"""grade: a right file passes; a wrong, broken or cheating one does not, and is told why in one line."""
+"""grade: a right file passes; a wrong, broken or cheating one fails with a reason in one line."""
 
 import io
 import json

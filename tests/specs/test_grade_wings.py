@@ -84,7 +84,7 @@ def _kind(row):
 
 
 def _form(topic, row):
-    """Of a row's arguments the words, and the type of everything else, of an array with its axes; a law is a form of its own."""
+    """Of a row's arguments the words, and the type of everything else, of an array with its axes; each law is a form."""
     if not isinstance(row, Agree | Anchor):
         return row.case
     given = leaves(row.given.draw(f"{topic}/{row.function}/{row.case}"))

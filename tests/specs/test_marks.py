@@ -147,8 +147,8 @@ def test_an_error_is_told_by_its_first_line(tmp_path, capfd):
     assert "TypeError" in out and "(line 4)" in out and "frames" not in out and "of 1 functions hold" in out
 
 
-def test_a_wrong_signature_is_told_the_call(tmp_path):
-    """By its names; and what mentions one framework alone is asked in that one, though nothing in it answers."""
+def test_a_wrong_signature_is_reported_with_the_call(tmp_path):
+    """By argument names; a file that mentions one framework alone is graded in that one, even if no function returns."""
     path = tmp_path / "mine.py"
     path.write_text("import torch\ndef leave_one_out_advantage(x): return torch.zeros_like(x)\n")
     results = grade(path, TOPIC, only="leave_one_out_advantage")

@@ -18,7 +18,7 @@ EQUIVALENT = planted("EQUIVALENT")
 
 
 def _rows_for(topic, function):
-    """The rows that call the function: named in the row, or asked for by a law."""
+    """The rows that call the function: named in the row, or called by a law."""
     laws = _functions_of_laws(topic)
     return [r for r in spec_of(topic) if function in (laws[r.case] if isinstance(r, Law) else (getattr(r, "function", None),))]
 
@@ -110,7 +110,7 @@ def results_of_form(topic, form, precision):
 
 @pytest.mark.rule
 def test_every_built_topic_plants_mistakes():
-    """A topic whose rows were never seen to refuse anything is not to be trusted."""
+    """Rows that were never seen to reject anything prove nothing."""
     with_mistakes = {topic for topic, _ in MISTAKES}
     assert [topic.path for topic in load().built if topic.path not in with_mistakes] == []
 

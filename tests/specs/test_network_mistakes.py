@@ -1,4 +1,4 @@
-"""Every mistake planted into a network of the practice wing is refused by its Model rows, in what it is wrong about."""
+"""Every mistake planted into a network of the practice wing is rejected by its Model rows, for the planted reason."""
 
 from dataclasses import replace
 from functools import cache

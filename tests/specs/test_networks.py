@@ -35,7 +35,7 @@ def failed(outcomes):
 
 @pytest.mark.parametrize(("topic", "held"), HELD, ids=[f"{topic}-{held.row.network}-{held.row.case}" for topic, held in HELD])
 def test_a_network_without_a_twin_is_held(topic, held):
-    """To its formula in evaluation; in train mode, dropout included, and in its other methods to what its row says; to its
+    """To its formula in evaluation; to its row in train mode, dropout included, and in its other methods; to its
     initial distribution.
     """
     row = held.row

@@ -28,7 +28,7 @@ IMAGES, KERNEL = RNG.standard_normal((2, 4, 5, 6)), RNG.standard_normal((6, 4, 3
 MATRIX, SINGULAR = X[:, :3] + 3 * np.eye(3), np.ones((3, 3))
 PLACES = np.array([2, 0, 5, -1])  # the last two lie outside
 SHORT = {"d": np.float32, "D": np.complex64}
-# The primitives with a rule whose results are rounded; the others are EXACT.
+# The primitives with rounded results; the others are EXACT.
 ROUNDS = {
     "acos", "acosh", "add", "add_any", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "conv_general_dilated", "cos", "cosh",
     "cumlogsumexp", "cumprod", "cumsum", "div", "dot_general", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "fft",

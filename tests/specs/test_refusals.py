@@ -1,7 +1,7 @@
 """Every refusal that a row requires is announced: a docstring's Raises names the argument, or its last line gives the shape.
 
-Who writes the function from its docstring alone, as an exercise asks, must be able to know what is to be refused. Conversely,
-both wings refuse every array whose shape contradicts the docstring's last line.
+An implementer who has only the docstring, as in an exercise, must know which inputs to reject. Conversely,
+both wings reject every array with a shape that contradicts the docstring's last line.
 """
 
 import inspect
@@ -22,7 +22,7 @@ from shared_specs.syllabus import load
 
 
 def unannounced(module, row):
-    """Whether nothing in the function's docstring says that this row's input is refused."""
+    """Whether the function's docstring does not mention that this row's input is rejected."""
     function = getattr(module, row.function)
     docstring = inspect.getdoc(function)
     said = _raises(module, docstring)

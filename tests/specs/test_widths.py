@@ -142,8 +142,8 @@ def test_jax_functions_are_held_to_the_same(function, quantities):
 def test_every_function_of_integers_is_tried_at_the_edge_of_eight_bits():
     """255 is the last token of 256, and 256 is 0 in uint8: some row of each function holds a 255 and nothing above it.
 
-    Left out are functions of 0 and 1, and those of a schedule, whose levels are all checked and looked up in one place, which
-    forward_sample tries.
+    Left out are functions of 0 and 1, and those of a schedule: its levels are checked and looked up in one place, which
+    forward_sample covers.
     """
     missing = []
     for topic in load().built:

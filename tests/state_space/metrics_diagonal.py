@@ -10,8 +10,8 @@ def costs(e, codes, batch):
     found = []
     for k, row in enumerate(codes):
         before = torch.cat([torch.tensor([e.recipe.levels // 2]), row[:-1]])
-        told = e.recipe.levels + batch["label"][k : k + 1] if e.classes else None
-        law = torch.distributions.Categorical(logits=e.network(before[None], told)[0, :, : e.recipe.levels])
+        condition = e.recipe.levels + batch["label"][k : k + 1] if e.classes else None
+        law = torch.distributions.Categorical(logits=e.network(before[None], condition)[0, :, : e.recipe.levels])
         found.append(-float(law.log_prob(row).sum()))
     return found
 

@@ -97,7 +97,7 @@ MISTAKES = (
     Mistake(
         "initial_eigenvalues", "S4D-Inv of as many states as modes", _but("inverse", lambda order: _inverse(order, order // 2))
     ),
-    Mistake("initial_eigenvalues", "of LegS itself, whose eigenvalues are real", _but("legs", partial(_legs, normal=False))),
+    Mistake("initial_eigenvalues", "of LegS itself, with real eigenvalues", _but("legs", partial(_legs, normal=False))),
     Mistake("initial_eigenvalues", "of LegS with n in place of n + 1 on the diagonal", _but("legs", partial(_legs, lower=0))),
     Mistake(
         "initial_eigenvalues",

@@ -63,7 +63,7 @@ def _step(value, coefficients, *, index, share=0.5, input_share=1.0, transposed=
 
 
 def _held(value, coefficients, *, index):
-    """The exact step of a system whose 1/t is held: not the rule that is requested."""
+    """The exact step of a system with 1/t held: not the requested rule."""
     a, b = (part.to(coefficients) for part in right.legs_matrices(order=coefficients.shape[1]))
     joint = torch.nn.functional.pad(torch.cat((a, b[:, None]), 1), (0, 0, 0, 1)) / index
     moved = torch.linalg.matrix_exp(joint)[:-1]

@@ -56,7 +56,7 @@ def _by_eigenvectors(times, a):
 
 
 def _series(times, a, terms=20):
-    """The exponential series as it stands: its terms are large and cancel."""
+    """The plain exponential series: its terms are large and cancel."""
     matrix = times[:, None, None] * a
     total = term = torch.eye(len(a), dtype=a.dtype).expand_as(matrix)
     for k in range(1, terms):

@@ -12,9 +12,9 @@ def bytes_or_sounds(e, batch, phase):
     if "tokens" in batch:
         return language(e, batch, phase)
     codes, levels = codes_of_sounds(e, batch), e.recipe.levels
-    told = [levels + batch["label"]] if e.classes else []
+    conditions = [levels + batch["label"]] if e.classes else []
     before = torch.column_stack([torch.full((len(codes),), levels // 2), codes[:, :-1]])
-    return nats_per_token(e.network(before, *told)[..., :levels], codes)
+    return nats_per_token(e.network(before, *conditions)[..., :levels], codes)
 
 
 OBJECTIVE = Objective(bytes_or_sounds, unread={"system_rate"})

@@ -52,7 +52,7 @@ SAMPLERS = {
     },
     draws_sounds_of_each_class: {
         "another beginning": (StateSoundExperiment._codes, "self._silence, dtype", "0, dtype"),
-        "the class not told": (StateSoundExperiment._codes, "self._condition(label)", "self._condition(0 * label)"),
+        "no class": (StateSoundExperiment._codes, "self._condition(label)", "self._condition(0 * label)"),
         "sounds of the next class": (SoundExperiment.sample, "sounds[labels == label]", "sounds[labels == (label + 1) % 3]"),
     },
 }

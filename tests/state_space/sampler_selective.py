@@ -46,7 +46,7 @@ def draws_the_law_of_the_letters():
 SAMPLERS = {
     tells_what_each_network_recalls: {
         "answers of the first network": (selective.RecallExperiment._logits, "getattr(self, model)", "getattr(self, 'mamba')"),
-        "the least likely symbols": (selective.RecallExperiment._told, "argmax", "argmin"),
+        "the least likely symbols": (selective.RecallExperiment._answers, "argmax", "argmin"),
         "answers before the questions": (selective.RecallExperiment._logits, "self.recipe.places :,", ": self.items,"),
         "of half of the symbols": (selective.RecallExperiment.sample, "torch.randint(self.symbols,", "torch.randint(1,"),
     },

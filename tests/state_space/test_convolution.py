@@ -1,4 +1,4 @@
-"""What SciPy says of recurrences and causal convolutions."""
+"""Recurrences and causal convolutions compared with SciPy."""
 
 import numpy as np
 import pytest

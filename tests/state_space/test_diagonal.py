@@ -1,4 +1,4 @@
-"""What SciPy says of diagonal state spaces, and what must hold of their block."""
+"""Diagonal state spaces compared with SciPy, and properties of their block."""
 
 import dataclasses
 import math

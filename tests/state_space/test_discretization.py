@@ -36,7 +36,7 @@ def test_the_hold_is_exact_for_an_input_that_is_constant_in_every_step():
 
 @pytest.mark.parametrize("eigenvalue", [-1e-9, -1e-5 + 1e-6j, 1e-12j, -0.2499, -0.2501, 0.25j, -1 + 10j, -3 + 0.001j], ids=str)
 def test_the_integral_has_all_its_digits_near_eigenvalue_zero(eigenvalue):
-    """Against mpmath with 50 digits: the quotient as it stands loses eight of sixteen at -1e-9."""
+    """Against mpmath with 50 digits: the plain quotient loses eight of sixteen at -1e-9."""
     with mpmath.workdps(50):
         wanted = complex((mpmath.exp(2 * mpmath.mpc(eigenvalue)) - 1) / mpmath.mpc(eigenvalue))
     for dtype, limit in ((torch.complex128, 1e-15), (torch.complex64, 5e-7)):

@@ -1,4 +1,4 @@
-"""What transformers' Mamba-2 says of state-space duality, the rank of its matrix, and that chunks are linear in length."""
+"""State-space duality compared with transformers' Mamba-2, the rank of its matrix, and the linear cost of chunks."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What SciPy says of the basis and of the equations, and how well a long signal is remembered."""
+"""The basis and the equations compared with SciPy, and the reconstruction of a long signal."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What transformers says of Mamba's mixer, and what no row can: segments of the scan, its memory, precisions, and generation."""
+"""Mamba's mixer compared with transformers, and tests beyond rows: segments of the scan, memory, precisions, generation."""
 
 from types import SimpleNamespace
 

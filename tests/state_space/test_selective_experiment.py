@@ -72,7 +72,7 @@ def held_out(count=40):
 
 
 class Knowing(torch.nn.Module):
-    """A network that recalls the symbols below 5 in order, but for those that it is told to get wrong."""
+    """A network that recalls the symbols below 5 in order, except for a given set of errors."""
 
     def __init__(self, wrong):
         super().__init__()

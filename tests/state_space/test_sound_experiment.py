@@ -77,11 +77,11 @@ def test_codes_begin_as_those_of_a_wavenet_and_all_else_as_in_the_decoder(topic)
 @OF_BOTH
 @torch.no_grad()
 def test_the_class_is_added_to_the_embedding_of_every_code(topic):
-    """Of each sound its own: as by a decoder whose codes have been moved by the embedding of that class."""
+    """For each sound its own class: equal to a decoder with codes shifted by the embedding of that class."""
     made, _ = experiment_of(topic)
     codes = torch.randint(LEVELS, (3, LENGTH), generator=torch.Generator().manual_seed(1))
-    told = made.network(codes, LEVELS + LABEL[:3])
+    conditioned = made.network(codes, LEVELS + LABEL[:3])
     codes_alone = made.network.embedding.weight[:LEVELS].clone()
-    for logits, row, label in zip(told, codes, LABEL, strict=False):
+    for logits, row, label in zip(conditioned, codes, LABEL, strict=False):
         made.network.embedding.weight[:LEVELS] = codes_alone + made.network.embedding.weight[LEVELS + label]
         torch.testing.assert_close(made.network(row[None])[0], logits, rtol=0, atol=1e-12)

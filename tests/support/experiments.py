@@ -106,7 +106,7 @@ class Case:
 
     @cached_property
     def seen(self):
-        """method -> (state before, what it gives, state after) of every look at the trained experiment, in turn."""
+        """method -> (state before, result, state after) of every evaluation of the trained experiment, in turn."""
         looks, state = {"evaluate": self.data[1], "sample": COUNT}, self.trained.state_dict()
         return {what: (_cloned(state), self.look(what, argument), _cloned(state)) for what, argument in looks.items()}
 
@@ -193,7 +193,7 @@ def resumes_to_the_same_state(case):
 
 
 def resumes_in_every_stage(case):
-    """From the last step of a stage, whose successor begins the next one, and from the first step of each."""
+    """From the last step of a stage, before the next one begins, and from the first step of each."""
     if not stages_of(case.recipe):
         return
     while min(stage.steps for stage in stages_of(case.recipe)) < 2:  # too short to be interrupted in
@@ -217,7 +217,7 @@ def is_saved_whole(case):
 
 
 def is_evaluated_in_shares(case):
-    """Of an experiment that says its metrics are means: those of three shares average to those of the whole."""
+    """If the experiment's metrics are means: those of three shares average to those of the whole."""
     if not isinstance(case.trained, HasEvaluationWeight):
         return
     shares = [Share(case.data[1], rank, 3) for rank in range(3)]
@@ -284,8 +284,8 @@ class _Replayed(Shares):
 
 
 def is_shared_among_processes(case, count=3):
-    """Of an experiment that says so: every process finds what one process finds in the same samples; as many samples are drawn,
-    and no process draws more than its part.
+    """If the experiment supports it: every process gets the results of one process on the same samples; as many samples are
+    drawn, and no process draws more than its part.
     """
     if not isinstance(case.trained, HasShares):
         return

@@ -56,7 +56,7 @@ def energy_distance(x, y):
 
 
 class Judge:
-    """Principal components of known examples by a singular value decomposition, and what is told by them."""
+    """Principal components of known examples by a singular value decomposition, and the verdicts based on them."""
 
     def __init__(self, examples, labels=None):
         self.known = _rows(examples)

@@ -1,4 +1,4 @@
-"""A law of texts that is known: each letter is drawn given the two characters before it. It stands for a network of bytes."""
+"""A known distribution of texts: each letter is drawn given the two characters before it. Replaces a network of bytes."""
 
 import torch
 from torch import nn

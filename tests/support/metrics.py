@@ -1,6 +1,6 @@
 """What experiments log, evaluate and draw, computed a second way.
 
-tests/<family>/metrics_<topic>.py says for an experiment in small what its methods are to return, from its networks, buffers and
+tests/<family>/metrics_<topic>.py gives the expected results of a small experiment's methods, from its networks, buffers and
 data alone: by another formula, by a distribution of torch or SciPy, by a sum over everything, or by a loop over examples.
 
     logs(e, batch, phase)        what `forward` logs; where it is missing, nothing is logged
@@ -15,12 +15,12 @@ An image, a sound or a text is the tensor or the string; a figure is the list of
 options such as the label in a dictionary at the end. Draws come from the experiment's generator, in the order in which the
 experiment takes them.
 
-    NAMES      the recipes that are built; without it all whose fields differ
+    NAMES      the recipes that are built; default: all with different fields
     FIELDS     {recipe: fields with other values}, where the smallest sizes show nothing
     COUNT      examples of the data, where six are too few
-    ROUNDS     the number of steps, 2 unless it says so
-    ANEW       the parameters, too, are as before the step when `logs` is asked
-    STEP       the deviation of the parameters' moves, 0.1 unless it says so
+    ROUNDS     the number of steps; default 2
+    ANEW       the parameters, too, are as before the step when `logs` is called
+    STEP       the deviation of the parameters' moves; default 0.1
     FLOAT32    the experiment computes in float32 whatever its parameters are
     TOLERANCE  relative, where it casts some of what it computes
 """
@@ -59,7 +59,7 @@ def recipes(topic, module):
 
 
 def built(topic, recipe, step):
-    """An experiment whose parameters are not where they begin (behind a zero nothing is seen), and its data."""
+    """An experiment with parameters moved from their initial values (a zero would hide errors behind it), and its data."""
     experiment, batch = tiny.built(topic, recipe)
     move(experiment, torch.Generator().manual_seed(2), step)
     return experiment, batch, tiny.data_of(recipe)
@@ -80,7 +80,7 @@ def seeded(experiment, call):
 
 
 def logged(experiment, batch, phase, second, anew=False):
-    """What a step of the phase logs, and what it is to log; the experiment is left as the step leaves it."""
+    """Logs of a step of the phase, and the expected logs; the experiment keeps its state after the step."""
     before = _state(experiment, anew)
     found = seeded(experiment, lambda: experiment(batch, phase)[1])
     after = _state(experiment, anew)
@@ -102,7 +102,7 @@ def _put(experiment, state):
 
 
 def looked(experiment, what, argument, second):
-    """What a method returns, and what it is to return."""
+    """The result of a method, and the expected result."""
     experiment.eval()
     with torch.no_grad():
         found = seeded(experiment, lambda: getattr(experiment, what)(argument))
@@ -150,7 +150,7 @@ def same(found, wanted, where, tolerance=1e-6):
 
 
 class UpToSign(NamedTuple):
-    """A vector whose sign is free, such as coordinates on a principal axis."""
+    """A vector of arbitrary sign, such as coordinates on a principal axis."""
 
     values: torch.Tensor
 

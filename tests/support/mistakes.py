@@ -14,7 +14,7 @@ from tests.support.topic_files import module_with, topics_with
 class Mistake:
     """wrong takes the place of one function of the practice wing: same arguments, tensors in and out.
 
-    name says what is wrong with it (or, among EQUIVALENT, how else it computes the same). Its values or gradients must be
+    name describes the mistake (or, among EQUIVALENT, the other way to compute the same). Its values or gradients must be
     refused; a mistake that is nothing but a missing check (only_checks) may be refused by Rejects rows alone, one that is right
     for int64 (narrow) must be refused for narrower integers alone, and one that shows in a batch of one or of none alone
     (only_small_batches) must be refused there and nowhere else. A library's form (core_alone) must be accepted by the rows of

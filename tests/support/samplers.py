@@ -116,7 +116,7 @@ def require_shares(indices, probabilities):
 
 
 def require_same(drawn, wanted):
-    """AssertionError unless the chain gives what the one that is written out gives, up to the roundings of float32."""
+    """AssertionError unless the chain agrees with the explicit one up to the rounding of float32."""
     assert drawn.shape == wanted.shape, f"drawn have shape {list(drawn.shape)}, not {list(wanted.shape)}"
     error, scale = (drawn.double() - wanted.double()).abs().max(), wanted.double().abs().max().clamp(min=1e-9)
     # a thousand roundings of float32, in which experiments draw

@@ -67,7 +67,7 @@ def _kind_of(value):
 
 
 def _short(recipe):
-    """Three steps of four examples, and a row, an evaluation and a checkpoint at the end; or the one step that looks at all."""
+    """Three steps of four examples, with a row, an evaluation and a checkpoint at the end; or the single step over all data."""
     steps = min(3, recipe.steps)
     fields = dict.fromkeys(("steps", "log_every", "evaluate_every", "checkpoint_every"), steps)
     fields |= {"warmup_steps": min(1, recipe.warmup_steps), "target": None}
@@ -88,8 +88,8 @@ def playing_in_each_stage(experiment, recipe):
 
 @contextlib.contextmanager
 def instead_of_loading(data):
-    """load_data gives this data, whoever has imported it."""
-    ours = [module for name, module in sys.modules.items() if name.startswith(OURS)]  # asking thousands takes longer than a step
+    """load_data returns this data in every module that imported it."""
+    ours = [module for name, module in sys.modules.items() if name.startswith(OURS)]  # patching all takes longer than a step
     known = [module for module in ours if getattr(module, "load_data", None) is load_data and module is not _SELF]
     for module in known:
         module.load_data = lambda recipe: data

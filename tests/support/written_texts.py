@@ -9,7 +9,7 @@ VALUES = dict.fromkeys(b"aeiou", 1.0) | dict.fromkeys((string.digits + string.pu
 
 
 def written(e, network, prompts, count):
-    """The prompts and so many tokens, each the first whose cumulative probability exceeds a uniform draw."""
+    """The prompts and `count` tokens, each the first with a cumulative probability above a uniform draw."""
     tokens = prompts
     for _ in range(count):
         shares = network(tokens)[:, -1].softmax(-1)
@@ -81,7 +81,7 @@ def rollout_logs(e, policy, reference, prompts, score):
 
 
 def update_logs(e, policy):
-    """The share of tokens whose ratio has left the clip in the direction of its advantage."""
+    """The share of tokens with a ratio beyond the clip in the direction of their advantage."""
     rollout, tuning = e.rollout, e.rollout.tuning
     count = len(rollout.tokens)
     drawn = torch.randperm(count, generator=e.generator)[: max(count // tuning.updates, 1)]

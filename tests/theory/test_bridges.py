@@ -206,17 +206,17 @@ def test_the_difference_is_relative_to_the_largest_number_of_its_draw():
 
 
 @pytest.mark.parametrize(
-    ("code", "says"),
+    ("code", "words"),
     [
         (lambda x: jnp.sum(x), "the code returned the shape []; the expression has [4]"),
         (lambda x: x[:3], "the code returned the shape [3]; the expression has [4]"),
         (lambda x: jnp.stack([x, x]), "the code returned the shape [2, 4]; the expression has [4]"),
     ],
 )
-def test_another_shape_is_refused(code, says):
+def test_another_shape_is_refused(code, words):
     toy = Toy()
     error = result_of(toy, toy.x, code, calls=(entropy,), x=toy.x).error
-    assert error.startswith("refused: ") and says in error
+    assert error.startswith("refused: ") and words in error
 
 
 def test_an_axis_of_length_one_counts_for_nothing():

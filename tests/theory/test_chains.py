@@ -67,7 +67,7 @@ LINES = {
         lambda t: (Slope(exp(t.a * t.y), t.y), t.a * exp(t.a * t.y), exp(t.a * t.y)),
         "derived for all $a > 0$, $y$",
     ),
-    "a function of which nothing is said": (
+    "an unspecified function": (
         lambda t: (Slope(t.f(t.y) ** 2, t.y), 2 * t.f(t.y) * t.f(t.y).diff(t.y), t.f(t.y).diff(t.y) ** 2),
         "derived for all $y$",
     ),
@@ -141,10 +141,10 @@ FAILS = {
 
 @pytest.mark.parametrize("name", FAILS)
 def test_an_inequality_shows_that_what_it_leaves_out_is_never_negative(name):
-    make, says = FAILS[name]
+    make, words = FAILS[name]
     toy = Toy()
     (result,) = toy.only(toy.a + toy.m, make(toy))
-    assert not result.passed and says in result.error
+    assert not result.passed and words in result.error
 
 
 REFUSED = {
@@ -164,11 +164,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_chain_that_could_not_fail_is_refused(name):
-    make, says = REFUSED[name]
+    make, words = REFUSED[name]
     toy = Toy()
     (result,) = toy.only(toy.a + toy.b, *make(toy))
     assert not result.passed
-    assert result.error.startswith("refused: ") and says in result.error
+    assert result.error.startswith("refused: ") and words in result.error
 
 
 def test_a_chain_needs_a_title():
@@ -195,16 +195,16 @@ def test_a_lemma_is_zero_at_its_place_and_positive_elsewhere():
 
 
 @pytest.mark.parametrize(
-    ("expression", "says"),
+    ("expression", "words"),
     [
         (lambda a: a - log(a), ["it is $1$", ""]),
         (lambda a: log(a) - a + 1, ["", "nothing shows that"]),
         (lambda a: (a - 1) ** 3, ["", "nothing shows that"]),
     ],
 )
-def test_a_lemma_that_is_false_fails(expression, says):
+def test_a_lemma_that_is_false_fails(expression, messages):
     results = lemma(expression, lambda a: a + 7)
-    for result, words in zip(results, says, strict=True):
+    for result, words in zip(results, messages, strict=True):
         assert result.passed == (not words) and words in result.error
 
 
@@ -231,7 +231,7 @@ def test_a_lemma_speaks_of_what_it_is_about_and_of_nothing_else():
 
 
 def test_the_condition_of_a_law_may_be_called_as_the_lemmas_own_index():
-    """An entropy of a law over j, given k, by a lemma about laws over k: the k of the condition stays what it is."""
+    """An entropy of a law over j, given k, by a lemma about laws over k: the k of the condition is kept."""
     toy = Toy()
     j = toy.index("j", "what depends on the state")
     given_k = toy.law("r({}|{})", (j, toy.k), "its law, given the state")
@@ -276,7 +276,7 @@ def test_the_letters_of_a_claim():
 
 
 def test_symbols_have_a_meaning_and_are_what_they_are_called():
-    for define, says in (
+    for define, words in (
         (lambda t: t.number("z", " "), "introduced without a meaning"),
         (lambda t: t.define("r", t.p * t.a, "no law", over=t.k, law=True), "is not shown to sum to one"),
         (lambda t: t.define("r", t.a - t.b, "of either sign", positive=True), "nothing shows that"),
@@ -284,7 +284,7 @@ def test_symbols_have_a_meaning_and_are_what_they_are_called():
         toy = Toy("Why?")
         define(toy)
         toy.exact("a = a", because="so")(lambda: Sides(left=1.0, right=2.0))
-        assert says in first_error(toy)
+        assert words in first_error(toy)
     toy = Toy("Why?")
     toy.define("r", toy.p * toy.q / Total(toy.k, toy.p * toy.q), "a law", over=toy.k, law=True)
     toy.exact("a = a", because="so")(lambda: Sides(left=1.0, right=jnp.cos(0.0)))

@@ -67,7 +67,7 @@ def test_no_private_mark_survives():
 
 @pytest.mark.parametrize("topic", [topic.path for topic in load().built])
 def test_every_claim_of_the_course_is_readable(topic):
-    """Every macro is one that the converter knows, and nothing of LaTeX is left over."""
+    """The converter knows every macro, and no LaTeX is left over."""
     known = _converter().latex_context
     derivation = derivation_of(topic)
     for step in derivation.steps:

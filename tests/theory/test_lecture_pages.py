@@ -24,7 +24,7 @@ from theory_jax.pages.tex import _terms, tex
 
 
 def lecture():
-    """A derivation in which something of every kind stands in another order than it is printed."""
+    """A derivation with a part of every kind, in another order than printed."""
     toy = whole(title="A toy <b>")
     kept = toy.exact(r"a = \max(a, a)", because="an implementation fact", role="appendix")
     kept(lambda: Sides(left=1.0, right=1.0 + 1e-16, wrong={"twice": 2.0}))
@@ -302,7 +302,7 @@ def test_pages_are_written_to_a_file_or_to_a_folder(short, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "words"),
     [
         (
             ["jensen", "latent/elbo", "--html", "{}/page.html"],
@@ -312,11 +312,11 @@ def test_pages_are_written_to_a_file_or_to_a_folder(short, tmp_path, capsys):
         (["jensen", "--html", "{}/a_file/page.html"], "page.html cannot be written: "),
     ],
 )
-def test_a_page_that_cannot_be_written_is_one_line(short, tmp_path, arguments, says, capsys):
+def test_a_page_that_cannot_be_written_is_one_line(short, tmp_path, arguments, words, capsys):
     (tmp_path / "a_file").write_text("")
     assert main(["run", *(word.format(tmp_path) for word in arguments)]) == 2
     error = capsys.readouterr().err
-    assert error.splitlines()[-1].startswith("error: ") and says in error
+    assert error.splitlines()[-1].startswith("error: ") and words in error
 
 
 def test_a_figure_is_drawn_for_every_page_anew(tmp_path):

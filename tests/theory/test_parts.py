@@ -48,7 +48,7 @@ def test_missing_front_matter_is_named(name):
 
 
 @pytest.mark.parametrize(
-    ("left_out", "says"),
+    ("left_out", "words"),
     [
         ("Bridge", "no bridge or step"),
         ("Example", "0 examples"),
@@ -56,12 +56,12 @@ def test_missing_front_matter_is_named(name):
         ("Exercise", "2 exercises; it needs 3"),
     ],
 )
-def test_missing_parts_are_named(left_out, says):
+def test_missing_parts_are_named(left_out, words):
     toy = whole()
     parts = [part for part in toy.parts if type(part).__name__ == left_out]
     toy.parts.remove(parts[0])
     (lack,) = toy.lacking()
-    assert says in lack
+    assert words in lack
 
 
 def test_a_missing_central_result_is_named():
@@ -109,25 +109,25 @@ def test_the_value_of_an_expression_needs_every_number():
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "words"),
     [
         ([], "an exercise needs an answer that is executed"),
         ([(0.7, "0.7")], "the answer does not say 0.7"),
         ([(0.7, "0.5")], "computed: 0.7, not 0.5"),
     ],
 )
-def test_the_answer_of_an_exercise_is_executed(rows, says):
+def test_the_answer_of_an_exercise_is_executed(rows, words):
     toy = Toy()
     toy.exercise("How much?", "It is 0.5.")(lambda: rows)
     (result,) = toy.run()
-    assert not result.passed and says in result.error
+    assert not result.passed and words in result.error
 
 
 # ---------------------------------------------------------------------------------------------------- figures
 
 
 @pytest.mark.parametrize(
-    ("draw", "caption", "says"),
+    ("draw", "caption", "words"),
     [
         (lambda axes: axes.set(xlabel="x", ylabel="y"), "Nothing.", "draws nothing"),
         (lambda axes: axes.plot([0, 1]), "A line.", "does not say what its axes are"),
@@ -135,11 +135,11 @@ def test_the_answer_of_an_exercise_is_executed(rows, says):
         (parabola, " ", "a figure needs a caption"),
     ],
 )
-def test_a_figure_that_shows_nothing_is_refused(draw, caption, says):
+def test_a_figure_that_shows_nothing_is_refused(draw, caption, words):
     toy = Toy()
     toy.figure(caption)(draw)
     (result,) = toy.run()
-    assert not result.passed and says in result.error
+    assert not result.passed and words in result.error
 
 
 # ---------------------------------------------------------------------------------------------------- steps in the strict form

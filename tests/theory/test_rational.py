@@ -1,4 +1,4 @@
-"""Rational expressions: zero where SymPy's own reduction says so, not zero where it says not, and no answer for the others."""
+"""Rational expressions: zero or not zero in agreement with SymPy's own reduction, and no answer for other expressions."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Every function of the practice wing compiles as one graph: whoever trains with it compiles a whole step."""
+"""Every function of the practice wing compiles as one graph, so that a whole training step can be compiled."""
 
 import numpy as np
 import pytest

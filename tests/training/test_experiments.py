@@ -71,7 +71,7 @@ def test_every_number_of_a_recipe_has_a_bound_that_help_shows():
 class Toy(Noisy):
     """Sound: it has every member, and draws its samples."""
 
-    explains = {"loss": Metric("squared distance", "error of the points that are told from noise")}
+    explains = {"loss": Metric("squared distance", "error of the reconstructed points")}
 
     def sample(self, count):
         return {"noise": Text(str(torch.randn(count, generator=self.generator).tolist()))}
@@ -112,7 +112,7 @@ def without_gradient(self, batch, phase):
 
 
 def logging(value):
-    """A forward whose log of the loss is value(loss)."""
+    """A forward that logs value(loss)."""
 
     def forward(self, batch, phase):
         loss, _ = Toy.forward(self, batch, phase)

@@ -32,7 +32,7 @@ def double():
 
 @pytest.mark.parametrize("topic", topics_with("metrics"))
 def test_what_is_reported_is_what_a_second_computation_finds(topic, monkeypatch):
-    """Of every recipe in small: after some steps of every phase, whose logs are compared, everything that the module computes."""
+    """For every recipe in small: logs of some steps of every phase, then everything that the module computes."""
     compare(topic, monkeypatch)
 
 
@@ -99,7 +99,7 @@ def drawing(*calls):
 
 LINE = ("plot", [1, 2], [3, 4], {"label": "a"})
 IMAGES = torch.rand(2, 1, 3, 3)
-# found, what it is equal to, what it is not
+# found, an equal value, a different value
 EQUAL = {
     "numbers": ({"a": 1.0}, {"a": 1 + 1e-9}, {"a": 1.001}),
     "names": ({"a": 1.0}, {"a": 1.0}, {"b": 1.0}),

@@ -139,7 +139,7 @@ def test_the_mean_of_the_data_is_the_conditional_one():
 
 @pytest.mark.parametrize("kind", ["noise", "x0", "velocity"])
 def test_every_prediction_is_of_the_same_data(kind):
-    """Of N(m, s^2), whose conditional mean is linear."""
+    """Of N(m, s^2), which has a linear conditional mean."""
     law, kept, x = Mixture((1.0,), (0.3,), (0.5,)), torch.tensor([0.64]), torch.tensor([[0.2, -1.0]])
     data = 0.3 + 0.8 * 0.25 / (0.64 * 0.25 + 0.36) * (x - 0.24)
     noise = (x - 0.8 * data) / 0.6

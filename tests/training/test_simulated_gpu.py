@@ -1,6 +1,6 @@
 """Every recipe on a simulated GPU: it trains, resumes, is sampled and studied, and no training step waits for the device.
 
-What the simulation shows, and what it cannot, stands in tests/support/engine/simulated_gpu.py.
+tests/support/engine/simulated_gpu.py describes what the simulation shows and what it cannot.
 """
 
 import dataclasses
@@ -176,7 +176,7 @@ HERE = "tests/support/engine/simulated_gpu_mistakes.py"
 @pytest.mark.xdist_group("recipes, latent")
 def test_a_step_that_waits_is_named(mistake, operation, ask):
     found = ask(topic="latent/vae", name="digits", mistake=mistake, whole=False)
-    # operations are counted on meta tensors: a step that reads values cannot be counted, and says so; nothing else fails
+    # operations are counted on meta tensors: a step that reads values cannot be counted, and reports it; nothing else fails
     assert all("are not counted" in complaint for complaint in found["failed"].values())
     assert len(found["waits"]) == 1
     (where,) = found["waits"]

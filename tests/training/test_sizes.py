@@ -45,7 +45,7 @@ def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic, monkeypatch):
     module = module_of(topic)
     for name in different(module):
         with on_fake_tensors(module, name) as (tally, experiment, data):
-            if any(phase.moves for phase in experiment.phases):  # the others count, in passes whose sizes depend on the data
+            if any(phase.moves for phase in experiment.phases):  # the others count, in passes with data-dependent sizes
                 steps = step_by_step(experiment, module.RECIPES[name], data, tally)
                 next(steps)
                 for _ in stages_of(module.RECIPES[name])[1:]:

@@ -87,13 +87,13 @@ class TransductionExperiment(nn.Module):
         weights = self._look(source).float().mean((0, 1)).cpu()
         diagonal = "the diagonal" if self.recipe.task == "copy" else "the other diagonal"
         caption = f"Cross-attention, mean over held-out sequences and heads; for {self.recipe.task} it should follow {diagonal}"
-        return {"attention": attention_map(weights, caption), "answers": self._told(source[:8])}
+        return {"attention": attention_map(weights, caption), "answers": self._answers(source[:8])}
 
     def sample(self, count):
         """What is written for `count` random sequences."""
         shape = (count, self.length)
         device = self.network.head.weight.device
-        return {"answers": self._told(torch.randint(self.symbols, shape, generator=self.generator, device=device))}
+        return {"answers": self._answers(torch.randint(self.symbols, shape, generator=self.generator, device=device))}
 
     def _answer(self, source):
         return source if self.recipe.task == "copy" else source.flip(-1)
@@ -108,7 +108,7 @@ class TransductionExperiment(nn.Module):
             answer = torch.cat([answer, self.network(source, answer)[:, -1:].argmax(-1)], dim=1)
         return answer
 
-    def _told(self, source):
+    def _answers(self, source):
         written = self._written(source)
         right = (written == self._answer(source)).all(1).tolist()
         lines = (

@@ -165,7 +165,7 @@ class RecallExperiment(nn.Module):
             rows.append((model, f"{size:,.0f}", f"{right:.1%}", f"{exact:.1%}"))
         table = "\n".join(row[0].ljust(14) + "".join(cell.rjust(17) for cell in row[1:]) for row in rows)
         caption = f"{self.recipe.task}: held-out sequences; guessing gives {1 / self.symbols:.1%} of the symbols"
-        shown = {"networks": Text(table, caption), **self._told(data.batch(torch.arange(min(len(data), _SHOWN)))["symbols"])}
+        shown = {"networks": Text(table, caption), **self._answers(data.batch(torch.arange(min(len(data), _SHOWN)))["symbols"])}
         if "mamba" in self.recipe.models:
             tokens, places = self._posed(data.batch(torch.arange(1))["symbols"])
             left = self.mamba.left(tokens[:, : self.recipe.places])
@@ -176,7 +176,7 @@ class RecallExperiment(nn.Module):
     def sample(self, count):
         """What every network recalls of `count` random sequences."""
         device = next(self.parameters()).device
-        return self._told(torch.randint(self.symbols, (count, self.items), generator=self.generator, device=device))
+        return self._answers(torch.randint(self.symbols, (count, self.items), generator=self.generator, device=device))
 
     def _posed(self, symbols):
         """The task's tokens for these symbols, and the symbols' places."""
@@ -188,7 +188,7 @@ class RecallExperiment(nn.Module):
         """Of all symbols, at the places of the questions."""
         return getattr(self, model)(tokens)[:, self.recipe.places :, : self.symbols]
 
-    def _told(self, symbols):
+    def _answers(self, symbols):
         tokens, _ = self._posed(symbols)
         answers = [self._logits(model, tokens).argmax(-1).tolist() for model in self.recipe.models]
         lines = [f"{'sequence':{tokens.shape[1]}}  " + "  ".join(model.ljust(12) for model in self.recipe.models)]

@@ -1,4 +1,4 @@
-"""Commands whose work is to wait, for test_stopping.py: `python -m tests.support.commands.stopping NAME FIFO [FOLDER]`.
+"""Commands that only wait, for test_stopping.py: `python -m tests.support.commands.stopping NAME FIFO [FOLDER]`.
 
 Every process that waits writes a line to the named pipe and keeps it open. Its reader sees how many processes have begun, and the
 end of the pipe when the last one has ended, however that happened.

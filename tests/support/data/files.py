@@ -22,7 +22,7 @@ def shared(name):
 
 
 def one_line(error):
-    """The message of the error, after a look at its form: one line, that ends with a mend."""
+    """The message of the error, checked to be one line that ends with a remedy."""
     message = str(error.value)
     assert "\n" not in message and len(message) < 500
     return message

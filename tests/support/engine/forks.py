@@ -81,7 +81,7 @@ def _call(place, call, arguments, options):
 
 
 def ranks_of(processes):
-    """{rank: what its environment says}, as a launcher sets it."""
+    """{rank: its environment}, as a launcher sets it."""
     if processes == 1:
         return {0: {}}
     with socket.socket() as probe:

@@ -1,9 +1,9 @@
-"""Kills runs of the engine and lets them go on, again and again; says how many ended in other bytes than an uninterrupted run.
+"""Kill and resume runs of the engine repeatedly; count those that end in other bytes than an uninterrupted run.
 
     python -m tests.support.engine.kills FOLDER [--random 30] [--save-points] [--commands] [--processes 1] [--seed 0]
 
-A program of its own: it imports torch once, runs nothing itself, and forks the processes of each run, so that a kill costs
-milliseconds. A random kill comes at any moment of a run, and where it finds the run over another one follows. A kill at a save
+A separate program: it imports torch once, runs nothing itself, and forks the processes of each run, so that a kill costs
+milliseconds. A random kill comes at any moment of a run, and is repeated if the run is over. A kill at a save
 point would come right before one of the calls that write, lock, sync, rename or remove a file. What it would leave is copied
 there while one run goes on: every state of the folder once, since many calls do not change it. What follows is what a person
 would do: `--resume`, or, as long as there is no checkpoint, the same command again; both are tried. --commands does so with the

@@ -89,8 +89,8 @@ TOYS = {
 }
 
 
-def told(toy, shard):
-    """What `begin` and `go_on` are told of a toy."""
+def arguments_of(toy, shard):
+    """Arguments of `begin` and `go_on` for a toy."""
     make, fields = TOYS[toy]
     return {"make": make, "recipe": changed(**FIELDS, **fields, shard=shard)}
 
@@ -101,7 +101,7 @@ def main(folder):
     rank = Processes(cpu=True).rank
     for toy in TOYS:
         for shard, name in ((False, f"{toy}-whole"), (True, f"{toy}-parts")):
-            training = begin(folder / name, **told(toy, shard))
+            training = begin(folder / name, **arguments_of(toy, shard))
             training.train()
             (folder / f"{name}-{rank}.json").write_text(json.dumps(kept(training)))
             del training
@@ -136,7 +136,7 @@ def killed(folder, straight):
     come, and whether it ends as the uninterrupted run `straight`. And whether the kill found the run alive.
     """
     folder = Path(folder)
-    engine_kills.TOYS["speaker"] = told("speaker", shard=True)
+    engine_kills.TOYS["speaker"] = arguments_of("speaker", shard=True)
     alive = engine_kills.run("speaker", folder / "run", 2, die_at=("rename", ".writing-00000008"), states=folder / "states")
     drafts = (folder / "states").glob("*/checkpoints/.writing-00000007/state-00001.safetensors")  # rank 1 has written its part
     found = []
@@ -169,8 +169,8 @@ class Stopped(Weighted):
 
 def stopped(folder, at):
     """Begin a run, or go on with it, and return the step at which a signal stops it, or its last step."""
-    told = {"make": lambda: Stopped(at), "recipe": changed(**FIELDS, batch_size=12, accumulate=2, shard=True)}
-    training = (go_on if engine_kills.begun(Path(folder)) else begin)(Path(folder), **told)
+    arguments = {"make": lambda: Stopped(at), "recipe": changed(**FIELDS, batch_size=12, accumulate=2, shard=True)}
+    training = (go_on if engine_kills.begun(Path(folder)) else begin)(Path(folder), **arguments)
     try:
         training.train()
     except Interrupted as stop:
@@ -212,7 +212,7 @@ def _watched(collective, travelled, *tensors, **options):
 
 
 def failing(folder):
-    """What each process says: when the disk of rank 1 is full, and when rank 1 does not come in time."""
+    """The error of each process when the disk of rank 1 is full, and when rank 1 is late."""
     folder, rank, limit = Path(folder), Processes(cpu=True).rank, resource.getrlimit(resource.RLIMIT_FSIZE)
     training, said = begin(folder / "full", make=Speaker, recipe=changed(**FIELDS, shard=True)), {}
     if rank == 1:

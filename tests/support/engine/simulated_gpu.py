@@ -43,7 +43,7 @@ CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[3]
 aten = torch.ops.aten
 
-# Results whose size, or whose Python value, depends on the values of the input: the host waits to learn it.
+# Results with a size, or a Python value, that depends on the values of the input: the host waits for it.
 WAITING = {
     "_linalg_check_errors", "_linalg_eigh", "_linalg_svd", "_local_scalar_dense", "_unique", "_unique2", "bincount", "equal",
     "is_nonzero", "masked_select", "nonzero", "unique_consecutive", "unique_dim", "unique_dim_consecutive",
@@ -216,7 +216,7 @@ def _require_generator(device, values):
     """A draw on a device needs a generator of that device."""
     for generator in values:
         if isinstance(generator, _Generator):
-            found = "cuda" if generator._cdata in _GpuGenerator.known else "cpu"  # torch hands on what it is in C++
+            found = "cuda" if generator._cdata in _GpuGenerator.known else "cpu"  # torch passes on the C++ object
             if found != device:
                 raise RuntimeError(f"Expected a {device!r} device type for generator but found {found!r}")
 

@@ -13,7 +13,7 @@ from practice_torch.engine.storage import snapshot
 
 
 def _after(module, method, spoil):
-    """`spoil(experiment, argument)` runs after the experiment's method, whose result stays what it was."""
+    """`spoil(experiment, argument)` runs after the experiment's method; the result is unchanged."""
     original = getattr(module.VaeExperiment, method)
 
     def planted(self, *arguments):
@@ -75,7 +75,7 @@ def _another_preview(module, name, draw):
 
 
 def figure_without_cpu(module):
-    """Instead of one that other recipes have shown already."""
+    """In place of a figure that other recipes already cover."""
     _another_preview(module, "latent_map", lambda axes, data: axes.plot(data.batch()["label"]))
 
 

@@ -125,15 +125,15 @@ def _watch_the_steps(waits, last, interrupted):
 
 
 def state_of(training):
-    """The sizes of the parameters; kernels of images that are not channels_last; and whose gradient or moments lie in another
-    order than the parameter: fused AdamW steps through memory, whatever the strides are.
+    """Sizes of the parameters; image kernels that are not channels_last; and parameters with another memory order of gradient
+    or moments: fused AdamW steps through memory, whatever the strides are.
     """
     named = [(name, parameter, player) for player in training.players for name, parameter in player.parameters.items()]
     apart = set()
     for name, parameter, player in named:
         moments = player.optimizer.state[parameter]  # empty: it plays in a later stage
         others = [moments[slot] for slot in ("exp_avg", "exp_avg_sq") if moments]
-        others += [] if parameter.grad is None else [parameter.grad]  # None: of a player whose turn is over
+        others += [] if parameter.grad is None else [parameter.grad]  # None: of another phase's parameters
         apart |= {name} if any(_order(other) != _order(parameter) for other in others) else set()
     kernels = [(name, parameter) for name, parameter, _ in named if parameter.ndim == 4]
     contiguous = [name for name, kernel in kernels if not kernel.is_contiguous(memory_format=torch.channels_last)]

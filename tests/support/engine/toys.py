@@ -194,7 +194,7 @@ RECIPE = Recipe(
 
 
 def begin(folder, at=None, *, make=Noisy, recipe=RECIPE, data=None):
-    """A new run, about to train; `at` says what befalls a noisy experiment at which step."""
+    """A new run, about to train; `at`: events of a noisy experiment by step."""
     torch.manual_seed(recipe.seed)
     experiment = make(at) if at else make()
     held_out = Points.drawn()

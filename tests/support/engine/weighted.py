@@ -1,7 +1,7 @@
 """What each of several processes does in tests/engine/test_engine_processes.py.
 
-Toys are trained, one whose batches have different weights and one whose looks are shared, and a recipe whose data are downloaded:
-who does so when is written down.
+Train toys, one with batches of different weights and one with a shared evaluation, and a recipe with downloaded data; record
+which process downloads when.
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.support.engine.toys import Sharing, Weighing, begin
 
 
 def train(folder):
-    """A toy with weights, one that shares, and then the recipe. What the second draws, and what is said when it fails."""
+    """A toy with weights, a toy that shares its evaluation, then the recipe. Records the second's draws and error messages."""
     folder = Path(folder)
     begin(folder / "toy", make=Weighted, recipe=changed(batch_size=12, accumulate=2)).train()
     shared = share(folder / "shared")
@@ -28,7 +28,7 @@ def train(folder):
 
 
 def share(folder):
-    """Metrics, the samples of this process, and what it says where a process fails in a preview and in an evaluation."""
+    """Metrics, samples of this process, and its message if a process fails in a preview and in an evaluation."""
     folder = Path(folder)
     weighed = begin(folder.with_name("weighing"), make=Weighing).train()
     training, said = begin(folder, make=Sharing), []

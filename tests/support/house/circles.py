@@ -18,7 +18,7 @@ def import_circles(root):
             return
         except CycleError as error:
             circle = error.args[1][::-1]  # each module imports the next
-            yield f"{' imports '.join(circle)}: move what both need into a file of its own"
+            yield f"{' imports '.join(circle)}: move what both need into a separate file"
             imports[circle[0]].discard(circle[1])
 
 

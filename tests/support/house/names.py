@@ -6,7 +6,7 @@ from tests.support.house.rules import WINGS, classes, functions, parsed, topics
 
 # Many flows have them, each with its own parameters: two directions and a density.
 PROTOCOL = {"forward", "inverse", "log_prob"}
-# Names that no argument has, what it is called instead, and the families for which that holds (none: for all).
+# Forbidden argument names, their replacement, and the families to which this applies (none: all).
 KEYWORDS = {
     "dims": ("dim", ()),
     "dimension": ("dim", ()),

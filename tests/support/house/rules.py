@@ -383,7 +383,7 @@ def _is_hollow(node):
 
 
 def _described_by_protocols(tree):
-    """The methods of typing Protocols, whose docstring is all that they need."""
+    """The methods of typing Protocols, which need only a docstring."""
     protocols = (node for node in nodes(tree) if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases))
     methods = (node for protocol in protocols for node in protocol.body if isinstance(node, ast.FunctionDef))
     return {method for method in methods if ast.get_docstring(method)}
@@ -395,7 +395,7 @@ def _assigned(tree):
 
 
 def undescribed_packages(root):
-    """Every folder of a wing has an __init__.py whose docstring says what is in it."""
+    """Every folder of a wing has an __init__.py with a docstring."""
     for wing in THREE:
         for folder in sorted({(root / wing / path).parent for path in files(root, wing)}):
             init = folder / "__init__.py"
