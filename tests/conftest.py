@@ -12,7 +12,7 @@ import xdist
 
 from shared_specs.backends.jax_settings import QUICK
 from tests.support.engine.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
-from tests.support.topics import asked_for, kept, may_hold, topics_of_file
+from tests.support.topics import kept, may_hold, selected_topics, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is
@@ -32,7 +32,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "rule: holds for all topics at once; --topic runs it, too")
     config.addinivalue_line("markers", "peers(*modules): compares with other libraries; skipped where one is not installed")
-    config.topics = asked_for(config.getoption("--topic"))
+    config.topics = selected_topics(config.getoption("--topic"))
 
 
 def pytest_sessionstart(session):

@@ -175,8 +175,8 @@ class Transducer(nn.Module):
         x = x + self.perceptron(self.norms[2](x))
         return self.head(self.norms[3](x))
 
-    def look(self, source, answer):
-        """Where every step looks: the weights of the cross-attention by their formula, [B, H, S+1, T]."""
+    def cross_attention_weights(self, source, answer):
+        """The weights of the cross-attention at every step, by their formula, [B, H, S+1, T]."""
         x, context = self._before_cross(source, answer)
         module = self.cross_attention
         query, key = (

@@ -35,7 +35,7 @@ def project(command):
 
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.loop import Interrupted
-    from practice_torch.projects.conducting import conduct
+    from practice_torch.projects.runner import run_project
     from practice_torch.reports.project_page import write_project_page
 
     if Processes(command.cpu).count > 1:
@@ -44,7 +44,7 @@ def project(command):
     folder = Path(command.out or f"runs/project-{command.name}")
     asked = {"seed": command.seed, "data": command.data, "cpu": command.cpu}
     try:
-        results = conduct(command.name, about, folder, **asked, say=_say)
+        results = run_project(command.name, about, folder, **asked, say=_say)
         page = write_project_page(folder, results, folder / "report.html")
     except Interrupted as stop:
         _say(f"{stop}; the same command continues")

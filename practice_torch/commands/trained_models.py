@@ -89,7 +89,7 @@ def evaluate(command, judge):
         raise UsageError("--inception is for judging samples: also give --samples")
     run, processes = Run.open(command.run), Processes(command.cpu)
     module, recipe = restored(run)
-    data = processes.in_turn(lambda: same_data(run, recipe))
+    data = processes.rank_zero_first(lambda: same_data(run, recipe))
     experiment = module.build(recipe, data[0])
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
@@ -100,13 +100,13 @@ def evaluate(command, judge):
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     metrics = training.evaluate()
-    reached = processes.of_the_first(lambda: _write_evaluation(run, verdict(recipe, metrics, step, experiment.explains)))
+    reached = processes.broadcast(lambda: _write_evaluation(run, verdict(recipe, metrics, step, experiment.explains)))
     if command.samples:
         found = judge(training, step, command.samples, command.inception)
-        processes.of_the_first(lambda: _judge_samples(run, found))
+        processes.broadcast(lambda: _judge_samples(run, found))
     if command.study:
         artifacts = training.study()
-        processes.of_the_first(lambda: _write_study(run, artifacts))
+        processes.broadcast(lambda: _write_study(run, artifacts))
     if first and (command.samples or command.study):
         write_page(run)
     return 1 if first and reached is False else 0  # a launcher stops the others if one of them fails

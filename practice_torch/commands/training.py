@@ -33,7 +33,7 @@ def train(command, words, fields):
 
     processes = Processes(command.cpu)
     try:
-        data = processes.in_turn(lambda: load_data(recipe))
+        data = processes.rank_zero_first(lambda: load_data(recipe))
     except DataError:
         _require_prepared(path, name, recipe)
         raise
@@ -111,10 +111,10 @@ def _resume(command, words, fields):
 
     run = Run.open(command.resume)
     processes = Processes(command.cpu)
-    processes.of_the_first(run.lock.take)  # nothing is read that another process may be about to change
+    processes.broadcast(run.lock.take)  # nothing is read that another process may be about to change
     try:
         module, recipe = restored(run)
-        data = processes.in_turn(lambda: same_data(run, recipe))
+        data = processes.rank_zero_first(lambda: same_data(run, recipe))
         training = resume(run, module, recipe, data, command.cpu, _warning(processes))
         if processes.first:
             stage = f", in stage {training.experiment.place.stage}" if training.stages else ""

@@ -33,7 +33,7 @@ def begin(
     for remark in experiment.remarks if isinstance(experiment, HasRemarks) else ():
         say(remark)
     processes = Processes(cpu)
-    run = processes.of_the_first(lambda: Run.create(folder, topic, name, recipe, data[0].description))
+    run = processes.broadcast(lambda: Run.create(folder, topic, name, recipe, data[0].description))
     try:
         return _started(run, recipe, experiment, data, cpu)
     except BaseException:

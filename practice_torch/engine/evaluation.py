@@ -53,13 +53,15 @@ def evaluate(training: TrainingState) -> Mapping[str, float]:
     if isinstance(experiment, HasEvaluationWeight) and 1 < processes.count <= len(data) and not training.sharded:
         share = Share(data, processes.rank, processes.count)
         weigh = lambda: (experiment.evaluation_weight(share), dict(experiment.evaluate(share)))  # noqa: E731
-        return means(processes.from_all(looked(training, "evaluate", lambda: _soundly(training, weigh), by_all=True)))
-    found = looked(training, "evaluate", lambda: _soundly(training, lambda: experiment.evaluate(data)))
-    return processes.of_the_first(lambda: found)
+        return means(
+            processes.all_gather(call_on_ranks(training, "evaluate", lambda: _require_finite(training, weigh), by_all=True))
+        )
+    found = call_on_ranks(training, "evaluate", lambda: _require_finite(training, lambda: experiment.evaluate(data)))
+    return processes.broadcast(lambda: found)
 
 
-def _soundly(training, measure):
-    """measure(), with a RunError in place of what a matrix with an infinite entry comes to."""
+def _require_finite(training, measure):
+    """measure(), with a RunError in place of the error of a matrix with an infinite entry."""
     try:
         return measure()
     except (torch.linalg.LinAlgError, np.linalg.LinAlgError) as error:
@@ -84,26 +86,26 @@ def means(parts: Sequence[tuple[float | Mapping[str, float], Mapping[str, float]
 def preview(training: TrainingState, say: Callable[[str], None]) -> None:
     """Compute the previews; rank 0 writes them. A failure is reported and does not stop the training."""
     try:
-        artifacts = looked(training, "preview", lambda: training.experiment.preview(training.held_out_data))
+        artifacts = call_on_ranks(training, "preview", lambda: training.experiment.preview(training.held_out_data))
     except Exception as error:
-        return say(f"warning: no previews at step {training.step}: {_in_a_line(error)}")
+        return say(f"warning: no previews at step {training.step}: {_one_line(error)}")
     for name, artifact in artifacts.items() if training.processes.first else ():
         try:
             training.run.save_artifacts({name: artifact}, training.step)
         except Exception as error:  # a figure draws itself only when it is written
-            say(f"warning: no preview {name!r} at step {training.step}: {_in_a_line(error)}")
+            say(f"warning: no preview {name!r} at step {training.step}: {_one_line(error)}")
 
 
-def looked(training: TrainingState, purpose: str, look: Callable[[], T], *, by_all: bool = False) -> T | None:
-    """look(), apart from the training: its result on rank 0. Every process returns when all have, and a failure in one is an
-    error in all.
+def call_on_ranks(training: TrainingState, purpose: str, function: Callable[[], T], *, by_all: bool = False) -> T | None:
+    """Call function() isolated from the training, and return its result on rank 0. All processes wait for each other, and a
+    failure in one is an error in all.
 
-    Those who compute: all processes, if the experiment shares its looks among them (HasShares) or `by_all`; all of a sharded
-    model, each everything, since they have to make the same passes; otherwise rank 0 alone.
+    It runs on all processes if the experiment shares its evaluation (HasShares), with `by_all`, or if the model is sharded
+    (all then make the same passes); otherwise on rank 0 alone.
     """
     processes, experiment = training.processes, training.experiment
     if processes.count == 1:
-        return apart(training, purpose, look)
+        return call_isolated(training, purpose, function)
     shared, found = isinstance(experiment, HasShares) and not training.sharded, None
     try:
         if shared:
@@ -111,9 +113,9 @@ def looked(training: TrainingState, purpose: str, look: Callable[[], T], *, by_a
             own = None if processes.first else torch.Generator(training.device).manual_seed(seed)
             experiment.shares = Shares(experiment, processes, own)
         if shared or by_all:
-            processes.take_buffers(experiment)
+            processes.broadcast_buffers(experiment)
         if processes.first or shared or by_all or training.sharded:
-            found = apart(training, purpose, look)
+            found = call_isolated(training, purpose, function)
         agreed(processes)
         return found
     except ElsewhereError:
@@ -121,15 +123,15 @@ def looked(training: TrainingState, purpose: str, look: Callable[[], T], *, by_a
     except Exception as error:
         known = isinstance(error, RunError)
         with contextlib.suppress(ElsewhereError):
-            agreed(processes, complaint=str(error) if known else f"process {processes.rank}: {_in_a_line(error)}")
+            agreed(processes, complaint=str(error) if known else f"process {processes.rank}: {_one_line(error)}")
         raise
     finally:
         if shared:
             experiment.shares = ALONE
 
 
-def apart(training: TrainingState, purpose: str, look: Callable[[], T]) -> T:
-    """look() without gradients, with averaged weights if there are any, and with its own random numbers: it changes nothing."""
+def call_isolated(training: TrainingState, purpose: str, function: Callable[[], T]) -> T:
+    """Call function() without gradients, with the averaged weights, if any, and its own random numbers, leaving no trace."""
     experiment, seed = training.experiment, training.recipe.seed
     states = torch_states(training.device)
     experiment.generator = torch.Generator(training.device).manual_seed(seed_of(seed, purpose))
@@ -140,7 +142,7 @@ def apart(training: TrainingState, purpose: str, look: Callable[[], T]) -> T:
         whole = training.sharded.gathered() if training.sharded else contextlib.nullcontext()
         plain, fast = gpu.uncompiled(training.compiled), gpu.settings(training.device)
         with whole, plain, fast, torch.no_grad(), training.autocast():
-            return look()
+            return function()
     finally:
         _swap_average(training)
         experiment.train()
@@ -156,8 +158,8 @@ def _swap_average(training):
         training.average[name].copy_(kept)
 
 
-def _in_a_line(error: BaseException) -> str:
-    """The error's type and message; of what another process said, that."""
+def _one_line(error: BaseException) -> str:
+    """The error's type and message; another process's error unchanged."""
     if isinstance(error, ElsewhereError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -26,8 +26,8 @@ from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
 from practice_torch.engine.optimizers import (
-    begin_moments,
     displayed_player,
+    initialize_moments,
     is_finite,
     make_player,
     not_finite,
@@ -162,7 +162,7 @@ class Training:
         if self.recipe.clip_norm:
             self._clip(player)
         if self.stages and self.step:
-            begin_moments(player, self.step * player.phase.times)
+            initialize_moments(player, self.step * player.phase.times)
         player.optimizer.step()
 
     def _clip(self, player):
@@ -208,7 +208,7 @@ class Training:
 
     def _train_with_lock(self, bar):
         try:
-            self.processes.of_the_first(self.run.lock.take)
+            self.processes.broadcast(self.run.lock.take)
             bar = bar or Bar(self.run.folder.name, self.recipe.steps, self.step, quiet=not self.processes.first)
             with contextlib.closing(self.batches), bar, gpu.settings(self.device):
                 return self._train(bar)
@@ -229,7 +229,7 @@ class Training:
             return self.stop
         if not row_due:
             return None
-        return max(signal or 0 for signal in self.processes.from_all(self.stop)) or None
+        return max(signal or 0 for signal in self.processes.all_gather(self.stop)) or None
 
     def _train(self, bar):
         recipe = self.recipe
@@ -296,7 +296,7 @@ class Training:
 
     def study(self) -> Mapping[str, Artifact] | None:
         """The artifacts of the experiment's study on the held-out data, on rank 0."""
-        return evaluation.looked(self, "study", lambda: self.experiment.study(self.held_out_data))
+        return evaluation.call_on_ranks(self, "study", lambda: self.experiment.study(self.held_out_data))
 
     def _evaluate(self, bar):
         metrics = self.evaluate()
@@ -345,7 +345,7 @@ class Training:
 
     def restore(self, say: Callable[[str], None] = print) -> None:
         """Resume from the newest valid checkpoint, or begin if the run stopped before its first. RunError if they are gone."""
-        self.processes.of_the_first(self.run.lock.take)  # the holder may be removing the checkpoint that is read here
+        self.processes.broadcast(self.run.lock.take)  # the holder may be removing the checkpoint that is read here
         if not self.run.has_begun():
             self.run.require_no_steps()
             say(f"{self.run.folder} has no checkpoint yet; training begins with the first step")

@@ -57,7 +57,7 @@ def _groups(phase, parameters, recipe):
     return [{"params": found, "lr": rate, "initial_lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
 
 
-def begin_moments(player: Player, steps: int) -> None:
+def initialize_moments(player: Player, steps: int) -> None:
     """Make Adam's moments of the parameters that move for the first time, as if they had had `steps` gradients of zero before.
 
     Adam then corrects its bias as for a training that has gone on for so long: late in a training the first steps of such a
@@ -75,7 +75,7 @@ def displayed_player(players: Sequence[Player]) -> Player:
     return next((player for player in players if player.optimizer), players[0])
 
 
-def let_move(player: Player, players: Iterable[Player]) -> None:
+def freeze_others(player: Player, players: Iterable[Player]) -> None:
     """Freeze all parameters except the player's own; gradients still flow through the others."""
     for other in players:
         for parameter in other.parameters.values():

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 
 from practice_torch.engine.experiment import Experiment
-from practice_torch.engine.optimizers import Player, let_move
+from practice_torch.engine.optimizers import Player, freeze_others
 from practice_torch.engine.recipe import Recipe
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def take_step(
     """
     for player in playing:
         if len(players) > 1:
-            let_move(player, players)
+            freeze_others(player, players)
         for _ in times(player.phase.times):
             turn(player)
 

@@ -12,7 +12,7 @@ from practice_torch.experiments.latent import conditional_vae, gaussian_mixture,
 from practice_torch.experiments.sampling import family_draws as draws
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing
 from practice_torch.experiments.sampling.family_draws import Family
-from practice_torch.projects.conducting import Model
+from practice_torch.projects.runner import Model
 
 POINTS = "eight_gaussians"
 DDIM, DDPM = "DDIM, 20 steps", "DDPM, all steps"

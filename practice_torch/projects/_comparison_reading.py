@@ -2,7 +2,7 @@
 
 from practice_torch.engine.estimate import Estimate
 from practice_torch.projects._comparison_families import DDIM, DDPM, OF_BINARY_DIGITS, OF_GRAY_DIGITS, OF_POINTS, on_points
-from practice_torch.projects.conducting import Expectation, Reading
+from practice_torch.projects.runner import Expectation, Reading
 
 PIXELS, REAL = "independent pixels", "real digits"
 BINARY_PIXELS, BINARY_REAL = "independent binary pixels", "real binary digits"

@@ -19,7 +19,7 @@ from practice_torch.latent.anomaly_detection import (
     robust_z_score,
 )
 from practice_torch.pictures.ranking import ranking
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 FEWEST_LETTERS = 20  # of a line that is judged: rules and tables, in another order, are still rules
 HYPHENS = "-"
@@ -64,21 +64,21 @@ def judge(trainings, say):
         cells["false_positive_rate"] = false_positive_rate_at_recall(*labeled(normal, anomalous)).item()
         return Row(role, cells | {"share": len(anomalous) / (len(normal) + len(anomalous))})
 
-    rows[INK] = row("floor", *look(trainings["digits"], "ink", partial(_ink, trainings["digits"].held_out_data)))
+    rows[INK] = row("floor", *call_isolated(trainings["digits"], "ink", partial(_ink, trainings["digits"].held_out_data)))
     for name, kinds in RANKED.items():
         say(f"scores of {name}")
         training = trainings[name]
         see = _of_lines if name == "text" else type(training.experiment).ranked
-        found = look(training, "scores", lambda experiment, see=see, data=training.held_out_data: see(experiment, data))
+        found = call_isolated(training, "scores", lambda experiment, see=see, data=training.held_out_data: see(experiment, data))
         for kind, scores in kinds.items():
             for score in scores:
                 rows[title(name, kind, score)] = row("model", found["normal"][score], found[kind][score])
         if name != "text":
-            preview = look(training, "preview", lambda experiment, data=training.held_out_data: experiment.preview(data))
+            preview = call_isolated(training, "preview", lambda experiment, data=training.held_out_data: experiment.preview(data))
             shown |= {f"{name}_{kind}": artifact for kind, artifact in preview.items()}
     say("a classifier that has seen the class")
     rows[CLASSIFIER] = row("ceiling", *_classified(trainings["digits"]))
-    shown["lines"] = look(trainings["text"], "lines", partial(_shown_lines, trainings["text"].held_out_data))
+    shown["lines"] = call_isolated(trainings["text"], "lines", partial(_shown_lines, trainings["text"].held_out_data))
     return Findings(COLUMNS, rows, {"auroc": ranking(rows, "auroc", "AUROC")} | shown)
 
 

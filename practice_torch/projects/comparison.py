@@ -47,7 +47,7 @@ from practice_torch.projects._comparison_reading import (
     read,
     thresholded,
 )
-from practice_torch.projects.conducting import Column, Findings, Noted, Project, Row, Times, look
+from practice_torch.projects.runner import Annotated, Column, Findings, Project, Row, Times, call_isolated
 
 GRAY, BINARY, PLANE = "Digits of 17 gray levels", "Binary digits: pixels above 7/16 are 1", "8 Gaussians in the plane"
 COUNT, COUNT_OF_POINTS = 500, 2048
@@ -97,7 +97,7 @@ def judge(trainings, say):
     for name, (model, family) in (OF_GRAY_DIGITS | OF_BINARY_DIGITS | OF_POINTS).items():
         say(f"samples: {name}")
         draw = partial(drawn_by, family, count=counts.get(name, min(COUNT, len(gray[0]))))
-        drawn[name] = look(trainings[model], f"samples, {name}", draw)
+        drawn[name] = call_isolated(trainings[model], f"samples, {name}", draw)
         seconds[name] = {"sampling": drawn[name].seconds, "training": training_seconds(trainings[model])}
 
     say("metrics of gray and of binary digits")
@@ -174,17 +174,19 @@ def likelihoods(trainings, gray, binary):
     shape, classes = gray[0].description["shape"], gray[0].description["classes"]
     of_class, nat = math.log2(len(classes)) / math.prod(shape), 1 / (math.log(2) * math.prod(shape))
     found = {name: trainings[name].evaluate() for name in ("Real NVP", "MAF", *OF_BINARY_DIGITS)}
-    bound = look(trainings["diffusion"], "bits", partial(_diffusion_bits, trainings["diffusion"].held_out_data))
+    bound = call_isolated(trainings["diffusion"], "bits", partial(_diffusion_bits, trainings["diffusion"].held_out_data))
     return {
-        PIXELS: Noted(independent_bits(*gray, levels=trainings["PixelCNN"].recipe.num_levels), EXACT),
-        **{name: Noted(found[name]["bits_per_dimension"], BOUND) for name in ("Real NVP", "MAF")},
-        DDPM: Noted(bound + of_class, BOUND),
-        "PixelCNN": Noted(look(trainings["PixelCNN"], "bits", partial(_pixel_bits, trainings["PixelCNN"].held_out_data)), EXACT),
-        BINARY_PIXELS: Noted(independent_bits(*binary, levels=2), EXACT),
-        "RBM": Noted(found["RBM"]["negative_log_likelihood"] * nat, ESTIMATE),
-        "VAE": Noted(found["VAE"]["negative_elbo"] * nat, BOUND),
-        "conditional VAE": Noted(found["conditional VAE"]["negative_elbo"] * nat + of_class, BOUND),
-        "MADE": Noted(found["MADE"]["nats_per_image"] * nat, EXACT),
+        PIXELS: Annotated(independent_bits(*gray, levels=trainings["PixelCNN"].recipe.num_levels), EXACT),
+        **{name: Annotated(found[name]["bits_per_dimension"], BOUND) for name in ("Real NVP", "MAF")},
+        DDPM: Annotated(bound + of_class, BOUND),
+        "PixelCNN": Annotated(
+            call_isolated(trainings["PixelCNN"], "bits", partial(_pixel_bits, trainings["PixelCNN"].held_out_data)), EXACT
+        ),
+        BINARY_PIXELS: Annotated(independent_bits(*binary, levels=2), EXACT),
+        "RBM": Annotated(found["RBM"]["negative_log_likelihood"] * nat, ESTIMATE),
+        "VAE": Annotated(found["VAE"]["negative_elbo"] * nat, BOUND),
+        "conditional VAE": Annotated(found["conditional VAE"]["negative_elbo"] * nat + of_class, BOUND),
+        "MADE": Annotated(found["MADE"]["nats_per_image"] * nat, EXACT),
     }
 
 
@@ -217,7 +219,7 @@ def of_points(trainings, samples, generator):
     description = training.train_data.description
     fresh, again = (mixture.draw(COUNT_OF_POINTS, generator) for _ in range(2))
     data = Points(fresh, description).to(training.device)
-    found = {name: look(trainings[name], "points", partial(_evaluated, data)) for name in KINDS}
+    found = {name: call_isolated(trainings[name], "points", partial(_evaluated, data)) for name in KINDS}
     of_mixture, log_q = found[on_points("Gaussian mixture")], known_log_density(fresh.double(), description).mean().item()
     of_mixture["divergence"] = of_mixture["nats"] + log_q
     one = training.experiment.mixture("one_")
@@ -229,8 +231,8 @@ def of_points(trainings, samples, generator):
         cells |= {name: within[name] for name in ("modes", "high_quality", "spread")}
         return Row(role, cells | {"energy_distance": energy_distance(fresh, points)}, PLANE)
 
-    rows = {ONE_GAUSSIAN: row("floor", one_gaussian, divergence=Noted(of_mixture["one_gaussian"] + log_q, EXACT))}
-    known = {name: {"divergence": Noted(metrics["divergence"], KINDS[name])} for name, metrics in found.items()}
+    rows = {ONE_GAUSSIAN: row("floor", one_gaussian, divergence=Annotated(of_mixture["one_gaussian"] + log_q, EXACT))}
+    known = {name: {"divergence": Annotated(metrics["divergence"], KINDS[name])} for name, metrics in found.items()}
     rows |= {name: row("model", points, **known.get(name, {})) for name, points in samples.items()}
     return rows | {REAL_POINTS: row("ceiling", again)}, fresh
 

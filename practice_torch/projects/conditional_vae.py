@@ -8,7 +8,7 @@ from practice_torch.engine.estimate import FRACTION, mean_interval
 from practice_torch.experiments.latent import conditional_vae
 from practice_torch.latent.vae import bernoulli_log_likelihood
 from practice_torch.pictures.ranking import ranking
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 FIXED, LEARNED, WITHOUT = "conditional VAE", "conditional VAE, learned prior", "VAE without labels"
 CHANCE, PIXELS, REAL = "chance", "independent pixels", "real images"
@@ -51,7 +51,7 @@ def judge(trainings, say):
         if name == FIXED:
             cells = {"negative_elbo": found["unconditional"], "label_in_code": found["label_in_code_unconditional"]}
             rows[WITHOUT] = Row("model", cells)
-        drawn = look(one, "samples", lambda experiment: experiment.drawn(asked))
+        drawn = call_isolated(one, "samples", lambda experiment: experiment.drawn(asked))
         rows[name] = Row(
             "model",
             {
@@ -62,7 +62,7 @@ def judge(trainings, say):
         )
     rows[REAL] = Row("ceiling", {"class_accuracy": recognized(held_out, fresh["label"])})
     shown = {"accuracy": ranking(rows, "class_accuracy", "samples of the requested class")}
-    return Findings(COLUMNS, rows, shown | look(training, "preview", partial(_preview, training.held_out_data)))
+    return Findings(COLUMNS, rows, shown | call_isolated(training, "preview", partial(_preview, training.held_out_data)))
 
 
 def binary(x, threshold):

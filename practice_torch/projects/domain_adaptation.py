@@ -8,7 +8,7 @@ from practice_torch.engine.estimate import FRACTION, mean_interval
 from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.pictures.ranking import ranking
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 GUESS, MACHINE, SOURCE, ADAPTED = "most frequent class", "support vector machine, source only", "source only", "adapted"
 LABELED = "support vector machine, target labels"
@@ -49,12 +49,12 @@ def judge(trainings, say):
     right = (Judge(change(images), known["label"].cpu()).classify(domains[1]) == labels).double()
     rows[LABELED] = Row("ceiling", {"target_accuracy": mean_interval(right, FRACTION)})
     drawn = ranking(rows, "target_accuracy", "accuracy on held-out changed images")
-    shown = look(training, "preview", lambda experiment: experiment.preview(training.held_out_data))
+    shown = call_isolated(training, "preview", lambda experiment: experiment.preview(training.held_out_data))
     return Findings(COLUMNS, rows, {"accuracy": drawn} | shown)
 
 
 def _classes(training, network, images):
-    return look(training, "classes", lambda _: network(images.to(training.device)).argmax(1))
+    return call_isolated(training, "classes", lambda _: network(images.to(training.device)).argmax(1))
 
 
 def read(rows):

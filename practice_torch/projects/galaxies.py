@@ -11,7 +11,7 @@ from practice_torch.experiments.flows.galaxy_images import compared
 from practice_torch.experiments.judging.image_judge import Judge, references
 from practice_torch.experiments.media.telescope import AGREEING, agreement, measured
 from practice_torch.pictures.ranking import ranking
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 OTHER, NEAREST, FLOW, AGAIN = "another galaxy", "nearest training galaxy", "conditional flow", "simulated again"
 COUNT = 1000  # galaxies, at most
@@ -45,7 +45,7 @@ def judge(trainings, say):
         _examples(training, purpose, batch) for purpose, batch in zip(("training", "held-out"), batches, strict=True)
     )
     say(f"{len(asked)} galaxies, each with the properties of a held-out one")
-    drawn = look(training, "samples", lambda experiment: experiment.drawn(asked))
+    drawn = call_isolated(training, "samples", lambda experiment: experiment.drawn(asked))
     scaled = [(part - training.experiment.mean) / training.experiment.deviation for part in (asked, given)]
     images = {
         OTHER: ("floor", wanted.roll(1, 0)),
@@ -72,7 +72,7 @@ def judge(trainings, say):
             cells["frechet_distance"] = expert.frechet_distance(stretched(shown), stretched(wanted))
         rows[name] = Row(role, cells)
     figures = {column: ranking(rows, column, f"correlation of the {AGREEING[column]}") for column in ASKED[1:]}
-    previews = look(training, "preview", lambda experiment: experiment.preview(training.held_out_data))
+    previews = call_isolated(training, "preview", lambda experiment: experiment.preview(training.held_out_data))
     pictures = {"requested": training.experiment.pairs(wanted, drawn), "measured": compared(drawn, wanted)}
     return Findings(COLUMNS, rows, pictures | figures | {"properties": previews["properties"]})
 
@@ -80,7 +80,7 @@ def judge(trainings, say):
 def _examples(training, purpose, batch):
     """(images, properties) of a batch, on the device; of simulated galaxies with the noise of this purpose."""
     batch = {name: values.to(training.device) for name, values in batch.items()}
-    return look(training, purpose, lambda experiment: experiment.examples(batch))
+    return call_isolated(training, purpose, lambda experiment: experiment.examples(batch))
 
 
 def _agreement(place, pairs):

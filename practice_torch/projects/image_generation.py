@@ -14,7 +14,7 @@ from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.judging.sample_metrics import sample_metrics
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing
 from practice_torch.pictures.ranking import ranking
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 FEW, MANY = 5, 20  # DDIM steps
 DDIM, FAST, ANCESTRAL, GUIDED = f"DDIM, {MANY} steps", f"DDIM, {FEW} steps", "ancestral, all steps", "DDIM, guidance 2"
@@ -47,7 +47,7 @@ def judge(trainings, say):
     for name, how in ways(recipe.num_steps, guided=labels is not None and recipe.drop_probability > 0).items():
         say(f"{len(asked)} samples: {name}")
         draw = partial(_drawn, label=asked, how=how)
-        samples[name] = look(training, "samples", draw).cpu()
+        samples[name] = call_isolated(training, "samples", draw).cpu()
 
     say("metrics of the samples")
     expert = Judge(known, labels and labels[0])

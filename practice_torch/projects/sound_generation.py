@@ -13,7 +13,7 @@ from practice_torch.experiments.judging.image_judge import Judge, references
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing
 from practice_torch.experiments.sampling.flow_sampling import Solving
 from practice_torch.pictures.diffusion import few_steps
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 DIFFUSION, FLOW = "diffusion", "flow matching"
 NOISE, REAL = "noise", "real sounds"
@@ -50,12 +50,12 @@ def judge(trainings, say):
         return Row(role, cells)
 
     asked = experiment.labels(min(COUNT, one.recipe.judged_samples))
-    rows[NOISE] = row("floor", look(one, "noise", lambda experiment: experiment.noise(len(asked))), asked)
+    rows[NOISE] = row("floor", call_isolated(one, "noise", lambda experiment: experiment.noise(len(asked))), asked)
     shown = {}
     for name, training in trainings.items():
         for count in COUNTS:
             say(f"{len(asked)} samples: {title(name, count)}")
-            samples = look(training, f"samples in {count} steps", partial(_drawn, label=asked, count=count))
+            samples = call_isolated(training, f"samples in {count} steps", partial(_drawn, label=asked, count=count))
             rows[title(name, count)] = row("model", samples, asked)
             if count in (FEW, MANY):
                 shown[title(name, count).replace(", ", "_").replace(" ", "_")] = _audible(training, samples, asked, count)

@@ -14,7 +14,7 @@ from practice_torch.experiments.autoregressive import ngram, recurrent, transfor
 from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Written
 from practice_torch.experiments.state_space import diagonal, selective
 from practice_torch.pictures.ranking import ranking
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 COUNTED = ("unigram", "bigram", "5-gram")  # models of counts: the last one also judges what the others write
 FLOORS = COUNTED[:-1]
@@ -48,7 +48,7 @@ def judge(trainings, say):
     counts = bits[COUNTED[-1]]
 
     say("samples")
-    written = {name: look(training, "samples", _written) for name, training in trainings.items()}
+    written = {name: call_isolated(training, "samples", _written) for name, training in trainings.items()}
     drawn = torch.randint(256, (TEXTS * PASSAGE,), generator=torch.Generator().manual_seed(seed_of(seed, "uniform")))
     written = {"uniform bytes": drawn, **written, "held-out text": stream}
 
@@ -75,14 +75,14 @@ def judge(trainings, say):
             "The first 256 bytes that each model writes",
         )
     }
-    decoded = look(trainings[STUDIED], "decoding", partial(_decoded, stream=stream, past=past))
+    decoded = call_isolated(trainings[STUDIED], "decoding", partial(_decoded, stream=stream, past=past))
     return Findings(COLUMNS, rows, shown | decoded)
 
 
 def see(training, measure, *arguments):
     """measure(experiment, ...) of tensors that go to the model's device, and come back."""
     moved = [part.to(training.device) if isinstance(part, torch.Tensor) else part for part in arguments]
-    return look(training, "text", lambda experiment: measure(experiment, *moved)).double().cpu()
+    return call_isolated(training, "text", lambda experiment: measure(experiment, *moved)).double().cpu()
 
 
 def bits_of(experiment, stream, past):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from practice_torch.projects.conducting import SHOWN, TIMES
+from practice_torch.projects.runner import SHOWN, TIMES
 from practice_torch.reports.comparison import curves_of, read_runs
 from practice_torch.reports.curves import short
 from practice_torch.reports.records import read_json, read_stories

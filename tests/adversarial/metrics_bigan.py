@@ -36,8 +36,8 @@ def evaluate(e, data):
         "unexplained": unexplained,
         "latent_error": mean((e.encoder(made(e, z)) - z).square().flatten()),
         "latent_deviation": mean(code.square().flatten()) ** 0.5,
-        "discriminator_loss": e.watch.loss,
-        "lowest_discriminator_loss": e.watch.lowest,
+        "discriminator_loss": e.statistics.loss,
+        "lowest_discriminator_loss": e.statistics.lowest,
     }
 
 

@@ -28,7 +28,7 @@ def evaluate(e, data):
     real = data.batch()["point"]
     made = fakes(e, len(real))
     found = {"distance": back_and_forth(real, made), "real": mean(opinion(e, real)), "fake": mean(opinion(e, made))}
-    found |= {"discriminator_loss": e.watch.loss, "lowest_discriminator_loss": e.watch.lowest}
+    found |= {"discriminator_loss": e.statistics.loss, "lowest_discriminator_loss": e.statistics.lowest}
     mixture = data.description.get("mixture")
     return found | (covered(made, mixture, e.recipe.radius) if mixture else {})
 

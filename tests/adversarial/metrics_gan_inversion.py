@@ -56,8 +56,8 @@ def evaluate(e, data):
         "both_of_fakes": psnr(fakes, made(e, descended(e, fakes, guessed))),
         "explained": 1 - float((guessed - of_fakes).square().sum() / of_fakes.square().sum()),
         "length": mean([code.norm() for code in found["both"]]),
-        "discriminator_loss": e.watch.loss,
-        "lowest_discriminator_loss": e.watch.lowest,
+        "discriminator_loss": e.statistics.loss,
+        "lowest_discriminator_loss": e.statistics.lowest,
     }
 
 

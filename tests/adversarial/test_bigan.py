@@ -107,7 +107,7 @@ def test_maps_that_undo_each_other_are_measured_as_inverses():
     assert found["unexplained"] == pytest.approx(1.0, abs=0.2) and found["latent_error"] == pytest.approx(1.0, abs=0.1)
 
 
-def test_the_probe_reads_codes_that_tell_the_class_and_no_others():
+def test_the_probe_reads_the_class_only_from_codes_that_hold_it():
     game, data = experiment(latent=3, fakes=30)
     game.encoder.forward = lambda x: 5 * torch.eye(3)[data.label]
     assert game.evaluate(data)["probe_accuracy"] == 1.0

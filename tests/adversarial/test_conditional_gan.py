@@ -38,7 +38,7 @@ def test_the_losses_are_torchs_cross_entropies():
     torch.testing.assert_close(found, binary(real, 1.0) + (binary(fake, 0.0) + binary(wrong, 0.0)) / 2)
 
 
-def test_the_projection_is_torchs_embedding_beside_a_linear_layer():
+def test_the_projection_is_torchs_embedding_plus_a_linear_layer():
     embedding, linear = nn.Embedding(3, 4, dtype=torch.float64), nn.Linear(4, 1, dtype=torch.float64)
     features = draw(6, 4)
     wanted = (embedding(LABELS) * features).sum(1) + linear(features)[:, 0]
@@ -55,7 +55,7 @@ def test_batch_normalization_by_class_is_torchs_with_the_classs_gain():
         torch.testing.assert_close(found[places], wanted[places])
 
 
-def test_two_gaussians_are_told_apart_by_the_projection():
+def test_the_projection_separates_two_gaussians():
     """Logistic regression on the features (x, 1), a vector for each class, finds the vector of the lecture."""
     generator = torch.Generator().manual_seed(0)
     mu, nu = torch.tensor([1.0, -0.5]), torch.tensor([0.0, 0.5])
@@ -114,7 +114,7 @@ def test_real_and_fake_pairs_have_the_classes_of_the_batch():
 
 
 @pytest.mark.parametrize(("shown", "agreement", "worst"), [("asked", 1.0, 1.0), ("one class", 1 / 3, 0.0)])
-def test_agreement_is_with_what_was_asked_for(shown, agreement, worst):
+def test_agreement_is_with_the_requested_class(shown, agreement, worst):
     """The classifier is handed over ready-made: it reads the class from the first pixel."""
     game, data = experiment()
     asked = game._asked(30)

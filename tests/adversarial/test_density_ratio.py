@@ -26,7 +26,7 @@ def test_the_logistic_loss_is_torchs_cross_entropy(wing):
     np.testing.assert_allclose(wing("logistic_ratio_loss", logits, labels), wanted, rtol=1e-12, atol=1e-13)
 
 
-def test_a_classifier_of_scikit_learn_knows_the_ratio_of_two_gaussians(wing):
+def test_a_classifier_of_scikit_learn_gives_the_ratio_of_two_gaussians(wing):
     """N(1, 1) against N(0, 1), three times as many draws of the first: log r = x - 1/2."""
     x = np.concatenate([RNG.normal(1.0, 1.0, 60_000), RNG.normal(0.0, 1.0, 20_000)])
     labels = np.repeat([1, 0], [60_000, 20_000])
@@ -71,7 +71,7 @@ def test_rejected_samples_follow_the_data(wing):
     np.testing.assert_allclose(np.bincount(kept) / len(kept), p, atol=0.015)
 
 
-def test_a_classifier_tells_two_laws_apart_by_no_more_than_their_total_variation():
+def test_a_classifiers_advantage_is_at_most_the_total_variation():
     """The two-sample test: the best classifier's accuracy is 1/2 + TV/2; of equal laws it is a coin's."""
     p, q = np.array([0.5, 0.25, 0.25]), np.array([0.25, 0.25, 0.5])
     for other, wanted in ((q, 0.5 + 0.25 / 2), (p, 0.5)):

@@ -41,7 +41,7 @@ def test_logits_contain_the_odds_of_the_classes():
     assert found["ratio_error"] == pytest.approx(math.log(3), rel=1e-4) and found["mass"] == pytest.approx(3, abs=0.15)
 
 
-def test_a_classifier_that_is_always_right_need_not_know_the_ratio():
+def test_a_classifier_that_is_always_right_may_miss_the_ratio():
     """The density chasm: its loss is that of the right logits to four digits, and its estimate a fifth of the divergence."""
     found, experiment, batch = evaluated(share=0.5, far=10.0)
     assert found["accuracy_far"] == 1 and found["estimate_far"] == pytest.approx(10, abs=0.01) and found["divergence_far"] > 50

@@ -78,7 +78,7 @@ def test_the_changes_are_what_their_names_say():
     assert CHANGES["inverted"](point)[0, 0, 3, 4] == 0 and CHANGES["inverted"](point).sum() == 63
 
 
-def test_labels_of_the_target_are_not_looked_at():
+def test_labels_of_the_target_are_not_used():
     model, data = experiment()
     batch = data.batch(torch.arange(12))
     other = batch | {"label": torch.where(torch.arange(12) % 2 == 1, (batch["label"] + 1) % 10, batch["label"])}

@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from practice_torch.adversarial import gan as practice
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
-from practice_torch.engine.optimizers import let_move, make_player
+from practice_torch.engine.optimizers import freeze_others, make_player
 from practice_torch.experiments.adversarial.gan import RECIPES, GanRecipe, build
 from practice_torch.experiments.training.adversarial_game import turn
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
@@ -101,7 +101,7 @@ def test_each_player_pulls_its_own_way(loss):
     players = {phase.name: make_player(game, phase, game.recipe) for phase in game.phases}
 
     def play(name, turns=30):
-        let_move(players[name], players.values())
+        freeze_others(players[name], players.values())
         for _ in range(turns):
             players[name].optimizer.zero_grad()
             game(data.batch(), name)[0].backward()
@@ -128,10 +128,10 @@ def test_a_mode_is_covered_by_good_fakes_only():
 
 
 @pytest.mark.parametrize("target", [1.0, 0.9])
-def test_the_watch_tells_a_game_from_a_rout(target):
+def test_statistics_separate_a_balanced_game_from_an_overpowered_one(target):
     """A discriminator as sure as its labels allow is reported while it lasts, and remembered afterwards."""
     game, data = experiment(real_target=target)
-    assert "Neither" in game.watch.text().text
+    assert "Neither" in game.statistics.text().text
     real = data.batch()["point"]
     sure = 50.0 if target == 1 else math.log(target / (1 - target))
 
@@ -140,13 +140,13 @@ def test_the_watch_tells_a_game_from_a_rout(target):
             return torch.full((len(x),), logit_real if x is real else logit_fake)
 
         for _ in range(400):
-            turn("discriminator", opinion, real, torch.zeros_like(real), game.recipe, game.watch)
+            turn("discriminator", opinion, real, torch.zeros_like(real), game.recipe, game.statistics)
 
     turns(sure, -50.0)
-    assert game.watch.metrics()["discriminator_loss"] < 0.1 and "OVERPOWERS" in game.watch.text().text
+    assert game.statistics.metrics()["discriminator_loss"] < 0.1 and "OVERPOWERS" in game.statistics.text().text
     turns(0.0, 0.0)
-    assert game.watch.metrics()["lowest_discriminator_loss"] < 0.1 < game.watch.metrics()["discriminator_loss"]
-    assert "no longer" in game.watch.text().text
+    assert game.statistics.metrics()["lowest_discriminator_loss"] < 0.1 < game.statistics.metrics()["discriminator_loss"]
+    assert "no longer" in game.statistics.text().text
 
 
 @pytest.mark.parametrize("wrong", [{"real_target": 0.0}, {"discriminator_turns": 0}, {"hidden": 0}, {"radius": 0.0}])

@@ -9,7 +9,7 @@ from torch import nn
 from practice_torch.adversarial import gradient_penalty as practice
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
-from practice_torch.engine.optimizers import let_move, make_player
+from practice_torch.engine.optimizers import freeze_others, make_player
 from practice_torch.experiments.adversarial.gradient_penalty import RECIPES, ImagesRecipe, PointsRecipe, build, transport
 from practice_torch.networks.dcgan import Critic
 
@@ -92,7 +92,7 @@ def test_the_critic_learns_the_distance_of_given_samples():
         real = data.batch()["point"]
         game._fakes = lambda count, real=real: real[:count] + torch.tensor([2.0, 0.0])
         player = make_player(game, game.phases[0], game.recipe)
-        let_move(player, [player])
+        freeze_others(player, [player])
         for _ in range(150):
             player.optimizer.zero_grad()
             game({"point": real}, "critic")[0].backward()

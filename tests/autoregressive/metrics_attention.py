@@ -20,7 +20,7 @@ def written(e, row):
 
 def looks(e, source):
     """Weights [B, heads, T, T]: of the places in the source, while the right answer is written."""
-    return e.network.look(source, answer(e, source)[:, :-1])
+    return e.network.cross_attention_weights(source, answer(e, source)[:, :-1])
 
 
 def evaluate(e, data):

@@ -48,4 +48,4 @@ MISTAKES = {
         "no mask": (no_mask_at_all, FUTURE),
     },
 }
-ELSEWHERE = {"Transducer": {"look": "test_what_is_drawn_is_what_the_fused_kernel_mixes"}}
+ELSEWHERE = {"Transducer": {"cross_attention_weights": "test_what_is_drawn_is_what_the_fused_kernel_mixes"}}

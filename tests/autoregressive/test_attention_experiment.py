@@ -29,7 +29,7 @@ def test_what_is_drawn_is_what_the_fused_kernel_mixes():
     x, context = network._before_cross(source, answer)
     module = network.cross_attention
     values = module.value(context).unflatten(-1, (2, -1)).transpose(1, 2)
-    mixed = module.output((network.look(source, answer) @ values).transpose(1, 2).flatten(2))
+    mixed = module.output((network.cross_attention_weights(source, answer) @ values).transpose(1, 2).flatten(2))
     torch.testing.assert_close(mixed, module(network.norms[1](x), context), rtol=1e-12, atol=1e-13)
 
 
@@ -57,7 +57,7 @@ def test_answers_are_counted_symbol_by_symbol_and_as_a_whole(task):
     looking = torch.eye(5) / 2 + 0.1
     looking = looking if task == "copy" else looking.flip(-1)
     experiment.network.forward = network
-    experiment.network.look = lambda source, answer: looking.expand(len(source), 2, 5, 5)
+    experiment.network.cross_attention_weights = lambda source, answer: looking.expand(len(source), 2, 5, 5)
     assert len(held_out) == 8
     assert experiment.evaluate(held_out) == pytest.approx(
         {"exact_match": 0.5, "right_symbols": 0.9, "weight_on_the_right_place": 0.6}
@@ -65,7 +65,7 @@ def test_answers_are_counted_symbol_by_symbol_and_as_a_whole(task):
 
 
 @pytest.mark.parametrize("task", ["copy", "reverse"])
-def test_it_learns_and_looks_along_its_diagonal(task, tmp_path, capsys):
+def test_it_learns_and_attends_along_its_diagonal(task, tmp_path, capsys):
     run = tmp_path / "run"
     words = [
         "--steps",
@@ -128,7 +128,7 @@ def test_sequences_of_ones_own(tmp_path):
         (np.array([[1, 2]]), "at least 2 are needed"),
     ],
 )
-def test_what_is_no_sequence_is_said_in_one_line(tmp_path, array, complaint):
+def test_invalid_sequences_are_refused_in_one_line(tmp_path, array, complaint):
     np.savez(tmp_path / "own.npz", symbols=array)
     with pytest.raises(DataError, match=complaint):
         symbols.load(tmp_path / "own.npz")
@@ -142,7 +142,7 @@ def test_what_is_no_sequence_is_said_in_one_line(tmp_path, array, complaint):
         (["--data", "."], 3, "must be an .npz file with an array 'symbols'"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_one_line(words, code, complaint, capsys):
+def test_invalid_data_are_refused_in_one_line(words, code, complaint, capsys):
     assert main(["train", "autoregressive/attention", "copy", *words]) == code
     error = capsys.readouterr().err.strip()
     assert complaint in error and "\n" not in error

@@ -97,7 +97,7 @@ def test_it_trains_and_shows(own_text, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words", [["--heads", "5"]])
-def test_what_cannot_be_trained_is_said_in_one_line(words, capsys):
+def test_invalid_data_are_refused_in_one_line(words, capsys):
     assert main(["train", "autoregressive/normalization", "depth", *words]) == 2
     error = capsys.readouterr().err.strip()
     assert f"{words[0][2:]} is {words[1]}; it must be" in error and "\n" not in error

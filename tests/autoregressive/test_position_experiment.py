@@ -46,7 +46,7 @@ def test_learned_positions_make_it_the_decoder_of_its_topic(own_text):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_no_scheme_sees_the_future_and_each_knows_the_order(own_text, scheme):
+def test_no_scheme_sees_the_future_and_each_depends_on_the_order(own_text, scheme):
     network = getattr(untrained(own_text)[0], scheme).double()
     for block in network.blocks:  # of the size that training gives them
         block.query_key_value.weight.data *= 30
@@ -71,7 +71,7 @@ def test_interpolation_is_fewer_turns():
     assert not torch.allclose(positions.turn(x[:, :, :4]), near)
 
 
-def test_rotated_networks_know_distances_only(own_text):
+def test_rotated_networks_depend_on_distances_only(own_text):
     """A start 100 positions later gives the same logits."""
 
     class Later(RotaryPositions):
@@ -96,7 +96,7 @@ def test_all_begin_at_the_same_weights(own_text):
         assert torch.equal(experiment.learned.blocks[1].up.weight, getattr(experiment, scheme).blocks[1].up.weight)
 
 
-def test_every_length_is_asked_about_the_same_bytes(own_text):
+def test_every_length_is_evaluated_on_the_same_bytes(own_text):
     """With a model of one byte only, windows of any length have the same bits: those of the text, by hand."""
     experiment, _, held_out = untrained(own_text)
     table = torch.randn(256, 256, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -171,7 +171,7 @@ def test_it_trains_and_writes(own_text, tmp_path, capsys):
         (["--heads", "5"], "heads is 5; it must be a divisor of half the width, 48"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_one_line(words, complaint, capsys):
+def test_invalid_data_are_refused_in_one_line(words, complaint, capsys):
     assert main(["train", "autoregressive/position", "alibi", *words]) == 2
     error = capsys.readouterr().err.strip()
     assert complaint in error and "\n" not in error

@@ -150,6 +150,6 @@ def test_sizes_are_positive(size):
 # ---------------------------------------------------------------------------------------------------- the experiment
 
 
-def test_the_recipe_builds_what_it_says():
+def test_the_recipe_builds_its_network():
     experiment = build(dataclasses.replace(RECIPES["pydoc"], embedding=6, hidden=7, layers=2), None)
     assert [tuple(layer.input.weight.shape) for layer in experiment.network.layers] == [(28, 6), (28, 7)]

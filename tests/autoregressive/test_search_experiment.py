@@ -23,7 +23,7 @@ def untrained(own_text, **changes):
 
 
 @torch.no_grad()
-def test_beams_are_told_beside_drawing_and_the_data(own_text):
+def test_beams_are_reported_with_drawing_and_the_data(own_text):
     model, held_out = untrained(own_text)
     head, *lines = model.study(held_out)["search"].text.splitlines()
     assert head.split() == ["texts", "bits/byte", "distinct-1", "distinct-2", "distinct-4", "repeated-4"]

@@ -100,7 +100,7 @@ def test_the_pattern_cuts_as_chunk_ids_does():
     assert practice.BytePairTokenizer.chunks(raw) == practice._pieces(data, practice.chunk_ids(data))
 
 
-def test_special_tokens_stand_outside_the_bytes():
+def test_special_tokens_are_outside_the_bytes():
     """No text is encoded to one, not even its own name; decoding leaves them out."""
     assert TOKENIZER.vocabulary_size == 256 + 400 + 2
     assert (TOKENIZER.special("<end>"), TOKENIZER.special("<pad>")) == (656, 657)

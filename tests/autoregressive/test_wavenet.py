@@ -252,7 +252,7 @@ def test_bits_are_those_of_the_conditionals():
     assert float(logs["bits_per_sample"]) == pytest.approx(bits, rel=1e-5)
 
 
-def test_sounds_are_drawn_for_the_class_that_is_asked_for():
+def test_sounds_are_drawn_for_the_requested_class():
     """From the experiment's own generator; the class alone makes the difference."""
     experiment, *_ = experiment_on("notes")
     for labels in (torch.tensor([0, 5, 12]), torch.tensor([0, 0, 0])):

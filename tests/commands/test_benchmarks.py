@@ -34,7 +34,7 @@ def concluded(folder, monkeypatch, seconds, **asked):
     return turns.conclude("trial", "a trial", seconds, **asked)
 
 
-def test_a_ratio_is_taken_turn_by_turn_and_judged_by_the_clock_that_is_asked_for(tmp_path, monkeypatch):
+def test_a_ratio_is_taken_in_alternation_and_judged_by_the_requested_clock(tmp_path, monkeypatch):
     # a neighbor makes the third turn ten times slower for both: the ratio stays 2, those of means and of minima would be others
     seconds = seconds_of([1.0, 1.2, 10.0, 1.0, 1.0], [2.0, 2.4, 20.0, 2.0, 2.0])
     assert turns.ratio(seconds, "theirs", "ours")["median"] == 2.0
@@ -120,7 +120,7 @@ def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
     assert {name for name, _ in compiled["in the engine"]} == NETWORKS
 
 
-def test_the_table_shows_what_is_kept_and_says_what_was_missed(tmp_path, monkeypatch):
+def test_the_table_shows_kept_ratios_and_lists_missed_ones(tmp_path, monkeypatch):
     from benchmarks import __main__ as benchmarks
 
     for path in benchmarks.RESULTS.glob("*.json"):

@@ -82,7 +82,7 @@ def test_no_latex_is_left_on_a_page(book, place):
 
 
 @needs_sphinx
-def test_the_near_misses_stand_beside_the_right_answers(page):
+def test_the_near_misses_are_next_to_the_right_answers(page):
     table = re.search(r'(?s)<table class="book near-misses">.*?</table>', page[0])[0]
     lines = [unescape(re.sub(r"<[^>]*>", "", line)) for line in table.split("</tr>")]
     misses = [
@@ -99,7 +99,7 @@ def test_the_near_misses_stand_beside_the_right_answers(page):
 
 
 @needs_sphinx
-def test_the_functions_of_both_wings_stand_side_by_side(page):
+def test_the_functions_of_both_wings_are_side_by_side(page):
     html, words = page
     for wing in ("theory_jax", "practice_torch"):
         assert f'id="{wing}.foundations.jensen.log_mean_exp"' in html

@@ -47,7 +47,7 @@ def table(page, heading):
     return rows
 
 
-def test_metrics_stand_side_by_side_with_their_targets(make):
+def test_metrics_are_side_by_side_with_their_targets(make):
     page = compared(
         make("first", loss=20.0, evaluation={"target": 18.5, "passed": False, "kl": 6.5}),
         make("second", loss=17.0, evaluation={"target": 18.5, "passed": True, "kl": 7.5, "active_units": 8}),
@@ -92,7 +92,7 @@ def lines(page, title, phase):
     return {style: [tuple(map(float, pair.split(","))) for pair in points.split()] for style, points in found}
 
 
-def test_one_metric_lies_in_one_panel(make):
+def test_one_metric_is_in_one_panel(make):
     page = compared(make("first", loss=20.0), make("second", loss=60.0))
     first, second = (lines(page, "loss", "train")[f"run{index}"] for index in (0, 1))
     assert [x for x, _ in first] == [x for x, _ in second]
@@ -201,7 +201,7 @@ def test_the_page_needs_nothing_else_and_what_users_write_is_text(make):
     assert page.words.count("<script>alert('x')</script>") >= 10
 
 
-def test_damaged_pieces_are_told_with_their_run(make):
+def test_damaged_pieces_are_reported_with_their_run(make):
     runs = [make("first"), make("second")]
     (runs[1].folder / "evaluation.json").write_text("{")
     log(runs[0], [(1, "train", "loss", 3.0)], tail="2,tra")

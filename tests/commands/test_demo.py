@@ -74,7 +74,7 @@ def test_the_page_needs_no_other_file_and_no_network(tmp_path, model, monkeypatc
     assert links == own | ({book.as_uri()} if written else set())
 
 
-def test_the_page_says_what_was_found(tmp_path, model):
+def test_the_page_shows_the_results(tmp_path, model):
     text, verdicts = write(tmp_path, model_folder=model)
     assert all(verdict.passed for verdict in verdicts)
     words = " / ".join(verdict.words for verdict in verdicts)
@@ -86,7 +86,7 @@ def test_the_page_says_what_was_found(tmp_path, model):
     assert 'class="curves"' in text and "FAILED" not in text
 
 
-def test_the_page_says_what_was_not_checked_and_how_to_check_it(tmp_path):
+def test_the_page_lists_what_was_not_checked_and_how_to_check_it(tmp_path):
     some, (_, some_verdict, _) = write(tmp_path)
     every, (_, every_verdict, _) = write(tmp_path, contracts=CONTRACTS | {"topics": CONTRACTS["topics"] * len(load().built)})
     assert some_verdict.words.endswith("for every topic: python -m shared_specs check") and "make demo ALL=1" in some
@@ -112,7 +112,7 @@ def test_the_page_shows_what_a_model_makes(tmp_path, model):
     assert "a processor" in text and '<pre class="command">python -m practice_torch train</pre>' in text
 
 
-def test_a_damaged_preview_is_told(tmp_path, model):
+def test_a_damaged_preview_is_reported(tmp_path, model):
     (model / "previews" / "00000002-latent_map.png").write_bytes(b"")
     assert "00000002-latent_map.png cannot be read" in write(tmp_path, model_folder=model)[0]
 
@@ -162,7 +162,7 @@ def test_large_delimiters_are_characters(claim):
     assert to_mathml(claim).startswith("<math") and "\\" not in to_mathml(claim)
 
 
-def test_a_claim_that_the_converter_does_not_know_stays_readable():
+def test_a_claim_that_cannot_be_converted_stays_readable():
     text = to_mathml(r"\notacommand{x} = y")
     assert "<math" not in text and "x" in text and "= y" in text
 
@@ -191,7 +191,7 @@ def test_no_failure_is_hidden(tmp_path, model, break_it):
     assert reported.get(break_it, 'li class="failed"') in text
 
 
-def test_a_command_that_failed_is_told_once(tmp_path, model):
+def test_a_failed_command_is_reported_once(tmp_path, model):
     failed = [page.Command("samples", "python -m practice_torch sample", 1.0, 0.9, 10**8, 3)]
     assert [v.words for v in write(tmp_path, model_folder=model, commands=failed)[1] if not v.passed] == [
         "python -m practice_torch sample ended with exit code 3"

@@ -331,7 +331,7 @@ def test_damaged_checkpoints(copy, command, damage, because):
     assert because in refused(3, *command.split(), copy)
 
 
-def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_is_used(copy):
+def test_a_damaged_newest_checkpoint_is_reported_and_the_previous_is_used(copy):
     state = max((copy / "checkpoints").iterdir()) / STATE
     state.write_bytes(state.read_bytes()[:-1])
     code, out, err = call("sample", copy)
@@ -340,7 +340,7 @@ def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_is_used(copy):
 
 
 @pytest.mark.parametrize("command", ["sample", "evaluate"])
-def test_a_checkpoint_that_was_signed_again_with_nan_is_said_and_passed_over(copy, command):
+def test_a_checkpoint_signed_again_with_nan_is_reported_and_skipped(copy, command):
     """Its checksums are right; samples of it would be noise, and its evaluation NaN."""
     newest = copy / "checkpoints" / "step-00000003"
     resign(newest, lambda tensors, facts: tensors["experiment/network.logits.bias"].fill_(float("nan")))
@@ -351,7 +351,7 @@ def test_a_checkpoint_that_was_signed_again_with_nan_is_said_and_passed_over(cop
     assert "not finite, in network.logits.bias" in refused(3, command, copy)
 
 
-def test_resuming_beside_a_writer_changes_nothing(copy):
+def test_resuming_next_to_a_writer_changes_nothing(copy):
     from practice_torch.engine.storage.run import Run
 
     writer = Run.open(copy)
@@ -497,7 +497,7 @@ def test_a_model_without_a_study(copy):
     assert "latent/vae has no study: leave --study out" in refused(2, "evaluate", copy, "--study")
 
 
-def test_samples_are_judged_beside_a_baseline_and_real_data(copy, monkeypatch):
+def test_samples_are_judged_with_a_baseline_and_real_data(copy, monkeypatch):
     monkeypatch.setattr(estimate, "_SPLITS", 3)
     code, out, err = call("evaluate", copy, "--samples", "60")
     assert code == 1 and not err  # the target is missed after three steps
@@ -618,7 +618,7 @@ def test_real_images(tmp_path):
     assert code == 0, err
 
 
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path):
+def test_a_signal_saves_and_prints_how_to_resume(tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     folder = tmp_path / "my run"
     words = [sys.executable, "-m", "practice_torch", "train", *VAE, "--run", str(folder), "--steps", "100000"]

@@ -26,14 +26,25 @@ from practice_torch.projects import (
     anomaly_detection,
     comparison,
     conditional_vae,
-    conducting,
     domain_adaptation,
     galaxies,
     image_generation,
+    runner,
     sound_generation,
     text_generation,
 )
-from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Noted, Project, Reading, Row, Times, conduct
+from practice_torch.projects.runner import (
+    Annotated,
+    Column,
+    Expectation,
+    Findings,
+    Model,
+    Project,
+    Reading,
+    Row,
+    Times,
+    run_project,
+)
 from practice_torch.reports import project_page
 from practice_torch.reports.project_page import tables, write_project_page
 from tests.commands.test_practice_commands import call, refused
@@ -69,7 +80,7 @@ def few():
             return small_recipes.few(recipe)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(conducting, "load_data", load)
+        patched.setattr(runner, "load_data", load)
         patched.setattr(estimate, "_SPLITS", 5)
         patched.setattr(comparison, "COUNT_OF_POINTS", 64)
         patched.setattr(evaluation, "preview", lambda training, say: None)
@@ -82,7 +93,7 @@ def finished(few, tmp_path_factory):
 
     def finish(name):
         folder = tmp_path_factory.mktemp(name) / "whole"
-        return conduct(name, small(of(name)), folder, **quiet), folder
+        return run_project(name, small(of(name)), folder, **quiet), folder
 
     return functools.cache(finish)
 
@@ -106,11 +117,11 @@ def test_a_stopped_project_goes_on_to_the_same_bytes(name, finished, tmp_path, m
     with monkeypatch.context() as patched:
         patched.setattr(loop.Training, "_asked_to_stop", lambda training, row_due: 15)
         with pytest.raises(loop.Interrupted):
-            conduct(name, whole, tmp_path / "stopped", **quiet)
+            run_project(name, whole, tmp_path / "stopped", **quiet)
     with pytest.raises(Stopped):
-        conduct(name, whole, tmp_path / "stopped", say=stop_at("judged"))
+        run_project(name, whole, tmp_path / "stopped", say=stop_at("judged"))
     assert not (tmp_path / "stopped" / "results.json").exists()
-    conduct(name, whole, tmp_path / "stopped", **quiet)
+    run_project(name, whole, tmp_path / "stopped", **quiet)
     for file in ("results.json", "project.json", *(f"shown/{path.name}" for path in (folder / "shown").iterdir())):
         assert (tmp_path / "stopped" / file).read_bytes() == (folder / file).read_bytes(), file
 
@@ -158,7 +169,7 @@ def test_a_kill_at_any_save_loses_nothing(few, tmp_path, monkeypatch):
     """After every call of a project's own that writes or removes, of which the last is followed by a renaming."""
     whole, kills = toy(), 0
     for _ in range(2):  # the second time all is there already
-        conduct("toy", whole, tmp_path / "whole", **quiet)
+        run_project("toy", whole, tmp_path / "whole", **quiet)
         wanted = (tmp_path / "whole" / "results.json").read_bytes()
     for number in range(1, 10):
         left = iter(range(number - 1, -1, -1))
@@ -173,22 +184,22 @@ def test_a_kill_at_any_save_loses_nothing(few, tmp_path, monkeypatch):
 
         folder = tmp_path / str(number)
         with monkeypatch.context() as patched:
-            patched.setattr(conducting, "write_json", dying(conducting.write_json))
-            patched.setattr(conducting, "save_artifacts", dying(conducting.save_artifacts))
-            patched.setattr(conducting, "shutil", SimpleNamespace(rmtree=dying(shutil.rmtree)))
+            patched.setattr(runner, "write_json", dying(runner.write_json))
+            patched.setattr(runner, "save_artifacts", dying(runner.save_artifacts))
+            patched.setattr(runner, "shutil", SimpleNamespace(rmtree=dying(shutil.rmtree)))
             try:
-                conduct("toy", whole, folder, **quiet)
+                run_project("toy", whole, folder, **quiet)
                 break
             except Stopped:
                 kills += 1
-        conduct("toy", whole, folder, **quiet)
+        run_project("toy", whole, folder, **quiet)
         assert (folder / "results.json").read_bytes() == wanted
         assert sorted(path.name for path in (folder / "shown").iterdir()) == ["captions.json", "words.txt"]
     assert kills == 5
 
 
 def test_a_page_takes_words_for_words(few, tmp_path):
-    results = conduct("toy", toy(), tmp_path, **quiet)
+    results = run_project("toy", toy(), tmp_path, **quiet)
     page = Page(write_project_page(tmp_path, results, tmp_path / "report.html"))
     assert page.words.count("<script>alert('x')</script>") == 7 and "script" not in page.tags
     assert "2.5 to 3.5" in page.words and "Learning curves" not in page.words
@@ -200,8 +211,8 @@ def timed(trainings, say):
     """Two tables of two models each, of which the numbers of one have notes; and seconds of one row."""
     columns = {"bits": Column("bits", "of images", "lower"), "share": Column("fraction", "of points", "higher")}
     rows = {
-        "a": Row("model", {"bits": Noted(1.0, "exact")}, "images"),
-        "b": Row("model", {"bits": Noted(0.5, "bound")}, "images"),
+        "a": Row("model", {"bits": Annotated(1.0, "exact")}, "images"),
+        "b": Row("model", {"bits": Annotated(0.5, "bound")}, "images"),
         "c": Row("model", {"share": 0.2}, "points"),
         "d": Row("model", {"share": 0.7}, "points"),
     }
@@ -209,7 +220,7 @@ def timed(trainings, say):
 
 
 def test_rows_on_other_data_are_another_table_and_seconds_are_no_results(few, tmp_path, monkeypatch):
-    results = conduct("toy", toy(judge=timed, read=lambda rows: Reading((), ())), tmp_path, **quiet)
+    results = run_project("toy", toy(judge=timed, read=lambda rows: Reading((), ())), tmp_path, **quiet)
     assert "training" not in json.dumps(results["rows"]) and results["rows"]["a"]["cells"]["bits"]["note"] == "exact"
     images, points = tables(tmp_path, results, [])
     assert (images.name, list(images.columns), images.best) == ("images", ["bits"], {"bits": {"b"}})
@@ -227,34 +238,34 @@ def test_data_of_a_model_take_the_place_of_its_recipes(few, tmp_path):
     flow = import_module("practice_torch.experiments.flows.affine_coupling")
     whole = toy(models={"flow": Model(flow, "two_moons", "eight_gaussians")}, judge=timed, read=lambda rows: Reading((), ()))
     whole = small(whole)
-    assert conduct("toy", whole, tmp_path, **quiet)["own_data"]
+    assert run_project("toy", whole, tmp_path, **quiet)["own_data"]
     asked = Run.open(tmp_path / "models" / "flow").asked
     assert asked["fields"]["data"] == "eight_gaussians" and asked["fields"]["target"] is None
-    assert not conduct("toy", whole, tmp_path / "other", data="two_moons", **quiet)["own_data"]
+    assert not run_project("toy", whole, tmp_path / "other", data="two_moons", **quiet)["own_data"]
 
 
 def test_a_folder_of_another_project_is_refused(few, tmp_path):
     whole = toy()
-    conduct("toy", whole, tmp_path, **quiet)
+    run_project("toy", whole, tmp_path, **quiet)
     for changed, named in ((dict(seed=1), "seed is 0, here 1"), (dict(data="mnist"), "data is")):
         with pytest.raises(RunError, match=named):
-            conduct("toy", whole, tmp_path, **quiet, **changed)
+            run_project("toy", whole, tmp_path, **quiet, **changed)
     with pytest.raises(RunError, match="project is toy, here other"):
-        conduct("other", whole, tmp_path, **quiet)
+        run_project("other", whole, tmp_path, **quiet)
     larger = whole.models["first"]
     recipe = larger.module.RECIPES["pixels"]
-    larger.module.RECIPES["pixels"] = conducting.dataclasses.replace(recipe, log_every=recipe.log_every + 1)
+    larger.module.RECIPES["pixels"] = runner.dataclasses.replace(recipe, log_every=recipe.log_every + 1)
     with pytest.raises(RunError, match="first was trained as something else: log_every"):
-        conduct("toy", whole, tmp_path, **quiet)
+        run_project("toy", whole, tmp_path, **quiet)
     (tmp_path / "project.json").unlink()
     with pytest.raises(RunError, match="is not empty"):
-        conduct("toy", whole, tmp_path, **quiet)
+        run_project("toy", whole, tmp_path, **quiet)
     (tmp_path / "project.json").write_text("{")
     with pytest.raises(RunError, match="the file is corrupt"):
-        conduct("toy", whole, tmp_path, **quiet)
+        run_project("toy", whole, tmp_path, **quiet)
     both = toy(models={"first": larger, "text": Model(ngram, "unigram")})
     with pytest.raises(OptionError, match="has models of images, text: leave it out"):
-        conduct("toy", both, tmp_path / "both", data="mnist", **quiet)
+        run_project("toy", both, tmp_path / "both", data="mnist", **quiet)
 
 
 # ---------------------------------------------------------------------------------------------------- the command
@@ -398,7 +409,7 @@ def test_the_reading_of_image_generation_follows_its_numbers():
     assert len(image_generation.read(without).sentences) == 3
 
 
-def test_the_nearest_training_image_stands_below_each_sample():
+def test_the_nearest_training_image_is_below_each_sample():
     known = torch.eye(4).view(4, 1, 2, 2)
     grid = image_generation.nearest_below(known[[2, 0]] * 0.9, known)
     assert grid.columns == 2 and torch.equal(grid.images, torch.cat([known[[2, 0]] * 0.9, known[[2, 0]]]))
@@ -441,7 +452,7 @@ def test_the_table_of_domain_adaptation_is_that_of_its_networks(finished):
     rows = table(results)
     (model,) = whole.models.values()
     recipe = model.module.RECIPES["digits"]
-    train, held_out = conducting.load_data(recipe)
+    train, held_out = runner.load_data(recipe)
     experiment = model.module.build(recipe, train)
     experiment.load_state_dict(weights_of(Run.open(folder / "models" / "domain adversarial"), experiment, print)[0])
     batch = held_out.batch()
@@ -512,7 +523,7 @@ def test_the_table_of_anomaly_detection_has_every_kind(finished, tmp_path):
     assert len(rows) == 3 + sum(len(scores) for kinds in anomaly_detection.RANKED.values() for scores in kinds.values())
     assert rows["text, shuffled: bits per byte"]["share"] == 0.5
     with pytest.raises(OptionError, match="has models of audio, images, text: leave it out"):
-        conduct("anomaly_detection", of("anomaly_detection"), tmp_path / "other", data="mnist", **quiet)
+        run_project("anomaly_detection", of("anomaly_detection"), tmp_path / "other", data="mnist", **quiet)
 
 
 # ---------------------------------------------------------------------------------------------------- conditional VAE
@@ -541,7 +552,7 @@ def test_the_reading_of_the_conditional_vae_follows_its_numbers():
     reading = conditional_vae.read(conditional_rows())
     assert "95% of the samples" in reading.sentences[0] and "of real images 97%" in reading.sentences[0]
     assert "saves 2.8 nats an image: 15.0 with it, 17.8 without" in reading.sentences[1]
-    assert "in 20% where the decoder gets the label" in reading.sentences[2] and "charge for it: 55%" in reading.sentences[2]
+    assert "in 20% where the decoder gets the label" in reading.sentences[2] and "avoids this cost: 55%" in reading.sentences[2]
     assert [part.holds for part in reading.expectations] == [True] * 3
     assert [part.holds for part in conditional_vae.read(conditional_rows(0.7, 17.0, 0.5)).expectations] == [False] * 3
 
@@ -573,7 +584,7 @@ def test_the_reading_of_galaxies_follows_its_numbers():
 
 
 def test_galaxies_of_a_folder_have_no_second_simulation(few, tmp_path):
-    results = conduct("galaxies", small(of("galaxies")), tmp_path / "stamps", data="stamps", **quiet)
+    results = run_project("galaxies", small(of("galaxies")), tmp_path / "stamps", data="stamps", **quiet)
     assert list(results["rows"]) == ["another galaxy", "nearest training galaxy", "conditional flow"] and not results["own_data"]
 
 
@@ -584,7 +595,7 @@ def test_correlations_of_properties_are_those_of_their_columns():
     assert galaxies._mean_correlation(torch.cat([both[:, :3], torch.ones(20, 3)], 1)) == 0
 
 
-def test_the_table_of_galaxies_tells_what_has_the_properties_from_what_has_not(finished):
+def test_the_table_of_galaxies_separates_matching_from_other_galaxies(finished):
     """Flux is read off images of a few pixels, too: of the request simulated again, of its neighbor, of another galaxy."""
     rows = table(finished("galaxies")[0])
     again, nearest, other = (rows[name]["flux"] for name in ("simulated again", "nearest training galaxy", "another galaxy"))
@@ -647,7 +658,7 @@ def test_the_table_of_sound_generation_has_every_number_of_steps(finished):
         "flow matching, 50 steps",
     ]
     assert len(rows) == 14 and "frechet_distance" not in rows["real sounds"]
-    _, held_out = conducting.load_data(small(of("sound_generation")).models["diffusion"].module.RECIPES["notes"])
+    _, held_out = runner.load_data(small(of("sound_generation")).models["diffusion"].module.RECIPES["notes"])
     batch, notes = held_out.batch(), np.log2(held_out.description["frequencies"])
     strongest = np.abs(np.fft.rfft(batch["audio"][:, 0].numpy()))[:, 1:].argmax(1) + 1
     heard = np.abs(np.log2(strongest * held_out.description["sample_rate"] / batch["audio"].shape[2])[:, None] - notes).argmin(1)
@@ -690,14 +701,14 @@ def compared_rows(**changed):
             "nearest_ratio": near,
         }
         cells[name] |= {"operations": 10**6 + place * 10**7} if name in (*gray, *binary) else {}
-        cells[name] |= {"bits_per_dimension": Noted(*bits[name])} if name in bits else {}
+        cells[name] |= {"bits_per_dimension": Annotated(*bits[name])} if name in bits else {}
     cells["independent pixels"]["frechet_distance"] = 0.9
     cells["DDIM, 20 steps"]["frechet_distance"] = 0.05
     cells["GAN"]["operations"] = cells["VAE"]["operations"] = 10**5
     for place, name in enumerate([*points, _comparison_reading.ONE_GAUSSIAN, _comparison_reading.REAL_POINTS]):
         cells[name] = {"modes": 8.0, "high_quality": 0.96 + place / 1000}
         kind = _comparison_reading.KINDS.get(name, "exact" if name == _comparison_reading.ONE_GAUSSIAN else None)
-        cells[name] |= {"divergence": Noted(0.1 * place, kind)} if kind else {}
+        cells[name] |= {"divergence": Annotated(0.1 * place, kind)} if kind else {}
     for place, value in changed.items():
         name, column = place.split("/")
         cells[name][column] = value
@@ -719,8 +730,8 @@ def test_the_reading_of_the_comparison_follows_its_numbers():
 
 
 @pytest.mark.parametrize(("number", "place", "value"), [
-    (0, "Real NVP/bits_per_dimension", Noted(2.35, "upper bound")), (1, "RBM/bits_per_dimension", Noted(0.5, "estimate")),
-    (2, "PixelCNN/bits_per_dimension", Noted(2.0, "exact")), (3, "GAN/frechet_distance", 0.04),
+    (0, "Real NVP/bits_per_dimension", Annotated(2.35, "upper bound")), (1, "RBM/bits_per_dimension", Annotated(0.5, "estimate")),
+    (2, "PixelCNN/bits_per_dimension", Annotated(2.0, "exact")), (3, "GAN/frechet_distance", 0.04),
     (4, "VQ-VAE/frechet_distance", 0.5), (5, "GAN/operations", 10**8), (6, "VAE/nearest_ratio", 0.5),
     (7, "8 Gaussians, diffusion/modes", 6.0),
 ])  # fmt: skip
@@ -756,14 +767,14 @@ def test_models_that_differ_by_chance_are_named_together():
         "DDIM, 20 steps/frechet_distance": Estimate(0.05, 0.0, 0.1),
         "GAN/frechet_distance": 0.09,
         "PixelCNN/frechet_distance": 0.11,
-        "DDPM, all steps/bits_per_dimension": Noted(2.5, "upper bound"),
+        "DDPM, all steps/bits_per_dimension": Annotated(2.5, "upper bound"),
     }
     said = comparison.read(compared_rows(**changed)).sentences
     assert "whatever they cost: DDIM, 20 steps; no farther, up to chance: GAN." in said[10]
     assert "above independent pixels: DDPM, all steps, trained for samples" in said[0]
 
 
-def test_a_pixelcnn_that_is_told_the_class_pays_for_it():
+def test_a_conditional_pixelcnn_pays_for_the_class():
     """Of two equally likely classes one gives an image all probability, the other a quarter: p = (1 + 1/4) / 2."""
     network = SimpleNamespace(log_prob=lambda codes, label: torch.where(label == 0, 0.0, math.log(0.25)).expand(len(codes)))
     experiment = SimpleNamespace(network=network, classes=["a", "b"], recipe=SimpleNamespace(num_levels=17))

@@ -93,7 +93,7 @@ def test_every_local_link_of_the_readme_leads_somewhere():
 @pytest.mark.parametrize(
     ("change", "exit_code"), [(("", ""), 1), (("np.sum", "np.mean"), 0)], ids=["as printed", "with the mean"]
 )
-def test_the_example_is_judged_as_the_readme_says(tmp_path, change, exit_code):
+def test_the_example_is_judged_as_in_the_readme(tmp_path, change, exit_code):
     (tmp_path / "my_module.py").write_text(block_after("my_module.py").replace(*change))
     code, output = called("shared_specs", "check", "latent/elbo", "--against", str(tmp_path / "my_module.py"))
     assert code == exit_code, output
@@ -129,7 +129,7 @@ def test_the_command_hands_every_verb_to_its_package(words, package, capsys):
     assert stopped.value.code == 0 and f"python -m {package} {words[0]}" in capsys.readouterr().out
 
 
-def test_the_command_knows_every_verb_and_refuses_others(capsys):
+def test_the_command_accepts_every_verb_and_refuses_others(capsys):
     assert diptych.main(["recipes"]) == 0 and "latent/vae" in capsys.readouterr().out
     assert diptych.main([]) == 0 and "check, exercise" in capsys.readouterr().out
     assert diptych.main(["chek"]) == 2
@@ -169,7 +169,7 @@ def test_the_installed_package_has_the_command():
     assert project["tool"]["setuptools"]["py-modules"] == ["diptych"]
 
 
-def test_what_is_said_to_be_built_is_so_today():
+def test_topics_listed_as_built_are_built():
     """In the README and in the changelog."""
     readme, changes = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md"))
     syllabus = load()
@@ -182,7 +182,7 @@ def test_what_is_said_to_be_built_is_so_today():
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="the Makefile needs make")
-def test_the_install_says_what_it_downloads(tmp_path):
+def test_the_install_lists_its_downloads(tmp_path):
     """Before pip begins, as a slow network takes minutes."""
     words = ["make", "--dry-run", "demo", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"]
     planned = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout

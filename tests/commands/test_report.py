@@ -203,7 +203,7 @@ def test_the_verdict(run, changes, words):
     assert [word in page.words for word in ("✓", "✗")] == [word in words for word in ("✓", "✗")]
 
 
-def test_an_unfinished_run_says_so(run):
+def test_an_unfinished_run_is_marked(run):
     log(run, [(50, "train", "loss", 3.0), (100, "train", "loss", 2.0)])
     page = written(run)
     assert "not evaluated yet" in page.words and "100 of 400 steps" in page.words
@@ -218,7 +218,7 @@ def test_a_run_that_has_just_begun(run):
         assert "Learning curves" not in written(run).words
 
 
-def test_damaged_pieces_are_left_out_and_told(run):
+def test_damaged_pieces_are_left_out_and_reported(run):
     finish(run)
     log(run, [(50, "train", "loss", 3.0), (100, "train", "loss", 2.0)], tail="150,tra")
     run.save_artifacts({"words": Text("sound")}, 50)
@@ -298,7 +298,7 @@ def numbers(svg, tag, style):
     return [[tuple(map(float, pair.split(","))) for pair in points.split()] for points in found]
 
 
-def test_a_line_lies_where_its_values_are():
+def test_a_line_is_drawn_at_its_values():
     svg = panel("loss", [Series("train", "phase0", ((0, 1.0), (50, 5.0), (100, 3.0)))], last_step=100)
     (line,) = numbers(svg, "polyline", "line phase0")
     middle = (LEFT + WIDTH - RIGHT) / 2
@@ -344,7 +344,7 @@ def test_marks_widen_the_panel():
     assert "&lt;floor&gt;" in svg
 
 
-def test_the_name_of_a_mark_stands_where_the_line_is_not():
+def test_the_name_of_a_mark_avoids_the_line():
     line = [Series("train", "phase0", ((0, 9.0), (5, 4.0), (9, 1.0)))]
     svg = panel("loss", line, 9, marks=(Mark("target", 1.1), Mark("floor", 8.0)))
     places = dict(re.findall(r'<text class="mark" x="[^"]*" y="[^"]*" text-anchor="(\w+)">(\w+)<', svg))
@@ -367,7 +367,7 @@ def test_the_gauge_shows_numbers_in_proportion(value, target):
 
 
 @pytest.mark.parametrize(("direction", "words"), [("lower", "lower is better"), ("higher", "higher is better")])
-def test_the_gauge_says_its_unit_and_which_side_is_better(direction, words):
+def test_the_gauge_shows_its_unit_and_the_better_side(direction, words):
     svg = gauge(1.0, (Mark("target", 1.0),), direction, "bits per <byte>")
     assert f"bits per &lt;byte&gt; · {words}" in svg and "nan" not in svg
     assert "nan" not in gauge(0.0, (Mark("target", 0.0),), direction)
@@ -390,7 +390,7 @@ def test_values_as_a_person_writes_them():
     assert report.words("negative_elbo_floor") == "negative ELBO floor"
 
 
-def test_metrics_of_samples_stand_beside_their_baseline_and_real_data(run):
+def test_metrics_of_samples_are_shown_with_baseline_and_real_data(run):
     finish(run)
     estimate = {"value": 0.25, "low": 0.125, "high": 0.5}
     metric = {"unit": HOSTILE, "meaning": "a distance", "samples": estimate, "real": {"value": 3.0, "low": 2, "high": 4}}

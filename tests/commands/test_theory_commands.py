@@ -68,7 +68,7 @@ def test_the_page_fits_the_terminal_and_never_exceeds_80_columns(columns, in_pla
     assert "standard errors" in " ".join(page.split())
 
 
-def test_a_failing_page_says_so_loudly(in_place_of_jensen, capsys):
+def test_a_failing_page_is_marked_clearly(in_place_of_jensen, capsys):
     in_place_of_jensen(derivation_with("numeric", "symbolic", bodies=TRUE | {"symbolic": FALSE["symbolic"]}))
     assert main(["run", "jensen"]) == 1
     page = capsys.readouterr().out
@@ -79,7 +79,7 @@ def test_a_failing_page_says_so_loudly(in_place_of_jensen, capsys):
 # ---------------------------------------------------------------------------------------------------- the commands
 
 
-def test_json_says_everything(two_toys, capsys):
+def test_json_is_complete(two_toys, capsys):
     assert main(["run", "foundations/jensen", "maximum_likelihood", "--json"]) == 0
     said = capsys.readouterr()
     answer = json.loads(said.out)
@@ -181,7 +181,7 @@ def test_a_lecture_runs_its_topics_and_a_topic_named_twice_runs_once(two_toys, c
     assert [d["topic"] for d in json.loads(capsys.readouterr().out)["derivations"]] == ["foundations/jensen"]
 
 
-def test_planned_topics_beside_built_ones_are_reported(two_toys, capsys):
+def test_planned_topics_among_built_ones_are_reported(two_toys, capsys):
     assert main(["run", "jensen", "adversarial/style_gan", "--json"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["planned"] == ["adversarial/style_gan"]
@@ -206,7 +206,7 @@ def test_a_jax_without_what_numpy_needs_is_named_with_the_mend(monkeypatch, caps
 
 
 @pytest.mark.parametrize("options", [[], ["--compiled"]])
-def test_numpy_computes_the_steps_and_xla_if_asked(options, in_place_of_jensen, capsys, caplog):
+def test_numpy_computes_the_steps_and_xla_on_request(options, in_place_of_jensen, capsys, caplog):
     """With the same verdicts."""
     derivation = derivation_with(*TRUE, bodies=TRUE)
     derivation.parts += [replace(step, name=f"false_{step.kind}", body=labeled(step.kind, FALSE)) for step in derivation.steps]
@@ -233,7 +233,7 @@ def test_list_shows_every_topic(capsys):
 
 
 @pytest.mark.parametrize(("written", "words"), [(False, "`make book` writes the course as a book"), (True, "book: book.html")])
-def test_list_says_where_the_book_is(tmp_path, monkeypatch, capsys, written, words):
+def test_list_prints_the_path_of_the_book(tmp_path, monkeypatch, capsys, written, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("theory_jax.__main__.BOOK", tmp_path / "book.html")
     if written:
@@ -241,7 +241,7 @@ def test_list_says_where_the_book_is(tmp_path, monkeypatch, capsys, written, wor
     assert main(["list"]) == 0 and words in capsys.readouterr().out
 
 
-def test_only_the_asked_topic_is_imported_and_list_imports_no_jax():
+def test_only_the_requested_topic_is_imported_and_list_imports_no_jax():
     """And JAX computes in float64 as soon as derivations are there, before a step runs."""
     program = (
         "import sys; from theory_jax.__main__ import main; main(['list', '--json']); assert 'jax' not in sys.modules;"

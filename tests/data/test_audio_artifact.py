@@ -36,7 +36,7 @@ def test_full_scale_does_not_wrap_around(tmp_path):
     assert stored(tmp_path, artifact).tolist() == [32767, -32768, 0, 32767]
 
 
-def test_beyond_full_scale_is_scaled_down_and_said(tmp_path):
+def test_sounds_beyond_full_scale_are_scaled_down_with_a_note(tmp_path):
     sound = torch.tensor([[0.5, -2.0, 1.0], [0.25, 0.0, 1.5]])
     artifact = Audio(sound, 40, "Loud")
     assert artifact.caption == "Loud; scaled down from 2 times full scale"
@@ -44,7 +44,7 @@ def test_beyond_full_scale_is_scaled_down_and_said(tmp_path):
     assert artifact.samples is sound  # no one's tensor is changed
 
 
-def test_what_is_not_finite_is_silent_and_said(tmp_path):
+def test_non_finite_samples_become_silence_with_a_note(tmp_path):
     for wrong in (float("nan"), float("inf")):
         artifact = Audio(torch.tensor([0.5, wrong, -wrong, 0.25]), 8000)
         assert artifact.caption == "2 of 4 samples are not finite and were set to 0"

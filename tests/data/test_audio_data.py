@@ -334,7 +334,7 @@ def test_too_few_are_left(tmp_path):
     assert len(left_out) == 11 and left_out[-1] == "left out: 1 more"
 
 
-def test_a_label_whose_files_are_all_left_out_keeps_its_place(tmp_path):
+def test_a_label_without_usable_files_keeps_its_place(tmp_path):
     for name in "012":
         for index in range(2):
             save(tmp_path / name / f"{index}.wav", sine(100, 8000, 0.1))

@@ -270,7 +270,7 @@ def test_without_permission(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_asks_for_memory_before_it_takes_it(form, tmp_path, monkeypatch):
+def test_every_form_checks_memory_before_it_allocates(form, tmp_path, monkeypatch):
     load, source, _ = written(form, tmp_path / "data")
     asked = []
     monkeypatch.setattr(memory, "UNCHECKED", 0)
@@ -373,7 +373,7 @@ def test_an_npz_of_zeros_is_not_unpacked_without_end(load, name, shape, tmp_path
 
 @pytest.mark.parametrize("shape", [(10**18,), (-1,), (3, 10**9), (2**62, 4), (2**63, 2**63)])
 @pytest.mark.parametrize("descr", ["<f8", "|u1", "<U0", "|V0"])
-def test_an_npz_whose_header_claims_other_than_it_holds(shape, descr, tmp_path):
+def test_an_npz_with_a_header_that_contradicts_its_content(shape, descr, tmp_path):
     import zipfile
 
     header = io.BytesIO()
@@ -436,7 +436,7 @@ def test_a_parquet_footer_that_counts_other_rows(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a device", "a name", "an empty name"])
-def test_the_command_says_it_in_one_line(kind, tmp_path):
+def test_the_command_reports_it_in_one_line(kind, tmp_path):
     source = tmp_path / ("caf\udce9" if kind == "a name" else "data")
     if kind in STAND_INS:
         STAND_INS[kind][0](source)
@@ -449,7 +449,7 @@ def test_the_command_says_it_in_one_line(kind, tmp_path):
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_the_help_of_a_recipe_says_what_data_takes(modality):
+def test_the_help_of_a_recipe_lists_its_data(modality):
     loader = importlib.import_module(f"practice_torch.data.{modality}")
     topic, name = next(case for case in names() if module_of(case[0]).RECIPES[case[1]].modality == modality)
     code, out, _ = call("train", topic, name, "--help")

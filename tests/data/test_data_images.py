@@ -55,7 +55,7 @@ def test_every_square_is_where_its_factors_say():
     assert everything((train, held_out), "factors").unique(dim=0).shape == (1352, 3)
 
 
-def test_the_fingerprint_knows_the_content_and_not_the_split():
+def test_the_fingerprint_depends_on_the_content_and_not_on_the_split():
     first, again = images.load("digits", seed=0)[0], images.load("digits", seed=5, held_out=0.4)[1]
     assert first.description["sha256"] == again.description["sha256"]
 
@@ -143,7 +143,7 @@ def test_gray_and_colored_together_become_colored(tmp_path):
     assert (alone[2] * 255).round().byte().numpy().tolist() == gray(0).tolist()
 
 
-def test_transparency_lies_over_white(tmp_path):
+def test_transparency_is_blended_with_white(tmp_path):
     pixels = np.zeros((4, 3, 4), np.uint8)
     pixels[..., 3] = np.array([0, 255, 0])  # black all over, but only the middle column is opaque
     for name in "ab":

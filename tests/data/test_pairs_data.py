@@ -35,7 +35,7 @@ def test_a_pair_is_the_prompt_with_either_completion_and_its_end(tmp_path):
     assert train.description["shape"] == [2, batch["tokens"].shape[2]]
 
 
-def test_what_is_too_long_is_cut_and_said(tmp_path):
+def test_long_texts_are_truncated_with_a_warning(tmp_path):
     """The prompt gives way first, at its beginning, down to half of the context; then the completions do, at their end."""
     rows = [
         {"prompt": "0123456789", "chosen": "ab", "rejected": "c"},  # 3 + 10: the prompt keeps 5

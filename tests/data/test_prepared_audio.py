@@ -70,7 +70,7 @@ def numbers(batch):
     return (sixteen(batch["audio"]).amax(1) // 3000).tolist()
 
 
-def test_every_sample_of_every_sound_is_seen_in_one_part(out):
+def test_every_sample_of_every_sound_is_in_one_part(out):
     assert open_prepared(out, "audio").counts == [3, 3, 2]
     train, held_out = audio.load(out, length=100, held_out=0.25, seed=1)
     windows = train.batch(torch.arange(len(train)))

@@ -189,7 +189,7 @@ def test_classes(tmp_path):
     refused(images.load, tmp_path / "none", classes=2, say=["has no labels"])
 
 
-def test_larger_images_are_stored_smaller_only_if_asked(tmp_path):
+def test_larger_images_are_stored_smaller_only_on_request(tmp_path):
     photograph = Image.fromarray(np.stack([gray(n, 8, 12) for n in range(3)], -1)).resize((192, 128), Image.Resampling.BICUBIC)
     for name in ("a.jpg", "b.png"):
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -291,7 +291,7 @@ def test_a_manifest_that_counts_other_rows(tmp_path, small_shards):
     refused(images.load, tmp_path / "out", say=["does not have the", "rows of the manifest"])
 
 
-def test_a_shard_whose_offsets_lead_beyond_its_end(tmp_path):
+def test_a_shard_with_offsets_beyond_its_end(tmp_path):
     """Read without a check, they would end the process."""
     prepared = prepare(tmp_path / "out", folder_of(tmp_path / "in", 4))
     path, sizes = prepared.paths[0], [(tmp_path / "in" / "ab"[n % 2] / f"{n}.png").stat().st_size for n in (0, 2, 1, 3)]

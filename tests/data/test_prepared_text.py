@@ -373,7 +373,7 @@ def test_damaged_shards_and_folders_of_other_kinds_are_refused(small, verses, tm
     refused(text.load, out.with_name("bytes"), say=["its tokens are bytes", "200"], context=8, level="token")
 
 
-def test_tokens_where_bytes_are_asked_and_texts_too_short_are_refused(verses, tmp_path):
+def test_tokens_in_place_of_bytes_and_short_texts_are_refused(verses, tmp_path):
     prepare(verses, tmp_path / "out", **LEARNED)
     refused(text.load, tmp_path / "out", say=["holds tokens (diptych)", "takes bytes", "--tokens bytes"], context=8, level="byte")
     refused(text.load, tmp_path / "out", say=["each part needs at least 5001"], context=5000, level="token")
@@ -385,7 +385,7 @@ def test_tokens_where_bytes_are_asked_and_texts_too_short_are_refused(verses, tm
 # ---------------------------------------------------------------------------------------------------- the command
 
 
-def test_the_command_prepares_says_what_and_verifies(verses, tmp_path, monkeypatch):
+def test_the_command_prepares_reports_and_verifies(verses, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, _ = call("prepare", "text", "verses.txt", "--out", "out", "--tokens", "learned", "--merges", 60)
     assert code == 0 and "tokens (uint16, vocabulary 317) of 1 documents" in out and "train with --data out" in out

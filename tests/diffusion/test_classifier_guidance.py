@@ -78,7 +78,7 @@ def test_the_slope_of_a_network_is_autograds_also_where_samplers_run(mode):
 
 
 @pytest.mark.parametrize("by", ["mean", "noise"])
-def test_a_guided_chain_draws_the_class_that_was_asked_for(by):
+def test_a_guided_chain_draws_the_requested_class(by):
     """At scale 1 with exact score and classifier: the class's own mean and variance, though the model knows no classes."""
     labels = torch.arange(3).repeat_interleave(1000)
     x = sampled(labels, scale=1.0, by=by).reshape(3, 1000, 2)

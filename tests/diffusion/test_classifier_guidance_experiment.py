@@ -44,7 +44,7 @@ def digits(**changes):
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
-def test_exact_players_draw_the_class_that_was_asked_for(sampler):
+def test_exact_models_draw_the_requested_class(sampler):
     """At scale 1 that class's own mean and spread, at scale 0 all classes, though the denoiser knows none."""
     recipe = dataclasses.replace(RECIPES["digits"], **TINY | {"num_steps": 100, "judged_steps": 100, "multipliers": (1, 2)})
     experiment = build(recipe, Described({"name": "blobs", "shape": [1, 2, 2], "classes": ["a", "b", "c"]}))
@@ -94,7 +94,7 @@ def test_the_classifier_reads_the_level():
 # ---------------------------------------------------------------------------------------------------- training
 
 
-def test_each_player_learns_from_what_it_will_be_asked():
+def test_each_player_is_trained_on_its_evaluation_inputs():
     experiment, train, _ = digits()
     batch, asked = train.batch(torch.arange(400)), {}
     for phase in ("noisy", "clean"):
@@ -144,7 +144,7 @@ def test_every_player_moves_itself_and_its_loss_falls():
 # ---------------------------------------------------------------------------------------------------- what is measured
 
 
-def test_an_evaluation_knows_noise_from_digits():
+def test_an_evaluation_separates_noise_from_digits():
     experiment, _, held_out = digits()
     experiment.eval()
     with torch.no_grad():
@@ -313,7 +313,7 @@ def test_no_guidance_leaves_the_range_of_the_data():
         ({"label": 10}, "label is 10; this model has classes 0..9"),
     ],
 )
-def test_what_a_model_cannot_do_is_said(how, complaint):
+def test_unsupported_options_of_a_model_are_refused(how, complaint):
     experiment, _, _ = digits()
     experiment.sampling = Guiding(**how)
     with pytest.raises(OptionError, match=complaint):

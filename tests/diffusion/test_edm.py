@@ -80,7 +80,7 @@ def experiment(**fields):
     return model.eval(), data
 
 
-def test_a_network_that_says_nothing_has_a_loss_of_one_and_is_right_about_gaussian_data():
+def test_a_zero_network_has_a_loss_of_one_and_is_right_about_gaussian_data():
     """Networks begin at zero. Their skip is the denoiser of Gaussian data, so that what is drawn is distributed as the data."""
     model, data = experiment()
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_a_recipe_refuses_levels_that_do_not_fall():
         EdmRecipe(sigma_min=1.0, sigma_max=0.5)
 
 
-def test_both_methods_ask_the_network_equally_often(monkeypatch):
+def test_both_methods_call_the_network_equally_often(monkeypatch):
     model, data = experiment(sampling_steps=4)
     asked = []
     monkeypatch.setattr(model, "_data", lambda x, sigma: asked.append(sigma[0].item()) or x / 2)

@@ -63,6 +63,6 @@ def test_bits_count_a_uniform_law_right(model):
     torch.testing.assert_close(model._bits(density), torch.full((3,), math.log2(17)))
 
 
-def test_data_lie_within_their_values_cells(model):
+def test_data_are_within_their_values_cells(model):
     image = torch.arange(64).remainder(17).view(1, 1, 8, 8) / 16
     torch.testing.assert_close(model._rounded(model._data(image)), image)

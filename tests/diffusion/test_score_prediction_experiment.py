@@ -88,7 +88,7 @@ def test_the_loss_is_half_the_squared_error_of_the_noise():
     assert loss.item() == pytest.approx(((predicted - noise).square().sum(1) / 2).mean().item(), rel=1e-4)
 
 
-def test_a_network_that_knows_the_score_errs_by_nothing():
+def test_an_exact_score_has_no_error():
     experiment, data = experiment_on()
     of_untrained = experiment.evaluate(data)
     metrics = knowing(experiment).evaluate(data)
@@ -164,7 +164,7 @@ def test_on_white_data_ddim_shrinks_by_the_cosine_of_every_angle():
     assert gaussian_law(steps, SCHEDULE, 1.0) == pytest.approx(angles.diff().cos().square().prod().item(), rel=1e-6)
 
 
-def test_measured_at_the_counts_asked_for():
+def test_distances_are_measured_at_the_requested_counts():
     laws, measured, variance, draws = gaussian_errors(SCHEDULE, 0.25, [2, 5, 20], draws=1000, generator=seeded())
     assert (variance, draws) == (0.25, 1000)
     for name in SAMPLERS:
@@ -245,7 +245,7 @@ def drawn(figure):
         ({"label": 1}, "label is 1; this model has no classes"),
     ],
 )
-def test_what_the_model_cannot_do_is_said(how, complaint):
+def test_unsupported_options_of_the_model_are_refused(how, complaint):
     experiment, _ = experiment_on()
     experiment.sampling = Drawing(**how)
     with pytest.raises(OptionError, match=complaint):
@@ -259,7 +259,7 @@ def test_impossible_recipes_are_refused(fields, complaint):
 
 
 @pytest.mark.parametrize("name", ["two_moons", "bimodal"])
-def test_data_whose_score_nobody_knows_are_refused(name):
+def test_data_without_a_known_score_are_refused(name):
     train, _ = points.load(name, count=50)
     with pytest.raises(DataError, match=f"{name} is not a mixture of Gaussians in 2 dimensions"):
         build(RECIPES["eight_gaussians"], train)

@@ -39,7 +39,7 @@ def test_captions_that_do_not_fit_are_refused(label):
         captioned_unet()(torch.zeros(2, 1, 4, 6), torch.ones(2), torch.tensor(label))
 
 
-def test_a_picture_is_where_and_as_bold_as_its_caption_says():
+def test_a_picture_has_the_place_and_stroke_of_its_caption():
     image = torch.zeros(4, 1, 8, 8)
     image[..., 3, 3], image[..., 3, 4] = 1.0, 0.75
     stroke, place = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 1, 2, 2])
@@ -56,7 +56,7 @@ def test_a_picture_is_where_and_as_bold_as_its_caption_says():
     assert captions.text(captions.nothing()) == "(nothing)"
 
 
-def test_the_judge_tells_what_pictures_of_held_out_digits_show():
+def test_the_judge_recognizes_pictures_of_held_out_digits():
     recipe = RECIPES["digits"]
     train, held_out = load_data(recipe)
     batch = held_out.batch(torch.arange(200))
@@ -67,7 +67,7 @@ def test_the_judge_tells_what_pictures_of_held_out_digits_show():
     assert right[0] > 0.95 and right[1:] == [1.0, 1.0]
 
 
-def test_the_weights_that_are_looked_at_are_those_of_the_words():
+def test_the_displayed_weights_are_those_of_the_words():
     model, batch = tiny.built("diffusion/text_conditioning", tiny.small(RECIPES["digits"]))
     x0, tokens, _ = model._captioned(batch)
     tokens[0] = model.nothing

@@ -110,7 +110,7 @@ def test_pure_noise_is_no_obstacle_to_the_velocity():
         chain(schedule)
 
 
-def test_no_gradient_is_kept_and_every_step_is_seen():
+def test_no_gradient_is_kept_and_every_step_is_observed():
     seen = []
     x = torch.randn(5, 3, generator=seeded(), requires_grad=True)
     found = draw(noise_prediction, x, chain(SCHEDULE, steps=7), watch=lambda number, x, x0: seen.append(number))
@@ -174,7 +174,7 @@ def test_a_few_steps_lower_the_loss(prediction):
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_an_evaluation_knows_noise_from_digits():
+def test_an_evaluation_separates_noise_from_digits():
     experiment, _, held_out = digits(speaks=False)
     experiment.eval()
     with torch.no_grad():
@@ -227,7 +227,7 @@ def test_guidance_and_labels_change_what_is_drawn():
         ({"drop_probability": 0.0}, {"guidance": 2.0}, "guidance is 2.0; this model's null class was never trained"),
     ],
 )
-def test_what_a_model_cannot_do_is_said(trained, how, complaint):
+def test_unsupported_options_of_a_model_are_refused(trained, how, complaint):
     experiment, _, _ = digits(**trained)
     experiment.sampling = Drawing(**how)
     with pytest.raises(OptionError, match=complaint):
@@ -380,7 +380,7 @@ def test_a_warning_comes_before_the_training(tmp_path, capsys):
         (["--beta-end", "0.02"], 2, "beta_end is 0.02"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_one_line(words, code, said, tmp_path, capsys):
+def test_invalid_data_are_refused_in_one_line(words, code, said, tmp_path, capsys):
     found, lines = complaint(capsys, *COMMAND, *words, "--run", str(tmp_path / "run"))
     assert found == code
     assert len(lines) == 1

@@ -259,7 +259,7 @@ def test_whole_numbers_are_times_like_real_ones():
     assert torch.equal(network(x, torch.tensor([1, 5, 999])), network(x, torch.tensor([1.0, 5.0, 999.0], dtype=torch.float64)))
 
 
-def test_half_precision_tells_time_999_from_1000():
+def test_half_precision_separates_time_999_from_1000():
     """bfloat16 rounds both to 1000: the angles are taken before."""
     network = UNet2d(**SMALL).bfloat16()
     (embedding,) = network._conditions(torch.zeros(2, 2, 4, 4).bfloat16(), torch.tensor([999, 1000]), None)

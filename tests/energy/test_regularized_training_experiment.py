@@ -52,7 +52,7 @@ def test_a_chain_that_diverges_stops_the_run_and_names_its_step_size():
         experiment(batch, "train")
 
 
-def test_the_grid_knows_the_likelihood_of_a_gaussian():
+def test_the_grid_gives_the_likelihood_of_a_gaussian():
     """In place of the network the energy |x|^2 / 2 without its constant: nats as in closed form, to five digits."""
     experiment, batch = built("two_moons")
     experiment.network.forward = lambda x: x.square().sum(1) / 2

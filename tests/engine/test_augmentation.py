@@ -40,7 +40,7 @@ def test_a_flip_mirrors_left_to_right_half_of_the_images():
     assert torch.equal(flipped, torch.stack([images[0].flip(-1), images[1], images[2].flip(-1), images[3]]))
 
 
-def test_a_shift_moves_by_whole_pixels_and_lets_zeros_in():
+def test_a_shift_moves_by_whole_pixels_and_pads_with_zeros():
     images = Pictures.pixels[:3]
     u = torch.tensor([[0.0, 0.0, 0.999, 0.0], [0.0, 0.5, 0.5, 0.0], [0.0, 0.999, 0.7, 0.0]])  # (-2, 2), (0, 0), (2, 1)
     moved = augmented(images, u, replace(PLAIN, augment_shift=2))
@@ -59,7 +59,7 @@ def test_a_gain_softens_by_at_most_so_many_decibels(shape):
     torch.testing.assert_close(softened, sounds * torch.tensor([1.0, 10**-0.5, 0.1]).view(3, *(1,) * (sounds.ndim - 1)))
 
 
-def test_what_happens_to_an_example_follows_from_its_place_whoever_trains_on_it():
+def test_an_examples_augmentation_depends_on_its_place_alone():
     """Another batch, a resumed run, and each of three processes; and nothing is written into the data."""
     recipe = replace(PLAIN, augment_flip=True, augment_shift=1)
     before = Pictures.pixels.clone()

@@ -15,12 +15,12 @@ from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase, phase_parameters
 from practice_torch.engine.loop import Interrupted
-from practice_torch.engine.optimizers import let_move, make_player
+from practice_torch.engine.optimizers import freeze_others, make_player
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.storage import checkpoint
 from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import weights_of
-from tests.support.engine.toys import RECIPE, Noisy, Players, Points, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, Noisy, Players, Points, begin, remains, resume
 
 AVERAGED = Recipe(**(RECIPE.fields() | {"average_decay": 0.7}))
 CLIPPED = Recipe(**(AVERAGED.fields() | {"clip_norm": 0.5}))  # every kind of state at once
@@ -56,7 +56,7 @@ def test_a_terminated_run_goes_on_to_the_same_bytes(tmp_path, straight, step):
         begin(tmp_path / "run", {step: terminate}).train()
     assert (stop.value.step, stop.value.signal_number) == (step, signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
-    go_on(tmp_path / "run").train()
+    resume(tmp_path / "run").train()
     assert remains(tmp_path / "run") == straight
 
 
@@ -64,17 +64,17 @@ def test_a_terminated_run_goes_on_to_the_same_bytes(tmp_path, straight, step):
 def test_a_crashed_run_goes_on_from_its_last_checkpoint_to_the_same_bytes(tmp_path, straight, step):
     with pytest.raises(Crash):
         begin(tmp_path / "run", {step: crash}).train()
-    training = go_on(tmp_path / "run")
+    training = resume(tmp_path / "run")
     assert training.step == (step - 1) // 4 * 4
     training.train()
     assert remains(tmp_path / "run") == straight
 
 
-def test_resume_on_another_processor_says_that_bytes_will_differ(tmp_path, monkeypatch):
+def test_resume_on_another_processor_warns_that_bytes_will_differ(tmp_path, monkeypatch):
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", {4: terminate}).train()
     said = []
-    go_on(tmp_path / "run", say=said.append).run.lock.release()
+    resume(tmp_path / "run", say=said.append).run.lock.release()
     assert not said
     kernels, threads = torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()
     for name, value, reported in (
@@ -83,7 +83,7 @@ def test_resume_on_another_processor_says_that_bytes_will_differ(tmp_path, monke
     ):
         with monkeypatch.context() as patched:
             patched.setattr(name, lambda value=value: value)
-            go_on(tmp_path / "run", say=said.append).run.lock.release()
+            resume(tmp_path / "run", say=said.append).run.lock.release()
         assert reported in said.pop()
 
 
@@ -91,13 +91,13 @@ def test_resume_without_checkpoints_begins_or_is_refused(tmp_path):
     """It begins, with a message, if nothing was trained yet; trained state is not overwritten."""
     begin(tmp_path / "begun").run.lock.release()
     said = []
-    assert go_on(tmp_path / "begun", say=said.append).step == 0
+    assert resume(tmp_path / "begun", say=said.append).step == 0
     assert said == [f"{tmp_path / 'begun'} has no checkpoint yet; training begins with the first step"]
     begin(tmp_path / "run").train()
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     records = (tmp_path / "run" / "metrics.csv").read_bytes()
     with pytest.raises(RunError, match=r"has no checkpoint any more, though it was trained to step 14: put .*checkpoints back"):
-        go_on(tmp_path / "run")
+        resume(tmp_path / "run")
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == records
 
 
@@ -106,7 +106,7 @@ def test_a_run_with_averages_and_clipping_goes_on_to_the_same_bytes(tmp_path):
     begin(tmp_path / "straight", recipe=CLIPPED).train()
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", {7: terminate}, recipe=CLIPPED).train()
-    go_on(tmp_path / "run", recipe=CLIPPED).train()
+    resume(tmp_path / "run", recipe=CLIPPED).train()
     assert remains(tmp_path / "run") == remains(tmp_path / "straight")
     assert "gradient_norm" in (tmp_path / "run" / "metrics.csv").read_text()
 
@@ -116,8 +116,8 @@ def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight):
         begin(tmp_path / "run", {2: terminate}).train()
     for again in ({6: terminate}, {9: crash}, {13: terminate}):
         with pytest.raises((Interrupted, Crash)):
-            go_on(tmp_path / "run", again).train()
-    go_on(tmp_path / "run").train()
+            resume(tmp_path / "run", again).train()
+    resume(tmp_path / "run").train()
     assert remains(tmp_path / "run") == straight
 
 
@@ -153,7 +153,7 @@ def test_no_item_of_the_state_is_there_for_nothing(tmp_path, monkeypatch, droppe
         return tensors, facts
 
     monkeypatch.setattr(checkpoint, "newest", forgetful)
-    training = go_on(tmp_path / "run", recipe=CLIPPED)
+    training = resume(tmp_path / "run", recipe=CLIPPED)
     monkeypatch.undo()
     training.train()
     assert remains(tmp_path / "run") != remains(tmp_path / "straight")
@@ -180,14 +180,14 @@ def test_other_fields_and_other_data_are_refused_with_the_difference(tmp_path):
     asked["fields"]["learning_rate"] = 0.2
     (tmp_path / "run" / "recipe.json").write_text(json.dumps(asked))
     with pytest.raises(RunError, match="learning_rate is 0.1, here 0.2"):
-        go_on(tmp_path / "run")
+        resume(tmp_path / "run")
 
 
-def test_metrics_that_were_cut_are_noticed(tmp_path):
+def test_truncated_metrics_are_detected(tmp_path):
     begin(tmp_path / "run").train()
     (tmp_path / "run" / "metrics.csv").write_text("step,phase,name,value\n")
     with pytest.raises(RunError, match="metrics.csv, which has 22: the file was cut"):
-        go_on(tmp_path / "run")
+        resume(tmp_path / "run")
 
 
 # ---------------------------------------------------------------------------------------------------- phases
@@ -202,17 +202,17 @@ def test_a_phase_moves_only_its_own_parameters(tmp_path):
         return {name for name, parameter in experiment.named_parameters() if not torch.equal(parameter, before[name])}
 
     first, second = training.players
-    let_move(first, training.players)
+    freeze_others(first, training.players)
     training._turn(first, [training.batches[0]])
     assert moved() == {"left.weight", "left.bias"}
     before |= {name: parameter.detach().clone() for name, parameter in experiment.named_parameters()}
-    let_move(second, training.players)
+    freeze_others(second, training.players)
     training._turn(second, [training.batches[1]])
     assert moved() == {"right.weight", "right.bias", "scale"}
     assert [group["lr"] for player in training.players for group in player.optimizer.param_groups] == [0.1, 0.1, 0.5, 0.5]
 
 
-def test_every_turn_has_its_own_batch_and_the_others_stand_still(tmp_path):
+def test_every_turn_has_its_own_batch_and_freezes_the_others(tmp_path):
     experiment = Players()
     begin(tmp_path / "run", make=lambda: experiment, recipe=Recipe(**(RECIPE.fields() | {"steps": 2}))).train()
     assert experiment.played == ["first", "second", "second"] * 2
@@ -233,11 +233,11 @@ def test_players_resume_exactly(tmp_path):
 
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", make=Stopped).train()
-    go_on(tmp_path / "run", make=Players).train()
+    resume(tmp_path / "run", make=Players).train()
     assert remains(tmp_path / "run") == remains(tmp_path / "straight")
 
 
-def test_a_phase_says_what_it_cannot_move():
+def test_a_phase_rejects_what_it_cannot_move():
     with pytest.raises(ValueError, match="'nowhere', which the experiment does not have"):
         phase_parameters(Players(), Phase("first", moves=("nowhere",)))
     with pytest.raises(ValueError, match="no parameter is there"):
@@ -322,7 +322,7 @@ def test_the_average_resumes_exactly(tmp_path):
     begin(tmp_path / "straight", recipe=AVERAGED).train()
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", {9: terminate}, recipe=AVERAGED).train()
-    go_on(tmp_path / "run", recipe=AVERAGED).train()
+    resume(tmp_path / "run", recipe=AVERAGED).train()
     assert remains(tmp_path / "run") == remains(tmp_path / "straight")
 
 
@@ -342,7 +342,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_leaves_a_good_checkpoint(tmp
     with pytest.raises(RunError, match="loss is nan at step 10 in phase train .all weights and gradients are still finite"):
         begin(tmp_path / "run", {10: not_a_number}).train()
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == ["step-00000007", "step-00000008"]
-    training = go_on(tmp_path / "run")
+    training = resume(tmp_path / "run")
     assert training.step == 8 and all(bool(p.isfinite().all()) for p in training.experiment.parameters())
 
 

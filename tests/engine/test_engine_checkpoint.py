@@ -18,7 +18,7 @@ from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.storage import checkpoint
 from practice_torch.engine.storage.checkpoint import MANIFEST, STATE
 from practice_torch.engine.storage.run import Run
-from tests.support.engine.toys import RECIPE, Noisy, Players, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, Noisy, Players, begin, remains, resume
 
 AVERAGED = Recipe(**(RECIPE.fields() | {"average_decay": 0.7}))
 TENSORS = {"experiment/weight": torch.arange(6.0).view(2, 3), "generator/torch": torch.tensor([1, 2], dtype=torch.uint8)}
@@ -118,7 +118,7 @@ def test_a_pickle_is_refused_and_never_run(saved, write, name):
 
 
 @pytest.mark.parametrize("size", [640, 896, 1152, 1408])
-def test_a_header_whose_size_begins_like_a_pickle_is_none(tmp_path, size):
+def test_a_header_with_a_size_that_begins_like_a_pickle_is_accepted(tmp_path, size):
     """A file of safetensors begins with the size of its header, the low byte first: 896 is 80 03, as of a pickle's protocol 3."""
     tensors = {"n" * (size - 56): torch.ones(1)}
     saved = checkpoint.save(tmp_path, 1, tensors, {})
@@ -148,7 +148,7 @@ def test_a_foreign_manifest_is_refused(saved, manifest, because):
         checkpoint.load(saved)
 
 
-def test_a_header_that_lies_about_its_length_is_refused(saved):
+def test_a_header_with_a_wrong_length_is_refused(saved):
     content = (saved / STATE).read_bytes()
     (saved / STATE).write_bytes(struct.pack("<Q", 2**62) + content[8:])
     with pytest.raises(RunError, match="corrupt"):
@@ -172,7 +172,7 @@ def test_two_are_kept(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000008", "step-00000012"]
 
 
-def test_a_damaged_newest_one_is_said_and_passed_over(tmp_path):
+def test_a_damaged_newest_checkpoint_is_reported_and_skipped(tmp_path):
     for step in (4, 8):
         checkpoint.save(tmp_path, step, TENSORS, {})
     flip(tmp_path / "step-00000008" / STATE, 999)
@@ -219,7 +219,7 @@ def test_a_run_goes_on_from_the_older_checkpoint_when_the_newer_is_damaged(tmp_p
     before = (tmp_path / "run" / "metrics.csv").read_bytes(), (tmp_path / "run/checkpoints/step-00000014" / STATE).read_bytes()
     flip(tmp_path / "run/checkpoints/step-00000014" / STATE, 4321)
     said = []
-    training = go_on(tmp_path / "run", say=said.append)
+    training = resume(tmp_path / "run", say=said.append)
     assert training.step == 12 and len(said) == 1
     training.train()
     after = (tmp_path / "run" / "metrics.csv").read_bytes(), (tmp_path / "run/checkpoints/step-00000014" / STATE).read_bytes()
@@ -229,7 +229,7 @@ def test_a_run_goes_on_from_the_older_checkpoint_when_the_newer_is_damaged(tmp_p
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     begin(tmp_path / "run").train()
     with pytest.raises(RunError, match="of another model: scale is None, here"):
-        go_on(tmp_path / "run", make=Players)
+        resume(tmp_path / "run", make=Players)
 
 
 def test_a_disk_that_fills_up_in_the_middle_leaves_a_run_that_can_go_on(tmp_path):
@@ -248,7 +248,7 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_a_run_that_can_go_on(tmp_path
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert [path.name for path in sorted(training.run.checkpoints.iterdir())] == ["step-00000000", "step-00000004"]
-    go_on(tmp_path / "run").train()
+    resume(tmp_path / "run").train()
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == (tmp_path / "straight" / "metrics.csv").read_bytes()
 
 
@@ -337,14 +337,14 @@ def finished(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", UNSOUND)
-def test_a_whole_checkpoint_that_is_not_sound_is_said_and_passed_over(finished, tmp_path, name):
+def test_an_intact_but_unusable_checkpoint_is_reported_and_skipped(finished, tmp_path, name):
     """Its checksums are right. The run goes on from the older one to the same bytes; without an older one it is refused."""
     change, because = UNSOUND[name]
     run = shutil.copytree(finished, tmp_path / "run")
     newest, older = (run / "checkpoints" / f"step-{step:08d}" for step in (14, 12))
     resign(newest, change)
     said = []
-    training = go_on(run, recipe=AVERAGED, say=said.append)
+    training = resume(run, recipe=AVERAGED, say=said.append)
     assert training.step == 12 and len(said) == 1 and "\n" not in said[0]
     assert re.search(f"step-00000014 .*{because}.*; going back to step-00000012", said[0]), said
     training.train()
@@ -352,14 +352,14 @@ def test_a_whole_checkpoint_that_is_not_sound_is_said_and_passed_over(finished, 
     resign(newest, change)
     shutil.rmtree(older)
     with pytest.raises(RunError, match=because):
-        go_on(run, recipe=AVERAGED)
+        resume(run, recipe=AVERAGED)
 
 
 def test_a_manifest_that_is_nested_too_deeply_is_passed_over(finished, tmp_path):
     run = shutil.copytree(finished, tmp_path / "run")
     (run / "checkpoints" / "step-00000014" / MANIFEST).write_text("[" * 100_000)
     said = []
-    assert go_on(run, recipe=AVERAGED, say=said.append).step == 12
+    assert resume(run, recipe=AVERAGED, say=said.append).step == 12
     assert len(said) == 1 and "manifest.json is not JSON: the file is corrupt" in said[0]
     (run / "recipe.json").write_text('{"fields":' * 100_000)
     with pytest.raises(RunError, match="recipe.json cannot be read: the file is corrupt"):
@@ -386,7 +386,7 @@ def test_parameters_without_a_gradient_have_no_moments_and_resume(tmp_path):
     begin(tmp_path / "straight", make=Idle).train()
     begin(tmp_path / "run", make=Idle).train()
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-00000014")
-    go_on(tmp_path / "run", make=Idle).train()
+    resume(tmp_path / "run", make=Idle).train()
     assert remains(tmp_path / "run") == remains(tmp_path / "straight")
 
 
@@ -402,28 +402,28 @@ def test_a_run_that_another_process_writes_is_left_untouched(tmp_path):
         file.write("15,train,loss,0.5\n")
     before = {path: path.read_bytes() for path in sorted((tmp_path / "run").rglob("*")) if path.is_file()}
     with pytest.raises(RunError, match="run is being written by another process"):
-        go_on(tmp_path / "run")
+        resume(tmp_path / "run")
     with pytest.raises(RunError, match="run is not empty"):
         begin(tmp_path / "run")
     assert {path: path.read_bytes() for path in sorted((tmp_path / "run").rglob("*")) if path.is_file()} == before
     writer.run.lock.release()
-    go_on(tmp_path / "run").train()
+    resume(tmp_path / "run").train()
 
 
 def test_a_run_that_is_about_to_begin_belongs_to_its_process(tmp_path):
     first = begin(tmp_path / "run")
-    for again in (begin, go_on):
+    for again in (begin, resume):
         with pytest.raises(RunError, match="run is being written by another process"):
             again(tmp_path / "run")
     first.train()
 
 
-def test_a_folder_that_nobody_may_write_into(tmp_path):
+def test_a_folder_without_write_permission(tmp_path):
     begin(tmp_path / "run").train()
     (tmp_path / "run" / ".lock").unlink()
     (tmp_path / "run" / ".lock").mkdir()  # root may write into read-only folders: this is as good
     with pytest.raises(RunError, match="cannot write into .*run: Is a directory"):
-        go_on(tmp_path / "run")
+        resume(tmp_path / "run")
 
 
 def test_the_same_command_takes_up_only_what_it_left_itself(tmp_path):
@@ -440,6 +440,6 @@ def test_the_same_command_takes_up_only_what_it_left_itself(tmp_path):
     (tmp_path / "early").mkdir()
     (tmp_path / "early" / ".lock").touch()
     with pytest.raises(RunError, match="early has no recipe.json yet, .* repeat its `train` command"):
-        go_on(tmp_path / "early")
+        resume(tmp_path / "early")
     begin(tmp_path / "early").train()
     assert remains(tmp_path / "early") == remains(tmp_path / "run")

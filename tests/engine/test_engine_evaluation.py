@@ -9,7 +9,7 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.evaluation import means
 from practice_torch.engine.storage import checkpoint
 from tests.engine.test_engine import poisoned_gradient
-from tests.support.engine.toys import Noisy, begin, go_on, remains
+from tests.support.engine.toys import Noisy, begin, remains, resume
 
 
 class Mended(Exception):
@@ -46,7 +46,7 @@ def straight(tmp_path_factory):
     return remains(folder)
 
 
-def test_previews_that_fail_are_said_and_the_training_goes_on(tmp_path, straight, capsys):
+def test_failed_previews_are_reported_and_the_training_continues(tmp_path, straight, capsys):
     begin(tmp_path / "run", make=Blind).train()
     assert remains(tmp_path / "run") == straight
     warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
@@ -68,9 +68,9 @@ def test_the_state_is_saved_before_an_evaluation_that_fails(tmp_path, straight):
         begin(tmp_path / "run", make=lambda: Failing(Mended())).train()
     assert checkpoint.newest(tmp_path / "run" / "checkpoints", pytest.fail)[1]["step"] == 7
     with pytest.raises(Mended):  # it would fail in the same place, before a step is taken
-        go_on(tmp_path / "run", make=lambda: Failing(Mended())).train()
+        resume(tmp_path / "run", make=lambda: Failing(Mended())).train()
     assert checkpoint.newest(tmp_path / "run" / "checkpoints", pytest.fail)[1]["step"] == 7
-    go_on(tmp_path / "run").train()
+    resume(tmp_path / "run").train()
     assert remains(tmp_path / "run") == straight
     assert (tmp_path / "run" / "previews" / "00000007-words.txt").is_file()
 
@@ -78,7 +78,7 @@ def test_the_state_is_saved_before_an_evaluation_that_fails(tmp_path, straight):
 @pytest.mark.parametrize("library", [torch, np], ids=["torch", "numpy"])
 def test_a_matrix_that_is_not_finite_names_the_largest_weight(tmp_path, library):
     begin(tmp_path / "run").train()
-    training = go_on(tmp_path / "run", make=lambda: Failing(library.linalg.LinAlgError("svd did not converge")))
+    training = resume(tmp_path / "run", make=lambda: Failing(library.linalg.LinAlgError("svd did not converge")))
     training.experiment.network[3].bias.data[1] = -3e30
     message = r"step 14 computes with a matrix .* weight is 3e\+30, in network\.3\.bias; lower --learning-rate \(now 0.1\)"
     with pytest.raises(RunError, match=message):

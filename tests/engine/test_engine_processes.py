@@ -13,7 +13,7 @@ import torch
 
 from practice_torch.engine.storage import checkpoint
 from tests.engine.test_engine_updates import trained
-from tests.support.engine.toys import Sharing, Weighing, go_on
+from tests.support.engine.toys import Sharing, Weighing, resume
 
 pytestmark = pytest.mark.xdist_group("processes")
 LAUNCH = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
@@ -75,7 +75,7 @@ def weighted(two):
 
 def alone(folder, make):
     """The metrics of a run, evaluated by one process, and how many samples it draws for them."""
-    training = go_on(folder, make=make)
+    training = resume(folder, make=make)
     return training.evaluate(), training.experiment
 
 
@@ -120,7 +120,7 @@ def test_a_process_that_fails_in_an_evaluation_ends_all_with_its_line(two):
     ]
 
 
-def test_two_processes_evaluate_a_run_and_one_speaks(two):
+def test_two_processes_evaluate_a_run_and_one_prints(two):
     folder, (first, second) = two
     assert "negative_elbo" in first.out.split("judged:")[1] and "21 samples" in first.out
     assert second.out.split("judged:")[1].strip() == ""
@@ -177,7 +177,7 @@ def test_what_counts_trains_in_one_process(tmp_path, forked):
     assert not (tmp_path / "run").exists()
 
 
-def test_the_program_that_kills_would_notice(tmp_path, forked):
+def test_the_killing_program_detects_a_difference(tmp_path, forked):
     """A run that resumes without its generator ends in other bytes, and the program reports it."""
     (done,) = forked("tests.support.engine.kills:kills_without_generators", tmp_path)
     assert done.code == 0 and done.value["different"], done

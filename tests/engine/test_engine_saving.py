@@ -34,7 +34,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, monkeypatch):
     assert ours == theirs
 
 
-def test_one_checkpoint_is_written_at_a_time_and_a_failure_is_told_once(monkeypatch):
+def test_one_checkpoint_is_written_at_a_time_and_a_failure_is_reported_once(monkeypatch):
     release, begun = threading.Event(), []
 
     def save(step, team):

@@ -189,7 +189,7 @@ def test_one_process_has_nothing_to_split(tmp_path):
     assert remains(tmp_path / "alone") == remains(tmp_path / "run")
 
 
-def test_what_cannot_be_sharded_says_so(toys):
+def test_unshardable_experiments_are_refused_with_the_reason(toys):
     for rank in (0, 1):
         messages = json.loads((toys / f"refused-{rank}.json").read_text())
         assert "this one has first, second: train it without --shard" in messages["Players"]
@@ -197,7 +197,7 @@ def test_what_cannot_be_sharded_says_so(toys):
         assert "non-contiguous parameters" in messages["Turned"] and messages["Turned"].endswith("train it without --shard")
 
 
-def test_a_network_says_what_is_gathered_together():
+def test_a_network_declares_what_is_gathered_together():
     speaker = Speaker()
     assert blocks_of(speaker) == list(speaker.network.blocks) and len(speaker.network.blocks) == 2
     assert blocks_of(Noisy()) == []

@@ -23,7 +23,7 @@ from tests.commands.test_practice_commands import refused
 from tests.engine.test_engine import terminate
 from tests.support.data.files import gray, save
 from tests.support.engine.streams import STREAMED
-from tests.support.engine.toys import RECIPE, StreamedPoints, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, StreamedPoints, begin, remains, resume
 
 pytestmark = pytest.mark.xdist_group("processes")
 CPU = torch.device("cpu")
@@ -62,7 +62,7 @@ def test_batches_that_are_skipped_start_no_workers_anew(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_an_example_is_told_its_place_in_the_whole_training():
+def test_an_example_gets_its_place_in_the_whole_training():
     with streaming(2, varies=True) as stream:
         plain = stream.data.points
         for number in (0, 9):  # the second is in another epoch
@@ -76,7 +76,7 @@ def test_a_streamed_run_ends_in_the_bytes_of_one_in_memory_also_when_interrupted
     data = StreamedPoints.drawn()
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", {7: terminate}, recipe=STREAMED, data=data).train()
-    go_on(tmp_path / "run", recipe=STREAMED, data=data).train()
+    resume(tmp_path / "run", recipe=STREAMED, data=data).train()
     assert remains(tmp_path / "run") == remains(tmp_path / "memory")
 
 
@@ -127,7 +127,7 @@ def test_two_processes_see_what_one_would_with_the_doubled_batch(tmp_path, forke
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_worker_says_in_one_line_which_example_is_at_fault(workers):
+def test_a_worker_names_the_faulty_example_in_one_line(workers):
     for error, line in (
         (DataError("photos/5.jpg is damaged: remove it"), "^photos/5.jpg is damaged: remove it$"),
         (OSError(5, "Input/output error", "photos/shard-3"), "^photos cannot be read .Input/output error, photos/shard-3.: c"),
@@ -165,7 +165,7 @@ def test_a_killed_worker_ends_the_training_in_one_line_and_signals_to_the_group_
         ("stream", 500, False, True, "streamed from the disk, 2 workers (as set by --placement)"),
     ],
 )
-def test_data_are_placed_by_size_and_a_line_says_why(tmp_path, monkeypatch, capsys, asked, needed, varies, streams, line):
+def test_data_are_placed_by_size_and_a_line_gives_the_reason(tmp_path, monkeypatch, capsys, asked, needed, varies, streams, line):
     monkeypatch.setattr(placement, "available", lambda: 1000)
     data = replace(StreamedPoints.drawn(), resident_bytes=needed, varies=varies)
     training = begin(tmp_path / "run", recipe=replace(STREAMED, placement=asked), data=data)

@@ -79,7 +79,7 @@ def test_a_plain_mean_of_unequal_batches_is_another_gradient(tmp_path):
 
 
 @pytest.mark.parametrize("of_device", [False, True])
-def test_batches_are_weighed_where_they_lie(of_device):
+def test_batches_are_weighted_on_their_device(of_device):
     """On a device without memory that could be read: a weight that came from the host's side of a copy could not be made."""
 
     class Counted(nn.Module):

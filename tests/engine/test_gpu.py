@@ -26,7 +26,7 @@ def test_compiled_players_learn_the_same_and_are_evaluated_as_they_are(tmp_path)
     graphs = counter.frame_count
     assert graphs >= 2, "both networks, with and without gradients of their own"
     points = torch.zeros(5, 3)
-    evaluation.apart(compiled, "look", lambda: compiled.experiment({"point": points}, "first"))
+    evaluation.call_isolated(compiled, "look", lambda: compiled.experiment({"point": points}, "first"))
     assert counter.frame_count == graphs
     compiled._advance()
     assert counter.frame_count == graphs

@@ -22,7 +22,7 @@ def test_every_count_is_permuted_without_a_repetition(count):
         assert torch.equal(permuted(torch.arange(count), count, seed).sort().values, torch.arange(count))
 
 
-def test_an_index_has_its_place_whoever_asks_for_it_and_when():
+def test_an_index_has_its_place_in_any_order_of_access():
     whole = permuted(torch.arange(1000), 1000, 5)
     asked = torch.tensor([999, 0, 500, 500, 3])
     assert torch.equal(permuted(asked, 1000, 5), whole[asked])

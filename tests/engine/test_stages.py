@@ -13,10 +13,10 @@ from practice_torch.engine.costs.flops import flops_of_step
 from practice_torch.engine.costs.throughput import Throughput
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.loop import Interrupted
-from practice_torch.engine.optimizers import Player, begin_moments
+from practice_torch.engine.optimizers import Player, initialize_moments
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.stages import Place, Stage, enter, place_at, stages_of
-from tests.support.engine.toys import RECIPE, Points, Staged, StagedRecipe, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, Points, Staged, StagedRecipe, begin, remains, resume
 
 STAGED = StagedRecipe(**(RECIPE.fields() | {"average_decay": 0.7, "clip_norm": 0.5}))
 
@@ -83,7 +83,7 @@ def test_a_run_interrupted_in_any_stage_goes_on_to_the_same_bytes(tmp_path, step
     with pytest.raises(Interrupted) as stop:
         begin(tmp_path / "run", {step: terminate}, make=Staged, recipe=STAGED).train()
     assert stop.value.step == step
-    go_on(tmp_path / "run", make=Staged, recipe=STAGED).train()
+    resume(tmp_path / "run", make=Staged, recipe=STAGED).train()
     assert remains(tmp_path / "run") == remains(tmp_path / "straight")
 
 
@@ -95,12 +95,12 @@ def test_a_parameter_that_moves_later_has_the_steps_that_zero_gradients_would_gi
     for _ in range(600):
         zero.step()
     player = Player(Phase("late", times=2), {"weight": weights[1]}, late)
-    begin_moments(player, 600)
+    initialize_moments(player, 600)
     assert late.state[weights[1]] == {}
     for weight, optimizer in zip(weights, (zero, late), strict=True):
         weight.grad = torch.tensor([1.0, -2.0, 3.0])
         if optimizer is late:
-            begin_moments(player, 600)
+            initialize_moments(player, 600)
         optimizer.step()
         moved.append(weight.detach().clone())
     assert torch.equal(*moved) and (moved[0] - 1).abs().min() > 0.11  # a new optimizer's first step is its rate, 0.1

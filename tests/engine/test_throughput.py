@@ -90,11 +90,11 @@ def test_an_example_is_counted_by_its_modality(recipe, batch, words, clock):
         ("NVIDIA GH200 480GB", "bfloat16", None), ("Tesla T4", "bfloat16", None), ("simulated", "float32", None),
     ],
 )  # fmt: skip
-def test_a_peak_is_known_by_the_devices_name_or_not_at_all(device, precision, peak):
+def test_a_peak_is_found_by_the_devices_name_or_not_at_all(device, precision, peak):
     assert peak_of(device, precision) == peak
 
 
-def test_a_run_writes_it_beside_its_seconds(tmp_path):
+def test_a_run_records_it_with_its_seconds(tmp_path):
     begin(tmp_path / "run", recipe=dataclasses.replace(RECIPE, steps=6)).train()
     header, *rows = (tmp_path / "run" / "times.csv").read_text().splitlines()
     assert header == "step,seconds,rate,utilization" and [row.split(",")[0] for row in rows] == ["5", "6"]

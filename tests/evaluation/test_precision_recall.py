@@ -57,7 +57,7 @@ def test_no_matrix_of_all_distances_is_stored(monkeypatch, dimensions):
     assert 0.9 * block < max(largest) <= max(block, 64 * 1100)
 
 
-def test_faults_are_told_apart():
+def test_faults_are_distinguished():
     """Four modes: all, one dropped, a quarter of junk; 200 points of each set."""
     centers = 20 * torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
     noise = torch.tensor(rng.normal(size=(2, 200, 2)))

@@ -67,7 +67,7 @@ def test_an_exact_velocity_is_as_good_as_the_data_and_one_backward_is_not():
     assert 0.3 < right["loss"] < wrong["loss"]  # of the exact velocity it is the variance given the place, not 0
 
 
-def test_samples_are_of_the_asked_class_or_refused():
+def test_samples_are_of_the_requested_class_or_refused():
     experiment, _ = tiny.built("flows/flow_matching", tiny.small(RECIPES["digits"]))
     asked = []
     inner = experiment.network.forward

@@ -83,7 +83,7 @@ def test_blur_and_moments_agree_with_scipy_and_numpy():
 # ---------------------------------------------------------------------------------------------------- the simulated telescope
 
 
-def test_simulated_galaxies_have_the_properties_that_were_asked_for(monkeypatch):
+def test_simulated_galaxies_have_the_requested_properties(monkeypatch):
     """Without noise: all light of a compact galaxy, blurred moments, and the sense of the angle; with it, its variance."""
     monkeypatch.setattr(telescope, "NOISE", 0.0)
     ratio, angle = np.array([0.5, 0.5, 1.0]), np.array([0.4, -1.2, 0.0])

@@ -48,7 +48,7 @@ def tensors(run):
     return checkpoint.newest(run / "checkpoints", print)[0]
 
 
-def test_the_first_checkpoint_holds_what_the_first_batch_says(run, tmp_path):
+def test_the_first_checkpoint_holds_the_initialization_from_the_first_batch(run, tmp_path):
     """Its channels have mean 0 and variance 1 behind the first normalization, but for the noise on the pixels."""
     found, recipe = tensors(stopped(run, tmp_path, 0)), small()
     experiment, (train, _) = tiny.built("flows/multiscale", recipe)[0], load("digits", held_out=0.2, seed=0)

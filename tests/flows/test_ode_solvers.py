@@ -27,7 +27,7 @@ def reference(tolerance=1e-12, method="DOP853"):
     return solve_ivp(flat, (0.0, 3.0), START.ravel(), method=method, rtol=tolerance, atol=tolerance)
 
 
-def test_both_wings_follow_scipys_solution_as_the_tolerance_asks():
+def test_both_wings_follow_scipys_solution_within_the_tolerance():
     """A hundredfold smaller tolerance gives an error at most a tenth as large, and never one above a hundred tolerances."""
     wanted, solve, errors = (
         reference().y[:, -1].reshape(2, 2),

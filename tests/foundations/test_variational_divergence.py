@@ -58,7 +58,7 @@ def _experiment(**fields):
     return experiment
 
 
-def test_the_experiment_knows_the_true_divergence_and_ratio():
+def test_the_experiment_has_the_true_divergence_and_ratio():
     """The closed form is the mean of the true log-ratio under p, and that is SciPy's."""
     experiment = _experiment()
     p, q = experiment._draws(200_000)

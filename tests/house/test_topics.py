@@ -11,7 +11,7 @@ from practice_torch.experiments.control import cart_pole, tasks
 from practice_torch.reinforcement import _ratio, returns
 from shared_specs.syllabus import load
 from tests.support import uses
-from tests.support.topics import asked_for, concerns_a_part, is_of_a_family, kept, may_hold, topics_of, topics_of_file
+from tests.support.topics import concerns_a_part, is_of_a_family, kept, may_hold, selected_topics, topics_of, topics_of_file
 
 TESTS = uses.ROOT / "tests"
 # Files in which every topic has its own tests.
@@ -31,7 +31,7 @@ OF_EVERY_TOPIC = {
     ("text", "topics"), [("vae", {"latent/vae"}), ("latent/vae", {"latent/vae"}), ("18", {"latent/vae"}), (None, set())]
 )
 def test_a_topic_is_named_as_in_every_command(text, topics):
-    assert asked_for(text) == topics
+    assert selected_topics(text) == topics
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_topic_is_named_as_in_every_command(text, topics):
 )
 def test_a_topic_that_cannot_be_tested_is_one_line(text, said):
     with pytest.raises(pytest.UsageError, match=said) as refused:
-        asked_for(text)
+        selected_topics(text)
     assert "\n" not in str(refused.value)
 
 
@@ -140,6 +140,6 @@ def test_every_topic_keeps_its_tests_and_no_other_topics(request):
     assert {item.path.name for item in kept(items, {"reinforcement/ppo"})} >= {"test_cart_pole.py", "test_pendulum.py"}
 
 
-def test_the_suite_computes_on_one_thread_unless_told_otherwise():
+def test_the_suite_computes_on_one_thread_by_default():
     """Also without `make` and pytest-xdist."""
     assert torch.get_num_threads() <= int(os.environ["OMP_NUM_THREADS"])

@@ -78,7 +78,7 @@ def test_intervals_of_a_correlation_stay_in_range_and_hold_it(correlation):
     assert sum(one.low <= correlation <= one.high for one in found) / 200 >= 0.9
 
 
-def test_a_single_example_tells_nothing_but_the_range():
+def test_a_single_example_gives_only_the_range():
     one = torch.ones(1)
     found = [
         mean_interval(one, FRACTION),

@@ -82,7 +82,7 @@ def by_class(sounds):
     return {f"class_{k:02d}": Audio(sounds[k::13], 8000) for k in range(13)}
 
 
-def test_sounds_are_judged_by_what_tells_their_classes(monkeypatch):
+def test_sounds_are_judged_by_a_classifiers_features(monkeypatch):
     """Notes that are a quarter tone too high are between real ones and noise: in rounds of all pitches, real ones are near."""
     monkeypatch.setattr(estimate, "_SPLITS", 10)
     data = audio.load("notes", **NOTES)
@@ -186,7 +186,7 @@ def test_passages_are_judged_by_what_predicts_their_bytes(pydoc, monkeypatch):
     assert next_byte.cache_info().misses == 1  # trained once for all three
 
 
-def test_too_little_text_for_features_is_said(pydoc):
+def test_too_little_text_for_features_is_reported(pydoc):
     few, _ = sample_metrics({"text": Text("ab " * 1600)}, None, *pydoc, seeded())
     assert few == "bytes; features are not, of 18 passages of 256 bytes, fewer than 20: give more --samples"
     short = [replace(part, stream=part.stream[:8000]) for part in pydoc]
@@ -219,7 +219,7 @@ class HarderLater(torch.nn.Module):
         return len(data)
 
 
-def test_the_interval_of_a_text_knows_that_neighbors_are_alike():
+def test_the_interval_of_a_text_accounts_for_correlated_neighbors():
     """40 blocks, of which half have 1 and half 3: a standard deviation of 1 / sqrt(40). Blocks of every 40th window had none."""
     windows = torch.tensor([1, 3]).repeat_interleave(400)[:, None].expand(-1, 5)
     data = TensorData(windows)
@@ -237,6 +237,6 @@ def test_the_interval_of_a_text_knows_that_neighbors_are_alike():
         ({"samples": ImageGrid(torch.rand(19, 1, 8, 8), 8)}, "19 samples or training examples are too few"),
     ],
 )
-def test_what_cannot_be_judged_is_said(artifacts, complaint, digits):
+def test_what_cannot_be_judged_is_reported(artifacts, complaint, digits):
     with pytest.raises(RunError, match=complaint):
         sample_metrics(artifacts, SimpleNamespace(), *digits, seeded())

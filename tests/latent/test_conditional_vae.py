@@ -60,7 +60,7 @@ def _experiment(**changes):
     return experiment.eval()
 
 
-def test_the_network_hears_the_label_at_three_places():
+def test_the_network_uses_the_label_at_three_places():
     """Code, image and learned prior change with the label; the prior without labels is a standard normal."""
     experiment = _experiment(prior="learned")
     network, x, labels = experiment.network, torch.rand(2, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1])

@@ -94,6 +94,6 @@ def test_blocks_do_not_show(monkeypatch, points):
         torch.testing.assert_close(got, wanted)
 
 
-def test_as_many_images_are_drawn_as_asked_for():
+def test_the_requested_number_of_images_is_drawn():
     experiment, _ = tiny.built("latent/gaussian_mixture", tiny.small(RECIPES["digits"]))
     assert experiment.sample(100)["draws"].images.shape == (100, 1, 8, 8)

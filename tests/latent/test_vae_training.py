@@ -74,7 +74,7 @@ def test_weights_are_floats_of_the_default_type():
         assert weights.dtype == torch.get_default_dtype()
 
 
-def test_free_bits_let_nan_through():
+def test_free_bits_propagate_nan():
     """A floor must not hide a divergence that has become NaN."""
     kl = torch.tensor([[0.1, math.nan], [0.1, 0.9]])
     assert practice.free_bits_kl(kl, minimum=0.5).isnan().tolist() == [True, False]

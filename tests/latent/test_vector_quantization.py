@@ -111,7 +111,7 @@ def test_sounds_that_do_not_fit_are_refused():
         trained.SoundQuantization(recipe, unknown)
 
 
-def test_the_prior_is_told_the_class():
+def test_the_prior_is_conditioned_on_the_class():
     """Logits of the first code differ between classes, and the list begins with a token that is no code."""
     recipe = tiny.small(trained.RECIPES["notes"])
     experiment, _ = tiny.built("latent/vector_quantization", recipe)

@@ -113,7 +113,7 @@ def test_blocks_that_are_computed_again_compile_as_one_graph():
     torch.testing.assert_close(*results)
 
 
-def test_an_experiment_without_blocks_says_so(tmp_path):
+def test_an_experiment_without_blocks_is_refused_with_the_reason(tmp_path):
     with pytest.raises(RunError, match="recompute_blocks is for networks with `blocks`"):
         begin(tmp_path / "run", recipe=dataclasses.replace(RECIPE, recompute_blocks=True))
     without = Noisy()

@@ -40,7 +40,7 @@ def test_the_log_probability_is_scipys():
     np.testing.assert_allclose(computed, scipy.special.log_expit(difference), rtol=1e-14)
 
 
-def test_gumbel_utilities_choose_as_the_model_says():
+def test_gumbel_utilities_choose_by_the_model():
     """100,000 games of three items with scores (log 4, log 2, 0): the larger utility wins."""
     scores = np.log([4.0, 2.0, 1.0])
     utilities = scores + np.random.default_rng(0).gumbel(size=(100_000, 3))

@@ -44,7 +44,7 @@ def test_rankings_agree_with_scipys_softmax_choice_by_choice():
     np.testing.assert_allclose(_probs(FOUR, SCORES), wanted, rtol=1e-13)
 
 
-def test_a_ranking_sorts_utilities_whose_ranks_scipy_counts():
+def test_a_ranking_sorts_utilities_by_scipys_ranks():
     """scipy.stats.rankdata of the utilities is the place of each item, which is the inverse of the ranking."""
     uniforms, scores = rng.uniform(size=(50, 6)), rng.normal(size=(50, 6))
     drawn = practice.gumbel_ranking(torch.tensor(uniforms), torch.tensor(scores)).numpy()

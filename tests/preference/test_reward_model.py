@@ -83,7 +83,7 @@ def test_centering_of_one_pair_is_free_and_of_all_pairs_shrinks_the_differences(
     assert np.ptp(found) < 0.8 * np.ptp(TRUE)
 
 
-def test_a_margin_exaggerates_and_accuracy_does_not_notice():
+def test_a_margin_exaggerates_and_accuracy_is_unchanged():
     """The positive root of (1 - p) u^2 / M + (1 - 2 p) u - p / M, M = e^m, by numpy.roots."""
     difference, margin = 1.2, 0.7
     p, shrunk = scipy.special.expit(difference), np.exp(-margin)

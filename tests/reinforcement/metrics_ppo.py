@@ -61,7 +61,7 @@ def evaluate(e, data):
 
 def collected(e):
     """What a round of all copies pays, and how often it ends an episode."""
-    copies, rewards, ends = e.runs.copies, [], []
+    copies, rewards, ends = e.rollouts.copies, [], []
     state, age = copies.state.clone(), copies.age.clone()
     for _ in range(e.recipe.horizon):
         after, reward, fallen = e.task.step(state, drawn(e, law(e, e.task.observed(state))))
@@ -78,10 +78,10 @@ def collected(e):
 def logs(e, batch, phase):
     if phase == "collect":
         return collected(e)
-    rows = torch.randperm(len(e.runs.seen), generator=e.generator)[: e.recipe.batch_size]
-    actions = law(e, e.runs.seen[rows])
-    ratios = (actions.log_prob(e.runs.taken[rows]) - e.runs.old_log_probs[rows]).exp().tolist()
-    pairs = zip(ratios, e.runs.advantages[rows].tolist(), strict=True)
+    rows = torch.randperm(len(e.rollouts.observations), generator=e.generator)[: e.recipe.batch_size]
+    actions = law(e, e.rollouts.observations[rows])
+    ratios = (actions.log_prob(e.rollouts.actions[rows]) - e.rollouts.old_log_probs[rows]).exp().tolist()
+    pairs = zip(ratios, e.rollouts.advantages[rows].tolist(), strict=True)
     cut = [r > 1 + e.recipe.clip if a > 0 else a < 0 and r < 1 - e.recipe.clip for r, a in pairs]
     return {"clipped": mean(cut), "entropy": mean(actions.entropy())}
 

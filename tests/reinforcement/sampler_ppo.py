@@ -38,7 +38,7 @@ def shows_episodes_until_they_end():
         assert line[:, 0].tolist() == list(range(1, len(row) + 1)), "an episode has another length"
         require_same(line[:, 1], torch.tensor(row))
     experiment.generator = torch.Generator().manual_seed(0)
-    found, lengths, _ = experiment.runs.episodes(experiment.actor, 20, experiment.generator)
+    found, lengths, _ = experiment.rollouts.episodes(experiment.actor, 20, experiment.generator)
     assert torch.equal(found, returns) and lengths.tolist() == list(map(len, rows))
 
 
@@ -48,7 +48,7 @@ def shows_episodes_of_the_likeliest_actions():
     taken, step = [], tasks.Copies.step
     tasks.Copies.step = lambda self, action, generator: taken.append(action) or step(self, action, generator)
     try:
-        experiment.runs.episodes(experiment.actor, 6, experiment.generator, greedy=True)
+        experiment.rollouts.episodes(experiment.actor, 6, experiment.generator, greedy=True)
     finally:
         tasks.Copies.step = step
     assert torch.stack(taken).eq(1).all(), "an action is not the likeliest"
@@ -61,11 +61,11 @@ SAMPLERS = {
         "the law turned over": (actors.CategoricalActor.drawn, "(law, torch", "(-law, torch"),
     },
     shows_episodes_until_they_end: {
-        "rewards after the end": (tasks.Runs.episodes, "reward * alive", "reward"),
-        "the steps after the end": (tasks.Runs.episodes, "+ alive.long()", "+ 1 + 0 * alive.long()"),
-        "ends that are forgotten": (tasks.Runs.episodes, "alive & ~over", "~over"),
-        "the same actions": (tasks.Runs.episodes, "actor.drawn(law, generator)", "actor.drawn(law, generator) * 0"),
-        "radians": (tasks.Looks.sample, "shown = torch.rad2deg(shown)", "shown = 1 * shown"),
+        "rewards after the end": (tasks.Rollouts.episodes, "reward * alive", "reward"),
+        "the steps after the end": (tasks.Rollouts.episodes, "+ alive.long()", "+ 1 + 0 * alive.long()"),
+        "ends that are forgotten": (tasks.Rollouts.episodes, "alive & ~over", "~over"),
+        "the same actions": (tasks.Rollouts.episodes, "actor.drawn(law, generator)", "actor.drawn(law, generator) * 0"),
+        "radians": (tasks.ControlEvaluation.sample, "shown = torch.rad2deg(shown)", "shown = 1 * shown"),
     },
-    shows_episodes_of_the_likeliest_actions: {"drawn actions": (tasks.Runs.episodes, "if greedy else", "if False else")},
+    shows_episodes_of_the_likeliest_actions: {"drawn actions": (tasks.Rollouts.episodes, "if greedy else", "if False else")},
 }

@@ -66,8 +66,8 @@ def _collected(**changes):
     experiment.generator = torch.Generator().manual_seed(0)
     for _ in range(2):
         experiment({}, "collect")
-    names = ("seen", "taken", "old_values", "advantages", "returns")
-    return experiment, {name: getattr(experiment.runs, name).unflatten(0, (5, 40)) for name in names}
+    names = ("observations", "actions", "old_values", "advantages", "returns")
+    return experiment, {name: getattr(experiment.rollouts, name).unflatten(0, (5, 40)) for name in names}
 
 
 def test_what_follows_a_collected_step_is_physics_or_a_new_episode():
@@ -75,13 +75,13 @@ def test_what_follows_a_collected_step_is_physics_or_a_new_episode():
     experiment, rows = _collected()
     begun = torch.zeros(5, 39, dtype=torch.bool)
     for t in range(39):
-        after = cart_pole.advance(rows["seen"][:, t], rows["taken"][:, t])
-        begun[:, t] = ~torch.isclose(after, rows["seen"][:, t + 1], rtol=0, atol=1e-12).all(1)
+        after = cart_pole.advance(rows["observations"][:, t], rows["actions"][:, t])
+        begun[:, t] = ~torch.isclose(after, rows["observations"][:, t + 1], rtol=0, atol=1e-12).all(1)
         assert (begun[:, t] | ~cart_pole.has_fallen(after)).all()
-    first = rows["seen"][:, 1:][begun]
+    first = rows["observations"][:, 1:][begun]
     assert len(first) > 5 and (first.abs() <= cart_pole.SPREAD).all()
     falls = [t for t in range(39) if begun[:, t].any()]
-    assert len(falls) > 2 and (experiment.runs.copies.age < 15).all()
+    assert len(falls) > 2 and (experiment.rollouts.copies.age < 15).all()
 
 
 @pytest.mark.parametrize("trace_decay", [0.5, 1.0])
@@ -93,9 +93,9 @@ def test_targets_bootstrap_from_what_would_have_followed(trace_decay):
     for cart in range(5):
         later = None
         for t in reversed(range(40)):
-            after = cart_pole.advance(rows["seen"][cart, t : t + 1], rows["taken"][cart, t : t + 1])
+            after = cart_pole.advance(rows["observations"][cart, t : t + 1], rows["actions"][cart, t : t + 1])
             value = critic(after)[0, 0].detach()
-            goes_on = t < 39 and torch.allclose(after[0], rows["seen"][cart, t + 1], rtol=0, atol=1e-12)
+            goes_on = t < 39 and torch.allclose(after[0], rows["observations"][cart, t + 1], rtol=0, atol=1e-12)
             if cart_pole.has_fallen(after):
                 following = torch.zeros(())
             else:

@@ -93,7 +93,7 @@ def test_the_same_code_runs_environments_of_gymnasium(name):
         _, logs = experiment({}, "collect")
     loss, _ = experiment({}, "update")
     assert loss.isfinite() and math.isfinite(logs["reward"])
-    seen, taken = experiment.runs.seen.unflatten(0, (3, 30)), experiment.runs.taken.unflatten(0, (3, 30))
+    seen, taken = experiment.rollouts.observations.unflatten(0, (3, 30)), experiment.rollouts.actions.unflatten(0, (3, 30))
     if name == "Pendulum-v1":
         states = torch.stack((torch.atan2(seen[..., 1], seen[..., 0]), seen[..., 2]), -1)
         after = pendulum.observed(PENDULUM.step(states.flatten(0, 1), taken.flatten(0, 1))[0]).unflatten(0, (3, 30))

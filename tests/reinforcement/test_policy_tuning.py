@@ -71,7 +71,7 @@ def test_targets_of_the_critic_are_the_next_value_and_the_price_of_the_token():
     torch.testing.assert_close(held.old_values, values[:, :-1], rtol=1e-5, atol=1e-6)
 
 
-def test_answers_to_a_prompt_lie_together_and_few_prompts_are_used_again():
+def test_answers_to_a_prompt_are_adjacent_and_few_prompts_are_reused():
     experiment = moved(batch_size=3, answers=2)
     rollout = Rollout(experiment.recipe, rounds=1, prompts=3, prompt=2, completion=2).double()
     prompts = torch.tensor([[0, 1], [1, 0]])

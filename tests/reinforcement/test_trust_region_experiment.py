@@ -18,18 +18,20 @@ def test_a_step_is_the_natural_one_of_the_whole_fisher_matrix(name, monkeypatch)
     experiment = trust_region.build(recipe, None).double()
     experiment.generator = torch.Generator().manual_seed(0)
     experiment({}, "collect")
-    actor, runs = experiment.actor, experiment.runs
+    actor, rollouts = experiment.actor, experiment.rollouts
     names = [name for name, _ in actor.named_parameters()]
     before = torch.cat([parameter.detach().flatten() for parameter in actor.parameters()])
     sizes = [parameter.shape for parameter in actor.parameters()]
 
     def law(flat):
         parts = flat.split([size.numel() for size in sizes])
-        return functional_call(actor, {n: p.view(s) for n, p, s in zip(names, parts, sizes, strict=True)}, (runs.seen,))
+        return functional_call(
+            actor, {n: p.view(s) for n, p, s in zip(names, parts, sizes, strict=True)}, (rollouts.observations,)
+        )
 
     old = law(before).detach()
     matrix = hessian(lambda flat: actor.divergence(law(flat), old).mean())(before)
-    gradient = torch.func.grad(lambda flat: (actor.log_prob(law(flat), runs.taken) * runs.advantages).mean())(before)
+    gradient = torch.func.grad(lambda flat: (actor.log_prob(law(flat), rollouts.actions) * rollouts.advantages).mean())(before)
     wanted = natural_step(gradient, matrix + recipe.damping * torch.eye(len(before)), maximum_kl=recipe.maximum_kl)
     logs = experiment({}, "improve")[1]
     moved = torch.cat([parameter.detach().flatten() for parameter in actor.parameters()]) - before

@@ -259,7 +259,7 @@ def marginal(x0, t, levels):
         (("--without-gradient", "q"), "--without-gradient q: no such argument; there are log_probs"),
     ],
 )
-def test_terms_that_nobody_knows(against, option, said):
+def test_unknown_terms_are_refused(against, option, said):
     """One line, exit code 2."""
     code, _, err = against("maximum_likelihood", ENTROPY, *option)
     assert code == 2 and said in err and err.startswith("error: ") and err.count("\n") == 1

@@ -140,14 +140,14 @@ def test_only_the_first_row_of_a_function_is_tried_and_only_in_float64():
     assert failures(NORM, precision="float32", **squeezed) == []
 
 
-def test_a_mean_over_no_example_is_refused_until_the_row_says_that_it_is_undefined():
+def test_a_mean_over_no_example_is_refused_unless_the_row_declares_it_undefined():
     """NaN never equals NaN."""
     ((word, quantity, message),) = failures(MEAN)
     assert (word, quantity) == ("Batch", "value")
     assert "nan" in message
 
 
-def test_every_function_whose_smallest_batch_is_not_none_refuses_a_smaller_one():
+def test_every_function_with_a_smallest_batch_refuses_a_smaller_one():
     """A Rejects row of the topic is about one example too few."""
     lacking = []
     for topic in load().built:

@@ -88,7 +88,7 @@ def test_agree(precision):
         assert reason in failure.message
 
 
-def test_a_check_that_refuses_good_values_is_seen_in_a_traced_function():
+def test_a_check_that_refuses_good_values_is_detected_in_a_traced_function():
     """It runs only where there are values: not where arguments are traced, but where it closes over its arguments."""
 
     def choosy(x):
@@ -117,7 +117,7 @@ def test_a_module_that_a_trace_finds_first_is_imported_outside_of_it():
         np.testing.assert_array_equal(module["constant"], [2.0, 2.0, 2.0])
 
 
-def test_central_differences_refuse_a_reference_whose_gradient_is_wrong():
+def test_central_differences_refuse_a_wrong_gradient_of_the_reference():
     """Agreement alone proves nothing: both backends could be wrong alike."""
     import jax
 
@@ -139,7 +139,7 @@ def test_anchor():
     assert failure.message.startswith("sum for mean")
 
 
-def test_an_anchor_whose_near_miss_would_pass_is_at_fault_itself():
+def test_an_anchor_with_a_passing_near_miss_is_a_row_fault():
     """The tolerance in use must refuse every near miss."""
     row = Anchor(
         "soft_maximum", "lax", given(x=[[2.0, 2.0]]), gives=[2.0], source="", near_misses={"nothing wrong": [2.0 + 1e-16]}

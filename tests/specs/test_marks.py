@@ -119,7 +119,7 @@ def test_too_few_digits_are_no_wrong_values():
     assert wrong == {"dtype"}
 
 
-def test_a_fault_that_does_not_count_says_so():
+def test_a_fault_that_does_not_count_is_marked():
     """An input check, or the edge of a precision."""
     fault = mark_of("leave_one_out_advantage", results_of(RIGHT, NO_CHECKS)).fault
     assert fault.startswith("input check: accepted bad input (one sample)")
@@ -135,7 +135,7 @@ def test_what_is_not_written_yet_is_to_do():
     assert not passes(results) and not passes([])
 
 
-def test_an_error_is_told_by_its_first_line(tmp_path, capfd):
+def test_an_error_is_reported_by_its_first_line(tmp_path, capfd):
     """With the line of the file, and without JAX's advice about its frames; one function alone is marked."""
     path = tmp_path / "mine.py"
     path.write_text(
@@ -157,7 +157,7 @@ def test_a_wrong_signature_is_reported_with_the_call(tmp_path):
     assert {r.backend for r in results} == {"torch"}
 
 
-def test_numbers_that_differ_in_the_tenth_digit_are_told_apart():
+def test_numbers_that_differ_in_the_tenth_digit_are_printed_differently():
     """got 0.0628480572, expected 0.0628480572 helps no one."""
     results = results_of(
         RIGHT,

@@ -102,7 +102,7 @@ def test_every_network_that_a_recipe_trains_is_held():
         assert failed(_beginnings(topic, recipe, stated)) == [], topic
 
 
-def test_every_row_of_a_network_says_what_is_to_be_said():
+def test_every_row_of_a_network_is_complete():
     """How its parameters begin; with dropout, what holds when it acts; of a sequence, what a step may see."""
     silent = []
     for topic, network in sorted({(topic, row.network) for topic, row in models()}):

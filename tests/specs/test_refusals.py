@@ -148,7 +148,7 @@ def _checks_the_first_alone(x, weights):
     ("check", "seen"),
     [(_checks, set()), (_names_nothing, {"the"}), (_checks_the_first_alone, {"accepted", "IndexError", "operands"})],
 )
-def test_an_array_that_contradicts_the_shapes_and_is_not_refused_is_seen(check, seen):
+def test_an_accepted_array_that_contradicts_the_shapes_is_detected(check, seen):
     """Accepted and broadcast, refused by accident, or by an error that names no argument."""
     function = _scaled(check)
     found = not_refused(function, {"x": np.zeros((3, 2)), "weights": np.zeros(3)}, lambda arguments: function(**arguments))
@@ -177,6 +177,6 @@ class Toy:
         (Rejects("scaled", "no factor", given(x=zeros(2, 3), weights=zeros(2), factor=0.0), "factor"), False),
     ],
 )
-def test_a_refusal_that_no_one_announced_is_seen(row, said):
+def test_an_undocumented_refusal_is_detected(row, said):
     """A named argument, a named size, a contradicted shape; and a value that nothing speaks of."""
     assert unannounced(Toy, row) != said

@@ -23,7 +23,7 @@ def test_it_refuses_anything_else(text):
         parse(text)
 
 
-def test_it_notices_what_does_not_fit():
+def test_mismatched_shapes_are_detected():
     """A letter is one size throughout; counts, ranks and sums must fit too."""
     good = [(5, 3), (3,), ()], [(5,), (5, 4)]
     assert mismatch(SHAPES, *good) == ""
@@ -34,7 +34,7 @@ def test_it_notices_what_does_not_fit():
     assert "tuple" in mismatch(parse("([...]) -> []"), [(2,)], [()])
 
 
-def test_dots_stand_for_any_further_axes():
+def test_dots_match_any_further_axes():
     """Also for none; for the same ones throughout a line."""
     shapes = parse("[B, ..., D] -> [B]")
     assert mismatch(shapes, [(2, 7, 7, 3)], [(2,)]) == mismatch(shapes, [(2, 3)], [(2,)]) == ""

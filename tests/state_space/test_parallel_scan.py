@@ -69,7 +69,7 @@ def test_backward_is_what_autograd_finds(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_decays_whose_product_vanishes_leave_the_states_exact(form):
+def test_decays_with_a_vanishing_product_leave_the_states_exact(form):
     """0.5^2000 is zero in float64: a quotient of cumulative products would be 0/0 where the state is nearly 2."""
     ones = torch.ones(1, 2000, 1, dtype=torch.float64)
     states = form(ones, ones / 2, torch.zeros(1, 1).double())

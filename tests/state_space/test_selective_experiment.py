@@ -28,7 +28,7 @@ def test_copying_has_the_items_in_order_at_random_places_among_noise():
     assert not torch.equal(places[0], places[1])
 
 
-def test_items_stand_everywhere_equally_often():
+def test_items_are_everywhere_equally_often():
     _, places = selective_copying(torch.zeros(8000, 2, dtype=torch.long), draws(8000, 5), size=4)
     share = places.flatten().bincount() / 16_000
     assert (share - 0.2).abs().max() < 0.02
@@ -44,7 +44,7 @@ def test_the_first_symbol_follows_a_marker_and_precedes_others_of_its_kind():
 
 
 @pytest.mark.parametrize("parameters", [8000, 19_600])
-def test_networks_have_the_size_that_is_asked_for_within_five_percent(parameters):
+def test_networks_have_the_requested_size_within_five_percent(parameters):
     """Of the kinds of blocks that their names say, as many as are requested."""
     networks = {model: fitted(model, parameters=parameters, **SIZES) for model in MODELS}
     assert all(abs(parameter_count(network) / parameters - 1) < 0.05 for network in networks.values())

@@ -236,14 +236,14 @@ class _Threads:
         self.barrier, self.failed, self._values = threading.Barrier(count, timeout=300), [], [None] * count
 
     def of(self, rank):
-        def from_all(value):
+        def all_gather(value):
             self._values[rank] = value
             self.barrier.wait()
             values = list(self._values)
             self.barrier.wait()
             return values
 
-        return SimpleNamespace(rank=rank, count=self.count, device=self.device, from_all=from_all)
+        return SimpleNamespace(rank=rank, count=self.count, device=self.device, all_gather=all_gather)
 
 
 class _Counted(Shares):
@@ -292,7 +292,7 @@ def is_shared_among_processes(case, count=3):
     case.trained.generator, threads = None, _Threads(count)
     looks = {"evaluate": case.data[1], "sample": COUNT}
 
-    def looked(make):
+    def evaluated(make):
         experiment = copy.deepcopy(case.trained)
         if hasattr(case.recipe, "judged_samples"):  # two a process: a batch of one is refused where a channel has one value
             experiment.recipe = dataclasses.replace(case.recipe, judged_samples=max(2 * count, case.recipe.judged_samples))
@@ -306,7 +306,7 @@ def is_shared_among_processes(case, count=3):
     def of_rank(rank):
         own = torch.Generator().manual_seed(rank) if rank else None
         try:
-            return looked(lambda experiment: _Counted(experiment, threads.of(rank), own))
+            return evaluated(lambda experiment: _Counted(experiment, threads.of(rank), own))
         except Exception as error:
             threads.failed.append(error)
             threads.barrier.abort()
@@ -316,7 +316,7 @@ def is_shared_among_processes(case, count=3):
     if threads.failed:
         raise threads.failed[0]
     first, shares = zip(*found, strict=True)
-    alone, replayed = looked(_Counted)[1], looked(lambda experiment: _Replayed(experiment, shares[0].rows_of_all))[0]
+    alone, replayed = evaluated(_Counted)[1], evaluated(lambda experiment: _Replayed(experiment, shares[0].rows_of_all))[0]
     assert alone.drawn or alone.batches, "shares is there, and neither rows nor batches are shared"
     for name, of_first in first[0].items():
         wrong = "the generators are out of step" if "generator" in name else "the processes find different things"

@@ -101,7 +101,7 @@ def _put(experiment, state):
         tensor.copy_(kept)
 
 
-def looked(experiment, what, argument, second):
+def results_of(experiment, what, argument, second):
     """The result of a method, and the expected result."""
     experiment.eval()
     with torch.no_grad():

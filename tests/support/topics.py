@@ -9,7 +9,7 @@ from shared_specs.syllabus import load, resolve
 from tests.support import uses
 
 
-def asked_for(text):
+def selected_topics(text):
     """The paths of the topics that --topic names, as every command takes them; none without the option."""
     if text is None:
         return set()

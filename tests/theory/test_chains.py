@@ -89,7 +89,7 @@ def test_a_true_line_is_derived_for_all_and_a_false_one_fails_where_it_is_false(
     assert "false at " in result.error and "off by " in result.error
 
 
-def test_a_number_between_bounds_is_told_with_them():
+def test_a_number_between_bounds_is_printed_with_them():
     toy = Toy()
     assert one(1 - toy.u**2, (1 - toy.u) * (1 + toy.u), 1 - toy.u, toy=toy).words == r"derived for all $u \in (0, 1)$"
 
@@ -110,7 +110,7 @@ def test_what_is_compared_at_points_is_not_called_derived():
     assert "false at" in one(toy.a * (1 + sympy.Float("1e-7")), toy.a, 2 * toy.a, toy=toy, points=20).error
 
 
-def test_a_line_that_is_not_reduced_asks_for_smaller_moves():
+def test_a_line_that_is_not_reduced_requires_smaller_moves():
     toy = Toy()
     result = one(sympy.Max(toy.a, toy.b) ** 2, sympy.Max(toy.a**2, toy.b**2), toy.a, toy=toy)
     assert not result.passed and "write smaller moves, or say points=" in result.error
@@ -215,7 +215,7 @@ def test_a_lemma_that_could_not_fail_is_refused():
     assert "needs a title and a reason" in result.error
 
 
-def test_a_lemma_speaks_of_what_it_is_about_and_of_nothing_else():
+def test_a_lemma_refers_only_to_its_arguments():
     toy = Toy()
     wrong = {"a mistake": 1}
     gibbs = toy.chain("Gibbs", Divergence(toy.p, toy.q), equals(0, "not so", wrong=wrong), about=(toy.p, toy.q))
@@ -253,7 +253,7 @@ def first_error(toy):
     return result.error
 
 
-def test_a_symbol_that_nobody_introduced_is_refused_in_chains_claims_and_definitions():
+def test_an_undefined_symbol_is_refused_in_chains_claims_and_definitions():
     stranger = sympy.Symbol("w", positive=True)
     toy = Toy("Why?")
     (result,) = toy.only(toy.a * stranger, equals(stranger * toy.a * Total(toy.k, toy.p), "so", wrong={"x": 0}))

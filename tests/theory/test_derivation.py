@@ -105,7 +105,7 @@ def test_a_bound_that_is_loose_where_it_should_be_tight_fails():
     assert "not tight" in result.error
 
 
-def test_the_failure_says_where_and_what():
+def test_the_failure_names_place_and_reason():
     assert "at [1] is -1.0, right is 7.0" in run_step("numeric", lambda: (X, jnp.array([0.5, 7.0, 2.0]))).error
     assert "log(u)" in run_step("symbolic", lambda: (sympy.log(U**2), sympy.log(U))).error
     assert "+-" in run_step("monte_carlo", FALSE["monte_carlo"]).error
@@ -319,7 +319,7 @@ def test_a_power_of_a_name_with_a_superscript_has_parentheses():
     assert latex(sympy.sqrt(score)) == r"\sqrt{E^{h}_{j}}" and latex(1 / score) == r"\frac{1}{E^{h}_{j}}"
 
 
-def test_the_verdict_says_which_numbers_are_positive_and_which_may_be_zero():
+def test_the_verdict_lists_positive_and_nonnegative_numbers():
     a, b, c = sympy.Symbol("a", positive=True), sympy.Symbol("b", nonnegative=True), sympy.Symbol("c", real=True)
     assert Ground().spoken(a + b + c) == r" for all $a > 0$, $b \ge 0$, $c$"
 

@@ -60,7 +60,7 @@ def test_parts_are_numbered_in_the_order_of_the_page(page):
     assert page.central == r"\sum_{k} a p_{k} = a" and not page.passed
 
 
-def test_an_error_stands_at_its_line_and_is_counted(page):
+def test_an_error_is_shown_at_its_line_and_counted(page):
     (long,) = (item for item in page.items if item.title == "A long line")
     assert "false at" in long.rows[1].error and "false at" in long.rows[2].error and not long.errors
     assert re.fullmatch(r"2 of \d+ claims FAILED", page.summary)
@@ -71,7 +71,7 @@ def test_the_summary_counts_what_was_done():
     assert words == "1 line derived, 1 comparison with the code, 4 numbers computed, 1 figure drawn"
 
 
-def test_verdicts_of_a_chain_are_told_once_or_by_line():
+def test_verdicts_of_a_chain_are_printed_once_or_by_line():
     toy = whole()
     chain = toy.chain(
         "Three lines",
@@ -195,7 +195,7 @@ def test_the_html_page_folds_mistakes_and_opens_them_in_print(text):
     assert "details::details-content { content-visibility: visible" in text[text.index("@media print") :]
 
 
-def test_the_html_page_says_what_the_terminal_page_says(text):
+def test_the_html_page_agrees_with_the_terminal_page(text):
     words = " ".join(re.sub(r"<[^>]*>", " ", text.split("</head>")[1]).split())
     for said in ("An assumption", "assumed, not executed", "FAILED", "false at", "How the code keeps it", "stated; enumerated"):
         assert said in words, said
@@ -273,7 +273,7 @@ def test_what_a_part_rests_on_is_linked_where_it_has_a_page():
     assert words.endswith(" in latent/elbo")
 
 
-def test_lemmas_of_other_lectures_are_told_with_their_place():
+def test_lemmas_of_other_lectures_are_listed_with_their_place():
     from theory_jax.lectures.latent.elbo import derivation
 
     (central,) = (item for item in lecture_page(derivation, ()).items if item.central)

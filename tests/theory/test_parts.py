@@ -177,7 +177,7 @@ SURE = {  # what passes, and the same with a wrong form that would pass
 
 
 @pytest.mark.parametrize("kind", SURE)
-def test_a_wrong_form_of_a_step_is_seen_to_be_refused(kind):
+def test_a_wrong_form_of_a_step_is_refused(kind):
     toy = Toy()
     result = step(kind, SURE[kind](toy, True))
     assert result.passed, result.error

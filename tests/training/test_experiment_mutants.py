@@ -46,7 +46,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def test_every_slip_is_made_and_none_in_words_checks_and_looks():
+def test_every_mutation_is_made_and_none_in_words_checks_and_reports():
     found = {}
     for change in code_mutants.changes(SOURCE):
         found.setdefault(change.function.removeprefix("Model."), set()).add(change.words)
@@ -76,7 +76,7 @@ def test_a_part_is_used_by_the_topics_that_import_it():
     assert "latent/factor_vae" in code_users.importers("latent/vae")
 
 
-def test_the_command_says_what_was_refused_and_what_survived(forked):
+def test_the_command_lists_refused_and_surviving_mutants(forked):
     """Of the mutants of a small file by its own tests, in their own processes."""
     words = ["judging/disentanglement", "--most", "6", "--tests", "tests/judging/test_disentanglement.py"]
     (run,) = forked("benchmarks.verification.experiment_mutants:main", words)

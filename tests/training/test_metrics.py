@@ -56,7 +56,7 @@ def compare(topic, monkeypatch):
         enter(experiment, stages, rounds)
         for what in LOOKS:
             if hasattr(module, what):
-                found, wanted = metrics.looked(experiment, what, 6 if what == "sample" else data, getattr(module, what))
+                found, wanted = metrics.results_of(experiment, what, 6 if what == "sample" else data, getattr(module, what))
                 if what != "evaluate":  # what is drawn at random is left to the tests of samplers
                     found = {name: found[name] for name in wanted}
                 metrics.same(found, wanted, f"{what} of {type(recipe).__name__}", tolerance)

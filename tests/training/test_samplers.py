@@ -164,7 +164,7 @@ class Adder:
         return add(x)
 
 
-def test_a_mistake_stands_in_the_source_as_long_as_it_is_planted():
+def test_a_mistake_is_in_the_source_while_it_is_planted():
     adder = Adder(1)
     with planted(Mistake(Adder.moved, "y + self.step", "y - self.step")):
         assert adder.moved(1) == 0

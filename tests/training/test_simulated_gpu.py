@@ -122,7 +122,7 @@ def test_channels_last_is_kept_by_steps_and_checkpoints(ask):
     [("layout_that_a_step_undoes", "contiguous", False), ("layout_that_a_checkpoint_forgets", "apart", True)],
 )
 @pytest.mark.xdist_group("recipes, diffusion")
-def test_a_layout_that_is_lost_is_seen(mistake, seen, resumed, ask):
+def test_a_lost_layout_is_detected(mistake, seen, resumed, ask):
     assert ask(**KERNELS, mistake=mistake, whole=resumed, counted=False)[seen]
 
 

@@ -141,7 +141,7 @@ def test_stages_are_listed_apart(topic, name):
     assert [words.split()[:2] for words in lines[1:]] == [["stage", stage.name] for stage in stages]
 
 
-def test_published_results_belong_to_recipes_and_say_where_they_stand():
+def test_published_results_belong_to_recipes_and_name_their_source():
     for topic in load().topics:
         if topic in TOPICS:
             module = module_of(topic)
@@ -151,7 +151,7 @@ def test_published_results_belong_to_recipes_and_say_where_they_stand():
                 assert published.value is None or math.isfinite(published.value), (topic, name)
 
 
-def test_the_command_lists_sizes_of_a_topic_and_says_that_hours_are_an_estimate():
+def test_the_command_lists_sizes_of_a_topic_and_marks_hours_as_an_estimate():
     code, out, err = call("list", "--sizes", "latent/vae")
     lines = out.splitlines()
     assert code == 0 and [line.split()[1] for line in lines[1:4]] == ["digits", "mnist", "cifar10"]

@@ -56,7 +56,7 @@ def _choice(data, recipe, processes):
         return recipe.placement, "as set by --placement"
     if data.varies:
         return "stream", "each time, another part of an example is taken"
-    free = min(processes.from_all(_free(processes)))
+    free = min(processes.all_gather(_free(processes)))
     fits = data.resident_bytes <= SHARE * free
     return "device" if fits else "stream", f"at most half of the {amount(free)} that are free is taken"
 

@@ -83,7 +83,7 @@ ALONE = Shares()
 def agreed(processes: "Processes", value: Any = None, complaint: str | None = None) -> list[Any]:
     """The values of all processes, by rank. ElsewhereError where one of them complains, or is no longer there."""
     try:
-        answers = processes.from_all((value, complaint))
+        answers = processes.all_gather((value, complaint))
     except RunError as error:
         raise ElsewhereError(str(error)) from error
     for _, found in answers:

@@ -49,7 +49,7 @@ class Processes:
     def first(self) -> bool:
         return self.rank == 0
 
-    def of_the_first(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """Call make() on rank 0 and return its result, or raise its RunError, in every process."""
         if self.count == 1:
             return make()
@@ -65,7 +65,7 @@ class Processes:
             raise RunError(complaint)
         return value
 
-    def in_turn(self, make: Callable[[], T]) -> T:
+    def rank_zero_first(self, make: Callable[[], T]) -> T:
         """Call make() in every process: first on rank 0, then on the first process of every other machine, then on the others.
 
         Later processes find what earlier ones downloaded. A failure in one process is raised in every process.
@@ -77,20 +77,20 @@ class Processes:
                     made = make()
                 except Exception as raised:
                     error = raised
-            if complaints := [complaint for complaint in self.from_all(error and str(error)) if complaint is not None]:
+            if complaints := [complaint for complaint in self.all_gather(error and str(error)) if complaint is not None]:
                 raise error or RunError(complaints[0])
         return made
 
-    def from_all(self, value: T) -> list[T]:
+    def all_gather(self, value: T) -> list[T]:
         """The values of all processes as a list by rank, in every process."""
         values = [value] * self.count
         if self.count > 1:
             self._exchange(distributed.all_gather_object, values, value)
         return values
 
-    def take_buffers(self, module: nn.Module) -> None:
+    def broadcast_buffers(self, module: nn.Module) -> None:
         """Copy rank 0's buffers into the module: running statistics differ between processes, since their batches do."""
-        kept = self.of_the_first(lambda: [buffer.cpu() for buffer in module.buffers()])
+        kept = self.broadcast(lambda: [buffer.cpu() for buffer in module.buffers()])
         for buffer, value in zip(module.buffers(), kept, strict=True):
             buffer.copy_(value)
 

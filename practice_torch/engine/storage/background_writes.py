@@ -30,5 +30,5 @@ class Saver:
 
     def require_success(self) -> None:
         """Raise what the writing has raised, if it has come to its end, in one of the processes; called by all of them."""
-        if any(self._processes.from_all(bool(self._last and self._last.done() and self._last.exception()))):
+        if any(self._processes.all_gather(bool(self._last and self._last.done() and self._last.exception()))):
             self.finish()

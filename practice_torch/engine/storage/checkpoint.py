@@ -40,11 +40,11 @@ class Team(Protocol):
 
     rank: int
 
-    def from_all(self, value: T) -> list[T]:
+    def all_gather(self, value: T) -> list[T]:
         """The values of all processes as a list by rank, in every process."""
 
 
-ALONE = SimpleNamespace(rank=0, from_all=lambda value: [value])
+ALONE = SimpleNamespace(rank=0, all_gather=lambda value: [value])
 
 
 def save(
@@ -70,7 +70,7 @@ def save(
             found = act() if mine else None
         except OSError as error:
             complaint = error.strerror
-        answers = team.from_all((found, complaint))
+        answers = team.all_gather((found, complaint))
         if complaints := [complaint for _, complaint in answers if complaint]:
             if team.rank == 0:
                 shutil.rmtree(aside, ignore_errors=True)

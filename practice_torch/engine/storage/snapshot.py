@@ -40,7 +40,7 @@ def collect(training: TrainingState) -> tuple[dict[str, torch.Tensor], dict[str,
     for (phase, name), values in training.pending.items():
         tensors[f"pending/{phase}/{name}"] = torch.stack(values)
     mine = {"experiment": training.generator.get_state()} | torch_states(training.device)
-    for rank, states in enumerate(training.processes.from_all(mine)):
+    for rank, states in enumerate(training.processes.all_gather(mine)):
         tensors |= {f"generator/{rank}/{name}": state for name, state in states.items()}
     if training.sharded:
         tensors, offsets = training.sharded.parts(tensors)

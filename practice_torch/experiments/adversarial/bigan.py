@@ -15,7 +15,7 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.judging.image_judge import probe_accuracy
-from practice_torch.experiments.training.adversarial_game import GAME, Watch
+from practice_torch.experiments.training.adversarial_game import GAME, GameStatistics
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.perceptron import perceptron
 
@@ -56,7 +56,7 @@ class Bigan(nn.Module):
         self.generator_network = perceptron(latent, *hidden, pixels, activation=nn.ReLU)
         self.encoder = perceptron(pixels, *hidden, latent, activation=leaky)
         self.discriminator = perceptron(pixels + latent, *hidden, 1, activation=leaky)
-        self.watch = Watch(real_target=1.0)
+        self.statistics = GameStatistics(real_target=1.0)
         self.phases = (Phase("discriminator", ("discriminator",)), Phase("opponents", ("generator_network", "encoder")))
 
     def forward(self, batch, phase):
@@ -71,7 +71,7 @@ class Bigan(nn.Module):
             return loss, {}
         logits = self._logits(x, code.detach()), self._logits(made.detach(), z)
         loss = bigan_discriminator_loss(*logits).mean()
-        self.watch.see(loss.detach())
+        self.statistics.update(loss.detach())
         return loss, {"encoder": torch.sigmoid(logits[0].detach()).mean(), "generator": torch.sigmoid(logits[1].detach()).mean()}
 
     def evaluate(self, data):
@@ -85,7 +85,7 @@ class Bigan(nn.Module):
             "unexplained": float(error / x.double().var(0, correction=0).mean()),
             "latent_error": float((self.encoder(self._made(z)) - z).double().square().mean()),
             "latent_deviation": float(code.double().square().mean().sqrt()),
-            **self.watch.metrics(),
+            **self.statistics.metrics(),
         }
 
     def preview(self, data):
@@ -94,7 +94,7 @@ class Bigan(nn.Module):
         both = torch.cat([x, self._made(self.encoder(x))])
         caption = "Held-out images, and under each the generator's image of its code"
         fakes = self._shown(self._made(self._noise(64)), 8, "Generated images")
-        return {"reconstructions": self._shown(both, len(x), caption), "fakes": fakes, "game": self.watch.text()}
+        return {"reconstructions": self._shown(both, len(x), caption), "fakes": fakes, "game": self.statistics.text()}
 
     def sample(self, count):
         """Fakes of fresh noise."""
@@ -114,7 +114,7 @@ class Bigan(nn.Module):
         return self.discriminator(torch.cat([x, z], dim=1))[:, 0].float()
 
     def _noise(self, count):
-        return torch.randn((count, self.recipe.latent), generator=self.generator, device=self.watch.loss.device)
+        return torch.randn((count, self.recipe.latent), generator=self.generator, device=self.statistics.loss.device)
 
 
 _DIGITS = dict(

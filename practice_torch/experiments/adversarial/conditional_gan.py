@@ -57,11 +57,11 @@ class ConditionalGan(Dcgan):
         self.classes = len(description["classes"])
         super().__init__(recipe, description)
 
-    def author(self, shape):
+    def build_generator(self, shape):
         """The generator: its latent is the noise and the class, one-hot."""
         return Generator(latent=self.recipe.latent + self.classes, shape=shape, width=self.recipe.width)
 
-    def opponent(self, shape):
+    def build_discriminator(self, shape):
         """The discriminator."""
         return ProjectionDiscriminator(shape=shape, width=self.recipe.width, classes=self.classes)
 
@@ -75,7 +75,7 @@ class ConditionalGan(Dcgan):
             return self.discriminator(images, labels).float()
 
         real = scale_to_range(batch["image"], minimum=0.0, maximum=1.0)
-        return turn(phase, logits, real, self._made(labels), self.recipe, self.watch)
+        return turn(phase, logits, real, self._made(labels), self.recipe, self.statistics)
 
     def evaluate(self, data):
         """As of adversarial/dcgan, and how often the fakes show what was requested."""
@@ -98,7 +98,7 @@ class ConditionalGan(Dcgan):
 
     def _asked(self, count):
         """The classes in turn, for fakes without a batch."""
-        return torch.arange(count, device=self.watch.loss.device) % self.classes
+        return torch.arange(count, device=self.statistics.loss.device) % self.classes
 
     def _made(self, labels):
         noise = torch.randn((len(labels), self.recipe.latent), generator=self.generator, device=labels.device)

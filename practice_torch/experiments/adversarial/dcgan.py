@@ -19,7 +19,7 @@ from practice_torch.evaluation.precision_recall import nearest_neighbor_radii
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge
 from practice_torch.experiments.judging.points import distance
 from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
-from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
+from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, GameStatistics, phases, turn
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Discriminator, Generator
@@ -74,19 +74,19 @@ class Dcgan(nn.Module):
     def __init__(self, recipe, description):
         super().__init__()
         self.recipe, self.generator, self.shares, shape = recipe, None, ALONE, description["shape"]
-        self.generator_network = self.author(shape)
-        self.discriminator = self.opponent(shape)
-        self.watch, self.classifier, self.phases = Watch(recipe.real_target), None, phases(recipe)
+        self.generator_network = self.build_generator(shape)
+        self.discriminator = self.build_discriminator(shape)
+        self.statistics, self.classifier, self.phases = GameStatistics(recipe.real_target), None, phases(recipe)
         if description["classes"]:
             sizes = math.prod(shape), recipe.classifier_hidden, len(description["classes"])
             self.classifier = perceptron(*sizes, activation=nn.ReLU)
             self.phases = (*self.phases, Phase("classifier", ("classifier",), learning_rate=1e-3))
 
-    def author(self, shape):
+    def build_generator(self, shape):
         """The generator."""
         return Generator(latent=self.recipe.latent, shape=shape, width=self.recipe.width)
 
-    def opponent(self, shape):
+    def build_discriminator(self, shape):
         """The discriminator."""
         return Discriminator(shape=shape, width=self.recipe.width)
 
@@ -95,7 +95,7 @@ class Dcgan(nn.Module):
         if phase == "classifier":
             return categorical_negative_log_likelihood(batch["label"], self._classes(batch["image"])).mean(), {}
         real = scale_to_range(batch["image"], minimum=0.0, maximum=1.0)
-        return turn(phase, self._logits, real, self._made(real), self.recipe, self.watch)
+        return turn(phase, self._logits, real, self._made(real), self.recipe, self.statistics)
 
     def evaluate(self, data):
         """Number of classes among the fakes, their quality, and the accuracy of the classifier that judges them.
@@ -110,7 +110,7 @@ class Dcgan(nn.Module):
             "plausible": float(plausible.double().mean()),
             "distance": distance(real.flatten(1), fakes.flatten(1)),
             "frechet_distance": Judge(real).frechet_distance(fakes, real),
-            **self.watch.metrics(),
+            **self.statistics.metrics(),
         }
         if self.classifier is None:
             return found
@@ -128,7 +128,7 @@ class Dcgan(nn.Module):
     def preview(self, data):
         """Fakes, always of the same noise; fakes of every class; the state of the game."""
         by_class = {"classes": self._by_class()} if self.classifier else {}
-        return {**self.sample(64), **by_class, "game": self.watch.text()}
+        return {**self.sample(64), **by_class, "game": self.statistics.text()}
 
     def sample(self, count):
         """Fakes of fresh noise."""
@@ -157,7 +157,7 @@ class Dcgan(nn.Module):
 
     def _asked(self, count):
         """What fakes are made for, where there is no batch: nothing."""
-        return torch.arange(count, device=self.watch.loss.device)
+        return torch.arange(count, device=self.statistics.loss.device)
 
     def _made(self, asked):
         """As many fakes."""

@@ -12,7 +12,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.judging.points import MODES, distance, modes, on_the_plane, require_mixture, scatter
-from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
+from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, GameStatistics, phases, turn
 from practice_torch.networks.perceptron import perceptron
 
 
@@ -59,13 +59,13 @@ class PointGan(nn.Module):
         dimension, hidden = description["shape"][0], (recipe.hidden, recipe.hidden)
         self.generator_network = perceptron(recipe.noise, *hidden, dimension, activation=nn.ReLU)
         self.discriminator = perceptron(dimension, *hidden, 1, activation=partial(nn.LeakyReLU, 0.2))
-        self.watch = Watch(recipe.real_target)
+        self.statistics = GameStatistics(recipe.real_target)
         self.phases = phases(recipe)
 
     def forward(self, batch, phase):
         """The mean loss of one player over a batch of real points and as many fakes."""
         real = batch["point"]
-        return turn(phase, self._logits, real, self._fakes(len(real)), self.recipe, self.watch)
+        return turn(phase, self._logits, real, self._fakes(len(real)), self.recipe, self.statistics)
 
     def evaluate(self, data):
         """How far real points are from the nearest fake and back, on average; of mixtures, which modes the fakes cover."""
@@ -74,13 +74,13 @@ class PointGan(nn.Module):
         metrics = {"distance": distance(real, fakes)}
         for name, points in (("real", real), ("fake", fakes)):
             metrics[name] = float(torch.sigmoid(self._logits(points)).mean())
-        return metrics | (self._modes(fakes) if self.mixture else {}) | self.watch.metrics()
+        return metrics | (self._modes(fakes) if self.mixture else {}) | self.statistics.metrics()
 
     def preview(self, data):
         """Fakes over held-out points and over the discriminator's opinion of the plane; the state of the game."""
         real = data.batch()["point"][:2000]
         caption = "Generated points (blue) over held-out points (gray); background: D, from 0 (red) to 1 (green)"
-        return {"points": self._picture(real, self._fakes(2000), caption), "game": self.watch.text()}
+        return {"points": self._picture(real, self._fakes(2000), caption), "game": self.statistics.text()}
 
     def sample(self, count):
         """Fakes alone."""
@@ -93,7 +93,7 @@ class PointGan(nn.Module):
         return self.discriminator(points)[:, 0]
 
     def _fakes(self, count):
-        device = self.watch.loss.device
+        device = self.statistics.loss.device
         return self.generator_network(torch.randn((count, self.recipe.noise), generator=self.generator, device=device))
 
     def _picture(self, real, fakes, caption):

@@ -14,7 +14,7 @@ from practice_torch.engine.artifacts import ImageGrid, Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
+from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, GameStatistics, phases, turn
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Discriminator, Generator
 from practice_torch.networks.perceptron import perceptron
@@ -75,7 +75,7 @@ class Inversion(nn.Module):
         self.generator_network = Generator(latent=recipe.latent, shape=self.shape, width=recipe.width)
         self.discriminator = Discriminator(shape=self.shape, width=recipe.width)
         self.encoder = perceptron(math.prod(self.shape), recipe.hidden, recipe.hidden, recipe.latent, activation=nn.ReLU)
-        self.watch = Watch(recipe.real_target)
+        self.statistics = GameStatistics(recipe.real_target)
         self.phases = (*phases(recipe), Phase("encoder", ("encoder",), learning_rate=1e-3))
 
     def forward(self, batch, phase):
@@ -84,7 +84,7 @@ class Inversion(nn.Module):
         if phase == "encoder":
             return latent_regression_loss(code, self.encoder(self.generator_network(code).flatten(1))).mean(), {}
         real = scale_to_range(batch["image"], minimum=0.0, maximum=1.0)
-        return turn(phase, self._logits, real, self.generator_network(code), self.recipe, self.watch)
+        return turn(phase, self._logits, real, self.generator_network(code), self.recipe, self.statistics)
 
     def evaluate(self, data):
         """How near to held-out images, and to generated ones, the generator comes by each way to a code."""
@@ -103,7 +103,7 @@ class Inversion(nn.Module):
             "both_of_fakes": _psnr(fakes, self._made(self._descend(fakes, of_fakes))),
             "explained": float(1 - latent_regression_loss(codes, of_fakes).mean() / codes.square().sum(1).mean()),
             "length": float(found["both"].norm(dim=1).mean()),
-            **self.watch.metrics(),
+            **self.statistics.metrics(),
         }
 
     def preview(self, data):
@@ -121,7 +121,7 @@ class Inversion(nn.Module):
                 torch.cat(holes), len(real), "The lower half is hidden, then filled by descent from 0; last the image"
             ),
             **self.sample(32),
-            "game": self.watch.text(),
+            "game": self.statistics.text(),
         }
 
     def sample(self, count):
@@ -173,7 +173,7 @@ class Inversion(nn.Module):
         return self.generator_network(code).flatten(1).float()
 
     def _codes(self, count):
-        return torch.randn((count, self.recipe.latent), generator=self.generator, device=self.watch.loss.device)
+        return torch.randn((count, self.recipe.latent), generator=self.generator, device=self.statistics.loss.device)
 
     def _held_out(self, data, count):
         images = data.batch(torch.arange(min(len(data), count)))["image"]

@@ -45,7 +45,7 @@ class SpectralGan(Dcgan):
         "norm_error": Metric("fraction", "largest difference from 1 of the exact norm of a layer's normalized matrix")
     }
 
-    def opponent(self, shape):
+    def build_discriminator(self, shape):
         """The discriminator."""
         return NormalizedDiscriminator(shape=shape, width=self.recipe.width, iterations=self.recipe.iterations)
 

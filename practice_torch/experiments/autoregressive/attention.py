@@ -69,7 +69,7 @@ class TransductionExperiment(nn.Module):
         for some in torch.arange(len(data)).split(512):
             source = data.batch(some)["symbols"]
             right.append(self._written(source) == self._answer(source))
-            looked.append(self._answer(self._look(source).flatten(0, 1)).diagonal(dim1=1, dim2=2).flatten())
+            looked.append(self._answer(self._attention_weights(source).flatten(0, 1)).diagonal(dim1=1, dim2=2).flatten())
         right = torch.cat(right)
         return {
             "exact_match": right.all(1).double().mean().item(),
@@ -84,7 +84,7 @@ class TransductionExperiment(nn.Module):
     def preview(self, data):
         """The mean map of the attention, and a few answers."""
         source = data.batch(torch.arange(min(len(data), 512)))["symbols"]
-        weights = self._look(source).float().mean((0, 1)).cpu()
+        weights = self._attention_weights(source).float().mean((0, 1)).cpu()
         diagonal = "the diagonal" if self.recipe.task == "copy" else "the other diagonal"
         caption = f"Cross-attention, mean over held-out sequences and heads; for {self.recipe.task} it should follow {diagonal}"
         return {"attention": attention_map(weights, caption), "answers": self._answers(source[:8])}
@@ -98,8 +98,8 @@ class TransductionExperiment(nn.Module):
     def _answer(self, source):
         return source if self.recipe.task == "copy" else source.flip(-1)
 
-    def _look(self, source):
-        return self.network.look(source, self._answer(source)[:, :-1])
+    def _attention_weights(self, source):
+        return self.network.cross_attention_weights(source, self._answer(source)[:, :-1])
 
     def _written(self, source):
         """The likeliest symbol at every step, each given those that were written before: [B, T]."""

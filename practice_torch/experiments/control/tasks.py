@@ -118,8 +118,8 @@ class Copies(nn.Module):
         return self.task.first(torch.rand(self.state.shape, generator=generator, device=self.state.device))
 
 
-class Runs(nn.Module):
-    """Copies of a task and the steps collected from them last; these are not saved, for every step of a run begins with them."""
+class Rollouts(nn.Module):
+    """Copies of a task and the last steps collected from them; these are not saved: every step of a run collects new ones."""
 
     def __init__(self, recipe, task):
         super().__init__()
@@ -127,8 +127,8 @@ class Runs(nn.Module):
         self.copies = task.copies(recipe.copies, recipe.time_limit)
         steps = recipe.copies * recipe.horizon
         action = torch.zeros(steps, task.actions) if task.continuous else torch.zeros(steps, dtype=torch.int64)
-        self.register_buffer("seen", torch.zeros(steps, task.sizes[1]), persistent=False)
-        self.register_buffer("taken", action, persistent=False)
+        self.register_buffer("observations", torch.zeros(steps, task.sizes[1]), persistent=False)
+        self.register_buffer("actions", action, persistent=False)
         for name in KEPT:
             self.register_buffer(name, torch.zeros(steps), persistent=False)
 
@@ -153,7 +153,7 @@ class Runs(nn.Module):
         advantages = whiten(generalized_advantages(*row, **decays), torch.ones_like(over), epsilon=1e-8)
         law = actor(seen.flatten(0, 1))
         kept = seen, taken, actor.log_prob(law, taken.flatten(0, 1)), advantages, values, lambda_returns(*row, **decays)
-        for name, tensor in zip(("seen", "taken", *KEPT), kept, strict=True):
+        for name, tensor in zip(("observations", "actions", *KEPT), kept, strict=True):
             getattr(self, name).copy_(tensor.reshape_as(getattr(self, name)))
         return {"fallen": fallen.to(rewards.dtype).mean(), "reward": rewards.mean()}
 
@@ -163,15 +163,17 @@ class Runs(nn.Module):
 
     def drawn(self, generator):
         """Numbers of `batch_size` collected steps."""
-        return torch.randperm(len(self.seen), generator=generator, device=self.seen.device)[: self.recipe.batch_size]
+        return torch.randperm(len(self.observations), generator=generator, device=self.observations.device)[
+            : self.recipe.batch_size
+        ]
 
     @torch.no_grad()
     def episodes(self, actor, count, generator, *, greedy=False):
         """Sums of rewards and lengths of `count` episodes, [count], and the observations after every step, [count, T, O]."""
-        copies = self.task.copies(count, self.recipe.time_limit).to(self.seen)
+        copies = self.task.copies(count, self.recipe.time_limit).to(self.observations)
         copies.begin(generator)
         returns, lengths, trace = 0.0, 0, []
-        alive = torch.ones(count, dtype=torch.bool, device=self.seen.device)
+        alive = torch.ones(count, dtype=torch.bool, device=self.observations.device)
         for _ in range(self.recipe.time_limit):
             law = actor(copies.observation())
             reward, after, _, over = copies.step(actor.likeliest(law) if greedy else actor.drawn(law, generator), generator)
@@ -181,8 +183,8 @@ class Runs(nn.Module):
         return returns, lengths, torch.stack(trace, 1)
 
 
-class Looks:
-    """What an experiment with `task`, `actor`, `critic` and `runs` reports: class MyExperiment(Looks, nn.Module)."""
+class ControlEvaluation:
+    """Reports of an experiment with `task`, `actor`, `critic`, `rollouts`: class MyExperiment(ControlEvaluation, nn.Module)."""
 
     explains = {
         "mean_return": Metric("reward", "mean sum of the rewards of episodes with actions drawn from the policy"),
@@ -194,7 +196,7 @@ class Looks:
         """What episodes pay, with actions that are drawn and with the likeliest ones."""
         count = self.recipe.evaluation_episodes
         (drawn, lengths, _), (likeliest, _, _) = (
-            self.runs.episodes(self.actor, count, self.generator, greedy=greedy) for greedy in (False, True)
+            self.rollouts.episodes(self.actor, count, self.generator, greedy=greedy) for greedy in (False, True)
         )
         means = (part.double().mean() for part in (drawn, likeliest, lengths))
         return {name: float(mean) for name, mean in zip(self.explains, means, strict=True)}
@@ -205,7 +207,7 @@ class Looks:
             return self.sample(8)
         states, steepest, fastest = self.task.plane
         angle, spin = torch.linspace(-steepest, steepest, 49), torch.linspace(-fastest, fastest, 49)
-        grid = self.task.observed(states(*torch.meshgrid(angle, spin, indexing="xy"))).to(self.runs.seen)
+        grid = self.task.observed(states(*torch.meshgrid(angle, spin, indexing="xy"))).to(self.rollouts.observations)
         law, value = self.actor(grid), self.critic(grid)[..., 0].cpu()
         shown = law[..., 0].clamp(-1, 1) if self.task.continuous else law.softmax(-1)[..., 1]
         words = "mean action, within its range," if self.task.continuous else "probability of action 1"
@@ -217,7 +219,7 @@ class Looks:
 
     def sample(self, count):
         """Episodes with actions drawn from the policy."""
-        _, lengths, trace = self.runs.episodes(self.actor, count, self.generator)
+        _, lengths, trace = self.rollouts.episodes(self.actor, count, self.generator)
         ours = self.task.plane is not None
         shown = self.task.angle(trace)
         if ours:

@@ -51,12 +51,12 @@ def judge(training, step, count, weights=None):
     """
     inception = load_inception(weights) if weights else None
     experiment, seed = training.experiment, training.recipe.seed
-    artifacts = evaluation.looked(training, "samples", lambda: experiment.sample(count))
+    artifacts = evaluation.call_on_ranks(training, "samples", lambda: experiment.sample(count))
     generator = torch.Generator().manual_seed(seed_of(seed, "sample metrics"))
     data = training.train_data, training.held_out_data
     measured = lambda: sample_metrics(artifacts, experiment, *data, generator, inception)  # noqa: E731
-    judged = lambda: evaluation.apart(training, "samples", measured)  # noqa: E731
-    features, found = judged() if training.sharded else training.processes.of_the_first(judged)
+    judged = lambda: evaluation.call_isolated(training, "samples", measured)  # noqa: E731
+    features, found = judged() if training.sharded else training.processes.broadcast(judged)
     if weights:
         features += f", sha256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
     return {

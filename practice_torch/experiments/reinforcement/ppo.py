@@ -14,7 +14,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.control import cart_pole
-from practice_torch.experiments.control.tasks import Looks, Runs, actor_of, task_of
+from practice_torch.experiments.control.tasks import ControlEvaluation, Rollouts, actor_of, task_of
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.reinforcement.ppo import clipped_indicator, ppo_loss
 
@@ -64,7 +64,7 @@ class ControlRecipe(Recipe):
         self._require("batch_size", self.batch_size <= collected, f"at most the steps collected, copies x horizon = {collected}")
 
 
-class ControlExperiment(Looks, nn.Module):
+class ControlExperiment(ControlEvaluation, nn.Module):
     """An actor and a critic, and the copies of the task on which they are tried."""
 
     def __init__(self, recipe):
@@ -73,21 +73,23 @@ class ControlExperiment(Looks, nn.Module):
         self.phases = (Phase("collect"), Phase("update", moves=("actor", "critic"), times=recipe.updates))
         self.actor = actor_of(self.task, recipe.hidden)
         self.critic = perceptron(self.task.sizes[1], recipe.hidden, recipe.hidden, 1)
-        self.runs = Runs(recipe, self.task)
+        self.rollouts = Rollouts(recipe, self.task)
 
     def forward(self, batch, phase):
         """Collects, or the loss of a batch of what was collected; the engine's batch is empty."""
         if phase == "collect":
-            return torch.zeros((), device=self.runs.seen.device), self.runs.collect(self.actor, self.critic, self.generator)
+            return torch.zeros((), device=self.rollouts.observations.device), self.rollouts.collect(
+                self.actor, self.critic, self.generator
+            )
         return self._loss()
 
     def _loss(self):
         """The clipped loss of a batch drawn from the collected steps; each is an example of one step."""
-        recipe, runs = self.recipe, self.runs
-        drawn = runs.drawn(self.generator)
-        law, values = self.actor(runs.seen[drawn]), self.critic(runs.seen[drawn])
-        log_probs, entropy = self.actor.log_prob(law, runs.taken[drawn])[:, None], self.actor.entropy(law)[:, None]
-        old_log_probs, advantages, old_values, returns = runs.kept(drawn)
+        recipe, rollouts = self.recipe, self.rollouts
+        drawn = rollouts.drawn(self.generator)
+        law, values = self.actor(rollouts.observations[drawn]), self.critic(rollouts.observations[drawn])
+        log_probs, entropy = self.actor.log_prob(law, rollouts.actions[drawn])[:, None], self.actor.entropy(law)[:, None]
+        old_log_probs, advantages, old_values, returns = rollouts.kept(drawn)
         losses = ppo_loss(
             log_probs, old_log_probs, advantages, values, old_values, returns, entropy, torch.ones_like(drawn)[:, None],
             clip=recipe.clip, value_clip=recipe.value_clip, value_coefficient=recipe.value_coefficient,

@@ -15,7 +15,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.control import cart_pole
-from practice_torch.experiments.control.tasks import Looks, Runs, actor_of, task_of
+from practice_torch.experiments.control.tasks import ControlEvaluation, Rollouts, actor_of, task_of
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.reinforcement.natural_gradient import backtracking_line_search, conjugate_gradient
 
@@ -64,7 +64,7 @@ class TrustRegionRecipe(Recipe):
         self._require("batch_size", self.batch_size <= collected, f"at most the steps collected, copies x horizon = {collected}")
 
 
-class TrustRegionExperiment(Looks, nn.Module):
+class TrustRegionExperiment(ControlEvaluation, nn.Module):
     """An actor that no optimizer moves, a critic, and the copies of the task on which they are tried."""
 
     def __init__(self, recipe):
@@ -73,15 +73,15 @@ class TrustRegionExperiment(Looks, nn.Module):
         self.phases = (Phase("collect"), Phase("improve"), Phase("value", moves=("critic",), times=recipe.updates))
         self.actor = actor_of(self.task, recipe.hidden)
         self.critic = perceptron(self.task.sizes[1], recipe.hidden, recipe.hidden, 1)
-        self.runs = Runs(recipe, self.task)
+        self.rollouts = Rollouts(recipe, self.task)
 
     def forward(self, batch, phase):
         """Collects, moves the actor, or half the squared error of the critic; the engine's batch is empty."""
         if phase == "value":
-            drawn = self.runs.drawn(self.generator)
-            return (self.critic(self.runs.seen[drawn])[:, 0] - self.runs.returns[drawn]).square().mean() / 2, {}
-        logs = self.runs.collect(self.actor, self.critic, self.generator) if phase == "collect" else self._improve()
-        return torch.zeros((), device=self.runs.seen.device), logs
+            drawn = self.rollouts.drawn(self.generator)
+            return (self.critic(self.rollouts.observations[drawn])[:, 0] - self.rollouts.returns[drawn]).square().mean() / 2, {}
+        logs = self.rollouts.collect(self.actor, self.critic, self.generator) if phase == "collect" else self._improve()
+        return torch.zeros((), device=self.rollouts.observations.device), logs
 
     @torch.no_grad()
     def _improve(self):
@@ -94,12 +94,12 @@ class TrustRegionExperiment(Looks, nn.Module):
         def law(parameters):
             parts = parameters.split([shape.numel() for shape in shapes])
             named = {name: part.view(shape) for name, part, shape in zip(names, parts, shapes, strict=True)}
-            return functional_call(self.actor, named, (self.runs.seen,))
+            return functional_call(self.actor, named, (self.rollouts.observations,))
 
         def surrogate(parameters):
             """The advantage of the actions taken, by as much likelier as they have become."""
-            log_probs = self.actor.log_prob(law(parameters), self.runs.taken)
-            return ((log_probs - self.runs.old_log_probs).exp() * self.runs.advantages).mean()
+            log_probs = self.actor.log_prob(law(parameters), self.rollouts.actions)
+            return ((log_probs - self.rollouts.old_log_probs).exp() * self.rollouts.advantages).mean()
 
         def divergence(parameters):
             return self.actor.divergence(law(parameters), old_law).mean()

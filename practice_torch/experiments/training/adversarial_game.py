@@ -13,7 +13,7 @@ GENERATOR_LOSSES = {"non_saturating": non_saturating_generator_loss, "minimax": 
 _OVERPOWERED = 0.1  # nats: a discriminator that is this close to the least loss leaves the generator next to no gradient
 
 
-def turn(phase, discriminator, real, fakes, recipe, watch):
+def turn(phase, discriminator, real, fakes, recipe, statistics):
     """(loss, logs) of one player's turn.
 
     Real and fake examples pass the discriminator one batch after the other, never mixed: batch normalization over a mixed batch
@@ -23,7 +23,7 @@ def turn(phase, discriminator, real, fakes, recipe, watch):
         return GENERATOR_LOSSES[recipe.generator_loss](discriminator(fakes)).mean(), {}
     logits_real, logits_fake = discriminator(real), discriminator(fakes.detach())
     loss = discriminator_loss(logits_real, logits_fake, real_target=recipe.real_target).mean()
-    watch.see(loss.detach())
+    statistics.update(loss.detach())
     return loss, {"real": torch.sigmoid(logits_real.detach()).mean(), "fake": torch.sigmoid(logits_fake.detach()).mean()}
 
 
@@ -32,15 +32,15 @@ def phases(recipe):
     return first, Phase("generator", ("generator_network",))
 
 
-# What Watch measures, for those who train with one.
+# The metrics of GameStatistics.
 GAME = {
     "discriminator_loss": Metric("nats", "excess of the discriminator's loss over its minimum, over the last 100 updates"),
     "lowest_discriminator_loss": Metric("nats", "minimum of this loss so far; near 0 the generator stops learning"),
 }
 
 
-class Watch(nn.Module):
-    """Follows the discriminator's loss, above the least that its targets allow, over the last hundred updates or so."""
+class GameStatistics(nn.Module):
+    """Running mean of the discriminator's loss above its minimum, over about the last hundred updates, and the lowest mean."""
 
     def __init__(self, real_target):
         super().__init__()
@@ -49,7 +49,7 @@ class Watch(nn.Module):
         self.register_buffer("loss", torch.tensor(math.log(4)))
         self.register_buffer("lowest", torch.tensor(math.log(4)))
 
-    def see(self, loss):
+    def update(self, loss):
         self.loss.lerp_((loss - self.least).to(self.loss.dtype), 0.01)
         torch.minimum(self.lowest, self.loss, out=self.lowest)
 
@@ -57,14 +57,14 @@ class Watch(nn.Module):
         return {"discriminator_loss": float(self.loss), "lowest_discriminator_loss": float(self.lowest)}
 
     def text(self):
-        """What a reader of the report should know about the state of the game."""
-        said = f"The discriminator's loss over its last 100 updates is {self.loss:.3f} nats above the least possible"
-        said += f" (lowest so far {self.lowest:.3f}; tossing a coin costs {math.log(4) - self.least:.3f})."
+        """The state of the game, for the report."""
+        words = f"The discriminator's loss over its last 100 updates is {self.loss:.3f} nats above the least possible"
+        words += f" (lowest so far {self.lowest:.3f}; tossing a coin costs {math.log(4) - self.least:.3f})."
         if self.loss < _OVERPOWERED:
-            said += "\nThe discriminator OVERPOWERS the generator, which now learns next to nothing: give the discriminator fewer"
-            said += "\nturns, a smaller network or softer targets (--real-target 0.9), or use the non-saturating loss."
+            words += "\nThe discriminator OVERPOWERS the generator, which now learns next to nothing: give the discriminator"
+            words += "\nfewer turns, a smaller network or softer targets (--real-target 0.9), or use the non-saturating loss."
         elif self.lowest < _OVERPOWERED:
-            said += "\nThe discriminator overpowered the generator for a while, but no longer does."
+            words += "\nThe discriminator overpowered the generator for a while, but no longer does."
         else:
-            said += "\nNeither player overpowers the other."
-        return Text(said, "The state of the game")
+            words += "\nNeither player overpowers the other."
+        return Text(words, "The state of the game")

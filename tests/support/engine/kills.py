@@ -35,12 +35,12 @@ from practice_torch.engine.costs.environment import commit
 from practice_torch.engine.storage import snapshot
 from practice_torch.reports import report
 from tests.support.engine.forks import codes_of, fork, ranks_of
-from tests.support.engine.toys import RECIPE, Noisy, Players, begin, go_on, remains
+from tests.support.engine.toys import RECIPE, Noisy, Players, begin, remains, resume
 
 CALLS = ((os, "fsync"), (os, "rename"), (os, "replace"), (os, "mkdir"), (shutil, "rmtree"), (fcntl, "flock"))
 CALLS += ((builtins, "open"), (io, "open"))  # the second is pathlib's
 SHORT = replace(RECIPE, steps=10)  # saves of every kind: the first, with nothing to remove, with an evaluation, plain, the last
-TOYS = {"noisy": {"make": Noisy, "recipe": SHORT}, "players": {"make": Players, "recipe": SHORT}}  # for begin and go_on
+TOYS = {"noisy": {"make": Noisy, "recipe": SHORT}, "players": {"make": Players, "recipe": SHORT}}  # for begin and resume
 STRIDES = {"players": 6}  # of the calls before which a kill comes: its saves are those of the other toy
 COMMAND = ("foundations/maximum_likelihood", "pixels")  # a step is all of its training
 
@@ -77,12 +77,12 @@ def kills(folder, *, random=0, save_points=False, commands=False, processes=1, s
             twin = killed.with_name("again")
             if killed.exists() and not begun(killed):
                 shutil.copytree(killed, twin)
-            for one, resume in ((killed, True), (twin, False)):
+            for one, resuming in ((killed, True), (twin, False)):
                 if one is killed or one.exists():
-                    run(toy, one, processes, resume=resume)
+                    run(toy, one, processes, resuming=resuming)
                     answer["runs"] += 1
                     if remains(one) != wanted:
-                        answer["different"].append(f"{toy}: {words}, {'--resume' if resume else 'the same command again'}")
+                        answer["different"].append(f"{toy}: {words}, {'--resume' if resuming else 'the same command again'}")
                     shutil.rmtree(one)
 
         alive = 0
@@ -122,14 +122,14 @@ def begun(folder):
     return any((folder / "checkpoints").glob("step-*"))
 
 
-def run(toy, folder, processes, kill_after=None, die_at=None, states=None, resume=True):
+def run(toy, folder, processes, kill_after=None, die_at=None, states=None, resuming=True):
     """Train in forked processes, to the end or to the kill. Whether the kill found the run alive.
 
     die_at: words of the call of rank 0 before which it kills itself. states: where what a kill would leave is copied to.
-    resume: whether a folder without a checkpoint is given to --resume, or to the same command again.
+    resuming: whether a folder without a checkpoint is given to --resume, or to the same command again.
     """
     children = [
-        fork(lambda rank=rank: _trained(toy, folder, resume, *((die_at, states) if rank == 0 else ())), environment)
+        fork(lambda rank=rank: _trained(toy, folder, resuming, *((die_at, states) if rank == 0 else ())), environment)
         for rank, environment in ranks_of(processes).items()
     ]
     if kill_after is not None:
@@ -143,7 +143,7 @@ def run(toy, folder, processes, kill_after=None, die_at=None, states=None, resum
     return killed
 
 
-def _trained(toy, folder, resume, die_at=None, states=None):
+def _trained(toy, folder, resuming, die_at=None, states=None):
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
     seen, stride = set(), STRIDES.get(toy, 1)
 
@@ -156,7 +156,7 @@ def _trained(toy, folder, resume, die_at=None, states=None):
 
     if die_at or states:
         _before_calls(folder, before)
-    _train(toy, folder, resume)
+    _train(toy, folder, resuming)
 
 
 def _content(folder):
@@ -164,13 +164,13 @@ def _content(folder):
     return tuple((str(path), path.is_file() and path.read_bytes()) for path in sorted(folder.rglob("*")))
 
 
-def _train(toy, folder, resume):
-    going_on = begun(folder) or resume and (folder / "recipe.json").exists()
+def _train(toy, folder, resuming):
+    going_on = begun(folder) or resuming and (folder / "recipe.json").exists()
     if toy == "command":
         if main_of_the_wing(["train", *(("--resume", str(folder)) if going_on else (*COMMAND, "--run", str(folder))), "--cpu"]):
             raise SystemExit("the command failed")
     elif going_on:
-        go_on(folder, **TOYS[toy]).train()
+        resume(folder, **TOYS[toy]).train()
     else:
         begin(folder, **TOYS[toy]).train()
 

@@ -21,7 +21,7 @@ from practice_torch.engine.storage import checkpoint  # noqa: F401 - sharding ta
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from tests.engine.test_engine_updates import Weighted, changed
 from tests.support.engine import kills as engine_kills
-from tests.support.engine.toys import Noisy, Players, begin, go_on, remains
+from tests.support.engine.toys import Noisy, Players, begin, remains, resume
 
 
 class Speaker(nn.Module):
@@ -90,13 +90,13 @@ TOYS = {
 
 
 def arguments_of(toy, shard):
-    """Arguments of `begin` and `go_on` for a toy."""
+    """Arguments of `begin` and `resume` for a toy."""
     make, fields = TOYS[toy]
     return {"make": make, "recipe": changed(**FIELDS, **fields, shard=shard)}
 
 
 def main(folder):
-    """Runs, named by toy and by whether it is sharded; next to each what this process kept of it."""
+    """Rollouts, named by toy and by whether it is sharded; next to each what this process kept of it."""
     folder = Path(folder)
     rank = Processes(cpu=True).rank
     for toy in TOYS:
@@ -148,7 +148,7 @@ def killed(folder, straight):
 
 
 def four(folder):
-    """Runs of four processes: whole, in parts, and two copies in two parts each."""
+    """Rollouts of four processes: whole, in parts, and two copies in two parts each."""
     for name, fields in {"whole": {}, "parts": {"shard": True}, "copies": {"shard": True, "shard_copies": 2}}.items():
         begin(Path(folder) / name, make=Speaker, recipe=changed(**FIELDS, **fields, steps=7)).train()
 
@@ -170,7 +170,7 @@ class Stopped(Weighted):
 def stopped(folder, at):
     """Begin a run, or go on with it, and return the step at which a signal stops it, or its last step."""
     arguments = {"make": lambda: Stopped(at), "recipe": changed(**FIELDS, batch_size=12, accumulate=2, shard=True)}
-    training = (go_on if engine_kills.begun(Path(folder)) else begin)(Path(folder), **arguments)
+    training = (resume if engine_kills.begun(Path(folder)) else begin)(Path(folder), **arguments)
     try:
         training.train()
     except Interrupted as stop:

@@ -1,11 +1,11 @@
-"""Runs on streamed data that tests/engine/test_engine_streaming.py starts in their own processes."""
+"""Rollouts on streamed data that tests/engine/test_engine_streaming.py starts in their own processes."""
 
 import os
 import signal
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.engine.toys import RECIPE, Noisy, StreamedPoints, begin, go_on
+from tests.support.engine.toys import RECIPE, Noisy, StreamedPoints, begin, resume
 
 STREAMED = replace(RECIPE, placement="stream", workers=2)
 
@@ -22,10 +22,10 @@ def train(folder, step=None, again=False):
     readers.mkdir(exist_ok=True)
     data = StreamedPoints(StreamedPoints.drawn().points, readers)
     at = {step: kill} if step else None
-    (go_on if again else begin)(folder / "run", at, recipe=STREAMED, data=data).train()
+    (resume if again else begin)(folder / "run", at, recipe=STREAMED, data=data).train()
 
 
-class Seen(Noisy):
+class IndexRecorder(Noisy):
     """Keeps the indices of the examples that it is trained on."""
 
     def __init__(self):
@@ -41,6 +41,6 @@ class Seen(Noisy):
 def examples(folder):
     """The indices of the examples of each step, in this process."""
     recipe = replace(STREAMED, steps=6, batch_size=8, evaluate_every=6)
-    training = begin(Path(folder) / "run", make=Seen, recipe=recipe, data=StreamedPoints.drawn())
+    training = begin(Path(folder) / "run", make=IndexRecorder, recipe=recipe, data=StreamedPoints.drawn())
     training.train()
     return training.experiment.indices

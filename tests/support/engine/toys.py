@@ -198,11 +198,11 @@ def begin(folder, at=None, *, make=Noisy, recipe=RECIPE, data=None):
     torch.manual_seed(recipe.seed)
     experiment = make(at) if at else make()
     held_out = Points.drawn()
-    run = Processes(cpu=True).of_the_first(lambda: Run.create(folder, "toys/noisy", "toy", recipe, held_out.description))
+    run = Processes(cpu=True).broadcast(lambda: Run.create(folder, "toys/noisy", "toy", recipe, held_out.description))
     return Training(run, recipe, experiment, data or held_out, held_out, cpu=True)
 
 
-def go_on(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print, data=None):
+def resume(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print, data=None):
     """The run of a folder, restored."""
     run = Run.open(folder)
     # whatever the new process starts with must not matter, unless there is nothing yet to take its place

@@ -182,7 +182,7 @@ def _refused(root, wing, path, is_topic, module):
         return "only __main__ files and tests see commands"
     if top == wing and below[:1] == ["projects"] and path.parts != ("commands", "project.py"):
         private = path.parts[0] == "projects" and "".join(below[1:2]).startswith("_")
-        shared = path.parts[0] in ("projects", "reports") and below[1:] == ["conducting"]
+        shared = path.parts[0] in ("projects", "reports") and below[1:] == ["runner"]
         return "" if private or shared else "only their command sees projects"
     if is_topic and top == wing and OF_EXPERIMENTS.intersection(below[:1]):
         return f"a topic is functions and networks; {below[0]} is for its experiment, practice_torch/experiments/{path}"

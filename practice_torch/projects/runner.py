@@ -56,7 +56,7 @@ class Column(NamedTuple):
     better: str = ""
 
 
-class Noted(NamedTuple):
+class Annotated(NamedTuple):
     """A number with a short note."""
 
     value: float
@@ -70,7 +70,7 @@ class Row(NamedTuple):
     """
 
     role: str
-    cells: Mapping[str, float | Estimate | Noted]
+    cells: Mapping[str, float | Estimate | Annotated]
     table: str = ""
 
 
@@ -114,12 +114,12 @@ class Project(NamedTuple):
     read: Callable[[Mapping[str, Row]], Reading]
 
 
-def look(training: Training, purpose: str, see: Callable[[Experiment], T]) -> T:
+def call_isolated(training: Training, purpose: str, see: Callable[[Experiment], T]) -> T:
     """see(experiment) without gradients, with its own random numbers, which are those of every judgment."""
-    return evaluation.apart(training, f"project, {purpose}", lambda: see(training.experiment))
+    return evaluation.call_isolated(training, f"project, {purpose}", lambda: see(training.experiment))
 
 
-def conduct(
+def run_project(
     name: str,
     project: Project,
     folder: Path,
@@ -237,7 +237,7 @@ def _times(times):
 
 def _cell(value):
     """A cell as JSON: with the ends of its interval, or its note, where it has one."""
-    return value._asdict() if isinstance(value, (Estimate, Noted)) else {"value": float(value)}
+    return value._asdict() if isinstance(value, (Estimate, Annotated)) else {"value": float(value)}
 
 
 def _show(folder, artifacts):
