@@ -1,6 +1,6 @@
 """python -m book [--topics "TOPIC ..."] : write the course as a book to build/book/html.
 
-Every derivation is executed; one that fails stops the book, as does a warning of Sphinx or a link that leads nowhere.
+Every derivation is executed; one that fails stops the book, as does a warning of Sphinx or a broken link.
 """
 
 import argparse

@@ -60,7 +60,7 @@ def _without_comments(text):
 
 
 def home(syllabus, in_book, places):
-    """The Markdown of the home page: what the README says first, the course map, and the table of contents."""
+    """The Markdown of the home page: the beginning of the README, the course map, and the table of contents."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     first = re.search(r"(?s)^# .*?\n\n(.*?)(?=\n!\[|\n## )", readme)[1]
     parts = ["# Diptych", localized(first, "README.md", "index", {PAGE: "index"}), "## The course"]

@@ -14,7 +14,7 @@ class Failed(Exception):
 
 
 def topic_page(topic, in_book):
-    """The Markdown of a topic's page, and the one line that says what was done. in_book: the topics and lemmas that have pages.
+    """The Markdown of a topic's page, and a one-line summary. in_book: the topics and lemmas that have pages.
 
     Runs in its own process, so that a page costs what its derivation costs.
     """

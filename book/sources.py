@@ -32,7 +32,7 @@ pre span:has(> a:target), pre a:target + span {{ background: var(--wash); }}
 {code}</body>
 </html>
 """)
-# what the reference describes: packages whose modules others build on
+# contents of the reference: packages that others build on
 REFERENCE = (
     "shared_specs", "shared_specs/checking", "shared_specs/grading", "theory_jax", "practice_torch/mathematics",
     "practice_torch/networks", "practice_torch/data", "practice_torch/data/preparation", "practice_torch/data/reading",

@@ -2,7 +2,7 @@
 write runs/demo/index.html. --all checks the contracts of every topic.
 
 Each part is one of the project's own commands, run as a user would run it. Exit codes: 0 everything holds, 1 something failed
-(the page is written and says what), 2 usage, 128 + n stopped by signal n (the former page is put back).
+(the page is written and names it), 2 usage, 128 + n stopped by signal n (the former page is put back).
 """
 
 import argparse
@@ -84,7 +84,7 @@ def checks(everything):
 
 
 def first_of_each_family():
-    """The paths of the topics whose contracts the demo checks: the first built topic of every family, in course order."""
+    """The paths of the topics with contracts that the demo checks: the first built topic of every family, in course order."""
     first = {}
     for topic in load().built:
         first.setdefault(topic.family, topic.path)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.control.advantages [--repeats 15]
 
-The loop is the one of CleanRL's ppo.py: a step at a time, over tensors whose first axis is time. torchrl, where it is installed,
+The loop is the one of CleanRL's ppo.py: a step at a time, over tensors with time as first axis. torchrl, if it is installed,
 has a vectorized form. All sides get float32 in their own layout (ends are truth values for ours and torchrl), episodes that end
 in one step of a hundred, and one thread; the results agree.
 Result: benchmarks/results/advantages.json.

@@ -5,7 +5,7 @@
 The other side is the loop of CleanRL's ppo.py: a vector of Gymnasium's environments, storage by time, advantages a step at a
 time, epochs of shuffled minibatches, each of which whitens its advantages, the clipped losses, a clipped norm, Adam with epsilon
 1e-5, orthogonal weights. Both have the same sizes, batches, rewards and coefficients, and one thread; their episodes are compared
-on our copies. Where Gymnasium is not installed the script says so. Steps are those of a cart.
+on our copies. If Gymnasium is not installed the script prints a message. Steps are those of a cart.
 Result: benchmarks/results/cart_pole.json.
 """
 

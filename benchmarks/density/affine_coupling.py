@@ -2,7 +2,7 @@
 
     python -m benchmarks.density.affine_coupling [--repeats 15]
 
-32 numbers an example, 1024 examples, eight layers whose perceptrons have two hidden layers of 64; float32, one thread. Three
+32 numbers an example, 1024 examples, eight layers with perceptrons of two hidden layers of 64; float32, one thread. Three
 tasks: log-densities without gradients, a step of training (density, gradients, Adam), and samples. All three libraries hand half
 of an example to a layer's perceptron, which has a log-scale and a shift for each of the others; they must have the same number
 of parameters. They bend the log-scale each in their own way (ours by tanh, zuko by x / (1 + |x|), normflows not at all), so their

@@ -2,7 +2,7 @@
 
     python -m benchmarks.density.masked_autoregressive [--repeats 15]
 
-32 numbers an example, 1024 examples, eight layers whose masked networks have two hidden layers of 64; float32, one thread. The
+32 numbers an example, 1024 examples, eight layers with masked networks of two hidden layers of 64; float32, one thread. The
 tasks are those of benchmarks.density.affine_coupling. Samples need one entry after the other: zuko computes every unit for each
 entry, ours each unit once. Both networks must have the same number of parameters. zuko bounds its log-scales in another way, so
 the densities differ; tests/flows/test_masked_autoregressive.py compares them layer by layer. Without zuko (`pip install zuko`)

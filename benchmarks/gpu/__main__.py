@@ -4,7 +4,7 @@ and the U-Net on data that worker processes stream from the disk, and DDIM.
     python -m benchmarks.gpu [SUBJECT ...] [--steps 200] [--repeats 7] [--smoke]
 
 First the machine itself: the rate of its bfloat16 matrix product, of copying, and of copying from the host. Then the subjects
-that are named, or all; each module here says what it compares. At the end a table. Every side is first run alone, for its peak of
+that are named, or all; each module documents its comparison. At the end a table. Every side is first run alone, for its peak of
 memory, and then in turns with the others, for its time (measuring/alternation.py). Wall time decides: on a GPU, CPU time is that
 of the waiting process. Utilization counts the operations of the networks' matrix products and convolutions, no other, over the
 measured and the data-sheet rate.

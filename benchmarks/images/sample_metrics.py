@@ -79,8 +79,8 @@ SIDES = {"ours": ours, "torch-fidelity": theirs}
 def side(name):
     """One side of one metric, for its own process."""
     torch.set_num_threads(1)
-    whose, metric = name.split(": ")
-    return SIDES[whose](metric)
+    side, metric = name.split(": ")
+    return SIDES[side](metric)
 
 
 def main():

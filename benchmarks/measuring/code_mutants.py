@@ -22,7 +22,7 @@ INSTEAD = {
     "ones_like": "zeros_like", "randn": "rand", "rand": "randn",
 }  # fmt: skip
 LEFT_OUT = {"sqrt", "square", "abs", "exp", "log1p", "expm1", "clamp", "flip", "cumsum", "T", "mT", "relu", "softplus"}
-# Keywords of what is drawn whose values are its looks.
+# Keywords of plots with values that only affect appearance.
 LOOKS = {
     "alpha", "caption", "cmap", "color", "columns", "fontsize", "frameon", "label", "linewidth", "linewidths", "linestyle", "loc",
     "marker", "markersize", "ms", "lw", "s", "size", "suffix", "title", "xlabel", "ylabel", "xlim", "ylim", "zorder", "origin",

@@ -10,7 +10,7 @@ from tests.support.topics import is_of_a_family
 PRACTICE = uses.ROOT / "practice_torch"
 # Modules by which a test runs every experiment without naming one.
 ALL = ("support.small_recipes", "support import tiny", "support.samplers", "support import metrics")
-# Tests of every recipe that run no experiment in their own process, or look at none of its numbers.
+# Tests of every recipe that run no experiment in their own process, or use none of its numbers.
 ELSEWHERE = {
     "test_book", "test_demo", "test_flops", "test_house", "test_lecture_pages", "test_networks", "test_practice_commands",
     "test_projects", "test_recipe", "test_simulated_gpu", "test_sizes", "test_throughput", "test_widths",
@@ -31,7 +31,7 @@ def module_of(file):
 
 @cache
 def importers(file):
-    """The topics whose experiment is this file, or imports it, directly or through others."""
+    """The topics with this file as experiment, or with an experiment that imports it, directly or indirectly."""
     found = {file} & set(load().topics)
     for other, path in sources().items():
         if other != file and sources()[file] in uses.of_file(path):

@@ -40,8 +40,8 @@ def ratio(seconds, theirs, ours, kind="cpu"):
 def conclude(name, what, seconds, *, ours, goals, began, unit=None, clock="cpu", device=_CPU, keep=True, **more):
     """Print the table, write results/<name>.json, return the exit code: 0 if every goal (side -> ratio) is reached.
 
-    unit: (amount, name), the work of one turn, for a column of amounts per second. clock: the one that goals are judged by.
-    keep=False only prints, and so does a run of less than LEAST turns, of which nothing can be claimed.
+    unit: (amount, name), the work of one turn, for a column of amounts per second. clock: the clock for the goals.
+    keep=False only prints, and so does a run of less than LEAST turns, which proves nothing.
     """
     ratios = {side: {kind: ratio(seconds, side, ours, kind) for kind in CLOCKS} for side in seconds if side != ours}
     met = {side: ratios[side][clock]["median"] >= goal for side, goal in goals.items()}

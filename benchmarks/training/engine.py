@@ -3,7 +3,7 @@
     python -m benchmarks.training.engine [--epochs 240]
 
 Both sides train the same network with the same loss, optimizer and batch size on one thread, step by step in turns
-(measuring/alternation.py says what each is charged for). A turn is a block of 50 steps, a row of metrics each.
+(measuring/alternation.py describes the accounting). A turn is a block of 50 steps, a row of metrics each.
 Result: benchmarks/results/engine.json.
 """
 

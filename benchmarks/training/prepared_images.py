@@ -38,7 +38,7 @@ BATCHES = 15
 
 
 def pictures(sizes, generator):
-    """JPEGs (quality 90) whose spectrum falls like that of photographs: noise of every octave, as strong as it is coarse."""
+    """JPEGs (quality 90) with a spectrum like that of photographs: noise of every octave, proportional to its scale."""
     for width, height in sizes:
         total, weights = np.zeros((height, width, 3)), [GROWTH**octave for octave in range(OCTAVES)]
         for octave in range(OCTAVES):

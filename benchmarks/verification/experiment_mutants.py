@@ -5,8 +5,8 @@
 TOPIC is an experiment (latent/vae), a part that several share (judging/points) or a picture (pictures/guidance); without one all
 are mutated. All mutants would take days: --most draws a sample with a seed.
 
-The tests are those about the topics that use the mutated file, and those that import it. They run once without a mutant, which
-says what each of them executes and takes. Then each mutant is planted in its own process, forked when everything has been
+The tests are those about the topics that use the mutated file, and those that import it. They run once without a mutant, to
+record what each of them executes and takes. Then each mutant is planted in its own process, forked when everything has been
 imported, which runs the tests of that function until one fails. A mutant is refused if a test fails, or takes longer than the
 limit. Tests that start other processes see no mutant there: what only they would notice counts as survived. So does a mutant
 that is no mistake, such as swapped arguments of a symmetric function; the list is to be read.
@@ -236,7 +236,7 @@ def table(verdicts):
 
 
 def survivors_of(output):
-    """What a run of this command says of each survivor."""
+    """The report lines of a run of this command, one per survivor."""
     return {line.removeprefix(SURVIVED).replace("\\n", "\n") for line in output.splitlines() if line.startswith(SURVIVED)}
 
 

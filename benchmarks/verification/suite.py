@@ -4,8 +4,8 @@
 
 The check: all contracts, one topic after another in this process, without JAX's cache of compiled programs. The suite: as `make
 test` runs it, each test measured in the process that runs it, children included (benchmarks/measuring/cpu_of_tests.py). A test
-that is about several topics is divided evenly among them; one that is about none counts for its file alone, and so does what a
-fixture of the whole session takes in whichever test comes first.
+about several topics is divided evenly among them; a test about none counts for its file alone, and so does the time of a
+session fixture, in the test that comes first.
 
 --topic measures one topic alone, and keeps nothing. Result: benchmarks/results/suite.json. Exit code: 1 if a test or a row
 failed, or a topic is above its budget.
@@ -52,7 +52,7 @@ FAMILIES = {topic.split("/")[0] for topic in load().topics}
 def check(topics):
     """({topic: {part: seconds}}, how many comparisons failed) of all contracts.
 
-    The reference is measured first, as far as Agree rows ask for it; the rest of what it is asked is in the first wing's part.
+    The reference is measured first, as far as Agree rows need it; the rest of its time is in the first wing's part.
     """
     from shared_specs.backends import jax_backend, torch_backend  # noqa: F401 - imported before the first topic's clock runs
     from shared_specs.checking.check import Checker, check_topic, forget, rows_to_compile, spec_of

@@ -61,7 +61,7 @@ def leaky_rectifier(x, *, slope=0.2):
 
 
 def kernel_overlap(*, length, kernel, stride):
-    r"""How many of `length` inputs reach each of the n = (length - 1) stride + kernel outputs of a transposed convolution.
+    r"""Number of the `length` inputs that reach each of the n = (length - 1) stride + kernel outputs of a transposed convolution.
 
     Input i reaches the outputs i stride, ..., i stride + kernel - 1.
 

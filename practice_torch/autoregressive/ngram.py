@@ -16,7 +16,7 @@ from practice_torch.arguments import (
 
 
 def ngram_counts(tokens, *, order, vocabulary_size):
-    r"""How often each window of `order` tokens occurs: an array with `order` axes of length V. No window leaves its row.
+    r"""Counts of each window of `order` tokens: an array with `order` axes of length V. Windows do not cross rows.
 
     Raises ValueError if a token is outside 0..V-1 or order is below 1.  Source: Chen & Goodman 1999, section 2.
     [B, T] -> [...]

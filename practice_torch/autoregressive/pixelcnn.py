@@ -148,7 +148,7 @@ def _require_convolution(x, weight, bias):
 
 
 class GatedStacks(nn.Module):
-    """What a network of pixels in raster order sees of an image at every pixel: what it reads at those before, given a class.
+    """Features of an image at every pixel that depend on earlier pixels in raster order, and on a class.
 
     A stack of vertical convolutions sees the rows above, and feeds a stack of horizontal ones, which sees the pixels before in
     the same row. Subclasses say what is read of a pixel (`_read`), and draw one from what is seen before it (`_draw`).
@@ -281,7 +281,7 @@ class _Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def conditioned(self, label):
-        """What a class adds before the gates of both stacks, [B, 2 C, 1, 1] each; None if there are no classes."""
+        """Biases of the gates of both stacks by class, [B, 2 C, 1, 1] each; None if there are no classes."""
         if label is None and self.condition is not None:
             raise ValueError(f"label is missing; it must be a class, 0..{self.condition.num_embeddings - 1}, for every image")
         if label is not None and self.condition is None:

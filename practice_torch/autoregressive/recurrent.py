@@ -38,7 +38,7 @@ def lstm_cell(x, h, c, weight_input, weight_hidden, bias):
 def gru_cell(x, h, weight_input, weight_hidden, bias_input, bias_hidden):
     r"""h' = (1 - sigma(z)) n + sigma(z) h, where n = tanh(n_x + sigma(r) n_h).
 
-    (r, z, n_x) is W x + b_x, and (., ., n_h) is U h + b_h, whose first two parts are added to r and z: the state is reset after
+    (r, z, n_x) is W x + b_x, and (., ., n_h) is U h + b_h; its first two parts are added to r and z: the state is reset after
     the product with U.
 
     Raises ValueError if the shapes do not fit.  Source: Cho et al. 2014, with the reset of cuDNN and torch.

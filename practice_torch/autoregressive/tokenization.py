@@ -183,7 +183,7 @@ class BytePairTokenizer:
 
     @staticmethod
     def chunks(text):
-        """What no merge crosses, as bytes: each word of a string or of bytes, with the whitespace before it."""
+        """Chunks that merges do not cross, as bytes: each word of a string or of bytes, with the whitespace before it."""
         return _CHUNK.findall(text.encode() if isinstance(text, str) else bytes(text))
 
     @property

@@ -97,7 +97,7 @@ def _verify(folder):
 
 
 def _both(options):
-    """What the command line of a modality has: where, and its own options, without prefixes."""
+    """The command line of a modality: the places, and its options without prefixes."""
     return tuple[Annotated[Where, tyro.conf.arg(name="")], Annotated[options, tyro.conf.arg(name="")]]
 
 

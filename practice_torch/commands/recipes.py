@@ -55,5 +55,5 @@ def module_of(path):
 
 
 def published_of(path, name):
-    """What a recipe reproduces; None where nothing was published of it."""
+    """The published result that a recipe reproduces, or None."""
     return getattr(module_of(path), "PUBLISHED", {}).get(name)

@@ -96,7 +96,7 @@ def _shortened(recipe, default, fields):
 
 
 def _about(recipe, fields):
-    """What the help of a recipe begins with."""
+    """The beginning of the help of a recipe."""
     from practice_torch.engine.batches.datasets import data_help
 
     return f"{type(recipe).__doc__}\n\n{data_help(recipe)}" if "--help" in fields else None

@@ -16,7 +16,7 @@ MANY = 2**20  # examples of a set that is not known by name: more than a batch
 
 @dataclass(frozen=True)
 class Blank:
-    """What is known of a data set, and the form of its batches."""
+    """Description of a data set, and the form of its batches."""
 
     description: Mapping[str, Any]
     form: Callable[[int], dict[str, torch.Tensor]]
@@ -25,7 +25,7 @@ class Blank:
         return self.description["count"]
 
     def batch(self, indices):
-        """As many examples as there are indices; their values are arbitrary."""
+        """One example per index, with arbitrary values."""
         return self.form(len(indices))
 
 

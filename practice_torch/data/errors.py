@@ -20,6 +20,6 @@ def one_line(text, longest):
 
 
 def _escaped(mark):
-    """As a terminal may print it; a byte of a file name that is no UTF-8, which Python holds as U+DC80..U+DCFF, as that byte."""
+    """Escaped for the terminal; non-UTF-8 bytes of a file name, U+DC80..U+DCFF in Python, are printed as bytes."""
     number = ord(mark)
     return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else mark.encode("unicode_escape").decode()

@@ -17,7 +17,7 @@ BITS = 53  # of a float64
 
 
 def permuted(indices, count, seed, epochs=None):
-    """Where a permutation of 0..count-1 takes each index; seed and epoch say which permutation (None: epoch 0).
+    """The image of each index under a permutation of 0..count-1, determined by seed and epoch (None: epoch 0).
 
     A Feistel network on pairs: index = left * side + right with side = ceil(sqrt(count)), and in every round
 
@@ -64,7 +64,7 @@ def _pass(indices, side, keys, tweaks):
 
 
 def _hash(number):
-    """As `_mix`, with half of its operations: good enough where the results of 8 rounds are added. Writes into its argument."""
+    """Like `_mix`, with half of its operations: sufficient for sums of 8 rounds. Overwrites its argument."""
     number *= FIRST
     number ^= number >> 32
     number *= SECOND

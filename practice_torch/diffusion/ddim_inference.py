@@ -111,12 +111,12 @@ def spherical_interpolation(a, b, weight):
 
 
 def _rounded_ratio(numerators, denominator):
-    """Whole numbers divided and rounded, halves to even; one division of exact integers, so that a half comes out as a half."""
+    """Integer division rounded half to even; a single division of exact integers, so that halves are exact."""
     return (numerators.double() / denominator).round().long()
 
 
 def _shifted(timesteps):
-    """Where the step from each level arrives: at the next one, and the last at the data."""
+    """The target level of each step: the next level, and finally the data."""
     return torch.cat([timesteps[1:], timesteps.new_zeros(1)])
 
 

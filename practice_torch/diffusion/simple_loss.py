@@ -1,4 +1,4 @@
-"""What a DDPM is trained on: the squared error of the predicted noise: unweighted, weighted by the ELBO, and with a variance."""
+"""The loss of DDPM: the squared error of the predicted noise, unweighted, weighted by the ELBO, and with a variance."""
 
 from practice_torch.arguments import as_int64, require_same_shape, require_timesteps
 from practice_torch.diffusion._arguments import require_signal, require_variance

@@ -128,7 +128,7 @@ class CrossAttention(nn.Module):
         return x + tokens_to_image(mixed, height=x.shape[2], width=x.shape[3])
 
     def weights(self, x, context, shown):
-        """How much every pixel attends to every word, in the mean over the heads: [B, M, H, W]."""
+        """Attention weights of every pixel on every word, averaged over the heads: [B, M, H, W]."""
         tokens = image_to_tokens(self.norm(x))
         query, key = (
             layer(source).unflatten(-1, (self.mix.heads, -1)).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""What a U-Net is made of, by its formulas; `UNet2d` in networks/ is built of the same parts on torch's own kernels."""
+"""The parts of a U-Net by their formulas; `UNet2d` in networks/ has the same parts on torch's kernels."""
 
 import torch
 from torch.nn import functional

@@ -1,4 +1,4 @@
-"""What the topics about restricted Boltzmann machines share: the checks of their arrays, and draws of units."""
+"""Shared parts of the topics on restricted Boltzmann machines: checks of arrays, and draws of units."""
 
 from practice_torch.arguments import require_binary, require_rank, require_shape, require_unit_interval
 

@@ -29,7 +29,7 @@ def energy_and_slope(energy_fn, x):
 
 
 def differentiated():
-    """Whether the slope may itself be differentiated, transformed or compiled, or autograd is unavailable."""
+    """Whether the gradient may itself be differentiated, transformed or compiled, or autograd is unavailable."""
     if torch.is_grad_enabled() or torch.is_inference_mode_enabled() or torch.compiler.is_compiling():
         return True
     return torch._C._functorch.peek_interpreter_stack() is not None  # torch.func does not tell whether it is at work

@@ -47,7 +47,7 @@ class Phase:
 
 
 class Experiment(Protocol):
-    """What the engine asks of every experiment: a `torch.nn.Module` with these members.
+    """The interface of every experiment: a `torch.nn.Module` with these members.
 
     It is made by its topic's `build(recipe, data)`, which reads nothing of `data` but `data.description`: a trained model is
     sampled without its data. What must survive an interruption is a parameter or a buffer.
@@ -64,10 +64,10 @@ class Experiment(Protocol):
         """Metrics on held-out data, the recipe's own among them."""
 
     def preview(self, data: Data) -> Mapping[str, Artifact]:
-        """What to draw of the model during training. An error here is reported, and training goes on."""
+        """Artifacts of the model during training. An error here is reported, and training continues."""
 
     def sample(self, count: int) -> Mapping[str, Artifact]:
-        """What is drawn from the trained model alone."""
+        """Samples of the trained model."""
 
 
 @runtime_checkable
@@ -75,7 +75,7 @@ class HasCount(Protocol):
     """An experiment with a loss averaged over something other than the examples of a batch, such as its valid tokens."""
 
     def count(self, batch: Mapping[str, Tensor], phase: str) -> int | Tensor:
-        """How many the mean is over. Gradients of several batches or processes are weighted by it."""
+        """Number of terms of the mean. Gradients of several batches or processes are weighted by it."""
 
 
 @runtime_checkable
@@ -95,8 +95,8 @@ class HasEvaluationWeight(Protocol):
     """
 
     def evaluation_weight(self, data: Data) -> float | Mapping[str, float]:
-        """What the means are over, such as the number of bytes: with these weights the metrics of two parts of the data average
-        to those of the whole. A mapping where it is another for each metric.
+        """The weight of the means, such as the number of bytes: with it the metrics of two parts of the data average to those
+        of the whole. A mapping if it differs between metrics.
         """
 
 
@@ -117,7 +117,7 @@ class HasStudy(Protocol):
     """An experiment of which more can be measured than an evaluation has time for."""
 
     def study(self, data: Data) -> Mapping[str, Artifact]:
-        """What `evaluate RUN --study` measures with the held-out data."""
+        """Measurements of `evaluate RUN --study` on the held-out data."""
 
 
 @runtime_checkable

@@ -283,7 +283,7 @@ class Training:
         self.records.time(self.step, self.seconds, *self.throughput.lap())
 
     def _share_pending(self):
-        """What the processes logged becomes their mean; a second time changes nothing."""
+        """Replace the logged values by their mean over the processes; a second call changes nothing."""
         if self.processes.count > 1:
             for key in sorted(self.pending):
                 self.pending[key] = list(self.processes.mean(torch.stack(self.pending[key]).double()))
@@ -303,7 +303,7 @@ class Training:
         for name, value in metrics.items():
             self.records.add(self.step, "evaluate", name, float(value))
         evaluation.preview(self, bar.say)
-        self.processes.wait()  # here, and not in the first collective of the next step, whose time limit is shorter
+        self.processes.wait()  # here, and not in the first collective of the next step, which has a shorter time limit
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         return metrics
 
@@ -338,10 +338,10 @@ class Training:
         return f"lower --learning-rate {now} or set --clip-norm; the last good checkpoint is kept in {self.run.checkpoints}"
 
     def identity(self) -> dict[str, Any]:
-        """What identifies the run in its checkpoints, as JSON returns it."""
+        """The run's identity in its checkpoints, as JSON returns it."""
         asked = self.run.asked
-        whose = {key: asked[key] for key in ("topic", "recipe", "fields")}
-        return json.loads(json.dumps(whose | {"data": asked["data"].get("sha256")}))
+        identity = {key: asked[key] for key in ("topic", "recipe", "fields")}
+        return json.loads(json.dumps(identity | {"data": asked["data"].get("sha256")}))
 
     def restore(self, say: Callable[[str], None] = print) -> None:
         """Resume from the newest valid checkpoint, or begin if the run stopped before its first. RunError if they are gone."""

@@ -13,7 +13,7 @@ COMMON = {"source", "held_out", "seed"}  # options of every loader
 
 
 class Modality(Protocol):
-    """What a module of practice_torch/data offers to be the modality of a recipe."""
+    """The interface of a module of practice_torch/data that is the modality of a recipe."""
 
     FORMS: str  # what --data takes, for the help of a recipe
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Published(NamedTuple):
-    """What a reader looks up and compares with a run of the recipe."""
+    """A published result to compare with a run of the recipe."""
 
     data: str  # the training data and their source
     prepare: str  # the command that prepares them for `--data`; "" if they are the recipe's own data

@@ -68,7 +68,7 @@ class Recipe(Bounded):
     held_out: Annotated[float, Above(0, below=1)] = 0.1
     """Fraction of the data kept for evaluation."""
     placement: Literal["auto", "device", "stream"] = "auto"
-    """Where prepared data lie: on the device, or streamed from the disk; auto: on the device, if half its free memory is enough.
+    """Placement of prepared data: on the device, or streamed from the disk; auto: device, if half its free memory suffices.
     Data that is not prepared is always on the device.
     """
     workers: Annotated[int, AtLeast(0)] = 4
@@ -149,7 +149,7 @@ class Recipe(Bounded):
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name in options}
 
     def augments(self) -> bool:
-        """Whether training examples are changed at random."""
+        """Whether training examples are augmented."""
         return bool(self.augment_flip or self.augment_shift or self.augment_gain)
 
     def reached(self, value: float) -> bool | None:

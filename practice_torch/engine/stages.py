@@ -15,7 +15,7 @@ class Stage(NamedTuple):
 
 
 class Place(NamedTuple):
-    """How far a training is: the stage of its next step, and the number of steps of this stage that have been taken.
+    """Progress of a training: the stage of its next step, and the number of steps taken in this stage.
 
     After the last step: the last stage, and all of its steps.
     """
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 @runtime_checkable
 class HasStages(Protocol):
-    """A recipe whose experiment is trained in stages. The experiment has an attribute `place`, a Place, which the engine sets.
+    """A recipe of an experiment trained in stages. The experiment has an attribute `place`, a Place, which the engine sets.
 
     A phase that does not play in a step costs nothing: no forward pass, no update. For Adam's correction of its bias the steps in
     which a parameter does not move count as if its gradient were zero.

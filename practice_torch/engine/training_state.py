@@ -1,4 +1,4 @@
-"""What evaluations and checkpoints need of a training."""
+"""The interface of a training for evaluations and checkpoints."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -42,4 +42,4 @@ class TrainingState(Protocol):
         """Advice against diverging training, for an error message."""
 
     def identity(self) -> dict[str, Any]:
-        """What identifies the run in its checkpoints."""
+        """The run's identity in its checkpoints."""

@@ -34,7 +34,7 @@ def in_some_ball(queries, references, radii):
 
 @torch.no_grad()
 def balls_around(queries, references, radii):
-    """How many of the balls with these radii hold each query: [Q]"""
+    """Number of balls with these radii that contain each query: [Q]"""
     products = by_products(queries, references, radii)
     return torch.cat([balls_around_block(some, references, radii, products) for some in blocks_of(queries, references)])
 

@@ -120,7 +120,7 @@ def birthday_support_estimate(*, sample_size, collision_probability):
 
 
 def _counts(assignments, num_modes):
-    """How many samples each mode has; those of none are counted in front, and left out."""
+    """Number of samples of each mode; samples without a mode are counted first, and left out."""
     _require_assignments(assignments, num_modes)
     places = as_int64(assignments) + 1
     return places.new_zeros(num_modes + 1).scatter_add(0, places, torch.ones_like(places))[1:]

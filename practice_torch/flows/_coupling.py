@@ -1,4 +1,4 @@
-"""What coupling layers share: masks, which tell what passes unchanged, and what a network sees of an example."""
+"""Shared parts of coupling layers: masks of the entries that pass unchanged, and the inputs of networks."""
 
 import math
 
@@ -21,7 +21,7 @@ def require_mask(x, mask):
 
 
 def conditioned(x, mask, fn, name):
-    """What fn makes of the entries that pass, with 0 for the others."""
+    """fn of the entries that pass, with 0 for the others."""
     result = fn(torch.where(mask, x, 0))
     require(result.shape == x.shape, f"{name} gives shape {list(result.shape)}; it must keep that of x, {list(x.shape)}")
     return result
@@ -43,7 +43,7 @@ def total(log_scale):
 
 
 def checkerboard_halves(shape):
-    """Where row + column of a flattened example is even, where it is odd, and where each place is in both behind one another.
+    """Indices of a flattened example with row + column even, with row + column odd, and the inverse of their concatenation.
 
     A vector is one row.
 

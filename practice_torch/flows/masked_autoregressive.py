@@ -117,7 +117,7 @@ class MAF(nn.Module):
         return z, total
 
     def _restored(self, network, z):
-        """What inverse gives, with every unit computed once: as soon as all entries that it sees are known."""
+        """The result of inverse, with every unit computed once, as soon as its inputs are known."""
         *hidden, last = (layer for layer in network if isinstance(layer, nn.Linear))
         rising = [sorted(range(len(degrees)), key=degrees.__getitem__) for degrees in self.degrees[:-1]]
         by_degree = [

@@ -9,9 +9,9 @@ from practice_torch.flows._arguments import velocity_at
 
 
 class _Tableau(NamedTuple):
-    """Where in a step the later stages are, the rows of velocities that lead to each, and the weights of all at the end.
+    """A Runge-Kutta tableau: nodes and rows of the later stages, and the weights of all stages.
 
-    error: the weights less those of a method of one order less.
+    error: the weights minus those of the embedded method of one order less.
     """
 
     nodes: tuple

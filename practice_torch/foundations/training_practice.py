@@ -54,7 +54,7 @@ def clip_by_global_norm(gradients, *, max_norm):
 
 
 def adam_update(gradient, first_moment, second_moment, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    r"""What Adam adds to a parameter at step 1, 2, ..., and its two new moments.
+    r"""Adam's update of a parameter at step 1, 2, ..., and its two new moments.
 
     m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,
     update = -learning_rate m_hat / (sqrt(v_hat) + epsilon),  m_hat = m / (1 - beta1^step),  v_hat = v / (1 - beta2^step)

@@ -150,7 +150,7 @@ def _log_joints(x, log_weights, means, scale_tril):
 
 
 def _rows(numbers):
-    """How many points fit in a block, with so many numbers for each."""
+    """Number of points per block, given the numbers for each point."""
     return max(1, BLOCK // max(1, numbers))
 
 

@@ -1,4 +1,4 @@
-"""What the functions of diffusion do with a level: look it up, and bring it to the batch; and a batch as rows. Practice wing."""
+"""Levels of diffusion: look one up, and broadcast it to the batch; and a batch as rows. Practice wing."""
 
 from practice_torch.arguments import as_int64
 

@@ -73,11 +73,11 @@ class DecoderTransformer(nn.Module):
         return functional.cross_entropy(self.logits(hidden).flatten(0, 1), targets)
 
     def logits(self, hidden):
-        """Of each next token, from what `hidden` gives: [..., E] -> [..., V]."""
+        """Logits of each next token from the output of `hidden`: [..., E] -> [..., V]."""
         return functional.linear(hidden, self.token_embedding.weight)[..., : self.vocabulary_size]
 
     def hidden(self, tokens):
-        """What the head is applied to: [B, T] -> [B, T, E]."""
+        """The input of the head: [B, T] -> [B, T, E]."""
         length = tokens.shape[1]
         if length > self.context_length:
             raise ValueError(f"tokens has {length} steps; the context length is {self.context_length}")

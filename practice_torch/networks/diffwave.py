@@ -49,7 +49,7 @@ class DiffWave(nn.Module):
         return self.output(functional.relu(self.mix(skips / math.sqrt(len(self.blocks)))))
 
     def _time(self, x, t):
-        """What every block reads of the time: [B, E]."""
+        """Embedding of the time for all blocks: [B, E]."""
         first, second = self.time
         # half precision cannot tell time 999 from 1000: at least float32 until the angles are taken
         time = t.to(torch.promote_types(x.dtype, torch.float32))
@@ -57,7 +57,7 @@ class DiffWave(nn.Module):
         return functional.silu(second(functional.silu(first(embedding))))
 
     def _label(self, t, label):
-        """What every block reads of the class: [B, L], or None without classes."""
+        """Embedding of the class for all blocks: [B, L], or None without classes."""
         if self.label is None:
             require(label is None, "label is given; the network has no classes")
             return None

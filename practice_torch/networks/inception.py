@@ -77,7 +77,7 @@ _HALVING = partial(functional.max_pool2d, kernel_size=3, stride=2)
 
 
 def _block_35(inputs, pooled):
-    """Of 35 x 35 places."""
+    """Block for 35 x 35 positions."""
     return Mixed(
         inputs,
         [("1x1", 64, 1)],
@@ -89,7 +89,7 @@ def _block_35(inputs, pooled):
 
 
 def _block_17(width):
-    """Of 17 x 17 places: kernels of 7 x 7 as a row and a column."""
+    """Block for 17 x 17 positions: kernels of 7 x 7 factored into a row and a column."""
     row, column = (1, 7), (7, 1)
     return Mixed(
         768,
@@ -108,7 +108,7 @@ def _block_17(width):
 
 
 def _block_8(inputs, pool):
-    """Of 8 x 8 places: rows next to columns."""
+    """Block for 8 x 8 positions: rows next to columns."""
     return Mixed(
         inputs,
         [("1x1", 320, 1)],
@@ -223,7 +223,7 @@ def load_inception(path, *, resize=resize_as_tensorflow):
 
 
 def _unlike(wanted, given):
-    """What is wrong with the weights; empty if nothing is."""
+    """A description of the fault of the weights; empty if there is none."""
     if not isinstance(given, dict):
         return f"it holds a {type(given).__name__}, not tensors by name"
     wanted = {name: tensor for name, tensor in wanted.items() if not name.endswith("num_batches_tracked")}  # old files lack it

@@ -10,18 +10,18 @@ from practice_torch.networks.decoder_transformer import EPSILON, DecoderBlock
 
 
 class Positions(nn.Module):
-    """How a network knows the order of its tokens: here not at all. A scheme overrides what it changes."""
+    """Position scheme of a network; this one has none. Schemes override what they change."""
 
     def add(self, x):
-        """What comes of the embedded tokens [B, T, E]."""
+        """Transform the embedded tokens [B, T, E]."""
         return x
 
     def turn(self, x):
-        """What comes of queries or keys [B, H, T, D]."""
+        """Transform queries or keys [B, H, T, D]."""
         return x
 
     def bias(self, length):
-        """What is added to the scores, [H, T, T], -inf where a query may not look; None: the future is hidden, no more."""
+        """Bias of the scores, [H, T, T], -inf where attention is masked; None: causal mask only."""
         return None
 
 

@@ -125,7 +125,7 @@ class UNet2d(nn.Module):
         return self.output(functional.silu(self.norm(h)))
 
     def _conditions(self, x, t, label):
-        """What every block reads besides its input: the SiLU of the embedding of time and class, [B, E]."""
+        """The condition of every block: the SiLU of the embedding of time and class, [B, E]."""
         # Half precision cannot tell time 999 from 1000: at least float32 until the angles are taken.
         time = t.to(torch.promote_types(x.dtype, torch.float32))
         first, second = self.time
@@ -234,7 +234,7 @@ def _norm(channels, groups):
 
 
 def _heads(channels, head_width):
-    """As many heads as divide the channels, none narrower than head_width unless it is the only one."""
+    """The largest number of heads that divides the channels, with heads no narrower than head_width unless single."""
     return next(count for count in range(max(1, channels // head_width), 0, -1) if channels % count == 0)
 
 

@@ -80,7 +80,7 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(self.condition.weight)
 
     def conditioned(self, label):
-        """What a class adds before the gates: [B] -> [B, 2 C]; None if there are no classes."""
+        """Bias of the gates by class: [B] -> [B, 2 C]; None if there are no classes."""
         if label is None and self.condition is not None:
             raise ValueError(f"label is missing; it must be a class, 0..{self.condition.num_embeddings - 1}, for every sound")
         if label is not None and self.condition is None:

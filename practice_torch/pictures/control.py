@@ -1,4 +1,4 @@
-"""What an actor does and a critic expects over an angle and its velocity, and what becomes of it in episodes."""
+"""Pictures of policy and value over an angle and its velocity, and of episodes."""
 
 import torch
 

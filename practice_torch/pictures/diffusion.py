@@ -120,7 +120,7 @@ def bits(terms, given=""):
 
 
 def variances(bounds):
-    """For each variance of the steps ("learned", "small", "large") the bound's mean terms [T+1], bits per dimension."""
+    """Mean terms of the bound [T+1], bits per dimension, for each variance of the steps ("learned", "small", "large")."""
     totals = ", ".join(f"{name} {terms.sum():.3f}" for name, terms in bounds.items())
 
     def paint(axes):
@@ -133,7 +133,7 @@ def variances(bounds):
 
 
 def _panels(axes, count):
-    """As many axes side by side in place of one."""
+    """Several axes side by side in place of one."""
     figure, places = axes.figure, axes.get_subplotspec().subgridspec(1, count)
     axes.remove()
     return [figure.add_subplot(place) for place in places]

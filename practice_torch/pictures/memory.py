@@ -1,4 +1,4 @@
-"""What a recurrent state keeps of the tokens that it has read."""
+"""Pictures of the information about past tokens in a recurrent state."""
 
 from practice_torch.engine.artifacts import Figure
 from shared_specs.palette import IN_TURN

@@ -1,4 +1,4 @@
-"""What a tuned policy gains, and how far from its reference it goes for it."""
+"""Pictures of a tuned policy's gain against its divergence from the reference."""
 
 from practice_torch.engine.artifacts import Figure
 from shared_specs.palette import BLACK, BLUE, VERMILION

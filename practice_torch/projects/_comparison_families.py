@@ -70,7 +70,7 @@ OF_BINARY_DIGITS = {
     "MADE": ("MADE", Family(draws.bits_of, NETWORK)),
 }
 DRAWING_POINTS = {
-    "Gaussian mixture": Family(draws.own, MIXTURE),
+    "Gaussian mixture": Family(draws.drawn_of, MIXTURE),
     "GAN": Family(draws.generated, GENERATOR),
     "WGAN-GP": Family(draws.generated, GENERATOR),
     "Real NVP": Family(draws.inverted, NETWORK),

@@ -1,4 +1,4 @@
-"""What the tables of the comparison say, from their numbers alone, and which model to use for what."""
+"""Findings from the tables of the comparison, from their numbers alone, and a guide to the models."""
 
 from practice_torch.engine.estimate import Estimate
 from practice_torch.projects._comparison_families import DDIM, DDPM, OF_BINARY_DIGITS, OF_GRAY_DIGITS, OF_POINTS, on_points
@@ -54,7 +54,7 @@ class Numbers:
 
 
 def read(rows):
-    """What the numbers of the tables say."""
+    """Findings from the numbers of the tables."""
     of = Numbers(rows)
     sentences = (*of_likelihoods(of), *of_samples(of), *of_points(of), *guide(of))
     return Reading(sentences, tuple(Expectation(words, bool(holds)) for words, holds in expected(of)))
@@ -78,7 +78,7 @@ def of_likelihoods(of):
 
 
 def of_samples(of):
-    """How near samples of digits are, how varied, how new, and what they cost."""
+    """Quality, diversity, novelty and cost of samples of digits."""
     distance, costs = "frechet_distance", of.by("operations", [*OF_GRAY_DIGITS, *OF_BINARY_DIGITS])
     yield (
         f"Samples of gray digits, Frechet distance from held-out ones: {of.listed(distance, OF_GRAY_DIGITS)}. As many real "
@@ -164,7 +164,7 @@ def efficient(of):
 
 
 def nearest_ratios(of):
-    """Of the samples of all models of digits."""
+    """Findings about the samples of all models of digits."""
     return [of(name, "nearest_ratio") for name in (*OF_GRAY_DIGITS, *OF_BINARY_DIGITS)]
 
 

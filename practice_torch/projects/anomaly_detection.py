@@ -83,7 +83,7 @@ def judge(trainings, say):
 
 
 def title(name, kind, score):
-    """What a row is called."""
+    """The title of a row."""
     return f"{name}, {kind.replace('_', ' ')}: {WORDS[score]}"
 
 
@@ -91,7 +91,7 @@ def title(name, kind, score):
 
 
 def _ink(data, experiment):
-    """How many pixels are white, of normal examples and of the class that is left out."""
+    """Number of white pixels, for normal examples and for the excluded class."""
     batch = data.batch()
     white, normal = experiment.medium.view(batch).sum(1).double().cpu(), experiment.medium.normal(batch).cpu()
     return white[normal], white[~normal]
@@ -157,7 +157,7 @@ def _shown_lines(data, experiment):
 
 
 def read(rows):
-    """What the numbers of the table say."""
+    """Findings from the numbers of the table."""
     auroc = {name: getattr(row.cells["auroc"], "value", row.cells["auroc"]) for name, row in rows.items()}
     of = lambda *words: auroc[title(*words)]  # noqa: E731
     likelihood = {"digits": "negative_elbo", "notes": "negative_elbo", "text": "bits"}

@@ -135,7 +135,7 @@ def _binary(image, threshold):
 
 
 def training_seconds(training):
-    """What all updates of a run take at the fastest rate in its times.csv: that of a machine with nothing else to do."""
+    """Time of all updates of a run at the fastest rate in its times.csv: that of an idle machine."""
     with open(training.run.folder / "times.csv", encoding="utf-8", newline="") as file:
         rate = max(float(row["rate"]) for row in csv.DictReader(file))
     recipe, turns = training.recipe, sum(phase.times for phase in training.experiment.phases)
@@ -244,7 +244,7 @@ def _evaluated(data, experiment):
 PROJECT = Project(
     title="Families compared",
     question="Every family of generative models learns the same digits, or the same points in the plane. Which models give a "
-    "likelihood, and of what kind? Whose samples come nearest to the data, and whose miss a part of them? What do a sample and a "
+    "likelihood, and of what kind? Which samples are nearest to the data, and which miss a part of them? What do a sample and a "
     "training cost? Which model should one use?",
     models=MODELS,
     judge=judge,

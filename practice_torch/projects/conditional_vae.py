@@ -84,7 +84,7 @@ def _preview(data, experiment):
 
 
 def read(rows):
-    """What the numbers of the table say."""
+    """Findings from the numbers of the table."""
 
     def of(name, column):
         cell = rows[name].cells[column]

@@ -58,7 +58,7 @@ def _classes(training, network, images):
 
 
 def read(rows):
-    """What the numbers of the table say."""
+    """Findings from the numbers of the table."""
     target, source = (
         {name: row.cells[column].value for name, row in rows.items() if column in row.cells}
         for column in ("target_accuracy", "source_accuracy")

@@ -109,7 +109,7 @@ def _regression(images, properties):
 
 
 def read(rows):
-    """What the numbers of the table say."""
+    """Findings from the numbers of the table."""
 
     def of(name, column):
         cell = rows[name].cells[column]

@@ -99,7 +99,7 @@ def nearest_below(samples, known):
 
 
 def read(rows):
-    """What the numbers of the table say."""
+    """Findings from the numbers of the table."""
 
     def of(name, column):
         cell = rows[name].cells[column]

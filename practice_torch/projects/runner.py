@@ -82,7 +82,7 @@ class Times(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What a judgment found: the table, and what is shown next to it."""
+    """The result of a judgment: the table, and the artifacts next to it."""
 
     columns: Mapping[str, Column]
     rows: Mapping[str, Row]
@@ -91,7 +91,7 @@ class Findings(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """What is asserted of the table, of the project's own data, and whether it holds."""
+    """An assertion about the table, for the project's own data, and whether it holds."""
 
     words: str
     holds: bool

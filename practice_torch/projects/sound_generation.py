@@ -84,7 +84,7 @@ def _audible(training, samples, label, count):
 
 
 def read(rows):
-    """What the numbers of the table say."""
+    """Findings from the numbers of the table."""
 
     def of(name, count, column):
         return _value(rows[title(name, count)].cells[column])

@@ -150,7 +150,7 @@ def _readable(tokens):
 
 
 def read(rows):
-    """What the numbers of the table say."""
+    """Findings from the numbers of the table."""
     bits = {name: row.cells["bits_per_byte"].value for name, row in rows.items() if "bits_per_byte" in row.cells}
     gain = {name: rows[name].cells["gain_over_counts"] for name in NEURAL}
     best = min((*NEURAL, COUNTED[-1]), key=bits.get)
@@ -179,7 +179,7 @@ def read(rows):
 
 
 def _of_samples(rows):
-    """What the samples' columns say next to those of real text."""
+    """Findings from the samples' columns and those of real text."""
     real = rows["held-out text"].cells
     gap = lambda name: abs(rows[name].cells["bits_of_samples"].value - real["bits_of_samples"].value)  # noqa: E731
     nearest = min(NEURAL, key=gap)

@@ -130,7 +130,7 @@ def _answers(rewards):
 
 
 def _of_tokens(mask, **tokens):
-    """Where nothing counts, and the named tensors, all [B, T], with 0 there and finite elsewhere."""
+    """The positions that do not count, and the named tensors, all [B, T], with 0 there and finite elsewhere."""
     (first, tensor), *_ = tokens.items()
     require_rank(2, **{first: tensor})
     require_same_shape(**tokens)

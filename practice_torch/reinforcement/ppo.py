@@ -29,7 +29,7 @@ def clipped_policy_loss(log_probs, old_log_probs, advantages, *, clip):
 
 
 def clipped_indicator(log_probs, old_log_probs, advantages, *, clip):
-    r"""Where clipped_policy_loss has no gradient: A > 0 and rho > 1 + clip, or A < 0 and rho < 1 - clip.
+    r"""Mask of the steps without gradient in clipped_policy_loss: A > 0 and rho > 1 + clip, or A < 0 and rho < 1 - clip.
 
     Its mean is the fraction of steps that have moved as far as they may.
 

@@ -65,7 +65,7 @@ def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
 
 
 def read_runs(folders: Sequence[str | Path], names: Sequence[str] | None = None) -> tuple[list[Compared], list[str]]:
-    """What a page needs of the runs in these folders, and what of it cannot be read; names: without them those of the folders."""
+    """Data of the runs in these folders for a page, and a list of unreadable files; names: default: those of the folders."""
     runs, missing = [], []
     opened = [Run.open(folder) for folder in folders]
     for index, run in enumerate(opened):
@@ -150,5 +150,5 @@ def _differences(dicts, skip=()):
 
 
 def _equal(dicts):
-    """What all dicts have in common."""
+    """Items common to all dicts."""
     return {name: value for name, value in dicts[0].items() if all(one.get(name, ABSENT) == value for one in dicts)}

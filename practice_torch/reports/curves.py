@@ -137,7 +137,7 @@ def _line(line, x_of, y_of):
 
 
 def _begins_away_from(value, series):
-    """Whether the lines come nearer to the value at their ends than at their beginnings: its name is then better on the left."""
+    """Whether the lines are nearer to the value at their ends than at their starts: its name is then better on the left."""
     lines = [[y for _, y in line.points if math.isfinite(y)] for line in series]
     begin, end = (min(abs(heights[place] - value) for heights in lines if heights) for place in (0, -1))
     return begin >= end

@@ -72,7 +72,7 @@ def read_sample_metrics(path: Path, missing: list[str]) -> dict[str, Any]:
 
 
 def _is_metric(metric):
-    """Whether there is a meaning, and every estimate has a value and both ends of its interval."""
+    """Whether there is a description, and every estimate has a value and both ends of its interval."""
     if not isinstance(metric, dict) or not {"unit", "meaning"} <= metric.keys():
         return False
     estimates = [metric[kind] for kind in SAMPLE_KINDS if kind in metric]

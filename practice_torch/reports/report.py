@@ -156,7 +156,7 @@ def size(count: float) -> str:
 
 
 def _marks(evaluation):
-    """What the metric is compared with: its target, and every floor that was measured with it."""
+    """References of the metric: its target, and every floor that was measured with it."""
     marks = []
     if _is_number(evaluation.get("target")):
         marks.append(Mark("target", evaluation["target"]))

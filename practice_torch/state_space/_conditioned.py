@@ -4,7 +4,7 @@ from practice_torch.arguments import as_int64
 
 
 def embedded(embedding, tokens, condition):
-    """Of tokens [B] or [B, T]; the embedding of each row's condition [B], a token too, is added to each. None: there is none."""
+    """Embedding of tokens [B] or [B, T], plus that of each row's condition [B], a token too. None: no condition."""
     x = embedding(as_int64(tokens))
     if condition is None:
         return x

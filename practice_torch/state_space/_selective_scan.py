@@ -72,7 +72,7 @@ class Segment:
         return torch.matmul(self.c.unsqueeze(-2), self.states).squeeze(-2)
 
     def gradients(self, upstream, reached, room):
-        """Those of inputs, step, b, c, a, and of the state before; the states are lost.
+        """Gradients of inputs, step, b, c, a, and of the initial state; the states are overwritten.
 
         reached: the gradient for the last state from all that comes after. room: as above.
         """
@@ -102,7 +102,7 @@ class Segment:
         return array.unflatten(1, (self.blocks, -1)).unbind(2)
 
     def _kept(self):
-        """What is left of a state over a whole block."""
+        """Decay of a state over a whole block."""
         return (self.step.unflatten(1, (self.blocks, -1)).sum(2).unsqueeze(-2) * self.a).exp_()
 
 
@@ -113,7 +113,7 @@ def workspace(count, start, steps):
 
 
 def sizes(steps, initial):
-    """How many blocks a segment has, and of how many steps, both powers of two, for states that begin as `initial`."""
+    """Number of blocks of a segment and of steps of a block, both powers of two, for states that begin as `initial`."""
     width, largest = CPU if initial.device.type == "cpu" else ACCELERATOR
     blocks, length, lanes = 1, 1, initial.numel()
     while 4 * blocks**2 <= steps and 2 * blocks * lanes <= width:
@@ -130,7 +130,7 @@ def segments(size, *sequences):
 
 
 def ends(values, between):
-    """Where each block ends if it begins at zero: x <- decay x + value, place by place."""
+    """Final states of blocks that begin at zero: x <- decay x + value, place by place."""
     end = values[0]
     for value, decay in zip(values[1:], between, strict=True):
         end = torch.addcmul(value, decay, end)

@@ -205,7 +205,7 @@ def _scan(inputs, step_size, b, c, initial, a, skip):
 
 
 def _content(x, p):
-    """What enters the scan, and the gate behind it: [B, T, E] -> [B, T, D], [B, T, D]"""
+    """Inputs of the scan, and the gate after it: [B, T, E] -> [B, T, D], [B, T, D]"""
     kernel = p["convolution_weight"].unsqueeze(1)
     content, gate = functional.linear(x, p["input_weight"]).chunk(2, dim=-1)
     padded = functional.pad(content.mT, (kernel.shape[2] - 1, 0))

@@ -1,4 +1,4 @@
-"""What must hold of adversarial games on pairs of example and latent (lecture 10)."""
+"""Contracts of adversarial games on pairs of example and latent (lecture 10)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of adversarial games with labels (lecture 8)."""
+"""Contracts of adversarial games with labels (lecture 8)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of batch normalization, leaky rectifiers and overlapping kernels (lecture 8)."""
+"""Contracts of batch normalization, leaky rectifiers and overlapping kernels (lecture 8)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of density ratios and of the classifiers that estimate them (lecture 7)."""
+"""Contracts of density ratios and of the classifiers that estimate them (lecture 7)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of domain-adversarial training (lecture 13)."""
+"""Contracts of domain-adversarial training (lecture 13)."""
 
 import numpy as np
 

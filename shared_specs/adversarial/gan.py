@@ -1,4 +1,4 @@
-"""What must hold of the adversarial game (lecture 6)."""
+"""Contracts of the adversarial game (lecture 6)."""
 
 import numpy as np
 

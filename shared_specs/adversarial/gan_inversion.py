@@ -1,4 +1,4 @@
-"""What must hold of inversion by optimization (lecture 12)."""
+"""Contracts of inversion by optimization (lecture 12)."""
 
 import numpy as np
 

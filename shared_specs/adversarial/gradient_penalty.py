@@ -1,4 +1,4 @@
-"""What must hold of gradient penalties (lecture 9)."""
+"""Contracts of gradient penalties (lecture 9)."""
 
 import numpy as np
 

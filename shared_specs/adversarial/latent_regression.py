@@ -1,4 +1,4 @@
-"""What must hold of inversion by latent regression (lecture 11)."""
+"""Contracts of inversion by latent regression (lecture 11)."""
 
 import numpy as np
 

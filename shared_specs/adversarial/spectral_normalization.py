@@ -1,4 +1,4 @@
-"""What must hold of spectral normalization (lecture 9)."""
+"""Contracts of spectral normalization (lecture 9)."""
 
 import numpy as np
 

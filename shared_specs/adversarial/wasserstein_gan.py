@@ -1,4 +1,4 @@
-"""What must hold of transport and of its critic (lecture 9)."""
+"""Contracts of transport and of its critic (lecture 9)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of attention (lecture 43)."""
+"""Contracts of attention (lecture 43)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the chain rule and of masked networks (lecture 42)."""
+"""Contracts of the chain rule and of masked networks (lecture 42)."""
 
 import numpy as np
 

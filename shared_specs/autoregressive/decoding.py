@@ -1,4 +1,4 @@
-"""What must hold of decoding: filters of logits, and draws from uniform numbers (lecture 48)."""
+"""Contracts of decoding: filters of logits, and draws from uniform numbers (lecture 48)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of discretized logistic mixtures (lecture 42)."""
+"""Contracts of discretized logistic mixtures (lecture 42)."""
 
 import numpy as np
 

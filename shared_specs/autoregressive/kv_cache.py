@@ -1,4 +1,4 @@
-"""What must hold of the key-value cache (lecture 48)."""
+"""Contracts of the key-value cache (lecture 48)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of n-gram models (lecture 42)."""
+"""Contracts of n-gram models (lecture 42)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of norms and skip connections (lecture 46)."""
+"""Contracts of norms and skip connections (lecture 46)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of online softmax and of attention block by block (lecture 43)."""
+"""Contracts of online softmax and of attention block by block (lecture 43)."""
 
 import numpy as np
 

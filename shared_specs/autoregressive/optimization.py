@@ -1,4 +1,4 @@
-"""What must hold of AdamW, of accumulated gradients and of the inverse-square-root schedule (lecture 48)."""
+"""Contracts of AdamW, of accumulated gradients and of the inverse-square-root schedule (lecture 48)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of PixelCNN (lecture 42)."""
+"""Contracts of PixelCNN (lecture 42)."""
 
 import numpy as np
 

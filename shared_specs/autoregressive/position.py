@@ -1,4 +1,4 @@
-"""What must hold of position embeddings (lecture 47)."""
+"""Contracts of position embeddings (lecture 47)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of recurrent networks and of the language model on top of an LSTM (lecture 42)."""
+"""Contracts of recurrent networks and of the language model on top of an LSTM (lecture 42)."""
 
 import numpy as np
 

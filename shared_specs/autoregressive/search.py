@@ -1,4 +1,4 @@
-"""What must hold of greedy search, beams and Viterbi's algorithm (lecture 48)."""
+"""Contracts of greedy search, beams and Viterbi's algorithm (lecture 48)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of speculative decoding (lecture 48)."""
+"""Contracts of speculative decoding (lecture 48)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of byte-pair tokens (whole numbers throughout: there are no gradients)."""
+"""Contracts of byte-pair tokens (whole numbers throughout: there are no gradients)."""
 
 import numpy as np
 

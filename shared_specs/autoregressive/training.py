@@ -1,4 +1,4 @@
-"""What must hold of next-token training (lecture 48)."""
+"""Contracts of next-token training (lecture 48)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the transformer decoder (lectures 44 and 45)."""
+"""Contracts of the transformer decoder (lectures 44 and 45)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of WaveNet (lecture 42)."""
+"""Contracts of WaveNet (lecture 42)."""
 
 import numpy as np
 

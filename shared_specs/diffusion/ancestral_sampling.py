@@ -1,4 +1,4 @@
-"""What must hold of ancestral sampling (lectures 31 and 32)."""
+"""Contracts of ancestral sampling (lectures 31 and 32)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of guidance by two predictions of one network (lectures 35 and 41)."""
+"""Contracts of guidance by two predictions of one network (lectures 35 and 41)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of a classifier of noised data and of what its slope does to a step (lectures 35 and 41)."""
+"""Contracts of a classifier of noised data and of what its slope does to a step (lectures 35 and 41)."""
 
 import numpy as np
 

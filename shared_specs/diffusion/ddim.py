@@ -1,4 +1,4 @@
-"""What must hold of denoising diffusion implicit models (lecture 37)."""
+"""Contracts of denoising diffusion implicit models (lecture 37)."""
 
 import numpy as np
 

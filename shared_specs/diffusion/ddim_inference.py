@@ -1,4 +1,4 @@
-"""What must hold of inference with DDIM (lectures 38 and 40)."""
+"""Contracts of inference with DDIM (lectures 38 and 40)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of preconditioning (lectures 27 to 29)."""
+"""Contracts of preconditioning (lectures 27 to 29)."""
 
 import numpy as np
 

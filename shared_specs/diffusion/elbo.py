@@ -1,4 +1,4 @@
-"""What must hold of the ELBO of a diffusion model (lecture 26)."""
+"""Contracts of the ELBO of a diffusion model (lecture 26)."""
 
 import numpy as np
 

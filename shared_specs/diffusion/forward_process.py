@@ -1,4 +1,4 @@
-"""What must hold of the forward process (lectures 24 and 25)."""
+"""Contracts of the forward process (lectures 24 and 25)."""
 
 import numpy as np
 

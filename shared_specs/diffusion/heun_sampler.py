@@ -1,4 +1,4 @@
-"""What must hold of Heun's sampler (Karras et al. 2022, algorithms 1 and 2)."""
+"""Contracts of Heun's sampler (Karras et al. 2022, algorithms 1 and 2)."""
 
 import numpy as np
 

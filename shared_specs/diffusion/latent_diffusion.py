@@ -1,4 +1,4 @@
-"""What must hold of the latents of a first stage, and of their scale (lecture 36)."""
+"""Contracts of the latents of a first stage, and of their scale (lecture 36)."""
 
 import numpy as np
 

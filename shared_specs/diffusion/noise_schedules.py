@@ -1,4 +1,4 @@
-"""What must hold of noise schedules (lectures 24 and 25)."""
+"""Contracts of noise schedules (lectures 24 and 25)."""
 
 import numpy as np
 

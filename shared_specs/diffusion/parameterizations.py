@@ -1,4 +1,4 @@
-"""What must hold of the five things that a diffusion model may predict (lectures 28 and 33)."""
+"""Contracts of the five things that a diffusion model may predict (lectures 28 and 33)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the probability flow and of its likelihood (lecture 34)."""
+"""Contracts of the probability flow and of its likelihood (lecture 34)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the reverse process (lecture 25)."""
+"""Contracts of the reverse process (lecture 25)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of diffusion as a stochastic differential equation (lecture 34)."""
+"""Contracts of diffusion as a stochastic differential equation (lecture 34)."""
 
 import numpy as np
 

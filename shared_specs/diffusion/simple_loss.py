@@ -1,4 +1,4 @@
-"""What must hold of the simple loss (lecture 27)."""
+"""Contracts of the simple loss (lecture 27)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of conditioning on text (lectures 35 and 36)."""
+"""Contracts of conditioning on text (lectures 35 and 36)."""
 
 import numpy as np
 

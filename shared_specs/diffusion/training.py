@@ -1,4 +1,4 @@
-"""What must hold of the training of a DDPM (lectures 29, 32 and 39)."""
+"""Contracts of the training of a DDPM (lectures 29, 32 and 39)."""
 
 import numpy as np
 

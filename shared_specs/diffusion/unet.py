@@ -1,4 +1,4 @@
-"""What must hold of a U-Net's parts, and of the network (lecture 30)."""
+"""Contracts of a U-Net's parts, and of the network (lecture 30)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of variational diffusion, where the log-SNR takes the place of time (lectures 28 and 33)."""
+"""Contracts of variational diffusion, where the log-SNR takes the place of time (lectures 28 and 33)."""
 
 import numpy as np
 

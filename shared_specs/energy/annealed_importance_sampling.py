@@ -1,4 +1,4 @@
-"""What must hold of annealed importance sampling."""
+"""Contracts of annealed importance sampling."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of contrastive divergence."""
+"""Contracts of contrastive divergence."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of energy-based models."""
+"""Contracts of energy-based models."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of Langevin sampling."""
+"""Contracts of Langevin sampling."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of Metropolis-adjusted Langevin sampling."""
+"""Contracts of Metropolis-adjusted Langevin sampling."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of noise-contrastive estimation."""
+"""Contracts of noise-contrastive estimation."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the regularized training of energy networks."""
+"""Contracts of the regularized training of energy networks."""
 
 import numpy as np
 

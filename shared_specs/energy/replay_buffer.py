@@ -1,4 +1,4 @@
-"""What must hold of a replay buffer of persistent chains."""
+"""Contracts of a replay buffer of persistent chains."""
 
 import numpy as np
 

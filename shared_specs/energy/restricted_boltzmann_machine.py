@@ -1,4 +1,4 @@
-"""What must hold of restricted Boltzmann machines."""
+"""Contracts of restricted Boltzmann machines."""
 
 import numpy as np
 

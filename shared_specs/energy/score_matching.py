@@ -1,4 +1,4 @@
-"""What must hold of score matching."""
+"""Contracts of score matching."""
 
 import numpy as np
 

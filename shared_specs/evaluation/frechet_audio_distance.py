@@ -1,4 +1,4 @@
-"""What must hold of mel frequencies, log-mel spectrograms and the Frechet audio distance (lecture 14)."""
+"""Contracts of mel frequencies, log-mel spectrograms and the Frechet audio distance (lecture 14)."""
 
 import numpy as np
 

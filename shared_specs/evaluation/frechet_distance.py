@@ -1,4 +1,4 @@
-"""What must hold of Frechet distances (lecture 14)."""
+"""Contracts of Frechet distances (lecture 14)."""
 
 import numpy as np
 

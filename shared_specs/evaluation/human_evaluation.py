@@ -1,4 +1,4 @@
-"""What must hold of human evaluation (lecture 14)."""
+"""Contracts of human evaluation (lecture 14)."""
 
 import numpy as np
 

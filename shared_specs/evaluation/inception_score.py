@@ -1,4 +1,4 @@
-"""What must hold of the inception score (lecture 14)."""
+"""Contracts of the inception score (lecture 14)."""
 
 import numpy as np
 

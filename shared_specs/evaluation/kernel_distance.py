@@ -1,4 +1,4 @@
-"""What must hold of kernel distances (lecture 14)."""
+"""Contracts of kernel distances (lecture 14)."""
 
 import numpy as np
 

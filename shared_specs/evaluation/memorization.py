@@ -1,4 +1,4 @@
-"""What must hold of distances to the training set, and of the tests for copies of it (lecture 14)."""
+"""Contracts of distances to the training set, and of the tests for copies of it (lecture 14)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of mode coverage (lecture 14)."""
+"""Contracts of mode coverage (lecture 14)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of perplexity, of bits per byte and of distinct n-grams (lecture 14)."""
+"""Contracts of perplexity, of bits per byte and of distinct n-grams (lecture 14)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of precision and recall, density and coverage (lecture 14)."""
+"""Contracts of precision and recall, density and coverage (lecture 14)."""
 
 import numpy as np
 

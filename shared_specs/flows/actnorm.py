@@ -1,4 +1,4 @@
-"""What must hold of activation normalization."""
+"""Contracts of activation normalization."""
 
 import numpy as np
 

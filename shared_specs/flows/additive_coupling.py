@@ -1,4 +1,4 @@
-"""What must hold of additive coupling layers (NICE)."""
+"""Contracts of additive coupling layers (NICE)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of adjoint gradients."""
+"""Contracts of adjoint gradients."""
 
 import numpy as np
 

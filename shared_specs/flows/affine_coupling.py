@@ -1,4 +1,4 @@
-"""What must hold of affine coupling layers (Real NVP)."""
+"""Contracts of affine coupling layers (Real NVP)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of densities under a change of variables, and of the map of Box and Muller."""
+"""Contracts of densities under a change of variables, and of the map of Box and Muller."""
 
 import numpy as np
 

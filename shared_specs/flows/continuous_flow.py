@@ -1,4 +1,4 @@
-"""What must hold of continuous normalizing flows."""
+"""Contracts of continuous normalizing flows."""
 
 import numpy as np
 

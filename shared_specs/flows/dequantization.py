@@ -1,4 +1,4 @@
-"""What must hold of dequantization, logits of pixels and bits per dimension."""
+"""Contracts of dequantization, logits of pixels and bits per dimension."""
 
 import numpy as np
 

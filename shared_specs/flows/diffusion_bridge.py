@@ -1,4 +1,4 @@
-"""What must hold of diffusion models and flows as one family."""
+"""Contracts of diffusion models and flows as one family."""
 
 import numpy as np
 

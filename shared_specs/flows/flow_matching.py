@@ -1,4 +1,4 @@
-"""What must hold of flow matching: its loss on pairs, and velocities that are exact."""
+"""Contracts of flow matching: its loss on pairs, and velocities that are exact."""
 
 import numpy as np
 

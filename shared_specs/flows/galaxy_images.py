@@ -1,4 +1,4 @@
-"""What must hold of images of galaxies."""
+"""Contracts of images of galaxies."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of Hutchinson's estimator of a divergence."""
+"""Contracts of Hutchinson's estimator of a divergence."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the invertible 1x1 convolution and its LU form."""
+"""Contracts of the invertible 1x1 convolution and its LU form."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of masked autoregressive flows."""
+"""Contracts of masked autoregressive flows."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of couplings of a batch of noise with a batch of data."""
+"""Contracts of couplings of a batch of noise with a batch of data."""
 
 import numpy as np
 

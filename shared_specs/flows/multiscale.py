@@ -1,4 +1,4 @@
-"""What must hold of the multi-scale architecture: squeezes and priors of halves that leave early."""
+"""Contracts of the multi-scale architecture: squeezes and priors of halves that leave early."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of solvers of ordinary differential equations."""
+"""Contracts of solvers of ordinary differential equations."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of paths of probability from noise to data."""
+"""Contracts of paths of probability from noise to data."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of rectified flow: its pairs, and how straight its paths are."""
+"""Contracts of rectified flow: its pairs, and how straight its paths are."""
 
 import numpy as np
 

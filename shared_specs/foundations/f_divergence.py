@@ -1,4 +1,4 @@
-"""What must hold of f-divergences (lecture 2)."""
+"""Contracts of f-divergences (lecture 2)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of f-GAN's losses (lecture 4): twelve generators, each with f* and the output map in one."""
+"""Contracts of f-GAN's losses (lecture 4): twelve generators, each with f* and the output map in one."""
 
 import numpy as np
 

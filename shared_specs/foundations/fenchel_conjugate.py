@@ -1,4 +1,4 @@
-"""What must hold of the conjugates of the generators, and of the critic's output maps (lectures 2 and 3)."""
+"""Contracts of the conjugates of the generators, and of the critic's output maps (lectures 2 and 3)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of Jensen's inequality (lecture 5)."""
+"""Contracts of Jensen's inequality (lecture 5)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of maximum likelihood (lecture 1)."""
+"""Contracts of maximum likelihood (lecture 1)."""
 
 import numpy as np
 

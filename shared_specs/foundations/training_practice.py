@@ -1,4 +1,4 @@
-"""What must hold of the formulas of a training loop."""
+"""Contracts of the formulas of a training loop."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of variational bounds on f-divergences (lecture 3)."""
+"""Contracts of variational bounds on f-divergences (lecture 3)."""
 
 import numpy as np
 

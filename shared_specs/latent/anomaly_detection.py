@@ -1,4 +1,4 @@
-"""What must hold of anomaly scores, thresholds and rankings (lecture 21)."""
+"""Contracts of anomaly scores, thresholds and rankings (lecture 21)."""
 
 import numpy as np
 

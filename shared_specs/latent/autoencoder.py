@@ -1,4 +1,4 @@
-"""What must hold of autoencoders."""
+"""Contracts of autoencoders."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the beta-VAE (lecture 22)."""
+"""Contracts of the beta-VAE (lecture 22)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the conditional variational autoencoder."""
+"""Contracts of the conditional variational autoencoder."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the layers from a latent vector to an image."""
+"""Contracts of the layers from a latent vector to an image."""
 
 import numpy as np
 

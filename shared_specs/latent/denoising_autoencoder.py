@@ -1,4 +1,4 @@
-"""What must hold of denoising autoencoders."""
+"""Contracts of denoising autoencoders."""
 
 import numpy as np
 

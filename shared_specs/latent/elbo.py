@@ -1,4 +1,4 @@
-"""What must hold of the evidence lower bound and its relatives (lecture 17)."""
+"""Contracts of the evidence lower bound and its relatives (lecture 17)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the factor-VAE (lecture 22)."""
+"""Contracts of the factor-VAE (lecture 22)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of Gaussian mixtures and of expectation-maximization (lecture 16)."""
+"""Contracts of Gaussian mixtures and of expectation-maximization (lecture 16)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of latent variable models (lecture 15)."""
+"""Contracts of latent variable models (lecture 15)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of gradients through randomness (lecture 19)."""
+"""Contracts of gradients through randomness (lecture 19)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of sparse autoencoders."""
+"""Contracts of sparse autoencoders."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the variational autoencoder (lecture 18)."""
+"""Contracts of the variational autoencoder (lecture 18)."""
 
 import numpy as np
 

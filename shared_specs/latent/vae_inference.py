@@ -1,4 +1,4 @@
-"""What must hold of inference with a trained VAE (lecture 21)."""
+"""Contracts of inference with a trained VAE (lecture 21)."""
 
 import numpy as np
 

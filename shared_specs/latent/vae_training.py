@@ -1,4 +1,4 @@
-"""What must hold of training a VAE (lecture 20)."""
+"""Contracts of training a VAE (lecture 20)."""
 
 import numpy as np
 

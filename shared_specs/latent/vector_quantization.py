@@ -1,4 +1,4 @@
-"""What must hold of vector quantization (lecture 23)."""
+"""Contracts of vector quantization (lecture 23)."""
 
 import numpy as np
 

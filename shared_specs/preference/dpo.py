@@ -1,4 +1,4 @@
-"""What must hold of direct preference optimization (lecture 55)."""
+"""Contracts of direct preference optimization (lecture 55)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the variants of direct preference optimization (lecture 55)."""
+"""Contracts of the variants of direct preference optimization (lecture 55)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the optimum of KL-regularized reward (lecture 55)."""
+"""Contracts of the optimum of KL-regularized reward (lecture 55)."""
 
 import numpy as np
 

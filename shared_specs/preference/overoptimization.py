@@ -1,4 +1,4 @@
-"""What must hold of over-optimization (lecture 54)."""
+"""Contracts of over-optimization (lecture 54)."""
 
 import numpy as np
 

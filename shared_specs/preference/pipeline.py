@@ -1,4 +1,4 @@
-"""What must hold from supervised fine-tuning to preferences (lectures 54 and 55)."""
+"""Contracts from supervised fine-tuning to preferences (lectures 54 and 55)."""
 
 import numpy as np
 

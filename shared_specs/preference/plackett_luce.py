@@ -1,4 +1,4 @@
-"""What must hold of the Plackett-Luce model (lecture 54)."""
+"""Contracts of the Plackett-Luce model (lecture 54)."""
 
 import numpy as np
 

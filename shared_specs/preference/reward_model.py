@@ -1,4 +1,4 @@
-"""What must hold of reward models (lecture 54)."""
+"""Contracts of reward models (lecture 54)."""
 
 import numpy as np
 

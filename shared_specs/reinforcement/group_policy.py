@@ -1,4 +1,4 @@
-"""What must hold of group-relative policies (lectures 51 and 52)."""
+"""Contracts of group-relative policies (lectures 51 and 52)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of the estimators of a KL divergence (lecture 51)."""
+"""Contracts of the estimators of a KL divergence (lecture 51)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of a language model as a policy (lecture 51)."""
+"""Contracts of a language model as a policy (lecture 51)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of finite decision processes (lecture 49)."""
+"""Contracts of finite decision processes (lecture 49)."""
 
 import numpy as np
 

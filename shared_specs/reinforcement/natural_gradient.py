@@ -1,4 +1,4 @@
-"""What must hold of natural gradients (lecture 53)."""
+"""Contracts of natural gradients (lecture 53)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of policy gradients (lecture 50)."""
+"""Contracts of policy gradients (lecture 50)."""
 
 import numpy as np
 

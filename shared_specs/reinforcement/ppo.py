@@ -1,4 +1,4 @@
-"""What must hold of proximal policy optimization (lecture 52)."""
+"""Contracts of proximal policy optimization (lecture 52)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of returns and advantages (lectures 49 and 50)."""
+"""Contracts of returns and advantages (lectures 49 and 50)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of temporal-difference learning (lecture 49)."""
+"""Contracts of temporal-difference learning (lecture 49)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of trust regions (lecture 53)."""
+"""Contracts of trust regions (lecture 53)."""
 
 import numpy as np
 

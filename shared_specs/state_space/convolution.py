@@ -1,4 +1,4 @@
-"""What must hold of a recurrence as a convolution (lecture 56)."""
+"""Contracts of a recurrence as a convolution (lecture 56)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of diagonal state spaces, S4D (lecture 56)."""
+"""Contracts of diagonal state spaces, S4D (lecture 56)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of discretization rules (lecture 56)."""
+"""Contracts of discretization rules (lecture 56)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of state-space duality (lecture 56)."""
+"""Contracts of state-space duality (lecture 56)."""
 
 import numpy as np
 

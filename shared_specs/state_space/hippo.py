@@ -1,4 +1,4 @@
-"""What must hold of HiPPO's memory of a signal (lecture 56)."""
+"""Contracts of HiPPO's memory of a signal (lecture 56)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of linear systems in continuous time (lecture 56)."""
+"""Contracts of linear systems in continuous time (lecture 56)."""
 
 import numpy as np
 

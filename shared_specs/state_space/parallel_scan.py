@@ -1,4 +1,4 @@
-"""What must hold of linear recurrences, as a loop and as a scan (lecture 56)."""
+"""Contracts of linear recurrences, as a loop and as a scan (lecture 56)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What must hold of selective state spaces (lecture 56)."""
+"""Contracts of selective state spaces (lecture 56)."""
 
 import numpy as np
 

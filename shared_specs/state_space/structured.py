@@ -1,4 +1,4 @@
-"""What must hold of structured state spaces (lecture 56)."""
+"""Contracts of structured state spaces (lecture 56)."""
 
 import numpy as np
 

@@ -63,7 +63,7 @@ def test_a_prompt_is_gone_on_from(trained):
     text, caption = written(trained, "--prompt", "a tale of", "--count", 2, "--length", 5, "--seed", 3)
     one, other = text.rstrip("\n").split("\n\n")
     assert one.startswith("a tale of") and other.startswith("a tale of") and len(one) > len("a tale of")
-    assert caption == "2 x 5 tokens, drawn; from the model as it is."
+    assert caption == "2 x 5 tokens, drawn; no filters."
 
 
 def test_the_same_seed_writes_the_same(trained):

@@ -1,4 +1,4 @@
-"""Domain-adversarial networks (lecture 13): features on which two domains cannot be told apart, one of which has no labels.
+"""Domain-adversarial networks (lecture 13): features that do not distinguish a labeled from an unlabeled domain.
 
 Examples of the source domain have labels, those of the target domain have none. `domain` is 1 for the source and 0 for the
 target.
@@ -72,7 +72,7 @@ def domain_adversarial_objective(label_logits, labels, labeled, domain_logits, d
     dtype = jnp.result_type(labeled)
     require(jnp.issubdtype(dtype, jnp.bool_), f"labeled has dtype {dtype}; it must hold truth values")
     require_at_least(0, weight=weight)
-    # replaced before the softmax: whatever the classifier says of a target example, its gradient is 0 and not 0 times infinity
+    # masked before the softmax: the gradient of a target example is 0, not 0 times infinity
     heard = jnp.where(labeled[:, None], label_logits, 0.0)
     label_loss = jnp.where(labeled, categorical_negative_log_likelihood(labels, heard), 0.0)
     return label_loss - weight * domain_loss(domain_logits, domain)

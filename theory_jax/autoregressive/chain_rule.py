@@ -41,7 +41,7 @@ def sequence_log_prob(tokens, logits, mask):
     vocabulary_size = logits.shape[2]
     tokens = jnp.where(mask, widened(tokens), 0)
     require_tokens(vocabulary_size, tokens=tokens)
-    # Silenced before the logarithm: padding may hold infinities, whose gradient would be NaN after it.
+    # Masked before the logarithm: padding may hold infinities, with NaN gradients.
     logits = jnp.where(mask[..., None], logits, 0.0)
     chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)
     return -jnp.sum(logsumexp(logits - chosen, axis=-1), axis=-1, where=mask)
@@ -142,7 +142,7 @@ def ancestral_bernoulli(uniforms, logits_fn, *, order):
 
 
 def _require_chain(masks):
-    """Every mask is a matrix whose columns are the rows of the mask before it; the last has as many rows as the first columns."""
+    """Every mask has as many columns as the previous mask has rows; the last has as many rows as the first has columns."""
     require(len(masks) > 0, "masks is empty; it must hold one mask a layer")
     for i, mask in enumerate(masks):
         require_rank(2, **{f"masks[{i}]": mask})

@@ -143,7 +143,7 @@ def _keep_first(logits, key, mass):
     require(0 < mass <= 1, f"mass is {mass}; it must be above 0, and at most 1")
     order = jnp.argsort(key, axis=-1, stable=True)
     sorted_probs = jnp.take_along_axis(jax.nn.softmax(logits, axis=-1), order, axis=-1)
-    # what stands before the first is 0 exactly, so that one token is kept for the smallest mass
+    # the mass before the first is exactly 0, so that one token is kept for the smallest mass
     before = jnp.cumsum(jnp.pad(sorted_probs[:, :-1], ((0, 0), (1, 0))), axis=-1)
     # a mass of 1 means everything: rounding must not take the tail away
     kept = (before < mass) | (mass == 1)

@@ -22,7 +22,7 @@ from theory_jax.autoregressive.transformer import feed_forward
 def append_cache(cache_key, cache_value, key, value, *, position):
     r"""The caches with rows position .. position+S-1 replaced by those of the S new tokens; their length L stays.
 
-    A traced position is not checked, and dynamic_update_slice clamps one that is too large: it writes elsewhere, silently.
+    A traced position is not checked, and dynamic_update_slice silently clamps a position that is too large.
 
     Raises ValueError if keys and values differ in shape, the rows do not fit into the cache, or position is negative or so large
     that they reach beyond its end.

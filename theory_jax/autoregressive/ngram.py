@@ -17,7 +17,7 @@ from theory_jax.arguments import (
 
 
 def ngram_counts(tokens, *, order, vocabulary_size):
-    r"""How often each window of `order` tokens occurs: an array with `order` axes of length V. No window leaves its row.
+    r"""Counts of each window of `order` tokens: an array with `order` axes of length V. Windows do not cross rows.
 
     Raises ValueError if a token is outside 0..V-1 or order is below 1.  Source: Chen & Goodman 1999, section 2.
     [B, T] -> [...]
@@ -149,7 +149,7 @@ def _log(probs):
 
 
 def _log_sum(terms, axis):
-    """logsumexp whose gradient is 0, not NaN, where all terms are -inf."""
+    """logsumexp with gradient 0, not NaN, where all terms are -inf."""
     possible = jnp.any(terms > -jnp.inf, axis=axis)
     safe = jnp.where(jnp.expand_dims(possible, axis), terms, 0.0)
     return jnp.where(possible, logsumexp(safe, axis=axis), -jnp.inf)

@@ -108,7 +108,7 @@ def relative_position_bucket(distance, *, buckets, maximum_distance):
     require(maximum_distance > exact, f"maximum_distance is {maximum_distance}; it must be above {exact}, half the buckets")
     require_integers(distance=distance)
     logarithmic = buckets - exact
-    # d/e >= (M/e)^(k/L) says d^L >= M^k e^(L-k), which integers decide exactly; a rounded logarithm misplaces whole powers.
+    # d/e >= (M/e)^(k/L) is d^L >= M^k e^(L-k), which is exact in integers; a rounded logarithm misplaces whole powers.
     starts = [
         bisect_left(range(maximum_distance), maximum_distance**k * exact ** (logarithmic - k), key=lambda d: d**logarithmic)
         for k in range(1, logarithmic)

@@ -82,11 +82,11 @@ def speculative_block(draft_tokens, draft_log_probs, target_log_probs, accept_un
     require_unit_interval(accept_uniforms=accept_uniforms, final_uniform=final_uniform)
     ratio = _ratio(draft_log_probs, target_log_probs[:, :length], draft_tokens=draft_tokens)
     place = jnp.arange(length + 1)
-    # the first rejection; behind the last draft stands one that is always rejected, which no one drafted
+    # the first rejection; a dummy draft after the last one is always rejected
     rejected = jnp.pad(accept_uniforms >= ratio, ((0, 0), (0, 1)), constant_values=True)
     count = jnp.min(jnp.where(rejected, place, length), axis=1)
-    nobody = jnp.full((batch, 1, size), -jnp.inf, draft_log_probs.dtype)
-    residuals = _residual(jnp.concatenate([draft_log_probs, nobody], axis=1), target_log_probs)
+    dummy = jnp.full((batch, 1, size), -jnp.inf, draft_log_probs.dtype)
+    residuals = _residual(jnp.concatenate([draft_log_probs, dummy], axis=1), target_log_probs)
     chosen = jnp.take_along_axis(residuals, count[:, None, None], axis=1)[:, 0]
     last = categorical_from_uniform(chosen, final_uniform)
     drafts = jnp.pad(widened(draft_tokens), ((0, 0), (0, 1)), constant_values=-1)

@@ -46,7 +46,7 @@ def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
     vocabulary_size = logits.shape[2]
     targets = jnp.where(mask, widened(targets), 0)
     require_tokens(vocabulary_size, targets=targets)
-    # Silenced before the logarithm: padding may hold infinities, whose gradient would be NaN after it.
+    # Masked before the logarithm: padding may hold infinities, with NaN gradients.
     log_probs = jax.nn.log_softmax(jnp.where(mask[..., None], logits, 0.0))
     one_hot = jax.nn.one_hot(targets, vocabulary_size, dtype=logits.dtype)
     law = (1 - label_smoothing) * one_hot + label_smoothing / vocabulary_size

@@ -144,7 +144,7 @@ def forward_operations(*, vocabulary_size, length, width, layers, feed_forward_w
 
 
 class _Named:
-    """A dictionary of parameters that says what it lacks."""
+    """A dictionary of parameters that names a missing one."""
 
     def __init__(self, name, entries):
         self._name, self._entries = name, entries
@@ -158,7 +158,7 @@ class _Named:
 
 
 class DecoderTransformer(nnx.Module):
-    """decoder_logits with its own parameters, whose layers only hold them."""
+    """decoder_logits with its own parameters; its layers only hold them."""
 
     def __init__(self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, rngs: nnx.Rngs):
         common, self.heads = dict(param_dtype=jnp.result_type(float), rngs=rngs), heads

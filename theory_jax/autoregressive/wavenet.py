@@ -136,7 +136,7 @@ def _require_matrix(outputs, inputs, **parameters):
 
 
 class WaveNet(nnx.Module):
-    """Codes [B, T], classes [B] -> logits [B, T, V] of every code given those before it: residual blocks, whose skips add up."""
+    """Codes [B, T], classes [B] -> logits [B, T, V] of every code given those before it: residual blocks with summed skips."""
 
     def __init__(self, *, num_levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0, rngs: nnx.Rngs):
         common = dict(param_dtype=jnp.result_type(float), rngs=rngs)
@@ -162,7 +162,7 @@ class WaveNet(nnx.Module):
 
 
 class _Block(nnx.Module):
-    """gated_residual_block with its own parameters, whose gates' biases are an example's: its class adds to them."""
+    """gated_residual_block with its own parameters; the class of an example adds to the gates' biases."""
 
     def __init__(self, channels, skip_channels, taps, dilation, classes, common):
         self.taps, self.dilation = taps, dilation

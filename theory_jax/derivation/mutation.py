@@ -2,7 +2,7 @@
 
 An expression is changed at one place (a number by a tenth, an exponent by one, a sign, a term or a factor left out, a ratio
 turned over, arguments swapped); a step's Python is changed in the same ways where it computes what is compared. A mutant that
-raises is refused, and so is one that does not end: SymPy's limits and integrals run forever on some expressions. (The limit is a
+raises is refused, as is a mutant that does not end: SymPy's limits and integrals run forever on some expressions. (The limit is a
 signal of the system; Windows has none.)
 
 Some mutants are no mistakes and are left out: those equal to the original; those of a step that change both sides, which

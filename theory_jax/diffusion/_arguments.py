@@ -6,7 +6,7 @@ from theory_jax.arguments import require, require_values
 
 
 def require_clip(clip):
-    """What data are clipped to: a positive bound, or None."""
+    """The clipping bound of data: positive, or None."""
     require(clip is None or clip > 0, f"clip is {clip}; it must be positive, or None for no clipping")
 
 

@@ -17,7 +17,7 @@ def shares(t, s, alpha_bar, eta):
 
 
 def require_eta(t, s, alpha_bar, eta):
-    """How random a jump is: the new noise may not be more than all the noise of level s."""
+    """The standard deviation of a jump's noise: at most all the noise of level s."""
     require_at_least(0, eta=eta)
     if eta > 1:  # up to 1 some of the old noise is always left
         _, old = shares(t, s, alpha_bar, eta)

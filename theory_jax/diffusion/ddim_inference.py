@@ -113,8 +113,8 @@ def spherical_interpolation(a, b, weight):
     # The sine is the length of what b has next to a. The angle from both: an arc cosine alone is blunt near its ends.
     unit_a, unit_b = (flat / per_example(length, flat) for flat, length in zip((flat_a, flat_b), lengths, strict=True))
     cosine = jnp.sum(unit_a * unit_b, axis=1)
-    beside = jnp.sum((unit_b - cosine[:, None] * unit_a) ** 2, axis=1)
-    sine = jnp.sqrt(jnp.where(straight, 1.0, beside))
+    rest = jnp.sum((unit_b - cosine[:, None] * unit_a) ** 2, axis=1)
+    sine = jnp.sqrt(jnp.where(straight, 1.0, rest))
     angle = jnp.arctan2(sine, jnp.where(straight, 0.0, cosine))
     of_a = jnp.where(straight, 1 - weight, jnp.sin((1 - weight) * angle) / sine)
     of_b = jnp.where(straight, weight, jnp.sin(weight * angle) / sine)

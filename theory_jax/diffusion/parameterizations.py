@@ -150,8 +150,8 @@ def _posterior(t, alpha_bar, x):
 
 
 def _data_and_noise(prediction, x_t, t, alpha_bar, source):
-    """The pair that a prediction stands for. From the velocity both are read without dividing, from the others by solving
-    x_t = sqrt(a) x_0 + sqrt(1 - a) noise for the one that is missing; who does not use it never sees what a_t = 0 makes of it."""
+    """Data and noise of a prediction. From the velocity both follow without division, otherwise by solving
+    x_t = sqrt(a) x_0 + sqrt(1 - a) noise for the missing one; unless it is used, its division by a_t = 0 has no effect."""
     signal, noisy = _roots(t, alpha_bar, x_t)
     if source == "velocity":
         return signal * x_t - noisy * prediction, noisy * x_t + signal * prediction

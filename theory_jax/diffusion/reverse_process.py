@@ -32,7 +32,7 @@ def posterior_log_variance(t, alpha_bar):
     require_timesteps(alpha_bar, t=t)
     t = widened(t)
     first = t == 1
-    share = jnp.where(first, 1.0, share_of_noise(t, alpha_bar))  # no slope of log 0 gets into what stands at t = 1
+    share = jnp.where(first, 1.0, share_of_noise(t, alpha_bar))  # keeps the gradient of log 0 out of the value at t = 1
     return jnp.where(first, -jnp.inf, jnp.log(beta_at(t, alpha_bar)) + jnp.log(share))
 
 

@@ -55,7 +55,7 @@ def variational_weight(t, alpha_bar, *, variance="large"):
     a_t, beta = level_at(t, alpha_bar), beta_at(t, alpha_bar)
     require_signal("alpha_bar[t]", a_t)
     variances = jnp.exp(reverse_log_variance(t, alpha_bar, variance=variance))
-    kept = a_t / level_at(t - 1, alpha_bar)  # 1 - beta_t, whose digits a difference would lose where little is kept
+    kept = a_t / level_at(t - 1, alpha_bar)  # 1 - beta_t; a difference would lose its digits where it is small
     return beta**2 / (2 * variances * kept * (1 - a_t))
 
 

@@ -126,7 +126,7 @@ def low_discrepancy_times(u, *, batch_size):
 
 
 def _signal(log_snr):
-    """alpha = sqrt(sigmoid(lambda)); sigma is that of -lambda. Through the logarithm, whose slope survives where sigmoid is 1."""
+    """alpha = sqrt(sigmoid(lambda)); sigma is that of -lambda. Through the logarithm, with a gradient also where sigmoid is 1."""
     return jnp.exp(jax.nn.log_sigmoid(log_snr) / 2)
 
 

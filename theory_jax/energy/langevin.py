@@ -1,4 +1,4 @@
-"""Langevin sampling: a random walk down an energy whose long run has the law e^-E, and what its finite step costs."""
+"""Langevin sampling: a random walk down an energy with stationary law e^-E, and the bias of its finite step."""
 
 import math
 

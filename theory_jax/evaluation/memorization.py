@@ -1,4 +1,4 @@
-"""Memorization (lecture 14): how a generator that replays its training set is told from one that has learned the law.
+"""Memorization (lecture 14): tests that distinguish copies of the training set from samples of the distribution.
 
 Points are rows, of pixels or of features; distances are Euclidean.
 """

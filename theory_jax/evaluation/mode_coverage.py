@@ -92,7 +92,7 @@ def collision_log_probability(log_probs, *, sample_size):
 
     def add_mode(chances, p):
         """distinct[j]: j draws are of the modes so far, no two alike; first[j]: so are j + 1, and one more is the first to
-        repeat. A mode that is added is one of these draws or none, and the one that is repeated or not."""
+        repeat. A further mode is among these draws or not, and is the repeated one or not."""
         distinct, first = chances
         one_less = lambda chance: jnp.concatenate([jnp.zeros_like(chance[:1]), chance[:-1]])  # noqa: E731
         return (distinct + draws * p * one_less(distinct), first + (draws + 1) * p * (one_less(first) + p * distinct)), None

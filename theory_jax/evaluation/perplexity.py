@@ -1,7 +1,7 @@
 """Perplexity (lecture 14): what it counts, how low it can be, and when two models with different tokens can be compared.
 
-log_probs [B, T] are log q(t_i | t_1, ..., t_(i-1)) of the tokens of B sequences, in nats. mask: 1 = counts; what stands where it
-is 0 has no influence, whatever it is.
+log_probs [B, T] are log q(t_i | t_1, ..., t_(i-1)) of the tokens of B sequences, in nats. mask: 1 = counts; values where it
+is 0 have no influence.
 """
 
 import math

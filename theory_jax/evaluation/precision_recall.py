@@ -1,4 +1,4 @@
-"""Precision and recall, density and coverage (lecture 14): bad samples told from missing modes by counts of points in balls.
+"""Precision and recall, density and coverage (lecture 14): bad samples and missing modes by counts of points in balls.
 
 Points are rows, of features above all; distances are Euclidean.
 """

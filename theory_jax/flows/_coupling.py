@@ -1,4 +1,4 @@
-"""What coupling layers share: masks, which tell what passes unchanged, and what a network sees of an example."""
+"""Shared parts of coupling layers: masks of the entries that pass unchanged, and the inputs of networks."""
 
 import itertools
 
@@ -21,7 +21,7 @@ def require_mask(x, mask):
 
 
 def conditioned(x, mask, fn, name):
-    """What fn makes of the entries that pass, with 0 for the others."""
+    """fn of the entries that pass, with 0 for the others."""
     result = fn(jnp.where(mask, x, 0))
     require(
         jnp.shape(result) == x.shape, f"{name} gives shape {list(jnp.shape(result))}; it must keep that of x, {list(x.shape)}"
@@ -52,13 +52,13 @@ def applied(parts, x):
 
 
 def known(mask_fn, **sizes):
-    """A mask as NumPy's array, whose values are there while everything else is traced."""
+    """A mask as a NumPy array, with concrete values while everything else is traced."""
     with jax.ensure_compile_time_eval():
         return np.asarray(mask_fn(**sizes))
 
 
 def from_half(parts, kept, mask):
-    """What a network makes of the entries that pass, at the others: an array for each number that it has for them."""
+    """Outputs of a network on the entries that pass, at the other entries: an array for each output per entry."""
     passing, moving = np.flatnonzero(mask), np.flatnonzero(~mask)
     answers = applied(parts, kept[:, passing])
     return [

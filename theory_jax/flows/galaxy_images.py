@@ -114,7 +114,7 @@ def gaussian_point_spread(images, *, sigma):
 
 
 def image_moments(images, grid_x, grid_y):
-    r"""Of each image (F, cx, cy, xx, yy, xy): its flux, the centroid, and the second moments about it, both weighted by light.
+    r"""(F, cx, cy, xx, yy, xy) of each image: flux, light-weighted centroid, and light-weighted second moments about it.
 
     F = sum I, cx = sum I x / F, xx = sum I (x - cx)^2 / F, and so on; the sums run over pixels.
 

@@ -21,7 +21,7 @@ class Generator:
     derivative: Callable  # f'(e^l)
     at_zero: float  # f(0)
     slope_at_infinity: float  # f'(infinity) = lim f(u)/u
-    adjoint: str | None = None  # the divergence whose generator is u f(1/u); None: itself
+    adjoint: str | None = None  # the divergence with the generator u f(1/u); None: itself
 
 
 def jensen_shannon(log_ratio):

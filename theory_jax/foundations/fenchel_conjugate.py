@@ -1,7 +1,7 @@
 """Convex conjugates of the generators: f*(t) = sup_{u >= 0} (u t - f(u)), and the maps of a network's output into dom f*.
 
-u is the density ratio, t the value of a critic. The generators themselves are rows of `f_divergence`; here stand their
-conjugates, on the domain whose upper end is f'(infinity).
+u is the density ratio, t the value of a critic. The generators themselves are rows of `f_divergence`; here are their
+conjugates, on the domain with upper end f'(infinity).
 """
 
 import math

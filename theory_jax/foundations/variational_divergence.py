@@ -1,6 +1,6 @@
 """Variational divergence (lecture 3): an f-divergence as the best a critic can do, and what weaker critics still tell.
 
-Local names: T is the critic, u = p/q the density ratio, T_opt = f'(u) the best critic, u_T = (f*)'(T) the ratio it stands for.
+Local names: T is the critic, u = p/q the density ratio, T_opt = f'(u) the best critic, u_T = (f*)'(T) its ratio.
 """
 
 import math

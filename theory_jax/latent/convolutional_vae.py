@@ -44,7 +44,7 @@ def transposed_convolution2d(x, weight, bias, *, stride=1, padding=0):
     require(min(whole) > 2 * padding, left)
     outputs = jnp.einsum("cokl,bcij->klboij", weight, x)
     spread = 0.0
-    for a, b in np.ndindex(weight.shape[2:]):  # each product lies `stride` apart, shifted by its place in the kernel
+    for a, b in np.ndindex(weight.shape[2:]):  # products are `stride` apart, shifted by the place in the kernel
         holes = [(at, length - 1 - at, stride - 1) for at, length in ((a, weight.shape[2]), (b, weight.shape[3]))]
         spread = spread + lax.pad(outputs[a, b], jnp.zeros((), outputs.dtype), [(0, 0, 0), (0, 0, 0), *holes])
     kept = [slice(padding, side - padding) for side in whole]

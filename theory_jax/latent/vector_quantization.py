@@ -1,4 +1,4 @@
-"""Vector quantization (lecture 23): an autoencoder whose code is a list of integers, and how it is trained all the same.
+"""Vector quantization (lecture 23): an autoencoder with a list of integers as code, and its training.
 
 z is what the encoder gives, a code e is a row of the codebook.
 """

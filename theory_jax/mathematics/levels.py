@@ -1,4 +1,4 @@
-"""What the functions of diffusion do with levels and batches: look a level up, bring it to the batch, sum. Theory wing."""
+"""Levels of diffusion: look one up, broadcast it to the batch, sum. Theory wing."""
 
 import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""Variants of direct preference optimization (lecture 55): what stands in the place of -log sigma(beta h).
+"""Variants of direct preference optimization (lecture 55): alternatives to the loss -log sigma(beta h).
 
 Log-probabilities are of whole completions.
 """
@@ -76,7 +76,7 @@ def kto_loss(
         require_values(name, array, np.isfinite, "finite")
     beyond = kl_coefficient * (policy_log_probs - reference_log_probs - jax.lax.stop_gradient(reference_point))
     desirable = jnp.asarray(desirable, bool)
-    # e^(log sigma), whose slope is right on both sides; a sigma that rounds to 1 has none
+    # e^(log sigma) has the right gradient on both sides; a sigma that rounds to 1 has none
     loss = jnp.exp(jax.nn.log_sigmoid(jnp.where(desirable, -beyond, beyond)))
     return jnp.where(desirable, desirable_weight * loss, undesirable_weight * loss)
 

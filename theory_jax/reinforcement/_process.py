@@ -49,7 +49,7 @@ def require_discount(discount):
 
 
 def counted_mask(mask, **steps):
-    """The mask as booleans: of the shape of the named array, with 0 and 1 only, and one that counts in every row."""
+    """The mask as booleans: of the shape of the named array, with 0 and 1 only, and a 1 in every row."""
     require_same_shape(**steps, mask=mask)
     require(mask.shape[1] > 0, f"mask has shape {list(mask.shape)}; it must have at least one step")
     require_binary(mask=mask)

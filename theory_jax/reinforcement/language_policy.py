@@ -40,7 +40,7 @@ def masked_token_log_probs(tokens, logits, mask):
     mask = counted_mask(mask, tokens=tokens)
     tokens = jnp.where(mask, widened(tokens), 0)
     require_tokens(logits.shape[2], tokens=tokens)
-    # Silenced before the logarithm: padding may hold infinities, whose gradient would be NaN after it.
+    # Masked before the logarithm: padding may hold infinities, with NaN gradients.
     log_probs = jax.nn.log_softmax(jnp.where(mask[..., None], logits, 0.0), axis=-1)
     return jnp.where(mask, jnp.take_along_axis(log_probs, tokens[..., None], axis=-1)[..., 0], 0.0)
 

@@ -1,8 +1,8 @@
 """Returns and advantages (lectures 49 and 50): how much of the observed future to believe, and how much of a guess.
 
 A row has T steps: rewards[t], values[t] of the state before step t, and values[T], the guess for what follows the row.
-terminals[t] is 1 if step t ended its episode: nothing that comes later counts for it. An episode that a time limit cuts has not
-ended: its row stops there, and the last value stands for the rest.
+terminals[t] is 1 if step t ended its episode: later rewards do not count for it. An episode cut by a time limit has not
+ended: its row stops there, and the last value estimates the rest.
 """
 
 import jax

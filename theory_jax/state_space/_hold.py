@@ -1,4 +1,4 @@
-"""What a held input does to diagonal systems, of whatever number of axes."""
+"""Discretization of diagonal systems with a held input, for any number of axes."""
 
 import jax.numpy as jnp
 import numpy as np

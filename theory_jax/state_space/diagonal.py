@@ -1,4 +1,4 @@
-r"""Diagonal state spaces, S4D (lecture 56): M complex modes a channel, each of which stands for itself and its conjugate.
+r"""Diagonal state spaces, S4D (lecture 56): M complex modes per channel, each with its conjugate.
 
 A = -e^log_negative_real + i imaginary, B = 1, C = output_weights, and the step e^log_step of a channel, during which the input is
 held.

@@ -1,4 +1,4 @@
-r"""Discretization (lecture 56): x' = A x + B u, whose input is held for a step, as a recurrence x_t = A_bar x_(t-1) + B_bar u_t.
+r"""Discretization (lecture 56): x' = A x + B u, with the input held for a step, as a recurrence x_t = A_bar x_(t-1) + B_bar u_t.
 
 One system at a time: a [S, S], b [S, M] for M inputs. Every rule gives the pair (A_bar, B_bar); the current input acts at once.
 step_size is a positive number or an array without axes, in which the rules are differentiable.

@@ -1,4 +1,4 @@
-r"""Selective state spaces (lecture 56): a recurrence whose step, input and output matrices are chosen by each token, as in Mamba.
+r"""Selective state spaces (lecture 56): a recurrence with step, input and output matrices chosen by each token, as in Mamba.
 
 D channels of N states each. a [D, N]: the diagonal of A in every channel; step_size [B, T, D], b and c [B, T, N]: from tokens.
 """

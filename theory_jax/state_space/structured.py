@@ -1,4 +1,4 @@
-r"""Structured state spaces (lecture 56): S4, whose matrix is a normal one minus an outer product of vectors.
+r"""Structured state spaces (lecture 56): S4, with a normal matrix minus an outer product of vectors.
 
 In the coordinates of the normal part's eigenvectors the system is a diagonal Lambda (eigenvalues) and vectors low_rank, b and c,
 complex [S] each: A = Lambda - p p*.

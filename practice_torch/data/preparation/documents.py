@@ -37,7 +37,7 @@ class Piece:
 
 @dataclass
 class Tally:
-    """What was read, and what was left out because it is unusable."""
+    """Counts of documents read, and of unusable ones left out."""
 
     documents: int = 0
     text_bytes: int = 0
@@ -141,7 +141,7 @@ def _plain(piece, skip_unusable, tally):
 
 
 def _cut(file, position, size):
-    """Where the file is cut near a position: before the next line's end, or between two characters if that is far away."""
+    """The cut near a position of the file: before the next line's end, or between two characters if that is far away."""
     if position <= 0 or position >= size:
         return max(0, min(position, size))
     file.seek(position - 1)

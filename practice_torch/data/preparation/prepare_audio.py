@@ -40,7 +40,7 @@ def prepare(sources, out, options, say):
 
 
 def summary(manifest):
-    """What was prepared, in words."""
+    """Summary of the prepared data."""
     classes, hours = manifest["classes"], manifest["samples"] / manifest["sample_rate"] / 3600
     labels = "no labels" if classes is None else f"{len(classes)} classes"
     return f"{manifest['count']} sounds, {hours:.3g} hours at {manifest['sample_rate']} Hz, {labels}"

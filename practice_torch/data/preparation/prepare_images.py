@@ -40,7 +40,7 @@ def prepare(sources, out, options, say):
 
 
 def summary(manifest):
-    """What was prepared, in words."""
+    """Summary of the prepared data."""
     classes = manifest["classes"]
     labels = "no labels" if classes is None else f"{len(classes)} classes"
     (least_height, height), (least_width, width) = manifest["height"], manifest["width"]

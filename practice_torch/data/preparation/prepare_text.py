@@ -50,14 +50,14 @@ class Options(preparing.Options):
                 raise ValueError(f"{name} is {value}; it must be between {least} and {largest}")
 
     def lasting(self):
-        """What shapes the result: merges and sample do where tokens are learned."""
+        """Options that affect the result; merges and sample only if tokens are learned."""
         unused = () if self.tokens == "learned" else ("merges", "sample")
         return {name: value for name, value in super().lasting().items() if name not in unused}
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """How text becomes tokens, in any process: library is bytes, diptych (with the class of its tokenizer) or another's."""
+    """A tokenizer for worker processes: library is bytes, diptych (with the class of its tokenizer) or an external one."""
 
     library: str
     file: Path | None
@@ -144,7 +144,7 @@ def prepare(sources, out, options, say, byte_pairs):
 
 
 def summary(manifest):
-    """What was prepared, in words."""
+    """Summary of the prepared data."""
     return (
         f"{manifest['count']} tokens ({manifest['dtype']}, vocabulary {manifest['vocabulary']}) of {manifest['documents']} "
         f"documents, {manifest['text_bytes'] / max(manifest['count'], 1):.2f} bytes a token"

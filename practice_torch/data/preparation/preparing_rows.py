@@ -1,4 +1,4 @@
-"""What `prepare images` and `prepare audio` share: entries of the sources become rows of Arrow shards, in several processes."""
+"""Shared parts of `prepare images` and `prepare audio`: entries of the sources become rows of Arrow shards, in parallel."""
 
 import hashlib
 import json

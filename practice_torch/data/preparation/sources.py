@@ -1,4 +1,4 @@
-"""What `prepare` reads images and sounds from: folders, tar archives, parquet and Arrow files; each example is one entry."""
+"""Sources of images and sounds for `prepare`: folders, tar archives, parquet and Arrow files; each example is one entry."""
 
 import json
 from itertools import groupby

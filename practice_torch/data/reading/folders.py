@@ -64,7 +64,7 @@ def folder_labels(root, files, things):
 
 
 def folder_or_number_labels(root, files, things):
-    """As folder_labels; where all files lie in root itself, the numbers that all their names begin with, if they do."""
+    """Like folder_labels; if all files are in root itself, the leading numbers of their names, if all have one."""
     labels, names = folder_labels(root, files, things)
     if labels is not None:
         return labels, names

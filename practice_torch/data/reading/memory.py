@@ -50,7 +50,7 @@ def _of_machine():
 
 
 def _of_control_groups():
-    """What the limits of the container leave. Unused pages of files are given back when memory is short."""
+    """Memory left by the container's limits. Unused file pages count as free."""
     try:
         groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:

@@ -151,7 +151,7 @@ def window_counts(frames, length):
 
 
 def window_start(sound, length, number, count):
-    """Where window `number` of `count` of a sound begins: they are evenly spaced; a single one begins where it gets audible."""
+    """Start of window `number` of `count` of a sound: evenly spaced; a single window begins at the onset."""
     excess = max(len(sound) - length, 0)
     if count > 1:
         return number * excess // (count - 1)

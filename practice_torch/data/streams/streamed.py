@@ -1,4 +1,4 @@
-"""What the engine needs of a prepared set that stays on disk."""
+"""The engine's interface of a prepared set that stays on disk."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable

@@ -43,7 +43,7 @@ class StreamedImages:
 
     @property
     def varies(self):
-        """Whether draws decide what is seen of an image."""
+        """Whether the visible part of an image is random."""
         return self.side is not None
 
     def batch(self, indices, draws=None):

@@ -116,7 +116,7 @@ class StreamedText:
 
     @property
     def resident_bytes(self):
-        """What the tokens would take on a device."""
+        """Memory of the tokens on a device."""
         return self.tokens * DTYPES[self.shards.dtype.name].itemsize
 
     def batch(self, indices, draws=None):

@@ -1,4 +1,4 @@
-"""What the engine and the experiments need of a data set."""
+"""The interface of a data set for the engine and the experiments."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # the help of a recipe does not need torch
 
 
 class Data(Protocol):
-    """What the engine and the experiments need of a data set."""
+    """The interface of a data set for the engine and the experiments."""
 
     description: Mapping[str, Any]  # can be written as JSON
 

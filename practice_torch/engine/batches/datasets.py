@@ -51,7 +51,7 @@ def blank_data(recipe: Recipe, facts: Mapping[str, Any]) -> Data:
 
 
 def data_help(recipe: Recipe) -> str:
-    """What --data takes, and its limits, for the help of a recipe."""
+    """Values of --data and their limits, for the help of a recipe."""
     if recipe.modality is None:
         return "It reads no data."
     return f"--data takes {modality_of(recipe.modality).FORMS} {LIMITS}"

@@ -1,4 +1,4 @@
-"""Where the training data lie: on the device, which is the fastest, or on the disk, streamed by worker processes.
+"""Placement of the training data: on the device, which is the fastest, or on the disk, streamed by worker processes.
 
 Both give the same batches. `auto` takes the device if the set fits there and if a streamed set would not vary its examples, so
 that what a run computes never depends on how much memory is free.

@@ -1,1 +1,1 @@
-"""What training takes: parameters, operations, memory, threads, throughput, and the environment of a run."""
+"""The cost of training: parameters, operations, memory, threads, throughput, and the environment of a run."""

@@ -32,7 +32,7 @@ def environment(device: torch.device, seconds: float, processes: int = 1) -> dic
 
 
 def arithmetic(device: torch.device) -> dict[str, Any]:
-    """What decides how sums are rounded: a run that resumes with all of it the same ends, on a CPU, in the same bytes."""
+    """Settings that affect rounding: a run resumed with the same settings ends, on a CPU, in the same bytes."""
     found = {"torch": version("torch")}
     if device.type == "cuda":
         return found | {"device": torch.cuda.get_device_name(device)}

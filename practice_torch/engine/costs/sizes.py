@@ -1,4 +1,4 @@
-"""What a recipe takes: parameters, operations of a step, memory, and an estimate of hours. Nothing is computed or loaded.
+"""The cost of a recipe: parameters, operations of a step, memory, and an estimate of hours. Nothing is computed or loaded.
 
 One step of the recipe at its full size runs under torch's FakeTensorMode: shapes, dtypes and lifetimes are those of a real step,
 values and memory are not there. Memory is followed storage by storage, as storages are made and freed; attention is the kernel
@@ -42,7 +42,7 @@ ASSUMPTION = (
 
 
 class StageSizes(NamedTuple):
-    """Of one stage of a recipe: its steps, floating-point operations of one, bytes, hours; of one process."""
+    """One stage of a recipe: steps, floating-point operations per step, bytes, hours; for one process."""
 
     name: str
     steps: int
@@ -68,7 +68,7 @@ class Sizes(NamedTuple):
 
 
 def sizes(module: Any, name: str) -> Sizes:
-    """Of the recipe with this name of an experiment's module."""
+    """The sizes of the named recipe of an experiment's module."""
     recipe = module.RECIPES[name]
     with on_fake_tensors(module, name) as (tally, experiment, data):
         parameters = sum(parameter.numel() for parameter in experiment.parameters())

@@ -1,4 +1,4 @@
-"""How fast a run trains: tokens, images or seconds of sound per second, and the share of a GPU's peak that its products take."""
+"""Training throughput: tokens, images or seconds of sound per second, and the share of a GPU's peak in matrix products."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""What each of several processes computes of an evaluation or a preview, and how the parts come together.
+"""Evaluations and previews shared among processes.
 
 All processes evaluate the same code with the same random numbers, except inside `rows`, where each draws its rows with its
 own generator. A single process computes everything, and draws the same numbers as without this module.
@@ -40,7 +40,7 @@ class Shares:
         self.rank, self.count = (processes.rank, processes.count) if processes else (0, 1)
 
     def takes(self, number: int) -> bool:
-        """Whether this process computes batch `number` of a loop. What a batch draws, every process draws, to stay in step."""
+        """Whether this process computes batch `number` of a loop. Every process draws the random numbers of all batches."""
         return number % self.count == self.rank
 
     def together(self, parts: Sequence[Any]) -> list[Any]:
@@ -71,7 +71,7 @@ class Shares:
         return whole
 
     def _here(self, part):
-        """What was sent: a tensor of a device on that of this process."""
+        """The sent value; tensors of a device are moved to this process's device."""
         if not isinstance(part, _Sent):
             return part
         return part.tensor.to(self._processes.device) if part.of_device else part.tensor

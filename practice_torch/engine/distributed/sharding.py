@@ -92,9 +92,9 @@ class Sharded:
                 module.reshard()
 
     def parts(self, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, list[int]]]:
-        """What this process writes of the tensors into a checkpoint, and where in the whole tensors its parts begin.
+        """This process's parts of the tensors in a checkpoint, and their offsets in the whole tensors.
 
-        Of several copies of the model the first is written; what is whole in every process is written by rank 0.
+        Of several copies of the model the first is written; rank 0 writes unsharded tensors.
         """
         found, offsets = {}, {}
         for name, tensor in tensors.items():

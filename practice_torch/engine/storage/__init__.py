@@ -1,1 +1,1 @@
-"""What a run keeps on disk: run folders, checkpoints, the state of a training run, and locks."""
+"""Storage of a run: run folders, checkpoints, the state of a training run, and locks."""

@@ -144,7 +144,7 @@ def _sharding(offsets):
 def newest(
     folder: str | Path, say: Callable[[str], None], require_sound: Callable[[dict, dict], None] = lambda tensors, facts: None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, facts) of the newest valid checkpoint; every newer one that is skipped is reported to `say`.
+    """(tensors, facts) of the newest valid checkpoint; newer damaged ones are skipped and reported to `say`.
 
     An intact checkpoint can still hold an unusable state: require_sound(tensors, facts) then raises a RunError,
     worded to follow the checkpoint's path.

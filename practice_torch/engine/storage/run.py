@@ -104,7 +104,7 @@ class Run:
     def require_lengths(self, lengths: object) -> None:
         """RunError, worded to follow a checkpoint's path, if metrics.csv or times.csv is shorter than at the checkpoint."""
         if not isinstance(lengths, list) or len(lengths) != len(TABLES) or not all(type(length) is int for length in lengths):
-            raise RunError(f"says {lengths!r} of the lengths of {' and '.join(TABLES)}; it must be their bytes")
+            raise RunError(f"gives {lengths!r} as the lengths of {' and '.join(TABLES)}; they must be numbers of bytes")
         for name, length in zip(TABLES, lengths, strict=True):
             size = (self.folder / name).stat().st_size if (self.folder / name).is_file() else 0
             if not len(TABLES[name]) <= length <= size:
@@ -280,7 +280,7 @@ def _asked(folder):
 
 
 def _is_whole(asked):
-    """Whether there is everything that each command reads, of the type it was written with."""
+    """Whether all entries that commands read exist, with the types they were written with."""
     if not isinstance(asked, dict) or not all(isinstance(asked.get(key), str) for key in ("topic", "recipe")):
         return False
     fields, data = asked.get("fields"), asked.get("data")

@@ -65,7 +65,7 @@ def require_sound(training: TrainingState, tensors: Mapping[str, torch.Tensor], 
     if facts["step"] > training.recipe.steps:
         raise RunError(f"is of step {facts['step']}; the run has {training.recipe.steps}")
     if type(facts["processes"]) is not int:
-        raise RunError(f"says it is of {facts['processes']!r} processes; it must be their number")
+        raise RunError(f"gives {facts['processes']!r} as its number of processes; it must be an integer")
     training.run.require_lengths(facts["lengths"])
     groups = _groups(tensors)
     require_weights(training.experiment.state_dict(), groups["experiment"])

@@ -75,7 +75,7 @@ class Bigan(nn.Module):
         return loss, {"encoder": torch.sigmoid(logits[0].detach()).mean(), "generator": torch.sigmoid(logits[1].detach()).mean()}
 
     def evaluate(self, data):
-        """What the encoder knows, and how nearly the two maps undo each other."""
+        """Accuracy of a probe on the codes, and reconstruction errors of the two maps."""
         held_out = data.batch(torch.arange(min(len(data), 1000)))
         x = self._inside(held_out["image"])
         code, z = self.encoder(x), self._noise(self.recipe.fakes)

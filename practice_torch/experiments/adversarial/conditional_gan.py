@@ -78,7 +78,7 @@ class ConditionalGan(Dcgan):
         return turn(phase, logits, real, self._made(labels), self.recipe, self.statistics)
 
     def evaluate(self, data):
-        """As of adversarial/dcgan, and how often the fakes show what was requested."""
+        """The metrics of adversarial/dcgan, and the share of fakes of the requested class."""
         asked = self._asked(self.recipe.fakes)
         right = self._recognize(self._shown(len(asked)))[1] == asked
         by_class = torch.zeros(self.classes, device=asked.device).index_add(0, asked, right.float()) / torch.bincount(asked)

@@ -145,7 +145,7 @@ class Dcgan(nn.Module):
         return ImageGrid(grid.flatten(0, 1), count, "A column for each class: the first generated images with a confident class")
 
     def _recognize(self, images):
-        """Whether the classifier is sure of each image, and which class it calls it."""
+        """Whether the classifier is confident about each image, and the predicted class."""
         confidence, called = torch.softmax(self._classes(images).float(), dim=1).max(dim=1)
         return confidence >= _SURE, called
 
@@ -156,11 +156,11 @@ class Dcgan(nn.Module):
         return self.discriminator(images).float()
 
     def _asked(self, count):
-        """What fakes are made for, where there is no batch: nothing."""
+        """Conditions of fakes without a batch: none."""
         return torch.arange(count, device=self.statistics.loss.device)
 
     def _made(self, asked):
-        """As many fakes."""
+        """The same number of fakes."""
         noise = torch.randn((len(asked), self.recipe.latent), generator=self.generator, device=asked.device)
         return self.generator_network(noise)
 

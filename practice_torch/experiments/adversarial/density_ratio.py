@@ -82,7 +82,7 @@ class RatioExperiment(nn.Module):
         return torch.stack(losses).sum(), {"nearest": losses[0].detach(), "farthest": losses[-1].detach()}
 
     def evaluate(self, data):
-        """Of the nearest and of the farthest pair: what the ratio should be, and what the classifier makes of it."""
+        """The true ratio and the classifier's, for the nearest and for the farthest pair."""
         points_p, points_q = self._draws(self.recipe.evaluation_draws)
         near, far = (self._log_ratio(pair, points_p[pair]) for pair in (0, -1))
         divergences = self._divergences()

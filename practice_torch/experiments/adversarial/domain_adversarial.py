@@ -29,7 +29,7 @@ def _blurred(images):
 
 
 def _shifted(images):
-    """To the right and down by an eighth of the sides; what comes in is black."""
+    """Shift to the right and down by an eighth of the sides; the border is black."""
     height, width = images.shape[-2:]
     down, right = height // 8, width // 8
     return functional.pad(images, (right, 0, down, 0))[..., :height, :width]
@@ -43,7 +43,7 @@ class DomainRecipe(Recipe):
     """A classifier of labeled images, adapted to changed images without labels, and an unadapted one for comparison."""
 
     change: Literal[tuple(CHANGES)] = "blurred"
-    """How the images of the target domain differ."""
+    """Change that makes the images of the target domain."""
     hidden: Annotated[int, AtLeast(1)] = 128
     """Units of the first hidden layer."""
     features: Annotated[int, AtLeast(1)] = 64
@@ -51,7 +51,7 @@ class DomainRecipe(Recipe):
     largest_weight: Annotated[float, AtLeast(0)] = 1.0
     """Weight of the domain loss at the end of the training."""
     gamma: Annotated[float, AtLeast(0)] = 10.0
-    """How fast the weight rises: tanh(gamma progress / 2) of the largest; 0: no adaptation."""
+    """Rate at which the weight rises: tanh(gamma progress / 2) of the largest; 0: no adaptation."""
     metric: Fixed = "gain"
     direction: Direction = "higher"
 
@@ -163,7 +163,7 @@ def _accuracy(logits, labels):
 
 
 def _proxy_distance(source, target):
-    """Of a logistic regression that is fitted to the even features of both domains and asked about the odd ones."""
+    """Proxy distance by a logistic regression fitted to the even features of both domains and tested on the odd ones."""
     from sklearn.linear_model import LogisticRegression
 
     fitted, asked = (torch.cat([source[k::2], target[k::2]]).float().cpu().numpy() for k in (0, 1))

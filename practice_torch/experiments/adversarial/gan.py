@@ -37,7 +37,7 @@ class GanRecipe(Recipe):
     """Distance from a mode's center within which a generated point counts as good (mixtures only)."""
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -68,7 +68,7 @@ class PointGan(nn.Module):
         return turn(phase, self._logits, real, self._fakes(len(real)), self.recipe, self.statistics)
 
     def evaluate(self, data):
-        """How far real points are from the nearest fake and back, on average; of mixtures, which modes the fakes cover."""
+        """Mean distances from real points to the nearest fake and back; for mixtures also the coverage of modes."""
         real = data.batch()["point"]
         fakes = self._fakes(len(real))
         metrics = {"distance": distance(real, fakes)}

@@ -87,7 +87,7 @@ class Inversion(nn.Module):
         return turn(phase, self._logits, real, self.generator_network(code), self.recipe, self.statistics)
 
     def evaluate(self, data):
-        """How near to held-out images, and to generated ones, the generator comes by each way to a code."""
+        """Reconstruction errors of held-out and of generated images by each inversion method."""
         real = self._held_out(data, self.recipe.inverted)
         codes = self._codes(len(real))
         fakes = self._made(codes)
@@ -169,7 +169,7 @@ class Inversion(nn.Module):
         return self.encoder(images).float()
 
     def _made(self, code):
-        """What the generator makes of codes, [B, D] in -1..1."""
+        """Generated images of codes, [B, D] in -1..1."""
         return self.generator_network(code).flatten(1).float()
 
     def _codes(self, count):

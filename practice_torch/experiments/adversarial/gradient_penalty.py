@@ -50,7 +50,7 @@ class PointsRecipe(Recipe):
     """Points in each of the two batches between which the exact distance is computed."""
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 

@@ -50,7 +50,7 @@ class SpectralGan(Dcgan):
         return NormalizedDiscriminator(shape=shape, width=self.recipe.width, iterations=self.recipe.iterations)
 
     def evaluate(self, data):
-        """As of adversarial/dcgan, and the error of power iteration."""
+        """The metrics of adversarial/dcgan, and the error of power iteration."""
         return super().evaluate(data) | {"norm_error": float((self.discriminator.norms() - 1).abs().max())}
 
 

@@ -90,7 +90,7 @@ class TransductionExperiment(nn.Module):
         return {"attention": attention_map(weights, caption), "answers": self._answers(source[:8])}
 
     def sample(self, count):
-        """What is written for `count` random sequences."""
+        """Outputs for `count` random sequences."""
         shape = (count, self.length)
         device = self.network.head.weight.device
         return {"answers": self._answers(torch.randint(self.symbols, shape, generator=self.generator, device=device))}

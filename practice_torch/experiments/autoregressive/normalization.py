@@ -137,11 +137,11 @@ class DepthStudy(nn.Module):
 
     @torch.enable_grad()
     def _gradient_norms(self, place, tokens):
-        """Of the loss with respect to all parameters of a block together, [N]."""
+        """Gradient norms of the loss with respect to all parameters of each block, [N]."""
         blocks = getattr(self, place).blocks
         leaves = list(blocks.parameters())
         before = [leaf.requires_grad for leaf in leaves]
-        blocks.requires_grad_(True)  # the engine has frozen who does not play
+        blocks.requires_grad_(True)  # the engine has frozen the parameters of other phases
         gradients = torch.autograd.grad(self._loss(place, tokens), leaves)
         for leaf, needed in zip(leaves, before, strict=True):
             leaf.requires_grad_(needed)

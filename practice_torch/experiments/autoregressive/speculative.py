@@ -90,7 +90,7 @@ class SpeculativeDecoding(nn.Module):
         return len(data)
 
     def preview(self, data):
-        """What it writes, given nothing but a line's end."""
+        """Generated text after a line's end."""
         return self.sample(1)
 
     def sample(self, count):

@@ -69,7 +69,7 @@ class BytePairExperiment(nn.Module):
         return {"bytes_per_token": per_token, "uniform_bits_per_byte": math.log2(tokenizer.vocabulary_size) / per_token}
 
     def preview(self, data):
-        """How held-out text is cut, next to the table."""
+        """Tokenized held-out text, and the table."""
         tokenizer = self.tokenizer()
         pieces = [tokenizer.decode([token]) for token in tokenizer.encode(_held_out_bytes(data)[:1500]).tolist()]
         return {"cut": Text("\u00b7".join(pieces), "Held-out text, cut into tokens"), **self.sample(64)}

@@ -121,7 +121,7 @@ class LanguageModel(nn.Module):
         return batch["tokens"][:, 1:].numel()
 
     def tokenizer(self):
-        """Of text to tokens, and back."""
+        """The tokenizer of the text."""
         return kept_tokenizer(self.library, self.get_buffer(self.kept))
 
     def evaluate(self, data):
@@ -142,7 +142,7 @@ class LanguageModel(nn.Module):
         return (data.batch(indices) for indices in torch.arange(len(data)).split(64))
 
     def preview(self, data):
-        """What it writes, given nothing but a line's end."""
+        """Generated text after a line's end."""
         return self.sample(1)
 
     def sample(self, count):
@@ -160,7 +160,7 @@ class LanguageModel(nn.Module):
         else:
             texts = self.write(prompt.expand(1 if how.greedy else count, -1), how.length, how)
             how_written = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.given().items())
-            how_written = "always the most likely token" if how.greedy else f"drawn; {how_written or 'unmodified'}"
+            how_written = "always the most likely token" if how.greedy else f"drawn; {how_written or 'no filters'}"
         written = "\n\n".join(map(tokenizer.decode, texts))
         return {"text": Text(written, f"{len(texts)} x {how.length} tokens, {how_written}.")}
 
@@ -183,7 +183,7 @@ class LanguageModel(nn.Module):
         return beam_search(log_probs(tokens[:, :0]), log_probs, width=width, length=count)
 
     def study(self, data):
-        """What strategies make of the model: texts that go on from held-out beginnings, next to how those really go on."""
+        """Comparison of decoding strategies: continuations of held-out beginnings, next to the real ones."""
         half = max(self.recipe.context // 2, 1)
         length = 8 * half
         size = len(data.stream)
@@ -200,7 +200,7 @@ class LanguageModel(nn.Module):
         return Comparison(written).artifacts(caption) | self._by_width(real[:_SEARCHED, : 2 * half], half)
 
     def _by_width(self, real, half):
-        """What more beams find, and what drawing finds: half a context that goes on from the other half, [N, 2 half]."""
+        """Results of wider beams and of sampling: half a context continued from the other half, [N, 2 half]."""
         begun = real[:, :half]
         texts = {"held-out text": real}
         for name in ("temperature 1", "nucleus 0.9"):

@@ -49,7 +49,7 @@ class WavenetRecipe(Recipe):
 
     @property
     def dilations(self):
-        """Of every block."""
+        """Dilations of all blocks."""
         return tuple(2**i for i in range(self.doublings)) * self.stacks
 
 

@@ -69,7 +69,7 @@ class QuantizedCodes(nn.Module):
         return error + kept + self._penalty(reconstruction, x), logs
 
     def evaluate(self, data):
-        """Of held-out examples: the squared error next to that of their mean, the codes in use, and the prior's bits."""
+        """Squared error of held-out examples and of their mean, number of codes in use, and the prior's bits."""
         error, nats, codes, total, squares = 0.0, 0.0, [], 0.0, 0.0
         for indices in torch.arange(len(data)).split(500):
             batch = data.batch(indices)
@@ -93,7 +93,7 @@ class QuantizedCodes(nn.Module):
         return x
 
     def _penalty(self, reconstruction, x):
-        """What the autoencoder minimizes besides, a scalar."""
+        """Further loss of the autoencoder, a scalar."""
         return 0.0
 
     def _encoded(self, x):
@@ -123,7 +123,7 @@ class QuantizedCodes(nn.Module):
         return self.recipe.codes + as_int64(label)[:, None]
 
     def _of_next(self, logits):
-        """Of each next code: a token that begins is none."""
+        """Logits of each next code, without the start tokens."""
         return logits[..., : self.recipe.codes].float()
 
     def _drawn_codes(self, label):

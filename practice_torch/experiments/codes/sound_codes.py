@@ -97,7 +97,7 @@ class SoundExperiment(nn.Module):
         return -sequence_log_prob(codes, self._logits(codes, batch["label"] if self.classes else None), None)
 
     def _logits(self, codes, label):
-        """Of each code, given those before it and the class: [B, T], [B] or None -> [B, T, V]"""
+        """Logits of each code, given those before it and the class: [B, T], [B] or None -> [B, T, V]"""
         return self.network(codes, label)
 
     def _codes(self, uniforms, label):

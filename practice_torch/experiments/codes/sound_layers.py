@@ -12,7 +12,7 @@ WINDOWS = (64, 128, 256, 512)  # samples: short ones tell onsets apart, long one
 
 
 def steps_of(length, strides):
-    """How many codes a sound of so many samples has. Raises DataError where the strides do not divide it."""
+    """Number of codes of a sound with this many samples. Raises DataError if the strides do not divide it."""
     hop = math.prod(strides)
     if length % hop:
         shown = " x ".join(map(str, strides))

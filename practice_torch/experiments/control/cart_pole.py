@@ -22,7 +22,7 @@ def first_state(uniforms):
 
 
 def accelerations(state, force):
-    """Those of the cart and of the pole's angle, [N, 4], [N] -> [N], [N]: a uniform pole, and no friction."""
+    """Accelerations of the cart and of the pole's angle, [N, 4], [N] -> [N], [N]: a uniform pole, and no friction."""
     _, _, angle, spin = state.unbind(1)
     sine, cosine = angle.sin(), angle.cos()
     pushed = (force + POLE * HALF_LENGTH * spin.square() * sine) / (CART + POLE)

@@ -21,7 +21,7 @@ def first_state(uniforms):
 
 
 def acceleration(state, torque):
-    """That of the angle, [N, 2], [N] -> [N]: a uniform rod, and no friction."""
+    """Acceleration of the angle, [N, 2], [N] -> [N]: a uniform rod, and no friction."""
     inertia = MASS * LENGTH**2 / 3
     return (MASS * GRAVITY * LENGTH / 2 * state[:, 0].sin() + torque) / inertia
 

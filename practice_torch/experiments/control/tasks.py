@@ -193,7 +193,7 @@ class ControlEvaluation:
     }
 
     def evaluate(self, data):
-        """What episodes pay, with actions that are drawn and with the likeliest ones."""
+        """Mean returns of episodes, with sampled and with greedy actions."""
         count = self.recipe.evaluation_episodes
         (drawn, lengths, _), (likeliest, _, _) = (
             self.rollouts.episodes(self.actor, count, self.generator, greedy=greedy) for greedy in (False, True)
@@ -202,7 +202,7 @@ class ControlEvaluation:
         return {name: float(mean) for name, mean in zip(self.explains, means, strict=True)}
 
     def preview(self, data):
-        """Of a task of ours the policy and the value over its angle and its velocity; episodes."""
+        """Policy and value over angle and velocity, for a built-in task; episodes."""
         if self.task.plane is None:
             return self.sample(8)
         states, steepest, fastest = self.task.plane

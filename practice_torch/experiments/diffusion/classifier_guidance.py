@@ -195,7 +195,7 @@ class GuidanceExperiment(nn.Module):
         return {"samples": _IMAGES.in_rows(self._draw(label, how), columns, caption)}
 
     def evaluate(self, data):
-        """How often the requested class is drawn, with guidance and without; what the classifiers know at every level."""
+        """Share of samples of the requested class, with and without guidance; accuracy of the classifiers at every level."""
         label = self._labels(self.recipe.judged_samples)
         metrics = {"loss": self._held_out_loss(data)} | self._verdict(data, self._draw(label, Guiding()), label)
         unguided = self._verdict(data, self._draw(label, Guiding(guidance=0.0)), label)
@@ -211,7 +211,7 @@ class GuidanceExperiment(nn.Module):
         return {**self._samples(self._labels(80), Guiding()), "classifiers": self._by_level(data)}
 
     def study(self, data):
-        """What the scale gives and takes with either classifier, and why; and images of the same noise at four scales."""
+        """Effects of the scale with either classifier, and their cause; images of the same noise at four scales."""
         label = self._labels(self.recipe.compared_samples)
         noise = self._noise(len(label))
         unguided = self._verdict(data, self._draw(label, Guiding(guidance=0.0), noise), label)
@@ -271,7 +271,7 @@ class GuidanceExperiment(nn.Module):
         return torch.cat([self._losses(*part) for part in parts]).mean().item()
 
     def _verdict(self, data, samples, label):
-        """What samples are worth next to held-out data."""
+        """Quality of samples compared with held-out data."""
         drawn, real = _IMAGES.judged_as(samples), _some(data)
         spread = spread_within(drawn, label) / spread_within(real["image"], real["label"])
         verdict = self._judge.verdict(drawn, real["image"], label, real["label"], len(self.classes))

@@ -127,7 +127,7 @@ class EdmExperiment(nn.Module):
         return {"denoised": ImageGrid(((rows + 1) / 2).clamp(0, 1), 15, caption), **self.sample(64)}
 
     def study(self, data):
-        """How far drawn images are from held-out ones, by both methods and the number of network evaluations."""
+        """Distances of drawn images from held-out ones, for both methods, by the number of network evaluations."""
         pairs = [self._distances(data, *(self._levels(n).to(self.levels.device) for n in ((k + 1) // 2, k))) for k in _COMPARED]
 
         def draw(axes):
@@ -161,7 +161,7 @@ class EdmExperiment(nn.Module):
         return karras_sigmas(num_steps=steps, sigma_min=recipe.sigma_min, sigma_max=recipe.sigma_max)
 
     def _losses(self, x0, sigma, noise):
-        """For each pixel, [B]."""
+        """The loss per pixel, [B]."""
         return edm_loss(x0, noise, sigma, self._answer, sigma_data=self.recipe.sigma_data) / x0[0].numel()
 
     def _level(self, normals):

@@ -61,7 +61,7 @@ class LatentDiffusionRecipe(Recipe):
     hidden: Annotated[int, AtLeast(1)] = 32
     """Channels of the autoencoder's convolutions."""
     halvings: Annotated[int, AtLeast(0)] = 1
-    """How often the encoder halves the sides of an image."""
+    """Number of times that the encoder halves the sides of an image."""
     latent_channels: Annotated[int, AtLeast(1)] = 2
     """Channels of a latent."""
     kl_weight: Annotated[float, AtLeast(0)] = 1e-3
@@ -75,7 +75,7 @@ class LatentDiffusionRecipe(Recipe):
     restart_below: Annotated[float, AtLeast(0)] = 0.1
     """First stage vq: a code with an average count per batch below this is replaced by an encoding of the batch; 0: never."""
     prediction: Literal["velocity", "noise"] = "velocity"
-    """What the network predicts; velocity where the last level keeps almost nothing, since latents have no range to clip to."""
+    """Prediction target; velocity if the last level keeps almost nothing, since latents have no range to clip to."""
     num_steps: Annotated[int, AtLeast(2)] = 200
     """Number of noise levels."""
     noise_schedule: Literal["cosine", "scaled_linear"] = "cosine"
@@ -162,7 +162,7 @@ class LatentDiffusionExperiment(nn.Module):
         return self._losses(normalize_latent(latent, scale=self.scale), batch.get("label"), *draws).mean(), {}
 
     def evaluate(self, data):
-        """Of held-out images: the prediction's error, the reconstruction's and the rate; and what samples are worth."""
+        """Errors of prediction and reconstruction, and the rate, on held-out images; and the quality of samples."""
         sums = torch.zeros(3, dtype=torch.float64)
         for number, indices in enumerate(torch.arange(len(data)).split(500)):
             draws = self._draws(len(indices))
@@ -239,7 +239,7 @@ class LatentDiffusionExperiment(nn.Module):
         return self.frozen["decoder"](latent).float().clamp(0, 1)
 
     def _draws(self, count):
-        """What `_losses` draws for so many latents: two uniforms and noise for each."""
+        """Random numbers of `_losses` for `count` latents: two uniforms and noise for each."""
         return torch.rand(2, count, generator=self.generator, device=self.alpha_bar.device), self._noise(count)
 
     def _losses(self, latent, label, uniforms, noise):

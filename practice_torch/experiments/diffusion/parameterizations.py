@@ -38,7 +38,7 @@ class PredictionRecipe(Recipe):
     compact: bool = True
     """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     prediction: Literal["noise", "x0", "velocity"] = "velocity"
-    """What the network predicts."""
+    """Prediction target of the network."""
     num_steps: Annotated[int, AtLeast(3)] = 200
     """Number of noise levels, on the cosine schedule."""
     snr_limit: Annotated[float, Above(0)] = 5.0

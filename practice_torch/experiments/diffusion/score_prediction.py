@@ -50,7 +50,7 @@ class ScoreRecipe(Recipe):
         self._require("shown_steps", self.shown_steps <= self.num_steps, f"at most num_steps ({self.num_steps})")
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -107,7 +107,7 @@ class ScoreExperiment(nn.Module):
         return mixture_score(x, *diffused, self.weights.log())
 
     def evaluate(self, data):
-        """How far the learned score is from the exact one, relative to its size, over all levels and by quarters of them."""
+        """Relative error of the learned score, over all levels and by quarters of them."""
         sizes, errors, losses = self._by_level(data)
         # the excess is what the loss has above that of the exact score, which no network can go below
         metrics = {"relative_score_error": _relative(errors, sizes), "loss": losses.mean().item()}
@@ -142,7 +142,7 @@ class ScoreExperiment(nn.Module):
         return draw(partial(self._noise, score), white, steps, limit=limit, generator=self.generator)
 
     def study(self, data):
-        """What few steps cost: on Gaussian data, where each sampler's law is known, and on the mixture, with both scores."""
+        """Errors with few steps: on Gaussian data, with the exact law of each sampler, and on the mixture, with both scores."""
         counts = [count for count in (2, 3, 5, 10, 20, 50, 100, 200, 1000) if count <= self.recipe.num_steps]
         few = [count for count in counts if count <= 200]  # with more, the variances of 65 536 draws tell nothing
         gaussian = gaussian_errors(self.alpha_bar, 0.25, few, draws=65_536, generator=self.generator)

@@ -124,7 +124,7 @@ class HybridExperiment(BoundExperiment):
         return self._clipped_noise(x, noise_pred.float(), t), v.float()
 
     def _bounds(self, data, count):
-        """For each variance the terms of the bound [N, T+1], bits per dimension, each the mean of two at opposite noises."""
+        """Terms of the bound [N, T+1] for each variance, bits per dimension, averaged over two opposite noises."""
         x0 = self._values(data.batch(torch.arange(min(len(data), count)))["image"])
         alpha_bar, steps = self.alpha_bar, self.recipe.num_steps
         fixed = ("small", "large")

@@ -115,7 +115,7 @@ class TextExperiment(nn.Module):
         return self._losses(x0, torch.where(dropped, self.nothing, tokens)).mean(), {}
 
     def evaluate(self, data):
-        """How often samples are what their captions say, and the loss on held-out pictures."""
+        """Share of samples that match their captions, and the loss on held-out pictures."""
         batch = data.batch(torch.arange(min(len(data), 1000)))
         x0, tokens, asked = self._captioned(batch)
         real = self._right((x0 + 1) / 2, asked)

@@ -76,7 +76,7 @@ class DiffusionRecipe(Recipe):
     compact: bool = True
     """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     prediction: Literal[KINDS] = "noise"
-    """What the network predicts."""
+    """Prediction target of the network."""
     num_steps: Annotated[int, AtLeast(2)] = 200
     """Number of noise levels."""
     noise_schedule: Literal["cosine", "linear"] = "cosine"
@@ -106,7 +106,7 @@ class DiffusionRecipe(Recipe):
     metric: Fixed = "frechet_distance"
 
     def medium(self):
-        """What the examples are."""
+        """Medium of the examples."""
         return Images()
 
     def __post_init__(self):
@@ -154,7 +154,7 @@ class SoundDiffusionRecipe(Recipe):
     compact: bool = True
     """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     prediction: Literal[KINDS] = "noise"
-    """What the network predicts."""
+    """Prediction target of the network."""
     num_steps: Annotated[int, AtLeast(2)] = 200
     """Number of noise levels."""
     noise_schedule: Literal["cosine", "linear"] = "cosine"
@@ -187,7 +187,7 @@ class SoundDiffusionRecipe(Recipe):
     direction: Direction = "higher"
 
     def medium(self):
-        """What the examples are."""
+        """Medium of the examples."""
         return Sounds(self.gain, self.sample_rate)
 
     def backbone(self, shape, classes):
@@ -225,7 +225,7 @@ class DiffusionExperiment(MediaModel):
 
     @property
     def remarks(self):
-        """What to know before the training begins: that the schedule ends too early."""
+        """Warning before the training if the schedule ends too early."""
         left = self.alpha_bar[-1].item()
         bits = -math.log1p(-left) / math.log(4)  # prior_kl of a dimension at the end of its range
         if bits < 0.01:
@@ -303,7 +303,7 @@ class DiffusionExperiment(MediaModel):
         return total / counts
 
     def judged_sampling(self):
-        """How the samples are drawn that an evaluation judges."""
+        """Sampling options of evaluations."""
         return Drawing(sampler="ddim", steps=self.recipe.judged_steps)
 
     def drawn(self, label, how, noise=None):

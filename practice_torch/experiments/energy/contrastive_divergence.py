@@ -37,7 +37,7 @@ class BoltzmannRecipe(Recipe):
     particles: Annotated[int, AtLeast(0)] = 100
     """Persistent chains, each continued where the last update left it (PCD); 0: the chains begin at the batch's images (CD)."""
     pixels: Literal["threshold", "stochastic"] = "threshold"
-    """How pixels become bits: 1 above the threshold, or drawn anew for every batch with the intensity as the probability."""
+    """Binarization of pixels: 1 above the threshold, or drawn for every batch with the intensity as probability."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Threshold of the binarization."""
     temperatures: Annotated[int, AtLeast(2)] = 1000
@@ -131,7 +131,7 @@ class BoltzmannExperiment(nn.Module):
 
     @torch.no_grad()
     def _walk(self, start, steps):
-        """Where chains of so many Gibbs steps end."""
+        """The final states of chains of this many Gibbs steps."""
         pixels, hidden = self.weight.shape
         uniforms = (self._uniforms((steps, len(start), units)) for units in (hidden, pixels))
         return chain(start, *uniforms, *self._machine())

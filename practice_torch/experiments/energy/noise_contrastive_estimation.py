@@ -43,7 +43,7 @@ class ContrastRecipe(Recipe):
     metric: Fixed = "negative_log_likelihood"
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 

@@ -58,7 +58,7 @@ class PointEnergyRecipe(Recipe):
         self._require("buffer_size", self.buffer_size >= self.batch_size, f"at least batch_size ({self.batch_size})")
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -102,7 +102,7 @@ class ImageEnergyRecipe(Recipe):
 
 @dataclass(frozen=True)
 class ChainOptions(Bounded):
-    """How samples are drawn."""
+    """Options of the chains that draw samples."""
 
     steps: Annotated[int, AtLeast(1)] = 500
     """Langevin steps of a chain that begins at noise."""
@@ -230,7 +230,7 @@ class ImageEnergy(EnergyExperiment):
     }
 
     def evaluate(self, data):
-        """How well the energy tells other classes, and noise, from held-out images of the class."""
+        """AUC of the energy for other classes, and for noise, against held-out images of the class."""
         normal, other = self._classes(data)
         energies = self._energies(normal)
         noise = self._energies(self._fresh(len(normal), normal.device))

@@ -44,7 +44,7 @@ class ScoreMatchingRecipe(Recipe):
     metric: Fixed = "relative_score_error"
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -80,7 +80,7 @@ class ScoreMatchingExperiment(nn.Module):
         return variance_reduced_sliced_loss(noisy, rademacher_from_uniforms(uniforms), self.network).mean(), {}
 
     def evaluate(self, data):
-        """How far the learned score is from the exact one, at held-out points with noise."""
+        """Distance between the learned and the exact score, at held-out points with noise."""
         x = data.batch()["point"]
         noisy = x + self.recipe.sigma * self._normal(x)
         exact = self.exact_score(noisy)
@@ -117,7 +117,7 @@ class ScoreMatchingExperiment(nn.Module):
         return self.network(x.float()).to(x.dtype)
 
     def exact_score(self, x):
-        """That of the mixture with the noise, in float64.
+        """The score of the mixture with the noise, in float64.
 
         [B, D] -> [B, D]
         """

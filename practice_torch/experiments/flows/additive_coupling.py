@@ -25,7 +25,7 @@ class NiceRecipe(Recipe):
     metric: Fixed = "negative_log_likelihood"
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -36,7 +36,7 @@ class PixelNiceRecipe(Recipe):
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
     alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
-    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    """Margin of pixels from 0 and 1 before the logit; 0: pixels minus 1/2 in place of logits."""
     noises: Annotated[int, AtLeast(1)] = 4
     """Draws of the noise per held-out image, over which the bits are averaged."""
     layers: Annotated[int, AtLeast(1)] = 8

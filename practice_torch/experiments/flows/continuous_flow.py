@@ -28,7 +28,7 @@ class ContinuousFlowRecipe(Recipe):
     metric: Fixed = "negative_log_likelihood"
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 

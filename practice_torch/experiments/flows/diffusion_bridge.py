@@ -39,7 +39,7 @@ class BridgeRecipe(Recipe):
     metric: Fixed = "energy_distance_linear"
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -52,7 +52,7 @@ class BridgedPoints(PointMatching):
     }
 
     def evaluate(self, data):
-        """How far points are from held-out ones that are drawn in each of the ways."""
+        """Distances from held-out points, for points drawn by each of the methods."""
         metrics, points = super().evaluate(data), data.batch(torch.arange(min(len(data), 4096)))["point"]
         noise, steps = self._noise(len(points)), self.recipe.judged_steps
         linear = carried(self.linear_velocity, noise, Solving(steps=steps))

@@ -50,7 +50,7 @@ class PointMatchingRecipe(Recipe):
     metric: Fixed = "energy_distance"
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -98,7 +98,7 @@ class PointMatching(nn.Module):
         return torch.randn(points.shape, generator=generator, device=points.device), points
 
     def evaluate(self, data):
-        """How far drawn points are from held-out ones, with many and with few steps; their log-density; and the loss.
+        """Distances of drawn points from held-out ones, with many and with few steps; their log-density; and the loss.
 
         The loss is always that of the same noise.
         """
@@ -143,7 +143,7 @@ class PointMatching(nn.Module):
 
     @torch.no_grad()
     def _ways(self, noise):
-        """Where the paths from noise [B, D] are at each of 33 times, [33, B, D]."""
+        """Positions of the paths from noise [B, D] at 33 times, [33, B, D]."""
         places = [noise]
         for time in torch.arange(32, device=noise.device) / 32:
             places.append(places[-1] + self.velocity(places[-1], time.to(noise.dtype).expand(len(noise))) / 32)
@@ -189,7 +189,7 @@ class MatchingRecipe(Recipe):
     metric: Fixed = "frechet_distance"
 
     def medium(self):
-        """What the examples are."""
+        """Medium of the examples."""
         return Images()
 
     def backbone(self, shape, classes):
@@ -237,7 +237,7 @@ class SoundMatchingRecipe(Recipe):
     direction: Direction = "higher"
 
     def medium(self):
-        """What the examples are."""
+        """Medium of the examples."""
         return Sounds(self.gain, self.sample_rate)
 
     def backbone(self, shape, classes):

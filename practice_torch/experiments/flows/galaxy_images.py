@@ -93,7 +93,7 @@ class GalaxyExperiment(nn.Module):
         return self._losses(images, properties).mean(), {}
 
     def evaluate(self, data):
-        """How well generated galaxies follow the properties of held-out ones, and the loss there."""
+        """Agreement of generated galaxies with the properties of held-out ones, and the held-out loss."""
         images, properties = self.examples(data.batch(torch.arange(min(len(data), self.recipe.judged_samples))))
         losses = [self._losses(*rows) for rows in zip(images.split(ROWS), properties.split(ROWS), strict=True)]
         found = agreement(measured(self.drawn(properties)), measured(images)).tolist()
@@ -148,7 +148,7 @@ class GalaxyExperiment(nn.Module):
         return torch.asinh(images / self.recipe.softening)
 
     def _losses(self, images, properties):
-        """For each pixel, [B]."""
+        """The loss per pixel, [B]."""
         x1 = self.stretched(images)
         time, x0 = torch.rand(len(x1), generator=self.generator, device=x1.device), self._noise(len(x1))
         return conditional_flow_matching_loss(x0, x1, time, self._velocity(properties)) / x1[0].numel()

@@ -31,7 +31,7 @@ class CoupledRecipe(Recipe):
     metric: Fixed = "energy_distance_few"
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 

@@ -18,7 +18,7 @@ class GlowRecipe(Recipe):
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
     alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
-    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    """Margin of pixels from 0 and 1 before the logit; 0: pixels minus 1/2 in place of logits."""
     noises: Annotated[int, AtLeast(1)] = 4
     """Draws of the noise per held-out image, over which the bits are averaged."""
     levels: Annotated[int, AtLeast(1)] = 2

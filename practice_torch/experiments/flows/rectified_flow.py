@@ -47,7 +47,7 @@ class RectifiedRecipe(Recipe):
         return Stage("first", first, ("first",)), Stage("second", self.steps - first, ("second",))
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 
@@ -105,7 +105,7 @@ class RectifiedFlow(PointMatching):
         return reflow_pairs(super().pairs(points, generator)[0], self._times(points), self.first_velocity)
 
     def evaluate(self, data):
-        """What flow matching measures, of the second flow; and of both how straight they are, and their costs."""
+        """The metrics of flow matching for the second flow; straightness and transport costs of both."""
         found, points = super().evaluate(data), data.batch(torch.arange(min(len(data), 4096)))["point"]
         noise, times = self._noise(len(points)), self._times(points)
         first = carried(self.first_velocity, noise, Solving(steps=2))

@@ -84,7 +84,7 @@ class GaussianFits(nn.Module):
 
     @torch.no_grad()
     def evaluate(self, data):
-        """How far each fit stays above the least divergence that any Gaussian has, relative to that; and nats per point."""
+        """Relative excess of each fit over the least divergence of any Gaussian; and nats per point."""
         least = self._least.to(self.mean.device)
         excess = (self._divergences(self.mean, self.log_std) - least) / (least - self.least_possible)
         x = data.batch()["point"]

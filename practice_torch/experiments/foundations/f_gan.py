@@ -42,7 +42,7 @@ class FGanRecipe(Recipe):
         f_generator(torch.zeros(1), divergence=self.divergence, alpha=self.alpha)  # raises for an alpha that does not fit
 
     def loading(self):
-        """How many points to draw."""
+        """Number of points to draw."""
         return {"count": self.points}
 
 

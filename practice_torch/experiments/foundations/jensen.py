@@ -1,4 +1,4 @@
-"""How far the logarithm of a Monte-Carlo mean falls short: measured on log-normal weights, and drawn. Nothing is trained."""
+"""Bias of the logarithm of a Monte Carlo mean, measured on log-normal weights and plotted. Nothing is trained."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from practice_torch.foundations.jensen import log_mean_exp
 
 @dataclass(frozen=True)
 class LogMeanBias:
-    """What the logarithm of a Monte-Carlo mean of S log-normal weights is short of, against S.
+    """Bias of the logarithm of a Monte Carlo mean of S log-normal weights, against S.
 
     E log((1/S) sum_s w_s) - log E w is negative by Jensen's inequality, and close to -Var w / (2 S (E w)^2) once S is large: the
     bias of every estimate of log p(x) by importance sampling.

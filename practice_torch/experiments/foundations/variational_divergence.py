@@ -41,7 +41,7 @@ class GaussianPairRecipe(Recipe):
     hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the two hidden layers of the critic."""
     normalizer_decay: Annotated[float, AtLeast(0, below=1)] = 0.99
-    """Of donsker_varadhan: decay of the running mean of e^T, by which its gradient is divided instead of the batch's own mean."""
+    """Decay of the running mean of e^T that divides the gradient of donsker_varadhan in place of the batch mean."""
     evaluation_draws: Annotated[int, AtLeast(1)] = 100_000
     """Number of samples of each Gaussian in an evaluation."""
     metric: Fixed = "relative_error"

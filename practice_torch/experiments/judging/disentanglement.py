@@ -1,4 +1,4 @@
-"""How well the latents of a model follow the factors that images were made of: what they tell, and whether only one tells it."""
+"""Disentanglement: mutual information between the latents of a model and the factors of images, and its gap."""
 
 import torch
 from torch.nn.functional import one_hot

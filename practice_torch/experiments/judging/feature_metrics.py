@@ -11,7 +11,7 @@ _NEIGHBORS = 3
 
 
 def distance_precision_recall(features, real, generator):
-    """Of features [N, D] and those of real examples [M, D], which are both samples; interval's generator."""
+    """Metrics of features [N, D] and of real examples' features [M, D]; generator: for the interval."""
     return {
         "frechet_distance": interval(frechet_feature_distance, features, real, generator=generator, within=POSITIVE),
         "precision": interval(_share_inside, features, real, generator=generator, within=FRACTION),

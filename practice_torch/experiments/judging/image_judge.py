@@ -70,7 +70,7 @@ class Judge:
         return torch.from_numpy(self.classifier.predict(self.axes.transform(_rows(samples))))
 
     def evidence(self, samples):
-        """For every class how much speaks for it, one class against the others, [N, K]."""
+        """Scores of every class against the others, [N, K]."""
         return torch.from_numpy(self.classifier.decision_function(self.axes.transform(_rows(samples))))
 
 
@@ -87,7 +87,7 @@ def spread_within(x, label):
 
 
 def probe_accuracy(code, label):
-    """Of a linear classifier of codes [N, L], a logistic regression on one half that is tested on the other, both ways."""
+    """Accuracy of a logistic regression on codes [N, L], fitted to one half and tested on the other, both ways."""
     from sklearn.linear_model import LogisticRegression
 
     code, label = _rows(code), label.cpu().numpy()

@@ -1,4 +1,4 @@
-"""What images cost without a model of how their pixels depend on each other: the number that a model has to beat."""
+"""Bits of images under independent pixels: the baseline that a model has to beat."""
 
 import torch
 
@@ -16,7 +16,7 @@ def codes_of(image, levels):
 
 
 def _counts(data, levels):
-    """How often every dimension has every level, [D, V]."""
+    """Counts of every level in every dimension, [D, V]."""
     total = 0
     for indices in torch.arange(len(data)).split(5000):
         codes = codes_of(data.batch(indices)["image"], levels).flatten(1)

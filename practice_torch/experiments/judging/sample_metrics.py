@@ -71,7 +71,7 @@ def judge(training, step, count, weights=None):
 
 
 def sample_metrics(artifacts, experiment, train, held_out, generator, inception=None):
-    """What is compared, and {metric: {"samples": Estimate, "baseline": ..., "real": ...}} of what `experiment.sample` gave.
+    """A description of the comparison, and {metric: {"samples": Estimate, "baseline": ..., "real": ...}} of the artifacts.
 
     inception: the network that gives the features of images; without it they are principal components.
     RunError if no artifact can be judged, or there are too few examples.
@@ -143,7 +143,7 @@ def _inception_features(network, images):
 
 
 def _kernel_distances(x, y, generator):
-    """Of disjoint subsets, so that they are independent."""
+    """Kernel distances of disjoint, hence independent subsets."""
     size = min(len(x), len(y)) // _SUBSETS
     subsets = [torch.randperm(len(part), generator=generator)[: size * _SUBSETS].view(_SUBSETS, size) for part in (x, y)]
     return kernel_inception_distance(x, y, *subsets)

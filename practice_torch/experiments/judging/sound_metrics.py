@@ -18,7 +18,7 @@ _ROUNDS = 4  # at least, of a sound of each class: of which half-samples are tak
 
 @torch.autocast("cpu", enabled=False)
 def of_sounds(artifacts, train, held_out, classes, generator):
-    """What is compared, and the metric, as sample_metrics returns them: of Audio artifacts, next to batches of real sounds."""
+    """The comparison and the metric of Audio artifacts and real sounds, as sample_metrics returns them."""
     length = min(artifacts[0].samples.shape[-1], train["audio"].shape[-1])
     drawn = [torch.atleast_2d(part.samples)[:, :length].float().cpu() for part in artifacts]
     known, fresh = (batch["audio"].float().cpu().flatten(1)[:, :length] for batch in (train, held_out))
@@ -59,7 +59,7 @@ def _of_classifier(columns, sounds, labels, classes):
 
 
 def _rounds(groups):
-    """Of sounds of every class [N_k, T], the first of each, the second of each, ...: [N, K, T]"""
+    """Rounds from sounds of every class [N_k, T]: the first of each class, the second of each, ...: [N, K, T]"""
     count = min(len(part) for part in groups)
     return torch.stack([part[:count] for part in groups], 1)
 
@@ -70,5 +70,5 @@ def _of_rounds(frames, rounds):
 
 
 def _distance(x, y):
-    """Of rounds, [N, K, D, S] each."""
+    """The Frechet audio distance of rounds, [N, K, D, S] each."""
     return frechet_audio_distance(x.flatten(0, 1), y.flatten(0, 1))

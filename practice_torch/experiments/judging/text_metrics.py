@@ -26,7 +26,7 @@ _TOGETHER = 16  # passages of a block of the training text: neighbors are alike,
 
 
 def of_texts(written, experiment, train, held_out, generator):
-    """What is compared, and the metrics of an experiment that wrote this text, as sample_metrics returns them."""
+    """The comparison and the metrics of generated text, as sample_metrics returns them."""
     found, compared = {}, "bytes"
     texts = [_text(data) for data in (train, held_out)] if hasattr(held_out, "vocabulary") else []
     if texts:

@@ -42,7 +42,7 @@ class ByteLanguageModel(nn.Module):
         return len(data)
 
     def preview(self, data):
-        """What it writes, given nothing but a line's end."""
+        """Text generated after a line's end."""
         return self.sample(1)
 
     def sample(self, count):

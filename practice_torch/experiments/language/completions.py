@@ -12,7 +12,7 @@ VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # what the judge 
 
 
 def judged_bytes():
-    """What each byte is worth, [256]: vowels 1, digits and punctuation -1, others 0."""
+    """Reward of each byte, [256]: vowels 1, digits and punctuation -1, others 0."""
     values = torch.zeros(256)
     values[list(VOWELS.encode())], values[list(AVOIDED.encode())] = 1.0, -1.0
     return values

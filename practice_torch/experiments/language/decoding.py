@@ -107,7 +107,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What strategies wrote, by their names; the first is the data itself."""
+    """Texts by the names of their strategies; the first are the data."""
 
     written: dict[str, Written]
 
@@ -130,7 +130,7 @@ class Comparison:
         )
 
     def draw(self, axes):
-        """How likely the texts are against how often they repeat themselves: the data is where both should be."""
+        """Likelihood of the texts against their repetition; the data are the reference."""
         for name, texts in self.written.items():
             mark = "*" if name == next(iter(self.written)) else "o"
             axes.plot(texts.bits_per_byte, 100 * texts.repetition(4), mark, markersize=15 if mark == "*" else 8, label=name)

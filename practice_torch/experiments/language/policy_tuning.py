@@ -41,7 +41,7 @@ class Tuning(Bounded):
     """Settings of a rollout."""
 
     estimator: Estimator = "leave_one_out"
-    """What a reward is compared with. ppo: a critic's value of every prefix; leave_one_out: the rewards of the other completions
+    """Baseline of a reward. ppo: a critic's value of every prefix; leave_one_out: the rewards of the other completions
     of the prompt (RLOO); group: their mean, in units of their deviation (GRPO).
     """
     answers: Annotated[int, AtLeast(2)] = 4
@@ -53,7 +53,7 @@ class Tuning(Bounded):
     kl_target: Annotated[float | None, Above(0)] = None
     """Nats of a completion to which the price is adapted, from kl_coefficient on; none: the price is fixed."""
     clip: Annotated[float, Above(0, below=1)] = 0.2
-    """How far the ratio of a token's probabilities may move in a round."""
+    """Clipping range of the ratio of a token's probabilities in a round."""
     trace_decay: Annotated[float, AtLeast(0, at_most=1)] = 0.95
     """Decay of the trace of the generalized advantages; ppo only."""
     value_coefficient: Annotated[float, AtLeast(0)] = 0.5

@@ -119,7 +119,7 @@ class Pixels:
         return ImageGrid(x.unflatten(1, self.shape), _SHOWN, caption)
 
     def decoded(self, logits):
-        """What the decoder means by its output, as views."""
+        """The decoder's output as views."""
         return torch.sigmoid(logits)
 
 
@@ -160,7 +160,7 @@ class Spectrograms:
         return ImageGrid(scaled.flip(1)[:, None].repeat_interleave(4, 3), _SHOWN, caption)
 
     def decoded(self, mean):
-        """What the decoder means by its output, as views."""
+        """The decoder's output as views."""
         return mean
 
     def _view(self, sounds):
@@ -225,7 +225,7 @@ class AnomalyExperiment(nn.Module):
         return self.medium.normal(batch).sum().clamp(min=1)
 
     def scores(self, x, reference=None):
-        """Of views [B, D], each [B], high for an anomaly; typicality where -ELBO of normal examples is given as the reference."""
+        """Scores of views [B, D], each [B], high for an anomaly; typicality if the -ELBO of normal examples is given."""
         found = {"negative_elbo": [], "reconstruction": []}
         for some in x.split(256):
             mean, log_var = self.network.encode(some)
@@ -251,7 +251,7 @@ class AnomalyExperiment(nn.Module):
         return {kind: self.scores(x, reference) for kind, x in kinds.items()}
 
     def evaluate(self, data):
-        """How well the scores separate anomalies from normal held-out examples."""
+        """Separation of anomalies from normal held-out examples by the scores."""
         found = self.ranked(data)
         normal = found["normal"]
         of = lambda measure, kind, score: measure(*labeled(normal[score], found[kind][score])).item()  # noqa: E731
@@ -280,7 +280,7 @@ class AnomalyExperiment(nn.Module):
         return shown | {"scores": Figure(partial(_distributions, scores), "-ELBO of held-out examples, by kind")}
 
     def sample(self, count):
-        """What the decoder makes of draws from the prior."""
+        """Decoded draws from the prior."""
         x = self.medium.decoded(self.network.decode(self._noise(count)))
         return {"prior_samples": self.medium.shown(x, "Drawn from the prior: the decoder's mean")}
 

@@ -78,7 +78,7 @@ class BetaVaeExperiment(VaeExperiment):
         return metrics | {"gap": gap(codes, factors, list(self.factors.values())), "total_correlation": dependence}
 
     def preview(self, data):
-        """What latent/vae shows, what each latent does, and what it tells about each factor."""
+        """The preview of latent/vae, traversals of each latent, and its information about each factor."""
         mean, _ = self.network.encode(self._pixels(data.batch(torch.arange(1))["image"]))
         return {
             "traversals": traversals(lambda z: self._images(self._shown(z)), mean[0]),

@@ -24,7 +24,7 @@ class ConvolutionalVaeRecipe(Recipe):
     latent_dim: Annotated[int, AtLeast(1)] = 16
     """Dimension of z."""
     doubling: Literal["transposed", "repeated"] = "transposed"
-    """How the decoder doubles the sides: transposed convolutions of 4 x 4, or repeated pixels and convolutions of 3 x 3."""
+    """Upsampling of the decoder: transposed convolutions of 4 x 4, or repeated pixels and convolutions of 3 x 3."""
     pixels: Literal["threshold", "stochastic", "real"] = "threshold"
     """Pixels: 1 above the threshold, 1 with the pixel's value as probability, or unchanged (Gaussian decoder)."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
@@ -55,7 +55,7 @@ class ConvolutionalVaeExperiment(VaeExperiment):
 
 
 def checkerboard(images):
-    """Of images [N, C, H, W] with even sides: the variance of the means of their four sub-lattices, of that of all pixels.
+    """Variance of the means of the four sub-lattices, relative to that of all pixels; images [N, C, H, W], even sides.
 
     It is 1 for a pattern with a period of two pixels, and small for images without one.
     """

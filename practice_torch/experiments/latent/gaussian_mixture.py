@@ -40,7 +40,7 @@ class PointMixtureRecipe(Recipe):
     metric: Fixed = "nats"
 
     def loading(self):
-        """How many points a toy draws."""
+        """Number of points to draw of a toy distribution."""
         return {"count": self.points}
 
 

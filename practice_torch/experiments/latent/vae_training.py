@@ -63,7 +63,7 @@ class VaeTrainingExperiment(VaeExperiment):
         return loss, {"kl": per_latent.detach().sum(), "kl_weight": weight.sum()}
 
     def preview(self, data):
-        """What latent/vae shows, and which latents are in use."""
+        """The preview of latent/vae, and the active latents."""
         x = self._pixels(data.batch(torch.arange(min(len(data), 1000)))["image"])
         mean, log_var = self.network.encode(x)
         kl, activity = kl_per_dimension(mean, log_var).mean(0), latent_activity(mean)

@@ -47,7 +47,7 @@ class VectorQuantizationRecipe(Recipe):
     prior_dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout rate of the prior's transformer."""
     halvings: Annotated[int, AtLeast(0)] = 1
-    """How often the encoder halves the sides of an image; every cell of what is left has a code."""
+    """Number of times that the encoder halves the sides of an image; every remaining cell has a code."""
     metric: Fixed = "squared_error"
 
     def __post_init__(self):

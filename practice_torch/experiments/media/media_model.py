@@ -56,12 +56,12 @@ class MediaModel(nn.Module):
         return (torch.arange(count) % max(1, len(self.classes))).sort().values.to(self.device)
 
     def verdict(self, data, samples, label):
-        """What samples are worth next to held-out data."""
+        """Quality of samples compared with held-out data."""
         held_out, real_label = self.examples(self.some(data, 2000))
         drawn, held_out = self.medium.judged_as(samples), self.medium.judged_as(held_out)
         return self.judge.verdict(drawn, held_out, label, real_label, len(self.classes))
 
     @property
     def device(self):
-        """Where the network is."""
+        """Device of the network."""
         return next(self.network.parameters()).device

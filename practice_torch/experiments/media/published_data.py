@@ -1,4 +1,4 @@
-"""Where the data of the recipes come from that reproduce published results, and the commands that prepare them."""
+"""Sources of the data of published recipes, and the commands that prepare them."""
 
 CELEBA = (
     "CelebA, aligned: 202,599 faces of 178 x 218 (Liu et al. 2015, https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html), "

@@ -32,7 +32,7 @@ def simulate(properties, side, generator):
 
 
 def measured(images):
-    """Of images [B, C, H, W] the logarithms of flux and size, the axis ratio q, and e (cos, sin)(2 angle), [B, 5].
+    """Measurements of images [B, C, H, W]: the logarithms of flux and size, the axis ratio q, and e (cos, sin)(2 angle), [B, 5].
 
     e = (1 - q^2)/(1 + q^2): a round galaxy has no angle, and 0 for it. Light is weighed by a window around the middle.
     """

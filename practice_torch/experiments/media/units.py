@@ -37,7 +37,7 @@ class Images:
         return {"samples": self.in_rows(samples, columns, "Drawn from noise" + (", a row for each class" if rows else ""))}
 
     def previewed(self, classes):
-        """How many samples a preview has."""
+        """Number of samples in a preview."""
         return 80
 
     preview = shown
@@ -82,7 +82,7 @@ class Sounds:
         }
 
     def previewed(self, classes):
-        """How many samples a preview has: one of every class."""
+        """Number of samples in a preview: one of every class."""
         return max(1, len(classes))
 
     def preview(self, samples, label, classes):

@@ -145,7 +145,7 @@ class PreferredCompletions(nn.Module):
         self.policy.load_state_dict(model.network.state_dict())
 
     def tokenizer(self):
-        """Of text to tokens, and back."""
+        """The tokenizer of the text."""
         return kept_tokenizer(self.library, self.get_buffer(self.kept))
 
     def forward(self, batch, phase):
@@ -163,7 +163,7 @@ class PreferredCompletions(nn.Module):
         return dpo_loss(*four, **how).mean(), logs
 
     def evaluate(self, data):
-        """How the policy orders held-out pairs, and what has become likelier."""
+        """Accuracy of the policy on held-out pairs, and changes of likelihood."""
         four, losses = self._held_out(data)
         chosen, rejected, right = self._rewards(*four)
         likelier = (four[2] - four[3]).sign().add(1).div(2)
@@ -177,7 +177,7 @@ class PreferredCompletions(nn.Module):
         }
 
     def preview(self, data):
-        """What has become of held-out pairs, and how the policy answers some of their prompts."""
+        """Changes of held-out pairs, and answers of the policy to some of their prompts."""
         four, _ = self._held_out(data)
         few, lines, tokenizer = data.batch(torch.arange(min(len(data), 3))), [], self.tokenizer()
         for pair, prompt, length in zip(few["tokens"], few["prompt"].tolist(), few["length"].tolist(), strict=True):

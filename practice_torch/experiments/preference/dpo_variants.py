@@ -1,4 +1,4 @@
-"""What each variant of direct preference optimization makes of one language model, from the same pairs in the same steps."""
+"""Variants of direct preference optimization compared on one language model, with the same pairs and steps."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, NamedTuple
@@ -145,7 +145,7 @@ class Variants(nn.Module):
 
     @torch.no_grad()
     def _pairs(self, prompts):
-        """Of two completions by the reference the better one is chosen; of two with the same score, the first."""
+        """Pairs of completions by the reference; the better one is chosen, on equal scores the first."""
         drawn = self._written(self.reference, prompts.repeat(2, 1))
         (first, second), (one, other) = (part.chunk(2) for part in (drawn, self._scores(drawn)))
         better = (one >= other)[:, None]

@@ -198,7 +198,7 @@ class GoldAndProxy(nn.Module):
         return {"nats": nats.cpu(), "gold": (law @ gold).cpu(), "proxy": (law @ proxy).cpu()}
 
     def _by_praise(self):
-        """By the number of words of praise: mean gold and proxy, and the probability among random texts and the best ones."""
+        """Mean gold and proxy rewards by the number of words of praise, and its probability in random and in best texts."""
         gold, proxy = self._standardized()
         best = best_of_n_log_probs(proxy[None], self.log_probs[None], samples=self.recipe.samples)[0].exp()
         random = self.log_probs.exp()

@@ -297,7 +297,7 @@ class Pipeline(nn.Module):
         return token_class_score(tokens, after(self.recipe.prompt, tokens), self.values)
 
     def _rewards(self, tokens):
-        """What the reward model gives."""
+        """Rewards by the reward model."""
         return self.reward(tokens, torch.ones_like(tokens, dtype=torch.bool)).float()
 
     def _log_probs(self, network, tokens):

@@ -178,7 +178,7 @@ class Rewards(nn.Module):
         return self.reward(pairs.tokens.flatten(0, 1), pairs.mask.flatten(0, 1)).float().view(2, -1)
 
     def _measured(self, data, equal_lengths=False):
-        """Of held-out pairs the true and the learned difference of both rewards, and the votes, all [N]."""
+        """True and learned reward differences of held-out pairs, and the votes, all [N]."""
         places = torch.linspace(0, len(data) - 1, min(len(data), self.recipe.judged)).round().long()
         found = []
         for some in places.split(128):
@@ -189,12 +189,12 @@ class Rewards(nn.Module):
 
 
 def _agreement(signs, differences):
-    """How often a difference has the given sign, +1 or -1; half where one of them is 0."""
+    """Share of differences with the given sign, +1 or -1; a zero counts half."""
     return float(preference_accuracy(signs * differences, torch.zeros_like(differences)).mean())
 
 
 def calibration(differences, first_wins):
-    """Of every bin that holds a pair: mean prediction, share of votes, number of votes, and the ends of the share's interval."""
+    """For every nonempty bin: mean prediction, share of votes, number of votes, and the ends of the share's interval."""
     predicted = differences.sigmoid()
     which = (predicted * BINS).long().clamp(max=BINS - 1)
     counts = torch.bincount(which, minlength=BINS)

@@ -48,9 +48,9 @@ class ControlRecipe(Recipe):
     updates: Annotated[int, AtLeast(1)] = 16
     """Updates on what was collected, each on a batch drawn from it."""
     clip: Annotated[float, Above(0, below=1)] = 0.2
-    """How far the ratio of an action's probabilities may move."""
+    """Clipping range of the ratio of an action's probabilities."""
     value_clip: Annotated[float, Above(0)] = 0.2
-    """How far a value may move; the largest value is 1."""
+    """Clipping range of a value; the largest value is 1."""
     value_coefficient: Annotated[float, AtLeast(0)] = 0.5
     """Weight of the values' loss."""
     entropy_coefficient: Annotated[float, AtLeast(0)] = 0.01

@@ -33,10 +33,10 @@ class GridRecipe(Recipe):
     steps: Annotated[int, AtLeast(1)] = 8000
     """Number of transitions of every walker."""
     batch_size: Annotated[int, AtLeast(1)] = 32
-    """Walkers that learn into one table, side by side."""
+    """Parallel walkers that update one table."""
     method: Method = "q_learning"
-    """What a target takes of the next state: its largest value, that of the action which is taken, the mean over the policy, or
-    that of the action which another table prefers.
+    """Value of the next state in a target: the largest, that of the action taken, the mean over the policy, or
+    that of the action preferred by a second table.
     """
     grid: Literal["cliff", "room"] = "cliff"
     """cliff: the shortest way leads along a cliff; room: three by three cells, for noisy rewards."""

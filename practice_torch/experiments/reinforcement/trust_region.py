@@ -54,7 +54,7 @@ class TrustRegionRecipe(Recipe):
     iterations: Annotated[int, AtLeast(1)] = 10
     """Iterations of the conjugate gradient."""
     damping: Annotated[float, AtLeast(0)] = 0.1
-    """What is added to the diagonal of the Fisher matrix."""
+    """Damping added to the diagonal of the Fisher matrix."""
     metric: Fixed = "mean_return"
     direction: Direction = "higher"
 

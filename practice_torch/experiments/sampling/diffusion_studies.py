@@ -1,4 +1,4 @@
-"""What is measured of a trained diffusion model beyond its metrics: samplers and guidance scales compared, DDIM as a map between
+"""Studies of a trained diffusion model beyond its metrics: samplers and guidance scales compared, DDIM as a map between
 noise and data, the schedule next to others, and the levels that carry the bits of images.
 
 `model` is the experiment of diffusion/training; each function returns an artifact, or a dict of them.
@@ -49,7 +49,7 @@ def comparisons(model, data):
 
 
 def emergence(model, rows=6, columns=12):
-    """How examples come out of the noise, and what the network takes them for on the way."""
+    """States along the sampling path, and the network's predictions of the data there."""
     shown = set(torch.linspace(0, model.recipe.num_steps - 1, columns).round().long().tolist())
     seen = []
 
@@ -93,7 +93,7 @@ def schedule(model, data):
 
 
 def prior_bits(model, data):
-    """What the last level still tells of held-out data: prior_kl in bits per dimension."""
+    """Information about held-out data in the last level: prior_kl in bits per dimension."""
     x0, _ = model.examples(model.some(data, 2000))
     return prior_kl(x0, model.alpha_bar).double().mean().item() / (x0[0].numel() * math.log(2))
 

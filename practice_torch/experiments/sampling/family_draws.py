@@ -1,4 +1,4 @@
-"""How a trained model of each family draws images in 0..1 or points, and what a draw takes: numbers, operations, seconds."""
+"""Samples of a trained model of each family, images in 0..1 or points, and their cost: numbers, operations, seconds."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def drawn_by(family: Family, experiment: nn.Module, count: int) -> Drawn:
 
 
 def _size(family, experiment):
-    """How many numbers the parts hold."""
+    """Number of entries of the parts."""
     found = [attrgetter(part)(experiment) for part in family.parts]
     return sum(sum(p.numel() for p in part.parameters()) if isinstance(part, nn.Module) else part.numel() for part in found)
 
@@ -64,8 +64,8 @@ def denoised(experiment, count, how):
     return experiment.medium.judged_as(drawn)
 
 
-def own(experiment, count):
-    """What `drawn` gives."""
+def drawn_of(experiment, count):
+    """Samples of `experiment.drawn`."""
     return experiment.drawn(count)
 
 

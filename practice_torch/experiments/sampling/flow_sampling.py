@@ -1,4 +1,4 @@
-"""What a trained velocity gives: noise is carried from time 0 to the data at time 1, and data back, for their log-density."""
+"""Sampling with a trained velocity: noise at time 0 is carried to data at time 1, and data back, for their log-density."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -41,7 +41,7 @@ def gaussian_draws(steps, alpha_bar, variance, *, count, generator):
 
 
 def gaussian_errors(alpha_bar, variance, counts, *, draws, generator):
-    """Of every sampler Var/variance - 1: by its law as (numbers of steps, errors), and as drawn at `counts` of steps; variance;
+    """Var/variance - 1 of every sampler: by its law as (numbers of steps, errors), and by draws at `counts` of steps; variance;
     draws.
     """
     between = (round(counts[0] * (counts[-1] / counts[0]) ** (place / 24)) for place in range(25))

@@ -141,7 +141,7 @@ class RecallExperiment(nn.Module):
         return functional.cross_entropy(self._logits(phase, tokens).flatten(0, 1).float(), symbols.flatten()), {}
 
     def evaluate(self, data):
-        """How many of the held-out symbols every network recalls, of the same sequences, and how large it is."""
+        """Share of held-out symbols that every network recalls, on the same sequences, and its size."""
         right = {model: [] for model in self.recipe.models}
         for number, some in enumerate(torch.arange(len(data)).split(256)):
             symbols = data.batch(some)["symbols"]
@@ -174,7 +174,7 @@ class RecallExperiment(nn.Module):
         return shown
 
     def sample(self, count):
-        """What every network recalls of `count` random sequences."""
+        """Recalled symbols of every network for `count` random sequences."""
         device = next(self.parameters()).device
         return self._answers(torch.randint(self.symbols, (count, self.items), generator=self.generator, device=device))
 
@@ -185,7 +185,7 @@ class RecallExperiment(nn.Module):
         return _TASKS[self.recipe.task](symbols, scores, size=self.symbols)
 
     def _logits(self, model, tokens):
-        """Of all symbols, at the places of the questions."""
+        """Logits of all symbols, at the positions of the queries."""
         return getattr(self, model)(tokens)[:, self.recipe.places :, : self.symbols]
 
     def _answers(self, symbols):

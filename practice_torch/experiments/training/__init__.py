@@ -1,1 +1,1 @@
-"""What experiments of several families share in training: adversarial games, maximum likelihood of flows, rates."""
+"""Parts of training shared by experiments of several families: adversarial games, maximum likelihood of flows, rates."""

@@ -147,7 +147,7 @@ class PixelFlow(nn.Module):
         return quantize(y, num_levels=levels) / (levels - 1)
 
     def dequantized(self, image, generator):
-        """What the network sees of images, with noise on their pixels, and its log-determinant: -> [B, D], [B]."""
+        """Network inputs of images, with noise on their pixels, and the log-determinant: -> [B, D], [B]."""
         levels, alpha = self.recipe.num_levels, self.recipe.alpha
         x = (image * (levels - 1)).round().long()
         u = torch.rand(x.shape, generator=generator, device=x.device)

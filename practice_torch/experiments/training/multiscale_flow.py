@@ -67,6 +67,6 @@ class MultiscaleFlow(PixelFlow):
         return {"samples": ImageGrid(images, 8, f"Samples at temperature {temperature:g}")}
 
     def _seen(self, data, count):
-        """What the network sees of the first held-out images."""
+        """Network inputs of the first held-out images."""
         image = data.batch(torch.arange(min(count, len(data))))["image"]
         return self.dequantized(image, self.generator)[0]
