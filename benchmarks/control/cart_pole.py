@@ -114,7 +114,7 @@ def main():
     loops = {"CleanRL's form": cleanrl(recipe, agent)}
     seconds = alternate("reinforcement/ppo", "cart_pole", recipe, experiment, load_data(recipe), loops, block=BLOCK)
     returns = {
-        side: experiment.runs.episodes(actor, recipe.evaluation_episodes, torch.Generator().manual_seed(1))[0].mean().item()
+        side: experiment.rollouts.episodes(actor, recipe.evaluation_episodes, torch.Generator().manual_seed(1))[0].mean().item()
         for side, actor in {"engine": experiment.actor, "CleanRL's form": agent.actor}.items()
     }
     code = conclude(

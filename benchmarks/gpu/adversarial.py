@@ -27,7 +27,7 @@ def losses(generator, discriminator, images, noise, turn):
     return functional.softplus(-real) + functional.softplus(discriminator(fakes).float())
 
 
-def let_move(players, turn):
+def freeze_others(players, turn):
     for number, player in enumerate(players):
         player.requires_grad_(number == turn)
 
@@ -45,7 +45,7 @@ def loop(experiment, recipe, data, card):
     ]
     while True:
         for turn, optimizer in enumerate(optimizers):
-            let_move(players, turn)
+            freeze_others(players, turn)
             images = data.batch(torch.randint(len(data), (recipe.batch_size,)))["image"]
             noise = torch.randn(len(images), recipe.latent, device=card.device)
             with torch.autocast(card.device.type, torch.bfloat16):
@@ -62,7 +62,7 @@ def operations(experiment, latent, shape):
     images, noise = torch.zeros(2, *shape), torch.zeros(2, latent)  # two, for the batch's statistics
     with FlopCounterMode(display=False) as counter:
         for turn in range(2):
-            let_move(players, turn)
+            freeze_others(players, turn)
             losses(players[1], players[0], images, noise, turn).sum().backward()
     return counter.get_total_flops() / 2
 

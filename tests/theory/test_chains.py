@@ -195,7 +195,7 @@ def test_a_lemma_is_zero_at_its_place_and_positive_elsewhere():
 
 
 @pytest.mark.parametrize(
-    ("expression", "words"),
+    ("expression", "messages"),
     [
         (lambda a: a - log(a), ["it is $1$", ""]),
         (lambda a: log(a) - a + 1, ["", "nothing shows that"]),
