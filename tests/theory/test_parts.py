@@ -112,7 +112,7 @@ def test_the_value_of_an_expression_needs_every_number():
     ("rows", "words"),
     [
         ([], "an exercise needs an answer that is executed"),
-        ([(0.7, "0.7")], "the answer does not say 0.7"),
+        ([(0.7, "0.7")], "the answer does not contain 0.7"),
         ([(0.7, "0.5")], "computed: 0.7, not 0.5"),
     ],
 )
