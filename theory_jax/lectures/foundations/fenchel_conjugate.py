@@ -5,18 +5,17 @@ The lecture on the functions of theory_jax/foundations/fenchel_conjugate.py.
 
 import functools
 import math
-from dataclasses import dataclass
 from math import inf
 
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Rational, exp, limit, log, oo, sqrt, tanh
+from sympy import Rational, exp, limit, log, oo, tanh
 
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.kinds import BoundSides, Sides
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Slope, plus, times
+from theory_jax.derivation.notation import Slope, plus, times
 from theory_jax.derivation.typeset import latex
 from theory_jax.derivation.unspecified import function
 from theory_jax.foundations._generators import GENERATORS, row_of
@@ -28,9 +27,9 @@ from theory_jax.foundations.fenchel_conjugate import (
     output_activation,
     wright_omega,
 )
+from theory_jax.lectures.foundations._conjugates import CONJUGATES, T
 from theory_jax.lectures.foundations._formulas import ALPHA, FORMULAS, SMOOTH, U, of_each
 from theory_jax.lectures.foundations.f_divergence import convex
-from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
     module=__name__,
@@ -69,18 +68,14 @@ derivation.symbol("f^*", "the conjugate of $f$", "fenchel_conjugate")
 derivation.symbol("B_f", "the height of $f$ above a tangent")
 
 central = derivation.chain(
-    "No line of a given slope lies higher than the tangent of that slope",
+    "No line of a given slope is higher than the tangent of that slope",
     plus(times(u, slope(w)), -f(u)),
     equals(
         plus(times(u, slope(w)), -plus(f(w), times(slope(w), u - w), convex.at(u, w))),
         r"$f(u)$ is its tangent at $w$ plus the height $B_f(u, w)$ above it",
         wrong={"the tangent at $u$": plus(times(u, slope(w)), -plus(f(w), times(slope(u), u - w), convex.at(u, w)))},
     ),
-    equals(
-        plus(times(w, slope(w)), -f(w), -convex.at(u, w)),
-        r"the terms with $u\, f'(w)$ cancel",
-        wrong={"the height twice": plus(times(w, slope(w)), -f(w), -2 * convex.at(u, w))},
-    ),
+    equals(plus(times(w, slope(w)), -f(w), -convex.at(u, w)), r"the terms with $u\, f'(w)$ cancel"),
     at_most(
         plus(times(w, slope(w)), -f(w)), r"leave out the height that is subtracted; it is zero at $u = w$", adding=convex.at(u, w)
     ),
@@ -93,7 +88,7 @@ fenchel_young = derivation.chain(
     equals(
         convex.at(u, w),
         r"the definition of $B_f(u, w)$; the second term is $f^*(t)$ at $t = f'(w)$",
-        wrong={"the arguments exchanged": convex.at(w, u), "half of it": convex.at(u, w) / 2},
+        wrong={"the arguments exchanged": convex.at(w, u)},
     ),
     at_least(0, r"heights are never negative", dropping=convex.at(u, w)),
     uses=(central,),
@@ -125,54 +120,8 @@ derivation.chain(
 
 # ---------------------------------------------------------------------------------------------------- the table
 
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of the table: in words, f'(w), f*(f'(w)), the w with f'(w) = t, f*(t), the condition on t, a mistaken f*(t)."""
-
-    words: str
-    slope: sympy.Expr
-    at_slope: sympy.Expr
-    maximizer: sympy.Expr
-    conjugate: sympy.Expr
-    domain: str
-    mistake: sympy.Expr
-
-
 alpha = derivation.number(r"\alpha", "the parameter of the alpha family, neither 0 nor 1", "alpha")
-_s = 1 + (alpha - 1) * t
-_ROWS = {
-    "kl": _Row("Kullback-Leibler", 1 + log(w), w, exp(t - 1), exp(t - 1), "all $t$", exp(t)),
-    "reverse_kl": _Row("Reverse Kullback-Leibler", -1 / w, log(w) - 1, -1 / t, -1 - log(-t), "$t < 0$", 1 - log(-t)),
-    "pearson_chi_squared": _Row(
-        "Pearson", 2 * (w - 1), w**2 - 1, 1 + t / 2, t**2 / 4 + t, r"$t \ge -2$; below, $f^*(t) = -1$", t**2 / 4
-    ),
-    "neyman_chi_squared": _Row(
-        "Neyman", 1 - w**-2, 2 - 2 / w, 1 / sqrt(1 - t), 2 - 2 * sqrt(1 - t), r"$t \le 1$", 1 - sqrt(1 - t)
-    ),
-    "squared_hellinger": _Row(
-        "Squared Hellinger", 1 - 1 / sqrt(w), sqrt(w) - 1, 1 / (1 - t) ** 2, t / (1 - t), "$t < 1$", 1 / (1 - t)
-    ),
-    "jensen_shannon": _Row(
-        "Jensen-Shannon",
-        log(2 * w / (1 + w)) / 2,
-        log((1 + w) / 2) / 2,
-        exp(2 * t) / (2 - exp(2 * t)),
-        -log(2 - exp(2 * t)) / 2,
-        r"$t < \frac12 \log 2$",
-        -log(2 - exp(t)),
-    ),
-    "gan": _Row("The GAN", log(w / (1 + w)), log(1 + w), exp(t) / (1 - exp(t)), -log(1 - exp(t)), "$t < 0$", -log(2 - exp(t))),
-    "alpha": _Row(
-        "The alpha family",
-        (w ** (alpha - 1) - 1) / (alpha - 1),
-        (w**alpha - 1) / alpha,
-        _s ** (1 / (alpha - 1)),
-        (_s ** (alpha / (alpha - 1)) - 1) / alpha,
-        r"$1 + (\alpha - 1) t > 0$; for $\alpha > 1$ and smaller $t$, $f^*(t) = -1/\alpha$",
-        (_s ** (1 / (alpha - 1)) - 1) / alpha,
-    ),
-}
+_ROWS = {name: row.written_in({U: w, T: t, ALPHA: alpha}) for name, row in CONJUGATES.items()}
 _FORMULAS = {name: formula.subs({U: u, ALPHA: alpha}) for name, formula in FORMULAS.items()}
 derivation.say(
     r"The table. In every row $w f'(w) - f(w)$ is collected; then $f'(w) = t$ is solved for $w$. The domain belongs to the "
@@ -185,10 +134,7 @@ for _name, _row in _ROWS.items():
         equals(
             _row.at_slope,
             rf"$w f'(w) - f(w)$ with $f = {latex(_FORMULAS[_name])}$: collect",
-            wrong={
-                "the generator added": plus(times(w, _row.slope), _FORMULAS[_name].subs(u, w)),
-                "a factor 2": 2 * _row.at_slope,
-            },
+            wrong={"the generator added": plus(times(w, _row.slope), _FORMULAS[_name].subs(u, w))},
         ),
         role="definition",
         so=rf"$f'(w) = t$ at $w = {latex(_row.maximizer)}$, so $f^*(t) = {latex(_row.conjugate)}$. Domain: {_row.domain}.",
@@ -235,13 +181,12 @@ derivation.bridge(
     functools.partial(of_each, fenchel_conjugate_derivative, _AT),
     t=[r],
     calls=(fenchel_conjugate_derivative,),
-    wrong={"the ratio turned over": _column(lambda row: 1 / row.maximizer)},
+    wrong={"one over the ratio": _column(lambda row: 1 / row.maximizer)},
 )
 
 derivation.say(
-    r"Three rows show what a supremum can do: Pearson's by completing a square, with a flat part where the constraint $u \ge "
-    r"0$ holds it back; Kullback-Leibler's by the tangent of the logarithm; and Jeffreys', whose equation has no elementary "
-    r"solution."
+    r"Two rows show what a supremum can do: Pearson's, by completing a square, with a flat part where the best ratio would be "
+    r"negative; and Jeffreys', whose equation has no elementary solution."
 )
 derivation.chain(
     "Pearson: a square is completed",
@@ -271,16 +216,6 @@ derivation.bridge(
     t=[-2 - tau],
     divergence="pearson_chi_squared",
     wrong={"the parabola": (2 + tau) ** 2 / 4 - 2 - tau},
-)
-derivation.chain(
-    "Kullback-Leibler: the price of a wrong slope is the logarithm's distance from its tangent",
-    plus(times(u, log(u)), exp(t - 1), -times(u, t)),
-    equals(
-        times(u, plus(exp(t - 1) / u - 1, -log(exp(t - 1) / u))),
-        r"$\log(e^{t-1}/u) = t - 1 - \log u$",
-        wrong={"the conjugate without the -1": times(u, plus(exp(t) / u - 1, -log(exp(t) / u)))},
-    ),
-    at_least(0, r"the logarithm is below its tangent; equality at $e^{t-1} = u$", dropping=times(u, tangent.at(exp(t - 1) / u))),
 )
 omega = derivation.number(r"\omega", "one over the ratio", "wright_omega", positive=True)
 jeffreys = {0: (1 / omega - 1) * log(1 / omega), 1: plus(log(1 / omega), 1, -omega)}
@@ -352,32 +287,6 @@ def _slopes():
     return of_each(f_generator_derivative, SMOOTH, _log_u)
 
 
-def _at_each(function_, slopes):
-    pairs = zip(SMOOTH, slopes, strict=True)
-    return jnp.stack([function_(t, divergence=name, alpha=at) for (name, at), t in pairs])
-
-
-@derivation.bound(
-    r"u t \le f(u) + f^*(t)",
-    because=r"The inequality once more, for the topic's functions in every smooth row of the table: at every pair of a ratio "
-    r"and of the slope at another ratio. It is tight at $t = f'(u)$.",
-    role="remark",
-    uses=(fenchel_young,),
-)
-def fenchel_and_young_in_the_code():
-    ratios, conjugates = jnp.exp(_log_u), _at_each(fenchel_conjugate, _slopes())
-    values = of_each(f_generator, SMOOTH, _log_u)
-
-    def sides(shifts):
-        pairs = [(ratios * jnp.roll(_slopes(), s, 1), values + jnp.roll(conjugates, s, 1)) for s in shifts]
-        return tuple(map(jnp.stack, zip(*pairs, strict=True)))
-
-    wrong = {
-        "the conjugate a tenth too small": lambda shifts: (sides(shifts)[0], sides(shifts)[1] - 0.1 * jnp.abs(sides(shifts)[1]))
-    }
-    return BoundSides(sides=sides, points=((1, 2, 3, 4, 5),), tight=((0,),), wrong=wrong)
-
-
 @derivation.numeric(
     r"f^{**} = f",
     because=r"The largest of $u t - f^*(t)$ over the slopes of the tangents at six ratios, in every smooth row, by the "
@@ -431,12 +340,6 @@ derivation.chain(
     Slope(-softplus_, v),
     equals(1 / (1 + exp(v)), "the chain rule; multiply by $e^v$", wrong={"the other sigmoid": 1 / (1 + exp(-v))}),
     at_least(0, "an exponential is positive", dropping=1 / (1 + exp(v))),
-    role="lemma",
-)
-derivation.chain(
-    "... to the upper end of its domain",
-    Limit(-softplus_, v, oo),
-    equals(0, r"$e^{-v}$ tends to 0", wrong={"the value at 0": -log(2)}),
     role="lemma",
 )
 _BY_NAME = [(name, -1.0 if name == "alpha" else None) for name in _MAPS]
@@ -541,15 +444,3 @@ def without_the_one():
     right = 1 + math.log(2)
     yield 2 * math.log(2) + math.exp(right) - 2 * right, "3.4366"
     yield 2 * (math.e - 1), "3.4366"
-
-
-@derivation.numeric(
-    r"f^*(t) = -\log(1 - e^t) \approx e^t \quad\text{at}\quad t = -40",
-    because=r"The code takes $\log(1 + w)$ of the ratio $w = e^t/(1 - e^t)$, which keeps its digits where $e^t$ is tiny; $1 - "
-    r"e^t$ in float64 is 1 there, and its logarithm 0. Close to $t = 0$ it takes $1 - e^t$ from expm1.",
-    role="appendix",
-)
-def digits_of_the_conjugate():
-    computed = fenchel_conjugate(jnp.array([-40.0, -1e-9]), divergence="gan")
-    series = jnp.array([math.exp(-40.0), -math.log(1e-9 - 5e-19)])
-    return Sides(left=computed, right=series, wrong={"the naive form": jnp.array([0.0, -math.log(1e-9)])})

@@ -1,0 +1,65 @@
+"""The conjugates of the generators of _formulas.py in symbols."""
+
+import dataclasses
+
+import sympy
+from sympy import exp, log, sqrt
+
+from theory_jax.lectures.foundations._formulas import ALPHA, U
+
+T = sympy.Symbol("t", real=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Conjugate:
+    """In words, f'(u), f*(f'(u)), the u with f'(u) = t, f*(t), the condition on t, a mistaken f*(t)."""
+
+    words: str
+    slope: sympy.Expr
+    at_slope: sympy.Expr
+    maximizer: sympy.Expr
+    conjugate: sympy.Expr
+    domain: str
+    mistake: sympy.Expr
+
+    def written_in(self, symbols):
+        """The same row with other symbols."""
+        parts = {name: part.subs(symbols) for name, part in vars(self).items() if isinstance(part, sympy.Basic)}
+        return dataclasses.replace(self, **parts)
+
+
+_s = 1 + (ALPHA - 1) * T
+CONJUGATES = {
+    "kl": Conjugate("Kullback-Leibler", 1 + log(U), U, exp(T - 1), exp(T - 1), "all $t$", exp(T)),
+    "reverse_kl": Conjugate("Reverse Kullback-Leibler", -1 / U, log(U) - 1, -1 / T, -1 - log(-T), "$t < 0$", 1 - log(-T)),
+    "pearson_chi_squared": Conjugate(
+        "Pearson", 2 * (U - 1), U**2 - 1, 1 + T / 2, T**2 / 4 + T, r"$t \ge -2$; below, $f^*(t) = -1$", T**2 / 4
+    ),
+    "neyman_chi_squared": Conjugate(
+        "Neyman", 1 - U**-2, 2 - 2 / U, 1 / sqrt(1 - T), 2 - 2 * sqrt(1 - T), r"$t \le 1$", 1 - sqrt(1 - T)
+    ),
+    "squared_hellinger": Conjugate(
+        "Squared Hellinger", 1 - 1 / sqrt(U), sqrt(U) - 1, 1 / (1 - T) ** 2, T / (1 - T), "$t < 1$", 1 / (1 - T)
+    ),
+    "jensen_shannon": Conjugate(
+        "Jensen-Shannon",
+        log(2 * U / (1 + U)) / 2,
+        log((1 + U) / 2) / 2,
+        exp(2 * T) / (2 - exp(2 * T)),
+        -log(2 - exp(2 * T)) / 2,
+        r"$t < \frac12 \log 2$",
+        -log(2 - exp(T)),
+    ),
+    "gan": Conjugate(
+        "The GAN", log(U / (1 + U)), log(1 + U), exp(T) / (1 - exp(T)), -log(1 - exp(T)), "$t < 0$", -log(2 - exp(T))
+    ),
+    "alpha": Conjugate(
+        "The alpha family",
+        (U ** (ALPHA - 1) - 1) / (ALPHA - 1),
+        (U**ALPHA - 1) / ALPHA,
+        _s ** (1 / (ALPHA - 1)),
+        (_s ** (ALPHA / (ALPHA - 1)) - 1) / ALPHA,
+        r"$1 + (\alpha - 1) t > 0$; for $\alpha > 1$ and smaller $t$, $f^*(t) = -1/\alpha$",
+        (_s ** (1 / (ALPHA - 1)) - 1) / ALPHA,
+    ),
+}
