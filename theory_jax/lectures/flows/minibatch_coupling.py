@@ -16,6 +16,7 @@ from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
 from theory_jax.flows.minibatch_coupling import optimal_assignment, sample_pairs, sinkhorn_log_plan, squared_distance_matrix
+from theory_jax.lectures.lemmas.entropic_plan import entropic_plan
 
 derivation = Derivation(
     module=__name__,
@@ -213,40 +214,17 @@ def both_laws_stay():
 
 derivation.say(
     r"An assignment of $N$ pairs takes of the order of $N^3$ steps, one after another. The entropic plan takes sums over rows "
-    r"and columns, which an accelerator computes at once, and has a derivative. Its form follows from the multipliers of the two "
-    r"constraints."
+    r"and columns, which an accelerator computes at once, and has a derivative. It has the form $P_{i,j} = e^{(f_i + g_j - "
+    r"C_{i,j})/\varepsilon}$ with a potential for each row and each column, and is the best plan as soon as both sums are right "
+    r"(lemmas/entropic_plan)."
 )
 i, j = derivation.index("i", "a noise point, a row"), derivation.index("j", "a data point, a column")
 k, m = derivation.index("k", "another row"), derivation.index("l", "another column")
 N, M = derivation.count(i, "N", "the number of rows"), derivation.count(j, "M", "the number of columns")
 cost = derivation.numbers("C", (i, j), "the cost of a pair", "cost")
-plan = derivation.numbers("P", (i, j), "the probability of a pair", "exp(log_plan)", positive=True)
 epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "regularization", positive=True)
-of_row = derivation.numbers("f", i, "the multiplier of a row sum")
-of_column = derivation.numbers("g", j, "the multiplier of a column sum")
-lagrangian = derivation.define(
-    r"\mathcal{L}",
-    plus(
-        Total(i, Total(j, plan * (cost + epsilon * log(plan)))),
-        -Total(i, of_row * (Total(j, plan) - 1 / N)),
-        -Total(j, of_column * (Total(i, plan) - 1 / M)),
-    ),
-    "the objective of the entropic plan with the multipliers of its constraints",
-)
-derivation.chain(
-    "The form of the entropic plan",
-    Slope(lagrangian, plan.at(k, m)),
-    equals(
-        plus(cost.at(k, m), epsilon * (log(plan.at(k, m)) + 1), -of_row.at(k), -of_column.at(m)),
-        r"the slope of $p \log p$ is $\log p + 1$",
-    ),
-    so=r"It vanishes where $P_{k,l} = e^{(f_k + g_l - C_{k,l})/\varepsilon}$, with the constant $\varepsilon$ put into $f$. The "
-    r"objective is convex, so this plan is the minimum as soon as both sums are right; the lecture on Wasserstein GANs shows it "
-    r"by a divergence.",
-    states=2,
-)
 derivation.say(
-    r"Sinkhorn's iteration looks for the multipliers. In products, $P_{i,j} = \alpha_i G_{i,j} \beta_j$ with $\alpha_i = "
+    r"Sinkhorn's iteration looks for the potentials. In products, $P_{i,j} = \alpha_i G_{i,j} \beta_j$ with $\alpha_i = "
     r"e^{f_i/\varepsilon}$, $\beta_j = e^{g_j/\varepsilon}$ and $G_{i,j} = e^{-C_{i,j}/\varepsilon}$; the code adds their "
     r"logarithms, since for small $\varepsilon$ every $G_{i,j}$ is zero in floating point."
 )
@@ -260,6 +238,7 @@ derivation.chain(
     Total(j, alpha * kernel * beta),
     equals(times(alpha, Total(j, kernel * beta)), "the factor is the same for the whole row"),
     equals(1 / N, r"insert $\alpha_i$: the sum cancels", wrong={"rows of probabilities": 1, "the count twice": 1 / N**2}),
+    uses=(entropic_plan,),
     so=r"The other half does the same for the columns, with $\frac1M$, and spoils the rows a little. The two halves in turn are "
     r"the iteration, from $\beta = 1$; the code ends with the columns.",
 )
