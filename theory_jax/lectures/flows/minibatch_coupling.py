@@ -222,6 +222,7 @@ i, j = derivation.index("i", "a noise point, a row"), derivation.index("j", "a d
 k, m = derivation.index("k", "another row"), derivation.index("l", "another column")
 N, M = derivation.count(i, "N", "the number of rows"), derivation.count(j, "M", "the number of columns")
 cost = derivation.numbers("C", (i, j), "the cost of a pair", "cost")
+derivation.symbol("P", "the probability of a pair in a plan", "exp(log_plan)")
 epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "regularization", positive=True)
 derivation.say(
     r"Sinkhorn's iteration looks for the potentials. In products, $P_{i,j} = \alpha_i G_{i,j} \beta_j$ with $\alpha_i = "
