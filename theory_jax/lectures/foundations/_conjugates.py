@@ -28,7 +28,7 @@ class Conjugate:
         return dataclasses.replace(self, **parts)
 
 
-_s = 1 + (ALPHA - 1) * T
+BASE = 1 + (ALPHA - 1) * T
 CONJUGATES = {
     "kl": Conjugate("Kullback-Leibler", 1 + log(U), U, exp(T - 1), exp(T - 1), "all $t$", exp(T)),
     "reverse_kl": Conjugate("Reverse Kullback-Leibler", -1 / U, log(U) - 1, -1 / T, -1 - log(-T), "$t < 0$", 1 - log(-T)),
@@ -57,9 +57,9 @@ CONJUGATES = {
         "The alpha family",
         (U ** (ALPHA - 1) - 1) / (ALPHA - 1),
         (U**ALPHA - 1) / ALPHA,
-        _s ** (1 / (ALPHA - 1)),
-        (_s ** (ALPHA / (ALPHA - 1)) - 1) / ALPHA,
+        BASE ** (1 / (ALPHA - 1)),
+        (BASE ** (ALPHA / (ALPHA - 1)) - 1) / ALPHA,
         r"$1 + (\alpha - 1) t > 0$; for $\alpha > 1$ and smaller $t$, $f^*(t) = -1/\alpha$",
-        (_s ** (1 / (ALPHA - 1)) - 1) / ALPHA,
+        (BASE ** (1 / (ALPHA - 1)) - 1) / ALPHA,
     ),
 }
