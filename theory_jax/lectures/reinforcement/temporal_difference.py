@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
-from sympy import Integral, KroneckerDelta, Max, Rational, exp, log, oo, pi, sqrt
+from sympy import KroneckerDelta, Max, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.kinds import SampleSides, Sides
+from theory_jax.derivation.kinds import BoundSides, SampleSides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Total, Variance, plus, times
-from theory_jax.reinforcement.markov_decision import policy_value
+from theory_jax.derivation.notation import Expectation, Total, plus, times
+from theory_jax.lectures.lemmas.largest_estimate import largest_estimate, largest_of_normals, second_estimate
 from theory_jax.reinforcement.temporal_difference import (
     double_q_target,
     expected_sarsa_target,
@@ -33,25 +33,25 @@ derivation = Derivation(
         "Tsitsiklis & Van Roy 1997, An analysis of temporal-difference learning with function approximation",
         "van Hasselt 2010, Double Q-learning",
     ),
-    question="Bellman's equation gives the value of a policy to whoever knows the process. Who does not know it sees one "
-    "transition after the other. How can the value be learned from them, and what goes wrong when features take the place of a "
+    question="Bellman's equation gives the value of a policy if the process is known. If it is not, one transition is seen "
+    "after the other. How can the value be learned from them, and what goes wrong when features take the place of a "
     "table, when another policy collects the data, or when a maximum is taken?",
     setting=(
         r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
         r"decision processes, and a policy $\pi$. A transition starts in state $s$ with probability $d(s) > 0$; the action, the "
         r"reward and the next state $s'$ follow.",
-        r"After a transition from $s$ to $s'$, TD(0) moves $v(s)$ by the step size $\alpha$ times the error $\delta = r + "
-        r"\gamma v(s') - v(s)$. $r + \gamma v(s')$ is called the target. It is held constant: $v(s')$ does not move. If the "
-        r"transition ends an episode, the target is $r$; the end is a state of value 0.",
+        r"After a transition from $s$ to $s'$, TD(0) moves $v(s)$ by the step size $\alpha$ times the error $\delta = r + \gamma "
+        r"v(s') - v(s)$. $r + \gamma v(s')$ is called the target. It is held constant: $v(s')$ does not move, although "
+        r"$\delta^2$ depends on it. If the transition ends an episode, the target is $r$; the end is a state of value 0.",
         r"With features, $v(s) = \varphi(s) w$, and the weight $w$ moves by $\alpha \delta \varphi(s)$. Where one feature is "
         r"enough to show an identity, there is one.",
         r"On-policy means that $d$ is stationary: if $s$ is drawn from $d$, then so is $s'$. Off-policy, it is any other $d$.",
     ),
     answer=r"On average, one transition moves $v(s)$ by $\alpha d(s)$ times what Bellman's operator would change. A table "
-    r"converges on average whatever states the data visit. Features are stable on-policy, where the error of the learned fit is "
-    r"at most $1 / \sqrt{1 - \gamma^2}$ times that of the best one; off-policy their weights can diverge. A maximum in the "
-    r"target needs no policy, but the maximum of noisy estimates is too large on average; an independent second estimate, which "
-    r"evaluates what the first one selects, is not.",
+    r"converges on average for all data that visit every state. Features are stable on-policy, where the error of the learned "
+    r"fit is at most $1 / \sqrt{1 - \gamma^2}$ times that of the best one; off-policy their weights can diverge. A maximum in "
+    r"the target needs no policy, but the maximum of noisy estimates is too large on average; an independent second estimate, "
+    r"which evaluates what the first one selects, is not.",
     limits=(
         "Convergence with probability one, under step sizes that decrease; only the mean of an update is looked at.",
         "Convergence of Q-learning, with a table or without.",
@@ -63,7 +63,7 @@ derivation = Derivation(
 s = derivation.index("s", "the state in which a transition starts")
 a = derivation.index("a", "the action")
 t = derivation.index("s'", "the next state")
-x = derivation.index("x", "the state whose value is looked at")
+x = derivation.index("x", "a state, the value of which is updated")
 d = derivation.law("d({})", s, "how often transitions start in a state")
 policy = derivation.law(r"\pi({}|{})", (a, s), "the policy", "exp(log_probs)")
 P = derivation.law("P({}|{},{})", (t, s, a), "the probability of the next state")
@@ -90,30 +90,9 @@ derivation.chain(
     equals(mean_update, r"the expectation of a sum; $v(x)$ is known before anything is drawn"),
     states=2,
     central=True,
-    so=r"It is zero at every state if and only if $v = B_\pi v$: TD(0) stands still, on average, at the value of the policy and "
+    so=r"It is zero at every state if and only if $v = B_\pi v$: TD(0) rests, on average, at the value of the policy and "
     r"nowhere else.",
 )
-
-
-@derivation.autodiff(
-    r"v(s) \leftarrow v(s) + \alpha \delta",
-    because=r"The update is a step down the gradient of $\frac12 \delta^2$ with the target held constant (a semi-gradient). The "
-    r"whole gradient would move $v(s')$, too, away from the value that was learned there.",
-    role="remark",
-)
-def a_gradient_of_half():
-    value, step, discount = jnp.array([1.0, -2.0, 4.0]), 0.25, 0.5
-
-    def half_squared(value, target_of):
-        return (1.0 + discount * target_of[2] - value[0]) ** 2 / 2
-
-    moved = td_update(value, 0, jnp.array(1.0), 2, False, discount=discount, step_size=step) - value
-    both = jax.grad(lambda value: half_squared(value, value))(value)
-    return Sides(
-        left=-step * jax.grad(half_squared)(value, value),
-        right=moved,
-        wrong={"the target moved, too": -step * both, "uphill": -moved},
-    )
 
 
 c = derivation.number("c", r"$\alpha d(s)$ of one state", between=(0, 1))
@@ -121,7 +100,7 @@ moves = derivation.law(r"P_\pi({}|{})", (t, s), r"the next state under the polic
 M = derivation.number("M", "the largest error of any state")
 slack = derivation.numbers("m({})", t, "by how much the error of a state is smaller", positive=True)
 derivation.say(
-    "A table forgets its errors whatever the data visit, as long as they visit every state: call the error of a state $v(s) - "
+    "A table forgets its errors for all data that visit every state: call the error of a state $v(s) - "
     "V(s)$, where $V$ is the policy's value, and use the mean update."
 )
 derivation.symbol("V(s)", "the value of the policy")
@@ -151,7 +130,6 @@ pull = derivation.chain(
     equals(
         plus(times(1 - gamma / 2, size), -times(gamma / 2, Total(t, times(onward, v**2))), apart),
         r"the expectation of each square by itself: $v(s)^2$ where transitions start, $v(s')^2$ where they arrive",
-        wrong={"arrivals taken for starts": plus(times(1 - gamma, size), apart)},
     ),
     role="lemma",
     so=r"With rewards of zero and $v = \varphi w$, the mean update moves $w$ by $-\alpha / w$ times this number: if it is "
@@ -162,36 +140,31 @@ w = derivation.number("w", "the weight of the feature")
 derivation.chain(
     "On-policy, everything is a sum of squares",
     plus(times(1 - gamma / 2, size), -times(gamma / 2, size), apart),
-    equals(
-        plus(times(1 - gamma, size), apart),
-        r"$d' = d$: the states in which transitions arrive are those in which the next ones start",
-    ),
+    equals(plus(times(1 - gamma, size), apart), r"$d' = d$: transitions arrive in the states in which the next ones start"),
     at_least(0, "leave out squares", dropping=plus(times(1 - gamma, size), apart)),
     uses=(pull,),
-    so=r"It is zero only if all values are, so a small step is stable; for several features the same number says that the "
-    r"system's eigenvalues have positive real parts.",
+    so=r"It is zero only if all values are, so a small step is stable; for several features, by the same number, the "
+    r"eigenvalues of the system have positive real parts.",
 )
 derivation.chain(
-    "Off-policy it can diverge: state 0 leads to state 1, and state 1 to itself; the features are 1 and 2, the updates in state "
-    "0",
+    "Off-policy it can diverge",
     plus(w, times(alpha, plus(times(gamma, 2 * w), -w))),
     equals(
         times(plus(1, times(alpha, plus(2 * gamma, -1))), w),
-        r"the reward is 0 and the value of every state is 0, which $w = 0$ fits",
+        r"state 0 with the feature 1 leads to state 1 with the feature 2, and only state 0 is updated; all rewards are 0",
     ),
-    so=r"For $\gamma > \frac12$ the factor exceeds 1, and $w$ grows without bound. Here $d' = (0, 1)$, and the number above is "
-    r"$1 - 2\gamma$ at $w = 1$. It still diverges if state 1 is updated, too, but rarely.",
+    so=r"State 1 leads to itself, all values are 0, and $w = 0$ fits them. For $\gamma > \frac12$ the factor exceeds 1, and $w$ "
+    r"grows without bound. Here $d' = (0, 1)$, and the number above is $1 - 2\gamma$ at $w = 1$. It still diverges if state 1 is "
+    r"updated, too, but rarely.",
 )
 
-derivation.say("Where TD(0) stands still on-policy, how far is it from the value? Three short lemmas and one line of algebra.")
+derivation.say("Where TD(0) rests on-policy, how far is it from the value? Three short lemmas and one line of algebra.")
 f = derivation.numbers(r"\varphi({})", t, "the feature of a state", "features")
 V = derivation.numbers("V({})", t, "the value of the policy")
 e = derivation.numbers("e({})", t, "any error of each state")
 square = derivation.define(r"\|\varphi\|^2", Expectation(d, f.at(s) ** 2), "the mean square of the feature", positive=True)
 ahead = derivation.define(r"(P_\pi e)({})", Expectation(moves, e), "the error that is expected one step later", over=s)
-kappa = derivation.define(
-    r"\kappa", Expectation(d, f.at(s) * ahead) / square, r"the weight at which the feature fits $P_\pi e$ best"
-)
+kappa = derivation.define(r"\kappa", Expectation(d, f.at(s) * ahead) / square, r"the best weight for $P_\pi e$")
 spread = Expectation(d, Expectation(moves, (e - ahead) ** 2))
 unfitted = Expectation(d, plus(ahead, -times(kappa, f.at(s))) ** 2)
 one_step = derivation.chain(
@@ -213,7 +186,7 @@ right_angle = derivation.chain(
     role="lemma",
 )
 paid = derivation.define(
-    r"r_\pi({})", plus(V.at(s), -times(gamma, Expectation(moves, V))), "the expected reward, by Bellman's equation", over=s
+    r"r_\pi({})", plus(V.at(s), -times(gamma, Expectation(moves, V))), "the expected reward (Bellman)", over=s
 )
 fixed = derivation.define(
     "w_*",
@@ -234,29 +207,22 @@ stands_still = derivation.chain(
     so=r"The error $e = \varphi w_* - V$ is therefore $\gamma \kappa \varphi + (\Pi V - V)$: the discounted best fit of its own "
     r"future, and the error of the best fit.",
 )
-least = derivation.number("b", r"the mean square of $\Pi V - V$", positive=True)
+reach = derivation.number("h", r"$\kappa^2 \|\varphi\|^2$, the mean square of the fit of the next step's error", positive=True)
 left_out = derivation.number("l", "the squares that the first of the three lemmas leaves out", positive=True)
-error = derivation.define(r"\|e\|^2", (least - gamma**2 * left_out) / (1 - gamma**2), r"the mean square of $e = \varphi w_* - V$")
+least = derivation.define("b", plus(reach, left_out, -(gamma**2) * reach), r"the mean square of $\Pi V - V$")
 derivation.chain(
     "How good the learned fit is",
-    plus(times(gamma**2, plus(error, -left_out)), least),
+    times(1 - gamma**2, plus(reach, left_out)),
     equals(
-        error,
-        r"$\|e\|^2 = \gamma^2 \kappa^2 \|\varphi\|^2 + b$, and on-policy $\kappa^2 \|\varphi\|^2 = \|e\|^2 - l$; solved for "
-        r"$\|e\|^2$",
-        wrong={"nothing discounted": least / (1 - gamma**2)},
+        plus(least, -(gamma**2) * left_out),
+        r"on-policy $\|e\|^2 = h + l$, and $\|e\|^2 = \gamma^2 h + b$",
+        wrong={"nothing discounted": plus(least, -left_out)},
     ),
-    at_most(least / (1 - gamma**2), "leave out the squares", adding=gamma**2 * left_out / (1 - gamma**2)),
+    at_most(least, "leave out the squares", adding=gamma**2 * left_out),
     uses=(one_step, right_angle, stands_still),
-    so=r"The root of it: the learned fit is at most $1 / \sqrt{1 - \gamma^2}$ times as far from the value as the best one.",
+    so=r"The first line is $(1 - \gamma^2) \|e\|^2$, so the learned fit is at most $1 / \sqrt{1 - \gamma^2}$ times as far from "
+    r"the value as the best one.",
 )
-
-
-def _process(seed, states=4, actions=2):
-    """A random process and policy: rewards [S, A], transitions [S, A, S], probabilities [S, A]."""
-    rng = np.random.default_rng(seed)
-    transition = rng.dirichlet(np.ones(states), size=(states, actions))
-    return rng.normal(size=(states, actions)), transition, rng.dirichlet(np.ones(actions), size=states)
 
 
 def fitted(features, rewards, chain, weights, discount):
@@ -267,113 +233,76 @@ def fitted(features, rewards, chain, weights, discount):
     return least_squares_value(*map(jnp.asarray, arrays), discount=discount)
 
 
-@derivation.numeric(
-    r"w_* = V",
-    because="A feature for each state is a table: the least-squares weights of all transitions of a random process are the "
-    "solution of Bellman's equation, also with weights that are not stationary.",
+@derivation.bound(
+    r"\|\varphi w_* - V\| \le \frac{1}{\sqrt{1 - \gamma^2}}\, \|\Pi V - V\|",
+    because=r"Two features, on-policy, in four random processes of four states. Equality at $\gamma = 0$: a regression.",
     role="remark",
 )
-def a_table_is_a_set_of_features():
-    rewards, transition, policy = _process(0)
-    chain = np.einsum("sa,sat->st", policy, transition)
-    value = policy_value(*map(jnp.asarray, (transition, rewards, np.log(policy))), discount=0.9)
-    found = fitted(np.eye(4), (policy * rewards).sum(axis=1), chain, np.array([0.1, 0.2, 0.3, 0.4]), 0.9)
-    return Sides(left=found, right=value, wrong={"one sweep from zero": (policy * rewards).sum(axis=1)})
+def two_features():
+    def errors(*discounts):
+        found = []
+        for seed, discount in enumerate(discounts):
+            rng = np.random.default_rng(seed)
+            chain, features, value = rng.dirichlet(np.ones(4), size=4), rng.normal(size=(4, 2)), rng.normal(size=4)
+            weights = np.linalg.matrix_power(chain, 100)[0]
+            roots = np.sqrt(weights)
+            learned = fitted(features, value - discount * chain @ value, chain, weights, discount)
+            best = np.linalg.lstsq(roots[:, None] * features, roots * value)[0]
+            found.append([np.linalg.norm(roots * (features @ weight - value)) for weight in (learned, best)])
+        learned, best = np.array(found).T
+        return learned, best / np.sqrt(1 - np.square(discounts)), best
+
+    wrong = {"as good as the best fit": lambda *discounts: errors(*discounts)[::2]}
+    return BoundSides(sides=lambda *discounts: errors(*discounts)[:2], points=(0.5, 0.5, 0.9, 0.9), tight=(0.0,), wrong=wrong)
 
 
-derivation.say("The same targets, for the values of actions: what is learned then depends on what stands for the next action.")
+derivation.say("The same targets, for the values of actions: what is learned then depends on the next action in the target.")
 b = derivation.index("a'", "the next action")
 q = derivation.numbers("q({},{})", (t, b), "the values of the next state's actions", "next_action_values")
 R = derivation.number("R", "the reward that was seen", "reward")
 mean_target = plus(R, times(gamma, Expectation(policy.at(b, t), q)))
-derivation.chain(
-    "Expected SARSA: the mean of SARSA's target, without the noise of the next action",
-    Expectation(policy.at(b, t), plus(R, times(gamma, q)) ** 2),
-    equals(
-        plus(mean_target**2, times(gamma**2, Variance(policy.at(b, t), q))),
-        "a second moment is the square of the mean and the variance",
-        wrong={"the discount not squared": plus(mean_target**2, times(gamma, Variance(policy.at(b, t), q)))},
-    ),
-    at_least(mean_target**2, r"leave out the variance", dropping=gamma**2 * Variance(policy.at(b, t), q)),
-    so=r"SARSA draws $a'$ from the policy and uses $R + \gamma q(s',a')$. Both targets have one mean; averaging over $a'$ takes "
-    r"the variance $\gamma^2 \mathrm{Var}(q)$ away. Either learns the value of the policy that acts, its exploration included.",
+derivation.say(
+    r"SARSA draws $a'$ from the policy and uses $R + \gamma q(s',a')$; expected SARSA averages over $a'$, so its target has the "
+    r"same mean without the variance $\gamma^2 \mathrm{Var}(q)$ of the draw. Either learns the value of the policy that acts, "
+    r"with its exploration. Q-learning takes the best action instead."
 )
 top = derivation.numbers("m'({})", t, "the value of the best action")
 gap = derivation.numbers("g({},{})", (b, t), "by how much an action is worse than the best", positive=True)
 worse = times(gamma, Expectation(P, Expectation(policy.at(b, t), gap)))
+best_mean = plus(r, times(gamma, Expectation(P, top)))
 derivation.chain(
     "Q-learning: no policy is left in the target",
     Expectation(P, Expectation(policy.at(b, t), plus(r, times(gamma, top - gap)))),
-    equals(plus(r, times(gamma, Expectation(P, top)), -worse), r"the expectation of a sum; $q = m' - g$"),
-    at_most(
-        plus(r, times(gamma, Expectation(P, top))),
-        r"leave out what the policy loses; equality if it takes a best action",
-        adding=worse,
-    ),
+    equals(plus(best_mean, -worse), r"the expectation of a sum; $q = m' - g$"),
+    at_most(best_mean, "leave out what the policy loses; equality if it takes a best action", adding=worse),
     states=2,
     so=r"The last line is the mean of Q-learning's target: Bellman's optimality operator. The policy that collects the data "
     r"decides only how often a pair $(s, a)$ is visited, so it may explore while the best policy is learned.",
 )
 
-derivation.say("But what is maximized is noisy as long as it is learned.")
-j = derivation.index("j", "what is drawn")
-p = derivation.law("p", j, "its probability")
-X = derivation.numbers("X({})", j, "the estimate of one action")
-excess = derivation.numbers("h({})", j, "by how much the largest of all estimates exceeds it", positive=True)
-derivation.chain(
-    "The largest estimate is too large on average",
-    Expectation(p, plus(X, excess)),
-    equals(plus(Expectation(p, X), Expectation(p, excess)), "the expectation of a sum"),
-    at_least(Expectation(p, X), "leave out the excess", dropping=Expectation(p, excess)),
-    so=r"This holds for every action, so also for the best one: if the estimates are right on average, their maximum is too "
-    r"large, unless the same action wins in every draw.",
+derivation.say(
+    "But what is maximized is noisy as long as it is learned. The largest of the estimates is too large on average, even if each "
+    "is right on average. A second, independent estimate of the action that the first selects is right where all actions are "
+    "equally good, and too low where a worse one is sometimes selected. Two estimates from the same data are not independent."
 )
-rho = derivation.law(r"\varrho", a, "how often the first estimate selects an action")
-Y = derivation.number("Y", "the value of the best action")
-loss = derivation.numbers("g", a, "by how much an action is worse", positive=True)
-derivation.chain(
-    "A second, independent estimate of the selected action is not too large",
-    Expectation(rho, Y - loss),
-    equals(
-        plus(Y, -Expectation(rho, loss)),
-        r"independent: the mean of the second estimate is the value of whichever action is selected",
-    ),
-    at_most(Y, "leave out the loss; equality if only best actions are selected", adding=Expectation(rho, loss)),
-    so=r"Double Q-learning is right where all actions are equally good, and too low where a worse one is sometimes selected. "
-    r"Two estimates from the same data are not independent.",
-)
-
-u = derivation.number("u", "a distance", positive=True)
-derivation.chain(
-    "How much too large: three estimates with standard normal noise",
-    times(Rational(3, 4), 2, Integral(u * exp(-(u**2) / 4) / sqrt(4 * pi), (u, 0, oo))),
-    equals(3 / (2 * sqrt(pi)), r"$-2 e^{-u^2/4}$ has the slope $u e^{-u^2/4}$"),
-    so=r"This is $\frac34 \mathbb{E}|X_1 - X_2|$ for three estimates of actions that are all worth 0, since $X_1 - X_2$ is "
-    r"normal with variance 2. The largest less the smallest is half of the sum of the three distances, and by symmetry the "
-    r"largest is as far above 0 as the smallest is below: the best action looks as if it were worth 0.846 standard deviations.",
-)
-derivation.symbol(r"X_1, X_2, X_3", "three estimates")
+derivation.symbol(r"X_1, X_2, X_3", "estimates of three actions that are worth 0")
 
 
 @derivation.monte_carlo(
     r"\mathbb{E}[\max(X_1, X_2, X_3)] = \frac{3}{2\sqrt{\pi}}",
-    because="The targets of Q-learning and of double Q-learning in 40000 draws of two sets of three estimates. The mean of the "
-    "second is 0.",
+    because="The targets of Q-learning and of double Q-learning in 40000 draws of two sets of three standard normal estimates. "
+    "The mean of the second is 0.",
+    uses=(largest_estimate, second_estimate, largest_of_normals),
 )
 def the_largest_of_three():
-    rng = np.random.default_rng(0)
-    selecting, evaluating = jnp.asarray(rng.normal(size=(2, 40000, 3)))
-    nothing, never = jnp.zeros(40000), np.zeros(40000)
-    samples = jnp.stack(
-        [
-            q_learning_target(nothing, selecting, never, discount=1.0),
-            double_q_target(nothing, selecting, evaluating, never, discount=1.0),
-        ],
-        axis=1,
-    )
-    biased = 3 / (2 * np.sqrt(np.pi))
+    selecting, evaluating = jnp.asarray(np.random.default_rng(0).normal(size=(2, 40000, 3)))
+    zeros, biased = jnp.zeros(40000), 3 / (2 * np.sqrt(np.pi))
+    largest = q_learning_target(zeros, selecting, zeros, discount=1.0)
+    second = double_q_target(zeros, selecting, evaluating, zeros, discount=1.0)
     return SampleSides(
-        samples=samples, expected=np.array([biased, 0.0]), wrong={"no bias": np.zeros(2), "both biased": np.full(2, biased)}
+        samples=jnp.stack([largest, second], axis=1),
+        expected=np.array([biased, 0.0]),
+        wrong={"no bias": np.zeros(2), "both biased": np.full(2, biased)},
     )
 
 
@@ -401,54 +330,37 @@ derivation.bridge(
     calls=(td_update,),
     states=3,
 )
+process = {"rewards": paid, "chain": moves, "weights": d, "discount": gamma, "calls": (least_squares_value,), "states": 3}
 derivation.bridge(
     "... the weight at which it is zero",
     fixed,
     fitted,
     features=[[f.at(state)] for state in range(3)],
-    rewards=paid,
-    chain=moves,
-    weights=d,
-    discount=gamma,
     wrong={"the best fit": Expectation(d, f.at(s) * V.at(s)) / square},
-    calls=(least_squares_value,),
-    states=3,
+    **process,
 )
-following = [q.at(state, b) for state in range(4)]  # [B, A]: one row for every next state
 derivation.bridge(
-    "... the target of expected SARSA",
-    mean_target,
-    expected_sarsa_target,
-    reward=[R] * 4,
-    next_action_values=following,
-    next_log_probs=[log(policy.at(b, state)) for state in range(4)],
-    terminal=np.zeros(4),
-    discount=gamma,
+    "... and the value, with a feature for each state", V, fitted, features=np.eye(3), wrong={"the rewards": paid}, **process
 )
-
-
+seen = {"reward": [R] * 4, "terminal": np.zeros(4), "discount": gamma}
+following = [q.at(state, b) for state in range(4)]  # [B, A]: one row for every next state
+likely = [log(policy.at(b, state)) for state in range(4)]
+derivation.bridge(
+    "... expected SARSA's target", mean_target, expected_sarsa_target, next_action_values=following, next_log_probs=likely, **seen
+)
 best_of_two = plus(R, times(gamma, Max(q.at(t, 0), q.at(t, 1))))
 derivation.bridge(
-    "... that of Q-learning, for two actions",
-    best_of_two,
-    q_learning_target,
-    reward=[R] * 4,
-    next_action_values=following,
-    terminal=np.zeros(4),
-    discount=gamma,
-    sizes={b: 2},
+    "... that of Q-learning, for two actions", best_of_two, q_learning_target, next_action_values=following, sizes={b: 2}, **seen
 )
 derivation.bridge(
     "... and that of double Q-learning, where the first estimate selects the second action",
     plus(R, times(gamma, q.at(t, 1))),
     double_q_target,
-    reward=[R] * 4,
     next_action_values=jnp.tile(jnp.array([0.0, 1.0]), (4, 1)),
     next_target_values=following,
-    terminal=np.zeros(4),
-    discount=gamma,
     wrong={"the best of the second estimate": best_of_two},
     sizes={b: 2},
+    **seen,
 )
 
 ROWS = jnp.array([[1.0], [1.0], [2.0], [2.0]])  # features of stay or move in state 0, stay or move in state 1
@@ -481,8 +393,7 @@ def stay_or_move():
     yield r"\|e\|^2", learned, "13/1936"
     yield r"\|\Pi V - V\|^2", least, "1/160"
     yield r"\|\Pi V - V\|^2 / (1 - \gamma^2)", least / 0.75, "1/120"
-    means = "two actions worth 0 and 1, each estimated with unit noise: the largest, and by a second estimate"
-    yield rf"\text{{{means}}}", jnp.array(_means_of_two(1.0)), "1.1996, 0.7602"
+    yield r"\text{0 and 1 with unit noise: the largest, a second estimate}", jnp.array(_means_of_two(1.0)), "1.1996, 0.7602"
 
 
 def _factor(discount, step, feature, following):
@@ -492,10 +403,9 @@ def _factor(discount, step, feature, following):
 
 
 @derivation.figure(
-    "Left: the weight of the two-state process above, whose value is 0. Updates in state 0 alone diverge for $\\gamma = 0.9$ "
-    "and converge for $0.4$; on-policy, which means in state 1, they converge. Right: two actions, each estimated with unit "
-    "noise. The target of Q-learning is too large, that of double Q-learning too small unless both are equally good (lines: "
-    "exact; dots: mean of 4000 targets).",
+    "Left: the weight of the two-state process above, which has the value 0. Updates in state 0 alone diverge for $\\gamma = "
+    "0.9$ and converge for $0.4$; on-policy, which means in state 1, they converge. Right: two actions, estimated with unit "
+    "noise. The target of Q-learning is too large, that of double Q-learning too small unless both are equally good.",
     panels=2,
 )
 def divergence_and_bias(left, right):
@@ -504,19 +414,9 @@ def divergence_and_bias(left, right):
         left.plot(updates, _factor(discount, 0.1, *pair) ** updates, label=rf"$\gamma = {discount}$, {name}")
     left.set(xlabel="updates", ylabel="weight $w$")
     left.legend()
-    noise, zeros = np.random.default_rng(0).normal(size=(2, 4000, 2)), jnp.zeros(4000)
-    gaps, places, drawn = np.linspace(0, 4, 41), np.arange(5), []
-    for gap in places:
-        first, second = jnp.asarray(noise + np.array([0.0, gap]))
-        drawn.append(
-            [
-                q_learning_target(zeros, first, zeros, discount=1.0).mean() - gap,
-                double_q_target(zeros, first, second, zeros, discount=1.0).mean() - gap,
-            ]
-        )
-    for exact, mean, name in zip(_means_of_two(gaps), np.array(drawn).T, ("Q-learning", "double Q-learning"), strict=True):
-        right.plot(gaps, exact - gaps, label=name)
-        right.plot(places, mean, "o", color=right.lines[-1].get_color())
+    gaps = np.linspace(0, 4, 41)
+    for mean, name in zip(_means_of_two(gaps), ("Q-learning", "double Q-learning"), strict=True):
+        right.plot(gaps, mean - gaps, label=name)
     right.axhline(0, linestyle="--", color="gray")
     right.set(xlabel="difference of the two values", ylabel="mean target less the larger value")
     right.legend()
@@ -528,9 +428,8 @@ def divergence_and_bias(left, right):
 )
 def from_nothing():
     stay_or_move = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
-    half = jnp.full(2, 0.5)
     rewards = jnp.array([[0.0, 1.0], [0.0, 0.0]])
-    found = mean_of_updates(0.1, half, jnp.full((2, 2), 0.5), stay_or_move, rewards, jnp.zeros(2), 0.5)
+    found = mean_of_updates(0.1, jnp.full(2, 0.5), jnp.full((2, 2), 0.5), stay_or_move, rewards, jnp.zeros(2), 0.5)
     yield found / 0.1, "(0, 1/4)"
 
 
@@ -548,5 +447,4 @@ def a_hundred_updates():
     r"= 0.5642$.",
 )
 def the_larger_of_two():
-    yield Integral(u * exp(-(u**2) / 4) / sqrt(4 * pi), (u, 0, oo)).doit(), 1 / sqrt(pi)
     yield _means_of_two(0.0)[0], "0.5642"
