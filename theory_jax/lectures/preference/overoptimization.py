@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Integral, Matrix, Rational, exp, log, oo, pi, sqrt
+from sympy import Matrix, Rational, exp, log, oo, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Normal, Slope, Total, plus, times
+from theory_jax.lectures.lemmas.largest_estimate import largest_of_normals
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.lectures.lemmas.tilting import tilting
 from theory_jax.preference.overoptimization import (
@@ -202,15 +203,6 @@ derivation.chain(
     so=r"Both are jointly Gaussian, so uncorrelated is independent: the proxy $P$ says nothing about the rest, and "
     r"$\mathbb{E}[g \mid P] = \mu + k\, (P - \mu)$. A proxy of 3 deviations is worth $3 k$ of them.",
 )
-x = derivation.number("x", "a standard normal number")
-derivation.chain(
-    "The larger of two normal numbers",
-    Integral(times(2, exp(-(x**2) / 2) / sqrt(2 * pi), exp(-(x**2) / 2) / sqrt(2 * pi)), (x, -oo, oo)),
-    equals(1 / sqrt(pi), r"the integral of a Gaussian of variance $\frac12$"),
-    role="lemma",
-    so=r"The left side is $\int x \cdot 2 \phi(x) \Phi(x)\, dx$, the mean of the maximum, by parts: $x \phi = -\phi'$, and the "
-    r"boundary vanishes. For more draws the integral is done numerically.",
-)
 m_n = derivation.number("m_n", "the mean of the largest of $n$ standard normal numbers", "normal_maximum_mean", positive=True)
 derivation.chain(
     "The gold reward of the best of n",
@@ -220,8 +212,10 @@ derivation.chain(
         r"the mean of $k\, (P - \mu)$ at the largest of $n$ proxies, with the deviation $\sqrt{v_g + v_n}$",
         wrong={"the gain of the proxy": times(sqrt(v_g + v_n), m_n)},
     ),
-    so=r"Above $\mu$, it rises with $n$ for ever, since $m_n$ does. The proxy promises $\frac1k$ times as much: the gap grows, "
-    r"but more optimization never hurts. This is regression to the mean, and no more.",
+    uses=(largest_of_normals,),
+    so=r"For two draws $m_2 = \frac{1}{\sqrt\pi}$ and for three $m_3 = \frac{3}{2 \sqrt\pi}$; for more it is integrated "
+    r"numerically. The gold reward, above $\mu$, rises with $n$ for ever, since $m_n$ does. The proxy promises $\frac1k$ times "
+    r"as much: the gap grows, but more optimization never hurts. This is regression to the mean, and no more.",
 )
 
 
