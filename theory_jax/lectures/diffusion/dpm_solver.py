@@ -266,7 +266,7 @@ k, l = derivation.number("k", "the slope of a network in the place"), derivation
 _place, _level = Symbol("y"), Symbol("v")
 _network = function_of(_place, _level, k * _place + l * _level)
 a_m, s_m = 1 / sqrt(1 + exp(-2 * start - h)), 1 / sqrt(1 + exp(2 * start + h))
-half = a_m / a_s * x - s_m * (exp(h / 2) - 1) * (k * x + l * start)
+half = derivation.define("x_m", a_m / a_s * x - s_m * (exp(h / 2) - 1) * (k * x + l * start), "half a step with that network")
 derivation.bridge(
     "The code's midpoint, with a linear network",
     a_t / a_s * x - s_t * (exp(h) - 1) * (k * half + l * (start + h / 2)),
@@ -278,6 +278,7 @@ derivation.bridge(
     wrong={"the first level again": a_t / a_s * x - s_t * (exp(h) - 1) * (k * half + l * start)},
 )
 first = s_s * sqrt(1 + exp(2 * (start - r * h))) * x + a_s * (1 - exp(-r * h)) * (k * x + l * (start - r * h))
+first = derivation.define("x_1", first, r"the step of order one that ends at $\lambda_s$, if $x$ is at $\lambda_s - r h$")
 second = (1 + 1 / (2 * r)) * (k * first + l * start) - (k * x + l * (start - r * h)) / (2 * r)
 derivation.bridge(
     "The code's sampler, with a linear network: a step of order one, and one of 2M",
