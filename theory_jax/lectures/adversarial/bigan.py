@@ -132,7 +132,7 @@ derivation.chain(
     ),
     states=2,
     so=r"With $m$ half of $P$ and half of $Q$, and the same lines for $Q$, $\mathrm{JSD}(P, Q) \ge \mathrm{JSD}$ of the "
-    "examples; by symmetry also of the latents. So a game on pairs that is won is a GAN that is won, and an encoder whose codes "
+    "examples; by symmetry also of the latents. So an optimum of the game on pairs is an optimal GAN with an encoder whose codes "
     "are distributed as the prior.",
 )
 derivation.chain(
@@ -164,7 +164,7 @@ derivation.chain(
 
 derivation.say(
     "Now deterministic maps. $P$ lives on the graph of $E$, $Q$ on that of $G$. Let $A$ be the event that $x = G(z)$: under $Q$ "
-    "it is certain, and under $P$ it says that $G(E(x)) = x$."
+    "it is certain, and under $P$ it means that $G(E(x)) = x$."
 )
 derivation.symbol("E", "an encoder without noise")
 derivation.symbol("G", "a generator without noise")
@@ -200,9 +200,7 @@ def encoders_that_match_are_inverses():
     )
 
 
-derivation.say(
-    "Stochastic encoders are another matter. A game that is won says nothing about how much of the example the latent keeps."
-)
+derivation.say("With stochastic encoders the optimum does not determine how much information about the example the latent keeps.")
 pair_z = derivation.law("w", z, "the latents of the encoder's pairs")
 back = derivation.law("v({}|{})", (x, z), "the examples that belong to a latent, among the encoder's pairs")
 reconstruction = derivation.law("u({}|{})", (x, z), "any model that reconstructs an example from its latent")
@@ -240,7 +238,7 @@ derivation.chain(
     equals(s - t, r"$\log(1 + e^s) - \log(1 + e^{-s}) = s$, twice", wrong={"the sign": t - s}),
     role="remark",
     so=r"At the best discriminator the mean of the difference is $\mathrm{KL}(P \,\|\, Q) + \mathrm{KL}(Q \,\|\, P)$. Both "
-    "opponents want the same: an encoder's pair that looks generated, and a generated one that looks encoded. The encoder is no "
+    "opponents want the same: an encoder's pair that looks generated, and a generated pair that looks encoded. The encoder is no "
     "helper of the discriminator.",
 )
 derivation.bridge(

@@ -40,8 +40,7 @@ derivation = Derivation(
         r"$p(y)\, q(x|y)$. All are positive; at the boundary a term with weight 0 is 0.",
         r"The discriminator sees the pair and gives its logit $\ell(x, y)$. The value of the game on pairs is $\mathbb{E}_p[\log "
         r"\sigma(\ell)] + \mathbb{E}_q[\log \sigma(-\ell)]$; by the lecture on GANs its maximum is at $\ell = \log p - \log q$ "
-        r"of the "
-        "pair, and is twice a Jensen-Shannon divergence of the two laws of pairs, less $\\log 4$.",
+        "of the pair, and is twice a Jensen-Shannon divergence of the two laws of pairs, less $\\log 4$.",
     ),
     answer=r"The game measures the mean over the labels of the Jensen-Shannon divergence of $p(\cdot|y)$ and $q(\cdot|y)$: only "
     "a generator that is right for every label wins. For exponential families the best logit is a product of the label's vector "
@@ -102,7 +101,7 @@ derivation.chain(
     central=True,
     states=2,
     so=r"The examples alone are not enough: two generators with the same mixture $\sum_y p(y)\, q(x|y)$ have different values. "
-    "The example below has one whose labels are exchanged.",
+    "The example below has a generator with exchanged labels.",
 )
 
 
@@ -162,7 +161,7 @@ derivation.chain(
         wrong={"the sign of the constants": plus(Total(d, (theta - other) * features), A, -B)},
     ),
     states=2,
-    so=r"So the label needs no network of its own: one vector $e_y$ for each class, $\langle e_y, h(x) \rangle$. What all "
+    so=r"So the label needs no separate network: one vector $e_y$ for each class, $\langle e_y, h(x) \rangle$. What all "
     r"classes share may be taken out of every $e_y$: that is $\langle w, h(x) \rangle + b$.",
 )
 X, mu, nu = (
@@ -243,7 +242,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "Mismatched labels. A discriminator may look at the example only, and never learn that the label must fit. Real examples "
+    "Mismatched labels. A discriminator may use the example only, and never learn that the label must match. Real examples "
     "with wrong labels are then fakes, too."
 )
 k = derivation.index("k", "a pair of example and label")

@@ -34,8 +34,8 @@ derivation = Derivation(
         "Kanamori, Hido & Sugiyama 2009, A least-squares approach to direct importance estimation",
         "Azadi et al. 2019, Discriminator Rejection Sampling",
     ),
-    question="A classifier only says real or fake. How does one read the ratio of the two densities off it, and how does that "
-    "ratio correct a generator that is wrong?",
+    question="A classifier only decides between real and fake. How does one obtain the ratio of the two densities from it, and "
+    "how does that ratio correct a generator that is wrong?",
     setting=(
         "The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q > 0$ wherever $p > "
         "0$. Their ratio is $r = p/q$.",
@@ -120,7 +120,8 @@ derivation.chain(
     at_least(entropy, r"leave out what is never negative, zero if and only if $c = \eta$ at every point", dropping=gaps),
     states=2,
     central=True,
-    so=r"$c = \eta$ says $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of the "
+    so=r"$c = \eta$ means $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of "
+    r"the "
     "loss shows is calibration: among points with the same $c$, the share of data is $c$. Where $p = 0 < q$ the best logit is "
     r"$-\infty$: training only approaches it.",
 )
@@ -252,7 +253,7 @@ derivation.bridge(
     wrong={"the mean features themselves": means},
 )
 
-# ---------------------------------------------------------------------------------------------------- what it is good for
+# ---------------------------------------------------------------------------------------------------- applications
 
 derivation.say("A ratio corrects samples: by weights, or by keeping some and rejecting the rest.")
 h = derivation.numbers("h", x, "any function of a point")
@@ -260,8 +261,8 @@ derivation.chain(
     "Weights",
     Expectation(q, r * h),
     equals(Expectation(p, h), r"$q r = p$", wrong={"the samples' own mean": Expectation(q, h)}),
-    so=r"With $h = 1$: the weights have the mean 1. A ratio whose mean under $q$ is another number is wrong, and it is cheap to "
-    r"look.",
+    so=r"With $h = 1$: the weights have the mean 1. A ratio with another mean under $q$ is wrong, and it is cheap to "
+    r"check.",
 )
 bound = derivation.number("B", "a bound of the ratio", "exp(log_bound)", positive=True)
 y = derivation.index("y", "a point, next to $x$")

@@ -347,7 +347,7 @@ derivation.chain(
     SquaredNorm(l, bound_of_weights + 0 * a),
     equals(count * bound_of_weights**2, "every weight of a linear critic is at the bound"),
     role="remark",
-    so=r"The steepest critic whose weights lie in $[-b, b]$ has the slope $b \sqrt D$: what is allowed depends on the width, and "
+    so=r"The steepest critic with weights in $[-b, b]$ has the slope $b \sqrt D$: what is allowed depends on the width, and "
     r"over the layers of a network it multiplies.",
 )
 derivation.bridge(

@@ -35,7 +35,7 @@ derivation = Derivation(
     "information?",
     setting=(
         "Codes $z$ have the prior $p(z)$, and the generator makes $x$ with probability $p(x|z)$; both have finitely many values "
-        "and positive probabilities, or are Gaussian where this is said. The network's guess is a law $q(z|x)$, positive too.",
+        "and positive probabilities, or are Gaussian where stated. The network's guess is a law $q(z|x)$, positive too.",
         r"The information of $z$ and $x$ is $I = \mathbb{E}[\log p(z|x) - \log p(z)]$, the mean over both.",
         r"The linear generator is $x = W z + b$, observed with or without noise.",
     ),
@@ -44,8 +44,7 @@ derivation = Derivation(
     "several codes give the same image. For a linear generator it is ridge regression.",
     limits=(
         "Real images: the network has seen only generated ones, and nothing bounds its error elsewhere.",
-        "Deterministic generators of continuous codes, whose information is infinite: the bound stays finite, as its variance "
-        "does.",
+        "Deterministic generators of continuous codes, with infinite information: the bound stays finite, as its variance does.",
     ),
 )
 
@@ -88,7 +87,7 @@ derivation.chain(
 )
 
 derivation.say("A plain regression guesses a number and pays the square of its error. What does it learn?")
-v = derivation.numbers("v", z, "the number that a code stands for", "z")
+v = derivation.numbers("v", z, "the value of a code", "z")
 guess = derivation.numbers("g", x, "the network's guess, of an image", "z_predicted")
 middle = derivation.define("m", Expectation(post, v), "the posterior mean", over=x)
 derivation.chain(

@@ -41,7 +41,7 @@ derivation = Derivation(
         r"query.",
     ),
     answer=r"The weights $\mathrm{softmax}(s)$ are the best compromise between a high mean score and a high entropy. A key "
-    r"whose score exceeds the others by a few nats more than $\log T_k$ is looked up almost alone. The factor $1/\sqrt D$ "
+    r"whose score exceeds the others by a few nats more than $\log T_k$ gets almost all the weight. The factor $1/\sqrt D$ "
     r"keeps the variance of the scores at 1, where the softmax passes gradients on; with scores that are too large it passes "
     r"on almost none.",
     limits=(

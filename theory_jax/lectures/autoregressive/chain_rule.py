@@ -238,7 +238,7 @@ def paths_lead_from_earlier_to_later_variables():
         steps = np.arange(size)[:, None] - np.arange(size)[None, :]
         paths = np.vectorize(lambda rise, n=layers: math.comb(rise + n - 1, n) if rise > 0 else 0)
         formula.append(paths(steps).ravel())
-        mistaken.append(paths(steps + 1).ravel())  # an output that sees units of its own degree
+        mistaken.append(paths(steps + 1).ravel())  # an output that sees units of the same degree
     return Sides(
         left=jnp.concatenate(counted), right=np.concatenate(formula), wrong={">= in the output mask": np.concatenate(mistaken)}
     )

@@ -219,13 +219,13 @@ def the_nucleus_is_a_smallest_set():
 
 
 derivation.say(
-    r"Penalties. Take a token that has occurred, and one that has not. The model's logits are log-probabilities up to a "
+    r"Penalties. Take a token that has occurred, and a new one. The model's logits are log-probabilities up to a "
     r"constant $c$, which the network does not fix."
 )
 theta = derivation.number(r"\theta", "the penalty", "penalty", positive=True)
 c = derivation.number("c", "a constant, large enough that both logits are positive", positive=True)
 seen = derivation.number("p_1", "the probability of a token that has occurred", between=(0, 1))
-new = derivation.number("p_2", "that of one that has not", between=(0, 1))
+new = derivation.number("p_2", "that of a new token", between=(0, 1))
 derivation.chain(
     "With log-probabilities the penalty is a power",
     exp(plus(theta * log(seen), -log(new)), evaluate=False),

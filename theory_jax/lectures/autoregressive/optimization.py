@@ -169,7 +169,7 @@ derivation.chain(
     role="lemma",
     uses=(spike,),
     so=r"Here at $t = 5$; for every $t$ the same happens: $(2 - \beta_1)^t + \beta_1^t \ge 2$. Multiply by $\beta_1^t$: for "
-    r"$\beta_2 \ge \beta_1 (2 - \beta_1)$, which is 0.99 at $\beta_1 = 0.9$, it says $\beta_2^t \ge \beta_1^t (2 - "
+    r"$\beta_2 \ge \beta_1 (2 - \beta_1)$, which is 0.99 at $\beta_1 = 0.9$, it gives $\beta_2^t \ge \beta_1^t (2 - "
     r"\beta_1^t)$, that is $1 - \beta_2^t \le (1 - \beta_1^t)^2$: the second factor of a lone gradient is at most 1. By the "
     r"same inequality the corrections only shorten steps, so the bound above holds for $\hat m / \sqrt{\hat v}$, too.",
 )
@@ -271,7 +271,8 @@ def a_lone_spike_moves_little():
 
 
 derivation.say(
-    "A batch that does not fit. Its micro-batches have different numbers of tokens, and each gives the gradient of its own mean."
+    "A batch that exceeds the memory. Its micro-batches have different numbers of tokens, and each gives the gradient of its own "
+    "mean."
 )
 k = derivation.index("k", "a micro-batch")
 K = derivation.count(k, "K", "the number of micro-batches")

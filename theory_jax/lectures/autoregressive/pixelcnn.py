@@ -59,8 +59,8 @@ derivation = Derivation(
 
 derivation.say(
     r"Why it works. A pixel $u$ of the output sees the pixel $v$ of the input through the pixels $m$ of the layer between. "
-    r"The step function says which weights the masks keep: with the value 0 at zero it keeps $v < u$ (type A), with the value 1 "
-    r"it keeps $v \le u$ (type B)."
+    r"The step function determines which weights the masks keep: with the value 0 at zero it keeps $v < u$ (type A), with the "
+    r"value 1 it keeps $v \le u$ (type B)."
 )
 u = derivation.index("u", "a pixel of the output, by its place in the order")
 m = derivation.index("m", "a pixel of the layer between")
@@ -129,8 +129,8 @@ def all_images_together():
 
 @derivation.numeric(
     r"p(x) = \prod_u p(x_u | x_{<u})",
-    because="One pass over a finished image gives the probabilities with which nine passes drew it, pixel by pixel: what stands "
-    "in later places has no influence.",
+    because="One pass over a finished image gives the probabilities with which nine passes drew it, pixel by pixel: values "
+    "in later places have no influence.",
     role="remark",
 )
 def one_pass_scores_what_nine_drew():
@@ -417,7 +417,7 @@ def _paths(run, side):
 
 
 def _moves(side):
-    """How many rows above the output an input lies, and how many columns to its right: [outputs, inputs] both."""
+    """Number of rows of an input above the output, and of columns to its right: [outputs, inputs] both."""
     row, column = np.divmod(np.arange(side**2), side)
     return row[:, None] - row, column - column[:, None]
 

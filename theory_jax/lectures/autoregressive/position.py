@@ -60,7 +60,7 @@ derivation = Derivation(
     limits=(
         "Codes that are not linear in the query are not covered. For integer positions alone $A_1$ may also reflect.",
         "That an antisymmetric matrix splits into planes is the normal form of linear algebra; it is quoted here, not derived.",
-        "Nothing here says that a trained network works beyond the lengths it was trained on; that is measured.",
+        "Whether a trained network works beyond the lengths it was trained on: that is measured.",
     ),
 )
 
@@ -299,7 +299,7 @@ derivation.chain(
     times(rho, plus(1, mean_distance)),
     equals(mean_distance, "one fraction"),
     role="remark",
-    so=r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head looks at the "
+    so=r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head attends to the "
     r"token itself; otherwise it is one token back and the past looks the same again: $\bar d = \rho (1 + \bar d)$, which "
     r"$\rho/(1 - \rho)$ solves. The slopes $\frac12, \frac14, \dots, \frac1{256}$ of 8 heads give mean distances from 1.54 to "
     r"255.5 tokens.",

@@ -432,7 +432,7 @@ def a_third():
 
 
 def _plain(driven, state, weights):
-    """rnn_cell of one example whose input is what drives it: [H], [H], [H, H] -> [H]"""
+    """rnn_cell of one example with its input projected already: [H], [H], [H, H] -> [H]"""
     size = len(state)
     return rnn_cell(driven[None], state[None], jnp.eye(size), weights, jnp.zeros(size))[0]
 

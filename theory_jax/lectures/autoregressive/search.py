@@ -106,7 +106,7 @@ derivation.bridge(
     wrong={"the transition turned over": (None, -Min(*[cost.at(x) + edge.at(y, x) + edge.at(z, y) for x, y, z in paths]))},
 )
 
-derivation.say("Greedy search takes the first token for its own probability, without a look at what it leads to.")
+derivation.say("Greedy search chooses the first token by its own probability, regardless of its continuations.")
 gamma = derivation.number(r"\gamma", "the probability of the likely first token", between=(Rational(1, 2), 1))
 beta_1 = derivation.number(r"\beta_1", "that of its best continuation", between=(0, 1))
 beta_2 = derivation.number(r"\beta_2", "that of the best continuation of the other first token", between=(0, 1))
@@ -287,8 +287,8 @@ derivation.chain(
         "of the number of deviations",
     ),
     uses=(far,),
-    so="A sample looks like the data; the most likely sequence does not. For open text one draws, for a translation or a "
-    "transcript, whose law is concentrated, one searches.",
+    so="A sample looks like the data; the most likely sequence does not. Sampling suits open text; search suits a "
+    "translation or a transcript, which has a concentrated law.",
 )
 
 

@@ -128,8 +128,8 @@ _EXAMPLE = np.array([[0.5, 0.4, 0.1], [0.3, 0.2, 0.5]])
 
 @derivation.exact(
     r"\Pr(y) = p_y",
-    because="The code's own tokens at every draft of three, and at uniform numbers on a grid whose cells are either accepted or "
-    "not: the shares of the cells, weighted with the probability of the draft.",
+    because="The code's own tokens at every draft of three, and at uniform numbers on a grid of cells that are entirely accepted "
+    "or not: the shares of the cells, weighted with the probability of the draft.",
     outcomes=3 * 100 * 20,
     role="remark",
 )

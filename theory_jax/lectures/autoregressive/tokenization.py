@@ -37,7 +37,7 @@ derivation = Derivation(
     "pieces may be compared?",
     setting=(
         r"A text is a string of $N$ bytes. Tokens 0 to 255 are bytes. A list of merges $(a_r, b_r)$, $r = 0, 1, \dots$, makes "
-        r"a token $256 + r$ of two tokens that exist before it. Decoding is defined downwards: a byte stands for itself, and "
+        r"a token $256 + r$ of two tokens that exist before it. Decoding is recursive: a byte decodes to itself, and "
         r"$\mathrm{dec}(256 + r) = \mathrm{dec}(a_r)\, \mathrm{dec}(b_r)$, one string after the other.",
         r"A merge replaces the occurrences of its pair from left to right, without overlap, and never across the border of a "
         r"chunk (a word with the space before it). Encoding applies all merges in their order, each to the whole sequence.",
@@ -66,7 +66,7 @@ for written, meaning in (
 
 @derivation.numeric(
     r"\mathrm{dec}(\mathrm{enc}(b)) = b \quad\text{for every string of bytes}",
-    because="A merge puts in place of two tokens one that stands for exactly their bytes, so what the sequence decodes to does "
+    because="A merge replaces two tokens by a token that decodes to exactly their bytes, so what the sequence decodes to does "
     "not change from merge to merge; before the first it is the text. Nothing asks whether the bytes are text: half a UTF-8 "
     "character comes back as it went in. Random strings of all bytes, and of letters that merge often, are encoded and decoded.",
     role="lemma",
@@ -129,7 +129,7 @@ def what_a_merge_saves():
     )
 
 
-s = derivation.index("s", "a token string that decodes to the given text; the first is the one that encoding gives")
+s = derivation.index("s", "a token string that decodes to the given text; the first is the canonical encoding")
 p = derivation.numbers("p", s, "the model's probability of it", positive=True)
 p_text = derivation.define(r"p(\mathrm{text})", Total(s, p), "the model's probability of the text", positive=True)
 given = derivation.define("r", p / p_text, "the probability of a token string, given the text", over=s, law=True)
@@ -144,7 +144,7 @@ derivation.chain(
         dropping=plus(1 - given.at(0), tangent.at(given.at(0))),
     ),
     so="Equality holds if and only if the model never writes the text in another way. What is usually reported, the loss of "
-    "the canonical tokens, is therefore a bound, and the model may be better than it says.",
+    "the canonical tokens, is therefore a bound, and the model may be better than reported.",
 )
 
 i = derivation.index("i", "a token of the encoded text")

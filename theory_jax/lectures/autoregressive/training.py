@@ -82,8 +82,8 @@ derivation.chain(
             "not shifted": plus(log(Total(w, exp(first))), -first.at(x1, x1), log(Total(w, exp(second))), -second.at(x2, x1, x2))
         },
     ),
-    so="Every conditional is asked of the true prefix, which is known before training: a causal network answers all of them in "
-    "one pass. This is teacher forcing. A start token adds the term of the first token.",
+    so="Every conditional is evaluated at the true prefix, which is known before training: a causal network computes all "
+    "in one pass. This is teacher forcing. A start token adds the term of the first token.",
 )
 
 derivation.symbol(r"\ell_t", "the loss at position $t$", "token_cross_entropy")
@@ -211,7 +211,7 @@ derivation.say(
 )
 s = derivation.number("s", "how sure the copying network is", positive=True)
 m = derivation.number("m", "the number of the other tokens", positive=True)
-r = derivation.number("r", "the share of positions whose next token repeats the one before it", between=(0, 1))
+r = derivation.number("r", "the share of positions where the next token repeats the previous one", between=(0, 1))
 derivation.chain(
     "Without the shift a copying network is nearly perfect",
     Limit(-log(exp(s) / (exp(s) + m)), s, oo),

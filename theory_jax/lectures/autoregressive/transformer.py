@@ -139,7 +139,7 @@ def one_pass_scores_every_conditional():
     return Sides(left=jnp.stack([changed[:, :4], short]), right=jnp.stack([whole[:, :4]] * 2), wrong=wrong)
 
 
-derivation.say("Order. Leave the positions out, and look at the first block's attention at the last token.")
+derivation.say("Order. Leave the positions out, and consider the first block's attention at the last token.")
 k = derivation.index("k", "a word of the vocabulary")
 B = derivation.numbers("B", (j, k), "1 where token $j$ is word $k$, and 0 elsewhere")
 e = derivation.numbers(r"\omega", k, "the exponential of the last token's score for word $k$", positive=True)

@@ -138,7 +138,7 @@ def quantization_error_is_relative():
 
         return sides
 
-    # just inside the cells, whose ends are halfway between two codes
+    # just inside the cells, which end halfway between two codes
     ends = (256 ** (2 * jnp.arange(1, 128) / 255) - 1) / 255 * (1 + 1e-13)
     return BoundSides(
         sides=within(),
@@ -179,7 +179,7 @@ snr = derivation.chain(
     A**2 / 2 / noise,
     equals(
         times(3 * mu**2 * c**2, (A**2 / 2) / squares),
-        r"the first line is $\mathbb{E} x^2$ over the mean of $\Delta^2 / 12$. The cells lie $2 / \mu$ apart in $f$, whose "
+        r"the first line is $\mathbb{E} x^2$ over the mean of $\Delta^2 / 12$. The cells are $2 / \mu$ apart in $f$, whose "
         r"slope is $\frac{c}{1 + \mu |x|}$, so $\Delta = \frac{2 (1 + \mu |x|)}{\mu c}$",
     ),
     equals(

@@ -44,7 +44,7 @@ derivation = Derivation(
     r"$w \ne 1$ these densities at different levels belong to no common diffusion, so guided sampling need not draw from "
     r"$q_0(x)\, q_0(y|x)^w$.",
     limits=(
-        "A trained classifier is not the exact one. Its accuracy says little about its slope.",
+        "A trained classifier is not exact. Its accuracy is little evidence about its gradient.",
         "That a guided step is Gaussian is exact for a log-linear classifier; otherwise it holds to the order that is given.",
         "Implementations take the slope at another place (the noisy value in place of the mean): a difference that vanishes "
         "with the step. Which law guided sampling draws from is computed in the next topic, for Gaussian data.",
@@ -235,7 +235,7 @@ markov = derivation.chain(
     states=2,
     role="lemma",
     so=r"The first line uses that the class and $x_t$ are independent given $x_{t-1}$: the step forward contains no class. The "
-    r"last says $q(x_{t-1}|x_t, y) \propto q(x_{t-1}|x_t)\, q_{t-1}(y|x_{t-1})$.",
+    r"last is $q(x_{t-1}|x_t, y) \propto q(x_{t-1}|x_t)\, q_{t-1}(y|x_{t-1})$.",
 )
 mean = derivation.number(r"\mu", "the mean of the step back", "mean")
 variance = derivation.number(r"\sigma^2", "its variance", "exp(log_var)", positive=True)
@@ -323,7 +323,7 @@ derivation.chain(
     uses=(tilted_spread, marginal_law),
     so=r"The first line is the variance of the sharpened noised data minus that of the sharpened data ($\bar\alpha_t = 1$), "
     r"noised. It is zero only for $w = 1$, where both are the noised class. For every other scale the guided scores of "
-    r"different levels belong to no single noising process, and nothing says that guided sampling draws from $q_0(x)\, "
+    r"different levels belong to no single noising process, and there is no guarantee that guided sampling draws from $q_0(x)\, "
     r"q_0(y|x)^w$. The scale is a parameter of an algorithm, not the power of a posterior.",
 )
 

@@ -31,7 +31,7 @@ derivation = Derivation(
         r"The denoiser is $D = c_\mathrm{skip}\, x + c_\mathrm{out}\, F(c_\mathrm{in}\, x, c_\mathrm{noise})$ with a network "
         r"$F$, and its loss $\lambda(\sigma)\, (D - y)^2$, for each entry.",
         "Every mean below is of a quadratic expression in $y$ and $n$, so it depends on these moments only: it is computed with "
-        "Gaussians, and holds for all laws that have them. Where a density is used, the lecture says so.",
+        "Gaussians, and holds for all laws that have them. Uses of a density are marked.",
     ),
     answer=r"Input of variance one, target of variance one, the least amplification of the network's errors, and a loss of one "
     r"at the start determine $c_\mathrm{in}$, $c_\mathrm{skip}$, $c_\mathrm{out}$ and $\lambda$. The skip is the best linear "
@@ -128,7 +128,7 @@ derivation.chain(
         r"$1 - c_\mathrm{skip} = \sigma^2 c_\mathrm{in}^2$, and $c_\mathrm{out} = \sigma \sigma_d c_\mathrm{in}$",
         wrong={"the sizes exchanged": c_in * (size * y / sigma - size * n)},
     ),
-    so="Near level 0 the network predicts minus the noise, far above the data it predicts the data: it is asked for what it "
+    so="Near level 0 the network predicts minus the noise, far above the data it predicts the data: its target is what it "
     "cannot see.",
 )
 
@@ -180,7 +180,7 @@ derivation.bridge(
 
 derivation.say("What is left for the network?")
 derivation.chain(
-    "What it sees says nothing linear about its target",
+    "Its input is uncorrelated with its target",
     _mean((y - c_skip * x) * x),
     equals(size**2 - c_skip * (size**2 + sigma**2), "the moments"),
     equals(0, r"the definition of $c_\mathrm{skip}$", wrong={"the noise": sigma**2}),
@@ -266,7 +266,10 @@ derivation.chain(
 )
 
 
-@derivation.example(r"$\sigma_d = \frac12$, at the levels $\frac12$ and 1; then $x = 1$ at level 1, with a network that says 0.")
+@derivation.example(
+    r"$\sigma_d = \frac12$, at the levels $\frac12$ and 1; then $x = 1$ at level 1, with a network that "
+    "returns 0."
+)
 def two_levels():
     for level, said in ((0.5, ("0.5000", "0.3536", "1.4142", "8")), (1.0, ("0.2000", "0.4472", "0.8944", "5"))):
         found = (*preconditioning(jnp.array([level]))[:3], loss_weight(jnp.array([level])))

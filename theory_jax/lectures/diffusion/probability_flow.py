@@ -69,7 +69,7 @@ derivation.chain(
     ),
     uses=(fokker_planck,),
     central=True,
-    so=r"The first line is the Fokker-Planck equation. The last says: what is at $x$ moves with the velocity $v = f - \frac12 "
+    so=r"The first line is the Fokker-Planck equation. The last means: mass at $x$ moves with the velocity $v = f - \frac12 "
     "g^2 s$, and nothing is created or lost. So points that start from the data's law and follow $v$ have the diffusion's "
     "density at every time.",
 )

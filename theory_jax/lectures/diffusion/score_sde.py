@@ -87,7 +87,7 @@ first, more = (
 )
 derivation.symbol(r"\beta_1", "the rate at time 1", "beta_max")
 derivation.symbol(r"\beta", "the rate of noise at a time")
-derivation.symbol(r"\bar\alpha_N", "what a chain of so many steps leaves of the data's variance")
+derivation.symbol(r"\bar\alpha_N", "the share of the data's variance after a chain of $N$ steps")
 integral = derivation.function("B", r"the integral of $\beta$, whose slope is $\beta$")
 
 
@@ -135,7 +135,7 @@ derivation.chain(
 
 derivation.say(
     r"How does the density move? Test it with any smooth function $\varphi$ that vanishes far out: the mean of $\varphi(x)$ "
-    "says how $x$ is distributed."
+    "determines the distribution of $x$."
 )
 x = derivation.number("x", "a place")
 z = derivation.number("z", "the noise of a step", "noise")

@@ -258,14 +258,14 @@ derivation.chain(
     so=r"So the loss of the best network at level $t$ is $S_t\, \mathbb{E}[\mathrm{Var}(x_0|x_t)]$ in each coordinate.",
 )
 derivation.chain(
-    "... at most the loss of a network that says nothing",
+    "... at most the loss of a zero network",
     Expectation(seen, Expectation(hidden, target**2)),
     equals(plus(_BEST, Expectation(seen, m**2)), r"Pythagoras with $f = 0$"),
     at_least(_BEST, "leave out a square", dropping=Expectation(seen, m**2)),
     sizes={i: 3, j: 2},
     uses=(pythagoras,),
     so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss is between 0 and 1 in each coordinate, at every "
-    r"level. A loss above $D$ says that something is wrong.",
+    r"level. A loss above $D$ indicates a mistake.",
 )
 
 derivation.say("At last the variance. If it is learned, too, which one is best for a fixed mean?")
@@ -306,7 +306,7 @@ derivation.chain(
 )
 x_t = derivation.number("x", "the noisy value, in one coordinate", "x_t")
 hat = derivation.number(r"\hat e", "the predicted noise, in one coordinate", "noise_pred")
-share = derivation.number("u", "what the network says about the variance: $-1$ is the small one, 1 the large one", "v")
+share = derivation.number("u", "the network's output for the variance: $-1$ is the small one, 1 the large one", "v")
 log_learned = derivation.define(
     r"\ell",
     plus((1 + share) / 2 * log(beta), (1 - share) / 2 * log(tilde)),

@@ -31,9 +31,9 @@ derivation = Derivation(
         "word), and the answer is the mean of the words' values $v_w$ under the softmax of the scores, over the words that are "
         "shown.",
     ),
-    answer=r"The best loss falls by the mean squared distance of the two best predictions, and by nothing if the caption says "
-    "nothing about the noise beyond the image. Cross-attention is a mean over a set of words: their order does not enter, a "
-    "hidden word has no weight and no gradient, and each pixel has its own weights.",
+    answer=r"The best loss falls by the mean squared distance of the two best predictions, and by nothing if the caption adds "
+    "no information about the noise beyond the image. Cross-attention is a mean over a set of words: their order does not enter, "
+    "a hidden word has no weight and no gradient, and each pixel has its own weights.",
     limits=("That training finds useful queries.", "Text encoders: the order of the words must enter there."),
 )
 
@@ -42,29 +42,29 @@ n = derivation.index("n", "a value of the noise")
 p = derivation.law("p", c, "the captions that go with the noisy image")
 q = derivation.law("q({}|{})", (n, c), "the noise, for a caption")
 epsilon = derivation.numbers(r"\epsilon", n, "the values of the noise")
-told = derivation.define(r"\bar\epsilon", Expectation(q, epsilon), "the best prediction with a caption", over=c)
-blind = derivation.define(r"\bar\epsilon_\emptyset", Expectation(p, told), "the best prediction without one")
+informed = derivation.define(r"\bar\epsilon", Expectation(q, epsilon), "the best prediction with a caption", over=c)
+blind = derivation.define(r"\bar\epsilon_\emptyset", Expectation(p, informed), "the best prediction without one")
 derivation.chain(
     "What a caption is worth",
     Expectation(p, Expectation(q, (epsilon - blind) ** 2)),
     equals(
-        Expectation(p, Expectation(q, plus(epsilon - told, told - blind) ** 2)),
+        Expectation(p, Expectation(q, plus(epsilon - informed, informed - blind) ** 2)),
         "add and subtract the prediction with the caption",
-        wrong={"the distance twice": Expectation(p, Expectation(q, plus(epsilon - told, 2 * (told - blind)) ** 2))},
+        wrong={"the distance twice": Expectation(p, Expectation(q, plus(epsilon - informed, 2 * (informed - blind)) ** 2))},
     ),
     equals(
-        plus(Expectation(p, Expectation(q, (epsilon - told) ** 2)), Expectation(p, (told - blind) ** 2)),
+        plus(Expectation(p, Expectation(q, (epsilon - informed) ** 2)), Expectation(p, (informed - blind) ** 2)),
         "for each caption the first bracket has mean zero, and the second is a constant",
         wrong={
             "the distance twice": plus(
-                Expectation(p, Expectation(q, (epsilon - told) ** 2)), 2 * Expectation(p, (told - blind) ** 2)
+                Expectation(p, Expectation(q, (epsilon - informed) ** 2)), 2 * Expectation(p, (informed - blind) ** 2)
             )
         },
     ),
     at_least(
-        Expectation(p, Expectation(q, (epsilon - told) ** 2)),
+        Expectation(p, Expectation(q, (epsilon - informed) ** 2)),
         "leave out squares; equality if and only if all captions have the same prediction",
-        dropping=Expectation(p, (told - blind) ** 2),
+        dropping=Expectation(p, (informed - blind) ** 2),
     ),
     states=2,
     central=True,
@@ -88,7 +88,8 @@ derivation.chain(
         "the quotient rule: of the numerator, and of the sum of the weights",
     ),
     equals(times(a.at(j), v.at(j) - o), "collect the terms", wrong={"the sign": times(a.at(j), o - v.at(j))}),
-    so="A word without weight gets no gradient. Weights are positive and sum to one, so the answer lies among the values.",
+    so="A word without weight gets no gradient. Weights are positive and sum to one, so the answer is within the range of the "
+    "values.",
 )
 equal = derivation.number("b", "the score of every word, where all are equal")
 derivation.chain(
@@ -109,7 +110,7 @@ derivation.chain(
     Limit((exp(x1) * v1 + exp(x2) * v2 + exp(fill) * v3) / (exp(x1) + exp(x2) + exp(fill)), fill, -oo),
     equals(shown, r"$e^f \to 0$", wrong={"no mask": (v1 + v2 + v3) / 3}),
     so=r"At any finite fill value the hidden word has weight. And with no word shown the answer would be $0/0$: a missing "
-    "caption must be a word of its own, which is learned, and not an empty mask.",
+    "caption must be a separate, learned word, and not an empty mask.",
 )
 once, total = Total(w, exp(s) * v), Total(w, exp(s))
 derivation.chain(
@@ -200,7 +201,7 @@ def three_words():
 
 @derivation.figure(
     "The example. Left: the weights of the three words over the pixel's value, and the answer. Right: the weight of the third "
-    "word at pixel 1, if a fill value stands for its score: the mask is the limit on the left.",
+    "word at pixel 1, if its score is a fill value: the mask is the limit on the left.",
     panels=2,
 )
 def weights_and_fill(weights, filled):

@@ -28,7 +28,7 @@ derivation = Derivation(
         "Jarzynski 1997, Nonequilibrium equality for free energy differences",
     ),
     question="The likelihood of an energy-based model needs its normalizer, a sum over exponentially many states. How can it be "
-    "estimated without bias by a walk from a law whose normalizer is known, although the walk never reaches equilibrium?",
+    "estimated without bias by a walk from a law with a known normalizer, although the walk never reaches equilibrium?",
     setting=(
         r"$f_0, \ldots, f_K$ are positive functions of a state, $Z_k = \sum_x f_k(x)$ and $p_k = f_k / Z_k$. Draws of $p_0$ and "
         "its normalizer $Z_0$ are known, and $Z_K$ is wanted.",
@@ -50,8 +50,8 @@ derivation = Derivation(
 x, y, z = (
     derivation.index(name, f"the {which} state of a walk") for name, which in (("x", "first"), ("y", "second"), ("z", "third"))
 )
-f0 = derivation.numbers("f_0({})", x, "the function whose normalizer is known", positive=True)
-f3 = derivation.numbers("f_3({})", z, "the last function, whose normalizer is wanted", positive=True)
+f0 = derivation.numbers("f_0({})", x, "the function with a known normalizer", positive=True)
+f3 = derivation.numbers("f_3({})", z, "the last function, with the normalizer to be estimated", positive=True)
 flows = [
     derivation.numbers(rf"s_{k}({{}},{{}})", (x, y), f"arbitrary numbers, of which the flow of $T_{k}$ is made", positive=True)
     for k in (1, 2)
@@ -140,7 +140,7 @@ derivation.chain(
         },
     ),
     states=2,
-    so=r"Above stands the law of the reversed walk, which begins at a draw of the last law and goes back; below that of the walk "
+    so=r"The numerator is the law of the reversed walk, which begins at a draw of the last law; the denominator that of the walk "
     r"itself. The mean of the ratio under the walk is one, which is the result once more.",
 )
 path = derivation.index(r"\omega", "a walk as a whole")
@@ -250,7 +250,7 @@ summed = derivation.chain(
         times(exp(between), 1 + exp(times(beta, c + v1 * W1 + v2 * W2))),
         "the hidden unit is 0 or 1; several are summed one by one",
         wrong={
-            "the softplus tempered, not what it is of": times(exp(between), (1 + exp(c + v1 * W1 + v2 * W2)) ** beta),
+            "the softplus tempered, not its argument": times(exp(between), (1 + exp(c + v1 * W1 + v2 * W2)) ** beta),
             "the hidden bias not tempered": times(exp(between), 1 + exp(plus(c, times(beta, v1 * W1 + v2 * W2)))),
         },
     ),

@@ -71,7 +71,7 @@ error = derivation.chain(
     ),
     states=2,
     so=r"With $p_1 = p$ the left side is $g - g_1$: the error of CD-1 is the excess of the data over the model, averaged with "
-    "the statistic one step ahead. It is zero if $d = p$: a model that is right stays where it is. After $k$ steps $P$ is "
+    "the statistic one step ahead. It is zero if $d = p$: a correct model is a fixed point. After $k$ steps $P$ is "
     "replaced by its $k$-th power, whose rows all tend to $p$.",
 )
 

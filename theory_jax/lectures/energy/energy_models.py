@@ -41,8 +41,8 @@ derivation = Derivation(
         "There are finitely many states, with finite energies. A state of energy $+\\infty$ has probability 0 and drops out of "
         "every sum. On a continuous space integrals take the place of sums, where they are finite.",
         "The energies depend on a parameter $\\theta$. A gradient at one $\\theta$ sees the energies there and their slopes, "
-        "nothing else; so nothing is lost by letting the energies be linear in $\\theta$, except in the part about curvature, "
-        "which says so.",
+        "nothing else; so nothing is lost by letting the energies be linear in $\\theta$, except in the part about "
+        "curvature.",
         "Several parameters are treated one at a time, or along a line.",
     ),
     answer=r"$p_k \propto e^{-E_k/T}$. The gradient of the negative log-likelihood is the mean slope of the energy under the "

@@ -44,8 +44,8 @@ derivation = Derivation(
         "reached, and the chain must not alternate.",
         "For energies that grow faster than a parabola the proposals far out are nearly always rejected, and convergence from "
         "there is slow.",
-        "That the sum over many dimensions becomes normal is said for Gaussians, by the central limit theorem, and not for "
-        "others.",
+        "That the sum over many dimensions becomes normal is stated for Gaussians, by the central limit theorem, and not "
+        "for other laws.",
     ),
 )
 
@@ -83,7 +83,7 @@ P = derivation.define(
     over=(i, j),
 )
 derivation.chain(
-    "So the target stays what it is",
+    "So the target is invariant",
     Total(i, times(target, P)),
     equals(
         Total(i, times(target.at(j), P.at(j, i))),
@@ -276,11 +276,11 @@ def mean_acceptance():
             density = np.exp(-((w + s**2 / 2) ** 2) / (2 * s**2)) / (s * math.sqrt(2 * math.pi))
             total += (high - low) / 2 * weights @ (density * np.minimum(1, np.exp(w)))
         found.append(total)
-    told = np.array([_acceptance(s) for s in deviations])
+    predicted = np.array([_acceptance(s) for s in deviations])
     return Sides(
         left=np.array(found),
-        right=told,
-        wrong={"one side": told / 2, "no half": np.array([_acceptance(2 * s) for s in deviations])},
+        right=predicted,
+        wrong={"one side": predicted / 2, "no half": np.array([_acceptance(2 * s) for s in deviations])},
     )
 
 

@@ -325,11 +325,11 @@ derivation.symbol("c", r"the constant of a model $m = e^c d$")
 def curvature_in_the_constant():
     pairs = [(_gaussian(0.0), _gaussian(shift)) for shift in (0.0, 2.0, 4.0, 8.0)]
     found = jnp.stack([jax.grad(jax.grad(_mean_loss))(0.0, data, noise) for data, noise in pairs])
-    told = np.array([0.05 * (data * noise / (data + noise)).sum() for data, noise in pairs])
+    predicted = np.array([0.05 * (data * noise / (data + noise)).sum() for data, noise in pairs])
     return Sides(
         left=found,
-        right=told,
-        wrong={"the product": np.array([0.05 * (data * noise).sum() for data, noise in pairs]), "twice": 2 * told},
+        right=predicted,
+        wrong={"the product": np.array([0.05 * (data * noise).sum() for data, noise in pairs]), "twice": 2 * predicted},
     )
 
 

@@ -30,8 +30,8 @@ derivation = Derivation(
     question="A chain of sixty steps remembers where it began. How do stored chains get long without a long wait at every "
     "update, and how old are they?",
     setting=(
-        "A buffer holds $N$ states. An update picks places by a rule that does not look at the age of what is there. Each picked "
-        "state is replaced by a fresh draw with probability $p$, by a coin of its own; it then moves $K$ steps and is written "
+        "A buffer holds $N$ states. An update picks places by a rule that is independent of the states' ages. Each picked "
+        "state is replaced by a fresh draw with probability $p$, independently; it then moves $K$ steps and is written "
         "back.",
         "The age of a state is the number of its steps since it was last replaced, counted after the $K$ steps of a visit.",
         "The energy is held fixed. In training it drifts, and a state also remembers the parameters of earlier updates.",
@@ -87,7 +87,7 @@ derivation.chain(
         },
     ),
     central=True,
-    so=r"So $\mu$ is what a visit leaves as it is. The same holds for the mean of every function of the state whose mean a step "
+    so=r"So a visit leaves $\mu$ invariant. The same holds for the mean of every function of the state whose mean a step "
     r"multiplies by a fixed factor (an eigenfunction of the sampler) and whose mean under the stationary law is zero.",
 )
 n = derivation.number("n", "visits since the buffer was filled with fresh draws", integer=True, positive=True)

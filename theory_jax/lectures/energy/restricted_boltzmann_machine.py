@@ -119,7 +119,7 @@ derivation.chain(
     ),
     equals(
         times(plus(1 - h1, times(2 * h1 - 1, on1)), plus(1 - h2, times(2 * h2 - 1, on2))),
-        r"with $\frac{e^{a}}{1 + e^{a}} = \frac{1}{1 + e^{-a}}$ for a unit that is on, and 1 less that for one that is off",
+        r"with $\frac{e^{a}}{1 + e^{a}} = \frac{1}{1 + e^{-a}}$ for a unit that is on, and 1 minus that for a unit that is off",
         wrong={"on and off exchanged": times(plus(h1, times(1 - 2 * h1, on1)), plus(h2, times(1 - 2 * h2, on2)))},
     ),
     uses=(summed,),

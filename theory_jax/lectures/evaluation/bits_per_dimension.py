@@ -75,7 +75,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "What a density says of integers. Divide a cell, the unit cube at $v$, into parts on each of which the density is constant; "
+    "Densities of integers. Divide a cell, the unit cube at $v$, into parts on each of which the density is constant; "
     "there may be any number of them."
 )
 v = derivation.index("v", "a value of the data: a cell")
@@ -121,8 +121,7 @@ gap = derivation.define(
     "g",
     log(Integral(exp(-a * y), (y, -Rational(1, 2), Rational(1, 2)))),
     r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$: its logarithm at the middle cancels, "
-    r"and "
-    "that of $e^{-\\lambda y}$ has the mean 0",
+    "and that of $e^{-\\lambda y}$ has the mean 0",
 )
 derivation.chain(
     "The gap of an exponential law is the same in every cell",
@@ -173,7 +172,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "A model whose likelihood is a sum that cannot be computed, $Z_2 = \\sum_x f_2(x)$: go there in steps from $f_0$, whose sum "
+    "A likelihood with an intractable sum, $Z_2 = \\sum_x f_2(x)$: go there in steps from $f_0$, whose sum "
     "is known. Draw $x$ from $f_0 / Z_0$; weigh it by $f_1(x) / f_0(x)$; move it by a kernel that leaves $f_1$ invariant; weigh "
     "the new state by $f_2 / f_1$. With the temperatures of the code, $f_t = f_0^{1 - \\beta_t} f_T^{\\beta_t}$."
 )

@@ -34,7 +34,7 @@ derivation = Derivation(
         "ITU-T Recommendation P.800, Methods for subjective determination of transmission quality",
         "Zhou et al. 2019, HYPE: a benchmark for human eye perceptual evaluation of generative models",
     ),
-    question="Twenty people look at samples of a generator. How certain is a percentage from twenty verdicts, how do comparisons "
+    question="Twenty people judge samples of a generator. How certain is a percentage from twenty verdicts, how do comparisons "
     "become scores, how far do the raters agree beyond chance, and what can the best of them find out?",
     setting=(
         r"Verdicts are independent. Of $n$ trials with the success probability $p$, $k$ are successes, and $\hat p = k / n$.",
@@ -159,7 +159,7 @@ def coverage_of_twenty_trials():
     return Sides(left=found, right=np.sum(_binomial(20, _CHANCES) * near, axis=1), wrong=wrong)
 
 
-derivation.say("Comparisons: one person sees two samples and says which is better. First two items that met many times.")
+derivation.say("Comparisons: one person sees two samples and decides which is better. First two items that met many times.")
 w = derivation.number("n_w", "wins of the first item over the second", positive=True)
 l = derivation.number("n_l", "... and its losses", positive=True)  # noqa: E741
 d = derivation.number("d", "the difference of their scores, $s_1 - s_2$", "scores[winner] - scores[loser]")
@@ -230,14 +230,14 @@ derivation.chain(
 t = derivation.law("t", c, "the probability with which a rater chooses a category, whatever the item is")
 c1, c2, c3 = (derivation.index(f"c_{draw}", f"the category that rater {draw} chooses") for draw in (1, 2, 3))
 derivation.chain(
-    "Raters who do not look agree as often as chance says",
+    "Raters who do not look agree at the rate of chance",
     Expectation(t.at(c1), Expectation(t.at(c2), KroneckerDelta(c1, c2))),
     equals(Total(c, t**2), r"both choose $c$ with the probability $t_c^2$"),
     role="lemma",
     so=r"Every pair of different raters has this expectation, so $P$ has, too: a mean over pairs. For a fair coin it is "
     r"$\frac12$. Pairs of a rater with itself would always agree, and are left out.",
 )
-y = derivation.numbers("y", c, "the rating that a category stands for: 1 to 5, say", "ratings")
+y = derivation.numbers("y", c, "the rating of a category: 1 to 5, say", "ratings")
 mean_of_three = (y.at(c1) + y.at(c2) + y.at(c3)) / 3
 
 
@@ -269,8 +269,8 @@ derivation.chain(
 )
 
 derivation.say(
-    "Last, the test that has no scale: a person sees one sample, real or generated with equal odds, and says which. How well can "
-    "anybody do?"
+    "Last, the test that has no scale: a person sees one sample, real or generated with equal odds, and decides which. "
+    "What is the best possible accuracy?"
 )
 x = derivation.index("x", "what the person sees")
 a = derivation.index("a", "the answer: 1 for real, 0 for generated", states=2)
@@ -287,7 +287,7 @@ derivation.chain(
     ),
     at_most(
         plus(Rational(1, 2), times(Rational(1, 2), Total(x, Max(f - g, 0)))),
-        r"a rule gains most if it says real exactly where $f > g$",
+        r"a rule gains most if it decides for real exactly where $f > g$",
         adding=times(Rational(1, 2), Total(x, plus(says_fake * Max(f - g, 0), says_real * Max(g - f, 0)))),
     ),
     equals(plus(Rational(1, 2), distance / 2), r"$f - g$ sums to zero, so the positive parts are half of $\sum_x |f - g|$"),
@@ -410,7 +410,7 @@ def coverage_and_parabola(covered, parabola):
 
 @derivation.exercise(
     "No one of twenty people finds a fault. How large can the share of people who would still be, by Wilson's interval at 95%?",
-    r"$\frac{z^2}{n + z^2} = \frac{3.8415}{23.8415} = 0.1611$; Wald's interval says 0.",
+    r"$\frac{z^2}{n + z^2} = \frac{3.8415}{23.8415} = 0.1611$; Wald's interval gives 0.",
 )
 def no_success():
     yield wilson_interval(np.array([0]), np.array([20]))[1], "0.1611"

@@ -26,8 +26,8 @@ derivation = Derivation(
         "Barratt & Sharma 2018, A note on the inception score",
         "Cover & Thomas 2006, Elements of information theory, chapter 2",
     ),
-    question="Samples are good if a classifier is sure of each and says something else of others. One number is made of its "
-    "answers. What does it measure, between which values does it lie, and how does it depend on the number of images?",
+    question="Samples are good if a classifier is confident about each and its answers differ. One number is made of its "
+    "answers. What does it measure, what is its range, and how does it depend on the number of images?",
     setting=(
         "A classifier gives every image $n$ a distribution $p(y|n)$ over classes $y$. An image is drawn with probability $w_n$: "
         r"of a data set of $N$ images, as in the code, with $\frac1N$; of a generator, with its own.",
@@ -37,7 +37,7 @@ derivation = Derivation(
     "if every answer is certain and their mean is not. It is between 0 and the logarithm of the number of classes or of "
     "images, whichever is smaller, and a finite sample makes it too small.",
     limits=(
-        "Whether the classifier is right about images that are no photographs: one that is too sure raises the score.",
+        "Whether the classifier is right about images that are no photographs: an overconfident classifier raises the score.",
         "Diversity within a class: a single image of every class, repeated, has the largest score that there is (exercise 2).",
         "How the error depends on the number of classes where answers are not certain.",
     ),

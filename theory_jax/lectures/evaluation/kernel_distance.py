@@ -314,7 +314,7 @@ def the_linear_kernel():
 @derivation.exercise(
     r"A fair coin on $\pm 1$ and the law on $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$: what is their distance, "
     "with the cubic kernel and with a Gaussian of bandwidth 1?",
-    r"Three moments agree, 0, 1 and 0, so the cubic kernel says 0. The Gaussian says 0.0953.",
+    r"Three moments agree, 0, 1 and 0, so the cubic kernel gives 0. The Gaussian gives 0.0953.",
 )
 def three_equal_moments():
     points = jnp.array([[-1.0], [1.0], [-np.sqrt(3)], [0.0], [np.sqrt(3)]])

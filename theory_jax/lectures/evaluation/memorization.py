@@ -37,8 +37,8 @@ derivation = Derivation(
         "Lowe 2004, Distinctive image features from scale-invariant keypoints, section 7.1 (the ratio of distances)",
     ),
     question="A generator that returns its training set has the mean, the covariance and the neighborhoods of the training "
-    "set, so it looks perfect to every score that compares with this set. How is it distinguished from one that has learned the "
-    "law?",
+    "set, so it looks perfect to every score that compares with this set. How is it distinguished from a generator that has "
+    "learned the law?",
     setting=(
         r"There are $M$ training points $x_m$, $P$ test points $t_j$ and $Q$ generated points $y_i$. $\delta$ is the distance "
         r"of a point to the nearest training point.",
@@ -144,12 +144,12 @@ derivation.say(
 N = derivation.number("N", "the number of real and of generated points", "len(real)", positive=True)
 other_kind = derivation.define("r", N / (2 * N - 1), "the probability that the nearest point is of the other kind")
 derivation.chain(
-    "A nearest neighbor is of its own kind a little less often than not",
+    "A nearest neighbor is of the same kind a little less often than not",
     (N - 1) / (2 * N - 1),
     equals(1 - other_kind, "the nearest is of one kind or of the other"),
     equals(plus(Rational(1, 2), -(other_kind - Rational(1, 2))), "add and subtract one half"),
     equals(plus(Rational(1, 2), -1 / (2 * (2 * N - 1))), r"$\frac{N}{2N - 1} - \frac12 = \frac{1}{2(2N - 1)}$"),
-    so="A value far above one half says that the kinds are apart; one far below, that every point has a copy of the other kind.",
+    so="A value far above one half means separated kinds; a value far below, that every point has a copy of the other kind.",
 )
 derivation.symbol("a", "the share of points whose nearest other point is of their kind", "one_nearest_neighbor_accuracy")
 
@@ -170,7 +170,7 @@ def every_labeling_of_six_points():
 derivation.say(
     r"A point $y$ is called authentic if $\delta(y) > \|x^* - x^{**}\|$, where $x^*$ is the training point nearest to $y$ and "
     r"$x^{**}$ the other one nearest to $x^*$. So $y$ is not authentic if and only if $y$ and $x^*$ are each nearest to the "
-    r"other among the $M + 1$ points: $x^*$ is nearest to $y$ by definition, and $\delta(y) \le \|x^* - x^{**}\|$ says that no "
+    r"other among the $M + 1$ points: $x^*$ is nearest to $y$ by definition, and $\delta(y) \le \|x^* - x^{**}\|$ means that no "
     r"training point is nearer to $x^*$. Under $H$ the question is how often a point is one of such a pair. First on an "
     r"interval, with the uniform law: a pair is then a gap that is smaller than its neighbors, and the $M$ gaps between $M + "
     r"1$ points can be exchanged."

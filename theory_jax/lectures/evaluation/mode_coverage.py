@@ -370,7 +370,7 @@ def _tilted(count, tilt):
     r"Left: the expected number of modes covered by $N$ samples, of eight that are equally likely and of eight whose "
     r"probabilities halve from each to the next. Right: the birthday estimate as a share of the number of modes, 30, against "
     r"the factor by which probabilities fall from each mode to the next. It never exceeds 1 (line), and "
-    r"says little of rare modes.",
+    r"is hardly affected by rare modes.",
     panels=2,
 )
 def seen_and_estimated(seen, estimated):

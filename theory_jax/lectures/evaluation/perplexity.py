@@ -70,8 +70,8 @@ derivation.chain(
     exp(-Total(i, log(1 / m)) / T),
     equals(m, r"$\log \frac1m = -\log m$, $T$ times"),
     role="lemma",
-    so="A model that chooses uniformly from its vocabulary has a perplexity of the vocabulary's size; one that is sure of every "
-    "token, and right, has 1.",
+    so="A model that chooses uniformly from its vocabulary has a perplexity of the vocabulary's size; a model that is certain of "
+    "every token, and right, has 1.",
 )
 
 derivation.say(
@@ -82,7 +82,7 @@ s = derivation.index("s", "the first letter", states=2)
 t = derivation.index("t", "the second letter", states=2)
 first = derivation.law("p({})", s, "the law of the first letter")
 second = derivation.law("p({}|{})", (t, s), "the law of the second, given the first")
-q_first = derivation.law("q({})", s, "what the model says of the first")
+q_first = derivation.law("q({})", s, "the model's law of the first")
 q_second = derivation.law("q({}|{})", (t, s), "... and of the second")
 expected = derivation.define(
     "L", -Expectation(first, Expectation(second, plus(log(q_first), log(q_second)))) / 2, "the expected log perplexity of a text"
@@ -167,7 +167,7 @@ derivation.chain(
         r"$\ell$ is the same, and with fewer tokens the perplexity is larger",
         wrong={"the tokens of the first": times(T_1 / B, log(P_2) / log(2))},
     ),
-    so=r"If two tokens become one, $\log q(s) + \log q(t|s)$ becomes $\log q(st)$, and $\ell$ stays what it is.",
+    so=r"If two tokens become one, $\log q(s) + \log q(t|s)$ becomes $\log q(st)$, and $\ell$ is unchanged.",
 )
 a = derivation.number("a", "the probability of the tokenizer's way to cut the text", between=(0, 1))
 r = derivation.number("r", "... of all other ways", positive=True)
@@ -266,7 +266,7 @@ def _texts(inverse_probabilities):
 
 
 @derivation.figure(
-    "Left: letters are drawn with $p = (0.8, 0.2)$, and a model that says $(x, 1 - x)$ has the expected perplexity $e^L$: never "
+    "Left: letters are drawn with $p = (0.8, 0.2)$, and a model with $(x, 1 - x)$ has the expected perplexity $e^L$: never "
     "below $e^{H(p)} = 1.65$ (line). Right: one text of twelve letters, cut into single letters, pairs and triples. Its "
     "perplexity depends on the cut, its bits per byte do not.",
     panels=2,
@@ -277,7 +277,7 @@ def the_floor_and_the_cut(floor, cut):
     rows = np.stack([np.log(x)] * 8 + [np.log(1 - x)] * 2, axis=1)
     floor.plot(x, sequence_perplexity(rows, np.ones(rows.shape)))
     floor.axhline(np.exp(-0.8 * np.log(0.8) - 0.2 * np.log(0.2)), color="black", linewidth=1)
-    floor.set(xlabel="what the model says of the first letter, $x$", ylabel="perplexity, $e^L$")
+    floor.set(xlabel="the model's probability of the first letter, $x$", ylabel="perplexity, $e^L$")
     letters = np.log(np.array([0.8, 0.5, 0.9, 0.2, 0.7, 0.6, 0.9, 0.4, 0.8, 0.3, 0.9, 0.7]))
     cuts = [letters.reshape(1, -1, size).sum(2) for size in (1, 2, 3)]
     places = np.arange(3)

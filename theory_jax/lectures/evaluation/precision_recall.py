@@ -155,7 +155,7 @@ derivation.symbol("A", "precision", "precision_and_recall")
 @derivation.exact(
     r"\mathbb{E}_H\left[A\right] = \frac23 \text{ for } N = 2, \quad A = 1 \text{ and } \frac34 \text{ for two sets of four}",
     because="The share inside over all ways to call one point generated, with one neighbor: the corners of a triangle in the "
-    "plane and of one in space; two pairs of close points on a line; four points on a line whose gaps grow.",
+    "plane and of a triangle in space; two pairs of close points on a line; four points on a line with growing gaps.",
     outcomes=3 + 3 + 4 + 4,
 )
 def every_choice_of_the_generated_point():
@@ -200,7 +200,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "Let the points lie in clusters whose distances exceed every radius. So a cluster that has points of a set has more than $k$ "
+    "Let the points form clusters whose distances exceed every radius. So a cluster that has points of a set has more than $k$ "
     "of them."
 )
 c = derivation.index("c", "a cluster")

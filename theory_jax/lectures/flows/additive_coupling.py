@@ -124,7 +124,7 @@ for letter, meaning in (
 @derivation.symbolic(
     r"J_2 J_1 = \begin{pmatrix} I + T_2 T_1 & T_2 \\ T_1 & I \end{pmatrix}, \quad J_3 J_2 J_1 = \begin{pmatrix} I + T_2 T_1 & "
     r"T_2 \\ T_3 (I + T_2 T_1) + T_1 & I + T_3 T_2 \end{pmatrix}",
-    because="Products of blocks. After two layers the block $I$ stands whatever the networks are: two coordinates of the half "
+    because="Products of blocks. After two layers the block $I$ remains for all networks: two coordinates of the half "
     "that moved first never see each other. After three no entry is zero for all networks. If the half that moves first has "
     "one coordinate only, two layers are enough.",
 )
@@ -209,7 +209,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... whose logarithm is made of two softplus functions",
+    "... with a logarithm of two softplus functions",
     log(times(sigma, minus)),
     equals(
         plus(-log(1 + exp(-z)), -log(1 + exp(z))), r"$\log \sigma(z) = -\log(1 + e^{-z})$, which is minus the softplus of $-z$"

@@ -38,7 +38,7 @@ derivation = Derivation(
     setting=(
         r"$Z$ has a density $p_Z$ on an open set of $\mathbb{R}^D$. The map $f$ is one-to-one and continuously differentiable, "
         r"and so is its inverse; $X = f(Z)$. $J$ is the matrix of the derivatives $\partial f_i / \partial z_j$.",
-        "All of this may fail on a set of volume 0 whose image has volume 0: a density does not notice.",
+        "All of this may fail on a set of volume 0 with an image of volume 0: this does not affect a density.",
         r"In the derivation $D$ is 1 or 2; the determinant of a product and of an inverse are those of any $D$.",
     ),
     answer=r"A density is divided by the factor by which the map stretches volume: $\log p_X(x) = \log p_Z(z) - \log |\det J|$ "
@@ -64,10 +64,10 @@ derivation.chain(
     ),
     role="lemma",
     so=r"For an increasing map $C(f(z)) = P(f(Z) \le f(z)) = P(Z \le z)$, whose slope is $p_Z(z)$. So $p_Z(z) = p_X(f(z))\, "
-    r"f'(z)$. A decreasing map turns the inequality around, and $|f'|$ stands in place of $f'$.",
+    r"f'(z)$. A decreasing map turns the inequality around, and $f'$ is replaced by $|f'|$.",
 )
 
-derivation.say("In the plane, lengths become areas. What a map does to the area of a small square is told by its four corners.")
+derivation.say("In the plane, lengths become areas. The four corners of a small square determine how a map changes its area.")
 for letter, meaning in (
     ("h", "the side of a small square"),
     ("A(h)", "the signed area of the quadrilateral of its four mapped corners"),
@@ -119,7 +119,7 @@ derivation.chain(
     so=r"If $k$ is the inverse $g$ of $f$, the product is the identity, with determinant 1: $\det J_g\, \det J = 1$.",
 )
 derivation.say(
-    r"A region $A$ of the data has the probability of the region that is mapped to it. The substitution rule of integrals says "
+    r"A region $A$ of the data has the probability of the region that is mapped to it. The substitution rule of integrals gives "
     r"$P(X \in A) = \int_{g(A)} p_Z(z)\, dz = \int_A p_Z(g(x))\, |\det J_g|\, dx$. Since this holds for every $A$, the density "
     r"is $p_X(x) = p_Z(g(x))\, |\det J_g|$."
 )

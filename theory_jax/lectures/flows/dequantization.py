@@ -83,7 +83,7 @@ central = derivation.chain(
         dropping=gibbs.at(uniform, within),
     ),
     central=True,
-    so=r"In $D$ dimensions the cell has the volume $K^{-D}$, and $D \log K$ stands in place of $\log K$. Since $P(x) \le 1$ the "
+    so=r"In $D$ dimensions the cell has the volume $K^{-D}$, and $\log K$ becomes $D \log K$. Since $P(x) \le 1$ the "
     "mean over the data cannot exceed 0: it is bounded.",
 )
 x = derivation.index("x", "an integer", states=2)
@@ -128,7 +128,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "Units. A density of $Ky$, whose cells have the volume 1, is smaller than that of $y$ by the factor $K^D$: its logarithm can "
+    "Units. A density of $Ky$, with cells of volume 1, is smaller than that of $y$ by the factor $K^D$: its logarithm can "
     "be compared with a log-probability. Per dimension and in bits it is $b = (\\log K - \\log p(y) / D) / \\log 2$."
 )
 y = derivation.number("y", "a noisy pixel", "y", between=(0, 1))

@@ -38,7 +38,7 @@ derivation = Derivation(
         r"(Rademacher) have $\kappa = 1$, normal numbers $\kappa = 3$.",
         "The chains write out three dimensions; the code is compared with four.",
     ),
-    answer="The expectation of the estimator is the trace, for every probe whose second moments are the identity. Its variance "
+    answer="The expectation of the estimator is the trace, for every probe with the identity as second moments. Its variance "
     "is twice the squared entries of the symmetric part next to the diagonal, and a multiple of those on it that vanishes for "
     "random signs alone. So signs are the best probes with independent entries, whatever the Jacobian is.",
     limits=(
@@ -197,7 +197,7 @@ derivation.chain(
     equals(plus(times(2, off_diagonal), times(excess, Total(i, S.at(i, i) ** 2))), r"$\kappa - 3 = \epsilon - 2$"),
     at_least(
         times(2, off_diagonal),
-        r"a square times $\epsilon \ge 0$: equality for signs, whose fourth moment is 1",
+        r"a square times $\epsilon \ge 0$: equality for signs, which have the fourth moment 1",
         dropping=times(excess, Total(i, S.at(i, i) ** 2)),
         wrong={"half of it": times(4, off_diagonal)},
     ),

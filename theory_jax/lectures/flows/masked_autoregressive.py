@@ -90,13 +90,13 @@ derivation.say(
     "The way back. One pass puts every entry at $z_d e^{s_d} + m_d$ with the means and scales of the entries as they stand."
 )
 m = derivation.function("m", "the mean of the second variable as a function of the first")
-seen = derivation.number("q", "what stands in the place of the first variable")
+seen = derivation.number("q", "a value of the first variable")
 derivation.chain(
     "One pass puts the second variable right if the first is right",
     plus(times(z2, exp(s2)), m2),
     equals(
         x2,
-        "solve the definition of $z_2$: the network sees the right $x_1$, whatever stands behind it, and gives the same $m_2$ "
+        "solve the definition of $z_2$: the network sees the right $x_1$, whatever follows it, and gives the same $m_2$ "
         "and $s_2$",
         wrong={"another mean": plus(x2, -m2, m(seen)), "divided": plus(times(z2, exp(-s2)), m2)},
     ),
@@ -108,7 +108,7 @@ derivation.chain(
 
 @derivation.exact(
     r"\text{passes} = 1 + \text{longest chain of dependencies}",
-    because="An entry is right one pass after the last entry that it looks at. All 64 graphs on four ordered variables: on the "
+    because="An entry is right one pass after the last entry that it depends on. All 64 graphs on four ordered variables: on the "
     "one side the number of passes until nothing of the start is left, on the other the longest path. A full order takes $D$ "
     "passes, a coupling layer takes two.",
     outcomes=64,
@@ -135,7 +135,7 @@ def passes_by_graph():
 
 
 derivation.say(
-    r"The mirror image lets the mean and the log-scale look at noise, $x_d = z_d e^{s_d(z_{<d})} + m_d(z_{<d})$: samples in one "
+    r"The mirror image conditions the mean and the log-scale on noise, $x_d = z_d e^{s_d(z_{<d})} + m_d(z_{<d})$: samples in one "
     r"pass, and $\log p(x) = \log \mathcal{N}(z) - \sum_d s_d$ of its own samples; the density of data then takes $D$ passes. "
     r"Densities of data are wanted for training by likelihood, samples for variational inference. A coupling layer gives both in "
     r"one pass and conditions less."
@@ -266,7 +266,7 @@ def one_and_three():
 
 
 @derivation.exercise(
-    "Six variables, each of which looks at the one two places before it. How many passes does the way back take?",
+    "Six variables, each depending on the one two places before it. How many passes does the way back take?",
     "The longest chain is 1, 3, 5: 3 passes.",
 )
 def three_passes():

@@ -278,7 +278,7 @@ def three_levels():
 
 
 @derivation.exercise(
-    r"Two halves are normal with correlation 0.8. How many nats does a prior lose that does not look at the half that stays?",
+    r"Two halves are normal with correlation 0.8. How many nats does a prior lose that ignores the kept half?",
     r"$-\frac12 \log(1 - 0.64) = 0.5108$.",
 )
 def a_correlation():

@@ -77,7 +77,7 @@ derivation.chain(
     r"for $a = \frac12$. Euler's has $b_2 = 0$, misses $\frac{h^2}{2} x''$, and has order one.",
 )
 derivation.say(
-    "Higher orders bring one equation for each way of nesting derivatives, which is a rooted tree: a node stands for the "
+    "Higher orders bring one equation for each way of nesting derivatives, which is a rooted tree: a node is the "
     r"velocity, its branches for derivatives in $x$. For a tree $\tau$ with branches $\tau_1, \tau_2, \ldots$ let "
     r"$\Phi_i(\tau) = \prod_k \sum_j a_{ij} \Phi_j(\tau_k)$, and $\gamma(\tau) = |\tau| \prod_k \gamma(\tau_k)$ with the number "
     r"of nodes $|\tau|$. Butcher's theorem: order $p$ holds exactly if $\sum_i b_i \Phi_i(\tau) = 1/\gamma(\tau)$ for all trees "

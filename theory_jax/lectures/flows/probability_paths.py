@@ -125,7 +125,7 @@ derivation.chain(
         wrong={"twice the product": -2 * off1 * off2 / s**2 * exp(log_density)},
     ),
     so=r"The first line is the divergence of $p$ times a rotation about the mean. Added to $u$ it changes the paths, not the "
-    "densities. On the line there is no rotation, and $u$ is the only field whose flow of mass vanishes far out.",
+    "densities. On the line there is no rotation, and $u$ is the only field with a flow of mass that vanishes far out.",
 )
 
 derivation.say("The optimal-transport path leaves a cloud of a small deviation around the data point instead of a point.")

@@ -114,8 +114,8 @@ derivation.chain(
     ),
     sizes={j: 2, k: 1, n: 2},
     uses=(balance,),
-    so="One flow stands for all, as both steps hold for each. The last line is the cost of the coupling. So rectification does "
-    "not choose a cost: it lowers all convex ones at once.",
+    so="The result for one flow holds for all, as both steps hold for each. The last line is the cost of the coupling. So "
+    "rectification does not choose a cost: it lowers all convex ones at once.",
 )
 
 costs = [derivation.number(f"C_{i}", f"the squared cost of the coupling of round {i}", positive=True) for i in range(4)]

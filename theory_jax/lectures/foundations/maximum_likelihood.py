@@ -40,7 +40,7 @@ derivation = Derivation(
     question="A model is fitted by making the observed sample as probable as possible. In which sense is the fitted model the "
     "one nearest to the data, and what does it do when no model of the family fits?",
     setting=(
-        r"A sample of $N$ labels is given, each one of $K$ categories, drawn independently. The model says that category $k$ "
+        r"A sample of $N$ labels is given, each one of $K$ categories, drawn independently. In the model category $k$ "
         r"has probability $q_k$. All probabilities are positive in the chains below; where $p_k = 0$ the term $p_k \log p_k$ "
         r"is its limit 0, and where $q_k = 0 < p_k$ the divergence is infinite.",
         r"Logarithms are natural, so everything is measured in nats.",
@@ -292,7 +292,7 @@ def four_labels():
 
 @derivation.figure(
     "Left: the loss of the four labels over the model $q_1$. It touches its floor, the entropy of the sample, at $q_1 = 3/4$. "
-    "Right: two modes, the Gaussian that matches their moments (forward divergence) and one that sits on a mode (reverse "
+    "Right: two modes, the Gaussian that matches their moments (forward divergence) and the Gaussian on one mode (reverse "
     "divergence).",
     panels=2,
 )

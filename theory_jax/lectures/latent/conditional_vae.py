@@ -27,8 +27,8 @@ derivation = Derivation(
         "Hoffman & Johnson 2016, ELBO surgery",
         "Perez et al. 2018, FiLM: visual reasoning with a general conditioning layer",
     ),
-    question="A variational autoencoder is told the label of its image. What does the bound become, how much can the label gain, "
-    "and does the latent variable still hold it?",
+    question="A variational autoencoder is conditioned on the label of its image. What does the bound become, how much can the "
+    "label gain, and does the latent variable still hold it?",
     setting=(
         "A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
         "likelihood $p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums "
@@ -125,7 +125,7 @@ derivation.chain(
         plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))), "average the two terms; $p(y)\\, p(x|y) = p(x)\\, p(y|x)$"
     ),
     so=r"An entropy is not negative, so the gain is at most $H(y) \le \log K$: no more than $\log 10 = 2.3026$ nats for ten "
-    r"digits, and that much only if an image says its label for certain.",
+    r"digits, and that much only if an image determines its label.",
 )
 derivation.chain(
     "A conditional model classifies",
@@ -185,7 +185,7 @@ derivation.bridge(
     },
 )
 
-derivation.say("How a network is told. In a layer of units the one-hot label is a few more inputs.")
+derivation.say("Conditioning a network. In a layer of units the one-hot label is a few more inputs.")
 d = derivation.index("d", "an input")
 k = derivation.index("k", "a class")
 a = derivation.numbers("x", d, "the inputs")
@@ -236,7 +236,7 @@ def a_plane_is_a_shift():
 
 @derivation.example(
     "Two labels of probability one half. The code ignores $x$: $q(z|y)$ is $(\\frac34, \\frac14)$ for the one and the reverse "
-    "for the other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, and an encoder that says one half each."
+    "for the other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, and an encoder with one half each."
 )
 def by_hand():
     codes = np.array([[0.75, 0.25], [0.25, 0.75]])

@@ -40,7 +40,7 @@ derivation = Derivation(
     limits=(
         "Dilations, and paddings other than by zeros.",
         "That trained networks draw checkerboards: equal counts remove the bias to them, but the weights can still draw them.",
-        "Borders: there a window sees padding, so that nothing of what is said of shifts and constants holds.",
+        "Borders: there a window sees padding, so that the statements about shifts and constants do not hold.",
     ),
 )
 

@@ -46,11 +46,11 @@ derivation = Derivation(
     answer=r"The best denoiser is the mean of the data given what was seen. For Gaussian noise it is $\tilde x + \sigma^2 \nabla "
     r"\log q(\tilde x)$: the step that it takes, divided by $\sigma^2$, is the score of the noisy density, and a network "
     "that denoises has learned it. Denoising again and again climbs that density. For a linear model Gaussian noise adds "
-    "a penalty of all weights, and masks add one that is scaled by the data.",
+    "a penalty of all weights, and masks add a penalty scaled by the data.",
     limits=(
         "What a network finds in place of the mean over all data: with enough capacity the mean is over the training data.",
         "The score of the data themselves: it is that of data with noise, and the two differ where the density bends.",
-        "Corruption in which the clean value cannot be told at all, such as salt and pepper everywhere.",
+        "Corruption that destroys the clean value, such as salt and pepper everywhere.",
     ),
 )
 
@@ -203,7 +203,7 @@ derivation.chain(
     ),
     equals(rise, r"both squares have the variance of $y$ next to the distance from $\hat x$, and it cancels"),
     so=r"The right side is largest at $x' = \hat x$, where it is $\frac{(x - \hat x)^2}{2 \sigma^2}$. So one denoising raises "
-    r"$\log q$ by at least that, and it stands still only where the score is 0: the iteration is known as mean shift.",
+    r"$\log q$ by at least that, and its fixed points are where the score is 0: the iteration is known as mean shift.",
 )
 
 

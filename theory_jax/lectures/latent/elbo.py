@@ -41,8 +41,8 @@ derivation = Derivation(
     "too long to take. Which quantity that can be computed is below it, and by how much?",
     setting=(
         r"An observation $x$ is fixed. A latent variable $z$ has finitely many states; the model gives it a prior $p(z)$ and "
-        r"gives $x$ a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, stands in "
-        r"for the posterior.",
+        r"gives $x$ a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, replaces "
+        r"the posterior.",
         r"Samples $z_1, z_2, \dots$ are drawn independently from $q(z|x)$.",
     ),
     answer=r"The evidence lower bound, the average of $\log p(x,z) - \log q(z|x)$ under $q$, falls short of $\log p(x)$ by "

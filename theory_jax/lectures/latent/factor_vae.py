@@ -43,7 +43,7 @@ derivation = Derivation(
         r"For the score, factors of the data are known: $p(r,c)$ is the law of a latent's value $r$, in bins, and a factor's "
         "value $c$.",
     ),
-    answer=r"Shuffle every coordinate of a batch in an order of its own: what is left are draws of independent coordinates. The "
+    answer=r"Permute every coordinate of a batch independently: the result are draws of independent coordinates. The "
     r"best logit of a classifier between codes and shuffled codes is $\log \frac{q(a,b)}{q_1(a)\, q_2(b)}$, and its mean over "
     "codes is the total correlation. Whether one coordinate, and only one, tells a factor is measured by the gap between the two "
     "largest mutual informations. That score depends on the axes of the code; for Gaussian codes the total correlation does not.",
@@ -163,7 +163,7 @@ central = derivation.chain(
     "density. Another logit gives another number, which is no bound in either direction.",
 )
 derivation.chain(
-    "What the discriminator's loss says",
+    "The discriminator's loss",
     times(half, plus(_of_codes(log(1 + exp(-best))), _of_shuffled(log(1 + exp(best))))),
     equals(
         times(half, plus(_of_codes(log(2 * m / q)), _of_shuffled(log(2 * m / product)))),
@@ -288,8 +288,8 @@ def _tables(codes, factors):
 
 
 def _gaps(codes):
-    told = mutual_information_from_counts(_tables(codes, _signs)).reshape(2, 2)
-    return mutual_information_gap(told, jnp.full(2, math.log(2)))
+    information = mutual_information_from_counts(_tables(codes, _signs)).reshape(2, 2)
+    return mutual_information_gap(information, jnp.full(2, math.log(2)))
 
 
 @derivation.exact(
@@ -319,10 +319,10 @@ derivation.chain(
     ),
     equals(-log(1 - w**2) / 2, "three terms cancel", wrong={"not halved": -log(1 - w**2)}),
     role="remark",
-    so=r"Two independent factors, turned by $\varphi$, are told by $-\log |\sin \varphi|$ and $-\log |\cos \varphi|$: equally "
-    r"well at 45 degrees, where the gap is zero. But the turned code is a standard normal one again, and its total correlation "
-    r"is zero at every angle. No penalty on the law of the code can find the axes of Gaussian factors; what finds them has to "
-    r"come from the encoder, the decoder, or the data.",
+    so=r"Two independent factors, turned by $\varphi$, have the information $-\log |\sin \varphi|$ and $-\log |\cos \varphi|$: "
+    r"equally well at 45 degrees, where the gap is zero. But the turned code is a standard normal one again, and its total "
+    r"correlation is zero at every angle. No penalty on the law of the code can find the axes of Gaussian factors; what finds "
+    r"them has to come from the encoder, the decoder, or the data.",
 )
 
 
@@ -369,8 +369,8 @@ def by_hand():
     yield r"\text{loss}", (_table.ravel() * of_codes).sum() + of_shuffled.mean(), "0.6425"
     yield r"\text{loss of a coin}", factor_discriminator_loss(jnp.zeros(1), jnp.zeros(1)), "(0.6931)"
     yield r"\hat I", mutual_information_from_counts(jnp.array([[[3, 1], [1, 3]]])), "(0.1308)"
-    told = jnp.array([[0.6, 0.5], [0.1, 0.2]])
-    yield r"\mathrm{MIG}\ \text{of each factor}", mutual_information_gap(told, jnp.ones(2)), "(0.5, 0.3)"
+    information = jnp.array([[0.6, 0.5], [0.1, 0.2]])
+    yield r"\mathrm{MIG}\ \text{of each factor}", mutual_information_gap(information, jnp.ones(2)), "(0.5, 0.3)"
 
 
 @derivation.figure(
@@ -410,8 +410,8 @@ def losses():
 
 
 @derivation.exercise(
-    "One latent is equal to a fair sign. What is the gap of that factor if the other latent is a coin of its own, and if it is a "
-    "copy?",
+    "One latent is equal to a fair sign. What is the gap of that factor if the other latent is an independent coin, and if it is "
+    "a copy?",
     "1, and 0: two latents tell the factor.",
 )
 def copies():

@@ -48,7 +48,7 @@ derivation = Derivation(
     limits=(
         "How many steps of shrinkage are needed: with nearly parallel columns of the dictionary they are many.",
         "That units of a sparse code mean something to people.",
-        "Networks as encoders: they guess the solution in one pass, and the derivation says what they should guess.",
+        "Networks as encoders: they guess the solution in one pass, and the derivation gives their target.",
     ),
 )
 
@@ -163,8 +163,8 @@ derivation.chain(
 # ---------------------------------------------------------------------------------------------------- shrinkage
 
 derivation.say(
-    "With a dictionary the units share the datum, and no threshold solves that at once. The trick: replace the loss by a larger "
-    "one that treats every unit alone, and touches it at the present code."
+    "With a dictionary the units share the datum, and no threshold solves that at once. The trick: replace the loss by an upper "
+    "bound that treats every unit alone, and is equal at the present code."
 )
 to = derivation.number("c'", "another code")
 slack = derivation.number("a", r"by how much $1/\eta$ exceeds $d^2$", nonnegative=True)

@@ -119,7 +119,7 @@ log_decoder, log_prior = LogDensity(x, times(w, zeta), s), LogDensity(zeta, 0, 1
 log_exact = LogDensity(zeta, w * x / plus(w**2, s), s / plus(w**2, s))
 
 derivation.say(
-    "To see the bound at work with nothing hidden, take the one decoder whose likelihood is known without it: the linear one. "
+    "To see the bound at work with nothing hidden, take the one decoder with a known likelihood: the linear one. "
     "The evidence on the left of the next chains comes from completing a square, not from the bound."
 )
 complete_the_square = derivation.chain(
@@ -211,7 +211,7 @@ derivation.chain(
     equals(rate, r"$\mathbb{E} z^2 = m^2 + t$ and $\mathbb{E}(z - m)^2 = t$"),
     at_least(m**2 / 2, r"leave out half of $t - 1 - \log t$, zero only at $t = 1$", dropping=tangent.at(t) / 2),
     at_least(0, r"leave out a square, zero only at $m = 0$", dropping=m**2 / 2),
-    so=r"A latent costs nothing if and only if its encoder is the prior, which means: if it says nothing about $x$. The "
+    so=r"A latent costs nothing if and only if its encoder is the prior, that is, if it is independent of $x$. The "
     r"dimensions of a diagonal Gaussian are independent, so their rates add.",
 )
 derivation.bridge(

@@ -38,8 +38,8 @@ derivation = Derivation(
     setting=(
         r"The encoder gives a vector $z$. The codebook has $K$ codes $e_1, \dots, e_K$, and $z$ is replaced by the nearest of "
         "them, $Q(z)$, the one of the lowest index if there are several.",
-        r"A stopped gradient, $\mathrm{sg}(a)$, has the value $a$ and the derivative 0. On this page it is written as a letter "
-        r"of its own that has the same value: $\bar z$ for $\mathrm{sg}(z)$.",
+        r"A stopped gradient, $\mathrm{sg}(a)$, has the value $a$ and the derivative 0. On this page it is written as a separate "
+        r"letter with the same value: $\bar z$ for $\mathrm{sg}(z)$.",
         r"For the bound: codes have prior probabilities $\pi_k$, and $x$ has the likelihood $p(x|e_k)$ under each, all "
         "positive. The encoder is certain: it names one code $k$.",
     ),
@@ -84,7 +84,7 @@ N = derivation.count(n, "n_k", "how many there are")
 y = derivation.numbers("z", (n, d), "the vectors of the cell")
 center = derivation.define(r"\mu", Total(n, y) / N, "their mean", over=d)
 lloyd = derivation.chain(
-    "The best code of a cell is the mean of what it stands for",
+    "The best code of a cell is the mean of its vectors",
     Total(n, SquaredNorm(d, y - e)),
     equals(
         plus(Total(n, SquaredNorm(d, y - center)), times(N, SquaredNorm(d, e - center))),
@@ -222,7 +222,7 @@ gamma = derivation.number(r"\gamma", "the decay of the averages", "decay", betwe
 old = derivation.define("e", m_old / N_old, "the code before the update")
 N_new = derivation.define("N'", gamma * N_old + (1 - gamma) * count, "the new average of the count", positive=True)
 derivation.chain(
-    "A moving average is a gradient step of its own size",
+    "A moving average is a gradient step of a particular size",
     (gamma * m_old + (1 - gamma) * count * mean) / N_new,
     equals(
         plus(old, -times((1 - gamma) * count / N_new, plus(old, -mean))),

@@ -220,7 +220,7 @@ derivation.chain(
     ),
     states=2,
     so=r"So $\ell(e^+) \ge Q(e^+) \ge Q(a) = \ell(a)$. A step that changes nothing has $W_i = a_i E_i = \sum_j n_{i,j}\, "
-    r"p_{i,j}$, wins equal to expected wins: it stands at the maximum. It is assumed that everybody has won once; else $e^+ = "
+    r"p_{i,j}$, wins equal to expected wins: it is at the maximum. It is assumed that every player has won once; else $e^+ = "
     r"0$, which is no score.",
 )
 

@@ -42,7 +42,7 @@ derivation = Derivation(
     limits=(
         "Finite samples, and preferences that follow no Bradley-Terry model.",
         "Completions that no pair compares: their probability is undetermined, and can grow.",
-        "Where nothing else is said, all policies, references and rewards on three completions were derived for; the sums hold "
+        "Unless stated otherwise, all policies, references and rewards on three completions were derived for; the sums hold "
         "for any number.",
     ),
 )
@@ -120,7 +120,7 @@ derivation.chain(
     states=2,
     central=True,
     so=r"It holds for each pair, so for every mean over pairs. The optimum $\pi_*$ reaches the bound on all pairs at once, since "
-    r"its $\beta h$ is $r_i - r_j$; and whoever reaches it on all pairs has the $h$ of the optimum on all of them.",
+    r"its $\beta h$ is $r_i - r_j$; and a policy that reaches it on all pairs has the $h$ of the optimum on all of them.",
 )
 derivation.chain(
     "Margins add up along a path of pairs",
@@ -186,7 +186,7 @@ derivation.chain(
     at_least(0, "leave out a square", dropping=(phi - phi.at(k)) ** 2),
     role="lemma",
     so=r"So $h$ rises. But the log-probability of the chosen completion $i$ itself changes by $(\phi_i - \phi_k)(\phi_i - "
-    r"\mathbb{E}[\phi])$, which is negative where the mean feature lies beyond $\phi_i$: a third completion gains from both.",
+    r"\mathbb{E}[\phi])$, which is negative where the mean feature is beyond $\phi_i$: a third completion gains from both.",
 )
 free = derivation.define("p", exp(z) / Total(j, exp(z.at(j))), "a policy with a logit for each completion", over=i, law=True)
 derivation.chain(
@@ -229,8 +229,8 @@ derivation.chain(
     _sigma(log((1 - epsilon) / epsilon)),
     equals(1 - epsilon, r"$e^{-u} = \frac{\epsilon}{1 - \epsilon}$"),
     role="lemma",
-    so=r"The slope rises with $u$, so $\beta h = \log \frac{1 - \epsilon}{\epsilon}$ is the minimum, and now $\beta$ decides how "
-    r"far from the reference it lies.",
+    so=r"The slope rises with $u$, so $\beta h = \log \frac{1 - \epsilon}{\epsilon}$ is the minimum, and now $\beta$ decides its "
+    r"distance from the reference.",
 )
 
 
@@ -348,7 +348,7 @@ def _population_loss(policies):
 
 
 def _shared(weight):
-    """The log-probabilities of a policy whose logits are weight times the features (1, 1/2, 3)."""
+    """The log-probabilities of a policy with logits of weight times the features (1, 1/2, 3)."""
     return jax.nn.log_softmax(weight * jnp.array([1.0, 0.5, 3.0]))
 
 

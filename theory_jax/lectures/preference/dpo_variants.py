@@ -39,10 +39,10 @@ derivation = Derivation(
         r"\pi_0$: $\lambda\, (1 - \sigma(\beta (l - z_0)))$ if it is desirable, $\lambda\, (1 - \sigma(\beta (z_0 - l)))$ if "
         r"not, $z_0$ a constant. SimPO and ORPO see mean log-probabilities of a token, and no reference.",
     ),
-    answer=r"IPO asks for a finite margin, and pulls back whoever is beyond it. The hinge asks for a margin, and for nothing "
-    r"beyond. DPO asks for ever more, ever more gently. All three see $h$ alone. KTO judges completions one by one; its pull is "
-    r"that of DPO times $\sigma$, so that it gives up what is hopeless. SimPO measures a margin in nats a token. ORPO adds the "
-    r"supervised loss: where it is small, the chosen completion is probable.",
+    answer=r"IPO has a finite target margin, and pulls back pairs beyond it. The hinge has a margin, and no gradient "
+    r"beyond it. DPO always increases the margin, with a falling gradient. All three see $h$ alone. KTO judges completions one "
+    r"by one; its pull is that of DPO times $\sigma$, so that it gives up what is hopeless. SimPO measures a margin in nats a "
+    r"token. ORPO adds the supervised loss: where it is small, the chosen completion is probable.",
     limits=(
         "Which variant wins on data: it depends on the data, the model and the settings.",
         r"How good an estimate of the divergence $z_0$ is; here it is any constant.",
@@ -167,9 +167,9 @@ derivation.chain(
     Limit(_sigma(-u), u, -oo),
     equals(1, r"$e^u \to 0$", wrong={"the pull of DPO fades, too": 0}),
     role="lemma",
-    so=r"DPO and the hinge pull a pair that is far in the wrong order with a constant force; IPO with one that grows with the "
-    r"distance, $\frac1\tau - 2 h$. KTO's $\sigma(u)\, \sigma(-u)$ is even in $u$: what is hopeless, or mislabelled, is given "
-    r"up.",
+    so=r"DPO and the hinge pull a pair that is far in the wrong order with a constant force; IPO with a force that grows with "
+    r"the distance, $\frac1\tau - 2 h$. KTO's $\sigma(u)\, \sigma(-u)$ is even in $u$: what is hopeless, or mislabelled, is "
+    r"given up.",
 )
 
 derivation.say(r"Hinge and DPO are stand-ins for what is wanted, that few pairs are in the wrong order: $u \le 0$.")
@@ -197,7 +197,7 @@ derivation.chain(
 
 
 def _margins(u):
-    """Log-probabilities of pairs whose h is u."""
+    """Log-probabilities of pairs with h = u."""
     zero = jnp.zeros_like(u)
     return jnp.asarray(u), zero, zero, zero
 
@@ -221,8 +221,8 @@ derivation.chain(
         wrong={"divided by the other completion's length": -times(beta / n_r, _sigma(-simple))},
     ),
     role="lemma",
-    so=r"The pull is half of its largest at $u = 0$, where the means differ by $\frac{\gamma}{\beta}$ nats a token; no $\pi_0$ "
-    r"says where the policy began.",
+    so=r"The pull is half of its largest at $u = 0$, where the means differ by $\frac{\gamma}{\beta}$ nats a token; there is no "
+    r"$\pi_0$, the initial policy.",
 )
 derivation.symbol("k", "how many times longer both completions are")
 derivation.symbol("L", "a loss of lengths and log-probabilities")
@@ -365,13 +365,13 @@ _FIRST, _SECOND = np.array([0, 1, 0]), np.array([1, 2, 2])
 
 @derivation.example(
     r"IPO at $\tau = \frac{1}{10}$ for $p = \frac34$. Three completions at $\tau = \frac12$ with $p_{1,2} "
-    r"= p_{2,3} = 0.8$, $p_{1,3} = 0.9$: the margins asked for and reached, of the pairs $12$, $23$, $13$. KTO with $\beta = "
+    r"= p_{2,3} = 0.8$, $p_{1,3} = 0.9$: the margins requested and reached, of the pairs $12$, $23$, $13$. KTO with $\beta = "
     r"\lambda = 1$, $\log 2$ beyond the reference point. SimPO with log-probabilities $-20$ and $-12$ of 10 and 4 tokens, $\beta "
     r"= 2$, $\gamma = 1$. ORPO with $P_c = \frac12$, $P_r = \frac14$, $\lambda = 1$."
 )
 def by_hand():
     yield asked, value(asked, {p: Rational(3, 4), tau: Rational(1, 10)}), "2.5"
-    yield r"\text{asked for}", (2 * _WINS - 1)[_FIRST, _SECOND], "(0.6, 0.6, 0.8)"
+    yield r"\text{requested}", (2 * _WINS - 1)[_FIRST, _SECOND], "(0.6, 0.6, 0.8)"
     rates = _WINS.mean(1)
     yield r"\text{reached}", (rates[_FIRST] - rates[_SECOND]) / 0.5, "(0.467, 0.467, 0.933)"
     good, bad = kto_loss(jnp.full(2, jnp.log(2.0)), jnp.zeros(2), jnp.array([True, False]), jnp.array(0.0), kl_coefficient=1.0)
@@ -434,7 +434,7 @@ def the_largest_slope():
 
 @derivation.exercise(
     r"Three completions beat each other in a circle, $p_{1,2} = p_{2,3} = p_{3,1} = 0.8$, $\tau = \frac12$. Which policy does "
-    r"IPO fit, and by how much does it miss the margins asked for?",
+    r"IPO fit, and by how much does it miss the requested margins?",
     r"The reference: all mean win rates are 0.5, so that $g = 0$, and the slope of the loss there is 0. Each margin is missed by "
     r"$\frac{2 p - 1}{2 \tau} = 0.6$.",
 )

@@ -150,7 +150,7 @@ derivation.chain(
     ),
     states=2,
     so=r"So $dR / dK = 1/\theta = \beta$: the frontier of reward against divergence is concave, and its slope is the price. By "
-    r"the central chain no policy is above it: whoever has no more divergence than a tilt has no more reward. With $d\theta / "
+    r"the central chain no policy is above it: a policy with no more divergence than a tilt has no more reward. With $d\theta / "
     r"d\beta = -1/\beta^2$, the reward falls with the price like $-\mathrm{Var}(r)/\beta^2$.",
 )
 derivation.chain(
@@ -161,7 +161,7 @@ derivation.chain(
         "the tilt of a tilt; what normalizes the first one cancels",
         wrong={"the same policy as after one round": best},
     ),
-    so="Whoever takes the trained policy as the next reference goes farther than the price says.",
+    so="Repeated tuning with the last policy as reference diverges farther than the price implies.",
 )
 c = derivation.number("c", "by how much the second completion is worse", positive=True)
 p = derivation.number("p", "its probability under the reference", between=(0, 1))

@@ -86,7 +86,7 @@ derivation.chain(
 )
 
 z = derivation.numbers("z", x_1, "the logits after the token before")
-chosen = derivation.index("x", "the token that stands there", states=2)
+chosen = derivation.index("x", "the token at the position", states=2)
 mask = derivation.number("m", "whether it counts: 0 or 1", "completion")
 n = derivation.number("n", r"how many scored tokens count, $\sum_{t \ge 1} m_t$", positive=True)
 softmax = derivation.define("q", exp(z) / Total(y_1, exp(z.at(y_1))), "the softmax of the logits", over=x_1, law=True)
@@ -406,7 +406,7 @@ def ties_won():
 @derivation.exercise(
     r"A text of 3 tokens has a prompt of 1. Which logits have slopes in the supervised loss, and how large is the loss if every "
     r"token is one of two, equally likely?",
-    r"Those at 0 and 1, the first of which stands at the prompt; the loss is $\log 2 = 0.6931$ nats a token.",
+    r"Those at 0 and 1, the first of which is at the prompt; the loss is $\log 2 = 0.6931$ nats a token.",
 )
 def which_logits():
     tokens, mask = np.zeros((1, 3), int), completion_mask(np.array([1]), np.array([3]), width=3)

@@ -80,7 +80,7 @@ for letter, meaning in (
 
 @derivation.symbolic(
     r"P(T_i > t_0) = P(G_i < -s_i - \log t_0) = e^{-w_i t_0}",
-    because=r"$T_i > t_0$ says $s_i + G_i < -\log t_0$. Put $g = -s_i - \log t_0$ into $e^{-e^{-g}}$, where $e^{-g} = e^{s_i} "
+    because=r"$T_i > t_0$ means $s_i + G_i < -\log t_0$. Put $g = -s_i - \log t_0$ into $e^{-e^{-g}}$, where $e^{-g} = e^{s_i} "
     r"t_0$.",
     role="lemma",
 )
@@ -106,7 +106,7 @@ derivation.chain(
         wrong={"the best item not removed": w0 * w1 / plus(w0, w1, w2) ** 2, "the worst first": P.at(2, 1, 0)},
     ),
     central=True,
-    so=r"The first line says that clock 0 rings at $t_0$, clock 1 at $t_1 > t_0$, and that clock 2 has not rung by then, which "
+    so=r"In the first line clock 0 rings at $t_0$, clock 1 at $t_1 > t_0$, and clock 2 has not rung by then, which "
     r"has the probability $e^{-w_2 t_1}$. Each integral takes one clock out, so for $N$ items $P(\pi) = \prod_k w_{\pi_k} / "
     r"\sum_{j \text{ left}} w_j$: choose the best, remove it, go on. Common factors of the weights, that is shifts of the "
     r"scores, cancel.",
@@ -125,7 +125,7 @@ derivation.bridge(
     },
 )
 derivation.chain(
-    "What comes later sums to one: a prefix has the product of its own choices",
+    "Later choices sum to one: a prefix has the product of its own choices",
     plus(P.at(0, 1, 2), P.at(0, 2, 1)),
     equals(times(w0 / plus(w0, w1, w2), plus(w1 / plus(w1, w2), w2 / plus(w1, w2))), "both orders begin with the same choice"),
     equals(w0 / plus(w0, w1, w2), "somebody is second"),
@@ -154,7 +154,7 @@ def all_orders_sum_to_one():
     )
 
 
-derivation.say("What the law says of two items, and of one.")
+derivation.say("The law of two items, and of one.")
 derivation.chain(
     "A pair is a Bradley-Terry comparison",
     plus(P.at(0, 1, 2), P.at(0, 2, 1), P.at(2, 0, 1)),
@@ -398,8 +398,7 @@ def the_race(left, right):
 
 
 @derivation.exercise(
-    "In the example, what is the probability that item 1 is best and item 0 second, if a fourth item is added, whose weight is "
-    "1?",
+    "In the example, what is the probability that item 1 is best and item 0 second, if a fourth item of weight 1 is added?",
     r"$\frac{2}{8} \cdot \frac{4}{6} = \frac16 = 0.1667$; without the fourth item it is $\frac{8}{35} = 0.2286$.",
 )
 def a_prefix_of_four():

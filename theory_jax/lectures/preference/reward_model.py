@@ -36,7 +36,7 @@ derivation = Derivation(
         "Eisenstein et al. 2023, Helping or herding? Reward model ensembles mitigate but do not eliminate reward hacking",
         "Coste et al. 2024, Reward model ensembles help mitigate overoptimization",
     ),
-    question='A network is told "this answer was preferred to that one", many times. What does it learn, what stays '
+    question='A network is trained on many statements "this answer was preferred to that one". What does it learn, what stays '
     "undetermined, and what do the usual additions (a margin, centering, an ensemble) change?",
     setting=(
         r"A prompt and two of its completions are drawn. Their pair $i$ is preferred one way with the probability "
@@ -48,10 +48,10 @@ derivation = Derivation(
     ),
     answer="In expectation the loss is least where the model's differences are the true ones. The level of each prompt stays "
     "open; centering fixes it, and shrinks the differences where a completion is in several pairs. A margin exaggerates the "
-    "differences. Accuracy does not see the scale, which only the loss finds. And whoever picks the best of several by a noisy "
-    "reward overestimates what was picked, whatever the noise.",
+    "differences. Accuracy does not see the scale, which only the loss finds. And the choice of the best of several by a noisy "
+    "reward overestimates the chosen one, for any noise.",
     limits=(
-        "What the model says of pairs that are never compared: that is generalization.",
+        "Rewards of pairs that are never compared: that is generalization.",
         "Labels that no Bradley-Terry model gives.",
         "That pessimism picks better completions. It is never above the mean, by a line; the gain depends on the noise, and the "
         "figure measures one case.",
@@ -107,7 +107,7 @@ derivation.chain(
     Slope(-log(_sigma(x - m)), x),
     equals(-_sigma(-(x - m)), r"$(\log \sigma)'(x) = \sigma(-x)$"),
     role="lemma",
-    so=r"A pair that is right by far pulls little. With a margin every pair pulls harder, also one that is right.",
+    so=r"A pair that is right by far pulls little. With a margin every pair pulls harder, also a right one.",
 )
 truth = derivation.numbers("d^*", pair, "the true differences")
 a = derivation.number("a", "a scale: the model's rewards are $a$ times the true ones", positive=True)
@@ -215,8 +215,8 @@ derivation.chain(
         r"add a product of positive numbers: $e^m - 1 \ge m > 0$ (the tangent)",
         adding=times(exp(-m), tangent.at(exp(m)) + m, odds, 2 * p - 1),
     ),
-    so=r"So the minimum lies beyond $d^*$, farther from 0. With $p = \frac12$ it stays at 0. A margin is useful where labels say "
-    r"how large a difference is; the rewards are then no longer logits of a preference.",
+    so=r"So the minimum is beyond $d^*$, farther from 0. With $p = \frac12$ it stays at 0. A margin is useful where labels give "
+    r"the size of a difference; the rewards are then no longer logits of a preference.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the winner
@@ -237,7 +237,7 @@ behind = derivation.numbers("u", z, "by how much the winner is truly worse", pos
 winner = derivation.define("w", proxy + ahead, "the model's reward of the winner", over=z)
 winner_gold = derivation.define(r"g_w", gold - behind, "the true reward of the winner", over=z)
 derivation.chain(
-    "The winner's curse: on average the winner is worse than its reward says",
+    "The winner's curse: on average the winner is worse than its reward",
     Expectation(noise, winner),
     equals(
         plus(gold, Expectation(noise, ahead)),
@@ -326,7 +326,7 @@ derivation.bridge(
 @derivation.exact(
     r"\hat r \text{ of a padded text} = \hat r \text{ of the text alone}",
     because="For all 15 masks of four positions with a token, with other numbers in the padding. That the network below the head "
-    "gives a token the same output with padding as without is its own affair: a causal decoder does if padding stands behind.",
+    "gives a token the same output with padding as without depends on it: a causal decoder does if padding comes last.",
     outcomes=15,
 )
 def padding_has_no_influence():

@@ -239,8 +239,8 @@ derivation.chain(
         r"the chain rule, and $\pi_\theta\, \partial \log \pi_\theta = \partial \pi_\theta$",
     ),
     equals(Slope(Divergence(soft, pi_0), by), r"the product rule: the other term is $\sum_x \partial \pi_\theta = 0$"),
-    so=r"The biased estimator of the value is unbiased for the gradient. Its gradient, $\ell\, \partial \log \pi_\theta$, is the "
-    r"one that comes of $-\ell$ as a reward.",
+    so=r"The biased estimator of the value is unbiased for the gradient. Its gradient, $\ell\, \partial \log \pi_\theta$, is "
+    r"that of $-\ell$ as a reward.",
 )
 derivation.chain(
     "As a loss, the third has the gradient of the other divergence",

@@ -35,13 +35,13 @@ derivation = Derivation(
     ),
     answer=r"The ratio $\rho = \pi / o$ turns the old policy's actions into a surrogate of the new policy's advantage, right in "
     r"value and slope at $\pi = o$. The clipped loss is a pessimistic bound on it: it takes the gradient from a step whose "
-    r"ratio has moved by $\epsilon$ the way its advantage asks for, and from no other, so that what has gone wrong can be "
+    r"ratio has moved by $\epsilon$ in the direction of its advantage, and from no other, so that what has gone wrong can be "
     r"repaired. It does not bound the ratios, and may give an action up; paying for the divergence from the old policy does not.",
     limits=(
         "That several epochs improve the return: the surrogate keeps the old policy's states, and the lecture on trust regions "
         "bounds what that costs.",
         "Advantages that are estimated, or shifted and scaled within a batch.",
-        "Ratios of whole texts, which are products over tokens: here every token is a step with a ratio of its own.",
+        "Ratios of whole texts, which are products over tokens: here every token is a step with its own ratio.",
     ),
 )
 
@@ -134,7 +134,7 @@ derivation.chain(
 @derivation.autodiff(
     r"\frac{\partial \ell_t}{\partial \log \pi} = -\rho_t A_t \text{ or } 0",
     because=r"All six cases, $|A| = 1$ and the ratios $\frac12, 1, \frac32$: the derivative of the code, and zero exactly where "
-    r"its indicator says so.",
+    r"its indicator is 1.",
 )
 def six_slopes():
     found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
@@ -176,7 +176,7 @@ near_v = derivation.define(r"\bar v", Min(Max(v, w - kappa), w + kappa), "the va
 ell_v = derivation.define(
     r"\ell^v", Max((v - G) ** 2, (near_v - G) ** 2) / 2, "the clipped loss of a value", "clipped_value_loss", over=t
 )
-d = derivation.number("d", "by how much the return lies beyond the range; negative if it does not")
+d = derivation.number("d", "the excess of the return over the range; negative inside")
 derivation.chain(
     "A value that has moved beyond its range",
     Max((x - d) ** 2, d**2) / 2,

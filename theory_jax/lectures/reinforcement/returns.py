@@ -36,10 +36,10 @@ derivation = Derivation(
     "a mixture. What exactly is traded, and why is the exponential mixture one recursion that runs backwards?",
     setting=(
         r"A row holds the steps $0, 1, 2, \dots$ of one run: the rewards $r_t$, and a guess $v_t$ for the value of the state "
-        r"before step $t$. The last guess stands for everything behind the row.",
-        r"$c_t = 1 - d_t$, where $d_t$ is 1 if step $t$ ends its episode; then nothing behind it belongs to the episode. A time "
+        r"before step $t$. The last guess estimates everything after the row.",
+        r"$c_t = 1 - d_t$, where $d_t$ is 1 if step $t$ ends its episode; then nothing after it belongs to the episode. A time "
         r"limit cuts a row, but does not end an episode. The identities hold for any numbers $c_t$.",
-        r"$0 < \gamma < 1$ and $0 < \lambda < 1$; the code allows 0 and 1, too, and what happens there is said. Expectations are "
+        r"$0 < \gamma < 1$ and $0 < \lambda < 1$; the code allows 0 and 1, too, and these cases are treated. Expectations are "
         r"over what the policy and the process do after the first action.",
     ),
     answer=r"The error $\delta_t$ of one step tells how much better it was than the guess. The return of $n$ steps exceeds the "
@@ -254,17 +254,17 @@ def what_a_wrong_guess_leaves():
     advantage = prizes + 0.9 * chances @ exact - exact[:, None]
     expected = [np.broadcast_to(wrong_by[:, None], (3, 2)), chances @ wrong_by, chances @ moves @ wrong_by]
     expected.append(chances @ moves @ moves @ wrong_by)
-    found, told, cut_forgotten = [], [], []
+    found, expected_bias, cut_forgotten = [], [], []
     for decay in (0.0, 0.5, 1.0):
         for start, action in np.ndindex(3, 2):
             weights, visited, acted = _runs(chances, policy, start, action, 3)
             rows = prizes[visited[:, :-1], acted], (exact + wrong_by)[visited], np.zeros((len(acted), 3))
             found.append(weights @ generalized_advantages(*rows, discount=0.9, trace_decay=decay)[:, 0])
         inside = advantage - expected[0] + 0.9 * (1 - decay) * (expected[1] + 0.9 * decay * expected[2])
-        told.append((inside + 0.9 * (0.9 * decay) ** 2 * expected[3]).ravel())
+        expected_bias.append((inside + 0.9 * (0.9 * decay) ** 2 * expected[3]).ravel())
         cut_forgotten.append(inside.ravel())
     wrong = {"the cut forgotten": jnp.concatenate(cut_forgotten), "no bias": jnp.tile(advantage.ravel(), 3)}
-    return Sides(left=jnp.stack(found), right=jnp.concatenate(told), wrong=wrong)
+    return Sides(left=jnp.stack(found), right=jnp.concatenate(expected_bias), wrong=wrong)
 
 
 derivation.say("Before advantages weigh a gradient, many programs shift and scale those of a batch.")

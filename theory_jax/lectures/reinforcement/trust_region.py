@@ -40,7 +40,7 @@ derivation = Derivation(
         "values of states and actions under the old policy, $A = q - V$ its advantages. $d$ and $d_o$ are the shares of "
         "discounted time that the new and the old policy spend in each state.",
         "All probabilities are positive. Where the new policy gives up an action that the old one takes, the divergence is "
-        "infinite, and the bound says nothing.",
+        "infinite, and the bound is vacuous.",
         "Where a process is needed with given shares, the initial law is computed from them, so that what is derived for all "
         "shares holds for all initial laws. Rewards are computed from the values of actions in the same way.",
     ),
@@ -302,11 +302,11 @@ def the_slopes_agree_at_the_old_policy():
     def along(logits):
         return surrogate_objective(*process, jax.nn.log_softmax(logits), olds[0], discount=0.9)
 
-    told = policy_gradient(*process, olds[0], discount=0.9)
+    expected = policy_gradient(*process, olds[0], discount=0.9)
     return Sides(
         left=jax.grad(along)(olds[0]),
-        right=told,
-        wrong={"at another policy": policy_gradient(*process, news[0], discount=0.9), "descends": -told},
+        right=expected,
+        wrong={"at another policy": policy_gradient(*process, news[0], discount=0.9), "descends": -expected},
     )
 
 

@@ -36,7 +36,7 @@ derivation = Derivation(
         r"The kernel is $K_l = C A^l B$. The causal convolution is $(K*u)_t = \sum_{j \le t} K_{t-j} u_j$, where $K_l = 0$ from "
         r"$l = L$ on.",
         r"If $A$ has $N$ independent eigenvectors, then in their coordinates the state is $N$ modes, each with its own number "
-        r"$a_i$: $K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; what is said of matrices is derived for two "
+        r"$a_i$: $K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; statements about matrices are derived for two "
         r"states, for all matrices.",
     ),
     answer=r"Unrolled, the output is a convolution of the inputs with $K_l = C A^l B$, and what the initial state adds. A "

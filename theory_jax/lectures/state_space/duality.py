@@ -34,7 +34,7 @@ derivation = Derivation(
     setting=(
         r"One head. The state is a matrix $h_t$ of $P \times N$ numbers, with $h_t = e^{\ell_t} h_{t-1} + x_t B_t^\top$ and "
         r"$y_t = h_t C_t$: one decay $a_t = e^{\ell_t}$ for the whole state, which depends on the step, as $B_t$ and $C_t$ do. "
-        r"$x_t$ has $P$ entries and is already multiplied by the length of its step. $h_0 = 0$ unless it is said otherwise.",
+        r"$x_t$ has $P$ entries and is already multiplied by the length of its step. $h_0 = 0$ unless stated otherwise.",
         r"$\mathrm{seg}(t,s) = \sum_{k=s+1}^t \ell_k$ for $s \le t$, which is 0 at $s = t$, and $-\infty$ for $s > t$. The mask "
         r"is $L_{ts} = e^{\mathrm{seg}(t,s)}$, the matrix of the map $M_{ts} = L_{ts}\, C_t^\top B_s$.",
         r"The $P$ entries of $x_t$ do not mix, so the chains treat one of them. They have three earlier steps and three states; "
@@ -111,7 +111,7 @@ def _last_of(code):
 
 
 _SUMS = [S.at(number) for number in range(4)]
-_CHAIN = {  # five steps after one that is empty, of one head of width 1: decays whose sums are as given
+_CHAIN = {  # five steps after an empty one, of one head of width 1: decays whose sums are as given
     "x": [[[[0.0]], *([[x.at(number)]] for number in range(4)), [[x_now]]]],
     "log_decay": [[[part] for part in (0.0, 0.0, *(a - b for a, b in itertools.pairwise(_SUMS)), ell + _SUMS[-1])]],
     "b": [[[[0.0] * 4], *([B.at(number, n)] for number in range(4)), [B_now]]],
@@ -269,7 +269,7 @@ def ranks_of_blocks():
     return Sides(left=beyond, right=np.zeros_like(beyond), wrong={"of the whole matrix": np.full_like(beyond, own[3] / own[0])})
 
 
-w = derivation.numbers("w_{}", i, r"what the mask and the scores of this step make of the steps of its own chunk, $M_{ti}$")
+w = derivation.numbers("w_{}", i, r"the products of mask and scores of this step with the steps of its chunk, $M_{ti}$")
 z = derivation.numbers("x_{}", i, "their inputs", "x")
 P_r = derivation.number(r"\mathrm{seg}(t,r)", "the decays since the chunk's beginning")
 derivation.chain(

@@ -96,7 +96,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"Each further factor multiplies by one more eigenvalue: $A^k = (-\alpha)^k P + (-\beta)^k (I - P)$. Insert that into the "
-    r"series: $e^{At} = e^{-\alpha t} P + e^{-\beta t} (I - P)$, which is from here on what $e^{At}$ stands for.",
+    r"series: $e^{At} = e^{-\alpha t} P + e^{-\beta t} (I - P)$, which defines $e^{At}$ from here on.",
 )
 E = _exponential_of(t, "At")
 derivation.chain(
@@ -118,7 +118,7 @@ derivation.chain(
     ),
     equals(E_st, "exponentials of numbers", wrong={"the first time alone": E}),
     role="lemma",
-    so=r"For $s = -t$ it says that $e^{-At}$ is the inverse of $e^{At}$.",
+    so=r"For $s = -t$ it shows that $e^{-At}$ is the inverse of $e^{At}$.",
 )
 E_back = _exponential_of(-t, "-At")
 f_0 = derivation.function("f_0", "the first coordinate of the state, a function of time")
@@ -194,8 +194,8 @@ derivation.chain(
         },
     ),
     so=r"In general, if $A = V \Lambda V^{-1}$ with eigenvalues $\lambda_i$, then $h(t) = \sum_i (CV)_i (V^{-1}B)_i e^{\lambda_i "
-    r"t}$: one rate and one weight for each state are all that can be told from outside, whatever the number of entries of $A$. "
-    r"A model with a diagonal, complex $A$ has as many: it loses nothing but the matrices without a basis of eigenvectors.",
+    r"t}$: one rate and one weight for each state are all that can be observed from outside, whatever the number of entries of "
+    r"$A$. A model with a diagonal, complex $A$ has as many: it loses nothing but the matrices without a basis of eigenvectors.",
 )
 derivation.chain(
     "What it loses is the limit of what it has",
@@ -221,7 +221,7 @@ derivation.chain(
 
 @derivation.numeric(
     r"C\, T^{-1} e^{T A T^{-1} t}\, T B = C e^{At} B",
-    because="A random system of four states, whose eigenvalues are complex, and a random change of coordinates, at three times.",
+    because="A random system of four states with complex eigenvalues, and a random change of coordinates, at three times.",
 )
 def other_coordinates():
     rng = np.random.default_rng(2)

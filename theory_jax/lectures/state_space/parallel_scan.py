@@ -125,9 +125,9 @@ FIRST = sympy.Symbol("x_0")
 
 @derivation.symbolic(
     r"F^{r+1}_t = F^{r}_{t-2^r} \bullet F^{r}_t, \quad F^{0}_t = f_t",
-    because=r"The window of $2^r$ steps that ends at $t$ meets the one that ends at $t - 2^r$, and the associative law joins "
-    r"them; where $t \le 2^r$ the window has begun at the first step and stays. Five steps, all decays and inputs: after three "
-    r"rounds every window begins at the first step, and applied to $x_0$ gives the state.",
+    because=r"The window of $2^r$ steps that ends at $t$ is adjacent to that which ends at $t - 2^r$, and the associative law "
+    r"joins them; where $t \le 2^r$ the window has begun at the first step and stays. Five steps, all decays and inputs: after "
+    r"three rounds every window begins at the first step, and applied to $x_0$ gives the state.",
     uses=(associative, prefix),
 )
 def doubling():

@@ -47,7 +47,7 @@ derivation = Derivation(
         r"delayed outputs, from a state of zero.",
     ),
     answer=r"A step that depends on the token is a gate: with the exact hold and $A = -1$ it is $h' = (1 - \sigma(z)) h + "
-    r"\sigma(z) u$. In other words, each channel has a clock of its own, which tokens stop or run out; between clock times the "
+    r"\sigma(z) u$. In other words, each channel has its own clock, which tokens stop or advance; between clock times the "
     r"system is the old one. The system stays time-invariant, but is no longer linear, so there is no kernel and no Fourier "
     r"transform; what is left is the scan.",
     limits=(
@@ -57,7 +57,7 @@ derivation = Derivation(
     ),
 )
 
-z = derivation.number("z", "what the token says of its step")
+z = derivation.number("z", "the token's input to its step")
 h = derivation.number("h", "the state before the token", "state")
 u = derivation.number("u", "the input", "inputs")
 delta = derivation.define(r"\Delta", log(1 + exp(z)), "the step: a softplus", "step_size", positive=True)
@@ -80,10 +80,10 @@ gating = derivation.chain(
     ),
     central=True,
     so=r"The first line is the exact hold for $A = -1$ and $B = 1$. So the gate of a recurrent network is a system in continuous "
-    r"time, whose step the token chooses.",
+    r"time with the step chosen by the token.",
 )
 for written, meaning in (
-    ("t", "a token"), ("k", "a token"), (r"\sigma_s", "the gate of token $s$"), ("v_i", "what token $i$ says"),
+    ("t", "a token"), ("k", "a token"), (r"\sigma_s", "the gate of token $s$"), ("v_i", "the value of token $i$"),
     ("m_i", "its mark: 1 for one of the tokens, 0 for the others"), ("i", "a token"), ("f", "an affine function of both"),
     ("y_t", "an output"), ("u_t", "the input of token $t$"), ("x_t", "the input of the mixer"), ("C", "a constant $C_t$"),
     ("B", "a constant $B_t$"), (r"\mathcal E", "the mean over all outcomes"),
@@ -166,7 +166,7 @@ derivation.chain(
     r"for the exact hold only: with $\Delta B$ the weight of the input is $\log(1 + e^z)$ in place of $\sigma(z)$.",
 )
 
-derivation.say("Now several tokens. Each channel counts a time of its own, which moves on by the step that the token chose.")
+derivation.say("Now several tokens. Each channel has its own time, which advances by the step that the token chose.")
 A = derivation.number("A", "the rate of a state", "a", negative=True)
 tau = derivation.numbers(r"\tau_{}", s, "the clock after a token: the sum of the steps up to it")
 steps = derivation.numbers(r"\Delta_{}", s, "the steps of the tokens before", "step_size", positive=True)
@@ -177,7 +177,7 @@ step_now = derivation.number(r"\Delta_t", "the step of the token", "step_size", 
 b_now = derivation.number("B_t", "what its input does to the state", "b")
 u_now = derivation.number("u_t", "its input", "inputs")
 derivation.chain(
-    "A clock of its own: one more token",
+    "A separate clock: one more token",
     plus(times(exp(step_now * A), Total(s, times(exp(A * (clock - tau)), steps, B, inputs))), times(step_now, b_now, u_now)),
     equals(
         plus(Total(s, times(exp(A * (clock + step_now - tau)), steps, B, inputs)), times(step_now, b_now, u_now)),
@@ -235,8 +235,8 @@ def constants_give_a_convolution():
 
 
 derivation.say(
-    r"What is gained? Each of two tokens says $v_i \in \{0, 1\}$, and one of them is marked. What the marked token says is to be "
-    r"stored."
+    r"What is gained? Each of two tokens has a value $v_i \in \{0, 1\}$, and one of them is marked. The value of the marked "
+    r"token is to be stored."
 )
 
 
@@ -372,7 +372,7 @@ def two_tokens():
 
 @derivation.figure(
     r"Left: a stream of 24 tokens (bars), of which two are marked (dots), the clock, and the state with $A = -1$ and $B$ such "
-    r"that a marked token has the weight 1: it takes the marked tokens and holds them, since the clock stands in between. "
+    r"that a marked token has the weight 1: it takes the marked tokens and holds them, since the clock is stopped in between. "
     r"Middle: how much of each token (across) is left at each time (down), $e^{A(\tau_t - \tau_s)} \Delta_s$. Right: the same "
     r"with one step for all tokens: every diagonal has one value.",
     panels=3,
