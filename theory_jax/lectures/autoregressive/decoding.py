@@ -24,9 +24,10 @@ from theory_jax.autoregressive.decoding import (
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, Variance, plus, times
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
 from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
 
 derivation = Derivation(
     module=__name__,
@@ -274,46 +275,13 @@ def the_inverse_distribution_function_has_intervals_of_length_p():
     return Sides(left=jnp.bincount(drawn, length=7) / 64, right=p)
 
 
-x = derivation.number("x", "a real number")
-F = derivation.define(
-    "F_{{{}}}(x)",
-    exp(-exp(l - x)),
-    r"$\Pr(l_i + G_i \le x)$ for the noise $G = -\log(-\log u)$: as $-\log(-\log u) \le g$ if and only if $u \le e^{-e^{-g}}$",
-    over=i,
-    positive=True,
-)
-soft = derivation.define("p", exp(l) / Total(j, exp(l.at(j))), "the law of the logits", "softmax(logits)", over=i, law=True)
-everything = derivation.define(r"\bar Z", Total(j, exp(l.at(j))), "the sum of their exponentials", positive=True)
-gumbel = derivation.chain(
-    "The largest of the logits with Gumbel noise",
-    times(Slope(F, x), Product(j, F.at(j)) / F),
-    equals(
-        times(exp(l - x), Product(j, F.at(j))),
-        r"the first line is the density of token $i$ winning with the value $x$: $l_i + G_i$ is at $x$, and all others, which "
-        r"are independent, lie below. The slope of $F_i$ is $e^{l_i - x} F_i$",
-    ),
-    equals(times(exp(l), exp(-x), exp(-everything * exp(-x))), "a product of exponentials is the exponential of the sum"),
-    equals(
-        Slope(times(soft, exp(-everything * exp(-x))), x),
-        r"the slope of $e^{-\bar Z e^{-x}}$ is $\bar Z e^{-x}$ times itself, and $p_i \bar Z = e^{l_i}$",
-        wrong={"the normalizer twice": Slope(times(soft / everything, exp(-everything * exp(-x))), x)},
-    ),
-    so=r"Integrated up to $x$: token $i$ wins with a value of at most $x$ with probability $p_i\, e^{-\bar Z e^{-x}}$, a "
-    r"product. Which token wins is independent of the value with which it wins.",
-)
-derivation.chain(
-    "The winner has the law of the logits",
-    Limit(times(soft, exp(-everything * exp(-x))), x, oo),
-    equals(soft, r"$e^{-x}$ goes to zero"),
-    uses=(gumbel,),
-)
-
-
 @derivation.monte_carlo(
     r"\Pr\left( \arg\max_j\, \left[ l_j - \log(-\log u_j) \right] = i \right) = p_i",
-    because="The code's draws for forty thousand rows of uniform numbers. With $\\log u$ as the noise, one logarithm short, a "
+    because="With Gumbel noise the largest sum is a draw from the softmax (the lemma): the code's draws for forty thousand rows "
+    "of uniform numbers. With $\\log u$ as the noise, one logarithm short, a "
     "likely token would win too often.",
     role="remark",
+    uses=(gumbel_max,),
 )
 def gumbel_draws_have_the_law():
     uniforms = np.random.default_rng(1).uniform(size=(40_000, 6))

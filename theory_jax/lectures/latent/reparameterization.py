@@ -6,10 +6,9 @@ The lecture on the functions of theory_jax/latent/reparameterization.py.
 import itertools
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, gamma, log, oo
+from sympy import Integral, Matrix, Rational, exp, gamma, log, oo
 from sympy import limit as limit_of
 
 from theory_jax.derivation.chains import at_least, equals
@@ -25,6 +24,8 @@ from theory_jax.latent.reparameterization import (
     leave_one_out_advantage,
     reparameterize,
 )
+from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
+from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
 
 derivation = Derivation(
     module=__name__,
@@ -51,13 +52,11 @@ derivation = Derivation(
     r"path; the second needs neither, and pays for it with variance, which baselines lower. A relaxed category has a path, but "
     r"a biased average.",
     limits=(
-        "Densities of relaxed draws are derived for two categories; for three only that their mass is one is checked.",
+        "Densities of relaxed draws are derived for two categories; for more the formula is only stated.",
         "That the bias of the relaxation decreases with every decrease of the temperature: a few temperatures are compared.",
         "Distributions next to the Gaussian and the categorical; implicit reparameterization; control variates that are learned.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- the path
 
 z = derivation.number("z", "the sample", "z")
 m = derivation.number("m", "its mean", "mean")
@@ -90,8 +89,6 @@ derivation.bridge(
     wrong={"the variance taken for the deviation": m + exp(v) * eps},
 )
 
-# ---------------------------------------------------------------------------------------------------- the score
-
 density = derivation.define(r"\phi", exp(LogDensity(z, m, exp(v))), "the density of the sample", positive=True)
 score_m, score_v = times(z - m, exp(-v)), times(Rational(1, 2), plus((z - m) ** 2 * exp(-v), -1))
 for parameter, score in ((m, score_m), (v, score_v)):
@@ -102,39 +99,25 @@ for parameter, score in ((m, score_m), (v, score_v)):
         equals(times(density, score), r"$\log \phi = -\frac12\left((z - m)^2 e^{-v} + v + \log 2\pi\right)$"),
         role="lemma",
     )
-derivation.bridge(
-    "The code's scores",
-    (score_m, score_v),
-    gaussian_parameter_score,
-    z=[[z]],
-    mean=[[m]],
-    log_var=[[v]],
-    wrong={"the deviation taken for the variance": ((z - m) * exp(-v / 2), score_v)},
-)
+derivation.bridge("The code's scores", (score_m, score_v), gaussian_parameter_score, z=[[z]], mean=[[m]], log_var=[[v]])
 f = derivation.function("f", "what is averaged: any smooth function of polynomial growth")
 by_parts = derivation.chain(
     "Slopes and values differ by a derivative, whatever the function",
-    plus(times(f(z).diff(z), density), -times(f(z), score_m, density)),
+    Matrix(
+        [
+            plus(times(f(z).diff(z), density), -times(f(z), score_m, density)),
+            plus(times(f(z).diff(z), Rational(1, 2), z - m, density), -times(f(z), score_v, density)),
+        ]
+    ),
     equals(
-        Slope(times(f(z), density), z),
+        Matrix([Slope(times(f(z), density), z), Slope(times(Rational(1, 2), z - m, f(z), density), z)]),
         r"the product rule, with $\phi' = -(z - m) e^{-v} \phi$",
-        wrong={"only the first term": Slope(f(z), z) * density},
     ),
     role="lemma",
-    so=r"Integrate over $z$: the right side vanishes, because $f \phi \to 0$ at both ends. So $\mathbb{E} f'(z) = "
-    r"\mathbb{E}[f(z)\, (z - m) e^{-v}]$ for every such $f$.",
+    so=r"Integrate over $z$: the right sides vanish, because $f \phi$ and $(z - m) f \phi$ go to 0 at both ends. So $\mathbb{E} "
+    r"f'(z) = \mathbb{E}[f(z)\, (z - m) e^{-v}]$ for every such $f$. The second entry says the same for the log-variance: "
+    r"$\frac{1}{2}(z - m)$ is $\partial \zeta / \partial v = \frac{1}{2} e^{v/2} \varepsilon$, the speed of the path.",
 )
-derivation.chain(
-    "... and the same for the log-variance",
-    plus(times(f(z).diff(z), Rational(1, 2), z - m, density), -times(f(z), score_v, density)),
-    equals(
-        Slope(times(Rational(1, 2), z - m, f(z), density), z),
-        r"the product rule once more; $\frac{1}{2}(z - m)$ is $\partial \zeta / \partial v = \frac{1}{2} e^{v/2} \varepsilon$, "
-        r"the speed of the path",
-    ),
-    role="lemma",
-)
-
 n = derivation.index("n", "a power", states=5)
 c = derivation.numbers("c", n, "the coefficients of a polynomial of degree 4, in place of $f$")
 values, slopes = Total(n, times(c, z**n)), Total(n, times(n, c, z ** (n - 1)))
@@ -147,16 +130,12 @@ central = derivation.chain(
         Expectation(standard, slopes_on_path),
         r"the law of $\varepsilon$ does not depend on $m$, so the derivative moves inside; $\partial \zeta / \partial m = 1$: "
         r"the pathwise estimator",
-        wrong={
-            "the value in place of the slope": Expectation(standard, on_path),
-            "the slope of the path in the other parameter": Expectation(standard, slopes_on_path * eps),
-        },
+        wrong={"the value in place of the slope": Expectation(standard, on_path)},
     ),
     equals(Expectation(gaussian, slopes), r"back to $z$"),
     equals(
         Expectation(gaussian, times(values, score_m)),
         r"integrate by parts (the lemma); the boundary vanishes: the score-function estimator",
-        wrong={"the sign of the score": -Expectation(gaussian, values * score_m)},
     ),
     uses=(same_law, by_parts),
     central=True,
@@ -172,19 +151,6 @@ derivation.chain(
     ),
     equals(Expectation(gaussian, times(values, score_v)), "by parts, as above"),
 )
-derivation.bridge(
-    "The slope of the code's draw in the log-variance, by automatic differentiation",
-    exp(v / 2) * eps / 2,
-    reparameterize,
-    noise=[[eps]],
-    mean=[[m]],
-    log_var=[[v]],
-    slope="log_var",
-    wrong={"the slope of the variance": exp(v) * eps},
-)
-
-# ---------------------------------------------------------------------------------------------------- which is better
-
 t = derivation.number("t", "the variance of the sample", "e^log_var", positive=True)
 b = derivation.number("b", "a constant added to $f$: minus a baseline")
 gauss = Normal(z, m, t)
@@ -192,9 +158,7 @@ derivation.chain(
     "For a quadratic the path is always better, whatever the baseline",
     Variance(gauss, times(z**2 + b, z - m) / t),
     equals(
-        plus((b + m**2 + 3 * t) ** 2 / t, 8 * m**2, 6 * t),
-        r"moments of a Gaussian up to the sixth, collected as a square in $b$",
-        wrong={"the cross term forgotten": b**2 / t + 8 * m**2 + 6 * t},
+        plus((b + m**2 + 3 * t) ** 2 / t, 8 * m**2, 6 * t), r"moments of a Gaussian up to the sixth, collected as a square in $b$"
     ),
     at_least(
         plus(8 * m**2, 6 * t),
@@ -229,8 +193,6 @@ def _variances_of_cosine(frequency):
     return [weight @ (a[:, 0] - weight @ a[:, 0]) ** 2 for a in estimates]
 
 
-# ---------------------------------------------------------------------------------------------------- categories
-
 k = derivation.index("k", "a category")
 j = derivation.index("j", "a category, next to $k$")
 K = derivation.count(k, "K", "the number of categories")
@@ -238,15 +200,8 @@ l = derivation.numbers("l", k, "their logits", "logits")  # noqa: E741 (the lect
 p = derivation.define("p({})", exp(l) / Total(j, exp(l.at(j))), "the softmax of the logits", over=k, law=True)
 phi = derivation.numbers("f", k, "the value of $f$ at a category", "values")
 derivation.say(
-    r"A category has no path: it jumps as the logits move. The score-function estimator remains, since it asks for nothing but "
+    r"A category has no path: it jumps as the logits move. The score-function estimator remains, since it needs nothing but "
     r"values."
-)
-score_has_mean_zero = derivation.chain(
-    "A score has mean zero",
-    Expectation(p, Slope(log(p), l.at(j))),
-    equals(Total(k, Slope(p, l.at(j))), r"$p_k\, (\log p_k)' = p_k'$"),
-    equals(0, "the probabilities sum to one, so their slopes sum to zero"),
-    role="lemma",
 )
 derivation.chain(
     "The gradient of an average over categories",
@@ -306,7 +261,7 @@ derivation.symbol("f_0, f_1", "the values of $f$ at tails and at heads")
     r"\mathrm{Var}[\mathrm{plain}] = \frac{\eta(1-\eta)}{3}\left(f_1(1-\eta) + f_0\,\eta\right)^2, \qquad "
     r"\mathrm{Var}[\mathrm{leave\ one\ out}] = \frac{\mu_4}{3} \left(f_1 - f_0\right)^2",
     because="Three draws of a coin. The plain estimate is a mean of independent terms $f(b)(b - \\eta)$. With the baseline it "
-    "is $f_1 - f_0$ times the unbiased sample variance of the coin, whose variance is $\\mu_4/3$ for three draws: an offset of "
+    "is $f_1 - f_0$ times the unbiased sample variance of the coin, with variance $\\mu_4/3$ for three draws: an offset of "
     "$f$ has dropped out. Here $f_0 = 11.3$, $f_1 = 8$, and the plain variance is 33 times larger.",
     outcomes=8,
 )
@@ -316,71 +271,31 @@ def leaving_one_out_forgets_the_offset():
     enumerated = np.array([_probabilities @ (e - _probabilities @ e) ** 2 for e in estimates])
     variance = _coin * (1 - _coin)
     plain, fourth = variance / 3 * (8.0 * (1 - _coin) + 11.3 * _coin) ** 2, variance * (1 - 3 * variance)
-    wrong = {
-        "probabilities exchanged": np.array([variance / 3 * (8.0 * _coin + 11.3 * (1 - _coin)) ** 2, 3.3**2 * fourth / 3]),
-        "the variance squared": np.array([plain, 3.3**2 * variance**2 / 3]),
-    }
+    wrong = {"the variance squared for the fourth moment": np.array([plain, 3.3**2 * variance**2 / 3])}
     return Sides(left=enumerated, right=np.array([plain, 3.3**2 * fourth / 3]), wrong=wrong)
 
 
-# ---------------------------------------------------------------------------------------------------- relaxed categories
-
-x = derivation.number("x", "a value of Gumbel noise")
 u = derivation.number("u", "a uniform draw", "uniforms", between=(0, 1))
 gumbel = derivation.define("g", -log(-log(u)), "Gumbel noise", "gumbel_from_uniform")
-derivation.chain(
-    "Gumbel noise from a uniform draw",
-    exp(-exp(-gumbel)),
-    equals(u, r"the exponential undoes the logarithm, twice"),
-    role="definition",
-    so=r"$g$ rises with $u$, so $g \le x$ if and only if $u \le e^{-e^{-x}}$: that is its distribution function, and its "
-    r"density is $e^{-x} e^{-e^{-x}}$.",
-)
 derivation.bridge("The code's noise", gumbel, gumbel_from_uniform, uniforms=[[u]], wrong={"the noise of a minimum": log(-log(u))})
-P = derivation.number("P", "the probability of one of them", between=(0, 1))
-others = derivation.chain(
-    "The other categories in one number",
-    Total(j, exp(plus(l.at(j), -l, -x))),
-    equals(exp(-x) / p, r"$\sum_j e^{l_j - l_k} = 1/p(k)$"),
-    role="lemma",
-    so=r"Category $k$ wins with noise $x$ if $g_j < l_k - l_j + x$ for every other $j$, which has probability $\prod_{j \ne k} "
-    r"\exp(-e^{l_j - l_k - x})$. Times the density $e^{-x} \exp(-e^{-x})$ of its own noise this is $e^{-x} \exp(-e^{-x}/P)$ "
-    r"with $P = p(k)$.",
-)
-chance = derivation.define("W", times(P, exp(-exp(-x) / P)), "the chance to win with noise of at most $x$")
-derivation.chain(
-    "... whose product with the density of the noise is a derivative",
-    times(exp(-x), exp(-exp(-x) / P)),
-    equals(Slope(chance, x), r"the inner derivative is $e^{-x}/P$"),
-    role="lemma",
-)
-gumbel_max = derivation.chain(
-    "The largest logit plus Gumbel noise is a draw from the softmax",
-    plus(Limit(chance, x, oo), -Limit(chance, x, -oo)),
-    equals(P, r"$e^{-x}$ goes to 0 at $\infty$, and to $\infty$ at $-\infty$"),
-    uses=(others,),
-    so="A draw of a category has become a deterministic function of uniform noise: an argmax. It has no useful slope, but a "
-    "softmax in its place has.",
+derivation.say(
+    "The largest logit plus Gumbel noise is a draw from the softmax (lemmas/gumbel_max). So a draw of a category has become a "
+    "deterministic function of uniform noise: an argmax. It has no useful slope, but a softmax in its place has."
 )
 tau = derivation.number(r"\tau", "the temperature", "temperature", positive=True)
 a = derivation.number("a", "the margin of the winner over the other of two", positive=True)
-for place, limit, words in ((0, 1, "all of the weight"), (oo, Rational(1, 2), "one half")):
-    derivation.chain(
-        f"{'Without' if place == 0 else 'At infinite'} temperature the winner gets {words}",
-        Limit(1 / (1 + exp(-a / tau)), tau, place),
-        equals(
-            limit,
-            r"$a / \tau \to \infty$, and the exponential vanishes: the relaxed draw tends to the one-hot draw"
-            if place == 0
-            else r"$a / \tau \to 0$",
-        ),
-        role="remark",
-    )
+derivation.chain(
+    "Without temperature the winner gets all of the weight, at infinite temperature one half",
+    Matrix([Limit(1 / (1 + exp(-a / tau)), tau, 0), Limit(1 / (1 + exp(-a / tau)), tau, oo)]),
+    equals(
+        Matrix([1, Rational(1, 2)]),
+        r"$a / \tau \to \infty$, so the exponential vanishes and the relaxed draw tends to the one-hot draw; $a / \tau \to 0$",
+    ),
+    role="remark",
+)
 w = derivation.numbers("w", k, "arbitrary numbers behind the uniform draws")
 uniform = derivation.define("u", 1 / (1 + exp(-w)), "uniform draws", "uniforms", over=k)
 relaxed = exp((l - log(-log(uniform))) / tau)
-
-
 derivation.bridge(
     "The code's relaxed draw",
     relaxed / Total(j, relaxed.xreplace({k: j})),
@@ -388,10 +303,6 @@ derivation.bridge(
     uniforms=[uniform],
     logits=[l],
     temperature=tau,
-    wrong={
-        "multiplied by the temperature": exp((l - log(-log(uniform))) * tau)
-        / Total(j, exp((l.at(j) - log(-log(uniform.at(j)))) * tau))
-    },
 )
 
 y = derivation.number("y", "the first entry of a relaxed draw of two", between=(0, 1))
@@ -407,10 +318,6 @@ derivation.chain(
         / plus(exp(l1 - tau * log(y)), exp(l2 - tau * log(1 - y))) ** 2,
         r"the first entry is at most $y$ if $g_1 - g_2 \le \tau \log\frac{y}{1 - y} - \lambda_1 + \lambda_2$, whose "
         r"probability is a logistic function: the argmax of two, above. Its slope is the density",
-        wrong={
-            "the exponent of a temperature, without its 1": times(tau, exp(l1 + l2 - tau * log(y) - tau * log(1 - y)))
-            / (exp(l1 - tau * log(y)) + exp(l2 - tau * log(1 - y))) ** 2
-        },
     ),
     uses=(gumbel_max,),
     so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} "
@@ -420,70 +327,34 @@ simplex = derivation.law("y", k, "a relaxed draw", "exp(log_y)")
 concrete = plus(
     log(gamma(K)), (K - 1) * log(tau), Total(k, l - (tau + 1) * log(simplex)), -K * log(Total(k, exp(l - tau * log(simplex))))
 )
-
-
-for entries in (2, 4):
-    derivation.bridge(
-        f"The code's log-density, for {entries} entries",
-        concrete,
-        concrete_log_density,
-        log_y=[log(simplex)],
-        logits=[l],
-        temperature=tau,
-        states=entries,
-        wrong={"the exponent of a temperature, without its 1": concrete + Total(k, log(simplex))},
-    )
-
-
-@derivation.numeric(
-    r"\int p(y)\, dy_1\, dy_2 = 1, \qquad K = 3, \ \tau = \tfrac12, 1, 2",
-    because="The formula for three entries, integrated over the simplex in the logits of $y$, in which its corners lie at "
-    "infinity: the trapezoid rule converges to the last digits.",
-    role="remark",
+derivation.bridge(
+    "The code's log-density, for four entries",
+    concrete,
+    concrete_log_density,
+    log_y=[log(simplex)],
+    logits=[l],
+    temperature=tau,
+    wrong={"the exponent of a temperature, without its 1": concrete + Total(k, log(simplex))},
 )
-def the_mass_of_three_entries():
-    axis = np.linspace(-36.0, 36.0, 181)
-    grid = np.stack([*np.meshgrid(axis, axis), np.zeros((181, 181))], axis=-1).reshape(-1, 3)
-    logits = jnp.tile(jnp.array([0.8, -0.3, 0.1]), (len(grid), 1))
-
-    def mass(temperature, power):
-        log_y = jax.nn.log_softmax(jnp.array(grid) / temperature)
-        log_density = concrete_log_density(log_y, logits, temperature=temperature) + power * log_y.sum(axis=1)
-        return jnp.sum(jnp.exp(log_density)) * (0.4 / temperature) ** 2
-
-    masses, too_large = (jnp.array([mass(temperature, power) for temperature in (0.5, 1.0, 2.0)]) for power in (1, 2))
-    return Sides(left=masses, right=jnp.ones(3), wrong={"the exponent of a temperature, without its 1": too_large})
-
-
-o = derivation.number("o", r"the odds $e^{\lambda_1 - \lambda_2}$ of the first of two, not 1", positive=True)
-total = plus(1, (o - 1) * u)
-primitive = derivation.define(
-    "H", o**2 / (o - 1) ** 2 * plus(u, -2 * log(total) / (o - 1), -1 / ((o - 1) * total)), "an antiderivative"
-)
-derivation.chain(
-    "At temperature 1, the square of a relaxed draw has an elementary integral",
-    (o * u) ** 2 / plus(1, -u, o * u) ** 2,
-    equals(
-        Slope(primitive, u),
-        r"with $D = 1 + (o - 1) u$: $\frac{o^2 u^2}{D^2} = \frac{o^2}{(o - 1)^2} \left(1 - \frac{2}{D} + \frac{1}{D^2}\right)$",
-    ),
-    role="lemma",
-    so=r"At $\tau = 1$ the first entry is $\frac{o u}{1 - u + o u}$ with a uniform $u$, since $g_1 - g_2$ has the law of "
-    r"$\log\frac{u}{1 - u}$.",
-)
+rise = derivation.number("r", r"by how much the odds $o = e^{\lambda_1 - \lambda_2}$ of the first of two exceed 1", positive=True)
+o = 1 + rise
 second_moment = derivation.define(
-    "M", times(o**2 / (o - 1) ** 2, plus(1, -2 * log(o) / (o - 1), 1 / o)), "the mean square of the first entry at temperature 1"
+    "M", times(o**2 / rise**2, plus(1, -2 * log(o) / rise, 1 / o)), "the mean square of the first entry at temperature 1"
 )
 derivation.chain(
     "The relaxation is biased: it averages inside the simplex, not at its corners",
-    plus(Limit(primitive, u, 1, "-"), -Limit(primitive, u, 0)),
-    equals(second_moment, r"$D$ runs from 1 to $o$", wrong={"the mean of the one-hot draw": o / (1 + o)}),
-    so=r"A one-hot draw $b$ has $b_1^2 = b_1$, with mean $\frac{o}{1 + o}$. At $o = 9$: 0.7110 against 0.9. The gradient of "
-    r"the relaxed average is the exact gradient of the wrong objective. As $\tau \to 0$ the draws move into the corners and "
-    r"the bias vanishes, while the gradient's variance grows: hence the annealing of $\tau$.",
+    Integral((o * u / plus(1, -u, o * u)) ** 2, (u, 0, 1)),
+    equals(
+        second_moment,
+        r"with $D = 1 + r u$: $\frac{o^2 u^2}{D^2} = \frac{o^2}{r^2} \left(1 - \frac{2}{D} + \frac{1}{D^2}\right)$, and $D$ runs "
+        r"from 1 to $o$",
+        wrong={"the mean of the one-hot draw": o / (1 + o)},
+    ),
+    so=r"At $\tau = 1$ the first entry is $\frac{o u}{1 - u + o u}$ with a uniform $u$, since $g_1 - g_2$ has the law of "
+    r"$\log\frac{u}{1 - u}$. A one-hot draw $b$ has $b_1^2 = b_1$, with mean $\frac{o}{1 + o}$. At $o = 9$: 0.7110 against 0.9. "
+    r"The gradient of the relaxed average is the exact gradient of the wrong objective. As $\tau \to 0$ the draws move into "
+    r"the corners and the bias vanishes, while the gradient's variance grows: hence the annealing of $\tau$.",
 )
-
-# ---------------------------------------------------------------------------------------------------- in numbers
 
 
 def _mean_square(odds, temperature):
@@ -502,19 +373,17 @@ def _mean_square(odds, temperature):
 )
 def gradients_by_hand():
     given = {m: 1, t: 1, b: 0}
-    yield r"\mathbb{E}\,2z", value(Expectation(gauss, 2 * z), given), "2"
-    yield r"\mathbb{E}\,z^2 (z - m)/t", value(Expectation(gauss, z**2 * (z - m) / t), given), "2"
     yield r"\mathrm{Var}\,2z", value(Variance(gauss, 2 * z), given), "4"
     yield r"\mathrm{Var}\,z^2 (z - m)/t", value(Variance(gauss, z**2 * (z - m) / t), given), "30"
     pairs = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
     weight, values = np.prod(np.where(pairs == 1, 0.25, 0.75), axis=1), np.where(pairs == 1, 3.0, 1.0)
-    for words, advantage, mean, variance in (
-        (r"\text{plain}", values, "0.375", "0.5859"),
-        (r"\text{leave one out}", leave_one_out_advantage(values), "0.375", "0.2344"),
+    for words, advantage, printed in (
+        ("plain", values, "(0.375, 0.5859)"),
+        ("leave one out", leave_one_out_advantage(values), "(0.375, 0.2344)"),
     ):
         estimate = np.mean(advantage * (pairs - 0.25), axis=1)
-        yield rf"\text{{mean, }} {words}", weight @ estimate, mean
-        yield rf"\text{{variance, }} {words}", weight @ (estimate - weight @ estimate) ** 2, variance
+        found = weight @ estimate, weight @ (estimate - weight @ estimate) ** 2
+        yield rf"\text{{mean and variance, {words}}}", found, printed
     for temperature, found in ((1.0, "0.711"), (0.3, "0.861"), (0.03, "0.897")):
         yield rf"\mathbb{{E}}\,y_1^2 \text{{ at }} \tau = {temperature:g}", _mean_square(9.0, temperature), found
 
@@ -535,9 +404,8 @@ def two_estimators_and_relaxed_draws(left, right):
     first = np.linspace(0.005, 0.995, 200)
     log_y, logits = jnp.log(jnp.stack([first, 1 - first], axis=1)), jnp.tile(jnp.array([math.log(3.0), 0.0]), (200, 1))
     for temperature in (2.0, 1.0, 0.5, 0.2):
-        right.plot(
-            first, jnp.exp(concrete_log_density(log_y, logits, temperature=temperature)), label=rf"$\tau = {temperature:g}$"
-        )
+        curve = jnp.exp(concrete_log_density(log_y, logits, temperature=temperature))
+        right.plot(first, curve, label=rf"$\tau = {temperature:g}$")
     right.set(xlabel="$y_1$", ylabel="density", ylim=(0, 3.2))
     right.legend(loc="upper center")
 
@@ -559,18 +427,16 @@ def the_gradient_of_a_square():
     r"above 4; with the mean it is 18.",
 )
 def the_best_baseline():
-    def variance(of):
-        return value(Variance(gauss, (z**2 + b) * (z - m) / t), {m: 1, t: 1, b: of})
-
-    yield variance(-4), "14"
-    yield variance(-2), "18"
+    variance = Variance(gauss, (z**2 + b) * (z - m) / t)
+    yield value(variance, {m: 1, t: 1, b: -4}), "14"
+    yield value(variance, {m: 1, t: 1, b: -2}), "18"
 
 
 @derivation.exercise(
     r"Both of two categories are equally likely. What are $\mathbb{E} y_1^2$ at temperature 1 and $\mathbb{E} b_1^2$ of the "
     r"one-hot draw?",
-    r"$\lim_{o \to 1} M = 1/3$, the mean square of a uniform draw, against 1/2.",
+    r"$\lim_{r \to 0} M = 1/3$, the mean square of a uniform draw, against 1/2.",
 )
 def even_odds():
-    yield limit_of(derivation.ground().expand(second_moment), o, 1), Rational(1, 3)
+    yield limit_of(derivation.ground().expand(second_moment), rise, 0), Rational(1, 3)
     yield _mean_square(1.0, 1e-6), "1/2"
