@@ -10,15 +10,16 @@ import numpy as np
 from sympy import Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
-from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Variance, plus, times
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Variance, plus, times
 from theory_jax.derivation.parts import value
 from theory_jax.diffusion.ddim import ddim_sigma, ddim_step, non_markovian_mean
 from theory_jax.diffusion.parameterizations import x0_from_noise
 from theory_jax.lectures.diffusion.forward_process import marginal_law
+from theory_jax.lectures.diffusion.probability_flow import transport
 from theory_jax.lectures.diffusion.reverse_process import posterior_law
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
+from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 
 derivation = Derivation(
     module=__name__,
@@ -35,15 +36,15 @@ derivation = Derivation(
         r"$q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$.",
         r"The family is a joint law, written backward and given $x_0$: $q_\sigma(x_{1:T}|x_0) = q(x_T|x_0) \prod_{t=2}^T "
         r"q_\sigma(x_{t-1}|x_t, x_0)$. Each factor is Gaussian with a mean that is linear in $x_0$ and $x_t$, and with a "
-        r"variance $\sigma^2$ of its own, $0 \le \sigma^2 \le 1 - \bar\alpha_{t-1}$; with $\sigma = 0$ it is a point. A "
+        r"variance $\sigma^2$, $0 \le \sigma^2 \le 1 - \bar\alpha_{t-1}$; with $\sigma = 0$ it is a point. A "
         r"sampler that visits only some levels steps from $t$ to $s$ in the place of $t - 1$.",
         r"A model's step puts a prediction $\hat x_0$ in the place of $x_0$, and starts from $x_T \sim \mathcal{N}(0, 1)$.",
         r"One coordinate is written. Given $x_0$ the coordinates are independent, so for a vector every formula holds in each.",
     ),
     answer=r"For every $\sigma$ there is exactly one such step back that keeps all marginal laws, if the old noise keeps its "
     r"sign. For $\sigma > 0$ the bound on the likelihood is the same squared error with other weights, so one network serves "
-    r"all. At $\sigma = 0$ this bound says nothing; the sampler is Euler's method for a differential equation whose flow "
-    r"carries the marginal laws.",
+    r"all. At $\sigma = 0$ this bound is infinite; the sampler is Euler's method for a differential equation, the flow "
+    r"of which carries the marginal laws.",
     limits=(
         "That the flow exists and that Euler's method converges to it is derived for Gaussian data and argued for data of "
         "bounded support, away from the level without noise.",
@@ -77,17 +78,9 @@ derivation.chain(
     equals(
         plus(times(sqrt(a_s), x_0), times(B, plus(x_t, -times(sqrt(a_t), x_0)))),
         r"$1 - \bar\alpha_s - \sigma^2 = (1 - \nu)(1 - \bar\alpha_s)$",
-        wrong={
-            "all of the old noise": plus(
-                times(sqrt(a_s), x_0), times(sqrt((1 - a_s) / (1 - a_t)), plus(x_t, -times(sqrt(a_t), x_0)))
-            )
-        },
+        wrong={"all of the old noise": sqrt(a_s) * x_0 + sqrt((1 - a_s) / (1 - a_t)) * (x_t - sqrt(a_t) * x_0)},
     ),
-    equals(
-        plus(times(A, x_0), times(B, x_t)),
-        r"collect $x_0$",
-        wrong={"the weights exchanged": plus(times(B, x_0), times(A, x_t)), "the data twice": plus(sqrt(a_s) * x_0, B * x_t)},
-    ),
+    equals(plus(times(A, x_0), times(B, x_t)), r"collect $x_0$"),
     role="definition",
 )
 back = Normal(x_s, plus(times(A, x_0), times(B, x_t)), variance)
@@ -103,22 +96,16 @@ derivation.chain(
     equals(
         exp(plus(times(u, plus(A, times(B, sqrt(a_t))), x_0), plus(times(B**2, 1 - a_t), variance) * u**2 / 2)),
         r"the same for $x_t$, at the argument $u B$: the means add up, and the variances",
-        wrong={
-            "deviations added": exp(
-                plus(times(u, plus(A, times(B, sqrt(a_t))), x_0), plus(times(B, 1 - a_t), variance) * u**2 / 2)
-            )
-        },
     ),
     equals(
         exp(plus(times(u, sqrt(a_s), x_0), (1 - a_s) * u**2 / 2)),
         r"$A + B \sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s}$, and $B^2 (1 - \bar\alpha_t) = (1 - \nu)(1 - \bar\alpha_s)$ is "
-        r"what $\sigma^2$ lacks",
+        r"$1 - \bar\alpha_s - \sigma^2$",
         wrong={"the level before the step": exp(plus(times(u, sqrt(a_t), x_0), (1 - a_t) * u**2 / 2))},
     ),
     equals(
         Expectation(Normal(x_s, times(sqrt(a_s), x_0), 1 - a_s), exp(u * x_s)),
         r"the moment generating function of $\mathcal{N}(\sqrt{\bar\alpha_s} x_0, 1 - \bar\alpha_s)$",
-        wrong={"the mean without its root": Expectation(Normal(x_s, times(a_s, x_0), 1 - a_s), exp(u * x_s))},
     ),
     central=True,
     uses=(marginal_law,),
@@ -137,16 +124,8 @@ ancestral = derivation.define("B_1", sqrt(kept) * (1 - a_s) / (1 - a_t), r"$B$ a
 derivation.chain(
     "At eta = 1 the weights are those of the reverse process",
     times(1 - (1 - kept) / (1 - a_t), 1 - a_s) / (1 - a_t),
-    equals(
-        times(kept, (1 - a_s) ** 2) / (1 - a_t) ** 2,
-        r"$1 - \bar\alpha_t - (1 - r) = r (1 - \bar\alpha_s)$",
-        wrong={"not squared": times(kept, 1 - a_s) / (1 - a_t) ** 2},
-    ),
-    equals(
-        ancestral**2,
-        r"a square times $r$",
-        wrong={"the levels exchanged": kept * (1 - a_t) ** 2 / (1 - a_s) ** 2, "the root forgotten": ancestral},
-    ),
+    equals(times(kept, (1 - a_s) ** 2) / (1 - a_t) ** 2, r"$1 - \bar\alpha_t - (1 - r) = r (1 - \bar\alpha_s)$"),
+    equals(ancestral**2, r"a square times $r$", wrong={"the levels exchanged": kept * (1 - a_t) ** 2 / (1 - a_s) ** 2}),
     role="lemma",
     so=r"The first line is $B^2$ at $\nu = (1 - r) / (1 - \bar\alpha_t)$, that is at $\eta = 1$. Both weights are positive, so "
     r"$B = B_1$ there.",
@@ -155,9 +134,7 @@ derivation.chain(
     "... also that of the data",
     plus(sqrt(a_s), -times(ancestral, sqrt(a_t))),
     equals(
-        plus(sqrt(a_s), -times(sqrt(a_s), kept, 1 - a_s) / (1 - a_t)),
-        r"$\sqrt{r} \sqrt{\bar\alpha_t} = r \sqrt{\bar\alpha_s}$",
-        wrong={"the root kept": plus(sqrt(a_s), -times(sqrt(a_s), sqrt(kept), 1 - a_s) / (1 - a_t))},
+        plus(sqrt(a_s), -times(sqrt(a_s), kept, 1 - a_s) / (1 - a_t)), r"$\sqrt{r} \sqrt{\bar\alpha_t} = r \sqrt{\bar\alpha_s}$"
     ),
     equals(times(sqrt(a_s), 1 - kept) / (1 - a_t), r"$1 - \bar\alpha_t - r (1 - \bar\alpha_s) = 1 - r$"),
     role="lemma",
@@ -169,13 +146,8 @@ derivation.chain(
     "No other member is a Markov chain",
     plus(sqrt(a_t), -times(B * (1 - a_t) / (1 - a_s), sqrt(a_s))),
     equals(
-        times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(sqrt(kept) * (1 - a_s) / (1 - a_t), -B)),
-        r"take the factor out; $\sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s} \sqrt{r}$",
-    ),
-    equals(
         times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(ancestral, -B)),
-        r"the lemma above",
-        wrong={"the square of the weight": times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(ancestral**2, -(B**2)))},
+        r"take the factor out; $\sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s} \sqrt{r}$, and the definition of $B_1$",
     ),
     role="remark",
     so=r"The first line is the weight of $x_0$ in the mean of $x_t$ given $x_s$ and $x_0$, which is $\sqrt{\bar\alpha_t} x_0 + "
@@ -191,58 +163,31 @@ sigma = derivation.define(
     "ddim_sigma",
     positive=True,
 )
-_TWO, _ONE = np.array([2]), np.array([1])
-derivation.bridge(
-    "The code's deviation of the new noise",
-    times(eta, sqrt((1 - a_s) / (1 - a_t)), sqrt(1 - kept)),
-    ddim_sigma,
-    t=_TWO,
-    s=_ONE,
-    alpha_bar=[1, a_s, a_s * kept],
-    eta=eta,
-)
+step = {"t": [2], "s": [1], "alpha_bar": [1, a_s, a_s * kept], "eta": eta}
+derivation.bridge("The code's deviation of the new noise", sigma, ddim_sigma, **step)
 derivation.bridge(
     "The code's mean",
     plus(times(sqrt(a_s), x_0), times(sqrt(1 - a_s - sigma**2), (x_t - times(sqrt(a_t), x_0)) / sqrt(1 - a_t))),
     non_markovian_mean,
     x0=[x_0],
     x_t=[x_t],
-    t=[2],
-    s=[1],
-    alpha_bar=[1, a_s, a_s * kept],
-    eta=eta,
+    **step,
 )
 
 guess = derivation.number(r"\hat x_0", "a prediction of the data, which may depend on $x_t$ and $t$")
-true_mean = derivation.number(r"\mu", "the mean of the true step")
-mean = derivation.number(r"\hat\mu", "the mean of the model's step")
-equal_variances = derivation.chain(
-    "The divergence of two Gaussians of equal variance",
-    Divergence(Normal(x_s, true_mean, variance), Normal(x_s, mean, variance)),
-    equals(
-        (true_mean - mean) ** 2 / (2 * variance),
-        "of the log-ratio the terms that do not contain the means cancel; its expectation is the squared distance of the "
-        "means, over twice the variance",
-        wrong={"not squared": (true_mean - mean) / (2 * variance), "seven variances": (true_mean - mean) ** 2 / (7 * variance)},
-    ),
-    role="lemma",
-)
 weighted = derivation.chain(
     "With new noise, the loss is a squared error with another weight",
     plus(times(A, x_0), times(B, x_t), -times(A, guess), -times(B, x_t)) ** 2 / (2 * variance),
     equals(
         A**2 / (2 * variance) * (x_0 - guess) ** 2,
         r"$x_t$ cancels",
-        wrong={
-            "the weight of the noisy value": B**2 / (2 * variance) * (x_0 - guess) ** 2,
-            "the weight not squared": A / (2 * variance) * (x_0 - guess) ** 2,
-        },
+        wrong={"the weight of the noisy value": B**2 / (2 * variance) * (x_0 - guess) ** 2},
     ),
-    uses=(equal_variances,),
-    so=r"The first line is the divergence of the true step from the model's, by the lemma. $A > 0$, because $B^2 \bar\alpha_t "
-    r"< \frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} \bar\alpha_t < \bar\alpha_s$. The joint law is written backward, as the "
-    r"bound on the likelihood needs it, so for $\sigma > 0$ this bound is a sum of such terms (the last step, where $\sigma = "
-    r"0$, is given a Gaussian decoder). Whatever the positive weights, the best prediction at every level is "
+    uses=(gaussian_divergence,),
+    so=r"The first line is the divergence of the true step from the model's, two Gaussians of equal variance. $A > 0$, because "
+    r"$B^2 \bar\alpha_t < \frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} \bar\alpha_t < \bar\alpha_s$. The joint law is written "
+    r"backward, as the bound on the likelihood needs it, so for $\sigma > 0$ this bound is a sum of such terms (the last step, "
+    r"where $\sigma = 0$, is given a Gaussian decoder). For all positive weights the best prediction at every level is "
     r"$\mathbb{E}[x_0|x_t]$, in which $\sigma$ does not occur: a network trained for DDPM is trained for the family.",
 )
 _OLD_WEIGHT = (sqrt(a_s) * (1 - kept) / (1 - a_t)) ** 2
@@ -250,11 +195,7 @@ _NEW_VARIANCE = (1 - a_s) * (1 - kept) / (1 - a_t)
 derivation.chain(
     "At eta = 1 the weight is half of the gain in signal",
     times(_OLD_WEIGHT, 1 / times(2, _NEW_VARIANCE)),
-    equals(
-        a_s * (1 - kept) / times(2, 1 - a_s, 1 - a_t),
-        "one factor of each cancels",
-        wrong={"nothing cancels": a_s * (1 - kept) ** 2 / times(2, 1 - a_s, 1 - a_t)},
-    ),
+    equals(a_s * (1 - kept) / times(2, 1 - a_s, 1 - a_t), "one factor of each cancels"),
     equals(
         times(half, plus(a_s / (1 - a_s), -a_t / (1 - a_t))),
         r"over the common denominator: $\bar\alpha_s - \bar\alpha_t = \bar\alpha_s (1 - r)$",
@@ -270,36 +211,13 @@ derivation.chain(
         0,
         r"$\sigma^2$ goes to 0, and $A$ to $\sqrt{\bar\alpha_s} - \sqrt{(1 - \bar\alpha_s) / (1 - \bar\alpha_t)} "
         r"\sqrt{\bar\alpha_t}$, which is positive",
-        wrong={"a positive number": 2 * (1 - a_s)},
     ),
     role="remark",
     so=r"The first line is one over the weight of the squared error, which therefore goes to infinity. Two different points "
     r"have an infinite divergence. So it does not follow that DDPM's loss bounds the likelihood of what DDIM draws. What holds "
     r"for every $\sigma$, also 0, is shown by three other means: a distance, the moments of a step, and the limit of small "
-    r"steps.",
-)
-j = derivation.index("j", "a joint outcome of two variables")
-coupled = derivation.law("p", j, "any joint law of them")
-first = derivation.numbers("X", j, "the values of the first")
-second = derivation.numbers("Y", j, "the values of the second")
-derivation.chain(
-    "Two laws are at least as far apart as their means",
-    Expectation(coupled, (first - second) ** 2),
-    equals(
-        plus(Variance(coupled, first - second), (Expectation(coupled, first) - Expectation(coupled, second)) ** 2),
-        "a mean square is a variance plus a squared mean",
-        wrong={"the means not squared": plus(Variance(coupled, first - second), Expectation(coupled, first - second))},
-    ),
-    at_least(
-        (Expectation(coupled, first) - Expectation(coupled, second)) ** 2,
-        "leave out the variance; equality if and only if the difference is constant",
-        dropping=Variance(coupled, first - second),
-    ),
-    role="lemma",
-    so=r"The squared Wasserstein distance is the least first line over all joint laws of two variables with the given laws. "
-    r"For the true step and the model's, which share the new noise, the difference is the constant $A (x_0 - \hat x_0)$: the "
-    r"distance is $A^2 (x_0 - \hat x_0)^2$, finite at $\sigma = 0$, with the same minimizer. The divergence above is this over "
-    r"$2 \sigma^2$.",
+    r"steps. The distance is Wasserstein's: the two steps have equal variances, so the best coupling is a shift, and its square "
+    r"is $A^2 (x_0 - \hat x_0)^2$. It is finite at $\sigma = 0$ and has the same minimizer.",
 )
 n = derivation.index("n", "a value of the data")
 i = derivation.index("i", "a value of $x_t$")
@@ -319,7 +237,6 @@ derivation.chain(
     equals(
         Expectation(noisy, Variance(given, plus(times(a, y), times(b, z)))),
         r"given $x_t$, the true step has the mean $a m_i + b x_i$, and a mean square minus the squared mean is a variance",
-        wrong={"a variance of the prediction": Expectation(noisy, Variance(given, plus(times(b, y), times(a, z))))},
     ),
     equals(
         a**2 * Expectation(noisy, Variance(given, y)),
@@ -340,7 +257,6 @@ derivation.chain(
     equals(
         times(sqrt(a_s), plus(level_t, -level_s) / level_t),
         r"$\sqrt{1 - \bar\alpha_s} = \sqrt{\bar\alpha_s}\, \varsigma_s$, and the same for $t$",
-        wrong={"the ratio turned over": times(sqrt(a_s), plus(level_t, -level_s) / level_s)},
     ),
     role="lemma",
     so=r"The first line is $A$ at $\nu = 0$.",
@@ -367,10 +283,7 @@ derivation.bridge(
     x_t=[x_t],
     noise_pred=[noise],
     noise=[fresh],
-    t=_TWO,
-    s=_ONE,
-    alpha_bar=[1, a_s, a_s * kept],
-    eta=eta,
+    **step,
 )
 
 point = derivation.number("y", r"a value in these units, $x / \sqrt{\bar\alpha}$")
@@ -380,38 +293,21 @@ derivation.say(
     r"What does this equation do to the laws? Let $\hat\epsilon$ be the best prediction, $\mathbb{E}[\epsilon|y]$, which is "
     r"$-\varsigma$ times the score of the noisy data."
 )
-heat = derivation.chain(
-    "More noise spreads a density as heat spreads",
-    Slope(exp(LogDensity(point, x_0, level**2)), level),
-    equals(
-        times(plus((point - x_0) ** 2 / level**3, -1 / level), exp(LogDensity(point, x_0, level**2))),
-        "differentiate the exponent and the normalizing constant by the level",
-    ),
-    equals(
-        times(level, Slope(exp(LogDensity(point, x_0, level**2)), point, 2)),
-        r"by $y$ twice: the square of $-(y - x_0) / \varsigma^2$, minus $1 / \varsigma^2$",
-        wrong={"the time of a Brownian motion": times(half, Slope(exp(LogDensity(point, x_0, level**2)), point, 2))},
-    ),
-    role="lemma",
-    so=r"Both sides are linear in the density, so the average over any data satisfies the same equation: $\partial p / "
-    r"\partial \varsigma = \varsigma\, \partial^2 p / \partial y^2$.",
-)
 flow_keeps = derivation.chain(
     "The flow carries the marginal laws",
     plus(times(level, Slope(density, point, 2)), Slope(times(density, -times(level, Slope(log(density), point))), point)),
     equals(
-        plus(times(level, Slope(density, point, 2)), -times(level, Slope(Slope(density, point), point))),
-        r"$p\, (\log p)' = p'$",
-        wrong={"half of the score": plus(level * Slope(density, point, 2), -level / 2 * Slope(Slope(density, point), point))},
+        plus(times(level, Slope(density, point, 2)), -times(level, Slope(Slope(density, point), point))), r"$p\, (\log p)' = p'$"
     ),
-    equals(0, "the two terms are the same", wrong={"a source": level * Slope(density, point, 2)}),
-    uses=(heat, score_of_the_marginal),
-    so=r"By the lemma the first line is $\partial p / \partial \varsigma + \partial (p\, \hat\epsilon) / \partial y$. That it "
-    r"is zero is the continuity equation: points that are distributed by $p$ at one level and move by $\frac{dy}{d\varsigma} = "
-    r"\hat\epsilon$ are distributed by $p$ at every level. For data of bounded support $\hat\epsilon$ has a bounded slope "
-    r"above any positive level, so the flow exists there, is unique, and Euler's method converges to it. This is what holds at "
-    r"$\eta = 0$: for finitely many steps the loss bounds no likelihood, but from the exact start the law at every positive "
-    r"level is right in the limit of small steps.",
+    equals(0, "the two terms are the same"),
+    uses=(transport, score_of_the_marginal),
+    so=r"This is the probability flow without drift, at $g^2 = 2 \varsigma$: more noise spreads a density as heat spreads, "
+    r"$\partial p / \partial \varsigma = \varsigma\, \partial^2 p / \partial y^2$, so the first line is $\partial p / \partial "
+    r"\varsigma + \partial (p\, \hat\epsilon) / \partial y$. That it is zero is the continuity equation: points that are "
+    r"distributed by $p$ at one level and move by $\frac{dy}{d\varsigma} = \hat\epsilon$ are distributed by $p$ at every level. "
+    r"For data of bounded support $\hat\epsilon$ has a bounded slope above any positive level, so the flow exists there, is "
+    r"unique, and Euler's method converges to it. This is what holds at $\eta = 0$: for finitely many steps the loss bounds no "
+    r"likelihood, but from the exact start the law at every positive level is right in the limit of small steps.",
 )
 
 c = derivation.number("c", "the variance of Gaussian data", positive=True)
@@ -419,11 +315,7 @@ after = derivation.number(r"\varsigma'", "the noise level after a step", positiv
 separated = derivation.chain(
     "For Gaussian data the equation is solved by separating the variables",
     times(-level, Slope(LogDensity(point, 0, plus(c, level**2)), point)) / point,
-    equals(
-        level / plus(c, level**2),
-        r"the score of $\mathcal{N}(0, c + \varsigma^2)$ is $-y / (c + \varsigma^2)$",
-        wrong={"the level not squared": level / plus(c, level)},
-    ),
+    equals(level / plus(c, level**2), r"the score of $\mathcal{N}(0, c + \varsigma^2)$ is $-y / (c + \varsigma^2)$"),
     equals(
         Slope(times(half, log(plus(c, level**2))), level), r"the derivative of the logarithm is $2 \varsigma / (c + \varsigma^2)$"
     ),
@@ -448,36 +340,14 @@ derivation.chain(
         c * (level - after) ** 2 / plus(c, level**2) ** 2,
         r"over the common denominator: $(c + \varsigma'^2)(c + \varsigma^2) - (c + \varsigma \varsigma')^2 = c (\varsigma - "
         r"\varsigma')^2$",
-        wrong={"first order": c * (level - after) / plus(c, level**2) ** 2},
     ),
-    at_least(
-        0,
-        "a product of positive numbers and a square; equality only for a step of length 0",
-        dropping=c * (level - after) ** 2 / plus(c, level**2) ** 2,
-    ),
-    so="The first line is what the variance should be multiplied by, minus what it is multiplied by: the loss of the chain on "
-    "moments, once more.",
+    at_least(0, "zero only for a step of length 0", dropping=c * (level - after) ** 2 / plus(c, level**2) ** 2),
+    so=r"The first line is the right factor of the variance minus that of the step: the loss of the chain on moments, once more. "
+    r"It is of second order in the length of the step. $T$ steps of a length of order $1/T$ add up to an error of order $1/T$: "
+    r"the sampler is a method of first order, and twice the steps halve the error.",
 )
-h = derivation.number("h", "the length of a small step", positive=True)
-derivation.chain(
-    "... of second order in its length",
-    Limit(
-        plus(log(plus(1, -h * level / plus(c, level**2))), -times(half, log(plus(c, (level - h) ** 2) / plus(c, level**2))))
-        / h**2,
-        h,
-        0,
-    ),
-    equals(
-        -c / (2 * plus(c, level**2) ** 2),
-        r"expand both logarithms to second order in $h$; the first orders cancel, since both are $-h \varsigma / (c + "
-        r"\varsigma^2)$",
-        wrong={"twice as much": -c / plus(c, level**2) ** 2, "no loss": level / plus(c, level**2)},
-    ),
-    so=r"The first line is the error of $\log y$ in one step, over $h^2$. $T$ steps of a length of order $1/T$ add up to an "
-    r"error of order $1/T$: the sampler is a method of first order, and twice the steps halve the error.",
-)
-
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_TWO, _ONE = np.array([2]), np.array([1])
 _given = {a_s: 0.81, kept: 0.64}
 
 
@@ -578,16 +448,3 @@ def the_most_random_step():
 def one_step():
     deviation = jnp.array([math.sqrt(0.9925)])
     yield _walk(deviation, _noise_of_gaussian, jnp.array([1.0, 0.01]))[-1, 0] ** 2, "0.00063"
-
-
-@derivation.numeric(
-    r"\sqrt{\bar\alpha_s}\, \hat x_0 + \sqrt{1 - \bar\alpha_s}\, \hat\epsilon = 0.9 \cdot 0.7 + \sqrt{0.19}\, \frac{1 - 0.72 "
-    r"\cdot 0.7}{\sqrt{0.4816}}",
-    because=r"If the predicted data are clipped, here to 0.7 from 0.90696, the noise is derived again from them, so that data "
-    r"and noise still make up $x_t$. With the network's own noise they would not.",
-    role="appendix",
-)
-def noise_is_derived_again():
-    step = ddim_step(jnp.ones(1), jnp.full(1, 0.5), jnp.zeros(1), _TWO, _ONE, _LEVELS, clip=0.7)
-    by_hand = 0.9 * 0.7 + math.sqrt(0.19) * (1 - 0.72 * 0.7) / math.sqrt(0.4816)
-    return Sides(left=step[0], right=by_hand, wrong={"the network's own noise": 0.9 * 0.7 + math.sqrt(0.19) * 0.5})

@@ -55,7 +55,7 @@ x = derivation.number("x", "a place")
 p, f = derivation.function("p", "the density at a time"), derivation.function("f", "the drift")
 g = derivation.number("g", "the diffusion", "diffusion", positive=True)
 velocity = plus(f(x), -(g**2) / 2 * Slope(log(p(x)), x))
-derivation.chain(
+transport = derivation.chain(
     "The diffusion's change of density, written as transport",
     plus(-Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2)),
     equals(
