@@ -45,8 +45,8 @@ derivation = Derivation(
     ),
     answer=r"$x \leftarrow x - h E'(x) + \sqrt{2hT}\, \xi$ with standard normal $\xi$. To first order in $h$ the law "
     r"$e^{-E/T}/Z$ is stationary. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the "
-    r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds its own noise, "
-    r"whose share vanishes with $h$.",
+    r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds its own noise; "
+    r"its share vanishes with $h$.",
     limits=(
         "Whether the chain with finite $h$ has a stationary law for energies that are no parabolas, and how far it is off. For "
         "energies that grow faster than a parabola it need not have one: far out every step overshoots.",

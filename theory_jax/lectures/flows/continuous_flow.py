@@ -45,8 +45,8 @@ derivation = Derivation(
         "faster than $h$.",
         "Matrices have two rows where they are written out, and the code is compared at four dimensions where it can be.",
     ),
-    answer=r"$\frac{d}{dt} \log p_t(x_t) = -\nabla \cdot v(x_t, t)$: a small step has the Jacobian $I + hJ$, whose determinant "
-    r"is $1 + h\, \mathrm{tr} J$ up to $h^2$. So $\log p_1(x) = \log \mathcal{N}(z; 0, I) - \int_0^1 \nabla \cdot v\, dt$ along "
+    answer=r"$\frac{d}{dt} \log p_t(x_t) = -\nabla \cdot v(x_t, t)$: a small step has the Jacobian $I + hJ$ with the determinant "
+    r"$1 + h\, \mathrm{tr} J$ up to $h^2$. So $\log p_1(x) = \log \mathcal{N}(z; 0, I) - \int_0^1 \nabla \cdot v\, dt$ along "
     "the path that leads back from $x$ to the noise $z$, and one solver carries the point and the integral. Any network may be "
     "the velocity.",
     limits=(
@@ -103,7 +103,7 @@ derivation.chain(
     Slope(plus(log(start), -log(determinant(t))), t),
     equals(
         -Slope(determinant(t), t) / determinant(t),
-        r"the change of variables: $\log p_t(x_t) = \log p_0(x_0) - \log \det M_t$, whose first term stays what it was",
+        r"the change of variables: $\log p_t(x_t) = \log p_0(x_0) - \log \det M_t$, where the first term is constant",
     ),
     equals(-divergence, "the growth of the determinant"),
     uses=(growth,),
@@ -380,7 +380,7 @@ _SHEAR = np.array([[1.0, 1.0], [0.0, -1.0]])
 
 @derivation.example(
     r"$v = 0.7 x$ on the line, and $x = 1$, by 20 steps. Then $v = A x$ with $A = \begin{pmatrix} 1 & 1 \\ 0 & -1 "
-    r"\end{pmatrix}$ from $z = (0, 1)$, whose density is carried unchanged."
+    r"\end{pmatrix}$ from $z = (0, 1)$; its density is carried unchanged."
 )
 def growing_and_shearing():
     one, back = jnp.ones((1, 1)), np.linspace(1.0, 0.0, 21)

@@ -274,7 +274,7 @@ derivation.bridge(
     },
 )
 
-derivation.say("What the telescope does. Every point of light is spread by the same kernel, whose weights sum to one.")
+derivation.say("The telescope spreads every point of light by the same kernel. The kernel's weights sum to one.")
 i = derivation.index("i", "a pixel")
 j = derivation.index("j", "a step of the kernel")
 light = derivation.law("p", i, "the share of the light in a pixel", "images")
@@ -346,10 +346,10 @@ def blur_adds_its_variance():
 
 
 derivation.say(
-    r"What a condition adds. At a time and a place of the path, the pair of noise and data that led there is not known, and the "
+    r"With a condition: at a time and a place of the path, the pair of noise and data that led there is not known, and the "
     r"network's answer is compared with the slope $x_1 - x_0$ of one pair after another. By the lemma on squared errors the best "
-    r"answer to a condition is the mean slope $E_y$ under it, whose flow leads from noise to the data of that condition: all of "
-    r"flow matching holds under a condition."
+    r"answer to a condition is the mean slope $E_y$ under it, and its flow leads from noise to the data of that condition: all "
+    r"of flow matching holds under a condition."
 )
 y = derivation.index("y", "a condition: what was requested", states=2)
 pair = derivation.index("z", "a pair of noise and data", states=2)

@@ -186,7 +186,7 @@ derivation.bridge(
 
 derivation.say(
     r"Two rows show what a supremum can do: Pearson's, by completing a square, with a flat part where the best ratio would be "
-    r"negative; and Jeffreys', whose equation has no elementary solution."
+    r"negative; and Jeffreys', where the equation has no elementary solution."
 )
 derivation.chain(
     "Pearson: a square is completed",
@@ -355,7 +355,7 @@ derivation.bridge(
 
 @derivation.exact(
     r"\lim_{v \to \infty} g_f(v) = f'(\infty),\qquad \lim_{v \to -\infty} g_f(v) = -\infty",
-    because=r"In symbols, for the rows whose domain has an upper end. Total variation is the exception: $\frac12 \tanh v$ "
+    because=r"In symbols, for the rows with an upper end of the domain. Total variation is the exception: $\frac12 \tanh v$ "
     r"stays between $-\frac12$ and $\frac12$. Nothing is lost: for $t < -\frac12$ the conjugate is flat, so $t = -\frac12$ is "
     r"at least as good in $u t - f^*(t)$; but the two ends, which are a best critic's values, are only approached.",
     role="lemma",

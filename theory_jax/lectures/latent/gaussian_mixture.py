@@ -286,7 +286,7 @@ derivation.say(
     "What can go wrong. The likelihood has many local maxima; components can be exchanged without changing it; and it has no "
     "largest value, as soon as there are two components."
 )
-scale = derivation.number("s", "the standard deviation of a component whose mean is the first point", positive=True)
+scale = derivation.number("s", "the standard deviation of a component with its mean at the first point", positive=True)
 size = derivation.number("D", "the dimension", positive=True)
 at_own = derivation.number("A", r"$\pi_1 (2\pi)^{-D/2}$: its density at this point, times $s^D$", positive=True)
 rest_here = derivation.number("B", "what the other components contribute at the first point", positive=True)

@@ -360,7 +360,7 @@ def _expected_log(size):
 
 @derivation.example(
     r"Two states with prior $\frac12$ each, likelihoods 0.8 and 0.2, and an encoder that does not know: $q = (\frac12, "
-    r"\frac12)$. Then ends at 60 degrees. Then two examples whose encoders say $(\frac34, \frac14)$ and $(\frac12, \frac12)$."
+    r"\frac12)$. Then ends at 60 degrees. Then two examples with the encoders $(\frac34, \frac14)$ and $(\frac12, \frac12)$."
 )
 def by_hand():
     yield weight, value(weight, _two), "(0.8, 0.2)"

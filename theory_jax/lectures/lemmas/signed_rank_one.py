@@ -1,4 +1,4 @@
-"""The eigenvalues of a signed rank-one matrix."""
+"""The frequencies of a signed rank-one matrix solve an equation of arctangents."""
 
 import sympy
 from sympy import atan, cos, sin
@@ -9,7 +9,7 @@ from theory_jax.derivation.lecture import Derivation
 
 derivation = Derivation(
     module=__name__,
-    title="The eigenvalues of a signed rank-one matrix",
+    title="The frequencies of a signed rank-one matrix solve an equation of arctangents",
     question="A matrix of rank one becomes skew when the signs below its diagonal are turned. What are its eigenvalues?",
     setting=(
         r"$S$ has the entries $\frac12 s_n s_k$ for $n < k$, their negatives for $n > k$, and 0 for $n = k$, where $0 \le n, k < "
@@ -69,25 +69,19 @@ def the_characteristic_polynomial():
 
 q = derivation.number("q", "one of the $q_n$", positive=True)
 w = derivation.number("w", "a positive frequency", positive=True)
-derivation.chain(
-    "A quotient is a rotation by twice an arctangent: its real part",
-    (w**2 - q**2) / (w**2 + q**2),
-    equals(
-        cos(2 * atan(q / w)),
-        r"$-\frac{q - i\omega}{q + i\omega} = -\frac{(q - i\omega)^2}{q^2 + \omega^2}$, and $\cos 2\theta = \frac{1 - "
-        r"\tan^2\theta}{1 + \tan^2\theta}$",
-    ),
-    role="lemma",
-)
 rotation = derivation.chain(
-    "... and the imaginary part of the quotient",
-    2 * q * w / (w**2 + q**2),
+    "The frequencies of a signed rank-one matrix solve an equation of arctangents",
+    sympy.Matrix([[w**2 - q**2, 2 * q * w]]) / (w**2 + q**2),
     equals(
-        sin(2 * atan(q / w)), r"$\sin 2\theta = \frac{2\tan\theta}{1 + \tan^2\theta}$", wrong={"the sign": -sin(2 * atan(q / w))}
+        sympy.Matrix([[cos(2 * atan(q / w)), sin(2 * atan(q / w))]]),
+        r"the real and the imaginary part of a quotient, $-\frac{q - i\omega}{q + i\omega} = -\frac{(q - i\omega)^2}{q^2 + "
+        r"\omega^2}$; $\cos 2\theta = \frac{1 - \tan^2\theta}{1 + \tan^2\theta}$ and $\sin 2\theta = \frac{2\tan\theta}{1 + "
+        r"\tan^2\theta}$",
+        wrong={"turned the other way": sympy.Matrix([[cos(2 * atan(q / w)), -sin(2 * atan(q / w))]])},
     ),
     central=True,
     role="lemma",
-    so=r"The product is $e^{2i \sum_n \arctan(q_n/\omega)} = -1$: the sum of the arctangents is $\frac\pi2 + \pi j$ with a whole "
-    r"number $j$. It falls from $\frac{N\pi}2$ to 0 as $\omega$ rises, so there is one positive frequency for each "
-    r"$j < \frac{N-1}2$.",
+    so=r"So each quotient is $e^{2i \arctan(q/\omega)}$, and their product $e^{2i \sum_n \arctan(q_n/\omega)} = -1$: the sum of "
+    r"the arctangents is $\frac\pi2 + \pi j$ with a whole number $j$. It falls from $\frac{N\pi}2$ to 0 as $\omega$ rises, so "
+    r"there is one positive frequency for each $j < \frac{N-1}2$.",
 )

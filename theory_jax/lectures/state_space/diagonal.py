@@ -28,7 +28,7 @@ derivation = Derivation(
     question="Only the kernel of a linear system matters for its output. Which systems with a diagonal matrix suffice, what does "
     "a layer of them compute, and at which frequencies should it begin?",
     setting=(
-        r"A real system of $2M$ states whose matrix has $2M$ different eigenvalues, none of them real, is diagonal in the "
+        r"A real system of $2M$ states with a matrix of $2M$ different eigenvalues, none of them real, is diagonal in the "
         r"coordinates of its eigenvectors. Its eigenvalues are $M$ pairs $A_m = -\sigma_m + i\omega_m$ and $\overline{A_m}$. The "
         r"input enters every mode with $B_m = 1$; the output reads it with $C_m$, and its conjugate with $\overline{C_m}$.",
         r"$\sigma_m = e^{\mathrm{log\_negative\_real}}$ and $\Delta = e^{\mathrm{log\_step}}$ are positive, whatever the "
@@ -42,7 +42,7 @@ derivation = Derivation(
     r"ones are near $N^2 / (\pi (2j+1))$, which S4D-Inv takes for all.",
     limits=(
         "Matrices without enough eigenvectors: they are limits of diagonalizable ones, and their kernels limits of such kernels.",
-        "That a diagonal model trains as well as one with the low-rank part of LegS, whose kernel it has only in the limit of "
+        "That a diagonal model trains as well as one with the low-rank part of LegS; it has that kernel only in the limit of "
         "many states (Gu et al. 2022b).",
         "That the equation of arctangents has all frequencies is derived for up to four states by the determinant, and "
         "compared for 16.",

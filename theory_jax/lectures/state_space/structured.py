@@ -14,6 +14,7 @@ from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import SquaredNorm, Total, plus, times
+from theory_jax.lectures.lemmas.signed_rank_one import rotation
 from theory_jax.state_space.convolution import convolution_kernel
 from theory_jax.state_space.discretization import bilinear
 from theory_jax.state_space.hippo import legs_matrices
@@ -78,8 +79,10 @@ derivation.chain(
         wrong={"all of the diagonal": S - KroneckerDelta(n, k)},
     ),
     states=4,
+    uses=(rotation,),
     so=r"The entries depend on $n$ and $k$ alone: so it is at every order. $S_{nk} = -S_{kn}$, so $-iS$ is Hermitian: $S = V "
-    r"(i\Omega) V^*$ with a unitary $V$ and real frequencies. $-\frac12 I$ changes nothing but the eigenvalues, $\lambda = "
+    r"(i\Omega) V^*$ with a unitary $V$ and real frequencies. By the lemma the positive ones satisfy $\sum_n \arctan\frac{n + "
+    r"1/2}{\omega} = \frac\pi2 + \pi j$ with a whole number $j$. $-\frac12 I$ changes nothing but the eigenvalues, $\lambda = "
     r"-\frac12 + i\omega$, and $A = V (\Lambda - p p^*) V^*$ with $p = V^* r$.",
 )
 derivation.chain(
@@ -342,12 +345,14 @@ def spectra_and_conditions(left, right):
 @derivation.exercise(
     r"What are the eigenvalues of the normal part at $N = 3$?",
     r"$S$ has $-\frac12 s_n s_k$ below the diagonal, so $\omega^2 = \frac14 (s_1^2 s_0^2 + s_2^2 s_0^2 + s_2^2 s_1^2) = \frac14 "
-    r"(3 + 5 + 15) = \frac{23}4$: $-\frac12$ and $-\frac12 \pm 2.3979 i$.",
+    r"(3 + 5 + 15) = \frac{23}4$: $-\frac12$ and $-\frac12 \pm 2.3979 i$. The arctangents of the lemma sum to $\frac\pi2 = "
+    r"1.5708$ there.",
 )
 def three_frequencies():
     rates = np.linalg.eigvals(normal_part(order=3))
     yield rates.imag.max(), "2.3979"
     yield (3 + 5 + 15) / 4, sympy.Rational(23, 4)
+    yield np.arctan((np.arange(3) + 0.5) / rates.imag.max()).sum(), "1.5708"
 
 
 @derivation.exercise(
