@@ -34,11 +34,23 @@ pre span:has(> a:target), pre a:target + span {{ background: var(--wash); }}
 """)
 # contents of the reference: packages that others build on
 REFERENCE = (
-    "shared_specs", "shared_specs/checking", "shared_specs/grading", "theory_jax", "practice_torch/mathematics",
-    "practice_torch/networks", "practice_torch/data", "practice_torch/data/preparation", "practice_torch/data/reading",
-    "practice_torch/data/streams", "practice_torch/engine", "practice_torch/engine/batches", "practice_torch/engine/storage",
-    "practice_torch/engine/distributed", "practice_torch/engine/costs", "practice_torch/reports",
-)  # fmt: skip
+    "shared_specs",
+    "shared_specs/checking",
+    "shared_specs/grading",
+    "theory_jax",
+    "practice_torch/mathematics",
+    "practice_torch/networks",
+    "practice_torch/data",
+    "practice_torch/data/preparation",
+    "practice_torch/data/reading",
+    "practice_torch/data/streams",
+    "practice_torch/engine",
+    "practice_torch/engine/batches",
+    "practice_torch/engine/storage",
+    "practice_torch/engine/distributed",
+    "practice_torch/engine/costs",
+    "practice_torch/reports",
+)
 
 
 def address(here, there):

@@ -156,11 +156,22 @@ def main():
         print("zuko or torchdiffeq is not installed: both are left out, and results/continuous_flow.json stays as it is")
     ratios = {side: {kind: ratio(with_gradient, side, "ours", kind) for kind in CLOCKS} for side in trained if side != "ours"}
     code = conclude(
-        "continuous_flow", f"log-densities of {POINTS} points under a continuous flow", seconds, ours="ours",
-        goals=GOALS if peer else {}, began=began, unit=(POINTS, "points"), keep=peer, errors_in_nats=off, steps=STEPS,
-        peers={name: version(name) for name in PEERS if peer}, tolerances=TOLERANCES, ratios_with_gradient=ratios,
-        seconds_with_gradient=with_gradient, **more,
-    )  # fmt: skip
+        "continuous_flow",
+        f"log-densities of {POINTS} points under a continuous flow",
+        seconds,
+        ours="ours",
+        goals=GOALS if peer else {},
+        began=began,
+        unit=(POINTS, "points"),
+        keep=peer,
+        errors_in_nats=off,
+        steps=STEPS,
+        peers={name: version(name) for name in PEERS if peer},
+        tolerances=TOLERANCES,
+        ratios_with_gradient=ratios,
+        seconds_with_gradient=with_gradient,
+        **more,
+    )
     for side, of_clocks in ratios.items():
         print(f"  with the gradient of all parameters {side} takes {of_clocks['cpu']['median']:.2f}x as long as ours")
     if more:

@@ -79,7 +79,18 @@ def measure(card, steps):
         return experiment
 
     return compare(
-        card, "adversarial", f"a step of both players of a DCGAN, {batch} images each", ("adversarial/dcgan", "mnist"), recipe,
-        build, (data, data), {"bare loop": lambda: loop(build(), recipe, data, card)}, steps=steps, amount=batch, unit="images",
-        operations=batch * operations(build(), recipe.latent, data.description["shape"]), goals=GOALS, width=width,
-    )  # fmt: skip
+        card,
+        "adversarial",
+        f"a step of both players of a DCGAN, {batch} images each",
+        ("adversarial/dcgan", "mnist"),
+        recipe,
+        build,
+        (data, data),
+        {"bare loop": lambda: loop(build(), recipe, data, card)},
+        steps=steps,
+        amount=batch,
+        unit="images",
+        operations=batch * operations(build(), recipe.latent, data.description["shape"]),
+        goals=GOALS,
+        width=width,
+    )

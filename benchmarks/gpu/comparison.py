@@ -49,10 +49,24 @@ def compare(
     medians = {side: statistics.median(kinds["wall"]) / block for side, kinds in seconds.items()}
     used = {side: card.utilization(operations, median) for side, median in medians.items()}
     code = conclude(
-        card.file(name), what, seconds, ours="engine", goals={} if card.toy else goals, began=began, unit=(block * amount, unit),
-        clock="wall", device=card.device, keep=not card.toy, steps_of_a_turn=block, operations_of_a_step=operations,
-        utilization=used, memory=memory, memory_goals=dict(memory_goals), machine=card.facts(), **more,
-    )  # fmt: skip
+        card.file(name),
+        what,
+        seconds,
+        ours="engine",
+        goals={} if card.toy else goals,
+        began=began,
+        unit=(block * amount, unit),
+        clock="wall",
+        device=card.device,
+        keep=not card.toy,
+        steps_of_a_turn=block,
+        operations_of_a_step=operations,
+        utilization=used,
+        memory=memory,
+        memory_goals=dict(memory_goals),
+        machine=card.facts(),
+        **more,
+    )
     rates = {side: f"{amount / median:,.0f} {unit}/s" for side, median in medians.items()}
     return code | judge(card, name, rates, used, memory, "engine", () if card.toy else memory_goals)
 

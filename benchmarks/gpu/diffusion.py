@@ -121,13 +121,23 @@ def measure(card, steps):
     per_image = {side: operations(make, size, backward=True) for side, make in networks.items()}
     assert len(set(per_image.values())) == 1, f"the networks do not do the same work: {per_image}"
     return compare(
-        card, "diffusion", f"a training step of {size['batch']} images, {size['size']} x {size['size']}, U-Net",
-        ("diffusion/training", "cifar10"), recipe, lambda: build(recipe, data), (data, data),
+        card,
+        "diffusion",
+        f"a training step of {size['batch']} images, {size['size']} x {size['size']}, U-Net",
+        ("diffusion/training", "cifar10"),
+        recipe,
+        lambda: build(recipe, data),
+        (data, data),
         {
             side: lambda side=side, make=make: loop(make(), recipe, data, card, as_it_comes=side.endswith("as it comes"))
             for side, make in networks.items()
         },
-        steps=steps, amount=size["batch"], unit="images", operations=size["batch"] * per_image["bare loop"], goals=GOALS,
-        sizes=size, diffusers=version("diffusers"),
+        steps=steps,
+        amount=size["batch"],
+        unit="images",
+        operations=size["batch"] * per_image["bare loop"],
+        goals=GOALS,
+        sizes=size,
+        diffusers=version("diffusers"),
         parameters={side: sum(p.numel() for p in make().parameters()) for side, make in networks.items()},
-    )  # fmt: skip
+    )

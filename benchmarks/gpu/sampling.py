@@ -104,11 +104,23 @@ def measure_one(card, count, size, steps, repeats):
     rates = {name: f"{count / median:,.3g} images/s" for name, median in medians.items()}
     best = f"ours, {ways[-1]}"
     code = conclude(
-        card.file(f"sampling_{count}"), f"{count} images at once in {steps} DDIM steps", seconds, ours=best,
-        goals={} if card.toy else GOALS, began=began, unit=(count, "images"), clock="wall", device=card.device,
-        keep=not card.toy, diffusers=version("diffusers"), sizes=size, operations_of_an_image=an_image,
-        utilization=used, memory=memory, machine=card.facts(),
-    )  # fmt: skip
+        card.file(f"sampling_{count}"),
+        f"{count} images at once in {steps} DDIM steps",
+        seconds,
+        ours=best,
+        goals={} if card.toy else GOALS,
+        began=began,
+        unit=(count, "images"),
+        clock="wall",
+        device=card.device,
+        keep=not card.toy,
+        diffusers=version("diffusers"),
+        sizes=size,
+        operations_of_an_image=an_image,
+        utilization=used,
+        memory=memory,
+        machine=card.facts(),
+    )
     torch.compiler.reset()
     return code | judge(card, f"sampling {count}", rates, used, memory, best)
 

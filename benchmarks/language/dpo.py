@@ -125,10 +125,21 @@ def _gpt2(network):
     """transformers' GPT-2 with the weights of a network; its biases of attention, which ours has not, stay 0."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    model = GPT2LMHeadModel(GPT2Config(
-        vocab_size=BYTES + 1, n_positions=CONTEXT, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS, attn_pdrop=0, embd_pdrop=0,
-        resid_pdrop=0, bos_token_id=END, eos_token_id=END, pad_token_id=END,
-    ))  # fmt: skip
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=BYTES + 1,
+            n_positions=CONTEXT,
+            n_embd=WIDTH,
+            n_layer=LAYERS,
+            n_head=HEADS,
+            attn_pdrop=0,
+            embd_pdrop=0,
+            resid_pdrop=0,
+            bos_token_id=END,
+            eos_token_id=END,
+            pad_token_id=END,
+        )
+    )
     theirs = model.transformer
     pairs = [(theirs.wte, network.token_embedding), (theirs.wpe, network.position_embedding), (theirs.ln_f, network.final_norm)]
     for block, own in zip(theirs.h, network.blocks, strict=True):

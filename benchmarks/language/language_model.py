@@ -67,9 +67,18 @@ def main():
     sizes = dict(layers=recipe.layers, width=recipe.width, heads=recipe.heads)
     ours = DecoderTransformer(vocabulary_size=256, context_length=recipe.context, **sizes)
     config = GPT2Config(
-        vocab_size=256, n_positions=recipe.context, n_embd=recipe.width, n_layer=recipe.layers, n_head=recipe.heads,
-        attn_pdrop=0, embd_pdrop=0, resid_pdrop=0, use_cache=False, bos_token_id=None, eos_token_id=None,
-    )  # fmt: skip
+        vocab_size=256,
+        n_positions=recipe.context,
+        n_embd=recipe.width,
+        n_layer=recipe.layers,
+        n_head=recipe.heads,
+        attn_pdrop=0,
+        embd_pdrop=0,
+        resid_pdrop=0,
+        use_cache=False,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
     theirs = GPT2LMHeadModel(config).train()
 
     def cross_entropy(network, tokens, targets):

@@ -11,9 +11,18 @@ from practice_torch.foundations.training_practice import adam_update
 
 
 def adamw_step(
-    gradient, parameter, first_moment, second_moment, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8,
+    gradient,
+    parameter,
+    first_moment,
+    second_moment,
+    *,
+    step,
+    learning_rate,
+    beta1=0.9,
+    beta2=0.999,
+    epsilon=1e-8,
     weight_decay=0.0,
-):  # fmt: skip
+):
     r"""The parameter after step 1, 2, ... of Adam with decoupled weight decay, and its two new moments.
 
     p - learning_rate (m_hat / (sqrt(v_hat) + epsilon) + weight_decay p), m_hat and v_hat as in foundations' adam_update

@@ -41,9 +41,21 @@ def scale_shift_modulation(x, scale, shift):
 
 
 def residual_block(
-    x, embedding, norm1_weight, norm1_bias, conv1_weight, conv1_bias, embed_weight, embed_bias, norm2_weight, norm2_bias,
-    conv2_weight, conv2_bias, *, num_groups,
-):  # fmt: skip
+    x,
+    embedding,
+    norm1_weight,
+    norm1_bias,
+    conv1_weight,
+    conv1_bias,
+    embed_weight,
+    embed_bias,
+    norm2_weight,
+    norm2_bias,
+    conv2_weight,
+    conv2_bias,
+    *,
+    num_groups,
+):
     r"""x + conv_2(SiLU(GN_2(h))) with h = conv_1(SiLU(GN_1(x))) + W SiLU(embedding) + b.
 
     Convolutions are 3x3 cross-correlations with zero padding; GN is group_norm with its own epsilon, 1e-5.

@@ -34,9 +34,23 @@ class UNet2d(nn.Module):
     axes = 2
 
     def __init__(
-        self, *, channels, size, base_channels, multipliers, blocks=2, attention_at=(), num_classes=None, out_channels=None,
-        dropout=0.0, head_width=64, groups=32, scale_shift=False, compact=False, zero_init=True,
-    ):  # fmt: skip
+        self,
+        *,
+        channels,
+        size,
+        base_channels,
+        multipliers,
+        blocks=2,
+        attention_at=(),
+        num_classes=None,
+        out_channels=None,
+        dropout=0.0,
+        head_width=64,
+        groups=32,
+        scale_shift=False,
+        compact=False,
+        zero_init=True,
+    ):
         super().__init__()
         size = (size,) * self.axes if isinstance(size, int) else tuple(size)
         self._require_sizes(size, base_channels, multipliers, blocks, attention_at, compact)

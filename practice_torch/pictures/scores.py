@@ -42,9 +42,19 @@ def score_fields(panels):
                 some = (slice(None, None, 2), slice(None, None, 2))
                 across, up = np.moveaxis(_shortened(field[some]), -1, 0)
                 square.quiver(
-                    places[some][..., 0], places[some][..., 1], across, up, color=color, width=width, angles="xy",
-                    scale_units="xy", scale=_LONGEST / (0.95 * (x[2] - x[0])), headwidth=3, headlength=4, headaxislength=3.5,
-                )  # fmt: skip
+                    places[some][..., 0],
+                    places[some][..., 1],
+                    across,
+                    up,
+                    color=color,
+                    width=width,
+                    angles="xy",
+                    scale_units="xy",
+                    scale=_LONGEST / (0.95 * (x[2] - x[0])),
+                    headwidth=3,
+                    headlength=4,
+                    headaxislength=3.5,
+                )
             square.set(title=name, aspect="equal")
 
     caption = (

@@ -75,9 +75,20 @@ def kl_penalty_loss(log_probs, old_log_probs, advantages, *, kl_coefficient):
 
 
 def ppo_loss(
-    log_probs, old_log_probs, advantages, values, old_values, returns, entropy, mask,
-    *, clip, value_clip, value_coefficient, entropy_coefficient,
-):  # fmt: skip
+    log_probs,
+    old_log_probs,
+    advantages,
+    values,
+    old_values,
+    returns,
+    entropy,
+    mask,
+    *,
+    clip,
+    value_clip,
+    value_coefficient,
+    entropy_coefficient,
+):
     r"""mean_t [ policy loss_t + value_coefficient value loss_t - entropy_coefficient entropy_t ] over the steps that count.
 
     The policy loss is clipped_policy_loss with clip, the value loss clipped_value_loss with value_clip. mask: 1 = counts;

@@ -142,10 +142,20 @@ class Checker:
     def _result(self, row, outcome):
         backend, subject = self.trial.implementation.backend.name, getattr(row, "function", None) or getattr(row, "network", None)
         return Result(
-            self.trial.topic, type(row).__name__, subject or "", row.case, backend, self.trial.precision, outcome.quantity,
-            float(outcome.worst), bool(outcome.worst <= 1.0), outcome.message, outcome.loose, getattr(row, "edge", ""),
+            self.trial.topic,
+            type(row).__name__,
+            subject or "",
+            row.case,
+            backend,
+            self.trial.precision,
+            outcome.quantity,
+            float(outcome.worst),
+            bool(outcome.worst <= 1.0),
+            outcome.message,
+            outcome.loose,
+            getattr(row, "edge", ""),
             compiled=backend == "jax" and id(row) in self.trial.compiled,
-        )  # fmt: skip
+        )
 
 
 def anchor(trial: Trial, row: Anchor) -> Iterator[Outcome]:

@@ -27,11 +27,26 @@ from shared_specs.grading.messages import Broken, receive, send
 
 SPECS = Path(__file__).resolve().parents[1]
 REPOSITORY = SPECS.parent
-OWN = tuple(f"{name}.py" for name in (
-    "__init__", "complex_pair", "checking/__init__", "checking/arguments", "checking/implementation", "grading/__init__",
-    "grading/confinement", "grading/worker", "grading/messages", "grading/packing", "backends/__init__", "backends/numpy_backend",
-    "backends/jax_backend", "backends/torch_backend", "backends/jax_settings",
-))  # fmt: skip
+OWN = tuple(
+    f"{name}.py"
+    for name in (
+        "__init__",
+        "complex_pair",
+        "checking/__init__",
+        "checking/arguments",
+        "checking/implementation",
+        "grading/__init__",
+        "grading/confinement",
+        "grading/worker",
+        "grading/messages",
+        "grading/packing",
+        "backends/__init__",
+        "backends/numpy_backend",
+        "backends/jax_backend",
+        "backends/torch_backend",
+        "backends/jax_settings",
+    )
+)
 # The repository's own folders, which are never copied with a graded file that is next to them.
 NOT_COPIED = ("theory_jax", "practice_torch", "shared_specs", "tests", "demo", "benchmarks")
 # The environment that reaches the worker: what numerical libraries read. Everything else may name the repository.

@@ -20,9 +20,20 @@ def _attend(query, key, value, mask, *, scale=None, **wrong):
 
 
 def _heads(
-    x, context, query_weight, key_weight, value_weight, output_weight, mask, *, heads, key_value_heads, split="slow", tile=False,
+    x,
+    context,
+    query_weight,
+    key_weight,
+    value_weight,
+    output_weight,
+    mask,
+    *,
+    heads,
+    key_value_heads,
+    split="slow",
+    tile=False,
     norm="head",
-):  # fmt: skip
+):
     def project(source, weight, count):
         out = source @ weight.T
         parts = out.unflatten(-1, (count, -1)) if split == "slow" else out.unflatten(-1, (-1, count)).transpose(-1, -2)

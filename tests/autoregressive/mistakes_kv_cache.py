@@ -29,8 +29,20 @@ def _attention(query, cache_key, cache_value, *, position, strict=False, start=N
     return scaled_dot_product_attention(query, cache_key, cache_value, visible, scale=scale)
 
 
-def _step(tokens, cache_keys, cache_values, parameters, *, heads, position, epsilon=1e-5, place=None, head=True, layers=None,
-          order=(0, 1)):  # fmt: skip
+def _step(
+    tokens,
+    cache_keys,
+    cache_values,
+    parameters,
+    *,
+    heads,
+    position,
+    epsilon=1e-5,
+    place=None,
+    head=True,
+    layers=None,
+    order=(0, 1),
+):
     """The right step with another position of the tokens, without a separate head, or with the caches of other layers."""
     p = dict(parameters)
     if place is not None:

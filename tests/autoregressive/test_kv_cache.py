@@ -106,12 +106,24 @@ def test_the_caches_are_gpt2s():
     """transformers' GPT-2 with past_key_values, three tokens and then one: logits, keys and values."""
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
-    gpt2 = transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(
-            vocab_size=VOCABULARY, n_positions=CONTEXT, n_embd=12, n_layer=2, n_head=3, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0,
-            initializer_range=0.4, attn_implementation="eager",
+    gpt2 = (
+        transformers.GPT2LMHeadModel(
+            transformers.GPT2Config(
+                vocab_size=VOCABULARY,
+                n_positions=CONTEXT,
+                n_embd=12,
+                n_layer=2,
+                n_head=3,
+                attn_pdrop=0,
+                embd_pdrop=0,
+                resid_pdrop=0,
+                initializer_range=0.4,
+                attn_implementation="eager",
+            )
         )
-    ).double().eval()  # fmt: skip
+        .double()
+        .eval()
+    )
     state, blocks = gpt2.state_dict(), []
     for i in range(2):
         h = f"transformer.h.{i}."

@@ -116,12 +116,24 @@ def test_the_decoder_is_gpt2():
     """transformers' GPT-2 with its attention biases at 0; its Conv1D holds [in, out]."""
     transformers = pytest.importorskip("transformers")
     network = decoder()
-    gpt2 = transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(
-            vocab_size=11, n_positions=7, n_embd=12, n_layer=2, n_head=3, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0,
-            activation_function="gelu_new", attn_implementation="eager",
+    gpt2 = (
+        transformers.GPT2LMHeadModel(
+            transformers.GPT2Config(
+                vocab_size=11,
+                n_positions=7,
+                n_embd=12,
+                n_layer=2,
+                n_head=3,
+                attn_pdrop=0,
+                embd_pdrop=0,
+                resid_pdrop=0,
+                activation_function="gelu_new",
+                attn_implementation="eager",
+            )
         )
-    ).double().eval()  # fmt: skip
+        .double()
+        .eval()
+    )
     ours, state = network.state_dict(), {}
     state["transformer.wte.weight"] = state["lm_head.weight"] = ours["token_embedding.weight"]
     state["transformer.wpe.weight"] = ours["position_embedding.weight"]

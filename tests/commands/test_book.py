@@ -147,13 +147,16 @@ def test_a_failing_derivation_stops_the_book_with_its_name(monkeypatch):
     [
         ([1.0, -2.5], [1.0, 2.5], ("[1, −2.5]", "[1, 2.5]")),
         ([0.123456], [0.123459], ("[0.123456]", "[0.123459]")),
-        ([[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 3.0]], [[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 4.0]],
-         ("at [1, 3]: 3", "at [1, 3]: 4")),
+        (
+            [[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 3.0]],
+            [[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 4.0]],
+            ("at [1, 3]: 3", "at [1, 3]: 4"),
+        ),
         ([float("inf")] * 7, [float("inf")] * 6 + [0.0], ("at [6]: inf", "at [6]: 0")),
         (([1, 2], [3]), ([1, 2], [4]), ("result 2: [3]", "result 2: [4]")),
         ([True], [False], ("[True]", "[False]")),
     ],
-)  # fmt: skip
+)
 def test_answers_are_shown_so_far_that_they_differ(right, wrong, texts):
     assert contracts.shown(right, wrong) == texts
 

@@ -224,7 +224,7 @@ def test_a_text_too_short_for_a_study(trained, text, tmp_path):
         ("--cuont 1", "unknown argument '--cuont'"),
         ("more", "'more' belongs to no option of autoregressive/transformer sampling"),
     ],
-)  # fmt: skip
+)
 def test_options_that_cannot_be(trained, options, because):
     assert because in refused(2, "sample", trained, *options.split(" "))
 
@@ -240,7 +240,7 @@ def test_options_that_cannot_be(trained, options, because):
         ("Grüße ".encode("latin-1") * 100, "is not UTF-8 (byte 0xfc at offset 2): convert it"),
         (b"\xff\xfe\x00\x01" * 400, "is not UTF-8 (byte 0xff at offset 0)"),
     ],
-)  # fmt: skip
+)
 def test_texts_that_cannot_be_learned(tmp_path, content, because):
     (tmp_path / "text.txt").write_bytes(content)
     words = ("train", *MODEL, "--run", tmp_path / "run", "--data", tmp_path / "text.txt", *SMALL)

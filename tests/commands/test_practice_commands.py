@@ -250,9 +250,20 @@ def bad_data(kind, folder):
 
 
 KINDS = (
-    "missing", "empty folder", "mixed sizes", "truncated image", "no image", "NaN", "pixels out of range", "labels out of range",
-    "labels too few", "empty file", "truncated file", "pickled", "unknown format",
-)  # fmt: skip
+    "missing",
+    "empty folder",
+    "mixed sizes",
+    "truncated image",
+    "no image",
+    "NaN",
+    "pixels out of range",
+    "labels out of range",
+    "labels too few",
+    "empty file",
+    "truncated file",
+    "pickled",
+    "unknown format",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -729,12 +729,19 @@ def test_the_reading_of_the_comparison_follows_its_numbers():
     assert [part.holds for part in reading.expectations] == [True] * 8
 
 
-@pytest.mark.parametrize(("number", "place", "value"), [
-    (0, "Real NVP/bits_per_dimension", Annotated(2.35, "upper bound")), (1, "RBM/bits_per_dimension", Annotated(0.5, "estimate")),
-    (2, "PixelCNN/bits_per_dimension", Annotated(2.0, "exact")), (3, "GAN/frechet_distance", 0.04),
-    (4, "VQ-VAE/frechet_distance", 0.5), (5, "GAN/operations", 10**8), (6, "VAE/nearest_ratio", 0.5),
-    (7, "8 Gaussians, diffusion/modes", 6.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("number", "place", "value"),
+    [
+        (0, "Real NVP/bits_per_dimension", Annotated(2.35, "upper bound")),
+        (1, "RBM/bits_per_dimension", Annotated(0.5, "estimate")),
+        (2, "PixelCNN/bits_per_dimension", Annotated(2.0, "exact")),
+        (3, "GAN/frechet_distance", 0.04),
+        (4, "VQ-VAE/frechet_distance", 0.5),
+        (5, "GAN/operations", 10**8),
+        (6, "VAE/nearest_ratio", 0.5),
+        (7, "8 Gaussians, diffusion/modes", 6.0),
+    ],
+)
 def test_what_is_asserted_of_the_comparison_can_fail(number, place, value):
     reading = comparison.read(compared_rows(**{place: value}))
     assert [part.holds for part in reading.expectations] == [k != number for k in range(8)]

@@ -91,11 +91,30 @@ def test_a_finished_run(run):
     run.save_artifacts({"prior_samples": ImageGrid(pixels, columns=2, caption="Drawn from the prior")}, 400)
     page = written(run)
     for expected in (
-        "latent/toy", "recipe small", "data digits", "400 steps", "2 min 5 s of training", "seed 0", "negative ELBO", "1 × 8 × 8",
-        "18.25", "✓ reached: target ≤ 18.5", "KL", "6.5", "independent pixels floor 25.2", "train 20", "held-out 18.25",
-        "prior samples", "Step 400: Drawn from the prior", "hidden", "python -m practice_torch train toy small", "c0ffee+",
-        "512 MiB", "python 3.11, torch 2.14", "ab" * 32,
-    ):  # fmt: skip
+        "latent/toy",
+        "recipe small",
+        "data digits",
+        "400 steps",
+        "2 min 5 s of training",
+        "seed 0",
+        "negative ELBO",
+        "1 × 8 × 8",
+        "18.25",
+        "✓ reached: target ≤ 18.5",
+        "KL",
+        "6.5",
+        "independent pixels floor 25.2",
+        "train 20",
+        "held-out 18.25",
+        "prior samples",
+        "Step 400: Drawn from the prior",
+        "hidden",
+        "python -m practice_torch train toy small",
+        "c0ffee+",
+        "512 MiB",
+        "python 3.11, torch 2.14",
+        "ab" * 32,
+    ):
         assert expected in page.words, expected
     (image,) = page.images
     stored = (run.folder / "previews" / "00000400-prior_samples.png").read_bytes()

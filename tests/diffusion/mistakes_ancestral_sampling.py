@@ -16,8 +16,25 @@ def _levels(t, alpha_bar):
     return before, after, 1 - after / before
 
 
-def _step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None, last=False, power=0.5, clips="data",
-          of_all=False, late=0, always=None, exchanged=False, log=False, upper_only=False):  # fmt: skip
+def _step(
+    x_t,
+    noise_pred,
+    noise,
+    t,
+    alpha_bar,
+    *,
+    variance="large",
+    clip=None,
+    last=False,
+    power=0.5,
+    clips="data",
+    of_all=False,
+    late=0,
+    always=None,
+    exchanged=False,
+    log=False,
+    upper_only=False,
+):
     before, after, beta = _levels((t - late).clamp(min=1), alpha_bar)
     x0 = (x_t - _over((1 - after).sqrt(), x_t) * noise_pred) / _over(after.sqrt(), x_t)
     if clip is not None and clips == "data":

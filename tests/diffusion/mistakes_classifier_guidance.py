@@ -14,9 +14,22 @@ def _over(coefficient, x):
 
 
 def _classes(
-    x_t, t, means, log_vars, log_weights, alpha_bar, *, late=0, clean=False, root=0.5, prior=True, normalizer=True, noise=True,
-    normed=True, naive=False,
-):  # fmt: skip
+    x_t,
+    t,
+    means,
+    log_vars,
+    log_weights,
+    alpha_bar,
+    *,
+    late=0,
+    clean=False,
+    root=0.5,
+    prior=True,
+    normalizer=True,
+    noise=True,
+    normed=True,
+    naive=False,
+):
     a = alpha_bar[(t.long() - late).clamp(min=0)][:, None]
     if clean:
         a = torch.ones_like(a)

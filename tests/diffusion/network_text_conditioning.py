@@ -50,9 +50,20 @@ def _captioned(network, x, t, label):
 
 
 _CAPTIONED = dict(
-    vocabulary_size=5, words=3, text_width=8, text_layers=1, head_width=4, groups=2, channels=2, size=(8, 4), base_channels=4,
-    multipliers=(1, 2), blocks=1, attention_at=(8, 4), compact=True,
-)  # fmt: skip
+    vocabulary_size=5,
+    words=3,
+    text_width=8,
+    text_layers=1,
+    head_width=4,
+    groups=2,
+    channels=2,
+    size=(8, 4),
+    base_channels=4,
+    multipliers=(1, 2),
+    blocks=1,
+    attention_at=(8, 4),
+    compact=True,
+)
 
 
 HELD = (

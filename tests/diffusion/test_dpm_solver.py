@@ -91,9 +91,13 @@ def test_the_scheduler_of_diffusers_takes_the_same_steps():
     """Ten steps of its 2M on levels of its own choice, of order one at both ends."""
     diffusers = pytest.importorskip("diffusers")
     scheduler = diffusers.DPMSolverMultistepScheduler(
-        algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", lower_order_final=True,
-        final_sigmas_type="sigma_min", prediction_type="sample",
-    )  # fmt: skip
+        algorithm_type="dpmsolver++",
+        solver_order=2,
+        solver_type="midpoint",
+        lower_order_final=True,
+        final_sigmas_type="sigma_min",
+        prediction_type="sample",
+    )
     scheduler.set_timesteps(10)
     ratios = scheduler.sigmas.double()  # sigma/alpha
     lambdas, seen = -ratios.log(), []

@@ -44,10 +44,19 @@ def test_codes_are_those_of_a_search_tree():
 
 
 def experiment(**fields):
-    recipe = LatentDiffusionRecipe(**{
-        "steps": 4, "hidden": 6, "base_channels": 4, "blocks": 1, "num_steps": 10, "judged_steps": 3, "judged_samples": 20,
-        "codes": 4, **fields,
-    })  # fmt: skip
+    recipe = LatentDiffusionRecipe(
+        **{
+            "steps": 4,
+            "hidden": 6,
+            "base_channels": 4,
+            "blocks": 1,
+            "num_steps": 10,
+            "judged_steps": 3,
+            "judged_samples": 20,
+            "codes": 4,
+            **fields,
+        }
+    )
     return tiny.built("diffusion/latent_diffusion", recipe)
 
 

@@ -13,9 +13,19 @@ from tests.support import tiny
 def captioned_unet():
     torch.manual_seed(0)
     network = CaptionedUNet(
-        vocabulary_size=6, words=4, text_width=8, text_layers=1, channels=1, size=(4, 6), base_channels=4, multipliers=(1, 2),
-        blocks=1, attention_at=(4, 2), compact=True, zero_init=False,
-    ).eval()  # fmt: skip
+        vocabulary_size=6,
+        words=4,
+        text_width=8,
+        text_layers=1,
+        channels=1,
+        size=(4, 6),
+        base_channels=4,
+        multipliers=(1, 2),
+        blocks=1,
+        attention_at=(4, 2),
+        compact=True,
+        zero_init=False,
+    ).eval()
     for layer in network.modules():
         if isinstance(layer, CrossAttention):
             torch.nn.init.normal_(layer.mix.output.weight)

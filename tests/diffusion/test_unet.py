@@ -149,28 +149,56 @@ def test_the_cifar_10_network_has_the_parameters_of_the_paper_s():
     with torch.device("meta"):
         network = UNet2d(channels=3, size=32, base_channels=128, multipliers=(1, 2, 2, 2), attention_at=(16,), dropout=0.1)
     by_hand = (
-        128 * 512 + 512 + 512 * 512 + 512 + convolution(3, 128)
-        + 2 * block(128, 128, 512) + convolution(128, 128)
-        + block(128, 256, 512) + block(256, 256, 512) + 2 * attention(256) + convolution(256, 256)
-        + 2 * (2 * block(256, 256, 512)) + convolution(256, 256)
-        + 2 * block(256, 256, 512) + attention(256)
-        + 2 * (3 * block(512, 256, 512)) + convolution(256, 256)
-        + convolution(256, 256) + 2 * block(512, 256, 512) + block(384, 256, 512) + 3 * attention(256)
-        + convolution(256, 256) + block(384, 128, 512) + 2 * block(256, 128, 512)
-        + 2 * 128 + convolution(128, 3)
-    )  # fmt: skip
+        128 * 512
+        + 512
+        + 512 * 512
+        + 512
+        + convolution(3, 128)
+        + 2 * block(128, 128, 512)
+        + convolution(128, 128)
+        + block(128, 256, 512)
+        + block(256, 256, 512)
+        + 2 * attention(256)
+        + convolution(256, 256)
+        + 2 * (2 * block(256, 256, 512))
+        + convolution(256, 256)
+        + 2 * block(256, 256, 512)
+        + attention(256)
+        + 2 * (3 * block(512, 256, 512))
+        + convolution(256, 256)
+        + convolution(256, 256)
+        + 2 * block(512, 256, 512)
+        + block(384, 256, 512)
+        + 3 * attention(256)
+        + convolution(256, 256)
+        + block(384, 128, 512)
+        + 2 * block(256, 128, 512)
+        + 2 * 128
+        + convolution(128, 3)
+    )
     assert count(network) == by_hand == 35_746_307 - 6 * 4 * 256
 
 
 def test_the_digits_network_is_a_fifth_of_a_million():
     network = UNet2d(channels=1, size=8, base_channels=24, multipliers=(1, 2), num_classes=10, compact=True)
     by_hand = (
-        24 * 96 + 96 + 96 * 96 + 96 + 11 * 96 + convolution(1, 24)
-        + 2 * block(24, 24, 96) + convolution(24, 24)
-        + block(24, 48, 96) + attention(48) + block(48, 48, 96)
-        + convolution(48, 48) + block(48 + 24, 24, 96) + block(24 + 24, 24, 96)
-        + 2 * 24 + convolution(24, 1)
-    )  # fmt: skip
+        24 * 96
+        + 96
+        + 96 * 96
+        + 96
+        + 11 * 96
+        + convolution(1, 24)
+        + 2 * block(24, 24, 96)
+        + convolution(24, 24)
+        + block(24, 48, 96)
+        + attention(48)
+        + block(48, 48, 96)
+        + convolution(48, 48)
+        + block(48 + 24, 24, 96)
+        + block(24 + 24, 24, 96)
+        + 2 * 24
+        + convolution(24, 1)
+    )
     assert count(network) == by_hand == 202_177
     assert count(UNet2d(channels=1, size=8, base_channels=24, multipliers=(1, 2), num_classes=10)) == 518_401
 

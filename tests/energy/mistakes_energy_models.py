@@ -95,21 +95,33 @@ MISTAKES = (
     Mistake("quadrature_log_partition", "the mean", _quadrature(lambda e, v: (-e).logsumexp(0) - math.log(len(e)) + math.log(v))),
     Mistake("quadrature_log_partition", "no volume", _quadrature(lambda e, v: (-e).logsumexp(0))),
     Mistake("quadrature_log_partition", "the volume next to the logarithm", _quadrature(lambda e, v: (-e).logsumexp(0) + v)),
-    Mistake("contrastive_loss", "turned over",
-            lambda data_energy, sample_energy: -right.contrastive_loss(data_energy, sample_energy)),
-    Mistake("contrastive_loss", "the samples' energy is detached",
-            lambda data_energy, sample_energy: right.contrastive_loss(data_energy, sample_energy.detach()) + 0 * sample_energy),
-    Mistake("contrastive_loss", "the batch's mean", lambda data_energy, sample_energy: (
-        right.contrastive_loss(data_energy, sample_energy).mean().expand(data_energy.shape))),
-    Mistake("contrastive_loss", "broadcasts one sample", lambda data_energy, sample_energy: (
-        data_energy - sample_energy if len(sample_energy) == 1 else right.contrastive_loss(data_energy, sample_energy)),
-        only_checks=True),
+    Mistake(
+        "contrastive_loss", "turned over", lambda data_energy, sample_energy: -right.contrastive_loss(data_energy, sample_energy)
+    ),
+    Mistake(
+        "contrastive_loss",
+        "the samples' energy is detached",
+        lambda data_energy, sample_energy: right.contrastive_loss(data_energy, sample_energy.detach()) + 0 * sample_energy,
+    ),
+    Mistake(
+        "contrastive_loss",
+        "the batch's mean",
+        lambda data_energy, sample_energy: right.contrastive_loss(data_energy, sample_energy).mean().expand(data_energy.shape),
+    ),
+    Mistake(
+        "contrastive_loss",
+        "broadcasts one sample",
+        lambda data_energy, sample_energy: (
+            data_energy - sample_energy if len(sample_energy) == 1 else right.contrastive_loss(data_energy, sample_energy)
+        ),
+        only_checks=True,
+    ),
     Mistake("gaussian_mixture_energy", "the sign", _mixture(lambda joint: joint.logsumexp(1))),
     Mistake("gaussian_mixture_energy", "the nearest component alone", _mixture(lambda joint: -joint.amax(1))),
     Mistake("gaussian_mixture_energy", "deviations for variances", _mixture(scale=lambda log_vars: (log_vars / 2).exp())),
     Mistake("gaussian_mixture_energy", "one constant for all dimensions", _mixture(constants=lambda size: 1)),
     Mistake("gaussian_mixture_energy", "densities underflow", _mixture(lambda joint: -joint.exp().sum(1).log())),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake(

@@ -124,12 +124,19 @@ def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight):
 @pytest.mark.parametrize(
     "dropped",
     [
-        "experiment/network.0.weight", "experiment/seen", "average/network.3.weight",
-        "generator/0/experiment", "generator/0/torch",
-        "pending/train/loss", "pending/train/largest", "pending/train/gradient_norm", "optimizer/train/network.0.weight/exp_avg",
-        "optimizer/train/network.3.bias/exp_avg_sq", "optimizer/train/network.0.bias/step",
+        "experiment/network.0.weight",
+        "experiment/seen",
+        "average/network.3.weight",
+        "generator/0/experiment",
+        "generator/0/torch",
+        "pending/train/loss",
+        "pending/train/largest",
+        "pending/train/gradient_norm",
+        "optimizer/train/network.0.weight/exp_avg",
+        "optimizer/train/network.3.bias/exp_avg_sq",
+        "optimizer/train/network.0.bias/step",
     ],
-)  # fmt: skip
+)
 def test_no_item_of_the_state_is_there_for_nothing(tmp_path, monkeypatch, dropped):
     """The exactness test would notice if any one item were not saved."""
     begin(tmp_path / "straight", recipe=CLIPPED).train()

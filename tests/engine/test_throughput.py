@@ -82,14 +82,23 @@ def test_an_example_is_counted_by_its_modality(recipe, batch, words, clock):
 @pytest.mark.parametrize(
     ("device", "precision", "peak"),
     [
-        ("NVIDIA H100 80GB HBM3", "bfloat16", 989e12), ("NVIDIA H100 80GB HBM3", "float32", 494e12),
-        ("NVIDIA H100 PCIe", "bfloat16", 756e12), ("NVIDIA H100 NVL", "bfloat16", 835e12), ("NVIDIA H200", "bfloat16", 989e12),
-        ("NVIDIA A100-SXM4-80GB", "bfloat16", 312e12), ("NVIDIA L4", "bfloat16", 121e12), ("NVIDIA L40S", "bfloat16", 362e12),
-        ("NVIDIA GeForce RTX 4090", "float32", 82.6e12), ("NVIDIA GeForce RTX 4090 D", "bfloat16", None),
-        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "bfloat16", None), ("NVIDIA GeForce RTX 3090 Ti", "bfloat16", None),
-        ("NVIDIA GH200 480GB", "bfloat16", None), ("Tesla T4", "bfloat16", None), ("simulated", "float32", None),
+        ("NVIDIA H100 80GB HBM3", "bfloat16", 989e12),
+        ("NVIDIA H100 80GB HBM3", "float32", 494e12),
+        ("NVIDIA H100 PCIe", "bfloat16", 756e12),
+        ("NVIDIA H100 NVL", "bfloat16", 835e12),
+        ("NVIDIA H200", "bfloat16", 989e12),
+        ("NVIDIA A100-SXM4-80GB", "bfloat16", 312e12),
+        ("NVIDIA L4", "bfloat16", 121e12),
+        ("NVIDIA L40S", "bfloat16", 362e12),
+        ("NVIDIA GeForce RTX 4090", "float32", 82.6e12),
+        ("NVIDIA GeForce RTX 4090 D", "bfloat16", None),
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "bfloat16", None),
+        ("NVIDIA GeForce RTX 3090 Ti", "bfloat16", None),
+        ("NVIDIA GH200 480GB", "bfloat16", None),
+        ("Tesla T4", "bfloat16", None),
+        ("simulated", "float32", None),
     ],
-)  # fmt: skip
+)
 def test_a_peak_is_found_by_the_devices_name_or_not_at_all(device, precision, peak):
     assert peak_of(device, precision) == peak
 

@@ -101,12 +101,21 @@ def _step_by_step(x, cotangent, parameters, times, velocity_fn):
 
 
 MISTAKES = (
-    Mistake("adjoint_gradients", "the sign of the parameters' gradient", _changed(
-        lambda end, by_x, by_parameters, x: (end, by_x, -by_parameters))),
-    Mistake("adjoint_gradients", "the mean over the examples", _changed(
-        lambda end, by_x, by_parameters, x: (end, by_x, by_parameters / max(1, len(x))))),
-    Mistake("adjoint_gradients", "the start for the end", _changed(
-        lambda end, by_x, by_parameters, x: (x + 0 * end, by_x, by_parameters))),
+    Mistake(
+        "adjoint_gradients",
+        "the sign of the parameters' gradient",
+        _changed(lambda end, by_x, by_parameters, x: (end, by_x, -by_parameters)),
+    ),
+    Mistake(
+        "adjoint_gradients",
+        "the mean over the examples",
+        _changed(lambda end, by_x, by_parameters, x: (end, by_x, by_parameters / max(1, len(x)))),
+    ),
+    Mistake(
+        "adjoint_gradients",
+        "the start for the end",
+        _changed(lambda end, by_x, by_parameters, x: (x + 0 * end, by_x, by_parameters)),
+    ),
     Mistake("adjoint_gradients", "the sign of the adjoint's rate", _backward(_growing)),
     Mistake("adjoint_gradients", "the Jacobian not transposed", _backward(_not_transposed)),
     Mistake("adjoint_gradients", "the state followed back from the start", _backward(_right, start=lambda end, x: x)),
@@ -114,7 +123,7 @@ MISTAKES = (
     Mistake("adjoint_gradients", "Euler's steps", _backward(_right, method="euler")),
     Mistake("adjoint_gradients", "through the steps", _through_the_steps),
     Mistake("adjoint_gradients", "the parameters at the end alone", _at_the_end),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake("adjoint_gradients", "the products one after the other", _backward(_right)),

@@ -100,17 +100,28 @@ def _squares(moved):
 
 MISTAKES = (
     Mistake("augmented_velocity", "the sign", _rates(lambda velocity, rate, x: (velocity, -rate))),
-    Mistake("augmented_velocity", "the mean over the entries", _rates(
-        lambda velocity, rate, x: (velocity, rate / max(1, x.shape[1:].numel())))),
+    Mistake(
+        "augmented_velocity",
+        "the mean over the entries",
+        _rates(lambda velocity, rate, x: (velocity, rate / max(1, x.shape[1:].numel()))),
+    ),
     Mistake("augmented_velocity", "the velocity backward", _rates(lambda velocity, rate, x: (-velocity, rate))),
-    Mistake("augmented_velocity", "no gradient of the trace", _rates(
-        lambda velocity, rate, x: (velocity, rate.detach() + 0 * velocity.flatten(1).sum(1) if rate.numel() else rate))),
+    Mistake(
+        "augmented_velocity",
+        "no gradient of the trace",
+        _rates(lambda velocity, rate, x: (velocity, rate.detach() + 0 * velocity.flatten(1).sum(1) if rate.numel() else rate)),
+    ),
     Mistake("augmented_velocity", "the first probe alone", _of_the_first),
     Mistake("integrate", "a probe for each stage", _solved(_a_probe_for_each_stage)),
     Mistake("integrate", "Euler's steps", _solved(_minus_divergence, method="euler")),
     Mistake("integrate", "the divergence without its sign", _solved(lambda *given: -_minus_divergence(*given))),
-    Mistake("integrate", "the time from the other end", lambda x, probes, times, velocity_fn: right.integrate(
-        x, probes, times, lambda x, time: velocity_fn(x, times[0] + times[-1] - time))),
+    Mistake(
+        "integrate",
+        "the time from the other end",
+        lambda x, probes, times, velocity_fn: right.integrate(
+            x, probes, times, lambda x, time: velocity_fn(x, times[0] + times[-1] - time)
+        ),
+    ),
     Mistake("integrate", "the rate at the start for the whole way", _at_the_start),
     Mistake("integrate", "the log-determinant of the steps", _of_the_map),
     Mistake("log_prob", "the sign", _density(lambda x, z, delta: standard_normal_log_prob(z) + delta)),
@@ -120,12 +131,20 @@ MISTAKES = (
     Mistake("kinetic_energy", "negative where times fall", _energy(_squares, sign=lambda times: 1.0)),
     Mistake("kinetic_energy", "the mean over the entries", _energy(lambda moved: moved.square().mean(1))),
     Mistake("kinetic_energy", "half of it", _energy(lambda moved: _squares(moved) / 2)),
-    Mistake("kinetic_energy", "the mean over the time", lambda x, times, velocity_fn: right.kinetic_energy(
-        x, times, velocity_fn) / (times[-1] - times[0]).abs()),
-    Mistake("kinetic_energy", "the squared displacement", lambda x, times, velocity_fn: (
-        0 * right.kinetic_energy(x, times, velocity_fn)
-        + (solve_fixed(x, times, velocity_fn) - x).reshape(len(x), x.shape[1:].numel()).square().sum(1))),
-)  # fmt: skip
+    Mistake(
+        "kinetic_energy",
+        "the mean over the time",
+        lambda x, times, velocity_fn: right.kinetic_energy(x, times, velocity_fn) / (times[-1] - times[0]).abs(),
+    ),
+    Mistake(
+        "kinetic_energy",
+        "the squared displacement",
+        lambda x, times, velocity_fn: (
+            0 * right.kinetic_energy(x, times, velocity_fn)
+            + (solve_fixed(x, times, velocity_fn) - x).reshape(len(x), x.shape[1:].numel()).square().sum(1)
+        ),
+    ),
+)
 
 EQUIVALENT = (
     Mistake("integrate", "the solver's own tableau, the trace by the estimator", _solved(_minus_divergence)),

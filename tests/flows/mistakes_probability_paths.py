@@ -77,30 +77,44 @@ def _over_time(time):
 
 MISTAKES = (
     Mistake("linear_path", "noise and data exchanged", lambda x0, x1, time: right.linear_path(x1, x0, time)),
-    Mistake("linear_path", "the velocity from data to noise",
-            lambda x0, x1, time: (right.linear_path(x0, x1, time)[0], x0 - x1)),
+    Mistake("linear_path", "the velocity from data to noise", lambda x0, x1, time: (right.linear_path(x0, x1, time)[0], x0 - x1)),
     Mistake("linear_path", "the time of diffusion", lambda x0, x1, time: (right.linear_path(x0, x1, 1 - time)[0], x1 - x0)),
     Mistake("optimal_transport_path", "sigma_min at the start", _at_the_start),
     Mistake("optimal_transport_path", "the velocity of the linear path", _linear_velocity),
-    Mistake("optimal_transport_path", "linear", lambda x0, x1, time, *, sigma_min=1e-4: (
-        right.optimal_transport_path(x0, x1, time, sigma_min=sigma_min) and right.linear_path(x0, x1, time))),
-    Mistake("affine_path", "noise and data exchanged", lambda x0, x1, alpha, sigma, alpha_slope, sigma_slope: (
-        right.affine_path(x1, x0, alpha, sigma, alpha_slope, sigma_slope))),
+    Mistake(
+        "optimal_transport_path",
+        "linear",
+        lambda x0, x1, time, *, sigma_min=1e-4: (
+            right.optimal_transport_path(x0, x1, time, sigma_min=sigma_min) and right.linear_path(x0, x1, time)
+        ),
+    ),
+    Mistake(
+        "affine_path",
+        "noise and data exchanged",
+        lambda x0, x1, alpha, sigma, alpha_slope, sigma_slope: right.affine_path(x1, x0, alpha, sigma, alpha_slope, sigma_slope),
+    ),
     Mistake("affine_path", "a path that is not monotone", _unchecked_path, only_checks=True),
     Mistake("variance_preserving_coefficients", "slopes in diffusion time", _vp(_slopes_of_diffusion)),
-    Mistake("variance_preserving_coefficients", "the time of the flow for that of diffusion", _vp(
-        lambda time, low, high: right.variance_preserving_coefficients(1 - time, beta_min=low, beta_max=high))),
+    Mistake(
+        "variance_preserving_coefficients",
+        "the time of the flow for that of diffusion",
+        _vp(lambda time, low, high: right.variance_preserving_coefficients(1 - time, beta_min=low, beta_max=high)),
+    ),
     Mistake("variance_preserving_coefficients", "sigma by a difference", _vp(_plain)),
     Mistake("variance_preserving_coefficients", "NaN in the gradient at time 1", _vp(_no_care)),
-    Mistake("cosine_coefficients", "without pi/2", lambda time: (
-        *right.cosine_coefficients(time)[:2], *(2 / math.pi * c for c in right.cosine_coefficients(time)[2:]))),
+    Mistake(
+        "cosine_coefficients",
+        "without pi/2",
+        lambda time: (*right.cosine_coefficients(time)[:2], *(2 / math.pi * c for c in right.cosine_coefficients(time)[2:])),
+    ),
     Mistake("cosine_coefficients", "exchanged", lambda time: right.cosine_coefficients(1 - time)),
-    Mistake("conditional_velocity", "the ratio turned over", _velocity(
-        lambda x, x1, a, s, da, ds: s / ds * (x - a * x1) + da * x1)),
+    Mistake(
+        "conditional_velocity", "the ratio turned over", _velocity(lambda x, x1, a, s, da, ds: s / ds * (x - a * x1) + da * x1)
+    ),
     Mistake("conditional_velocity", "no mean", _velocity(lambda x, x1, a, s, da, ds: ds / s * x + da * x1)),
     Mistake("conditional_velocity", "the mean fixed", _velocity(lambda x, x1, a, s, da, ds: ds / s * (x - a * x1))),
     Mistake("conditional_velocity", "sigma clipped at the end of a path", _clipped, only_checks=True),
-)  # fmt: skip
+)
 
 EQUIVALENT = (
     Mistake(

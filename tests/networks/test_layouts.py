@@ -51,10 +51,12 @@ def layouts(make, *shape):
 
 @pytest.mark.parametrize(
     ("make", "shape"),
-    [(lambda: Generator(latent=16, shape=(3, 32, 32), width=16), (4, 16)),
-     (lambda: Discriminator(shape=(3, 32, 32), width=16), (4, 3, 32, 32))],
+    [
+        (lambda: Generator(latent=16, shape=(3, 32, 32), width=16), (4, 16)),
+        (lambda: Discriminator(shape=(3, 32, 32), width=16), (4, 3, 32, 32)),
+    ],
     ids=["generator", "discriminator"],
-)  # fmt: skip
+)
 def test_batch_normalization_keeps_channels_last(make, shape):
     """Only the first convolution is given another layout: the projected noise, or the images as the data has them."""
     seen = layouts(make, *shape)

@@ -22,8 +22,20 @@ def _surrogate(initial, transition, reward, policy_log_probs, old_log_probs, *, 
     return initial @ value + gain
 
 
-def _bound(initial, transition, reward, policy_log_probs, old_log_probs, *, discount, worst=torch.amax, kl=right.policy_kl,
-           power=2, factor=4.0, over_states=torch.amax):  # fmt: skip
+def _bound(
+    initial,
+    transition,
+    reward,
+    policy_log_probs,
+    old_log_probs,
+    *,
+    discount,
+    worst=torch.amax,
+    kl=right.policy_kl,
+    power=2,
+    factor=4.0,
+    over_states=torch.amax,
+):
     surrogate = right.surrogate_objective(initial, transition, reward, policy_log_probs, old_log_probs, discount=discount)
     value = policy_value(transition, reward, old_log_probs, discount=discount)
     advantages = action_value(value, transition, reward, discount=discount) - value[:, None]

@@ -27,14 +27,24 @@ def _loss_of_trl(log_probs, old, reference, advantages, mask, **options):
     from trl.trainer.grpo_trainer import GRPOTrainer as trainer
 
     defaults = {
-        "aux_loss_enabled": False, "top_entropy_quantile": 1.0, "off_policy_mask_threshold": None, "use_vllm": False,
-        "importance_sampling_level": "token", "epsilon_low": 0.2, "epsilon_high": 0.28, "beta": 0.04, "loss_type": "grpo",
-        "max_completion_length": 9, "current_gradient_accumulation_steps": 1, "_entropy_bonus_enabled": False,
-        "args": SimpleNamespace(use_bias_correction_kl=False, delta=None), "model": SimpleNamespace(training=True),
+        "aux_loss_enabled": False,
+        "top_entropy_quantile": 1.0,
+        "off_policy_mask_threshold": None,
+        "use_vllm": False,
+        "importance_sampling_level": "token",
+        "epsilon_low": 0.2,
+        "epsilon_high": 0.28,
+        "beta": 0.04,
+        "loss_type": "grpo",
+        "max_completion_length": 9,
+        "current_gradient_accumulation_steps": 1,
+        "_entropy_bonus_enabled": False,
+        "args": SimpleNamespace(use_bias_correction_kl=False, delta=None),
+        "model": SimpleNamespace(training=True),
         "_get_per_token_logps_and_entropies": lambda *given, **more: (log_probs, torch.zeros_like(log_probs), None),
         "accelerator": SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x),
         "_metrics": {"train": defaultdict(list)},
-    }  # fmt: skip
+    }
     ids = torch.zeros(mask.shape, dtype=torch.long)
     inputs = {"prompt_ids": ids, "prompt_mask": ids, "completion_ids": ids, "completion_mask": mask.to(log_probs.dtype)}
     inputs |= {"advantages": advantages, "old_per_token_logps": old, "ref_per_token_logps": reference}

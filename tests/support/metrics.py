@@ -40,10 +40,33 @@ from tests.support.recipes import OF_THE_ENGINE, module_of, names
 
 ENGINE = OF_THE_ENGINE | options_of("audio")
 DRAWS = {
-    "axhline", "axline", "axvline", "bar", "barh", "boxplot", "contour", "contourf", "errorbar", "fill_between", "hist", "hlines",
-    "imshow", "loglog", "pcolormesh", "plot", "quiver", "scatter", "semilogx", "semilogy", "stairs", "stackplot", "step", "stem",
-    "violinplot", "vlines",
-}  # fmt: skip
+    "axhline",
+    "axline",
+    "axvline",
+    "bar",
+    "barh",
+    "boxplot",
+    "contour",
+    "contourf",
+    "errorbar",
+    "fill_between",
+    "hist",
+    "hlines",
+    "imshow",
+    "loglog",
+    "pcolormesh",
+    "plot",
+    "quiver",
+    "scatter",
+    "semilogx",
+    "semilogy",
+    "stairs",
+    "stackplot",
+    "step",
+    "stem",
+    "violinplot",
+    "vlines",
+}
 OPTIONS = ("label", "slope", "bottom", "left", "yerr", "xerr", "c", "extent", "levels")  # of a drawing, that are data
 
 

@@ -34,16 +34,26 @@ SOURCE = textwrap.dedent(
 )
 WORDS = {
     "forward": {
-        "2.5 * math.sqrt(batch) - 1  ->  +", "2.5 * math.sqrt(batch) - 1  ->  first term alone",
-        "2.5 * math.sqrt(batch)  ->  first factor alone", "2.5 * math.sqrt(batch)  ->  second factor alone",
-        "2.5 * math.sqrt(batch)  ->  /", "2.5  ->  2.75", "math.sqrt(batch)  ->  without sqrt", "batch.mean()  ->  sum",
+        "2.5 * math.sqrt(batch) - 1  ->  +",
+        "2.5 * math.sqrt(batch) - 1  ->  first term alone",
+        "2.5 * math.sqrt(batch)  ->  first factor alone",
+        "2.5 * math.sqrt(batch)  ->  second factor alone",
+        "2.5 * math.sqrt(batch)  ->  /",
+        "2.5  ->  2.75",
+        "math.sqrt(batch)  ->  without sqrt",
+        "batch.mean()  ->  sum",
     },
     "preview": {
-        "axes.plot(x, 100 * x, alpha=0.5, label=f'{x + 1}')  ->  arguments swapped", "100 * x  ->  first factor alone",
-        "100 * x  ->  second factor alone", "100 * x  ->  /", "min(x, 3) if x >= 2 else -x  ->  the other branch",
-        "x >= 2  ->  turned over", "min(x, 3)  ->  the other extreme", "-x  ->  without its sign",
+        "axes.plot(x, 100 * x, alpha=0.5, label=f'{x + 1}')  ->  arguments swapped",
+        "100 * x  ->  first factor alone",
+        "100 * x  ->  second factor alone",
+        "100 * x  ->  /",
+        "min(x, 3) if x >= 2 else -x  ->  the other branch",
+        "x >= 2  ->  turned over",
+        "min(x, 3)  ->  the other extreme",
+        "-x  ->  without its sign",
     },
-}  # fmt: skip
+}
 
 
 def test_every_mutation_is_made_and_none_in_words_checks_and_reports():

@@ -213,21 +213,44 @@ PLANTED = (
     planted(samples_by_its_generator, "no generator", "another seed draws", sample=drawing(lambda self: self.seen)),
     planted(resumes_to_the_same_state, "a number that is not saved", "differ", forward=counting_aside),
     planted(resumes_in_every_stage, "what a stage began with", "from step 6 .* differ", toy=Staged, forward=beginning_aside),
-    planted(is_saved_whole, "a memory of the last batch", "after loading",
-            forward=remembering_aside, evaluate=evaluating_what_is_remembered),
+    planted(
+        is_saved_whole,
+        "a memory of the last batch",
+        "after loading",
+        forward=remembering_aside,
+        evaluate=evaluating_what_is_remembered,
+    ),
     planted(is_evaluated_in_shares, "draws", "no mean of these weights", evaluation_weight=lambda self, data: len(data)),
-    planted(is_evaluated_in_shares, "a maximum", "no mean of these weights", evaluation_weight=lambda self, data: len(data),
-            evaluate=lambda self, data: {"loss": data.batch(torch.arange(len(data)))["point"].max().item()}),
-    planted(is_shared_among_processes, "a part for the whole", "find different things",
-            **SHARING | {"evaluate": partialmethod(taking, together=False)}),
-    planted(is_shared_among_processes, "draws for its part", "are out of step",
-            **SHARING | {"evaluate": partialmethod(taking, in_step=False)}),
-    planted(is_shared_among_processes, "a mean of means", "loss is",
-            **SHARING | {"evaluate": partialmethod(taking, of_means=True)}),
+    planted(
+        is_evaluated_in_shares,
+        "a maximum",
+        "no mean of these weights",
+        evaluation_weight=lambda self, data: len(data),
+        evaluate=lambda self, data: {"loss": data.batch(torch.arange(len(data)))["point"].max().item()},
+    ),
+    planted(
+        is_shared_among_processes,
+        "a part for the whole",
+        "find different things",
+        **SHARING | {"evaluate": partialmethod(taking, together=False)},
+    ),
+    planted(
+        is_shared_among_processes,
+        "draws for its part",
+        "are out of step",
+        **SHARING | {"evaluate": partialmethod(taking, in_step=False)},
+    ),
+    planted(
+        is_shared_among_processes, "a mean of means", "loss is", **SHARING | {"evaluate": partialmethod(taking, of_means=True)}
+    ),
     planted(is_shared_among_processes, "nothing is shared", "neither rows nor batches", shares=ALONE),
-    planted(is_shared_among_processes, "other than its rows", "2 rows were drawn as 1",
-            **SHARING | {"sample": partialmethod(drawing_rows, share=lambda self, rows: rows[: 1 + self.shares.rank])}),
-)  # fmt: skip
+    planted(
+        is_shared_among_processes,
+        "other than its rows",
+        "2 rows were drawn as 1",
+        **SHARING | {"sample": partialmethod(drawing_rows, share=lambda self, rows: rows[: 1 + self.shares.rank])},
+    ),
+)
 
 
 @pytest.mark.parametrize(("check", "changes", "build", "blames"), PLANTED)

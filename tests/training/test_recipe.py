@@ -73,11 +73,25 @@ class Sized(Recipe):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"steps": 3.0}, {"steps": True}, {"steps": "3"}, {"steps": None}, {"learning_rate": "fast"}, {"learning_rate": True},
-        {"shard": 1}, {"precision": "half"}, {"precision": ["float32"]}, {"data": 3}, {"target": "low"}, {"widths": 4},
-        {"widths": (4, 0.5)}, {"widths": [4]}, {"limits": (0.0,)}, {"limits": (0.0, "1")}, {"metric": None},
+        {"steps": 3.0},
+        {"steps": True},
+        {"steps": "3"},
+        {"steps": None},
+        {"learning_rate": "fast"},
+        {"learning_rate": True},
+        {"shard": 1},
+        {"precision": "half"},
+        {"precision": ["float32"]},
+        {"data": 3},
+        {"target": "low"},
+        {"widths": 4},
+        {"widths": (4, 0.5)},
+        {"widths": [4]},
+        {"limits": (0.0,)},
+        {"limits": (0.0, "1")},
+        {"metric": None},
     ],
-)  # fmt: skip
+)
 def test_a_field_of_another_type_is_refused(fields):
     """As in a recipe.json that was written by hand."""
     ((name, value),) = fields.items()

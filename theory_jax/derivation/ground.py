@@ -241,11 +241,20 @@ def _is_zero_fraction(expression):
 # ---------------------------------------------------------------------------------------------------- numbers
 
 OPERATIONS = {
-    sympy.log: np.log, sympy.exp: np.exp, sympy.Abs: np.abs, sympy.tanh: np.tanh, sympy.cosh: np.cosh, sympy.sinh: np.sinh,
-    sympy.sin: np.sin, sympy.cos: np.cos, sympy.sign: np.sign, sympy.floor: np.floor, sympy.atan: np.arctan,
+    sympy.log: np.log,
+    sympy.exp: np.exp,
+    sympy.Abs: np.abs,
+    sympy.tanh: np.tanh,
+    sympy.cosh: np.cosh,
+    sympy.sinh: np.sinh,
+    sympy.sin: np.sin,
+    sympy.cos: np.cos,
+    sympy.sign: np.sign,
+    sympy.floor: np.floor,
+    sympy.atan: np.arctan,
     sympy.Max: lambda *parts: np.maximum.reduce(np.broadcast_arrays(*parts)),
     sympy.Min: lambda *parts: np.minimum.reduce(np.broadcast_arrays(*parts)),
-}  # fmt: skip
+}
 
 
 def evaluate(expression, values):

@@ -26,9 +26,23 @@ class UNet2d(nnx.Module):
     """
 
     def __init__(
-        self, *, channels, size, base_channels, multipliers, blocks=2, attention_at=(), num_classes=None, out_channels=None,
-        head_width=64, groups=32, scale_shift=False, compact=False, zero_init=True, rngs: nnx.Rngs,
-    ):  # fmt: skip
+        self,
+        *,
+        channels,
+        size,
+        base_channels,
+        multipliers,
+        blocks=2,
+        attention_at=(),
+        num_classes=None,
+        out_channels=None,
+        head_width=64,
+        groups=32,
+        scale_shift=False,
+        compact=False,
+        zero_init=True,
+        rngs: nnx.Rngs,
+    ):
         lowest = len(multipliers) - 1
         require(size % 2**lowest == 0, f"size is {size}; with {lowest + 1} multipliers it must be a multiple of {2**lowest}")
         self.channels, self.base_channels, self.num_classes, self.compact = channels, base_channels, num_classes, compact

@@ -178,22 +178,47 @@ RECIPES = {
     # Measured with seeds 0 and 1: all 10 digits, in 90 seconds of one core. One Gaussian for all pixels shows 4, every pixel by
     # itself and an untrained generator none.
     "digits": DcganRecipe(
-        data="digits", steps=4000, batch_size=64, learning_rate=2e-4, beta1=0.5, held_out=0.2, target=8.0,
-        evaluate_every=1000, checkpoint_every=1000,
+        data="digits",
+        steps=4000,
+        batch_size=64,
+        learning_rate=2e-4,
+        beta1=0.5,
+        held_out=0.2,
+        target=8.0,
+        evaluate_every=1000,
+        checkpoint_every=1000,
     ),
     # For a GPU. The target is what we believe: all that was measured is 1000 steps of a quarter of the width on a CPU, which
     # showed 4 digits (1000 real images show 10, one Gaussian 4).
     "mnist": DcganRecipe(
-        data="mnist", steps=20_000, batch_size=128, learning_rate=2e-4, beta1=0.5, width=64, target=9.0,
-        evaluate_every=2000, checkpoint_every=2000,
+        data="mnist",
+        steps=20_000,
+        batch_size=128,
+        learning_rate=2e-4,
+        beta1=0.5,
+        width=64,
+        target=9.0,
+        evaluate_every=2000,
+        checkpoint_every=2000,
     ),
     # The settings of Radford et al. 2016; with one more convolution at full resolution. 25 epochs.
     "celeba": DcganRecipe(
-        data="celeba", image_size=64, steps=39_000, batch_size=128, learning_rate=2e-4, beta1=0.5, latent=100, width=64,
-        held_out=0.01, precision="bfloat16", metric="frechet_distance", direction="lower",
-        evaluate_every=3000, checkpoint_every=3000,
+        data="celeba",
+        image_size=64,
+        steps=39_000,
+        batch_size=128,
+        learning_rate=2e-4,
+        beta1=0.5,
+        latent=100,
+        width=64,
+        held_out=0.01,
+        precision="bfloat16",
+        metric="frechet_distance",
+        direction="lower",
+        evaluate_every=3000,
+        checkpoint_every=3000,
     ),
-}  # fmt: skip
+}
 
 PUBLISHED = {
     "celeba": Published(

@@ -187,9 +187,18 @@ def _by_place(bits, size):
 
 
 _TRAINING = dict(
-    steps=1000, batch_size=4, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50, schedule="cosine",
-    final_learning_rate=0.1, evaluate_every=1000, checkpoint_every=500,
-)  # fmt: skip
+    steps=1000,
+    batch_size=4,
+    learning_rate=3e-3,
+    beta2=0.99,
+    weight_decay=0.1,
+    clip_norm=1.0,
+    warmup_steps=50,
+    schedule="cosine",
+    final_learning_rate=0.1,
+    evaluate_every=1000,
+    checkpoint_every=500,
+)
 
 RECIPES = {
     # measured: bits per byte at 64, 128 and 256 bytes, mean past 31.5, 63.5 and 127.5; 40 to 55 CPU seconds a scheme

@@ -148,10 +148,19 @@ RECIPES = {
     # measured with seed 0, in three minutes of one core: 1.889 +- 0.017 bits per dimension, of which 0.013 in the decoder and
     # 0.0006 in the prior. Independent pixels cost 2.423 on the same images.
     "digits": BoundRecipe(
-        data="digits", steps=1400, batch_size=128, learning_rate=2e-3, schedule="cosine", average_decay=0.995, clip_norm=1.0,
-        held_out=0.2, target=2.0, evaluate_every=1400, checkpoint_every=700,
-    ),
-}  # fmt: skip
+        data="digits",
+        steps=1400,
+        batch_size=128,
+        learning_rate=2e-3,
+        schedule="cosine",
+        average_decay=0.995,
+        clip_norm=1.0,
+        held_out=0.2,
+        target=2.0,
+        evaluate_every=1400,
+        checkpoint_every=700,
+    )
+}
 
 
 def build(recipe, data):

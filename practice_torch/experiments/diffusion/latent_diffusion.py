@@ -281,19 +281,50 @@ RECIPES = {
     # reconstructions with a squared error of 0.0026 a pixel. With the noise for a prediction it was 2.8, and 15% recognized:
     # the cosine schedule's last level leaves almost nothing, and latents have no range to clip to.
     "digits": LatentDiffusionRecipe(
-        data="digits", steps=2400, first_share=0.25, batch_size=128, learning_rate=2e-3, schedule="cosine", average_decay=0.99,
-        held_out=0.2, clip_norm=1.0, target=0.16, evaluate_every=2400, checkpoint_every=1200,
+        data="digits",
+        steps=2400,
+        first_share=0.25,
+        batch_size=128,
+        learning_rate=2e-3,
+        schedule="cosine",
+        average_decay=0.99,
+        held_out=0.2,
+        clip_norm=1.0,
+        target=0.16,
+        evaluate_every=2400,
+        checkpoint_every=1200,
     ),
     # The second stage is the published one (LDM-4 of CelebA-HQ). The first stage is plainer: convolutions of the same width, but
     # no residual blocks, discriminator or perceptual loss, for which a trained network would be needed.
     "celeba": LatentDiffusionRecipe(
-        data="celeba", image_size=256, first_stage="vq", first_share=0.2, hidden=128, halvings=2, latent_channels=3, codes=8192,
-        decay=0.99, prediction="noise", num_steps=1000, noise_schedule="scaled_linear", base_channels=224,
-        multipliers=(1, 2, 3, 4), attention_at=(32, 16, 8), compact=False, steps=512_500, batch_size=48, learning_rate=9.6e-5,
-        average_decay=0.9999, judged_samples=2000, judged_steps=200, held_out=0.01, precision="bfloat16",
-        evaluate_every=50_000, checkpoint_every=10_000,
+        data="celeba",
+        image_size=256,
+        first_stage="vq",
+        first_share=0.2,
+        hidden=128,
+        halvings=2,
+        latent_channels=3,
+        codes=8192,
+        decay=0.99,
+        prediction="noise",
+        num_steps=1000,
+        noise_schedule="scaled_linear",
+        base_channels=224,
+        multipliers=(1, 2, 3, 4),
+        attention_at=(32, 16, 8),
+        compact=False,
+        steps=512_500,
+        batch_size=48,
+        learning_rate=9.6e-5,
+        average_decay=0.9999,
+        judged_samples=2000,
+        judged_steps=200,
+        held_out=0.01,
+        precision="bfloat16",
+        evaluate_every=50_000,
+        checkpoint_every=10_000,
     ),
-}  # fmt: skip
+}
 
 PUBLISHED = {
     "celeba": Published(

@@ -222,16 +222,43 @@ RECIPES = {
     # 1.00 and place 0.98, and all three right in 93%; without guidance 0.885. 1200 steps had 0.908. The digit attends to the
     # words for class and stroke, the empty side of the canvas to that for the place.
     "digits": TextRecipe(
-        data="digits", steps=2000, batch_size=64, blocks=1, attention_at=(8, 4), learning_rate=2e-3, schedule="cosine",
-        average_decay=0.99, clip_norm=1.0, held_out=0.2, target=0.93, evaluate_every=2000, checkpoint_every=1000,
+        data="digits",
+        steps=2000,
+        batch_size=64,
+        blocks=1,
+        attention_at=(8, 4),
+        learning_rate=2e-3,
+        schedule="cosine",
+        average_decay=0.99,
+        clip_norm=1.0,
+        held_out=0.2,
+        target=0.93,
+        evaluate_every=2000,
+        checkpoint_every=1000,
     ),
     # sized for one H100 and not yet trained there
     "mnist": TextRecipe(
-        data="mnist", num_steps=1000, base_channels=64, multipliers=(1, 2, 2), attention_at=(14, 7), compact=False,
-        text_width=128, text_layers=2, steps=20_000, batch_size=256, learning_rate=4e-4, warmup_steps=500, schedule="cosine",
-        average_decay=0.999, clip_norm=1.0, judged_steps=50, precision="bfloat16", evaluate_every=5000, checkpoint_every=2500,
+        data="mnist",
+        num_steps=1000,
+        base_channels=64,
+        multipliers=(1, 2, 2),
+        attention_at=(14, 7),
+        compact=False,
+        text_width=128,
+        text_layers=2,
+        steps=20_000,
+        batch_size=256,
+        learning_rate=4e-4,
+        warmup_steps=500,
+        schedule="cosine",
+        average_decay=0.999,
+        clip_norm=1.0,
+        judged_steps=50,
+        precision="bfloat16",
+        evaluate_every=5000,
+        checkpoint_every=2500,
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

@@ -168,10 +168,20 @@ RECIPES = {
     # 18.28 nats; the estimated normalizer is 0.006 nats below the sum over all states of the hidden layer
     "digits_enumerated": BoltzmannRecipe(hidden=16, target=18.8, **_DIGITS),
     "mnist": BoltzmannRecipe(
-        data="mnist", pixels="stochastic", hidden=500, chain_steps=15, temperatures=10_000, runs=100, steps=300_000,
-        batch_size=100, learning_rate=2e-3, schedule="cosine", evaluate_every=30_000, checkpoint_every=10_000,
+        data="mnist",
+        pixels="stochastic",
+        hidden=500,
+        chain_steps=15,
+        temperatures=10_000,
+        runs=100,
+        steps=300_000,
+        batch_size=100,
+        learning_rate=2e-3,
+        schedule="cosine",
+        evaluate_every=30_000,
+        checkpoint_every=10_000,
     ),
-}  # fmt: skip
+}
 PUBLISHED = {
     "mnist": Published(
         "mnist",

@@ -310,22 +310,51 @@ RECIPES = {
     # penalty alone costs 0.01 nats at a = 0.05, 0.12 at 0.1 and 0.6 at 0.2; the rest is what short chains have not found.
     # With steps of 0.01 the chains are too wide for the moons: the energies come apart after some thousand steps.
     "two_moons": PointEnergyRecipe(
-        data="two_moons", steps=1500, batch_size=256, learning_rate=3e-3, schedule="cosine", average_decay=0.99, held_out=0.2,
-        target=1.5, evaluate_every=500, checkpoint_every=500,
+        data="two_moons",
+        steps=1500,
+        batch_size=256,
+        learning_rate=3e-3,
+        schedule="cosine",
+        average_decay=0.99,
+        held_out=0.2,
+        target=1.5,
+        evaluate_every=500,
+        checkpoint_every=500,
     ),
     # Measured with seeds 0 and 1: 1.00 in 20 CPU seconds, untrained 0.48; with --normal 3 0.98: 0.94 for eights, 0.91 for nines.
     "digits": ImageEnergyRecipe(
-        data="digits", steps=300, batch_size=512, learning_rate=1e-3, clip_norm=0.1, held_out=0.2, target=0.98,
-        hidden_dims=(256, 256), confinement=0.0, chain_steps=30, step_size=10.0, buffer_size=1000,
-        evaluate_every=100, checkpoint_every=100,
+        data="digits",
+        steps=300,
+        batch_size=512,
+        learning_rate=1e-3,
+        clip_norm=0.1,
+        held_out=0.2,
+        target=0.98,
+        hidden_dims=(256, 256),
+        confinement=0.0,
+        chain_steps=30,
+        step_size=10.0,
+        buffer_size=1000,
+        evaluate_every=100,
+        checkpoint_every=100,
     ),
     # The sizes of common lecture notes: 60 steps of length 10 with noise 0.005, a buffer of 256. Not run here.
     "mnist": ImageEnergyRecipe(
-        data="mnist", steps=20_000, batch_size=1024, learning_rate=1e-4, clip_norm=0.1,
-        hidden_dims=(512, 512), confinement=0.0, chain_steps=60, step_size=10.0, buffer_size=256, chains=128,
-        evaluate_every=2000, checkpoint_every=2000,
+        data="mnist",
+        steps=20_000,
+        batch_size=1024,
+        learning_rate=1e-4,
+        clip_norm=0.1,
+        hidden_dims=(512, 512),
+        confinement=0.0,
+        chain_steps=60,
+        step_size=10.0,
+        buffer_size=256,
+        chains=128,
+        evaluate_every=2000,
+        checkpoint_every=2000,
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

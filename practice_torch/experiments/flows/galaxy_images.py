@@ -189,18 +189,46 @@ RECIPES = {
     # Measured with seeds 0 and 1: 0.960 and 0.958, the size; flux 0.977 and 0.976, axis ratio 0.981 and 0.978. The same galaxies
     # simulated again have 0.99; the training galaxies with the nearest properties 0.94.
     "galaxies": GalaxyRecipe(
-        target=0.93, base_channels=16, multipliers=(1, 2, 2), blocks=1, steps=1800, batch_size=64, learning_rate=2e-3,
-        weight_decay=0.01, warmup_steps=50, schedule="cosine", average_decay=0.99, clip_norm=1.0, evaluate_every=1800,
+        target=0.93,
+        base_channels=16,
+        multipliers=(1, 2, 2),
+        blocks=1,
+        steps=1800,
+        batch_size=64,
+        learning_rate=2e-3,
+        weight_decay=0.01,
+        warmup_steps=50,
+        schedule="cosine",
+        average_decay=0.99,
+        clip_norm=1.0,
+        evaluate_every=1800,
         checkpoint_every=900,
     ),
     # A folder of stamps, given by --data, with a table of their properties; sized for one H100 and not yet trained there.
     "stamps": GalaxyRecipe(
-        data="stamps", image_size=64, softening=0.02, base_channels=64, multipliers=(1, 2, 2, 2), attention_at=(16,), dropout=0.1,
-        compact=False, steps=20_000, batch_size=256, learning_rate=4e-4, weight_decay=0.01, warmup_steps=1000, schedule="cosine",
-        average_decay=0.999, clip_norm=1.0, sampling_steps=50, judged_samples=1000, precision="bfloat16", evaluate_every=5000,
+        data="stamps",
+        image_size=64,
+        softening=0.02,
+        base_channels=64,
+        multipliers=(1, 2, 2, 2),
+        attention_at=(16,),
+        dropout=0.1,
+        compact=False,
+        steps=20_000,
+        batch_size=256,
+        learning_rate=4e-4,
+        weight_decay=0.01,
+        warmup_steps=1000,
+        schedule="cosine",
+        average_decay=0.999,
+        clip_norm=1.0,
+        sampling_steps=50,
+        judged_samples=1000,
+        precision="bfloat16",
+        evaluate_every=5000,
         checkpoint_every=2500,
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

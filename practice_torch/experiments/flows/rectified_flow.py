@@ -125,10 +125,19 @@ RECIPES = {
     # first flow has 0.0080; curvature 0.002 for 0.9, cost 0.33 for 4.0, and 1.27 and 1.23 nats. Pairs of a first flow
     # that still learns give 0.003: the second network follows late.
     "two_moons": RectifiedRecipe(
-        data="two_moons", steps=6000, batch_size=512, learning_rate=3e-3, schedule="cosine", average_decay=0.995, target=2.1e-3,
-        points=40_960, evaluate_every=6000, checkpoint_every=3000, log_every=100,
-    ),
-}  # fmt: skip
+        data="two_moons",
+        steps=6000,
+        batch_size=512,
+        learning_rate=3e-3,
+        schedule="cosine",
+        average_decay=0.995,
+        target=2.1e-3,
+        points=40_960,
+        evaluate_every=6000,
+        checkpoint_every=3000,
+        log_every=100,
+    )
+}
 
 
 def build(recipe, data):

@@ -123,9 +123,19 @@ class Rollout(nn.Module):
         log_probs, mask = self._log_probs(tokens, logits), torch.ones_like(advantages, dtype=torch.bool)
         if tuning.estimator == "ppo":
             loss = ppo_loss(
-                log_probs, old_log_probs, advantages, critic(hidden)[..., 0].float(), old_values, returns, policy_entropy(logits),
-                mask, clip=tuning.clip, value_clip=math.inf, value_coefficient=tuning.value_coefficient, entropy_coefficient=0.0,
-            ).mean()  # fmt: skip
+                log_probs,
+                old_log_probs,
+                advantages,
+                critic(hidden)[..., 0].float(),
+                old_values,
+                returns,
+                policy_entropy(logits),
+                mask,
+                clip=tuning.clip,
+                value_clip=math.inf,
+                value_coefficient=tuning.value_coefficient,
+                entropy_coefficient=0.0,
+            ).mean()
         else:
             kl_coefficient = 1.0 if tuning.estimator == "group" else 0.0
             losses = group_token_loss(

@@ -310,16 +310,29 @@ RECIPES = {
     # measured with seeds 0 and 1, in 9 CPU seconds: 0.77 and 0.81; by the reconstruction alone 0.80 and 0.83. Images smoothed
     # with their neighbors have 0.29 and 0.30: likelier than the data, and typicality (0.47 and 0.48) does not find them either.
     "digits": AnomalyRecipe(
-        data="digits", steps=2500, batch_size=64, learning_rate=2e-3, held_out=0.3, threshold=7 / 16, target=0.72,
-        evaluate_every=1250, checkpoint_every=1250,
+        data="digits",
+        steps=2500,
+        batch_size=64,
+        learning_rate=2e-3,
+        held_out=0.3,
+        threshold=7 / 16,
+        target=0.72,
+        evaluate_every=1250,
+        checkpoint_every=1250,
     ),
     # measured with seed 0: 0.98 of detuned notes, 0.95 of clicks; smoothed notes have 0.00 by -ELBO and 0.98 by typicality. With
     # seeds 0 and 1, 0.96 and 0.94 of notes that are detuned by 8 Hz.
     "notes": AnomalySoundRecipe(
-        data="notes", steps=1200, batch_size=32, learning_rate=1e-3, held_out=0.3, target=0.9, evaluate_every=600,
+        data="notes",
+        steps=1200,
+        batch_size=32,
+        learning_rate=1e-3,
+        held_out=0.3,
+        target=0.9,
+        evaluate_every=600,
         checkpoint_every=600,
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

@@ -67,15 +67,29 @@ RECIPES = {
     # Measured with seed 0: 18.2, and 17.9 with --doubling repeated; the perceptrons of latent/vae have 18.0, an independent
     # Bernoulli per pixel 25.2. Both draw checkerboards half as strong as those of the data, 0.007 for 0.015.
     "digits": ConvolutionalVaeRecipe(
-        data="digits", steps=3000, batch_size=64, learning_rate=2e-3, held_out=0.2, threshold=7 / 16, target=19.0,
-        evaluate_every=1500, checkpoint_every=1500,
+        data="digits",
+        steps=3000,
+        batch_size=64,
+        learning_rate=2e-3,
+        held_out=0.2,
+        threshold=7 / 16,
+        target=19.0,
+        evaluate_every=1500,
+        checkpoint_every=1500,
     ),
     # For a GPU; the target is what we believe.
     "mnist": ConvolutionalVaeRecipe(
-        data="mnist", steps=60_000, batch_size=128, learning_rate=1e-3, pixels="stochastic", samples=50, target=98.0,
-        evaluate_every=5000, checkpoint_every=5000,
+        data="mnist",
+        steps=60_000,
+        batch_size=128,
+        learning_rate=1e-3,
+        pixels="stochastic",
+        samples=50,
+        target=98.0,
+        evaluate_every=5000,
+        checkpoint_every=5000,
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

@@ -166,24 +166,56 @@ def _latent_map(mean, labels):
 RECIPES = {
     # measured: 17.9 to 18.1; an independent Bernoulli per pixel has 25.2 nats, an untrained network about 44
     "digits": VaeRecipe(
-        data="digits", steps=5600, batch_size=64, learning_rate=2e-3, held_out=0.2, threshold=7 / 16, target=18.5,
-        evaluate_every=1400, checkpoint_every=1400,
+        data="digits",
+        steps=5600,
+        batch_size=64,
+        learning_rate=2e-3,
+        held_out=0.2,
+        threshold=7 / 16,
+        target=18.5,
+        evaluate_every=1400,
+        checkpoint_every=1400,
     ),
     "mnist": VaeRecipe(
-        data="mnist", steps=60_000, batch_size=128, hidden_dims=(400, 400), latent_dim=20, pixels="stochastic", samples=50,
-        target=105.0, evaluate_every=5000, checkpoint_every=5000,
+        data="mnist",
+        steps=60_000,
+        batch_size=128,
+        hidden_dims=(400, 400),
+        latent_dim=20,
+        pixels="stochastic",
+        samples=50,
+        target=105.0,
+        evaluate_every=5000,
+        checkpoint_every=5000,
     ),
     "cifar10": VaeRecipe(
-        data="cifar10", steps=60_000, batch_size=128, hidden_dims=(1024, 512), latent_dim=64, pixels="real", samples=10,
-        evaluate_every=5000, checkpoint_every=5000,
+        data="cifar10",
+        steps=60_000,
+        batch_size=128,
+        hidden_dims=(1024, 512),
+        latent_dim=64,
+        pixels="real",
+        samples=10,
+        evaluate_every=5000,
+        checkpoint_every=5000,
     ),
     # The layers and the settings of Adam are theirs; their decoder has a fixed variance, ours the optimal one of each batch.
     "celeba": VaeRecipe(
-        data="celeba", image_size=64, steps=100_000, batch_size=100, learning_rate=1e-4, beta1=0.5,
-        channels=(128, 256, 512, 1024), latent_dim=64, pixels="real", samples=10, held_out=0.01,
-        evaluate_every=10_000, checkpoint_every=5000,
+        data="celeba",
+        image_size=64,
+        steps=100_000,
+        batch_size=100,
+        learning_rate=1e-4,
+        beta1=0.5,
+        channels=(128, 256, 512, 1024),
+        latent_dim=64,
+        pixels="real",
+        samples=10,
+        held_out=0.01,
+        evaluate_every=10_000,
+        checkpoint_every=5000,
     ),
-}  # fmt: skip
+}
 
 PUBLISHED = {
     "celeba": Published(

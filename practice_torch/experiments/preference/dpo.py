@@ -251,14 +251,35 @@ RECIPES = {
     # Measured: of held-out pairs 82% are ordered by what they gained, 71% by the reference. The chosen completions lose 14 nats
     # and the rejected ones 26: the loss asks for the difference alone.
     "pydoc": PairsRecipe(
-        context=65, steps=1000, batch_size=32, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50,
-        schedule="cosine", final_learning_rate=0.02, evaluate_every=500, checkpoint_every=500, target=0.75,
+        context=65,
+        steps=1000,
+        batch_size=32,
+        learning_rate=3e-3,
+        beta2=0.99,
+        weight_decay=0.1,
+        clip_norm=1.0,
+        warmup_steps=50,
+        schedule="cosine",
+        final_learning_rate=0.02,
+        evaluate_every=500,
+        checkpoint_every=500,
+        target=0.75,
     ),
     # For one GPU: 124 million parameters, 64 pairs a step. Give --data your pairs.jsonl, --start the run of a language model and
     # --tokens the folder of its text. Step size, price and warm-up are those of Rafailov et al. 2023, appendix B.
     "full": PairsRecipe(
-        data="pairs.jsonl", tokens="tiktoken:gpt2", **{name: getattr(_GPT2, name) for name in SIZES}, supervised=0.25, steps=2000,
-        batch_size=8, accumulate=8, learning_rate=1e-6, warmup_steps=150, clip_norm=1.0, precision="bfloat16",
-        evaluate_every=500, checkpoint_every=500,
+        data="pairs.jsonl",
+        tokens="tiktoken:gpt2",
+        **{name: getattr(_GPT2, name) for name in SIZES},
+        supervised=0.25,
+        steps=2000,
+        batch_size=8,
+        accumulate=8,
+        learning_rate=1e-6,
+        warmup_steps=150,
+        clip_norm=1.0,
+        precision="bfloat16",
+        evaluate_every=500,
+        checkpoint_every=500,
     ),
-}  # fmt: skip
+}

@@ -275,7 +275,16 @@ RECIPES = {
     # lose 2 to 5; what has no reference goes farther (ORPO 6 nats, SimPO 27; their chosen ones lose 21 and 39), and so does the
     # robust loss (10; 28), which has no lower bound.
     "pydoc": VariantsRecipe(
-        steps=1000, batch_size=32, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, warmup_steps=50, schedule="cosine",
-        final_learning_rate=0.02, evaluate_every=1000, checkpoint_every=500, target=0.7,
-    ),
-}  # fmt: skip
+        steps=1000,
+        batch_size=32,
+        learning_rate=3e-3,
+        beta2=0.99,
+        weight_decay=0.1,
+        warmup_steps=50,
+        schedule="cosine",
+        final_learning_rate=0.02,
+        evaluate_every=1000,
+        checkpoint_every=500,
+        target=0.7,
+    )
+}

@@ -321,7 +321,18 @@ RECIPES = {
     # A lower price buys both more: with rewarded 0.4, DPO wins 96% at 5.7 nats and PPO 95% at 4.8 for a price of 0.5, and 98% at
     # 9.3 and 97% at 8.8 for one of 0.3; the standard error of PPO's win rate is 1%.
     "pydoc": PreferenceRecipe(
-        supervised=0.85, steps=1000, batch_size=32, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0,
-        warmup_steps=50, schedule="cosine", final_learning_rate=0.02, evaluate_every=1000, checkpoint_every=500, target=0.75,
-    ),
-}  # fmt: skip
+        supervised=0.85,
+        steps=1000,
+        batch_size=32,
+        learning_rate=3e-3,
+        beta2=0.99,
+        weight_decay=0.1,
+        clip_norm=1.0,
+        warmup_steps=50,
+        schedule="cosine",
+        final_learning_rate=0.02,
+        evaluate_every=1000,
+        checkpoint_every=500,
+        target=0.75,
+    )
+}

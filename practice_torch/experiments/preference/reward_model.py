@@ -227,7 +227,17 @@ RECIPES = {
     # measured in 71 CPU seconds: it orders 95% of held-out pairs as the truth does, with a calibration error of 0.028. At a
     # center_coefficient of 0.01 (and twice the votes) it orders 97%, but its differences are half of the true ones: error 0.087.
     "pydoc": RewardRecipe(
-        steps=800, batch_size=32, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50,
-        schedule="cosine", final_learning_rate=0.02, evaluate_every=400, checkpoint_every=400, target=0.9,
-    ),
-}  # fmt: skip
+        steps=800,
+        batch_size=32,
+        learning_rate=3e-3,
+        beta2=0.99,
+        weight_decay=0.1,
+        clip_norm=1.0,
+        warmup_steps=50,
+        schedule="cosine",
+        final_learning_rate=0.02,
+        evaluate_every=400,
+        checkpoint_every=400,
+        target=0.9,
+    )
+}

@@ -202,7 +202,17 @@ RECIPES = {
     # and 86%. Other estimators, at seed 0 with --kl-target 8: ppo wins 93% at 8.3 nats; group, from a price of 0.2, 95% at 9.5.
     # With the price of 0.02, which is there in deviations of the score, group wins all, at 197 nats, and writes "eeaaaeee".
     "pydoc": TunedBytesRecipe(
-        steps=300, batch_size=32, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=10,
-        schedule="cosine", final_learning_rate=0.02, kl_coefficient=0.02, log_every=10, target=0.8,
-    ),
-}  # fmt: skip
+        steps=300,
+        batch_size=32,
+        learning_rate=3e-3,
+        beta2=0.99,
+        weight_decay=0.1,
+        clip_norm=1.0,
+        warmup_steps=10,
+        schedule="cosine",
+        final_learning_rate=0.02,
+        kl_coefficient=0.02,
+        log_every=10,
+        target=0.8,
+    )
+}

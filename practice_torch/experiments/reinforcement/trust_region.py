@@ -130,10 +130,19 @@ RECIPES = {
     ),
     # measured at seeds 0, 1, 2: -166, -159 and -161, after 205 thousand steps; an untrained policy is paid -1200.
     "pendulum": TrustRegionRecipe(
-        task="pendulum", time_limit=200, horizon=64, discount=0.95, steps=100, updates=32, batch_size=256, learning_rate=1e-3,
-        evaluate_every=50, log_every=10, target=-200.0,
+        task="pendulum",
+        time_limit=200,
+        horizon=64,
+        discount=0.95,
+        steps=100,
+        updates=32,
+        batch_size=256,
+        learning_rate=1e-3,
+        evaluate_every=50,
+        log_every=10,
+        target=-200.0,
     ),
-}  # fmt: skip
+}
 
 
 def build(recipe, data):

@@ -217,16 +217,38 @@ RECIPES = {
     # measured: 1.93 bits per byte, in 72 CPU seconds, and 2.01 with a learning rate of 0.003; S4D of the same width and depth has
     # 2.15 after 900 steps
     "pydoc": SelectiveRecipe(
-        steps=500, batch_size=16, learning_rate=6e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
-        final_learning_rate=0.1, evaluate_every=250, checkpoint_every=250, target=2.05,
+        steps=500,
+        batch_size=16,
+        learning_rate=6e-3,
+        beta2=0.99,
+        clip_norm=1.0,
+        warmup_steps=50,
+        schedule="cosine",
+        final_learning_rate=0.1,
+        evaluate_every=250,
+        checkpoint_every=250,
+        target=2.05,
     ),
     # measured: 4.16 bits per sample, and 37% of the 104 requested notes (chance is 8%), in 150 CPU seconds; of 312 more notes
     # 38%, and 79% to a semitone. The drawn notes are a fundamental that wavers, in a hiss, without harmonics. S4D takes as long
     # for twice the steps, which bring it to 3.61 bits and 88%. The best unigram model needs 7.34 bits, a table of pairs that is
     # fitted to the held-out codes themselves 5.23.
     "notes": SelectiveSoundRecipe(
-        data="notes", held_out=0.2, layers=2, width=64, steps=600, batch_size=4, learning_rate=6e-3, beta2=0.99, clip_norm=1.0,
-        warmup_steps=30, schedule="cosine", final_learning_rate=0.05, evaluate_every=600, checkpoint_every=150, target=4.5,
+        data="notes",
+        held_out=0.2,
+        layers=2,
+        width=64,
+        steps=600,
+        batch_size=4,
+        learning_rate=6e-3,
+        beta2=0.99,
+        clip_norm=1.0,
+        warmup_steps=30,
+        schedule="cosine",
+        final_learning_rate=0.05,
+        evaluate_every=600,
+        checkpoint_every=150,
+        target=4.5,
     ),
     # measured: symbols of 820 held-out sequences that are recalled, and whole sequences, in 120 CPU seconds for all four
     #   mamba 98%, 93%      lstm 94%, 80%      transformer 82%, 40%      s4d 66%, 17%
@@ -237,7 +259,7 @@ RECIPES = {
     # that follow it. Its distance from the question tells it, which a kernel or a position knows; its content is no reason to
     # keep it.
     "first": RecallRecipe(task="first", length=1, metric="s4d_right", steps=400, target=0.95, **_RECALL),
-}  # fmt: skip
+}
 
 
 def decoder(recipe, vocabulary_size):

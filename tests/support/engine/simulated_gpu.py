@@ -45,9 +45,21 @@ aten = torch.ops.aten
 
 # Results with a size, or a Python value, that depends on the values of the input: the host waits for it.
 WAITING = {
-    "_linalg_check_errors", "_linalg_eigh", "_linalg_svd", "_local_scalar_dense", "_unique", "_unique2", "bincount", "equal",
-    "is_nonzero", "masked_select", "nonzero", "unique_consecutive", "unique_dim", "unique_dim_consecutive",
-}  # fmt: skip
+    "_linalg_check_errors",
+    "_linalg_eigh",
+    "_linalg_svd",
+    "_local_scalar_dense",
+    "_unique",
+    "_unique2",
+    "bincount",
+    "equal",
+    "is_nonzero",
+    "masked_select",
+    "nonzero",
+    "unique_consecutive",
+    "unique_dim",
+    "unique_dim_consecutive",
+}
 WAITING_UNLESS = {
     # otherwise torch looks whether the probabilities are valid
     "multinomial": lambda probs, count, replacement=False, **_: count > 1 and replacement,

@@ -419,7 +419,7 @@ def odds_along_a_chain():
     r"it vanish?",
     r"Wins minus expected wins: 5 - 2.5 = 2.5. It never vanishes, since expected wins stay below 5: there is no finite best "
     r"score.",
-)  # fmt: skip
+)
 def an_undefeated_player():
     won = jnp.array([[0.0, 3.0, 2.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     yield jax.grad(tournament_log_likelihood, argnums=1)(won, jnp.zeros(3))[0], "2.5"

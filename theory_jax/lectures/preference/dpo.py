@@ -410,7 +410,7 @@ def weight_of_a_pair():
     r"$\sigma(u)$ is best?",
     r"The label that the loss sees is one with probability $\frac34 \cdot 0.9 + \frac14 \cdot 0.1 = 0.7$, so $\sigma(u) = 0.7$: "
     r"there the slope is 0.",
-)  # fmt: skip
+)
 def smoothing_an_uncertain_label():
     zero = jnp.zeros(1)
 

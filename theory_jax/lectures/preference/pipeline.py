@@ -248,21 +248,43 @@ derivation.chain(
         r"the derivative of a softmax: $\partial \pi_\theta / \partial \theta = \pi_\theta\, (r - \mathbb{E}[r])$",
     ),
     equals(
-        Total(i, Total(j, Total(k, times(Rational(1, 2), tilt, tilt.at(j), reference.at(k), r - r.at(j),
-                                         verdicts.at(i, k) - verdicts.at(j, k))))),
+        Total(
+            i,
+            Total(
+                j,
+                Total(
+                    k,
+                    times(Rational(1, 2), tilt, tilt.at(j), reference.at(k), r - r.at(j), verdicts.at(i, k) - verdicts.at(j, k)),
+                ),
+            ),
+        ),
         "a covariance, written over pairs of independent draws",
     ),
     at_least(
         0,
         "leave out a sum of numbers that are not negative: the rewards and the verdicts of two completions differ in the same "
         "sense",
-        dropping=Total(i, Total(j, Total(k, times(Rational(1, 2), tilt, tilt.at(j), reference.at(k),
-                                                  rising.at(r.at(j), r, verdicts.at(j, k), verdicts.at(i, k)))))),
+        dropping=Total(
+            i,
+            Total(
+                j,
+                Total(
+                    k,
+                    times(
+                        Rational(1, 2),
+                        tilt,
+                        tilt.at(j),
+                        reference.at(k),
+                        rising.at(r.at(j), r, verdicts.at(j, k), verdicts.at(i, k)),
+                    ),
+                ),
+            ),
+        ),
     ),
     states=2,
     so=r"At $\theta = 0$ the policy is the reference, and the win rate $\frac12$. From there it never falls; by the verdicts $v$ "
     r"it rises, unless all rewards are equal.",
-)  # fmt: skip
+)
 share = derivation.number("p", "the probability of the best completions under the reference", between=(0, 1))
 gap = derivation.number(r"\delta", "by how much the others are worse", positive=True)
 worse = (1 - share) * exp(-theta * gap)

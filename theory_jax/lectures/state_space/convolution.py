@@ -147,12 +147,21 @@ A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
 B, C = sympy.Matrix(2, 1, sympy.symbols("B_1 B_2")), sympy.Matrix(1, 2, sympy.symbols("C_1 C_2"))
 KERNEL, INPUTS, UPSTREAM = sympy.symbols("K_0:3"), sympy.symbols("u_0:3"), sympy.symbols("g_0:3")
 for written, meaning in (
-    ("A", "the matrix of the recurrence"), ("B", "what the input does to the state"), ("C", "what the output sees of it"),
-    ("I", "the identity"), ("l", "a lag"), ("K_l", "the kernel"), ("y_t", "the output"), ("T", "how many inputs there are"),
-    ("n", "the length of a Fourier "
-    "transform"), (r"\omega", r"$e^{-2\pi i/n}$, the root of unity"), (r"\hat u_j", "the transform of the inputs"),
-    (r"\hat K_j", "the transform of the kernel"), ("m", "how often the sum wraps around"), (r"\mathcal L", "any loss"),
-):  # fmt: skip
+    ("A", "the matrix of the recurrence"),
+    ("B", "what the input does to the state"),
+    ("C", "what the output sees of it"),
+    ("I", "the identity"),
+    ("l", "a lag"),
+    ("K_l", "the kernel"),
+    ("y_t", "the output"),
+    ("T", "how many inputs there are"),
+    ("n", "the length of a Fourier transform"),
+    (r"\omega", r"$e^{-2\pi i/n}$, the root of unity"),
+    (r"\hat u_j", "the transform of the inputs"),
+    (r"\hat K_j", "the transform of the kernel"),
+    ("m", "how often the sum wraps around"),
+    (r"\mathcal L", "any loss"),
+):
     derivation.symbol(written, meaning)
 
 

@@ -111,12 +111,22 @@ prefix = derivation.chain(
 )
 
 for symbol in (
-    ("T", "the number of steps"), ("t", "a step"), ("s", "a step"), ("r", "a round"), ("f_t", "the map of step $t$"),
-    (r"F^{r}_t", "after $r$ rounds, the maps of a window that ends at $t$, joined"), ("x_t", "the state after step $t$"),
-    (r"\mathcal L", "the loss"), (r"\bar y_t", "its partial derivative by a state", "upstream"),
-    ("g_t", "its total derivative by a state"), ("P_t", "the product of the decays so far"), ("k", "a step"), ("N", "a size"),
-    (r"\bullet", "the first map and then the second", "combine"), ("n", "a number of rounds"),
-):  # fmt: skip
+    ("T", "the number of steps"),
+    ("t", "a step"),
+    ("s", "a step"),
+    ("r", "a round"),
+    ("f_t", "the map of step $t$"),
+    (r"F^{r}_t", "after $r$ rounds, the maps of a window that ends at $t$, joined"),
+    ("x_t", "the state after step $t$"),
+    (r"\mathcal L", "the loss"),
+    (r"\bar y_t", "its partial derivative by a state", "upstream"),
+    ("g_t", "its total derivative by a state"),
+    ("P_t", "the product of the decays so far"),
+    ("k", "a step"),
+    ("N", "a size"),
+    (r"\bullet", "the first map and then the second", "combine"),
+    ("n", "a number of rounds"),
+):
     derivation.symbol(*symbol)
 STEPS = 5
 DECAYS, INPUTS = sympy.symbols(f"a_1:{STEPS + 1}"), sympy.symbols(f"b_1:{STEPS + 1}")
