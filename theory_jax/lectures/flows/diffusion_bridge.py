@@ -404,9 +404,9 @@ def one_flow_in_two_pictures(places, linear):
     r"\frac{\beta\alpha}{2\sigma}$; with the usual rates, 1.4723 at $t = \frac12$.",
 )
 def how_fast_the_signal_grows():
-    for coefficients, said in ((cosine_coefficients, "1.5708"), (variance_preserving_coefficients, "1.4723")):
+    for coefficients, printed in ((cosine_coefficients, "1.5708"), (variance_preserving_coefficients, "1.4723")):
         at = coefficients(jnp.array([0.5]))
-        yield jnp.sqrt(loss_weight_between(*at)) * at[0], said
+        yield jnp.sqrt(loss_weight_between(*at)) * at[0], printed
 
 
 @derivation.exercise(
@@ -431,5 +431,5 @@ def one_step():
     r"noise starts later, or with less noise.",
 )
 def noise_of_the_linear_path():
-    for time, said in ((0.5, "2"), (0.01, "198")):
-        yield 2 * (1 - time) * jnp.sqrt(loss_weight_between(*_vector(time, 1 - time, 1, -1))), said
+    for time, printed in ((0.5, "2"), (0.01, "198")):
+        yield 2 * (1 - time) * jnp.sqrt(loss_weight_between(*_vector(time, 1 - time, 1, -1))), printed

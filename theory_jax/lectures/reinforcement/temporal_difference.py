@@ -204,7 +204,7 @@ stands_still = derivation.chain(
     ),
     states=2,
     role="lemma",
-    so=r"The error $e = \varphi w_* - V$ is therefore $\gamma \kappa \varphi + (\Pi V - V)$: the discounted best fit of its own "
+    so=r"The error $e = \varphi w_* - V$ is therefore $\gamma \kappa \varphi + (\Pi V - V)$: the discounted best fit of its "
     r"future, and the error of the best fit.",
 )
 reach = derivation.number("h", r"$\kappa^2 \|\varphi\|^2$, the mean square of the fit of the next step's error", positive=True)

@@ -322,7 +322,7 @@ EXAMPLE = jnp.array([[-2.0]]), jnp.array([[1.0]])
 
 
 @derivation.numeric(
-    r"\bar B = A^{-1} (\bar A - I) B", because="The exact step of a random system of three states, whose matrix is invertible."
+    r"\bar B = A^{-1} (\bar A - I) B", because="The exact step of a random system of three states with an invertible matrix."
 )
 def hold_by_the_inverse():
     rng = np.random.default_rng(0)
