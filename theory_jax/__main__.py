@@ -1,6 +1,7 @@
-"""python -m theory_jax list | run TOPIC... | mutate TOPIC... : print and execute derivations, and measure what they notice.
+"""python -m theory_jax list | run TOPIC... | mutate TOPIC... | train TOPIC RECIPE : execute derivations, train small models.
 
-Exit codes: 0 every claim holds, 1 a claim failed, 2 usage, 3 a file cannot be read or written.
+Exit codes: 0 every claim holds (or the target is reached), 1 a claim failed (or the target is missed), 2 usage, 3 a file cannot
+be read or written.
 """
 
 import contextlib
@@ -68,7 +69,29 @@ class Mutate:
     """Show the traceback of an error."""
 
 
-COMMANDS = {"list": List, "run": Run, "mutate": Mutate}
+@dataclass(frozen=True)
+class Train:
+    """Train a small model in JAX (lecture 20) and compare its metric with the target. Nothing is kept if it is interrupted."""
+
+    topic: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TOPIC")] = ""
+    """A topic with a training in JAX: latent/vae, adversarial/gan or diffusion/training."""
+    recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")] = ""
+    """One of its recipes."""
+    seed: int = 0
+    """Seed of the first weights, of the order of the batches, and of the noise."""
+    epochs: int | None = None
+    """Number of epochs (default: the recipe's)."""
+    learning_rate: float | None = None
+    """Learning rate (default: the recipe's)."""
+    out: Path | None = None
+    """Write the weights to this file (.safetensors), with names and layouts of the practice wing's."""
+    json: bool = False
+    """Print JSON (progress goes to stderr)."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+COMMANDS = {"list": List, "run": Run, "mutate": Mutate, "train": Train}
 
 
 def main(arguments=None):
@@ -238,7 +261,13 @@ def _is_there(topic):
     return topic.built or (LECTURES / f"{topic.path}.py").is_file()
 
 
-DOES = {List: _list, Run: _run, Mutate: _mutate}
+def _train(command):
+    from theory_jax.commands.training import train
+
+    return train(command)
+
+
+DOES = {List: _list, Run: _run, Mutate: _mutate, Train: _train}
 
 
 if __name__ == "__main__":

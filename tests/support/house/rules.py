@@ -16,7 +16,7 @@ LECTURES = "theory_jax/lectures"
 # the parts of a wing that are no family: what may not know a topic
 PARTS = {
     "shared_specs": {"backends", "checking", "grading", "commands"},
-    "theory_jax": {"networks", "mathematics", "lectures", "derivation", "pages"},
+    "theory_jax": {"networks", "mathematics", "lectures", "derivation", "pages", "experiments", "commands"},
     "practice_torch": {"mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands"},
 }
 # tests/<family>/<kind>_<topic>.py, which a central test reads

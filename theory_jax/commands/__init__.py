@@ -1,0 +1,1 @@
+"""The commands of the theory wing that have files of their own."""

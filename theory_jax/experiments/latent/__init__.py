@@ -1,0 +1,1 @@
+"""Training loops of the topics of this family."""
