@@ -11,5 +11,5 @@ class Complex(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of either part."""
+        """The shape of either part."""
         return self.real.shape

@@ -308,7 +308,7 @@ class Law:
 
 @dataclass(frozen=True)
 class Initial:
-    """How the entries of a parameter begin. shape: "constant" (at value), "normal" or "uniform" (about it), "drawn" (as by draw).
+    """Initial entries of a parameter. shape: "constant" (at value), "normal" or "uniform" (about it), "drawn" (as by draw).
 
     scale: the standard deviation, given the inputs and the outputs of one entry of the layer's result.
     draw: the whole parameter, given a generator and its shape.

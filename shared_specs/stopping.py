@@ -1,4 +1,4 @@
-"""How a command ends early: with its worker processes, and with everything put back that it moved aside.
+"""Early termination of a command: end its worker processes, and restore everything that it moved aside.
 
 Python runs `finally` and `with` to their end after Ctrl-C only. SIGTERM (kill, make, a batch system) and SIGHUP (a closed
 terminal) end a process at once, and its worker processes go on computing.

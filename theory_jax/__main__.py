@@ -144,7 +144,7 @@ def _run(command):
 
 
 def _files(command, topics):
-    """Where pages are written: by ending and topic; empty if they are printed."""
+    """The paths of pages, by ending and topic; empty if they are printed."""
     asked = {name: path for name in ("html", "tex") if (path := getattr(command, name)) is not None}
     if asked and command.json:
         raise UsageError(f"--{next(iter(asked))} writes pages and --json prints records: give one of them")

@@ -22,7 +22,7 @@ def channels(x):
 
 
 def variances_of_fours(f, rng, draws):
-    """Of draws from N(1, 3^2), four at a time."""
+    """Variances of batches of four draws from N(1, 3^2)."""
     x = 1.0 + 3.0 * rng.standard_normal((2, draws, 1, 2))
     return f.update_running_statistics(x, np.zeros(draws), np.zeros(draws), momentum=1.0)[1]
 

@@ -1,4 +1,4 @@
-"""What the specs of autoregressive models share: attention to compute by hand, padding, and the softmax."""
+"""Shared cases of the specs of autoregressive models: attention to compute by hand, padding, and the softmax."""
 
 import numpy as np
 

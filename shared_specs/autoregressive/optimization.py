@@ -36,7 +36,7 @@ def _start(gradient, **settings):
 
 
 def _moved(f, gradients, parameter, **settings):
-    """Where a sequence of gradients [N, P] takes the parameter, from zero moments."""
+    """The parameter after a sequence of gradients [N, P], from zero moments."""
     moments = np.zeros((2, len(parameter)))
     for step, gradient in enumerate(gradients, start=1):
         parameter, *moments = f.adamw_step(gradient, parameter, *moments, step=step, learning_rate=0.05, **settings)

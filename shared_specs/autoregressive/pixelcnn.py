@@ -29,7 +29,7 @@ OUT = given(x=zeros(1, 3, 4, 5), weight=zeros(2, 3, 3, 3), bias=zeros(2), mask=n
 
 
 def read(kernel, middle, bias=0.5):
-    """What a kernel reads of NINE, with its entry `middle` at the pixel itself."""
+    """The window of NINE under a kernel, with its entry `middle` at the pixel itself."""
     padded = np.pad(NINE, 3)
     rows, columns = kernel.shape
     top, left = 3 - middle[0], 3 - middle[1]

@@ -75,7 +75,7 @@ def stepped(f, x, weight, bias, dilation):
 
 
 def impulse_response(f, dilations):
-    """What is left of a single 1 after causal convolutions with taps 1, 1, 1."""
+    """The response to a single 1 of causal convolutions with taps 1, 1, 1."""
     y = np.eye(1, 16)[None]
     for dilation in dilations:
         y = f.causal_convolution(y, np.ones((1, 1, 3)), np.zeros(1), dilation=dilation)
@@ -83,7 +83,7 @@ def impulse_response(f, dilations):
 
 
 def waves(num_levels):
-    """How the embedding of WaveNet's codes begins, four channels wide."""
+    """Initialization of the embedding of WaveNet's codes, four channels wide."""
     angles = np.pi * np.outer(np.arange(num_levels) + 0.5, np.arange(4)) / num_levels
     return {"embedding.weight": begins_at(np.cos(angles) * 2 / np.sqrt(1 + np.arange(4)))}
 

@@ -17,7 +17,7 @@ def highest(dtype: np.dtype) -> bool | int | float:
 
 
 def _start(starts, shape, sizes):
-    """Where a window begins: moved inside, as XLA does."""
+    """Start of a window, clamped like XLA's."""
     return [min(max(int(start), 0), n - size) for start, n, size in zip(starts, shape, sizes, strict=True)]
 
 
@@ -64,7 +64,7 @@ def dot_general(equation: JaxprEqn) -> Callable:
 
 
 def convolution(equation: JaxprEqn) -> Callable:
-    """As a product of matrices: the windows of the input by the kernel, group by group."""
+    """Convolution as a matrix product: the windows of the input by the kernel, group by group."""
     given, (x_order, kernel_order, out_order) = equation.params, equation.params["dimension_numbers"]
     x_shape = [equation.invars[0].aval.shape[axis] for axis in x_order]
     kernel_shape = [equation.invars[1].aval.shape[axis] for axis in kernel_order]

@@ -39,7 +39,7 @@ with core.take_current_trace() as _outermost:
 
 
 class _Trace(type(_outermost)):
-    """As the outermost trace, but another: where that one is current, jit calls XLA itself and not its primitive."""
+    """A copy of the outermost trace: under the original, jit calls XLA itself and not its primitive."""
 
     def process_custom_jvp_call(self, *arguments, **parameters):
         with core.set_current_trace(self):
@@ -137,7 +137,7 @@ def _equations(jaxpr, times=1):
 
 
 def _to_jax(array, aval):
-    """As jax.device_put, in a quarter of its time, and with a weak type where a Python number made the array."""
+    """Like jax.device_put, in a quarter of its time, and with a weak type for arrays made of Python numbers."""
     device, place = _cpu()
     return batched_device_put(aval, place, [np.asarray(array, aval.dtype, order="C")], [device], committed=False)
 

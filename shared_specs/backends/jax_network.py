@@ -41,7 +41,7 @@ def named(network: nnx.Module, kind: type) -> dict[str, tuple]:
 
 
 class Functional:
-    """What a network does, as functions of its parameters: outputs, statistics, gradients, trajectories of Adam.
+    """A network as functions of its parameters: outputs, statistics, gradients, trajectories of Adam.
 
     Parameters are dictionaries by torch's names, in flax's layout: from_torch converts. constants: the call's keyword arguments.
     """

@@ -1,4 +1,4 @@
-"""How XLA compiles for the CPU where compiling is the work: in checks and derivations, hundreds of small programs run briefly.
+"""XLA settings for the CPU when compilation dominates: checks and derivations run hundreds of small programs briefly.
 
 Constants only: the importing module passes them to JAX.
 """

@@ -31,7 +31,7 @@ CALLS = {
 
 
 def evaluator(trace: jax.stages.Traced) -> Callable:
-    """What jax.jit(function).trace(*arguments) found, as a function of such arguments, at one point or at many.
+    """The result of jax.jit(function).trace(*arguments) as a function of such arguments, at one point or at many.
 
     rounding, a keyword, is the Rounding of its operations; without one they are exact. A result that is the same at all points
     has no axis for them. Warnings of NumPy are left to the caller.
@@ -204,7 +204,7 @@ def _cond(equation):
 
 
 def _linear_solve(equation):
-    """As the primitive's caller solves it; its other jaxprs are for derivatives, which JAX has taken already."""
+    """Solve as the primitive's caller does; its other jaxprs are for derivatives, which JAX has taken already."""
     lengths, solve = equation.params["const_lengths"], Program(equation.params["jaxprs"].solve)
     first = lengths.matvec + lengths.vecmat
     last = first + lengths.solve

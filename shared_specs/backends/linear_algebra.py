@@ -1,4 +1,4 @@
-"""What JAX's primitives of linear algebra and Fourier transforms mean in NumPy: rules as in primitives.py.
+"""JAX's primitives of linear algebra and Fourier transforms in NumPy: rules as in primitives.py.
 
 XLA calls the same LAPACK and BLAS, but compiles a program for every size of a matrix.
 """

@@ -20,7 +20,7 @@ def dtype_of(equation: JaxprEqn) -> np.dtype:
 
 
 def ranks(equation: JaxprEqn) -> list[int]:
-    """How many axes each operand has at one point."""
+    """Number of axes of each operand at one point."""
     return [atom.aval.ndim for atom in equation.invars]
 
 

@@ -1,4 +1,4 @@
-"""What JAX's primitives mean in NumPy: one rule a primitive, held against JAX's own in tests/specs/test_primitives.py.
+"""JAX's primitives in NumPy: one rule per primitive, compared with JAX's own in tests/specs/test_primitives.py.
 
 A rule takes an equation of a jaxpr and gives the function of its arrays; several results come as a list. A primitive without a
 rule is left to JAX.

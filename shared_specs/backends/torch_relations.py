@@ -1,4 +1,4 @@
-"""What relations between the methods of a torch network compare, such as inverse(forward(x)) and x."""
+"""Values compared by relations between the methods of a torch network, such as inverse(forward(x)) and x."""
 
 import copy
 from collections.abc import Callable, Sequence

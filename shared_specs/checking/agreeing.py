@@ -1,4 +1,4 @@
-"""What Agree rows mean, and their small batches: values and gradients as the reference's, and slopes as its differences."""
+"""Checks of Agree rows and their small batches: values and gradients as the reference's, and slopes as its differences."""
 
 from collections.abc import Iterator, Sequence
 
@@ -84,7 +84,7 @@ def _compared(trial, row, asked, got, gradients):
 
 
 def _dtypes(trial, arguments):
-    """What a floating result may be: the arguments' precision. NumPy makes float64 of float32 next to integers, and may."""
+    """Allowed dtypes of a floating result: the arguments' precision; for NumPy also float64 from float32 and integers."""
     if not any(arrays_in(arguments)):
         return ()
     integers = any(isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu" for _, leaf in leaves(arguments))

@@ -117,7 +117,7 @@ class Checker:
         return [result for row in rows for each in (row, *batches_of(row, self.trial.spec)) for result in self._row(each)]
 
     def measure(self, row: Agree) -> Measured:
-        """What an Agree row asks for: the reference's values and gradients, and the tolerances of both."""
+        """Expected results of an Agree row: the reference's values and gradients, and the tolerances of both."""
         with np.errstate(all="ignore"):
             return measuring.measure(self.trial, row)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Fault(Exception):
-    """What is wrong with an implementation's answer, in one line."""
+    """The fault of an implementation's answer, in one line."""
 
 
 class MissingFunction(Fault):

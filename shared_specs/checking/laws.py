@@ -1,4 +1,4 @@
-"""What Law rows mean: each relation over the implementation, with a tolerance measured on the reference."""
+"""Checks of Law rows: each relation over the implementation, with a tolerance measured on the reference."""
 
 from collections.abc import Iterator
 from math import erfc, sqrt

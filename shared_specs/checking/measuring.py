@@ -42,7 +42,7 @@ class Measured:
 
 
 def measure(trial: Trial, row: Agree) -> Measured:
-    """What an Agree row asks for: the reference's values and gradients, and the tolerances of both."""
+    """Expected results of an Agree row: the reference's values and gradients, and the tolerances of both."""
     found = once(trial, row, f"measured {trial.along_simplex}", lambda: _measure(trial, row, trial.arguments(row)))
     return found[trial.precision]
 

@@ -107,7 +107,7 @@ def _split(arguments):
 
 
 def _in_order(twin, start, seen):
-    """What was seen, the outputs first; the gradients in torch's layout and in the order of the parameters."""
+    """The observed arrays, outputs first; gradients in torch's layout and in the order of the parameters."""
     gradients = _in_torch_layout(twin, seen["gradient"])
     seen = seen | {"gradient": tuple(gradients[name] for name in start)}
     return {kind: seen[kind] for kind in ("output", "statistic", "evaluated output", "gradient")}

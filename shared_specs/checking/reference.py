@@ -71,7 +71,7 @@ class Traced(Implementation):
         return self._run_by_numpy(trace)() if computed is None else computed
 
     def result_shapes(self, name: str, arguments: Arguments) -> list[tuple[tuple[int, ...], bool]]:
-        """As any implementation's, without computing anything; what checks values sees them."""
+        """Like any implementation's, without computing anything; checks of values see the values."""
         results = leaves(self._with_constants(name, arguments).out_info)
         return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in results]
 
@@ -91,14 +91,14 @@ class Traced(Implementation):
         return self._plain[given]
 
     def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
-        """As any implementation's."""
+        """Like any implementation's."""
         named = self._by_name(name, positional) | arguments
         if not _has_arrays(named):
             return self.eager.call(name, arguments, positional)  # nothing to trace: a number made of numbers
         return self._result("call", self._values(name), name, named)
 
     def call_at(self, name: str, points: "Points") -> Arrays:
-        """As any implementation's, in one go."""
+        """Like any implementation's, in one go."""
         if not points.rounding and not points.arrays:
             return super().call_at(name, points)
         return self._result("call", self._values(name), name, *points.at(0)[:1], points=points)
@@ -106,17 +106,17 @@ class Traced(Implementation):
     def value_and_vjp(
         self, name: str, arguments: Arguments, paths: Sequence[Key], cotangents: Sequence[np.ndarray]
     ) -> tuple[Arrays, Arrays]:
-        """As any implementation's, in one program a case."""
+        """Like any implementation's, in one program a case."""
         return self._result(("pull back", tuple(paths)), self._pull_back(name, paths), name, arguments, tuple(cotangents))
 
     def value_and_vjp_at(self, name: str, paths: Sequence[Key], points: "Points") -> tuple[Arrays, Arrays]:
-        """As any implementation's, in one go."""
+        """Like any implementation's, in one go."""
         arguments, cotangents = points.at(0)
         kind = "pull back", tuple(paths)
         return self._result(kind, self._pull_back(name, paths), name, arguments, tuple(cotangents), points=points)
 
     def jacobian(self, name: str, positional: Sequence[Any], keywords: Arguments, wrt: int) -> np.ndarray:
-        """As any implementation's, in one program a shape."""
+        """Like any implementation's, in one program a shape."""
         import jax
 
         names = list(self._by_name(name, positional))
@@ -206,19 +206,19 @@ class Eager(Implementation):
         super().__init__(find, "jax", precision)
 
     def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
-        """As any implementation's."""
+        """Like any implementation's."""
         with _by_numpy():
             return super().call(name, arguments, positional)
 
     def value_and_vjp(
         self, name: str, arguments: Arguments, paths: Sequence[Key], cotangents: Sequence[np.ndarray]
     ) -> tuple[Arrays, Arrays]:
-        """As any implementation's."""
+        """Like any implementation's."""
         with _by_numpy():
             return super().value_and_vjp(name, arguments, paths, cotangents)
 
     def jacobian(self, name: str, positional: Sequence[Any], keywords: Arguments, wrt: int) -> np.ndarray:
-        """As any implementation's."""
+        """Like any implementation's."""
         with _by_numpy():
             return super().jacobian(name, positional, keywords, wrt)
 
@@ -236,7 +236,7 @@ class Compiled(Traced):
         return Implementation(self._find, "jax", self.precision)
 
     def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
-        """As any implementation's: the results of the compiled function, where checks of values accept the arguments."""
+        """Like any implementation's: the results of the compiled function, where checks of values accept the arguments."""
         return super().plain_call(name, arguments, self.call(name, arguments) if computed is None else computed)
 
     def _run(self, trace):
@@ -251,7 +251,7 @@ class Rounded(Traced):
         self._exact, self._traces, self._rounding = traced, traced._traces, rounding
 
     def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
-        """As any implementation's; of numbers alone, too, by a trace."""
+        """Like any implementation's; of numbers alone, too, by a trace."""
         return self._result("call", self._values(name), name, self._by_name(name, positional) | arguments)
 
     def _program(self, key):
@@ -278,7 +278,7 @@ def _identities(arguments):
 
 
 def _identity(leaf):
-    """What tells a leaf from others: by its type, too, as 1, 1.0 and True are equal."""
+    """The identity of a leaf, including its type, since 1, 1.0 and True are equal."""
     return (leaf.shape, leaf.dtype.str, leaf.tobytes()) if isinstance(leaf, np.ndarray) else (type(leaf), leaf)
 
 

@@ -27,7 +27,7 @@ def projected(vector: np.ndarray, log_probs: np.ndarray) -> np.ndarray:
 
 
 def projected_limit(limit: np.ndarray, gradient: np.ndarray, log_probs: np.ndarray, precision: str) -> np.ndarray:
-    """How far a projected gradient may be off: what the projection makes of the limit, and the rounding of p sum g."""
+    """Tolerance of a projected gradient: the projected tolerance, plus the rounding of p sum g."""
     p = np.exp(log_probs)
     limit = np.broadcast_to(limit, p.shape)
     moving, size = (np.where(p > 0, part, 0.0) for part in (limit, np.abs(gradient)))

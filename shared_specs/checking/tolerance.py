@@ -49,7 +49,7 @@ class Points:
 
     @property
     def rounding(self) -> Rounding | None:
-        """Of the operations at these points; what is computed of frozen arguments alone stays, because the result jumps there."""
+        """Rounding of the operations at these points, except operations on frozen arguments alone, where the result jumps."""
         return Rounding(self.shares, differing=bool(self.frozen)) if self.shares else None
 
     @property

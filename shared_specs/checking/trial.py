@@ -43,7 +43,7 @@ class Trial:
 
     @property
     def precision(self) -> str:
-        """That of the implementation."""
+        """The precision of the implementation."""
         return self.implementation.precision
 
     @property
@@ -68,7 +68,7 @@ class Trial:
         return self._by_framework(row).eager
 
     def uncompiled(self, row: Row) -> Implementation:
-        """For variations on a row: where XLA is to run it, it has run the row itself."""
+        """For variations of a row: if XLA runs it, it has run the row itself."""
         return self.implementation if row.traced else self.implementation.eager
 
     def _by_framework(self, row):

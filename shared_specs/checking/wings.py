@@ -50,7 +50,7 @@ def check_in_processes(topics: Sequence[str], backends: Sequence[str], jobs: int
 
 
 def check_wings(topic: str, backends: Sequence[str], compiled: bool = False) -> "list[Result]":
-    """What one process does: all rows of one topic."""
+    """The work of one process: all rows of one topic."""
     from shared_specs.checking.check import check_topic, forget, rows_to_compile
     from shared_specs.checking.reference import wing
 

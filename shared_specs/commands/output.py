@@ -1,4 +1,4 @@
-"""What commands print: JSON, and the list of the course."""
+"""Output of commands: JSON, and the list of the course."""
 
 import json
 from typing import TYPE_CHECKING, Any

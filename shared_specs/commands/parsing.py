@@ -61,7 +61,7 @@ def parsed(kind: Any, arguments: Sequence[str], program: str, **options: Any) ->
 
 
 def parsed_with_rest(kind: Any, arguments: Sequence[str], program: str, **options: Any) -> tuple[Any, list[str]]:
-    """What `parsed` returns, and the words that belong to none of its options."""
+    """The result of `parsed`, and the remaining words."""
     return parsed(kind, arguments, program, return_unknown_args=True, **options)
 
 
@@ -86,5 +86,5 @@ def _is_hidden(kind):
 
 
 def _is_rule(line):
-    """Where stdout cannot write UTF-8, tyro draws hyphens, and also a rule under the title."""
+    """If stdout cannot encode UTF-8, tyro draws hyphens, and also a rule under the title."""
     return bool(line) and not line.strip("─╰╯-")

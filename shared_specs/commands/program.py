@@ -14,7 +14,7 @@ USAGE, BAD_DATA, INTERNAL = 2, 3, 1  # exit codes of errors
 def exit_code(
     run: Callable[[], int], arguments: Sequence[str], known: Callable[[Exception], tuple[int, str] | None] = lambda error: None
 ) -> int:
-    """What `run` returns, or the exit code of the error that it raises. With --debug among the arguments, the error is raised.
+    """The result of `run`, or the exit code of its error. With --debug among the arguments, the error is raised.
 
     known(error): the exit code and the line of the program's own errors; None for any other.
     """

@@ -1,4 +1,4 @@
-"""What `check` prints: a table with a line for each topic, then the failures; and the same as data."""
+"""The output of `check`: a table with a line for each topic, then the failures; and the same as data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `show` prints: the functions of a topic with formulas, rows and near misses, its laws and networks."""
+"""The output of `show`: the functions of a topic with formulas, rows and near misses, its laws and networks."""
 
 import inspect
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the specs of diffusion share: schedules, points with answers by hand, networks of operators, and what must be refused."""
+"""Shared cases of the specs of diffusion: schedules, points with answers by hand, networks of operators, and rejections."""
 
 import numpy as np
 

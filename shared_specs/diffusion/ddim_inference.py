@@ -48,7 +48,7 @@ def path(h, top):
 
 
 def length(x):
-    """Of each example's vector."""
+    """The norm of each example's vector."""
     return np.sqrt(np.sum(x**2, axis=1))
 
 

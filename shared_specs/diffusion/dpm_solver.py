@@ -1,4 +1,4 @@
-"""What must hold of DPM-Solver's steps and of the sampler DPM-Solver++ 2M (Lu et al. 2022)."""
+"""Contracts of DPM-Solver's steps and of the sampler DPM-Solver++ 2M (Lu et al. 2022)."""
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def _normal_data(x, level):
 
 
 def _exact(x, start, end):
-    """Where the flow of data N(0, 4) takes x: it keeps its distance in deviations."""
+    """The image of x under the flow of data N(0, 4), which keeps x in units of the deviation."""
     before, after = (1 + 3 * _weights(level)[0] ** 2 for level in (start, end))
     return x * (after / before) ** 0.5
 

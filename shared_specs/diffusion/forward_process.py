@@ -37,7 +37,7 @@ def rejects(function, arrays, times, bad_times=BAD_TIMES | TOO_FEW):
 
 
 def variances(function, *times):
-    """What a jump keeps and adds: the squares of its images of x = 1 without noise, and of noise 1 without x."""
+    """The variances that a jump keeps and adds: its squared images of x = 1 without noise, and of noise 1 without x."""
     one, zero = np.ones(len(times[0])), np.zeros(len(times[0]))
     return function(one, *times, zero, SCHEDULE) ** 2, function(zero, *times, one, SCHEDULE) ** 2
 

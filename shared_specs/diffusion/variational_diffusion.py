@@ -31,7 +31,7 @@ def signal_and_noise(f, log_snr):
 
 
 def share_of(f, t, s):
-    """How much of z_t is in z_s: the posterior's mean at z = 1 and data 0."""
+    """The weight of z_t in z_s: the posterior's mean at z = 1 and data 0."""
     return f.posterior(np.ones(len(t)), np.zeros(len(t)), t, s)[0]
 
 

@@ -1,4 +1,4 @@
-"""What the specs about restricted Boltzmann machines share: small machines, and all states of a layer."""
+"""Shared cases of the specs on restricted Boltzmann machines: small machines, and all states of a layer."""
 
 import numpy as np
 

@@ -57,7 +57,7 @@ def _minibatch(**changed):
 
 
 def _rows_of_refusals():
-    """What a step and a chain both refuse."""
+    """Inputs rejected by both a step and a chain."""
     for function, of, noise in (("langevin_step", _chain, "noise"), ("langevin_sample", _chains, "noises")):
         yield Rejects(function, "another batch of noise", of(**{noise: zeros(*[3][: noise == "noises"], 4, 2)}), blames=noise)
         yield Rejects(function, "step size 0", of(step_size=0.0), blames="step_size")

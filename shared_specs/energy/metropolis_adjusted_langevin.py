@@ -45,7 +45,7 @@ def _density(f):
 
 
 def _stays(f, x, noise, uniforms):
-    """Whether those who are rejected have not moved by a bit, and those who are accepted have."""
+    """Whether rejected states are bitwise unchanged, and accepted states have moved."""
     after, accepted = f.step(x, noise, uniforms, quartic, step_size=0.15)
     return (after == x).all(1) == ~np.asarray(accepted, bool)
 

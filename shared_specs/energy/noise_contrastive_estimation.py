@@ -11,7 +11,7 @@ FAR_AND_LESS_FAR = [*FAR, [-21.0, 21.0, -1e-3]]
 
 
 def _probability(f, log_data, log_noise, ratio):
-    """What the model that is the data's own law gives to data."""
+    """The probability of data under a model equal to their distribution."""
     return np.exp(-f.data_loss(f.log_odds(log_data, log_noise, noise_ratio=ratio)))
 
 

@@ -12,7 +12,7 @@ STOPPED = "u' and v are constants"
 
 
 def _slope(f, weight, u):
-    """That of the entries of W / s, added up, where the slope of s is u' v^T."""
+    """The gradient of the sum of the entries of W / s, with that of s being u' v^T."""
     normalized, new, sigma = f.spectral_normalization_step(weight, u)
     v = weight.T @ u / np.linalg.norm(weight.T @ u)
     return 1 / sigma - normalized.sum() / sigma * np.outer(new, v)

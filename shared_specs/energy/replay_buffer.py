@@ -19,7 +19,7 @@ def _written(**changed):
 
 
 def _rows_of_refusals():
-    """What drawing and writing both refuse."""
+    """Inputs rejected by both drawing and writing."""
     for function, of, batch in (("sample", _drawn, "fresh"), ("update", _written, "samples")):
         yield Rejects(function, "an index behind the last", of(indices=np.array([0, 1, 6, 2])), blames="indices is 6")
         yield Rejects(function, "a negative index", of(indices=np.array([0, -1, 1, 2])), blames="indices is -1")

@@ -17,7 +17,7 @@ HUNDREDS = np.array([[200, 100], [255, 45], [150, 150]])  # bytes with sums abov
 
 
 def _ends_at(successes, trials, z):
-    """Where the usual quadratic formula has the ends."""
+    """The ends by the usual quadratic formula."""
     k, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
     half = z * np.sqrt(k * (n - k) / n + z**2 / 4)
     return (k + z**2 / 2 - half) / (n + z**2), (k + z**2 / 2 + half) / (n + z**2)

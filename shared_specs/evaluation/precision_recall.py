@@ -22,7 +22,7 @@ CORNERS, OTHER_CORNERS, RADII = bits(272, 64), bits(260, 64), np.where(np.arange
 
 
 def _squared_distances(x, y):
-    """Of corners: in how many coordinates they differ."""
+    """Squared distances of corners: the number of coordinates that differ."""
     return x @ (1 - y).T + (1 - x) @ y.T
 
 

@@ -1,4 +1,4 @@
-"""What the specs of flows share: the laws of every invertible map, and grids on which a density sums to one."""
+"""Shared cases of the specs of flows: the laws of every invertible map, and grids on which a density sums to one."""
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def turned_over(x):
 
 
 def shift(kept):
-    """What a coupling layer adds: a function of the entries that pass, other for each entry."""
+    """The shift of a coupling layer: a function of the entries that pass, different for each entry."""
     return kept[:, 2:3] / 2 + (kept[:, :1] + kept[:, 1:2]) ** 2 / 4 + kept / 8 + 0.3
 
 

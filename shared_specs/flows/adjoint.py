@@ -29,7 +29,7 @@ def led(x, time, parameters):
 
 
 def falling(x, time, parameters):
-    """To the origin, 40 times as fast as it is far."""
+    """Toward the origin, at 40 times the distance."""
     return -40 * parameters[0] * x
 
 

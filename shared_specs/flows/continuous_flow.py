@@ -84,7 +84,7 @@ def _total_mass(f, h):
 
 
 def _refused(function, **regular):
-    """What every function of a path refuses."""
+    """Inputs rejected by every function of a path."""
     bad = {
         "one time": {"times": [0.5]},
         "there and back": {"times": [0.0, 1.0, 0.5]},

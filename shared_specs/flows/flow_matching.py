@@ -56,7 +56,7 @@ def _losses(f, x, data, time, model):
 
 
 def _gap(f, x, data, time, model):
-    """What the loss on pairs has above the squared distance from the marginal velocity, given the place."""
+    """The excess of the loss on pairs over the squared distance from the marginal velocity, given the position."""
     losses, weights = _losses(f, x, data, time, model)
     distance = model(x, time) - f.marginal_velocity(x, data, time)
     return (weights * losses).sum(1) - (distance**2).sum(1)

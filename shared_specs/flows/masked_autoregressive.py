@@ -23,7 +23,7 @@ def _bent(x):
 
 
 def _smooth(x):
-    """Those of two entries, small enough for a grid."""
+    """Parameters of two entries, small enough for a grid."""
     bend = _places(x) * x[:, :1] / (2 + x[:, :1] ** 2 / 5)
     return bend, bend / 4
 

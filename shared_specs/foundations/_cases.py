@@ -1,4 +1,4 @@
-"""What the specs of f-divergences share: how a case names its divergence, and which divergences must be refused."""
+"""Shared cases of the specs of f-divergences: names of cases, and divergences that must be rejected."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ BAD_DIVERGENCES = {
 
 
 def name_of(divergence, alpha):
-    """What the cases of a divergence are called."""
+    """The names of the cases of a divergence."""
     return divergence if alpha is None else f"{divergence} {alpha:g}"
 
 

@@ -16,7 +16,7 @@ class UnknownName(Exception):
 
 @dataclass
 class Judged:
-    """What was compared, and what was not.
+    """The results of a comparison, and the parts that were not compared.
 
     not_judged: short phrases for the verdict line. remarks: the same in full. touched: the topics that the file has part in.
     """

@@ -169,7 +169,7 @@ def keep_from_answers(repository: str, own: Sequence[str]) -> None:
 
 
 def limit_memory(extra: int) -> None:
-    """What the process has mapped now, and so many bytes more; no core dump; no large file."""
+    """Limits: the memory mapped now plus this many bytes; no core dump; no large file."""
     with open("/proc/self/statm") as statm:
         mapped = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + extra, mapped + extra))

@@ -108,7 +108,7 @@ def _with_helpers(function, module):
 
 
 def _differentiates(function, module):
-    """Whether a function asks jax for derivatives, itself or by a helper of its module."""
+    """Whether a function uses jax's derivatives, directly or by a helper of its module."""
     parts = (part for node in _with_helpers(function, module) for part in ast.walk(node) if isinstance(part, ast.Attribute))
     return any(part.attr in DERIVATIVES and ast.unparse(part.value) == "jax" for part in parts)
 

@@ -42,7 +42,7 @@ class NotOffered(MissingFunction):
 
 
 class Offered:
-    """What a module offers of one topic: functions and networks by the contracts' names, each function with its backend."""
+    """A module's content for one topic: functions and networks by the contracts' names, each function with its backend."""
 
     def __init__(self, module: ModuleType, topic: str, rows: Sequence[Row], terms: Terms) -> None:
         self.topic, self.terms, self.rows = topic, terms, rows
@@ -114,14 +114,14 @@ class Foreign:
 
     @property
     def backend(self) -> "_Named":
-        """Of the row's function; of a law, what its functions may be in."""
+        """Backend of the row's function; for a law, the backends common to its functions."""
         found = self._offered.backends
         names = sorted(set(found.values())) if self._name is None else [found.get(self._name, "unknown")]
         return _Named("+".join(names) or "unknown")
 
     @property
     def has_gradients(self) -> bool:
-        """Whether the row's function can be differentiated, and is to be."""
+        """Whether gradients of the row's function are available and compared."""
         name = self._offered.backends.get(self._name)
         return name is not None and backend(name).has_gradients and not self._offered.terms.values_only
 
@@ -166,7 +166,7 @@ class Foreign:
 
     @contextlib.contextmanager
     def _guarded(self, name):
-        """Whatever a user's function raises becomes a verdict in one line; a ValueError stays one where it is requested."""
+        """Turn exceptions of a user's function into a one-line verdict; a requested ValueError is kept."""
         try:
             with limited(self._offered.terms.memory):
                 yield

@@ -1,4 +1,4 @@
-"""What `grade` prints: a line for each function, with its mark and the most informative failure.
+"""The output of `grade`: a line for each function, with its mark and the most informative failure.
 
 Values (with gradients and laws) and checks of bad input are marked separately; values decide.
 """
@@ -62,7 +62,7 @@ def marks_of(topic: str, functions: Sequence[str], results: Sequence[Result]) ->
 
 
 def passes(results: Sequence[Result], strict: bool = False) -> bool:
-    """Whether every value holds; strict: and what is at the edge of a precision, and all bad input is refused."""
+    """Whether every value passes; strict: also edge cases of precision and the rejection of all bad input."""
     judged = [r for r in results if strict or r.word != "Rejects" and not r.edge]
     return bool(judged) and all(r.passed for r in judged)
 
@@ -145,7 +145,7 @@ def _fault(topic, rows, result):
 
 
 def _label(result):
-    """What a fault that does not count in the mark is a fault of."""
+    """The category of a fault that does not count in the mark."""
     return "input check: " if result.word == "Rejects" else "at the edge of a precision: " if result.edge else ""
 
 

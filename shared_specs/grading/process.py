@@ -62,7 +62,7 @@ LOADING = 60.0  # seconds to start Python and a framework
 
 @dataclass(frozen=True)
 class Limits:
-    """What a graded file may use. Seconds, bytes."""
+    """Limits of a graded file, in seconds and bytes."""
 
     call_seconds: float = 20.0
     total_seconds: float = 300.0
@@ -245,7 +245,7 @@ class Worker:
 
 
 def _importable():
-    """Where the worker's imports are found: as here, but for folders that hold the repository's packages, unless as installed."""
+    """The worker's import path: the current one without folders of the repository's packages, except installed ones."""
     for entry in sys.path:
         path = Path(entry).resolve() if entry else REPOSITORY
         installed = path.name in ("site-packages", "dist-packages")

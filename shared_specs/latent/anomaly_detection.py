@@ -27,7 +27,7 @@ def _all_three(f, scores, labels):
 
 
 def _above_and_at(f, reference):
-    """Whether at most the rate is above each threshold, and more than the rate is at it or above."""
+    """Whether the share above each threshold is at most the rate, and the share at or above it exceeds the rate."""
     thresholds = [(rate, f.threshold_at_false_positive_rate(reference, rate=rate)) for rate in (0.0, 0.2, 0.5, 0.6, 0.99)]
     return np.array([(np.mean(reference > t) <= rate, np.mean(reference >= t) > rate) for rate, t in thresholds])
 

@@ -1,4 +1,4 @@
-"""What the specs of reinforcement learning share: random processes, and one small enough to be solved by hand."""
+"""Shared cases of the specs of reinforcement learning: random processes, and a process solved by hand."""
 
 import numpy as np
 

@@ -53,7 +53,7 @@ def _certain(values):
 
 
 def _summed_updates(f, value, rewards):
-    """What the transitions of the route add to a value, each of them to the same one."""
+    """Updates of a single value by the transitions of the route."""
     steps = zip((0, 1, 2, 0), rewards, (1, 2, 0, 2), (False, False, True, False), strict=True)
     return sum(
         f.td_update(value, np.array(s), r, np.array(t), np.array(end), discount=0.5, step_size=0.1) - value

@@ -1,4 +1,4 @@
-"""What the specs of state-space models share."""
+"""Shared cases of the specs of state-space models."""
 
 
 def step_by_step(network, tokens, **more):

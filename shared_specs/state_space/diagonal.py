@@ -246,12 +246,12 @@ def _squared(real, imaginary):
 
 
 def _toeplitz(f, output_weights, log_step, log_negative_real, imaginary, skip):
-    """Of the second channel, for five steps."""
+    """The Toeplitz matrix of the second channel, for five steps."""
     kernel = f.diagonal_kernel(output_weights, log_step, log_negative_real, imaginary, length=5)[1]
     return sum(k * np.eye(5, k=-lag) for lag, k in enumerate(kernel)) + skip[1] * np.eye(5)
 
 
 def _half_of_the_squares(order):
-    """Of the entries of the skew part; with the other half, they are the sum over all eigenvalues, positive and negative."""
+    """Sum over the entries of the skew part: with the other half, the sum over all eigenvalues, positive and negative."""
     squares = 2 * np.arange(order) + 1.0
     return np.tril(np.outer(squares, squares) / 4, -1).sum()

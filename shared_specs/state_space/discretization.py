@@ -191,7 +191,7 @@ def _gram(matrix):
 
 
 def _maps(z):
-    """What becomes of an eigenvalue, by rule."""
+    """The discretized eigenvalue, by rule."""
     return np.stack([1 + z, 1 / (1 - z), (1 + z / 2) / (1 - z / 2), np.exp(z)])
 
 

@@ -84,7 +84,7 @@ def pair(first, second):
 
 
 def begins(channels, states):
-    """How the parameters of a block begin: steps from 0.001 to 0.1, decays -1, -2, ..."""
+    """Initialization of the parameters of a block: steps from 0.001 to 0.1, decays -1, -2, ..."""
     steps = np.geomspace(1e-3, 1e-1, channels)
     return {
         "*norm.weight": begins_at(1),

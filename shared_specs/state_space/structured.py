@@ -163,7 +163,7 @@ def _in_eigenvectors(f, c):
 
 
 def _real_kernel(a, b, c, step_size, length):
-    """By the powers of the bilinear rule's matrix."""
+    """The kernel by powers of the bilinear rule's matrix."""
     system, state = np.eye(len(a)) - step_size / 2 * a, np.linalg.solve(np.eye(len(a)) - step_size / 2 * a, step_size * b)
     kernel = []
     for _ in range(length):

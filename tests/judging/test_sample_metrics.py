@@ -91,7 +91,7 @@ def test_sounds_are_judged_by_a_classifiers_features(monkeypatch):
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):  # as they are judged
         compared, found = sample_metrics(by_class(higher), None, *data, seeded())
     distance = found["frechet_audio_distance"]
-    assert compared.startswith("of 78 sounds the hidden layer of a network of log-mel columns that tells the class of 100% of")
+    assert compared.startswith("of 78 sounds the hidden layer of a network of log-mel columns that recognizes 100% of")
     assert distance["real"].high < distance["samples"].low
     assert 5 * distance["real"].value < distance["samples"].value < distance["baseline"].value / 10
 

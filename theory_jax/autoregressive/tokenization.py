@@ -101,7 +101,7 @@ def decode_byte_pairs(tokens, merges):
 
 
 def _cut(padded, there):
-    """What is there of an array that is padded at its end."""
+    """The valid part of an array that is padded at its end."""
     return jnp.asarray(np.asarray(padded)[: np.count_nonzero(there)])
 
 

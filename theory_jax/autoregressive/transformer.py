@@ -171,7 +171,7 @@ class DecoderTransformer(nnx.Module):
         return decoder_logits(tokens, self.parameters(), heads=self.heads)
 
     def hidden(self, tokens):
-        """What the head is applied to, [B, T] -> [B, T, E]: the logits, with the identity for the head."""
+        """The input of the head, [B, T] -> [B, T, E]: the logits with the identity as head."""
         identity = jnp.eye(self.token_embedding.features)
         return decoder_logits(tokens, self.parameters() | {"output_weight": identity}, heads=self.heads)
 

@@ -1,1 +1,1 @@
-"""What a lecture is, and how each of its lines is executed: notation, chains, steps, bridges, mutants. In SymPy and JAX."""
+"""Lectures and the execution of their lines: notation, chains, steps, bridges, mutants. In SymPy and JAX."""

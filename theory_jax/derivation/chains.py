@@ -21,7 +21,7 @@ RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
 
 
 class Verdict(NamedTuple):
-    """What the execution of one line gave."""
+    """The result of executing one line."""
 
     words: str  # "derived for all ...", "checked at 40 points", or why it failed
     passed: bool
@@ -202,7 +202,7 @@ class Valley:
         return (self.expression, self.touches, *self.wrong.values())
 
     def claims(self):
-        """What is shown, as LaTeX: the value and the slope at the place, and the slope's sign elsewhere."""
+        """The claims as LaTeX: the value and the slope at the place, and the slope's sign elsewhere."""
         place, t = latex(self.touches), latex(self.t)
         yield rf"{latex(self.expression)} = 0 \quad\text{{at}}\quad {t} = {place}"
         factor = self.factor()
@@ -251,7 +251,7 @@ class Assumption:
         return instance(self, self.expression, self.about, others)
 
     def expressions(self):
-        """What is written."""
+        """The expressions of the assumption."""
         return (self.expression,)
 
 

@@ -22,7 +22,7 @@ SEPARATED = 1e-9  # a relative difference that no rounding of 16 digits explains
 
 
 class Ground:
-    """How many states every index has, and the symbols that stand for the numbers that are not defined by others.
+    """The number of states of every index, and symbols for the numbers that are not defined by others.
 
     between: the open interval (low, high) of numbers that are bounded on both sides.
     """

@@ -1,4 +1,4 @@
-"""What each kind of step compares, and what it refuses to compare.
+"""The comparison of each kind of step, and the comparisons that it rejects.
 
 A body returns labeled sides: Sides, BoundSides or SampleSides. Each may name wrong forms: by the mistake, what it would put in
 place of the second side (of a bound: a function of both sides). Every one must be refused.

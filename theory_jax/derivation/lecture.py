@@ -67,7 +67,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one claim: of a step, or of one line of another part.
+    """The result of one claim: of a step, or of one line of another part.
 
     words: what was done, "derived for all ...". residual is None where there is no number to give; error is empty if it passed.
     mistakes: the wrong forms that a step names and refused, in words; those of other parts are data.
@@ -225,7 +225,7 @@ class Derivation(Setting):
         return results
 
     def lacking(self):
-        """What a lecture of the course must have and this one has not, in words."""
+        """The missing required parts of this lecture, in words."""
         for name in ("module", "question", "setting", "answer", "limits", "sources"):
             if not getattr(self, name):
                 yield f"it has no {name}="

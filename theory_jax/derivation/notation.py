@@ -27,7 +27,7 @@ class Index(sympy.Symbol):
 
 
 class Family(sympy.AtomicExpr):
-    """What the entries of one name have in common. place: the module and the number of the symbol, which tell equal names apart.
+    """The shared part of the entries of one name. place: module and number of the symbol, which distinguish equal names.
 
     An atom, as SymPy's Symbol is. With the indices and the definition among its arguments, p_k with another index in place of k
     would belong to another family, and a substitution would change a definition although the page still prints its name. It is a

@@ -15,7 +15,7 @@ Fraction = tuple[PolyElement, dict[PolyElement, int]]
 
 
 def is_zero(expression: sympy.Expr) -> bool | None:
-    """Whether the expression is zero for all values of its symbols; None if that is not known.
+    """Whether the expression is zero for all values of its symbols; None if unknown.
 
     True and False are answers about rational functions; with square roots the answer is True or None.
     """

@@ -38,7 +38,7 @@ class Nonnegative(Node):
 
     @property
     def precedence(self):
-        """As the expression, unless it is printed by a name."""
+        """The precedence of the expression, or that of an atom if it is printed by a name."""
         return PRECEDENCE["Atom"] if self.name else precedence(self.args[0])
 
     @property
@@ -48,7 +48,7 @@ class Nonnegative(Node):
 
     @property
     def name(self):
-        """How it is printed, with places for the others."""
+        """The name under which it is printed, with places for the others."""
         return self.args[2].name
 
     @property

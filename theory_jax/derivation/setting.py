@@ -118,7 +118,7 @@ class Setting:
         self.symbols.append(Symbol(*symbol, place=len(self.parts)))
 
     def ground(self):
-        """Where definitions are executed."""
+        """The ground on which definitions are executed."""
         return Ground(sizes=self.sizes, between=self.between)
 
     # ------------------------------------------------------------------------------------------------ what is refused

@@ -29,7 +29,7 @@ class UnspecifiedFunction(sympy.Expr):
 
     @property
     def orders(self):
-        """How often it is differentiated by each argument."""
+        """The order of the derivative in each argument."""
         return tuple(map(int, self.args[1]))
 
     @property

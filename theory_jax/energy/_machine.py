@@ -1,4 +1,4 @@
-"""What the topics about restricted Boltzmann machines share: the checks of their arrays, and all states of a layer."""
+"""Shared parts of the topics on restricted Boltzmann machines: checks of arrays, and all states of a layer."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -85,7 +85,7 @@ def gaussian_mixture_energy(x, means, log_vars, log_weights):
 
 
 def _lowest(energies):
-    """What is subtracted before a small temperature divides: a constant that cancels, so it needs no gradient."""
+    """The offset subtracted before the division by a small temperature: it cancels, so it needs no gradient."""
     return jax.lax.stop_gradient(jnp.min(energies, axis=1))
 
 

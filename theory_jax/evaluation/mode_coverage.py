@@ -122,7 +122,7 @@ def birthday_support_estimate(*, sample_size, collision_probability):
 
 
 def _counts(assignments, num_modes):
-    """How many samples each mode has."""
+    """Number of samples of each mode."""
     require_at_least(1, num_modes=num_modes)
     require_rank(1, assignments=assignments)
     require_integers(assignments=assignments)

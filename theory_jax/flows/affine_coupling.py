@@ -130,7 +130,7 @@ def _masks(shape, layers):
 
 
 def _mask(*, shape, flip):
-    """What passes of a flattened example."""
+    """The entries of a flattened example that pass unchanged."""
     if len(shape) == 1:
         return alternating_mask(dim=shape[0], flip=flip)
     return jnp.broadcast_to(checkerboard_mask(height=shape[1], width=shape[2], flip=flip), shape).reshape(-1)

@@ -116,7 +116,7 @@ def _classes(scores, labels):
 
 
 def _flagged(scores, kind):
-    """How many of a kind are flagged at each score: [N]"""
+    """Number of examples of a kind flagged at each score: [N]"""
     return jnp.asarray(scores >= scores[:, None], scores.dtype) @ kind
 
 

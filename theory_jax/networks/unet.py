@@ -116,7 +116,7 @@ class UNet2d(nnx.Module):
         return jnp.moveaxis(self.output(jax.nn.silu(self.norm(h))), -1, 1)
 
     def _embed(self, x, t, label):
-        """What every block reads of time and class: [B, E]."""
+        """The embedding of time and class for every block: [B, E]."""
         first, second = self.time
         embedding = second(jax.nn.silu(first(sinusoidal_time_embedding(t.astype(x.dtype), dim=self.base_channels))))
         if self.label is not None:

@@ -57,7 +57,7 @@ def plain(words):
 
 
 def linked(rests_on, links):
-    """What a part rests on, with links to the parts of the same page, and to the pages of other lectures and lemmas."""
+    """The premises of a part, with links to the parts of the same page, and to the pages of other lectures and lemmas."""
 
     def led(found):
         return f'in <a href="{links[found[1]]}">{found[1]}</a>' if found[1] in links else found[0]

@@ -125,7 +125,7 @@ def _begins_a_term(before, node):
 
 
 def _step(node):
-    """How much deeper in parentheses a line is behind the node; a closing one may bear an index or an exponent."""
+    """Change of the depth of parentheses after the node; a closing one may have an index or an exponent."""
     if node.tag in ("msub", "msup", "msubsup"):
         node = node[0]
     return (node.text in OPENING) - (node.text in CLOSING) if node.tag == "mo" else 0

@@ -9,7 +9,7 @@ from theory_jax.derivation.typeset import latex
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is wrong, in words, and the wrong formula in LaTeX with its relation to the line above; of a step only the words."""
+    """A mistake in words, and the wrong formula in LaTeX with its relation to the line above; for a step only the words."""
 
     label: str
     latex: str = ""
@@ -17,12 +17,12 @@ class Mistake:
 
 
 def of_line(line):
-    """Those of a line of a chain."""
+    """The mistakes of a line of a chain."""
     return tuple(Mistake(label, latex(form), line.relation) for label, form in line.wrong.items())
 
 
 def of_part(part, results):
-    """Those of a bridge, a lemma about one number, or a step that was run; a chain's are those of its lines."""
+    """The mistakes of a bridge, a lemma about one number, or an executed step; those of a chain are at its lines."""
     if isinstance(part, Bridge):
         return tuple(Mistake(label, written(_different(form, part.expression))) for label, form in part.wrong.items())
     if isinstance(part, Valley):
@@ -31,12 +31,12 @@ def of_part(part, results):
 
 
 def lead(mistakes):
-    """What the page calls them."""
+    """Their title on the page."""
     return "A common mistake" if len(mistakes) == 1 else "Common mistakes"
 
 
 def _different(form, expression):
-    """Of several expressions those that are wrong."""
+    """The wrong ones of several expressions."""
     if not isinstance(form, tuple):
         return form
     wrong = tuple(part for part, right in zip(form, expression, strict=True) if part is not None and part != right)

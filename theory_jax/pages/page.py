@@ -1,4 +1,4 @@
-"""What a page of a derivation shows, whatever it is written in: the parts in order, numbered, with what their execution gave."""
+"""The content of a derivation's page in any format: the parts in order, numbered, with their results."""
 
 import ast
 import inspect
@@ -228,7 +228,7 @@ def _rows(part, form, results):
 
 
 def _words(part, results):
-    """What was done for a part, in one line: of a chain the words of all lines together."""
+    """The verdict of a part in one line; for a chain those of all lines."""
     words = [result.words for result in results if result.passed]
     if isinstance(part, Assumption):
         return "assumed, not executed"
@@ -307,7 +307,7 @@ def functions_of(bridge):
 
 
 def kind(result):
-    """What was done for one claim: one of DONE, or "refused" for what the derivation lacks."""
+    """The verdict of one claim: one of DONE, or "refused" for missing parts of the derivation."""
     part = result.part
     if isinstance(part, Step):
         return OF_STEPS.get(part.kind, "checked")
@@ -317,7 +317,7 @@ def kind(result):
 
 
 def summary(results):
-    """How many claims were derived, enumerated, checked, ..., or how many failed."""
+    """Numbers of claims derived, enumerated, checked, ..., or failed."""
     if failed := sum(not result.passed for result in results):
         return f"{failed} of {len(results)} claims FAILED"
     counts = Counter(map(kind, results))

@@ -98,7 +98,7 @@ def _summary(derivation, results):
 
 
 def _lines(results, page):
-    """For every result the part on the page, and the line of the chain, with the one above the first line."""
+    """The part of the page for every result, and the line of the chain, counted from the one above the first line."""
     items = {id(item.part): item for item in page.items}
     seen = Counter()
     for result in results:

@@ -186,7 +186,7 @@ class _Printer:
             self.error(error)
 
     def mistakes(self, mistakes, indent):
-        """What is wrong with them, and the wrong formulas if all of it fits in one line; the HTML page has them all."""
+        """Descriptions of the mistakes, with the wrong formulas if they fit in one line; the HTML page has them all."""
         if mistakes:
             formulas = [to_unicode(f"{mistake.relation} {mistake.latex}") for mistake in mistakes]
             labels = (mistake.label + f": {words}" * bool(words) for mistake, words in zip(mistakes, formulas, strict=True))
@@ -254,7 +254,7 @@ def _break(text, width):
 
 
 def print_summary(records, computed_by, *, console=None):
-    """Of several topics one line each: claims, time, verdict. Then what computed JAX's operations."""
+    """One line for each of several topics: claims, time, verdict. Then the backend of JAX's operations."""
     console = console or console_of_the_page()
     if len(records) > 1:
         _print_table(console, records)

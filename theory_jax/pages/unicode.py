@@ -90,7 +90,7 @@ def _in_one_line(claim):
 
 
 def _closing(text, start):
-    """Where the group ends that begins with the brace at `start`."""
+    """The end of the group that begins with the brace at `start`."""
     depth = 0
     for at in range(start, len(text)):
         depth += (text[at] == "{") - (text[at] == "}") if text[at - 1 : at] != "\\" else 0

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 
 def is_cut(log_ratio, advantages, low, high):
-    """Where the ratio is above 1 + high and A > 0, or below 1 - low and A < 0."""
+    """Mask: the ratio is above 1 + high and A > 0, or below 1 - low and A < 0."""
     # of Python's numbers: a scalar of NumPy would make float64 of the comparison
     above, below = log_ratio > math.log1p(high), log_ratio < math.log1p(-low)
     return jnp.where(advantages > 0, above, (advantages < 0) & below)

@@ -147,5 +147,5 @@ def _require_positive_definite(fisher):
 
 
 def _is_positive(eigenvalues):
-    """Of eigenvalues in ascending order."""
+    """Whether eigenvalues, in ascending order, are positive beyond rounding."""
     return eigenvalues > len(eigenvalues) * np.finfo(eigenvalues.dtype).eps * eigenvalues[-1]

@@ -68,7 +68,7 @@ def transfer_function(frequencies, a, b, c, d):
 
 
 def _exponential(matrices):
-    """Of each matrix: the series of a part of it that is small enough, squared until the part is the whole."""
+    """Exponential of each matrix by scaling and squaring of the series."""
     norms = jax.lax.stop_gradient(jnp.max(jnp.sum(jnp.abs(matrices), axis=-1), axis=-1))[:, None, None]
     halvings = jnp.ceil(jnp.log2(jnp.maximum(norms, 0.5))) + 1
     part = matrices * 2.0**-halvings

@@ -156,11 +156,11 @@ class Dcgan(nn.Module):
         return self.discriminator(images).float()
 
     def _asked(self, count):
-        """Conditions of fakes without a batch: none."""
+        """Placeholders for the conditions of `count` fakes."""
         return torch.arange(count, device=self.statistics.loss.device)
 
     def _made(self, asked):
-        """The same number of fakes."""
+        """One fake for each entry of `asked`."""
         noise = torch.randn((len(asked), self.recipe.latent), generator=self.generator, device=asked.device)
         return self.generator_network(noise)
 

@@ -87,7 +87,7 @@ class Inversion(nn.Module):
         return turn(phase, self._logits, real, self.generator_network(code), self.recipe, self.statistics)
 
     def evaluate(self, data):
-        """Reconstruction errors of held-out and of generated images by each inversion method."""
+        """PSNR of held-out and of generated images after each inversion method."""
         real = self._held_out(data, self.recipe.inverted)
         codes = self._codes(len(real))
         fakes = self._made(codes)

@@ -81,7 +81,7 @@ class MixturePixelCNN(GatedStacks):
         return logits[:, 0], means.unbind(1), log_scales.clamp(min=_NARROWEST).unbind(1), coefficients.tanh().unbind(1)
 
     def _mean(self, means, coefficients, x, color):
-        """Parameters of one color, given the values x [B, C, H, W] of the earlier ones."""
+        """Means of one color, given the values x [B, C, H, W] of the earlier ones."""
         mean = means[color]
         for (later, earlier), coefficient in zip(self.pairs, coefficients, strict=True):
             if later == color:

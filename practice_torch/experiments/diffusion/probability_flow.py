@@ -196,7 +196,7 @@ class FlowExperiment(nn.Module):
         return (2 * integral / (least + (least**2 + 2 * rise * integral).sqrt())).clamp(max=1.0)  # which rounding may exceed
 
     def _bits(self, log_density):
-        """Bits per dimension of each image from its density on [-1, 1], [B]: that on [0, 1] is larger by 2 per pixel."""
+        """Bits per dimension of each image from its density on [-1, 1], [B]: that on [0, 1] is 2 times larger per pixel."""
         dimensions = math.prod(self.shape)
         return bits_per_dimension(log_density + dimensions * math.log(2), dim=dimensions, num_levels=self.recipe.num_levels)
 
