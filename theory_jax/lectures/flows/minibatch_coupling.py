@@ -45,8 +45,7 @@ derivation = Derivation(
     "assignment and random pairs; Sinkhorn's iteration finds it, in a number of steps that grows exponentially with the ratio of "
     "cost and regularization. A batch goes only a part of the way from random pairs to optimal transport.",
     limits=(
-        "That an optimal plan may be taken to be an assignment for every N (Birkhoff's theorem). And in the plane the same order "
-        "is necessary, not sufficient: a regular hexagon that is paired with itself, turned by 60 degrees, has it.",
+        "That an optimal plan may be taken to be an assignment for every N (Birkhoff's theorem).",
         "That Sinkhorn's iteration converges from everywhere. Near the solution, on two pairs, its rate is derived.",
         "How the cost of a batch falls with its size in many dimensions: slowly.",
     ),
@@ -120,6 +119,23 @@ def the_assignment_is_optimal():
     by_sorting = jnp.mean((jnp.sort(noise[:, 0]) - jnp.sort(data[:, 0])) ** 2)
     wrong = {"the permutation inverted": np.array([*inverted, by_sorting])}
     return Sides(left=np.array([*found, by_sorting]), right=np.array([*least, least[-1]]), wrong=wrong)
+
+
+@derivation.exact(
+    r"\left\langle a_i - a_j,\, b_{\pi(i)} - b_{\pi(j)} \right\rangle \ge \tfrac12, \quad \text{and still the cost is } 1, "
+    r"\text{ not } 0",
+    because=r"In the plane the order of pairs is necessary, not sufficient: the corners of a regular hexagon of radius 1, paired "
+    r"with themselves turned by $60°$. No exchange of two partners gains, but turning all of them does.",
+    outcomes=15,
+    role="remark",
+)
+def a_hexagon():
+    corners = np.array([(math.cos(turn * math.pi / 3), math.sin(turn * math.pi / 3)) for turn in range(6)])
+    turned = np.roll(corners, -1, axis=0)
+    cost = np.asarray(squared_distance_matrix(corners, turned))
+    products = [(corners[i] - corners[j]) @ (turned[i] - turned[j]) for i, j in itertools.combinations(range(6), 2)]
+    found = np.array([min(products), np.trace(cost) / 6, cost[np.arange(6), optimal_assignment(cost)].mean()])
+    return Sides(left=found, right=np.array([0.5, 1.0, 0.0]), wrong={"the order is enough": np.array([0.5, 1.0, 1.0])})
 
 
 derivation.say(
