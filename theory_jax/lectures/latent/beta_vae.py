@@ -256,7 +256,7 @@ derivation.chain(
 derivation.say("A batch of $B$ of $n$ data has few of these densities; that of the code's own example is always among them.")
 n = derivation.number("n", "the number of data", "dataset_size", positive=True)
 B = derivation.number("B", "the number of examples in a batch", "batch_size", positive=True)
-u = derivation.number("u", "the density of a code, by the encoder of its own example", positive=True)
+u = derivation.number("u", "the density of a code, by the encoder of the same example", positive=True)
 U = derivation.number("U", "the sum of its densities by the encoders of the other examples", positive=True)
 derivation.chain(
     "The estimated density is right on average",

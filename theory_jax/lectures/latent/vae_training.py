@@ -43,7 +43,7 @@ derivation = Derivation(
     "the loss to blame, when the way that it is descended, and what do warm-up and free bits change?",
     setting=(
         r"The linear VAE: $p(x|z) = \mathcal{N}(Wz + \mu, sI)$ and $q(z|x) = \mathcal{N}(V(x - \mu), \mathrm{diag}\, t)$, "
-        r"where $\mu$ is the mean of the data. It is the one VAE whose loss, likelihood and posterior are all known.",
+        r"where $\mu$ is the mean of the data. Of this VAE the loss, the likelihood and the posterior are known.",
         r"In the chains $x$ and $z$ have one dimension: the numbers $w$ and $V$ are the weights of decoder and encoder, $t$ is "
         r"the variance of the encoder, and the data have mean 0 and variance $\lambda$. That is what happens along one "
         r"principal direction of data in many dimensions.",
@@ -243,7 +243,7 @@ def the_curvature_at_collapse():
 beta = derivation.number(r"\beta", "the weight of the rate", positive=True)
 a = derivation.define("a", plus(1, w**2 / (beta * s)), "what a latent carries against what it is charged", positive=True)
 derivation.chain(
-    "The best variance of a latent whose rate has a weight",
+    "The best variance of a latent if its rate has a weight",
     plus(beta / 2 * plus(t, -1, -log(t)), w**2 * t / (2 * s)),
     equals(
         plus(beta / 2 * log(a), beta / 2 * tangent.at(a * t)),
@@ -334,7 +334,7 @@ derivation.bridge(
     wrong={"the floor applied to the sum": Max(Total(l, R), L * kappa)},
 )
 derivation.bridge(
-    "... whose slope is 1 above the floor and 0 below it: there only the reconstruction decides whether a latent is used",
+    "... with the slope 1 above the floor and 0 below it: there only the reconstruction decides whether a latent is used",
     (1 + sign(R - kappa)) / 2,
     free_bits_kl,
     kl_per_dimension=[R],
@@ -418,7 +418,7 @@ def two_noises(left, middle, right):
 
 
 @derivation.exercise(
-    r"What is the best variance of a latent with $w^2 = 3$ and $s = 1$ whose rate has the weight 2?",
+    r"What is the best variance of a latent with $w^2 = 3$ and $s = 1$ if its rate has the weight 2?",
     r"$\frac{1}{a} = \frac{1}{1 + 3/2} = 0.4$; with the weight 1 it is 0.25.",
 )
 def the_best_variance():
