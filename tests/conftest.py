@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish(session):
-    """What costs a little in each of thousands of tests: collecting garbage, and listening to loggers."""
+    """Turn off small costs in each of thousands of tests: garbage collection, and log handlers."""
     # A seventh of a topic's tests: what was imported is skipped, and there is a collection in 100,000 objects.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)

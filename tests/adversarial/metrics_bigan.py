@@ -1,4 +1,4 @@
-"""Both maps between images and codes: errors by sums over pixels, what codes know by scikit-learn."""
+"""Both maps between images and codes: errors by sums over pixels, probes of codes by scikit-learn."""
 
 import torch
 

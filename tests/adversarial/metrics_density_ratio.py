@@ -22,7 +22,7 @@ def draws(e, count):
 
 
 def odds(e):
-    """How many more of the training draws are of p."""
+    """The excess of training draws from p."""
     of_p = round(e.recipe.share * e.recipe.batch_size)
     return of_p / (e.recipe.batch_size - of_p)
 

@@ -28,7 +28,7 @@ def descended(e, images, start, mask=None):
 
 
 def codes(e, images):
-    """By each way to a code."""
+    """The metric for each inversion method."""
     guess = e.encoder(images)
     zero = torch.zeros(len(images), e.recipe.latent)
     return {"regression": guess, "descent": descended(e, images, zero), "both": descended(e, images, guess)}

@@ -44,7 +44,7 @@ def _running(**how):
 
 
 def _overlap(length, kernel, stride):
-    """By convolution, with whatever kernel and stride."""
+    """By convolution, with any kernel and stride."""
     ones = functional.conv_transpose1d(torch.ones(1, 1, length), torch.ones(1, 1, kernel), stride=stride)
     return ones.flatten().long()
 

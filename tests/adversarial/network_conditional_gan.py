@@ -7,7 +7,7 @@ from tests.support.planted_networks import BEGINS, other_epsilon, put, twice_as_
 
 
 def first_class(features, labels, class_embedding, weight, bias):
-    """Whatever the label."""
+    """Ignores the label."""
     return features @ (weight + class_embedding[0]) + bias
 
 

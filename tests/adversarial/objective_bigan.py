@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/bigan minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/bigan, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/conditional_gan minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/conditional_gan, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/dcgan minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/dcgan, by functions with contracts."""
 
 from practice_torch.adversarial.gan import discriminator_loss
 from practice_torch.experiments.training import adversarial_game

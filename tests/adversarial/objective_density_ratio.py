@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/density_ratio minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/density_ratio, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/domain_adversarial minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/domain_adversarial, by functions with contracts."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/gan minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/gan, by functions with contracts."""
 
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
 from practice_torch.experiments.training import adversarial_game

@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/gan_inversion minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/gan_inversion, by functions with contracts."""
 
 from tests.adversarial.objective_gan import game
 from tests.support.objectives import Objective, normal

@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/gradient_penalty minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/gradient_penalty, by functions with contracts."""
 
 from practice_torch.adversarial.gradient_penalty import gradient_penalty, interpolate, one_sided_gradient_penalty
 from tests.support.objectives import Objective, normal, uniform

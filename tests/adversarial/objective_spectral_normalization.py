@@ -1,4 +1,4 @@
-"""What the experiment of adversarial/spectral_normalization minimizes, written with functions that have contracts."""
+"""The objective of the experiment adversarial/spectral_normalization, by functions with contracts."""
 
 from tests.adversarial.objective_dcgan import dcgan
 from tests.support.objectives import Objective

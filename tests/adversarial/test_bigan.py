@@ -1,4 +1,4 @@
-"""What torch's cross-entropy and SciPy's entropies say of the game on pairs, and how its experiment behaves."""
+"""The game on pairs compared with torch's cross-entropy and SciPy's entropies, and the behavior of its experiment."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What torch's cross-entropies and batch norm say of games with labels, and how the conditional experiment behaves."""
+"""Games with labels compared with torch's cross-entropies and batch norm, and the behavior of the conditional experiment."""
 
 import numpy as np
 import pytest

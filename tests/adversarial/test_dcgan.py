@@ -1,4 +1,4 @@
-"""What torch and flax say of batch normalization, and how the convolutional game behaves."""
+"""Batch normalization compared with torch and flax, and the behavior of the convolutional game."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,4 +1,4 @@
-"""What torch's cross-entropy and SciPy say of the adversarial game, and how its experiment behaves."""
+"""The adversarial game compared with torch's cross-entropy and SciPy, and the behavior of its experiment."""
 
 import math
 

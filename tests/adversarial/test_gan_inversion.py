@@ -1,4 +1,4 @@
-"""What SciPy and NumPy say of inversion by optimization, and how its experiment behaves."""
+"""Inversion by optimization compared with SciPy and NumPy, and the behavior of its experiment."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What NumPy, scikit-learn and torch's distributions say of latent regression, and what a trained network estimates."""
+"""Latent regression compared with NumPy, scikit-learn and torch's distributions, and the estimates of a trained network."""
 
 import numpy as np
 import torch

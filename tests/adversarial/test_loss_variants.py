@@ -1,4 +1,4 @@
-"""What torch's losses say of the variants, and what regressions, linear programs and searches find for closed forms."""
+"""The loss variants compared with torch's losses, and closed forms by regressions, linear programs and searches."""
 
 import numpy as np
 import pytest

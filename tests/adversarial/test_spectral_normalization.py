@@ -1,4 +1,4 @@
-"""What NumPy's singular values and torch's own spectral normalization say, and how the network and its experiment behave."""
+"""Spectral normalization compared with NumPy's singular values and torch, and the behavior of the network and its experiment."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What SciPy's linear programs and its distances say of transport, in both wings."""
+"""Transport in both wings compared with SciPy's linear programs and distances."""
 
 import jax.numpy as jnp
 import numpy as np

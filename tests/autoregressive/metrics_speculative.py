@@ -1,4 +1,4 @@
-"""As autoregressive/recurrent, of two models; the chance of an acceptance is what their laws have in common."""
+"""As autoregressive/recurrent, of two models; the probability of acceptance is the overlap of their distributions."""
 
 from tests.autoregressive.metrics_recurrent import TOLERANCE, bits  # noqa: F401
 from tests.support.metrics import mean

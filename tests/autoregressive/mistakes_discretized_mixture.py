@@ -114,7 +114,7 @@ def _swapped(component_uniform, value_uniform, mixture_logits, mean, log_scale, 
 
 
 def _by_edges(component_uniform, value_uniform, mixture_logits, mean, log_scale, *, num_levels):
-    """How many inner edges have a distribution function of at most u."""
+    """Number of inner edges with a distribution function of at most u."""
     right.discretized_logistic_mixture_sample(
         component_uniform, value_uniform, mixture_logits, mean, log_scale, num_levels=num_levels
     )

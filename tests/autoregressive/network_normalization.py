@@ -1,4 +1,4 @@
-"""How the network of the depth study begins; tests/autoregressive/network_position.py has its formula."""
+"""Initialization of the network of the depth study; tests/autoregressive/network_position.py has its formula."""
 
 from shared_specs.rows import Model, begins_at, begins_glorot, begins_normal, given, integers
 from tests.support import tiny

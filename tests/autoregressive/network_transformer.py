@@ -58,7 +58,7 @@ def targets_summed(patch):
 
 
 def hidden_before_the_last_norm(patch):
-    """What is hidden is not normalized."""
+    """Hidden states are not normalized."""
     plain = decoder_transformer.DecoderTransformer.hidden
 
     def hidden(self, tokens):

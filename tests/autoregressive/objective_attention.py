@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/attention minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/attention, by functions with contracts."""
 
 from practice_torch.experiments.autoregressive.attention import TransductionExperiment
 from tests.autoregressive.objective_transformer import nats_per_token

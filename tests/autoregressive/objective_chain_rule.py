@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/chain_rule minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/chain_rule, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/discretized_mixture minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/discretized_mixture, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/normalization minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/normalization, by functions with contracts."""
 
 from tests.autoregressive.objective_transformer import language
 from tests.support.objectives import Objective

@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/pixelcnn minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/pixelcnn, by functions with contracts."""
 
 from tests.autoregressive.objective_transformer import nats_per_token
 from tests.support.objectives import Objective

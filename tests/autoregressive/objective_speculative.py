@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/speculative minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/speculative, by functions with contracts."""
 
 from tests.autoregressive.objective_transformer import language
 from tests.support.objectives import Objective

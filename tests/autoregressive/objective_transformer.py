@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/transformer minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/transformer, by functions with contracts."""
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from tests.support.objectives import Objective

@@ -1,4 +1,4 @@
-"""What the experiment of autoregressive/wavenet minimizes, written with functions that have contracts."""
+"""The objective of the experiment autoregressive/wavenet, by functions with contracts."""
 
 import torch
 

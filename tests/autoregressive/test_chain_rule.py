@@ -1,4 +1,4 @@
-"""What torch.distributions and SciPy say of the chain rule, and what MADE's experiment promises."""
+"""The chain rule compared with torch.distributions and SciPy, and properties of MADE's experiment."""
 
 import dataclasses
 import itertools

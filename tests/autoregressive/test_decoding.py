@@ -86,7 +86,7 @@ def test_filtered_tokens_are_never_drawn(sampler):
 
 
 def test_float32_uniforms_of_zero_and_one_give_tokens_that_are_there():
-    """What torch.rand returns once in sixteen million draws, and what 1 - 1e-16 rounds to."""
+    """0, which torch.rand returns once in sixteen million draws, and 1, to which 1 - 1e-16 rounds."""
     logits = torch.tensor([[-torch.inf, 0.0, 1.0, -torch.inf]]).expand(2, -1)
     ends = torch.tensor([0.0, 1.0])
     assert practice.categorical_from_uniform(logits, ends).tolist() == [1, 2]

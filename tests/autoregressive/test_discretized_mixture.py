@@ -1,4 +1,4 @@
-"""What SciPy, mpmath and torch.distributions say of discretized logistic mixtures."""
+"""Discretized logistic mixtures compared with SciPy, mpmath and torch.distributions."""
 
 import math
 

@@ -50,7 +50,7 @@ def test_both_begin_at_the_same_weights(own_text):
 
 @pytest.mark.parametrize("place", ["pre", "post"])
 def test_gradients_are_weighed_block_by_block(own_text, place):
-    """What backward leaves in the parameters has the norms that the study tells, also of a player that is frozen."""
+    """The gradients after backward have the norms of the study, also for a frozen player."""
     experiment, train, _ = untrained(own_text)
     batch = train.batch(torch.arange(4))
     experiment(batch, place)[0].backward()

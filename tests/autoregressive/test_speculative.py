@@ -1,4 +1,4 @@
-"""What enumeration, SciPy and a generator of random numbers say of speculative decoding, and of texts that are drawn by it."""
+"""Speculative decoding and its texts compared with enumeration, SciPy and simulations."""
 
 import math
 from itertools import product

@@ -113,7 +113,7 @@ def test_the_network_is_residual_blocks_end_to_end(classes, kernel_size):
 
 
 def test_the_blocks_queue_is_that_of_convolution_step():
-    """Its ring holds what the queue holds, and its gates see what convolution_step makes of it."""
+    """Its ring holds what the queue holds, and its gates see the result of convolution_step."""
     block, x = network(kernel_size=3).blocks[1], draw(2, 5, 9)
     (_, expected), weight = block(x.transpose(1, 2)), block.parameters_by_name()
     ring, queues = block.queue(2), [torch.zeros(2, 5, 4, dtype=torch.float64)] * 2

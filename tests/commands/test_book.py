@@ -46,7 +46,7 @@ def page(book):
 
 
 def words_of(html):
-    """What a reader sees, code apart."""
+    """The visible text of a page, without code."""
     article = html[html.index("<article") : html.index("</article>")]
     prose = re.sub(r"(?s)<(script|style|pre|svg)\b.*?</\1>", " ", article)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", prose)).split())

@@ -443,7 +443,7 @@ def test_a_recipe_json_that_does_not_fit(copy):
 
 @pytest.mark.parametrize("command", ["sample", "evaluate", "train --resume", "report"])
 def test_a_recipe_json_of_other_types(copy, command):
-    """As a hand may write it: every value that a command reads is one of another type once."""
+    """As edited by hand: every value that a command reads has another type once."""
     asked = json.loads((copy / "recipe.json").read_text())
     strange = (None, 3, [], [[]], {}, "x")
     changes = [{key: value} for key in ("topic", "recipe", "fields", "data") for value in strange]

@@ -107,7 +107,7 @@ def table(results):
 
 
 class Stopped(BaseException):
-    """What nothing catches."""
+    """An exception that nothing catches."""
 
 
 @pytest.mark.parametrize("name", names())

@@ -241,7 +241,7 @@ for package, *words in commands:
     ],
 )
 def test_a_command_without_its_wing_names_the_extra(extra, listed, refused):
-    """In its own process, in which nothing has imported the wing's libraries; what needs none of them still works."""
+    """In its own process, in which nothing has imported the wing's libraries; commands without them still work."""
     words = repr((MODULES[extra], listed + refused))
     done = subprocess.run([sys.executable, "-c", COMMANDS_WITHOUT, words], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stdout.count("latent/vae") >= len(listed)

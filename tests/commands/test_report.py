@@ -49,7 +49,7 @@ def log(run, rows, tail=""):
 
 
 class Page(HTMLParser):
-    """What a browser would make of it: the text that is seen, the tags, and every address that would be fetched."""
+    """The page as parsed by a browser: the visible text, the tags, and every address that would be fetched."""
 
     def __init__(self, path):
         super().__init__()

@@ -38,7 +38,7 @@ def stopped(tmp_path, number, *words, processes=2):
 
 
 def read(pipe):
-    """What comes next; nothing at the end of the pipe, when no process has it open any more."""
+    """The next line; nothing at the end of the pipe, when no process has it open any more."""
     assert select.select([pipe], [], [], PATIENCE)[0], "a process still waits"
     return os.read(pipe, 100)
 
@@ -76,7 +76,7 @@ def test_processes_are_as_many_as_usable_cores_and_at_most_eight(cores, processe
 
 
 def test_a_second_signal_does_not_disturb_the_first():
-    """What the body puts back is put back, though the user has pressed Ctrl-C again."""
+    """The body's cleanup completes even if the user presses Ctrl-C again."""
     done = []
     with pytest.raises(Stopped, match="stopped by SIGTERM"), unwinding():
         try:

@@ -1,4 +1,4 @@
-"""What the commands print on narrow terminals, in pipes, and on a full disk."""
+"""Output of the commands on narrow terminals, in pipes, and on a full disk."""
 
 import importlib
 import io

@@ -1,4 +1,4 @@
-"""What a model lets be heard: the file holds the samples, nothing wraps around, and the spectrogram shows what is there."""
+"""Sounds of a model: the file holds the samples without wrapping around, and the spectrogram shows them."""
 
 import json
 

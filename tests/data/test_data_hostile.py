@@ -41,7 +41,7 @@ class TooSlow(BaseException):
 
 @contextlib.contextmanager
 def bounded(megabytes=MEGABYTES):
-    """What happens inside must end in SECONDS, and may add so many megabytes of address space to the process."""
+    """The body must end within SECONDS, and may add this many megabytes of address space to the process."""
 
     def stop(*_):
         raise TooSlow

@@ -119,7 +119,7 @@ def test_a_stopped_run_goes_on_and_refuses_what_is_not_the_same(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failure_before_the_first_shard_leaves_nothing(tmp_path, workers):
-    """What is prepared there next may be something else: the source, mended."""
+    """The next preparation there may differ: the source, repaired."""
     refused(prepare, tmp_path / "out", write=row_is_damaged, workers=workers)
     assert not content(tmp_path / "out")
     assert prepare(tmp_path / "out", stamp="later").manifest["count"] == 12

@@ -43,7 +43,7 @@ def refused(function, *arguments, say=(), **options):
 
 
 def sixteen(sounds):
-    """What 16 bits said: exact, as they are divided by a power of two."""
+    """The values of 16 bits: exact, since they are divided by a power of two."""
     return (sounds[:, 0] * 2**15).int()
 
 

@@ -361,7 +361,7 @@ def test_a_full_disk(tmp_path):
 
 
 def test_jobs_are_written_alike_in_any_order_in_other_processes(tmp_path, monkeypatch, small_shards):
-    """What a process gets is pickled; which processes do which jobs, and when, is tests/data/test_prepared.py's."""
+    """Arguments of processes are pickled; tests/data/test_prepared.py tests the assignment of jobs."""
     whole = prepare(tmp_path / "whole", folder_of(tmp_path / "in", 7))
     asked = {}
     shards = "practice_torch.data.preparation.preparing_rows.prepare_shards"

@@ -50,7 +50,7 @@ def table(rows, names=None, column="image"):
 
 
 def saved(folder, found):
-    """What `save_to_disk` writes."""
+    """The output of `save_to_disk`."""
     import pyarrow as arrow
 
     folder.mkdir(parents=True)

@@ -15,7 +15,7 @@ COUNT = 12
 
 
 def denoised(e, x, sigma):
-    """What the network takes for the data."""
+    """The network's estimate of the data."""
     s = e.recipe.sigma_data
     both = sigma**2 + s**2
     answer = e.network(x / math.sqrt(both), torch.full((len(x),), 1000 * math.log(sigma) / 4))
@@ -50,7 +50,7 @@ def levels(e, count):
 
 
 def distances(e, image, steps):
-    """Of images drawn in so many steps of Heun's method, and in as many evaluations by Euler's: one less than twice the steps."""
+    """Images by this many steps of Heun's method, and by Euler's with as many evaluations: one less than twice the steps."""
     judge, found = Judge(image), []
     for count, correct in ((steps, True), (2 * steps - 1, False)):
         white = noise(e, e.recipe.judged_samples, *e.shape)

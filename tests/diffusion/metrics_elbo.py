@@ -108,7 +108,7 @@ def preview(e, data):
 
 
 def panels(terms):
-    """What is drawn of the terms: those of the steps, of the decoder and of the prior; and their sums up to each level."""
+    """The picture of the terms: those of the steps, of the decoder and of the prior; and their sums up to each level."""
     each = [mean(column) for column in terms.T]
     last = len(each) - 1
     reached = [sum(each[: k + 1]) for k in range(last)]

@@ -19,7 +19,7 @@ def latent_law(encoded):
 
 
 def logs(e, batch, phase):
-    """Of the first stage, while it learns: the squared error of an image."""
+    """The first stage in training: the squared error of an image."""
     if phase != "first_stage":
         return {}
     law = latent_law(e.first_stage["encoder"](batch["image"]))

@@ -1,4 +1,4 @@
-"""As diffusion/elbo, for three variances: two fixed ones, and the one between them that the network names."""
+"""As diffusion/elbo, for three variances: two fixed ones, and the learned interpolation between them."""
 
 import math
 

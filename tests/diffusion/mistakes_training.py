@@ -34,7 +34,7 @@ def _weighted(losses, t, probabilities, *, late=1, count=True, inverse=True):
 
 
 def _by_buckets(u, *, num_steps):
-    """By how many of the levels' upper ends lie at or below u."""
+    """By the number of the levels' upper ends at or below u."""
     right.timesteps_from_uniforms(u, num_steps=num_steps)
     return torch.searchsorted(torch.arange(1, num_steps, dtype=u.dtype), u * num_steps, right=True) + 1
 

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/classifier_guidance minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/classifier_guidance, by functions with contracts."""
 
 import torch
 

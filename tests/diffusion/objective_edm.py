@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/edm minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/edm, by functions with contracts."""
 
 from practice_torch.diffusion.simple_loss import squared_error
 from tests.support.objectives import Objective, normal

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/elbo minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/elbo, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/latent_diffusion minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/latent_diffusion, by functions with contracts."""
 
 import torch
 

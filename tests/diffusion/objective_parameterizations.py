@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/parameterizations minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/parameterizations, by functions with contracts."""
 
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.parameterizations import convert_prediction

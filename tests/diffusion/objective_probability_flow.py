@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/probability_flow minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/probability_flow, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/score_prediction minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/score_prediction, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/simple_loss minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/simple_loss, by functions with contracts."""
 
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.simple_loss import learned_variance_loss, squared_error

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/text_conditioning minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/text_conditioning, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/training minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/training, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of diffusion/variational_diffusion minimizes, written with functions that have contracts."""
+"""The objective of the experiment diffusion/variational_diffusion, by functions with contracts."""
 
 import math
 

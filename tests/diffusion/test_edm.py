@@ -1,4 +1,4 @@
-"""What diffusers and Gaussian data say of preconditioning, and how its experiment behaves."""
+"""Preconditioning compared with diffusers, and on Gaussian data, and the behavior of its experiment."""
 
 import numpy as np
 import pytest

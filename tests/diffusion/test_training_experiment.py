@@ -38,7 +38,7 @@ def noise_prediction(x, t):
 
 
 def drawn_noises(x, steps):
-    """What the loop draws, in order, from a generator with seed 1."""
+    """The draws of the loop, in order, from a generator with seed 1."""
     generator = seeded(1)
     return [torch.randn(x.shape, generator=generator) for step in steps if step.noise_out]
 

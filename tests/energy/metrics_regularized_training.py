@@ -64,6 +64,6 @@ def preview(e, data):
 
 
 def logs(e, batch, phase):
-    """How far the mean energy of the chains, after their steps, is above that of the data."""
+    """The mean energy of the chains after their steps minus that of the data."""
     energies = chains_and_data(e, batch)
     return {"energy_gap": mean(energies[1]) - mean(energies[0])}

@@ -40,7 +40,7 @@ def preview(e, data):
 
 
 def field(reach, log_prob, fields):
-    """What is drawn of scores over a square of 41 x 41 places: the root of the density, relative to its largest, a row for each
+    """The picture of scores over a square of 41 x 41 points: the root of the density, relative to its largest, a row for each
     height; and arrows at every other place, of length 2 at most.
     """
     line = torch.linspace(-reach, reach, 41, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""How the parameters begin that the experiment of energy/contrastive_divergence learns without a network."""
+"""Initialization of the parameters of energy/contrastive_divergence, which has no network."""
 
 from shared_specs.rows import begins_at, begins_normal
 

@@ -1,4 +1,4 @@
-"""What the experiment of energy/contrastive_divergence minimizes, written with functions that have contracts."""
+"""The objective of the experiment energy/contrastive_divergence, by functions with contracts."""
 
 from practice_torch.energy.contrastive_divergence import chain, gradient
 from tests.support.objectives import Objective, pixels, uniform

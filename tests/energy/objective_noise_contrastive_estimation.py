@@ -1,4 +1,4 @@
-"""What the experiment of energy/noise_contrastive_estimation minimizes, written with functions that have contracts."""
+"""The objective of the experiment energy/noise_contrastive_estimation, by functions with contracts."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the experiment of energy/regularized_training minimizes, written with functions that have contracts."""
+"""The objective of the experiment energy/regularized_training, by functions with contracts."""
 
 import torch
 

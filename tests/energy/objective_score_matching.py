@@ -1,4 +1,4 @@
-"""What the experiment of energy/score_matching minimizes, written with functions that have contracts."""
+"""The objective of the experiment energy/score_matching, by functions with contracts."""
 
 import torch
 

@@ -32,7 +32,7 @@ def test_a_step_moves_as_many_chains_as_it_has_examples(name):
 
 @pytest.mark.parametrize("name", ["two_moons", "digits"])
 def test_training_stops_where_the_energies_come_apart(name):
-    """In one line, which names the gap and the limit; an evaluation stops, too, since on an accelerator no step looks."""
+    """In one line, which names the gap and the limit; an evaluation stops, too, since steps on an accelerator do not check."""
     experiment, batch = built(name, gap_limit=1e-9)
     with pytest.raises(RunError, match=r"are -?[\d.e-]+ apart; gap_limit is 1e-09.* lower --learning-rate") as stopped:
         experiment(batch, "train")

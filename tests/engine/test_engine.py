@@ -41,7 +41,7 @@ def crash(_experiment, loss):
 
 @pytest.fixture
 def straight(tmp_path):
-    """What an uninterrupted run leaves."""
+    """The files of an uninterrupted run."""
     begin(tmp_path / "straight").train()
     return remains(tmp_path / "straight")
 

@@ -394,7 +394,7 @@ def test_parameters_without_a_gradient_have_no_moments_and_resume(tmp_path):
 
 
 def test_a_run_that_another_process_writes_is_left_untouched(tmp_path):
-    """Its metrics.csv has grown since the last checkpoint: no one else may cut it back."""
+    """Its metrics.csv has grown since the last checkpoint: no other process may truncate it."""
     writer = begin(tmp_path / "run")
     writer.train()
     writer.run.lock.take()

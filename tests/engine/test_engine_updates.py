@@ -1,4 +1,4 @@
-"""What one update is: large batches in parts, step sizes over time, decay, and norms that are no numbers."""
+"""One update: large batches in parts, step sizes over time, decay, and norms that are no numbers."""
 
 import math
 

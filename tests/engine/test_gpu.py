@@ -1,4 +1,4 @@
-"""What the engine does for a GPU, as far as a CPU can show it: compiled players, and settings that end with the run."""
+"""The engine's GPU settings, as far as a CPU can test them: compiled players, and settings that end with the run."""
 
 import dataclasses
 

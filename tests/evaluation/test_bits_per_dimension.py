@@ -1,4 +1,4 @@
-"""What SciPy, scikit-learn and mpmath say of bits per dimension and of the likelihoods behind them."""
+"""Bits per dimension and the underlying likelihoods compared with SciPy, scikit-learn and mpmath."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What torch's own spectrograms, torchaudio and librosa say of mel filters, and what gains and noise do to synthesized notes."""
+"""Mel filters compared with torch's own spectrograms, torchaudio and librosa, and effects of noise on synthesized notes."""
 
 import numpy as np
 import pytest

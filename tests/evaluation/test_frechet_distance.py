@@ -1,4 +1,4 @@
-"""What SciPy and torchmetrics say of Frechet distances, and what samples of one law do."""
+"""Frechet distances compared with SciPy and torchmetrics, and distances between samples of one distribution."""
 
 import numpy as np
 import pytest

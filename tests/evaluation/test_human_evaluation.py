@@ -1,4 +1,4 @@
-"""What SciPy, statsmodels and a published table say of intervals, comparisons and agreement."""
+"""Intervals, comparisons and agreement compared with SciPy, statsmodels and a published table."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What SciPy, scikit-learn and torchmetrics say of the inception score, and what its finite samples do to it."""
+"""The inception score compared with SciPy, scikit-learn and torchmetrics, and its bias for finite samples."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""What scikit-learn and torchmetrics say of kernel distances, and what samples of one law do."""
+"""Kernel distances compared with scikit-learn and torchmetrics, and distances between samples of one distribution."""
 
 from itertools import product
 

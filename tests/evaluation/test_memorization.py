@@ -1,4 +1,4 @@
-"""What SciPy and scikit-learn say of distances to a training set and of the tests for copies, and what these tests find."""
+"""Distances to a training set and tests for copies compared with SciPy and scikit-learn, and results of these tests."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What SciPy and scikit-learn say of mode coverage, and what is known of birthdays."""
+"""Mode coverage compared with SciPy and scikit-learn, and known results on birthdays."""
 
 import math
 from itertools import product

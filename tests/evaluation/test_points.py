@@ -66,7 +66,7 @@ def test_slopes_go_through_the_neighbors_that_are_found():
 
 
 def test_few_pairs_need_differences(monkeypatch):
-    """Of the clouds; otherwise nothing is gained."""
+    """On clouds of points; on other data the search need not save anything."""
     compared = []
     monkeypatch.setattr(
         points, "distances", lambda q, r: compared.append(q.shape[:-1].numel() * r.shape[-2]) or torch.cdist(q, r)

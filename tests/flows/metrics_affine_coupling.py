@@ -40,7 +40,7 @@ def known(points, description):
 
 
 def seen(e, image):
-    """What a flow of pixels sees with fresh noise, and the logarithm of its slope, [B, C, H, W] and [B]."""
+    """Inputs of a flow of pixels with fresh noise, and the log-determinant, [B, C, H, W] and [B]."""
     levels, alpha = e.recipe.num_levels, e.recipe.alpha
     whole = (image * (levels - 1)).round()
     y = (whole + torch.rand(whole.shape, generator=e.generator)) / levels

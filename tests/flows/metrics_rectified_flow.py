@@ -1,4 +1,4 @@
-"""As flows/flow_matching, from the pairs of the first flow; how straight paths are, by their lengths and their steps."""
+"""As flows/flow_matching, from the pairs of the first flow; the straightness of paths by their lengths and their steps."""
 
 import torch
 

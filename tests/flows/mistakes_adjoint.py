@@ -71,7 +71,7 @@ def _through_the_steps(x, cotangent, parameters, times, velocity_fn):
 
 
 def _at_the_end(x, cotangent, parameters, times, velocity_fn):
-    """What the parameters do at the end, for the whole time."""
+    """The effect of the parameters at the end, for the whole time."""
     end, by_x, _ = right.adjoint_gradients(x, cotangent, parameters, times, velocity_fn)
     _, pull = torch.func.vjp(lambda parameters: velocity_fn(end, times[-1], parameters), parameters)
     return end, by_x, (times[-1] - times[0]) * pull(cotangent)[0]

@@ -1,4 +1,4 @@
-"""What the experiment of flows/additive_coupling minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/additive_coupling, by functions with contracts."""
 
 from practice_torch.flows.additive_coupling import logistic_log_prob
 from tests.flows.objective_affine_coupling import flow

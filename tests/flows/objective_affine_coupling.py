@@ -1,4 +1,4 @@
-"""What the experiment of flows/affine_coupling minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/affine_coupling, by functions with contracts."""
 
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize

@@ -1,4 +1,4 @@
-"""What the experiment of flows/continuous_flow minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/continuous_flow, by functions with contracts."""
 
 import torch
 

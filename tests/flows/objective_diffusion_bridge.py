@@ -1,4 +1,4 @@
-"""What the experiment of flows/diffusion_bridge minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/diffusion_bridge, by functions with contracts."""
 
 import math
 

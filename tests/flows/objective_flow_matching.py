@@ -1,4 +1,4 @@
-"""What the experiment of flows/flow_matching minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/flow_matching, by functions with contracts."""
 
 import torch
 

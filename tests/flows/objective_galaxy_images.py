@@ -1,4 +1,4 @@
-"""What the experiment of flows/galaxy_images minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/galaxy_images, by functions with contracts."""
 
 import torch
 

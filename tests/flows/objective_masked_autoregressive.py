@@ -1,4 +1,4 @@
-"""What the experiment of flows/masked_autoregressive minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/masked_autoregressive, by functions with contracts."""
 
 from tests.flows.objective_affine_coupling import flow
 from tests.support.objectives import Objective

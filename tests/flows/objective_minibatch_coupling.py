@@ -1,4 +1,4 @@
-"""What the experiment of flows/minibatch_coupling minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/minibatch_coupling, by functions with contracts."""
 
 from scipy.optimize import linear_sum_assignment
 

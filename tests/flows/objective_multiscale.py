@@ -1,4 +1,4 @@
-"""What the experiment of flows/multiscale minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/multiscale, by functions with contracts."""
 
 from tests.flows.objective_affine_coupling import flow
 from tests.support.objectives import Objective

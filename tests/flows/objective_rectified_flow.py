@@ -1,4 +1,4 @@
-"""What the experiment of flows/rectified_flow minimizes, written with functions that have contracts."""
+"""The objective of the experiment flows/rectified_flow, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What batch normalization of torch, and another library of flows, say of activation normalization."""
+"""Activation normalization compared with torch's batch normalization and another library of flows."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What SciPy and other libraries of flows say of additive coupling, and what the network is made for."""
+"""Additive coupling compared with SciPy and other libraries of flows, and the purpose of the network."""
 
 import numpy as np
 import pytest

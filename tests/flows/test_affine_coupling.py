@@ -1,4 +1,4 @@
-"""What other libraries of flows say of affine coupling, and what the network is made for."""
+"""Affine coupling compared with other libraries of flows, and the purpose of the network."""
 
 import math
 from types import SimpleNamespace

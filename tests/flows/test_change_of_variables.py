@@ -1,4 +1,4 @@
-"""What SciPy and torch.distributions say of transformed densities and of Box and Muller's map."""
+"""Transformed densities and Box and Muller's map compared with SciPy and torch.distributions."""
 
 import numpy as np
 import scipy.stats

@@ -1,4 +1,4 @@
-"""What SciPy and another library of flows say of the invertible convolution."""
+"""The invertible convolution compared with SciPy and another library of flows."""
 
 import numpy as np
 import pytest

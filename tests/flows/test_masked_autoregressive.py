@@ -1,4 +1,4 @@
-"""What SciPy and another library of flows say of masked autoregressive flows, and what the network is made for."""
+"""Masked autoregressive flows compared with SciPy and another library of flows, and the purpose of the network."""
 
 import numpy as np
 import pytest

@@ -86,7 +86,7 @@ def test_initialized_by_a_batch_every_step_standardizes_its_channels(make):
 
 
 def test_half_precision_is_for_the_networks_of_the_couplings_alone():
-    """What is mixed, stretched and shifted stays float32: images come back to its rounding, and not to bfloat16's."""
+    """Mixing, scaling and shifting stay in float32: images are recovered to its rounding, not to bfloat16's."""
     network, x = glow(moved=0.1)
     network, x = network.float(), x.float()
     with torch.autocast("cpu", torch.bfloat16):

@@ -24,6 +24,6 @@ def evaluate(e, data):
 
 
 def counted(batch, order, size):
-    """What the table counts in a batch of pairs of characters."""
+    """The counts of the table in a batch of pairs of characters."""
     pairs = Counter((context if order else 0, character) for context, character in batch["tokens"].tolist())
     return torch.tensor([[pairs[row, column] for column in range(size)] for row in range(size if order else 1)])

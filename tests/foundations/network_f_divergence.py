@@ -1,4 +1,4 @@
-"""How the parameters begin that the experiment of foundations/f_divergence learns without a network."""
+"""Initialization of the parameters of foundations/f_divergence, which has no network."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the experiment of foundations/f_divergence minimizes, written with functions that have contracts."""
+"""The objective of the experiment foundations/f_divergence, by functions with contracts."""
 
 from practice_torch.experiments.foundations.f_divergence import ROWS
 from practice_torch.foundations.f_divergence import f_divergence

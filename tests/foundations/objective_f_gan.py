@@ -1,4 +1,4 @@
-"""What the experiment of foundations/f_gan minimizes, written with functions that have contracts."""
+"""The objective of the experiment foundations/f_gan, by functions with contracts."""
 
 from practice_torch.experiments.foundations import f_gan as experiment
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss

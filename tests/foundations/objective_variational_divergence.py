@@ -1,4 +1,4 @@
-"""What the experiment of foundations/variational_divergence minimizes, written with functions that have contracts."""
+"""The objective of the experiment foundations/variational_divergence, by functions with contracts."""
 
 from practice_torch.foundations.variational_divergence import donsker_varadhan_bound, variational_lower_bound
 from practice_torch.latent.reparameterization import reparameterize

@@ -1,4 +1,4 @@
-"""What torch's cross entropy, a search over critics and a hurried game say of f-GAN."""
+"""f-GAN compared with torch's cross entropy and a search over critics, and in a short game."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What SciPy and torch.distributions say of maximum likelihood."""
+"""Maximum likelihood compared with SciPy and torch.distributions."""
 
 import numpy as np
 import scipy.stats

@@ -1,4 +1,4 @@
-"""What optax and torch's own optimizers say of the formulas of a training loop."""
+"""The formulas of a training loop compared with optax and torch's own optimizers."""
 
 import jax.numpy as jnp
 import numpy as np

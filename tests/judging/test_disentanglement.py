@@ -1,4 +1,4 @@
-"""What codes tell about factors, counted by experiments/judging/disentanglement.py."""
+"""Information of codes about factors, by experiments/judging/disentanglement.py."""
 
 import math
 

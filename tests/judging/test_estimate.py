@@ -37,9 +37,9 @@ def test_an_interval_of_a_mean_is_student_s():
 
 @pytest.mark.parametrize("shift", [0.0, 0.5], ids=["one law", "two laws"])
 def test_intervals_of_distance_precision_and_recall_hold_what_these_are_on_average(shift):
-    """Of one law the distance is all bias: of 200 points, the bootstrap less its bias held the average in 26% of cases.
+    """For one distribution the distance is all bias: for 200 points, the corrected bootstrap covered the mean in 26% of cases.
 
-    Precision and recall know that both samples are drawn: at fixed balls, intervals held the average in 76% to 91% of cases.
+    Precision and recall account for both samples being random: at fixed balls, intervals held the average in 76% to 91% of cases.
     """
     found = [distance_precision_recall(*gaussians(seed, shift), seeded(seed)) for seed in range(40)]
     for name, most in (("frechet_distance", math.inf), ("precision", 1), ("recall", 1)):

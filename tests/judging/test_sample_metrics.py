@@ -111,7 +111,7 @@ def test_too_few_sounds_of_a_class_are_refused(monkeypatch):
 
 
 def test_sounds_without_classes_are_judged_by_their_columns(monkeypatch):
-    """In which the pitch is little."""
+    """In features that hardly depend on the pitch."""
     monkeypatch.setattr(estimate, "_SPLITS", 5)
     data = audio.load("notes", **NOTES)
     one_pitch = data[0].sounds[data[0].labels == 4].repeat(3, 1)

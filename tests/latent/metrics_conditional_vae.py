@@ -59,7 +59,7 @@ def e_classes(data):
 
 
 def probed(codes, labels):
-    """How well a logistic regression of one half tells the other half's labels, both ways."""
+    """Accuracy of a logistic regression on one half for the other half's labels, both ways."""
     right = 0.0
     for fitted, tested in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
         probe = LogisticRegression(max_iter=1000).fit(codes[fitted], labels[fitted])

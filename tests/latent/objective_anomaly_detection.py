@@ -1,4 +1,4 @@
-"""What the experiment of latent/anomaly_detection minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/anomaly_detection, by functions with contracts."""
 
 import math
 

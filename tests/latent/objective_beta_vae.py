@@ -1,4 +1,4 @@
-"""What the experiment of latent/beta_vae minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/beta_vae, by functions with contracts."""
 
 from practice_torch.latent.beta_vae import kl_decomposition, stratified_log_importance
 from practice_torch.latent.vae import kl_to_standard_normal

@@ -1,4 +1,4 @@
-"""What the experiment of latent/conditional_vae minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/conditional_vae, by functions with contracts."""
 
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
 from practice_torch.latent.reparameterization import reparameterize

@@ -1,4 +1,4 @@
-"""What the experiment of latent/convolutional_vae minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/convolutional_vae, by functions with contracts."""
 
 from tests.latent.objective_vae import vae
 from tests.support.objectives import Objective

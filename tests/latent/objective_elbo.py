@@ -1,4 +1,4 @@
-"""What the experiment of latent/elbo minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/elbo, by functions with contracts."""
 
 import torch
 

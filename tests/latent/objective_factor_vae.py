@@ -1,4 +1,4 @@
-"""What the experiment of latent/factor_vae minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/factor_vae, by functions with contracts."""
 
 from practice_torch.latent.factor_vae import factor_discriminator_loss, factor_vae_loss, permute_latents
 from practice_torch.latent.vae import kl_to_standard_normal

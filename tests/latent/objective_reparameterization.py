@@ -1,4 +1,4 @@
-"""What the experiment of latent/reparameterization minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/reparameterization, by functions with contracts."""
 
 import math
 

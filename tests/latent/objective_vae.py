@@ -1,4 +1,4 @@
-"""What the experiment of latent/vae minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/vae, by functions with contracts."""
 
 import torch
 

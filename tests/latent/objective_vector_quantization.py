@@ -1,4 +1,4 @@
-"""What the experiment of latent/vector_quantization minimizes, written with functions that have contracts."""
+"""The objective of the experiment latent/vector_quantization, by functions with contracts."""
 
 import math
 

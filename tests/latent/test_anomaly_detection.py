@@ -1,4 +1,4 @@
-"""What SciPy and scikit-learn say of anomaly scores and rankings, and what a threshold keeps of its promise."""
+"""Anomaly scores and rankings compared with SciPy and scikit-learn, and error rates of thresholds."""
 
 import dataclasses
 import math

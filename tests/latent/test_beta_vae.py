@@ -1,4 +1,4 @@
-"""What torch.distributions, SciPy and our own likelihoods say of the rate's parts, and of the total correlation of a Gaussian."""
+"""The rate's parts and a Gaussian's total correlation compared with torch.distributions, SciPy and our likelihoods."""
 
 import math
 

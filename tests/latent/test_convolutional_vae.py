@@ -1,4 +1,4 @@
-"""What SciPy and the layers of torch say of convolutions and of changes of size."""
+"""Convolutions and changes of size compared with SciPy and the layers of torch."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What scikit-learn and SciPy say of the density of noisy data, and how well means denoise digits."""
+"""The density of noisy data compared with scikit-learn and SciPy, and denoising of digits by means."""
 
 import numpy as np
 import scipy.stats

@@ -1,4 +1,4 @@
-"""What SciPy and a toy Gaussian model say of the bounds."""
+"""The bounds compared with SciPy, and in a toy Gaussian model."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What scikit-learn, SciPy and torch.distributions say of mixtures and of the two steps of expectation-maximization."""
+"""Mixtures and the two steps of expectation-maximization compared with scikit-learn, SciPy and torch.distributions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What scikit-learn, SciPy and torch.distributions say of the linear-Gaussian model and of a finite latent variable."""
+"""The linear-Gaussian model and a finite latent variable compared with scikit-learn, SciPy and torch.distributions."""
 
 import numpy as np
 import pytest

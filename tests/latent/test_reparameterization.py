@@ -1,4 +1,4 @@
-"""What SciPy and torch.distributions say of the draws, their densities and their gradients."""
+"""The draws, their densities and their gradients compared with SciPy and torch.distributions."""
 
 import numpy as np
 import pytest

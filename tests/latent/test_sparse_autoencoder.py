@@ -1,4 +1,4 @@
-"""What scikit-learn and torch say of sparse codes."""
+"""Sparse codes compared with scikit-learn and torch."""
 
 import numpy as np
 import scipy.stats

@@ -1,4 +1,4 @@
-"""What torch.distributions and SciPy say of the VAE's terms, and what its network promises."""
+"""The VAE's terms compared with torch.distributions and SciPy, and properties of its network."""
 
 import numpy as np
 import scipy.optimize
@@ -65,7 +65,7 @@ def test_calibrated_likelihood_agrees_with_a_search_over_variances():
 
 
 def test_terms_work_under_vmap_and_per_example_gradients():
-    """What per-example gradients (and any ensemble) need."""
+    """As needed by per-example gradients and ensembles."""
 
     def loss_of_one(*row):
         return practice.negative_elbo(*(a[None] for a in row)).sum()

@@ -1,4 +1,4 @@
-"""What SciPy and torch.distributions say of inference with a trained VAE."""
+"""Inference with a trained VAE compared with SciPy and torch.distributions."""
 
 import numpy as np
 import scipy.spatial

@@ -1,4 +1,4 @@
-"""What SciPy and scikit-learn say of quantizers, and what training with one does."""
+"""Quantizers compared with SciPy and scikit-learn, and effects of training."""
 
 import dataclasses
 

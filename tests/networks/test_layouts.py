@@ -16,7 +16,7 @@ from practice_torch.networks.unet import UNet2d
 
 
 class Layouts(TorchDispatchMode):
-    """How often a convolution or a norm is given, and gives, images that are channels_last."""
+    """Counts of channels_last inputs and outputs of convolutions and norms."""
 
     def __init__(self):
         super().__init__()
@@ -37,7 +37,7 @@ def _is_last(image):
 
 
 def layouts(make, *shape):
-    """Of a forward pass on a fake GPU, of a network with channels_last kernels."""
+    """Layouts in a forward pass on a fake GPU of a network with channels_last kernels."""
     with FakeTensorMode(), torch.device("cuda"), torch.no_grad():
         network, given = make(), [torch.zeros(shape)]
         for module in network.modules():

@@ -1,4 +1,4 @@
-"""What the experiment of preference/dpo_variants minimizes, written with functions that have contracts."""
+"""The objective of the experiment preference/dpo_variants, by functions with contracts."""
 
 import torch
 

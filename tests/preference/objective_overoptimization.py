@@ -1,4 +1,4 @@
-"""What the experiment of preference/overoptimization minimizes, written with functions that have contracts."""
+"""The objective of the experiment preference/overoptimization, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of preference/pipeline minimizes, written with functions that have contracts."""
+"""The objective of the experiment preference/pipeline, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of preference/reward_model minimizes, written with functions that have contracts."""
+"""The objective of the experiment preference/reward_model, by functions with contracts."""
 
 import torch
 

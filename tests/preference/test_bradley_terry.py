@@ -1,4 +1,4 @@
-"""What scikit-learn's logistic regression, SciPy and random Gumbel utilities say of the Bradley-Terry model."""
+"""The Bradley-Terry model compared with scikit-learn's logistic regression, SciPy and random Gumbel utilities."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What SciPy's optimizer and torch's autograd say of direct preference optimization."""
+"""Direct preference optimization compared with SciPy's optimizer and torch's autograd."""
 
 import itertools
 

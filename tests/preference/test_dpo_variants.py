@@ -1,4 +1,4 @@
-"""What SciPy, torch's own losses and trl say of the variants of direct preference optimization."""
+"""The variants of direct preference optimization compared with SciPy, torch's own losses and trl."""
 
 import itertools
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What SciPy's optimizer and softmax say of the KL-regularized optimum."""
+"""The KL-regularized optimum compared with SciPy's optimizer and softmax."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What SciPy, mpmath, simulations and other routes say of over-optimization."""
+"""Over-optimization compared with SciPy, mpmath, simulations and other derivations."""
 
 import mpmath
 import numpy as np

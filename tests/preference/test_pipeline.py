@@ -1,4 +1,4 @@
-"""What torch's cross-entropy, SciPy's rank statistics and its optimizer say of the pipeline."""
+"""The pipeline compared with torch's cross-entropy, SciPy's rank statistics and its optimizer."""
 
 import itertools
 

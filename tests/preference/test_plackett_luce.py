@@ -1,4 +1,4 @@
-"""What enumeration, SciPy and scikit-learn say of the Plackett-Luce model."""
+"""The Plackett-Luce model compared with enumeration, SciPy and scikit-learn."""
 
 from itertools import permutations
 

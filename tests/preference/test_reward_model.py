@@ -1,4 +1,4 @@
-"""What trl, SciPy's optimizer and a trained network say of reward models."""
+"""Reward models compared with trl, SciPy's optimizer and a trained network."""
 
 import itertools
 from collections import defaultdict

@@ -10,7 +10,7 @@ TOLERANCE = 1e-5  # scores are cast to float32
 
 
 def changes(tokens):
-    """How many symbols differ from the one before, behind the token that begins."""
+    """Number of symbols that differ from the previous one, after the start token."""
     return [sum(a != b for a, b in itertools.pairwise(row[1:])) for row in tokens.tolist()]
 
 

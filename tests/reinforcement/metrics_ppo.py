@@ -60,7 +60,7 @@ def evaluate(e, data):
 
 
 def collected(e):
-    """What a round of all copies pays, and how often it ends an episode."""
+    """The reward of a round of all copies, and the share of ended episodes."""
     copies, rewards, ends = e.rollouts.copies, [], []
     state, age = copies.state.clone(), copies.age.clone()
     for _ in range(e.recipe.horizon):

@@ -1,4 +1,4 @@
-"""As reinforcement/ppo; what a step of the actor changed, from its laws before and after."""
+"""As reinforcement/ppo; the change by a step of the actor, from its laws before and after."""
 
 import torch
 

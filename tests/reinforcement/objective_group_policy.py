@@ -1,4 +1,4 @@
-"""What the experiment of reinforcement/group_policy minimizes, written with functions that have contracts."""
+"""The objective of the experiment reinforcement/group_policy, by functions with contracts."""
 
 from tests.autoregressive.objective_transformer import language
 from tests.reinforcement.objective_language_policy import tuned_policy

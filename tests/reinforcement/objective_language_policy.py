@@ -1,4 +1,4 @@
-"""What the experiment of reinforcement/language_policy minimizes, written with functions that have contracts."""
+"""The objective of the experiment reinforcement/language_policy, by functions with contracts."""
 
 import torch
 

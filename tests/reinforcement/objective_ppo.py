@@ -1,4 +1,4 @@
-"""What the experiment of reinforcement/ppo minimizes, written with functions that have contracts."""
+"""The objective of the experiment reinforcement/ppo, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the experiment of reinforcement/trust_region minimizes, written with functions that have contracts."""
+"""The objective of the experiment reinforcement/trust_region, by functions with contracts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What trl, torch's statistics and a policy trained on a small space say of group-relative policies."""
+"""Group-relative policies compared with trl, torch's statistics and a policy trained on a small space."""
 
 from collections import defaultdict
 from types import SimpleNamespace

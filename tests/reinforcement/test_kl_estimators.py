@@ -1,4 +1,4 @@
-"""What other libraries, densities, many digits and a loop of control say of the estimators of a divergence."""
+"""The estimators of a divergence compared with other libraries, densities, mpmath and a control loop."""
 
 import mpmath
 import pytest

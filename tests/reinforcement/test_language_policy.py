@@ -1,4 +1,4 @@
-"""What whole sequences, an enumeration of all texts and automatic differentiation say of a language model as a policy."""
+"""A language model as a policy compared with whole sequences, an enumeration of all texts and automatic differentiation."""
 
 import itertools
 

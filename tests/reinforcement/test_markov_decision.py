@@ -1,4 +1,4 @@
-"""What SciPy's linear program and an enumeration of all policies say of finite decision processes."""
+"""Finite decision processes compared with SciPy's linear program and an enumeration of all policies."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What SciPy, NumPy and automatic differentiation say of natural gradients."""
+"""Natural gradients compared with SciPy, NumPy and automatic differentiation."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What finite differences, SciPy and sampled runs say of policy gradients."""
+"""Policy gradients compared with finite differences, SciPy and sampled runs."""
 
 import numpy as np
 import scipy.stats

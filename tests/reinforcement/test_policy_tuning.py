@@ -1,4 +1,4 @@
-"""What a policy is tuned by, against exact gradients over all texts, and the experiment that knows the best policy."""
+"""Policy tuning against exact gradients over all texts, and the experiment with a known optimal policy."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What trl, a loop of ascent and an enumerated policy say of proximal policy optimization."""
+"""Proximal policy optimization compared with trl, a loop of ascent and an enumerated policy."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What SciPy's filter, torchrl and a loop over the steps say of returns and advantages."""
+"""Returns and advantages compared with SciPy's filter, torchrl and a loop over the steps."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What SciPy's linear program, its least squares and a loop over transitions say of temporal-difference learning."""
+"""Temporal-difference learning compared with SciPy's linear program, its least squares and a loop over transitions."""
 
 import jax.numpy as jnp
 import numpy as np

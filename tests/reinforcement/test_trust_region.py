@@ -1,4 +1,4 @@
-"""What NumPy's solver, torch.distributions and sampled runs say of trust regions."""
+"""Trust regions compared with NumPy's solver, torch.distributions and sampled runs."""
 
 import numpy as np
 import torch

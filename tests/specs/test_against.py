@@ -172,7 +172,7 @@ def gaussian_parameter_score(z, mean, log_var):
     ],
 )
 def test_a_function_that_fails_fails_alone(against, other, code, said):
-    """What else the file offers is still judged; leaving the process is no pass."""
+    """The file's other functions are still judged; leaving the process is no pass."""
     got, out, err = against("maximum_likelihood", ENTROPY + other)
     assert got == code and said in out + err, out + err
     assert not re.search(r"^\S+  entropy", out, re.M)

@@ -295,7 +295,7 @@ def test_frozen_arguments_stay_at_their_threshold():
 
 
 def test_infinities_must_be_met_and_nan_never_is():
-    """What overflows the precision must come out infinite."""
+    """Results that overflow the precision must be infinite."""
     assert ratio([np.inf], [np.inf], [1.0], "float64") == 0
     assert ratio([1e300], [np.inf], [1.0], "float64") == np.inf
     assert ratio([np.nan], [np.nan], [1.0], "float64") == np.inf

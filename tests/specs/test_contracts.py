@@ -121,7 +121,7 @@ def test_rows_have_names_of_their_own():
 
 @pytest.mark.xdist_group("guard")
 def test_the_tests_of_a_topic_keep_to_one_process(request):
-    """Else every process compiles every topic, silently: pytest-xdist 3.8 forgets its groups under pytest 9.2."""
+    """Otherwise every process silently compiles every topic: pytest-xdist 3.8 forgets its groups under pytest 9.2."""
     if not request.config.getoption("loadgroup", default=False):
         pytest.skip("only where pytest-xdist runs the suite in groups (make test)")
     assert request.node.nodeid.endswith("@guard")

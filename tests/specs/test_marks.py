@@ -1,4 +1,4 @@
-"""What grade prints: values decide, input checks are marked apart, and the most telling fault comes first."""
+"""The output of grade: values decide, input checks are marked separately, and the most informative fault comes first."""
 
 import numpy as np
 import pytest

@@ -29,7 +29,7 @@ def _rows(topic, network):
 
 
 def _outcomes(topic, row, where):
-    """Those of the part of a comparison that the quantity belongs to: no twin is compiled where none is requested."""
+    """The parts of a comparison that the quantity belongs to: a twin is compiled only if requested."""
     if where in COMPARED:
         return compare_networks(topic, row, "float64")
     constructor = wing_function("torch", topic, row.network)

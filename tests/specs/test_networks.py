@@ -103,7 +103,7 @@ def test_every_network_that_a_recipe_trains_is_held():
 
 
 def test_every_row_of_a_network_is_complete():
-    """How its parameters begin; with dropout, what holds when it acts; of a sequence, what a step may see."""
+    """Initialization of its parameters; with dropout, its expectation; for a sequence, its causality."""
     silent = []
     for topic, network in sorted({(topic, row.network) for topic, row in models()}):
         rows = [row for path, row in models() if (path, row.network) == (topic, network)]

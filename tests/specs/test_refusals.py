@@ -41,7 +41,7 @@ def unannounced(module, row):
 
 
 def _raises(module, docstring):
-    """What follows `Raises ValueError`, and what the functions raise that it refers to (`as f does`)."""
+    """The text after `Raises ValueError`, including that of functions it refers to (`as f does`)."""
     found = re.search(r"Raises ValueError(.*?)(?:Source:|\n[^\n]*->|\Z)", docstring, re.S)
     said = " ".join(found[1].split()) if found else ""
     others = (getattr(module, name, None) for name in re.findall(r"\bas (\w+) does", said))

@@ -1,4 +1,4 @@
-"""Where a tolerance is measured, every operation of the reference rounds at random; what is exact in every precision stays."""
+"""For tolerances every operation of the reference rounds at random; operations exact in every precision do not."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ ONE = np.array(1.0)
 
 
 def changes(function, *arrays, shares=(SHARE,) * 16):
-    """How much the function's result changes where its operations round, as a share of the result; [points, ...]."""
+    """Relative change of the function's result under rounding of its operations; [points, ...]."""
     run = evaluator(jax.jit(function).trace(*arrays))
     exactly = run(*arrays)
     return run(*arrays, rounding=Rounding(shares)) / exactly - 1

@@ -71,7 +71,7 @@ def _in_halves(times, a):
 
 
 def _step_in_two_parts(times, a, b, c, d, initial):
-    """What is left of the initial state, and what the input adds to rest."""
+    """The response to the initial state, and the response to the input from rest."""
     return _step(times, a, b, c, d, initial)
 
 

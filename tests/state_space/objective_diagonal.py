@@ -1,4 +1,4 @@
-"""What the experiment of state_space/diagonal minimizes, written with functions that have contracts."""
+"""The objective of the experiment state_space/diagonal, by functions with contracts."""
 
 import torch
 

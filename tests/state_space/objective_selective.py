@@ -1,4 +1,4 @@
-"""What the experiment of state_space/selective minimizes, written with functions that have contracts."""
+"""The objective of the experiment state_space/selective, by functions with contracts."""
 
 from practice_torch.experiments.language.recall import remembered_first, selective_copying
 from tests.autoregressive.objective_transformer import nats_per_token

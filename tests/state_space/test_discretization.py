@@ -1,4 +1,4 @@
-"""What SciPy and mpmath say of discretization rules, and what the rules do over many steps."""
+"""Discretization rules compared with SciPy and mpmath, and the rules over many steps."""
 
 import mpmath
 import numpy as np

@@ -36,7 +36,7 @@ def test_the_basis_is_scipys_up_to_order_64():
 
 
 def test_legs_is_the_slope_of_the_projections():
-    """Of what is remembered at t = 1, by central differences of quadratures; the signal is no polynomial."""
+    """The memory at t = 1, by central differences of quadratures; the signal is no polynomial."""
     a, b = (part.numpy() for part in practice.legs_matrices(order=9))
     later, earlier = (_projection(lambda x, t=t: _signal(t * x), 9) for t in (1 + 1e-5, 1 - 1e-5))
     np.testing.assert_allclose((later - earlier) / 2e-5, a @ _projection(_signal, 9) + b * _signal(1.0), rtol=0, atol=1e-7)

@@ -1,4 +1,4 @@
-"""What SciPy's matrix exponential, its linear systems and an integrator of differential equations say of linear systems."""
+"""Linear systems compared with SciPy's matrix exponential, its linear systems and an integrator of differential equations."""
 
 import numpy as np
 import pytest

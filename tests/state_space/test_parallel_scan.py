@@ -1,4 +1,4 @@
-"""What SciPy and autograd say of linear recurrences, and what no row can: rounds, lengths, and products that vanish."""
+"""Linear recurrences compared with SciPy and autograd, and tests beyond rows: rounds, lengths, and products that vanish."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_the_scan_is_the_loop_at_every_length(steps):
 
 
 class Combinations(TorchDispatchMode):
-    """How many entries went through how many fused products and sums."""
+    """Numbers of entries and of fused products and sums."""
 
     def __init__(self):
         super().__init__()

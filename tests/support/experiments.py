@@ -1,4 +1,4 @@
-"""What holds for every experiment, as checks of a `Case`, which tests/training/test_experiments.py runs on all recipes.
+"""Properties of every experiment, as checks of a `Case`, which tests/training/test_experiments.py runs on all recipes.
 
 Previews and studies are written to files in tests/training/test_simulated_gpu.py, which takes every recipe through the commands.
 """
@@ -53,7 +53,7 @@ class Case:
 
     @property
     def described(self):
-        """What `build` knows of the data where they are not at hand: the description, read from a run folder."""
+        """The data for `build` without the data set: the description, read from a run folder."""
         return Described(json.loads(json.dumps(self.data[0].description)))
 
     def training(self, data, seed):
@@ -97,7 +97,7 @@ class Case:
         return self.resumed[0]
 
     def look(self, what, *arguments, experiment=None, seed=0):
-        """What a method of the trained experiment (or of this one) gives in evaluation, with the draws of a seed."""
+        """The result of a method of the trained experiment (or of this one) in evaluation, with the draws of a seed."""
         experiment = experiment or self.trained
         experiment.generator = torch.Generator().manual_seed(seed)
         experiment.eval()
@@ -178,7 +178,7 @@ def is_not_changed_by_looks(case):
 
 
 def samples_by_its_generator(case):
-    """Whatever state torch's own generator is in."""
+    """Independently of the state of torch's global generator."""
     drawn = [content(case.seen["sample"][1])]
     for seed in (0, 1):
         torch.manual_seed(7)
@@ -247,7 +247,7 @@ class _Threads:
 
 
 class _Counted(Shares):
-    """It keeps of which batches it was asked; and of all rows how many this process drew, what came of them, and the state of the
+    """Records the requested batches; and for all rows the number drawn by this process, the results, and the state of the
     generator after them.
     """
 
@@ -271,7 +271,7 @@ class _Counted(Shares):
 
 
 class _Replayed(Shares):
-    """One process, which is given the rows that others drew."""
+    """One process with the rows that others drew."""
 
     def __init__(self, experiment, rows_of_all):
         super().__init__(experiment)
@@ -347,7 +347,7 @@ CHECKS = (
 
 
 def content(value):
-    """What a value consists of, to the last byte; of a figure, what it paints."""
+    """The content of a value, to the last byte; for a figure, its drawing commands."""
     match value:
         case torch.Tensor():
             return content(value.cpu().numpy())

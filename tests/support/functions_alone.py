@@ -29,7 +29,7 @@ def main():
 
 
 def _faults(module):
-    """What is wrong with the answers to the first row of every function, in float32 and int32."""
+    """Faults of the answers to the first row of every function, in float32 and int32."""
     rows = import_module(module.__name__.replace("theory_jax", "shared_specs")).SPEC
     first = {row.function: row for row in reversed(rows) if isinstance(row, Agree)}
     for name, row in first.items():

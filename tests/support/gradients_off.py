@@ -1,4 +1,4 @@
-"""What functions that are given a function return where gradients are off."""
+"""Results of functions with function arguments when gradients are off."""
 
 from contextlib import nullcontext
 
@@ -33,7 +33,7 @@ def differing(topic):
 
 
 def _results(topic, name, arguments, context):
-    """What the function returns, as arrays; None if it raises an error."""
+    """The results of the function as arrays; None if it raises an error."""
     with context():
         tensors = mapped(arguments, lambda _, leaf: torch.tensor(leaf) if isinstance(leaf, np.ndarray) else leaf)
         try:

@@ -1,4 +1,4 @@
-"""What judges of samples find, a second way: by loops over pairs, eigenvalues, scikit-learn on rows of numbers."""
+"""A second computation of the judges of samples: by loops over pairs, eigenvalues, scikit-learn on rows of numbers."""
 
 import math
 
@@ -20,7 +20,7 @@ def back_and_forth(real, fakes):
 
 
 def covered(fakes, mixture, radius):
-    """What `modes` counts, one fake after another."""
+    """The counts of `modes`, one fake after another."""
     good, squares = {}, []
     for fake in fakes.double():
         away = [float((fake - torch.tensor(center, dtype=torch.float64)).norm()) for center in mixture["means"]]

@@ -38,7 +38,7 @@ class Mixture:
         return sum(share * (mean + c * a) for share, a, c, mean in zip(shares, away, slopes, self.means, strict=True))
 
     def _posterior(self, x, signal, noise):
-        """Of every component the chance that x is of it, x less its mean, and the variance of both."""
+        """For every component its posterior probability given x, x minus its mean, and the variance of both."""
         away = [x - signal * mean for mean in self.means]
         var = [torch.as_tensor(signal**2 * std**2 + noise**2) for std in self.stds]
         each = zip(self.weights, var, away, strict=True)
@@ -54,7 +54,7 @@ LOPSIDED = Mixture(weights=(0.3, 0.7), means=(-0.6, 0.35), stds=(0.1, 0.15))
 
 
 def prediction(law, x, kept, kind):
-    """What a network of a diffusion model learns at sqrt(a) X + sqrt(1 - a) E = x, with a = kept, [B] or a number.
+    """The optimal prediction of a diffusion model at sqrt(a) X + sqrt(1 - a) E = x, with a = kept, [B] or a number.
 
     kind: it predicts the noise, the data ("x0") or the velocity sqrt(a) E - sqrt(1 - a) X.
     """
@@ -64,7 +64,7 @@ def prediction(law, x, kept, kind):
 
 
 def velocity(law, x, time):
-    """What a network learns by flow matching, at (1 - t) E + t X = x with the times t, [B] or a number."""
+    """The optimal prediction of flow matching at (1 - t) E + t X = x with the times t, [B] or a number."""
     return law.velocity(x, torch.as_tensor(time, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1)))
 
 

@@ -1,4 +1,4 @@
-"""What experiments log, evaluate and draw, computed a second way.
+"""A second computation of the logs, evaluations and pictures of experiments.
 
 tests/<family>/metrics_<topic>.py gives the expected results of a small experiment's methods, from its networks, buffers and
 data alone: by another formula, by a distribution of torch or SciPy, by a sum over everything, or by a loop over examples.

@@ -1,4 +1,4 @@
-"""What is tested of the networks that recipes train, found in tests/<family>/network_<topic>.py.
+"""Specifications of the networks that recipes train, in tests/<family>/network_<topic>.py.
 
 HELD: networks without a counterpart in the theory wing, with their formula.
 OWN: {parameter: how it begins} of the parameters that an experiment learns outside networks.

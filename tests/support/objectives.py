@@ -1,6 +1,6 @@
 """The objective of every experiment, stated a second time in tests/<family>/objective_<topic>.py.
 
-Such a file computes the loss with functions that have contracts, and defines OBJECTIVE. tests/training/test_objectives.py finds
+Such a file computes the loss by functions with contracts, and defines OBJECTIVE. tests/training/test_objectives.py finds
 it by its path and compares it with the experiment. A topic without the file has no phase that moves a parameter.
 """
 
@@ -25,7 +25,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Objective:
-    """What an experiment minimizes, and what else a test cannot find out for itself.
+    """The objective of an experiment, and further facts that a test cannot infer.
 
     loss(experiment, batch, phase) draws from the experiment's generator in the order of the experiment's own forward. It is None
     where no phase moves a parameter. A surrogate has the gradient of the experiment's loss, not its value. The dtype is float32

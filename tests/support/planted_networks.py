@@ -33,7 +33,7 @@ def always_in_training(network):
 
 
 def mean_of_the_batch(network):
-    """What an example gives depends on the others."""
+    """The output of an example depends on the others."""
     plain = network.forward
     return lambda patch: patch.setattr(network, "forward", lambda self, *given, **others: _mixed(plain(self, *given, **others)))
 

@@ -49,7 +49,7 @@ def settings() -> dict[str, dict[str, str]]:
 
 
 def comparisons(topics: list[str], environment: dict[str, str], *, sound: bool = False, processes: int = 1) -> list[dict]:
-    """What `seen` yields for the topics in processes with these environment variables."""
+    """Results of `seen` for the topics in processes with these environment variables."""
 
     def of(share):
         command = [sys.executable, "-m", "tests.support.processors", "--here", *(["--sound"] if sound else []), *share]
@@ -62,7 +62,7 @@ def comparisons(topics: list[str], environment: dict[str, str], *, sound: bool =
 
 
 def seen(topic: str, *, sound: bool) -> Iterator[dict]:
-    """Of a topic every comparison with a measured tolerance: kind (wing, form, mistake), what was compared, and the ratio.
+    """Every comparison of a topic with a measured tolerance: kind (wing, form, mistake), compared quantity, and ratio.
 
     The ratio of a mistake is the largest of the row that refuses it, 0 if none does; that of near misses that are accepted is
     infinite, as is that of a comparison that fails without a measured tolerance.
@@ -109,7 +109,7 @@ def seen(topic: str, *, sound: bool) -> Iterator[dict]:
 
 
 def summary(found: list[dict]) -> tuple[str, list[str]]:
-    """One line for people, and what is wrong."""
+    """A summary line, and the errors."""
     sound = sorted((each["ratio"], f"{each['topic']} {each['what']}") for each in found if each["kind"] != "mistake")
     mistakes = [each for each in found if each["kind"] == "mistake"]
     above = [sum(ratio > limit for ratio, _ in sound) for limit in (0.25, 0.5, LARGEST)]

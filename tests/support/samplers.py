@@ -1,4 +1,4 @@
-"""What is drawn has the law of the network that draws it: the machine of tests/<family>/sampler_<topic>.py.
+"""Samples have the distribution of their network: the runner of tests/<family>/sampler_<topic>.py.
 
 Such a file puts the exact network of a known law in the place of a trained one and draws with the experiment's own code. Its
 checks compare what is drawn with the law (`require_law`, `require_shares`), or with the same chain written a second time by

@@ -37,17 +37,17 @@ def log_probs(network, tokens, prompt):
 
 
 def laws(network, tokens, prompt):
-    """Of each token behind the prompt."""
+    """The distribution of each token after the prompt."""
     return torch.distributions.Categorical(logits=network(tokens[:, :-1])[:, prompt - 1 :])
 
 
 def scores(tokens, prompt):
-    """The mean worth of the bytes behind the prompt, a number for each text."""
+    """The mean reward of the bytes after the prompt, a number for each text."""
     return [sum(VALUES.get(byte, 0.0) for byte in row) / len(row) for row in tokens[:, prompt:].tolist()]
 
 
 def wins(ours, theirs):
-    """How often the first is larger; half where both are equal."""
+    """Share of pairs with a larger first score; ties count half."""
     return sum((a > b) + (a == b) / 2 for a, b in zip(ours, theirs, strict=True)) / len(ours)
 
 
@@ -61,7 +61,7 @@ def distinct(tokens, prompt):
 
 
 def rollout_logs(e, policy, reference, prompts, score):
-    """What a round logs: prompts are used in turn, each for as many completions as it has answers."""
+    """Logs of a round: prompts are used in turn, each for as many completions as it has answers."""
     rollout, tuning = e.rollout, e.rollout.tuning
     rows = [k // tuning.answers % len(prompts) for k in range(len(rollout.tokens))]
     tokens = written(e, policy, prompts[rows], rollout.tokens.shape[1] - rollout.prompt)

@@ -247,7 +247,7 @@ def test_the_condition_of_a_law_may_be_called_as_the_lemmas_own_index():
 
 
 def first_error(toy):
-    """What the derivation as a whole is refused for."""
+    """The reason for which the whole derivation is rejected."""
     result = toy.run()[0]
     assert not result.passed
     return result.error

@@ -23,7 +23,7 @@ def test_every_lemma_is_derived(path, capsys):
 
 @pytest.mark.parametrize("path", NAMES)
 def test_a_lemma_is_used_by_several_lectures(path):
-    """One that a single lecture uses belongs into that lecture."""
+    """A lemma used by a single lecture belongs in that lecture."""
     users = [topic.path for topic in load().built if path in lemmas_of(topic)]
     assert len(users) > 1
     page = lecture_page(derivation_of(path), (), topic=next(lemma for lemma in lemmas() if lemma.path == path), course=load())

@@ -87,7 +87,7 @@ def test_a_part_is_used_by_the_topics_that_import_it():
 
 
 def test_the_command_lists_refused_and_surviving_mutants(forked):
-    """Of the mutants of a small file by its own tests, in their own processes."""
+    """Results for the mutants of a small file by its tests, in separate processes."""
     words = ["judging/disentanglement", "--most", "6", "--tests", "tests/judging/test_disentanglement.py"]
     (run,) = forked("benchmarks.verification.experiment_mutants:main", words)
     lines = [line for line in run.out.splitlines() if re.match("[1-6]/6 ", line)]

@@ -134,7 +134,7 @@ def remembering_aside(self, batch, phase):
 
 
 def beginning_aside(self, batch, phase):
-    """What the stage began with is neither a parameter nor a buffer."""
+    """The initial values of a stage are neither a parameter nor a buffer."""
     loss, logs = Staged.forward(self, batch, phase)
     if self.place == ("both", 0) and phase == "other":
         self.began = loss.detach()

@@ -77,7 +77,7 @@ def _possibly(recipe, **changes):
 
 
 def trained(topic, recipe, steps=STEPS):
-    """What some steps make of the recipe: loss and gradient, phase by phase, and the state; each held to the objective."""
+    """Some steps of the recipe: loss and gradient, phase by phase, and the state, compared with the objective."""
     objective, (experiment, batch) = objective_of(topic), tiny.built(topic, recipe)
     draws = torch.Generator().manual_seed(2)
     _move(experiment, draws)  # away from where they begin: behind a zero nothing is seen
@@ -114,7 +114,7 @@ def _move(experiment, draws):
 
 
 def _state(experiment):
-    """What a forward pass changes: the state apart from parameters, and how far the generator is."""
+    """The effects of a forward pass: the state apart from parameters, and the generator's position."""
     learned = dict(experiment.named_parameters())
     rest = {name: tensor.clone() for name, tensor in experiment.state_dict().items() if name not in learned}
     return rest, experiment.generator.get_state()

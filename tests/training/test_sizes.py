@@ -1,4 +1,4 @@
-"""What a recipe takes: each takes a step at full size on fake tensors, and what is measured there is what a real step takes."""
+"""The cost of recipes: each takes a step at full size on fake tensors, with the same measurements as a real step."""
 
 import dataclasses
 import json

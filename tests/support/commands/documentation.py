@@ -7,7 +7,7 @@ EXPORT = Path(__file__).resolve().parents[3] / "docs" / "export.md"
 
 
 def code_of_the_documentation():
-    """What the blocks of docs/export.md define, by name: the reader of exported contracts, and the comparison."""
+    """Definitions in the blocks of docs/export.md, by name: the reader of exported contracts, and the comparison."""
     names = {}
     for block in re.findall(r"```python\n(.*?)```", EXPORT.read_text(encoding="utf-8"), re.S):
         exec(block, names)

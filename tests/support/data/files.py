@@ -1,4 +1,4 @@
-"""What the tests of data share: small files, spoilt files, and how a refusal must read."""
+"""Shared parts of the tests of data: small files, damaged files, and the form of error messages."""
 
 import os
 from pathlib import Path

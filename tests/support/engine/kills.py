@@ -60,7 +60,7 @@ def main():
 
 
 def kills(folder, *, random=0, save_points=False, commands=False, processes=1, seed=0):
-    """How many runs were killed, how many of them while they were alive, how many states of a folder were tried at save points,
+    """Numbers of killed runs, of those killed while alive, of folder states tried at save points,
     how many runs went on, and which ended in other bytes.
     """
     folder, rng = Path(folder), Random(seed)

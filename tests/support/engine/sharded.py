@@ -1,4 +1,4 @@
-"""What the processes of tests/engine/test_engine_sharding.py do: toys trained whole and in parts, and what is kept of them."""
+"""The programs of the processes in tests/engine/test_engine_sharding.py: toys trained whole and sharded, and their records."""
 
 import functools
 import gc
@@ -53,7 +53,7 @@ class Speaker(nn.Module):
 
 
 class Remembering(Noisy):
-    """Its loss reads a buffer that every process would fill with something else: the mean of the points seen so far."""
+    """Its loss reads a buffer that differs between processes: the mean of the points seen so far."""
 
     def __init__(self):
         super().__init__()
@@ -179,7 +179,7 @@ def stopped(folder, at):
 
 
 class Half(Speaker):
-    """In float32, as bfloat16 wants it."""
+    """A Speaker in float32, as bfloat16 training requires."""
 
     def __init__(self):
         super().__init__()

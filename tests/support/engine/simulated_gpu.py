@@ -295,7 +295,7 @@ class _Generators(type):
 
 
 class _AnyGenerator(metaclass=_Generators):
-    """What torch.Generator is in this process."""
+    """The torch.Generator of this process."""
 
 
 class _GpuGenerator(_Generator):

@@ -173,7 +173,7 @@ def _render_once(topic):
 
 
 def _complaint(words, code):
-    """What is wrong with a command that should end with this code, in one line; "" if nothing is."""
+    """The fault of a command that should end with this code, in one line; "" if there is none."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -194,7 +194,7 @@ def _complaint(words, code):
 
 
 def prepare():
-    """What every process would otherwise do again."""
+    """Work that every process would otherwise repeat."""
     torch.set_num_threads(1)
     for module in LATE:
         importlib.import_module(module)
@@ -209,7 +209,7 @@ def prepare():
 
 
 def answer(request):
-    """What a forked process answers, and the CPU seconds that it took."""
+    """The answer of a forked process, and its CPU seconds."""
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:

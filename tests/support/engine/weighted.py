@@ -1,4 +1,4 @@
-"""What each of several processes does in tests/engine/test_engine_processes.py.
+"""The programs of the processes in tests/engine/test_engine_processes.py.
 
 Train toys, one with batches of different weights and one with a shared evaluation, and a recipe with downloaded data; record
 which process downloads when.

@@ -26,7 +26,7 @@ def equal_sides(root):
 
 
 class _Meanings:
-    """What the names of a file or of a function stand for: those that are assigned once, by one plain assignment."""
+    """Values of the names of a file or of a function that are assigned once, by one plain assignment."""
 
     def __init__(self, outer, body, hidden=()):
         own = list(_own_nodes(body))
