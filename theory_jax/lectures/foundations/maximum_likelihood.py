@@ -239,7 +239,7 @@ derivation.bridge(
 
 half = Rational(1, 2)
 mixture = derivation.define(r"\mu", half * q + half * p, r"half of the model, half of $p$", over=k, law=True)
-derivation.chain(
+at_most_log_2 = derivation.chain(
     "The other direction forgives: a model pays at most log 2 for leaving out half of the data",
     Divergence(q, mixture),
     equals(plus(log(2), -Expectation(q, log(1 + p / q))), r"$q_k / (\frac12 q_k + \frac12 p_k) = 2 / (1 + p_k / q_k)$"),

@@ -12,7 +12,7 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Total, plus, times
-from theory_jax.lectures.lemmas.two_outcomes import two_outcomes
+from theory_jax.lectures.lemmas.pinsker import two_outcomes
 from theory_jax.reinforcement.markov_decision import policy_value
 from theory_jax.reinforcement.policy_gradient import policy_gradient
 from theory_jax.reinforcement.trust_region import (
@@ -224,7 +224,7 @@ derivation.chain(
     ),
     at_least(
         plus(surrogate, times(-2, c, kl)),
-        "leave out the difference of the lemma (for more actions: Pinsker's inequality in the lecture on f-divergences, by the "
+        "leave out the difference of the lemma (for more actions: Pinsker's inequality, by the "
         "event that the old policy is likelier)",
         dropping=2 * c * two_outcomes.at(p_o, p),
     ),
