@@ -220,13 +220,14 @@ def _mutate(command):
         print_json({"topics": topics, "mutants": total, "refused": refused})
     else:
         for path, those in found.items():
-            print(f"{path}: {len(those) - len(survivors[path])} of {len(those)} mutants refused")
+            refusals = f"{len(those) - len(survivors[path])} of {len(those)} mutants refused"
+            print(f"{path}: {refusals if those else 'nothing to mutate'}")
             for mutant in survivors[path]:
                 print(f"  survived in {mutant.name!r}: {mutant.change}")
         if total:
             print(f"{refused} of {total} refused ({refused / total:.1%})")
     enough = all(len(survivors[path]) <= (1 - ENOUGH) * len(those) for path, those in found.items())
-    return 0 if total and enough else 1
+    return 0 if enough else 1
 
 
 def _arithmetic(compiled):

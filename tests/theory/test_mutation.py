@@ -178,3 +178,9 @@ def test_enough_mutants_of_every_lecture_are_refused(survivors, code, monkeypatc
     monkeypatch.setattr("theory_jax.derivation.mutation.mutants", known)
     assert main(["mutate", "jensen", "latent/elbo"]) == code
     assert capsys.readouterr().out.endswith(f"{1000 - survivors} of 1000 refused ({1 - survivors / 1000:.1%})\n")
+
+
+def test_a_lecture_without_mutants_has_nothing_to_mutate(monkeypatch, capsys):
+    """A lemma about one number has one expression, its claim, and every mutant of it that is shown is another true lemma."""
+    assert main(["mutate", "lemmas/tangent"]) == 0
+    assert capsys.readouterr().out == "lemmas/tangent: nothing to mutate\n"
