@@ -3,6 +3,7 @@
     list                                   the course: lectures, topics, and what is built
     run                                    execute derivations and print them (theory_jax)
     show, check, exercise, grade, export   contracts, for the project and for your code (shared_specs)
+    train-jax                              small trainings in JAX (theory_jax train)
     recipes                                what can be trained (practice_torch list)
     prepare                                data larger than memory, once, into a folder (practice_torch)
     train, sample, evaluate, report        models (practice_torch)
@@ -18,10 +19,12 @@ from shared_specs.commands.errors import UsageError, nearest
 from shared_specs.commands.program import exit_code
 
 PACKAGES = {
-    "theory_jax": ("run", "mutate"),
+    "theory_jax": ("run", "mutate", "train-jax"),
     "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
     "practice_torch": ("recipes", "prepare", "train", "sample", "evaluate", "report", "project"),
 }
+
+RENAMED = {"recipes": "list", "train-jax": "train"}  # verbs that several packages have
 
 
 def main(arguments=None):
@@ -42,7 +45,7 @@ def _run(words):
     if package is None:
         known = [verb for verbs in PACKAGES.values() for verb in verbs]
         raise UsageError(f"unknown command {verb!r}; {nearest(verb, known)}; see --help")
-    return import_module(f"{package}.__main__").main(["list" if verb == "recipes" else verb, *words[1:]])
+    return import_module(f"{package}.__main__").main([RENAMED.get(verb, verb), *words[1:]])
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@
 MODULES = {
     "jax": ("flax", "jax", "optax"),
     "book": ("furo", "myst_parser", "sphinx"),
-    "torch": ("accelerate", "filelock", "PIL", "pyarrow", "sklearn", "soundfile", "tensorboard")
-    + ("torch", "torchaudio", "torchvision"),
+    "torch": ("accelerate", "filelock", "PIL", "pyarrow", "soundfile", "tensorboard") + ("torch", "torchaudio", "torchvision"),
 }
 
 
