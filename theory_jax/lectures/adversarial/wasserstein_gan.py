@@ -100,7 +100,7 @@ derivation.say(
     "c_{0,j}$: it falls by the cost from point 0, and the constant does not matter."
 )
 radial = derivation.define(r"f^\star", u - c.at(0, j), "the critic that falls by the cost from point 0", over=j)
-tight = derivation.chain(
+derivation.chain(
     "Where one point gives, the bound is reached: the critic's value is the plan's cost",
     plus(times(u, Total(j, moved)), -Total(j, times(moved, radial))),
     equals(
@@ -154,7 +154,7 @@ derivation.bridge(
     log_probs_p=[log(p)],
     log_probs_q=[log(q)],
     potential=[f],
-    wrong={"the sign": Total(i, (q.at(i) - p) * f)},
+    wrong={"data and samples exchanged": Total(i, (q.at(i) - p) * f)},
 )
 coordinate = derivation.index("l", "a coordinate")
 x = derivation.numbers("x", (i, coordinate), "the place of point $i$", "x")
@@ -265,7 +265,7 @@ def all_matchings():
     return Sides(left=np.array(found), right=np.array([cheapest[0], cheapest[1] ** 0.5]), wrong=wrong)
 
 
-theta = derivation.number(r"\theta", "the place of the generator's only point")
+derivation.symbol(r"\theta", "the place of the generator's only point")
 derivation.symbol(r"\mathrm{JSD}", "the Jensen-Shannon divergence (lecture 6)", "jensen_shannon_divergence")
 derivation.symbol(r"\delta_\theta", r"all mass at $\theta$")
 
@@ -298,7 +298,7 @@ derivation.bridge(
     scores_fake=[fake],
     wrong={"the value itself": real - fake},
 )
-derivation.bridge("... and the generator its own part of it", -fake, generator_loss, scores_fake=[fake], wrong={"the sign": fake})
+derivation.bridge("... and the generator its own part of it", -fake, generator_loss, scores_fake=[fake])
 
 derivation.say(
     "A network approximates the best critic. Between two samples the distance can also be computed: exactly, by a linear "

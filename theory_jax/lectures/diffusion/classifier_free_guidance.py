@@ -94,7 +94,7 @@ with_it = derivation.define(
     "c^*", -times(sqrt(1 - a), Slope(ell(k, x), x)), "the best prediction with the condition, by the score", over=k
 )
 without = derivation.define("u^*", -times(sqrt(1 - a), Slope(log(density), x)), "the best prediction without it")
-implicit = derivation.chain(
+derivation.chain(
     "The two best predictions contain a classifier",
     plus(without, times(w, plus(with_it, -without))),
     equals(

@@ -316,8 +316,8 @@ derivation.chain(
     equals(
         times(tau, exp(l1 + l2), exp(times(-1, plus(tau, 1), log(y))), exp(times(-1, plus(tau, 1), log(1 - y))))
         / plus(exp(l1 - tau * log(y)), exp(l2 - tau * log(1 - y))) ** 2,
-        r"the first entry is at most $y$ if $g_1 - g_2 \le \tau \log\frac{y}{1 - y} - \lambda_1 + \lambda_2$, whose "
-        r"probability is a logistic function: the argmax of two, above. Its slope is the density",
+        r"the first entry is at most $y$ if $g_1 - g_2 \le \tau \log\frac{y}{1 - y} - \lambda_1 + \lambda_2$. The "
+        r"probability of this is a logistic function: the argmax of two, above. Its slope is the density",
     ),
     uses=(gumbel_max,),
     so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} "
@@ -413,7 +413,7 @@ def two_estimators_and_relaxed_draws(left, right):
 @derivation.exercise(
     r"Find the gradient of $\mathbb{E} z^2$ in $m$ and in $v$.",
     r"$\mathbb{E} z^2 = m^2 + e^v$, so it is $2m$ and $e^v$. The path gives $2z$ and $2z \cdot \frac12 e^{v/2} \varepsilon$, "
-    r"whose means these are.",
+    r"with these means.",
 )
 def the_gradient_of_a_square():
     ground = derivation.ground()

@@ -281,7 +281,7 @@ derivation.bridge(
     kl_coefficient=beta,
     wrong={
         "one clip for both sides": plus(-Min(exp(u - u_o) * A, Min(Max(exp(u - u_o), 1 - low), 1 + low) * A), times(beta, price)),
-        "the third estimator turned over": plus(
+        "the two policies of the price exchanged": plus(
             -Min(exp(u - u_o) * A, near * A), times(beta, plus(exp(u - u_0), -1, -(u - u_0)))
         ),
     },
