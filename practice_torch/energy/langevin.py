@@ -76,13 +76,13 @@ def clipped_langevin_step(x, noise, energy_fn, *, step_size, noise_scale, gradie
     return descended.add(noise, alpha=noise_scale).clamp(low, high)
 
 
-def stochastic_gradient_step(parameters, noise, gradient_log_prior, gradient_log_likelihood, *, step_size, data_size):
+def stochastic_gradient_step(parameters, noise, gradient_log_prior, gradient_log_likelihood, *, step_size, dataset_size):
     r"""theta + h/2 (g_0 + N/M sum_i g_i) + sqrt(h) noise: a Langevin step of length h/2 up the log-posterior, by M of N data.
 
-    h = step_size, N = data_size; g_0 = gradient_log_prior, g_i = a row of gradient_log_likelihood, both at theta = parameters.
+    h = step_size, N = dataset_size; g_0 = gradient_log_prior, g_i = a row of gradient_log_likelihood, both at theta = parameters.
 
     Raises ValueError if noise or gradient_log_prior has not the shape of parameters, or a row of gradient_log_likelihood;
-    gradient_log_likelihood has no row, or more than data_size; or step_size is not positive.
+    gradient_log_likelihood has no row, or more than dataset_size; or step_size is not positive.
     Source: Welling & Teh 2011, eq. 4.
     [P], [P], [P], [M, P] -> [P]
     """
@@ -92,9 +92,11 @@ def stochastic_gradient_step(parameters, noise, gradient_log_prior, gradient_log
     seen = len(gradient_log_likelihood)
     require_shape((seen, len(parameters)), gradient_log_likelihood=gradient_log_likelihood)
     require(seen > 0, "gradient_log_likelihood has 0 rows; it must have at least 1")
-    require(seen <= data_size, f"data_size is {data_size}; it must be at least {seen}, the rows of gradient_log_likelihood")
+    require(
+        seen <= dataset_size, f"dataset_size is {dataset_size}; it must be at least {seen}, the rows of gradient_log_likelihood"
+    )
     require_positive(step_size=step_size)
-    gradient = gradient_log_prior.add(gradient_log_likelihood.sum(0), alpha=data_size / seen)
+    gradient = gradient_log_prior.add(gradient_log_likelihood.sum(0), alpha=dataset_size / seen)
     return parameters.add(gradient, alpha=step_size / 2).add(noise, alpha=math.sqrt(step_size))
 
 

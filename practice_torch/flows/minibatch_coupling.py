@@ -28,22 +28,22 @@ def squared_distance_matrix(x0, x1):
     return distances(as_rows(x0), as_rows(x1)).square()
 
 
-def sinkhorn_log_plan(cost, *, regularization, num_iterations):
+def sinkhorn_log_plan(cost, *, regularization, iterations):
     r"""log pi of the plan between uniform marginals that minimizes sum_ij pi_ij (cost_ij + regularization log pi_ij), nearly.
 
     After so many iterations of Sinkhorn, each of which sets the row sums to 1/N and then the column sums to 1/M: the columns
     are exact, the rows only once it has converged. That takes of the order of exp(range of cost/regularization) iterations.
 
-    Raises ValueError unless cost is a matrix with a row and a column, regularization is positive and num_iterations >= 1.
+    Raises ValueError unless cost is a matrix with a row and a column, regularization is positive and iterations >= 1.
     Source: Cuturi 2013, algorithm 1; Peyre & Cuturi 2019, section 4.4.
     [N, M] -> [N, M]
     """
     require_rank(2, cost=cost)
     require(cost.numel() > 0, f"cost has shape {list(cost.shape)}; it must have at least one row and one column")
     require_positive(regularization=regularization)
-    require_at_least(1, num_iterations=num_iterations)
+    require_at_least(1, iterations=iterations)
     log_rows, log_columns = (cost.new_full((size,), 1 / size).log() for size in cost.shape)
-    return entropic_log_plan(log_rows, log_columns, cost / -regularization, num_iterations)
+    return entropic_log_plan(log_rows, log_columns, cost / -regularization, iterations)
 
 
 def optimal_assignment(cost):

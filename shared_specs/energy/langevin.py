@@ -53,7 +53,7 @@ def _clipped(**changed):
 
 def _minibatch(**changed):
     return given(**{"parameters": zeros(4), "noise": zeros(4), "gradient_log_prior": zeros(4),
-                    "gradient_log_likelihood": zeros(3, 4), "step_size": 0.1, "data_size": 6} | changed)  # fmt: skip
+                    "gradient_log_likelihood": zeros(3, 4), "step_size": 0.1, "dataset_size": 6} | changed)  # fmt: skip
 
 
 def _rows_of_refusals():
@@ -136,10 +136,10 @@ SPEC = (
     # By minibatches.
     Agree("stochastic_gradient_step", "regular", given(
         parameters=normal(4), noise=normal(4), gradient_log_prior=normal(4), gradient_log_likelihood=normal(3, 4), step_size=0.05,
-        data_size=10)),
+        dataset_size=10)),
     Anchor("stochastic_gradient_step", "two of six data", given(
                parameters=[1.0], noise=[2.0], gradient_log_prior=[-1.0], gradient_log_likelihood=[[1.0], [3.0]], step_size=0.25,
-               data_size=6),
+               dataset_size=6),
            gives=[3.375], source="1 + (-1 + 3 * 4) / 8 + 2 / 2",
            near_misses={"not scaled to all data": [2.375], "the mean": [2.125], "noise of variance 2h": [2.375 + 2**0.5],
                         "the whole step": [4.75], "downhill": [0.625], "the prior scaled, too": [3.125],
@@ -147,14 +147,14 @@ SPEC = (
     Law.equal("averaged over all minibatches it is the step of all data",
               given(parameters=normal(4), noise=normal(4), prior=normal(4), likelihood=normal(5, 4)),
               left=lambda f, theta, noise, prior, likelihood: np.mean([
-                  f.stochastic_gradient_step(theta, noise, prior, likelihood[some], step_size=0.1, data_size=5)
+                  f.stochastic_gradient_step(theta, noise, prior, likelihood[some], step_size=0.1, dataset_size=5)
                   for some in THREE_OF_FIVE], axis=0),
               right=lambda f, theta, noise, prior, likelihood: f.stochastic_gradient_step(
-                  theta, noise, prior, likelihood, step_size=0.1, data_size=5)),
+                  theta, noise, prior, likelihood, step_size=0.1, dataset_size=5)),
     Law.equal("of all data it is a Langevin step of half the length, on minus the log-posterior",
               given(parameters=normal(2), noise=normal(2)),
               left=lambda f, theta, noise: f.stochastic_gradient_step(
-                  theta, noise, -theta, -np.stack([theta, theta, theta]), step_size=0.1, data_size=3),
+                  theta, noise, -theta, -np.stack([theta, theta, theta]), step_size=0.1, dataset_size=3),
               right=lambda f, theta, noise: f.langevin_step(
                   theta[None], noise[None], lambda x: 4 * parabola(x), step_size=0.05)[0]),
     *(
@@ -165,7 +165,7 @@ SPEC = (
             ("a matrix", {"parameters": zeros(4, 1)}, "parameters"),
             ("other parameters", {"gradient_log_likelihood": zeros(3, 5)}, "gradient_log_likelihood"),
             ("no data", {"gradient_log_likelihood": zeros(0, 4)}, "gradient_log_likelihood"),
-            ("more than all data", {"data_size": 2}, "data_size"), ("step size 0", {"step_size": 0.0}, "step_size"),
+            ("more than all data", {"dataset_size": 2}, "dataset_size"), ("step size 0", {"step_size": 0.0}, "step_size"),
         )
     ),
     # What the step's length costs.

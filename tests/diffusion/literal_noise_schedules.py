@@ -4,9 +4,9 @@ import numpy as np
 from numpy import cos, exp, log, pi, sqrt
 
 
-def _cosine(*, num_steps, offset=0.008, max_beta=0.999):
+def _cosine(*, num_steps, offset=0.008, beta_max=0.999):
     f = cos((np.arange(num_steps + 1) / num_steps + offset) / (1 + offset) * pi / 2) ** 2
-    return FORMULAS["alpha_bar_from_betas"](np.minimum(1 - f[1:] / f[:-1], max_beta))
+    return FORMULAS["alpha_bar_from_betas"](np.minimum(1 - f[1:] / f[:-1], beta_max))
 
 
 def _without_signal(alpha_bar):

@@ -29,15 +29,15 @@ def _scaled(*, num_steps, beta_start=0.00085, beta_end=0.012, power=0.5, squared
     return _product(betas if squared else betas.sqrt())
 
 
-def _cosine(*, num_steps, offset=0.008, max_beta=0.999, power=2, over_first=True, clip="betas", points=None):
+def _cosine(*, num_steps, offset=0.008, beta_max=0.999, power=2, over_first=True, clip="betas", points=None):
     times = torch.arange(num_steps + 1) / (points or num_steps)
     f = torch.cos((times + offset) / (1 + offset) * math.pi / 2) ** power
     if clip == "alpha bar":
-        return (f / f[0]).clamp(min=1 - max_beta)
+        return (f / f[0]).clamp(min=1 - beta_max)
     if not over_first:
         return torch.cat([f.new_ones(1), f[1:]])
     betas = 1 - f[1:] / f[:-1]
-    return _product(betas.clamp(max=max_beta) if clip else betas)
+    return _product(betas.clamp(max=beta_max) if clip else betas)
 
 
 def _rescale(alpha_bar, *, power=0.5, first=1, back=True, squared=True, end=True):

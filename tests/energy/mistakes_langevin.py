@@ -76,10 +76,10 @@ def _by_norm(x, noise, g, a, s, c, low, high):
 def _minibatch(move):
     """move(theta, noise, prior, likelihood, h, N), behind the checks of the right function."""
 
-    def wrong(parameters, noise, gradient_log_prior, gradient_log_likelihood, *, step_size, data_size):
+    def wrong(parameters, noise, gradient_log_prior, gradient_log_likelihood, *, step_size, dataset_size):
         given = (parameters, noise, gradient_log_prior, gradient_log_likelihood)
-        right.stochastic_gradient_step(*given, step_size=step_size, data_size=data_size)
-        return move(*given, step_size, data_size)
+        right.stochastic_gradient_step(*given, step_size=step_size, dataset_size=dataset_size)
+        return move(*given, step_size, dataset_size)
 
     return wrong
 

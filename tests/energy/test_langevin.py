@@ -51,7 +51,7 @@ def test_minibatches_sample_the_posterior_of_a_linear_model():
 
     def advance(theta, noise, seen, wanted):
         slopes = (wanted - seen @ theta)[:, None] * seen
-        return practice.stochastic_gradient_step(theta, noise, -theta, slopes, step_size=8e-4, data_size=60)
+        return practice.stochastic_gradient_step(theta, noise, -theta, slopes, step_size=8e-4, dataset_size=60)
 
     advance_all = torch.vmap(advance)
     theta, kept = torch.zeros(400, 2, dtype=torch.float64), []

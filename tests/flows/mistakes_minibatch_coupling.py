@@ -16,15 +16,15 @@ def _by_products(x0, x1):
 
 
 def _plan(*, rows=True, columns=True, columns_first=False, sums=True, in_logs=True):
-    def wrong(cost, *, regularization, num_iterations):
-        right.sinkhorn_log_plan(cost, regularization=regularization, num_iterations=num_iterations)  # for its checks
+    def wrong(cost, *, regularization, iterations):
+        right.sinkhorn_log_plan(cost, regularization=regularization, iterations=iterations)  # for its checks
         kernel, f, g = -cost / regularization, torch.zeros_like(cost[:, 0]), torch.zeros_like(cost[0])
         of_row, of_column = (-math.log(size) if sums else 0.0 for size in cost.shape)
 
         def total(scores, axis):
             return scores.logsumexp(axis) if in_logs else scores.exp().sum(axis).log()
 
-        for _ in range(num_iterations):
+        for _ in range(iterations):
             if columns_first:
                 g = of_column - total(kernel + f[:, None], 0)
             if rows:
@@ -72,10 +72,10 @@ MISTAKES = (
     Mistake("sinkhorn_log_plan", "sums of one", _plan(sums=False)),
     Mistake("sinkhorn_log_plan", "exponentials that underflow", _plan(in_logs=False)),
     Mistake("sinkhorn_log_plan", "the plan, not its logarithm", lambda cost, **how: right.sinkhorn_log_plan(cost, **how).exp()),
-    Mistake("sinkhorn_log_plan", "the regularization twice", lambda cost, *, regularization, num_iterations: (
-        right.sinkhorn_log_plan(cost, regularization=2 * regularization, num_iterations=num_iterations))),
-    Mistake("sinkhorn_log_plan", "one iteration more", lambda cost, *, regularization, num_iterations: right.sinkhorn_log_plan(
-        cost, regularization=regularization, num_iterations=num_iterations + bool(num_iterations))),
+    Mistake("sinkhorn_log_plan", "the regularization twice", lambda cost, *, regularization, iterations: (
+        right.sinkhorn_log_plan(cost, regularization=2 * regularization, iterations=iterations))),
+    Mistake("sinkhorn_log_plan", "one iteration more", lambda cost, *, regularization, iterations: right.sinkhorn_log_plan(
+        cost, regularization=regularization, iterations=iterations + bool(iterations))),
     Mistake("optimal_assignment", "the permutation inverted", lambda cost: right.optimal_assignment(cost).argsort()),
     Mistake("optimal_assignment", "row after row", _by_row),
     Mistake("optimal_assignment", "the cheapest of each row", lambda cost: (

@@ -56,7 +56,7 @@ def test_plans_agree_with_pot(wing):
     np.testing.assert_allclose(wing("squared_distance_matrix", x0, x1[:7]), cost, rtol=1e-12)
     weights = np.full(12, 1 / 12), np.full(7, 1 / 7)
     theirs = ot.sinkhorn(*weights, cost, 5.0, method="sinkhorn_log", numItermax=400, stopThr=1e-15)
-    ours = np.exp(wing("sinkhorn_log_plan", cost, regularization=5.0, num_iterations=400))
+    ours = np.exp(wing("sinkhorn_log_plan", cost, regularization=5.0, iterations=400))
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
     square = ot.dist(x0, x1)
     paid = square[np.arange(12), wing("optimal_assignment", square)].mean()
@@ -76,14 +76,14 @@ def test_pairs_agree_with_torchcfm():
     indices = (noise[:, None] == x0).all(2).int().argmax(1)
     torch.testing.assert_close(data, x1[order[indices]])
     sampler = coupling.OTPlanSampler(method="sinkhorn", reg=4.0)
-    plan = practice.sinkhorn_log_plan(practice.squared_distance_matrix(x0, x1), regularization=4.0, num_iterations=500)
+    plan = practice.sinkhorn_log_plan(practice.squared_distance_matrix(x0, x1), regularization=4.0, iterations=500)
     np.testing.assert_allclose(plan.exp(), sampler.get_map(x0, x1), rtol=1e-6)
 
 
 def test_drawn_partners_follow_the_plan():
     """Of 20,000 draws for every row, against the shares of the row; and data points are used equally often in the mean."""
     plan = practice.sinkhorn_log_plan(
-        torch.rand(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64), regularization=0.2, num_iterations=50
+        torch.rand(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64), regularization=0.2, iterations=50
     )
     gumbels = torch.from_numpy(np.random.default_rng(2).gumbel(size=(20_000, 3, 4)))
     drawn = practice.sample_pairs(plan.expand(20_000, 3, 4).reshape(-1, 4), gumbels.reshape(-1, 4)).view(20_000, 3)

@@ -52,20 +52,20 @@ def scaled_linear_alpha_bar(*, num_steps, beta_start=0.00085, beta_end=0.012):
     return alpha_bar_from_betas(jnp.linspace(math.sqrt(beta_start), math.sqrt(beta_end), num_steps) ** 2)
 
 
-def cosine_alpha_bar(*, num_steps, offset=0.008, max_beta=0.999):
-    r"""alpha_bar of beta_t = min(1 - f(t)/f(t-1), max_beta) with f(t) = cos^2((t/T + s)/(1 + s) pi/2), s the offset.
+def cosine_alpha_bar(*, num_steps, offset=0.008, beta_max=0.999):
+    r"""alpha_bar of beta_t = min(1 - f(t)/f(t-1), beta_max) with f(t) = cos^2((t/T + s)/(1 + s) pi/2), s the offset.
 
     As long as no beta is clipped, a_t = f(t)/f(0).
-    Raises ValueError unless num_steps >= 1, offset >= 0 and max_beta is in (0, 1].  Source: Nichol & Dhariwal 2021, eq. 17.
+    Raises ValueError unless num_steps >= 1, offset >= 0 and beta_max is in (0, 1].  Source: Nichol & Dhariwal 2021, eq. 17.
     -> [T+1]
     """
     require_at_least(1, num_steps=num_steps)
     require_at_least(0, offset=offset)
-    require(0 < max_beta <= 1, f"max_beta is {max_beta}; it must be in (0, 1]")
+    require(0 < beta_max <= 1, f"beta_max is {beta_max}; it must be in (0, 1]")
     # cos(u) = sin(pi/2 - u), and pi/2 - u is an exact product: the cosine itself loses all its digits where u comes near pi/2
     to_go = jnp.arange(num_steps, -1, -1) / num_steps
     f = jnp.sin(math.pi / 2 * to_go / (1 + offset)) ** 2
-    kept = jnp.maximum(f[1:] / f[:-1], 1 - max_beta)
+    kept = jnp.maximum(f[1:] / f[:-1], 1 - beta_max)
     return jnp.cumprod(jnp.concatenate([jnp.ones(1), kept]))
 
 

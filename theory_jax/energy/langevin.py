@@ -80,13 +80,13 @@ def clipped_langevin_step(x, noise, energy_fn, *, step_size, noise_scale, gradie
     return jnp.clip(x - step_size * jnp.clip(gradient, -gradient_limit, gradient_limit) + noise_scale * noise, low, high)
 
 
-def stochastic_gradient_step(parameters, noise, gradient_log_prior, gradient_log_likelihood, *, step_size, data_size):
+def stochastic_gradient_step(parameters, noise, gradient_log_prior, gradient_log_likelihood, *, step_size, dataset_size):
     r"""theta + h/2 (g_0 + N/M sum_i g_i) + sqrt(h) noise: a Langevin step of length h/2 up the log-posterior, by M of N data.
 
-    h = step_size, N = data_size; g_0 = gradient_log_prior, g_i = a row of gradient_log_likelihood, both at theta = parameters.
+    h = step_size, N = dataset_size; g_0 = gradient_log_prior, g_i = a row of gradient_log_likelihood, both at theta = parameters.
 
     Raises ValueError if noise or gradient_log_prior has not the shape of parameters, or a row of gradient_log_likelihood;
-    gradient_log_likelihood has no row, or more than data_size; or step_size is not positive.
+    gradient_log_likelihood has no row, or more than dataset_size; or step_size is not positive.
     Source: Welling & Teh 2011, eq. 4.
     [P], [P], [P], [M, P] -> [P]
     """
@@ -96,9 +96,11 @@ def stochastic_gradient_step(parameters, noise, gradient_log_prior, gradient_log
     count = gradient_log_likelihood.shape[0]
     require_shape((count, *parameters.shape), gradient_log_likelihood=gradient_log_likelihood)
     require(count > 0, "gradient_log_likelihood has 0 rows; it must have at least 1")
-    require(count <= data_size, f"data_size is {data_size}; it must be at least {count}, the rows of gradient_log_likelihood")
+    require(
+        count <= dataset_size, f"dataset_size is {dataset_size}; it must be at least {count}, the rows of gradient_log_likelihood"
+    )
     require_positive(step_size=step_size)
-    gradient = gradient_log_prior + data_size * jnp.mean(gradient_log_likelihood, axis=0)
+    gradient = gradient_log_prior + dataset_size * jnp.mean(gradient_log_likelihood, axis=0)
     return parameters + step_size / 2 * gradient + math.sqrt(step_size) * noise
 
 

@@ -19,6 +19,10 @@ KEYWORDS = {
     "gamma": ("discount", ("reinforcement", "preference")),
     "step_length": ("step_size", ()),
     "stepsize": ("step_size", ()),
+    "num_iterations": ("iterations", ()),
+    "max_beta": ("beta_max", ()),
+    "min_beta": ("beta_min", ()),
+    "data_size": ("dataset_size", ()),
 }
 
 

@@ -245,7 +245,7 @@ count = derivation.count(i, "M", "the size of the minibatch")
 g_i = derivation.numbers(r"\ell", i, "the slopes of the data's log-likelihoods", "gradient_log_likelihood")
 g_0 = derivation.number(r"\ell_0", "the slope of the log-prior", "gradient_log_prior")
 unseen = derivation.number("R", "how many data the minibatch leaves out", positive=True)
-N = derivation.define("N", count + unseen, "how many data there are", "data_size", positive=True)
+N = derivation.define("N", count + unseen, "how many data there are", "dataset_size", positive=True)
 theta = derivation.number(r"\theta", "a parameter of a Bayesian model", "parameters")
 derivation.say(
     r"Where the energy is minus a log-posterior of $N$ data, its slope costs a pass over all of them. A minibatch of $M$, drawn "
@@ -262,7 +262,7 @@ derivation.bridge(
     gradient_log_prior=[g_0],
     gradient_log_likelihood=[[g_i.at(number)] for number in range(4)],
     step_size=h,
-    data_size=N,
+    dataset_size=N,
     wrong={
         "the noise of the whole step": plus(theta, times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(2 * h) * xi)
     },
@@ -284,7 +284,7 @@ derivation.symbol(r"\bar{\ell}", "the mean of all slopes")
 )
 def mean_and_variance_over_minibatches():
     zero = np.zeros(1)
-    step = lambda some: stochastic_gradient_step(zero, zero, zero, _GRADIENTS[list(some)], step_size=2.0, data_size=6)  # noqa: E731
+    step = lambda some: stochastic_gradient_step(zero, zero, zero, _GRADIENTS[list(some)], step_size=2.0, dataset_size=6)  # noqa: E731
     estimates = np.array([step(some)[0] for some in combinations(range(6), 3)])
     total, variance = _GRADIENTS.sum(), 36 / 3 * (1 - 3 / 6) * _GRADIENTS.var(ddof=1)
     wrong = {"not scaled by N/M": [total / 2, variance / 4], "with replacement": [total, variance * 2 * 5 / 6]}
@@ -385,7 +385,7 @@ def standard_normal():
     yield r"x' \text{ from } x = 2 \text{ at } h = \tfrac12,\; \xi = \tfrac12", state, "1.5"
     yield tau, value(tau, {a: 10, c: 0.005}), "1.25e-6"
     zero, seen = np.zeros(1), np.array([[1.0], [6.0]])
-    moved = stochastic_gradient_step(zero, zero, zero, seen, step_size=0.5, data_size=4)[0]
+    moved = stochastic_gradient_step(zero, zero, zero, seen, step_size=0.5, dataset_size=4)[0]
     yield r"\tfrac{h}{2} \hat{\ell} \text{ of the slopes 1 and 6, two of 4 data, at } h = \tfrac12", moved, "3.5"
 
 

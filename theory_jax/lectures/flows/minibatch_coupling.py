@@ -366,14 +366,14 @@ derivation.bridge(
     sinkhorn_log_plan,
     cost=cost,
     regularization=epsilon,
-    num_iterations=1,
+    iterations=1,
 )
 
 _TABLE = jnp.array([[9.0, 1.0], [1.0, 1.0]])
 
 
 def _of_table(regularization, iterations):
-    return jnp.exp(sinkhorn_log_plan(_TABLE, regularization=regularization, num_iterations=iterations))
+    return jnp.exp(sinkhorn_log_plan(_TABLE, regularization=regularization, iterations=iterations))
 
 
 @derivation.example(
@@ -403,7 +403,7 @@ def two_pairs():
 def three_couplings(random, assigned, entropic):
     noise, data = map(np.asarray, _batch(12, 2, seed=5))
     table = squared_distance_matrix(noise, data)
-    plan_of_pairs = np.exp(np.asarray(sinkhorn_log_plan(table, regularization=1.0, num_iterations=50)))
+    plan_of_pairs = np.exp(np.asarray(sinkhorn_log_plan(table, regularization=1.0, iterations=50)))
     couplings = np.eye(12), np.eye(12)[np.asarray(optimal_assignment(table))], 12 * plan_of_pairs
     for axes, weights, name in zip((random, assigned, entropic), couplings, ("random", "assignment", "entropic"), strict=True):
         for row, column in np.argwhere(weights > 0.05):
