@@ -33,8 +33,20 @@ class Mark:
     value: float
 
 
-def panel(title: str, series: Sequence[Series], last_step: int, marks: Sequence[Mark] = ()) -> Markup:
-    """One panel: every series over the steps 0..last_step, marks as lines; logarithmic if the values span a wide range."""
+@dataclass(frozen=True)
+class Beginning:
+    """A vertical line where a stage of the training begins: the number of steps before it."""
+
+    name: str
+    step: int
+
+
+def panel(
+    title: str, series: Sequence[Series], last_step: int, marks: Sequence[Mark] = (), beginnings: Sequence[Beginning] = ()
+) -> Markup:
+    """One panel: every series over the steps 0..last_step, marks and beginnings of stages as lines; logarithmic if the values
+    span a wide range.
+    """
     heights = [y for line in series for _, y in line.points if math.isfinite(y)]
     if not heights:
         return Markup("")
@@ -50,6 +62,11 @@ def panel(title: str, series: Sequence[Series], last_step: int, marks: Sequence[
     for tick in [tick for tick in _ticks(0, last_step, wanted=3) if tick == round(tick)]:
         anchor = "end" if x_of(tick) > WIDTH - RIGHT - 14 else "middle"
         parts.append(f'<text x="{x_of(tick):.1f}" y="{HEIGHT - 7}" text-anchor="{anchor}">{short(tick)}</text>')
+    for stage in beginnings:
+        x = x_of(stage.step)
+        beside, anchor = (x - 3, "end") if x > (LEFT + WIDTH - RIGHT) / 2 else (x + 3, "start")
+        parts.append(f'<line class="beginning" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
+        parts.append(f'<text class="beginning" x="{beside:.1f}" y="{TOP - 2}" text-anchor="{anchor}">{escape(stage.name)}</text>')
     for mark in marks:
         y = y_of(mark.value)
         above = y - 4 if y > TOP + 12 else y + 11

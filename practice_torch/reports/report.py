@@ -1,5 +1,6 @@
 """The report of a run: one HTML file, made from the run folder, that needs no other file and no network."""
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from practice_torch.engine.published import Published
 from practice_torch.engine.storage.run import Run
 from practice_torch.reports import curves
-from practice_torch.reports.curves import Mark, Series, panel, short
+from practice_torch.reports.curves import Beginning, Mark, Series, panel, short
 from practice_torch.reports.records import read_evaluation, read_json, read_metrics, read_sample_metrics, read_stories
 from shared_specs.palette import STYLE
 
@@ -54,7 +55,7 @@ def write_report(
     folder, missing = run.folder, []
     evaluation = read_evaluation(folder / "evaluation.json", missing)
     environment = read_json(folder / "environment.json", missing)
-    gauge, panels, last_step = figures(folder, evaluation, missing)
+    gauge, panels, last_step = figures(folder, evaluation, missing, stages)
     return write_page(
         path or folder / "report.html",
         "report.html.jinja",
@@ -109,11 +110,17 @@ def changes(fields: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> di
     return {name: defaults[name] for name in fields if name in defaults and defaults[name] != fields[name]}
 
 
-def figures(folder: Path, evaluation: Mapping[str, Any], missing: list[str]) -> tuple[Markup | None, list[Panel], int | None]:
-    """The gauge of a run's metric, a panel for every logged name, and the last logged step."""
+def figures(
+    folder: Path, evaluation: Mapping[str, Any], missing: list[str], stages: Sequence["Stage"] = ()
+) -> tuple[Markup | None, list[Panel], int | None]:
+    """The gauge of a run's metric, a panel for every logged name, with the beginnings of stages, and the last logged step."""
     rows = read_metrics(folder / "metrics.csv", missing)
     marks, last_step = _marks(evaluation), max((step for step, *_ in rows), default=None)
-    return _gauge(evaluation, marks), _panels(rows, evaluation.get("metric"), last_step, marks), last_step
+    return (
+        _gauge(evaluation, marks),
+        _panels(rows, evaluation.get("metric"), last_step, marks, _beginnings(stages, last_step)),
+        last_step,
+    )
 
 
 # How things are written
@@ -177,7 +184,14 @@ def _is_number(thing):
     return isinstance(thing, (int, float)) and not isinstance(thing, bool) and math.isfinite(thing)
 
 
-def _panels(rows, metric, last_step, marks):
+def _beginnings(stages, last_step):
+    """Where the stages that a run has reached begin, except the first one."""
+    ends = itertools.accumulate(stage.steps for stage in stages)
+    begun = [Beginning(words(stage.name), step) for stage, step in zip(stages[1:], ends, strict=False) if stage.steps]
+    return [stage for stage in begun if 0 < stage.step < (last_step or 0)]
+
+
+def _panels(rows, metric, last_step, marks, beginnings):
     """A panel per logged name: the metric first, then in the order in which they were first logged. One step has no curve.
 
     What never changed is a line of words, not a drawing.
@@ -194,7 +208,7 @@ def _panels(rows, metric, last_step, marks):
         series = [_series(phase, phases, tuple(points)) for phase, points in lines[name].items()]
         ends = tuple((line.name, line.style, line.points[-1][1]) for line in series)
         constant = all(len({number for _, number in line.points}) == 1 for line in series)
-        svg = Markup("") if constant else panel(words(name), series, last_step, marks if name == metric else ())
+        svg = Markup("") if constant else panel(words(name), series, last_step, marks if name == metric else (), beginnings)
         panels.append(Panel(words(name), svg, ends, constant))
     return panels
 

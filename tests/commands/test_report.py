@@ -356,6 +356,18 @@ def test_constant_values_and_single_points_are_drawn():
         assert panel("units", [Series("held-out", "held-out", points)], last_step=2).count("<circle") == len(points)
 
 
+def test_a_line_is_drawn_where_a_stage_begins(run):
+    """Not where the first one does, nor where one would that has no steps or was not reached."""
+    steps = {"none": 0, "autoencoder": 100, "skipped": 0, "prior": 100, "decoder": 100}
+    stages = tuple(Stage(name, count, ("train",)) for name, count in steps.items())
+    log(run, [(step, "train", "loss", 300.0 - step) for step in range(50, 201, 50)])
+    page = written(run, stages=stages).source
+    (x,) = re.findall(r'<line class="beginning" x1="([^"]*)"', page)
+    assert float(x) == (LEFT + WIDTH - RIGHT) / 2
+    assert re.findall(r'<text class="beginning"[^>]*>([^<]*)</text>', page) == ["prior"]
+    assert "beginning" not in re.sub(r"<style>.*?</style>", "", written(run).source, flags=re.DOTALL)
+
+
 def test_marks_widen_the_panel():
     svg = panel("loss", [Series("train", "phase0", ((0, 2.0), (9, 1.0)))], 9, marks=(Mark("target", 0.0), Mark("<floor>", 4.0)))
     heights = [float(y) for y in re.findall(r'<line class="mark"[^>]*y1="([^"]*)"', svg)]
