@@ -1,4 +1,4 @@
-"""The loss variants compared with torch's losses, and closed forms by regressions, linear programs and searches."""
+"""The variants compared with torch's losses, regressions, linear programs and searches; and how the experiment behaves."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,10 @@ from torch.nn.functional import hinge_embedding_loss, mse_loss, soft_margin_loss
 
 from practice_torch.adversarial import loss_variants as practice
 from practice_torch.adversarial.gan import jensen_shannon_divergence
+from practice_torch.data import points
+from practice_torch.data.errors import DataError
+from practice_torch.engine.optimizers import freeze_others, make_player
+from practice_torch.experiments.adversarial.loss_variants import LOSSES, RECIPES, PointsRecipe, build
 
 GENERATOR = torch.Generator().manual_seed(8)
 
@@ -78,3 +82,57 @@ def test_the_best_relativistic_scores_are_the_log_ratio_up_to_a_constant():
     np.testing.assert_allclose(found.x - found.x.mean(), wanted - wanted.mean(), atol=1e-6)
     divergence = jensen_shannon_divergence(pairs.log().view(1, -1), pairs.T.log().reshape(1, -1)).item()
     assert found.fun == pytest.approx(np.log(2) - divergence, abs=1e-9)
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+
+def experiment(**fields):
+    """A small game on eight Gaussians, and its held-out points."""
+    torch.manual_seed(0)
+    recipe = PointsRecipe(**{"data": "eight_gaussians", "hidden": 16, "points": 400, "learning_rate": 3e-3} | fields)
+    _, data = points.load("eight_gaussians", count=recipe.points)
+    game = build(recipe, data)
+    game.generator = torch.Generator().manual_seed(0)
+    return game, data
+
+
+def one_after_the_other(loss, turns=80):
+    """(told_apart, mean loss of the generator) after turns of the critic alone, then after as many of the generator."""
+    game, data = experiment(loss=loss)
+    players = [make_player(game, phase, game.recipe) for phase in game.phases]
+    for phase, player in zip(game.phases, players, strict=True):
+        freeze_others(player, players)
+        for _ in range(turns):
+            player.optimizer.zero_grad()
+            game(data.batch(), phase.name)[0].backward()
+            player.optimizer.step()
+        with torch.no_grad():
+            yield game.evaluate(data)["told_apart"], float(game(data.batch(), "generator")[0])
+
+
+@pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"midpoint"}))
+def test_each_player_pulls_its_own_way(loss):
+    """Fakes are told apart; then, against a frozen critic, they no longer are. A wrong sign does neither."""
+    (before, _), (after, _) = one_after_the_other(loss)
+    assert before > 0.9 and after < 0.6
+
+
+def test_fakes_stop_at_the_border_where_the_target_is_the_midpoint():
+    """They reach the scores around 0, which a frozen critic still tells from those of data."""
+    (before, lost), (after, left) = one_after_the_other("midpoint")
+    assert before > 0.9 and after > 0.9 and left < lost / 10
+
+
+def test_each_phase_moves_its_own_player():
+    game, data = experiment()
+    game(data.batch(), "critic")[0].backward()
+    assert all(p.grad is None for p in game.generator_network.parameters())
+    game(data.batch(), "generator")[0].backward()
+    assert all(p.grad.abs().max() > 0 for p in game.generator_network.parameters())
+
+
+def test_modes_are_counted_only_where_they_are_known():
+    _, moons = points.load("two_moons", count=20)
+    with pytest.raises(DataError, match="two_moons is not a mixture"):
+        build(RECIPES["eight_gaussians"], moons)
