@@ -16,7 +16,7 @@ from practice_torch.networks.dcgan import pyramid
 
 
 def power_iteration(weight, u, *, iterations=1):
-    r"""v <- W^T u / |W^T u|, then u <- W v / |W v|, so many times: (u, v), which turn to the first singular vectors.
+    r"""v <- W^T u / |W^T u|, then u <- W v / |W v|, repeated: (u, v), which converge to the first singular vectors.
 
     Raises ValueError if u does not have an entry for each row of weight, weight^T u is zero, or iterations < 1.
     Source: Miyato et al. 2018, algorithm 1.
@@ -100,7 +100,7 @@ def _require_matrix(**weights):
 class NormalizedDiscriminator(nn.Module):
     """Images in [-1, 1] to logits of being real: convolutions and leaky rectifiers, every kernel spectrally normalized.
 
-    iterations: steps of power iteration in a training call; in evaluation the vectors u stay what they are.
+    iterations: steps of power iteration in a training call; in evaluation the vectors u are kept.
 
     [B, C, H, W] -> [B]
     """

@@ -95,7 +95,7 @@ def lipschitz_constant(potential, cost):
 
 
 def sinkhorn(log_weights_a, log_weights_b, cost, *, epsilon, iterations):
-    r"""log pi and sum_ij pi_ij c_ij of the entropic plan log pi_ij = (f_i + g_j - c_ij) / epsilon, after so many iterations.
+    r"""log pi and sum_ij pi_ij c_ij of the entropic plan log pi_ij = (f_i + g_j - c_ij) / epsilon, after `iterations` iterations.
 
     From g = 0, each iteration sets f so that the rows sum to a, then g so that the columns sum to b. All in the log domain.
 

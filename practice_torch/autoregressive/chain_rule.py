@@ -119,7 +119,7 @@ def mask_connectivity(masks):
 def ancestral_bernoulli(uniforms, logits_fn, *, order):
     r"""A draw x of a binary autoregressive model: for k = 1..D, at the d with order_d = k, x_d = [u_d < sigma(l_d(x))].
 
-    logits_fn: [B, D] -> [B, D], all conditionals at once; what is not drawn yet is 0, and must not matter.
+    logits_fn: [B, D] -> [B, D], all conditionals at once; entries not drawn yet are 0, and must not matter.
 
     Raises ValueError if order is no permutation of 1..D or uniforms leaves [0, 1].  Source: Bishop, PRML, 8.1.2.
     [B, D], [D] -> [B, D]

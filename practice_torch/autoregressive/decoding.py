@@ -73,7 +73,7 @@ def typical_filter(logits, *, mass):
     _require_logits(logits)
     log_probs = logits.log_softmax(dim=-1)
     entropy = torch.special.entr(log_probs.exp()).sum(dim=-1, keepdim=True)
-    distance = (log_probs + entropy).abs()  # infinite, thus last, for what is removed already
+    distance = (log_probs + entropy).abs()  # infinite, thus last, for tokens that are already removed
     return logits.masked_fill(_beyond(logits, distance.argsort(dim=-1, stable=True), mass), -torch.inf)
 
 

@@ -128,7 +128,7 @@ def streaming_logsumexp(x, *, block_size):
 
 
 class BlockwiseAttention(torch.autograd.Function):
-    """blockwise_attention with attention_backward as its gradient: what is kept between the two is one number a query.
+    """blockwise_attention with attention_backward as its gradient: one number per query is kept between the two.
 
     `BlockwiseAttention.apply(query, key, value, block_size, causal)` -> output.
     """
@@ -150,7 +150,7 @@ class BlockwiseAttention(torch.autograd.Function):
 def _rescaled(maximum, scores):
     """The maximum with a block more, the factor for all sums so far, and the block's own terms e^(s - m')."""
     higher = torch.maximum(maximum, scores.amax(-1))
-    # While a row has seen nothing, 0 takes the place of its maximum: -inf less -inf is NaN, -inf less 0 is what is meant.
+    # While a row has seen nothing, 0 takes the place of its maximum: -inf - -inf is NaN, -inf - 0 is the intended value.
     reference = higher.masked_fill(higher == -torch.inf, 0)
     return higher, (maximum - reference).exp(), (scores - reference[..., None]).exp()
 

@@ -151,7 +151,7 @@ class GatedStacks(nn.Module):
     """Features of an image at every pixel that depend on earlier pixels in raster order, and on a class.
 
     A stack of vertical convolutions sees the rows above, and feeds a stack of horizontal ones, which sees the pixels before in
-    the same row. Subclasses say what is read of a pixel (`_read`), and draw one from what is seen before it (`_draw`).
+    the same row. Subclasses define the input of a pixel (`_read`), and draw one from earlier ones (`_draw`).
     """
 
     def __init__(self, *, inputs, width, layers, kernel_size=3, classes=0, dropout=0.0):
@@ -216,7 +216,7 @@ class GatedStacks(nn.Module):
 class GatedPixelCNN(GatedStacks):
     """p(x_p | x_<p) over `num_levels` codes at every pixel p in raster order, as logits; with classes, given a class as well.
 
-    The colors of a pixel follow each other: what they see of one another is added at the end, by kernels of 1 x 1.
+    The colors of a pixel follow each other: their mutual dependence is added at the end, by kernels of 1 x 1.
     """
 
     uniforms = 1  # that a draw of one code takes
@@ -259,7 +259,7 @@ class GatedPixelCNN(GatedStacks):
         return as_int64(codes).movedim(1, -1) + shift
 
     def _head(self, before, codes):
-        """Logits [B, C, H, W, V] from what is seen of earlier pixels, and from the earlier colors of this one."""
+        """Logits [B, C, H, W, V] from features of earlier pixels, and from the earlier colors of this one."""
         h = self.hidden(before.relu())
         if self.earlier is not None:
             h = h + functional.embedding(self._placed(codes), self.earlier.weight * self.later).sum(-2).movedim(-1, 1)

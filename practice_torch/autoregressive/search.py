@@ -32,7 +32,7 @@ def beam_search(initial_log_probs, step_fn, *, width, length, end_token=None):
     r"""Level by level, the best `width` continuations of the best `width` prefixes: sequences and their log p, best first.
 
     step_fn: prefixes [N, t] -> log-probabilities of their next tokens, [N, V]; N = B K, the beams of one example in a row.
-    end_token: a beam that holds it is finished: it goes on with that token at no cost, and with no other.
+    end_token: a beam that holds it is finished: it continues with that token alone, at no cost.
 
     K = min(width, V^length). A beam of score -inf is empty; its tokens have no meaning. Scores have the dtype of
     initial_log_probs.

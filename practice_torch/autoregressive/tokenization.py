@@ -158,7 +158,7 @@ def _require_merges(merges):
 class BytePairTokenizer:
     """Text to tokens and back, exact on any bytes: 256 bytes, then what the merges make, then special tokens.
 
-    Special tokens stand outside the bytes: no text is ever encoded to one, whatever it contains, and decoding leaves them out.
+    Special tokens are outside the bytes: no text is ever encoded to one, and decoding leaves them out.
     """
 
     merges: tuple[tuple[int, int], ...] = ()

@@ -1,4 +1,4 @@
-"""python -m practice_torch list: what can be trained, and what it takes."""
+"""python -m practice_torch list: trainable topics, and their cost."""
 
 from practice_torch.commands.options import PROGRAM
 from practice_torch.commands.recipes import has_study, module_of, published_of, recipe_names, topic_of

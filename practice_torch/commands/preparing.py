@@ -15,7 +15,7 @@ from shared_specs.commands.parsing import flags, parsed_with_rest, unknown_argum
 from shared_specs.stopping import Stopped
 
 PREPARE = f"{PROGRAM} prepare"
-# modality -> what it takes; practice_torch/data/prepare_<modality>.py has its Options and prepare(sources, out, options, say)
+# modality -> its sources; practice_torch/data/prepare_<modality>.py has its Options and prepare(sources, out, options, say)
 MODALITIES = {
     "text": "UTF-8 text, .jsonl (.gz, .zst) and parquet, or folders of them, into tokens",
     "images": "folders of images, tar archives (WebDataset), parquet and Arrow files, as they are encoded",
@@ -51,7 +51,7 @@ class Where:
     sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCES...")]
     """Files or folders, in this order."""
     out: Annotated[str, tyro.conf.arg(metavar="DIR")]
-    """The folder to write: missing, empty, or what the same command began."""
+    """The folder to write: missing, empty, or begun by the same command."""
     debug: bool = False
     """Show the traceback of an error."""
 

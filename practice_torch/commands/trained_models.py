@@ -1,4 +1,4 @@
-"""python -m practice_torch sample | evaluate | report: what a trained model draws, how good it is, and a page about it."""
+"""python -m practice_torch sample | evaluate | report: samples of a trained model, its metrics, and a page about it."""
 
 import sys
 from pathlib import Path

@@ -1,12 +1,12 @@
 """Errors in data: one line with the place, the value found, the values allowed and a remedy."""
 
-LONGEST = 480  # characters: a path alone may have 4096, and its end and the mend are what one needs
+LONGEST = 480  # characters: a path alone may have 4096; its end and the remedy must remain
 
 
 class DataError(ValueError):
     """The data cannot be used; the command line prints only the message and exits with 3.
 
-    The message is one printable line whatever names, or texts of other libraries, went into it.
+    The message is one printable line, for any names or texts of other libraries in it.
     """
 
     def __init__(self, message):

@@ -1,4 +1,4 @@
-"""Galaxies: the properties of simulated ones, or the user's own folder of images and a table of what was measured of them."""
+"""Galaxies: the properties of simulated ones, or the user's folder of images with a table of measurements."""
 
 import csv
 import math

@@ -159,7 +159,7 @@ def _tokenizer(asked, byte_pairs):
 
 
 def _pydoc():
-    """(prompt, how the text goes on, the passage after that) of the help pages, one after another."""
+    """(prompt, its continuation, the passage after that) of the help pages, one after another."""
     text, long = pydoc(), 3 * PASSAGE
     places = range(0, len(text) - long, long)
     rows = [tuple(text[k + PASSAGE * part : k + PASSAGE * (part + 1)] for part in range(3)) for k in places]

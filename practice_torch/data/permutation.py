@@ -1,4 +1,4 @@
-"""Random order and random numbers as functions of a counter: nothing is stored, whatever the number of examples.
+"""Random order and random numbers as functions of a counter: nothing is stored, for any number of examples.
 
 `torch.randperm` of 10^11 tokens would take 800 GB. Here the place of an index in the permutation is computed from the index, so
 any process can ask for any part of the order, in any sequence, and a resumed run needs no state.
@@ -23,9 +23,9 @@ def permuted(indices, count, seed, epochs=None):
 
         (left, right) <- (right, (left + F(right)) mod side),  F another hash in every round,
 
-    which can be undone whatever F is, so it permutes the side^2 pairs. An index that is taken beyond the last one is passed on
+    which is invertible for every F, so it permutes the side^2 pairs. An index that is mapped beyond the last one is mapped
     until it is below count, which leaves a permutation of 0..count-1 (Black & Rogaway 2002). Two passes are needed on average
-    for the smallest counts, one for large ones: memory and time are those of the indices, whatever the count.
+    for the smallest counts, one for large ones: memory and time are those of the indices, for any count.
 
     int64 [B], -, -, int64 [B]; on the CPU -> int64 [B]
     """

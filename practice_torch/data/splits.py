@@ -44,7 +44,7 @@ def held_out_count(count, held_out, unit):
 def random_split(count, held_out, seed, unit, size=0):
     """Two disjoint index tensors, sorted, that cover 0..count-1: the same for the same count, fraction and seed.
 
-    size: bytes of what the caller is going to copy by them.
+    size: bytes that the caller is going to copy by them.
     """
     hidden = held_out_count(count, held_out, unit)
     require_memory(f"splitting {unit}", size, "use fewer or smaller ones")

@@ -15,7 +15,7 @@ class Vocabulary:
     """Symbols and their numbers: the 256 bytes where characters is None, otherwise the characters and, last, the unknown one.
 
     The unknown symbol replaces every character that the training text does not have: no training window holds it, so a
-    model gives it whatever its smoothing gives.
+    model gives it the probability of its smoothing.
     """
 
     characters: str | None

@@ -18,7 +18,7 @@ from practice_torch.mathematics.levels import as_rows, per_example
 def guide(conditional, unconditional, *, scale):
     r"""u + scale (c - u): at scale 1 the conditional prediction c, at 0 the unconditional u, beyond 1 further from u than c is.
 
-    Ho and Salimans' w is scale - 1. A prediction for what is not wanted may take the place of u (a negative prompt).
+    Ho and Salimans' w is scale - 1. A prediction for unwanted content may replace u (a negative prompt).
     Raises ValueError if the shapes differ.  Source: Ho & Salimans 2022, eq. 6.
     [B, ...], [B, ...] -> [B, ...]
     """

@@ -1,4 +1,4 @@
-"""Classifier guidance: the exact classifier of noised mixtures, the slope of any classifier, and what it does to a step."""
+"""Classifier guidance: the exact classifier of noised mixtures, the gradient of any classifier, and its effect on a step."""
 
 import torch
 
@@ -20,7 +20,7 @@ from practice_torch.networks.level_classifier import LevelClassifier as LevelCla
 def class_log_probs(x_t, t, means, log_vars, log_weights, alpha_bar):
     r"""log q(k | x_t) = log-softmax_k of log w_k N(x_t; sqrt(a_t) m_k, (a_t e^l_k + 1 - a_t) I): a mixture's exact classifier.
 
-    Its classes are the components; where nothing of the data is left it knows their weights and no more.
+    Its classes are the components; at pure noise it returns their weights.
     Raises ValueError if the shapes do not fit, the weights of log_weights do not sum to one, t is not an integer in 1..T, or
     alpha_bar is no schedule.  Source: Bayes' rule; Dhariwal & Nichol 2021, section 4.
     [B, D], [B], [K, D], [K], [K], [T+1] -> [B, K]

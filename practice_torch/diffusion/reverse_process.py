@@ -78,7 +78,7 @@ def interpolated_log_variance(v, t, alpha_bar):
 
 
 def _log_posterior_variance(t, alpha_bar):
-    """log beta~_t for t >= 2. At t = 1, where beta~ is 0, something finite: no slope of log 0 gets into what is put there."""
+    """log beta~_t for t >= 2. At t = 1, where beta~ is 0, a finite value, to keep the gradient of log 0 out."""
     noise_before = (1 - level_at(t - 1, alpha_bar)).where(t > 1, 1.0)
     return (beta_at(t, alpha_bar) * noise_before / (1 - level_at(t, alpha_bar))).log()
 

@@ -48,7 +48,7 @@ def variational_weight(t, alpha_bar, *, variance="large"):
     require_variance(variance)
     before, after = level_at(t - 1, alpha_bar), level_at(t, alpha_bar)
     require_signal("alpha_bar[t]", after)
-    noise_share = 1 - (after if variance == "large" else before)  # what is left of (1 - a_t) sigma_t^2 / beta_t
+    noise_share = 1 - (after if variance == "large" else before)  # the remainder of (1 - a_t) sigma_t^2 / beta_t
     return beta_at(t, alpha_bar) * before / (2 * after * noise_share)
 
 

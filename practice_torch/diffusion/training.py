@@ -112,5 +112,5 @@ def importance_weighted_loss(losses, t, probabilities):
     require_values("probabilities", probabilities.sum(), lambda total: (total - 1).abs() <= 1e-5, "1 in sum (shown)")
     drawn = probabilities[as_int64(t) - 1]
     if values_are_free(drawn):
-        require_values("probabilities[t]", drawn, lambda p: p > 0, "positive: what is never drawn cannot have been")
+        require_values("probabilities[t]", drawn, lambda p: p > 0, "positive for every sampled t")
     return losses / (count * drawn).to(losses.dtype)

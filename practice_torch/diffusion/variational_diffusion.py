@@ -107,7 +107,7 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     require_values("x0_index", x0_index, lambda i: (i >= 0) & (i < len(values)), f"in 0..{len(values) - 1}")
     index = as_int64(x0_index).unsqueeze(-1)
     z, right = (z0 / per_example(_alpha(log_snr_0), z0)).unsqueeze(-1), values[index]
-    # minus the log-odds of the right value against each: squares are taken of nothing, so nothing of e^lambda z^2 cancels
+    # minus the log-odds of the right value against each: without squares, so that no e^lambda z^2 cancels
     log_odds = (right - values) * (z - (right + values) / 2) * per_example(log_snr_0.exp(), z)
     rivals = (-log_odds).scatter(-1, index, -torch.inf).logsumexp(-1)
     return as_rows(logsigmoid(-rivals)).sum(1)
@@ -164,7 +164,7 @@ class NoisePredictor(nn.Module):
         self.network = recipe.unet(shape, channels=channels, out_channels=shape[0])
 
     def forward(self, z, log_snr):
-        # The U-Net knows times of some hundreds. Where noise is nearly all, z is the noise: what is learned is the difference.
+        # The U-Net expects times of some hundreds. At high noise z is nearly the noise: the difference is learned.
         return z + self.network(fourier_features(z, self.frequencies), 10 * log_snr)
 
 

@@ -51,7 +51,7 @@ def langevin_sample(x, noises, energy_fn, *, step_size, temperature=1.0):
         descended = x.sub(slope(energy_fn, x), alpha=step_size)
         x = descended.add(noise, alpha=math.sqrt(2 * step_size * temperature))
     smaller = f"finite: step_size is {step_size}, take a smaller one"
-    require_values(f"x after {len(noises)} steps", x, torch.isfinite, smaller)  # once: what is not finite never is again
+    require_values(f"x after {len(noises)} steps", x, torch.isfinite, smaller)  # once: a non-finite state remains non-finite
     return x
 
 

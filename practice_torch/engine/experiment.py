@@ -1,4 +1,4 @@
-"""The interface of an experiment: what the engine asks of every one (`Experiment`), and what one may offer (`HasStudy`, ...)."""
+"""The interface of an experiment: required members (`Experiment`) and optional ones (`HasStudy`, ...)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

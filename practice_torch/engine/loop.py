@@ -46,7 +46,7 @@ from shared_specs.stopping import handling
 
 
 def _widened(tensor):
-    """float32 in place of bfloat16: sums of losses and of what is logged need its digits."""
+    """float32 in place of bfloat16: sums of losses and logs need its digits."""
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
@@ -80,7 +80,7 @@ class Training:
             recompute_blocks(experiment)
         self.sharded = None
         if recipe.shard and self.processes.count > 1:
-            from practice_torch.engine.distributed.sharding import Sharded  # half a second, for those who ask for it
+            from practice_torch.engine.distributed.sharding import Sharded  # takes half a second: only with --shard
 
             self.sharded = Sharded(experiment, self.processes, recipe)  # before the players: it makes other parameters
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
@@ -109,7 +109,7 @@ class Training:
         self.saver = background_writes.Saver(self.processes, cpu)
         self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
         self.stage, self.playing = "", self.players  # of the step that is taken
-        # On a CPU a loss can be looked at in every step for nothing; on an accelerator that would stop the queue, and the check
+        # On a CPU the loss can be checked in every step at no cost; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
         self.look_always = self.device.type == "cpu"
 
@@ -134,7 +134,7 @@ class Training:
         name, total = player.phase.name, []
         weights = weights_of_batches(self.experiment, batches, name, self.processes)
         if self.graphs:
-            torch.compiler.cudagraph_mark_step_begin()  # the next replay may overwrite what the last turn's gave
+            torch.compiler.cudagraph_mark_step_begin()  # the next replay may overwrite the outputs of the last turn
 
         def loss_of(number):
             self.throughput.see(batches[number], self.stage)

@@ -76,9 +76,9 @@ class Recipe(Bounded):
     augment_flip: bool = False
     """Images: mirror each, left to right, with probability 1/2."""
     augment_shift: Annotated[int, AtLeast(0)] = 0
-    """Images: move each by up to so many pixels along both axes; what comes in is zero (black)."""
+    """Images: shift each by up to this many pixels along both axes; the border is zero (black)."""
     augment_gain: Annotated[float, AtLeast(0)] = 0.0
-    """Sounds: soften each by up to so many decibels; none becomes louder, which would clip."""
+    """Sounds: attenuate each by up to this many decibels; amplification would clip."""
     log_every: Annotated[int, AtLeast(1)] = 50
     """Steps averaged into one row of metrics.csv."""
     evaluate_every: Annotated[int, AtLeast(1)] = 1000

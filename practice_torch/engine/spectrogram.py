@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WINDOW = 0.032  # seconds: separates two partials 60 Hz apart, and two onsets
-FLOOR = -80.0  # dB below the loudest: what is fainter is drawn black
+FLOOR = -80.0  # dB below the loudest: fainter sounds are black
 MOST_COLUMNS = 2000
 PER_SECOND = 2.4  # inches of the picture
 

@@ -7,7 +7,7 @@ from practice_torch.engine.recipe import Recipe
 
 
 class Stage(NamedTuple):
-    """So many steps, in which the phases with these names play, in the experiment's order."""
+    """`steps` steps in which the phases with these names play, in the experiment's order."""
 
     name: str
     steps: int
@@ -46,7 +46,7 @@ def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
 
 
 def place_at(stages: tuple[Stage, ...], step: int) -> Place:
-    """The place after so many steps."""
+    """The place after `step` steps."""
     for stage in stages[:-1]:
         if step < stage.steps:
             return Place(stage.name, step)
@@ -55,7 +55,7 @@ def place_at(stages: tuple[Stage, ...], step: int) -> Place:
 
 
 def enter(experiment: Experiment, stages: tuple[Stage, ...], step: int) -> tuple[Phase, ...]:
-    """Set the experiment's place after so many steps, and return the phases that play in the next one."""
+    """Set the experiment's place after `step` steps, and return the phases of the next one."""
     if not stages:
         return experiment.phases
     experiment.place = place_at(stages, step)

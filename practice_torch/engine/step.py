@@ -1,4 +1,4 @@
-"""One training step: the turns of its players. The loop takes it; engine/costs/ takes it to count what it costs."""
+"""One training step: the turns of its players. Used by the loop, and by engine/costs/ to measure its cost."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence

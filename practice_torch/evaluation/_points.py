@@ -96,7 +96,7 @@ def balls_around_block(queries, references, radii, products):
 @torch.no_grad()
 def by_products(queries, references, radii=None):
     """A function of some queries: |q - r|^2 - |q|^2, less the squared radius of r, by products, [Q, M]; |q|^2; and how far off
-    their sum may be, [Q]. None where all pairs are to be compared by differences: if they are few, or cannot be looked at.
+    their sum may be, [Q]. None where all pairs are to be compared by differences: if they are few, or traced.
 
     Points are taken relative to the references' mean. An inner product of D numbers is off by at most D roundoffs of the product
     of the lengths, so a square by at most 2 (D + 8) of |q|^2 + |r|^2, and one of differences by no more. Radii add nothing to it:

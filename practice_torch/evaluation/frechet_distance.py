@@ -93,7 +93,7 @@ def extrapolate_to_infinity(sample_sizes, distances):
 
 
 class _Statistics(torch.autograd.Function):
-    """The mean and the covariance in float64, of so many rows at a time: no second copy of the features is made."""
+    """The mean and the covariance in float64, in blocks of rows: no second copy of the features is made."""
 
     generate_vmap_rule = True
 
@@ -103,7 +103,7 @@ class _Statistics(torch.autograd.Function):
         center = features[:_ROWS].mean(0, dtype=torch.float64)  # near the mean: the rest is subtracted at the end
         shift = features.new_zeros(width, dtype=torch.float64)
         covariance = shift.new_zeros(width, width)
-        # it is symmetric: of a block of its rows only what is on and below the diagonal is multiplied
+        # it is symmetric: of a block of its rows only entries on and below the diagonal are computed
         places = [slice(k, min(k + _COLUMNS, width)) for k in range(0, width, _COLUMNS)]
         below = [covariance[place, : place.stop] for place in places]
         for some in features.split(_ROWS):
@@ -144,7 +144,7 @@ def _trace_of_root(a, b):
         places = [slice(k, k + _COLUMNS) for k in range(0, len(a), _COLUMNS)]
         for place in places:
             b[:, place] = b[:, place.start :] @ factor[place.start :, place]
-        for place in places:  # eigenvalues are computed from what is on and below the diagonal
+        for place in places:  # eigenvalues are computed from the entries on and below the diagonal
             b[place, : place.stop] = factor[place.start :, place].mT @ b[place.start :, : place.stop]
     else:
         b = factor.mT @ b @ factor
@@ -184,7 +184,7 @@ class _TraceOfRoot(torch.autograd.Function):
 def _factor(a):
     """F with F F' = A, and whether it is triangular: Cholesky's, at a twentieth of the cost of eigenvalues.
 
-    By these where A is singular or cannot be looked at.
+    By these where A is singular or traced.
     """
     if values_are_free(a):
         factor, failed = torch.linalg.cholesky_ex(a)

@@ -68,7 +68,7 @@ def density_and_coverage(real, generated, *, neighbors):
 
 
 def _require_neighbors(neighbors, **sets):
-    """Every point has so many others in its set."""
+    """Every point has at least this many others in its set."""
     require_rank(2, **sets)
     require_at_least(1, neighbors=neighbors)
     for name, points in sets.items():

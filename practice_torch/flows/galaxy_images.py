@@ -17,7 +17,7 @@ from practice_torch.mathematics.levels import per_example
 
 INDICES = (0.36, 10.0)  # below, the series leaves the median; above, the sum of the incomplete gamma function needs more terms
 SERIES = (-1 / 3, 4 / 405, 46 / 25515, 131 / 1148175, -2194697 / 30690717750)  # of n^0, n^-1, ...
-TERMS = 64  # of that sum: what they leave out is below 1e-17 for all indices
+TERMS = 64  # of that sum: the rest is below 1e-17 for all indices
 
 
 def sersic_constant_approximation(index):
@@ -153,7 +153,7 @@ def shape_from_moments(moments):
 
 
 def _root(squared):
-    """The square root; 0, with a gradient of 0, of what is not positive."""
+    """The square root; 0, with a gradient of 0, for nonpositive arguments."""
     positive = squared > 0
     return squared.where(positive, 1.0).sqrt().where(positive, 0.0)
 

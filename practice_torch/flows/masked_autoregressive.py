@@ -63,7 +63,7 @@ def inverse(z, conditioner_fn):
     """
     require_rank(2, z=z)
     x, log_det = torch.zeros_like(z), z.new_zeros(len(z))
-    for _ in range(z.shape[1]):  # after pass d the first d entries are right, whatever the others are
+    for _ in range(z.shape[1]):  # after pass d the first d entries are right
         mean, log_scale = _conditions(x, conditioner_fn)
         x, log_det = torch.addcmul(mean, z, log_scale.exp()), log_scale.sum(1)
     return x, log_det

@@ -31,7 +31,7 @@ def squared_distance_matrix(x0, x1):
 def sinkhorn_log_plan(cost, *, regularization, iterations):
     r"""log pi of the plan between uniform marginals that minimizes sum_ij pi_ij (cost_ij + regularization log pi_ij), nearly.
 
-    After so many iterations of Sinkhorn, each of which sets the row sums to 1/N and then the column sums to 1/M: the columns
+    After `iterations` iterations of Sinkhorn, each of which sets the row sums to 1/N and then the column sums to 1/M: the columns
     are exact, the rows only once it has converged. That takes of the order of exp(range of cost/regularization) iterations.
 
     Raises ValueError unless cost is a matrix with a row and a column, regularization is positive and iterations >= 1.
@@ -61,7 +61,7 @@ def optimal_assignment(cost):
 
 
 def sample_pairs(log_plan, gumbels):
-    r"""j_i = argmax_j (log_plan_ij + gumbels_ij): a draw from row i of a plan, whatever the row sums to.
+    r"""j_i = argmax_j (log_plan_ij + gumbels_ij): a draw from row i of a plan, for any sum of the row.
 
     The gumbels are independent, -log(-log u) of a uniform number u. Where rows and columns of the plan have their sums, a column
     is drawn N/M times in the mean, not every time; where it has not converged, cheap columns are drawn too often.

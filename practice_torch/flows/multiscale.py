@@ -43,7 +43,7 @@ def unsqueeze(x):
 
 
 def split_prior_log_prob(x, mean_fn, log_var_fn):
-    r"""The first half a of the channels, which goes on, and log p(b | a) = log N(b; mean_fn(a), e^log_var_fn(a)) of the second.
+    r"""The first half a of the channels, which continues, and log p(b | a) = log N(b; mean_fn(a), e^log_var_fn(a)) of the second.
 
     In nats. mean_fn and log_var_fn map a batch to one of its shape.
 

@@ -85,7 +85,7 @@ def discrete_legendre_transform(slopes, points, values):
 
 @dataclass(frozen=True)
 class _Conjugate:
-    """A divergence on the side of its conjugate; `conjugate` and `maximizer` are asked below the edge of dom f* only."""
+    """A divergence on the side of its conjugate; `conjugate` and `maximizer` are called below the edge of dom f* only."""
 
     conjugate: Callable  # f*(t)
     maximizer: Callable  # u*(t)

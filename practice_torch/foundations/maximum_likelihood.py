@@ -67,7 +67,7 @@ def kl_divergence(log_probs_p, log_probs_q):
     [B, K], [B, K] -> [B]
     """
     _require_pair(log_probs_p, log_probs_q)
-    # Where p = 0 the term is 0 whatever q is; -inf - -inf must not get there first.
+    # Where p = 0 the term is 0 for any q; avoid -inf - -inf there.
     impossible = log_probs_p == -torch.inf
     log_ratio = torch.where(impossible, 0.0, log_probs_p) - torch.where(impossible, 0.0, log_probs_q)
     return _expectation(log_probs_p, log_ratio)

@@ -57,7 +57,7 @@ def log_responsibilities(x, log_weights, means, scale_tril):
     """
     _require_weights(log_weights, means)
     _require_components(x, means, scale_tril)
-    empty = (log_weights == -torch.inf).unsqueeze(1)  # an empty component stays empty, whatever its neighbors do
+    empty = (log_weights == -torch.inf).unsqueeze(1)  # an empty component stays empty
     blocks = (joint.log_softmax(0) for joint in _log_joints(x, log_weights, means, scale_tril))
     return _joined(block.masked_fill(empty, -torch.inf) for block in blocks)
 
@@ -138,7 +138,7 @@ def _log_joints(x, log_weights, means, scale_tril):
     components, size = means.shape
     factor = scale_tril.tril()
     identity = torch.eye(size, dtype=factor.dtype, device=factor.device).expand_as(factor)
-    # L_k^-1 / sqrt 2: what it makes of x - mean_k has the exponent as the sum of its squares
+    # L_k^-1 / sqrt 2: its product with x - mean_k has the exponent as the sum of its squares
     whitening = torch.linalg.solve_triangular(factor, identity, upper=False) / math.sqrt(2)
     peaks = -factor.diagonal(dim1=1, dim2=2).log().sum(1) - size / 2 * math.log(2 * math.pi)
     peaks = (peaks if log_weights is None else peaks + log_weights).unsqueeze(1)

@@ -30,7 +30,7 @@ def discrete_log_posterior(log_likelihood, log_prior):
     log_joint = _log_joint(log_likelihood, log_prior)
     possible = log_joint.amax(-1)
     require_values("log_likelihood", possible, lambda top: top > -torch.inf, "above -inf in some state that has a prior")
-    # an impossible state stays impossible, whatever its neighbors do
+    # an impossible state stays impossible
     return log_joint.log_softmax(-1).masked_fill(log_joint == -torch.inf, -torch.inf)
 
 

@@ -8,7 +8,7 @@ from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 
 
 class LevelClassifier(nn.Module):
-    """Logits [B, K] of noisy examples [B, ...] at the levels t [B]: a residual perceptron; t scales and shifts what it reads."""
+    """Logits [B, K] of noisy examples [B, ...] at the levels t [B]: a residual perceptron; t scales and shifts its inputs."""
 
     def __init__(self, size, classes, *, width, layers):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Figures of preference optimization: what it makes likelier, and what a gain costs."""
+"""Figures of preference optimization: changes of likelihood, and the cost of a gain."""
 
 from practice_torch.engine.artifacts import Figure
 from shared_specs.palette import BLACK, IN_TURN

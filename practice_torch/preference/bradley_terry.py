@@ -70,7 +70,7 @@ def minorize_maximize_step(wins, scores):
     wins = _games(scores, wins=wins).detach()
     won = wins.sum(1)
     require_values("wins", won, lambda w: w > 0, "positive in sum: a player without a win has no finite score")
-    scores = scores - scores.mean()  # first, for what is far from 0 has no digits left for a step
+    scores = scores - scores.mean()  # first: scores far from 0 have no digits left for a step
     log_expected = (wins + wins.T).log() + logsigmoid(scores[:, None] - scores)
     moved = scores + won.log() - log_expected.logsumexp(1)
     return moved - moved.mean()

@@ -1,4 +1,4 @@
-"""From supervised fine-tuning to preferences: which tokens count, what is rewarded, and who wins how often.
+"""From supervised fine-tuning to preferences: masks, rewards and win rates.
 
 Texts are [B, T] with a mask `completion`, True at the tokens that answer the prompt. `logits` are those of a language model at
 the same positions: logits[:, t] score tokens[:, t+1].

@@ -121,7 +121,7 @@ def of_points(of):
 
 
 def guide(of):
-    """The model that the numbers speak for, by what is wanted."""
+    """The best model by the numbers, for each purpose."""
     first = {
         names: of.by(column, rows, EXACT)[0]
         for names, column, rows in (
@@ -169,7 +169,7 @@ def nearest_ratios(of):
 
 
 def expected(of):
-    """(words, whether it holds) of what is asserted."""
+    """(words, whether it holds) of every assertion."""
     bits, distance = "bits_per_dimension", "frechet_distance"
     gray, binary = (of(name, bits) - 0.1 for name in (PIXELS, BINARY_PIXELS))
     yield (

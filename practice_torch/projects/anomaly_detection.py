@@ -1,4 +1,4 @@
-"""Anomaly detection: digits of an unseen class, detuned notes and shuffled lines, found by models of what is normal."""
+"""Anomaly detection: digits of an unseen class, detuned notes and shuffled lines, found by models of normal data."""
 
 from functools import partial
 
@@ -32,7 +32,7 @@ COLUMNS = {
 }
 CHANCE, INK, CLASSIFIER = "chance", "digits, left out: ink", "digits, left out: a classifier that has seen the class"
 WORDS = {"negative_elbo": "-ELBO", "reconstruction": "reconstruction", "typicality": "typicality", "bits": "bits per byte"}
-# what is shown of each model: kind of anomaly -> scores
+# displayed results of each model: kind of anomaly -> scores
 RANKED = {
     "digits": {
         "left_out": ("negative_elbo", "reconstruction", "typicality"),

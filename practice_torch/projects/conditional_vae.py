@@ -73,7 +73,7 @@ def binary(x, threshold):
 def nats_of_pixels(known, x):
     """-log p of images whose pixels are independent, each white as often as in the known images: [M, D], [N, D] -> [N].
 
-    Half an image of either kind is added to the counts: what was never seen is not impossible.
+    Half an image of either kind is added to the counts, so that unseen values are possible.
     """
     share = (known.double().sum(0) + 0.5) / (len(known) + 1)
     return -bernoulli_log_likelihood(x.double(), share.logit().expand(len(x), -1))

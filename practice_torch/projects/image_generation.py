@@ -80,7 +80,7 @@ def judge(trainings, say):
 
 
 def ways(levels, guided):
-    """The ways of drawing from a model of so many levels."""
+    """The samplers of a model with this many levels."""
     steps = {name: min(count, levels) for name, count in ((FAST, FEW), (DDIM, MANY))}
     found = {name: Drawing(sampler="ddim", steps=count) for name, count in steps.items()} | {ANCESTRAL: Drawing()}
     return found | ({GUIDED: Drawing(sampler="ddim", steps=steps[DDIM], guidance=2.0)} if guided else {})

@@ -129,9 +129,9 @@ def run_project(
     cpu: bool = False,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Train what is not trained yet, judge all models, write shown/ and results.json; returns the content of the latter.
+    """Train the untrained models, judge all models, write shown/ and results.json; return the content of the latter.
 
-    Raises Interrupted where a signal stopped a training, with all saved: the same call goes on. RunError if the folder is another
+    Raises Interrupted if a signal stopped a training, after saving: the same call resumes. RunError if the folder is another
     project's, or this one's with another seed or other data.
     """
     recipes = {title: _recipe(model, seed, data) for title, model in project.models.items()}

@@ -70,7 +70,7 @@ def title(name, count):
 
 
 def _drawn(experiment, label, count):
-    """Sounds in the network's units, one for each label, in so many calls of the network."""
+    """Sounds in the network's units, one for each label, in this many calls of the network."""
     if isinstance(experiment, diffusion.DiffusionExperiment):
         return experiment.drawn(label, Drawing(sampler="ddim", steps=min(count, experiment.recipe.num_steps)))
     return experiment.drawn(label, Solving("euler", count))

@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def judge(trainings, say):
-    """All models on the held-out bytes, and what they write; how decoding changes what one of them writes."""
+    """All models on the held-out bytes, and their texts; effects of decoding on the texts of one of them."""
     held_out, past = trainings[STUDIED].held_out_data, max(1, trainings[STUDIED].recipe.context // 2)
     seed = trainings[STUDIED].recipe.seed
     stream = held_out.stream.long().cpu()
@@ -114,7 +114,7 @@ def _of_passages(experiment, passages):
 
 
 def _written(experiment):
-    """The bytes of what a model writes, as its experiment draws it."""
+    """The bytes of a model's text, as its experiment draws it."""
     text = "\n".join(part.text for part in experiment.sample(TEXTS).values() if isinstance(part, Text))
     return torch.tensor(list(text.encode()))
 
@@ -187,7 +187,7 @@ def _of_samples(rows):
     distinct = f"{min(shares):.0%} to {max(shares):.0%}"
     more = ": real text repeats itself more, in lists, names and indentation" if real["distinct_4"].value < min(shares) else ""
     return (
-        f"The 5-gram gives real text {real['bits_of_samples'].value:.2f} bits per byte; of what the networks write, that of "
+        f"The 5-gram gives real text {real['bits_of_samples'].value:.2f} bits per byte; of the networks' texts, that of "
         f"{nearest} comes nearest, with {rows[nearest].cells['bits_of_samples'].value:.2f}. The 5-gram's own samples are "
         f"typical to itself, which is no merit. In passages of real text {real['distinct_4'].value:.0%} of the 4-grams are "
         f"different; in those of the networks {distinct}{more}."

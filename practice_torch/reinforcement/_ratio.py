@@ -1,4 +1,4 @@
-"""The ratio of a step, new policy to old, clipped on the side that its advantage asks for."""
+"""The ratio of a step, new policy to old, clipped in the direction of its advantage."""
 
 import math
 

@@ -21,7 +21,7 @@ BLOCK = 16  # steps that are summed one by one, in all blocks at once: a longer 
 
 
 def discounted_returns(rewards, terminals, bootstrap, *, discount):
-    r"""G_t = r_t + discount (1 - d_t) G_(t+1), with G_T = bootstrap: what is paid from step t to the end of its episode.
+    r"""G_t = r_t + discount (1 - d_t) G_(t+1), with G_T = bootstrap: the rewards from step t to the end of its episode.
 
     Raises ValueError if the shapes differ, rewards has no step, terminals holds anything but 0 and 1, or discount is not in
     [0, 1].

@@ -63,7 +63,7 @@ def q_learning_target(reward, next_action_values, terminal, *, discount):
 def expected_sarsa_target(reward, next_action_values, next_log_probs, terminal, *, discount):
     r"""r + discount (1 - d) sum_a pi(a|s') q(s',a), with d = terminal: what the policy's next action promises on average.
 
-    An action of probability 0 does not count, whatever its value. A loss holds the target constant: the caller stops its
+    An action of probability 0 does not count, for any value. A loss holds the target constant: the caller stops its
     gradient.
 
     Raises ValueError if the shapes differ, next_action_values has no action, a row of next_log_probs does not sum to one,

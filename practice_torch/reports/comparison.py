@@ -14,7 +14,7 @@ from practice_torch.reports.records import Story, read_evaluation, read_json, re
 from practice_torch.reports.report import HELD_OUT, words, write_page
 
 COLORS = 8  # of the style sheet: the ninth run begins again with the first
-MOST_PREVIEWS = 4  # of one run and one name: as many as stand in a row
+MOST_PREVIEWS = 4  # of one run and one name: as many as fit in a row
 ABSENT = "–"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# pixels across: over twice what the page gives an earlier preview, for screens that show two pixels a point; a grid of eight
+# pixels across: over twice the displayed size of an earlier preview, for screens that show two pixels a point; a grid of eight
 # digits is no wider, and stays as it is: averaged, its few large pixels would have many colors and take five times the bytes
 THUMBNAIL = 480
 SAMPLE_KINDS = ("samples", "baseline", "real")  # what sample_metrics.json has estimates of
@@ -98,7 +98,7 @@ def read_metrics(path: Path, missing: list[str]) -> list[tuple[int, str, str, fl
 
 
 def read_stories(folder: Path, missing: list[str], most: int) -> list[Story]:
-    """The previews by name, in the order of the training: at most so many of each, first and last included; what never changes
+    """The previews by name, in the order of the training: at most this many of each, first and last included; what never changes
     once.
     """
     captions = read_json(folder / "captions.json", missing)
@@ -126,7 +126,7 @@ def read_stories(folder: Path, missing: list[str], most: int) -> list[Story]:
 
 
 def _spread(things, most):
-    """At most so many of the things, evenly spread, first and last included."""
+    """At most this many of the items, evenly spaced, first and last included."""
     if len(things) <= most:
         return things
     return [things[round(index * (len(things) - 1) / (most - 1))] for index in range(most)]

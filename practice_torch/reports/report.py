@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # torch, which a report does not need
     from practice_torch.engine.stages import Stage
 
 HERE = Path(__file__).parent
-HELD_OUT = "evaluate"  # the phase under which the loop logs what it measured on held-out data
+HELD_OUT = "evaluate"  # the phase under which the loop logs held-out metrics
 MOST_PREVIEWS = 7  # of one kind, spread over the training, first and last included: a page, not an archive
 ABBREVIATIONS = {"auroc", "elbo", "fid", "gan", "kl", "mse", "nll", "psnr", "vae"}
 
@@ -48,7 +48,7 @@ def write_report(
 ) -> Path:
     """Write the report of a run from the files that are there, to report.html in its folder or to `path`; returns the path.
 
-    defaults: the fields of the recipe as its topic publishes it, to show what this run changed. published: what it reproduces.
+    defaults: the fields of the recipe as its topic publishes it, to show changes. published: the result that it reproduces.
     stages: those of its recipe.
     """
     run = Run.open(run_dir)

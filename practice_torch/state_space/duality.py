@@ -10,7 +10,7 @@ from practice_torch.arguments import require, require_at_least, require_rank, re
 
 
 def segment_sum(log_decay):
-    r"""sum_(s < k <= t) log a_k for s <= t, so 0 at s = t, and -inf for s > t: e^ of it is what is left at t of an input at s.
+    r"""sum_(s < k <= t) log a_k for s <= t, so 0 at s = t, and -inf for s > t: its exponential weights, at t, an input at s.
 
     Every entry is summed separately: a difference of two running sums would lose the digits of a short sum after a long one.
 
@@ -65,7 +65,7 @@ def dual_chunked(x, log_decay, b, c, *, chunk):
     require(steps % chunk == 0, f"chunk is {chunk}; it must divide the {steps} steps of x: pad them, or choose another")
     x, log_decay, b, c = _by_group(*(array.unflatten(1, (-1, chunk)) for array in (x, log_decay, b, c)))
     sums, since = _sums(log_decay), log_decay.cumsum(-1).exp()
-    # what every chunk adds to the state, and from these, one chunk after the other, the state that enters each
+    # the contribution of every chunk to the state, and from these, in order, the state that enters each chunk
     added = (x * sums[..., -1, :, None].exp()).mT @ b
     state, entering = torch.zeros_like(added[:, 0]), []
     for kept, new in zip(since[..., -1, None, None].unbind(1), added.unbind(1), strict=True):

@@ -177,7 +177,7 @@ def test_a_process_that_cannot_write_or_does_not_come_ends_the_run_with_a_line(t
     """The checkpoint of step 4, written in the background, fails in one process: all end, and none leaves half a checkpoint."""
     first, second = forked("tests.support.engine.sharded:failing", tmp_path, ranks=2)
     assert first.code == second.code == 0, (first, second)
-    assert first.value.pop("late") == "process 0 of 2 waited for the others in vain: another did not come within 0:00:00.300000"
+    assert first.value.pop("late") == "process 0 of 2 waited in vain for the others: another did not come within 0:00:00.300000"
     assert first.value == second.value
     assert re.search("cannot write the checkpoint .*step-00000004: File too large; earlier", first.value["full"])
     assert [path.name for path in (tmp_path / "full" / "checkpoints").iterdir()] == ["step-00000000"]

@@ -65,7 +65,7 @@ def optimal_discriminator_logit(log_density_data, log_density_model):
 def exact_value(log_probs_p, log_probs_q, logits):
     r"""V(D) = sum_k p_k log sigma(l_k) + q_k log sigma(-l_k): the value of the game over a finite space, in nats.
 
-    An outcome of probability 0 adds nothing, whatever its logit.
+    An outcome of probability 0 adds nothing, for any logit.
 
     Raises ValueError if the shapes differ or a row of log_probs_p or log_probs_q does not sum to one.
     Source: Goodfellow et al. 2014, eq. 1.

@@ -17,7 +17,7 @@ from theory_jax.arguments import require, require_at_least, require_rank, requir
 
 
 def power_iteration(weight, u, *, iterations=1):
-    r"""v <- W^T u / |W^T u|, then u <- W v / |W v|, so many times: (u, v), which turn to the first singular vectors.
+    r"""v <- W^T u / |W^T u|, then u <- W v / |W v|, repeated: (u, v), which converge to the first singular vectors.
 
     Raises ValueError if u does not have an entry for each row of weight, weight^T u is zero, or iterations < 1.
     Source: Miyato et al. 2018, algorithm 1.

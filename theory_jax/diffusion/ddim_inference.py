@@ -74,7 +74,7 @@ def ddim_invert(x0, timesteps, denoise_fn, alpha_bar):
     r"""x at the level timesteps[0] from which ddim_sample (eta = 0) comes back to about x_0: the same steps, upward.
 
     From s to t > s: x_t = sqrt(a_t) (x_s - sqrt(1 - a_s) e)/sqrt(a_s) + sqrt(1 - a_t) e with e = denoise_fn(x_s, t).  The way
-    back will ask at x_t, which is not known yet; at x_s the noise is nearly the same.  No network is ever asked about level 0.
+    back will evaluate it at x_t, which is not known yet; at x_s the noise is nearly the same.  Level 0 is never evaluated.
     Raises ValueError if timesteps are not falling integers in 1..T, at least one, or alpha_bar is no schedule or 0 where it is
     visited.  Source: Song, Meng & Ermon 2021, section 4.3; Dhariwal & Nichol 2021.
     [B, ...], [S], [T+1] -> [B, ...]

@@ -110,5 +110,5 @@ def importance_weighted_loss(losses, t, probabilities):
     require_values("t", t, lambda t: (t >= 1) & (t <= count), f"in 1..{count}")
     require_values("probabilities", jnp.sum(probabilities), lambda total: abs(total - 1) <= 1e-5, "1 in sum (shown)")
     drawn = jnp.take(probabilities, widened(t) - 1, mode="clip")  # the check of t refuses what would have to be clipped
-    require_values("probabilities[t]", drawn, lambda p: p > 0, "positive: what is never drawn cannot have been")
+    require_values("probabilities[t]", drawn, lambda p: p > 0, "positive for every sampled t")
     return losses / (count * drawn).astype(losses.dtype)

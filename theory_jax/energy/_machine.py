@@ -22,7 +22,7 @@ def require_machine(weight, **arrays):
 
 
 def require_steps(weight, rows, hidden_uniforms, visible_uniforms):
-    """Uniform numbers of both layers, for as many steps of so many rows."""
+    """Uniform numbers of both layers, for this many steps and rows."""
     require_rank(3, hidden_uniforms=hidden_uniforms)
     steps = jnp.shape(hidden_uniforms)[0]
     visible_units, hidden_units = jnp.shape(weight)

@@ -85,7 +85,7 @@ def logit_normal_times(normals, *, mean=0.0, std=1.0):
 
 
 def data_prediction(x, velocity, time):
-    r"""x + (1 - t) velocity: where a path that goes on straight ends; of the marginal velocity it is E(x1 | x_t = x).
+    r"""x + (1 - t) velocity: the end of a path that continues straight; for the marginal velocity it is E(x1 | x_t = x).
 
     Raises ValueError if the shapes of x and velocity differ, or time has not one entry in [0, 1] for each example.
     Source: Lipman et al. 2024, section 4.8.

@@ -59,7 +59,7 @@ def inverse(z, conditioner_fn):
     """
     require_rank(2, z=z)
     x, log_det = jnp.zeros_like(z), jnp.zeros_like(z[:, 0]) if z.shape[1] else jnp.zeros(z.shape[0])
-    for _ in range(z.shape[1]):  # after pass d the first d entries are right, whatever the others are
+    for _ in range(z.shape[1]):  # after pass d the first d entries are right
         mean, log_scale = _conditions(x, conditioner_fn)
         x, log_det = z * jnp.exp(log_scale) + mean, jnp.sum(log_scale, axis=1)
     return x, log_det

@@ -36,7 +36,7 @@ def discrete_log_posterior(log_likelihood, log_prior):
     log_joint = _log_joint(log_likelihood, log_prior)
     possible = jnp.max(log_joint, axis=-1)
     require_values("log_likelihood", possible, lambda top: top > -np.inf, "above -inf in some state that has a prior")
-    # an impossible state stays impossible, whatever its neighbors do
+    # an impossible state stays impossible
     return jnp.where(jnp.isneginf(log_joint), -jnp.inf, jax.nn.log_softmax(log_joint, axis=-1))
 
 

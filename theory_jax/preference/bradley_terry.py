@@ -74,7 +74,7 @@ def minorize_maximize_step(wins, scores):
     wins = jax.lax.stop_gradient(_games(scores, wins=wins))
     won = wins.sum(axis=1)
     require_values("wins", won, lambda w: w > 0, "positive in sum: a player without a win has no finite score")
-    scores = scores - scores.mean()  # first, for what is far from 0 has no digits left for a step
+    scores = scores - scores.mean()  # first: scores far from 0 have no digits left for a step
     # e^s_i / (e^s_i + e^s_j) = sigma(s_i - s_j), so that the sum is the expected wins of i, over e^s_i
     games = wins + wins.T
     met = games > 0

@@ -1,4 +1,4 @@
-"""Checks of a finite decision process and of what is observed of it.
+"""Checks of a finite decision process and of its observations.
 
 transition [S, A, S], reward [S, A], policy [S, A], initial [S], discount in [0, 1); masks and ends of rows of steps.
 """

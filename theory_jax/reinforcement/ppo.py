@@ -16,7 +16,7 @@ from theory_jax.reinforcement.kl_estimators import kl_k3
 def clipped_policy_loss(log_probs, old_log_probs, advantages, *, clip):
     r"""max(-rho A, -min(max(rho, 1 - clip), 1 + clip) A) of every step, rho = e^(log_probs - old_log_probs), A the advantage.
 
-    It is to be minimized. Where the ratio has moved by more than clip the way that A asks for, it is constant, and its gradient
+    It is to be minimized. Where the ratio has moved by more than clip in the direction of A, it is constant, and its gradient
     is exactly 0, however large the ratio; elsewhere it is -rho A.
 
     Raises ValueError if the shapes differ, log_probs, old_log_probs or advantages is not finite, or clip is not between 0 and 1.

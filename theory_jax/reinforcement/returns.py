@@ -20,7 +20,7 @@ from theory_jax.arguments import (
 
 
 def discounted_returns(rewards, terminals, bootstrap, *, discount):
-    r"""G_t = r_t + discount (1 - d_t) G_(t+1), with G_T = bootstrap: what is paid from step t to the end of its episode.
+    r"""G_t = r_t + discount (1 - d_t) G_(t+1), with G_T = bootstrap: the rewards from step t to the end of its episode.
 
     Raises ValueError if the shapes differ, rewards has no step, terminals holds anything but 0 and 1, or discount is not in
     [0, 1].

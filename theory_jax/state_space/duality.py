@@ -11,7 +11,7 @@ from theory_jax.arguments import require, require_at_least, require_rank, requir
 
 
 def segment_sum(log_decay):
-    r"""sum_(s < k <= t) log a_k for s <= t, so 0 at s = t, and -inf for s > t: e^ of it is what is left at t of an input at s.
+    r"""sum_(s < k <= t) log a_k for s <= t, so 0 at s = t, and -inf for s > t: its exponential weights, at t, an input at s.
 
     Every entry is summed separately: a difference of two running sums would lose the digits of a short sum after a long one.
 

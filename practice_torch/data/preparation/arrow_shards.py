@@ -14,7 +14,7 @@ from practice_torch.data.errors import DataError
 
 MOST_BYTES, MOST_ROWS = 2**28, 2**14  # in a shard: of the sources, as far as known before reading them
 BATCH = 2**25  # bytes in a record batch, which is what preparing holds in memory
-MOST_OPEN = 256  # shards that a process keeps open: a thousand files are what a system allows
+MOST_OPEN = 256  # shards that a process keeps open; systems allow about a thousand files
 
 
 class RowWriter:
@@ -42,7 +42,7 @@ class RowWriter:
             self._flush()
 
     def close(self):
-        """Write what is held, and the footer."""
+        """Write the buffered rows, and the footer."""
         self._flush()
         self.writer.close()
 

@@ -18,7 +18,7 @@ from practice_torch.data.progress import Amount
 from practice_torch.data.reading.files import reading
 
 FORMAT, VERSION, MANIFEST = "diptych data", 1, "manifest.json"
-UNFINISHED = ".preparing.json"  # what is being prepared, until the manifest is there
+UNFINISHED = ".preparing.json"  # the request in preparation, until the manifest exists
 SHARDS = (".bin", ".arrow")  # suffixes of their files
 BLOCK = 2**22  # bytes read at once
 AGAIN = "prepare it again, into another folder"

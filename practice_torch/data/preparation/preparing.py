@@ -29,7 +29,7 @@ ASIDE = ".writing-"
 
 @dataclass(frozen=True)
 class Options:
-    """Options of every modality, which derives its own from them; all but `workers` must be the same where a run goes on."""
+    """Options of every modality, which derives its own from them; all but `workers` must be unchanged when a run resumes."""
 
     skip_unusable: bool = False
     """Skip damaged, empty and unreadable items instead of stopping; the number of skipped items is printed and recorded."""
@@ -48,8 +48,8 @@ class Options:
 def prepare_shards(out, modality, *, asked, stamp, jobs, write, workers, facts, say, keep=()):
     """Prepare the jobs' shards into the folder `out`: the opened result.
 
-    asked: {"source": [...], "options": {...}, "inputs": a digest of what the sources are}, which goes into the manifest;
-    stamp: what else must be the same where a stopped run goes on, such as the times of the files.
+    asked: {"source": [...], "options": {...}, "inputs": a digest of the sources}, which goes into the manifest;
+    stamp: further values that must be unchanged when a stopped run resumes, such as the times of the files.
     jobs: [(name of the shard, bytes of the sources that it takes, anything)]; write(folder, name, anything) is called in some
     process, writes the shard by `shard_file`, and may raise DataError. facts(sidecars) gives the rest of the manifest.
     keep: {name: bytes} of other files of the folder.
@@ -77,7 +77,7 @@ def prepare_shards(out, modality, *, asked, stamp, jobs, write, workers, facts, 
 
 @contextlib.contextmanager
 def _nothing_left_of_nothing(out, names, keep):
-    """If the body fails before a shard is finished, remove what it has written: the next command may be another one."""
+    """If the body fails before a shard is finished, remove its files: the next command may be a different one."""
     try:
         yield
     except BaseException:
@@ -149,7 +149,7 @@ def writing(path):
 
 
 def stamp_of(files):
-    """The digest of the files' names, sizes and times: what a stopped run must find again."""
+    """The digest of the files' names, sizes and times, which a resumed run compares."""
     digest = hashlib.sha256()
     for file in files:
         status = Path(file).stat()

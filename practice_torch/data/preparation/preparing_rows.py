@@ -99,7 +99,7 @@ def _together(ranges):
 
 
 def _left_out(sidecars):
-    """Remarks on what was left out: how many, and the first of them."""
+    """Remarks on skipped items: their number, and the first of them."""
     lines = [line for sidecar in sidecars for line in sidecar["skipped"]]
     if not lines:
         return []

@@ -82,7 +82,7 @@ class Reader:
 
 
 def _parts(path, suffixes):
-    """(path, how to list it) of what a source consists of: a folder of archives or tables is each of them."""
+    """(path, how to list it) of the parts of a source: a folder of archives or tables has each of them as a part."""
     suffix = path.suffix.lower()
     if not path.is_dir():
         kinds = {".tar": _archive, **dict.fromkeys(TABLES, _table)}

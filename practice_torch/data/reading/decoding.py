@@ -84,7 +84,7 @@ def _decode_all(items, count, first, size, side, colored):
     with _progress(count) as advance, ThreadPoolExecutor(workers) as threads:
         waiting = deque()
         for start, chunk, encoded in _chunks(items):
-            # only so many encoded images are held; in order, so that the first wrong one is reported
+            # limits the encoded images in memory; in order, so that the first wrong one is reported
             while waiting and (len(waiting) > 2 * workers or encoded + sum(held for _, held in waiting) > AHEAD):
                 advance(waiting.popleft()[0].result())
             waiting.append((threads.submit(decode_chunk, start, chunk), encoded))
@@ -100,7 +100,7 @@ def _workers(pixels):
 
 
 def _chunks(items):
-    """(the number of the first, at most CHUNK items, the bytes in them): what is to be read from a file has none yet."""
+    """(the number of the first, at most CHUNK items, the bytes in them): items to be read from a file have none yet."""
     start, chunk, size = 0, [], 0
     for item in items:
         chunk.append(item)

@@ -17,7 +17,7 @@ from practice_torch.data.reading.parquet import Rows
 class Content:
     """Content of a source: pixels [N, C, H, W] (bytes, or float32 in 0..1), the value that is white, labels and their names.
 
-    factors: the values [N, F] of what the images were made of, where they were made here.
+    factors: the values [N, F] of the factors of generated images.
     """
 
     pixels: torch.Tensor

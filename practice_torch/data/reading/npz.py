@@ -21,7 +21,7 @@ def read_npz(path, required, *optional):
             found = [name.removesuffix(".npy") for name in archive.namelist()]
             members = {name: archive.getinfo(name + ".npy") for name in (required, *optional) if name in found}
             total = sum(member.file_size for member in members.values())
-            require_expansion(path, path.stat().st_size, total, "if it is meant, save it with np.savez, which does not compress")
+            require_expansion(path, path.stat().st_size, total, "if intended, save it with np.savez, which does not compress")
             require_memory(path, total, "use fewer or smaller examples")
             arrays = {name: _read_array(archive, path, member) for name, member in members.items()}
     except (DataError, PermissionError, MemoryError):
@@ -36,7 +36,7 @@ def read_npz(path, required, *optional):
 
 
 def _read_array(archive, path, member):
-    """The array of one member, once its header is seen to claim what the member has: numpy would allocate whatever it claims."""
+    """The array of one member, after a check of its header against its size: numpy would allocate what the header declares."""
     name = member.filename.removesuffix(".npy")
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)

@@ -13,7 +13,7 @@ MOST_ROWS = 64  # at once
 
 
 class Rows:
-    """The rows of a .parquet or .arrow file with a column of encoded images (or of whatever `holds` names)."""
+    """The rows of a .parquet or .arrow file with a column of encoded images (or of the content that `holds` names)."""
 
     def __init__(self, path, holds="image"):
         try:
@@ -131,7 +131,7 @@ class _ParquetFile:
         self.largest, self.expanded = max(sizes, default=0), sum(sizes)
 
     def batches(self, name, start, rows):
-        """(the first row, batches of at most so many rows), from the row group on that holds row `start`."""
+        """(the first row, batches of at most this many rows), from the row group on that holds row `start`."""
         seen, group = 0, 0
         while group < len(self.groups) - 1 and seen + self.groups[group].num_rows <= start:
             seen, group = seen + self.groups[group].num_rows, group + 1
@@ -155,7 +155,7 @@ class _ArrowFile:
         self.largest = self.expanded = 0  # the rows stay in the file
 
     def batches(self, name, start, rows):
-        """(the first row, batches of at most so many rows), from the batch on that holds row `start`."""
+        """(the first row, batches of at most this many rows), from the batch on that holds row `start`."""
         seen, first = 0, 0
         while first < len(self.parts) - 1 and seen + len(self.parts[first]) <= start:
             seen, first = seen + len(self.parts[first]), first + 1

@@ -143,7 +143,7 @@ def resampled(sound, rate, sample_rate):
 
 
 def window_counts(frames, length):
-    """The number of windows that sounds of so many samples give: one, or from two lengths on as many as cover all of it.
+    """The number of windows of sounds with this many samples: one, or from two lengths on as many as cover all of it.
 
     int64 [N] -> int64 [N]
     """

@@ -112,7 +112,7 @@ def _content_of_encoding(name):
     tiktoken = _imported("tiktoken")
     try:
         encoding = tiktoken.get_encoding(name)
-    except Exception as error:  # ValueError for a name, and whatever a download raises
+    except Exception as error:  # ValueError for a name, and any error of a download
         why = " ".join(str(error).split())[:160]
         raise DataError(f"tiktoken has no encoding {name!r} at hand ({why}): name another") from None
     return encoding_content(encoding)

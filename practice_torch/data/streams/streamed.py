@@ -16,7 +16,7 @@ class Streamed(Protocol):
     """
 
     description: Mapping[str, Any]  # can be written as JSON; "sha256" is the digest of the manifest
-    resident_bytes: int  # what the set would take as tensors on a device
+    resident_bytes: int  # size of the set as tensors on a device
     varies: bool  # whether `draws` change an example, as by random crops: a resident set, of fixed views, is then another one
 
     def __len__(self) -> int:

@@ -103,7 +103,7 @@ def load_prepared(folder, *, held_out, seed, sample_rate, length):
 
 
 def _windows(rows, shard, length, hidden):
-    """The number of windows of each of a shard's sounds; none of those that are held out."""
+    """The number of windows of each of a shard's sounds; 0 for held-out sounds."""
     counts = window_counts(rows.integers(shard, "frames"), length)
     first, end = rows.starts[shard], rows.starts[shard + 1]
     counts[hidden[(hidden >= first) & (hidden < end)] - first] = 0

@@ -16,7 +16,7 @@ from practice_torch.data.reading.files import reading
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.text_set import Text
 
-HELD_OUT = 2**21  # tokens of the end, at most, that are held out: they are read into memory and evaluated as a whole
+HELD_OUT = 2**21  # largest number of held-out tokens, from the end: they are read into memory and evaluated as a whole
 DTYPES = {"uint8": torch.uint8, "uint16": torch.int32, "uint32": torch.int32}  # as they lie on a device
 SMALLER = "train on it as it streams"
 
@@ -93,7 +93,7 @@ class Shards:
             path = self.paths[shard]
             with reading(path, AGAIN), open(path, "rb") as file:
                 memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            memory.madvise(mmap.MADV_RANDOM)  # reading ahead would bring 60 times what a window needs
+            memory.madvise(mmap.MADV_RANDOM)  # reading ahead would read 60 times the bytes of a window
             found = self.maps[shard] = np.frombuffer(memory, self.dtype)
             if len(found) != self.ends[shard] - (self.ends[shard - 1] if shard else 0):
                 raise DataError(f"{path} was changed while it was used: {AGAIN}")

@@ -17,7 +17,7 @@ from practice_torch.engine.recipe import Recipe
 
 
 class Augmented:
-    """Batches, of which each example is changed as the recipe's augment fields say."""
+    """Batches with every example augmented according to the recipe."""
 
     def __init__(self, batches: Any, order: Order, recipe: Recipe) -> None:
         self.batches, self.order, self.recipe, self.seed = batches, order, recipe, seed_of(recipe.seed, "augment")

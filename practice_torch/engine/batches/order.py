@@ -32,7 +32,7 @@ class Order:
     size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch. The
     permutations are computed where they are needed (see permutation.py): nothing grows with the number of examples.
 
-    Of `count` processes each takes every count-th batch, so that together they see what one process would, in as many batches.
+    Each of `count` processes takes every count-th batch: together they see the batches of a single process.
     """
 
     def __init__(self, examples: int, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
@@ -79,7 +79,7 @@ class Batches:
     """The batches of a data set in memory, in this order."""
 
     AHEAD = 2**20  # bytes: gathering costs by the call, so small batches are gathered many at a time
-    ORDERED = 2**13  # examples: the order costs by the call, too, up to about so many
+    ORDERED = 2**13  # examples: below about this number a call costs as much as the order
 
     def __init__(self, data: Data, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
         self.data, self.order = data, Order(len(data), batch_size, seed, rank, count)
@@ -92,7 +92,7 @@ class Batches:
         return self._ready[number - self._first]
 
     def close(self) -> None:
-        """Let go of what was gathered."""
+        """Release the gathered batches."""
         self._ready = []
 
     def indices(self, number: int) -> torch.Tensor:

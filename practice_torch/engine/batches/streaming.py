@@ -98,7 +98,7 @@ class _Reader:
         draws = self.order.draws(number)
         try:
             return self.data.batch(self.order.indices(draws), draws)
-        except DataError as error:  # returned: what is raised, torch wraps into its own words and the worker's traceback
+        except DataError as error:  # returned, since torch wraps raised errors in its own message and the worker's traceback
             return error
         except OSError as error:
             where = f"{self.data.description['name']} cannot be read"

@@ -1,4 +1,4 @@
-"""The number of CPU threads of a training run: as many as its steps can use."""
+"""The number of CPU threads of a training run: at most as many as its steps can use."""
 
 import copy
 import os

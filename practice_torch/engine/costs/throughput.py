@@ -46,7 +46,7 @@ def _twin(experiment):
 
 
 class Throughput:
-    """Counts what the batches of a run hold, in laps: from one row of times.csv to the next, without evaluations and saving.
+    """Counts the content of a run's batches, in laps: from one row of times.csv to the next, without evaluations and saving.
 
     All processes together, if there are several. Utilization is of model FLOPs: operations that blocks take again do not count.
     """
@@ -67,7 +67,7 @@ class Throughput:
         self._amount, self._operations, self._since = 0.0, 0.0, time.perf_counter()
 
     def see(self, batch: Mapping[str, Tensor], stage: str = "") -> None:
-        """Add a batch of this process, of the stage with this name. The first one shows what an example is."""
+        """Add a batch of this process, of the stage with this name. The first batch determines the unit of an example."""
         if not self._unit:
             self._each, self._unit = self._amount_of(batch)
         if self._twin is not None and stage not in self._flops:

@@ -1,4 +1,4 @@
-"""Several processes that train one model: the rank of each, what they share, and when they wait for each other.
+"""Several processes that train one model: ranks, communication and synchronization.
 
 accelerate's launcher starts them and passes their ranks in the environment. Without it there is one process, at no cost.
 """
@@ -113,11 +113,11 @@ class Processes:
         except RuntimeError as error:  # of gloo, which has no class for either
             late = "imed out" in str(error)
             why = f"another did not come within {TIME_LIMIT}" if late else "another has ended; see its own message"
-            raise RunError(f"process {self.rank} of {self.count} waited for the others in vain: {why}") from error
+            raise RunError(f"process {self.rank} of {self.count} waited in vain for the others: {why}") from error
 
 
 def _device_of_one_process(cpu, state):
-    """accelerate remembers the device of the first run of a process, also if a later one asks for another."""
+    """accelerate remembers the device of the first run of a process, even if a later run requests another."""
     if cpu == (state.device.type == "cpu"):
         return state.device
     return torch.device("cpu" if cpu else os.environ.get("ACCELERATE_TORCH_DEVICE") or state.default_device)

@@ -1,4 +1,4 @@
-"""Checkpoints written while the training goes on: by a thread, from copies in host memory."""
+"""Checkpoints written during the training by a thread, from copies in host memory."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,12 +23,12 @@ class Saver:
         self._last = self._thread.submit(checkpoint.save, *words, team=self._team)
 
     def finish(self) -> None:
-        """Wait until nothing is being written. Raises what the writing raised."""
+        """Wait until nothing is being written. Raises the exception of the writing, if any."""
         last, self._last = self._last, None
         if last:
             last.result()
 
     def require_success(self) -> None:
-        """Raise what the writing has raised, if it has come to its end, in one of the processes; called by all of them."""
+        """Raise the exception of a finished writing in any of the processes; called by all of them."""
         if any(self._processes.all_gather(bool(self._last and self._last.done() and self._last.exception()))):
             self.finish()

@@ -135,7 +135,7 @@ class Run:
 class Records:
     """Writes metrics.csv, times.csv and, if asked, TensorBoard's files. Without a folder, it writes nothing.
 
-    lengths: how long the two files were when the checkpoint was made from which the run goes on, None for new files.
+    lengths: lengths of the two files at the checkpoint from which the run resumes; None for new files.
     tensorboard: the step from which on its files are written, None for no files.
     """
 
@@ -177,7 +177,7 @@ def _tensorboard(folder, step):
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise RunError("--tensorboard needs the package tensorboard: pip install tensorboard, or leave the flag out") from None
-    return SummaryWriter(folder, purge_step=step + 1)  # what an interrupted run wrote after its last checkpoint comes again
+    return SummaryWriter(folder, purge_step=step + 1)  # hides entries that an interrupted run wrote after its last checkpoint
 
 
 class Rows:
@@ -249,7 +249,7 @@ def _claim(where, name):
 
 
 def _require_unbegun(run):
-    """RunError unless the folder is empty, or holds what this very run left before its first checkpoint."""
+    """RunError unless the folder is empty, or holds files of this same run from before its first checkpoint."""
     folder = run.folder
     try:
         names = set(os.listdir(folder))

@@ -1,9 +1,9 @@
-"""The state of a training run as tensors: what a checkpoint contains, what a resumed run requires of it, and how it is restored.
+"""The state of a training run as tensors: content of a checkpoint, its checks, and its restoration.
 
     experiment/<name>                    parameters and buffers
     average/<name>                       the running average of the parameters that move
     optimizer/<phase>/<name>/<slot>      AdamW's moments and its count of steps
-    pending/<phase>/<name>               what was logged since the last row of metrics.csv
+    pending/<phase>/<name>               values logged since the last row of metrics.csv
     generator/<rank>/<name>              the engine's generator, and torch's own, in every process
 
 A checkpoint is restored by any number of processes: each rank restores its generators, and a rank that was not
@@ -100,7 +100,7 @@ def put_back(training: TrainingState, tensors: Mapping[str, torch.Tensor], step:
 
 
 def _placed(tensor, like):
-    """On the device of `like`, and in its memory format: fused AdamW steps through memory, whatever its tensors' strides are."""
+    """On the device of `like`, and in its memory format: fused AdamW steps through memory and ignores strides."""
     return torch.empty_like(like, dtype=tensor.dtype).copy_(tensor) if tensor.shape == like.shape else tensor.to(like.device)
 
 

@@ -1,1 +1,1 @@
-"""Experiments, adversarial models: recipes, and what is trained with them."""
+"""Experiments, adversarial models: recipes and their models."""

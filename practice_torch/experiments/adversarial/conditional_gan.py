@@ -106,7 +106,7 @@ class ConditionalGan(Dcgan):
 
 
 RECIPES = {
-    # Measured with seed 0: 98.7% of the fakes are taken for what was requested, 96% in the worst class; 95% are recognized.
+    # Measured with seed 0: 98.7% of the fakes are taken for the requested class, 96% in the worst class; 95% are recognized.
     "digits": ConditionalRecipe(
         data="digits",
         steps=2000,

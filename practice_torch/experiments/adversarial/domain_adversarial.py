@@ -60,7 +60,7 @@ class DomainAdversarial(nn.Module):
     """Features with a label classifier and, behind a reversed gradient, a domain classifier; the same without the latter.
 
     Both classifiers begin with equal weights. Of every batch the even examples are the source domain; the odd ones are changed,
-    and their labels are not looked at.
+    and their labels are not used.
     """
 
     explains = {

@@ -1,1 +1,1 @@
-"""Experiments, autoregressive models: recipes, and what is trained with them."""
+"""Experiments, autoregressive models: recipes and their models."""

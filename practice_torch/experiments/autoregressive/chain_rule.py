@@ -72,7 +72,7 @@ class MadeExperiment(nn.Module):
         x = self._binary(data.batch(torch.arange(min(len(data), 6)))["image"])
         seen = torch.arange(x.shape[1], device=x.device) < x.shape[1] // 2
         several = x.repeat_interleave(7, 0)
-        # a uniform of 0 makes a pixel 1, and a uniform of 1 makes it 0, whatever its probability: what is seen stays
+        # a uniform of 0 makes a pixel 1, and a uniform of 1 makes it 0, for any probability: given pixels are kept
         uniforms = torch.where(seen, 1 - several, self._uniforms(len(several)))
         rows = torch.cat([x.unsqueeze(1), self._draw(uniforms).unflatten(0, (len(x), 7))], 1).flatten(0, 1)
         caption = "Held-out images, each followed by seven completions of its upper half"

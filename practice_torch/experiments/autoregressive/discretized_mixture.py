@@ -48,7 +48,7 @@ class MixturePixelCNN(GatedStacks):
     uniforms = 2  # that a draw of one code takes; of the first, which draws the component, only the first color's is used
 
     def __init__(self, *, num_levels, colors, components, width, layers, kernel_size=3, classes=0, dropout=0.0):
-        super().__init__(  # what is read is the values, and a 1 that tells a pixel of value 0 from the zeros outside
+        super().__init__(  # inputs are the values, and a 1 that distinguishes pixels of value 0 from the padding
             inputs=colors + 1, width=width, layers=layers, kernel_size=kernel_size, classes=classes, dropout=dropout
         )
         self.levels, self.colors, self.components = num_levels, colors, components

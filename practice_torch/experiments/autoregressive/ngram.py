@@ -60,7 +60,7 @@ class NgramExperiment(nn.Module):
         # one row of weights a class of contexts: how long a context was seen, and how often
         classes = (recipe.order + 1) * _COUNT_CLASSES
         components = recipe.order + 1
-        # no logarithms: a weight may be exactly 0, where no long window is seen twice, and what is saved is finite
+        # no logarithms: a weight may be exactly 0, if no long window occurs twice, and saved states are finite
         self.register_buffer("weights", torch.full((classes, components), 1 / components, dtype=torch.float64))
 
     def forward(self, batch, phase):

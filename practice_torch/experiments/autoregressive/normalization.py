@@ -70,7 +70,7 @@ class DepthStudy(nn.Module):
                 norm_position=place,
                 positions=LearnedPositions(recipe.context, recipe.width),
             )
-            # Xavier's, as in Xiong et al.: GPT-2's small ends of branches are a remedy for what is to be seen here
+            # Xavier's, as in Xiong et al.: GPT-2's small initial branch outputs would remedy the effect to be shown
             for parameter in network.blocks.parameters():
                 if parameter.ndim == 2:
                     nn.init.xavier_uniform_(parameter)
@@ -103,7 +103,7 @@ class DepthStudy(nn.Module):
         return metrics
 
     def preview(self, data):
-        """The gradient of every block, before the first step and now, as a table and as a picture; and what is written."""
+        """The gradient of every block, before the first step and now, as a table and as a picture; and samples."""
         tokens = next(self._held_out(data))
         first = {f"{place}-norm": getattr(self, f"{place}_first").tolist() for place in _PLACES}
         now = {f"{place}-norm": self._gradient_norms(place, tokens).tolist() for place in _PLACES}

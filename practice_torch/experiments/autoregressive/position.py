@@ -118,7 +118,7 @@ class Extrapolation(nn.Module):
         return len(data)
 
     def preview(self, data):
-        """The table of all lengths, how the longest goes from its first byte to its last, and what is written."""
+        """The table of all lengths, the longest by position, and samples."""
         found, trained = self._measured(data), self.recipe.context
         lengths = [multiple * trained for multiple in _MULTIPLES]
         rows = [("window, bytes", *map(str, lengths)), ("past, bytes (mean)", *(f"{(length - 1) / 2:g}" for length in lengths))]
@@ -204,8 +204,8 @@ RECIPES = {
     # measured: bits per byte at 64, 128 and 256 bytes, mean past 31.5, 63.5 and 127.5; 40 to 55 CPU seconds a scheme
     #   learned 2.24, cannot, cannot      rotary 2.08, 2.28, 2.86      adapted 2.22, 2.18, 2.17
     #   sinusoidal 2.45, 3.47, 3.95       and interpolated 3.33, 4.04  alibi 2.26, 2.24, 2.23
-    # Alibi is within 2% of what it was trained for; interpolation without adapting is worse than none: a byte's neighbors matter
-    # most, and they are no longer where they were.
+    # Alibi is within 2% of its loss at the trained length; interpolation without tuning is worse than none: a byte's neighbors
+    # matter most, and their positions have changed.
     "extrapolation": ExtrapolationRecipe(target=2.32, **_TRAINING),
     "learned": ExtrapolationRecipe(schemes=("learned",), metric="learned_1x", target=2.33, **_TRAINING),
     "sinusoidal": ExtrapolationRecipe(schemes=("sinusoidal",), metric="sinusoidal_1x", target=2.57, **_TRAINING),

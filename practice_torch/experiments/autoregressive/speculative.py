@@ -17,7 +17,7 @@ from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.language.generation import generate, generate_speculatively
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
-_STUDIED = 16  # texts that each number of drafts goes on with in a study
+_STUDIED = 16  # texts continued with each number of drafts in a study
 _DRAFTS = (1, 2, 4, 8)
 
 

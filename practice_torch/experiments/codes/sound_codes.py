@@ -153,7 +153,7 @@ class StateSoundExperiment(SoundExperiment):
 
 
 def one_of_each(data, most):
-    """The place of the first example of every class, in the order of the classes and at most so many."""
+    """The index of the first example of every class, in the order of the classes and at most `count`."""
     first = {label: place for place, label in reversed(list(enumerate(data.batch()["label"].tolist())))}
     return torch.tensor([first[label] for label in sorted(first)[:most]])
 

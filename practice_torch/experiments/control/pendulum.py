@@ -9,7 +9,7 @@ import math
 import torch
 
 GRAVITY, MASS, LENGTH = 10.0, 1.0, 1.0  # m/s^2, kg, m
-TORQUE, FASTEST, INTERVAL = 2.0, 8.0, 0.05  # N m, radians/s, s: what is beyond is cut
+TORQUE, FASTEST, INTERVAL = 2.0, 8.0, 0.05  # N m, radians/s, s: larger values are clipped
 TIME_LIMIT = 200  # steps of an episode
 WORST = math.pi**2 + 0.1 * FASTEST**2 + 0.001 * TORQUE**2  # the largest cost of a step
 

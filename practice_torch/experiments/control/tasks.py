@@ -145,7 +145,7 @@ class Rollouts(nn.Module):
             steps.append((observation, action, *self.copies.step(action, generator)))
         seen, taken, rewards, after, fallen, over = (torch.stack(column, 1) for column in zip(*steps, strict=True))
         values, following = critic(seen)[..., 0], critic(after)[..., 0]
-        # An episode that the limit cuts has not ended: what was to follow is paid at once, by its value.
+        # An episode cut by the limit has not ended: the value of the next state is added to its last reward.
         cut = recipe.discount * following * (over & ~fallen)
         paid = (1 - recipe.discount) / self.task.unit * rewards + cut
         row = paid, torch.cat((values, following[:, -1:]), 1), over

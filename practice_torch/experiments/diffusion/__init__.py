@@ -1,1 +1,1 @@
-"""Experiments, diffusion models: recipes, and what is trained with them."""
+"""Experiments, diffusion models: recipes and their models."""

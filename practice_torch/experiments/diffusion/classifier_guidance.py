@@ -164,7 +164,7 @@ class GuidanceExperiment(nn.Module):
             draw(self._guided(some, how), x, steps, limit=1.0, generator=self.generator)
             for some, x in zip(label.split(500), noise.split(500), strict=True)
         ]
-        return torch.cat(drawn).clone()  # what was made in inference mode may go on into what keeps gradients
+        return torch.cat(drawn).clone()  # lets tensors made in inference mode enter operations with gradients
 
     def _guided(self, label, how):
         """predict(x, t) of the noise that the denoiser sees in x, led towards the labels."""

@@ -65,7 +65,7 @@ class BoundExperiment(nn.Module):
     """Learns to predict the noise, with equal weights for all levels, and evaluates its bound on -log2 p(x).
 
     The log-SNR falls by the same amount h from level to level. On such a schedule the noise's squared error has the same weight
-    in every step's term (with the small variance, (e^h - 1)/2): what is called the simple loss elsewhere is the bound here.
+    in every step's term (with the small variance, (e^h - 1)/2): the simple loss of other recipes is the bound here.
     """
 
     explains = BOUND | {

@@ -40,7 +40,7 @@ from practice_torch.latent.vector_quantization import vector_quantization_loss
 
 @dataclass(frozen=True)
 class LatentDiffusionRecipe(Recipe):
-    """Latent diffusion in one run: an autoencoder for a part of the steps, then a diffusion model of what it encodes."""
+    """Latent diffusion in one run: an autoencoder for a part of the steps, then a diffusion model of its latents."""
 
     base_channels: Annotated[int, AtLeast(1)] = 24
     """Channels of the first level of the U-Net."""

@@ -69,7 +69,7 @@ class FlowExperiment(nn.Module):
     """Learns the noise in an image at every time, which is its score times minus the noise's deviation.
 
     Data are (value + uniform)/num_levels on [-1, 1]: a density, with bits comparable with those of discrete models. The
-    network gives what is not Gaussian: the noise is predicted as sigma x, right for data N(0, 1), plus alpha times its answer.
+    network gives the non-Gaussian part: the noise is predicted as sigma x, right for data N(0, 1), plus alpha times its answer.
     """
 
     explains = {

@@ -212,7 +212,7 @@ class ScoreExperiment(nn.Module):
         return scores.score_fields(panels)
 
 
-_BOTH = ("DDIM", "ancestral, large variance")  # with and without fresh noise: what is drawn with the learned score, too
+_BOTH = ("DDIM", "ancestral, large variance")  # with and without fresh noise: also used with the learned score
 
 
 def _relative(errors, sizes):

@@ -82,7 +82,7 @@ class HybridExperiment(BoundExperiment):
         return simple + self.recipe.bound_share * bound, {"simple": simple.detach(), "bound": bound.detach()}
 
     def evaluate(self, data):
-        """The bound in bits per held-out dimension, and what it would be with either of the fixed variances."""
+        """The bound in bits per held-out dimension, and its value with either of the fixed variances."""
         bounds = self._bounds(data, self.recipe.measured_images)
         totals = {name: terms.double().sum(1) for name, terms in bounds.items()}
         learned = totals["learned"]

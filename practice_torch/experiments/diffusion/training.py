@@ -121,7 +121,7 @@ class DiffusionRecipe(Recipe):
         return _alpha_bar(self)
 
     def backbone(self, shape, classes):
-        """The network for examples of this shape and so many classes, or None."""
+        """The network for examples of this shape and number of classes (None: unconditional)."""
         return unet_of(self, shape, num_classes=classes)
 
 
@@ -182,7 +182,7 @@ class SoundDiffusionRecipe(Recipe):
     cycle: Annotated[int, AtLeast(1)] = 10
     """Blocks after which the dilations 1, 2, 4, ... begin again at 1."""
     gain: Annotated[float, Above(0)] = 4.0
-    """Factor applied to sounds; the schedule is meant for a mean square near 1."""
+    """Factor applied to sounds; the schedule assumes a mean square near 1."""
     metric: Fixed = "class_accuracy"
     direction: Direction = "higher"
 
@@ -206,7 +206,7 @@ class SoundDiffusionRecipe(Recipe):
 
 
 class DiffusionExperiment(MediaModel):
-    """Trains the network on levels drawn at random and shows what it makes of noise."""
+    """Trains the network on random levels and shows its samples."""
 
     explains = JUDGED | {
         "loss": Metric("squared error", "mean squared error of the prediction over all levels"),
@@ -218,7 +218,7 @@ class DiffusionExperiment(MediaModel):
     def __init__(self, recipe, description):
         super().__init__(recipe, description)
         self.sampling = Drawing()
-        if recipe.channels_last:  # the kernels decide: whatever a convolution is handed, it answers in their layout
+        if recipe.channels_last:  # the kernels decide: outputs of a convolution have their layout, for any input
             for kernel in (parameter for parameter in self.network.parameters() if parameter.ndim == 4):
                 kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         self.register_buffer("alpha_bar", recipe.alpha_bar())
@@ -326,7 +326,7 @@ class DiffusionExperiment(MediaModel):
             predict = guided(self.network, label[rows], len(self.classes), how.guidance) if self.classes else self.network
             x = self.noise(len(rows)) if noise is None else noise[rows]
             drawn.append(draw(predict, x, steps, limit=limit, generator=self.generator, watch=watch))
-        return torch.cat(drawn).clone()  # what was made without gradients may go on into what has them
+        return torch.cat(drawn).clone()  # lets tensors made without gradients enter operations with gradients
 
 
 _DIFFWAVE = dict(network="dilated", base_channels=256, num_steps=200, noise_schedule="linear", beta_end=0.02, judged_steps=200)

@@ -1,1 +1,1 @@
-"""Experiments, energy: recipes, and what is trained with them."""
+"""Experiments, energy: recipes and their models."""

@@ -1,1 +1,1 @@
-"""Experiments, flows: recipes, and what is trained with them."""
+"""Experiments, flows: recipes and their models."""

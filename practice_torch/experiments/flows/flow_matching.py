@@ -193,7 +193,7 @@ class MatchingRecipe(Recipe):
         return Images()
 
     def backbone(self, shape, classes):
-        """The network for examples of this shape and so many classes, or None."""
+        """The network for examples of this shape and number of classes (None: unconditional)."""
         return unet_of(self, shape, num_classes=classes)
 
 
@@ -241,7 +241,7 @@ class SoundMatchingRecipe(Recipe):
         return Sounds(self.gain, self.sample_rate)
 
     def backbone(self, shape, classes):
-        """The network for examples of this shape and so many classes, or None."""
+        """The network for examples of this shape and number of classes (None: unconditional)."""
         return unet_of(self, shape, num_classes=classes)
 
 

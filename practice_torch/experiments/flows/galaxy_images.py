@@ -137,7 +137,7 @@ class GalaxyExperiment(nn.Module):
         return self.shares.rows(draw, *((properties,) if noise is None else (properties, noise)))
 
     def pairs(self, images, drawn):
-        """Some images in rows, below each row what was drawn for it."""
+        """Some images in rows, each above the samples drawn for it."""
         count = min(4 * SHOWN, len(images) // SHOWN * SHOWN or len(images))
         both = torch.stack([part[:count].unflatten(0, (-1, min(SHOWN, count))) for part in (images, drawn)], 1)
         caption = "Held-out galaxies, and below each a generated one of the same properties"

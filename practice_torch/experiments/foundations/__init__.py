@@ -1,1 +1,1 @@
-"""Experiments, foundations: recipes, and what is trained with them."""
+"""Experiments, foundations: recipes and their models."""

@@ -23,9 +23,9 @@ def gap(codes, factors, sizes):
 
 
 def informations(codes, factors, sizes):
-    """([L, F], [F]): what each latent of codes [N, L] tells about each factor, in nats, and the entropies of the factors.
+    """([L, F], [F]): mutual information of each latent of codes [N, L] with each factor, in nats, and the factors' entropies.
 
-    factors: [N, F], of so many values each; a latent is in bins. With few codes for each bin and value all of it is too large.
+    factors: [N, F], with `sizes` values; latents are binned. Estimates are too large with few codes per bin and value.
     """
     latents, several = codes.shape[1], max(sizes)
     bins = codes.argsort(0).argsort(0) * BINS // len(codes)

@@ -30,7 +30,7 @@ _SOUND_STEPS, _SOUNDS = 400, 32
 
 
 class ColumnClassifier(nn.Module):
-    """Classes of sounds from their log-mel columns [B, M, S]: two convolutions over time, then the mean of what they find.
+    """Classes of sounds from their log-mel columns [B, M, S]: two convolutions over time, then the mean of their outputs.
 
     The columns are standardized by the mean and the deviation of each filter's output over `known`, the columns of real sounds.
     """

@@ -6,7 +6,7 @@ from practice_torch.engine.experiment import Metric
 from practice_torch.evaluation.frechet_distance import frechet_feature_distance
 from practice_torch.evaluation.memorization import nearest_distance
 
-_REFERENCES = 5000  # training examples that are looked at, at most: a support vector machine's time grows with their square
+_REFERENCES = 5000  # largest number of training examples used: the time of a support vector machine is quadratic
 _COMPONENTS = 20  # of the principal components in which means and covariances are compared
 _SEEN = 64  # principal components that the classifier uses: all the pixels of an 8x8 image
 

@@ -55,7 +55,7 @@ def _of_classifier(columns, sounds, labels, classes):
     """The hidden layer of a classifier of the first sounds, as a function of sounds; how many of the second it tells."""
     network = column_classifier(columns, sounds[0], labels[0], classes)
     right = network(columns(sounds[1])).argmax(1) == labels[1]
-    return lambda heard: network.hidden(columns(heard)), right.double().mean().item()
+    return lambda sounds: network.hidden(columns(sounds)), right.double().mean().item()
 
 
 def _rounds(groups):

@@ -1,4 +1,4 @@
-"""Metrics of a model of text, and of what it writes: bits per byte, repetition, and distances of passages by their features.
+"""Metrics of a model of text, and of its texts: bits per byte, repetition, and distances of passages by their features.
 
 The held-out part of a text is its end, which may have another subject: of the embedded pages it is further away
 from the rest than independent bytes are. Passages of samples are therefore compared with every other block of the training text,
@@ -21,7 +21,7 @@ from practice_torch.experiments.judging.feature_metrics import FEWEST, distance_
 
 _BLOCKS = 40  # of the held-out text, one behind the other: neighboring bytes are not independent, blocks nearly are
 _PASSAGE, _GRAM = 256, 4  # bytes of a passage, and of the pieces in which repetitions are counted
-_MOST = 5000 * _PASSAGE  # tokens of each part that are looked at
+_MOST = 5000 * _PASSAGE  # largest number of tokens used of each part
 _TOGETHER = 16  # passages of a block of the training text: neighbors are alike, and should be on the same side
 
 
@@ -64,7 +64,7 @@ def of_texts(written, experiment, train, held_out, generator):
 
 @torch.autocast("cpu", enabled=False)
 def _of_passages(written, drawn, text, generator):
-    """Metrics of passages [N, 256] next to the training text, by features of both, and what is compared."""
+    """Metrics of passages [N, 256] next to the training text, by features of both, and a description of the comparison."""
     known = _passages(torch.tensor(list(text)))
     block = torch.arange(len(known)) // _TOGETHER % 2
     reference, others = known[block == 0], known[block == 1]
@@ -109,5 +109,5 @@ def _text(data):
 
 
 def _passages(text):
-    """[N] -> [passages, 256]; what is left over is left out."""
+    """[N] -> [passages, 256]; the remainder is dropped."""
     return text[: len(text) // _PASSAGE * _PASSAGE].view(-1, _PASSAGE)

@@ -10,7 +10,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.experiments.language.generation import generate_from_state
 
-_LONGER = 4  # a sample has so many times the bytes of a training window: a state has no context length
+_LONGER = 4  # length of a sample in training windows: a state has no context length
 
 
 class ByteLanguageModel(nn.Module):

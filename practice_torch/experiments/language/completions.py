@@ -8,7 +8,7 @@ from practice_torch.autoregressive.decoding import categorical_from_uniform
 from practice_torch.experiments.language.generation import generate
 from practice_torch.preference.pipeline import completion_log_prob
 
-VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # what the judge likes, and what it does not
+VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # rewarded and penalized by the judge
 
 
 def judged_bytes():
@@ -42,12 +42,12 @@ def readable(tokens):
 
 
 def after(prompt, tokens):
-    """True at the tokens behind a prompt of so many, False in it: tokens [N, T] -> [N, T]."""
+    """True at the tokens after a prompt of this length, False in it: tokens [N, T] -> [N, T]."""
     return (torch.arange(tokens.shape[1], device=tokens.device) >= prompt).expand(tokens.shape)
 
 
 def log_probs_after(prompt, network, tokens):
-    """log p of what is behind a prompt of so many tokens, in nats: [N, T] -> [N]."""
+    """log p of the tokens after a prompt of this length, in nats: [N, T] -> [N]."""
     return completion_log_prob(tokens, network(tokens).float(), after(prompt, tokens))
 
 

@@ -42,7 +42,7 @@ class Decoding(Bounded):
 
     def __post_init__(self):
         super().__post_init__()
-        lowest = 1e-6  # what is lower draws nothing but the most likely token, and would overflow in the end
+        lowest = 1e-6  # a lower temperature draws only the most likely token, and would eventually overflow
         allowed = f"positive ({lowest:g} or more) and finite; for the most likely token use --greedy"
         self._require("temperature", lowest <= self.temperature < math.inf, allowed)
         if self.greedy:

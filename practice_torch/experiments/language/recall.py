@@ -67,7 +67,7 @@ def _made(model, width, vocabulary_size, length, layers):
 
 @cache
 def _size(*of_network):
-    """Numbers in the parameters of the network that is made of these; a search asks for a dozen widths."""
+    """Numbers in the parameters of the network that is made of these; a search tries a dozen widths."""
     with torch.device("meta"):
         return parameter_count(_made(*of_network))
 

@@ -1,1 +1,1 @@
-"""Experiments, latent-variable models: recipes, and what is trained with them."""
+"""Experiments, latent-variable models: recipes and their models."""

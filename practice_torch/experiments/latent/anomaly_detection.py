@@ -82,7 +82,7 @@ class AnomalySoundRecipe(Recipe):
 
 
 class Pixels:
-    """Images as binary pixels; what is normal, and what is not."""
+    """Images as binary pixels: normal examples and anomalies."""
 
     judged = "left_out"  # the kind of anomaly by which a recipe is evaluated
 
@@ -107,7 +107,7 @@ class Pixels:
         return bernoulli_log_likelihood(x, logits)
 
     def anomalies(self, batch, generator):
-        """Views of what is not normal, by kind."""
+        """Views of anomalies, by kind."""
         x, normal = self.view(batch), self.normal(batch)
         noise = torch.randint(2, x[normal].shape, generator=generator, device=x.device).to(x.dtype)
         if not len(left_out := x[~normal]):
@@ -124,7 +124,7 @@ class Pixels:
 
 
 class Spectrograms:
-    """Sounds as the logarithms of their spectrograms; what is not normal is made from normal sounds."""
+    """Sounds as the logarithms of their spectrograms; anomalies are made from normal sounds."""
 
     judged = "detuned"
 
@@ -170,14 +170,14 @@ class Spectrograms:
 def smoothed(x):
     """Each example in place of the mean of those that are nearest to it, itself among them: [B, D] -> [B, D].
 
-    It keeps what they share and loses what is their own: simpler than any of them.
+    It keeps their common part and loses the individual parts: simpler than any of them.
     """
     nearest = torch.cdist(x, x).topk(min(_NEIGHBORS, len(x)), largest=False).indices
     return x[nearest].mean(1)
 
 
 def shifted(sounds, cycles):
-    """All frequencies moved up by so many cycles a sample: the real part of the analytic signal, turned: [..., T] -> [..., T]."""
+    """All frequencies raised by `cycles` per sample: the real part of the rotated analytic signal: [..., T] -> [..., T]."""
     length = sounds.shape[-1]
     spectrum = torch.fft.fft(sounds.double())
     spectrum[..., length // 2 + 1 :] = 0  # negative frequencies

@@ -68,7 +68,7 @@ class ConditionalVaeExperiment(VaeExperiment):
         return loss.mean(), {"kl": kl.detach().mean()}
 
     def evaluate(self, data):
-        """Both bounds, whether samples show what was requested, and how much of the label is in the codes."""
+        """Both bounds, the share of samples of the requested class, and the information about the label in the codes."""
         sums = torch.zeros(3, dtype=torch.float64)
         for indices in torch.arange(len(data)).split(500):
             batch = data.batch(indices)
@@ -171,7 +171,7 @@ _DIGITS = dict(
 )
 
 RECIPES = {
-    # Measured with seed 0: 95% of the samples show what was requested, as 89% of the held-out digits do to the same classifier;
+    # Measured with seed 0: 95% of the samples show the requested class, as do 89% of the held-out digits by the same classifier;
     # 15.0 nats with the label and 17.8 without. A linear classifier finds the digit in 19% of the codes, without labels in 85%.
     "digits": ConditionalVaeRecipe(**_DIGITS),
     # 95%, and 14.8 nats; this prior does not charge for the label, and 55% of the codes still tell it.

@@ -35,7 +35,7 @@ class ConvolutionalVaeRecipe(Recipe):
 
 
 class ConvolutionalVaeExperiment(VaeExperiment):
-    """latent/vae with another network; its samples are looked at for checkerboards."""
+    """latent/vae with another network; its samples are examined for checkerboards."""
 
     explains = {
         **VaeExperiment.explains,

@@ -49,7 +49,7 @@ class VaeRecipe(Recipe):
 
 
 class VaeExperiment(nn.Module):
-    """Trains the network on images of any shape and shows what it learned."""
+    """Trains the network on images of any shape and shows samples, reconstructions and latents."""
 
     explains = {
         "negative_elbo": Metric("nats per image", "upper bound of -log p(x): reconstruction plus KL"),

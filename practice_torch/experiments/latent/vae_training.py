@@ -53,7 +53,7 @@ class VaeTrainingExperiment(VaeExperiment):
         self.register_buffer("step", torch.zeros(1, dtype=torch.int64))
 
     def forward(self, batch, phase):
-        """The mean of the reconstruction's surprise, and the weighted KL above what is free."""
+        """The mean reconstruction loss, and the weighted KL above the free nats."""
         x = self._pixels(batch["image"])
         logits, mean, log_var = self.network(x, self._noise(len(x)))
         per_latent = kl_per_dimension(mean, log_var).mean(0, keepdim=True)

@@ -79,7 +79,7 @@ def shift(width):
 def picture(image, stroke, place):
     """Images [B, C, H, W] in [0, 1], their stroke and place [B] -> pictures on the wider canvas.
 
-    Thin: only what is darker than half is kept, and stretched. Bold: every pixel lends its neighbors 0.6 of its ink.
+    Thin: only ink above one half is kept, and rescaled. Bold: every pixel adds 0.6 of its ink to its neighbors.
     """
     near = functional.max_pool2d(image, (3, 1), 1, (1, 0)), functional.max_pool2d(image, (1, 3), 1, (0, 1))
     strokes = torch.stack([(2 * image - 1).clamp(min=0), torch.maximum(image, 0.6 * torch.maximum(*near))])

@@ -47,7 +47,7 @@ def measured(images):
 
 
 def agreement(found, wanted):
-    """Correlations of what was measured [B, 5] of two sets of images, by the names of AGREEING; 0 where one is constant."""
+    """Correlations of measurements [B, 5] of two sets of images, by the names of AGREEING; 0 where one is constant."""
     each = torch.stack([found, wanted]).double()
     each = each - each.mean(1, keepdim=True)
     products = (each[0] * each[1]).sum(0) / each.square().sum(1).prod(0).sqrt()

@@ -27,7 +27,7 @@ class Images:
         return ((x + 1) / 2).clamp(0, 1)
 
     def in_rows(self, x, columns, caption):
-        """An artifact of all examples, so many in a row."""
+        """An artifact of all examples, with this many in a row."""
         return ImageGrid(self.judged_as(x), columns, caption)
 
     def shown(self, samples, label, classes):

@@ -1,1 +1,1 @@
-"""Experiments, preference optimization: recipes, and what is trained with them."""
+"""Experiments, preference optimization: recipes and their models."""

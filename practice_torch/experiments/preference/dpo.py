@@ -248,8 +248,8 @@ def build(recipe, data):
 _GPT2 = transformer.RECIPES["gpt2"]
 
 RECIPES = {
-    # Measured: of held-out pairs 82% are ordered by what they gained, 71% by the reference. The chosen completions lose 14 nats
-    # and the rejected ones 26: the loss asks for the difference alone.
+    # Measured: of held-out pairs 82% are ordered by their gains, 71% by the reference. The chosen completions lose 14 nats
+    # and the rejected ones 26: the loss depends on the difference alone.
     "pydoc": PairsRecipe(
         context=65,
         steps=1000,

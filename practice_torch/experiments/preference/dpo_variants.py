@@ -65,7 +65,7 @@ class VariantsRecipe(Recipe):
     scale: Annotated[float, Above(0)] = 32.0
     """simpo: factor of the difference between the mean log-probabilities of a byte."""
     margin: Annotated[float, AtLeast(0)] = 1.0
-    """simpo: what is taken off that difference, scaled."""
+    """simpo: margin subtracted from that difference, scaled."""
     odds_weight: Annotated[float, AtLeast(0)] = 5.0
     """orpo: weight of the odds, next to the supervised loss of the chosen completion."""
     metric: Fixed = "least_win_rate"
@@ -206,7 +206,7 @@ class Variants(nn.Module):
         return {"least_win_rate": least, "reference_distinct": distinct_pieces(others[:, self.recipe.prompt :])} | metrics
 
     def preview(self, data):
-        """The table of all policies, what they changed, what it cost, and how they go on."""
+        """The table of all policies, their changes and costs, and their texts."""
         found = self.evaluate(data)
         of = {name: {what: found[f"{name}_{what}"] for what in _COLUMNS} for name in self.policies}
         caption = (

@@ -111,7 +111,7 @@ class GoldAndProxy(nn.Module):
         }
 
     def preview(self, data):
-        """Gold and proxy along the way, why they part, and what is written on it."""
+        """Gold and proxy rewards along the optimization, the cause of their divergence, and texts."""
         best, tilts = self._best_of_n(), self._tilts()
         moved, gold = best["nats"].sqrt(), best["gold"]
         terms = torch.stack([moved, -best["nats"]], dim=1)
@@ -208,7 +208,7 @@ class GoldAndProxy(nn.Module):
 
 
 def _all_texts(words, symbols):
-    """Counts [N, 4] of all texts, and their log-probabilities when every word is drawn from so many symbols."""
+    """Counts [N, 4] of all texts, and their log-probabilities if every word is drawn from `symbols` symbols."""
     counts = torch.tensor(
         [
             (praise, fact, error, words - praise - fact - error)

@@ -95,7 +95,7 @@ class PreferenceRecipe(Recipe):
 
 
 class Pipeline(nn.Module):
-    """The policy learns the text and goes on by DPO. As it was between, it is the reference, and PPO tunes a copy of that."""
+    """The policy learns the text and then by DPO. Its state in between is the reference, and PPO tunes a copy of that."""
 
     explains = {
         "least_win_rate": Metric("share", "smaller one of both win rates"),

@@ -1,4 +1,4 @@
-"""A reward model of texts, learned from votes on pairs of them; its order and its probabilities are held against the truth."""
+"""A reward model of texts, learned from votes on pairs of them; its order and its probabilities are compared with the truth."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ PRINTABLE = (32, 127)
 class RewardRecipe(Recipe):
     """A small transformer with one output learns from votes which of two completions of a prompt is better.
 
-    One completion is how the text goes on, the other is from another place, of another length. The truth is a program's score:
+    One completion continues the text, the other is from another place, of another length. The truth is a program's score:
     vowels count 1, digits and punctuation -1, averaged over the completion. A vote follows the law of Bradley and Terry.
     """
 

@@ -1,1 +1,1 @@
-"""Experiments, reinforcement learning: recipes, and what is trained with them."""
+"""Experiments, reinforcement learning: recipes and their models."""

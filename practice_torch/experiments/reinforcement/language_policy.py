@@ -63,7 +63,7 @@ class FewTextsRecipe(Recipe):
     width: Annotated[int, AtLeast(1)] = 32
     """Width of the transformer, which has one block of two heads."""
     spread: Annotated[float, AtLeast(0)] = 0.25
-    """Standard deviation of what is added to every weight of the reference, which would otherwise know no symbol from another."""
+    """Standard deviation of noise added to every weight of the reference, which would otherwise treat all symbols alike."""
     metric: Fixed = "divergence_from_best"
 
     def __post_init__(self):

@@ -46,7 +46,7 @@ class ControlRecipe(Recipe):
     evaluation_episodes: Annotated[int, AtLeast(1)] = 200
     """Episodes of an evaluation."""
     updates: Annotated[int, AtLeast(1)] = 16
-    """Updates on what was collected, each on a batch drawn from it."""
+    """Updates on the collected steps, each on a batch drawn from them."""
     clip: Annotated[float, Above(0, below=1)] = 0.2
     """Clipping range of the ratio of an action's probabilities."""
     value_clip: Annotated[float, Above(0)] = 0.2
@@ -76,7 +76,7 @@ class ControlExperiment(ControlEvaluation, nn.Module):
         self.rollouts = Rollouts(recipe, self.task)
 
     def forward(self, batch, phase):
-        """Collects, or the loss of a batch of what was collected; the engine's batch is empty."""
+        """Collect steps, or return the loss of a batch of collected steps; the engine's batch is empty."""
         if phase == "collect":
             return torch.zeros((), device=self.rollouts.observations.device), self.rollouts.collect(
                 self.actor, self.critic, self.generator

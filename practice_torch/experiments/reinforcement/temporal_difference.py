@@ -43,7 +43,7 @@ class GridRecipe(Recipe):
     slip: Annotated[float, AtLeast(0, at_most=1)] = 0.0
     """Probability that a move goes astray: it is then one of all four, at random."""
     noise: Annotated[float, AtLeast(0)] = 0.0
-    """Standard deviation of what is added to every reward."""
+    """Standard deviation of noise added to every reward."""
     epsilon: Annotated[float, AtLeast(0, at_most=1)] = 0.1
     """Probability of a random action; the walkers take the best one of their table otherwise."""
     discount: Annotated[float, AtLeast(0, below=1)] = 0.95
@@ -54,7 +54,7 @@ class GridRecipe(Recipe):
 
 
 class GridExperiment(nn.Module):
-    """values [K, S, A]: the table, or the two of double Q-learning. Where the walkers are, and what they do next, is state."""
+    """values [K, S, A]: the table, or the two of double Q-learning. The positions and next actions of the walkers are state."""
 
     explains = {
         "value_error": Metric("reward", "root mean square of learned less exact action values, each as often as it was updated"),
@@ -83,7 +83,7 @@ class GridExperiment(nn.Module):
         reward, arrived, ended = self.world.step(self.state, self.action, self.generator)
         reward = reward + self.recipe.noise * torch.randn(reward.shape, generator=self.generator, device=reward.device)
         onward = torch.where(ended, self.world.start, arrived)
-        following = self._act(onward)  # taken next, whatever is learned now
+        following = self._act(onward)  # taken next, independently of this update
         table = torch.randint(self.tables, arrived.shape, generator=self.generator, device=arrived.device)
         of_both = self.values[table, arrived], self.values[self.tables - 1 - table, arrived]
         target = self._target(reward, *of_both, arrived, following, ended)
@@ -109,7 +109,7 @@ class GridExperiment(nn.Module):
                 return expected_sarsa_target(reward, values, self._policy()[arrived].log(), ended, discount=discount)
 
     def _learn(self, entries, errors):
-        """Moves each entry that a walker met by the mean of what they found."""
+        """Update each visited entry by the walkers' mean error."""
         met, sums = (torch.zeros_like(self.values).flatten() for _ in range(2))
         met.index_add_(0, entries, torch.ones_like(errors))
         sums.index_add_(0, entries, errors)
@@ -128,7 +128,7 @@ class GridExperiment(nn.Module):
         drawn = torch.rand(*state.shape, 1, generator=self.generator, device=state.device)
         return (self._policy()[state].cumsum(1)[:, :-1] < drawn).sum(1)
 
-    # ------------------------------------------------------------------------------------------------ what was learned
+    # ------------------------------------------------------------------------------------------------ results
 
     @cached_property
     def _exact(self):
@@ -172,7 +172,7 @@ class GridExperiment(nn.Module):
         return {"walks": walks(self._shape, self.world.names, paths, caption)}
 
     def study(self, data):
-        """All methods from the beginning, with the recipe's other settings: what the walkers are paid, and what they expect."""
+        """All methods from the beginning, with the recipe's other settings: rewards of the walkers, and their estimates."""
         paid, expected = {}, {}
         steps = torch.arange(1, self.recipe.steps + 1)
         for method in get_args(Method):

@@ -48,7 +48,7 @@ class TrustRegionRecipe(Recipe):
     evaluation_episodes: Annotated[int, AtLeast(1)] = 200
     """Episodes of an evaluation."""
     updates: Annotated[int, AtLeast(1)] = 16
-    """Updates of the critic on what was collected, each on a batch drawn from it."""
+    """Updates of the critic on the collected steps, each on a batch drawn from them."""
     maximum_kl: Annotated[float, Above(0)] = 0.01
     """Nats by which an update may change the policy: the mean divergence of the old one from it, over the states seen."""
     iterations: Annotated[int, AtLeast(1)] = 10

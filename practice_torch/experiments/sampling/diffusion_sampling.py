@@ -43,7 +43,7 @@ class Drawing(Bounded):
         self._require("guidance", math.isfinite(self.guidance), "finite")
 
     def require_known(self, *, levels, classes, null_trained):
-        """Raise OptionError for what a model of so many levels and classes cannot do."""
+        """Raise OptionError for options that a model with these levels and classes does not support."""
         if self.guidance != 1 and not classes:
             raise OptionError(f"guidance is {self.guidance}; this model has no classes: leave it at 1")
         if self.guidance != 1 and not null_trained:

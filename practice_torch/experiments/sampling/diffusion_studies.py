@@ -121,7 +121,7 @@ def bits_of_images(model, batch, variance=Drawing.variance):
 
 
 def _noise_in(model, label, limit=None):
-    """denoise_fn of the topics' functions: the noise in x, whatever the network predicts; of data within -limit..limit."""
+    """denoise_fn of the topics' functions: the noise in x, for any prediction target; of data within -limit..limit."""
     kind = model.recipe.prediction
 
     def denoise_fn(x, t):

@@ -23,7 +23,7 @@ class Family(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Examples, and what they took: numbers that are read, operations for each example, and seconds for all."""
+    """Examples and their cost: numbers read, operations for each example, and seconds for all."""
 
     examples: Tensor
     parameters: int

@@ -28,7 +28,7 @@ def carried(velocity_fn, noise, how):
 
 
 def log_density(velocity_fn, points, *, steps):
-    """log p of points [B, D] in nats, with the exact trace, by so many steps of the Runge-Kutta method; velocity_fn as above."""
+    """log p of points [B, D] in nats, with the exact trace, by `steps` steps of the Runge-Kutta method; velocity_fn as above."""
     size = points.shape[1]
     axes = size**0.5 * torch.eye(size, dtype=points.dtype, device=points.device)
     times = torch.linspace(1, 0, steps + 1, device=points.device, dtype=points.dtype)

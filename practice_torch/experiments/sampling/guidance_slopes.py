@@ -11,7 +11,7 @@ from practice_torch.pictures import guidance
 def slopes(model, real, train):
     """A figure: how long the exact slopes are, and how far each classifier's are from them, at one level after another.
 
-    Only where half of the variance is noise, or more: below, the training images alone do not tell what is between them.
+    Only where at least half of the variance is noise: below, the training images do not determine the density between them.
     """
     levels = model.levels(clearest=0.5)
     lengths, errors = [], {"noisy": [], "clean": []}

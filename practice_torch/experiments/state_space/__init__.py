@@ -1,1 +1,1 @@
-"""Experiments, state-space models: recipes, and what is trained with them."""
+"""Experiments, state-space models: recipes and their models."""

@@ -82,7 +82,7 @@ class RecallRecipe(Recipe):
 
     modality: ClassVar[str] = "symbols"
     data: str = "random"
-    """random (random symbols), or the path of an .npz file with an array 'symbols', [N, T], of what is to be recalled."""
+    """random (random symbols), or the path of an .npz file with an array 'symbols', [N, T], to be recalled."""
     task: Literal[tuple(_TASKS)] = "copying"
     """copying: the symbols stand at random places among noise. first: they come first, and other symbols follow."""
     models: tuple[Literal[MODELS], ...] = MODELS
@@ -194,7 +194,7 @@ class RecallExperiment(nn.Module):
         lines = [f"{'sequence':{tokens.shape[1]}}  " + "  ".join(model.ljust(12) for model in self.recipe.models)]
         for sequence, *found in zip(tokens.tolist(), *answers, strict=True):
             lines.append(f"{self._spelled(sequence)}  " + "  ".join(self._spelled(one).ljust(12) for one in found))
-        return {"answers": Text("\n".join(lines), f"{self.recipe.task}: sequences, and what each network recalls")}
+        return {"answers": Text("\n".join(lines), f"{self.recipe.task}: sequences, and the symbols that each network recalls")}
 
     def _spelled(self, tokens):
         """Symbols as letters, z for all from the 26th on; noise, or the marker, as a point."""

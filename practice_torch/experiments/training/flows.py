@@ -179,7 +179,7 @@ def known_log_density(points, description):
             for name in ("means", "stds", "weights")
         )
     elif description["name"] == "two_moons":
-        # half circles are mixtures of so many Gaussians: they lie closer than a twentieth of their width
+        # half circles are mixtures of this many Gaussians, closer than a twentieth of their width
         angle = (torch.arange(2000, dtype=points.dtype, device=points.device) + 0.5) * (math.pi / 2000)
         upper = torch.stack([angle.cos(), angle.sin()], 1)
         means = torch.cat([upper, torch.stack([1 - angle.cos(), 0.5 - angle.sin()], 1)])
