@@ -4,7 +4,7 @@
     run                                    execute derivations and print them (theory_jax)
     show, check, exercise, grade, export   contracts, for the project and for your code (shared_specs)
     train-jax                              small trainings in JAX (theory_jax train)
-    recipes                                what can be trained (practice_torch list)
+    recipes                                trainable recipes (practice_torch list)
     prepare                                data larger than memory, once, into a folder (practice_torch)
     train, sample, evaluate, report        models (practice_torch)
     project                                several models of one task, compared in one report (practice_torch)

@@ -29,7 +29,7 @@ NOT_A_COMPARISON = {"experiment_mutants", "prepared_images", "resume", "streamed
 
 
 def table():
-    """All kept results: how many times as fast as the other side we are, and what is no ratio below."""
+    """All kept results: speedups over the other side, then results that are not ratios."""
     kept = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
     columns = (Column("benchmark", overflow="fold"), "against", "as fast", "quartiles", "goal")
     made = Table(*columns, box=SIMPLE, caption="\n".join(notes(kept)))

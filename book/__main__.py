@@ -58,7 +58,7 @@ def _told(made):
 
 
 def build(topics, folder, jobs, *, reference=True):
-    """Write the book of these topics to folder/html. Returns what is wrong with it; nothing if it is good."""
+    """Write the book of these topics to folder/html. Return its errors; empty if there are none."""
     from sphinx.cmd.build import main as sphinx
 
     for name in ("source", "html"):

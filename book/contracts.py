@@ -44,7 +44,7 @@ def _folded(summary, content):
 
 
 def planted(topic):
-    """The mistakes of tests/<family>/mistakes_<topic>.py: function -> what is wrong with each implementation."""
+    """The mistakes of tests/<family>/mistakes_<topic>.py: function -> a description of each wrong implementation."""
     family, name = topic.split("/")
     tree = ast.parse((ROOT / "tests" / family / f"mistakes_{name}.py").read_text(encoding="utf-8"))
     mistakes = defaultdict(list)

@@ -4,7 +4,7 @@ import re
 
 from markupsafe import Markup, escape
 
-FENCE = "~" * 10  # longer than any fence in what it encloses
+FENCE = "~" * 10  # longer than any fence in the enclosed text
 
 
 def escaped(words):

@@ -121,7 +121,7 @@ def main(arguments=None):
 
 
 def _train(console, models):
-    """All models at once, what they tell line by line; the commands, model by model.
+    """All models at once, with their output line by line; the commands, model by model.
 
     Each has its share of the cores: models this small gain little from a second one.
     """

@@ -1,1 +1,1 @@
-"""The hinge: what must hold of both wings, as rows, and the commands that check, show, grade and export it."""
+"""The hinge: the contracts of both wings, as rows, and the commands that check, show, grade and export it."""

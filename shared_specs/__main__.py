@@ -258,7 +258,7 @@ def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False
 
 
 def _one_topic(text):
-    """The one built topic that is meant."""
+    """The selected built topic."""
     paths = asked((text,))
     if len(paths) > 1:
         raise UsageError(f"{text} has several topics: name one of {', '.join(paths)}")

@@ -301,7 +301,7 @@ class Law:
         """The mean of samples(f, rng, draws, ...), [draws, ...], is expected, within 5 standard errors at a fixed seed.
 
         A correct estimator is refused with probability below 6e-7 per number compared; a bias of `detects` is refused with
-        probability at least 0.999, or the row asks for more draws.
+        probability at least 0.999, or the row sets more draws.
         """
         return cls("unbiased", case, given, samples, expected, draws=draws, detects=detects)
 
@@ -355,7 +355,7 @@ class Model:
     target. All of them begin at parameters that are moved away from the initial ones.
 
     The rest is about the torch network alone. initial: how its parameters begin, by patterns of their dotted names.
-    training: sizes with which it is looked at in train mode as well, dropout={a probability} above all.
+    training: sizes for a further comparison in train mode, mainly dropout={a probability}.
     sees: {input: lag}: output t depends on the input up to step t + lag, and on no later one, in train mode.
     apart: no example's output depends on the others of its batch; False with batch normalization.
     relations: {what is equal: a function of the network and its inputs, as tensors, that gives two sides}, such as

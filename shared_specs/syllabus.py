@@ -168,7 +168,7 @@ def _listed(paths, most=8):
 
 
 def _nearest(wanted, paths):
-    """The paths most like what was written: whole paths and bare topic names are both compared."""
+    """The paths most similar to the input: whole paths and bare topic names are both compared."""
     names = {}
     for path in paths:
         names[path] = path

@@ -39,7 +39,7 @@ def print_table(table: "Table", console: "Console | None" = None) -> None:
 
 
 def forget_output() -> None:
-    """Drop what is left in the buffer of stdout, which cannot be written: Python would report it at its end."""
+    """Drop the rest of stdout's buffer, which cannot be written: Python would report it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -73,7 +73,7 @@ def widened(array):
 
 
 def require_integers(**arrays):
-    """Every named array holds integers, of whatever width."""
+    """Every named array holds integers, of any width."""
     for name, array in arrays.items():
         dtype = jnp.result_type(array)
         require(jnp.issubdtype(dtype, jnp.integer), f"{name} has dtype {dtype}; it must be integers")
@@ -86,7 +86,7 @@ def require_values(name, array, holds, allowed):
     with jax.ensure_compile_time_eval():  # a constant that a jitted function closes over is read now, not traced
         values = np.asarray(array)  # by NumPy, which has nothing to compile for each new shape
         ok = holds(values.astype(np.int64) if values.dtype.kind in "iu" else values)
-    if isinstance(ok, jax.core.Tracer):  # it is held against something traced
+    if isinstance(ok, jax.core.Tracer):  # it is compared with something traced
         return
     ok = np.broadcast_to(np.asarray(ok), np.shape(array))
     if not ok.all():

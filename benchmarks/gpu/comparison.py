@@ -1,4 +1,4 @@
-"""One training, in the engine and in loops by hand: what each takes of the card's memory when alone, then time in turns."""
+"""One training, in the engine and in loops by hand: peak memory of each alone, then times in alternation."""
 
 import dataclasses
 import itertools
@@ -21,7 +21,7 @@ def compare(
 ):
     """Print the comparison, write results/gpu_<device>_<name>.json, return the exit code.
 
-    asked: (topic, recipe's name). build(): a fresh experiment. data: what trains it and what is held out. loops: side -> a
+    asked: (topic, recipe's name). build(): a fresh experiment. data: training and held-out data. loops: side -> a
     function that makes a fresh generator, which yields after each step. amount: what a step is made of, in `unit`. operations:
     of a step. goals, memory_goals: side -> least ratio of its time to the engine's, and largest of the engine's allocated
     memory to its.

@@ -63,7 +63,7 @@ def require_same_images(steps=STEPS):
 
 
 def measure_one(card, count, size, steps, repeats):
-    """Returns the exit code for so many images at once."""
+    """Return the exit code for this many images at once."""
     began = time.perf_counter()
     makers = {"ours": lambda: our_network(size, zero_init=False), "diffusers": lambda: their_network(size)}
     an_image, theirs_an_image = (steps * operations(make, size, backward=False) for make in makers.values())

@@ -196,7 +196,7 @@ def _of_text(node):
 
 
 def _with(tree, node, new):
-    """A copy of the tree in which one node is another; what is not on the way to it is shared."""
+    """A copy of the tree with one node replaced; nodes that are not its ancestors are shared."""
 
     def copied(part):
         if part is node:

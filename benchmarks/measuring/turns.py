@@ -1,4 +1,4 @@
-"""Ways of doing the same work, in turns: what each costs on a machine that has other things to do, too."""
+"""Alternating measurement of several ways to do the same work, on a machine with other load."""
 
 import json
 import statistics

@@ -64,7 +64,7 @@ def write_tar(path, count, encoded):
 
 
 def prepared(folder, count, encoded, name):
-    """(the prepared folder, what preparing it took) of so many images."""
+    """(the prepared folder, the cost of preparing it) of this many images."""
     source, out = folder / f"{name}.tar", folder / name
     write_tar(source, count, encoded)
     began, cpu = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""A thousand kills: does every run that is killed, and goes on, end in the bytes of a run that was left in peace?
+"""A thousand kills: does every killed and resumed run end in the bytes of an uninterrupted run?
 
     python -m benchmarks.training.resume [--kills 1000] [--processes 1] [--seed 1]
 

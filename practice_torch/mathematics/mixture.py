@@ -31,7 +31,7 @@ def require_components(means, log_vars):
 def mean_of_data(x, data, signal, variance):
     """sum_i w_i x_i, w = softmax_i(-||x - signal x_i||^2 / (2 variance)), [B, ...]; signal and variance: [B].
 
-    It is the mean of what was scaled and noised to x if the N data were all there is.
+    It is the mean of the data that were scaled and noised to x, for the empirical distribution of the N data.
     """
     fits = data.ndim == x.ndim and len(data) >= 1 and data.shape[1:] == x.shape[1:]
     require(fits, f"data has shape {list(data.shape)}; it must be {['N', *x.shape[1:]]}, N >= 1")

@@ -64,7 +64,7 @@ SPEC = (
               right=lambda f, r, g: 0.75 * f.discriminator_loss(r, g) + 0.25 * f.discriminator_loss(-r, g)),
     Law.at_least("real and fake alike: at best log 4, by indifference", given(logits=SOME),
                  left=lambda f, logits: f.discriminator_loss(logits, logits), right=2 * LOG_2),
-    Law.equal("indifference costs log 4 whatever the target", given(logits=zeros(3)),
+    Law.equal("indifference costs log 4 for every target", given(logits=zeros(3)),
               left=lambda f, logits: f.discriminator_loss(logits, logits, real_target=0.9), right=2 * LOG_2),
     Law.equal("smoothed confidence stops at log a/(1-a)", given(logits=[2.197224577336219] * 3),
               left=lambda f, logits: 1 + f.gradient("discriminator_loss", logits, logits, real_target=0.9, wrt=0), right=1.0),

@@ -15,7 +15,7 @@ MPMATH = "40 digits (mpmath), from the definition"
 
 
 def _pairs():
-    """Of every loss of two scores: what it refuses."""
+    """Inputs rejected by every loss of two scores."""
     for function in ("least_squares_discriminator_loss", "hinge_discriminator_loss", "relativistic_discriminator_loss"):
         yield Rejects(function, "sizes differ", given(scores_real=zeros(3), scores_fake=zeros(2)), blames="scores_fake")
         yield Rejects(function, "two axes", given(scores_real=zeros(3, 2), scores_fake=zeros(3, 2)), blames="scores_real")

@@ -42,7 +42,7 @@ SPEC = (
     Law.equal("the scales of weight and start do not matter", given(weight=normal(4, 3), u=normal(4)),
               left=lambda f, weight, u: np.concatenate(f.power_iteration(4.0 * weight, 0.5 * u, iterations=2)),
               right=lambda f, weight, u: np.concatenate(f.power_iteration(weight, u, iterations=2))),
-    Law.equal("so many iterations are as many calls", given(weight=normal(4, 3), u=normal(4)),
+    Law.equal("n iterations are n calls", given(weight=normal(4, 3), u=normal(4)),
               left=lambda f, weight, u: f.power_iteration(weight, f.power_iteration(weight, u, iterations=2)[0])[1],
               right=lambda f, weight, u: f.power_iteration(weight, u, iterations=3)[1]),
     Law.equal("singular vectors stay", given(weight=GAPS, u=LEFT[:, 1]),

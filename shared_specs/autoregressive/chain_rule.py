@@ -44,7 +44,7 @@ def chain(x):
 
 
 def biased_coin(x):
-    """A logit of 0.3, whatever x is."""
+    """A logit of 0.3 for every x."""
     return x * 0 + 0.3
 
 

@@ -61,7 +61,7 @@ GRU_OF_ONE = dict(
     bias_input=[0.0, LOG_3, -1.0],
     bias_hidden=[0.0, 0.0, 3 * LOG_2],
 )
-# Gates 1/2, 3/4, tanh(x log 2), 1/2, whatever the state is.
+# Gates 1/2, 3/4, tanh(x log 2), 1/2, for every state.
 DRIVEN = dict(weight_input=[[0.0], [0.0], [LOG_2], [0.0]], weight_hidden=zeros(4, 1), bias=[0.0, LOG_3, 0.0, 0.0])
 SATURATED = "a gate that has rounded to 0 or 1 has no slope left"
 

@@ -54,7 +54,7 @@ def _block(**wrong):
 
 
 def _emitted(f, draft, target):
-    """The law of the token: what is accepted, and what is drawn instead."""
+    """The law of the token: accepted, or drawn from the residual."""
     accepted = np.exp(np.minimum(draft, target))
     return accepted + (1 - f.acceptance_probability(draft, target))[:, None] * np.exp(f.residual_log_probs(draft, target))
 

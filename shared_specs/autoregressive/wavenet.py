@@ -226,7 +226,7 @@ SPEC = (
            near_misses={"nothing": 0}),
     Anchor("receptive_field", "one tap", given(kernel_size=1, dilations=(1, 512)), gives=1, source="by hand",
            near_misses={"k for k - 1": 514}),
-    Law.equal("as far as an impulse is heard", given(start=zeros(1)),
+    Law.equal("as far as an impulse reaches", given(start=zeros(1)),
               left=lambda f, start: f.receptive_field(kernel_size=3, dilations=(1, 2, 3)),
               right=lambda f, start: (impulse_response(f, (1, 2, 3)) != 0).sum()),
     Rejects("receptive_field", "no tap", given(kernel_size=0, dilations=(1, 2)), blames="kernel_size"),

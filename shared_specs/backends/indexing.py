@@ -127,7 +127,7 @@ def gather(equation: JaxprEqn) -> Callable:
 
 
 def scattering(combine: np.ufunc | None) -> Callable:
-    """combine: the ufunc that brings an update together with what is there; None puts it in its place."""
+    """combine: the ufunc that combines an update with the present value; None replaces it."""
 
     def rule(equation):
         numbers = equation.params["dimension_numbers"]

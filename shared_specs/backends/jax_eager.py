@@ -91,7 +91,7 @@ class _ByNumpy:
         return arrays if self.primitive.multiple_results else arrays[0]
 
     def _program(self, forms, parameters):
-        """The program and the forms of its results; None for what is left to XLA."""
+        """The program and the forms of its results; None for programs left to XLA."""
         if any(map(_is_key, forms)):
             return None, ()
         if self.primitive.name not in WITHOUT_RULE:

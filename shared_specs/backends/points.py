@@ -74,5 +74,5 @@ def moved(x: np.ndarray, order: Sequence[int]) -> np.ndarray:
 
 
 def reshaped(x: np.ndarray, rank: int, shape: Sequence[int]) -> np.ndarray:
-    """The array with its last axes, so many, in this shape."""
+    """The array with its last `count` axes in this shape."""
     return np.reshape(x, (*np.shape(x)[: np.ndim(x) - rank], *shape))

@@ -65,7 +65,7 @@ class Axes:
     results: tuple[int | None, ...]
 
     def first(self, arguments: Arguments, count: int) -> Arguments:
-        """The arguments with so many of their first examples."""
+        """The arguments with this many of their first examples."""
         return self._each(arguments, lambda array, at: np.take(array, range(count), axis=at))
 
     def copies(self, arguments: Arguments) -> Arguments:

@@ -194,7 +194,7 @@ def model(trial: Trial, row: Model) -> Iterator[Outcome]:
 
 
 def rejects(trial: Trial, row: Rejects) -> Iterator[Outcome]:
-    """The ValueError, and what it names; once, as values are checked before anything is computed."""
+    """The ValueError and the argument it names; once, since values are checked before anything is computed."""
     if trial.precision != "float64":
         return
     arguments = trial.arguments(row)

@@ -1,4 +1,4 @@
-"""An implementation under test: whatever its backend, its inputs and outputs are NumPy arrays."""
+"""An implementation under test: its inputs and outputs are NumPy arrays for every backend."""
 
 import contextlib
 import inspect
@@ -107,7 +107,7 @@ class Implementation:
         with self.backend.working_precision(self.precision):
             value = self._function(name)(*places, **named)
             if isinstance(value, int) and not any(isinstance(leaf, np.ndarray) for _, leaf in leaves((arguments, positional))):
-                return (np.array(value),)  # what is counted from numbers alone is a number
+                return (np.array(value),)  # a count computed from numbers alone is a number
             return tuple(np.array(self.backend.to_numpy(array)) for array in flatten(value, self.backend, name))
 
     def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
@@ -186,7 +186,7 @@ class Implementation:
 
 
 class Seen:
-    """`f` in a law: the implementation's functions as methods, from NumPy to NumPy; f.precision is what it computes in.
+    """`f` in a law: the implementation's functions as methods, from NumPy to NumPy; f.precision is its precision.
 
     disturb: what happens to every result on its way back; the tolerance rule moves each by one unit roundoff.
     """
@@ -218,7 +218,7 @@ class Seen:
 def detect_backend(
     function: Callable, arguments: Arguments, positional: Sequence[Any] = (), origin: Callable | None = None
 ) -> str:
-    """The backend a function is written in, by what it returns.
+    """The backend of a function, by the type of its result.
 
     NumPy arrays are offered first (NumPy and JAX functions take them), then tensors. A function of operators alone works on
     all of them: it counts as the framework that its file imports, so that its gradients are judged, and as NumPy if it imports
@@ -234,7 +234,7 @@ def detect_backend(
             reasons.append(f"raised {type(error).__name__}: {error}".splitlines()[0])
             continue
         if isinstance(value, int) and not any(isinstance(leaf, np.ndarray) for _, leaf in leaves((arguments, positional))):
-            return "numpy"  # what is counted from numbers alone is a number
+            return "numpy"  # a count computed from numbers alone is a number
         for name in NAMES:
             if backend(name).owns(value):
                 return _of_operators_alone(function, origin or function, arguments, positional) if name == "numpy" else name

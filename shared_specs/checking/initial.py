@@ -19,7 +19,7 @@ KURTOSIS = {"normal": 3.0, "uniform": 1.8}
 def initial_outcomes(torch: ModuleType, constructor: Callable, row: Model) -> Iterator[Outcome]:
     """Outcomes (quantity, ratio, message), one a parameter; none for a row that states nothing.
 
-    The first pattern that a parameter's dotted name matches is what is stated of it; a parameter without one fails.
+    The first pattern that a parameter's dotted name matches gives its statement; a parameter without one fails.
     """
     if not row.initial:
         return
@@ -47,7 +47,7 @@ def _fans(weight):
 
 
 def _held(drawn, stated, fans):
-    """The mean and the variance within 5 standard errors of what is stated; constants but for float32's rounding."""
+    """The mean and the variance within 5 standard errors of the stated ones; constants but for float32's rounding."""
     if stated.shape == "drawn":
         return _as_drawn(drawn, stated.draw)
     if stated.shape == "constant":

@@ -52,7 +52,7 @@ def _sides(trial, row, arguments, holds):
         if not all(side.size for side in both(arguments, Seen(reference))):
             raise RowFault(f"{trial.topic}: law {row.case!r} compares nothing")
         raise Fault("returned arrays so empty that the law compares nothing")
-    if truths or np.all(holds(left, right)):  # truths, "to the last bit": what is true of a result need not be of its neighbor
+    if truths or np.all(holds(left, right)):  # truths, "to the last bit": a property of a result need not hold for its neighbor
         return left, right, np.zeros(left.shape)
 
     def disturbed(points, draw):

@@ -119,7 +119,7 @@ def _slopes(directions, drawn, found):
 
 
 def tolerances_at(trial: Trial, row: Row, evaluate: Callable[[Points], tuple], arguments: dict[str, Any], wanted: tuple) -> list:
-    """The rule for what is not measured with an Agree row, once a row and precision. evaluate: Points -> the reference there."""
+    """The tolerance rule for rows other than Agree, once per row and precision. evaluate: Points -> the reference there."""
 
     def compute():
         found = evaluate(neighbors(arguments, trial.precision, row.frozen))
@@ -136,7 +136,7 @@ def once(trial: Trial, row: Row, what: str, compute: Callable[[], Any]) -> Any:
     """A reference's result for a row, computed once for all backends and precisions."""
     key = (trial.topic, id(row), id(trial.reference), what)
     if key not in _measured:
-        _measured[key] = (row, trial.reference), compute()  # what is held here keeps its id to itself
+        _measured[key] = (row, trial.reference), compute()  # objects held here keep their id
     return _measured[key][1]
 
 

@@ -88,7 +88,7 @@ def forget() -> None:
     _twins.clear()
 
 
-# by topic and row: both precisions are held against one compiled twin
+# by topic and row: both precisions are compared with one compiled twin
 _twins = {}
 
 

@@ -26,7 +26,7 @@ def wing_function(backend_name: str, topic: str, name: str) -> Callable:
 
 @cache
 def wing(backend_name: str, topic: str, precision: str) -> Implementation:
-    """A wing of the house as an implementation under test; what it traces is kept for the next who asks."""
+    """A wing of the house as an implementation under test; its traces are cached."""
     if backend_name == "jax":
         return Traced(partial(wing_function, "jax", topic), precision)
     return Implementation(partial(wing_function, backend_name, topic), backend_name, precision)
@@ -136,7 +136,7 @@ class Traced(Implementation):
         def values(traced, static):
             value = function(**traced, **static)
             if isinstance(value, int) and not traced:
-                return (self._taken(value),)  # what is counted from numbers alone is a number
+                return (self._taken(value),)  # a count computed from numbers alone is a number
             return flatten(value, self.backend, name)
 
         return values

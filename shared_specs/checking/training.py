@@ -20,7 +20,7 @@ def training_outcomes(
     arrays: dict[str, np.ndarray],
     constants: dict[str, Any],
 ) -> Iterator[Outcome]:
-    """Outcomes (quantity, ratio, message) of the laws that a Model row asks for: ratio 0 where one holds, infinite where not.
+    """Outcomes (quantity, ratio, message) of the laws of a Model row: ratio 0 where one holds, infinite where not.
 
     torch: the module that builds and runs torch networks; start: the parameters, by name.
     """
@@ -62,7 +62,7 @@ def _future(outputs, arrays, name, lag):
 
 
 def _rest(outputs, arrays):
-    """An example's output is the same in whatever company it is, and is its own."""
+    """An example's output is independent of the other examples, and depends on its own input."""
     before = outputs()
     for row, others in ((0, np.s_[1:]), (-1, np.s_[:-1])):
         after = outputs(_changed(arrays, None, np.s_[row : row + 1 or None]))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from shared_specs.checking.implementation import Implementation
 from shared_specs.rows import Row
 
-MISSING = "missing"  # the quantity of what is not there to be compared
+MISSING = "missing"  # the quantity of a missing result
 
 
 class Outcome(NamedTuple):
@@ -28,7 +28,7 @@ class RowFault(Exception):
 
 @dataclass(frozen=True)
 class Trial:
-    """An implementation of a topic and the reference it is held against.
+    """An implementation of a topic and its reference.
 
     spec: all rows of the topic. widths: whether rows with integers are run once more in uint8, int16 and int32. compiled: the ids
     of the rows for which the implementation's functions are compiled.
@@ -60,7 +60,7 @@ class Trial:
         return self.reference if row.traced else self.reference.eager
 
     def under_test(self, row: Row) -> Implementation:
-        """The implementation as the row asks for it."""
+        """The implementation for the row."""
         return self._by_framework(row) if row.traced else self.called_plainly(row)
 
     def called_plainly(self, row: Row) -> Implementation:

@@ -22,7 +22,7 @@ PRECISIONS = ("float64", "float32")
 
 
 def check_in_processes(topics: Sequence[str], backends: Sequence[str], jobs: int = 0, compiled: bool = False) -> "list[Result]":
-    """Every row of the topics on the named backends, in both precisions, in so many processes (0: see process_count).
+    """Every row of the topics on the named backends, in both precisions, in this many processes (0: see process_count).
 
     compiled: every row of the JAX wing is compiled by XLA, not only the first of every function.
     """
@@ -57,7 +57,7 @@ def check_wings(topic: str, backends: Sequence[str], compiled: bool = False) -> 
     by_xla = rows_to_compile(topic, everything=compiled)
     wings = [wing(name, topic, precision) for name in backends for precision in PRECISIONS]
     results = [result for each in wings for result in check_topic(topic, each, widths=True, compiled=by_xla)]
-    forget()  # what was compiled for one topic serves no other, and would fill the memory
+    forget()  # programs compiled for one topic serve no other, and would fill the memory
     return results
 
 

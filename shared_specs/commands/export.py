@@ -71,7 +71,7 @@ def _write_topic(topic, directory):
         cases.append(_agree(row, checkers, keep) if isinstance(row, Agree) else _anchor(topic, row, keep))
     path = directory / f"{topic}.safetensors"
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(save(arrays))  # save_file sets the file's mode, whatever the umask
+    path.write_bytes(save(arrays))  # save_file sets the file's mode and ignores the umask
     content = {"topic": topic, "cases": cases, "left_out": left_out}
     path.with_suffix(".json").write_text(json.dumps(content, indent=1, allow_nan=False))
 

@@ -60,7 +60,7 @@ def table(summaries: Sequence[dict[str, Any]]) -> Table:
 
 
 def verdict(results: Sequence[Result], data: dict[str, Any]) -> str:
-    """The last line: how many comparisons, how many failed in the core and at the edge, and what was not judged."""
+    """The last line: numbers of comparisons and of failures in the core and at the edge, and the unjudged parts."""
     edge, excused = data["edge"], data["edge"]["failed"] if data["edge"]["excused"] else 0
     failed = sum(not r.passed for r in results) - excused
     said = [f"{failed} FAILED" if failed else "all hold in the core" if excused else "all hold"]

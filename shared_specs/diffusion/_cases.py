@@ -7,7 +7,7 @@ from shared_specs.rows import Rejects, given, normal
 # ---------------------------------------------------------------------------------------------------- schedules
 
 SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6; signal to noise 19, 4, 1.78, 0.67, 0.56, 0.11
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end; 9, 1, 0.25 and 0
+TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: no data is left at the end; 9, 1, 0.25 and 0
 COSINE = np.array([1.0, 0.84701216, 0.49384359, 0.1442721, 0.0001442721])  # T = 4, the last step clipped to 0.999
 EARLY = 1 - np.array([0, 1, 2, 3, 4, 5, 6]) / 8e4  # T = 6: hardly any noise yet
 ONE = [1.0, 0.3]  # T = 1

@@ -104,7 +104,7 @@ SPEC = (
     Law.equal("the first step's slope in the schedule is finite", given(x_t=XT, predicted=PREDICTED, noise=NOISE),
               left=lambda f, x_t, predicted, noise: np.isfinite(f.gradient(
                   "ddpm_step", x_t, predicted, noise, FROM_ONE, SCHEDULE, wrt=4, variance="small", clip=0.8)), right=True),
-    Law.equal("what is never reached by a clip is not changed by it", given(x_t=XT, predicted=PREDICTED, noise=NOISE),
+    Law.equal("a clip that is never reached changes nothing", given(x_t=XT, predicted=PREDICTED, noise=NOISE),
               left=lambda f, *arrays: f.ddpm_step(*arrays, TIMES, SCHEDULE, clip=1e4),
               right=lambda f, *arrays: f.ddpm_step(*arrays, TIMES, SCHEDULE, clip=None)),
     Law.equal("a clip bounds the last step", given(x_t=XT, predicted=PREDICTED, noise=NOISE),
@@ -247,7 +247,7 @@ SPEC = (
     ),
     Law.at_least("it is in [-1, 1]", given(x=normal(5, 7, scale=10.0)),
                  left=1.0, right=lambda f, x: np.abs(f.dynamic_threshold(x, quantile=0.7))),
-    Law.equal("what is inside is left alone", given(x=uniform(5, 7, low=-1.0, high=1.0)),
+    Law.equal("values inside are unchanged", given(x=uniform(5, 7, low=-1.0, high=1.0)),
               left=lambda f, x: f.dynamic_threshold(x, quantile=0.7), right=lambda f, x: x),
     Law.equal("far outside, the scale has no part", given(x=normal(5, 7, scale=100.0)),
               left=lambda f, x: f.dynamic_threshold(x, quantile=0.7),

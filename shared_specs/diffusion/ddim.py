@@ -82,7 +82,7 @@ SPEC = (
     Law.equal("proportional to eta", given(),
               left=lambda f: f.ddim_sigma(ALL_T, ALL_S, SCHEDULE, eta=0.3),
               right=lambda f: 0.3 * f.ddim_sigma(ALL_T, ALL_S, SCHEDULE, eta=1.0)),
-    Law.equal("none at the data, whatever eta", given(),
+    Law.equal("none at the data, for every eta", given(),
               left=lambda f: f.ddim_sigma(STEPS, 0 * STEPS, SCHEDULE, eta=5.0), right=0.0),
     Law.equal("slopes in the schedule are finite, also at the data", given(),
               left=lambda f: np.isfinite(f.jacobian("ddim_sigma", T, TO_DATA, SCHEDULE, wrt=2, eta=1.0)), right=True),
@@ -189,7 +189,7 @@ SPEC = (
               left=lambda f, x_t, predicted: f.ddim_step(
                   f.ddim_step(x_t, predicted, 0 * x_t, T, S, SCHEDULE), predicted, 0 * x_t, S, S - 1, SCHEDULE),
               right=lambda f, x_t, predicted: f.ddim_step(x_t, predicted, 0 * x_t, T, S - 1, SCHEDULE)),
-    Law.equal("what is never reached by a clip is not changed by it", given(x_t=XT, predicted=X0, noise=NOISE),
+    Law.equal("a clip that is never reached changes nothing", given(x_t=XT, predicted=X0, noise=NOISE),
               left=lambda f, *arrays: f.ddim_step(*arrays, T, S, SCHEDULE, eta=0.5, clip=1e4),
               right=lambda f, *arrays: f.ddim_step(*arrays, T, S, SCHEDULE, eta=0.5, clip=None)),
     Law.equal("clipped data are what a step to the data gives", given(x_t=XT, predicted=X0, noise=NOISE),

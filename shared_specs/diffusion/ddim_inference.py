@@ -141,7 +141,7 @@ SPEC = (
     Law.equal("without noise it is a function of x_T", given(x_T=normal(5, 3), noises=normal(4, 5, 3)),
               left=lambda f, x_T, noises: f.ddim_sample(x_T, noises, PATH, bent, SCHEDULE),
               right=lambda f, x_T, noises: f.ddim_sample(x_T, 7 - noises, PATH, bent, SCHEDULE)),
-    Law.equal("the last step asks for no noise", given(x_T=normal(5, 3), noises=normal(4, 5, 3)),
+    Law.equal("the last step uses no noise", given(x_T=normal(5, 3), noises=normal(4, 5, 3)),
               left=lambda f, x_T, noises: f.gradient("ddim_sample", x_T, noises, PATH, bent, SCHEDULE, wrt=1, eta=0.5)[3],
               right=0.0),
     Law.limit("for Gaussian data it converges to the flow", given(x_T=[1.3, -0.4]), at=(1 / 40, 1 / 80, 1 / 160), order=1,

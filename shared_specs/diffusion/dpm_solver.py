@@ -21,7 +21,7 @@ def bent(x, level):
 
 
 def itself(x, level):
-    """x as its own prediction, whatever the level."""
+    """x as its own prediction, at every level."""
     return x * 1.0
 
 
@@ -233,7 +233,7 @@ SPEC = (
     Law.equal("it is its steps, of order one at both ends", given(x=X),
               left=lambda f, x: f.multistep_sample(x, np.array(GRID), bent),
               right=lambda f, x: _two_m(f, x, np.array(GRID), bent)),
-    Law.equal("to a point: exact, whatever the steps", given(noise=X),
+    Law.equal("to a point: exact, for all steps", given(noise=X),
               left=lambda f, noise: f.multistep_sample(
                   3 * _weights(GRID[0])[0] + noise * _weights(GRID[0])[1], np.array(GRID), at_home, lower_order_final=False),
               right=lambda f, noise: 3 * _weights(GRID[-1])[0] + noise * _weights(GRID[-1])[1]),

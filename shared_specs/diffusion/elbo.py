@@ -143,7 +143,7 @@ SPEC = (
         near_misses={"clamped at 1e-12": [-27.631021115928547] * 3, "underflow": [-np.inf] * 3,
                      "the density times the width": [-2195.5333717547207, -2195.5333717547207, -2178.3650125808616]},
     ),
-    Law.normalized("the values of 17 levels, whatever mean and variance",
+    Law.normalized("the values of 17 levels, for every mean and variance",
                    given(mean=np.array([-1.5, -0.3, 0.01, 1.0]), log_var=np.array([-9.0, -3.0, 0.5, -6.0])),
                    total=lambda f, mean, log_var: sum(np.exp(f.discretized_gaussian_log_prob(
                        np.full(4, k / 8 - 1), mean, log_var, num_levels=17)) for k in range(17))),

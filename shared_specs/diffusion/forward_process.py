@@ -79,7 +79,7 @@ SPEC = (
     Agree("forward_sample", "one step, one example, one number", given(x0=normal(1), t=[1], noise=normal(1), alpha_bar=ONE)),
     Agree("forward_sample", "the data itself, and noise alone", given(x0=X, t=ENDS, noise=NOISE, alpha_bar=TO_NOISE),
           differentiate=("x0", "noise")),
-    Agree("forward_sample", "the data itself asks nothing of the schedule",
+    Agree("forward_sample", "the data itself is independent of the schedule",
           given(x0=X, t=[0, 6, 3, 0, 5], noise=NOISE, alpha_bar=SCHEDULE)),
     Anchor(
         "forward_sample", "roots of 1, 0.8, 0.6 and 0", given(x0=FOUR, t=[0, 1, 2, 3], noise=OTHER, alpha_bar=LEVELS),

@@ -81,7 +81,7 @@ SPEC = (
         **BY_HAND, x0_known=[[4.0, NAN], [NAN, -1.0]], mask=BOTH, variance="small"),
            gives=[[4.0, FIRST_MEAN], [8.203580886283783, -2.6]], source="beta~ of 9/28",
            near_misses={"the large variance": [[4.0, FIRST_MEAN], [SECOND_MEAN, -2.6]]}),
-    Law.equal("what is missing in the known data has no part, nor a slope", given(**STEP, alpha_bar=SCHEDULE),
+    Law.equal("missing entries of the known data have no influence and no gradient", given(**STEP, alpha_bar=SCHEDULE),
               left=lambda f, x_t, pred, noise, x0, known, mask, a: f.gradient(
                   "replacement_step", x_t, pred, noise, np.where(mask, x0, NAN), known, mask, TIMES, a, wrt=7)[1:],
               right=lambda f, x_t, pred, noise, x0, known, mask, a: f.gradient(
@@ -148,7 +148,7 @@ SPEC = (
                         "uphill in the error": [[-1.5, -1.0], [2.0, 3.0]],
                         "without the half": [[3.0, 2.0], [-4.0, -6.0]], "known entries alone": [[1.5, 0.0], [0.0, -3.0]],
                         "divided by two entries": [[0.75, 0.5], [-1.0, -1.5]]}),
-    Law.equal("what is missing in the known data has no part", given(x_t=X, known=Y),
+    Law.equal("missing entries of the known data have no influence", given(x_t=X, known=Y),
               left=lambda f, x_t, known: f.guidance_gradient(x_t, np.where(MASK, known, NAN), MASK, mixed),
               right=lambda f, x_t, known: f.guidance_gradient(x_t, known, MASK, mixed)),
     Law.equal("nothing known, nothing to do", given(x_t=X, known=Y),

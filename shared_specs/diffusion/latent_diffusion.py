@@ -80,7 +80,7 @@ SPEC = (
     Anchor("scaling_factor", "four numbers", given(latents=[[1.0, 3.0], [5.0, 7.0]]), gives=0.2**0.5, source="a variance of 5",
            near_misses={"the deviation": 5**0.5, "one fewer": 0.15**0.5, "of the variance": 0.2, "about zero": 21**-0.5,
                         "of an example's entries": 1.0, "of a channel's": 0.5}),
-    Law.equal("what is normalized has deviation one", given(latents=LATENT),
+    Law.equal("normalized latents have deviation one", given(latents=LATENT),
               left=lambda f, z: f.normalize_latent(z, scale=float(f.scaling_factor(z))).std(), right=1.0),
     Law.equal("a unit of the latents divides it", given(latents=LATENT),
               left=lambda f, z: f.scaling_factor(3 * z - 2) * 3, right=lambda f, z: f.scaling_factor(z)),

@@ -13,7 +13,7 @@ NEAR = [3e-5, 1 - 2.0**-15, 0.3, 0.36, 0.42, 0.5]  # between 0.3 and 0.42 one li
 
 
 def rises(schedule):
-    """A schedule's steps: what each takes away."""
+    """The betas of a schedule's steps."""
     return schedule[:-1] - schedule[1:]
 
 

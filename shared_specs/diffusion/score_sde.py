@@ -16,7 +16,7 @@ def _lengths(x):
 
 
 def _spread(f, steps, c, backward):
-    """The variance of N(0, c) data after so many Euler steps with beta = log 4, from time 0 to 1 or back, exactly."""
+    """The variance of N(0, c) data after this many Euler steps with beta = log 4, from time 0 to 1 or back, exactly."""
     step, variance = 1 / steps, (3 + c) / 4 if backward else c
     for n in range(steps):
         t = np.array([1 - n * step if backward else n * step])

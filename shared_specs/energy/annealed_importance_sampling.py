@@ -45,7 +45,7 @@ def _states_after(f, rng, draws, *machine):
 
 
 def _relative_weights(f, rng, draws, *machine):
-    """w / (Z_1 / Z_0) of so many walks of three factors."""
+    """w / (Z_1 / Z_0) of this many walks of three factors."""
     weight, visible_bias, hidden_bias, base_bias = machine
     walk = (rng.uniform(size=shape) for shape in ((draws, 4), (2, draws, 3), (2, draws, 4)))
     log_z0 = softplus(base_bias).sum() + 3 * LOG_2

@@ -23,7 +23,7 @@ def _gradient(f, *arguments):
 
 
 def _rows_of_states(f, rng, draws, weight, visible_bias, hidden_bias):
-    """Which state every one of so many chains of two steps from 1010 ends in, [draws, 16]."""
+    """The final state of each of this many chains of two steps from 1010, [draws, 16]."""
     visible, hidden = (rng.uniform(size=(2, draws, units)) for units in weight.shape)
     start = np.tile([1.0, 0.0, 1.0, 0.0], (draws, 1))
     ends = f.chain(start, hidden, visible, weight, visible_bias, hidden_bias) @ [8.0, 4.0, 2.0, 1.0]
@@ -102,7 +102,7 @@ SPEC = (
            gives=[[1.0, 0.0], [1.0, 0.0]], frozen=tuple(CHAIN),
            source="by hand: 00 -> h = 1 -> 10 -> h = 0 (0.7 > 2/3) -> 10; 11 -> h = 1 -> 10 -> h = 1 -> 10",
            near_misses={"restarted": [[1.0, 1.0], [1.0, 0.0]], "a probability is passed on": [[0.0, 0.0], [0.0, 0.0]]}),
-    Law.equal("a chain goes on where it stopped", given(**CHAIN), frozen=tuple(CHAIN),
+    Law.equal("a chain continues where it stopped", given(**CHAIN), frozen=tuple(CHAIN),
               left=lambda f, visible, up, down, *machine: f.chain(visible, up, down, *machine),
               right=lambda f, visible, up, down, *machine: f.chain(
                   f.chain(visible, up[:1], down[:1], *machine), up[1:], down[1:], *machine)),

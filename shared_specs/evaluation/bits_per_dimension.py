@@ -1,4 +1,4 @@
-"""Contracts of bits per dimension and of what they are computed from (lecture 14)."""
+"""Contracts of bits per dimension and of the underlying likelihoods (lecture 14)."""
 
 import numpy as np
 

@@ -32,7 +32,7 @@ def layer(case, given, there="forward", back="inverse", *, log_det=None, **hyper
         return z, found if log_det is None else log_det(f, x, *parameters)
 
     def jacobians(f, x, *parameters):
-        """[B, D, D]: what each example's result owes to the example."""
+        """[B, D, D]: the Jacobian of each example's result."""
         size = x[0].size
         whole = f.jacobian(there, x, *parameters, **hyper).reshape(len(x), size, len(x), size)
         return np.stack([whole[b, :, b] for b in range(len(x))])

@@ -36,7 +36,7 @@ FLIPPED = [*SQUARES[:2], [[1.6, 0.0, 1.6], [0.65, 2.65, 7.85]]]
 
 
 def _bell(length, sigma, period=True):
-    """exp(-d^2 / 2 sigma^2) around a circle of so many pixels, from pixel 0."""
+    """exp(-d^2 / 2 sigma^2) around a circle of this many pixels, from pixel 0."""
     places = np.arange(length)
     return np.exp(-0.5 * (np.minimum(places, length - places) if period else places) ** 2 / sigma**2)
 

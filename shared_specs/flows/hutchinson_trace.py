@@ -16,7 +16,7 @@ def mixing(x):
 
 
 def bent(x):
-    """Each entry by itself, whatever the shape."""
+    """Each entry separately, for any shape."""
     return x / (1 + x * x)
 
 

@@ -58,7 +58,7 @@ SPEC = (
            near_misses={"the diagonal in upper":
                             (np.array([1, 0]), np.eye(2), [[3.0, 1.0], [0.0, 2.0]], [LOG_3, LOG_2], [1.0, 1.0]),
                         "the identity": (np.array([0, 1]), np.eye(2), [[0.0, 1.0], [0.0, 0.0]], [LOG_3, LOG_2], [1.0, 1.0])}),
-    Law.equal("what is taken apart is put together", given(weight=normal(4, 4)),
+    Law.equal("the factors multiply to the weight", given(weight=normal(4, 4)),
               left=lambda f, weight: f.assemble(*f.decompose(weight)), right=lambda f, weight: weight),
     Law.equal("the logarithms of the diagonal sum to the log-determinant", given(weight=normal(4, 4)),
               left=lambda f, weight: f.decompose(weight)[3].sum(), right=lambda f, weight: np.linalg.slogdet(weight)[1]),
@@ -78,7 +78,7 @@ SPEC = (
                      "columns exchanged": [[0.0, 1.0, 1.0], [1.0, 2.0, 0.0], [6.0, 0.0, -6.0]],
                      "no sign": [[2.0, 4.0, 1.0], [0.0, 6.0, 6.0], [1.0, 1.0, 0.0]]},
     ),
-    Law.equal("what is above the diagonal of lower is not read", given(lower=normal(3, 3), upper=normal(3, 3), d=normal(3)),
+    Law.equal("entries above the diagonal of lower are not read", given(lower=normal(3, 3), upper=normal(3, 3), d=normal(3)),
               left=lambda f, lower, upper, d: f.assemble(CYCLE, lower, upper, d, np.ones(3)),
               right=lambda f, lower, upper, d: f.assemble(CYCLE, np.tril(lower, -1), np.triu(upper, 1), d, np.ones(3))),
     *(Rejects("assemble", case, given(**PARTS | change), blames=blames) for case, change, blames in (

@@ -1,4 +1,4 @@
-"""Checks a user's file by the contracts: every row of the functions it defines, and a list of what was not checked."""
+"""Checks a user's file by the contracts: every row of the functions it defines, and lists unchecked parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

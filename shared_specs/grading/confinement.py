@@ -36,7 +36,7 @@ LARGEST_FILE = 64 * 2**20
 
 
 def supervise(grader: int) -> None:
-    """Forks: the child returns and goes on as the worker; the parent waits, and ends with the worker's status.
+    """Fork: the child returns and continues as the worker; the parent waits, and ends with the worker's status.
 
     When the worker ends, or the grader's end of the pipe `grader` closes, every descendant is killed: an orphaned
     child is adopted by the nearest subreaper above it, which is this process.
@@ -130,7 +130,7 @@ def _descendants(ancestor):
 
 
 class NoAnswers(importlib.abc.MetaPathFinder):
-    """Refuses to import whatever holds answers."""
+    """Refuses to import modules that hold answers."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         top, _, below = name.partition(".")

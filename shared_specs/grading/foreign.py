@@ -74,7 +74,7 @@ class Offered:
         return self._adapted[name]
 
     def backend_of(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> str:
-        """The backend of a function by what it returns, once it has answered.  Raises Fault if it does not."""
+        """The backend of a function by the type of its first result.  Raises Fault if it does not."""
         function = self.adapted(name)
         if name not in self.backends:
             try:
@@ -231,7 +231,7 @@ def _parameters(function):
 
 @contextlib.contextmanager
 def limited(extra: int | None) -> Iterator[None]:
-    """Lets the process map so many bytes more than it has mapped, for the length of the block. Linux only."""
+    """Limit the process to this many bytes beyond its present mapping, within the block. Linux only."""
     if extra is None:
         yield
         return

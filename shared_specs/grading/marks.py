@@ -115,7 +115,7 @@ def _is_whole(mark):
 
 
 def _telling(topic, row, result):
-    """A known mistake first, then what is wrong of small input: such a case can be followed by hand. A dtype comes last."""
+    """A known mistake first, then faults on small input: such a case can be followed by hand. A dtype comes last."""
     mistakes = getattr(row, "near_misses", {})
     known = any(result.message.startswith(f"{mistake}: ") for mistake in mistakes)
     unwritten = TO_DO in result.message or result.quantity == MISSING

@@ -24,7 +24,7 @@ MODULES = ("numpy", "math")
 
 
 class Packer:
-    """Packs values; `arrays` and `functions` hold what they refer to by number, each function once."""
+    """Packs values; `arrays` and `functions` hold the objects referred to by number, each function once."""
 
     def __init__(self) -> None:
         self.arrays = []

@@ -53,7 +53,7 @@ SPEC = (
             ("one sample", REWARDS, LOG_P, 1, ""),
             ("64 samples, with ties", TIES, LOG_P, 64, ""),
             ("completions of small probability", REWARDS, log_simplex(4, 6, scale=8.0), 16, ""),
-            ("what is never drawn", TIES, SPARSE, 4, "a logarithm of 0 has no slope"),
+            ("an impossible completion", TIES, SPARSE, 4, "a logarithm of 0 has no slope"),
         )
     ),
     Anchor("best_of_n_log_probs", "one completion", given(rewards=[[3.0], [-1.0]], log_probs=zeros(2, 1), samples=5),

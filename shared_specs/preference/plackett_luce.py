@@ -6,7 +6,7 @@ from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, given
 
 
 def _orders(items, places):
-    """All lists of so many different items, [orders, places], in the order of their digits."""
+    """All lists of this many different items, [orders, places], in lexicographic order."""
     return np.array([row for row in np.ndindex((items,) * places) if len(set(row)) == places])
 
 

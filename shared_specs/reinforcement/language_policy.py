@@ -122,7 +122,7 @@ SPEC = (
               given(score=normal(4), log_probs=normal(4, 5), reference=normal(4, 5)),
               left=lambda f, *given: f.shaped_rewards(*given, MASK, kl_coefficient=0.3).sum(axis=1),
               right=lambda f, score, p, q: score - 0.3 * ((p - q) * MASK).sum(axis=1)),
-    Law.equal("what is masked has no influence", given(score=normal(4), log_probs=normal(4, 5), other=normal(4, 5, scale=9.0)),
+    Law.equal("masked entries have no influence", given(score=normal(4), log_probs=normal(4, 5), other=normal(4, 5, scale=9.0)),
               left=lambda f, score, p, other: f.shaped_rewards(score, np.where(MASK, p, other), other, MASK, kl_coefficient=0.3),
               right=lambda f, score, p, other: f.shaped_rewards(score, p, np.where(MASK, other, 0), MASK, kl_coefficient=0.3)),
     Law.normalized("a text is one of all texts", given(rewards=normal(3, 3, 3), tables=TREE),

@@ -104,7 +104,7 @@ SPEC = (
     Agree("score_function_loss", "a mask of integers",
           given(log_probs=normal(3, 4, mean=-2.0), weights=normal(3, 4), mask=MASK.astype(np.int64)),
           differentiate=("log_probs",)),
-    Agree("score_function_loss", "padding that is impossible, and weighs what is not a number",
+    Agree("score_function_loss", "impossible padding, with NaN weights",
           given(log_probs=[[-1.0, -2.0, -np.inf], [-0.5, -np.inf, -np.inf]], weights=[[1.0, -1.5, np.nan], [2.0, np.inf, 0.0]],
                 mask=np.array([[True, True, False], [True, False, False]])), differentiate=("log_probs",)),
     Anchor(

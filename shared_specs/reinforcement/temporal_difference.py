@@ -134,7 +134,7 @@ SPEC = (
     _target("expected_sarsa_target", "an action that is never taken has the value -inf",
             values=concatenate(normal(4, 2), full(4, 1, value=-np.inf), axis=1), differentiate=("reward", "next_log_probs"),
             next_log_probs=log_of([[0.0, 1.0, 0.0], [0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])),
-    # An action that is never taken does not count, whatever its value.
+    # An action that is never taken does not count, for any value.
     Agree("expected_sarsa_target", "actions that are never taken have no value",
           given(reward=normal(3), next_action_values=[[np.nan, 2.0, -1.0], [0.5, np.inf, 3.0], [1.5, -2.0, -np.inf]],
                 next_log_probs=log_of([[0.0, 0.25, 0.75], [0.5, 0.0, 0.5], [0.75, 0.25, 0.0]]), terminal=np.zeros(3, bool),

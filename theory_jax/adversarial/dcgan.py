@@ -76,7 +76,7 @@ def kernel_overlap(*, length, kernel, stride):
     """
     require_at_least(1, length=length, kernel=kernel, stride=stride)
     reached = stride * np.arange(length)[:, None] + np.arange(kernel)
-    return jnp.asarray(np.bincount(reached.ravel()))  # counted by NumPy: it is a constant, whatever is being traced
+    return jnp.asarray(np.bincount(reached.ravel()))  # counted by NumPy: it is a constant under any trace
 
 
 def _moments(x):

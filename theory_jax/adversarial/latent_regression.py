@@ -1,4 +1,4 @@
-"""Inversion by latent regression (lecture 11): a network that guesses the code from the image, and what it estimates.
+"""Inversion by latent regression (lecture 11): a network that guesses the code from the image, and its estimand.
 
 z is the code, x the generator's image of it, and q(z|x) the network's guess.
 """

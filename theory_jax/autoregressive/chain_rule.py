@@ -58,7 +58,7 @@ def autoregressive_bernoulli_log_prob(x, logits):
     require_rank(2, x=x)
     require_same_shape(x=x, logits=logits)
     require_binary(x=x)
-    # x l - softplus(l) is -softplus(-l) at x = 1 and -softplus(l) at x = 0: said so, nothing large cancels
+    # x l - softplus(l) is -softplus(-l) at x = 1 and -softplus(l) at x = 0: in this form no large terms cancel
     return -jnp.sum(jax.nn.softplus((1 - 2 * x) * logits), axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""The key-value cache: why the past need not be computed again, what that saves, and what it costs in memory."""
+"""The key-value cache: why the past need not be recomputed, the savings, and the cost in memory."""
 
 import math
 

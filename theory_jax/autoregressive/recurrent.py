@@ -77,7 +77,7 @@ def lstm_sequence(x, h, c, weight_input, weight_hidden, bias, mask):
         state = tuple(jnp.where(valid, new, old) for new, old in zip(moved, state, strict=True))
         return state, state[0]
 
-    # silenced before the cell: the gradient of what is not taken must be finite
+    # masked before the cell: the gradient of the unused branch must be finite
     (h, c), outputs = jax.lax.scan(step, (h, c), (jnp.swapaxes(jnp.where(mask, x, 0.0), 0, 1), jnp.swapaxes(mask, 0, 1)))
     return jnp.swapaxes(outputs, 0, 1), h, c
 

@@ -1,4 +1,4 @@
-"""The transformer as a decoder: per-token maps, causal attention, a residual stream; what it can tell, and what it costs."""
+"""The transformer as a decoder: per-token maps, causal attention, a residual stream; its expressiveness and cost."""
 
 import math
 

@@ -20,7 +20,7 @@ from theory_jax.derivation.kinds import require
 from theory_jax.derivation.notation import free_indices, made
 from theory_jax.derivation.typeset import latex
 
-DRAWS = 5  # sets of random numbers at which the code is compared with what was derived
+DRAWS = 5  # sets of random numbers at which the code is compared with the derivation
 STATES = 4  # one more than chains are derived for: the code must not know how many there are
 ROUNDING = 1e-11  # of the code, relative to the largest number that is compared
 
@@ -44,7 +44,7 @@ class Bridge:
     """An expression, and the function that computes it from `inputs`.
 
     expression: also nested lists of expressions, which are an array; a tuple for a function that returns several things, with
-    None for what is not compared. Entries are compared in their order, whatever the number of axes.
+    None for values that are not compared. Entries are compared in their order, for any number of axes.
     slope: the input by which the function's sum is differentiated before it is compared. calls: the topic's functions that are
     compared, where `function` is the lecture's own. wrong: other expressions, by the mistake, which the code must not compute.
     """
@@ -96,7 +96,7 @@ class Bridge:
         return jax.grad(lambda moved: jnp.sum(self.function(**inputs, **{self.slope: moved})))(at)
 
     def _error(self, got, expression, draws):
-        """The largest relative error of what is compared."""
+        """The largest relative error of the comparison."""
         if not isinstance(expression, tuple):
             return _error([(np.asarray(one, np.float64), draws.wanted(expression, n)) for n, one in enumerate(got)])
         for one in got:

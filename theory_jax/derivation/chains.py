@@ -45,7 +45,7 @@ class Line:
 
 
 def equals(expression, because, *, points=0, wrong=()):
-    """= expression. points: only compared at so many random points, for what SymPy cannot reduce."""
+    """= expression. points: only compared at this many random points, for expressions that SymPy cannot reduce."""
     return Line("=", made(expression), because, points=points, wrong=_forms(wrong))
 
 
@@ -173,7 +173,7 @@ def _outside(ground, node):
 class Valley:
     """A function of one number that is zero at one place and positive elsewhere: its slope changes sign there and only there.
 
-    factor: what is left of the slope without (t - touches), which must be nonnegative; found by division if it is not given.
+    factor: the slope divided by (t - touches), which must be nonnegative; found by division if it is not given.
     """
 
     title: str

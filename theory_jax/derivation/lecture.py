@@ -93,7 +93,7 @@ class Derivation(Setting):
 
     question: what a student does not know yet.
     setting: the assumptions, a paragraph each. answer: the result, in words.
-    limits: what is not shown. sources: what it follows.
+    limits: what is not shown. sources: references.
     """
 
     title: str
@@ -152,7 +152,7 @@ class Derivation(Setting):
         return self._add(Bridge(title, expression, function, inputs, tolerance, states, dict(sizes), **options))
 
     def example(self, text):
-        """Decorates a body that yields (LaTeX or expression, what is computed, what is printed)."""
+        """Decorates a body that yields (LaTeX or expression, computed value, printed value)."""
         return self._decorate(lambda body: Example(text, body))
 
     def figure(self, caption, *, panels=1):

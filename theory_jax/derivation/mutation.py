@@ -1,4 +1,4 @@
-"""Mutants of a derivation: what a slip of the pen would write in place of what is printed, and whether the engine refuses it.
+"""Mutants of a derivation: small errors in place of the printed formulas, and whether the engine rejects them.
 
 An expression is changed at one place (a number by a tenth, an exponent by one, a sign, a term or a factor left out, a ratio
 turned over, arguments swapped); a step's Python is changed in the same ways where it computes what is compared. A mutant that
@@ -45,7 +45,7 @@ class TooLong(BaseException):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooLong after so many seconds."""
+    """Raise TooLong after this many seconds."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -64,7 +64,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class Mutant(NamedTuple):
-    """One change: the part, what was changed to what, and whether it was refused."""
+    """One change: the part, the old and new expression, and whether it was rejected."""
 
     part: object
     change: str
@@ -123,7 +123,7 @@ def _is_refused(part, setting):
     try:
         with time_limit(SECONDS):
             return not all(verdict.passed for verdict in part.execute(setting.between, setting.sizes))
-    except (Exception, TooLong):  # a mutant that raises is noticed, whatever it raises
+    except (Exception, TooLong):  # a mutant that raises anything is detected
         return True
 
 
@@ -195,7 +195,7 @@ def _of_step(step):
 
 
 def _changed_bodies(function):
-    """Copies of the function, each changed at one node of what is compared."""
+    """Copies of the function, each changed at one node of the compared expressions."""
     for node in _compared(function):
         for words, new in _changed_nodes(node):
             yield _with(function, node, new), f"{ast.unparse(node)}  ->  {words}"

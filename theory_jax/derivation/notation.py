@@ -1,4 +1,4 @@
-r"""The notation of a lecture as SymPy expressions, so that what a page prints is what was executed.
+r"""The notation of a lecture as SymPy expressions, so that pages print the executed expressions.
 
 An `Index` runs over finitely many states. An `Entry` is a number for each state (p_k, q(z|x), x_n): arbitrary, or defined by an
 expression. Nodes such as `Expectation` and `Divergence` print as a lecturer writes them; `expand_at` gives their meaning: a
@@ -353,7 +353,7 @@ class Entropy(Node):
 class Slope(Node):
     """The partial derivative, of an order, of an expression by a number or an entry that is not defined by others.
 
-    SymPy's diff takes an entry for a constant, whatever is in its definition, and refuses to differentiate by an entry. Here the
+    SymPy's diff takes an entry for a constant, regardless of its definition, and refuses to differentiate by an entry. Here the
     derivative is taken after definitions are expanded.
     """
 

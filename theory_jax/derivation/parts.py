@@ -39,7 +39,7 @@ def value(expression, given):
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Numbers that a reader checks by hand. body: yields what (LaTeX or an expression), what is computed, what is printed."""
+    """Numbers that a reader checks by hand. body: yields (LaTeX or an expression, computed value, printed value)."""
 
     text: str
     body: Callable

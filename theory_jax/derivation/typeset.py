@@ -50,7 +50,7 @@ class Typesetter(LatexPrinter):
         return rf"\log{power} {inner}" if bare else rf"\log{power}\left({inner}\right)"
 
     def _hprint_variadic_function(self, expr, exp=None):
-        """Max and Min, which hold a set: numbers and symbols first, then entries and sums, then what is computed from them."""
+        """Max and Min, which hold a set: numbers and symbols first, then entries and sums, then expressions of them."""
         ranks = {part: 0 if part.is_Atom else 1 if isinstance(part, Node) else 2 for part in expr.args}
         parts = sorted(expr.args, key=lambda part: (ranks[part], sympy.default_sort_key(part)))
         text = rf"\{type(expr).__name__.lower()}\left({', '.join(map(self._print, parts))}\right)"

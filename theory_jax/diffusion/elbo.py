@@ -104,7 +104,7 @@ def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_level
     steps, given = jnp.shape(alpha_bar)[0] - 1, list(jnp.shape(noises))
     wanted = [steps, *jnp.shape(x0)]
     require(given == wanted, f"noises has shape {given}; it must be {wanted}, a draw for every step")
-    # the terms are mapped over t below, where nothing can be looked at
+    # the terms are mapped over t below, where values cannot be checked
     require_signal("alpha_bar", alpha_bar)
 
     def noisy(t, noise):

@@ -1,4 +1,4 @@
-"""Latent diffusion (lecture 36): an autoencoder first, a diffusion model of its latents second, and what each stage pays for.
+"""Latent diffusion (lecture 36): an autoencoder first, a diffusion model of its latents second, and the loss of each stage.
 
 moments holds means and log-variances along its second axis, [B, 2C, ...]; a latent is [B, C, ...].
 """

@@ -1,4 +1,4 @@
-"""A replay buffer: how stored chains get long without long waits, what they still know of their start, and how old they are."""
+"""A replay buffer: long chains from short updates, their dependence on the start, and their age."""
 
 import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""The Frechet audio distance (lecture 14): from waveforms to one number, and what each step on the way no longer hears.
+"""The Frechet audio distance (lecture 14): from waveforms to one number, and the information lost at each step.
 
 x is a batch of waveforms, [B, T]; a frame is as many samples as the window.
 """

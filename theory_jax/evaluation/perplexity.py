@@ -1,4 +1,4 @@
-"""Perplexity (lecture 14): what it counts, how low it can be, and when two models with different tokens can be compared.
+"""Perplexity (lecture 14): its meaning, its lower bound, and the comparison of models with different tokens.
 
 log_probs [B, T] are log q(t_i | t_1, ..., t_(i-1)) of the tokens of B sequences, in nats. mask: 1 = counts; values where it
 is 0 have no influence.

@@ -42,7 +42,7 @@ def optimal_transport_path(x0, x1, time, *, sigma_min=1e-4):
     """
     require_share(sigma_min=sigma_min)
     _require_ends(x0, x1, time)
-    sigma = (1 - time) + sigma_min * time  # a sum of what is not negative: small sigmas keep their digits
+    sigma = (1 - time) + sigma_min * time  # a sum of nonnegative terms: small sigmas keep their digits
     return per_example(sigma, x0) * x0 + per_example(time, x0) * x1, x1 - (1 - sigma_min) * x0
 
 

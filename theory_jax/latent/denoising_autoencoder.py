@@ -1,4 +1,4 @@
-"""The denoising autoencoder: the best guess of what was corrupted, the score that it contains, and what noise does to a model."""
+"""The denoising autoencoder: the best reconstruction of corrupted data, the score in it, and the effect of noise on a model."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Gaussian mixtures (lecture 16): why expectation-maximization never lowers a likelihood, and what can go wrong all the same.
+"""Gaussian mixtures (lecture 16): why expectation-maximization never lowers a likelihood, and its failures.
 
 A component is given by its mean and by the lower triangular factor L of its covariance L L^T.
 """

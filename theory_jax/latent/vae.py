@@ -1,4 +1,4 @@
-"""The variational autoencoder (lecture 18): what its loss bounds, and what each of its two terms is."""
+"""The variational autoencoder (lecture 18): the bound by its loss, and the loss's two terms."""
 
 import math
 

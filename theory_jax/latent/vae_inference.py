@@ -1,4 +1,4 @@
-"""Inference with a trained VAE (lecture 21): how likely an image is, what is between two latents, and how to fill in pixels."""
+"""Inference with a trained VAE (lecture 21): the likelihood of an image, interpolation between latents, and inpainting."""
 
 import jax
 import jax.numpy as jnp

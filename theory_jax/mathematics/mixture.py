@@ -36,7 +36,7 @@ def require_components(means, **log_vars):
 def mean_of_data(x, data, signal, variance):
     """sum_i w_i x_i, w = softmax_i(-||x - signal x_i||^2 / (2 variance)), [B, ...]; signal and variance: [B].
 
-    It is the mean of what was scaled and noised to x if the N data were all there is.
+    It is the mean of the data that were scaled and noised to x, for the empirical distribution of the N data.
     """
     given, wanted = jnp.shape(data), jnp.shape(x)[1:]
     fits = len(given) >= 1 and given[0] >= 1 and given[1:] == wanted

@@ -1,1 +1,1 @@
-"""Networks that several topics share, in flax, and what they are made of."""
+"""Networks shared by several topics, in flax, and their parts."""

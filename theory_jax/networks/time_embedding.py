@@ -20,6 +20,6 @@ def sinusoidal_time_embedding(t, *, dim, max_period=10000.0):
     require(dim > 0 and dim % 2 == 0, f"dim is {dim}; it must be even and at least 2, for pairs of a sine and a cosine")
     require_positive(max_period=max_period)
     t = t if jnp.issubdtype(t.dtype, jnp.floating) else widened(t).astype(float)
-    frequencies = np.geomspace(1.0, 1.0 / max_period, dim // 2)  # a ladder of equal ratios, in float64 whatever t is
+    frequencies = np.geomspace(1.0, 1.0 / max_period, dim // 2)  # a ladder of equal ratios, in float64 for any t
     angles = jnp.outer(t, jnp.asarray(frequencies, dtype=t.dtype))
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=1)

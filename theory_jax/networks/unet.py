@@ -58,7 +58,7 @@ class UNet2d(nnx.Module):
         def width(level):
             return base_channels * multipliers[level]
 
-        # Widths of what is handed across, and of what arrives at each level: both ways must meet in them.
+        # Widths of the skips, and of the inputs of each level: both paths must agree on them.
         handed, now = ([] if compact else [base_channels]), base_channels
         down, up = [], []
         columns = range(lowest if compact else lowest + 1)

@@ -1,4 +1,4 @@
-"""Common mistakes on the pages: the wrong forms that the parts name, each seen to be refused, and what is wrong with them."""
+"""Common mistakes on the pages: the wrong forms that the parts name, each rejected by the engine, and their descriptions."""
 
 from dataclasses import dataclass
 

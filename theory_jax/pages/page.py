@@ -29,7 +29,7 @@ FORMS = {
     Exercise: "exercise",
 }
 NUMBERED = ("chain", "lemma", "assumption", "step")
-DONE = {  # how the summary counts what was done
+DONE = {  # counts of the summary
     "derived": ("line derived", "lines derived"),
     "enumerated": ("claim enumerated", "claims enumerated"),
     "checked": ("claim checked at points", "claims checked at points"),
@@ -44,7 +44,7 @@ OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Example: "c
 
 @dataclass(frozen=True)
 class Row:
-    """A line of mathematics in LaTeX, its relation to the line above, why it follows, and what is wrong with it."""
+    """A line of mathematics in LaTeX, its relation to the line above, its reason, and its error."""
 
     latex: str
     relation: str = ""
@@ -80,7 +80,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Named:
-    """A symbol: LaTeX, with its definition if it has one; its meaning, what is assumed of it, its name in the code."""
+    """A symbol: LaTeX, with its definition if it has one; its meaning, its assumptions, its name in the code."""
 
     latex: str
     meaning: str

@@ -25,7 +25,7 @@ LEAD, FUNCTION = "\ue004", "\ue000"  # around the name of a function
 RATIO, RATIO_END = "\ue001", "\ue006"  # around a fraction
 END = "\ue002"  # behind a fraction or an index: a space follows
 JOIN, GAP = "\ue003", "\ue005"  # no space here; a wide one
-BACK, APART = "\ue007", "\ue008"  # no space before it; one space, whatever follows
+BACK, APART = "\ue007", "\ue008"  # no space before it; always one space
 APOSTROPHE = "\ue009"  # of a word, which is no prime
 FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "lim", "det", "sin", "cos", "tan", "tanh", "arg", "ker", "dim", "Pr", "ln")
 ACCENT = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0305"}
@@ -100,7 +100,7 @@ def _closing(text, start):
 
 
 def _with_fractions(text):
-    """Fractions in parentheses where what is next to them would read as a part of them."""
+    """Fractions in parentheses where the neighbors would read as a part of them."""
 
     def parenthesized(found):
         before, after = found.string[: found.start()], found.string[found.end() :]

@@ -132,7 +132,7 @@ def _backwards(rewards, reference_log_probs, kl_coefficient):
     require_values("rewards", rewards, np.isfinite, "finite")
     value, steps = rewards, []
     for table in reversed(reference_log_probs):
-        # Around the best token, so that what is divided by a small coefficient is a difference.
+        # Around the best token, so that a small coefficient divides a difference.
         best = jax.lax.stop_gradient(jnp.max(jnp.where(jnp.isneginf(table), -jnp.inf, value), axis=-1))
         exponents = table + (value - best[..., None]) / kl_coefficient
         value = best + kl_coefficient * jax.nn.logsumexp(exponents, axis=-1)

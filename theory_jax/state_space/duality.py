@@ -74,7 +74,7 @@ def dual_chunked(x, log_decay, b, c, *, chunk):
     chunks = [array.reshape(batch * count, chunk, *array.shape[2:]) for array in (x, log_decay, b, c)]
     inside, (x, log_decay, b, c) = dual_quadratic(*chunks), chunks
     since = jnp.exp(jnp.cumsum(log_decay, axis=1))
-    until = jnp.exp(segment_sum(log_decay)[:, :, -1])  # what is left at the end of the chunk
+    until = jnp.exp(segment_sum(log_decay)[:, :, -1])  # the decay to the end of the chunk
     added = jnp.einsum("bhs,bshp,bshn->bhpn", until, x, b)
 
     def following(state, now):

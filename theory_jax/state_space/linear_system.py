@@ -10,7 +10,7 @@ import numpy as np
 from theory_jax.arguments import require_rank, require_values
 from theory_jax.state_space._system import require_system
 
-TERMS = 16  # of the exponential series at a norm of at most 1/2: what is left out is below 1e-19
+TERMS = 16  # of the exponential series at a norm of at most 1/2: the remainder is below 1e-19
 SQUARINGS = 20  # of a matrix of norm up to 5e5, where the exponential loses six digits; beyond, it is NaN
 
 
