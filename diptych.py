@@ -7,6 +7,7 @@
     recipes                                trainable recipes (practice_torch list)
     prepare                                data larger than memory, once, into a folder (practice_torch)
     train, sample, evaluate, report        models (practice_torch)
+    judge                                  people compare samples of models, blind (practice_torch)
     project                                several models of one task, compared in one report (practice_torch)
 
 `diptych VERB --help` explains each; `diptych --version` prints the version.
@@ -21,7 +22,7 @@ from shared_specs.commands.program import exit_code
 PACKAGES = {
     "theory_jax": ("run", "mutate", "train-jax"),
     "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
-    "practice_torch": ("recipes", "prepare", "train", "sample", "evaluate", "report", "project"),
+    "practice_torch": ("recipes", "prepare", "train", "sample", "evaluate", "report", "judge", "project"),
 }
 
 RENAMED = {"recipes": "list", "train-jax": "train"}  # verbs that several packages have

@@ -1,4 +1,4 @@
-"""python -m practice_torch list | prepare | train | sample | evaluate | report | project : train, sample and evaluate models.
+"""python -m practice_torch list | prepare | train | sample | evaluate | report | judge | project : train models, sample them.
 
 Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or a bad run folder, 128 + n stopped by signal n
 (with everything saved). Errors are one line; --debug shows the traceback.
@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or
 
 import sys
 
+from practice_torch.commands.judge import judge
 from practice_torch.commands.listing import list_recipes
 from practice_torch.commands.options import COMMANDS, parse
 from practice_torch.commands.preparing import prepare
@@ -58,6 +59,7 @@ RUNS = {
     "sample": sample,
     "evaluate": _evaluate,
     "report": report,
+    "judge": judge,
     "project": project,
 }
 DOES = {COMMANDS[name]: run for name, run in RUNS.items()}

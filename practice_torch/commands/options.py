@@ -107,6 +107,34 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Judge:
+    """Compare samples of runs by eye or ear, in a browser: judge RUN RUN [RUN ...], or judge SESSION to continue one.
+
+    One local page shows pairs of samples without saying which run drew them. Each verdict is saved at once. At the end, and by
+    `report SESSION`, the scores are printed: shares of wins, Bradley-Terry scores, agreement of several judges.
+    """
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")]
+    """Folders of runs that draw images, sounds or texts; or the folder of a session."""
+    count: int = 20
+    """Number of comparisons of every two runs."""
+    judge: str | None = None
+    """Who judges (default: the name of the user). Several judges may continue one session, one after another."""
+    out: str | None = None
+    """The session's folder, missing or empty (default: `judged` next to the first run)."""
+    seed: int = 0
+    """Seed of the samples, of the pairs and of their sides."""
+    port: int = 0
+    """Port of the page on 127.0.0.1 (0: any that is free)."""
+    browser: bool = True
+    """Open the page in the browser."""
+    cpu: bool = False
+    """Sample on the CPU even where there is an accelerator."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
 class Project:
     """Train the models of a project, judge them together, and write one report: project NAME; without NAME, list the projects.
 
@@ -148,6 +176,7 @@ COMMANDS = {
     "sample": Sample,
     "evaluate": Evaluate,
     "report": Report,
+    "judge": Judge,
     "project": Project,
 }
 

@@ -4,6 +4,9 @@ import sys
 from pathlib import Path
 from shlex import quote
 
+from practice_torch.commands.drawing import drawer
+from practice_torch.commands.judge import show as show_session
+from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.run_folder import restored, same_data, show, write_page, writing
 from practice_torch.engine.errors import RunError
@@ -19,30 +22,17 @@ def sample(command, words):
         raise UsageError(f"count is {command.count}; it must be at least 1, and less than 2^63")
     if command.seed is not None and not 0 <= command.seed < 2**63:
         raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
-    import torch
-
-    from practice_torch.engine.batches.datasets import Described
-    from practice_torch.engine.batches.order import seed_of
-    from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.storage.run import Run, save_artifacts
-    from practice_torch.engine.storage.state import load_weights
 
     run = Run.open(command.run)
-    module, recipe = restored(run)
-    try:
-        experiment = module.build(recipe, Described(run.asked["data"]))
-    except (KeyError, TypeError, IndexError, AttributeError) as error:  # of the data themselves this would be an error of ours
-        raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
-    _set_sampling(experiment, command, words, run.asked["topic"])
-    device = Processes(command.cpu).device
-    load_weights(run, recipe, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
-    seed = recipe.seed if command.seed is None else command.seed
-    experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
-    torch.manual_seed(seed_of(seed, "sample", "torch"))
-    experiment.to(device).eval()
-    half = recipe.precision == "bfloat16" and device.type != "cpu"  # where it is faster
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+
+    def prepare(experiment):
+        _set_sampling(experiment, command, words, run.asked["topic"])
+
+    say = lambda line: print(f"warning: {line}", file=sys.stderr)  # noqa: E731
+    with drawer(run, command.seed, command.cpu, say, prepare) as experiment:
         artifacts = experiment.sample(command.count)
+    seed = run.asked["fields"]["seed"] if command.seed is None else command.seed
     folder = Path(command.out) if command.out else run.folder / "samples"
     try:
         for path in save_artifacts(artifacts, folder, prefix=f"seed{seed}-"):
@@ -159,6 +149,8 @@ def report(command):
 
     if not command.runs:
         raise UsageError("report takes RUN, the folder of a run, or several to compare")
+    if len(command.runs) == 1 and is_session(command.runs[0]):
+        return show_session(Session.open(command.runs[0]))
     first = Run.open(command.runs[0])
     if len(command.runs) == 1:
         print(write_page(first, command.out))

@@ -9,6 +9,7 @@ from tests.support.house.rules import THREE, WINGS, families, functions, importe
 # Where a file may name topics, and why.
 COMPOSED = {
     "benchmarks": "a benchmark is about the topics that it measures",
+    "practice_torch/commands/judging/scores.py": "scores of comparisons are functions of a topic",
     "practice_torch/experiments": "parts of experiments are composed of the functions of topics",
     "practice_torch/projects": "a project compares the models of several topics",
     "practice_torch/__main__.py": "the command that prepares text learns a tokenizer",

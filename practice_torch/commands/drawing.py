@@ -1,0 +1,36 @@
+"""The trained model of a run, ready to draw samples."""
+
+import contextlib
+
+from practice_torch.commands.run_folder import restored
+from practice_torch.engine.errors import RunError
+
+
+@contextlib.contextmanager
+def drawer(run, seed, cpu, say, prepare=lambda experiment: None):
+    """The trained model of a run, ready to sample: its weights, its device, its generator by the seed (None: the run's).
+
+    say(line): warnings. prepare(experiment) is called before its weights are loaded.
+    """
+    import torch
+
+    from practice_torch.engine.batches.datasets import Described
+    from practice_torch.engine.batches.order import seed_of
+    from practice_torch.engine.distributed.processes import Processes
+    from practice_torch.engine.storage.state import load_weights
+
+    module, recipe = restored(run)
+    try:
+        experiment = module.build(recipe, Described(run.asked["data"]))
+    except (KeyError, TypeError, IndexError, AttributeError) as error:  # of the data themselves this would be an error of ours
+        raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
+    prepare(experiment)
+    device = Processes(cpu).device
+    load_weights(run, recipe, experiment, say=say)
+    seed = recipe.seed if seed is None else seed
+    experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
+    torch.manual_seed(seed_of(seed, "sample", "torch"))
+    experiment.to(device).eval()
+    half = recipe.precision == "bfloat16" and device.type != "cpu"  # where it is faster
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        yield experiment
