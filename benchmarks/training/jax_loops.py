@@ -2,7 +2,7 @@
 
     python -m benchmarks.training.jax_loops [--blocks 40]
 
-A block of steps of the engine and one of JAX take turns (measuring/alternation.py says what each is charged for). A block is an
+A block of steps of the engine and one of JAX take turns (measuring/alternation.py describes the accounting). A block is an
 epoch in one compiled scan; of the diffusion model, whose convolutions a CPU computes slowly in a scan, one call for each step.
 Compilation is in the turns that are not counted. Results: benchmarks/results/jax_loops_{vae,gan,diffusion}.json.
 """

@@ -205,7 +205,7 @@ SPEC = (
     Anchor("singlestep_second_order_step", "a prediction that tells the level", given(
         x=[[0.0]], lambda_from=[0.0], lambda_to=[2 * LOG_2], denoise_fn=half_and_level),
            gives=[[-3 * (1 / 17) ** 0.5 * LOG_2]], source="the first prediction is 0, so x_m = 0; the second is log 2",
-           near_misses={"told the first level": [[0.0]], "told the last level": [[-6 * (1 / 17) ** 0.5 * LOG_2]]}),
+           near_misses={"the first level as argument": [[0.0]], "the last level as argument": [[-6 * (1 / 17) ** 0.5 * LOG_2]]}),
     Law.equal("noise that is constant on the way: exact", given(x0=Y, now=FROM, after=TO),
               left=lambda f, x0, now, after: f.singlestep_second_order_step(
                   column(_weights(now)[0]) * x0 + column(_weights(now)[1]), now, after, ones),

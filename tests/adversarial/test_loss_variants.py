@@ -113,7 +113,7 @@ def one_after_the_other(loss, turns=80):
 
 @pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"midpoint"}))
 def test_each_player_pulls_its_own_way(loss):
-    """Fakes are told apart; then, against a frozen critic, they no longer are. A wrong sign does neither."""
+    """Fakes are distinguished; then, against a frozen critic, they no longer are. A wrong sign does neither."""
     (before, _), (after, _) = one_after_the_other(loss)
     assert before > 0.9 and after < 0.6
 

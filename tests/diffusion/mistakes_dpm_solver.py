@@ -28,7 +28,7 @@ def _second(x, x0_pred, x0_pred_before, lambda_before, lambda_from, lambda_to, *
     return step(x, (1 + share) * x0_pred - share * x0_pred_before, lambda_from, lambda_to)
 
 
-def _midpoint(x, lambda_from, lambda_to, denoise_fn, *, told=0.5, way=0.5, stage=True, shares=(0.0, 1.0), whole=True):
+def _midpoint(x, lambda_from, lambda_to, denoise_fn, *, argument=0.5, way=0.5, stage=True, shares=(0.0, 1.0), whole=True):
     def step(x, noise, now, after):
         scale = _alpha(after) / _alpha(now)
         return per_example(scale, x) * x - per_example(_sigma(after) * torch.expm1(after - now), x) * noise
@@ -36,7 +36,7 @@ def _midpoint(x, lambda_from, lambda_to, denoise_fn, *, told=0.5, way=0.5, stage
     middle = lambda_from + way * (lambda_to - lambda_from)
     first = denoise_fn(x, lambda_from)
     halfway = step(x, first, lambda_from, middle) if stage else x
-    second = denoise_fn(halfway, lambda_from + told * (lambda_to - lambda_from))
+    second = denoise_fn(halfway, lambda_from + argument * (lambda_to - lambda_from))
     noise = shares[0] * first + shares[1] * second
     return step(x, noise, lambda_from, lambda_to) if whole else step(halfway, noise, middle, lambda_to)
 
@@ -89,9 +89,9 @@ MISTAKES = (
             lambda_from), lambda_to)), only_checks=True),
     _wrong(MIDPOINT, "order one", _midpoint, shares=(1.0, 0.0)),
     _wrong(MIDPOINT, "the mean of both predictions", _midpoint, shares=(0.5, 0.5)),
-    _wrong(MIDPOINT, "told the first level twice", _midpoint, told=0.0),
-    _wrong(MIDPOINT, "told the last level", _midpoint, told=1.0),
-    _wrong(MIDPOINT, "a first stage to the end", _midpoint, way=1.0, told=1.0),
+    _wrong(MIDPOINT, "the first level as argument twice", _midpoint, argument=0.0),
+    _wrong(MIDPOINT, "the last level as argument", _midpoint, argument=1.0),
+    _wrong(MIDPOINT, "a first stage to the end", _midpoint, way=1.0, argument=1.0),
     _wrong(MIDPOINT, "no first stage", _midpoint, stage=False),
     _wrong(MIDPOINT, "two half steps", _midpoint, whole=False),
     Mistake(MIDPOINT, "the slope of the first prediction forgotten", lambda x, lambda_from, lambda_to, denoise_fn: (

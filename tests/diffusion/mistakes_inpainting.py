@@ -84,7 +84,7 @@ MISTAKES = (
     _wrong(GRADIENT, "of all entries", _gradient, of_mask=False),
     _wrong(GRADIENT, "the mean over known entries", _gradient, mean=True),
     _wrong(GRADIENT, "at known entries alone", _gradient, masked_input=True),
-    _wrong(GRADIENT, "without a slope of its own", lambda x_t, known, mask, x0_fn: _gradient(x_t, known, mask, x0_fn).detach()),
+    _wrong(GRADIENT, "detached", lambda x_t, known, mask, x0_fn: _gradient(x_t, known, mask, x0_fn).detach()),
     Mistake(GRADIENT, "a mask of numbers", lambda x_t, known, mask, x0_fn: right.guidance_gradient(
         x_t, known, mask > 0, x0_fn), only_checks=True),
 )  # fmt: skip

@@ -88,7 +88,7 @@ def test_order_one_is_ddim(schedule):
 
 
 def test_the_scheduler_of_diffusers_takes_the_same_steps():
-    """Ten steps of its 2M on levels of its own choice, of order one at both ends."""
+    """Ten steps of its 2M on its own choice of levels, of order one at both ends."""
     diffusers = pytest.importorskip("diffusers")
     scheduler = diffusers.DPMSolverMultistepScheduler(
         algorithm_type="dpmsolver++",
