@@ -85,7 +85,8 @@ def evaluate(command, judge):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     first = processes.first  # only rank 0 prints and writes
     step = load_weights(run, recipe, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
-    if command.samples and step < recipe.steps:
+    stopped_early = recipe.patience and (run.folder / "environment.json").is_file()  # written at the end
+    if command.samples and step < recipe.steps and not stopped_early:
         mend = f"finish it with `train --resume {quote(str(run.folder))}`, or leave --samples out"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)

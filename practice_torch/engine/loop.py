@@ -33,6 +33,7 @@ from practice_torch.engine.optimizers import (
     not_finite,
     weights_of_batches,
 )
+from practice_torch.engine.patience import Patience
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import recompute_blocks
@@ -40,8 +41,8 @@ from practice_torch.engine.stages import enter, stages_of
 from practice_torch.engine.step import autocast, take_step, take_turn
 from practice_torch.engine.storage import background_writes, checkpoint, snapshot
 from practice_torch.engine.storage.run import Records, Run, difference
+from practice_torch.engine.storage.state import WEIGHTS, verdict
 from practice_torch.engine.storage.state import not_finite as first_not_finite
-from practice_torch.engine.storage.state import verdict
 from shared_specs.stopping import handling
 
 
@@ -109,6 +110,9 @@ class Training:
         self.saver = background_writes.Saver(self.processes, cpu)
         self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
         self.stage, self.playing = "", self.players  # of the step that is taken
+        self.patience = Patience(recipe) if recipe.patience else None
+        if self.patience and self.stages:
+            raise RunError(f"{run.asked['topic']} trains in stages, of which patience would leave some out: set --patience 0")
         # On a CPU the loss can be checked in every step at no cost; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
         self.look_always = self.device.type == "cpu"
@@ -243,7 +247,7 @@ class Training:
         self.throughput.begin()
         # A checkpoint is made before the evaluation of its step, which may fail; a run resumed from it evaluates again.
         metrics = self._evaluate(bar) if self._evaluation_due() else None
-        while self.step < recipe.steps:
+        while self.step < recipe.steps and not (self.patience and self.patience.over):
             self._advance()
             step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
@@ -305,13 +309,22 @@ class Training:
         evaluation.preview(self, bar.say)
         self.processes.wait()  # here, and not in the first collective of the next step, which has a shorter time limit
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+        if self.patience:
+            verdict(self.recipe, metrics, self.step, {})  # an experiment without the metric is refused
+            if self.patience.see(self.step, metrics):
+                self._save_best()
+            elif self.patience.over and self.step < self.recipe.steps:
+                bar.say(f"stopped: no better {self.recipe.metric} since step {self.patience.step}, whose weights are kept")
         return metrics
 
     def _finish(self, metrics):
         self.saver.finish()
         self.records.sync()
+        step = self.step
+        if self.patience and self.patience.metrics:
+            metrics, step = self.patience.metrics, self.patience.step
         if self.processes.first:
-            self.run.write_json("evaluation.json", verdict(self.recipe, metrics, self.step, self.experiment.explains))
+            self.run.write_json("evaluation.json", verdict(self.recipe, metrics, step, self.experiment.explains))
             known = environment(self.device, self.seconds, self.processes.count) | self.throughput.facts()
             self.run.write_json("environment.json", known | gpu.facts(self.device, self.compiled, self.graphs))
         self.records.close()
@@ -329,8 +342,16 @@ class Training:
         facts = {"run": self.identity(), "processes": self.processes.count, "seconds": self.seconds}
         facts |= {"lengths": self.records.sync(), "never_moved": snapshot.never_moved(self)}
         facts |= {"arithmetic": arithmetic(self.device)}
+        facts |= {"patience": self.patience.facts()} if self.patience else {}
         tensors, offsets = snapshot.collect(self)
         self.saver.begin(self.run.checkpoints, self.step, tensors, facts, offsets)
+
+    def _save_best(self):
+        """The weights alone, for evaluations and samples."""
+        tensors, offsets = snapshot.collect(self)
+        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(WEIGHTS)}
+        offsets = offsets and {name: offset for name, offset in offsets.items() if name in tensors}
+        self.saver.begin(self.run.best, self.step, tensors, {"run": self.identity()}, offsets)
 
     def mend(self) -> str:
         """Advice against diverging training, for an error message."""
@@ -356,4 +377,6 @@ class Training:
         if changed := difference(facts.get("arithmetic", here), here):
             say(f"{changed}: sums are rounded in another way, and the run does not end in the bytes of an uninterrupted one")
         self.step, self.seconds, self.lengths = facts["step"], facts["seconds"], facts["lengths"]
+        if self.patience:
+            self.patience.restore(facts["patience"])
         enter(self.experiment, self.stages, self.step)

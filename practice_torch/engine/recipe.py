@@ -83,6 +83,10 @@ class Recipe(Bounded):
     """Steps averaged into one row of metrics.csv."""
     evaluate_every: Annotated[int, AtLeast(1)] = 1000
     """Steps between evaluations on the held-out data and previews."""
+    patience: Annotated[int, AtLeast(0)] = 0
+    """Evaluations in a row without a better metric after which the training stops; evaluations and samples then use the weights
+    of the best one. 0: train to the last step, and use the last weights.
+    """
     checkpoint_every: Annotated[int, AtLeast(1)] = 1000
     """Maximum number of steps between checkpoints; one is also written before every evaluation."""
     precision: Literal["float32", "bfloat16"] = "float32"

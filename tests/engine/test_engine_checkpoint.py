@@ -322,7 +322,7 @@ UNSOUND = {
     "an unknown tensor": (lambda t, _: t.update({"else": torch.zeros(1)}), "holds else, which this engine does not write"),
     "a step after the last": (lambda _, facts: facts.update(step=15), "is of step 15; the run has 14"),
     "facts are missing": (lambda _, facts: facts.pop("lengths"), "lacks facts"),
-    "lengths are words": (lambda _, facts: facts.update(lengths=["a", "b"]), "must be their bytes"),
+    "lengths are words": (lambda _, facts: facts.update(lengths=["a", "b"]), "must be numbers of bytes"),
     "lengths are too large": (lambda _, facts: facts.update(lengths=[10**9, 10**9]), "the file was cut"),
     "another run": (lambda _, facts: facts.update(run={}), "belongs to another run: topic is None"),
 }

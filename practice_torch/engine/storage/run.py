@@ -7,6 +7,7 @@ times.csv          step, seconds spent training, tokens (images, ...) per second
                    (these do differ from run to run)
 tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
 checkpoints/       see checkpoint.py
+best/              the weights of the best evaluation, of a run with patience, as a checkpoint
 previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
 evaluation.json    the metrics on held-out data, next to the target
 sample_metrics.json  metrics of samples with intervals, by `evaluate --samples`
@@ -87,6 +88,10 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best"
 
     def has_begun(self) -> bool:
         """Whether there is a checkpoint, valid or not."""

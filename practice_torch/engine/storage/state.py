@@ -30,19 +30,23 @@ def not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
     return next((name for name, tensor in floating if not bool(tensor.isfinite().all())), None)
 
 
+WEIGHTS = ("experiment/", "average/")  # groups of a checkpoint's tensors
+
+
 def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> tuple[dict[str, torch.Tensor], int]:
     """(weights, step) of the newest valid checkpoint of this experiment, for evaluation: parameters (averaged, if there is an
-    average) and buffers.
+    average) and buffers. Of a run with patience, those of its best evaluation.
     """
 
     def weights(tensors):
         found = {}
-        for group in ("experiment/", "average/"):
+        for group in WEIGHTS:
             found |= {name.removeprefix(group): tensor for name, tensor in tensors.items() if name.startswith(group)}
         return found
 
     wanted = experiment.state_dict()
-    tensors, facts = checkpoint.newest(run.checkpoints, say, lambda tensors, _: require_weights(wanted, weights(tensors)))
+    folder = run.best if any(run.best.glob("step-*")) else run.checkpoints
+    tensors, facts = checkpoint.newest(folder, say, lambda tensors, _: require_weights(wanted, weights(tensors)))
     return weights(tensors), facts["step"]
 
 
