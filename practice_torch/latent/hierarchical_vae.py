@@ -1,0 +1,92 @@
+"""The hierarchical VAE: the KL of every level and the loss it enters, and the Gaussians from which a ladder is built."""
+
+import torch
+
+from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
+from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
+from practice_torch.mathematics.elementary import exp_above_tangent
+
+
+def precision_weighted_product(mean_a, log_var_a, mean_b, log_var_b):
+    r"""Mean and log-variance of the Gaussian that is proportional to N(z; mean_a, e^log_var_a) N(z; mean_b, e^log_var_b).
+
+    Precisions add: 1/v = 1/v_a + 1/v_b, and the mean is v (mean_a / v_a + mean_b / v_b).
+
+    Raises ValueError if the shapes differ.  Source: Sonderby et al. 2016, section 2.2.
+    [B, L], [B, L], [B, L], [B, L] -> [B, L], [B, L]
+    """
+    require_rank(2, mean_a=mean_a)
+    require_same_shape(mean_a=mean_a, log_var_a=log_var_a, mean_b=mean_b, log_var_b=log_var_b)
+    log_precisions = -torch.stack([log_var_a, log_var_b])
+    shares = torch.softmax(log_precisions, 0)
+    return (shares * torch.stack([mean_a, mean_b])).sum(0), -torch.logsumexp(log_precisions, 0)
+
+
+def residual_gaussian_kl(delta_mean, delta_log_var, prior_log_var):
+    r"""KL(N(m + delta_mean, v e^delta_log_var) || N(m, v)) with v = e^prior_log_var and any m, diagonal, in nats.
+
+    1/2 sum_l [ delta_mean^2 / v + e^delta_log_var - 1 - delta_log_var ]
+
+    Raises ValueError if the shapes differ.  Source: Vahdat & Kautz 2020, section 3.2.
+    [B, L], [B, L], [B, L] -> [B]
+    """
+    require_rank(2, delta_mean=delta_mean)
+    require_same_shape(delta_mean=delta_mean, delta_log_var=delta_log_var, prior_log_var=prior_log_var)
+    return 0.5 * (delta_mean.square() * torch.exp(-prior_log_var) + exp_above_tangent(delta_log_var)).sum(1)
+
+
+def hierarchical_kl(posterior_means, posterior_log_vars, prior_means, prior_log_vars):
+    r"""KL(N(posterior_means[i], e^posterior_log_vars[i]) || N(prior_means[i], e^prior_log_vars[i])) of each level i, in nats.
+
+    Column i is the divergence of level i, given the drawn latents of the level above it. Their sum is an unbiased estimate of
+    the divergence of all levels if these latents are drawn from the posterior. Level i is [B, L_i].
+
+    Raises ValueError if posterior_means is empty or has an array that is not [B, L_i], or posterior_log_vars, prior_means or
+    prior_log_vars has another number of levels or other shapes.  Source: Sonderby et al. 2016, section 2.
+    ([...]), ([...]), ([...]), ([...]) -> [B, M]
+    """
+    parts = {
+        "posterior_means": posterior_means,
+        "posterior_log_vars": posterior_log_vars,
+        "prior_means": prior_means,
+        "prior_log_vars": prior_log_vars,
+    }
+    count = len(posterior_means)
+    require(count > 0, "posterior_means is empty; it must have an array for each level")
+    for name, part in parts.items():
+        require(len(part) == count, f"{name} has {len(part)} levels; it must have as many as posterior_means, {count}")
+    columns = []
+    for level in range(count):
+        named = {f"{name}[{level}]": part[level] for name, part in parts.items()}
+        require_rank(2, **named)
+        require_shape((len(posterior_means[0]), posterior_means[level].shape[1]), **named)
+        columns.append(gaussian_kl_divergence(*named.values()))
+    return torch.stack(columns, 1)
+
+
+def hierarchical_negative_elbo(negative_log_likelihood, kl_levels, level_weights):
+    r"""negative_log_likelihood + sum_m level_weights_m kl_levels_m, in nats: the loss of a VAE with M levels of latents.
+
+    With all weights 1 it is the negative evidence lower bound; weights that rise from 0 are a warm-up of each level.
+
+    Raises ValueError if negative_log_likelihood is not [B], kl_levels not [B, M], level_weights not [M], or a weight is negative.
+    Source: Sonderby et al. 2016, section 2.
+    [B], [B, M], [M] -> [B]
+    """
+    require_rank(1, negative_log_likelihood=negative_log_likelihood)
+    require_rank(2, kl_levels=kl_levels)
+    num_levels = kl_levels.shape[1]
+    require_shape((len(negative_log_likelihood), num_levels), kl_levels=kl_levels)
+    require_shape((num_levels,), level_weights=level_weights)
+    require_values("level_weights", level_weights, lambda w: w >= 0, "nonnegative")
+    return torch.addmv(negative_log_likelihood, kl_levels, level_weights)
+
+
+def soft_clip(x, *, limit=5.0):
+    r"""limit tanh(x / limit): within (-limit, limit), and to first order x near 0.
+
+    Raises ValueError if limit is not positive.  Source: Vahdat & Kautz 2020, the authors' code.
+    [B, ...] -> [B, ...]
+    """
+    require_positive(limit=limit)
+    return torch.tanh(x / limit) * limit

@@ -1,0 +1,450 @@
+"""The hierarchical VAE: a second level is a prior for the first.
+
+The lecture on the functions of theory_jax/latent/hierarchical_vae.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, tanh
+
+from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.derivation.kinds import Sides
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import value
+from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
+from theory_jax.latent.hierarchical_vae import (
+    hierarchical_kl,
+    hierarchical_negative_elbo,
+    precision_weighted_product,
+    residual_gaussian_kl,
+    soft_clip,
+)
+from theory_jax.lectures.latent.elbo import central as elbo_and_gap
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
+
+derivation = Derivation(
+    module=__name__,
+    title="The hierarchical VAE: a second level is a prior for the first",
+    sources=(
+        "Sonderby, Raiko, Maaloe, Sonderby & Winther 2016, Ladder variational autoencoders",
+        "Vahdat & Kautz 2020, NVAE: a deep hierarchical variational autoencoder",
+        "Hoffman & Johnson 2016, ELBO surgery",
+        "Child 2021, Very deep VAEs generalize autoregressive models",
+    ),
+    question="What does a second level of latents add to a VAE, how much can it gain, why does training often leave it unused, "
+    "and how are evidence from below and a prior from above combined?",
+    setting=(
+        r"The model draws $z_2$ from $p(z_2)$, then $z_1$ from $p(z_1|z_2)$, then $x$ from $p(x|z_1)$: only $z_1$ acts on $x$. "
+        r"In the first chains $z_1$ and $z_2$ have finitely many states, and all laws are positive; for densities sums become "
+        "integrals.",
+        r"The encoder is any law of both, in either order of the factors: $q(z_2|x)\, q(z_1|z_2,x) = q(z_1|x)\, q(z_2|z_1,x)$. "
+        r"With $z = (z_1, z_2)$ the lecture on the evidence lower bound holds without a change.",
+        r"For averages over data, the datum $k$ has the weight $w_k$, and $\bar q(z_1)$ is the law of all codes.",
+        "Then the levels are Gaussians, given by mean and log-variance.",
+    ),
+    answer=r"A hierarchy is a VAE with one level and the prior $p(z_1) = \sum_{z_2} p(z_2)\, p(z_1|z_2)$, minus a price "
+    r"for coding $z_2$. So a second level gains at most $\mathrm{KL}(\bar q \,\|\, p_0)$, the mismatch between the codes "
+    r"and the simple prior $p_0$. For a symmetric second level the gain begins at fourth order in the dependence of $z_1$ on "
+    r"$z_2$: the collapsed model is flat. A prior from above and a likelihood from below are combined by adding precisions.",
+    limits=(
+        r"Decoders in which $x$ depends on $z_2$, too: the bound of the gain is then false as stated. Count the levels that $x$ "
+        "depends on as one.",
+        r"That training finds the best encoder, and what depth adds to the flexibility of $q(z_1|x)$. A network learns its "
+        "message from below, and nothing forces it to be a likelihood.",
+        "A skewed second level, which moves the third moment: its gain begins at third order.",
+    ),
+)
+
+z_1 = derivation.index("z_1", "a state of the first level", states=2)
+z_2 = derivation.index("z_2", "a state of the second level", states=2)
+p_2 = derivation.law("p({})", z_2, "the prior of the second level")
+p_1 = derivation.law("p({}|{})", (z_1, z_2), "the prior of the first level, given the second")
+likelihood = derivation.numbers("p(x|{})", z_1, "the likelihood of the observation", positive=True)
+q_2 = derivation.law("q({}|x)", z_2, "the encoder of the second level")
+q_1 = derivation.law("q({}|{},x)", (z_1, z_2), "the encoder of the first level, given the second")
+
+
+def _mean(body):
+    return Expectation(q_2, Expectation(q_1, body))
+
+
+levels = derivation.chain(
+    "The rate has one term for each level",
+    _mean(log(q_2 * q_1 / (p_2 * p_1))),
+    equals(_mean(plus(log(q_2 / p_2), log(q_1 / p_1))), "the logarithm of a product; both laws have one factor for each level"),
+    equals(
+        plus(Divergence(q_2, p_2), Expectation(q_2, Divergence(q_1, p_1))),
+        "the first term does not contain $z_1$; in the second, sum over $z_1$ first",
+        wrong={"$z_2$ drawn from the prior": plus(Divergence(q_2, p_2), Expectation(p_2, Divergence(q_1, p_1)))},
+    ),
+    so=r"The second term is estimated with one draw of $z_2$ from the encoder, and the divergence of Gaussians $z_1$ in closed "
+    r"form: the code has one column for each level.",
+)
+
+prior = derivation.define("p({})", Total(z_2, p_2 * p_1), "the prior of the first level", over=z_1, law=True)
+prior_top = derivation.define("p({}|{})", p_2 * p_1 / prior, "the second level, given the first", over=(z_2, z_1), law=True)
+q = derivation.define("q({}|x)", Total(z_2, q_2 * q_1), "the encoder's law of the first level", over=z_1, law=True)
+q_top = derivation.define(
+    "q({}|{},x)", q_2 * q_1 / q, "the encoder of the second level, given the first", over=(z_2, z_1), law=True
+)
+two_levels = derivation.define(
+    r"\mathrm{ELBO}_2",
+    _mean(log(p_2 * p_1 * likelihood / (q_2 * q_1))),
+    "the bound with two levels",
+    "-hierarchical_negative_elbo",
+)
+one_level = plus(Expectation(q, log(likelihood)), -Divergence(q, prior))
+central = derivation.chain(
+    "A hierarchy is a prior, and a price for coding the second level",
+    two_levels,
+    equals(
+        Expectation(q, Expectation(q_top, plus(log(likelihood * prior / q), log(prior_top / q_top)))),
+        r"both products in the other order: $p(z_2)\, p(z_1|z_2) = p(z_1)\, p(z_2|z_1)$, and the same for $q$",
+    ),
+    equals(
+        plus(one_level, -Expectation(q, Divergence(q_top, prior_top))),
+        r"the first logarithm does not contain $z_2$; the second gives a divergence",
+        wrong={"the price forgotten": one_level},
+    ),
+    at_most(one_level, "leave out the divergence (Gibbs)", adding=Expectation(q, gibbs.at(q_top, prior_top))),
+    uses=(elbo_and_gap,),
+    central=True,
+    so=r"The last line is the bound of a VAE with one level and the prior $p(z_1)$. Equality needs $q(z_2|z_1,x) = p(z_2|z_1)$: "
+    r"the best encoder of the second level does not use $x$, once it knows $z_1$.",
+)
+
+k = derivation.index("k", "a datum", states=2)
+weight = derivation.law("w", k, "the weight of a datum")
+code = derivation.law("q({}|{})", (z_1, k), "the encoder of the first level, for every datum")
+decoder = derivation.numbers("p({}|{})", (k, z_1), "the likelihood of every datum", positive=True)
+simple = derivation.law("p_0({})", z_1, "the simple prior of a VAE with one level")
+codes = derivation.define(r"\bar q({})", Total(k, weight * code), "the law of all codes", over=z_1, law=True)
+
+
+def _bound(of):
+    return plus(Expectation(code, log(decoder)), -Divergence(code, of))
+
+
+derivation.chain(
+    "What a better prior can gain",
+    Expectation(weight, plus(_bound(prior), times(-1, _bound(simple)))),
+    equals(Expectation(weight, plus(Divergence(code, simple), -Divergence(code, prior))), "the reconstructions cancel"),
+    equals(
+        plus(Divergence(codes, simple), -Divergence(codes, prior)),
+        r"each rate is the information of datum and code plus a divergence of $\bar q$ (multiply and divide by $\bar q$); the "
+        "information cancels",
+        wrong={"the divergence of each datum": plus(Expectation(weight, Divergence(code, simple)), -Divergence(codes, prior))},
+    ),
+    at_most(
+        Divergence(codes, simple),
+        r"leave out a divergence (Gibbs); equality if and only if $p(z_1) = \bar q(z_1)$",
+        adding=gibbs.at(codes, prior),
+    ),
+    so=r"With the chain before, $\mathrm{ELBO}_2$ exceeds the bound of one level by at most $\mathrm{KL}(\bar q \,\|\, p_0)$ "
+    r"on average, for the same encoder and decoder of $z_1$. If the codes fill the simple prior, a second level gains nothing.",
+)
+
+flat = derivation.law(r"\pi({})", z_1, "a prior of the first level that does not depend on the second")
+of_state = Total(z_1, p_2 * flat * likelihood)
+derivation.chain(
+    "A second level that the first does not use has no posterior of its own",
+    of_state / Total(z_2, of_state),
+    equals(
+        p_2 * Total(z_1, flat * likelihood) / (Total(z_2, p_2) * Total(z_1, flat * likelihood)),
+        r"the first line is $p(z_2|x)$ by Bayes' rule; neither $\pi$ nor the likelihood contains $z_2$, so their sum cancels",
+    ),
+    equals(p_2, "the prior sums to one", wrong={"a uniform law": Rational(1, 2)}),
+    role="lemma",
+    so=r"If $p(z_1|z_2)$ ignores $z_2$, the exact posterior of $z_2$ is its prior. The collapsed model is consistent. How "
+    "strongly does training leave it?",
+)
+z = derivation.number("z", "a code of the first level, now a number")
+theta = derivation.number(r"\theta", "the dependence of the first level on the second", between=(0, 1))
+rest = 1 - theta**2
+two_humps = (exp(LogDensity(z, theta, rest)) + exp(LogDensity(z, -theta, rest))) / 2
+log_ratio = plus(
+    -log(rest) / 2, z**2 / 2, -(z**2 + theta**2) / (2 * rest), log((exp(theta * z / rest) + exp(-theta * z / rest)) / 2)
+)
+derivation.say(
+    r"Take $z_2 = \pm 1$ with equal chances and $z_1 | z_2 \sim \mathcal{N}(\theta z_2, 1 - \theta^2)$. The variance of $z_1$ is "
+    r"1 for every $\theta$, and at $\theta = 0$ the prior is the simple one, $p_0 = \mathcal{N}(0, 1)$."
+)
+ratio = derivation.chain(
+    "The prior of two states above, relative to the simple one",
+    plus(log(two_humps), -LogDensity(z, 0, 1)),
+    equals(
+        log_ratio,
+        r"take out $\frac{1}{\sqrt{1 - \theta^2}}$ and the even part of the exponents",
+        points=40,
+        wrong={"the variance 1 in each state": plus(-(theta**2) / 2, log((exp(theta * z) + exp(-theta * z)) / 2))},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The gain begins at fourth order",
+    Limit(log_ratio / theta**4, theta, 0),
+    equals(
+        times(-Rational(1, 12), plus(z**4, -6 * z**2, 3)),
+        r"the series of the last line in $\theta$: the orders 1 to 3 vanish",
+        wrong={"the second order": -(z**2 - 1) / 2},
+    ),
+    uses=(ratio,),
+    so=r"Average over codes with $\mathbb{E} z^2 = 1$: the gain is $-\frac{\kappa_4}{12} \theta^4$ at first, $\kappa_4 = "
+    r"\mathbb{E} z^4 - 3$. Even with a perfect $q(z_2|z_1)$ the collapsed model has zero slope and curvature in this direction, "
+    "and only codes with less kurtosis than a Gaussian leave it.",
+)
+
+m_a = derivation.number("m_a", "the mean of the first Gaussian", "mean_a")
+m_b = derivation.number("m_b", "the mean of the second", "mean_b")
+v_a = derivation.number("v_a", "the variance of the first Gaussian", "e^log_var_a", positive=True)
+v_b = derivation.number("v_b", "that of the second", "e^log_var_b", positive=True)
+m = (m_a / v_a + m_b / v_b) / (1 / v_a + 1 / v_b)
+v = 1 / (1 / v_a + 1 / v_b)
+product = derivation.chain(
+    "The product of two Gaussians",
+    plus(LogDensity(z, m_a, v_a), LogDensity(z, m_b, v_b)),
+    equals(
+        plus(LogDensity(z, m, v), LogDensity(m_a, m_b, v_a + v_b)),
+        r"complete the square: $z^2$ has the factor $-\frac12 (\frac{1}{v_a} + \frac{1}{v_b})$, $z$ has $\frac{m_a}{v_a} + "
+        r"\frac{m_b}{v_b}$",
+        wrong={
+            "variances added": plus(LogDensity(z, m, v_a + v_b), LogDensity(m_a, m_b, v_a + v_b)),
+            "the mean of the means": plus(LogDensity(z, (m_a + m_b) / 2, v), LogDensity(m_a, m_b, v_a + v_b)),
+            "a constant with one variance": plus(LogDensity(z, m, v), LogDensity(m_a, m_b, v_a)),
+        },
+    ),
+    so=r"The last term does not contain $z$: the product is a Gaussian. Precisions add, and each mean counts by its precision.",
+)
+derivation.bridge(
+    "The code's product",
+    ([[m]], [[log(v)]]),
+    precision_weighted_product,
+    mean_a=[[m_a]],
+    log_var_a=[[log(v_a)]],
+    mean_b=[[m_b]],
+    log_var_b=[[log(v_b)]],
+    wrong={"the mean of the means": ([[(m_a + m_b) / 2]], [[log(v)]]), "variances added": ([[m]], [[log(v_a + v_b)]])},
+)
+y = derivation.number("y", "the second level, now a number")
+x = derivation.number("x", "the observation, now a number")
+s = derivation.number("s", "the variance of the first level, given the second", positive=True)
+r = derivation.number("r", "the variance of the observation", positive=True)
+derivation.chain(
+    "A prior from above and a likelihood from below",
+    plus(LogDensity(z, y, s), LogDensity(x, z, r)),
+    equals(
+        plus(LogDensity(z, (r * y + s * x) / (r + s), r * s / (r + s)), LogDensity(x, y, r + s)),
+        r"the product of two Gaussians, as $\mathcal{N}(x; z, r) = \mathcal{N}(z; x, r)$",
+        wrong={
+            "the prior counted twice": plus(
+                LogDensity(z, (2 * r * y + s * x) / (2 * r + s), r * s / (2 * r + s)), LogDensity(x, y, r + s)
+            )
+        },
+    ),
+    uses=(product,),
+    so=r"By Bayes' rule the two factors are $p(z_1|z_2,x)$ and $p(x|z_2)$, for $z_2 = y$: the product of prior and likelihood is "
+    r"the exact posterior. A message from below that is already a posterior contains the prior, which then counts twice.",
+)
+
+mu = derivation.number(r"\mu", "the mean of a prior", "prior_means")
+t = derivation.number("v", "its variance", "e^prior_log_var", positive=True)
+delta = derivation.number(r"\delta", "what the posterior's mean has above it", "delta_mean")
+w = derivation.number(r"\omega", "the logarithm of the ratio of the variances", "delta_log_var")
+residual = times(Rational(1, 2), plus(delta**2 / t, exp(w), -1, -w))
+derivation.chain(
+    "A level relative to its prior",
+    Divergence(Normal(z, mu + delta, t * exp(w)), Normal(z, mu, t)),
+    equals(
+        times(Rational(1, 2), plus(log(t / (t * exp(w))), (t * exp(w) + delta**2) / t, -1)), "the divergence of two Gaussians"
+    ),
+    equals(
+        residual,
+        r"$v$ cancels but below $\delta^2$, and $\mu$ is gone",
+        wrong={"the posterior's variance below the mean": times(Rational(1, 2), plus(delta**2 / (t * exp(w)), exp(w), -1, -w))},
+    ),
+    at_least(
+        0,
+        r"leave out a square and the gap of the logarithm at $e^\omega$; zero if and only if $\delta = \omega = 0$",
+        dropping=times(Rational(1, 2), plus(delta**2 / t, tangent.at(exp(w)))),
+    ),
+    so=r"A level that adds nothing costs nothing, and the network need not copy $\mu$ for that: outputs of zero suffice.",
+)
+derivation.bridge(
+    "The code's residual form",
+    [residual],
+    residual_gaussian_kl,
+    delta_mean=[[delta]],
+    delta_log_var=[[w]],
+    prior_log_var=[[log(t)]],
+    wrong={"the posterior's variance below the mean": [plus(delta**2 / (t * exp(w)), exp(w), -1, -w) / 2]},
+)
+i = derivation.index("i", "a level", states=2)
+means = derivation.numbers("m", i, "the mean of a level's posterior", "posterior_means")
+variances = derivation.numbers("v", i, "its variance", "e^posterior_log_vars", positive=True)
+prior_means = derivation.numbers("n", i, "the mean of the level's prior", "prior_means")
+prior_variances = derivation.numbers("u", i, "its variance", "e^prior_log_vars", positive=True)
+rate = plus(log(prior_variances / variances), (variances + (means - prior_means) ** 2) / prior_variances, -1) / 2
+
+
+def _levels(entry):
+    return tuple([[of]] for of in (entry.at(0), entry.at(1)))
+
+
+derivation.bridge(
+    "The code's column for each level",
+    rate,
+    hierarchical_kl,
+    posterior_means=_levels(means),
+    posterior_log_vars=tuple([[log(of)]] for of in (variances.at(0), variances.at(1))),
+    prior_means=_levels(prior_means),
+    prior_log_vars=tuple([[log(of)]] for of in (prior_variances.at(0), prior_variances.at(1))),
+    wrong={"the standard normal for a level's prior": (variances + means**2 - 1 - log(variances)) / 2},
+)
+cost = derivation.number("C", "the negative log-likelihood of an example", "negative_log_likelihood")
+rates = derivation.numbers("R", i, "the rate of a level", "kl_levels")
+prices = derivation.numbers(r"\lambda", i, "the weight of a level", "level_weights", positive=True)
+derivation.bridge(
+    "The code's loss",
+    [plus(cost, Total(i, prices * rates))],
+    hierarchical_negative_elbo,
+    negative_log_likelihood=[cost],
+    kl_levels=[rates],
+    level_weights=prices,
+    wrong={"the weights on the likelihood": [plus(times(Total(i, prices), cost), Total(i, rates))]},
+)
+
+
+def _top_down(nodes, weights):
+    """Mean of both columns of hierarchical_kl over z_2, for q(z_1|z_2) = N(z_2/2 + 1, 1/4) and p(z_1|z_2) = N(z_2, 2)."""
+    one = np.ones((len(nodes), 1))
+    columns = hierarchical_kl(
+        (nodes[:, None] / 2 + 1, 0.7 * one),
+        (np.log(0.25) * one, np.log(0.5) * one),
+        (nodes[:, None], 0 * one),
+        (np.log(2) * one, 0 * one),
+    )
+    return (weights / weights.sum()) @ columns
+
+
+@derivation.numeric(
+    r"\mathrm{KL}(q(z_2)\, q(z_1|z_2) \,\|\, p(z_2)\, p(z_1|z_2)) = \mathrm{KL}(q(z_2) \,\|\, p(z_2)) + \mathbb{E}_{q(z_2)} "
+    r"\mathrm{KL}(q(z_1|z_2) \,\|\, p(z_1|z_2))",
+    because="The code's two columns, averaged over $z_2$ by Gauss-Hermite quadrature, compared with the divergence of the joint "
+    "Gaussians in two dimensions, by their covariance matrices.",
+    uses=(levels,),
+)
+def a_joint_gaussian():
+    nodes, weights = np.polynomial.hermite_e.hermegauss(8)
+    mean = np.array([0.7, 0.7 / 2 + 1])
+    covariance = np.array([[0.5, 0.25], [0.25, 0.25 + 0.5 / 4]])
+    of_prior = np.linalg.inv(np.array([[1.0, 1.0], [1.0, 3.0]]))
+    joint = np.trace(of_prior @ covariance) + mean @ of_prior @ mean - 2 - np.linalg.slogdet(of_prior @ covariance)[1]
+    return Sides(
+        left=_top_down(0.7 + np.sqrt(0.5) * nodes, weights).sum(),
+        right=joint / 2,
+        wrong={"$z_2$ drawn from the prior": _top_down(nodes, weights).sum()},
+    )
+
+
+L = derivation.number("L", "the limit of the soft clip", "limit", positive=True)
+a = derivation.number("a", "what is clipped", "x")
+clipped = L * tanh(a / L)
+derivation.chain(
+    "A bound that keeps a slope",
+    Slope(clipped, a),
+    equals(1 - (clipped / L) ** 2, r"$\tanh' = 1 - \tanh^2$", wrong={"the slope of a clamp": 1}),
+    role="remark",
+    so=r"Since $|\tanh| < 1$, a log-variance stays within $(-L, L)$ and its slope is never zero; at 0 it is 1.",
+)
+derivation.bridge("The code's soft clip", [clipped], soft_clip, x=[a], limit=L, wrong={"no limit in front": [tanh(a / L)]})
+
+
+def _gain(strengths):
+    """Gain of the prior of strength theta for codes with two humps at +-0.9, variance 0.19 each, by quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    at = np.concatenate([0.9 + np.sqrt(0.19) * nodes, -0.9 + np.sqrt(0.19) * nodes])
+    strengths = np.asarray(strengths)[:, None]
+    left = 1 - strengths**2
+    log_cosh = np.logaddexp(strengths * at / left, -strengths * at / left) - np.log(2)
+    of_each = -np.log(left) / 2 + at**2 / 2 - (at**2 + strengths**2) / (2 * left) + log_cosh
+    return of_each @ np.tile(weights / weights.sum() / 2, 2)
+
+
+@derivation.example(
+    r"Levels: $q(z_2|x) = (0.9, 0.1)$ with a uniform prior; $q(z_1|z_2,x)$ is $(0.8, 0.2)$ or $(0.2, 0.8)$, and $p(z_1|z_2)$ is "
+    r"$(0.6, 0.4)$ or $(0.5, 0.5)$. Residual: $\delta = 1$, $v = 4$, $e^\omega = \frac12$. Product: $\mathcal{N}(0, 1)$ and "
+    r"$\mathcal{N}(3, \frac12)$. Gain: two data of weights $\frac34$ and $\frac14$ with the codes $(0.9, 0.1)$ and $(0.1, 0.9)$, "
+    r"and a uniform $p_0$. Then codes with two humps, $\pm 0.9$ with the variance 0.19 each."
+)
+def by_hand():
+    top = value(Divergence(q_2, p_2), {q_2: (Rational(9, 10), Rational(1, 10)), p_2: (Rational(1, 2), Rational(1, 2))})
+    below = np.array([0.8 * np.log(0.8 / 0.6) + 0.2 * np.log(0.2 / 0.4), 0.2 * np.log(0.2 / 0.5) + 0.8 * np.log(0.8 / 0.5)])
+    yield r"\mathrm{KL}(q(z_2|x) \,\|\, p(z_2))", top, "0.3681"
+    yield r"\text{first level, on average}", below @ [0.9, 0.1], "0.1016"
+    yield r"\text{first level, by the prior's}\ z_2", below.mean(), "0.1421"
+    yield r"\text{rate}", top + below @ [0.9, 0.1], "0.4697"
+    yield residual, value(residual, {delta: 1, t: 4, w: -log(2)}), "0.2216"
+    mean, log_var = precision_weighted_product(*(jnp.array([[of]]) for of in (0.0, 0.0, 3.0, np.log(0.5))))
+    yield r"\text{product: mean and variance}", [mean[0, 0], np.exp(log_var[0, 0])], "(2.0000, 0.3333)"
+    yield r"\text{most that a second level gains}", 0.7 * np.log(0.7 / 0.5) + 0.3 * np.log(0.3 / 0.5), "0.0823"
+    yield r"\text{gain at}\ \theta = 0.1, 0.3, 0.9", _gain([0.1, 0.3, 0.9]), "(0.000011, 0.00103, 0.1893)"
+
+
+@derivation.figure(
+    r"Left: codes with two humps (gray), and the prior of two states above for four strengths $\theta$; at $\theta = 0.9$ it is "
+    r"the law of the codes. Right: what it gains, and the leading term: flat at $\theta = 0$.",
+    panels=2,
+)
+def priors_and_gains(left, right):
+    at = np.linspace(-3, 3, 181)
+
+    def density(theta):
+        variance = 1 - theta**2
+        humps = [np.exp(-((at - sign * theta) ** 2) / (2 * variance)) for sign in (1, -1)]
+        return sum(humps) / 2 / np.sqrt(2 * np.pi * variance)
+
+    left.plot(at, density(0.9), color="gray", linewidth=4)
+    for theta in (0.0, 0.3, 0.6, 0.9):
+        left.plot(at, density(theta), label=rf"$\theta = {theta:g}$")
+    left.set(xlabel="$z_1$", ylabel="density")
+    left.legend()
+    strengths = np.linspace(0, 0.9, 91)
+    right.plot(strengths, _gain(strengths), label="gain")
+    right.plot(strengths, 2 * 0.9**4 / 12 * strengths**4, linestyle="--", label=r"$-\frac{\kappa_4}{12} \theta^4$")
+    right.set(xlabel=r"$\theta$", ylabel="nats")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What is the product of four equal measurements $\mathcal{N}(3, 2)$?",
+    r"$\mathcal{N}(3.0000, 0.5000)$: the precisions add to 2.",
+)
+def four_measurements():
+    one = two = (jnp.array([[3.0]]), jnp.log(jnp.array([[2.0]])))
+    for _ in range(3):
+        two = precision_weighted_product(*two, *one)
+    yield two[0][0, 0], "3.0000"
+    yield np.exp(two[1][0, 0]), "0.5000"
+
+
+@derivation.exercise(
+    r"A level has the mean of its prior and twice the variance. What does it cost, and what with half the variance?",
+    r"$\frac12 (1 - \log 2) = 0.1534$ nats, and $\frac12 (\log 2 - \frac12) = 0.0966$.",
+)
+def another_width():
+    zero = jnp.zeros((1, 1))
+    yield residual_gaussian_kl(zero, zero + np.log(2), zero)[0], "0.1534"
+    yield gaussian_kl_divergence(zero, zero - np.log(2), zero, zero)[0], "0.0966"
+
+
+@derivation.exercise(
+    r"The codes of a VAE fill $\mathcal{N}(0, 1)$ exactly. What do levels above gain, if $x$ depends on $z_1$ only? And "
+    r"what if the codes are $\mathcal{N}(1, 1)$?",
+    "0 nats for this encoder, by the bound of the gain; and at most 0.5 nats, which a simple prior of mean 1 gains as well.",
+)
+def codes_that_fill_the_prior():
+    zero = jnp.zeros((1, 1))
+    yield gaussian_kl_divergence(zero, zero, zero, zero)[0], "0"
+    yield gaussian_kl_divergence(zero + 1, zero, zero, zero)[0], "0.5"
