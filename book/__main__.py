@@ -28,7 +28,7 @@ def pages(topics, jobs, *, reference=True):
     made = {lemma: lemma_page for lemma in lemmas()} | {topic: topic_page for topic in topics}
     in_book = [topic.path for topic in made]
     written = dict(zip([f"topics/{path}" for path in in_book], _executed(made, in_book, jobs), strict=True))
-    written |= guides.guides()
+    written |= guides.guides(in_book)
     for package, files in sources.reference_files().items() if reference else ():
         place = f"reference/{package.replace('/', '_')}"
         written[place] = sources.reference_page(place, package, files)

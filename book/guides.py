@@ -14,8 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 MAP = "The syllabus"  # the README's section that the course map takes the place of
 
 
-def guides():
-    """place -> Markdown of every guide, from the README's sections, the pages of docs/ and CONTRIBUTING.md."""
+def guides(in_book):
+    """place -> Markdown of every guide, from the README's sections, the pages of docs/ and CONTRIBUTING.md.
+
+    in_book: the topics that have pages; a link to the lecture of one leads to its page.
+    """
     sections = {title: text for title, text in readme_sections().items() if title != MAP}
     texts = {f"guides/{anchor(title)}": ("README.md", f"# {title}\n{text}") for title, text in sections.items()}
     for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]:
@@ -23,6 +26,7 @@ def guides():
         if name != PAGE:
             texts[f"guides/{path.stem.lower()}"] = (name, path.read_text(encoding="utf-8"))
     places = {file: place for place, (file, _) in texts.items() if file != "README.md"} | {PAGE: "index", "README.md": "index"}
+    places |= {f"theory_jax/lectures/{topic}.py": f"topics/{topic}" for topic in in_book}
     return {place: localized(text, file, place, places) for place, (file, text) in texts.items()}
 
 

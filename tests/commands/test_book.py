@@ -179,10 +179,18 @@ def test_the_reference_describes_functions_and_classes_with_a_link_to_the_line()
 
 
 def test_every_section_of_the_readme_is_a_guide_but_the_syllabus():
-    places = guides.guides()
+    places = guides.guides(TOPICS)
     assert {f"guides/{anchor(title)}" for title in guides.readme_sections()} - set(places) == {"guides/the-syllabus"}
     assert {"guides/data", "guides/scaling", "guides/export", "guides/contributing"} < set(places)
+    assert "[The evidence lower bound](../topics/latent/elbo.md)" in guides.guides(["latent/elbo"])["guides/course"]
     assert "[](data.md)" in places["guides/train"] and "docs/" not in re.sub(r"(?s)```.*?```", "", places["guides/train"])
+
+
+def test_every_link_between_files_leads_to_one():
+    for file in (*guides.ROOT.glob("*.md"), *(guides.ROOT / "docs").glob("*.md")):
+        text = re.sub(r"(?ms)^```.*?^```$", "", file.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
+            assert (file.parent / target).exists(), f"{file.name} links to {target}"
 
 
 def test_what_authors_measured_is_read_from_above_the_recipes():
