@@ -24,29 +24,9 @@ import numpy as np
 
 from shared_specs.checking.implementation import Fault
 from shared_specs.grading.messages import Broken, receive, send
+from shared_specs.grading.own_files import PACKAGE, own_files
 
-SPECS = Path(__file__).resolve().parents[1]
-REPOSITORY = SPECS.parent
-OWN = tuple(
-    f"{name}.py"
-    for name in (
-        "__init__",
-        "complex_pair",
-        "checking/__init__",
-        "checking/arguments",
-        "checking/implementation",
-        "grading/__init__",
-        "grading/confinement",
-        "grading/worker",
-        "grading/messages",
-        "grading/packing",
-        "backends/__init__",
-        "backends/numpy_backend",
-        "backends/jax_backend",
-        "backends/torch_backend",
-        "backends/jax_settings",
-    )
-)
+REPOSITORY = PACKAGE.parent
 # The repository's own folders, which are never copied with a graded file that is next to them.
 NOT_COPIED = ("theory_jax", "practice_torch", "shared_specs", "tests", "demo", "benchmarks")
 # The environment that reaches the worker: what numerical libraries read. Everything else may name the repository.
@@ -79,9 +59,9 @@ class Worker:
         self._process = None
         self._folder = tempfile.TemporaryDirectory(prefix="graded-", ignore_cleanup_errors=True)
         own, graded = (Path(self._folder.name).resolve() / name for name in ("own", "graded"))
-        for name in OWN:
+        for name in own_files():
             (own / "shared_specs" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(SPECS / name, own / "shared_specs" / name)
+            shutil.copyfile(PACKAGE / name, own / "shared_specs" / name)
         graded.mkdir()
         copy_with_siblings(self.path, graded)
         self._path = [str(own), *_importable()]
