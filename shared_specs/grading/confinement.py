@@ -120,7 +120,7 @@ def _descendants(ancestor):
 
 
 class NoAnswers(importlib.abc.MetaPathFinder):
-    """Refuses to import whatever holds answers: all of FORBIDDEN, except for the modules below a folder, the worker's own."""
+    """Refuses to import modules that hold answers: all of FORBIDDEN, except for those below a folder, the worker's own."""
 
     def __init__(self, folder: str) -> None:
         files = (os.path.relpath(os.path.join(place, name), folder) for place, _, names in os.walk(folder) for name in names)

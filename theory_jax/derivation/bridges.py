@@ -3,6 +3,9 @@
 The function is called once for every draw, with inputs by its own names. An input is an expression, which becomes a number (an
 array, if an index is free in it); a list of inputs, which becomes an array of one more axis, so that [x] is a batch of one; a
 tuple of inputs, which stays one; a function of numbers (`function_of`); or anything else (an array, a word), passed as it is.
+
+An expression with a maximum, an absolute value or cases is computed in one of several ways at each point. Where the first draws
+miss one of them, more are taken until each has been seen (branches.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,13 +17,15 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
+from theory_jax.derivation.branches import points_of, taken
 from theory_jax.derivation.chains import Verdict
 from theory_jax.derivation.ground import Ground, evaluate
 from theory_jax.derivation.kinds import require
 from theory_jax.derivation.notation import free_indices, made
 from theory_jax.derivation.typeset import latex
 
-DRAWS = 5  # sets of random numbers at which the code is compared with the derivation
+DRAWS = 5  # sets of random numbers at which the code is compared with the derivation, at least
+CANDIDATES = 2000  # more of them, of which those are taken that reach branches of the expression
 STATES = 4  # one more than chains are derived for: the code must not know how many there are
 ROUNDING = 1e-11  # of the code, relative to the largest number that is compared
 
@@ -82,11 +87,13 @@ class Bridge:
                 f"{getattr(function, '__name__', function)} is no public function of a topic: name the compared ones (calls=)",
             )
         draws = _Draws(Ground(self.states, dict(sizes) | dict(self.sizes), between), self)
-        got = [self._called({name: draws.given(part, number) for name, part in self.inputs.items()}) for number in range(DRAWS)]
+        got = [
+            self._called({name: draws.given(part, number) for name, part in self.inputs.items()}) for number in range(draws.count)
+        ]
         for mistake, form in self.wrong.items():
             require(self._error(got, form, draws) > self.tolerance, f"the code would agree, too, with this mistake: {mistake}")
         error = self._error(got, self.expression, draws)
-        words = f"the code agrees at {DRAWS} random points, {error:.1e} {{}} {self.tolerance:.0e}"
+        words = f"the code agrees at {draws.count} random points, {error:.1e} {{}} {self.tolerance:.0e}"
         return [Verdict(words.format("<=" if error <= self.tolerance else ">"), error <= self.tolerance)]
 
     def _called(self, inputs):
@@ -122,20 +129,32 @@ class _Draws:
         functions = {leaf: next(ground.each(leaf.value)) for leaf in plain if isinstance(leaf, Function)}
         symbols = set().union(*(expanded.free_symbols for column in columns.values() for expanded in column))
         symbols |= set().union(*(expanded.free_symbols - set(leaf.arguments) for leaf, expanded in functions.items()))
-        self._values = ground.points(symbols, DRAWS)
+        compared = [expanded for leaf in plain if not isinstance(leaf, Function) for expanded in columns[leaf]]
+        self._values = self._drawn(ground, symbols, compared)
+        self.count = max([DRAWS, *map(len, self._values.values())])
         self._numbers = {leaf: self._rows(leaf, column, indices[leaf]) for leaf, column in columns.items()}
         self._numbers |= {leaf: self._function(leaf, expanded) for leaf, expanded in functions.items()}
 
+    def _drawn(self, ground, symbols, compared):
+        """DRAWS points, and those at which a branch of an expression is taken that is taken at none of them."""
+        values = ground.points(symbols, DRAWS)
+        missed = [branch for branch, at in taken(compared, values).items() if not at.any()]
+        if not missed:
+            return values
+        candidates = ground.points(symbols, CANDIDATES, seed=1)
+        chosen = points_of(missed, taken(compared, candidates))
+        return {symbol: np.concatenate([numbers, candidates[symbol][chosen]]) for symbol, numbers in values.items()}
+
     def _rows(self, leaf, column, indices):
         """[draws, *shape]: of a matrix its own, otherwise one axis for every free index, in alphabetical order."""
-        rows = np.array([np.broadcast_to(np.asarray(evaluate(e, self._values), np.float64), (DRAWS,)) for e in column])
+        rows = np.array([np.broadcast_to(np.asarray(evaluate(e, self._values), np.float64), (self.count,)) for e in column])
         shape = leaf.shape if isinstance(leaf, sympy.MatrixBase) else map(self._ground.size, sorted(indices, key=str))
-        return np.moveaxis(rows, 0, -1).reshape(DRAWS, *shape)
+        return np.moveaxis(rows, 0, -1).reshape(self.count, *shape)
 
     def _function(self, function, expanded):
         others = sorted(expanded.free_symbols - set(function.arguments), key=str)
         computed = sympy.lambdify([*function.arguments, *others], expanded, "jax", dummify=True)  # names are LaTeX
-        return [lambda *given, n=n: computed(*given, *(self._values[symbol][n] for symbol in others)) for n in range(DRAWS)]
+        return [lambda *given, n=n: computed(*given, *(self._values[symbol][n] for symbol in others)) for n in range(self.count)]
 
     def wanted(self, part, number):
         """The numbers of an expression or of nested lists of them."""

@@ -279,12 +279,12 @@ derivation.chain(
 )
 n = derivation.number("n", "a step of training", "step", integer=True, nonnegative=True)
 derivation.bridge(
-    "The code's weight: a warm-up of 6 steps",
-    Min(n / 6, 1),
+    "The code's weight: a warm-up of 4 steps",
+    Min(n / 4, 1),
     linear_kl_weight,
     step=[n],
-    warmup_steps=6,
-    wrong={"counted from 1": Min((n + 1) / 6, 1)},
+    warmup_steps=4,
+    wrong={"counted from 1": Min((n + 1) / 4, 1)},
 )
 derivation.bridge(
     "... and cycles of 4 steps, half of them rising",
