@@ -1,5 +1,8 @@
 """The extras that install a wing or the book's tools, and the message of a command if a library of one is missing."""
 
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parents[2]  # of a wheel: site-packages, which has no pyproject.toml
 # extra -> the modules that it brings, by the names under which they are imported
 MODULES = {
     "jax": ("flax", "jax", "optax"),
@@ -13,5 +16,12 @@ def remedy(error: BaseException) -> str:
     module = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     for extra, modules in MODULES.items():
         if module in modules:
-            return f"this command needs {module}, which is not installed: run pip install -e '.[{extra}]' in the clone of Diptych"
+            return f"this command needs {module}, which is not installed: run {_installation(extra)}"
     return ""
+
+
+def _installation(extra):
+    """Of a wheel, pip takes the extra's requirements from what is installed, and asks no index for Diptych."""
+    if (CLONE / "pyproject.toml").is_file():
+        return f"pip install -e '.[{extra}]' in the clone of Diptych"
+    return f"pip install 'diptych[{extra}]'"

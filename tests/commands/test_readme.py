@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import diptych
-from shared_specs.commands.extras import MODULES
+from shared_specs.commands import extras as installable
+from shared_specs.commands.extras import MODULES, remedy
 from shared_specs.commands.syllabus_page import PAGE, anchor
 from shared_specs.syllabus import load
 
@@ -199,6 +200,13 @@ def test_the_extras_hold_what_requirements_txt_does():
         names = [re.match(r"[\w-]+", requirement)[0] for requirement in extras[extra]]
         names = [name for name in names if name != "diptych"]
         assert {imported.get(name, name) for name in names} == set(MODULES[extra])
+
+
+def test_a_missing_extra_is_installed_from_the_clone_or_for_the_wheel(monkeypatch, tmp_path):
+    missing = ModuleNotFoundError("No module named 'torch'", name="torch")
+    assert remedy(missing).endswith("which is not installed: run pip install -e '.[torch]' in the clone of Diptych")
+    monkeypatch.setattr(installable, "CLONE", tmp_path)
+    assert remedy(missing).endswith("which is not installed: run pip install 'diptych[torch]'")
 
 
 COMMANDS_WITHOUT = """
