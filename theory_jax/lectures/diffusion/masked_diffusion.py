@@ -1,0 +1,565 @@
+"""Masked diffusion: its bound is the average over all reading orders, and what is drawn together is lost.
+
+The lecture on the functions of theory_jax/diffusion/masked_diffusion.py.
+"""
+
+import itertools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Integral, Rational, log
+
+from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.kinds import SampleSides, Sides
+from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.notation import Expectation, Total, plus, times
+from theory_jax.diffusion.masked_diffusion import (
+    log_linear_alpha,
+    mask_tokens,
+    masked_diffusion_loss,
+    posterior_log_probs,
+    unmask_step,
+)
+from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
+from theory_jax.lectures.lemmas.jensen import jensen
+
+derivation = Derivation(
+    module=__name__,
+    title="Masked diffusion: its bound is the average over all reading orders, and what is drawn together is lost",
+    sources=(
+        "Austin, Johnson, Ho, Tarlow & van den Berg 2021, Structured Denoising Diffusion Models in Discrete State-Spaces (D3PM)",
+        "Sahoo, Arriola, Schiff, Gokaslan, Marroquin, Chiu, Rush & Kuleshov 2024, Simple and Effective Masked Diffusion Language "
+        "Models (MDLM)",
+        "Shi, Han, Wang, Doucet & Titsias 2024, Simplified and Generalized Masked Diffusion for Discrete Data",
+        "Ou, Nie, Xue, Zhu, Sun, Li & Li 2024, Your Absorbing Discrete Diffusion Secretly Models the Conditional Distributions "
+        "of Clean Data",
+    ),
+    question="Gaussian noise does not suit text. Let the noise be that a token is gone: a mask takes its place. What is the "
+    "likelihood bound of this diffusion, does its schedule matter, and how is it related to reading from left to right?",
+    setting=(
+        r"A text is $x = (x^1, \dots, x^L)$, and $m$ is a mask that no text contains. At the level $\alpha$ every token is kept "
+        r"with probability $\alpha$, else replaced by $m$, independently.",
+        r"$\alpha$ falls from 1 at time 0 to 0 at time 1. A step goes back from $\alpha_t$ to $\alpha_s > \alpha_t$; with $T$ "
+        r"steps these are $1 = \alpha_0 > \alpha_1 > \dots > \alpha_T = 0$, and $\Delta_t = \alpha_{t-1} - \alpha_t$.",
+        "The model gives every masked place $l$ a law of its token given the visible ones, $V$, but not given the time; its "
+        r"cost is $c_l(V) = -\log p_\theta(x^l|V)$. A step back draws all masked places independently; visible ones stay.",
+    ),
+    answer=r"One step costs a masked place the cross entropy times $\Delta_t / (1 - \alpha_t)$. With ever smaller steps the "
+    r"schedule drops out, and the bound is the mean cost over all orders in which the text can be read: it is $-\log p(x)$ for "
+    r"a model with exact conditionals. With finitely many steps the bound is larger by the dependence among tokens that are "
+    r"drawn together.",
+    limits=(
+        "How far the conditionals of a trained network are from those of one law. The gap to the best order measures it.",
+        "The best schedule for more than two tokens, and samplers that fill in the places of which the model is surest: they are "
+        "not this process, and the bound does not hold for them.",
+        r"Other noise on tokens, such as uniform noise, in which a visible token can be wrong.",
+        "Nothing is trained here: all conditionals are exact, so the excess of the bound is that of the process alone.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- the step back
+
+a_s = derivation.number(
+    r"\alpha_s", "the probability that a token is kept at the level after a step back", "alpha_s", between=(0, 1)
+)
+ratio = derivation.number(r"\rho", r"the probability that a token kept at $\alpha_s$ is kept at $\alpha_t$", between=(0, 1))
+a_t = derivation.define(
+    r"\alpha_t", a_s * ratio, "the probability that it is kept before the step back", "alpha_t", positive=True
+)
+masked = derivation.chain(
+    "A token is masked in the first part of the way or in the second",
+    plus(1 - a_s, times(a_s, 1 - ratio)),
+    equals(1 - a_t, r"$\alpha_s \rho = \alpha_t$", wrong={"a mask is lost again": plus(1 - a_s, -times(a_s, 1 - ratio))}),
+    role="lemma",
+    so=r"Two parts are one of the product's level, and $m$ stays $m$: the state absorbs.",
+)
+unmask = derivation.define("u", (a_s - a_t) / (1 - a_t), "the probability that a step back fills a masked place")
+derivation.chain(
+    "A masked place, given its token: was it masked late?",
+    times(a_s, 1 - ratio) / (1 - a_t),
+    equals(
+        (a_s - a_t) / (1 - a_t),
+        r"Bayes' rule: kept, then masked, over masked at all; and $\alpha_s \rho = \alpha_t$",
+        wrong={"not divided by the mask's probability": a_s - a_t, "masked early": (1 - a_s) / (1 - a_t)},
+    ),
+    equals(
+        plus(1, -(1 - a_s) / (1 - a_t)),
+        r"it is masked at $\alpha_s$ otherwise",
+        wrong={"the levels exchanged": plus(1, -(1 - a_t) / (1 - a_s))},
+    ),
+    uses=(masked,),
+    so=r"This is $u$, and it does not depend on the token. A visible token is known at both levels.",
+)
+p = derivation.number("p", r"the model's probability of the true token in a masked place, $p_\theta(x^l|V)$", between=(0, 1))
+
+
+def _step_back(p, alpha_s, alpha_t):
+    """The model's probabilities of a place after a step back: the true token, another one, the mask."""
+    laws = jnp.log(jnp.stack([p, 1 - p, 0 * p], axis=-1))[:, None]
+    return jnp.exp(posterior_log_probs(laws, jnp.full((len(p), 1), 2), alpha_s, alpha_t, mask_id=2))
+
+
+derivation.bridge(
+    "The code computes the law of a step back, with the token averaged over the model",
+    [unmask * p, unmask * (1 - p), 1 - unmask],
+    _step_back,
+    calls=(posterior_log_probs,),
+    p=[p],
+    alpha_s=[a_s],
+    alpha_t=[a_t],
+    wrong={r"$\alpha_t$ for $\alpha_s$ in what stays": [unmask * p, unmask * (1 - p), sympy.Integer(1)]},
+)
+
+
+def _on_a_grid(count):
+    """Uniforms in the middles of `count` cells, as a batch of texts of one token."""
+    return (jnp.arange(count)[:, None] + 0.5) / count
+
+
+@derivation.exact(
+    r"\Pr(x_t^l = x^l) = \alpha, \qquad \Pr(x_s^l \ne m | x_t^l = m) = u",
+    because=r"The shares of 60 cells of uniform numbers, at $\alpha = \alpha_t = \frac14$ and $\alpha_s = \frac12$, for which no "
+    "cell has an edge inside: what the code keeps, and what it fills in.",
+    outcomes=120,
+    role="remark",
+)
+def shares_of_cells():
+    half, quarter = jnp.full(60, 0.5), jnp.full(60, 0.25)
+    kept = mask_tokens(jnp.zeros((60, 1), int), _on_a_grid(60), quarter, mask_id=2) == 0
+    filled = unmask_step(
+        jnp.full((60, 1), 2), jnp.zeros((60, 1, 3)), _on_a_grid(60), jnp.zeros((60, 1, 3)), half, quarter, mask_id=2
+    )
+    return Sides(
+        left=np.array([np.mean(np.asarray(kept)), np.mean(np.asarray(filled) != 2)]),
+        right=np.array([1 / 4, 1 / 3]),
+        wrong={"masked below the level": np.array([3 / 4, 1 / 3]), "not divided": np.array([1 / 4, 1 / 4])},
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- the bound
+
+derivation.say(
+    "The bound is that of every chain of latent variables, a divergence for each step (lecture on the bound of diffusion). At "
+    r"$\alpha_T = 0$ both chains begin with masks alone, which costs nothing. Given the text both laws of a step are products "
+    "over places, so divergences add up, and visible places have none."
+)
+u = derivation.number(r"\upsilon", "the probability that a step fills the place, now any number", between=(0, 1))
+true_fill = derivation.define("q(x^l)", u, "the step back that knows the text: the token", positive=True)
+true_stay = derivation.define("q(m)", 1 - u, "... and the mask", positive=True)
+model_fill = derivation.define(r"p_\theta(x^l)", u * p, "the model's step back: the same token", positive=True)
+model_stay = derivation.define(r"p_\theta(m)", 1 - u, "... and the mask", positive=True)
+step_cost = derivation.chain(
+    "One step costs a masked place a share of the cross entropy",
+    plus(times(true_fill, log(true_fill / model_fill)), times(true_stay, log(true_stay / model_stay))),
+    equals(
+        times(u, -log(p)),
+        "staying masked is equally likely in both, and $u$ cancels in the other logarithm",
+        wrong={"the whole cross entropy": -log(p), "the share that stays": times(1 - u, -log(p))},
+    ),
+    so=r"Summed over places and steps: $\mathcal{L}_T(x) = \sum_t \frac{\Delta_t}{1 - \alpha_t}\, \mathbb{E} \sum_{l\ "
+    r"\text{masked}} c_l(V) \ge -\log p_\theta(x)$. With ever smaller steps the sum becomes an integral, with $-\alpha'\, dt$ "
+    r"for $\Delta_t$.",
+)
+level = derivation.number(r"\alpha", "a level between nothing and the text", "alpha", between=(0, 1))
+fall = derivation.number("w", r"how fast it falls, $-\alpha'(t)$", "-alpha_slope", positive=True)
+derivation.symbol("t", "a time from 0 (the text) to 1 (masks alone)", "time")
+derivation.symbol(r"\alpha'", "the slope of the level in time", "alpha_slope")
+derivation.bridge(
+    "The code computes the integrand: two masked places, with an even chance in the second, and a visible one",
+    times(fall / (1 - level), plus(-log(p), log(2))),
+    masked_diffusion_loss,
+    logits=[[[log(p), log(1 - p), p], [0, 0, p], [p, fall, 0]]],
+    tokens=np.array([[0, 1, 1]]),
+    tokens_t=np.array([[2, 2, 1]]),
+    alpha=[level],
+    alpha_slope=[-fall],
+    mask_id=2,
+    wrong={
+        r"no $1/(1 - \alpha)$": times(fall, plus(-log(p), log(2))),
+        "the mask left in the softmax": times(fall / (1 - level), plus(log(1 + sympy.exp(p)), -log(p), log(2 + sympy.exp(p)))),
+        "a mean over masked places": times(fall / (1 - level), plus(-log(p), log(2))) / 2,
+        "all places": times(fall / (1 - level), plus(-log(p), log(2), log(sympy.exp(p) + sympy.exp(fall)), -fall)),
+    },
+    uses=(step_cost,),
+)
+
+# ---------------------------------------------------------------------------------------------------- no schedule, all orders
+
+derivation.say(
+    r"Three tokens. The cost $c_l(V)$ is written $c_{l|V}$, such as $c_{3|12}$; there are twelve. A set $M$ of $n$ masked places "
+    r"has the probability $\alpha^{3 - n} (1 - \alpha)^n$."
+)
+_COSTS = {}
+for _place in (1, 2, 3):
+    _others = [other for other in (1, 2, 3) if other != _place]
+    for _seen in ((), *((other,) for other in _others), tuple(_others)):
+        _visible = "".join(map(str, _seen)) or r"\emptyset"
+        _COSTS[_place, _seen] = derivation.number(
+            rf"c_{{{_place}|{_visible}}}", f"what token {_place} costs, given {' and '.join(map(str, _seen)) or 'nothing'}"
+        )
+_BY_COUNT = {n: plus(*(cost for (_, seen), cost in _COSTS.items() if len(seen) == 3 - n)) for n in (3, 2, 1)}
+C3, C2, C1 = (
+    derivation.define(f"C_{n}", _BY_COUNT[n], f"the costs of masked places, over all sets of {n} masked places")
+    for n in (3, 2, 1)
+)
+
+
+@derivation.symbolic(
+    r"\int_0^1 \frac{-\alpha'}{1 - \alpha} \left[(1 - \alpha)^3 C_3 + \alpha (1 - \alpha)^2 C_2 + \alpha^2 (1 - \alpha) "
+    r"C_1\right] dt \text{ is the same for } \alpha = 1 - t,\ 1 - t^2,\ (1 - t)^2,\ \cos \tfrac{\pi t}{2}",
+    because=r"Take $\alpha$ itself for the variable of integration: $-\alpha'\, dt = -d\alpha$, from 1 to 0. The costs do not "
+    r"depend on $t$. Nor should they: every text that fits the visible tokens has the same probability of these masks, so the "
+    r"number of masks says nothing about what is behind them.",
+)
+def four_schedules():
+    time = sympy.Symbol("t", positive=True)
+    alpha = sympy.Symbol("a", positive=True)
+    of_level = (
+        (1 - alpha) ** 2 * C3.family.definition + alpha * (1 - alpha) * C2.family.definition + alpha**2 * C1.family.definition
+    )
+    schedules = (1 - time, 1 - time**2, (1 - time) ** 2, sympy.cos(sympy.pi * time / 2))
+    left = [
+        sympy.integrate(sympy.expand(of_level.subs(alpha, schedule) * -sympy.diff(schedule, time)), (time, 0, 1))
+        for schedule in schedules
+    ]
+    right = sympy.integrate(sympy.expand(of_level), (alpha, 0, 1))
+    return Sides(left=left, right=[right] * 4, wrong={"masks alone count": [C3.family.definition / 3] * 4})
+
+
+_ORDERS = tuple(itertools.permutations((1, 2, 3)))
+_READ = [
+    derivation.define(
+        "h_{" + "".join(map(str, order)) + "}",
+        plus(*(_COSTS[place, tuple(sorted(order[:k]))] for k, place in enumerate(order))),
+        f"what the text costs, read in the order {', '.join(map(str, order))}",
+    )
+    for order in _ORDERS
+]
+orders = derivation.chain(
+    "The bound is the average over all reading orders",
+    Integral(plus(times((1 - level) ** 2, C3), times(level, 1 - level, C2), times(level**2, C1)), (level, 0, 1)),
+    equals(
+        plus(C3 / 3, C2 / 6, C1 / 3),
+        r"the Beta integral $\int \alpha^{L - n} (1 - \alpha)^{n - 1} d\alpha = \frac{(n - 1)!\, (L - n)!}{L!}$",
+        wrong={"all sets alike": plus(C3 / 3, C2 / 3, C1 / 3), r"no $1/(1 - \alpha)$": plus(C3 / 4, C2 / 12, C1 / 12)},
+    ),
+    equals(
+        times(Rational(1, 6), plus(*_READ)),
+        r"$l$ follows $V$ in $(n - 1)!\, (L - n)!$ of the $L!$ orders: those that read $V$ first, then $l$, then the rest",
+        wrong={"left to right": _READ[0]},
+    ),
+    central=True,
+    so=r"So $\mathcal{L}(x)$ is the mean of $-\log p_\pi(x)$ over the orders $\pi$, where $p_\pi$ is the autoregressive model "
+    "with the network's conditionals in that order. If the conditionals are those of one law $p$, every order gives $p(x)$ "
+    r"(chain rule), and $\mathcal{L}(x) = -\log p(x)$: nothing is lost.",
+)
+derivation.symbol(r"\pi", "an order of the places")
+order = derivation.index(r"\pi", "an order of reading")
+chance = derivation.law("w", order, "the probabilities of the orders, here all equal")
+of_order = derivation.numbers("p_{{{}}}(x)", order, "the probability of the text, read in that order", positive=True)
+derivation.chain(
+    "A network whose orders disagree pays for it",
+    Expectation(chance, -log(of_order)),
+    equals(
+        plus(-log(Expectation(chance, of_order)), jensen.at(chance, of_order)),
+        "the mean of the logarithms, and the logarithm of the mean",
+    ),
+    at_least(
+        -log(Expectation(chance, of_order)),
+        "Jensen's inequality; equality if and only if all orders give the text the same probability",
+        dropping=jensen.at(chance, of_order),
+    ),
+    uses=(orders,),
+    so="The right side is the cost of a model that draws an order first, then reads: masked diffusion with ever smaller steps.",
+)
+
+# ---------------------------------------------------------------------------------------------------- the code's bound
+
+
+def _entropy(law):
+    return -np.sum(law * np.log(law))
+
+
+def _bound(joint, levels, informed=True):
+    """The mean of the bound with steps between the levels and the conditionals of the joint law of L bits, by enumeration.
+
+    The loss of the code, at the slope -Delta, averaged over all texts and all sets of masked places.
+    """
+    length, total = joint.ndim, 0.0
+    texts = np.array(list(itertools.product((0, 1), repeat=length)))
+    for masks in itertools.product((False, True), repeat=length):
+        hidden = np.array(masks)
+        if not hidden.any():
+            continue
+        logits = np.zeros((len(texts), length, 3))
+        for row, text in enumerate(texts):
+            for place in np.flatnonzero(hidden):
+                known = [None if hide or not informed else bit for hide, bit in zip(hidden, text, strict=True)]
+                for bit in (0, 1):
+                    where = tuple(
+                        slice(None) if k is None else slice(k, k + 1) for k in known[:place] + [bit] + known[place + 1 :]
+                    )
+                    logits[row, place, bit] = np.log(joint[where].sum())
+        noisy, size = np.where(hidden, 2, texts), len(texts)
+        for before, after in itertools.pairwise(levels):
+            costs = masked_diffusion_loss(logits, texts, noisy, np.full(size, after), np.full(size, after - before), mask_id=2)
+            chance = (1 - after) ** hidden.sum() * after ** (~hidden).sum()
+            total += chance * float(joint.ravel() @ np.asarray(costs))
+    return total
+
+
+def _uniform(steps):
+    return np.linspace(1.0, 0.0, steps + 1)
+
+
+_RANDOM = np.random.default_rng(5).dirichlet(np.ones(8)).reshape(2, 2, 2)
+_LEVELS = np.array([1.0, 0.7, 0.25, 0.0])
+
+
+def _marginal(places):
+    return _RANDOM.sum(axis=tuple(place for place in range(3) if place not in places)).ravel()
+
+
+def _drawn_together(weigh):
+    """The mean of sum_t TC(S_t | V_t): each token has its own step, with the probabilities Delta_t."""
+    fall = -np.diff(_LEVELS)
+    mean = 0.0
+    for step_of in itertools.product(range(3), repeat=3):
+        for step in range(3):
+            seen = [place for place in range(3) if step_of[place] > step]
+            now = [place for place in range(3) if step_of[place] == step]
+            known = _entropy(_marginal(seen)) if seen else 0.0
+            alone = sum(_entropy(_marginal([*seen, place])) - known for place in now)
+            joint = _entropy(_marginal([*seen, *now])) - known
+            mean += np.prod(fall[list(step_of)]) * weigh(alone, joint)
+    return mean
+
+
+derivation.symbol(r"\mathrm{TC}", "the total correlation: the divergence of the joint law from the product of its marginals")
+derivation.symbol("S_t", "the places that step $t$ fills in")
+derivation.symbol("V_t", "the places that are visible before it")
+derivation.symbol("H", "the entropy of the text, in nats")
+derivation.symbol("T", "the number of steps")
+derivation.symbol("x", "a text")
+derivation.symbol("l", "a place in it")
+derivation.symbol("m", "the mask", "mask_id")
+derivation.symbol(r"\mathbb{E}", "the mean over texts and masks")
+derivation.symbol(r"\mathcal{L}_T", "the bound with $T$ steps")
+
+
+@derivation.exact(
+    r"\mathbb{E}_x \mathcal{L}_T(x) = H(x) + \sum_t \mathbb{E}\, \mathrm{TC}(x^{S_t}|x^{V_t})",
+    because="Exact conditionals; a law of three bits drawn at random, and three unequal steps. $S_t$ are the tokens that step "
+    r"$t$ fills in, and $V_t$ those that are visible before. A token has its step with the probability $\Delta_t$, so the "
+    r"share $\Delta_t / (1 - \alpha_t)$ in the bound is that of the masked tokens in $S_t$; by the chain rule their joint "
+    "entropies add up to $H(x)$. What is left is the total correlation, entropies of the tokens of $S_t$ less their joint "
+    "entropy.",
+    outcomes=27,
+    tolerance=1e-11,
+)
+def what_is_drawn_together_is_lost():
+    lost = _drawn_together(lambda alone, joint: alone - joint)
+    entropy = _entropy(_RANDOM.ravel())
+    return Sides(
+        left=_bound(_RANDOM, _LEVELS),
+        right=entropy + lost,
+        wrong={"nothing is lost": entropy, "all at once": sum(_entropy(_marginal([place])) for place in range(3))},
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- two tokens
+
+derivation.say(
+    r"Two tokens, in closed form. With $h = -\log p(x)$ and $i = \log \frac{p(x)}{p(x^1) p(x^2)}$ the costs of exact "
+    r"conditionals are $c_{1|\emptyset} + c_{2|\emptyset} = h + i$ and $c_{1|2} + c_{2|1} = h - i$."
+)
+h = derivation.number("h", r"$-\log p(x)$ of a text of two tokens")
+i = derivation.number("i", "what the tokens of the text say about each other")
+d1 = derivation.number(r"\Delta_1", "how much a first step reveals", between=(0, Rational(1, 2)))
+d2 = derivation.number(r"\Delta_2", "how much a second step reveals", between=(0, Rational(1, 2)))
+d3 = derivation.define(r"\Delta_3", 1 - d1 - d2, "... and a third, the rest")
+l1 = derivation.define(r"\alpha_1", 1 - d1, "the level after a first step of noise")
+l2 = derivation.define(r"\alpha_2", 1 - d1 - d2, "... and after a second; after the third it is 0")
+_PAIRS = ((d1, l1), (d2, l2), (d3, sympy.Integer(0)))
+two = derivation.chain(
+    "Three steps: the excess is the probability of being drawn together",
+    plus(*(times(d / (1 - a), plus(times((1 - a) ** 2, h + i), times(a, 1 - a, h - i))) for d, a in _PAIRS)),
+    equals(
+        plus(*(times(d, plus(h, times(1 - 2 * a, i))) for d, a in _PAIRS)),
+        r"$1 - \alpha$ cancels, and $(1 - \alpha)(h + i) + \alpha (h - i) = h + (1 - 2 \alpha)\, i$",
+        wrong={r"no $1/(1 - \alpha)$": plus(*(times(d, 1 - a, plus(h, times(1 - 2 * a, i))) for d, a in _PAIRS))},
+    ),
+    equals(
+        plus(h, times(i, plus(d1**2, d2**2, d3**2))),
+        r"$\sum \Delta_t = 1$, and $\sum \Delta_t (\alpha_{t-1} + \alpha_t) = \sum (\alpha_{t-1}^2 - \alpha_t^2) = 1$",
+        wrong={"always drawn together": plus(h, i), "never": h},
+    ),
+    so=r"For $T$ steps it is $h + i \sum \Delta_t^2$. The sum is the probability that both tokens are filled in by the same "
+    "step: only then they are drawn independently.",
+)
+step = derivation.index("t", "a step")
+falls = derivation.law(r"\Delta", step, "what the steps reveal")
+T = derivation.count(step, "T", "the number of steps")
+H = derivation.number("H", "the entropy of both tokens")
+mutual = derivation.number("I", "their mutual information, the mean of $i$", positive=True)
+derivation.chain(
+    "Equal steps are best",
+    plus(H, times(mutual, Total(step, falls**2))),
+    equals(
+        plus(H, mutual / T, times(mutual, Total(step, (falls - 1 / T) ** 2))),
+        r"$\sum (\Delta_t - \frac1T)^2 = \sum \Delta_t^2 - \frac1T$",
+    ),
+    at_least(
+        plus(H, mutual / T),
+        r"leave out squares; equality if and only if all $\Delta_t$ are equal",
+        dropping=times(mutual, Total(step, (falls - 1 / T) ** 2)),
+        wrong={"as little as with two steps fewer": plus(H, mutual / T, times(2, mutual))},
+    ),
+    uses=(two,),
+    so=r"So the schedule does matter with finitely many steps, and the uniform one, $\alpha = 1 - t$, is best for two tokens.",
+)
+end = derivation.number(r"\varepsilon", "the level at which a schedule ends, instead of 0", between=(0, 1))
+derivation.chain(
+    "A schedule that ends above 0 reports too little",
+    Integral(plus(H, times(1 - 2 * level, mutual)), (level, 0, end)),
+    equals(
+        plus(times(end, H + mutual), -times(end**2, mutual)),
+        r"the integrand of two tokens, $h + (1 - 2 \alpha)\, i$, in the mean",
+        wrong={"nothing": 0 * H},
+    ),
+    so=r"The integral that stops at $\varepsilon$ lacks this. It is below the entropy although it is called a bound; "
+    r"`log_linear_alpha` with $\varepsilon > 0$ needs the divergence at the end, too.",
+)
+time = derivation.number("t", "a time", "time", between=(0, 1))
+derivation.bridge(
+    "The code's schedule",
+    plus(1, -times(Rational(3, 4), time)),
+    log_linear_alpha,
+    time=[time],
+    epsilon=0.25,
+    wrong={"down to 0": 1 - time},
+)
+
+_BITS = np.array([[0.4, 0.1], [0.1, 0.4]])
+_GUMBEL_DRAWS = 40_000
+
+
+@derivation.monte_carlo(
+    r"\Pr(x^1 = x^2) = \tfrac12 \cdot 0.8 + \tfrac12 \cdot 0.5",
+    because="Two bits that are equal with probability $0.8$, exact conditionals, two equal steps from masks alone: the code's "
+    "draws. In half of the texts both bits are filled in by the same step, and then independently.",
+    uses=(gumbel_max,),
+)
+def two_steps_of_the_code():
+    rng = np.random.default_rng(8)
+    tokens = np.full((_GUMBEL_DRAWS, 2), 2)
+    for before, after in ((0.0, 0.5), (0.5, 1.0)):
+        other = tokens[:, ::-1]
+        right = np.array([[0.8, 0.2, 0.0], [0.2, 0.8, 0.0], [0.5, 0.5, 0.0]])[other]
+        logits = np.log(np.maximum(right, 1e-300))
+        gumbels = -np.log(-np.log(rng.uniform(size=logits.shape)))
+        levels = np.full(_GUMBEL_DRAWS, after), np.full(_GUMBEL_DRAWS, before)
+        tokens = np.asarray(unmask_step(tokens, logits, rng.uniform(size=tokens.shape), gumbels, *levels, mask_id=2))
+    equal = (tokens[:, :1] == tokens[:, 1:]).astype(float)
+    return SampleSides(samples=equal, expected=np.array([0.65]), wrong={"never together": 0.8, "always together": 0.5})
+
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+
+@derivation.example(
+    r"A step from $\alpha_t = \frac14$ to $\alpha_s = \frac12$. Then two bits that are equal with probability $0.8$: $H = "
+    r"1.1935$ and $I = 0.1927$. The mean bound with exact conditionals, uniform steps, then the cosine $\alpha = \cos \frac{\pi "
+    "t}{2}$, and conditionals that ignore the visible bit. Two steps draw equal bits with probability $0.65$; the divergence "
+    r"from the true law to theirs is below the excess of the bound, $\frac12 I = 0.0964$, as convexity has it."
+)
+def two_bits():
+    law = _step_back(jnp.array([0.75]), jnp.array([0.5]), jnp.array([0.25]))[0, 0]
+    yield r"u\, p,\ u (1 - p),\ 1 - u \text{ at } p = \tfrac34", law, "(0.25, 0.0833, 0.6667)"
+    for steps, printed in ((1, "1.3863"), (2, "1.2899"), (4, "1.2417"), (64, "1.1966")):
+        yield rf"T = {steps}", _bound(_BITS, _uniform(steps)), printed
+    yield r"T = 4, \text{ cosine}", _bound(_BITS, np.sin(np.pi * _uniform(4) / 2)), "1.2522"
+    yield r"\text{visible bit ignored}", _bound(_BITS, _uniform(64), informed=False), "1.3863"
+    drawn = np.array([[0.325, 0.175], [0.175, 0.325]])
+    yield r"\mathrm{KL}", np.sum(_BITS * np.log(_BITS / drawn)), "0.0542"
+
+
+@derivation.figure(
+    "Left: the sets of visible places of three tokens, from none to all. A path upward is a reading order; an edge is the cost "
+    "of the place that is added, with its weight in the bound. Right: the excess of the bound of two bits over the entropy, "
+    "against the number of steps.",
+    panels=2,
+)
+def lattice_and_excess(lattice, excess):
+    at = {seen: (np.mean(seen) - 2 if 0 < len(seen) < 3 else 0.0, len(seen)) for n in range(4) for seen in _sets(n)}
+    at |= {seen: (1.5 * x, y) for seen, (x, y) in at.items()}
+    for seen in at:
+        for place in {1, 2, 3} - set(seen):
+            (x, y), (to, up) = at[seen], at[tuple(sorted((*seen, place)))]
+            lattice.plot([x, to], [y, up], color="gray", linewidth=3 / (1 + (len(seen) == 1)))
+    for seen, (x, y) in at.items():
+        name = "".join(map(str, seen)) or r"\emptyset"
+        lattice.text(x, y, f"${name}$", ha="center", va="center", bbox={"facecolor": "white", "boxstyle": "round"})
+    for up, weight in enumerate((r"\frac{1}{3}", r"\frac{1}{6}", r"\frac{1}{3}")):
+        lattice.text(2.1, up + 0.5, f"${weight}$", ha="center", va="center")
+    lattice.set(
+        xlim=(-2.1, 2.4), ylim=(-0.3, 3.3), xticks=[], yticks=range(4), xlabel="sets of visible places", ylabel="their size"
+    )
+    counts = (1, 2, 4, 8, 16, 32)
+    entropy = _entropy(_BITS)
+    for name, schedule in (
+        (r"$1 - t$", lambda t: 1 - t),
+        (r"$\cos \frac{\pi t}{2}$", lambda t: np.cos(np.pi * t / 2)),
+        (r"$(1 - t)^3$", lambda t: (1 - t) ** 3),
+    ):
+        excess.loglog(counts, [_bound(_BITS, schedule(1 - _uniform(n))) - entropy for n in counts], "o-", label=name)
+    excess.set(xlabel="steps, $T$", ylabel="excess of the bound, nats")
+    excess.legend()
+
+
+def _sets(size):
+    return itertools.combinations((1, 2, 3), size)
+
+
+@derivation.exercise(
+    "Three fair bits that are always equal, exact conditionals: which is the bound with one step, and with ever more?",
+    r"$3 \log 2 = 2.0794$ and $\log 2 = 0.6931$. With one step the bits are drawn independently.",
+)
+def three_equal_bits():
+    joint = np.full((2, 2, 2), 1e-300)
+    joint[0, 0, 0] = joint[1, 1, 1] = 0.5
+    yield _bound(joint, _uniform(1)), "2.0794"
+    yield math.log(2), "0.6931"
+
+
+@derivation.exercise(
+    r"Two orders give a text the probabilities $0.4$ and $0.3$. What are the bound, and $-\log$ of their mean?",
+    r"$1.0601$ and $1.0498$: the disagreement costs $0.0103$.",
+)
+def two_orders():
+    bound, best = -(math.log(0.4) + math.log(0.3)) / 2, -math.log(0.35)
+    yield bound, "1.0601"
+    yield best, "1.0498"
+    yield bound - best, "0.0103"
+
+
+@derivation.exercise(
+    r"Every place costs $c$. With $t$ uniform, $\alpha = 1 - t$ and the weight $\frac1t$, which mean and variance has the "
+    r"loss? What if the number $n$ of masks is drawn uniformly from $1, \dots, L$ instead, with the weight $\frac{L}{n}$?",
+    r"$L c$ in the mean, and an infinite variance, $c^2 L \int \frac{1 - t}{t} dt$: from $\varepsilon$ on the integral is "
+    r"$-\log \varepsilon$ times a factor that goes to 1. With $n$ drawn, $L c$ always: the code's loss "
+    r"with $\alpha = 1 - \frac{n}{L}$ and the slope $-1$. Its mean over $n$ and over sets of $n$ places is the bound, too, since "
+    r"$\frac1L \cdot \frac{L}{n} / \binom{L}{n} = \frac{(n - 1)!\, (L - n)!}{L!}$. With $L = 3$ and $c = \log 2$ it is $2.0794$.",
+)
+def a_better_estimate():
+    for n in (1, 2, 3):
+        noisy = np.array([[2 if place < n else 0 for place in range(3)]])
+        loss = masked_diffusion_loss(
+            np.zeros((1, 3, 3)), np.zeros((1, 3), int), noisy, np.array([1 - n / 3]), np.array([-1.0]), mask_id=2
+        )
+        yield loss[0], "2.0794"
+    s = sympy.Symbol("s", positive=True)
+    least = sympy.Symbol("e", positive=True)
+    yield float(sympy.limit(sympy.integrate((1 - s) / s, (s, least, 1)) / -sympy.log(least), least, 0)), "1"
