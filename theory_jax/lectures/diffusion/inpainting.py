@@ -47,7 +47,7 @@ derivation = Derivation(
     limits=(
         "Rates for other than normal data, and steps of finite length. Longer jumps are in the code and the tests only.",
         r"The integral for general $U$ in closed form; the variance for $U > 1$.",
-        "A learned score. Nothing is trained here: the functions use any model that was trained without a mask.",
+        "A learned score. The practice wing trains on whole digits, and completes lower halves with and without repetitions.",
     ),
 )
 
