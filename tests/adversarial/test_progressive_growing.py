@@ -1,0 +1,84 @@
+"""Progressive growing compared with torch's layers and optimizer, and with NumPy's and SciPy's distances of faded images."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import wasserstein_distance_nd
+from torch import nn
+from torch.nn import functional
+
+from practice_torch.adversarial import progressive_growing as practice
+
+GENERATOR = torch.Generator().manual_seed(16)
+
+
+def draw(*shape):
+    return torch.randn(shape, generator=GENERATOR, dtype=torch.float64)
+
+
+def faded(images, share):
+    """Images, faded as real ones are."""
+    return practice.fade_in(functional.avg_pool2d(images, 2), images, alpha=share)
+
+
+def test_fading_in_is_torchs_upsampling_and_interpolation():
+    low, high = draw(2, 3, 4, 5), draw(2, 3, 8, 10)
+    for share in (0.0, 0.3, 1.0):
+        wanted = torch.lerp(functional.interpolate(low, scale_factor=2, mode="nearest"), high, share)
+        torch.testing.assert_close(practice.fade_in(low, high, alpha=share), wanted)
+
+
+def test_pixel_normalization_is_torchs_up_to_the_root_of_the_channels():
+    x = draw(2, 6, 3, 4)
+    wanted = functional.normalize(x, dim=1) * 6**0.5
+    torch.testing.assert_close(practice.pixel_normalize(x, epsilon=1e-30), wanted)
+
+
+def test_equalized_weights_begin_as_torchs_he_initialization():
+    """The same standard deviation, at the default gain for rectifiers, also of a kernel."""
+    stored = draw(64, 32, 3, 3)
+    found, wanted = practice.equalized_weight(stored), torch.empty_like(stored)
+    nn.init.kaiming_normal_(wanted, nonlinearity="relu", generator=GENERATOR)
+    assert found.std().item() == pytest.approx(wanted.std().item(), rel=0.02)
+
+
+@pytest.mark.parametrize("width", [16, 4096])
+def test_torchs_adam_moves_all_layers_at_one_relative_speed(width):
+    """0.01 of the initial deviation in its first step, with equalized weights; root of fan-in over gain as fast without."""
+    stored = draw(4, width).requires_grad_()
+    plain = practice.equalized_weight(stored).detach().requires_grad_()
+    begun, inputs, deviation = plain.detach().clone(), draw(5, width), (2 / width) ** 0.5
+    for weight, used in ((stored, practice.equalized_weight), (plain, lambda weight: weight)):
+        optimizer = torch.optim.Adam([weight], lr=0.01, eps=1e-16)
+        functional.linear(inputs, used(weight)).square().sum().backward()
+        optimizer.step()
+    moved = (practice.equalized_weight(stored.detach()) - begun).abs() / deviation
+    torch.testing.assert_close(moved, torch.full_like(moved, 0.01), rtol=1e-4, atol=0)
+    moved = (plain.detach() - begun).abs() / deviation
+    torch.testing.assert_close(moved, torch.full_like(moved, 0.01 / deviation), rtol=1e-4, atol=0)
+
+
+def test_a_rectifiers_mean_square_is_kept_by_the_gain_of_root_two():
+    """Through four wide layers, within the error of the random weights; a gain of 1 loses half in each."""
+    for gain, wanted in ((2**0.5, 1.0), (1.0, 1 / 16)):
+        x = draw(300, 512)
+        for _ in range(4):
+            x = functional.linear(x, practice.equalized_weight(draw(512, 512), gain=gain)).relu()
+        assert x.square().mean().item() == pytest.approx(wanted, rel=0.2)
+
+
+def test_the_wasserstein_distance_of_faded_images_grows_at_most_as_fast_as_the_share():
+    """By SciPy's linear program, of two batches of blocks: the lecture's bound."""
+    real, fakes = draw(6, 1, 2, 2), 2 * draw(6, 1, 2, 2) + 1
+    size = sum((x - functional.interpolate(functional.avg_pool2d(x, 2), scale_factor=2)).flatten(1).norm(dim=1).mean()
+               for x in (real, fakes)).item()  # fmt: skip
+    shares = np.linspace(0, 1, 6)
+    found = [wasserstein_distance_nd(faded(real, s).flatten(1).numpy(), faded(fakes, s).flatten(1).numpy()) for s in shares]
+    steps = np.abs(np.diff(found))
+    assert steps.max() > 0.01 and (steps <= 0.2 * size + 1e-12).all()
+
+
+def test_the_schedule_is_a_loop_over_stages():
+    stage, share = practice.growth_schedule(torch.arange(40), stage_steps=10, fade_steps=4)
+    assert stage.tolist() == [s for s in range(4) for _ in range(10)]
+    assert share.tolist() == [1.0] * 10 + 3 * [0.0, 0.25, 0.5, 0.75, *[1.0] * 6]
