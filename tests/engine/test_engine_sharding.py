@@ -18,7 +18,7 @@ from tests.support.engine.sharded import FIELDS, Noisy, Speaker
 from tests.support.engine.toys import begin, remains
 
 pytestmark = pytest.mark.xdist_group("processes")
-TOYS = {"speaker": 1e-12, "weighted": 1e-13, "remembering": 1e-5}  # the first two in float64
+TOYS = {"speaker": 1e-12, "weighted": 1e-13, "remembering": 1e-5, "copying": 1e-5}  # the first two in float64
 SIZES = ["--width", "16", "--layers", "2", "--heads", "2", "--context", "12", "--merges", "4", "--dropout", "0.1"]
 SHORT = ["--steps", "7", "--warmup-steps", "2", "--batch-size", "6", "--log-every", "3", "--evaluate-every", "4"]
 SPECIAL = ["--average-decay", "0.9", "--accumulate", "2", "--clip-norm", "0.5", "--cpu"]

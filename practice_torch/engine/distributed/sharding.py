@@ -54,6 +54,9 @@ class Sharded:
             fully_shard(experiment, **how, reshard_after_forward=False)  # its backward pass begins with these weights
         except (ValueError, NotImplementedError) as error:  # a scalar or a non-contiguous parameter
             raise RunError(f"this experiment cannot be sharded: {error}; train it without --shard") from error
+        self._running = False
+        for module in experiment.modules():
+            module.register_load_state_dict_post_hook(self._gather_again)
         for name, parameter in experiment.named_parameters():
             if not isinstance(parameter, DTensor) or parameter.placements != wanted:
                 raise RuntimeError(f"{name} was to be {wanted} on {shape} processes; fully_shard made it {parameter}")
@@ -62,7 +65,16 @@ class Sharded:
         """The experiment's loss and logs, with the buffers of rank 0, as with DistributedDataParallel."""
         for buffer in self.experiment.buffers():
             distributed.broadcast(buffer, src=0)
-        return self.experiment(batch, phase)
+        self._running = True
+        try:
+            return self.experiment(batch, phase)
+        finally:
+            self._running = False
+
+    def _gather_again(self, *_):
+        """load_state_dict reshards the weights; a forward pass that begins by copying a network still needs all of them."""
+        if self._running:
+            self.experiment.unshard()
 
     @contextlib.contextmanager
     def no_sync(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The programs of the processes in tests/engine/test_engine_sharding.py: toys trained whole and sharded, and their records."""
 
+import copy
 import functools
 import gc
 import json
@@ -65,6 +66,21 @@ class Remembering(Noisy):
         return loss + (self.network[3].bias * self.mean).sum(), logs
 
 
+class Copying(Noisy):
+    """Its third step begins by copying the network; from then on the loss reads the copy."""
+
+    def __init__(self):
+        super().__init__()
+        self.copy = copy.deepcopy(self.network).requires_grad_(False)
+
+    def forward(self, batch, phase):
+        x = batch["point"]
+        if self.training and int(self.seen) == 2 * len(x):
+            self.copy.load_state_dict(self.network.state_dict())
+        loss, logs = super().forward(batch, phase)
+        return loss * (1 + (self.copy(x) - x).square().mean()), logs
+
+
 class Turned(Noisy):
     """A parameter that is not contiguous, which torch does not cut yet."""
 
@@ -86,6 +102,7 @@ TOYS = {
     "speaker": (Speaker, {"accumulate": 2}),
     "remembering": (Remembering, {}),
     "weighted": (Weighted, {"accumulate": 2, "batch_size": 12}),
+    "copying": (Copying, {}),
 }
 
 
