@@ -52,8 +52,8 @@ derivation = Derivation(
     r"samples to the data; but the more steps are unrolled, the smaller a step must be.",
     limits=(
         "Convergence away from the equilibrium: there the linear part is not the step.",
-        "Networks and several modes. Nothing is trained here: that unrolling helps networks to keep their modes is the finding "
-        "of Metz et al., not a result of this page.",
+        "Networks and several modes: that unrolling helps networks to keep their modes is the finding of Metz et al., not a "
+        "result of this page. Nothing is trained here: the game has one real point and two parameters, and no data.",
     ),
 )
 
@@ -103,9 +103,7 @@ derivation.chain(
     equals(
         times(1 + h**2 * doubt**2, plus(theta**2, omega**2)),
         r"the cross terms cancel, whatever $\varsigma$ is",
-        wrong={
-            "the new generator in the discriminator's step": plus(times(1 + h**2 * doubt**2, plus(theta**2, omega**2)), h * theta)
-        },
+        wrong={"they add up": plus((1 + h**2 * doubt**2) * (theta**2 + omega**2), 4 * h * doubt * theta * omega)},
     ),
     at_least(
         plus(theta**2, omega**2),
@@ -123,15 +121,14 @@ def _player(step, place):
     return lambda *players, **how: step(*players, **how)[place]
 
 
+_PLAYED = dict(generator=[theta], discriminator=[omega], learning_rate=h)
+_DAMPED = _PLAYED | {"penalty": gamma}
 new_omega = plus(omega, times(h, plus(theta * doubt, -gamma * omega)))
 derivation.bridge(
     "The code's simultaneous step, the generator",
     theta - h * omega * doubt,
     _player(simultaneous_step, 0),
-    generator=[theta],
-    discriminator=[omega],
-    learning_rate=h,
-    penalty=gamma,
+    **_DAMPED,
     calls=(simultaneous_step,),
     wrong={"against the new discriminator": theta - h * new_omega * doubt, "ascent": theta + h * omega * doubt},
 )
@@ -139,10 +136,7 @@ derivation.bridge(
     "... and the discriminator",
     new_omega,
     _player(simultaneous_step, 1),
-    generator=[theta],
-    discriminator=[omega],
-    learning_rate=h,
-    penalty=gamma,
+    **_DAMPED,
     calls=(simultaneous_step,),
     wrong={"the penalty's sign": plus(omega, times(h, plus(theta * doubt, gamma * omega)))},
 )
@@ -173,10 +167,7 @@ derivation.bridge(
     "The code's step in turn, the generator",
     theta - h * new_omega * _doubt(theta, new_omega),
     _player(alternating_step, 0),
-    generator=[theta],
-    discriminator=[omega],
-    learning_rate=h,
-    penalty=gamma,
+    **_DAMPED,
     calls=(alternating_step,),
     wrong={"against the old discriminator": theta - h * omega * doubt, "the old factor": theta - h * new_omega * doubt},
 )
@@ -200,9 +191,7 @@ derivation.bridge(
     "The code's extragradient step, the generator",
     theta - h * ahead_omega * _doubt(ahead_theta, ahead_omega),
     _player(extragradient_step, 0),
-    generator=[theta],
-    discriminator=[omega],
-    learning_rate=h,
+    **_PLAYED,
     calls=(extragradient_step,),
     wrong={"from the place ahead": ahead_theta - h * ahead_omega * _doubt(ahead_theta, ahead_omega)},
 )
@@ -210,9 +199,7 @@ derivation.bridge(
     "... and the discriminator",
     omega + h * ahead_theta * _doubt(ahead_theta, ahead_omega),
     _player(extragradient_step, 1),
-    generator=[theta],
-    discriminator=[omega],
-    learning_rate=h,
+    **_PLAYED,
     calls=(extragradient_step,),
     wrong={"from the place ahead": ahead_omega + h * ahead_theta * _doubt(ahead_theta, ahead_omega)},
 )
@@ -312,9 +299,7 @@ derivation.bridge(
     "The code's discriminator, after two steps",
     plus(one, h * theta * _doubt(theta, one)),
     functools.partial(unrolled_discriminator, num_steps=2),
-    generator=[theta],
-    discriminator=[omega],
-    learning_rate=h,
+    **_PLAYED,
     calls=(unrolled_discriminator,),
     wrong={"one step of twice the size": plus(omega, 2 * h * theta * doubt), "one step": one},
 )
@@ -322,9 +307,7 @@ derivation.bridge(
     "The code's unrolled gradient, through one step",
     Slope(_value(theta, one), theta),
     functools.partial(unrolled_generator_gradient, num_steps=1),
-    generator=[theta],
-    discriminator=[omega],
-    learning_rate=h,
+    **_PLAYED,
     calls=(unrolled_generator_gradient,),
     wrong={"detached": times(one, _doubt(theta, one)), "not unrolled": times(omega, doubt)},
 )
@@ -344,15 +327,11 @@ def through_the_steps():
     def code(num_steps):
         return unrolled_generator_gradient(generator, discriminator, learning_rate=0.7, num_steps=num_steps)
 
-    def detached(num_steps):
-        last = unrolled_discriminator(generator, discriminator, learning_rate=0.7, num_steps=num_steps)
-        return jax.grad(lambda theta: dirac_gan_value(theta, last).sum())(generator)
-
     counts = (0, 1, 5, 20)
     return Sides(
         left=jnp.stack([jax.grad(unrolled)(generator, count) for count in counts]),
         right=jnp.stack([code(count) for count in counts]),
-        wrong={"detached": jnp.stack([detached(count) for count in counts])},
+        wrong={"no step is unrolled": jnp.stack([code(0)] * 4)},
     )
 
 
