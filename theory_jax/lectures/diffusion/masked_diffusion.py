@@ -55,7 +55,6 @@ derivation = Derivation(
         "The best schedule for more than two tokens, and samplers that fill in the places of which the model is surest: they are "
         "not this process, and the bound does not hold for them.",
         r"Other noise on tokens, such as uniform noise, in which a visible token can be wrong.",
-        "Nothing is trained here: all conditionals are exact, so the excess of the bound is that of the process alone.",
     ),
 )
 
