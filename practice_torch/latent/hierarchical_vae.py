@@ -1,9 +1,12 @@
 """The hierarchical VAE: the KL of every level and the loss it enters, and the Gaussians from which a ladder is built."""
 
 import torch
+from torch import nn
+from torch.nn import functional
 
 from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
+from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.mathematics.elementary import exp_above_tangent
 
 
@@ -90,3 +93,63 @@ def soft_clip(x, *, limit=5.0):
     """
     require_positive(limit=limit)
     return torch.tanh(x / limit) * limit
+
+
+class LadderVariationalAutoencoder(nn.Module):
+    """Perceptrons from pixels up to the last level, and from there down to the pixels; the levels' widths are latent_dims.
+
+    On the way up each level receives a message, mean and log-variance. The last level's is its posterior; the posterior of a
+    level below is the precision-weighted product of its message and its prior, which is computed of the drawn level above.
+    """
+
+    def __init__(self, *, num_pixels: int, hidden_dim: int, latent_dims: tuple[int, ...]):
+        super().__init__()
+        widths = (num_pixels, *(hidden_dim for _ in latent_dims))
+        self.latent_dims = tuple(latent_dims)
+        self.up = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.messages = nn.ModuleList(nn.Linear(hidden_dim, 2 * width) for width in latent_dims)
+        self.down = nn.ModuleList(nn.Linear(width, hidden_dim) for width in latent_dims[1:])
+        self.priors = nn.ModuleList(nn.Linear(hidden_dim, 2 * width) for width in latent_dims[:-1])
+        self.decoder = nn.Linear(latent_dims[0], hidden_dim)
+        self.logits = nn.Linear(hidden_dim, num_pixels)
+
+    def encode(self, x):
+        """Means and log-variances of the messages, from the first level to the last: [B, D] -> ([B, L_i]), ([B, L_i])."""
+        gaussians = []
+        for layer, message in zip(self.up, self.messages, strict=True):
+            x = functional.silu(layer(x))
+            gaussians.append(_gaussian(message(x)))
+        return tuple(zip(*gaussians, strict=True))
+
+    def prior(self, level, above):
+        """Mean and log-variance of p(z_i | z_{i+1}) of a level i below the last: [B, L_{i+1}] -> [B, L_i], [B, L_i]."""
+        return _gaussian(self.priors[level](functional.silu(self.down[level](above))))
+
+    def decode(self, z):
+        """Logits of the pixels of p(x | z_1): [B, L_1] -> [B, D]."""
+        return self.logits(functional.silu(self.decoder(z)))
+
+    def draw(self, noise):
+        """z_1 of the model: each level is drawn from its prior, given the level above: [B, L_1 + ...] -> [B, L_1]."""
+        *noises, z = noise.split(self.latent_dims, 1)
+        for level in reversed(range(len(noises))):
+            z = reparameterize(noises[level], *self.prior(level, z))
+        return z
+
+    def forward(self, x, noise):
+        """Logits at drawn latents, and the rate of each level: [B, D], [B, L_1 + L_2 + ...] -> [B, D], [B, M]."""
+        means, log_vars = self.encode(x)
+        *noises, noise = noise.split(self.latent_dims, 1)
+        posteriors, priors = [(means[-1], log_vars[-1])], [(torch.zeros_like(noise), torch.zeros_like(noise))]
+        z = reparameterize(noise, *posteriors[0])
+        for level in reversed(range(len(noises))):
+            priors.insert(0, self.prior(level, z))
+            posteriors.insert(0, precision_weighted_product(*priors[0], means[level], log_vars[level]))
+            z = reparameterize(noises[level], *posteriors[0])
+        return self.decode(z), hierarchical_kl(*zip(*posteriors, strict=True), *zip(*priors, strict=True))
+
+
+def _gaussian(parameters):
+    """Mean, and log-variance within (-5, 5), of the two halves of the last axis."""
+    mean, log_var = parameters.chunk(2, 1)
+    return mean, soft_clip(log_var)

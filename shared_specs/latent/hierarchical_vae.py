@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, full, given, linspace, normal, uniform, zeros
+from shared_specs.rows import (
+    LOG_2,
+    LOG_3,
+    Agree,
+    Anchor,
+    Law,
+    Model,
+    Rejects,
+    begins_by_inputs,
+    full,
+    given,
+    linspace,
+    normal,
+    uniform,
+    zeros,
+)
 
 PAIR = {"mean_a": normal(4, 3), "log_var_a": normal(4, 3), "mean_b": normal(4, 3), "log_var_b": normal(4, 3)}
 FAR = PAIR | {"log_var_a": uniform(4, 3, low=-8.0, high=8.0), "log_var_b": uniform(4, 3, low=-8.0, high=8.0)}
@@ -169,4 +184,9 @@ SPEC = (
                  right=lambda f, x: f.soft_clip(x, limit=3.0)),
     Rejects("soft_clip", "a limit of 0", given(x=zeros(4), limit=0.0), blames="limit"),
     Rejects("soft_clip", "a negative limit", given(x=zeros(4), limit=-5.0), blames="limit"),
+    # The network.
+    Model("LadderVariationalAutoencoder", "two levels", given(x=uniform(7, 11), noise=normal(7, 5)),
+          sizes={"num_pixels": 11, "hidden_dim": 6, "latent_dims": (3, 2)}, initial={"*": begins_by_inputs()}),
+    Model("LadderVariationalAutoencoder", "three levels", given(x=uniform(5, 8), noise=normal(5, 9)),
+          sizes={"num_pixels": 8, "hidden_dim": 6, "latent_dims": (4, 3, 2)}),
 )  # fmt: skip

@@ -2,9 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 
 from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
+from theory_jax.latent.reparameterization import reparameterize
 from theory_jax.mathematics.elementary import exponential_remainder
 
 
@@ -90,3 +92,70 @@ def soft_clip(x, *, limit=5.0):
     """
     require_positive(limit=limit)
     return limit * jnp.tanh(x / limit)
+
+
+class LadderVariationalAutoencoder(nnx.Module):
+    """Perceptrons from pixels up to the last level, and from there down to the pixels; the levels' widths are latent_dims.
+
+    On the way up each level receives a message, mean and log-variance. The last level's is its posterior; the posterior of a
+    level below is the precision-weighted product of its message and its prior, which is computed of the drawn level above.
+    """
+
+    def __init__(self, *, num_pixels: int, hidden_dim: int, latent_dims: tuple[int, ...], rngs: nnx.Rngs):
+        def linear(inputs, outputs):
+            return nnx.Linear(inputs, outputs, param_dtype=jnp.result_type(float), rngs=rngs)
+
+        self.latent_dims = tuple(latent_dims)
+        self.up = nnx.List([linear(hidden_dim if level else num_pixels, hidden_dim) for level in range(len(latent_dims))])
+        self.messages = nnx.List([linear(hidden_dim, 2 * width) for width in latent_dims])
+        self.down = nnx.List([linear(width, hidden_dim) for width in latent_dims[1:]])
+        self.priors = nnx.List([linear(hidden_dim, 2 * width) for width in latent_dims[:-1]])
+        self.decoder = linear(latent_dims[0], hidden_dim)
+        self.logits = linear(hidden_dim, num_pixels)
+
+    def encode(self, x):
+        """Means and log-variances of the messages, from the first level to the last: [B, D] -> ([B, L_i]), ([B, L_i])."""
+        means, log_vars, h = (), (), x
+        for layer, message in zip(self.up, self.messages, strict=True):
+            h = jax.nn.silu(layer(h))
+            mean, log_var = _mean_and_log_var(message(h))
+            means, log_vars = (*means, mean), (*log_vars, log_var)
+        return means, log_vars
+
+    def prior(self, level, above):
+        """Mean and log-variance of p(z_i | z_{i+1}) of a level i below the last: [B, L_{i+1}] -> [B, L_i], [B, L_i]."""
+        return _mean_and_log_var(self.priors[level](jax.nn.silu(self.down[level](above))))
+
+    def decode(self, z):
+        """Logits of the pixels of p(x | z_1): [B, L_1] -> [B, D]."""
+        return self.logits(jax.nn.silu(self.decoder(z)))
+
+    def draw(self, noise):
+        """z_1 of the model: each level is drawn from its prior, given the level above: [B, L_1 + ...] -> [B, L_1]."""
+        noises = self._of_levels(noise)
+        z = noises[-1]
+        for level in range(len(noises) - 2, -1, -1):
+            z = reparameterize(noises[level], *self.prior(level, z))
+        return z
+
+    def __call__(self, x, noise):
+        """Logits at drawn latents, and the rate of each level: [B, D], [B, L_1 + L_2 + ...] -> [B, D], [B, M]."""
+        means, log_vars = self.encode(x)
+        last = len(means) - 1
+        rates, z = (), None
+        for level in range(last, -1, -1):
+            of_level = means[level], log_vars[level]
+            prior = self.prior(level, z) if level < last else tuple(jnp.zeros_like(of) for of in of_level)
+            posterior = precision_weighted_product(*prior, *of_level) if level < last else of_level
+            z = reparameterize(self._of_levels(noise)[level], *posterior)
+            rates = (gaussian_kl_divergence(*posterior, *prior), *rates)
+        return self.decode(z), jnp.stack(rates, axis=1)
+
+    def _of_levels(self, noise):
+        ends = [sum(self.latent_dims[: level + 1]) for level in range(len(self.latent_dims))]
+        return [noise[:, end - width : end] for end, width in zip(ends, self.latent_dims, strict=True)]
+
+
+def _mean_and_log_var(h):
+    mean, log_var = jnp.split(h, 2, axis=1)
+    return mean, soft_clip(log_var)
