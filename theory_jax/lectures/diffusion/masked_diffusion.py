@@ -72,7 +72,7 @@ masked = derivation.chain(
     plus(1 - a_s, times(a_s, 1 - ratio)),
     equals(1 - a_t, r"$\alpha_s \rho = \alpha_t$", wrong={"a mask is lost again": plus(1 - a_s, -times(a_s, 1 - ratio))}),
     role="lemma",
-    so=r"Two parts are one of the product's level, and $m$ stays $m$: the state absorbs.",
+    so=r"Two parts with the levels $\alpha_s$ and $\rho$ are one with their product, and $m$ stays $m$: the state absorbs.",
 )
 unmask = derivation.define("u", (a_s - a_t) / (1 - a_t), "the probability that a step back fills a masked place")
 derivation.chain(
@@ -158,12 +158,12 @@ step_cost = derivation.chain(
         wrong={"the whole cross entropy": -log(p), "the share that stays": times(1 - u, -log(p))},
     ),
     so=r"Summed over places and steps: $\mathcal{L}_T(x) = \sum_t \frac{\Delta_t}{1 - \alpha_t}\, \mathbb{E} \sum_{l\ "
-    r"\text{masked}} c_l(V) \ge -\log p_\theta(x)$. With ever smaller steps the sum becomes an integral, with $-\alpha'\, dt$ "
+    r"\text{masked}} c_l(V) \ge -\log p_\theta(x)$. With ever smaller steps the sum becomes an integral, with $-\alpha'\, d\tau$ "
     r"for $\Delta_t$.",
 )
 level = derivation.number(r"\alpha", "a level between nothing and the text", "alpha", between=(0, 1))
-fall = derivation.number("w", r"how fast it falls, $-\alpha'(t)$", "-alpha_slope", positive=True)
-derivation.symbol("t", "a time from 0 (the text) to 1 (masks alone)", "time")
+fall = derivation.number("w", r"how fast it falls, $-\alpha'(\tau)$", "-alpha_slope", positive=True)
+time = derivation.number(r"\tau", "a time from 0, the text, to 1, masks alone", "time", between=(0, 1))
 derivation.symbol(r"\alpha'", "the slope of the level in time", "alpha_slope")
 derivation.bridge(
     "The code computes the integrand: two masked places, with an even chance in the second, and a visible one",
@@ -207,9 +207,9 @@ C3, C2, C1 = (
 
 @derivation.symbolic(
     r"\int_0^1 \frac{-\alpha'}{1 - \alpha} \left[(1 - \alpha)^3 C_3 + \alpha (1 - \alpha)^2 C_2 + \alpha^2 (1 - \alpha) "
-    r"C_1\right] dt \text{ is the same for } \alpha = 1 - t,\ 1 - t^2,\ (1 - t)^2,\ \cos \tfrac{\pi t}{2}",
-    because=r"Take $\alpha$ itself for the variable of integration: $-\alpha'\, dt = -d\alpha$, from 1 to 0. The costs do not "
-    r"depend on $t$. Nor should they: every text that fits the visible tokens has the same probability of these masks, so the "
+    r"C_1\right] d\tau \text{ is the same for } \alpha = 1 - \tau,\ 1 - \tau^2,\ (1 - \tau)^2,\ \cos \tfrac{\pi \tau}{2}",
+    because=r"Take $\alpha$ itself for the variable of integration: $-\alpha'\, d\tau = -d\alpha$, from 1 to 0. The costs do not "
+    r"depend on $\tau$. Nor should they: every text that fits the visible tokens has the same probability of these masks, so the "
     r"number of masks says nothing about what is behind them.",
 )
 def four_schedules():
@@ -254,17 +254,13 @@ orders = derivation.chain(
     "with the network's conditionals in that order. If the conditionals are those of one law $p$, every order gives $p(x)$ "
     r"(chain rule), and $\mathcal{L}(x) = -\log p(x)$: nothing is lost.",
 )
-derivation.symbol(r"\pi", "an order of the places")
+derivation.symbol(r"\mathcal{L}", "the bound with ever smaller steps, of one text")
 order = derivation.index(r"\pi", "an order of reading")
 chance = derivation.law("w", order, "the probabilities of the orders, here all equal")
 of_order = derivation.numbers("p_{{{}}}(x)", order, "the probability of the text, read in that order", positive=True)
 derivation.chain(
     "A network whose orders disagree pays for it",
     Expectation(chance, -log(of_order)),
-    equals(
-        plus(-log(Expectation(chance, of_order)), jensen.at(chance, of_order)),
-        "the mean of the logarithms, and the logarithm of the mean",
-    ),
     at_least(
         -log(Expectation(chance, of_order)),
         "Jensen's inequality; equality if and only if all orders give the text the same probability",
@@ -339,8 +335,9 @@ def _drawn_together(weigh):
 derivation.symbol(r"\mathrm{TC}", "the total correlation: the divergence of the joint law from the product of its marginals")
 derivation.symbol("S_t", "the places that step $t$ fills in")
 derivation.symbol("V_t", "the places that are visible before it")
-derivation.symbol("H", "the entropy of the text, in nats")
-derivation.symbol("T", "the number of steps")
+H = derivation.number("H", "the entropy of the text, in nats")
+step = derivation.index("t", "a step")
+T = derivation.count(step, "T", "the number of steps")
 derivation.symbol("x", "a text")
 derivation.symbol("l", "a place in it")
 derivation.symbol("m", "the mask", "mask_id")
@@ -398,10 +395,7 @@ two = derivation.chain(
     so=r"For $T$ steps it is $h + i \sum \Delta_t^2$. The sum is the probability that both tokens are filled in by the same "
     "step: only then they are drawn independently.",
 )
-step = derivation.index("t", "a step")
 falls = derivation.law(r"\Delta", step, "what the steps reveal")
-T = derivation.count(step, "T", "the number of steps")
-H = derivation.number("H", "the entropy of both tokens")
 mutual = derivation.number("I", "their mutual information, the mean of $i$", positive=True)
 derivation.chain(
     "Equal steps are best",
@@ -414,10 +408,10 @@ derivation.chain(
         plus(H, mutual / T),
         r"leave out squares; equality if and only if all $\Delta_t$ are equal",
         dropping=times(mutual, Total(step, (falls - 1 / T) ** 2)),
-        wrong={"as little as with two steps fewer": plus(H, mutual / T, times(2, mutual))},
+        wrong={"the mutual information twice more": plus(H, mutual / T, times(2, mutual))},
     ),
     uses=(two,),
-    so=r"So the schedule does matter with finitely many steps, and the uniform one, $\alpha = 1 - t$, is best for two tokens.",
+    so=r"So the schedule does matter with finitely many steps, and the uniform one, $\alpha = 1 - \tau$, is best for two tokens.",
 )
 end = derivation.number(r"\varepsilon", "the level at which a schedule ends, instead of 0", between=(0, 1))
 derivation.chain(
@@ -431,7 +425,6 @@ derivation.chain(
     so=r"The integral that stops at $\varepsilon$ lacks this. It is below the entropy although it is called a bound; "
     r"`log_linear_alpha` with $\varepsilon > 0$ needs the divergence at the end, too.",
 )
-time = derivation.number("t", "a time", "time", between=(0, 1))
 derivation.bridge(
     "The code's schedule",
     plus(1, -times(Rational(3, 4), time)),
@@ -472,7 +465,8 @@ def two_steps_of_the_code():
     r"A step from $\alpha_t = \frac14$ to $\alpha_s = \frac12$. Then two bits that are equal with probability $0.8$: $H = "
     r"1.1935$ and $I = 0.1927$. The mean bound with exact conditionals, uniform steps, then the cosine $\alpha = \cos \frac{\pi "
     "t}{2}$, and conditionals that ignore the visible bit. Two steps draw equal bits with probability $0.65$; the divergence "
-    r"from the true law to theirs is below the excess of the bound, $\frac12 I = 0.0964$, as convexity has it."
+    r"from the true law to theirs is below the excess of the bound, $\frac12 I = 0.0964$, as the convexity of the divergence "
+    "implies."
 )
 def two_bits():
     law = _step_back(jnp.array([0.75]), jnp.array([0.5]), jnp.array([0.25]))[0, 0]
@@ -509,9 +503,9 @@ def lattice_and_excess(lattice, excess):
     counts = (1, 2, 4, 8, 16, 32)
     entropy = _entropy(_BITS)
     for name, schedule in (
-        (r"$1 - t$", lambda t: 1 - t),
-        (r"$\cos \frac{\pi t}{2}$", lambda t: np.cos(np.pi * t / 2)),
-        (r"$(1 - t)^3$", lambda t: (1 - t) ** 3),
+        (r"$1 - \tau$", lambda t: 1 - t),
+        (r"$\cos \frac{\pi \tau}{2}$", lambda t: np.cos(np.pi * t / 2)),
+        (r"$(1 - \tau)^3$", lambda t: (1 - t) ** 3),
     ):
         excess.loglog(counts, [_bound(_BITS, schedule(1 - _uniform(n))) - entropy for n in counts], "o-", label=name)
     excess.set(xlabel="steps, $T$", ylabel="excess of the bound, nats")
@@ -545,12 +539,13 @@ def two_orders():
 
 
 @derivation.exercise(
-    r"Every place costs $c$. With $t$ uniform, $\alpha = 1 - t$ and the weight $\frac1t$, which mean and variance has the "
-    r"loss? What if the number $n$ of masks is drawn uniformly from $1, \dots, L$ instead, with the weight $\frac{L}{n}$?",
-    r"$L c$ in the mean, and an infinite variance, $c^2 L \int \frac{1 - t}{t} dt$: from $\varepsilon$ on the integral is "
-    r"$-\log \varepsilon$ times a factor that goes to 1. With $n$ drawn, $L c$ always: the code's loss "
-    r"with $\alpha = 1 - \frac{n}{L}$ and the slope $-1$. Its mean over $n$ and over sets of $n$ places is the bound, too, since "
-    r"$\frac1L \cdot \frac{L}{n} / \binom{L}{n} = \frac{(n - 1)!\, (L - n)!}{L!}$. With $L = 3$ and $c = \log 2$ it is $2.0794$.",
+    r"Every place costs $c$. With $\tau$ uniform, $\alpha = 1 - \tau$ and the weight $\frac1\tau$, which mean and variance has "
+    r"the loss? What if the number $n$ of masks is drawn uniformly from $1, \dots, L$ instead, with the weight $\frac{L}{n}$?",
+    r"$L c$ in the mean, and an infinite variance, $c^2 L \int \frac{1 - \tau}{\tau} d\tau$: from $\varepsilon$ on the "
+    r"integral is $-\log \varepsilon$ times a factor that goes to 1. With $n$ drawn, $L c$ always: the code's loss with "
+    r"$\alpha = 1 - \frac{n}{L}$ and the slope $-1$. Its mean over $n$ and over sets of $n$ places is the bound, too, since "
+    r"$\frac1L \cdot \frac{L}{n} / \binom{L}{n} = \frac{(n - 1)!\, (L - n)!}{L!}$. With $L = 3$ and $c = \log 2$ it is "
+    "$2.0794$.",
 )
 def a_better_estimate():
     for n in (1, 2, 3):
