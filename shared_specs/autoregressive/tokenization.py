@@ -106,8 +106,8 @@ SPEC = (
         "train_byte_pairs", "ties go to the smallest pair",
         given(data=np.array(list(b"dc ab dc ab ab dc x")), merges=3,
               chunk=[0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6]),
-        gives=[[97, 98], [100, 99], [32, 256]], source="by hand: ab 3, dc 3; then ' ab' 3, with dc before it 3",
-        near_misses={"the first that occurs": [[100, 99], [97, 98], [32, 257]],
+        gives=[[32, 97], [100, 99], [256, 98]], source="by hand: ' a' 3, ab 3, dc 3; then dc 3, ' ab' 3",
+        near_misses={"the first that occurs": [[100, 99], [32, 97], [257, 98]],
                      "the largest": [[100, 99], [97, 98], [32, 257]]}, traced=False,
     ),
     Anchor(

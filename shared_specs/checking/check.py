@@ -162,7 +162,10 @@ def anchor(trial: Trial, row: Anchor) -> Iterator[Outcome]:
     """The literal answer, with the mistake named when it is a known one."""
     arguments, wanted = trial.arguments(row), _literal(row.gives)
     reference = trial.reference_of(row)
-    limits = measuring.tolerances_at(trial, row, lambda points: reference.call_at(row.function, points), arguments, wanted)
+    # about the reference's own answer: about the literal, a wrong literal would widen its own tolerance
+    own = measuring.once(trial, row, "own answer", lambda: reference.call(row.function, arguments))
+    require_same_form(own, wanted)
+    limits = measuring.tolerances_at(trial, row, lambda points: reference.call_at(row.function, points), arguments, own)
     misses = {mistake: _literal(answer) for mistake, answer in row.near_misses.items()}
 
     def passes(got, answer):

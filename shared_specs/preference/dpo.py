@@ -89,7 +89,8 @@ SPEC = (
     ),
     Anchor(
         "robust_dpo_loss", "odds of nine, a tenth of the labels flipped",
-        given(**_moved(2 * LOG_3), kl_coefficient=1.0, flip_probability=0.1), gives=[-0.16929255642],
+        given(**_moved(2 * LOG_3), kl_coefficient=1.0, flip_probability=0.1),
+        gives=[(0.9 * np.log(10 / 9) - 0.1 * np.log(10)) / 0.8],
         source="(0.9 log(10/9) - 0.1 log 10) / 0.8",
         near_misses={"plus": [0.4063537167], "not divided": [-0.1354340451], "divided by 1 - epsilon": [-0.1504822724],
                      "smoothed": [0.3250829734]},

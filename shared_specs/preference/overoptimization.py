@@ -112,6 +112,7 @@ SPEC = (
     *(Agree("normal_maximum_mean", f"{samples} samples", given(samples=samples)) for samples in (2, 16)),
     Agree("normal_maximum_mean", "1000000 samples", given(samples=10**6), cancels=Cancels(14.0, "log n and x^2/2, both near 14")),
     Anchor("normal_maximum_mean", "one sample", given(samples=1), gives=0.0, source="by symmetry",
+           cancels=Cancels(0.4, "the positive and the negative half of the integral"),
            near_misses={"of two": 0.5641895835}),
     Anchor("normal_maximum_mean", "two samples", given(samples=2), gives=0.5641895835477563, source="1/sqrt(pi)",
            near_misses={"sqrt(2 log n)": 1.1774100226, "the median": 0.5449521356, "two half-normals": 0.7978845608}),

@@ -111,7 +111,7 @@ SPEC = (
         near_misses={"turned over": [-LOG_2, LOG_3 - LOG_2], "size alone": [LOG_2, LOG_3 - LOG_2]},
     ),
     Anchor(
-        "kl_k2", "two tokens", given(log_probs=PI, reference_log_probs=PI_0), gives=[0.2402265069591007, 0.0822009768932916],
+        "kl_k2", "two tokens", given(log_probs=PI, reference_log_probs=PI_0), gives=[LOG_2**2 / 2, (LOG_3 - LOG_2) ** 2 / 2],
         source="1/2 log(2)^2 and 1/2 log(2/3)^2",
         near_misses={"without the half": [0.4804530139182014, 0.1644019537865832], "in bits": [0.5, 0.1710943]},
     ),

@@ -112,7 +112,7 @@ SPEC = (
               left=lambda f, x: f.gradient("inverse_softplus", x), right=lambda f, x: -1 / np.expm1(-x)),
     Anchor(
         "inverse_softplus", "log 2, log 4, 0.001, 0.1 and 1e-8", given(x=[LOG_2, LOG_4, 0.001, 0.1, 1e-8]),
-        gives=[0.0, LOG_3, -6.9072552373900385, -2.2521684610440903, -18.420680738952364],
+        gives=[0.0, LOG_3, -6.907255237315471, -2.2521684610440903, -18.420680738952364],
         source="log(2 - 1), log(4 - 1); mpmath",
         near_misses={"the softplus": [LOG_3, 1.609437, 0.693647, 0.744396, 0.693147],
                      "the logarithm": [-0.366512, 0.326634, -6.907755, -2.302585, -18.420680],

@@ -1,5 +1,7 @@
 """The checker itself: every word passes on a truth and is seen to fail, and a row that could not fail is refused."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -133,10 +135,21 @@ def test_central_differences_refuse_a_wrong_gradient_of_the_reference():
 
 
 def test_anchor():
-    """The literal answer, with the mistake named when it is a known one; both backends wrong alike do not pass."""
+    """The literal answer, with the mistake named when it is a known one."""
     assert failures(ANCHOR) == []
     (failure,) = failures(ANCHOR, soft_maximum=lambda x: x.exp().sum(-1).log())
     assert failure.message.startswith("sum for mean")
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_an_anchor_holds_the_reference_too(precision):
+    """Neither a wrong literal passes nor two wings that are wrong alike: the tolerance is about the reference's answer."""
+    assert failures(replace(ANCHOR, gives=[2.0, 1e-3]), precision)
+    assert failures(replace(ANCHOR, gives=[2.001, 0.0]), precision)
+    wrong_alike = Traced(lambda _: lambda x: jnp.log(jnp.sum(jnp.exp(x), axis=-1)))
+    implementation = Implementation(lambda _: lambda x: x.exp().sum(-1).log(), "torch", precision)
+    (result,) = Checker("toy/topic", implementation, wrong_alike, spec=()).run([ANCHOR])
+    assert not result.passed
 
 
 def test_an_anchor_with_a_passing_near_miss_is_a_row_fault():
