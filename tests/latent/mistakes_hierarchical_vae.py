@@ -51,7 +51,7 @@ MISTAKES = (
         _by_precisions(mean_a, log_var_a, mean_b, log_var_b)[0], torch.logaddexp(log_var_a, log_var_b)))),
     Mistake("precision_weighted_product", "weights exchanged", _product(lambda mean_a, log_var_a, mean_b, log_var_b: (
         _by_precisions(mean_b, log_var_a, mean_a, log_var_b)))),
-    Mistake("precision_weighted_product", "precisions that overflow into the mean", _product(
+    Mistake("precision_weighted_product", "log-variances below -5 clamped", _product(
         lambda mean_a, log_var_a, mean_b, log_var_b: _by_precisions(
             mean_a, log_var_a.clamp(min=-5), mean_b, log_var_b.clamp(min=-5)))),
     Mistake("residual_gaussian_kl", "the posterior's variance below the mean", lambda delta_mean, delta_log_var, prior_log_var: (

@@ -219,13 +219,13 @@ product = derivation.chain(
 )
 derivation.bridge(
     "The code's product",
-    ([[m]], [[log(v)]]),
+    (m, log(v)),
     precision_weighted_product,
     mean_a=[[m_a]],
     log_var_a=[[log(v_a)]],
     mean_b=[[m_b]],
     log_var_b=[[log(v_b)]],
-    wrong={"the mean of the means": ([[(m_a + m_b) / 2]], [[log(v)]]), "variances added": ([[m]], [[log(v_a + v_b)]])},
+    wrong={"the mean of the means": ((m_a + m_b) / 2, log(v)), "variances added": (m, log(v_a + v_b))},
 )
 y = derivation.number("y", "the second level, now a number")
 x = derivation.number("x", "the observation, now a number")
@@ -273,12 +273,12 @@ derivation.chain(
 )
 derivation.bridge(
     "The code's residual form",
-    [residual],
+    residual,
     residual_gaussian_kl,
     delta_mean=[[delta]],
     delta_log_var=[[w]],
     prior_log_var=[[log(t)]],
-    wrong={"the posterior's variance below the mean": [plus(delta**2 / (t * exp(w)), exp(w), -1, -w) / 2]},
+    wrong={"the posterior's variance below the mean": plus(delta**2 / (t * exp(w)), exp(w), -1, -w) / 2},
 )
 i = derivation.index("i", "a level", states=2)
 means = derivation.numbers("m", i, "the mean of a level's posterior", "posterior_means")
@@ -307,12 +307,12 @@ rates = derivation.numbers("R", i, "the rate of a level", "kl_levels")
 prices = derivation.numbers(r"\lambda", i, "the weight of a level", "level_weights", positive=True)
 derivation.bridge(
     "The code's loss",
-    [plus(cost, Total(i, prices * rates))],
+    plus(cost, Total(i, prices * rates)),
     hierarchical_negative_elbo,
     negative_log_likelihood=[cost],
     kl_levels=[rates],
     level_weights=prices,
-    wrong={"the weights on the likelihood": [plus(times(Total(i, prices), cost), Total(i, rates))]},
+    wrong={"the weights on the likelihood": plus(times(Total(i, prices), cost), Total(i, rates))},
 )
 
 
@@ -358,7 +358,7 @@ derivation.chain(
     role="remark",
     so=r"Since $|\tanh| < 1$, a log-variance stays within $(-L, L)$ and its slope is never zero; at 0 it is 1.",
 )
-derivation.bridge("The code's soft clip", [clipped], soft_clip, x=[a], limit=L, wrong={"no limit in front": [tanh(a / L)]})
+derivation.bridge("The code's soft clip", clipped, soft_clip, x=[a], limit=L, wrong={"no limit in front": tanh(a / L)})
 
 
 def _gain(strengths):
