@@ -112,6 +112,9 @@ SPEC = (
         alpha_t=[0.0, 0.0, 0.4], mask_id=4), no_gradient="the logarithm of a probability of 0 has no slope"),
     Agree("posterior_log_probs", "the mask is 256", given(
         x0_log_probs=real(2, 3, 256), tokens_t=WIDE, alpha_s=[0.7, 0.9], alpha_t=[0.2, 0.8], mask_id=256)),
+    Agree("posterior_log_probs", "the mask is 255", given(
+        x0_log_probs=real(2, 3, 255), tokens_t=np.array([[255, 0, 7], [3, 255, 254]]), alpha_s=[0.7, 0.9], alpha_t=[0.2, 0.8],
+        mask_id=255)),
     Anchor("posterior_log_probs", "from a quarter to a half", given(
                x0_log_probs=log_of([[[0.0, 0.75, 0.25], [0.0, 0.75, 0.25]]]), tokens_t=MASKED_FIRST[1:, :2], alpha_s=[0.5],
                alpha_t=[0.25], mask_id=0),
