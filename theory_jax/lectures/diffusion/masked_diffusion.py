@@ -22,6 +22,7 @@ from theory_jax.diffusion.masked_diffusion import (
     posterior_log_probs,
     unmask_step,
 )
+from theory_jax.lectures.diffusion._bits_in_steps import entropy, mean_bound, mean_total_correlation, uniform_levels
 from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
 from theory_jax.lectures.lemmas.jensen import jensen
 
@@ -60,13 +61,9 @@ derivation = Derivation(
 
 # ---------------------------------------------------------------------------------------------------- the step back
 
-a_s = derivation.number(
-    r"\alpha_s", "the probability that a token is kept at the level after a step back", "alpha_s", between=(0, 1)
-)
+a_s = derivation.number(r"\alpha_s", "the probability that a token is kept after a step back", "alpha_s", between=(0, 1))
 ratio = derivation.number(r"\rho", r"the probability that a token kept at $\alpha_s$ is kept at $\alpha_t$", between=(0, 1))
-a_t = derivation.define(
-    r"\alpha_t", a_s * ratio, "the probability that it is kept before the step back", "alpha_t", positive=True
-)
+a_t = derivation.define(r"\alpha_t", a_s * ratio, "the probability that it is kept before it", "alpha_t", positive=True)
 masked = derivation.chain(
     "A token is masked in the first part of the way or in the second",
     plus(1 - a_s, times(a_s, 1 - ratio)),
@@ -94,47 +91,17 @@ derivation.chain(
 p = derivation.number("p", r"the model's probability of the true token in a masked place, $p_\theta(x^l|V)$", between=(0, 1))
 
 
-def _step_back(p, alpha_s, alpha_t):
-    """The model's probabilities of a place after a step back: the true token, another one, the mask."""
-    laws = jnp.log(jnp.stack([p, 1 - p, 0 * p], axis=-1))[:, None]
-    return jnp.exp(posterior_log_probs(laws, jnp.full((len(p), 1), 2), alpha_s, alpha_t, mask_id=2))
-
-
 derivation.bridge(
     "The code computes the law of a step back, with the token averaged over the model",
-    [unmask * p, unmask * (1 - p), 1 - unmask],
-    _step_back,
-    calls=(posterior_log_probs,),
-    p=[p],
+    [[[log(unmask * p), log(unmask * (1 - p)), log(1 - unmask)]]],
+    posterior_log_probs,
+    x0_log_probs=[[[log(p), log(1 - p), -sympy.oo]]],
+    tokens_t=np.array([[2]]),
     alpha_s=[a_s],
     alpha_t=[a_t],
-    wrong={r"$\alpha_t$ for $\alpha_s$ in what stays": [unmask * p, unmask * (1 - p), sympy.Integer(1)]},
+    mask_id=2,
+    wrong={r"$\alpha_t$ for $\alpha_s$ in what stays": [[[log(unmask * p), log(unmask * (1 - p)), sympy.Integer(0)]]]},
 )
-
-
-def _on_a_grid(count):
-    """Uniforms in the middles of `count` cells, as a batch of texts of one token."""
-    return (jnp.arange(count)[:, None] + 0.5) / count
-
-
-@derivation.exact(
-    r"\Pr(x_t^l = x^l) = \alpha, \qquad \Pr(x_s^l \ne m | x_t^l = m) = u",
-    because=r"The shares of 60 cells of uniform numbers, at $\alpha = \alpha_t = \frac14$ and $\alpha_s = \frac12$, for which no "
-    "cell has an edge inside: what the code keeps, and what it fills in.",
-    outcomes=120,
-    role="remark",
-)
-def shares_of_cells():
-    half, quarter = jnp.full(60, 0.5), jnp.full(60, 0.25)
-    kept = mask_tokens(jnp.zeros((60, 1), int), _on_a_grid(60), quarter, mask_id=2) == 0
-    filled = unmask_step(
-        jnp.full((60, 1), 2), jnp.zeros((60, 1, 3)), _on_a_grid(60), jnp.zeros((60, 1, 3)), half, quarter, mask_id=2
-    )
-    return Sides(
-        left=np.array([np.mean(np.asarray(kept)), np.mean(np.asarray(filled) != 2)]),
-        right=np.array([1 / 4, 1 / 3]),
-        wrong={"masked below the level": np.array([3 / 4, 1 / 3]), "not divided": np.array([1 / 4, 1 / 4])},
-    )
 
 
 # ---------------------------------------------------------------------------------------------------- the bound
@@ -190,14 +157,16 @@ derivation.say(
     r"Three tokens. The cost $c_l(V)$ is written $c_{l|V}$, such as $c_{3|12}$; there are twelve. A set $M$ of $n$ masked places "
     r"has the probability $\alpha^{3 - n} (1 - \alpha)^n$."
 )
-_COSTS = {}
-for _place in (1, 2, 3):
-    _others = [other for other in (1, 2, 3) if other != _place]
-    for _seen in ((), *((other,) for other in _others), tuple(_others)):
-        _visible = "".join(map(str, _seen)) or r"\emptyset"
-        _COSTS[_place, _seen] = derivation.number(
-            rf"c_{{{_place}|{_visible}}}", f"what token {_place} costs, given {' and '.join(map(str, _seen)) or 'nothing'}"
-        )
+_SETS = [seen for size in range(4) for seen in itertools.combinations((1, 2, 3), size)]
+_COSTS = {
+    (place, seen): derivation.number(
+        "c_{" + str(place) + "|" + ("".join(map(str, seen)) or r"\emptyset") + "}",
+        f"what token {place} costs, given {' and '.join(map(str, seen)) or 'nothing'}",
+    )
+    for place in (1, 2, 3)
+    for seen in _SETS
+    if place not in seen
+}
 _BY_COUNT = {n: plus(*(cost for (_, seen), cost in _COSTS.items() if len(seen) == 3 - n)) for n in (3, 2, 1)}
 C3, C2, C1 = (
     derivation.define(f"C_{n}", _BY_COUNT[n], f"the costs of masked places, over all sets of {n} masked places")
@@ -213,28 +182,21 @@ C3, C2, C1 = (
     r"number of masks says nothing about what is behind them.",
 )
 def four_schedules():
-    time = sympy.Symbol("t", positive=True)
-    alpha = sympy.Symbol("a", positive=True)
-    of_level = (
-        (1 - alpha) ** 2 * C3.family.definition + alpha * (1 - alpha) * C2.family.definition + alpha**2 * C1.family.definition
-    )
-    schedules = (1 - time, 1 - time**2, (1 - time) ** 2, sympy.cos(sympy.pi * time / 2))
-    left = [
-        sympy.integrate(sympy.expand(of_level.subs(alpha, schedule) * -sympy.diff(schedule, time)), (time, 0, 1))
-        for schedule in schedules
-    ]
-    right = sympy.integrate(sympy.expand(of_level), (alpha, 0, 1))
-    return Sides(left=left, right=[right] * 4, wrong={"masks alone count": [C3.family.definition / 3] * 4})
+    t, c1, c2, c3 = sympy.symbols("t c_1:4", positive=True)
+    left = []
+    for alpha in (1 - t, 1 - t**2, (1 - t) ** 2, sympy.cos(sympy.pi * t / 2)):
+        mean_cost = (1 - alpha) ** 2 * c3 + alpha * (1 - alpha) * c2 + alpha**2 * c1
+        left.append(sympy.integrate(sympy.expand(mean_cost * -sympy.diff(alpha, t)), (t, 0, 1)))
+    return Sides(left=left, right=[c3 / 3 + c2 / 6 + c1 / 3] * 4, wrong={"only masks count": [c3 / 3] * 4})
 
 
-_ORDERS = tuple(itertools.permutations((1, 2, 3)))
 _READ = [
     derivation.define(
         "h_{" + "".join(map(str, order)) + "}",
         plus(*(_COSTS[place, tuple(sorted(order[:k]))] for k, place in enumerate(order))),
         f"what the text costs, read in the order {', '.join(map(str, order))}",
     )
-    for order in _ORDERS
+    for order in itertools.permutations((1, 2, 3))
 ]
 orders = derivation.chain(
     "The bound is the average over all reading orders",
@@ -270,71 +232,12 @@ derivation.chain(
     so="The right side is the cost of a model that draws an order first, then reads: masked diffusion with ever smaller steps.",
 )
 
-# ---------------------------------------------------------------------------------------------------- the code's bound
-
-
-def _entropy(law):
-    return -np.sum(law * np.log(law))
-
-
-def _bound(joint, levels, informed=True):
-    """The mean of the bound with steps between the levels and the conditionals of the joint law of L bits, by enumeration.
-
-    The loss of the code, at the slope -Delta, averaged over all texts and all sets of masked places.
-    """
-    length, total = joint.ndim, 0.0
-    texts = np.array(list(itertools.product((0, 1), repeat=length)))
-    for masks in itertools.product((False, True), repeat=length):
-        hidden = np.array(masks)
-        if not hidden.any():
-            continue
-        logits = np.zeros((len(texts), length, 3))
-        for row, text in enumerate(texts):
-            for place in np.flatnonzero(hidden):
-                known = [None if hide or not informed else bit for hide, bit in zip(hidden, text, strict=True)]
-                for bit in (0, 1):
-                    where = tuple(
-                        slice(None) if k is None else slice(k, k + 1) for k in known[:place] + [bit] + known[place + 1 :]
-                    )
-                    logits[row, place, bit] = np.log(joint[where].sum())
-        noisy, size = np.where(hidden, 2, texts), len(texts)
-        for before, after in itertools.pairwise(levels):
-            costs = masked_diffusion_loss(logits, texts, noisy, np.full(size, after), np.full(size, after - before), mask_id=2)
-            chance = (1 - after) ** hidden.sum() * after ** (~hidden).sum()
-            total += chance * float(joint.ravel() @ np.asarray(costs))
-    return total
-
-
-def _uniform(steps):
-    return np.linspace(1.0, 0.0, steps + 1)
-
+# ---------------------------------------------------------------------------------------------------- finitely many steps
 
 _RANDOM = np.random.default_rng(5).dirichlet(np.ones(8)).reshape(2, 2, 2)
 _LEVELS = np.array([1.0, 0.7, 0.25, 0.0])
-
-
-def _marginal(places):
-    return _RANDOM.sum(axis=tuple(place for place in range(3) if place not in places)).ravel()
-
-
-def _drawn_together(weigh):
-    """The mean of sum_t TC(S_t | V_t): each token has its own step, with the probabilities Delta_t."""
-    fall = -np.diff(_LEVELS)
-    mean = 0.0
-    for step_of in itertools.product(range(3), repeat=3):
-        for step in range(3):
-            seen = [place for place in range(3) if step_of[place] > step]
-            now = [place for place in range(3) if step_of[place] == step]
-            known = _entropy(_marginal(seen)) if seen else 0.0
-            alone = sum(_entropy(_marginal([*seen, place])) - known for place in now)
-            joint = _entropy(_marginal([*seen, *now])) - known
-            mean += np.prod(fall[list(step_of)]) * weigh(alone, joint)
-    return mean
-
-
 derivation.symbol(r"\mathrm{TC}", "the total correlation: the divergence of the joint law from the product of its marginals")
-derivation.symbol("S_t", "the places that step $t$ fills in")
-derivation.symbol("V_t", "the places that are visible before it")
+derivation.symbol("S_t, V_t", "the places that step $t$ fills in, and those that are visible before it")
 H = derivation.number("H", "the entropy of the text, in nats")
 step = derivation.index("t", "a step")
 T = derivation.count(step, "T", "the number of steps")
@@ -347,21 +250,18 @@ derivation.symbol(r"\mathcal{L}_T", "the bound with $T$ steps")
 
 @derivation.exact(
     r"\mathbb{E}_x \mathcal{L}_T(x) = H(x) + \sum_t \mathbb{E}\, \mathrm{TC}(x^{S_t}|x^{V_t})",
-    because="Exact conditionals; a law of three bits drawn at random, and three unequal steps. $S_t$ are the tokens that step "
-    r"$t$ fills in, and $V_t$ those that are visible before. A token has its step with the probability $\Delta_t$, so the "
-    r"share $\Delta_t / (1 - \alpha_t)$ in the bound is that of the masked tokens in $S_t$; by the chain rule their joint "
-    "entropies add up to $H(x)$. What is left is the total correlation, entropies of the tokens of $S_t$ less their joint "
-    "entropy.",
+    because="Exact conditionals; a law of three bits drawn at random, and three unequal steps. A token has its step with the "
+    r"probability $\Delta_t$, so the share $\Delta_t / (1 - \alpha_t)$ in the bound is that of the masked tokens in $S_t$. By "
+    "the chain rule the joint entropies of the steps add up to $H(x)$. What is left is the total correlation: the entropies of "
+    "the tokens of $S_t$ less their joint entropy.",
     outcomes=27,
     tolerance=1e-11,
 )
 def what_is_drawn_together_is_lost():
-    lost = _drawn_together(lambda alone, joint: alone - joint)
-    entropy = _entropy(_RANDOM.ravel())
     return Sides(
-        left=_bound(_RANDOM, _LEVELS),
-        right=entropy + lost,
-        wrong={"nothing is lost": entropy, "all at once": sum(_entropy(_marginal([place])) for place in range(3))},
+        left=mean_bound(_RANDOM, _LEVELS),
+        right=entropy(_RANDOM) + mean_total_correlation(_RANDOM, _LEVELS),
+        wrong={"nothing is lost": entropy(_RANDOM), "all tokens in one step": mean_bound(_RANDOM, uniform_levels(1))},
     )
 
 
@@ -408,7 +308,6 @@ derivation.chain(
         plus(H, mutual / T),
         r"leave out squares; equality if and only if all $\Delta_t$ are equal",
         dropping=times(mutual, Total(step, (falls - 1 / T) ** 2)),
-        wrong={"the mutual information twice more": plus(H, mutual / T, times(2, mutual))},
     ),
     uses=(two,),
     so=r"So the schedule does matter with finitely many steps, and the uniform one, $\alpha = 1 - \tau$, is best for two tokens.",
@@ -420,7 +319,7 @@ derivation.chain(
     equals(
         plus(times(end, H + mutual), -times(end**2, mutual)),
         r"the integrand of two tokens, $h + (1 - 2 \alpha)\, i$, in the mean",
-        wrong={"nothing": 0 * H},
+        wrong={"nothing is missing": 0 * H},
     ),
     so=r"The integral that stops at $\varepsilon$ lacks this. It is below the entropy although it is called a bound; "
     r"`log_linear_alpha` with $\varepsilon > 0$ needs the divergence at the end, too.",
@@ -435,7 +334,6 @@ derivation.bridge(
 )
 
 _BITS = np.array([[0.4, 0.1], [0.1, 0.4]])
-_GUMBEL_DRAWS = 40_000
 
 
 @derivation.monte_carlo(
@@ -445,14 +343,12 @@ _GUMBEL_DRAWS = 40_000
     uses=(gumbel_max,),
 )
 def two_steps_of_the_code():
-    rng = np.random.default_rng(8)
-    tokens = np.full((_GUMBEL_DRAWS, 2), 2)
+    rng, draws = np.random.default_rng(8), 40_000
+    tokens = np.full((draws, 2), 2)
     for before, after in ((0.0, 0.5), (0.5, 1.0)):
-        other = tokens[:, ::-1]
-        right = np.array([[0.8, 0.2, 0.0], [0.2, 0.8, 0.0], [0.5, 0.5, 0.0]])[other]
-        logits = np.log(np.maximum(right, 1e-300))
+        logits = np.log([[0.8, 0.2, 1.0], [0.2, 0.8, 1.0], [0.5, 0.5, 1.0]])[tokens[:, ::-1]]
         gumbels = -np.log(-np.log(rng.uniform(size=logits.shape)))
-        levels = np.full(_GUMBEL_DRAWS, after), np.full(_GUMBEL_DRAWS, before)
+        levels = np.full(draws, after), np.full(draws, before)
         tokens = np.asarray(unmask_step(tokens, logits, rng.uniform(size=tokens.shape), gumbels, *levels, mask_id=2))
     equal = (tokens[:, :1] == tokens[:, 1:]).astype(float)
     return SampleSides(samples=equal, expected=np.array([0.65]), wrong={"never together": 0.8, "always together": 0.5})
@@ -462,21 +358,26 @@ def two_steps_of_the_code():
 
 
 @derivation.example(
-    r"A step from $\alpha_t = \frac14$ to $\alpha_s = \frac12$. Then two bits that are equal with probability $0.8$: $H = "
-    r"1.1935$ and $I = 0.1927$. The mean bound with exact conditionals, uniform steps, then the cosine $\alpha = \cos \frac{\pi "
+    r"A step from $\alpha_t = \frac14$ to $\alpha_s = \frac12$, and the shares of 60 equally spaced uniform numbers for which "
+    r"the code keeps a token at $\alpha_t$, and fills a mask in this step. Then two bits that are equal with probability $0.8$: "
+    r"$H = 1.1935$ and $I = 0.1927$. The mean bound with exact conditionals, uniform steps, then $\alpha = \cos \frac{\pi "
     "t}{2}$, and conditionals that ignore the visible bit. Two steps draw equal bits with probability $0.65$; the divergence "
     r"from the true law to theirs is below the excess of the bound, $\frac12 I = 0.0964$, as the convexity of the divergence "
     "implies."
 )
 def two_bits():
-    law = _step_back(jnp.array([0.75]), jnp.array([0.5]), jnp.array([0.25]))[0, 0]
+    model = jnp.array([[[math.log(0.75), math.log(0.25), -math.inf]]] * 60)
+    masks, uniforms, half, quarter = np.full((60, 1), 2), (np.arange(60)[:, None] + 0.5) / 60, np.full(60, 0.5), np.full(60, 0.25)
+    law = jnp.exp(posterior_log_probs(model, masks, half, quarter, mask_id=2))[0, 0]
     yield r"u\, p,\ u (1 - p),\ 1 - u \text{ at } p = \tfrac34", law, "(0.25, 0.0833, 0.6667)"
+    yield r"\text{kept}", np.mean(np.asarray(mask_tokens(0 * masks, uniforms, quarter, mask_id=2)) == 0), "0.25"
+    filled = unmask_step(masks, model, uniforms, np.zeros((60, 1, 3)), half, quarter, mask_id=2)
+    yield r"\text{filled}", np.mean(np.asarray(filled) != 2), "0.3333"
     for steps, printed in ((1, "1.3863"), (2, "1.2899"), (4, "1.2417"), (64, "1.1966")):
-        yield rf"T = {steps}", _bound(_BITS, _uniform(steps)), printed
-    yield r"T = 4, \text{ cosine}", _bound(_BITS, np.sin(np.pi * _uniform(4) / 2)), "1.2522"
-    yield r"\text{visible bit ignored}", _bound(_BITS, _uniform(64), informed=False), "1.3863"
-    drawn = np.array([[0.325, 0.175], [0.175, 0.325]])
-    yield r"\mathrm{KL}", np.sum(_BITS * np.log(_BITS / drawn)), "0.0542"
+        yield rf"T = {steps}", mean_bound(_BITS, uniform_levels(steps)), printed
+    yield r"T = 4, \text{ cosine}", mean_bound(_BITS, np.sin(np.pi * uniform_levels(4) / 2)), "1.2522"
+    yield r"\text{visible bit ignored}", mean_bound(_BITS, uniform_levels(64), informed=False), "1.3863"
+    yield r"\mathrm{KL}", np.sum(_BITS * np.log(_BITS / [[0.325, 0.175], [0.175, 0.325]])), "0.0542"
 
 
 @derivation.figure(
@@ -486,8 +387,7 @@ def two_bits():
     panels=2,
 )
 def lattice_and_excess(lattice, excess):
-    at = {seen: (np.mean(seen) - 2 if 0 < len(seen) < 3 else 0.0, len(seen)) for n in range(4) for seen in _sets(n)}
-    at |= {seen: (1.5 * x, y) for seen, (x, y) in at.items()}
+    at = {seen: (1.5 * (sum(seen) / len(seen) - 2) if seen else 0.0, len(seen)) for seen in _SETS}
     for seen in at:
         for place in {1, 2, 3} - set(seen):
             (x, y), (to, up) = at[seen], at[tuple(sorted((*seen, place)))]
@@ -495,25 +395,20 @@ def lattice_and_excess(lattice, excess):
     for seen, (x, y) in at.items():
         name = "".join(map(str, seen)) or r"\emptyset"
         lattice.text(x, y, f"${name}$", ha="center", va="center", bbox={"facecolor": "white", "boxstyle": "round"})
-    for up, weight in enumerate((r"\frac{1}{3}", r"\frac{1}{6}", r"\frac{1}{3}")):
-        lattice.text(2.1, up + 0.5, f"${weight}$", ha="center", va="center")
+    weights = [rf"$\frac{{1}}{{{n}}}$" for n in (3, 6, 3)]
     lattice.set(
-        xlim=(-2.1, 2.4), ylim=(-0.3, 3.3), xticks=[], yticks=range(4), xlabel="sets of visible places", ylabel="their size"
+        xticks=[], yticks=(0.5, 1.5, 2.5), yticklabels=weights, xlabel="sets of visible places", ylabel="weight of an edge"
     )
     counts = (1, 2, 4, 8, 16, 32)
-    entropy = _entropy(_BITS)
     for name, schedule in (
-        (r"$1 - \tau$", lambda t: 1 - t),
-        (r"$\cos \frac{\pi \tau}{2}$", lambda t: np.cos(np.pi * t / 2)),
-        (r"$(1 - \tau)^3$", lambda t: (1 - t) ** 3),
+        (r"$1 - \tau$", lambda kept: kept),
+        (r"$\cos \frac{\pi \tau}{2}$", lambda kept: np.sin(np.pi * kept / 2)),
+        (r"$(1 - \tau)^3$", lambda kept: kept**3),
     ):
-        excess.loglog(counts, [_bound(_BITS, schedule(1 - _uniform(n))) - entropy for n in counts], "o-", label=name)
+        above = [mean_bound(_BITS, schedule(uniform_levels(n))) - entropy(_BITS) for n in counts]
+        excess.loglog(counts, above, "o-", label=name)
     excess.set(xlabel="steps, $T$", ylabel="excess of the bound, nats")
     excess.legend()
-
-
-def _sets(size):
-    return itertools.combinations((1, 2, 3), size)
 
 
 @derivation.exercise(
@@ -523,7 +418,7 @@ def _sets(size):
 def three_equal_bits():
     joint = np.full((2, 2, 2), 1e-300)
     joint[0, 0, 0] = joint[1, 1, 1] = 0.5
-    yield _bound(joint, _uniform(1)), "2.0794"
+    yield mean_bound(joint, uniform_levels(1)), "2.0794"
     yield math.log(2), "0.6931"
 
 
@@ -544,16 +439,12 @@ def two_orders():
     r"$L c$ in the mean, and an infinite variance, $c^2 L \int \frac{1 - \tau}{\tau} d\tau$: from $\varepsilon$ on the "
     r"integral is $-\log \varepsilon$ times a factor that goes to 1. With $n$ drawn, $L c$ always: the code's loss with "
     r"$\alpha = 1 - \frac{n}{L}$ and the slope $-1$. Its mean over $n$ and over sets of $n$ places is the bound, too, since "
-    r"$\frac1L \cdot \frac{L}{n} / \binom{L}{n} = \frac{(n - 1)!\, (L - n)!}{L!}$. With $L = 3$ and $c = \log 2$ it is "
-    "$2.0794$.",
+    r"$\frac1L \cdot \frac{L}{n} / \binom{L}{n} = \frac{(n - 1)!\, (L - n)!}{L!}$. With $L = 3$, $c = \log 2$: $2.0794$.",
 )
 def a_better_estimate():
-    for n in (1, 2, 3):
-        noisy = np.array([[2 if place < n else 0 for place in range(3)]])
-        loss = masked_diffusion_loss(
-            np.zeros((1, 3, 3)), np.zeros((1, 3), int), noisy, np.array([1 - n / 3]), np.array([-1.0]), mask_id=2
-        )
-        yield loss[0], "2.0794"
-    s = sympy.Symbol("s", positive=True)
-    least = sympy.Symbol("e", positive=True)
+    noisy = np.array([[2, 0, 0], [2, 2, 0], [2, 2, 2]])
+    kept = np.array([2 / 3, 1 / 3, 0.0])
+    losses = masked_diffusion_loss(np.zeros((3, 3, 3)), np.zeros((3, 3), int), noisy, kept, np.full(3, -1.0), mask_id=2)
+    yield from ((loss, "2.0794") for loss in losses)
+    s, least = sympy.symbols("s e", positive=True)
     yield float(sympy.limit(sympy.integrate((1 - s) / s, (s, least, 1)) / -sympy.log(least), least, 0)), "1"
