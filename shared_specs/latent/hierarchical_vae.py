@@ -55,6 +55,13 @@ def _constant(z, mean_a, log_var_a, mean_b, log_var_b, product):
     return log_density(mean_a, log_var_a) + log_density(mean_b, log_var_b) - log_density(*product)
 
 
+def _drawn(network, x, noise):
+    """A draw of the model with two levels, and the same by its prior."""
+    first, second = noise.split((3, 2), 1)
+    mean, log_var = network.prior(0, second)
+    return network.draw(noise), mean + (log_var / 2).exp() * first
+
+
 SPEC = (
     # The product of two Gaussians.
     Agree("precision_weighted_product", "regular", given(**PAIR)),
@@ -186,7 +193,8 @@ SPEC = (
     Rejects("soft_clip", "a negative limit", given(x=zeros(4), limit=-5.0), blames="limit"),
     # The network.
     Model("LadderVariationalAutoencoder", "two levels", given(x=uniform(7, 11), noise=normal(7, 5)),
-          sizes={"num_pixels": 11, "hidden_dim": 6, "latent_dims": (3, 2)}, initial={"*": begins_by_inputs()}),
+          sizes={"num_pixels": 11, "hidden_dim": 6, "latent_dims": (3, 2)}, initial={"*": begins_by_inputs()},
+          relations={"the first level is drawn from its prior, given the second": _drawn}),
     Model("LadderVariationalAutoencoder", "three levels", given(x=uniform(5, 8), noise=normal(5, 9)),
           sizes={"num_pixels": 8, "hidden_dim": 6, "latent_dims": (4, 3, 2)}),
 )  # fmt: skip

@@ -11,6 +11,14 @@ MISTAKES = {
             put(hierarchical_vae, "precision_weighted_product", lambda mean_a, log_var_a, mean_b, log_var_b: (mean_b, log_var_b)),
             "output",
         ),
+        "the model's levels are drawn without noise": (
+            put(
+                hierarchical_vae.LadderVariationalAutoencoder,
+                "draw",
+                lambda network, noise: network.prior(0, noise.split(network.latent_dims, 1)[-1])[0],
+            ),
+            "the first level is drawn from its prior, given the second",
+        ),
         "log-variances without a limit": (put(hierarchical_vae, "soft_clip", lambda x: x), "output"),
     }
 }
