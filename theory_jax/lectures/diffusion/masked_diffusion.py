@@ -362,8 +362,7 @@ def two_steps_of_the_code():
     r"the code keeps a token at $\alpha_t$, and fills a mask in this step. Then two bits that are equal with probability $0.8$: "
     r"$H = 1.1935$ and $I = 0.1927$. The mean bound with exact conditionals, uniform steps, then $\alpha = \cos \frac{\pi "
     "t}{2}$, and conditionals that ignore the visible bit. Two steps draw equal bits with probability $0.65$; the divergence "
-    r"from the true law to theirs is below the excess of the bound, $\frac12 I = 0.0964$, as the convexity of the divergence "
-    "implies."
+    r"from the true law to theirs is below the excess of the bound, $\frac12 I = 0.0964$, by the convexity of the divergence."
 )
 def two_bits():
     model = jnp.array([[[math.log(0.75), math.log(0.25), -math.inf]]] * 60)
@@ -395,7 +394,8 @@ def lattice_and_excess(lattice, excess):
     for seen, (x, y) in at.items():
         name = "".join(map(str, seen)) or r"\emptyset"
         lattice.text(x, y, f"${name}$", ha="center", va="center", bbox={"facecolor": "white", "boxstyle": "round"})
-    weights = [rf"$\frac{{1}}{{{n}}}$" for n in (3, 6, 3)]
+    lattice.margins(0.1)
+    weights = ("1/3", "1/6", "1/3")
     lattice.set(
         xticks=[], yticks=(0.5, 1.5, 2.5), yticklabels=weights, xlabel="sets of visible places", ylabel="weight of an edge"
     )
