@@ -22,7 +22,7 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, plus, times
-from theory_jax.lectures.lemmas.inner_ascent import inner_ascent
+from theory_jax.lectures.lemmas.moving_average import moving_average
 
 derivation = Derivation(
     module=__name__,
@@ -82,7 +82,6 @@ derivation.symbol("T", "the trace of its matrix")
 derivation.symbol(r"\Delta", "the determinant")
 doubt = derivation.define(r"\varsigma", _doubt(theta, omega), 'the probability of "real" at the samples', positive=True)
 
-# ---------------------------------------------------------------------------------------------------- together
 
 derivation.bridge(
     "The code's value of the game",
@@ -133,7 +132,6 @@ derivation.bridge(
     },
 )
 
-# ---------------------------------------------------------------------------------------------------- in turn
 
 derivation.say(
     r"Now the discriminator moves first, $\omega' = \omega + a \theta$, and the generator answers the new one, $\theta' = \theta "
@@ -166,7 +164,6 @@ derivation.bridge(
     },
 )
 
-# ---------------------------------------------------------------------------------------------------- looking ahead
 
 derivation.chain(
     "Looking ahead: slopes from where a simultaneous step would end",
@@ -192,7 +189,6 @@ derivation.bridge(
     },
 )
 
-# ---------------------------------------------------------------------------------------------------- damping
 
 b = derivation.number("b", r"the damping of a step, $h \gamma$", positive=True)
 damped = Matrix([[1 - a**2, -a * (1 - b)], [a, 1 - b]])
@@ -226,7 +222,6 @@ derivation.chain(
     "a$ is the fastest decay: of first order in $a$.",
 )
 
-# ---------------------------------------------------------------------------------------------------- unrolling
 
 K = derivation.number("K", "the number of unrolled steps", "num_steps", positive=True)
 derivation.say(
@@ -339,26 +334,32 @@ def factors():
     return Sides(left=np.array(found), right=np.array(wanted), wrong={"all cycle": np.ones(10)})
 
 
-# ---------------------------------------------------------------------------------------------------- to the end
-
 derivation.say(
-    r"What does unrolling tend to? Take a game whose inner problem has an answer, $V = \theta\omega - \frac\gamma2 \omega^2$. "
-    r"After $K$ steps the part $s = (1 - h \gamma)^K$ of the distance to the best answer $\frac\theta\gamma$ is left, for $0 < h "
-    r"\gamma < 1$, and the unrolled gradient has the two terms of the first line below (lemmas/inner_ascent)."
+    r"What does unrolling tend to? Take a game whose inner problem has an answer, $V = \theta\omega - \frac\gamma2 \omega^2$. A "
+    r"step is $\omega \leftarrow r \omega + (1 - r) \frac\theta\gamma$ with $r = 1 - h \gamma$, $0 < h \gamma < 1$: a moving "
+    r"average of the best answer $\frac\theta\gamma$, in which the start keeps the weight $s = r^K$."
 )
 s = derivation.number("s", "what is left of the distance to the best answer after all steps", between=(0, 1))
 reply = derivation.define(r"\tilde\omega", s * omega + (1 - s) * theta / gamma, "the discriminator after its steps in this game")
+unrolled = derivation.chain(
+    "The unrolled gradient has a second term",
+    Slope(plus(theta * reply, -gamma / 2 * reply**2), theta),
+    equals(plus(reply, times(theta - gamma * reply, Slope(reply, theta))), "the chain rule", wrong={"detached": reply}),
+    equals(
+        plus(reply, times(s * (1 - s) / gamma, theta - gamma * omega)),
+        r"$\theta - \gamma\tilde\omega = s\,(\theta - \gamma\omega)$",
+    ),
+    uses=(moving_average,),
+)
 derivation.chain(
     "With every step unrolled the game is a minimization",
     Limit(plus(reply, times(s * (1 - s) / gamma, theta - gamma * omega)), s, 0),
     equals(theta / gamma, "the best answer alone is left"),
     equals(Slope(theta**2 / (2 * gamma), theta), "the slope of a bowl", wrong={"no half": Slope(theta**2 / gamma, theta)}),
-    uses=(inner_ascent,),
-    so=r"$\frac{\theta^2}{2\gamma} = \max_\omega V$: the generator descends the value of the best answer, and how that answer "
-    "turns does not matter any more (the envelope theorem).",
+    uses=(unrolled,),
+    so=r"$\frac{\theta^2}{2\gamma} = \max_\omega V$: the generator descends the value of the best answer (envelope theorem).",
 )
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
 _GAMES = {
     "together": simultaneous_step,
