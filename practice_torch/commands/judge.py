@@ -1,7 +1,6 @@
 """python -m practice_torch judge: people compare samples of runs, without knowing which is whose; and what their verdicts say."""
 
 import getpass
-import json
 import math
 import webbrowser
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.run_folder import writing
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.storage.run import Run, write_json
 from shared_specs.commands.errors import UsageError
 from shared_specs.stopping import Stopped
 
@@ -54,7 +54,6 @@ def _new(command):
     if len(command.runs) < 2:
         raise UsageError("judge takes at least two RUNs to compare, or the folder of a session to continue")
     from practice_torch.commands.judging.items import items_of
-    from practice_torch.engine.storage.run import Run
 
     runs = [Run.open(folder) for folder in command.runs]
     folder = Path(command.out or runs[0].folder.absolute().parent / "judged")
@@ -103,6 +102,6 @@ def show(session):
     facts |= {"duels": [duel.__dict__ for duel in found.duels], "scores": found.scores, "half_widths": found.reaches}
     path = session.folder / "results.json"
     with writing(path):
-        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_json(path, facts)
     print(path)
     return 0

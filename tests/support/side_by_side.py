@@ -1,6 +1,5 @@
 """The same first steps of a training in both wings: by the engine, and by a loop in JAX."""
 
-import csv
 import dataclasses
 import math
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.beginning import begin
+from practice_torch.reports.records import read_metrics
 from theory_jax.commands.weights import from_arrays, to_arrays
 from theory_jax.experiments.loop import epoch, epoch_in_steps
 
@@ -20,17 +20,15 @@ class Steps:
     def __init__(self, folder, topic, module, recipe, steps):
         recipe = dataclasses.replace(recipe, steps=steps, log_every=1, evaluate_every=steps, checkpoint_every=steps)
         training = begin(folder, topic, "first_steps", module, recipe, load_data(recipe), cpu=True, say=print)
-        self.experiment, self.recipe = training.experiment, recipe
+        self.recipe = recipe
         self.before = {name: value.numpy().copy() for name, value in training.experiment.state_dict().items()}
         self.indices = [training.batches.indices(number).numpy() for number in range(steps * training.turns)]
         self.data = training.train_data
         training.train()
         self.after = {name: value.numpy() for name, value in training.experiment.state_dict().items()}
-        rows = list(csv.DictReader((folder / "metrics.csv").open()))
-        self.phases = [phase.name for phase in training.experiment.phases]
-        self.losses = {
-            name: [float(r["value"]) for r in rows if (r["phase"], r["name"]) == (name, "loss")] for name in self.phases
-        }
+        losses = [row for row in read_metrics(folder / "metrics.csv", []) if row[2] == "loss"]
+        phases = [phase.name for phase in training.experiment.phases]
+        self.losses = {name: [value for _, phase, _, value in losses if phase == name] for name in phases}
 
 
 def require_equal_steps(steps, module, recipe, examples, noise, losses, *, indices):

@@ -12,9 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.storage.run import write_json
 
 NAME = "session.json"
 CHOICES = ("left", "right", "tie")
@@ -61,9 +60,7 @@ class Session:
                 for number, sample in enumerate(samples):
                     sample.save(session.item((run, number)))
             facts = {"runs": session.runs, "suffix": suffix, "pairs": [[pair.left, pair.right] for pair in pairs]}
-            aside = folder / f".{NAME}"
-            aside.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-            aside.replace(folder / NAME)  # last: a folder with it is whole
+            write_json(folder / NAME, facts)  # last: a folder with it is whole
         except OSError as error:
             raise RunError(f"cannot write into {folder}: {error.strerror}") from None
         return session
@@ -120,6 +117,8 @@ def is_session(folder):
 
 def shuffled_pairs(runs, count, seed):
     """Every two runs `count` times, each time with other samples, in random order and on random sides."""
+    import numpy as np  # which no other command needs before torch
+
     random = np.random.default_rng(seed)
     pairs = []
     for first, second in itertools.combinations(range(runs), 2):
