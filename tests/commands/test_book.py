@@ -186,6 +186,11 @@ def test_every_section_of_the_readme_is_a_guide_but_the_syllabus():
     assert "[](data.md)" in places["guides/train"] and "docs/" not in re.sub(r"(?s)```.*?```", "", places["guides/train"])
 
 
+def test_every_page_of_docs_is_linked_from_the_readme():
+    readme = (guides.ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in sorted((guides.ROOT / "docs").glob("*.md")) if f"(docs/{path.name}" not in readme] == []
+
+
 def test_every_link_between_files_leads_to_one():
     for file in (*guides.ROOT.glob("*.md"), *(guides.ROOT / "docs").glob("*.md")):
         text = re.sub(r"(?ms)^```.*?^```$", "", file.read_text(encoding="utf-8"))
