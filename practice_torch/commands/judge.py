@@ -8,7 +8,6 @@ from pathlib import Path
 from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.run_folder import writing
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.storage.run import Run, write_json
 from shared_specs.commands.errors import UsageError
 from shared_specs.stopping import Stopped
 
@@ -54,6 +53,7 @@ def _new(command):
     if len(command.runs) < 2:
         raise UsageError("judge takes at least two RUNs to compare, or the folder of a session to continue")
     from practice_torch.commands.judging.items import items_of
+    from practice_torch.engine.storage.run import Run
 
     runs = [Run.open(folder) for folder in command.runs]
     folder = Path(command.out or runs[0].folder.absolute().parent / "judged")
@@ -77,6 +77,7 @@ def show(session):
     from rich.table import Table
 
     from practice_torch.commands.judging.scores import scores_of
+    from practice_torch.engine.storage.run import write_json
     from shared_specs.terminal import print_table
 
     verdicts = session.verdicts()

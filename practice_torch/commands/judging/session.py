@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.storage.run import write_json
 
 NAME = "session.json"
 CHOICES = ("left", "right", "tie")
@@ -49,6 +48,8 @@ class Session:
     @classmethod
     def create(cls, folder, runs, items, seed):
         """A session of samples, one list for each run. An error leaves no folder."""
+        from practice_torch.engine.storage.run import write_json  # which needs what the extra torch installs
+
         folder = Path(folder)
         if folder.exists() and any(folder.iterdir()):
             raise RunError(f"{folder} is not empty: continue it with `judge {folder}`, or give another --out")
