@@ -1,7 +1,9 @@
 """Derivations: every kind of step passes on a truth and fails on a falsehood, and a step that could not fail is refused."""
 
 import json
+import re
 from functools import wraps
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +21,7 @@ from theory_jax.derivation.notation import Entropy, Expectation, LogDensity, Nor
 from theory_jax.derivation.parts import value
 from theory_jax.derivation.typeset import latex
 
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "practice_torch" / "experiments"
 U, V = sympy.symbols("u v", positive=True)
 X = jnp.array([0.5, -1.0, 2.0])
 
@@ -338,6 +341,15 @@ def test_the_logarithm_of_a_gaussian_density_is_printed_by_its_name_and_averages
 @pytest.mark.parametrize("topic", [topic.path for topic in load().built])
 def test_every_lecture_of_the_course_is_whole(topic):
     assert list(derivation_of(topic).lacking()) == []
+
+
+@pytest.mark.parametrize("topic", [topic.path for topic in load().built])
+def test_a_lecture_says_where_its_topic_is_trained(topic):
+    """A topic with an experiment is trained there; of the others the page says which experiment trains them, or why none does."""
+    trained = derivation_of(topic).trained
+    assert bool(trained) != (EXPERIMENTS / f"{topic}.py").is_file()
+    for path in re.findall(r"`([a-z_]+/[a-z_]+)`", trained):
+        assert (EXPERIMENTS / f"{path}.py").is_file(), path
 
 
 @pytest.mark.parametrize("topic", [pytest.param(t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built])

@@ -93,7 +93,8 @@ class Derivation(Setting):
 
     question: what a student does not know yet.
     setting: the assumptions, a paragraph each. answer: the result, in words.
-    limits: what is not shown. sources: references.
+    limits: what is not shown. trained: which experiment trains this, or why none does, where the topic has no experiment of its
+    name. sources: references.
     """
 
     title: str
@@ -103,6 +104,7 @@ class Derivation(Setting):
     setting: tuple[str, ...] = ()
     answer: str = ""
     limits: tuple[str, ...] = ()
+    trained: str = ""
     central: Chain | Step | None = field(default=None, init=False)
 
     @property

@@ -38,6 +38,7 @@ DONE = {  # counts of the summary
     "computed": ("number computed", "numbers computed"),
     "drawn": ("figure drawn", "figures drawn"),
 }
+LISTED = "`python -m practice_torch list {0}` shows the recipes, `python -m practice_torch train {0} RECIPE` trains one."
 OF_STEPS = {"symbolic": "derived", "exact": "enumerated", "monte_carlo": "sampled"}  # the other kinds are checked at points
 OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Example: "computed", Exercise: "computed", Figure: "drawn"}
 
@@ -92,7 +93,7 @@ class Named:
 class Page:
     """A derivation and what its execution gave. symbols: those of the setting; the others stand before the parts that need them.
 
-    next, builds_on: (path, title) of topics; used_by: (experiment, names).
+    next, builds_on: (path, title) of topics; trained: how, or why not; used_by: (experiment, names).
     """
 
     topic: str
@@ -109,6 +110,7 @@ class Page:
     limits: tuple[str, ...]
     sources: tuple[str, ...]
     functions: tuple[tuple[str, str], ...]
+    trained: str
     used_by: tuple[tuple[str, str], ...]
     builds_on: tuple[tuple[str, str], ...]
     next: tuple[tuple[str, str], ...]
@@ -167,6 +169,7 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         limits=tuple(derivation.limits),
         sources=tuple(derivation.sources),
         functions=tuple(_functions(topic.path)) if topic and not of_lemma else (),
+        trained=derivation.trained or ("" if topic is None or of_lemma else LISTED.format(topic.path)),
         used_by=tuple(experiments_that_import(topic.path)) if topic and not of_lemma else (),
         builds_on=tuple((path, titles[path].title) for path in topic.requires) if titles else (),
         next=tuple((other.path, other.title) for other in titles.values() if topic.path in rests_on(other)),

@@ -57,7 +57,7 @@ def _record(topic, arithmetic, show, debug):
     if QUICK not in os.environ.get("XLA_FLAGS", ""):  # read once, when JAX starts; importing a topic alone gives fast code
         os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
     record = {"topic": topic.path, "title": topic.title, "lectures": list(topic.lectures), "sources": []}
-    record |= {"question": "", "setting": [], "symbols": [], "answer": "", "result": "", "limits": []}
+    record |= {"question": "", "setting": [], "symbols": [], "answer": "", "result": "", "limits": [], "trained": ""}
     try:
         # what a step prints belongs to the reader, not into the JSON
         with contextlib.redirect_stdout(sys.stderr):
@@ -91,6 +91,7 @@ def _summary(derivation, results):
         "answer": page.answer,
         "result": page.central,
         "limits": list(page.limits),
+        "trained": page.trained,
         "summary": page.summary,
         "passed": page.passed,
         "claims": [_claim(result, *of, kind(result)) for result, of in zip(results, _lines(results, page), strict=True)],

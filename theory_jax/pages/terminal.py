@@ -207,7 +207,8 @@ class _Printer:
 
     def back_matter(self, page):
         self.paragraphs("Functions of this topic", [f"{name}: {words}" for name, words in page.functions])
-        self.paragraphs("Trained with it (practice_torch/experiments)", [f"{path}: {names}" for path, names in page.used_by])
+        if page.trained:
+            self.paragraphs("Training", [page.trained, *(f"{path}: {names}" for path, names in page.used_by)])
         self.paragraphs("Sources", page.sources)
         self.paragraphs("It builds on", [f"{path}: {title}" for path, title in page.builds_on])
         self.paragraphs("What builds on it", [f"{path}: {title}" for path, title in page.next])

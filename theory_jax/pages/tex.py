@@ -60,6 +60,8 @@ def tex(page, pictures):
     if page.appendix:
         lines += [r"\section*{How the code keeps it}"]
         lines += [line for item in page.appendix for line in _item(item, files)]
+    if page.trained:
+        lines += [r"\section*{Training}", prose(page.trained)]
     lines += _list("Sources", page.sources)
     lines += [rf"\done{{{prose(page.summary)}}}", *(rf"\done{{{prose(error)}}}" for error in page.refused), r"\end{document}"]
     return "\n".join(lines) + "\n"

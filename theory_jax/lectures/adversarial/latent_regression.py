@@ -46,6 +46,7 @@ derivation = Derivation(
         "Real images: the network has seen only generated ones, and nothing bounds its error elsewhere.",
         "Deterministic generators of continuous codes, with infinite information: the bound stays finite, as its variance does.",
     ),
+    trained="`adversarial/gan_inversion` trains such a regression and compares it with inversion by optimization.",
 )
 
 z = derivation.index("z", "a code")

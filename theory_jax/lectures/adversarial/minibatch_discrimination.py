@@ -49,8 +49,9 @@ derivation = Derivation(
     limits=(
         "How large a batch must be to show the loss of one of many modes.",
         "That a network learns to use what it is given, and descent of more than two samples.",
-        "Nothing is trained here: these are layers and losses for the games of the earlier lectures.",
     ),
+    trained="Nothing is trained: these are layers and losses for a game. `adversarial/gan` and `adversarial/dcgan` train "
+    "games without them.",
 )
 
 # ---------------------------------------------------------------------------------------------------- one sample, two samples

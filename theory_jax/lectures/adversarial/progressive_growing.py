@@ -43,10 +43,10 @@ derivation = Derivation(
     r"full value for every $\alpha > 0$. Under Adam a weight moves by the learning rate relative to its initial size if $c$ is "
     r"applied at run time, and by $1/c$ times as much if it is applied to the initial weights.",
     limits=(
-        "That training in stages is more stable, faster or better: an empirical claim, for which this topic trains nothing.",
-        "The speed of the layers after the weights have left their initial size.",
-        "What pixel normalization costs a generator in expressiveness; the standard deviation of the minibatch as a feature.",
+        "That training in stages is more stable, faster or better: an empirical claim.",
+        "The speed of the layers once the weights have left their initial size, and what pixel normalization costs a generator.",
     ),
+    trained="Growing is shown on given networks. `adversarial/dcgan` trains a GAN of images at one resolution.",
 )
 
 # ---------------------------------------------------------------------------------------------------- fading

@@ -54,9 +54,10 @@ derivation = Derivation(
     limits=(
         "Convergence away from the equilibrium: there the linear part is not the step.",
         "Networks and several modes: that unrolling helps networks to keep their modes is the finding of Metz et al., not a "
-        "result of this page. Nothing is trained here: the game has one real point and two parameters, and no data. The usual "
-        "experiment, an unrolled GAN on a ring of eight Gaussians next to a plain one, is not trained here either.",
+        "result of this page.",
     ),
+    trained="Nothing is trained: the game of this page has one real point and two parameters. `adversarial/gan` trains a "
+    "plain GAN on the ring of eight Gaussians.",
 )
 
 theta = derivation.number(r"\theta", "the generator, the position of the samples", "generator")

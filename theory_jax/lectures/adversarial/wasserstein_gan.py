@@ -58,6 +58,8 @@ derivation = Derivation(
         "The distance of two samples overestimates that of their laws; in $D$ dimensions the excess falls as slowly as "
         "$N^{-1/D}$.",
     ),
+    trained="Weight clipping constrains a critic badly, as this page shows. `adversarial/gradient_penalty` trains the same "
+    "game with its better constraint.",
 )
 
 i = derivation.index("i", "a point, from which mass leaves")

@@ -63,6 +63,8 @@ derivation = Derivation(
         "Ties: top-$k$ and min-p keep all tokens at the threshold, the other two take the one with the lower index first.",
         "What these choices do to whole sequences; the most likely sequence is the subject of search.",
     ),
+    trained="Decoding needs a trained model and no training of its own. `python -m practice_torch sample RUN` takes these "
+    "options for a run of `autoregressive/transformer`.",
 )
 
 i = derivation.index("i", "a token")

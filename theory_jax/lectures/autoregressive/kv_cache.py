@@ -90,6 +90,8 @@ derivation = Derivation(
         "Sliding windows and the eviction of rows are not treated.",
         "A beam search has to reorder its caches with its beams; that is the topic search.",
     ),
+    trained="A cache changes the cost of sampling, not the model. `autoregressive/transformer` trains a model that is "
+    "sampled with one.",
 )
 
 p = derivation.index("p", "the position of the step", "position")
@@ -107,8 +109,7 @@ val = derivation.define("V", plus(times(M, v), times(1 - M, h)), "the value in r
 
 derivation.say(
     "The past is settled. In the topic transformer it was shown that no block carries the future into the past: the stream at "
-    "a token, in every layer, is a function of the tokens up to it. Its key and its value are linear maps of its stream, so no "
-    "later token changes them."
+    "a token, in every layer, is a function of the tokens up to it; so are its key and its value, linear maps of its stream."
 )
 
 

@@ -62,6 +62,8 @@ derivation = Derivation(
         "Speed is a matter of how often memory is read and written, which operations do not count.",
         "Dropout on the weights is left out.",
     ),
+    trained="A way to compute attention, equal to the direct one. `autoregressive/attention` and "
+    "`autoregressive/transformer` train with attention.",
 )
 
 i = derivation.index("i", "a key that was seen")

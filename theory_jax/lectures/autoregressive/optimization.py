@@ -49,6 +49,7 @@ derivation = Derivation(
         r"keep to it, too, needs the condition on the factors under which a lone spike is shown to.",
         "Why a warm-up helps is not derived: only that first steps are as long as the rate allows, however small the gradient.",
     ),
+    trained="These are parts of a training step. `autoregressive/transformer` trains with AdamW and such a schedule.",
 )
 
 half = Rational(1, 2)

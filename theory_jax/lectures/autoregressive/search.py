@@ -47,6 +47,8 @@ derivation = Derivation(
         "That the quality of text falls with its likelihood beyond a point is an empirical matter (Holtzman et al. 2020).",
         "Stochastic and diverse beams, and heuristics that estimate the rest of a sequence (A*).",
     ),
+    trained="Search needs a trained model and no training of its own. The study of `autoregressive/transformer` compares "
+    "widths of the beam.",
 )
 
 first = derivation.index("x", "a token", states=2)

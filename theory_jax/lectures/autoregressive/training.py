@@ -50,6 +50,7 @@ derivation = Derivation(
         "In generation the model reads its own tokens, not those of the data; what it does there is not shown (exposure bias).",
         "Whether an optimizer finds the minimum, and whether smoothing generalizes better, are questions for experiments.",
     ),
+    trained="`autoregressive/transformer` trains with these losses.",
 )
 
 x1 = derivation.index("x_1", "the first token", states=2)

@@ -65,6 +65,8 @@ derivation = Derivation(
         "networks are not shown.",
         "The limits of many steps are argued by Riemann sums and checked for a constant rate.",
     ),
+    trained="A sampler needs a trained model and no training of its own. `python -m practice_torch sample RUN --sampler "
+    "ancestral` uses it on a run of `diffusion/training`.",
 )
 
 _step = introduce_step(derivation)

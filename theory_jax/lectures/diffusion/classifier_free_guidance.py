@@ -37,8 +37,7 @@ derivation = Derivation(
         r"x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both, so given $x_0$, $x_t$ and "
         r"$y$ are independent.",
         r"In training the condition is replaced by a null condition $\varnothing$ with probability $p$, $0 < p < 1$. This is "
-        r"decided once for each example, independently of $x_0$, $y$, $t$ and $\epsilon$. The loss is the squared error of the "
-        r"noise.",
+        r"decided once for each example, independently of $x_0$, $y$, $t$ and $\epsilon$. The loss is squared error.",
         r"At a noisy value, $c$ is the prediction with the condition, $u$ that without, and the guided prediction is $g = u + "
         r"w (c - u)$: conditional at $w = 1$, unconditional at $w = 0$. Another convention calls $w - 1$ the scale.",
         r"One coordinate is written, except where a plane is needed. In $D$ dimensions slopes are gradients.",
@@ -51,6 +50,7 @@ derivation = Derivation(
         "What is drawn is computed for Gaussian data and exact scores. For learned fields in many dimensions only what cannot "
         "be assumed is shown.",
     ),
+    trained="`diffusion/training` drops labels; `python -m practice_torch sample RUN --guidance 2` draws with its models.",
 )
 
 half = Rational(1, 2)

@@ -51,6 +51,7 @@ derivation = Derivation(
         "The likelihood of the flow is not computed here.",
         "The start is a standard normal in the place of the law at the last level; the gap is that of the forward process.",
     ),
+    trained="`diffusion/training` trains, and `python -m practice_torch sample RUN --sampler ddim` draws with its models.",
 )
 
 half = Rational(1, 2)
@@ -289,10 +290,7 @@ derivation.bridge(
 point = derivation.number("y", r"a value in these units, $x / \sqrt{\bar\alpha}$")
 level = derivation.number(r"\varsigma", "a noise level", positive=True)
 density = derivation.function("p", r"the density of $x_0 + \varsigma \epsilon$ at $y$", arguments=2)(point, level)
-derivation.say(
-    r"What does this equation do to the laws? Let $\hat\epsilon$ be the best prediction, $\mathbb{E}[\epsilon|y]$, which is "
-    r"$-\varsigma$ times the score of the noisy data."
-)
+derivation.say(r"What does this equation do to the laws? The best $\hat\epsilon$ is $-\varsigma$ times the score.")
 flow_keeps = derivation.chain(
     "The flow carries the marginal laws",
     plus(times(level, Slope(density, point, 2)), Slope(times(density, -times(level, Slope(log(density), point))), point)),

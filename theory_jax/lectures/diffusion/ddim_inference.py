@@ -51,6 +51,8 @@ derivation = Derivation(
         "is not shown.",
         "With its own noise in every step (a positive eta) a sample is no function of the start, and nothing here applies.",
     ),
+    trained="The deterministic sampler needs a trained model and no training of its own. `python -m practice_torch evaluate "
+    "RUN --study` encodes and decodes with a run of `diffusion/training`.",
 )
 
 derivation.symbol("T", "the number of levels of training", "num_train_steps")

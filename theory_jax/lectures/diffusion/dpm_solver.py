@@ -57,9 +57,9 @@ derivation = Derivation(
         "That local errors add up to a global error of one order less (stability; lecture on solvers).",
         r"Learned predictions. They are not smooth at large $\lambda$, where order two gains less, and clipping $\hat x_0$ "
         "breaks the smoothness, too.",
-        "Order three. Nothing is trained here: the steps sample from any trained denoiser, and the tests measure them on a "
-        "mixture whose exact predictions are known.",
+        "Order three.",
     ),
+    trained="A sampler has no training of its own: the tests draw from a mixture whose exact predictions are known.",
 )
 
 # ---------------------------------------------------------------------------------------------------- one clock

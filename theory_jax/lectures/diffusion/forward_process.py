@@ -52,6 +52,7 @@ derivation = Derivation(
         "one after it.",
         "Which curve alpha bar should follow is the subject of the next topic.",
     ),
+    trained="The forward process has no parameters. Every experiment of diffusion draws its noisy data with it.",
 )
 
 alpha = derivation.number(r"\alpha_t", "the share of the variance that step $t$ keeps", between=(0, 1))

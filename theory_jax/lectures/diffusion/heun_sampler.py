@@ -43,6 +43,7 @@ derivation = Derivation(
         "it.",
         "A learned denoiser's own error, which no solver removes.",
     ),
+    trained="A sampler needs a trained model and no training of its own. `diffusion/edm` trains one and draws with it.",
 )
 
 sigma = derivation.number(r"\sigma", "the level where a step begins", "sigma", positive=True)

@@ -60,6 +60,8 @@ derivation = Derivation(
         "network learns.",
         "An image is only roughly constant on blocks of pixels; for such images the shift of the log-SNR is exact.",
     ),
+    trained="A schedule is chosen, not learned, but for `diffusion/variational_diffusion`. Every experiment of diffusion "
+    "trains with one.",
 )
 
 kept_before = derivation.number("v", "the variance of $x_{t-1}$ given $x_0$")
@@ -82,10 +84,7 @@ a = derivation.number("a", "a level, any value of alpha bar", "alpha_bar", betwe
 lam = derivation.define(r"\lambda", log(a / (1 - a)), "its log-SNR", "log_snr")
 sigma = derivation.number(r"\sigma", "the noise's deviation next to data of weight 1", "sigmas", positive=True)
 log_ratio = derivation.number("l", "any log-SNR", "log_snr")
-derivation.say(
-    r"Divide $x_t$ by $\sqrt{\bar\alpha_t}$. Then the data have weight 1, and what is left of the schedule is the noise's "
-    r"deviation."
-)
+derivation.say(r"Divide $x_t$ by $\sqrt{\bar\alpha_t}$. Then the data have weight 1, and the schedule is the noise's deviation.")
 derivation.chain(
     "A level is one number",
     sqrt(1 - a) / sqrt(a),

@@ -55,6 +55,7 @@ derivation = Derivation(
         "are two points; how fast it happens for arbitrary data is not shown.",
         "A network must learn the mean. How it is trained is the subject of the next topics.",
     ),
+    trained="These are exact posteriors. `diffusion/simple_loss` and `diffusion/training` train networks toward them.",
 )
 
 _step = introduce_step(derivation)

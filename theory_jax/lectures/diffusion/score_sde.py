@@ -53,6 +53,8 @@ derivation = Derivation(
         "The error of a score that is learned.",
         r"That the corrector keeps the density exactly: its step depends on the draw, so it does so only approximately.",
     ),
+    trained="The equations of this page are exact. `diffusion/score_prediction` trains the score that they need, "
+    "`diffusion/probability_flow` integrates them.",
 )
 
 # ---------------------------------------------------------------------------------------------------- from the chain

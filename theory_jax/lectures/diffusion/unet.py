@@ -57,6 +57,7 @@ derivation = Derivation(
         "averaged pixels, not about every network without skips.",
         "Training dynamics, and why these widths and depths work, are not treated.",
     ),
+    trained="These are layers. `diffusion/training` trains the U-Net that has them.",
 )
 
 t = derivation.number("t", "a time", "t")

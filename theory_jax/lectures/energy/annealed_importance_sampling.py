@@ -45,6 +45,7 @@ derivation = Derivation(
         "not show it.",
         "Which temperatures are best. The code takes any that rise from 0 to 1.",
     ),
+    trained="An estimate of a trained model's constant. `energy/contrastive_divergence` reports likelihoods by it.",
 )
 
 x, y, z = (

@@ -52,6 +52,7 @@ derivation = Derivation(
         "How samples of the model are drawn: that is the task of Langevin sampling and of contrastive divergence.",
         "Whether the likelihood has a maximum. For data on one side of all features it does not, and $\\theta$ grows forever.",
     ),
+    trained="The energies of this page are small enough for sums. `energy/regularized_training` trains an energy network.",
 )
 
 k = derivation.index("k", "a state")

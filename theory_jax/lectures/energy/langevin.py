@@ -53,6 +53,7 @@ derivation = Derivation(
         "How long a chain takes from one mode to another: exponentially long in the height of the barrier, divided by $T$.",
         "The limit of the chain as a process in continuous time, and what clipping the state does.",
     ),
+    trained="A sampler has no parameters. `energy/regularized_training` draws with it in each step of training.",
 )
 
 x = derivation.number("x", "the state", "x")

@@ -47,6 +47,8 @@ derivation = Derivation(
         "That the sum over many dimensions becomes normal is stated for Gaussians, by the central limit theorem, and not "
         "for other laws.",
     ),
+    trained="A sampler has no parameters. The experiment of `energy/noise_contrastive_estimation` draws from its trained "
+    "energy with it.",
 )
 
 i = derivation.index("i", "a state")

@@ -43,6 +43,7 @@ derivation = Derivation(
         "Convergence while the energy changes: the parameters must move slowly against the chains.",
         "The eigenfunctions of the sampler for energies that are no parabolas, and so the share $L$ of theirs.",
     ),
+    trained="A buffer has no parameters. `energy/regularized_training` draws its starts from one.",
 )
 
 x = derivation.number("x", "the state of a chain")

@@ -53,6 +53,7 @@ derivation = Derivation(
         "Annealing with kernels on continuous spaces; the lines are the same with integrals.",
         "Noise that is learned instead of uniform, which makes the gap smaller.",
     ),
+    trained="A unit of likelihood, not a model. Experiments whose models have a likelihood report it.",
 )
 
 D = derivation.number("D", "the number of dimensions", "dim", positive=True)

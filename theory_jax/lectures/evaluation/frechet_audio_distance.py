@@ -51,6 +51,7 @@ derivation = Derivation(
         "Order inside a frame, and inside the several frames that a network sees at once: this does count.",
         "Noise on the waveform for all sounds: after the logarithm it is not additive, and its effect is only measured.",
     ),
+    trained="A measure of samples, not a model. Experiments with sounds report it.",
 )
 
 derivation.say(

@@ -49,6 +49,7 @@ derivation = Derivation(
         "The bias in many dimensions with full covariances, which is larger and grows with the dimension.",
         r"That features are Gaussian. Inception's are not; then $d^2$ is a lower bound of $W_2^2$ and no more.",
     ),
+    trained="A measure of samples, not a model. Experiments with images report it.",
 )
 
 k = derivation.index("k", "a pair of points")

@@ -53,6 +53,8 @@ derivation = Derivation(
         "The mean of squares is derived for three raters, agreement for three items and three categories; the same sums hold for "
         "any number.",
     ),
+    trained="People judge, and nothing is learned from images: `python -m practice_torch judge RUN RUN` collects verdicts "
+    "and fits the scores of this page.",
 )
 
 k = derivation.number("k", "successes", "successes", positive=True, integer=True)

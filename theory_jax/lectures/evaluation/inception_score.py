@@ -41,6 +41,8 @@ derivation = Derivation(
         "Diversity within a class: a single image of every class, repeated, has the largest score that there is (exercise 2).",
         "How the error depends on the number of classes where answers are not certain.",
     ),
+    trained="A measure of samples, not a model. No experiment reports it: it does not compare with data, as the Fréchet "
+    "distance does.",
 )
 
 n = derivation.index("n", "an image", states=2)

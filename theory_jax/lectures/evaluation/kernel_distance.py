@@ -44,6 +44,7 @@ derivation = Derivation(
         "The variance of the estimate, and the power of a test that uses it.",
         "In several dimensions the cubic kernel sees all mixed moments up to the third: the same proof, said and not shown.",
     ),
+    trained="A measure of samples, not a model. Experiments with images or points report it.",
 )
 
 x = derivation.index("x", "a point")

@@ -53,6 +53,7 @@ derivation = Derivation(
         "Distances of features that were themselves trained on the training set: test points are then farther away without a "
         "copy.",
     ),
+    trained="A measure of samples, not a model. Experiments with images or points report it.",
 )
 
 Q = derivation.number("Q", "the number of generated points", positive=True)

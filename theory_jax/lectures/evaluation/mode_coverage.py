@@ -49,6 +49,7 @@ derivation = Derivation(
         "Confidence intervals for the probability of a collision, which has to be estimated from repeated batches.",
         "How one recognizes that two images are of one mode: a classifier decides, or a person.",
     ),
+    trained="A measure of samples, not a model. Experiments with mixtures of points report it.",
 )
 
 k = derivation.index("k", "a mode")

@@ -49,6 +49,7 @@ derivation = Derivation(
         "The entropy of a text per token as texts grow long.",
         "Whether what the model writes is good: perplexity is about texts that others have written.",
     ),
+    trained="A unit of likelihood, not a model. Experiments with text report it.",
 )
 
 i = derivation.index("i", "the place of a token")

@@ -52,6 +52,7 @@ derivation = Derivation(
         "The variances of the four numbers.",
         "Ties and copies: the expectations under the hypothesis need a law without them.",
     ),
+    trained="A measure of samples, not a model. Experiments with images report it.",
 )
 
 N = derivation.number("N", "the number of real points", "len(real)", positive=True)

@@ -39,6 +39,7 @@ derivation = Derivation(
     limits=(
         "That the start remains good after the first step, or inside a deep flow, where the layers behind it are no Gaussian.",
     ),
+    trained="A layer. `flows/multiscale` trains it.",
 )
 
 c = derivation.index("c", "a channel")

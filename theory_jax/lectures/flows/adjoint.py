@@ -44,6 +44,8 @@ derivation = Derivation(
         r"The gradient in the time of the end, which is $a(T) \cdot v$, and losses along the path other than in the exercise.",
         "A bound of the error on the way back for fields that are not linear.",
     ),
+    trained="A way to compute a gradient. `flows/continuous_flow` trains with the other: its solver takes few steps, so it "
+    "differentiates them.",
 )
 
 i = derivation.index("i", "an entry of the state")

@@ -49,6 +49,7 @@ derivation = Derivation(
         "picture.",
         "Maps that are not one-to-one (the density is then a sum over preimages), and maps between different dimensions.",
     ),
+    trained="A formula, not a model. Every flow trains by it.",
 )
 
 F = derivation.function("C", "the distribution function of $X$: $C(x) = P(X \\le x)$")

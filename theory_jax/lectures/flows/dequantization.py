@@ -38,6 +38,7 @@ derivation = Derivation(
     "bits per dimension, comparable with the cost of any model of the integers. Without noise the likelihood of a density on "
     "integers has no maximum.",
     limits=("How much a learned noise helps a real flow.", "That fewer bits make better pictures: they need not."),
+    trained="A step between whole numbers and densities. The flows that are trained on images take it.",
 )
 
 derivation.say(

@@ -45,6 +45,7 @@ derivation = Derivation(
         "Probes with dependent entries, of which an exercise has one kind.",
         "What becomes of an unbiased divergence inside a function that is not linear: it is biased there.",
     ),
+    trained="An estimate of a trace. `energy/score_matching` trains by it.",
 )
 
 i = derivation.index("i", "a dimension")

@@ -38,6 +38,7 @@ derivation = Derivation(
         "That every invertible matrix has an LU form with row exchanges (elimination; stated).",
         "Kernels larger than 1x1, and speed on a device.",
     ),
+    trained="A layer. `flows/multiscale` trains it.",
 )
 
 w = sympy.Matrix(

@@ -55,6 +55,7 @@ derivation = Derivation(
         "Implicit methods, which stay stable for stiff equations.",
         "That the error's coefficient is the same in the next step. It is not, hence the caution of 0.9.",
     ),
+    trained="A solver has no parameters. `flows/continuous_flow` trains through one, `flows/flow_matching` draws with one.",
 )
 
 h = derivation.number("h", "the size of a step", "step_size", positive=True)

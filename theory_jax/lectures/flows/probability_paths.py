@@ -54,6 +54,7 @@ derivation = Derivation(
         "That the flow of a field has one solution, and that the continuity equation determines the densities.",
         "Which path trains best.",
     ),
+    trained="The paths are chosen. `flows/flow_matching` trains a velocity along one.",
 )
 
 t = derivation.number("t", "the time", "time", between=(0, 1))

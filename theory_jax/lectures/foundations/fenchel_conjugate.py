@@ -57,6 +57,7 @@ derivation = Derivation(
         "Several dimensions, where the same return to $f$ needs separating hyperplanes.",
         "Generators that are not closed: a jump at $u = 0$ would be lost in $f^{**}$.",
     ),
+    trained="A conjugate is computed, not learned. `foundations/variational_divergence` trains the bounds that follow from it.",
 )
 
 u = derivation.number("u", "a density ratio", "e^log_ratio", positive=True)

@@ -33,8 +33,7 @@ derivation = Derivation(
         "Loshchilov & Hutter 2017, SGDR",
     ),
     question="Every training loop scales its data, clips its gradients, takes Adam's steps, averages its weights and follows a "
-    "schedule. Why do these five small formulas have exactly the form that they have, and what goes wrong with a slightly "
-    "different one?",
+    "schedule. Why do these five small formulas have exactly the form that they have, and what goes wrong with another?",
     setting=(
         r"All arrays of a gradient together are one vector $g$ with the Euclidean norm $\|g\|$. Clipping with the radius $c > "
         r"0$ multiplies it by $\min(1, c/\|g\|)$.",
@@ -54,6 +53,7 @@ derivation = Derivation(
         "Why warm-up helps: here it is only a straight line that meets the cosine.",
         "The worth of an average is derived for independent values; successive weights of a model are not independent.",
     ),
+    trained="These are parts of a training step, not a model. Every experiment takes such steps, with the optimizers of PyTorch.",
 )
 
 d = derivation.index("i", "an entry of a gradient, over all arrays")

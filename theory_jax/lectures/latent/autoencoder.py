@@ -49,6 +49,7 @@ derivation = Derivation(
         "That gradient descent comes to the minimum from every start but those on the saddles.",
         "How many codes there should be: the error of the training data only falls with their number.",
     ),
+    trained="The linear one is found exactly. `diffusion/latent_diffusion` trains a convolutional one as its first stage.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the minimum
@@ -134,8 +135,7 @@ derivation.bridge(
 derivation.say(
     "With $L$ codes the squares are completed in the same way: the best encoder of a decoder $D$ is its pseudo-inverse $D^+$, $P "
     r"= D D^+$ is the orthogonal projection on its columns, and what is left is $\mathrm{tr}\,(I - P) S = \sum_j \lambda_j (1 - "
-    "P_{jj})$. The diagonal of a projection on $L$ dimensions is in $[0, 1]$ and sums to $L$. Here are four coordinates and "
-    "two codes."
+    "P_{jj})$. The diagonal of a projection on $L$ dimensions is in $[0, 1]$ and sums to $L$. Here $L = 2$ of four."
 )
 kappa_4 = derivation.number(r"\kappa_4", "the smallest of four variances", positive=True)
 g_1 = derivation.number("g_1", r"$\kappa_1 - \kappa_2$", nonnegative=True)

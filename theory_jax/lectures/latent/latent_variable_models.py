@@ -54,6 +54,8 @@ derivation = Derivation(
         "inequality, stated only.",
         "How many latent dimensions to take, which held-out likelihood decides.",
     ),
+    trained="The exact likelihoods of this page exist for models too small to need training. `latent/gaussian_mixture` "
+    "trains the first that does, `latent/vae` the first whose likelihood is only bounded.",
 )
 
 z = derivation.index("z", "a state of the latent variable")

@@ -68,6 +68,7 @@ derivation = Derivation(
         "That classes are Gaussians with a common covariance: where they are not, the attribute vector is only a direction of "
         "averages.",
     ),
+    trained="This page uses a VAE that is trained already: `latent/vae` trains one.",
 )
 
 # ---------------------------------------------------------------------------------------------------- how likely

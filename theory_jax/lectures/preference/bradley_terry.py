@@ -55,6 +55,7 @@ derivation = Derivation(
         "Gradient, curvature and steps are derived for all scores and counts of three players; the same sums hold for any "
         "number.",
     ),
+    trained="`preference/reward_model` trains this model on pairs of texts.",
 )
 
 s_1 = derivation.number("s_1", "the score of one item", "reward_chosen")

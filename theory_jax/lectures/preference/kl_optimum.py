@@ -44,6 +44,7 @@ derivation = Derivation(
         "How to sample the optimum where there are too many completions to sum over: reinforcement learning does, from samples.",
         "Whether a network can represent it.",
     ),
+    trained="The optimum is exact. `preference/overoptimization` and `preference/pipeline` train policies toward it.",
 )
 
 i = derivation.index("i", "a completion")

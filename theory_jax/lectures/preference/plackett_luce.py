@@ -53,6 +53,7 @@ derivation = Derivation(
         "Gumbel noise is not shown to be the only noise whose choices are softmaxes (Yellott's theorem, with conditions).",
         "Preferences that go in a circle have no scores, in this model as in every model of utilities.",
     ),
+    trained="Rankings of more than two are not trained: the project's texts are compared in pairs, by `preference/reward_model`.",
 )
 
 i = derivation.index("i", "an item")

@@ -44,6 +44,7 @@ derivation = Derivation(
         "prefixes, too, depend on the policy.",
         "Variances of the gradients.",
     ),
+    trained="These are estimates from samples. The experiments that tune language models by rewards report them.",
 )
 
 x = derivation.index("x", "a sample: a token, or a text")

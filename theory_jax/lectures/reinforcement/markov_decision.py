@@ -56,6 +56,7 @@ derivation = Derivation(
         "The explicit solutions are derived for all policies on two states; the identities that are sums over states and actions "
         "hold for any number of them.",
     ),
+    trained="A known problem is solved. `reinforcement/temporal_difference` learns the same grid worlds from experience.",
 )
 
 s = derivation.index("s", "a state")
@@ -139,8 +140,7 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"And so on: after $n$ rewards what remains is $\gamma^n$ times a mean of $v$, which goes to zero. The value is "
-    r"$\sum_n \gamma^n$ times the reward that is expected after $n$ steps, and no number in this sum but the rewards can be "
-    r"negative.",
+    r"$\sum_n \gamma^n$ times the reward that is expected after $n$ steps, and only the rewards can be negative.",
 )
 
 derivation.say("Which policy is best? First, one sweep with a maximum brings values closer together.")

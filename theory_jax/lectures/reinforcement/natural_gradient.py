@@ -54,6 +54,7 @@ derivation = Derivation(
         "How far the second-order divergence is from the true one: the line search measures the latter.",
         "Conjugacy in conjugate gradients is derived for the first two iterations; their rate is compared, not derived.",
     ),
+    trained="`reinforcement/trust_region` trains with these directions.",
 )
 
 a = derivation.index("a", "an action")
@@ -439,8 +440,7 @@ def the_true_divergence():
 
 
 @derivation.exercise(
-    "An action has probability 0.1, and its logit is raised, or lowered, by 1. Is the true divergence larger or smaller than "
-    "its second-order form?",
+    "An action has probability 0.1, and its logit is raised, or lowered, by 1. Is the divergence above its second-order form?",
     r"The second-order form is 0.045 for both. Raised: $\log(0.9 + 0.1 e) - 0.1 = 0.0586$, larger. Lowered: $\log(0.9 + 0.1 / e) "
     r"+ 0.1 = 0.0347$, smaller. An action that becomes likelier becomes more variable first.",
 )

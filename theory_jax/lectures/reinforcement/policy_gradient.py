@@ -34,8 +34,7 @@ derivation = Derivation(
         "Greensmith, Bartlett & Baxter 2004, Variance reduction techniques for gradient estimates in reinforcement learning",
     ),
     question="An expected return depends on a policy's parameters only through what is drawn: actions, and the states to which "
-    "they lead. The process cannot be differentiated. Why can the return be, and why without a derivative of the states' "
-    "distribution?",
+    "they lead. The process cannot be differentiated. Why can the return be, and why without that of the states' law?",
     setting=(
         r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
         r"decision processes. The rewards and transitions do not depend on the policy's parameters.",
@@ -53,6 +52,7 @@ derivation = Derivation(
         "The theorem is derived for all differentiable policies on two states and, for larger processes, checked by autodiff; "
         "the sampled forms are derived for two steps.",
     ),
+    trained="`reinforcement/ppo` trains the plain policy gradient too: recipe `cart_pole_policy_gradient`.",
 )
 
 a = derivation.index("a", "an action")

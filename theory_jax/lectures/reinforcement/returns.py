@@ -52,6 +52,7 @@ derivation = Derivation(
         "Chains are derived for rows of three steps, or for one step more, and the weights for rows of any length; longer rows "
         "continue in the same way.",
     ),
+    trained="These are estimates from a trajectory. The experiments of PPO, TRPO and language models compute them in each step.",
 )
 
 t = derivation.index("t", "a step", states=3)
@@ -220,8 +221,7 @@ derivation.chain(
     ),
     states=2,
     so=r"And so on: with an exact guess the variance of $A_t$ is $\sum_k (\gamma\lambda)^{2k}$ times the mean square of the "
-    r"$k$th error, which grows with $\lambda$. There is nothing to gain from a trace then; a wrong guess is the reason to "
-    r"have one.",
+    r"$k$th error, which grows with $\lambda$. A trace then gains nothing; a wrong guess is its reason.",
 )
 
 

@@ -49,6 +49,7 @@ derivation = Derivation(
         "The claims about chains are derived for three modes and three inputs or kernel entries; the moves are the same for any "
         "number.",
     ),
+    trained="Two ways to compute the same sequence. `state_space/diagonal` trains by convolution and samples by recurrence.",
 )
 
 i = derivation.index("i", "a mode")

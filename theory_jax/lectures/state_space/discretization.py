@@ -54,6 +54,7 @@ derivation = Derivation(
         "are limits of others; matrix forms are derived for two states.",
         "Inputs that change inside a step. Then every rule here is of first order only (last exercise).",
     ),
+    trained="A discretization has no parameters but its step. `state_space/diagonal` trains steps and eigenvalues together.",
 )
 
 lam = derivation.number(r"\lambda", "an eigenvalue of the system", "eigenvalues", real=True, nonzero=True)

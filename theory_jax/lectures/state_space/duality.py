@@ -50,6 +50,7 @@ derivation = Derivation(
         "Groups and heads, which are bookkeeping, and speed on a machine, which decides for longer chunks than the count does.",
         "Decays that differ between the entries of a state: then the mask is not one matrix for all of them.",
     ),
+    trained="Two ways to compute the same sequence. `state_space/selective` trains the recurrent form.",
 )
 
 j = derivation.index("j", "an earlier step")

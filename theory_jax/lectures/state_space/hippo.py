@@ -46,6 +46,8 @@ derivation = Derivation(
         "That training keeps this structure, or that a trained model uses its state as such a memory: in structured models these "
         "matrices are an initialization.",
     ),
+    trained="The matrices of this page are derived. `state_space/diagonal` trains, and starts from their diagonal form with "
+    "`--kind legs`.",
 )
 
 n = derivation.index("n", "the number of a basis polynomial")

@@ -41,6 +41,7 @@ derivation = Derivation(
         "Whether every state can be reached by an input, or seen in the output.",
         "Delays, and systems that change in time.",
     ),
+    trained="The system of this page is given. `state_space/diagonal` trains one for each channel.",
 )
 
 i = derivation.index("i", "a state", states=2)
@@ -272,8 +273,7 @@ one_exponential = derivation.chain(
     equals(Total(j, times(E, B)), "the slope of an integral"),
     equals(plus(Total(j, times(A, F.at(j))), B.at(i)), r"$e^{At} = A S + I$, which is the integral of $\dot E = A E$"),
     so=r"So the matrix with the blocks $e^{At}$ and $F(t)$ over the row $(0, 1)$ has the slope $G$ times itself, where $G$ has "
-    r"the blocks $A$ and $B$ over zeros, and begins as the identity: it is $e^{Gt}$. The code computes that, since no $A^{-1}$ "
-    r"occurs.",
+    r"the blocks $A$ and $B$ over zeros, and begins as the identity: it is $e^{Gt}$. The code computes that: no $A^{-1}$.",
 )
 derivation.symbol("G", "the matrix of state and input together")
 initial = derivation.numbers("x_0", j, "the state at time 0", "initial")

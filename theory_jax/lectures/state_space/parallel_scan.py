@@ -42,6 +42,7 @@ derivation = Derivation(
         "Rounding, beyond the products that vanish in the appendix.",
         "Recurrences that are not affine in the state: the composition of their steps needs more and more numbers.",
     ),
+    trained="A way to compute a recurrence. `state_space/selective` trains with a scan.",
 )
 
 x = derivation.number("x", "a state")

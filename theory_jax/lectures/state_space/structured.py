@@ -51,6 +51,7 @@ derivation = Derivation(
         r"The one power $\bar A^L$: S4 learns $c_L$ in place of $c$ and never computes it.",
         r"That a trained $\Lambda$ stays where it begins. If $\mathrm{Re}\,\lambda_n < 0$, the system is stable whatever $p$ is.",
     ),
+    trained="The kernel of a system with a low-rank part. `state_space/diagonal` trains its successor, which has none.",
 )
 
 n = derivation.index("n", "a coordinate")
