@@ -11,6 +11,7 @@ import pytest
 import xdist
 
 from shared_specs.backends.jax_settings import QUICK
+from tests.support.commands.planned import planned_topics  # noqa: F401 - a fixture of all commands' tests
 from tests.support.engine.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
 from tests.support.topics import kept, may_hold, selected_topics, topics_of_file
 

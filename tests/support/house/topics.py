@@ -22,7 +22,6 @@ COMPOSED = {
 # Topics that a test of the machinery or a command may name where any topic would do, and what each of them is an example of.
 EXAMPLES = {
     "adversarial/dcgan": "several optimizers and compiled networks",
-    "adversarial/style_gan": "a topic that is planned",
     "autoregressive/chain_rule": "a network in a user's file",
     "autoregressive/ngram": "an experiment that counts",
     "autoregressive/search": "decoding by a command",
