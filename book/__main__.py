@@ -12,7 +12,7 @@ from concurrent.futures import as_completed
 from importlib import import_module
 from pathlib import Path
 
-from book import guides, links, sources
+from book import guides, links, reading, sources
 from book.lectures import Failed, lemma_page, topic_page
 from shared_specs.commands.extras import MODULES, remedy
 from shared_specs.stopping import Stopped, process_count, unwinding, worker_processes
@@ -28,7 +28,7 @@ def pages(topics, jobs, *, reference=True):
     made = {lemma: lemma_page for lemma in lemmas()} | {topic: topic_page for topic in topics}
     in_book = [topic.path for topic in made]
     written = dict(zip([f"topics/{path}" for path in in_book], _executed(made, in_book, jobs), strict=True))
-    written |= guides.guides(in_book)
+    written |= guides.guides(in_book) | {reading.PLACE: reading.page(topics)}
     for package, files in sources.reference_files().items() if reference else ():
         place = f"reference/{package.replace('/', '_')}"
         written[place] = sources.reference_page(place, package, files)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from book import contracts, guides, links, sources, training
+from book import contracts, guides, links, reading, sources, training
 from book.lectures import Failed, topic_page
 from shared_specs.backends.jax_eager import by_numpy
 from shared_specs.checking.check import spec_of
@@ -201,3 +201,39 @@ def test_every_link_between_files_leads_to_one():
 def test_what_authors_measured_is_read_from_above_the_recipes():
     remarks = training.comments(training.ROOT / "practice_torch/experiments/latent/elbo.py")
     assert remarks["digits"][0].startswith("measured at seeds 0, 1, 2: 16.55") and "digits_elbo" not in remarks
+
+
+# ---------------------------------------------------------------------------------------------------- the reading list
+
+
+@pytest.mark.parametrize("path", [topic.path for topic in load().built])
+def test_every_source_names_authors_and_year(path):
+    assert all(reading.SOURCE.fullmatch(source) for source in reading.sources_of(path))
+
+
+def test_sources_are_one_work_by_author_year_and_title(monkeypatch):
+    cited = {
+        "flows/a": [
+            "Lin & Ye 2018, The power of two, section 2",
+            "Ho 2020, A title (a remark)",
+            "Ho 2020, Another title, eqs. 4-5",
+        ],
+        "flows/b": ["Lin & Ye 2018, eq. 3", "Lin, Ye & Wu 2018, The power: a subtitle", "Ho 1999, A title; Wu et al. 2001, Sums"],
+    }
+    monkeypatch.setattr(reading, "sources_of", lambda path: [one for all in cited[path] for one in reading.ANOTHER.split(all)])
+    found = {(work.authors, work.year, work.title): work.topics for work in reading.works(cited)}
+    assert found == {
+        ("Lin & Ye", 2018, "The power: a subtitle"): ["flows/a", "flows/b"],
+        ("Ho", 2020, "A title"): ["flows/a"],
+        ("Ho", 2020, "Another title"): ["flows/a"],
+        ("Ho", 1999, "A title"): ["flows/b"],
+        ("Wu et al.", 2001, "Sums"): ["flows/b"],
+    }
+
+
+def test_the_reading_list_links_to_the_topics():
+    words = reading.page([load().topics[path] for path in TOPICS])
+    assert (
+        "- Jensen 1906, *Sur les fonctions convexes" in words
+        and ": [Jensen's inequality](../topics/foundations/jensen.md)" in words
+    )

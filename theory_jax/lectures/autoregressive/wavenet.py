@@ -30,7 +30,7 @@ derivation = Derivation(
     title="WaveNet: codes in proportion to loudness, and a past that doubles with every layer",
     lectures=(42,),
     sources=(
-        "ITU-T Recommendation G.711, Pulse code modulation of voice frequencies",
+        "ITU-T 1988, Recommendation G.711: Pulse code modulation of voice frequencies",
         "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio",
         "Paine et al. 2016, Fast Wavenet Generation Algorithm",
     ),

@@ -31,7 +31,7 @@ derivation = Derivation(
         "Wilson 1927, Probable inference, the law of succession, and statistical inference",
         "Bradley & Terry 1952, Rank analysis of incomplete block designs",
         "Fleiss 1971, Measuring nominal scale agreement among many raters",
-        "ITU-T Recommendation P.800, Methods for subjective determination of transmission quality",
+        "ITU-T 1996, Recommendation P.800: Methods for subjective determination of transmission quality",
         "Zhou et al. 2019, HYPE: a benchmark for human eye perceptual evaluation of generative models",
     ),
     question="Twenty people judge samples of a generator. How certain is a percentage from twenty verdicts, how do comparisons "

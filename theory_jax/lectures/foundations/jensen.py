@@ -27,7 +27,7 @@ derivation = Derivation(
     lectures=(5,),
     sources=(
         "Jensen 1906, Sur les fonctions convexes et les inegalites entre les valeurs moyennes",
-        "Boyd & Vandenberghe, Convex Optimization, 3.1",
+        "Boyd & Vandenberghe 2004, Convex Optimization, section 3.1",
         "Banerjee, Merugu, Dhillon & Ghosh 2005, Clustering with Bregman divergences",
         "Liao & Berg 2019, Sharpening Jensen's inequality",
         "Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders, theorem 1",

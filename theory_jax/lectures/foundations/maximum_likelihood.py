@@ -33,8 +33,8 @@ derivation = Derivation(
     title="Maximum likelihood is minimum Kullback-Leibler divergence",
     lectures=(1,),
     sources=(
-        "Cover & Thomas, Elements of Information Theory, ch. 2",
-        "Bishop, Pattern Recognition and Machine Learning, 1.6 and 2.3",
+        "Cover & Thomas 2006, Elements of Information Theory, chapter 2",
+        "Bishop 2006, Pattern Recognition and Machine Learning, sections 1.6 and 2.3",
         "Wilks 1938, for the price of estimation: 2N KL tends to chi-squared with K-1 degrees of freedom",
     ),
     question="A model is fitted by making the observed sample as probable as possible. In which sense is the fitted model the "

@@ -40,7 +40,7 @@ derivation = Derivation(
         "Nguyen, Wainwright & Jordan 2010, Estimating divergence functionals and the likelihood ratio by convex risk "
         "minimization",
         "Nowozin, Cseke & Tomioka 2016, eqs. 4-5",
-        "Donsker & Varadhan 1983; Belghazi et al. 2018 (MINE); Poole et al. 2019",
+        "Donsker & Varadhan 1983; Belghazi et al. 2018, Mutual Information Neural Estimation; Poole et al. 2019",
     ),
     question="An f-divergence is defined by a density ratio. How can it be estimated when both distributions are known by "
     "samples only, and how far can such an estimate be trusted?",

@@ -10,7 +10,7 @@ derivation = Derivation(
     question="Every inequality between divergences compares a logarithm with something simpler. With what, and how far below it "
     "is the logarithm?",
     answer=r"$\log t \le t - 1$ for every positive $t$, with equality at $t = 1$ only.",
-    sources=("Cover & Thomas, Elements of Information Theory, ch. 2",),
+    sources=("Cover & Thomas 2006, Elements of Information Theory, chapter 2",),
 )
 t = derivation.number("t", "a positive number", positive=True)
 
