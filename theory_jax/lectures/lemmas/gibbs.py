@@ -15,7 +15,10 @@ derivation = Derivation(
         r"All probabilities are positive in the chain; where $p_k = 0$ the term $p_k \log p_k$ is its limit 0, and where "
         r"$q_k = 0 < p_k$ the divergence is infinite.",
     ),
-    sources=("Gibbs 1902, Elementary Principles in Statistical Mechanics, ch. XI", "Cover & Thomas 2006, Elements of Information Theory, chapter 2"),
+    sources=(
+        "Gibbs 1902, Elementary Principles in Statistical Mechanics, ch. XI",
+        "Cover & Thomas 2006, Elements of Information Theory, chapter 2",
+    ),
 )
 k = derivation.index("k", "a state")
 p = derivation.law("p", k, "any law")
