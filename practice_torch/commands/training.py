@@ -78,7 +78,7 @@ def recipe_with(path, recipe_name, fields):
         fits = recipe.warmup_steps < given.steps
         warmup_steps = recipe.warmup_steps if fits else recipe.warmup_steps * given.steps // recipe.steps
         given = dataclasses.replace(given, warmup_steps=warmup_steps)
-    if given.data != recipe.data and not _names("--target", fields):
+    if (given.data, given.only_class) != (recipe.data, recipe.only_class) and not _names("--target", fields):
         given = dataclasses.replace(given, target=None)  # the recipe's target was measured on the recipe's data
     return given
 

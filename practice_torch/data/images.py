@@ -45,7 +45,7 @@ FORMS = (
 )
 
 
-def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None):
+def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None, only_class=None):
     """(train, held-out) images from a built-in name or a path.
 
     Names: digits (1797 of 8x8, 17 gray levels), squares (1352 of 16x16, with factors in place of labels), and torchvision's
@@ -54,7 +54,7 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
     (sub-folders are labels), an .npz (arrays images, and labels if there are any), a .parquet file (columns image and label); or
     a folder written by `prepare images`, with its training part left on the disk. With `classes`, labels must lie in
     0..classes-1. With `image_size`, images of a folder or a .parquet file, of any sizes, become squares of this side: the
-    shorter side is brought to it, and the longer one cropped.
+    shorter side is brought to it, and the longer one cropped. With `only_class`, both parts keep the images of this class.
 
     Raises DataError, one line, where the data cannot be used.
     """
@@ -69,6 +69,8 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
     else:
         path = None if name in _EMBEDDED else existing_path(source, NAMES, KINDS)
         if path is not None and is_prepared(path):
+            if only_class is not None:
+                raise DataError(f"only_class is {only_class}; {name} is prepared: prepare a folder of this class alone")
             return load_prepared(path, held_out=held_out, seed=seed, classes=classes, side=image_size)
         whole = _EMBEDDED[name]() if path is None else image_files.read(path, image_size)
         contents = (whole,)
@@ -77,6 +79,8 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
     if classes is not None:
         for whole in contents:
             _require_classes(name, whole.labels, classes)
+    if only_class is not None:
+        contents, parts = ([_of_class(name, part, only_class) for part in group] for group in (contents, parts))
     digest = fingerprint(*(array for whole in contents for array in (whole.pixels, whole.labels)))
     return tuple(_describe(name, part, split, digest) for part, split in zip(parts, ("train", "held-out"), strict=True))
 
@@ -93,6 +97,17 @@ def _describe(name, content, split, digest):
     if content.factors is not None:
         description["factors"] = FACTORS
     return Images(content.pixels, content.labels, content.white, description, content.factors)
+
+
+def _of_class(name, content, number):
+    """The images of one class; their label and the names of the classes stay as they are."""
+    if content.labels is None or number >= len(content.classes):
+        known = "no labels" if content.labels is None else f"the classes 0..{len(content.classes) - 1}"
+        raise DataError(f"only_class is {number}; {name} has {known}")
+    found = (content.labels == number).nonzero()[:, 0]
+    if not len(found):
+        raise DataError(f"only_class is {number}; no image of this class is in one of the parts of {name}: raise --held-out")
+    return content.take(found)
 
 
 def _require_classes(name, labels, classes):
@@ -148,10 +163,11 @@ def _one_line(error):
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-def blank(name, facts, *, image_size=None):
+def blank(name, facts, *, image_size=None, only_class=None):
     """The training images without data: see blank.py."""
     shape, classes, count = KNOWN.get(name, ([3, image_size, image_size], 0, MANY))
     shape = facts.get("shape", shape)
+    count = count if only_class is None else count // max(1, classes)
     known = {"shape": shape, "classes": [str(label) for label in range(classes)] or None, "count": count}
     if name == "squares":
         known["factors"] = FACTORS

@@ -19,7 +19,17 @@ Direction = Annotated[Literal["lower", "higher"], tyro.conf.Fixed, tyro.conf.Sup
 REDECLARABLE = ("data", "held_out", "steps", "batch_size", "learning_rate", "metric", "direction")
 
 # The fields that a recipe without data does not have.
-OF_DATA = ("data", "image_size", "held_out", "placement", "workers", "augment_flip", "augment_shift", "augment_gain")
+OF_DATA = (
+    "data",
+    "image_size",
+    "only_class",
+    "held_out",
+    "placement",
+    "workers",
+    "augment_flip",
+    "augment_shift",
+    "augment_gain",
+)
 
 
 def shown(kind: Any, default: str) -> Any:
@@ -39,6 +49,8 @@ class Recipe(Bounded):
     """Name of an embedded data set, or path of your own file or folder."""
     image_size: Annotated[int | None, AtLeast(1)] = None
     """Side of the squares that your own images, of any sizes, are resized and cropped to; none: they keep their one size."""
+    only_class: Annotated[int | None, AtLeast(0)] = None
+    """Number of the one class whose images are used, in training and evaluation; none: all of them."""
     steps: Annotated[int, AtLeast(1)] = 1000
     """Number of updates of every phase."""
     batch_size: Annotated[int, AtLeast(1)] = 64
@@ -142,8 +154,9 @@ class Recipe(Bounded):
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
-        sized = self.image_size is None or "image_size" in options_of(self.modality)
-        self._require("image_size", sized, f"none: the data are {self.modality}")
+        for name in ("image_size", "only_class"):
+            taken = getattr(self, name) is None or name in options_of(self.modality)
+            self._require(name, taken, f"none: the data are {self.modality}")
         for name, modality in (("augment_flip", "images"), ("augment_shift", "images"), ("augment_gain", "audio")):
             self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")
 

@@ -6,7 +6,11 @@ import torch
 
 from practice_torch.data.image_set import Images
 
-SHAPES = {"mnist": (1, 8, 8), "cifar10": (3, 8, 8)}  # of random images in place of sets that a test does not download
+SHAPES = {
+    "mnist": (1, 8, 8),
+    "fashion_mnist": (1, 8, 8),
+    "cifar10": (3, 8, 8),
+}  # of random images in place of sets that a test does not download
 FOLDER = (3, 8, 8)  # of those in place of a folder of photographs, which have no labels
 
 

@@ -40,6 +40,31 @@ def test_digits_go_with_their_labels():
             assert known[tuple((image * 16).int().flatten().tolist())] == label
 
 
+def test_one_class_alone():
+    whole = everything(images.load("digits", seed=4), "label")
+    parts = images.load("digits", seed=4, only_class=7)
+    assert everything(parts, "label").unique().tolist() == [7]
+    assert sum(len(part) for part in parts) == int((whole == 7).sum()) == 179
+    whole, part = (part.batch(torch.arange(len(part))) for part in (images.load("digits", seed=4)[1], parts[1]))
+    assert part["image"].equal(whole["image"][whole["label"] == 7])
+    assert parts[0].description["classes"] == list("0123456789") and parts[0].description["count"] == len(parts[0])
+    assert parts[0].description["sha256"] == parts[1].description["sha256"] != images.load("digits")[0].description["sha256"]
+    blank = images.blank("mnist", {}, only_class=7)
+    assert len(blank) == 6000
+
+
+def test_a_class_that_is_not_there(tmp_path):
+    refused(images.load, "digits", "only_class is 10; digits has the classes 0..9", only_class=10)
+    refused(images.load, "squares", "only_class is 0; squares has no labels", only_class=0)
+    np.savez(
+        tmp_path / "few.npz",
+        images=np.stack([gray(seed) for seed in range(4)]),
+        labels=np.array([0, 0, 0, 2]),
+        classes=np.array(["a", "b", "c"]),
+    )
+    refused(images.load, tmp_path / "few.npz", "no image of this class is in one of the parts", "--held-out", only_class=2)
+
+
 def test_every_square_is_where_its_factors_say():
     train, held_out = images.load("squares", held_out=0.5)
     assert (len(train), len(held_out)) == (676, 676)

@@ -104,7 +104,10 @@ def test_integers_are_floats_and_none_is_no_target():
 
 
 def test_the_size_of_images_is_for_images_alone():
-    assert Recipe(image_size=64).loading() == {"image_size": 64} and Recipe().loading() == {"image_size": None}
+    assert Recipe(image_size=64, only_class=3).loading() == {"image_size": 64, "only_class": 3}
+    assert Recipe().loading() == {"image_size": None, "only_class": None}
+    with pytest.raises(ValueError, match="only_class is 3; it must be none: the data are audio"):
+        SoundRecipe(only_class=3)
     for recipe, size, why in ((SoundRecipe, 64, "the data are audio"), (Recipe, 0, "at least 1"), (Recipe, 2.5, "of type")):
         with pytest.raises(ValueError, match=f"image_size is {size}; it must be .*{why}"):
             recipe(image_size=size)
