@@ -51,20 +51,25 @@ def require_one_each(x, **arrays):
 
 def require_at_least(lowest, **numbers):
     """Every named Python number is at least the lowest."""
-    for name, number in numbers.items():
+    for name, number in _concrete(numbers):
         require(number >= lowest, f"{name} is {number}; it must be at least {lowest}")
 
 
 def require_positive(**numbers):
     """Every named Python number is positive."""
-    for name, number in numbers.items():
+    for name, number in _concrete(numbers):
         require(number > 0, f"{name} is {number}; it must be positive")
 
 
 def require_share(**numbers):
     """Every named Python number is in [0, 1]."""
-    for name, number in numbers.items():
+    for name, number in _concrete(numbers):
         require(0 <= number <= 1, f"{name} is {number}; it must be in [0, 1]")
+
+
+def _concrete(numbers):
+    """The named numbers that have values; a schedule under jit gives traced ones, which do not."""
+    return [(name, number) for name, number in numbers.items() if not isinstance(number, jax.core.Tracer)]
 
 
 def widened(array):

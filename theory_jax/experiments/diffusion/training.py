@@ -1,6 +1,7 @@
 """A denoising diffusion model of digits, trained in JAX (lectures 20 and 29)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from theory_jax.diffusion.ddim import ddim_step
 from theory_jax.diffusion.ddim_inference import sampling_timesteps
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.simple_loss import simple_loss
-from theory_jax.diffusion.training import timesteps_from_uniforms, warmup_decay
+from theory_jax.diffusion.training import exponential_moving_average, timesteps_from_uniforms, warmup_decay
 from theory_jax.evaluation.frechet_distance import frechet_feature_distance
 from theory_jax.experiments.digits import digits
 from theory_jax.experiments.loop import Recipe, Training, optimizer
@@ -79,7 +80,7 @@ def begin(recipe, num_steps, examples, rngs):
         weights = optax.apply_updates(state["weights"], change)
         # short at first, so that it forgets the first weights even in a training of few steps
         decay = warmup_decay(state["step"], decay=recipe.average_decay)
-        average = jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state["average"], weights)
+        average = jax.tree.map(partial(exponential_moving_average, decay=decay), state["average"], weights)
         return {"weights": weights, "average": average, "moments": moments, "step": state["step"] + 1}, {"loss": value}
 
     def noise(key, steps):
