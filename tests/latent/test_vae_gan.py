@@ -1,12 +1,17 @@
 """The losses of VAE-GANs compared with torch's cross-entropy and divergences, and the claims of the lecture by optimization."""
 
+import dataclasses
+
 import numpy as np
+import pytest
 import scipy.optimize
 import scipy.stats
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from practice_torch.experiments.latent.vae_gan import RECIPES, build
 from practice_torch.latent import vae_gan as practice
+from tests.adversarial.test_dcgan import RandomImages
 
 GENERATOR = torch.Generator().manual_seed(23)
 
@@ -100,3 +105,56 @@ def test_the_least_error_with_codes_of_the_prior_is_a_transport_cost():
         quantiles = (of[torch.searchsorted(law.cumsum(0), middles).clamp(max=len(of) - 1)] for of, law in ((x, p), (made, prior)))
         pairs = practice.feature_reconstruction_error(*(of[:, None] for of in quantiles))
         np.testing.assert_allclose(found.fun, float(widths @ pairs), rtol=1e-7, atol=1e-9)
+
+
+# ---------------------------------------------------------------------------------------------------- the experiments
+
+
+def experiment(recipe):
+    torch.manual_seed(0)
+    data = RandomImages((1, 8, 8))
+    built = build(dataclasses.replace(RECIPES[recipe], hidden=8, fakes=40), data)
+    built.generator = torch.Generator().manual_seed(0)
+    return built, data
+
+
+def moved(built, batch):
+    """{phase: the networks that its loss has a gradient for}."""
+    found = {}
+    for phase in built.phases:
+        built.zero_grad(set_to_none=True)
+        built(batch, phase.name)[0].backward()
+        parts = ("encoder", "decoder", "discriminator")
+        found[phase.name] = {name for name in parts if any(p.grad is not None for p in getattr(built, name).parameters())}
+    return found
+
+
+def test_the_discriminators_send_nothing_to_what_they_judge():
+    """Their losses have gradients for themselves alone; the others' losses pass through them."""
+    everyone = {"encoder", "decoder", "discriminator"}
+    built, data = experiment("digits")
+    assert moved(built, data.batch()) == {"discriminator": {"discriminator"}, "autoencoder": everyone}
+    built, data = experiment("digits_vae_gan")
+    assert moved(built, data.batch()) == {"discriminator": {"discriminator"}, "decoder": everyone, "encoder": everyone}
+
+
+def test_the_encoder_of_a_vae_gan_does_not_learn_from_the_logits():
+    """A last layer that calls everything real or everything fake changes its loss as little as the error of the features."""
+    built, data = experiment("digits_vae_gan")
+    losses = []
+    for sign in (1, -1):
+        built.discriminator[-1].weight.data.fill_(sign)
+        built.generator.manual_seed(0)
+        losses.append(built(data.batch(), "encoder")[0].item())
+    assert losses[0] == losses[1]
+
+
+def test_codes_of_the_prior_have_no_distance_from_it():
+    """The quantiles of N(0, 1) are half a rank away from it; shifted codes are found, in the second coordinate, too."""
+    built, data = experiment("digits")
+    ranks = (torch.arange(len(data), dtype=torch.float64) + 0.5) / len(data)
+    quantiles = torch.special.ndtri(ranks).float()
+    built.encoder.forward = lambda x: torch.stack([quantiles, quantiles.flip(0)], 1)
+    assert built.evaluate(data)["distance_from_prior"] == pytest.approx(0.5 / len(data), rel=1e-3)
+    built.encoder.forward = lambda x: torch.stack([quantiles, quantiles + 1], 1)
+    assert built.evaluate(data)["distance_from_prior"] > 0.3
