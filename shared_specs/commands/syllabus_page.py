@@ -31,7 +31,7 @@ def renewed(text: str, root: Path = ROOT, syllabus: Syllabus | None = None) -> s
     if not (begin and end):
         raise ValueError(f"README.md must contain the lines {BEGIN} and {END}")
     syllabus = syllabus or load()
-    count = f"{COUNT_BEGIN}{len(syllabus.built)} of {len(syllabus.topics)}{COUNT_END}"
+    count = f"{COUNT_BEGIN}{len(syllabus.built)}{COUNT_END}"
     before, found = re.subn(f"{COUNT_BEGIN}[^<]*{COUNT_END}", count, before)
     if found != 1:
         raise ValueError(f"README.md must say once how many topics are built, between {COUNT_BEGIN} and {COUNT_END}")
@@ -81,7 +81,8 @@ def anchor(title: str) -> str:
 
 
 def _count(syllabus):
-    return f"{len(syllabus.built)} of {len(syllabus.topics)} topics are built; the others are planned."
+    built, count = len(syllabus.built), len(syllabus.topics)
+    return f"All {count} topics are built." if built == count else f"{built} of {count} topics are built; the others are planned."
 
 
 def _lecture_rows(root, lecture, syllabus):
