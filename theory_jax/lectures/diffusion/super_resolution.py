@@ -54,7 +54,6 @@ derivation = Derivation(
         r"Other ways to make an image small: $U$ is then another matrix, and the chains hold with its own projection.",
         "PSNR of a single image: the doubling is one of the mean squared error over all images.",
     ),
-    trained="The tests draw from a normal law whose exact predictions are known, given the small image or not.",
 )
 
 # ---------------------------------------------------------------------------------------------------- one block
