@@ -49,7 +49,6 @@ derivation = Derivation(
         "That texture is the second moments of features, as the method assumes. That images with one Gram matrix differ by an "
         "orthogonal map of the positions, always: both have one polar factor.",
     ),
-    trained="The pixels of one image are optimized, and no network: features come from one trained for something else.",
 )
 
 c, d = (derivation.index(name, meaning, states=2) for name, meaning in (("c", "a channel"), ("d", "another channel")))
