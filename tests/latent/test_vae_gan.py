@@ -149,6 +149,7 @@ def test_the_encoder_of_a_vae_gan_does_not_learn_from_the_logits():
     assert losses[0] == losses[1]
 
 
+@torch.no_grad()
 def test_codes_of_the_prior_have_no_distance_from_it():
     """The quantiles of N(0, 1) are half a rank away from it; shifted codes are found, in the second coordinate, too."""
     built, data = experiment("digits")

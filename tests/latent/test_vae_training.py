@@ -10,7 +10,13 @@ import torch
 from sklearn.decomposition import PCA
 
 from practice_torch.engine.schedule import learning_rate_factor
-from practice_torch.experiments.latent.vae_training import RECIPES, VaeTrainingExperiment, VaeTrainingRecipe
+from practice_torch.experiments.latent.vae_training import (
+    RECIPES,
+    TextVaeExperiment,
+    TextVaeRecipe,
+    VaeTrainingExperiment,
+    VaeTrainingRecipe,
+)
 from practice_torch.latent import vae_training as practice
 
 rng = np.random.default_rng(0)
@@ -102,3 +108,45 @@ def test_training_weighs_the_divergence_by_its_schedule_and_floor():
 def test_schedules_of_the_kl_leave_the_learning_rate_alone(name):
     recipe = RECIPES[name]
     assert {learning_rate_factor(step, recipe) for step in (1, 100, 2000, 5000, recipe.steps)} == {1.0}
+
+
+class _Windows:
+    """Random windows of seven letters."""
+
+    def __init__(self, count=40, length=8):
+        self.tokens = torch.randint(7, (count, length), generator=torch.Generator().manual_seed(0))
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def batch(self, rows=slice(None)):
+        return {"tokens": self.tokens[rows]}
+
+
+def _text(**fields):
+    torch.manual_seed(0)
+    recipe = TextVaeRecipe(**{"length": 8, "embedding": 5, "hidden": 6, "latent_dim": 3} | fields)
+    experiment = TextVaeExperiment(recipe, {"characters": "abcdefg"})
+    experiment.generator = torch.Generator().manual_seed(0)
+    return experiment
+
+
+@torch.no_grad()
+def test_a_decoder_that_does_not_read_its_code_gains_nothing_from_it():
+    """With the weights from z at zero the gain is zero in every digit; a decoder that does read it is told apart."""
+    experiment, data = _text(), _Windows()
+    assert experiment.evaluate(data)["code_gain"] != 0.0
+    experiment.network.first_state.weight.data.zero_()
+    experiment.network.decoder.input.weight.data[:, 5:].zero_()
+    assert experiment.evaluate(data)["code_gain"] == 0.0
+
+
+def test_word_dropout_hides_characters_from_the_trained_decoder_alone():
+    """Nearly all are hidden: its loss no longer depends on the embeddings of letters by way of the decoder."""
+    experiment, batch = _text(word_dropout=0.999999), _Windows().batch()
+    experiment.network.encode = lambda tokens: (torch.zeros(len(tokens), 3), torch.zeros(len(tokens), 3))
+    experiment.plain.encode = experiment.network.encode
+    for phase, network, hidden in (("trained", experiment.network, True), ("plain", experiment.plain, False)):
+        experiment(batch, phase)[0].backward()
+        reached = network.embedding.weight.grad.abs().sum(1) > 0
+        assert reached[7] and (not reached[:7].any()) == hidden
