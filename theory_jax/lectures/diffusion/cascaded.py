@@ -46,7 +46,6 @@ derivation = Derivation(
         "At which level the second stage's own error outweighs the gain: that is a matter of the network.",
         "Bounds for many stages. Blur in place of noise, as Ho et al. use at high resolutions.",
     ),
-    trained="The tests draw from a cascade of normal laws with an exact second stage.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the basis
