@@ -7,6 +7,7 @@ practice_torch/evaluation/frechet_audio_distance.py.
 import math
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import (
@@ -21,6 +22,7 @@ from practice_torch.arguments import (
     require_unit_interval,
 )
 from practice_torch.mathematics.levels import level_at, per_example
+from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 
 
 def sample_noise_level(u, t, alpha_bar):
@@ -83,7 +85,82 @@ def conditioned_residual_block(x, embedding, condition, weight, bias, condition_
     require_shape((both,), bias=bias, output_bias=output_bias)
     require_shape((both, bands), condition_weight=condition_weight)
     require_shape((both, channels), output_weight=output_weight)
-    gates = dilated_convolution(x + embedding.unsqueeze(2), weight, bias, dilation=dilation) + condition_weight @ condition
+    # pointwise maps as convolutions: a matrix times a batch of matrices is computed from copies
+    gates = dilated_convolution(x + embedding.unsqueeze(2), weight, bias, dilation=dilation)
+    gates = gates + functional.conv1d(condition, condition_weight.unsqueeze(2))
     content, gate = gates.chunk(2, dim=1)
-    residual, skip = (output_weight @ (content.tanh() * gate.sigmoid()) + output_bias.unsqueeze(1)).chunk(2, dim=1)
+    out = functional.conv1d(content.tanh() * gate.sigmoid(), output_weight.unsqueeze(2), output_bias)
+    residual, skip = out.chunk(2, dim=1)
     return (x + residual) * math.sqrt(0.5), skip
+
+
+class Vocoder(nn.Module):
+    """Noise in waveforms [B, 1, T] at levels [B], given T / (product of strides) frames of a spectrogram [B, M, F]: [B, 1, T].
+
+    Residual blocks with dilations 1, 2, 4, ..., 2^(cycle - 1), 1, 2, ...; the output is the sum of their skips. One transposed
+    convolution for each stride, over time and bands, brings frames to samples; it begins as linear interpolation. The last layer
+    begins at zero: so does the output.
+
+    Raises ValueError if a size is less than 1 or a stride is odd.  Source: Kong et al. 2021 (DiffWave), section 3, with a level
+    for the step as in Chen et al. 2021 (WaveGrad), section 3.
+    """
+
+    SINES, EMBEDDING = 128, 512  # sines and cosines of a level, and what two layers make of them
+    STEPS = 1000.0  # levels are told apart as well as so many steps
+
+    def __init__(self, *, width, layers, cycle, bands, strides):
+        super().__init__()
+        require_at_least(1, width=width, layers=layers, cycle=cycle, bands=bands)
+        for stride in strides:
+            require(stride >= 2 and stride % 2 == 0, f"strides holds {stride}; each must be even and at least 2")
+        self.level = nn.ModuleList([nn.Linear(self.SINES, self.EMBEDDING), nn.Linear(self.EMBEDDING, self.EMBEDDING)])
+        self.frames = nn.ModuleList(
+            nn.ConvTranspose2d(1, 1, (3, 2 * stride), stride=(1, stride), padding=(1, stride // 2)) for stride in strides
+        )
+        self.input = nn.Conv1d(1, width, 1)
+        self.blocks = nn.ModuleList(
+            ConditionedBlock(width, bands, 2 ** (layer % cycle), self.EMBEDDING) for layer in range(layers)
+        )
+        self.mix = nn.Conv1d(width, width, 1)
+        self.output = nn.Conv1d(width, 1, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d | nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+            if getattr(module, "bias", None) is not None:
+                nn.init.zeros_(module.bias)
+        nn.init.zeros_(self.output.weight)
+        for layer, stride in zip(self.frames, strides, strict=True):
+            nn.init.zeros_(layer.weight)
+            distance = (torch.arange(2 * stride) - stride + 0.5).abs()
+            layer.weight.data[0, 0, 1] = 1 - distance / stride
+
+    def forward(self, x, level, spectrogram):
+        """[B, 1, T], [B], [B, M, F] -> [B, 1, T]"""
+        first, second = self.level
+        angles = sinusoidal_time_embedding(self.STEPS * level, dim=self.SINES).to(first.weight.dtype)
+        embedding = functional.silu(second(functional.silu(first(angles))))
+        condition = spectrogram[:, None]
+        for layer in self.frames:
+            condition = functional.leaky_relu(layer(condition), 0.4)
+        h, skips = functional.relu(self.input(x)), 0
+        for block in self.blocks:
+            h, skip = block(h, embedding, condition[:, 0])
+            skips = skips + skip
+        return self.output(functional.relu(self.mix(skips / math.sqrt(len(self.blocks)))))
+
+
+class ConditionedBlock(nn.Module):
+    """conditioned_residual_block with its parameters; the embedding comes from that of the level."""
+
+    def __init__(self, width, bands, dilation, embedding):
+        super().__init__()
+        self.dilation = dilation
+        self.level = nn.Linear(embedding, width)
+        self.gates = nn.Conv1d(width, 2 * width, 3)
+        self.condition = nn.Linear(bands, 2 * width, bias=False)
+        self.out = nn.Linear(width, 2 * width)
+
+    def forward(self, x, embedding, condition):
+        """[B, C, T], [B, E], [B, M, T] -> [B, C, T], [B, C, T]"""
+        parameters = self.gates.weight, self.gates.bias, self.condition.weight, self.out.weight, self.out.bias
+        return conditioned_residual_block(x, self.level(embedding), condition, *parameters, dilation=self.dilation)
