@@ -1,5 +1,7 @@
 """Losses and normalization compared with torch's, receptive fields with convolutions, and minimizers with medians."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,9 @@ from torch.nn import functional
 
 from practice_torch.adversarial import image_translation as practice
 from practice_torch.adversarial.loss_variants import least_squares_discriminator_loss, least_squares_generator_loss
+from practice_torch.data.errors import DataError
+from practice_torch.experiments.adversarial.image_translation import PairedRecipe, UnpairedRecipe, build
+from practice_torch.networks.translation import PatchDiscriminator
 
 GENERATOR = torch.Generator().manual_seed(8)
 
@@ -75,3 +80,50 @@ def test_examples_of_a_batch_interact_in_batch_normalization_only():
     assert torch.equal(practice.instance_normalize(x)[0], practice.instance_normalize(changed)[0])
     batch = [functional.batch_norm(images, None, None, training=True)[0] for images in (x, changed)]
     assert (batch[0] - batch[1]).abs().max() > 0.1
+
+
+# ---------------------------------------------------------------------------------------------------- the experiments
+
+
+@pytest.mark.parametrize(("strides", "field"), [((1,), 7), ((2, 1), 16), ((2, 2, 2, 1), 70)])
+def test_a_score_of_the_discriminator_depends_on_its_patch(strides, field):
+    """Far from the borders, on all of it and on nothing else."""
+    discriminator = PatchDiscriminator(channels=1, width=2, strides=strides).double()
+    for layer in discriminator.layers:
+        if isinstance(layer, torch.nn.InstanceNorm2d):  # by which a score would depend on the whole image
+            layer.forward = lambda x: x
+    image = draw(1, 1, 2 * field, 3 * field).requires_grad_()
+    scores = discriminator(image)
+    (slope,) = torch.autograd.grad(scores[0, 0, scores.shape[2] // 2, scores.shape[3] // 2], image)
+    assert practice.patch_receptive_field(kernels=discriminator.kernels, strides=discriminator.strides) == field
+    assert [len(torch.nonzero(slope.sum(axis).flatten())) for axis in (3, 2)] == [field, field]
+
+
+def described(*shape):
+    return SimpleNamespace(description={"name": "mine", "shape": list(shape), "classes": None})
+
+
+@pytest.mark.parametrize("kind", [PairedRecipe, UnpairedRecipe])
+def test_sizes_that_no_network_takes_are_refused(kind):
+    halved = {"depth": 3} if kind is PairedRecipe else {"halvings": 3}
+    with pytest.raises(DataError, match="mine has images of 12 x 16 pixels; what is translated must have sides that 8 divides"):
+        build(kind(domains="inverted", **halved), described(1, 12, 16))
+    with pytest.raises(DataError, match="each of two halves"):
+        build(kind(domains="left_to_right", **halved), described(1, 16, 24))
+    with pytest.raises(DataError, match=r"too small for a discriminator with strides \(2, 2, 2, 1\)"):
+        build(kind(domains="inverted", strides=(2, 2, 2, 1), **halved), described(1, 16, 16))
+    build(kind(domains="left_to_right", **halved), described(3, 16, 32))
+
+
+def test_augmentations_that_mix_the_halves_are_refused():
+    with pytest.raises(ValueError, match="augment_flip"):
+        PairedRecipe(domains="left_to_right", augment_flip=True)
+    with pytest.raises(ValueError, match="augment_shift"):
+        UnpairedRecipe(domains="right_to_left", augment_shift=2)
+    PairedRecipe(domains="coarse", augment_flip=True)
+
+
+def test_of_one_made_image_no_two_sets_can_be_made():
+    with pytest.raises(ValueError, match="batch_size"):
+        UnpairedRecipe(domains="blurred", batch_size=1)
+    UnpairedRecipe(domains="left_to_right", batch_size=1)
