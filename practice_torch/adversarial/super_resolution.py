@@ -1,7 +1,8 @@
 """Super-resolution by a GAN: sub-pixel upsampling, PSNR and SSIM, and the loss of SRGAN's generator."""
 
 import torch
-from torch.nn.functional import logsigmoid
+from torch import nn
+from torch.nn.functional import leaky_relu, logsigmoid
 
 from practice_torch.arguments import (
     require,
@@ -121,3 +122,46 @@ def _require_pair(x, y, data_range):
     require_same_shape(x=x, y=y)
     require(0 not in x.shape[1:], f"x has shape {list(x.shape)}; it must have at least one pixel")
     require_positive(data_range=data_range)
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class ResidualUpsampler(nn.Module):
+    """Images at a small size to images `factor` times as high and wide: SRGAN's generator without batch normalization.
+
+    Residual blocks work at the small size; then every doubling is a convolution and a shuffle. The rectifiers are leaky.
+
+    [B, C, H, W] -> [B, C, M, N]
+    """
+
+    def __init__(self, *, channels, width, blocks, factor):
+        super().__init__()
+        if factor not in (2, 4, 8):
+            raise ValueError(f"factor is {factor}; it must be 2, 4 or 8")
+        self.first, self.last = nn.Conv2d(channels, width, 9, padding=4), nn.Conv2d(width, channels, 9, padding=4)
+        self.blocks = nn.ModuleList(_Residual(width) for _ in range(blocks))
+        self.joined = nn.Conv2d(width, width, 3, padding=1)
+        doublings = factor.bit_length() - 1
+        self.doublings = nn.ModuleList(nn.Conv2d(width, 4 * width, 3, padding=1) for _ in range(doublings))
+
+    def forward(self, images):
+        """The enlarged images; nothing bounds their pixels."""
+        x = start = leaky_relu(self.first(images), 0.2)
+        for block in self.blocks:
+            x = block(x)
+        x = start + self.joined(x)
+        for doubling in self.doublings:
+            x = leaky_relu(pixel_shuffle(doubling(x), factor=2), 0.2)
+        return self.last(x)
+
+
+class _Residual(nn.Module):
+    """x + two convolutions of it, with a rectifier between them."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.inner, self.outer = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x):
+        return x + self.outer(leaky_relu(self.inner(x), 0.2))

@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, concatenate, full, given, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_by_inputs,
+    concatenate,
+    full,
+    given,
+    normal,
+    uniform,
+    zeros,
+)
 
 # Channel c 4 + i 2 + j of 8 has the pixels 2 k and 2 k + 1 in one row.
 CHANNELS = np.arange(16.0).reshape(1, 8, 1, 2)
@@ -227,4 +241,9 @@ SPEC = (
         features=zeros(5, 0), features_target=zeros(5, 0), logits_fake=zeros(5)), blames="features"),
     Rejects("perceptual_generator_loss", "a negative weight", given(**FEATURES, adversarial_weight=-1e-3),
             blames="adversarial_weight"),
+    # The network.
+    Model("ResidualUpsampler", "enlarged four times", given(images=uniform(3, 2, 4, 3)),
+          sizes=dict(channels=2, width=3, blocks=2, factor=4), steps=3, initial={"*": begins_by_inputs()}),
+    Model("ResidualUpsampler", "doubled", given(images=uniform(3, 1, 3, 5)),
+          sizes=dict(channels=1, width=4, blocks=1, factor=2), steps=0),
 )  # fmt: skip

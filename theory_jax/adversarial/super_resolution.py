@@ -1,8 +1,10 @@
 """Super-resolution by a GAN: pixels from channels, two scores of a restored image, and the generator's loss."""
 
 import jax.numpy as jnp
+from flax import nnx
 from jax.nn import softplus
 
+from theory_jax.adversarial.dcgan import leaky_rectifier
 from theory_jax.arguments import (
     require,
     require_at_least,
@@ -126,3 +128,42 @@ def _patches(x, size):
     """All windows inside the images, [B, C, H - size + 1, size, W - size + 1, size]."""
     rows, columns = (jnp.arange(side - size + 1)[:, None] + jnp.arange(size) for side in x.shape[2:])
     return x[:, :, rows][..., columns]
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class ResidualUpsampler(nnx.Module):
+    """Images [B, C, H, W] -> images factor times as high and wide; inside, but for the shuffle, channels are last."""
+
+    def __init__(self, *, channels, width, blocks, factor, rngs: nnx.Rngs):
+        require(factor in (2, 4, 8), f"factor is {factor}; it must be 2, 4 or 8")
+        self.first, self.last = _convolution(channels, width, 9, rngs), _convolution(width, channels, 9, rngs)
+        self.blocks = nnx.List([_Residual(width, rngs) for _ in range(blocks)])
+        self.joined = _convolution(width, width, 3, rngs)
+        self.doublings = nnx.List([_convolution(width, 4 * width, 3, rngs) for power in (2, 4, 8) if power <= factor])
+
+    def __call__(self, images):
+        start = leaky_rectifier(self.first(jnp.moveaxis(images, 1, -1)))
+        x = start
+        for block in self.blocks:
+            x = block(x)
+        x = start + self.joined(x)
+        for doubling in self.doublings:
+            wide = pixel_shuffle(jnp.moveaxis(doubling(x), -1, 1), factor=2)
+            x = leaky_rectifier(jnp.moveaxis(wide, 1, -1))
+        return jnp.moveaxis(self.last(x), -1, 1)
+
+
+class _Residual(nnx.Module):
+    """x + outer(leaky(inner(x)))."""
+
+    def __init__(self, width, rngs):
+        self.inner, self.outer = _convolution(width, width, 3, rngs), _convolution(width, width, 3, rngs)
+
+    def __call__(self, x):
+        return x + self.outer(leaky_rectifier(self.inner(x)))
+
+
+def _convolution(inputs, outputs, window, rngs):
+    return nnx.Conv(inputs, outputs, (window, window), param_dtype=float, rngs=rngs)

@@ -52,7 +52,6 @@ derivation = Derivation(
         "second argument the least distortion is a convex function of it (Blau & Michaeli 2018).",
         "Features of a trained network: the squared error in them splits as that of pixels does, around their own mean.",
     ),
-    trained="Nothing is trained yet: these are scores of restorations, a layer of a network and the loss of a game.",
 )
 
 # ---------------------------------------------------------------------------------------------------- distortion
