@@ -1,9 +1,12 @@
-"""Waveforms in an adversarial game: phase shuffle, magnitudes of spectra and their distances, and transposed convolutions.
+"""Waveforms in an adversarial game: phase shuffle, magnitudes of spectra and their distances, upsampling, and both players.
 
 x is a batch of waveforms, [B, C, T] with channels, [B, T] without; a frame is as many samples as the window.
 """
 
+import itertools
+
 import torch
+from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import (
@@ -118,3 +121,73 @@ def _require_spectra(magnitude, magnitude_generated):
     require(bins > 0 and frames > 0, f"magnitude has {bins} bins and {frames} frames; it must have at least one of each")
     for name, array in (("magnitude", magnitude), ("magnitude_generated", magnitude_generated)):
         require_values(name, array, lambda a: a >= 0, "0 or more")
+
+
+# ---------------------------------------------------------------------------------------------------- both players
+
+
+def _quarterings(length):
+    """(how often, what is left): a length is divided by 4 while it is more than 16 and 4 divides it."""
+    count = 0
+    while length % 4 == 0 and length > 16:
+        count, length = count + 1, length // 4
+    return count, length
+
+
+class WaveGenerator(nn.Module):
+    """Noise to sounds in (-1, 1): a few samples of many channels, four times as many in each layer, of half as many channels.
+
+    [B, Z] -> [B, 1, T]
+    """
+
+    def __init__(self, *, latent, length, width, kernel):
+        super().__init__()
+        count, coarse = _quarterings(length)
+        widths = [*(width << level for level in reversed(range(count))), 1]
+        self.start = widths[0], coarse
+        self.project = nn.Linear(latent, widths[0] * coarse)
+        odd = kernel % 2  # one sample more has to be cut at the beginning
+        shape = dict(kernel_size=kernel, stride=4, padding=(kernel - 4 + odd) // 2, output_padding=odd)
+        self.layers = nn.ModuleList(nn.ConvTranspose1d(*pair, **shape) for pair in itertools.pairwise(widths))
+        nn.init.normal_(self.project.weight, std=latent**-0.5)
+        for layer in self.layers:  # every sample is reached by a quarter of the kernel's entries, and half of them are cut to 0
+            nn.init.normal_(layer.weight, std=(8 / (layer.in_channels * kernel)) ** 0.5)
+        for layer in (self.project, *self.layers):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, z):
+        """Sounds in (-1, 1)."""
+        x = self.project(z).unflatten(1, self.start)
+        for layer in self.layers:
+            x = layer(x.relu())
+        return x.tanh()
+
+
+class WaveCritic(nn.Module):
+    """Sounds to scores: the generator mirrored, its features shuffled in phase before every layer but the first.
+
+    [B, 1, T], [B, S] -> [B]
+    """
+
+    def __init__(self, *, length, width, kernel):
+        super().__init__()
+        count, coarse = _quarterings(length)
+        widths = [1, *(width << level for level in range(count))]
+        shape = dict(kernel_size=kernel, stride=4, padding=(kernel - 3) // 2)
+        self.layers = nn.ModuleList(nn.Conv1d(*pair, **shape) for pair in itertools.pairwise(widths))
+        self.score = nn.Linear(widths[-1] * coarse, 1)
+        for layer in (*self.layers, self.score):
+            nn.init.kaiming_normal_(layer.weight, a=0.2)
+            nn.init.zeros_(layer.bias)
+
+    @property
+    def shuffles(self):
+        """The number of shifts that an example needs."""
+        return max(len(self.layers) - 1, 0)
+
+    def forward(self, x, shifts):
+        """One score a sound."""
+        for level, layer in enumerate(self.layers):
+            x = phase_shuffle(x, shifts[:, level - 1]) if level else x
+            x = functional.leaky_relu(layer(x), 0.2)
+        return self.score(x.flatten(1))[:, 0]

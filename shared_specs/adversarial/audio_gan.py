@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, given, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Initial,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    concatenate,
+    given,
+    integers,
+    normal,
+    uniform,
+    zeros,
+)
 
 STEREO = [[[1.0, 2.0, 4.0, 8.0], [3.0, 5.0, 7.0, 9.0]]] * 3
 HANN = [0.0, 0.5, 1.0, 0.5]  # periodic, of 4 samples
@@ -15,6 +29,14 @@ PAIR = dict(x=[[[1.0], [10.0]]], weight=[[[1.0], [2.0]], [[3.0], [4.0]]], bias=[
 E, TINY = 1e-5, 1e-30
 LONG = np.array([[[float((7 * t) % 31) for t in range(260)]]] * 3)
 SHIFTED = np.array([[LONG[0, 0, abs(t - n) if t - n < 260 else 518 - t + n] for t in range(260)] for n in (255, 3, 100)])[:, None]
+# He's deviation of the critic, for leaky rectifiers of slope 0.2. The weights of a transposed convolution are [inputs, outputs,
+# K], and a quarter of its entries reach a sample.
+HE = {"*.weight": Initial("normal", scale=lambda inputs, outputs: (2 / (inputs * 1.04)) ** 0.5), "*.bias": begins_at(0.0)}
+GENERATES = {
+    "project.weight": Initial("normal", scale=lambda inputs, outputs: inputs**-0.5),
+    "layers.*.weight": Initial("normal", scale=lambda inputs, outputs: (8 / outputs) ** 0.5),
+    "*.bias": begins_at(0.0),
+}
 
 
 def _reflected(x, n):
@@ -219,4 +241,13 @@ SPEC = (
             ("negative padding", {"padding": -1}, "padding"),
         )
     ),
+    # Both players.
+    Model("WaveGenerator", "two layers, an even kernel", given(z=normal(3, 5)),
+          sizes=dict(latent=5, length=128, width=2, kernel=8), steps=3, initial=GENERATES),
+    Model("WaveGenerator", "an odd kernel", given(z=normal(3, 5)), sizes=dict(latent=5, length=80, width=3, kernel=9), steps=0,
+          initial=GENERATES),
+    Model("WaveCritic", "one shuffle, an even kernel", given(x=normal(3, 1, 128), shifts=integers(3, 1, low=-3, high=4)),
+          sizes=dict(length=128, width=3, kernel=8), steps=0, initial=HE),
+    Model("WaveCritic", "two shuffles, an odd kernel", given(x=normal(3, 1, 320), shifts=integers(3, 2, low=-3, high=4)),
+          sizes=dict(length=320, width=2, kernel=9), steps=0, initial=HE),
 )  # fmt: skip

@@ -6,6 +6,10 @@ import torch
 from scipy import ndimage, signal
 
 from practice_torch.adversarial import audio_gan as practice
+from practice_torch.data import audio
+from practice_torch.data.errors import DataError
+from practice_torch.experiments.adversarial.audio_gan import WaveGanRecipe, build
+from tests.support.samplers import Network
 
 GENERATOR = torch.Generator().manual_seed(5)
 
@@ -79,3 +83,39 @@ def test_the_two_distances_rank_errors_differently():
     loud, quiet = sound + torch.tensor([1.0, 0, 0])[:, None], sound + torch.tensor([0, 0, 0.1])[:, None]
     assert practice.spectral_convergence(sound, loud) > 5 * practice.spectral_convergence(sound, quiet)
     assert 5 * practice.log_magnitude_distance(sound, loud) < practice.log_magnitude_distance(sound, quiet)
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+
+def experiment(**fields):
+    """A small game on notes, and its held-out sounds."""
+    torch.manual_seed(0)
+    recipe = WaveGanRecipe(**{"length": 256, "width": 2, "fakes": 20} | fields)
+    _, data = audio.load("notes", length=recipe.length)
+    game = build(recipe, data)
+    game.generator = torch.Generator().manual_seed(0)
+    return game, data
+
+
+def test_each_phase_moves_its_own_player():
+    game, data = experiment()
+    game(data.batch(), "critic")[0].backward()
+    assert all(p.grad is None for p in game.generator_network.parameters())
+    game(data.batch(), "generator")[0].backward()
+    assert all(p.grad.abs().max() > 0 for p in game.generator_network.parameters())
+
+
+@torch.no_grad()
+def test_held_out_sounds_have_no_distance_to_themselves():
+    """A generator that gives the held-out sounds: every distance is 0, and all notes are covered."""
+    game, data = experiment(fakes=52, shuffle=0)
+    game.generator_network = Network(lambda noise: data.batch()["audio"])
+    found = game.evaluate(data)
+    assert found.pop("notes_covered") == pytest.approx(1.0)
+    assert all(abs(distance) < 1e-3 for distance in found.values())
+
+
+def test_a_length_that_leaves_a_long_beginning_is_refused():
+    with pytest.raises(DataError, match="length is 1000, which can be divided by 4 down to 250"):
+        experiment(length=1000)

@@ -1,11 +1,16 @@
-"""Waveforms in an adversarial game: phase shuffle, magnitudes of spectra with two distances, and the upsampling layer.
+"""Waveforms in an adversarial game: phase shuffle, magnitudes of spectra with two distances, upsampling, and both networks.
 
 x is a batch of waveforms, [B, C, T] with channels, [B, T] without; a frame is as many samples as the window.
 """
 
+import math
+
+import jax
 import jax.numpy as jnp
+from flax import nnx
 from jax import lax
 
+from theory_jax.adversarial.dcgan import leaky_rectifier
 from theory_jax.arguments import (
     require,
     require_at_least,
@@ -125,3 +130,88 @@ def _require_magnitudes(magnitude, magnitude_generated):
     require(bins > 0 and frames > 0, f"magnitude has {bins} bins and {frames} frames; it must have at least one of each")
     for name, array in (("magnitude", magnitude), ("magnitude_generated", magnitude_generated)):
         require_values(name, array, lambda a: a >= 0, "0 or more")
+
+
+# ---------------------------------------------------------------------------------------------------- the networks
+
+
+class WaveGenerator(nnx.Module):
+    """Noise [B, latent] -> sounds in (-1, 1), [B, 1, T]: coarse features, made four times as long by every layer."""
+
+    def __init__(self, *, latent, length, width, kernel, rngs: nnx.Rngs):
+        widths, self.coarse = _channels(length, width)
+        widths = widths[::-1]
+        self.project = _Weights((latent, widths[0] * self.coarse), 1 / latent, rngs)
+        self.layers = nnx.List(
+            [_Longer((kernel, outputs, inputs), rngs) for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)]
+        )
+
+    def __call__(self, z):
+        x = (z @ self.project.kernel[...] + self.project.bias[...]).reshape(len(z), -1, self.coarse)
+        for layer in self.layers:
+            x = layer(jax.nn.relu(x))
+        return jnp.tanh(x)
+
+
+class WaveCritic(nnx.Module):
+    """Sounds [B, 1, T] and shifts [B, S] -> scores [B]: features a quarter as long after every layer, shuffled between them."""
+
+    def __init__(self, *, length, width, kernel, rngs: nnx.Rngs):
+        widths, coarse = _channels(length, width)
+        pairs = zip(widths[:-1], widths[1:], strict=True)
+        self.layers = nnx.List([_Shorter((kernel, inputs, outputs), rngs) for inputs, outputs in pairs])
+        self.score = _Weights((widths[-1] * coarse, 1), _variance(widths[-1] * coarse), rngs)
+
+    def __call__(self, x, shifts):
+        for level, layer in enumerate(self.layers):
+            x = leaky_rectifier(layer(phase_shuffle(x, shifts[:, level - 1]) if level else x))
+        return (x.reshape(len(x), -1) @ self.score.kernel[...] + self.score.bias[...])[:, 0]
+
+
+class _Weights(nnx.Module):
+    """A kernel of normal entries with this variance, and a bias of 0."""
+
+    def __init__(self, shape, variance, rngs, outputs=-1):
+        self.kernel = nnx.Param(math.sqrt(variance) * jax.random.normal(rngs.params(), shape, dtype=float))
+        self.bias = nnx.Param(jnp.zeros(shape[outputs], dtype=float))
+
+
+class _Longer(_Weights):
+    """A transposed convolution of stride 4 that gives 4 T of T samples; its kernel is [size, outputs, inputs]."""
+
+    def __init__(self, shape, rngs):
+        size, _, inputs = shape
+        super().__init__(shape, 8 / (inputs * size), rngs, outputs=1)
+
+    def __call__(self, x):
+        kernel = self.kernel[...]
+        extra = len(kernel) - 4
+        made = transposed_convolution1d(x, kernel.transpose(2, 1, 0), self.bias[...], stride=4, padding=extra // 2)
+        return made[:, :, extra % 2 :]
+
+
+class _Shorter(_Weights):
+    """A convolution of stride 4 that leaves a quarter of the samples; its kernel is [size, inputs, outputs]."""
+
+    def __init__(self, shape, rngs):
+        size, inputs, _ = shape
+        super().__init__(shape, _variance(size * inputs), rngs)
+
+    def __call__(self, x):
+        kernel, padding = self.kernel[...], (self.kernel.shape[0] - 3) // 2
+        x = lax.conv_general_dilated(x, kernel, (4,), [(padding, padding)], dimension_numbers=("NCH", "HIO", "NCH"))
+        return x + self.bias[...][:, None]
+
+
+def _variance(inputs):
+    """What keeps the second moment through leaky rectifiers of slope 0.2 (He et al. 2015)."""
+    return 2 / (inputs * (1 + 0.2**2))
+
+
+def _channels(length, width):
+    """(the channels from the sound's one to the coarsest, the coarsest length)."""
+    widths = [1]
+    while length % 4 == 0 and length > 16:
+        widths.append(width * 2 ** (len(widths) - 1))
+        length //= 4
+    return widths, length

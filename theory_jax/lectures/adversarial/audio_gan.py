@@ -30,7 +30,6 @@ derivation = Derivation(
         "Arik, Jun & Diamos 2019, Fast Spectrogram Inversion using Multi-head Convolutional Neural Networks (both distances)",
         "Griffin & Lim 1984, Signal Estimation from Modified Short-Time Fourier Transform",
     ),
-    trained="Nothing is trained here: `adversarial/gradient_penalty` trains the game that WaveGAN plays.",
     question="Why are sounds compared by the magnitudes of their spectra, and what do magnitudes forget? Why does an upsampling "
     "layer hum at a fixed pitch, and what does phase shuffle hide from the critic?",
     setting=(
