@@ -1,5 +1,6 @@
 """StyleGAN's functions compared with torch's grouped convolution and normalization, with its autograd, and with SciPy."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,6 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.adversarial import style_gan as practice
+from practice_torch.data import images
+from practice_torch.engine.stages import Place
+from practice_torch.experiments.adversarial.style_gan import StyleRecipe, build
 
 GENERATOR = torch.Generator().manual_seed(25)
 
@@ -110,3 +114,59 @@ def test_layers_share_a_code_less_often_the_further_they_are_apart():
     shared = (mixed[:, :, None] == mixed[:, None, :]).double().mean(0)
     layers = torch.arange(6)
     torch.testing.assert_close(shared, 1 - (layers[:, None] - layers).abs().double() / 7)
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+
+def experiment():
+    """A small game on digits, and its held-out images."""
+    torch.manual_seed(0)
+    recipe = StyleRecipe(latent=8, mapping_layers=2, width=4, most_channels=8, fakes=50)
+    _, data = images.load("digits")
+    game = build(recipe, data)
+    game.generator = torch.Generator().manual_seed(0)
+    return game, data
+
+
+def test_the_critic_learns_to_tell_fakes_and_the_generator_to_deceive_it():
+    """A wrong sign does neither: the losses of each against a frozen opponent fall."""
+    game, data = experiment()
+    batch = data.batch(torch.arange(32))
+    for phase in game.phases:
+        player = [p for name in phase.moves for p in getattr(game, name).parameters()]
+        optimizer, losses = torch.optim.Adam(player, lr=3e-3), []
+        game.place = Place("game", 1)  # without penalties
+        for _ in range(30):
+            losses.append(game(batch, phase.name)[0])
+            gradients = torch.autograd.grad(losses[-1], player, allow_unused=True)
+            assert sum(part is None for part in gradients) == 0
+            for p, part in zip(player, gradients, strict=True):
+                p.grad = part
+            optimizer.step()
+        assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_crossover_at_the_end_changes_less_of_an_image_than_one_at_the_beginning():
+    """At the beginning of a training: a later crossover leaves more of an image as it is."""
+    game, _ = experiment()
+    with torch.no_grad():
+        first, second = game.mapping(torch.randn(60, 8)).split(30)
+        noise, layers = torch.randn(30, game.synthesis.noise_size), game.synthesis.num_codes
+        a = first[:, None].expand(-1, layers, -1)
+        b = second[:, None].expand(-1, layers, -1)
+        found = [game.synthesis(practice.mix_styles(a, b, crossover=n), noise) for n in range(layers + 1)]
+    changes = [(image - found[-1]).square().mean().item() for image in found]
+    assert changes[-1] == 0 and min(changes[:-1]) > 0 and changes[layers - 1] < changes[0]
+
+
+def test_the_penalties_are_taken_in_their_steps_alone():
+    """A weight counts in step 0, and not in step 1."""
+    for phase, options in (("critic", {"gamma": 1e3}), ("generator", {"path_weight": 1e3})):
+        for taken, differs in ((0, True), (1, False)):
+            losses = []
+            for changes in ({}, options):
+                game, data = experiment()
+                game.recipe, game.place = dataclasses.replace(game.recipe, **changes), Place("game", taken)
+                losses.append(game(data.batch(torch.arange(8)), phase)[0].item())
+            assert (losses[0] != losses[1]) is differs

@@ -54,7 +54,6 @@ derivation = Derivation(
         "That features of a trained network are white. Borders, where fewer taps act and the variance is below 1.",
         "That equal singular values look better, and that layers control scales of an image: empirical claims.",
     ),
-    trained="Layers and codes are studied by themselves. `adversarial/dcgan` trains a GAN of images without styles.",
 )
 
 # ---------------------------------------------------------------------------------------------------- demodulation
