@@ -22,7 +22,7 @@ def shows_contents_styles_and_images():
 
 SAMPLERS = {
     shows_contents_styles_and_images: {
-        "logits for pixels": (Transfer.sample, "self._images()", "self.pixels"),
+        "logits for pixels": (Transfer.sample, "self.images()", "self.pixels"),
         "styles and contents exchanged": (Transfer.sample, "self.content, self.style", "self.style, self.content"),
         "one image": (Transfer.sample, "% self.recipe.transferred", "* 0"),
         "one image a row": (Transfer.sample, "min(count, 12)", "1"),

@@ -31,6 +31,7 @@ from practice_torch.projects import (
     image_generation,
     runner,
     sound_generation,
+    style_transfer,
     text_generation,
 )
 from practice_torch.projects.runner import (
@@ -465,6 +466,59 @@ def test_the_table_of_domain_adaptation_is_that_of_its_networks(finished):
             assert rows[name][column] == pytest.approx(right / len(images))
     most = train.batch()["label"].mode().values
     assert rows["most frequent class"]["target_accuracy"] == pytest.approx((batch["label"] == most).float().mean().item())
+
+
+# ---------------------------------------------------------------------------------------------------- style transfer
+
+
+def transfer_rows(trained=(0.35, 0.85, 0.9), more=(0.25, 0.5, 0.4), untrained=(0.5, 0.9, 0.8), matched=0.95):
+    names = ("trained features", "trained features, ten times the weight of the style", "untrained features")
+    values = dict(zip(names, (trained, more, untrained), strict=True)) | {
+        "content images": (1.0, 1.0, 1.0),
+        "mean and deviation of the pixels": (matched, 1.0, 1.0),
+        "style images": (0.0, 0.0, 0.1),
+    }
+    columns = ("patches", "resemblance", "class_accuracy")
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    return {name: Row("model", dict(zip(columns, map(near, row), strict=True))) for name, row in values.items()}
+
+
+def test_the_reading_of_style_transfer_follows_its_numbers():
+    reading = style_transfer.read(transfer_rows())
+    assert (
+        "by 35% of what" in reading.sentences[0]
+        and "0.85" in reading.sentences[0]
+        and "90% of the digits" in reading.sentences[0]
+    )
+    assert "25% are left, at a correlation of 0.50, and 40% are recognized" in reading.sentences[1]
+    assert "leaves 95%" in reading.sentences[2] and "trained features are better than random" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 5
+    reading = style_transfer.read(transfer_rows((0.6, 0.5, 0.9), (0.7, 0.8, 0.4), (0.5, 0.9, 0.8), 0.4))
+    assert "no better than random" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [False] * 5
+
+
+def test_the_table_of_style_transfer_is_that_of_its_images(finished):
+    """Correlations and classes are counted again, from the pixels of the run's last checkpoint."""
+    whole = small(of("style_transfer"))
+    results, folder = finished("style_transfer")
+    rows = table(results)
+    assert rows["content images"]["patches"] == pytest.approx(1) and rows["content images"]["resemblance"] == pytest.approx(1)
+    assert rows["style images"]["patches"] == pytest.approx(0, abs=1e-9)
+    for name, model in whole.models.items():
+        recipe = model.module.RECIPES[model.recipe]
+        train, _ = runner.load_data(recipe)
+        experiment = model.module.build(recipe, train)
+        experiment.load_state_dict(weights_of(Run.open(folder / "models" / name), experiment, print)[0])
+        width, images = recipe.enlarge, experiment.pixels.detach().sigmoid()
+        pooled = [torch.nn.functional.avg_pool2d(some, width).flatten(1).numpy() for some in (images, experiment.content)]
+        found = [np.corrcoef(one, other)[0, 1] for one, other in zip(*pooled, strict=True)]
+        assert rows[name]["resemblance"] == pytest.approx(np.mean(found), abs=1e-5)
+    matched = rows["mean and deviation of the pixels"]
+    assert matched["resemblance"] == pytest.approx(1)
+    classes = [round(row["class_accuracy"] * len(images), 6) for row in rows.values()]
+    assert all(count == int(count) for count in classes)
+    assert rows["content images"]["class_accuracy"] > rows["style images"]["class_accuracy"]
 
 
 # ---------------------------------------------------------------------------------------------------- anomaly detection

@@ -45,7 +45,7 @@ derivation = Derivation(
     "the same at every position, carries a Gram matrix to another at the least cost in content. For single channels, with "
     "their means, this map is adaptive instance normalization.",
     limits=(
-        "What a network adds: pixels are moved, not features, and several layers at once; nor networks trained so.",
+        "What a network adds: pixels are moved, not features, and several layers count at once.",
         "That texture is the second moments of features, as the method assumes. That images with one Gram matrix differ by an "
         "orthogonal map of the positions, always: both have one polar factor.",
     ),
