@@ -97,5 +97,5 @@ MISTAKES = {
     ),
 }
 # Images of 8 x 8, or halves of 8 x 4, leave no room for more; a history that is full after the first step is read in the second.
-SIZES = {"depth": 1, "halvings": 0, "strides": (1,), "history": 6, "batch_size": 6}
+SIZES = {"width": 4, "patch_width": 4, "blocks": 1, "depth": 1, "halvings": 0, "strides": (1,), "history": 6, "batch_size": 6}
 OBJECTIVE = Objective(loss, draws=False, sizes=SIZES, together=({"depth": 2, "dropout": 0.3},), mistakes=MISTAKES)
