@@ -94,11 +94,12 @@ def test_every_network_that_a_recipe_trains_is_held():
             unheld.add(f"{topic} {name}: {sorted(own)}")
     assert sorted(unheld) == []
     assert len(rest) > 5
+    for topic, stated in OWN.items():  # where torch's layers are next to them, both are stated together
+        recipe = next(recipe for path, _, recipe in tiny.recipes() if path == topic)
+        recipe, places = rest.pop(topic, (recipe, []))
+        assert failed(_beginnings(topic, recipe, stated | {f"{place}.*": begins_by_inputs() for place in places})) == [], topic
     for topic, (recipe, places) in rest.items():
         stated = {f"{place}.*": begins_by_inputs() for place in places}
-        assert failed(_beginnings(topic, recipe, stated)) == [], topic
-    for topic, stated in OWN.items():
-        recipe = next(recipe for path, _, recipe in tiny.recipes() if path == topic)
         assert failed(_beginnings(topic, recipe, stated)) == [], topic
 
 
