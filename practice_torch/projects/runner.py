@@ -13,7 +13,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -37,11 +37,15 @@ ASKED, RESULTS, TIMES, SHOWN, MODELS = "project.json", "results.json", "times.js
 
 
 class Model(NamedTuple):
-    """A recipe of an experiment: the experiment's module, and the name of the recipe; data: in place of the recipe's own."""
+    """A recipe of an experiment: the experiment's module, and the name of the recipe.
+
+    data: in place of the recipe's own; changes: values in place of the recipe's own, by the names of its fields.
+    """
 
     module: ModuleType
     recipe: str
     data: str | None = None
+    changes: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def topic(self) -> str:
@@ -163,9 +167,10 @@ def run_project(
 
 
 def _recipe(model, seed, data):
-    """The recipe with the project's seed and data; its target was measured on its own data."""
+    """The recipe with the project's seed, data and changes; its target was measured with its own."""
     recipe, data = dataclasses.replace(model.module.RECIPES[model.recipe], seed=seed), data or model.data
-    return recipe if data in (None, recipe.data) else dataclasses.replace(recipe, data=data, target=None)
+    changes = dict(model.changes) if data in (None, recipe.data) else {**model.changes, "data": data}
+    return dataclasses.replace(recipe, **changes, target=None) if changes else recipe
 
 
 def _begin(folder, asked):

@@ -24,8 +24,8 @@ def enlarges_small_images_of_the_first_batch():
 SAMPLERS = {
     enlarges_small_images_of_the_first_batch: {
         "the images themselves": (SuperResolution.start, 'self._small(batch["image"])', 'batch["image"][:, :, ::2, ::2]'),
-        "pixels in -1..1": (SuperResolution._enlarged, "low=0.0,", "low=-1.0,"),
-        "small pixels as they are": (SuperResolution._enlarged, "(scale_to_range(small, minimum=0.0, maximum=1.0))", "(small)"),
+        "pixels in -1..1": (SuperResolution.enlarged, "low=0.0,", "low=-1.0,"),
+        "small pixels as they are": (SuperResolution.enlarged, "(scale_to_range(small, minimum=0.0, maximum=1.0))", "(small)"),
         "one row": (SuperResolution.sample, "min(count, 16)", "count"),
     }
 }

@@ -21,6 +21,7 @@ from practice_torch.engine.storage.state import weights_of
 from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
+from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.projects import (
     _comparison_reading,
     anomaly_detection,
@@ -66,7 +67,7 @@ def small(whole):
     def cut(model):
         recipe, _ = small_recipes.small(model.topic, model.recipe)
         module = SimpleNamespace(__name__=model.module.__name__, RECIPES={model.recipe: recipe}, build=model.module.build)
-        return Model(module, model.recipe, model.data)
+        return model._replace(module=module)
 
     return whole._replace(models={title: cut(model) for title, model in whole.models.items()})
 
@@ -243,6 +244,17 @@ def test_data_of_a_model_take_the_place_of_its_recipes(few, tmp_path):
     asked = Run.open(tmp_path / "models" / "flow").asked
     assert asked["fields"]["data"] == "eight_gaussians" and asked["fields"]["target"] is None
     assert not run_project("toy", whole, tmp_path / "other", data="two_moons", **quiet)["own_data"]
+
+
+def test_changes_of_a_model_take_the_place_of_its_recipes_values(few, tmp_path):
+    """A target was measured without them."""
+    model = toy().models["first"]
+    model.module.RECIPES["pixels"] = runner.dataclasses.replace(model.module.RECIPES["pixels"], target=9.0)
+    whole = toy(models={"first": model, "changed": model._replace(changes={"learning_rate": 0.5})})
+    assert run_project("toy", whole, tmp_path, **quiet)["own_data"]
+    fields = {name: Run.open(tmp_path / "models" / name).asked["fields"] for name in whole.models}
+    assert fields["first"]["target"] == 9.0 and fields["first"]["learning_rate"] != 0.5
+    assert fields["changed"]["target"] is None and fields["changed"]["learning_rate"] == 0.5
 
 
 def test_a_folder_of_another_project_is_refused(few, tmp_path):
@@ -425,11 +437,15 @@ def domain_rows(**target):
         "support vector machine, source only": 0.5,
         "source only": 0.5,
         "adapted": 0.75,
+        "translated source": 0.85,
+        "support vector machine, translated source": 0.8,
         "support vector machine, target labels": 0.95,
     } | target
     near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
     rows = {name: Row("model", {"target_accuracy": near(value), "source_accuracy": near(0.9)}) for name, value in values.items()}
     rows["adapted"].cells.update(domain_accuracy=0.52, proxy_distance=1.9)
+    rows["support vector machine, source only"].cells["distance"] = 0.2
+    rows["support vector machine, translated source"].cells["distance"] = 0.04
     return rows
 
 
@@ -437,35 +453,65 @@ def test_the_reading_of_domain_adaptation_follows_its_numbers():
     reading = domain_adaptation.read(domain_rows())
     assert "50% of the changed images" in reading.sentences[0] and "+25 points" in reading.sentences[0]
     assert "reaches 95%: 20 points are left" in reading.sentences[1] and "to fool one classifier" in reading.sentences[2]
-    assert "not built" in reading.sentences[3]
-    assert [part.holds for part in reading.expectations] == [True] * 3
-    rows = domain_rows(adapted=0.55, **{"support vector machine, target labels": 0.5})
+    assert "translated recognizes 80%: +30 points, and 15 are left" in reading.sentences[3]
+    assert "recognizes 85%, better than the adaptation's 75%" in reading.sentences[3]
+    assert "changed, by 0.200 on average; translated ones by 0.040" in reading.sentences[4]
+    assert [part.holds for part in reading.expectations] == [True] * 5
+    worse = {"translated source": 0.5, "support vector machine, translated source": 0.52}
+    rows = domain_rows(adapted=0.55, **worse, **{"support vector machine, target labels": 0.5})
     rows["adapted"].cells.update(domain_accuracy=0.7, proxy_distance=0.5)
     reading = domain_adaptation.read(rows)
-    assert "the domains overlap" in reading.sentences[2]
-    assert [part.holds for part in reading.expectations] == [False] * 3
+    assert "the domains overlap" in reading.sentences[2] and "no better than the adaptation's" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [False] * 5
 
 
 def test_the_table_of_domain_adaptation_is_that_of_its_networks(finished):
-    """Right answers are counted again, by the networks of the run's last checkpoint."""
+    """Right answers are counted again, by the networks of the runs' last checkpoints."""
     whole = small(of("domain_adaptation"))
     results, folder = finished("domain_adaptation")
     rows = table(results)
-    (model,) = whole.models.values()
-    recipe = model.module.RECIPES["digits"]
-    train, held_out = runner.load_data(recipe)
-    experiment = model.module.build(recipe, train)
-    experiment.load_state_dict(weights_of(Run.open(folder / "models" / "domain adversarial"), experiment, print)[0])
-    batch = held_out.batch()
+    recipe, experiment, train, held_out = trained(whole, folder, "domain adversarial")
+    batch, known = held_out.batch(), train.batch()
     adapted = lambda x: experiment.classifier(experiment.feature_network(x))  # noqa: E731
-    domains = {"source_accuracy": batch["image"], "target_accuracy": domain_adversarial.CHANGES["blurred"](batch["image"])}
+    changed = domain_adversarial.CHANGES["blurred"]
+    domains = {"source_accuracy": batch["image"], "target_accuracy": changed(batch["image"])}
     for name, network in (("source only", experiment.source_only), ("adapted", adapted)):
         for column, images in domains.items():
             called = [int(network(image[None]).argmax()) for image in images]
             right = sum(a == b for a, b in zip(called, batch["label"].tolist(), strict=True))
             assert rows[name][column] == pytest.approx(right / len(images))
-    most = train.batch()["label"].mode().values
+    most = known["label"].mode().values
     assert rows["most frequent class"]["target_accuracy"] == pytest.approx((batch["label"] == most).float().mean().item())
+    other, translation, *_ = trained(whole, folder, "translation")
+    assert other.domains == recipe.change  # the same domains, of the same split
+    moved = (translation.to_x(2 * known["image"] - 1) + 1) / 2
+    assert rows["translated source"]["distance"] == pytest.approx((moved - changed(known["image"])).abs().mean().item())
+    one = rows["support vector machine, translated source"]
+    called = Judge(moved, known["label"]).classify(domains["target_accuracy"])
+    assert one["target_accuracy"] == pytest.approx((called == batch["label"]).float().mean().item())
+
+
+def trained(whole, folder, name):
+    """(recipe, experiment, training data, held-out data) of a model of a project, with the weights of its last checkpoint."""
+    model = whole.models[name]
+    recipe = runner._recipe(model, 0, None)
+    train, held_out = runner.load_data(recipe)
+    experiment = model.module.build(recipe, train)
+    experiment.load_state_dict(weights_of(Run.open(folder / "models" / name), experiment, print)[0])
+    return recipe, experiment, train, held_out
+
+
+def test_translations_do_not_depend_on_labels(few):
+    """Of the data of either domain: the loss of both turns is that without them."""
+    model = small(of("domain_adaptation")).models["translation"]
+    recipe = model.module.RECIPES[model.recipe]
+    train, _ = runner.load_data(recipe)
+    experiment, batch = model.module.build(recipe, train), train.batch()
+    found = []
+    for given in (batch, {"image": batch["image"]}):
+        experiment.generator = torch.Generator().manual_seed(0)
+        found.append([experiment(given, phase.name)[0].item() for phase in experiment.phases])
+    assert found[0] == found[1]
 
 
 # ---------------------------------------------------------------------------------------------------- style transfer

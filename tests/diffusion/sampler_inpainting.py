@@ -22,7 +22,7 @@ def draws_the_law_of_the_data():
     require_law(2 * experiment.sample(64)["samples"].images - 1, LOPSIDED.cdf)
     x0 = torch.linspace(-1, 1, 64 * 64).view(64, 1, 8, 8)
     for times in (1, 3):
-        drawn = experiment._completed(x0, experiment.known, times)
+        drawn = experiment.completed(x0, experiment.known, times)
         require_law(drawn[:, :, 4:], LOPSIDED.cdf)
         require_same(drawn[:, :, :4], x0[:, :, :4])
 
@@ -34,7 +34,7 @@ def completes_by_the_chain():
     x0 = torch.linspace(-1, 1, 192).view(3, 1, 8, 8)
     for times in (1, 3):
         experiment.generator.manual_seed(4)
-        drawn = experiment._completed(x0, experiment.known, times)
+        drawn = experiment.completed(x0, experiment.known, times)
         experiment.generator.manual_seed(4)
         require_same(drawn, completed(experiment, x0, times))
 
@@ -42,18 +42,18 @@ def completes_by_the_chain():
 SAMPLERS = {
     draws_the_law_of_the_data: {
         "half is known": (InpaintingExperiment.sample, "torch.zeros_like(self.known)", "self.known"),
-        "the mask inverted": (InpaintingExperiment._completed, "known.expand_as(x0)", "~known.expand_as(x0)"),
+        "the mask inverted": (InpaintingExperiment.completed, "known.expand_as(x0)", "~known.expand_as(x0)"),
         "pixels in -1..1": (InpaintingExperiment.sample, "(x + 1) / 2", "x"),
         "the velocity taken for the data": (
-            InpaintingExperiment._completed, "x0_from_velocity(x, self.network(x, t), t, self.alpha_bar)", "self.network(x, t)"),
-        "no noise": (InpaintingExperiment._completed, "noise_pred, noise, x0", "noise_pred, 0 * noise, x0"),
+            InpaintingExperiment.completed, "x0_from_velocity(x, self.network(x, t), t, self.alpha_bar)", "self.network(x, t)"),
+        "no noise": (InpaintingExperiment.completed, "noise_pred, noise, x0", "noise_pred, 0 * noise, x0"),
     },
     completes_by_the_chain: {
-        "known pixels without noise": (InpaintingExperiment._completed, "x0, known_noise", "x0, 0 * known_noise"),
+        "known pixels without noise": (InpaintingExperiment.completed, "x0, known_noise", "x0, 0 * known_noise"),
         "climbs without noise": (
-            InpaintingExperiment._completed, "t + 1, self._noise(len(x))", "t + 1, 0 * self._noise(len(x))"),
-        "jumps of two": (InpaintingExperiment._completed, "jump_length=1", "jump_length=2"),
-        "data beyond their range": (InpaintingExperiment._completed, ".clamp(-1, 1)", ""),
-        "one noise for both": (InpaintingExperiment._completed, "x0, known_noise", "x0, noise"),
+            InpaintingExperiment.completed, "t + 1, self._noise(len(x))", "t + 1, 0 * self._noise(len(x))"),
+        "jumps of two": (InpaintingExperiment.completed, "jump_length=1", "jump_length=2"),
+        "data beyond their range": (InpaintingExperiment.completed, ".clamp(-1, 1)", ""),
+        "one noise for both": (InpaintingExperiment.completed, "x0, known_noise", "x0, noise"),
     },
 }  # fmt: skip

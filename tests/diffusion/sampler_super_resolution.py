@@ -37,13 +37,13 @@ def draws_by_the_chain():
 SAMPLERS = {
     draws_the_law_of_the_data: {
         "pixels in -1..1": (SuperResolutionExperiment.sample, "(x + 1) / 2", "x"),
-        "the velocity taken for the data": (SuperResolutionExperiment._drawn, '"velocity"', '"x0"'),
+        "the velocity taken for the data": (SuperResolutionExperiment.drawn, '"velocity"', '"x0"'),
     },
     draws_by_the_chain: {
         "one small image for all": (SuperResolutionExperiment.sample, "torch.arange(count) % len(self.small)", "[0] * count"),
-        "the first image's small one": (SuperResolutionExperiment._drawn, "(x, part)", "(x, part[:1].expand_as(part))"),
+        "the first image's small one": (SuperResolutionExperiment.drawn, "(x, part)", "(x, part[:1].expand_as(part))"),
         "half of the noise": (SuperResolutionExperiment._noise, "return ", "return 0.5 * "),
-        "data beyond their range": (SuperResolutionExperiment._drawn, "limit=1.0, ", ""),
-        "fewer steps": (SuperResolutionExperiment._drawn, "steps=self.recipe.judged_steps", "steps=3"),
+        "data beyond their range": (SuperResolutionExperiment.drawn, "limit=1.0, ", ""),
+        "fewer steps": (SuperResolutionExperiment.drawn, "steps=self.recipe.judged_steps", "steps=3"),
     },
 }

@@ -113,7 +113,7 @@ class SuperResolution(nn.Module):
         """Distortion and realism of enlarged held-out images, next to those of repeated pixels."""
         real = data.batch(torch.arange(min(len(data), _JUDGED)))["image"]
         small = self._small(real)
-        made, repeated = self._enlarged(small), interpolate(small, scale_factor=self.recipe.factor)
+        made, repeated = self.enlarged(small), interpolate(small, scale_factor=self.recipe.factor)
         window = min(11, *(side - 1 + side % 2 for side in real.shape[2:]))
         return {
             "peak_signal_to_noise": float(peak_signal_to_noise_ratio(made, real, data_range=1.0).mean()),
@@ -128,7 +128,7 @@ class SuperResolution(nn.Module):
         """Small images, what they become, and what they come from, below each other."""
         real = data.batch(torch.arange(min(len(data), 12)))["image"]
         small = self._small(real)
-        rows = torch.cat([interpolate(small, scale_factor=self.recipe.factor), self._enlarged(small), real])
+        rows = torch.cat([interpolate(small, scale_factor=self.recipe.factor), self.enlarged(small), real])
         return {"enlarged": ImageGrid(rows, len(real), "Held-out images: their small versions, these enlarged, and the images")}
 
     def sample(self, count):
@@ -136,14 +136,14 @@ class SuperResolution(nn.Module):
         small = self.shown[torch.arange(count, device=self.shown.device) % _SHOWN]
         columns = min(count, 16)
         repeated = interpolate(small, scale_factor=self.recipe.factor)
-        pairs = zip(repeated.split(columns), self._enlarged(small).split(columns), strict=True)
+        pairs = zip(repeated.split(columns), self.enlarged(small).split(columns), strict=True)
         rows = [part for pair in pairs for part in pair]
         return {"enlarged": ImageGrid(torch.cat(rows), columns, "Small training images, and below each what it becomes")}
 
     def _small(self, images):
         return avg_pool2d(images, self.recipe.factor)
 
-    def _enlarged(self, small):
+    def enlarged(self, small):
         """Images in [0, 1] of small images in [0, 1]."""
         made = self.generator_network(scale_to_range(small, minimum=0.0, maximum=1.0)).float()
         return scale_to_range(made.clamp(-1, 1), minimum=-1.0, maximum=1.0, low=0.0, high=1.0)

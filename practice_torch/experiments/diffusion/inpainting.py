@@ -74,7 +74,7 @@ class InpaintingExperiment(nn.Module):
         x0 = self._images(data, self.recipe.measured_images)
         other = self._score(x0.roll(1, 0), x0.roll(2, 0), x0)
         return {
-            name: (self._score(*(self._completed(x0, self.known, times) for _ in range(2)), x0) / other).item()
+            name: (self._score(*(self.completed(x0, self.known, times) for _ in range(2)), x0) / other).item()
             for name, times in (("relative_score", self.recipe.num_resamples), ("replacement_score", 1))
         }
 
@@ -82,7 +82,7 @@ class InpaintingExperiment(nn.Module):
         """Held-out images, what is known of them, and two completions of each; and new images."""
         x0 = self._images(data, 16)
         parts = [x0, x0.where(self.known, -1.0)]
-        parts += [self._completed(x0, self.known, times) for times in (1, self.recipe.num_resamples)]
+        parts += [self.completed(x0, self.known, times) for times in (1, self.recipe.num_resamples)]
         rows = torch.stack(parts, 1).flatten(0, 1)
         caption = f"Held-out image, its known half, completed by replacement and with {self.recipe.num_resamples} repetitions"
         return {"completed": ImageGrid((rows + 1) / 2, 8, caption), **self.sample(64)}
@@ -90,10 +90,10 @@ class InpaintingExperiment(nn.Module):
     def sample(self, count):
         """Images of which nothing is known."""
         nothing = torch.zeros(count, *self.shape, device=self.alpha_bar.device)
-        x = self._completed(nothing, torch.zeros_like(self.known), 1)
+        x = self.completed(nothing, torch.zeros_like(self.known), 1)
         return {"samples": ImageGrid((x + 1) / 2, 8, f"Drawn in {self.recipe.num_steps} steps from noise")}
 
-    def _completed(self, x0, known, times):
+    def completed(self, x0, known, times):
         """x0 with all but its known pixels drawn by the model; every step but the first is made so many times."""
         levels = resampling_schedule(num_steps=self.recipe.num_steps, jump_length=1, num_resamples=times).tolist()
         mask, x = known.expand_as(x0), self._noise(len(x0))

@@ -105,7 +105,7 @@ class SuperResolutionExperiment(nn.Module):
         x0 = self._images(data, self.recipe.measured_images)
         small = self._made_small(x0)
         enlarged = nearest_upsample(small, factor=self.recipe.factor)
-        drawn = torch.stack([self._drawn(small) for _ in range(self.recipe.draws)])
+        drawn = torch.stack([self.drawn(small) for _ in range(self.recipe.draws)])
         return {
             "relative_score": (_score(drawn[0], drawn[1], x0) / _distance(enlarged, x0)).item(),
             "consistency": consistency_error(drawn[0], small, factor=self.recipe.factor).mean().item(),
@@ -118,18 +118,18 @@ class SuperResolutionExperiment(nn.Module):
         """Held-out images: the small version, two samples, the mean of several, and the image itself."""
         x0 = self._images(data, 16)
         small = self._made_small(x0)
-        drawn = torch.stack([self._drawn(small) for _ in range(self.recipe.draws)])
+        drawn = torch.stack([self.drawn(small) for _ in range(self.recipe.draws)])
         parts = [nearest_upsample(small, factor=self.recipe.factor), drawn[0], drawn[1], drawn.mean(0), x0]
         caption = f"Enlarged small image, two samples, the mean of {self.recipe.draws}, and the held-out image itself"
         return {"enlarged": ImageGrid((torch.stack(parts, 1).flatten(0, 1) + 1) / 2, 10, caption)}
 
     def sample(self, count):
         """Sharp images of small ones of the training data, which the run keeps, in turn."""
-        x = self._drawn(self.small[torch.arange(count) % len(self.small)])
+        x = self.drawn(self.small[torch.arange(count) % len(self.small)])
         caption = f"Drawn in {self.recipe.judged_steps} steps from noise, for {min(count, len(self.small))} small images in turn"
         return {"samples": ImageGrid((x + 1) / 2, 8, caption)}
 
-    def _drawn(self, small):
+    def drawn(self, small):
         """A sharp image for every small one."""
         steps = chain(self.alpha_bar, steps=self.recipe.judged_steps, prediction="velocity")
         drawn = []
