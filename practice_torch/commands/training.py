@@ -78,7 +78,8 @@ def recipe_with(path, recipe_name, fields):
         fits = recipe.warmup_steps < given.steps
         warmup_steps = recipe.warmup_steps if fits else recipe.warmup_steps * given.steps // recipe.steps
         given = dataclasses.replace(given, warmup_steps=warmup_steps)
-    if (given.data, given.only_class) != (recipe.data, recipe.only_class) and not _names("--target", fields):
+    learned = [getattr(one, name) for name in ("data", "only_class", "examples_per_class") for one in (given, recipe)]
+    if learned[::2] != learned[1::2] and not _names("--target", fields):
         given = dataclasses.replace(given, target=None)  # the recipe's target was measured on the recipe's data
     return given
 

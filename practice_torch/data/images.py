@@ -45,7 +45,7 @@ FORMS = (
 )
 
 
-def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None, only_class=None):
+def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None, only_class=None, examples_per_class=()):
     """(train, held-out) images from a built-in name or a path.
 
     Names: digits (1797 of 8x8, 17 gray levels), squares (1352 of 16x16, with factors in place of labels), and torchvision's
@@ -54,7 +54,9 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
     (sub-folders are labels), an .npz (arrays images, and labels if there are any), a .parquet file (columns image and label); or
     a folder written by `prepare images`, with its training part left on the disk. With `classes`, labels must lie in
     0..classes-1. With `image_size`, images of a folder or a .parquet file, of any sizes, become squares of this side: the
-    shorter side is brought to it, and the longer one cropped. With `only_class`, both parts keep the images of this class.
+    shorter side is brought to it, and the longer one cropped. With `only_class`, both parts keep the images of this class. With
+    `examples_per_class`, the training part keeps at most so many images of each class, drawn by the seed: (10,) for all classes,
+    or a number for each.
 
     Raises DataError, one line, where the data cannot be used.
     """
@@ -71,6 +73,10 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
         if path is not None and is_prepared(path):
             if only_class is not None:
                 raise DataError(f"only_class is {only_class}; {name} is prepared: prepare a folder of this class alone")
+            if examples_per_class:
+                raise DataError(
+                    f"examples_per_class is {examples_per_class}; {name} is prepared: prepare a folder of fewer images"
+                )
             return load_prepared(path, held_out=held_out, seed=seed, classes=classes, side=image_size)
         whole = _EMBEDDED[name]() if path is None else image_files.read(path, image_size)
         contents = (whole,)
@@ -82,6 +88,8 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
     if only_class is not None:
         contents, parts = ([_of_class(name, part, only_class) for part in group] for group in (contents, parts))
     digest = fingerprint(*(array for whole in contents for array in (whole.pixels, whole.labels)))
+    if examples_per_class:
+        parts = _few_of_each(name, parts[0], examples_per_class, seed), parts[1]
     return tuple(_describe(name, part, split, digest) for part, split in zip(parts, ("train", "held-out"), strict=True))
 
 
@@ -108,6 +116,17 @@ def _of_class(name, content, number):
     if not len(found):
         raise DataError(f"only_class is {number}; no image of this class is in one of the parts of {name}: raise --held-out")
     return content.take(found)
+
+
+def _few_of_each(name, content, most, seed):
+    """At most so many images of each class, drawn, in the order of the data."""
+    if content.labels is None or len(most) not in (1, len(content.classes)):
+        known = "no labels" if content.labels is None else f"{len(content.classes)} classes: give one number, or one for each"
+        raise DataError(f"examples_per_class is {most}; {name} has {known}")
+    order = torch.randperm(len(content.labels), generator=torch.Generator().manual_seed(seed))
+    limits = most * len(content.classes) if len(most) == 1 else most
+    kept = [order[content.labels[order] == number][:limit] for number, limit in enumerate(limits)]
+    return content.take(torch.cat(kept).sort().values)
 
 
 def _require_classes(name, labels, classes):
@@ -163,11 +182,13 @@ def _one_line(error):
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-def blank(name, facts, *, image_size=None, only_class=None):
+def blank(name, facts, *, image_size=None, only_class=None, examples_per_class=()):
     """The training images without data: see blank.py."""
     shape, classes, count = KNOWN.get(name, ([3, image_size, image_size], 0, MANY))
     shape = facts.get("shape", shape)
     count = count if only_class is None else count // max(1, classes)
+    limits = examples_per_class * max(1, classes) if len(examples_per_class) == 1 else examples_per_class
+    count = min(count, sum(limits) if only_class is None else limits[only_class]) if limits else count
     known = {"shape": shape, "classes": [str(label) for label in range(classes)] or None, "count": count}
     if name == "squares":
         known["factors"] = FACTORS

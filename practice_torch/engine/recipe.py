@@ -23,6 +23,7 @@ OF_DATA = (
     "data",
     "image_size",
     "only_class",
+    "examples_per_class",
     "held_out",
     "placement",
     "workers",
@@ -51,6 +52,10 @@ class Recipe(Bounded):
     """Side of the squares that your own images, of any sizes, are resized and cropped to; none: they keep their one size."""
     only_class: Annotated[int | None, AtLeast(0)] = None
     """Number of the one class whose images are used, in training and evaluation; none: all of them."""
+    examples_per_class: Annotated[tuple[int, ...], AtLeast(1)] = ()
+    """Images of a class that are trained on, at most, drawn by the seed: one number for all classes, or one for each; empty: all.
+    Those held out stay as they are.
+    """
     steps: Annotated[int, AtLeast(1)] = 1000
     """Number of updates of every phase."""
     batch_size: Annotated[int, AtLeast(1)] = 64
@@ -154,8 +159,8 @@ class Recipe(Bounded):
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
-        for name in ("image_size", "only_class"):
-            taken = getattr(self, name) is None or name in options_of(self.modality)
+        for name in ("image_size", "only_class", "examples_per_class"):
+            taken = getattr(self, name) in (None, ()) or name in options_of(self.modality)
             self._require(name, taken, f"none: the data are {self.modality}")
         for name, modality in (("augment_flip", "images"), ("augment_shift", "images"), ("augment_gain", "audio")):
             self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")

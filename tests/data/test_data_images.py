@@ -65,6 +65,27 @@ def test_a_class_that_is_not_there(tmp_path):
     refused(images.load, tmp_path / "few.npz", "no image of this class is in one of the parts", "--held-out", only_class=2)
 
 
+def test_a_few_images_of_each_class():
+    whole, few = (images.load("digits", seed=4, **given) for given in ({}, {"examples_per_class": (10,)}))
+    batch = few[0].batch(torch.arange(len(few[0])))
+    assert batch["label"].bincount().tolist() == [10] * 10 and few[0].description["count"] == 100
+    assert few[1].batch()["image"].equal(whole[1].batch()["image"])
+    known = {tuple(image.flatten().tolist()) for image in whole[0].batch()["image"]}
+    assert all(tuple(image.flatten().tolist()) in known for image in batch["image"])
+    rare = (20, 2, *[20] * 8)
+    drawn = [images.load("digits", seed=seed, examples_per_class=rare)[0].batch() for seed in (4, 4, 5)]
+    assert drawn[0]["label"].bincount().tolist() == list(rare)
+    assert drawn[0]["image"].equal(drawn[1]["image"]) and not drawn[0]["image"].equal(drawn[2]["image"])
+    first = [whole[0].batch()["image"][whole[0].batch()["label"] == 3][:10], batch["image"][batch["label"] == 3]]
+    assert not torch.equal(*first)  # drawn: the first digits of the data are those of one writer
+    assert len(images.load("digits", only_class=3, examples_per_class=(7,))[0]) == 7
+    assert len(images.load("digits", examples_per_class=(5000,))[0]) == len(whole[0])
+    counts = [len(images.blank("mnist", {}, **given)) for given in ({"examples_per_class": (10,)}, {"examples_per_class": rare})]
+    assert counts == [100, 182] and len(images.blank("mnist", {}, only_class=1, examples_per_class=rare)) == 2
+    refused(images.load, "squares", "examples_per_class is (3,); squares has no labels", examples_per_class=(3,))
+    refused(images.load, "digits", "(3, 4); digits has 10 classes", "or one for each", examples_per_class=(3, 4))
+
+
 def test_every_square_is_where_its_factors_say():
     train, held_out = images.load("squares", held_out=0.5)
     assert (len(train), len(held_out)) == (676, 676)

@@ -184,6 +184,9 @@ def test_classes(tmp_path):
     prepare(tmp_path / "out", folder_of(tmp_path / "in", 9, label=lambda number: "abc"[number % 3]))
     assert images.load(tmp_path / "out", classes=3)[0].description["classes"] == ["a", "b", "c"]
     refused(images.load, tmp_path / "out", only_class=1, say=["only_class is 1", "is prepared", "a folder of this class alone"])
+    refused(
+        images.load, tmp_path / "out", examples_per_class=(1,), say=["examples_per_class is (1,)", "a folder of fewer images"]
+    )
     refused(images.load, tmp_path / "out", classes=2, say=["has 3 classes", "2 classes are needed"])
     prepare(tmp_path / "none", tmp_path / "in", ignore_labels=True)
     assert set(images.load(tmp_path / "none")[0].batch(torch.tensor([0]))) == {"image"}

@@ -6,7 +6,9 @@ from typing import Literal
 
 import pytest
 
+from practice_torch.commands.training import recipe_with
 from practice_torch.engine.recipe import REDECLARABLE, Direction, Fixed, Recipe
+from practice_torch.experiments.latent.vae import RECIPES as VAE
 from tests.support.engine.toys import SoundRecipe
 
 
@@ -103,11 +105,22 @@ def test_integers_are_floats_and_none_is_no_target():
     assert Sized(learning_rate=1, limits=(0, 2), target=None, widths=()).learning_rate == 1
 
 
+def test_a_target_is_for_the_data_that_it_was_measured_on():
+    target = lambda *fields: recipe_with("latent/vae", "digits", fields).target  # noqa: E731
+    assert target() == target("--steps", "7") == VAE["digits"].target
+    assert target("--examples-per-class", "10") is target("--only-class", "3") is target("--data", "mnist") is None
+    assert target("--examples-per-class", "10", "--target", "3") == 3
+
+
 def test_the_size_of_images_is_for_images_alone():
-    assert Recipe(image_size=64, only_class=3).loading() == {"image_size": 64, "only_class": 3}
-    assert Recipe().loading() == {"image_size": None, "only_class": None}
-    with pytest.raises(ValueError, match="only_class is 3; it must be none: the data are audio"):
-        SoundRecipe(only_class=3)
+    given = {"image_size": 64, "only_class": 3, "examples_per_class": (10,)}
+    assert Recipe(**given).loading() == given
+    assert Recipe().loading() == {"image_size": None, "only_class": None, "examples_per_class": ()}
+    for name, value in (("only_class", 3), ("examples_per_class", (3,))):
+        with pytest.raises(ValueError, match=f"{name} is .*3.*; it must be none: the data are audio"):
+            SoundRecipe(**{name: value})
+    with pytest.raises(ValueError, match="examples_per_class"):
+        Recipe(examples_per_class=(10, 0))
     for recipe, size, why in ((SoundRecipe, 64, "the data are audio"), (Recipe, 0, "at least 1"), (Recipe, 2.5, "of type")):
         with pytest.raises(ValueError, match=f"image_size is {size}; it must be .*{why}"):
             recipe(image_size=size)
