@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from practice_torch.engine.artifacts import Figure
-from shared_specs.palette import BLUE, GREEN, SKY, VERMILION
+from shared_specs.palette import BLUE, GREEN, PURPLE, SKY, VERMILION
 
 _EXACT, _LEARNED = "0.6", VERMILION
-_STYLES = ((BLUE, "o"), (SKY, "s"), (VERMILION, "^"), (GREEN, "v"))
+_STYLES = ((BLUE, "o"), (PURPLE, "D"), (SKY, "s"), (VERMILION, "^"), (GREEN, "v"))
 _LONGEST = 2.0  # of the arrows, in deviations of the noise
 
 

@@ -79,7 +79,7 @@ def comparisons(e, data):
     """Distances by the number of steps, and three measures by the guidance scale; the sampler has its own tests."""
     label = torch.tensor(sorted(k % len(e.classes) for k in range(e.recipe.compared_samples)))
     counts, lines = [count for count in (2, 5, 10, 20, 50) if count <= e.recipe.num_steps], []
-    for name in ("ddim", "ancestral"):
+    for name in ("ddim", "dpm_solver", "ancestral"):
         samples = [e.drawn(label, Drawing(sampler=name, steps=count)) for count in counts]
         lines.append(("plot", counts, [verdict(e, data, x, label)["frechet_distance"] for x in samples], {"label": name}))
     batch, scales = data.batch(), (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)

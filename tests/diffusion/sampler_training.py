@@ -8,14 +8,14 @@ from practice_torch.experiments.sampling import diffusion_studies as studies
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing
 from tests.support.known_laws import Mixture, prediction
 from tests.support.samplers import Network, built, require_law, require_same
-from tests.support.written_chains import ancestral, ddim, rough
+from tests.support.written_chains import ancestral, ddim, dpm_solver, rough
 
 CLASSES = [Mixture((0.5, 0.5), (mean - 0.3, mean + 0.3), (0.1, 0.15)) for mean in (-0.4, 0.0, 0.4)]
 
 
 def draws_the_law_of_each_class():
     for kind in ("noise", "x0", "velocity"):
-        for how in (Drawing(), Drawing(sampler="ddim", steps=80, eta=0.5)):
+        for how in (Drawing(), Drawing(sampler="ddim", steps=80, eta=0.5), Drawing(sampler="dpm_solver", steps=40)):
             experiment = built("diffusion/training", num_steps=100, prediction=kind)
             experiment.sampling, kept = how, experiment.alpha_bar.double()
 
@@ -32,8 +32,9 @@ def draws_the_law_of_each_class():
 def draws_by_the_chain():
     """Classes in turn or one class, led away from no class (3); data clipped to -1..1 or not."""
     guided = Drawing(sampler="ddim", steps=3, guidance=2.5)
-    for how in (guided, Drawing(sampler="ddim", steps=3, label=1, clip=False), Drawing(), Drawing(variance="small")):
-        experiment = built("diffusion/training", num_steps=4, noise_schedule="linear")
+    solved = Drawing(sampler="dpm_solver", steps=4, guidance=0.5)
+    for how in (guided, Drawing(sampler="ddim", steps=3, label=1, clip=False), solved, Drawing(), Drawing(variance="small")):
+        experiment = built("diffusion/training", num_steps=9, noise_schedule="linear")
         experiment.network, experiment.sampling = Network(rough), how
         drawn, generator = experiment.sample(6)["samples"].images, torch.Generator().manual_seed(0)
         label = torch.tensor([0, 0, 1, 1, 2, 2]) if how.label is None else torch.full((6,), how.label)
@@ -45,6 +46,8 @@ def draws_by_the_chain():
         x, clip = torch.randn(6, *experiment.shape, generator=generator), 1.0 if how.clip else None
         if how.sampler == "ddim":
             x = ddim(predict, x, experiment.alpha_bar, count=3, clip=clip)
+        elif how.sampler == "dpm_solver":
+            x = dpm_solver(predict, x, experiment.alpha_bar, count=4, clip=clip)
         else:
             x = ancestral(predict, x, experiment.alpha_bar, generator, variance=how.variance, clip=clip)
         require_same(drawn, ((x + 1) / 2).clamp(0, 1))
@@ -88,6 +91,14 @@ SAMPLERS = {
         "the label ignored": (DiffusionExperiment.sample, "torch.full_like(label, how.label)", "label"),
         "data always clipped": (DiffusionExperiment.drawn_here, "if how.clip else None", ""),
         "the large variance": (DiffusionExperiment.drawn_here, "variance=how.variance", "variance='large'"),
+        "the first prediction for the one before": (
+            diffusion_sampling.draw,
+            "        before = x0",
+            "        before = x0 if before is None else before",
+        ),
+        "predictions exchanged": (diffusion_sampling._of_order_two, "x0, before, *clock", "before, x0, *clock"),
+        "even steps in t": (diffusion_sampling.chain, "if even else _on_the_clock(alpha_bar, steps)", ""),
+        "order one only": (diffusion_sampling.chain, "range(1, steps - 1)", "range(1, 1)"),
         "all levels": (DiffusionExperiment.drawn_here, "steps=how.steps,", ""),
     },
     draws_of_the_noise_that_is_given: {

@@ -24,6 +24,7 @@ from practice_torch.experiments.diffusion.training import RECIPES, build
 from practice_torch.experiments.judging.image_judge import Judge, spread_within
 from practice_torch.experiments.sampling import diffusion_studies as studies
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain, draw, guided
+from tests.support.written_chains import dpm_solver
 
 SCHEDULE = cosine_alpha_bar(num_steps=20)
 TINY = dict(base_channels=8, blocks=1, num_steps=20, judged_steps=4, judged_samples=60)
@@ -88,7 +89,16 @@ def test_the_loop_is_the_chain_of_ddim_steps(eta, count):
     torch.testing.assert_close(found, wanted, rtol=2e-4, atol=2e-4)
 
 
-@pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
+@pytest.mark.parametrize("count", [20, 7, 2, 1])
+@pytest.mark.parametrize("clip", [None, 0.8])
+def test_the_loop_is_the_chain_of_dpm_solver(count, clip):
+    x = torch.randn(5, 3, generator=seeded())
+    found = draw(noise_prediction, x, chain(SCHEDULE, steps=count, sampler="dpm_solver"), limit=clip)
+    wanted = dpm_solver(noise_prediction, x, SCHEDULE, count=count, clip=clip)
+    torch.testing.assert_close(found, wanted.float(), rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim", "dpm_solver"])
 @pytest.mark.parametrize("kind", ["x0", "velocity"])
 def test_what_the_network_predicts_makes_no_difference(kind, sampler):
     def other(x, t):
@@ -106,6 +116,10 @@ def test_pure_noise_is_no_obstacle_to_the_velocity():
     schedule = rescale_zero_terminal_snr(SCHEDULE)
     found = draw(lambda x, t: x / 2, torch.ones(2, 3), chain(schedule, prediction="velocity"), limit=1.0, generator=seeded())
     assert found.isfinite().all()
+    steps = chain(schedule, steps=6, prediction="velocity", sampler="dpm_solver")
+    # the step from pure noise is infinitely long: the next one gives the prediction before it no weight
+    assert [step.before_out < 0 for step in steps] == [False, False, True, True, True, False]
+    assert (steps[0].t, steps[-1].t) == (20, 1)
     with pytest.raises(ValueError, match="alpha_bar ends at 0"):
         chain(schedule)
 
@@ -250,6 +264,8 @@ def test_without_classes_there_is_nothing_to_insist_on():
     [
         ({"steps": 0}, "steps is 0"),
         ({"eta": 0.5}, "eta is 0.5; it applies to --sampler ddim"),
+        ({"sampler": "dpm_solver", "eta": 0.5}, "eta is 0.5; it applies to --sampler ddim"),
+        ({"sampler": "dpm_solver", "variance": "small"}, "variance is small; it applies to --sampler ancestral"),
         ({"sampler": "ddim", "eta": 1.5}, "eta is 1.5"),
         ({"sampler": "ddim", "variance": "small"}, "variance is small"),
         ({"guidance": float("nan")}, "guidance is nan"),

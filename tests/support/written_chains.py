@@ -6,6 +6,7 @@ import torch
 
 from practice_torch.diffusion.ancestral_sampling import ddpm_step
 from practice_torch.diffusion.ddim import ddim_step
+from practice_torch.diffusion.dpm_solver import half_log_snr, multistep_sample
 from practice_torch.diffusion.parameterizations import convert_prediction
 
 
@@ -26,6 +27,29 @@ def ddim(predict, x, alpha_bar, *, count, prediction="noise", clip=None):
         noise = convert_prediction(predict(x, t), x, t, alpha_bar, source=prediction, target="noise")
         x = ddim_step(x, noise, torch.zeros_like(x), t, s, alpha_bar, clip=clip)
     return x
+
+
+def dpm_solver(predict, x, alpha_bar, *, count, prediction="noise", clip=None):
+    """The same by DPM-Solver++ 2M to level 1, where the predicted data are the result.
+
+    Its levels are nearest to places that are evenly spread in half the log-SNR, from that of level 1 to that of the last one, or
+    to -5.1; no level is taken twice, and the last one is always taken.
+    """
+    clock, last, times = half_log_snr(alpha_bar.double()), len(alpha_bar) - 1, [0]
+    for number, place in enumerate(torch.linspace(clock[1], clock[-1].clamp(min=-5.1), count, dtype=torch.float64), start=1):
+        nearest = 1 + int((clock[1:] - place).abs().argmin()) if number < count else last
+        times.append(min(max(nearest, times[-1] + 1), last - count + number))
+    times = torch.tensor(times[:0:-1])
+    clock = clock[times]
+
+    def data(x, level):
+        t = times[torch.searchsorted(clock, level.contiguous())]
+        x0 = convert_prediction(predict(x, t), x, t, alpha_bar, source=prediction, target="x0")
+        return x0 if clip is None else x0.clamp(-clip, clip)
+
+    if count > 1:
+        x = multistep_sample(x, clock, data, lower_order_final=False)
+    return data(x, clock[-1:].expand(len(x)))
 
 
 def ancestral(predict, x, alpha_bar, generator, *, variance="large", clip=None):

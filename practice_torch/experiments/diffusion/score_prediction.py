@@ -156,7 +156,7 @@ class ScoreExperiment(nn.Module):
 
         curves = {
             f"{name}, {kind} score": [distance(score, SAMPLERS[name], steps) for steps in counts]
-            for kind, score, names in (("exact", self.exact_score, SAMPLERS), ("learned", self.learned_score, _BOTH))
+            for kind, score, names in (("exact", self.exact_score, SAMPLERS), ("learned", self.learned_score, _LEARNED))
             for name in names
         }
         floor = (other - real).abs().mean().item()
@@ -212,7 +212,8 @@ class ScoreExperiment(nn.Module):
         return scores.score_fields(panels)
 
 
-_BOTH = ("DDIM", "ancestral, large variance")  # with and without fresh noise: also used with the learned score
+# without fresh noise, in steps of order one and two, and with it: also used with the learned score
+_LEARNED = ("DDIM", "DPM-Solver++ 2M", "ancestral, large variance")
 
 
 def _relative(errors, sizes):

@@ -1,26 +1,32 @@
 """Sampling with a trained diffusion model: the coefficients of all steps are computed once.
 
-The formulas are those of diffusion/ancestral_sampling and diffusion/ddim, which the tests compare with this loop.
+The formulas are those of diffusion/ancestral_sampling, diffusion/ddim and diffusion/dpm_solver, which the tests compare with
+this loop.
 """
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
 
 from practice_torch.arguments import require
+from practice_torch.diffusion.dpm_solver import half_log_snr, multistep_second_order_step
 from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.errors import OptionError
+
+# Half a log-SNR with next to nothing of the data, e^-10.2 of the variance, where the authors of DPM-Solver begin: a schedule that
+# ends in pure noise ends at -inf.
+_NOISIEST = -5.1
 
 
 @dataclass(frozen=True)
 class Drawing(Bounded):
     """Options of sampling."""
 
-    sampler: Literal["ancestral", "ddim"] = "ancestral"
-    """ancestral: adds fresh noise in every step; ddim: deterministic for eta 0."""
+    sampler: Literal["ancestral", "ddim", "dpm_solver"] = "ancestral"
+    """ancestral: adds fresh noise in every step; ddim: deterministic for eta 0; dpm_solver: DPM-Solver++ 2M, of order two."""
     steps: Annotated[int | None, AtLeast(1)] = None
     """Number of network evaluations; without it, all levels of the training."""
     variance: Literal["large", "small"] = "large"
@@ -36,9 +42,9 @@ class Drawing(Bounded):
 
     def __post_init__(self):
         super().__post_init__()
-        ancestral = self.sampler == "ancestral"
-        require(not (ancestral and self.eta), f"eta is {self.eta}; it applies to --sampler ddim only")
-        mixed = not ancestral and self.variance != "large"
+        noisy = self.sampler != "ddim" and self.eta
+        require(not noisy, f"eta is {self.eta}; it applies to --sampler ddim only")
+        mixed = self.sampler != "ancestral" and self.variance != "large"
         require(not mixed, f"variance is {self.variance}; it applies to --sampler ancestral only")
         self._require("guidance", math.isfinite(self.guidance), "finite")
 
@@ -57,7 +63,10 @@ class Drawing(Bounded):
 
 @dataclass(frozen=True)
 class Step:
-    """From level t on: x0 = x * x_in + prediction * prediction_in, clipped; then x0 * x0_out + x * x_out + noise * noise_out."""
+    """From level t on: x0 = x * x_in + prediction * prediction_in, clipped; then x0 * x0_out + x * x_out + noise * noise_out.
+
+    A step of order two adds before * before_out, where before is the x0 of the step before.
+    """
 
     t: int
     x_in: float
@@ -65,13 +74,14 @@ class Step:
     x0_out: float
     x_out: float
     noise_out: float
+    before_out: float = 0.0
 
 
 def chain(alpha_bar, *, steps=None, prediction="noise", sampler="ancestral", variance="large", eta=0.0):
-    """The steps from level T to the data: all T of them, or fewer, of even length.
+    """The steps from level T to the data: all T of them, or fewer, of even length (for "dpm_solver" in the log-SNR).
 
     prediction: what the network predicts, "noise", "x0" or "velocity". sampler: "ancestral", with the variance "large" or
-    "small" of the shorter chain, or "ddim", with eta.
+    "small" of the shorter chain, "ddim", with eta, or "dpm_solver": DPM-Solver++ 2M, with the first and the last step of DDIM.
 
     Raises ValueError unless 1 <= steps <= T, and where the network predicts the noise and nothing of the data is left at T.
     """
@@ -81,8 +91,38 @@ def chain(alpha_bar, *, steps=None, prediction="noise", sampler="ancestral", var
     require(1 <= steps <= last, f"steps is {steps}; this model was trained on {last} levels: between 1 and {last}")
     hopeless = prediction == "noise" and levels[-1] == 0
     require(not hopeless, "alpha_bar ends at 0, where the data cannot be computed from the predicted noise")
-    times = [round(last - i * last / steps) for i in range(steps)] + [0]
-    return tuple(_step(t, levels[t], levels[s], prediction, sampler, variance, eta) for t, s in itertools.pairwise(times))
+    even = sampler != "dpm_solver"
+    times = [round(last - i * last / steps) for i in range(steps)] if even else _on_the_clock(alpha_bar, steps)
+    times.append(0)
+    found = [_step(t, levels[t], levels[s], prediction, sampler, variance, eta) for t, s in itertools.pairwise(times)]
+    if sampler == "dpm_solver":
+        for number in range(1, steps - 1):
+            found[number] = _of_order_two(found[number], *(levels[t] for t in times[number - 1 : number + 2]))
+    return tuple(found)
+
+
+def _on_the_clock(alpha_bar, steps):
+    """Levels T = t_0 > ... > t_(S-1) = 1, as evenly spread in half the log-SNR as levels can be."""
+    clock = half_log_snr(alpha_bar.double().cpu())[1:]
+    last, places = len(clock), torch.arange(steps)
+    wanted = torch.linspace(clock[0].item(), max(clock[-1].item(), _NOISIEST), steps, dtype=torch.float64)
+    nearest = (clock - wanted[:, None]).abs().argmin(1) + 1
+    nearest[-1] = last
+    nearest = (nearest - places).cummax(0).values + places  # no level twice
+    return nearest.minimum(last - steps + 1 + places).flip(0).tolist()
+
+
+def _of_order_two(step, earlier, now, after):
+    """The step of DPM-Solver++ 2M from a_t = now to after, with the prediction at a_r = earlier: what it makes of unit vectors.
+
+    From pure noise (earlier = 0) the step before was infinitely long on the solver's clock, and the one of order one remains.
+    """
+    if earlier == 0:
+        return step
+    clock = half_log_snr(torch.tensor([[earlier], [now], [after]], dtype=torch.float64))
+    x, x0, before = torch.eye(3, dtype=torch.float64)[:, None]
+    x_out, x0_out, before_out = multistep_second_order_step(x, x0, before, *clock)[0].tolist()
+    return replace(step, x_out=x_out, x0_out=x0_out, before_out=before_out)
 
 
 def _step(t, after, before, prediction, sampler, variance, eta):
@@ -108,6 +148,7 @@ def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, 
     """
     count = x.shape[:1]
     times = torch.tensor([step.t for step in steps], device=x.device)[:, None].expand(-1, *count).unbind()
+    before = None
     for number, (step, t) in enumerate(zip(steps, times, strict=True)):
         x0 = (x * step.x_in).add_(predict(x, t), alpha=step.prediction_in)
         if limit is not None:
@@ -116,6 +157,9 @@ def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, 
         if step.noise_out:
             noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
             x.add_(noise, alpha=step.noise_out)
+        if step.before_out:
+            x.add_(before, alpha=step.before_out)
+        before = x0
         watch(number, x, x0)
     return x
 

@@ -33,7 +33,8 @@ def comparisons(model, data):
 
     counts = [count for count in (2, 5, 10, 20, 50) if count <= model.recipe.num_steps]
     distances = {
-        name: [measure(sampler=name, steps=count)["frechet_distance"] for count in counts] for name in ("ddim", "ancestral")
+        name: [measure(sampler=name, steps=count)["frechet_distance"] for count in counts]
+        for name in ("ddim", "dpm_solver", "ancestral")
     }
     figures = {"steps": pictures.few_steps(counts, distances)}
     if model.classes and model.recipe.drop_probability:

@@ -9,6 +9,7 @@ from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
 # the words of `chain` for each
 SAMPLERS = {
     "DDIM": {"sampler": "ddim"},
+    "DPM-Solver++ 2M": {"sampler": "dpm_solver"},
     "DDIM, eta 0.5": {"sampler": "ddim", "eta": 0.5},
     "ancestral, large variance": {"sampler": "ancestral", "variance": "large"},
     "ancestral, small variance": {"sampler": "ancestral", "variance": "small"},
@@ -18,15 +19,17 @@ SAMPLERS = {
 def gaussian_law(steps, alpha_bar, variance):
     """Var(x_0) of what the steps make of white noise, for data N(0, variance) and the best prediction of their noise.
 
-    That prediction is sqrt(1 - a_t) x/V_t, V_t = 1 - a_t + a_t variance: a step multiplies by a number, and adds its own noise.
+    That prediction is sqrt(1 - a_t) x/V_t, V_t = 1 - a_t + a_t variance: a step multiplies x and the data predicted before it by
+    a matrix, and adds its own noise.
     """
-    found = 1.0
+    found = torch.tensor([[1.0, 0.0], [0.0, 0.0]], dtype=torch.float64)  # the covariance of both
     for step in steps:
         kept = alpha_bar[step.t].item()
-        prediction = math.sqrt(1 - kept) / (1 - kept + kept * variance)
-        factor = step.x0_out * (step.x_in + step.prediction_in * prediction) + step.x_out
-        found = factor**2 * found + step.noise_out**2
-    return found
+        x0 = step.x_in + step.prediction_in * math.sqrt(1 - kept) / (1 - kept + kept * variance)
+        matrix = found.new_tensor([[step.x0_out * x0 + step.x_out, step.before_out], [x0, 0.0]])
+        found = matrix @ found @ matrix.T
+        found[0, 0] += step.noise_out**2
+    return found[0, 0].item()
 
 
 def gaussian_draws(steps, alpha_bar, variance, *, count, generator):

@@ -59,7 +59,8 @@ derivation = Derivation(
         "breaks the smoothness, too.",
         "Order three.",
     ),
-    trained="A sampler has no training of its own: the tests draw from a mixture whose exact predictions are known.",
+    trained="A sampler needs a trained model and no training of its own. `python -m practice_torch sample RUN --sampler "
+    "dpm_solver --steps 10` draws with the models of `diffusion/training` and of `diffusion/score_prediction`.",
 )
 
 # ---------------------------------------------------------------------------------------------------- one clock
