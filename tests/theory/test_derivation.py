@@ -314,6 +314,14 @@ def test_a_sum_of_a_symbol_and_a_defined_name_is_printed():
     assert latex(plus(size, -U)) == "s - u"
 
 
+def test_a_sum_keeps_the_order_of_its_author():
+    """A sum of SymPy's has none, and begins with a term that has no minus sign."""
+    a, b, c = sympy.symbols("a b c", positive=True)
+    assert latex(plus(-sympy.exp(a), c, b)) == r"- e^{a} + c + b"
+    assert latex(plus(b, a)) == "b + a"
+    assert latex(sympy.Add(-a, b)) == "b - a"
+
+
 def test_a_power_of_a_name_with_a_superscript_has_parentheses():
     derivation = Derivation(title="Heads")
     j = derivation.index("j", "a key")

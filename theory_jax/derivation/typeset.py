@@ -60,8 +60,9 @@ class Typesetter(LatexPrinter):
 
     def _print_Add(self, expression, order=None):
         terms = list(expression.args)
-        first = next((k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
-        terms.insert(0, terms.pop(first))
+        if sympy.Add(*terms).args == expression.args:  # SymPy's order, and no author's: a - b rather than -b + a
+            first = next((k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+            terms.insert(0, terms.pop(first))
         text = self._print(terms[0])
         for term in terms[1:]:
             negative = not term.is_Add and term.could_extract_minus_sign()

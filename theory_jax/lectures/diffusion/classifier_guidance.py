@@ -250,7 +250,7 @@ derivation.chain(
     ),
     equals(
         plus(-((x - plus(mean, times(bent, w, slope))) ** 2) / (2 * bent), bent * w**2 * slope**2 / 2),
-        r"complete the square; the last term does not depend on $x$",
+        r"complete the square; what is added to it does not depend on $x$",
     ),
     so=r"The first line is the logarithm of $\mathcal{N}(x; \mu, \sigma^2)\, q_{t-1}(y|x)^w$ up to a constant, with the "
     r"classifier's logarithm expanded at $\mu$. So the guided step is $\mathcal{N}(\mu + v w h, v)$.",

@@ -186,9 +186,9 @@ derivation.chain(
         r"every error of the guess occurs twice: with $\gamma (\gamma\lambda)^{k-1}$ where it was looked forward to, and with "
         r"$-(\gamma\lambda)^k$ where it was reached",
     ),
-    so=r"The first term is the same for all actions: like a baseline, it changes no comparison between them. The second has the "
-    r"factor $1 - \lambda$, so a full trace does not depend on the guess inside the row. The last one is the guess behind the "
-    r"row, which a cut leaves even then; it fades with the length of the row, and a row without end leaves "
+    so=r"The term $-\epsilon_0$ is the same for all actions: like a baseline, it changes no comparison between them. The errors "
+    r"inside the row have the factor $1 - \lambda$, so with $\lambda = 1$ they do not matter. The last term is the guess behind "
+    r"the row, which a cut leaves even then; it fades with the length of the row, and a row without end leaves "
     r"$-\epsilon_0 + \gamma (1 - \lambda) \sum_k (\gamma\lambda)^k \epsilon_{k+1}$.",
 )
 
