@@ -88,5 +88,6 @@ def svg(figure, number):
     drawing = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), drawing)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups()
     head = f'<svg role="img" aria-label="{escape(plain(figure.caption))}" viewBox="0 0 {width} {height}"'
-    head += f' style="width: {float(width) * 4 / 3:.0f}px; min-width: {float(width):.0f}px"'
+    # three panels, the widest, fit into the column; below this the text would be too small, and the figure scrolls
+    head += f' style="width: {float(width) * 4 / 3:.0f}px; min-width: {float(width) * 3 / 4:.0f}px"'
     return Markup(re.sub(r"<svg[^>]*>", lambda _: head + ' xmlns:xlink="http://www.w3.org/1999/xlink">', drawing, count=1))
