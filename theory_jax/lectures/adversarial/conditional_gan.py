@@ -45,7 +45,8 @@ derivation = Derivation(
     answer=r"The game measures the mean over the labels of the Jensen-Shannon divergence of $p(\cdot|y)$ and $q(\cdot|y)$: only "
     "a generator that is right for every label wins. For exponential families the best logit is a product of the label's vector "
     "with features. An auxiliary classifier rewards examples that are typical of their class, and mismatched labels move the "
-    "solution away from pairs that are ambiguous: neither has the data as its optimum, except where classes do not overlap.",
+    "solution away from pairs that are ambiguous: in general neither has the data as its optimum. Both have it if the classes do "
+    "not overlap.",
     limits=("Training, and discriminators of a restricted class.", "Diversity within a class, which no classifier sees."),
 )
 
@@ -269,8 +270,8 @@ derivation.chain(
     states=2,
     so=r"It is zero at $D = P / (P + \frac12 (Q + R))$. The generator descends twice the Jensen-Shannon divergence of $P$ and "
     r"$\frac12 (Q + R)$, which would be zero at $Q = 2P - R$. Where that is negative for some pair, the best generator leaves "
-    "the pair out; $Q = P$ is its solution if and only if $R / P$ is constant where there are data, for instance if no wrong "
-    "label is possible for any example.",
+    "the pair out; $Q = P$ is its solution if and only if $R / P$ is constant where there are data: if no wrong label is "
+    "possible for any example, for instance, or if labels are independent of the examples and are shuffled, $R = P$.",
 )
 r, f, s = (
     derivation.number(letter, f"the logit of {of}", code)

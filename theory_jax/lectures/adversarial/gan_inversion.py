@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq
-from sympy import Integral, cos, log, pi, sin
+from sympy import Integral, Rational, cos, log, pi, sin
 
 from theory_jax.adversarial.gan_inversion import (
     gauss_newton_step,
@@ -40,10 +40,10 @@ derivation = Derivation(
         r"As a model of images: $x$ given $z$ is Gaussian about $G(z)$ with the variance $\sigma^2$ for every pixel, and $z$ is "
         "a standard Gaussian.",
     ),
-    answer=r"Descent on the objective looks for the most likely code, with $\lambda = \sigma^2$. Small steps lower it always. "
-    "For one code and a generator with a slope that is bounded away from zero the minimum is the only place to stop; for an "
-    "image on a curved manifold it is not, even where the generator is one-to-one. So the start decides: from a trained "
-    "regression, or from several places.",
+    answer=r"Descent on the objective looks for the most likely code, with $\lambda = \sigma^2$; sufficiently short steps lower "
+    r"the objective. With $\lambda = 0$, one coordinate, one pixel and a slope of the generator that is bounded away from zero, "
+    "the minimum is the only place to stop. With a price on long codes, or for an image on a curved manifold, there can be "
+    "other minima, even where the generator is one-to-one. Then the start decides: from a regression, or the best of several.",
     limits=(
         "Conditions under which all minima are global in several dimensions.",
         "Adam, and other descents than the plain one and Gauss and Newton's.",
@@ -54,7 +54,7 @@ derivation = Derivation(
 d = derivation.index("d", "a pixel")
 l = derivation.index("l", "a coordinate of the code", states=2)  # noqa: E741 (the lecture's letter)
 j = derivation.index("j", "another coordinate", states=2)
-i = derivation.index("i", "one more", states=2)
+i = derivation.index("i", "the coordinate that is moved", states=2)
 x = derivation.numbers("x", d, "the image", "x")
 made = derivation.numbers("G", d, "what the generator makes of the code", "reconstruction")
 z = derivation.numbers("z", l, "the code", "z")
@@ -159,13 +159,13 @@ goal = derivation.number("a", "the image, of one pixel")
 slope = derivation.number("c", "the least slope of the generator", positive=True)
 f = derivation.function("f", "a generator with one coordinate and one pixel")
 steep = derivation.assume("The generator rises everywhere", f(u).diff(u) - slope)
-one = (f(u) - goal) ** 2
+one = derivation.define("F_0", (f(u) - goal) ** 2, r"the objective of one coordinate and one pixel, with $\lambda = 0$")
 derivation.chain(
-    "In one dimension a rising generator has no false minimum",
+    "In one dimension and without a price a rising generator has no false minimum",
     Slope(one, u) ** 2,
     equals(
         4 * one * f(u).diff(u) ** 2,
-        r"the chain rule: $F' = 2 (f(u) - a) f'(u)$",
+        r"the chain rule: $F_0' = 2 (f(u) - a) f'(u)$",
         wrong={"the slope not squared": 4 * one * f(u).diff(u)},
     ),
     equals(plus(4 * slope**2 * one, times(4 * one, steep.at(), plus(steep.at(), 2 * slope))), r"$f'^2 = c^2 + (f' - c)(f' + c)$"),
@@ -174,8 +174,8 @@ derivation.chain(
         "leave out a product of numbers that are not negative",
         dropping=times(4 * one, steep.at(), plus(steep.at(), 2 * slope)),
     ),
-    so=r"So the slope of $F$ is zero only where $F$ is: descent with short steps finds the code. For $f(u) = u + 0.3 u^3$ the "
-    "slope is at least 1.",
+    so=r"So the slope of $F_0$ is zero only where $F_0$ is: descent with sufficiently short steps finds the code. For $f(u) = u "
+    r"+ 0.3 u^3$ the slope of $f$ is at least 1. A price $\lambda > 0$ can add a false minimum (exercise 4).",
 )
 
 
@@ -214,8 +214,9 @@ derivation.chain(
         r"the image of 0 is $(1, 0, 0)$ and that of $u$ is $(\cos u, \sin u, \varepsilon u)$; $\cos^2 + \sin^2 = 1$",
         wrong={"once": plus(1, -cos(u), pitch**2 * u**2)},
     ),
-    so=r"Its slope is $2 \sin u + 2 \varepsilon^2 u$. For a small pitch that is zero near every multiple of $2 \pi$, one turn "
-    "away from the code: the residual is there orthogonal to the curve, and not zero.",
+    so=r"Its slope is $2 \sin u + 2 \varepsilon^2 u$, which is zero at finitely many places, all with $|u| \le 1 / "
+    r"\varepsilon^2$. Where $|u|$ is much smaller than this, they are near the multiples of $\pi$: maxima near the odd ones, "
+    r"minima near the even ones. Of these only 0 is the code; at the others the residual is orthogonal to the curve.",
 )
 _PITCH = 0.1
 
@@ -240,17 +241,20 @@ def descent_ends_a_turn_away():
     return Sides(left=end, right=_turn_away(), wrong={"a whole turn": 2 * np.pi, "the code": 0.0})
 
 
+short = derivation.number("h'", r"the length of a step, less than $\frac18$", "learning_rate", between=(0, Rational(1, 8)))
+q = derivation.number("q", "a code between 0 and 1", between=(0, 1))
 derivation.chain(
     "A generator that is not one-to-one has a basin for every code",
-    u - h * ((u**2 - 1) ** 2).diff(u),
+    1 - (q - short * ((q**2 - 1) ** 2).diff(q)),
     equals(
-        u - 4 * h * u * (u - 1) * (u + 1),
-        r"the image is 1 and the generator $u^2$; $F' = 4 u (u^2 - 1)$",
-        wrong={"no factor 4": u - h * u * (u - 1) * (u + 1)},
+        times(1 - q, plus(1, -4 * short * q * (1 + q))),
+        r"the image is 1 and the generator $u^2$, so the slope of the objective is $4 q (q^2 - 1)$",
+        wrong={"no factor 4": times(1 - q, plus(1, -short * q * (1 + q)))},
     ),
-    equals(times(u, plus(1, times(4 * h, 1 - u**2))), "take out $u$"),
-    so=r"For $|u| \le 1$ the factor is positive: a step never crosses 0, and the sign of the start decides which of the codes 1 "
-    "and $-1$ is found. A regression would have guessed their mean, 0, from where descent does not move at all.",
+    at_least(0, "$4 h' q (1 + q) < 8 h' < 1$", dropping=times(1 - q, plus(1, -4 * short * q * (1 + q)))),
+    so=r"The second factor is less than 1: from every start in $(0, 1)$ the code rises to 1, and by symmetry from every start in "
+    r"$(-1, 0)$ it falls to $-1$. With steps longer than $\frac14$ neither code attracts descent: the slope of a step there, $1 "
+    r"- 8h$, is below $-1$. A regression would have guessed their mean, 0, from where descent does not move at all.",
 )
 
 derivation.say(
@@ -429,3 +433,18 @@ def a_steep_helix():
     slopes = np.sin(grid) + 0.25 * grid
     yield 1 + 2 * np.count_nonzero(np.diff(np.sign(slopes))), "1"
     yield (-np.sin(grid) / grid).max(), "0.2172"
+
+
+@derivation.exercise(
+    r"The generator $f(u) = 0.05 u + 5 + 5 \tanh(5 (u - 5))$ rises everywhere. How many minima has $(f(u) - 10)^2 + \lambda u^2$ "
+    r"with $\lambda = 0$, and how many with $\lambda = 0.2$?",
+    "1 and 2. With the price, one is near 2.47, where the objective is 98.77, and one near 5.30, where it is 5.66.",
+)
+def a_price_adds_a_minimum():
+    grid = np.linspace(-5, 15, 20_001)
+    missed = (0.05 * grid + 5 + 5 * np.tanh(5 * (grid - 5)) - 10) ** 2
+    for price, count in ((0.0, "1"), (0.2, "2")):
+        found = missed + price * grid**2
+        lowest = np.flatnonzero((found[1:-1] < found[:-2]) & (found[1:-1] < found[2:])) + 1
+        yield len(lowest), count
+    yield from zip((*grid[lowest], *found[lowest]), ("2.47", "5.30", "98.77", "5.66"), strict=True)

@@ -352,7 +352,9 @@ derivation.chain(
     answer,
     equals(plus(K * SquaredNorm(k, taps), -differences), "Lagrange's identity for sums of vectors in the plane"),
     at_most(
-        times(K, SquaredNorm(k, taps)), "leave out squares; equality where all terms point in one direction", adding=differences
+        times(K, SquaredNorm(k, taps)),
+        r"leave out squares; equality if and only if all $K$ vectors $\kappa_k (\cos \omega k, \sin \omega k)$ are equal",
+        adding=differences,
     ),
     so=r"A circular convolution is diagonal in these waves, so its norm is the largest $|\hat\kappa(\omega)|$; the kernel, as a "
     r"matrix with one row, has the norm $|\kappa|$. Normalized by that, a layer may still stretch by $\sqrt K$.",

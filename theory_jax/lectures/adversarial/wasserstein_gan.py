@@ -49,14 +49,15 @@ derivation = Derivation(
         r"critic) is 1-Lipschitz if $f_i - f_j \le c_{i,j}$ for all $i$ and $j$.",
     ),
     answer=r"For every 1-Lipschitz critic $\sum_i (p_i - q_i) f_i \le W_1(p, q)$, with equality if and only if the critic falls "
-    "by the full cost along every move of a cheapest plan. So the best critic's value is the distance, and its slope along the "
-    "moves is 1: where $p$ and $q$ are apart, it still tells the generator which way to go, and how far.",
+    "by the full cost along every move of a cheapest plan. So the best critic's value is the distance (derived on three points), "
+    "and its slope along the moves is 1: where $p$ and $q$ are apart, it still tells the generator which way to go. How far is "
+    "told by the value, not by the slope.",
     limits=(
         "Duality on infinite spaces, and on finite ones beyond three points: here it is the duality of linear programs, checked "
         "by solving both.",
         "How closely a network with a constraint on its slope reaches the best critic.",
-        "The distance of two samples overestimates that of their laws; in $D$ dimensions the excess falls as slowly as "
-        "$N^{-1/D}$.",
+        "The distance of two samples overestimates that of their laws in expectation; for two samples of one law with a density "
+        r"in $D \ge 3$ dimensions the excess falls as slowly as $N^{-1/D}$.",
     ),
     trained="Weight clipping constrains a critic badly, as this page shows. `adversarial/gradient_penalty` trains the same "
     "game with its better constraint.",

@@ -123,7 +123,7 @@ derivation.chain(
     r"> \frac{\gamma}{1 - \gamma}$. It keeps the first token however small $\beta_1$ is.",
 )
 pruned = derivation.number(r"\pi", "the largest score that the beam dropped")
-below = derivation.number("e", "how far below it another dropped prefix is", positive=True)
+below = derivation.number(r"\eta", "how far below it another dropped prefix is", positive=True)
 rest = derivation.number("h", r"$-\log p$ of the tokens after that prefix", positive=True)
 certificate = derivation.chain(
     "A continuation never raises the score",
@@ -232,12 +232,17 @@ n = derivation.number("n", "a number of tokens", "lengths", positive=True)
 w = derivation.number("w", r"$-\log p$ of each word", positive=True)
 q = derivation.number("q", r"$-\log p$ of the end at once", positive=True)
 alpha = derivation.number(r"\alpha", "the exponent", "exponent", positive=True)
-turning = derivation.define(r"\alpha^*", log(n * w / q) / log((5 + n) / 6), r"where the order turns, for $n > 1$ and $n w > q$")
+more = derivation.number("k", "how many of the words follow the first one", positive=True)
+turning = derivation.define(r"\alpha^*", log((1 + more) * w / q) / log(1 + more / 6), "where the order of two scores turns")
 derivation.chain(
     "The exponent at which the length no longer matters",
-    -times(n, w) / ((5 + n) / 6) ** turning,
-    equals(-q, r"a power is $e^{\alpha^* \log((5 + n)/6)} = \frac{n w}{q}$: both scores are equal"),
-    so=r"Without normalization the end wins if $n w > q$. Above $\alpha^*$ the words win.",
+    -times(w, 1 + more) / (1 + more / 6) ** turning,
+    equals(
+        -q,
+        r"for $n = 1 + k$ words; $(1 + \frac k6)^{\alpha^*} = e^{\alpha^* \log(1 + k/6)} = \frac{n w}{q}$: both scores are equal",
+        wrong={"the log-probability of the end forgotten": -1},
+    ),
+    so=r"Without normalization the end wins if $n w > q$, and then $\alpha^* > 0$. Above $\alpha^*$ the words win.",
 )
 derivation.bridge(
     "The code normalizes like this",
@@ -311,7 +316,7 @@ def trees_and_coins():
     scores, lengths = jnp.log(jnp.array([0.15, 0.8**10])), jnp.array([1, 10])
     yield r"\alpha = 0", length_normalized_score(scores, lengths, exponent=0.0), "(-1.897, -2.231)"
     yield r"\alpha = 0.6", length_normalized_score(scores, lengths, exponent=0.6), "(-1.897, -1.288)"
-    yield r"\alpha^*", value(turning, {n: 10, w: -math.log(0.8), q: -math.log(0.15)}), "0.177"
+    yield r"\alpha^*", value(turning, {more: 9, w: -math.log(0.8), q: -math.log(0.15)}), "0.177"
     coin = jnp.log(jnp.array([0.9, 0.1]))
     tokens, score = viterbi(coin[None], jnp.broadcast_to(coin, (2, 2)), length=100)
     yield (

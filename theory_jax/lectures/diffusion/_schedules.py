@@ -30,7 +30,7 @@ def introduce_step(derivation):
         r"\tilde\beta_t",
         (1 - before) / (1 - a_t) * beta,
         "the variance of the step back, given $x_0$",
-        "posterior_log_variance",
+        "exp(posterior_log_variance)",
         positive=True,
     )
     kappa = derivation.define(r"\kappa_t", sqrt(before) * beta / (1 - a_t), "the weight of $x_0$ in its mean", positive=True)

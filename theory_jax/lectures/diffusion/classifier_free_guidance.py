@@ -43,8 +43,8 @@ derivation = Derivation(
         r"One coordinate is written, except where a plane is needed. In $D$ dimensions slopes are gradients.",
     ),
     answer=r"The minimizers of the loss are two scores, and their difference is the slope of $\log q_t(y|x)$: a classifier "
-    r"no one trained. This holds for the minimizers; the difference of a network's two answers need not be a gradient at all. "
-    r"For Gaussian data the guided flow draws from a law that is narrower than $q_0(x)\, q_0(y|x)^w$.",
+    r"no one trained. This holds for the minimizers; the difference of a network's answers need not be a gradient. For Gaussian "
+    r"data, $w > 1$ and a condition that narrows their law, the guided flow draws from a law narrower than $q_0(x)\, q_0(y|x)^w$.",
     limits=(
         "Why overstated guidance looks better to people is not shown.",
         "What is drawn is computed for Gaussian data and exact scores. For learned fields in many dimensions only what cannot "
@@ -186,7 +186,7 @@ line = derivation.chain(
         wrong={"the deviation for the variance": plus(-times(1 - w, x), times(w, m - x) / sqrt(s))},
     ),
     equals(
-        times(precision, plus(w * m / (s * precision), -x)),
+        plus(w * m / s, -precision * x),
         r"collect $x$: its factor is $-\Lambda$",
         wrong={"the mean not scaled": times(precision, plus(m, -x))},
     ),
@@ -194,17 +194,18 @@ line = derivation.chain(
 )
 derivation.chain(
     "It is sharper, if the condition is, and farther out",
-    Matrix([plus(precision, -1 / s), plus(w * m / (s * precision), -m)]),
+    Matrix([plus(precision, -1 / s), plus(w * m / s, -precision * m)]),
     equals(
-        Matrix([times(w - 1, plus(1 / s, -1)), m * (w - 1) * s / plus(w, times(1 - w, s))]),
-        r"$w - 1$ is a common factor of both; $S \Lambda = w + (1 - w) S$",
-        wrong={"the precision forgotten in the mean": Matrix([times(w - 1, plus(1 / s, -1)), m * (w - 1)])},
+        Matrix([times(w - 1, plus(1 / s, -1)), times(w - 1, m)]),
+        r"the definition of $\Lambda$; $w - 1$ is a common factor of both",
+        wrong={"the other convention": Matrix([times(w, plus(1 / s, -1)), times(w, m)])},
     ),
     uses=(line,),
-    so=r"For $w > 1$ and $S < 1$ the guided law is strictly narrower than the conditional one, and its mean is strictly beyond "
-    r"$m$ if $m \ne 0$. For a condition of the data $q_t(x|y) \le q_t(x) / q(y)$, so $S < 1$, or both laws are the same. With "
-    r"a negative prompt in the place of $u$ other cases occur: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ it "
-    r"is wider, and there is no law at all from $w = \frac{S}{S - 1}$ on.",
+    so=r"The second row is $\Lambda$ times the guided mean less $m$, so the guided mean is $m + \frac{w - 1}{\Lambda} m$ where "
+    r"$\Lambda > 0$. For $w > 1$ and $S < 1$ the guided law is strictly narrower than the conditional one, and its mean is "
+    r"strictly beyond $m$ if $m \ne 0$. For a condition of the data $q_t(x|y) \le q_t(x) / q(y)$, so $S < 1$, or both laws are "
+    r"the same. With a negative prompt in the place of $u$: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ and $w > "
+    r"1$ it is wider, and there is no law at all from $w = \frac{S}{S - 1}$ on.",
 )
 
 r = derivation.number("r", "by how much the variance of the condition's data is below 1", between=(0, 1))
@@ -262,23 +263,22 @@ derivation.chain(
 )
 
 v = derivation.number("v", r"the squared level, $\varsigma^2$", positive=True)
-_POWER = times(plus(1, -r, v) ** (2 * w), plus(1, v) ** (2 - 2 * w))
-random = derivation.define(
-    "V", plus(times(plus(1, -r, v), plus(1, v)), -_POWER) / times(2 * w - 1, r), r"a variance, for $w \ne \frac12$"
-)
+double = derivation.number("o", r"$2w - 1$, for a scale $w > \frac12$", positive=True)
+_POWER = times(plus(1, -r, v) ** (1 + double), plus(1, v) ** (1 - double))
+random = derivation.define("V", plus(times(plus(1, -r, v), plus(1, v)), -_POWER) / times(double, r), "a variance")
 derivation.chain(
     "A sampler with randomness draws from a third law",
     Slope(random, v),
     equals(
-        plus(times(2, plus(w / plus(1, -r, v), (1 - w) / plus(1, v)), random), -1),
-        r"the product rule; the powers are multiplied by $2 (\frac{w}{1 - r + v} + \frac{1 - w}{1 + v})$, and what is left of "
-        r"the first product is $-(2 w - 1) r$",
+        plus(times(plus((1 + double) / plus(1, -r, v), (1 - double) / plus(1, v)), random), -1),
+        r"the product rule; the powers are multiplied by $\frac{1 + o}{1 - r + v} + \frac{1 - o}{1 + v}$, and what is left of "
+        r"the first product is $-o r$",
     ),
     role="remark",
     so=r"With small random steps, as $v$ falls by $dv$, $z$ moves by the guided score times $dv$ and receives noise of "
-    r"variance $dv$: the variance satisfies $\frac{dV}{dv} = 2 (\frac{w}{1 - r + v} + \frac{1 - w}{1 + v}) V - 1$. The $V$ "
-    r"above solves it, and $V / v$ goes to 1 at high levels, as for pure noise. So what is drawn has the variance $V$ at $v = "
-    r"0$, $\frac{(1 - r) - (1 - r)^{2w}}{(2 w - 1) r}$. The scale is a parameter of an algorithm, not the power of a posterior.",
+    r"variance $dv$: its variance satisfies this equation, since $1 + o = 2w$ and $1 - o = 2(1 - w)$. At high levels $V / v$ goes "
+    r"to 1, as for pure noise. So what is drawn has the variance $V$ at $v = 0$, $\frac{(1 - r) - (1 - r)^{2w}}{(2 w - 1) r}$. "
+    "The scale is a parameter of an algorithm, not the power of a posterior.",
 )
 
 first = derivation.function("f_1", r"$\log q_t(y_1|x)$, for one condition")
@@ -374,7 +374,7 @@ def two_signs():
     yield r"\text{the data that this implies}", (0.5 - math.sqrt(0.4816) * strong) / 0.72, "1.73268"
     yield r"0.63366 + 3 (1 - 0.63366)", guide(jnp.ones(1), jnp.full(1, math.tanh(0.36 / 0.4816)), scale=3.0)[0], "1.73268"
     meant, flow, _ = _drawn(3, 0.5)
-    drawn = meant, flow, value(random, {w: 3, r: 0.5, v: 0})
+    drawn = meant, flow, value(random, {double: 5, r: 0.5, v: 0})
     yield r"\text{variance meant, of the flow, of random steps}", drawn, "(0.25, 0.125, 0.19375)"
 
 

@@ -7,7 +7,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, cos, sin, sqrt
+from sympy import Rational, cos, pi, sin, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
@@ -249,7 +249,7 @@ derivation.say(
     r"Third: why a velocity. Write the level as an angle, $\cos\varphi = \sqrt{\bar\alpha_t}$. Then $x_t$ moves on a circle "
     r"from the data to the noise."
 )
-phi = derivation.number(r"\varphi", r"the angle of the level, $\cos\varphi = \sqrt{\bar\alpha_t}$", between=(0, Rational(3, 2)))
+phi = derivation.number(r"\varphi", r"the angle of the level, $\cos\varphi = \sqrt{\bar\alpha_t}$", between=(0, pi / 2))
 derivation.chain(
     "The velocity is the derivative by the angle",
     Slope(plus(times(cos(phi), x_0), times(sin(phi), e)), phi),

@@ -44,9 +44,10 @@ derivation = Derivation(
         r"of a point to the nearest training point.",
         r"The hypothesis $H$: all points are independent draws from one law with a density, so no two distances are equal.",
     ),
-    answer="Fresh points are the measure. Under $H$ the distances of generated and of test points to the training set can be "
-    "exchanged, so a count of pairs has a known mean and variance, and copies fall far below. Nearest neighbors among real and "
-    "generated points, and the gaps between training points, show the same; but what they give under $H$ is not one half.",
+    answer="Fresh points are the measure. Under $H$ the distances of generated and of test points to the training set are "
+    "exchangeable, so a count of pairs has a known mean and variance, and the count of enough copies is far below the mean. "
+    "Nearest neighbors among real and generated points, and the gaps between training points, show the same; but what they "
+    "give under $H$ is not one half.",
     limits=(
         "That the score is nearly normal under the hypothesis.",
         "Copies of a part of the training set only: they are outvoted by the rest.",
@@ -56,12 +57,12 @@ derivation = Derivation(
     trained="A measure of samples, not a model. Experiments with images or points report it.",
 )
 
-Q = derivation.number("Q", "the number of generated points", positive=True)
-P = derivation.number("P", "the number of test points", positive=True)
+Q = derivation.number("Q", "the number of generated points", "len(generated)", positive=True, integer=True)
+P = derivation.number("P", "the number of test points", "len(test)", positive=True, integer=True)
 derivation.symbol("H", "the hypothesis of the setting")
 derivation.symbol(r"\delta", "the distance of a point to the nearest training point", "nearest_distance")
 u = derivation.number("u", r"the share of fresh points with a smaller $\delta$ than a given one", between=(0, 1))
-U = derivation.number("U", r"the number of pairs $(i, j)$ with $\delta(y_i) > \delta(t_j)$; ties count half", positive=True)
+U = derivation.number("U", r"the number of pairs $(i, j)$ with $\delta(y_i) > \delta(t_j)$; ties count half", nonnegative=True)
 deviation = derivation.define(r"\sigma", sqrt(Q * P * (Q + P + 1) / 12), "the standard deviation of $U$ under $H$", positive=True)
 z = derivation.define("z", (U - Q * P / 2) / deviation, "the data-copying score", "data_copying_z_score")
 
@@ -125,9 +126,25 @@ derivation.chain(
     so=r"A copy has $\delta = 0$, so copies reach it; so do noisy copies, if the noise is smaller than the test points' "
     r"distances.",
 )
+
+
+def _score_of_copies(generated, test):
+    """All generated points are the training point, and no test point is."""
+    return data_copying_z_score(np.zeros((generated, 1)), np.zeros((1, 1)), np.ones((test, 1)))
+
+
+derivation.bridge(
+    "The code computes the score of copies",
+    lowest,
+    _score_of_copies,
+    generated=Q,
+    test=P,
+    calls=(data_copying_z_score,),
+    wrong={"every pair counted once more with itself": -sqrt(3 * Q * P / (Q + P + 2))},
+)
 n = derivation.number("n", "the number of generated and of test points, if these are equal", positive=True)
 derivation.chain(
-    "How many copies are needed for a score below -5",
+    "How many copies are needed for a score below -5, with as many test points",
     3 * n**2 / (2 * n + 1) - 25,
     equals((3 * n**2 - 50 * n - 25) / (2 * n + 1), r"$z_{\min}^2 - 25$ at $Q = P = n$, on one denominator"),
     equals(
@@ -135,7 +152,8 @@ derivation.chain(
         r"the roots of the numerator are $\frac{25 \pm 10 \sqrt 7}{3}$: $17.15$, and one below zero",
     ),
     role="remark",
-    so="At least 18 of each: smaller samples cannot have such a score.",
+    so=r"So at least 18 of each. With more test points fewer copies are enough, but never fewer than 9: $z_{\min}^2 < 3Q$ for "
+    "every $P$.",
 )
 
 derivation.say(
@@ -174,7 +192,7 @@ derivation.say(
     r"other among the $M + 1$ points: $x^*$ is nearest to $y$ by definition, and $\delta(y) \le \|x^* - x^{**}\|$ means that no "
     r"training point is nearer to $x^*$. Under $H$ the question is how often a point is one of such a pair. First on an "
     r"interval, with the uniform law: a pair is then a gap that is smaller than its neighbors, and the $M$ gaps between $M + "
-    r"1$ points can be exchanged."
+    r"1$ points are exchangeable."
 )
 M = derivation.number("M", "the number of training points, at least 2", "len(training)", positive=True)
 derivation.chain(
@@ -408,10 +426,10 @@ def authentic_in_the_plane():
 
 
 @derivation.exercise(
-    "Of 17 generated and 17 test points all generated ones are copies. What is $z$, what is it with 18 and 18, and with 50 and "
-    "50?",
-    r"It is $-4.977$, $-5.125$ and $-8.617$.",
+    "Of 17 generated and 17 test points all generated ones are copies. What is $z$, what is it with 18 and 18, with 10 and 100, "
+    "and with 9 and 1000?",
+    r"It is $-4.977$, $-5.125$, $-5.199$ and $-5.170$: many test points make up for few copies.",
 )
 def how_many_copies():
-    for count, said in ((17, "-4.977"), (18, "-5.125"), (50, "-8.617")):
-        yield data_copying_z_score(np.zeros((count, 1)), np.zeros((1, 1)), np.ones((count, 1))), said
+    for copies, fresh, said in ((17, 17, "-4.977"), (18, 18, "-5.125"), (10, 100, "-5.199"), (9, 1000, "-5.170")):
+        yield _score_of_copies(copies, fresh), said

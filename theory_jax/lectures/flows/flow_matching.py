@@ -50,7 +50,8 @@ derivation = Derivation(
     answer=r"The densities of the conditions, averaged, are carried by the average of their velocities under the posterior law "
     r"of the condition given the place. Least squares on pairs has this average as its minimizer, and at every model the same "
     r"gradient as least squares on the average itself: the two losses differ by the variance of the velocity given the place, "
-    r"which no model can reduce. So the loss of a perfect model is not zero.",
+    r"which no model can reduce. So the loss of a perfect model is the mean of this variance: zero only if the place always "
+    r"tells the velocity, as for one data point.",
     limits=(
         r"The bound on the error of samples is void where the field is not Lipschitz up to time 1, as for discrete data.",
         "Generalization: the exact minimizer on a finite set of data returns these data.",

@@ -50,8 +50,8 @@ derivation = Derivation(
         r"alternative, $-g_f(v_{\text{fake}})$.",
     ),
     answer=r"Against a perfect critic the generator's gradient is the gradient of the divergence itself. Two players who both "
-    r"take gradient steps do not descend anything, yet near the solution they converge if the steps are small enough, because "
-    r"$f^*$ is curved. Of convergence from afar nothing is known.",
+    r"take gradient steps do not descend anything. For Gaussian data and a quadratic critic they yet converge near the solution "
+    r"if the steps are small enough, because $f^*$ is curved. Nothing is shown about convergence from afar.",
     limits=(
         "Global convergence of the game.",
         "Alternating steps, optimizers with momentum, and noise of minibatches.",

@@ -211,8 +211,9 @@ derivation.chain(
     equals(rate, r"$\mathbb{E} z^2 = m^2 + t$ and $\mathbb{E}(z - m)^2 = t$"),
     at_least(m**2 / 2, r"leave out half of $t - 1 - \log t$, zero only at $t = 1$", dropping=tangent.at(t) / 2),
     at_least(0, r"leave out a square, zero only at $m = 0$", dropping=m**2 / 2),
-    so=r"A latent costs nothing if and only if its encoder is the prior, that is, if it is independent of $x$. The "
-    r"dimensions of a diagonal Gaussian are independent, so their rates add.",
+    so=r"A latent costs nothing if and only if its encoder is the prior for this $x$. If it is for every $x$, the latent says "
+    r"nothing about $x$; the converse is false, since an encoder that is $\mathcal{N}(1, \frac12)$ for every $x$ costs 0.5966 "
+    "(exercise 1). The dimensions of a diagonal Gaussian are independent, so their rates add.",
 )
 derivation.bridge(
     "The code adds the rates of all dimensions",

@@ -4,7 +4,7 @@ from sympy import log
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Expectation, Total, plus, times
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Total, plus, times
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -88,28 +88,34 @@ more_cost = derivation.chain(
     role="lemma",
     so=r"So the cost falls as $\varepsilon$ does.",
 )
-N, M = derivation.number("N", "the number of rows", positive=True), derivation.number("M", "the number of columns", positive=True)
+k = derivation.index("k", "a pair of a row and a column", states=6)
+K = derivation.count(k, "K", "the number of pairs, rows times columns")
+on_pairs = derivation.law("r", k, r"the plan that is best for $\varepsilon$, as a law on pairs")
+uniform = derivation.define("u", 1 / K, "the uniform law on pairs", over=k, law=True)
 cost_of_best = derivation.number("C", r"the cost of the plan that is best for $\varepsilon$")
-entropy_of_best = derivation.number("H", "its entropy")
+entropy_of_best = derivation.define("H", Entropy(on_pairs), "its entropy")
 cheapest = derivation.number("C_0", "the cost of a cheapest plan")
 its_entropy = derivation.number("h", "its entropy", positive=True)
 best_for_weight = derivation.assume(
     "The entropic plan is best for its weight", plus(cheapest, -epsilon * its_entropy, -cost_of_best, epsilon * entropy_of_best)
 )
-at_most_log = derivation.assume("No law on N M pairs has more entropy than the uniform one", log(N * M) - entropy_of_best)
 near_cheapest = derivation.chain(
     "... which is never far above the cheapest",
-    plus(cheapest, epsilon * log(N * M), -cost_of_best),
+    plus(cheapest, epsilon * log(K), -cost_of_best),
     equals(
-        plus(best_for_weight.at(), epsilon * at_most_log.at(), epsilon * its_entropy),
+        plus(best_for_weight.at(), times(epsilon, log(K) - entropy_of_best), epsilon * its_entropy),
         r"add and subtract $\varepsilon h$ and $\varepsilon H$",
-        wrong={"no weight": plus(best_for_weight.at(), at_most_log.at(), its_entropy)},
+        wrong={"no weight": plus(best_for_weight.at(), log(K) - entropy_of_best, its_entropy)},
+    ),
+    equals(
+        plus(best_for_weight.at(), epsilon * Divergence(on_pairs, uniform), epsilon * its_entropy),
+        r"$\mathrm{KL}(r \| u) = -H - \sum_k r_k \log \frac1K$",
     ),
     at_least(
         0,
-        "leave out what is never negative: the entropy of a law on finitely many pairs is not, either",
-        dropping=plus(best_for_weight.at(), epsilon * at_most_log.at(), epsilon * its_entropy),
+        "leave out what is never negative: the comparison, the divergence (Gibbs), and an entropy of finitely many pairs",
+        dropping=plus(best_for_weight.at(), epsilon * gibbs.at(on_pairs, uniform), epsilon * its_entropy),
     ),
     role="lemma",
-    so=r"So the cost exceeds the cheapest by at most $\varepsilon \log N M$.",
+    so=r"So the cost exceeds the cheapest by at most $\varepsilon \log K$.",
 )

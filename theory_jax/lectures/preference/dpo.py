@@ -259,7 +259,7 @@ derivation.chain(
     Limit(-falls, w, oo),
     equals(-epsilon / (1 - 2 * epsilon), r"$\sigma(-u) \to 0$", wrong={"the loss levels off": 0}),
     role="lemma",
-    so=r"So the robust loss has no lower bound on a pair that is always labelled the same way: it relies on both labels "
+    so=r"So the robust loss has no lower bound on a pair that is always labeled the same way: it relies on both labels "
     r"occurring.",
 )
 
@@ -269,15 +269,15 @@ _logit = beta * ((c_log - f_0) - (r_log - g_0))
 
 
 derivation.bridge(
-    "The code computes the logit",
-    _logit,
+    "The code computes the logit, here of the first completion as the chosen and the second as the rejected one",
+    times(beta, h.at(0, 1)),
     preference_logits,
-    policy_chosen=[c_log],
-    policy_rejected=[r_log],
-    reference_chosen=[f_0],
-    reference_rejected=[g_0],
+    policy_chosen=[log(pi.at(0))],
+    policy_rejected=[log(pi.at(1))],
+    reference_chosen=[log(reference.at(0))],
+    reference_rejected=[log(reference.at(1))],
     kl_coefficient=beta,
-    wrong={"the reference forgotten": beta * (c_log - r_log)},
+    wrong={"the reference forgotten": times(beta, plus(log(pi.at(0)), -log(pi.at(1))))},
 )
 derivation.bridge(
     "... the loss, smoothed",

@@ -29,7 +29,7 @@ derivation = Derivation(
         r"$A$ is a constant matrix, $B$ a column, $C$ a row, $D$ a number; the input $u$ is continuous. The exponential is its "
         r"series, $e^{At} = \sum_k A^k t^k / k!$, which converges for every matrix and every $t$.",
         r"The chains take two states and a matrix with two different eigenvalues $-\alpha$ and $-\beta$. With its projections, "
-        r"$A = -\alpha P - \beta (I - P)$, every such matrix has this form if $A_{10} \neq 0$.",
+        r"$A = -\alpha P - \beta (I - P)$, every such matrix has this form if $A_{01} \neq 0$.",
         r"The eigenvalues are negative, so that limits exist. The identities without a limit are between analytic functions of "
         r"$\alpha$ and $\beta$: they hold for any signs and for complex eigenvalues, too, and by continuity for equal ones.",
     ),
@@ -52,13 +52,13 @@ s = derivation.number("s", "another time; later a frequency, larger than both ei
 alpha = derivation.number(r"\alpha", "the rate at which one part of the state decays", positive=True)
 beta = derivation.number(r"\beta", "the rate of the other part", positive=True)
 p = derivation.number("p", "the first diagonal entry of the projection")
-kappa = derivation.number(r"\kappa", "its entry below the diagonal", positive=True)
+kappa = derivation.number(r"\kappa", "its entry above the diagonal", positive=True)
 identity = KroneckerDelta(i, j)
 P = derivation.define(
     "P({},{})",
     p * KroneckerDelta(i, 0) * KroneckerDelta(j, 0)
-    + p * (1 - p) / kappa * KroneckerDelta(i, 0) * KroneckerDelta(j, 1)
-    + kappa * KroneckerDelta(i, 1) * KroneckerDelta(j, 0)
+    + kappa * KroneckerDelta(i, 0) * KroneckerDelta(j, 1)
+    + p * (1 - p) / kappa * KroneckerDelta(i, 1) * KroneckerDelta(j, 0)
     + (1 - p) * KroneckerDelta(i, 1) * KroneckerDelta(j, 1),
     r"the projection onto the part that decays as $e^{-\alpha t}$",
     over=(i, j),
@@ -327,7 +327,7 @@ derivation.chain(
 )
 
 
-_PROJECTION = Matrix([[p, p * (1 - p) / kappa], [kappa, 1 - p]])
+_PROJECTION = Matrix([[p, kappa], [p * (1 - p) / kappa, 1 - p]])
 _SYSTEM = -alpha * _PROJECTION - beta * (Matrix([[1, 0], [0, 1]]) - _PROJECTION)
 derivation.bridge(
     "The code computes the exponential", E, state_transition, times=[t], a=_SYSTEM, wrong={"elementwise": exp(t * A)}, states=2
@@ -381,9 +381,9 @@ LOG_2 = jnp.log(jnp.array([2.0]))
 
 
 @derivation.example(
-    r"$A = \begin{pmatrix} -1 & 1 \\ 0 & -2 \end{pmatrix}$, $B = (0, 1)^\top$, $C = (1, 0)$, $D = 0$, from rest. The exponential "
-    r"is $\begin{pmatrix} e^{-t} & e^{-t} - e^{-2t} \\ 0 & e^{-2t} \end{pmatrix}$, so $h(t) = e^{-t} - e^{-2t}$, the step "
-    r"response is $\frac12 - e^{-t} + \frac12 e^{-2t}$, and $H(s) = 1 / ((s + 1) (s + 2))$."
+    r"$A = \begin{pmatrix} -1 & 1 \\ 0 & -2 \end{pmatrix}$, so $\alpha = p = \kappa = 1$ and $\beta = 2$; $B = (0, 1)^\top$, $C "
+    r"= (1, 0)$, $D = 0$, from rest. $e^{At}$ is $\begin{pmatrix} e^{-t} & e^{-t} - e^{-2t} \\ 0 & e^{-2t} \end{pmatrix}$, so "
+    r"$h(t) = e^{-t} - e^{-2t}$, the step response is $\frac12 - e^{-t} + \frac12 e^{-2t}$, and $H(s) = 1 / ((s + 1) (s + 2))$."
 )
 def two_decays_in_a_chain():
     rest, direct = jnp.zeros(2), jnp.array(0.0)
