@@ -49,7 +49,6 @@ derivation = Derivation(
         "That gradient descent comes to the minimum from every start but those on the saddles.",
         "How many codes there should be: the error of the training data only falls with their number.",
     ),
-    trained="The linear one is found exactly. `diffusion/latent_diffusion` trains a convolutional one as its first stage.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the minimum
