@@ -4,18 +4,17 @@ import torch
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.experiments.diffusion import masked_diffusion
-from practice_torch.experiments.diffusion.masked_diffusion import MASK
 from tests.support.objectives import Mistake, Objective, uniform
 
 
 def any_order(e, batch, phase):
-    """n evenly spaced on 1..L, n places with the largest of random numbers masked: their mean cost, nats a byte."""
+    """n evenly spaced on 1..L, n places with the largest of random numbers masked: their mean cost, nats a token."""
     tokens = batch["tokens"][:, :-1]
     count, length = tokens.shape
     masks = 1 + ((uniform(e) + torch.arange(count) / count) % 1 * length).floor().long()
     draws = uniform(e, count, length)
     hidden = draws >= draws.sort(1, descending=True).values.gather(1, masks[:, None] - 1)
-    logits = e.network(tokens.where(~hidden, MASK))[..., :MASK]
+    logits = e.network(tokens.where(~hidden, e.mask))[..., : e.mask]
     costs = 0.0
     for row, n in enumerate(masks.tolist()):
         costs -= sequence_log_prob(tokens[row, hidden[row]][None], logits[row, hidden[row]][None], None).sum() / n

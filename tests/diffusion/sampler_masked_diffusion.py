@@ -2,11 +2,11 @@
 
 import torch
 
-from practice_torch.experiments.diffusion.masked_diffusion import MASK, MaskedDiffusion, Unmasking
+from practice_torch.experiments.diffusion.masked_diffusion import MaskedDiffusion, Unmasking
 from tests.support.samplers import Network, built, require_shares
 
 JOINT = torch.tensor([[0.55, 0.03, 0.04], [0.02, 0.16, 0.03], [0.06, 0.02, 0.09]])  # with two letters log E would do as noise
-LETTERS = "abc"
+LETTERS, MASK = "abc", 256
 COUNT = 8000
 
 
@@ -28,7 +28,6 @@ def _drawn(steps):
     assert experiment.sampling == Unmasking(steps=2)
     experiment.sampling = Unmasking(steps=steps)
     experiment.network = Network(_conditionals)
-    experiment.network.token_embedding = torch.nn.Embedding(1, 1)  # which tells the device
     texts = experiment.sample(COUNT)["text"].text.split("\n\n")
     return torch.tensor([LETTERS.index(text[0]) * len(LETTERS) + LETTERS.index(text[1]) for text in texts])
 
@@ -42,9 +41,9 @@ def draws_the_law_of_its_steps():
 
 SAMPLERS = {
     draws_the_law_of_its_steps: {
-        "a step too many": (MaskedDiffusion.sample, "steps + 1, device", "steps + 2, device"),
-        "unequal steps": (MaskedDiffusion.sample, "steps + 1, device=device)", "steps + 1, device=device) ** 4"),
-        "the noise turned over": (MaskedDiffusion.sample, "-torch.empty_like", "torch.empty_like"),
-        "exponential noise": (MaskedDiffusion.sample, ".exponential_(generator=self.generator).log()", ".exponential_()"),
+        "a step too many": (MaskedDiffusion.texts, "steps + 1, device", "steps + 2, device"),
+        "unequal steps": (MaskedDiffusion.texts, "steps + 1, device=device)", "steps + 1, device=device) ** 4"),
+        "the noise turned over": (MaskedDiffusion.texts, "-torch.empty_like", "torch.empty_like"),
+        "exponential noise": (MaskedDiffusion.texts, ".exponential_(generator=self.generator).log()", ".exponential_()"),
     }
 }
