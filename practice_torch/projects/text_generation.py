@@ -1,5 +1,6 @@
-"""Text generation: counts, an LSTM, a transformer, S4D and Mamba on the same bytes."""
+"""Text generation: counts, an LSTM, a transformer, S4D, Mamba, masked diffusion and a VAE on the same text."""
 
+import itertools
 import math
 from functools import partial
 
@@ -11,7 +12,9 @@ from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import FRACTION, POSITIVE, mean_interval
 from practice_torch.evaluation.perplexity import distinct_fraction, token_log_probs
 from practice_torch.experiments.autoregressive import ngram, recurrent, transformer
+from practice_torch.experiments.diffusion import masked_diffusion
 from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Written
+from practice_torch.experiments.latent import vae_training
 from practice_torch.experiments.state_space import diagonal, selective
 from practice_torch.pictures.ranking import ranking
 from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
@@ -19,14 +22,23 @@ from practice_torch.projects.runner import Column, Expectation, Findings, Model,
 COUNTED = ("unigram", "bigram", "5-gram")  # models of counts: the last one also judges what the others write
 FLOORS = COUNTED[:-1]
 NEURAL = ("LSTM", "transformer", "S4D", "Mamba")
+MASKED, CODED = "masked diffusion", "text VAE"
+BOUNDED = (MASKED, CODED)  # only a bound on the probability of a text is known, and texts are short and seen alone
+DRAWS = 8  # of masks, or of codes, for the bound of each text
 STUDIED = "transformer"  # its decoding: it has a search, too
 BLOCK = 512  # bytes averaged to one value of a confidence interval: neighboring bytes are not independent
 PASSAGE, GRAM = 256, 4  # bytes of a passage, and of the pieces in which repetition is counted
 TEXTS, SEARCHED, BEAMS = 32, 8, 4
+COLUMN, SIDE_BY_SIDE, LINES = 42, 3, 12  # characters of a column of passages, columns, and lines of a passage
 SHOWN = ("greedy", "temperature 0.7", "temperature 1", "top 40", "nucleus 0.9")
 
 COLUMNS = {
-    "bits_per_byte": Column("bits", "-log2 p of the held-out text; networks see 64 to 127 bytes before each byte", "lower"),
+    "bits_per_byte": Column(
+        "bits",
+        "-log2 p of the held-out text; networks see 64 to 127 bytes before each byte. Of masked diffusion and of the VAE an "
+        "upper bound, of texts of 64 bytes and of 24 characters that are seen alone",
+        "lower",
+    ),
     "gain_over_counts": Column("bits", "bits of the 5-gram less those of this model, on the same bytes", "higher"),
     "bits_of_samples": Column("bits", "of what the model writes, under the 5-gram; good is what real text has"),
     "distinct_4": Column("fraction", "different 4-grams in passages of 256 bytes that it writes; good is what real text has"),
@@ -43,26 +55,29 @@ def judge(trainings, say):
     stream = stream[: past + (len(stream) - past) // block * block]
 
     say("bits per byte of the held-out text")
-    bits = {name: see(training, bits_of, stream, past).view(-1, block).mean(1) for name, training in trainings.items()}
+    of_bytes = {name: training for name, training in trainings.items() if name != CODED}
+    bits = {name: see(training, bits_of, stream, past).view(-1, block).mean(1) for name, training in of_bytes.items()}
     bits = {"uniform bytes": torch.full_like(bits[COUNTED[0]], 8.0), **bits}
     counts = bits[COUNTED[-1]]
 
     say("samples")
     written = {name: call_isolated(training, "samples", _written) for name, training in trainings.items()}
-    drawn = torch.randint(256, (TEXTS * PASSAGE,), generator=torch.Generator().manual_seed(seed_of(seed, "uniform")))
-    written = {"uniform bytes": drawn, **written, "held-out text": stream}
+    drawn = torch.randint(256, (TEXTS, PASSAGE), generator=torch.Generator().manual_seed(seed_of(seed, "uniform")))
+    written = {"uniform bytes": drawn, **written, "held-out text": _cut(stream)}
 
     rows = {}
-    for name, text in written.items():
-        role = "ceiling" if name == "held-out text" else "model" if name in (*NEURAL, COUNTED[-1]) else "floor"
+    for name, passages in written.items():
+        role = "ceiling" if name == "held-out text" else "model" if name in (*NEURAL, *BOUNDED, COUNTED[-1]) else "floor"
         cells = {}
         if name in bits:
             cells["bits_per_byte"] = mean_interval(bits[name], POSITIVE)
             cells["gain_over_counts"] = mean_interval(counts - bits[name])
-        size = min(PASSAGE, len(text))
-        passages = text[: len(text) // size * size].view(-1, size)
+        if name == CODED:
+            held = trainings[CODED].held_out_data
+            cells["bits_per_byte"] = mean_interval(see(trainings[CODED], bits_of_characters, held.stream.long().cpu()), POSITIVE)
         cells["bits_of_samples"] = mean_interval(see(trainings[COUNTED[-1]], _of_passages, passages), POSITIVE)
-        cells["distinct_4"] = mean_interval(distinct_fraction(passages, order=min(GRAM, size)), FRACTION)
+        if name not in BOUNDED:  # whose texts are shorter
+            cells["distinct_4"] = mean_interval(distinct_fraction(passages, order=min(GRAM, passages.shape[1])), FRACTION)
         if name in trainings:
             cells["parameters"] = float(_size(trainings[name].experiment))
         rows[name] = Row(role, cells)
@@ -70,9 +85,9 @@ def judge(trainings, say):
     say("decoding")
     shown = {"bits_per_byte": ranking(rows, "bits_per_byte", "bits per byte of the held-out text")}
     shown |= {
-        "samples": Text(
-            "\n\n".join(f"--- {name}\n{_readable(text[:PASSAGE])}" for name, text in written.items()),
-            "The first 256 bytes that each model writes",
+        "passages": Text(
+            _side_by_side({name: _shown(passages) for name, passages in written.items()}),
+            f"The first {PASSAGE} bytes that each model writes, side by side; of models of short texts as many texts",
         )
     }
     decoded = call_isolated(trainings[STUDIED], "decoding", partial(_decoded, stream=stream, past=past))
@@ -92,6 +107,8 @@ def bits_of(experiment, stream, past):
     """
     if isinstance(experiment, ngram.NgramExperiment):
         return experiment.bits(stream[None])[0, past - experiment.recipe.order + 1 :]
+    if isinstance(experiment, masked_diffusion.MaskedDiffusion):
+        return bound_of_bytes(experiment, stream[past:])
     rest = (len(stream) - past) % past
     found = []
     if len(stream) - rest > past:
@@ -100,6 +117,25 @@ def bits_of(experiment, stream, past):
     if rest:
         found.append(_bits_of_windows(experiment, stream[None, -rest - past :], past).flatten())
     return torch.cat(found)
+
+
+def bound_of_bytes(experiment, stream):
+    """A bound on -log2 p of a stream [N], divided into texts: each byte has the mean of its text. The last text overlaps."""
+    length = experiment.recipe.context
+    texts = torch.cat([stream.unfold(0, length, length), stream[None, -length:]])
+    bits = sum(torch.cat([experiment.bound(some) for some in texts.split(64)]) for _ in range(DRAWS)) / DRAWS / math.log(2)
+    return bits.repeat_interleave(length)[: len(stream)]
+
+
+def bits_of_characters(experiment, stream):
+    """A bound on -log2 p of a stream of characters in bits per byte of UTF-8: the mean of each block of whole windows."""
+    length = experiment.recipe.length
+    windows = stream.unfold(0, length, length)
+    bits = sum(torch.cat([experiment.bound(some) for some in windows.split(64)]) for _ in range(DRAWS)) / DRAWS / math.log(2)
+    sizes = bits.new_tensor([len(experiment.vocabulary.decode(window).encode()) for window in windows])
+    block = max(1, min(BLOCK // length, len(windows) // 2))
+    blocks = lambda some: some[: len(windows) // block * block].view(-1, block).sum(1)  # noqa: E731
+    return blocks(bits) / blocks(sizes)
 
 
 def _bits_of_windows(experiment, windows, past):
@@ -114,15 +150,24 @@ def _of_passages(experiment, passages):
 
 
 def _written(experiment):
-    """The bytes of a model's text, as its experiment draws it."""
+    """Passages of a model's text [N, T], as its experiment draws it; short texts are passages themselves, and there are more."""
+    if isinstance(experiment, (masked_diffusion.MaskedDiffusion, vae_training.TextVaeExperiment)):
+        size = experiment.recipe.context if isinstance(experiment, masked_diffusion.MaskedDiffusion) else experiment.recipe.length
+        return torch.tensor([list(text.encode()[:size]) for text in experiment.texts(TEXTS * PASSAGE // size)])
     text = "\n".join(part.text for part in experiment.sample(TEXTS).values() if isinstance(part, Text))
-    return torch.tensor(list(text.encode()))
+    return _cut(torch.tensor(list(text.encode())))
+
+
+def _cut(text):
+    """Bytes [N] in passages [M, T]."""
+    size = min(PASSAGE, len(text))
+    return text[: len(text) // size * size].view(-1, size)
 
 
 def _size(experiment):
     if isinstance(experiment, ngram.NgramExperiment):
         return int((experiment.counts > 0).sum())
-    return sum(parameter.numel() for parameter in experiment.parameters())
+    return sum(parameter.numel() for parameter in experiment.network.parameters())
 
 
 def _decoded(experiment, stream, past):
@@ -149,6 +194,29 @@ def _readable(tokens):
     return Vocabulary(None).decode(tokens.cpu())
 
 
+def _shown(passages):
+    """As many passages as have PASSAGE bytes together."""
+    return "\n".join(map(_readable, passages[: max(1, PASSAGE // passages.shape[1])]))
+
+
+def _side_by_side(texts):
+    """Texts by name in columns that a person reads next to each other. What cannot be printed is a dot."""
+    rows = []
+    for first in range(0, len(texts), SIDE_BY_SIDE):
+        names = list(texts)[first : first + SIDE_BY_SIDE]
+        columns = [[f"--- {name}", *_lines(texts[name])] for name in names]
+        rows += [
+            "  ".join(f"{line:{COLUMN}}" for line in lines).rstrip() for lines in itertools.zip_longest(*columns, fillvalue="")
+        ]
+        rows.append("")
+    return "\n".join(rows)
+
+
+def _lines(text):
+    printed = ("".join(letter if letter.isprintable() else "." for letter in line) for line in text.split("\n"))
+    return [line[start : start + COLUMN] for line in printed for start in range(0, max(1, len(line)), COLUMN)][:LINES]
+
+
 def read(rows):
     """Findings from the numbers of the table."""
     bits = {name: row.cells["bits_per_byte"].value for name, row in rows.items() if "bits_per_byte" in row.cells}
@@ -164,6 +232,7 @@ def read(rows):
         "one pass over the text. A network first has to learn what the counts hold; it gains only beyond contexts of four "
         "bytes.",
         _of_samples(rows),
+        _of_bounds(rows),
         "The steps and the sizes of the networks are those of their recipes, not equal budgets: the table compares these recipes "
         "at the times that the last section lists, and does not show which kind of network is better at scale.",
     ]
@@ -173,6 +242,10 @@ def read(rows):
             bits["uniform bytes"] > bits["unigram"] > bits["bigram"] > bits["5-gram"],
         ),
         Expectation("Every network is better than the bigram by a bit", max(bits[name] for name in NEURAL) < bits["bigram"] - 1),
+        Expectation(
+            "The bounds of masked diffusion and of the text VAE are better than the bigram",
+            max(map(bits.get, BOUNDED)) < bits["bigram"],
+        ),
         Expectation("The LSTM, trained the longest, is better than the 5-gram beyond chance", gain["LSTM"].low > 0),
     )
     return Reading(tuple(sentences), expectations)
@@ -194,13 +267,26 @@ def _of_samples(rows):
     )
 
 
+def _of_bounds(rows):
+    """Findings from the rows of the models that see short texts alone."""
+    bits, written = (
+        {name: rows[name].cells[column].value for name in BOUNDED} for column in ("bits_per_byte", "bits_of_samples")
+    )
+    return (
+        f"Of masked diffusion and of the text VAE only bounds are known, {bits[MASKED]:.2f} and {bits[CODED]:.2f} bits per byte, "
+        "of texts of 64 bytes and of 24 characters without what comes before. Masked diffusion fills in the places of a text in "
+        f"random order: what it writes has {written[MASKED]:.2f} bits per byte under the 5-gram, the windows of the VAE "
+        f"{written[CODED]:.2f}."
+    )
+
+
 def _listed(names):
     return ", ".join(names) or "none"
 
 
 PROJECT = Project(
     title="Text generation",
-    question="Seven models learn the same bytes: Python's help pages, nine tenths of them. How well does each predict the last "
+    question="Nine models learn the same text: Python's help pages, nine tenths of them. How well does each predict the last "
     "tenth, in bits per byte; is what it writes like the real text; and how does decoding change what a model writes?",
     models={
         "unigram": Model(ngram, "unigram"),
@@ -210,6 +296,8 @@ PROJECT = Project(
         "transformer": Model(transformer, "pydoc"),
         "S4D": Model(diagonal, "pydoc"),
         "Mamba": Model(selective, "pydoc"),
+        MASKED: Model(masked_diffusion, "pydoc"),
+        CODED: Model(vae_training, "pydoc"),
     },
     judge=judge,
     read=read,

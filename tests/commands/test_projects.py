@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from practice_torch.commands.project import names
+from practice_torch.data.text_set import Vocabulary
 from practice_torch.engine import estimate, evaluation, loop
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.errors import OptionError, RunError
@@ -344,6 +345,43 @@ def test_bits_of_counts_are_those_of_the_shares():
     assert model.bits(stream[None]).shape == (1, 5)
 
 
+def test_a_bound_is_that_of_the_text_that_a_byte_is_in():
+    """Of texts of 4 bytes, here their first byte in nats; of what is left over that of the last 4 bytes."""
+    experiment = SimpleNamespace(recipe=SimpleNamespace(context=4), bound=lambda texts: texts[:, 0].double() * math.log(2))
+    found = text_generation.bound_of_bytes(experiment, torch.tensor([5, 0, 0, 0, 7, 3, 9, 1, 2, 8]))
+    assert found.tolist() == pytest.approx([5] * 4 + [7] * 4 + [9] * 2)
+    assert text_generation.bound_of_bytes(experiment, torch.tensor([5, 0, 0, 1])).tolist() == pytest.approx([5] * 4)
+
+
+def test_the_bound_of_characters_is_per_byte():
+    """Windows "aé", "éé" and "aa", and a rest: of 3, 4 and 2 bytes; here their costs are those of first characters."""
+    vocabulary = Vocabulary("aé")
+    recipe, costs = SimpleNamespace(length=2), torch.tensor([3.0, 6.0]) * math.log(2)
+    experiment = SimpleNamespace(recipe=recipe, vocabulary=vocabulary, bound=lambda windows: costs[windows[:, 0]])
+    found = text_generation.bits_of_characters(experiment, vocabulary.encode("aéééaaa"))
+    assert found.tolist() == pytest.approx([3 / 3, 6 / 4, 3 / 2])
+
+
+def test_the_bound_of_windows_is_that_of_the_evaluation(few):
+    model = small(of("text_generation")).models["text VAE"]
+    recipe = model.module.RECIPES[model.recipe]
+    train, held_out = runner.load_data(recipe)
+    experiment, found = model.module.build(recipe, train), []
+    for measure in (lambda: experiment.evaluate(held_out)["negative_elbo"], lambda: experiment.bound(held_out.batch()["tokens"])):
+        experiment.generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            found.append(torch.as_tensor(measure()).mean().item())
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_passages_are_next_to_each_other():
+    texts = {"one": "ab\n" + "c" * 45, "two": "\x07é", "three": "", "four": "d"}
+    lines = text_generation._side_by_side(texts).split("\n")
+    assert [line.split() for line in lines[0:6:5]] == [["---", "one", "---", "two", "---", "three"], ["---", "four"]]
+    assert [line[:44].rstrip() for line in lines[1:4]] == ["ab", "c" * 42, "ccc"]
+    assert lines[1][44:] == ".é" and lines[6] == "d"
+
+
 def text_rows(real=0.68, **bits):
     """The table of text generation with these bits per byte, each known to 0.01."""
     counts = bits.get("5-gram", 1.8)
@@ -357,6 +395,8 @@ def text_rows(real=0.68, **bits):
         "transformer": 2.1,
         "S4D": 2.0,
         "Mamba": 1.8,
+        "masked diffusion": 3.1,
+        "text VAE": 2.4,
     } | bits
     near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
     rows = {}
@@ -374,11 +414,13 @@ def test_the_reading_of_text_generation_follows_its_numbers():
     assert "that of S4D comes nearest, with 2.00" in reading.sentences[2]
     assert "68% of the 4-grams are different; in those of the networks 90% to 90%: real text" in reading.sentences[2]
     assert text_generation.read(text_rows(real=0.95)).sentences[2].endswith("90% to 90%.")
-    assert [part.holds for part in reading.expectations] == [True, True, True]
+    assert "3.10 and 2.40 bits per byte, of texts of 64 bytes" in reading.sentences[3]
+    assert "what it writes has 3.10 bits per byte under the 5-gram, the windows of the VAE 2.40." in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 4
     reading = text_generation.read(text_rows(**{"5-gram": 1.6, "bigram": 1.5, "S4D": 3.9}))
     assert "The best model is the 5-gram, with 1.60" in reading.sentences[0]
     assert "Better than counting, beyond chance: none." in reading.sentences[1]
-    assert [part.holds for part in reading.expectations] == [False, False, False]
+    assert [part.holds for part in reading.expectations] == [False] * 4
 
 
 def test_the_table_of_text_generation_hangs_together(finished):
@@ -390,8 +432,9 @@ def test_the_table_of_text_generation_hangs_together(finished):
     assert rows["uniform bytes"]["bits_per_byte"] == 8
     assert "bits_per_byte" not in rows["held-out text"]
     sizes = results["models"]
-    assert list(sizes) == ["unigram", "bigram", "5-gram", "LSTM", "transformer", "S4D", "Mamba"]
-    for name in ("continuations", "strategies", "samples"):
+    assert list(sizes) == ["unigram", "bigram", "5-gram", "LSTM", "transformer", "S4D", "Mamba", "masked diffusion", "text VAE"]
+    assert "gain_over_counts" in rows["masked diffusion"] and "gain_over_counts" not in rows["text VAE"]
+    for name in ("continuations", "strategies", "passages"):
         assert (folder / "shown" / f"{name}.txt").read_text().strip()
 
 

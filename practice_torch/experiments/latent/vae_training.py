@@ -170,8 +170,8 @@ class TextVaeExperiment(nn.Module):
     def preview(self, data):
         """Held-out windows, each with what is drawn from its code; and new windows."""
         tokens = data.batch(torch.arange(min(len(data), 8)))["tokens"]
-        pairs = zip(tokens, self._drawn(self.network.encode(tokens)[0]), strict=True)
-        lines = [f"{self._line(window)}  |  {self._line(written)}" for window, written in pairs]
+        both = (map(self.vocabulary.decode, some) for some in (tokens, self._drawn(self.network.encode(tokens)[0])))
+        lines = [f"{_shown(window)}  |  {_shown(written)}" for window, written in zip(*both, strict=True)]
         return {
             "reconstructions": Text("\n".join(lines), "Held-out windows, and windows drawn from their codes"),
             **self.sample(8),
@@ -179,8 +179,17 @@ class TextVaeExperiment(nn.Module):
 
     def sample(self, count):
         """Windows of codes drawn from the prior, character by character."""
-        lines = map(self._line, self._drawn(self._noise(count)))
+        lines = map(_shown, self.texts(count))
         return {"text": Text("\n".join(lines), f"{count} x {self.recipe.length} characters, of codes drawn from the prior")}
+
+    def texts(self, count):
+        """The same as they are, with their newlines."""
+        return list(map(self.vocabulary.decode, self._drawn(self._noise(count))))
+
+    def bound(self, tokens):
+        """An upper bound of -log p of each window by one draw of its code, in nats, without word dropout: [B, T] -> [B]."""
+        logits, mean, log_var = self.network(tokens, self._inputs(tokens), self._noise(len(tokens)))
+        return _distortion(logits, tokens) + kl_per_dimension(mean, log_var).sum(1)
 
     @property
     def _unknown(self):
@@ -198,8 +207,10 @@ class TextVaeExperiment(nn.Module):
         first = torch.full((len(z),), self._unknown, device=z.device)
         return generate_from_state(Writer(self.network, z), first, uniforms, kinds=self._unknown)
 
-    def _line(self, tokens):
-        return self.vocabulary.decode(tokens).replace("\n", "\N{RETURN SYMBOL}")
+
+def _shown(window):
+    """A window on one line."""
+    return window.replace("\n", "\N{RETURN SYMBOL}")
 
 
 def _distortion(logits, tokens):
