@@ -20,7 +20,8 @@ def pairs(images, domains):
         case "blurred":
             sharp = images
             for _ in range(2):
-                images = functional.pad(images, (1, 1, 1, 1)).unfold(2, 3, 1).unfold(3, 3, 1).mean((-2, -1))
+                images = functional.pad(images, (1, 1, 1, 1)).unfold(2, 2, 1).unfold(3, 2, 1).mean((-2, -1))
+                images = images.unfold(2, 2, 1).unfold(3, 2, 1).mean((-2, -1))  # 1, 2, 1 is 1, 1 twice
             return images, sharp
         case "inverted":
             return images, 1 - images

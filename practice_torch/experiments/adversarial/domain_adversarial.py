@@ -14,18 +14,9 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.media.blur import blurred
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.networks.perceptron import perceptron
-
-
-def _blurred(images):
-    """Twice a mean of 3 x 3 pixels with the weights 1, 2, 1 along both axes; black beyond the border."""
-    for _ in range(2):
-        rows = functional.pad(images, (0, 0, 1, 1))
-        images = (rows[..., :-2, :] + 2 * images + rows[..., 2:, :]) / 4
-        columns = functional.pad(images, (1, 1))
-        images = (columns[..., :-2] + 2 * images + columns[..., 2:]) / 4
-    return images
 
 
 def _shifted(images):
@@ -35,7 +26,7 @@ def _shifted(images):
     return functional.pad(images, (right, 0, down, 0))[..., :height, :width]
 
 
-CHANGES = {"blurred": _blurred, "shifted": _shifted, "inverted": lambda images: 1 - images}
+CHANGES = {"blurred": blurred, "shifted": _shifted, "inverted": lambda images: 1 - images}
 
 
 @dataclass(frozen=True)

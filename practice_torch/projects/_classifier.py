@@ -1,0 +1,33 @@
+"""A perceptron that classifies, by scikit-learn: the same classifier for all examples that a project compares."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+import torch
+
+_BATCH = 64
+
+
+def fitted(x: torch.Tensor, labels: torch.Tensor, *, hidden: tuple[int, ...], updates: int, seed: int) -> Callable:
+    """classify(x) -> classes [M], of a perceptron that learned from examples [N, ...] and their labels [N].
+
+    It takes at least this many steps of Adam, in whole passes, however many examples there are: what learns from twice as many
+    does not also learn twice as long. The seed draws its first weights and the order of the examples.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    passes = math.ceil(updates / math.ceil(len(x) / _BATCH))
+    # without an early stop: the training loss never fails to improve in more passes than there are
+    network = MLPClassifier(
+        hidden, batch_size=min(_BATCH, len(x)), max_iter=passes, n_iter_no_change=passes + 1, random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(_rows(x), labels.cpu().numpy())
+    return lambda x: torch.from_numpy(network.predict(_rows(x)))
+
+
+def _rows(x):
+    return x.detach().flatten(1).double().cpu().numpy()
