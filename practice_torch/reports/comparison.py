@@ -1,9 +1,12 @@
 """Several runs on one page: their metrics side by side, their curves in one panel, their samples over the same training."""
 
+import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -41,6 +44,24 @@ class Overlay:
     ends: tuple[tuple[str, str, float], ...]
 
 
+class Spread(NamedTuple):
+    """The mean of a number over several runs, its standard deviation, and its ends."""
+
+    mean: float
+    deviation: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Runs whose recipes differ in the seed alone: their seeds, and the spread of every metric that all of them have."""
+
+    title: str
+    seeds: tuple[int, ...]
+    metrics: dict[str, Spread]
+
+
 def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
     """Write one page that compares the runs in these folders; returns its path. RunError if one is no run or given twice."""
     runs, missing = read_runs(folders)
@@ -52,6 +73,7 @@ def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
         runs=runs,
         best=_best(runs),
         metrics={name: [run.evaluation.get("metrics", {}).get(name) for run in runs] for name in metrics},
+        repeated=over_seeds(runs),
         overlays=overlays,
         alone=alone,
         fields=_differences([run.asked["fields"] for run in runs]),
@@ -103,6 +125,30 @@ def _best(runs):
     values = [run.evaluation["value"] for run in runs]
     best = min(values) if judged[0][1] == "lower" else max(values)
     return tuple(index for index, value in enumerate(values) if value == best)
+
+
+def over_seeds(runs: Sequence[Compared]) -> list[Repeated]:
+    """Runs that are evaluated and whose recipes differ in the seed alone, of each seed the first; at least two of them."""
+    groups = {}
+    for run in runs:
+        if run.evaluation.get("metrics"):
+            fields = {name: value for name, value in run.asked["fields"].items() if name != "seed"}
+            group = groups.setdefault((run.asked["topic"], json.dumps(fields, sort_keys=True)), {})
+            group.setdefault(run.asked["fields"]["seed"], run)
+    return [_repeated(group) for group in groups.values() if len(group) > 1]
+
+
+def _repeated(group):
+    asked, found = next(iter(group.values())).asked, [run.evaluation["metrics"] for run in group.values()]
+    shared = [name for name in found[0] if all(metrics.get(name) is not None for metrics in found)]
+    title = f"{asked['topic']} {asked['recipe']}"
+    return Repeated(title, tuple(group), {name: _spread([metrics[name] for metrics in found]) for name in shared})
+
+
+def _spread(values):
+    mean = sum(values) / len(values)
+    squares = sum((value - mean) ** 2 for value in values)
+    return Spread(mean, math.sqrt(squares / (len(values) - 1)), min(values), max(values))
 
 
 def curves_of(runs: Sequence[Compared], fewest: int = 2) -> tuple[list[Overlay], list[str]]:

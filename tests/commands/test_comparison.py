@@ -62,6 +62,18 @@ def test_metrics_are_side_by_side_with_their_targets(make):
     assert "may not be comparable" not in page.words
 
 
+def test_seeds_of_one_recipe_have_a_mean_and_a_spread(make):
+    """5, 8 and 11 have the deviation 3. A seed counts once; another recipe and an unfinished run do not count."""
+    runs = [make(f"seed-{seed}", seed=seed, evaluation={"kl": 5.0 + 3 * seed}) for seed in range(3)]
+    others = [make("again", seed=1, evaluation={"kl": 50.0}), make("other", hidden=9), make("unfinished", seed=3)]
+    (others[-1].folder / "evaluation.json").unlink()
+    page = compared(*runs, *others)
+    rows = table(page, "latent/toy small, seeds 0, 1, 2")
+    assert rows[""] == ["mean", "standard deviation", "lowest", "highest"] and rows["KL"] == ["8", "3", "5", "11"]
+    assert page.words.count("These runs differ in the seed alone.") == 1
+    assert "seed alone" not in compared(runs[0], *others[1:]).words
+
+
 def test_higher_may_be_the_better(make):
     higher = {"target": 0.5, "direction": "higher", "passed": True}
     page = compared(make("low", loss=0.1, evaluation=higher), make("high", loss=0.3, evaluation=higher))
