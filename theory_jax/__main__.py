@@ -7,6 +7,7 @@ be read or written.
 import contextlib
 import os
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +48,8 @@ class Run:
     """Write an HTML page to this file, or with several topics to this folder, instead of printing."""
     tex: Path | None = None
     """Write a TeX page to this file, with its figures next to it, or with several topics to this folder, instead of printing."""
+    counts: bool = False
+    """Do not run: count the relations in the texts, by place, and how many are executed."""
     jobs: int = 1
     """With --json: number of processes; 0: one for each core, at most 8."""
     compiled: bool = False
@@ -127,6 +130,8 @@ def _run(command):
     asked = _asked(command)
     there = only_built(asked, _is_there)
     planned = [topic.path for topic in asked if topic not in there]
+    if command.counts:
+        return _count(command, there)
     files = _files(command, there)
     how = {"arithmetic": _arithmetic(command.compiled), "debug": command.debug}
     if command.json and command.jobs != 1:
@@ -141,6 +146,27 @@ def _run(command):
 
         print_summary(records, computed_by)
     return 0 if all(record["passed"] for record in records) else 1
+
+
+def _count(command, topics):
+    """Print a table of the relations in the texts of these lectures: executed, conditions, definitions, stated, unmarked."""
+    from theory_jax.pages.counts import HELD, relations_by_place
+
+    if command.html or command.tex:
+        raise UsageError("--counts prints a table: give no --html and no --tex with it")
+    counts = {topic.path: relations_by_place(derivation_of(topic.path)) for topic in topics}
+    if command.json:
+        print_json({"counts": counts})
+        return 0
+    total = {}
+    for places in counts.values():
+        for place, count in places.items():
+            total[place] = total.get(place, Counter()) + count
+    total["all"] = sum(total.values(), Counter())
+    print(f"{'relations in':14}" + "".join(f"{kind:>13}" for kind in HELD))
+    for place, count in total.items():
+        print(f"{place:14}" + "".join(f"{count[kind]:13}" for kind in HELD))
+    return 0
 
 
 def _files(command, topics):

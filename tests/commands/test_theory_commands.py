@@ -8,6 +8,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import pytest
+import sympy
 from rich.cells import cell_len
 
 from shared_specs.syllabus import load
@@ -15,6 +16,7 @@ from tests.theory.test_derivation import FALSE, FORMS, TRUE, WRONG
 from theory_jax.__main__ import main
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
+from theory_jax.derivation.prose import holds, prose
 
 # ---------------------------------------------------------------------------------------------------- the page
 
@@ -140,6 +142,7 @@ def test_a_topic_that_cannot_run_fails_in_one_line(in_place_of_jensen, capsys):
         (["run", "foundations"], "not unique"),
         (["run"], "name topics"),
         (["run", "jensen", "--all"], "--all runs every topic"),
+        (["run", "jensen", "--counts", "--html", "page.html"], "--counts prints a table"),
         (["run", "foundations/unbuilt_urn"], "foundations/unbuilt_urn is planned, not built yet"),
     ],
 )
@@ -261,6 +264,20 @@ def test_several_processes_give_the_same_records(capsys):
     assert [record["topic"] for record in records] == ["foundations/maximum_likelihood", "latent/elbo"]
     assert all(record["passed"] and len(record["claims"]) > 5 for record in records)
     assert "[2/2]" in said.err
+
+
+def test_relations_of_texts_are_counted_by_place(in_place_of_jensen, capsys):
+    toy = derivation_with("numeric", bodies=TRUE)
+    toy.answer = prose("So {it}.", it=holds(sympy.Integer(2), "<", 3))
+    toy.say("Here $a = 1$ and $b < 2$, and $c$.")
+    in_place_of_jensen(toy)
+    assert main(["run", "foundations/jensen", "--counts", "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)["counts"]["foundations/jensen"]
+    assert counts["answer"] == {"executed": 1, "stated": 0} and counts["text"] == {"unmarked": 2}
+    assert main(["run", "foundations/jensen", "--counts"]) == 0
+    head, *_, total = capsys.readouterr().out.splitlines()
+    assert head.split() == ["relations", "in", "executed", "conditions", "definitions", "stated", "unmarked"]
+    assert total.split()[:2] == ["all", "1"]
 
 
 def test_a_negative_number_of_processes_is_refused(capsys):

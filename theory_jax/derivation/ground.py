@@ -24,12 +24,23 @@ SEPARATED = 1e-9  # a relative difference that no rounding of 16 digits explains
 class Ground:
     """The number of states of every index, and symbols for the numbers that are not defined by others.
 
-    between: the open interval (low, high) of numbers that are bounded on both sides.
+    between: the open interval (low, high) of numbers that are bounded on both sides. given: values of numbers and entries, which
+    hold wherever expressions are compared.
     """
 
-    def __init__(self, states=STATES, sizes=(), between=()):
-        self._states, self._sizes, self.between = states, dict(sizes), dict(between)
+    def __init__(self, states=STATES, sizes=(), between=(), given=()):
+        self._states, self._sizes, self.between, self.given = states, dict(sizes), dict(between), dict(given)
         self._symbols, self.laws, self._known = {}, {}, {}
+
+    def under(self, conditions):
+        """The same ground with further conditions, {symbol: value}."""
+        return Ground(self._states, self._sizes, self.between, self.given | dict(conditions))
+
+    def elsewhere(self, symbol, value):
+        """Another value of a number than this one, within its interval; of a number for each state, in the first state alone."""
+        if symbol in self.between:
+            return (value + self.between[symbol][1]) / 2
+        return value + sympy.Rational(3, 7) * sympy.Mul(*(sympy.KroneckerDelta(index, 0) for index in free_indices(symbol)))
 
     def size(self, index):
         """The number of states of an index."""
@@ -83,7 +94,24 @@ class Ground:
         for part in expression if isinstance(expression, sympy.MatrixBase) else [expression]:
             free = sorted(free_indices(part) | indices, key=str)
             for states in itertools.product(*(range(self.size(index)) for index in free)):
-                yield self.expand(part, dict(zip(free, states, strict=True))).doit()
+                expanded = self.expand(part, dict(zip(free, states, strict=True))).doit()
+                yield expanded.subs(self._values, simultaneous=True) if self.given else expanded
+
+    @functools.cached_property
+    def _values(self):
+        """{symbol: value} of the conditions. Refuses those of names that are defined, and of a part of a law."""
+        values = {}
+        for key, value in self.given.items():
+            free = sorted(free_indices(key), key=str)
+            for states in itertools.product(*(range(self.size(index)) for index in free)):
+                at = dict(zip(free, states, strict=True))
+                symbol = self.expand(key, at)
+                require(symbol.is_Symbol, f"${latex(key)}$ is defined by others: a condition gives these their values")
+                values[symbol] = self.expand(value, at)
+        for group in self.laws.values():
+            fixed = [symbol for symbol in group if symbol in values]
+            require(len(fixed) in (0, len(group)), "a condition on a law gives all of its probabilities")
+        return values
 
     # ------------------------------------------------------------------------------------------------ random points
 
@@ -123,9 +151,22 @@ class Ground:
                 return f"{self._told(values, far[0])}: off by {terms[:, far[0]].sum():.3g}"
         return ""
 
+    def below(self, expression, *, strictly, points=POINTS):
+        """A point at which the expression is negative, or, strictly, zero, as text; empty if none of `points` is found."""
+        for expanded in self.each(expression):
+            values = self.points(expanded.free_symbols, points)
+            terms = [np.broadcast_to(evaluate(term, values), points) for term in sympy.Add.make_args(expanded)]
+            total, scale = sum(terms), np.abs(terms).max(axis=0)
+            require(np.isfinite(total).any(), f"{latex(expression)} is finite at none of {points} random points")
+            low = total <= SEPARATED * scale if strictly else total < -SEPARATED * scale
+            if (found := np.flatnonzero(np.isfinite(total) & low)).size:
+                return f"{self._told(values, found[0])}: off by {total[found[0]]:.3g}"
+        return ""
+
     def _told(self, values, number):
         names = {symbol: latex(Entry(family, *states)) for (family, *states), symbol in self._symbols.items()}
-        return ", ".join(f"${names.get(symbol, latex(symbol))} = {value[number]:.3g}$" for symbol, value in values.items())
+        told = (f"${names.get(symbol, latex(symbol))} = {value[number]:.3g}$" for symbol, value in values.items())
+        return ", ".join(told) or "every point"
 
     # ------------------------------------------------------------------------------------------------ for all values
 

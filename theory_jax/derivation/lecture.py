@@ -21,6 +21,7 @@ from theory_jax.derivation.chains import Assumption, Chain, Valley, lemmas_in
 from theory_jax.derivation.kinds import KINDS, STANDARD_ERRORS, Refused, require
 from theory_jax.derivation.notation import made
 from theory_jax.derivation.parts import Example, Exercise, Figure, Say
+from theory_jax.derivation.prose import execute as execute_texts
 from theory_jax.derivation.setting import Setting
 from theory_jax.derivation.typeset import latex
 
@@ -67,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one claim: of a step, or of one line of another part.
+    """The result of one claim: of a step, of one line of another part, or of a relation in a text (part: the text).
 
     words: what was done, "derived for all ...". residual is None where there is no number to give; error is empty if it passed.
     mistakes: the wrong forms that a step names and refused, in words; those of other parts are data.
@@ -221,9 +222,10 @@ class Derivation(Setting):
         if not any(hasattr(part, "execute") or isinstance(part, Step) for part in self.parts):
             raise ValueError(f"the derivation {self.title!r} has no steps; it must have at least one")
         names = Counter(part.title for part in self.parts if isinstance(part, Lemma)) + Counter(step.name for step in self.steps)
-        results = _guarded(self, debug, self._setting)
+        results = _guarded(self, debug, self._setting) + _guarded(self, debug, lambda: self._relations(self))
         for part in self.parts:
             results += _guarded(part, debug, lambda part=part: self._claims(part, names, debug))
+            results += _guarded(part, debug, lambda part=part: self._relations(part))
         return results
 
     def lacking(self):
@@ -276,6 +278,11 @@ class Derivation(Setting):
             case Figure():
                 part.execute()
                 yield Result(part, part.caption, "drawn", True)
+
+    def _relations(self, part):
+        """A Result for every relation in the texts of a part, or of the lecture itself."""
+        for text, claim, (words, passed) in execute_texts(part, self):
+            yield Result(text, claim, words, passed, error="" if passed else f"${claim}$: {words}")
 
     def rests_on(self, part):
         """The parts that a part names or uses an instance of, and References to the lemmas of other lectures."""

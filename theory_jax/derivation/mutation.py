@@ -26,16 +26,17 @@ import sympy
 
 from theory_jax.derivation.bridges import Bridge, leaves, with_leaf
 from theory_jax.derivation.chains import Chain
-from theory_jax.derivation.ground import STATES, Ground
 from theory_jax.derivation.kinds import KINDS, BoundSides
 from theory_jax.derivation.lecture import Derivation, Step
 from theory_jax.derivation.notation import Divergence, Entry, Family, Normal
+from theory_jax.derivation.prose import ground_of, texts
 from theory_jax.derivation.references import Nonnegative
 from theory_jax.derivation.typeset import latex
 
 SLIP = sympy.Rational(11, 10)
 ENOUGH = 0.98  # of the mutants of every lecture must be refused
 EQUAL = 1e-12  # relative: numbers this close are taken for the original's
+TURNED = {"<=": ">", ">=": "<", "<": ">=", ">": "<=", "=": "!=", "!=": "="}  # the signs of relations in texts
 SECONDS = 20  # that the check of one mutant may take; a whole derivation takes 2
 
 
@@ -73,12 +74,13 @@ class Mutant(NamedTuple):
     @property
     def name(self):
         """The part's title, or the step's name."""
-        return getattr(self.part, "title", "") or self.part.name
+        return getattr(self.part, "title", "") or getattr(self.part, "name", "") or type(self.part).__name__.lower()
 
 
 def mutants(derivation: Derivation) -> Iterator[Mutant]:
-    """Every mutant of every chain, bridge and step that is a mistake."""
-    for part in derivation.parts:
+    """Every mutant of every chain, bridge, step and relation in a text that is a mistake."""
+    for part in (derivation, *derivation.parts):
+        yield from _of_texts(part, derivation)
         if isinstance(part, Chain):
             yield from _of_chain(part, derivation)
         elif isinstance(part, Bridge):
@@ -108,22 +110,23 @@ def _of_chain(chain, setting):
 
 
 def _of_expression(part, expression, with_mutant, setting):
-    sizes = setting.sizes | dict(getattr(part, "sizes", ()))
     for mutant in dict.fromkeys(changed(expression)):
-        try:
-            with time_limit(SECONDS):
-                if not Ground(getattr(part, "states", STATES), sizes, setting.between).differs(expression - mutant):
-                    continue
-        except (Exception, TooLong):  # it cannot be expanded, or is finite nowhere: not equal
-            pass
+        ground = ground_of(part, setting)
+        if not _within_time(lambda ground=ground, mutant=mutant: bool(ground.differs(expression - mutant))):
+            continue  # equal; what cannot be expanded, or is finite nowhere, is not
         yield Mutant(part, f"{latex(expression)}  ->  {latex(mutant)}", _is_refused(with_mutant(mutant), setting))
 
 
 def _is_refused(part, setting):
+    return _within_time(lambda: not all(verdict.passed for verdict in part.execute(setting.between, setting.sizes)))
+
+
+def _within_time(check):
+    """What the check returns; True if it raises anything or does not end: the mutant is noticed."""
     try:
         with time_limit(SECONDS):
-            return not all(verdict.passed for verdict in part.execute(setting.between, setting.sizes))
-    except (Exception, TooLong):  # a mutant that raises anything is detected
+            return check()
+    except (Exception, TooLong):
         return True
 
 
@@ -164,6 +167,36 @@ def changed(expression) -> Iterator[sympy.Expr]:
             continue
         for mutant in changed(part):
             yield expression.func(*parts[:k], mutant, *parts[k + 1 :])
+
+
+# ---------------------------------------------------------------------------------------------------- texts
+
+
+def _of_texts(part, setting):
+    """Mutants of the relations in a part's texts, and of its places of equality."""
+    for text, given, dropped in texts(part):
+        ground = ground_of(part, setting)
+        under = ground.under(given | text.conditions)
+        for relation in text.relations:
+            for mutant in _changed_relations(relation, under.under(relation.when)):
+                refused = _within_time(lambda mutant=mutant, under=under: not mutant.execute(under).passed)
+                yield Mutant(part, f"${relation.latex}$  ->  ${mutant.latex}$", refused)
+        for symbol, value in text.conditions.items() if dropped != 0 else ():
+            for new in dict.fromkeys(changed(value)):
+                moved = ground.under(text.conditions | {symbol: new})
+                if ground.differs(new - value):
+                    refused = _within_time(lambda moved=moved, dropped=dropped: bool(moved.differs(dropped)))
+                    yield Mutant(part, f"at ${latex(symbol)} = {latex(value)}$  ->  ${latex(new)}$", refused)
+
+
+def _changed_relations(relation, ground):
+    """The relation with another sign; an equation also with another side. With another side an inequality may be as true."""
+    yield replace(relation, sign=TURNED[relation.sign], wrong={})
+    for side in ("left", "right") if relation.sign == "=" else ():
+        expression = getattr(relation, side)
+        for mutant in dict.fromkeys(changed(expression)):
+            if _within_time(lambda mutant=mutant, expression=expression: bool(ground.differs(expression - mutant))):
+                yield replace(relation, **{side: mutant}, wrong={})
 
 
 # ---------------------------------------------------------------------------------------------------- steps

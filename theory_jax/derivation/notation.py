@@ -408,8 +408,9 @@ def made(expression):
 def plus(*terms):
     """A sum with its terms in the order in which they are written, also on the page.
 
-    If that is the order in which SymPy would have put them, too, the page begins with the first term that has no minus sign, as it
-    does for every sum that SymPy makes.
+    If SymPy would have put them in this order, too, the page begins with the first term that has no minus sign, as it does for
+    every sum that SymPy makes.
+
     Like all unevaluated expressions of SymPy it is evaluated, and so put into SymPy's order, once it is built anew: by xreplace,
     in an instance of a lemma, by pickle. Its value is the same. A subclass of Add with a doit() would keep the order, but be
     equal to no sum that SymPy makes: expressions of two classes never are.

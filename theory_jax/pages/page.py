@@ -14,6 +14,7 @@ from theory_jax.derivation.lecture import Step
 from theory_jax.derivation.loading import LECTURES
 from theory_jax.derivation.notation import Count, Family
 from theory_jax.derivation.parts import Example, Exercise, Figure, Say
+from theory_jax.derivation.prose import Prose, texts
 from theory_jax.derivation.typeset import latex
 from theory_jax.pages.mistakes import Mistake, of_line, of_part
 
@@ -37,6 +38,7 @@ DONE = {  # counts of the summary
     "compared": ("comparison with the code", "comparisons with the code"),
     "computed": ("number computed", "numbers computed"),
     "drawn": ("figure drawn", "figures drawn"),
+    "held": ("relation of the text holds", "relations of the text hold"),
 }
 LISTED = "`python -m practice_torch list {0}` shows the recipes, `python -m practice_torch train {0} RECIPE` trains one."
 OF_STEPS = {"symbolic": "derived", "exact": "enumerated", "monte_carlo": "sampled"}  # the other kinds are checked at points
@@ -144,10 +146,13 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         named.setdefault(symbol.place % max(1, len(derivation.parts)), []).append(
             _named(symbol)
         )  # behind the last part: of the setting
+
+    def given_by(part):
+        """The results of a part's claims, and of its texts' relations."""
+        return gave.get(id(part), ()), [result for text, *_ in texts(part) for result in gave.get(id(text), ())]
+
     items = {
-        part: replace(
-            _item(derivation, part, gave.get(id(part), ()), numbers), introduces=tuple(named.get(place, ())) if place else ()
-        )
+        part: replace(_item(derivation, part, *given_by(part), numbers), introduces=tuple(named.get(place, ())) if place else ())
         for place, part in enumerate(derivation.parts)
     }
     lectures = ", ".join(map(str, derivation.lectures))
@@ -173,8 +178,8 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         used_by=tuple(experiments_that_import(topic.path)) if topic and not of_lemma else (),
         builds_on=tuple((path, titles[path].title) for path in topic.requires) if titles else (),
         next=tuple((other.path, other.title) for other in titles.values() if topic.path in rests_on(other)),
-        refused=tuple(result.error for result in gave.get(id(derivation), ())),
-        summary=summary(results),
+        refused=tuple(result.error for some in given_by(derivation) for result in some if result.error),
+        summary=summary(results) + _stated(derivation),
         passed=all(result.passed for result in results),
     )
 
@@ -192,7 +197,7 @@ def central_result(derivation):
 # ---------------------------------------------------------------------------------------------------- one part
 
 
-def _item(derivation, part, results, numbers):
+def _item(derivation, part, results, of_texts, numbers):
     form = FORMS[type(part)]
     rows = tuple(_rows(part, form, results))
     reported = [row.error for row in rows if row.error]
@@ -208,8 +213,8 @@ def _item(derivation, part, results, numbers):
         rests_on=_rests_on(derivation, part, numbers),
         words=_words(part, results),
         since=getattr(part, "since", ""),
-        passed=all(result.passed for result in results),
-        errors=tuple(result.error for result in results if result.error and result.error not in reported),
+        passed=all(result.passed for result in (*results, *of_texts)),
+        errors=tuple(result.error for result in (*results, *of_texts) if result.error and result.error not in reported),
         central=part is derivation.central,
         mistakes=of_part(part, results),
     )
@@ -312,6 +317,8 @@ def functions_of(bridge):
 def kind(result):
     """The verdict of one claim: one of DONE, or "refused" for missing parts of the derivation."""
     part = result.part
+    if isinstance(part, Prose):
+        return "held"
     if isinstance(part, Step):
         return OF_STEPS.get(part.kind, "checked")
     if isinstance(part, Chain) and result.words.startswith("checked"):
@@ -325,6 +332,12 @@ def summary(results):
         return f"{failed} of {len(results)} claims FAILED"
     counts = Counter(map(kind, results))
     return ", ".join(f"{counts[done]} {words[counts[done] > 1]}" for done, words in DONE.items() if counts[done])
+
+
+def _stated(derivation):
+    """How many relations of the texts nothing executes, among the texts that mark them."""
+    count = sum(len(text.said) for part in (derivation, *derivation.parts) for text, *_ in texts(part))
+    return f", {count} relation{'s' * (count > 1)} of the text stated" if count else ""
 
 
 # ---------------------------------------------------------------------------------------------------- the code

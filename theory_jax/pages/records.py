@@ -100,12 +100,15 @@ def _summary(derivation, results):
 
 def _lines(results, page):
     """The part of the page for every result, and the line of the chain, counted from the one above the first line."""
+    from theory_jax.derivation.prose import texts
+
     items = {id(item.part): item for item in page.items}
+    items |= {id(text): item for item in page.items for text, *_ in texts(item.part)}
     seen = Counter()
     for result in results:
         item, seen[id(result.part)] = items.get(id(result.part)), seen[id(result.part)] + 1
         at = seen[id(result.part)]
-        rows = item.rows if item and item.form == "chain" else ()
+        rows = item.rows if item and item.form == "chain" and item.part is result.part else ()
         yield item, rows[at - 1 if at == 1 else at : at + 1]
 
 

@@ -7,13 +7,14 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log
+from sympy import KroneckerDelta, Rational, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.elbo import (
     effective_sample_size,
     elbo,
@@ -45,9 +46,6 @@ derivation = Derivation(
         r"the posterior.",
         r"Samples $z_1, z_2, \dots$ are drawn independently from $q(z|x)$.",
     ),
-    answer=r"The evidence lower bound, the average of $\log p(x,z) - \log q(z|x)$ under $q$, falls short of $\log p(x)$ by "
-    r"exactly $\mathrm{KL}(q(z|x) \,\|\, p(z|x))$. Averaging several weights before the logarithm is taken closes the gap like "
-    r"one over their number.",
     limits=(
         "Continuous latent variables: sums become integrals, and log w must be integrable. Gaussian encoders follow in the "
         "next topics.",
@@ -67,16 +65,27 @@ q = derivation.law("q({}|x)", z, "any distribution in place of the posterior", "
 weight = derivation.define("w({})", joint / q, "the importance weight of a state", over=z, positive=True)
 bound = derivation.define(r"\mathrm{ELBO}", Expectation(q, log(joint / q)), "the evidence lower bound", "exact_elbo")
 
+derivation.answer = prose(
+    "The evidence lower bound, {bound}, falls short of {evidence} by exactly one divergence: {gap}. Averaging several weights "
+    "before the logarithm is taken closes the gap like one over their number.",
+    bound=holds(bound, "=", Expectation(q, plus(log(joint), -log(q))), wrong={"no entropy": Expectation(q, log(joint))}),
+    evidence=log(evidence),
+    gap=holds(plus(log(evidence), -bound), "=", Divergence(q, posterior), wrong={"turned over": Divergence(posterior, q)}),
+)
+
 central = derivation.chain(
     "The bound falls short of log p(x) by the divergence from the posterior",
     log(evidence),
     equals(Expectation(q, log(evidence)), "a constant is its own expectation"),
-    equals(Expectation(q, log(joint / posterior)), r"Bayes' rule: $p(x) = p(x,z) / p(z|x)$ for every $z$"),
+    equals(
+        Expectation(q, log(joint / posterior)),
+        prose("Bayes' rule: {bayes} for every $z$", bayes=holds(evidence, "=", joint / posterior)),
+    ),
     equals(Expectation(q, plus(log(joint / q), log(q / posterior))), "multiply and divide by $q(z|x)$"),
     equals(plus(bound, Divergence(q, posterior)), "the expectation of a sum; the second term is a divergence by definition"),
     at_least(
         bound,
-        "leave out the divergence (Gibbs); equality if and only if $q(z|x) = p(z|x)$ for every $z$",
+        prose("leave out the divergence (Gibbs); equality if and only if {same} for every $z$", same=where(q, posterior)),
         dropping=gibbs.at(q, posterior),
     ),
     central=True,
@@ -86,7 +95,9 @@ central = derivation.chain(
 derivation.chain(
     "The same number is a reconstruction minus a rate",
     bound,
-    equals(Expectation(q, plus(log(likelihood), log(prior / q))), "$p(x,z) = p(x|z)\\, p(z)$"),
+    equals(
+        Expectation(q, plus(log(likelihood), log(prior / q))), prose("{joint}", joint=holds(joint, "=", times(likelihood, prior)))
+    ),
     equals(plus(Expectation(q, log(likelihood)), -Divergence(q, prior)), "the expectation of a sum"),
     so="An autoencoder computes it in this form: how well $x$ is explained by what $q$ proposes, minus a price for every nat "
     "by which $q$ departs from the prior.",
@@ -113,12 +124,18 @@ derivation.chain(
     Slope(of_logits, l.at(i)),
     equals(
         times(soft.at(i), plus(log(joint.at(i) / soft.at(i)), -of_logits)),
-        r"$\partial \pi_z / \partial l_i = \pi_z (\delta_{zi} - \pi_i)$, and $\sum_z \pi_z\, \partial \log \pi_z / \partial "
-        r"l_i = 0$",
+        prose(
+            "{slope}, and {none}",
+            slope=holds(Slope(soft, l.at(i)), "=", times(soft, plus(KroneckerDelta(z, i), -soft.at(i)))),
+            none=holds(Total(z, times(soft, Slope(log(soft), l.at(i)))), "=", 0),
+        ),
         wrong={"the average minus the weight": soft.at(i) * (of_logits - log(joint.at(i) / soft.at(i)))},
     ),
-    so="It is zero for every $i$ only if all weights are equal, that is if $q(z|x)$ is proportional to $p(x,z)$: at the "
-    "posterior.",
+    so=prose(
+        "It is zero for every $i$ only if all weights are equal, that is if $q(z|x)$ is proportional to $p(x,z)$: at the "
+        "posterior, where {bound}.",
+        bound=holds(bound, "=", log(evidence), when={q: posterior}),
+    ),
 )
 
 derivation.say(
@@ -149,7 +166,10 @@ derivation.chain(
     plus(log(evidence), -bound_2),
     equals(
         Expectation(q.at(z1), Expectation(q.at(z2), plus(mean / evidence - 1, -log(mean / evidence)))),
-        r"$\mathbb{E}_q[w] = \sum_z p(x,z) = p(x)$, so $m / p(x)$ has mean 1",
+        prose(
+            "{unbiased}, so $m / p(x)$ has mean 1",
+            unbiased=holds(Expectation(q, weight), "=", evidence, wrong={"the prior's mean": Expectation(prior, weight)}),
+        ),
     ),
     at_least(
         0,
@@ -215,18 +235,30 @@ derivation.chain(
     Slope(psi / r, r),
     equals(
         Expectation(tilted, plus(times(r, log(weight)), -psi)) / r**2,
-        r"the quotient rule, with $\partial \psi / \partial r = \mathbb{E}_{q_r}[\log w]$",
+        prose("the quotient rule, with {slope}", slope=holds(Slope(psi, r), "=", Expectation(tilted, log(weight)))),
         wrong={"averaged under q": Expectation(q, r * log(weight) - psi) / r**2},
     ),
-    equals(Divergence(tilted, q) / r**2, r"$q_r(z|x) / q(z|x) = w^r e^{-\psi}$"),
+    equals(Divergence(tilted, q) / r**2, prose("{ratio}", ratio=holds(tilted / q, "=", times(weight**r, exp(-psi))))),
     at_least(0, "leave out a divergence (Gibbs)", dropping=gibbs.at(tilted, q) / r**2),
     states=2,
-    so=r"At $r = 1$, order 0, the bound $\psi / r$ is $\log p(x)$ itself: the importance-weighted bound of all samples.",
+    so=prose(
+        "At {one}, order 0, the bound is the evidence itself, {bound}: the importance-weighted bound of all samples.",
+        one=where(r, 1),
+        bound=holds(psi / r, "=", log(evidence)),
+    ),
 )
 derivation.chain(
     "... and at order 1 it is the evidence lower bound",
     Limit(psi / r, r, 0),
-    equals(bound, r"l'Hopital's rule: $\psi$ is 0 at $r = 0$, where its slope is $\mathbb{E}_q[\log w]$"),
+    equals(
+        bound,
+        prose(
+            "l'Hopital's rule: {zero} at $r = 0$, where the slope of $\\psi$ is {slope}",
+            zero=holds(Limit(psi, r, 0), "=", 0),
+            slope=Expectation(q, log(weight)),
+            said=("r = 0",),
+        ),
+    ),
     states=2,
 )
 k = derivation.index("s", "one of the samples that were drawn")
@@ -248,12 +280,17 @@ derivation.chain(
 derivation.chain(
     "The effective sample size is at most the number of samples",
     Total(k, normalized**2),
-    equals(plus(1 / S, Total(k, (normalized - 1 / S) ** 2)), r"$\sum_s \tilde w_s = 1$"),
+    equals(plus(1 / S, Total(k, (normalized - 1 / S) ** 2)), prose("{one}", one=holds(Total(k, normalized), "=", 1))),
     at_least(
-        1 / S, "leave out the squares, which are zero where all weights are equal", dropping=Total(k, (normalized - 1 / S) ** 2)
+        1 / S,
+        prose("leave out the squares; equality where {equal} for every $s$", equal=where(omega, omega.at(0))),
+        dropping=Total(k, (normalized - 1 / S) ** 2),
     ),
-    so=r"So $1/\sum_s \tilde w_s^2 \le S$. It is at least 1, since $\tilde w_s^2 \le \tilde w_s$, and near 1 where one weight "
-    r"dominates.",
+    so=prose(
+        "So {most}. It is at least 1, since {less}, and near 1 where one weight dominates.",
+        most=holds(1 / Total(k, normalized**2), "<=", S),
+        less=holds(normalized**2, "<=", normalized),
+    ),
 )
 for name, expression, code, wrong in (
     ("the normalized weights", normalized, normalized_importance_weights, {"not normalized": omega}),
