@@ -267,9 +267,8 @@ derivation.chain(
         r"\frac{\partial}{\partial P}$ is the slope in $\log P$, and that of $\log o_c$ is $\frac{1}{1 - P_c}$",
     ),
     at_most(-1, "add a product of positive numbers", adding=times(weight, unsure, 1 / (1 - P_c))),
-    so=r"What ORPO adds to $-\log P_c$ is never negative, so the loss is at least that: where the loss is small, the chosen "
-    r"completion is probable. A loss of $h$, and SimPO's, is small wherever a difference is large, however improbable both "
-    r"completions are.",
+    so=r"What ORPO adds to $-\log P_c$ is never negative: where its loss is small, the chosen completion is probable. A loss of "
+    r"$h$, and SimPO's, is small wherever a difference is large, however improbable both completions are.",
 )
 
 f_0 = derivation.number("f_0", "the reference's log-probability of the chosen completion", "reference_chosen")
