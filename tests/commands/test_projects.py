@@ -19,13 +19,15 @@ from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
 from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import weights_of
-from practice_torch.experiments.adversarial import domain_adversarial
+from practice_torch.experiments.adversarial import domain_adversarial, image_translation
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.projects import (
+    _classifier,
     _comparison_reading,
     anomaly_detection,
+    augmentation,
     comparison,
     conditional_vae,
     domain_adaptation,
@@ -558,10 +560,214 @@ def test_translations_do_not_depend_on_labels(few):
     assert losses[0] == losses[1]
 
 
+# ---------------------------------------------------------------------------------------------------- augmentation
+
+
+def test_a_perceptron_learns_in_the_given_number_of_steps(monkeypatch):
+    """Of 130 examples, 3 batches: 10 steps are 4 passes, although nothing is left to improve; the seed decides the rest."""
+    from sklearn import neural_network
+
+    made = []
+
+    class Spied(neural_network.MLPClassifier):
+        def fit(self, *given):
+            made.append(self)
+            return super().fit(*given)
+
+    monkeypatch.setattr(neural_network, "MLPClassifier", Spied)
+    x = torch.randn(130, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    labels = (x[:, 0, 0, 0] > 0).long() + 3
+    for updates in (10, 600):
+        classify = _classifier.fitted(x, labels, hidden=(8,), updates=updates, seed=1)
+    assert [network.n_iter_ for network in made] == [4, 200] and (classify(x) == labels).float().mean() > 0.9
+    again, other = (_classifier.fitted(x, labels, hidden=(8,), updates=10, seed=seed) for seed in (1, 2))
+    weights = [network.coefs_[0] for network in made]
+    assert np.array_equal(weights[0], weights[2]) and not np.array_equal(weights[0], weights[3])
+
+
+def test_what_is_added_fills_the_classes(monkeypatch):
+    monkeypatch.setattr(augmentation, "FULL", 4)
+    labels = torch.tensor([2, 0, 0, 2, 2, 2, 2])
+    asked = augmentation.missing(labels)
+    assert asked.tolist() == [0, 0]
+    images, asked = torch.arange(7.0).view(7, 1, 1, 1), torch.tensor([0, 0, 0, 2, 2])
+    again = augmentation.repeated(images, labels, asked, torch.Generator().manual_seed(0)).flatten().tolist()
+    assert sorted(again[:2]) == [1, 2] and again[2] in (1, 2) and set(again[3:]) < {0, 3, 4, 5, 6} and again[3] != again[4]
+
+
+def test_images_are_moved_by_a_pixel_with_noise(monkeypatch):
+    monkeypatch.setattr(augmentation, "ADDED", 0.01)
+    image, recipe = torch.zeros(1, 1, 8, 8), small_recipes.small("latent/vae", "digits")[0]
+    image[0, 0, 3:5, 3:5] = 0.5
+    found = augmentation.moved(image.expand(40, -1, -1, -1), recipe, torch.Generator().manual_seed(0))
+    places = {tuple((one[0] > 0.25).nonzero()[0].tolist()) for one in found}
+    assert places == {(row, column) for row in (2, 3, 4) for column in (2, 3, 4)}
+    assert found.min() == 0 and 0.001 < (found - 0.5)[found > 0.25].std() < 0.02
+
+
+def augmented_rows(learned=100, gain=0.02, **changed):
+    """Rows of both tables; changed: title -> gain."""
+    rows = {}
+    for table in augmentation.COUNTS:
+        names = (augmentation.NONE, augmentation.REPEATED, augmentation.MOVED, augmentation.VAE, augmentation.DIFFUSION)
+        for name in (*names, augmentation.REAL):
+            one = changed.get(name, gain)
+            cells = {"real_images": learned if name == augmentation.VAE else 100, "accuracy": 0.8 + one, "deviation": 0.01}
+            cells |= {"noisy_accuracy": 0.6, "blurred_accuracy": 0.5, "rare_accuracy": 0.3, "recognized": 0.9}
+            cells |= {"gain": Estimate(one, one - 0.01, one + 0.01), "nearest_ratio": float(name != augmentation.REPEATED)}
+            rows[augmentation.title(table, name)] = Row("model", cells)
+    return rows
+
+
+def test_the_reading_of_augmentation_follows_its_numbers():
+    reading = augmentation.read(augmented_rows(diffusion=0.05))
+    assert "the same real images, 100 with ten of each class and 100 with" in reading.sentences[0]
+    assert "repeated images +2.0 (+1.0 to +3.0)" in reading.sentences[1]
+    assert "(those of the diffusion) gain beyond chance; they are worth more than shifts" in reading.sentences[1]
+    assert "held-out images, is 1.00 (shifts and noise)" in reading.sentences[2] and "60%" in reading.sentences[3]
+    assert "30% of its held-out images" in reading.sentences[4]
+    assert [part.holds for part in reading.expectations] == [True] * 4
+    worse = {augmentation.REAL: 0.0, augmentation.MOVED: 0.01}
+    reading = augmentation.read(augmented_rows(learned=120, gain=-0.02, **worse))
+    assert "lose beyond chance; they are worth no more than" in reading.sentences[1]
+    assert [part.holds for part in reading.expectations] == [False, False, False, True]
+    reading = augmentation.read(augmented_rows(gain=0.0))
+    assert "change nothing beyond chance; they are worth no more than" in reading.sentences[4]
+
+
+def test_the_table_of_augmentation_is_that_of_its_images(finished):
+    """Images are counted again, and what was not augmented learned anew."""
+    whole = small(of("augmentation"))
+    results, folder = finished("augmentation")
+    rows = table(results)
+    for name in augmentation.COUNTS:
+        recipe, _, train, held_out = trained(whole, folder, augmentation.title(name, augmentation.VAE))
+        assert recipe.examples_per_class == augmentation.COUNTS[name]
+        known, fresh = train.batch(), held_out.batch()
+        of_table = {title.removeprefix(f"{name}: "): row for title, row in rows.items() if title.startswith(f"{name}: ")}
+        learned = {title: row["real_images"] for title, row in of_table.items()}
+        assert learned.pop(augmentation.REAL) == len(known["image"]) + len(augmentation.missing(known["label"]))
+        assert set(learned.values()) == {len(known["image"])} and len(learned) == 5
+        right = [
+            _classifier.fitted(known["image"], known["label"], hidden=augmentation.HIDDEN, updates=3, seed=seed)(fresh["image"])
+            == fresh["label"]
+            for seed in range(augmentation.DRAWS)
+        ]
+        right = torch.stack(right).double()
+        assert of_table[augmentation.NONE]["accuracy"] == pytest.approx(right.mean().item())
+        assert of_table[augmentation.NONE]["deviation"] == pytest.approx(right.mean(1).std().item())
+        moved, copied = of_table[augmentation.MOVED], of_table[augmentation.REPEATED]
+        assert moved["gain"] == pytest.approx(moved["accuracy"] - right.mean().item())
+        assert copied["nearest_ratio"] == 0 < moved["nearest_ratio"] and copied["recognized"] == 1
+        assert ("rare_accuracy" in moved) == (name == augmentation.RARE)
+    rare = right[:, fresh["label"] == 8].mean().item()
+    assert of_table[augmentation.NONE]["rare_accuracy"] == pytest.approx(rare)
+
+
+# ---------------------------------------------------------------------------------------------------- representation
+
+
+def test_features_are_scaled_alike():
+    known, fresh = torch.randn(50, 3, 2), torch.randn(9, 3, 2)
+    found = representation.scaled(known, fresh)
+    again = representation.scaled(7 * known + 2, 7 * fresh + 2)
+    assert found[0].mean(0).abs().max() < 1e-9 and found[0].square().sum(1).mean().item() == pytest.approx(100)
+    for one, other in zip(found, again, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    assert [tuple(x.shape) for x in found] == [(50, 6), (9, 6)] and representation.scaled(fresh * 0, fresh)[0].abs().max() == 0
+
+
+def test_budgets_are_labels_of_each_class_and_draws_are_averaged():
+    labels, seen = torch.arange(60) % 3, []
+
+    def learn(x, y, draw):
+        seen.append((y.bincount().tolist(), draw, tuple(x.flatten().tolist())))
+        assert torch.equal(x[:, 0].long() % 3, y)
+        return lambda fresh: torch.full((len(fresh),), draw % 2)
+
+    asked, known = torch.tensor([0, 0, 0, 1]), torch.arange(60.0)[:, None]
+    generator = torch.Generator().manual_seed(0)
+    found = representation.accuracies(learn, known, labels, torch.zeros(4, 1), asked, generator)
+    assert [counts for counts, *_ in seen] == [[1] * 3] * 5 + [[10] * 3] * 5 + [[20] * 3]
+    assert len({x for *_, x in seen}) == 11 and [draw for _, draw, _ in seen] == [*range(5), *range(5), 0]
+    assert found["one_label"].value == pytest.approx((3 * 0.75 + 2 * 0.25) / 5) and found["all_labels"].value == 0.75
+
+
+def test_a_part_of_a_network_is_seen_once():
+    network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
+    x = torch.randn(4, 2)
+    assert torch.equal(representation.output_of(network[0], lambda: network(x)), network[0](x))
+    assert not network[0]._forward_hooks
+
+
+def test_models_whose_features_are_read_saw_no_labels(few):
+    for model in small(of("representation")).models.values():
+        recipe = runner._recipe(model, 0, None)
+        batch = runner.load_data(recipe)[0].batch()
+        losses = []
+        for given in (batch, {"image": batch["image"]}):
+            torch.manual_seed(0)
+            experiment = model.module.build(recipe, runner.load_data(recipe)[0])
+            experiment.generator = torch.Generator().manual_seed(0)
+            losses.append([experiment(given, phase.name)[0].item() for phase in experiment.phases])
+        assert losses[0] == losses[1], model.topic
+
+
+def probed_rows(trained=0.9, untrained=0.6, much=0.7, supervised=0.98):
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    cells = lambda value: dict(zip(("one_label", "ten_labels", "all_labels"), map(near, (value / 2, value - 0.1, value))))  # noqa: E731, B905
+    rows = {"most frequent class": Row("floor", {"all_labels": near(0.1)})}
+    rows |= {name: Row("floor", cells(0.8)) for name in ("pixels", "principal components")}
+    for name in representation.FEATURES:
+        rows[name] = Row("model", cells(much if "much" in name else trained) | {"untrained": near(untrained)})
+    return rows | {"supervised perceptron": Row("ceiling", cells(supervised))}
+
+
+def test_the_reading_of_representation_follows_its_numbers():
+    rows = probed_rows()
+    rows["BiGAN"].cells["all_labels"] = Estimate(0.95, 0.94, 0.96)
+    reading = representation.read(rows)
+    assert "by their pixels, and" in reading.sentences[0] and "those of BiGAN come nearest, with 95%" in reading.sentences[0]
+    assert "Better than pixels, beyond chance: autoencoder; VAE; BiGAN" in reading.sentences[1]
+    assert "Worse: diffusion, much noise." in reading.sentences[1] and "give 45%, pixels 40%" in reading.sentences[1]
+    assert "90% with little noise, 90% with half noise, 70% with much noise" in reading.sentences[2]
+    assert "VAE 60% (+30 points by training)" in reading.sentences[3]
+    assert all(part.holds for part in reading.expectations)
+    reading = representation.read(probed_rows(0.8, 0.78, 0.85, 0.7))
+    assert "beyond chance: diffusion, much noise. Worse: none" in reading.sentences[1]
+    assert not any(part.holds for part in reading.expectations)
+
+
+def test_the_table_of_representation_is_that_of_its_features(finished):
+    """Probes are fitted again to codes of the networks of the runs' last checkpoints."""
+    from sklearn.linear_model import LogisticRegression
+
+    whole = small(of("representation"))
+    results, folder = finished("representation")
+    rows = table(results)
+    found = {}
+    for name, codes in (
+        ("VAE", lambda e, x: e.network.encode((x > e.recipe.threshold).float())[0]),
+        ("BiGAN", lambda e, x: e.encoder(2 * x - 1)),
+        ("autoencoder", lambda e, x: e.encoder(x)),
+    ):
+        _, experiment, train, held_out = trained(whole, folder, name)
+        known, fresh = train.batch(), held_out.batch()
+        x, y = (codes(experiment, batch["image"].flatten(1)).detach().double() for batch in (known, fresh))
+        spread = (x - x.mean(0)).square().sum(1).mean().sqrt()
+        fit = LogisticRegression(max_iter=2000).fit((10 * (x - x.mean(0)) / spread).numpy(), known["label"].numpy())
+        found[name] = fit.score((10 * (y - x.mean(0)) / spread).numpy(), fresh["label"].numpy())
+        assert rows[name]["all_labels"] == pytest.approx(found[name]) and rows[name]["dimension"] == x.shape[1]
+    assert rows["pixels"]["dimension"] == 64 and rows["principal components"]["dimension"] == rows["autoencoder"]["dimension"]
+    _, experiment, *_ = trained(whole, folder, "diffusion")
+    middle = experiment.network.middle[-1].conv2.out_channels
+    assert rows["diffusion, half noise"]["dimension"] == middle * 16
+
+
 # ---------------------------------------------------------------------------------------------------- style transfer
 
 
-def transfer_rows(trained=(0.35, 0.85, 0.9), more=(0.25, 0.5, 0.4), untrained=(0.5, 0.9, 0.8), matched=0.95):
+def transfer_rows(trained=(0.35, 0.85, 0.9), more=(0.25, 0.5, 0.4), untrained=(0.5, 0.9, 0.8), matched=0.95, moved=(0.05, 0.07)):
     names = ("trained features", "trained features, ten times the weight of the style", "untrained features")
     values = dict(zip(names, (trained, more, untrained), strict=True)) | {
         "content images": (1.0, 1.0, 1.0),
@@ -570,7 +776,18 @@ def transfer_rows(trained=(0.35, 0.85, 0.9), more=(0.25, 0.5, 0.4), untrained=(0
     }
     columns = ("patches", "resemblance", "class_accuracy")
     near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
-    return {name: Row("model", dict(zip(columns, map(near, row), strict=True))) for name, row in values.items()}
+    rows = {name: Row("model", dict(zip(columns, map(near, row), strict=True))) for name, row in values.items()}
+    values = {
+        "coarse images": (0.15, 0.8),
+        "pix2pix": (moved[0], 0.95),
+        "what the coarse images show": (0.0, 0.99),
+        "blurred images": (0.19, 0.6),
+        "CycleGAN": (moved[1], 0.8 - moved[1]),
+        "what the blurred images show": (0.0, 0.98),
+    }
+    for name, (error, share) in values.items():
+        rows[name] = Row("model", {"absolute_error": near(error), "class_accuracy": near(share), "cycle_error": near(0.03)})
+    return rows
 
 
 def test_the_reading_of_style_transfer_follows_its_numbers():
@@ -582,10 +799,14 @@ def test_the_reading_of_style_transfer_follows_its_numbers():
     )
     assert "25% are left, at a correlation of 0.50, and 40% are recognized" in reading.sentences[1]
     assert "leaves 95%" in reading.sentences[2] and "trained features are better than random" in reading.sentences[3]
-    assert [part.holds for part in reading.expectations] == [True] * 5
-    reading = style_transfer.read(transfer_rows((0.6, 0.5, 0.9), (0.7, 0.8, 0.4), (0.5, 0.9, 0.8), 0.4))
+    assert "from 0.150 to 0.050; 95% of the translations are recognized, of the coarse images 80%." in reading.sentences[4]
+    assert "73% of the translations are recognized, of the blurred images 60% and of the true outputs 98%" in reading.sentences[5]
+    assert "wrong by 0.030, which" in reading.sentences[5] and "wrong by 0.070, blurred images by 0.190" in reading.sentences[5]
+    assert [part.holds for part in reading.expectations] == [True] * 8
+    reading = style_transfer.read(transfer_rows((0.6, 0.5, 0.9), (0.7, 0.8, 0.4), (0.5, 0.9, 0.8), 0.4, (0.1, 0.185)))
     assert "no better than random" in reading.sentences[3]
-    assert [part.holds for part in reading.expectations] == [False] * 5
+    assert [part.holds for part in reading.expectations] == [False] * 7 + [True]
+    assert not style_transfer.read(transfer_rows(moved=(0.05, 0.02))).expectations[-1].holds
 
 
 def test_the_table_of_style_transfer_is_that_of_its_images(finished):
@@ -595,20 +816,47 @@ def test_the_table_of_style_transfer_is_that_of_its_images(finished):
     rows = table(results)
     assert rows["content images"]["patches"] == pytest.approx(1) and rows["content images"]["resemblance"] == pytest.approx(1)
     assert rows["style images"]["patches"] == pytest.approx(0, abs=1e-9)
-    for name, model in whole.models.items():
-        recipe = model.module.RECIPES[model.recipe]
-        train, _ = runner.load_data(recipe)
-        experiment = model.module.build(recipe, train)
-        experiment.load_state_dict(weights_of(Run.open(folder / "models" / name), experiment, print)[0])
+    for name in whole.models:
+        if name in style_transfer.TRANSLATIONS:
+            continue
+        recipe, experiment, *_ = trained(whole, folder, name)
         width, images = recipe.enlarge, experiment.pixels.detach().sigmoid()
         pooled = [torch.nn.functional.avg_pool2d(some, width).flatten(1).numpy() for some in (images, experiment.content)]
         found = [np.corrcoef(one, other)[0, 1] for one, other in zip(*pooled, strict=True)]
         assert rows[name]["resemblance"] == pytest.approx(np.mean(found), abs=1e-5)
     matched = rows["mean and deviation of the pixels"]
     assert matched["resemblance"] == pytest.approx(1)
-    classes = [round(row["class_accuracy"] * len(images), 6) for row in rows.values()]
+    of_styles = [row for row in rows.values() if "resemblance" in row]
+    classes = [round(row["class_accuracy"] * len(images), 6) for row in of_styles]
     assert all(count == int(count) for count in classes)
     assert rows["content images"]["class_accuracy"] > rows["style images"]["class_accuracy"]
+
+
+def test_the_tables_of_translations_are_those_of_their_images(finished):
+    """Errors and classes of held-out images one by one; classes are learned from the outputs of the training."""
+    whole = small(of("style_transfer"))
+    results, folder = finished("style_transfer")
+    rows = table(results)
+    for name, inputs, outputs in (
+        ("pix2pix", "coarse images", "what the coarse images show"),
+        ("CycleGAN", "blurred images", "what the blurred images show"),
+    ):
+        recipe, experiment, train, held_out = trained(whole, folder, name)
+        batch, known = held_out.batch(), train.batch()
+        x, y = image_translation.MADE[recipe.domains](batch["image"])
+        translator = experiment.eval().translator if name == "pix2pix" else experiment.eval().to_y
+        with torch.no_grad():
+            moved = torch.cat([(translator(2 * image[None] - 1) + 1) / 2 for image in x])
+        classify = Judge(known["image"], known["label"]).classify
+        for row, images in ((inputs, x), (name, moved), (outputs, y)):
+            assert results["rows"][row]["table"] == results["rows"][name]["table"]
+            assert rows[row]["class_accuracy"] == pytest.approx((classify(images) == batch["label"]).float().mean().item())
+            if row != outputs:
+                assert rows[row]["absolute_error"] == pytest.approx((images - y).abs().mean().item(), rel=1e-4)
+    with torch.no_grad():
+        back = (experiment.to_x(2 * moved - 1) + 1) / 2
+    assert rows["CycleGAN"]["cycle_error"] == pytest.approx((back - x).abs().mean().item(), rel=1e-4)
+    assert "cycle_error" not in rows["pix2pix"]
 
 
 # ---------------------------------------------------------------------------------------------------- anomaly detection
