@@ -52,8 +52,6 @@ derivation = Derivation(
         "The score of the data themselves: it is that of data with noise, and the two differ where the density bends.",
         "Corruption that destroys the clean value, such as salt and pepper everywhere.",
     ),
-    trained="The best denoiser of this page is found exactly. `diffusion/training` trains denoisers for every level of "
-    "noise, of images and of sounds.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the best denoiser
