@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -18,6 +19,7 @@ from theory_jax.derivation.notation import Total
 from theory_jax.derivation.typeset import latex
 from theory_jax.foundations.maximum_likelihood import gaussian_maximum_likelihood
 from theory_jax.pages.html import html, linked
+from theory_jax.pages.needed import symbols_by_part
 from theory_jax.pages.page import experiments_that_import, functions_of, lecture_page
 from theory_jax.pages.terminal import broken, console_of_the_page, print_page
 from theory_jax.pages.tex import _terms, tex
@@ -58,6 +60,26 @@ def test_parts_are_numbered_in_the_order_of_the_page(page):
     assert [item.rests_on for item in page.items if item.title == "A lemma"] == ["(1) and (2)"]
     assert [item.central for item in page.items].count(True) == 1
     assert page.central == r"\sum_{k} a p_{k} = a" and not page.passed
+
+
+def test_symbols_are_introduced_by_the_first_part_that_needs_them():
+    toy = Toy()
+    y = toy.define("y", toy.p * toy.a, "a product", over=toy.k)
+    early = toy.chain("Early", toy.m, equals(toy.m + 0, "by $u$"))
+    late = toy.number("w", "introduced late")
+    toy.exercise("One $w$?", "It is 0.5.")(lambda: iter([(0.5, "0.5")]))
+    last = toy.chain("Last", Total(toy.k, y), equals(toy.a, "a sum"))
+    written = {part: [symbol.written for symbol in symbols] for part, symbols in symbols_by_part(toy).items()}
+    assert sorted(written[early]) == ["m", "u"]  # also those of its words
+    assert {"k", "p_{k}", "a", "y_{k}"} <= set(written[last]) and latex(late) in written[None]
+    used_before = toy.number("v", "a letter that an earlier part has, too")
+    toy.parts[0:0] = [replace(early, start=used_before)]
+    assert "v" in [symbol.written for symbol in symbols_by_part(toy)[None]]  # not moved before its introduction
+
+
+def test_the_first_figure_opens_the_page_and_is_not_shown_again(page, text):
+    assert page.opening is next(item for item in page.body if item.form == "figure")
+    assert text.index("<svg") < text.index('<aside class="short') and text.count("<svg") == 1
 
 
 def test_an_error_is_shown_at_its_line_and_counted(page):
@@ -182,7 +204,7 @@ def test_the_html_page_is_accessible(text):
     assert len(identifiers) == len(set(identifiers))
     linked = {value[1:] for _, attributes in outline.tags if (value := attributes.get("href", "")).startswith("#") and value[1:]}
     assert linked and linked <= set(identifiers)
-    assert [tag for tag, _ in outline.tags].count("details") == 3 + 6
+    assert [tag for tag, _ in outline.tags].count("details") == 3 + 6 + 1  # answers, mistakes, and all symbols
 
 
 def test_the_html_page_folds_mistakes_and_opens_them_in_print(text):

@@ -17,6 +17,7 @@ from theory_jax.derivation.parts import Example, Exercise, Figure, Say
 from theory_jax.derivation.prose import Prose, texts
 from theory_jax.derivation.typeset import latex
 from theory_jax.pages.mistakes import Mistake, of_line, of_part
+from theory_jax.pages.needed import symbols_by_part
 
 FORMS = {
     Say: "say",
@@ -93,8 +94,9 @@ class Named:
 
 @dataclass(frozen=True)
 class Page:
-    """A derivation and what its execution gave. symbols: those of the setting; the others stand before the parts that need them.
+    """A derivation and what its execution gave.
 
+    symbols: all, in their order; introduced: those that no part needs. opening: the first figure, which is among the parts, too.
     next, builds_on: (path, title) of topics; trained: how, or why not; used_by: (experiment, names).
     """
 
@@ -104,8 +106,10 @@ class Page:
     question: str
     setting: tuple[str, ...]
     symbols: tuple[Named, ...]
+    introduced: tuple[Named, ...]
     answer: str
     central: str
+    opening: Item | None
     body: tuple[Item, ...]
     exercises: tuple[Item, ...]
     appendix: tuple[Item, ...]
@@ -125,11 +129,6 @@ class Page:
         """Every part, in the order of the page."""
         return (*self.body, *self.exercises, *self.appendix)
 
-    @property
-    def every_symbol(self):
-        """The symbols of the setting, and those that parts introduce."""
-        return (*self.symbols, *(symbol for item in self.items for symbol in item.introduces))
-
 
 def lecture_page(derivation, results, *, topic=None, course=None):
     """The page of a derivation that was run. topic, course: its entry in the syllabus, and the syllabus."""
@@ -141,20 +140,17 @@ def lecture_page(derivation, results, *, topic=None, course=None):
     gave = {}
     for result in results:
         gave.setdefault(id(result.part), []).append(result)
-    named = {}
-    for symbol in derivation.symbols:
-        named.setdefault(symbol.place % max(1, len(derivation.parts)), []).append(
-            _named(symbol)
-        )  # behind the last part: of the setting
+    needed = symbols_by_part(derivation)
 
     def given_by(part):
         """The results of a part's claims, and of its texts' relations."""
         return gave.get(id(part), ()), [result for text, *_ in texts(part) for result in gave.get(id(text), ())]
 
     items = {
-        part: replace(_item(derivation, part, *given_by(part), numbers), introduces=tuple(named.get(place, ())) if place else ())
-        for place, part in enumerate(derivation.parts)
+        part: replace(_item(derivation, part, *given_by(part), numbers), introduces=tuple(map(_named, needed.get(part, ()))))
+        for part in derivation.parts
     }
+    opening = next((part for part in body if isinstance(part, Figure)), None)
     lectures = ", ".join(map(str, derivation.lectures))
     titles = {other.path: other for other in course.topics.values()} if course else {}
     of_lemma = topic is not None and topic.family == "lemmas"
@@ -165,9 +161,11 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         lectures=f"lecture{'s' * (len(derivation.lectures) > 1)} {lectures}" if lectures else "",
         question=derivation.question,
         setting=tuple(derivation.setting),
-        symbols=tuple(named.get(0, ())),
+        symbols=tuple(map(_named, derivation.symbols)),
+        introduced=tuple(map(_named, needed.get(None, ()))),
         answer=derivation.answer,
         central=central_result(derivation),
+        opening=items.get(opening),
         body=tuple(items[part] for part in body),
         exercises=tuple(items[part] for part in exercises),
         appendix=tuple(items[part] for part in last),

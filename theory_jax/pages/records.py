@@ -87,7 +87,7 @@ def _summary(derivation, results):
         "sources": list(page.sources),
         "question": page.question,
         "setting": list(page.setting),
-        "symbols": [{"symbol": s.latex, "meaning": s.meaning, "assumed": s.assumed, "code": s.code} for s in page.every_symbol],
+        "symbols": [{"symbol": s.latex, "meaning": s.meaning, "assumed": s.assumed, "code": s.code} for s in page.symbols],
         "answer": page.answer,
         "result": page.central,
         "limits": list(page.limits),

@@ -89,9 +89,9 @@ class _Printer:
             self.heading("Setting")
         for paragraph in page.setting:
             self.prose(paragraph)
-        if page.symbols:
+        if page.introduced:
             self.heading("Symbols")
-        for symbol in page.symbols:
+        for symbol in page.introduced:
             self.symbol(symbol)
         self.heading("Derivation")
 

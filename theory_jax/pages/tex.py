@@ -43,14 +43,17 @@ def tex(page, pictures):
     ]
     lines += [r"\begin{document}", r"\maketitle"]
     if page.question:
-        lines += [rf"\emph{{{prose(page.question)}}}", "", prose(page.answer)]
+        lines += [rf"\emph{{{prose(page.question)}}}", ""]
+    if page.opening:
+        lines += _part(page.opening, files)
+    lines += [prose(page.answer)]
     if page.central:
         lines += [r"\begin{align*}", _broken("", page.central), r"\end{align*}"]
     lines += _section("Setting", page.setting)
-    if page.symbols:
-        lines += _section("Symbols", [_symbol(symbol) for symbol in page.symbols], prose=str)
+    if page.introduced:
+        lines += _section("Symbols", [_symbol(symbol) for symbol in page.introduced], prose=str)
     lines += [r"\section*{Derivation}"]
-    lines += [line for item in page.body for line in _item(item, files)]
+    lines += [line for item in page.body if item is not page.opening for line in _item(item, files)]
     lines += _list("What this does not show", page.limits)
     if page.exercises:
         lines += [r"\section*{Exercises}", r"\begin{enumerate}"]
