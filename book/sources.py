@@ -104,23 +104,30 @@ def functions_section(here, topic):
     for name in names:
         parts.append(f"### {escaped(name)}")
         there = [(wing, language, trees[wing][name]) for wing, language in WINGS if name in trees[wing]]
-        both = [_card(here, f"{wing}/{topic}.py", language, node) for wing, language, node in there]
+        said = {ast.get_docstring(node) for *_, node in there}
+        once = len(there) > 1 and len(said) == 1 and all(isinstance(node, ast.FunctionDef) for *_, node in there)
+        if once:  # what both wings say stands above them, and their code, which differs, side by side
+            parts.append(verbatim(said.pop()))
+        both = [_card(here, f"{wing}/{topic}.py", language, node, documented=not once) for wing, language, node in there]
         parts.append(f"::::::{{container}} wings\n{''.join(both)}::::::\n")
     return "\n\n".join(parts)
 
 
-def _card(here, path, language, node):
+def _card(here, path, language, node, *, documented):
+    """One wing's function or network. documented: with its docstring, and its code folded; else its code alone."""
     module = path.removesuffix(".py").replace("/", ".")
     source = link(source_address(here, path, node.lineno), "source")
     head = Markup('<p class="wing"><span>{}</span> {}</p>').format(language, source)
-    return f":::::{{container}} card\n{raw(head)}\n{_entry(node, module, raw(_body(path, node)))}\n:::::\n"
+    body = _body(path, node)
+    if documented:
+        body = Markup('<details class="fold"><summary>code</summary>\n{}</details>').format(body)
+    return f":::::{{container}} card\n{raw(head)}\n{_entry(node, module, raw(body), documented=documented)}\n:::::\n"
 
 
 def _body(path, node):
-    """The code of a function or a class without its docstring, folded."""
+    """The code of a function or a class without its docstring."""
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()[node.body[0].end_lineno : node.end_lineno]
-    text = highlight(textwrap.dedent("\n".join(lines)), PythonLexer(), HtmlFormatter())
-    return Markup('<details class="fold"><summary>code</summary>\n{}</details>').format(Markup(text))
+    return Markup(highlight(textwrap.dedent("\n".join(lines)), PythonLexer(), HtmlFormatter()))
 
 
 def _public(path):
@@ -133,12 +140,12 @@ def _public(path):
     }
 
 
-def _entry(node, module, after="", prefix=""):
+def _entry(node, module, after="", prefix="", *, documented=True):
     """A function or a class with its methods in the words of its docstring, as an entry of the index."""
     kind = "class" if isinstance(node, ast.ClassDef) else "method" if prefix else "function"
     fence = ":" * (3 if kind == "method" else 4)
     head = f"{fence}{{py:{kind}}} {prefix}{node.name}{_signature(node)}\n:module: {module}\n"
-    parts = [head, verbatim(ast.get_docstring(node))]
+    parts = [head, *([verbatim(ast.get_docstring(node))] if documented else [])]
     if kind == "class":
         parts += [
             _entry(method, module, prefix=f"{node.name}.")

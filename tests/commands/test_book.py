@@ -105,7 +105,8 @@ def test_the_functions_of_both_wings_are_side_by_side(page):
         assert f'id="{wing}.foundations.jensen.log_mean_exp"' in html
         assert f'href="../../source/{wing}/foundations/jensen.html#line-' in html
     assert words.count("jensen_gap ( x , log_weights , convex_fn )") == 2
-    code = unescape(re.sub(r"<[^>]*>", "", " ".join(re.findall(r"(?s)<details.*?</details>", html))))
+    assert html.count("log of (1/K) sum_k e^x_k, without overflow; -inf if every entry is.") == 1  # the docstring that both have, once above their code
+    code = unescape(re.sub(r"<[^>]*>", "", " ".join(re.findall(r"(?s)<pre.*?</pre>", html))))
     assert "return _logsumexp(x) - math.log(x.shape[1])" in code and "return (torch.logsumexp(x.masked_fill(empty" in code
 
 
