@@ -23,8 +23,8 @@ def log_probs(e, batch):
     return [float(e.network.log_prob(codes[k : k + 1], labels[k : k + 1])) for k in range(len(codes))]
 
 
-def logs(e, batch, phase):
-    return {"bits_per_dimension": -mean(log_probs(e, batch)) / math.log(2) / math.prod(e.shape)}
+def logs(e, batch, phase, cost=log_probs):
+    return {"bits_per_dimension": -mean(cost(e, batch)) / math.log(2) / math.prod(e.shape)}
 
 
 def independent(e, train, held_out):
@@ -37,16 +37,16 @@ def independent(e, train, held_out):
     return mean(costs)
 
 
-def evaluate(e, data):
+def evaluate(e, data, cost=log_probs):
     from practice_torch.experiments.codes import pixel_codes
 
     batch, train = data.batch(), pixel_codes.load_data(e.recipe)[0].batch()
     judge, classes = Judge(train["image"], train["label"]), data.description["classes"]
     asked = torch.arange(len(classes)).repeat_interleave(20)
-    uniforms = torch.rand(len(asked), *e.shape, e.network.uniforms, generator=e.generator)
-    drawn = e.network.generate(uniforms, asked, None) / (e.recipe.num_levels - 1)
+    uniforms = torch.rand(len(asked), *e.shape, e.uniforms, generator=e.generator)
+    drawn = e.drawn(uniforms, asked, None) / (e.recipe.num_levels - 1)
     return {
-        "bits_per_dimension": -mean(log_probs(e, batch)) / math.log(2) / math.prod(e.shape),
+        "bits_per_dimension": -mean(cost(e, batch)) / math.log(2) / math.prod(e.shape),
         "independent_pixels": independent(e, train["image"], batch["image"]),
         "class_accuracy": mean((judge.classify(drawn) == asked).double()),
         "class_accuracy_real": mean((judge.classify(batch["image"]) == batch["label"]).double()),
@@ -57,10 +57,10 @@ def preview(e, data):
     """The upper half of each image, and below it seven times what the network draws."""
     batch = data.batch(torch.arange(6))
     codes, above = codes_of(e, batch["image"]), e.shape[1] // 2
-    uniforms = torch.rand(42, *e.shape, e.network.uniforms, generator=e.generator)
+    uniforms = torch.rand(42, *e.shape, e.uniforms, generator=e.generator)
     rows = []
     for k in range(6):
         rows.append(codes[k])
         for u in uniforms[7 * k : 7 * k + 7]:
-            rows.append(e.network.generate(u[None], batch["label"][k : k + 1], codes[k : k + 1, :, :above])[0])
+            rows.append(e.drawn(u[None], batch["label"][k : k + 1], codes[k : k + 1, :, :above])[0])
     return {"completions": torch.stack(rows) / (e.recipe.num_levels - 1)}

@@ -78,7 +78,7 @@ SAMPLERS = {
         "uniforms up to a half": (PixelExperiment._generate, "torch.rand(", "0.5 * torch.rand("),
     },
     draws_the_law_without_classes: {
-        "the same uniforms": (PixelExperiment._generate, "generate(uniforms,", "generate(uniforms[:1] + 0 * uniforms,")
+        "the same uniforms": (PixelExperiment._generate, "drawn(uniforms,", "drawn(uniforms[:1] + 0 * uniforms,")
     },
     completes_images: {
         "all of the image kept": (PixelExperiment.preview, "several[:, :, : height // 2]", "several"),

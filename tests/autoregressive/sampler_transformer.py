@@ -1,15 +1,20 @@
-"""Texts of a known law of letters, drawn as the options say, beyond the length of the context; and the likeliest, by beams."""
+"""Texts of a known law of letters, drawn as the options say, beyond the length of the context, or by beams; and pixels."""
 
 import itertools
+from types import SimpleNamespace
 
 import torch
 
 from practice_torch.autoregressive import decoding
 from practice_torch.experiments.autoregressive.transformer import LanguageModel, Writing
+from practice_torch.experiments.codes import pixel_sequences
+from practice_torch.experiments.codes.pixel_sequences import AttentionPixels, PixelSequences
 from practice_torch.experiments.language import generation
 from practice_torch.experiments.language.decoding import Decoding
+from tests.support import tiny
 from tests.support.known_texts import LETTERS, START, Letters, require_texts
-from tests.support.samplers import built, require_same
+from tests.support.recipes import module_of
+from tests.support.samplers import built, moved, require_same
 
 
 def _writing(**options):
@@ -88,6 +93,30 @@ def applies_each_option_in_its_order():
         require_same(drawn, decoding.categorical_from_uniform(seen, uniforms))
 
 
+def require_pixels(topic, logits):
+    """Images of two colors and two classes: each code by its uniform, from a pass over all before it; and the upper row given."""
+    recipe, described = module_of(topic).RECIPES["digits"], {"name": "pixels", "shape": [2, 2, 3], "classes": ["a", "b"]}
+    torch.manual_seed(0)
+    experiment = module_of(topic).build(tiny.small(recipe, num_levels=3), SimpleNamespace(description=described))
+    moved(experiment.eval().requires_grad_(False), by=0.4)
+    generator = torch.Generator().manual_seed(0)
+    uniforms, label = torch.rand(20, 2, 2, 3, 1, generator=generator), torch.arange(20) % 2
+    above = torch.randint(3, (20, 2, 1, 3), generator=generator)
+    for given in (None, above):
+        codes, tokens = torch.empty(20, 2, 2, 3, dtype=torch.long), 3 + label[:, None]
+        for row, column, color in itertools.product(range(2), range(3), range(2)):
+            shares = logits(experiment, tokens)[:, -1, :3].softmax(-1).cumsum(-1)
+            code = (shares <= uniforms[:, color, row, column]).sum(1)
+            if given is not None and row == 0:
+                code = given[:, color, 0, column]
+            codes[:, color, row, column], tokens = code, torch.column_stack([tokens, code])
+        require_same(experiment.drawn(uniforms, label, given), codes)
+
+
+def draws_pixels_of_each_class():
+    require_pixels("autoregressive/transformer", lambda e, tokens: e.network(tokens))
+
+
 SAMPLERS = {
     draws_the_law_of_the_letters: {
         "the likeliest letter": (Decoding.choose, "if self.greedy", "if not self.greedy"),
@@ -114,5 +143,12 @@ SAMPLERS = {
         "no nucleus": (Decoding.choose, "if self.top_p < 1", "if self.top_p < 0"),
         "a nucleus of the rest": (Decoding.choose, "mass=self.top_p", "mass=1 - self.top_p"),
         "typical for nucleus": (Decoding.choose, "typical_filter(", "nucleus_filter("),
+    },
+    draws_pixels_of_each_class: {
+        "no class": (PixelSequences._first, "as_int64(label)[:, None]", "0 * as_int64(label)[:, None]"),
+        "color by color": (pixel_sequences.in_raster_order, "images.movedim(1, -1)", "images"),
+        "another upper row": (PixelSequences.drawn, "in_raster_order(given)]", "0 * in_raster_order(given)]"),
+        "uniforms of another pixel": (AttentionPixels._continued, "written.shape[1] - 1", "written.shape[1] - 2"),
+        "classes among the codes": (AttentionPixels._continued, "logits[:, : self.recipe.num_levels]", "logits"),
     },
 }

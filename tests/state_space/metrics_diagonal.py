@@ -1,9 +1,12 @@
-"""Bytes as autoregressive/recurrent, and codes of sounds as autoregressive/wavenet, behind a code of silence."""
+"""Bytes as autoregressive/recurrent, sounds as autoregressive/wavenet, behind silence, pixels as autoregressive/pixelcnn."""
 
 import torch
 
-from tests.autoregressive import metrics_recurrent, metrics_wavenet
+from tests.autoregressive import metrics_pixelcnn, metrics_recurrent, metrics_wavenet
 from tests.autoregressive.metrics_recurrent import TOLERANCE  # noqa: F401
+from tests.autoregressive.metrics_transformer import of_sequences
+
+COUNT = metrics_pixelcnn.COUNT
 
 
 def costs(e, codes, batch):
@@ -16,15 +19,28 @@ def costs(e, codes, batch):
     return found
 
 
+def log_probs(e, batch):
+    """The first token of a sequence is its condition, too."""
+    return of_sequences(e, batch, lambda tokens: e.network(tokens, tokens[:, 0]))
+
+
 def logs(e, batch, phase):
-    return {} if "tokens" in batch else metrics_wavenet.logs(e, batch, phase, costs)
+    if "tokens" in batch:
+        return {}
+    return metrics_pixelcnn.logs(e, batch, phase, log_probs) if "image" in batch else metrics_wavenet.logs(e, batch, phase, costs)
 
 
 def evaluate(e, data):
-    if "tokens" in data.batch():
+    batch = data.batch()
+    if "tokens" in batch:
         return metrics_recurrent.evaluate(e, data)
+    if "image" in batch:
+        return metrics_pixelcnn.evaluate(e, data, log_probs)
     return metrics_wavenet.evaluate(e, data, costs)
 
 
 def preview(e, data):
-    return {} if "tokens" in data.batch() else metrics_wavenet.preview(e, data)
+    batch = data.batch()
+    if "tokens" in batch:
+        return {}
+    return metrics_pixelcnn.preview(e, data) if "image" in batch else metrics_wavenet.preview(e, data)

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.autoregressive.objective_transformer import language, nats_per_token
+from tests.autoregressive.objective_transformer import language, nats_per_token, tokens_of_pixels
 from tests.autoregressive.objective_wavenet import codes_of_sounds
 from tests.support.objectives import Objective
 
@@ -17,4 +17,12 @@ def bytes_or_sounds(e, batch, phase):
     return nats_per_token(e.network(before, *conditions)[..., :levels], codes)
 
 
-OBJECTIVE = Objective(bytes_or_sounds, unread={"system_rate"})
+def of_any_kind(e, batch, phase):
+    """Pixels: the token of the class begins the sequence, and is the condition of all of it."""
+    if "image" not in batch:
+        return bytes_or_sounds(e, batch, phase)
+    tokens = tokens_of_pixels(e, batch)
+    return nats_per_token(e.network(tokens[:, :-1], tokens[:, 0])[..., : e.recipe.num_levels], tokens[:, 1:])
+
+
+OBJECTIVE = Objective(of_any_kind, unread={"system_rate"})

@@ -1,4 +1,4 @@
-"""Texts and sounds drawn from a state: texts of a known law, and sounds as often as the logits of a whole pass say."""
+"""Texts, sounds and images drawn from a state: texts of a known law, and the others as the logits of a whole pass say."""
 
 import itertools
 
@@ -6,10 +6,12 @@ import torch
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.autoregressive.wavenet import mu_law_encode
+from practice_torch.experiments.codes.pixel_sequences import StatePixels
 from practice_torch.experiments.codes.sound_codes import SoundExperiment, StateSoundExperiment
 from practice_torch.experiments.language import generation
 from practice_torch.experiments.language.byte_language import ByteLanguageModel
 from practice_torch.state_space.diagonal import S4DDecoder
+from tests.autoregressive.sampler_transformer import require_pixels
 from tests.support.known_texts import Letters, require_texts
 from tests.support.samplers import built, moved, require_same, require_shares
 
@@ -42,6 +44,11 @@ def draws_sounds_of_each_class():
         require_shares((mu_law_encode(sounds.samples, num_levels=3) * torch.tensor([9, 3, 1])).sum(1), law)
 
 
+def draws_pixels_of_each_class():
+    """The class begins the sequence, and is its condition."""
+    require_pixels("state_space/diagonal", lambda e, tokens: e.network(tokens, tokens[:, 0]))
+
+
 SAMPLERS = {
     draws_the_law_of_the_letters: {
         "as long as a window": (ByteLanguageModel.sample, "_LONGER * self", "1 * self"),
@@ -54,5 +61,10 @@ SAMPLERS = {
         "another beginning": (StateSoundExperiment._codes, "self._silence, dtype", "0, dtype"),
         "no class": (StateSoundExperiment._codes, "self._condition(label)", "self._condition(0 * label)"),
         "sounds of the next class": (SoundExperiment.sample, "sounds[labels == label]", "sounds[labels == (label + 1) % 3]"),
+    },
+    draws_pixels_of_each_class: {
+        "no condition": (StatePixels._continued, "condition=first", "condition=None"),
+        "nothing given": (StatePixels._continued, "given=begun", "given=None"),
+        "one token of the given too few": (generation.generate_from_state, "if place < len(known)", "if place + 1 < len(known)"),
     },
 }

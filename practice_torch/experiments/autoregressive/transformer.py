@@ -1,4 +1,4 @@
-"""A transformer decoder as a language model of a text, on bytes or on byte-pair tokens learned from it."""
+"""A transformer decoder: a language model of bytes or of byte-pair tokens, and a model of the pixels of images, one by one."""
 
 import math
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe, shown
+from practice_torch.experiments.codes.pixel_sequences import AttentionPixels, vocabulary_of
 from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.experiments.language.generation import generate
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
@@ -60,6 +61,29 @@ class LanguageRecipe(Recipe):
         """Windows of tokens, one more than the context: every token of it has a successor."""
         learn = partial(BytePairTokenizer.train, merges=self.merges)
         return {"context": self.context, "level": "token", "learn": learn}
+
+
+@dataclass(frozen=True)
+class PixelTransformerRecipe(Recipe):
+    """A transformer decoder over the pixels of images in raster order, conditional on the class where the data has classes."""
+
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Number of gray levels, or of the levels of a color."""
+    conditional: bool = True
+    """Condition on the class of an image, where the data has classes."""
+    layers: Annotated[int, AtLeast(1)] = 3
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate of attention weights and residual branches."""
+    metric: Fixed = "bits_per_dimension"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
 
 
 @dataclass(frozen=True)
@@ -229,7 +253,17 @@ class LanguageModel(nn.Module):
 
 def build(recipe, data):
     """The experiment of a recipe."""
-    return LanguageModel(recipe, data)
+    if isinstance(recipe, LanguageRecipe):
+        return LanguageModel(recipe, data)
+    network = DecoderTransformer(
+        vocabulary_size=vocabulary_of(recipe, data.description),
+        context_length=math.prod(data.description["shape"]),
+        width=recipe.width,
+        layers=recipe.layers,
+        heads=recipe.heads,
+        dropout=recipe.dropout,
+    )
+    return AttentionPixels(recipe, data.description, network)
 
 
 _TRAINING = dict(learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50, schedule="cosine")
@@ -252,6 +286,19 @@ RECIPES = {
         precision="bfloat16",
         final_learning_rate=0.1,
         **(_TRAINING | dict(learning_rate=1e-3, warmup_steps=100)),
+    ),
+    # measured with seed 0: 1.79 bits per dimension, given the class, and 92% of the samples show the requested digit, in about
+    # 105 CPU seconds; independent pixels need 2.42, a PixelCNN 1.72. It has to learn which pixels are neighbors.
+    "digits": PixelTransformerRecipe(
+        data="digits",
+        held_out=0.2,
+        steps=800,
+        batch_size=32,
+        dropout=0.1,
+        evaluate_every=800,
+        checkpoint_every=800,
+        target=1.95,
+        **_TRAINING,
     ),
     # The settings of nanoGPT: 491,520 tokens a step, 295 billion in all. One device takes 12 texts at a time, 40 times; of eight
     # each takes 12 with --batch-size 96 --accumulate 5.

@@ -47,7 +47,7 @@ class PixelExperiment(nn.Module):
 
     def forward(self, batch, phase):
         """Nats per dimension of a batch of images."""
-        nats = -self._log_prob(batch).mean() / math.prod(self.shape)
+        nats = -self._log_probs(batch).mean() / math.prod(self.shape)
         return nats, {"bits_per_dimension": nats.detach() / math.log(2)}
 
     def evaluate(self, data):
@@ -55,7 +55,7 @@ class PixelExperiment(nn.Module):
         size, log_prob = math.prod(self.shape), 0.0
         for number, indices in enumerate(torch.arange(len(data)).split(max(1, _NUMBERS // (size * self.recipe.num_levels)))):
             if self.shares.takes(number):
-                log_prob += self._log_prob(data.batch(indices)).double().sum().item()
+                log_prob += self._log_probs(data.batch(indices)).double().sum().item()
         log_prob = sum(self.shares.together([log_prob]))
         found = {
             "bits_per_dimension": -log_prob / (len(data) * size * math.log(2)),
@@ -67,6 +67,19 @@ class PixelExperiment(nn.Module):
             found["class_accuracy"] = self._agreement(self._generate(len(asked), asked), asked)
             found["class_accuracy_real"] = self._agreement(real["image"], real["label"])
         return found
+
+    @property
+    def uniforms(self):
+        """Number of uniforms that a draw of one code takes."""
+        return self.network.uniforms
+
+    def log_prob(self, codes, label):
+        """log p of every image in nats: [B, C, H, W], [B] or None -> [B]"""
+        return self.network.log_prob(codes, label)
+
+    def drawn(self, uniforms, label, given):
+        """Codes drawn one by one, after the rows `given`: [B, C, H, W, U], [B] or None, [B, C, h, W] or None -> [B, C, H, W]"""
+        return self.network.generate(uniforms, label, given)
 
     def preview(self, data):
         """Samples, and lower halves of held-out images drawn anew."""
@@ -99,17 +112,17 @@ class PixelExperiment(nn.Module):
     def _agreement(self, images, labels):
         return (self._judge.classify(images) == labels.cpu()).double().mean().item()
 
-    def _log_prob(self, batch):
-        return self.network.log_prob(self._codes(batch["image"]), batch["label"] if self.classes else None)
+    def _log_probs(self, batch):
+        return self.log_prob(self._codes(batch["image"]), batch["label"] if self.classes else None)
 
     def _generate(self, count, labels=None, given=None):
         """`count` images [B, C, H, W], one for each label where there are classes, after the given rows of codes."""
         device = next(self.network.parameters()).device
 
         def draw(rows):
-            uniforms = torch.rand(len(rows), *self.shape, self.network.uniforms, generator=self.generator, device=device)
+            uniforms = torch.rand(len(rows), *self.shape, self.uniforms, generator=self.generator, device=device)
             asked, begun = labels if labels is None else labels[rows].to(device), given if given is None else given[rows]
-            return self._image(self.network.generate(uniforms, asked, begun))
+            return self._image(self.drawn(uniforms, asked, begun))
 
         return self.shares.rows(draw, torch.arange(count))
 

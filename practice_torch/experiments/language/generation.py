@@ -58,16 +58,16 @@ def generate_speculatively(target, draft, tokens, count, *, drafts, generator):
 
 
 @torch.no_grad()
-def generate_from_state(network, first, uniforms, *, kinds, condition=None):
+def generate_from_state(network, first, uniforms, *, kinds, condition=None, given=None):
     """Tokens [B, T] below `kinds` that follow the first [B], by inverse CDF of the uniforms [B, T]; each costs the same.
 
     network.start(batch) is the state before the first token, network.step(tokens, state) gives logits and the next state. A
-    condition [B] is its third argument.
+    condition [B] is its third argument. given [B, S]: the tokens that the T begin with, which are not drawn.
     """
     token, states, written = as_int64(first), network.start(len(uniforms)), []
-    conditions = () if condition is None else (condition,)
-    for uniform in uniforms.unbind(1):
+    conditions, known = () if condition is None else (condition,), () if given is None else as_int64(given).unbind(1)
+    for place, uniform in enumerate(uniforms.unbind(1)):
         logits, states = network.step(token, states, *conditions)
-        token = draw(logits[:, :kinds], uniform)
+        token = known[place] if place < len(known) else draw(logits[:, :kinds], uniform)
         written.append(token)
     return torch.stack(written, 1)

@@ -1,4 +1,4 @@
-"""S4D on bytes and on the codes of sounds: trained by convolution, sampled by recurrence at the same cost for every token."""
+"""S4D on bytes, sounds and pixels: trained by convolution, sampled by recurrence at the same cost for every token."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.codes.pixel_sequences import StatePixels
 from practice_torch.experiments.codes.sound_codes import StateSoundExperiment
 from practice_torch.experiments.language.byte_language import ByteLanguageModel
 from practice_torch.experiments.training.state_rates import s4d_rates
@@ -70,6 +71,27 @@ class DiagonalSoundRecipe(Recipe):
     metric: Fixed = "bits_per_sample"
 
 
+@dataclass(frozen=True)
+class DiagonalPixelRecipe(Recipe):
+    """A model of the pixels of images in raster order: blocks of diagonal state spaces."""
+
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Number of gray levels, or of the levels of a color."""
+    conditional: bool = True
+    """Condition on the class of an image, where the data has classes."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks."""
+    width: Annotated[int, AtLeast(1)] = 64
+    """Width of the residual stream; a block has twice as many channels."""
+    modes: Annotated[int, AtLeast(1)] = 16
+    """Complex modes of a channel; each represents itself and its conjugate."""
+    kind: Literal["linear", "inverse", "legs"] = "linear"
+    """Frequencies at which the modes begin: multiples of pi (S4D-Lin), S4D-Inv, or those of HiPPO-LegS."""
+    system_rate: Annotated[float, Above(0)] = 0.25
+    """Learning rate of frequencies, dampings and steps, as a fraction of the others'. They are never decayed."""
+    metric: Fixed = "bits_per_dimension"
+
+
 RECIPES = {
     # measured: 2.15 bits per byte, in 59 CPU seconds, and 2.10 with --system-rate 1; with kernels of zero, so that a byte sees
     # itself alone, 3.34.
@@ -85,6 +107,12 @@ RECIPES = {
         data="notes", held_out=0.2, layers=2, width=64, steps=1200, batch_size=4, learning_rate=6e-3, beta2=0.99, clip_norm=1.0,
         warmup_steps=30, schedule="cosine", final_learning_rate=0.05, evaluate_every=1200, checkpoint_every=300, target=3.9,
     ),
+    # measured with seed 0: 1.73 bits per dimension, given the class, and 90% of the samples show the requested digit, in 22 CPU
+    # seconds; independent pixels need 2.42, a PixelCNN 1.72 in 70 seconds, a transformer 1.79 in 105.
+    "digits": DiagonalPixelRecipe(
+        data="digits", held_out=0.2, steps=500, batch_size=32, learning_rate=6e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0,
+        warmup_steps=50, schedule="cosine", evaluate_every=500, checkpoint_every=500, target=1.85,
+    ),
 }  # fmt: skip
 
 
@@ -97,6 +125,7 @@ def decoder(recipe, vocabulary_size):
 def build(recipe, data):
     """The experiment of a recipe."""
     make, rates = partial(decoder, recipe), s4d_rates(recipe.system_rate)
-    if isinstance(recipe, DiagonalSoundRecipe):
-        return StateSoundExperiment(recipe, data.description, make, rates=rates)
-    return ByteLanguageModel(recipe, make(256), rates=rates)
+    if isinstance(recipe, DiagonalRecipe):
+        return ByteLanguageModel(recipe, make(256), rates=rates)
+    experiment = StateSoundExperiment if isinstance(recipe, DiagonalSoundRecipe) else StatePixels
+    return experiment(recipe, data.description, make, rates=rates)
