@@ -233,8 +233,8 @@ def _overlapped(frames, hop):
 
 
 RECIPES = {
-    # Measured with seeds 0 and 1, in 12 CPU seconds: 7.0 and 6.7 dB; the best linear map has 6.1 and 5.9, the best denoiser of the
-    # training data 6.6 and 6.3. Trained with noise of half the deviation 5.7 (seed 0).
+    # Measured with seeds 0 and 1, in 12 CPU seconds: 7.0 and 6.7 dB; the best linear map has 6.1 and 5.9, the best denoiser of
+    # the training data 6.6 and 6.3. Trained with noise of half the deviation 5.7 (seed 0).
     "digits": DenoisingRecipe(
         data="digits",
         steps=3000,
@@ -246,7 +246,7 @@ RECIPES = {
         evaluate_every=1500,
         checkpoint_every=1500,
     ),
-    # Measured with seeds 0 and 1, in 10 CPU seconds: 10.7 and 10.6 dB; the best filter has 6.6 and 6.5. No two notes are alike, and
+    # Measured with seeds 0 and 1, in 10 CPU seconds: 10.7 and 10.6 dB; the best filter has 6.6 and 6.5. No two notes are alike:
     # the best denoiser of the training data adds 4 dB of errors. If the gains are the same for all sounds, 6.1 (seed 0).
     "notes": DenoisingSoundRecipe(
         data="notes",
