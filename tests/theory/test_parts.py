@@ -1,5 +1,8 @@
 """Examples, figures, exercises, front matter and steps: what is wrong fails, and what could not fail is refused."""
 
+import io
+import math
+
 import numpy as np
 import pytest
 from sympy import log
@@ -8,8 +11,13 @@ from tests.theory.test_chains import Toy
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
 from theory_jax.derivation.notation import Entropy, Total
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import Algorithm, do, value
 from theory_jax.foundations.maximum_likelihood import entropy
+from theory_jax.pages.console import console_of_the_page
+from theory_jax.pages.html import html
+from theory_jax.pages.page import lecture_page
+from theory_jax.pages.terminal import print_page
+from theory_jax.pages.tex import tex
 
 
 def whole(**changes):
@@ -219,3 +227,44 @@ def test_the_lemma_of_a_line_is_what_the_chain_rests_on():
     gap = toy.valley("The tangent", toy.a - 1 - log(toy.a), toy.a, 1, "so", wrong={"half": toy.a / 2 - 1 - log(toy.a)})
     line = at_least(0, "the lemma", dropping=gap.at(toy.b), wrong={"more": 1})
     assert toy.rests_on(toy.chain("At b", gap.at(toy.b), line, uses=(bridge,))) == (bridge, gap)
+
+
+# ---------------------------------------------------------------------------------------------------- algorithms
+
+
+def test_an_algorithm_has_numbered_lines_their_sources_and_its_first_numbers():
+    toy = whole()
+    lines = do("start at $x_0$"), do("for $k = 1, 2$:"), do("halve", math.sqrt, by=toy.central, indent=1)
+    toy.algorithm("Halving", *lines)(lambda: iter([("x_1", math.sqrt(16.0), "4"), ("x_2", 2.0, "2")]))
+    results = toy.run()
+    page = lecture_page(toy, results)
+    claims = [result.claim for result in results if isinstance(result.part, Algorithm)]
+    assert page.passed and claims == ["x_1 = 4", "x_2 = 2"]
+    (item,) = (item for item in page.items if item.form == "algorithm")
+    assert [(line.number, line.functions, line.indent) for line in item.lines] == [
+        ("", (), 0),
+        ("", (), 0),
+        ("(1)", ("sqrt",), 1),
+    ]
+    assert '<ol class="lines">' in html(page) and "<code>sqrt</code>" in html(page)
+    assert r"\item \hspace*{1.5em}halve \hfill {\small (1), \texttt{sqrt}}" in tex(page, ["figure.pdf"])
+    printed = io.StringIO()
+    print_page(page, console=console_of_the_page(file=printed))
+    words = "Algorithm. Halving\n     1. start at x₀\n     2. for k = 1, 2:\n     3.   halve  [(1), sqrt]\n"
+    assert words in "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("lines", "body", "words"),
+    [
+        ((do("halve", math.sqrt),), lambda: iter([("x", 2.0, "2")]), "names sqrt, which its example does not call"),
+        ((do("halve"),), lambda: iter([("x", 3.0, "2")]), "computed: 3"),
+        ((do("halve"),), lambda: iter([]), "needs a number"),
+        ((), lambda: iter([("x", 2.0, "2")]), "needs a title and an instruction"),
+    ],
+)
+def test_an_algorithm_without_its_numbers_is_refused(lines, body, words):
+    toy = whole()
+    toy.algorithm("Halving", *lines)(body)
+    (error,) = (result.error for result in toy.run() if not result.passed)
+    assert words in error

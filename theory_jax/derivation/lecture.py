@@ -20,7 +20,7 @@ from theory_jax.derivation.bridges import ROUNDING, STATES, Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley, lemmas_in
 from theory_jax.derivation.kinds import KINDS, STANDARD_ERRORS, Refused, require
 from theory_jax.derivation.notation import made
-from theory_jax.derivation.parts import Example, Exercise, Figure, Say
+from theory_jax.derivation.parts import Algorithm, Example, Exercise, Figure, Say
 from theory_jax.derivation.prose import execute as execute_texts
 from theory_jax.derivation.setting import Setting
 from theory_jax.derivation.typeset import latex
@@ -158,6 +158,10 @@ class Derivation(Setting):
         """Decorates a body that yields (LaTeX or expression, computed value, printed value)."""
         return self._decorate(lambda body: Example(text, body))
 
+    def algorithm(self, title, *instructions):
+        """Decorates a body that yields its first steps on the example: (LaTeX or expression, computed value, printed value)."""
+        return self._decorate(lambda body: Algorithm(title, instructions, body))
+
     def figure(self, caption, *, panels=1):
         """Decorates what draws on the axes that it is given."""
         return self._decorate(lambda draw: Figure(caption, draw, panels))
@@ -269,7 +273,7 @@ class Derivation(Setting):
             case Bridge():
                 for verdict in part.execute(self.between, self.sizes):
                     yield Result(part, written(part.expression), *verdict, error="" if verdict.passed else verdict.words)
-            case Example():
+            case Example() | Algorithm():
                 for claim, verdict in part.execute():
                     yield Result(part, claim, *verdict, error="" if verdict.passed else verdict.words)
             case Exercise():

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType
 
 import numpy as np
 import sympy
@@ -52,6 +53,47 @@ class Example:
             claim = what if isinstance(what, str) else latex(what)
             holds = agrees(computed, stated)
             yield rf"{claim} = {stated}", Verdict("computed" if holds else f"computed: {_formatted(computed)}", holds)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """A line of an algorithm.
+
+    by: the part that derives its formula. calls: functions of the topic that do it. indent: of how many loops it is inside.
+    """
+
+    text: str
+    by: object = None
+    calls: tuple[Callable, ...] = ()
+    indent: int = 0
+
+
+def do(text, *calls, by=None, indent=0):
+    """An instruction with mathematics between dollar signs, the functions that do it, and the part that it comes from."""
+    return Instruction(text, by, calls, indent)
+
+
+@dataclass(frozen=True, eq=False)
+class Algorithm:
+    """A procedure in the page's symbols, and its first steps on an example. body: yields rows as an Example's does."""
+
+    title: str
+    instructions: tuple[Instruction, ...]
+    body: Callable
+
+    def execute(self):
+        """A Verdict for every number.  Refuses functions that the body does not call: its numbers come from those named."""
+        require(self.title.strip() and self.instructions, "an algorithm needs a title and an instruction")
+        named = {function.__name__ for instruction in self.instructions for function in instruction.calls}
+        absent = sorted(named - _names_in(self.body.__code__))
+        require(not absent, f"the algorithm {self.title!r} names {', '.join(absent)}, which its example does not call")
+        return Example(self.title, self.body).execute()
+
+
+def _names_in(code):
+    """The names that a function's code loads, also in functions inside it."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(code.co_freevars, *map(_names_in, inner))
 
 
 @dataclass(frozen=True, eq=False)

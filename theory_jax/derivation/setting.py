@@ -139,6 +139,32 @@ class Setting:
                         shown, f"${symbol.written}$ is called positive, but nothing shows that ${latex(symbol.stands_for)}$ is"
                     )
             known.add(symbol.key)
+        self._require_own_letters()
+
+    def _require_own_letters(self):
+        """Refuses a symbol that has the letter of a number, e or pi, which the page prints as well."""
+        for letter, of_symbols, in_texts, nodes in NUMBERS:
+            written = next((symbol.written for symbol in self.symbols if of_symbols.match(symbol.written)), None)
+            if written:
+                found = in_texts.search("\n".join(self._texts()))
+                printed = found[0] if found else next((latex(part) for part in self._expressions() if part.has(*nodes)), None)
+                require(not printed, f"${written}$ has the letter of the number ${letter}$ in ${printed}$: choose another letter")
+
+    def _texts(self):
+        """Everything that the page says in words and formulas."""
+        yield from (getattr(self, name, "") for name in ("question", "answer"))
+        for name in ("setting", "limits"):
+            yield from getattr(self, name, ())
+        yield from (symbol.meaning for symbol in self.symbols)
+        for part in self.parts:
+            yield from (getattr(part, name, "") for name in TEXTS)
+            yield from (line.because for line in getattr(part, "lines", ()))
+
+    def _expressions(self):
+        """Every expression of the page."""
+        yield from (symbol.stands_for for symbol in self.symbols if symbol.stands_for is not None)
+        for part in self.parts:
+            yield from part.expressions() if hasattr(part, "expressions") else ()
 
     def require_introduced(self, expressions, where, known=None):
         """Refuses expressions that use a symbol that the setting does not introduce."""
@@ -153,6 +179,23 @@ class Setting:
         require(not unknown, f"{where} uses {', '.join(unknown)}, which the setting does not introduce")
 
 
+TEXTS = ("title", "because", "so", "claim", "text", "caption", "question", "answer")  # of a part
+# for e and pi: the symbols that have the letter, and what prints the number in a text and in an expression. A symbol with a fixed
+# index, e_0 or e_N, is told from the number; e^2 may be the square of a symbol.
+NUMBERS = (
+    (
+        "e",
+        re.compile(r"e(?!_?\{?[A-Z0-9+-])(?![A-Za-z])"),
+        re.compile(r"(?<![A-Za-z\\])e\^(?![0-9+*]|\\star|\\top)"),
+        (sympy.exp, sympy.E),
+    ),
+    (
+        r"\pi",
+        re.compile(r"\\pi(?![A-Za-z])"),
+        re.compile(r"(?:(?<!\\frac)(?<!\d)\d+|\\sqrt\s*\{?\d*)\s*\\pi(?![A-Za-z_({^'])|\\frac\s*\{?\\pi\}?\s*\{?\d"),
+        (sympy.pi,),
+    ),
+)
 CONSTANTS = {"e", r"\pi", "d", r"\partial", r"\infty"}  # the numbers, and the d of dx
 WORDS = ("mathrm", "mathbb", "operatorname", "text", "textbf", "textit", "texttt")  # what is in their braces is no symbol
 # what pylatexenc does not know; any other command that it does not know counts as a letter, which no setting introduces

@@ -13,8 +13,9 @@ from theory_jax.derivation.setting import letters
 def symbols_by_part(derivation):
     """{part: the symbols that it is the first to need}; under None those that no part needs.
 
-    A part needs the symbols of its expressions, those that these are defined by, and the letters of its claim and of its words. A
-    symbol that an author introduces between two parts is never moved to an earlier one. Exercises introduce nothing.
+    A part needs the symbols of its expressions, those that these are defined by, and the letters of its claim and of its words.
+    An expression's symbol is never moved before the place where its author introduces it; one of claims alone is, to the first
+    claim that has it. Exercises introduce nothing.
     """
     found = {}
     readers = [(place, part) for place, part in enumerate(derivation.parts) if not isinstance(part, Exercise)]
@@ -23,7 +24,9 @@ def symbols_by_part(derivation):
     for symbol in derivation.symbols:
         own = _letters_of(symbol.written)
         for place, part in readers:
-            if place >= symbol.place and (symbol.key in keys[part] or own and own <= written[part]):
+            if (place >= symbol.place or isinstance(symbol.key, str)) and (
+                symbol.key in keys[part] or own and own <= written[part]
+            ):
                 found.setdefault(part, []).append(symbol)
                 break
         else:
@@ -57,6 +60,7 @@ def _letters(part):
     """The letters of a claim, and of the formulas in the words around a part, which has them for a reader."""
     words = [getattr(part, name, "") for name in ("title", "text", "caption", "because", "so")]
     words += [line.because for line in getattr(part, "lines", ())]
+    words += [line.text for line in getattr(part, "instructions", ())]
     formulas = [formula[1:-1] for text in words for formula in FORMULA.findall(text)]
     return frozenset().union(*map(_letters_of, [*formulas, part.claim] if isinstance(part, Step) else formulas))
 

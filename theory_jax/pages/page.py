@@ -13,7 +13,7 @@ from theory_jax.derivation.chains import Assumption, Chain, Valley
 from theory_jax.derivation.lecture import Step
 from theory_jax.derivation.loading import LECTURES
 from theory_jax.derivation.notation import Count, Family
-from theory_jax.derivation.parts import Example, Exercise, Figure, Say
+from theory_jax.derivation.parts import Algorithm, Example, Exercise, Figure, Say
 from theory_jax.derivation.prose import Prose, texts
 from theory_jax.derivation.typeset import latex
 from theory_jax.pages.mistakes import Mistake, of_line, of_part
@@ -27,6 +27,7 @@ FORMS = {
     Step: "step",
     Bridge: "bridge",
     Example: "example",
+    Algorithm: "algorithm",
     Figure: "figure",
     Exercise: "exercise",
 }
@@ -43,7 +44,8 @@ DONE = {  # counts of the summary
 }
 LISTED = "`python -m practice_torch list {0}` shows the recipes, `python -m practice_torch train {0} RECIPE` trains one."
 OF_STEPS = {"symbolic": "derived", "exact": "enumerated", "monte_carlo": "sampled"}  # the other kinds are checked at points
-OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Example: "computed", Exercise: "computed", Figure: "drawn"}
+OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Figure: "drawn"}
+OF_PARTS |= dict.fromkeys((Example, Algorithm, Exercise), "computed")
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A line of an algorithm: its words, the number of the part it comes from or "", and the names of functions."""
+
+    text: str
+    number: str
+    functions: tuple[str, ...]
+    indent: int
+
+
+@dataclass(frozen=True)
 class Item:
     """A part. introduces: the symbols that it is the first to need. before, after: its words around the mathematics.
 
-    words: what was done; rests_on: "(1) and (3)". mistakes: of the whole part; those of a chain are at its rows.
+    words: what was done; rests_on: "(1) and (3)". mistakes: of the whole part; those of a chain are at its rows. lines: of an
+    algorithm.
     """
 
     part: object
@@ -80,6 +93,7 @@ class Item:
     central: bool = False
     introduces: tuple = ()
     mistakes: tuple[Mistake, ...] = ()
+    lines: tuple[Written, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,7 +229,16 @@ def _item(derivation, part, results, of_texts, numbers):
         errors=tuple(result.error for result in (*results, *of_texts) if result.error and result.error not in reported),
         central=part is derivation.central,
         mistakes=of_part(part, results),
+        lines=tuple(_lines(derivation, part, numbers)),
     )
+
+
+def _lines(derivation, part, numbers):
+    """The instructions of an algorithm; steps are named by their bodies."""
+    steps = {step.body: step for step in derivation.steps}
+    for line in getattr(part, "instructions", ()):
+        number = numbers.get(steps.get(line.by, line.by))
+        yield Written(line.text, f"({number})" if number else "", tuple(f.__name__ for f in line.calls), line.indent)
 
 
 def _rows(part, form, results):
@@ -229,7 +252,7 @@ def _rows(part, form, results):
         yield Row(rf"{latex(part.expression)} \ge 0")
     elif form == "bridge":
         yield Row(written(part.expression))
-    elif form in ("lemma", "example", "step"):
+    elif form in ("lemma", "example", "algorithm", "step"):
         yield from (Row(result.claim, error=result.error) for result in results)
 
 
@@ -240,7 +263,7 @@ def _words(part, results):
         return "assumed, not executed"
     if isinstance(part, Step):
         return f"stated; {words[0]}" if words else "stated"
-    if isinstance(part, Example | Exercise):
+    if isinstance(part, Example | Algorithm | Exercise):
         return f"{len(words)} number{'s' * (len(words) > 1)} computed" if words else ""
     if isinstance(part, Chain) and len(results) == len(part.lines):
         return _together({number: result.words for number, result in enumerate(results, start=1) if result.passed})

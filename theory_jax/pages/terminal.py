@@ -122,7 +122,7 @@ class _Printer:
         head = f"({item.number}) " if item.number else ""
         role = item.role if item.role in ("lemma", "definition", "remark", "assumption") else "the result" if item.central else ""
         if item.title:
-            words = head + (f"{role.capitalize()}: " if role else "") + item.title
+            words = head + (f"{role.capitalize()}: " if role else "Algorithm. " if item.lines else "") + item.title
             words += f" (from {item.rests_on})" if item.rests_on else ""
             self.prose(words, "bold", indent=len(head), first=0)
         match item.form:
@@ -152,6 +152,12 @@ class _Printer:
     def rows(self, item):
         if item.before:
             self.prose(f"{item.form.capitalize()}. {item.before}")
+        for number, line in enumerate(item.lines, start=1):
+            source = ", ".join(filter(None, (line.number, *line.functions)))
+            head = f"{number:>2}. " + "  " * line.indent
+            self.prose(f"{head}{line.text}{f'  [{source}]' if source else ''}", indent=4 + len(head), first=4)
+        if item.lines:
+            self.line("Its first steps on the example:", "dim", indent=4)
         for row in item.rows:
             if item.form == "chain":
                 self.line()

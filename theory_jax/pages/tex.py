@@ -124,9 +124,16 @@ def _part(item, files):
         return [r"\begin{center}", picture, "", rf"\small {prose(item.before)}", r"\end{center}", *_outcome(item)]
     number = f"({item.number}) " if item.number else ""
     role = f"{item.role.capitalize()}: " if item.role in ("lemma", "definition", "remark", "assumption") else ""
-    head = number + role + (prose(item.title) or ("Example. " + prose(item.before) if item.form == "example" else ""))
+    head = (
+        number
+        + role
+        + ("Algorithm. " if item.lines else "")
+        + (prose(item.title) or ("Example. " + prose(item.before) if item.form == "example" else ""))
+    )
     lines = ["", rf"\subsection*{{{head}}}" if item.title else rf"\medskip\textbf{{{head}}}"]
     lines += [rf"From {prose(item.rests_on)}."] if item.rests_on else []
+    if item.lines:
+        lines += [r"\begin{enumerate}\setlength{\itemsep}{0pt}", *map(_instruction, item.lines), r"\end{enumerate}"]
     lines += [r"\begin{align*}"]
     for place, row in enumerate(item.rows):
         reason = row.because or row.error or row.mistakes
@@ -141,6 +148,11 @@ def _part(item, files):
     if item.form == "bridge" and (names := functions_of(item.part)):
         lines += [rf"In the code: \texttt{{{escaped(', '.join(names))}}}."]
     return [*lines, prose(item.after), *(rf"\remark{{{words}}}" for words in _mistakes(item.mistakes)), *_outcome(item)]
+
+
+def _instruction(line):
+    source = ", ".join(filter(None, (line.number, *(rf"\texttt{{{escaped(name)}}}" for name in line.functions))))
+    return rf"\item \hspace*{{{1.5 * line.indent}em}}{prose(line.text)}" + (rf" \hfill {{\small {source}}}" if source else "")
 
 
 def _mistakes(mistakes):

@@ -13,6 +13,7 @@ from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
+from theory_jax.derivation.parts import do
 from theory_jax.diffusion.heun_sampler import churn, denoising_euler_step, heun_step, karras_sigmas
 from theory_jax.mathematics.levels import per_example
 
@@ -64,7 +65,7 @@ flow = derivation.chain(
 )
 d = derivation.number("D_x", "the estimate of the data, now any number")
 euler = derivation.define("E", x + (tau - sigma) * (x - d) / sigma, "where Euler's step ends", "denoising_euler_step")
-derivation.chain(
+mean = derivation.chain(
     "Euler's step is a mean of the point and its data",
     euler,
     equals(
@@ -109,7 +110,7 @@ derivation.chain(
 heun = derivation.define(
     "k", 1 + (tau - sigma) / 2 * (sigma / V + tau * first / U), "Heun's factor: the mean of the slopes at both ends", "heun_step"
 )
-derivation.chain(
+heun_error = derivation.chain(
     "Heun's step errs by a cube",
     plus(U / V, -(heun**2)),
     equals(
@@ -229,7 +230,7 @@ n, z = derivation.number("n", "the noise in the point, next to its data"), deriv
 gamma = derivation.number(r"\gamma", "the share of the level that is added", "gamma", positive=True)
 nu = derivation.number(r"\nu", "the scale of the fresh noise", "noise_scale", positive=True)
 higher = derivation.define(r"\hat\sigma", sigma * (1 + gamma), "the noisier level")
-derivation.chain(
+fresh = derivation.chain(
     "What fresh noise adds",
     Expectation(Normal(n, 0, 1), Expectation(Normal(z, 0, 1), plus(sigma * n, sqrt(higher**2 - sigma**2) * nu * z) ** 2)),
     equals(
@@ -255,11 +256,42 @@ derivation.bridge(
     noise_scale=nu,
 )
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
-
 
 def _one(value):
     return jnp.array([float(value)])
+
+
+@derivation.algorithm(
+    "Heun's sampler",
+    do(r"take levels $\sigma_0 > \dots > \sigma_{N-1} > \sigma_N = 0$", karras_sigmas, by=levels_are_even),
+    do(r"draw $x \sim \mathcal{N}(0, \sigma_0^2)$"),
+    do(r"for $i = 0, \dots, N - 1$, with $\sigma = \sigma_i$ and $\tau = \sigma_{i+1}$:"),
+    do(
+        r"if $\gamma > 0$: $x \leftarrow x + \sqrt{\hat\sigma^2 - \sigma^2}\, \nu z$ and $\sigma \leftarrow \hat\sigma$",
+        by=fresh,
+        indent=1,
+    ),
+    do(r"$e \leftarrow (x - D(x; \sigma)) / \sigma$, the slope here", by=flow, indent=1),
+    do(r"$y \leftarrow x + (\tau - \sigma)\, e$, the end of Euler's step", denoising_euler_step, by=mean, indent=1),
+    do(
+        r"if $\tau > 0$: $y \leftarrow x + (\tau - \sigma) \frac12 (e + (y - D(y; \tau)) / \tau)$",
+        heun_step,
+        by=heun_error,
+        indent=1,
+    ),
+    do(r"$x \leftarrow y$", indent=1),
+)
+def three_steps():
+    levels, x = karras_sigmas(num_steps=3, sigma_min=0.5, sigma_max=2.0, rho=1.0), _one(4)[None]
+    yield r"(\sigma_0, \dots, \sigma_3)", levels, "(2, 1.25, 0.5, 0)"
+    yield r"x = 4 \text{ at } \sigma_0: \quad y", denoising_euler_step(x, levels[:1], levels[1:2], _normal_data(1.0)), "2.8"
+    for i, stated in enumerate(("2.8878", "2.0849", "1.6679")):
+        x = heun_step(x, levels[i : i + 1], levels[i + 1 : i + 2], _normal_data(1.0))
+        yield rf"x \text{{ at }} \sigma_{i + 1}", x, stated
+    yield r"\text{the curve's end, } 4 \sqrt{c / (c + \sigma_0^2)}", 4 / math.sqrt(5), "1.7889"
+
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
 
 @derivation.example(
