@@ -1,8 +1,13 @@
 """Statistics of whole batches against mode collapse: similarities, deviations within groups, mean features, squared cosines."""
 
+from functools import partial
+
 import torch
+from torch import nn
+from torch.nn.functional import leaky_relu
 
 from practice_torch.arguments import require, require_positive, require_rank, require_values
+from practice_torch.networks.perceptron import perceptron
 
 
 def minibatch_discrimination(features, tensor):
@@ -71,3 +76,31 @@ def pull_away_term(features):
     require_values("features", features, lambda rows: rows.ne(0).any(dim=1, keepdim=True), "nonzero somewhere in its row")
     unit = features / torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return (unit @ unit.mT).fill_diagonal_(0.0).square().sum() / (count * (count - 1))
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class BatchDiscriminator(nn.Module):
+    """Points to logits of being real, by their features and a statistic of the batch: "similarities" of minibatch discrimination
+    (with this many kernels, each of the distance of `places` coordinates), the "deviation" of the features, or "none".
+
+    [B, dim] -> [B]
+    """
+
+    def __init__(self, *, dim, hidden, statistic, kernels, places):
+        super().__init__()
+        self.statistic, self.first = statistic, nn.Linear(dim, hidden)
+        extra = {"similarities": kernels, "deviation": 1, "none": 0}[statistic]
+        if statistic == "similarities":
+            self.tensor = nn.Parameter(torch.randn(hidden, kernels, places) * hidden**-0.5)
+        self.rest = perceptron(hidden + extra, hidden, 1, activation=partial(nn.LeakyReLU, 0.2))
+
+    def forward(self, points):
+        """One logit a point; a batch holds real points alone or fakes alone."""
+        features = leaky_relu(self.first(points), 0.2)
+        if self.statistic == "similarities":
+            features = torch.cat([features, minibatch_discrimination(features, self.tensor)], dim=1)
+        elif self.statistic == "deviation":
+            features = minibatch_standard_deviation(features[:, :, None, None], group_size=len(features)).flatten(1)
+        return self.rest(features)[:, 0]

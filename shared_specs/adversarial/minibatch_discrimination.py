@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, channels_last, full, given, normal, scalar, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Law,
+    Model,
+    Rejects,
+    begins_by_inputs,
+    begins_normal,
+    channels_last,
+    full,
+    given,
+    normal,
+    scalar,
+    zeros,
+)
 
 FEATURES, TENSOR = normal(5, 4, scale=0.7), normal(4, 3, 2, scale=0.5)
 IMAGES = normal(6, 3, 4, 2)
@@ -12,6 +26,8 @@ TWO_FEATURES = np.eye(2)[:, None]  # [2, 1, 2]: both features as they are, in on
 HALF = 3**0.5 / 2
 STAR = [[1.0, 0.0], [-0.5, HALF], [-0.5, -HALF]]  # three directions at 120 degrees
 FOUR = np.array([0.0, 0.0, 2.0, 4.0]).reshape(4, 1, 1, 1)
+POINTS, SIZES = normal(5, 3), dict(dim=3, hidden=4, kernels=2, places=3)
+LAYERS = {"first.*": begins_by_inputs(), "rest.*": begins_by_inputs()}
 ORDER = [3, 0, 4, 1, 2]
 
 
@@ -138,4 +154,11 @@ SPEC = (
     Rejects("pull_away_term", "no row", given(features=zeros(0, 3)), blames="features"),
     Rejects("pull_away_term", "a row of zeros", given(features=[[1.0, 2.0], [0.0, 0.0]]), blames="features"),
     Rejects("pull_away_term", "no axis", given(features=scalar(1.0)), blames="features"),
+    # The network.
+    Model("BatchDiscriminator", "similarities", given(points=POINTS), sizes=dict(statistic="similarities", **SIZES), steps=3,
+          initial={"tensor": begins_normal(0.5)} | LAYERS, apart=False),
+    Model("BatchDiscriminator", "the deviation", given(points=POINTS), sizes=dict(statistic="deviation", **SIZES), steps=0,
+          initial=LAYERS, apart=False),
+    Model("BatchDiscriminator", "no statistic", given(points=POINTS), sizes=dict(statistic="none", **SIZES), steps=0,
+          initial=LAYERS),
 )  # fmt: skip

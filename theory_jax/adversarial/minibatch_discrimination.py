@@ -3,8 +3,11 @@
 Local names: B samples in a batch, M_i the image of sample i's features, g the size of a group.
 """
 
+import jax
 import jax.numpy as jnp
+from flax import nnx
 
+from theory_jax.adversarial.dcgan import leaky_rectifier
 from theory_jax.arguments import require, require_positive, require_rank, require_values
 
 
@@ -73,3 +76,33 @@ def pull_away_term(features):
     rows = rows / jnp.sqrt(jnp.sum(rows**2, axis=1, keepdims=True))
     cosines = jnp.where(jnp.eye(count, dtype=bool), 0.0, rows @ rows.T)
     return jnp.sum(cosines**2) / (count * (count - 1))
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class BatchDiscriminator(nnx.Module):
+    """Points [B, dim] -> logits [B] of being real: features, a statistic of the batch behind them, and a layer of both."""
+
+    def __init__(self, *, dim, hidden, statistic, kernels, places, rngs: nnx.Rngs):
+        kind = jnp.result_type(float)
+        self.statistic = statistic
+        self.first = nnx.Linear(dim, hidden, param_dtype=kind, rngs=rngs)
+        extra = 0
+        if statistic == "similarities":
+            drawn = jax.random.normal(rngs.params(), (hidden, kernels, places), kind)
+            self.tensor, extra = nnx.Param(drawn / hidden**0.5), kernels
+        elif statistic == "deviation":
+            extra = 1
+        joint, last = (nnx.Linear(*pair, param_dtype=kind, rngs=rngs) for pair in ((hidden + extra, hidden), (hidden, 1)))
+        self.rest = nnx.List([joint, leaky_rectifier, last])
+
+    def __call__(self, points):
+        features = leaky_rectifier(self.first(points))
+        if self.statistic == "similarities":
+            features = jnp.concatenate([features, minibatch_discrimination(features, self.tensor[...])], axis=1)
+        elif self.statistic == "deviation":
+            features = minibatch_standard_deviation(features[:, :, None, None], group_size=len(features))[:, :, 0, 0]
+        for part in self.rest:
+            features = part(features)
+        return features[:, 0]

@@ -50,8 +50,6 @@ derivation = Derivation(
         "How large a batch must be to show the loss of one of many modes.",
         "That a network learns to use what it is given, and descent of more than two samples.",
     ),
-    trained="Nothing is trained: these are layers and losses for a game. `adversarial/gan` and `adversarial/dcgan` train "
-    "games without them.",
 )
 
 # ---------------------------------------------------------------------------------------------------- one sample, two samples
@@ -266,10 +264,10 @@ derivation.symbol(r"\lambda", "the weight of the variance as a reward")
 
 # ---------------------------------------------------------------------------------------------------- mean features and cosines
 
-e, h = derivation.index("e", "another sample of the batch"), derivation.index("h", "another sample, next to $e$")
+e, h = derivation.index("c", "another sample of the batch"), derivation.index("h", "another sample, next to $c$")
 data = derivation.law(r"\pi", i, "the data")
 fake = derivation.law(r"\rho", i, "the generator's samples")
-number = derivation.numbers("b", i, "a feature of a state, here $i$, $n$, $e$ or $h$")
+number = derivation.numbers("b", i, "a feature of a state, here $i$, $n$, $c$ or $h$")
 squared = plus(number / 2, number.at(n) / 2, -number.at(e) / 2, -number.at(h) / 2) ** 2
 derivation.chain(
     "Feature matching on two data and two fakes",
