@@ -146,11 +146,11 @@ derivation.chain(
     "compute the sum.",
 )
 posterior = derivation.define("b({}|{})", Q / Total(z, Q), "the generator's posterior", over=(z, x), law=True)
-evidence = derivation.define("e", Total(z, Q), "the generator's examples", over=x, law=True)
+evidence = derivation.define("f", Total(z, Q), "the generator's examples", over=x, law=True)
 derivation.chain(
     "The distance of the pairs is the distance of the examples and of the encoder from the posterior",
     Expectation(p, Expectation(encoder, logit)),
-    equals(Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / posterior)))), r"$Q(x, z) = e(x)\, b(z|x)$"),
+    equals(Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / posterior)))), r"$Q(x, z) = f(x)\, b(z|x)$"),
     equals(plus(Divergence(p, evidence), Expectation(p, Divergence(encoder, posterior))), "the definition, twice"),
     at_least(
         0,

@@ -162,8 +162,8 @@ derivation.chain(
         wrong={"the sign of the constants": plus(Total(d, (theta - other) * features), A, -B)},
     ),
     states=2,
-    so=r"So the label needs no separate network: one vector $e_y$ for each class, $\langle e_y, h(x) \rangle$. What all "
-    r"classes share may be taken out of every $e_y$: that is $\langle w, h(x) \rangle + b$.",
+    so=r"So the label needs no separate network: one vector $v_y$ for each class, $\langle v_y, h(x) \rangle$. What all "
+    r"classes share may be taken out of every $v_y$: that is $\langle w, h(x) \rangle + b$.",
 )
 X, mu, nu = (
     derivation.number("X", "a number"),
@@ -180,19 +180,19 @@ derivation.chain(
     ),
     role="remark",
 )
-e = derivation.numbers("e", (y, d), "the label's vector", "class_embedding")
+v = derivation.numbers("v", (y, d), "the label's vector", "class_embedding")
 h, w = derivation.numbers("H", d, "the features of one example"), derivation.numbers("w", d, "the shared vector", "weight")
 b = derivation.number("c", "the shared constant", "bias")
 derivation.bridge(
     "The code computes the projection, for one example with every label",
-    plus(Total(d, e * h), Total(d, w * h), b),
+    plus(Total(d, v * h), Total(d, w * h), b),
     projection_logit,
     features=[h] * 4,
     labels=[0, 1, 2, 3],
-    class_embedding=[e.at(label, d) for label in range(4)],
+    class_embedding=[v.at(label, d) for label in range(4)],
     weight=w,
     bias=b,
-    wrong={"no shared part": Total(d, e * h), "the constant for every feature": plus(Total(d, e * h + w * h + b))},
+    wrong={"no shared part": Total(d, v * h), "the constant for every feature": plus(Total(d, v * h + w * h + b))},
 )
 
 derivation.say(

@@ -50,8 +50,8 @@ derivation = Derivation(
     ),
     answer=r"The best discriminator is $p/(p + q)$. Its value is $-\log 4$ plus twice the Jensen-Shannon divergence, so the "
     r"minimum over the generator of the maximum over the discriminator is $-\log 4$, reached if and only if $q = p$. In the "
-    r"game itself the generator descends this divergence; with the non-saturating loss it descends $\mathrm{KL}(q \,\|\, p)$ "
-    r"minus it.",
+    r"game itself the generator descends twice this divergence; with the non-saturating loss it descends $\mathrm{KL}(q \,\|\, "
+    r"p)$ minus twice this divergence.",
     limits=(
         "Discriminators of a restricted class, and finite samples.",
         "Alternating gradient steps of both players: the lecture on f-GANs has the local analysis.",
@@ -197,7 +197,7 @@ minimax = derivation.chain(
     uses=(score,),
 )
 derivation.chain(
-    "With the non-saturating loss it descends the reverse divergence minus this one",
+    "With the non-saturating loss it descends the reverse divergence minus twice the Jensen-Shannon divergence",
     _at_zero(-Total(k, moved * log(best))),
     equals(
         Total(k, change * plus(log(q / p), -log(q / (p + q)))), r"$-\log \frac{p}{p+q} = \log\frac{q}{p} - \log\frac{q}{p+q}$"

@@ -145,7 +145,7 @@ derivation.chain(
 
 derivation.say("How much does the fixed variance lose? Let code and image be standard Gaussians with a correlation.")
 rho = derivation.number(r"\rho", "the correlation of code and image", between=(-1, 1))
-rest = derivation.define("e", 1 - rho**2, "the variance of the code, given the image", positive=True)
+rest = derivation.define(r"\nu", 1 - rho**2, "the variance of the code, given the image", positive=True)
 u = derivation.number("u", "the image, a number")
 a = derivation.number("a", "the slope of the guessed mean")
 
@@ -168,7 +168,7 @@ derivation.chain(
     ),
     equals(
         plus(-log(1 - rho**2) / 2, -times(Rational(1, 2), tangent.at(rest / s))),
-        r"add and subtract $\log e$, with $e = 1 - \rho^2$; the rest is $t - 1 - \log t$ at $t = e/s$",
+        r"add and subtract $\log \nu$, with $\nu = 1 - \rho^2$; the rest is $t - 1 - \log t$ at $t = \nu/s$",
         wrong={
             "not halved": plus(-log(1 - rho**2) / 2, -tangent.at(rest / s)),
             "the information doubled": plus(-log(1 - rho**2), -times(Rational(1, 2), tangent.at(rest / s))),
@@ -176,7 +176,7 @@ derivation.chain(
     ),
     at_most(
         -log(1 - rho**2) / 2,
-        r"leave out a gap of the logarithm, zero if and only if $s = e$",
+        r"leave out a gap of the logarithm, zero if and only if $s = \nu$",
         adding=times(Rational(1, 2), tangent.at(rest / s)),
         wrong={"the bound at variance 1": rho**2 / 2},
     ),

@@ -114,8 +114,8 @@ derivation.chain(
 rho = derivation.number(r"\rho", "the correlation of the sharp and the small image", between=(0, 1))
 tau = derivation.number(r"\tau", "the gain of a restoration", between=(0, 1))
 c = derivation.number("c", "the correlation in a coupling", between=(-1, 1))
-y, e = derivation.number("y", "the small image"), derivation.number("e", "what it does not tell")
-f = derivation.number("e'", "as much noise, drawn anew")
+y, xi = derivation.number("y", "the small image"), derivation.number(r"\xi", "what it does not tell")
+f = derivation.number(r"\xi'", "as much noise, drawn anew")
 derivation.chain(
     "Two Gaussians about 0 are as far apart as their deviations",
     plus(tau**2, 1, -2 * tau * c),
@@ -126,12 +126,12 @@ derivation.chain(
 )
 of_mean = derivation.define("W_0", 1 - rho, r"$W$ of the Gaussian pair, whose mean is $\rho y$ (the lemma)")
 of_gain = derivation.define(r"\Pi_\tau", 1 - tau, r"$\Pi$ of $\hat x = \tau y$ (the lemma)")
-sharp = rho * y + sqrt(1 - rho**2) * e
-_Y, _E, _F = (Normal(number, 0, 1) for number in (y, e, f))
+sharp = rho * y + sqrt(1 - rho**2) * xi
+_Y, _E, _F = (Normal(number, 0, 1) for number in (y, xi, f))
 derivation.chain(
     "For Gaussians the bound is attained, at every degree of realism",
     Expectation(_Y, Expectation(_E, (sharp - tau * y) ** 2)),
-    equals(plus(1 - rho**2, (tau - rho) ** 2), "the moments of $y$ and $e$", wrong={"the cross term forgotten": plus(1, tau**2)}),
+    equals(plus(1 - rho**2, (tau - rho) ** 2), r"the moments of $y$ and $\xi$", wrong={"no cross term": plus(1, tau**2)}),
     equals(
         plus(1 - rho**2, (of_mean - of_gain) ** 2),
         "the least distortion, and the distances of the lemma",

@@ -146,15 +146,15 @@ def one_pass_scores_what_nine_drew():
 
 
 derivation.say(
-    r"What is not seen. Follow a path from a pixel of the output back to the input. Step $s$ climbs $d_s$ rows and moves $e_s$ "
+    r"What is not seen. Follow a path from a pixel of the output back to the input. Step $s$ climbs $d_s$ rows and moves $h_s$ "
     r"columns to the right. Within a row it moves left or not at all; if it climbs, it moves at most $\rho$ to the right. In "
-    r"both cases $e_s = \rho d_s - c_s$ with a number $c_s \ge 0$."
+    r"both cases $h_s = \rho d_s - c_s$ with a number $c_s \ge 0$."
 )
 s = derivation.index("s", "a step of a path")
 rho = derivation.number(r"\rho", r"half of the kernel's side, $\frac{k-1}{2}$", "kernel_size // 2", positive=True)
 climbed = derivation.numbers("d", s, "the rows that a step climbs", positive=True)
 slack = derivation.numbers("c", s, "what a step lacks to the rightmost one", positive=True)
-right = derivation.define("e", rho * climbed - slack, "the columns that a step moves to the right", over=s)
+right = derivation.define("h", rho * climbed - slack, "the columns that a step moves to the right", over=s)
 derivation.chain(
     "A path of masked square kernels stays in a wedge",
     Total(s, right),

@@ -246,7 +246,7 @@ derivation.chain(
     so=r"With unit variances it is 1 if and only if input and addition are uncorrelated, which may hold at the start of "
     r"training, not later. Without the factor $\frac1{\sqrt2}$ it doubles: by $2^{30}$ after 30 blocks.",
 )
-embedding = derivation.number("e", "the embedding of the level", "embedding")
+embedding = derivation.number(r"\nu", "the embedding of the level", "embedding")
 heard = derivation.number(r"\gamma", "a band of the spectrogram", "condition")
 x_1 = derivation.number("x_1", "a sample", "x")
 names = {"w_1": "the weight of the first half", "w_2": "... of the second", "b_1": "its bias", "b_2": "the other's"}

@@ -43,8 +43,8 @@ derivation = Derivation(
         r"One coordinate is written, except where a plane is needed. In $D$ dimensions slopes are gradients.",
     ),
     answer=r"The minimizers of the loss are two scores, and their difference is the slope of $\log q_t(y|x)$: a classifier "
-    r"no one trained. This holds for the minimizers; the difference of a network's answers need not be a gradient. For Gaussian "
-    r"data, $w > 1$ and a condition that narrows their law, the guided flow draws from a law narrower than $q_0(x)\, q_0(y|x)^w$.",
+    r"no one trained. This holds for the minimizers; the difference of a network's answers need not be a gradient. For $w > 1$, "
+    r"Gaussian data and a condition that narrows them, the guided flow draws from a law narrower than $q_0(x)\, q_0(y|x)^w$.",
     limits=(
         "Why overstated guidance looks better to people is not shown.",
         "What is drawn is computed for Gaussian data and exact scores. For learned fields in many dimensions only what cannot "
@@ -55,11 +55,11 @@ derivation = Derivation(
 
 half = Rational(1, 2)
 k = derivation.index("y", "a condition")
-e = derivation.index("e", "a value of the noise")
+of_noise = derivation.index("k", "a value of the noise")
 p = derivation.number("p", "the probability that the condition is dropped", "probability", between=(0, 1))
 q = derivation.law("q({}|x)", k, r"the law of the condition, given $x_t = x$")
-noise_law = derivation.law("q({}|x,{})", (e, k), r"the law of the noise, given $x_t = x$ and the condition")
-epsilon = derivation.numbers(r"\epsilon", e, "the values of the noise")
+noise_law = derivation.law("q({}|x,{})", (of_noise, k), r"the law of the noise, given $x_t = x$ and the condition")
+epsilon = derivation.numbers(r"\epsilon", of_noise, "the values of the noise")
 best = derivation.define(
     "c^*", Expectation(noise_law, epsilon), "the best prediction with the condition, the mean of the noise", over=k
 )
@@ -69,7 +69,7 @@ derivation.say(
 )
 derivation.chain(
     "The null branch learns the average over the conditions",
-    Total(k, Total(e, p * q * noise_law * epsilon)) / Total(k, Total(e, p * q * noise_law)),
+    Total(k, Total(of_noise, p * q * noise_law * epsilon)) / Total(k, Total(of_noise, p * q * noise_law)),
     equals(
         Total(k, q * Expectation(noise_law, epsilon)),
         r"$p$ does not depend on the condition and cancels; the laws sum to one",
@@ -276,9 +276,9 @@ derivation.chain(
     ),
     role="remark",
     so=r"With small random steps, as $v$ falls by $dv$, $z$ moves by the guided score times $dv$ and receives noise of "
-    r"variance $dv$: its variance satisfies this equation, since $1 + o = 2w$ and $1 - o = 2(1 - w)$. At high levels $V / v$ goes "
-    r"to 1, as for pure noise. So what is drawn has the variance $V$ at $v = 0$, $\frac{(1 - r) - (1 - r)^{2w}}{(2 w - 1) r}$. "
-    "The scale is a parameter of an algorithm, not the power of a posterior.",
+    r"variance $dv$: its variance satisfies this equation, since $1 + o = 2w$ and $1 - o = 2(1 - w)$. At high levels $V / v$ "
+    r"goes to 1, as for pure noise. So what is drawn has the variance $V$ at $v = 0$, $\frac{(1 - r) - (1 - r)^{2w}}{(2 w - 1) "
+    r"r}$. The scale is a parameter of an algorithm, not the power of a posterior.",
 )
 
 first = derivation.function("f_1", r"$\log q_t(y_1|x)$, for one condition")

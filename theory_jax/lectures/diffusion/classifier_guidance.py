@@ -217,12 +217,12 @@ derivation.bridge(
 )
 
 i = derivation.index("i", "a value of $x_{t-1}$")
-e = derivation.index("e", "a value of $x_t$")
+z = derivation.index("z", "a value of $x_t$")
 early = derivation.law("q({})", i, "the law of $x_{t-1}$")
 class_of = derivation.law("q({}|{})", (c, i), "the classifier at $t - 1$")
-step = derivation.law("q({}|{})", (e, i), "the step forward")
+step = derivation.law("q({}|{})", (z, i), "the step forward")
 back = derivation.define(
-    "q({}|{})", early * step / Total(i, early * step), "the step back that knows no class", over=(i, e), law=True
+    "q({}|{})", early * step / Total(i, early * step), "the step back that knows no class", over=(i, z), law=True
 )
 derivation.say(
     r"A sampler that draws each step back guides the step itself. The question is which law $x_{t-1}$ has, given $x_t$ and the "
@@ -231,7 +231,7 @@ derivation.say(
 markov = derivation.chain(
     "The step back of a class, by Bayes' rule",
     early * class_of * step / Total(i, early * class_of * step),
-    equals(back * class_of / Total(i, back * class_of), r"divide both by $q(x_t)$: $q(i)\, q(e|i) / q(x_t) = q(i|e)$"),
+    equals(back * class_of / Total(i, back * class_of), r"divide both by $q(x_t)$: $q(i)\, q(z|i) / q(x_t) = q(i|z)$"),
     states=2,
     role="lemma",
     so=r"The first line uses that the class and $x_t$ are independent given $x_{t-1}$: the step forward contains no class. The "

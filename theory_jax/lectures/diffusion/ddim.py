@@ -323,7 +323,7 @@ separated = derivation.chain(
 )
 derivation.symbol("V_t", "the variance of $x_t$ for Gaussian data")
 factor = derivation.define(
-    "e",
+    "f",
     plus(1, times(plus(after, -level), level / plus(c, level**2))),
     r"by what Euler's step from $\varsigma$ to $\varsigma'$ multiplies $y$",
 )

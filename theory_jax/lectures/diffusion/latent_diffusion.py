@@ -230,7 +230,7 @@ derivation.bridge(
 derivation.say("A first stage with codes in place of a Gaussian: the decoder gets the nearest code of what the prior draws.")
 l = derivation.index("l", "a channel", states=2)  # noqa: E741
 point = derivation.numbers("s", l, "the channels at one place", "latent")
-one, other = derivation.numbers("e", l, "a code"), derivation.numbers("f", l, "another code")
+one, other = derivation.numbers("g", l, "a code"), derivation.numbers("f", l, "another code")
 derivation.chain(
     "Which of two codes is nearer",
     plus(SquaredNorm(l, point - one), -SquaredNorm(l, point - other)),
@@ -249,7 +249,7 @@ _codes = jnp.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]])
 
 
 @derivation.exact(
-    r"\arg\min_e \sum_l (s_l - e_l)^2",
+    r"\arg\min_g \sum_l (s_l - g_l)^2",
     because="The code's indices at nine places of a grid around three codes, and every distance compared.",
     outcomes=27,
     role="remark",

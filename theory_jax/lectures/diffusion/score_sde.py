@@ -293,11 +293,11 @@ S, Z = (
     derivation.number("S", "the length of the score", positive=True),
     derivation.number("Z", "the length of the noise", positive=True),
 )
-e = derivation.define("e", 2 * (r * Z / S) ** 2, "the corrector's step")
+eta = derivation.define(r"\eta", 2 * (r * Z / S) ** 2, "the corrector's step")
 derivation.chain(
     "The corrector's step is as long as a given part of its noise",
-    e * S / (sqrt(2 * e) * Z),
-    equals(r, r"divide by $\sqrt{e}$: $\sqrt{e/2} = r Z/S$", wrong={"without the factor 2": r / sqrt(2)}),
+    eta * S / (sqrt(2 * eta) * Z),
+    equals(r, r"divide by $\sqrt{\eta}$: $\sqrt{\eta/2} = r Z/S$", wrong={"without the factor 2": r / sqrt(2)}),
     so="The first line is the length of the drift over that of the noise. So each example has its own step, whatever the score's "
     "scale.",
 )

@@ -167,7 +167,7 @@ derivation.bridge(
     wrong={"the mean over coordinates": _ERROR / D, "the norm": sqrt(_ERROR)},
 )
 x_0 = derivation.number("x_0", "the data", "x0")
-epsilon = derivation.number("e", "the noise, in one coordinate", "noise")
+epsilon = derivation.number("z", "the noise, in one coordinate", "noise")
 slope = derivation.number("b", "the slope of a linear network")
 _LINEAR = plus(epsilon, -times(slope, plus(times(sqrt(a_t), x_0), times(sqrt(1 - a_t), epsilon)))) ** 2
 _input, _level = Symbol("u"), Symbol("l")  # a linear network ignores its level
@@ -305,7 +305,7 @@ derivation.chain(
     so=r"This is $\mathrm{Var}(x_{t-1}|x_t)$: the best variance is the true one.",
 )
 x_t = derivation.number("x", "the noisy value, in one coordinate", "x_t")
-hat = derivation.number(r"\hat e", "the predicted noise, in one coordinate", "noise_pred")
+hat = derivation.number(r"\hat z", "the predicted noise, in one coordinate", "noise_pred")
 share = derivation.number("u", "the network's output for the variance: $-1$ is the small one, 1 the large one", "v")
 log_learned = derivation.define(
     r"\ell",
@@ -335,7 +335,7 @@ _given = {before: 0.81, alpha: 0.64}
 
 
 @derivation.autodiff(
-    r"\left(\frac{\partial}{\partial \hat e}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 "
+    r"\left(\frac{\partial}{\partial \hat z}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 "
     r"- \frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
     because=r"The variance's loss must not train the mean, which the simple loss trains. So the prediction of the noise is a "
     r"constant here, and its derivative exactly 0; that of $u$ is the chain rule.",

@@ -84,17 +84,17 @@ nearest_block = derivation.chain(
     so=r"So of all images with the small version $y$ the projection $x^*$ is the nearest to $x$. If $z$ is the true image, the "
     r"second line says more: the projection lowers the squared error by exactly $n (y - Ax)^2$. No prediction gets worse.",
 )
-e = derivation.number("e", "an error of the small image")
+eta = derivation.number(r"\eta", "an error of the small image")
 derivation.chain(
     "A noisy small image is copied, noise and all",
-    SquaredNorm(i, plus(x, wanted, e, -mean) - z),
+    SquaredNorm(i, plus(x, wanted, eta, -mean) - z),
     equals(
-        plus(SquaredNorm(i, plus(x, -mean) - plus(z, -wanted)), times(n, e**2)),
+        plus(SquaredNorm(i, plus(x, -mean) - plus(z, -wanted)), times(n, eta**2)),
         r"the part with mean zero in the block, and a constant",
-        wrong={"the noise averaged": plus(SquaredNorm(i, plus(x, -mean) - plus(z, -wanted)), e**2 / n)},
+        wrong={"the noise averaged": plus(SquaredNorm(i, plus(x, -mean) - plus(z, -wanted)), eta**2 / n)},
     ),
     uses=(nearest_block,),
-    so=r"Projecting is right for an exact $y$ only: with an error $e$ it pays $n e^2$, whatever the prediction was.",
+    so=r"Projecting is right for an exact $y$ only: with an error $\eta$ it pays $n \eta^2$, whatever the prediction was.",
 )
 derivation.chain(
     "What is free: details with mean zero",

@@ -98,7 +98,7 @@ slope = derivation.chain(
     so=r"$Z$ is gone. What is left of it is an expectation under the model, which samples of the model estimate.",
 )
 
-data = derivation.law(r"\pi", k, "the law of the data")
+data = derivation.law(r"\nu", k, "the law of the data")
 loss = derivation.define(r"\mathcal{L}", Expectation(data, -log(p)), "the mean negative log-likelihood")
 derivation.chain(
     "Training lowers the energy of data and raises that of samples",

@@ -227,7 +227,7 @@ derivation.chain(
     "that.",
 )
 path = derivation.index("k", "a path of states")
-of_path = derivation.law(r"\pi", path, "the law of the paths")
+of_path = derivation.law(r"\omega", path, "the law of the paths")
 weight = derivation.numbers("w", path, "the weight of a path", "exp(annealed_log_weights)", positive=True)
 M = derivation.define("M", Expectation(of_path, weight), "the mean weight, $Z_T / Z_0$", positive=True)
 derivation.chain(

@@ -108,13 +108,13 @@ derivation.chain(
 )
 mu = derivation.number(r"\mu", "the mean of $X$")
 nu = derivation.number(r"\nu", "the mean of $Y$")
-e = derivation.number("e", "a standard Gaussian")
+e = derivation.number("z", "a standard Gaussian")
 derivation.chain(
     "Equal quantiles attain it between Gaussians",
     Expectation(Normal(e, 0, 1), ((mu + sigma * e) - (nu + tau * e)) ** 2),
     equals(
         plus((mu - nu) ** 2, (sigma - tau) ** 2),
-        r"expand; $\mathbb{E}\,e = 0$ and $\mathbb{E}\,e^2 = 1$",
+        r"expand; $\mathbb{E}\,z = 0$ and $\mathbb{E}\,z^2 = 1$",
         wrong={
             "variances in place of standard deviations": plus((mu - nu) ** 2, (sigma**2 - tau**2) ** 2),
             "independent X and Y": plus((mu - nu) ** 2, sigma**2, tau**2),

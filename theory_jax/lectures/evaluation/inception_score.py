@@ -303,12 +303,12 @@ def the_bias_and_the_terms(growth, terms):
 
 @derivation.exercise(
     r"Two images have the answers $(0.9, 0.1)$ and $(0.1, 0.9)$. What is the score?",
-    r"The mean answer is uniform: $\log\mathrm{IS} = \log 2 - H(0.9, 0.1) = 0.6931 - 0.3251 = 0.3681$, the score is 1.4449.",
+    r"The mean answer is uniform: $\log\mathrm{IS} = \log 2 - H(0.9, 0.1) = 0.693147 - 0.325083 = 0.368064$, the score 1.4449.",
 )
 def two_answers():
     rows = jnp.log(jnp.array([[0.9, 0.1], [0.1, 0.9]]))
-    yield -jnp.sum(jnp.exp(rows[0]) * rows[0]), "0.3251"
-    yield log_inception_score(rows), "0.3681"
+    yield -jnp.sum(jnp.exp(rows[0]) * rows[0]), "0.325083"
+    yield log_inception_score(rows), "0.368064"
     yield inception_score(rows), "1.4449"
 
 

@@ -89,7 +89,7 @@ derivation.chain(
     central=True,
     so="So the features may be infinitely many: they are never computed.",
 )
-e = derivation.index("e", "another feature", states=2)
+e = derivation.index("j", "another feature", states=2)
 v = derivation.numbers("v", d, "a direction among the features")
 Delta = derivation.define(r"\Delta", Expectation(p, phi) - Expectation(q, phi), "the difference of the means", over=d)
 derivation.chain(

@@ -237,7 +237,6 @@ derivation.bridge(
     wrong={"one layer": plus(LogDensity(xa, 0, 1), LogDensity(xb * exp(xa / 2) + xa**2, 0, 1), xa / 2)},
 )
 derivation.bridge("... and the bounded log-scale", bounded, bounded_log_scale, raw=raw, bound=beta)
-derivation.symbol("h, w", "the sides of a board")
 
 
 @derivation.exact(

@@ -413,7 +413,7 @@ def how_fast_the_signal_grows():
     r"A trained model predicts the noise 0.3 at $x = 1$ on the variance-preserving path with $\alpha = 0.6$. Where is $x$ after "
     r"a step to $\alpha = 0.8$, by DDIM and by Euler's method in $y$?",
     r"$\hat x_1 = (1 - 0.8 \cdot 0.3)/0.6 = 1.2667$, and DDIM gives $0.8\, \hat x_1 + 0.6 \cdot 0.3 = 1.1933$. In $y$: "
-    r"$\frac{1}{1.4} + (\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot 0.9667 = 0.85238$, times 1.4 the same 1.1933.",
+    r"$\frac{1}{1.4} + (\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot \frac{29}{30} = 0.85238$, times 1.4 the same 1.1933.",
 )
 def one_step():
     data_there = (1 - 0.8 * 0.3) / 0.6

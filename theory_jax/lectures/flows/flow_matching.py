@@ -155,7 +155,7 @@ d = derivation.numbers("d", n, "its value", "data")
 rest = derivation.define(r"\rho", (1 - t) ** 2, "the variance of what the place has of the noise", positive=True)
 tilt = exp(-((x - times(t, d)) ** 2) / (2 * rest))
 omega = derivation.define(r"\omega", tilt / Total(n, tilt), "the law of the data point given the place", over=n, law=True)
-noise_of = derivation.define("e", (x - times(t, d)) / (1 - t), "the noise that leads to the place", "x0", over=n)
+noise_of = derivation.define(r"\xi", (x - times(t, d)) / (1 - t), "the noise that leads to the place", "x0", over=n)
 u = derivation.define("u", Expectation(omega, d - noise_of), "the mean velocity at the place", "marginal_velocity")
 derivation.chain(
     "The mean velocity points at the mean of the data given the place",
@@ -181,7 +181,7 @@ derivation.chain(
 derivation.chain(
     "... and the noise",
     plus(x, times(-t, u)),
-    equals(Expectation(omega, noise_of), r"$x = t d_n + (1 - t) e_n$ for every $n$, so also on average"),
+    equals(Expectation(omega, noise_of), r"$x = t d_n + (1 - t) \xi_n$ for every $n$, so also on average"),
 )
 derivation.chain(
     "Where the data are undecided the flow spreads",
@@ -374,7 +374,7 @@ def _sign_mean(x, time):
 
 
 @derivation.example(
-    r"Data 1 and $-1$, equally likely; $t = \frac12$ and $x = \frac12$. Then $d_n = 1$ needs $e_n = 0$, and $-1$ needs 2: the "
+    r"Data 1 and $-1$, equally likely; $t = \frac12$ and $x = \frac12$. Then $d_n = 1$ needs $\xi_n = 0$, and $-1$ needs 2: the "
     r"velocities 1 and $-3$."
 )
 def two_points():

@@ -244,24 +244,24 @@ m = derivation.number("m", r"half the mean of $\rho^2$ over the light", positive
 xx = derivation.define("Q_{xx}", m * (cos(phi) ** 2 / q + q * sin(phi) ** 2), "the second moment of the first coordinate", "xx")
 yy = derivation.define("Q_{yy}", m * (sin(phi) ** 2 / q + q * cos(phi) ** 2), "that of the second", "yy")
 xy = derivation.define("Q_{xy}", m * (1 / q - q) * sin(phi) * cos(phi), "that of both", "xy")
-e = derivation.define("e", (1 - q**2) / (1 + q**2), "the ellipticity")
+ellipticity = derivation.define(r"\varepsilon", (1 - q**2) / (1 + q**2), "the ellipticity")
 derivation.chain(
     "What the moments say of the direction",
     Matrix([[xx - yy, 2 * xy]]) / (xx + yy),
     equals(
-        e * Matrix([[cos(phi) ** 2 - sin(phi) ** 2, 2 * sin(phi) * cos(phi)]]),
+        ellipticity * Matrix([[cos(phi) ** 2 - sin(phi) ** 2, 2 * sin(phi) * cos(phi)]]),
         r"$\frac{1/q - q}{1/q + q} = \frac{1 - q^2}{1 + q^2}$",
-        wrong={"the product once": e * Matrix([[cos(phi) ** 2 - sin(phi) ** 2, sin(phi) * cos(phi)]])},
+        wrong={"the product once": ellipticity * Matrix([[cos(phi) ** 2 - sin(phi) ** 2, sin(phi) * cos(phi)]])},
     ),
-    equals(e * Matrix([[cos(2 * phi), sin(2 * phi)]]), "the double angle"),
-    so=r"The angle enters doubled: half a turn brings a galaxy onto itself. So a condition should be given as "
-    r"$q \cos 2\phi$ and $q \sin 2\phi$, which are the same for $\phi$ and $\phi + \pi$. The pair $e \cos 2\phi, e \sin 2\phi$ "
-    r"would also be continuous at $q = 1$, where no direction is left.",
+    equals(ellipticity * Matrix([[cos(2 * phi), sin(2 * phi)]]), "the double angle"),
+    so=r"The angle enters doubled: half a turn brings a galaxy onto itself. So a condition should be given as $q \cos 2\phi$ "
+    r"and $q \sin 2\phi$, which are the same for $\phi$ and $\phi + \pi$. The pair $\varepsilon \cos 2\phi, \varepsilon \sin "
+    r"2\phi$ would also be continuous at $q = 1$, where no direction is left.",
 )
 derivation.chain(
     "The axis ratio from the ellipticity",
-    sqrt((1 - e) / (1 + e)),
-    equals(q, r"$\frac{1 - e}{1 + e} = q^2$", wrong={"without the root": q**2}),
+    sqrt((1 - ellipticity) / (1 + ellipticity)),
+    equals(q, r"$\frac{1 - \varepsilon}{1 + \varepsilon} = q^2$", wrong={"without the root": q**2}),
 )
 derivation.bridge(
     "The code reads size, axis ratio and angle",
@@ -353,7 +353,7 @@ derivation.say(
 )
 y = derivation.index("y", "a condition: what was requested", states=2)
 pair = derivation.index("z", "a pair of noise and data", states=2)
-asked = derivation.law(r"\pi", y, "how often a condition occurs at this time and place")
+asked = derivation.law(r"\omega", y, "how often a condition occurs at this time and place")
 given_y = derivation.law("g", (pair, y), "the probability of a pair, given the condition")
 slope = derivation.numbers("a", pair, "the slope of a pair's path")
 mean = derivation.define("E", Expectation(given_y, slope), "the mean slope, given the condition", over=y)

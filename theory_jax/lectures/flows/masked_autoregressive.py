@@ -168,17 +168,17 @@ def paths():
 c = derivation.number("c", "how strongly the first variable is bent", positive=True)
 tau = derivation.number(r"\tau", "the width about the bend", positive=True)
 y = derivation.number("y", "a standard normal number")
-e = derivation.number("e", "another")
+epsilon = derivation.number(r"\epsilon", "another")
 derivation.chain(
     "One layer depends on its order",
-    Expectation(Normal(y, 0, 1), Expectation(Normal(e, 0, 1), (c * y**2 + tau * e - c) ** 3)),
+    Expectation(Normal(y, 0, 1), Expectation(Normal(epsilon, 0, 1), (c * y**2 + tau * epsilon - c) ** 3)),
     equals(
         8 * c**3,
-        r"the third central moment of $c y^2 + \tau e$, whose mean is $c$: $\mathbb{E}(y^2 - 1)^3 = 15 - 9 + 3 - 1 = 8$",
+        r"the third central moment of $c y^2 + \tau \epsilon$, whose mean is $c$: $\mathbb{E}(y^2 - 1)^3 = 15 - 9 + 3 - 1 = 8$",
         wrong={"symmetric": 0, "not centered": 15 * c**3},
     ),
-    so=r"Let $x_2 = y$ and $x_1 = c x_2^2 + \tau e$. In the order $x_2, x_1$ one layer is exact. In the order $x_1, x_2$ it "
-    r"makes $x_1$ Gaussian, with a third moment of 0: never exact. So the order is reversed between layers.",
+    so=r"Let $x_2 = y$ and $x_1 = c x_2^2 + \tau \epsilon$. In the order $x_2, x_1$ one layer is exact. In the order $x_1, x_2$ "
+    "it makes $x_1$ Gaussian, with a third moment of 0: never exact. So the order is reversed between layers.",
 )
 
 

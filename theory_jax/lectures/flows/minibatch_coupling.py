@@ -42,8 +42,9 @@ derivation = Derivation(
     ),
     answer="An assignment only changes the order of a batch, so both laws stay. The optimal one pairs in the same order: lines "
     "of different pairs keep apart, and the target varies less where they pass. The entropic plan is between the optimal "
-    "assignment and random pairs; Sinkhorn's iteration finds it, in a number of steps that grows exponentially with the ratio of "
-    "cost and regularization. A batch goes only a part of the way from random pairs to optimal transport.",
+    "assignment and random pairs; Sinkhorn's iteration finds it, and for each further digit it can need a number of steps that "
+    "grows exponentially with the ratio of cost and regularization, as on two pairs. A batch goes only a part of the way from "
+    "random pairs to optimal transport.",
     limits=(
         "That an optimal plan may be taken to be an assignment for every N (Birkhoff's theorem).",
         "That Sinkhorn's iteration converges from everywhere. Near the solution, on two pairs, its rate is derived.",
@@ -293,8 +294,8 @@ derivation.chain(
         wrong={"one answer": 4 * p - 1},
     ),
     so=r"With $p = p^\star$ and $4 p^\star - 1 = -\tanh y$ it is $\tanh^2 \frac{\Delta}{4\varepsilon}$: the error left by one "
-    r"iteration. For small $\varepsilon$ this is about $1 - 4 e^{-|\Delta|/2\varepsilon}$, so the number of iterations grows "
-    r"exponentially with $1/\varepsilon$.",
+    r"iteration. For small $\varepsilon$ this is about $1 - 4 e^{-|\Delta|/2\varepsilon}$, so the number of iterations for each "
+    r"further digit grows exponentially with $1/\varepsilon$ if $\Delta \ne 0$.",
 )
 
 

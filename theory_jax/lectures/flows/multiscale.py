@@ -65,14 +65,14 @@ derivation.chain(
     so="A split is an affine coupling layer with the log-scale $-\\nu/2$ and the shift $-m e^{-\\nu/2}$, after which $b$ is "
     "left alone.",
 )
-e = derivation.number("e", "a standard normal number", "noise")
+u = derivation.number("u", "a standard normal number", "noise")
 derivation.chain(
     "The log-density of a sample is that of its noise less half the log-variance",
-    LogDensity(m + exp(nu / 2) * e, m, exp(nu)),
+    LogDensity(m + exp(nu / 2) * u, m, exp(nu)),
     equals(
-        plus(LogDensity(e, 0, 1), -nu / 2),
-        r"$b = m + e^{\nu/2} e$ solves for the half that left",
-        wrong={"scaled by the variance": plus(LogDensity(e * exp(nu / 2), 0, 1), -nu / 2)},
+        plus(LogDensity(u, 0, 1), -nu / 2),
+        r"$b = m + e^{\nu/2} u$ solves for the half that left",
+        wrong={"scaled by the variance": plus(LogDensity(u * exp(nu / 2), 0, 1), -nu / 2)},
     ),
     role="lemma",
     so="The order is coarse to fine: $a$ must be known first.",
@@ -183,10 +183,10 @@ derivation.bridge(
 )
 derivation.bridge(
     "... and draws it",
-    sympy.Matrix([a, 2 * a + exp(a / 2) * e]),
+    sympy.Matrix([a, 2 * a + exp(a / 2) * u]),
     split_prior_sample,
     kept=[[a]],
-    noise=[[e]],
+    noise=[[u]],
     mean_fn=lambda kept: 2 * kept,
     log_var_fn=lambda kept: kept,
 )

@@ -148,7 +148,7 @@ def orders_by_trees():
 
 
 derivation.say(
-    r"From one step to many. The error $e_n$ after $n$ steps is at most $(1 + h \Lambda) e_{n-1} + C h^{p+1}$, where $\Lambda$ "
+    r"From one step to many. The error $E_n$ after $n$ steps is at most $(1 + h \Lambda) E_{n-1} + C h^{p+1}$, where $\Lambda$ "
     r"is the Lipschitz constant of $\sum_i b_i k_i$: insert the step from the solution's own point, and use the triangle "
     r"inequality."
 )
@@ -305,7 +305,7 @@ def _turning(x, time):
 
 
 @derivation.numeric(
-    r"\log_2 \frac{|e_{N}|}{|e_{2N}|} \to 1, 2, 4, 5",
+    r"\log_2 \frac{|E_{N}|}{|E_{2N}|} \to 1, 2, 4, 5",
     because=r"The errors of $x' = x \cos t$, $x(0) = 1$, at $t = 2$ after 32 and 64 steps of the four methods, next to $e^{\sin "
     r"2}$.",
     tolerance=0.1,
@@ -322,9 +322,9 @@ def measured_orders():
     return Sides(left=found, right=wanted, wrong={"local errors": wanted + 1, "one less": wanted - 1})
 
 
-derivation.symbol("e_n", "the error after $n$ steps")
-derivation.symbol("e_{N}", "the error after $N$ steps")
-derivation.symbol("e_{2N}", "the error after $2N$ steps")
+derivation.symbol("E_n", "the error after $n$ steps")
+derivation.symbol("E_{N}", "the error after $N$ steps")
+derivation.symbol("E_{2N}", "the error after $2N$ steps")
 
 
 @derivation.numeric(

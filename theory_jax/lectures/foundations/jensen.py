@@ -236,11 +236,11 @@ derivation.bridge(
 )
 
 d = derivation.index("d", "a coordinate")
-e = derivation.index("e", "a coordinate, next to $d$")
+c = derivation.index("c", "a coordinate, next to $d$")
 g = derivation.numbers("g", d, "a point of several coordinates", "x")
 h = derivation.numbers("h", d, "the point at which the tangent plane touches", "y")
-s_g = derivation.define(r"\sigma", exp(g) / Total(e, exp(g.at(e))), "the softmax of $g$", over=d, law=True)
-s_h = derivation.define(r"\tau", exp(h) / Total(e, exp(h.at(e))), "the softmax of $h$", over=d, law=True)
+s_g = derivation.define(r"\sigma", exp(g) / Total(c, exp(g.at(c))), "the softmax of $g$", over=d, law=True)
+s_h = derivation.define(r"\tau", exp(h) / Total(c, exp(h.at(c))), "the softmax of $h$", over=d, law=True)
 derivation.say(
     r"In several dimensions the tangent line becomes a tangent plane, $B_\varphi(g, h) = \varphi(g) - \varphi(h) - \langle "
     r"\nabla\varphi(h), g - h \rangle$, and nothing else in the argument changes: along the segment from $h$ to $g$ a convex "
@@ -252,10 +252,10 @@ derivation.chain(
     "For log-sum-exp the height above the tangent plane is a divergence between softmaxes",
     log_sum_exp,
     equals(
-        Total(d, s_h * plus(h - log(Total(e, exp(h.at(e)))), -(g - log(Total(e, exp(g.at(e))))))),
+        Total(d, s_h * plus(h - log(Total(c, exp(h.at(c)))), -(g - log(Total(c, exp(g.at(c))))))),
         r"the gradient of log-sum-exp is the softmax, $\tau_d$ at $h$, and $\sum_d \tau_d = 1$ takes the two constants inside",
     ),
-    equals(Total(d, s_h * plus(log(s_h), -log(s_g))), r"$\log \tau_d = h_d - \log \sum_e e^{h_e}$, and the same for $\sigma_d$"),
+    equals(Total(d, s_h * plus(log(s_h), -log(s_g))), r"$\log \tau_d = h_d - \log \sum_c e^{h_c}$, and the same for $\sigma_d$"),
     equals(Divergence(s_h, s_g), "the definition of the divergence: the point of contact comes first"),
     at_least(0, "Gibbs' inequality", dropping=gibbs.at(s_h, s_g)),
     states=2,

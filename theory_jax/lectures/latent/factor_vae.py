@@ -228,11 +228,11 @@ derivation.bridge(
 derivation.say("Now the score. How much does a latent tell about a factor, and does another latent tell it, too?")
 r = derivation.index("r", "a value of a latent")
 c = derivation.index("c", "a value of a factor")
-e = derivation.index("e", "another value of the factor")
+u = derivation.index("u", "another value of the factor")
 p_r = derivation.law("p({})", r, "how often the latent has the value")
 p_given = derivation.law("p({}|{})", (c, r), "the factor, given the latent")
 p_c = derivation.define("p({})", Total(r, p_r * p_given), "how often the factor has the value", over=c, law=True)
-others = Total(e, p_given.at(e, r) * (1 - KroneckerDelta(c, e)) ** 2)
+others = Total(u, p_given.at(u, r) * (1 - KroneckerDelta(c, u)) ** 2)
 derivation.chain(
     "A latent tells at most the entropy of the factor",
     Expectation(p_r, Divergence(p_given, p_c)),

@@ -38,8 +38,8 @@ derivation = Derivation(
     question="The likelihood of a mixture has a sum inside its logarithm, so its maximum has no formula. Why does alternating "
     "between soft assignments and weighted averages never lower it, and what can go wrong?",
     setting=(
-        r"A point $x$ has the density $p(x) = \sum_k g_k(x)$, where $g_k(x) = \pi_k\, \mathcal{N}(x; \mu_k, \Sigma_k)$ is the "
-        r"joint density of the point and component $k$. The weights $\pi_k$ are positive and sum to one, and the covariances "
+        r"A point $x$ has the density $p(x) = \sum_k g_k(x)$, where $g_k(x) = w_k\, \mathcal{N}(x; \mu_k, \Sigma_k)$ is the "
+        r"joint density of the point and component $k$. The weights $w_k$ are positive and sum to one, and the covariances "
         "are positive definite.",
         "There are $N$ points $x_n$. Numbers $r_{k,n}$, positive and summing to one over $k$, say which component a point is "
         r"counted for, and to what share. A share of zero is a limit: $0 \log 0 = 0$.",
@@ -106,7 +106,7 @@ derivation.say(
     "each component, and each part has its own maximum."
 )
 c = derivation.numbers("N", k, "the soft count of a component", positive=True)
-law = derivation.law(r"\pi", k, "the weights", "exp(log_weights)")
+law = derivation.law(r"w", k, "the weights", "exp(log_weights)")
 total = derivation.define(r"N_\Sigma", Total(k, c), "their sum, the number of points", positive=True)
 rho = derivation.define(r"\rho", c / total, "the fraction of the points that a component has", over=k, law=True)
 derivation.chain(
@@ -114,11 +114,11 @@ derivation.chain(
     Total(k, c * log(law)),
     equals(
         -times(total, plus(Entropy(rho), Divergence(rho, law))),
-        r"$N_k = N \rho_k$, and $\log \pi_k = \log \rho_k - \log(\rho_k / \pi_k)$",
+        r"$N_k = N \rho_k$, and $\log w_k = \log \rho_k - \log(\rho_k / w_k)$",
     ),
     at_most(
         -times(total, Entropy(rho)),
-        r"leave out the divergence (Gibbs); equality at $\pi = \rho$",
+        r"leave out the divergence (Gibbs); equality at $w = \rho$",
         adding=total * gibbs.at(rho, law),
     ),
     role="lemma",
@@ -288,7 +288,7 @@ derivation.say(
 )
 scale = derivation.number("s", "the standard deviation of a component with its mean at the first point", positive=True)
 size = derivation.number("D", "the dimension", positive=True)
-at_own = derivation.number("A", r"$\pi_1 (2\pi)^{-D/2}$: its density at this point, times $s^D$", positive=True)
+at_own = derivation.number("A", r"$w_1 (2\pi)^{-D/2}$: its density at this point, times $s^D$", positive=True)
 rest_here = derivation.number("B", "what the other components contribute at the first point", positive=True)
 rest_there = derivation.number("E", "... at a second point", positive=True)
 own_there = derivation.number("C", "what the component contributes at the second point", positive=True)
@@ -318,7 +318,7 @@ derivation.chain(
 far = derivation.number(
     "d_2", "the squared distance of a point from the farther of two centers, less that from the nearer", positive=True
 )
-odds = derivation.number("o", r"the quotient $\pi_2 / \pi_1$ of the weights of the farther and the nearer", positive=True)
+odds = derivation.number("o", r"the quotient $w_2 / w_1$ of the weights of the farther and the nearer", positive=True)
 width = derivation.number("v", r"the variance that all components share: $\Sigma_k = v I$", positive=True)
 derivation.chain(
     "With narrow components EM is k-means",

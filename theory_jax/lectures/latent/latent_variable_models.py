@@ -305,7 +305,7 @@ derivation.chain(
 noise = derivation.number("s'", "the mean of the discarded eigenvalues after an exchange", positive=True)
 delta = derivation.number(r"\delta", "by how much a discarded eigenvalue exceeds one that is kept", positive=True)
 count = derivation.number("n", "the number of discarded directions", positive=True)
-excess = derivation.number("e", "by how much the kept eigenvalue exceeds the noise", positive=True)
+excess = derivation.number(r"\eta", "by how much the kept eigenvalue exceeds the noise", positive=True)
 before = derivation.define("s", noise + delta / count, "their mean before the exchange", positive=True)
 kept = derivation.define(r"\lambda_a", before + excess, "the eigenvalue that is kept at first", positive=True)
 derivation.chain(
@@ -321,7 +321,7 @@ derivation.chain(
         "leave out the gaps of the logarithm",
         adding=tangent.at((kept + delta) / kept) + count * tangent.at(noise / before),
     ),
-    equals(-delta * excess / (kept * before), r"over a common denominator; $\lambda_a - s = e$"),
+    equals(-delta * excess / (kept * before), r"over a common denominator; $\lambda_a - s = \eta$"),
     at_most(0, r"$w^2 = \lambda_a - s$ is never negative, as $W W^\top$ is not", adding=delta * excess / (kept * before)),
     so=r"So the largest eigenvalues are kept, and the best covariance is $U_L(\Lambda_L - sI)U_L^\top + sI$ with the mean $s$ of "
     "the others: principal component analysis, with a likelihood. That a kept eigenvalue is at least $s$ is needed: without it "

@@ -59,20 +59,22 @@ u = derivation.number("u", r"the positive part of $h$", nonnegative=True)
 v = derivation.number("v", r"the negative part of $h$", nonnegative=True)
 h = derivation.define("h", plus(u, -v), "the activity of a unit", "code")
 lam = derivation.number(r"\lambda", "the weight of the penalty", "threshold", positive=True)
-e = derivation.number("e", r"by how much the pull exceeds $\lambda$", nonnegative=True)
+epsilon = derivation.number(r"\epsilon", r"by how much the pull exceeds $\lambda$", nonnegative=True)
 derivation.chain(
     "A pull beyond the threshold is shrunk by it",
-    plus((h - (lam + e)) ** 2 / 2, times(lam, u + v)),
+    plus((h - (lam + epsilon)) ** 2 / 2, times(lam, u + v)),
     equals(
-        plus((h - e) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
-        r"$\frac12 (h - e - \lambda)^2 = \frac12 (h - e)^2 - \lambda (h - e) + \frac12 \lambda^2$, and $u + v - h = 2 v$",
+        plus((h - epsilon) ** 2 / 2, lam**2 / 2, times(lam, epsilon), times(2, lam, v)),
+        r"$\frac12 (h - \epsilon - \lambda)^2 = \frac12 (h - \epsilon)^2 - \lambda (h - \epsilon) + \frac12 \lambda^2$, and $u "
+        "+ v - h = 2 v$",
     ),
     at_least(
-        plus(lam**2 / 2, times(lam, e)),
-        r"leave out a square and a product of numbers that are not negative; equality at $h = e$",
-        dropping=plus((h - e) ** 2 / 2, times(2, lam, v)),
+        plus(lam**2 / 2, times(lam, epsilon)),
+        r"leave out a square and a product of numbers that are not negative; equality at $h = \epsilon$, where $v = 0$",
+        dropping=plus((h - epsilon) ** 2 / 2, times(2, lam, v)),
     ),
-    so=r"Here $x = \lambda + e$, and the best $h$ is $x - \lambda$. For negative pulls it is the same with the signs changed.",
+    so=r"Here $x = \lambda + \epsilon$, and the best $h$ is $x - \lambda$. For negative pulls it is the same with the signs "
+    "changed.",
 )
 m = derivation.number("m", r"$\lambda - x$", nonnegative=True)
 n = derivation.number("n", r"$\lambda + x$", nonnegative=True)

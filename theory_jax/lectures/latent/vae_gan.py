@@ -36,17 +36,17 @@ derivation = Derivation(
     "use a discriminator: its features replace the pixels, its logits of images are a further loss of the decoder, or its logits "
     "of codes replace the rate. Which term of the evidence lower bound does each replace, and what is left of the bound?",
     setting=(
-        r"Features $f(x)$ are the outputs of a layer of the discriminator. The error of features is $e = \frac12 \|f(x) - "
+        r"Features $f(x)$ are the outputs of a layer of the discriminator. The error of features is $\epsilon = \frac12 \|f(x) - "
         r"f(\tilde x)\|^2$, with $\tilde x$ the reconstruction of $x$.",
         r"A discriminator of images sees data of the law $p$, reconstructions of the law $r$, and samples of the law $s$, one of "
         r"each at a time; it calls the last two fake. Its logit is $\ell$. All laws are positive and have finitely many states.",
-        r"A discriminator of codes sees codes of the prior $\pi$ as real and codes of the encoder as fake. The law of all codes "
+        r"A discriminator of codes sees codes of the prior $p_0$ as real and codes of the encoder as fake. The law of all codes "
         r"is $\bar q(z) = \sum_n w_n\, q(z|n)$.",
         "An encoder descends the gradient with the discriminator at its best and held fixed.",
     ),
     answer=r"The error of features stands for a likelihood of features, which is larger than that of the images: features must "
     r"not be trained on it. A discriminator with two kinds of fakes compares the data with their mixture, and rests at the "
-    r"probability $\frac13$. An adversary of codes charges $\mathrm{KL}(\bar q \,\|\, \pi) - 2\, \mathrm{JSD}(\pi, \bar q)$ in "
+    r"probability $\frac13$. An adversary of codes charges $\mathrm{KL}(\bar q \,\|\, p_0) - 2\, \mathrm{JSD}(p_0, \bar q)$ in "
     "place of the rate: the information of the code about the datum is free, so the objective is no bound of a likelihood. With "
     "a decoder without noise it is a transport cost.",
     limits=(
@@ -60,7 +60,7 @@ j = derivation.index("j", "a feature")
 f = derivation.numbers("f", j, "the features of an image", "features")
 made = derivation.numbers(r"\tilde f", j, "the features of its reconstruction", "features_reconstructed")
 F = derivation.count(j, "F", "the number of features")
-error = derivation.define("e", SquaredNorm(j, f - made) / 2, "the error of the features", "feature_reconstruction_error")
+error = derivation.define(r"\epsilon", SquaredNorm(j, f - made) / 2, "the error of the features", "feature_reconstruction_error")
 derivation.say("First, the likelihood that a loss of features stands for.")
 derivation.chain(
     "The error of features is a log-likelihood of the features",
@@ -104,8 +104,8 @@ derivation.chain(
         r"add half the distance from the tangent, zero only at $k = \frac{1}{\sqrt V}$",
         adding=tangent.at(k**2 * v) / 2,
     ),
-    so=r"Without $\log k$ the mean of $-e$ is $-\frac12 k^2 V$, largest for $k \to 0$: features that are trained on their own "
-    "error shrink to zero. So the error of features must not train the discriminator, whose features they are.",
+    so=r"Without $\log k$ the mean of $-\epsilon$ is $-\frac12 k^2 V$, largest for $k \to 0$: features that are trained on "
+    "their own error shrink to zero. So the error of features must not train the discriminator, whose features they are.",
 )
 own = derivation.number("p(x)", "the probability of an image", positive=True)
 others = derivation.number(r"p'", "that of all other images with the same features", positive=True)
@@ -122,8 +122,8 @@ derivation.chain(
         adding=plus(others / (own + others), tangent.at(own / (own + others))),
         wrong={"the other images alone": log(others)},
     ),
-    so=r"A bound with $e$ in place of the pixels is a lower bound of $\log p(f(x))$, and this number is above $\log p(x)$: the "
-    "value of the bound says nothing about the likelihood of images.",
+    so=r"A bound with $\epsilon$ in place of the pixels is a lower bound of $\log p(f(x))$, and this number is above $\log "
+    "p(x)$: the value of the bound says nothing about the likelihood of images.",
 )
 
 derivation.say("Next, the discriminator of images, which sees three kinds of them.")
@@ -242,7 +242,7 @@ z = derivation.index("z", "a code")
 n = derivation.index("n", "a datum", states=2)
 weight = derivation.law("w", n, "the weight of a datum")
 encoder = derivation.law("q({}|{})", (z, n), "the encoder")
-prior = derivation.law(r"\pi({})", z, "the prior of the codes")
+prior = derivation.law(r"p_0({})", z, "the prior of the codes")
 codes = derivation.define(r"\bar q({})", Total(n, weight * encoder), "the law of all codes", over=z, law=True)
 half = derivation.define(r"\nu({})", (prior + codes) / 2, "half prior, half codes", over=z, law=True)
 information = derivation.define("I", Expectation(weight, Divergence(encoder, codes)), "the information of code and datum")
@@ -268,7 +268,7 @@ descent = derivation.chain(
     _at_zero(-Total(z, moved * log(of_prior))),
     equals(
         Total(z, change * plus(log(codes / prior), -log(codes / (prior + codes)))),
-        r"the discriminator is held fixed; $-\log D = \log \frac{\bar q}{\pi} - \log \frac{\bar q}{\pi + \bar q}$",
+        r"the discriminator is held fixed; $-\log D = \log \frac{\bar q}{p_0} - \log \frac{\bar q}{p_0 + \bar q}$",
     ),
     equals(
         _at_zero(plus(Total(z, moved * log(moved / prior)), *(-part for part in twice_jsd))),
@@ -279,7 +279,7 @@ descent = derivation.chain(
         },
     ),
     states=2,
-    so=r"The right side is $\mathrm{KL}(\bar q \,\|\, \pi) - 2\, \mathrm{JSD}$, the gradient of the non-saturating loss of a GAN "
+    so=r"The right side is $\mathrm{KL}(\bar q \,\|\, p_0) - 2\, \mathrm{JSD}$, the gradient of the non-saturating loss of a GAN "
     "with codes for images. With the saturating loss it would be twice the Jensen-Shannon divergence.",
 )
 central = derivation.chain(
@@ -287,7 +287,7 @@ central = derivation.chain(
     plus(Divergence(codes, prior), -2 * jsd),
     equals(
         plus(Expectation(weight, Expectation(encoder, plus(log(encoder / prior), -log(encoder / codes)))), -2 * jsd),
-        r"$\log \frac{\bar q}{\pi} = \log \frac{q}{\pi} - \log \frac{q}{\bar q}$, and it does not contain the datum",
+        r"$\log \frac{\bar q}{p_0} = \log \frac{q}{p_0} - \log \frac{q}{\bar q}$, and it does not contain the datum",
     ),
     equals(
         plus(rate, -information, -2 * jsd),
@@ -302,8 +302,8 @@ central = derivation.chain(
     uses=(descent,),
     states=2,
     central=True,
-    so=r"Equality needs $\bar q = \pi$ and a code without information. A code that copies $N$ equal data one to one, with "
-    r"$\bar q = \pi$, costs nothing here and $\log N$ nats in a VAE: reconstruction plus adversary is no bound of a likelihood.",
+    so=r"Equality needs $\bar q = p_0$ and a code without information. A code that copies $N$ equal data one to one, with "
+    r"$\bar q = p_0$, costs nothing here and $\log N$ nats in a VAE: reconstruction plus adversary is no bound of a likelihood.",
 )
 of_code = derivation.number(r"\ell_z", "the logit of a code", "logits_code")
 lam = derivation.number(r"\lambda", "the weight of the adversary", "adversarial_weight", positive=True)
@@ -324,8 +324,8 @@ derivation.symbol(r"\kappa", "a plan that carries the data to the samples of a d
 
 
 @derivation.numeric(
-    r"\min_{\bar q = \pi} \mathbb{E}\, e = \min_{\kappa} \mathbb{E}\, e",
-    because=r"What the objective is in place of a bound: a transport cost. An encoder with $\bar q = \pi$ carries the data to "
+    r"\min_{\bar q = p_0} \mathbb{E}\, \epsilon = \min_{\kappa} \mathbb{E}\, \epsilon",
+    because=r"What the objective is in place of a bound: a transport cost. An encoder with $\bar q = p_0$ carries the data to "
     "images with the law of the samples. Conversely, carry a datum to an image by such a plan, and draw one of the codes of this "
     "image by the prior: all codes then have the law of the prior, and the error is that of the plan. Linear programs for 50 "
     "random laws of 3 data and 4 codes, two of which make the same image: on the left over all encoders, on the right over all "
@@ -375,7 +375,7 @@ def by_hand():
     real, reconstructed, sampled = jnp.array([1.0]), jnp.array([0.0]), jnp.array([-1.0])
     yield of_discriminator, vae_gan_discriminator_loss(real, reconstructed, sampled)[0], "1.3197"
     adversary = vae_gan_decoder_loss(jnp.zeros(1), reconstructed, sampled, feature_weight=1.0)[0]
-    yield r"\text{decoder, but for}\ \gamma e", adversary, "2.0064"
+    yield r"\text{decoder, but for}\ \gamma \epsilon", adversary, "2.0064"
     coins, quarters = (Rational(1, 2), Rational(1, 2)), (Rational(3, 4), Rational(1, 4))
     laws = {p: coins, rec: coins, sam: (Rational(9, 10), Rational(1, 10))}
     least = plus(-Expectation(p, log(best)), -2 * Expectation(fakes, log(1 - best)))
@@ -423,7 +423,8 @@ def three_kinds_of_fakes():
 
 
 @derivation.exercise(
-    r"The feature of one pixel is $\frac12 x$. By how much is $-e - \frac12 \log 2\pi$ too large, as the log-density of $x$?",
+    r"The feature of one pixel is $\frac12 x$. By how much is $-\epsilon - \frac12 \log 2\pi$ too large, as the log-density of "
+    "$x$?",
     r"By $-\log \frac12 = 0.6931$: as a function of $x$ its exponential has the integral 2.",
 )
 def half_a_pixel():
@@ -434,7 +435,7 @@ def half_a_pixel():
 
 @derivation.exercise(
     r"The data are $-1$ and 1 with the probabilities $\frac34$ and $\frac14$, the prior is uniform on two codes, and the decoder "
-    r"makes $-1$ of one and 1 of the other. What is the least error with $\bar q = \pi$?",
+    r"makes $-1$ of one and 1 of the other. What is the least error with $\bar q = p_0$?",
     r"$\frac14 \cdot 2 = 0.5$: a quarter of the data must be coded as the other image, at the error 2. Without the condition it "
     "is 0.",
 )

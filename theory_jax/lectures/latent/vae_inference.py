@@ -58,10 +58,10 @@ derivation = Derivation(
         r"Samples $z_1, \dots, z_S$ are drawn independently from $q(z|x)$.",
         r"On paths $z$ is a vector. The angle $\omega$ between the two ends is neither 0 nor $\pi$.",
     ),
-    answer=r"The likelihood is estimated without bias by the mean of importance weights, with a variance that is the "
-    r"chi-squared divergence of the posterior from the encoder; its logarithm is biased downward. Arcs keep the norm of a "
-    r"Gaussian latent, straight lines do not. The rate is information about the image plus the mismatch between the prior and "
-    r"the aggregate of all posteriors; covering a pixel is leaving out its factor.",
+    answer=r"The likelihood is estimated without bias by the mean of $S$ importance weights, with the variance $p(x)^2 / S$ "
+    r"times the chi-squared divergence of the posterior from the encoder; its logarithm is biased downward. Arcs keep the norm "
+    r"of a Gaussian latent, straight lines do not. The rate is information about the image plus the mismatch between the prior "
+    r"and the aggregate of all posteriors; covering a pixel is leaving out its factor.",
     limits=(
         "The bias of the logarithm beyond its sign: the lecture on the evidence lower bound has its rate.",
         "That a decoder is good wherever the prior has mass.",
@@ -108,7 +108,7 @@ def _over_pairs(body):
 
 
 central = derivation.chain(
-    "The variance of the estimate is a chi-squared divergence",
+    "The variance of the estimate is proportional to a chi-squared divergence",
     _over_pairs((times(Rational(1, 2), plus(weight.at(z1), weight.at(z2))) - evidence) ** 2),
     equals(
         Variance(q, weight) / 2,

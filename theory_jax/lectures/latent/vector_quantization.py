@@ -280,7 +280,7 @@ derivation.chain(
         r"leave out the divergence from the uniform law $1/K$ (Gibbs); equality if all are used alike",
         adding=gibbs.at(usage, uniform),
     ),
-    so=r"The perplexity is $e^{H}$, between 1 and $K$: $H \ge 0$, as every $-\log u_k$ is. A prior that is learned afterwards, "
+    so=r"The perplexity is $\exp H$, between 1 and $K$: $H \ge 0$, as every $-\log u_k$ is. A prior that is learned afterwards, "
     r"$\pi = u$, gains just this divergence, $\log K - H(u)$, in the mean over the data.",
 )
 
@@ -290,7 +290,7 @@ derivation.symbol("H", "the entropy")
 
 
 @derivation.exact(
-    r"\mathrm{PP} = e^{H(u)}", because="By the code, for every way of using three codes four times.", outcomes=15, role="lemma"
+    r"\mathrm{PP} = \exp H(u)", because="By the code, for every way of using three codes four times.", outcomes=15, role="lemma"
 )
 def perplexities_of_all_names():
     names = np.stack(np.meshgrid(*[np.arange(3)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)

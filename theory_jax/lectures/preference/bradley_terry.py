@@ -164,10 +164,10 @@ derivation.chain(
 )
 
 derivation.say(
-    r"How is the maximum found? With strengths $e_i = e^{s_i}$ the tangent of the logarithm gives a function below $\ell$ in "
-    r"which no strength shares a term with another."
+    r"How is the maximum found? With strengths $\gamma_i = e^{s_i}$ the tangent of the logarithm gives a function below $\ell$ "
+    "in which no strength shares a term with another."
 )
-e = derivation.numbers("e", i, r"strengths, $e^{s_i}$", positive=True)
+gamma = derivation.numbers(r"\gamma", i, r"strengths, $e^{s_i}$", positive=True)
 a = derivation.numbers("a", i, "the current strengths", "exp(scores)", positive=True)
 
 
@@ -177,37 +177,37 @@ def _minorizer(at):
     return plus(Total(i, W * log(at)), times(-Rational(1, 2), Total(i, Total(j, n * ratio))))
 
 
-gap = tangent.at((e + e.at(j)) / (a + a.at(j)))
+gap = tangent.at((gamma + gamma.at(j)) / (a + a.at(j)))
 derivation.chain(
     "A function below the likelihood that touches it at the current strengths",
-    Total(i, Total(j, wins * log(e / (e + e.at(j))))),
+    Total(i, Total(j, wins * log(gamma / (gamma + gamma.at(j))))),
     equals(
-        plus(Total(i, W * log(e)), times(-Rational(1, 2), Total(i, Total(j, n * log(e + e.at(j)))))),
+        plus(Total(i, W * log(gamma)), times(-Rational(1, 2), Total(i, Total(j, n * log(gamma + gamma.at(j)))))),
         r"a quotient's logarithm; wins of $i$ over $j$ and of $j$ over $i$ share the denominator",
     ),
     at_least(
-        _minorizer(e),
-        r"$\log t \le t - 1$ at $t = \frac{e_i + e_j}{a_i + a_j}$; equality at $e = a$",
+        _minorizer(gamma),
+        r"$\log t \le t - 1$ at $t = \frac{\gamma_i + \gamma_j}{a_i + a_j}$; equality at $\gamma = a$",
         dropping=times(Rational(1, 2), Total(i, Total(j, n * gap))),
     ),
 )
-Q = derivation.define("Q", _minorizer(e), r"the lower function, as a function of $e$")
+Q = derivation.define("Q", _minorizer(gamma), r"the lower function, as a function of $\gamma$")
 E = derivation.define(
     "E", Total(j, n / (a + a.at(j))), r"expected wins over strength, at the current strengths", over=i, positive=True
 )
 derivation.chain(
     "Its slope in one strength contains no other",
-    Slope(Q, e.at(k)),
-    equals(plus(W.at(k) / e.at(k), -E.at(k)), r"$e_k$ occurs in one logarithm, and in the quotients of its games"),
+    Slope(Q, gamma.at(k)),
+    equals(plus(W.at(k) / gamma.at(k), -E.at(k)), r"$\gamma_k$ occurs in one logarithm, and in the quotients of its games"),
     role="lemma",
-    so=r"It falls in $e_k$ and is zero at $e_k = W_k / E_k$: every strength is solved for alone.",
+    so=r"It falls in $\gamma_k$ and is zero at $\gamma_k = W_k / E_k$: every strength is solved for alone.",
 )
-step = derivation.define("e^+", W / E, "the strengths after a step", "exp(minorize_maximize_step)", over=i, positive=True)
+step = derivation.define(r"\gamma^+", W / E, "the strengths after a step", "exp(minorize_maximize_step)", over=i, positive=True)
 derivation.chain(
     "What the lower function gains on its way from the current strengths",
     plus(Q, -_minorizer(a)),
     equals(
-        plus(Total(i, W * log(e / a)), -Total(i, E * (e - a))),
+        plus(Total(i, W * log(gamma / a)), -Total(i, E * (gamma - a))),
         r"$\log(a_i + a_j)$ and $-1$ cancel; each strength is in the quotients of all its games",
     ),
     role="lemma",
@@ -215,14 +215,16 @@ derivation.chain(
 derivation.chain(
     "Every step climbs",
     plus(Total(i, W * log(step / a)), -Total(i, E * (step - a))),
-    equals(Total(i, W * plus(a / step, -1, -log(a / step))), r"the gain at $e = e^+$, where $E_i = W_i / e^+_i$"),
+    equals(Total(i, W * plus(a / step, -1, -log(a / step))), r"the gain at $\gamma = \gamma^+$, where $E_i = W_i / \gamma^+_i$"),
     at_least(
-        0, r"leave out the gaps to the tangent; equality if and only if $e^+ = a$", dropping=Total(i, W * tangent.at(a / step))
+        0,
+        r"leave out the gaps to the tangent; equality if and only if $\gamma^+ = a$",
+        dropping=Total(i, W * tangent.at(a / step)),
     ),
     states=2,
-    so=r"So $\ell(e^+) \ge Q(e^+) \ge Q(a) = \ell(a)$. A step that changes nothing has $W_i = a_i E_i = \sum_j n_{i,j}\, "
-    r"p_{i,j}$, wins equal to expected wins: it is at the maximum. It is assumed that every player has won once; else $e^+ = "
-    r"0$, which is no score.",
+    so=r"So $\ell(\gamma^+) \ge Q(\gamma^+) \ge Q(a) = \ell(a)$. A step that changes nothing has $W_i = a_i E_i = \sum_j "
+    r"n_{i,j}\, p_{i,j}$, wins equal to expected wins: it is at the maximum. It is assumed that every player has won once; else "
+    r"$\gamma^+ = 0$, which is no score.",
 )
 
 derivation.say(

@@ -278,21 +278,21 @@ derivation.chain(
 
 # ---------------------------------------------------------------------------------------------------- the code
 
-e = derivation.index("e", "a channel of the network below the head")
+v = derivation.index("v", "a channel of the network below the head")
 tau = derivation.index("t", "a position of the text")
-hidden = derivation.numbers("H", (tau, e), "the outputs of the network below the head", "hidden")
-head = derivation.numbers("W", e, "the head's weights", "weight")
+hidden = derivation.numbers("H", (tau, v), "the outputs of the network below the head", "hidden")
+head = derivation.numbers("W", v, "the head's weights", "weight")
 offset = derivation.number("b_0", "its bias", "bias")
 lam = derivation.number(r"\lambda", "the coefficient of the centering", "center_coefficient", positive=True)
 derivation.bridge(
     "The code reads the last token that counts: of the positions 0 to 3, here, position 2",
-    plus(Total(e, head * hidden.at(2, e)), offset),
+    plus(Total(v, head * hidden.at(2, v)), offset),
     sequence_reward,
-    hidden=[[hidden.at(position, e) for position in range(4)]],
+    hidden=[[hidden.at(position, v) for position in range(4)]],
     mask=jnp.array([[False, True, True, False]]),
     weight=head,
     bias=offset,
-    wrong={"the last position, although it is padding": plus(Total(e, head * hidden.at(3, e)), offset)},
+    wrong={"the last position, although it is padding": plus(Total(v, head * hidden.at(3, v)), offset)},
 )
 derivation.bridge(
     "... the loss with margin and centering",

@@ -220,25 +220,25 @@ derivation.say(
     "It remains to solve $A x = y$ for a symmetric positive definite $A$ by such products alone. Conjugate gradients use nothing "
     "but products with $A$ and inner products, so coordinates may be chosen: along the eigenvectors $A$ is diagonal."
 )
-e = derivation.index("e", "an eigenvalue")
-lam = derivation.numbers(r"\lambda", e, "the eigenvalues", positive=True)
-y = derivation.numbers("y", e, "the target, along the eigenvectors", "target")
-step_0 = derivation.define("h_0", Total(e, y**2) / Total(e, lam * y**2), "how far the first step goes")
-rest = derivation.define("r_1", (1 - step_0 * lam) * y, r"the residual $y - A x$ after it", over=e)
-turn = derivation.define(r"\beta_1", Total(e, rest**2) / Total(e, y**2), "how much of the last direction is kept")
-onward = derivation.define("p_1", rest + turn * y, "the second direction", over=e)
-step_1 = derivation.define("h_1", Total(e, rest**2) / Total(e, lam * onward**2), "how far the second step goes")
+f = derivation.index("f", "an eigenvalue")
+lam = derivation.numbers(r"\lambda", f, "the eigenvalues", positive=True)
+y = derivation.numbers("y", f, "the target, along the eigenvectors", "target")
+step_0 = derivation.define("h_0", Total(f, y**2) / Total(f, lam * y**2), "how far the first step goes")
+rest = derivation.define("r_1", (1 - step_0 * lam) * y, r"the residual $y - A x$ after it", over=f)
+turn = derivation.define(r"\beta_1", Total(f, rest**2) / Total(f, y**2), "how much of the last direction is kept")
+onward = derivation.define("p_1", rest + turn * y, "the second direction", over=f)
+step_1 = derivation.define("h_1", Total(f, rest**2) / Total(f, lam * onward**2), "how far the second step goes")
 derivation.chain(
     "The next direction is conjugate to the last",
-    Total(e, times(lam, y, onward)),
+    Total(f, times(lam, y, onward)),
     equals(
-        plus(-Total(e, rest**2) / step_0, times(turn, Total(e, y**2)) / step_0),
+        plus(-Total(f, rest**2) / step_0, times(turn, Total(f, y**2)) / step_0),
         r"$p_1 = r_1 + \beta_1 y$ and $h_0 A y = y - r_1$, where $r_1^\top y = 0$ by the choice of $h_0$",
     ),
     equals(
         0,
         r"by the choice of $\beta_1$",
-        wrong={"old and new exchanged in it": plus(-Total(e, rest**2), Total(e, y**2) ** 2 / Total(e, rest**2)) / step_0},
+        wrong={"old and new exchanged in it": plus(-Total(f, rest**2), Total(f, y**2) ** 2 / Total(f, rest**2)) / step_0},
     ),
     so="Every later iteration repeats this with the residual and the direction that it finds.",
 )
@@ -246,9 +246,9 @@ c_0 = derivation.number("c_0", "how far the solution is along the first directio
 c_1 = derivation.number("c_1", "how far it is along the second")
 derivation.chain(
     "In conjugate directions squared distances add up",
-    Total(e, lam * (c_0 * y + c_1 * onward) ** 2),
+    Total(f, lam * (c_0 * y + c_1 * onward) ** 2),
     equals(
-        plus(times(c_0**2, Total(e, lam * y**2)), times(c_1**2, Total(e, lam * onward**2))),
+        plus(times(c_0**2, Total(f, lam * y**2)), times(c_1**2, Total(f, lam * onward**2))),
         r"multiply out; the product of both directions with $A$ between them is zero",
     ),
     so="So every step takes one of these terms away, and no later step brings it back. Conjugate directions are linearly "
@@ -260,7 +260,7 @@ derivation.chain(
     equals(
         y / lam,
         "two conjugate directions span the plane, and each coordinate in them is right for good",
-        wrong={"steepest descent": plus(times(step_0, y), times(Total(e, rest**2) / Total(e, lam * rest**2), rest))},
+        wrong={"steepest descent": plus(times(step_0, y), times(Total(f, rest**2) / Total(f, lam * rest**2), rest))},
     ),
     states=2,
 )
@@ -295,7 +295,7 @@ def conjugate_gradients_converge_with_the_root_of_the_quotient():
         return reached, jnp.broadcast_to(2 * w / (1 + w**2), reached.shape)
 
     points, tight = (reached, eigenvalues, counts), (_shortfalls(two, jnp.ones(2), counts[:1])[None], two, counts[:1])
-    return BoundSides(sides=sides, points=points, tight=tight, wrong={"twice as fast": lambda r, e, k: sides(r, e, 2 * k)})
+    return BoundSides(sides=sides, points=points, tight=tight, wrong={"twice as fast": lambda r, f, k: sides(r, f, 2 * k)})
 
 
 derivation.bridge("The code computes the Fisher matrix of a softmax", fisher_of_softmax, softmax_fisher, logits=[logit])

@@ -289,7 +289,7 @@ derivation.symbol(r"X_1, X_2, X_3", "estimates of three actions that are worth 0
 
 
 @derivation.monte_carlo(
-    r"\mathbb{E}[\max(X_1, X_2, X_3)] = \frac{3}{2\sqrt{\pi}}",
+    r"\mathbb{E}[\max(X_1, X_2, X_3)] = \tfrac32\, \mathbb{E}[\max(X_1, X_2)] = 0.8463",
     because="The targets of Q-learning and of double Q-learning in 40000 draws of two sets of three standard normal estimates. "
     "The mean of the second is 0.",
     uses=(largest_estimate, second_estimate, largest_of_normals),
@@ -443,8 +443,8 @@ def a_hundred_updates():
 
 @derivation.exercise(
     "What is the mean of the larger of two independent standard normal estimates?",
-    r"$\max(X_1, X_2) = \frac12 (X_1 + X_2 + |X_1 - X_2|)$, and $\mathbb{E}|X_1 - X_2| = 2 / \sqrt{\pi}$: it is $1 / \sqrt{\pi} "
-    r"= 0.5642$.",
+    r"$\max(X_1, X_2) = \frac12 (X_1 + X_2 + |X_1 - X_2|)$, so it is $\frac12 \mathbb{E}|X_1 - X_2|$, by the lemma on the "
+    "difference of two normal numbers 0.5642.",
 )
 def the_larger_of_two():
     yield _means_of_two(0.0)[0], "0.5642"
