@@ -204,7 +204,20 @@ def test_the_html_page_is_accessible(text):
     assert len(identifiers) == len(set(identifiers))
     linked = {value[1:] for _, attributes in outline.tags if (value := attributes.get("href", "")).startswith("#") and value[1:]}
     assert linked and linked <= set(identifiers)
-    assert [tag for tag, _ in outline.tags].count("details") == 3 + 6 + 1  # answers, mistakes, and all symbols
+    assert [tag for tag, _ in outline.tags].count("details") == 3 + 6 + 1 + 3  # answers, mistakes, all symbols, folded parts
+
+
+def test_lemmas_and_comparisons_with_the_code_are_folded_and_what_failed_is_not(text):
+    folded = re.findall(r'<details class="part (\w+)".*?<h3>(.*?)</h3>', text, flags=re.S)
+    titles = [(form, re.sub(r"<[^>]*>|\s+", " ", title).split("  ")) for form, title in folded]
+    assert [(form, " ".join(words).split()) for form, words in titles] == [
+        ("bridge", ["The", "code", "entropy"]),
+        ("chain", ["3", "A", "lemma", "lemma"]),
+        ("lemma", ["4", "A", "valley", "lemma"]),
+    ]
+    toy = whole()
+    toy.chain("A false lemma", toy.a, equals(toy.a + 1, "a slip"), role="lemma")
+    assert '<section class="part chain" id="part-2">' in html(page_of(toy))
 
 
 def test_the_html_page_folds_mistakes_and_opens_them_in_print(text):
