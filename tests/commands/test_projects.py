@@ -24,8 +24,10 @@ from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.projects import (
+    _classifier,
     _comparison_reading,
     anomaly_detection,
+    augmentation,
     comparison,
     conditional_vae,
     domain_adaptation,
@@ -68,7 +70,8 @@ def small(whole):
     def cut(model):
         recipe, _ = small_recipes.small(model.topic, model.recipe)
         module = SimpleNamespace(__name__=model.module.__name__, RECIPES={model.recipe: recipe}, build=model.module.build)
-        return model._replace(module=module)
+        changes = {name: value for name, value in model.changes.items() if name not in ("steps", "evaluate_every")}
+        return model._replace(module=module, changes=changes)
 
     return whole._replace(models={title: cut(model) for title, model in whole.models.items()})
 
@@ -86,6 +89,8 @@ def few():
         patched.setattr(runner, "load_data", load)
         patched.setattr(estimate, "_SPLITS", 5)
         patched.setattr(comparison, "COUNT_OF_POINTS", 64)
+        for project in (augmentation,):  # whose classifiers learn in the judgment
+            patched.setattr(project, "UPDATES", 3)
         patched.setattr(evaluation, "preview", lambda training, say: None)
         yield
 
@@ -556,6 +561,116 @@ def test_translations_do_not_depend_on_labels(few):
         experiment.generator = torch.Generator().manual_seed(0)
         losses.append([experiment(given, phase.name)[0].item() for phase in experiment.phases])
     assert losses[0] == losses[1]
+
+
+# ---------------------------------------------------------------------------------------------------- augmentation
+
+
+def test_a_perceptron_learns_in_the_given_number_of_steps(monkeypatch):
+    """Of 130 examples, 3 batches: 10 steps are 4 passes, although nothing is left to improve; the seed decides the rest."""
+    from sklearn import neural_network
+
+    made = []
+
+    class Spied(neural_network.MLPClassifier):
+        def fit(self, *given):
+            made.append(self)
+            return super().fit(*given)
+
+    monkeypatch.setattr(neural_network, "MLPClassifier", Spied)
+    x = torch.randn(130, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    labels = (x[:, 0, 0, 0] > 0).long() + 3
+    for updates in (10, 600):
+        classify = _classifier.fitted(x, labels, hidden=(8,), updates=updates, seed=1)
+    assert [network.n_iter_ for network in made] == [4, 200] and (classify(x) == labels).float().mean() > 0.9
+    again, other = (_classifier.fitted(x, labels, hidden=(8,), updates=10, seed=seed) for seed in (1, 2))
+    weights = [network.coefs_[0] for network in made]
+    assert np.array_equal(weights[0], weights[2]) and not np.array_equal(weights[0], weights[3])
+
+
+def test_what_is_added_fills_the_classes(monkeypatch):
+    monkeypatch.setattr(augmentation, "FULL", 4)
+    labels = torch.tensor([2, 0, 0, 2, 2, 2, 2])
+    asked = augmentation.missing(labels)
+    assert asked.tolist() == [0, 0]
+    images, asked = torch.arange(7.0).view(7, 1, 1, 1), torch.tensor([0, 0, 0, 2, 2])
+    again = augmentation.repeated(images, labels, asked, torch.Generator().manual_seed(0)).flatten().tolist()
+    assert sorted(again[:2]) == [1, 2] and again[2] in (1, 2) and set(again[3:]) < {0, 3, 4, 5, 6} and again[3] != again[4]
+
+
+def test_images_are_moved_by_a_pixel_with_noise(monkeypatch):
+    monkeypatch.setattr(augmentation, "ADDED", 0.01)
+    image, recipe = torch.zeros(1, 1, 8, 8), small_recipes.small("latent/vae", "digits")[0]
+    image[0, 0, 3:5, 3:5] = 0.5
+    found = augmentation.moved(image.expand(40, -1, -1, -1), recipe, torch.Generator().manual_seed(0))
+    places = {tuple((one[0] > 0.25).nonzero()[0].tolist()) for one in found}
+    assert places == {(row, column) for row in (2, 3, 4) for column in (2, 3, 4)}
+    assert found.min() == 0 and 0.001 < (found - 0.5)[found > 0.25].std() < 0.02
+
+
+def augmented_rows(learned=100, gain=0.02, **changed):
+    """Rows of both tables; changed: title -> gain."""
+    rows = {}
+    for table in augmentation.COUNTS:
+        names = (augmentation.NONE, augmentation.REPEATED, augmentation.MOVED, augmentation.VAE, augmentation.DIFFUSION)
+        for name in (*names, augmentation.REAL):
+            one = changed.get(name, gain)
+            cells = {"real_images": learned if name == augmentation.VAE else 100, "accuracy": 0.8 + one, "deviation": 0.01}
+            cells |= {"noisy_accuracy": 0.6, "blurred_accuracy": 0.5, "rare_accuracy": 0.3, "recognized": 0.9}
+            cells |= {"gain": Estimate(one, one - 0.01, one + 0.01), "nearest_ratio": float(name != augmentation.REPEATED)}
+            rows[augmentation.title(table, name)] = Row("model", cells)
+    return rows
+
+
+def test_the_reading_of_augmentation_follows_its_numbers():
+    reading = augmentation.read(augmented_rows(diffusion=0.05))
+    assert "the same real images, 100 with ten of each class and 100 with" in reading.sentences[0]
+    assert "repeated images +2.0 (+1.0 to +3.0)" in reading.sentences[1]
+    assert "(those of the diffusion) gain beyond chance; they are worth more than shifts" in reading.sentences[1]
+    assert "held-out images, is 1.00 (shifts and noise)" in reading.sentences[2] and "nearer" not in reading.sentences[2]
+    assert "with new real ones 60%. Of blurred ones, in the same order, 50%, 50%" in reading.sentences[3]
+    assert "30% of its held-out images" in reading.sentences[4] and reading.sentences[5].endswith("with shifts and noise 60%.")
+    assert [part.holds for part in reading.expectations] == [True] * 3
+    worse = {augmentation.REAL: 0.0, augmentation.MOVED: 0.01}
+    rows = augmented_rows(learned=120, gain=-0.02, **worse)
+    rows[augmentation.title(augmentation.RARE, augmentation.MOVED)].cells["noisy_accuracy"] = 0.4
+    for name in (augmentation.VAE, augmentation.DIFFUSION):
+        rows[augmentation.title(augmentation.EVEN, name)].cells["nearest_ratio"] = 0.7
+    reading = augmentation.read(rows)
+    assert "lose beyond chance; they are worth no more than" in reading.sentences[1] and "nearer to what" in reading.sentences[2]
+    assert "40%: where one class alone was augmented" in reading.sentences[5]
+    assert [part.holds for part in reading.expectations] == [False, False, False]
+    reading = augmentation.read(augmented_rows(gain=0.0))
+    assert "change nothing beyond chance; they are worth no more than" in reading.sentences[4]
+
+
+def test_the_table_of_augmentation_is_that_of_its_images(finished):
+    """Images are counted again, and what was not augmented learned anew."""
+    whole = small(of("augmentation"))
+    results, folder = finished("augmentation")
+    rows = table(results)
+    for name in augmentation.COUNTS:
+        recipe, _, train, held_out = trained(whole, folder, augmentation.title(name, augmentation.VAE))
+        assert recipe.examples_per_class == augmentation.COUNTS[name]
+        known, fresh = train.batch(), held_out.batch()
+        of_table = {title.removesuffix(f", {name}"): row for title, row in rows.items() if title.endswith(f", {name}")}
+        learned = {title: row["real_images"] for title, row in of_table.items()}
+        assert learned.pop(augmentation.REAL) == len(known["image"]) + len(augmentation.missing(known["label"]))
+        assert set(learned.values()) == {len(known["image"])} and len(learned) == 5
+        right = [
+            _classifier.fitted(known["image"], known["label"], hidden=augmentation.HIDDEN, updates=3, seed=seed)(fresh["image"])
+            == fresh["label"]
+            for seed in range(augmentation.DRAWS)
+        ]
+        right = torch.stack(right).double()
+        assert of_table[augmentation.NONE]["accuracy"] == pytest.approx(right.mean().item())
+        assert of_table[augmentation.NONE]["deviation"] == pytest.approx(right.mean(1).std().item())
+        moved, copied = of_table[augmentation.MOVED], of_table[augmentation.REPEATED]
+        assert moved["gain"] == pytest.approx(moved["accuracy"] - right.mean().item())
+        assert copied["nearest_ratio"] == 0 < moved["nearest_ratio"] and copied["recognized"] == 1
+        assert ("rare_accuracy" in moved) == (name == augmentation.RARE)
+    rare = right[:, fresh["label"] == 8].mean().item()
+    assert of_table[augmentation.NONE]["rare_accuracy"] == pytest.approx(rare)
 
 
 # ---------------------------------------------------------------------------------------------------- style transfer
