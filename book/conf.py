@@ -1,9 +1,12 @@
 """Sphinx's settings for the book: MyST Markdown, the theme furo in Diptych's colors, mathematics as MathML."""
 
+import shutil
+
 from docutils import nodes
 
 from shared_specs.palette import DARK, FIGURES, LIGHT
 from theory_jax.pages.html import HERE as OF_LECTURES
+from theory_jax.pages.html import MATH_FONT, font_face
 from theory_jax.pages.mathml import to_mathml
 
 project = html_title = "Diptych"
@@ -60,7 +63,8 @@ def _styles(app):
     own = (OF_LECTURES.parents[1] / "book" / "book.css").read_text(encoding="utf-8")
     path = app.outdir / "_static" / "book.css"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f".lecture {{\n{lectures}\n}}\n{own}", encoding="utf-8")
+    path.write_text(f"{font_face(MATH_FONT.name)}.lecture {{\n{lectures}\n}}\n{own}", encoding="utf-8")
+    shutil.copyfile(MATH_FONT, path.with_name(MATH_FONT.name))
 
 
 def setup(app):

@@ -19,6 +19,7 @@ from theory_jax.derivation.notation import Total
 from theory_jax.derivation.typeset import latex
 from theory_jax.foundations.maximum_likelihood import gaussian_maximum_likelihood
 from theory_jax.pages.html import html, linked
+from theory_jax.pages.mathml import to_mathml
 from theory_jax.pages.needed import symbols_by_part
 from theory_jax.pages.page import experiments_that_import, functions_of, lecture_page
 from theory_jax.pages.terminal import broken, console_of_the_page, print_page
@@ -189,9 +190,15 @@ def text(page):
 
 
 def test_the_html_page_needs_no_other_file_and_no_network(text):
-    assert "<script" not in text and "@import" not in text and not re.search(r"url\((?!#)", text)
+    assert "<script" not in text and "@import" not in text and not re.search(r"url\((?!#|data:font/woff2;base64,)", text)
     found = {value for _, attributes in Outline(text).tags for name, value in attributes.items() if name in ("src", "href")}
     assert all(value.startswith(("#", "data:,")) for value in found)
+
+
+def test_parentheses_around_a_fraction_grow_also_where_a_line_may_break_between_them():
+    long = str(to_mathml(r"\left(x - y + h \frac{\partial}{\partial y} E\left(y\right) + a + b + c + d + e + f + g\right)"))
+    assert long.count("<wbr>") > 0 and long.count('minsize="2.1em"') == 2
+    assert "minsize" not in str(to_mathml(r"\left(a + b + c + d + e + f + g + h + i + j + k + l + m + n + o\right)"))
 
 
 def test_the_html_page_is_accessible(text):

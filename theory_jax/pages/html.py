@@ -1,5 +1,6 @@
 """The HTML page of a derivation: one file that needs no other and no network."""
 
+import base64
 import io
 import itertools
 import re
@@ -15,6 +16,7 @@ from theory_jax.pages.page import functions_of
 from theory_jax.pages.unicode import to_unicode
 
 HERE = Path(__file__).parent
+MATH_FONT = HERE / "fonts" / "math.woff2"  # its license is next to it
 DRAWN_WITH = {
     "svg.fonttype": "none",  # text stays text
     "font.size": 10.5,
@@ -30,7 +32,8 @@ DRAWN_WITH = {
 
 def html(page, links=()):
     """The page as text. links: the addresses of other topics' pages, by topic."""
-    style = STYLE + _figure_colors() + (HERE / "lecture.css").read_text(encoding="utf-8")
+    font = f"data:font/woff2;base64,{base64.b64encode(MATH_FONT.read_bytes()).decode()}"
+    style = STYLE + _figure_colors() + font_face(font) + (HERE / "lecture.css").read_text(encoding="utf-8")
     return _template().render(page=page, links=dict(links), style=Markup(style))
 
 
@@ -49,6 +52,13 @@ def _template():
     numbers = itertools.count()
     environment.globals["svg"] = lambda figure: svg(figure, next(numbers))
     return environment.get_template("lecture.html.jinja")
+
+
+def font_face(address):
+    """The style that loads the font of formulas, from a file or from the style itself: without one with tables for mathematics,
+    as on a plain Linux, parentheses do not grow.
+    """
+    return f'@font-face {{ font-family: "Diptych Math"; src: url({address}) format("woff2"); }}\n'
 
 
 def plain(words):

@@ -17,6 +17,7 @@ SIGNS = set("+−-±⋅·×")
 SIZED = {r"\|": "‖", r"\Vert": "‖", r"\{": "{", r"\}": "}", r"\lfloor": "⌊", r"\rfloor": "⌋"}
 SIGNED = set("+−-±∓")
 TALL = ("mfrac", "mtable", "munder", "munderover", "msqrt")
+FENCE = "2.1em"  # the height of parentheses around a fraction
 LONGEST_PIECE = 26  # characters: what a phone shows in one line, roughly
 
 
@@ -73,6 +74,11 @@ def _set_as_written(node):
 def _outside(node):
     """The node's words and relations each by itself, and the inside of parentheses that are too long for a line."""
     if node.tag == "mrow" and _width(node) > LONGEST_PIECE:
+        if any(part.tag in TALL for part in node.iter()):  # in a piece of its own a parenthesis has nothing to grow around
+            for part in node:
+                fence = part if part.tag == "mo" else part[0] if part.tag in ("msub", "msup", "msubsup") else None
+                if fence is not None and fence.get("fence"):
+                    fence.set("minsize", FENCE)
         return [part for inner in node for part in _outside(inner)]
     return _words(node)
 
