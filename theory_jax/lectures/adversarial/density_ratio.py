@@ -39,7 +39,7 @@ derivation = Derivation(
     setting=(
         "The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q > 0$ wherever $p > "
         "0$. Their ratio is $r = p/q$.",
-        r"A labelled draw has the label 1 with probability $\alpha$ (the prior) and then comes from $p$, otherwise, with "
+        r"A labeled draw has the label 1 with probability $\alpha$ (the prior) and then comes from $p$, otherwise, with "
         r"probability $\bar\alpha = 1 - \alpha$, from $q$; the prior odds are $\omega = \alpha/\bar\alpha$. Among the draws at "
         r"a point, the share of data is $\eta = \alpha p/m$, where $m = \alpha p + (1 - \alpha) q$.",
         r"A classifier gives every point a logit $\ell$ and the probability $c = \sigma(\ell) = 1/(1 + e^{-\ell})$ of being "
@@ -64,10 +64,10 @@ q = derivation.law("q", x, "the generator's samples", "exp(log_q)")
 odds = derivation.number(
     r"\omega", "the prior odds: how many data there are for each sample", "exp(log_prior_odds)", positive=True
 )
-alpha = derivation.define(r"\alpha", odds / (1 + odds), "the prior: the share of data among the labelled draws", positive=True)
+alpha = derivation.define(r"\alpha", odds / (1 + odds), "the prior: the share of data among the labeled draws", positive=True)
 others = derivation.define(r"\bar\alpha", 1 / (1 + odds), r"$1 - \alpha$", positive=True)
 r = derivation.define("r", p / q, "the ratio", "exp(log_ratio)", over=x, positive=True)
-m = derivation.define("m", alpha * p + others * q, "all labelled draws", over=x, law=True)
+m = derivation.define("m", alpha * p + others * q, "all labeled draws", over=x, law=True)
 eta = derivation.define(r"\eta", alpha * p / m, "the share of data among them", over=x, positive=True)
 rest = derivation.define(r"\bar\eta", others * q / m, r"$1 - \eta$, the share of samples", over=x, positive=True)
 derivation.chain(

@@ -421,7 +421,7 @@ def choices_and_rotations(left, right):
 @derivation.exercise(
     r"The domain $X$ has the law $(\frac12, \frac14, \frac14)$ and $Y$ the law $(\frac14, \frac12, \frac14)$. How many "
     "cycle-consistent pairs of maps satisfy both discriminators?",
-    r"2: the point of probability $\frac12$ has one possible image, the other two can be exchanged. It is the number of "
+    r"2: the point of probability $\frac12$ has one possible image, the other two can be swapped. It is the number of "
     "symmetries of $p$.",
 )
 def exchanged_points():

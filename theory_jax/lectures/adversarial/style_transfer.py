@@ -52,7 +52,7 @@ derivation = Derivation(
 )
 
 c, d = (derivation.index(name, meaning, states=2) for name, meaning in (("c", "a channel"), ("d", "another channel")))
-i, j = (derivation.index(name, "one more", states=2) for name in ("i", "j"))
+i, j = (derivation.index(name, "one more channel", states=2) for name in ("i", "j"))
 n = derivation.index("n", "a position")
 r = derivation.index("r", "another position")
 m = derivation.index("m", "a position of the image with the style", states=2)

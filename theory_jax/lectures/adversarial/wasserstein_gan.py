@@ -317,10 +317,11 @@ two = derivation.define(
 )
 derivation.chain(
     "Two points at distance 1, for an example",
-    times(2, Rational(1, 2), exp(-1 / epsilon) / (1 + exp(-1 / epsilon))),
+    exp(-1 / epsilon) / (1 + exp(-1 / epsilon)),
     equals(
         two,
-        r"by symmetry the shares of a row are as $1$ to $e^{-1/\varepsilon}$; multiply by $e^{1/\varepsilon}$ above and below",
+        r"by symmetry the shares of both rows are as $1$ to $e^{-1/\varepsilon}$; expand the fraction by $e^{1 / "
+        r"\varepsilon}$",
         wrong={"the mass that stays": 1 - two},
     ),
     uses=(entropic_plan, more_cost, near_cheapest),

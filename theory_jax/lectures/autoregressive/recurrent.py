@@ -254,7 +254,7 @@ room = derivation.number("s_n", "how far the content is below it", positive=True
 rest = derivation.number("s_h", "how far the state is below it", positive=True)
 derivation.chain(
     "The GRU's state stays within its bounds",
-    plus(bound, -plus(times(1 - z, bound - room), times(z, bound - rest))),
+    plus(bound, times(-1, plus(times(1 - z, bound - room), times(z, bound - rest)))),
     equals(
         plus(times(1 - z, room), times(z, rest)),
         "the shares sum to one, so the bound itself cancels",

@@ -45,7 +45,7 @@ derivation = Derivation(
         r"An error in decibels is $10 \log_{10} \frac{R^2}{\mathrm{MSE}}$ with the mean squared error of a pixel and the range "
         r"$R$ of the data, 2 for data in $[-1, 1]$ (PSNR).",
     ),
-    answer=r"The small image fixes the means of blocks and nothing else. The least squared error has $m$, which is grey wherever "
+    answer=r"The small image fixes the means of blocks and nothing else. The least squared error has $m$, which is gray wherever "
     r"$y$ leaves a choice. A posterior sample has exactly twice that error, 3.01 decibels less, for every law. A network that "
     r"sees $y$ next to $x_t$ learns to sample $p(x|y)$; an unconditional one whose predictions are made consistent with $y$ "
     r"does not.",
@@ -169,7 +169,7 @@ regression = derivation.chain(
     at_least(least, r"leave out the square; equality if and only if $g = m$", dropping=Expectation(p_y, (m - g) ** 2)),
     states=3,
     so=r"So a network trained with squared errors returns $m$, the mean of all sharp images that fit. Where these differ, their "
-    r"mean is none of them: edges blur, and texture is grey.",
+    r"mean is none of them: edges blur, and texture is gray.",
 )
 l = derivation.index("l", "the posterior sample")  # noqa: E741
 drawn, other = p.at(l, j), s.at(l)
@@ -190,7 +190,7 @@ sampling = derivation.chain(
     uses=(regression,),
     states=3,
     central=True,
-    so=r"This holds for every law. In decibels it is $10 \log_{10} 2 = 3.01$: PSNR prefers the grey mean to a true sample.",
+    so=r"This holds for every law. In decibels it is $10 \log_{10} 2 = 3.01$: PSNR prefers the gray mean to a true sample.",
 )
 derivation.chain(
     "Halfway to the sample",

@@ -45,7 +45,7 @@ derivation = Derivation(
         r"$\epsilon$, all independent, with $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$. Its loss "
         r"is the squared error of the predicted noise. One coordinate is written; squared errors add over coordinates.",
         r"Networks are represented by a linear guess $\theta x_t$ where a formula needs one. Near a minimum, the iterates of "
-        r"training are modelled by $\theta' = r \theta + \xi$, measured from the minimum, with noise $\xi$ that is independent "
+        r"training are modeled by $\theta' = r \theta + \xi$, measured from the minimum, with noise $\xi$ that is independent "
         r"of $\theta$: for learning rate $\eta$ and curvature $\lambda$, $r = 1 - \eta \lambda$, and $-1 < r < 1$.",
         r"The samples are drawn from averaged weights, $A' = d A + (1 - d)\, \theta'$, with the decay $d$ between 0 and 1.",
     ),
@@ -55,7 +55,7 @@ derivation = Derivation(
     r"drawing a level in proportion to the size of its losses, and dividing by that, keeps the mean and gives the least "
     r"variance.",
     limits=(
-        "Adam, clipped gradients and curvature that changes are not treated: the iterates are modelled by a linear recursion "
+        "Adam, clipped gradients and curvature that changes are not treated: the iterates are modeled by a linear recursion "
         "with noise that does not depend on the state.",
         "Drawing by the losses lowers the variance of the loss. That of the gradient needs the gradients' sizes.",
     ),

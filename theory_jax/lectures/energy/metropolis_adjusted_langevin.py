@@ -32,7 +32,7 @@ derivation = Derivation(
         r"The target is $p \propto e^{-E}$, positive everywhere. First there are finitely many states; on a continuous space "
         r"integrals take the place of sums.",
         r"From a state $x$ a move to $y$ is proposed with the density $q(y|x)$. It is accepted where a number $u$, uniform on "
-        r"$[0, 1)$, is below $r$; else the chain stays at $x$, and $x$ is counted once more.",
+        r"$[0, 1)$, is below $r$; otherwise the next state is $x$ again.",
         r"The Langevin proposal is $\mathcal{N}(y; x - h E'(x), 2h)$. It is written for one dimension; in several, products are "
         r"inner products.",
     ),
@@ -40,8 +40,8 @@ derivation = Derivation(
     r"for every $h$, and $Z$ cancels. For the Langevin proposal $\log r$ is the error of the trapezoid rule for $E$, plus "
     r"$\frac{h}{4} (E'(x)^2 - E'(y)^2)$: small for small $h$, so nearly every step is accepted.",
     limits=(
-        "Detailed balance makes the law stationary. That a chain gets there from everywhere needs more: every state must be "
-        "reached, and the chain must not alternate.",
+        "Detailed balance makes the law stationary. That a chain converges to it from every start needs more: every state must "
+        "be reachable from every other, and the chain aperiodic.",
         "For energies that grow faster than a parabola the proposals far out are nearly always rejected, and convergence from "
         "there is slow.",
         "That the sum over many dimensions becomes normal is stated for Gaussians, by the central limit theorem, and not "
@@ -236,9 +236,9 @@ mean_ratio = derivation.chain(
     "The mean log-ratio of a coordinate",
     _mean(_RATIO),
     equals(
-        times(h / 4, plus(1, -plus(plus(1, -h) ** 2, 2 * h))),
+        times(h / 4, plus(1, times(-1, plus(plus(1, -h) ** 2, 2 * h)))),
         r"$\mathbb{E}[y^2] = (1 - h)^2 + 2h$: data and noise are independent",
-        wrong={"noise of variance h": times(h / 4, plus(1, -plus(plus(1, -h) ** 2, h)))},
+        wrong={"noise of variance h": times(h / 4, plus(1, times(-1, plus(plus(1, -h) ** 2, h))))},
     ),
     equals(-(h**3) / 4, "multiply out", wrong={"second order": -(h**2) / 4}),
     uses=(parabola,),

@@ -1,4 +1,4 @@
-"""Memorization: is a generator that repeats its training set found out?
+"""Memorization: how to detect a generator that repeats its training set
 
 The lecture on the functions of theory_jax/evaluation/memorization.py.
 """
@@ -26,7 +26,7 @@ from theory_jax.evaluation.memorization import (
 
 derivation = Derivation(
     module=__name__,
-    title="Memorization: is a generator that repeats its training set found out?",
+    title="Memorization: how to detect a generator that repeats its training set",
     lectures=(14,),
     sources=(
         "Meehan, Chaudhuri & Dasgupta 2020, A non-parametric test to detect data-copying in generative models",

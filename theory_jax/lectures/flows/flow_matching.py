@@ -180,7 +180,7 @@ derivation.chain(
 )
 derivation.chain(
     "... and the noise",
-    plus(x, times(-t, u)),
+    plus(x, -times(t, u)),
     equals(Expectation(omega, noise_of), r"$x = t d_n + (1 - t) \xi_n$ for every $n$, so also on average"),
 )
 derivation.chain(

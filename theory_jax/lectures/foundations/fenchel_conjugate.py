@@ -72,9 +72,9 @@ central = derivation.chain(
     "No line of a given slope is higher than the tangent of that slope",
     plus(times(u, slope(w)), -f(u)),
     equals(
-        plus(times(u, slope(w)), -plus(f(w), times(slope(w), u - w), convex.at(u, w))),
+        plus(times(u, slope(w)), times(-1, plus(f(w), times(slope(w), u - w), convex.at(u, w)))),
         r"$f(u)$ is its tangent at $w$ plus the height $B_f(u, w)$ above it",
-        wrong={"the tangent at $u$": plus(times(u, slope(w)), -plus(f(w), times(slope(u), u - w), convex.at(u, w)))},
+        wrong={"the tangent at $u$": plus(times(u, slope(w)), times(-1, plus(f(w), times(slope(u), u - w), convex.at(u, w))))},
     ),
     equals(plus(times(w, slope(w)), -f(w), -convex.at(u, w)), r"the terms with $u\, f'(w)$ cancel"),
     at_most(

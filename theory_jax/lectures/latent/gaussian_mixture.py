@@ -283,7 +283,7 @@ def the_m_step_is_stationary():
 
 
 derivation.say(
-    "What can go wrong. The likelihood has many local maxima; components can be exchanged without changing it; and it has no "
+    "What can go wrong. The likelihood has many local maxima; components can be permuted without changing it; and it has no "
     "largest value, as soon as there are two components."
 )
 scale = derivation.number("s", "the standard deviation of a component with its mean at the first point", positive=True)

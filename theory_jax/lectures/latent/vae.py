@@ -127,7 +127,7 @@ complete_the_square = derivation.chain(
     plus(log_decoder, log_prior),
     equals(
         plus(log_evidence, log_exact),
-        r"complete the square in $z$: its coefficient is $-\frac{1}{2}(w^2 + s)/s$, and it is centred at $w x / (w^2 + s)$; "
+        r"complete the square in $z$: its coefficient is $-\frac{1}{2}(w^2 + s)/s$, and it is centered at $w x / (w^2 + s)$; "
         r"what is left does not contain $z$",
         wrong={"the marginal variance without the square": LogDensity(x, 0, w + s) + log_exact},
     ),

@@ -406,7 +406,7 @@ def weight_of_a_pair():
 
 
 @derivation.exercise(
-    r"A pair is labelled one way with probability $\frac34$, and the loss is smoothed with $\epsilon = \frac{1}{10}$. Which "
+    r"A pair is labeled one way with probability $\frac34$, and the loss is smoothed with $\epsilon = \frac{1}{10}$. Which "
     r"$\sigma(u)$ is best?",
     r"The label that the loss sees is one with probability $\frac34 \cdot 0.9 + \frac14 \cdot 0.1 = 0.7$, so $\sigma(u) = 0.7$: "
     r"there the slope is 0.",

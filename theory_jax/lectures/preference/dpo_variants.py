@@ -1,4 +1,4 @@
-"""Losses of preferences differ in the margin that they ask for and in whom they give up.
+"""Preference losses differ in the target margin and in the pairs whose gradient vanishes.
 
 The lecture on the functions of theory_jax/preference/dpo_variants.py.
 """
@@ -18,7 +18,7 @@ from theory_jax.preference.dpo_variants import hinge_loss, ipo_loss, kto_loss, o
 
 derivation = Derivation(
     module=__name__,
-    title="Losses of preferences differ in the margin that they ask for and in whom they give up",
+    title="Preference losses differ in the target margin and in the pairs whose gradient vanishes",
     lectures=(55,),
     sources=(
         "Azar et al. 2023, A general theoretical paradigm to understand learning from human preferences",
@@ -168,7 +168,7 @@ derivation.chain(
     equals(1, r"$e^u \to 0$", wrong={"the pull of DPO fades, too": 0}),
     role="lemma",
     so=r"DPO and the hinge pull a pair that is far in the wrong order with a constant force; IPO with a force that grows with "
-    r"the distance, $\frac1\tau - 2 h$. KTO's $\sigma(u)\, \sigma(-u)$ is even in $u$: what is hopeless, or mislabelled, is "
+    r"the distance, $\frac1\tau - 2 h$. KTO's $\sigma(u)\, \sigma(-u)$ is even in $u$: what is hopeless, or mislabeled, is "
     r"given up.",
 )
 

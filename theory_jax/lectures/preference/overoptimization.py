@@ -75,7 +75,7 @@ derivation.chain(
     role="lemma",
     so=r"However many draws are at the level, the blind choice takes one of them, and each is this completion with probability "
     r"$p / T$. For any $n$ all draws are at most $r$, but not all are smaller: $\pi_n = p\, (u^n - l^n)/(u - l)$. The tie has "
-    r"cancelled. That is what the code computes, with no difference of nearly equal powers.",
+    r"canceled. That is what the code computes, with no difference of nearly equal powers.",
 )
 
 

@@ -61,7 +61,7 @@ r = derivation.numbers("r", t, "the reward of a step", "rewards")
 v = derivation.numbers("v", j, "the guess for the value of a state", "values")
 c = derivation.numbers("c", t, "1, and 0 if the step ends its episode", "1 - terminals")
 gamma = derivation.number(r"\gamma", "the discount", "discount", between=(0, 1))
-lam = derivation.number(r"\lambda", "the decay of the trace", "trace_decay", between=(0, 1))
+lam = derivation.number(r"\lambda", "the decay of the trace, the weights $(\\gamma\\lambda)^k$", "trace_decay", between=(0, 1))
 delta = derivation.define(
     r"\delta", plus(r, times(gamma, c, v.at(plus(t, 1))), -v.at(t)), "the error of one step", "temporal_difference_errors", over=t
 )
@@ -70,7 +70,7 @@ W = derivation.number("W", r"$\gamma^t c_0 c_1 \cdots c_{t-1}$: the discount aft
 
 derivation.chain(
     "One step more adds one error",
-    plus(plus(S, times(W, r), times(W, gamma, c, v.at(plus(t, 1)))), -plus(S, times(W, v.at(t)))),
+    plus(plus(S, times(W, r), times(W, gamma, c, v.at(plus(t, 1)))), times(-1, plus(S, times(W, v.at(t))))),
     equals(
         times(W, plus(r, times(gamma, c, v.at(plus(t, 1))), -v.at(t))),
         r"the first bracket is the return of $t + 1$ steps, the second that of $t$ steps; what both observed cancels",
@@ -159,7 +159,7 @@ e = derivation.numbers("e({})", s, "the error of the guess for the next state")
 e_here = derivation.number(r"\bar{e}", "its error for this state")
 derivation.chain(
     "One step's error estimates the advantage, but for the errors of the guess",
-    Expectation(P, plus(paid, times(gamma, plus(V, e)), -plus(here, e_here))),
+    Expectation(P, plus(paid, times(gamma, plus(V, e)), times(-1, plus(here, e_here)))),
     equals(
         plus(plus(q, -here), times(gamma, Expectation(P, e)), -e_here),
         "the expectation of a sum; the reward and the discounted value are the value of the action",
@@ -181,7 +181,7 @@ derivation.chain(
         plus(
             -e_k.at(0),
             times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2)))),
-            times(gamma, (gamma * lam) ** 2, e_k.at(3)),
+            times(gamma**3, lam**2, e_k.at(3)),
         ),
         r"every error of the guess occurs twice: with $\gamma (\gamma\lambda)^{k-1}$ where it was looked forward to, and with "
         r"$-(\gamma\lambda)^k$ where it was reached",

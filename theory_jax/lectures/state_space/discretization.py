@@ -140,7 +140,7 @@ derivation.chain(
     "Each rule keeps the steady state",
     S / (1 - R),
     equals(
-        step * b / plus(plus(1, -theta * z), -plus(1, times(1 - theta, z))),
+        step * b / plus(plus(1, -theta * z), times(-1, plus(1, times(1 - theta, z)))),
         r"multiply numerator and denominator by $1 - \theta z$",
     ),
     equals(

@@ -80,7 +80,7 @@ associative = derivation.chain(
 )
 derivation.chain(
     "... but their order in time does",
-    plus(plus(times(a2, b1), b2), -plus(times(a1, b2), b1)),
+    plus(plus(times(a2, b1), b2), times(-1, plus(times(a1, b2), b1))),
     equals(
         plus(times(1 - a1, b2), -times(1 - a2, b1)),
         r"collect $b_1$ and $b_2$",
