@@ -3,7 +3,7 @@
 from functools import partial
 
 from practice_torch.experiments.adversarial import dcgan, gan, gradient_penalty
-from practice_torch.experiments.autoregressive import chain_rule, pixelcnn
+from practice_torch.experiments.autoregressive import chain_rule, pixelcnn, transformer
 from practice_torch.experiments.diffusion import score_prediction
 from practice_torch.experiments.diffusion import training as diffusion
 from practice_torch.experiments.energy import contrastive_divergence
@@ -12,6 +12,7 @@ from practice_torch.experiments.latent import conditional_vae, gaussian_mixture,
 from practice_torch.experiments.sampling import family_draws as draws
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing
 from practice_torch.experiments.sampling.family_draws import Family
+from practice_torch.experiments.state_space import diagonal
 from practice_torch.projects.runner import Model
 
 POINTS = "eight_gaussians"
@@ -34,6 +35,8 @@ MODELS = {
     "flow matching": Model(flow_matching, "digits"),
     "diffusion": Model(diffusion, "digits"),
     "PixelCNN": Model(pixelcnn, "digits"),
+    "transformer": Model(transformer, "digits"),
+    "S4D": Model(diagonal, "digits"),
     "RBM": Model(contrastive_divergence, "digits"),
     "VAE": Model(vae, "digits"),
     "conditional VAE": Model(conditional_vae, "digits"),
@@ -41,13 +44,14 @@ MODELS = {
     on_points("Gaussian mixture"): Model(gaussian_mixture, POINTS),
     on_points("GAN"): Model(gan, POINTS),
     on_points("WGAN-GP"): Model(gradient_penalty, POINTS),
-    on_points("Real NVP"): Model(affine_coupling, "two_moons", POINTS),
-    on_points("MAF"): Model(masked_autoregressive, "two_moons", POINTS),
+    on_points("Real NVP"): Model(affine_coupling, POINTS),
+    on_points("MAF"): Model(masked_autoregressive, POINTS),
     on_points("continuous flow"): Model(continuous_flow, "two_moons", POINTS),
     on_points("flow matching"): Model(flow_matching, "two_moons", POINTS),
     on_points("diffusion"): Model(score_prediction, POINTS),
 }
 
+BY_PIXELS = ("PixelCNN", "transformer", "S4D")  # the probability of one pixel after the other
 # row -> (model, how it draws)
 NETWORK, GENERATOR, DECODER = ("network",), ("generator_network",), ("network.decoder", "network.logits")
 MIXTURE = ("log_weights", "means", "factors")
@@ -61,7 +65,7 @@ OF_GRAY_DIGITS = {
     "flow matching": ("flow matching", Family(draws.sampled, NETWORK)),
     DDIM: ("diffusion", Family(partial(draws.denoised, how=None), NETWORK)),
     DDPM: ("diffusion", Family(partial(draws.denoised, how=Drawing()), NETWORK)),
-    "PixelCNN": ("PixelCNN", Family(draws.sampled, NETWORK)),
+    **{name: (name, Family(draws.sampled, NETWORK)) for name in BY_PIXELS},
 }
 OF_BINARY_DIGITS = {
     "RBM": ("RBM", Family(draws.bits_of, ("weight", "visible_bias", "hidden_bias"))),

@@ -1,7 +1,15 @@
 """Findings from the tables of the comparison, from their numbers alone, and a guide to the models."""
 
 from practice_torch.engine.estimate import Estimate
-from practice_torch.projects._comparison_families import DDIM, DDPM, OF_BINARY_DIGITS, OF_GRAY_DIGITS, OF_POINTS, on_points
+from practice_torch.projects._comparison_families import (
+    BY_PIXELS,
+    DDIM,
+    DDPM,
+    OF_BINARY_DIGITS,
+    OF_GRAY_DIGITS,
+    OF_POINTS,
+    on_points,
+)
 from practice_torch.projects.runner import Expectation, Reading
 
 PIXELS, REAL = "independent pixels", "real digits"
@@ -145,12 +153,12 @@ def guide(of):
         f"For samples at a low cost, by operations a sample: {', '.join(cheap)}. For every other model of digits there is one of "
         "these that takes fewer operations and is, up to chance, no farther from binary digits."
     )
-    yield "For samples of a chosen class, a class-conditional model: here PixelCNN, flow matching, diffusion, conditional VAE."
+    conditional = ", ".join((*BY_PIXELS, "flow matching", "diffusion", "conditional VAE"))
+    yield f"For samples of a chosen class, a class-conditional model: here {conditional}."
     yield (
-        "Not in the tables, as no recipe learns them: a continuous flow of digits, a transformer and a state space model over "
-        "pixels, variational autoencoders of gray digits and of points. The recipe of an energy network on digits learns one "
-        "class only; that on points diverges here, where the modes are narrower than a step of its chains. The RBM "
-        "represents the energy models."
+        "Not in the tables, as no recipe learns them: a continuous flow of digits, variational autoencoders of gray digits and "
+        "of points. The recipe of an energy network on digits learns one class only; that on points diverges here, where the "
+        "modes are narrower than a step of its chains. The RBM represents the energy models."
     )
 
 
@@ -173,8 +181,8 @@ def expected(of):
     bits, distance = "bits_per_dimension", "frechet_distance"
     gray, binary = (of(name, bits) - 0.1 for name in (PIXELS, BINARY_PIXELS))
     yield (
-        "The bits of Real NVP, MAF and PixelCNN are 0.1 below those of independent pixels, or more",
-        all(of(name, bits) <= gray for name in ("Real NVP", "MAF", "PixelCNN")),
+        "The bits of Real NVP, MAF, PixelCNN, transformer and S4D are 0.1 below those of independent pixels, or more",
+        all(of(name, bits) <= gray for name in ("Real NVP", "MAF", *BY_PIXELS)),
     )
     yield "So are those of the models of binary digits", all(of(name, bits) <= binary for name in OF_BINARY_DIGITS)
     yield "PixelCNN's exact bits are 0.2 below Real NVP's bound, or more", of("PixelCNN", bits) <= of("Real NVP", bits) - 0.2
@@ -193,6 +201,10 @@ def expected(of):
         ),
     )
     yield "Samples are 0.9 times as far from the training digits as held-out digits, or farther", min(nearest_ratios(of)) >= 0.9
+    yield (
+        "Real NVP and MAF miss no mode, and are less than a nat away from the law of the points",
+        all(of(on_points(name), "modes") == 8 and of(on_points(name), "divergence") < 1 for name in ("Real NVP", "MAF")),
+    )
     yield (
         "Gaussian mixture and diffusion have all 8 modes, and 95% of their points near one",
         all(

@@ -25,6 +25,7 @@ from practice_torch.latent.vector_quantization import codebook_perplexity
 from practice_torch.pictures.families import image_rows, point_squares
 from practice_torch.pictures.ranking import ranking
 from practice_torch.projects._comparison_families import (
+    BY_PIXELS,
     DDPM,
     MODELS,
     OF_BINARY_DIGITS,
@@ -174,14 +175,11 @@ def likelihoods(trainings, gray, binary):
     shape, classes = gray[0].description["shape"], gray[0].description["classes"]
     of_class, nat = math.log2(len(classes)) / math.prod(shape), 1 / (math.log(2) * math.prod(shape))
     found = {name: trainings[name].evaluate() for name in ("Real NVP", "MAF", *OF_BINARY_DIGITS)}
-    bound = call_isolated(trainings["diffusion"], "bits", partial(_diffusion_bits, trainings["diffusion"].held_out_data))
     return {
         PIXELS: Annotated(independent_bits(*gray, levels=trainings["PixelCNN"].recipe.num_levels), EXACT),
         **{name: Annotated(found[name]["bits_per_dimension"], BOUND) for name in ("Real NVP", "MAF")},
-        DDPM: Annotated(bound + of_class, BOUND),
-        "PixelCNN": Annotated(
-            call_isolated(trainings["PixelCNN"], "bits", partial(_pixel_bits, trainings["PixelCNN"].held_out_data)), EXACT
-        ),
+        DDPM: Annotated(_isolated_bits(trainings["diffusion"], _diffusion_bits) + of_class, BOUND),
+        **{name: Annotated(_isolated_bits(trainings[name], _pixel_bits), EXACT) for name in BY_PIXELS},
         BINARY_PIXELS: Annotated(independent_bits(*binary, levels=2), EXACT),
         "RBM": Annotated(found["RBM"]["negative_log_likelihood"] * nat, ESTIMATE),
         "VAE": Annotated(found["VAE"]["negative_elbo"] * nat, BOUND),
@@ -190,15 +188,19 @@ def likelihoods(trainings, gray, binary):
     }
 
 
+def _isolated_bits(training, bits):
+    return call_isolated(training, "bits", partial(bits, training.held_out_data))
+
+
 def _diffusion_bits(data, experiment):
     """The bound of a diffusion model on -log2 p(image | class), by the number of pixels."""
     return bits_of_images(experiment, data.batch()).double().sum(1).mean().item()
 
 
 def _pixel_bits(data, experiment):
-    """-log2 p(image) of a PixelCNN by the number of pixels: the sum over the classes, which are equally likely."""
+    """-log2 p(image) of a model of pixels, by their number: the sum over the classes, which are equally likely."""
     codes, classes = codes_of(data.batch()["image"], experiment.recipe.num_levels), len(experiment.classes)
-    of_class = [experiment.network.log_prob(codes, torch.full((len(codes),), k, device=codes.device)) for k in range(classes)]
+    of_class = [experiment.log_prob(codes, torch.full((len(codes),), k, device=codes.device)) for k in range(classes)]
     log_prob = torch.stack(of_class).double().logsumexp(0) - math.log(classes)
     return -log_prob.mean().item() / (math.log(2) * codes[0].numel())
 

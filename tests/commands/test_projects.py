@@ -981,6 +981,8 @@ def compared_rows(**changed):
     bits = {
         "independent pixels": (2.4, "exact"),
         "PixelCNN": (1.8, "exact"),
+        "transformer": (1.9, "exact"),
+        "S4D": (1.85, "exact"),
         "Real NVP": (2.1, "upper bound"),
         "MAF": (2.15, "upper bound"),
         "DDPM, all steps": (2.2, "upper bound"),
@@ -1019,15 +1021,16 @@ def compared_rows(**changed):
 def test_the_reading_of_the_comparison_follows_its_numbers():
     reading = comparison.read(compared_rows())
     said = reading.sentences
-    assert "Exact: PixelCNN 1.800; independent pixels 2.400." in said[0]
+    assert "Exact: PixelCNN 1.800, S4D 1.850, transformer 1.900; independent pixels 2.400." in said[0]
     assert "Upper bounds: Real NVP 2.100, MAF 2.150, DDPM, all steps 2.200." in said[0]
     assert "Exact: MADE 0.380" in said[1] and "VAE 0.400, VAE 0.410" in said[1] and "sampling: RBM 0.370." in said[1]
-    assert "held-out ones: DDIM, 20 steps 0.050, PixelCNN 0.210" in said[2]
-    assert "recall from 0.81 (PixelCNN) to 0.90 (Gaussian mixture)" in said[4] and "nothing is copied" in said[5]
+    assert "held-out ones: DDIM, 20 steps 0.050, S4D 0.190" in said[2]
+    assert "recall from 0.79 (S4D) to 0.90 (Gaussian mixture)" in said[4] and "nothing is copied" in said[5]
     assert "No model misses a mode." in said[8]
     assert "PixelCNN (gray digits), MADE (binary digits), Gaussian mixture (points)" in said[9]
     assert "whatever they cost: DDIM, 20 steps." in said[10]
-    assert [part.holds for part in reading.expectations] == [True] * 8
+    assert said[12].endswith("here PixelCNN, transformer, S4D, flow matching, diffusion, conditional VAE.")
+    assert [part.holds for part in reading.expectations] == [True] * 9
 
 
 @pytest.mark.parametrize(
@@ -1040,13 +1043,14 @@ def test_the_reading_of_the_comparison_follows_its_numbers():
         (4, "VQ-VAE/frechet_distance", 0.5),
         (5, "GAN/operations", 10**8),
         (6, "VAE/nearest_ratio", 0.5),
-        (7, "8 Gaussians, diffusion/modes", 6.0),
+        (7, "8 Gaussians, MAF/divergence", Annotated(1.2, "exact")),
+        (8, "8 Gaussians, diffusion/modes", 6.0),
     ],
 )
 def test_what_is_asserted_of_the_comparison_can_fail(number, place, value):
     reading = comparison.read(compared_rows(**{place: value}))
-    assert [part.holds for part in reading.expectations] == [k != number for k in range(8)]
-    if number == 7:
+    assert [part.holds for part in reading.expectations] == [k != number for k in range(9)]
+    if number == 8:
         assert "Modes are missed by diffusion." in reading.sentences[8]
     if number == 6:
         assert "0.50 to 1.00 times" in reading.sentences[5] and "below what new digits have" in reading.sentences[5]
@@ -1082,10 +1086,10 @@ def test_models_that_differ_by_chance_are_named_together():
     assert "above independent pixels: DDPM, all steps, trained for samples" in said[0]
 
 
-def test_a_conditional_pixelcnn_pays_for_the_class():
+def test_a_conditional_model_of_pixels_pays_for_the_class():
     """Of two equally likely classes one gives an image all probability, the other a quarter: p = (1 + 1/4) / 2."""
-    network = SimpleNamespace(log_prob=lambda codes, label: torch.where(label == 0, 0.0, math.log(0.25)).expand(len(codes)))
-    experiment = SimpleNamespace(network=network, classes=["a", "b"], recipe=SimpleNamespace(num_levels=17))
+    log_prob = lambda codes, label: torch.where(label == 0, 0.0, math.log(0.25)).expand(len(codes))  # noqa: E731
+    experiment = SimpleNamespace(log_prob=log_prob, classes=["a", "b"], recipe=SimpleNamespace(num_levels=17))
     data = SimpleNamespace(batch=lambda: {"image": torch.zeros(3, 1, 2, 2)})
     assert comparison._pixel_bits(data, experiment) == pytest.approx(-math.log2(0.625) / 4)
 
