@@ -56,8 +56,6 @@ derivation = Derivation(
         "Networks and several modes: that unrolling helps networks to keep their modes is the finding of Metz et al., not a "
         "result of this page.",
     ),
-    trained="Nothing is trained: the game of this page has one real point and two parameters. `adversarial/gan` trains a "
-    "plain GAN on the ring of eight Gaussians.",
 )
 
 theta = derivation.number(r"\theta", "the generator, the position of the samples", "generator")
