@@ -107,7 +107,7 @@ def functions_section(here, topic):
         said = {ast.get_docstring(node) for *_, node in there}
         once = len(there) > 1 and len(said) == 1 and all(isinstance(node, ast.FunctionDef) for *_, node in there)
         if once:  # what both wings say stands above them, and their code, which differs, side by side
-            parts.append(verbatim(said.pop()))
+            parts.append(f"::::::{{container}} both\n{verbatim(said.pop())}::::::\n")
         both = [_card(here, f"{wing}/{topic}.py", language, node, documented=not once) for wing, language, node in there]
         parts.append(f"::::::{{container}} wings\n{''.join(both)}::::::\n")
     return "\n\n".join(parts)

@@ -70,8 +70,9 @@ def test_a_page_has_the_lecture_with_its_mathematics_and_its_figure(page):
     html, words = page
     assert html.count("<math") > 100 and html.count('<svg role="img"') == 1
     assert "the gap is the mean height of the graph above its tangent" in words
-    for heading in ("Setting", "Symbols", "Derivation", "Exercises", "What people get wrong here", "What was trained with it"):
+    for heading in ("Setting", "Derivation", "Exercises", "What people get wrong here", "What was trained with it"):
         assert f"<h2>{heading}<" in html
+    assert "All symbols of this page" in words
 
 
 @needs_sphinx
@@ -105,7 +106,9 @@ def test_the_functions_of_both_wings_are_side_by_side(page):
         assert f'id="{wing}.foundations.jensen.log_mean_exp"' in html
         assert f'href="../../source/{wing}/foundations/jensen.html#line-' in html
     assert words.count("jensen_gap ( x , log_weights , convex_fn )") == 2
-    assert html.count("log of (1/K) sum_k e^x_k, without overflow; -inf if every entry is.") == 1  # the docstring that both have, once above their code
+    assert (
+        html.count("log of (1/K) sum_k e^x_k, without overflow; -inf if every entry is.") == 1
+    )  # the docstring that both have, once above their code
     code = unescape(re.sub(r"<[^>]*>", "", " ".join(re.findall(r"(?s)<pre.*?</pre>", html))))
     assert "return _logsumexp(x) - math.log(x.shape[1])" in code and "return (torch.logsumexp(x.masked_fill(empty" in code
 

@@ -250,6 +250,14 @@ def test_figures_take_the_colors_of_the_page(text):
     assert "<text" in drawing and 'id="axes_1"' not in drawing
 
 
+def test_script_letters_of_figures_are_unicode():
+    toy = whole()
+    toy.parts[:] = [part for part in toy.parts if not hasattr(part, "caption")]
+    toy.figure("Two bounds.")(lambda axes: (parabola(axes), axes.set_title(r"$\mathcal{L}$ and $\mathcal{N}$")))
+    drawing = html(page_of(toy))
+    assert "ℒ" in drawing and "𝒩" in drawing and not re.search("[\ue000-\uf8ff]", drawing)
+
+
 # ---------------------------------------------------------------------------------------------------- TeX
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 import itertools
 import re
+import unicodedata
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -82,6 +83,12 @@ def _figure_colors():
     return f":root {{ {light} }}\n{ON_DARK_SCREENS} {{ :root {{ {dark} }} }}\n"
 
 
+def _script(found):
+    """The script capital of Unicode for that of matplotlib, which is in an area for private use of its own font."""
+    capital = chr(ord("A") + ord(found[0]) - 0xE22D)
+    return unicodedata.lookup(f"{'SCRIPT' if capital in 'BEFHILMR' else 'MATHEMATICAL SCRIPT'} CAPITAL {capital}")
+
+
 def svg(figure, number):
     """A figure as inline SVG in the page's colors; its caption is its text for who does not see it."""
     import matplotlib
@@ -94,6 +101,7 @@ def svg(figure, number):
         figure.execute().savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     drawing = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue()[text.getvalue().index("<svg") :], flags=re.S)
     drawing = re.sub(r"<!--.*?-->", "", drawing, flags=re.S).replace("font-family: 'DejaVu Sans'", "font-family: sans-serif")
+    drawing = re.sub("[\ue22d-\ue246]", _script, drawing.replace("'STIXNonUnicode'", "'Diptych Math'"))
     drawing = re.sub(r'\bid="[a-zA-Z0-9]+_\d+"', "", drawing)  # every figure would have an axes_1; nothing refers to it
     drawing = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), drawing)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups()
