@@ -15,6 +15,7 @@ from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.affine_coupling import bounded_log_scale, channel_mask, checkerboard_mask, forward, inverse, log_prob
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -82,15 +83,23 @@ derivation.chain(
         wrong={"multiplied by the scale": times(plus(zb, -t), exp(s)), "shifted after the scale": plus(times(zb, exp(-s)), -t)},
     ),
     role="lemma",
-    so="The way back has the log-determinant $-s$ for this coordinate: its slope is $e^{-s}$.",
+    so=prose(
+        "The way back has the log-determinant $-s$ for this coordinate: its slope is {slope}.",
+        slope=holds(1 / Slope(zb, xb), "=", exp(-s), wrong={"the sign": exp(s)}),
+    ),
 )
 derivation.chain(
     "One layer is a conditional Gaussian",
     plus(LogDensity(xa, 0, 1), LogDensity(zb, 0, 1), s),
     equals(
         plus(LogDensity(xa, 0, 1), LogDensity(xb, -t * exp(-s), exp(-2 * s))),
-        r"$x_b e^s + t = (x_b + t e^{-s}) / e^{-s}$: a Gaussian of mean $-t e^{-s}$ and standard deviation $e^{-s}$, whose "
-        "constant takes up the log-determinant",
+        prose(
+            "{rewritten}: a Gaussian of mean {mean} and standard deviation {deviation}, whose constant takes up the "
+            "log-determinant",
+            rewritten=holds(zb, "=", plus(xb, t * exp(-s)) / exp(-s)),
+            mean=-t * exp(-s),
+            deviation=exp(-s),
+        ),
         wrong={
             "the scale turned over": plus(LogDensity(xa, 0, 1), LogDensity(xb, -t * exp(-s), exp(2 * s))),
             "the shift as the mean": plus(LogDensity(xa, 0, 1), LogDensity(xb, t, exp(-2 * s))),
@@ -138,7 +147,11 @@ derivation.chain(
     plus(Expectation(Normal(xb, mu, v), (xb * exp(s) + t) ** 2 / 2), -s),
     equals(
         plus(times(Rational(1, 2), v * exp(2 * s)), square, -s),
-        r"the mean square of $z_b$ is its variance $v e^{2s}$ plus its squared mean",
+        prose(
+            "the mean square of $z_b$ is its variance {variance} plus its squared mean, {mean}",
+            variance=v * exp(2 * s),
+            mean=holds(Expectation(Normal(xb, mu, v), zb), "=", mu * exp(s) + t),
+        ),
     ),
     equals(
         plus((1 + log(v)) / 2, square, times(Rational(1, 2), plus(v * exp(2 * s) - 1, -log(v * exp(2 * s))))),
@@ -147,12 +160,22 @@ derivation.chain(
     ),
     at_least(
         (1 + log(v)) / 2,
-        r"leave out a square and $\tau - 1 - \log \tau$ at $\tau = v e^{2s}$; equality if and only if $s = -\frac12 \log v$ and "
-        r"$t = -\mu e^{s}$",
+        prose(
+            r"leave out a square and the gap $\tau - 1 - \log \tau$ at {ratio}; equality if and only if {scale} and {shift}",
+            ratio=v * exp(2 * s),
+            scale=where(s, -log(v) / 2),
+            shift=where(t, -mu / sqrt(v)),
+        ),
         dropping=plus(square, times(Rational(1, 2), tangent.at(v * exp(2 * s)))),
     ),
-    so=r"Then $z_b$ has mean 0 and variance 1 given every $x_a$. Only second moments of $x_b$ entered: how far its conditional "
-    r"law is from a Gaussian is what this layer cannot change.",
+    so=prose(
+        "Then $z_b$ has mean 0 and variance 1 given every $x_a$: with {scale} and {shift}, {mean} and {variance}. Only second "
+        "moments of $x_b$ entered: how far its conditional law is from a Gaussian is what this layer cannot change.",
+        scale=where(s, -log(v) / 2),
+        shift=where(t, -mu / sqrt(v)),
+        mean=holds(Expectation(Normal(xb, mu, v), zb), "=", 0),
+        variance=holds(Expectation(Normal(xb, mu, v), zb**2), "=", 1),
+    ),
 )
 
 g = derivation.number("g", "a function of $x_a$ that gives $x_b$ exactly, on the training data")
@@ -187,7 +210,7 @@ derivation.chain(
     plus(beta**2, -(bounded**2)),
     equals(
         beta**2 / cosh(raw / beta) ** 2,
-        r"$1 - \tanh^2 = 1/\cosh^2$",
+        prose("{identity}", identity=holds(1 - tanh(raw / beta) ** 2, "=", 1 / cosh(raw / beta) ** 2)),
         wrong={"the bound once": beta / cosh(raw / beta) ** 2, "no square": beta**2 / cosh(raw / beta)},
     ),
     at_least(0, "leave out a square", dropping=beta**2 / cosh(raw / beta) ** 2),

@@ -14,8 +14,9 @@ from sympy import KroneckerDelta, Rational, exp, log, pi
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Product, Slope, Total, Variance, plus
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Product, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.foundations.maximum_likelihood import (
     categorical_negative_log_likelihood,
     cross_entropy,
@@ -45,9 +46,6 @@ derivation = Derivation(
         r"is its limit 0, and where $q_k = 0 < p_k$ the divergence is infinite.",
         r"Logarithms are natural, so everything is measured in nats.",
     ),
-    answer=r"The average negative log-likelihood of a sample is $H(\hat p) + \mathrm{KL}(\hat p \,\|\, q)$, where $\hat p$ is "
-    r"the empirical distribution. The first term does not contain the model, so maximum likelihood minimizes the divergence "
-    r"from the data to the model. For a Gaussian that means matching the mean and the variance.",
     limits=(
         "That the empirical distribution converges to the true one as the sample grows (the law of large numbers) is not shown.",
         "Of Wilks' theorem only the mean of the limit is checked here, not its chi-squared law.",
@@ -71,6 +69,18 @@ derivation.say(
     r"never negative: Gibbs' inequality (lemmas/gibbs)."
 )
 
+derivation.answer = prose(
+    r"The average negative log-likelihood of a sample is an entropy plus a divergence, {sum}, where $\hat p$ is the empirical "
+    "distribution. The entropy does not contain the model, so maximum likelihood minimizes the divergence from the data to the "
+    "model. For a Gaussian that means matching the mean and the variance.",
+    sum=holds(
+        -Total(k, p_hat * log(q)),
+        "=",
+        plus(Entropy(p_hat), Divergence(p_hat, q)),
+        wrong={"the divergence turned over": Entropy(p_hat) + Divergence(q, p_hat)},
+    ),
+)
+
 central = derivation.chain(
     "The likelihood of a sample is its entropy plus a divergence",
     -log(Product(k, q**c)) / N,
@@ -78,15 +88,23 @@ central = derivation.chain(
         -Total(k, c * log(q)) / N,
         r"category $k$ contributes the factor $q_k$ as often as it occurs, and the logarithm of a product is a sum",
     ),
-    equals(-Total(k, p_hat * log(q)), r"$\hat p_k = c_k / N$: the sample enters through its frequencies alone"),
-    equals(-Total(k, p_hat * plus(log(p_hat), -log(p_hat / q))), r"$\log q_k = \log \hat p_k - \log(\hat p_k / q_k)$"),
+    equals(
+        -Total(k, p_hat * log(q)),
+        prose("{share}: the sample enters through its frequencies alone", share=holds(p_hat, "=", c / N)),
+    ),
+    equals(
+        -Total(k, p_hat * plus(log(p_hat), -log(p_hat / q))),
+        prose("{split}", split=holds(log(q), "=", plus(log(p_hat), -log(p_hat / q)))),
+    ),
     equals(
         plus(Entropy(p_hat), Divergence(p_hat, q)),
         "the two sums are the entropy and the divergence",
         wrong={"the entropy of the model": Entropy(q) + Divergence(p_hat, q)},
     ),
     at_least(
-        Entropy(p_hat), r"leave out the divergence (Gibbs); equality if and only if $q = \hat p$", dropping=gibbs.at(p_hat, q)
+        Entropy(p_hat),
+        prose("leave out the divergence (Gibbs); equality if and only if {same} for all $k$", same=where(q, p_hat)),
+        dropping=gibbs.at(p_hat, q),
     ),
     central=True,
     so=r"Only the divergence contains the model: to maximize the likelihood over a family of models is to minimize "
@@ -125,7 +143,11 @@ derivation.chain(
     Slope(loss, l.at(j)),
     equals(
         Slope(plus(log(Total(k, exp(l))), -Total(k, p * l)), l.at(j)),
-        r"$\log \sigma_k = l_k - \log \sum_k e^{l_k}$, and $\sum_k p_k = 1$",
+        prose(
+            "{softmax}, and {one}",
+            softmax=holds(log(soft), "=", plus(l, -log(Total(j, exp(l.at(j)))))),
+            one=holds(Total(k, p), "=", 1),
+        ),
     ),
     equals(
         soft.at(j) - p.at(j),
@@ -162,21 +184,29 @@ derivation.chain(
     nll,
     equals(
         plus(Rational(1, 2) * log(2 * pi * s), (s_hat + (x_bar - m) ** 2) / (2 * s)),
-        r"$x_n - m = (x_n - \bar x) + (\bar x - m)$, and the cross term sums to zero",
+        prose(
+            r"$x_n - m$ is {parts}, and the cross term sums to zero: {cross}",
+            parts=plus(x - x_bar, x_bar - m),
+            cross=holds(Total(n, times(x - x_bar, x_bar - m)), "=", 0),
+        ),
         wrong={"the cross term kept": Rational(1, 2) * log(2 * pi * s) + (s_hat + (x_bar - m)) / (2 * s)},
     ),
     at_least(
         plus(Rational(1, 2) * log(2 * pi * s), s_hat / (2 * s)),
-        r"leave out a square, which is zero at $m = \bar x$",
+        prose("leave out a square, which is zero at {mean}", mean=where(m, x_bar)),
         dropping=(x_bar - m) ** 2 / (2 * s),
     ),
     equals(
         plus(Rational(1, 2) * log(2 * pi * s_hat), Rational(1, 2), tangent.at(s_hat / s) / 2),
-        r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \hat s / s$",
+        prose(
+            r"{ratio} is 1 plus its logarithm plus the gap $t - 1 - \log t$ at $t = \hat s / s$",
+            ratio=s_hat / s,
+            said=(r"t = \hat s / s",),
+        ),
     ),
     at_least(
         plus(Rational(1, 2) * log(2 * pi * s_hat), Rational(1, 2)),
-        r"leave out the gap of the logarithm, which is zero at $s = \hat s$",
+        prose("leave out the gap of the logarithm, which is zero at {variance}", variance=where(s, s_hat)),
         dropping=tangent.at(s_hat / s) / 2,
     ),
     sizes={n: 3},
