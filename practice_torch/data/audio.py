@@ -19,7 +19,7 @@ from practice_torch.data.streams.streamed_sounds import load_prepared
 NAMES = ("notes",)
 KINDS = "a folder of wav and flac files, or a folder written by `prepare audio`"
 SMALLER = "use fewer or shorter sounds"
-NOTES = 260  # 20 of each pitch
+NOTES = 260  # by default: 20 of each pitch
 DRAWING = 64  # bytes a sample while notes are synthesized, in float64
 FORMS = (
     "notes (synthesized); or a folder of wav and flac files of any lengths, numbers of channels and rates from "
@@ -28,10 +28,10 @@ FORMS = (
 MOST_NAMED = 10
 
 
-def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_unusable=False):
+def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_unusable=False, notes=NOTES):
     """(train, held-out) sounds of `length` samples at `sample_rate` Hz, from "notes" or a folder of wav and flac files.
 
-    Notes: 260 synthesized tones of 13 pitches, the label. Folder: of any rates, lengths and numbers of channels, which are
+    Notes: `notes` synthesized tones of 13 pitches, the label. Folder: of any rates, lengths and numbers of channels, which are
     averaged; labels are the sub-folders, or else the numbers that the file names begin with (7_jackson_32.wav).
 
     A shorter sound is followed by silence; a longer one is cut to its beginning, less the silence before it; one of at least two
@@ -50,11 +50,11 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
         raise DataError(f"sample_rate is {sample_rate}; it must be at most {RATES[1]}")
     name = str(source)
     if name == "notes":
-        held_out_count(NOTES, held_out, "sounds in notes")
-        require_memory(f"{NOTES} notes of {length} samples", DRAWING * NOTES * length, SMALLER)
+        held_out_count(notes, held_out, "sounds in notes")
+        require_memory(f"{notes} notes of {length} samples", DRAWING * notes * length, SMALLER)
         generator = torch.Generator().manual_seed(seed)
-        sounds, labels = synthesize(NOTES, length=length, sample_rate=sample_rate, generator=generator)
-        classes, remarks, digest, used = PITCHES, [], fingerprint(sounds, labels), torch.arange(NOTES)
+        sounds, labels = synthesize(notes, length=length, sample_rate=sample_rate, generator=generator)
+        classes, remarks, digest, used = PITCHES, [], fingerprint(sounds, labels), torch.arange(notes)
     else:
         path = existing_path(source, NAMES, KINDS)
         if not path.is_dir():
@@ -116,7 +116,7 @@ def _read_folder(root, sample_rate, length, skip_unusable):
         return torch.cat(sounds), labels, classes, remarks, fingerprint(b"".join(digests), labels), used
 
 
-def blank(name, facts, *, sample_rate=8000, length=1024, skip_unusable=False):
+def blank(name, facts, *, sample_rate=8000, length=1024, skip_unusable=False, notes=NOTES):
     """The training sounds without data: see blank.py."""
     known = {"shape": [1, length], "sample_rate": sample_rate}
     if name == "notes":

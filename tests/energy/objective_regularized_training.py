@@ -7,6 +7,7 @@ from practice_torch.energy.regularized_training import energy_loss
 from practice_torch.energy.replay_buffer import sample
 from practice_torch.experiments.energy import regularized_training as experiment
 from tests.support.objectives import Mistake, Objective, normal, uniform
+from tests.support.spectra import SIZES
 
 
 def energies(e, batch, phase):
@@ -48,5 +49,5 @@ OBJECTIVE = Objective(
     unread={"points", "gap_limit"},
     together=[dict(reinitialize_probability=0.9)],
     mistakes=MISTAKES,
-    sizes=dict(buffer_size=64, chains=16),
+    sizes=dict(buffer_size=64, chains=16) | SIZES,
 )

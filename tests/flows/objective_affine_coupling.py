@@ -3,6 +3,7 @@
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
 from tests.support.objectives import Objective, uniform
+from tests.support.spectra import SIZES
 
 
 def flow(e, batch, phase, base=standard_normal_log_prob):
@@ -17,4 +18,4 @@ def flow(e, batch, phase, base=standard_normal_log_prob):
     return bits_per_dimension(base(z) + log_det + of_logits, dim=image[0].numel(), num_levels=levels).mean()
 
 
-OBJECTIVE = Objective(flow, unread={"points", "noises"}, sizes=dict(residual_blocks=2))
+OBJECTIVE = Objective(flow, unread={"points", "noises"}, sizes=dict(residual_blocks=2) | SIZES)

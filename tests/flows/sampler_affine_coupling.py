@@ -1,12 +1,14 @@
-"""Points and images of Real NVP: the network itself finds the normal noise in its points; images are written out."""
+"""Points and images of Real NVP: the network itself finds the normal noise in its points; images and sounds are written out."""
 
 import torch
 
+from practice_torch.experiments.flows.affine_coupling import SpectraFlow
 from practice_torch.experiments.training import flows
 from practice_torch.experiments.training.flows import PixelFlow, PointFlow
 from practice_torch.experiments.training.multiscale_flow import Cooling, MultiscaleFlow
 from practice_torch.flows.affine_coupling import RealNVP
 from tests.support.samplers import built, moved, normal_cdf, require_law, require_same, shown
+from tests.support.spectra import doubles, require_sounds
 
 
 def draws_points_whose_noise_is_normal():
@@ -38,6 +40,14 @@ def draws_images_of_cooled_noise():
     require_same(drawn, (5 * y).floor().clamp(0, 4) / 4)
 
 
+def plays_the_spectra_that_it_draws():
+    with doubles():
+        experiment = moved(built("flows/affine_coupling", "notes"))
+        found, generator = experiment.sample(3), torch.Generator().manual_seed(0)
+        torch.rand(3, 64, generator=generator)
+        require_sounds(found["sounds"].samples, found["samples"].images, experiment.recipe, generator)
+
+
 SAMPLERS = {
     draws_points_whose_noise_is_normal: {
         "the way to the noise": (PointFlow._picture, "self.network.inverse(", "self.network("),
@@ -55,4 +65,5 @@ SAMPLERS = {
         "no temperature": (MultiscaleFlow.sample, "temperature * self.noise", "self.noise"),
         "divided by it": (MultiscaleFlow.sample, "temperature * self.noise(count)", "self.noise(count) / temperature"),
     },
+    plays_the_spectra_that_it_draws: {"sounds of others": (SpectraFlow.sample, "images,", "images.flip(0),")},
 }

@@ -1,12 +1,14 @@
 """As latent/vae with a label; classifiers of samples and of codes fitted by scikit-learn."""
 
+import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from tests.latent.metrics_vae import pixels
-from tests.support.metrics import bernoulli, divergence, mean, noise, normal, standard_normal
+from tests.latent.metrics_vae import log_likelihood, pixels
+from tests.support.metrics import divergence, mean, noise, normal, standard_normal
+from tests.support.spectra import sounds_of
 
 COUNT = 24  # of six examples a classifier is a tie
 
@@ -16,11 +18,11 @@ def losses(e, x, labels):
     if labels is None:
         q, p = normal(*e.without.encode(x)), None
         z = q.mean + q.stddev * noise(e, *q.mean.shape)
-        return -bernoulli(e.without.decode(z)).log_prob(x), divergence(q, standard_normal(q.mean))
+        return -log_likelihood(e, x, e.without.decode(z)), divergence(q, standard_normal(q.mean))
     q = normal(*e.network.encode(x, labels))
     p = normal(*e.network.prior(labels))
     z = q.mean + q.stddev * noise(e, *q.mean.shape)
-    return -bernoulli(e.network.decode(z, labels)).log_prob(x), divergence(q, p)
+    return -log_likelihood(e, x, e.network.decode(z, labels)), divergence(q, p)
 
 
 def logs(e, batch, phase):
@@ -51,7 +53,21 @@ def evaluate(e, data):
     found["class_accuracy_real"] = mean((of_real == labels[1::2]).double())
     for name, codes in (("", e.network.encode(x, labels)[0]), ("_unconditional", e.without.encode(x)[0])):
         found[f"label_in_code{name}"] = probed(codes.numpy(), labels.numpy())
+    if hasattr(e, "frequencies"):
+        asked = torch.arange(3).repeat_interleave(8)
+        found["pitch_accuracy"] = in_tune(e, drawn(e, asked, noise(e, 24, e.recipe.latent_dim)), asked)
+        found["pitch_accuracy_real"] = in_tune(e, batch["image"], labels)
     return found
+
+
+def in_tune(e, images, labels):
+    """How many of the sounds of spectra are nearest to the note of their label: of 3 notes, in ratios of frequencies."""
+    turns = torch.rand(len(images), images.shape[2] + 1, images.shape[3], generator=e.generator)
+    sounds, rate, right = sounds_of(images[:, 0], turns, e.recipe.hop, 60), e.recipe.sample_rate, 0
+    for sound, label in zip(sounds, labels.tolist(), strict=True):
+        hertz = (1 + np.abs(np.fft.rfft(sound))[1:].argmax()) * rate / len(sound)
+        right += min(range(3), key=lambda note: max(hertz / e.frequencies[note], e.frequencies[note] / hertz)) == label
+    return right / len(labels)
 
 
 def e_classes(data):

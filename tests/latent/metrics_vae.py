@@ -16,9 +16,11 @@ def pixels(e, image):
 
 def log_likelihood(e, x, logits):
     """log p(x | z), [..., D] -> [...]; of real pixels the Gaussian's variance is the mean square of the residuals."""
-    if e.recipe.pixels != "real":
+    if e.recipe.pixels not in ("real", "gaussian"):
         return bernoulli(logits).log_prob(x)
     center = logits.sigmoid()
+    if e.recipe.pixels == "gaussian":
+        return torch.distributions.Normal(center, e.recipe.deviation).log_prob(x).sum(-1)
     variance = (x - center).square().mean(-1, keepdim=True)
     return torch.distributions.Normal(center, variance.sqrt()).log_prob(x).sum(-1)
 

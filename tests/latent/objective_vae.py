@@ -1,22 +1,37 @@
 """The objective of the experiment latent/vae, by functions with contracts."""
 
+import math
+
 import torch
 
 from practice_torch.experiments.latent import vae as experiment
 from practice_torch.latent.reparameterization import reparameterize
-from practice_torch.latent.vae import bernoulli_log_likelihood, calibrated_gaussian_negative_log_likelihood, kl_to_standard_normal
+from practice_torch.latent.vae import (
+    bernoulli_log_likelihood,
+    calibrated_gaussian_negative_log_likelihood,
+    gaussian_log_likelihood,
+    kl_to_standard_normal,
+)
 from tests.support.objectives import Mistake, Objective, normal, pixels
+from tests.support.spectra import SIZES
 
 
 def parts_of_the_bound(e, batch):
-    """(log p(x | z), mean, log-variance, z): binary pixels are Bernoulli, real ones Gaussian about sigma(logits)."""
+    """(log p(x | z), mean, log-variance, z): binary pixels are Bernoulli, others Gaussian about sigma(logits)."""
     x = pixels(e, batch)
     mean, log_var = e.network.encode(x)
     z = reparameterize(normal(e, *mean.shape), mean, log_var)
     logits = e.network.decode(z)
+    if e.recipe.pixels == "gaussian":
+        return of_gaussian(e, x, logits), mean, log_var, z
     if e.recipe.pixels == "real":
         return -calibrated_gaussian_negative_log_likelihood(x, logits.sigmoid()), mean, log_var, z
     return bernoulli_log_likelihood(x, logits), mean, log_var, z
+
+
+def of_gaussian(e, x, logits):
+    """log p(x | z) with the recipe's deviation."""
+    return gaussian_log_likelihood(x, logits.sigmoid(), torch.full_like(x, math.log(e.recipe.deviation**2)))
 
 
 def vae(e, batch, phase):
@@ -38,4 +53,4 @@ MISTAKES = {
     ),
 }
 # the channels are those of a network that tests/latent/network_convolutional_vae.py compares with its formula
-OBJECTIVE = Objective(vae, unread={"samples", "channels"}, mistakes=MISTAKES)
+OBJECTIVE = Objective(vae, unread={"samples", "channels"}, mistakes=MISTAKES, sizes=SIZES)

@@ -1,9 +1,10 @@
-"""Images of the classes in turn: with a decoder that shows z and the class, pixels have the law of the class's prior."""
+"""Images of the classes in turn: with a decoder that shows z and the class, pixels have the law of its prior; and sounds."""
 
 import torch
 
-from practice_torch.experiments.latent.conditional_vae import ConditionalVaeExperiment
+from practice_torch.experiments.latent.conditional_vae import ConditionalSoundVae, ConditionalVaeExperiment
 from tests.support.samplers import built, normal_cdf, require_law
+from tests.support.spectra import doubles, require_sounds
 
 
 def draws_z_from_the_prior_of_each_class():
@@ -22,6 +23,14 @@ def draws_z_from_the_prior_of_each_class():
         require_law(logits[label::3] - 3 * label, normal_cdf(label, torch.tensor((label - 1) / 2).exp()))
 
 
+def plays_the_spectra_that_it_draws():
+    with doubles():
+        experiment = built("latent/conditional_vae", "notes")
+        found, generator = experiment.sample(4), torch.Generator().manual_seed(0)
+        torch.randn(4, experiment.recipe.latent_dim, generator=generator)
+        require_sounds(found["sounds"].samples, found["samples"].images, experiment.recipe, generator)
+
+
 SAMPLERS = {
     draws_z_from_the_prior_of_each_class: {
         "one class": (ConditionalVaeExperiment.sample, "% self.classes)", "* 0)"),
@@ -29,5 +38,8 @@ SAMPLERS = {
         "mean and log-variance exchanged": (ConditionalVaeExperiment.drawn, "mean, log_var), labels", "log_var, mean), labels"),
         "decoded as the first class": (ConditionalVaeExperiment._decoded, "decode(z, labels)", "decode(z, 0 * labels)"),
         "uniform noise": (ConditionalVaeExperiment._noise, "torch.randn(", "torch.rand("),
-    }
+    },
+    plays_the_spectra_that_it_draws: {
+        "sounds of others": (ConditionalSoundVae.sample, '"samples"].images', '"samples"].images.flip(0)')
+    },
 }

@@ -71,5 +71,5 @@ def pixels(e, batch):
             return (x > e.recipe.threshold).to(x.dtype)
         case "stochastic":
             return torch.bernoulli(x, generator=e.generator)
-        case "real":
+        case "real" | "gaussian":
             return x

@@ -1,4 +1,4 @@
-"""Real NVP on points and on pixels."""
+"""Real NVP on points, on pixels and on spectra."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -7,6 +7,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.media.heard import played
 from practice_torch.experiments.training.flows import PixelFlow, PointFlow, require_plane
 from practice_torch.experiments.training.multiscale_flow import MultiscaleFlow
 from practice_torch.flows.affine_coupling import RealNVP
@@ -53,6 +54,40 @@ class PixelRealNvpRecipe(Recipe):
 
 
 @dataclass(frozen=True)
+class SoundRealNvpRecipe(Recipe):
+    """Affine coupling layers on the spectra of sounds, with checkerboard masks."""
+
+    modality: ClassVar[str] = "spectra"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files."""
+    sample_rate: Annotated[int, AtLeast(1)] = 4000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    notes: Annotated[int, AtLeast(2)] = 1040
+    """Number of synthesized notes (a folder has its own number)."""
+    window: Annotated[int, AtLeast(2)] = 128
+    """Samples of a frame; half as many frequencies are the rows of an image."""
+    hop: Annotated[int, AtLeast(2)] = 64
+    """Samples from one frame to the next: a column of an image."""
+    num_levels: Annotated[int, AtLeast(2)] = 64
+    """Levels to which pixels are rounded, from black to white: 80 dB."""
+    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
+    """Margin of pixels from 0 and 1 before the logit; 0: pixels minus 1/2 in place of logits."""
+    noises: Annotated[int, AtLeast(1)] = 4
+    """Draws of the noise per held-out image, over which the bits are averaged."""
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256, 256)
+    """Widths of the hidden layers of every layer's network."""
+    bound: Annotated[float, Above(0)] = 2.0
+    """Bound of the log-scales of a layer."""
+    metric: Fixed = "bits_per_dimension"
+
+
+@dataclass(frozen=True)
 class MultiscaleRealNvpRecipe(Recipe):
     """Affine coupling layers of two scales, with convolutional networks, on images with even sides."""
 
@@ -69,6 +104,15 @@ class MultiscaleRealNvpRecipe(Recipe):
     bound: Annotated[float, Above(0)] = 2.0
     """Bound of the log-scales of a layer."""
     metric: Fixed = "bits_per_dimension"
+
+
+class SpectraFlow(PixelFlow):
+    """A flow of the pixels of spectra; those that are drawn are also heard."""
+
+    def sample(self, count):
+        """Noise carried back to spectra, and the first of them as sounds."""
+        found = super().sample(count)
+        return found | {"sounds": played(found["samples"].images, self.recipe, self.generator, "Samples of the flow")}
 
 
 RECIPES = {
@@ -94,6 +138,12 @@ RECIPES = {
     "digits_two_scales": MultiscaleRealNvpRecipe(
         data="digits", target=2.12, width=32, residual_blocks=2, steps=400, batch_size=128, learning_rate=1e-3,
         schedule="cosine", held_out=0.2, evaluate_every=200, checkpoint_every=200,
+    ),
+    # measured with seeds 0 and 1, in 24 CPU seconds: 1.62 and 1.57 bits of 6; independent pixels have 4.49. Most of the
+    # drawn spectra have the partials of a note, in noise.
+    "notes": SoundRealNvpRecipe(
+        data="notes", target=1.9, steps=500, batch_size=64, learning_rate=2e-3, schedule="cosine", held_out=0.2,
+        weight_decay=0.01, clip_norm=10.0, evaluate_every=500, checkpoint_every=250,
     ),
     # one class alone, T-shirts: 6,000 images in about 100 epochs. Not run here.
     "fashion_mnist_shirts": MultiscaleRealNvpRecipe(
@@ -121,7 +171,7 @@ PUBLISHED = {
 
 
 def build(recipe, data):
-    """The flow of a recipe for points or images of the data's shape.
+    """The flow of a recipe for points, images or spectra of the data's shape.
 
     Raises DataError where points have a single entry, or images of two scales an odd side.
     """
@@ -132,8 +182,9 @@ def build(recipe, data):
             raise DataError(f"{name} has images of {height} x {width}; two scales need even sides: resize yours by --image-size")
         sizes = {"width": recipe.width, "residual_blocks": recipe.residual_blocks, "bound": recipe.bound}
         return MultiscaleFlow(recipe, MultiscaleRealNVP(shape=shape, **sizes), shape)
-    pixels = recipe.modality == "images"
-    if not pixels:
+    if recipe.modality == "points":
         require_plane(data.description)
     network = RealNVP(shape=shape, layers=recipe.layers, hidden=recipe.hidden_dims, bound=recipe.bound)
-    return PixelFlow(recipe, network, shape) if pixels else PointFlow(network, data.description)
+    if recipe.modality == "points":
+        return PointFlow(network, data.description)
+    return (SpectraFlow if isinstance(recipe, SoundRealNvpRecipe) else PixelFlow)(recipe, network, shape)

@@ -2,22 +2,26 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.codes.sound_codes import nearest_note
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge, probe_accuracy
 from practice_torch.experiments.latent.vae import VaeExperiment
-from practice_torch.latent.conditional_vae import ConditionalAutoencoder, conditional_negative_elbo
+from practice_torch.experiments.media.heard import heard, played
+from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
+from practice_torch.latent.conditional_vae import ConditionalAutoencoder
 from practice_torch.latent.reparameterization import reparameterize
-from practice_torch.latent.vae import VariationalAutoencoder, negative_elbo
+from practice_torch.latent.vae import VariationalAutoencoder, kl_to_standard_normal
 
 _DRAWN = 1000  # images in an evaluation
+_ASKED = 8  # sounds of every note, of which the pitch is judged
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,38 @@ class ConditionalVaeRecipe(Recipe):
     """Pixels: 1 above the threshold, or 1 with the pixel's value as probability."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Threshold of the binarization."""
+    metric: Fixed = "class_accuracy"
+    direction: Direction = "higher"
+
+
+@dataclass(frozen=True)
+class ConditionalSoundVaeRecipe(Recipe):
+    """A conditional variational autoencoder of perceptrons, and an unconditional one, of the spectra of sounds."""
+
+    modality: ClassVar[str] = "spectra"
+    pixels: ClassVar[str] = "gaussian"
+    data: str = "notes"
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
+    sample_rate: Annotated[int, AtLeast(1)] = 4000
+    """Sample rate in Hz; files of other rates are resampled."""
+    length: Annotated[int, AtLeast(1)] = 1024
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
+    skip_unusable: bool = False
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
+    notes: Annotated[int, AtLeast(2)] = 1040
+    """Number of synthesized notes (a folder has its own number)."""
+    window: Annotated[int, AtLeast(2)] = 128
+    """Samples of a frame; half as many frequencies are the rows of an image."""
+    hop: Annotated[int, AtLeast(2)] = 32
+    """Samples from one frame to the next: a column of an image."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256,)
+    """Widths of the encoders' hidden layers; the decoders mirror them."""
+    latent_dim: Annotated[int, AtLeast(1)] = 3
+    """Dimension of z."""
+    deviation: Annotated[float, Above(0)] = 0.3
+    """Standard deviation of the decoder's Gaussian; 1 is the range from black to white, 80 dB."""
+    prior: Literal["fixed", "learned"] = "fixed"
+    """Prior of z: a standard normal for every class, or a Gaussian of each class that is learned."""
     metric: Fixed = "class_accuracy"
     direction: Direction = "higher"
 
@@ -143,19 +179,60 @@ class ConditionalVaeExperiment(VaeExperiment):
     def _losses(self, x, labels):
         """(-ELBO, KL) of each image, the label given."""
         logits, *laws = self.network(x, labels, self._noise(len(x)))
-        loss = conditional_negative_elbo(x, logits, *laws)
-        return loss, loss + self._log_likelihood(x, logits)
+        kl = gaussian_kl_divergence(*laws)
+        return kl - self._log_likelihood(x, logits), kl
 
     def _losses_without(self, x):
         logits, mean, log_var = self.without(x, self._noise(len(x)))
-        loss = negative_elbo(x, logits, mean, log_var)
-        return loss, loss + self._log_likelihood(x, logits)
+        kl = kl_to_standard_normal(mean, log_var)
+        return kl - self._log_likelihood(x, logits), kl
 
     def _decoded(self, z, labels):
         return self._images(torch.sigmoid(self.network.decode(z, labels)))
 
     def _device(self):
         return next(self.network.parameters()).device
+
+
+class ConditionalSoundVae(ConditionalVaeExperiment):
+    """The same of spectra; those that are drawn are also heard, and notes judged by their pitch."""
+
+    explains = ConditionalVaeExperiment.explains | {
+        "pitch_accuracy": Metric(
+            "fraction", "drawn notes whose nearest note, by their strongest frequency, is the requested one"
+        ),
+        "pitch_accuracy_real": Metric("fraction", "the same of held-out notes, by sounds of their spectra alone"),
+    }
+
+    def __init__(self, recipe, description):
+        super().__init__(recipe, description)
+        self.frequencies = description.get("frequencies")  # of the classes, where they are notes
+
+    def evaluate(self, data):
+        """And whether drawn notes have their pitch, where the classes are notes."""
+        found = super().evaluate(data)
+        if self.frequencies:
+            asked = torch.arange(self.classes, device=self._device()).repeat_interleave(_ASKED)
+            real = data.batch(torch.arange(min(len(data), len(asked))))
+            found["pitch_accuracy"] = self._in_tune(self.drawn(asked), asked)
+            found["pitch_accuracy_real"] = self._in_tune(real["image"], real["label"])
+        return found
+
+    def preview(self, data):
+        """And held-out sounds, of their spectra alone, and drawn ones."""
+        found, real = super().preview(data), data.batch(torch.arange(min(len(data), self.classes)))["image"]
+        found["held_out"] = played(real, self.recipe, self.generator, "Held-out sounds, of their spectra alone")
+        return found | {"drawn": self.sample(self.classes)["sounds"]}
+
+    def sample(self, count):
+        """Spectra of classes in turn, and the first of them as sounds."""
+        found = super().sample(count)
+        images = found["samples"].images
+        return found | {"sounds": played(images, self.recipe, self.generator, "Drawn from the prior, the classes in turn")}
+
+    def _in_tune(self, images, labels):
+        sounds = heard(images, self.recipe, self.generator).cpu()
+        return float((nearest_note(sounds, self.frequencies, self.recipe.sample_rate) == labels.cpu()).double().mean())
 
 
 _DIGITS = dict(
@@ -176,6 +253,21 @@ RECIPES = {
     "digits": ConditionalVaeRecipe(**_DIGITS),
     # 95%, and 14.8 nats; this prior does not charge for the label, and 55% of the codes still tell it.
     "digits_prior": ConditionalVaeRecipe(prior="learned", **_DIGITS),
+    # Measured with seeds 0 and 1, in 31 CPU seconds: 95% and 96% of the drawn spectra are those of the requested note, by a
+    # classifier that recognizes all held-out ones; 49% and 58% of their sounds are nearest to it (chance is 8%; 97% and 99% of
+    # held-out ones), the others are smears of two semitones. The label saves 20 and 17 nats. With a deviation of 0.1 and 8
+    # latents the code tells the note, which the label then does not (29% in 1000 steps).
+    "notes": ConditionalSoundVaeRecipe(
+        data="notes",
+        steps=1200,
+        batch_size=64,
+        learning_rate=3e-3,
+        schedule="cosine",
+        held_out=0.2,
+        target=0.8,
+        evaluate_every=1200,
+        checkpoint_every=600,
+    ),
     # For a GPU; the target is what we believe.
     "mnist": ConditionalVaeRecipe(
         data="mnist",
@@ -192,11 +284,12 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The two autoencoders of a recipe, for images of the data's shape and classes.
+    """The two autoencoders of a recipe, for images or spectra of the data's shape and classes.
 
     Raises DataError where the data have no labels.
     """
     if data.description["classes"] is None:
         name = data.description["name"]
         raise DataError(f"{name} has no labels, which are the condition: give each class a sub-folder")
-    return ConditionalVaeExperiment(recipe, data.description)
+    sounds = isinstance(recipe, ConditionalSoundVaeRecipe)
+    return (ConditionalSoundVae if sounds else ConditionalVaeExperiment)(recipe, data.description)
