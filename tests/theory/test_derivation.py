@@ -320,6 +320,7 @@ def test_a_sum_keeps_the_order_of_its_author():
     assert latex(plus(-sympy.exp(a), c, b)) == r"- e^{a} + c + b"
     assert latex(plus(b, a)) == "b + a"
     assert latex(sympy.Add(-a, b)) == "b - a"
+    assert latex(plus(a, -plus(b, c))) == r"a - \left(b + c\right)" and latex(plus(a, plus(b, -c))) == r"a + \left(b - c\right)"
 
 
 def test_a_power_of_a_name_with_a_superscript_has_parentheses():

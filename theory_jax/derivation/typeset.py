@@ -65,7 +65,8 @@ class Typesetter(LatexPrinter):
             terms.insert(0, terms.pop(first))
         text = self._print(terms[0])
         for term in terms[1:]:
-            negative = not term.is_Add and term.could_extract_minus_sign()
+            # SymPy moves the sign of -(a + b) inside: a nested sum of negative terms is subtracted as a whole
+            negative = all(part.could_extract_minus_sign() for part in (term.args if term.is_Add else [term]))
             text += (" - " if negative else " + ") + self.term(-term if negative else term)
         return text
 
