@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import unicodedata
 from functools import partial
 
 import torch
@@ -29,7 +30,7 @@ STUDIED = "transformer"  # its decoding: it has a search, too
 BLOCK = 512  # bytes averaged to one value of a confidence interval: neighboring bytes are not independent
 PASSAGE, GRAM = 256, 4  # bytes of a passage, and of the pieces in which repetition is counted
 TEXTS, SEARCHED, BEAMS = 32, 8, 4
-COLUMN, SIDE_BY_SIDE, LINES = 42, 3, 12  # characters of a column of passages, columns, and lines of a passage
+COLUMN, SIDE_BY_SIDE, LINES = 44, 2, 12  # characters of a column of passages, columns, and lines of a passage
 SHOWN = ("greedy", "temperature 0.7", "temperature 1", "top 40", "nucleus 0.9")
 
 COLUMNS = {
@@ -200,7 +201,7 @@ def _shown(passages):
 
 
 def _side_by_side(texts):
-    """Texts by name in columns that a person reads next to each other. What cannot be printed is a dot."""
+    """Texts by name in columns that a person reads next to each other. What cannot be printed in one place is a dot."""
     rows = []
     for first in range(0, len(texts), SIDE_BY_SIDE):
         names = list(texts)[first : first + SIDE_BY_SIDE]
@@ -212,8 +213,13 @@ def _side_by_side(texts):
     return "\n".join(rows)
 
 
+def _printed(letter):
+    fits = letter.isprintable() and letter != "\N{REPLACEMENT CHARACTER}" and not unicodedata.combining(letter)
+    return letter if fits else "."
+
+
 def _lines(text):
-    printed = ("".join(letter if letter.isprintable() else "." for letter in line) for line in text.split("\n"))
+    printed = ("".join(map(_printed, line)) for line in text.split("\n"))
     return [line[start : start + COLUMN] for line in printed for start in range(0, max(1, len(line)), COLUMN)][:LINES]
 
 
