@@ -63,6 +63,17 @@ def test_parts_are_numbered_in_the_order_of_the_page(page):
     assert page.central == r"\sum_{k} a p_{k} = a" and not page.passed
 
 
+def test_what_rests_on_an_assumption_is_given_it():
+    toy = whole()
+    gap = toy.assume("An assumption", toy.m**2)
+    lemma = toy.chain("A lemma", toy.a + gap.at(), at_least(toy.a, "leave it out", dropping=gap.at()))
+    toy.chain("On it", toy.b, equals(toy.b + 0, "nothing"), uses=(lemma,))
+    toy.chain("Alone", toy.b, equals(toy.b + 0, "nothing"))
+    words = {item.title: item.words for item in page_of(toy).items}
+    assert words["A lemma"].endswith(", given (2)") and words["On it"].endswith(", given (2)") and "given" not in words["Alone"]
+    assert words["An assumption"] == "assumed, not executed"
+
+
 def test_symbols_are_introduced_by_the_first_part_that_needs_them():
     toy = Toy()
     y = toy.define("y", toy.p * toy.a, "a product", over=toy.k)

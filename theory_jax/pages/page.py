@@ -223,7 +223,7 @@ def _item(derivation, part, results, of_texts, numbers):
         rows=rows,
         after=getattr(part, "so", "") or getattr(part, "because", "") or getattr(part, "answer", ""),
         rests_on=_rests_on(derivation, part, numbers),
-        words=_words(part, results),
+        words=_words(part, results) + _given(derivation, part, numbers),
         since=getattr(part, "since", ""),
         passed=all(result.passed for result in (*results, *of_texts)),
         errors=tuple(result.error for result in (*results, *of_texts) if result.error and result.error not in reported),
@@ -268,6 +268,20 @@ def _words(part, results):
     if isinstance(part, Chain) and len(results) == len(part.lines):
         return _together({number: result.words for number, result in enumerate(results, start=1) if result.passed})
     return "; ".join(dict.fromkeys(words))
+
+
+def _given(derivation, part, numbers):
+    """The assumptions that a part rests on, itself or through others of the lecture: what was derived holds given these."""
+    if isinstance(part, Assumption):
+        return ""
+    open_parts, seen = [part], set()
+    while open_parts:
+        for other in derivation.rests_on(open_parts.pop()):
+            if other in numbers and other not in seen:
+                seen.add(other)
+                open_parts.append(other)
+    assumed = sorted(numbers[other] for other in seen if isinstance(other, Assumption))
+    return f", given {_listed([f'({number})' for number in assumed])}" if assumed else ""
 
 
 def _together(words):
