@@ -287,8 +287,9 @@ RECIPES = {
         final_learning_rate=0.1,
         **(_TRAINING | dict(learning_rate=1e-3, warmup_steps=100)),
     ),
-    # measured with seed 0: 1.79 bits per dimension, given the class, and 92% of the samples show the requested digit, in about
-    # 105 CPU seconds; independent pixels need 2.42, a PixelCNN 1.72. It has to learn which pixels are neighbors.
+    # measured with seeds 0 and 1, in 105 CPU seconds: 1.79 and 1.84 bits per dimension, given the class; 92% and 88% of the
+    # samples show the requested digit. Independent pixels need 2.42 and 2.44, a PixelCNN 1.72 and 1.75; where every token sees
+    # itself and its position alone, it has 2.29 after 200 steps.
     "digits": PixelTransformerRecipe(
         data="digits",
         held_out=0.2,
