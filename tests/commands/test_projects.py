@@ -33,6 +33,7 @@ from practice_torch.projects import (
     domain_adaptation,
     galaxies,
     image_generation,
+    representation,
     runner,
     sound_generation,
     style_transfer,
@@ -89,7 +90,7 @@ def few():
         patched.setattr(runner, "load_data", load)
         patched.setattr(estimate, "_SPLITS", 5)
         patched.setattr(comparison, "COUNT_OF_POINTS", 64)
-        for project in (augmentation,):  # whose classifiers learn in the judgment
+        for project in (augmentation, representation):  # whose classifiers learn in the judgment
             patched.setattr(project, "UPDATES", 3)
         patched.setattr(evaluation, "preview", lambda training, say: None)
         yield
@@ -671,6 +672,109 @@ def test_the_table_of_augmentation_is_that_of_its_images(finished):
         assert ("rare_accuracy" in moved) == (name == augmentation.RARE)
     rare = right[:, fresh["label"] == 8].mean().item()
     assert of_table[augmentation.NONE]["rare_accuracy"] == pytest.approx(rare)
+
+
+# ---------------------------------------------------------------------------------------------------- representation
+
+
+def test_features_are_scaled_alike():
+    known, fresh = torch.randn(50, 3, 2), torch.randn(9, 3, 2)
+    found = representation.scaled(known, fresh)
+    again = representation.scaled(7 * known + 2, 7 * fresh + 2)
+    assert found[0].mean(0).abs().max() < 1e-9 and found[0].square().sum(1).mean().item() == pytest.approx(100)
+    for one, other in zip(found, again, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    assert [tuple(x.shape) for x in found] == [(50, 6), (9, 6)] and representation.scaled(fresh * 0, fresh)[0].abs().max() == 0
+
+
+def test_budgets_are_labels_of_each_class_and_draws_are_averaged():
+    labels, seen = torch.arange(60) % 3, []
+
+    def learn(x, y, draw):
+        seen.append((y.bincount().tolist(), draw, tuple(x.flatten().tolist())))
+        assert torch.equal(x[:, 0].long() % 3, y)
+        return lambda fresh: torch.full((len(fresh),), draw % 2)
+
+    asked, known = torch.tensor([0, 0, 0, 1]), torch.arange(60.0)[:, None]
+    generator = torch.Generator().manual_seed(0)
+    found = representation.accuracies(learn, known, labels, torch.zeros(4, 1), asked, generator)
+    assert [counts for counts, *_ in seen] == [[1] * 3] * 5 + [[10] * 3] * 5 + [[20] * 3]
+    assert len({x for *_, x in seen}) == 11 and [draw for _, draw, _ in seen] == [*range(5), *range(5), 0]
+    assert found["one_label"].value == pytest.approx((3 * 0.75 + 2 * 0.25) / 5) and found["all_labels"].value == 0.75
+
+
+def test_a_part_of_a_network_is_seen_once():
+    network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
+    x = torch.randn(4, 2)
+    assert torch.equal(representation.output_of(network[0], lambda: network(x)), network[0](x))
+    assert not network[0]._forward_hooks
+
+
+def test_models_whose_features_are_read_saw_no_labels(few):
+    for model in small(of("representation")).models.values():
+        recipe = runner._recipe(model, 0, None)
+        batch = runner.load_data(recipe)[0].batch()
+        losses = []
+        for given in (batch, {"image": batch["image"]}):
+            torch.manual_seed(0)
+            experiment = model.module.build(recipe, runner.load_data(recipe)[0])
+            experiment.generator = torch.Generator().manual_seed(0)
+            losses.append([experiment(given, phase.name)[0].item() for phase in experiment.phases])
+        assert losses[0] == losses[1], model.topic
+
+
+def probed_rows(trained=0.9, untrained=0.6, much=0.7, supervised=0.98):
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    cells = lambda value: dict(zip(("one_label", "ten_labels", "all_labels"), map(near, (value / 2, value - 0.1, value))))  # noqa: E731, B905
+    rows = {"most frequent class": Row("floor", {"all_labels": near(0.1)})}
+    rows |= {name: Row("floor", cells(0.8)) for name in ("pixels", "principal components")}
+    for name in representation.FEATURES:
+        before = {"untrained_ten": near(untrained - 0.1), "untrained_all": near(untrained)}
+        rows[name] = Row("model", cells(much if "much" in name else trained) | before)
+    return rows | {"supervised perceptron": Row("ceiling", cells(supervised))}
+
+
+def test_the_reading_of_representation_follows_its_numbers():
+    rows = probed_rows()
+    rows["BiGAN"].cells["all_labels"] = Estimate(0.95, 0.94, 0.96)
+    reading = representation.read(rows)
+    assert "by their pixels, and" in reading.sentences[0]
+    assert "those of BiGAN are read best, with 95%; autoencoder 90%" in reading.sentences[0]
+    assert "transformer 90%." in reading.sentences[0]
+    assert "Better than pixels, beyond chance: autoencoder; VAE; BiGAN" in reading.sentences[1]
+    assert "Worse: diffusion, much noise." in reading.sentences[1] and "give 45%, pixels 40%" in reading.sentences[1]
+    assert "90% with little noise, 90% with some noise, 70% with much noise" in reading.sentences[2]
+    assert "from all: autoencoder +30 and +30, VAE +30 and +30, BiGAN +30 and +35" in reading.sentences[3]
+    assert all(part.holds for part in reading.expectations)
+    reading = representation.read(probed_rows(0.8, 0.78, 0.85, 0.7))
+    assert "beyond chance: diffusion, much noise. Worse: none" in reading.sentences[1]
+    assert not any(part.holds for part in reading.expectations)
+
+
+def test_the_table_of_representation_is_that_of_its_features(finished):
+    """Probes are fitted again to codes of the networks of the runs' last checkpoints."""
+    from sklearn.linear_model import LogisticRegression
+
+    whole = small(of("representation"))
+    results, folder = finished("representation")
+    rows = table(results)
+    found = {}
+    for name, codes in (
+        ("VAE", lambda e, x: e.network.encode((x > e.recipe.threshold).float())[0]),
+        ("BiGAN", lambda e, x: e.encoder(2 * x - 1)),
+        ("autoencoder", lambda e, x: e.encoder(x)),
+    ):
+        _, experiment, train, held_out = trained(whole, folder, name)
+        known, fresh = train.batch(), held_out.batch()
+        x, y = (codes(experiment, batch["image"].flatten(1)).detach().double() for batch in (known, fresh))
+        spread = (x - x.mean(0)).square().sum(1).mean().sqrt()
+        fit = LogisticRegression(max_iter=2000).fit((10 * (x - x.mean(0)) / spread).numpy(), known["label"].numpy())
+        found[name] = fit.score((10 * (y - x.mean(0)) / spread).numpy(), fresh["label"].numpy())
+        assert rows[name]["all_labels"] == pytest.approx(found[name]) and rows[name]["dimension"] == x.shape[1]
+    assert rows["pixels"]["dimension"] == 64 and rows["principal components"]["dimension"] == rows["autoencoder"]["dimension"]
+    _, experiment, *_ = trained(whole, folder, "diffusion")
+    middle = experiment.network.middle[-1].conv2.out_channels
+    assert rows["diffusion, some noise"]["dimension"] == middle * 16
 
 
 # ---------------------------------------------------------------------------------------------------- style transfer
