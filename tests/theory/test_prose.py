@@ -39,6 +39,12 @@ def test_a_field_is_printed_as_its_expression_and_text_in_dollars_is_left_alone(
     assert isinstance(text, str) and text.relations[0].latex.endswith("= t + m^{2}")
 
 
+def test_a_side_that_the_words_name_is_executed_and_not_printed():
+    text = prose("Its mean square is {second}.", second=holds(SECOND, "=", m**2 + t, named=True))
+    assert text == "Its mean square is $t + m^{2}$." and not failed(results(text))
+    assert failed(results(prose("{second}", second=holds(SECOND, "=", m**2 - t, named=True))))
+
+
 @pytest.mark.parametrize(
     ("relation", "words"),
     [

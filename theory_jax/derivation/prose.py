@@ -30,18 +30,28 @@ PLACE = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Holds:
-    """left sign right, for everything that the conditions leave open. when: its own conditions. wrong: other right sides."""
+    """left sign right, for everything that the conditions leave open.
+
+    when: its own conditions. wrong: other right sides. named: the words around it name the left side, so that the right one alone
+    is printed.
+    """
 
     left: sympy.Expr
     sign: str
     right: sympy.Expr
     when: Mapping = field(default_factory=dict)
     wrong: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    named: bool = False
 
     @property
     def latex(self):
-        """As it is printed."""
+        """The whole relation."""
         return f"{latex(self.left)} {SIGNS[self.sign]} {latex(self.right)}"
+
+    @property
+    def printed(self):
+        """As it is printed."""
+        return latex(self.right) if self.named else self.latex
 
     def expressions(self):
         """Everything that is written in the relation."""
@@ -66,7 +76,7 @@ class Where:
     value: sympy.Expr
 
     @property
-    def latex(self):
+    def printed(self):
         """As it is printed."""
         return f"{latex(self.symbol)} = {latex(self.value)}"
 
@@ -83,7 +93,7 @@ class Means:
     expression: sympy.Expr
 
     @property
-    def latex(self):
+    def printed(self):
         """As it is printed."""
         return f"{self.letter} = {latex(self.expression)}"
 
@@ -95,15 +105,16 @@ class Means:
 FIELDS = Holds | Where | Means  # any other field is an expression
 
 
-def holds(left, sign, right, *, when=(), wrong=()):
+def holds(left, sign, right, *, when=(), wrong=(), named=False):
     """A relation: sign is one of =, !=, <, >, <=, >=.
 
-    when: {symbol: value}. wrong: {mistake: another right side}, each of which must be refused.
+    when: {symbol: value}. wrong: {mistake: another right side}, each of which must be refused. named: print the right side alone,
+    in "its variance is {variance}".
     """
     if sign not in SIGNS:
         raise ValueError(f"the sign is {sign!r}; it must be one of {', '.join(SIGNS)}")
     when, wrong = ({key: made(value) for key, value in dict(given).items()} for given in (when, wrong))
-    return Holds(made(left), sign, made(right), when, wrong)
+    return Holds(made(left), sign, made(right), when, wrong, named)
 
 
 def where(symbol, value):
@@ -164,7 +175,7 @@ def prose(text, *, said=(), **fields):
 
 
 def _filled(written, fields):
-    printed = {name: f"${part.latex if isinstance(part, FIELDS) else latex(part)}$" for name, part in fields.items()}
+    printed = {name: f"${part.printed if isinstance(part, FIELDS) else latex(part)}$" for name, part in fields.items()}
     outside, formulas = FORMULA.split(written), [*FORMULA.findall(written), ""]
     filled = (PLACE.sub(lambda place: printed.get(place[1], place[0]), words) for words in outside)
     return "".join(words + formula for words, formula in zip(filled, formulas, strict=True))
@@ -196,7 +207,7 @@ def execute(part, setting):
         for relation in text.relations:
             yield text, relation.latex, relation.execute(ground.under(given | text.conditions))
         if dropped != 0 and text.conditions:
-            claim = ", ".join(part.latex for part in text.fields.values() if isinstance(part, Where))
+            claim = ", ".join(part.printed for part in text.fields.values() if isinstance(part, Where))
             yield text, claim, _equality(ground, text.conditions, dropped)
 
 

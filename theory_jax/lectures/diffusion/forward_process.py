@@ -11,7 +11,8 @@ from sympy import Rational, exp, log, sqrt
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.diffusion.forward_process import forward_from, forward_log_prob, forward_marginal, forward_sample, forward_step
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.lectures.diffusion._schedules import noised
@@ -41,10 +42,6 @@ derivation = Derivation(
         r"in each coordinate, with the covariance matrix $I$ in place of 1. Nothing is assumed about the data, except a finite "
         r"variance where a variance is taken.",
     ),
-    answer=r"Given $x_s$, the value $x_t$ is Gaussian with mean $\sqrt{\bar\alpha_t / \bar\alpha_s}\, x_s$ and variance $1 - "
-    r"\bar\alpha_t / \bar\alpha_s$. From the data, $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$: the "
-    r"share $\bar\alpha_t$ of the variance is signal, the rest is noise, and the divergence from the standard normal law falls "
-    r"at every step.",
     limits=(
         "For Gaussian data the divergence is shown to fall at least as fast as alpha bar. For other data it is shown to fall, "
         "but a rate needs more (a logarithmic Sobolev inequality).",
@@ -94,7 +91,11 @@ marginal_law = derivation.chain(
     ),
     equals(
         exp(times(u, sqrt(ratio), x_s) + (1 - ratio) * u**2 / 2),
-        r"$\alpha_t (1 - r) + 1 - \alpha_t = 1 - \alpha_t r$, and $r' = \alpha_t r$",
+        prose(
+            "{variance}, and {ratio}",
+            variance=holds(plus(alpha * (1 - kept), 1 - alpha), "=", 1 - alpha * kept),
+            ratio=holds(ratio, "=", alpha * kept),
+        ),
         wrong={"the step's own share": exp(u * sqrt(alpha) * x_s + (1 - alpha) * u**2 / 2)},
     ),
     equals(
@@ -110,9 +111,22 @@ marginal_law = derivation.chain(
     r"process. They depend on the ratio $\bar\alpha_t / \bar\alpha_s$ alone.",
 )
 
+
 a_s = derivation.number(r"\bar\alpha_s", "the share of the variance that is signal at time $s$", "alpha_bar[s]", between=(0, 1))
 x_0 = derivation.number("x_0", "the data", "x0")
 a_t = derivation.number(r"\bar\alpha_t", "the share of the variance that is signal at time $t$", "alpha_bar[t]", between=(0, 1))
+jump = noised(a_t, x_0, epsilon)
+derivation.answer = prose(
+    r"The noisy value is drawn in one jump from the data: {jump} has the mean {mean} and the variance {noise}, given $x_0$. From "
+    r"an earlier value $x_s$ it is the same with $\bar\alpha_t / \bar\alpha_s$ in place of $\bar\alpha_t$. For data of unit "
+    r"variance the share $\bar\alpha_t$ of the variance is signal and the rest is noise; for any data the divergence from the "
+    "standard normal law does not rise at any step.",
+    jump=means("x_t", jump),
+    mean=holds(
+        Expectation(Normal(epsilon, 0, 1), jump), "=", times(sqrt(a_t), x_0), named=True, wrong={"without the root": a_t * x_0}
+    ),
+    noise=holds(Variance(Normal(epsilon, 0, 1), jump), "=", 1 - a_t, named=True, wrong={"its root": sqrt(1 - a_t)}),
+)
 derivation.bridge(
     "One step of the code",
     plus(times(sqrt(alpha), x_prev), times(sqrt(beta), epsilon)),
@@ -269,26 +283,48 @@ gap = derivation.chain(
     ),
     at_most(
         times(a_t / 2, plus(m**2, c, -1, -log(c))),
-        r"add the two gaps of the logarithm; equality if and only if $c = 1$",
+        prose("add the two gaps of the logarithm; equality if and only if {variance}", variance=where(c, 1)),
         adding=times(Rational(1, 2), plus(a_t * tangent.at(c / spread), noise_share * tangent.at(1 / spread))),
     ),
-    so=r"The last line is $\bar\alpha_t$ times the divergence of the data themselves, $\bar\alpha_t = 1$.",
+    so=prose(
+        r"The last line is $\bar\alpha_t$ times the divergence of the data themselves: {whole}.",
+        whole=holds(Divergence(Normal(x_0, m, c), Normal(x_0, 0, 1)), "=", times(Rational(1, 2), plus(m**2, c, -1, -log(c)))),
+    ),
 )
 derivation.chain(
     "... and it is larger the more signal is left",
     Slope(times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))), a_t),
-    equals(times(Rational(1, 2), plus(m**2, (c - 1) * (1 - 1 / spread))), r"$\partial V / \partial \bar\alpha_t = c - 1$"),
+    equals(
+        times(Rational(1, 2), plus(m**2, (c - 1) * (1 - 1 / spread))),
+        prose("{slope}", slope=holds(Slope(spread, a_t), "=", c - 1)),
+    ),
     equals(
         times(Rational(1, 2), plus(m**2, a_t * (c - 1) ** 2 / spread)),
-        r"$V - 1 = \bar\alpha_t (c - 1)$",
+        prose("{moved}", moved=holds(spread - 1, "=", times(a_t, c - 1))),
         wrong={"c not squared": plus(m**2, a_t * (c - 1) / spread) / 2},
     ),
     at_least(
         0,
-        r"leave out two squares; equality only for $m = 0$, $c = 1$",
+        prose("leave out two squares; equality only for {mean} and {variance}", mean=where(m, 0), variance=where(c, 1)),
         dropping=times(Rational(1, 2), plus(m**2, a_t * (c - 1) ** 2 / spread)),
     ),
 )
+
+
+@derivation.algorithm(
+    "Noisy data at a random time, as every training step draws them",
+    do(r"take data $x_0$, a time $t$ and noise $\epsilon \sim \mathcal{N}(0, 1)$"),
+    do(r"$x_t \leftarrow \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$", forward_sample, by=marginal_law),
+    do("or, with the same law, step by step: for $s = 1, \\dots, t$:"),
+    do(r"$x_s \leftarrow \sqrt{\alpha_s}\, x_{s-1} + \sqrt{1 - \alpha_s}\, \epsilon_s$", forward_step, indent=1),
+)
+def both_ways():
+    levels, x = jnp.array([1.0, 0.81, 0.5184]), jnp.array([2.0])
+    jumped = forward_sample(x, np.array([2]), jnp.array([1.0]), levels)
+    first = forward_step(x, np.array([1]), jnp.array([1.0]), levels)
+    yield r"x_0 = 2, t = 2, \epsilon = 1: \quad x_2", jumped, "2.134"
+    yield r"\text{by steps, } \epsilon_1 = 1: \quad x_1", first, "2.2359"
+    yield r"\epsilon_2 = 0: \quad x_2", forward_step(first, np.array([2]), jnp.array([0.0]), levels), "1.7887"
 
 
 @derivation.example(r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, so $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$.")
