@@ -10,7 +10,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.preparation import prepare_audio
 from practice_torch.experiments.codes.sound_codes import nearest_note
 from practice_torch.experiments.media.heard import griffin_lim
-from tests.support.spectra import images_of, sounds_of
+from tests.support.data.spectra import images_of, sounds_of
 
 SIZES = dict(sample_rate=4000, length=256, window=64, hop=16)
 

@@ -6,8 +6,8 @@ from practice_torch.energy.langevin import clipped_langevin_step, langevin_step
 from practice_torch.energy.regularized_training import energy_loss
 from practice_torch.energy.replay_buffer import sample
 from practice_torch.experiments.energy import regularized_training as experiment
+from tests.support.data.spectra import SIZES
 from tests.support.objectives import Mistake, Objective, normal, uniform
-from tests.support.spectra import SIZES
 
 
 def energies(e, batch, phase):

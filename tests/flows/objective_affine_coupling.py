@@ -2,8 +2,8 @@
 
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
+from tests.support.data.spectra import SIZES
 from tests.support.objectives import Objective, uniform
-from tests.support.spectra import SIZES
 
 
 def flow(e, batch, phase, base=standard_normal_log_prob):

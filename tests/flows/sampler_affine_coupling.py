@@ -7,8 +7,8 @@ from practice_torch.experiments.training import flows
 from practice_torch.experiments.training.flows import PixelFlow, PointFlow
 from practice_torch.experiments.training.multiscale_flow import Cooling, MultiscaleFlow
 from practice_torch.flows.affine_coupling import RealNVP
+from tests.support.data.spectra import doubles, require_sounds
 from tests.support.samplers import built, moved, normal_cdf, require_law, require_same, shown
-from tests.support.spectra import doubles, require_sounds
 
 
 def draws_points_whose_noise_is_normal():

@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from tests.latent.metrics_vae import log_likelihood, pixels
+from tests.support.data.spectra import sounds_of
 from tests.support.metrics import divergence, mean, noise, normal, standard_normal
-from tests.support.spectra import sounds_of
 
 COUNT = 24  # of six examples a classifier is a tie
 

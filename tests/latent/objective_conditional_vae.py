@@ -4,8 +4,8 @@ from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import bernoulli_log_likelihood, kl_to_standard_normal
 from tests.latent.objective_vae import of_gaussian
+from tests.support.data.spectra import SIZES
 from tests.support.objectives import Objective, normal, pixels
-from tests.support.spectra import SIZES
 
 
 def conditional_vae(e, batch, phase):

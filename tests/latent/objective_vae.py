@@ -12,8 +12,8 @@ from practice_torch.latent.vae import (
     gaussian_log_likelihood,
     kl_to_standard_normal,
 )
+from tests.support.data.spectra import SIZES
 from tests.support.objectives import Mistake, Objective, normal, pixels
-from tests.support.spectra import SIZES
 
 
 def parts_of_the_bound(e, batch):

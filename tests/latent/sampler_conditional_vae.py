@@ -3,8 +3,8 @@
 import torch
 
 from practice_torch.experiments.latent.conditional_vae import ConditionalSoundVae, ConditionalVaeExperiment
+from tests.support.data.spectra import doubles, require_sounds
 from tests.support.samplers import built, normal_cdf, require_law
-from tests.support.spectra import doubles, require_sounds
 
 
 def draws_z_from_the_prior_of_each_class():

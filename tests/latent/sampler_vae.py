@@ -4,8 +4,8 @@ import torch
 
 from practice_torch.experiments.latent.vae import SoundVae, VaeExperiment
 from practice_torch.experiments.media import heard
+from tests.support.data.spectra import doubles, require_sounds
 from tests.support.samplers import built, normal_cdf, require_law, require_same
-from tests.support.spectra import doubles, require_sounds
 
 
 def draws_z_from_the_prior():
