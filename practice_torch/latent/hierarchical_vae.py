@@ -149,7 +149,81 @@ class LadderVariationalAutoencoder(nn.Module):
         return self.decode(z), hierarchical_kl(*zip(*posteriors, strict=True), *zip(*priors, strict=True))
 
 
+class ResidualLadder(nn.Module):
+    """Convolutions from images [B, C, H, W] up to the last level, and down again to `outputs` numbers for the law of each pixel.
+
+    All levels have latent_dim channels at half the resolution. A posterior is relative to its prior, N(m + delta_mean,
+    v e^delta_log_var) to N(m, v), as in NVAE; both depend on the drawn levels above, and the last level's prior on nothing.
+    """
+
+    def __init__(self, *, colors: int, outputs: int, width: int, latent_dim: int, groups: int, cells: int):
+        super().__init__()
+        self.cells, self.latent_dim = cells, latent_dim
+        self.halve = nn.Conv2d(colors, width, 4, stride=2, padding=1)
+        self.up, self.down = (nn.ModuleList(ResidualCell(width) for _ in range(groups * cells)) for _ in range(2))
+        self.start = nn.Parameter(torch.zeros(width))
+        self.seen = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(groups))
+        self.posteriors = nn.ModuleList(nn.Conv2d(width, 2 * latent_dim, 3, padding=1) for _ in range(groups))
+        self.priors = nn.ModuleList(nn.Conv2d(width, 2 * latent_dim, 1) for _ in range(groups))
+        self.codes = nn.ModuleList(nn.Conv2d(latent_dim, width, 1) for _ in range(groups))
+        self.enlarge, self.last = nn.Conv2d(width, width, 3, padding=1), ResidualCell(width)
+        self.law = nn.Conv2d(width, outputs, 3, padding=1)
+
+    def forward(self, x, noise):
+        """The law at drawn latents, and the rate of each level: [B, C, H, W], [B, M, L, H/2, W/2] -> [B, O, H, W], [B, M]."""
+        h, known = self.halve(x), []
+        for level in range(noise.shape[1]):
+            h = self._through(self.up, level, h)
+            known.append(h)
+        h, rates = self._begun(noise), []
+        for level in reversed(range(noise.shape[1])):
+            mean, log_var = self._of(self.priors[level], h)
+            delta_mean, delta_log_var = self._of(self.posteriors[level], known[level] + self.seen[level](h))
+            rates.insert(0, residual_gaussian_kl(delta_mean, delta_log_var, log_var))
+            h = self._below(level, h, noise, mean + delta_mean, log_var + delta_log_var)
+        return self._decode(h), torch.stack(rates, 1)
+
+    def draw(self, noise):
+        """The law at latents of the model: each level is drawn from its prior: [B, M, L, H/2, W/2] -> [B, O, H, W]."""
+        h = self._begun(noise)
+        for level in reversed(range(noise.shape[1])):
+            h = self._below(level, h, noise, *self._of(self.priors[level], h))
+        return self._decode(h)
+
+    def _begun(self, noise):
+        return self.start[:, None, None].expand(len(noise), -1, *noise.shape[3:])
+
+    def _of(self, layer, h):
+        return (part.flatten(1) for part in _gaussian(layer(functional.silu(h))))
+
+    def _below(self, level, h, noise, mean, log_var):
+        """h with the level drawn."""
+        z = reparameterize(noise[:, level].flatten(1), mean, log_var)
+        return self._through(self.down, level, h + self.codes[level](z.view(noise[:, level].shape)))
+
+    def _through(self, cells, level, h):
+        for cell in cells[level * self.cells : (level + 1) * self.cells]:
+            h = cell(h)
+        return h
+
+    def _decode(self, h):
+        h = self.last(self.enlarge(functional.interpolate(h, scale_factor=2, mode="nearest")))
+        return self.law(functional.silu(h))
+
+
+class ResidualCell(nn.Module):
+    """x + outer(silu(inner(silu(x)))), two convolutions of 3 x 3."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.inner, self.outer = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x):
+        """[B, W, H, W'] -> the same shape."""
+        return x + self.outer(functional.silu(self.inner(functional.silu(x))))
+
+
 def _gaussian(parameters):
-    """Mean, and log-variance within (-5, 5), of the two halves of the last axis."""
+    """Mean, and log-variance within (-5, 5), of the two halves of the second axis."""
     mean, log_var = parameters.chunk(2, 1)
     return mean, soft_clip(log_var)

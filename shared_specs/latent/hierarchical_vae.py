@@ -10,6 +10,7 @@ from shared_specs.rows import (
     Law,
     Model,
     Rejects,
+    begins_at,
     begins_by_inputs,
     full,
     given,
@@ -60,6 +61,15 @@ def _drawn(network, x, noise):
     first, second = noise.split((3, 2), 1)
     mean, log_var = network.prior(0, second)
     return network.draw(noise), mean + (log_var / 2).exp() * first
+
+
+def _unread(network, x, noise):
+    """The law of the network's own draw, and that of latents drawn with posteriors that differ in nothing from their priors."""
+    for layer in network.get_submodule("posteriors"):
+        layer.weight.zero_()
+        layer.bias.zero_()
+    law, rates = network(x, noise)
+    return (network.draw(noise), 0 * rates), (law, rates)
 
 
 SPEC = (
@@ -197,4 +207,8 @@ SPEC = (
           relations={"the first level is drawn from its prior, given the second": _drawn}),
     Model("LadderVariationalAutoencoder", "three levels", given(x=uniform(5, 8), noise=normal(5, 9)),
           sizes={"num_pixels": 8, "hidden_dim": 6, "latent_dims": (4, 3, 2)}),
+    Model("ResidualLadder", "two levels of two cells", given(x=normal(3, 2, 4, 6), noise=normal(3, 2, 5, 2, 3)), steps=5,
+          sizes={"colors": 2, "outputs": 7, "width": 4, "latent_dim": 5, "groups": 2, "cells": 2},
+          initial={"start": begins_at(0), "*": begins_by_inputs()},
+          relations={"a posterior equal to its prior is drawn like the prior": _unread}),
 )  # fmt: skip

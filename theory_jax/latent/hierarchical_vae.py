@@ -156,6 +156,64 @@ class LadderVariationalAutoencoder(nnx.Module):
         return [noise[:, end - width : end] for end, width in zip(ends, self.latent_dims, strict=True)]
 
 
-def _mean_and_log_var(h):
-    mean, log_var = jnp.split(h, 2, axis=1)
+class ResidualLadder(nnx.Module):
+    """Convolutions from images [B, C, H, W] up to the last level, and down again to `outputs` numbers for the law of each pixel.
+
+    All levels have latent_dim channels at half the resolution. A posterior is relative to its prior, N(m + delta_mean,
+    v e^delta_log_var) to N(m, v), as in NVAE; both depend on the drawn levels above, and the last level's prior on nothing.
+    Inside, channels are last.
+    """
+
+    def __init__(self, *, colors: int, outputs: int, width: int, latent_dim: int, groups: int, cells: int, rngs: nnx.Rngs):
+        def each(inputs, size, window):
+            return nnx.List([_convolution(inputs, size, window, rngs) for _ in range(groups)])
+
+        self.cells = cells
+        self.halve = _convolution(colors, width, 4, rngs, strides=2, padding=1)
+        self.up, self.down = (nnx.List([_ResidualCell(width, rngs) for _ in range(groups * cells)]) for _ in range(2))
+        self.start = nnx.Param(jnp.zeros(width))
+        self.seen, self.codes = each(width, width, 1), each(latent_dim, width, 1)
+        self.posteriors, self.priors = each(width, 2 * latent_dim, 3), each(width, 2 * latent_dim, 1)
+        self.enlarge, self.last = _convolution(width, width, 3, rngs), _ResidualCell(width, rngs)
+        self.law = _convolution(width, outputs, 3, rngs)
+
+    def __call__(self, x, noise):
+        """The law at drawn latents, and the rate of each level: [B, C, H, W], [B, M, L, H/2, W/2] -> [B, O, H, W], [B, M]."""
+        noise = jnp.moveaxis(noise, 2, -1)
+        above, below = [self.halve(jnp.moveaxis(x, 1, -1))], jnp.zeros(noise.shape[2:4])[..., None] + self.start[...]
+        for level in range(noise.shape[1]):
+            above.append(self._cells(self.up, level, above[-1]))
+        h, rates = jnp.broadcast_to(below, (len(x), *below.shape)), ()
+        for level in range(noise.shape[1] - 1, -1, -1):
+            m, log_v = _mean_and_log_var(self.priors[level](jax.nn.silu(h)), axis=-1)
+            delta = _mean_and_log_var(self.posteriors[level](jax.nn.silu(above[level + 1] + self.seen[level](h))), axis=-1)
+            rates = (residual_gaussian_kl(*(part.reshape(len(x), -1) for part in (*delta, log_v))), *rates)
+            z = m + delta[0] + jnp.exp((log_v + delta[1]) / 2) * noise[:, level]
+            h = self._cells(self.down, level, h + self.codes[level](z))
+        doubled = jnp.repeat(jnp.repeat(h, 2, axis=1), 2, axis=2)
+        law = self.law(jax.nn.silu(self.last(self.enlarge(doubled))))
+        return jnp.moveaxis(law, -1, 1), jnp.stack(rates, axis=1)
+
+    def _cells(self, cells, level, h):
+        for number in range(level * self.cells, (level + 1) * self.cells):
+            h = cells[number](h)
+        return h
+
+
+class _ResidualCell(nnx.Module):
+    """x + outer(silu(inner(silu(x))))."""
+
+    def __init__(self, width, rngs):
+        self.inner, self.outer = _convolution(width, width, 3, rngs), _convolution(width, width, 3, rngs)
+
+    def __call__(self, x):
+        return x + self.outer(jax.nn.silu(self.inner(jax.nn.silu(x))))
+
+
+def _convolution(inputs, outputs, window, rngs, **how):
+    return nnx.Conv(inputs, outputs, (window, window), param_dtype=jnp.result_type(float), rngs=rngs, **how)
+
+
+def _mean_and_log_var(h, axis=1):
+    mean, log_var = jnp.split(h, 2, axis=axis)
     return mean, soft_clip(log_var)
