@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, given, integers, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    begins_normal,
+    concatenate,
+    given,
+    integers,
+    normal,
+    uniform,
+    zeros,
+)
 
 LOW, HIGH = normal(2, 3, 4, 5), normal(2, 3, 8, 10)
 PAIR = dict(low=LOW, high=HIGH)
@@ -11,6 +25,8 @@ ROW, BLOCKS = [[[[4.0, 8.0]]]], [[[[0.0, 4.0, 8.0, 0.0], [4.0, 8.0, -8.0, 8.0]]]
 FEATURES = normal(2, 5, 3, 4)
 TWO_PIXELS = [[[[3.0, 1.0]], [[4.0, -1.0]], [[0.0, 1.0]]]]  # (3, 4, 0) and (1, -1, 1)
 ROOT_3 = 3**0.5
+SIZES = dict(shape=(2, 8, 12), doublings=1, width=3, most_channels=5)
+LAYERS = {"*.weight": begins_normal(1.0), "*.bias": begins_at(0)}
 STEPS = [0, 9, 10, 11, 13, 14, 19, 20, 22, 35, 255]
 STAGES = dict(stage_steps=10, fade_steps=4)
 
@@ -163,4 +179,9 @@ SPEC = (
     Rejects("growth_schedule", "a fade longer than its stage", given(step=[3, 1], stage_steps=10, fade_steps=11),
             blames="fade_steps"),
     Rejects("growth_schedule", "no fade", given(step=[3, 1], stage_steps=10, fade_steps=0), blames="fade_steps"),
+    # The networks.
+    Model("GrowingGenerator", "fading in", given(z=normal(5, 4), level=1, alpha=0.3), sizes=dict(latent=4, **SIZES), steps=0,
+          initial=LAYERS),
+    Model("GrowingCritic", "fading in", given(images=uniform(6, 2, 8, 12, low=-1.0), level=1, alpha=0.3), sizes=SIZES, steps=0,
+          initial=LAYERS, apart=False),
 )  # fmt: skip

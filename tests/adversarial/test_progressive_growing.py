@@ -1,5 +1,7 @@
 """Progressive growing compared with torch's layers and optimizer, and with NumPy's and SciPy's distances of faded images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.adversarial import progressive_growing as practice
+from practice_torch.data.errors import DataError
+from practice_torch.engine.stages import place_at
+from practice_torch.experiments.adversarial.progressive_growing import RECIPES, GrowingGan
 
 GENERATOR = torch.Generator().manual_seed(16)
 
@@ -82,3 +87,33 @@ def test_the_schedule_is_a_loop_over_stages():
     stage, share = practice.growth_schedule(torch.arange(40), stage_steps=10, fade_steps=4)
     assert stage.tolist() == [s for s in range(4) for _ in range(10)]
     assert share.tolist() == [1.0] * 10 + 3 * [0.0, 0.25, 0.5, 0.75, *[1.0] * 6]
+
+
+def test_both_networks_grow_continuously():
+    """At alpha = 0 each level has the images and the scores of the level before."""
+    sizes = dict(shape=(1, 8, 4), doublings=2, width=2, most_channels=5)
+    generator, critic = (
+        make.double() for make in (practice.GrowingGenerator(latent=3, **sizes), practice.GrowingCritic(**sizes))
+    )
+    z = draw(4, 3)
+    for level in (1, 2):
+        small, images = generator(z, level - 1, 1.0), draw(4, 1, *generator(z, level, 1.0).shape[2:])
+        torch.testing.assert_close(generator(z, level, 0.0), functional.interpolate(small, scale_factor=2, mode="nearest"))
+        torch.testing.assert_close(critic(images, level, 0.0), critic(functional.avg_pool2d(images, 2), level - 1, 1.0))
+        assert not torch.allclose(critic(images, level, 1.0), critic(images, level, 0.0))
+
+
+def test_images_that_cannot_be_halved_often_enough_are_refused():
+    with pytest.raises(DataError, match="images of 8 x 6 pixels cannot be halved 2 times"):
+        practice.GrowingCritic(shape=(1, 8, 6), doublings=2, width=2, most_channels=5)
+
+
+def test_a_training_has_the_levels_of_the_schedule():
+    """Of every step, also where the sizes below half the full one are one stage."""
+    recipe = replace(RECIPES["digits"], steps=20, doublings=3, fade=0.4)
+    experiment, stages = GrowingGan(recipe, {"shape": (1, 8, 8)}), recipe.stages()
+    assert [(stage.name, stage.steps) for stage in stages] == [("coarse", 10), ("half", 5), ("full", 5)]
+    level, share = practice.growth_schedule(2 * torch.arange(20) + 1, stage_steps=10, fade_steps=4)
+    for step in range(20):
+        experiment.place = place_at(stages, step)
+        assert experiment._growth() == (level[step].item(), pytest.approx(share[step].item()))

@@ -3,11 +3,18 @@
 Local names: l and h are images of a low and of twice that resolution, U is upsampling to the nearest pixel.
 """
 
+import itertools
 import math
 
+import jax
 import jax.numpy as jnp
+from flax import nnx
 
+from theory_jax.adversarial._images import flat
+from theory_jax.adversarial.dcgan import leaky_rectifier
+from theory_jax.adversarial.minibatch_discrimination import minibatch_standard_deviation
 from theory_jax.arguments import require, require_integers, require_positive, require_rank, require_share, require_values, widened
+from theory_jax.latent.convolutional_vae import average_pool
 
 
 def fade_in(low, high, *, alpha):
@@ -66,3 +73,82 @@ def growth_schedule(step, *, stage_steps, fade_steps):
     require(1 <= fade_steps <= stage_steps, f"fade_steps is {fade_steps}; it must be in 1..{stage_steps}, the steps of a stage")
     stage, since = jnp.divmod(widened(step), stage_steps)
     return stage, jnp.where(stage == 0, 1.0, jnp.minimum(since / fade_steps, 1.0))
+
+
+# ---------------------------------------------------------------------------------------------------- the networks
+
+
+class GrowingGenerator(nnx.Module):
+    """Latents [B, latent] -> images of a level, [B, C, H, W]: each level doubles the sides of the one before."""
+
+    def __init__(self, *, latent, shape, doublings, width, most_channels, rngs: nnx.Rngs):
+        channels, *sides = shape
+        self.coarse, widths = [side // 2**doublings for side in sides], _widths(doublings, width, most_channels)
+        self.project = _Equalized((widths[0] * math.prod(self.coarse), latent), rngs)
+        self.refine = _Equalized((widths[0], widths[0], 3, 3), rngs)
+        pairs = [((fine, coarse, 3, 3), (fine, fine, 3, 3)) for coarse, fine in itertools.pairwise(widths)]
+        self.blocks = nnx.List([nnx.List([_Equalized(shape, rngs) for shape in pair]) for pair in pairs])
+        self.to_images = nnx.List([_Equalized((channels, count, 1, 1), rngs, gain=1.0) for count in widths])
+
+    def __call__(self, z, level, alpha):
+        x = self.project(flat(pixel_normalize(z[:, :, None, None]))).reshape(len(z), -1, *self.coarse)
+        features = [_normalized(self.refine(_normalized(x)))]
+        for block in self.blocks[:level]:
+            first, second = block
+            doubled = jnp.kron(features[-1], jnp.ones((2, 2), x.dtype))
+            features.append(_normalized(second(_normalized(first(doubled)))))
+        images = self.to_images[level](features[level])
+        return fade_in(self.to_images[level - 1](features[level - 1]), images, alpha=alpha) if level else images
+
+
+class GrowingCritic(nnx.Module):
+    """Images of a level, [B, C, H, W] -> scores [B]: each level halves the sides, until the coarsest is left."""
+
+    def __init__(self, *, shape, doublings, width, most_channels, rngs: nnx.Rngs):
+        channels, *sides = shape
+        widths = _widths(doublings, width, most_channels)
+        pixels = math.prod(side // 2**doublings for side in sides)
+        self.from_images = nnx.List([_Equalized((count, channels, 1, 1), rngs) for count in widths])
+        pairs = [((fine, fine, 3, 3), (coarse, fine, 3, 3)) for coarse, fine in itertools.pairwise(widths)]
+        self.blocks = nnx.List([nnx.List([_Equalized(shape, rngs) for shape in pair]) for pair in pairs])
+        self.last = _Equalized((widths[0], widths[0] + 1, 3, 3), rngs)
+        self.hidden, self.score = _Equalized((widths[0], widths[0] * pixels), rngs), _Equalized((1, widths[0]), rngs, gain=1.0)
+
+    def __call__(self, images, level, alpha):
+        x = leaky_rectifier(self.from_images[level](images))
+        if level:
+            old = leaky_rectifier(self.from_images[level - 1](average_pool(images, window=2)))
+            x = alpha * self._halved(x, level) + (1 - alpha) * old
+        for lower in range(level - 1, 0, -1):
+            x = self._halved(x, lower)
+        group = math.gcd(len(x), 4)
+        x = leaky_rectifier(self.last(minibatch_standard_deviation(x, group_size=group)))
+        return self.score(leaky_rectifier(self.hidden(flat(x))))[:, 0]
+
+    def _halved(self, x, level):
+        first, second = self.blocks[level - 1]
+        return average_pool(leaky_rectifier(second(leaky_rectifier(first(x)))), window=2)
+
+
+class _Equalized(nnx.Module):
+    """A layer with weights [O, I] or [O, I, k, k], from N(0, 1) and scaled where they are used, and a bias of 0."""
+
+    def __init__(self, shape, rngs, gain=2.0**0.5):
+        self.gain = gain
+        self.weight = nnx.Param(jax.random.normal(rngs.params(), shape, dtype=float))
+        self.bias = nnx.Param(jnp.zeros(shape[0], dtype=float))
+
+    def __call__(self, x):
+        weight, bias = equalized_weight(self.weight[...], gain=self.gain), self.bias[...]
+        if x.ndim == 2:
+            return x @ weight.T + bias
+        return jax.lax.conv(x, weight, (1, 1), "SAME") + bias[:, None, None]
+
+
+def _widths(doublings, width, most_channels):
+    """Channels from coarse to fine."""
+    return [min(width * 2**halvings, most_channels) for halvings in range(doublings, -1, -1)]
+
+
+def _normalized(x):
+    return pixel_normalize(leaky_rectifier(x))

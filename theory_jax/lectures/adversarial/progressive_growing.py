@@ -46,7 +46,6 @@ derivation = Derivation(
         "That training in stages is more stable, faster or better: an empirical claim.",
         "The speed of the layers once the weights have left their initial size, and what pixel normalization costs a generator.",
     ),
-    trained="Growing is shown on given networks. `adversarial/dcgan` trains a GAN of images at one resolution.",
 )
 
 # ---------------------------------------------------------------------------------------------------- fading
