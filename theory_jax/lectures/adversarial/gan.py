@@ -24,6 +24,7 @@ from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.score import score
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -48,10 +49,6 @@ derivation = Derivation(
         r"The generator's loss at a fake with logit $\ell$ is $\log(1 - \sigma(\ell))$ in the game itself (minimax), or $-\log "
         r"\sigma(\ell)$ (non-saturating).",
     ),
-    answer=r"The best discriminator is $p/(p + q)$. Its value is $-\log 4$ plus twice the Jensen-Shannon divergence, so the "
-    r"minimum over the generator of the maximum over the discriminator is $-\log 4$, reached if and only if $q = p$. In the "
-    r"game itself the generator descends twice this divergence; with the non-saturating loss it descends $\mathrm{KL}(q \,\|\, "
-    r"p)$ minus twice this divergence.",
     limits=(
         "Discriminators of a restricted class, and finite samples.",
         "Alternating gradient steps of both players: the lecture on f-GANs has the local analysis.",
@@ -79,6 +76,16 @@ jsd = derivation.define(
     r"\mathrm{JSD}", (Divergence(p, m) + Divergence(q, m)) / 2, "the Jensen-Shannon divergence", "jensen_shannon_divergence"
 )
 derivation.symbol(r"\sigma", "the sigmoid")
+derivation.answer = prose(
+    "The best discriminator is {best}. Its value is {value}, so the minimum over the generator of the maximum over the "
+    "discriminator is {least}, reached if and only if $q$ is $p$. In the game itself the generator descends {twice}; with the "
+    "non-saturating loss it descends {reverse}.",
+    best=p / (p + q),
+    value=holds(best_value, "=", plus(-log(4), times(2, jsd)), named=True, wrong={"once": jsd - log(4)}),
+    least=holds(best_value, "=", -log(4), when={q: p}, named=True),
+    twice=2 * jsd,
+    reverse=plus(Divergence(q, p), -2 * jsd),
+)
 missed = Expectation(p, tangent.at(d / best)), Expectation(q, tangent.at(fake / best_fake))
 missing = tuple(-part for part in missed)
 derivation.chain(
@@ -94,20 +101,26 @@ derivation.chain(
     ),
     equals(
         plus(best_value, Total(k, times(p + q, plus(d, fake, -1))), *missing),
-        r"$p_k/d^*_k = p_k + q_k$ and $q_k/\bar d^*_k = p_k + q_k$; $p$ and $q$ sum to one",
+        prose("{a}, {b}; $p$ and $q$ sum to one", a=holds(p / best, "=", p + q), b=holds(q / best_fake, "=", p + q)),
     ),
-    equals(plus(best_value, *missing), r"$d_k + \bar d_k = 1$"),
-    at_most(best_value, r"add the distances from the tangent, zero if and only if $d = d^*$", adding=plus(*missed)),
+    equals(plus(best_value, *missing), prose("{both}", both=holds(plus(d, fake), "=", 1))),
+    at_most(
+        best_value,
+        prose("add the distances from the tangent, zero if and only if {best}", best=where(logit, log(p / q))),
+        adding=plus(*missed),
+    ),
     states=2,
-    so=r"So the best discriminator is $d^* = p/(p + q)$, with the logit $\log p - \log q$: a perfect classifier knows the "
-    r"density ratio.",
+    so=prose(
+        "So the logit of the best discriminator is {logit}: a perfect classifier knows the density ratio.",
+        logit=holds(log(best / best_fake), "=", plus(log(p), -log(q)), named=True),
+    ),
 )
 central = derivation.chain(
     "The value at the best discriminator is a divergence",
     best_value,
     equals(
         plus(Expectation(p, log(p / (2 * m))), Expectation(q, log(q / (2 * m)))),
-        r"$d^*_k = p_k/(p_k + q_k)$, $\bar d^*_k = q_k/(p_k + q_k)$, and $p_k + q_k = 2 m_k$",
+        prose("{a} and {b}", a=holds(best, "=", p / (2 * m)), b=holds(best_fake, "=", q / (2 * m))),
         wrong={"no factor 2": plus(Expectation(p, log(p / m)), Expectation(q, log(q / m)))},
     ),
     equals(
@@ -121,7 +134,7 @@ central = derivation.chain(
     equals(plus(-log(4), times(2, jsd)), "the definition of the Jensen-Shannon divergence"),
     at_least(
         -log(4),
-        r"leave out two divergences (Gibbs), zero if and only if $p = m$ and $q = m$, that is $q = p$",
+        prose("leave out two divergences (Gibbs), zero if and only if {same} for all $k$", same=where(q, p)),
         dropping=plus(gibbs.at(p, m), gibbs.at(q, m)),
     ),
     central=True,
@@ -252,7 +265,7 @@ derivation.chain(
     ),
     at_least(
         Total(k, (new - q) * log(best_fake)),
-        r"leave out what is never negative, zero if and only if $\bar q = q$",
+        prose("leave out what is never negative, zero if and only if {same} for all $k$", same=where(new, q)),
         dropping=plus(*above),
     ),
     states=2,
@@ -262,8 +275,7 @@ derivation.chain(
 )
 
 derivation.say(
-    r"What can go wrong. A perfect discriminator can be so sure that the generator learns nothing, and a frozen one is fooled "
-    r"best by a single sample. Then a remedy for the first."
+    "What can go wrong: a perfect discriminator is too sure, a frozen one is fooled best by one sample. Then a remedy."
 )
 
 
@@ -356,10 +368,7 @@ derivation.bridge(
     logits_fake=[l],
     real_target=0.9,
     wrong={
-        "the fakes' label smoothed, too": nine * log(1 + exp(-real))
-        + log(1 + exp(real)) / 10
-        + nine * log(1 + exp(l))
-        + log(1 + exp(-l)) / 10,
+        "the fakes' label smoothed, too": loss + (log(1 + exp(-l)) - log(1 + exp(l))) / 10,
         "no smoothing": log(1 + exp(-real)) + log(1 + exp(l)),
     },
 )
@@ -381,13 +390,8 @@ def two_points():
     yield r"V \text{ at } d = (0.75, 0.25)", at(0.75, 0.25), "-1.1247"
     yield r"V \text{ at } d = (0.6, 0.4)", at(0.6, 0.4), "-1.2244"
     yield r"V \text{ at } d = (0.5, 0.5)", at(0.5, 0.5), "-1.3863"
-    toward = {free: (Rational(4, 3), 0)}
-    slopes = [value(Total(k, change * part), _given | toward) for part in (log(best_fake), -log(best))]
-    yield (
-        r"\text{slopes of the minimax and of the non-saturating loss when probability moves to the first point}",
-        slopes,
-        "-1.0986, -1.0986",
-    )
+    slopes = [value(Total(k, change * part), _given | {free: (Rational(4, 3), 0)}) for part in (log(best_fake), -log(best))]
+    yield r"\text{slopes of both losses as probability moves to the first point}", slopes, "(-1.0986, -1.0986)"
 
 
 @derivation.figure(
