@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-_BATCH = 64
+BATCH = 64
 
 
 def fitted(x: torch.Tensor, labels: torch.Tensor, *, hidden: tuple[int, ...], updates: int, seed: int) -> Callable:
@@ -18,16 +18,17 @@ def fitted(x: torch.Tensor, labels: torch.Tensor, *, hidden: tuple[int, ...], up
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    passes = math.ceil(updates / math.ceil(len(x) / _BATCH))
+    passes = math.ceil(updates / math.ceil(len(x) / BATCH))
     # without an early stop: the training loss never fails to improve in more passes than there are
     network = MLPClassifier(
-        hidden, batch_size=min(_BATCH, len(x)), max_iter=passes, n_iter_no_change=passes + 1, random_state=seed
+        hidden, batch_size=min(BATCH, len(x)), max_iter=passes, n_iter_no_change=passes + 1, random_state=seed
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        network.fit(_rows(x), labels.cpu().numpy())
-    return lambda x: torch.from_numpy(network.predict(_rows(x)))
+        network.fit(flat(x), labels.cpu().numpy())
+    return lambda x: torch.from_numpy(network.predict(flat(x)))
 
 
-def _rows(x):
+def flat(x):
+    """Examples as rows."""
     return x.detach().flatten(1).double().cpu().numpy()
