@@ -30,9 +30,15 @@ def write_project_page(folder: Path, results: Mapping[str, Any], path: Path) -> 
         runs=runs,
         seconds=sum(run.environment.get("seconds", 0) for run in runs),
         overlays=overlays,
-        stories=read_stories(folder / SHOWN, missing, MOST_PREVIEWS),
+        stories=_as_judged(folder / SHOWN, missing),
         missing=missing,
     )
+
+
+def _as_judged(folder, missing):
+    """What a judgment shows, in the order in which it gives it: that of the captions."""
+    order = {Path(name).stem: place for place, name in reversed(list(enumerate(read_json(folder / "captions.json", []))))}
+    return sorted(read_stories(folder, missing, MOST_PREVIEWS), key=lambda story: order.get(story.name, len(order)))
 
 
 class Table(NamedTuple):

@@ -35,6 +35,11 @@ class Story:
     previews: tuple[Preview, ...]
     left_out: int
 
+    @property
+    def one_sound(self) -> bool:
+        """Whether it is a sound that does not change."""
+        return len(self.previews) == 1 and self.previews[0].kind == "audio"
+
 
 def read_json(path: Path, missing: list[str]) -> dict[str, Any]:
     """The dict in a JSON file; empty if there is none, or if it cannot be read, which is added to `missing`."""

@@ -179,6 +179,18 @@ def test_a_sound_is_played_below_its_spectrogram(run):
     assert "Step 200: All notes; scaled down from 2 times full scale" in page.words
 
 
+def test_sounds_that_do_not_change_are_next_to_each_other(run):
+    """Two or more; a single one, and what has earlier previews, is shown as ever."""
+    run.save_artifacts({"drawn": Audio(torch.zeros(9), 8000)}, 100)
+    assert '<div class="sounds">' not in written(run).source
+    run.save_artifacts({"real": Audio(torch.ones(9), 8000, "Recorded"), "words": Text("spoken")}, 100)
+    before, grid = written(run).source.split('<div class="sounds">')
+    grid, after = grid.split('<div class="story')
+    assert grid.count("<audio") == grid.count("<img") == 2 and "Step 100: Recorded" in grid and "<audio" not in before + after
+    run.save_artifacts({"drawn": Audio(torch.ones(9), 8000)}, 200)
+    assert '<div class="sounds">' not in written(run).source
+
+
 def last_picture(previews):
     return "data:image/png;base64," + base64.b64encode((previews / "00000200-notes.png").read_bytes()).decode()
 
