@@ -11,7 +11,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.reinforcement.ppo import clipped_indicator, clipped_policy_loss, clipped_value_loss, kl_penalty_loss, ppo_loss
@@ -28,18 +29,13 @@ derivation = Derivation(
     question="A policy gradient is an expectation under the policy of the moment, so after one step the batch is out of date. "
     "Can a batch serve several steps? And what keeps those steps from trusting it too far?",
     setting=(
-        r"Actions were drawn from an old policy $o$ with $o(a) > 0$; the new policy $\pi$ has positive probabilities, too. The "
+        r"Actions were drawn from an old policy $o$ with positive probabilities; the new policy $\pi$ has them, too. The "
         r"advantages $A$ are those of the old policy: constants, which are not differentiated.",
         r"One state is written. A batch averages over the states that the old policy visited.",
-        r"$0 < \epsilon < 1$ is the clip and $\beta > 0$ the price of a nat.",
+        r"The clip $\epsilon$ is between 0 and 1, and the price $\beta$ of a nat is positive.",
     ),
-    answer=r"The ratio $\rho = \pi / o$ turns the old policy's actions into a surrogate of the new policy's advantage, right in "
-    r"value and slope at $\pi = o$. The clipped loss is a pessimistic bound on it: it takes the gradient from a step whose "
-    r"ratio has moved by $\epsilon$ in the direction of its advantage, and from no other, so that what has gone wrong can be "
-    r"repaired. It does not bound the ratios, and may give an action up; paying for the divergence from the old policy does not.",
     limits=(
-        "That several epochs improve the return: the surrogate keeps the old policy's states, and the lecture on trust regions "
-        "bounds what that costs.",
+        "That several epochs improve the return: the lecture on trust regions bounds what keeping the old policy's states costs.",
         "Advantages that are estimated, or shifted and scaled within a batch.",
         "Ratios of whole texts, which are products over tokens: here every token is a step with its own ratio.",
     ),
@@ -49,7 +45,7 @@ a = derivation.index("a", "an action")
 o = derivation.law("o({})", a, "the old policy, which drew the actions", "exp(old_log_probs)")
 pi = derivation.law(r"\pi({})", a, "the new policy", "exp(log_probs)")
 A = derivation.numbers("A({})", a, "the old policy's advantage", "advantages")
-derivation.chain(
+surrogate = derivation.chain(
     "The old policy's actions can judge the new policy",
     Expectation(pi, A),
     equals(Expectation(o, times(pi / o, A)), r"multiply and divide by $o(a)$, which is positive"),
@@ -59,12 +55,15 @@ derivation.chain(
 theta = derivation.number(r"\theta", "a parameter of the policy, 0 at the old one")
 h = derivation.numbers("h({})", a, "how it acts on the logits: any direction")
 moved = derivation.define(
-    r"\pi_\theta({})", o * exp(theta * h) / Total(a, o * exp(theta * h)), "the policy on its way", over=a, law=True
+    r"\pi_\theta({})", o * exp(theta * h) / Total(a, o * exp(theta * h)), "the moved policy", over=a, law=True
 )
 derivation.chain(
     "Its slope is a policy gradient, with the old policy's advantages",
     Slope(Expectation(o, times(moved / o, A)), theta),
-    equals(Expectation(o, times(moved / o, Slope(log(moved), theta), A)), r"$\partial \pi = \pi\, \partial \log \pi$"),
+    equals(
+        Expectation(o, times(moved / o, Slope(log(moved), theta), A)),
+        prose("{score}", score=holds(Slope(moved, theta), "=", times(moved, Slope(log(moved), theta)))),
+    ),
     equals(
         Expectation(moved, times(plus(h, -Expectation(moved, h)), A)),
         "the ratio turns one expectation into the other; the score is $h$ less its mean",
@@ -72,9 +71,15 @@ derivation.chain(
     ),
     states=2,
     role="lemma",
-    so=r"At the old policy, $\theta = 0$, it is the policy gradient: the first step from a batch is a step of that. Later steps "
-    r"follow the surrogate, whose states and advantages are still the old policy's: the farther the policy has moved, the less "
-    r"it is worth.",
+    so=prose(
+        "At the old policy, {old}, it is the policy gradient, {gradient}: the first step from a batch is a step of that. Later "
+        "steps follow the surrogate, whose states and advantages are still the old policy's: the farther the policy has moved, "
+        "the less it is worth.",
+        old=where(theta, 0),
+        gradient=holds(
+            Slope(Expectation(o, times(moved / o, A)), theta), "=", Expectation(o, times(plus(h, -Expectation(o, h)), A))
+        ),
+    ),
 )
 
 derivation.say("So a step should stop to count once its ratio has moved far enough. Now take the steps of a batch one by one.")
@@ -84,25 +89,38 @@ A_t = derivation.numbers("A", t, "its advantage", "advantages")
 epsilon = derivation.number(r"\epsilon", "how far a ratio may go", "clip", between=(0, 1))
 
 
-def _clipped(ratio, limit):
-    return Min(Max(ratio, 1 - limit, evaluate=False), 1 + limit, evaluate=False)
-
-
 def _loss(ratio, advantage, limit):
     """The clipped loss, printed as it is written."""
-    return Max(-times(ratio, advantage), -times(_clipped(ratio, limit), advantage), evaluate=False)
+    clipped = Min(Max(ratio, 1 - limit, evaluate=False), 1 + limit, evaluate=False)
+    return Max(-times(ratio, advantage), -times(clipped, advantage), evaluate=False)
 
 
-near = derivation.define(r"\bar\rho", _clipped(rho, epsilon), r"the ratio, moved into $[1 - \epsilon, 1 + \epsilon]$", over=t)
+near = derivation.define(
+    r"\bar\rho", Min(Max(rho, 1 - epsilon), 1 + epsilon), r"the ratio, moved into $[1 - \epsilon, 1 + \epsilon]$", over=t
+)
 ell = derivation.define(r"\ell", Max(-rho * A_t, -near * A_t), "the clipped loss of a step", "clipped_policy_loss", over=t)
-derivation.chain(
+derivation.answer = prose(
+    "The ratio {ratio} turns the old policy's actions into a surrogate of the new policy's advantage, {surrogate}, right in "
+    r"value and slope at the old policy. The clipped loss is a pessimistic bound on it, {bound} in every step: it takes the "
+    r"gradient from a step whose ratio has moved by more than $\epsilon$ in the direction of its advantage, and from no other, "
+    "so that what has gone wrong can be repaired. It does not bound the ratios, and may give an action up; paying for the "
+    r"divergence $\mathrm{KL}(o \,\|\, \pi)$ from the old policy does not.",
+    ratio=pi / o,
+    surrogate=holds(Expectation(o, times(pi / o, A)), "=", Expectation(pi, A), wrong={"no ratio": Expectation(o, A)}),
+    bound=holds(-ell, "<=", rho * A_t, wrong={"the clipped ratio's": near * A_t / 2}),
+)
+pessimistic = derivation.chain(
     "The clipped objective is a pessimistic bound on the surrogate",
     -ell,
-    equals(Min(rho * A_t, near * A_t), r"$-\max(-x, -y) = \min(x, y)$", wrong={"clipped alone": near * A_t}),
-    equals(plus(rho * A_t, -Max(rho * A_t - near * A_t, 0)), r"$\min(x, y) = x - \max(x - y, 0)$"),
+    equals(
+        Min(rho * A_t, near * A_t),
+        "turning the signs over exchanges the largest and the smallest",
+        wrong={"clipped alone": near * A_t},
+    ),
+    equals(plus(rho * A_t, -Max(rho * A_t - near * A_t, 0)), "the first one, less its excess over the second, if there is any"),
     at_most(
         rho * A_t,
-        r"leave out what is never negative; equality where $\rho A \le \bar\rho A$",
+        "leave out what is never negative; it is 0 where the ratio itself gives the smaller one, as it does inside the range",
         adding=Max(rho * A_t - near * A_t, 0),
     ),
     central=True,
@@ -133,27 +151,25 @@ derivation.chain(
 
 @derivation.autodiff(
     r"\frac{\partial \ell_t}{\partial \log \pi} = -\rho_t A_t \text{ or } 0",
-    because=r"All six cases, $|A| = 1$ and the ratios $\frac12, 1, \frac32$: the derivative of the code, and zero exactly where "
-    r"its indicator is 1.",
+    because="The derivative of the code in all six cases; it is zero exactly where the code's indicator is 1.",
 )
 def six_slopes():
     found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
     cut, plain = clipped_indicator(*SIX, clip=0.2), -jnp.exp(SIX[0] - SIX[1]) * SIX[2]
-    wrong = {
-        "nothing cut": plain,
-        "every ratio out of range": jnp.where(jnp.abs(plain) == 1, plain, 0.0),
-        "the other side": jnp.where(cut[::-1], 0.0, plain),
-    }
+    wrong = {"nothing cut": plain, "the other side": jnp.where(cut[::-1], 0.0, plain)}
     return Sides(left=found, right=jnp.where(cut, 0.0, plain), wrong=wrong)
 
 
-derivation.say(
-    r"Does the clip keep the ratios within $1 \pm \epsilon$? Take two actions. The old policy does the first with probability "
-    r"$q$, so near to 1 that its ratio cannot reach $1 + \epsilon$; the second has the ratio $\frac{1 - p}{1 - q}$ if the new "
-    r"policy does the first with probability $p$. Advantages have mean 0 under the old policy."
-)
 q = derivation.number("q", "the old probability of the first action", between=(0, 1))
 p = derivation.number("p", "the new one", between=(0, 1))
+derivation.say(
+    prose(
+        r"Does the clip keep the ratios within $1 \pm \epsilon$? Take two actions. The old policy does the first with "
+        r"probability $q$, so near to 1 that its ratio cannot reach $1 + \epsilon$; the second has the ratio $\frac{1 - p}{1 - "
+        "q}$ if the new policy does the first with probability $p$. The advantages have mean 0 under the old policy, {zero}.",
+        zero=holds(plus(times(q, c), times(1 - q, -c * q / (1 - q))), "=", 0),
+    )
+)
 derivation.chain(
     "Cutting the gradient of an action does not stop its ratio",
     plus(times(q, p / q, c), times(1 - q, 1 - epsilon, -c * q / (1 - q))),
@@ -162,9 +178,14 @@ derivation.chain(
         r"the expected objective where the second ratio is below $1 - \epsilon$: the first term is not cut",
         wrong={"both cut": times(c, epsilon * q), "the second not cut": times(c, plus(p, -times((1 - p) / (1 - q), q)))},
     ),
-    so=r"Its slope in $p$ is $c$, up to $p = 1$: the first action is pushed up, and pushes the second down, since they share "
-    r"the probability. The maximum of the clipped objective has the second ratio 0. What keeps ratios near 1 is that the steps "
-    r"are few and small.",
+    so=prose(
+        "Its slope in $p$ is $c$, {slope}, up to {one}: the first action is pushed up, and pushes the second down, since they "
+        "share the probability. The maximum of the clipped objective is there, and has the second ratio 0: {none}. What keeps "
+        "ratios near 1 is that the steps are few and small.",
+        slope=holds(Slope(times(c, plus(p, -times(1 - epsilon, q))), p), "=", c),
+        one=where(p, 1),
+        none=holds((1 - p) / (1 - q), "=", 0),
+    ),
 )
 
 derivation.say("Values are clipped in the same way, around what the old values were.")
@@ -173,29 +194,36 @@ w = derivation.numbers("w", t, "the old value", "old_values")
 G = derivation.numbers("G", t, "the return to which it is fitted", "returns")
 kappa = derivation.number(r"\kappa", "how far a value may go", "clip of clipped_value_loss", positive=True)
 near_v = derivation.define(r"\bar v", Min(Max(v, w - kappa), w + kappa), "the value, moved into the range", over=t)
-ell_v = derivation.define(
-    r"\ell^v", Max((v - G) ** 2, (near_v - G) ** 2) / 2, "the clipped loss of a value", "clipped_value_loss", over=t
-)
+ell_v = derivation.define(r"\ell^v", Max((v - G) ** 2, (near_v - G) ** 2) / 2, "its clipped loss", "clipped_value_loss", over=t)
 d = derivation.number("d", "the excess of the return over the range; negative inside")
-derivation.chain(
+of_values = derivation.chain(
     "A value that has moved beyond its range",
     Max((x - d) ** 2, d**2) / 2,
     equals(
         plus((x - d) ** 2 / 2, Max(2 * d * x - x**2, 0) / 2),
-        r"with $v = w + \kappa + x$ and $G = w + \kappa + d$ the errors are $x - d$ and $-d$; $\max(s, t) = s + \max(t - s, "
-        r"0)$, and $d^2 - (x - d)^2 = 2 d x - x^2$",
+        prose(
+            "with {v} and {G} the errors are {free} and {clipped}; the larger square is the first and, if there is any, the "
+            "excess of the second, {excess}",
+            v=where(v, w + kappa + x),
+            G=where(G, w + kappa + d),
+            free=holds(v - G, "=", x - d),
+            clipped=holds(near_v - G, "=", -d),
+            excess=holds(plus(d**2, -((x - d) ** 2)), "=", plus(2 * d * x, -(x**2)), wrong={"the sign": x**2 - 2 * d * x}),
+        ),
         wrong={"the smaller": plus((x - d) ** 2 / 2, -Max(x**2 - 2 * d * x, 0) / 2)},
     ),
     at_least((x - d) ** 2 / 2, "leave out what is never negative", dropping=Max(2 * d * x - x**2, 0) / 2),
-    so=r"Never less than half the squared error. The constant $d^2$ is the larger one, and the gradient is cut, if and only if "
-    r"$0 < x < 2d$: from the end of the range to its mirror image beyond the return. A return inside the range cuts nothing, "
-    r"and neither does a value far beyond its return. Below $w - \kappa$ all this is mirrored.",
+    so=prose(
+        "Never less than half the squared error. The constant $d^2$ is the larger one, and the gradient is cut, if and only if "
+        "{excess} is positive: from the end of the range to its mirror image beyond the return, {mirror}, where {zero}. A return "
+        r"inside the range cuts nothing, and neither does a value far beyond its return. Below $w - \kappa$ it is mirrored.",
+        excess=times(x, plus(2 * d, -x)),
+        mirror=where(x, 2 * d),
+        zero=holds(d**2, "=", (x - d) ** 2, wrong={"at the return": (x / 2 - d) ** 2}),
+    ),
 )
 
-derivation.say(
-    r"The other way to keep a policy near is to pay for the divergence, and there are two of them. Paid as $\mathrm{KL}(\pi "
-    r"\,\|\, o)$, the best policy is the old one, tilted."
-)
+derivation.say(r"One can also pay for a divergence. Paid as $\mathrm{KL}(\pi \,\|\, o)$, the best policy is the old one, tilted.")
 beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
 Z = derivation.define("Z", Total(a, o * exp(A / beta)), "the normalizer", positive=True)
 tilted = derivation.define(r"o_\beta({})", o * exp(A / beta) / Z, "the old policy, tilted by the advantage", over=a, law=True)
@@ -204,11 +232,11 @@ derivation.chain(
     plus(Expectation(pi, A), -beta * Divergence(pi, o)),
     equals(
         plus(times(beta, log(Z)), -beta * Divergence(pi, tilted)),
-        r"$o\, e^{A/\beta} = Z o_\beta$, as for a language model and its reference",
+        prose("{tilt}, as for a language model and its reference", tilt=holds(o * exp(A / beta), "=", Z * tilted)),
     ),
     at_most(
         times(beta, log(Z)),
-        r"leave out the divergence (Gibbs); equality if and only if $\pi = o_\beta$",
+        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(pi, tilted)),
         adding=beta * gibbs.at(pi, tilted),
     ),
 )
@@ -216,8 +244,9 @@ derivation.say("But samples of the old policy estimate the other divergence, and
 derivation.chain(
     "What the penalty of a step estimates",
     Expectation(o, plus(pi / o, -1, -log(pi / o))),
-    equals(plus(Total(a, pi), -1, Divergence(o, pi)), "multiply out; a logarithm turned over changes its sign"),
-    equals(Divergence(o, pi), "the new policy sums to one"),
+    equals(
+        Divergence(o, pi), prose("multiply out, with {one}; turned over, a logarithm is negated", one=holds(Total(a, pi), "=", 1))
+    ),
     role="lemma",
     so=r"It is $k_3$ of the estimators of a divergence, with the old policy as the one that is sampled.",
 )
@@ -240,36 +269,33 @@ derivation.chain(
     ),
     at_least(
         0,
-        r"the logarithm is below its tangent; equality if and only if $\pi = \tilde\pi$",
+        prose("the logarithm is below its tangent; equality if and only if {same}", same=where(pi, best)),
         dropping=times(beta, Total(a, times(o, tangent.at(pi / best)))),
     ),
-    so=r"Solved for the policy: $\tilde\pi = \beta o / (\nu - A)$, with the one $\nu$ above all advantages for which it sums to "
-    r"one, since the sum falls from infinity to zero. Every ratio is positive: no action is given up.",
+    so=prose(
+        r"Solved for the policy: {best}, with the one $\nu$ above all advantages for which it sums to one, since the sum falls "
+        "from infinity to zero. Every ratio is positive: no action is given up.",
+        best=holds(best, "=", beta * o / (nu - A_nu), wrong={"the price forgotten": o / (nu - A_nu)}),
+    ),
 )
 
 
+_steps = {"log_probs": [log(rho)], "old_log_probs": jnp.zeros((1, 6)), "advantages": [A_t]}
+_fit = {"values": [v], "old_values": [w], "returns": [G]}
 derivation.bridge(
     "The code computes the loss of a step",
     ell,
     clipped_policy_loss,
-    log_probs=[log(rho)],
-    old_log_probs=jnp.zeros((1, 6)),
-    advantages=[A_t],
+    **_steps,
     clip=epsilon,
-    wrong={
-        "the smaller of the two losses": Min(-rho * A_t, -near * A_t),
-        "the clipped loss alone": -near * A_t,
-        "not clipped": -rho * A_t,
-    },
+    wrong={"the smaller": Min(-rho * A_t, -near * A_t), "clipped alone": -near * A_t, "not clipped": -rho * A_t},
     states=6,
 )
 derivation.bridge(
     "... of a value",
     ell_v,
     clipped_value_loss,
-    values=[v],
-    old_values=[w],
-    returns=[G],
+    **_fit,
     clip=kappa,
     wrong={"not clipped": (v - G) ** 2 / 2, "the clipped loss alone": (near_v - G) ** 2 / 2},
     states=6,
@@ -288,67 +314,92 @@ T = derivation.count(t, "T", "how many steps an example has")
 H = derivation.numbers("H", t, "the entropy of the policy there", "entropy")
 c_v = derivation.number("c_v", "the weight of the values", "value_coefficient", positive=True)
 c_e = derivation.number("c_e", "the weight of the entropy", "entropy_coefficient", positive=True)
-derivation.bridge(
+whole = derivation.bridge(
     "... and all of it, for one network with two heads",
     times(1 / T, Total(t, plus(ell, c_v * ell_v, -c_e * H))),
     ppo_loss,
-    log_probs=[log(rho)],
-    old_log_probs=jnp.zeros((1, 4)),
-    advantages=[A_t],
-    values=[v],
-    old_values=[w],
-    returns=[G],
+    **_steps,
+    **_fit,
     entropy=[H],
-    mask=jnp.ones((1, 4), bool),
+    mask=jnp.ones((1, 6), bool),
     clip=epsilon,
     value_clip=kappa,
     value_coefficient=c_v,
     entropy_coefficient=c_e,
     wrong={"the entropy paid for": times(1 / T, Total(t, plus(ell, c_v * ell_v, c_e * H)))},
+    states=6,
 )
 
 
 # Ratios 1/2, 1 and 3/2; advantages 1 and -1.
 SIX = (jnp.log(jnp.array([[0.5, 1.0, 1.5]] * 2)), jnp.zeros((2, 3)), jnp.array([[1.0] * 3, [-1.0] * 3]))
-OLD, ADVANTAGES = jnp.array([0.9, 0.1]), jnp.array([1.0, -9.0])
-_half = {o: (Rational(1, 2),) * 2, A: (1, -1), beta: 1}
 
 
 def _clipped_objective(probabilities):
-    """The expectation under OLD of the clipped objective, for each new probability of the first action."""
+    """The expectation of the clipped objective, for each new probability of the first action."""
+    old = jnp.array([0.9, 0.1])
     log_probs = jnp.log(jnp.stack([probabilities, 1 - probabilities], axis=1))
-    old, advantages = (jnp.broadcast_to(row, log_probs.shape) for row in (jnp.log(OLD), ADVANTAGES))
-    return -clipped_policy_loss(log_probs, old, advantages, clip=0.2) @ OLD
+    old_log_probs, advantages = (jnp.broadcast_to(row, log_probs.shape) for row in (jnp.log(old), jnp.array([1.0, -9.0])))
+    return -clipped_policy_loss(log_probs, old_log_probs, advantages, clip=0.2) @ old
+
+
+@derivation.algorithm(
+    "Proximal policy optimization",
+    do(r"for every iteration: $o \leftarrow \pi$"),
+    do(r"act with $o$; keep $\log o(a_t)$ and the values $w_t$; compute advantages $A_t$ and returns $G_t$", indent=1),
+    do("for every epoch, and every minibatch of the kept steps:", indent=1),
+    do(r"$\rho_t \leftarrow \exp(\log \pi(a_t) - \log o(a_t))$", by=surrogate, indent=2),
+    do(r"$\ell_t \leftarrow \max(-\rho_t A_t, -\bar\rho_t A_t)$", clipped_policy_loss, by=pessimistic, indent=2),
+    do(r"$\ell^v_t \leftarrow \frac12 \max((v_t - G_t)^2, (\bar v_t - G_t)^2)$", clipped_value_loss, by=of_values, indent=2),
+    do(r"step down the gradient of the mean of $\ell_t + c_v \ell^v_t - c_e H_t$", ppo_loss, by=whole, indent=2),
+)
+def three_steps_from_a_batch():
+    """One step with each of two actions that were equally likely; the logit of the first and the value are learned."""
+    advantages, old, zero, at = jnp.array([[1.0, -1.0]]), jnp.log(jnp.full((1, 2), 0.5)), jnp.zeros((1, 2)), jnp.zeros(2)
+
+    def loss(at):
+        steps = jax.nn.log_softmax(zero.at[0, 0].set(at[0])), old, advantages, zero + at[1], zero, zero + 1, zero, zero == 0
+        return ppo_loss(*steps, clip=0.2, value_clip=0.2, value_coefficient=0.5, entropy_coefficient=0.0)[0]
+
+    yield (
+        r"o = (\tfrac12, \tfrac12),\ A = (1, -1),\ w = 0,\ G = 1,\ \epsilon = \kappa = \tfrac15: \quad \rho",
+        jnp.exp(zero),
+        "(1, 1)",
+    )
+    for step, (ratios, slopes) in enumerate((("(1.1489, 0.8511)", "(-0.4889, 0)"), ("(1.2883, 0.7117)", "(0, 0)")), start=1):
+        at = at - 0.6 * jax.grad(loss)(at)
+        new = jax.nn.log_softmax(zero.at[0, 0].set(at[0]))
+        yield rf"\rho \text{{ after step }} {step}", jnp.exp(new - old), ratios
+        yield r"\text{the slopes there, in the first logit and in the value}", jax.grad(loss)(at), slopes
+    yield r"\ell", clipped_policy_loss(new, old, advantages, clip=0.2), "(-1.2, 0.8)"
+    yield r"\ell^v", clipped_value_loss(zero + at[1], zero, zero + 1, clip=0.2), "(0.32, 0.32)"
 
 
 @derivation.example(
-    r"Clip $\epsilon = \frac15$. Six steps; a value that was 0 and has the return 1, with $\kappa = \frac15$; and two actions, "
-    r"$o = (\frac12, \frac12)$, $A = (1, -1)$, $\beta = 1$, for the two penalties."
+    r"The clip and $\kappa$ are $\frac15$. Six steps; a value that was 0 and has the return 1; and two actions, equally likely "
+    r"under the old policy, with the advantages 1 and $-1$ and the price 1, for the two penalties."
 )
 def by_hand():
-    yield (
-        r"-\ell \text{ at } \rho = \tfrac12, 1, \tfrac32 \text{ and } A = 1",
-        -clipped_policy_loss(*SIX, clip=0.2)[0],
-        "(0.5, 1, 1.2)",
-    )
-    yield r"-\ell \text{ there if } A = -1", -clipped_policy_loss(*SIX, clip=0.2)[1], "(-0.8, -1, -1.5)"
+    objective = -clipped_policy_loss(*SIX, clip=0.2)
+    yield r"-\ell \text{ at } \rho = \tfrac12, 1, \tfrac32 \text{ and } A = 1", objective[0], "(0.5, 1, 1.2)"
+    yield r"-\ell \text{ there if } A = -1", objective[1], "(-0.8, -1, -1.5)"
     ends = jnp.array([[0.19, 0.21, 1.79, 1.81]])
     slopes = jax.grad(lambda v: jnp.sum(clipped_value_loss(v, 0 * ends, 0 * ends + 1, clip=0.2)))(ends)
     yield r"\partial \ell^v \text{ at } v = 0.19, 0.21, 1.79, 1.81", slopes, "(-0.81, 0, 0, 0.81)"
-    yield tilted, value(tilted, _half), "(0.8808, 0.1192)"
-    golden = (1 + sqrt(5)) / 2
+    yield tilted, value(tilted, {o: (Rational(1, 2),) * 2, A: (1, -1), beta: 1}), "(0.8808, 0.1192)"
+    root = (1 + sqrt(5)) / 2
     yield (
         r"\beta o / (\nu - A) \text{ at } \nu = \tfrac{1 + \sqrt 5}{2}",
-        [0.5 / (golden - 1), 0.5 / (golden + 1)],
+        [0.5 / (root - 1), 0.5 / (root + 1)],
         "(0.8090, 0.1910)",
     )
 
 
 @derivation.figure(
     r"Left: the clipped objective of a step against its ratio, for the advantages 1 and $-1$, with the surrogate dashed: the "
-    r"objective is below it and is flat on one side only. Right: two actions, $o = (0.9, 0.1)$, $A = (1, -9)$: the "
-    r"expectation of the clipped objective against the new probability of the first action. From the dotted line on the second "
-    r"action has no gradient, and the objective still rises.",
+    r"objective is never above it, flat on one side only. Right: two actions with the old probabilities 0.9 and 0.1 and "
+    r"the advantages 1 and $-9$: the expectation of the clipped objective against the new probability of the first action. From "
+    r"the dotted line on the second action has no gradient, and the objective still rises.",
     panels=2,
 )
 def a_roof_and_a_slope(left, right):
@@ -367,16 +418,14 @@ def a_roof_and_a_slope(left, right):
 
 @derivation.exercise(
     r"What are the six gradients of the example's steps in $\log \pi$?",
-    r"$-\rho A$ where nothing is cut. For $A = 1$: (-0.5, -1, 0); for $A = -1$: (0, 1, 1.5).",
+    r"$-\rho A$ where nothing is cut. For the advantage 1: (-0.5, -1, 0); for $-1$: (0, 1, 1.5).",
 )
 def six_gradients():
-    found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
-    yield found[0], "(-0.5, -1, 0)"
-    yield found[1], "(0, 1, 1.5)"
+    yield from zip(six_slopes().left, ("(-0.5, -1, 0)", "(0, 1, 1.5)"), strict=True)
 
 
 @derivation.exercise(
-    r"What is the slope of the right curve of the figure at $p = 0.91$ and at $0.95$?",
+    "What is the slope of the right curve of the figure at the new probabilities 0.91 and 0.95?",
     r"Below 0.92 both actions count: $\frac{d}{dp} (p - 9 (1 - p))$; above it the first alone: (10, 1).",
 )
 def slopes_of_the_expectation():
@@ -384,10 +433,15 @@ def slopes_of_the_expectation():
 
 
 @derivation.exercise(
-    r"Do the two penalties differ for small steps? Let $o = (\frac12, \frac12)$, $A = (1, -1)$, and $\beta$ be large.",
-    r"The tilted policy does the first action with probability $1 / (1 + e^{-2/\beta})$. For the other, $\nu^2 - 1 = \beta "
-    r"\nu$, so $\tilde\pi = 1 / (1 + \sqrt{1 + 4/\beta^2} - 2/\beta)$. Both have the value, slope and curvature (1/2, 1/2, 0) "
-    r"in $1/\beta$ at 0: they differ in the third order. At $\beta = 10$ they are (0.5498, 0.5495).",
+    "Do the two penalties differ for small steps? Take the example's two actions at a high price.",
+    prose(
+        r"The tilted policy does the first action with probability $1 / (1 + e^{-2/\beta})$. For the other, the probabilities "
+        "sum to one, {sum}, at {nu}, so it is {first} of the first. Both have the value, slope and curvature (1/2, 1/2, 0) in "
+        r"$1/\beta$ at 0: they differ in the third order. At the price 10 they are (0.5498, 0.5495).",
+        sum=holds(plus(beta / (2 * (nu - 1)), beta / (2 * (nu + 1))), "=", 1),
+        nu=where(nu, (beta + sqrt(beta**2 + 4)) / 2),
+        first=holds(beta / (2 * (nu - 1)), "=", 1 / (1 + sqrt(1 + 4 / beta**2) - 2 / beta)),
+    ),
 )
 def both_penalties_of_a_small_step():
     policies = 1 / (1 + exp(-2 * x)), 1 / (1 + sqrt(1 + 4 * x**2) - 2 * x)  # x is 1 / beta
