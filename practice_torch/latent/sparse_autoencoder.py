@@ -1,6 +1,7 @@
-"""Sparse autoencoders: penalties of codes, thresholds, and the iteration that finds sparse codes for a dictionary."""
+"""Sparse autoencoders: penalties of codes, thresholds, the iteration that finds sparse codes, and a network that guesses them."""
 
 import torch
+from torch import nn
 
 from practice_torch.arguments import require, require_at_least, require_positive, require_rank, require_shape, require_values
 
@@ -88,3 +89,31 @@ def contractive_penalty(x, weight, bias):
     logits = torch.nn.functional.linear(x, weight, bias)
     slopes = logits.sigmoid() * logits.neg().sigmoid()  # 1 - s would round to 0 where s is near 1
     return slopes.square() @ weight.square().sum(1)
+
+
+class SparseAutoencoder(nn.Module):
+    """A linear layer to many units, of which the k largest positive ones stay active, and a linear layer back.
+
+    The encoder subtracts the decoder's bias. The decoder's columns begin as directions drawn at random, and the encoder as their
+    transpose: otherwise most units are never among the k largest, and learn nothing.
+    """
+
+    def __init__(self, *, dim: int, units: int, k: int):
+        super().__init__()
+        require(1 <= k <= units, f"k is {k}; it must be in 1..{units}, at most the number of units")
+        self.k, self.encoder, self.decoder = k, nn.Linear(dim, units), nn.Linear(units, dim)
+        with torch.no_grad():
+            directions = nn.init.normal_(self.decoder.weight)
+            directions /= directions.norm(dim=0)
+            self.encoder.weight.copy_(directions.mT)
+            for layer in (self.encoder, self.decoder):
+                layer.bias.zero_()
+
+    def encode(self, x):
+        """The code: [B, D] -> [B, H]."""
+        return top_k_activation(self.encoder(x - self.decoder.bias).relu(), k=self.k)
+
+    def forward(self, x):
+        """The reconstruction, and the code: [B, D] -> [B, D], [B, H]."""
+        code = self.encode(x)
+        return self.decoder(code), code

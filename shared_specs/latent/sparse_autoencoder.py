@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Law, Model, Rejects, begins_as, begins_at, given, normal, uniform, zeros
 
 PROBLEM = {"x": normal(4, 3), "code": normal(4, 5), "dictionary": normal(3, 5, scale=0.5)}
 SMALL = {"penalty": 0.2, "step_size": 0.1}
@@ -16,6 +16,12 @@ def _objective(code, x, dictionary, penalty=0.2):
 
 def _divergence(p, q):
     return p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+
+
+def _directions(rng, shape, axis):
+    """Unit vectors along this axis, each in a direction drawn at random."""
+    drawn = rng.standard_normal(shape)
+    return drawn / np.linalg.norm(drawn, axis=axis, keepdims=True)
 
 
 # No entry within 0.1 of a kink.
@@ -197,4 +203,16 @@ SPEC = (
             ("one axis", {"x": normal(3)}, "x"),
         )
     ),
+    Model(
+        "SparseAutoencoder",
+        "three of nine units",
+        given(x=normal(6, 4)),
+        sizes={"dim": 4, "units": 9, "k": 3},
+        initial={
+            "encoder.weight": begins_as(lambda rng, shape: _directions(rng, shape, 1)),
+            "decoder.weight": begins_as(lambda rng, shape: _directions(rng, shape, 0)),
+            "*.bias": begins_at(0.0),
+        },
+    ),
+    Model("SparseAutoencoder", "all units", given(x=normal(5, 3, scale=3.0)), sizes={"dim": 3, "units": 8, "k": 8}),
 )

@@ -1,6 +1,7 @@
 """Sparse codes compared with scikit-learn and torch."""
 
 import numpy as np
+import pytest
 import scipy.stats
 import torch
 from sklearn.decomposition import sparse_encode
@@ -58,3 +59,19 @@ def test_the_contractive_penalty_is_the_norm_of_a_jacobian():
     x, weight, bias = (torch.tensor(rng.normal(size=shape)) for shape in ((4, 3), (5, 3), (5,)))
     jacobian = torch.func.vmap(torch.func.jacrev(lambda row: (weight @ row + bias).sigmoid()))(x)
     np.testing.assert_allclose(practice.contractive_penalty(x, weight, bias), jacobian.square().sum((1, 2)), rtol=1e-12)
+
+
+def test_the_encoder_begins_as_the_transpose_of_the_decoder():
+    """So a datum along one column, which are far from parallel, is encoded by that unit, and comes back."""
+    torch.manual_seed(0)
+    network = practice.SparseAutoencoder(dim=50, units=20, k=1)
+    torch.testing.assert_close(network.encoder.weight, network.decoder.weight.mT)
+    directions = network.decoder.weight.mT.detach()
+    again, code = network(2.0 * directions)
+    torch.testing.assert_close(code, 2.0 * torch.eye(20), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(again, 2.0 * directions, rtol=1e-5, atol=1e-6)
+
+
+def test_a_number_of_units_that_are_not_there_is_refused():
+    with pytest.raises(ValueError, match="k is 5; it must be in 1..4, at most the number of units"):
+        practice.SparseAutoencoder(dim=3, units=4, k=5)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jax.scipy.special import xlogy
 
 from theory_jax.arguments import require, require_at_least, require_positive, require_rank, require_shape, require_values
@@ -91,3 +92,25 @@ def contractive_penalty(x, weight, bias):
     logits = x @ weight.T + bias
     slopes = jax.nn.sigmoid(logits) * jax.nn.sigmoid(-logits)
     return slopes**2 @ jnp.sum(weight**2, axis=1)
+
+
+class SparseAutoencoder(nnx.Module):
+    """A linear layer to many units, of which the k largest positive ones stay active, and a linear layer back.
+
+    The encoder subtracts the decoder's bias.
+    """
+
+    def __init__(self, *, dim: int, units: int, k: int, rngs: nnx.Rngs):
+        require(1 <= k <= units, f"k is {k}; it must be in 1..{units}, at most the number of units")
+        self.k = k
+        self.encoder = nnx.Linear(dim, units, param_dtype=jnp.result_type(float), rngs=rngs)
+        self.decoder = nnx.Linear(units, dim, param_dtype=jnp.result_type(float), rngs=rngs)
+
+    def encode(self, x):
+        """The code: [B, D] -> [B, H]."""
+        return top_k_activation(jax.nn.relu(self.encoder(x - self.decoder.bias)), k=self.k)
+
+    def __call__(self, x):
+        """The reconstruction, and the code: [B, D] -> [B, D], [B, H]."""
+        code = self.encode(x)
+        return self.decoder(code), code

@@ -50,7 +50,6 @@ derivation = Derivation(
         "That units of a sparse code mean something to people.",
         "Networks as encoders: they guess the solution in one pass, and the derivation gives their target.",
     ),
-    trained="Nothing is trained: the penalties and the activations of this page are studied on codes that are given.",
 )
 
 # ---------------------------------------------------------------------------------------------------- one unit
