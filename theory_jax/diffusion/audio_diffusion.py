@@ -1,4 +1,4 @@
-"""Diffusion of waveforms for vocoders: noise by its level, not by its step, and DiffWave's blocks with a spectrogram beside them.
+"""Diffusion of waveforms for vocoders: noise by its level, not by its step, and DiffWave's blocks with a spectrogram.
 
 A level is sqrt(a), the weight of the data: 1 for the data themselves. The log-mel spectrogram is that of
 theory_jax/evaluation/frechet_audio_distance.py.

@@ -191,7 +191,7 @@ RECIPES = {
         held_out=0.2, target=0.6, evaluate_every=3000, checkpoint_every=1000,
     ),
     # The larger of DiffWave's vocoders: blocks, schedule, frames, batches and learning rate are the published ones. Crops are a
-    # little longer, mel bands follow HTK, and the network is told the level in place of the step.
+    # little longer, mel bands follow HTK, and the network is conditioned on the level in place of the step.
     "ljspeech": VocoderRecipe(
         data="ljspeech", held_out=0.01, sample_rate=22_050, length=16_384, window=1024, num_filters=80, strides=(16, 16),
         width=128, layers=30, cycle=10, gain=1.0, num_steps=200, beta_end=0.02, steps=1_000_000, batch_size=16,

@@ -183,7 +183,7 @@ RECIPES = {
         target=0.4,
     ),
     # The sizes, steps and batches of SR3 for faces of 16 pixels enlarged to 128, on CelebA in place of FFHQ and CelebA-HQ. SR3
-    # enlarges by bicubic interpolation, is told the continuous level, and predicts the noise.
+    # enlarges by bicubic interpolation, conditions on the continuous level, and predicts the noise.
     "celeba": SuperResolutionRecipe(
         data="celeba",
         image_size=128,

@@ -1,4 +1,4 @@
-"""Waveform diffusion: why a vocoder is told the noise level, how far it sees, and what a mel spectrogram leaves open.
+"""Waveform diffusion: why a vocoder is conditioned on the noise level, how far it sees, and what a mel spectrogram leaves open.
 
 The lecture on the functions of theory_jax/diffusion/audio_diffusion.py.
 """
@@ -47,7 +47,7 @@ derivation = Derivation(
         r"(lecture on the Frechet audio distance). For entropies there are finitely many waveforms.",
     ),
     answer=r"Every falling list of levels is a forward process, and the best prediction at a level depends on the level only. "
-    r"So one network that is told $l$ fits every schedule within the range of its training. Dilations "
+    r"So one network, conditioned on $l$, fits every schedule within the range of its training. Dilations "
     r"$1, 2, 4, \dots$ with three taps reach $1 + 2 \sum_i d_i$ samples without a hole. The condition leaves $H(x) - H(c)$ nats "
     r"open, the sign of the waveform among them: the best guess in squared error can be silence, and a sampler is needed.",
     limits=(
@@ -119,7 +119,7 @@ derivation.chain(
     at_least(v * l**2 / V, "leave out a square; equality if and only if $w = w^*$", dropping=V * (w - factor) ** 2),
     uses=(every_list,),
     so=r"Step 1 of a grid of 6 and step 1 of a grid of 1,000 have different levels, and so different best answers: with $v = 4$ "
-    r"the factor is $0.2055$ at $l = 0.8$ and $0.3846$ at $l = 0.6$. A network that is told the number of a step is right for "
+    r"the factor is $0.2055$ at $l = 0.8$ and $0.3846$ at $l = 0.6$. A network conditioned on the number of a step is right for "
     r"its own grid only.",
 )
 
