@@ -54,6 +54,7 @@ def test_a_side_that_the_words_name_is_executed_and_not_printed():
         (holds(SECOND, "=", t, when={m: 0}), "holds for all $t > 0$"),
         (holds(m + 1, "!=", m), "they differ for all $m$"),
         (holds(sympy.log(p), "=", sympy.log(q), when={p: q}), "holds for all $q_{k}$ on 3 states"),
+        (holds(q * sympy.Min(1, p / q), "=", sympy.Min(p, q)), "holds for all $p_{k}$, $q_{k}$ on 3 states"),
     ],
 )
 def test_a_relation_is_executed(relation, words):

@@ -188,8 +188,8 @@ class Ground:
         ratios = self._as_ratios()
         if ratios and _is_zero_fraction(_split_logarithms(whole.xreplace(ratios))):
             return True
-        if whole.has(sympy.Max, sympy.Min):  # max(a, b) is (a + b + |a - b|) / 2, and min with a minus
-            whole = whole.rewrite(sympy.Abs)
+        if whole.has(sympy.Max, sympy.Min):  # max(a, b) is (a + b + |a - b|) / 2, and min with a minus; |a/b| is |a|/b
+            whole = self.on_the_simplex(expanded.rewrite(sympy.Abs).replace(sympy.Abs, _absolute_fraction))
         return sympy.expand(whole) == 0 or sympy.simplify(whole) == 0
 
     def on_the_simplex(self, expanded):
@@ -246,6 +246,11 @@ def _named(family, rest=""):
 def _split_logarithms(expression):
     """Logarithms of products as sums of logarithms, each of a factored argument, so that equal ones look equal."""
     return sympy.expand_log(sympy.expand_log(expression).replace(sympy.log, _log_of_factors))
+
+
+def _absolute_fraction(argument):
+    """The absolute value, out of which factors are taken that are known to be positive."""
+    return sympy.Abs(sympy.factor(sympy.together(argument)))
 
 
 @functools.lru_cache(maxsize=1000)
