@@ -18,7 +18,6 @@ from practice_torch.arguments import (
     require_share,
     require_values,
 )
-from practice_torch.data.errors import DataError
 
 
 def fade_in(low, high, *, alpha):
@@ -159,13 +158,7 @@ class _Equalized(nn.Module):
 
 
 def _levels(sides, doublings, width, most_channels):
-    """Channels from coarse to fine, and the coarsest sides.
-
-    Raises DataError if the sides cannot be halved this often.
-    """
-    if any(side % 2**doublings for side in sides):
-        given = " x ".join(map(str, sides))
-        raise DataError(f"images of {given} pixels cannot be halved {doublings} times: resize them, or take fewer doublings")
+    """Channels from coarse to fine, and the coarsest sides."""
     widths = [min(width << finer, most_channels) for finer in reversed(range(doublings + 1))]
     return widths, [side >> doublings for side in sides]
 

@@ -1,6 +1,7 @@
 """Progressive growing compared with torch's layers and optimizer, and with NumPy's and SciPy's distances of faded images."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch.nn import functional
 from practice_torch.adversarial import progressive_growing as practice
 from practice_torch.data.errors import DataError
 from practice_torch.engine.stages import place_at
-from practice_torch.experiments.adversarial.progressive_growing import RECIPES, GrowingGan
+from practice_torch.experiments.adversarial.progressive_growing import RECIPES, GrowingGan, build
 
 GENERATOR = torch.Generator().manual_seed(16)
 
@@ -104,8 +105,9 @@ def test_both_networks_grow_continuously():
 
 
 def test_images_that_cannot_be_halved_often_enough_are_refused():
+    images = SimpleNamespace(description={"shape": [1, 8, 6]})
     with pytest.raises(DataError, match="images of 8 x 6 pixels cannot be halved 2 times"):
-        practice.GrowingCritic(shape=(1, 8, 6), doublings=2, width=2, most_channels=5)
+        build(replace(RECIPES["digits"], doublings=2), images)
 
 
 def test_a_training_has_the_levels_of_the_schedule():

@@ -14,7 +14,6 @@ from theory_jax.adversarial._images import flat
 from theory_jax.adversarial.dcgan import leaky_rectifier
 from theory_jax.adversarial.minibatch_discrimination import minibatch_standard_deviation
 from theory_jax.arguments import require, require_integers, require_positive, require_rank, require_share, require_values, widened
-from theory_jax.latent.convolutional_vae import average_pool
 
 
 def fade_in(low, high, *, alpha):
@@ -117,7 +116,7 @@ class GrowingCritic(nnx.Module):
     def __call__(self, images, level, alpha):
         x = leaky_rectifier(self.from_images[level](images))
         if level:
-            old = leaky_rectifier(self.from_images[level - 1](average_pool(images, window=2)))
+            old = leaky_rectifier(self.from_images[level - 1](_pooled(images)))
             x = alpha * self._halved(x, level) + (1 - alpha) * old
         for lower in range(level - 1, 0, -1):
             x = self._halved(x, lower)
@@ -127,7 +126,7 @@ class GrowingCritic(nnx.Module):
 
     def _halved(self, x, level):
         first, second = self.blocks[level - 1]
-        return average_pool(leaky_rectifier(second(leaky_rectifier(first(x)))), window=2)
+        return _pooled(leaky_rectifier(second(leaky_rectifier(first(x)))))
 
 
 class _Equalized(nnx.Module):
@@ -148,6 +147,12 @@ class _Equalized(nnx.Module):
 def _widths(doublings, width, most_channels):
     """Channels from coarse to fine."""
     return [min(width * 2**halvings, most_channels) for halvings in range(doublings, -1, -1)]
+
+
+def _pooled(x):
+    """The mean of every block of 2 x 2 pixels."""
+    batch, channels, height, width = x.shape
+    return jnp.mean(x.reshape(batch, channels, height // 2, 2, width // 2, 2), axis=(3, 5))
 
 
 def _normalized(x):

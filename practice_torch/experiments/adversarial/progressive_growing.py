@@ -9,6 +9,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from practice_torch.adversarial.gradient_penalty import gradient_penalty
 from practice_torch.adversarial.progressive_growing import GrowingCritic, GrowingGenerator, fade_in
 from practice_torch.adversarial.wasserstein_gan import critic_loss, generator_loss
+from practice_torch.data.errors import DataError
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
@@ -175,4 +176,8 @@ def build(recipe, data):
 
     Raises DataError where images have sides that cannot be halved as often as the recipe doubles them.
     """
+    sides = data.description["shape"][1:]
+    if any(side % 2**recipe.doublings for side in sides):
+        given = " x ".join(map(str, sides))
+        raise DataError(f"images of {given} pixels cannot be halved {recipe.doublings} times: resize them, or lower --doublings")
     return GrowingGan(recipe, data.description)
