@@ -21,6 +21,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 
 derivation = Derivation(
     module=__name__,
@@ -36,16 +38,13 @@ derivation = Derivation(
     "is lost, and when does it pay?",
     setting=(
         "The draft has the law $q$ and the target the law $p$, after the same tokens, on finitely many tokens, positive here. "
-        "Where $q(x) = 0$ the token is never drafted.",
+        "A token to which $q$ gives no probability is never drafted.",
         "A draft $x$ is accepted if a uniform number is less than $p(x)/q(x)$. After a rejection a token is drawn from the "
         r"residual law, which is proportional to $\max(p - q, 0)$.",
         "A block has $G$ drafts, made one after the other. They are accepted from the left up to the first rejection, which is "
         "replaced by a draw of the residual there. If none is rejected, the target's pass has one more law, of which a token is "
         "drawn.",
     ),
-    answer=r"An accepted token leaves $\min(p, q)$ and a redrawn one adds what is missing, $\max(p - q, 0)$: together $p$, "
-    r"exactly. Acceptance has the probability $1 - \mathrm{TV}(p, q)$, and no way to agree more often exists. A block pays if "
-    "acceptance is more likely than a draft is expensive.",
     limits=(
         "Acceptances in a text are neither independent nor equally likely; the third exercise shows that this can help.",
         "Checking a block is taken to cost as much as one token's pass, which holds for batches that the device is too large "
@@ -59,17 +58,33 @@ p = derivation.law("p", x, "the target's law", "exp(target_log_probs)")
 q = derivation.law("q", x, "the draft's law", "exp(draft_log_probs)")
 beta = derivation.define(r"\beta", Total(x, Min(p, q)), "the probability of acceptance", "acceptance_probability", positive=True)
 tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total variation distance of both laws")
-derivation.chain(
+excess = derivation.define("e", Max(p - q, 0), "the target's excess over the draft", over=x)
+derivation.answer = prose(
+    "An accepted token leaves {overlap} and a redrawn one adds what is missing, $e$: together the target's law, {whole}, "
+    "exactly. Acceptance has the probability {agree}, and no way to agree more often exists. If acceptances are independent and "
+    "equally likely, a block of one draft pays if and only if acceptance is more likely than a draft is expensive; otherwise no "
+    "block does.",
+    overlap=Min(p, q),
+    whole=holds(plus(Min(p, q), excess), "=", p, wrong={"the draft's law": q}),
+    agree=holds(beta, "=", plus(1, -tv), wrong={"not halved": plus(1, -2 * tv)}),
+)
+overlap = derivation.chain(
     "A draft is accepted as often as the laws overlap",
     Expectation(q, Min(1, p / q)),
-    equals(beta, r"$q \min(1, p/q) = \min(q, p)$", points=40, wrong={"the ratio turned over": Total(x, q * Min(1, q / p))}),
-    equals(plus(1, -Total(x, Max(p - q, 0))), r"$\min(p, q) = p - \max(p - q, 0)$, and $p$ sums to one"),
+    equals(
+        beta,
+        prose("{both}", both=holds(times(q, Min(1, p / q)), "=", Min(p, q))),
+        wrong={"the ratio turned over": Total(x, q * Min(1, q / p))},
+    ),
+    equals(
+        plus(1, -Total(x, excess)),
+        prose("{less}, and {one}", less=holds(Min(p, q), "=", plus(p, -excess)), one=holds(Total(x, p), "=", 1)),
+    ),
     equals(
         plus(1, -tv),
-        r"$p - q$ sums to zero, so its positive part is half of $\sum |p - q|$",
+        prose("{zero}, so its positive part is half of the sum of absolute values", zero=holds(Total(x, p - q), "=", 0)),
         wrong={"the total variation not halved": plus(1, -2 * tv)},
     ),
-    states=2,
 )
 derivation.bridge(
     "The code computes the overlap",
@@ -79,22 +94,43 @@ derivation.bridge(
     target_log_probs=[log(p)],
     wrong={"the product of the laws": Total(x, p * q)},
 )
-r = derivation.define("r", Max(p - q, 0) / Total(x, Max(p - q, 0)), "the residual law", "exp(residual_log_probs)", over=x)
-derivation.symbol("y", "the token that is emitted", "speculative_token")
-derivation.chain(
+r = derivation.define("r", excess / Total(x, excess), "the residual law", "exp(residual_log_probs)", over=x)
+y = derivation.index("y", "the token that is emitted", "speculative_token")
+emission = derivation.chain(
     "The emitted token has the target's law",
-    plus(Min(q, p), times(1 - beta, r)),
+    plus(times(q, Min(1, p / q)), times(plus(1, -Expectation(q, Min(1, p / q))), r)),
+    equals(plus(Min(p, q), times(1 - beta, r)), "the first result, for this token and for all of them"),
     equals(
-        plus(Min(q, p), Max(p - q, 0)),
-        r"$1 - \beta = \sum \max(p - q, 0)$, which is the residual's normalizer",
-        points=40,
-        wrong={"redrawn from the target": plus(Min(q, p), times(1 - beta, p))},
+        plus(Min(p, q), excess),
+        prose(
+            "{rejected} is the residual's normalizer",
+            rejected=holds(1 - beta, "=", Total(x, excess), wrong={"both excesses": Total(x, Abs(p - q))}),
+        ),
+        wrong={"redrawn from the target": plus(Min(p, q), times(1 - beta, p))},
     ),
-    equals(p, r"what the overlap lacks of $p$ is the excess: if $p \ge q$ it is $q + (p - q)$, and else $p + 0$"),
-    states=2,
+    equals(p, "where the target is above the draft this is $q + (p - q)$, and elsewhere it is $p + 0$"),
+    uses=(overlap,),
     central=True,
     so="For every draft: a bad one costs time and not quality. The first term is the probability that this token is drafted and "
-    "accepted, the second that another was rejected and this one drawn instead.",
+    "accepted, the second that some draft was rejected and this token drawn instead. (A draft with the target's own law is never "
+    "rejected and needs no residual.)",
+)
+J = derivation.numbers("J", (x, y), "the probability of a draft and an emitted token together, by any method", positive=True)
+row = derivation.define("a", Total(y, J) - J.at(x, x), "that of the draft, with another token emitted", over=x)
+column = derivation.define("b", Total(y, J.at(y, x)) - J.at(x, x), "that of the token, after another draft", over=x)
+derivation.chain(
+    "No method agrees more often",
+    Total(x, Min(Total(y, J), Total(y, J.at(y, x)))),
+    equals(
+        plus(Total(x, J.at(x, x)), Total(x, Min(row, column))),
+        "both sums contain the probability of agreeing on this token",
+        wrong={"the larger": plus(Total(x, J.at(x, x)), Total(x, Max(row, column)))},
+    ),
+    at_least(Total(x, J.at(x, x)), "leave out the smaller rest, a sum of probabilities", dropping=Total(x, Min(row, column))),
+    states=2,
+    role="lemma",
+    so=r"The first line is $\beta$, if drafts have the law $q$ and emitted tokens the law $p$; the last is the probability that "
+    "both are equal.",
 )
 derivation.bridge(
     "The code computes the logarithm of the residual law",
@@ -108,8 +144,8 @@ derivation.bridge(
 
 @derivation.exact(
     r"\max \Pr(\text{draft} = \text{emitted}) = \beta",
-    because="Over all joint laws of both tokens with the marginals of the example: a linear program of nine variables. The "
-    "diagonal of a joint law is at most the smaller of its row's and its column's sum.",
+    because="Over all joint laws of both tokens with the marginals of the example: a linear program of nine variables.",
+    role="remark",
     outcomes=9,
     tolerance=1e-9,
 )
@@ -209,7 +245,7 @@ derivation.chain(
     emitted,
     equals(powers, "the sum over tails: more than $k$ tokens are emitted if and only if the first $k$ drafts are accepted"),
     equals((1 - a ** (LENGTH + 1)) / (1 - a), "a geometric sum", wrong={"a power less": (1 - a**LENGTH) / (1 - a)}),
-    so=r"For $G$ drafts it is $\sum_{i \le G} \alpha^i$. A block costs $1 + G c$ passes.",
+    so=r"For $G$ drafts it is $1 + \alpha + \dots + \alpha^G$. A block costs $1 + G c$ passes.",
 )
 derivation.bridge(
     "The code computes the length",
@@ -223,22 +259,33 @@ derivation.chain(
     "One draft pays if it is accepted more often than it is expensive",
     plus((1 + a) / (1 + cost), -1),
     equals((a - cost) / (1 + cost), "one fraction"),
-    so=r"The left side is the gain in speed of a block of one draft. It is positive if and only if $\alpha > c$.",
+    so=prose(
+        "The left side is the gain in speed of a block of one draft. It has the sign of $\\alpha - c$: at {even} the block takes "
+        "as long as it saves, {none}.",
+        even=where(cost, a),
+        none=holds((1 + a) / (1 + cost), "=", 1, wrong={"a token less": a / (1 + cost)}),
+    ),
 )
 spare = derivation.number("w", r"how much a draft is more expensive than likely to be accepted, $c - \alpha$", positive=True)
+k = derivation.number("k", "the number of a draft", positive=True, integer=True)
 derivation.chain(
     "... and if it is not, longer blocks do not pay either",
     plus(1 + LENGTH * (a + spare), -powers),
     equals(
         plus(LENGTH * spare, *(a * (1 - a**k) for k in range(1, LENGTH))),
-        r"$c = \alpha + w$; term by term $\alpha - \alpha^{k+1} = \alpha (1 - \alpha^k)$",
+        prose(
+            "{price}, of every draft; term by term {term}",
+            price=where(cost, a + spare),
+            term=holds(plus(a, -(a ** (k + 1))), "=", times(a, plus(1, -(a**k))), wrong={"a power more": a * (1 - a ** (k + 1))}),
+        ),
     ),
     at_least(
         0,
         "a sum of products of numbers that are not negative",
         dropping=plus(LENGTH * spare, *(a * (1 - a**k) for k in range(1, LENGTH))),
     ),
-    so="The left side is what a block costs less what it yields.",
+    so="The left side is what a block costs less what it yields. The same terms, $w$ and $\\alpha (1 - \\alpha^k)$, appear for "
+    "any number of drafts.",
 )
 
 
@@ -247,9 +294,33 @@ def _speed(acceptance, lengths, cost):
     return np.array(tokens) / (1 + cost * np.asarray(lengths))
 
 
+@derivation.algorithm(
+    "Speculative decoding, one block",
+    do("for $i = 1, \\dots, G$: draw $x_i$ from the draft's law $q_i$ after all tokens so far"),
+    do("in one pass over the drafts, compute the target's laws $p_1, \\dots, p_{G+1}$"),
+    do("for $i = 1, \\dots, G$, with a uniform number $u_i$:"),
+    do("if $u_i < p_i(x_i) / q_i(x_i)$: emit $x_i$", speculative_block, by=overlap, indent=1),
+    do("else: emit a draw from $r_i \\propto \\max(p_i - q_i, 0)$ and stop", residual_log_probs, by=emission, indent=1),
+    do("if all are emitted: emit a draw from $p_{G+1}$", speculative_block, by=blocks_have_the_targets_law),
+)
+def two_blocks():
+    p, q = _EXAMPLE
+    drafts, targets = (np.log(np.tile(law, (1, length, 1))) for law, length in ((q, 2), (p, 3)))
+    yield r"p = (0.5, 0.4, 0.1),\ q = (0.3, 0.2, 0.5): \quad p/q", p / q, "(5/3, 2, 1/5)"
+    yield r"r", np.exp(residual_log_probs(drafts[:, 0], targets[:, 0]))[0], "(0.5, 0.5, 0)"
+    first = speculative_block(np.array([[0, 2]]), drafts, targets, np.array([[0.9, 0.4]]), np.array([0.7]))
+    yield (
+        r"x = (0, 2),\ u = (0.9, 0.4), \text{ then } 0.7 \text{ in } r: \quad \text{emitted, -1 for nothing}",
+        first[0],
+        "(0, 1, -1)",
+    )
+    second = speculative_block(np.array([[1, 0]]), drafts, targets, np.array([[0.9, 0.4]]), np.array([0.95]))
+    yield r"x = (1, 0),\ u = (0.9, 0.4), \text{ then } 0.95 \text{ in } p: \quad \text{emitted}", second[0], "(1, 0, 2)"
+
+
 @derivation.example(
-    "$p = (0.5, 0.4, 0.1)$ and $q = (0.3, 0.2, 0.5)$: the overlap, the residual law, and the emitted law. Then a block of two "
-    r"drafts, each accepted with probability $\frac12$."
+    "The target's probabilities are 0.5, 0.4 and 0.1, the draft's 0.3, 0.2 and 0.5: the overlap, the residual law, and the "
+    r"emitted law. Then a block of two drafts, each accepted with probability $\frac12$."
 )
 def three_tokens():
     p, q = _EXAMPLE
@@ -259,9 +330,6 @@ def three_tokens():
     yield "r", residual, "(0.5, 0.5, 0)"
     yield r"\min(p, q) + (1 - \beta) r", np.minimum(p, q) + (1 - beta) * residual, "(0.5, 0.4, 0.1)"
     yield r"\text{length}", expected_block_length(jnp.array(0.5), draft_length=2), "1.75"
-    drafts, targets = (np.log(np.tile(law, (1, length, 1))) for law, length in ((q, 2), (p, 3)))
-    block = speculative_block(np.array([[0, 2]]), drafts, targets, np.array([[0.9, 0.4]]), np.array([0.7]))
-    yield r"\text{block with the drafts } 0, 2", block[0][0].astype(float), "(0, 1, -1)"
 
 
 @derivation.figure(
@@ -299,7 +367,7 @@ def equal_and_disjoint():
 
 
 @derivation.exercise(
-    r"Which length of a block is best at $\alpha = 0.8$ and $c = 0.05$, and how fast is it?",
+    "Which length of a block is best if acceptance has the probability 0.8 and a draft costs 0.05 passes, and how fast is it?",
     "8 drafts, 3.092 tokens a pass. With 7 it is 3.082 and with 9 it is 3.078: the choice is not delicate.",
 )
 def the_best_length():
