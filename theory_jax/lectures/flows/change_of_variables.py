@@ -8,12 +8,14 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Abs, Integral, cos, exp, log, pi, sin, sqrt
+from sympy import Abs, Integral, cos, exp, log, oo, pi, sin, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import LogDensity, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.notation import Limit, LogDensity, Product, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.change_of_variables import (
     box_muller,
     box_muller_inverse,
@@ -41,9 +43,6 @@ derivation = Derivation(
         "All of this may fail on a set of volume 0 with an image of volume 0: this does not affect a density.",
         r"In the derivation $D$ is 1 or 2; the determinant of a product and of an inverse are those of any $D$.",
     ),
-    answer=r"A density is divided by the factor by which the map stretches volume: $\log p_X(x) = \log p_Z(z) - \log |\det J|$ "
-    r"at $x = f(z)$. Maps in a row add their log-determinants. In one dimension the inverse of the distribution function is a "
-    "map from uniform noise to any law; in two, polar coordinates give the normal law the map of Box and Muller.",
     limits=(
         "The substitution rule of integrals in many dimensions is stated, not proven; the lemma about small squares is its "
         "picture.",
@@ -64,16 +63,18 @@ derivation.chain(
         wrong={"divided by the slope": sympy.diff(F(z), z).subs(z, f(z)).doit() / sympy.diff(f(z), z)},
     ),
     role="lemma",
-    so=r"For an increasing map $C(f(z)) = P(f(Z) \le f(z)) = P(Z \le z)$, whose slope is $p_Z(z)$. So $p_Z(z) = p_X(f(z))\, "
-    r"f'(z)$. A decreasing map turns the inequality around, and $f'$ is replaced by $|f'|$.",
+    so=prose(
+        r"For an increasing map $C(f(z)) = P(f(Z) \le f(z)) = P(Z \le z)$, whose slope is the density of the noise at $z$. So "
+        "that density is {product}, the density of the data at $f(z)$ times the slope of the map. A decreasing map turns the "
+        r"inequality around, and the slope is replaced by its absolute value.",
+        said=(r"C(f(z)) = P(f(Z) \le f(z)) = P(Z \le z)",),
+        product=holds(Slope(F(f(z)), z), "=", times(sympy.diff(F(z), z).subs(z, f(z)).doit(), sympy.diff(f(z), z)), named=True),
+    ),
 )
 
 derivation.say("In the plane, lengths become areas. The four corners of a small square determine how a map changes its area.")
-for letter, meaning in (
-    ("h", "the side of a small square"),
-    ("A(h)", "the signed area of the quadrilateral of its four mapped corners"),
-):
-    derivation.symbol(letter, meaning)
+derivation.symbol("h", "the side of a small square")
+derivation.symbol("A(h)", "the signed area of the quadrilateral of its four mapped corners")
 derivation.symbol(r"f_1, f_2", "the two coordinates of the map of the plane")
 derivation.symbol(r"\partial_1, \partial_2", "derivatives by the first and by the second coordinate of the noise")
 
@@ -97,11 +98,7 @@ def a_small_square():
     (p, q), (r, s) = diagonal(first), diagonal(second)
     area = sympy.expand((p * s - q * r) / (2 * side**2)).subs(side, 0)
     determinant = first[0] * second[1] - first[1] * second[0]
-    wrong = {
-        "a permanent": first[0] * second[1] + first[1] * second[0],
-        "half": determinant / 2,
-        "the trace": first[0] + second[1],
-    }
+    wrong = {"a permanent": first[0] * second[1] + first[1] * second[0], "half": determinant / 2, "trace": first[0] + second[1]}
     return Sides(left=area, right=determinant, wrong=wrong)
 
 
@@ -117,7 +114,11 @@ derivation.chain(
         wrong={"added": K.det() + J.det()},
     ),
     role="lemma",
-    so=r"If $k$ is the inverse $g$ of $f$, the product is the identity, with determinant 1: $\det J_g\, \det J = 1$.",
+    so=prose(
+        "If $k$ is the inverse $g$ of $f$, the product is the identity, with determinant 1. So the determinant of the inverse "
+        "map is {reciprocal}.",
+        reciprocal=holds(J.inv().det(), "=", 1 / J.det(), named=True, wrong={"the same": J.det(), "the sign": -1 / J.det()}),
+    ),
 )
 derivation.say(
     r"A region $A$ of the data has the probability of the region that is mapped to it. The substitution rule of integrals gives "
@@ -127,9 +128,10 @@ derivation.say(
 density = derivation.number("p_Z", "the density of the noise at $z = g(x)$", "exp(base_log_prob)", positive=True)
 stretch = derivation.number(r"\det J", "the determinant of $J$, which is not 0", real=True, nonzero=True)
 back = derivation.define(r"\det J_g", 1 / stretch, "the determinant of the inverse map, by the lemma")
-derivation.chain(
+pushed = derivation.define("p_X", density * Abs(back), "the density of the data at $x$", "pushforward_log_prob", positive=True)
+loses = derivation.chain(
     "The log-density loses the log-determinant",
-    log(density * Abs(back)),
+    log(pushed),
     equals(
         log(density / Abs(stretch)),
         "the determinant of the inverse map is the reciprocal",
@@ -140,30 +142,47 @@ derivation.chain(
     so=r"The bars matter: a reflection has determinant $-1$, and no density is negative.",
 )
 second = derivation.number(r"\det K", "that of a second map", real=True, nonzero=True)
+k = derivation.index("k", "a map of a row")
+stretches = derivation.numbers(r"\Delta_{}", k, r"$|\det J|$ of map $k$ of a row, where it is applied", positive=True)
 derivation.chain(
     "Maps in a row add their log-determinants",
     log(Abs(second * stretch)),
     equals(plus(log(Abs(second)), log(Abs(stretch))), "the logarithm of a product"),
-    so="A flow is such a row of simple maps: $\\log p_X(x) = \\log p_Z(z_0) - \\sum_k \\log |\\det J_k(z_{k-1})|$, each "
-    "log-determinant taken where its own map is applied.",
+    so=prose(
+        "A flow is such a row of simple maps. For any number of them the log-density of the data is {flow}, each log-determinant "
+        "taken where its own map is applied.",
+        flow=holds(log(density / Product(k, stretches)), "=", plus(log(density), -Total(k, log(stretches))), named=True),
+    ),
 )
 
-derivation.say(
-    "The other direction asks for a map. On the line, take the inverse of a distribution function: if $U$ is uniform, "
-    r"$P(C^{-1}(U) \le t) = P(U \le C(t)) = C(t)$. For $C(t) = 1 - e^{-\lambda t}$ this is $x = -\log(1 - u)/\lambda$."
-)
 u = derivation.number("u", "a uniform number", "u", between=(0, 1))
 rate = derivation.number(r"\lambda", "the rate of an exponential law", "rate", positive=True)
 waiting = derivation.define("x", -log(1 - u) / rate, "the mapped number", "inverse_transform_sample", positive=True)
+derivation.say(
+    prose(
+        "The other direction asks for a map. On the line, take the inverse of a distribution function: if $U$ is uniform, "
+        r"$P(C^{-1}(U) \le t) = P(U \le C(t)) = C(t)$. For the exponential law the inverse is {x}: its distribution function "
+        "there is {u}.",
+        said=(r"P(C^{-1}(U) \le t) = P(U \le C(t)) = C(t)",),
+        x=holds(waiting, "=", -log(1 - u) / rate),
+        u=holds(1 - exp(-rate * waiting), "=", u),
+    )
+)
 derivation.chain(
     "The inverse of a distribution function has the wanted density",
     1 / Slope(-log(1 - u) / rate, u),
     equals(
         rate * (1 - u),
-        r"the uniform density 1, divided by the slope $1/(\lambda (1 - u))$",
+        prose(
+            "the uniform density 1, over the slope {slope}", slope=holds(Slope(waiting, u), "=", 1 / (rate * (1 - u)), named=True)
+        ),
         wrong={"the slope itself": 1 / (rate * (1 - u)), "the rate turned over": (1 - u) / rate},
     ),
-    equals(rate * exp(-rate * waiting), r"$1 - u = e^{-\lambda x}$", wrong={"u for 1 - u": rate * (1 - exp(-rate * waiting))}),
+    equals(
+        rate * exp(-rate * waiting),
+        prose("{rest}", rest=holds(1 - u, "=", exp(-rate * waiting))),
+        wrong={"u for 1 - u": rate * (1 - exp(-rate * waiting))},
+    ),
 )
 derivation.bridge(
     "The code draws an exponential variable",
@@ -182,65 +201,88 @@ r = derivation.number("r", "the radius", positive=True)
 phi = derivation.number(r"\varphi", "the angle", between=(0, 2 * pi))
 rho = derivation.number(r"\rho", "a radius up to $r$", positive=True)
 polar = sympy.Matrix([r * cos(phi), r * sin(phi)])
+bell = exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi)
 derivation.chain(
     "Radius and angle of two normals are independent",
-    times(
-        exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi),
-        plus(times(Slope(polar[0], r), Slope(polar[1], phi)), -times(Slope(polar[0], phi), Slope(polar[1], r))),
-    ),
+    times(bell, plus(times(Slope(polar[0], r), Slope(polar[1], phi)), -times(Slope(polar[0], phi), Slope(polar[1], r)))),
     equals(
-        times(exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi), r),
-        r"the determinant is $r \cos^2\varphi + r \sin^2\varphi = r$",
-        wrong={"its square": times(exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi), r**2)},
+        times(bell, r),
+        prose("the determinant: {radius}", radius=holds(plus(r * cos(phi) ** 2, r * sin(phi) ** 2), "=", r)),
+        wrong={"its square": times(bell, r**2)},
     ),
     equals(
         times(1 / (2 * pi), r * exp(-(r**2) / 2)),
-        r"$\cos^2\varphi + \sin^2\varphi = 1$; a product of a function of $\varphi$ and one of $r$",
+        prose("{square}: what is left depends on $r$ alone", square=holds(polar[0] ** 2 + polar[1] ** 2, "=", r**2)),
         wrong={"the exponent's half": times(1 / (2 * pi), r * exp(-(r**2)))},
     ),
-    so=r"The angle is uniform on $(0, 2\pi)$. The density of the radius is $r e^{-r^2/2}$.",
+    so=prose(
+        r"The angle is uniform on $(0, 2\pi)$ and independent of the radius, which has the density {radius}.",
+        radius=holds(Integral(r * exp(-(r**2) / 2) / (2 * pi), (phi, 0, 2 * pi)), "=", r * exp(-(r**2) / 2), named=True),
+    ),
 )
-derivation.chain(
+up_to = Integral(rho * exp(-(rho**2) / 2), (rho, 0, r))
+radius = derivation.chain(
     "The radius has an elementary distribution function",
-    Integral(rho * exp(-(rho**2) / 2), (rho, 0, r)),
+    up_to,
     equals(
         1 - exp(-(r**2) / 2),
-        r"$-e^{-\rho^2/2}$ is an antiderivative",
+        prose("{slope}", slope=holds(Slope(-exp(-(rho**2) / 2), rho), "=", rho * exp(-(rho**2) / 2))),
         wrong={"the half forgotten": 1 - exp(-(r**2)), "the upper tail": exp(-(r**2) / 2)},
     ),
-    so=r"It is 1 at $r = \infty$: this is where the constant $2\pi$ of the normal density comes from. Its inverse is $r = "
-    r"\sqrt{-2 \log(1 - u)}$, and $1 - U$ is uniform if $U$ is.",
+    so=prose(
+        r"{all}: this gives the constant $2\pi$ of the normal density. The inverse function of $u$ is {radius}, "
+        "where the right side is {u}; and $1 - U$ is uniform if $U$ is.",
+        all=holds(Limit(1 - exp(-(r**2) / 2), r, oo), "=", 1),
+        radius=where(r, sqrt(-2 * log(1 - u))),
+        u=holds(up_to, "=", u, named=True),
+    ),
 )
 u1 = derivation.number("u_1", "the first uniform number", between=(0, 1))
 u2 = derivation.number("u_2", "the second", between=(0, 1))
-z1 = derivation.define("z_1", sqrt(-2 * log(u1)) * cos(2 * pi * u2), "the first normal number", "box_muller")
-z2 = derivation.define("z_2", sqrt(-2 * log(u1)) * sin(2 * pi * u2), "the second")
-derivation.chain(
+root = sqrt(-2 * log(u1))
+z1 = derivation.define("z_1", root * cos(2 * pi * u2), "the first normal number", "box_muller")
+z2 = derivation.define("z_2", root * sin(2 * pi * u2), "the second")
+simple = derivation.chain(
     "The map of Box and Muller has a simple determinant",
     plus(times(Slope(z1, u1), Slope(z2, u2)), -times(Slope(z1, u2), Slope(z2, u1))),
     equals(
         -2 * pi / u1,
-        r"the slope of $r$ in $u_1$, $-1/(r u_1)$, times the polar determinant $r$, times the slope $2\pi$ of $\varphi$ in $u_2$",
-        wrong={
-            "the sign": 2 * pi / u1,
-            "no radius to cancel": -2 * pi / (u1 * sqrt(-2 * log(u1))),
-            "the other uniform": -2 * pi / u2,
-        },
+        prose(
+            r"by the chain rule: the slope of the radius in $u_1$, {slope}, times the polar determinant, which is the radius "
+            r"{root}, times the slope $2\pi$ of the angle in $u_2$",
+            slope=holds(Slope(root, u1), "=", -1 / (u1 * root), named=True),
+            root=root,
+        ),
+        wrong={"the sign": 2 * pi / u1, "no radius to cancel": -2 * pi / (u1 * root), "the other uniform": -2 * pi / u2},
     ),
 )
-derivation.chain(
+normals = derivation.chain(
     "... so the results are two independent standard normals",
     u1 / (2 * pi),
     equals(
         exp(-(z1**2 + z2**2) / 2) / (2 * pi),
-        r"the left side is the uniform density, 1, over $|\det J|$; and $z_1^2 + z_2^2 = -2 \log u_1$",
+        prose(
+            r"the left side is the uniform density, 1, over $|\det J|$; {square}", square=holds(z1**2 + z2**2, "=", -2 * log(u1))
+        ),
         wrong={"no half": exp(-(z1**2 + z2**2)) / (2 * pi)},
     ),
     equals(
         times(exp(-(z1**2) / 2) / sqrt(2 * pi), exp(-(z2**2) / 2) / sqrt(2 * pi)),
-        r"$e^{a+b} = e^a e^b$",
+        "the exponential of a sum is a product",
         wrong={"one constant": times(exp(-(z1**2) / 2) / sqrt(2 * pi), exp(-(z2**2) / 2))},
     ),
+)
+derivation.answer = prose(
+    "A density is divided by the factor by which the map stretches volume: {loss} at $x = f(z)$, where $p_Z$ is taken at $z$. "
+    "Maps in a row add their log-determinants: {row}. In one dimension the inverse of an increasing distribution function maps "
+    "uniform noise to its law. In two, polar coordinates give Box and Muller's map, {first} and {second}: their log-density, "
+    "{bell}, is that of two independent standard normals.",
+    said=("x = f(z)",),
+    loss=holds(log(pushed), "=", plus(log(density), -log(Abs(stretch))), wrong={"added": plus(log(density), log(Abs(stretch)))}),
+    row=holds(log(Abs(second * stretch)), "=", plus(log(Abs(second)), log(Abs(stretch)))),
+    first=holds(z1, "=", root * cos(2 * pi * u2)),
+    second=holds(z2, "=", root * sin(2 * pi * u2)),
+    bell=holds(log(u1 / (2 * pi)), "=", plus(LogDensity(z1, 0, 1), LogDensity(z2, 0, 1)), named=True),
 )
 derivation.symbol(r"\mathbb{E}", "the mean over the square of uniforms")
 
@@ -248,8 +290,12 @@ derivation.symbol(r"\mathbb{E}", "the mean over the square of uniforms")
 @derivation.symbolic(
     r"\mathbb{E}[z_1] = 0,\quad \mathbb{E}[z_1 z_2] = 0,\quad \mathbb{E}[z_1^2] = 1,\quad \mathbb{E}[z_1^2 z_2^2] = 1,\quad "
     r"\mathbb{E}[z_1^4] = 3",
-    because=r"Integrals over the square: $\int_0^1 (-2 \log u)^k\, du = 2^k k!$, times the mean of at most four sines and "
-    "cosines over the circle, which is that over eight evenly spaced angles.",
+    because=prose(
+        "Integrals over the square: {once} and {twice}, times the mean of at most four sines and cosines over the circle, which "
+        "is that over eight evenly spaced angles.",
+        once=holds(Integral(-2 * log(u), (u, 0, 1)), "=", 2),
+        twice=holds(Integral((-2 * log(u)) ** 2, (u, 0, 1)), "=", 8),
+    ),
     role="remark",
 )
 def moments():
@@ -281,11 +327,7 @@ derivation.bridge(
     wrong={"the squared radius not halved": sympy.Matrix([u1**2, u2]), "half a turn off": sympy.Matrix([u1, 1 - u2])},
 )
 derivation.bridge(
-    "... and knows the log-determinant",
-    log(2 * pi / u1),
-    box_muller_log_det,
-    u=[[u1, u2]],
-    wrong={"the uniform density": log(2 * pi * u1)},
+    "... and knows the log-determinant", log(2 * pi / u1), box_muller_log_det, u=[[u1, u2]], wrong={"flipped": log(2 * pi * u1)}
 )
 log_density = derivation.number(r"\log p", "a log-density of the noise", "base_log_prob")
 log_stretch = derivation.number(r"\Lambda", "a log-determinant", "forward_log_det")
@@ -325,11 +367,27 @@ derivation.bridge(
 )
 def the_largest_radius():
     largest = box_muller(np.array([[2.0**-53, 0.0], [2.0**-24, 0.0]]))[:, 0]
-    return Sides(
-        left=largest,
-        right=np.sqrt(2 * np.array([53, 24]) * math.log(2)),
-        wrong={"no two": np.sqrt(np.array([53, 24]) * math.log(2))},
-    )
+    right = np.sqrt(2 * np.array([53, 24]) * math.log(2))
+    return Sides(left=largest, right=right, wrong={"no two": right / math.sqrt(2)})
+
+
+@derivation.algorithm(
+    "Normal numbers by the map of Box and Muller, with their log-density",
+    do(r"draw $u_1$ uniform on $(0, 1]$ and $u_2$ on $[0, 1)$"),
+    do(r"$r \leftarrow \sqrt{-2 \log u_1}$ and $\varphi \leftarrow 2\pi u_2$", by=radius),
+    do(r"$z \leftarrow (r \cos\varphi, r \sin\varphi)$", box_muller, by=normals),
+    do(r"$\Lambda \leftarrow \log(2\pi / u_1)$, the log-determinant", box_muller_log_det, by=simple),
+    do(r"$\log p_X \leftarrow \log p_Z - \Lambda$, here with $p_Z = 1$", pushforward_log_prob, by=loses),
+)
+def two_draws():
+    for u, at, z, stretched, found in (
+        ((math.exp(-0.5), 0.125), r"(e^{-1/2}, \tfrac18)", "(0.7071, 0.7071)", "2.3379", "-2.3379"),
+        ((math.exp(-2), 0.5), r"(e^{-2}, \tfrac12)", "(-2.0000, 0.0000)", "3.8379", "-3.8379"),
+    ):
+        u = np.array([u])
+        yield rf"u = {at}: \quad z", box_muller(u)[0], z
+        yield r"\Lambda", box_muller_log_det(u), stretched
+        yield r"\log p_X", pushforward_log_prob(jnp.zeros(1), box_muller_log_det(u)), found
 
 
 @derivation.example(r"$u = (e^{-2}, \frac16)$: the radius is 2 and the angle 60 degrees.")
@@ -386,7 +444,6 @@ def a_lognormal_density():
     "density.",
 )
 def the_disk():
-    radius = sqrt(u1)
-    x, y = radius * cos(2 * pi * u2), radius * sin(2 * pi * u2)
+    x, y = sqrt(u1) * cos(2 * pi * u2), sqrt(u1) * sin(2 * pi * u2)
     determinant = x.diff(u1) * y.diff(u2) - x.diff(u2) * y.diff(u1)
     yield determinant, pi
