@@ -11,12 +11,12 @@ from theory_jax.experiments.adversarial import gan
 
 
 def test_the_first_steps_are_those_of_the_engine(tmp_path):
-    steps = Steps(tmp_path / "run", "adversarial/gan", practice, practice.RECIPES["eight_gaussians"], 12)
+    steps = Steps(tmp_path / "run", "adversarial/gan", practice, practice.RECIPES["eight_gaussians"], 8)
     twin = torch.Generator().manual_seed(seed_of(steps.recipe.seed, "train"))
     recipe = gan.RECIPES["eight_gaussians"]
-    noise = np.stack([torch.randn(recipe.batch_size, recipe.noise, generator=twin).numpy() for _ in range(24)])
+    noise = np.stack([torch.randn(recipe.batch_size, recipe.noise, generator=twin).numpy() for _ in range(16)])
     points = jnp.asarray(steps.data.batch()["point"].numpy(), float)
-    noise = noise.reshape(12, 2, recipe.batch_size, recipe.noise)
+    noise = noise.reshape(8, 2, recipe.batch_size, recipe.noise)
     # the engine's generator has batches of its own, of which it reads the size alone
     require_equal_steps(
         steps, gan, recipe, points, noise, {phase: phase for phase in ("discriminator", "generator")}, indices=steps.indices[::2]

@@ -25,13 +25,20 @@ class GanRecipe(Recipe):
     noise: int = 2
     hidden: int = 128
     points: int = 16384
-    radius: float = 0.2
+    radius: float = 0.1
     """Distance from a center within which a sample is good."""
 
 
 RECIPES = {
     "eight_gaussians": GanRecipe(
-        epochs=118, batch_size=256, learning_rate=1e-3, beta1=0.5, metric="quality_times_coverage", target=0.9, direction="higher"
+        epochs=118,
+        batch_size=256,
+        learning_rate=2e-3,
+        beta1=0.5,
+        cosine=True,
+        metric="quality_times_coverage",
+        target=0.9,
+        direction="higher",
     )
 }
 
