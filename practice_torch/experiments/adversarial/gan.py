@@ -116,8 +116,8 @@ _GAME = {"beta1": 0.5, "batch_size": 256, "held_out": 0.2, "evaluate_every": 200
 _MODES = {"data": "eight_gaussians", "metric": "quality_times_coverage", "direction": "higher"} | _GAME
 RECIPES = {
     # Measured with seeds 0 and 1, in 30 seconds of one core: all 8 modes, and 96 and 94% of the fakes within 0.1 of one, which is
-    # five of its deviations; in JAX 95%. The rest connects the modes: the generator is continuous, and so is the law of its noise.
-    # With a rate of 1e-3 that decays 89%, with one that does not 85%: the modes are narrow, and the generator must rest.
+    # five of its deviations; in JAX 95%. The rest connects the modes, since the generator and the law of its noise are smooth.
+    # With a rate of 1e-3 that decays 89%, with one that does not 85%: its steps are not small next to the modes.
     "eight_gaussians": GanRecipe(steps=6000, learning_rate=2e-3, schedule="cosine", radius=0.1, target=0.9, **_MODES),
     # How to lose: twenty turns of the discriminator to one of a generator that saturates. Measured: 1 mode, 8% of the fakes good.
     "eight_gaussians_overpowered": GanRecipe(
