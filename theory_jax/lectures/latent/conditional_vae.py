@@ -11,10 +11,12 @@ from sympy import KroneckerDelta, Rational, log
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Total, plus
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Total, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
 from theory_jax.latent.conditional_vae import condition_channels, conditional_negative_elbo, feature_wise_modulation, one_hot
+from theory_jax.latent.reparameterization import reparameterize
 from theory_jax.latent.vae import kl_to_standard_normal
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -36,9 +38,6 @@ derivation = Derivation(
         r"For averages over data, $p(y)$ and $p(x|y)$ are the laws of the data, $q(z|y) = \mathbb{E}_{p(x|y)}\, q(z|x,y)$ is "
         r"the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all.",
     ),
-    answer=r"Every law of the bound is given the label, and nothing else changes: $\log p(x|y)$ is the bound plus the divergence "
-    "from $p(z|x,y)$. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows "
-    r"already: training pushes it out, and what stays is style. At most $\log K$ nats can be gained by $K$ labels.",
     limits=(
         "That a decoder makes use of the label: a strong one can ignore it. Generated images have to be classified to see.",
         "Labels that are missing for a part of the data (semi-supervised learning).",
@@ -66,7 +65,11 @@ derivation.chain(
     equals(Expectation(q, log(prior * likelihood / posterior)), "a constant is its own expectation; Bayes' rule given $y$"),
     equals(Expectation(q, plus(log(prior * likelihood / q), log(q / posterior))), "multiply and divide by $q(z|x,y)$"),
     equals(plus(elbo, Divergence(q, posterior)), "the first term is the reconstruction minus the divergence from $p(z|y)$"),
-    at_least(elbo, "leave out the divergence (Gibbs); equality at the posterior", dropping=gibbs.at(q, posterior)),
+    at_least(
+        elbo,
+        prose("leave out the divergence (Gibbs); equality at {posterior}", posterior=where(q, posterior)),
+        dropping=gibbs.at(q, posterior),
+    ),
     central=True,
     so="It is the evidence lower bound with one more condition in every law. Three networks may see the label: the prior, the "
     "encoder and the decoder.",
@@ -97,8 +100,16 @@ derivation.chain(
         dropping=plus(_mean(gibbs.at(code, of_class)), gibbs.at(of_all, fixed)),
     ),
     states=2,
-    so=r"The last line is $I_q(z; y)$, the information of the code about the label. The decoder knows the label already, so it "
-    "buys nothing with these nats, and training pushes them out: $z$ keeps what the label does not say.",
+    so=prose(
+        "The last line is {information}, the information $I_q(z; y)$ of the code about the label. The decoder knows the label "
+        "already, so it buys nothing with these nats, and training pushes them out: $z$ keeps what the label does not say.",
+        information=holds(
+            Expectation(p_y, Divergence(of_class, of_all)),
+            "=",
+            plus(Entropy(of_all), -Expectation(p_y, Entropy(of_class))),
+            named=True,
+        ),
+    ),
 )
 derivation.chain(
     "A prior with the label does not",
@@ -107,10 +118,24 @@ derivation.chain(
         plus(_mean(Divergence(code, of_class)), Expectation(p_y, Divergence(of_class, prior))),
         r"the same with $p(z|y)$ in place of $p(z)$; the middle term is gone",
     ),
+    at_least(
+        _mean(Divergence(code, of_class)),
+        prose("leave out a divergence (Gibbs); equality at {best}", best=where(prior, of_class)),
+        dropping=Expectation(p_y, gibbs.at(of_class, prior)),
+    ),
     states=2,
-    so=r"It is smallest at $p(z|y) = q(z|y)$; without the label $p(z) = q(z)$ is the best, and $I_q(z; y)$ "
-    r"remains.",
+    so=prose(
+        "Without the label, {best} is the best prior, and the encoder pays {information} more: the information $I_q(z; y)$.",
+        best=where(fixed, of_all),
+        information=holds(
+            plus(_mean(Divergence(code, fixed)), -_mean(Divergence(code, of_class))),
+            "=",
+            Expectation(p_y, Divergence(of_class, of_all)),
+            named=True,
+        ),
+    ),
 )
+classes = derivation.count(y, "K", "the number of labels")
 p_of_x = derivation.define("p({})", Total(y, p_y * p_x), "the data of all labels", over=x, law=True)
 p_given_x = derivation.define("p({}|{})", p_y * p_x / p_of_x, "the label, given the observation", over=(y, x), law=True)
 derivation.chain(
@@ -118,21 +143,25 @@ derivation.chain(
     _mean(log(p_x / p_of_x)),
     equals(
         _mean(plus(log(p_given_x), -log(p_y))),
-        r"Bayes' rule: both quotients are $p(x,y) / (p(x)\, p(y))$",
+        prose("Bayes' rule: {ratio}", ratio=holds(p_x / p_of_x, "=", p_given_x / p_y)),
         wrong={"the ratio turned over": _mean(plus(log(p_y), -log(p_given_x)))},
     ),
     equals(
-        plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))), "average the two terms; $p(y)\\, p(x|y) = p(x)\\, p(y|x)$"
+        plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))),
+        prose("average the two terms; {joint}", joint=holds(times(p_y, p_x), "=", times(p_of_x, p_given_x))),
     ),
-    so=r"An entropy is not negative, so the gain is at most $H(y) \le \log K$: no more than $\log 10 = 2.3026$ nats for ten "
-    r"digits, and that much only if an image determines its label.",
+    so=prose(
+        "An entropy is not negative, so the gain is at most {entropy}: no more than 2.3026 nats for ten digits, and that much "
+        "only if all are equally frequent and an image determines its label.",
+        entropy=holds(Entropy(p_y), "<=", log(classes)),
+    ),
 )
 derivation.chain(
     "A conditional model classifies",
     log(p_y.at(1) * evidence.at(1) / (p_y.at(0) * evidence.at(0))),
     equals(
         plus(log(p_y.at(1) / p_y.at(0)), log(evidence.at(1)), -log(evidence.at(0))),
-        r"Bayes' rule: the first line is the logarithm of $p(y=1|x) / p(y=0|x)$",
+        "the logarithm of a product; by Bayes' rule the first line is that of the ratio of the labels' probabilities given $x$",
     ),
     equals(
         plus(
@@ -149,6 +178,18 @@ derivation.chain(
     so="Deciding by the bounds alone is Bayes' decision wherever the gaps differ by less than the absolute log-odds.",
 )
 
+derivation.answer = prose(
+    "Every law of the bound is given the label, and nothing else changes: {bound}, the bound plus the divergence from the "
+    "posterior. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows already: "
+    "training pushes it out, and what stays is style. On average over the data a label gains {gain}, which is at most its "
+    "entropy, {entropy} for $K$ labels.",
+    bound=holds(
+        log(evidence), "=", plus(elbo, Divergence(q, posterior)), wrong={"subtracted": plus(elbo, -Divergence(q, posterior))}
+    ),
+    gain=holds(_mean(log(p_x / p_of_x)), "=", plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))), named=True),
+    entropy=holds(Entropy(p_y), "<=", log(classes)),
+)
+
 u = derivation.number("u", "a latent variable, now a number")
 m, n = (
     derivation.number(name, f"the mean of the {of}", code)
@@ -159,12 +200,12 @@ v, w = (
     for name, of, code in (("v", "posterior", "e^log_var"), ("w", "prior", "e^prior_log_var"))
 )
 rate = plus(log(w / v), (v + (m - n) ** 2) / w, -1) / 2
-derivation.chain(
+of_gaussians = derivation.chain(
     "The rate of Gaussians",
     Divergence(Normal(u, m, v), Normal(u, n, w)),
     equals(
         rate,
-        r"$\mathbb{E}(u - n)^2 = v + (m - n)^2$ under the posterior",
+        prose("{square}", square=holds(Expectation(Normal(u, m, v), (u - n) ** 2), "=", plus(v, (m - n) ** 2))),
         wrong={"the divergence from the standard normal": (v + m**2 - 1 - log(v)) / 2},
     ),
     role="lemma",
@@ -234,6 +275,29 @@ def a_plane_is_a_shift():
     return Sides(left=got, right=right, wrong=wrong)
 
 
+@derivation.algorithm(
+    "Training with a learned prior for each label",
+    do("take an observation $x$ and its label $y$"),
+    do("$m, v$ from the encoder, which sees $x$ and $y$; $n, w$ from the prior of $y$"),
+    do(r"$u \leftarrow m + \sqrt v\, \epsilon$ with $\epsilon \sim \mathcal{N}(0, 1)$", reparameterize),
+    do("the logits of the observation from the decoder, which sees $u$ and $y$"),
+    do(r"a gradient step on $\mathrm{KL} - \log p(x|u, y)$", conditional_negative_elbo, by=of_gaussians),
+    do("to generate with the label $y$: $u$ from its prior, then the decoder"),
+)
+def the_prior_moves():
+    one, zero, n_y = jnp.ones((1, 1)), jnp.zeros((1, 1)), jnp.zeros((1, 1))
+    for step in (1, 2):
+        latent = reparameterize(zero, one, zero)  # the decoder returns it as the logit of x = 1
+
+        def loss(n_y, latent=latent):
+            return conditional_negative_elbo(one, latent, one, zero, n_y, zero)[0]
+
+        first = r"m = v = w = 1, n = 0, \epsilon = 0, \text{ logit } u \text{ of } x = 1: \quad " if step == 1 else ""
+        yield rf"{first}\mathrm{{KL}} - \log p(x|u, y)", loss(n_y), {1: "0.8133", 2: "0.4383"}[step]
+        n_y = n_y - jax.grad(loss)(n_y) / 2
+        yield r"n \text{ after a step of } \tfrac12", n_y, {1: "0.5000", 2: "0.7500"}[step]
+
+
 @derivation.example(
     "Two labels of probability one half. The code ignores $x$: $q(z|y)$ is $(\\frac34, \\frac14)$ for the one and the reverse "
     "for the other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, and an encoder with one half each."
@@ -290,7 +354,7 @@ def the_wrong_prior():
 
 @derivation.exercise(
     "How much can ten labels of equal frequency gain at most, and two that occur with probability 0.9 and 0.1?",
-    "2.3026 nats, and $H = 0.3251$.",
+    "2.3026 nats, and 0.3251.",
 )
 def gains():
     yield np.log(10), "2.3026"
