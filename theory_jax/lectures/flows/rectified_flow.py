@@ -8,12 +8,14 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, Matrix, Rational, atan, pi, sqrt
+from sympy import Integral, Matrix, Min, Rational, atan, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.derivation.unspecified import function
 from theory_jax.flows.flow_matching import marginal_velocity, mixture_velocity
 from theory_jax.flows.rectified_flow import reflow_pairs, straightness, transport_cost
@@ -39,10 +41,6 @@ derivation = Derivation(
         r"matching). So the places at a time are named by the flow line $k$ that passes through them.",
         "The chains have finitely many lines, pairs and times, and one coordinate, except where two are shown.",
     ),
-    answer="Where lines of pairs cross, the flow averages their velocities, and its own lines bend. The squared cost of a "
-    "coupling is the cost of the next one plus the curvature of the flow lines plus the variance at the crossings. So the cost "
-    "falls until nothing crosses and all lines are straight; then one step of Euler's method is exact. On the line this is "
-    "optimal transport; in the plane it need not be.",
     limits=(
         "Regularity of the velocity for couplings that are not independent.",
         "The error of a trained velocity: it adds up over the rounds, and the law of the data drifts.",
@@ -64,9 +62,23 @@ crossing = derivation.define(
 curvature = derivation.define(
     "S", Expectation(w, Variance(lengths, u)), "the curvature of the flow lines", "straightness", positive=True
 )
+squared_cost = Expectation(lengths, Expectation(w, Expectation(given, g**2)))
+derivation.answer = prose(
+    "Where lines of pairs cross, the flow averages their velocities, and its own lines bend. The squared cost of a coupling is "
+    "the cost of the next one plus the curvature $S$ of the flow lines plus the variance $W$ at the crossings, {balance}. So the "
+    "cost falls in every round in which something crosses or bends; where nothing does, one step of Euler's method is exact. On "
+    "the line this is optimal transport; in the plane it need not be.",
+    balance=holds(
+        squared_cost,
+        "=",
+        plus(Expectation(w, travel**2), curvature, crossing),
+        named=True,
+        wrong={"the crossings forgotten": plus(Expectation(w, travel**2), curvature)},
+    ),
+)
 balance = derivation.chain(
     "The cost of a coupling is the cost of the next one, plus curvature, plus crossings",
-    Expectation(lengths, Expectation(w, Expectation(given, g**2))),
+    squared_cost,
     equals(
         Expectation(lengths, Expectation(w, plus(u**2, Variance(given, g)))),
         "a mean square is the squared mean plus the variance, at every place",
@@ -81,7 +93,11 @@ balance = derivation.chain(
     ),
     at_least(
         Expectation(w, travel**2),
-        "leave out variances; equality if and only if the place tells the velocity of the pair, and every flow line is straight",
+        prose(
+            "leave out variances; equality if and only if the place tells the velocity of the pair, and every flow line is "
+            "straight, as where all pairs have one velocity, {same}",
+            same=where(g, g.at(0)),
+        ),
         dropping=plus(curvature, crossing),
         wrong={"the crossings kept twice": plus(Expectation(w, travel**2), 2 * crossing)},
     ),
@@ -124,7 +140,11 @@ derivation.chain(
     plus(costs[0] - costs[1], costs[1] - costs[2], costs[2] - costs[3]),
     equals(plus(costs[0], -costs[3]), "a telescope"),
     at_most(costs[0], "add a positive cost", adding=costs[3], wrong={"half of it": costs[0] / 2}),
-    so=r"By the balance, each term of the first line is $S + W$ of a round. So among $R$ rounds one has $S + W \le C_0/R$.",
+    so=prose(
+        "By the balance, each term of the first line is $S + W$ of a round, and the smallest is at most their mean: {least}. "
+        "Among $R$ rounds one has at most the $R$-th part of $C_0$.",
+        least=holds(Min(*(now - then for now, then in zip(costs, costs[1:], strict=False))), "<=", costs[0] / 3),
+    ),
 )
 
 derivation.say("A solved case: noise $\\mathcal{N}(0, 1)$ and data $\\mathcal{N}(0, c)$, first independent.")
@@ -138,43 +158,76 @@ derivation.chain(
     plus(Expectation(Normal(x, 0, V), (Slope(V, t) * x / (2 * V)) ** 2), c / V),
     equals(
         plus(Slope(V, t) ** 2 / (4 * V), c / V),
-        r"the velocity of the flow is $\frac{V'}{2V} x$, and the floor of the loss $\frac{c}{V}$ (lecture on flow matching)",
+        prose(
+            "the velocity of the flow is {velocity}, and the floor of the loss {floor} (lecture on flow matching); the mean of "
+            "$x^2$ is {second}",
+            velocity=Slope(V, t) * x / (2 * V),
+            floor=c / V,
+            second=holds(Expectation(Normal(x, 0, V), x**2), "=", V, named=True),
+        ),
     ),
-    equals(1 + c, r"$(c t - (1 - t))^2 + c = (1 + c) V$: multiply out", wrong={"the crossings twice": 2 * c}),
+    equals(
+        1 + c,
+        prose(
+            "{slope} and {product}: multiply out",
+            slope=holds(Slope(V, t), "=", times(2, plus(c * t, -(1 - t)))),
+            product=holds(plus(plus(c * t, -(1 - t)) ** 2, c), "=", times(1 + c, V)),
+        ),
+        wrong={"the crossings twice": 2 * c},
+    ),
 )
 derivation.chain(
     "The crossings of the independent coupling",
     Integral(c / (times(1 + c, (t - 1 / (1 + c)) ** 2) + c / (1 + c)), (t, 0, 1)),
     equals(
         sqrt(c) * (atan(sqrt(c)) + atan(1 / sqrt(c))),
-        r"$V = (1 + c)(t - \frac{1}{1 + c})^2 + \frac{c}{1 + c}$; the integral of $\frac{1}{1 + s^2}$ is the arc tangent",
+        prose(
+            r"{square}; the integral of $\frac{1}{1 + s^2}$ is the arc tangent",
+            square=holds(V, "=", plus(times(1 + c, (t - 1 / (1 + c)) ** 2), c / (1 + c))),
+        ),
         points=12,
         wrong={"no root": c * (atan(sqrt(c)) + atan(1 / sqrt(c)))},
     ),
     equals(sqrt(c) * pi / 2, "the angles of a right triangle", points=12),
-    so=r"So $W = \frac{\pi}{2} \sqrt c$.",
+    so=prose(
+        "So $W$ of this coupling is {crossings}.",
+        crossings=holds(Integral(c / V, (t, 0, 1)), "=", times(pi / 2, sqrt(c)), named=True, wrong={"no root": times(pi / 2, c)}),
+    ),
 )
+end = times(sqrt(c), noise)
 derivation.chain(
     "What is left for the curvature",
     plus(1 + c, -((sqrt(c) - 1) ** 2), -pi / 2 * sqrt(c)),
     equals(
         times(2 - pi / 2, sqrt(c)),
-        r"the balance: the flow takes $x_0$ to $\sqrt c\, x_0$, which costs $(\sqrt c - 1)^2$",
+        prose(
+            "the balance: the flow line of $x_0$ is {line}, since {rate}; it ends at {end}, which costs {cost}",
+            line=times(sqrt(V), noise),
+            rate=holds(Slope(times(sqrt(V), noise), t), "=", times(Slope(V, t) / (2 * V), sqrt(V), noise)),
+            end=holds(times(sqrt(V), noise), "=", end, when={t: 1}, named=True),
+            cost=holds(Expectation(Normal(noise, 0, 1), (end - noise) ** 2), "=", (sqrt(c) - 1) ** 2, named=True),
+        ),
         wrong={"the crossings alone": pi / 2 * sqrt(c)},
     ),
 )
 stretch = derivation.define("L", 1 - t + t * sqrt(c), "how far the line of $x_0$ is stretched at a time")
-derivation.chain(
+second_round = derivation.chain(
     "The second round is straight",
     Slope(times((sqrt(c) - 1) / stretch, stretch, noise), t),
     equals(
         Slope(times(sqrt(c) - 1, noise), t),
-        r"the pairs are $(x_0, \sqrt c\, x_0)$, so $x_t = L x_0$ tells $x_0$, and the velocity at the place is $\frac{\sqrt c - "
-        r"1}{L} x$",
+        prose(
+            r"the pairs are $(x_0, \sqrt c\, x_0)$, so {place} tells $x_0$, and the velocity at the place is {velocity}",
+            place=holds(plus(times(1 - t, noise), times(t, end)), "=", times(stretch, noise)),
+            velocity=times((sqrt(c) - 1) / stretch, x),
+        ),
         wrong={"not divided": Slope(times(sqrt(c) - 1, stretch, noise), t)},
     ),
     equals(0, "it does not contain the time", wrong={"the velocity itself": (sqrt(c) - 1) * noise}),
-    so=r"$S = W = 0$: one step of Euler's method is exact, $x_0 + (\sqrt c - 1) x_0 = \sqrt c\, x_0$.",
+    so=prose(
+        "Nothing crosses and nothing bends: one step of Euler's method is exact, {step}.",
+        step=holds(plus(noise, times(sqrt(c) - 1, noise)), "=", end),
+    ),
 )
 derivation.say(
     "On the line the flow lines of any coupling do not cross, so the end rises with the start: the first flow is already the "
@@ -188,15 +241,29 @@ derivation.chain(
     ((1 - t) * Matrix.eye(2) + t * Matrix([[0, -1], [1, 0]])).det(),
     equals((1 - t) ** 2 + t**2, "the determinant"),
     equals(plus(Rational(1, 2), times(2, (t - Rational(1, 2)) ** 2)), "complete the square"),
-    at_least(Rational(1, 2), "leave out a square", dropping=times(2, (t - Rational(1, 2)) ** 2)),
+    at_least(
+        Rational(1, 2),
+        prose("leave out a square; equality at {half}", half=where(t, Rational(1, 2))),
+        dropping=times(2, (t - Rational(1, 2)) ** 2),
+    ),
     so="The determinant is that of the map from the start to the place at a time, for pairs that are a quarter of a turn apart. "
     "It is never 0, so nothing crosses, and the velocity is constant on every line: rectification changes nothing.",
 )
 derivation.chain(
     "... but not cheapest",
     Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), (turned - start).dot(turned - start))),
-    equals(Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), 2 * (e1**2 + e2**2))), "the diagonal of a square"),
-    equals(4, r"both squares have the mean 1", wrong={"one coordinate": 2, "the rest": 0}),
+    equals(
+        Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), 2 * (e1**2 + e2**2))),
+        prose(
+            "the diagonal of a square: {square}",
+            square=holds(plus((-e2 - e1) ** 2, (e1 - e2) ** 2), "=", times(2, plus(e1**2, e2**2))),
+        ),
+    ),
+    equals(
+        4,
+        prose("both squares have the mean 1, {one}", one=holds(Expectation(Normal(e1, 0, 1), e1**2), "=", 1)),
+        wrong={"one coordinate": 2, "the rest": 0},
+    ),
     so="Both laws are the same normal law, so staying costs 0.",
 )
 
@@ -206,10 +273,13 @@ i = derivation.index("i", "a step of the solver", states=3)
 steps = derivation.numbers("h", i, "the lengths of the steps", "diff(times)", positive=True)
 v = derivation.numbers("v", i, "the velocities of the steps")
 mean = derivation.define(r"\bar v", Total(i, steps * v) / Total(i, steps), "the mean velocity of the path")
-derivation.chain(
+bends = derivation.chain(
     "The curvature of a path with steps of any length",
     Total(i, steps * (mean - v) ** 2),
-    equals(plus(Total(i, times(steps, v**2)), -times(Total(i, steps), mean**2)), r"expand; $\sum_i h_i v_i = \bar v \sum_i h_i$"),
+    equals(
+        plus(Total(i, times(steps, v**2)), -times(Total(i, steps), mean**2)),
+        prose("expand; {mean}", mean=holds(Total(i, steps * v), "=", times(mean, Total(i, steps)))),
+    ),
     so="By Euler's method the mean velocity is where the path ends minus where it starts, over the time. With one step it is the "
     "velocity itself, and the curvature is 0 whatever the field is.",
 )
@@ -276,7 +346,30 @@ def curvature_of_the_first_flow():
     )
 
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+@derivation.algorithm(
+    "Rectification",
+    do("take independent pairs $(x_0, x_1)$ of noise and data"),
+    do("for each round, while the curvature of the paths is too large for few steps:", straightness, by=bends),
+    do(r"fit the velocity $u$ to $x_1 - x_0$ at $x_t$, over all pairs and times (flow matching)", indent=1),
+    do(r"for each $x_0$, from $x \leftarrow x_0$, for each step $h$ of the time:", indent=1),
+    do(r"$x \leftarrow x + h u(x, t)$", reflow_pairs, by=bends, indent=2),
+    do("take $(x_0, x)$ as the pairs; with the exact $u$ their cost is no larger", transport_cost, by=balance, indent=1),
+    do(r"generate with one step, $x_0 + u(x_0, 0)$, once the lines are straight", reflow_pairs, by=second_round),
+)
+def two_rounds_of_variance_four():
+    start, half = jnp.ones((1, 1)), jnp.array([0.0, 0.5, 1.0])
+    yield r"\text{first round, } h = \tfrac12: \quad x", reflow_pairs(start, half[:2], _field_of(4.0))[1], "0.5"
+    yield r"x", reflow_pairs(start, half, _field_of(4.0))[1], "0.8"
+    yield r"\text{its curvature}", straightness(start, half, _field_of(4.0)), "0.64"
+    exact = jnp.array([[2.0]])
+    yield r"\text{cost of the exact pair } (1, 2)", transport_cost(start, exact), "1"
+    yield r"\text{second round, } h = 1: \quad x", reflow_pairs(start, half[::2], _second_field)[1], "2"
+    yield r"\text{its curvature, } h = \tfrac12", straightness(start, half, _second_field), "0"
+
+
+def _second_field(x, time):
+    """The velocity of the second round, for data of variance 4."""
+    return x / (1 + time[:, None])
 
 
 @derivation.example(
@@ -291,7 +384,7 @@ def data_of_variance_four():
         bends.append(straightness(jnp.ones((1, 1)), grid, _field_of(4.0))[0])
     yield r"x_N", jnp.array(ends), "(0, 0.8, 1.3622, 1.6591)"
     yield r"\text{curvature}", jnp.array(bends), "(0, 0.64, 0.7568, 0.8002)"
-    again = reflow_pairs(jnp.ones((1, 1)), jnp.linspace(0.0, 1.0, 2), lambda x, time: x / (1 + time[:, None]))
+    again = reflow_pairs(jnp.ones((1, 1)), jnp.linspace(0.0, 1.0, 2), _second_field)
     yield r"\text{second flow}", again[1], "2"
     yield r"C_0 = C_1 + S + W", 1 + (2 - math.pi / 2) * 2 + math.pi, "5"
     yield (
@@ -350,5 +443,5 @@ def another_cost():
 )
 def rounds():
     yield 5 / 0.1, "50"
-    again = straightness(jnp.ones((1, 1)), jnp.linspace(0.0, 1.0, 9), lambda x, time: x / (1 + time[:, None]))
+    again = straightness(jnp.ones((1, 1)), jnp.linspace(0.0, 1.0, 9), _second_field)
     yield jnp.round(again[0], 12), "0"
