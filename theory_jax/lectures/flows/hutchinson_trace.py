@@ -15,6 +15,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.hutchinson_trace import exact_divergence, hutchinson_divergence, hutchinson_variance
 
 derivation = Derivation(
@@ -38,9 +40,6 @@ derivation = Derivation(
         r"(Rademacher) have $\kappa = 1$, normal numbers $\kappa = 3$.",
         "The chains write out three dimensions; the code is compared with four.",
     ),
-    answer="The expectation of the estimator is the trace, for every probe with the identity as second moments. Its variance "
-    "is twice the squared entries of the symmetric part next to the diagonal, and a multiple of those on it that vanishes for "
-    "random signs alone. So signs are the best probes with independent entries, whatever the Jacobian is.",
     limits=(
         "Probes with dependent entries, of which an exercise has one kind.",
         "What becomes of an unbiased divergence inside a function that is not linear: it is biased there.",
@@ -71,14 +70,20 @@ symmetric = derivation.chain(
     _form(J, probe, probe.at(j)),
     equals(
         times(Rational(1, 2), plus(_form(J, probe, probe.at(j)), _form(J.at(j, i), probe, probe.at(j)))),
-        "a number is its own transpose, and one half of the sum of both",
+        prose(
+            "a number is its own transpose, {same}: one half of the sum of both",
+            same=holds(_form(J, probe, probe.at(j)), "=", _form(J.at(j, i), probe, probe.at(j))),
+        ),
     ),
-    equals(_form(S, probe, probe.at(j)), "the definition of the symmetric part"),
+    equals(
+        _form(S, probe, probe.at(j)),
+        prose("the definition of the symmetric part, {part}", part=holds(S, "=", times(Rational(1, 2), plus(J, J.at(j, i))))),
+    ),
     role="lemma",
     so=r"So the derivative along $p$, times $p$, is the same as the gradient of $p^\top v$, times $p$: forward and reverse "
     r"differentiation give the same number, and neither computes the matrix.",
 )
-central = derivation.chain(
+expected = derivation.chain(
     "The expectation takes the matrix out",
     Expectation(w, _form(J, values, values.at(n, j))),
     equals(
@@ -97,8 +102,13 @@ trace = derivation.chain(
     "Second moments of one leave the trace",
     Total(i, Total(j, times(J, KroneckerDelta(i, j)))),
     equals(Total(i, J.at(i, i)), "only the diagonal is left", wrong={"everything": Total(i, Total(j, J))}),
-    so=r"With $C = I$ the estimator is unbiased. Probes that are uniform on $[-1, 1]$ have $C = \frac{1}{3} I$, and give a "
-    r"third.",
+    so=prose(
+        "With the identity as second moments the estimator is unbiased. Probes that are uniform on $[-1, 1]$ have a third of the "
+        "identity, and give a third of the trace, {third}.",
+        third=holds(
+            Total(i, Total(j, times(J, KroneckerDelta(i, j) / 3))), "=", times(Rational(1, 3), Total(i, J.at(i, i))), named=True
+        ),
+    ),
 )
 
 
@@ -134,14 +144,21 @@ derivation.chain(
     times(1 / D, Total(k, Total(i, Total(j, times(sqrt(D) * KroneckerDelta(i, k), J, sqrt(D) * KroneckerDelta(j, k)))))),
     equals(
         Total(k, J.at(k, k)),
-        r"the probe $\sqrt{D}\, e_k$ gives $D J_{kk}$, and the mean of $D$ of them the trace",
+        prose(
+            r"the probe $\sqrt{D}\, e_k$ gives {entry}, and the mean of the $D$ probes is the trace",
+            entry=holds(
+                _form(J, sqrt(D) * KroneckerDelta(i, k), sqrt(D) * KroneckerDelta(j, k)), "=", D * J.at(k, k), named=True
+            ),
+        ),
         wrong={"without the root": Total(k, J.at(k, k)) / D},
     ),
     so="So one function serves for the estimate and for the exact value.",
 )
 
 excess = derivation.number(
-    r"\epsilon", r"how far the fourth moment exceeds 1, which it is not below: $E p^4 \ge (E p^2)^2$", positive=True
+    r"\epsilon",
+    "how far the fourth moment exceeds 1; it is not below 1, as a mean square is never below the squared mean, 1",
+    positive=True,
 )
 kappa = derivation.define(r"\kappa", 1 + excess, "the fourth moment of an entry", positive=True)
 pairs = (
@@ -155,8 +172,13 @@ fourth = derivation.define(
 )
 derivation.symbol("E", "the expectation over the probe")
 derivation.say(
-    "How noisy it is. An index that occurs once or three times makes a fourth moment zero. Two pairs give 1, and one index four "
-    r"times gives $\kappa$, where the three pairings count 3."
+    prose(
+        "How noisy it is. With independent entries an index that occurs once or three times makes a fourth moment zero, "
+        "{odd}. Two pairs give 1, {pairs}, and one index four times gives {four}, where the three pairings count 3.",
+        odd=holds(fourth.at(0, 0, 0, 1), "=", 0),
+        pairs=holds(fourth.at(0, 0, 1, 1), "=", 1),
+        four=holds(fourth.at(0, 0, 0, 0), "=", kappa, wrong={"the pairings not taken off": kappa + 3}),
+    )
 )
 
 
@@ -185,21 +207,46 @@ def fourth_moments():
 
 second_moment = Total(i, Total(j, Total(k, Total(l, times(S, S.at(k, l), fourth)))))
 off_diagonal = plus(Total(i, Total(j, S**2)), -Total(i, S.at(i, i) ** 2))
-derivation.chain(
+on_diagonal = Total(i, S.at(i, i) ** 2)
+variance = plus(second_moment, -(Total(i, S.at(i, i)) ** 2))
+derivation.answer = prose(
+    "The expectation of the estimator is {mean}: the trace, {trace}, for every probe with the identity as second moments. For "
+    "independent entries its variance is {variance}: twice the squared entries of the symmetric part off the diagonal, and a "
+    "multiple of those on it that vanishes for random signs alone. So signs are the best probes with independent entries, "
+    "whatever the Jacobian is.",
+    mean=holds(Expectation(w, _form(J, values, values.at(n, j))), "=", Total(i, Total(j, times(J, moments))), named=True),
+    trace=holds(Total(i, Total(j, times(J, KroneckerDelta(i, j)))), "=", Total(i, J.at(i, i)), named=True),
+    variance=holds(
+        variance,
+        "=",
+        plus(times(2, off_diagonal), times(kappa - 1, on_diagonal)),
+        named=True,
+        wrong={"the fourth moment itself": plus(times(2, off_diagonal), times(kappa, on_diagonal))},
+    ),
+)
+noise = derivation.chain(
     "The variance of one probe",
-    plus(second_moment, -(Total(i, S.at(i, i)) ** 2)),
+    variance,
     equals(
-        plus(times(2, Total(i, Total(j, S**2))), times(kappa - 3, Total(i, S.at(i, i) ** 2))),
-        "insert the fourth moments: the first pairing is the squared trace, the other two are equal, because $S$ is symmetric",
+        plus(times(2, Total(i, Total(j, S**2))), times(kappa - 3, on_diagonal)),
+        prose(
+            "insert the fourth moments: the first pairing is the squared trace, the other two are equal, because {symmetric}",
+            symmetric=holds(S, "=", S.at(j, i)),
+        ),
         wrong={
             "the Jacobian not symmetrized": plus(times(2, Total(i, Total(j, J**2))), times(kappa - 3, Total(i, S.at(i, i) ** 2)))
         },
     ),
-    equals(plus(times(2, off_diagonal), times(excess, Total(i, S.at(i, i) ** 2))), r"$\kappa - 3 = \epsilon - 2$"),
+    equals(plus(times(2, off_diagonal), times(excess, on_diagonal)), prose("{excess}", excess=holds(kappa - 3, "=", excess - 2))),
     at_least(
         times(2, off_diagonal),
-        r"a square times $\epsilon \ge 0$: equality for signs, which have the fourth moment 1",
-        dropping=times(excess, Total(i, S.at(i, i) ** 2)),
+        prose(
+            r"leave out squares times $\epsilon$, which is never negative; equality for signs, {none}, which have the fourth "
+            "moment {one}",
+            none=where(excess, 0),
+            one=holds(kappa, "=", 1),
+        ),
+        dropping=times(excess, on_diagonal),
         wrong={"half of it": times(4, off_diagonal)},
     ),
     uses=(symmetric,),
@@ -221,7 +268,14 @@ derivation.chain(
     times(2, Total(i, S.at(i, i) ** 2)),
     equals(
         plus(times(2 / D, Total(i, S.at(i, i)) ** 2), times(1 / D, Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2)))),
-        r"multiply out: $\sum_{ij} (S_{ii} - S_{jj})^2 = 2 D \sum_i S_{ii}^2 - 2 \left(\sum_i S_{ii}\right)^2$",
+        prose(
+            "multiply out: {squares}",
+            squares=holds(
+                Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2)),
+                "=",
+                plus(times(2, D, on_diagonal), times(-2, Total(i, S.at(i, i)) ** 2)),
+            ),
+        ),
         wrong={
             "each pair once": plus(
                 times(2 / D, Total(i, S.at(i, i)) ** 2), times(1 / (2 * D), Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2)))
@@ -230,13 +284,33 @@ derivation.chain(
     ),
     at_least(
         times(2 / D, Total(i, S.at(i, i)) ** 2),
-        "leave out squares: equality if the diagonal is constant",
+        prose("leave out squares; equality if and only if the diagonal is constant, {same}", same=where(J.at(i, i), J.at(0, 0))),
         dropping=times(1 / D, Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2))),
     ),
 )
 
 
 _MATRIX = np.array([[1.0, 2.0], [0.0, 3.0]])
+
+
+@derivation.algorithm(
+    "Hutchinson's estimate of the divergence",
+    do(r"draw the signs of $P$ probes $p$, each 1 or $-1$ with equal chances", by=noise),
+    do(r"for each probe:"),
+    do(r"$g \leftarrow J p$, one derivative of the field along $p$, in one pass", indent=1),
+    do(r"$e \leftarrow p^\top g$", hutchinson_divergence, by=expected, indent=1),
+    do(r"the estimate is the mean of the $e$", hutchinson_divergence, by=trace),
+    do(r"its variance is the $P$-th part of that of one probe", hutchinson_variance, by=noise),
+)
+def two_probes():
+    at, field = jnp.zeros((1, 2)), _linear(_MATRIX[None])
+    probes = jnp.array([[[1.0, 1.0]], [[1.0, -1.0]]])
+    yield r"p = (1, 1): \quad g", jnp.asarray(_MATRIX) @ probes[0, 0], "(3, 3)"
+    yield r"e", hutchinson_divergence(at, probes[:1], field), "6"
+    yield r"p = (1, -1): \quad g", jnp.asarray(_MATRIX) @ probes[1, 0], "(-1, -3)"
+    yield r"e", hutchinson_divergence(at, probes[1:], field), "2"
+    yield r"\text{estimate}", hutchinson_divergence(at, probes, field), "4"
+    yield r"\text{variance of a mean of two}", hutchinson_variance(_MATRIX[None], kind="rademacher") / 2, "2"
 
 
 @derivation.example(
