@@ -13,7 +13,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.flows.dequantization import bits_per_dimension, logit_forward, logit_inverse, quantize, uniform_dequantize
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -33,10 +34,6 @@ derivation = Derivation(
         "In the derivation $D = 1$, and the density is constant on each third of a cell: any three positive numbers. Nothing "
         "depends on how many parts a cell has. Expectations are finite.",
     ),
-    answer=r"The mean of $\log p(y)$ over the noise, less $D \log K$, is at most $\log P(x)$, and falls short of it by the "
-    "divergence of uniform noise from the model's own law within the cell. Divided by $-D \\log 2$ it is an upper bound of the "
-    "bits per dimension, comparable with the cost of any model of the integers. Without noise the likelihood of a density on "
-    "integers has no maximum.",
     limits=("How much a learned noise helps a real flow.", "That fewer bits make better pictures: they need not."),
     trained="A step between whole numbers and densities. The flows that are trained on images take it.",
 )
@@ -55,9 +52,13 @@ derivation.chain(
         "take the own component out",
         wrong={"the components multiplied": plus(log(own), log(others))},
     ),
-    at_least(log(own), "leave out the logarithm of a number above 1", dropping=log(1 + others / own)),
+    at_least(
+        log(own),
+        prose("leave out the logarithm of {above}", above=holds(1 + others / own, ">", 1)),
+        dropping=log(1 + others / own),
+    ),
     role="lemma",
-    so="It grows without bound as the width goes to 0, and its likelihood means nothing.",
+    so="The height $G$ grows without bound as the width goes to 0, and with it the likelihood, which means nothing then.",
 )
 
 K = derivation.number("K", "the number of levels", "num_levels", positive=True)
@@ -67,25 +68,41 @@ p = derivation.numbers("p", i, "the density on it", "exp(log_prob)", positive=Tr
 uniform = derivation.define(r"\upsilon", Rational(1, 3), "the law of the noise, uniform over the thirds", over=i, law=True)
 cell = derivation.define("P(x)", Total(i, p) / (3 * K), "the probability of $x$", positive=True)
 within = derivation.define("r", p / Total(j, p.at(j)), "the model's law within the cell", over=i, law=True)
+bound = plus(Expectation(uniform, log(p)), -log(K))
+derivation.answer = prose(
+    r"The mean of $\log p(y)$ over the noise, less $\log K$, is at most $\log P(x)$, and falls short of it by the divergence of "
+    "uniform noise from the model's own law within the cell: {gap}. For $D$ integers $D \\log K$ is taken off. Divided by "
+    r"$-D \log 2$ it is an upper bound of the bits per dimension, comparable with the cost of any model of the integers. "
+    "Without noise the likelihood of a density on integers has no maximum.",
+    gap=holds(
+        log(cell), "=", plus(bound, Divergence(uniform, within)), wrong={"turned over": bound + Divergence(within, uniform)}
+    ),
+)
 central = derivation.chain(
     "The mean log-density of a noisy integer is a bound",
     log(cell),
     equals(
         Expectation(uniform, plus(log(p), -log(K), -log(within / uniform))),
-        r"in every third $p_i / K = P(x)\, r_i / \upsilon_i$; then average, since the left side is a constant",
+        prose(
+            "in every third {third}; then average, since the left side is a constant",
+            third=holds(p / K, "=", times(cell, within / uniform)),
+        ),
     ),
     equals(
         plus(Expectation(uniform, log(p)), -log(K), Divergence(uniform, within)),
         "the expectation of a sum; the last term is a divergence by definition",
     ),
     at_least(
-        plus(Expectation(uniform, log(p)), -log(K)),
-        "leave out the divergence (Gibbs); equality if and only if the density is constant on the cell",
+        bound,
+        prose(
+            "leave out the divergence (Gibbs); equality if and only if the density is constant on the cell, {same}",
+            same=where(p, p.at(0)),
+        ),
         dropping=gibbs.at(uniform, within),
     ),
     central=True,
-    so=r"In $D$ dimensions the cell has the volume $K^{-D}$, and $\log K$ becomes $D \log K$. Since $P(x) \le 1$ the "
-    "mean over the data cannot exceed 0: it is bounded.",
+    so=r"In $D$ dimensions the cell has the volume $K^{-D}$, and $\log K$ becomes $D \log K$. No probability $P(x)$ is above 1, "
+    "so the mean over the data cannot exceed 0: it is bounded.",
 )
 x = derivation.index("x", "an integer", states=2)
 data = derivation.law("P_d({})", x, "its probability under the data")
@@ -107,11 +124,14 @@ derivation.chain(
     log(cell),
     equals(
         plus(Expectation(rho, plus(log(p), -log(rho / uniform))), -log(K), Divergence(rho, within)),
-        r"average $\log P(x) = \log p_i - \log K - \log(r_i / \upsilon_i)$ under $\rho$; add and subtract $\log \rho_i$",
+        prose(
+            r"average {every} under $\rho$; add and subtract $\log \rho_i$",
+            every=holds(log(cell), "=", plus(log(p), -log(K), -log(within / uniform))),
+        ),
     ),
     at_least(
         plus(Expectation(rho, plus(log(p), -log(rho / uniform))), -log(K)),
-        r"leave out the divergence (Gibbs); equality if and only if $\rho = r$",
+        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(rho, within)),
         dropping=gibbs.at(rho, within),
     ),
     so="Noise that a network draws given $x$ can make the bound tight. The density of that noise must then be paid for.",
@@ -122,44 +142,75 @@ derivation.chain(
     "Two draws of the noise are better than one",
     plus(((w1 + w2) / 2) ** 2, -w1 * w2),
     equals((w1 - w2) ** 2 / 4, "expand the square"),
-    at_least(0, "leave out the square", dropping=(w1 - w2) ** 2 / 4),
+    at_least(0, prose("leave out the square; equality if and only if {same}", same=where(w1, w2)), dropping=(w1 - w2) ** 2 / 4),
     role="remark",
-    so=r"So $\log \frac{w_1 + w_2}{2} \ge \frac12 \log w_1 + \frac12 \log w_2$, while the mean of the $w$ is still $P(x)$ up to "
-    "$K$: by Jensen's inequality the new bound is between the old one and the truth.",
+    so=prose(
+        "So {halves}, while the mean of the $w$ is still $P(x)$ up to $K$: by Jensen's inequality the new bound is between the "
+        "old one and the truth.",
+        halves=holds(
+            log(times(Rational(1, 2), plus(w1, w2))),
+            ">=",
+            plus(log(w1) / 2, log(w2) / 2),
+            wrong={"of the sum": plus(log(w1) / 2, log(w2) / 2, log(2))},
+        ),
+    ),
 )
 
+D = derivation.number("D", "the number of integers", "dim", positive=True)
+log_p = derivation.number(r"\log p(y)", "the log-density of noisy integers", "log_prob")
+bits = times(plus(log(K), -log_p / D), 1 / log(2))
 derivation.say(
-    "Units. A density of $Ky$, with cells of volume 1, is smaller than that of $y$ by the factor $K^D$: its logarithm can "
-    "be compared with a log-probability. Per dimension and in bits it is $b = (\\log K - \\log p(y) / D) / \\log 2$."
+    prose(
+        "Units. A density of $Ky$, with cells of volume 1, is smaller than that of $y$ by the factor $K^D$: its logarithm, "
+        "{shifted}, can be compared with a log-probability. Per dimension and in bits it costs {bits}, which is {same}.",
+        shifted=plus(log_p, -D * log(K)),
+        bits=means("b", bits),
+        same=holds(bits, "=", -plus(log_p, -D * log(K)) / (D * log(2)), named=True, wrong={"no levels": -log_p / (D * log(2))}),
+    )
 )
 y = derivation.number("y", "a noisy pixel", "y", between=(0, 1))
 alpha = derivation.number(r"\alpha", "how far the logits keep from 0 and 1", "alpha", between=(0, 1))
 pressed = alpha / 2 + (1 - alpha) * y
 w = derivation.define("w", pressed, "the pixel, pressed away from both ends", positive=True)
 derivation.say(
-    "A flow of the whole line needs pixels on the whole line: $z = \\log w - \\log(1 - w)$, where $\\alpha$ keeps 0 and 1 at "
-    "finite places."
+    prose(
+        r"A flow of the whole line needs pixels on the whole line: {logit}, where $\alpha$ keeps 0 and 1 at finite places.",
+        logit=means("z", plus(log(w), -log(1 - w))),
+    )
 )
-derivation.chain(
+stretched = derivation.chain(
     "The logit stretches most near the ends",
     Slope(log(pressed) - log(1 - pressed), y),
     equals(
-        (1 - alpha) / (w * (1 - w)), r"$\frac{d}{dw} \log \frac{w}{1 - w} = \frac{1}{w(1-w)}$, and $w$ has the slope $1 - \alpha$"
+        (1 - alpha) / (w * (1 - w)),
+        prose(
+            "the chain rule, {logit} and {press}",
+            logit=holds(Slope(log(w) - log(1 - w), y), "=", times(1 / (w * (1 - w)), Slope(w, y))),
+            press=holds(Slope(w, y), "=", 1 - alpha, wrong={"stretched": 1 + alpha}),
+        ),
     ),
     role="lemma",
 )
 z = derivation.number("z", "a logit", "z")
 sigma = derivation.define(r"\sigma(z)", 1 / (1 + exp(-z)), "the logistic function", positive=True)
 minus = derivation.define(r"\sigma(-z)", 1 / (1 + exp(z)), "one minus it", positive=True)
-derivation.chain(
+found = (1 / (1 + exp(-z)) - alpha / 2) / (1 - alpha)
+back = derivation.chain(
     "... and the way back stretches least there",
-    Slope((1 / (1 + exp(-z)) - alpha / 2) / (1 - alpha), z),
+    Slope(found, z),
     equals(
         times(sigma, minus) / (1 - alpha),
-        r"$w = \sigma(z)$ solved for $y$; the logistic function has the slope $\sigma(z)\, \sigma(-z)$",
+        prose(
+            r"{pressed} solved for $y$; the logistic function has the slope {slope}",
+            pressed=holds(w, "=", sigma, when={y: found}),
+            slope=holds(Slope(sigma, z), "=", times(sigma, minus), named=True, wrong={"one factor": sigma}),
+        ),
     ),
     role="lemma",
-    so=r"With $w = \sigma(z)$ the two slopes are reciprocal, and the log-determinants opposite.",
+    so=prose(
+        "At this $y$ the two slopes are reciprocal, {one}, and the log-determinants opposite.",
+        one=holds(times((1 - alpha) / (w * (1 - w)), times(sigma, minus) / (1 - alpha)), "=", 1, when={y: found}),
+    ),
 )
 last = derivation.define("z_1", log((1 - alpha / 2) / (alpha / 2)), "the logit of $y = 1$")
 derivation.chain(
@@ -167,7 +218,11 @@ derivation.chain(
     1 / (1 + exp(-last)) - 1 / (1 + exp(last)),
     equals(
         1 - alpha,
-        r"under a logistic base, between the logits of 0 and of 1: $\sigma(z_1) = 1 - \alpha/2$",
+        prose(
+            "under a logistic base, between the logits of 0 and of 1: {upper} is below the second, {lower} below the first",
+            upper=holds(1 / (1 + exp(-last)), "=", 1 - alpha / 2),
+            lower=holds(1 / (1 + exp(last)), "=", alpha / 2),
+        ),
         wrong={"one end": 1 - alpha / 2},
     ),
     role="remark",
@@ -200,9 +255,8 @@ derivation.bridge(
     num_levels=5,
     wrong={"divided by the largest level": (3 + noise) / 4, "around the integer": (Rational(5, 2) + noise) / 5},
 )
-log_p = derivation.number(r"\log p", "the log-density of 3 noisy integers of 5 levels", "log_prob")
 derivation.bridge(
-    "... and counts bits per dimension",
+    "... and counts bits per dimension, of 3 integers of 5 levels",
     -(log_p - 3 * log(5)) / (3 * log(2)),
     bits_per_dimension,
     log_prob=[log_p],
@@ -248,6 +302,30 @@ def there_and_back():
         wanted.append(x)
         wrong.append(np.floor(levels * ((x + u) / levels)))
     return Sides(left=np.concatenate(wanted), right=np.concatenate(found), wrong={"the plain formula": np.concatenate(wrong)})
+
+
+@derivation.algorithm(
+    "Bits per dimension of a flow, and an integer from it",
+    do("draw $u$ uniform on $[0, 1)^D$", by=central),
+    do(r"$y \leftarrow (x + u) / K$", uniform_dequantize, by=central),
+    do(r"$z \leftarrow \log w - \log(1 - w)$, with the sum $\ell$ of the logarithms of its slopes", logit_forward, by=stretched),
+    do(r"$\log p(y) \leftarrow \log p_Z(z) + \ell$, where the flow gives the density $p_Z$"),
+    do(r"$b \leftarrow (\log K - \log p(y) / D) / \log 2$; in training descend it", bits_per_dimension, by=central),
+    do("to generate, draw $z$ from the flow"),
+    do(r"$y \leftarrow (\sigma(z) - \alpha / 2) / (1 - \alpha)$", logit_inverse, by=back),
+    do(r"$x \leftarrow \lfloor K y \rfloor$", quantize),
+)
+def one_pixel():
+    y = uniform_dequantize(np.array([[3]]), np.array([[0.5]]), num_levels=5)
+    z, stretch = logit_forward(y, alpha=0.1)
+    density = -z[:, 0] - 2 * jnp.log1p(jnp.exp(-z[:, 0])) + stretch
+    yield r"x = 3, K = 5, u = \tfrac12: \quad y", y, "0.7"
+    yield r"z \text{ at } \alpha = 0.1, \quad \ell", (z[0, 0], stretch[0]), "(0.7538, 1.4197)"
+    yield r"\log p(y) \text{ of a logistic base}", density, "-0.1054"
+    yield r"b", bits_per_dimension(density, dim=1, num_levels=5), "2.474"
+    returned = logit_inverse(z, alpha=0.1)[0]
+    yield r"\text{back: } y", returned, "0.7"
+    yield r"\lfloor K y \rfloor", quantize(returned, num_levels=5), "3"
 
 
 @derivation.example(r"Two levels, and the density $p(y) = 2y$: $P(0) = \frac14$ and $P(1) = \frac34$.")
