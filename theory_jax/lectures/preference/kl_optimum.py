@@ -11,6 +11,7 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.preference.kl_optimum import (
     implicit_reward,
@@ -33,13 +34,10 @@ derivation = Derivation(
     question="A language model is to be rewarded, but must not leave its reference. Which policy has the best reward if every "
     "nat of departure has a price, and what is a reward, seen from that policy?",
     setting=(
-        r"One prompt is fixed and has finitely many completions $i$. The reference gives each a probability $\pi_0(i) > 0$; what "
-        r"it never does is left out, since a policy that does it is worth $-\infty$. The rewards $r_i$ are finite.",
-        r"A nat of divergence from the reference costs $\beta > 0$.",
+        r"One prompt is fixed and has finitely many completions $i$. The reference gives each a positive probability; what it "
+        r"never does is left out, since a policy that does it is worth $-\infty$. The rewards $r_i$ are finite.",
+        r"A nat of divergence from the reference has a positive price, $\beta$.",
     ),
-    answer=r"The optimum is the reference, tilted: $\pi_*(i) = \pi_0(i)\, e^{r_i/\beta} / Z$. It is worth $\beta \log Z$, and "
-    r"every other policy is worth less by $\beta$ times its divergence from it. Read backwards, $r_i = \beta \log "
-    r"\frac{\pi_*(i)}{\pi_0(i)} + \beta \log Z$: the policy knows the reward up to a constant of the prompt.",
     limits=(
         "How to sample the optimum where there are too many completions to sum over: reinforcement learning does, from samples.",
         "Whether a network can represent it.",
@@ -63,22 +61,37 @@ best = derivation.define(
     r"\pi_*", reference * exp(r / beta) / Z, "the reference, tilted by the rewards", "exp(tilted_log_probs)", over=i, law=True
 )
 
+derivation.answer = prose(
+    "The optimum is the reference, tilted: {tilt}. It is worth {worth}, and every other policy is worth less by the price of its "
+    "divergence from it: {gap}. Read backwards, {reward}: the policy knows the reward up to a constant of the prompt.",
+    tilt=holds(best, "=", reference * exp(r / beta) / Z, wrong={"the reward times the price": reference * exp(r * beta) / Z}),
+    worth=holds(J, "=", times(beta, log(Z)), when={pi: best}, wrong={"without the price": log(Z)}),
+    gap=holds(
+        J, "=", plus(times(beta, log(Z)), -beta * Divergence(pi, best)), wrong={"no price": beta * log(Z) - Divergence(pi, best)}
+    ),
+    reward=holds(
+        r, "=", plus(times(beta, log(best / reference)), times(beta, log(Z))), wrong={"no constant": beta * log(best / reference)}
+    ),
+)
 derivation.chain(
     "Every policy falls short of the tilt by the price of its divergence from it",
     J,
     equals(
         times(beta, Expectation(pi, log(reference * exp(r / beta) / pi))),
-        r"$r = \beta \log e^{r/\beta}$, and all in one logarithm",
+        r"the reward is $\beta$ times the logarithm of $e^{r/\beta}$; all in one logarithm",
         wrong={
             "the reward times the price": times(beta, Expectation(pi, log(reference * exp(r * beta) / pi))),
             "the divergence turned over": times(beta, Expectation(pi, log(pi * exp(r / beta) / reference))),
         },
     ),
-    equals(times(beta, Expectation(pi, log(Z * best / pi))), r"$\pi_0 e^{r/\beta} = Z \pi_*$ by definition"),
+    equals(
+        times(beta, Expectation(pi, log(Z * best / pi))),
+        prose("{tilt} by definition", tilt=holds(reference * exp(r / beta), "=", Z * best)),
+    ),
     equals(plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))), r"$\log Z$ does not depend on the completion"),
     at_most(
         times(beta, log(Z)),
-        r"leave out the divergence (Gibbs); equality if and only if $\pi = \pi_*$",
+        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(pi, best)),
         adding=beta * gibbs.at(pi, best),
     ),
     central=True,
@@ -92,8 +105,13 @@ read_back = derivation.chain(
         "the logarithm of the definition",
         wrong={"the reward divided by the price": plus(r / beta, -log(Z))},
     ),
-    so=r"Two rewards have the same optimum if and only if they differ by a constant, since the left side knows the optimum only. "
-    r"Every positive policy is the optimum of a reward, of $\beta \log \frac{\pi}{\pi_0}$, for which $Z = 1$.",
+    so=prose(
+        "Two rewards have the same optimum if and only if they differ by a constant, since the left side knows the optimum only. "
+        "Every positive policy is the optimum, {optimum}, of the reward {reward}, for which {one}.",
+        optimum=holds(best, "=", pi),
+        reward=where(r, times(beta, log(pi / reference))),
+        one=holds(Z, "=", 1),
+    ),
 )
 derivation.chain(
     "In a comparison of two completions the constant is gone",
@@ -106,7 +124,7 @@ derivation.chain(
     so="A reward model needs differences only, so the policy itself can take its place: that is direct preference optimization.",
 )
 
-derivation.say(r"How much reward does a nat buy? Let the price vary, and count in its inverse $\theta = 1/\beta$.")
+derivation.say(r"How much reward does a nat buy? Let the price vary, and count in its inverse, $\theta$.")
 theta = derivation.number(r"\theta", r"the inverse price, $1/\beta$", positive=True)
 A = derivation.define(
     "A", log(Total(i, reference * exp(theta * r))), "the logarithm of the partition function", "tilted_log_partition"
@@ -130,16 +148,20 @@ growth = derivation.chain(
     Slope(R, theta),
     equals(
         Variance(tilt, r),
-        r"$\partial \pi_\theta / \partial \theta = \pi_\theta\, (r - R)$",
+        prose("{slope}", slope=holds(Slope(tilt, theta), "=", times(tilt, plus(r, -R)), wrong={"no mean": tilt * r})),
         wrong={"the second moment in place of the variance": Expectation(tilt, r**2)},
     ),
-    at_least(0, "leave out a variance; it is zero only where all rewards are equal", dropping=Variance(tilt, r)),
+    at_least(
+        0,
+        prose("leave out a variance; it is zero only where {equal} for every $i$", equal=where(r, r.at(0))),
+        dropping=Variance(tilt, r),
+    ),
     states=2,
 )
 derivation.chain(
     "The divergence in the same terms",
     K,
-    equals(plus(times(theta, R), -A), r"$\log \frac{\pi_\theta}{\pi_0} = \theta r - A$"),
+    equals(plus(times(theta, R), -A), prose("{ratio}", ratio=holds(log(tilt / reference), "=", plus(times(theta, r), -A)))),
     role="lemma",
 )
 derivation.chain(
@@ -147,12 +169,22 @@ derivation.chain(
     Slope(K, theta),
     equals(
         times(theta, Slope(R, theta)),
-        r"the product rule; $\theta\, \partial R$ remains, since $R - \partial A / \partial \theta = 0$",
+        prose("the product rule; two terms cancel, since {reward}", reward=holds(Slope(A, theta), "=", R)),
+        wrong={"the price": Slope(R, theta) / theta},
     ),
     states=2,
-    so=r"So $dR / dK = 1/\theta = \beta$: the frontier of reward against divergence is concave, and its slope is the price. By "
-    r"the central chain no policy is above it: a policy with no more divergence than a tilt has no more reward. With $d\theta / "
-    r"d\beta = -1/\beta^2$, the reward falls with the price like $-\mathrm{Var}(r)/\beta^2$.",
+    so=prose(
+        "If the rewards are not all equal, {slope}, which is the price: the frontier of reward against divergence is concave, "
+        "since the price falls along it. By the central chain no policy is above it: a policy with no more divergence than a "
+        "tilt has no more reward. Against the price the reward falls, {falls}.",
+        slope=holds(Slope(R, theta) / Slope(K, theta), "=", 1 / theta),
+        falls=holds(
+            Slope(Expectation(best, r), beta),
+            "=",
+            -Variance(best, r) / beta**2,
+            wrong={"the first power": -Variance(best, r) / beta},
+        ),
+    ),
 )
 derivation.chain(
     "A second round with the same reward halves the price",
@@ -169,13 +201,13 @@ p = derivation.number("p", "its probability under the reference", between=(0, 1)
 derivation.chain(
     "A nat for nothing: the best completion alone",
     Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, oo),
-    equals(0, r"$e^{-\theta c} \to 0$: what is worse is not done any more"),
+    equals(0, prose("{none}: what is worse is not done any more", none=holds(Limit(exp(-theta * c), theta, oo), "=", 0))),
     role="lemma",
 )
 derivation.chain(
     "... and too dear a nat: the reference",
     Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, 0),
-    equals(p, r"$e^0 = 1$"),
+    equals(p, prose("{one}", one=holds(Limit(exp(-theta * c), theta, 0), "=", 1))),
     role="lemma",
 )
 
@@ -224,8 +256,8 @@ _given = {reference: (Rational(1, 2), Rational(1, 4), Rational(1, 4)), r: (0, lo
 
 
 @derivation.example(
-    r"Three completions with $\pi_0 = (\frac12, \frac14, \frac14)$ and rewards $(0, \log 2, \log 4)$, at $\beta = 1$: the tilted "
-    r"weights are $\frac12, \frac12, 1$."
+    r"Three completions with the probabilities $\frac12, \frac14, \frac14$ under the reference and the rewards $0, \log 2, "
+    r"\log 4$, at the price 1: the tilted weights are $\frac12, \frac12, 1$."
 )
 def three_completions():
     yield Z, value(Z, _given), "2"
@@ -242,7 +274,7 @@ _REWARDS, _REFERENCE = jnp.log(jnp.array([1.0, 2.0, 4.0])), jnp.log(jnp.array([0
 
 @derivation.figure(
     r"Reward against divergence in the example. No policy (gray: 400 drawn at random) is above the frontier of tilts; at the "
-    r"tilt for $\beta = 1$ (dot) the tangent has the slope 1."
+    r"tilt for the price 1 (dot) the tangent has the slope 1."
 )
 def the_frontier(axes):
     rng = np.random.default_rng(0)
@@ -260,9 +292,9 @@ def the_frontier(axes):
 
 
 @derivation.exercise(
-    r"Two completions are equally likely under the reference; the second earns $\log 3$ more. What is the optimum at $\beta = "
-    r"1$, and what is it worth if the first earns 0?",
-    r"The weights are $\frac12$ and $\frac32$, so $\pi_* = (0.25, 0.75)$, worth $\log 2 = 0.6931$.",
+    r"Two completions are equally likely under the reference; the second earns $\log 3$ more. What is the optimum at the price "
+    r"1, and what is it worth if the first earns 0?",
+    r"The weights are $\frac12$ and $\frac32$, so the optimum is (0.25, 0.75), worth $\log 2$, 0.6931.",
 )
 def two_completions():
     given = {reference: (0.5, 0.5), r: (0, log(3)), beta: 1}
@@ -271,8 +303,9 @@ def two_completions():
 
 
 @derivation.exercise(
-    r"For which rewards, with $r_1 = 0$, is $(\frac14, \frac14, \frac12)$ the optimum of the example's reference at $\beta = 2$?",
-    r"$r_i = 2 \log \frac{\pi_*(i)}{\pi_0(i)}$ plus a constant: $(0, 1.3863, 2.7726)$, twice the example's.",
+    r"At the price 2 the optimum of the example's reference is $(\frac14, \frac14, \frac12)$. What are the rewards, if the first "
+    "is 0?",
+    prose("They are {reward}, up to a constant: (0, 1.3863, 2.7726), twice the example's.", reward=2 * log(best / reference)),
 )
 def rewards_from_the_optimum():
     implied = implicit_reward(jnp.log(jnp.array([0.25, 0.25, 0.5])), _REFERENCE, kl_coefficient=2.0)
@@ -281,7 +314,7 @@ def rewards_from_the_optimum():
 
 @derivation.exercise(
     r"The example's price is halved. What are the optimum's reward and divergence?",
-    r"The weights are $\frac12, 1, 4$: $\pi_* = (1, 2, 8)/11$, with a reward of 1.1342 at 0.5637 nats.",
+    r"The weights are $\frac12, 1, 4$, so the optimum is $(1, 2, 8)/11$, with a reward of 1.1342 at 0.5637 nats.",
 )
 def half_the_price():
     (reward,), (spent,) = reward_kl_frontier(_REWARDS, _REFERENCE, jnp.array([0.5]))
