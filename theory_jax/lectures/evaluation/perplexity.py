@@ -13,6 +13,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Product, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.perplexity import (
     bits_per_byte,
     corpus_perplexity,
@@ -38,13 +40,10 @@ derivation = Derivation(
     question="A language model has a perplexity of 20. What does that mean, how small can it be, and is a model with a "
     "perplexity of 15 better?",
     setting=(
-        r"A text is a sequence of tokens $t_1, \dots, t_T$. The model gives each the probability $q_i = q(t_i | t_1, \dots, "
-        r"t_{i-1}) > 0$, so the text has the probability $\prod_i q_i$.",
+        r"A text is a sequence of tokens $t_1, \dots, t_T$. The model gives each a positive probability $q_i$ after those before "
+        r"it, so the text has the probability $\prod_i q_i$.",
         r"Texts are drawn from a law $p$. A tokenizer maps every text to one sequence of tokens, from which it can be read back.",
     ),
-    answer=r"It is the inverse of the geometric mean of the tokens' probabilities: as if each token were one of so many, all "
-    "equally likely. No model has, on average, a log perplexity below the entropy of the text per token, and only the true law "
-    "has that. Models with other tokens cannot be compared by it; bits per byte are the same for all ways to cut a text.",
     limits=(
         "The entropy of a text per token as texts grow long.",
         "Whether what the model writes is good: perplexity is about texts that others have written.",
@@ -69,7 +68,7 @@ derivation.chain(
 derivation.chain(
     "A choice among equally likely tokens",
     exp(-Total(i, log(1 / m)) / T),
-    equals(m, r"$\log \frac1m = -\log m$, $T$ times"),
+    equals(m, "each of the $T$ logarithms is minus that of $m$"),
     role="lemma",
     so="A model that chooses uniformly from its vocabulary has a perplexity of the vocabulary's size; a model that is certain of "
     "every token, and right, has 1.",
@@ -101,7 +100,11 @@ derivation.chain(
             (Entropy(first) + Expectation(first, Entropy(second))) / 2,
             (Divergence(first, q_first) + Expectation(first, Divergence(second, q_second))) / 2,
         ),
-        r"$-\log q = -\log p + \log \frac{p}{q}$, for both letters",
+        prose(
+            "{first}, and {second}",
+            first=holds(-log(q_first), "=", plus(-log(first), log(first / q_first))),
+            second=holds(-log(q_second), "=", plus(-log(second), log(second / q_second))),
+        ),
         wrong={
             "the divergences turned over": plus(
                 (Entropy(first) + Expectation(first, Entropy(second))) / 2,
@@ -111,7 +114,11 @@ derivation.chain(
     ),
     at_least(
         (Entropy(first) + Expectation(first, Entropy(second))) / 2,
-        "leave out the divergences (Gibbs); equality if and only if the model is the law",
+        prose(
+            "leave out the divergences (Gibbs); equality if and only if the model is the law, {first} and {second}",
+            first=where(q_first, first),
+            second=where(q_second, second),
+        ),
         dropping=(gibbs.at(first, q_first) + Expectation(first, gibbs.at(second, q_second))) / 2,
     ),
     central=True,
@@ -134,7 +141,7 @@ of_corpus = derivation.define(
     positive=True,
 )
 average = derivation.define("M", Expectation(share, exp(nats)), "the mean of the texts' perplexities, by token", positive=True)
-derivation.chain(
+of_texts = derivation.chain(
     "A corpus is the geometric mean of its texts, weighted by their tokens",
     log(of_corpus),
     equals(
@@ -143,9 +150,12 @@ derivation.chain(
         wrong={"every text counted alike": Total(b, nats) / 2},
     ),
     at_most(
-        log(average), "Jensen's inequality; equality if and only if all texts have one perplexity", adding=jensen.at(share, own)
+        log(average),
+        prose("Jensen's inequality; equality if and only if {same} for all texts", same=where(nats, nats.at(0))),
+        adding=jensen.at(share, own),
     ),
-    so="The arithmetic mean by token is too large. That over texts, each counted once, can err to either side (exercise 2).",
+    so="Unless all texts have one perplexity, the arithmetic mean by token is too large. That over texts, each counted once, can "
+    "err to either side (exercise 2).",
 )
 
 derivation.say("Two models cut one text into different tokens.")
@@ -156,16 +166,33 @@ B = derivation.number("B", "the number of bytes of the text", "byte_counts", pos
 P_1 = derivation.define(r"\mathrm{PP}_1", exp(-ell / T_1), "the perplexity of one", positive=True)
 P_2 = derivation.define(r"\mathrm{PP}_2", exp(-ell / T_2), "... and of the other", positive=True)
 bits = derivation.define(r"\mathrm{bpb}", -ell / (B * log(2)), "bits per byte", "bits_per_byte")
-derivation.chain(
+derivation.answer = prose(
+    "It is the inverse of the geometric mean of the tokens' probabilities, {mean}: as if each token were one of so many, all "
+    "equally likely. No model has, on average, a log perplexity below the entropy of the text per token, and only the true law "
+    "has that: for two letters, {floor}. Models with other tokens cannot be compared by it; bits per byte see the probability of "
+    "the text alone, however it is cut: {same}.",
+    mean=holds(perplexity, "=", Product(i, q) ** (-1 / T), wrong={"the geometric mean": Product(i, q) ** (1 / T)}),
+    floor=holds(
+        expected, "=", (Entropy(first) + Expectation(first, Entropy(second))) / 2, when={q_first: first, q_second: second}
+    ),
+    same=holds(times(T_1 / B, log(P_1) / log(2)), "=", times(T_2 / B, log(P_2) / log(2)), wrong={"by token": log(P_2) / log(2)}),
+)
+of_bytes = derivation.chain(
     "The same probability is another perplexity, and the same bits per byte",
     bits,
     equals(
         times(T_1 / B, log(P_1) / log(2)),
-        r"$-\ell = T_1 \log \mathrm{PP}_1$: the logarithm to base 2 of the perplexity, times tokens by bytes",
+        prose(
+            "{nats}: the logarithm to base 2 of the perplexity, times tokens by bytes",
+            nats=holds(-ell, "=", times(T_1, log(P_1))),
+        ),
     ),
     equals(
         times(T_2 / B, log(P_2) / log(2)),
-        r"$\ell$ is the same, and with fewer tokens the perplexity is larger",
+        prose(
+            "$\\ell$ is the same, so {same}: with fewer tokens the perplexity is larger",
+            same=holds(times(T_1, log(P_1)), "=", times(T_2, log(P_2))),
+        ),
         wrong={"the tokens of the first": times(T_1 / B, log(P_2) / log(2))},
     ),
     so=r"If two tokens become one, $\log q(s) + \log q(t|s)$ becomes $\log q(st)$, and $\ell$ is unchanged.",
@@ -177,7 +204,12 @@ derivation.chain(
     -log(a),
     equals(
         plus(-log(a + r), r / (a + r), tangent.at(a / (a + r))),
-        r"$-\log x = 1 - x + (x - 1 - \log x)$ at $x = a/(a + r)$, the share of the tokenizer's way",
+        prose(
+            "the share of the tokenizer's way, {share}, has {others}: 1 less the share, and the gap between the logarithm and "
+            "its tangent",
+            share=a / (a + r),
+            others=holds(-log(a / (a + r)), "=", plus(r / (a + r), tangent.at(a / (a + r)))),
+        ),
     ),
     at_least(-log(a + r), "leave out the share of the others and the gap", dropping=plus(r / (a + r), tangent.at(a / (a + r)))),
     so="A model that can write a text in several ways gives it the sum of their probabilities, of which a perplexity sees one.",
@@ -244,6 +276,26 @@ def repetition_has_bounds():
     return Sides(left=found, right=wanted, wrong={"divided by the length": wanted * jnp.array([[6.0], [5.0], [4.0]]) / 6})
 
 
+@derivation.algorithm(
+    "Evaluating a language model on a corpus",
+    do(r"start with $\ell \leftarrow 0$ and $T \leftarrow 0$"),
+    do("for every text, cut into tokens $t_1, \\dots, t_{T_b}$:"),
+    do(r"$\log q_i \leftarrow l_{i, t_i} - \log \sum_w e^{l_{i, w}}$ for every token", token_log_probs, indent=1),
+    do(r"$\ell \leftarrow \ell + \sum_i \log q_i$ and $T \leftarrow T + T_b$", indent=1),
+    do(r"report its bits per byte, $-\sum_i \log q_i / (B \log 2)$", bits_per_byte, by=of_bytes, indent=1),
+    do("report the perplexity of the corpus, $e^{-\\ell/T}$", corpus_perplexity, by=of_texts),
+)
+def a_corpus_of_two_texts():
+    logits = np.log(np.array([[[1.0, 7.0], [1.0, 1.0], [1.0, 1.0]], [[1.0, 1.0]] * 3]))
+    mask = np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    log_probs = token_log_probs(np.zeros((2, 3), int), logits)
+    yield r"q_i \text{ of a text of one token, logits } (0, \log 7)", jnp.exp(log_probs[0, 0]), "1/8"
+    yield r"q_i \text{ of a text of three, logits } (0, 0)", jnp.exp(log_probs[1]), "(1/2, 1/2, 1/2)"
+    yield r"e^{-\ell/T} \text{ after the first text}", corpus_perplexity(log_probs[:1], mask[:1]), "8"
+    yield r"\text{bits per byte, with 2 bytes and with 4}", bits_per_byte(log_probs, mask, np.array([2, 4])), "(1.5, 0.75)"
+    yield r"e^{-\ell/T} \text{ at the end}", corpus_perplexity(log_probs, mask), "2.8284"
+
+
 @derivation.example(
     r"A text of three tokens with the probabilities $\frac12, \frac14, \frac18$. Then a corpus of two texts: one token with "
     r"$\frac18$, and three with $\frac12$."
@@ -267,9 +319,9 @@ def _texts(inverse_probabilities):
 
 
 @derivation.figure(
-    "Left: letters are drawn with $p = (0.8, 0.2)$, and a model with $(x, 1 - x)$ has the expected perplexity $e^L$: never "
-    "below $e^{H(p)} = 1.65$ (line). Right: one text of twelve letters, cut into single letters, pairs and triples. Its "
-    "perplexity depends on the cut, its bits per byte do not.",
+    "Left: letters have the probabilities 0.8 and 0.2, a model gives them $x$ and $1 - x$. Its expected log perplexity is $L$, "
+    "and $e^L$ is never below $e^{H(p)}$, 1.65 (line). Right: one text of twelve letters, cut into single letters, pairs and "
+    "triples. Its perplexity depends on the cut, its bits per byte do not.",
     panels=2,
 )
 def the_floor_and_the_cut(floor, cut):
@@ -293,7 +345,7 @@ def the_floor_and_the_cut(floor, cut):
 @derivation.exercise(
     r"Two letters, one byte each, have the probabilities $\frac12$ and $\frac34$. What are perplexity and bits per byte, of "
     "single letters and of one token?",
-    r"$\left(\frac38\right)^{-1/2} = 1.6330$ and $\frac83 = 2.6667$; both have $\frac12 \log_2 \frac83 = 0.7075$ bits per byte.",
+    r"$\left(\frac38\right)^{-1/2}$, 1.6330, and $\frac83$, 2.6667; both have $\frac12 \log_2 \frac83$ bits per byte, 0.7075.",
 )
 def two_letters():
     letters, pair = _texts([[2, 4 / 3]]), _texts([[8 / 3]])
@@ -305,7 +357,7 @@ def two_letters():
 
 @derivation.exercise(
     r"In the example, the one token now has the probability $\frac12$, and the three have $\frac18$. Which means are too large?",
-    r"The corpus has $2^{10/4} = 5.6569$. The mean by token, 6.5, is too large, as always; that by text, 5, is now too small.",
+    r"The corpus has $2^{10/4}$, 5.6569. The mean by token, 6.5, is too large again; that by text, 5, is now too small.",
 )
 def exchanged_texts():
     texts = _texts([[2], [8, 8, 8]])
@@ -317,7 +369,7 @@ def exchanged_texts():
 @derivation.exercise(
     "A model writes a text as its tokenizer would with the probability 0.3, and cut in another way with 0.1. How many bits are "
     "reported, and how many does the text cost?",
-    r"$-\log_2 0.3 = 1.7370$ bits are reported; the text costs $-\log_2 0.4 = 1.3219$.",
+    r"$-\log_2 0.3$ bits are reported, 1.7370; the text costs $-\log_2 0.4$, 1.3219.",
 )
 def another_way_to_cut():
     yield bits_per_byte(*_texts([[1 / 0.3]]), jnp.array([1])), "1.7370"
