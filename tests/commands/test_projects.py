@@ -872,6 +872,39 @@ def test_the_tables_of_translations_are_those_of_their_images(finished):
     assert "cycle_error" not in rows["pix2pix"]
 
 
+# ---------------------------------------------------------------------------------------------------- enhancement
+
+
+def test_the_table_of_enhancement_is_that_of_its_images(finished):
+    """Of one network the images are enlarged again, from its last checkpoint; classes are counts of images."""
+    whole = small(of("enhancement"))
+    results, folder = finished("enhancement")
+    rows = table(results)
+    recipe, experiment, train, held_out = trained(whole, folder, "squared error")
+    real, label = (held_out.batch()[name] for name in ("image", "label"))
+    blocks = real.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5))
+    with torch.no_grad():
+        made = {"squared error": experiment.eval().enlarged(blocks), "repeated pixels": blocks.repeat_interleave(2, 2)}
+    made["repeated pixels"] = made["repeated pixels"].repeat_interleave(2, 3)
+    judge = Judge(train.batch()["image"], train.batch()["label"])
+    for name, images in made.items():
+        row, squares = rows[f"enlarged: {name}"], (images - real).square().mean((1, 2, 3))
+        assert row["peak_signal_to_noise"] == pytest.approx((-10 * squares.log10()).mean().item(), abs=1e-4)
+        assert row["class_accuracy"] == pytest.approx((judge.classify(images) == label).double().mean().item())
+        assert row["diversity"] == 0 and (row["observation_error"] < 1e-6) == (name == "repeated pixels")
+    assert all(rows[f"enlarged: {name}"]["observation_error"] < 1e-5 for name in PROJECTED)
+    assert all(rows[f"completed: {name}"]["observation_error"] < 1e-5 for name in GIVEN)
+    assert rows["denoised: real images"]["observation_error"] == pytest.approx(0.3, abs=0.01)
+    for name in DRAWN:
+        assert rows[name]["diversity"] > 0
+    assert rows["completed: mean of training images"]["diversity"] == 0
+
+
+PROJECTED = ("conditional diffusion, projected", "diffusion, projected in every step", "real images")
+GIVEN = ("mean of training images", "diffusion, replacement", "diffusion, RePaint", "PixelCNN", "real images")
+DRAWN = ("enlarged: conditional diffusion", "denoised: diffusion, drawn", "completed: diffusion, RePaint", "completed: PixelCNN")
+
+
 # ---------------------------------------------------------------------------------------------------- anomaly detection
 
 
