@@ -15,8 +15,10 @@ from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, SquaredNorm, Total, plus
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, SquaredNorm, Total, plus
 from theory_jax.derivation.notation import times as product
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.probability_flow import log_prob, probability_flow_drift, solve
 from theory_jax.lectures.diffusion.score_sde import fokker_planck
 
@@ -39,15 +41,14 @@ derivation = Derivation(
         r"Variance preserving: $f = -\frac12 \beta x$, $g^2 = \beta$, with the integral $B$ of $\beta$. For data "
         r"$\mathcal{N}(0, c)$ the variance is $V = c\, e^{-B} + 1 - e^{-B}$ (same lecture).",
     ),
-    answer=r"The velocity $f - \frac12 g^2 s$ moves points so that their density is the diffusion's at every time. Along a path "
-    r"the log-density changes at the rate $-\nabla \cdot v$, so $\log p_0(x_0) = \log p_T(x_T) + \int_0^T \nabla \cdot v\, dt$. "
-    r"The divergence is the mean of $e^\top J e$ over random probes $e$, and one solver carries state and integral.",
     limits=(
         "Order four of the Runge-Kutta method for other than linear equations (Butcher's conditions).",
         "A learned score: the likelihood is then that of the flow, not of a sampler with noise.",
         r"The error of taking $\mathcal{N}(0, I)$ for the last density, beyond normal data.",
     ),
 )
+
+INTEGRATED = r"\log p_0(x_0) = \log p_T(x_T) + \int_0^T \nabla \cdot v\, dt"
 
 # ---------------------------------------------------------------------------------------------------- transport
 
@@ -60,7 +61,10 @@ transport = derivation.chain(
     plus(-Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2)),
     equals(
         plus(-Slope(f(x) * p(x), x), Slope(product(g**2 / 2, Slope(log(p(x)), x), p(x)), x)),
-        r"$p' = p\, (\log p)'$: the spreading is a motion down the slope of the density",
+        prose(
+            "{score}: the spreading is a motion down the slope of the density",
+            score=holds(Slope(p(x), x), "=", product(p(x), Slope(log(p(x)), x))),
+        ),
     ),
     equals(
         -Slope(product(velocity, p(x)), x),
@@ -69,9 +73,11 @@ transport = derivation.chain(
     ),
     uses=(fokker_planck,),
     central=True,
-    so=r"The first line is the Fokker-Planck equation. The last means: mass at $x$ moves with the velocity $v = f - \frac12 "
-    "g^2 s$, and nothing is created or lost. So points that start from the data's law and follow $v$ have the diffusion's "
-    "density at every time.",
+    so=prose(
+        "The first line is the Fokker-Planck equation. The last means: mass at $x$ moves with the velocity {velocity}, and "
+        "nothing is created or lost. So points that start from the data's law and follow it have the diffusion's densities.",
+        velocity=velocity,
+    ),
 )
 derivation.symbol("F_t", "the distribution function at a time, in one dimension")
 derivation.symbol("x_t", "the path of a point")
@@ -82,21 +88,37 @@ left, right = (
     derivation.function("w", "its second component", arguments=2),
 )
 q, v1, v2 = density(x, y), left(x, y), right(x, y)
+moving = plus(-Slope(v1 * q, x), -Slope(v2 * q, y), v1 * Slope(q, x), v2 * Slope(q, y)) / q
 change = derivation.chain(
     "Along a path the log-density changes by the divergence alone",
-    plus(-Slope(v1 * q, x), -Slope(v2 * q, y), v1 * Slope(q, x), v2 * Slope(q, y)) / q,
+    moving,
     equals(
         -plus(Slope(v1, x), Slope(v2, y)),
         "the product rule: what is left is the density times the divergence",
         wrong={"the sign": plus(Slope(v1, x), Slope(v2, y))},
     ),
-    so=r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density for one who moves with "
-    r"the flow: the continuity equation for the first, the chain rule for the second. Integrated: $\log p_0(x_0) = \log "
-    r"p_T(x_T) + \int_0^T \nabla \cdot v\, dt$. Where paths spread, the density falls.",
+    so=prose(
+        r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density for one who moves with "
+        r"the flow: the continuity equation for the first, the chain rule for the second. Integrated: $"
+        + INTEGRATED
+        + "$. Where paths spread, the density falls.",
+        said=(INTEGRATED,),
+    ),
+)
+derivation.answer = prose(
+    "Points that start from the data's law and move with the velocity {velocity} have the diffusion's density at every time. "
+    r"Along a path the log-density of any flow changes at the rate {rate}, here in two dimensions, so $" + INTEGRATED + r"$. The "
+    r"divergence is the mean of $e^\top J e$ over probes $e$ of mean 0 and covariance $I$; one solver carries state and integral.",
+    said=(INTEGRATED,),
+    velocity=velocity,
+    rate=holds(moving, "=", -plus(Slope(v1, x), Slope(v2, y)), named=True),
 )
 derivation.say(
-    r"In one dimension, integrate the continuity equation from the left: $\frac{\partial F}{\partial t} = -v p$, so along a "
-    "path $F$ changes by $-v p + p v = 0$. Every point keeps its quantile: $F_T(x_T) = F_0(x_0)$, and paths never cross."
+    prose(
+        r"In one dimension, integrate the continuity equation from the left: $\frac{\partial F}{\partial t} = -v p$. Along a "
+        r"path the motion adds $v p$, so $F$ does not change. Quantiles stay: $F_T(x_T) = F_0(x_0)$, and paths never cross.",
+        said=(r"\frac{\partial F}{\partial t} = -v p", "F_T(x_T) = F_0(x_0)"),
+    )
 )
 
 
@@ -153,31 +175,49 @@ integral = derivation.function("B", "the integral of the rate of noise from time
 V = derivation.define("V", c * exp(-integral(time)) + 1 - exp(-integral(time)), "the variance at a time", positive=False)
 rate = integral(time).diff(time)
 x0 = derivation.number("x_0", "where a path begins")
+path = x0 * sqrt(V / c)
+end = derivation.number("U", "the variance at the end, $V_T$", positive=True)
+ending = derivation.define("x_T", x0 * sqrt(end / c), "where the path ends")
 derivation.chain(
     "The velocity follows the spread",
     plus(-rate * x / 2, rate * x / (2 * V)),
     equals(product(rate * (1 - V), x) / (2 * V), "common denominator"),
     equals(
         product(Slope(V, time), x) / (2 * V),
-        r"$V' = \beta (1 - V)$ (lecture on score-based equations)",
+        prose("{spread}", spread=holds(Slope(V, time), "=", product(rate, 1 - V))),
         wrong={"the sign": -product(Slope(V, time), x) / (2 * V)},
     ),
-    so=r"So $x_t = x_0 \sqrt{V_t/c}$: each point keeps its distance in deviations. The divergence is $\frac{V'}{2V}$, half the "
-    r"slope of $\log V$, and its integral to the end $\frac12 \log \frac{V_T}{c}$.",
+    so=prose(
+        "So a path is {path}, which has this velocity: {slope}. Each point keeps its distance in deviations. The divergence is "
+        r"half the slope of the logarithm, {divergence}, and its integral to the end {whole}. With it the log-density of the "
+        "data is exact: {exact}.",
+        path=path,
+        slope=holds(Slope(path, time), "=", product(Slope(V, time), path) / (2 * V), named=True),
+        divergence=holds(Slope(log(V), time) / 2, "=", Slope(V, time) / (2 * V), named=True),
+        whole=log(end / c) / 2,
+        exact=holds(
+            LogDensity(x0, 0, c),
+            "=",
+            plus(LogDensity(ending, 0, end), log(end / c) / 2),
+            wrong={"without the divergence": LogDensity(ending, 0, end)},
+        ),
+    ),
 )
-end = derivation.number("U", "the variance at the end, $V_T$", positive=True)
-ending = derivation.define("x_T", x0 * sqrt(end / c), "where the path ends")
 derivation.symbol("V_T", "the variance at the end")
+cost = plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c))
 derivation.chain(
     "What it costs to take a standard normal law for the last density",
     plus(-log(2 * pi) / 2, -(ending**2) / 2, log(end / c) / 2, log(2 * pi * c) / 2, x0**2 / (2 * c)),
-    equals(
-        plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c)),
-        r"the logarithms of $c$ and $2\pi$ cancel",
-        wrong={"the prior's log 2 pi": plus(log(2 * pi) / 2, log(end) / 2, -(end - 1) * x0**2 / (2 * c))},
+    equals(cost, r"the logarithms of $c$ and $2\pi$ cancel", wrong={"the prior's log 2 pi": plus(log(2 * pi) / 2, cost)}),
+    so=prose(
+        "The first line is the flow's log-density less the true {truth}. It is {zero} at {one}, where its slope in $U$ is "
+        "{slope}: else it is of the order of $U - 1$, and {order} at every time.",
+        truth=LogDensity(x0, 0, c),
+        zero=holds(cost, "=", 0, named=True),
+        one=where(end, 1),
+        slope=holds(Slope(cost, end), "=", plus(1, -(x0**2) / c) / 2, named=True),
+        order=holds(V - 1, "=", (c - 1) * exp(-integral(time))),
     ),
-    so=r"The first line is the flow's log-density less the true $\log \mathcal{N}(x_0; 0, c)$. It is zero for $U = 1$; else of "
-    r"the order of $U - 1 = (c - 1)\, e^{-B}$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- numbers
@@ -192,7 +232,7 @@ for share in (Rational(1, 2), Rational(1, 2), 1):
     stage.append(rate_of * (x + share * step * stage[-1]))
 factor = sum((rate_of * step) ** n / Rational(math.factorial(n)) for n in range(5))
 del share
-derivation.chain(
+classical = derivation.chain(
     "One step of the classical method on a linear equation",
     plus(x, step / 6 * plus(stage[0], 2 * stage[1], 2 * stage[2], stage[3])),
     equals(
@@ -200,8 +240,12 @@ derivation.chain(
         r"insert the four slopes: at the start, twice in the middle, and at the end",
         wrong={"the first slope alone": x * (1 + rate_of * step)},
     ),
-    so=r"These are the first five terms of $e^{a h}$; the first that is missing is $\frac{(a h)^5}{120}$. So a step errs by "
-    r"order five, and a way of $1/h$ steps by order four: half the step, a sixteenth of the error.",
+    so=prose(
+        r"These are the first five terms of {exact}; the first that is missing is {missing} times $h^5$. So a step errs by order "
+        r"five, and a way of $1/h$ steps by order four: half the step, a sixteenth of the error.",
+        exact=exp(rate_of * step),
+        missing=holds(Limit((exp(rate_of * step) - factor) / step**5, step, 0), "=", rate_of**5 / 120, named=True),
+    ),
 )
 _state, _time = Symbol("y"), Symbol("u")  # the linear drift is the same at all times
 _linear = function_of(_state, _time, rate_of * _state)
@@ -219,7 +263,7 @@ k = derivation.index("k", "a coordinate, next to $l$", states=2)
 J = derivation.numbers("J", (k, l), "the slopes of the velocity in space, its Jacobian")
 D = derivation.count(l, "D", "the number of coordinates")
 e1, e2 = derivation.number("e_1", "a probe's first entry", "probes"), derivation.number("e_2", "its second entry")
-derivation.chain(
+probing = derivation.chain(
     "Random probes find the divergence",
     Expectation(
         Normal(e1, 0, 1),
@@ -227,7 +271,11 @@ derivation.chain(
     ),
     equals(
         plus(J.at(0, 0), J.at(1, 1)),
-        r"$\mathbb{E}[e_1 e_2] = 0$ and $\mathbb{E}[e_1^2] = \mathbb{E}[e_2^2] = 1$",
+        prose(
+            "{mixed}; {square}, and so for the second entry",
+            mixed=holds(Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), e1 * e2)), "=", 0),
+            square=holds(Expectation(Normal(e1, 0, 1), e1**2), "=", 1),
+        ),
         wrong={
             "all entries": plus(J.at(0, 0), J.at(0, 1), J.at(1, 0), J.at(1, 1)),
             "their mean": plus(J.at(0, 0), J.at(1, 1)) / 2,
@@ -285,6 +333,30 @@ def _normal_flow(points, time):
 
 
 _TWO = jnp.full((1, 1), 2.0)
+
+
+@derivation.algorithm(
+    "The log-density of a point by the probability flow",
+    do(r"take a point $x$, a probe $e$ of mean 0 and covariance $I$, and $\ell \leftarrow 0$"),
+    do(r"for $n = 0, \dots, N - 1$, from $t_n$ to $t_{n+1}$:"),
+    do(
+        r"one step of the classical method for $\dot x = f - \frac12 g^2 s$",
+        probability_flow_drift,
+        solve,
+        by=transport,
+        indent=1,
+    ),
+    do(r"... and, with the same stages, for $\dot \ell = e^\top J e$", by=probing, indent=1),
+    do(r"return $\log \mathcal{N}(x; 0, I) + \ell$", log_prob, by=change),
+)
+def two_steps():
+    yield r"x_0 = 2: \quad v", probability_flow_drift(-_TWO / 4, -_RATE * _TWO / 2, jnp.full(1, math.sqrt(_RATE))), "-1.0397"
+    half = solve(_TWO, jnp.array([0.0, 0.5]), _normal_flow)
+    yield r"x \text{ after } h = \tfrac12", half, "1.5811"
+    yield r"x \text{ after another}", solve(half, jnp.array([0.5, 1.0]), _normal_flow), "1.3229"
+    found = log_prob(_TWO, jnp.ones((1, 1, 1)), jnp.array([0.0, 0.5, 1.0]), _normal_flow)
+    yield r"\ell", found + math.log(2 * math.pi) / 2 + 1.3229**2 / 2, "-0.4133"
+    yield r"\log \mathcal{N}(x; 0, 1) + \ell", found, "-2.2073"
 
 
 @derivation.example(
