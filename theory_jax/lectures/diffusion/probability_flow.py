@@ -107,8 +107,8 @@ change = derivation.chain(
 )
 derivation.answer = prose(
     "Points that start from the data's law and move with the velocity {velocity} have the diffusion's density at every time. "
-    r"Along a path the log-density of any flow changes at the rate {rate}, here in two dimensions, so $" + INTEGRATED + r"$. The "
-    r"divergence is the mean of $e^\top J e$ over probes $e$ of mean 0 and covariance $I$; one solver carries state and integral.",
+    r"Along a path the log-density of a flow changes at the rate {rate}, here in two dimensions, so $" + INTEGRATED + r"$. The "
+    r"divergence is the mean of $e^\top J e$ over probes of mean 0 and covariance $I$; one solver carries state and integral.",
     said=(INTEGRATED,),
     velocity=velocity,
     rate=holds(moving, "=", -plus(Slope(v1, x), Slope(v2, y)), named=True),
