@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from practice_torch.commands.project import names
+from practice_torch.data.notes import FREQUENCIES, synthesize
+from practice_torch.data.sound_set import Sounds
 from practice_torch.data.text_set import Vocabulary
 from practice_torch.engine import estimate, evaluation, loop
 from practice_torch.engine.artifacts import Text
@@ -1042,65 +1044,133 @@ def test_the_table_of_galaxies_separates_matching_from_other_galaxies(finished):
 
 # ---------------------------------------------------------------------------------------------------- sound_generation
 
+KINDS_OF_SOUNDS = ("WaveNet", "S4D", "VQ-VAE", "WaveGAN", "diffusion", "flow matching")
 
-def sound_rows(flow=(0.5, 0.8, 0.95), flow_distance=400, diffusion_distance=500):
-    """Accuracies in 1, 2, and 5 or more steps; diffusion has 0.4, 0.7 and 0.85."""
 
-    def near(value):
-        return Estimate(value, value, value)
+def near(value):
+    return Estimate(value, value, value)
+
+
+def sound_rows(
+    flow=(0.5, 0.8, 0.95), flow_distance=400, diffusion_distance=500, spread=6.0, wave_bits=3.0, worst=2500.0, given=0.6
+):
+    """Accuracies in 1, 2, and 5 or more steps; diffusion has 0.4, 0.7 and 0.85. Audio distances rise by 400 from 500."""
 
     def several(name, accuracies, distance):
         for place, count in enumerate(sound_generation.COUNTS):
             accuracy = accuracies[min(place, 2)]
             cells = {"frechet_distance": distance + count, "class_accuracy": near(accuracy), "semitone": near(accuracy + 0.05)}
-            yield sound_generation.title(name, count), Row("model", cells)
+            yield sound_generation.title(name, count), Row("model", cells, "steps")
 
-    of_noise = {"frechet_distance": 4000.0, "class_accuracy": near(0.08), "semitone": near(0.2)}
-    of_real = {"class_accuracy": near(1.0), "semitone": near(0.99)}
+    def one(place, name):
+        cells = {"frechet_audio_distance": worst if name == "WaveGAN" else 500.0 + 400 * place, "classes": 12.0}
+        cells |= {"classes": spread} if name == "WaveGAN" else {"class_accuracy": near(given + 0.05 * place)}
+        bits = {"WaveNet": wave_bits, "S4D": 3.5}.get(name)
+        return Row("model", cells | ({"bits_per_sample": bits} if bits else {}), "kinds")
+
+    of_noise = {"frechet_distance": 4000.0, "class_accuracy": near(0.08), "semitone": near(0.2), "frechet_audio_distance": 6e4}
+    of_real = {"class_accuracy": near(1.0), "semitone": near(0.99), "classes": 13.0, "frechet_audio_distance": 25.0}
     return {
-        "noise": Row("floor", of_noise),
+        "noise": Row("floor", of_noise, "kinds"),
+        "independent samples": Row("floor", {"frechet_audio_distance": 8000.0, "bits_per_sample": 7.0}, "kinds"),
+        **{name: one(place, name) for place, name in enumerate(KINDS_OF_SOUNDS)},
+        "real sounds": Row("ceiling", of_real, "kinds"),
         **dict(several("diffusion", (0.4, 0.7, 0.85), diffusion_distance)),
         **dict(several("flow matching", flow, flow_distance)),
-        "real sounds": Row("ceiling", of_real),
     }
 
 
 def test_the_reading_of_sound_generation_follows_its_numbers():
     reading = sound_generation.read(sound_rows())
-    assert "least in 1 steps of flow matching, 401, and in 1 steps of diffusion, 501" in reading.sentences[0]
-    assert "in 20 steps it is 420 and 520. Noise has 4000." in reading.sentences[0]
-    assert "takes 95% of" in reading.sentences[1] and "the requested class, 80% of those in 2 and 50% of" in reading.sentences[1]
-    assert "diffusion's 85%, 70% and 40%, at most 85%, and 100% of held-out" in reading.sentences[1]
-    assert "of 55% and 45% of the sounds" in reading.sentences[2] and "noise has it in 20%" in reading.sentences[2]
-    assert [part.holds for part in reading.expectations] == [True] * 3
-    worse = sound_generation.read(sound_rows(flow=(0.5, 0.6, 0.8), flow_distance=900))
-    assert [part.holds for part in worse.expectations] == [False] * 3
+    kinds, steps = reading.sentences[:3], reading.sentences[3:]
+    nearest = "WaveNet 500, S4D 900, VQ-VAE 1300, diffusion 2100, WaveGAN 2500, flow matching 2500. Other real sounds have 25,"
+    assert nearest in kinds[0] and "independently of each other 8000, and noise 60000" in kinds[0]
+    assert "WaveNet needs 3.00 bits a sample and S4D 3.50, the best model without context 7.00" in kinds[1]
+    assert "in 85% (flow matching), 80% (diffusion), 70% (VQ-VAE), 65% (S4D), 60% (WaveNet) of" in kinds[2]
+    assert "real ones in 100% and noise in 8%" in kinds[2]
+    assert "many classes as 6.0 alike would be, real ones for 13.0" in kinds[2]
+    assert "least in 1 steps of flow matching, 401, and in 1 steps of diffusion, 501" in steps[0]
+    assert "in 20 steps it is 420 and 520. Noise has 4000." in steps[0]
+    assert "takes 95% of" in steps[1] and "the requested class, 80% of those in 2 and 50% of" in steps[1]
+    assert "diffusion's 85%, 70% and 40%, at most 85%, and 100% of held-out" in steps[1]
+    assert "of 55% and 45% of the sounds" in steps[2] and "noise has it in 20%" in steps[2]
+    assert [part.holds for part in reading.expectations] == [True] * 7
+    worse = sound_generation.read(sound_rows((0.5, 0.6, 0.8), 900, spread=12.5, wave_bits=4.3, worst=8500.0, given=0.35))
+    assert [part.holds for part in worse.expectations] == [False] * 7
 
 
 def test_the_reading_of_sounds_without_classes_is_about_their_distance():
     rows = sound_rows()
     for row in rows.values():
-        row.cells.pop("class_accuracy"), row.cells.pop("semitone")
+        for column in ("class_accuracy", "semitone", "classes"):
+            row.cells.pop(column, None)
     reading = sound_generation.read(rows)
-    assert len(reading.sentences) == 1 and len(reading.expectations) == 2
+    assert len(reading.sentences) == 3 and len(reading.expectations) == 4
 
 
-def test_the_table_of_sound_generation_has_every_number_of_steps(finished):
-    rows = table(finished("sound_generation")[0])
-    assert [name for name in rows if name.startswith("flow matching")] == [
-        "flow matching, 1 step",
-        "flow matching, 2 steps",
-        "flow matching, 5 steps",
-        "flow matching, 10 steps",
-        "flow matching, 20 steps",
-        "flow matching, 50 steps",
-    ]
-    assert len(rows) == 14 and "frechet_distance" not in rows["real sounds"]
+def test_the_tables_of_sound_generation_have_every_model_and_every_number_of_steps(finished, tmp_path):
+    results, folder = finished("sound_generation")
+    rows = table(results)
+    steps = ["1 step", *(f"{count} steps" for count in (2, 5, 10, 20))]
+    for name in ("diffusion", "flow matching"):
+        assert [row for row in rows if row.startswith(f"{name}, ")] == [f"{name}, {words}" for words in steps]
+    first = [title for title, row in results["rows"].items() if row["table"] == "Six kinds of models"]
+    assert first == ["noise", "independent samples", *KINDS_OF_SOUNDS, "real sounds"] and len(rows) == 19
+    assert "class_accuracy" not in rows["WaveGAN"] and "frechet_distance" not in rows["real sounds"]
+    for name in ("WaveNet", "S4D"):
+        evaluation = json.loads((folder / "models" / name / "evaluation.json").read_text())
+        assert rows[name]["bits_per_sample"] == evaluation["metrics"]["bits_per_sample"]
+    assert rows["independent samples"]["bits_per_sample"] == evaluation["metrics"]["unigram_bits"]
+    times = json.loads((folder / "times.json").read_text())["rows"]
+    assert list(times) == list(KINDS_OF_SOUNDS) and all(cells["sampling"]["value"] >= 0 for cells in times.values())
+    played = {path.stem for path in (folder / "shown").glob("*.wav")}
+    of_models = {name.replace(" ", "_") for name in KINDS_OF_SOUNDS}
+    assert played == of_models | {"noise", "real", "diffusion_5_steps", "flow_matching_5_steps"}
+    page = write_project_page(folder, results, tmp_path / "report.html").read_text(encoding="utf-8")
+    places = [page.index(f"<h3>{name}</h3>") for name in ("real", "noise", *KINDS_OF_SOUNDS, "flow matching 5 steps")]
+    assert places == sorted(places)  # in the order of the judgment
+
     _, held_out = runner.load_data(small(of("sound_generation")).models["diffusion"].module.RECIPES["notes"])
     batch, notes = held_out.batch(), np.log2(held_out.description["frequencies"])
-    strongest = np.abs(np.fft.rfft(batch["audio"][:, 0].numpy()))[:, 1:].argmax(1) + 1
-    heard = np.abs(np.log2(strongest * held_out.description["sample_rate"] / batch["audio"].shape[2])[:, None] - notes).argmin(1)
+    length = min(model.module.RECIPES["notes"].length for model in small(of("sound_generation")).models.values())
+    strongest = np.abs(np.fft.rfft(batch["audio"][:, 0, :length].numpy()))[:, 1:].argmax(1) + 1
+    heard = np.abs(np.log2(strongest * held_out.description["sample_rate"] / length)[:, None] - notes).argmin(1)
     assert rows["real sounds"]["semitone"] == pytest.approx((np.abs(heard - batch["label"].numpy()) <= 1).mean())
+
+
+@pytest.fixture(scope="module")
+def listener():
+    """One who knows 52 notes, and 26 held-out ones."""
+    sounds, labels = synthesize(78, length=1024, sample_rate=8000, generator=torch.Generator().manual_seed(0))
+    classes = [str(note) for note in range(13)]
+    about = {"classes": classes, "frequencies": list(FREQUENCIES)}
+    train, held_out = (Sounds(sounds[part], labels[part], about) for part in (slice(52), slice(52, 78)))
+    experiment, recipe = SimpleNamespace(classes=classes), SimpleNamespace(sample_rate=8000)
+    data = {"train_data": train, "held_out_data": held_out}
+    return sound_generation.Listener(SimpleNamespace(**data, experiment=experiment, recipe=recipe), 1024)
+
+
+def test_a_listener_tells_real_notes_from_wrong_ones_copies_and_noise(listener):
+    """The distance of the half that it compares with is 0, that of the other half is small, and that of one note is not."""
+    sounds, labels = listener.fresh, listener.fresh_label
+    right, wrong = listener.cells(sounds, labels), listener.cells(sounds.clone(), (labels + 6) % 13)
+    assert right["class_accuracy"].value > 0.9 and right["semitone"].value == 1.0
+    assert wrong["class_accuracy"].value < 0.1 and wrong["semitone"].value == 0.0
+    assert right["frechet_distance"] == pytest.approx(0, abs=1e-3) and listener.cells(-sounds[:13])["frechet_distance"] > 1
+    assert right["classes"] > 11 and listener.cells(sounds[:1].repeat(26, 1))["classes"] == pytest.approx(1)
+    assert "class_accuracy" not in listener.cells(sounds[:13])
+    known = torch.cat([listener.known, listener.fresh])
+    known = known[(torch.arange(78) % 13).argsort(stable=True)]
+    noise = 0.25 * torch.randn(26, 1024, generator=torch.Generator().manual_seed(1))
+    distances = [listener.audio_distance(some) for some in (known[::2], listener.others, sounds[labels == 0], noise)]
+    assert distances[0] == pytest.approx(0, abs=1e-3) and min(distances[2:]) > 4 * distances[1] > 0
+
+
+def test_a_listener_plays_one_sound_of_each_class(listener):
+    ordered = listener.fresh[listener.fresh_label.argsort(stable=True)]
+    played = listener.audible(ordered, "Real")
+    assert played.samples.shape == (13, 1024) and torch.equal(played.samples[[0, -1]], ordered[[0, -1]])
+    assert played.caption == "Real, one after another" and listener.named() == ", 0 to 12"
 
 
 # ---------------------------------------------------------------------------------------------------- comparison
