@@ -7,7 +7,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, Min, Rational, exp, log
+from sympy import Abs, Max, Min, Rational, exp, log
 
 from theory_jax.adversarial.density_ratio import (
     kernel_ratio_fit,
@@ -20,8 +20,9 @@ from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Expectation, Total, Variance, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -37,21 +38,16 @@ derivation = Derivation(
     question="A classifier only decides between real and fake. How does one obtain the ratio of the two densities from it, and "
     "how does that ratio correct a generator that is wrong?",
     setting=(
-        "The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q > 0$ wherever $p > "
-        "0$. Their ratio is $r = p/q$.",
+        "The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q$ is positive wherever "
+        "$p$ is.",
         r"A labeled draw has the label 1 with probability $\alpha$ (the prior) and then comes from $p$, otherwise, with "
-        r"probability $\bar\alpha = 1 - \alpha$, from $q$; the prior odds are $\omega = \alpha/\bar\alpha$. Among the draws at "
-        r"a point, the share of data is $\eta = \alpha p/m$, where $m = \alpha p + (1 - \alpha) q$.",
-        r"A classifier gives every point a logit $\ell$ and the probability $c = \sigma(\ell) = 1/(1 + e^{-\ell})$ of being "
-        r"data; $\bar c = 1 - c$.",
+        r"probability $1 - \alpha$, from $q$.",
+        r"A classifier gives every point a logit $\ell$ and the probability $\sigma(\ell)$ of being data.",
     ),
-    answer=r"The logistic loss is least where $\ell = \log r$ plus the logarithm of the prior odds, so the logit, less these "
-    "odds, is the log-ratio. A squared loss finds the same ratio, with kernels in closed form. Weights $r$, or rejection with "
-    "probability $1 - r/M$, turn samples from $q$ into ones from $p$; the price is the chi-squared divergence of $p$ from $q$.",
     limits=(
         "The error of a ratio that was learned from finitely many draws: classifiers are overconfident where one side has no "
         "draw.",
-        r"Points with $q = 0 < p$: no weight creates them.",
+        "Points where only $p$ is positive: no weight creates them.",
         "Classifiers of a restricted class.",
     ),
 )
@@ -70,7 +66,7 @@ r = derivation.define("r", p / q, "the ratio", "exp(log_ratio)", over=x, positiv
 m = derivation.define("m", alpha * p + others * q, "all labeled draws", over=x, law=True)
 eta = derivation.define(r"\eta", alpha * p / m, "the share of data among them", over=x, positive=True)
 rest = derivation.define(r"\bar\eta", others * q / m, r"$1 - \eta$, the share of samples", over=x, positive=True)
-derivation.chain(
+of_shares = derivation.chain(
     "The logit of the share of data is the log-ratio, moved by the prior odds",
     log(eta / rest),
     equals(
@@ -79,8 +75,12 @@ derivation.chain(
         wrong={"the prior forgotten": log(p / q)},
     ),
     equals(plus(log(r), log(odds)), "the logarithm of a product"),
-    so=r"So $\log r$ is the logit less $\log \omega$. With as many data as samples the two are the same: the discriminator of "
-    r"the last lecture.",
+    so=prose(
+        r"So $\log r$ is the logit less $\log \omega$. With as many data as samples, {even}, both are the same, {same}: the "
+        "discriminator of the last lecture.",
+        even=where(odds, 1),
+        same=holds(log(eta / rest), "=", log(r)),
+    ),
 )
 derivation.bridge(
     "The code takes the odds off",
@@ -101,12 +101,12 @@ entropy = derivation.define(
     "E", plus(Expectation(m, -eta * log(eta)), Expectation(m, -rest * log(rest))), "the mean entropy of the label at a point"
 )
 gaps = plus(Expectation(m, eta * tangent.at(c / eta)), Expectation(m, rest * tangent.at(other / rest)))
-derivation.chain(
+central = derivation.chain(
     "The logistic loss is least at that logit, and nowhere else",
     -plus(Expectation(p, alpha * log(c)), Expectation(q, others * log(other))),
     equals(
         Expectation(m, plus(-eta * log(c), -rest * log(other))),
-        r"$\alpha p = m \eta$ and $\bar\alpha q = m \bar\eta$",
+        prose("{data} and {samples}", data=holds(alpha * p, "=", times(m, eta)), samples=holds(others * q, "=", times(m, rest))),
         wrong={"the shares exchanged": Expectation(m, plus(-rest * log(c), -eta * log(other)))},
     ),
     equals(
@@ -114,41 +114,44 @@ derivation.chain(
         r"add and subtract $\log \eta$ and $\log \bar\eta$",
     ),
     equals(
-        plus(entropy, Expectation(m, plus(eta, rest, -c, -other)), gaps), r"$-\log t = 1 - t + (t - 1 - \log t)$ at both ratios"
+        plus(entropy, Expectation(m, plus(eta, rest, -c, -other)), gaps),
+        r"minus the logarithm of $t$ is $1 - t$ plus the gap $t - 1 - \log t$, at both ratios",
     ),
-    equals(plus(entropy, gaps), r"$\eta + \bar\eta = 1 = c + \bar c$"),
-    at_least(entropy, r"leave out what is never negative, zero if and only if $c = \eta$ at every point", dropping=gaps),
+    equals(
+        plus(entropy, gaps),
+        prose("{shares} and {guesses}", shares=holds(plus(eta, rest), "=", 1), guesses=holds(plus(c, other), "=", 1)),
+    ),
+    at_least(
+        entropy,
+        prose("leave out what is never negative, zero if and only if {best} at every point", best=where(logit, log(eta / rest))),
+        dropping=gaps,
+    ),
     states=2,
     central=True,
-    so=r"$c = \eta$ means $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of "
-    r"the "
-    "loss shows is calibration: among points with the same $c$, the share of data is $c$. Where $p = 0 < q$ the best logit is "
-    r"$-\infty$: training only approaches it.",
+    so=prose(
+        "The chain before turns this logit into the ratio: at {best}, {ratio}. What a minimum of the loss shows is calibration, "
+        "{calibrated}: among points with the same $c$, the share of data is $c$. Where there are samples only, the best logit is "
+        r"$-\infty$: training only approaches it.",
+        best=where(logit, log(eta / rest)),
+        ratio=holds(plus(logit, -log(odds)), "=", log(r), wrong={"the odds added": log(r) + 2 * log(odds)}),
+        calibrated=holds(c, "=", eta),
+    ),
 )
-derivation.bridge(
-    "The code's loss of a draw from the data",
-    -log(c),
-    logistic_ratio_loss,
-    logits=logit,
-    labels=[1] * 4,
-    wrong={"of a sample": -log(other)},
-)
-derivation.bridge(
-    "... and of a sample",
-    -log(other),
-    logistic_ratio_loss,
-    logits=logit,
-    labels=[0] * 4,
-    wrong={"of a draw from the data": -log(c)},
-)
+for title, loss, label, mistake in (
+    ("The code's loss of a draw from the data", -log(c), 1, {"of a sample": -log(other)}),
+    ("... and of a sample", -log(other), 0, {"of a draw from the data": -log(c)}),
+):
+    derivation.bridge(title, loss, logistic_ratio_loss, logits=logit, labels=[label] * 4, wrong=mistake)
 spread = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total variation of $p$ and $q$")
 derivation.chain(
     "With equal priors the best classifier is right by half the total variation more often than chance",
     Total(x, plus(p, q, Abs(p - q))) / 4,
     equals(plus(Rational(1, 2), spread / 2), r"both laws sum to one"),
-    so=r"The left side is $\sum_x \max(\frac p2, \frac q2)$, the share of draws whose label is guessed right by the likelier "
-    r"side, since $\max(a, b) = \frac12 (a + b + |a - b|)$. A classifier that is right in more than half of fresh draws shows "
-    "that the laws differ: a two-sample test.",
+    so=prose(
+        "The left side is the share of draws whose label is guessed right by the likelier side, {likelier}. A classifier that is "
+        "right in clearly more than half of fresh draws shows that the laws differ: a two-sample test.",
+        likelier=holds(Total(x, Max(p / 2, q / 2)), "=", Total(x, plus(p, q, Abs(p - q))) / 4),
+    ),
     role="remark",
 )
 
@@ -163,16 +166,21 @@ second = derivation.chain(
     equals(Expectation(q, plus((r - 1) ** 2, 2 * r, -1)), "expand the square about 1"),
     equals(
         plus(1, chi),
-        r"$q (r - 1)^2 = (p - q)^2/q$, and $\mathbb{E}_q[r] = 1$",
+        prose(
+            "{square}, and {mean}", square=holds(q * (r - 1) ** 2, "=", (p - q) ** 2 / q), mean=holds(Expectation(q, r), "=", 1)
+        ),
         wrong={"turned over": plus(1, Total(x, (p - q) ** 2 / p))},
     ),
     role="lemma",
-    so=r"So the variance of the ratio under $q$ is $\chi^2$.",
+    so=prose("So {variance}.", variance=holds(Variance(q, r), "=", chi, wrong={"the second moment": 1 + chi})),
 )
 derivation.chain(
     "A squared loss is least at the same ratio",
     plus(Expectation(q, f**2 / 2), -Expectation(p, f)),
-    equals(Expectation(q, plus(f**2 / 2, -r * f)), r"$p = q r$: an expectation under $p$ is one under $q$, with the weight $r$"),
+    equals(
+        Expectation(q, plus(f**2 / 2, -r * f)),
+        prose("{weighted}: an expectation under $p$ is one under $q$, with the weight $r$", weighted=holds(p, "=", times(q, r))),
+    ),
     equals(
         plus(Expectation(q, (f - r) ** 2) / 2, -Expectation(q, r**2) / 2),
         "complete the square",
@@ -180,7 +188,7 @@ derivation.chain(
     ),
     at_least(
         -Expectation(q, r**2) / 2,
-        r"leave out the square, zero if and only if $f = r$ wherever $q > 0$",
+        prose("leave out the square, zero if and only if {same} at every point", same=where(f, r)),
         dropping=Expectation(q, (f - r) ** 2) / 2,
     ),
     equals(-(1 + chi) / 2, "the lemma"),
@@ -239,9 +247,13 @@ derivation.chain(
         r"a_k - \bar k_k\right)$, which the system makes zero",
         wrong={"no half": 2 * growth},
     ),
-    at_least(0, "leave out squares; all of them are zero for $v = 0$ only", dropping=growth),
-    so=r"So the weights with $\left(\frac1M K^\top K + \lambda I\right) \hat a = \bar k$ are best, and the only best ones: the "
-    r"ratio $\sum_k \hat a_k k_k(x)$ in closed form.",
+    at_least(0, prose("leave out squares; all of them are zero for {none} only", none=where(change, 0)), dropping=growth),
+    so=prose(
+        r"So the weights with {system} are best, and the only best ones: the ratio $\sum_k \hat a_k k_k(x)$ in closed form.",
+        system=holds(
+            plus(Total(n, features * _fitted(best)) / count, ridge * best), "=", means, wrong={"no ridge": means - ridge * best}
+        ),
+    ),
 )
 derivation.bridge(
     "The code solves it",
@@ -260,35 +272,56 @@ h = derivation.numbers("h", x, "any function of a point")
 derivation.chain(
     "Weights",
     Expectation(q, r * h),
-    equals(Expectation(p, h), r"$q r = p$", wrong={"the samples' own mean": Expectation(q, h)}),
-    so=r"With $h = 1$: the weights have the mean 1. A ratio with another mean under $q$ is wrong, and it is cheap to "
-    r"check.",
+    equals(
+        Expectation(p, h),
+        prose("{weighted}", weighted=holds(times(q, r), "=", p)),
+        wrong={"the samples' own mean": Expectation(q, h)},
+    ),
+    so=prose(
+        "With {h}, {mean}: the weights have the mean 1. A ratio with another mean under $q$ is wrong, and it is cheap to check.",
+        h=where(h, 1),
+        mean=holds(Expectation(q, r * h), "=", 1),
+    ),
 )
 bound = derivation.number("B", "a bound of the ratio", "exp(log_bound)", positive=True)
 y = derivation.index("y", "a point, next to $x$")
-derivation.chain(
+rejection = derivation.chain(
     "Rejection: keep a sample with probability r/B",
     q * r / bound / Total(y, q.at(y) * r.at(y) / bound),
     equals(
         times(p / bound, bound),
-        r"$q r = p$, which sums to one: the rate at which samples are kept is $1/B$",
+        prose("$q r$ is $p$, which sums to one, so {rate} is kept", rate=holds(Total(x, q * r / bound), "=", 1 / bound)),
         wrong={"turned over": times(q**2 / p / bound, bound)},
     ),
     equals(p, "the bound cancels", wrong={"the samples": q}),
-    so=r"The left side is Bayes' rule for a sample that was kept. The bound must hold everywhere: a probability above 1 does not "
-    r"exist, and where $r > B$ too few are kept (exercise 3).",
+    so="The left side is Bayes' rule for a sample that was kept. The bound must hold everywhere: a probability above 1 does not "
+    "exist, and where $r$ is above $B$ too few are kept (exercise 3).",
 )
 capped = derivation.assume("The bound holds", plus(bound, -r))
 derivation.chain(
     "The price",
     bound,
-    equals(Expectation(q, r * bound), r"$\mathbb{E}_q[r] = 1$", wrong={"under p": Expectation(p, r * bound)}),
+    equals(
+        Expectation(q, r * bound),
+        prose("{one}", one=holds(Expectation(q, r), "=", 1)),
+        wrong={"under p": Expectation(p, r * bound)},
+    ),
     equals(plus(Expectation(q, r**2), Expectation(q, r * capped.at())), "add and subtract $r$"),
     at_least(
         Expectation(q, r**2), "leave out a mean of products that are not negative", dropping=Expectation(q, r * capped.at())
     ),
     equals(plus(1, chi), "the lemma"),
     so=r"So at most the share $1/(1 + \chi^2)$ of the samples is kept. Weights pay the same price: their variance is $\chi^2$.",
+)
+derivation.answer = prose(
+    "The logistic loss is least at the logit {best}, so the logit, less the logarithm of the prior odds, is the log-ratio. A "
+    "squared loss finds the same ratio, with kernels in closed form. Weights $r$, with {weighted} for every function $h$, or "
+    "keeping samples with probability $r/B$, with a bound $B$ of the ratio, turn samples from $q$ into ones from $p$; the price "
+    "is the chi-squared divergence of $p$ from $q$: it is the variance of the weights, {price}, and at most the share {kept} is kept.",
+    best=holds(log(eta / rest), "=", plus(log(r), log(odds)), wrong={"without the odds": log(r)}),
+    weighted=holds(Expectation(q, r * h), "=", Expectation(p, h)),
+    price=holds(Variance(q, r), "=", chi),
+    kept=1 / (1 + chi),
 )
 derivation.bridge(
     "The code's probability of keeping a sample",
@@ -311,8 +344,39 @@ def _kept(log_bound):
     return np.asarray(_Q) * np.exp(rejection_log_acceptance(jnp.asarray(_LOG_RATIO), log_bound=log_bound))
 
 
+@derivation.algorithm(
+    "From a classifier to corrected samples",
+    do(
+        r"fit $\ell$ to labeled draws: step down the gradient of $-\log c$ on data, of $-\log \bar c$ on samples",
+        logistic_ratio_loss,
+        by=central,
+    ),
+    do(r"for every new sample $x$ from $q$:"),
+    do(r"$\log r \leftarrow \ell(x) - \log \omega$", log_ratio_from_classifier, by=of_shares, indent=1),
+    do(
+        r"draw a uniform number $u$; keep $x$ if $\log u < \min(0, \log r - \log B)$",
+        rejection_log_acceptance,
+        by=rejection,
+        indent=1,
+    ),
+)
+def three_samples():
+    logits = jnp.log(jnp.array([6.0, 3.0, 1.5]))
+    yield (
+        r"\text{three data for each sample}, e^\ell = (6, 3, \tfrac32): \quad -\log c",
+        logistic_ratio_loss(logits, np.ones(3, int)),
+        "(0.1542, 0.2877, 0.5108)",
+    )
+    log_ratio = log_ratio_from_classifier(logits, log_prior_odds=math.log(3))
+    yield "r", jnp.exp(log_ratio), "(2, 1, 0.5)"
+    keep = rejection_log_acceptance(log_ratio, log_bound=math.log(2))
+    yield r"\text{probability of being kept, with } B = 2", jnp.exp(keep), "(1, 0.5, 0.25)"
+    yield r"\text{kept if all } u = 0.3", (math.log(0.3) < keep).astype(float), "(1, 1, 0)"
+
+
 @derivation.example(
-    r"Three points, $p = (\frac12, \frac14, \frac14)$ and $q = (\frac14, \frac14, \frac12)$; three data for each sample."
+    r"Three points, with the probabilities $\frac12, \frac14, \frac14$ under $p$ and $\frac14, \frac14, \frac12$ under $q$; "
+    "three data for each sample."
 )
 def three_points():
     yield r, value(r, _given), "2, 1, 0.5"
@@ -330,8 +394,8 @@ def three_points():
 
 
 @derivation.figure(
-    "The example: samples (outlined) and those that are kept (filled), for three bounds. With $B = 2$ the filled bars have the "
-    "shape of $p$; with $B = 4$, too, but half as many are kept; with $B = 1$, less than the largest ratio, the shape is wrong.",
+    "The example: samples (outlined) and those that are kept (filled), for three bounds. With the bound 2 the filled bars have "
+    "the shape of $p$; with 4, too, but half as many are kept; with 1, less than the largest ratio, the shape is wrong.",
     panels=3,
 )
 def kept_samples(*panels):
@@ -344,9 +408,9 @@ def kept_samples(*panels):
 
 
 @derivation.exercise(
-    r"With as many data as samples ($\alpha = \frac12$), what is the smallest logistic loss in the example? What has it to do "
+    "With as many data as samples, what is the smallest logistic loss in the example? What has it to do "
     "with the Jensen-Shannon divergence?",
-    r"It is $\log 2 - \mathrm{JSD} = 0.6507$: the entropy of a fair coin less what the point tells about the label.",
+    r"It is $\log 2 - \mathrm{JSD}$, 0.6507: the entropy of a fair coin less what the point tells about the label.",
 )
 def smallest_loss():
     yield value(entropy, _given | {odds: 1}), "0.6507"
@@ -355,17 +419,17 @@ def smallest_loss():
 
 @derivation.exercise(
     r"A classifier returns the logit 0 everywhere, with three data for each sample. Which ratio does it claim? Is that possible?",
-    r"$e^{0 - \log 3} = 0.3333$ everywhere. No ratio is below 1 everywhere, because its mean under $q$ is 1.",
+    r"$e^{0 - \log 3}$, 0.3333, everywhere. No ratio is below 1 everywhere, because its mean under $q$ is 1.",
 )
 def impossible_ratio():
     yield jnp.exp(log_ratio_from_classifier(jnp.zeros(1), log_prior_odds=math.log(3))), "0.3333"
 
 
 @derivation.exercise(
-    "Which law do the kept samples have if the bound is below the largest ratio, and what is their rate? Take $B = 1$ in the "
+    "Which law do the kept samples have if the bound is below the largest ratio, and what is their rate? Take the bound 1 in the "
     "example.",
     r"A sample is kept with probability $\min(1, r/B)$, so the law is $\min(q, p/B)$ divided by its sum, which is the rate. "
-    r"Here $\min(q, p) = (\frac14, \frac14, \frac14)$: the law is 0.3333 at every point, the rate 0.75.",
+    r"Here $\min(q, p)$ is $\frac14$ at every point: the law is 0.3333 there, the rate 0.75.",
 )
 def bound_too_small():
     kept = _kept(0.0)
