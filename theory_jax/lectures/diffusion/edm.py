@@ -3,6 +3,7 @@
 The lecture on the functions of theory_jax/diffusion/edm.py.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import Symbol, log, oo, sqrt
@@ -11,6 +12,8 @@ from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.edm import denoise, edm_loss, loss_weight, noise_levels, preconditioning
 
 derivation = Derivation(
@@ -33,9 +36,6 @@ derivation = Derivation(
         "Every mean below is of a quadratic expression in $y$ and $n$, so it depends on these moments only: it is computed with "
         "Gaussians, and holds for all laws that have them. Uses of a density are marked.",
     ),
-    answer=r"Input of variance one, target of variance one, the least amplification of the network's errors, and a loss of one "
-    r"at the start determine $c_\mathrm{in}$, $c_\mathrm{skip}$, $c_\mathrm{out}$ and $\lambda$. The skip is the best linear "
-    "denoiser, so the network learns only what is not Gaussian.",
     limits=(
         "That these scalings train better: the source measured it.",
         r"The law of the levels, and $c_\mathrm{noise} = \frac14 \log \sigma$: both are choices.",
@@ -65,7 +65,7 @@ def _mean(body, center=0):
     return Expectation(Normal(y, center, size**2), Expectation(Normal(n, 0, 1), body))
 
 
-derivation.chain(
+one_of_network = derivation.chain(
     "The denoiser's loss is one of the network",
     weight * (skip * x + out * F - y) ** 2,
     equals(
@@ -74,7 +74,11 @@ derivation.chain(
         wrong={"not squared": times(weight * out, (F - (y - skip * x) / out) ** 2)},
     ),
     role="lemma",
-    so=r"So the network regresses on the target $(y - c\, x)/o$, with the weight $\lambda o^2$.",
+    so=prose(
+        "So the network regresses on the target {target}, with the weight {weight}.",
+        target=(y - skip * x) / out,
+        weight=weight * out**2,
+    ),
 )
 derivation.chain(
     "An input of variance one",
@@ -84,12 +88,15 @@ derivation.chain(
         "the moments; $y$ and $n$ are not correlated",
         wrong={"deviations added": c_in**2 * (size + sigma) ** 2},
     ),
-    equals(1, r"the definition of $c_\mathrm{in}$", wrong={"the size of the data": size**2}),
+    equals(1, prose("{square}", square=holds(c_in**2, "=", 1 / (size**2 + sigma**2))), wrong={"the size of the data": size**2}),
 )
 derivation.chain(
     "A target of variance one, with the least amplification",
     _mean((y - skip * x) ** 2),
-    equals(plus((1 - skip) ** 2 * size**2, skip**2 * sigma**2), r"$y - c\, x = (1 - c)\, y - c\, \sigma n$"),
+    equals(
+        plus((1 - skip) ** 2 * size**2, skip**2 * sigma**2),
+        prose("{apart}", apart=holds(y - skip * x, "=", plus((1 - skip) * y, -skip * sigma * n))),
+    ),
     equals(
         plus((sigma**2 + size**2) * (skip - size**2 / (sigma**2 + size**2)) ** 2, sigma**2 * size**2 / (sigma**2 + size**2)),
         "complete the square",
@@ -101,38 +108,70 @@ derivation.chain(
     ),
     at_least(
         sigma**2 * size**2 / (sigma**2 + size**2),
-        r"leave out the square; equality at $c = c_\mathrm{skip}$",
+        prose("leave out the square; equality at {best}", best=where(skip, c_skip)),
         dropping=(sigma**2 + size**2) * (skip - size**2 / (sigma**2 + size**2)) ** 2,
     ),
     equals(c_out**2, r"the definition of $c_\mathrm{out}$", wrong={"not squared": c_out}),
     central=True,
-    so=r"The target $(y - c\, x)/o$ has variance one if $o^2$ is the first line. An error of the network reaches the data "
-    r"multiplied by $o$, which is least, $c_\mathrm{out}$, at $c_\mathrm{skip}$.",
+    so=prose(
+        "The target {target} has variance one if $o^2$ is the first line. An error of the network reaches the data multiplied by "
+        "$o$, which is least at {skip}. There {out} makes the variance {one}.",
+        target=(y - skip * x) / out,
+        skip=where(skip, c_skip),
+        out=where(out, c_out),
+        one=holds(_mean(((y - skip * x) / out) ** 2), "=", 1, named=True),
+    ),
 )
 derivation.chain(
     "A loss of one at the start, at every level",
     _mean((c_skip * x - y) ** 2 / c_out**2),
     equals(
         plus((1 - c_skip) ** 2 * size**2, c_skip**2 * sigma**2) / c_out**2,
-        r"the last theorem's first line, with $F = 0$ and $\lambda = 1/c_\mathrm{out}^2$",
+        prose(
+            "the denoiser's loss at {zero} and {inverse}, by the last theorem's first line",
+            zero=where(F, 0),
+            inverse=where(weight, 1 / c_out**2),
+        ),
     ),
     equals(1, "its last line", wrong={"the level": sigma**2}),
-    so=r"So $\lambda = 1/c_\mathrm{out}^2 = \frac{1}{\sigma^2} + \frac{1}{\sigma_d^2}$, and the lemma's weight $\lambda o^2$ is "
-    "one: the loss is $(F - t)^2$. A network that begins at 0 begins with a loss of one for each entry, whatever the level.",
+    so=prose(
+        "With the weight {weight}, which is {sum}, and the skip {skip} and the output {out}, the loss is {loss}. A network that "
+        "begins at 0 begins with a mean loss of one for each entry, whatever the level.",
+        weight=where(weight, 1 / c_out**2),
+        sum=holds(
+            1 / c_out**2, "=", plus(1 / sigma**2, 1 / size**2), named=True, wrong={"the variances added": sigma**2 + size**2}
+        ),
+        skip=where(skip, c_skip),
+        out=where(out, c_out),
+        loss=holds(weight * (skip * x + out * F - y) ** 2, "=", (F - target) ** 2, named=True),
+    ),
 )
-derivation.chain(
+stable = derivation.chain(
     "The target without a difference of large numbers",
     target,
     equals(
         c_in * (sigma * y / size - size * n),
-        r"$1 - c_\mathrm{skip} = \sigma^2 c_\mathrm{in}^2$, and $c_\mathrm{out} = \sigma \sigma_d c_\mathrm{in}$",
+        prose("{rest}, and {out}", rest=holds(1 - c_skip, "=", sigma**2 * c_in**2), out=holds(c_out, "=", sigma * size * c_in)),
         wrong={"the sizes exchanged": c_in * (size * y / sigma - size * n)},
     ),
-    so="Near level 0 the network predicts minus the noise, far above the data it predicts the data: its target is what it "
-    "cannot see.",
+    so=prose(
+        "At level 0 the network predicts {noise}, far above the data it predicts {data}, in units of their size: its target is "
+        "what it cannot see.",
+        noise=holds(Limit(target, sigma, 0), "=", -n, named=True),
+        data=holds(Limit(target, sigma, oo), "=", y / size, named=True),
+    ),
 )
 
 
+derivation.answer = prose(
+    "Input of variance one, target of variance one, the least amplification of the network's errors and a mean loss of one at "
+    "the start determine {input}, {skip}, {out} and the weight {weight}. The skip is the best linear denoiser for data of mean "
+    "0, so the network learns only what is not Gaussian.",
+    input=holds(c_in, "=", 1 / sqrt(sigma**2 + size**2)),
+    skip=holds(c_skip, "=", size**2 / (sigma**2 + size**2)),
+    out=holds(c_out, "=", sigma * size / sqrt(sigma**2 + size**2)),
+    weight=holds(1 / c_out**2, "=", plus(1 / sigma**2, 1 / size**2)),
+)
 derivation.bridge(
     "The code computes the factors of the skip, of the output and of the input, and what the network is given as the level",
     (c_skip, c_out, c_in, log(sigma) / 4),
@@ -184,7 +223,7 @@ derivation.chain(
     _mean((y - c_skip * x) * x),
     equals(size**2 - c_skip * (size**2 + sigma**2), "the moments"),
     equals(0, r"the definition of $c_\mathrm{skip}$", wrong={"the noise": sigma**2}),
-    so=r"$c_\mathrm{skip}\, x$ is the best linear denoiser.",
+    so=prose("So {best} is the best linear denoiser.", best=c_skip * x),
 )
 z = derivation.number("z", "a noisy value")
 derivation.chain(
@@ -192,15 +231,20 @@ derivation.chain(
     plus(z, sigma**2 * Slope(LogDensity(z, 0, sigma**2 + size**2), z)),
     equals(plus(z, -(sigma**2) * z / (sigma**2 + size**2)), "the slope of the logarithm of a Gaussian"),
     equals(c_skip * z, r"the definition of $c_\mathrm{skip}$", wrong={"the other share": (1 - c_skip) * z}),
-    so=r"By Tweedie's formula (the lecture on scores) the first line is $\mathbb{E}[y | x = z]$, the best denoiser of all: $F = "
-    "0$ is the solution. What a network learns is what distinguishes the data from a Gaussian of their size.",
+    so=prose(
+        "By Tweedie's formula (the lecture on scores) the first line is the mean of $y$ given the noisy value $z$, the best "
+        "denoiser of all. The network's denoiser is that at {zero}: {same}. What a network learns is what distinguishes the data "
+        "from a Gaussian of their size.",
+        zero=where(F, 0),
+        same=holds(c_skip * z + c_out * F, "=", c_skip * z),
+    ),
 )
 derivation.chain(
     "The score is a scaling, too",
     (c_skip * z + c_out * F - z) / sigma**2,
     equals(
         plus(-z / (sigma**2 + size**2), size * F / (sigma * sqrt(sigma**2 + size**2))),
-        r"$c_\mathrm{skip} - 1 = -\sigma^2/(\sigma^2 + \sigma_d^2)$",
+        prose("{rest}", rest=holds(c_skip - 1, "=", -(sigma**2) / (sigma**2 + size**2))),
     ),
     role="remark",
 )
@@ -209,9 +253,15 @@ derivation.chain(
     sigma**2 - c_out**2,
     equals(sigma**4 / (sigma**2 + size**2), "a common denominator", wrong={"not squared": sigma**2 / (sigma**2 + size**2)}),
     at_least(0, "squares", dropping=sigma**4 / (sigma**2 + size**2)),
-    so=r"A network that predicts the noise alone ($D = x - \sigma F$) multiplies its errors by $\sigma$, one that predicts the "
-    r"data by 1 also near level 0, where $c_\mathrm{out}$ is about $\sigma$. Here the factor is below both $\sigma$ and "
-    r"$\sigma_d$.",
+    so=prose(
+        "A network that predicts the noise alone, with the denoiser {noise}, multiplies its errors by {level}, one that predicts "
+        "the data by 1 also near level 0, where {out} is about the level. Here the factor is below both: {first} and {second}.",
+        noise=x - sigma * F,
+        out=c_out,
+        level=sigma,
+        first=holds(c_out, "<", sigma),
+        second=holds(c_out, "<", size),
+    ),
 )
 derivation.chain(
     "Near level 0 the denoiser is the identity, with errors of the size of the noise",
@@ -232,7 +282,7 @@ derivation.chain(
         r"divide by $\sigma$",
         wrong={"not divided": Limit(size / sqrt(sigma**2 + size**2), sigma, oo)},
     ),
-    equals(size, r"$\sigma_d^2/\sigma^2 \to 0$"),
+    equals(size, prose("{ratio}", ratio=holds(Limit(size**2 / sigma**2, sigma, oo), "=", 0))),
     role="remark",
 )
 share = derivation.define("a", 1 / (1 + sigma**2), r"the share of the variance that is signal, for $\sigma_d = 1$")
@@ -241,14 +291,24 @@ derivation.chain(
     (y - share * x) / (sigma / sqrt(1 + sigma**2)),
     equals(
         plus(sqrt(1 - share) * y, -sqrt(share) * n),
-        r"$c_\mathrm{skip} = a$ and $c_\mathrm{out} = \sqrt{1 - a}$; $\sigma \sqrt{a} = \sqrt{1 - a}$",
+        prose(
+            "{skip} and {out} for {unit}; {product}",
+            skip=holds(c_skip, "=", share),
+            out=holds(c_out, "=", sqrt(1 - share)),
+            unit=where(size, 1),
+            product=holds(sigma * sqrt(share), "=", sqrt(1 - share)),
+        ),
         wrong={
             "the shares exchanged": plus(sqrt(share) * y, -sqrt(1 - share) * n),
             "the sign": plus(sqrt(share) * n, -sqrt(1 - share) * y),
         },
     ),
-    so=r"Minus the velocity $\sqrt a\, n - \sqrt{1 - a}\, y$ of the lecture on parameterizations, at $\sqrt a\, x = \sqrt a\, y "
-    r"+ \sqrt{1 - a}\, n$, which is $c_\mathrm{in}\, x$.",
+    so=prose(
+        "Minus the velocity {velocity} of the lecture on parameterizations, at the network's input for {unit}: {input}.",
+        velocity=plus(sqrt(share) * n, -sqrt(1 - share) * y),
+        unit=where(size, 1),
+        input=holds(c_in * x, "=", plus(sqrt(share) * y, sqrt(1 - share) * n)),
+    ),
 )
 mu = derivation.number(r"\mu", r"a mean of the data that is not 0, with $\sigma_d$ their standard deviation")
 derivation.chain(
@@ -256,14 +316,54 @@ derivation.chain(
     _mean((y - c_skip * x) ** 2 / c_out**2, center=mu),
     equals(
         plus(1, (1 - c_skip) ** 2 * mu**2 / c_out**2),
-        r"the mean of $y - c_\mathrm{skip}\, x$ is $(1 - c_\mathrm{skip})\, \mu$, and its variance is $c_\mathrm{out}^2$",
+        prose(
+            "the mean of {error} is {mean}, and its variance is that of the theorem",
+            error=y - c_skip * x,
+            mean=holds(_mean(y - c_skip * x, center=mu), "=", (1 - c_skip) * mu, named=True),
+        ),
     ),
     equals(
-        plus(1, mu**2 * sigma**2 / (size**2 * (sigma**2 + size**2))), r"$1 - c_\mathrm{skip} = \sigma^2/(\sigma^2 + \sigma_d^2)$"
+        plus(1, mu**2 * sigma**2 / (size**2 * (sigma**2 + size**2))),
+        prose("{rest}", rest=holds(1 - c_skip, "=", sigma**2 / (sigma**2 + size**2))),
     ),
     so=r"Where data have a mean, $\sigma_d$ must be their root mean square, not their standard deviation, or the loss at the "
     "start is above one. The digits on $[-1, 1]$ have mean $-0.389$, deviation 0.752 and root mean square 0.847.",
 )
+
+
+@derivation.algorithm(
+    "A training step, with the levels of the source",
+    do(r"take data $y$, noise $n \sim \mathcal{N}(0, 1)$ and $\xi \sim \mathcal{N}(0, 1)$"),
+    do(r"$\sigma \leftarrow e^{-1.2 + 1.2\, \xi}$", noise_levels),
+    do(r"$x \leftarrow y + \sigma n$"),
+    do(r"$F$ from the network, which sees $c_\mathrm{in}\, x$ and $\frac14 \log \sigma$", preconditioning),
+    do(r"a gradient step on $(F - t)^2$ with $t = c_\mathrm{in} (\sigma y / \sigma_d - \sigma_d n)$", edm_loss, by=stable),
+    do(
+        r"which is $\lambda (D - y)^2$ with $D = c_\mathrm{skip}\, x + c_\mathrm{out} F$", denoise, loss_weight, by=one_of_network
+    ),
+)
+def two_steps():
+    y, noise, slope = jnp.full((1, 1), 0.5), jnp.ones((1, 1)), 0.0
+    for normal, level, scaled, loss, moved in (
+        (1.0, "1.0000", "1.3416", "0.2000", "0.1500"),
+        (0.0, "0.3012", "1.3726", "0.2986", "-0.0375"),
+    ):
+        sigma = noise_levels(jnp.array([normal]))
+        x = y + sigma * noise
+        start = (
+            r"y = \tfrac12, n = 1, \sigma_d = \tfrac12, F = k\, c_\mathrm{in}\, x \text{ from } k = 0: \quad " if normal else ""
+        )
+        yield rf"{start}\sigma", sigma, level
+        yield r"c_\mathrm{in}\, x", preconditioning(sigma)[2] * x, scaled
+
+        def of(slope, sigma=sigma):
+            return edm_loss(y, noise, sigma, lambda a, _: slope * a)[0]
+
+        yield r"(F - t)^2", of(slope), loss
+        denoised = denoise(x, sigma, lambda a, _, slope=slope: slope * a)
+        yield r"\lambda (D - y)^2", loss_weight(sigma) * (denoised - y)[0] ** 2, loss
+        slope = slope - jax.grad(of)(slope) / 8
+        yield r"k \text{ after a step of } \tfrac18", slope, moved
 
 
 @derivation.example(
