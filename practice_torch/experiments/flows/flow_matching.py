@@ -375,8 +375,8 @@ RECIPES = {
     ),
     # measured with seeds 0 and 1, in 4 CPU minutes: 94% and 91% of the notes recognized as the requested one in 20 Euler steps,
     # and a Frechet distance of 476 and 586, in 5 steps 505 and 546. With this network, these steps and this judge,
-    # diffusion/training has 86% and 79%, and 624 and 722, in 20 steps; docs/projects.md has both in 1 to 50 steps. Spectrograms
-    # show a hiss of -40 dB.
+    # diffusion/training has 86% and 79%, and 624 and 722, in 20 steps; docs/projects.md has both in 1 to 20 steps, trained
+    # half as long. Spectrograms show a hiss of -40 dB.
     "notes": SoundMatchingRecipe(
         data="notes",
         multipliers=(1, 2, 2, 4, 4),
