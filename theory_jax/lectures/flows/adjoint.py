@@ -12,7 +12,9 @@ from sympy import Integral, Rational, exp
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.flows.adjoint import adjoint_gradients
 from theory_jax.flows.ode_solvers import runge_kutta_4_step, solve_fixed
 
@@ -35,10 +37,6 @@ derivation = Derivation(
         r"x_t / \partial \theta$ has $s' = J s + u$ and $s(0) = 0$: what the parameter did before is carried on, what it does "
         "now is added.",
     ),
-    answer=r"$a' = -J^\top a$ backward from the end, and $\frac{dL}{d\theta} = \int_0^T a \cdot u\, dt$. State, adjoint and "
-    "integral are solved together from the end to the start, in the memory of a single step. The result is the gradient of the "
-    "solution, up to the solver's order. Backpropagation gives the gradient of the computed steps instead; the two agree up to "
-    "the same order. Where the flow contracts, the way back amplifies every error, and the adjoint fails.",
     limits=(
         "Steps of a chosen size: backpropagation also sees how they were chosen, unless their sizes are held constant.",
         r"The gradient in the time of the end, which is $a(T) \cdot v$, and losses along the path other than in the exercise.",
@@ -54,7 +52,8 @@ h = derivation.number("h", "a small step of time, or the size of a solver's step
 J = derivation.numbers("J", (i, j), r"the Jacobian $\partial v_i / \partial x_j$ at a time")
 later = derivation.numbers("b", i, "the adjoint at the time $t + h$")
 displaced = derivation.numbers(r"\delta", i, "a small displacement of the state at time $t$")
-derivation.chain(
+now = plus(later, times(h, Total(j, times(J.at(j, i), later.at(j)))))
+transposed = derivation.chain(
     "What a displacement does to the loss, seen later and seen now",
     Total(i, times(later, plus(displaced, times(h, Total(j, times(J, displaced.at(j))))))),
     equals(
@@ -67,31 +66,69 @@ derivation.chain(
         },
     ),
     role="lemma",
-    so=r"Both are the change of the loss, for every $\delta$. So the adjoint at time $t$ is $a(t) = a(t + h) + h J^\top a(t + "
-    r"h)$, and with $h \to 0$: $a' = -J^\top a$. The transpose comes from the exchange of the sums.",
+    so=prose(
+        r"Both are the change of the loss, for every $\delta$. So the adjoint at time $t$ is {now}, up to the same terms. Per "
+        r"time it changes by {rate}, and with a step that vanishes this is $a' = -J^\top a$. The transpose comes from the "
+        "exchange of the sums.",
+        now=means("a_i", now),
+        rate=holds(
+            times(1 / h, plus(later, -now)),
+            "=",
+            -Total(j, times(J.at(j, i), later.at(j))),
+            named=True,
+            wrong={"the Jacobian not transposed": -Total(j, times(J, later.at(j)))},
+        ),
+        said=(r"a' = -J^\top a",),
+    ),
 )
 a = derivation.numbers("a", i, "the adjoint")
 s = derivation.numbers("s", i, r"the sensitivity $\partial x_i / \partial \theta$")
 u = derivation.numbers("u", i, r"what the parameter does to the velocity now, $\partial v_i / \partial \theta$")
 adjoint_rate = derivation.define("a'", -Total(j, times(J.at(j, i), a.at(j))), "the adjoint equation", over=i)
 carried = derivation.define("s'", plus(Total(j, times(J, s.at(j))), u), "the rate of the sensitivity", over=i)
-derivation.chain(
+growth = plus(Total(i, times(adjoint_rate, s)), Total(i, times(a, carried)))
+derivation.answer = prose(
+    "Backward from the end the adjoint follows {adjoint}. Its product with the sensitivity then changes at the rate {growth}, "
+    r"and the gradient in the parameter is the integral of this rate, $\int_0^T a \cdot u\, dt$. State, adjoint and integral are "
+    "solved together from the end to the start, in the memory of a single step. The result is the gradient of the solution, up "
+    "to the solver's order. Backpropagation gives the gradient of the computed steps instead; the two agree up to the same "
+    "order. Where the flow contracts, the way back amplifies every error, and over a long time the adjoint fails.",
+    adjoint=holds(
+        adjoint_rate, "=", -Total(j, times(J.at(j, i), a.at(j))), wrong={"not transposed": -Total(j, times(J, a.at(j)))}
+    ),
+    growth=holds(growth, "=", Total(i, times(a, u)), named=True, wrong={"the sign": -Total(i, times(a, u))}),
+)
+grows = derivation.chain(
     "The product of adjoint and sensitivity grows by what the parameter does now",
-    plus(Total(i, times(adjoint_rate, s)), Total(i, times(a, carried))),
+    growth,
     equals(
         plus(-Total(i, Total(j, times(J.at(j, i), a.at(j), s))), Total(i, Total(j, times(a, J, s.at(j)))), Total(i, times(a, u))),
         "insert both equations",
     ),
     equals(
         Total(i, times(a, u)),
-        r"the first two are the same double sum, with the names of the indices exchanged",
+        prose(
+            "the first two are the same double sum, with the names of the indices exchanged: {same}",
+            same=holds(Total(i, Total(j, times(J.at(j, i), a.at(j), s))), "=", Total(i, Total(j, times(a, J, s.at(j))))),
+        ),
         wrong={"nothing": Total(i, times(a, J.at(i, i), s))},
     ),
     central=True,
-    so=r"Without $u$ the product is constant: $a(0) \cdot \delta(0) = a(T) \cdot \delta(T)$, so $a(0)$ is the gradient in the "
-    r"start. With $u$, and because $s(0) = 0$: $\frac{dL}{d\theta} = a(T) \cdot s(T) = \int_0^T a \cdot u\, dt$. As a solution "
-    r"backward: $g' = -a \cdot u$ from $g(T) = 0$, and $\frac{dL}{d\theta} = g(0)$. The examples of a batch share the "
-    "parameters: their gradients add.",
+    so=prose(
+        r"Without $u$ the product is constant, {constant}: $a(0) \cdot \delta(0) = a(T) \cdot \delta(T)$, so $a(0)$ is the "
+        r"gradient in the start. With $u$, and because $s(0) = 0$: $\frac{dL}{d\theta} = a(T) \cdot s(T) = \int_0^T a \cdot u\, "
+        r"dt$. As a solution backward: $g' = -a \cdot u$ from $g(T) = 0$, and $\frac{dL}{d\theta} = g(0)$. The examples of a "
+        "batch share the parameters: their gradients add.",
+        constant=holds(growth, "=", 0, when={u: 0}),
+        said=(
+            r"a(0) \cdot \delta(0) = a(T) \cdot \delta(T)",
+            "s(0) = 0",
+            r"\frac{dL}{d\theta} = a(T) \cdot s(T) = \int_0^T a \cdot u\, dt",
+            r"g' = -a \cdot u",
+            "g(T) = 0",
+            r"\frac{dL}{d\theta} = g(0)",
+        ),
+    ),
 )
 for letter, words in (
     ("v", "the velocity"),
@@ -110,12 +147,21 @@ t, T = derivation.number("t", "the time"), derivation.number("T", "the time of t
 rate = derivation.number(r"\lambda", "the rate of a linear field on the line, its only parameter", between=(0, Rational(1, 2)))
 begin = derivation.number("x_0", "the start of the path", "x")
 pull = derivation.number("c", r"the slope of the loss at the end, $a(T)$", "cotangent")
+adjoint, path = times(pull, exp(rate * (T - t))), times(begin, exp(rate * t))
 derivation.chain(
-    r"A linear field on the line: the integral over the path",
+    "A linear field on the line: the integral over the path",
     Integral(times(pull * exp(rate * (T - t)), begin * exp(rate * t)), (t, 0, T)),
     equals(
         times(T, pull, begin, exp(rate * T)),
-        r"$a(t) = c e^{\lambda (T - t)}$ solves $a' = -\lambda a$, and $u = x_t = x_0 e^{\lambda t}$: the integrand is constant",
+        prose(
+            "the adjoint is {a}, since {adjoint}, and $u$ is the path itself, {x}, since {path}: the integrand is constant, "
+            "{integrand}",
+            a=adjoint,
+            adjoint=holds(Slope(adjoint, t), "=", times(-rate, adjoint)),
+            x=path,
+            path=holds(Slope(path, t), "=", times(rate, path)),
+            integrand=holds(times(adjoint, path), "=", times(pull, begin, exp(rate * T)), named=True),
+        ),
     ),
     equals(
         pull * Slope(begin * exp(rate * T), rate),
@@ -125,9 +171,12 @@ derivation.chain(
 )
 
 derivation.say(
-    r"A solver's gradient. On $x' = \lambda x$ a step of the classical method multiplies by $R(z)$ with $z = \lambda h$. "
-    r"Backpropagation differentiates $R$: the slope of the end in $\lambda$ is $h R'(z) x_0$, where the solution's is $h e^z "
-    "x_0$. The adjoint takes the step back, with state and adjoint in its four stages."
+    prose(
+        r"A solver's gradient. On the linear field a step of the classical method multiplies by $R(z)$ with {z}. "
+        r"Backpropagation differentiates $R$: the slope of the end in $\lambda$ is $h R'(z) x_0$, where the solution's is $h e^z "
+        "x_0$. The adjoint takes the step back, with state and adjoint in its four stages.",
+        z=means("z", times(rate, h)),
+    )
 )
 z = derivation.number("z", "the rate times the size of the step")
 R = derivation.define("R", plus(1, z, z**2 / 2, z**3 / 6, z**4 / 24), "the factor of a step")
@@ -152,22 +201,32 @@ derivation.chain(
     plus(Slope(plus(1, z, z**2 / 2, z**3 / 6, z**4 / 24), z), times(-R, Q)),
     equals(
         plus(-(z**4) / 24, times(R, plus(z**4 / 48, z**6 / 96))),
-        r"$R'(z) = R(z) - \frac{z^4}{24}$, and the lemma",
+        prose("{slope}, and the lemma", slope=holds(Slope(R, z), "=", plus(R, -(z**4) / 24))),
         wrong={"equal": 0},
     ),
     equals(plus(-(z**4) / 48, z**5 / 48, z**6 / 48, z**7 / 72, 7 * z**8 / 1152, z**9 / 576, z**10 / 2304), "multiply out"),
-    so=r"Next to $e^z$, backpropagation misses $\frac{z^4}{24}$ and the adjoint $\frac{z^4}{48}$, but for higher powers. Over "
-    "$T/h$ steps of weight $h$ both errors, and their difference, are of order $h^4$. Neither is the other: backpropagation is "
-    "exact for the computed end, the adjoint is another approximation of the solution's gradient.",
+    so=prose(
+        "Of $e^z$, backpropagation misses {through} times $z^4$ and the adjoint {back} times $z^4$, but for higher powers. Over "
+        "$T/h$ steps of weight $h$ both errors, and their difference, are of order $h^4$. Neither is the other: backpropagation "
+        "is exact for the computed end, the adjoint is another approximation of the solution's gradient.",
+        through=holds(Limit(plus(exp(z), -Slope(R, z)) / z**4, z, 0), "=", Rational(1, 24), named=True),
+        back=holds(Limit(plus(exp(z), -R * Q) / z**4, z, 0), "=", Rational(1, 48), named=True),
+    ),
 )
-derivation.chain(
+there_again = derivation.chain(
     "A step there and back",
     times(R, plus(1, -z, z**2 / 2, -(z**3) / 6, z**4 / 24)),
     equals(plus(1, z**6 / 72, z**8 / 576), "multiply out", wrong={"undone": 1}),
-    so=r"For small steps the start is found again. For $z = -2$, where the step there is stable with $R = \frac13$, the factor "
-    r"is $\frac73$ a step: after 20 steps the start is missed by a factor of $2 \cdot 10^7$. A flow that contracts forgets its "
-    r"start, and any solver that goes back amplifies its errors by $e^{|\lambda| T}$. The code compares where it arrives with "
-    "$x$, and refuses times whose way back misses it by more than a hundredth.",
+    so=prose(
+        "For small steps the start is found again. At {z}, where the step there is stable with {there}, the factor is {factor} a "
+        r"step: after 20 steps the start is missed by a factor of more than {far}. A flow that contracts forgets its start, and "
+        r"any solver that goes back amplifies its errors by about $e^{|\lambda| T}$. The code compares where it arrives with "
+        "$x$, and refuses times whose way back misses it by more than a hundredth.",
+        z=where(z, -2),
+        there=holds(R, "=", Rational(1, 3)),
+        factor=holds(times(R, plus(1, -z, z**2 / 2, -(z**3) / 6, z**4 / 24)), "=", Rational(7, 3), named=True),
+        far=holds(Rational(7, 3) ** 20, ">", times(2, sympy.Pow(10, 7, evaluate=False)), named=True),
+    ),
 )
 
 
@@ -235,6 +294,30 @@ def _bent(x, time, parameters):
 def _turned(x, time, parameters):
     """The first entry moves as far as the second is."""
     return jnp.stack([parameters[0] * x[:, 1], 0 * x[:, 1]], axis=1)
+
+
+@derivation.algorithm(
+    "Gradients by the adjoint",
+    do("$x \\leftarrow$ the end of the flow from the start, by a solver; no step is kept"),
+    do(r"$a \leftarrow \nabla L(x)$, $g \leftarrow 0$, $t \leftarrow T$"),
+    do("for each step of the solver, back to $t = 0$:"),
+    do("$x$ follows the velocity $v$ back", by=there_again, indent=1),
+    do(r"$a$ follows $-J^\top a$, one product of the Jacobian with a vector", by=transposed, indent=1),
+    do(r"$g$ follows $-a \cdot u$, by the same product", by=grows, indent=1),
+    do("$a$ is the gradient in the start and $g$ in the parameter", adjoint_gradients, by=grows),
+)
+def two_steps_back():
+    def rates(state, time, rate):
+        return rate * jnp.array([state[0], -state[1], 0.0]) - jnp.array([0.0, 0.0, state[0] * state[1]])
+
+    times = np.array([0.0, 0.5, 1.0])
+    end, by_start, by_rate = adjoint_gradients(jnp.array([[2.0]]), jnp.ones((1, 1)), jnp.array([0.5]), times, _linear)
+    state = jnp.array([end[0, 0], 1.0, 0.0])
+    yield r"\lambda = \tfrac12, x_0 = 2, h = \tfrac12: \quad (x, a, g) \text{ at } T = 1", state, "(3.2974, 1, 0)"
+    for time, stated in ((1.0, "(2.56804, 1.28402, 1.64856)"), (0.5, "(2.00001, 1.6487, 3.29713)")):
+        state = runge_kutta_4_step(state, time, -0.5, lambda state, time: rates(state, time, 0.5))
+        yield rf"t = {time - 0.5:g}", state, stated
+    yield r"\text{the code's gradients}", (by_start[0, 0], by_rate[0]), "(1.6487, 3.29713)"
 
 
 @derivation.example(
