@@ -6,9 +6,10 @@ The lecture on the functions of theory_jax/adversarial/bigan.py.
 import itertools
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import exp, log
+from sympy import Abs, Max, exp, log
 
 from theory_jax.adversarial.bigan import (
     bigan_discriminator_loss,
@@ -21,7 +22,9 @@ from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Total, plus
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -40,15 +43,11 @@ derivation = Derivation(
         "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
         "prior. Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each "
         "puts all probability on one point.",
-        r"There are two laws of pairs: $P(x, z) = p(x)\, q(z|x)$ of the encoder and $Q(x, z) = r(z)\, g(x|z)$ of the generator. "
-        r"The discriminator sees a pair and gives the logit $\ell(x, z)$ of being the encoder's.",
+        "There are two laws of pairs: $P$, of an example from the data with its code, and $Q$, of a latent from the prior with "
+        r"the example that is made from it. The discriminator gives a pair the logit $\ell(x, z)$ of being the encoder's.",
         r"By the lecture on GANs, on pairs: the best logit is $\log P - \log Q$, and the value of the game is then $2\, "
         r"\mathrm{JSD}(P, Q) - \log 4$.",
     ),
-    answer=r"If the pairs match, so do the examples and the latents, and the encoder is the exact posterior of the generator's "
-    r"model. For deterministic maps, a total variation $\delta$ between the pairs means that at least the share $1 - \delta$ of "
-    "the data is reconstructed exactly: $E = G^{-1}$ at the optimum. For stochastic ones nothing is promised: independent "
-    "pairs match, too. A reconstruction term bounds what is left open, $H(x|z)$.",
     limits=(
         "Continuous spaces with deterministic maps: both laws of pairs live on thin sets and have no densities there. The "
         "argument by events carries over, the best logit does not.",
@@ -131,30 +130,43 @@ derivation.chain(
         wrong={"their double": plus(Divergence(p, M_x), Expectation(p, Divergence(encoder, M_zx)))},
     ),
     states=2,
-    so=r"With $m$ half of $P$ and half of $Q$, and the same lines for $Q$, $\mathrm{JSD}(P, Q) \ge \mathrm{JSD}$ of the "
-    "examples; by symmetry also of the latents. So an optimum of the game on pairs is an optimal GAN with an encoder whose codes "
-    "are distributed as the prior.",
+    so="With $m$ half of $P$ and half of $Q$, and the same lines for $Q$, the Jensen-Shannon divergence of the pairs is at least "
+    "that of the examples; by symmetry also that of the latents. So an optimum of the game on pairs is an optimal GAN with an "
+    "encoder whose codes are distributed as the prior.",
 )
 derivation.chain(
     "The law of the pairs knows the encoder",
     P / Total(z, P),
-    equals(encoder, r"$\sum_z P(x, z) = p(x)$", wrong={"the pairs themselves": P, "the data": p}),
+    equals(encoder, prose("{data}", data=holds(Total(z, P), "=", p)), wrong={"the pairs themselves": P, "the data": p}),
     states=2,
     role="lemma",
-    so=r"If the pairs match, the same division of $Q$ gives $q(z|x) = \frac{r(z)\, g(x|z)}{\sum_{z'} r(z')\, g(x|z')}$, with "
-    r"$p(x) = \sum_{z'} r(z')\, g(x|z')$: Bayes' rule. The encoder is the posterior of the generator's model, and no one had to "
-    "compute the sum.",
+    so=prose(
+        "If the pairs match, {prior} and {generator}, the same division of $Q$ gives {bayes}, with {data}: Bayes' rule. The "
+        "encoder is the posterior of the generator's model, and no one had to compute the sum.",
+        prior=where(prior, Total(x, P)),
+        generator=where(generator, P / Total(x, P)),
+        bayes=holds(encoder, "=", Q / Total(z, Q), wrong={"by the prior": Q / prior}),
+        data=holds(p, "=", Total(z, Q)),
+    ),
 )
 posterior = derivation.define("b({}|{})", Q / Total(z, Q), "the generator's posterior", over=(z, x), law=True)
 evidence = derivation.define("f", Total(z, Q), "the generator's examples", over=x, law=True)
 derivation.chain(
     "The distance of the pairs is the distance of the examples and of the encoder from the posterior",
     Expectation(p, Expectation(encoder, logit)),
-    equals(Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / posterior)))), r"$Q(x, z) = f(x)\, b(z|x)$"),
+    equals(
+        Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / posterior)))),
+        prose("{parts}", parts=holds(Q, "=", times(evidence, posterior))),
+    ),
     equals(plus(Divergence(p, evidence), Expectation(p, Divergence(encoder, posterior))), "the definition, twice"),
     at_least(
         0,
-        r"leave out divergences; equality if and only if the generator makes the data and the encoder is its posterior",
+        prose(
+            "leave out divergences; equality if and only if the generator makes the data, {data}, and the encoder is its "
+            "posterior, {posterior}",
+            data=where(p, evidence),
+            posterior=where(encoder, posterior),
+        ),
         dropping=plus(gibbs.at(p, evidence), Expectation(p, gibbs.at(encoder, posterior))),
     ),
     states=2,
@@ -163,22 +175,67 @@ derivation.chain(
 )
 
 derivation.say(
-    "Now deterministic maps. $P$ lives on the graph of $E$, $Q$ on that of $G$. Let $A$ be the event that $x = G(z)$: under $Q$ "
-    "it is certain, and under $P$ it means that $G(E(x)) = x$."
+    "Now deterministic maps. $P$ lives on the graph of $E$, $Q$ on that of $G$. Let $A$ be the event that the latent of a pair "
+    "gives its example: under $Q$ it is certain, and under $P$ it means that the example is reconstructed, $G(E(x))$ is $x$."
 )
 derivation.symbol("E", "an encoder without noise")
 derivation.symbol("G", "a generator without noise")
-derivation.symbol("A", "the event $x = G(z)$")
+derivation.symbol("A", "the event that $G(z)$ is $x$")
+i = derivation.index("i", "a pair in $A$")
+j = derivation.index("j", "a pair outside of $A$", states=2)
+h = derivation.number("h", "$P(A)$, the share of the data that is reconstructed", between=(0, 1))
+made = derivation.law("Q", i, "the generator's pairs, all of which are in $A$")
+inside = derivation.law("a", i, "the encoder's pairs, if they are in $A$")
+outside = derivation.law("c", j, "... and if they are not")
+tv = derivation.define(
+    r"\mathrm{TV}",
+    plus(Total(i, Abs(h * inside - made)), Total(j, times(1 - h, outside))) / 2,
+    "the total variation of $P$ and $Q$",
+)
+inverse = derivation.chain(
+    "Pairs that are nearly alike reconstruct nearly all of the data",
+    plus(h, tv, -1),
+    equals(
+        Total(i, plus(Abs(h * inside - made), -plus(made, -times(h, inside)))) / 2,
+        prose(
+            "outside of $A$ there is the share {missed}, and inside the generator has as much more than the encoder, {more}",
+            missed=1 - h,
+            more=holds(Total(i, made - h * inside), "=", 1 - h),
+        ),
+        wrong={"half the distance": plus(h, tv / 2, -1)},
+    ),
+    equals(Total(i, Max(h * inside - made, 0)), "a number and its absolute value cancel or add up to twice the number"),
+    at_least(
+        0,
+        "leave out what the encoder has more inside of $A$, which is never negative",
+        dropping=Total(i, Max(h * inside - made, 0)),
+    ),
+    central=True,
+    so=prose(
+        "At least the share {share} of the data is reconstructed. If the pairs match, the distance is 0 and everything is. With "
+        "the event that $E(x)$ is $z$, which is certain under $P$, the same lines say that every latent is found again: $E$ is "
+        "the inverse of $G$, wherever data and prior are positive.",
+        share=1 - tv,
+    ),
+)
+derivation.answer = prose(
+    "If the pairs match, so do the examples and the latents, and the encoder is the exact posterior of the generator's model. "
+    "For deterministic maps the share $h$ of the data that is reconstructed exactly is at least what the total variation of the "
+    r"pairs leaves, {bound}: at the optimum the encoder is the inverse, $G^{-1}$. For stochastic ones nothing is promised: "
+    "independent pairs match, too, {match}. A reconstruction term bounds what is left open, $H(x|z)$.",
+    bound=holds(h, ">=", 1 - tv, wrong={"half the distance": 1 - tv / 2}),
+    match=holds(P, "=", Q, when={encoder: prior, generator: p}),
+)
 
 
 @derivation.exact(
-    r"P(A) = \Pr\left(G(E(x)) = x\right) \ge Q(A) - \tfrac12 \sum \left|P - Q\right| = 1 - \tfrac12 \sum \left|P - Q\right|",
-    because=r"Two laws differ on an event by at most their total variation, half the sum of all differences; and $Q(A) = 1$. On "
-    "three examples and three latents, both uniform, with all 27 encoders and 27 generators: how often the inequality fails, "
-    "and how often the pairs match without $E = G^{-1}$. Neither happens, and 6 pairs of maps match, one for each permutation.",
+    r"\Pr\left(G(E(x)) = x\right) \ge 1 - \tfrac12 \sum \left|P - Q\right|",
+    because="On three examples and three latents, both uniform, with all 27 encoders and 27 generators: how often the inequality "
+    "fails, and how often the pairs match without inverse maps. Neither happens, and 6 pairs of maps match, one for each "
+    "permutation.",
     outcomes=729,
     scale=1.0,
-    central=True,
+    role="remark",
 )
 def encoders_that_match_are_inverses():
     fails, match, unequal, loose = 0, 0, 0, 0
@@ -210,13 +267,18 @@ derivation.chain(
     equals(Expectation(pair_z, plus(Entropy(back), Divergence(back, reconstruction))), r"add and subtract $\log v(x|z)$"),
     at_least(
         Expectation(pair_z, Entropy(back)),
-        "leave out the divergences (Gibbs); equality if the model is the law of the encoder's pairs",
+        prose(
+            "leave out the divergences (Gibbs); equality if and only if {same} for every pair", same=where(reconstruction, back)
+        ),
         dropping=Expectation(pair_z, gibbs.at(back, reconstruction)),
     ),
     states=2,
-    so=r"The last line is $H(x|z)$. With $P = Q = p(x)\, r(z)$ the game is perfectly won and $H(x|z) = H(x)$: the code tells "
-    "nothing. Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
-    "with maps without noise the game alone already makes it 0.",
+    so=prose(
+        "The last line is $H(x|z)$. With independent pairs the game is perfectly won and the code tells nothing, {nothing}. "
+        "Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
+        "with maps without noise the game alone already makes it 0.",
+        nothing=holds(Expectation(pair_z, Entropy(back)), "=", Entropy(p), when={back: p}),
+    ),
 )
 derivation.bridge(
     "The code computes the entropy that is left, of a table of pairs",
@@ -232,10 +294,14 @@ s, t = (
 )
 loss = plus(log(1 + exp(-s)), log(1 + exp(t)))
 exchanged = plus(log(1 + exp(s)), log(1 + exp(-t)))
-derivation.chain(
+opponents = derivation.chain(
     "The loss of encoder and generator is the discriminator's with exchanged labels",
     plus(exchanged, -loss),
-    equals(s - t, r"$\log(1 + e^s) - \log(1 + e^{-s}) = s$, twice", wrong={"the sign": t - s}),
+    equals(
+        s - t,
+        prose("{one}, and the same for $t$", one=holds(plus(log(1 + exp(s)), -log(1 + exp(-s))), "=", s)),
+        wrong={"the sign": t - s},
+    ),
     role="remark",
     so=r"At the best discriminator the mean of the difference is $\mathrm{KL}(P \,\|\, Q) + \mathrm{KL}(Q \,\|\, P)$. Both "
     "opponents want the same: an encoder's pair that looks generated, and a generated pair that looks encoded. The encoder is no "
@@ -259,6 +325,33 @@ derivation.bridge(
 )
 
 _P, _Q = np.array([[0.4, 0.1], [0.1, 0.4]]), np.array([[0.3, 0.2], [0.2, 0.3]])
+
+
+@derivation.algorithm(
+    "Training a bidirectional GAN",
+    do("repeat: draw $x$ from the data and its code $z$ from $q(z|x)$; draw $z'$ from $r$ and $x'$ from $g(x|z')$"),
+    do(r"$s \leftarrow \ell(x, z)$ and $t \leftarrow \ell(x', z')$", indent=1),
+    do(r"step the discriminator down $\log(1 + e^{-s}) + \log(1 + e^t)$", bigan_discriminator_loss, indent=1),
+    do(
+        r"step encoder and generator down $\log(1 + e^s) + \log(1 + e^{-t})$",
+        bigan_generator_encoder_loss,
+        by=opponents,
+        indent=1,
+    ),
+)
+def two_steps_of_the_discriminator():
+    """A logit for each pair of the example, with exact expectations."""
+
+    def mean(loss, logits):
+        none = jnp.zeros(4)
+        return _P.ravel() @ loss(logits, none) + _Q.ravel() @ loss(none, logits) - 2 * math.log(2)
+
+    logits = jnp.zeros(4)
+    for step, stated in ((1, "(0.2, -0.2)"), (2, "(0.2605, -0.3402)")):
+        logits = logits - 4 * jax.grad(lambda logits: mean(bigan_discriminator_loss, logits))(logits)
+        yield rf"\ell \text{{ where both agree, and else, after step }} {step} \text{{ of length }} 4", logits[:2], stated
+    yield r"\text{loss of the discriminator}", mean(bigan_discriminator_loss, logits), "1.3467"
+    yield r"\text{... of encoder and generator}", mean(bigan_generator_encoder_loss, logits), "1.4668"
 
 
 @derivation.example(
@@ -298,7 +391,7 @@ def pairs_and_logit(encoders, generators, logits):
 
 
 @derivation.exercise(
-    "What is the value of the game where the pairs match?", r"$-\log 4 = -1.3863$: the discriminator tosses a coin."
+    "What is the value of the game where the pairs match?", r"$-\log 4$, -1.3863: the discriminator tosses a coin."
 )
 def matching_pairs():
     yield joint_exact_value(jnp.log(_P), jnp.log(_P), jnp.zeros((2, 2))), "-1.3863"
@@ -307,7 +400,7 @@ def matching_pairs():
 @derivation.exercise(
     "The pairs are independent, with uniform examples on three points. What are $H(x|z)$, and the value of the game if both "
     "laws of pairs are such?",
-    r"$\log 3 = 1.0986$, and $-1.3863$: the game is won, and the code is worth nothing.",
+    r"$\log 3$, 1.0986, and -1.3863: the game is won, and the code is worth nothing.",
 )
 def a_worthless_code():
     table = jnp.full((3, 2), -math.log(6))
@@ -318,7 +411,7 @@ def a_worthless_code():
 @derivation.exercise(
     r"For $P$ with the rows $(\frac12, \frac14)$ and $(0, \frac14)$: what are $H(x|z)$ and $H(z|x)$, and which of them measures "
     "what a reconstruction can know?",
-    r"$H(x|z) = \frac12 \log 2 = 0.3466$: the latent 0 belongs to one example, the latent 1 to both. $H(z|x) = 0.4774$ is the "
+    r"$H(x|z)$ is $\frac12 \log 2$, 0.3466: the latent 0 belongs to one example, the latent 1 to both. $H(z|x)$, 0.4774, is the "
     "noise of the encoder, which does no harm by itself.",
 )
 def two_entropies():
