@@ -317,7 +317,7 @@ derivation.answer = prose(
     "The logistic loss is least at the logit {best}, so the logit, less the logarithm of the prior odds, is the log-ratio. A "
     "squared loss finds the same ratio, with kernels in closed form. Weights $r$, with {weighted} for every function $h$, or "
     "keeping samples with probability $r/B$, with a bound $B$ of the ratio, turn samples from $q$ into ones from $p$; the price "
-    "is the chi-squared divergence of $p$ from $q$: it is the variance of the weights, {price}, and at most the share {kept} is kept.",
+    "is the chi-squared divergence of $p$ from $q$: it is the variance of the weights, {price}, and at most {kept} are kept.",
     best=holds(log(eta / rest), "=", plus(log(r), log(odds)), wrong={"without the odds": log(r)}),
     weighted=holds(Expectation(q, r * h), "=", Expectation(p, h)),
     price=holds(Variance(q, r), "=", chi),
