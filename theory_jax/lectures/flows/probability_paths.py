@@ -12,7 +12,9 @@ from sympy import Integral, Rational, cos, exp, log, pi, sin, sqrt
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.probability_paths import (
     affine_path,
     conditional_velocity,
@@ -45,10 +47,6 @@ derivation = Derivation(
         r"$\beta$ from $t$ to 1.",
         "Where coordinates matter, two dimensions are written out; elsewhere a line holds for each coordinate.",
     ),
-    answer=r"The slope of the path is a function of place and time once $x_0$ is expressed by the place: $\frac{\sigma'}{\sigma} "
-    r"(x - \alpha x_1) + \alpha' x_1$. It carries the density $\mathcal{N}(\alpha x_1, \sigma^2 I)$ exactly, and is not the only "
-    "field that does. The linear path is straight at constant speed; the coefficients of the cosine path move on a circle; the "
-    "variance-preserving path starts late and ends with infinite speed.",
     limits=(
         "The field for all of the data at once, which is a mean of these (lecture on flow matching).",
         "That the flow of a field has one solution, and that the continuity equation determines the densities.",
@@ -64,18 +62,18 @@ sigma = derivation.function(r"\sigma", "the coefficient of the noise")
 a, s = alpha(t), sigma(t)
 da, ds = a.diff(t), s.diff(t)
 place = derivation.define("x_t", a * data + s * noise, "where the path is", "affine_path")
-derivation.chain(
+field = derivation.chain(
     "The slope of a path is a field of velocities",
     Slope(place, t),
     equals(plus(da * data, ds * noise), "differentiate at fixed ends", wrong={"the ends exchanged": plus(da * noise, ds * data)}),
     equals(
         plus(ds / s * (place - a * data), da * data),
-        r"$x_0 = (x_t - \alpha x_1)/\sigma$, where $\sigma > 0$",
+        prose(r"{noise}, where $\sigma$ is positive", noise=holds(noise, "=", (place - a * data) / s)),
         wrong={"the ratio turned over": plus(s / ds * (place - a * data), da * data)},
     ),
     central=True,
     so=r"The last line contains the noise only through the place: every path that passes through $x$ at time $t$ has this "
-    r"velocity there, so paths to one data point never cross before $\sigma = 0$. Call it $u$.",
+    r"velocity there, so paths to one data point never cross while $\sigma$ is positive. Call it $u$.",
 )
 
 derivation.say(
@@ -103,7 +101,11 @@ derivation.chain(
     ),
     equals(
         plus(-Slope(u1, y1), -Slope(u2, y2), times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2))),
-        r"the divergence of $u$ is $2 \sigma'/\sigma$, and $\nabla \log p = -(y - \alpha d)/\sigma^2$",
+        prose(
+            "the divergence of the velocity is {divergence}, and {slope}, the second likewise",
+            divergence=holds(plus(Slope(u1, y1), Slope(u2, y2)), "=", 2 * ds / s, named=True),
+            slope=holds(Slope(log_density, y1), "=", -off1 / s**2),
+        ),
         wrong={
             "against the stream": plus(
                 -Slope(u1, y1), -Slope(u2, y2), times(u1, Slope(log_density, y1)), times(u2, Slope(log_density, y2))
@@ -121,8 +123,10 @@ derivation.chain(
     ),
     equals(
         0,
-        r"the products are plus and minus $\frac{1}{\sigma^2} (y_1 - \alpha d_1)(y_2 - \alpha d_2)\, p$: the gradient points to "
-        "the mean, and the rotation is perpendicular to it",
+        prose(
+            "the products are {turned} and its negative: the gradient points to the mean, the rotation is perpendicular",
+            turned=holds(times(-off2, Slope(exp(log_density), y1)), "=", times(off1, off2, exp(log_density)) / s**2, named=True),
+        ),
         wrong={"twice the product": -2 * off1 * off2 / s**2 * exp(log_density)},
     ),
     so=r"The first line is the divergence of $p$ times a rotation about the mean. Added to $u$ it changes the paths, not the "
@@ -142,12 +146,19 @@ derivation.chain(
     ),
     equals(
         plus(data, -(1 - least) * straight) / (1 - (1 - least) * t),
-        r"the field: $\sigma' = -(1 - s)$ and $\alpha' = 1$; multiply out",
+        prose(
+            "the field: the noise's coefficient has the slope {fall}; multiply out",
+            fall=holds(Slope(1 - (1 - least) * t, t), "=", -(1 - least), named=True),
+        ),
         wrong={"no cloud": plus(data, -straight) / (1 - t)},
     ),
-    so=r"The velocity does not depend on the time. At time 1 the path is at $x_1 + s x_0$, the gradient in $x_0$ of the convex "
-    r"function $x_1 \cdot x_0 + \frac{s}{2} \|x_0\|^2$. By Brenier's theorem, which we cite, such a map is the cheapest "
-    r"transport from $\mathcal{N}(0, I)$ to $\mathcal{N}(x_1, s^2 I)$: optimal for one data point, not for all of the data.",
+    so=prose(
+        "Along a path the velocity does not depend on the time. At time 1 the path is at {end}, the slope in $x_0$ of the convex "
+        r"function {convex}. By Brenier's theorem, which we cite, such a map is the cheapest transport from $\mathcal{N}(0, I)$ "
+        r"to $\mathcal{N}(x_1, s^2 I)$: optimal for one data point, not for all of the data.",
+        end=holds(straight, "=", plus(data, least * noise), when={t: 1}, named=True),
+        convex=times(data, noise) + least * noise**2 / 2,
+    ),
 )
 
 derivation.say(
@@ -168,30 +179,37 @@ derivation.chain(
     ),
     equals(
         beta * exp(-total / 2) / 2,
-        r"$B$ is an integral from $t$: its slope is $-\beta$",
+        prose("$B$ is an integral from $t$: {slope}", slope=holds(Slope(total, t), "=", -beta)),
         wrong={"the time of diffusion": -beta * exp(-total / 2) / 2},
     ),
 )
+of_data, of_noise = exp(-total / 2), sqrt(1 - exp(-total))
 derivation.chain(
     "The noise's coefficient falls",
     Slope(sqrt(1 - exp(-total)), t),
     equals(times(Slope(total, t), exp(-total)) / (2 * sqrt(1 - exp(-total))), "the chain rule, twice"),
     equals(
         -beta * exp(-total) / (2 * sqrt(1 - exp(-total))),
-        r"the slope of $B$ again",
+        "the slope of $B$ again",
         wrong={
             "the time of diffusion": beta * exp(-total) / (2 * sqrt(1 - exp(-total))),
             "alpha for its square": -beta * exp(-total / 2) / (2 * sqrt(1 - exp(-total))),
         },
     ),
-    so=r"So $\alpha \alpha' + \sigma \sigma' = \frac12 \beta e^{-B} - \frac12 \beta e^{-B} = 0$: the sum of the squares stays 1.",
+    so=prose(
+        "So {zero}: the sum of the squares stays 1.",
+        zero=holds(plus(times(of_data, Slope(of_data, t)), times(of_noise, Slope(of_noise, t))), "=", 0),
+    ),
 )
 
 
 @derivation.numeric(
     r"(1 - t)\, \sigma'^2 \to \tfrac14 \beta_0 \quad (t \to 1)",
-    because=r"Near the end $\sigma^2 \approx B \approx \beta_0 (1 - t)$. The code's slopes at $t = 1 - 2^{-26}$, for $\beta_0 = "
-    r"0.1$ and 2 with $\beta_0 + \beta_+ = 20$.",
+    because=prose(
+        r"Near the end the square of $\sigma$ is about $\beta_0 (1 - t)$: {ratio}. The code's slopes at a time that is $2^{-26}$ "
+        "before the end, for rates from 0.1 and from 2 to 20.",
+        ratio=holds(Limit((1 - exp(-total)) / (1 - t), t, 1, "-"), "=", low),
+    ),
     tolerance=1e-5,
     since=r"the next term is of order $\frac{\beta_+}{\beta_0} (1 - t)$",
 )
@@ -207,8 +225,12 @@ def the_end_of_the_variance_preserving_path():
 
 
 derivation.say(
-    r"So $\sigma'$ is infinite at time 1, and so is the integral of its square. At time 0, $\alpha = e^{-B/2}$ is small and not "
-    "0: the path does not start from pure noise."
+    prose(
+        r"So $\sigma'$ is infinite at time 1, and so is the integral of its square. At {begin} the coefficient of the data is "
+        "{small}, which is not 0: the path does not start from pure noise.",
+        begin=where(t, 0),
+        small=holds(exp(-total / 2), "=", exp(-(low + more / 2) / 2), named=True),
+    )
 )
 mean, spread = derivation.number("m", "the mean of the data"), derivation.number("v", "their variance", positive=True)
 rise = derivation.number("p", r"the slope $\alpha'$", "alpha_slope", positive=True)
@@ -223,16 +245,24 @@ derivation.chain(
     ),
 )
 second = derivation.number("c", "the second moment of the data, $m^2 + v$", positive=True)
+speed = (pi / 2) ** 2 * (second * cos(pi * t / 2) ** 2 + sin(pi * t / 2) ** 2)
+work = Integral(speed, (t, 0, 1))
 derivation.chain(
     "The work of the cosine path",
-    Integral((pi / 2) ** 2 * (second * cos(pi * t / 2) ** 2 + sin(pi * t / 2) ** 2), (t, 0, 1)),
+    work,
     equals(
         pi**2 / 8 * (second + 1),
-        r"the means of $\cos^2$ and $\sin^2$ over a quarter of a turn are $\frac12$",
+        prose("{mean}, and for the sine the same", mean=holds(Integral(cos(pi * t / 2) ** 2, (t, 0, 1)), "=", Rational(1, 2))),
         wrong={"the linear path": second + 1, "no half": pi**2 / 4 * (second + 1)},
     ),
-    so=r"The linear path has the slopes 1 and $-1$, and the work $c + 1$: less, by the factor 1.234. For $c = 1$ the mean "
-    r"squared speed of the cosine path is $\frac{\pi^2}{4}$ at every time. The speed of one path is not constant, see below.",
+    so=prose(
+        "The linear path has the slopes 1 and $-1$, and the work {linear}: less, by the factor {factor}, which is 1.234. At "
+        "{one} the mean squared speed of the cosine path is {speed} at every time; that of one path is not constant, see below.",
+        linear=second + 1,
+        factor=holds(work / (second + 1), "=", pi**2 / 8, named=True),
+        one=where(second, 1),
+        speed=holds(speed, "=", pi**2 / 4, named=True),
+    ),
 )
 derivation.chain(
     "The cosine path turns",
@@ -248,6 +278,15 @@ derivation.chain(
     so="An oscillation about the origin, of which one quarter is used.",
 )
 
+derivation.answer = prose(
+    "The slope of the path is a function of place and time once $x_0$ is expressed by the place: {slope}, where the coefficient "
+    "of the noise is positive. It carries the density of a path to one data point exactly, and is not the only field that does. "
+    "The linear path is straight at constant speed, {linear}; the coefficients of the cosine path move on a circle, {circle}; "
+    "the variance-preserving path starts late and ends with infinite speed.",
+    slope=holds(Slope(place, t), "=", plus(ds / s * (place - a * data), da * data)),
+    linear=holds(Slope((1 - t) * noise + t * data, t), "=", data - noise, named=True),
+    circle=holds(plus(sin(pi * t / 2) ** 2, cos(pi * t / 2) ** 2), "=", 1),
+)
 x = derivation.number("x", "a place", "x")
 A = derivation.number("a", "the coefficient of the data, a number now", "alpha", positive=True)
 S = derivation.number("b", "that of the noise", "sigma", positive=True)
@@ -317,6 +356,29 @@ def _one(value):
 def _at_one(coefficients):
     """The velocity at x = 1 on the way to x1 = 2."""
     return conditional_velocity(jnp.ones((1, 1)), jnp.full((1, 1), 2.0), *coefficients)
+
+
+@derivation.algorithm(
+    "From noise to one data point along the field",
+    do(r"draw $x \sim \mathcal{N}(0, I)$, take a data point $x_1$ and $h = 1/N$"),
+    do(r"for $t = 0, h, \dots, 1 - h$:"),
+    do(
+        r"$u \leftarrow \frac{\sigma'}{\sigma} (x - \alpha x_1) + \alpha' x_1$ at time $t$",
+        conditional_velocity,
+        by=field,
+        indent=1,
+    ),
+    do(r"$x \leftarrow x + h u$", indent=1),
+)
+def two_steps():
+    for name, coefficients, printed in (
+        (r"\text{linear}", lambda t: (t, 1 - t, _one(1), _one(-1)), ("0.5000", "2.0000")),
+        (r"\text{cosine}", cosine_coefficients, ("0.5708", "2.3439")),
+    ):
+        x = _one(-1)[:, None]
+        for t, told in zip((0.0, 0.5), printed, strict=True):
+            x = x + conditional_velocity(x, jnp.full((1, 1), 2.0), *coefficients(_one(t))) / 2
+            yield rf"{name}, x_0 = -1, x_1 = 2, h = \tfrac12: \quad x \text{{ at }} {t + 0.5:g}", x, told
 
 
 @derivation.example(r"$x_1 = 2$, and a path that is at $x = 1$ at time $\frac14$. On the linear path $x_0 = \frac23$.")
