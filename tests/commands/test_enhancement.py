@@ -238,8 +238,8 @@ def test_the_reading_follows_its_numbers():
     [
         (0, "enlarged: linear regression/peak_signal_to_noise", 18.5),
         (0, "enlarged: repeated pixels/peak_signal_to_noise", 15.5),
-        (1, "enlarged: GAN/frechet_distance", 0.3),
-        (1, "enlarged: GAN/peak_signal_to_noise", 20.1),
+        (1, "enlarged: conditional diffusion/frechet_distance", 0.3),
+        (1, "enlarged: squared error/frechet_distance", 0.05),
         (2, "enlarged: conditional diffusion, mean of 8/peak_signal_to_noise", 18.1),
         (3, "enlarged: conditional diffusion, projected/observation_error", 0.02),
         (4, "enlarged: conditional diffusion, projected/class_accuracy", 0.85),
@@ -247,9 +247,9 @@ def test_the_reading_follows_its_numbers():
         (6, "denoised: autoencoder/peak_signal_to_noise", 13.0),
         (7, "denoised: diffusion, drawn/observation_error", 0.25),
         (8, "completed: diffusion, RePaint/peak_signal_to_noise", 10.5),
-        (9, "completed: PixelCNN/frechet_distance", 0.3),
-        (10, "completed: PixelCNN/class_accuracy", 0.6),
-        (11, "completed: diffusion, replacement/class_accuracy", 0.69),
+        (9, "completed: PixelCNN/frechet_distance", 0.35),
+        (10, "completed: PixelCNN/class_accuracy", 0.55),
+        (11, "completed: diffusion, RePaint/class_accuracy", 0.54),
     ],
 )
 def test_what_is_asserted_can_fail(number, place, value):
