@@ -13,8 +13,9 @@ from sympy import Integral, exp, log, oo, pi, sqrt
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Product, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.energy.energy_models import (
     boltzmann_log_probs,
     contrastive_loss,
@@ -45,9 +46,6 @@ derivation = Derivation(
         "curvature.",
         "Several parameters are treated one at a time, or along a line.",
     ),
-    answer=r"$p_k \propto e^{-E_k/T}$. The gradient of the negative log-likelihood is the mean slope of the energy under the "
-    r"data, less that under the model, divided by $T$: training lowers the energy of data and raises that of the model's own "
-    r"samples. The normalizer $Z$ is not needed for it, samples are. $-T \log Z$ is the least free energy of any law.",
     limits=(
         "How samples of the model are drawn: that is the task of Langevin sampling and of contrastive divergence.",
         "Whether the likelihood has a maximum. For data on one side of all features it does not, and $\\theta$ grows forever.",
@@ -59,13 +57,14 @@ k = derivation.index("k", "a state")
 j = derivation.index("j", "a state, next to $k$")
 T = derivation.number("T", "the temperature", "temperature", positive=True)
 theta = derivation.number(r"\theta", "a parameter of the energies")
-a = derivation.numbers("a", k, r"the energies at $\theta = 0$")
+a = derivation.numbers("a", k, r"the energies where $\theta$ is 0")
 g = derivation.numbers("g", k, r"the slopes of the energies in $\theta$")
 E = derivation.define("E", a + theta * g, "the energies", "energies", over=k)
 Z = derivation.define("Z", Total(k, exp(-E / T)), "the normalizer, or partition function", "exp(log_partition)", positive=True)
 p = derivation.define("p", exp(-E / T) / Z, "the model, a Boltzmann law", "exp(boltzmann_log_probs)", over=k, law=True)
 F = derivation.define("F", -T * log(Z), "the free energy", "helmholtz_free_energy")
 
+Delta = derivation.number(r"\Delta", "how much the energy of one state is above that of another", positive=True)
 derivation.chain(
     "Only differences of energy count",
     log(p / p.at(j)),
@@ -75,18 +74,29 @@ derivation.chain(
         wrong={"the sign": (E - E.at(j)) / T, "the temperature multiplied": (E.at(j) - E) * T},
     ),
     role="lemma",
-    so=r"A constant added to all energies changes no probability. For $T \to 0$ a state above another vanishes against it, since "
-    r"$e^{-(E_k - E_j)/T} \to 0$: the states of least energy are left, all equally probable. For $T \to \infty$ every quotient "
-    "goes to 1, and all states become equally probable.",
+    so=prose(
+        "A constant added to all energies changes no probability. When $T$ falls to 0, a state above another vanishes against "
+        "it, {cold}: the states of least energy are left, all equally probable. When $T$ grows without bound, every quotient "
+        "goes to 1, {hot}, and all states become equally probable.",
+        cold=holds(Limit(exp(-Delta / T), T, 0), "=", 0),
+        hot=holds(Limit(exp(-Delta / T), T, oo), "=", 1),
+    ),
 )
 slope = derivation.chain(
     "The slope of a log-probability needs no normalizer, but an expectation",
     Slope(log(p), theta),
-    equals(plus(-g / T, -Slope(log(Z), theta)), r"$\log p_k = -E_k/T - \log Z$"),
+    equals(
+        plus(-g / T, -Slope(log(Z), theta)),
+        prose("{split}", split=holds(log(p), "=", plus(-E / T, -log(Z)), wrong={"Z": -E / T - Z})),
+    ),
     equals(plus(-g / T, -Total(j, Slope(exp(-E.at(j) / T), theta)) / Z), "the derivative of the logarithm, and of a sum"),
     equals(
         plus(-g / T, Expectation(p.at(j), g.at(j) / T)),
-        r"the chain rule, $\partial e^{-E_j/T} = -\frac{g_j}{T} e^{-E_j/T}$, and $e^{-E_j/T} / Z = p_j$",
+        prose(
+            "the chain rule, {slope}, and {share}",
+            slope=holds(Slope(exp(-E.at(j) / T), theta), "=", times(-g.at(j) / T, exp(-E.at(j) / T))),
+            share=holds(exp(-E.at(j) / T) / Z, "=", p.at(j)),
+        ),
         wrong={"the mean over states": plus(-g / T, Total(j, g.at(j) / T) / 3)},
     ),
     equals(
@@ -100,7 +110,16 @@ slope = derivation.chain(
 
 data = derivation.law(r"\nu", k, "the law of the data")
 loss = derivation.define(r"\mathcal{L}", Expectation(data, -log(p)), "the mean negative log-likelihood")
-derivation.chain(
+q = derivation.law("q", k, "any law")
+derivation.answer = prose(
+    "Low energies are probable: {model}. The gradient of the negative log-likelihood is the mean slope of the energy under "
+    "the data, less that under the model, over the temperature, {gradient}: training lowers the energy of data and raises that "
+    "of the model's own samples. The normalizer $Z$ is not needed for it, samples are. The model has least free energy, {least}.",
+    model=holds(p, "=", exp(-E / T) / Z, wrong={"the sign": exp(E / T) / Z}),
+    gradient=holds(Slope(loss, theta), "=", times(1 / T, plus(Expectation(data, g), -Expectation(p, g)))),
+    least=holds(plus(Expectation(p, E), -T * Entropy(p)), "=", F),
+)
+training = derivation.chain(
     "Training lowers the energy of data and raises that of samples",
     Slope(loss, theta),
     equals(
@@ -121,20 +140,21 @@ derivation.chain(
             -Expectation(p, g),
             times(1 / T, plus(Expectation(p, E * g), -Expectation(p, E) * Expectation(p, g))),
         ),
-        r"the product rule: $\partial p_k = p_k \frac1T \left(\mathbb{E}_p[g] - g_k\right)$",
+        prose(
+            "the product rule: {slope}",
+            slope=holds(Slope(p, theta), "=", times(p, 1 / T, plus(Expectation(p.at(j), g.at(j)), -g))),
+        ),
     ),
     states=2,
     so=r"The covariance of $E$ and $g$ is what a gradient through the sampler adds. It is no part of the likelihood's gradient, "
     r"so code detaches the samples.",
 )
-derivation.symbol(r"\mathbb{E}_p[g]", "the mean of the slopes under the model")
 derivation.chain(
     "Along a line of linear energies the loss is convex",
     Slope(loss, theta, 2),
     equals(
         times(1 / T**2, Variance(p, g)),
-        r"differentiate $-\frac1T \mathbb{E}_p[g]$ as above; the part of the data does not depend on $\theta$ for linear "
-        r"energies",
+        r"differentiate the model's part as above; the data's part does not depend on $\theta$ for linear energies",
         wrong={
             "over the temperature": Variance(p, g) / T,
             "the second moment": Expectation(p, g**2) / T**2,
@@ -147,7 +167,10 @@ derivation.chain(
     ),
     at_least(
         0,
-        "a sum of squares with positive factors; zero only if all slopes are equal, where $\\theta$ does nothing",
+        prose(
+            "a sum of squares with positive factors; zero only if all slopes are equal, {equal}, where $\\theta$ does nothing",
+            equal=where(g, g.at(0)),
+        ),
         dropping=times(1 / (2 * T**2), Total(k, Total(j, times(p, p.at(j), (g - g.at(j)) ** 2)))),
     ),
     states=2,
@@ -156,37 +179,44 @@ derivation.chain(
 )
 
 derivation.say("What is $-T \\log Z$ itself good for? It is the least value of a functional in which $Z$ does not occur.")
-q = derivation.law("q", k, "any law")
 derivation.chain(
     "Every law has at least the free energy of the Boltzmann law",
     plus(Expectation(q, E), -T * Entropy(q)),
-    equals(Expectation(q, plus(E, T * log(q))), r"$-H(q) = \mathbb{E}_q[\log q]$"),
-    equals(Expectation(q, plus(-T * log(Z), -T * log(p), T * log(q))), r"$E_k = -T \log p_k - T \log Z$"),
+    equals(Expectation(q, plus(E, T * log(q))), prose("{entropy}", entropy=holds(-Entropy(q), "=", Expectation(q, log(q))))),
+    equals(
+        Expectation(q, plus(-T * log(Z), -T * log(p), T * log(q))),
+        prose("{energy}", energy=holds(E, "=", plus(-T * log(p), -T * log(Z)))),
+    ),
     equals(plus(F, T * Divergence(q, p)), r"a constant is its own expectation; the rest is a divergence"),
-    at_least(F, "leave out the divergence (Gibbs); equality if and only if $q = p$", dropping=T * gibbs.at(q, p)),
-    so=r"Low energy and high entropy are weighed by $T$. With the posterior's energy $-\log p(x, z)$ and $T = 1$ this is the "
-    "evidence lower bound, with its sign turned.",
+    at_least(
+        F,
+        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(q, p)),
+        dropping=T * gibbs.at(q, p),
+    ),
+    so=r"Low energy and high entropy are weighed by $T$. With the posterior's energy $-\log p(x, z)$ and the temperature 1 this "
+    "is the evidence lower bound, with its sign turned.",
 )
 derivation.chain(
     "Heating lowers the free energy by the entropy",
     Slope(F, T),
-    equals(plus(-log(Z), -Expectation(p, E) / T), r"the product rule, and $\partial_T e^{-E/T} = \frac{E}{T^2} e^{-E/T}$"),
-    equals(-Entropy(p), r"$\log p_k = -E_k/T - \log Z$", wrong={"the sign": Entropy(p)}),
+    equals(
+        plus(-log(Z), -Expectation(p, E) / T),
+        prose("the product rule, and {slope}", slope=holds(Slope(exp(-E / T), T), "=", times(E / T**2, exp(-E / T)))),
+    ),
+    equals(-Entropy(p), prose("{split}", split=holds(log(p), "=", plus(-E / T, -log(Z)))), wrong={"the sign": Entropy(p)}),
     states=2,
 )
-derivation.symbol(r"\partial_T", "the derivative in $T$")
 derivation.chain(
     "... and raises the mean energy",
     Slope(Expectation(p, E), T),
     equals(
         times(1 / T**2, Variance(p, E)),
-        r"$\partial_T p_k = p_k \frac{1}{T^2} \left(E_k - \mathbb{E}_p[E]\right)$",
+        prose("{slope}", slope=holds(Slope(p, T), "=", times(p, 1 / T**2, plus(E, -Expectation(p.at(j), E.at(j)))))),
         wrong={"over the temperature": Variance(p, E) / T, "the second moment": Expectation(p, E**2) / T**2},
     ),
     at_least(0, "leave out a variance", dropping=times(1 / T**2, Variance(p, E))),
     states=2,
 )
-derivation.symbol(r"\mathbb{E}_p[E]", "the mean energy of the model")
 
 derivation.bridge(
     "The code's probabilities",
@@ -243,8 +273,12 @@ derivation.chain(
     "A parabola is the energy of a Gaussian",
     Integral(exp(-(x**2) / (2 * v)), (x, -oo, oo)),
     equals(sqrt(2 * pi * v), "the Gaussian integral", wrong={"the deviation for the variance": sqrt(2 * pi) * v}),
-    so=r"So $\log Z = \frac12 \log(2 \pi v)$ for the energy $x^2/(2v)$ at $T = 1$. The logarithm of a density, with its sign "
-    r"turned, is an energy with $\log Z = 0$; so is that of a mixture, whose weights sum to 1.",
+    so=prose(
+        r"So $\log Z$ is {half} for the energy {energy} at the temperature 1. The logarithm of a density, with its sign turned, "
+        r"is an energy whose $\log Z$ is 0; so is that of a mixture, whose weights sum to 1.",
+        half=log(2 * pi * v) / 2,
+        energy=x**2 / (2 * v),
+    ),
 )
 c = derivation.index("c", "a component of a mixture")
 d = derivation.index("d", "a dimension")
@@ -304,10 +338,32 @@ def normalizers_by_quadrature():
 _ENERGIES = jnp.array([[0.0, math.log(2), math.log(2)]])
 
 
+@derivation.algorithm(
+    "Maximum likelihood for an energy",
+    do(r"repeat: draw $x^+$ from the data"),
+    do(r"draw $x^-$ from the model $p$, and hold it fixed", boltzmann_log_probs, by=slope, indent=1),
+    do(r"step $\theta$ down the gradient of $(E(x^+) - E(x^-))/T$", contrastive_loss, by=training, indent=1),
+)
+def two_steps_of_a_parameter():
+    """The example's energies (0, theta, theta), with exact means in place of draws and steps of length 2."""
+    energies, data, theta = jnp.array([0.0, 1.0, 1.0]), jnp.array([0.75, 0.125, 0.125]), math.log(2)
+
+    def surrogate(theta, model):
+        return contrastive_loss((data @ energies * theta)[None], (model @ energies * theta)[None])[0]
+
+    for step, (gradient, after) in enumerate((("-0.25", "1.1931"), ("-0.1275", "1.4482")), start=1):
+        model = jnp.exp(boltzmann_log_probs(theta * energies[None]))[0]
+        slope = jax.grad(surrogate)(theta, model)
+        theta = theta - 2 * slope
+        yield rf"\text{{gradient of step {step}}}", slope, gradient
+        yield r"\theta \text{ after a step of length } 2", theta, after
+    yield r"p \text{ of the last two states, } \tfrac14 \text{ of the data}", 1 / (1 + jnp.exp(theta) / 2), "0.3197"
+
+
 @derivation.example(
-    r"Three states with $E = (0, \log 2, \log 2)$. At $T = 1$ the weights are $1, \frac12, \frac12$, at $T = \frac12$ they are "
-    r"$1, \frac14, \frac14$. Then the energies of the last two states are $\theta$, with $\theta = \log 2$ and data of the law "
-    r"$(\frac34, \frac18, \frac18)$: half of the model is in these states, and a quarter of the data."
+    r"Three states with the energies $0, \log 2, \log 2$. At the temperature 1 the weights are $1, \frac12, \frac12$, at "
+    r"$\frac12$ they are $1, \frac14, \frac14$. Then the energies of the last two states are $\theta$, which is $\log 2$, and "
+    r"the data have the law $(\frac34, \frac18, \frac18)$: half of the model is in these states, and a quarter of the data."
 )
 def three_states():
     for t, name, law in ((1.0, "1", "(0.5, 0.25, 0.25)"), (0.5, r"\tfrac12", "(0.6667, 0.1667, 0.1667)")):
@@ -350,7 +406,7 @@ def temperature_and_a_step(cooling, step):
 
 
 @derivation.exercise(
-    r"Two states have the energies 0 and $\Delta = 1$. What is the probability of the first at $T = 1$ and at $T = \frac12$?",
+    r"Two states have the energies 0 and 1. What is the probability of the first at the temperatures 1 and $\frac12$?",
     r"$\frac{1}{1 + e^{-\Delta/T}}$, the logistic function of $\Delta/T$: 0.7311 and 0.8808.",
 )
 def two_states():
@@ -359,8 +415,8 @@ def two_states():
 
 
 @derivation.exercise(
-    r"How fast does the mean energy of the example rise with the temperature at $T = 1$?",
-    r"By the variance of the energy: half of the probability is at 0 and half at $\log 2$, so it is $\frac14 \log^2 2 = 0.1201$.",
+    "How fast does the mean energy of the example rise with the temperature, at the temperature 1?",
+    r"By the variance of the energy: half of the probability is at 0 and half at $\log 2$, so it is $\frac14 \log^2 2$, 0.1201.",
 )
 def heat_capacity():
     def mean_energy(t):
@@ -371,7 +427,7 @@ def heat_capacity():
 
 
 @derivation.exercise(
-    r"For which data is $\partial \mathcal{L} = 0$ in the example?",
+    r"For which data is $\partial \mathcal{L}$ zero in the example?",
     r"For all that have the probability 0.5 in the last two states together, $(\frac12, \frac12, 0)$ for one: the model matches "
     "the mean of the slope, and nothing else of the data.",
 )
@@ -382,7 +438,7 @@ def matched_means():
 
 @derivation.numeric(
     r"\log \sum_k e^{-(E_k + b)} = \log \sum_k e^{-E_k} - b",
-    because=r"With $b = -1000$ the exponentials overflow. The code subtracts the lowest energy first, before it divides by $T$.",
+    because=r"If $b$ is $-1000$, the exponentials overflow. The code first subtracts the lowest energy, then it divides by $T$.",
     role="appendix",
 )
 def large_energies():
