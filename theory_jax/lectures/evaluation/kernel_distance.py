@@ -13,6 +13,8 @@ from sympy import exp, oo
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.kernel_distance import (
     biased_discrepancy,
     gaussian_kernel,
@@ -37,9 +39,6 @@ derivation = Derivation(
         "under which the features have second moments; here they live on finitely many points.",
         r"$x, x'$ are drawn from $p$, and $y, y'$ from $q$, all independently.",
     ),
-    answer=r"The squared distance of the mean features is $\mathbb{E}[k(x, x')] + \mathbb{E}[k(y, y')] - 2\, \mathbb{E}[k(x, "
-    "y)]$. It sees what the features see: the cubic kernel three moments, a Gaussian everything. Means over pairs of different "
-    "points estimate it without bias; with the diagonals the estimate is never negative, and too large.",
     limits=(
         "The variance of the estimate, and the power of a test that uses it.",
         "In several dimensions the cubic kernel sees all mixed moments up to the third: the same proof, said and not shown.",
@@ -60,12 +59,24 @@ distance = derivation.define(
 pairs = plus(
     Expectation(p, Expectation(p.at(y), k)), Expectation(q, Expectation(q.at(y), k)), -2 * Expectation(p, Expectation(q.at(y), k))
 )
+derivation.answer = prose(
+    r"The squared distance of the mean features, $\mathrm{MMD}^2$, is {pairs}: it needs the kernel only. It sees what the "
+    "features see: the cubic kernel three moments, a Gaussian every difference of laws. Means over pairs of different points "
+    "estimate it without bias; with the diagonals the estimate is never negative, and in expectation too large.",
+    pairs=holds(
+        distance,
+        "=",
+        pairs,
+        named=True,
+        wrong={"the same point twice": pairs + Expectation(p, k.at(x, x)) - Expectation(p, Expectation(p.at(y), k))},
+    ),
+)
 derivation.chain(
     "The distance of mean features needs the kernel only",
     distance,
     equals(
         Total(d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -2 * Expectation(p, phi) * Expectation(q, phi))),
-        "expand the square",
+        prose("expand the square; {norm}", norm=holds(distance, "=", Total(d, (Expectation(p, phi) - Expectation(q, phi)) ** 2))),
         wrong={
             "the cross term once": Total(
                 d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -Expectation(p, phi) * Expectation(q, phi))
@@ -74,7 +85,12 @@ derivation.chain(
     ),
     equals(
         pairs,
-        "a product of expectations is one over independent pairs; exchange the sums",
+        prose(
+            "a product of expectations is one over independent pairs, {product}; exchange the sums",
+            product=holds(
+                Total(d, times(Expectation(p, phi), Expectation(q, phi))), "=", Expectation(p, Expectation(q.at(y), k))
+            ),
+        ),
         wrong={
             "the same point twice": plus(
                 Expectation(p, k.at(x, x)), Expectation(q, k.at(x, x)), -2 * Expectation(p, Expectation(q.at(y), k))
@@ -89,9 +105,11 @@ derivation.chain(
     central=True,
     so="So the features may be infinitely many: they are never computed.",
 )
+multiple = derivation.number("m", "any number")
 e = derivation.index("j", "another feature", states=2)
 v = derivation.numbers("v", d, "a direction among the features")
 Delta = derivation.define(r"\Delta", Expectation(p, phi) - Expectation(q, phi), "the difference of the means", over=d)
+witness = Total(d, times(v, phi))
 derivation.chain(
     "It is the largest difference of means that a function of length 1 has",
     Total(d, v * Delta) ** 2,
@@ -101,11 +119,18 @@ derivation.chain(
     ),
     at_most(
         times(SquaredNorm(d, v), SquaredNorm(d, Delta)),
-        r"leave out the squares; equality where $v$ is a multiple of $\Delta$",
+        prose(
+            r"leave out the squares; equality where $v$ is a multiple of $\Delta$, {multiple}",
+            multiple=where(v, times(multiple, Delta)),
+        ),
         adding=Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2,
     ),
-    so=r"The left side is the squared difference of the means of $f(x) = \sum_d v_d\, \phi_d(x)$: hence the name, maximum mean "
-    r"discrepancy.",
+    so=prose(
+        "The left side is the squared difference of the means of the function {function}, {left}: hence the name, maximum mean "
+        "discrepancy.",
+        function=witness,
+        left=holds((Expectation(p, witness) - Expectation(q, witness)) ** 2, "=", Total(d, v * Delta) ** 2),
+    ),
 )
 
 derivation.say("Which differences does a kernel see? First the cubic one, in one dimension.")
@@ -114,8 +139,9 @@ moment = [
     derivation.define(rf"\delta_{j}", Expectation(p, a**j) - Expectation(q, a**j), f"the difference of the moments of order {j}")
     for j in (1, 2, 3)
 ]
+ab = times(a, a.at(y))
 cubic = derivation.define("c({},{})", (a * a.at(y) + 1) ** 3, "the cubic kernel", "polynomial_kernel", over=(x, y))
-derivation.chain(
+cubic_moments = derivation.chain(
     "The cubic kernel sees three moments",
     plus(
         Expectation(p, Expectation(p.at(y), cubic)),
@@ -124,7 +150,10 @@ derivation.chain(
     ),
     equals(
         plus(3 * moment[0] ** 2, 3 * moment[1] ** 2, moment[2] ** 2),
-        r"$(ab + 1)^3 = 1 + 3ab + 3a^2b^2 + a^3b^3$: the features are $1, \sqrt3 a, \sqrt3 a^2, a^3$",
+        prose(
+            r"{cube}: the features of a place $a$ are $1, \sqrt3 a, \sqrt3 a^2, a^3$",
+            cube=holds(cubic, "=", plus(1, 3 * ab, 3 * ab**2, ab**3), wrong={"no binomials": plus(1, ab, ab**2, ab**3)}),
+        ),
         wrong={"every moment once": plus(moment[0] ** 2, moment[1] ** 2, moment[2] ** 2)},
     ),
     so="Laws with three equal moments have no distance (exercise 2). Of the moments that it sees, the weights depend on the "
@@ -145,15 +174,27 @@ derivation.chain(
     of_two,
     equals(
         times(2 * (r - s) ** 2, 1 - exp(-(c**2) / (2 * h**2))),
-        r"$k(x, x) = 1$, and what one law has more at the second point it lacks at the first",
+        "the kernel of a point with itself is 1, and what one law has more at the second point it lacks at the first",
     ),
     role="lemma",
-    so=r"It is zero only if $r = s$, at every bandwidth.",
+    so=prose(
+        "At every bandwidth {factor}, so it is zero only if {same}, where {zero}.",
+        factor=holds(1 - exp(-(c**2) / (2 * h**2)), ">", 0),
+        same=where(r, s),
+        zero=holds(of_two, "=", 0),
+    ),
 )
 derivation.chain(
     "A wide Gaussian sees the means alone",
     Limit(h**2 * of_two, h, oo),
-    equals((c * (r - s)) ** 2, r"$h^2 (1 - e^{-c^2 / 2h^2}) \to c^2/2$; the means differ by $c (r - s)$"),
+    equals(
+        (c * (r - s)) ** 2,
+        prose(
+            "{limit}; the means differ by {means}",
+            limit=holds(Limit(h**2 * (1 - exp(-(c**2) / (2 * h**2))), h, oo), "=", c**2 / 2),
+            means=holds(plus(times(r, c), -times(s, c)), "=", times(c, r - s), named=True),
+        ),
+    ),
 )
 
 derivation.say("Now the estimates. Two points are drawn from each law; more points add more pairs of the same kind.")
@@ -181,7 +222,7 @@ V = derivation.define(
     "biased_discrepancy",
     over=(x1, x2, y1, y2),
 )
-derivation.chain(
+unbiased = derivation.chain(
     "Pairs of different points have no bias",
     _drawn(U),
     equals(pairs, "the draws are independent", wrong={"the cross term once": pairs + Expectation(p, Expectation(q.at(y), k))}),
@@ -195,11 +236,22 @@ derivation.chain(
     _drawn(V),
     equals(
         plus(distance, Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
-        r"the diagonals have $\mathbb{E}[k(x, x)] - \mathbb{E}[k(x, x')] = \sum_d \mathrm{Var}(\phi_d)$ more, in half of the "
-        "pairs",
+        prose(
+            "a point with itself has more, {more}, in half of the pairs",
+            more=holds(
+                plus(Expectation(p, k.at(x, x)), -Expectation(p, Expectation(p.at(y), k))), "=", Total(d, Variance(p, phi))
+            ),
+        ),
         wrong={"not divided by the number": plus(distance, Total(d, Variance(p, phi)), Total(d, Variance(q, phi)))},
     ),
-    at_least(distance, "leave out the variances", dropping=plus(Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2)),
+    at_least(
+        distance,
+        prose(
+            "leave out the variances; equality if and only if no feature varies, as where all points have the same, {same}",
+            same=where(phi, phi.at(d, 0)),
+        ),
+        dropping=plus(Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
+    ),
     states=2,
 )
 derivation.chain(
@@ -260,6 +312,36 @@ def _cubic_kernels(x, y):
     return polynomial_kernel(x, x), polynomial_kernel(y, y), polynomial_kernel(x, y)
 
 
+@derivation.algorithm(
+    "The kernel distance of two sets of images (KID)",
+    do("compute the features of the images, of length $D$, by one network for every model"),
+    do("for each of several subsets of $N$ images of both sets:"),
+    do(
+        r"$k(a, b) \leftarrow (a^\top b / D + 1)^3$, within both subsets and between them",
+        polynomial_kernel,
+        by=cubic_moments,
+        indent=1,
+    ),
+    do(
+        r"$U \leftarrow$ the mean of $k$ over pairs of different points of each, less twice that between them",
+        unbiased_discrepancy,
+        by=unbiased,
+        indent=1,
+    ),
+    do("report the mean and the deviation of the $U$", kernel_inception_distance, by=unbiased),
+)
+def two_subsets():
+    x, y = jnp.array([[0.0], [2.0], [1.0]]), jnp.array([[1.0], [1.0], [-1.0]])
+    subsets = jnp.array([[0, 1], [1, 2]])
+    for subset, inside, stated in zip(subsets, ("(1, 8)", "(27, 0)"), ("-19", "10"), strict=True):
+        a, b = x[subset], y[subset]
+        within = polynomial_kernel(a, a), polynomial_kernel(b, b)
+        yield r"k \text{ of the pair in each set}", (within[0][0, 1], within[1][0, 1]), inside
+        yield r"U", unbiased_discrepancy(*within, polynomial_kernel(a, b)), stated
+    found = kernel_inception_distance(x, y, subsets, subsets)
+    yield r"\mathrm{KID}, \text{ and the deviation}", (found.mean(), found.std()), "(-4.5, 14.5)"
+
+
 @derivation.example(
     r"Two laws on $\{0, 1\}$, $p = (\frac12, \frac12)$ and $q = (\frac14, \frac34)$, and the cubic kernel: all three moments "
     r"differ by $-\frac14$. Then two samples of two points, $\{0, 2\}$ and $\{1, 1\}$."
@@ -305,7 +387,20 @@ def the_bias_and_the_bandwidth(estimates, bandwidths):
 
 @derivation.exercise(
     r"Which distance has the linear kernel, of degree 1, in one dimension?",
-    r"$k = ab + 1$ has the features $1, a$, so it is $\delta_1^2$. Of the example's laws it is $\frac{1}{16} = 0.0625$.",
+    prose(
+        "The kernel {linear} has the features 1 and $a$, so its distance is {square}. Of the example's laws it is 0.0625.",
+        linear=plus(ab, 1),
+        square=holds(
+            plus(
+                Expectation(p, Expectation(p.at(y), ab + 1)),
+                Expectation(q, Expectation(q.at(y), ab + 1)),
+                -2 * Expectation(p, Expectation(q.at(y), ab + 1)),
+            ),
+            "=",
+            moment[0] ** 2,
+            named=True,
+        ),
+    ),
 )
 def the_linear_kernel():
     points, weights = jnp.array([[0.0], [1.0]]), jnp.array([0.25, -0.25])
