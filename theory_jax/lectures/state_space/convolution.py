@@ -11,6 +11,8 @@ from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.state_space.convolution import (
     causal_convolution_direct,
     causal_convolution_fft,
@@ -39,10 +41,6 @@ derivation = Derivation(
         r"$a_i$: $K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; statements about matrices are derived for two "
         r"states, for all matrices.",
     ),
-    answer=r"Unrolled, the output is a convolution of the inputs with $K_l = C A^l B$, and what the initial state adds. A "
-    r"product of Fourier transforms computes it in $O(T \log T)$ if both sequences are padded with zeros. The transform of the "
-    r"kernel is $C (I - A^L w^L)(I - A w)^{-1} B$ at the roots of unity: one linear system for each of them, and no powers but "
-    r"one. The last state is all that the future needs of the past.",
     limits=(
         "Speed, which depends on the machine, and the choice between the forms, which depends on the lengths.",
         "Matrices that change from step to step: then there is no kernel, and a scan takes the place of the convolution.",
@@ -51,6 +49,8 @@ derivation = Derivation(
     ),
     trained="Two ways to compute the same sequence. `state_space/diagonal` trains by convolution and samples by recurrence.",
 )
+
+UNROLLED = r"x_t = A^{t+1} x_{-1} + \sum_{j \le t} A^{t-j} B u_j"
 
 i = derivation.index("i", "a mode")
 j = derivation.index("j", "a step of the input")
@@ -65,7 +65,7 @@ direct = derivation.number("D", "what the output sees of the input directly", "d
 state = derivation.define(
     "x_{{{},t-1}}", mode**t * start + Total(j, mode ** (t - 1 - j) * gain * u), "the mode after $t$ inputs, as claimed", over=i
 )
-derivation.chain(
+unrolled = derivation.chain(
     "Unrolling: one more step",
     plus(times(mode, state), times(gain, now)),
     equals(
@@ -76,15 +76,20 @@ derivation.chain(
             "the input decays at once": mode ** (t + 1) * start + Total(j, mode ** (t - j) * gain * u) + mode * gain * now,
         },
     ),
-    so=r"This is the claim for one input more, whose last term has the power $t - t = 0$; without any input both sides are "
-    r"$x_{i,-1}$. So the claim holds at every step: $x_t = A^{t+1} x_{-1} + \sum_{j \le t} A^{t-j} B u_j$.",
+    so=prose(
+        "This is the claim for one input more, whose last term has the power 0; without any input both sides are the state "
+        r"before the first. So the claim holds at every step. In matrices: $" + UNROLLED + "$.",
+        said=(UNROLLED,),
+    ),
 )
 K = derivation.define("K_t", Total(i, read * mode**t * gain), "the kernel at the lag $t$", "convolution_kernel")
 lagged = derivation.define("K_{{t-{}}}", Total(i, read * mode ** (t - j) * gain), "... and at the lags of the inputs", over=j)
 zero = derivation.define("K_0", Total(i, read * gain), "... and of the input now")
-derivation.chain(
+output = plus(Total(i, times(read, plus(times(mode, state), times(gain, now)))), times(direct, now))
+convolved = plus(Total(j, times(lagged, u)), times(zero, now), times(direct, now))
+as_convolution = derivation.chain(
     "The output is a convolution",
-    plus(Total(i, times(read, plus(times(mode, state), times(gain, now)))), times(direct, now)),
+    output,
     equals(
         plus(
             Total(i, times(read, mode ** (t + 1), start)),
@@ -108,9 +113,13 @@ derivation.chain(
         },
     ),
     central=True,
-    so=r"$y_t = C A^{t+1} x_{-1} + (K*u)_t + D u_t$. All outputs of a sequence are one convolution; no state is ever written "
-    r"down. And because the sum began at a state that was arbitrary, it may begin anywhere: a chunk that starts from the last "
-    r"state of the one before is exact. Train as a convolution, sample as a recurrence.",
+    so=prose(
+        "From rest, {rest}, the output is {convolved}. All outputs of a sequence are one convolution; no state is ever written "
+        "down. And because the sum began at a state that was arbitrary, it may begin anywhere: a chunk that starts from the last "
+        "state of the one before is exact. Train as a convolution, sample as a recurrence.",
+        rest=where(start, 0),
+        convolved=holds(output, "=", convolved, named=True),
+    ),
 )
 
 derivation.say(
@@ -119,6 +128,7 @@ derivation.say(
 )
 length = derivation.count(j, "L", "the length of the kernel", "length")
 w = derivation.number("w", "a node: the variable of the transform", "nodes")
+summed = Total(j, mode**j * w**j)
 derivation.chain(
     "A geometric sum",
     times(1 - mode * w, Total(j, mode**j * w**j)),
@@ -130,18 +140,42 @@ derivation.chain(
     ),
     role="lemma",
 )
+entry = derivation.define("K_{}", Total(i, read * mode**j * gain), "the kernel at any lag", over=j)
+closed = Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w)))
 derivation.chain(
     "The transform of the kernel, without its powers",
     Total(j, times(w**j, Total(i, times(read, mode**j, gain)))),
     equals(Total(i, times(read, gain, Total(j, mode**j * w**j))), "sum over the entries first"),
     equals(
         Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w))),
-        r"divide the geometric sum by $1 - a_i w$, which is not zero unless $1/w$ is an eigenvalue",
+        prose(
+            "divide the geometric sum by {factor}, which is {none} only at {pole}: where $w$ is the inverse of an eigenvalue",
+            factor=1 - mode * w,
+            pole=where(mode, 1 / w),
+            none=holds(1 - mode * w, "=", 0, named=True),
+        ),
         wrong={"w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w))},
     ),
     sizes={i: 2},
-    so=r"$\sum_{l<L} K_l w^l = C (I - A^L w^L)(I - Aw)^{-1} B$. At the $L$-th roots of unity, $w^L = 1$, the first factor is the "
-    r"same for all of them, and the values are the discrete Fourier transform of $K$: its inverse returns the kernel.",
+    so=prose(
+        r"So {sum}; for matrices this is $C (I - A^L w^L)(I - Aw)^{-1} B$, see below. At the $L$-th roots of unity, where the "
+        "power of $w$ is 1, the numerator is the same for all of them, and the values are the discrete Fourier transform of $K$: "
+        "its inverse returns the kernel.",
+        sum=holds(
+            Total(j, times(entry, w**j)), "=", closed, wrong={"the numerator left out": Total(i, read * gain / (1 - mode * w))}
+        ),
+    ),
+)
+derivation.answer = prose(
+    "Unrolled from rest, {rest}, the output is a convolution of the inputs with the kernel, and what they add directly: "
+    "{convolved}, where {kernel} for modes, $C A^l B$ for matrices. Another initial state adds its own response. A product of "
+    r"Fourier transforms computes it in $O((T + L) \log (T + L))$ if both sequences are padded with zeros. The transform of the "
+    r"kernel is {transform}, for matrices $C (I - A^L w^L)(I - A w)^{-1} B$, at the roots of unity: no powers but one, and one "
+    "linear system for each root, as long as none is the inverse of an eigenvalue. The last state is all that the future needs of the past.",
+    rest=where(start, 0),
+    convolved=holds(output, "=", convolved, named=True),
+    kernel=holds(K, "=", Total(i, read * mode**t * gain)),
+    transform=holds(Total(j, times(entry, w**j)), "=", closed, named=True),
 )
 
 A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
@@ -306,6 +340,23 @@ def the_kernel_from_its_transform():
     found = jnp.fft.ifft(truncated_generating_function(roots, *system, length=8)).real
     folded = jnp.fft.ifft(truncated_generating_function(roots, *system, length=400)).real
     return Sides(left=found, right=convolution_kernel(*system, length=8), wrong={"the factor left out, nearly": folded})
+
+
+@derivation.algorithm(
+    "Train as a convolution, sample as a recurrence",
+    do(r"in training: $K_l \leftarrow C A^l B$ for $l = 0, \dots, L - 1$", convolution_kernel, by=as_convolution),
+    do(r"$y \leftarrow K * u + D u$ for the whole sequence, padded with zeros", causal_convolution_fft, by=as_convolution),
+    do(r"in sampling, with the state $x$, from rest or the last of the chunk before: for each input $u_t$:"),
+    do(r"$x \leftarrow A x + B u_t$ and $y_t \leftarrow C x + D u_t$", recurrent_response, by=unrolled, indent=1),
+)
+def both_ways():
+    kernel = convolution_kernel(*HALVING, length=3)
+    yield r"A = \tfrac12, B = C = 1, D = 0, u = (1, 2, 0): \quad K", kernel, "(1.00, 0.50, 0.25)"
+    yield r"\text{in training, } y", causal_convolution_fft(SIGNAL, kernel), "(1.00, 2.50, 1.25)"
+    state = jnp.zeros((1, 1))
+    for step, said in enumerate(("1.00", "2.50")):
+        found, state = recurrent_response(SIGNAL[:, step : step + 1], state, *HALVING, jnp.array(0.0))
+        yield rf"\text{{in sampling, }} y_{step}", found, said
 
 
 @derivation.example(
