@@ -21,6 +21,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -40,10 +42,6 @@ derivation = Derivation(
         r"by word $w$.",
         r"The chains write out three words and three contexts, or two of each; their lines do not depend on how many there are.",
     ),
-    answer=r"The relative frequency $c_{uw} / c_u$ is the maximum likelihood, and it gives probability 0 to every pair that "
-    r"the text happens not to contain. Adding a constant to the counts is a posterior mean. Mixing longer and shorter memories "
-    r"is fitted by EM, which never loses. Backing off to the number of contexts of a word, not to its frequency, is the only "
-    r"choice that keeps the words' frequencies.",
     limits=(
         "Which discount or pseudo-count to take is a question for held-out text; modified Kneser-Ney uses three discounts.",
         "The marginal property is derived for pairs; higher orders repeat it one level further down.",
@@ -57,19 +55,20 @@ c_u = derivation.define("c", Total(w, c), "how often context $u$ occurs", over=u
 p_hat = derivation.define(r"\hat p({}|{})", c / c_u, "the relative frequency", over=(w, u), law=True)
 p = derivation.law("p({}|{})", (w, u), "any conditional law", "log_probs")
 
-derivation.chain(
+counting = derivation.chain(
     "Counting is maximum likelihood",
     Total(u, Total(w, times(c, log(p)))),
-    equals(Total(u, times(c_u, Total(w, times(p_hat, log(p))))), r"$c_{uw} = c_u\, \hat p(w|u)$"),
+    equals(Total(u, times(c_u, Total(w, times(p_hat, log(p))))), prose("{share}", share=holds(c, "=", times(c_u, p_hat)))),
     equals(-Total(u, times(c_u, plus(Entropy(p_hat), Divergence(p_hat, p)))), "a cross entropy is an entropy and a divergence"),
     at_most(
         -Total(u, times(c_u, Entropy(p_hat))),
-        r"leave out the divergences (Gibbs); equality if and only if $p(w|u) = \hat p(w|u)$",
+        prose("leave out the divergences (Gibbs); equality if and only if {same} everywhere", same=where(p, p_hat)),
         adding=Total(u, times(c_u, gibbs.at(p_hat, p))),
     ),
     central=True,
-    so=r"With $V^n$ conditional probabilities nearly all pairs are unseen, and one unseen pair in the test text has the "
-    r"log-probability $-\infty$: the maximum likelihood must not be used as it is.",
+    so=r"For a memory of $n - 1$ words there are $V^n$ conditional probabilities, of which nearly all belong to pairs that the "
+    r"text does not contain. One such pair in the test text has the log-probability $-\infty$: the maximum likelihood must "
+    "not be used as it is.",
 )
 l = derivation.numbers("l", w, "the logits of one context", "logits")  # noqa: E741 (the lecture's letter)
 v = derivation.index("v", "a word, next to $w$", states=3)
@@ -79,7 +78,10 @@ derivation.chain(
     Slope(Total(w, times(k_w, plus(l, -log(Total(v, exp(l.at(v))))))), l.at(v)),
     equals(
         plus(k_w.at(v), -times(Total(w, k_w), exp(l.at(v)) / Total(w, exp(l)))),
-        "the derivative of the normalizer is the softmax, once for each token of the context",
+        prose(
+            "the derivative of the normalizer is the softmax, {softmax}, once for each token of the context",
+            softmax=holds(Slope(log(Total(w, exp(l))), l.at(v)), "=", exp(l.at(v)) / Total(w, exp(l))),
+        ),
         wrong={"expected minus observed": Total(w, k_w) * exp(l.at(v)) / Total(w, exp(l)) - k_w.at(v)},
     ),
     role="remark",
@@ -93,18 +95,22 @@ additive = derivation.define(
 )
 frequency = derivation.define(r"\hat p", k_w / n, "the relative frequency", over=w, law=True)
 uniform = derivation.define("V^{-1}", 1 / V, "the uniform law")
-derivation.chain(
+adding = derivation.chain(
     "Adding to the counts is the mean of a posterior",
     times(gamma(k_w + alpha + 1) / gamma(k_w + alpha), gamma(n + alpha * V) / gamma(n + alpha * V + 1)),
     equals(
         additive,
-        r"$\Gamma(x + 1) = x\, \Gamma(x)$ twice. The line above is $\mathbb{E}[\theta_w]$ under the posterior of a symmetric "
-        r"Dirichlet prior, proportional to $\prod_w \theta_w^{n_w + \alpha - 1}$: a ratio of two Dirichlet integrals",
+        prose(
+            r"{recursion}, and the same for the other ratio. The line above is $\mathbb{E}[\theta_w]$ under the posterior of a "
+            r"symmetric Dirichlet prior, proportional to $\prod_w \theta_w^{n_w + \alpha - 1}$: a ratio of two Dirichlet "
+            "integrals",
+            recursion=holds(gamma(k_w + alpha + 1), "=", times(k_w + alpha, gamma(k_w + alpha))),
+        ),
         wrong={"alpha once in the denominator": (k_w + alpha) / (n + alpha)},
     ),
     equals(
         plus(times(n / (n + alpha * V), frequency), times(alpha * V / (n + alpha * V), uniform)),
-        "split the numerator",
+        prose("split the numerator, {split}", split=holds(k_w + alpha, "=", plus(times(n, frequency), times(alpha, V, uniform)))),
         wrong={"weights turned over": plus(times(alpha * V / (n + alpha * V), frequency), times(n / (n + alpha * V), uniform))},
     ),
     so=r"A mixture of the relative frequency and the uniform law: a prior belief that is worth $\alpha V$ observations, and "
@@ -142,22 +148,37 @@ old_law = derivation.define("r({}|{})", weights * of_table / mixed, "the same as
 new_law = derivation.define(
     "r^+({}|{})", new * of_table / new_mixed, "the law of the table after the step", over=(k, i), law=True
 )
-derivation.chain(
+reweighted = times(weights, Total(i, of_table / mixed) / M)
+em = derivation.chain(
     "A step of EM never loses held-out likelihood",
     Total(i, plus(log(new_mixed), -log(mixed))),
     equals(Total(i, Expectation(old_law, log(new_mixed / mixed))), "a constant is its own expectation"),
     equals(
         Total(i, Expectation(old_law, plus(log(new / weights), log(old_law / new_law)))),
-        r"$p^+_i = \lambda^+_k p_{ik} / r^+(k|i)$ for every $k$, and $p_i = \lambda_k p_{ik} / r(k|i)$",
+        prose(
+            "{after} for every $k$, and {before}",
+            after=holds(new_mixed, "=", new * of_table / new_law),
+            before=holds(mixed, "=", weights * of_table / old_law),
+        ),
     ),
-    equals(plus(times(M, Divergence(new, weights)), Total(i, Divergence(old_law, new_law))), r"$\sum_i r(k|i) = M \lambda^+_k$"),
+    equals(
+        plus(times(M, Divergence(new, weights)), Total(i, Divergence(old_law, new_law))),
+        prose("{share}", share=holds(Total(i, old_law), "=", times(M, new))),
+    ),
     at_least(
         0,
-        "leave out the divergences (Gibbs)",
+        prose(
+            "leave out the divergences (Gibbs); equality if and only if the weights stay, as where all tables agree, {same}",
+            same=where(of_table, of_table.at(i, 0)),
+        ),
         dropping=plus(times(M, gibbs.at(new, weights)), Total(i, gibbs.at(old_law, new_law))),
     ),
-    so=r"It gains until $\lambda^+ = \lambda$. There $\frac1M \sum_i p_{ik} / p_i = 1$ for every weight in use, which is the "
-    r"condition for the maximum, since the likelihood is concave in the weights. A weight that starts at zero stays there.",
+    so=prose(
+        "It gains as long as a step changes the weights. The step multiplies every weight, {factor}, so where they stay the "
+        "factor is 1 for every weight in use. The likelihood is concave in the weights, so with all weights in use that is its "
+        "maximum. A weight that starts at zero stays there, even if the maximum needs it.",
+        factor=holds(new, "=", reweighted, wrong={"not divided by M": M * reweighted}),
+    ),
 )
 derivation.bridge(
     "The code takes this step",
@@ -197,7 +218,10 @@ derivation.chain(
     Total(w, model),
     equals(
         plus((b_u - times(d, Total(w, seen))) / b_u, times(d, Total(w, seen)) / b_u),
-        r"what is taken from the seen pairs is given to $\beta$, which sums to one",
+        prose(
+            r"what is taken from the seen pairs is given to $\beta$, which sums to one, {beta}",
+            beta=holds(Total(w, beta), "=", 1),
+        ),
     ),
     equals(1, "add", wrong={"the discount lost": 1 - d}),
     role="lemma",
@@ -206,12 +230,36 @@ derivation.chain(
     "Averaged over the contexts, it keeps the words' frequencies for one law behind the freed mass alone",
     Total(u, times(b_u, model)),
     equals(Total(u, plus(b, -times(d, seen), times(d, Total(v, seen.at(u, v)), beta))), "multiply"),
-    equals(plus(Total(u, b), times(d, plus(times(pairs, beta), -contexts))), "sum over the contexts"),
-    so=r"The words keep their frequencies $\sum_u b_{uw}$ if and only if the bracket is zero: $\beta_w = s_w / S$, the number "
-    r"of contexts in which the word was seen. Francisco is frequent, but follows San alone, and deserves little behind other "
-    r"words. With the words' frequencies in place of $\beta$ the bracket does not vanish, and such words get too much.",
+    equals(
+        plus(Total(u, b), times(d, plus(times(pairs, beta), -contexts))),
+        prose(
+            "sum over the contexts: {seen} and {pairs}",
+            seen=holds(contexts, "=", Total(u, seen)),
+            pairs=holds(pairs, "=", Total(w, contexts)),
+        ),
+    ),
+    so=prose(
+        r"The words keep their frequencies, {kept}, if and only if the bracket is zero: {law}, in proportion to the number of "
+        "contexts in which the word was seen. Francisco is frequent, but follows San alone, and deserves little behind other "
+        "words. With the words' frequencies in place of $\\beta$ the bracket does not vanish in general, and such words get too "
+        "much.",
+        kept=holds(Total(u, times(b_u, model)), "=", Total(u, b)),
+        law=where(beta, contexts / pairs),
+    ),
 )
 continuation = derivation.define(r"\beta^*", contexts / pairs, "the continuation law", over=w, law=True)
+derivation.answer = prose(
+    r"The relative frequency {best} maximizes the likelihood, and gives probability 0 to every pair that the text happens not to "
+    "contain. Adding a constant to the counts is a posterior mean: {additive}. The weights of longer and shorter memories are "
+    "fitted by EM, {step}, which never loses held-out likelihood. Behind a discount, backing off to the number of contexts of a "
+    "word, {law}, is the only choice that keeps the words' frequencies.",
+    best=holds(p_hat, "=", c / c_u, named=True, wrong={"of all words": c / Total(u, c_u)}),
+    additive=holds(
+        additive, "=", plus(times(n / (n + alpha * V), frequency), times(alpha * V / (n + alpha * V), uniform)), named=True
+    ),
+    step=holds(new, "=", reweighted),
+    law=holds(continuation, "=", contexts / pairs, wrong={"the words' frequencies": Total(u, b) / Total(u, b_u)}),
+)
 derivation.bridge(
     "The code has this law behind a discount of one half",
     log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * continuation),
@@ -240,9 +288,19 @@ derivation.chain(
         Expectation(before, Expectation(following, plus(log(following), -log(after)))),
         "write both entropies as expectations over pairs",
     ),
-    equals(Expectation(before, Divergence(following, after)), "a divergence for each first word"),
-    at_least(0, "leave out the divergences (Gibbs)", dropping=Expectation(before, gibbs.at(following, after))),
-    so="This is the mutual information of a word with the one before it. It needs the margins of the pairs to be the counts of "
+    equals(
+        Expectation(before, Divergence(following, after)),
+        prose("a divergence for each first word; {margin}", margin=holds(after, "=", Expectation(before, following))),
+    ),
+    at_least(
+        0,
+        prose(
+            "leave out the divergences (Gibbs); equality if and only if the words are independent, as where {same}",
+            same=where(table, table.at(first, 0)),
+        ),
+        dropping=Expectation(before, gibbs.at(following, after)),
+    ),
+    so="This is the mutual information of a word and the one before it. It needs the margins of the pairs to be the counts of "
     "the words, as they are if windows run around the end of the text. Part of the fall is only memory: few long contexts "
     "occur often enough to be believed.",
 )
@@ -266,6 +324,29 @@ def the_text_enters_through_its_counts():
 
 derivation.symbol("L", "the likelihood of a text")
 _TEXT = jnp.array([[0, 1, 0, 0, 1]])  # abaab
+
+
+@derivation.algorithm(
+    "An interpolated model of pairs",
+    do("count the words and the pairs of the training text", ngram_counts, by=counting),
+    do("take $p_{ik}$, the probability of held-out token $i$ under two smoothed laws", additive_log_probs, by=adding),
+    do(r"take positive weights $\lambda$, and until they stay:"),
+    do(r"$r_k(i) \leftarrow \lambda_k p_{ik} / \sum_l \lambda_l p_{il}$, for every token and table", by=em, indent=1),
+    do(r"$\lambda_k \leftarrow \frac{1}{M} \sum_i r_k(i)$", interpolation_em_step, by=em, indent=1),
+    do(r"give word $w$ in context $u$ the probability $\sum_k \lambda_k p_k(w|u)$"),
+)
+def two_steps_of_em():
+    counts = ngram_counts(_TEXT, order=2, vocabulary_size=2)
+    words, pairs = (jnp.exp(additive_log_probs(some, pseudo_count=1.0)) for some in (counts.sum(axis=0), counts))
+    yield r"\text{abaab: words, } \tilde p(a), \tilde p(b)", words, "(1/2, 1/2)"
+    yield r"\text{pairs, } \tilde p(a|a), \tilde p(b|a)", pairs[0], "(2/5, 3/5)"
+    held_out = jnp.array([[0, 1, 1, 0]])  # abba
+    scores = jnp.log(jnp.stack([words[held_out[0, 1:]], pairs[held_out[0, :-1], held_out[0, 1:]]], axis=1))
+    yield r"\text{held out abba: } p_{i2}", jnp.exp(scores[:, 1]), "(3/5, 1/3, 2/3)"
+    weights = jnp.log(jnp.array([0.5, 0.5]))
+    for name, stated in (("first", "(0.4944, 0.5056)"), ("second", "(0.4889, 0.5111)")):
+        weights = interpolation_em_step(scores, weights)
+        yield rf"\lambda \text{{ after the {name} step}}", jnp.exp(weights), stated
 
 
 @derivation.example("The text abaab: the pairs ab twice, ba and aa once.")
