@@ -171,7 +171,8 @@ derivation.answer = prose(
     "{convolved}, where {kernel} for modes, $C A^l B$ for matrices. Another initial state adds its own response. A product of "
     r"Fourier transforms computes it in $O((T + L) \log (T + L))$ if both sequences are padded with zeros. The transform of the "
     r"kernel is {transform}, for matrices $C (I - A^L w^L)(I - A w)^{-1} B$, at the roots of unity: no powers but one, and one "
-    "linear system for each root, as long as none is the inverse of an eigenvalue. The last state is all that the future needs of the past.",
+    "linear system for each root, as long as none is the inverse of an eigenvalue. "
+    "The last state is all that the future needs of the past.",
     rest=where(start, 0),
     convolved=holds(output, "=", convolved, named=True),
     kernel=holds(K, "=", Total(i, read * mode**t * gain)),
