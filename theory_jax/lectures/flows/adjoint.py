@@ -355,18 +355,34 @@ def there_and_back(growing, contracting):
 
 
 @derivation.exercise(
-    r"The example with $T = 2$: what is $\frac{dL}{d\lambda}$?",
-    r"$T x_0 e^{\lambda T} = 4e = 10.8731$. The end alone, $a(T) \cdot u$, would be half of it.",
+    prose(r"The example with {end}: what is $\frac{dL}{d\lambda}$?", end=where(T, 2)),
+    prose(
+        r"With {rate} and {start} it is {gradient}, about 10.8731. The end alone, $a(T) \cdot u$, would be half of it.",
+        rate=where(rate, Rational(1, 2)),
+        start=where(begin, 2),
+        gradient=holds(times(T, begin, exp(rate * T)), "=", 4 * exp(1)),
+    ),
 )
 def twice_as_long():
     given = jnp.array([[2.0]]), jnp.ones((1, 1)), jnp.array([0.5])
     yield adjoint_gradients(*given, np.linspace(0.0, 2.0, 31), _linear)[2], "10.8731"
 
 
+along = exp(T - t) - 1
+
+
 @derivation.exercise(
     r"A loss $\int_0^T r(x_t)\, dt$ along the path: what is the adjoint equation? Check it for $x' = x$, $r = x$ and $T = 1$.",
-    r"A further entry of the state accumulates $r$, and its adjoint is 1 at all times: $a' = -J^\top a - \nabla r$. Here $a(0) "
-    "= e - 1 = 1.7183$.",
+    prose(
+        r"A further entry of the state accumulates $r$, and its adjoint is 1 at all times: $a' = -J^\top a - \nabla r$. Here {a} "
+        "solves it, since {equation}, which is minus itself minus 1, and is {none} at the end; at the start it "
+        "is {start}, about 1.7183.",
+        a=along,
+        equation=holds(Slope(along, t), "=", -exp(T - t), wrong={"without the loss": -along}),
+        none=holds(along, "=", 0, when={t: T}, named=True),
+        start=holds(along, "=", exp(1) - 1, when={t: 0, T: 1}, named=True),
+        said=(r"a' = -J^\top a - \nabla r",),
+    ),
 )
 def along_the_path():
     def with_loss(x, time, parameters):

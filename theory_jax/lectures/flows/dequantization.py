@@ -7,7 +7,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log
+from sympy import Integral, Rational, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
@@ -328,7 +328,14 @@ def one_pixel():
     yield r"\lfloor K y \rfloor", quantize(returned, num_levels=5), "3"
 
 
-@derivation.example(r"Two levels, and the density $p(y) = 2y$: $P(0) = \frac14$ and $P(1) = \frac34$.")
+@derivation.example(
+    prose(
+        "Two levels, and the density {density}: the probability of 0 is {zero}, that of 1 is {one}.",
+        density=means("p(y)", 2 * y),
+        zero=holds(Integral(2 * y, (y, 0, Rational(1, 2))), "=", Rational(1, 4)),
+        one=holds(Integral(2 * y, (y, Rational(1, 2), 1)), "=", Rational(3, 4)),
+    )
+)
 def two_levels():
     middle = (np.arange(20000) + 0.5) / 20000
     bounds = [
@@ -361,8 +368,11 @@ def stairs_and_gaps(stairs, gaps):
 
 
 @derivation.exercise(
-    "Four levels and $p(y) = 2y$: what are $\\log P(3)$ and its bound?",
-    r"$\log \frac{7}{16} = -0.8267$ and -0.8301: the density hardly changes within the last cell.",
+    prose(r"Four levels and {density}: what are $\log P(3)$ and its bound?", density=means("p(y)", 2 * y)),
+    prose(
+        "The cell has the probability {cell}, so they are -0.8267 and -0.8301: the density hardly changes within the last cell.",
+        cell=holds(Integral(2 * y, (y, Rational(3, 4), 1)), "=", Rational(7, 16)),
+    ),
 )
 def the_last_of_four():
     middle = (np.arange(2000) + 0.5) / 2000
@@ -372,9 +382,15 @@ def the_last_of_four():
 
 
 @derivation.exercise(
-    "Which noise makes the bound tight at $x = 0$ in the example, and what does it give?",
-    r"The model's own law within the cell, of density $\rho(u) = 2u$. There $p(y) = 2y = u$, so $\log p - \log \rho - \log K = "
-    r"-\log 2 - \log 2 = -1.3863$ for every $u$.",
+    "Which noise makes the bound tight at the integer 0 in the example, and what does it give?",
+    prose(
+        "The model's own law within the cell, of density {noise}. A noisy 0 is at {at}, where {density}, so $\\log p(y)$ less "
+        "the logarithm of the noise's density, less $\\log 2$, is {bound}, about -1.3863, for every $u$.",
+        noise=2 * noise,
+        at=where(y, noise / 2),
+        density=holds(2 * y, "=", noise),
+        bound=holds(plus(log(noise), -log(2 * noise), -log(2)), "=", -2 * log(2)),
+    ),
 )
 def tight_noise():
     u = np.array([0.25, 0.9])
