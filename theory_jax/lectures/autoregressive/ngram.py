@@ -331,7 +331,7 @@ _TEXT = jnp.array([[0, 1, 0, 0, 1]])  # abaab
     do("count the words and the pairs of the training text", ngram_counts, by=counting),
     do("take $p_{ik}$, the probability of held-out token $i$ under two smoothed laws", additive_log_probs, by=adding),
     do(r"take positive weights $\lambda$, and until they stay:"),
-    do(r"$r_k(i) \leftarrow \lambda_k p_{ik} / \sum_l \lambda_l p_{il}$, for every token and table", by=em, indent=1),
+    do(r"$r_k(i) \leftarrow \lambda_k p_{ik} / p_i$ for every token and table, with their mixture $p_i$", by=em, indent=1),
     do(r"$\lambda_k \leftarrow \frac{1}{M} \sum_i r_k(i)$", interpolation_em_step, by=em, indent=1),
     do(r"give word $w$ in context $u$ the probability $\sum_k \lambda_k p_k(w|u)$"),
 )
@@ -342,7 +342,7 @@ def two_steps_of_em():
     yield r"\text{pairs, } \tilde p(a|a), \tilde p(b|a)", pairs[0], "(2/5, 3/5)"
     held_out = jnp.array([[0, 1, 1, 0]])  # abba
     scores = jnp.log(jnp.stack([words[held_out[0, 1:]], pairs[held_out[0, :-1], held_out[0, 1:]]], axis=1))
-    yield r"\text{held out abba: } p_{i2}", jnp.exp(scores[:, 1]), "(3/5, 1/3, 2/3)"
+    yield r"\text{held out abba, pairs: } p_{ik}", jnp.exp(scores[:, 1]), "(3/5, 1/3, 2/3)"
     weights = jnp.log(jnp.array([0.5, 0.5]))
     for name, stated in (("first", "(0.4944, 0.5056)"), ("second", "(0.4889, 0.5111)")):
         weights = interpolation_em_step(scores, weights)

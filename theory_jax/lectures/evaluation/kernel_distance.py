@@ -332,11 +332,12 @@ def _cubic_kernels(x, y):
 )
 def two_subsets():
     x, y = jnp.array([[0.0], [2.0], [1.0]]), jnp.array([[1.0], [1.0], [-1.0]])
+    yield r"\text{features of the two sets}", (*x[:, 0], *y[:, 0]), "(0, 2, 1) and (1, 1, -1)"
     subsets = jnp.array([[0, 1], [1, 2]])
-    for subset, inside, stated in zip(subsets, ("(1, 8)", "(27, 0)"), ("-19", "10"), strict=True):
+    for name, subset, inside, stated in zip(("first", "last"), subsets, ("(1, 8)", "(27, 0)"), ("-19", "10"), strict=True):
         a, b = x[subset], y[subset]
         within = polynomial_kernel(a, a), polynomial_kernel(b, b)
-        yield r"k \text{ of the pair in each set}", (within[0][0, 1], within[1][0, 1]), inside
+        yield rf"\text{{the {name} two of each: }} k \text{{ within}}", (within[0][0, 1], within[1][0, 1]), inside
         yield r"U", unbiased_discrepancy(*within, polynomial_kernel(a, b)), stated
     found = kernel_inception_distance(x, y, subsets, subsets)
     yield r"\mathrm{KID}, \text{ and the deviation}", (found.mean(), found.std()), "(-4.5, 14.5)"

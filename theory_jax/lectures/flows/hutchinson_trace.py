@@ -305,6 +305,7 @@ _MATRIX = np.array([[1.0, 2.0], [0.0, 3.0]])
 def two_probes():
     at, field = jnp.zeros((1, 2)), _linear(_MATRIX[None])
     probes = jnp.array([[[1.0, 1.0]], [[1.0, -1.0]]])
+    yield r"\text{the rows of } J", _MATRIX, "(1, 2) and (0, 3)"
     yield r"p = (1, 1): \quad g", jnp.asarray(_MATRIX) @ probes[0, 0], "(3, 3)"
     yield r"e", hutchinson_divergence(at, probes[:1], field), "6"
     yield r"p = (1, -1): \quad g", jnp.asarray(_MATRIX) @ probes[1, 0], "(-1, -3)"

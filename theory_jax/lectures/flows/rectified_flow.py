@@ -358,7 +358,7 @@ def curvature_of_the_first_flow():
 )
 def two_rounds_of_variance_four():
     start, half = jnp.ones((1, 1)), jnp.array([0.0, 0.5, 1.0])
-    yield r"\text{first round, } h = \tfrac12: \quad x", reflow_pairs(start, half[:2], _field_of(4.0))[1], "0.5"
+    yield r"c = 4, x_0 = 1; \text{ first round, } h = \tfrac12: \quad x", reflow_pairs(start, half[:2], _field_of(4.0))[1], "0.5"
     yield r"x", reflow_pairs(start, half, _field_of(4.0))[1], "0.8"
     yield r"\text{its curvature}", straightness(start, half, _field_of(4.0)), "0.64"
     exact = jnp.array([[2.0]])
