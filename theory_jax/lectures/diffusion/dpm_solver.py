@@ -33,8 +33,8 @@ derivation = Derivation(
         "Lu, Zhou, Bao, Chen, Li & Zhu 2022, DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models",
         "Hochbruck & Ostermann 2010, Exponential integrators",
     ),
-    question="A general solver approximates all of the probability flow's velocity, also the scaling of $x$, which is known. What "
-    "is left if that part is solved exactly, and which steps of order one and two follow?",
+    question="A general solver approximates all of the probability flow's velocity, also the scaling of $x$, which is known. "
+    "What is left if that part is solved exactly, and which steps of order one and two follow?",
     setting=(
         r"$x_t = \alpha x_0 + \sigma \epsilon$ with positive, smooth $\alpha$ and $\sigma$ of the time $t$, whose ratio falls. "
         r"Half the log-SNR is $\lambda = \log \frac{\alpha}{\sigma}$. A step goes back in time, from $x_s$ at $\lambda_s$ to "
