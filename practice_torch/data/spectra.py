@@ -10,6 +10,7 @@ from practice_torch.data.blank import blank_labels, blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.image_set import Images
 
+NAMES = audio.NAMES
 FORMS = f"{audio.FORMS[:-1]}; images are made of their spectra."
 RANGE = 80.0  # dB, from the power of a tone of full scale, white, down to black
 _ROWS = 4096  # sounds that are transformed together

@@ -180,8 +180,8 @@ SPEC = (
             blames="fade_steps"),
     Rejects("growth_schedule", "no fade", given(step=[3, 1], stage_steps=10, fade_steps=0), blames="fade_steps"),
     # The networks.
-    Model("GrowingGenerator", "fading in", given(z=normal(5, 4), level=1, alpha=0.3), sizes=dict(latent=4, **SIZES), steps=0,
+    Model("GrowingGenerator", "a generator", given(z=normal(5, 4), level=1, alpha=0.3), sizes=dict(latent=4, **SIZES), steps=0,
           initial=LAYERS),
-    Model("GrowingCritic", "fading in", given(images=uniform(6, 2, 8, 12, low=-1.0), level=1, alpha=0.3), sizes=SIZES, steps=0,
+    Model("GrowingCritic", "a critic", given(images=uniform(6, 2, 8, 12, low=-1.0), level=1, alpha=0.3), sizes=SIZES, steps=0,
           initial=LAYERS, apart=False),
 )  # fmt: skip

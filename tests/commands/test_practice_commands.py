@@ -104,7 +104,7 @@ def test_the_list_is_of_what_can_be_trained():
     listed = json.loads(out)["topics"]
     topics, studies = ({row["topic"]: row[key] for row in listed} for key in ("recipes", "study"))
     assert code == 0
-    assert topics["latent/vae"] == ["digits", "mnist", "cifar10", "celeba"]
+    assert topics["latent/vae"] == ["digits", "notes", "mnist", "cifar10", "celeba"]
     assert topics["foundations/maximum_likelihood"] == ["unigram", "bigram", "pixels"]
     assert "foundations/jensen" not in topics
     for path, recipes in topics.items():

@@ -20,7 +20,7 @@ import soundfile
 import torch
 
 from practice_torch import data
-from practice_torch.data import audio, galaxies, images, pairs, points, symbols, text
+from practice_torch.data import audio, galaxies, images, pairs, points, spectra, symbols, text
 from practice_torch.data.errors import DataError
 from practice_torch.data.reading import decoding, files, memory
 from tests.commands.test_practice_commands import call
@@ -135,6 +135,7 @@ FORMS = {
     "images: parquet": (images.load, parquet_of_images),
     "audio: wav": (audio.load, lambda folder: folder_of_sounds(folder, "wav")),
     "audio: flac": (audio.load, lambda folder: folder_of_sounds(folder, "flac")),
+    "spectra: wav": (spectra.load, lambda folder: folder_of_sounds(folder, "wav")),
     "text: file": (text.load, text_file),
     "points: npz": (points.load, npz_of_points),
     "points: csv": (points.load, csv_of_points),
@@ -191,7 +192,7 @@ def test_good_data_load_within_the_same_bounds(form, tmp_path):
         assert len(load(source)) == 2
 
 
-IN_FOLDERS = ("images: folder", "audio: wav", "audio: flac", "galaxies: folder")
+IN_FOLDERS = ("images: folder", "audio: wav", "audio: flac", "spectra: wav", "galaxies: folder")
 
 
 @pytest.mark.parametrize(

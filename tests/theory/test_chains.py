@@ -112,7 +112,7 @@ def test_what_is_compared_at_points_is_not_called_derived():
 
 def test_a_line_that_is_not_reduced_requires_smaller_moves():
     toy = Toy()
-    result = one(sympy.Max(toy.a, toy.b) ** 2, sympy.Max(toy.a**2, toy.b**2), toy.a, toy=toy)
+    result = one(sympy.Max(toy.m, toy.y) ** 3, sympy.Max(toy.m**3, toy.y**3), toy.a, toy=toy)
     assert not result.passed and "write smaller moves, or say points=" in result.error
 
 

@@ -1,5 +1,7 @@
 """Texts whose relations are executed: what holds, what is refused, and how it is printed and counted."""
 
+import pickle
+
 import pytest
 import sympy
 
@@ -37,6 +39,12 @@ def test_a_field_is_printed_as_its_expression_and_text_in_dollars_is_left_alone(
     text = prose("With $x_{m}$ and {m}, {second}; {letter}.", m=m, second=holds(SECOND, "=", m**2 + t), letter=means("w", 1 + m))
     assert text == r"With $x_{m}$ and $m$, $" + text.relations[0].latex + "$; $w = 1 + m$."
     assert isinstance(text, str) and text.relations[0].latex.endswith("= t + m^{2}")
+
+
+def test_a_text_is_copied_with_its_fields():
+    text = prose("At {place} it is {it}.", place=where(m, 2), it=holds(t, ">", 0), said=())
+    again = pickle.loads(pickle.dumps(text))
+    assert again == text and again.fields == text.fields and again.conditions == {m: 2}
 
 
 def test_a_side_that_the_words_name_is_executed_and_not_printed():

@@ -154,7 +154,7 @@ def test_published_results_belong_to_recipes_and_name_their_source():
 def test_the_command_lists_sizes_of_a_topic_and_marks_hours_as_an_estimate():
     code, out, err = call("list", "--sizes", "latent/vae")
     lines = out.splitlines()
-    assert code == 0 and [line.split()[1] for line in lines[1:4]] == ["digits", "mnist", "cifar10"]
+    assert code == 0 and [line.split()[1] for line in lines[1:5]] == ["digits", "notes", "mnist", "cifar10"]
     assert "19.8 k" in lines[1] and "estimated" in lines[0] and "estimate for one H100" in out, err
     found = json.loads(call("list", "--sizes", "--json", "latent/vae")[1])
     digits = found["recipes"][0]

@@ -138,6 +138,9 @@ class Prose(str):
         text.written, text.fields, text.said = written, dict(fields), tuple(said)
         return text
 
+    def __getnewargs__(self):
+        return self.written, self.fields, self.said
+
     @property
     def conditions(self):
         """{symbol: value} of its conditions."""
