@@ -187,16 +187,22 @@ def _filled(written, fields):
 # ---------------------------------------------------------------------------------------------------- execution
 
 
+def words_of(part):
+    """(the name of its attribute, text) of everything that a part of a derivation says in words, reasons of lines first."""
+    yield from (("because", line.because) for line in getattr(part, "lines", ()))
+    for name in ("title", "question", "text", "caption", "because", "so", "answer"):
+        if text := getattr(part, name, ""):
+            yield name, text
+
+
 def texts(part):
     """(text, conditions of its question, what its line leaves out) of every Prose in a part, or in the front matter."""
-    lines = getattr(part, "lines", ())
-    yield from ((line.because, {}, line.difference) for line in lines if isinstance(line.because, Prose))
+    left_out = {id(line.because): line.difference for line in getattr(part, "lines", ())}
     question = getattr(part, "question", "")
     given = question.conditions if isinstance(question, Prose) else {}
-    for name in ("question", "text", "caption", "because", "so", "answer"):
-        text = getattr(part, name, "")
+    for _, text in words_of(part):
         if isinstance(text, Prose):
-            yield text, {} if text is question else given, sympy.Integer(0)
+            yield text, {} if text is question else given, left_out.get(id(text), sympy.Integer(0))
     for name in ("setting", "limits"):
         yield from ((text, {}, sympy.Integer(0)) for text in getattr(part, name, ()) if isinstance(text, Prose))
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from theory_jax.derivation.prose import FORMULA, RELATION, Holds, Means, Prose, Where
+from theory_jax.derivation.prose import FORMULA, RELATION, Holds, Means, Prose, Where, words_of
 
 HELD = ("executed", "conditions", "definitions", "stated", "unmarked")
 KINDS = {Holds: "executed", Where: "conditions", Means: "definitions"}
@@ -29,8 +29,5 @@ def _texts(derivation):
     yield from (("limits", text) for text in derivation.limits)
     yield from (("symbols", symbol.meaning) for symbol in derivation.symbols)
     for part in derivation.parts:
-        yield from (("because", line.because) for line in getattr(part, "lines", ()))
         exercise = hasattr(part, "question")
-        for name in ("title", "question", "text", "caption", "because", "so", "answer"):
-            if text := getattr(part, name, ""):
-                yield "exercises" if exercise else name, text
+        yield from (("exercises" if exercise else name, text) for name, text in words_of(part))

@@ -6,7 +6,7 @@ from theory_jax.derivation.chains import spoken_of
 from theory_jax.derivation.lecture import Step
 from theory_jax.derivation.notation import Count, Family
 from theory_jax.derivation.parts import Exercise
-from theory_jax.derivation.prose import FORMULA, texts
+from theory_jax.derivation.prose import FORMULA, texts, words_of
 from theory_jax.derivation.setting import letters
 
 
@@ -58,9 +58,7 @@ def _with_definitions(keys):
 
 def _letters(part):
     """The letters of a claim, and of the formulas in the words around a part, which has them for a reader."""
-    words = [getattr(part, name, "") for name in ("title", "text", "caption", "because", "so")]
-    words += [line.because for line in getattr(part, "lines", ())]
-    words += [line.text for line in getattr(part, "instructions", ())]
+    words = [text for _, text in words_of(part)] + [line.text for line in getattr(part, "instructions", ())]
     formulas = [formula[1:-1] for text in words for formula in FORMULA.findall(text)]
     return frozenset().union(*map(_letters_of, [*formulas, part.claim] if isinstance(part, Step) else formulas))
 
