@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from book import contracts, sources, training
+from book import contracts, glossary, sources, training
 from book.text import escaped, raw
 
 BEFORE = ("sources", "builds-on", "next")  # sections of the lecture that stand behind what the book adds
@@ -27,6 +27,7 @@ def topic_page(topic, in_book):
         f"# {_title(page)}",
         raw(first),
         *map(_section, sections[:last]),
+        glossary.section(here, topic.path),
         contracts.section(topic.path),
         sources.functions_section(here, topic.path),
         training.section(here, topic.path),

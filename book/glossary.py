@@ -1,0 +1,34 @@
+"""The terms that a topic introduces, from docs/glossary.md."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from book import sources
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "glossary.md"
+ROW = re.compile(r"(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]*) \| \[`(\w+)`\]\(\S+\) \| \[(\w+/\w+)\]\(\S+\) \|$")
+
+
+class Term(NamedTuple):
+    """A row of the glossary. function: of the topic that introduces the term."""
+
+    name: str
+    meaning: str
+    symbol: str
+    function: str
+    topic: str
+
+
+def terms():
+    """The rows, in their order."""
+    return [Term(*found) for found in ROW.findall(PAGE.read_text(encoding="utf-8"))]
+
+
+def section(here, topic):
+    """The Markdown that names a topic's terms, with a link to their meanings; "" if it introduces none."""
+    names = [term.name for term in terms() if term.topic == topic]
+    if not names:
+        return ""
+    page = sources.address(here, "guides/glossary")
+    return f"## Terms\n\nIntroduced here: {', '.join(names)}. The [glossary]({page}) says what they mean."
