@@ -12,6 +12,7 @@ import sympy
 from sympy import KroneckerDelta, Rational, exp, pi, sqrt
 
 from theory_jax.autoregressive.transformer import (
+    decoder_block,
     decoder_logits,
     feed_forward,
     forward_operations,
@@ -21,35 +22,15 @@ from theory_jax.autoregressive.transformer import (
     silu,
 )
 from theory_jax.derivation.chains import equals
-from theory_jax.derivation.draws import draw
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
-from theory_jax.derivation.parts import value
-
-_V, _L, _E, _F, _HEADS = 7, 6, 8, 12, 2
-
-
-def _block(seed):
-    vectors = ("attention_norm_weight", "attention_norm_bias", "feed_forward_norm_weight", "feed_forward_norm_bias", "down_bias")
-    shapes = dict.fromkeys(("query_weight", "key_weight", "value_weight", "output_weight"), (_E, _E))
-    shapes |= dict.fromkeys(vectors, (_E,)) | {"up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F)}
-    return {name: draw(*shape, seed=seed + i, scale=0.5) for i, (name, shape) in enumerate(shapes.items())}
-
-
-def _parameters(layers=2, seed=100):
-    return {
-        "token_embedding": draw(_V, _E, seed=seed),
-        "position_embedding": draw(_L, _E, seed=seed + 1),
-        "blocks": tuple(_block(seed + 20 * (1 + i)) for i in range(layers)),
-        "final_norm_weight": 1 + 0.1 * draw(_E, seed=seed + 2),
-        "final_norm_bias": draw(_E, seed=seed + 3),
-    }
-
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, means, prose, where
+from theory_jax.lectures.autoregressive._decoders import bends_and_shares, last_streams, random_decoder, signs_decoder
 
 _TOKENS = jnp.array([[3, 1, 4, 1, 5, 2], [6, 0, 2, 5, 3, 5]])
-_logits = jax.jit(lambda tokens, parameters: decoder_logits(tokens, parameters, heads=_HEADS))
-
+_logits = jax.jit(lambda tokens, parameters: decoder_logits(tokens, parameters, heads=2))
 
 derivation = Derivation(
     module=__name__,
@@ -62,21 +43,18 @@ derivation = Derivation(
         "Kaplan et al. 2020, Scaling Laws for Neural Language Models",
         "Shazeer 2020, GLU Variants Improve Transformer",
     ),
-    question="Why does one pass over a sequence give the law of every next token at once? How does a transformer know in which "
-    "order the tokens came, and what does a pass cost?",
+    question="A network that reads one token after another cannot be trained on all tokens of a text at once. One that reads "
+    "them all at once sees the very token that it should predict, and not the order of the others. How does a transformer give "
+    "the distribution of every next token in one pass, where does it get the order from, and what does a pass cost?",
     setting=(
         r"Every token has a vector of $E$ entries, the stream: at first its embedding plus its position's. Each of $N$ blocks "
         r"adds to it: first causal attention over the normalized stream, then a feed-forward layer with $F$ inner entries, the "
         r"same for every token. After the last block a norm and a matrix with a row for each of the $V$ words give the logits.",
-        r"Causal attention at token $t$ is an average over the tokens $j \le t$, with weights that are normalized over these "
-        r"alone.",
+        r"Causal attention at token $t$ is an average over the tokens up to $t$, with weights that are normalized over "
+        r"these alone.",
         r"Costs: one multiplication and one addition are two operations. Attention is counted densely, all $T^2$ pairs of "
         r"tokens.",
     ),
-    answer=r"Only attention mixes tokens, and it looks back; so the stream at $t$ is a function of the tokens up to $t$, and "
-    r"one pass gives every conditional of the sequence. Without positions one block sees the past as a bag of tokens. A pass "
-    r"costs two operations for each token and each weight of a matrix, and $4 N T^2 E$ for attention, which overtakes the "
-    r"layers' matrices at $T = 6E$.",
     limits=(
         "That two blocks can tell every order apart is not shown; one example where they do is given.",
         "What a stack of blocks can and cannot compute is not treated.",
@@ -88,7 +66,9 @@ t = derivation.index("t", "a token of the sequence")
 j = derivation.index("j", "a token of the sequence, next to $t$")
 l = derivation.index("l", "a token of the sequence, next to $t$ and $j$")  # noqa: E741 (the lecture's letter)
 x = derivation.numbers("x", t, "the stream before a block, one entry of it", "x")
-mask = derivation.define("M", sympy.Heaviside(t - j, 1), r"1 where $j \le t$, and 0 elsewhere", "causal_mask", over=(t, j))
+mask = derivation.define(
+    "M", sympy.Heaviside(t - j, 1), "1 where token $j$ is not behind $t$, and 0 elsewhere", "causal_mask", over=(t, j)
+)
 weight = derivation.define(
     "P",
     mask * exp(x * x.at(j)) / Total(l, mask.at(t, l) * exp(x * x.at(l))),
@@ -109,8 +89,11 @@ block = derivation.chain(
     times(1 - mask, Slope(after, x.at(j))),
     equals(
         0,
-        r"for $j > t$ the number $x_j$ occurs in no sum over the tokens up to $t$, neither in the average nor in its "
-        r"normalizer; for $j \le t$ the first factor is 0",
+        prose(
+            "a token behind $t$ has the weight zero, {hidden}, and no part in the normalizer; for the others the first factor "
+            "is 0",
+            hidden=holds(times(1 - mask, weight), "=", 0),
+        ),
         wrong={"a token hidden from itself": KroneckerDelta(t, j)},
     ),
     states=2,
@@ -119,9 +102,9 @@ block = derivation.chain(
 derivation.say(
     "By induction: the embeddings at $t$ know token $t$ alone. If the stream before a block at every $j$ knows the tokens up "
     "to $j$ alone, then so does the stream behind it, by what was just shown. So the logits at $t$ are a function of the "
-    "tokens up to $t$, and the softmax of the logits is a law of token $t + 1$ given them. Their product over $t$ is a law of "
-    "the whole sequence by the chain rule, and one pass gives all of its factors, whatever comes later and wherever the text "
-    "is cut off."
+    "tokens up to $t$, and the softmax of the logits is a distribution of token $t + 1$ given them. Their product over $t$ is "
+    "a distribution of the whole sequence by the chain rule, and one pass gives all of its factors, whatever comes later and "
+    "wherever the text is cut off."
 )
 
 
@@ -131,7 +114,7 @@ derivation.say(
     uses=(block,),
 )
 def one_pass_scores_every_conditional():
-    parameters = _parameters()
+    parameters = random_decoder()
     whole = _logits(_TOKENS, parameters)
     changed = _logits(_TOKENS.at[:, 4:].set(0), parameters)
     short = _logits(_TOKENS[:, :4], parameters)
@@ -145,37 +128,31 @@ B = derivation.numbers("B", (j, k), "1 where token $j$ is word $k$, and 0 elsewh
 e = derivation.numbers(r"\omega", k, "the exponential of the last token's score for word $k$", positive=True)
 v = derivation.numbers("v", k, "the value of word $k$")
 counts = derivation.define("m", Total(j, B), "how often word $k$ occurred", over=k)
-derivation.chain(
-    "Without positions one block sees how often each word occurred, and nothing else",
+bag = derivation.chain(
+    "Without positions the last token sees in one block how often each word occurred, and nothing else",
     Total(j, Total(k, times(B, e, v))) / Total(j, Total(k, times(B, e))),
     equals(
         Total(k, times(counts, e, v)) / Total(k, times(counts, e)),
-        "scores and values depend on the word alone; exchange the sums",
+        prose("scores and values depend on the word alone; exchange the sums: {count}", count=holds(Total(j, B), "=", counts)),
         wrong={"each word once": Total(k, times(e, v)) / Total(k, e)},
     ),
-    so="A bag of words. In the second block the streams of the earlier tokens differ by what each of them had seen, so "
-    "causality itself carries order; positions carry it at once.",
+    so="A bag of words: the order of those before the last one is lost. In the second block the streams of the earlier tokens "
+    "differ by what each of them had seen, so causality itself carries order; positions carry it at once.",
 )
 
 
 @derivation.exact(
     r"y_3(0, 1, 1) = y_3(1, 0, 1) \quad\text{behind one block, and not behind two}",
-    because=r"The block above with $f = 0$. Behind the first block the streams are $(0, 1 + \frac{e}{1 + e}, b)$ and $(2, "
-    r"\frac12, b)$ with the same $b = 1 + \frac{2e}{1 + 2e} = 1.8446$; the second block averages over these, and gives 3.6060 "
-    r"and 3.7283.",
+    because=prose(
+        r"The block above without a feed-forward layer. Behind the first block the streams are $(0, 1 + \frac{e}{1 + e}, b)$ and "
+        r"$(2, \frac12, b)$ with the same {last}, or 1.8446; the second block averages over these, and gives 3.6060 and 3.7283.",
+        last=means("b", 1 + 2 * sympy.E / (1 + 2 * sympy.E)),
+    ),
     outcomes=2,
     role="remark",
 )
 def depth_tells_the_order():
-    def streams(x):
-        ends = []
-        for _ in range(2):
-            scores = np.exp(np.outer(x, x)) * np.tri(3)
-            x = x + scores @ x / scores.sum(axis=1)
-            ends.append(x[-1])
-        return ends
-
-    left = np.array([streams(np.array(tokens)) for tokens in ((0.0, 1, 1), (1.0, 0, 1))])
+    left = np.array([last_streams(np.array(tokens)) for tokens in ((0.0, 1, 1), (1.0, 0, 1))])
     once = 1 + 2 * np.e / (1 + 2 * np.e)
     behind = np.array([[0, 1 + np.e / (1 + np.e), once], [2, 0.5, once]])
     shares = np.exp(once * behind)
@@ -184,8 +161,8 @@ def depth_tells_the_order():
 
 
 derivation.say(
-    r"The feed-forward layer. Its nonlinearity is $\mathrm{gelu}(x) = x\, \Phi(x)$: the input, multiplied by the probability "
-    r"that a standard normal number is below it. It is a gate that opens at random, averaged."
+    "The feed-forward layer. Its nonlinearity, gelu, is the input, multiplied by the probability that a standard normal number "
+    "is below it: a gate that opens at random, averaged."
 )
 z = derivation.number("z", "an entry of the inner layer")
 Phi = derivation.define(r"\Phi(z)", (1 + sympy.erf(z / sqrt(2))) / 2, "the normal distribution function")
@@ -194,7 +171,7 @@ gelu_of = derivation.define(r"\mathrm{gelu}(z)", times(z, Phi), "the gated input
 slope = derivation.chain(
     "The slope of gelu",
     Slope(gelu_of, z),
-    equals(plus(Phi, times(z, phi)), r"the product rule, and $\Phi' = \varphi$"),
+    equals(plus(Phi, times(z, phi)), prose("the product rule, and {density}", density=holds(Slope(Phi, z), "=", phi))),
     role="lemma",
 )
 kappa = derivation.define(r"\kappa", Rational(44715, 10**6), "the factor of the cube in the approximation by tanh, 0.044715")
@@ -281,10 +258,15 @@ derivation.chain(
     "A logit is a sum of shares, one from each branch",
     _share(end),
     equals(
-        plus(_share(x0), Total(n, _share(a))), r"with $\sigma$ held, subtracting the mean and multiplying by matrices is linear"
+        plus(_share(x0), Total(n, _share(a))),
+        prose(
+            r"{sum}, and with $\sigma$ held, subtracting the mean and multiplying by matrices is linear",
+            sum=holds(end, "=", plus(x0, Total(n, a))),
+        ),
     ),
     states=2,
-    so="How much each branch moves each word's logit can be read off (the logit lens).",
+    so="How much each branch moves each word's logit can be read off (the logit lens). The bias of the last norm adds "
+    "a constant for each word.",
 )
 
 
@@ -294,39 +276,13 @@ parameters = derivation.chain(
     plus(times(V, E), times(L, E), times(N, plus(times(4, E**2), plus(times(2, E, F), F, E), times(4, E))), times(2, E)),
     equals(
         plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(5, E)))),
-        r"embeddings; in each block four square matrices, two matrices and two biases of the feed-forward layer, and two norms "
-        r"with weight and bias; the last norm",
+        "embeddings; in each block four square matrices, two matrices and two biases of the feed-forward layer, and two norms "
+        "with weight and bias; the last norm",
         wrong={"one norm a block": plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(3, E))))},
     ),
     role="lemma",
     so=r"The head is the embedding itself; $V E$ more if it is not.",
 )
-
-
-derivation.bridge(
-    "The code counts these",
-    parameters.result,
-    parameter_count,
-    vocabulary_size=V,
-    context_length=L,
-    width=E,
-    layers=N,
-    feed_forward_width=F,
-    tied=True,
-)
-
-
-@derivation.exact(
-    r"\text{entries of all arrays} = (V + L + 2)\, E + N (4 E^2 + 2 E F + F + 5 E)",
-    because="Against the arrays of a small decoder, counted one by one.",
-    outcomes=1,
-    uses=(parameters,),
-    role="remark",
-)
-def the_arrays_are_counted():
-    arrays = float(sum(leaf.size for leaf in jax.tree.leaves(_parameters())))
-    sizes = dict(vocabulary_size=_V, context_length=_L, width=_E, layers=2, feed_forward_width=_F)
-    return Sides(left=arrays, right=float(parameter_count(**sizes, tied=True)))
 
 
 derivation.say("Then the operations. A matrix of $a$ rows and $b$ columns takes $2 a b$ of them for each token.")
@@ -347,39 +303,83 @@ operations = derivation.chain(
         "collect the weights of matrices",
     ),
     so=r"Two operations for each token and each weight of a matrix (embeddings by look-up, positions, norms and biases "
-    r"multiply no matrix), and the quadratic part of attention. A backward pass takes twice as many again.",
+    r"multiply no matrix), and the quadratic part of attention. A backward pass takes about twice as many again.",
 )
-derivation.bridge(
-    "The code counts these, too",
-    operations.result,
-    forward_operations,
-    vocabulary_size=V,
-    length=T,
-    width=E,
-    layers=N,
-    feed_forward_width=F,
-)
-
-
+sizes = dict(vocabulary_size=V, width=E, layers=N, feed_forward_width=F)
+derivation.bridge("The code counts the parameters", parameters.result, parameter_count, **sizes, context_length=L, tied=True)
+derivation.bridge("... and the operations", operations.result, forward_operations, **sizes, length=T)
+attending, crossing = times(4, N, T**2, E), plus(2 * E, F, V / (2 * N))
+of_layers = times(2, T, N, plus(4 * E**2, 2 * E * F))
 derivation.chain(
     "Attention against everything else, the head included",
-    times(4, N, T**2, E, sympy.Pow(times(2, T, plus(times(12, N, E**2), times(V, E))), -1, evaluate=False)),
-    equals(T / plus(6 * E, V / (2 * N)), r"divide by $4 N T E$"),
+    times(attending, sympy.Pow(times(2, T, plus(times(N, plus(4 * E**2, 2 * E * F)), times(V, E))), -1, evaluate=False)),
+    equals(T / crossing, "divide by $4 N T E$", wrong={"the head not counted": T / (2 * E + F)}),
     role="lemma",
-    so=r"The layers' matrices alone, $V = 0$, are overtaken at $T = 6 E$, everything at $T = 6 E + \frac{V}{2N}$: for GPT-2 "
-    r"small at 6703 tokens, $8.7 E$ and not $6 E$.",
+    so=prose(
+        "Attention costs as much as the layers' matrices alone at {layers} tokens, which is {usual} at the usual {wide}: there "
+        "{equal}. It costs as much as everything else at {all}: for GPT-2 small at 6703 tokens, $8.7 E$ and not $6 E$.",
+        layers=2 * E + F,
+        equal=holds(attending, "=", of_layers, when={F: 4 * E, T: 6 * E}),
+        usual=holds(2 * E + F, "=", 6 * E, named=True),
+        wide=where(F, 4 * E),
+        all=crossing,
+    ),
+)
+derivation.answer = prose(
+    "Only attention mixes tokens, and it looks back: the stream at $t$ does not depend on later tokens, {causal}, so one pass "
+    "gives every conditional of the sequence. Without positions the last token of one block sees the past as a bag of words: "
+    "positions tell the order, and so, in part, does depth. A pass takes {cost} operations: two for each token and each weight "
+    "of a matrix, and the square in the length for attention, which overtakes the layers' matrices at {long} tokens where "
+    "{wide}.",
+    causal=holds(times(1 - mask, Slope(after, x.at(j))), "=", 0, wrong={"a token hidden from itself": KroneckerDelta(t, j)}),
+    cost=holds(operations.start, "=", operations.result, named=True),
+    long=holds(2 * E + F, "=", 6 * E, named=True),
+    wide=where(F, 4 * E),
 )
 _GPT2 = dict(vocabulary_size=50257, width=768, layers=12, feed_forward_width=3072)
 
 
+@derivation.algorithm(
+    "One pass of a decoder",
+    do("take the embedding of every token, plus its position's, as the stream"),
+    do("for each of $N$ blocks, at all tokens at once:"),
+    do("add to every token the attention over the normalized stream up to it", decoder_block, by=block, indent=1),
+    do("add the feed-forward layer of its own normalized stream", decoder_block, indent=1),
+    do(
+        "normalize, and multiply by the head: the logits of every next token",
+        decoder_logits,
+        by=one_pass_scores_every_conditional,
+    ),
+)
+def two_blocks():
+    tokens, parameters = jnp.array([[0, 1, 1]]), signs_decoder()
+    x = parameters["token_embedding"][tokens]
+    yield r"\text{tokens } a, b, b \text{ of embeddings } (1, -1), (-1, 1): \text{ first entries}", x[0, :, 0], "(1, -1, -1)"
+    for name, stated in (("one block", "(2, -1.8884, -1.9426)"), ("two blocks", "(3, -2.7768, -2.8852)")):
+        x = decoder_block(x, parameters["blocks"][0], jnp.tri(3), heads=1, epsilon=0.0, norm_position="pre")
+        yield rf"\text{{behind {name}: all matrices the identity, }} f = 0", x[0, :, 0], stated
+    yield r"\tanh \sqrt2, \text{ what the first block takes from token 2}", math.tanh(math.sqrt(2)), "0.8884"
+    yield r"\text{logits of } a", decoder_logits(tokens, parameters, heads=1, epsilon=0.0)[0, :, 0], "(2, -2, -2)"
+
+
 @derivation.example(
-    r"A small decoder with $V = 4$, $L = 3$, $E = 2$, $F = 8$, $N = 1$ and $T = 3$; GPT-2 small with $V = 50257$, $L = 1024$, "
-    r"$E = 768$, $F = 3072$, $N = 12$; and gelu."
+    prose(
+        "A small decoder: {V}, {L}, {E}, {F}, {N} and {T}; GPT-2 small: 50257 words, 1024 positions, width 768 and 3072, 12 "
+        "blocks; and gelu.",
+        **{str(some): where(some, size) for some, size in {V: 4, L: 3, E: 2, F: 8, N: 1, T: 3}.items()},
+    )
 )
 def sizes_by_hand():
     small = dict(vocabulary_size=4, width=2, layers=1, feed_forward_width=8)
     yield r"\text{parameters: } 18 + 66", parameter_count(**small, context_length=3, tied=True), "84"
     yield r"\text{operations: } 3\,(1 \cdot (32 + 64 + 24) + 16)", forward_operations(**small, length=3), "408"
+    arrays = sum(leaf.size for leaf in jax.tree.leaves(random_decoder()))
+    seven = parameter_count(vocabulary_size=7, context_length=6, width=8, layers=2, feed_forward_width=12, tied=True)
+    yield (
+        r"\text{parameters for } V = 7, L = 6, E = 8, F = 12, N = 2: \text{by the formula, and arrays}",
+        (seven, arrays),
+        "(1120, 1120)",
+    )
     gpt2 = parameter_count(**_GPT2, context_length=1024, tied=True)
     yield r"\text{parameters of GPT-2 small}", gpt2, "124402944"
     yield r"\text{... with the } 4 E N\ \text{biases of its attention}", gpt2 + 4 * 768 * 12, "124439808"
@@ -393,31 +393,19 @@ def sizes_by_hand():
     yield r"y_3\ \text{for the tokens}\ (0, 1, 1),\ f = 0", once, "1.8446"
 
 
-@derivation.figure(
-    r"Left: gelu, silu and relu. Right: shares of the operations of a pass of GPT-2 small against the length; attention takes "
-    r"more than half beyond 6703 tokens.",
+derivation.figure(
+    "Left: gelu, silu and relu. Right: shares of the operations of a pass of GPT-2 small against the length; attention takes "
+    "more than half beyond 6703 tokens.",
     panels=2,
-)
-def bends_and_shares(left, right):
-    grid = jnp.linspace(-4, 3, 200)
-    for curve, label in ((gelu(grid, approximate=False), "gelu"), (silu(grid), "silu"), (jnp.maximum(grid, 0), "relu")):
-        left.plot(grid, curve, label=label)
-    left.set(xlabel="$z$", ylabel="output")
-    left.legend()
-    lengths = np.unique(np.geomspace(64, 32768, 60).astype(int))
-    total = np.array([forward_operations(**_GPT2, length=int(length)) for length in lengths])
-    attended, head = 4 * 12 * lengths.astype(float) ** 2 * 768 / total, 2 * 50257 * 768 * lengths / total
-    right.semilogx(lengths, attended, label="attention")
-    right.semilogx(lengths, 1 - attended - head, label="matrices of the layers")
-    right.semilogx(lengths, head, label="head")
-    right.axvline(6703, color="gray", linestyle="--")
-    right.set(xlabel="tokens $T$", ylabel="share of the operations", ylim=(0, 1.15))
-    right.legend()
+)(bends_and_shares)
 
 
 @derivation.exercise(
     "At which $z$ is gelu least, and how small is it there?",
-    r"Where $\Phi(z) + z \varphi(z) = 0$: at $z = -0.7518$, where it is $-0.1700$.",
+    prose(
+        "Where its slope, {slope}, is zero: at $-0.7518$, where it is $-0.1700$.",
+        slope=holds(Slope(gelu_of, z), "=", plus(Phi, times(z, phi)), named=True),
+    ),
 )
 def the_dip():
     grid = np.linspace(-0.76, -0.74, 20001)
@@ -427,8 +415,17 @@ def the_dip():
 
 
 @derivation.exercise(
-    "How many parameters has a decoder with 256 words, 128 positions, width 128, 4 blocks and $F = 512$?",
-    r"$386 \cdot 128 + 4\,(65536 + 131072 + 512 + 640) = 840448$.",
+    "How many parameters has a decoder with 256 words, 128 positions, width 128, 4 blocks and feed-forward layers of width 512?",
+    prose(
+        "It is {count}, or 840448.",
+        count=holds(
+            parameters.result,
+            "=",
+            plus(times(386, 128), times(4, plus(65536, 131072, 512, 640))),
+            when={V: 256, L: 128, E: 128, N: 4, F: 512},
+            named=True,
+        ),
+    ),
 )
 def nano():
     yield (
@@ -439,7 +436,10 @@ def nano():
 
 @derivation.exercise(
     "From which length on does attention cost more than everything else together in GPT-2 small?",
-    r"$6 \cdot 768 + \frac{50257}{24} = 6702.04$, so from 6703 tokens on.",
+    prose(
+        "They cost the same at 6702.04 tokens, {length}: from 6703 tokens on.",
+        length=holds(plus(times(6, 768), Rational(50257, 24)), "<", 6703),
+    ),
 )
 def the_crossing():
     yield 6 * 768 + 50257 / 24, "6702.04"
