@@ -9,12 +9,11 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, Rational, Symbol, exp, log, oo, sqrt
+from sympy import Rational, Tuple, exp, log, oo
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.adversarial.wasserstein_gan import (
     c_transform,
-    cost_matrix,
     critic_loss,
     dual_objective,
     generator_loss,
@@ -25,7 +24,10 @@ from theory_jax.adversarial.wasserstein_gan import (
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, SquaredNorm, Total, plus, times
+from theory_jax.derivation.notation import Limit, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, means, prose, where
+from theory_jax.lectures.adversarial._transport import crossings, draw_slopes, two_programs
 from theory_jax.lectures.lemmas.entropic_plan import entropic_plan, more_cost, near_cheapest
 
 derivation = Derivation(
@@ -37,30 +39,27 @@ derivation = Derivation(
         "Villani 2009, Optimal Transport, Old and New, chapter 5",
         "Peyre & Cuturi 2019, Computational Optimal Transport, sections 2 to 4",
     ),
-    question="Why does a critic that may not be steeper than 1 measure how far mass must move, and why does that give the "
-    "generator a slope where the Jensen-Shannon divergence gives none?",
+    question="When samples and data do not overlap, a good discriminator tells them apart with certainty, whatever the samples "
+    "are, and the generator learns nothing from it. Why does a critic that may not be steeper than 1 measure how far the samples "
+    "must move instead, and why does that give the generator a slope where the Jensen-Shannon divergence gives none?",
     setting=(
         "Finitely many points, with a cost $c_{i,j}$ of moving a unit of mass from $i$ to $j$ that is a metric: zero from a "
         "point to itself and positive otherwise, the same in both directions, and never larger than by way of a third point.",
-        r"The data have the law $p$, the generator's samples the law $q$. A coupling (a plan) $\pi_{i,j} \ge 0$ moves one to "
-        r"the other: its rows sum to $p$, its columns to $q$. Every positive one is $\pi_{i,j} = p_i\, \kappa(j|i)$, where "
-        r"$\kappa(j|i)$ is the share of the mass at $i$ that goes to $j$.",
+        r"The data have the distribution $p$, the generator's samples $q$. A coupling (a plan) $\pi_{i,j}$, never negative, "
+        r"moves one to the other: its rows sum to $p$, its columns to $q$. It is $p_i$ times the share $\kappa(j|i)$ of the mass "
+        "at $i$ that goes to $j$.",
         r"$W_1(p, q)$ is the smallest cost of a coupling, $\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j}$. A potential $f$ (the "
-        r"critic) is 1-Lipschitz if $f_i - f_j \le c_{i,j}$ for all $i$ and $j$.",
+        "critic) is 1-Lipschitz if its fall $f_i - f_j$ is at most the cost $c_{i,j}$ for all $i$ and $j$.",
     ),
-    answer=r"For every 1-Lipschitz critic $\sum_i (p_i - q_i) f_i \le W_1(p, q)$, with equality if and only if the critic falls "
-    "by the full cost along every move of a cheapest plan. So the best critic's value is the distance (derived on three points), "
-    "and its slope along the moves is 1: where $p$ and $q$ are apart, it still tells the generator which way to go. How far is "
-    "told by the value, not by the slope.",
     limits=(
         "Duality on infinite spaces, and on finite ones beyond three points: here it is the duality of linear programs, checked "
         "by solving both.",
         "How closely a network with a constraint on its slope reaches the best critic.",
-        "The distance of two samples overestimates that of their laws in expectation; for two samples of one law with a density "
-        r"in $D \ge 3$ dimensions the excess falls as slowly as $N^{-1/D}$.",
+        "The distance of two samples overestimates that of their distributions in expectation; for two samples of one "
+        "distribution with a density in $D$ dimensions, three or more, the excess falls as slowly as $N^{-1/D}$.",
     ),
-    trained="Weight clipping constrains a critic badly, as this page shows. `adversarial/gradient_penalty` trains the same "
-    "game with its better constraint.",
+    trained="Weight clipping bounds the weights of a critic, and its slope only by way of them. `adversarial/gradient_penalty` "
+    "trains the same game with a penalty on the slope itself.",
 )
 
 i = derivation.index("i", "a point, from which mass leaves")
@@ -75,9 +74,24 @@ f = derivation.numbers("f", i, "the critic's values", "potential")
 derivation.symbol("W_1", r"the smallest cost of a coupling of $p$ and $q$")
 lipschitz = derivation.assume("The critic is 1-Lipschitz", plus(c, -f, f.at(j)))
 slack = Total(i, Total(j, pi * lipschitz.at()))
-derivation.chain(
+critic_value = Total(i, (p - q.at(i)) * f)
+derivation.answer = prose(
+    "The value {value} of a 1-Lipschitz critic is at most $W_1(p, q)$: what it lacks to the cost of a plan is {short}, which is "
+    "never negative, and zero if and only if the critic falls by the full cost along every move. So the best critic's value is "
+    "the distance (derived on three points), and its slope along the moves of a cheapest plan is 1: where $p$ and $q$ are apart, "
+    "it still tells the generator which way to go. How far is told by the value, not by the slope.",
+    value=critic_value,
+    short=holds(
+        plus(Total(i, Total(j, pi * c)), -critic_value),
+        "=",
+        Total(i, Total(j, pi * plus(c, -f, f.at(j)))),
+        named=True,
+        wrong={"rows and columns exchanged": Total(i, Total(j, pi * plus(c, f, -f.at(j))))},
+    ),
+)
+duality = derivation.chain(
     "Every 1-Lipschitz critic is a lower bound on every coupling",
-    Total(i, (p - q.at(i)) * f),
+    critic_value,
     equals(
         Total(i, Total(j, pi * (f - f.at(j)))),
         r"the rows of $\pi$ sum to $p$, its columns to $q$",
@@ -86,7 +100,10 @@ derivation.chain(
     equals(plus(Total(i, Total(j, pi * c)), -slack), "add and subtract the cost of every move"),
     at_most(
         Total(i, Total(j, pi * c)),
-        r"add what the critic leaves unused, never negative, and zero if and only if $f_i - f_j = c_{i,j}$ wherever mass moves",
+        prose(
+            "add what the critic leaves unused, never negative, and zero if and only if {full} wherever mass moves",
+            full=where(c, plus(f, -f.at(j))),
+        ),
         adding=slack,
     ),
     central=True,
@@ -97,10 +114,13 @@ triangle = derivation.assume("The cost obeys the triangle inequality", plus(c.at
 moved = derivation.numbers("d", j, "the mass that point $j$ lacks", positive=True)
 u = derivation.number("u", "any constant")
 derivation.say(
-    "Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point has mass to give, or one point is "
-    "to receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to leave where it is "
-    "what $p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The critic is $f_j = u - "
-    "c_{0,j}$: it falls by the cost from point 0, and the constant does not matter."
+    prose(
+        "Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point alone has mass to give, or one "
+        "point alone is to receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to "
+        "leave where it is what $p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The "
+        "critic is {critic}: it falls by the cost from point 0, and the constant does not matter.",
+        critic=u - c.at(0, j),
+    )
 )
 radial = derivation.define(r"f^\star", u - c.at(0, j), "the critic that falls by the cost from point 0", over=j)
 derivation.chain(
@@ -108,7 +128,12 @@ derivation.chain(
     plus(times(u, Total(j, moved)), -Total(j, times(moved, radial))),
     equals(
         Total(j, times(moved, plus(u, -u, c.at(0, j)))),
-        r"point 0 has $\sum_j d_j$ more under $p$, with $f^\star_0 = u$ because $c_{0,0} = 0$; each other point has $d_j$ less",
+        prose(
+            "point 0 has {more} more under $p$, with {start} because {here}; each other point has $d_j$ less",
+            more=Total(j, moved),
+            start=holds(radial.at(0), "=", u),
+            here=where(c.at(0, 0), 0),
+        ),
     ),
     equals(Total(j, times(moved, c.at(0, j))), "the constant cancels: mass only moves"),
 )
@@ -121,7 +146,7 @@ derivation.chain(
         wrong={"the ends exchanged": plus(c.at(0, j), c, -c.at(0, i))},
     ),
     at_least(0, r"leave out what is never negative: from 0 to $j$ by way of $i$ is no shorter", dropping=triangle.at(0, j, i)),
-    so=r"So on three points the largest value of a 1-Lipschitz critic equals $W_1$, for all laws and all metrics.",
+    so="So on three points the largest value of a 1-Lipschitz critic equals $W_1$, for all distributions and all metrics.",
 )
 
 
@@ -133,19 +158,10 @@ derivation.chain(
     tolerance=1e-9,
 )
 def two_linear_programs():
-    from scipy.optimize import linprog
-
-    rng = np.random.default_rng(9)
-    points = jnp.asarray(rng.normal(size=(6, 2)))
-    cost, laws = np.asarray(cost_matrix(points, points)), rng.dirichlet(np.ones(6), size=2)
-    sums = np.concatenate([np.kron(np.eye(6), np.ones(6)), np.kron(np.ones(6), np.eye(6))])
-    plan = linprog(cost.ravel(), A_eq=sums, b_eq=laws.ravel()).x
-    differences = np.kron(np.eye(6), np.ones((6, 1))) - np.kron(np.ones((6, 1)), np.eye(6))
-    critic = linprog(laws[1] - laws[0], A_ub=differences, b_ub=cost.ravel(), bounds=(None, None)).x
+    cost, laws, plan, critic = two_programs(6)
     value_of = dual_objective(*jnp.log(laws)[:, None], jnp.asarray(critic)[None])[0]
     steepest = lipschitz_constant(jnp.asarray(critic), jnp.asarray(cost))
-    unused = plan @ (cost.ravel() - differences @ critic)
-    cheapest = plan @ cost.ravel()
+    unused, cheapest = np.sum(plan * (cost - critic[:, None] + critic)), np.sum(plan * cost)
     got = np.array([value_of, steepest, 1 + unused])
     return Sides(left=got, right=np.array([cheapest, 1, 1]), wrong={"slope 2": np.array([2 * cheapest, 2, 1])})
 
@@ -159,21 +175,13 @@ derivation.bridge(
     potential=[f],
     wrong={"data and samples exchanged": Total(i, (q.at(i) - p) * f)},
 )
-coordinate = derivation.index("l", "a coordinate")
-x = derivation.numbers("x", (i, coordinate), "the place of point $i$", "x")
-y = derivation.numbers("y", (j, coordinate), "the place of point $j$", "y")
-derivation.bridge(
-    "... and the Euclidean cost, the metric of the experiments",
-    sqrt(SquaredNorm(coordinate, x - y)),
-    cost_matrix,
-    x=x,
-    y=y,
-    wrong={"squared, which is no metric": SquaredNorm(coordinate, x - y)},
-)
-
 derivation.say(
-    "For other costs the dual problem has two potentials, one for each side. The second is best chosen as the transform $f^c_i "
-    r"= \min_j (c_{i,j} - f_j)$, the largest value that the cost allows. For a metric it is nothing new."
+    prose(
+        "For other costs the dual problem has two potentials, one for each side. The second is best chosen as the transform "
+        "$f^c_i$, the smallest of the {offers} over all $j$: the largest value that the cost allows. For a metric and a "
+        "1-Lipschitz critic it is nothing new.",
+        offers=plus(c, -f.at(j)),
+    )
 )
 transform = derivation.numbers("f^c", i, "the transform of the potential", "c_transform")
 smallest = derivation.assume(r"The transform at i is at most what any point j offers", plus(c, -f.at(j), -transform))
@@ -191,28 +199,38 @@ derivation.chain(
     "The transform of a 1-Lipschitz critic is the critic itself, with the opposite sign",
     c - f.at(j),
     equals(plus(-f, backward.at()), "add and subtract $f_i$"),
-    at_least(-f, r"leave out what is never negative; at $j = i$ it is zero, so this is the minimum", dropping=backward.at()),
-    so=r"So for a metric $\sum_i p_i f_i + \sum_j q_j f^c_j = \sum_i (p_i - q_i) f_i$: one network is enough.",
+    at_least(
+        -f,
+        prose(
+            "leave out what is never negative; it is zero where {full}, which is true from a point to itself: so this is the "
+            "minimum",
+            full=where(c, plus(f.at(j), -f)),
+        ),
+        dropping=backward.at(),
+    ),
+    so=prose(
+        "So the value of both potentials is that of one, {value} with {transform}: for a metric and a 1-Lipschitz critic one "
+        "network is enough.",
+        value=holds(plus(Total(i, p * f), Total(j, q * transform.at(j))), "=", critic_value),
+        transform=where(transform, -f),
+    ),
 )
 
 
 @derivation.exact(
     r"f^{ccc} = f^c,\qquad f^c = -f \text{ if } f \text{ is 1-Lipschitz}",
-    because=r"All potentials with values 0 to 4 on the points 0, 1 and 3. The first holds for every cost: $f_j \le c_{i,j} - "
-    r"f^c_i$ for all $i$, so $f \le f^{cc}$; the transform turns inequalities over, so $f^{ccc} \le f^c$; and the same step at "
-    r"$f^c$ gives $f^c \le f^{ccc}$.",
+    because="All potentials with values 0 to 4 on the points 0, 1 and 3. The first holds for every cost that is the same in both "
+    "directions: $f_j$ is at most $c_{i,j} - f^c_i$ for all $i$, so $f$ is nowhere above $f^{cc}$; the transform turns "
+    "inequalities over, so $f^{ccc}$ is nowhere above $f^c$; and the first step, taken at $f^c$, says the reverse.",
     outcomes=125,
 )
 def transforms_of_all_potentials():
-    potentials = jnp.array(list(itertools.product(range(5), repeat=3)), dtype=float)
-    metric = jnp.array(_METRIC)
-
-    def transformed(potentials):
-        return jax.vmap(c_transform, in_axes=(0, None))(potentials, metric)
-
-    once, twice = transformed(potentials), transformed(transformed(potentials))
+    potentials, metric = jnp.array(list(itertools.product(range(5), repeat=3)), dtype=float), jnp.array(_METRIC)
+    transformed = jax.vmap(c_transform, in_axes=(0, None))
+    once = transformed(potentials, metric)
+    twice = transformed(once, metric)
     gentle = jax.vmap(lipschitz_constant, in_axes=(0, None))(potentials, metric)[:, None] <= 1
-    got = jnp.stack([transformed(twice), jnp.where(gentle, once, 0.0)])
+    got = jnp.stack([transformed(twice, metric), jnp.where(gentle, once, 0.0)])
     wanted = jnp.stack([once, jnp.where(gentle, -potentials, 0.0)])
     return Sides(left=got, right=wanted, wrong={"two transforms in place of three": jnp.stack([twice, wanted[1]])})
 
@@ -226,23 +244,16 @@ derivation.symbol("b", "the gap between the second and the third of four points 
 
 
 @derivation.symbolic(
-    r"\left(|x_1 - y_2| + |x_2 - y_1|\right) - \left(|x_1 - y_1| + |x_2 - y_2|\right) \in \{0, 2 b\}, \quad\text{squared: } "
-    r"2 (x_2 - x_1)(y_2 - y_1)",
-    because=r"Two points of each sample, $x_1 \le x_2$ and $y_1 \le y_2$: matched crosswise against matched in order. Of the six "
-    "orders that four points can have, the four with an $x$ and a $y$ among the first two cost twice the middle gap $b$ more "
-    "if crossed; where both points of one sample come first, nothing. With squared distances only the products of an $x$ and a "
-    "$y$ differ. So uncrossing a matching never costs; after finitely many uncrossings it is sorted.",
+    r"\left(|x_1 - y_2| + |x_2 - y_1|\right) - \left(|x_1 - y_1| + |x_2 - y_2|\right) \in \{0, 2 b\}, \quad\text{squared: } 2 "
+    "(x_2 - x_1)(y_2 - y_1)",
+    because="Two points of each sample, each pair in order: matched crosswise against matched in order. Of the six orders that "
+    "four points can have, the four with an $x$ and a $y$ among the first two cost twice the middle gap $b$ more if crossed; "
+    "where both points of one sample come first, nothing. With squared distances only the products of an $x$ and a $y$ differ. "
+    "So uncrossing a matching never costs; after finitely many uncrossings it is sorted.",
     role="lemma",
 )
 def crossing_never_pays():
-    a, b, d = (Symbol(letter, positive=True) for letter in "abd")
-    places, excess, wanted = (0, a, a + b, a + b + d), [], []
-    for first, second in itertools.combinations(range(4), 2):
-        x1, x2 = places[first], places[second]
-        y1, y2 = (place for n, place in enumerate(places) if n not in (first, second))
-        excess.append(Abs(x1 - y2) + Abs(x2 - y1) - Abs(x1 - y1) - Abs(x2 - y2))
-        excess.append((x1 - y2) ** 2 + (x2 - y1) ** 2 - (x1 - y1) ** 2 - (x2 - y2) ** 2)
-        wanted += [0 if (first, second) in ((0, 1), (2, 3)) else 2 * b, 2 * (x2 - x1) * (y2 - y1)]
+    excess, wanted = crossings()
     return Sides(left=excess, right=wanted, wrong={"the gap once": [part / 2 for part in wanted]})
 
 
@@ -268,7 +279,7 @@ def all_matchings():
     return Sides(left=np.array(found), right=np.array([cheapest[0], cheapest[1] ** 0.5]), wrong=wrong)
 
 
-derivation.symbol(r"\theta", "the place of the generator's only point")
+derivation.symbol(r"\theta", "the position of the generator's only point")
 derivation.symbol(r"\mathrm{JSD}", "the Jensen-Shannon divergence (lecture 6)", "jensen_shannon_divergence")
 derivation.symbol(r"\delta_\theta", r"all mass at $\theta$")
 
@@ -276,10 +287,10 @@ derivation.symbol(r"\delta_\theta", r"all mass at $\theta$")
 @derivation.autodiff(
     r"\frac{d}{d\theta} W_1(\delta_0, \delta_\theta) = \operatorname{sign} \theta = \frac{d}{d\theta} "
     r"\left(-f(\theta)\right),\qquad \mathrm{JSD}(\delta_0, \delta_\theta) = \log 2",
-    because=r"Data at 0, samples at $\theta$: the only coupling costs $|\theta|$, and the best critic is $f(x) = -|x|$. Its "
-    "gradient at the samples, which is all that the generator receives, is the gradient of the distance: moving the samples "
-    r"changes the value, and the critic, being the best one, need not follow at first order. The divergence is $\log 2$ at "
-    r"every $\theta \ne 0$: its slope is zero. Four values of $\theta$.",
+    because=r"Data at 0, samples at $\theta$: the only coupling costs $|\theta|$, and a best critic is minus the size of $x$. "
+    "Its gradient at the samples, which is all that the generator receives, is the gradient of the distance: moving the samples "
+    r"changes the value, and the critic, being the best one, need not follow at first order. The divergence is $\log 2$ at every "
+    r"$\theta$ but zero: its slope is zero. Four values of $\theta$.",
 )
 def a_slope_everywhere():
     places = jnp.array([-3.0, -0.5, 0.25, 2.0])
@@ -293,7 +304,7 @@ def a_slope_everywhere():
 
 
 real, fake = derivation.number("r", "a real score", "scores_real"), derivation.number(r"\phi", "a fake score", "scores_fake")
-derivation.bridge(
+critic_part = derivation.bridge(
     "The critic descends minus its value",
     fake - real,
     critic_loss,
@@ -301,36 +312,60 @@ derivation.bridge(
     scores_fake=[fake],
     wrong={"the value itself": real - fake},
 )
-derivation.bridge("... and the generator its own part of it", -fake, generator_loss, scores_fake=[fake])
+generator_part = derivation.bridge("... and the generator its own part of it", -fake, generator_loss, scores_fake=[fake])
+
+
+@derivation.algorithm(
+    "WGAN: two critic steps for one of the generator, with weight clipping",
+    do("repeat:"),
+    do("twice (five times in the source): take data and samples, with critic values $r$ and $\\phi$", by=duality, indent=1),
+    do("step the critic's weights $w$ down the gradient of the mean of $\\phi - r$", critic_loss, by=critic_part, indent=2),
+    do("clip every weight to the interval from $-1$ to 1 (0.01 in the source, where the step is RMSProp's)", indent=2),
+    do("take samples; step the generator down the gradient of the mean of $-\\phi$", generator_loss, by=generator_part, indent=1),
+)
+def two_rounds():
+    place, weight, size = jnp.ones(1), jnp.zeros(()), 0.5
+    for first, second, moved_to in (("-0.5", "-1", "0.5"), ("-1", "-1", "0")):
+        start = r"\text{data at 0, a sample at 1, } f(x) = w x, \text{ steps of } \tfrac12: \quad " if first != "-1" else ""
+        for number, stated in enumerate((first, second)):
+            down = jax.grad(lambda w, place=place: critic_loss(w * jnp.zeros(1), w * place)[0])(weight)
+            weight = jnp.clip(weight - size * down, -1, 1)
+            yield ("" if number else start) + r"w", weight, stated
+        place = place - size * jax.grad(lambda at, w=weight: generator_loss(w * at)[0])(place)
+        yield r"\theta", place, moved_to
+
 
 derivation.say(
-    "A network approximates the best critic. Between two samples the distance can also be computed: exactly, by a linear "
-    r"program, or nearly, by Sinkhorn's iteration, which minimizes the cost less $\varepsilon$ times the entropy of the plan. "
-    r"The best plan has the form $e^{(\alpha_i + \beta_j - c_{i,j})/\varepsilon}$. The iteration looks for the two potentials: "
-    r"it sets $\alpha$ so that the rows sum to $p$, then $\beta$ so that the columns sum to $q$, and again. The cost of the best "
-    r"plan falls as $\varepsilon$ does, and exceeds $W_1$ by at most $\varepsilon$ times the logarithm of the number of pairs."
+    "Between two samples the distance can also be computed: by a linear program, or nearly, by Sinkhorn's iteration, which "
+    r"minimizes the cost less $\varepsilon$ times the entropy of the plan. The best plan has the form $e^{(\alpha_i + \beta_j - "
+    r"c_{i,j})/\varepsilon}$. The iteration looks for the two potentials: it sets $\alpha$ so that the rows sum to $p$, then "
+    r"$\beta$ so that the columns sum to $q$, and again. The cost of the best plan falls as $\varepsilon$ does, and exceeds "
+    r"$W_1$ by at most $\varepsilon$ times the logarithm of the number of pairs."
 )
 epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "epsilon", positive=True)
 derivation.symbol(r"\alpha, \beta", "the potentials of the rows and of the columns")
 two = derivation.define(
-    r"\bar C", 1 / (1 + exp(1 / epsilon)), r"the cost on two points at distance 1, with $p = q = (\frac12, \frac12)$", "sinkhorn"
+    r"\bar C",
+    1 / (1 + exp(1 / epsilon)),
+    r"the cost on two points at distance 1, with half of $p$ and of $q$ at each",
+    "sinkhorn",
 )
 derivation.chain(
     "Two points at distance 1, for an example",
     exp(-1 / epsilon) / (1 + exp(-1 / epsilon)),
     equals(
         two,
-        r"by symmetry the shares of both rows are as $1$ to $e^{-1/\varepsilon}$; expand the fraction by $e^{1 / "
-        r"\varepsilon}$",
+        r"by symmetry the shares of both rows are as $1$ to $e^{-1/\varepsilon}$; expand the fraction by $e^{1 / \varepsilon}$",
         wrong={"the mass that stays": 1 - two},
     ),
     uses=(entropic_plan, more_cost, near_cheapest),
-    so=r"It falls to $W_1 = 0$ exponentially fast, far below the bound $\varepsilon \log 4$.",
-)
-derivation.chain(
-    "It grows until half of the mass crosses, as in the product of the marginals",
-    Limit(two, epsilon, oo),
-    equals(Rational(1, 2), r"$e^{1/\varepsilon} \to 1$"),
+    so=prose(
+        r"It falls to the distance itself, {distance}, exponentially fast in $1/\varepsilon$, and stays below the bound: "
+        "{bound}. With a large weight half of the mass crosses, {most}, as in the product of the marginals.",
+        distance=holds(Limit(two, epsilon, 0), "=", 0),
+        bound=holds(two, "<", epsilon * log(4)),
+        most=holds(Limit(two, epsilon, oo), "=", Rational(1, 2)),
+    ),
 )
 _HALVES, _APART = np.log([0.5, 0.5]), np.array([[0.0, 1.0], [1.0, 0.0]])
 derivation.bridge(
@@ -346,28 +381,6 @@ derivation.bridge(
 )
 
 
-@derivation.numeric(
-    r"\sum_{i,j} \pi_{i,j}\, c_{i,j} \to W_1 \quad\text{as}\quad \varepsilon = 1,\ 0.1,\ 0.01",
-    because=r"Points $0, 1, 3$ with the laws of the example, where $W_1 = \frac54$; 2000 iterations each. All of it in "
-    r"logarithms: at $\varepsilon = 0.01$ the kernel $e^{-c/\varepsilon}$ has entries of $e^{-300}$, in float32 a zero. After "
-    "200 iterations the rows of that plan still sum to $(0.25, 0.375, 0.375)$ and it costs 0.75, less than $W_1$: a cost is "
-    "that of a coupling only once the rows sum, too.",
-    tolerance=1e-9,
-    role="appendix",
-)
-def entropic_plans():
-    rows, columns, metric = jnp.log(jnp.array(_P)), jnp.log(jnp.array(_Q)), jnp.array(_METRIC)
-    got = []
-    for weight in (1.0, 0.1, 0.01):
-        log_plan, cost = sinkhorn(rows, columns, metric, epsilon=weight, iterations=2000)
-        plan = jnp.exp(log_plan)
-        got.append(
-            jnp.array([*plan.sum(axis=1), *plan.sum(axis=0), jnp.clip(cost, 1.25, 1.25 + weight * math.log(9)) - cost + 1])
-        )
-    wanted = np.array([[*_P, *_Q, 1.0]] * 3)
-    return Sides(left=jnp.stack(got), right=wanted, wrong={"the laws exchanged": np.array([[*_Q, *_P, 1.0]] * 3)})
-
-
 _METRIC = ((0.0, 1.0, 3.0), (1.0, 0.0, 2.0), (3.0, 2.0, 0.0))  # of the points 0, 1 and 3
 _P, _Q = (0.5, 0.25, 0.25), (0.25, 0.0, 0.75)
 
@@ -377,9 +390,12 @@ def _value_of(critic, p=_P, q=_Q):
 
 
 @derivation.example(
-    r"The points $0$, $1$ and $3$ on a line, with $p = (\frac12, \frac14, \frac14)$ and $q = (\frac14, 0, \frac34)$. Only the "
-    "last point receives: a quarter from 0, over a distance of 3, and a quarter from 1, over 2. The critic $f = (3, 2, 0)$ is "
-    "the distance to that point."
+    prose(
+        "The points $0$, $1$ and $3$ on a line, with {p} and {q}. Only the last point receives: a quarter from 0, over a "
+        "distance of 3, and a quarter from 1, over 2. The critic $(3, 2, 0)$ is the distance to that point.",
+        p=means("p", Tuple(*map(Rational, _P))),
+        q=means("q", Tuple(*map(Rational, _Q))),
+    )
 )
 def three_points():
     yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * _METRIC[0][2] + 0.25 * _METRIC[1][2], "1.25"
@@ -399,21 +415,7 @@ def three_points():
     panels=2,
 )
 def slope_and_plateau(left, right):
-    places = np.linspace(-2, 2, 41)
-    left.plot(places, np.abs(places), label="$W_1$")
-    apart = jensen_shannon_divergence(jnp.log(jnp.array([[1.0, 0.0]])), jnp.log(jnp.array([[0.0, 1.0]])))[0]
-    (line,) = left.plot(places[places < 0], np.full(20, apart), label="JSD")
-    left.plot(places[places > 0], np.full(20, apart), color=line.get_color())
-    left.plot([0], [0], marker="o", color=line.get_color())
-    left.set(xlabel=r"$\theta$", ylabel="distance of data and samples")
-    left.legend()
-    points, critic = np.array([0.0, 1.0, 3.0]), np.array([3.0, 2.0, 0.0])
-    right.plot(points, critic, marker="o", label="critic $f$")
-    for start, height in ((0, 0.9), (1, 0.45)):
-        right.annotate("", (points[2], height), (points[start], height), arrowprops={"arrowstyle": "->", "color": "gray"})
-        right.text(points[start], height + 0.06, "moves 1/4", color="gray")
-    right.set(xlabel="point", ylabel="$f$", ylim=(-0.2, 3.3))
-    right.legend()
+    draw_slopes(left, right)
 
 
 @derivation.exercise(
@@ -439,10 +441,10 @@ def all_to_the_right():
 
 
 @derivation.exercise(
-    r"Let $p \ne q$, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of $2f/3$ in "
-    "the example?",
-    "If the steepest slope were $L < 1$, the critic $f/L$ would still be 1-Lipschitz and worth $W_1/L > W_1$, which the bound "
-    r"forbids. The value is two thirds of $\frac54$, 0.8333.",
+    "Let $p$ and $q$ differ, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of "
+    "$2f/3$ in the example?",
+    "If the steepest slope $L$ were below 1, the critic $f/L$ would still be 1-Lipschitz and worth $W_1/L$, more than $W_1$, "
+    r"which the bound forbids. The value is two thirds of $\frac54$, 0.8333.",
 )
 def too_flat():
     yield _value_of((2.0, 4 / 3, 0.0)), "0.8333"
