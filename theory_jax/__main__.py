@@ -226,7 +226,7 @@ def _write_tex(page, path, places):
 
 def _mutate(command):
     topics = only_built(_asked(command), _is_there)
-    from theory_jax.derivation.mutation import ENOUGH, mutants
+    from theory_jax.derivation.mutation import ENOUGH, ENOUGH_OF_TEXTS, mutants
 
     found = {}
     for number, topic in enumerate(topics, start=1):
@@ -238,12 +238,14 @@ def _mutate(command):
     total = sum(map(len, found.values()))
     survivors = {path: [m for m in those if not m.refused] for path, those in found.items()}
     refused = total - sum(map(len, survivors.values()))
+    of_texts = [mutant for those in found.values() for mutant in those if mutant.of_text]
+    in_texts = {"mutants": len(of_texts), "refused": sum(mutant.refused for mutant in of_texts)}
     if command.json:
         topics = {
             path: {"mutants": len(those), "survivors": [{"part": m.name, "change": m.change} for m in survivors[path]]}
             for path, those in found.items()
         }
-        print_json({"topics": topics, "mutants": total, "refused": refused})
+        print_json({"topics": topics, "mutants": total, "refused": refused, "texts": in_texts})
     else:
         for path, those in found.items():
             refusals = f"{len(those) - len(survivors[path])} of {len(those)} mutants refused"
@@ -252,8 +254,14 @@ def _mutate(command):
                 print(f"  survived in {mutant.name!r}: {mutant.change}")
         if total:
             print(f"{refused} of {total} refused ({refused / total:.1%})")
+        if of_texts:
+            print(f"in texts: {in_texts['refused']} of {len(of_texts)} ({in_texts['refused'] / len(of_texts):.1%})")
     enough = all(len(survivors[path]) <= (1 - ENOUGH) * len(those) for path, those in found.items())
-    return 0 if enough else 1
+    enough_of_texts = all(
+        sum(m.of_text for m in survivors[path]) <= (1 - ENOUGH_OF_TEXTS) * sum(m.of_text for m in those)
+        for path, those in found.items()
+    )
+    return 0 if enough and enough_of_texts else 1
 
 
 def _arithmetic(compiled):

@@ -180,6 +180,15 @@ def test_enough_mutants_of_every_lecture_are_refused(survivors, code, monkeypatc
     assert capsys.readouterr().out.endswith(f"{1000 - survivors} of 1000 refused ({1 - survivors / 1000:.1%})\n")
 
 
+def test_the_share_of_texts_is_counted_apart(monkeypatch, capsys):
+    found = [Mutant(Derivation(title="some"), "1  ->  2", refused=n > 0, of_text=n < 4) for n in range(100)]
+    monkeypatch.setattr("theory_jax.derivation.mutation.mutants", lambda derivation: found)
+    assert main(["mutate", "jensen"]) == 1, "three of four in texts are too few"
+    assert capsys.readouterr().out.endswith("99 of 100 refused (99.0%)\nin texts: 3 of 4 (75.0%)\n")
+    assert main(["mutate", "jensen", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["texts"] == {"mutants": 4, "refused": 3}
+
+
 def test_a_lecture_without_mutants_has_nothing_to_mutate(monkeypatch, capsys):
     """A lemma about one number has one expression, its claim, and every mutant of it that is shown is another true lemma."""
     assert main(["mutate", "lemmas/tangent"]) == 0

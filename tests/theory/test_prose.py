@@ -145,3 +145,17 @@ def test_relations_of_texts_are_mutated():
     of_texts = [mutant for mutant in mutants(toy) if "$" in mutant.change]
     assert len(of_texts) > 6 and all(mutant.refused for mutant in of_texts)
     assert any("> u" in mutant.change for mutant in of_texts)
+
+
+def test_a_condition_that_is_dropped_is_noticed_if_a_relation_needs_it():
+    def without(text):
+        """The mutants of a text that lack a condition: (which, whether it is refused)."""
+        results(text)
+        found = [mutant for mutant in mutants(toy) if mutant.change.startswith("without ")]
+        assert all(mutant.of_text for mutant in found)
+        return [(mutant.change, mutant.refused) for mutant in found]
+
+    needed = prose("At {place} it is {it}.", place=where(t, 0), it=holds(SECOND, "=", m**2))
+    assert without(needed) == [("without $t = 0$", True)]
+    idle = prose("At {place} it is {it}.", place=where(t, 0), it=holds(SECOND, "=", m**2 + t))
+    assert without(idle) == [("without $t = 0$", False)]

@@ -1,9 +1,9 @@
 """Mutants of a derivation: small errors in place of the printed formulas, and whether the engine rejects them.
 
 An expression is changed at one place (a number by a tenth, an exponent by one, a sign, a term or a factor left out, a ratio
-turned over, arguments swapped); a step's Python is changed in the same ways where it computes what is compared. A mutant that
-raises is refused, as is a mutant that does not end: SymPy's limits and integrals run forever on some expressions. (The limit is a
-signal of the system; Windows has none.)
+turned over, arguments swapped); a step's Python is changed in the same ways where it computes what is compared; a relation in a
+text also has its sign turned, and a text loses a condition. A mutant that raises is refused, as is a mutant that does not end:
+SymPy's limits and integrals run forever on some expressions. (The limit is a signal of the system; Windows has none.)
 
 Some mutants are no mistakes and are left out: those equal to the original; those of a step that change both sides, which
 still agree, because the claim holds at other numbers, too; changes of the points at which a bound is tried; and those of a lemma
@@ -34,7 +34,8 @@ from theory_jax.derivation.references import Nonnegative
 from theory_jax.derivation.typeset import latex
 
 SLIP = sympy.Rational(11, 10)
-ENOUGH = 0.98  # of the mutants of every lecture must be refused
+ENOUGH = 0.98  # of the mutants of every lecture must be refused,
+ENOUGH_OF_TEXTS = 0.9  # and of those of its texts
 EQUAL = 1e-12  # relative: numbers this close are taken for the original's
 TURNED = {"<=": ">", ">=": "<", "<": ">=", ">": "<=", "=": "!=", "!=": "="}  # the signs of relations in texts
 SECONDS = 20  # that the check of one mutant may take; a whole derivation takes 2
@@ -65,11 +66,12 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class Mutant(NamedTuple):
-    """One change: the part, the old and new expression, and whether it was rejected."""
+    """One change: the part, the old and new expression, whether it was rejected, and whether it is of a text."""
 
     part: object
     change: str
     refused: bool
+    of_text: bool = False
 
     @property
     def name(self):
@@ -173,20 +175,24 @@ def changed(expression) -> Iterator[sympy.Expr]:
 
 
 def _of_texts(part, setting):
-    """Mutants of the relations in a part's texts, and of its places of equality."""
+    """Mutants of the relations in a part's texts, of their conditions, and of its places of equality."""
     for text, given, dropped in texts(part):
         ground = ground_of(part, setting)
         under = ground.under(given | text.conditions)
+        for symbol, value in text.conditions.items() if text.relations and dropped == 0 else ():
+            fewer = ground.under(given | {other: text.conditions[other] for other in text.conditions if other != symbol})
+            refused = _within_time(lambda fewer=fewer, text=text: not all(r.execute(fewer).passed for r in text.relations))
+            yield Mutant(part, f"without ${latex(symbol)} = {latex(value)}$", refused, of_text=True)
         for relation in text.relations:
             for mutant in _changed_relations(relation, under.under(relation.when)):
                 refused = _within_time(lambda mutant=mutant, under=under: not mutant.execute(under).passed)
-                yield Mutant(part, f"${relation.latex}$  ->  ${mutant.latex}$", refused)
+                yield Mutant(part, f"${relation.latex}$  ->  ${mutant.latex}$", refused, of_text=True)
         for symbol, value in text.conditions.items() if dropped != 0 else ():
             for new in dict.fromkeys(changed(value)):
                 moved = ground.under(text.conditions | {symbol: new})
                 if ground.differs(new - value):
                     refused = _within_time(lambda moved=moved, dropped=dropped: bool(moved.differs(dropped)))
-                    yield Mutant(part, f"at ${latex(symbol)} = {latex(value)}$  ->  ${latex(new)}$", refused)
+                    yield Mutant(part, f"at ${latex(symbol)} = {latex(value)}$  ->  ${latex(new)}$", refused, of_text=True)
 
 
 def _changed_relations(relation, ground):
