@@ -5,16 +5,17 @@ The lecture on the functions of theory_jax/latent/vae.py.
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 from sympy import Rational, exp, log, pi
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.vae import (
     bernoulli_log_likelihood,
     calibrated_gaussian_negative_log_likelihood,
@@ -22,6 +23,7 @@ from theory_jax.latent.vae import (
     kl_to_standard_normal,
     negative_elbo,
 )
+from theory_jax.lectures.latent._vae import bounds_and_gaps, draw_bound
 from theory_jax.lectures.latent.elbo import central as elbo_and_gap
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -37,37 +39,32 @@ derivation = Derivation(
         "Cremer, Li & Duvenaud 2018, Inference suboptimality in variational autoencoders (the two gaps)",
         "Rybkin, Daniilidis & Levine 2021, Simple and effective VAE training with calibrated decoders",
     ),
-    question="A network turns simple noise into images, and the probability that it gives to an image is an integral that "
-    "no one can compute. How are this network and a second one, which guesses the noise behind an image, trained by one loss, "
-    "and what does each term of that loss measure?",
+    question="A network that turns simple noise into images cannot be trained by maximum likelihood: the probability that it "
+    "gives to an image is an integral that no one can compute. Guessing the noise behind each image by a search of its own is "
+    "too slow. How are this network and a second one, which guesses the noise, trained by one loss, and what does each term of "
+    "that loss measure?",
     setting=(
-        r"The model draws a latent $z$ from the prior $p(z) = \mathcal{N}(0, I)$ and then $x$ from the decoder $p(x|z)$, a "
+        r"The model draws a latent $z$ from the prior $p(z)$, the standard normal, and then $x$ from the decoder $p(x|z)$, a "
         r"distribution whose parameters a network computes from $z$: the logits of Bernoulli pixels, or the means of Gaussian "
         r"ones. Sampling from the model is easy: draw $z$, decode it.",
-        r"Its likelihood is not: $p(x) = \int p(z)\, p(x|z)\, dz$ has no closed form when $z$ enters through a network, and a "
-        r"grid over $z$ grows exponentially with its dimension. The posterior $p(z|x) = p(z)\, p(x|z) / p(x)$ has this "
-        r"integral in its denominator.",
+        r"Its likelihood is not: $p(x)$ is the integral of $p(z)\, p(x|z)$ over $z$. It has no closed form when $z$ enters "
+        r"through a network, and a grid over $z$ grows exponentially with its dimension. By Bayes' rule the posterior $p(z|x)$ "
+        r"has this integral in its denominator.",
         r"So a second network, the encoder, maps $x$ to the mean and the log-variance of a Gaussian $q(z|x)$ with a diagonal "
         r"covariance. One network serves all $x$, in place of one optimization for each: this is amortized inference.",
         r"In the first chain $z$ has finitely many states, so that every decoder and every encoder is covered; for densities "
         r"the sums become integrals. In the exact case after it $z$ and $x$ are real numbers and the decoder is linear, "
-        r"$p(x|z) = \mathcal{N}(wz, s)$: there every quantity of the lecture is known, the likelihood too.",
+        r"with the mean $wz$ and the variance $s$: there every quantity of the lecture is known, the likelihood too.",
     ),
-    answer=r"The loss is the rate $\mathrm{KL}(q(z|x) \,\|\, p(z))$ minus the reconstruction $\mathbb{E}_q \log p(x|z)$. It "
-    r"exceeds $-\log p(x)$ by exactly $\mathrm{KL}(q(z|x) \,\|\, p(z|x))$, so lowering it trains the decoder on a bound of its "
-    r"likelihood and pulls the encoder towards the posterior.",
     limits=(
         "What the marginal of a network decoder is, and that training finds the best encoder and decoder.",
-        "For pixels strictly between 0 and 1 the Bernoulli expression is not a normalized density. Its values can be compared "
+        "For pixels strictly between 0 and 1 the Bernoulli expression is not a normalized density: its values can be compared "
         "with each other, but not with the likelihood of another family.",
-        "How the gradient passes through the sample of z: that is the lecture on reparameterization. When latents collapse: "
-        "the lecture on training.",
+        "How the gradient passes through the sample of z (latent/reparameterization), and when latents collapse (vae_training).",
     ),
 )
 
 half = Rational(1, 2)
-
-# ---------------------------------------------------------------------------------------------------- the bound
 
 z = derivation.index("z", "a state of the latent, in the first chain")
 prior = derivation.law("p({})", z, "the prior")
@@ -75,33 +72,37 @@ likelihood = derivation.numbers("p(x|{})", z, "the decoder's probability of the 
 evidence = derivation.define("p(x)", Total(z, prior * likelihood), "the evidence", positive=True)
 posterior = derivation.define("p({}|x)", prior * likelihood / evidence, "the posterior", over=z, law=True)
 q = derivation.law("q({}|x)", z, "the encoder's distribution")
+explained, rate_of_q, gap = Expectation(q, log(likelihood)), Divergence(q, prior), Divergence(q, posterior)
+
+derivation.answer = prose(
+    "The loss is the rate minus the reconstruction. It exceeds the negative log-likelihood by exactly one divergence, from the "
+    "encoder to the posterior: {sum}. Lowering it in the decoder lowers a bound on the negative log-likelihood; lowering it in "
+    "the encoder lowers that divergence.",
+    sum=holds(plus(rate_of_q, -explained), "=", plus(-log(evidence), gap), wrong={"below it": -log(evidence) - gap}),
+)
 
 central = derivation.chain(
     "The evidence is a reconstruction, minus a rate, plus a gap that is never negative",
     log(evidence),
     equals(
         Expectation(q, log(prior * likelihood / posterior)),
-        r"Bayes' rule: $p(x) = p(z)\, p(x|z) / p(z|x)$ for every $z$, so the average over any $q$ is the same",
+        prose("Bayes' rule: {bayes} for every $z$", bayes=holds(evidence, "=", times(prior, likelihood) / posterior)),
     ),
     equals(Expectation(q, plus(log(likelihood), -log(q / prior), log(q / posterior))), r"multiply and divide by $q(z|x)$"),
     equals(
-        plus(Expectation(q, log(likelihood)), -Divergence(q, prior), Divergence(q, posterior)),
+        plus(explained, -rate_of_q, gap),
         "the expectation of a sum; the two ratios are divergences by definition",
-        wrong={
-            "a weight on the rate": Expectation(q, log(likelihood))
-            - Rational(9, 10) * Divergence(q, prior)
-            + Divergence(q, posterior)
-        },
+        wrong={"a weight on the rate": explained - Rational(9, 10) * rate_of_q + gap},
     ),
     at_least(
-        plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
-        "leave out the last divergence (Gibbs); equality if and only if the encoder is the posterior",
+        plus(explained, -rate_of_q),
+        prose("leave out the last divergence (Gibbs); equality if and only if {same} for every $z$", same=where(q, posterior)),
         dropping=gibbs.at(q, posterior),
     ),
     uses=(elbo_and_gap,),
     central=True,
-    so=r"The right side is the evidence lower bound. Both of its terms can be computed: the first from samples of the encoder, "
-    r"the second in closed form for Gaussians. $\log p(x)$ and the gap cannot, and neither is needed for the gradient.",
+    so=r"What is left is the evidence lower bound. Its first term is estimated from samples of the encoder, its second has a "
+    r"closed form for Gaussians. $\log p(x)$ and the gap cannot be computed, and neither is needed for the gradient.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the exact case
@@ -113,27 +114,25 @@ s = derivation.number("s", "the variance of the decoder", "e^log_var", positive=
 m = derivation.number("m", "the encoder's mean", "mean")
 t = derivation.number("t", "the encoder's variance", "e^log_var", positive=True)
 encoder = Normal(zeta, m, t)
-exact = Normal(zeta, w * x / plus(w**2, s), s / plus(w**2, s))
+best_mean, best_variance = w * x / plus(w**2, s), s / plus(w**2, s)
+exact, log_exact = Normal(zeta, best_mean, best_variance), LogDensity(zeta, best_mean, best_variance)
 log_evidence = LogDensity(x, 0, plus(w**2, s))
 log_decoder, log_prior = LogDensity(x, times(w, zeta), s), LogDensity(zeta, 0, 1)
-log_exact = LogDensity(zeta, w * x / plus(w**2, s), s / plus(w**2, s))
 
 derivation.say(
-    "To see the bound at work with nothing hidden, take the one decoder with a known likelihood: the linear one. "
-    "The evidence on the left of the next chains comes from completing a square, not from the bound."
+    "To see the bound at work with nothing hidden, take a decoder with a known likelihood: the linear one. Its evidence comes "
+    "from completing a square, not from the bound."
 )
 complete_the_square = derivation.chain(
     "The joint density of the linear model, read from either side",
     plus(log_decoder, log_prior),
     equals(
         plus(log_evidence, log_exact),
-        r"complete the square in $z$: its coefficient is $-\frac{1}{2}(w^2 + s)/s$, and it is centered at $w x / (w^2 + s)$; "
-        r"what is left does not contain $z$",
+        prose("complete the square in $z$, around {center}; what is left does not contain $z$", center=best_mean),
         wrong={"the marginal variance without the square": LogDensity(x, 0, w + s) + log_exact},
     ),
     role="lemma",
-    so=r"Integrate over $z$: the density $p(z|x) = \mathcal{N}\left(\frac{wx}{w^2 + s}, \frac{s}{w^2 + s}\right)$ integrates "
-    r"to one, and $p(x) = \mathcal{N}(0, w^2 + s)$ remains.",
+    so="Integrate over $z$: the last density, the posterior's, integrates to one, and the evidence remains, a Gaussian density.",
 )
 reconstruction = plus(LogDensity(x, times(w, m), s), -(w**2) * t / (2 * s))
 rate = times(half, plus(m**2, t, -1, -log(t)))
@@ -149,47 +148,57 @@ exact_case = derivation.chain(
     ),
     equals(
         plus(reconstruction, -rate, Divergence(encoder, exact)),
-        r"$\mathbb{E}(x - wz)^2 = (x - wm)^2 + w^2 t$: the noise of $z$ blurs the reconstruction. The rate is the "
-        r"divergence from $\mathcal{N}(0, 1)$",
-        wrong={
-            "the log-variance read as log-deviation": reconstruction
-            - (m**2 + t**2 - 1 - 2 * log(t)) / 2
-            + Divergence(encoder, exact)
-        },
+        prose(
+            r"{blur}: the noise of $z$ blurs the reconstruction. The rate is the divergence from $\mathcal{N}(0, 1)$",
+            blur=holds(Expectation(encoder, (x - w * zeta) ** 2), "=", plus((x - w * m) ** 2, times(w**2, t))),
+        ),
+        wrong={"e^log_var squared": reconstruction - (m**2 + t**2 - 1 - 2 * log(t)) / 2 + Divergence(encoder, exact)},
     ),
     at_least(
         plus(reconstruction, -rate),
-        r"leave out the gap; equality at $m = \frac{wx}{w^2 + s}$, $t = \frac{s}{w^2 + s}$",
+        prose("leave out the gap; equality at {mean}, {variance}", mean=where(m, best_mean), variance=where(t, best_variance)),
         dropping=gaussian_divergence.at(zeta, m, t, w * x / (w**2 + s), s / (w**2 + s)),
     ),
     uses=(complete_the_square,),
     so=r"The best mean is a linear function of $x$ and the best variance the same for all $x$: here one linear encoder serves "
-    r"every $x$ without loss. For a network decoder it does not, and the gap has two parts: what the best Gaussian for this "
+    r"every $x$ without loss. For a network decoder it rarely does, and the gap has two parts: what the best Gaussian for this "
     r"$x$ misses (approximation), and what the shared network misses of that Gaussian (amortization).",
 )
 
 rho = derivation.number(r"\rho", "the correlation of two latents under the posterior", between=(-1, 1))
 y1, y2 = (derivation.number(f"z_{k}", f"the {word} of two latents", "z") for k, word in ((1, "first"), (2, "second")))
 v1, v2 = (derivation.number(f"t_{k}", f"the encoder's variance of $z_{k}$", "e^log_var", positive=True) for k in (1, 2))
-known = derivation.number(r"\kappa", r"the variance $1 - \rho^2$ of one latent when the other is known", between=(0, 1))
+n1, n2 = (derivation.number(f"m_{k}", f"the encoder's mean of $z_{k}$", "mean") for k in (1, 2))
+known = derivation.define(r"\kappa", 1 - rho**2, "the variance of one latent when the other is known", positive=True)
 minus_log_posterior = (log(2 * pi), half * log(known), plus(y1**2, -2 * rho * y1 * y2, y2**2) / (2 * known))
-first, second = Normal(y1, 0, v1), Normal(y2, 0, v2)
+first, second = Normal(y1, n1, v1), Normal(y2, n2, v2)
+centers = plus((n1 - rho * n2) ** 2 / known, n2**2)
 derivation.chain(
     "A diagonal encoder pays for every correlation of the posterior",
-    Expectation(first, Expectation(second, plus(LogDensity(y1, 0, v1), LogDensity(y2, 0, v2), *minus_log_posterior))),
+    Expectation(first, Expectation(second, plus(LogDensity(y1, n1, v1), LogDensity(y2, n2, v2), *minus_log_posterior))),
     equals(
-        plus(-half * log(known), times(half, tangent.at(v1 / known)), times(half, tangent.at(v2 / known))),
-        r"under the encoder $\mathbb{E} z_1 z_2 = 0$; what remains are two gaps of the logarithm, at $t_1 / \kappa$ and $t_2 / "
-        r"\kappa$",
+        plus(-half * log(known), times(half, tangent.at(v1 / known)), times(half, tangent.at(v2 / known)), times(half, centers)),
+        prose(
+            "under the encoder {product}; what remains are two gaps of the logarithm and two squares",
+            product=holds(Expectation(first, Expectation(second, y1 * y2)), "=", n1 * n2),
+        ),
     ),
     at_least(
         -half * log(known),
-        r"leave out both; equality at $t_1 = t_2 = \kappa$",
-        dropping=plus(tangent.at(v1 / known) / 2, tangent.at(v2 / known) / 2),
+        prose(
+            "leave out all; equality at {a}, {b}, {c}, {d}",
+            a=where(v1, known),
+            b=where(v2, known),
+            c=where(n1, 0),
+            d=where(n2, 0),
+        ),
+        dropping=plus(tangent.at(v1 / known) / 2, tangent.at(v2 / known) / 2, centers / 2),
     ),
-    so=r"The posterior here is a Gaussian with mean 0, variances 1 and correlation $\rho$. No diagonal Gaussian comes closer "
-    r"than $-\frac12 \log(1 - \rho^2)$: an approximation gap that no training of the encoder closes. The best variance is "
-    r"$\kappa$, the posterior's variance of one latent when the other is known, not its marginal variance 1.",
+    so=prose(
+        r"The posterior here is a Gaussian with means 0, variances 1 and correlation $\rho$. No diagonal Gaussian comes closer "
+        r"than {floor}: an approximation gap that no training closes. The best variance is $\kappa$, not the marginal one, 1.",
+        floor=-log(1 - rho**2) / 2,
+    ),
     role="remark",
 )
 
@@ -201,56 +210,57 @@ variance = derivation.numbers("t", l, "the encoder's variances", "e^log_var", po
 rates = derivation.define(
     "R", times(half, Total(l, plus(mean**2, variance, -1, -log(variance)))), "the rate of all dimensions", "kl_to_standard_normal"
 )
-derivation.chain(
+price = derivation.chain(
     "The rate: a price for leaving the prior, in nats",
     Divergence(encoder, Normal(zeta, 0, 1)),
     equals(
         Expectation(encoder, plus(zeta**2 / 2, -((zeta - m) ** 2) / (2 * t), -log(t) / 2)),
         r"$\log q - \log p$, in which $\log 2\pi$ cancels",
     ),
-    equals(rate, r"$\mathbb{E} z^2 = m^2 + t$ and $\mathbb{E}(z - m)^2 = t$"),
-    at_least(m**2 / 2, r"leave out half of $t - 1 - \log t$, zero only at $t = 1$", dropping=tangent.at(t) / 2),
-    at_least(0, r"leave out a square, zero only at $m = 0$", dropping=m**2 / 2),
+    equals(
+        rate, prose("the variance of $z$ is $t$, and {square}", square=holds(Expectation(encoder, zeta**2), "=", plus(m**2, t)))
+    ),
+    at_least(
+        m**2 / 2, prose(r"leave out half of $t - 1 - \log t$, zero only at {one}", one=where(t, 1)), dropping=tangent.at(t) / 2
+    ),
+    at_least(0, prose("leave out a square, zero only at {none}", none=where(m, 0)), dropping=m**2 / 2),
     so=r"A latent costs nothing if and only if its encoder is the prior for this $x$. If it is for every $x$, the latent says "
     r"nothing about $x$; the converse is false, since an encoder that is $\mathcal{N}(1, \frac12)$ for every $x$ costs 0.5966 "
     "(exercise 1). The dimensions of a diagonal Gaussian are independent, so their rates add.",
 )
+of_encoder = {"mean": [mean], "log_var": [log(variance)]}
 derivation.bridge(
-    "The code adds the rates of all dimensions",
-    rates,
-    kl_to_standard_normal,
-    mean=[mean],
-    log_var=[log(variance)],
-    wrong={
-        "the log-variance read as log-deviation": Total(l, (mean**2 + variance**2 - 1 - 2 * log(variance)) / 2),
-        "the mean over dimensions in place of the sum": rates / 4,
-    },
+    "The code adds the rates of all dimensions", rates, kl_to_standard_normal, **of_encoder, wrong={"their mean": rates / 4}
 )
-
-# ---------------------------------------------------------------------------------------------------- reconstructions
 
 a = derivation.number("a", "the logit of a pixel", "logits")
 b = derivation.number("b", "a pixel, 0 or 1 or a gray between", "x", between=(0, 1))
 sigma = derivation.define(r"\sigma", 1 / (1 + exp(-a)), "the logistic function of the logit: the probability of a 1")
+told = Slope(plus(b * log(sigma), (1 - b) * log(1 - sigma)), a)
 derivation.chain(
     "A Bernoulli pixel tells the decoder by how much its probability is wrong",
-    Slope(plus(b * log(sigma), (1 - b) * log(1 - sigma)), a),
-    equals(Slope(plus(b * a, -log(1 + exp(a))), a), r"$\log \sigma = a - \log(1 + e^a)$ and $\log(1 - \sigma) = -\log(1 + e^a)$"),
+    told,
+    equals(
+        Slope(plus(b * a, -log(1 + exp(a))), a),
+        prose(
+            "{failure}, and {odds}",
+            failure=holds(log(1 - sigma), "=", -log(1 + exp(a))),
+            odds=holds(plus(log(sigma), -log(1 - sigma)), "=", a),
+        ),
+    ),
     equals(
         b - sigma,
-        r"the derivative of $\log(1 + e^a)$ is $e^a / (1 + e^a) = \sigma$",
+        prose("{slope}", slope=holds(Slope(log(1 + exp(a)), a), "=", sigma)),
         wrong={"the slope of the logistic function kept": (b - sigma) * sigma * (1 - sigma)},
     ),
-    so="The slope is bounded by 1, however wrong the logit is, and zero only where the probability is the pixel.",
+    so=prose(
+        "However wrong the logit is, {above} and {below}. The slope is zero only where the probability is the pixel.",
+        above=holds(b - sigma, "<", 1),
+        below=holds(b - sigma, ">", -1),
+    ),
 )
 derivation.bridge(
-    "The code's gradient",
-    Slope(plus(b * log(sigma), (1 - b) * log(1 - sigma)), a),
-    bernoulli_log_likelihood,
-    x=[[b]],
-    logits=[[a]],
-    slope="logits",
-    wrong={"probability minus pixel": sigma - b},
+    "The code's gradient", told, bernoulli_log_likelihood, x=[[b]], logits=[[a]], slope="logits", wrong={"its sign": sigma - b}
 )
 d = derivation.index("d", "a pixel of an image")
 D = derivation.count(d, "D", "how many there are")
@@ -264,8 +274,7 @@ derivation.bridge(
     negative_elbo,
     x=[pixels],
     logits=[logits],
-    mean=[mean],
-    log_var=[log(variance)],
+    **of_encoder,
     wrong={"the mean over pixels in place of the sum": rates - bernoulli / D},
 )
 
@@ -273,85 +282,96 @@ xs = derivation.numbers("x", d, "an image of real pixels", "x")
 mu = derivation.numbers(r"\mu", d, "its reconstruction", "mean")
 error = derivation.define("E", SquaredNorm(d, xs - mu), "the squared error of the reconstruction", positive=True)
 beta = derivation.number(r"\beta", "the weight of the rate next to a squared error", positive=True)
-noise = beta / 2
 derivation.chain(
     "The weight next to a squared error is a noise variance",
     plus(error, beta * rates),
     equals(
-        plus(times(beta, plus(rates, -Total(d, LogDensity(xs, mu, noise)))), -beta * D / 2 * log(pi * beta)),
-        r"take out $\beta = 2s$; $-\sum_d \log \mathcal{N}(x_d; \mu_d, s) = \frac{E}{2s} + \frac{D}{2} \log 2\pi s$, whose "
-        r"constant is subtracted again",
+        plus(times(beta, plus(rates, -Total(d, LogDensity(xs, mu, beta / 2)))), -beta * D / 2 * log(pi * beta)),
+        prose(
+            r"take out the factor $\beta$; {error}, whose constant is subtracted again",
+            error=holds(-Total(d, LogDensity(xs, mu, beta / 2)), "=", plus(error / beta, times(D / 2, log(pi * beta)))),
+        ),
+        wrong={"the noise variance twice as large": plus(beta * rates, -beta * Total(d, LogDensity(xs, mu, beta)))},
     ),
-    so=r"A squared error with a weight on the rate is a Gaussian VAE with $s = \beta / 2$: choosing $\beta$ is choosing how "
-    r"precise the decoder claims to be. The mean over $D$ pixels in place of the sum divides $E$ by $D$, and so multiplies "
-    r"$\beta$ by $D$ without saying so.",
+    so=prose(
+        r"Up to a factor and a constant this is the loss of a Gaussian VAE with the noise variance {noise}: choosing $\beta$ is "
+        r"choosing how precise the decoder claims to be. The mean over $D$ pixels in place of the sum multiplies $\beta$ by $D$ "
+        "without saying so: {mean}.",
+        noise=beta / 2,
+        mean=holds(plus(error / D, times(beta, rates)), "=", plus(error, times(D, beta, rates)) / D),
+    ),
 )
+found, not_halved = Total(d, LogDensity(xs, mu, s)), Total(d, LogDensity(xs, mu, s)) - D * log(s) / 2
+of_image = {"x": [xs], "mean": [mu], "log_var": [[log(s)] * 4]}
 derivation.bridge(
-    "The code's Gaussian log-likelihood",
-    Total(d, LogDensity(xs, mu, s)),
-    gaussian_log_likelihood,
-    x=[xs],
-    mean=[mu],
-    log_var=[[log(s)] * 4],
-    wrong={"the logarithm of the variance not halved": Total(d, LogDensity(xs, mu, s)) - D * log(s) / 2},
+    "The code's log-likelihood", found, gaussian_log_likelihood, **of_image, wrong={"log-variance not halved": not_halved}
 )
 best = D / 2 * plus(log(2 * pi * error / D), 1)
 derivation.chain(
     "The best noise variance is the mean squared error, and then no weight is left to choose",
     plus(D / 2 * log(2 * pi * s), error / (2 * s)),
-    equals(plus(best, times(D / 2, tangent.at(error / (D * s)))), r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \frac{E}{Ds}$"),
+    equals(plus(best, times(D / 2, tangent.at(error / (D * s)))), r"$\frac{E}{Ds}$ is 1 plus its logarithm plus its gap"),
     at_least(
         best,
-        r"leave out the gap of the logarithm; equality if and only if $s = \frac{E}{D}$",
+        prose("leave out the gap of the logarithm; equality if and only if {best}", best=where(s, error / D)),
         dropping=D / 2 * tangent.at(error / (D * s)),
     ),
-    so=r"What is left of the error is its logarithm: halving it gains $\frac{D}{2} \log 2$ nats at any scale. It needs $E > "
-    r"0$: a perfect reconstruction would have an unbounded density.",
+    so=prose(
+        "What is left of the error is its logarithm: halving it gains {gain} nats at any scale. The error must be positive: "
+        "a perfect reconstruction has an unbounded density.",
+        gain=holds(plus(best, -D / 2 * plus(log(pi * error / D), 1)), "=", D / 2 * log(2), named=True),
+    ),
 )
 derivation.bridge("The code's calibrated loss", best, calibrated_gaussian_negative_log_likelihood, x=[xs], mean=[mu])
-
-# ---------------------------------------------------------------------------------------------------- a real decoder
-
-# A decoder small enough to integrate over: one latent, four pixels. And for each of the 16 images an encoder's opinion of it.
-_weight, _bias = jnp.array([1.4, -0.9, 0.4, 1.1]), jnp.array([0.2, -0.5, 1.0, -1.1])
-_images = jnp.array([[i >> d & 1 for d in range(4)] for i in range(16)], dtype=float)
-_encoder_mean = (_images - 0.5) @ jnp.array([[0.7], [-0.4], [0.1], [0.8]])
-_encoder_log_var = -1.8 - 0.3 * _images @ jnp.array([[1.0], [0.2], [0.0], [-0.5]])
-
-
-def _bounds_and_gaps():
-    """ELBO of each of the 16 images by the topic's loss, and the divergence of its encoder from its posterior: [16], [16]."""
-    grid = jnp.linspace(-10.0, 10.0, 401)  # the trapezoid rule for a Gaussian is exact to the last digits at this step
-    z, step = jnp.tile(grid, 16)[:, None], 0.05
-    images, m, v = (jnp.repeat(array, grid.size, axis=0) for array in (_images, _encoder_mean, _encoder_log_var))
-    logits, nothing = jnp.tanh(z) * _weight + _bias, jnp.zeros_like(z)
-    log_q = gaussian_log_likelihood(z, m, v).reshape(16, -1)
-    loss = negative_elbo(images, logits, m, v).reshape(16, -1)
-    log_joint = (bernoulli_log_likelihood(images, logits) + gaussian_log_likelihood(z, nothing, nothing)).reshape(16, -1)
-    log_posterior = log_joint - logsumexp(log_joint, axis=1, keepdims=True) - math.log(step)
-    return -step * jnp.sum(jnp.exp(log_q) * loss, axis=1), step * jnp.sum(jnp.exp(log_q) * (log_q - log_posterior), axis=1)
 
 
 @derivation.numeric(
     r"\sum_x \exp\left(\mathrm{ELBO}(x) + \mathrm{KL}(q(z|x) \,\|\, p(z|x))\right) = 1",
     because="The decoder is now no longer linear: logits of four pixels from $\\tanh z$. Bound and gap are integrated over "
-    "$z$, for each of the 16 images. If they add up to $\\log p(x)$, the 16 probabilities sum to one; no value of $\\log p(x)$ "
-    "is put in from outside, so none can be wrong unnoticed.",
+    "$z$, for each of the 16 images. If they add up to $\\log p(x)$, the 16 probabilities sum to one.",
     uses=(central,),
 )
 def the_probabilities_of_all_images_sum_to_one():
-    bounds, gaps = _bounds_and_gaps()
+    bounds, gaps = bounds_and_gaps()
     return Sides(left=1.0, right=jnp.exp(bounds + gaps).sum(), wrong={"the gap forgotten": jnp.exp(bounds).sum()})
 
 
-# ---------------------------------------------------------------------------------------------------- in numbers
+_remaining, _exact_case = Rational(9, 25), {x: 2, w: 1, s: 1}
 
-_exact_case = {x: 2, w: 1, s: 1}
+
+@derivation.algorithm(
+    "A training step (auto-encoding variational Bayes), here with one Gaussian pixel and one latent",
+    do(r"take data $x$; the encoder gives the mean $m$ and the variance $t$"),
+    do(r"draw $\varepsilon \sim \mathcal{N}(0, 1)$; $z \leftarrow m + \sqrt{t}\, \varepsilon$, a sample of the encoder"),
+    do(r"$r \leftarrow \log \mathcal{N}(x; wz, s)$, the reconstruction", gaussian_log_likelihood, by=central),
+    do(r"$k \leftarrow \frac12 (m^2 + t - 1 - \log t)$, the rate", kl_to_standard_normal, by=price),
+    do(r"a gradient step on $k - r$, in encoder and decoder", by=central),
+)
+def two_training_steps():
+    x, learned = jnp.full((1, 1), 2.0), jnp.array([1.0, 0.0, 0.0])
+
+    def loss(learned, noise):
+        weight, mean, log_var = learned[:, None, None]
+        z = mean + jnp.exp(log_var / 2) * noise
+        return (kl_to_standard_normal(mean, log_var) - gaussian_log_likelihood(x, weight * z, jnp.zeros_like(x)))[0]
+
+    start = r"x = 2, s = 1, \text{ from } (w, m, \log t) = (1, 0, 0), \ \varepsilon = 1: \quad k - r"
+    for noise, words, before, after in (
+        (1.0, start, "1.4189", "(1.1250, 0.1250, 0.0625)"),
+        (-1.0, r"\varepsilon = -1: \quad k - r", "5.4882", "(0.7827, 0.5341, -0.1606)"),
+    ):
+        yield words, loss(learned, noise), before
+        learned = learned - jax.grad(loss)(learned, noise) / 8
+        yield r"(w, m, \log t) \text{ after a step of } \tfrac18", learned, after
 
 
 @derivation.example(
-    r"The exact case with $w = s = 1$ and $x = 2$: the posterior is $\mathcal{N}(1, \frac12)$. First the encoder is the "
-    r"posterior, then $\mathcal{N}(1, 1)$, then the prior."
+    prose(
+        "The exact case with {w}, {s} and {x}: the posterior has mean {mean} and variance {spread}. First the encoder is the "
+        r"posterior, then $\mathcal{N}(1, 1)$, then the prior.",
+        **{"w": where(w, 1), "s": where(s, 1), "x": where(x, 2)},
+        **{"mean": holds(best_mean, "=", 1, named=True), "spread": holds(best_variance, "=", half, named=True)},
+    )
 )
 def three_encoders():
     yield r"\log \mathcal{N}(2; 0, 2)", value(log_evidence, _exact_case), "-2.2655"
@@ -366,40 +386,21 @@ def three_encoders():
         yield rf"{words}: \quad \text{{gap}}", value(Divergence(encoder, exact), given), missing
 
 
-def _terms(m, t):
-    """Reconstruction and rate of the example, by the topic's functions: [N], [N] -> [N], [N]."""
-    column, log_t = m[:, None], jnp.log(t)[:, None]
-    at_mean = gaussian_log_likelihood(jnp.full_like(column, 2.0), column, jnp.zeros_like(column))
-    return at_mean - t / 2, kl_to_standard_normal(column, log_t)
-
-
-@derivation.figure(
-    r"The example. Left: the bound over the encoder's mean and variance; its only maximum, $\log p(x)$, is at the posterior "
-    r"(dot). Right: at $m = 1$ a narrow encoder reconstructs better and pays a higher rate; their difference touches $\log "
-    r"p(x)$ at $t = \frac12$.",
+derivation.figure(
+    prose(
+        "The bound for one data point. Left: over the encoder's mean and variance; its only maximum, the log-likelihood, is at "
+        "the posterior (dot). Right: at {mean} a narrower encoder reconstructs better and, below variance 1, pays a higher "
+        "rate; their difference touches the log-likelihood at {variance}.",
+        mean=where(m, 1),
+        variance=where(t, half),
+    ),
     panels=2,
-)
-def the_bound_over_the_encoder(left, right):
-    means, variances = np.meshgrid(np.linspace(-0.2, 2.2, 49), np.linspace(0.1, 1.5, 49))
-    found, price = _terms(jnp.array(means.ravel()), jnp.array(variances.ravel()))
-    levels = -2.2655 - np.array([1.6, 0.8, 0.4, 0.2, 0.1, 0.02])
-    lines = left.contour(means, variances, np.asarray(found - price).reshape(means.shape), levels=levels)
-    left.clabel(lines, fmt="%.2f", fontsize=7)
-    left.plot([1], [0.5], "o")
-    left.set(xlabel="$m$", ylabel="$t$")
-    widths = np.linspace(0.05, 1.5, 60)
-    found, price = _terms(jnp.ones(60), jnp.array(widths))
-    right.plot(widths, found, label="reconstruction")
-    right.plot(widths, -price, label="minus rate")
-    right.plot(widths, found - price, label="ELBO")
-    right.axhline(-2.2655, linestyle="--", color="gray", label=r"$\log p(x)$")
-    right.set(xlabel="$t$", ylabel="nats", ylim=(-3.2, 0.9))
-    right.legend(ncols=2, loc="upper center")
+)(draw_bound)
 
 
 @derivation.exercise(
     r"What is the rate of the encoder $\mathcal{N}(1, \frac12)$, and in bits?",
-    r"$\frac12\left(1 + \frac12 - 1 + \log 2\right) = \frac12\left(\frac12 + \log 2\right) = 0.5966$ nats, 0.8607 bits.",
+    prose("{rate}, 0.5966 nats, 0.8607 bits.", rate=holds(rate, "=", (half + log(2)) / 2, when={m: 1, t: half}, named=True)),
 )
 def the_rate_of_the_posterior():
     found = kl_to_standard_normal(jnp.array([[1.0]]), jnp.log(jnp.array([[0.5]])))[0]
@@ -408,9 +409,9 @@ def the_rate_of_the_posterior():
 
 
 @derivation.exercise(
-    r"An image of $D = 4$ pixels is reconstructed with the squared error $E = 1$. Compare the loss at the best noise variance "
-    r"with the loss at $s = 1$.",
-    r"The best is $s = \frac14$: $2(\log \frac{\pi}{2} + 1) = 2.9032$ nats. At $s = 1$ it is $2 \log 2\pi + \frac12 = 4.1758$.",
+    "An image of 4 pixels is reconstructed with the squared error 1. Compare the losses at the best noise variance and at 1.",
+    r"The best variance is $\frac14$, with the loss $2(\log \frac{\pi}{2} + 1)$, which is 2.9032 nats. At variance 1 it is $2 "
+    r"\log 2\pi + \frac12$, which is 4.1758.",
 )
 def the_calibrated_loss():
     image = jnp.array([[1.0, 0.0, 0.0, 0.0]])
@@ -421,23 +422,24 @@ def the_calibrated_loss():
 @derivation.exercise(
     r"A posterior has two latents with correlation 0.8. How many nats below $\log p(x)$ does the best diagonal encoder stay? "
     r"And for which $\beta$ is $E + \beta R$ the loss of a Gaussian decoder with deviation 0.1?",
-    r"$-\frac12 \log(1 - 0.64) = 0.5108$ nats, with both variances at 0.36. A deviation of 0.1 is $s = 0.01$, so $\beta = 2s = "
-    r"0.02$.",
+    prose(
+        "0.5108 nats, half of {gap}, with both variances at {known}. A deviation of 0.1 is a variance of 0.01, so the weight is "
+        "twice that, 0.02.",
+        gap=holds(-log(known), "=", -log(_remaining), when={rho: Rational(4, 5)}, named=True),
+        known=holds(known, "=", _remaining, when={rho: Rational(4, 5)}, named=True),
+    ),
 )
 def a_correlated_posterior():
     yield -0.5 * math.log(1 - 0.8**2), "0.5108"
-    yield 1 - 0.8**2, "0.36"
+    yield value(known, {rho: Rational(4, 5)}) * 25, "9"
     yield 2 * 0.1**2, "0.02"
-
-
-# ---------------------------------------------------------------------------------------------------- how the code keeps it
 
 
 @derivation.numeric(
     r"b \log \sigma + (1 - b) \log(1 - \sigma) = b a - \log(1 + e^a)",
     because="In float64 the left side rounds $\\sigma$ to 1 from a logit of 37 on (17 in float32) and returns $-\\infty$ where "
-    "the right side returns $-a$. Train on logits, never on probabilities. The code also exchanges success and failure where "
-    "$a > 0$, so that a confident right answer costs $e^{-a}$ and not 0. Compared where both are safe.",
+    "the right side returns $-a$. Train on logits, never on probabilities. The code also exchanges success and failure for "
+    "positive logits, so that a confident right answer costs $e^{-a}$ and not 0. Compared where both are safe.",
     role="appendix",
 )
 def logits_not_probabilities():
