@@ -7,15 +7,24 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, Matrix, Rational, exp, log, sqrt
+from sympy import Integral, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
-from theory_jax.diffusion.classifier_free_guidance import compose, drop_condition, guide, interval_scale, rescale
-from theory_jax.lectures.diffusion._two_points import best_noise
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, means, prose, where
+from theory_jax.diffusion.classifier_free_guidance import drop_condition, guide, interval_scale
+from theory_jax.lectures.diffusion._guided import (
+    draw_scales,
+    drawn_variances,
+    random_steps,
+    rescaling,
+    scaled_gaussians,
+    several_conditions,
+    two_points,
+)
 from theory_jax.lectures.diffusion.classifier_guidance import bayes_for_scores, tilted_spread
 from theory_jax.lectures.diffusion.ddim import euler_step
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
@@ -30,21 +39,19 @@ derivation = Derivation(
         "Liu, Li, Du, Torralba & Tenenbaum 2022, Compositional Visual Generation with Composable Diffusion Models",
         "Kynkäänniemi et al. 2024, Applying Guidance in a Limited Interval",
     ),
-    question="One network predicts noise with its condition and without. What do the two answers estimate, when is their "
-    "difference the slope of a classifier, and which law does a sampler draw from that overstates it?",
+    question="A conditional diffusion model draws samples that fit their condition only loosely, and guidance by a classifier "
+    "needs a second network that is trained on noisy data. One network that predicts noise both with its condition and without "
+    "it does instead. What is the difference of its two answers, and which distribution does a sampler draw from that "
+    "overstates it?",
     setting=(
         r"Data $x_0$ have a condition $y$ (a class, say) of positive probability. The noise in $x_t = \sqrt{\bar\alpha_t}\, "
-        r"x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both, so given $x_0$, $x_t$ and "
-        r"$y$ are independent.",
-        r"In training the condition is replaced by a null condition $\varnothing$ with probability $p$, $0 < p < 1$. This is "
+        r"x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ is independent of both, so given $x_0$, $x_t$ and $y$ are independent.",
+        r"In training the condition is replaced by a null condition $\varnothing$ with probability $p$ between 0 and 1. This is "
         r"decided once for each example, independently of $x_0$, $y$, $t$ and $\epsilon$. The loss is squared error.",
-        r"At a noisy value, $c$ is the prediction with the condition, $u$ that without, and the guided prediction is $g = u + "
-        r"w (c - u)$: conditional at $w = 1$, unconditional at $w = 0$. Another convention calls $w - 1$ the scale.",
-        r"One coordinate is written, except where a plane is needed. In $D$ dimensions slopes are gradients.",
+        r"At a noisy value, $c$ is the prediction with the condition, $u$ that without, and the guided prediction is $u + "
+        r"w (c - u)$: conditional at scale 1, unconditional at scale 0. Ho and Salimans call $w - 1$ the scale.",
+        r"One coordinate is written, except where a plane is needed. In several dimensions slopes are gradients.",
     ),
-    answer=r"The minimizers of the loss are two scores, and their difference is the slope of $\log q_t(y|x)$: a classifier "
-    r"no one trained. This holds for the minimizers; the difference of a network's answers need not be a gradient. For $w > 1$, "
-    r"Gaussian data and a condition that narrows them, the guided flow draws from a law narrower than $q_0(x)\, q_0(y|x)^w$.",
     limits=(
         "Why overstated guidance looks better to people is not shown.",
         "What is drawn is computed for Gaussian data and exact scores. For learned fields in many dimensions only what cannot "
@@ -57,65 +64,88 @@ half = Rational(1, 2)
 k = derivation.index("y", "a condition")
 of_noise = derivation.index("k", "a value of the noise")
 p = derivation.number("p", "the probability that the condition is dropped", "probability", between=(0, 1))
-q = derivation.law("q({}|x)", k, r"the law of the condition, given $x_t = x$")
-noise_law = derivation.law("q({}|x,{})", (of_noise, k), r"the law of the noise, given $x_t = x$ and the condition")
+q = derivation.law("q({}|x)", k, "the distribution of the condition, given the noisy value $x$")
+noise_law = derivation.law("q({}|x,{})", (of_noise, k), "that of the noise, given $x$ and the condition")
 epsilon = derivation.numbers(r"\epsilon", of_noise, "the values of the noise")
 best = derivation.define(
     "c^*", Expectation(noise_law, epsilon), "the best prediction with the condition, the mean of the noise", over=k
 )
 derivation.say(
-    r"What do the two branches learn? In least squares the best prediction is the mean. With the condition that is $c^*_y = "
-    r"\mathbb{E}[\epsilon|x_t, y]$; the null branch sees the examples with a dropped condition."
+    r"What do the two branches learn? In least squares the best prediction is the mean. With the condition that is $c^*_y$, the "
+    r"mean of the noise, given $x$ and $y$; the null branch sees the examples with a dropped condition."
 )
-derivation.chain(
+null_branch = derivation.chain(
     "The null branch learns the average over the conditions",
     Total(k, Total(of_noise, p * q * noise_law * epsilon)) / Total(k, Total(of_noise, p * q * noise_law)),
     equals(
         Total(k, q * Expectation(noise_law, epsilon)),
-        r"$p$ does not depend on the condition and cancels; the laws sum to one",
+        prose(
+            "$p$ does not depend on the condition and cancels; {one} and {all}",
+            one=holds(Total(of_noise, noise_law), "=", 1),
+            all=holds(Total(k, q), "=", 1),
+        ),
         wrong={"the share of dropped examples kept": p * Total(k, q * Expectation(noise_law, epsilon))},
     ),
     equals(Expectation(q, best), r"the definition of $c^*$", wrong={"not averaged": Total(k, best)}),
     states=2,
-    so=r"The first line is the mean of the noise over the dropped examples at $x$. The result is $u^* = "
-    r"\mathbb{E}[\epsilon|x_t]$: not nothing, but the average over the conditions that $x$ may have. If $p$ depended on $y$, "
-    r"the average would belong to other frequencies of the conditions; if it were 0 at some level, the null branch would not "
-    r"be trained there.",
+    so=prose(
+        "The first line is the mean of the noise over the dropped examples at $x$. The result is the mean of the noise whatever "
+        "the condition, {mean}: not nothing, but the average over the conditions that $x$ may have. If $p$ depended on $y$, "
+        "the average would belong to other frequencies of the conditions; if it were 0 at some level, the null branch would not "
+        "be trained there.",
+        mean=holds(
+            Total(of_noise, times(epsilon, Total(k, q * noise_law))),
+            "=",
+            Expectation(q, best),
+            wrong={"not averaged": Total(k, best)},
+        ),
+    ),
 )
 
 x = derivation.number("x", "a noisy value", "x_t")
 a = derivation.number(r"\bar\alpha_t", "the share of the variance that is signal", "alpha_bar[t]", between=(0, 1))
 w = derivation.number("w", "the scale of the guidance", "scale", positive=True)
-ell = derivation.function(r"\ell", r"$\ell(y, x) = \log q_t(x|y)$: the log-density of the noisy data of a condition", arguments=2)
+ell = derivation.function(r"\ell", r"the log-density of the noisy data of a condition, $\log q_t(x|y)$", arguments=2)
 prior = derivation.law("q({})", k, "how frequent a condition is")
 density = derivation.define("q_t(x)", Expectation(prior, exp(ell(k, x))), "the density of all noisy data", positive=True)
-classifier = derivation.define("q_t({}|x)", prior * exp(ell(k, x)) / density, "the law of the condition", over=k, law=True)
+classifier = derivation.define("q_t({}|x)", prior * exp(ell(k, x)) / density, "that of the condition, by Bayes", over=k, law=True)
 with_it = derivation.define(
-    "c^*", -times(sqrt(1 - a), Slope(ell(k, x), x)), "the best prediction with the condition, by the score", over=k
+    "c^*", -times(sqrt(1 - a), Slope(ell(k, x), x)), "the same best prediction, as a multiple of a score", over=k
 )
 without = derivation.define("u^*", -times(sqrt(1 - a), Slope(log(density), x)), "the best prediction without it")
-derivation.chain(
+central = derivation.chain(
     "The two best predictions contain a classifier",
     plus(without, times(w, plus(with_it, -without))),
     equals(
         plus(without, -times(w, sqrt(1 - a), plus(Slope(ell(k, x), x), -Slope(log(density), x)))),
-        r"each is $-\sqrt{1 - \bar\alpha_t}$ times a score",
+        prose("each is {factor} times a score", factor=-sqrt(1 - a)),
     ),
     equals(
         plus(without, -times(w, sqrt(1 - a), Slope(log(classifier), x))),
-        r"Bayes' rule for scores: $q(y)$ has no slope",
+        prose(
+            "Bayes' rule for scores: {bayes}, and $q(y)$ has no slope",
+            bayes=holds(log(classifier), "=", plus(log(prior), ell(k, x), -log(density))),
+        ),
         wrong={"the other convention": plus(without, -times(1 + w, sqrt(1 - a), Slope(log(classifier), x)))},
     ),
     states=2,
     central=True,
     uses=(score_of_the_marginal, bayes_for_scores),
-    so="The last line is classifier guidance. No classifier was trained; this one knows all levels of noise, and it belongs to "
-    "the very model that draws the samples. All this holds for the minimizers of the loss.",
+    so=prose(
+        "The last line is classifier guidance with the slope {slope}. No classifier was trained; this one knows all levels of "
+        "noise, and it belongs to the very model that draws the samples. All this holds for the minimizers of the loss.",
+        slope=holds(
+            Slope(log(classifier), x),
+            "=",
+            times(-1, plus(with_it, -without)) / sqrt(1 - a),
+            wrong={"the sign": plus(with_it, -without) / sqrt(1 - a)},
+        ),
+    ),
 )
 conditional = derivation.number("c", "a prediction with the condition", "conditional")
 unconditional = derivation.number("u", "a prediction without it", "unconditional")
 guided = plus(unconditional, times(w, plus(conditional, -unconditional)))
-derivation.bridge(
+guided_code = derivation.bridge(
     "The code's guided prediction",
     guided,
     guide,
@@ -137,12 +167,12 @@ derivation.chain(
         -Integral(M[1][1] * t, (t, 0, 1)),
     ),
     equals(plus(M[1][0], -M[0][1]), "integrate the four sides; what depends on the way along them cancels"),
-    so=r"The first line is the integral of the field $M x$ along the unit square, counter-clockwise from the origin. Along a "
-    r"gradient such an integral is 0: one ends at the height where one began. So $M x$ is no gradient unless $M$ is symmetric, "
-    r"and neither is a field with a Jacobian that is not. Nothing in the training makes a network's Jacobian symmetric. Where "
-    r"that of $c - u$ is not, no classifier has this slope. The antisymmetric part of the Jacobian of $u + w (c - u)$ changes "
-    r"with $w$ along a line, so unless it is zero for both $u$ and $c$, the guided prediction is a gradient for at most one "
-    r"$w$. The sampler runs all the same.",
+    so="The first line is the integral of the field of matrix $M$ along the unit square, counter-clockwise from the origin. "
+    "Of a gradient such an integral is 0: one ends at the height where one began. So the field is no gradient unless $M$ is "
+    "symmetric, and neither is a field with a Jacobian that is not. Nothing in the training makes a network's Jacobian "
+    "symmetric. Where that of $c - u$ is not, no classifier has this slope. The antisymmetric part of the Jacobian of $u + w "
+    "(c - u)$ changes with $w$ along a line, so unless it is zero for both $u$ and $c$, the guided prediction is a gradient "
+    "for at most one $w$. The sampler runs all the same.",
 )
 error_c = derivation.number(r"\delta_c", "the error of the conditional prediction")
 error_u = derivation.number(r"\delta_u", "the error of the unconditional one")
@@ -151,71 +181,39 @@ derivation.chain(
     plus(plus(unconditional, error_u, times(w, plus(conditional, error_c, -unconditional, -error_u))), times(-1, guided)),
     equals(plus(times(w, error_c), -times(w - 1, error_u)), "what is predicted cancels"),
     role="remark",
-    so=r"By the triangle inequality the root mean square error is at most $w$ times that of $c$ plus $|w - 1|$ times that of "
-    r"$u$.",
+    so=prose(
+        "By the triangle inequality the root mean square error is at most $w$ times that of $c$ plus $|w - 1|$ times that of "
+        "$u$. If the two errors are equal, they do not grow: at {same} the line is {one}.",
+        same=where(error_u, error_c),
+        one=holds(plus(times(w, error_c), -times(w - 1, error_u)), "=", error_c, named=True),
+    ),
 )
 factor = derivation.number("b", "what another parameterization multiplies the noise by")
 shift = derivation.number("h", "what it adds, which may depend on $x_t$")
-derivation.chain(
-    "One may guide whatever the network predicts",
-    plus(times(factor, guided), shift),
-    equals(
-        plus(
-            plus(times(factor, unconditional), shift),
-            times(w, plus(plus(times(factor, conditional), shift), times(-1, plus(times(factor, unconditional), shift)))),
-        ),
-        r"the weights $w$ and $1 - w$ sum to one, so what is added is kept once",
-    ),
-    role="remark",
-    so=r"At a given $x_t$ the data, the velocity, the score and the mean of a step are the noise times a number plus another. "
-    r"A clipped prediction is not: clip after guiding.",
-)
-
-m = derivation.number("m", "the mean of the conditional law")
-s = derivation.number("S", "its variance", positive=True)
-precision = derivation.define(r"\Lambda", plus(w / s, 1, -w), "the precision of the guided law, where it is positive")
 derivation.say(
-    r"What does the scale do? Let the law without condition be $\mathcal{N}(0, 1)$ and with it $\mathcal{N}(m, S)$, at one level."
-)
-line = derivation.chain(
-    "The guided score of Gaussians is a line",
-    plus(times(1 - w, Slope(LogDensity(x, 0, 1), x)), times(w, Slope(LogDensity(x, m, s), x))),
-    equals(
-        plus(-times(1 - w, x), times(w, m - x) / s),
-        "the scores of the two Gaussians",
-        wrong={"the deviation for the variance": plus(-times(1 - w, x), times(w, m - x) / sqrt(s))},
-    ),
-    equals(
-        plus(w * m / s, -precision * x),
-        r"collect $x$: its factor is $-\Lambda$",
-        wrong={"the mean not scaled": times(precision, plus(m, -x))},
-    ),
-    so=r"It is the score of $\mathcal{N}(\frac{w m}{S \Lambda}, \frac{1}{\Lambda})$ if $\Lambda > 0$, and of no law otherwise.",
-)
-derivation.chain(
-    "It is sharper, if the condition is, and farther out",
-    Matrix([plus(precision, -1 / s), plus(w * m / s, -precision * m)]),
-    equals(
-        Matrix([times(w - 1, plus(1 / s, -1)), times(w - 1, m)]),
-        r"the definition of $\Lambda$; $w - 1$ is a common factor of both",
-        wrong={"the other convention": Matrix([times(w, plus(1 / s, -1)), times(w, m)])},
-    ),
-    uses=(line,),
-    so=r"The second row is $\Lambda$ times the guided mean less $m$, so the guided mean is $m + \frac{w - 1}{\Lambda} m$ where "
-    r"$\Lambda > 0$. For $w > 1$ and $S < 1$ the guided law is strictly narrower than the conditional one, and its mean is "
-    r"strictly beyond $m$ if $m \ne 0$. For a condition of the data $q_t(x|y) \le q_t(x) / q(y)$, so $S < 1$, or both laws are "
-    r"the same. With a negative prompt in the place of $u$: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ and $w > "
-    r"1$ it is wider, and there is no law at all from $w = \frac{S}{S - 1}$ on.",
+    prose(
+        "One may guide whatever the network predicts: {line}. At a given $x_t$ the data, the velocity, the score and the mean "
+        "of a step are the noise times a number $b$ plus another, $h$, and the weights $w$ and $1 - w$ sum to one, so what is "
+        "added is kept once. A clipped prediction is not of this form: clip after guiding.",
+        line=holds(
+            plus(times(factor, guided), shift),
+            "=",
+            plus(times(w, plus(times(factor, conditional), shift)), times(1 - w, plus(times(factor, unconditional), shift))),
+            wrong={"added twice": plus(w * factor * conditional, (1 - w) * factor * unconditional, 2 * shift)},
+        ),
+    )
 )
 
+m, s, precision = scaled_gaussians(derivation, x, w)
 r = derivation.number("r", "by how much the variance of the condition's data is below 1", between=(0, 1))
 level = derivation.number(r"\varsigma", r"the noise level $\sqrt{(1 - \bar\alpha_t) / \bar\alpha_t}$", positive=True)
 z = derivation.number("z", r"a value in units in which the data are not shrunk, $x / \sqrt{\bar\alpha_t}$")
 derivation.say(
-    r"Which law is drawn? Take data $\mathcal{N}(0, 1)$, a condition with the data $\mathcal{N}(m, 1 - r)$, exact scores, and "
-    r"the sampler without randomness, which follows $\frac{dz}{d\varsigma} = -\varsigma$ times the guided score at the level "
-    r"$\varsigma$."
+    r"Which distribution is drawn? Take data $\mathcal{N}(0, 1)$, a condition with the data $\mathcal{N}(m, 1 - r)$, exact "
+    r"scores, and the sampler without randomness, in which $z$ changes by $-\varsigma\, d\varsigma$ times the guided score at "
+    r"the level $\varsigma$."
 )
+_SPREAD = times(plus(1, -r, level**2) ** (w / 2), plus(1, level**2) ** ((1 - w) / 2))
 derivation.chain(
     "How the distance of two samples changes along the guided flow",
     -times(
@@ -227,18 +225,30 @@ derivation.chain(
     ),
     equals(
         times(level, plus(w / (plus(1, -r, level**2)), (1 - w) / (plus(1, level**2)))),
-        "the precisions of the two noised laws",
+        "the precisions of the two noised distributions",
         wrong={"the scale on both": times(level, plus(w / (plus(1, -r, level**2)), w / (plus(1, level**2))))},
     ),
     equals(
         Slope(plus(times(half, w, log(plus(1, -r, level**2))), times(half, 1 - w, log(plus(1, level**2)))), level),
-        r"the derivative of $\log(c + \varsigma^2)$ is $2 \varsigma / (c + \varsigma^2)$",
+        prose(
+            "the chain rule: {derivative}, and the same with $r$",
+            derivative=holds(Slope(log(plus(1, level**2)), level), "=", 2 * level / plus(1, level**2)),
+        ),
     ),
     uses=(euler_step,),
-    so=r"The field is linear in $z$, so the first line is the rate at which the logarithm of the distance of two samples "
-    r"changes. The distance is therefore proportional to $(1 - r + \varsigma^2)^{w/2} (1 + \varsigma^2)^{(1 - w)/2}$, and the "
-    r"variance to its square: at a high level this is nearly $\varsigma^2$, the variance of the noise, and at $\varsigma = 0$ it "
-    r"is $(1 - r)^w$. So a flow that starts from pure noise draws from a Gaussian of variance $(1 - r)^w$.",
+    so=prose(
+        "The field is linear in $z$, so the first line is the rate at which the logarithm of the distance of two samples "
+        "changes. The distance is therefore proportional to {distance}, since {slope}; the variance is proportional to its "
+        "square. At a high level this is nearly $\\varsigma^2$, the variance of the noise ({ratio} goes to 1), and at {end} "
+        "it is {variance}. So a flow that starts from pure noise at a high level draws from a Gaussian of this variance.",
+        distance=_SPREAD,
+        slope=holds(
+            Slope(log(_SPREAD), level), "=", times(level, plus(w / (plus(1, -r, level**2)), (1 - w) / (plus(1, level**2))))
+        ),
+        ratio=holds(_SPREAD**2 / level**2, "=", times(plus(1, (1 - r) / level**2) ** w, plus(1, 1 / level**2) ** (1 - w))),
+        end=means("\\varsigma", 0),
+        variance=holds(_SPREAD**2, "=", (1 - r) ** w, when={level: 0}, named=True, wrong={"not squared": (1 - r) ** (w / 2)}),
+    ),
 )
 excess = derivation.number(r"\omega", "the scale minus one", positive=True)
 bernoulli = derivation.valley(
@@ -246,120 +256,41 @@ bernoulli = derivation.valley(
     -excess * log(1 - r) - log(1 + excess * r),
     r,
     0,
-    r"The slope is a positive multiple of $r$: it rises from 0 on.",
+    "The slope is a positive multiple of $r$: it rises from 0 on.",
 )
 derivation.chain(
-    "The flow draws from a law narrower than the sharpened one",
+    "The flow draws from a distribution narrower than the sharpened one",
     plus(log((1 - r) / (1 + excess * r)), -log((1 - r) ** (1 + excess))),
     equals(
         plus(-times(excess, log(1 - r)), -log(1 + excess * r)),
-        r"the logarithm of a ratio and of a power; one $\log(1 - r)$ cancels",
+        "the logarithm of a ratio and of a power; one $\\log(1 - r)$ cancels",
     ),
-    at_least(0, r"the lemma; strict, since $0 < r < 1$ and $\omega > 0$", dropping=bernoulli.at(r)),
+    at_least(0, prose("the lemma; equality only at {zero}, which is excluded", zero=where(r, 0)), dropping=bernoulli.at(r)),
     uses=(tilted_spread,),
-    so=r"With $w = 1 + \omega$ the first line compares the logarithms of the variance of $q_0(x)\, q_0(y|x)^w$, which is "
-    r"$\frac{1 - r}{1 + (w - 1) r}$ by the topic on classifier guidance, and of the variance drawn. Guidance at $w > 1$ is "
-    r"sharper than the posterior that it is meant to sample; at $w = 1$ both are the condition's own law.",
-)
-
-v = derivation.number("v", r"the squared level, $\varsigma^2$", positive=True)
-double = derivation.number("o", r"$2w - 1$, for a scale $w > \frac12$", positive=True)
-_POWER = times(plus(1, -r, v) ** (1 + double), plus(1, v) ** (1 - double))
-random = derivation.define("V", plus(times(plus(1, -r, v), plus(1, v)), -_POWER) / times(double, r), "a variance")
-derivation.chain(
-    "A sampler with randomness draws from a third law",
-    Slope(random, v),
-    equals(
-        plus(times(plus((1 + double) / plus(1, -r, v), (1 - double) / plus(1, v)), random), -1),
-        r"the product rule; the powers are multiplied by $\frac{1 + o}{1 - r + v} + \frac{1 - o}{1 + v}$, and what is left of "
-        r"the first product is $-o r$",
+    so=prose(
+        "At {scale} the first line compares the logarithms of the variance of $q_0(x)\\, q_0(y|x)^w$, which is {meant} by the "
+        "topic on classifier guidance, and of the variance drawn, {drawn}. Guidance at $w$ above 1 is sharper than the "
+        "posterior that it is meant to sample; at scale 1 both variances are {own}, that of the condition.",
+        scale=where(w, 1 + excess),
+        meant=holds((1 - r) / (1 + (w - 1) * r), "=", (1 - r) / (1 + excess * r), named=True),
+        drawn=holds((1 - r) ** (1 + excess), "<", (1 - r) / (1 + excess * r)),
+        own=1 - r,
     ),
-    role="remark",
-    so=r"With small random steps, as $v$ falls by $dv$, $z$ moves by the guided score times $dv$ and receives noise of "
-    r"variance $dv$: its variance satisfies this equation, since $1 + o = 2w$ and $1 - o = 2(1 - w)$. At high levels $V / v$ "
-    r"goes to 1, as for pure noise. So what is drawn has the variance $V$ at $v = 0$, $\frac{(1 - r) - (1 - r)^{2w}}{(2 w - 1) "
-    r"r}$. The scale is a parameter of an algorithm, not the power of a posterior.",
 )
 
-first = derivation.function("f_1", r"$\log q_t(y_1|x)$, for one condition")
-second = derivation.function("f_2", r"$\log q_t(y_2|x)$, for another")
-both = derivation.function("f", r"$\log q_t(y_1, y_2|x)$, for both at once")
-derivation.say("Several conditions at once: may their differences simply be added?")
-derivation.chain(
-    "Two conditions add up, but for a ratio",
-    Slope(both(x), x),
-    equals(plus(Slope(first(x), x), Slope(second(x), x), Slope(plus(both(x), -first(x), -second(x)), x)), "add and subtract"),
-    so=r"The last term is the slope of $\log \frac{q_t(y_1, y_2|x)}{q_t(y_1|x)\, q_t(y_2|x)}$. Adding both differences with "
-    r"the scale 1 is exact where this ratio does not depend on $x$, in particular if the conditions are independent given "
-    r"$x_t$, not given the data.",
-)
-n = derivation.index("n", "one of the values that the data may take")
-j = derivation.index("j", "another one")
-P = derivation.law("P", n, r"the law of the data, given $x_t = x$")
-rho = derivation.numbers(r"\rho", n, "the probability of the first condition, given the data")
-rho_2 = derivation.numbers(r"\rho'", n, "the probability of the second condition, given the data")
-derivation.chain(
-    "Independence given the data is not enough",
-    plus(Expectation(P, rho * rho_2), -times(Expectation(P, rho), Expectation(P, rho_2))),
-    equals(
-        half * Total(n, Total(j, P * P.at(j) * (rho - rho.at(j)) * (rho_2 - rho_2.at(j)))), "multiply out; the law sums to one"
-    ),
-    so=r"If the conditions are independent given $x_0$, the first line is $q_t(y_1, y_2|x) - q_t(y_1|x)\, q_t(y_2|x)$. For two "
-    r"points it is $P_1 P_2 (\rho_1 - \rho_2)(\rho'_1 - \rho'_2)$: not zero if both conditions tell the points apart. It is "
-    r"zero if $x_0$ consists of independent blocks and each condition sees another block.",
-)
-i = derivation.index("i", "one of several conditions")
-each = derivation.numbers("c", i, "the predictions with these conditions", "conditionals")
-scales = derivation.numbers("w", i, "their scales, which may be negative", "scales")
-derivation.bridge(
-    "The code's composition",
-    plus(unconditional, Total(i, times(scales, plus(each, -unconditional)))),
-    compose,
-    conditionals=[[each.at(condition)] for condition in range(4)],
-    unconditional=[unconditional],
-    scales=scales,
-)
-pixel = derivation.index("d", "an entry of an image")
-D = derivation.count(pixel, "D", "how many there are")
-g = derivation.numbers("g", pixel, "a guided image", "guided")
-image = derivation.numbers("a", pixel, "the conditional one", "conditional")
-spread = derivation.define(
-    "v_g", Total(pixel, (g - Total(pixel, g) / D) ** 2) / D, "the variance over the entries", positive=True
-)
-wanted = derivation.define(
-    "v_a", Total(pixel, (image - Total(pixel, image) / D) ** 2) / D, "the same of the conditional one", positive=True
-)
-ratio = derivation.define(r"\lambda", sqrt(wanted / spread), "the ratio of the deviations", positive=True)
-derivation.chain(
-    "Rescaling gives the conditional spread back",
-    Total(pixel, (times(ratio, g) - Total(pixel, times(ratio, g)) / D) ** 2) / D,
-    equals(
-        ratio**2 * spread, "a constant factor leaves the mean and, squared, the variance", wrong={"not squared": ratio * spread}
-    ),
-    equals(wanted, r"the definition of $\lambda$"),
-    role="remark",
-    sizes={pixel: 2},
-    so="Guidance makes predictions larger, and pictures oversaturate. The code mixes this with the guided image.",
-)
-derivation.bridge(
-    "The code's mixture of both, seven parts to three",
-    g * plus(times(Rational(7, 10), ratio), Rational(3, 10)),
-    rescale,
-    guided=[g],
-    conditional=[image],
-    mix=0.7,
-    wrong={"the ratio of the variances": g * (7 * ratio**2 + 3) / 10},
+random, double, v = random_steps(derivation, r, w)
+derivation.answer = prose(
+    "The minimizers of the loss are two scores, and their difference is the slope of a classifier that no one trained: "
+    "{difference}. This holds for the minimizers; the difference of a network's answers need not be a gradient. At scales above "
+    "1 the guided flow draws from a distribution narrower than $q_0(x)\\, q_0(y|x)^w$: for data of variance 1, to which the "
+    "condition leaves the variance $1 - r$, at the scale {scale} its variance is {drawn}.",
+    difference=holds(plus(with_it, -without), "=", -times(sqrt(1 - a), Slope(log(classifier), x))),
+    scale=where(w, 1 + excess),
+    drawn=holds((1 - r) ** w, "<", (1 - r) / (1 + excess * r)),
 )
 
-
-def _two_points(x, level):
-    """The best predictions of the noise for data that are -1 or 1, with the condition "positive" and without."""
-    return (x - math.sqrt(level)) / math.sqrt(1 - level), best_noise(x, level)
-
-
-def _drawn(w, r):
-    """Variances of what is meant, of what the flow draws, and of what random steps draw."""
-    return (1 - r) / (1 + (w - 1) * r), (1 - r) ** w, ((1 - r) - (1 - r) ** (2 * w)) / ((2 * w - 1) * r)
+several_conditions(derivation, unconditional)
+rescaling(derivation)
 
 
 @derivation.example(
@@ -367,62 +298,14 @@ def _drawn(w, r):
     r"0.5184$, $x_t = 0.5$, $w = 3$. Then Gaussian data, $r = \frac12$ and $w = 3$."
 )
 def two_signs():
-    with_sign, blind = _two_points(jnp.array([0.5]), 0.5184)
+    with_sign, blind = two_points(jnp.array([0.5]), 0.5184)
     yield r"c^*, u^*", (with_sign[0], blind[0]), "(-0.31701, 0.06306)"
     strong = guide(with_sign, blind, scale=3.0)[0]
     yield r"u^* + 3 (c^* - u^*)", strong, "-1.07717"
     yield r"\text{the data that this implies}", (0.5 - math.sqrt(0.4816) * strong) / 0.72, "1.73268"
     yield r"0.63366 + 3 (1 - 0.63366)", guide(jnp.ones(1), jnp.full(1, math.tanh(0.36 / 0.4816)), scale=3.0)[0], "1.73268"
-    meant, flow, _ = _drawn(3, 0.5)
-    drawn = meant, flow, value(random, {double: 5, r: 0.5, v: 0})
+    drawn = *drawn_variances(3, 0.5)[:2], value(random, {double: 5, r: 0.5, v: 0})
     yield r"\text{variance meant, of the flow, of random steps}", drawn, "(0.25, 0.125, 0.19375)"
-
-
-@derivation.figure(
-    r"Left: the variance of $q_0(x)\, q_0(y|x)^w$ and of what two guided samplers draw, $r = \frac12$: all agree at $w = 1$ "
-    r"and part. Right: the data that a guided prediction implies, for data that are $-1$ or $1$ and the condition that they "
-    r"are positive, $\bar\alpha_t = 0.52$: where the value is uncertain, guidance overshoots the data.",
-    panels=2,
-)
-def what_the_scale_does(left, right):
-    scale = np.linspace(1, 8, 71)
-    for variances, style, name in zip(_drawn(scale, 0.5), ("-", "--", ":"), ("meant", "flow", "random steps"), strict=True):
-        left.semilogy(scale, variances, linestyle=style, label=name)
-    left.set(xlabel="$w$", ylabel="variance")
-    left.legend()
-    line_ = jnp.linspace(-2, 2, 121)
-    for w_ in (0.0, 1.0, 2.0, 4.0):
-        noise = guide(*_two_points(line_, 0.52), scale=w_)
-        right.plot(line_, (line_ - math.sqrt(0.48) * noise) / math.sqrt(0.52), label=f"$w = {w_:g}$")
-    right.set(xlabel="$x_t$", ylabel="implied data")
-    right.legend()
-
-
-@derivation.exercise(
-    r"A negative prompt has the law $\mathcal{N}(0, 1)$ and the condition $\mathcal{N}(m, 2)$. For which scales is the guided "
-    r"score that of a law?",
-    r"For those with $\Lambda = \frac{w}{2} + 1 - w > 0$, that is $w < 2$. At $w = 2$ the precision is 0, and the score is a "
-    r"constant.",
-)
-def a_wide_condition():
-    yield value(precision, {w: 2, s: 2}), "0"
-
-
-@derivation.exercise(
-    r"What are the three variances at $w = 2$, $r = \frac12$: the one meant, that of the flow, that of random steps?",
-    r"$\frac{1 - r}{1 + r} = \frac13$, $(1 - r)^2$ and $\frac{7}{24}$: (0.3333, 0.25, 0.2917).",
-)
-def at_scale_two():
-    yield _drawn(2, 0.5), "(0.3333, 0.25, 0.2917)"
-
-
-@derivation.exercise(
-    r"The two predictions have independent errors of mean 0 and of the same variance. By what factor is the variance of the "
-    r"guided prediction's error larger at $w = 7.5$?",
-    r"$w^2 + (w - 1)^2 = 98.5$.",
-)
-def errors_grow():
-    yield jnp.sum(guide(*jnp.eye(2), scale=7.5) ** 2), "98.5"
 
 
 @derivation.exact(
@@ -448,3 +331,102 @@ def guidance_in_an_interval():
     found = interval_scale(np.arange(1, 6), scale=4.0, low=2, high=4)
     wrong = {"both ends included": jnp.array([1.0, 4.0, 4.0, 4.0, 1.0])}
     return Sides(left=found, right=jnp.array([1.0, 1.0, 4.0, 4.0, 1.0]), wrong=wrong)
+
+
+derivation.symbol("s", "the level after a step")
+
+
+@derivation.algorithm(
+    "Training, and sampling without new noise, with guidance in an interval of levels",
+    do(
+        r"training: take $x_0$, $y$, $t$ and noise $\epsilon$; with probability $p$ put $\varnothing$ for $y$",
+        drop_condition,
+        by=a_share_p_is_dropped,
+    ),
+    do(
+        r"a gradient step on the squared error of the prediction from $(x_t, y, t)$: its minimizers are $c^*$ and $u^*$",
+        by=null_branch,
+    ),
+    do(r"sampling: begin with $x_t$ from $\mathcal{N}(0, 1)$; for the levels from noisy to clean:"),
+    do(r"$c, u \leftarrow$ the network's predictions from $(x_t, y, t)$ and from $(x_t, \varnothing, t)$", by=central, indent=1),
+    do(r"$w \leftarrow$ the scale inside the interval, else 1", interval_scale, by=guidance_in_an_interval, indent=1),
+    do(r"$g \leftarrow u + w (c - u)$", guide, by=guided_code, indent=1),
+    do(
+        r"$x_s \leftarrow \sqrt{\bar\alpha_s}\, (x_t - \sqrt{1 - \bar\alpha_t}\, g) / \sqrt{\bar\alpha_t} + \sqrt{1 - "
+        r"\bar\alpha_s}\, g$",
+        indent=1,
+    ),
+)
+def two_guided_steps():
+    label, null = jnp.array([[1.0]]), jnp.array([0.0])
+    kept = [drop_condition(label, null, jnp.array([u]), probability=0.1)[0, 0] for u in (0.7, 0.05)]
+    yield (
+        r"\text{the label 1 or, with } p = 0.1, \text{ the null condition 0: uniform numbers } 0.7 \text{ and } 0.05",
+        kept,
+        "(1, 0)",
+    )
+    value_, levels = 0.5, (0.36, 0.5184, 0.81)
+    numbers = (("3", "-0.96922", "0.85784"), ("1", "0.19862", "0.98658"))
+    for at, (scale, noise, moved) in enumerate(numbers):
+        here, next_ = levels[at : at + 2]
+        w_ = float(interval_scale(jnp.array([3 - at]), scale=3.0, low=2, high=3)[0])
+        predicted = guide(*two_points(jnp.array([value_]), here), scale=w_)[0]
+        value_ = (
+            math.sqrt(next_) * (value_ - math.sqrt(1 - here) * predicted) / math.sqrt(here) + math.sqrt(1 - next_) * predicted
+        )
+        yield rf"\bar\alpha_t = {here}, \bar\alpha_s = {next_}: \quad w", w_, scale
+        yield "g", predicted, noise
+        yield "x_s", value_, moved
+
+
+@derivation.figure(
+    prose(
+        "Left: the variance of $q_0(x)\\, q_0(y|x)^w$ and of what two guided samplers draw: at scale 1 all are {half}, and then "
+        "they part. Right: the data that a guided prediction implies, for data that are $-1$ or $1$ and the condition that they "
+        "are positive, $\\bar\\alpha_t$ being 0.52: where the value is uncertain, guidance overshoots the data.",
+        half=holds((1 - r) ** w, "=", half, when={w: 1, r: half}),
+    ),
+    panels=2,
+)
+def what_the_scale_does(left, right):
+    draw_scales(left, right)
+
+
+@derivation.exercise(
+    r"A negative prompt has the distribution $\mathcal{N}(0, 1)$ and the condition $\mathcal{N}(m, 2)$. For which scales is "
+    "the guided score that of a distribution?",
+    prose(
+        "For those below 2, since then {precision} is positive. At {two} the precision is {zero}, and the score is a constant.",
+        precision=holds(precision, "=", 1 - w / 2, when={s: 2}),
+        two=means("w", 2),
+        zero=holds(precision, "=", 0, when={s: 2, w: 2}, named=True),
+    ),
+)
+def a_wide_condition():
+    yield value(precision, {w: 2, s: 2}), "0"
+
+
+@derivation.exercise(
+    prose(
+        "What are the three variances at {scale} and {r}: the one meant, that of the flow, that of random steps?",
+        scale=where(w, 2),
+        r=where(r, half),
+    ),
+    prose(
+        "They are (0.3333, 0.25, 0.2917): {meant}, {flow} and {random}.",
+        meant=holds((1 - r) / (1 + (w - 1) * r), "=", Rational(1, 3)),
+        flow=holds((1 - r) ** w, "=", Rational(1, 4)),
+        random=holds(random, "=", Rational(7, 24), when={v: 0, double: 3}, wrong={"the flow's": Rational(1, 4)}),
+    ),
+)
+def at_scale_two():
+    yield drawn_variances(2, 0.5), "(0.3333, 0.25, 0.2917)"
+
+
+@derivation.exercise(
+    r"The two predictions have independent errors of mean 0 and of the same variance. By what factor is the variance of the "
+    r"guided prediction's error larger at the scale 7.5?",
+    prose("By 98.5: {factor}.", factor=holds(plus(w**2, (w - 1) ** 2), "=", Rational(197, 2), when={w: Rational(15, 2)})),
+)
+def errors_grow():
+    yield jnp.sum(guide(*jnp.eye(2), scale=7.5) ** 2), "98.5"
