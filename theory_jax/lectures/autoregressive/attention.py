@@ -10,12 +10,13 @@ import sympy
 from sympy import KroneckerDelta, exp, log, sqrt
 
 from theory_jax.autoregressive.attention import attention_weights, causal_mask, multi_head_attention, scaled_dot_product_attention
-from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.draws import draw
+from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Inner, Limit, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._attention import first_order_loss, permuted, saturation, sensitivity, two_queries
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -28,22 +29,18 @@ derivation = Derivation(
         "Shazeer 2019, Fast Transformer Decoding: One Write-Head is All You Need",
         "Ainslie et al. 2023, GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
     ),
-    question=r"A token needs something that another token knows, and neither the number of tokens nor the place of the right one "
-    r"is fixed. How can it be fetched by content, with a map that gradient descent can train, and why is that map a "
-    r"softmax of inner products over $\sqrt D$?",
+    question="A recurrent network carries everything that it has read in one state of fixed size, and what a token needs from a "
+    "thousand tokens before is gone. Let the token fetch it instead, by content, wherever it is and among however many others. "
+    "Which map does this and can be trained by gradient descent, and why is it a softmax of scaled inner products?",
     setting=(
         r"Each of the $T_q$ queries $q_i$ and of the $T_k$ keys $k_j$ is a vector with $D$ entries; to key $j$ belongs a value "
         r"$v_j$ with $D_v$ entries. The query is compared with every key, the scores become weights, and the answer is the "
-        r"weighted average of the values. With one query, key or value a row of a matrix this is $O = \mathrm{softmax}(Q "
+        r"weighted average of the values. With one query, key or value a row of a matrix the answers are $\mathrm{softmax}(Q "
         r"K^\top / \sqrt D)\, V$, where the softmax acts on each row.",
         r"In self-attention queries, keys and values are linear maps of the same tokens; in cross-attention the keys and "
         r"values come from another sequence. A mask removes keys from the sum of a query. At least one key is left for every "
         r"query.",
     ),
-    answer=r"The weights $\mathrm{softmax}(s)$ are the best compromise between a high mean score and a high entropy. A key "
-    r"whose score exceeds the others by a few nats more than $\log T_k$ gets almost all the weight. The factor $1/\sqrt D$ "
-    r"keeps the variance of the scores at 1, where the softmax passes gradients on; with scores that are too large it passes "
-    r"on almost none.",
     limits=(
         "That trained queries and keys have unit covariance is not shown, and it need not hold; the argument is about the start.",
         "What heads learn to look for, and what the low rank of a head's scores excludes, is not treated.",
@@ -68,24 +65,22 @@ P = derivation.define("P", exp(S) / Total(l, exp(S.at(i, l))), "the weights", "a
 out = derivation.define("O", Total(j, P * v), "the answers", "scaled_dot_product_attention", over=(i, f))
 
 
-queries, keys = [q.at(n, d) for n in range(2)], [k.at(n, d) for n in range(3)]
-values = [v.at(n, f) for n in range(3)]
+arrays = {"query": [[[q.at(n, d) for n in range(2)]]], "key": [[[k.at(n, d) for n in range(3)]]]}
+arrays, sizes = arrays | {"value": [[[v.at(n, f) for n in range(3)]]]}, {i: 2, j: 3, d: 4, l: 3, f: 2}
 derivation.bridge(
     "Entry by entry, the code computes these answers",
     [out.at(n, f) for n in range(2)],
     scaled_dot_product_attention,
-    query=[[queries]],
-    key=[[keys]],
-    value=[[values]],
+    **arrays,
     mask=None,
-    sizes={i: 2, j: 3, d: 4, l: 3, f: 2},
+    sizes=sizes,
     wrong={"softmax over the queries": [Total(j, exp(S.at(n, j)) / Total(i, exp(S)) * v) for n in range(2)]},
 )
 
 derivation.say(
     "Where does the softmax come from? Fix one query. Choosing the key with the highest score is a step function of the "
-    "scores, without a gradient. So choose a law over the keys instead, and reward entropy, so that it does not sit on one key "
-    "too soon."
+    "scores, without a gradient. So choose a distribution over the keys instead, and reward entropy, so that it does not sit "
+    "on one key too soon."
 )
 s = derivation.numbers("s", j, "the scores of one query")
 p = derivation.law("p", j, "any weights over the keys")
@@ -94,33 +89,29 @@ soft = derivation.define(r"\sigma", exp(s) / Z, "the softmax of the scores", "at
 central = derivation.chain(
     "The softmax maximizes mean score plus entropy",
     plus(Total(j, p * s), Entropy(p)),
-    equals(Total(j, times(p, plus(s, -log(p)))), r"the definition of the entropy, $-\sum_j p_j \log p_j$"),
+    equals(Total(j, times(p, plus(s, -log(p)))), prose("{entropy}", entropy=holds(Entropy(p), "=", -Total(j, p * log(p))))),
     equals(
-        plus(log(Z), -Expectation(p, log(p / soft))),
-        r"$s_j = \log Z + \log \sigma_j$ by the definition of $\sigma$, and $\sum_j p_j = 1$",
+        plus(log(Z), -Divergence(p, soft)),
+        prose(
+            "{score}, and {one}; the expected log-ratio is a divergence",
+            score=holds(s, "=", plus(log(Z), log(soft))),
+            one=holds(Total(j, p), "=", 1),
+        ),
     ),
-    equals(plus(log(Z), -Divergence(p, soft)), "the expected log-ratio is a divergence"),
     at_most(
         log(Z),
-        r"leave out the divergence (Gibbs' inequality of the topic maximum likelihood); equality if and only if $p = \sigma$",
+        prose("leave out the divergence (Gibbs' inequality); equality if and only if {same} for every $j$", same=where(p, soft)),
         adding=gibbs.at(p, soft),
     ),
     central=True,
-    so=r"Every other choice of weights is worse, by exactly its divergence from the softmax. Attention is a soft arg max.",
+    so="Every other choice of weights is worse, by exactly its divergence from the softmax. Attention is a soft arg max: the "
+    "answers, averages of the values, are never outside of them.",
 )
 M = derivation.number("M", "an upper bound of the entries of a vector")
 m = derivation.number("m", "a lower bound of the entries of a vector")
-u = derivation.numbers("u", j, "one entry of every value, or a direction in the space of scores")
-below = derivation.assume("No entry exceeds M", M - u, u, M)
-derivation.chain(
-    "An answer is between the smallest and the largest value",
-    plus(M, -Total(j, p * u)),
-    equals(Total(j, times(p, M - u)), r"$\sum_j p_j = 1$"),
-    at_least(0, "an average of numbers that are not negative", dropping=Total(j, p * below.at(u, M))),
-    role="remark",
-    so="The same with $-u$ gives the lower end. Attention selects and mixes; it makes nothing that is outside the values. "
-    "With a single key it copies.",
-)
+u = derivation.numbers("u", j, "a number for every key: a direction in the space of scores, or a gradient in the weights")
+
+tau = derivation.number(r"\tau", "a temperature, of an exercise", positive=True)
 
 derivation.say(
     "Retrieval. How large must a score be to be heard among many? Let one key score $\\beta$ and "
@@ -129,13 +120,16 @@ derivation.say(
 N = derivation.number("N", "the number of the other keys", positive=True)
 eps = derivation.number(r"\varepsilon", "the weight that may go to the other keys", between=(0, 1))
 need = derivation.define(r"\beta_\varepsilon", log(N * (1 - eps) / eps), "the score that leaves $\\varepsilon$ to the rest")
-derivation.chain(
+retrieval = derivation.chain(
     "The score that is needed grows like the logarithm of the number of keys",
     1 / (1 + N * exp(-need)),
-    equals(1 / (1 + eps / (1 - eps)), r"$e^{-\beta_\varepsilon} = \varepsilon / (N (1 - \varepsilon))$"),
+    equals(1 / (1 + eps / (1 - eps)), prose("{inverse}", inverse=holds(exp(-need), "=", eps / (N * (1 - eps))))),
     equals(1 - eps, "one fraction"),
-    so=r"For a share of 0.99 the score must be 9.20 with $N = 100$ other keys, and 11.51 with a thousand: ten times as many "
-    r"keys cost $\log 10 = 2.30$ more.",
+    so=prose(
+        "For a share of 0.99 the score must be 9.20 with 100 other keys, and 11.51 with a thousand: ten times as many keys cost "
+        "{more}, or 2.30, more.",
+        more=holds(plus(log(10 * N * (1 - eps) / eps), -need), "=", log(10), named=True),
+    ),
 )
 
 derivation.say(
@@ -159,9 +153,10 @@ derivation.chain(
         "expectations",
     ),
     states=2,
-    so=r"The matrices are symmetric, so this is $\mathrm{tr}(\Sigma^q \Sigma^k)$: $D$ with unit covariances, and 1 after a "
-    r"division of the scores by $\sqrt D$. Without it the standard deviation is 8 for $D = 64$. With $1/D$ it is $1/\sqrt D$, "
-    r"and all weights are nearly alike. The $\sqrt D$ belongs to the width of one head, not to that of the model.",
+    so=r"The matrices are symmetric, so this is $\mathrm{tr}(\Sigma^q \Sigma^k)$. With unit covariances it is $D$, and 1 "
+    r"after a division of the scores by $\sqrt D$. Without the division the standard deviation is 8 for 64 entries. With "
+    r"$1/D$ it is $1/\sqrt D$, and all weights are nearly alike if $D$ is large. The $\sqrt D$ belongs to the width of one "
+    "head, not to that of the model.",
 )
 
 derivation.say("Why large scores stop learning. The gradient reaches queries and keys through the softmax.")
@@ -170,59 +165,82 @@ jacobian = derivation.chain(
     Slope(soft, s.at(l)),
     equals(
         times(soft, KroneckerDelta(j, l) - soft.at(l)),
-        r"the quotient rule: $\partial e^{s_j} / \partial s_l = \delta_{jl} e^{s_j}$ and $\partial Z / \partial s_l = e^{s_l}$",
+        prose("the quotient rule, with {below}", below=holds(Slope(Z, s.at(l)), "=", exp(s.at(l)))),
     ),
     role="lemma",
-    so=r"This is the covariance matrix of a one-hot draw from $\sigma$: symmetric, and with no negative eigenvalue.",
+    so=r"This is the covariance matrix of a one-hot sample of $\sigma$: symmetric, and with no negative eigenvalue.",
 )
-half = sympy.Rational(1, 2)
 within = derivation.assume("All entries lie between m and M", (M - u) * (u - m), u, m, M)
 mean_u = derivation.define(r"\bar u", Total(j, p * u), "the mean of $u$ under the weights")
 derivation.chain(
     "A variance is at most a quarter of the squared range",
     Total(j, Total(l, times(u, p, KroneckerDelta(j, l) - p.at(l), u.at(l)))),
-    equals(Variance(p, u), r"multiply out: $\sum_j p_j u_j^2 - \bar u^2$"),
     equals(
-        plus(times(M - mean_u, mean_u - m), -Expectation(p, (M - u) * (u - m))), r"multiply both products out; $\sum_j p_j = 1$"
+        Variance(p, u), prose("multiply out: {square}", square=holds(Variance(p, u), "=", plus(Total(j, p * u**2), -(mean_u**2))))
+    ),
+    equals(
+        plus(times(M - mean_u, mean_u - m), -Expectation(p, (M - u) * (u - m))),
+        prose("multiply both products out; {one}", one=holds(Total(j, p), "=", 1)),
     ),
     at_most(
         times(M - mean_u, mean_u - m),
-        r"leave out an average of numbers that are not negative; it is zero where every $u_j$ is $m$ or $M$",
+        prose(
+            "leave out an average of numbers that are not negative; it is zero only where every $u_j$ is $m$ or $M$, as at {all}",
+            all=where(u, M),
+        ),
         adding=Expectation(p, within.at(u, m, M)),
     ),
-    equals(plus((M - m) ** 2 / 4, -((mean_u - times(half, M + m)) ** 2)), "complete the square"),
+    equals(plus((M - m) ** 2 / 4, -((mean_u - (M + m) / 2) ** 2)), "complete the square"),
     at_most(
         (M - m) ** 2 / 4,
-        r"leave out the square, which is zero at $\bar u = (M + m)/2$",
-        adding=(mean_u - times(half, M + m)) ** 2,
+        prose(r"leave out the square, which is zero where $\bar u$ is halfway, {half}", half=where(M, 2 * mean_u - m)),
+        adding=(mean_u - (M + m) / 2) ** 2,
     ),
-    equals(plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4), "multiply out"),
-    at_most(times(half, M**2 + m**2), "leave out a square", adding=(M + m) ** 2 / 4),
-    so=r"Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, so for a direction "
-    r"of length one $M^2 + m^2 \le 1$; if they do not, the variance is 0. Hence the Jacobian lengthens no direction by more "
-    r"than $\frac12$, which two equal scores attain along $u = (1, -1)/\sqrt 2$.",
+    so=prose(
+        "Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, say the first two, "
+        "and the bound is at most half of their squares, {square}. For a direction of length one {two} is 1, so the bound is "
+        r"at most $\frac12$; if the entries do not differ, the variance is 0. Hence the Jacobian lengthens no direction by more "
+        r"than $\frac12$, which two equal scores attain along $(1, -1)/\sqrt 2$.",
+        square=holds((M - m) ** 2 / 4, "<=", (M**2 + m**2) / 2, wrong={"a quarter": (M**2 + m**2) / 4}),
+        two=holds(plus(u.at(0) ** 2, u.at(1) ** 2), "<=", Total(j, u**2)),
+    ),
 )
-derivation.chain(
+saturated = derivation.chain(
     "A softmax that is sure of one key has a small Jacobian",
     Total(j, times(p, 1 - p)),
     equals(
         plus(1, -(p.at(l) ** 2), -Total(j, times(1 - KroneckerDelta(j, l), p**2))),
-        r"$\sum_j p_j = 1$; the square of one weight $p_l$ is written apart",
+        prose("{one}; the square of one weight $p_l$ is written apart", one=holds(Total(j, p), "=", 1)),
     ),
     at_most(1 - p.at(l) ** 2, "leave out the other squares", adding=Total(j, times(1 - KroneckerDelta(j, l), p**2))),
     equals(plus(times(2, 1 - p.at(l)), -((1 - p.at(l)) ** 2)), "complete the square"),
     at_most(times(2, 1 - p.at(l)), "leave out a square, which is zero where the softmax is sure", adding=(1 - p.at(l)) ** 2),
     so=r"The first line is the trace of the Jacobian, the sum of its eigenvalues, none of which is negative: so it bounds the "
-    r"largest. Take for $l$ the key with the largest weight. Scores with a standard deviation of 8 are of this kind, and "
-    r"hardly anything is learned through them; that is what $1/\sqrt D$ prevents at the start of training.",
+    r"largest. Take for $l$ the key with the largest weight. Scores with a standard deviation of 8 are mostly of this kind, "
+    r"and hardly anything is learned through them; that is what $1/\sqrt D$ prevents at the start of training.",
+)
+
+derivation.answer = prose(
+    "The softmax of the scores is the best compromise between a high mean score and a high entropy, {best}. A key that scores "
+    r"{need} more than each of $N$ others leaves them the share $\varepsilon$ of the weight: the logarithm of their number, and "
+    "a few nats. For independent queries and keys of mean zero and unit covariance an inner product has the variance {unit}, "
+    r"and the factor $1/\sqrt D$ keeps that of the scores at 1. Scores that are too large make one weight nearly 1, and then "
+    "the Jacobian of the softmax, whose trace is {trace}, passes on almost no gradient.",
+    best=holds(plus(Total(j, p * s), Entropy(p)), "<=", log(Z)),
+    need=holds(need, "=", log(N * (1 - eps) / eps), named=True, wrong={"the share itself": log(N / (1 - eps))}),
+    unit=holds(Total(d, Total(c, KroneckerDelta(d, c) ** 2)), "=", D, named=True, wrong={"every product counted": D**2}),
+    trace=holds(Total(j, times(p, 1 - p)), "<=", times(2, 1 - p.at(l))),
 )
 
 derivation.say("Masks. A key is removed by the score $-\\infty$.")
 first, second, third = (derivation.number(f"s_{n}", f"a score, of key {n}") for n in (1, 2, 3))
-derivation.chain(
+hidden = derivation.chain(
     "A score of minus infinity deletes the key",
     Limit(exp(first) / (exp(first) + exp(second) + exp(third)), third, -sympy.oo),
-    equals(exp(first) / (exp(first) + exp(second)), r"$e^{s_3}$ vanishes from the normalizer, too"),
+    equals(
+        exp(first) / (exp(first) + exp(second)),
+        prose("{gone}, in the normalizer, too", gone=holds(Limit(exp(third), third, -sympy.oo), "=", 0)),
+    ),
     so="What is left is the softmax over the other keys. Multiplying the weights by the mask afterwards leaves the normalizer "
     "as it was, and the weights sum to less than one.",
 )
@@ -234,10 +252,9 @@ derivation.chain(
     "Jacobian over tokens is lower triangular, and one pass over a sequence computes what every prefix of it would give.",
 )
 def causal_attention_does_not_see_the_future():
-    query, key, value = draw(1, 1, 5, 4), draw(1, 1, 5, 4, seed=1), draw(1, 1, 5, 1, seed=2)
-    mask = causal_mask(query_length=5, key_length=5)
-    size = jnp.abs(jax.jacobian(lambda v: scaled_dot_product_attention(query, key, v, mask)[0, 0, :, 0])(value))[:, 0, 0, :, 0]
-    return Sides(left=jnp.where(size > 0, 1.0, 0.0), right=np.tri(5), wrong={"its own token hidden": np.tri(5, k=-1)})
+    return Sides(
+        left=jnp.where(sensitivity(length=5) > 0, 1.0, 0.0), right=np.tri(5), wrong={"its own token hidden": np.tri(5, k=-1)}
+    )
 
 
 derivation.bridge(
@@ -249,11 +266,11 @@ derivation.bridge(
     wrong={"aligned at the beginning": [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0]]},
 )
 
-derivation.say("Backward. With $G = \\partial L / \\partial O$ the loss changes as $\\sum_{if} G_{if} O_{if}$ does.")
+derivation.say("Backward. With the gradient $G$ of the loss in the answers, the loss changes as $\\sum_{if} G_{if} O_{if}$ does.")
 G = derivation.numbers("G", (i, f), "the gradient of the loss in the answers")
 A = derivation.define("A", Total(f, G * v), "the gradient in the weights, $G V^\\top$", over=(i, j))
 B = derivation.define("B", times(P, plus(A, -Total(l, times(P.at(i, l), A.at(i, l))))), "the gradient in the scores", over=(i, j))
-derivation.chain(
+backward = derivation.chain(
     "The gradient in the scores subtracts its own mean",
     Slope(Total(l, soft.at(l) * u.at(l)), s),
     equals(
@@ -269,14 +286,9 @@ derivation.chain(
     uses=(jacobian,),
 )
 derivation.say(
-    r"The answers are linear in the values, and the scores in queries and keys. So $\partial_V L = P^\top G$, $\partial_Q L = "
-    r"B K / \sqrt D$ and $\partial_K L = B^\top Q / \sqrt D$."
+    r"The answers are linear in the values, and the scores in queries and keys. So the gradient is $P^\top G$ in the values, "
+    r"$B K / \sqrt D$ in the queries and $B^\top Q / \sqrt D$ in the keys."
 )
-
-
-def first_order_loss(query, key, value, upstream):
-    """L of four arrays."""
-    return jnp.sum(upstream * scaled_dot_product_attention(query, key, value, None))
 
 
 for name, what in (
@@ -288,13 +300,11 @@ for name, what in (
         f"Automatic differentiation of the code gives the gradient in the {name}",
         what,
         first_order_loss,
-        query=[[queries]],
-        key=[[keys]],
-        value=[[values]],
+        **arrays,
         upstream=[[[G.at(n, f) for n in range(2)]]],
         slope=name,
         calls=(scaled_dot_product_attention,),
-        sizes={i: 2, j: 3, d: 4, l: 3, f: 2},
+        sizes=sizes,
     )
 
 derivation.symbol(r"\Pi", "a permutation matrix")
@@ -308,17 +318,7 @@ derivation.symbol("S", "the scores, one row a query")
     "a swap and a turn, which generate all permutations.",
 )
 def attention_is_permutation_equivariant():
-    # the exponentials of the scores, any positive numbers
-    powers, value = sympy.Matrix(3, 3, sympy.symbols("e:9", positive=True)), sympy.Matrix(sympy.symbols("v:3", real=True))
-
-    def attend(powers, value):
-        return [sum(powers[r, n] * value[n] for n in range(3)) / sum(powers[r, n] for n in range(3)) for r in range(3)]
-
-    left, right = [], []
-    for order in ((1, 0, 2), (1, 2, 0)):
-        left += attend(powers.extract(order, order), value.extract(order, [0]))
-        right += [attend(powers, value)[n] for n in order]
-    return Sides(left=left, right=right)
+    return Sides(**permuted())
 
 
 derivation.say(
@@ -344,12 +344,6 @@ eh = derivation.define(
 heads_add = Total(h, Total(f, WO * Total(j, eh / Total(l, eh.at(h, i, l)) * vh)))
 
 
-def _tiled():
-    key, val = (Total(n, w.at(h - 2 * group, e, n) * x.at(j, n)) for w, e in ((WK, d), (WV, f)))
-    weight = exp(Total(d, qh * key) / sqrt(D))
-    return Total(h, Total(f, WO * Total(j, weight * val) / Total(j, weight)))
-
-
 derivation.bridge(
     "Four heads, two groups: heads add, and head h takes the keys of group floor(h/2)",
     heads_add,
@@ -364,7 +358,6 @@ derivation.bridge(
     heads=4,
     key_value_heads=2,
     sizes={h: 4, g: 2, i: 2, j: 2, l: 2, d: 2, f: 1, n: 2, o: 2},
-    wrong={"groups tiled, head h takes group h mod 2": _tiled()},
 )
 derivation.say(
     "Concatenating the heads and multiplying by one matrix is this sum: each head has its block of columns. Heads never see "
@@ -375,63 +368,74 @@ derivation.say(
 )
 
 
-@derivation.example(
-    "One query and two keys with $D = 4$: the inner products are $2 \\log 3$ and 0, the values 4 and 0, and the loss has "
-    "gradient 1 in the answer."
-)
-def two_keys():
-    query, key = jnp.array([1.0, 0, 0, 0]), jnp.array([[2 * np.log(3.0), 0, 0, 0], [0.0, 0, 0, 0]])
-    weights = attention_weights(query[None, None, None], key[None, None], None)[0, 0, 0]
-    yield r"S_1", 2 * np.log(3) / 2, "1.0986"
-    yield r"P", weights, "(0.75, 0.25)"
-    yield r"O", weights @ jnp.array([4.0, 0.0]), "3"
-    yield r"A", (4.0, 0.0), "(4, 0)"
-    yield r"B", weights * (jnp.array([4.0, 0.0]) - 3), "(0.75, -0.75)"
-    yield r"O\ \text{without the scale}", jax.nn.softmax(jnp.array([2 * np.log(3), 0])) @ jnp.array([4.0, 0.0]), "3.6"
+derivation.algorithm(
+    "Attention, forward and backward",
+    do(
+        r"$S \leftarrow Q K^\top / \sqrt D$, and $S_{ij} \leftarrow -\infty$ where the mask hides key $j$", causal_mask, by=hidden
+    ),
+    do(r"$P \leftarrow \mathrm{softmax}(S)$, row by row", attention_weights, by=central),
+    do(r"$O \leftarrow P V$", scaled_dot_product_attention),
+    do(
+        r"backward: $A \leftarrow G V^\top$, then $B \leftarrow P \odot (A - \text{the mean of each row of } A \text{ under } "
+        "P)$",
+        by=backward,
+    ),
+    do(r"the gradient is $P^\top G$ in $V$, $B K / \sqrt D$ in $Q$, $B^\top Q / \sqrt D$ in $K$"),
+)(two_queries)
 
 
-@derivation.figure(
-    r"Left: the norm of the softmax's Jacobian against the difference of two scores; it falls from $\frac12$ to nothing. "
-    r"Right: the weights of the same 12 random keys, $D = 64$, sorted, for three scales: without a scale one key takes "
-    r"everything, with $1/D$ all are alike.",
+@derivation.example("The second query of the box without the division by the square root of the width, which is 2.")
+def without_the_scale():
+    weights = jax.nn.softmax(jnp.array([2 * np.log(3), 0]))
+    yield r"P_2", weights, "(0.9, 0.1)"
+    yield r"O_2", weights @ jnp.array([4.0, 0.0]), "3.6"
+
+
+derivation.figure(
+    r"Left: the norm of the softmax's Jacobian against the difference of two scores; it falls from $\frac12$ towards 0. "
+    r"Right: the weights of the same 12 random keys of 64 entries, sorted, for three scales: without a scale one key takes "
+    r"nearly everything, with $1/D$ all are nearly alike.",
     panels=2,
-)
-def saturation(left, right):
-    spread = np.linspace(0, 10, 101)
-    share = np.asarray(jax.nn.softmax(jnp.stack([jnp.array(spread), jnp.zeros(101)]), axis=0))[0]
-    left.plot(spread, 2 * share * (1 - share))
-    left.set(xlabel="$s_1 - s_2$", ylabel="norm of the Jacobian", ylim=(0, 0.55))
-    query, key = draw(1, 1, 1, 64, seed=3), draw(1, 1, 12, 64, seed=4)
-    for scale, label, marker in ((1.0, "1", "s-"), (64**-0.5, r"$1/\sqrt{D}$", "o-"), (1 / 64, "$1/D$", "^-")):
-        weights = np.sort(np.asarray(attention_weights(query, key, None, scale=scale))[0, 0, 0])[::-1]
-        right.plot(range(1, 13), weights, marker, label=label)
-    right.set(xlabel="rank of the key", ylabel="weight")
-    right.legend(title="scale")
+)(saturation)
 
 
 @derivation.exercise(
     "One of 101 keys is to receive 0.99 of the weight while the others score 0. Which score does it need?",
-    r"$\log(100 \cdot 0.99 / 0.01) = \log 9900 = 9.2003$.",
+    prose(
+        "It needs the score {score}, or 9.2003.",
+        score=holds(need, "=", log(9900), when={N: 100, eps: sympy.Rational(1, 100)}, named=True),
+    ),
 )
 def a_sure_look_up():
     yield value(need, {N: 100, eps: sympy.Rational(1, 100)}), "9.2003"
 
 
 @derivation.exercise(
-    "Queries and keys have three entries, each of variance 2, any two with covariance 1. What is the variance of a score "
-    "without scale?",
-    r"$\mathrm{tr}(\Sigma^2)$ is the sum of all squared entries, $3 \cdot 4 + 6 \cdot 1 = 18$, and not $D = 3$.",
+    "Queries and keys are independent, with mean zero and three entries, each of variance 2, any two with covariance 1. What "
+    "is the variance of a score without scale?",
+    prose(
+        "The trace is the sum of all squared entries, {sum}, and not 3.",
+        sum=holds(Total(d, Total(c, (1 + KroneckerDelta(d, c)) ** 2)), "=", 18),
+    ),
 )
 def correlated_entries():
     sigma = np.ones((3, 3)) + np.eye(3)
     yield np.trace(sigma @ sigma), "18"
 
 
+colder = exp(s / tau) / Total(l, exp(s.at(l) / tau))
+
+
 @derivation.exercise(
-    r"Which weights maximize $\sum_j p_j s_j + \tau H(p)$ for a temperature $\tau > 0$, and what is the maximum for the scores "
-    r"$(\log 3, 0)$ at $\tau = \frac12$?",
-    r"Divide by $\tau$: the softmax of $s / \tau$, with the value $\tau \log \sum_j e^{s_j / \tau}$. Here the weights are "
-    r"$(0.9, 0.1)$, and the maximum is $\frac12 \log 10 = 1.1513$.",
+    r"Which weights maximize $\sum_j p_j s_j + \tau H(p)$ for a temperature $\tau$, and what is the maximum for the scores "
+    r"$(\log 3, 0)$ at the temperature $\frac12$?",
+    prose(
+        r"Divide by $\tau$: the softmax of $s / \tau$, with the value {most}. Here the weights are $(0.9, 0.1)$, and the "
+        r"maximum is $\frac12 \log 10$, or 1.1513.",
+        most=holds(
+            plus(Total(j, p * s), tau * Entropy(p)), "=", tau * log(Total(l, exp(s.at(l) / tau))), when={p: colder}, named=True
+        ),
+    ),
 )
 def a_temperature():
     weights = jax.nn.softmax(2 * jnp.array([np.log(3), 0.0]))
