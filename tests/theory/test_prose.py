@@ -8,7 +8,7 @@ import sympy
 from theory_jax.derivation.chains import at_least
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.mutation import mutants
-from theory_jax.derivation.notation import Expectation, Normal
+from theory_jax.derivation.notation import Expectation, Normal, plus
 from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.pages.counts import relations_by_place
@@ -17,6 +17,7 @@ from theory_jax.pages.page import lecture_page
 toy = Derivation(title="A toy", module="theory_jax.lectures.toys.toy", question="Which?", setting=("None.",))
 k = toy.index("k", "a state")
 p, q = toy.law("p", k, "a law"), toy.law("q", k, "another")
+s = toy.numbers("s", k, "a number for each state")
 m, t = toy.number("m", "a mean"), toy.number("t", "a variance", positive=True)
 u, z = toy.number("u", "between zero and one", between=(0, 1)), toy.number("z", "a draw")
 SECOND = Expectation(Normal(z, m, t), z**2)
@@ -122,6 +123,15 @@ def test_an_inequality_is_tight_at_the_place_of_equality_and_not_elsewhere():
     assert "what is left out does not vanish there" in wrong[0]
     anywhere = failed(results(because=prose("Gibbs; equality at {place} and {m}", place=where(q, p), m=where(m, 0))))
     assert "vanishes, too, where $m$ is not $0$" in anywhere[0]
+
+
+def test_a_square_that_is_rounding_alone_vanishes():
+    toy.answer, toy.parts[:] = "", []
+    mean = Expectation(p, s)
+    because = prose("leave out a variance; equality where all are equal, {same}", same=where(s, s.at(0)))
+    squares = t * Expectation(p, (s - mean) ** 2)
+    toy.chain("A variance", plus(t * mean**2, squares), at_least(t * mean**2, because, dropping=squares))
+    assert not failed(toy.run(debug=True))
 
 
 def test_a_failure_is_shown_with_its_part():

@@ -137,7 +137,7 @@ class Ground:
             if expanded == 0:
                 continue
             values = self.points(expanded.free_symbols, points)
-            for rewrite in (sympy.sympify, sympy.expand_mul):
+            for rewrite in (sympy.sympify, sympy.expand_mul, sympy.expand):
                 terms = sympy.Add.make_args(rewrite(expanded))
                 terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in terms])
                 inside = np.isfinite(terms).all(axis=0)
@@ -145,7 +145,7 @@ class Ground:
                     raise Refused(f"{latex(expression)} is finite at none of {points} random points")
                 total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
                 far = np.flatnonzero(inside & (total > SEPARATED * scale))
-                if not far.size or total[far].max() > ROUNDING:  # else a factor may be rounding alone: multiply out
+                if not far.size or total[far].max() > ROUNDING:  # else a factor, or a square, may be rounding alone: multiply out
                     break
             if far.size:
                 return f"{self._told(values, far[0])}: off by {terms[:, far[0]].sum():.3g}"
