@@ -6,13 +6,16 @@ The lecture on the functions of theory_jax/reinforcement/policy_gradient.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, diff, exp, log
+from sympy import KroneckerDelta, Rational, diff, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
-from theory_jax.derivation.kinds import SampleSides, Sides
+from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Entropy, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
+from theory_jax.lectures.reinforcement._stay_or_move import PROCESS, draw_returns, draw_variances, shares, spread, values
 from theory_jax.reinforcement.policy_gradient import (
     bandit_gradient_samples,
     optimal_constant_baseline,
@@ -33,19 +36,16 @@ derivation = Derivation(
         "Weaver & Tao 2001, The optimal reward baseline for gradient-based reinforcement learning",
         "Greensmith, Bartlett & Baxter 2004, Variance reduction techniques for gradient estimates in reinforcement learning",
     ),
-    question="An expected return depends on a policy's parameters only through what is drawn: actions, and the states to which "
-    "they lead. The process cannot be differentiated. Why can the return be, and why without that of the states' law?",
+    question="Backpropagation stops where an action is drawn at random, and at the environment behind it, which has no "
+    "derivative. The policy's parameters even change which states are visited. How can the expected return be differentiated, "
+    "and why without the derivative of the states' distribution?",
     setting=(
-        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
+        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$ between 0 and 1, as in the lecture on "
         r"decision processes. The rewards and transitions do not depend on the policy's parameters.",
         r"Every probability of the policy is positive and differentiable in each parameter. A softmax of logits is.",
         r"Where two states are enough to show an identity, they are called 0 and 1; the policy leaves them with the "
         r"probabilities $\alpha(\theta)$ and $\beta(\theta)$, where $\theta$ is any one parameter.",
     ),
-    answer=r"$\nabla \pi = \pi \nabla \log \pi$ turns the derivative of an expectation into an expectation of the score "
-    r"$\nabla \log \pi$ times what followed. Bellman's equation, differentiated, is Bellman's equation again, so "
-    r"$\nabla \eta = \frac{1}{1 - \gamma} \mathbb{E}[\nabla \log \pi(a|s) (Q(s,a) - V(s))]$ over the states as they are visited: "
-    r"the recursion has summed up how their distribution changes.",
     limits=(
         "Convergence of the ascent, and the bias of a learned value.",
         "Policies that rule an action out: there the score does not exist.",
@@ -64,7 +64,7 @@ q = derivation.numbers("q", a, "what an action is worth", "rewards")
 baseline = derivation.number("c", "a number that does not depend on the action", "baseline")
 score = Slope(log(pi), logit.at(b))
 
-derivation.chain(
+one_decision = derivation.chain(
     "The gradient of an expectation is an expectation of the score",
     Slope(Expectation(pi, q), logit.at(b)),
     equals(
@@ -72,20 +72,26 @@ derivation.chain(
         "what an action is worth does not depend on the policy",
         wrong={"weighed by the policy once more": Expectation(pi, times(q, Slope(pi, logit.at(b))))},
     ),
-    equals(Expectation(pi, times(q, score)), r"$\partial \pi = \pi \, \partial \log \pi$; this needs $\pi > 0$"),
+    equals(
+        Expectation(pi, times(q, score)),
+        prose(
+            "{slope}; this needs positive probabilities",
+            slope=holds(Slope(pi, logit.at(b)), "=", times(pi, score), wrong={"not weighed": score}),
+        ),
+    ),
     equals(
         Expectation(pi, times(q - baseline, score)),
         "the score has mean zero (lemmas/score), so a number that is the same for all actions may be taken away",
     ),
     equals(
         times(pi.at(b), plus(q.at(b), -Expectation(pi, q))),
-        r"of a softmax: $\partial \log \pi_a / \partial x_b$ is 1 if $a = b$, less $\pi_b$",
+        prose("of a softmax: {score}", score=holds(score, "=", plus(KroneckerDelta(a, b), -pi.at(b)))),
         wrong={"the mean not taken away": times(pi.at(b), q.at(b))},
     ),
     role="lemma",
     uses=(score_has_mean_zero,),
-    so="Sampled actions suffice for the third line: nothing but the logarithm of the policy is differentiated. An action is made "
-    "more likely if it was better than the mean.",
+    so="Sampled actions suffice for the third line: nothing but the logarithm of the policy is differentiated. The logit of an "
+    "action rises if the action is better than the mean.",
 )
 
 derivation.say("With states, what an action is worth depends on the policy, too. Differentiate Bellman's equation.")
@@ -96,33 +102,13 @@ beta = derivation.function(r"\beta", "the probability that it leaves state 1")(t
 rho_0 = derivation.function(r"\rho_0", "its expected reward in state 0")(theta)
 rho_1 = derivation.function(r"\rho_1", "its expected reward in state 1")(theta)
 start = derivation.number(r"\mu", "the probability of beginning in state 1", "initial[1]", between=(0, 1))
-
-
-def _determinant(leave_0, leave_1):
-    return (1 - gamma) * (1 - gamma * (1 - leave_0 - leave_1))
-
-
-def _values(leave_0, leave_1, paid_0, paid_1):
-    """The values of both states."""
-    value_0 = (1 - gamma * (1 - leave_1)) * paid_0 + gamma * leave_0 * paid_1
-    value_1 = gamma * leave_1 * paid_0 + (1 - gamma * (1 - leave_0)) * paid_1
-    return value_0 / _determinant(leave_0, leave_1), value_1 / _determinant(leave_0, leave_1)
-
-
-def _shares(leave_0, leave_1):
-    """The shares of discounted time in both states."""
-    share_0 = (1 - gamma * (1 - leave_1)) * (1 - start) + gamma * leave_1 * start
-    share_1 = gamma * leave_0 * (1 - start) + (1 - gamma * (1 - leave_0)) * start
-    return tuple((1 - gamma) * share / _determinant(leave_0, leave_1) for share in (share_0, share_1))
-
-
 V_0, V_1 = (
     derivation.define(f"V_{n}", solution, f"the value of state {n}, as derived for decision processes", "policy_value")
-    for n, solution in enumerate(_values(alpha, beta, rho_0, rho_1))
+    for n, solution in enumerate(values(gamma, alpha, beta, rho_0, rho_1))
 )
 d_0, d_1 = (
     derivation.define(f"d_{n}", share, f"the share of discounted time in state {n}", "state_occupancy")
-    for n, share in enumerate(_shares(alpha, beta))
+    for n, share in enumerate(shares(gamma, start, alpha, beta))
 )
 u_0 = derivation.define(
     "u_0", diff(rho_0, theta) + gamma * diff(alpha, theta) * (V_1 - V_0), r"$\sum_a \partial \pi(a|0) \, Q(0,a)$"
@@ -137,17 +123,6 @@ paid = derivation.numbers("r", a, "the reward of an action there")
 P = derivation.law("P({}|{})", (s, a), "the probability of the next state")
 V = derivation.numbers("V", s, "the value of the next state")
 derivation.chain(
-    "What the change of the policy in one state is worth",
-    Total(a, times(change, plus(paid, times(gamma, Expectation(P, V))))),
-    equals(
-        plus(Total(a, times(change, paid)), times(gamma, Total(s, times(V, Total(a, times(change, P)))))),
-        "sum over the actions first: the change of the expected reward, and of the probability of each next state",
-    ),
-    role="lemma",
-    so=r"On two states the probabilities of the next state change by $\mp \partial \alpha$, so this is $u_0$, and $u_1$ for the "
-    r"other state.",
-)
-derivation.chain(
     "The derivative of a value obeys Bellman's equation",
     Slope(V_0, theta),
     equals(Slope(plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))), theta), "Bellman's equation"),
@@ -156,20 +131,44 @@ derivation.chain(
         "the product rule: first what changes here and now, then what changes later",
     ),
     role="lemma",
-    so=r"It is the equation of a value with the reward $u$ in place of $\rho$. The chain of states is the same.",
+    so=r"It is the equation of a value with the reward $u$ in place of $\rho$, and the same chain of states. The other state has "
+    "the same one, with the names exchanged.",
 )
-derivation.chain(
+derivation.say(
+    prose(
+        "Why is $u_0$ the worth of the change of the policy in state 0? Sum over the actions first, {worth}. On two states the "
+        r"probability of the next state being 1 changes by $\partial \alpha$, and that of 0 by as much the other way, so this is "
+        "$u_0$; and $u_1$ for the other state.",
+        worth=holds(
+            Total(a, times(change, plus(paid, times(gamma, Expectation(P, V))))),
+            "=",
+            plus(Total(a, times(change, paid)), times(gamma, Total(s, times(V, Total(a, times(change, P)))))),
+        ),
+    )
+)
+
+overall = Slope(plus(times(1 - start, V_0), times(start, V_1)), theta)
+gradient = times(1 / (1 - gamma), plus(times(d_0, u_0), times(d_1, u_1)))
+derivation.answer = prose(
+    r"{score} turns the derivative of an expectation into an expectation of the score, $\partial \log \pi$, times what "
+    "followed. Bellman's equation, differentiated, is Bellman's equation again. So the gradient of the return is the mean of the "
+    r"score times the advantage $Q - V$, over the states as they are visited in discounted time, divided by $1 - \gamma$. On two "
+    "states: {theorem}. The recursion has summed up how the shares of time change.",
+    score=holds(Slope(pi, logit.at(b)), "=", times(pi, score), wrong={"not weighed": score}),
+    theorem=holds(overall, "=", gradient, wrong={"a mean without its factor": plus(times(d_0, u_0), times(d_1, u_1))}),
+)
+theorem = derivation.chain(
     "The policy gradient theorem",
-    Slope(plus(times(1 - start, V_0), times(start, V_1)), theta),
+    overall,
     equals(
         plus(times(1 - start, Slope(V_0, theta)), times(start, Slope(V_1, theta))),
         "where a run begins does not depend on the policy",
     ),
     equals(
-        times(1 / (1 - gamma), plus(times(d_0, u_0), times(d_1, u_1))),
+        gradient,
         "the value of a reward is that reward in each state, times the state's share of discounted time (decision processes)",
         wrong={
-            "the initial law for the occupancy": times(1 / (1 - gamma), plus(times(1 - start, u_0), times(start, u_1))),
+            "the initial distribution for the occupancy": times(1 / (1 - gamma), plus(times(1 - start, u_0), times(start, u_1))),
             "the occupancy differentiated, too": times(
                 1 / (1 - gamma),
                 plus(times(d_0, u_0), times(d_1, u_1), times(Slope(d_0, theta), rho_0), times(Slope(d_1, theta), rho_1)),
@@ -177,9 +176,9 @@ derivation.chain(
         },
     ),
     central=True,
-    so=r"With the lemma for one state, $u(s) = \mathbb{E}[\partial \log \pi(a|s) (Q(s,a) - V(s))]$, where $V(s)$ is a number "
-    r"that does not depend on the action. For softmax logits the gradient is $\frac{1}{1 - \gamma} d(s) \pi(a|s) (Q(s,a) - "
-    r"V(s))$. The occupancy does change with $\theta$; the recursion has counted that already.",
+    so=r"By the lemma on one decision $u$ is the mean of $\partial \log \pi(a|s)\, (Q(s,a) - V(s))$ over the actions, where "
+    r"$V(s)$ is a number that does not depend on the action. The occupancy does change with $\theta$; the recursion has counted "
+    "that already.",
 )
 
 derivation.say(
@@ -204,7 +203,7 @@ def _over_runs(body):
     return Expectation(first, Expectation(P, Expectation(second, body)))
 
 
-derivation.chain(
+to_come = derivation.chain(
     "No action earns what was paid before it",
     _over_runs(times(plus(g_0, g_1), plus(r_0, times(gamma, r_1)))),
     equals(
@@ -227,10 +226,9 @@ derivation.chain(
         },
     ),
     states=2,
-    so=r"So the weight of step $t$ is $\gamma^t$ times the return from $t$ on, less a baseline: $\gamma^t A_t$ with the value as "
-    r"the baseline. Programs often leave $\gamma^t$ out; what they follow is then no gradient of the discounted return.",
+    so=r"So the weight of step $t$ is $\gamma^t$ times the return from $t$ on, less a baseline: with the value as the baseline, "
+    r"times an advantage. Programs often leave $\gamma^t$ out; what they follow is then no gradient of the discounted return.",
 )
-derivation.symbol("A_t", "the advantage estimate of step $t$", "generalized_advantages")
 
 h = derivation.numbers("h", a, "the squared norm of an action's score", positive=True)
 law = derivation.law(r"\varpi", a, "the policy, in one decision", "softmax(logits)")
@@ -242,29 +240,39 @@ derivation.chain(
     plus(Expectation(law, times(h, (q - baseline) ** 2)), -Expectation(law, times(h, (q - best) ** 2))),
     equals(
         times(Expectation(law, h), (baseline - best) ** 2),
-        r"a quadratic in $c$ with slope zero at $c^*$",
+        prose(
+            "a quadratic in $c$, and {flat} at the best one",
+            flat=holds(Slope(Expectation(law, times(h, (q - baseline) ** 2)), baseline), "=", 0, when={baseline: best}),
+        ),
         wrong={"the mean reward were best": times(Expectation(law, h), (baseline - Expectation(law, q)) ** 2)},
     ),
     at_least(
-        0, r"leave out a square; equality if and only if $c = c^*$", dropping=times(Expectation(law, h), (baseline - best) ** 2)
+        0,
+        prose("leave out a square; equality if and only if {same}", same=where(baseline, best)),
+        dropping=times(Expectation(law, h), (baseline - best) ** 2),
     ),
-    so="All baselines give the same mean, so this is also the difference of the variances. The mean reward is best only if the "
-    "squared norms do not correlate with the rewards; it can be worse than no baseline at all.",
+    so="All baselines give the same mean, so this is also the difference of the variances, summed over the logits. The mean "
+    "reward is best only if the squared norms do not correlate with the rewards; it can be worse than no baseline at all.",
 )
 p = derivation.number("p", "the probability of the first of two actions", between=(0, 1))
 q_0 = derivation.number("q_0", "what it is worth")
 q_1 = derivation.number("q_1", "what the other action is worth")
+of_two = plus(times(1 - p, q_0), times(p, q_1))
+same = times(p, 1 - p, q_0 - q_1)
 derivation.chain(
     "Two actions: each is weighed by the probability of the other",
     (p * 2 * (1 - p) ** 2 * q_0 + (1 - p) * 2 * p**2 * q_1) / (p * 2 * (1 - p) ** 2 + (1 - p) * 2 * p**2),
     equals(
-        plus(times(1 - p, q_0), times(p, q_1)),
+        of_two,
         r"the score of the first is $(1 - p, -(1 - p))$, that of the second $(-p, p)$; divide by $2 p (1 - p)$",
         wrong={"the mean reward": plus(times(p, q_0), times(1 - p, q_1))},
     ),
     role="lemma",
-    so=r"Then $q_0 - c^* = p (q_0 - q_1)$ and $q_1 - c^* = -(1 - p) (q_0 - q_1)$: both actions give the estimate "
-    r"$p (1 - p) (q_0 - q_1)$ for the first logit. The variance is zero.",
+    so=prose(
+        "Both actions then give the same estimate for the first logit, {first} and {second}: its variance is zero.",
+        first=holds(times(1 - p, q_0 - of_two), "=", same),
+        second=holds(times(-p, q_1 - of_two), "=", same, wrong={"the sign": -same}),
+    ),
 )
 derivation.chain(
     "The slope of the entropy",
@@ -275,8 +283,8 @@ derivation.chain(
     ),
     states=2,
     role="lemma",
-    so="An action gains if it is less likely than the others on the scale of logarithms: the entropy keeps a policy from giving "
-    "actions up too soon.",
+    so="The logit of an action rises if the logarithm of its probability is below the mean one: the entropy keeps a policy from "
+    "giving actions up too soon.",
 )
 
 leave_0 = derivation.number(r"\ell_0", "the probability of moving from state 0, if the other action stays", between=(0, 1))
@@ -286,7 +294,7 @@ prizes = derivation.numbers("w", j, "the reward of each", "reward")
 means = ((1 - leave) * prizes.at(2 * n) + leave * prizes.at(2 * n + 1) for n, leave in enumerate((leave_0, leave_1)))
 eta = derivation.define(
     r"\eta",
-    sum(times(chance, v) for chance, v in zip((1 - start, start), _values(leave_0, leave_1, *means), strict=True)),
+    sum(times(chance, v) for chance, v in zip((1 - start, start), values(gamma, leave_0, leave_1, *means), strict=True)),
     "the expected discounted return",
     "policy_objective",
 )
@@ -308,27 +316,12 @@ def the_theorem_on_a_larger_process():
     return Sides(left=found, right=of_theorem, wrong={"the factor 1 / (1 - discount) forgotten": 0.1 * of_theorem})
 
 
-@derivation.monte_carlo(
-    r"\mathbb{E}_\pi\Big[(q_a - c)\, \nabla \log \pi_a\Big] = \pi \circ (q - \mathbb{E}_\pi[q])",
-    because="One decision among three actions, sampled 40000 times, without a baseline and with the best one.",
-)
-def sampled_actions():
-    rewards, policy = jnp.array([1.0, 0.0, 2.0]), jnp.array([0.5, 0.3, 0.2])
-    best = optimal_constant_baseline(rewards, jnp.log(policy))
-    terms = jnp.concatenate([bandit_gradient_samples(rewards, jnp.log(policy), jnp.array(c)) for c in (0.0, best)], axis=1)
-    drawn = np.random.default_rng(0).choice(3, size=40000, p=policy)
-    wrong = {"not centered": jnp.tile(policy * rewards, 2)}
-    return SampleSides(samples=terms[drawn], expected=jnp.tile(policy * (rewards - 0.9), 2), wrong=wrong)
-
-
-STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
-
 derivation.bridge(
     "The code computes the return of two states, where one can stay or move",
     eta,
     policy_objective,
     initial=[1 - start, start],
-    transition=STAY_OR_MOVE,
+    transition=PROCESS[1],
     reward=[[prizes.at(0), prizes.at(1)], [prizes.at(2), prizes.at(3)]],
     policy_logits=[[log(1 - leave_0), log(leave_0)], [log(1 - leave_1), log(leave_1)]],
     discount=gamma,
@@ -365,31 +358,45 @@ derivation.bridge(
 )
 derivation.bridge("... and the entropy", Entropy(pi), policy_entropy, logits=[logit])
 
-PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
-FROM_0 = jnp.array([1.0, 0.0])
+
+@derivation.algorithm(
+    "REINFORCE with a baseline",
+    do("start with the logits of a policy, and with a baseline of 0 for every state"),
+    do(r"let the policy run: states $s_t$, actions $a_t$, rewards $r_t$"),
+    do(r"from the last step back: $G_t \leftarrow r_t + \gamma G_{t+1}$, the return to come", by=to_come),
+    do(r"$v_t \leftarrow \gamma^t (G_t - c(s_t))$, the weights, which are constants from here on", by=to_come),
+    do(r"a step down the gradient of $-\sum_t v_t \log \pi(a_t|s_t)$", score_function_loss, by=one_decision),
+    do("move the baselines of the visited states towards the returns that followed; then run again"),
+)
+def two_runs():
+    def step(logits, weights, states, actions):
+        def loss(logits):
+            return score_function_loss(jax.nn.log_softmax(logits)[states, actions][None], weights[None], jnp.ones((1, 2), bool))[
+                0
+            ]
+
+        return logits - jax.grad(loss)(logits)
+
+    one = step(jnp.zeros((2, 2)), jnp.array([0.5, 0.5]), [0, 1], [1, 0])
+    yield r"\text{the example; it moves, stays: } (G_0, G_1)", (0 + 0.5 * 1, 1.0), "(0.5, 1)"
+    yield r"(v_0, v_1), \text{ with the baselines } 0", (0.5 - 0, 0.5 * (1 - 0)), "(0.5, 0.5)"
+    yield r"\text{logits, with a step of 1}", one.ravel(), "(-0.25, 0.25, 0.25, -0.25)"
+    yield r"\text{it stays, moves; baselines } \tfrac12, 1: \quad (v_0, v_1)", (0 - 0.5, 0.5 * (0 - 0.5)), "(-0.5, -0.25)"
+    yield r"\text{logits in state 0}", step(one, jnp.array([-0.5, -0.25]), [0, 0], [0, 1])[0], "(-0.4668, 0.4668)"
 
 
 @derivation.example(
     "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
-    r"$\frac12$, the run begins in state 0, and both actions are as likely. Decision processes give $d = (\frac34, \frac14)$ and "
-    r"$Q - V = (-\frac18, \frac18)$ in state 0, $(\frac58, -\frac58)$ in state 1."
+    r"$\frac12$, the run begins in state 0, and both actions are as likely. The lecture on decision processes gives the shares "
+    r"of discounted time, $\frac34$ and $\frac14$, and the advantages, $\mp \frac18$ in state 0 and $\pm \frac58$ in state 1."
 )
 def stay_or_move():
-    process, even = (FROM_0, STAY_OR_MOVE, PAID), jnp.zeros((2, 2))
-    found = policy_gradient(*process, even, discount=0.5)
-    yield r"\eta", policy_objective(*process, even, discount=0.5), "1/4"
+    even = jnp.zeros((2, 2))
+    found = policy_gradient(*PROCESS, even, discount=0.5)
+    yield r"\eta", policy_objective(*PROCESS, even, discount=0.5), "1/4"
     yield r"\text{the gradient in state 0: } 2 \cdot \tfrac34 \cdot \tfrac12 \cdot (\mp \tfrac18)", found[0], "(-3/32, 3/32)"
     yield r"\text{and in state 1: } 2 \cdot \tfrac14 \cdot \tfrac12 \cdot (\pm \tfrac58)", found[1], "(5/32, -5/32)"
     yield r"\text{the entropy of the policy in a state}", policy_entropy(even)[0], "0.6931"
-
-
-def _spread(rewards, probabilities, baselines):
-    """The variance of the estimate with each of the baselines: the trace of that of the terms."""
-    rewards, probabilities = np.array(rewards), np.array(probabilities)
-    terms = jax.vmap(lambda c: bandit_gradient_samples(rewards, jnp.log(probabilities), c))(np.array(baselines, float))
-    terms = np.asarray(terms)
-    mean = np.einsum("a,cab->cb", probabilities, terms)
-    return np.einsum("a,cab->c", probabilities, (terms - mean[:, None]) ** 2)
 
 
 @derivation.figure(
@@ -399,34 +406,27 @@ def _spread(rewards, probabilities, baselines):
     panels=2,
 )
 def hills_and_baselines(left, right):
-    move, stay = np.meshgrid(*[np.linspace(0, 1, 21)] * 2)
-    heights = move * stay / (1 - (stay - move) / 2)  # V_0, as defined above
-    left.contour(move, stay, heights, levels=9, colors="gray", linewidths=0.8)
-    move, stay = np.meshgrid(*[np.linspace(0.14, 0.86, 4)] * 2)
-    policies = np.log([[1 - move, move], [stay, 1 - stay]]).reshape(2, 2, -1)
-    uphill = [policy_gradient(FROM_0, STAY_OR_MOVE, PAID, policy, discount=0.5) for policy in np.moveaxis(policies, -1, 0)]
-    uphill = np.reshape(uphill, (4, 4, 2, 2))
-    # dp = p (1 - p) (difference of the two logits' changes), which is twice the change of one
-    left.quiver(move, stay, 2 * move * (1 - move) * uphill[..., 0, 1], 2 * stay * (1 - stay) * uphill[..., 1, 0])
-    left.set(xlabel="probability of moving in state 0", ylabel="probability of staying in state 1")
-    best = float(optimal_constant_baseline(jnp.array([1.0, 0.0]), jnp.log(jnp.array([0.9, 0.1]))))
-    baselines = np.array([*np.linspace(-0.2, 1.0, 25), best, 0.9])
-    variances = _spread([1.0, 0.0], [0.9, 0.1], baselines)
-    right.plot(baselines[:-2], variances[:-2])
-    right.plot(best, variances[-2], "o", color="gray")
-    right.plot(0.9, variances[-1], "x", color="gray")
-    right.set(xlabel="baseline $c$", ylabel="variance of the estimate")
+    draw_returns(left)
+    draw_variances(right)
 
 
 @derivation.exercise(
     "One decision between two actions, worth 1 and 0 and taken with probabilities 0.9 and 0.1. What is the variance of the "
     "estimate without a baseline, with the mean reward, and with the best one?",
-    r"The terms are $(0.1, -0.1) (1 - c)$ and $(-0.9, 0.9) (0 - c)$. They differ by $(0.1 - c) (1, -1)$, and two values with "
-    r"probabilities 0.9 and 0.1 have the variance 0.09 times the square of their difference: $0.18 (0.1 - c)^2$ in all. For "
-    r"$c = 0, 0.9, 0.1$: 0.0018, 0.1152, 0.",
+    prose(
+        "The terms of both logits have the same squares. Twice their mean square, less the square of their mean, is {variance}: "
+        "0.0018, 0.1152, 0.",
+        variance=holds(
+            2 * plus(p * (1 - p) ** 2 * (q_0 - baseline) ** 2, (1 - p) * p**2 * (q_1 - baseline) ** 2, -(same**2)),
+            "=",
+            Rational(9, 50) * (baseline - Rational(1, 10)) ** 2,
+            when={p: Rational(9, 10), q_0: 1, q_1: 0},
+            named=True,
+        ),
+    ),
 )
 def a_baseline_that_harms():
-    yield _spread([1.0, 0.0], [0.9, 0.1], (0.0, 0.9, 0.1)), "0.0018, 0.1152, 0"
+    yield spread([1.0, 0.0], [0.9, 0.1], (0.0, 0.9, 0.1)), "0.0018, 0.1152, 0"
 
 
 @derivation.exercise(
@@ -439,10 +439,10 @@ def equal_norms():
 
 @derivation.exercise(
     "Is the return to come always less noisy than the total return? Let a run of two steps pay -1 and then 1, whatever is done, "
-    r"with $\gamma = 1$ and two actions that are as likely.",
+    r"without a discount, and let both actions be as likely.",
     r"The total return is 0, and so is its estimate: variance 0. The return to come is 0 from the first step on and 1 from the "
-    r"second, with the score $\pm (\frac12, -\frac12)$: variance 0.5. Leaving out past rewards lowers the variance only if they "
-    r"do not make up for those to come.",
+    r"second, with the score $\pm (\frac12, -\frac12)$: variance 0.5. Here the past makes up for what is to come, and leaving it "
+    "out adds noise.",
 )
 def a_past_that_makes_up():
     terms = bandit_gradient_samples(jnp.ones(2), jnp.zeros(2), jnp.array(0.0))
