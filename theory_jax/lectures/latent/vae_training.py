@@ -8,14 +8,14 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
-from sympy import Max, Min, Mod, Rational, log, pi, sign, sqrt
+from sympy import Max, Min, Mod, Rational, log, oo, pi, sign, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.vae_training import (
     cyclical_kl_weight,
     free_bits_kl,
@@ -23,6 +23,14 @@ from theory_jax.latent.vae_training import (
     latent_activity,
     linear_kl_weight,
     linear_vae_negative_elbo,
+)
+from theory_jax.lectures.latent._vae_training import (
+    EIGENVALUES,
+    LATENTS,
+    curvatures_at_collapse,
+    draw_two_noises,
+    gradient_at_components,
+    loss_surprise_and_gap,
 )
 from theory_jax.lectures.latent.vae import exact_case
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -42,16 +50,14 @@ derivation = Derivation(
     question="A VAE is trained, and some of its latents end exactly on the prior: they say nothing about the image. When is "
     "the loss to blame, when the way that it is descended, and what do warm-up and free bits change?",
     setting=(
-        r"The linear VAE: $p(x|z) = \mathcal{N}(Wz + \mu, sI)$ and $q(z|x) = \mathcal{N}(V(x - \mu), \mathrm{diag}\, t)$, "
-        r"where $\mu$ is the mean of the data. Of this VAE the loss, the likelihood and the posterior are known.",
+        r"The linear VAE: the decoder is Gaussian with mean $Wz + \mu$ and covariance $sI$, the encoder with mean $V(x - \mu)$ "
+        r"and variances $t$, where $\mu$ is the mean of the data. Its loss, likelihood and posterior are known.",
         r"In the chains $x$ and $z$ have one dimension: the numbers $w$ and $V$ are the weights of decoder and encoder, $t$ is "
         r"the variance of the encoder, and the data have mean 0 and variance $\lambda$. That is what happens along one "
         r"principal direction of data in many dimensions.",
-        r"Collapse is $w = V = 0$, $t = 1$: the encoder is the prior, and the decoder ignores the latent.",
+        "Collapse: both weights are 0 and the encoder's variance is 1, so the encoder is the prior, and the decoder ignores the "
+        "latent.",
     ),
-    answer=r"The linear VAE's loss has collapse as a stationary point for every noise variance $s$. It is a saddle while $s < "
-    r"\lambda$, and the global minimum from $s = \lambda$ on: a decoder that may explain the data as noise needs no latent. A "
-    r"weight below 1 on the rate acts like less noise, and a floor under the rate removes the pull to the prior.",
     limits=(
         "Decoders that are not linear, and which of several minima training finds.",
         "That a diagonal encoder is no restriction: in many dimensions it is one unless the columns of W are orthogonal.",
@@ -84,18 +90,10 @@ derivation.chain(
     role="lemma",
     uses=(exact_case,),
 )
-derivation.bridge(
-    "The code's loss",
-    loss,
-    linear_vae_negative_elbo,
-    x=[[sqrt(lam)]],
-    weight=[[w]],
-    decoder_mean=jnp.zeros(1),
-    decoder_log_var=log(s),
-    encoder_weight=[[V]],
-    posterior_log_var=[log(t)],
-    wrong={"the logarithm of the variance not halved": loss + log(s) / 2},
-)
+_decoder = {"weight": [[w]], "decoder_mean": jnp.zeros(1), "decoder_log_var": log(s)}
+_encoder = {"encoder_weight": [[V]], "posterior_log_var": [log(t)]}
+_wrong = {"the logarithm of the variance not halved": loss + log(s) / 2}
+derivation.bridge("The code's loss", loss, linear_vae_negative_elbo, x=[[sqrt(lam)]], **_decoder, **_encoder, wrong=_wrong)
 central = derivation.chain(
     "The loss is the surprise of the data, plus two gaps: of the encoder, and of the decoder",
     loss,
@@ -108,33 +106,43 @@ central = derivation.chain(
     ),
     at_least(
         times(half, plus(log(2 * pi * c), lam / c)),
-        r"leave out the encoder's gap; zero at the exact posterior, $V = w/c$ and $t = s/c$",
+        prose("leave out the encoder's gap; zero at the exact posterior, {V} and {t}", V=where(V, w / c), t=where(t, s / c)),
         dropping=plus(tangent.at(t * c / s) / 2, lam * c / (2 * s) * (V - w / c) ** 2),
     ),
     equals(
         plus(times(half, plus(log(2 * pi * lam), 1)), times(half, tangent.at(lam / c))),
-        r"$\log c = \log \lambda - \log \frac{\lambda}{c}$",
+        prose("{split}", split=holds(log(c), "=", plus(log(lam), -log(lam / c)))),
     ),
     at_least(
         times(half, plus(log(2 * pi * lam), 1)),
-        r"leave out the decoder's gap; zero if and only if $c = \lambda$, that is $w^2 = \lambda - s$, which needs $s \le "
-        r"\lambda$",
+        prose("leave out the decoder's gap; zero if and only if {same}, for which $s$ is at most $\\lambda$", same=where(lam, c)),
         dropping=tangent.at(lam / c) / 2,
     ),
     uses=(exact_case,),
     central=True,
-    so=r"While $s \le \lambda$ the best linear VAE is the data's own Gaussian, with the exact posterior: the bound is tight "
-    r"where the likelihood is best, so the bound alone makes no latent collapse.",
+    so=prose(
+        "While the noise is at most the variance of the data, the best linear VAE has that variance and the exact posterior, and "
+        "its loss is {least}: the bound is tight where the likelihood is best, so the bound alone makes no latent collapse.",
+        least=holds(loss, "=", plus(log(2 * pi * lam), 1) / 2, when={lam: c, V: w / c, t: s / c}, named=True),
+    ),
 )
 
 collapsed = times(half, plus(log(2 * pi * s), lam / s))
+_along = times(half, plus(fit, rate)).subs({V: w / s, t: 1})
+derivation.answer = prose(
+    "The linear VAE's loss has collapse as a stationary point for every noise variance of the decoder. It is a saddle while this "
+    "noise is below the largest variance of the data along a direction, and the global minimum from there on: a decoder that may "
+    r"explain the data as noise needs no latent. For noise $s$ and data of variance $\lambda$ the least curvature there has the "
+    "sign of {sign}. A weight below 1 on the rate acts like less noise; a floor takes the pull to the prior from rates below it.",
+    sign=holds(s**2 * Slope(_along, w, 2), "=", s - lam, when={w: 0}, wrong={"the gain halved": s - lam / 2}, named=True),
+)
 derivation.chain(
     "Collapse is stationary, and the sign of the loss around it is that of the noise against the data",
     plus(loss, -collapsed),
     equals(
         plus(tangent.at(t) / 2, w**2 * t / (2 * s), -lam * w * V / s, lam * V**2 / 2, lam * w**2 * V**2 / (2 * s)),
         r"the gap of $t$, what the noise of $z$ costs, what the reconstruction gains, what the rate costs, and a term of fourth "
-        r"order: no term is linear at $w = V = 0$, $t = 1$",
+        "order: no term is linear at collapse",
         wrong={"the noise of z for free": plus(loss, -collapsed, -(w**2) * t / (2 * s))},
     ),
     equals(
@@ -146,8 +154,12 @@ derivation.chain(
         ),
         "complete the square in $V$; the last fraction has no term of second order",
     ),
-    so=r"For $s < \lambda$ the loss falls along $V = w/s$: a saddle, which gradient descent from a random start leaves. The "
-    r"quadratic form has determinant $\frac{\lambda}{s}\left(1 - \frac{\lambda}{s}\right)$.",
+    so=prose(
+        r"For noise below $\lambda$ the loss falls near collapse, along {V} with {t} by {fall}: a saddle, which gradient descent "
+        "from almost every start leaves.",
+        **{"V": where(V, w / s), "t": where(t, 1)},
+        fall=holds(plus(collapsed, -loss), "=", w**2 / (2 * s**2) * plus(lam, -s, -lam * w**2 / s), named=True),
+    ),
 )
 excess = derivation.number(r"\delta", r"by how much the noise exceeds the variance of the data", nonnegative=True)
 noisy = plus(lam, excess)
@@ -158,21 +170,19 @@ derivation.chain(
     plus(times(half, plus(log(2 * pi * wide), lam / wide)), -times(half, plus(log(2 * pi * noisy), lam / noisy))),
     equals(
         lost,
-        r"$\log \frac{c}{s} = 1 - \frac{s}{c} + \left(\frac{s}{c} - 1 - \log \frac{s}{c}\right)$ with $s = \lambda + \delta$ "
-        r"and $c = w^2 + s$; the rest is $\frac{w^2}{2c}\left(1 - \frac{\lambda}{s}\right)$",
+        prose(
+            "{split}; what is left is {rest}",
+            rest=w**2 * excess / (2 * wide * noisy),
+            split=holds(log(wide / noisy), "=", plus(1, -noisy / wide, tangent.at(noisy / wide))),
+        ),
     ),
-    at_least(0, r"leave out both; zero only at $w = 0$", dropping=lost),
+    at_least(0, prose("leave out both; zero only at {none}", none=where(w, 0)), dropping=lost),
     uses=(central,),
     so=r"The first line is the surprise with $w$ minus that without, and no loss is below its surprise. In many dimensions the "
     r"same holds for every eigenvalue of $WW^\top + sI$, with the largest eigenvalue of the data's covariance in the place of "
     r"$\lambda$. So learn the noise, or start it small.",
 )
 
-_random = np.random.default_rng(20)
-_DATA, _PIXELS, _LATENTS = 40, 5, 2
-_x = jnp.array(_random.normal(size=(_DATA, _PIXELS)) * np.array([2.0, 1.5, 0.8, 0.6, 0.5]) @ _random.normal(size=(5, 5)) + 0.7)
-_mu = _x.mean(axis=0)
-_eigenvalues, _eigenvectors = np.linalg.eigh(np.cov(_x.T, bias=True))  # ascending
 derivation.symbol("p(z|x), q(z|x)", "the posterior of the latents, and the encoder's distribution")
 derivation.symbol("W", "the decoder's weights, in many dimensions", "weight")
 derivation.symbol(r"\mu", "the mean of the data", "decoder_mean")
@@ -189,14 +199,7 @@ derivation.symbol("x_n, N", "the data")
     uses=(central,),
 )
 def the_loss_is_surprise_plus_gap():
-    weight, encoder_weight = (jnp.array(_random.normal(size=shape)) for shape in ((_PIXELS, _LATENTS), (_LATENTS, _PIXELS)))
-    mu, s, v = jnp.array(_random.normal(size=_PIXELS)), 0.7, jnp.array([-0.8, 0.3])
-    precision = weight.T @ weight / s + jnp.eye(_LATENTS)
-    offset = (_x - mu) @ (encoder_weight - jnp.linalg.solve(s * precision, weight.T)).T
-    spread = jnp.exp(v) @ jnp.diag(precision) - v.sum() - _LATENTS - jnp.linalg.slogdet(precision)[1]
-    gap = (spread + jnp.sum(offset @ precision * offset, axis=1)) / 2
-    surprise = -jax.scipy.stats.multivariate_normal.logpdf(_x, mu, weight @ weight.T + s * jnp.eye(_PIXELS))
-    code = linear_vae_negative_elbo(_x, weight, mu, jnp.log(s), encoder_weight, v)
+    code, surprise, gap = loss_surprise_and_gap()
     return Sides(left=code, right=surprise + gap, wrong={"the gap forgotten": surprise})
 
 
@@ -209,35 +212,26 @@ def the_loss_is_surprise_plus_gap():
     tolerance=1e-12,
 )
 def principal_components_are_stationary():
-    def gradient_at(s):
-        largest = slice(-_LATENTS, None)
-        weight = jnp.array(_eigenvectors[:, largest] * np.sqrt(_eigenvalues[largest] - s))
-        m = jnp.sum(weight**2, axis=0) + s
-        parts = jax.grad(_average_loss, argnums=(0, 1, 2, 3, 4))(weight, weight.T / m[:, None], jnp.log(s / m), _mu, jnp.log(s))
-        return jnp.concatenate([jnp.ravel(part) for part in parts])
-
-    wrong = {"the smallest eigenvalue in place of the mean": gradient_at(_eigenvalues[0])}
-    return Sides(left=gradient_at(_eigenvalues[:-_LATENTS].mean()), right=jnp.zeros(28), wrong=wrong)
+    wrong = {"the smallest eigenvalue in place of the mean": gradient_at_components(EIGENVALUES[0])}
+    return Sides(left=gradient_at_components(EIGENVALUES[:-LATENTS].mean()), right=jnp.zeros(28), wrong=wrong)
 
 
 @derivation.autodiff(
     r"\mathrm{eigenvalues}\left(\nabla^2\ \frac{1}{N}\sum_n -\mathrm{ELBO}(x_n)\right)_{W=V=0,\, t=1} = \mathrm{eigenvalues} "
     r"\begin{pmatrix} 1/s & -\lambda_d/s \\ -\lambda_d/s & \lambda_d \end{pmatrix},\ \tfrac12",
     because="In many dimensions there is one such form for every eigenvalue of the covariance and every latent; the "
-    "log-variances are apart, with curvature $\\frac12$. At $s = 0.9 \\lambda_1$ each latent has a negative eigenvalue: collapse "
-    "is a local minimum only if $s \\ge \\lambda_1$.",
+    "log-variances are apart, with curvature $\\frac12$. At a noise of $0.9 \\lambda_1$ each latent has a negative eigenvalue: "
+    "collapse is a local minimum only if the noise is at least $\\lambda_1$.",
     scale=1.0,
 )
 def the_curvature_at_collapse():
-    s = 0.9 * _eigenvalues[-1]
-    zero, place = ravel_pytree((jnp.zeros((_PIXELS, _LATENTS)), jnp.zeros((_LATENTS, _PIXELS)), jnp.zeros(_LATENTS)))
+    s = 0.9 * EIGENVALUES[-1]
 
     def expected(gain):
-        blocks = jnp.array([[[1 / s, -gain * value / s], [-gain * value / s, value]] for value in _eigenvalues])
-        return jnp.sort(jnp.concatenate([jnp.tile(jnp.linalg.eigvalsh(blocks).ravel(), _LATENTS), jnp.full(_LATENTS, 0.5)]))
+        blocks = jnp.array([[[1 / s, -gain * value / s], [-gain * value / s, value]] for value in EIGENVALUES])
+        return jnp.sort(jnp.concatenate([jnp.tile(jnp.linalg.eigvalsh(blocks).ravel(), LATENTS), jnp.full(LATENTS, 0.5)]))
 
-    measured = jnp.linalg.eigvalsh(jax.hessian(lambda parameters: _average_loss(*place(parameters), _mu, jnp.log(s)))(zero))
-    return Sides(left=measured, right=expected(1.0), wrong={"the gain halved": expected(0.5)})
+    return Sides(left=curvatures_at_collapse(s), right=expected(1.0), wrong={"the gain halved": expected(0.5)})
 
 
 beta = derivation.number(r"\beta", "the weight of the rate", positive=True)
@@ -247,12 +241,16 @@ derivation.chain(
     plus(beta / 2 * plus(t, -1, -log(t)), w**2 * t / (2 * s)),
     equals(
         plus(beta / 2 * log(a), beta / 2 * tangent.at(a * t)),
-        r"both terms in $t$ are $\frac{\beta}{2} a t$, and $\log t = \log at - \log a$",
+        prose(
+            "{both}, and {split}",
+            both=holds(plus(beta * t, w**2 * t / s), "=", times(beta, a, t)),
+            split=holds(log(t), "=", plus(log(a * t), -log(a))),
+        ),
         wrong={"the weight forgotten": log(a) / 2 + tangent.at(a * t) / 2},
     ),
     at_least(
         beta / 2 * log(a),
-        r"leave out the gap of the logarithm; zero if and only if $t = \frac{1}{a}$",
+        prose("leave out the gap of the logarithm; zero if and only if {best}", best=where(t, 1 / a)),
         dropping=beta / 2 * tangent.at(a * t),
     ),
 )
@@ -260,13 +258,16 @@ ratio = derivation.number("r", r"the ratio $w^2/s$ of a latent that is used", po
 derivation.chain(
     "Warm-up starts as a deterministic autoencoder",
     Limit(1 / plus(1, ratio / beta), beta, 0),
-    equals(0, r"$\frac{r}{\beta} \to \infty$: without a rate the best encoder has no noise, and every latent is used"),
+    equals(0, "the ratio grows without bound: without a rate the best encoder has no noise, and every latent is used"),
     role="remark",
-    so=r"As $\beta \to \infty$ every latent has the variance of the prior, 1: a heavy rate collapses everything.",
+    so=prose(
+        "At the other end, {heavy}: under a heavy rate every latent has the variance of the prior.",
+        heavy=holds(Limit(1 / plus(1, ratio / beta), beta, oo), "=", 1),
+    ),
 )
 weighted = times(half, plus(fit, beta * rate))
 swapped = times(half, plus(log(2 * pi * beta * s), plus(lam * (1 - w * V) ** 2, w**2 * t) / (beta * s), rate))
-derivation.chain(
+reweighted = derivation.chain(
     "A weight on the rate is a change of the noise",
     weighted,
     equals(
@@ -275,24 +276,13 @@ derivation.chain(
         wrong={"the noise as it was": plus(times(beta, loss), times(half, plus(log(2 * pi * s), -beta * log(2 * pi * s))))},
     ),
     so=r"So with the weight $\beta$ and a fixed $s$, networks are trained as in a plain VAE with noise $\beta s$: collapse is "
-    r"a saddle while $\beta s < \lambda$. So warm-up starts where collapse is a saddle.",
+    r"a saddle while $\beta s$ is below $\lambda$. So warm-up starts where collapse is a saddle.",
 )
 n = derivation.number("n", "a step of training", "step", integer=True, nonnegative=True)
+_late, _slow = {"counted from 1": Min((n + 1) / 4, 1)}, {"rising over the whole cycle": Mod(n, 4) / 4}
+derivation.bridge("A warm-up of 4 steps", Min(n / 4, 1), linear_kl_weight, step=[n], warmup_steps=4, wrong=_late)
 derivation.bridge(
-    "The code's weight: a warm-up of 4 steps",
-    Min(n / 4, 1),
-    linear_kl_weight,
-    step=[n],
-    warmup_steps=4,
-    wrong={"counted from 1": Min((n + 1) / 4, 1)},
-)
-derivation.bridge(
-    "... and cycles of 4 steps, half of them rising",
-    Min(Mod(n, 4) / 2, 1),
-    cyclical_kl_weight,
-    step=[n],
-    cycle_length=4,
-    wrong={"rising over the whole cycle": Mod(n, 4) / 4},
+    "Cycles of 4 steps, half of them rising", Min(Mod(n, 4) / 2, 1), cyclical_kl_weight, step=[n], cycle_length=4, wrong=_slow
 )
 derivation.symbol(r"C, \rho", "the length of a cycle, and the fraction of it that rises", "cycle_length, ramp_fraction")
 
@@ -316,29 +306,22 @@ l = derivation.index("l", "a latent")  # noqa: E741 (the lecture's letter)
 L = derivation.count(l, "L", "how many there are")
 R = derivation.numbers("R", l, "their rates", "kl_per_dimension", positive=True)
 kappa = derivation.number(r"\kappa", "the floor under every rate", "minimum", positive=True)
-derivation.chain(
+floor = derivation.chain(
     "A floor only ever overstates the rate",
     Total(l, Max(R, kappa)),
-    equals(Total(l, plus(R, Max(kappa - R, 0))), r"$\max(R, \kappa) = R + \max(\kappa - R, 0)$", points=40),
+    equals(Total(l, plus(R, Max(kappa - R, 0))), "the greater one is the rate plus what is missing to the floor", points=40),
     at_least(
-        Total(l, R), "leave out what is missing to the floor; zero if no rate is below it", dropping=Total(l, Max(kappa - R, 0))
+        Total(l, R), "leave out what is missing, which is zero where no rate is below", dropping=Total(l, Max(kappa - R, 0))
     ),
-    so=r"So reconstruction minus the raised rate is still a bound of $\log p(x)$. In the same way it is at least $L \kappa$.",
+    so=r"So reconstruction minus the raised rate is still a lower bound of $\log p(x)$, and the raised rate at least $L \kappa$.",
 )
-derivation.bridge(
-    "The code's rate with a floor",
-    Total(l, Max(R, kappa)),
-    free_bits_kl,
-    kl_per_dimension=[R],
-    minimum=kappa,
-    wrong={"the floor applied to the sum": Max(Total(l, R), L * kappa)},
-)
+_inputs, _of_sum = {"kl_per_dimension": [R], "minimum": kappa}, {"the floor applied to the sum": Max(Total(l, R), L * kappa)}
+derivation.bridge("The code's rate with a floor", Total(l, Max(R, kappa)), free_bits_kl, **_inputs, wrong=_of_sum)
 derivation.bridge(
     "... with the slope 1 above the floor and 0 below it: there only the reconstruction decides whether a latent is used",
     (1 + sign(R - kappa)) / 2,
     free_bits_kl,
-    kl_per_dimension=[R],
-    minimum=kappa,
+    **_inputs,
     slope="kl_per_dimension",
     wrong={"no floor": 1},
 )
@@ -361,13 +344,8 @@ derivation.chain(
     so=r"The last line is twice the average rate. A rate of zero for every example makes a latent inactive; but one without "
     r"activity may still have a rate, with a mean that is off zero and never moves.",
 )
-derivation.bridge(
-    "The code's activity",
-    activity,
-    latent_activity,
-    mean=[[mean.at(example)] for example in range(4)],
-    wrong={"divided by one example less": activity * N / (N - 1)},
-)
+_means, _unbiased = [[mean.at(example)] for example in range(4)], {"divided by one example less": activity * N / (N - 1)}
+derivation.bridge("The code's activity", activity, latent_activity, mean=_means, wrong=_unbiased)
 derivation.bridge(
     "... and its rate of each latent",
     times(half, plus(mean**2, variance, -1, -log(variance))),
@@ -379,9 +357,40 @@ derivation.bridge(
 _best = {lam: 4, s: 1, w: sqrt(3), V: sqrt(3) / 4, t: Rational(1, 4)}
 
 
+@derivation.algorithm(
+    "Training with warm-up, or with free bits",
+    do(r"for step $n = 0, 1, \dots$, with data $x$:"),
+    do(r"$\beta \leftarrow \min(n / 4, 1)$ in warm-up, else 1", linear_kl_weight, by=reweighted, indent=1),
+    do(r"for each latent $l$: $R_l \leftarrow$ its rate", kl_per_dimension, indent=1),
+    do(r"with free bits: $R_l \leftarrow \max(R_l, \kappa)$", free_bits_kl, by=floor, indent=1),
+    do(r"a gradient step on $\beta \sum_l R_l - \log p(x|z)$, in all weights", by=reweighted, indent=1),
+)
+def two_steps_of_warm_up():
+    w, V = 0.5, 0.5
+
+    def loss(w, V, beta):
+        rate = kl_per_dimension(jnp.full((1, 1), 2 * V), jnp.zeros((1, 1)))
+        return ((2 - w * V * 2) ** 2 + w**2) / 2 + beta * rate.sum()
+
+    yield (
+        r"x = 2, s = t = 1, w = V = \tfrac12: \quad R, \max(R, 1)",
+        [0.5, *free_bits_kl(jnp.array([[0.5]]), minimum=1.0)],
+        "0.5, 1",
+    )
+    for step, weight, moved in ((0, "0", "(0.6250, 0.6875)"), (1, "0.25", "(0.7429, 0.7798)")):
+        beta = linear_kl_weight(jnp.array([step]), warmup_steps=4)[0]
+        yield rf"\beta \text{{ at }} n = {step}", beta, weight
+        slopes = jax.grad(loss, argnums=(0, 1))(w, V, beta)
+        w, V = w - slopes[0] / 8, V - slopes[1] / 8
+        yield r"(w, V) \text{ after a step of } \tfrac18", [w, V], moved
+
+
 @derivation.example(
-    r"Data of variance 4. With noise 1 the optimum is $w^2 = 3$, $V = \frac{\sqrt 3}{4}$, $t = \frac14$; then collapse, and "
-    r"the eigenvalues of the quadratic form there. Then noise 5, at collapse and at $w = 1$ with the exact posterior."
+    prose(
+        "Data of variance 4. With noise 1 the optimum is {w}, {V}, {t}; then collapse, and the eigenvalues of the quadratic form "
+        "there. Then noise 5, at collapse and at weight 1 with the exact posterior.",
+        **{"w": where(w, sqrt(3)), "V": where(V, sqrt(3) / 4), "t": where(t, Rational(1, 4))},
+    )
 )
 def one_direction():
     yield r"\mathcal{L}\text{, optimum}", value(loss, _best), "2.1121"
@@ -393,33 +402,19 @@ def one_direction():
     yield r"\mathcal{L}\text{, noise 5, } w = 1", value(loss, away), "2.1482"
 
 
-@derivation.figure(
-    r"The average loss of data with variance 4 over both weights, at the best $t$. Left: noise 1, collapse (cross) is a saddle "
-    r"between two minima (dots). Middle: noise 5, collapse is the minimum. Right: the best $t$ of a latent with $w^2 = 3$ and "
-    r"$s = 1$ over the weight of its rate.",
+derivation.figure(
+    "The average loss of data with variance 4 over both weights, at the best variance of the encoder. Left: noise 1, collapse "
+    "(cross) is a saddle between two minima (dots). Middle: noise 5, collapse is the minimum. Right: the best variance of a "
+    "latent with noise 1 and squared weight 3 over the weight of its rate.",
     panels=3,
-)
-def two_noises(left, middle, right):
-    def loss_at(w, V, s):
-        one, best_t = jnp.ones((1, 1)), s / (w**2 + s)
-        return linear_vae_negative_elbo(2 * one, w * one, jnp.zeros(1), jnp.log(s), V * one, jnp.log(best_t) * one[0])[0]
-
-    weights, encoders = np.meshgrid(np.linspace(-3, 3, 41), np.linspace(-1, 1, 41))
-    for panel, noise, lowest in ((left, 1.0, 2.1121), (middle, 5.0, 2.1237)):
-        losses = jax.vmap(loss_at, (0, 0, None))(weights.ravel(), encoders.ravel(), noise)
-        levels = lowest + np.array([0.05, 0.1, 0.2, 0.4, 0.806, 1.6, 3.2])
-        panel.contour(weights, encoders, np.asarray(losses).reshape(weights.shape), levels=levels)
-        panel.plot([0], [0], "x", color="gray")
-        panel.set(xlabel="$w$", ylabel="$V$", title=f"$s = {noise:g}$")
-    left.plot([-math.sqrt(3), math.sqrt(3)], [-math.sqrt(3) / 4, math.sqrt(3) / 4], "o")
-    betas = np.geomspace(0.01, 100, 60)
-    right.semilogx(betas, 1 / (1 + 3 / betas))
-    right.set(xlabel=r"$\beta$", ylabel="best $t$")
+)(draw_two_noises)
 
 
 @derivation.exercise(
-    r"What is the best variance of a latent with $w^2 = 3$ and $s = 1$ if its rate has the weight 2?",
-    r"$\frac{1}{a} = \frac{1}{1 + 3/2} = 0.4$; with the weight 1 it is 0.25.",
+    prose(
+        "What is the best variance of a latent with {w} and {s} if its rate has the weight 2?", w=where(w, sqrt(3)), s=where(s, 1)
+    ),
+    prose("{best}, which is 0.4; with the weight 1 it is 0.25.", best=holds(1 / a, "=", Rational(2, 5), when={beta: 2})),
 )
 def the_best_variance():
     yield value(1 / a, {w: sqrt(3), s: 1, beta: 2}), "0.4"
@@ -429,7 +424,7 @@ def the_best_variance():
 @derivation.exercise(
     r"For how many of 7 steps of a cycle is the weight 1, if half of the cycle is a ramp? And what does a floor of 0.5 make of "
     r"the rates 0.1 and 2?",
-    r"At steps 4, 5 and 6: 3 of 7, not half. The raised rate is $0.5 + 2 = 2.5$; a floor under the sum would not raise it.",
+    r"At steps 4, 5 and 6: 3 of 7, not half. The raised rate is 2.5; a floor under the sum would not raise it.",
 )
 def counting():
     yield jnp.sum(cyclical_kl_weight(jnp.arange(7), cycle_length=7) == 1), "3"
@@ -438,13 +433,9 @@ def counting():
 
 @derivation.exercise(
     r"Let the noise be learned, too, with data of variance 4 in one dimension. Does the latent survive?",
-    r"$w = 0$ with $s = 4$ has the loss 2.1121, the same as the optimum with a latent: in one dimension noise can replace "
-    r"signal. In several dimensions one $s$ is shared, and noise that is large enough for the first direction would be too "
-    r"large for the others.",
+    "It need not: weight 0 with noise variance 4 has the loss 2.1121, the same as the optimum with a latent. In one dimension "
+    "noise can replace signal. In several dimensions one noise is shared, and what is large enough for the first direction would "
+    "be too large for the others.",
 )
 def noise_for_signal():
     yield value(loss, {lam: 4, s: 4, w: 0, V: 0, t: 1}), "2.1121"
-
-
-def _average_loss(weight, encoder_weight, v, mu, log_s):
-    return linear_vae_negative_elbo(_x, weight, mu, log_s, encoder_weight, v).mean()

@@ -1,0 +1,67 @@
+"""A linear VAE of five dimensions and two latents, and the figure of the one with one of each."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from theory_jax.latent.vae_training import linear_vae_negative_elbo
+
+_random = np.random.default_rng(20)
+DATA, PIXELS, LATENTS = 40, 5, 2
+X = jnp.array(_random.normal(size=(DATA, PIXELS)) * np.array([2.0, 1.5, 0.8, 0.6, 0.5]) @ _random.normal(size=(5, 5)) + 0.7)
+MEAN = X.mean(axis=0)
+EIGENVALUES, EIGENVECTORS = np.linalg.eigh(np.cov(X.T, bias=True))  # ascending
+
+
+def loss_surprise_and_gap():
+    """Of a random VAE: the code's loss, the surprise by the full covariance, the divergence from the posterior: [40] each."""
+    weight, encoder_weight = (jnp.array(_random.normal(size=shape)) for shape in ((PIXELS, LATENTS), (LATENTS, PIXELS)))
+    mu, s, v = jnp.array(_random.normal(size=PIXELS)), 0.7, jnp.array([-0.8, 0.3])
+    precision = weight.T @ weight / s + jnp.eye(LATENTS)
+    offset = (X - mu) @ (encoder_weight - jnp.linalg.solve(s * precision, weight.T)).T
+    spread = jnp.exp(v) @ jnp.diag(precision) - v.sum() - LATENTS - jnp.linalg.slogdet(precision)[1]
+    gap = (spread + jnp.sum(offset @ precision * offset, axis=1)) / 2
+    surprise = -jax.scipy.stats.multivariate_normal.logpdf(X, mu, weight @ weight.T + s * jnp.eye(PIXELS))
+    return linear_vae_negative_elbo(X, weight, mu, jnp.log(s), encoder_weight, v), surprise, gap
+
+
+def gradient_at_components(s):
+    """The gradient of the average loss at the solution of probabilistic PCA, if its noise were s: [28]."""
+    largest = slice(-LATENTS, None)
+    weight = jnp.array(EIGENVECTORS[:, largest] * np.sqrt(EIGENVALUES[largest] - s))
+    m = jnp.sum(weight**2, axis=0) + s
+    parts = jax.grad(_average_loss, argnums=(0, 1, 2, 3, 4))(weight, weight.T / m[:, None], jnp.log(s / m), MEAN, jnp.log(s))
+    return jnp.concatenate([jnp.ravel(part) for part in parts])
+
+
+def curvatures_at_collapse(s):
+    """The eigenvalues of the Hessian of the average loss in the weights and the log-variances: [22]."""
+    zero, place = ravel_pytree((jnp.zeros((PIXELS, LATENTS)), jnp.zeros((LATENTS, PIXELS)), jnp.zeros(LATENTS)))
+    return jnp.linalg.eigvalsh(jax.hessian(lambda parameters: _average_loss(*place(parameters), MEAN, jnp.log(s)))(zero))
+
+
+def _average_loss(weight, encoder_weight, v, mu, log_s):
+    return linear_vae_negative_elbo(X, weight, mu, log_s, encoder_weight, v).mean()
+
+
+def draw_two_noises(left, middle, right):
+    """The average loss over both weights at two noises, and the best variance over the weight of the rate."""
+
+    def loss_at(w, V, s):
+        one, best_t = jnp.ones((1, 1)), s / (w**2 + s)
+        return linear_vae_negative_elbo(2 * one, w * one, jnp.zeros(1), jnp.log(s), V * one, jnp.log(best_t) * one[0])[0]
+
+    weights, encoders = np.meshgrid(np.linspace(-3, 3, 41), np.linspace(-1, 1, 41))
+    for panel, noise, lowest in ((left, 1.0, 2.1121), (middle, 5.0, 2.1237)):
+        losses = jax.vmap(loss_at, (0, 0, None))(weights.ravel(), encoders.ravel(), noise)
+        levels = lowest + np.array([0.05, 0.1, 0.2, 0.4, 0.806, 1.6, 3.2])
+        panel.contour(weights, encoders, np.asarray(losses).reshape(weights.shape), levels=levels)
+        panel.plot([0], [0], "x", color="gray")
+        panel.set(xlabel="$w$", ylabel="$V$", title=f"$s = {noise:g}$")
+    left.plot([-math.sqrt(3), math.sqrt(3)], [-math.sqrt(3) / 4, math.sqrt(3) / 4], "o")
+    betas = np.geomspace(0.01, 100, 60)
+    right.semilogx(betas, 1 / (1 + 3 / betas))
+    right.set(xlabel=r"$\beta$", ylabel="best $t$")
