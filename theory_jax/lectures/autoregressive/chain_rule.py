@@ -22,7 +22,18 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._masked_networks import (
+    STATES,
+    TABLE,
+    boxes_and_paths,
+    conditional_logits,
+    distribution_of,
+    path_counts,
+    random_network,
+    total_of,
+)
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -34,19 +45,17 @@ derivation = Derivation(
         "Uria, Cote, Gregor, Murray & Larochelle 2016, Neural Autoregressive Distribution Estimation",
         "Frey 1998, Graphical Models for Machine Learning and Digital Communication",
     ),
-    question="How can a network define a probability law over sequences whose likelihood is exact, without ever computing a "
-    "normalizing constant, and where does an assumption enter?",
+    question="A network that scores whole strings has to be divided by the sum of its scores over all strings, and for a page "
+    "of text or an image nobody can compute that sum. How can a network define a distribution over strings whose likelihood is "
+    "exact, without a normalizing constant, and where does an assumption enter?",
     setting=(
-        r"A string is $x = (x_1, \dots, x_D)$, each $x_d$ from a finite alphabet. The chains below write out two or three "
+        r"A string $x$ has the variables $x_1, \dots, x_D$, each from a finite alphabet. The chains below write out two or three "
         r"variables with two values each; nothing in them depends on these numbers but the length of the lines.",
-        r"All probabilities are positive. Where a past has probability zero its conditional can be any law: the product below "
-        r"is zero there anyway.",
-        r"A model gives each variable a law given the variables before it; for bits, $q(x_d = 1 | x_{<d}) = \sigma(l_d)$ with "
-        r"a logit $l_d$ that is computed from $x_{<d}$ alone.",
+        r"All probabilities are positive. Where a past has probability zero its conditional can be any distribution: the product "
+        r"below is zero there anyway.",
+        r"A model gives each variable a distribution given the variables before it; for bits, it gives 1 the probability "
+        r"$\sigma(l_d)$ with a logit $l_d$ that is computed from the variables before it alone.",
     ),
-    answer=r"Every law is a product of conditionals, in every order, so the factorization assumes nothing. Conversely, any "
-    r"conditionals make a law that sums to one by itself. The log-likelihood is a sum of one term a variable, each trained on "
-    r"its own. What restricts a model is how its conditionals are computed; then the order matters, too.",
     limits=(
         "Continuous variables: sums become integrals, and a normalizing flow shows where a Jacobian enters.",
         "That a network can represent given conditionals is not shown, nor which order fits a data set best.",
@@ -60,7 +69,7 @@ table = derivation.numbers("t({},{},{})", (x1, x2, x3), "any positive numbers, o
 joint = derivation.define(
     "p({},{},{})",
     table / Total(x1, Total(x2, Total(x3, table))),
-    "the law of the strings that they are proportional to",
+    "the distribution of the strings that they are proportional to",
     over=(x1, x2, x3),
     positive=True,
 )
@@ -78,7 +87,7 @@ central = derivation.chain(
     ),
     equals(
         times(marginal_1, given_1, given_2),
-        "a conditional is a ratio of marginals",
+        prose("a conditional is a ratio of marginals, {ratio}", ratio=holds(given_1, "=", marginal_2 / marginal_1)),
         wrong={"the past of the third forgotten": times(marginal_1, given_1, Total(x1, Total(x2, joint)))},
     ),
     central=True,
@@ -96,12 +105,12 @@ central = derivation.chain(
 )
 def every_order_rebuilds_the_joint():
     orders = list(itertools.permutations(range(4)))
-    rebuilt = [autoregressive_bernoulli_log_prob(jnp.array(_STATES), _conditional_logits(_TABLE, order)) for order in orders]
-    first_two_swapped = _conditional_logits(_TABLE, (0, 1, 2, 3))[:, jnp.array([1, 0, 2, 3])]
-    mistaken = jnp.exp(autoregressive_bernoulli_log_prob(jnp.array(_STATES), first_two_swapped))
+    rebuilt = [autoregressive_bernoulli_log_prob(jnp.array(STATES), conditional_logits(TABLE, order)) for order in orders]
+    first_two_swapped = conditional_logits(TABLE, (0, 1, 2, 3))[:, jnp.array([1, 0, 2, 3])]
+    mistaken = jnp.exp(autoregressive_bernoulli_log_prob(jnp.array(STATES), first_two_swapped))
     return Sides(
         left=jnp.exp(jnp.stack(rebuilt)),
-        right=jnp.tile(_TABLE.ravel(), (24, 1)),
+        right=jnp.tile(TABLE.ravel(), (24, 1)),
         wrong={"the logits of two variables exchanged": jnp.tile(mistaken, (24, 1))},
     )
 
@@ -119,11 +128,14 @@ model_1 = derivation.define(
 model_2 = derivation.define(
     "q({}|{})", Piecewise((success_2, Eq(x2, 1)), (1 - success_2, True)), "its law of the second", over=(x2, x1), law=True
 )
-derivation.chain(
+conversely = derivation.chain(
     "Conversely, any conditionals make a law, whatever the logits are",
     Total(x1, Total(x2, times(model_1, model_2))),
     equals(Total(x1, times(model_1, Total(x2, model_2))), "no factor but the last contains the last variable"),
-    equals(Total(x1, model_1), r"the two probabilities of the last variable are $\sigma(b)$ and $1 - \sigma(b)$"),
+    equals(
+        Total(x1, model_1),
+        prose(r"{one}: its two probabilities are $\sigma(b)$ and $1 - \sigma(b)$", one=holds(Total(x2, model_2), "=", 1)),
+    ),
     equals(1, "the same once more"),
     so="No normalizing constant is computed, because there is none.",
 )
@@ -143,20 +155,28 @@ derivation.chain(
         r"$\sigma(w)$",
     ),
     role="remark",
-    so="The sum is one only at $w = 0$. The likelihoods of such a model mean nothing: this is what one wrong mask does.",
+    so=prose(
+        "The sum, {one}, is right only at {none}. The likelihoods of such a model mean nothing: this is what one wrong mask "
+        "does.",
+        one=holds(Total(x1, circular), "=", 1),
+        none=where(w, 0),
+    ),
 )
 
 p = derivation.law("p({})", x1, "a law of the first variable")
 cond = derivation.law("p({}|{})", (x2, x1), "a law of the second for each first")
 q = derivation.law("q({})", x1, "a model's law of the first", "logits")
 cond_q = derivation.law("q({}|{})", (x2, x1), "a model's law of the second", "logits")
-derivation.chain(
+splits = derivation.chain(
     "The likelihood splits into one term a variable",
     Expectation(p, Expectation(cond, -log(q * cond_q))),
-    equals(Expectation(p, Expectation(cond, plus(-log(q), -log(cond_q)))), "the logarithm of a product"),
+    equals(
+        Expectation(p, Expectation(cond, plus(-log(q), -log(cond_q)))),
+        prose("{log}", log=holds(log(q * cond_q), "=", plus(log(q), log(cond_q)))),
+    ),
     equals(
         plus(Expectation(p, -log(q)), Expectation(p, Expectation(cond, -log(cond_q)))),
-        "the first term does not contain the second variable",
+        prose("the first term does not contain the second variable, and {one}", one=holds(Total(x2, cond), "=", 1)),
     ),
     equals(
         plus(
@@ -164,7 +184,10 @@ derivation.chain(
             Divergence(p, q),
             Expectation(p, plus(Expectation(cond, -log(cond)), Divergence(cond, cond_q))),
         ),
-        "a cross entropy is an entropy and a divergence, for each conditional on its own",
+        prose(
+            "a cross entropy is an entropy and a divergence, {first}, for each conditional on its own",
+            first=holds(Expectation(p, -log(q)), "=", plus(Expectation(p, -log(p)), Divergence(p, q))),
+        ),
         wrong={
             "the divergences turned over": Expectation(p, -log(p))
             + Divergence(q, p)
@@ -176,7 +199,11 @@ derivation.chain(
     ),
     at_least(
         plus(Expectation(p, -log(p)), Expectation(p, Expectation(cond, -log(cond)))),
-        "leave out the divergences (Gibbs)",
+        prose(
+            "leave out the divergences (Gibbs); equality if and only if {first} and {second}",
+            first=where(q, p),
+            second=where(cond_q, cond),
+        ),
         dropping=plus(gibbs.at(p, q), Expectation(p, gibbs.at(cond, cond_q))),
     ),
     so="Maximum likelihood is a divergence for every conditional, averaged over the pasts that occur. With parameters of their "
@@ -219,29 +246,20 @@ derivation.say(
 order = derivation.symbol("m_j", "the degree of a unit: of an input or output its place in the order, 1 to $D$", "input_order")
 derivation.symbol("M_1", "the mask of a layer", "made_masks")
 derivation.symbol("n", "the number of hidden layers")
-derivation.symbol("k", "a hidden unit")
+derivation.symbol("k", "a place in the order")
 
 
 @derivation.exact(
     r"(M_{n+1} \cdots M_1)_{dj} = \binom{m_d - m_j + n - 1}{n} \quad\text{if } m_j < m_d, \text{ and } 0 \text{ otherwise}",
-    because=r"The product counts paths, and a path is a choice of one unit in each hidden layer whose degrees satisfy $m_j \le "
-    r"m_{k_1} \le \dots \le m_{k_n} < m_d$. If $m_j \ge m_d$ there is none. If every hidden layer has each degree from 1 to "
+    because=r"The product counts paths, and a path is a choice of one unit in each hidden layer, whose degrees never fall from "
+    r"$m_j$ on and stay below $m_d$. If $m_j$ is not below $m_d$ there is none. If every hidden layer has each degree from 1 to "
     r"$D-1$ once, these are the weakly rising sequences of length $n$ between $m_j$ and $m_d - 1$. Networks with up to five "
     r"variables and three hidden layers are enumerated.",
     outcomes=sum(size * size for size in (2, 3, 4, 5)) * 3,
 )
 def paths_lead_from_earlier_to_later_variables():
-    counted, formula, mistaken = [], [], []
-    for size, layers in itertools.product((2, 3, 4, 5), (1, 2, 3)):
-        places = jnp.arange(1, size + 1)
-        counted.append(mask_connectivity(made_masks(places, (jnp.arange(1, size),) * layers)).ravel())
-        steps = np.arange(size)[:, None] - np.arange(size)[None, :]
-        paths = np.vectorize(lambda rise, n=layers: math.comb(rise + n - 1, n) if rise > 0 else 0)
-        formula.append(paths(steps).ravel())
-        mistaken.append(paths(steps + 1).ravel())  # an output that sees units of the same degree
-    return Sides(
-        left=jnp.concatenate(counted), right=np.concatenate(formula), wrong={">= in the output mask": np.concatenate(mistaken)}
-    )
+    counted, formula, mistaken = path_counts()
+    return Sides(left=counted, right=formula, wrong={">= in the output mask": mistaken})
 
 
 @derivation.exact(
@@ -253,12 +271,12 @@ def paths_lead_from_earlier_to_later_variables():
 def a_masked_network_is_a_law():
     masks = made_masks(jnp.array([3, 1, 4, 2]), (jnp.array([1, 2, 3, 1, 2, 3]),))
     loose = (*masks[:-1], jnp.ones_like(masks[-1]))
-    return Sides(left=_total(masks), right=jnp.ones(5), wrong={"the output layer unmasked": _total(loose)})
+    return Sides(left=total_of(masks), right=jnp.ones(5), wrong={"the output layer unmasked": total_of(loose)})
 
 
 u = derivation.number("u", "a uniform number", "uniforms", between=(0, 1))
-derivation.chain(
-    "Sampling in the order of the factors gives the law of the model",
+sampling = derivation.chain(
+    "Sampling in the order of the factors gives the distribution of the model",
     times(Integral(1, (u, 0, success)), Integral(1, (u, 0, success_2.at(1)))),
     equals(
         times(success, success_2.at(1)),
@@ -272,17 +290,17 @@ derivation.chain(
 
 @derivation.monte_carlo(
     r"\Pr[x(u) = x] = q(x)",
-    because="Forty thousand uniform points, drawn variable by variable in the network's own order 3, 1, 4, 2, count out the "
-    "law of the sixteen strings.",
+    because="Forty thousand uniform points, sampled variable by variable in the network's own order 3, 1, 4, 2, against the "
+    "probabilities of the sixteen strings.",
     role="remark",
 )
 def ancestral_samples_have_the_law():
     masks = made_masks(jnp.array([3, 1, 4, 2]), (jnp.array([1, 2, 3, 1, 2, 3]),))
-    network = _network(masks, 0)
+    network = random_network(masks, 0)
     uniforms = jnp.array(np.random.default_rng(4).uniform(size=(40_000, 4)))
     drawn = ancestral_bernoulli(uniforms, lambda x: made_logits(x, *network, masks), order=jnp.array([3, 1, 4, 2]))
     number = (drawn @ jnp.array([8.0, 4.0, 2.0, 1.0])).astype(int)
-    law = _law(masks, 0)
+    law = distribution_of(masks, 0)
     return SampleSides(
         samples=jax.nn.one_hot(number, 16),
         expected=law,
@@ -311,25 +329,77 @@ def _mixed(of):
     return plus(*(of.at(*corner) if sum(corner) % 2 else -of.at(*corner) for corner in corners))
 
 
+pairs = derivation.define(
+    r"\kappa({},{},{})", pair.at(0) * x1 * x2 + pair.at(1) * x2 * x3 + pair.at(2) * x1 * x3, "their sum", over=(x1, x2, x3)
+)
 derivation.chain(
     "A logistic variable that comes last leaves an interaction between three others",
     plus(
         _mixed(
             derivation.define(
                 r"\log q({},{},{},0)",
-                pair.at(0) * x1 * x2 + pair.at(1) * x2 * x3 + pair.at(2) * x1 * x3 - summed,
+                pairs - summed,
                 "the log-probability of strings that end in 0, up to terms of one variable",
                 over=(x1, x2, x3),
             )
         )
     ),
-    equals(-_mixed(summed), "pairs of variables have no third difference"),
+    equals(-_mixed(summed), prose("pairs of variables have no third difference, {none}", none=holds(_mixed(pairs), "=", 0))),
     so="It is not zero in general, so an order that ends in another variable, whose logistic conditional forbids that "
-    "interaction, cannot express this law. Restricted conditionals make the order a decision of the model.",
+    "interaction, cannot express this distribution. Restricted conditionals make the order a decision of the model.",
 )
 
 
-@derivation.example("Two bits with $p(00), p(01), p(10), p(11) = 0.4, 0.1, 0.2, 0.3$.")
+derivation.answer = prose(
+    "Every distribution is a product of conditionals, {product}, in every order, so the factorization assumes nothing. "
+    "Conversely, any conditionals, each computed from the variables before it alone, make a distribution: {one}, without a "
+    "normalizing constant. The log-likelihood is a sum of one term a variable, {split}. What restricts a model is how its "
+    "conditionals are computed; then the order can matter, too.",
+    product=holds(joint, "=", times(marginal_1, given_1, given_2)),
+    one=holds(Total(x1, Total(x2, times(model_1, model_2))), "=", 1, wrong={"one probability of two": Rational(1, 2)}),
+    split=holds(log(times(model_1, model_2)), "=", plus(log(model_1), log(model_2))),
+)
+
+
+@derivation.algorithm(
+    "A masked network: likelihood in one pass, samples in one pass a variable",
+    do(
+        "give each unit a degree, and keep the edges along which it does not fall, or, into outputs, rises",
+        made_masks,
+        by=paths_lead_from_earlier_to_later_variables,
+    ),
+    do(r"training: compute all logits $l_1, \dots, l_D$ of a string $x$ in one pass", made_logits, by=a_masked_network_is_a_law),
+    do(r"the loss is $-\sum_d \log q(x_d | x_1, \dots, x_{d-1})$", autoregressive_bernoulli_log_prob, by=splits, indent=1),
+    do(r"sampling: for $d = 1, \dots, D$:"),
+    do(
+        r"compute the logits of the string so far; $x_d \leftarrow 1$ if $u_d < \sigma(l_d)$, else 0",
+        ancestral_bernoulli,
+        by=sampling,
+        indent=1,
+    ),
+)
+def a_network_for_two_bits():
+    order = jnp.array([1, 2])
+    masks = made_masks(order, (jnp.array([1]),))
+    weights, biases = (jnp.ones((1, 2)), math.log(6) * jnp.ones((2, 1))), (jnp.zeros(1), jnp.array([0, -math.log(4)]))
+
+    def logits(x):
+        return made_logits(x, weights, biases, masks)
+
+    yield (
+        r"\text{the example's bits: masks into the hidden unit, and out of it}",
+        jnp.concatenate([masks[0][0], masks[1][:, 0]]),
+        "(1, 0, 0, 1)",
+    )
+    strings = jnp.array([[0.0, 0], [1, 1]])
+    yield r"l_1, l_2 \text{ for 00, with weights } 1, \log 6 \text{ and biases } 0, -\log 4", logits(strings)[0], "(0, -1.3863)"
+    yield r"l_1, l_2 \text{ for 11}", logits(strings)[1], "(0, 0.4055)"
+    yield r"\log q(00), \log q(11)", autoregressive_bernoulli_log_prob(strings, logits(strings)), "(-0.9163, -1.2040)"
+    for u, stated in (((0.3, 0.5), "(1, 1)"), ((0.7, 0.3), "(0, 0)")):
+        yield rf"x \text{{ for }} u = {u}", ancestral_bernoulli(jnp.array([u]), logits, order=order)[0], stated
+
+
+@derivation.example("Two bits: 00, 01, 10 and 11 have the probabilities 0.4, 0.1, 0.2 and 0.3.")
 def two_bits():
     law = np.array([[0.4, 0.1], [0.2, 0.3]])
     first, second = law.sum(axis=1), law.sum(axis=0)
@@ -338,37 +408,22 @@ def two_bits():
     yield r"p(x_2 = 1),\ p(x_1 = 1 | x_2 = 0),\ p(x_1 = 1 | x_2 = 1)", (second[1], *(law[1] / second)), "(0.4, 0.3333, 0.75)"
     logits = jnp.array([[math.log(first[1] / first[0]), math.log(0.6 / 0.4)]])
     yield r"p(11) = 0.5 \cdot 0.6", jnp.exp(autoregressive_bernoulli_log_prob(jnp.ones((1, 2)), logits))[0], "0.3"
-    entropy = value(Expectation(p, -log(p)), {p: (0.5, 0.5)})
     yield r"H(p) = 0.6931 + 0.5867", -(law * np.log(law)).sum(), "1.2799"
-    yield r"H(x_1)", entropy, "0.6931"
+    yield r"H(x_1)", value(Expectation(p, -log(p)), {p: (0.5, 0.5)}), "0.6931"
 
 
-@derivation.figure(
+derivation.figure(
     "Left and middle: the unit square, cut by sampling the two bits of the example in either order. The cuts differ, the areas "
     "of the four boxes do not. Right: the number of paths from each input (column) to each output (row) for four variables and "
     "two hidden layers; nothing on or above the diagonal.",
     panels=3,
-)
-def boxes_and_paths(left, middle, right):
-    law = np.array([[0.4, 0.1], [0.2, 0.3]])
-    for axes, probabilities, names in ((left, law, "12"), (middle, law.T, "21")):
-        first = probabilities.sum(axis=1)
-        for value_1, value_2 in itertools.product((0, 1), repeat=2):
-            given = probabilities[value_1, 1] / first[value_1]
-            x_low, width = (0.0, first[1]) if value_1 else (first[1], first[0])
-            y_low, height = (0.0, given) if value_2 else (given, 1 - given)
-            axes.bar(x_low + width / 2, height, width, y_low, edgecolor="gray", alpha=0.3 + 0.5 * probabilities[value_1, value_2])
-            bits = (value_1, value_2) if names == "12" else (value_2, value_1)
-            axes.text(x_low + width / 2, y_low + height / 2, "{}{}".format(*bits), ha="center", va="center")
-        axes.set(xlabel=f"$u_{names[0]}$", ylabel=f"$u_{names[1]}$")
-    masks = made_masks(jnp.arange(1, 5), (jnp.arange(1, 4),) * 2)
-    right.imshow(np.asarray(mask_connectivity(masks)), cmap="Greys")
-    right.set(xlabel="input", ylabel="output", xticks=range(4), yticks=range(4))
+)(boxes_and_paths)
 
 
 @derivation.exercise(
     "How many numbers do full tables for the conditionals of $D$ bits need, and how many do logistic conditionals need?",
-    r"$\sum_d 2^{d-1} = 2^D - 1$, as many as the joint law; logistic ones $\sum_d d = D(D+1)/2$. For $D = 10$: 1023 and 55.",
+    "Tables need a number for each past of each variable, $2^D - 1$ in all, as many as the joint distribution; logistic ones "
+    "need $D (D + 1) / 2$. For ten bits: 1023 and 55.",
 )
 def tables_and_weights():
     yield sum(2 ** (d - 1) for d in range(1, 11)), "1023"
@@ -377,7 +432,7 @@ def tables_and_weights():
 
 @derivation.exercise(
     "Four variables, two hidden layers with units of degree 1, 2 and 3: how many paths lead from the first variable to the last?",
-    r"$\binom{3 + 2 - 1}{2} = 6$.",
+    r"There are $\binom{3 + 2 - 1}{2}$, or 6.",
 )
 def six_paths():
     yield mask_connectivity(made_masks(jnp.arange(1, 5), (jnp.arange(1, 4),) * 2))[3, 0], "6"
@@ -385,41 +440,11 @@ def six_paths():
 
 @derivation.exercise(
     r"The fourth variable has the logit $\log 2\,(x_1 + x_2 + x_3)$. Which interaction of the first three does it leave?",
-    r"The third difference of $-\log(1 + 2^{x_1 + x_2 + x_3})$ is $-\log\frac{9 \cdot 3^3}{5^3 \cdot 2} = \log \frac{250}{243} "
-    r"= 0.0284$.",
+    prose(
+        r"The third difference of $-\log(1 + 2^{x_1 + x_2 + x_3})$ is {left}, or 0.0284.",
+        left=holds(-_mixed(summed), "=", log(Rational(250, 243)), when={c: log(2), bias: 0}, named=True),
+    ),
 )
 def the_interaction_left():
     signs = {bits: (-1) ** (3 - sum(bits)) for bits in itertools.product((0, 1), repeat=3)}
     yield -sum(sign * math.log(1 + 2.0 ** sum(bits)) for bits, sign in signs.items()), "0.0284"
-
-
-# a random law on four bits, and random masked networks
-_STATES = np.array(list(itertools.product((0.0, 1.0), repeat=4)))
-_TABLE = np.random.default_rng(0).dirichlet(np.ones(16)).reshape(2, 2, 2, 2)
-
-
-def _conditional_logits(table, order):
-    """logit p(x_d = 1 | what comes before d in the order), at every state: marginals of the table, nothing else."""
-    logits = np.zeros((len(_STATES), 4))
-    for place, d in enumerate(order):
-        marginal = table.sum(axis=tuple(order[place + 1 :]), keepdims=True) * np.ones_like(table)
-        zero, one = (np.take(marginal, [bit], axis=d) for bit in (0, 1))
-        logits[:, d] = np.broadcast_to(np.log(one / zero), table.shape).ravel()
-    return jnp.array(logits)
-
-
-def _network(masks, seed):
-    random = np.random.default_rng(seed)
-    return [jnp.array(random.normal(size=mask.shape)) for mask in masks], [
-        jnp.array(random.normal(size=mask.shape[0])) for mask in masks
-    ]
-
-
-def _law(masks, seed):
-    """q of the sixteen strings."""
-    states = jnp.array(_STATES)
-    return jnp.exp(autoregressive_bernoulli_log_prob(states, made_logits(states, *_network(masks, seed), masks)))
-
-
-def _total(masks):
-    return jnp.stack([_law(masks, seed).sum() for seed in range(5)])
