@@ -15,7 +15,8 @@ from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
 from theory_jax.flows.masked_autoregressive import degrees_to_mask, forward, inverse, masked_linear
 
@@ -28,18 +29,16 @@ derivation = Derivation(
         "Kingma, Salimans, Jozefowicz, Chen, Sutskever & Welling 2016, Improved variational inference with inverse "
         "autoregressive flow",
     ),
-    question="A coupling layer conditions half of the variables on the other half. What if every variable is conditioned on all "
-    "earlier ones: what is the density, why is one direction fast and the other slow, and how does a network obey the order?",
+    question="A coupling layer leaves half of the variables as they are, so a density that bends everywhere needs many "
+    "layers. What if every variable is conditioned on all earlier ones: what is the density, why is one direction fast and "
+    "the other slow, and how does a network obey the order?",
     setting=(
         r"The variables have the order $1, \dots, D$. The mean $m_d$ and the log-scale $s_d$ are functions of $x_1, \dots, "
-        r"x_{d-1}$ alone, differentiable where derivatives are written; $z_d = (x_d - m_d) e^{-s_d}$. Forward is the way from "
-        r"data to noise, which is standard normal.",
-        "In a masked network every unit has a degree. A weight into a hidden unit survives if the degree does not fall, one into "
-        "an output if it rises.",
+        "x_{d-1}$ alone, differentiable where derivatives are written; $z_d$ is $(x_d - m_d) e^{-s_d}$. Forward is the way "
+        "from data to noise, which is standard normal.",
+        "In a masked network every unit has a degree. A weight into a hidden unit survives if the degree does not fall, one "
+        "into an output if it rises.",
     ),
-    answer=r"The Jacobian is triangular, with log-determinant $-\sum_d s_d$, and the flow is an autoregressive model with "
-    r"Gaussian conditionals of mean $m_d$ and standard deviation $e^{s_d}$. All $z_d$ are computed from data at once; data are "
-    r"computed from noise one entry after the other, in $D$ passes.",
     limits=("Which densities several layers reach.", "How to choose an order."),
 )
 
@@ -48,6 +47,15 @@ m1, m2 = (derivation.number(f"m_{i}", f"the mean of variable {i} given those bef
 s1, s2 = (derivation.number(f"s_{i}", f"its log-scale, for variable {i}", "log_scale") for i in (1, 2))
 z1 = derivation.define("z_1", (x1 - m1) * exp(-s1), "the standardized first variable", "forward")
 z2 = derivation.define("z_2", (x2 - m2) * exp(-s2), "the standardized second variable")
+conditional = holds(
+    plus(LogDensity(z2, 0, 1), -s2), "=", LogDensity(x2, m2, exp(2 * s2)), wrong={"a log-variance": LogDensity(x2, m2, exp(s2))}
+)
+derivation.answer = prose(
+    r"The Jacobian is triangular, with the log-determinant $-\sum_d s_d$, and the flow is an autoregressive model with "
+    "Gaussian conditionals of mean $m_d$ and standard deviation $e^{s_d}$: for the second variable, {conditional}. All $z_d$ "
+    "are computed from data at once; data are computed from noise one entry after the other, in at most $D$ passes.",
+    conditional=conditional,
+)
 derivation.symbol(r"\partial z / \partial x", "the matrix of derivatives")
 derivation.symbol("s_3", "the log-scale of a third variable")
 
@@ -69,12 +77,16 @@ def triangular():
     )
 
 
-derivation.chain(
+density = derivation.chain(
     "The flow is an autoregressive model with Gaussian conditionals",
     plus(LogDensity(z1, 0, 1), LogDensity(z2, 0, 1), -s1, -s2),
     equals(
         plus(LogDensity(x1, m1, exp(2 * s1)), LogDensity(x2, m2, exp(2 * s2))),
-        r"each $z_d$ is $x_d$ less its mean over its standard deviation; the log-determinant is the constant of the Gaussian",
+        prose(
+            "{conditional}, and so for the first: $z_d$ is $x_d$ less its mean, over its standard deviation, and the "
+            "log-determinant goes into the constant of the Gaussian",
+            conditional=conditional,
+        ),
         wrong={
             "the log-scale as a log-variance": plus(LogDensity(x1, m1, exp(s1)), LogDensity(x2, m2, exp(s2))),
             "the log-determinant added": plus(LogDensity(x1, m1, exp(2 * s1)), LogDensity(x2, m2, exp(2 * s2)), 2 * s1),
@@ -82,8 +94,8 @@ derivation.chain(
         },
     ),
     central=True,
-    so=r"Since $m_2$ and $s_2$ are those given $x_1$, this is $\log p(x_1) + \log p(x_2 | x_1)$; the density has mass 1, as one "
-    r"sees by integrating the last variable first.",
+    so=r"Since $m_2$ and $s_2$ are those given $x_1$, this is $\log p(x_1) + \log p(x_2 | x_1)$; the density has mass 1, as "
+    "one sees by integrating the last variable first.",
 )
 
 derivation.say(
@@ -91,7 +103,7 @@ derivation.say(
 )
 m = derivation.function("m", "the mean of the second variable as a function of the first")
 seen = derivation.number("q", "a value of the first variable")
-derivation.chain(
+one_pass = derivation.chain(
     "One pass puts the second variable right if the first is right",
     plus(times(z2, exp(s2)), m2),
     equals(
@@ -101,16 +113,19 @@ derivation.chain(
         wrong={"another mean": plus(x2, -m2, m(seen)), "divided": plus(times(z2, exp(-s2)), m2)},
     ),
     role="lemma",
-    so=r"$m_1$ and $s_1$ are constants, so the first entry is right after one pass from any start; by induction the first $d$ "
-    r"after $d$.",
+    so=prose(
+        "$m_1$ and $s_1$ are constants, so the first entry is right after one pass from any start, {first}; by induction the "
+        "first $d$ after $d$.",
+        first=holds(plus(times(z1, exp(s1)), m1), "=", x1),
+    ),
 )
 
 
 @derivation.exact(
     r"\text{passes} = 1 + \text{longest chain of dependencies}",
-    because="An entry is right one pass after the last entry that it depends on. All 64 graphs on four ordered variables: on the "
-    "one side the number of passes until nothing of the start is left, on the other the longest path. A full order takes $D$ "
-    "passes, a coupling layer takes two.",
+    because="An entry is right one pass after the last entry that it depends on. All 64 graphs on four ordered variables: on "
+    "the one side the number of passes until nothing of the start is left, on the other the longest path. A full order takes "
+    "$D$ passes, a coupling layer takes two.",
     outcomes=64,
 )
 def passes_by_graph():
@@ -135,12 +150,12 @@ def passes_by_graph():
 
 
 derivation.say(
-    r"The mirror image conditions the mean and the log-scale on noise, $x_d = z_d e^{s_d(z_{<d})} + m_d(z_{<d})$: samples in one "
-    r"pass, and $\log p(x) = \log \mathcal{N}(z) - \sum_d s_d$ of its own samples; the density of data then takes $D$ passes. "
-    r"Densities of data are wanted for training by likelihood, samples for variational inference. A coupling layer gives both in "
-    r"one pass and conditions less."
+    "The mirror image conditions the mean and the log-scale on the earlier noise: entry $d$ is $z_d e^{s_d} + m_d$. It "
+    r"samples in one pass, and its own samples have the log-density $\log \mathcal{N}(z; 0, I) - \sum_d s_d$; the density of "
+    "data then takes $D$ passes. Densities of data are wanted for training by likelihood, samples for variational inference. "
+    "A coupling layer gives both in one pass and conditions less."
 )
-derivation.say("A network obeys the order if no path leads from $x_j$ to an output $d \\le j$.")
+derivation.say("A network obeys the order if no path leads from an input to its own output or to an earlier one.")
 derivation.symbol("D", "the number of variables")
 derivation.symbol(r"M_1, M_2", "the masks of the hidden layer and of the output")
 derivation.symbol("d, j", "an output and an input")
@@ -148,9 +163,9 @@ derivation.symbol("d, j", "an output and an input")
 
 @derivation.exact(
     r"(M_2 M_1)_{dj} = \#\{\text{hidden units}: j \le \text{degree} < d\}",
-    because="Every hidden unit is one path, open if both of its weights survive. So there is none for $j \\ge d$, and one for "
-    "every $j < d$ if and only if all degrees from 1 to $D - 1$ occur. Two to five variables, all degrees of up to three hidden "
-    "units, by the code.",
+    because="Every hidden unit is one path, open if both of its weights survive. So none leads from an input to its own "
+    "output or to an earlier one, and one leads to every later output if and only if all degrees from 1 to $D - 1$ occur. "
+    "Two to five variables, all degrees of up to three hidden units, by the code.",
     outcomes=sum((size - 1) ** units for size in range(2, 6) for units in (1, 2, 3)),
 )
 def paths():
@@ -169,16 +184,31 @@ c = derivation.number("c", "how strongly the first variable is bent", positive=T
 tau = derivation.number(r"\tau", "the width about the bend", positive=True)
 y = derivation.number("y", "a standard normal number")
 epsilon = derivation.number(r"\epsilon", "another")
+bent = c * y**2 + tau * epsilon
+
+
+def _over_noise(body):
+    return Expectation(Normal(y, 0, 1), Expectation(Normal(epsilon, 0, 1), body))
+
+
 derivation.chain(
     "One layer depends on its order",
-    Expectation(Normal(y, 0, 1), Expectation(Normal(epsilon, 0, 1), (c * y**2 + tau * epsilon - c) ** 3)),
+    _over_noise((bent - c) ** 3),
     equals(
         8 * c**3,
-        r"the third central moment of $c y^2 + \tau \epsilon$, whose mean is $c$: $\mathbb{E}(y^2 - 1)^3 = 15 - 9 + 3 - 1 = 8$",
+        prose(
+            r"the third central moment of $c y^2 + \tau \epsilon$, whose mean is {mean}: {third}, and $\epsilon$ is symmetric",
+            mean=holds(_over_noise(bent), "=", c, named=True),
+            third=holds(Expectation(Normal(y, 0, 1), (y**2 - 1) ** 3), "=", 8),
+        ),
         wrong={"symmetric": 0, "not centered": 15 * c**3},
     ),
-    so=r"Let $x_2 = y$ and $x_1 = c x_2^2 + \tau \epsilon$. In the order $x_2, x_1$ one layer is exact. In the order $x_1, x_2$ "
-    "it makes $x_1$ Gaussian, with a third moment of 0: never exact. So the order is reversed between layers.",
+    so=prose(
+        r"Let $x_2$ be $y$, and $x_1$ be $c x_2^2 + \tau \epsilon$. In the order $x_2, x_1$ one layer is exact. In the order "
+        "$x_1, x_2$ it makes $x_1$ Gaussian, with a third central moment of 0, but {third}: never exact. So the order is "
+        "reversed between layers.",
+        third=holds(8 * c**3, ">", 0),
+    ),
 )
 
 
@@ -226,7 +256,25 @@ def _halved(x):
     return jnp.concatenate([0 * first + 1, first**2], 1), jnp.concatenate([0 * first, math.log(2) * first], 1)
 
 
-@derivation.example(r"$m_1 = 1$, $s_1 = 0$, $m_2 = x_1^2$ and $s_2 = x_1 \log 2$, at $x = (2, 6)$.")
+@derivation.algorithm(
+    "The density of data, and a sample",
+    do("density of $x$: one pass of a network with masks gives all $m_d$ and $s_d$", degrees_to_mask, masked_linear),
+    do(r"$z_d \leftarrow (x_d - m_d) e^{-s_d}$; return $\log \mathcal{N}(z; 0, I) - \sum_d s_d$", forward, by=density),
+    do("sample: draw standard normal $z$; $x \\leftarrow 0$"),
+    do(r"$D$ times: give $x$ to the network; $x_d \leftarrow z_d e^{s_d} + m_d$ for all $d$", inverse, by=one_pass),
+)
+def two_passes():
+    x, mask = np.array([[2.0, 6.0]]), degrees_to_mask(np.arange(1, 3), np.arange(1, 3), strict=True)
+    mean = masked_linear(x**2, np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([1.0, 0.0]), mask)
+    yield r"x = (2, 6), \ m = (1, x_1^2), \ s = (0, x_1 \log 2): \quad m", mean[0], "(1, 4)"
+    z = forward(x, _halved)[0]
+    yield "z", z[0], "(1, 0.5)"
+    mean, log_scale = _halved(jnp.zeros((1, 2)))
+    yield r"\text{back, first pass: } x", (z * jnp.exp(log_scale) + mean)[0], "(2, 0.5)"
+    yield r"\text{second pass: } x", inverse(z, _halved)[0][0], "(2, 6)"
+
+
+@derivation.example(r"The means 1 and $x_1^2$ and the log-scales 0 and $x_1 \log 2$, at the data point $(2, 6)$.")
 def two_and_six():
     z, log_det = forward(np.array([[2.0, 6.0]]), _halved)
     yield r"z = (2 - 1, (6 - 4)/4)", z[0], "(1, 0.5)"
@@ -236,9 +284,9 @@ def two_and_six():
 
 
 @derivation.figure(
-    "Left: which inputs (columns) reach which outputs (rows) of a masked network on eight variables, by the number of open paths "
-    "through 16 hidden units. Right: the error of each entry in the way back after every pass; entry $d$ is right after $d$ "
-    "passes.",
+    "Left: which inputs (columns) reach which outputs (rows) of a masked network on eight variables, by the number of open "
+    "paths through 16 hidden units. Right: the error of each entry in the way back after every pass; entry $d$ is right "
+    "after $d$ passes.",
     panels=2,
 )
 def paths_and_passes(table, passes):
@@ -257,7 +305,8 @@ def paths_and_passes(table, passes):
 
 
 @derivation.exercise(
-    "What is $z$ of $x = (1, 3)$ in the example, and the log-determinant?", r"$(0, (3 - 1)/2) = (0, 1)$, and $-\log 2 = -0.6931$."
+    "What is $z$ of the data point $(1, 3)$ in the example, and the log-determinant?",
+    r"The means are 1 and 1, the deviations 1 and 2: $z$ is (0, 1), and the log-determinant $-\log 2$, or $-0.6931$.",
 )
 def one_and_three():
     z, log_det = forward(np.array([[1.0, 3.0]]), _halved)
@@ -266,7 +315,7 @@ def one_and_three():
 
 
 @derivation.exercise(
-    "Six variables, each depending on the one two places before it. How many passes does the way back take?",
+    "Six variables, each depending on the second one before it. How many passes does the way back take?",
     "The longest chain is 1, 3, 5: 3 passes.",
 )
 def three_passes():
@@ -277,8 +326,13 @@ def three_passes():
 
 
 @derivation.exercise(
-    r"What is the skewness of $x_1$ in the last chain at $c = \tau = 1$?",
-    r"The variance is $2c^2 + \tau^2 = 3$, and $8 / 3^{3/2} = 1.5396$.",
+    prose("What is the skewness of $x_1$ in the last chain at {c} and {tau}?", c=where(c, 1), tau=where(tau, 1)),
+    prose(
+        "The variance is {variance}, and the third central moment {third}: the skewness is {skewness}, or 1.5396.",
+        variance=holds(_over_noise((bent - c) ** 2), "=", 3, named=True),
+        third=holds(_over_noise((bent - c) ** 3), "=", 8, named=True),
+        skewness=8 / sympy.Integer(3) ** sympy.Rational(3, 2),
+    ),
 )
 def a_skewness():
     yield value(8 * c**3 / (2 * c**2 + tau**2) ** sympy.Rational(3, 2), {c: 1, tau: 1}), "1.5396"
