@@ -8,7 +8,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Matrix, Max, Min, sqrt, tanh
+from sympy import Matrix, Max, Min, Rational, exp, log, sqrt
 
 from theory_jax.adversarial.gradient_penalty import (
     clip_weights,
@@ -17,10 +17,14 @@ from theory_jax.adversarial.gradient_penalty import (
     one_sided_gradient_penalty,
     zero_centered_gradient_penalty,
 )
-from theory_jax.derivation.chains import at_least, at_most, equals
+from theory_jax.adversarial.wasserstein_gan import critic_loss, generator_loss
+from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Inner, Slope, SquaredNorm, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._smallest_game import contracting, draw_games, trajectories
 
 derivation = Derivation(
     module=__name__,
@@ -31,31 +35,27 @@ derivation = Derivation(
         "Mescheder, Geiger & Nowozin 2018, Which Training Methods for GANs do actually Converge?",
         "Petzka, Fischer & Lukovnikov 2018, On the regularization of Wasserstein GANs",
     ),
-    question="Why should the critic's gradient have norm 1 on segments between real and fake points, by how much is a critic too "
-    "steep that is only penalized, and why does a penalty towards 0 make the game converge?",
+    question="A Wasserstein critic with clipped weights is too flat or too steep, depending on its width and depth, and a critic "
+    "without any constraint never settles. Why should the critic's gradient have norm 1 on segments between real and fake "
+    "points, by how much is a critic too steep that is only penalized, and why does a penalty towards 0 make the game converge?",
     setting=(
-        r"A critic $f$ on $\mathbb{R}^D$ is 1-Lipschitz: $|f(a) - f(b)| \le |a - b|$. A real point $x$ and a fake $y$ at "
-        "distance $d > 0$ belong together: a cheapest coupling moves mass between them, so that $f(x) - f(y) = d$ for the best "
-        r"critic (the lecture on Wasserstein GANs). Between them lie the points $x_t = (1 - t)\, x + t y$.",
-        r"Penalties at a point with gradient $g = \nabla f$: two-sided $(|g| - 1)^2$, one-sided $\max(0, |g| - 1)^2$, "
+        r"A critic $f$ on $\mathbb{R}^D$ is 1-Lipschitz: between two points its value changes by at most their distance. A real "
+        "point $x$ and a fake $y$ at a positive distance $d$ belong together: a cheapest coupling moves mass between them, so "
+        "that the best critic falls by $d$ from $x$ to $y$ (the lecture on Wasserstein GANs). Between them are the points $x_t$, "
+        r"$(1 - t)\, x + t y$.",
+        r"Penalties at a point with the gradient $g$ of the critic: two-sided $(|g| - 1)^2$, one-sided $\max(0, |g| - 1)^2$, "
         r"zero-centered $\frac\gamma2 |g|^2$.",
-        r"The smallest game (Mescheder et al.): data at 0, samples at $\theta$, a critic $f(x) = \omega x$. The value is $V = "
-        r"\theta \omega$ for Wasserstein's losses up to a sign, and $\log \sigma(\theta\omega) + \log \sigma(0)$ for those of "
-        r"the first lecture. One step of both players at once: $\theta \leftarrow \theta - h V_\theta$, $\omega \leftarrow "
-        r"\omega + h (V_\omega - \gamma \omega)$, with $h > 0$.",
+        r"The smallest game (Mescheder et al.): data at 0, samples at $\theta$, a critic $\omega x$. Its value $V$ is $\theta "
+        r"\omega$ for Wasserstein's losses, and $\log \sigma(\theta\omega) + \log \sigma(0)$ for those of the first lecture, "
+        r"both up to the sign of $\omega$. One step of both players at once: $\theta \leftarrow \theta - h V_\theta$, $\omega "
+        r"\leftarrow \omega + h (V_\omega - \gamma \omega)$, with a positive $h$.",
     ),
-    answer=r"Along the segments of a cheapest coupling the best critic falls with slope exactly 1, in the segment's direction, "
-    r"so the penalty asks for what duality implies. A critic under a penalty of weight $\lambda$ is too steep by "
-    r"$d/(2\lambda)$. The penalty is a function of a gradient, so training differentiates twice. In the smallest game "
-    "simultaneous steps spiral outwards without a penalty; a zero-centered one makes them contract if the step is small enough.",
     limits=(
         "Practice draws points between independent pairs, real and fake; the slope is 1 for coupled pairs only.",
         "Convergence away from the equilibrium, and of networks.",
         "A differentiable critic: at the ends of a segment the best one may have a kink.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- slope 1 on the segment
 
 d = derivation.number("d", "the distance of a real and a fake point that belong together", positive=True)
 t = derivation.number("t", "the share of the way from the real to the fake point", "1 - uniforms", between=(0, 1))
@@ -66,38 +66,46 @@ start_slack = derivation.assume(
     "From the real point to the one on the way the critic falls by no more than the way", plus(times(t, d), -f_x, f_t)
 )
 end_slack = derivation.assume("... and from there to the fake point", plus(times(1 - t, d), -f_t, f_y))
-derivation.chain(
+straight = derivation.chain(
     "On the segment the critic leaves nothing unused",
     plus(start_slack.at(), end_slack.at()),
     equals(plus(d, -f_x, f_y), "the value on the way cancels, and the two parts of the way are the whole"),
-    equals(0, "$f(x) - f(y) = d$"),
+    equals(0, prose("{fall}", fall=holds(plus(f_x, -f_y), "=", d))),
     central=True,
-    so=r"Two numbers that are never negative and sum to zero are zero: $f(x_t) = f(x) - t d$. The critic is linear on the "
-    r"segment, and falls by 1 for each unit of length.",
+    so=prose(
+        "Two numbers that are never negative and sum to zero are zero: {first} and {second}, and both say {line}. The critic is "
+        "linear on the segment, and falls by 1 for each unit of length.",
+        first=holds(plus(times(t, d), -f_x, f_t), "=", 0),
+        second=holds(plus(times(1 - t, d), -f_t, f_y), "=", 0),
+        line=where(f_t, plus(f_x, -t * d)),
+    ),
 )
 l = derivation.index("l", "a coordinate", states=3)  # noqa: E741
 g = derivation.numbers("g", l, "the critic's gradient on the way")
-e = derivation.numbers("e", l, "the direction from the fake to the real point, of length 1")
+n = derivation.numbers("n", l, "the direction from the fake to the real point, of length 1")
 at_most_one = derivation.assume("The gradient of a 1-Lipschitz critic is no longer than 1", plus(1, -SquaredNorm(l, g)))
-along = derivation.assume("Along the segment the slope is 1", plus(Inner(l, g, e), -1))
-unit = derivation.assume("The direction has length 1", plus(1, -SquaredNorm(l, e)))
-derivation.chain(
+along = derivation.assume("Along the segment the slope is 1", plus(Inner(l, g, n), -1))
+unit = derivation.assume("The direction has length 1", plus(1, -SquaredNorm(l, n)))
+direction = derivation.chain(
     "So the gradient there is the direction itself, and its norm 1",
-    SquaredNorm(l, g - e),
-    equals(plus(SquaredNorm(l, g), -2 * Inner(l, g, e), SquaredNorm(l, e)), "expand the square"),
+    SquaredNorm(l, g - n),
+    equals(plus(SquaredNorm(l, g), -2 * Inner(l, g, n), SquaredNorm(l, n)), "expand the square"),
     at_most(
         plus(1, -2, 1),
-        r"each part is at most its share: $|g|^2 \le 1$, $\langle g, e \rangle \ge 1$ (the derivative of the line before, with "
-        r"respect to the length), $|e|^2 \le 1$",
+        r"each part is at most its share: $|g|^2$ and $|n|^2$ are at most 1, and $\langle g, n \rangle$, the derivative of $f$ "
+        "with respect to the length, is at least 1",
         adding=plus(at_most_one.at(), 2 * along.at(), unit.at()),
     ),
-    so=r"A square that is at most $1 - 2 + 1 = 0$ is zero: $g = e$. That is why the penalty has the target 1, and why it is "
-    r"evaluated between real and fake points.",
+    so=prose(
+        "A square that is at most {bound} is zero: $g$ is $n$. That is why the penalty has the target 1, and why it is evaluated "
+        "between real and fake points.",
+        bound=holds(plus(1, -2, 1), "=", 0),
+    ),
 )
 
 u = derivation.number("u", "a uniform number", "uniforms", between=(0, 1))
 real, fake = derivation.numbers("x", l, "the real point", "real"), derivation.numbers("y", l, "the fake point", "fake")
-derivation.bridge(
+way = derivation.bridge(
     "The code's point on the way",
     u * real + (1 - u) * fake,
     interpolate,
@@ -107,8 +115,6 @@ derivation.bridge(
     wrong={"real and fake exchanged": u * fake + (1 - u) * real},
 )
 
-# ---------------------------------------------------------------------------------------------------- the price
-
 derivation.say(
     "A penalty is a soft constraint. What does it leave of slope 1? Take a linear critic of slope $s$ on one pair at distance "
     r"$d$: it gains $s d$ and pays $\lambda (s - 1)^2$."
@@ -116,7 +122,7 @@ derivation.say(
 s = derivation.number("s", "the critic's slope")
 lam = derivation.number(r"\lambda", "the weight of the penalty", positive=True)
 best = derivation.define("s^*", 1 + d / (2 * lam), "the best slope under the penalty")
-derivation.chain(
+price = derivation.chain(
     "Under a penalty the critic is too steep, the more so the farther mass must move",
     plus(times(s, d), -lam * (s - 1) ** 2),
     equals(
@@ -124,15 +130,23 @@ derivation.chain(
         "complete the square",
         wrong={"the same bias at every distance": plus(d, d**2 / (4 * lam), -lam * (s - 1 - 1 / (2 * lam)) ** 2)},
     ),
-    at_most(plus(d, d**2 / (4 * lam)), r"add the square, zero for $s = s^*$ only", adding=lam * (s - best) ** 2),
-    so=r"The slope exceeds 1 by $d/(2\lambda)$ and the objective exceeds $d$ by $d^2/(4\lambda)$; the critic's estimate of the "
-    r"distance, $s^* d$, by $d^2/(2\lambda)$. At $\lambda = 10$ the slope is 5% too large where $d = 1$. The one-sided penalty "
-    "is the same above slope 1, so it has the same best slope.",
+    at_most(
+        plus(d, d**2 / (4 * lam)),
+        prose("add the square, which is zero for {best} only", best=where(s, best)),
+        adding=lam * (s - best) ** 2,
+    ),
+    so=prose(
+        "The slope exceeds 1 by {excess} and the objective exceeds $d$ by {objective}; the critic's estimate of the distance is "
+        "{much}. At the usual weight 10 and distance 1 the slope is too large by {five}. The one-sided penalty is the same above "
+        "slope 1, so it has the same best slope.",
+        excess=holds(best - 1, "=", d / (2 * lam), named=True, wrong={"half of it": d / (4 * lam)}),
+        objective=holds(plus(times(best, d), -lam * (best - 1) ** 2) - d, "=", d**2 / (4 * lam), named=True),
+        much=holds(times(best, d), "=", plus(d, d**2 / (2 * lam))),
+        five=holds(best - 1, "=", Rational(1, 20), when={lam: 10, d: 1}, named=True),
+    ),
 )
 
-# ---------------------------------------------------------------------------------------------------- differentiated twice
-
-a = derivation.numbers("a", l, "the weights of a linear critic $f(x) = \\sum_l a_l x_l$, which are its gradient")
+a = derivation.numbers("a", l, "the weights of a linear critic, $\\sum_l a_l x_l$, which are its gradient")
 k = derivation.index("k", "a coordinate, next to $l$", states=3)
 norm = sqrt(SquaredNorm(l, a))
 gamma = derivation.number(r"\gamma", "the weight of the zero-centered penalty", "gamma", positive=True)
@@ -143,35 +157,21 @@ def _at_a_point(penalty, weights, **how):
     return penalty(jnp.zeros((1, weights.size)), lambda x: x @ weights, **how)[0]
 
 
-derivation.bridge(
-    "The code's two-sided penalty",
-    (norm - 1) ** 2,
-    functools.partial(_at_a_point, gradient_penalty),
-    weights=a,
-    calls=(gradient_penalty,),
-    wrong={"the norm squared, less 1": (norm**2 - 1) ** 2},
-)
-derivation.bridge(
-    "... the one-sided one",
-    Max(0, norm - 1) ** 2,
-    functools.partial(_at_a_point, one_sided_gradient_penalty),
-    weights=a,
-    calls=(one_sided_gradient_penalty,),
-    wrong={"two-sided": (norm - 1) ** 2},
-)
-derivation.bridge(
-    "... and the zero-centered one",
-    gamma / 2 * SquaredNorm(l, a),
-    functools.partial(_at_a_point, zero_centered_gradient_penalty),
-    weights=a,
-    gamma=gamma,
-    calls=(zero_centered_gradient_penalty,),
-)
-derivation.chain(
+for name, expression, code, more, wrong in (
+    ("The code's two-sided penalty", (norm - 1) ** 2, gradient_penalty, {}, {"the norm squared, less 1": (norm**2 - 1) ** 2}),
+    ("... the one-sided one", Max(0, norm - 1) ** 2, one_sided_gradient_penalty, {}, {"two-sided": (norm - 1) ** 2}),
+    ("... and the zero-centered one", gamma / 2 * SquaredNorm(l, a), zero_centered_gradient_penalty, {"gamma": gamma}, {}),
+):
+    penalty = functools.partial(_at_a_point, code)
+    derivation.bridge(name, expression, penalty, weights=a, calls=(code,), wrong=wrong, **more)
+twice = derivation.chain(
     "Its gradient in the weights goes through the gradient of the critic",
     Slope((norm - 1) ** 2, a.at(k)),
     equals(times(2, norm - 1, Slope(norm, a.at(k))), r"the chain rule"),
-    equals(times(2, norm - 1, a.at(k) / norm), r"$\partial |a| = a / |a|$, for $a \ne 0$"),
+    equals(
+        times(2, norm - 1, a.at(k) / norm),
+        prose("{norm}, unless all weights are zero", norm=holds(Slope(norm, a.at(k)), "=", a.at(k) / norm)),
+    ),
     so=r"For any critic with parameters $\phi$ the same two lines give $2 (|g| - 1)\, (\partial_\phi g)^\top g / |g|$: a mixed "
     r"second derivative of $f$, in $\phi$ and in $x$. Backpropagation computes it as one more pass, backwards through the pass "
     "that gave $g$: about twice the time, and the memory of both passes. A gradient that is treated as a constant would give "
@@ -187,36 +187,13 @@ derivation.bridge(
     calls=(gradient_penalty,),
     wrong={"detached": times(0, a.at(k)), "towards a longer gradient": times(-2, norm - 1, a.at(k) / norm)},
 )
-w1, w2 = (
-    derivation.number("w_1", "the inner weight of a critic", positive=True),
-    derivation.number("w_2", "its outer weight", positive=True),
-)
-place = derivation.number("z", "where its slope is taken", between=(0, 1))
-bent = derivation.define("v", w1 * w2 * (1 - tanh(w1 * place) ** 2), r"the slope of the critic $w_2 \tanh(w_1 x)$ at $z$")
 
-
-def _of_a_bent_critic(w1, w2, place):
-    return gradient_penalty(jnp.array([[place]]), lambda x: w2 * jnp.tanh(w1 * x[:, 0]))
-
-
-derivation.bridge(
-    "... also where the critic is no linear function",
-    Slope((bent - 1) ** 2, w1),
-    _of_a_bent_critic,
-    w1=w1,
-    w2=w2,
-    place=place,
-    slope="w1",
-    calls=(gradient_penalty,),
-)
-
-# ---------------------------------------------------------------------------------------------------- the smallest game
 
 derivation.say(
     "Now the game itself. Even with the best of critics for given samples, steps of both players at once need not arrive "
     "anywhere."
 )
-theta, omega = derivation.number(r"\theta", "the place of the samples"), derivation.number(r"\omega", "the critic's slope")
+theta, omega = derivation.number(r"\theta", "the position of the samples"), derivation.number(r"\omega", "the critic's slope")
 h = derivation.number("h", "the step size", positive=True)
 derivation.chain(
     "Without a penalty every step leads outwards",
@@ -227,13 +204,22 @@ derivation.chain(
         wrong={"they add up": plus(theta**2, omega**2, h**2 * omega**2, h**2 * theta**2, 4 * h * theta * omega)},
     ),
     equals(times(1 + h**2, plus(theta**2, omega**2)), "collect"),
-    so=r"The left side is the squared radius after a step of $V = \theta\omega$. The radius grows by the factor $\sqrt{1 + h^2}$ "
-    r"at every step, from every start but the equilibrium: an outward spiral, for every step size.",
+    so=prose(
+        r"The first line is the squared radius after a step of the value $\theta\omega$. The radius grows by the factor {factor} "
+        "at every step, from every start but the equilibrium: an outward spiral, for every step size.",
+        factor=sqrt(1 + h**2),
+    ),
 )
+_logistic = -log(1 + exp(-theta * omega))  # log sigma(theta omega)
 derivation.say(
-    r"With the logistic loss and the zero-centered penalty, $V_\theta = \omega\, \sigma(-\theta\omega)$ and $V_\omega = "
-    r"\theta\, \sigma(-\theta\omega)$, and $\sigma(0) = \frac12$: near the equilibrium the step is $\theta \leftarrow \theta - "
-    r"\frac h2 \omega$, $\omega \leftarrow \frac h2 \theta + (1 - \gamma h)\, \omega$."
+    prose(
+        r"With the logistic loss the slopes of the value in $\theta$ and $\omega$ are {generator} and {critic}; near the "
+        r"equilibrium they are close to {near} and $\theta/2$. With the zero-centered penalty the step is $\theta \leftarrow "
+        r"\theta - \frac h2 \omega$, $\omega \leftarrow \frac h2 \theta + (1 - \gamma h)\, \omega$.",
+        generator=holds(Slope(_logistic, theta), "=", omega / (1 + exp(theta * omega)), named=True),
+        critic=holds(Slope(_logistic, omega), "=", theta / (1 + exp(theta * omega)), named=True),
+        near=holds(Slope(_logistic, theta), "=", omega / 2, when={theta: 0}, named=True),
+    )
 )
 step = Matrix([[1, -h / 2], [h / 2, 1 - gamma * h]])
 x_ = derivation.number("r", "an eigenvalue of a step")
@@ -248,27 +234,46 @@ derivation.chain(
         wrong={"no penalty": plus(x_**2, -2 * x_, 1 + h**2 / 4)},
     ),
     role="lemma",
-    so=r"Both roots lie inside the unit circle if and only if $\Delta < 1$, $1 - T + \Delta > 0$ and $1 + T + \Delta > 0$ "
-    r"(Jury's conditions for a quadratic).",
+    so=r"Both roots lie inside the unit circle if and only if $1 - \Delta$, $1 - T + \Delta$ and $1 + T + \Delta$ are all "
+    "positive (Jury's conditions for a quadratic).",
 )
 derivation.chain(
     "First condition",
     1 - determinant,
     equals(times(h / 4, 4 * gamma - h), "collect", wrong={"the half forgotten": times(h / 2, 4 * gamma - h)}),
-    so=r"Positive if and only if $h < 4 \gamma$. Without a penalty $\Delta = 1 + h^2/4 > 1$: never.",
+    so=prose(
+        "Positive if and only if $h$ is below {end}. Without a penalty the determinant is {outside}, more than 1 at every step "
+        "size.",
+        end=4 * gamma,
+        outside=holds(determinant, "=", 1 + h**2 / 4, when={gamma: 0}, named=True),
+    ),
 )
-derivation.chain(
-    "Second condition",
-    plus(1, -trace, determinant),
-    equals(h**2 / 4, "all but the square cancels"),
-    at_least(0, "leave out a square: it always holds", dropping=h**2 / 4),
-)
-derivation.chain(
+third = derivation.chain(
     "Third condition",
     plus(1, trace, determinant),
-    equals(plus(4, -2 * gamma * h, h**2 / 4), "collect"),
-    so=r"Positive if and only if $\gamma h < 2 + h^2/8$: too strong a penalty overshoots. So steps contract near the equilibrium "
-    r"for $\frac h4 < \gamma < \frac2h + \frac h8$.",
+    equals(times(2 * h, plus(2 / h, h / 8, -gamma)), "collect"),
+    so=prose(
+        r"Positive if and only if $\gamma$ is below {high}: too strong a penalty overshoots. So steps contract near the "
+        r"equilibrium if $\gamma$ is between {low} and {high}, which leaves room for steps below 4: at {four} both ends are "
+        "{one}.",
+        high=plus(2 / h, h / 8),
+        low=h / 4,
+        four=where(h, 4),
+        one=holds(plus(2 / h, h / 8), "=", h / 4),
+    ),
+)
+derivation.answer = prose(
+    "Along the segments of a cheapest coupling the best critic falls with slope exactly 1, in the segment's direction, so the "
+    "penalty asks for what duality implies. A linear critic on one pair at distance $d$, under a penalty of weight {weight}, is "
+    "too steep by {excess}. The penalty is a function of a gradient, so training differentiates twice. In the smallest game "
+    "simultaneous steps spiral outwards without a penalty; near the equilibrium a zero-centered one of weight {gamma} makes "
+    "steps of size {size} contract if it is between {low} and {high}.",
+    weight=lam,
+    excess=holds(best - 1, "=", d / (2 * lam), named=True),
+    gamma=gamma,
+    size=h,
+    low=h / 4,
+    high=plus(2 / h, h / 8),
 )
 
 
@@ -278,13 +283,8 @@ derivation.chain(
     outcomes=400,
 )
 def inside_the_unit_circle():
-    sizes, weights = (grid.ravel() for grid in np.meshgrid(np.linspace(0.1, 3, 20), np.linspace(0.01, 4, 20)))
-    matrices = np.array([[np.ones(400), -sizes / 2], [sizes / 2, 1 - weights * sizes]]).transpose(2, 0, 1)
-    found = np.abs(np.linalg.eigvals(matrices)).max(axis=1) < 1
-    between = (sizes / 4 < weights) & (weights < 2 / sizes + sizes / 8)
-    return Sides(
-        left=found.astype(float), right=between.astype(float), wrong={"the lower end alone": (sizes / 4 < weights).astype(float)}
-    )
+    found, above, below = contracting()
+    return Sides(left=found, right=above * below, wrong={"the lower end alone": above})
 
 
 flip = derivation.number("w", "a critic's slope, positive", positive=True)
@@ -293,62 +293,48 @@ derivation.chain(
     Slope(times(theta, flip) - lam * (flip - 1) ** 2, flip),
     equals(
         plus(theta, -2 * lam * (flip - 1)),
-        r"for $\omega = w > 0$; by symmetry the same with the opposite sign below 0",
+        "the slope of the square; below 0 the objective falls off in the same way, to the other side",
         wrong={"half of it": plus(theta, -lam * (flip - 1))},
     ),
-    so=r"With the samples at the data, $\theta = 0$, the slope $\omega$ rests only where it is 1 or $-1$; but there the samples "
-    r"move away, by $h$ a step. The samples rest only if $\omega = 0$; there the penalty has a kink, and pushes the slope away "
-    r"from 0 to both sides. So no pair $(\theta, \omega)$ is at rest: the target that is right for the distance of given "
-    "samples is wrong for the game's end.",
+    so=prose(
+        "With the samples at the data the critic rests where this is zero, {rest}, or where its slope is $-1$; but there the "
+        "samples move away, by $h$ a step. The samples rest only if the critic's slope is zero; there the penalty has a kink, "
+        "and the slopes to both sides are {right} and {left}, never both zero. So no pair is at rest: the target that is right "
+        "for the distance of given samples is wrong for the game's end.",
+        rest=holds(Slope(times(theta, flip) - lam * (flip - 1) ** 2, flip), "=", 0, when={theta: 0, flip: 1}),
+        right=holds(plus(theta, -2 * lam * (flip - 1)), "=", theta + 2 * lam, when={flip: 0}, named=True),
+        left=theta - 2 * lam,
+    ),
 )
 
 
-derivation.symbol("R_1", r"the radius $\\sqrt{\\theta^2 + \\omega^2}$ after 2000 steps without a penalty")
+derivation.symbol("R_1", r"the radius $\sqrt{\theta^2 + \omega^2}$ after 2000 steps without a penalty")
 derivation.symbol("R_2", "... with the zero-centered one")
 derivation.symbol("R_3", "... with target 1")
 
 
-@functools.cache
-def _trajectories(steps=2000, size=0.05):
-    """(theta, omega) of simultaneous Wasserstein steps from (1, 0.1): without a penalty, zero-centered, and with target 1."""
-
-    def advance(state, _):
-        theta, omega = state
-
-        def penalties(omega, zero_centered, towards_one):
-            x, critic = jnp.zeros((1, 1)), lambda x: omega * x[:, 0]
-            one = gradient_penalty(x, critic)[0]
-            return zero_centered * zero_centered_gradient_penalty(x, critic, gamma=1.0)[0] + towards_one * one
-
-        pull = jax.vmap(jax.grad(penalties))(omega, jnp.array([0.0, 1.0, 0.0]), jnp.array([0.0, 0.0, 0.1]))
-        state = theta - size * omega, omega + size * (theta - pull)
-        return state, jnp.stack(state)
-
-    start = jnp.ones(3), jnp.full(3, 0.1)
-    return np.asarray(jax.lax.scan(advance, start, length=steps)[1])  # [steps, 2, 3]
-
-
 @derivation.exact(
     r"R_1 > 10,\qquad R_2 < 10^{-9},\qquad 1 < R_3 < 3",
-    because=r"2000 steps of $h = 0.05$ from $(1, 0.1)$ in Wasserstein's game, by the code's penalties: without a penalty; "
-    r"zero-centered with $\gamma = 1$; with target 1 and $\lambda = 0.1$, which neither converges nor leaves.",
+    because="2000 steps of size 0.05 from $(1, 0.1)$ in Wasserstein's game, by the code's penalties: without a penalty; "
+    "zero-centered of weight 1; with target 1 and weight 0.1, which neither converges nor leaves.",
     outcomes=3,
 )
 def three_games():
-    radius = np.hypot(*_trajectories()[-1])
+    radius = np.hypot(*trajectories()[-1])
     found = np.array([radius[0] > 10, radius[1] < 1e-9, 1 < radius[2] < 3], float)
     return Sides(left=found, right=np.ones(3), wrong={"none": np.zeros(3)})
 
 
 bound_of_weights = derivation.number("b", "the bound of every weight", "bound", positive=True)
 count = derivation.count(l, "D", "the number of coordinates")
-derivation.chain(
-    "The first constraint, clipped weights, is about another quantity",
-    SquaredNorm(l, bound_of_weights + 0 * a),
-    equals(count * bound_of_weights**2, "every weight of a linear critic is at the bound"),
-    role="remark",
-    so=r"The steepest critic with weights in $[-b, b]$ has the slope $b \sqrt D$: what is allowed depends on the width, and "
-    r"over the layers of a network it multiplies.",
+derivation.say(
+    prose(
+        "The first constraint, clipped weights, is about another quantity. The steepest linear critic with weights in $[-b, b]$ "
+        r"has the slope $b \sqrt D$: {norm} at {bound}. What is allowed depends on the width, and over the layers of a network "
+        "it multiplies.",
+        norm=holds(SquaredNorm(l, a), "=", count * bound_of_weights**2),
+        bound=where(a, bound_of_weights),
+    )
 )
 derivation.bridge(
     "The code clips",
@@ -359,27 +345,49 @@ derivation.bridge(
     wrong={"only from above": Min(bound_of_weights, a)},
 )
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
+@derivation.algorithm(
+    "WGAN-GP: a step of the critic and one of the generator",
+    do("take real points $x$, fakes $y$ and uniform numbers $u$"),
+    do(r"$x_t \leftarrow u x + (1 - u) y$", interpolate, by=straight),
+    do(r"$\rho \leftarrow (|g| - 1)^2$, with $g$ the gradient of the critic at $x_t$", gradient_penalty, by=direction),
+    do(
+        r"step the critic down the gradient of $f(y) - f(x) + \lambda \rho$, which goes through $g$ (five times in the source)",
+        critic_loss,
+        by=twice,
+    ),
+    do("step the generator down the gradient of $-f(y)$", generator_loss),
+)
+def two_steps():
+    real, fake, slope, size = jnp.ones((1, 1)), jnp.zeros((1, 1)), jnp.full(1, 0.5), 1 / 40
 
-def _slope(*weights):
-    return lambda x: x @ jnp.array(weights)
+    def loss(slope, fake):
+        def critic(x):
+            return x @ slope
 
+        middle = interpolate(real, fake, jnp.full(1, 0.5))
+        return critic_loss(critic(real), critic(fake))[0] + 10 * gradient_penalty(middle, critic)[0]
 
-_ORIGIN = jnp.zeros((1, 2))
+    start = r"x = 1, y = 0, f(x) = s x \text{ from } s = \tfrac12, \lambda = 10, \text{ steps of } \tfrac1{40}: \quad "
+    for slope_after, fake_after in (("0.775", "0.0194"), ("0.912", "0.0422")):
+        slope = slope - size * jax.grad(loss)(slope, fake)
+        yield start + "s", slope, slope_after
+        fake = fake - size * jax.grad(lambda y, slope=slope: generator_loss(y @ slope)[0])(fake)
+        yield "y", fake, fake_after
+        start = ""
 
 
 @derivation.example(
-    r"A pair at distance 1 with $\lambda = 10$, then one at distance 4. A critic with the gradient $(3, 4)$, and one with "
-    r"$(0.3, 0.4)$. The step of $h = \frac12$."
+    "A pair at distance 1 under a penalty of weight 10, then one at distance 4. A critic with the gradient $(3, 4)$, and one "
+    r"with $(0.3, 0.4)$. The step of size $\frac12$."
 )
 def numbers():
     yield r"s^*,\ s^* \text{ at } d = 4", [1 + 1 / 20, 1 + 4 / 20], "1.05, 1.2"
     penalties = gradient_penalty, one_sided_gradient_penalty, functools.partial(zero_centered_gradient_penalty, gamma=2.0)
-    for text, critic, printed in (("(3, 4)", _slope(3.0, 4.0), "16, 16, 25"), ("(0.3, 0.4)", _slope(0.3, 0.4), "0.25, 0, 0.25")):
-        found = [penalty(_ORIGIN, critic)[0] for penalty in penalties]
-        yield rf"\text{{two-sided, one-sided, zero-centered with }} \gamma = 2,\ g = {text}", found, printed
-    through = jax.grad(lambda weights: gradient_penalty(_ORIGIN, lambda x: x @ weights)[0])(jnp.array([3.0, 4.0]))
+    for slope, printed in (((3.0, 4.0), "16, 16, 25"), ((0.3, 0.4), "0.25, 0, 0.25")):
+        found = [_at_a_point(penalty, jnp.array(slope)) for penalty in penalties]
+        yield rf"\text{{two-sided, one-sided, zero-centered with }} \gamma = 2,\ g = ({slope[0]:g}, {slope[1]:g})", found, printed
+    through = jax.grad(functools.partial(_at_a_point, gradient_penalty))(jnp.array([3.0, 4.0]))
     yield r"\text{gradient in the weights, } 8 \cdot (\tfrac35, \tfrac45)", through, "4.8, 6.4"
     eigenvalues = [np.abs(np.linalg.eigvals(np.array([[1, -0.25], [0.25, 1 - weight / 2]]))).max() for weight in (0, 1)]
     yield r"|r| \text{ without a penalty and with } \gamma = 1", eigenvalues, "1.0308, 0.7500"
@@ -387,30 +395,21 @@ def numbers():
 
 @derivation.figure(
     "Left: Wasserstein's game from $(1, 0.1)$: without a penalty it spirals outwards, with the zero-centered one into the "
-    "equilibrium; with the target 1 it goes around in a circle. Right: the slope of a critic under a penalty, against the "
+    "equilibrium; with the target 1 it keeps going around. Right: the slope of a linear critic under a penalty, against the "
     "distance of the pair; the best critic's is 1.",
     panels=2,
 )
 def games_and_slopes(left, right):
-    path = _trajectories()
-    for n, (label, part) in enumerate(
-        (("no penalty", slice(500)), ("zero-centered", slice(500)), ("target 1, steps 1500 to 2000", slice(1500, None)))
-    ):
-        left.plot(*path[part, :, n].T, label=label, linewidth=1)
-    left.plot([0], [0], marker="+", color="gray")
-    left.set(xlabel=r"$\theta$", ylabel=r"$\omega$", ylim=(-3.1, 2.1))
-    left.legend(fontsize="small", loc="lower left")
-    distances = np.linspace(0, 4, 5)
-    for weight in (0.1, 1, 10):
-        right.plot(distances, 1 + distances / (2 * weight), label=rf"$\lambda = {weight}$")
-    right.axhline(1, linestyle="--", color="gray")
-    right.set(xlabel="distance $d$", ylabel="slope $s^*$", ylim=(0.8, 4))
-    right.legend(fontsize="small")
+    draw_games(left, right)
 
 
 @derivation.exercise(
-    r"Samples must move by $d = 2$. Which weight of the penalty keeps the critic's slope within 1% of 1?",
-    r"$d/(2\lambda) = 0.01$, so $\lambda = 100$.",
+    "Samples must move by 2. From which weight of the penalty on is the slope of a linear critic within 1% of 1?",
+    prose(
+        "From {weight} on: it exceeds 1 by {excess}, 0.01.",
+        weight=where(lam, 100),
+        excess=holds(best - 1, "=", d / 200, named=True),
+    ),
 )
 def one_percent():
     weight = 100.0
@@ -421,19 +420,22 @@ def one_percent():
 
 
 @derivation.exercise(
-    r"For which weights $\gamma$ do steps of $h = 0.1$ contract near the equilibrium?",
-    r"Between $h/4 = 0.025$ and $2/h + h/8 = 20.0125$.",
+    prose("For which weights do steps of size {size} contract near the equilibrium?", size=where(h, Rational(1, 10))),
+    prose(
+        "Between {low} and {high}, 20.0125.",
+        low=holds(h / 4, "=", Rational(1, 40), named=True),
+        high=holds(plus(2 / h, h / 8), "=", 20 + Rational(1, 80)),
+    ),
 )
 def weights_that_contract():
-    yield 0.1 / 4, "0.025"
     yield 2 / 0.1 + 0.1 / 8, "20.0125"
 
 
 @derivation.exercise(
-    r"The critic is $f(x) = w_2 \tanh(w_1 x)$ with $w_1 = w_2 = 1$. What are the two-sided penalty at $x = \frac12$, and its "
+    r"The critic is $w_2 \tanh(w_1 x)$ with both weights 1. What are the two-sided penalty at the point $\frac12$, and its "
     "slopes in $w_1$ and $w_2$?",
-    r"$f' = 1 - \tanh^2 \frac12 = 0.7864$, so the penalty is 0.0456. It falls if the slope grows: the derivatives are $-0.1807$ "
-    "and $-0.3359$.",
+    r"The critic's slope there is $1 - \tanh^2 \frac12$, less than 1, and the penalty 0.0456. It falls if the slope grows: the "
+    "derivatives are $-0.1807$ and $-0.3359$.",
 )
 def bent_critic():
     def penalty(w1, w2):
