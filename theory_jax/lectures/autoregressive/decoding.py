@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/autoregressive/decoding.py.
 """
 
-import itertools
 import math
 
 import jax
@@ -25,7 +24,9 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._tokens import LOGITS, SUBSETS, a_path_and_a_staircase, heaviest, log_probs_of
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
 
@@ -41,23 +42,22 @@ derivation = Derivation(
         "Keskar et al. 2019, CTRL: A Conditional Transformer Language Model for Controllable Generation",
         "Maddison, Tarlow & Minka 2014, A* Sampling",
     ),
-    question="A model gives a law over the next token. What do temperature, truncation and penalties do to it, and how is one "
-    "token drawn with exactly that law?",
+    question="The most likely text is often dull and repeats itself, and plain sampling now and then takes a token from the "
+    "long tail of unlikely ones, which spoils all that follows. So the distribution of the next token is reshaped. What do "
+    "temperature, truncation and penalties do to it, what do they cost, and how is a token sampled with exactly the new "
+    "distribution?",
     setting=(
-        r"The logits $l_i$ of $V$ tokens give the law $p_i = e^{l_i} / \sum_j e^{l_j}$. A token that is removed has the logit "
+        r"The logits $l_i$ of $V$ tokens give the distribution $\mathrm{softmax}(l)$. A token that is removed has the logit "
         r"$-\infty$ and the probability 0; at least one token is left. The chains write out three tokens, or two that are kept "
         r"and two that are removed; nothing in them depends on these numbers.",
-        r"Temperature $T = 1/b > 0$: the law is $p^b$, normalized anew. Truncation to a set $S$ with $p(S) > 0$: $p_S = p / "
-        r"p(S)$ on $S$ and 0 elsewhere.",
+        "At the temperature $T$, which is $1/b$ and positive, the distribution is $p^b$, normalized anew. Truncation to a set "
+        "$S$ of positive mass $p(S)$ gives $p / p(S)$ on $S$, and 0 elsewhere.",
         r"Which set: top-$k$ keeps the $k$ most likely tokens. The nucleus of mass $\mu$ keeps, from the most likely token "
         r"downward, each token that has less than $\mu$ before it. Typical sampling does the same in the order of $|-\log p_i "
-        r"- H(p)|$. Min-p keeps the tokens with $p_i \ge f \max_j p_j$.",
+        r"- H(p)|$. Min-p keeps the tokens with at least the share $f$ of the largest probability.",
         r"Repetition penalty $\theta$: the logit of a token that has occurred is divided by $\theta$ if it is positive and "
         r"multiplied by $\theta$ otherwise.",
     ),
-    answer=r"Temperature takes powers of ratios, and the entropy falls as $b$ grows. Of all laws on a set $S$, $p_S$ is the "
-    r"closest, and $-\log p(S)$ is what it costs; top-$k$ is the cheapest set of its size, the nucleus a smallest set of its "
-    r"mass. A uniform number, or one Gumbel variable a token, draws the law exactly.",
     limits=(
         "Which setting gives better text is not a question of probability, and is not answered here.",
         "Ties: top-$k$ and min-p keep all tokens at the threshold, the other two take the one with the lower index first.",
@@ -71,28 +71,31 @@ i = derivation.index("i", "a token")
 j = derivation.index("j", "a token")
 l = derivation.numbers("l", i, "the logits", "logits")  # noqa: E741 (the lecture's letter)
 b = derivation.number("b", "the inverse of the temperature", "1 / temperature", positive=True)
-Z = derivation.define("Z", Total(i, exp(b * l)), "what normalizes the law", positive=True)
-p_b = derivation.define("p_b", exp(b * l) / Total(j, exp(b * l.at(j))), "the law at this temperature", over=i, law=True)
+Z = derivation.define("Z", Total(i, exp(b * l)), "what normalizes the distribution", positive=True)
+p_b = derivation.define("p_b", exp(b * l) / Total(j, exp(b * l.at(j))), "the distribution at this temperature", over=i, law=True)
 
 derivation.say(
     r"Temperature first. Of two tokens the ratio of the probabilities is a function of the difference of the logits: what "
-    r"normalizes the law cancels."
+    r"normalizes the distribution cancels."
 )
-derivation.chain(
+tempered = derivation.chain(
     "Temperature takes the power of every ratio",
     p_b / p_b.at(j),
     equals(
         exp(b * (l - l.at(j))), "both have the same denominator", wrong={"multiplied by the temperature": exp((l - l.at(j)) / b)}
     ),
     role="lemma",
-    so=r"The order of the tokens stays as it is, so that top-$k$ may come before or after temperature. At $b = 1$: $p_i \ge f "
-    r"\max_j p_j$ if and only if $l_i \ge \max_j l_j + \log f$. Min-p is a fixed gap below the largest logit, whatever "
-    r"constant is added to all logits.",
+    so=prose(
+        "The order of the tokens stays as it is, so that top-$k$ may come before or after temperature. At the temperature 1 "
+        "the logits tell shares, {gap}: the tokens with at least the share $f$ of the largest probability are those whose "
+        r"logits are at most $-\log f$ below the largest. Min-p is a fixed gap, whatever constant is added to all logits.",
+        gap=holds(log(p_b / p_b.at(j)), "=", l - l.at(j), when={b: 1}),
+    ),
 )
 derivation.chain(
-    "The entropy of a tempered law",
+    "The entropy at a temperature",
     Entropy(p_b),
-    equals(-Expectation(p_b, plus(b * l, -log(Z))), r"$\log p_{b,i} = b\, l_i - \log Z$"),
+    equals(-Expectation(p_b, plus(b * l, -log(Z))), prose("{log}", log=holds(log(p_b), "=", plus(b * l, -log(Z))))),
     equals(plus(log(Z), -times(b, Expectation(p_b, l))), "the expectation of a constant"),
     role="lemma",
 )
@@ -103,15 +106,22 @@ derivation.chain(
         plus(Slope(log(Z), b), -Expectation(p_b, l), -times(b, Slope(Expectation(p_b, l), b))),
         "the chain above, and the product rule",
     ),
-    equals(-times(b, Slope(Expectation(p_b, l), b)), r"the slope of $\log Z$ is the expectation of $l$"),
+    equals(-times(b, Slope(Expectation(p_b, l), b)), prose("{slope}", slope=holds(Slope(log(Z), b), "=", Expectation(p_b, l)))),
     equals(
         -times(b, Variance(p_b, l)),
-        r"the quotient rule: the slope of $\mathbb{E}[l]$ is $\mathbb{E}[l^2] - \mathbb{E}[l]^2$",
+        prose(
+            "the quotient rule: the slope of the mean is {slope}",
+            slope=holds(
+                Slope(Expectation(p_b, l), b), "=", plus(Expectation(p_b, l**2), -(Expectation(p_b, l) ** 2)), named=True
+            ),
+        ),
         wrong={"the second moment in place of the variance": -times(b, Expectation(p_b, l**2))},
     ),
     at_most(
         0,
-        "leave out the variance, which is zero if and only if all logits that are left are equal",
+        prose(
+            "leave out the variance, which is zero if and only if {equal} for all tokens that are left", equal=where(l, l.at(0))
+        ),
         adding=times(b, Variance(p_b, l)),
     ),
 )
@@ -119,7 +129,7 @@ m = derivation.number("m", "how many tokens share the largest logit", positive=T
 g = derivation.numbers("g", j, "how far the other tokens lie below it", positive=True)
 V = derivation.count(j, "n", "how many other tokens there are")
 derivation.chain(
-    "At low temperature the law is uniform on the most likely tokens",
+    "At low temperature the distribution is uniform on the most likely tokens",
     Limit(1 / (m + Total(j, exp(-b * g))), b, oo),
     equals(
         1 / m,
@@ -127,9 +137,13 @@ derivation.chain(
         r"go to zero",
     ),
     role="remark",
-    so=r"At high temperature, $b \to 0$, every exponential goes to one, and the law is uniform on all tokens. One token has "
-    r"everything only if no other ties with it. The probability of each other token, $e^{-b g_j}$ times this, "
-    r"goes to zero.",
+    so=prose(
+        "At high temperature every exponential goes to one, and the distribution is uniform on all tokens, {uniform}. One "
+        "token has everything only if no other ties with it. The probability of each other token, {other} times this, goes to "
+        "zero.",
+        uniform=holds(Limit(1 / (m + Total(j, exp(-b * g))), b, 0), "=", 1 / (m + V)),
+        other=exp(-b * g),
+    ),
 )
 derivation.bridge(
     "The logits that the code makes of them",
@@ -140,7 +154,9 @@ derivation.bridge(
     wrong={"multiplied by the temperature": l / b},
 )
 
-derivation.say(r"Truncation. Tokens outside a set $S$ get nothing. Which law on $S$ should replace $p$, and what does it cost?")
+derivation.say(
+    r"Truncation. Tokens outside a set $S$ get nothing. Which distribution on $S$ should replace $p$, and what does it cost?"
+)
 s = derivation.index("s", "a token of the set $S$", states=2)
 r = derivation.index("r", "a token outside it", states=2)
 inside = derivation.numbers("w", s, "what the probabilities of tokens in $S$ are proportional to", "exp(logits)", positive=True)
@@ -152,14 +168,17 @@ p_out = derivation.define(
     "p", outside / (Total(s, inside) + Total(r, outside)), "the probability of a token outside", over=r, positive=True
 )
 mass = derivation.define("p(S)", Total(s, p_in), "the mass of the set", positive=True)
-restricted = derivation.define("p_S", p_in / mass, "the restricted law", over=s, law=True)
-q = derivation.law("q", s, "any law on $S$")
+restricted = derivation.define("p_S", p_in / mass, "the restricted distribution", over=s, law=True)
+q = derivation.law("q", s, "any distribution on $S$")
 central = derivation.chain(
-    "Of all laws on a set, the restricted one is the closest",
+    "Of all distributions on a set, the restricted one is the closest",
     Expectation(q, plus(log(q), -log(p_in))),
     equals(
         Expectation(q, plus(log(q), -log(restricted), -log(mass))),
-        r"this is $\mathrm{KL}(q \,\|\, p)$, since $q$ is zero outside $S$; and $p_s = p_{S,s}\, p(S)$",
+        prose(
+            r"this is $\mathrm{KL}(q \,\|\, p)$, since $q$ is zero outside $S$; and {share}",
+            share=holds(p_in, "=", times(restricted, mass)),
+        ),
     ),
     equals(
         plus(Divergence(q, restricted), -log(mass)),
@@ -167,7 +186,9 @@ central = derivation.chain(
         wrong={"the cost weighted by the mass": plus(Divergence(q, restricted), -mass * log(mass))},
     ),
     at_least(
-        -log(mass), r"leave out the divergence (Gibbs); equality if and only if $q = p_S$", dropping=gibbs.at(q, restricted)
+        -log(mass),
+        prose("leave out the divergence (Gibbs); equality if and only if {same} on $S$", same=where(q, restricted)),
+        dropping=gibbs.at(q, restricted),
     ),
     central=True,
     so=r"The price of truncation is $-\log p(S)$. It is least for the heaviest set. A set of $k$ tokens grows heavier when one "
@@ -178,7 +199,10 @@ derivation.chain(
     times(Rational(1, 2), plus(Total(s, plus(p_in / mass, -p_in)), Total(r, p_out))),
     equals(
         times(Rational(1, 2), plus(1 - mass, Total(r, p_out))),
-        r"half the sum of the absolute differences; inside $S$ no probability falls, outside all are lost",
+        prose(
+            r"half the sum of the absolute differences; inside $S$ no probability falls, {inside}, outside all are lost",
+            inside=holds(restricted, ">=", p_in),
+        ),
     ),
     equals(1 - mass, "what is gained inside is lost outside", wrong={"the total variation not halved": 2 * (1 - mass)}),
 )
@@ -189,35 +213,35 @@ derivation.symbol(r"\mu", "the mass of the nucleus", "mass")
 derivation.symbol("f", "the share of the largest probability", "fraction")
 derivation.symbol("V", "the number of tokens")
 derivation.symbol("N", "the nucleus")
-derivation.symbol("H(p)", "the entropy of the law")
+derivation.symbol("H(p)", "the entropy of the distribution")
 derivation.symbol("p_i", "the probability of a token")
 
 
 @derivation.exact(
     r"\text{top-}k \text{ gives } p_S \text{ with } S = \arg\max \{\, p(S) : |S| = k \,\}",
-    because="All sets of six tokens are compared, for five laws and every $k$. The laws are compared, not only the sets: the "
-    "kept logits must stay as they are.",
+    because="All sets of six tokens are compared, for five distributions and every $k$. The distributions are compared, not "
+    "only the sets: the kept logits must stay as they are.",
     outcomes=5 * 63,
 )
 def top_k_is_the_heaviest_set():
-    kept = [jnp.exp(_law(top_k_filter(_logits, k=k))) for k in range(1, 7)]
-    return Sides(left=jnp.stack(kept), right=_heaviest(_logits, range(1, 7)))
+    kept = [jnp.exp(log_probs_of(top_k_filter(LOGITS, k=k))) for k in range(1, 7)]
+    return Sides(left=jnp.stack(kept), right=heaviest(LOGITS, range(1, 7)))
 
 
 @derivation.exact(
     r"|N| = \min \{\, |S| : p(S) \ge \mu \,\}, \quad N \text{ the heaviest set of that size}",
     because=r"Let the nucleus have $n$ tokens. The $n - 1$ most likely ones have less than $\mu$, since the $n$-th was kept; "
     r"no other set of $n - 1$ tokens has more. All $n$ have at least $\mu$, since the next was not kept. Without the token "
-    r"that crosses the threshold the mass would be too small. Every set of six tokens is compared, for five laws and five "
-    r"masses.",
+    r"that crosses the threshold the mass would be too small. Every set of six tokens is compared, for five distributions and "
+    r"five masses.",
     outcomes=5 * 63 * 5,
 )
 def the_nucleus_is_a_smallest_set():
-    masses, thresholds = jnp.exp(_law(_logits)) @ _subsets.T, (0.05, 0.4, 0.75, 0.9, 0.99)
-    sizes = jnp.stack([jnp.min(jnp.where(masses >= mass, _subsets.sum(1), 7), axis=1) for mass in thresholds])
-    every = _heaviest(_logits, range(1, 7))
+    masses, thresholds = jnp.exp(log_probs_of(LOGITS)) @ SUBSETS.T, (0.05, 0.4, 0.75, 0.9, 0.99)
+    sizes = jnp.stack([jnp.min(jnp.where(masses >= mass, SUBSETS.sum(1), 7), axis=1) for mass in thresholds])
+    every = heaviest(LOGITS, range(1, 7))
     smallest, without = every[sizes - 1, jnp.arange(5)], every[jnp.maximum(sizes - 2, 0), jnp.arange(5)]
-    laws = jnp.stack([jnp.exp(_law(nucleus_filter(_logits, mass=mass))) for mass in thresholds])
+    laws = jnp.stack([jnp.exp(log_probs_of(nucleus_filter(LOGITS, mass=mass))) for mass in thresholds])
     return Sides(left=laws, right=smallest, wrong={"without the token that crosses": without})
 
 
@@ -229,7 +253,7 @@ theta = derivation.number(r"\theta", "the penalty", "penalty", positive=True)
 c = derivation.number("c", "a constant, large enough that both logits are positive", positive=True)
 seen = derivation.number("p_1", "the probability of a token that has occurred", between=(0, 1))
 new = derivation.number("p_2", "that of a new token", between=(0, 1))
-derivation.chain(
+penalized = derivation.chain(
     "With log-probabilities the penalty is a power",
     exp(plus(theta * log(seen), -log(new)), evaluate=False),
     equals(
@@ -240,14 +264,15 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "With other logits of the same law it is another one",
+    "With other logits of the same distribution it is another one",
     exp(plus(times(log(seen) + c, 1 / theta), -(log(new) + c)), evaluate=False),
     equals(times(seen ** (1 / theta) / new, exp(-c * (1 - 1 / theta))), r"a positive logit is divided by $\theta$; collect $c$"),
     role="remark",
-    so="The ratio depends on the constant, which the law does not. To know what is penalized, penalize log-probabilities.",
+    so="The ratio depends on the constant, which the distribution does not. To know what is penalized, penalize "
+    "log-probabilities.",
 )
 t = derivation.index("t", "a token", states=4)
-law = derivation.law("p", t, "the law of four tokens, of which the first two have occurred", "exp(logits)")
+law = derivation.law("p", t, "the distribution of four tokens, of which the first two have occurred", "exp(logits)")
 derivation.bridge(
     "The code's log-probabilities; a token counts once, however often it occurred",
     log(law) * Piecewise((theta, t < 2), (1, True)),
@@ -279,37 +304,77 @@ def the_inverse_distribution_function_has_intervals_of_length_p():
 
 @derivation.monte_carlo(
     r"\Pr\left( \arg\max_j\, \left[ l_j - \log(-\log u_j) \right] = i \right) = p_i",
-    because="With Gumbel noise the largest sum is a draw from the softmax (the lemma): the code's draws for forty thousand rows "
-    "of uniform numbers. With $\\log u$ as the noise, one logarithm short, a "
-    "likely token would win too often.",
+    because="With Gumbel noise the index of the largest sum is a sample of the softmax (the lemma): the code's samples for forty "
+    "thousand rows of uniform numbers. With $\\log u$ as the noise, one logarithm short, a likely token would win too often.",
     role="remark",
     uses=(gumbel_max,),
 )
 def gumbel_draws_have_the_law():
     uniforms = np.random.default_rng(1).uniform(size=(40_000, 6))
-    drawn = gumbel_argmax(jnp.broadcast_to(_logits[0], (40_000, 6)), jnp.array(uniforms))
-    short = np.bincount(np.argmax(np.asarray(_logits[0]) + np.log(uniforms), axis=1), minlength=6) / 40_000
-    law = jax.nn.softmax(_logits[0])
+    drawn = gumbel_argmax(jnp.broadcast_to(LOGITS[0], (40_000, 6)), jnp.array(uniforms))
+    short = np.bincount(np.argmax(np.asarray(LOGITS[0]) + np.log(uniforms), axis=1), minlength=6) / 40_000
+    law = jax.nn.softmax(LOGITS[0])
     return SampleSides(samples=jax.nn.one_hot(drawn, 6, dtype=float), expected=law, wrong={"one logarithm short": short})
 
 
+derivation.answer = prose(
+    r"Temperature takes powers of ratios, {ratio}, and the entropy falls as the temperature does, {slope}, unless all logits are "
+    r"equal. Of all distributions on a set $S$ the restricted one, {restricted}, is the closest, at the price $-\log p(S)$: "
+    r"{price}. Top-$k$ is the cheapest set of its size, the nucleus a smallest set that has its mass. A uniform number, or one "
+    "Gumbel variable a token, samples the distribution exactly.",
+    ratio=holds(p_b / p_b.at(j), "=", exp(b * (l - l.at(j))), wrong={"multiplied by the temperature": exp((l - l.at(j)) / b)}),
+    slope=holds(Slope(Entropy(p_b), b), "=", -times(b, Variance(p_b, l))),
+    restricted=holds(restricted, "=", p_in / mass),
+    price=holds(Expectation(q, plus(log(q), -log(p_in))), ">=", -log(mass)),
+)
+
+
+@derivation.algorithm(
+    "Sampling the next token",
+    do(r"multiply the log-probability of every token that has occurred by $\theta$", repetition_penalty, by=penalized),
+    do("divide by the temperature, $l \\leftarrow l / T$", apply_temperature, by=tempered),
+    do(r"set $l_i \leftarrow -\infty$ outside the nucleus (or top-$k$, typical, min-p)", nucleus_filter, by=central),
+    do(
+        "draw a uniform $u$; take the first token whose sum of probabilities, with those before it, exceeds $u$",
+        categorical_from_uniform,
+        by=the_inverse_distribution_function_has_intervals_of_length_p,
+    ),
+    do(r"or draw a uniform $u_i$ a token; take the largest $l_i - \log(-\log u_i)$", gumbel_argmax, by=gumbel_draws_have_the_law),
+)
+def two_tokens():
+    logits = repetition_penalty(jnp.log(jnp.array([[0.5, 0.25, 0.125, 0.125]])), jnp.array([[0]]), penalty=2.0)
+    yield (
+        r"p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18), \text{ penalty 2 on the first}",
+        jnp.exp(log_probs_of(logits))[0],
+        "(1/3, 1/3, 1/6, 1/6)",
+    )
+    logits = apply_temperature(logits, temperature=0.5)
+    yield r"T = \tfrac12", jnp.exp(log_probs_of(logits))[0], "(0.4, 0.4, 0.1, 0.1)"
+    logits = nucleus_filter(logits, mass=0.7)
+    yield r"\text{nucleus of mass } 0.7", jnp.exp(log_probs_of(logits))[0], "(1/2, 1/2, 0, 0)"
+    for u, stated in ((0.3, "1"), (0.6, "2")):
+        yield rf"u = {u}: \text{{ token}}", categorical_from_uniform(logits, jnp.array([u]))[0] + 1, stated
+    yield r"u_i = 0.5, 0.4, 0.9, 0.9: \text{ token}", gumbel_argmax(logits, jnp.array([[0.5, 0.4, 0.9, 0.9]]))[0] + 1, "1"
+
+
 @derivation.example(
-    r"Four tokens with $p = (0.64, 0.16, 0.16, 0.04)$ and the mass $\mu = 0.7$. At $T = 2$ the probabilities are proportional "
-    r"to the square roots $0.8, 0.4, 0.4, 0.2$: the nucleus grows, so temperature before or after the nucleus is not the same. "
-    r"Then typical sampling: of $p = (0.4, 0.15, 0.15, 0.15, 0.15)$ it drops the most likely token at $\mu = 0.5$. Last, the "
-    r"penalty 2 on the first of $p = (\frac12, \frac14, \frac14)$, on log-probabilities and on the same with $\ln 4$ added."
+    "Four tokens with the probabilities $(0.64, 0.16, 0.16, 0.04)$, and the mass 0.7. At the temperature 2 they are "
+    "proportional to the square roots $0.8, 0.4, 0.4, 0.2$: the nucleus grows, so temperature before or after the nucleus is "
+    "not the same. Then typical sampling: of $(0.4, 0.15, 0.15, 0.15, 0.15)$ it drops the most likely token at the mass 0.5. "
+    r"Last, the penalty 2 on the first of $(\frac12, \frac14, \frac14)$, on log-probabilities and on the same with $\ln 4$ "
+    "added."
 )
 def four_tokens():
     p = jnp.array([[0.64, 0.16, 0.16, 0.04]])
     hot = apply_temperature(jnp.log(p), temperature=2.0)
-    kept = jnp.exp(_law(nucleus_filter(jnp.log(p), mass=0.7)))[0]
+    kept = jnp.exp(log_probs_of(nucleus_filter(jnp.log(p), mass=0.7)))[0]
     yield r"p_S \text{ on the nucleus}", kept, "(0.8, 0.2, 0, 0)"
     yield r"-\log p(S), \text{ and the total variation}", (-jnp.log(0.8), jnp.abs(kept - p[0]).sum() / 2), "(0.2231, 0.2)"
-    yield r"p \text{ at } T = 2", jnp.exp(_law(hot))[0], "(4/9, 2/9, 2/9, 1/9)"
-    yield r"\text{its nucleus}", jnp.exp(_law(nucleus_filter(hot, mass=0.7)))[0], "(1/2, 1/4, 1/4, 0)"
+    yield r"p \text{ at } T = 2", jnp.exp(log_probs_of(hot))[0], "(4/9, 2/9, 2/9, 1/9)"
+    yield r"\text{its nucleus}", jnp.exp(log_probs_of(nucleus_filter(hot, mass=0.7)))[0], "(1/2, 1/4, 1/4, 0)"
     yield (
         r"\text{nucleus first, then } T = 2",
-        jnp.exp(_law(apply_temperature(nucleus_filter(jnp.log(p), mass=0.7), temperature=2.0)))[0],
+        jnp.exp(log_probs_of(apply_temperature(nucleus_filter(jnp.log(p), mass=0.7), temperature=2.0)))[0],
         "(2/3, 1/3, 0, 0)",
     )
     yield r"H(p) \text{ at } T = 1", value(Entropy(q), {q: (0.64, 0.16, 0.16, 0.04)}), "1.0008"
@@ -319,7 +384,7 @@ def four_tokens():
         "1.2730",
     )
     flat = jnp.log(jnp.array([[0.4, 0.15, 0.15, 0.15, 0.15]]))
-    typical = jnp.exp(_law(typical_filter(flat, mass=0.5)))[0]
+    typical = jnp.exp(log_probs_of(typical_filter(flat, mass=0.5)))[0]
     mean = -float(jnp.exp(flat)[0] @ flat[0])
     yield (
         r"H(p), |-\log 0.4 - H|, |-\log 0.15 - H|",
@@ -329,54 +394,35 @@ def four_tokens():
     yield r"p_S \text{ of typical sampling}", typical, "(0, 1/4, 1/4, 1/4, 1/4)"
     half = jnp.log(jnp.array([[0.5, 0.25, 0.25]]))
     penalized = [
-        jnp.exp(_law(repetition_penalty(half + shift, jnp.array([[0]]), penalty=2.0)))[0] for shift in (0.0, math.log(4))
+        jnp.exp(log_probs_of(repetition_penalty(half + shift, jnp.array([[0]]), penalty=2.0)))[0] for shift in (0.0, math.log(4))
     ]
     yield r"\text{penalized log-probabilities}", penalized[0], "(1/3, 1/3, 1/3)"
     yield r"\text{penalized after adding } \ln 4", penalized[1], "(0.4142, 0.2929, 0.2929)"
 
 
-@derivation.figure(
-    "Left: the triangle of all laws on three tokens. Temperature moves a law (star) along a curve from the uniform law in the "
-    "center to a corner; truncation to two tokens or to one jumps to the boundary. Right: the sums of the probabilities of "
+derivation.figure(
+    "Left: the triangle of all distributions on three tokens. Temperature moves one (star) along a curve from the uniform one in "
+    "the center to a corner; truncation to two tokens or to one jumps to the boundary. Right: the sums of the probabilities of "
     "four tokens. A uniform number on the vertical axis meets the step of token $i$ with probability $p_i$.",
     panels=2,
-)
-def a_path_and_a_staircase(left, right):
-    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, math.sqrt(3) / 2]])
-    logits = jnp.log(jnp.array([[0.55, 0.35, 0.10]]))
-    path = np.concatenate([np.exp(_law(apply_temperature(logits, temperature=1 / b))) for b in np.geomspace(1e-2, 30, 80)])
-    left.plot(*np.vstack([corners, corners[:1]]).T, color="gray", linewidth=1)
-    left.plot(*(path @ corners).T, label="temperature")
-    left.plot(*(np.exp(_law(logits)) @ corners)[0], "*", markersize=11, label="$p$")
-    for k, mark in ((2, "o"), (1, "s")):
-        left.plot(*(np.exp(_law(top_k_filter(logits, k=k))) @ corners)[0], mark, label=f"top-{k}")
-    for corner, name, place in zip(corners, ("1", "2", "3"), ("right", "left", "left"), strict=True):
-        left.text(*corner, f" {name} ", ha=place, va="center")
-    left.set(xlim=(-0.8, 1.15), xlabel="laws on the tokens 1, 2, 3", xticks=[], yticks=[], aspect="equal", title="the simplex")
-    left.legend(loc="upper left", fontsize=8)
-    sums = np.cumsum([0.64, 0.16, 0.16, 0.04])
-    right.stairs(sums, np.arange(5) + 0.5, baseline=None)
-    chosen = int(categorical_from_uniform(jnp.log(jnp.array([[0.64, 0.16, 0.16, 0.04]])), jnp.array([0.72]))[0]) + 1
-    right.plot([0.5, chosen, chosen], [0.72, 0.72, 0], linestyle="--", color="gray")
-    right.set(xlabel="token $i$", ylabel=r"$\sum_{j \leq i} p_j$", xticks=range(1, 5), ylim=(0, 1.05), xlim=(0.5, 4.5))
-    right.text(0.6, 0.74, "$u$")
+)(a_path_and_a_staircase)
 
 
 @derivation.exercise(
-    r"What is the nucleus of $p = (\frac12, \frac14, \frac18, \frac18)$ at $\mu = 0.75$, and what does it cost in bits?",
-    r"The first two tokens: before the third there is $\frac34$, which is not less than $\mu$. The law is $(2/3, 1/3, 0, 0)$, "
-    r"and it costs $\log_2 \frac43 = 0.415$ bits.",
+    r"What is the nucleus of $(\frac12, \frac14, \frac18, \frac18)$ at the mass 0.75, and what does it cost in bits?",
+    r"The first two tokens: before the third there is $\frac34$, which is not less than the mass. The distribution is $(2/3, "
+    r"1/3, 0, 0)$, and it costs $\log_2 \frac43$, or 0.415, bits.",
 )
 def a_nucleus_at_the_threshold():
     p = jnp.array([[0.5, 0.25, 0.125, 0.125]])
-    kept = jnp.exp(_law(nucleus_filter(jnp.log(p), mass=0.75)))[0]
+    kept = jnp.exp(log_probs_of(nucleus_filter(jnp.log(p), mass=0.75)))[0]
     yield kept, "(2/3, 1/3, 0, 0)"
     yield -jnp.log2(p[0] @ (kept > 0)), "0.415"
 
 
 @derivation.exercise(
-    "How far below the largest logit may a token lie for min-p with $f = 0.1$?",
-    r"At most $\ln 10 = 2.303$: a token 2.30 below is kept, one 2.31 below is not.",
+    "How far below the largest logit may a token lie for min-p with the share 0.1?",
+    r"At most $\ln 10$, or 2.303: a token 2.30 below is kept, one 2.31 below is not.",
 )
 def the_gap_of_min_p():
     yield math.log(10), "2.303"
@@ -384,35 +430,19 @@ def the_gap_of_min_p():
 
 
 @derivation.exercise(
-    r"Two tokens have the logits $\ln 3$ and 0. How fast does the entropy fall in $b$ at $b = 1$?",
-    r"The law is $(\frac34, \frac14)$ and the variance of the logits $\frac{3}{16} \ln^2 3$, so the slope is $-\frac{3}{16} "
-    r"\ln^2 3 = -0.2263$.",
+    r"Two tokens have the logits $\ln 3$ and 0. How fast does the entropy fall in $b$ at the temperature 1?",
+    prose(
+        r"At {one} the slope is {slope}. The distribution is $(\frac34, \frac14)$ and the variance of the logits $\frac{3}{16} "
+        r"\ln^2 3$, so it is $-\frac{3}{16} \ln^2 3$, or $-0.2263$.",
+        one=where(b, 1),
+        slope=holds(Slope(Entropy(p_b), b), "=", -Variance(p_b, l), named=True),
+    ),
 )
 def the_slope_of_the_entropy():
     logits = jnp.array([[math.log(3), 0.0]])
 
     def entropy(b):
-        law = _law(apply_temperature(logits, temperature=1 / b))
+        law = log_probs_of(apply_temperature(logits, temperature=1 / b))
         return -jnp.sum(jnp.exp(law) * law)
 
     yield (entropy(1 + 1e-5) - entropy(1 - 1e-5)) / 2e-5, "-0.2263"
-
-
-_logits = jnp.array(np.random.default_rng(0).normal(size=(5, 6), scale=1.5))
-# every non-empty set of six tokens, as a row of truth values
-_subsets = jnp.array([row for row in itertools.product((False, True), repeat=6) if any(row)])
-
-
-def _law(logits):
-    return jax.nn.log_softmax(logits, axis=-1)
-
-
-def _heaviest(logits, sizes):
-    """The law restricted to the heaviest of all sets of each size, by enumeration."""
-    p = jnp.exp(_law(logits))
-    laws = []
-    for size in sizes:
-        best = jnp.argmax(jnp.where(_subsets.sum(1) == size, p @ _subsets.T, 0.0), axis=1)
-        kept = jnp.where(_subsets[best], p, 0.0)
-        laws.append(kept / kept.sum(axis=1, keepdims=True))
-    return jnp.stack(laws)
