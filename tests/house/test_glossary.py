@@ -40,6 +40,6 @@ def test_a_meaning_is_a_phrase_and_a_symbol_is_mathematics():
 
 
 def test_the_page_of_a_topic_names_its_terms():
-    assert "return, temporal difference" in section("topics/reinforcement/returns", "reinforcement/returns")
-    assert "../../guides/glossary.html" in section("topics/reinforcement/returns", "reinforcement/returns")
-    assert section("topics/flows/adjoint", "flows/adjoint") == ""
+    text = section("topics/latent/elbo", "latent/elbo")
+    assert "evidence lower bound (ELBO), importance weight" in text and "../../guides/glossary.html" in text
+    assert section("topics/foundations/nothing", "foundations/nothing") == ""

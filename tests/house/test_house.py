@@ -102,6 +102,7 @@ HOUSE = {
     "theory_jax/ground/coin.py": THEORY,
     "theory_jax/ground/_sides.py": "SIDES = 2",
     "theory_jax/lectures/ground/coin.py": LECTURE,
+    "theory_jax/exercises/ground/coin.py": "from theory_jax.lectures.ground.coin import _two, derivation\nS = _two",
     "theory_jax/lectures/lemmas/even.py": "from sympy import Rational\nEVEN = Rational(1, 2)",
     "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
     "tests/ground/mistakes_coin.py": "MISTAKES = (1,)",
@@ -118,7 +119,7 @@ HOUSE = {
     "practice_torch/engine/artifacts.py": "import numpy\nFigure = numpy",
     "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
 }
-PACKAGES = {*house.WINGS, "practice_torch/experiments", "theory_jax/lectures"}
+PACKAGES = {*house.WINGS, "practice_torch/experiments", "theory_jax/lectures", "theory_jax/exercises"}
 PACKAGES |= {str(Path(name).parent) for name in HOUSE if name.startswith(house.THREE) and name.endswith(".py")}
 HOUSE |= {f"{package}/__init__.py": '"""What is here."""' for package in PACKAGES}
 
@@ -309,7 +310,7 @@ PLANTED = (
             house.wrong_imports,
             f"a lecture in {path}",
             plus(path, "from theory_jax.lectures.ground.coin import counted"),
-            "only lectures, __main__ files and tests see lectures",
+            "only lectures, their exercises, __main__ files and tests see lectures",
         )
         for path in ("theory_jax/ground/coin.py", "theory_jax/ground/_sides.py", "theory_jax/derivation/lecture.py")
     ),
@@ -321,11 +322,23 @@ PLANTED = (
             f"{part} is for {allowed} only",
         )
         for part, allowed, path in (
-            ("derivation", "derivation and lectures and pages", "theory_jax/ground/coin.py"),
+            ("derivation", "derivation and exercises and lectures and pages", "theory_jax/ground/coin.py"),
             ("pages", "pages", "theory_jax/ground/coin.py"),
             ("pages", "pages", "theory_jax/lectures/ground/coin.py"),
             ("pages", "pages", "theory_jax/derivation/lecture.py"),
         )
+    ),
+    planted(
+        house.wrong_imports,
+        "another topic's lecture in exercises",
+        URN | plus("theory_jax/exercises/ground/coin.py", "from theory_jax.lectures.first.urn import counted as c"),
+        "exercises see their own lecture",
+    ),
+    planted(
+        house.wrong_imports,
+        "exercises in a lecture",
+        plus("theory_jax/lectures/ground/coin.py", "import theory_jax.exercises.ground.coin"),
+        "exercises are imported by loading.py alone",
     ),
     planted(
         house.wrong_imports,
@@ -347,7 +360,7 @@ PLANTED = (
     *(
         planted(house.missing_mirrors, f"half built, without {path}", {path: None}, f"ground/coin is half built: {path} is")
         for path in HOUSE
-        if "coin.py" in path and "pictures" not in path and "experiments" not in path
+        if "coin.py" in path and path.split("/")[1] not in ("pictures", "experiments", "exercises")
     ),
     planted(
         house.missing_mirrors,
@@ -514,6 +527,12 @@ PLANTED = (
         plus("practice_torch/engine/loop.py", "import practice_torch.ground._sides")
         | {"practice_torch/ground/_sides.py": "S = 2"},
         "_sides is for the files of practice_torch.ground only",
+    ),
+    planted(
+        private_names,
+        "another file's name in exercises",
+        plus("theory_jax/exercises/ground/coin.py", "from theory_jax.ground.coin import _weigh"),
+        "theory_jax.ground.coin._weigh, which is private to its file",
     ),
     planted(
         private_names, "twice private", {"theory_jax/ground/_sides.py": "SIDES = 2\ndef _turn():\n    return 1"}, "defines _turn"

@@ -11,7 +11,8 @@ from tests.theory.test_chains import Toy
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
 from theory_jax.derivation.notation import Entropy, Total
-from theory_jax.derivation.parts import Algorithm, do, value
+from theory_jax.derivation.parts import Algorithm, Exercise, do, value
+from theory_jax.derivation.prose import prose
 from theory_jax.foundations.maximum_likelihood import entropy
 from theory_jax.pages.console import console_of_the_page
 from theory_jax.pages.html import html
@@ -129,6 +130,35 @@ def test_the_answer_of_an_exercise_is_executed(rows, words):
     toy.exercise("How much?", "It is 0.5.")(lambda: rows)
     (result,) = toy.run()
     assert not result.passed and words in result.error
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"level": "simple", "hint": "Try."}, "'simple'; it must be one of easy, medium, hard"),
+        ({"level": "easy"}, "a level and a hint"),
+    ],
+)
+def test_an_exercise_has_a_known_level_and_a_hint(more, words):
+    toy = Toy()
+    toy.exercise("How much?", "It is 0.5.", **more)(lambda: [(0.5, "0.5")])
+    (result,) = toy.run()
+    assert words in result.error
+
+
+def test_exercises_with_levels_are_five_of_all_levels():
+    toy = whole()
+    toy.parts = [part for part in toy.parts if not isinstance(part, Exercise)]
+    for level in ("easy", "easy", "medium", "medium"):
+        toy.exercise("How much?", "It is 0.5.", level=level, hint="Halve it.")(lambda: [(0.5, "0.5")])
+    assert list(toy.lacking())[-1] == "its exercises are: easy 2, medium 2; it needs five, of all levels"
+    toy.exercise("Why?", "It is 0.5.", level="hard", hint=prose("Halve {it}.", it=toy.a))(lambda: [(0.5, "0.5")])
+    assert list(toy.lacking()) == [] and all(result.passed for result in toy.run())
+    page = lecture_page(toy, toy.run())
+    shown = html(page)
+    assert shown.count("<summary>Hint</summary>") == 5 and '<span class="chip">hard</span> Why?' in shown
+    printed = tex(page, ["parabola.pdf"])
+    assert r"\emph{(hard)} Why?" in printed and r"\emph{Hint.} Halve $a$." in printed
 
 
 # ---------------------------------------------------------------------------------------------------- figures

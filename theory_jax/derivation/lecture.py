@@ -20,7 +20,7 @@ from theory_jax.derivation.bridges import ROUNDING, STATES, Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley, lemmas_in
 from theory_jax.derivation.kinds import KINDS, STANDARD_ERRORS, Refused, require
 from theory_jax.derivation.notation import made
-from theory_jax.derivation.parts import Algorithm, Example, Exercise, Figure, Say
+from theory_jax.derivation.parts import LEVELS, Algorithm, Example, Exercise, Figure, Say
 from theory_jax.derivation.prose import execute as execute_texts
 from theory_jax.derivation.setting import Setting
 from theory_jax.derivation.typeset import latex
@@ -166,9 +166,9 @@ class Derivation(Setting):
         """Decorates what draws on the axes that it is given."""
         return self._decorate(lambda draw: Figure(caption, draw, panels))
 
-    def exercise(self, question, answer):
-        """Decorates a body that yields each computed value with the answer's."""
-        return self._decorate(lambda body: Exercise(question, answer, body))
+    def exercise(self, question, answer, *, level="", hint=""):
+        """Decorates a body that yields each computed value with the answer's. level: easy, medium or hard."""
+        return self._decorate(lambda body: Exercise(question, answer, body, level, hint))
 
     # ------------------------------------------------------------------------------------------------ words for steps
 
@@ -245,6 +245,10 @@ class Derivation(Setting):
         for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
             if kinds[kind] < fewest:
                 yield f"it has {kinds[kind]} {kind.__name__.lower()}s; it needs {fewest}"
+        levels = Counter(part.level for part in self.parts if isinstance(part, Exercise))
+        if set(levels) != {""} and (levels.total() < 5 or set(levels) != set(LEVELS)):
+            found = ", ".join(f"{level or 'without a level'} {levels[level]}" for level in (*LEVELS, "") if levels[level])
+            yield f"its exercises are: {found}; it needs five, of all levels"
 
     def _setting(self):
         """No Result, or the refusal of a symbol."""

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LECTURES = Path(__file__).resolve().parents[1] / "lectures"
+EXERCISES = LECTURES.parent / "exercises"
 
 
 def derivation_of(topic):
-    """The derivation of the lecture on a topic, by the topic's path. Importing a lecture switches JAX to float64."""
-    return importlib.import_module("theory_jax.lectures." + topic.replace("/", ".")).derivation
+    """The derivation of the lecture on a topic, by the topic's path, with the exercises of the topic's own file if it has one.
+
+    Importing a lecture switches JAX to float64.
+    """
+    derivation = importlib.import_module("theory_jax.lectures." + topic.replace("/", ".")).derivation
+    if (EXERCISES / f"{topic}.py").is_file():
+        importlib.import_module("theory_jax.exercises." + topic.replace("/", "."))  # adds them to the derivation
+    return derivation
 
 
 @dataclass(frozen=True)

@@ -119,16 +119,26 @@ class Figure:
         return canvas
 
 
+LEVELS = ("easy", "medium", "hard")  # a number to compute; a step to derive, or to change; something new to find
+
+
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """A question, its answer in words, and a body that yields each computed value with the answer's."""
+    """A question, its answer in words, and a body that yields each computed value with the answer's.
+
+    level: of LEVELS, "" as long as a lecture's exercises have none. hint: what to try first, in a sentence.
+    """
 
     question: str
     answer: str
     body: Callable
+    level: str = ""
+    hint: str = ""
 
     def execute(self):
         """A Verdict for every number or expression of the answer."""
+        require(self.level in ("", *LEVELS), f"the level of an exercise is {self.level!r}; it must be one of {', '.join(LEVELS)}")
+        require(bool(self.level) == bool(self.hint.strip()), "an exercise has a level and a hint, or neither")
         rows = list(self.body())
         require(rows, "an exercise needs an answer that is executed")
         for computed, stated in rows:

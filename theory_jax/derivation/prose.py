@@ -190,7 +190,7 @@ def _filled(written, fields):
 def words_of(part):
     """(the name of its attribute, text) of everything that a part of a derivation says in words, reasons of lines first."""
     yield from (("because", line.because) for line in getattr(part, "lines", ()))
-    for name in ("title", "question", "text", "caption", "because", "so", "answer"):
+    for name in ("title", "question", "hint", "text", "caption", "because", "so", "answer"):
         if text := getattr(part, name, ""):
             yield name, text
 

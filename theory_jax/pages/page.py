@@ -74,7 +74,7 @@ class Item:
     """A part. introduces: the symbols that it is the first to need. before, after: its words around the mathematics.
 
     words: what was done; rests_on: "(1) and (3)". mistakes: of the whole part; those of a chain are at its rows. lines: of an
-    algorithm.
+    algorithm. level, hint: of an exercise.
     """
 
     part: object
@@ -94,6 +94,8 @@ class Item:
     introduces: tuple = ()
     mistakes: tuple[Mistake, ...] = ()
     lines: tuple[Written, ...] = ()
+    level: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,8 @@ def _item(derivation, part, results, of_texts, numbers):
         central=part is derivation.central,
         mistakes=of_part(part, results),
         lines=tuple(_lines(derivation, part, numbers)),
+        level=getattr(part, "level", ""),
+        hint=getattr(part, "hint", ""),
     )
 
 

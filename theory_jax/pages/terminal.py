@@ -176,7 +176,10 @@ class _Printer:
 
     def exercise(self, number, item):
         self.line()
-        self.prose(f"{number}. {item.before}", indent=3, first=0)
+        level = f"({item.level}) " if item.level else ""
+        self.prose(f"{number}. {level}{item.before}", indent=3, first=0)
+        if item.hint:
+            self.prose(f"Hint. {item.hint}", "dim", indent=3)
         self.prose(f"Answer. {item.after}", "dim", indent=3)
         self.outcome(item, item.words, indent=3)
 

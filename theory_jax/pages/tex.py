@@ -58,7 +58,10 @@ def tex(page, pictures):
     if page.exercises:
         lines += [r"\section*{Exercises}", r"\begin{enumerate}"]
         for item in page.exercises:
-            lines += [rf"\item {prose(item.before)}", "", rf"\emph{{Answer.}} {prose(item.after)}", *_outcome(item)]
+            level = rf"\emph{{({item.level})}} " if item.level else ""
+            hint = ["", rf"\emph{{Hint.}} {prose(item.hint)}"] if item.hint else []
+            lines += [rf"\item {level}{prose(item.before)}", *hint]
+            lines += ["", rf"\emph{{Answer.}} {prose(item.after)}", *_outcome(item)]
         lines += [r"\end{enumerate}"]
     if page.appendix:
         lines += [r"\section*{How the code keeps it}"]

@@ -4,7 +4,8 @@ from tests.support.house.rules import THREE, families
 
 MOST = 22  # Python files
 # where every family of the syllabus has a folder
-OF_TOPICS = (*THREE, "theory_jax/lectures", "theory_jax/experiments", "practice_torch/experiments", "tests")
+OF_THEORY = ("theory_jax/lectures", "theory_jax/exercises", "theory_jax/experiments")
+OF_TOPICS = (*THREE, *OF_THEORY, "practice_torch/experiments", "tests")
 
 
 def crowded_folders(root):

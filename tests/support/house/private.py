@@ -13,9 +13,14 @@ def private_names(root):
         for path in files(root, wing):
             tree, name = parsed(root / wing / path), f"{wing}/{path}"
             home = ".".join((wing, *path.parent.parts))
-            homes = home, home.replace("theory_jax.lectures.", "theory_jax.")  # a family's lectures see its private modules
+            # a family's lectures see its private modules, and exercises what their lecture sees
+            lecture = home.replace("theory_jax.exercises.", "theory_jax.lectures.")
+            homes = home, lecture, lecture.replace("theory_jax.lectures.", "theory_jax.")
+            own = f"{lecture}.{path.stem}" if lecture != home else None  # whose private names exercises see
             for module, line in _private_imports(root, tree):
                 folder, _, last = module.rpartition(".")
+                if folder == own:
+                    continue
                 if not _is_module(root, module):
                     yield f"{name}:{line} imports {module}, which is private to its file; share it in a _module of the family"
                 elif folder not in homes:

@@ -13,15 +13,19 @@ from shared_specs.syllabus import load
 WINGS = ("theory_jax", "practice_torch")
 THREE = ("shared_specs", *WINGS)
 LECTURES = "theory_jax/lectures"
+EXERCISES = "theory_jax/exercises"  # of lectures, in files of their own
 # the parts of a wing that are no family: what may not know a topic
 PARTS = {
     "shared_specs": {"backends", "checking", "grading", "commands"},
-    "theory_jax": {"networks", "mathematics", "lectures", "derivation", "pages", "experiments", "commands"},
+    "theory_jax": {"networks", "mathematics", "lectures", "exercises", "derivation", "pages", "experiments", "commands"},
     "practice_torch": {"mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands"},
 }
 # tests/<family>/<kind>_<topic>.py, which a central test reads
 OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "metrics", "literal")
-SEEN_BY = {"derivation": {"derivation", "lectures", "pages"}, "pages": {"pages"}}  # which parts of the theory wing, and __main__
+SEEN_BY = {
+    "derivation": {"derivation", "lectures", "exercises", "pages"},
+    "pages": {"pages"},
+}  # which parts of the theory wing, and __main__
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures", "reports"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in, and the lectures. scipy has what jax and torch lack, and lectures minimize and
@@ -69,6 +73,7 @@ def topics(root, wing):
 def lectures(root):
     """The topics that have a lecture."""
     paths = [path for path in files(root, "theory_jax") if is_lecture(root, path) and path.name[0] != "_"]
+    paths = [path for path in paths if path.parts[0] == "lectures"]
     return [path.relative_to("lectures").with_suffix("").as_posix() for path in paths]
 
 
@@ -78,8 +83,8 @@ def in_family(root, path):
 
 
 def is_lecture(root, path):
-    """Whether a file, as a path below the theory wing, is a lecture or a private module of a family's lectures."""
-    return len(path.parts) == 3 and path.parts[0] == "lectures" and path.parts[1] in families(root)
+    """Whether a file, as a path below the theory wing, is a lecture, its exercises, or a private module of its family."""
+    return len(path.parts) == 3 and path.parts[0] in ("lectures", "exercises") and path.parts[1] in families(root)
 
 
 def experiments(root):
@@ -171,6 +176,8 @@ def _refused(root, wing, path, is_topic, module):
         return "a wing takes constants, configurations and stopping from shared_specs, nothing else"
     if top == wing == "theory_jax" and below[:1] == ["lectures"]:
         return _refused_lecture(root, path, below)
+    if top == wing == "theory_jax" and below[:1] == ["exercises"]:
+        return "" if path.name == "loading.py" else "exercises are imported by loading.py alone"
     if top == wing == "theory_jax" and below and path.parts[0] not in SEEN_BY.get(below[0], {path.parts[0]}):
         return f"{below[0]} is for {' and '.join(sorted(SEEN_BY[below[0]]))} only"
     if top == wing and below and below[0] in families(root):
@@ -201,8 +208,11 @@ def _refused_lecture(root, path, below):
     """Lectures see lemmas, and lectures of their own family and of lower floors; loading.py imports a lecture by its path."""
     if path.name == "loading.py":
         return ""
+    if path.parts[0] == "exercises":
+        own = below[1:2] == [path.parts[1]] and (below[2:3] == [path.stem] or below[2:3][0][0] == "_")
+        return "" if own else "exercises see their own lecture, and private modules of its family"
     if path.parts[0] != "lectures":
-        return "only lectures, __main__ files and tests see lectures"
+        return "only lectures, their exercises, __main__ files and tests see lectures"
     if below[1:2] == ["lemmas"] or below[1:2] == [path.parts[1]]:
         return ""
     if path.parts[1] == "lemmas":
@@ -241,6 +251,8 @@ def missing_mirrors(root):
             yield f"{topic} is half built: {', '.join(missing)} is missing"
     written = {f"{wing}/{topic}.py": topic for wing in THREE for topic in topics(root, wing)}
     written |= {f"{LECTURES}/{topic}.py": topic for topic in lectures(root)}
+    for path in sorted((root / EXERCISES).glob("*/[a-z]*.py")):
+        written[path.relative_to(root).as_posix()] = f"{path.parent.name}/{path.stem}"
     for kind in OF_A_TOPIC:
         for path in sorted((root / "tests").glob(f"*/{kind}_*.py")):
             written[f"tests/{path.parent.name}/{path.name}"] = f"{path.parent.name}/{path.stem.removeprefix(f'{kind}_')}"

@@ -7,7 +7,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, Rational, exp, log
+from sympy import KroneckerDelta, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
@@ -351,35 +351,6 @@ def the_gap_and_the_ladder(left, right):
     right.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
     right.set(xlabel="$K$ samples", ylabel="nats")
     right.legend()
-
-
-@derivation.exercise(
-    "In the example, how large are the bound and the gap at $q = (0.9, 0.1)$?",
-    "The bound is -0.7298 and the gap 0.0367 nats; together they are $\\log \\frac12$.",
-)
-def another_q():
-    given = _given | {q: (0.9, 0.1)}
-    yield value(bound, given), "-0.7298"
-    yield value(Divergence(q, posterior), given), "0.0367"
-
-
-@derivation.exercise(
-    "What is the effective sample size of two weights 0.8 and 0.2?", "$1/(0.64 + 0.04) = 1.4706$: not much more than one sample."
-)
-def two_weights():
-    yield effective_sample_size(jnp.log(jnp.array([[0.8, 0.2]])), jnp.zeros((1, 2))), "1.4706"
-
-
-@derivation.exercise(
-    "Where is the Renyi bound of order $\\frac12$ for $q = (0.5, 0.5)$ in the example, between the evidence lower bound and "
-    "the evidence?",
-    "$2 \\log \\frac{\\sqrt{0.8} + \\sqrt{0.2}}{2} = -0.7985$, between -0.9163 and -0.6931.",
-)
-def order_one_half():
-    given = _given | {q: (0.5, 0.5), r: Rational(1, 2)}
-    yield value(psi / r, given), "-0.7985"
-    yield value(bound, given), "-0.9163"
-    yield value(log(evidence), given), "-0.6931"
 
 
 def _expected(of_samples, size):
