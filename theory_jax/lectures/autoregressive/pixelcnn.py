@@ -5,10 +5,9 @@ The lecture on the functions of theory_jax/autoregressive/pixelcnn.py.
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Heaviside, exp, tanh
+from sympy import Heaviside, KroneckerDelta, exp, tanh
 
 from theory_jax.autoregressive.pixelcnn import (
     dependency_map,
@@ -22,6 +21,19 @@ from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._pixels import (
+    colored_jacobian,
+    log_prob_of,
+    mask_of,
+    moves,
+    paths_through,
+    random_logits,
+    square_kernels,
+    two_stacks,
+    what_a_pixel_sees,
+)
 
 derivation = Derivation(
     module=__name__,
@@ -33,23 +45,19 @@ derivation = Derivation(
         "decoders",
         "Salimans, Karpathy, Chen & Kingma 2017, PixelCNN++: improving the PixelCNN with discretized logistic mixture likelihood",
     ),
-    question="The chain rule needs the probability of every pixel, given those before it. How does one pass of convolutions give "
-    "all of these conditionals, without a pixel seeing itself or a later one, and does each see everything before it?",
+    question="A network of convolutions that sees the whole image copies the pixel that it should predict. One that is shown "
+    "the earlier pixels alone needs a pass for every pixel, which makes training hundreds of times slower. How does one pass "
+    "give all conditionals of an image, without a pixel seeing itself or a later one, and does each see everything before it?",
     setting=(
-        r"The pixels of an image with $H$ rows and $W$ columns are in raster order: row by row, each from left to right. The "
-        r"model is $p(x) = \prod_u p(x_u | x_{<u})$, and every factor is a law whose logits are the network's output at the "
-        r"pixel $u$.",
-        r"A kernel has the side $k = 2\rho + 1$. The mask of type A keeps the offsets that lead to earlier pixels: those in the "
+        "The pixels of an image are in raster order: row by row, each from left to right. The model is a product with one factor "
+        "for each pixel $u$, a distribution whose logits are the network's output at $u$.",
+        r"A kernel has the side $2\rho + 1$. The mask of type A keeps the offsets that lead to earlier pixels: those in the "
         r"rows above, and those to the left in the same row. Type B keeps the offset zero, too. The first layer has type A, all "
         r"others have type B.",
         "Between the layers there are biases and functions of one pixel at a time, such as gates and residual connections. A "
         "residual connection begins behind the first layer.",
         "The chains write out three pixels and one channel; the code is compared with more.",
     ),
-    answer="Masked layers have triangular Jacobians, and one strict layer makes their product strictly triangular: no logit "
-    "depends on its own pixel or on a later one, so the conditionals multiply to a law. A masked square kernel never sees a "
-    "wedge to the upper right of the pixel, however many layers there are. Two stacks, one for the rows above and one for the "
-    "pixels before in the row, see everything.",
     limits=(
         "What is seen need not be used: the Jacobian's support can be smaller than the masks allow, never larger.",
         "Orders of the pixels other than row by row.",
@@ -59,14 +67,14 @@ derivation = Derivation(
 
 derivation.say(
     r"Why it works. A pixel $u$ of the output sees the pixel $v$ of the input through the pixels $m$ of the layer between. "
-    r"The step function determines which weights the masks keep: with the value 0 at zero it keeps $v < u$ (type A), with the "
-    r"value 1 it keeps $v \le u$ (type B)."
+    r"The step function determines which weights the masks keep: with the value 0 at zero it keeps those from earlier pixels "
+    r"(type A), with the value 1 also those from the pixel itself (type B)."
 )
 u = derivation.index("u", "a pixel of the output, by its place in the order")
 m = derivation.index("m", "a pixel of the layer between")
 v = derivation.index("v", "a pixel of the input")
-first = derivation.numbers("a", (u, v), "the weights of the first layer, where a pixel reads another", "weight")
-second = derivation.numbers("b", (u, v), "the weights of the second layer", "weight")
+first = derivation.numbers("w^1", (u, v), "the weights of the first layer, where a pixel reads another", "weight")
+second = derivation.numbers("w^2", (u, v), "the weights of the second layer", "weight")
 pixels = derivation.numbers("x", v, "the pixels", "x")
 strict = derivation.define("A", times(first, Heaviside(u - v, 0)), "the first layer, masked: type A", over=(u, v))
 weak = derivation.define("B", times(second, Heaviside(u - v, 1)), "the second layer, masked: type B", over=(u, v))
@@ -83,7 +91,15 @@ central = derivation.chain(
     ),
     equals(
         times(Heaviside(u - v, 0), Total(m, path)),
-        r"a term is left where $v < m$ and $m \le u$, so that none is left unless $v < u$: the factor in front changes nothing",
+        prose(
+            "a term is left only where $v$ is before $m$, and $m$ not behind $u$; so $v$ is before $u$, and the factor in "
+            "front changes nothing: {kept}",
+            kept=holds(
+                times(Heaviside(u - v, 0), Heaviside(u - m, 1), Heaviside(m - v, 0)),
+                "=",
+                times(Heaviside(u - m, 1), Heaviside(m - v, 0)),
+            ),
+        ),
     ),
     central=True,
     so="For more layers of type B the same holds with one more sum for each: the product of triangular matrices is triangular, "
@@ -92,26 +108,40 @@ central = derivation.chain(
 derivation.chain(
     "Without a strict layer a pixel sees itself",
     Total(m, times(weak.at(u, m), first.at(m, u), Heaviside(m - u, 1))),
-    equals(times(second.at(u, u), first.at(u, u)), r"on the diagonal both $u \le m$ and $m \le u$ must hold"),
-    so="A model that sees the pixel that it predicts reaches a loss of zero in training and is no law: the chain rule's page "
-    r"computes the sum for one bit, $\frac12 + \sigma(w)$.",
+    equals(
+        times(second.at(u, u), first.at(u, u)),
+        prose(
+            "a path back to $u$ must stay there, {stay}",
+            stay=holds(times(Heaviside(u - m, 1), Heaviside(m - u, 1)), "=", KroneckerDelta(u, m)),
+        ),
+    ),
+    so="A model that sees the pixel that it predicts can reach a loss of zero in training and is no distribution: the chain "
+    r"rule's page computes the sum for one bit, $\frac12 + \sigma(w)$.",
 )
 
 x1 = derivation.index("x_1", "the first pixel, black or white", states=2)
 x2 = derivation.index("x_2", "the second pixel", states=2)
 x3 = derivation.index("x_3", "the third pixel", states=2)
-factor_1 = derivation.law("p({})", x1, "the law of the first pixel", "softmax(logits)")
-factor_2 = derivation.law("p({}|{})", (x2, x1), "the law of the second, given the first", "softmax(logits)")
-factor_3 = derivation.law("p({}|{},{})", (x3, x1, x2), "the law of the third, given both", "softmax(logits)")
+factor_1 = derivation.law("p({})", x1, "the distribution of the first pixel", "softmax(logits)")
+factor_2 = derivation.law("p({}|{})", (x2, x1), "the distribution of the second, given the first", "softmax(logits)")
+factor_3 = derivation.law("p({}|{},{})", (x3, x1, x2), "the distribution of the third, given both", "softmax(logits)")
 derivation.chain(
-    "So the conditionals multiply to a law",
+    "So the conditionals multiply to a distribution",
     Total(x1, Total(x2, Total(x3, times(factor_1, factor_2, factor_3)))),
     equals(
         Total(x1, Total(x2, times(factor_1, factor_2, Total(x3, factor_3)))),
-        "only the last factor contains the last pixel, because the others depend on earlier pixels alone",
+        prose(
+            "only the last factor contains the last pixel, because the others depend on earlier pixels alone: {none}",
+            none=holds(times(1 - Heaviside(u - v, 0), Slope(output, pixels.at(v))), "=", 0),
+        ),
     ),
-    equals(Total(x1, Total(x2, times(factor_1, factor_2))), "the inner sum is 1, whatever the first two pixels are"),
-    equals(1, "the same for the second pixel and the first"),
+    equals(
+        Total(x1, Total(x2, times(factor_1, factor_2))),
+        prose("{one}, whatever the first two pixels are", one=holds(Total(x3, factor_3), "=", 1)),
+    ),
+    equals(
+        1, prose("{second}, and {first}", second=holds(Total(x2, factor_2), "=", 1), first=holds(Total(x1, factor_1), "=", 1))
+    ),
 )
 
 
@@ -123,7 +153,7 @@ derivation.chain(
 )
 def all_images_together():
     images = np.array(list(itertools.product((0.0, 1.0), repeat=9))).reshape(-1, 1, 3, 3)
-    total = lambda kind: np.exp(_log_prob(images, np.asarray(_network(images, kind)))).sum()  # noqa: E731
+    total = lambda kind: np.exp(log_prob_of(images, np.asarray(random_logits(images, kind)))).sum()  # noqa: E731
     return Sides(left=total("A"), right=1.0, wrong={"a first layer of type B": total("B")})
 
 
@@ -137,36 +167,39 @@ def one_pass_scores_what_nine_drew():
     rng = np.random.default_rng(3)
     image, drawn, unshifted = np.full((1, 1, 3, 3), 9.0), [], []
     for i, j in itertools.product(range(3), repeat=2):
-        chance = 1 / (1 + np.exp(-np.asarray(_network(image, "A"))[0, 0, i, j]))
-        unshifted.append(1 / (1 + np.exp(-np.asarray(_network(image, "B"))[0, 0, i, j])))
+        chance = 1 / (1 + np.exp(-np.asarray(random_logits(image, "A"))[0, 0, i, j]))
+        unshifted.append(1 / (1 + np.exp(-np.asarray(random_logits(image, "B"))[0, 0, i, j])))
         image[0, 0, i, j] = float(rng.uniform() < chance)
         drawn.append(chance)
-    at_once = 1 / (1 + np.exp(-np.asarray(_network(image, "A")).ravel()))
+    at_once = 1 / (1 + np.exp(-np.asarray(random_logits(image, "A")).ravel()))
     return Sides(left=at_once, right=np.array(drawn), wrong={"a first layer of type B": np.array(unshifted)})
 
 
 derivation.say(
     r"What is not seen. Follow a path from a pixel of the output back to the input. Step $s$ climbs $d_s$ rows and moves $h_s$ "
     r"columns to the right. Within a row it moves left or not at all; if it climbs, it moves at most $\rho$ to the right. In "
-    r"both cases $h_s = \rho d_s - c_s$ with a number $c_s \ge 0$."
+    r"both cases $h_s$ falls short of $\rho d_s$ by a number $q_s$ that is not negative."
 )
 s = derivation.index("s", "a step of a path")
-rho = derivation.number(r"\rho", r"half of the kernel's side, $\frac{k-1}{2}$", "kernel_size // 2", positive=True)
-climbed = derivation.numbers("d", s, "the rows that a step climbs", positive=True)
-slack = derivation.numbers("c", s, "what a step lacks to the rightmost one", positive=True)
+rho = derivation.number(r"\rho", "half of the kernel's side, without the middle", "kernel_size // 2", positive=True)
+climbed = derivation.numbers("d", s, "the rows that a step climbs")
+slack = derivation.numbers("q", s, "what a step lacks to the rightmost one", positive=True)
 right = derivation.define("h", rho * climbed - slack, "the columns that a step moves to the right", over=s)
-derivation.chain(
+wedge = derivation.chain(
     "A path of masked square kernels stays in a wedge",
     Total(s, right),
     equals(plus(times(rho, Total(s, climbed)), -Total(s, slack)), "add the steps one by one"),
-    at_most(times(rho, Total(s, climbed)), r"no $c_s$ is negative", adding=Total(s, slack)),
+    at_most(
+        times(rho, Total(s, climbed)),
+        prose("no $q_s$ is negative; equality for the rightmost steps, {none}", none=where(slack, 0)),
+        adding=Total(s, slack),
+    ),
     role="lemma",
     so=r"In the row that is $m$ rows above, nothing is seen beyond $\rho m$ columns to the right: the depth of the network "
     r"does not occur. That is the blind spot. Steps $(1, \rho)$ attain the bound, and smaller steps reach what is left of it.",
 )
 derivation.symbol("i", "a row")
 derivation.symbol("j", "a column")
-derivation.symbol("W", "the number of columns", "width")
 derivation.symbol("R", "the rows of a vertical kernel, and the columns of a horizontal one")
 derivation.symbol("w", "the weights of a kernel", "weight")
 derivation.symbol("r", "a row or a column of a kernel")
@@ -185,11 +218,11 @@ derivation.symbol("N", "a number of paths", "dependency_map")
 )
 def the_blind_spot():
     found, wedge, everything = [], [], []
-    rise, move = _moves(9)
+    rise, move = moves(9)
     before = (rise == 0) & (move < 0)
     for side in (3, 5):
         half = side // 2
-        found.append(_paths(_square(side), 9) > 0)
+        found.append(paths_through(square_kernels(side), 9) > 0)
         wedge.append((rise > 0) & (move <= half * rise) | before)
         everything.append((rise > 0) | before)
     found, wedge, everything = (np.array(each, dtype=float) for each in (found, wedge, everything))
@@ -198,16 +231,16 @@ def the_blind_spot():
 
 @derivation.exact(
     r"N_{(i, j) \leftarrow (i - m, c)} > 0 \iff m > 0, \text{ or } m = 0 \text{ and } c < j",
-    because=r"The same for two stacks with $R = 2$ rows and three columns: the vertical one chooses its rows and columns "
-    r"independently, and the horizontal one adds what it gives at the pixel itself. With $R = 1$ later layers would neither "
-    r"climb nor go left.",
+    because="The same for two stacks with two rows and three columns: the vertical one chooses its rows and columns "
+    "independently, and the horizontal one adds what it gives at the pixel itself. With one row later layers would neither "
+    "climb nor go left.",
     outcomes=81**2,
     uses=(central,),
 )
 def two_stacks_see_everything():
-    rise, move = _moves(9)
+    rise, move = moves(9)
     everything = ((rise > 0) | (rise == 0) & (move < 0)).astype(float)
-    found, short = (_paths(_stacks(rows), 9) > 0 for rows in (2, 1))
+    found, short = (paths_through(two_stacks(rows), 9) > 0 for rows in (2, 1))
     return Sides(left=found.astype(float), right=everything, wrong={"one row in each kernel": short.astype(float)})
 
 
@@ -218,14 +251,14 @@ def two_stacks_see_everything():
     outcomes=16 * 16,
 )
 def paths_are_counted_from_either_end():
-    masks = [_mask(kind, 3)[0, 0] for kind in "ABB"]
+    masks = [mask_of(kind, 3)[0, 0] for kind in "ABB"]
     counted = np.stack(
         [
             np.asarray(dependency_map(masks, height=4, width=4, row=row, column=column)).ravel()
             for row, column in itertools.product(range(4), repeat=2)
         ]
     ).astype(float)
-    product = _paths(_square(3, layers=3), 4)
+    product = paths_through(square_kernels(3, layers=3), 4)
     return Sides(left=counted, right=product, wrong={"inputs and outputs exchanged": product.T})
 
 
@@ -275,25 +308,11 @@ derivation.say(
     uses=(central,),
 )
 def colors_in_order():
-    def jacobian(kind, interleaved=False):
-        rng = np.random.default_rng(7)
-        weights = [rng.standard_normal((6, 3, 3, 3)), rng.standard_normal((3, 6, 3, 3))]
-        masks = [_mask(kind, 3, 6, 3), _mask("B", 3, 3, 6)]
-        if interleaved:  # the hidden channels are 0, 1, 2, 0, 1, 2 for the first layer, and 0, 0, 1, 1, 2, 2 for the second
-            masks[0] = masks[0][jnp.array([0, 2, 4, 1, 3, 5])]
-
-        def network(image):  # [pixels and colors]
-            x = image.reshape(1, 3, 3, 3).transpose(0, 3, 1, 2)
-            h = jnp.tanh(masked_convolution(x, weights[0], jnp.zeros(6), masks[0]))
-            return masked_convolution(h, weights[1], jnp.zeros(3), masks[1]).transpose(0, 2, 3, 1).ravel()
-
-        return np.asarray(jax.jacobian(network)(jnp.asarray(rng.standard_normal(27))))
-
-    found = jacobian("A")
+    found = colored_jacobian("A")
     return Sides(
         left=found,
         right=np.tril(found, -1),
-        wrong={"a first layer of type B": jacobian("B"), "groups interleaved": jacobian("A", True)},
+        wrong={"a first layer of type B": colored_jacobian("B"), "groups interleaved": colored_jacobian("A", True)},
     )
 
 
@@ -304,19 +323,67 @@ derivation.say("The function between the layers is a product of two readings, on
 derivation.chain(
     "The slope of a gate in its content",
     Slope(gated, a),
-    equals(times(1 / (1 + exp(-b)), 1 - tanh(a) ** 2), r"$\tanh' = 1 - \tanh^2$; the gate is a constant factor"),
+    equals(
+        times(1 / (1 + exp(-b)), 1 - tanh(a) ** 2),
+        prose("{tanh}; the gate is a constant factor", tanh=holds(Slope(tanh(a), a), "=", 1 - tanh(a) ** 2)),
+    ),
     role="lemma",
 )
 derivation.chain(
     "... and in its gate",
     Slope(gated, b),
-    equals(times(tanh(a), 1 / (1 + exp(-b)), 1 - 1 / (1 + exp(-b))), r"$\sigma' = \sigma (1 - \sigma)$"),
+    equals(
+        times(tanh(a), 1 / (1 + exp(-b)), 1 - 1 / (1 + exp(-b))),
+        prose("{gate}", gate=holds(Slope(1 / (1 + exp(-b)), b), "=", times(1 / (1 + exp(-b)), 1 - 1 / (1 + exp(-b))))),
+    ),
     role="lemma",
     so="A gate that is closed stops the gradient of its content, and a content of zero that of its gate.",
 )
 derivation.bridge(
     "The code's gates", gated, gated_activation, x=[[[[a]], [[b]]]], wrong={"content and gate exchanged": tanh(b) / (1 + exp(-a))}
 )
+
+
+derivation.answer = prose(
+    "Masked layers have triangular Jacobians, and one strict layer makes their product strictly triangular: no logit depends "
+    "on its own pixel or on a later one, {none}, so the conditionals multiply to a distribution, {one}. A masked square kernel "
+    "never sees a wedge to the upper right of the pixel, since a path moves right by {wedge}, however many layers there are. "
+    "Two stacks, one for the rows above and one for the pixels before in the row, see everything before it if their kernels "
+    "have two rows.",
+    none=holds(times(1 - Heaviside(u - v, 0), Slope(output, pixels.at(v))), "=", 0),
+    one=holds(Total(x1, Total(x2, Total(x3, times(factor_1, factor_2, factor_3)))), "=", 1),
+    wedge=holds(Total(s, right), "<=", times(rho, Total(s, climbed))),
+)
+
+
+@derivation.algorithm(
+    "PixelCNN: training in one pass, sampling in one pass a pixel",
+    do("mask the kernels: type A in the first layer, type B in the others", pixel_mask, by=central),
+    do(
+        "training: one pass gives all logits; the loss is the sum of $-\\log p(x_u | x_1, \\dots, x_{u-1})$",
+        masked_convolution,
+        by=one_pass_scores_what_nine_drew,
+    ),
+    do("sampling: for every pixel $u$ in raster order:"),
+    do(
+        "compute the logits of the image so far, and draw $x_u$ from the distribution at $u$",
+        masked_convolution,
+        by=one_pass_scores_what_nine_drew,
+        indent=1,
+    ),
+)
+def four_bits():
+    mask = pixel_mask(out_channels=1, in_channels=1, kernel_size=3, mask_type="A", colors=1)
+    image, logits = jnp.zeros((1, 1, 2, 2)), lambda x: masked_convolution(x, jnp.ones((1, 1, 3, 3)), jnp.zeros(1), mask)[0, 0]
+    for place, uniform, stated in (((0, 0), 0.3, "(0.5, 1)"), ((0, 1), 0.8, "(0.7311, 0)"), ((1, 0), 0.6, "(0.7311, 1)")):
+        chance = 1 / (1 + jnp.exp(-logits(image)[place]))
+        image = image.at[0, 0, *place].set(uniform < chance)
+        yield (
+            rf"\text{{pixel }} {place}, \text{{ uniform }} {uniform}: \text{{ chance of a 1, and bit}}",
+            (chance, image[0, 0, *place]),
+            stated,
+        )
+    yield r"\text{logits of the image in one pass, one layer of ones}", logits(image).ravel(), "(0, 1, 1, 2)"
 
 
 @derivation.example(
@@ -326,7 +393,7 @@ derivation.bridge(
 )
 def paths_and_blind_spots():
     for kinds in ("AB", "BB"):
-        masks = [_mask(kind, 3)[0, 0] for kind in kinds]
+        masks = [mask_of(kind, 3)[0, 0] for kind in kinds]
         counts = dependency_map(masks, height=3, width=3, row=1, column=1)
         yield (
             rf"N \text{{, types {kinds[0]} and {kinds[1]}}}",
@@ -334,106 +401,40 @@ def paths_and_blind_spots():
             "(3, 3, 1, 1, 0)" if kinds == "AB" else "(4, 4, 2, 2, 1)",
         )
     for (row, column), side, lost in (((8, 3), 3, "10"), ((8, 3), 5, "4"), ((4, 4), 3, "6")):
-        seen_pixels = np.count_nonzero(_paths(_square(side), 9)[9 * row + column])
-        yield rf"\text{{lost at }} ({row}, {column}), k = {side}", 9 * row + column - seen_pixels, lost
+        seen_pixels = np.count_nonzero(paths_through(square_kernels(side), 9)[9 * row + column])
+        yield rf"\text{{lost at }} ({row}, {column}), \text{{ side }} {side}", 9 * row + column - seen_pixels, lost
 
 
-@derivation.figure(
+derivation.figure(
     r"What the pixel in row 8 and column 3 (white cross) sees of a $9 \times 9$ image: bright where there are many paths, dark "
     r"where there is none. Left and middle: masked kernels of side 3 after 2 and 10 layers; the wedge on the right stays dark. "
     r"Right: the two stacks.",
     panels=3,
-)
-def what_a_pixel_sees(few, many, stacks):
-    shown = (_paths(_square(3, layers=2), 9), _paths(_square(3), 9), _paths(_stacks(2), 9))
-    for axes, paths in zip((few, many, stacks), shown, strict=True):
-        axes.imshow(np.log1p(paths[9 * 8 + 3].reshape(9, 9)), cmap="viridis")
-        axes.plot(3, 8, "x", color="white")
-        axes.set(xlabel="column", ylabel="row", xticks=range(0, 9, 2), yticks=range(0, 9, 2))
+)(what_a_pixel_sees)
 
 
 @derivation.exercise(
-    r"How many pixels come before the one in row $i$ and column $j$? How many is that for $(8, 3)$, with $W = 9$?",
-    r"$i W + j$: all columns of $i$ rows, and $j$ in its own. $8 \cdot 9 + 3 = 75$.",
+    r"How many pixels come before the one in row $i$ and column $j$? How many is that for $(8, 3)$, with nine columns?",
+    prose("All columns of $i$ rows, and $j$ pixels in its own: {number}.", number=holds(plus(times(8, 9), 3), "=", 75)),
 )
 def size_of_a_context():
     yield 8 * 9 + 3, "75"
-    yield np.count_nonzero(_paths(_stacks(2), 9)[75]), "75"
+    yield np.count_nonzero(paths_through(two_stacks(2), 9)[75]), "75"
 
 
 @derivation.exercise(
     r"How many pixels does a kernel of side 7 never see at $(8, 3)$ of a $9 \times 9$ image?",
-    r"In the row above it ends at column $3 + 3 = 6$ and loses columns 7 and 8; two rows above nothing is lost. So 2.",
+    r"In the row above it ends at column 6, three to the right, and loses columns 7 and 8; two rows above nothing is lost. So 2.",
 )
 def a_wide_kernel():
     yield sum(max(0, 8 - 3 - 3 * rows) for rows in range(1, 9)), "2"
-    yield 75 - np.count_nonzero(_paths(_square(7, layers=4), 9)[75]), "2"
+    yield 75 - np.count_nonzero(paths_through(square_kernels(7, layers=4), 9)[75]), "2"
 
 
 @derivation.exercise(
-    r"After how many layers with $k = 3$ does the pixel $(8, 3)$ see all it will ever see?",
+    r"After how many layers of side 3 does the pixel $(8, 3)$ see all it will ever see?",
     "8: the first row is eight steps up, and every step climbs one row at the most. The farthest columns take no longer.",
 )
 def layers_for_all():
-    seen_after = [np.count_nonzero(_paths(_square(3, layers=layers), 9)[75]) for layers in (7, 8, 10)]
+    seen_after = [np.count_nonzero(paths_through(square_kernels(3, layers=layers), 9)[75]) for layers in (7, 8, 10)]
     yield 8 if seen_after[0] < seen_after[1] == seen_after[2] else -1, "8"
-
-
-def _mask(kind, side, outputs=1, inputs=1):
-    colors = 3 if inputs > 1 else 1
-    return pixel_mask(out_channels=outputs, in_channels=inputs, kernel_size=side, mask_type=kind, colors=colors)
-
-
-def _square(side, layers=10):
-    """A stack of masked square kernels of ones."""
-    ones, none = jnp.ones((1, 1, side, side)), jnp.zeros(1)
-
-    def run(x):
-        for number in range(layers):
-            x = masked_convolution(x, ones, none, _mask("B" if number else "A", side))
-        return x
-
-    return run
-
-
-def _stacks(rows, layers=10):
-    """Two stacks of kernels of ones, with so many rows and columns behind the pixel."""
-    tall, wide, none = jnp.ones((1, 1, rows, 3)), jnp.ones((1, 1, 1, rows)), jnp.zeros(1)
-
-    def run(x):
-        above, before = (vertical_convolution(x, tall, none, mask_type="A"), horizontal_convolution(x, wide, none, mask_type="A"))
-        for _ in range(layers - 1):
-            above = vertical_convolution(above, tall, none, mask_type="B")
-            before = horizontal_convolution(before, wide, none, mask_type="B") + above
-        return before
-
-    return run
-
-
-def _paths(run, side):
-    """The number of paths from every pixel of the input to every pixel of the output, [outputs, inputs], by impulses."""
-    impulses = jnp.eye(side**2).reshape(-1, 1, side, side)
-    return np.asarray(run(impulses)).reshape(side**2, side**2).T
-
-
-def _moves(side):
-    """Number of rows of an input above the output, and of columns to its right: [outputs, inputs] both."""
-    row, column = np.divmod(np.arange(side**2), side)
-    return row[:, None] - row, column - column[:, None]
-
-
-def _network(images, kind):
-    """Two masked layers with random weights: logits of bits, the first layer of this type."""
-    rng = np.random.default_rng(11)
-    weights = rng.standard_normal((4, 1, 3, 3)), rng.standard_normal((1, 4, 3, 3))
-    masks = (
-        pixel_mask(out_channels=outputs, in_channels=inputs, kernel_size=3, mask_type=each, colors=1)
-        for outputs, inputs, each in ((4, 1, kind), (1, 4, "B"))
-    )
-    first_mask, second_mask = masks
-    h = jnp.tanh(masked_convolution(images, weights[0], jnp.full(4, 0.3), first_mask))
-    return masked_convolution(h, weights[1], jnp.full(1, 0.1), second_mask)
-
-
-def _log_prob(images, logits):
-    return -np.logaddexp(0.0, np.where(images > 0, -logits, logits)).sum((1, 2, 3))
