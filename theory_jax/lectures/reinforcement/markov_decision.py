@@ -8,14 +8,18 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Max, exp, log, oo
+from sympy import Max, Rational, exp, log, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Total, plus, times
+from theory_jax.derivation.parts import do
 from theory_jax.derivation.parts import value as number_of
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.tilting import tilting
+from theory_jax.lectures.reinforcement._stay_or_move import PROCESS
+from theory_jax.lectures.reinforcement._sweeps import BEST, EVEN, draw_errors, draw_temperatures, soft_value, solved, swept
 from theory_jax.reinforcement.markov_decision import (
     action_value,
     bellman_operator,
@@ -36,20 +40,18 @@ derivation = Derivation(
         "Sutton & Barto 2018, Reinforcement learning, chapters 3 and 4",
         "Ziebart 2010, Modeling purposeful adaptive behavior with the principle of maximum causal entropy",
     ),
-    question="A policy is worth the sum of all rewards that it will ever collect. Why does one linear equation give that value, "
-    "why does one equation with a maximum give the best value at all states at once, and why does iteration find it?",
+    question="The action that pays most now may lead to where nothing is paid, and there are too many policies to try them all. "
+    "A policy is worth the sum of all rewards that it will ever collect. Why does one linear equation give that value, why does "
+    "one equation with a maximum give the best value at all states at once, and why does iteration find it?",
     setting=(
         r"A process has finitely many states and actions. In state $s$ the policy draws an action $a$ with probability "
         r"$\pi(a|s)$; the reward is $r(s,a)$, and the next state is $s'$ with probability $P(s'|s,a)$. Given $s$ and $a$, "
         r"nothing else that happened before matters.",
-        r"A reward that comes $n$ steps later counts $\gamma^n$ of its size, $0 \le \gamma < 1$, so the sum of all of them is "
+        r"A reward that comes $n$ steps later counts $\gamma^n$ of its size, with a discount below 1, so that the sum of all is "
         r"finite. The value $v(s)$ of a policy is the expectation of this sum from state $s$ on.",
         r"Where two states are enough to show an identity, they are called 0 and 1. A policy on them is described by its "
         r"probabilities $\alpha$ and $\beta$ of leaving each of them, and by its expected rewards.",
     ),
-    answer=r"The value of a policy is the one solution of $v = r_\pi + \gamma P_\pi v$. One sweep of Bellman's operator, with or "
-    r"without a maximum over the actions, brings any two values closer by the factor $\gamma$; so sweeps converge to the only "
-    r"value that they leave alone, and that value is the best one at every state.",
     limits=(
         "Infinitely many states, and a discount of 1, for which the sum of rewards need not exist.",
         "Policies that remember the past: they cannot do better here, which is not shown.",
@@ -91,8 +93,8 @@ derivation.chain(
     equals(
         plus(paid, times(gamma, Expectation(moves, v))), "sum over the actions first: they are all that joins a state to the next"
     ),
-    so=r"If $v$ is the value of the policy, the first line is $v(s)$ itself: $v = r_\pi + \gamma P_\pi v$, as many linear "
-    r"equations as there are states.",
+    so="If $v$ is the value of the policy, the first line is $v(s)$ itself: together with the last line these are as many linear "
+    "equations as there are states.",
 )
 
 alpha = derivation.number(r"\alpha", "the probability that the policy leaves state 0", between=(0, 1))
@@ -110,9 +112,9 @@ V_1 = derivation.define(
 solution = derivation.chain(
     "The solution for two states",
     plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))),
-    equals(V_0, r"Cramer's rule for $(I - \gamma P_\pi) V = r_\pi$; exchange the states for $V_1$"),
+    equals(V_0, r"Cramer's rule for the two equations; exchange the states for $V_1$"),
     role="lemma",
-    so=r"$\Delta > 0$, since $|1 - \alpha - \beta| < 1$: there is one solution, for every policy and every reward.",
+    so=prose("{positive}: there is one solution, for every policy and every reward.", positive=holds(det, ">", 0)),
 )
 derivation.bridge(
     "The code computes it",
@@ -139,22 +141,30 @@ derivation.chain(
     ),
     states=2,
     role="lemma",
-    so=r"And so on: after $n$ rewards what remains is $\gamma^n$ times a mean of $v$, which goes to zero. The value is "
-    r"$\sum_n \gamma^n$ times the reward that is expected after $n$ steps, and only the rewards can be negative.",
+    so=r"And so on: after $n$ rewards what remains is $\gamma^n$ times a mean of $v$, which goes to zero. The value is the sum "
+    r"over $n$ of $\gamma^n$ times the reward that is expected after $n$ steps.",
 )
 
 derivation.say("Which policy is best? First, one sweep with a maximum brings values closer together.")
 M = derivation.number("M", "the largest difference of two values")
 slack = derivation.numbers("m({})", t, "by how much the difference at a state is smaller", positive=True)
 w = derivation.define("w({})", v - M + slack, "another value: nowhere below $v$ by more than $M$", over=t)
-derivation.chain(
+derivation.answer = prose(
+    "The value of a policy is the one solution of Bellman's equation, {equation} and its like on two states. A sweep, with the "
+    r"policy's mean over the actions or with a maximum, brings any two values closer by at least the factor $\gamma$: {closer}, "
+    "if $v$ is nowhere above $w$ by more than $M$. So sweeps converge to the only value that they leave as it is. With the "
+    "maximum that value is the best one at every state.",
+    equation=holds(plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))), "=", V_0),
+    closer=holds(times(gamma, Expectation(transition, v - w)), "<=", gamma * M, wrong={"two sweeps": gamma**2 * M}),
+)
+contraction = derivation.chain(
     "One sweep brings two values closer by the discount",
     plus(plus(rewards, times(gamma, Expectation(transition, v))), -plus(rewards, times(gamma, Expectation(transition, w)))),
     equals(times(gamma, Expectation(transition, v - w)), "the rewards are the same"),
     equals(times(gamma, plus(M, -Expectation(transition, slack))), "probabilities sum to one"),
     at_most(
         gamma * M,
-        "leave out the slack; equality if $v$ and $w$ differ by the constant $M$",
+        prose("leave out the slack; equality if and only if {none} for every $s'$", none=where(slack, 0)),
         adding=gamma * Expectation(transition, slack),
     ),
     central=True,
@@ -165,7 +175,7 @@ derivation.chain(
 )
 k = derivation.number("k", "the number of sweeps", integer=True, positive=True)
 n = derivation.number("n", "further sweeps", integer=True, positive=True)
-derivation.chain(
+distance = derivation.chain(
     "How far iteration is from the end",
     plus((gamma**k - gamma ** (k + n)) / (1 - gamma), gamma ** (k + n)),
     equals(
@@ -173,8 +183,11 @@ derivation.chain(
         r"one sweep more: the next step is at most $\gamma^{k+n}$ times the first",
     ),
     role="lemma",
-    so=r"So the steps that follow sweep $k$ sum to at most $\gamma^k / (1 - \gamma)$ times the first one, and "
-    r"$\max_s |v_k(s) - v_*(s)| \le \frac{\gamma^k}{1 - \gamma} \max_s |v_1(s) - v_0(s)|$: sweeps converge, whatever $v_0$ is.",
+    so=prose(
+        "So the steps that follow sweep $k$ sum to at most this times the first one, {less}, and no farther is $v_k$ from the "
+        "limit: sweeps converge, whatever they begin with.",
+        less=holds((gamma**k - gamma ** (k + n)) / (1 - gamma), "<=", gamma**k / (1 - gamma)),
+    ),
 )
 
 gain_0 = derivation.number("g_0", "what one step of another policy gains in state 0, before the first one goes on", positive=True)
@@ -192,22 +205,21 @@ V_20 = derivation.define(
     "V'_0", ((1 - gamma * (1 - beta_2)) * rho_20 + gamma * alpha_2 * rho_21) / det_2, "the other policy's value of state 0"
 )
 improvement = ((1 - gamma * (1 - beta_2)) * gain_0 + gamma * alpha_2 * gain_1) / det_2
-derivation.chain(
+improved = derivation.chain(
     "A policy that is better for one step is better for ever",
     plus(V_20, -V_0),
     equals(
         improvement,
-        r"$V' - V = (I - \gamma P')^{-1} (r' + \gamma P' V - V)$, and the bracket is the gain of one step",
+        r"the difference obeys Bellman's equation of the other policy, with the gains of one step as its rewards; solve it",
         wrong={"the gains added up": gain_0 + gain_1},
     ),
     at_least(0, "leave out a sum of products of positive numbers", dropping=improvement),
-    so=r"The action with the largest $Q$ gains $\max_a Q(s,a) - v(s) \ge 0$ in every state, so acting greedily never lowers a "
-    r"value, and raises one unless nothing is gained anywhere. Then $v = \max_a Q$: the fixed point of the sweep with a maximum. "
-    r"There are finitely many deterministic policies, so policy iteration gets there after finitely many rounds; and no policy "
-    r"has more, since $v \le B_* v \le B_* B_* v \le \dots \to v_*$ for the value $v$ of any policy.",
+    so="The value of a state is a mean of its $Q(s,a)$, so the action with the largest one loses nothing. Acting greedily never "
+    "lowers a value, and raises one unless nothing is gained anywhere. Then $v(s)$ is the largest $Q(s,a)$: the fixed point of "
+    "the sweep with a maximum. There are finitely many deterministic policies, so policy iteration gets there after finitely "
+    "many rounds; and no policy has more, since sweeps with a maximum only raise its value, on their way to $v_*$.",
 )
-derivation.symbol("B_*", "one sweep with a maximum", "bellman_optimality_operator")
-derivation.symbol("v_*", "its fixed point, the best value")
+derivation.symbol("v_*", "the fixed point of the sweep with a maximum, the best value")
 derivation.symbol("v_k", "the value after $k$ sweeps")
 
 
@@ -256,17 +268,14 @@ derivation.chain(
     plus(times(1 - gamma, start), times(gamma, plus(times(alpha, d_0), times(1 - beta, d_1)))),
     equals(
         d_1,
-        r"$d = (1 - \gamma) \mu + \gamma P_\pi^\top d$, solved; the transpose, because probability arrives where a value is "
-        r"looked up",
+        r"the shares' linear equation, solved; $P_\pi$ is transposed, because probability arrives where a value is looked up",
         wrong={"time not shared out": d_1 / (1 - gamma)},
     ),
     role="lemma",
-)
-derivation.chain(
-    "The shares sum to one",
-    plus(d_0, d_1),
-    equals(1, r"the factor $1 - \gamma$ is one over $\sum_n \gamma^n$", wrong={"without the factor": 1 / (1 - gamma)}),
-    role="lemma",
+    so=prose(
+        r"Both shares sum to one, {sum}: the factor $1 - \gamma$ is one over the sum of all $\gamma^n$.",
+        sum=holds(plus(d_0, d_1), "=", 1),
+    ),
 )
 derivation.chain(
     "The return is the reward of the states, each with its share",
@@ -284,12 +293,13 @@ reference = derivation.law(r"\pi_0", a, "the reference policy in one state", "ex
 chosen = derivation.law(r"\varpi", a, "any policy in that state")
 worth = derivation.numbers("q", a, "the action values there")
 Z = derivation.define("Z", Total(a, reference * exp(worth / tau)), "the sum of the tilted probabilities", positive=True)
+best_mixture = reference * exp(worth / tau) / Z
 derivation.chain(
     "The best mixture, if departing from a reference costs something, is soft",
     plus(Expectation(chosen, worth), -tau * Divergence(chosen, reference)),
     at_most(
         times(tau, log(Z)),
-        r"equality if and only if the policy is the tilted reference, $\pi_0\, e^{q/\tau} / Z$",
+        prose("equality if and only if the policy is the tilted reference, {tilt}", tilt=where(chosen, best_mixture)),
         adding=tilting.at(chosen, reference, worth, tau),
         wrong={"the values not divided by the temperature": times(tau, log(Total(a, reference * exp(worth))))},
     ),
@@ -301,20 +311,24 @@ c = derivation.number("c", "how much worse it is", positive=True)
 derivation.chain(
     "When departing costs nothing, the soft maximum is the maximum",
     Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, 0),
-    equals(0, r"the better action is worth 0; $e^{-c/\tau} \to 0$, and $\tau \log(1 - p) \to 0$"),
+    equals(
+        0,
+        prose(
+            "the better action is worth 0; {none}, and a finite logarithm times $\\tau$ goes to 0",
+            none=holds(Limit(exp(-c / tau), tau, 0), "=", 0),
+        ),
+    ),
     role="lemma",
-)
-derivation.chain(
-    "... and when it costs too much, the mean under the reference",
-    Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, oo),
-    equals(-p * c, r"$\log(1 + x) \approx x$ at $x = -pc/\tau$"),
-    role="lemma",
+    so=prose(
+        "When departing costs too much it is the mean under the reference, {mean}.",
+        mean=holds(Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, oo), "=", -p * c, named=True),
+    ),
 )
 
 chances = [transition.at(t, state, a) for state in range(3)]  # [s, a, s'], as the code has it
 log_probs = [log(pi.at(a, state)) for state in range(3)]
 prizes = [rewards.at(state, a) for state in range(3)]
-PROCESS = {"value": v, "transition": chances, "reward": prizes, "discount": gamma}
+_given = {"value": v, "transition": chances, "reward": prizes, "discount": gamma}
 derivation.bridge(
     "The code computes the chain of states", moves, policy_transition, transition=chances, policy_log_probs=log_probs, states=3
 )
@@ -322,17 +336,17 @@ derivation.bridge(
     "... a sweep under the policy",
     Expectation(pi, q),
     bellman_operator,
-    **PROCESS,
+    **_given,
     policy_log_probs=log_probs,
     wrong={"the reward discounted": gamma * Expectation(pi, q)},
     states=3,
 )
-derivation.bridge("... the action values", [q.at(state, a) for state in range(3)], action_value, **PROCESS, states=3)
+derivation.bridge("... the action values", [q.at(state, a) for state in range(3)], action_value, **_given, states=3)
 derivation.bridge(
     "... the sweep with a maximum",
     Max(*(q.at(s, action) for action in range(3))),
     bellman_optimality_operator,
-    **PROCESS,
+    **_given,
     wrong={"the mean over the actions": sum(q.at(s, action) for action in range(3)) / 3},
     states=3,
 )
@@ -340,7 +354,7 @@ derivation.bridge(
     "... the sweep with a soft maximum around the policy",
     times(tau, log(Total(a, pi * exp(q / tau)))),
     soft_bellman_operator,
-    **PROCESS,
+    **_given,
     reference_log_probs=log_probs,
     temperature=tau,
     wrong={"the temperature outside only": times(tau, log(Total(a, pi * exp(q))))},
@@ -357,45 +371,38 @@ derivation.bridge(
     wrong={"time not shared out": [d_0 / (1 - gamma), d_1 / (1 - gamma)]},
 )
 
-STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
-PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
-EVEN = jnp.log(jnp.full((2, 2), 0.5))
-MOVE_THEN_STAY = jnp.log(jnp.array([[0.0, 1.0], [1.0, 0.0]]))
 
-
-def _solved(policy, discount=0.5):
-    return policy_value(STAY_OR_MOVE, PAID, policy, discount=discount)
-
-
-def _swept(value, times=1, discount=0.5):
-    """The value after so many sweeps with a maximum."""
-    for _ in range(times):
-        value = bellman_optimality_operator(value, STAY_OR_MOVE, PAID, discount=discount)
-    return value
-
-
-def _soft_value(temperature):
-    """The fixed point of the soft sweep around the even policy."""
+@derivation.algorithm(
+    "Value iteration",
+    do("start with any values $v(s)$, such as 0"),
+    do(r"repeat: $Q(s,a) \leftarrow r(s,a) + \gamma \sum_{s'} P(s'|s,a)\, v(s')$", action_value),
+    do(r"$v(s) \leftarrow \max_a Q(s,a)$", bellman_optimality_operator, by=contraction, indent=1),
+    do(r"stop when the largest change, times $\gamma / (1 - \gamma)$, is below the error that is allowed", by=distance, indent=1),
+    do("in each state take the action with the largest $Q(s,a)$", by=improved),
+)
+def two_sweeps():
     value = jnp.zeros(2)
-    for _ in range(20):
-        value = soft_bellman_operator(value, STAY_OR_MOVE, PAID, EVEN, discount=0.5, temperature=temperature)
-    return value
+    for number, said in enumerate((("(0, 0, 1, 0)", "(0, 1)", "1"), ("(0, 0.5, 1.5, 0)", "(0.5, 1.5)", "0.5")), 1):
+        at = r"\text{the example, from } 0: \quad " if number == 1 else ""
+        yield rf"{at}Q(0,\cdot), Q(1,\cdot)", action_value(value, *PROCESS[1:], discount=0.5).ravel(), said[0]
+        before, value = value, bellman_optimality_operator(value, *PROCESS[1:], discount=0.5)
+        yield rf"v_{number}", value, said[1]
+        yield r"\text{the bound on its error}", 0.5 / (1 - 0.5) * jnp.max(jnp.abs(value - before)), said[2]
 
 
 @derivation.example(
     "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
-    r"$\frac12$, and the policy draws both actions with probability one half, so $\alpha = \beta = \rho_1 = \frac12$ and "
-    r"$\rho_0 = 0$. Moving, then staying, is best."
+    r"$\frac12$, and the policy draws both actions with probability $\frac12$. Moving, then staying, is best."
 )
 def stay_or_move():
     even = {alpha: 0.5, beta: 0.5, rho_0: 0, rho_1: 0.5, gamma: 0.5, start: 0}
     yield r"(V_0, V_1)", (number_of(V_0, even), number_of(V_1, even)), "(1/4, 3/4)"
-    yield r"(V_0, V_1)\ \text{of the best policy}", _solved(MOVE_THEN_STAY), "(1, 2)"
+    yield r"(V_0, V_1)\ \text{of the best policy}", solved(BEST), "(1, 2)"
     yield r"(d_0, d_1)", (number_of(d_0, even), number_of(d_1, even)), "(3/4, 1/4)"
-    yield r"\text{the even policy's } Q(0,\cdot)", action_value(_solved(EVEN), STAY_OR_MOVE, PAID, discount=0.5)[0], "(1/8, 3/8)"
-    yield r"\text{and its } Q(1,\cdot)", action_value(_solved(EVEN), STAY_OR_MOVE, PAID, discount=0.5)[1], "(11/8, 1/8)"
-    yield r"v_1, v_2, v_3 \text{ from } 0", [_swept(jnp.zeros(2), n) for n in (1, 2, 3)], "(0, 1), (1/2, 3/2), (3/4, 7/4)"
-    yield r"\text{the soft fixed point at } \tau = 1", _soft_value(1.0), "(0.3786, 1.0754)"
+    yield r"\text{the even policy's } Q(0,\cdot)", action_value(solved(EVEN), *PROCESS[1:], discount=0.5)[0], "(1/8, 3/8)"
+    yield r"\text{and its } Q(1,\cdot)", action_value(solved(EVEN), *PROCESS[1:], discount=0.5)[1], "(11/8, 1/8)"
+    yield r"v_1, v_2, v_3 \text{ from } 0", [swept(jnp.zeros(2), n) for n in (1, 2, 3)], "(0, 1), (1/2, 3/2), (3/4, 7/4)"
+    yield r"\text{the soft fixed point at } \tau = 1", soft_value(1.0), "(0.3786, 1.0754)"
 
 
 @derivation.figure(
@@ -404,31 +411,24 @@ def stay_or_move():
     panels=2,
 )
 def sweeps_and_temperatures(left, right):
-    sweeps = np.arange(1, 25)
-    for discount in (0.5, 0.9, 0.99):
-        best = _solved(MOVE_THEN_STAY, discount)
-        value, errors = jnp.zeros(2), []
-        for _ in sweeps:
-            value = _swept(value, 1, discount)
-            errors.append(float(jnp.max(jnp.abs(value - best))))
-        left.semilogy(sweeps, discount**sweeps / (1 - discount), label=rf"$\gamma = {discount}$")
-        left.semilogy(sweeps[::4], errors[::4], "o", color=left.lines[-1].get_color())
-    left.set(xlabel="sweeps $k$", ylabel=r"$\max_s |v_k(s) - v_*(s)|$")
-    left.legend()
-    temperatures = np.logspace(-1.5, 2, 12)
-    right.semilogx(temperatures, [_soft_value(float(number))[0] for number in temperatures])
-    for level, name in ((1.0, "best"), (0.25, "even policy")):
-        right.axhline(level, linestyle="--", color="gray")
-        right.annotate(name, (temperatures[0], level), xytext=(0, 3 if level < 1 else -11), textcoords="offset points")
-    right.set(xlabel=r"temperature $\tau$", ylabel="value of state 0")
+    draw_errors(left)
+    draw_temperatures(right)
+
+
+_far = {alpha: Rational(1, 2), beta: Rational(1, 2), rho_0: 0, rho_1: Rational(1, 2), gamma: Rational(9, 10)}
 
 
 @derivation.exercise(
     "What is the even policy worth in the example at a discount of 0.9?",
-    r"$\Delta = 0.1$, so $V_0 = 0.9 \cdot \frac12 \cdot \frac12 / 0.1$ and $V_1 = 0.55 \cdot \frac12 / 0.1$: $(2.25, 2.75)$.",
+    prose(
+        "{det}, {first} and {second}, or (2.25, 2.75).",
+        det=holds(det, "=", Rational(1, 10), when=_far),
+        first=holds(V_0, "=", Rational(9, 4), when=_far),
+        second=holds(V_1, "=", Rational(11, 4), when=_far),
+    ),
 )
 def a_farther_horizon():
-    yield _solved(EVEN, 0.9), "(2.25, 2.75)"
+    yield solved(EVEN, 0.9), "(2.25, 2.75)"
 
 
 @derivation.exercise(
@@ -437,7 +437,7 @@ def a_farther_horizon():
 )
 def enough_sweeps():
     for number, said in ((7, "0.015625"), (8, "0.0078125")):
-        yield jnp.max(jnp.abs(_swept(jnp.zeros(2), number) - jnp.array([1.0, 2.0]))), said
+        yield jnp.max(jnp.abs(swept(jnp.zeros(2), number) - jnp.array([1.0, 2.0]))), said
 
 
 @derivation.exercise(
@@ -446,5 +446,5 @@ def enough_sweeps():
     r"$(0, 3)$ and $(1, 3)$: one sweep takes both to $(1.5, 2.5)$, since state 0 looks at state 1 only.",
 )
 def two_become_one():
-    yield _swept(jnp.array([0.0, 3.0])), "(1.5, 2.5)"
-    yield _swept(jnp.array([1.0, 3.0])) - jnp.array([1.5, 2.5]) + jnp.array([1.0, 3.0]), "(1, 3)"
+    yield swept(jnp.array([0.0, 3.0])), "(1.5, 2.5)"
+    yield swept(jnp.array([1.0, 3.0])) - jnp.array([1.5, 2.5]) + jnp.array([1.0, 3.0]), "(1, 3)"
