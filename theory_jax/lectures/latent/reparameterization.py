@@ -3,19 +3,17 @@
 The lecture on the functions of theory_jax/latent/reparameterization.py.
 """
 
-import itertools
-import math
-
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, Matrix, Rational, exp, gamma, log, oo
+from sympy import Integral, KroneckerDelta, Matrix, Rational, exp, gamma, log, oo, pi
 from sympy import limit as limit_of
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.reparameterization import (
     concrete_log_density,
     gaussian_parameter_score,
@@ -23,6 +21,12 @@ from theory_jax.latent.reparameterization import (
     gumbel_softmax,
     leave_one_out_advantage,
     reparameterize,
+)
+from theory_jax.lectures.latent._reparameterization import (
+    draw_estimators_and_densities,
+    mean_square,
+    variances_of_cosine,
+    variances_with_and_without_the_others,
 )
 from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
 from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
@@ -40,19 +44,16 @@ derivation = Derivation(
         "Mohamed, Rosca, Figurnov & Mnih 2020, Monte Carlo gradient estimation in machine learning",
     ),
     question="A loss is an average over samples, and the parameters to be trained belong to the distribution that is sampled. "
-    "How is such an average differentiated, when all one has is samples?",
+    "A sample is a number: automatic differentiation finds no trace of the parameters in it, and the gradient is zero or "
+    "missing. How is such an average differentiated, when all one has is samples?",
     setting=(
         r"First $z$ is Gaussian with mean $m$ and log-variance $v$, and $f$ is a smooth function that grows no faster than a "
         r"polynomial, and neither does its derivative: then all integrals below exist, and derivatives may be taken under them.",
-        r"Then $z$ is one of $K$ categories with probabilities $\mathrm{softmax}(l)$, and $f$ is any function of the category.",
-        r"Samples are independent. $u$ is uniform on $(0, 1)$.",
+        r"Then $z$ is one of $K$ categories with probabilities $\mathrm{softmax}(l)$, and $f$ is any function of the category. "
+        r"Samples are independent, and $u$ is uniform on $(0, 1)$.",
     ),
-    answer=r"The gradient of $\mathbb{E} f(z)$ is an average of slopes along the path of the sample (pathwise), and it is an "
-    r"average of values weighted by the score $\nabla \log p(z)$. The first needs a differentiable $f$ and a differentiable "
-    r"path; the second needs neither, and pays for it with variance, which baselines lower. A relaxed category has a path, but "
-    r"a biased average.",
     limits=(
-        "Densities of relaxed draws are derived for two categories; for more the formula is only stated.",
+        "Densities of relaxed samples are derived for two categories; for more the formula is only stated.",
         "That the bias of the relaxation decreases with every decrease of the temperature: a few temperatures are compared.",
         "Distributions next to the Gaussian and the categorical; implicit reparameterization; control variates that are learned.",
     ),
@@ -61,33 +62,26 @@ derivation = Derivation(
 z = derivation.number("z", "the sample", "z")
 m = derivation.number("m", "its mean", "mean")
 v = derivation.number("v", "its log-variance", "log_var")
-eps = derivation.number(r"\varepsilon", "a standard normal draw", "noise")
+eps = derivation.number(r"\varepsilon", "standard normal noise", "noise")
 h = derivation.number("h", "an arbitrary number")
 draw = derivation.define(r"\zeta", plus(m, exp(v / 2) * eps), "the path: what the noise becomes", "reparameterize")
 standard, gaussian = Normal(eps, 0, 1), Normal(z, m, exp(v))
 
 same_law = derivation.chain(
-    "Shifted and scaled noise has the law of the sample",
+    "Shifted and scaled noise has the distribution of the sample",
     Expectation(standard, exp(h * draw)),
     equals(
         exp(plus(h * m, h**2 * exp(v) / 2)),
-        r"$\mathbb{E} e^{a \varepsilon} = e^{a^2/2}$ at $a = h e^{v/2}$",
+        prose("{mgf}, with $h e^{v/2}$ in place of $h$", mgf=holds(Expectation(standard, exp(h * eps)), "=", exp(h**2 / 2))),
         wrong={"the variance taken for the deviation": exp(h * m + h**2 * exp(2 * v) / 2)},
     ),
     equals(Expectation(gaussian, exp(h * z)), r"the same for $\mathcal{N}(m, e^v)$"),
     role="lemma",
-    so=r"Two laws with the same finite moment generating function are the same law. So $m$ and $v$ have left the distribution: "
-    r"they are now inputs of a deterministic function of noise.",
+    so=r"Two distributions with the same finite moment generating function are the same. So $m$ and $v$ have left the "
+    r"distribution: they are now inputs of a deterministic function of noise.",
 )
-derivation.bridge(
-    "The code's draw",
-    draw,
-    reparameterize,
-    noise=[[eps]],
-    mean=[[m]],
-    log_var=[[v]],
-    wrong={"the variance taken for the deviation": m + exp(v) * eps},
-)
+_variance = {"the variance taken for the deviation": m + exp(v) * eps}
+derivation.bridge("The code's sample", draw, reparameterize, noise=[[eps]], mean=[[m]], log_var=[[v]], wrong=_variance)
 
 density = derivation.define(r"\phi", exp(LogDensity(z, m, exp(v))), "the density of the sample", positive=True)
 score_m, score_v = times(z - m, exp(-v)), times(Rational(1, 2), plus((z - m) ** 2 * exp(-v), -1))
@@ -95,59 +89,69 @@ for parameter, score in ((m, score_m), (v, score_v)):
     derivation.chain(
         f"The score in the {'mean' if parameter == m else 'log-variance'}: how fast the density changes, relative to itself",
         Slope(density, parameter),
-        equals(times(density, Slope(log(density), parameter)), r"$p' = p\, (\log p)'$"),
-        equals(times(density, score), r"$\log \phi = -\frac12\left((z - m)^2 e^{-v} + v + \log 2\pi\right)$"),
+        equals(times(density, Slope(log(density), parameter)), "a derivative is the function times that of its logarithm"),
+        equals(
+            times(density, score), prose("{log}", log=holds(log(density), "=", -plus((z - m) ** 2 * exp(-v), v, log(2 * pi)) / 2))
+        ),
         role="lemma",
     )
 derivation.bridge("The code's scores", (score_m, score_v), gaussian_parameter_score, z=[[z]], mean=[[m]], log_var=[[v]])
 f = derivation.function("f", "what is averaged: any smooth function of polynomial growth")
+slope = f(z).diff(z)
+in_mean = plus(times(slope, density), -times(f(z), score_m, density))
+in_log_var = plus(times(slope, Rational(1, 2), z - m, density), -times(f(z), score_v, density))
 by_parts = derivation.chain(
     "Slopes and values differ by a derivative, whatever the function",
-    Matrix(
-        [
-            plus(times(f(z).diff(z), density), -times(f(z), score_m, density)),
-            plus(times(f(z).diff(z), Rational(1, 2), z - m, density), -times(f(z), score_v, density)),
-        ]
-    ),
+    Matrix([in_mean, in_log_var]),
     equals(
         Matrix([Slope(times(f(z), density), z), Slope(times(Rational(1, 2), z - m, f(z), density), z)]),
-        r"the product rule, with $\phi' = -(z - m) e^{-v} \phi$",
+        prose("the product rule, with {slope}", slope=holds(Slope(density, z), "=", -times(z - m, exp(-v), density))),
     ),
     role="lemma",
-    so=r"Integrate over $z$: the right sides vanish, because $f \phi$ and $(z - m) f \phi$ go to 0 at both ends. So $\mathbb{E} "
-    r"f'(z) = \mathbb{E}[f(z)\, (z - m) e^{-v}]$ for every such $f$. The second entry says the same for the log-variance: "
-    r"$\frac{1}{2}(z - m)$ is $\partial \zeta / \partial v = \frac{1}{2} e^{v/2} \varepsilon$, the speed of the path.",
+    so=prose(
+        r"Integrate over $z$: the right sides vanish, because $f \phi$ and $(z - m) f \phi$ go to 0 at both ends. So the mean "
+        "slope of $f$ is the mean of $f$ times the score, for every such $f$. The second entry says the same for the "
+        r"log-variance: $\frac{1}{2}(z - m)$ is the speed of the path, {speed}.",
+        speed=holds(Slope(draw, v), "=", (draw - m) / 2),
+    ),
 )
 n = derivation.index("n", "a power", states=5)
 c = derivation.numbers("c", n, "the coefficients of a polynomial of degree 4, in place of $f$")
 values, slopes = Total(n, times(c, z**n)), Total(n, times(n, c, z ** (n - 1)))
 on_path, slopes_on_path = Total(n, times(c, draw**n)), Total(n, times(n, c, draw ** (n - 1)))
+derivation.answer = prose(
+    "The gradient of an average is an average of slopes along the path of the sample (pathwise), and it is an average of values "
+    "weighted by the score of the sample's distribution. In the mean of a Gaussian, and for $f$ a polynomial, both are one "
+    "number: {same}. The first needs a differentiable $f$ and a differentiable path; the second needs neither, and often pays "
+    "for it with variance, which baselines lower. A relaxed category has a path, but a biased average.",
+    same=holds(Expectation(gaussian, slopes), "=", Expectation(gaussian, times(values, score_m))),
+)
 central = derivation.chain(
     "Three faces of one gradient",
     Slope(Expectation(gaussian, values), m),
-    equals(Slope(Expectation(standard, on_path), m), r"$z = \zeta$ has the same law"),
+    equals(Slope(Expectation(standard, on_path), m), "the path has the distribution of $z$"),
     equals(
         Expectation(standard, slopes_on_path),
-        r"the law of $\varepsilon$ does not depend on $m$, so the derivative moves inside; $\partial \zeta / \partial m = 1$: "
-        r"the pathwise estimator",
+        prose(
+            r"the distribution of $\varepsilon$ does not depend on $m$, so the derivative moves inside, and {speed}: the "
+            "pathwise estimator",
+            speed=holds(Slope(draw, m), "=", 1),
+        ),
         wrong={"the value in place of the slope": Expectation(standard, on_path)},
     ),
     equals(Expectation(gaussian, slopes), r"back to $z$"),
-    equals(
-        Expectation(gaussian, times(values, score_m)),
-        r"integrate by parts (the lemma); the boundary vanishes: the score-function estimator",
-    ),
+    equals(Expectation(gaussian, times(values, score_m)), "integrate by parts (the lemma): the score-function estimator"),
     uses=(same_law, by_parts),
     central=True,
-    so=r"Executed for every polynomial of degree 4; the lemmas hold for every $f$ of the setting. The third line averages "
-    r"slopes of $f$, the last one only values: there $f$ may be a program without derivatives.",
+    so=r"Executed for every polynomial of degree at most 4; the lemmas hold for every $f$ of the setting. The third line "
+    r"averages slopes of $f$, the last one only values: there $f$ may be a program without derivatives.",
 )
 derivation.chain(
     "... and in the log-variance",
     Slope(Expectation(gaussian, values), v),
     equals(
         Expectation(standard, times(slopes_on_path, exp(v / 2) * eps / 2)),
-        r"$\partial \zeta / \partial v = \frac12 e^{v/2} \varepsilon$",
+        prose("{speed}", speed=holds(Slope(draw, v), "=", exp(v / 2) * eps / 2)),
     ),
     equals(Expectation(gaussian, times(values, score_v)), "by parts, as above"),
 )
@@ -162,35 +166,31 @@ derivation.chain(
     ),
     at_least(
         plus(8 * m**2, 6 * t),
-        r"the best baseline, $b = -(m^2 + 3t)$, makes the square zero",
+        prose("the best baseline, {best}, makes the square zero", best=where(b, -plus(m**2, 3 * t))),
         dropping=(b + m**2 + 3 * t) ** 2 / t,
     ),
     at_least(4 * t, r"leave out $8 m^2 + 2t$", dropping=8 * m**2 + 2 * t),
-    equals(Variance(gauss, 2 * z), r"the pathwise estimator of $f = z^2 + b$ is $2z$"),
-    so=r"At $m = t = 1$ and $b = 0$: 30 against 4. The path knows the slope; the score has to find it by comparing values.",
+    equals(Variance(gauss, 2 * z), r"the pathwise estimator is the slope, $2z$"),
+    so=prose(
+        "At {m} and {t}, without a baseline, {b}: {score} against {path}. The path knows the slope; the score has to find it by "
+        "comparing values.",
+        **{"m": where(m, 1), "t": where(t, 1), "b": where(b, 0)},
+        score=holds(Variance(gauss, times(z**2 + b, z - m) / t), "=", 30, named=True),
+        path=holds(Variance(gauss, 2 * z), "=", 4, named=True),
+    ),
 )
 
 
 @derivation.numeric(
     r"f = \cos 20z,\ m = t = 1: \quad \mathrm{Var}[f'(z)] = 200, \quad \mathrm{Var}\left[f(z)\, (z - m)/t\right] = \tfrac12",
-    because="It is no law. The slope $-20 \\sin 20z$ of a function that wiggles has nothing to do with the slope of its "
-    "average, which is almost zero; its values are bounded by 1, and the score uses only these. Integrated on a grid; terms of "
-    "order $e^{-200}$ are left out.",
+    because="Not for every function. The slope $-20 \\sin 20z$ of a function that wiggles has nothing to do with the slope of "
+    "its average, which is almost zero; its values are bounded by 1, and the score uses only these. Integrated on a grid; terms "
+    "of order $e^{-200}$ are left out.",
     role="remark",
 )
 def for_a_wiggling_function_the_score_is_better():
-    variances = jnp.array(_variances_of_cosine(20.0))
+    variances = jnp.array(variances_of_cosine(20.0))
     return Sides(left=variances, right=jnp.array([200.0, 0.5]), wrong={"the two estimators exchanged": variances[::-1]})
-
-
-def _variances_of_cosine(frequency):
-    """The variances of the two one-sample estimators of d E cos(frequency z) / d mean at mean and variance 1."""
-    noise = np.linspace(-12.0, 12.0, 3001)
-    weight = np.exp(-(noise**2) / 2)
-    weight /= weight.sum()
-    z, mean, log_var = (jnp.array(a)[:, None] for a in (1.0 + noise, np.ones_like(noise), np.zeros_like(noise)))
-    estimates = -frequency * jnp.sin(frequency * z), jnp.cos(frequency * z) * gaussian_parameter_score(z, mean, log_var)[0]
-    return [weight @ (a[:, 0] - weight @ a[:, 0]) ** 2 for a in estimates]
 
 
 k = derivation.index("k", "a category")
@@ -208,10 +208,14 @@ derivation.chain(
     Slope(Expectation(p, phi), l.at(j)),
     equals(
         Expectation(p, phi * Slope(log(p), l.at(j))),
-        r"$p_k' = p_k\, (\log p_k)'$: the sum has become an average again, so samples estimate it",
+        "the slope of a probability is the probability times that of its logarithm: the sum is an average again, so samples "
+        "estimate it",
         wrong={"averaged with the probabilities once more": Expectation(p, phi * Slope(p, l.at(j)))},
     ),
-    equals(times(p.at(j), plus(phi.at(j), -Expectation(p, phi))), r"$\partial \log p_k / \partial l_j = \delta_{kj} - p_j$"),
+    equals(
+        times(p.at(j), plus(phi.at(j), -Expectation(p, phi))),
+        prose("{score}", score=holds(Slope(log(p), l.at(j)), "=", plus(KroneckerDelta(k, j), -p.at(j)))),
+    ),
 )
 k1 = derivation.index("k_1", "the first of two sampled categories")
 k2 = derivation.index("k_2", "the second")
@@ -222,35 +226,32 @@ def _over_pairs(body):
     return Expectation(p.at(k1), Expectation(p.at(k2), body))
 
 
-derivation.chain(
+others = derivation.chain(
     "The other sample is a baseline that costs nothing",
     _over_pairs(times(Rational(1, 2), plus(times(phi.at(k1) - phi.at(k2), score1), times(phi.at(k2) - phi.at(k1), score2)))),
     equals(
         _over_pairs(times(Rational(1, 2), plus(phi.at(k1) * score1, phi.at(k2) * score2))),
-        r"$\mathbb{E}[f_{k_2} \nabla \log p_{k_1}] = \mathbb{E}[f_{k_2}]\, \mathbb{E}[\nabla \log p_{k_1}] = 0$: the samples "
-        r"are independent, and a score has mean zero",
+        prose(
+            "{none}: the samples are independent, and a score has mean zero",
+            none=holds(_over_pairs(times(phi.at(k2), score1)), "=", 0),
+        ),
     ),
     equals(Slope(Expectation(p, phi), l.at(j)), "both terms are the gradient of the line above, averaged"),
     states=2,
     uses=(score_has_mean_zero,),
-    so=r"So it is with $S$ samples, each against the mean of the others. A mean that includes the sample itself is not "
-    r"independent of it: the estimate then shrinks by $(S - 1)/S$, which the first line refuses at $S = 2$.",
+    so=prose(
+        "So it is with $S$ samples, each against the mean of the others. A mean that includes the sample itself is not "
+        r"independent of it: the expected estimate then shrinks by the factor $(S - 1)/S$, for two samples {shrunk}.",
+        shrunk=holds(
+            _over_pairs(times(phi.at(k1) - (phi.at(k1) + phi.at(k2)) / 2, score1)), "=", Slope(Expectation(p, phi), l.at(j)) / 2
+        ),
+    ),
 )
 s = derivation.index("s", "a sample")
 S = derivation.count(s, "S", "how many there are")
 sampled = derivation.numbers("F", s, "their values", "values")
-derivation.bridge(
-    "The code subtracts the mean of the others",
-    sampled - (Total(s, sampled) - sampled) / (S - 1),
-    leave_one_out_advantage,
-    values=[sampled],
-    wrong={"the mean of all samples, not of the others": sampled - Total(s, sampled) / S},
-)
-
-# Three draws of a coin with logit 0.4, and a function with f(0) = 11.3, f(1) = 8.
-_coin = 1 / (1 + math.exp(-0.4))
-_draws = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
-_probabilities = np.prod(np.where(_draws == 1, _coin, 1 - _coin), axis=1)
+_own, _all = sampled - (Total(s, sampled) - sampled) / (S - 1), {"the mean of all samples": sampled - Total(s, sampled) / S}
+derivation.bridge("The code subtracts the mean of the others", _own, leave_one_out_advantage, values=[sampled], wrong=_all)
 
 derivation.symbol(r"\eta", "the probability of heads of a coin")
 derivation.symbol(r"\mu_4", "the fourth central moment of the coin, $\\eta(1-\\eta)(1 - 3\\eta(1-\\eta))$")
@@ -260,26 +261,21 @@ derivation.symbol("f_0, f_1", "the values of $f$ at tails and at heads")
 @derivation.exact(
     r"\mathrm{Var}[\mathrm{plain}] = \frac{\eta(1-\eta)}{3}\left(f_1(1-\eta) + f_0\,\eta\right)^2, \qquad "
     r"\mathrm{Var}[\mathrm{leave\ one\ out}] = \frac{\mu_4}{3} \left(f_1 - f_0\right)^2",
-    because="Three draws of a coin. The plain estimate is a mean of independent terms $f(b)(b - \\eta)$. With the baseline it "
-    "is $f_1 - f_0$ times the unbiased sample variance of the coin, with variance $\\mu_4/3$ for three draws: an offset of "
-    "$f$ has dropped out. Here $f_0 = 11.3$, $f_1 = 8$, and the plain variance is 33 times larger.",
+    because="Three samples of a coin. The plain estimate is a mean of independent terms $f(b)(b - \\eta)$. With the baseline it "
+    "is $f_1 - f_0$ times the unbiased sample variance of the coin, with variance $\\mu_4/3$ for three of them: an offset of "
+    "$f$ has dropped out. Here the values are 11.3 and 8, and the plain variance is 33 times larger.",
     outcomes=8,
 )
 def leaving_one_out_forgets_the_offset():
-    values, score = np.where(_draws == 1, 8.0, 11.3), _draws - _coin
-    estimates = np.mean(values * score, axis=1), np.mean(leave_one_out_advantage(values) * score, axis=1)
-    enumerated = np.array([_probabilities @ (e - _probabilities @ e) ** 2 for e in estimates])
-    variance = _coin * (1 - _coin)
-    plain, fourth = variance / 3 * (8.0 * (1 - _coin) + 11.3 * _coin) ** 2, variance * (1 - 3 * variance)
-    wrong = {"the variance squared for the fourth moment": np.array([plain, 3.3**2 * variance**2 / 3])}
-    return Sides(left=enumerated, right=np.array([plain, 3.3**2 * fourth / 3]), wrong=wrong)
+    enumerated, plain, left_out, squared = variances_with_and_without_the_others()
+    return Sides(left=enumerated, right=[plain, left_out], wrong={"the variance squared for the fourth moment": [plain, squared]})
 
 
 u = derivation.number("u", "a uniform draw", "uniforms", between=(0, 1))
 gumbel = derivation.define("g", -log(-log(u)), "Gumbel noise", "gumbel_from_uniform")
 derivation.bridge("The code's noise", gumbel, gumbel_from_uniform, uniforms=[[u]], wrong={"the noise of a minimum": log(-log(u))})
 derivation.say(
-    "The largest logit plus Gumbel noise is a draw from the softmax (lemmas/gumbel_max). So a draw of a category has become a "
+    "The largest logit plus Gumbel noise is a sample of the softmax (lemmas/gumbel_max). So a sample of a category has become a "
     "deterministic function of uniform noise: an argmax. It has no useful slope, but a softmax in its place has."
 )
 tau = derivation.number(r"\tau", "the temperature", "temperature", positive=True)
@@ -289,21 +285,15 @@ derivation.chain(
     Matrix([Limit(1 / (1 + exp(-a / tau)), tau, 0), Limit(1 / (1 + exp(-a / tau)), tau, oo)]),
     equals(
         Matrix([1, Rational(1, 2)]),
-        r"$a / \tau \to \infty$, so the exponential vanishes and the relaxed draw tends to the one-hot draw; $a / \tau \to 0$",
+        r"the exponent grows without bound, so the relaxed sample tends to the one-hot one; then the exponent vanishes",
     ),
     role="remark",
 )
 w = derivation.numbers("w", k, "arbitrary numbers behind the uniform draws")
 uniform = derivation.define("u", 1 / (1 + exp(-w)), "uniform draws", "uniforms", over=k)
 relaxed = exp((l - log(-log(uniform))) / tau)
-derivation.bridge(
-    "The code's relaxed draw",
-    relaxed / Total(j, relaxed.xreplace({k: j})),
-    gumbel_softmax,
-    uniforms=[uniform],
-    logits=[l],
-    temperature=tau,
-)
+shares = relaxed / Total(j, relaxed.xreplace({k: j}))
+derivation.bridge("The code's relaxed sample", shares, gumbel_softmax, uniforms=[uniform], logits=[l], temperature=tau)
 
 y = derivation.number("y", "the first entry of a relaxed draw of two", between=(0, 1))
 l1, l2 = (derivation.number(rf"\lambda_{i}", f"the {word} of two logits") for i, word in ((1, "first"), (2, "second")))
@@ -316,8 +306,11 @@ derivation.chain(
     equals(
         times(tau, exp(l1 + l2), exp(times(-1, plus(tau, 1), log(y))), exp(times(-1, plus(tau, 1), log(1 - y))))
         / plus(exp(l1 - tau * log(y)), exp(l2 - tau * log(1 - y))) ** 2,
-        r"the first entry is at most $y$ if $g_1 - g_2 \le \tau \log\frac{y}{1 - y} - \lambda_1 + \lambda_2$. The "
-        r"probability of this is a logistic function: the argmax of two, above. Its slope is the density",
+        prose(
+            "the first entry is at most $y$ if the difference of the two Gumbel variables is at most {threshold}. The "
+            "probability of this is a logistic function: the argmax of two, above. Its slope is the density",
+            threshold=plus(tau * log(y / (1 - y)), -l1, l2),
+        ),
     ),
     uses=(gumbel_max,),
     so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} "
@@ -336,7 +329,7 @@ derivation.bridge(
     temperature=tau,
     wrong={"the exponent of a temperature, without its 1": concrete + Total(k, log(simplex))},
 )
-rise = derivation.number("r", r"by how much the odds $o = e^{\lambda_1 - \lambda_2}$ of the first of two exceed 1", positive=True)
+rise = derivation.number("r", r"by how much the odds $e^{\lambda_1 - \lambda_2}$ of the first of two exceed 1", positive=True)
 o = 1 + rise
 second_moment = derivation.define(
     "M", times(o**2 / rise**2, plus(1, -2 * log(o) / rise, 1 / o)), "the mean square of the first entry at temperature 1"
@@ -346,30 +339,50 @@ derivation.chain(
     Integral((o * u / plus(1, -u, o * u)) ** 2, (u, 0, 1)),
     equals(
         second_moment,
-        r"with $D = 1 + r u$: $\frac{o^2 u^2}{D^2} = \frac{o^2}{r^2} \left(1 - \frac{2}{D} + \frac{1}{D^2}\right)$, and $D$ runs "
-        r"from 1 to $o$",
+        prose(
+            "{parts}, and the denominator runs from 1 to {odds}",
+            parts=holds((rise * u / (1 + rise * u)) ** 2, "=", plus(1, -2 / (1 + rise * u), (1 + rise * u) ** -2)),
+            odds=o,
+        ),
         wrong={"the mean of the one-hot draw": o / (1 + o)},
     ),
-    so=r"At $\tau = 1$ the first entry is $\frac{o u}{1 - u + o u}$ with a uniform $u$, since $g_1 - g_2$ has the law of "
-    r"$\log\frac{u}{1 - u}$. A one-hot draw $b$ has $b_1^2 = b_1$, with mean $\frac{o}{1 + o}$. At $o = 9$: 0.7110 against 0.9. "
-    r"The gradient of the relaxed average is the exact gradient of the wrong objective. As $\tau \to 0$ the draws move into "
-    r"the corners and the bias vanishes, while the gradient's variance grows: hence the annealing of $\tau$.",
+    so=prose(
+        "At temperature 1 the first entry is the root of the integrand with a uniform $u$, since the difference of two Gumbel "
+        r"variables has the distribution of $\log\frac{u}{1 - u}$. An entry of a one-hot sample is its own square, with mean "
+        "{mean}. At odds 9, {r}: 0.7110 against {exact}. The gradient of the relaxed average is the exact gradient of the wrong "
+        "objective. As the temperature falls to 0 the samples move into the corners and the bias vanishes, while the gradient's "
+        "variance grows: hence the annealing.",
+        **{"mean": o / (1 + o), "r": where(rise, 8), "exact": holds(o / (1 + o), "=", Rational(9, 10), named=True)},
+    ),
 )
 
 
-def _mean_square(odds, temperature):
-    """E y_1^2 of a relaxed draw of two, over 4000 evenly spaced quantiles of the noise."""
-    quantiles = (np.arange(4000) + 0.5) / 4000
-    # The draw sees only the difference of the two Gumbel variables, which is logistic: half of it goes to either side.
-    half = np.log(quantiles / (1 - quantiles)) / 2
-    uniforms = jnp.array(np.exp(-np.exp(np.stack([-half, half], axis=1))))
-    logits = jnp.tile(jnp.array([math.log(odds), 0.0]), (4000, 1))
-    return jnp.mean(gumbel_softmax(uniforms, logits, temperature=temperature)[:, 0] ** 2)
+@derivation.algorithm(
+    "A gradient step in the mean, by slopes or by values",
+    do(
+        r"draw $\varepsilon_1, \dots, \varepsilon_S \sim \mathcal{N}(0, 1)$; $z_s \leftarrow m + e^{v/2} \varepsilon_s$",
+        reparameterize,
+        by=same_law,
+    ),
+    do(r"pathwise: $g \leftarrow \frac1S \sum_s f'(z_s)$", by=central),
+    do(r"or by values: $A_s \leftarrow f(z_s)$ less the mean of the others", leave_one_out_advantage, by=others),
+    do(r"and then $g \leftarrow \frac1S \sum_s A_s (z_s - m) e^{-v}$", gaussian_parameter_score, by=central),
+    do(r"$m \leftarrow m - h g$"),
+)
+def two_steps():
+    at, unit = 1.0, jnp.zeros((2, 1))
+    for noise, path, score, moved in (((1.0, -1.0), "2", "4", "0.5"), ((2.0, 0.0), "3", "6", "-0.25")):
+        z = reparameterize(jnp.array(noise)[:, None], unit + at, unit)
+        advantage = leave_one_out_advantage(z.T**2)[0]
+        yield rf"f = z^2, v = 0, m = {at}, \varepsilon = {noise}: \quad \text{{pathwise }} g", 2 * z.mean(), path
+        yield r"\text{by values } g", advantage @ gaussian_parameter_score(z, unit + at, unit)[0][:, 0] / 2, score
+        at = float(at - 2 * z.mean() / 4)
+        yield r"m \text{ after the first of them, with } h = \tfrac14", at, moved
 
 
 @derivation.example(
-    r"First $f = z^2$ at $m = t = 1$. Then a coin with probability $\frac14$ of heads and $f_0 = 1$, $f_1 = 3$; two draws. "
-    r"Then the mean square of the first entry of a relaxed draw at odds 9, by its temperature."
+    "First $z^2$ at mean and variance 1. Then a coin with probability one quarter of heads and the values 1 at tails and 3 at "
+    "heads; two samples. Then the mean square of the first entry of a relaxed sample at odds 9, by its temperature."
 )
 def gradients_by_hand():
     given = {m: 1, t: 1, b: 0}
@@ -385,35 +398,23 @@ def gradients_by_hand():
         found = weight @ estimate, weight @ (estimate - weight @ estimate) ** 2
         yield rf"\text{{mean and variance, {words}}}", found, printed
     for temperature, found in ((1.0, "0.711"), (0.3, "0.861"), (0.03, "0.897")):
-        yield rf"\mathbb{{E}}\,y_1^2 \text{{ at }} \tau = {temperature:g}", _mean_square(9.0, temperature), found
+        yield rf"\mathbb{{E}}\,y_1^2 \text{{ at }} \tau = {temperature:g}", mean_square(9.0, temperature), found
 
 
-@derivation.figure(
-    r"Left: the variance of both estimators for $f = \cos \omega z$ at $m = t = 1$: the path is better for a smooth function, "
-    r"the score for one that wiggles. Right: the density of the first entry of a relaxed draw at odds 3; as the temperature "
-    r"falls it moves into the corners.",
+derivation.figure(
+    "Left: the variance of both estimators for a cosine of a standard normal variable, shifted by 1, over its frequency: the "
+    "path is better for a slow one, the score for one that wiggles. Right: the density of the first entry of a relaxed sample at "
+    "odds 3; as the temperature falls it moves into the corners.",
     panels=2,
-)
-def two_estimators_and_relaxed_draws(left, right):
-    frequencies = np.geomspace(0.2, 20, 15)
-    pathwise, score = zip(*map(_variances_of_cosine, frequencies), strict=True)
-    left.loglog(frequencies, pathwise, label="pathwise")
-    left.loglog(frequencies, score, label="score function")
-    left.set(xlabel=r"$\omega$", ylabel="variance")
-    left.legend()
-    first = np.linspace(0.005, 0.995, 200)
-    log_y, logits = jnp.log(jnp.stack([first, 1 - first], axis=1)), jnp.tile(jnp.array([math.log(3.0), 0.0]), (200, 1))
-    for temperature in (2.0, 1.0, 0.5, 0.2):
-        curve = jnp.exp(concrete_log_density(log_y, logits, temperature=temperature))
-        right.plot(first, curve, label=rf"$\tau = {temperature:g}$")
-    right.set(xlabel="$y_1$", ylabel="density", ylim=(0, 3.2))
-    right.legend(loc="upper center")
+)(draw_estimators_and_densities)
 
 
 @derivation.exercise(
     r"Find the gradient of $\mathbb{E} z^2$ in $m$ and in $v$.",
-    r"$\mathbb{E} z^2 = m^2 + e^v$, so it is $2m$ and $e^v$. The path gives $2z$ and $2z \cdot \frac12 e^{v/2} \varepsilon$, "
-    r"with these means.",
+    prose(
+        r"{square}, so it is $2m$ and $e^v$. The path gives $2z$ and $z e^{v/2} \varepsilon$, with these means.",
+        square=holds(Expectation(gaussian, z**2), "=", plus(m**2, exp(v))),
+    ),
 )
 def the_gradient_of_a_square():
     ground = derivation.ground()
@@ -422,9 +423,9 @@ def the_gradient_of_a_square():
 
 
 @derivation.exercise(
-    r"Which constant should be subtracted from $f = z^2$ at $m = t = 1$, and how much variance is left?",
-    r"The square in $b$ vanishes at $b = -4$: subtract 4, not the mean of $f$, which is 2. The variance is then 14, still "
-    r"above 4; with the mean it is 18.",
+    "Which constant should be subtracted from $z^2$ at mean and variance 1, and how much variance is left?",
+    "The square in $b$ vanishes if 4 is subtracted, not the mean of $z^2$, which is 2. The variance is then 14, still above 4; "
+    "with the mean it is 18.",
 )
 def the_best_baseline():
     variance = Variance(gauss, (z**2 + b) * (z - m) / t)
@@ -434,9 +435,12 @@ def the_best_baseline():
 
 @derivation.exercise(
     r"Both of two categories are equally likely. What are $\mathbb{E} y_1^2$ at temperature 1 and $\mathbb{E} b_1^2$ of the "
-    r"one-hot draw?",
-    r"$\lim_{r \to 0} M = 1/3$, the mean square of a uniform draw, against 1/2.",
+    r"one-hot sample?",
+    prose(
+        "{even}, the mean square of a uniform number, against 1/2.",
+        even=holds(Limit(second_moment, rise, 0), "=", Rational(1, 3)),
+    ),
 )
 def even_odds():
     yield limit_of(derivation.ground().expand(second_moment), rise, 0), Rational(1, 3)
-    yield _mean_square(1.0, 1e-6), "1/2"
+    yield mean_square(1.0, 1e-6), "1/2"
