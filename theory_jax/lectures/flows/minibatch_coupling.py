@@ -3,19 +3,29 @@
 The lecture on the functions of theory_jax/flows/minibatch_coupling.py.
 """
 
-import itertools
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, Rational, exp, log, oo, pi, sqrt
+from sympy import Integral, Rational, exp, log, oo, pi, sqrt, tanh
 
 from theory_jax.derivation.chains import at_least, equals
-from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.notation import Expectation, Inner, Limit, Normal, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.minibatch_coupling import optimal_assignment, sample_pairs, sinkhorn_log_plan, squared_distance_matrix
+from theory_jax.lectures.flows._minibatch_coupling import (
+    TABLE,
+    a_hexagon,
+    both_laws_stay,
+    of_table,
+    pairs_have_the_shares_of_their_row,
+    the_assignment_is_optimal,
+    three_couplings,
+    two_pairs,
+    two_plans,
+)
 from theory_jax.lectures.lemmas.entropic_plan import entropic_plan
 
 derivation = Derivation(
@@ -28,23 +38,20 @@ derivation = Derivation(
         "Fatras et al. 2020, Learning with minibatch Wasserstein: asymptotic and gradient properties",
         "Peyre & Cuturi 2019, Computational optimal transport, section 4",
     ),
-    question="Flow matching pairs noise and data at random. Lines of different pairs pass the same places in different "
-    "directions, so the target of the regression is noisy. How can a batch be paired anew without changing the law of the noise "
-    "or of the data, and what is gained?",
+    question="Flow matching pairs noise and data at random. Lines of different pairs pass the same positions in different "
+    "directions, so the target of the regression is noisy. How can a batch be paired anew without changing the distribution "
+    "of the noise or of the data, and what is gained?",
     setting=(
-        r"A batch has noise points $a_1, \dots, a_N$ and data points $b_1, \dots, b_M$. A pair costs $C_{i,j} = \|a_i - "
-        r"b_j\|^2$.",
-        r"An assignment, for $N = M$, pairs $a_i$ with $b_{\pi(i)}$ for a permutation $\pi$; an optimal one has the least mean "
-        r"cost of a pair.",
-        r"A plan is a table $P \ge 0$ with row sums $\frac1N$ and column sums $\frac1M$: its entries are the probabilities of "
-        r"pairs. The entropic plan minimizes $\sum_{i,j} P_{i,j} (C_{i,j} + \varepsilon \log P_{i,j})$ for $\varepsilon > 0$.",
-        r"A pair $(a, b)$ moves along $x_t = (1 - t)\, a + t\, b$, and the target of the regression at $x_t$ is $b - a$.",
+        r"A batch has noise points $a_1, \dots, a_N$ and data points $b_1, \dots, b_M$. A pair costs its squared distance "
+        "$C_{i,j}$.",
+        r"An assignment, with as many data as noise points, pairs $a_i$ with $b_{\pi(i)}$ for a permutation $\pi$; an "
+        "optimal one has the least mean cost of a pair.",
+        r"A plan is a table $P$ of positive numbers with row sums $\frac1N$ and column sums $\frac1M$: its entries are the "
+        r"probabilities of pairs. The entropic plan minimizes $\sum_{i,j} P_{i,j} (C_{i,j} + \varepsilon \log P_{i,j})$, "
+        r"with a positive $\varepsilon$.",
+        r"A pair $(a, b)$ moves along the line $(1 - t)\, a + t\, b$, and the target of the regression at every point of it is "
+        "$b - a$.",
     ),
-    answer="An assignment only changes the order of a batch, so both laws stay. The optimal one pairs in the same order: lines "
-    "of different pairs keep apart, and the target varies less where they pass. The entropic plan is between the optimal "
-    "assignment and random pairs; Sinkhorn's iteration finds it, and for each further digit it can need a number of steps that "
-    "grows exponentially with the ratio of cost and regularization, as on two pairs. A batch goes only a part of the way from "
-    "random pairs to optimal transport.",
     limits=(
         "That an optimal plan may be taken to be an assignment for every N (Birkhoff's theorem).",
         "That Sinkhorn's iteration converges from everywhere. Near the solution, on two pairs, its rate is derived.",
@@ -82,7 +89,7 @@ apart = derivation.chain(
             t**2 * SquaredNorm(d, b - b_other),
             2 * t * (1 - t) * Inner(d, a - a_other, b - b_other),
         ),
-        "expand the square of the difference of the places at time $t$",
+        "expand the square of the difference of the positions at time $t$",
     ),
     at_least(
         plus((1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other)),
@@ -90,53 +97,26 @@ apart = derivation.chain(
         dropping=2 * t * (1 - t) * monotone.at(),
     ),
     central=True,
-    so="Different noise or different data: then the lines never meet, and where two of them come near each other, both ends are "
-    "near as well, so the targets are. Random pairs have no such bound: on a line half of all pairs of lines cross.",
+    so="Different noise or different data: then the lines never meet, and where two of them come near each other, both ends "
+    "are near as well, so the targets are. Random pairs have no such bound: on a line half of all pairs of lines cross.",
 )
 
 
-def _batch(count, size, seed):
-    """Noise and data of a seeded batch, the data in two clusters."""
-    drawn = np.random.default_rng(seed)
-    data = drawn.normal(size=(count, size)) / 2 + 2 * drawn.choice((-1.0, 1.0), (count, 1))
-    return jnp.array(drawn.normal(size=(count, size))), jnp.array(data)
-
-
-@derivation.exact(
+derivation.exact(
     r"\frac1N \sum_i C_{i, \pi(i)} \text{ of the code is the least of all}",
     because="Six pairs in the plane, then six on the line, against all permutations; on the line also against sorting.",
     outcomes=2 * 720,
-)
-def the_assignment_is_optimal():
-    every = np.array(list(itertools.permutations(range(6))))
-    found, least, inverted = [], [], []
-    for size in (2, 1):
-        noise, data = _batch(6, size, seed=size)
-        cost = np.asarray(squared_distance_matrix(noise, data))
-        order = optimal_assignment(cost)
-        found.append(cost[np.arange(6), order].mean())
-        least.append(cost[np.arange(6), every].mean(axis=1).min())
-        inverted.append(cost[order, np.arange(6)].mean())
-    by_sorting = jnp.mean((jnp.sort(noise[:, 0]) - jnp.sort(data[:, 0])) ** 2)
-    wrong = {"the permutation inverted": np.array([*inverted, by_sorting])}
-    return Sides(left=np.array([*found, by_sorting]), right=np.array([*least, least[-1]]), wrong=wrong)
+)(the_assignment_is_optimal)
 
 
-@derivation.exact(
+derivation.exact(
     r"\left\langle a_i - a_j,\, b_{\pi(i)} - b_{\pi(j)} \right\rangle \ge \tfrac12, \quad \text{and still the cost is } 1, "
     r"\text{ not } 0",
-    because=r"In the plane the order of pairs is necessary, not sufficient: the corners of a regular hexagon of radius 1, paired "
-    r"with themselves turned by $60°$. No exchange of two partners gains, but turning all of them does.",
+    because="In the plane the order of pairs is necessary, not sufficient: the corners of a regular hexagon of radius 1, "
+    "paired with themselves turned by $60°$. No exchange of two partners gains, but turning all of them does.",
     outcomes=15,
     role="remark",
-)
-def a_hexagon():
-    corners = np.array([(math.cos(turn * math.pi / 3), math.sin(turn * math.pi / 3)) for turn in range(6)])
-    turned = np.roll(corners, -1, axis=0)
-    cost = np.asarray(squared_distance_matrix(corners, turned))
-    products = [(corners[i] - corners[j]) @ (turned[i] - turned[j]) for i, j in itertools.combinations(range(6), 2)]
-    found = np.array([min(products), np.trace(cost) / 6, cost[np.arange(6), optimal_assignment(cost)].mean()])
-    return Sides(left=found, right=np.array([0.5, 1.0, 0.0]), wrong={"the order is enough": np.array([0.5, 1.0, 1.0])})
+)(a_hexagon)
 
 
 derivation.say(
@@ -153,37 +133,46 @@ def _mean(body):
     return Expectation(Normal(z_0, 0, 1), Expectation(Normal(own, 0, 1), body))
 
 
-place = derivation.define("x_t", (1 - t) * z_0 + t * z_1, "the place of a pair, with data $r z_0 + \\sqrt{1 - r^2}\\, n$")
+place = derivation.define("x_t", (1 - t) * z_0 + t * z_1, r"the position of a pair, with data $r z_0 + \sqrt{1 - r^2}\, n$")
 target = derivation.define("u", z_1 - z_0, "its target")
-derivation.chain(
-    "The variance of the target that is left at a place",
-    plus(_mean(target**2), -(_mean(target * place) ** 2) / _mean(place**2)),
-    equals(plus(2 * (1 - r), -((1 - 2 * t) ** 2) * (1 - r) ** 2 / (1 - 2 * t * (1 - t) * (1 - r))), "the three moments"),
+left_over = plus(_mean(target**2), -(_mean(target * place) ** 2) / _mean(place**2))
+explained_less = derivation.chain(
+    "The variance of the target that is left at a position",
+    left_over,
+    equals(
+        plus(2 * (1 - r), -((1 - 2 * t) ** 2) * (1 - r) ** 2 / (1 - 2 * t * (1 - t) * (1 - r))),
+        prose(
+            "the three moments: {second}, {mixed}, {of_position}",
+            second=holds(_mean(target**2), "=", times(2, 1 - r)),
+            mixed=holds(_mean(target * place), "=", times(2 * t - 1, 1 - r)),
+            of_position=holds(_mean(place**2), "=", plus(1, -2 * t * (1 - t) * (1 - r))),
+        ),
+    ),
     equals(
         (1 - r**2) / (1 - 2 * t * (1 - t) * (1 - r)),
-        "one fraction: $(1 - 2t)^2 = 1 - 4t(1 - t)$",
+        prose("one fraction: {square}", square=holds((1 - 2 * t) ** 2, "=", plus(1, -times(4, t, 1 - t)))),
         wrong={"the correlation not squared": (1 - r) / (1 - 2 * t * (1 - t) * (1 - r))},
     ),
-    so=r"For Gaussian variables this is the variance given $x_t$. At $t = \frac12$ it is $2 (1 - r)$: 2 for random pairs, and "
-    r"nothing at $r = 1$.",
+    so=prose(
+        "For Gaussian variables this is the variance given $x_t$. At {half} it is {left}: 2 for random pairs, and nothing "
+        "where noise and data determine each other, at the correlation 1.",
+        half=where(t, Rational(1, 2)),
+        left=holds(left_over, "=", times(2, 1 - r), named=True),
+    ),
 )
 
 
-@derivation.exact(
+derivation.exact(
     r"\text{after } \pi \text{ every } a_i \text{ and every } b_j \text{ occurs once}",
     because="An assignment is a permutation: the batch has the same noise and the same data in another order. Here of 64 pairs.",
-)
-def both_laws_stay():
-    cost = squared_distance_matrix(*_batch(64, 2, seed=3))
-    wrong = {"the nearest data point of each": jnp.sort(jnp.argmin(cost, axis=1))}
-    return Sides(left=jnp.sort(optimal_assignment(cost)), right=np.arange(64), wrong=wrong)
+)(both_laws_stay)
 
 
 derivation.say(
-    r"An assignment of $N$ pairs takes of the order of $N^3$ steps in sequence. The entropic plan takes sums over rows "
-    r"and columns, which an accelerator computes at once, and has a derivative. It has the form $P_{i,j} = e^{(f_i + g_j - "
-    r"C_{i,j})/\varepsilon}$ with a potential for each row and each column, and is the best plan as soon as both sums are right "
-    r"(lemmas/entropic_plan)."
+    "An assignment of $N$ pairs takes of the order of $N^3$ steps in sequence. The entropic plan takes sums over rows and "
+    "columns, which an accelerator computes at once, and has a derivative. It has the form $e^{(f_i + g_j - "
+    r"C_{i,j})/\varepsilon}$ with a potential for each row and each column, and is the best plan as soon as both sums are "
+    "right (lemmas/entropic_plan)."
 )
 i, j = derivation.index("i", "a noise point, a row"), derivation.index("j", "a data point, a column")
 k, m = derivation.index("k", "another row"), derivation.index("l", "another column")
@@ -192,23 +181,23 @@ cost = derivation.numbers("C", (i, j), "the cost of a pair", "cost")
 derivation.symbol("P", "the probability of a pair in a plan", "exp(log_plan)")
 epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "regularization", positive=True)
 derivation.say(
-    r"Sinkhorn's iteration looks for the potentials. In products, $P_{i,j} = \alpha_i G_{i,j} \beta_j$ with $\alpha_i = "
-    r"e^{f_i/\varepsilon}$, $\beta_j = e^{g_j/\varepsilon}$ and $G_{i,j} = e^{-C_{i,j}/\varepsilon}$; the code adds their "
-    r"logarithms, since for small $\varepsilon$ every $G_{i,j}$ underflows."
+    r"Sinkhorn's iteration looks for the potentials. In products, the plan is $\alpha_i G_{i,j} \beta_j$ with a factor "
+    r"$e^{f_i/\varepsilon}$ of the row, $e^{g_j/\varepsilon}$ of the column, and $e^{-C_{i,j}/\varepsilon}$; the code adds "
+    r"their logarithms, since for small $\varepsilon$ every $G_{i,j}$ underflows."
 )
 kernel = derivation.numbers("G", (i, j), r"$e^{-C_{i,j}/\varepsilon}$", positive=True)
 beta = derivation.numbers(r"\beta", j, r"$e^{g_j/\varepsilon}$, the factor of a column", positive=True)
 alpha = derivation.define(
     r"\alpha", 1 / (N * Total(m, kernel.at(i, m) * beta.at(m))), "the factor that the iteration chooses for a row", over=i
 )
-derivation.chain(
+half_iteration = derivation.chain(
     "One half of Sinkhorn's iteration makes the row sums right",
     Total(j, alpha * kernel * beta),
     equals(times(alpha, Total(j, kernel * beta)), "the factor is the same for the whole row"),
     equals(1 / N, r"insert $\alpha_i$: the sum cancels", wrong={"rows of probabilities": 1, "the count twice": 1 / N**2}),
     uses=(entropic_plan,),
-    so=r"The other half does the same for the columns, with $\frac1M$, and spoils the rows a little. The two halves in turn are "
-    r"the iteration, from $\beta = 1$; the code ends with the columns.",
+    so=r"The other half does the same for the columns, with $\frac1M$, and spoils the rows a little. The two halves in turn "
+    r"are the iteration, from $\beta_j$ that are all 1; the code ends with the columns.",
 )
 derivation.chain(
     "How a row answers the columns",
@@ -216,51 +205,58 @@ derivation.chain(
     equals(-kernel.at(k, m) * beta.at(m) / Total(j, kernel.at(k, j) * beta), "the slope of a logarithm"),
     equals(times(-N, alpha.at(k), kernel.at(k, m), beta.at(m)), r"one over the sum is $N \alpha_k$"),
     role="lemma",
-    so=r"The first line is the slope of $\log \alpha_k$ in $\log \beta_l$. It is $-N P_{k,l}$: minus a row of probabilities. In "
-    r"the same way $\log \beta_l$ answers $\log \alpha_k$ with $-M P_{k,l}$.",
+    so=r"The first line is the slope of $\log \alpha_k$ in $\log \beta_l$. It is $-N P_{k,l}$: minus a row of probabilities. "
+    r"In the same way $\log \beta_l$ answers $\log \alpha_k$ with $-M P_{k,l}$.",
 )
 
-derivation.say(r"With two points on either side everything can be solved. The sums leave one number, $p = P_{1,1} = P_{2,2}$.")
+derivation.say(
+    "With two points on either side everything can be solved. The sums leave one number, the probability $p$ of "
+    "the pair $(1, 1)$, which is that of $(2, 2)$."
+)
 p = derivation.number("p", r"the probability of the pair $(1, 1)$, and of $(2, 2)$", between=(0, Rational(1, 2)))
 gap = derivation.number(r"\Delta", "$C_{11} + C_{22} - C_{12} - C_{21}$: what the pairs $(1, 1)$, $(2, 2)$ cost more")
 rest = Rational(1, 2) - p
 objective = derivation.define(
     "J", p * gap + 2 * epsilon * (p * log(p) + rest * log(rest)), "the objective of two pairs, up to a constant"
 )
-quarter = gap / (4 * epsilon)
+quarter = derivation.define("y", gap / (4 * epsilon), "the difference of the costs on the scale of the regularization")
 solution = derivation.define(
     r"p^\star", Rational(1, 2) / (1 + exp(gap / (2 * epsilon))), "the solution", "exp(log_plan)[0, 0]", positive=True
 )
 derivation.chain(
     "Two pairs: the slope of the objective",
     Slope(objective, p),
-    equals(plus(gap, 2 * epsilon * (log(p) - log(rest))), r"$(p \log p)' = \log p + 1$, and the ones cancel"),
-)
-derivation.chain(
-    "... vanishes at a sigmoid",
-    solution / (Rational(1, 2) - solution),
     equals(
-        exp(-gap / (2 * epsilon)),
-        r"$\frac12 - p^\star = p^\star e^{\Delta/2\varepsilon}$",
-        wrong={"without the half": exp(-gap / epsilon)},
+        plus(gap, 2 * epsilon * (log(p) - log(rest))),
+        prose("{slope}, and the ones cancel", slope=holds(Slope(p * log(p), p), "=", log(p) + 1)),
     ),
-    so=r"The difference of the two logarithms is $-\Delta/2\varepsilon$, so the slope is $\Delta - \Delta$.",
+    so=prose(
+        "It vanishes at $p^\\star$, {zero}, since there {odds}.",
+        zero=holds(Slope(objective, p), "=", 0, when={p: solution}),
+        odds=holds(
+            solution / (Rational(1, 2) - solution), "=", exp(-gap / (2 * epsilon)), wrong={"no half": exp(-gap / epsilon)}
+        ),
+    ),
 )
 derivation.chain(
     "It is between the assignment and random pairs",
     solution,
     equals(
         plus(Rational(1, 4), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
-        r"multiply above and below by $e^{-y}$, for $y = \Delta/4\varepsilon$",
+        "multiply above and below by $e^{-y}$",
     ),
-    so=r"This is $\frac14 (1 - \tanh y)$. For large $\varepsilon$ it is $\frac14$, as if the pairs were drawn at random. For "
-    r"small $\varepsilon$ the hyperbolic tangent is the sign of $\Delta$: $p^\star$ is $0$ where these pairs cost more and "
-    r"$\frac12$ where they cost less, as in the assignment.",
+    so=prose(
+        r"With the hyperbolic tangent it is {tangent}. For large $\varepsilon$ it is nearly $\frac14$, as if the pairs were "
+        r"drawn at random: {limit}. For small $\varepsilon$ the tangent is nearly the sign of $\Delta$: $p^\star$ is nearly "
+        r"0 where these pairs cost more and $\frac12$ where they cost less, as in the assignment.",
+        tangent=times(Rational(1, 4), plus(1, -tanh(quarter))),
+        limit=holds(Limit(solution, epsilon, oo), "=", Rational(1, 4)),
+    ),
 )
 less = derivation.number("c", r"the cost $\langle P, C \rangle$ of the plan for $\varepsilon$")
 more = derivation.number("c'", r"the cost of the plan for $\varepsilon + \delta$")
-of_less = derivation.number("h", r"$\sum P \log P$ of the plan for $\varepsilon$")
-of_more = derivation.number("h'", r"... for $\varepsilon + \delta$")
+of_less = derivation.number(r"\eta", r"$\sum P \log P$ of the plan for $\varepsilon$")
+of_more = derivation.number(r"\eta'", r"... for $\varepsilon + \delta$")
 delta = derivation.number(r"\delta", "more regularization", positive=True)
 best_less = derivation.assume(
     r"The plan for $\varepsilon$ has the least objective with $\varepsilon$",
@@ -285,48 +281,58 @@ derivation.chain(
     ),
     role="lemma",
 )
+share_left = plus(2 * p * (2 * p - 2 * rest), 2 * rest * (2 * rest - 2 * p))
 derivation.chain(
     "How fast the iteration converges",
-    plus(2 * p * (2 * p - 2 * rest), 2 * rest * (2 * rest - 2 * p)),
+    share_left,
     equals(
         (4 * p - 1) ** 2,
         "the first line: two answers of the lemma, one after the other, to the change $(1, -1)$ of $g$. Its signs cancel",
         wrong={"one answer": 4 * p - 1},
     ),
-    so=r"With $p = p^\star$ and $4 p^\star - 1 = -\tanh y$ it is $\tanh^2 \frac{\Delta}{4\varepsilon}$: the error left by one "
-    r"iteration. For small $\varepsilon$ this is about $1 - 4 e^{-|\Delta|/2\varepsilon}$, so the number of iterations for each "
-    r"further digit grows exponentially with $1/\varepsilon$ if $\Delta \ne 0$.",
+    so=prose(
+        r"At the solution it is {left}: the share of a small error that one iteration leaves. For small $\varepsilon$ this "
+        r"is about $1 - 4 e^{-|\Delta|/2\varepsilon}$, so the number of iterations for each further digit grows "
+        r"exponentially with $1/\varepsilon$, unless $\Delta$ is 0.",
+        left=tanh(quarter) ** 2,
+    ),
+)
+derivation.answer = prose(
+    "An assignment only changes the order of a batch, so both distributions stay. The optimal one pairs in the same order: "
+    "lines of different pairs keep apart, and the target varies less where they pass: for normal noise and data with "
+    "the correlation $r$ its variance halfway is {left}. The entropic plan is between the optimal assignment and random pairs; "
+    r"Sinkhorn's iteration finds it, but on two pairs whose costs differ by $\Delta$ it leaves the share {share} of a small "
+    r"error, near 1 where $\varepsilon$ is small. A batch goes only a part of the way from random pairs to optimal transport.",
+    left=holds(left_over, "=", times(2, 1 - r), when={t: Rational(1, 2)}, named=True),
+    share=holds(share_left, "=", tanh(gap / (4 * epsilon)) ** 2, when={p: solution}, named=True),
 )
 
 
 derivation.say(
-    r"A plan pairs $a_i$ with several $b_j$. A pair is drawn by Gumbel variables $-\log E_j$, with $E_j$ independent standard "
-    r"exponential: the largest $\log P_{i,j} - \log E_j$ is the smallest $E_j/P_{i,j}$, a clock that rings at the rate $P_{i,j}$."
+    r"A plan pairs $a_i$ with several $b_j$. A pair is drawn by Gumbel variables $-\log E_j$, with $E_j$ independent "
+    r"standard exponential: the largest $\log P_{i,j} - \log E_j$ is the smallest $E_j/P_{i,j}$, a clock that rings at the "
+    "rate $P_{i,j}$."
 )
 s = derivation.number("s", "a time of the clocks", positive=True)
 rate = derivation.numbers("w", j, "the row of the plan, as rates of clocks", "exp(log_plan)", positive=True)
 derivation.symbol("E", "a standard exponential variable for each column; $-\\log E$ is a Gumbel variable", "gumbels")
-derivation.chain(
+clocks = derivation.chain(
     "The first clock to ring has the shares of the row",
     Integral(times(rate.at(m), exp(-s * Total(j, rate))), (s, 0, oo)),
     equals(
-        rate.at(m) / Total(j, rate), r"clock $l$ rings at $s$ with the density $w_l e^{-w_l s}$, and no other has rung; integrate"
+        rate.at(m) / Total(j, rate), "clock $l$ rings at $s$ with the density $w_l e^{-w_l s}$, and no other has rung; integrate"
     ),
-    so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn $\sum_i N P_{i,l} = "
-    r"\frac NM$ times in the mean: the law of the data stays in the mean, not in each batch, as it does with an assignment.",
+    so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn $\sum_i N "
+    r"P_{i,l}$ times in the mean, or $\frac NM$: the distribution of the data stays in the mean, not in each batch, as it "
+    "does with an assignment.",
 )
 
 
-@derivation.monte_carlo(
+derivation.monte_carlo(
     r"\Pr(j) = w_j \Big/ \sum_l w_l",
-    because=r"The code's draws of forty thousand rows $w = (0.1, 0.3, 0.1)$ of a plan.",
+    because="The code's samples from forty thousand rows $(0.1, 0.3, 0.1)$ of a plan.",
     role="remark",
-)
-def pairs_have_the_shares_of_their_row():
-    row = np.array([0.1, 0.3, 0.1])
-    gumbels = jnp.array(np.random.default_rng(4).gumbel(size=(40_000, 3)))
-    drawn = np.asarray(sample_pairs(jnp.log(jnp.tile(row, (40_000, 1))), gumbels))
-    return SampleSides(samples=np.eye(3)[drawn], expected=row / row.sum(), wrong={"the row taken for probabilities": row})
+)(pairs_have_the_shares_of_their_row)
 
 
 derivation.say(
@@ -345,12 +351,19 @@ derivation.chain(
     "The mean of half a distance",
     Integral(2 * h * exp(-(h**2)) / sqrt(pi), (h, 0, oo)),
     equals(1 / sqrt(pi), r"the integrand is the slope of $-e^{-h^2}/\sqrt\pi$"),
-    so=r"The middles have variance $\frac12$, so $\mathbb{E}[(m_a - m_b)^2] = 1$. The half distances have the mean square "
-    r"$\frac12$, so $\mathbb{E}[(h_a - h_b)^2] = 2 (\frac12 - \frac1\pi)$. Sorted pairs of a batch of two cost $2 - \frac2\pi = "
-    r"1.3634$ in the mean; random pairs cost 2, and optimal transport between two equal laws costs 0.",
+    so=prose(
+        r"The middles have variance $\frac12$: {middles}. The half distances have the same mean square, so the mean of "
+        "$(h_a - h_b)^2$ is {halves}. Sorted pairs of a batch of two cost {sum} in the mean, or 1.3634; random pairs cost 2, "
+        "and optimal transport between two equal distributions costs 0.",
+        middles=holds(
+            Expectation(Normal(m_a, 0, Rational(1, 2)), Expectation(Normal(m_b, 0, Rational(1, 2)), (m_a - m_b) ** 2)), "=", 1
+        ),
+        halves=times(2, plus(Rational(1, 2), -1 / pi)),
+        sum=holds(plus(1, times(2, plus(Rational(1, 2), -1 / pi))), "=", 2 - 2 / pi, named=True),
+    ),
 )
 
-U, V = derivation.numbers("u", (d, i), "noise points"), derivation.numbers("v", (d, j), "data points")
+U, V = derivation.numbers(r"\hat a", (d, i), "noise points"), derivation.numbers(r"\hat b", (d, j), "data points")
 derivation.bridge(
     "The code's squared distances",
     SquaredNorm(d, U - V),
@@ -370,64 +383,51 @@ derivation.bridge(
     iterations=1,
 )
 
-_TABLE = jnp.array([[9.0, 1.0], [1.0, 1.0]])
+
+derivation.algorithm(
+    "A training step with paired batches",
+    do("take noise points $a_1, \\dots, a_N$ and data points $b_1, \\dots, b_N$"),
+    do(r"$C_{i,j} \leftarrow$ the squared distance of $a_i$ and $b_j$", squared_distance_matrix),
+    do(r"pair $a_i$ with $b_{\pi(i)}$, for the $\pi$ of least cost", optimal_assignment, by=apart),
+    do(r"or, for large $N$: from all $\beta_j$ that are 1, repeat:"),
+    do(r"all $\alpha_i \leftarrow 1 / (N \sum_j G_{i,j} \beta_j)$, and all $\beta_j$ likewise", by=half_iteration, indent=1),
+    do(r"with $P_{i,j} \leftarrow \alpha_i G_{i,j} \beta_j$", sinkhorn_log_plan, by=half_iteration),
+    do(r"pair $a_i$ with the $b_j$ of the largest $\log P_{i,j} - \log E_j$", sample_pairs, by=clocks),
+    do(r"a gradient step of flow matching on these pairs", by=explained_less),
+)(two_plans)
 
 
-def _of_table(regularization, iterations):
-    return jnp.exp(sinkhorn_log_plan(_TABLE, regularization=regularization, iterations=iterations))
+derivation.example(
+    r"On a line, the noise 0 and 2 and the data 3 and 1. These pairs cost $\frac{9 + 1}{2}$, which is 5, the others $\frac{1 "
+    r"+ 1}{2}$, which is 1, and $\Delta$ is 8. Then the entropic plan with the regularization 4: the error of the first "
+    r"row's sum falls by the factor $\tanh^2 \frac12$ in the end, which is 0.2136."
+)(two_pairs)
 
 
-@derivation.example(
-    r"On a line, $a = (0, 2)$ and $b = (3, 1)$. These pairs cost $\frac{9 + 1}{2} = 5$, the others $\frac{1 + 1}{2} "
-    r"= 1$, and $\Delta = 8$. Then the entropic plan for $\varepsilon = 4$: the error of the first row's sum falls by the factor "
-    r"$\tanh^2 \frac12 = 0.2136$ in the end."
-)
-def two_pairs():
-    table = squared_distance_matrix(jnp.array([0.0, 2.0]), jnp.array([3.0, 1.0]))
-    yield "C", table, "9, 1, 1, 1"
-    yield r"\pi", optimal_assignment(table), "(1, 0)"
-    for regularization, plan_text, cost_text in ((1.0, "0.0090", "1.0719"), (4.0, "0.1345", "2.0758"), (8.0, "0.1888", "2.5102")):
-        found = _of_table(regularization, 300)
-        yield rf"p^\star, \ \varepsilon = {regularization:g}", found[0, 0], plan_text
-        yield r"\langle P, C \rangle", (found * _TABLE).sum(), cost_text
-    yield r"\text{sums of its rows and columns}", [_of_table(4.0, 300).sum(axis=axis) for axis in (1, 0)], "(0.5, 0.5, 0.5, 0.5)"
-    errors = [_of_table(4.0, count)[0].sum() - 0.5 for count in (1, 2, 9, 10)]
-    yield r"\text{errors of a row after one iteration and after two}", errors[:2], "(-0.0848, -0.0179)"
-    yield r"\text{... the tenth by the ninth}", errors[3] / errors[2], "0.2136"
-
-
-@derivation.figure(
+derivation.figure(
     r"Twelve noise points (open) and twelve data points (filled), joined at random, by the optimal assignment, and by the "
-    r"entropic plan with $\varepsilon = 1$: a darker line is a more probable pair.",
+    r"entropic plan with the regularization 1: a darker line is a more probable pair.",
     panels=3,
-)
-def three_couplings(random, assigned, entropic):
-    noise, data = map(np.asarray, _batch(12, 2, seed=5))
-    table = squared_distance_matrix(noise, data)
-    plan_of_pairs = np.exp(np.asarray(sinkhorn_log_plan(table, regularization=1.0, iterations=50)))
-    couplings = np.eye(12), np.eye(12)[np.asarray(optimal_assignment(table))], 12 * plan_of_pairs
-    for axes, weights, name in zip((random, assigned, entropic), couplings, ("random", "assignment", "entropic"), strict=True):
-        for row, column in np.argwhere(weights > 0.05):
-            ends = np.stack([noise[row], data[column]], axis=1)
-            axes.plot(*ends, color="gray", linewidth=1, alpha=float(min(1.0, weights[row, column])))
-        axes.plot(*noise.T, "o", fillstyle="none", markersize=4)
-        axes.plot(*data.T, "o", markersize=4)
-        axes.set(title=name, xlabel="first coordinate", aspect="equal")
-    random.set(ylabel="second coordinate")
+)(three_couplings)
 
 
 @derivation.exercise(
     r"At which $\varepsilon$ does the example's entropic plan cost 2?",
-    r"It costs $10 p + 2 (\frac12 - p) = 1 + 8p$, so $p = \frac18$ and $e^{4/\varepsilon} = 3$: $4/\log 3 = 3.641$.",
+    prose(
+        r"It costs {cost}, so $p$ is $\frac18$ and $e^{4/\varepsilon}$ is 3: at $4/\log 3$, or 3.641, where {solved}.",
+        cost=holds(plus(10 * p, times(2, rest)), "=", 1 + 8 * p),
+        solved=holds(solution, "=", Rational(1, 8), when={gap: 8, epsilon: 4 / log(3)}),
+    ),
 )
 def a_cost_of_two():
     yield 4 / math.log(3), "3.641"
-    yield (_of_table(4 / math.log(3), 20) * _TABLE).sum(), "2"
+    yield (of_table(4 / math.log(3), 20) * TABLE).sum(), "2"
 
 
 @derivation.exercise(
-    r"How many iterations shrink the example's error tenfold near the solution, for $\varepsilon = \frac12$?",
-    r"Each leaves $\tanh^2 4 = 0.99866$ of it: $\log 10/{-\log 0.99866}$, which is 1716. At $\varepsilon = 4$ two are enough.",
+    r"How many iterations shrink the example's error tenfold near the solution, with the regularization $\frac12$?",
+    r"Each leaves $\tanh^2 4$ of it, or 0.99866: $\log 10/{-\log \tanh^2 4}$, which is 1716. With the regularization 4 two are "
+    "enough.",
 )
 def a_tenfold_smaller_error():
     yield math.tanh(4) ** 2, "0.99866"
@@ -436,10 +436,10 @@ def a_tenfold_smaller_error():
 
 
 @derivation.exercise(
-    r"Data $\pm 1$ come with their sign as a label, one of each in a batch of two, and noise is paired by sorting, whatever the "
-    "label. What is the mean of the noise given the label $+$, and what goes wrong when the label is requested?",
-    r"The larger of two standard normal numbers has the mean $1/\sqrt\pi = 0.5642$. The model learns a flow from that law, but "
-    r"sampling starts from $\mathcal{N}(0, 1)$ with the mean 0. Pair within a label.",
+    r"Data $\pm 1$ come with their sign as a label, one of each in a batch of two, and noise is paired by sorting, whatever "
+    "the label. What is the mean of the noise given the label $+$, and what goes wrong when the label is requested?",
+    r"The larger of two standard normal numbers has the mean $1/\sqrt\pi$, or 0.5642. The model learns a flow from that "
+    r"distribution, but sampling starts from $\mathcal{N}(0, 1)$ with the mean 0. Pair within a label.",
 )
 def a_label_that_is_forgotten():
     yield 1 / math.sqrt(math.pi), "0.5642"
