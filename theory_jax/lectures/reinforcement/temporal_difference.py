@@ -3,17 +3,18 @@
 The lecture on the functions of theory_jax/reinforcement/temporal_difference.py.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.stats import norm
-from sympy import KroneckerDelta, Max, log
+from sympy import KroneckerDelta, Max, Rational, log, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, SampleSides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.largest_estimate import largest_estimate, largest_of_normals, second_estimate
+from theory_jax.lectures.reinforcement._temporal import draw, factor, fitted, mean_of_updates, means_of_two, two_fits
 from theory_jax.reinforcement.temporal_difference import (
     double_q_target,
     expected_sarsa_target,
@@ -33,25 +34,20 @@ derivation = Derivation(
         "Tsitsiklis & Van Roy 1997, An analysis of temporal-difference learning with function approximation",
         "van Hasselt 2010, Double Q-learning",
     ),
-    question="Bellman's equation gives the value of a policy if the process is known. If it is not, one transition is seen "
-    "after the other. How can the value be learned from them, and what goes wrong when features take the place of a "
-    "table, when another policy collects the data, or when a maximum is taken?",
+    question="Bellman's equation needs the probabilities of the process, and whoever plays does not know them: one transition is "
+    "seen after the other. How can the value be learned from them, and what goes wrong when features take the place of a table, "
+    "when another policy collects the data, or when a maximum is taken?",
     setting=(
-        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
-        r"decision processes, and a policy $\pi$. A transition starts in state $s$ with probability $d(s) > 0$; the action, the "
-        r"reward and the next state $s'$ follow.",
-        r"After a transition from $s$ to $s'$, TD(0) moves $v(s)$ by the step size $\alpha$ times the error $\delta = r + \gamma "
-        r"v(s') - v(s)$. $r + \gamma v(s')$ is called the target. It is held constant: $v(s')$ does not move, although "
-        r"$\delta^2$ depends on it. If the transition ends an episode, the target is $r$; the end is a state of value 0.",
-        r"With features, $v(s) = \varphi(s) w$, and the weight $w$ moves by $\alpha \delta \varphi(s)$. Where one feature is "
-        r"enough to show an identity, there is one.",
+        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$ between 0 and 1, as in the lecture on "
+        r"decision processes, and a policy $\pi$. A transition starts in state $s$ with the positive probability $d(s)$; the "
+        r"action, the reward and the next state $s'$ follow.",
+        r"After a transition from $s$ to $s'$, TD(0) moves $v(s)$ by the step size $\alpha$ times the error $\delta$, which is "
+        r"the target $r + \gamma v(s')$ less $v(s)$. The target is held constant: $v(s')$ does not move, although $\delta^2$ "
+        "depends on it. If the transition ends an episode, the target is $r$; the end is a state of value 0.",
+        r"With features the value is $\varphi(s)\, w$, and the weight $w$ moves by $\alpha \delta \varphi(s)$. Where one feature "
+        r"is enough to show an identity, there is one.",
         r"On-policy means that $d$ is stationary: if $s$ is drawn from $d$, then so is $s'$. Off-policy, it is any other $d$.",
     ),
-    answer=r"On average, one transition moves $v(s)$ by $\alpha d(s)$ times what Bellman's operator would change. A table "
-    r"converges on average for all data that visit every state. Features are stable on-policy, where the error of the learned "
-    r"fit is at most $1 / \sqrt{1 - \gamma^2}$ times that of the best one; off-policy their weights can diverge. A maximum in "
-    r"the target needs no policy, but the maximum of noisy estimates is too large on average; an independent second estimate, "
-    r"which evaluates what the first one selects, is not.",
     limits=(
         "Convergence with probability one, under step sizes that decrease; only the mean of an update is looked at.",
         "Convergence of Q-learning, with a table or without.",
@@ -77,11 +73,20 @@ swept = derivation.define(
 )
 
 mean_update = times(alpha, d.at(x), plus(swept.at(x), -v.at(x)))
-derivation.chain(
+one_update = times(alpha, d.at(x), Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t))))
+derivation.answer = prose(
+    "On average, one transition moves $v(x)$ by a small step of Bellman's operator, {update}. A table converges on average for "
+    "all data that visit every state. Features are stable on-policy, where the error of the learned fit is at most {factor} "
+    "times that of the best one; off-policy their weights can diverge. A maximum in the target needs no policy, but that of "
+    "noisy estimates is too large on average; an independent second estimate of what the first one selects is not.",
+    update=holds(one_update, "=", mean_update, wrong={"wherever it starts": alpha * plus(swept.at(x), -v.at(x))}, named=True),
+    factor=1 / sqrt(1 - gamma**2),
+)
+mean_step = derivation.chain(
     "One update, on average, is a small step of Bellman's operator",
     Expectation(d, Expectation(policy, Expectation(P, times(alpha, KroneckerDelta(s, x), delta)))),
     equals(
-        times(alpha, d.at(x), Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
+        one_update,
         "only the transitions that start in $x$ move $v(x)$",
         wrong={
             "those that arrive there": times(alpha, Expectation(d, Expectation(policy, times(P.at(x, s, a), delta.at(s, a, x)))))
@@ -90,28 +95,34 @@ derivation.chain(
     equals(mean_update, r"the expectation of a sum; $v(x)$ is known before anything is drawn"),
     states=2,
     central=True,
-    so=r"It is zero at every state if and only if $v = B_\pi v$: TD(0) rests, on average, at the value of the policy and "
-    r"nowhere else.",
+    so=r"It is zero at every state if and only if $B_\pi$ leaves $v$ unchanged: TD(0) rests, on average, at the value of the "
+    "policy and nowhere else.",
 )
-
 
 c = derivation.number("c", r"$\alpha d(s)$ of one state", between=(0, 1))
 moves = derivation.law(r"P_\pi({}|{})", (t, s), r"the next state under the policy, $\sum_a \pi(a|s) P(s'|s,a)$")
 M = derivation.number("M", "the largest error of any state")
 slack = derivation.numbers("m({})", t, "by how much the error of a state is smaller", positive=True)
+V = derivation.numbers("V({})", t, "the value of the policy")
 derivation.say(
     "A table forgets its errors for all data that visit every state: call the error of a state $v(s) - "
     "V(s)$, where $V$ is the policy's value, and use the mean update."
 )
-derivation.symbol("V(s)", "the value of the policy")
 shrunk = plus(times(1 - c, slack.at(s)), times(c, gamma, Expectation(moves, slack)))
 derivation.chain(
-    "A table: the largest error shrinks, whatever states are visited",
+    "A table: the largest error shrinks, for all data that visit every state",
     plus(times(1 - c, M - slack.at(s)), times(c, gamma, Expectation(moves, M - slack))),
     equals(plus(times(1 - c * (1 - gamma), M), -shrunk), r"probabilities sum to one"),
-    at_most(times(1 - c * (1 - gamma), M), r"leave out what is never negative, since $\alpha d(s) < 1$", adding=shrunk),
-    so=r"The same holds from below. So the largest error falls by the factor $1 - \alpha (1 - \gamma) \min_s d(s)$ at least: "
-    r"slowly where a state is rarely visited, but for every $d$ that is positive.",
+    at_most(
+        times(1 - c * (1 - gamma), M),
+        prose(
+            r"leave out what is never negative, since $c$ is below 1; equality if and only if {none} for every state",
+            none=where(slack, 0),
+        ),
+        adding=shrunk,
+    ),
+    so=r"The same holds from below. So one mean update leaves at most $1 - \alpha (1 - \gamma) \min_s d(s)$ of the largest "
+    r"error: it shrinks slowly where a state is rarely visited, but for every $d$ that is positive.",
 )
 
 derivation.say("With features, the states share one weight, and it matters which of them are visited.")
@@ -132,19 +143,19 @@ pull = derivation.chain(
         r"the expectation of each square by itself: $v(s)^2$ where transitions start, $v(s')^2$ where they arrive",
     ),
     role="lemma",
-    so=r"With rewards of zero and $v = \varphi w$, the mean update moves $w$ by $-\alpha / w$ times this number: if it is "
-    r"positive, $w$ falls to zero, its value; if it is negative, $w$ grows. Only the second term can make it negative, where "
-    r"transitions arrive in states of large values in which they seldom start.",
+    so=r"With rewards of zero and the values $\varphi w$, a small mean update moves $w$ by $-\alpha / w$ times this number: if "
+    r"it is positive, $w$ falls to zero, its value; if it is negative, $w$ grows. Only the second term can make it negative, "
+    r"where transitions arrive in states of large values in which they seldom start.",
 )
 w = derivation.number("w", "the weight of the feature")
 derivation.chain(
     "On-policy, everything is a sum of squares",
     plus(times(1 - gamma / 2, size), -times(gamma / 2, size), apart),
-    equals(plus(times(1 - gamma, size), apart), r"$d' = d$: transitions arrive in the states in which the next ones start"),
+    equals(plus(times(1 - gamma, size), apart), r"here $d'$ is $d$: transitions arrive where the next ones start"),
     at_least(0, "leave out squares", dropping=plus(times(1 - gamma, size), apart)),
     uses=(pull,),
-    so=r"It is zero only if all values are, so a small step is stable; for several features, by the same number, the "
-    r"eigenvalues of the system have positive real parts.",
+    so="It is zero only if all values are, so a small step is stable; for several independent features, by the same number, the "
+    "eigenvalues of the system have positive real parts.",
 )
 derivation.chain(
     "Off-policy it can diverge",
@@ -153,14 +164,17 @@ derivation.chain(
         times(plus(1, times(alpha, plus(2 * gamma, -1))), w),
         r"state 0 with the feature 1 leads to state 1 with the feature 2, and only state 0 is updated; all rewards are 0",
     ),
-    so=r"State 1 leads to itself, all values are 0, and $w = 0$ fits them. For $\gamma > \frac12$ the factor exceeds 1, and $w$ "
-    r"grows without bound. Here $d' = (0, 1)$, and the number above is $1 - 2\gamma$ at $w = 1$. It still diverges if state 1 is "
-    r"updated, too, but rarely.",
+    so=prose(
+        r"State 1 leads to itself, all values are 0, and the weight 0 fits them. At the discount one half the factor is {one}, "
+        "and it rises with the discount: beyond, $w$ grows without bound. All transitions arrive in state 1, so for the weight 1 "
+        "the number above is {number}. It still diverges if state 1 is updated, too, but rarely.",
+        one=holds(plus(1, times(alpha, plus(2 * gamma, -1))), "=", 1, when={gamma: Rational(1, 2)}, named=True),
+        number=holds(plus(1 - gamma / 2, -2 * gamma, gamma / 2), "=", 1 - 2 * gamma),
+    ),
 )
 
-derivation.say("Where TD(0) rests on-policy, how far is it from the value? Three short lemmas and one line of algebra.")
+derivation.say("Where TD(0) rests on-policy, how far is it from the value? Two short lemmas and one line of algebra.")
 f = derivation.numbers(r"\varphi({})", t, "the feature of a state", "features")
-V = derivation.numbers("V({})", t, "the value of the policy")
 e = derivation.numbers("e({})", t, "any error of each state")
 square = derivation.define(r"\|\varphi\|^2", Expectation(d, f.at(s) ** 2), "the mean square of the feature", positive=True)
 ahead = derivation.define(r"(P_\pi e)({})", Expectation(moves, e), "the error that is expected one step later", over=s)
@@ -179,12 +193,6 @@ one_step = derivation.chain(
 fit = derivation.define(r"(\Pi V)({})", f * Expectation(d, f.at(s) * V.at(s)) / square, "the best fit of the value", over=t)
 k = derivation.number("k", "any weight")
 distance = Expectation(d, plus(fit.at(s), -V.at(s)) ** 2)
-right_angle = derivation.chain(
-    "An error is one part within reach of the feature, and one at a right angle to it",
-    Expectation(d, plus(times(k, f.at(s)), fit.at(s), -V.at(s)) ** 2),
-    equals(plus(times(k**2, square), distance), "Pythagoras once more"),
-    role="lemma",
-)
 paid = derivation.define(
     r"r_\pi({})", plus(V.at(s), -times(gamma, Expectation(moves, V))), "the expected reward (Bellman)", over=s
 )
@@ -199,57 +207,54 @@ stands_still = derivation.chain(
     plus(times(fixed, square), -Expectation(d, f.at(s) * V.at(s))),
     equals(
         times(gamma, Expectation(d, times(f.at(s), Expectation(moves, plus(times(fixed, f), -V))))),
-        r"$\mathbb{E}[\varphi(s) (r + \gamma \varphi(s') w - \varphi(s) w)] = 0$ is solved by $w_*$; put $r_\pi = V - \gamma "
-        r"P_\pi V$",
+        prose(
+            "at $w_*$ the update is zero on average, {zero}; put in the expected reward",
+            zero=holds(
+                Expectation(d, times(f.at(s), plus(paid, times(gamma, fixed, Expectation(moves, f)), -times(fixed, f.at(s))))),
+                "=",
+                0,
+            ),
+        ),
     ),
     states=2,
     role="lemma",
-    so=r"The error $e = \varphi w_* - V$ is therefore $\gamma \kappa \varphi + (\Pi V - V)$: the discounted best fit of its "
-    r"future, and the error of the best fit.",
+    so=prose(
+        "The error {error} is therefore {parts}: the discounted best fit of its future, and the error of the best fit. Both are "
+        "at a right angle, so that squares of a multiple of the feature and of the second part add up: {square}.",
+        square=holds(Expectation(d, plus(times(k, f.at(s)), fit.at(s), -V.at(s)) ** 2), "=", plus(times(k**2, square), distance)),
+        error=where(e, plus(times(f, fixed), -V)),
+        parts=holds(e, "=", plus(times(gamma, kappa, f), fit - V), wrong={"not discounted": kappa * f + fit - V}, named=True),
+    ),
 )
 reach = derivation.number("h", r"$\kappa^2 \|\varphi\|^2$, the mean square of the fit of the next step's error", positive=True)
-left_out = derivation.number("l", "the squares that the first of the three lemmas leaves out", positive=True)
+left_out = derivation.number("l", "the squares that the first of the two lemmas leaves out", positive=True)
 least = derivation.define("b", plus(reach, left_out, -(gamma**2) * reach), r"the mean square of $\Pi V - V$")
 derivation.chain(
     "How good the learned fit is",
     times(1 - gamma**2, plus(reach, left_out)),
     equals(
         plus(least, -(gamma**2) * left_out),
-        r"on-policy $\|e\|^2 = h + l$, and $\|e\|^2 = \gamma^2 h + b$",
+        prose(
+            "on-policy the mean square of the error is both: {both}",
+            both=holds(plus(reach, left_out), "=", plus(gamma**2 * reach, least)),
+        ),
         wrong={"nothing discounted": plus(least, -left_out)},
     ),
     at_most(least, "leave out the squares", adding=gamma**2 * left_out),
-    uses=(one_step, right_angle, stands_still),
-    so=r"The first line is $(1 - \gamma^2) \|e\|^2$, so the learned fit is at most $1 / \sqrt{1 - \gamma^2}$ times as far from "
-    r"the value as the best one.",
+    uses=(one_step, stands_still),
+    so=r"The first line is $1 - \gamma^2$ times the mean square of the error, so the learned fit is at most $1 / \sqrt{1 - "
+    r"\gamma^2}$ times as far from the value as the best one.",
 )
-
-
-def fitted(features, rewards, chain, weights, discount):
-    """least_squares_value of all transitions, each as often as it occurs: a row times the root of its weight."""
-    roots = np.sqrt(weights[:, None] * chain).reshape(-1, 1)
-    rows, columns = np.indices(chain.shape).reshape(2, -1)
-    arrays = roots * features[rows], roots * features[columns], roots[:, 0] * rewards[rows]
-    return least_squares_value(*map(jnp.asarray, arrays), discount=discount)
 
 
 @derivation.bound(
     r"\|\varphi w_* - V\| \le \frac{1}{\sqrt{1 - \gamma^2}}\, \|\Pi V - V\|",
-    because=r"Two features, on-policy, in four random processes of four states. Equality at $\gamma = 0$: a regression.",
+    because="Two features, on-policy, in four random processes of four states. Without a discount both are a regression.",
     role="remark",
 )
 def two_features():
     def errors(*discounts):
-        found = []
-        for seed, discount in enumerate(discounts):
-            rng = np.random.default_rng(seed)
-            chain, features, value = rng.dirichlet(np.ones(4), size=4), rng.normal(size=(4, 2)), rng.normal(size=4)
-            weights = np.linalg.matrix_power(chain, 100)[0]
-            roots = np.sqrt(weights)
-            learned = fitted(features, value - discount * chain @ value, chain, weights, discount)
-            best = np.linalg.lstsq(roots[:, None] * features, roots * value)[0]
-            found.append([np.linalg.norm(roots * (features @ weight - value)) for weight in (learned, best)])
-        learned, best = np.array(found).T
+        learned, best = np.array([two_fits(one, seed) for seed, one in enumerate(discounts)]).T
         return learned, best / np.sqrt(1 - np.square(discounts)), best
 
     wrong = {"as good as the best fit": lambda *discounts: errors(*discounts)[::2]}
@@ -270,11 +275,15 @@ top = derivation.numbers("m'({})", t, "the value of the best action")
 gap = derivation.numbers("g({},{})", (b, t), "by how much an action is worse than the best", positive=True)
 worse = times(gamma, Expectation(P, Expectation(policy.at(b, t), gap)))
 best_mean = plus(r, times(gamma, Expectation(P, top)))
-derivation.chain(
+no_policy = derivation.chain(
     "Q-learning: no policy is left in the target",
     Expectation(P, Expectation(policy.at(b, t), plus(r, times(gamma, top - gap)))),
-    equals(plus(best_mean, -worse), r"the expectation of a sum; $q = m' - g$"),
-    at_most(best_mean, "leave out what the policy loses; equality if it takes a best action", adding=worse),
+    equals(plus(best_mean, -worse), prose("the expectation of a sum, with {value}", value=where(q, plus(top, -gap)))),
+    at_most(
+        best_mean,
+        prose("leave out what the policy loses; equality if and only if {none} for all its actions", none=where(gap, 0)),
+        adding=worse,
+    ),
     states=2,
     so=r"The last line is the mean of Q-learning's target: Bellman's optimality operator. The policy that collects the data "
     r"decides only how often a pair $(s, a)$ is visited, so it may explore while the best policy is learned.",
@@ -304,15 +313,6 @@ def the_largest_of_three():
         expected=np.array([biased, 0.0]),
         wrong={"no bias": np.zeros(2), "both biased": np.full(2, biased)},
     )
-
-
-def mean_of_updates(step_size, weights, policy, transition, reward, value, discount):
-    """The mean of td_update over all transitions, less the value; policy and reward are [A, S], transition is [A, S, S]."""
-    acted, started, arrived = np.indices(transition.shape).reshape(3, -1)
-    moved = jax.vmap(lambda *seen: td_update(value, *seen, False, discount=discount, step_size=step_size))(
-        started, reward[acted, started], arrived
-    )
-    return (weights[started] * policy[acted, started] * transition[acted, started, arrived]) @ (moved - value)
 
 
 derivation.bridge(
@@ -368,22 +368,29 @@ NEXT_ROWS = jnp.array([[1.0], [2.0], [2.0], [1.0]])
 PRIZES = jnp.array([0.0, 0.0, 1.0, 0.0])
 
 
-def _means_of_two(gap):
-    """Means of the largest of two estimates with unit noise, of values 0 and gap, and of the second estimate of the selected."""
-    selected = gap * norm.cdf(gap / np.sqrt(2))
-    return selected + np.sqrt(2) * norm.pdf(gap / np.sqrt(2)), selected
+@derivation.algorithm(
+    "TD(0), and Q-learning",
+    do("start with the values 0, in any state $s$"),
+    do(r"draw an action from $\pi(\cdot|s)$ and take it: a reward $r$, and the next state $s'$"),
+    do(r"$\delta \leftarrow r + \gamma v(s') - v(s)$; if the episode ends here, $r - v(s)$", by=mean_step),
+    do(r"$v(s) \leftarrow v(s) + \alpha \delta$, then $s \leftarrow s'$ and on", td_update, by=mean_step),
+    do(r"Q-learning: the target of $q(s,a)$ is $R + \gamma \max_{a'} q(s',a')$", q_learning_target, by=no_policy),
+)
+def two_transitions():
+    after_one = td_update(jnp.zeros(2), 1, jnp.array(1.0), 1, False, discount=0.5, step_size=0.5)
+    yield r"\text{the example, } \alpha = \tfrac12, v = (0, 0)\text{: staying in state 1, } v", after_one, "(0, 1/2)"
+    after_two = td_update(after_one, 0, jnp.array(0.0), 1, False, discount=0.5, step_size=0.5)
+    yield r"\text{moving from 0 to 1, } v", after_two, "(1/8, 1/2)"
+    found = q_learning_target(jnp.zeros(1), jnp.array([[0.5, 0.0]]), jnp.zeros(1), discount=0.5)
+    yield r"\text{Q-learning's target for the move, if } q(1, \cdot) \text{ is } (\tfrac12, 0)", found, "1/4"
 
 
 @derivation.example(
     "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
-    r"$\frac12$, and the policy draws both actions with probability one half. Its value is $V = (\frac14, \frac34)$, and it is "
-    r"in both states equally often."
+    r"$\frac12$, and the policy draws both actions with probability one half. Its value is $\frac14$ in state 0 and $\frac34$ "
+    r"in state 1, and it is in both states equally often."
 )
 def stay_or_move():
-    after_one = td_update(jnp.zeros(2), 1, jnp.array(1.0), 1, False, discount=0.5, step_size=0.5)
-    yield r"v \text{ from } (0, 0), \text{ staying in state 1, } \alpha = \tfrac12", after_one, "(0, 1/2)"
-    after_two = td_update(after_one, 0, jnp.array(0.0), 1, False, discount=0.5, step_size=0.5)
-    yield r"v \text{ after moving from 0 to 1, too}", after_two, "(1/8, 1/2)"
     weight = least_squares_value(ROWS, NEXT_ROWS, PRIZES, discount=0.5)
     yield r"w_* \text{ of the feature } \varphi = (1, 2)", weight, "4/11"
     value, feature = jnp.array([0.25, 0.75]), jnp.array([1.0, 2.0])
@@ -393,58 +400,51 @@ def stay_or_move():
     yield r"\|e\|^2", learned, "13/1936"
     yield r"\|\Pi V - V\|^2", least, "1/160"
     yield r"\|\Pi V - V\|^2 / (1 - \gamma^2)", least / 0.75, "1/120"
-    yield r"\text{0 and 1 with unit noise: the largest, a second estimate}", jnp.array(_means_of_two(1.0)), "1.1996, 0.7602"
-
-
-def _factor(discount, step, feature, following):
-    """By what one update multiplies the weight, if only a state with this feature is updated, and it leads to the following."""
-    target = q_learning_target(jnp.zeros(1), jnp.full((1, 1), following), np.zeros(1), discount=discount)[0]
-    return float(1 + step * feature * (target - feature))
+    yield r"\text{0 and 1 with unit noise: the largest, a second estimate}", jnp.array(means_of_two(1.0)), "1.1996, 0.7602"
 
 
 @derivation.figure(
-    "Left: the weight of the two-state process above, which has the value 0. Updates in state 0 alone diverge for $\\gamma = "
-    "0.9$ and converge for $0.4$; on-policy, which means in state 1, they converge. Right: two actions, estimated with unit "
-    "noise. The target of Q-learning is too large, that of double Q-learning too small unless both are equally good.",
+    "Left: the weight of the two-state process above, which has the value 0. Updates in state 0 alone diverge at the "
+    "discount 0.9 and converge at 0.4; on-policy, which means in state 1, they converge. Right: two actions, estimated with unit "
+    "noise. On average the target of Q-learning is too large, and that of double Q-learning too small unless both are equal.",
     panels=2,
 )
 def divergence_and_bias(left, right):
-    updates = np.arange(26)
-    for discount, pair, name in ((0.9, (1.0, 2.0), "state 0"), (0.4, (1.0, 2.0), "state 0"), (0.9, (2.0, 2.0), "on-policy")):
-        left.plot(updates, _factor(discount, 0.1, *pair) ** updates, label=rf"$\gamma = {discount}$, {name}")
-    left.set(xlabel="updates", ylabel="weight $w$")
-    left.legend()
-    gaps = np.linspace(0, 4, 41)
-    for mean, name in zip(_means_of_two(gaps), ("Q-learning", "double Q-learning"), strict=True):
-        right.plot(gaps, mean - gaps, label=name)
-    right.axhline(0, linestyle="--", color="gray")
-    right.set(xlabel="difference of the two values", ylabel="mean target less the larger value")
-    right.legend()
+    draw(left, right)
 
 
 @derivation.exercise(
     r"The example's policy, all values 0, both states equally often: how does one update change the values on average?",
-    r"By $\alpha d(s) r_\pi(s)$, since $B_\pi 0 = r_\pi = (0, \frac12)$: by $\alpha (0, 1/4)$.",
+    prose(r"By $\alpha$ times {paid}, the expected reward times its state's share: (0, 1/4).", paid=d.at(x) * swept.at(x)),
 )
 def from_nothing():
-    stay_or_move = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
-    rewards = jnp.array([[0.0, 1.0], [0.0, 0.0]])
-    found = mean_of_updates(0.1, jnp.full(2, 0.5), jnp.full((2, 2), 0.5), stay_or_move, rewards, jnp.zeros(2), 0.5)
+    even, stay_or_move = jnp.full((2, 2), 0.5), jnp.array([np.eye(2), np.eye(2)[::-1]])
+    found = mean_of_updates(0.1, even[0], even, stay_or_move, jnp.array([[0.0, 1.0], [0.0, 0.0]]), jnp.zeros(2), 0.5)
     yield found / 0.1, "(0, 1/4)"
 
 
 @derivation.exercise(
-    r"In the process that diverges, $\gamma = 0.9$ and $\alpha = 0.1$. By what factor has the weight grown after 100 updates?",
-    r"By $1 + 0.1 \cdot 0.8 = 1.08$ each time, and $1.08^{100} = 2199.8$.",
+    "In the process that diverges, at the discount 0.9 and the step size 0.1: how far has the weight grown after 100 updates?",
+    prose(
+        r"By {factor} each time, and $(27/25)^{100}$ is 2199.8.",
+        factor=holds(
+            plus(1, times(alpha, plus(2 * gamma, -1))),
+            "=",
+            Rational(27, 25),
+            when={alpha: Rational(1, 10), gamma: Rational(9, 10)},
+        ),
+    ),
 )
 def a_hundred_updates():
-    yield _factor(0.9, 0.1, 1.0, 2.0) ** 100, "2199.8"
+    yield factor(0.9, 0.1, 1.0, 2.0) ** 100, "2199.8"
 
 
 @derivation.exercise(
     "What is the mean of the larger of two independent standard normal estimates?",
-    r"$\max(X_1, X_2) = \frac12 (X_1 + X_2 + |X_1 - X_2|)$, so it is $\frac12 \mathbb{E}|X_1 - X_2|$, by the lemma on the "
-    "difference of two normal numbers 0.5642.",
+    prose(
+        "Since {maximum} and the sum has mean 0, it is half of the mean absolute difference, by the lemma 0.5642.",
+        maximum=holds(Max(k, w), "=", plus(k, w, abs(k - w)) / 2),
+    ),
 )
 def the_larger_of_two():
-    yield _means_of_two(0.0)[0], "0.5642"
+    yield means_of_two(0.0)[0], "0.5642"
