@@ -6,13 +6,14 @@ The lecture on the functions of theory_jax/flows/actnorm.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log, pi
+from sympy import Rational, exp, log, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Product, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Product, Slope, Total, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.actnorm import forward, initialize, inverse
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -24,18 +25,17 @@ derivation = Derivation(
         "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",
         "Ioffe & Szegedy 2015, Batch normalization",
     ),
-    question="Deep flows need activations of unit size. Batch normalization makes the output of an example depend on the "
-    "others. Which normalization keeps a density for each example, and in which sense is its start the best?",
+    question="Deep flows whose activations grow or vanish from layer to layer do not train. Batch normalization mends that, "
+    "but makes the output of an example depend on the others. Which normalization keeps a density for each example, and in "
+    "which sense is its start the best?",
     setting=(
-        r"$x$ has $C$ channels and $N$ positions. The layer computes $z = (x + b_c) e^{\ell_c}$ in channel $c$, with the same "
-        r"$b_c$ and $\ell_c$ for all examples and positions. Forward is the way from data to noise.",
-        r"At the start $b$ and $\ell$ are computed from a batch; then they are parameters like others. $\mu$ and $v > 0$ are the "
-        "mean and the variance of the $n$ values of a channel in the batch, the variance divided by $n$.",
+        r"$x$ has $C$ channels and $N$ positions. The layer computes $z$, which is $(x + b_c) e^{\ell_c}$ in channel $c$, "
+        r"with the same $b_c$ and $\ell_c$ for all examples and positions. Forward is the way from data to noise.",
+        r"At the start $b$ and $\ell$ are computed from a batch; then they are parameters like others. $\mu$ and $v$ are the "
+        "mean and the variance of the $n$ values of a channel in the batch, the variance divided by $n$. No channel is "
+        "constant, so $v$ is positive.",
         "The noise is standard normal, and the loss is the mean of $-\\log p$ over the batch.",
     ),
-    answer=r"The Jacobian of one example is diagonal, so its log-determinant is $N \sum_c \ell_c$. The start $b = -\mu$, $\ell = "
-    r"-\frac12 \log v$ is the unique minimum of the loss for this layer alone. Batch normalization, as a map of the batch, is "
-    r"not invertible: two directions of every channel are lost.",
     limits=(
         "That the start remains good after the first step, or inside a deep flow, where the layers behind it are no Gaussian.",
     ),
@@ -46,18 +46,19 @@ c = derivation.index("c", "a channel")
 o = derivation.index("o", "a position")
 N = derivation.count(o, "N", "the number of positions")
 ell = derivation.numbers(r"\ell", c, "the log-scale of a channel", "log_scale")
-derivation.chain(
+log_det = log(Product(c, Product(o, exp(ell))))
+counted = derivation.chain(
     "The log-determinant counts every position",
-    log(Product(c, Product(o, exp(ell)))),
+    log_det,
     equals(
         Total(c, Total(o, ell)),
-        r"the Jacobian of one example is diagonal: $e^{\ell_c}$ at each of its positions",
+        r"the Jacobian of one example is diagonal: it has $e^{\ell_c}$ at each of its positions",
         wrong={"the mean over the positions": Total(c, ell)},
     ),
     equals(times(N, Total(c, ell)), "the log-scale is the same at all positions", wrong={"the sign": -times(N, Total(c, ell))}),
     role="lemma",
     states=2,
-    so="It does not depend on the example. The way back, $x = z e^{-\\ell_c} - b_c$, has the opposite one.",
+    so="It does not depend on the example. The way back, $z e^{-\\ell_c} - b_c$, has the opposite one.",
 )
 
 i = derivation.index("i", "a value of one channel in the batch")
@@ -70,12 +71,25 @@ b = derivation.number("b", "the shift of the channel", "shift")
 l = derivation.number(r"\ell", "its log-scale", "log_scale")  # noqa: E741 (the lecture's letter)
 loss = plus(Total(i, ((x + b) * exp(l)) ** 2) / (2 * n), log(2 * pi) / 2, -l)
 square = times(Rational(1, 2), exp(2 * l) * (mu + b) ** 2)
-derivation.chain(
+derivation.answer = prose(
+    "The Jacobian of one example is diagonal, so its log-determinant is {log_det}. The start {shift}, {scale} from the mean "
+    "and the variance of the first batch is the unique minimum of the loss for this layer alone, {least} for each position "
+    "and channel, unless a channel is constant. Batch normalization, as a map of the batch, is not invertible: two "
+    "directions of every channel are lost.",
+    log_det=holds(log_det, "=", times(N, Total(c, ell)), named=True, wrong={"the positions forgotten": Total(c, ell)}),
+    shift=where(b, -mu),
+    scale=where(l, -log(v) / 2),
+    least=holds(loss, "=", times(Rational(1, 2), plus(1, log(2 * pi), log(v))), named=True),
+)
+best_start = derivation.chain(
     "The statistics of the batch are the best start",
     loss,
     equals(
         plus(times(Rational(1, 2), exp(2 * l) * v), square, log(2 * pi) / 2, -l),
-        r"the mean of $(x + b)^2$ is the variance plus the squared mean, $v + (\mu + b)^2$",
+        prose(
+            "the mean square of $x + b$ is the variance plus the squared mean, {second}",
+            second=holds(Total(i, (x + b) ** 2) / n, "=", plus(v, (mu + b) ** 2), named=True),
+        ),
     ),
     equals(
         plus(
@@ -87,8 +101,12 @@ derivation.chain(
     ),
     at_least(
         times(Rational(1, 2), plus(1, log(2 * pi), log(v))),
-        r"leave out a square and $\tau - 1 - \log \tau$ at $\tau = e^{2\ell} v$; equality if and only if $b = -\mu$ and $\ell = "
-        r"-\frac12 \log v$",
+        prose(
+            r"leave out a square and $\tau - 1 - \log \tau$ at {ratio}; equality if and only if {shift} and {scale}",
+            ratio=times(exp(2 * l), v),
+            shift=where(b, -mu),
+            scale=where(l, -log(v) / 2),
+        ),
         dropping=plus(square, times(Rational(1, 2), tangent.at(exp(2 * l) * v))),
     ),
     central=True,
@@ -101,21 +119,25 @@ derivation.chain(
     plus(Total(i, ((x - mu) * exp(-log(v) / 2)) ** 2) / (2 * n), log(2 * pi) / 2),
     equals(
         plus(Rational(1, 2), log(2 * pi) / 2),
-        "the mean square of the standardized values is 1",
+        prose(
+            "the standardized values have the mean square 1, {second}",
+            second=holds(Total(i, ((x - mu) * exp(-log(v) / 2)) ** 2) / n, "=", 1),
+        ),
         wrong={"the variance divided by n - 1": plus((n - 1) / (2 * n), log(2 * pi) / 2)},
     ),
     states=2,
-    so=r"The mean of $-\log p_Z(z)$ over the batch is $\frac D2 \log 2\pi e$ whatever the data are. All that depends on them is "
+    so=r"An example has $CN$ values, so the mean of $-\log \mathcal{N}(z; 0, I)$ over the batch is $\frac{CN}{2} \log 2\pi e$ "
+    r"whatever the data are. All that depends on them is "
     r"in the log-determinant.",
 )
 
 derivation.say(
-    r"Batch normalization computes the same $z_i = (x_i - \mu)/\sqrt v$ in every step of training, with $\mu$ and $v$ of the "
-    r"batch at hand. As a map of the whole batch it has a Jacobian, too."
+    r"Batch normalization computes the same $(x_i - \mu)/\sqrt v$, here $z_i$, in every step of training, with $\mu$ and $v$ "
+    "of the batch at hand. As a map of the whole batch it has a Jacobian, too."
 )
 for letter, meaning in (
     ("J_{ij}", r"the derivative of $z_i$ by $x_j$ under batch normalization"),
-    (r"\delta_{ij}", "1 where $i = j$, else 0"),
+    (r"\delta_{ij}", "1 where both indices are the same, else 0"),
     ("z_i, z_j", "the normalized values"),
 ):
     derivation.symbol(letter, meaning)
@@ -134,8 +156,11 @@ def _formula(power=1, correlated=1.0):
 
 @derivation.autodiff(
     r"J_{ij} = \frac{1}{\sqrt v} \left(\delta_{ij} - \frac1n - \frac{z_i z_j}{n}\right)",
-    because=r"The quotient rule, with $\partial \mu / \partial x_j = 1/n$ and $\partial v / \partial x_j = 2 (x_j - \mu)/n$. "
-    r"Five values.",
+    because=prose(
+        "The quotient rule, with {of_mean} and {of_variance}. Five values.",
+        of_mean=holds(Slope(mu, x.at(j)), "=", 1 / n),
+        of_variance=holds(Slope(v, x.at(j)), "=", times(2, x.at(j) - mu) / n),
+    ),
 )
 def batch_normalization():
     wrong = {"the variance held": _formula(correlated=0.0), "divided by the variance": _formula(power=2)}
@@ -144,8 +169,12 @@ def batch_normalization():
 
 @derivation.numeric(
     r"\sum_j J_{ij} = 0, \quad \sum_j J_{ij} z_j = 0, \quad \sqrt v \sum_i J_{ii} = n - 2",
-    because=r"$\sum_j z_j = 0$ and $\sum_j z_j^2 = n$: adding a constant to all values, or stretching them about their mean, "
-    r"changes nothing. $\sqrt v J$ is a projection onto the other $n - 2$ directions, and the determinant is 0.",
+    because=prose(
+        r"{sum} and {squares}: adding a constant to all values, or stretching them about their mean, changes nothing. $\sqrt "
+        "v J$ is a projection onto the other $n - 2$ directions, and the determinant is 0.",
+        sum=holds(Total(j, (x.at(j) - mu) / sqrt(v)), "=", 0),
+        squares=holds(Total(j, (x.at(j) - mu) ** 2 / v), "=", n),
+    ),
 )
 def two_directions_are_lost():
     jacobian, z = jax.jacobian(_batch_norm)(_VALUES), _batch_norm(_VALUES)
@@ -199,6 +228,35 @@ derivation.bridge(
 _BATCH = np.array([[[1.0, 3.0]], [[5.0, 7.0]]])
 
 
+def _loss(parameters, batch):
+    z, log_det = forward(batch, *parameters)
+    return -jnp.mean(standard_normal_log_prob(z) + log_det) / 2  # for each of two positions
+
+
+@derivation.algorithm(
+    "The start of a layer, and its training",
+    do(
+        r"with the first batch, in every channel: $b_c \leftarrow -\mu$, $\ell_c \leftarrow -\frac12 \log v$",
+        initialize,
+        by=best_start,
+    ),
+    do(
+        r"for every example: $z \leftarrow (x + b_c) e^{\ell_c}$, with the log-determinant $N \sum_c \ell_c$", forward, by=counted
+    ),
+    do(r"a gradient step in $b_c$ and $\ell_c$ on $-\log p$, for the mean of the batch", by=best_start),
+    do(r"to sample: $x \leftarrow z e^{-\ell_c} - b_c$", inverse, by=counted),
+)
+def a_start_and_a_step():
+    parameters, later = initialize(_BATCH), _BATCH + 1
+    yield r"\text{first batch } (1, 3), (5, 7): \quad (b, \ell)", jnp.ravel(jnp.stack(parameters)), "(-4, -0.8047)"
+    yield r"\text{next batch } (2, 4), (6, 8): \quad z", forward(later, *parameters)[0].ravel(), "(-0.8944, 0, 0.8944, 1.7889)"
+    slopes = jax.grad(_loss)(parameters, later)
+    yield r"\text{slopes}", jnp.ravel(jnp.stack(slopes)), "(0.2, 0.2)"
+    moved = [parameter - slope / 2 for parameter, slope in zip(parameters, slopes, strict=True)]
+    yield r"(b, \ell) \text{ after a step of } \tfrac12", jnp.ravel(jnp.stack(moved)), "(-4.1, -0.9047)"
+    yield r"z = 0: \quad x", inverse(jnp.zeros((1, 1, 1)), *moved)[0].ravel(), "4.1"
+
+
 @derivation.example("One channel, two examples of two positions, (1, 3) and (5, 7): mean 4 and variance 5.")
 def two_examples():
     shift, log_scale = initialize(_BATCH)
@@ -229,7 +287,8 @@ def the_loss(plane, line):
 
 
 @derivation.exercise(
-    "A channel has the values 2, 2, 4, 4. Where does the layer start?", r"Mean 3 and variance 1: $b = -3$ and $\ell = 0$."
+    "A channel has the values 2, 2, 4, 4. Where does the layer start?",
+    r"The mean is 3 and the variance 1: at $b$ -3 and $\ell$ 0.",
 )
 def four_values():
     shift, log_scale = initialize(np.array([[2.0], [2.0], [4.0], [4.0]]))
@@ -238,7 +297,8 @@ def four_values():
 
 
 @derivation.exercise(
-    r"Three channels of 8 by 8 positions with $\ell = (0.1, -0.2, 0.3)$: what is the log-determinant?", r"$64 \cdot 0.2 = 12.8$."
+    "Three channels of 8 by 8 positions with the log-scales 0.1, -0.2 and 0.3: what is the log-determinant?",
+    r"$64 \cdot 0.2$, or 12.8.",
 )
 def sixty_four_positions():
     yield forward(np.zeros((1, 3, 8, 8)), np.zeros(3), np.array([0.1, -0.2, 0.3]))[1], "12.8"
@@ -246,7 +306,16 @@ def sixty_four_positions():
 
 @derivation.exercise(
     "The shift is right and the log-scale too large by $\\log 2$. How far is the loss above its minimum, a position?",
-    r"$\frac12 (4 - 1 - \log 4) = 0.8069$.",
+    prose(
+        "By {above}, that is 0.8069.",
+        above=holds(
+            loss - times(Rational(1, 2), plus(1, log(2 * pi), log(v))),
+            "=",
+            times(Rational(1, 2), 3 - log(4)),
+            when={b: -mu, l: log(2) - log(v) / 2},
+            named=True,
+        ),
+    ),
 )
 def twice_too_large():
     yield value(loss - times(Rational(1, 2), plus(1, log(2 * pi), log(v))), {x: (1, 3), b: -2, l: log(2)}), "0.8069"
