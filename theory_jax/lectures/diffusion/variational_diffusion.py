@@ -7,23 +7,23 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-import sympy
 from sympy import Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.variational_diffusion import (
     continuous_diffusion_loss,
     discrete_diffusion_loss,
     linear_log_snr,
     low_discrepancy_times,
     posterior,
-    reconstruction_log_prob,
     variance_preserving_sample,
 )
 from theory_jax.lectures.diffusion._schedules import introduce_step
+from theory_jax.lectures.diffusion._variational import batch_times, decoder, two_point_error
 from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.parameterizations import elbo_in_the_data
@@ -40,21 +40,19 @@ derivation = Derivation(
         "Kingma & Gao 2023, Understanding Diffusion Objectives as the ELBO with Simple Data Augmentation",
         "Guo, Shamai & Verdu 2005, Mutual Information and Minimum Mean-Square Error in Gaussian Channels",
     ),
-    question="The terms of a diffusion model's bound depend on the schedule through its signal-to-noise ratio alone. What do "
-    "they become with infinitely many steps, and what does the schedule then still change?",
+    question="Schedules of diffusion models are tuned by hand, and a bound that is computed in a thousand steps is not the "
+    "one of ten. But the terms of the bound depend on the schedule through its signal-to-noise ratio alone. What do they "
+    "become with infinitely many steps, and what does the schedule then still change?",
     setting=(
-        r"Time $\tau$ runs from 0 (data) to 1 (noise). The log-SNR $\lambda(\tau)$ is continuously differentiable and falls; "
-        r"$S = e^\lambda$. The noisy value is $z = \alpha x_0 + \sigma \epsilon$ with $\alpha^2 = \frac{S}{1 + S}$ and "
-        r"$\sigma^2 = \frac{1}{1 + S}$. Divided by $\alpha$ it is $y = x_0 + \epsilon / \sqrt{S}$: from an earlier time $s$ to "
-        r"a later time $t$ independent noise of variance $\frac{1}{S_t} - \frac{1}{S_s}$ is added.",
+        r"Time $\tau$ runs from 0 (data) to 1 (noise). The log-SNR $\lambda(\tau)$ is continuously differentiable and falls, "
+        r"and $S$ is $e^\lambda$. The noisy value is $z = \alpha x_0 + \sigma \epsilon$; the squares of $\alpha$ and $\sigma$ "
+        r"are $\frac{S}{1 + S}$ and $\frac{1}{1 + S}$. Divided by $\alpha$ it is the data plus noise of variance $1/S$, called "
+        r"$y$: from an earlier time $s$ to a later time $t$ independent noise of variance $\frac{1}{S_t} - \frac{1}{S_s}$ is "
+        "added.",
         r"The model's step back is $q(z_s|z_t, x_0)$ with the predicted data $\hat x_0(z_t)$ in place of $x_0$. $M$ is the "
-        r"expected squared error of the predicted data at a level, and $N = S M$ that of the predicted noise; both are "
-        r"continuous in $\lambda$. One coordinate is written.",
+        "expected squared error of the predicted data at a level, and $N$, which is $S M$, that of the predicted noise; both "
+        r"are continuous in $\lambda$. One coordinate is written.",
     ),
-    answer=r"A step from $t$ to $s$ costs $\frac12 (S_s - S_t)$ times the squared error of the data. With infinitely many "
-    r"steps the sum is $\frac12 \int N \, d\lambda$ between the two ends of $\lambda$: the schedule between them does not "
-    r"matter. For Gaussian data and the best network it is the mutual information of data and noisy data; finitely many steps "
-    r"cost more.",
     limits=(
         "That a sum of many terms becomes an integral is used for continuous integrands; its rate is derived for Gaussian data.",
         "That the excess over the mutual information vanishes for every law of the data is not shown.",
@@ -65,7 +63,7 @@ derivation = Derivation(
 s_t = derivation.number("S_t", "the signal-to-noise ratio at the later time", "exp(log_snr_t)", positive=True)
 fall = derivation.number(r"\Delta", "by how much it falls from the earlier to the later time", positive=True)
 s_s = derivation.define("S_s", plus(s_t, fall), "the ratio at the earlier time", "exp(log_snr_s)", positive=True)
-c = derivation.define("c", fall / s_s, r"the relative fall, $1 - S_t / S_s$", "-expm1(log_snr_t - log_snr_s)", positive=True)
+c = derivation.define("c", fall / s_s, r"the relative fall of the ratio", "-expm1(log_snr_t - log_snr_s)", positive=True)
 x_0 = derivation.number("x_0", "the data", "x0")
 x_hat = derivation.number(r"\hat x_0", "the predicted data", "x0_pred")
 y_s = derivation.number("y_s", r"the earlier value, divided by its $\alpha$")
@@ -78,19 +76,27 @@ derivation.chain(
     plus(forward, early, -jump),
     equals(
         Normal(y_s, plus(times(1 - c, y_t), times(c, x_0)), c / s_s).log_density(y_s),
-        r"Bayes' rule for a Markov chain, and complete the square: the precisions $\frac{S_s S_t}{\Delta} + S_s = "
-        r"\frac{S_s}{c}$ add up",
+        prose(
+            "Bayes' rule for a Markov chain, and complete the square: the precisions add up, {precisions}",
+            precisions=holds(plus(1 / (1 / s_t - 1 / s_s), s_s), "=", s_s / c, wrong={"the later one": s_t / c}),
+        ),
         wrong={"the weights exchanged": Normal(y_s, plus(times(c, y_t), times(1 - c, x_0)), c / s_s).log_density(y_s)},
     ),
     uses=(marginal_law,),
-    so=r"So $q(y_s|y_t, x_0) = \mathcal{N}((1 - c)\, y_t + c\, x_0, c / S_s)$, and $c$ is the data's share. The noisy value is "
-    r"$z_s = \alpha(S_s) y_s$, and $y_t = z_t / \alpha(S_t)$: its mean is $\alpha(S_s) ((1 - c) z_t / \alpha(S_t) + c x_0)$ and "
-    r"its variance $\alpha(S_s)^2 c / S_s = \sigma^2(S_s) c$.",
+    so=r"So $q(y_s|y_t, x_0)$ has the mean $(1 - c)\, y_t + c\, x_0$ and the variance $c / S_s$; $c$ is the data's share. The "
+    r"noisy value $z_s$ is $\alpha(S_s)$ times $y_s$, and $y_t$ is $z_t / \alpha(S_t)$.",
 )
 alpha_s = derivation.define(r"\alpha(S_s)", sqrt(s_s / (1 + s_s)), "the signal's weight at the earlier time", positive=True)
 alpha_t = derivation.define(r"\alpha(S_t)", sqrt(s_t / (1 + s_t)), "the signal's weight at the later time", positive=True)
 sigma2_s = derivation.define(r"\sigma^2(S_s)", 1 / (1 + s_s), "the noise's variance at the earlier time", positive=True)
 z_t = derivation.number("z_t", "the later value", "z_t")
+derivation.say(
+    prose(
+        "The step back of the noisy value has the mean {mean} and the variance {variance}.",
+        mean=times(alpha_s, plus(times(1 - c, z_t / alpha_t), times(c, x_0))),
+        variance=holds(alpha_s**2 * c / s_s, "=", sigma2_s * c),
+    )
+)
 _MEAN = times(alpha_s, plus(times(1 - c, z_t / alpha_t), times(c, x_0)))
 derivation.bridge(
     "The code's mean and log-variance",
@@ -119,8 +125,12 @@ a_step = derivation.chain(
     (alpha_s * c) ** 2 / times(2, sigma2_s, c) * _GUESS,
     equals(
         times(Rational(1, 2), plus(s_s, -s_t), _GUESS),
-        r"two Gaussians of one variance, with means that differ by $\alpha(S_s) c\, (x_0 - \hat x_0)$; $\alpha(S_s)^2 / "
-        r"\sigma^2(S_s) = S_s$, and $S_s c = S_s - S_t$",
+        prose(
+            "two Gaussians of one variance, with means that differ by {apart}; {ratio}, and {fall}",
+            apart=times(alpha_s, c, x_0 - x_hat),
+            ratio=holds(alpha_s**2 / sigma2_s, "=", s_s),
+            fall=holds(s_s * c, "=", plus(s_s, -s_t)),
+        ),
         wrong={"the sign": times(Rational(1, 2), plus(s_t, -s_s), _GUESS)},
     ),
     uses=(gaussian_divergence, elbo_in_the_data),
@@ -137,7 +147,7 @@ derivation.bridge(
 )
 log_ratio = derivation.number("l", "a log-SNR", "log_snr")
 noise = derivation.number(r"\epsilon", "standard normal noise", "noise")
-derivation.bridge(
+noisy_value = derivation.bridge(
     "The code draws a noisy value",
     plus(times(1 / sqrt(1 + exp(-log_ratio)), x_0), times(1 / sqrt(1 + exp(log_ratio)), noise)),
     variance_preserving_sample,
@@ -148,18 +158,21 @@ derivation.bridge(
 
 tau = derivation.number(r"\tau", "time", "time", between=(0, 1))
 lam = derivation.function(r"\lambda", "the log-SNR over time")
-primitive = derivation.function("F", "a function of the log-SNR with $F' = N$, the squared error of the noise")
+primitive = derivation.function("F", "a function of the log-SNR whose derivative is $N$, the squared error of the noise")
 derivation.say(
-    r"Now many short steps, each of length $h = 1/T$. The fall of $S$ over a step, divided by $h$, tends to minus "
-    r"its derivative, and the sum to an integral: $\frac12 \int_0^1 \left(-\frac{d}{d\tau} e^{\lambda}\right) M \, d\tau$."
+    r"Now many short steps, $T$ of them, each of length $1/T$. The fall of $S$ over a step, times $T$, tends to minus its "
+    r"derivative, and the sum to an integral: $\frac12 \int_0^1 \left(-\frac{d}{d\tau} e^{\lambda}\right) M \, d\tau$."
 )
 _NOISE_ERROR = primitive(lam(tau)).diff(tau) / lam(tau).diff(tau)
-derivation.chain(
+central = derivation.chain(
     "With infinitely many steps only the ends of the schedule matter",
     times(-Rational(1, 2), Slope(exp(lam(tau)), tau), exp(-lam(tau)), _NOISE_ERROR),
     equals(
         times(-Rational(1, 2), lam(tau).diff(tau), _NOISE_ERROR),
-        r"the integrand, with $M = e^{-\lambda} N$; the chain rule gives $\lambda' e^\lambda$, and the exponentials cancel",
+        prose(
+            "the integrand, with $e^{-\\lambda} N$ for $M$; {chain}, and the exponentials cancel",
+            chain=holds(Slope(exp(lam(tau)), tau), "=", times(lam(tau).diff(tau), exp(lam(tau)))),
+        ),
     ),
     equals(
         Slope(-primitive(lam(tau)) / 2, tau),
@@ -168,11 +181,14 @@ derivation.chain(
     ),
     uses=(a_step, terms),
     central=True,
-    so=r"The integral of a derivative is a difference of ends: $-\frac12 \int_0^1 \lambda' N \, d\tau = \frac12 (F(\lambda(0)) "
-    r"- F(\lambda(1))) = \frac12 \int_{\lambda(1)}^{\lambda(0)} N \, d\lambda$. Two schedules with the same ends have the same "
-    r"loss, if the prediction of the network depends on the level and not on the time.",
+    so=prose(
+        "The integral of a derivative is a difference of ends: it is {ends}, half the integral of $N$ over $\\lambda$ from "
+        "the lower end to the upper one. Two schedules with the same ends have the same loss, if the network is given the "
+        "level and not the time, so that $N$ is one function of the level.",
+        ends=plus(primitive(lam(0)), -primitive(lam(1))) / 2,
+    ),
 )
-speed = derivation.number("g", r"how fast the log-SNR falls, $-\lambda'$", "-log_snr_slope", positive=True)
+speed = derivation.number("g", "how fast the log-SNR falls", "-log_snr_slope", positive=True)
 noise_hat = derivation.number(r"\hat\epsilon", "the predicted noise", "noise_pred")
 derivation.bridge(
     "The code's integrand",
@@ -184,7 +200,7 @@ derivation.bridge(
 )
 highest = derivation.number(r"\lambda_{1}", "the log-SNR at time 1")
 depth = derivation.number("R", "how far the log-SNR falls from time 0 to time 1", positive=True)
-derivation.bridge(
+straight = derivation.bridge(
     "The code's straight schedule",
     plus(highest, times(1 - tau, depth)),
     linear_log_snr,
@@ -194,16 +210,17 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"How much do finitely many steps cost more? $x_0 \to z_u \to z_t$ is a Markov chain for $s < u < t$: given $z_u$ the later "
-    r"value has no more information about the data. So total variance shows that more noise makes the best prediction worse."
+    "How much do finitely many steps cost more? Let $u$ be a time between $s$ and $t$. The data, $z_u$ and $z_t$ are a Markov "
+    "chain: given $z_u$ the later value has no more information about the data. So total variance shows that more noise makes "
+    "the best prediction worse."
 )
 i = derivation.index("i", "a value of the data")
 j = derivation.index("j", "a value of $z_u$")
 k = derivation.index("k", "a value of $z_t$")
 data = derivation.numbers("x", i, "the data's values")
-late = derivation.law("P", k, "the law of $z_t$")
-earlier = derivation.law("r({}|{})", (j, k), "the law of $z_u$ given $z_t$")
-given = derivation.law("h({}|{})", (i, j), "the law of the data given $z_u$")
+late = derivation.law("P", k, "the distribution of $z_t$")
+earlier = derivation.law("r({}|{})", (j, k), "that of $z_u$ given $z_t$")
+given = derivation.law("h({}|{})", (i, j), "that of the data given $z_u$")
 _SQUARE, _MEAN_OF = Expectation(earlier, Expectation(given, data**2)), Expectation(earlier, Expectation(given, data))
 _KNOWN = Expectation(late, Expectation(earlier, Variance(given, data)))
 derivation.chain(
@@ -211,11 +228,11 @@ derivation.chain(
     Expectation(late, plus(_SQUARE, -(_MEAN_OF**2))),
     equals(
         plus(_KNOWN, Expectation(late, Variance(earlier, Expectation(given, data)))),
-        r"total variance given $z_t$: the mean of the variances given $z_u$, and the variance of the means",
+        "total variance given $z_t$: the mean of the variances given $z_u$, and the variance of the means",
     ),
     at_least(
         _KNOWN,
-        r"leave out a variance; equality only if $z_t$ tells the best prediction from $z_u$",
+        "leave out a variance; equality only if $z_t$ determines the best prediction from $z_u$",
         dropping=Expectation(late, Variance(earlier, Expectation(given, data))),
     ),
     states=2,
@@ -231,16 +248,20 @@ derivation.chain(
     times(Rational(1, 2), plus(first, second), plus(m_u, worse)),
     equals(
         plus(times(first / 2, m_u), times(second / 2, plus(m_u, worse)), times(first / 2, worse)),
-        r"one step from $s$ to $t$, with the error $M_t = M_u + m$; split the fall",
+        "one step from $s$ to $t$, with the error $M_u + m$; split the fall",
     ),
     at_least(
         plus(times(first / 2, m_u), times(second / 2, plus(m_u, worse))),
-        "leave out a product that is zero only if both predictions are equally good: this is the cost of two steps",
+        prose(
+            "leave out a product, which vanishes only if both predictions are equally good, {same}: this is the cost of two "
+            "steps",
+            same=where(worse, 0),
+        ),
         dropping=times(first / 2, worse),
     ),
 )
 true = derivation.law("q({}|{})", (j, i), "the step back that knows the data, at a fixed $z_t$")
-mixing = derivation.law("w", i, "the law of the data given this $z_t$")
+mixing = derivation.law("w", i, "the distribution of the data given this $z_t$")
 model = derivation.law("p", j, "the model's step back")
 average = derivation.define(r"\bar q({})", Total(i, mixing * true), "the true step back", over=j, law=True)
 derivation.chain(
@@ -248,12 +269,16 @@ derivation.chain(
     Expectation(mixing, Divergence(true, model)),
     equals(
         plus(Expectation(mixing, Divergence(true, average)), Divergence(average, model)),
-        r"multiply and divide by the true step back $\bar q$: the second logarithm contains $z_s$ alone, and its law is $\bar q$",
+        r"multiply and divide by the true step back $\bar q$: the second logarithm contains $z_s$ alone, which has the "
+        r"distribution $\bar q$",
         wrong={"the arguments exchanged": plus(Expectation(mixing, Divergence(true, average)), Divergence(model, average))},
     ),
     at_least(
         Expectation(mixing, Divergence(true, average)),
-        "leave out the excess (Gibbs); equality if and only if the model's step is the true one",
+        prose(
+            "leave out the excess (Gibbs); equality if and only if the model's step is the true one, {same}",
+            same=where(model, average),
+        ),
         dropping=gibbs.at(average, model),
     ),
     states=2,
@@ -268,20 +293,49 @@ derivation.chain(
     "For Gaussian data the derivative of the information is half the error (I-MMSE)",
     Slope(log(1 + v * s_t) / 2, s_t),
     equals(v / (2 * (1 + v * s_t)), "the derivative of a logarithm", wrong={"the half forgotten": v / (1 + v * s_t)}),
-    so=r"$\frac12 \log(1 + v S)$ is the information about the data in a value at the ratio $S$, and the error of the best "
-    r"prediction is $M = \frac{v}{1 + v S}$. So the integral of $\frac12 M$ over $S$ is the information gained.",
+    so=prose(
+        r"$\frac12 \log(1 + v S)$ is the information about the data in a value at the ratio $S$, and the error of the best "
+        r"prediction, the inverse of the precision of the data given the value, is {error}. So the integral of $\frac12 M$ "
+        "over $S$ is the information gained.",
+        error=holds(1 / (1 / v + s_t), "=", v / (1 + v * s_t), wrong={"of the noise": v * s_t / (1 + v * s_t)}),
+    ),
 )
 derivation.chain(
     "... and a single step costs a little more",
     plus(fall * v / (2 * (1 + v * s_t)), -log((1 + v * s_s) / (1 + v * s_t)) / 2),
-    equals(tangent.at(1 + u) / 2, r"$\frac{1 + v S_s}{1 + v S_t} = 1 + \eta$: half the gap of the logarithm at $1 + \eta$"),
+    equals(
+        tangent.at(1 + u) / 2,
+        prose(
+            "{ratio}: half the gap of the logarithm there",
+            ratio=holds((1 + v * s_s) / (1 + v * s_t), "=", 1 + u, wrong={"the fall itself": 1 + v * fall}),
+        ),
+    ),
     at_most(
         u**2 / (2 * (1 + u)),
-        r"add half the gap at $\frac{1}{1 + \eta}$: the logarithms cancel, and $\eta - \frac{\eta}{1 + \eta}$ is left",
+        prose(
+            "add half the gap at {inverse}: the logarithms cancel, and half of {left} is left",
+            inverse=1 / (1 + u),
+            left=holds(plus(u, -u / (1 + u)), "=", u**2 / (1 + u)),
+        ),
         adding=tangent.at(1 / (1 + u)) / 2,
     ),
-    so=r"The first line is the cost of the step minus the information gained; it is zero only at $\eta = 0$. With $T$ steps "
-    r"every $\eta$ is of order $1/T$, so the excess of all of them is of order $1/T$: the limit is the information.",
+    so=prose(
+        "The first line is the cost of the step minus the information gained; it is zero only without a step, where $\\eta$ "
+        "is {none}. With $T$ steps every $\\eta$ is of order $1/T$, so the excess of all of them is of order $1/T$: the limit "
+        "is the information.",
+        none=holds(u, "=", 0, when={fall: 0}, named=True),
+    ),
+)
+derivation.answer = prose(
+    "A step from $t$ to $s$ costs {step}. With infinitely many steps the sum is half the integral of $N$ over $\\lambda$ "
+    "between its two ends, {ends}: if the network is given the level and not the time, the schedule between the ends does not "
+    "matter. For Gaussian data and the best network this is what the noisy value at the upper "
+    "end tells more about the data than that at the lower one; finitely many steps cost more, {excess}.",
+    step=holds(
+        (alpha_s * c) ** 2 / times(2, sigma2_s, c) * _GUESS, "=", times(Rational(1, 2), plus(s_s, -s_t), _GUESS), named=True
+    ),
+    ends=plus(primitive(lam(0)), -primitive(lam(1))) / 2,
+    excess=holds(fall * v / (2 * (1 + v * s_t)), ">", log((1 + v * s_s) / (1 + v * s_t)) / 2),
 )
 
 
@@ -297,84 +351,13 @@ def _gaussian_error(log_ratio):
     return 1 / (1 + jnp.exp(log_ratio))
 
 
-derivation.say(
-    "Training draws a random time for each example of a batch. Evenly spread times with one common random shift vary less."
-)
-shift = derivation.number("b", "the common random shift, uniform", "u", between=(0, 1))
-place = derivation.number("a", r"the place of a time in the batch, $\ell / n$", between=(0, 1))
-power = derivation.index("m", "a power of the time", states=4)
-theta = derivation.numbers(r"\theta", power, "the coefficients of the function that is averaged, a cubic")
-
-
-def _averaged(at):
-    return Total(power, theta * at**power)
-
-
-derivation.chain(
-    "Every time is uniform",
-    sympy.Integral(_averaged(shift + place), (shift, 0, 1 - place))
-    + sympy.Integral(_averaged(shift + place - 1), (shift, 1 - place, 1)),
-    equals(
-        sympy.Integral(_averaged(tau), (tau, place, 1)) + sympy.Integral(_averaged(tau), (tau, 0, place)),
-        r"substitute $\tau = (b + a) \bmod 1$, which is $b + a$ below 1 and $b + a - 1$ above",
-    ),
-    equals(sympy.Integral(_averaged(tau), (tau, 0, 1)), "the two pieces make up the interval"),
-    so="So the mean over a batch is unbiased. The function is any cubic here; the substitution does not depend on that.",
-)
-count = derivation.number("n", "the size of the batch", "batch_size", positive=True)
-derivation.chain(
-    "Their mean varies less than that of independent times",
-    sympy.Integral(count * (tau - 1 / (2 * count)) ** 2, (tau, 0, 1 / count)),
-    equals(
-        1 / (12 * count**2),
-        r"for the function $\tau$ the batch mean is $\rho + \frac{n - 1}{2n}$ with $\rho$ uniform on $[0, \frac1n)$: its "
-        r"variance",
-        wrong={"independent times": 1 / (12 * count)},
-    ),
-    so=r"Independent times have $\frac{1}{12 n}$. For other functions the ratio is another one.",
-)
-batch = derivation.index(r"\ell", "a place in the batch, from 0")
-derivation.bridge(
-    "The code's four times",
-    sympy.Mod(shift + batch / 4, 1),
-    low_discrepancy_times,
-    u=shift,
-    batch_size=4,
-    wrong={"not taken modulo 1": shift + batch / 4},
-)
-
-kind = derivation.index(r"\nu", "one of the values that the data may have")
-values = derivation.numbers("y", kind, "these values", "values")
-z_0 = derivation.number("z_0", "the least noisy value", "z0")
-_SCORE = -((z_0 - alpha_t * values) ** 2) * (1 + s_t) / 2
-log_decoder = derivation.define(
-    r"\log p({}|z_0)",
-    plus(_SCORE, -log(Total(kind, exp(_SCORE)))),
-    "the decoder: Bayes' rule with equal prior weights",
-    "reconstruction_log_prob",
-    over=kind,
-)
-derivation.chain(
-    "The decoder is a law over the values of the data",
-    Total(kind, exp(log_decoder)),
-    equals(1, "a softmax sums to one", wrong={"not normalized": Total(kind, exp(_SCORE))}),
-    role="lemma",
-    states=2,
-)
-derivation.bridge(
-    "The code's decoder",
-    log_decoder,
-    reconstruction_log_prob,
-    z0=[z_0] * 4,
-    x0_index=[0, 1, 2, 3],
-    values=values,
-    log_snr_0=[log(s_t)] * 4,
-)
+shift, every_time = batch_times(derivation, tau)
+decoder(derivation, alpha_t, s_t)
 
 
 @derivation.example(
-    r"One step of standard normal data from $S_s = 0.81 / 0.19$ to $S_t = 0.5184 / 0.4816$; the same in two steps, with $S = "
-    r"2.6698$ between; and all steps of a straight schedule from $\lambda = 3$ to $-2$, with an excess that falls like $1/T$."
+    r"One step of standard normal data from the ratio $0.81 / 0.19$ to $0.5184 / 0.4816$; the same in two steps, with 2.6698 "
+    r"between; and all steps of a straight schedule from the log-SNR 3 to $-2$, with an excess that falls like $1/T$."
 )
 def one_step_or_two():
     high, middle, low = 0.81 / 0.19, 2.6698, 0.5184 / 0.4816
@@ -393,28 +376,21 @@ def one_step_or_two():
     yield r"\text{the excess of 10, 100 and 1000 steps}", excess, "(0.2985, 0.0264, 0.0026)"
 
 
-def _two_point_error(log_ratio):
-    """Of the best network for data -1 or 1: E[1 - tanh^2(S + sqrt(S) e)]."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
-    ratio = np.exp(np.asarray(log_ratio))[:, None]
-    return jnp.asarray((1 - np.tanh(ratio + np.sqrt(ratio) * nodes) ** 2) @ (weights / weights.sum()))
-
-
 @derivation.figure(
     r"Left: the error of the best network for data that are $-1$ or $1$, over $S$. The rectangles are twice the costs of four "
-    r"steps. Right: the cost of a straight schedule from $\lambda = 4$ to $-4$ falls to the information as $T$ grows.",
+    r"steps. Right: the cost of a straight schedule from the log-SNR 4 to $-4$ falls to the information as $T$ grows.",
     panels=2,
 )
 def rectangles_and_refinement(left, right):
     line = np.linspace(-4, 1.4, 120)
-    left.plot(np.exp(line), _two_point_error(line))
+    left.plot(np.exp(line), two_point_error(line))
     ends = np.linspace(0, 4, 5)
-    heights = _two_point_error(np.log(np.maximum(ends[:-1], 1e-9)))
+    heights = two_point_error(np.log(np.maximum(ends[:-1], 1e-9)))
     left.bar(ends[:-1], heights, width=1.0, align="edge", alpha=0.25, edgecolor="gray")
     left.set(xlabel="$S$", ylabel="squared error of the data")
     steps = [4, 8, 16, 32, 64, 128]
-    right.semilogx(steps, [_total_cost(count, _two_point_error, (4.0, -4.0)) for count in steps], "o-", label="$T$ steps")
-    information = _total_cost(8192, _two_point_error, (4.0, -4.0))
+    right.semilogx(steps, [_total_cost(count, two_point_error, (4.0, -4.0)) for count in steps], "o-", label="$T$ steps")
+    information = _total_cost(8192, two_point_error, (4.0, -4.0))
     right.axhline(information, linestyle="--", color="gray", label="8192 steps")
     right.set(xlabel="$T$ steps", ylabel="nats")
     right.legend()
@@ -423,16 +399,19 @@ def rectangles_and_refinement(left, right):
 @derivation.exercise(
     r"What does a chain of infinitely many steps cost for standard normal data and the best network, if $\lambda$ falls from "
     r"10 to $-10$?",
-    r"$\frac12 \log\frac{1 + e^{10}}{1 + e^{-10}} = \frac12 \cdot 10 = 5$ nats.",
+    prose("It costs 5 nats: {cost}.", cost=holds(log((1 + exp(10)) / (1 + exp(-10))) / 2, "=", 5)),
 )
 def a_symmetric_schedule():
     yield (math.log1p(math.exp(10)) - math.log1p(math.exp(-10))) / 2, "5"
 
 
 @derivation.exercise(
-    r"The squared error $M$ of a network's data is 0.1 at every level. What does a chain from $S = 9$ to $S = 1$ cost in 1, 10 "
+    r"The squared error $M$ of a network's data is 0.1 at every level. What does a chain from the ratio 9 to 1 cost in 1, 10 "
     r"and 100 steps?",
-    r"The costs telescope: $\frac12 (9 - 1) \cdot 0.1 = 0.4$, however many steps there are.",
+    prose(
+        "The costs telescope: {cost}, which is 0.4, however many steps there are.",
+        cost=holds(plus(s_s, -s_t) / 20, "=", Rational(2, 5), when={s_t: 1, fall: 8}),
+    ),
 )
 def a_constant_error():
     for steps in (1, 10, 100):
