@@ -1,1 +1,1 @@
-"""Lectures, latent-variable models: evidence lower bound, reparameterization, variational autoencoders."""
+"""Exercises, latent-variable models: evidence lower bound, reparameterization, variational autoencoders."""

@@ -24,11 +24,12 @@ from theory_jax.adversarial.wasserstein_gan import (
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Total, plus, times
+from theory_jax.derivation.notation import Divergence, Expectation, Limit, Total, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.lectures.adversarial._transport import crossings, draw_slopes, two_programs
 from theory_jax.lectures.lemmas.entropic_plan import entropic_plan, more_cost, near_cheapest
+from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
     module=__name__,
@@ -52,8 +53,8 @@ derivation = Derivation(
         "critic) is 1-Lipschitz if its fall $f_i - f_j$ is at most the cost $c_{i,j}$ for all $i$ and $j$.",
     ),
     limits=(
-        "Duality on infinite spaces, and on finite ones beyond three points: here it is the duality of linear programs, checked "
-        "by solving both.",
+        "Duality on infinite spaces. On finite ones it is derived from entropic plans; that such a plan exists (a continuous "
+        "function on a compact set has a smallest value) and that a best critic does is used.",
         "How closely a network with a constraint on its slope reaches the best critic.",
         "The distance of two samples overestimates that of their distributions in expectation; for two samples of one "
         "distribution with a density in $D$ dimensions, three or more, the excess falls as slowly as $N^{-1/D}$.",
@@ -76,10 +77,10 @@ lipschitz = derivation.assume("The critic is 1-Lipschitz", plus(c, -f, f.at(j)))
 slack = Total(i, Total(j, pi * lipschitz.at()))
 critic_value = Total(i, (p - q.at(i)) * f)
 derivation.answer = prose(
-    "The value {value} of a 1-Lipschitz critic is at most $W_1(p, q)$: what it lacks to the cost of a plan is {short}, which is "
-    "never negative, and zero if and only if the critic falls by the full cost along every move. So the best critic's value is "
-    "the distance (derived on three points), and its slope along the moves of a cheapest plan is 1: where $p$ and $q$ are apart, "
-    "it still tells the generator which way to go. How far is told by the value, not by the slope.",
+    "The value {value} of a 1-Lipschitz critic is at most $W_1(p, q)$: what it lacks to the cost of a plan is {short}, which "
+    "is never negative, and zero if and only if the critic falls by the full cost along every move. The best critic's value is "
+    "the distance (Kantorovich and Rubinstein), and its slope along the moves of a cheapest plan is 1: where $p$ and $q$ are "
+    "apart, it still tells the generator which way to go. How far is told by the value, not by the slope.",
     value=critic_value,
     short=holds(
         plus(Total(i, Total(j, pi * c)), -critic_value),
@@ -111,50 +112,98 @@ duality = derivation.chain(
     "equal, the critic is the best one and the coupling a cheapest one: neither can be improved.",
 )
 triangle = derivation.assume("The cost obeys the triangle inequality", plus(c.at(i, k), c.at(k, j), -c), i, j, k)
-moved = derivation.numbers("d", j, "the mass that point $j$ lacks", positive=True)
-u = derivation.number("u", "any constant")
 derivation.say(
     prose(
-        "Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point alone has mass to give, or one "
-        "point alone is to receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to "
-        "leave where it is what $p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The "
-        "critic is {critic}: it falls by the cost from point 0, and the constant does not matter.",
-        critic=u - c.at(0, j),
+        "Is the bound ever reached? For any cost the dual problem has two potentials, one for each side. Given one, the other "
+        "is best chosen as its transform $f^c_i$, the smallest of the {offers} over all $j$: the largest value that the cost "
+        "allows.",
+        offers=plus(c, -f.at(j)),
     )
 )
-radial = derivation.define(r"f^\star", u - c.at(0, j), "the critic that falls by the cost from point 0", over=j)
+transform = derivation.numbers("f^c", i, "the transform of the potential", "c_transform")
+smallest = derivation.assume(r"The transform at i is at most what any point j offers", plus(c, -f.at(j), -transform))
+reached = derivation.assume(r"At k it is what some point j offers", plus(transform.at(k), -c.at(k, j), f.at(j)))
 derivation.chain(
-    "Where one point gives, the bound is reached: the critic's value is the plan's cost",
-    plus(times(u, Total(j, moved)), -Total(j, times(moved, radial))),
-    equals(
-        Total(j, times(moved, plus(u, -u, c.at(0, j)))),
-        prose(
-            "point 0 has {more} more under $p$, with {start} because {here}; each other point has $d_j$ less",
-            more=Total(j, moved),
-            start=holds(radial.at(0), "=", u),
-            here=where(c.at(0, 0), 0),
-        ),
-    ),
-    equals(Total(j, times(moved, c.at(0, j))), "the constant cancels: mass only moves"),
+    "The transform of any potential is 1-Lipschitz",
+    transform - transform.at(k),
+    at_most(plus(c, -f.at(j), -transform.at(k)), r"$f^c_i$ is at most what this $j$ offers", adding=smallest.at()),
+    at_most(plus(c, -f.at(j), -c.at(k, j), f.at(j)), r"choose $j$ where the minimum at $k$ is reached", adding=reached.at()),
+    equals(c - c.at(k, j), "$f_j$ cancels"),
+    at_most(c.at(i, k), "the triangle inequality", adding=triangle.at(i, j, k)),
 )
-derivation.chain(
-    "... and that critic is 1-Lipschitz",
-    plus(c, -radial.at(i), radial),
+derivation.say(
+    "A critic that nearly reaches the bound comes from a plan that is nearly the cheapest. The plan with the least cost less "
+    r"$\varepsilon$ times its entropy has the form $e^{(\alpha_i + \beta_j - c_{i,j})/\varepsilon}$ with two potentials "
+    r"(lemma). So its cost is their sum, less $\varepsilon$ times the logarithm of the plan."
+)
+epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "epsilon", positive=True)
+alpha = derivation.numbers(r"\alpha", i, "the potential of the rows")
+beta = derivation.numbers(r"\beta", j, "the potential of the columns")
+N = derivation.count(i, "N", "the number of points")
+entropic_cost = derivation.define(
+    r"\tilde c", plus(alpha, beta, -epsilon * log(pi)), "the cost, written by the plan and its potentials", over=(i, j)
+)
+even = derivation.define("u", 1 / N, "the uniform distribution", over=i, law=True)
+potentials = plus(Total(i, p * alpha), Total(j, q * beta))
+nearly = derivation.chain(
+    "The potentials of the entropic plan are worth its cost, but for the entropy",
+    potentials,
     equals(
-        plus(c.at(0, i), c, -c.at(0, j)),
-        "the constant cancels again",
-        wrong={"the ends exchanged": plus(c.at(0, j), c, -c.at(0, i))},
+        plus(Total(i, Total(j, pi * entropic_cost)), epsilon * Total(i, Total(j, pi * log(pi)))),
+        "row and column sums, and the form of the plan",
+        wrong={"the entropy's sign": plus(Total(i, Total(j, pi * entropic_cost)), -epsilon * Total(i, Total(j, pi * log(pi))))},
     ),
-    at_least(0, r"leave out what is never negative: from 0 to $j$ by way of $i$ is no shorter", dropping=triangle.at(0, j, i)),
-    so="So on three points the largest value of a 1-Lipschitz critic equals $W_1$, for all distributions and all metrics.",
+    equals(
+        plus(
+            Total(i, Total(j, pi * entropic_cost)),
+            -2 * epsilon * log(N),
+            times(epsilon, plus(Divergence(p, even), Expectation(p, Divergence(share, even.at(j))))),
+        ),
+        prose("{split}; the divergences from the uniform distribution", split=holds(log(pi), "=", plus(log(p), log(share)))),
+    ),
+    at_least(
+        plus(Total(i, Total(j, pi * entropic_cost)), -2 * epsilon * log(N)),
+        "leave out divergences (Gibbs): the entropy of $N^2$ pairs is at most $2 \\log N$",
+        dropping=times(epsilon, plus(gibbs.at(p, even), Expectation(p, gibbs.at(share, even.at(j))))),
+    ),
+    uses=(entropic_plan,),
+)
+surprise = derivation.numbers("s", i, r"minus the logarithm of the largest $\pi_{i,j}$ of row $i$", positive=True)
+critic = derivation.define("g", plus(alpha, epsilon * surprise), r"the transform of $\beta$", over=i)
+at_itself = derivation.assume(
+    "The transform of $\\beta$ at a point is at most what the point itself offers", plus(-beta, -critic.at(j))
+)
+reached_bound = derivation.chain(
+    "The transform makes one critic of them that is worth no less",
+    Total(i, (p - q.at(i)) * critic),
+    equals(
+        plus(potentials, epsilon * Total(i, p * surprise), Total(j, q * plus(-beta, -critic.at(j)))),
+        r"add and subtract both potentials",
+    ),
+    at_least(
+        potentials,
+        prose(
+            r"leave out what is never negative: no entry of a plan is above 1, and the point itself offers $-\beta_j$, since "
+            "moving nowhere costs nothing"
+        ),
+        dropping=plus(epsilon * Total(i, p * surprise), Total(j, q * at_itself.at())),
+    ),
+    so=prose(
+        "The offers {offers} are {smallest}: the smallest is that of the largest entry of the row. The critic is a transform, "
+        r"so it is 1-Lipschitz, and its value is at least the cost of a plan less $2 \varepsilon \log N$, for every "
+        r"$\varepsilon$: the largest value of a 1-Lipschitz critic is no less than $W_1$, and by the first bound no more. That "
+        "is the theorem of Kantorovich and Rubinstein on finitely many points.",
+        offers=plus(entropic_cost, -beta),
+        smallest=holds(plus(entropic_cost, -beta), "=", plus(alpha, -epsilon * log(pi)), named=True),
+    ),
 )
 
 
 @derivation.numeric(
     r"\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j} = \max_f \sum_i (p_i - q_i) f_i,\qquad \max_{i \ne j} \frac{|f_i - f_j|}{c_{i,j}} "
     r"= 1,\qquad \sum_{i,j} \pi_{i,j} \left(c_{i,j} - f_i + f_j\right) = 0",
-    because="Kantorovich and Rubinstein: beyond three points this is the duality of linear programs. Both programs solved, for "
-    "six points in the plane. The best critic's steepest slope is 1, and nothing is left unused along the moves.",
+    because="Both linear programs solved, for six points in the plane. The best critic's steepest slope is 1, and nothing is "
+    "left unused along the moves.",
     tolerance=1e-9,
 )
 def two_linear_programs():
@@ -174,25 +223,6 @@ derivation.bridge(
     log_probs_q=[log(q)],
     potential=[f],
     wrong={"data and samples exchanged": Total(i, (q.at(i) - p) * f)},
-)
-derivation.say(
-    prose(
-        "For other costs the dual problem has two potentials, one for each side. The second is best chosen as the transform "
-        "$f^c_i$, the smallest of the {offers} over all $j$: the largest value that the cost allows. For a metric and a "
-        "1-Lipschitz critic it is nothing new.",
-        offers=plus(c, -f.at(j)),
-    )
-)
-transform = derivation.numbers("f^c", i, "the transform of the potential", "c_transform")
-smallest = derivation.assume(r"The transform at i is at most what any point j offers", plus(c, -f.at(j), -transform))
-reached = derivation.assume(r"At k it is what some point j offers", plus(transform.at(k), -c.at(k, j), f.at(j)))
-derivation.chain(
-    "The transform of any potential is 1-Lipschitz",
-    transform - transform.at(k),
-    at_most(plus(c, -f.at(j), -transform.at(k)), r"$f^c_i$ is at most what this $j$ offers", adding=smallest.at()),
-    at_most(plus(c, -f.at(j), -c.at(k, j), f.at(j)), r"choose $j$ where the minimum at $k$ is reached", adding=reached.at()),
-    equals(c - c.at(k, j), "$f_j$ cancels"),
-    at_most(c.at(i, k), "the triangle inequality", adding=triangle.at(i, j, k)),
 )
 backward = derivation.assume("The critic is 1-Lipschitz in the other direction, too", plus(c, f, -f.at(j)))
 derivation.chain(
@@ -337,13 +367,9 @@ def two_rounds():
 
 derivation.say(
     "Between two samples the distance can also be computed: by a linear program, or nearly, by Sinkhorn's iteration, which "
-    r"minimizes the cost less $\varepsilon$ times the entropy of the plan. The best plan has the form $e^{(\alpha_i + \beta_j - "
-    r"c_{i,j})/\varepsilon}$. The iteration looks for the two potentials: it sets $\alpha$ so that the rows sum to $p$, then "
-    r"$\beta$ so that the columns sum to $q$, and again. The cost of the best plan falls as $\varepsilon$ does, and exceeds "
-    r"$W_1$ by at most $\varepsilon$ times the logarithm of the number of pairs."
+    r"looks for the potentials of the entropic plan. It sets $\alpha$ so that the rows sum to $p$, then $\beta$ so that the "
+    r"columns sum to $q$, and again. The cost of that plan falls as $\varepsilon$ does."
 )
-epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "epsilon", positive=True)
-derivation.symbol(r"\alpha, \beta", "the potentials of the rows and of the columns")
 two = derivation.define(
     r"\bar C",
     1 / (1 + exp(1 / epsilon)),
@@ -358,7 +384,7 @@ derivation.chain(
         r"by symmetry the shares of both rows are as $1$ to $e^{-1/\varepsilon}$; expand the fraction by $e^{1 / \varepsilon}$",
         wrong={"the mass that stays": 1 - two},
     ),
-    uses=(entropic_plan, more_cost, near_cheapest),
+    uses=(more_cost, near_cheapest),
     so=prose(
         r"It falls to the distance itself, {distance}, exponentially fast in $1/\varepsilon$, and stays below the bound: "
         "{bound}. With a large weight half of the mass crosses, {most}, as in the product of the marginals.",
@@ -416,35 +442,3 @@ def three_points():
 )
 def slope_and_plateau(left, right):
     draw_slopes(left, right)
-
-
-@derivation.exercise(
-    "What are $W_1$ and the divergence of $(1, 0, 0)$ and $(0, 0, 1)$ on the points of the example, and of $(1, 0, 0)$ and $(0, "
-    "1, 0)$?",
-    "$W_1$ is 3 and 1: all mass moves by 3, or by 1. The divergence is 0.6931 both times: the points differ, and that is all it "
-    "sees.",
-)
-def moved_mass():
-    first, middle, last = np.eye(3)
-    yield _value_of((3.0, 2.0, 0.0), first, last), "3"
-    yield _value_of((1.0, 0.0, 0.0), first, middle), "1"
-    yield jensen_shannon_divergence(jnp.log(jnp.array([first])), jnp.log(jnp.array([last]))), "0.6931"
-
-
-@derivation.exercise(
-    r"On a line all samples are to the right of all data. How does $W_1$ change if every sample moves to the right by 0.1?",
-    r"By 0.1: the sorted matching stays, and each of its distances grows by as much. The divergence stays $\log 2$.",
-)
-def all_to_the_right():
-    data, samples = jnp.array([0.0, 0.3, -1.0]), jnp.array([2.0, 1.5, 4.0])
-    yield wasserstein_distance_1d(data, samples + 0.1) - wasserstein_distance_1d(data, samples), "0.1"
-
-
-@derivation.exercise(
-    "Let $p$ and $q$ differ, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of "
-    "$2f/3$ in the example?",
-    "If the steepest slope $L$ were below 1, the critic $f/L$ would still be 1-Lipschitz and worth $W_1/L$, more than $W_1$, "
-    r"which the bound forbids. The value is two thirds of $\frac54$, 0.8333.",
-)
-def too_flat():
-    yield _value_of((2.0, 4 / 3, 0.0)), "0.8333"

@@ -1,0 +1,1 @@
+"""Exercises, adversarial models: generator against discriminator, and convolutional GANs."""
