@@ -44,3 +44,17 @@ def step_back_distance(beta, x_t, level):
     mean = back @ x
     log_gaussian = -((x - mean) ** 2) / (2 * (back @ (x - mean) ** 2))
     return back @ (log_back - log_gaussian) + jax.nn.logsumexp(log_gaussian)
+
+
+def draw_step_back(axes, levels, reverse_log_variance):
+    """The variance of the step back from level 2, its average, and the two of a model (from the topic's function)."""
+    line = jnp.linspace(-3, 3, 241)
+    variances = step_back_variance(line, levels)
+    weights = jnp.exp(log_density(line, float(levels[2])))
+    axes.plot(line, variances, label="$\\mathrm{Var}(x_1|x_2)$")
+    axes.axhline((weights @ variances) / weights.sum(), linestyle=":", label="its average")
+    for variance, style, name in (("large", "--", "$\\beta_2$"), ("small", "-.", "$\\tilde\\beta_2$")):
+        height = float(jnp.exp(reverse_log_variance(np.array([2]), levels, variance=variance))[0])
+        axes.axhline(height, linestyle=style, color="gray", label=name)
+    axes.set(xlabel="$x_2$", ylabel="variance")
+    axes.legend()

@@ -8,13 +8,14 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Matrix, Rational, log, pi, sqrt
+from sympy import Rational, log, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.reverse_process import (
     interpolated_log_variance,
     posterior_log_variance,
@@ -36,20 +37,18 @@ derivation = Derivation(
         "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
         "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, eq. 15",
     ),
-    question="The forward process is known: each step shrinks the value and adds noise. Which law undoes one step when the "
+    question="A network that jumps from noise to data in one step returns a blurred mean of all pictures that the noise allows. "
+    "Many small steps back avoid this, if it is known what undoes a single step of noise. Which distribution does that when the "
     "data are known, and which when they are not, as for a sampler?",
     setting=(
-        r"The chain of the forward process: $q(x_t|x_{t-1}) = \mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, \beta_t)$ with $\beta_t = "
-        r"1 - \alpha_t$, so $q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$ with $\bar\alpha_t = "
-        r"\bar\alpha_{t-1} \alpha_t$. The noise of step $t$ is independent of everything before it.",
-        r"Steps $t \ge 2$ are treated, where $0 < \bar\alpha_{t-1} < 1$. At $t = 1$ nothing is uncertain once $x_0$ is known: "
-        r"the step back ends in $x_0$ itself.",
-        r"One coordinate is written. Given $x_0$ the coordinates are independent, so for a vector the same formulas hold in "
-        r"each.",
+        r"The chain of the forward process: $q(x_t|x_{t-1})$ is $\mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, \beta_t)$ with variance "
+        r"$1 - \alpha_t$, called $\beta_t$. So $q(x_t|x_0)$ is $\mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$, "
+        r"where $\bar\alpha_t$ is the product $\bar\alpha_{t-1} \alpha_t$. The noise of step $t$ is independent of everything "
+        "before it.",
+        r"Steps from the second on are treated, where $\bar\alpha_{t-1}$ is between 0 and 1. In the first step nothing is "
+        "uncertain once $x_0$ is known: the step back ends in $x_0$ itself.",
+        "One coordinate is written; given $x_0$ the coordinates are independent, and the formulas hold in each.",
     ),
-    answer=r"Given $x_t$ and $x_0$, the value $x_{t-1}$ is Gaussian, with a mean that is linear in both and the variance "
-    r"$\tilde\beta_t = \beta_t (1 - \bar\alpha_{t-1}) / (1 - \bar\alpha_t)$. Without $x_0$ its variance is $\tilde\beta_t$ "
-    r"plus what is uncertain about $x_0$. It is not Gaussian in general, but becomes so as $\beta_t$ goes to 0.",
     limits=(
         "That the true step back becomes Gaussian is derived for the leading term of its expansion, and checked for data that "
         "are two points; how fast it happens for arbitrary data is not shown.",
@@ -64,21 +63,18 @@ tilde, kappa, rho = _step.tilde, _step.kappa, _step.rho
 x_0 = derivation.number("x_0", "the data", "x0")
 x_prev = derivation.number("x_{t-1}", "the value before step $t$")
 x_t = derivation.number("x_t", "the value after step $t$", "x_t")
-epsilon = derivation.number(
-    r"\epsilon", r"the noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$", "noise_pred"
-)
+epsilon = derivation.number(r"\epsilon", r"the standard normal noise in $x_t$ given $x_0$", "noise_pred")
 mu = derivation.define(
     r"\tilde\mu_t", plus(times(kappa, x_0), times(rho, x_t)), "the mean of the step back, given $x_0$", "posterior_mean"
 )
 half = Rational(1, 2)
-
 i = derivation.index("i", "a value of $x_0$, in the first lemma")
 j = derivation.index("j", "a value of $x_{t-1}$")
 k = derivation.index("k", "a value of $x_t$")
 e = derivation.index("e", "a value of the noise of step $t$")
-start = derivation.law("q({})", i, "the law of $x_0$")
-early = derivation.law("q({}|{})", (j, i), "the law of $x_{t-1}$ given $x_0$")
-noise_law = derivation.law("n({})", e, "the law of the noise, which is independent of $x_0$ and $x_{t-1}$")
+start = derivation.law("q({})", i, "the distribution of $x_0$")
+early = derivation.law("q({}|{})", (j, i), "the distribution of $x_{t-1}$ given $x_0$")
+noise_law = derivation.law("n({})", e, "the distribution of the noise, which is independent of $x_0$ and $x_{t-1}$")
 takes = derivation.numbers("h({}|{},{})", (k, j, e), "whether the noise $e$ takes $j$ to $k$ (1 or 0)", positive=True)
 step = derivation.define("q({}|{})", Expectation(noise_law, takes), "the step forward", over=(k, j), positive=True)
 markov = derivation.chain(
@@ -86,15 +82,13 @@ markov = derivation.chain(
     Total(e, start * early * noise_law * takes) / Total(j, Total(e, start * early * noise_law * takes)),
     equals(
         start * early * step / Total(j, start * early * step),
-        r"only $n$ and $h$ contain the noise, so the sum over it is the step forward, in which $x_0$ does not occur: "
-        r"$q(x_t|x_{t-1}, x_0) = q(x_t|x_{t-1})$",
+        "only $n$ and $h$ contain the noise, so the sum over it is the step forward, in which $x_0$ does not occur",
     ),
     equals(early * step / Total(j, early * step), r"$q(x_0)$ does not contain $x_{t-1}$ and cancels"),
     role="lemma",
     states=2,
-    so=r"The first line is the definition of $q(x_{t-1}|x_t, x_0)$: the joint law of all three, divided by its sum over "
-    r"$x_{t-1}$. The last says $q(x_{t-1}|x_t, x_0) = q(x_t|x_{t-1})\, q(x_{t-1}|x_0) / q(x_t|x_0)$. For densities the sums "
-    r"are integrals.",
+    so="The first line is the definition of $q(x_{t-1}|x_t, x_0)$: the joint distribution of all three, divided by its sum over "
+    r"$x_{t-1}$. The last is $q(x_t|x_{t-1})\, q(x_{t-1}|x_0)$ over $q(x_t|x_0)$. For densities the sums are integrals.",
 )
 
 log_step = derivation.define(
@@ -104,6 +98,7 @@ log_early = derivation.define(
     r"\log q(x_{t-1}|x_0)", Normal(x_prev, times(sqrt(before), x_0), 1 - before).log_density(x_prev), "the jump to $t - 1$"
 )
 log_late = derivation.define(r"\log q(x_t|x_0)", Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t).log_density(x_t), "the jump to $t$")
+_LATE = holds(plus(times(alpha, 1 - before), beta), "=", 1 - a_t, wrong={"levels exchanged": 1 - before})
 derivation.chain(
     "The precisions of the two sources add up",
     -Slope(plus(log_step, log_early), x_prev, 2),
@@ -112,9 +107,7 @@ derivation.chain(
         r"both log-densities are quadratic in $x_{t-1}$, with second derivatives $-\alpha_t / \beta_t$ and $-1/(1 - "
         r"\bar\alpha_{t-1})$",
     ),
-    equals(
-        1 / tilde, r"the numerator over the common denominator is $\alpha_t (1 - \bar\alpha_{t-1}) + \beta_t = 1 - \bar\alpha_t$"
-    ),
+    equals(1 / tilde, prose("the numerator over the common denominator is {it}", it=_LATE)),
     role="lemma",
     uses=(marginal_law,),
     so=r"A log-density that is quadratic is that of a Gaussian, and $\tilde\beta_t$ is its variance.",
@@ -123,7 +116,8 @@ derivation.chain(
     "Its mean weighs what the two sources say by their precisions",
     times(tilde, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
     equals(
-        plus(times(kappa, x_0), times(rho, x_t)), r"multiply out; the bracket is the slope of both log-densities at $x_{t-1} = 0$"
+        plus(times(kappa, x_0), times(rho, x_t)),
+        "multiply out; the bracket is the slope of both log-densities where $x_{t-1}$ is 0",
     ),
     role="lemma",
 )
@@ -144,7 +138,7 @@ posterior_law = derivation.chain(
     ),
     uses=(markov, marginal_law),
     central=True,
-    so=r"So $q(x_{t-1}|x_t, x_0) = \mathcal{N}(\tilde\mu_t, \tilde\beta_t)$.",
+    so=r"So $q(x_{t-1}|x_t, x_0)$ is the Gaussian $\mathcal{N}(\tilde\mu_t, \tilde\beta_t)$.",
 )
 derivation.bridge(
     "The code computes its mean",
@@ -172,11 +166,10 @@ in_the_noise = derivation.chain(
     equals(plus(_FROM_NOISE[0], -_FROM_NOISE[1]), "collect the noisy value and the noise"),
     equals(
         times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))),
-        r"$\kappa_t / \sqrt{\bar\alpha_t} = \beta_t / (\sqrt{\alpha_t} (1 - \bar\alpha_t))$, and $\beta_t + \alpha_t (1 - "
-        r"\bar\alpha_{t-1}) = 1 - \bar\alpha_t$",
+        prose("{data}, and {late}", data=holds(kappa / sqrt(a_t), "=", beta / times(sqrt(alpha), 1 - a_t)), late=_LATE),
         wrong={"the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon))},
     ),
-    so="The first line puts in the data that the noise implies. Given $x_t$, to know the data and to know the noise is the "
+    so="The first line puts in the data that the noise implies: given $x_t$, to know the data and to know the noise is the "
     "same. Written with the noise, the step takes away a little of it and scales up what remains: a network that predicts the "
     "noise is all that a sampler lacks.",
 )
@@ -191,12 +184,12 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"A sampler does not know $x_0$. Given $x_t$ alone, $x_0$ has some law, and the step back is a mixture of the Gaussians "
-    r"above, one for each possible $x_0$. Its variance can be computed for every data set; here the law of $x_0$ given $x_t$ "
-    r"is any law on three points."
+    "A sampler does not know $x_0$. Given $x_t$ alone, $x_0$ has some distribution, and the step back is a mixture of the "
+    "Gaussians above, one for each possible $x_0$. Its variance can be computed for every data set; here the distribution of "
+    "$x_0$ given $x_t$ is any one on three points."
 )
 n = derivation.index("n", "one of the points that $x_0$ may be")
-w = derivation.law("w", n, "any law of $x_0$ given $x_t$")
+w = derivation.law("w", n, "any distribution of $x_0$ given $x_t$")
 y = derivation.numbers("y", n, "the points")
 back = Normal(x_prev, plus(times(kappa, y), times(rho, x_t)), tilde)
 _MEAN_BACK = plus(times(kappa, y), times(rho, x_t))
@@ -214,10 +207,21 @@ step_variance = derivation.chain(
     ),
     at_least(
         tilde,
-        r"leave out what is uncertain about $x_0$; equality only where $x_t$ tells the data",
+        prose(
+            "leave out what is uncertain about $x_0$; equality if and only if $x_t$ leaves a single point, {one} for every $n$",
+            one=where(y, y.at(0)),
+        ),
         dropping=kappa**2 * Variance(w, y),
     ),
     so=r"Knowing the data can only help: $\tilde\beta_t$ is a lower bound at every $x_t$, for every data set.",
+)
+derivation.answer = prose(
+    "Given $x_t$ and $x_0$, the value $x_{t-1}$ is Gaussian, with a mean that is linear in both and the variance {tilde}. "
+    r"Without $x_0$ its variance is $\tilde\beta_t$ plus $\kappa_t^2$ times that of $x_0$ given $x_t$, where {weight} is the "
+    r"weight of the data in the mean. For data of variance at most 1 it is on average between $\tilde\beta_t$ and $\beta_t$. "
+    r"The step is not Gaussian in general, but becomes so, to leading order, as $\beta_t$ goes to 0.",
+    tilde=holds(tilde, "=", beta * (1 - before) / (1 - a_t), wrong={"the levels exchanged": beta * (1 - a_t) / (1 - before)}),
+    weight=holds(kappa, "=", Slope(mu, x_0), wrong={"of the noisy value": rho}),
 )
 _CERTAIN = plus(1 - a_t, -Variance(w, y))
 derivation.chain(
@@ -225,14 +229,13 @@ derivation.chain(
     plus(tilde, kappa**2 * Variance(w, y)),
     equals(
         plus(beta, -(kappa**2) * (1 - a_t), kappa**2 * Variance(w, y)),
-        r"$\beta_t - \tilde\beta_t = \beta_t (\bar\alpha_{t-1} - \bar\alpha_t) / (1 - \bar\alpha_t) = \bar\alpha_{t-1} "
-        r"\beta_t^2 / (1 - \bar\alpha_t) = \kappa_t^2 (1 - \bar\alpha_t)$",
+        prose("{gap}", gap=holds(plus(beta, -tilde), "=", times(kappa**2, 1 - a_t), wrong={"not squared": kappa * (1 - a_t)})),
     ),
     equals(plus(beta, -times(kappa**2, _CERTAIN)), r"collect what $\kappa_t^2$ multiplies"),
-    so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t) \le 1 - \bar\alpha_t$. That does not hold "
-    r"at every $x_t$ for every data set: the example below has a point where it fails.",
+    so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t)$ is at most $1 - \bar\alpha_t$. That does "
+    "not hold at every $x_t$ for every data set: the example below has a point where it fails.",
 )
-law = derivation.law("p", n, "any law of the data")
+law = derivation.law("p", n, "any distribution of the data")
 slope = derivation.number("b", "the slope of a linear guess")
 offset = derivation.number("d", "its offset")
 total = derivation.define("V", plus(1 - a_t, a_t * Variance(law, y)), "the variance of $x_t$", positive=True)
@@ -243,15 +246,19 @@ derivation.chain(
     Expectation(law, Expectation(Normal(x_t, sqrt(a_t) * y, 1 - a_t), (y - slope * x_t - offset) ** 2)),
     equals(
         plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), slope**2 * (1 - a_t), _SHIFT),
-        r"$y - b x_t - d = (1 - b \sqrt{\bar\alpha_t})\, y - d - b \sqrt{1 - \bar\alpha_t}\, \epsilon$: variance of the data, "
-        r"variance of the noise, squared mean",
+        r"variance of the data, variance of the noise, squared mean: $y_n$ has the factor $1 - b \sqrt{\bar\alpha_t}$, and the "
+        r"noise $b \sqrt{1 - \bar\alpha_t}$",
     ),
     equals(
         plus(_BEST, times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT), "complete the square in the slope"
     ),
     at_least(
         _BEST,
-        "leave out two squares, which are zero for the best slope and offset",
+        prose(
+            "leave out two squares; equality if and only if {slope} and {offset}",
+            slope=where(slope, sqrt(a_t) * Variance(law, y) / total),
+            offset=where(offset, (1 - a_t) * Expectation(law, y) / total),
+        ),
         dropping=plus(times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT),
     ),
     states=2,
@@ -267,12 +274,16 @@ derivation.chain(
     plus(beta, -times(kappa**2, plus(1 - a_t, -c * (1 - a_t) / v_t))),
     equals(
         plus(beta, -(beta**2) * before * (1 - c) / v_t),
-        r"$V_t - c = (1 - \bar\alpha_t)(1 - c)$, and $\kappa_t^2 (1 - \bar\alpha_t)^2 = \bar\alpha_{t-1} \beta_t^2$",
+        prose(
+            "{data}, and {weight}",
+            data=holds(plus(v_t, -c), "=", times(1 - a_t, 1 - c)),
+            weight=holds(times(kappa**2, (1 - a_t) ** 2), "=", times(before, beta**2)),
+        ),
     ),
     at_most(beta, r"add a product of positive numbers; it goes to 0 as $c$ goes to 1", adding=beta**2 * before * (1 - c) / v_t),
     so=r"The first line is the largest that the averaged variance $\mathbb{E}[\mathrm{Var}(x_{t-1}|x_t)]$ can be, by the two "
     r"lemmas. So it is between $\tilde\beta_t$ and $\beta_t$, whatever the data are, if their variance is at most 1. At a "
-    r"single $x_t$ it need not.",
+    "single $x_t$ it need not.",
 )
 gaussian_step = derivation.chain(
     "For Gaussian data the enclosure holds at every point",
@@ -281,25 +292,17 @@ gaussian_step = derivation.chain(
         plus(tilde, kappa**2 * c * (1 - a_t) / v_t),
         r"given $x_t$, Gaussian data have the precision $1/c + \bar\alpha_t / (1 - \bar\alpha_t)$, whatever $x_t$ is",
     ),
-    equals(times(beta, v_prev / v_t), r"$V_t = \alpha_t V_{t-1} + \beta_t$, over the common denominator"),
-)
-derivation.chain(
-    "... where the variance rises with that of the data",
-    Slope(times(beta, v_prev / v_t), c),
-    equals(before * beta**2 / v_t**2, "the quotient rule"),
-    at_least(0, "a product of positive numbers", dropping=before * beta**2 / v_t**2),
-)
-derivation.chain(
-    "... from the smaller of the two fixed variances to the larger one",
-    Matrix([Limit(times(beta, v_prev / v_t), c, 0), Limit(times(beta, v_prev / v_t), c, 1, "-")]),
     equals(
-        Matrix([tilde, beta]),
-        r"for $c = 0$ they become $1 - \bar\alpha_{t-1}$ and $1 - \bar\alpha_t$; for $c = 1$ both are 1: data of variance 1 "
-        r"keep it",
+        times(beta, v_prev / v_t),
+        prose("over the common denominator, with {next}", next=holds(v_t, "=", plus(times(alpha, v_prev), beta))),
     ),
-    role="remark",
-    so=r"These are the two variances that a model with fixed variance chooses from. A learned one is between them, on the "
-    r"logarithmic scale.",
+    so=prose(
+        "It rises with the variance of the data, with the slope {slope}, from {small} to {large}: the two variances that a "
+        "model with fixed variance chooses from. A learned one is between them, on the logarithmic scale.",
+        slope=holds(Slope(times(beta, v_prev / v_t), c), "=", before * beta**2 / v_t**2, named=True),
+        small=holds(Limit(times(beta, v_prev / v_t), c, 0), "=", tilde, named=True, wrong={"the large one": beta}),
+        large=holds(Limit(times(beta, v_prev / v_t), c, 1, "-"), "=", beta, named=True),
+    ),
 )
 v = derivation.number("v", "what a network says about the variance: $-1$ is the small one, 1 the large one", "v")
 derivation.bridge(
@@ -313,11 +316,12 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Is the step back Gaussian when the data are not? By Bayes' rule it is $q(x_{t-1})$ times a Gaussian bump in $x_{t-1}$ "
-    r"of width $\sqrt{\beta_t / \alpha_t}$, which goes to 0 with $\beta_t$. Across the bump $\ell = \log q(x_{t-1})$ is nearly a "
-    r"parabola, which keeps it Gaussian; the first term of its Taylor series that does not is the cubic one. In units $z$ of "
-    r"the width it multiplies the density by $1 + \frac{\gamma}{6} z^3 + \dots$, where $\gamma$ is $\beta_t^{3/2}$ times the "
-    r"third derivative of $\ell$, to leading order. A multiple of $z$ shifts the mean; what is left of $z^3$ is $z^3 - 3z$."
+    "Is the step back Gaussian when the data are not? By Bayes' rule it is $q(x_{t-1})$ times a Gaussian bump in $x_{t-1}$ of "
+    r"width $\sqrt{\beta_t / \alpha_t}$, which goes to 0 with $\beta_t$. Across the bump the logarithm $\ell$ of $q(x_{t-1})$ "
+    "is nearly a parabola, which keeps it Gaussian; the first term of its Taylor series that does not is the cubic one. In "
+    r"units $z$ of the width it multiplies the density by $1 + \frac{\gamma}{6} z^3 + \dots$, where $\gamma$ is $\beta_t^{3/2}$ "
+    r"times the third derivative of $\ell$, to leading order. A multiple of $z$ shifts the mean; what is left of $z^3$ is $z^3 "
+    "- 3z$."
 )
 z = derivation.number("z", "the distance from the center of the bump, in units of its width")
 gamma = derivation.number(r"\gamma", r"the small skewness", positive=True)
@@ -332,17 +336,19 @@ derivation.chain(
             gamma**2 / 72 * Expectation(bump, cubic**2),
             -(gamma**3) / 432 * Expectation(bump, cubic**3),
         ),
-        r"multiply out; $\frac1{36} - \frac1{72} = \frac1{72}$",
+        "multiply out; of one thirty-sixth, one seventy-second is left",
     ),
     equals(
         gamma**2 / 12,
-        r"$H$ and $H^3$ are odd, so their expectations are zero; $\mathbb{E}[H^2] = 15 - 18 + 9 = 6$",
+        prose(
+            "$H$ and $H^3$ are odd, so their expectations are zero; {square}", square=holds(Expectation(bump, cubic**2), "=", 6)
+        ),
         wrong={"the cube alone, with its part in the mean": gamma**2 * Rational(15, 72)},
     ),
     role="lemma",
     so=r"The first line is the divergence of the skewed density from the Gaussian with its mean and variance, with $\log(1 + "
-    r"a) = a - a^2/2 + \dots$. So for small $\beta_t$ the divergence is $\frac{1}{12} \beta_t^3$ times the squared third "
-    r"derivative of $\ell$.",
+    r"a)$ expanded to $a - a^2/2$. So for small $\beta_t$ the divergence is to leading order one twelfth of $\beta_t^3$ times "
+    r"the squared third derivative of $\ell$.",
 )
 derivation.symbol(r"\beta", "the variance of the noise of one step, which goes to 0")
 derivation.symbol(r"\ell(x)", r"the logarithm of the density of $x_{t-1}$ at $x$")
@@ -354,10 +360,10 @@ derivation.symbol(r"\sigma_1^2", "the variance of a model's last step, if it tak
     r"\left(\frac{d^3 \ell}{d x^3}(x_t)\right)^2",
     tolerance=1e-5,
     since="the limit is extrapolated from beta = 4e-4 and 2e-4, which leaves terms of order beta^2",
-    because=r"The Gaussian is the one with the mean and the variance of the step back. For data that are $-1$ or $1$, the step "
-    r"back is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small "
-    r"steps may be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the "
-    r"divergence need not fall with $\beta$.",
+    because="The Gaussian is the one with the mean and the variance of the step back. For data that are $-1$ or $1$, the step "
+    "back is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small "
+    "steps may be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the divergence "
+    r"need not fall with $\beta$.",
 )
 def small_steps_back_are_gaussian():
     level, x_t = 0.75, 0.3
@@ -366,15 +372,13 @@ def small_steps_back_are_gaussian():
     return Sides(left=2 * fine - coarse, right=third**2 / 12, wrong={"the derivative not squared": abs(third) / 12})
 
 
-_LEVELS = jnp.array([1.0, 0.81, 0.5184])
-_TWO = np.array([2])
-_given = {before: 0.81, alpha: 0.64}
+_LEVELS, _TWO, _given = jnp.array([1.0, 0.81, 0.5184]), np.array([2]), {before: 0.81, alpha: 0.64}
 
 
 @derivation.example(
-    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, so $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$; the step back "
-    r"from $x_2$. Data that are $-1$ or $1$, each with probability one half, have variance 1; but at $x_2 = 0$ nothing is "
-    r"known about them, and the variance exceeds $\beta_2$."
+    "Two steps with noise of variance 0.19 and 0.36, so the shares of the signal are 0.81 and 0.5184; the step back from $x_2$. "
+    "Data that are $-1$ or $1$, each with probability one half, have variance 1; but at 0 the value $x_2$ tells nothing about "
+    r"them, and the variance exceeds $\beta_2$."
 )
 def the_last_step_but_one():
     yield r"\tilde\beta_2", value(tilde, _given), "0.1420"
@@ -387,56 +391,54 @@ def the_last_step_but_one():
 
 
 @derivation.figure(
-    r"The variance of the step back to $x_1$ for data that are $-1$ or $1$. Far out $x_2$ tells the data, and the variance is "
+    "The variance of the step back to $x_1$ for data that are $-1$ or $1$. Far out $x_2$ tells the data, and the variance is "
     r"$\tilde\beta_2$; between the modes it exceeds $\beta_2$. Its average over $x_2$ is between the two."
 )
 def variance_of_a_step_back(axes):
-    line = jnp.linspace(-3, 3, 241)
-    variances = _two_points.step_back_variance(line, _LEVELS)
-    weights = jnp.exp(_two_points.log_density(line, 0.5184))
-    axes.plot(line, variances, label="$\\mathrm{Var}(x_1|x_2)$")
-    axes.axhline((weights @ variances) / weights.sum(), linestyle=":", label="its average")
-    for variance, style, name in (("large", "--", "$\\beta_2$"), ("small", "-.", "$\\tilde\\beta_2$")):
-        height = float(jnp.exp(reverse_log_variance(_TWO, _LEVELS, variance=variance))[0])
-        axes.axhline(height, linestyle=style, color="gray", label=name)
-    axes.set(xlabel="$x_2$", ylabel="variance")
-    axes.legend()
+    _two_points.draw_step_back(axes, _LEVELS, reverse_log_variance)
 
 
 @derivation.exercise(
-    r"In the example, what is $\tilde\mu_2$ at $x_0 = 1$, $x_2 = 1$?",
-    r"$\kappa_2 + \rho_2 = \frac{405}{602} + \frac{95}{301} = \frac{85}{86} = 0.9884$.",
+    r"In the example, what is $\tilde\mu_2$ where both $x_0$ and $x_2$ are 1?",
+    prose(
+        "The sum of both weights, with {share} and {kept}: {sum}, or 0.9884.",
+        share=where(before, Rational(81, 100)),
+        kept=where(alpha, Rational(16, 25)),
+        sum=holds(kappa + rho, "=", Rational(85, 86)),
+    ),
 )
 def a_mean_by_hand():
     yield value(mu, _given | {x_0: 1, x_t: 1}), "0.9884"
 
 
 @derivation.exercise(
-    r"For Gaussian data of variance 4, by what factor does the variance of the step back at $t = 2$ exceed $\beta_2$?",
-    r"No line of the formula $\beta_t V_{t-1} / V_t$ used that $c$ is below 1: $V_1 / V_2 = 3.43 / 2.5552 = 1.3424$. Data "
-    r"should be scaled to unit variance.",
+    r"For Gaussian data of variance 4, by what factor does the variance of the step back from $x_2$ exceed $\beta_2$?",
+    prose(
+        r"No line of the formula $\beta_t V_{t-1} / V_t$ used that $c$ is below 1. With {wide}, {late}: the ratio is 1.3424 in "
+        "the example. Data should be scaled to unit variance.",
+        wide=where(c, 4),
+        late=holds(v_t, "=", 1 + 3 * a_t, wrong={"not scaled": 4}),
+    ),
 )
 def wide_data():
-    variances = 1 + 3 * _LEVELS[1:]
-    yield variances[0] / variances[1], "1.3424"
+    yield (1 + 3 * _LEVELS[1]) / (1 + 3 * _LEVELS[2]), "1.3424"
 
 
 @derivation.exercise(
     r"For which $x_2$ does the variance of the step back exceed $\beta_2$, if the data are $-1$ or $1$ as in the example?",
-    r"Where $\mathrm{Var}(x_0|x_2) = 1 - \tanh^2 \frac{0.72\, x_2}{0.4816} > 0.4816$, that is $|x_2| < \frac{0.4816}{0.72} "
-    r"\operatorname{artanh} 0.72 = 0.6071$. At the edge the variance is 0.36.",
+    r"Where $\mathrm{Var}(x_0|x_2)$, which is $1 - \tanh^2 \frac{0.72\, x_2}{0.4816}$, exceeds 0.4816: nearer to 0 than "
+    r"$\frac{0.4816}{0.72} \operatorname{artanh} 0.72$, or 0.6071. At the edge the variance is 0.36.",
 )
 def the_bump():
-    edge = 0.4816 / 0.72 * math.atanh(0.72)
-    yield edge, "0.6071"
+    yield (edge := 0.4816 / 0.72 * math.atanh(0.72)), "0.6071"
     yield _two_points.step_back_variance(jnp.array([edge]), _LEVELS)[0], "0.36"
 
 
 @derivation.numeric(
     r"\left(\tilde\mu_1, \tilde\beta_1, \log \sigma_1^2\right) = \left(x_0, 0, \log \tilde\beta_2\right)",
-    because=r"At $t = 1$ the level before the step is 1: the mean is $x_0$ and the variance zero, so its logarithm is "
+    because="In the first step the level before the step is 1: the mean is $x_0$ and the variance zero, so its logarithm is "
     r"$-\infty$. A model needs a finite variance there, because its last step is the decoder of the data; the small one takes "
-    r"that of the step before.",
+    "that of the step before.",
     role="appendix",
 )
 def the_first_step():
