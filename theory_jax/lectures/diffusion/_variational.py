@@ -8,7 +8,12 @@ from sympy import exp, log
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.notation import Total, plus
 from theory_jax.derivation.prose import holds, prose
-from theory_jax.diffusion.variational_diffusion import low_discrepancy_times, reconstruction_log_prob
+from theory_jax.diffusion.variational_diffusion import (
+    discrete_diffusion_loss,
+    linear_log_snr,
+    low_discrepancy_times,
+    reconstruction_log_prob,
+)
 
 
 def batch_times(derivation, tau):
@@ -104,26 +109,13 @@ def two_point_error(log_ratio):
     return jnp.asarray((1 - np.tanh(ratio + np.sqrt(ratio) * nodes) ** 2) @ (weights / weights.sum()))
 
 
-@derivation.algorithm(
-    "Training on a batch, with the loss of infinitely many steps",
-    do(r"take a batch of $n$ data $x_0$ and one shift $b$, uniform on $[0, 1)$"),
-    do(r"$\tau \leftarrow (b + \ell / n) \bmod 1$ for $\ell = 0, \dots, n - 1$", low_discrepancy_times, by=every_time),
-    do(r"$\lambda \leftarrow$ the schedule at $\tau$", linear_log_snr, by=straight),
-    do(r"$z \leftarrow \alpha x_0 + \sigma \epsilon$ with fresh noise $\epsilon$", variance_preserving_sample, by=noisy_value),
-    do(
-        r"a gradient step on the mean of $\frac{g}{2} (\epsilon - \hat\epsilon)^2$ with the network's $\hat\epsilon$ at $(z, "
-        r"\lambda)$",
-        continuous_diffusion_loss,
-        by=central,
-    ),
-)
-def one_batch():
-    times_ = low_discrepancy_times(jnp.array(0.3), batch_size=2)
-    levels = linear_log_snr(times_, log_snr_max=4.0, log_snr_min=-4.0)
-    noisy = variance_preserving_sample(jnp.ones((2, 1)), jnp.ones((2, 1)), levels)
-    predicted = noisy / jnp.sqrt(1 + jnp.exp(levels))[:, None]  # the best network, for standard normal data
-    yield r"b = 0.3,\ n = 2: \quad \tau", times_, "(0.3, 0.8)"
-    yield r"\lambda \text{ from 4 to } {-4}", levels, "(1.6, -2.4)"
-    yield r"z \text{ for } x_0 = \epsilon = 1", noisy, "(1.3220, 1.2459)"
-    yield r"\hat\epsilon \text{ of the best network for standard normal data}", predicted, "(0.5418, 1.1930)"
-    yield "\\text{the two losses}", continuous_diffusion_loss(predicted, jnp.ones((2, 1)), jnp.full(2, -8.0)), "(0.8397, 0.1490)"
+def total_cost(steps, errors, ends=(3.0, -2.0)):
+    """The sum of the discrete losses over a straight schedule; errors: the squared error of the data at log-SNRs."""
+    levels = linear_log_snr(jnp.arange(steps + 1) / steps, log_snr_max=ends[0], log_snr_min=ends[1])
+    root = jnp.sqrt(errors(levels[1:]))
+    return discrete_diffusion_loss(root, 0 * root, levels[:-1], levels[1:]).sum()
+
+
+def gaussian_error(log_ratio):
+    """Of the best network for standard normal data: 1/(1 + S)."""
+    return 1 / (1 + jnp.exp(log_ratio))

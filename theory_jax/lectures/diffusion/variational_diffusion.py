@@ -23,7 +23,7 @@ from theory_jax.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from theory_jax.lectures.diffusion._schedules import introduce_step
-from theory_jax.lectures.diffusion._variational import batch_times, decoder, two_point_error
+from theory_jax.lectures.diffusion._variational import batch_times, decoder, gaussian_error, total_cost, two_point_error
 from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.parameterizations import elbo_in_the_data
@@ -337,20 +337,6 @@ derivation.answer = prose(
     ends=plus(primitive(lam(0)), -primitive(lam(1))) / 2,
     excess=holds(fall * v / (2 * (1 + v * s_t)), ">", log((1 + v * s_s) / (1 + v * s_t)) / 2),
 )
-
-
-def _total_cost(steps, errors, ends=(3.0, -2.0)):
-    """The sum of the discrete losses over a straight schedule; errors: the squared error of the data at log-SNRs."""
-    levels = linear_log_snr(jnp.arange(steps + 1) / steps, log_snr_max=ends[0], log_snr_min=ends[1])
-    root = jnp.sqrt(errors(levels[1:]))
-    return discrete_diffusion_loss(root, 0 * root, levels[:-1], levels[1:]).sum()
-
-
-def _gaussian_error(log_ratio):
-    """Of the best network for standard normal data: 1/(1 + S)."""
-    return 1 / (1 + jnp.exp(log_ratio))
-
-
 shift, every_time = batch_times(derivation, tau)
 decoder(derivation, alpha_t, s_t)
 
@@ -363,7 +349,7 @@ def one_step_or_two():
     high, middle, low = 0.81 / 0.19, 2.6698, 0.5184 / 0.4816
 
     def cost(s, t):
-        return _total_cost(1, _gaussian_error, (math.log(s), math.log(t)))
+        return total_cost(1, gaussian_error, (math.log(s), math.log(t)))
 
     numbers = {v: 1, s_t: low, fall: high - low}
     yield r"\tfrac12 (S_s - S_t) M", cost(high, low), "0.7674"
@@ -372,8 +358,33 @@ def one_step_or_two():
     yield r"\text{the excess}", value(plus(u, -log(1 + u)) / 2, numbers), "0.3023"
     yield r"\text{two steps}", cost(high, middle) + cost(middle, low), "0.6008"
     information = (math.log1p(math.exp(3)) - math.log1p(math.exp(-2))) / 2
-    excess = [_total_cost(steps, _gaussian_error) - information for steps in (10, 100, 1000)]
+    excess = [total_cost(steps, gaussian_error) - information for steps in (10, 100, 1000)]
     yield r"\text{the excess of 10, 100 and 1000 steps}", excess, "(0.2985, 0.0264, 0.0026)"
+
+
+@derivation.algorithm(
+    "Training on a batch, with the loss of infinitely many steps",
+    do(r"take a batch of $n$ data $x_0$ and one shift $b$, uniform on $[0, 1)$"),
+    do(r"$\tau \leftarrow (b + \ell / n) \bmod 1$ for $\ell = 0, \dots, n - 1$", low_discrepancy_times, by=every_time),
+    do(r"$\lambda \leftarrow$ the schedule at $\tau$", linear_log_snr, by=straight),
+    do(r"$z \leftarrow \alpha x_0 + \sigma \epsilon$ with fresh noise $\epsilon$", variance_preserving_sample, by=noisy_value),
+    do(
+        r"a gradient step on the mean of $\frac{g}{2} (\epsilon - \hat\epsilon)^2$ with the network's $\hat\epsilon$ at $(z, "
+        r"\lambda)$",
+        continuous_diffusion_loss,
+        by=central,
+    ),
+)
+def one_batch():
+    times_ = low_discrepancy_times(jnp.array(0.3), batch_size=2)
+    levels = linear_log_snr(times_, log_snr_max=4.0, log_snr_min=-4.0)
+    noisy = variance_preserving_sample(jnp.ones((2, 1)), jnp.ones((2, 1)), levels)
+    predicted = noisy / jnp.sqrt(1 + jnp.exp(levels))[:, None]  # the best network, for standard normal data
+    yield r"b = 0.3,\ n = 2: \quad \tau", times_, "(0.3, 0.8)"
+    yield r"\lambda \text{ from 4 to } {-4}", levels, "(1.6, -2.4)"
+    yield r"z \text{ for } x_0 = \epsilon = 1", noisy, "(1.3220, 1.2459)"
+    yield r"\hat\epsilon \text{ of the best network for standard normal data}", predicted, "(0.5418, 1.1930)"
+    yield "\\text{the two losses}", continuous_diffusion_loss(predicted, jnp.ones((2, 1)), jnp.full(2, -8.0)), "(0.8397, 0.1490)"
 
 
 @derivation.figure(
@@ -389,8 +400,8 @@ def rectangles_and_refinement(left, right):
     left.bar(ends[:-1], heights, width=1.0, align="edge", alpha=0.25, edgecolor="gray")
     left.set(xlabel="$S$", ylabel="squared error of the data")
     steps = [4, 8, 16, 32, 64, 128]
-    right.semilogx(steps, [_total_cost(count, two_point_error, (4.0, -4.0)) for count in steps], "o-", label="$T$ steps")
-    information = _total_cost(8192, two_point_error, (4.0, -4.0))
+    right.semilogx(steps, [total_cost(count, two_point_error, (4.0, -4.0)) for count in steps], "o-", label="$T$ steps")
+    information = total_cost(8192, two_point_error, (4.0, -4.0))
     right.axhline(information, linestyle="--", color="gray", label="8192 steps")
     right.set(xlabel="$T$ steps", ylabel="nats")
     right.legend()
@@ -415,7 +426,7 @@ def a_symmetric_schedule():
 )
 def a_constant_error():
     for steps in (1, 10, 100):
-        yield _total_cost(steps, lambda log_ratio: 0 * log_ratio + 0.1, (math.log(9), 0.0)), "0.4"
+        yield total_cost(steps, lambda log_ratio: 0 * log_ratio + 0.1, (math.log(9), 0.0)), "0.4"
 
 
 @derivation.exercise(
