@@ -8,13 +8,14 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, Rational, exp, log, sqrt
+from sympy import Abs, Max, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.beta_vae import (
     beta_negative_elbo,
     capacity_objective,
@@ -24,6 +25,7 @@ from theory_jax.latent.beta_vae import (
     stratified_log_importance,
 )
 from theory_jax.latent.vae import kl_to_standard_normal
+from theory_jax.lectures.latent._beta_vae import draw_curve_and_latents
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.lectures.lemmas.tilting import tilting
@@ -39,20 +41,16 @@ derivation = Derivation(
         "Hoffman & Johnson 2016, ELBO surgery",
         "Chen et al. 2018, Isolating sources of disentanglement in variational autoencoders",
     ),
-    question=r"The loss of a VAE is a distortion and a rate. What does multiplying the rate by $\beta$ optimize, which part of "
-    "the rate makes the coordinates of a code independent, and when does the price of the rate switch a latent off?",
+    question="The code of a VAE mixes what a person would keep apart. The usual remedy, a weight on the rate, blurs the "
+    "reconstructions and switches latents off. What does the weighted loss optimize, which part of the rate makes the "
+    "coordinates of a code independent, and when does the price of the rate switch a latent off?",
     setting=(
-        r"An observation $x$ is fixed in the first part. Its latent variable $z$ has finitely many states with a prior $p(z) > "
-        r"0$ and a likelihood $p(x|z) = e^{\ell(z)} > 0$; the encoder is $q(z|x) > 0$.",
+        r"An observation $x$ is fixed in the first part. Its latent variable $z$ has finitely many states with a prior $p(z)$, a "
+        r"likelihood $e^{\ell(z)}$ of the observation, and an encoder $q(z|x)$, all positive.",
         r"In the second part there are $N$ data of weight $\frac1N$, and a code has coordinates. The prior is the product of its "
         "coordinates' laws, and the encoder is diagonal: given the datum, its coordinates are independent.",
         r"In the last part data, decoder, encoder and prior are linear and Gaussian, as in the lecture on training a VAE.",
     ),
-    answer=r"The weight is the multiplier of a constraint on the rate: along the optimal codes, $-\beta$ is the slope of the "
-    r"distortion in the rate, and the best encoder is the posterior of the likelihood to the power $\frac1\beta$. The rate is "
-    "the information about the datum, the total correlation of the code, and the divergences of its coordinates; only the second "
-    r"measures dependence, and it can be weighted alone. A linear latent is switched off when $\beta$ times the noise reaches "
-    "the variance that it explains.",
     limits=(
         "That coordinates with a small total correlation mean something to people: by itself that does not follow.",
         "Decoders that are not linear, what gradient descent finds of the optima, and the variance of the batch's estimates.",
@@ -73,12 +71,17 @@ derivation.chain(
     plus(D, times(1 + delta, R)),
     equals(
         plus(-log(evidence), Divergence(q, posterior), times(delta, R)),
-        r"$D + R = -\log p(x) + \mathrm{KL}(q(z|x) \,\|\, p(z|x))$: the lecture on the evidence lower bound",
+        prose(
+            "{elbo}: the lecture on the evidence lower bound",
+            elbo=holds(plus(D, R), "=", plus(-log(evidence), Divergence(q, posterior))),
+        ),
         wrong={"the whole weight once more": plus(-log(evidence), Divergence(q, posterior), times(1 + delta, R))},
     ),
     at_least(
         -log(evidence),
-        r"leave out two divergences (Gibbs); for $\delta > 0$ equality needs $q(z|x) = p(z|x) = p(z)$",
+        prose(
+            r"leave out divergences (Gibbs); with $\delta$, equality only for {q} and {l}", q=where(q, prior), l=where(l, l.at(0))
+        ),
         dropping=plus(gibbs.at(q, posterior), times(delta, gibbs.at(q, prior))),
     ),
     so=r"A larger weight gives a looser bound of $-\log p(x)$. Losses of different $\beta$ are no likelihoods to be compared; "
@@ -93,56 +96,61 @@ central = derivation.chain(
     plus(D, times(beta, R)),
     equals(
         plus(-times(beta, log(Z)), times(beta, Divergence(q, tempered))),
-        r"the prior is tilted by $\ell$ at the price $\beta$: $\frac1\beta \ell = T \ell$ is the logarithm of $p(x|z)^{1/\beta}$",
+        r"the prior is tilted by $\ell$ at the price $\beta$: $T \ell$ is the logarithm of $p(x|z)^{1/\beta}$",
         wrong={"the weight forgotten": plus(-times(beta, log(Z)), Divergence(q, tempered))},
     ),
     at_least(
         -times(beta, log(Z)),
-        r"leave out the divergence; equality if and only if $q(z|x) = q_\beta(z)$",
+        prose("leave out the divergence; equality if and only if {best} for every $z$", best=where(q, tempered)),
         dropping=tilting.at(q, prior, l, beta),
     ),
     central=True,
-    so=r"At $\beta = 1$ it is the posterior. As $\beta$ grows the observation counts less, and the encoder moves to the prior; "
-    r"as $\beta$ falls to 0 it keeps the states of the largest likelihood alone.",
+    so=prose(
+        r"At weight 1 it is the posterior, {posterior}. As $\beta$ grows the observation counts less, and the encoder moves to "
+        r"the prior; as $\beta$ falls to 0 it keeps the states of the largest likelihood alone.",
+        posterior=holds(tempered, "=", posterior, when={T: 1}),
+    ),
 )
 D_best = derivation.define("D_T", -Expectation(tempered, l), "the distortion of the best encoder")
 R_best = derivation.define("R_T", Divergence(tempered, prior), "its rate")
+frontier = Slope(D_best, T) / Slope(R_best, T)
 derivation.chain(
     "The weight is the slope of the curve of distortion and rate",
     Slope(R_best, T),
     equals(
         times(T, Variance(tempered, l)),
-        r"$R_T = T\, \mathbb{E}_{q_\beta} \ell - \log Z$, where $\partial_T \log Z = \mathbb{E}_{q_\beta} \ell$ and $\partial_T "
-        r"\mathbb{E}_{q_\beta} \ell = \mathrm{Var}_{q_\beta} \ell$",
+        prose(
+            "{rate}, where {first} and {second}",
+            rate=holds(R_best, "=", -plus(times(T, D_best), log(Z))),
+            first=holds(Slope(log(Z), T), "=", -D_best),
+            second=holds(Slope(D_best, T), "=", -Variance(tempered, l)),
+        ),
         wrong={"the weight for its inverse": times(beta, Variance(tempered, l))},
     ),
-    equals(-times(T, Slope(D_best, T)), r"$D_T = -\mathbb{E}_{q_\beta} \ell$"),
+    equals(-times(T, Slope(D_best, T)), "the last of these once more"),
     states=2,
-    so=r"So $dD_T / dR_T = -\beta$ wherever the likelihood is not constant. And by the chain before, $D \ge D_T + \beta (R_T - "
-    r"R)$ for every encoder: none with a rate of at most $R_T$ has a smaller distortion. $\beta$ is the multiplier of that "
-    "constraint, and a sum over observations shares one multiplier.",
+    so=prose(
+        "So the slope of the distortion in the rate is {slope} wherever the likelihood is not constant. And by the chain before, "
+        r"{tangent} for every encoder: none with a rate of at most $R_T$ has a smaller distortion. $\beta$ is the multiplier of "
+        "that constraint, and a sum over observations shares one multiplier.",
+        slope=holds(frontier, "=", -beta, named=True),
+        tangent=holds(D, ">=", plus(D_best, times(beta, R_best - R))),
+    ),
 )
-derivation.bridge(
-    "The code's loss",
-    plus(D, times(beta, R)),
-    beta_negative_elbo,
-    negative_log_likelihood=[D],
-    kl=[R],
-    beta=beta,
-    wrong={"the weight on the distortion": plus(times(beta, D), R)},
+terms, other_weight = {"negative_log_likelihood": [D], "kl": [R]}, {"the weight on the distortion": plus(times(beta, D), R)}
+derivation.bridge("The code's loss", plus(D, times(beta, R)), beta_negative_elbo, **terms, beta=beta, wrong=other_weight)
+derivation.answer = prose(
+    "The weight is the multiplier of a constraint on the rate: along the best encoders the slope of the distortion in the rate "
+    r"is {slope}, and the best encoder is the posterior of the likelihood to the power $\frac1\beta$. Averaged over data, the "
+    "rate is the information about the datum, the total correlation of the code, and the divergences of its coordinates; only "
+    r"the second measures dependence, and it can be weighted alone. A linear latent is switched off when $\beta$ times the noise "
+    "reaches the variance that it explains.",
+    slope=holds(frontier, "=", -beta, wrong={"its inverse": -T}, named=True),
 )
 gamma = derivation.number(r"\gamma", "how strongly the rate is drawn to the capacity", "gamma", positive=True)
 C = derivation.number("C", "the capacity: the rate that is wanted", "capacity", positive=True)
-derivation.bridge(
-    "... and with a target for the rate, in place of a price",
-    plus(D, times(gamma, Abs(R - C))),
-    capacity_objective,
-    negative_log_likelihood=[D],
-    kl=[R],
-    gamma=gamma,
-    capacity=C,
-    wrong={"a square": plus(D, times(gamma, (R - C) ** 2))},
-)
+aimed, square = plus(D, times(gamma, Abs(R - C))), {"a square": plus(D, times(gamma, (R - C) ** 2))}
+derivation.bridge("... and with a target for the rate", aimed, capacity_objective, **terms, gamma=gamma, capacity=C, wrong=square)
 
 derivation.say("Now the whole data set. The rate charges for everything in the code that is not as in the prior. What is that?")
 k = derivation.index("k", "a datum", states=2)
@@ -167,18 +175,16 @@ information = derivation.define("I", _mean(log(code_1 * code_2 / every)), "the m
 correlation = derivation.define(
     r"\mathrm{TC}", Total(a, Total(b, every * log(every / (every_1 * every_2)))), "the total correlation of the code"
 )
-derivation.chain(
+surgery = derivation.chain(
     "The rate is information, dependence, and the divergences of the coordinates",
     Total(k, plus(Divergence(code_1, prior_1), Divergence(code_2, prior_2))) / N,
     equals(
         _mean(plus(log(code_1 * code_2 / every), log(every / (every_1 * every_2)), log(every_1 * every_2 / (prior_1 * prior_2)))),
-        "the divergence of independent coordinates is a sum; multiply and divide by the law of all codes, and by the product of "
-        "its coordinates' laws",
+        "the divergence of independent coordinates is a sum; multiply and divide twice",
     ),
     equals(
         plus(information, correlation, Divergence(every_1, prior_1), Divergence(every_2, prior_2)),
-        "the second ratio does not contain the datum, and the third is a product of one factor for each coordinate: average over "
-        "the rest",
+        "the second ratio does not contain the datum, and the third is a product over coordinates: average over the rest",
     ),
     at_least(
         correlation,
@@ -190,15 +196,18 @@ derivation.chain(
             gibbs.at(every_2, prior_2),
         ),
     ),
-    so=r"A weight $\beta$ multiplies every term, also the information, which the decoder needs: it is at most $\log N$, since "
-    r"$q(z|k) \le N q(z)$. To ask for independent coordinates alone, give a weight to the total correlation alone.",
+    so=prose(
+        r"A weight $\beta$ multiplies every term, also the information, which the decoder needs, and which is at most $\\log N$, "
+        "since {each}. To ask for independent coordinates alone, give a weight to the total correlation alone.",
+        each=holds(code_1 * code_2, "<=", times(N, every)),
+    ),
 )
 derivation.chain(
     "The total correlation is a divergence from independence",
     correlation,
     equals(
         Expectation(every_1, Divergence(given_1, every_2)),
-        "$q(a, b) = q_1(a)\\, q(b|a)$: of two coordinates it is their mutual information",
+        prose("{chain}: of two coordinates it is their mutual information", chain=holds(every, "=", times(every_1, given_1))),
     ),
     at_least(
         0,
@@ -222,26 +231,11 @@ log_each = derivation.define(r"\hat h({},{})", log(Total(j, omega * exp(density)
 own = LogDensity(y, m.at(i, r), v.at(i, r))
 of_prior = LogDensity(y, 0, 1)
 parts = (plus(Total(r, own), -log_every), plus(log_every, -Total(r, log_each)), Total(r, plus(log_each, -of_prior)))
-derivation.bridge(
-    "The code's densities of each coordinate",
-    density,
-    pairwise_latent_log_density,
-    z=y,
-    mean=m,
-    log_var=log(v),
-    wrong={"the standard deviation for the variance": LogDensity(y, m, v**2)},
-)
-derivation.bridge(
-    "The code's parts of one example's rate",
-    parts,
-    kl_decomposition,
-    z=y,
-    mean=m,
-    log_var=log(v),
-    log_importance=log(omega),
-    wrong={"the total correlation's sign": (parts[0], -parts[1], parts[2])},
-)
-derivation.chain(
+codes, squared = {"z": y, "mean": m, "log_var": log(v)}, {"the variance squared": LogDensity(y, m, v**2)}
+derivation.bridge("The code's densities of each coordinate", density, pairwise_latent_log_density, **codes, wrong=squared)
+turned = {"the total correlation's sign": (parts[0], -parts[1], parts[2])}
+derivation.bridge("The parts of one example's rate", parts, kl_decomposition, **codes, log_importance=log(omega), wrong=turned)
+add_up = derivation.chain(
     "For every code and all weights the parts add up",
     plus(*parts),
     equals(
@@ -258,7 +252,7 @@ n = derivation.number("n", "the number of data", "dataset_size", positive=True)
 B = derivation.number("B", "the number of examples in a batch", "batch_size", positive=True)
 u = derivation.number("u", "the density of a code, by the encoder of the same example", positive=True)
 U = derivation.number("U", "the sum of its densities by the encoders of the other examples", positive=True)
-derivation.chain(
+stratified = derivation.chain(
     "The estimated density is right on average",
     plus(u / n, times((n - 1) / (n * (B - 1)), (B - 1) / (n - 1), U)),
     equals(
@@ -267,7 +261,7 @@ derivation.chain(
         wrong={"a batch for the whole data set": plus(u, times((B - 1) / (n - 1), U)) / B},
     ),
     role="lemma",
-    so="The logarithm of an estimate that is right on average is too small on average (Jensen).",
+    so="The logarithm of an estimate that is right on average is never too large on average (Jensen).",
 )
 
 
@@ -289,27 +283,21 @@ z_2 = derivation.number("z_2", "the second coordinate")
 sigma_1 = derivation.number(r"\sigma_1", "the standard deviation of the first coordinate", positive=True)
 sigma_2 = derivation.number(r"\sigma_2", "that of the second", positive=True)
 rho = derivation.number(r"\rho", "their correlation", between=(-1, 1))
+first, mean_2 = Normal(z_1, 0, sigma_1**2), rho * sigma_2 * z_1 / sigma_1
+covariance = [[sigma_1**2, rho * sigma_1 * sigma_2], [rho * sigma_1 * sigma_2, sigma_2**2]]
+not_squared = {"not halved": -log(1 - rho**2), "the correlation not squared": -log(1 - rho) / 2}
 derivation.chain(
     "The total correlation of two Gaussian coordinates",
-    Expectation(
-        Normal(z_1, 0, sigma_1**2),
-        Divergence(Normal(z_2, rho * sigma_2 * z_1 / sigma_1, sigma_2**2 * (1 - rho**2)), Normal(z_2, 0, sigma_2**2)),
-    ),
+    Expectation(first, Divergence(Normal(z_2, mean_2, sigma_2**2 * (1 - rho**2)), Normal(z_2, 0, sigma_2**2))),
     equals(
         plus(-log(1 - rho**2), 1 - rho**2, rho**2, -1) / 2,
-        r"the divergence of two Gaussians; the square of the mean is $\rho^2 \sigma_2^2$ on average",
+        prose("the divergence of two Gaussians; {mean}", mean=holds(Expectation(first, mean_2**2), "=", rho**2 * sigma_2**2)),
     ),
     equals(-log(1 - rho**2) / 2, "three terms cancel", wrong={"not halved": -log(1 - rho**2)}),
     so=r"The scales do not count. For more coordinates with the covariance $\Sigma$ the trace cancels in the same way, and half "
     r"of $\sum_r \log \Sigma_{rr} - \log \det \Sigma$ is left.",
 )
-derivation.bridge(
-    "The code computes it",
-    -log(1 - rho**2) / 2,
-    gaussian_total_correlation,
-    covariance=[[[sigma_1**2, rho * sigma_1 * sigma_2], [rho * sigma_1 * sigma_2, sigma_2**2]]],
-    wrong={"not halved": -log(1 - rho**2), "the correlation not squared": -log(1 - rho) / 2},
-)
+derivation.bridge("The code's", -log(1 - rho**2) / 2, gaussian_total_correlation, covariance=[covariance], wrong=not_squared)
 
 derivation.say("When is the price too high? In the linear VAE the weight acts as more noise: a latent is given up earlier.")
 lam = derivation.number(r"\lambda", "the variance of the data along one direction", positive=True)
@@ -327,51 +315,82 @@ derivation.chain(
     plus(linear_distortion, times(beta, linear_rate)),
     equals(
         plus(times(beta / 2, plus(lam / c, log(c / (beta * s)))), slack),
-        r"complete the square in $V$; both terms in $t$ are $\frac{c}{2s} t$, and $\log t = \log \frac{ct}{\beta s} - \log "
-        r"\frac{c}{\beta s}$",
+        prose(
+            "complete the square in $V$; of both terms in $t$, {both}", both=holds(plus(w**2 * t, times(beta, s, t)), "=", c * t)
+        ),
     ),
     at_least(
         times(beta / 2, plus(lam / c, log(c / (beta * s)))),
-        r"leave out the gaps; equality at $V = \frac wc$ and $t = \frac{\beta s}{c}$",
+        prose("leave out the gaps; equality at {V} and {t}", V=where(V, w / c), t=where(t, beta * s / c)),
         dropping=slack,
     ),
     equals(
         plus(times(beta / 2, plus(1, log(lam / (beta * s)))), times(beta / 2, tangent.at(lam / c))),
-        r"$\log c = \log \lambda - \log \frac \lambda c$",
+        prose("{split}", split=holds(log(c), "=", plus(log(lam), -log(lam / c)))),
     ),
     at_least(
         times(beta / 2, plus(1, log(lam / (beta * s)))),
-        r"leave out a gap; equality at $c = \lambda$, that is $w^2 = \lambda - \beta s$, which needs $\beta s \le \lambda$",
+        prose(r"leave out a gap; equality at {same}, for which $\beta s$ is at most $\lambda$", same=where(lam, c)),
         dropping=times(beta / 2, tangent.at(lam / c)),
     ),
-    so=r"There the rate is $\frac12 \log \frac{\lambda}{\beta s}$ and the distortion $\frac \beta2$ up to a constant. Their "
-    r"derivatives by $\beta$ are $-\frac{1}{2\beta}$ and $\frac12$: the slope is $-\beta$ again.",
+    so=prose(
+        "With {V}, {t} and {lam} the rate is {rate} and the distortion {distortion}, up to a constant. Their derivatives by "
+        r"$\beta$ are $-\frac{1}{2\beta}$ and $\frac12$: the slope is $-\beta$ again.",
+        **{"V": where(V, w / c), "t": where(t, beta * s / c), "lam": where(lam, c)},
+        rate=holds(linear_rate, "=", log(lam / (beta * s)) / 2, named=True),
+        distortion=holds(linear_distortion, "=", beta / 2, named=True),
+    ),
 )
 derivation.say(
-    r"Where $\beta s$ exceeds $\lambda$, no $w$ gives $c = \lambda$. What the best $V$ and $t$ leave is $\frac \beta2 "
-    r"\left(\frac \lambda c + \log c\right)$ and a constant. Compare it with $w = 0$, where $c$ is $c_0 = \beta s$."
+    r"Where $\beta s$ exceeds $\lambda$, no $w$ makes $c$ equal to $\lambda$. What the best $V$ and $t$ leave is $\frac \beta2 "
+    r"\left(\frac \lambda c + \log c\right)$ and a constant. Compare it with the weight 0, where $c$ is $\beta s$."
 )
 excess = derivation.number(r"\varepsilon", r"by how much $\beta s$ exceeds $\lambda$", nonnegative=True)
 off, on = plus(lam, excess), plus(w**2, lam, excess)
+more = plus(tangent.at(off / on), w**2 * excess / (on * off))
 derivation.chain(
     "A direction of less variance is switched off",
     plus(lam / on, log(on), -lam / off, -log(off)),
-    equals(
-        plus(tangent.at(off / on), w**2 * excess / (on * off)),
-        r"$\log \frac{c}{c_0} = 1 - \frac{c_0}{c} + \left(\frac{c_0}{c} - 1 - \log \frac{c_0}{c}\right)$, and $c - c_0 = "
-        r"w^2$, $c_0 - \lambda = \varepsilon$",
+    equals(more, prose("{gap}", gap=holds(log(on / off), "=", plus(1, -off / on, tangent.at(off / on))))),
+    at_least(0, prose("leave out both; zero only at {off}", off=where(w, 0)), dropping=more),
+    so=prose(
+        "So the best squared weight of the decoder is {best}: a latent is off exactly from the weight {last} of the rate on, and "
+        "directions are given up one after another, those of the smallest variance first.",
+        **{"best": Max(0, lam - beta * s), "last": lam / s},
     ),
-    at_least(0, r"leave out both; zero only at $w = 0$", dropping=plus(tangent.at(off / on), w**2 * excess / (on * off))),
-    so=r"So $w^2 = \max(0, \lambda - \beta s)$: a latent is off exactly from $\beta = \frac \lambda s$ on, and directions are "
-    "given up one after another, those of the smallest variance first.",
 )
 
 _coin = {prior: (half, half), l: (log(Rational(9, 10)), log(Rational(1, 10)))}
 
 
+@derivation.algorithm(
+    "A training step with a weight on the total correlation alone",
+    do(r"take a batch of $B$ of $n$ data; $y_i \sim q(\cdot|x_i)$, a code of each"),
+    do(r"$\omega_{ij} \leftarrow$ the weights of the batch", stratified_log_importance, by=stratified),
+    do(r"$\hat I_i, \widehat{\mathrm{TC}}_i, \hat K_i \leftarrow$ the three parts of the rate", kl_decomposition, by=add_up),
+    do(r"a gradient step on the mean of $-\ell_i + \hat I_i + \beta\, \widehat{\mathrm{TC}}_i + \hat K_i$", by=surgery),
+    do(
+        r"with a weight on all of the rate: on that of $-\ell_i + \beta (\hat I_i + \widehat{\mathrm{TC}}_i + \hat K_i)$",
+        beta_negative_elbo,
+        by=central,
+    ),
+)
+def two_batches():
+    weights = stratified_log_importance(batch_size=2, dataset_size=3)
+    for other, found, losses in (
+        ((1.0, 1.0), "1.0974, 1.0028, 0.3998", "6.5084, 11"),
+        ((1.0, 0.0), "1.0501, 0.0000, 1.1999", "3.25, 10"),
+    ):
+        codes = jnp.array([(0.0, 0.0), other])
+        shares = jnp.array([part.mean() for part in kl_decomposition(codes, codes, jnp.full((2, 2), -2.0), weights)])
+        yield rf"B = 2, n = 3, \text{{ codes }} (0, 0), {other}: \quad \hat I, \widehat{{\mathrm{{TC}}}}, \hat K", shares, found
+        whole = beta_negative_elbo(jnp.ones(1), shares.sum()[None], beta=4.0)
+        yield r"\beta = 4, -\ell = 1: \quad \text{both losses}", [1 + shares @ jnp.array([1.0, 4.0, 1.0]), *whole], losses
+
+
 @derivation.example(
-    r"A prior of one half each and the likelihoods 0.9 and 0.1. The best encoder is (0.9, 0.1) at $\beta = 1$ and $(\frac34, "
-    r"\frac14)$ at $\beta = 2$. Then a batch of 2 among 3 data, with the densities 1, 2 and 6: its two batches that contain the "
+    r"A prior of one half each and the likelihoods 0.9 and 0.1. The best encoder is (0.9, 0.1) at weight 1 and $(\frac34, "
+    r"\frac14)$ at weight 2. Then a batch of 2 among 3 data, with the densities 1, 2 and 6: its two batches that contain the "
     r"first datum, and their mean."
 )
 def by_hand():
@@ -389,37 +408,17 @@ def by_hand():
     yield r"\text{their mean}", np.mean(estimates), "3.0000"
 
 
-@derivation.figure(
-    r"Left: distortion and rate of the best encoders of the example, from $\beta = 16$ to $\frac1{16}$, and lines of equal loss "
-    r"$D + \beta R$ through four of them: tangents of slope $-\beta$. Right: the square of the decoder's weight of three "
-    r"latents, with $s = 1$; each is off from $\beta = \lambda$ on.",
+derivation.figure(
+    "Left: distortion and rate of the best encoders of the example, for weights of the rate from 16 to one sixteenth, and lines "
+    "of equal loss through four of them: tangents, with minus the weight as slope. Right: the square of the decoder's weight of "
+    "three latents with noise 1; each is off from the weight on that equals its variance.",
     panels=2,
-)
-def a_curve_and_three_latents(left, right):
-    def best(weights):
-        encoder = np.array([0.9, 0.1]) ** (1 / weights[:, None])
-        encoder /= encoder.sum(1, keepdims=True)
-        return -encoder @ np.log([0.9, 0.1]), (encoder * np.log(2 * encoder)).sum(1)
-
-    distortion, rate = best(np.geomspace(1 / 16, 16, 80))
-    left.plot(rate, distortion, color="gray", linewidth=3)
-    for weight in (0.5, 1.0, 2.0, 4.0):
-        at, of = best(np.array([weight]))
-        near = of + np.array([-0.12, 0.12])
-        left.plot(near, beta_negative_elbo(at, of, beta=weight) - weight * near, label=rf"$\beta = {weight:g}$")
-        left.plot(of, at, "o", color="gray")
-    left.set(xlabel="rate, nats", ylabel="distortion, nats")
-    left.legend()
-    weights = np.linspace(0, 5, 101)
-    for variance in (4, 2, 1):
-        right.plot(weights, np.maximum(0, variance - weights), label=rf"$\lambda = {variance}$")
-    right.set(xlabel=r"$\beta$", ylabel="$w^2$")
-    right.legend()
+)(draw_curve_and_latents)
 
 
 @derivation.exercise(
     "What is the total correlation of two Gaussian coordinates with variances 4 and 9 and covariance 3.6?",
-    r"$\rho = 0.6$, so it is $-\frac12 \log 0.64 = 0.2231$ nats.",
+    r"The correlation is 0.6, so it is $-\frac12 \log 0.64$, 0.2231 nats.",
 )
 def correlated():
     yield gaussian_total_correlation(jnp.array([[[4.0, 3.6], [3.6, 9.0]]]))[0], "0.2231"
@@ -441,9 +440,9 @@ def two_bits():
 
 
 @derivation.exercise(
-    r"At which weight has the linear latent with $\lambda = 4$ and $s = 1$ half the rate that it has at $\beta = 1$, and what is "
-    r"its decoder's weight there?",
-    r"At $\beta = 2$: the rate falls from $\frac12 \log 4 = 0.6931$ to $\frac12 \log 2 = 0.3466$, and $w^2 = 2$.",
+    "At which weight does the linear latent with variance 4 and noise 1 have half the rate that it has at weight 1, and what is "
+    "its decoder's weight there?",
+    r"At 2: the rate falls from $\frac12 \log 4$, 0.6931, to $\frac12 \log 2$, 0.3466, and the decoder's squared weight is 2.",
 )
 def half_the_rate():
     yield value(linear_rate, {lam: 4, V: sqrt(3) / 4, t: Rational(1, 4)}), "0.6931"
