@@ -12,7 +12,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.invertible_convolution import assemble, decompose, forward, inverse
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -23,17 +24,15 @@ derivation = Derivation(
         "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",
         "Golub & Van Loan 2013, Matrix computations, chapter 3 (LU with row exchanges)",
     ),
-    question="Coupling layers need their channels shuffled in between. Can the shuffle be learned, what is its determinant, and "
-    "how is that had without work in the third power of the channels at every step?",
+    question="A coupling layer leaves half of the channels as they are; without a shuffle in between they would never "
+    "change, and a fixed shuffle may mix the wrong ones. Can the shuffle be learned, and its determinant be had without work "
+    "in the third power of the channels at every step?",
     setting=(
-        r"$x$ has $C$ channels at each of $N$ positions, and $z = W x$ with the same invertible matrix $W$ at all of them.",
-        r"In the LU form $W = P L (U + \mathrm{diag}(\varsigma e^{d}))$ a permutation matrix $P$ and signs $\varsigma_c = \pm 1$ "
-        r"are fixed; the unit lower triangular $L$, the strictly upper triangular $U$ and $d$ are learned.",
+        r"$x$ has $C$ channels at each of $N$ positions, and $z$ is $W x$ with the same invertible matrix $W$ at all of them.",
+        r"In the LU form the matrix is $P L (U + \mathrm{diag}(\varsigma e^{d}))$. A permutation matrix $P$ and signs "
+        r"$\varsigma_c$ are fixed; the unit lower triangular $L$, the strictly upper triangular $U$ and $d$ are learned.",
         "In the derivation $C$ is 2 or 3.",
     ),
-    answer=r"The log-determinant is $N \log |\det W|$, and $N \sum_c d_c$ in the LU form. Its gradient in $W$ is $N W^{-\top}$. "
-    r"A permutation is a special case, with log-determinant 0. Under a normal base maximum likelihood makes the layer whiten: it "
-    r"is unique up to a rotation.",
     limits=(
         "That every invertible matrix has an LU form with row exchanges (elimination; stated).",
         "Kernels larger than 1x1, and speed on a device.",
@@ -50,8 +49,8 @@ derivation.symbol("I_N", "the identity of that size")
 
 @derivation.symbolic(
     r"\det(I_N \otimes W) = (\det W)^N",
-    because="$z$ at a position depends on $x$ at that position alone: stack the positions, and the Jacobian has $N$ equal blocks "
-    "on its diagonal. Two channels at three positions.",
+    because="$z$ at a position depends on $x$ at that position alone: stack the positions, and the Jacobian has $N$ equal "
+    "blocks on its diagonal. Two channels at three positions.",
     role="lemma",
 )
 def blocks():
@@ -68,15 +67,18 @@ exps = [sympy.exp(one) for one in (d1, d2, d3)]
 lower3 = sympy.Matrix([[1, 0, 0], [l21, 1, 0], [l31, l32, 1]])
 upper3 = sympy.Matrix([[exps[0], u12, u13], [0, exps[1], u23], [0, 0, exps[2]]])
 product3 = lower3 * upper3
-derivation.chain(
-    "In the LU form the log-determinant is a sum",
-    log(
-        plus(
-            times(product3[0, 0], plus(times(product3[1, 1], product3[2, 2]), -times(product3[1, 2], product3[2, 1]))),
-            -times(product3[0, 1], plus(times(product3[1, 0], product3[2, 2]), -times(product3[1, 2], product3[2, 0]))),
-            times(product3[0, 2], plus(times(product3[1, 0], product3[2, 1]), -times(product3[1, 1], product3[2, 0]))),
-        )
+det_product = derivation.define(
+    r"\det L(U + \mathrm{diag}(e^d))",
+    plus(
+        times(product3[0, 0], plus(times(product3[1, 1], product3[2, 2]), -times(product3[1, 2], product3[2, 1]))),
+        -times(product3[0, 1], plus(times(product3[1, 0], product3[2, 2]), -times(product3[1, 2], product3[2, 0]))),
+        times(product3[0, 2], plus(times(product3[1, 0], product3[2, 1]), -times(product3[1, 1], product3[2, 0]))),
     ),
+    "the determinant of the product, for three channels, by its first row",
+)
+lu = derivation.chain(
+    "In the LU form the log-determinant is a sum",
+    log(det_product),
     equals(
         log(times(*exps)),
         "the determinant of a product of triangular matrices is the product of their diagonals; that of $L$ is 1",
@@ -84,17 +86,18 @@ derivation.chain(
     ),
     equals(plus(d1, d2, d3), "the logarithm of a product", wrong={"the mean": plus(d1, d2, d3) / 3, "the first": d1}),
     central=True,
-    so=r"Row exchanges and signs change the sign of the determinant only: $\log |\det W| = \sum_c d_c$, in $C$ additions. The "
-    r"sign stays what it was at the start, so training cannot cross a singular matrix.",
+    so=r"Row exchanges and signs change the sign of the determinant only: $\log |\det W|$ is $\sum_c d_c$, in $C$ additions. "
+    "The sign stays what it was at the start, so training cannot cross a singular matrix.",
 )
-derivation.symbol("a, b, c, e", "unknown entries of $L$ and $U$")
+derivation.symbol("a, b, c, f", "unknown entries of $L$ and $U$")
 
 
 @derivation.symbolic(
-    r"\begin{pmatrix} 1 & 0 \\ a & 1 \end{pmatrix} \begin{pmatrix} b & c \\ 0 & e \end{pmatrix} = \begin{pmatrix} 0 & 1 \\ 1 & 0 "
-    r"\end{pmatrix} \text{ has no solution}",
-    because="The first column asks for $b = 0$ and $a b = 1$: no invertible matrix with a zero in the corner has an LU form "
-    "without an exchange of rows. The number of solutions is counted; with the rows exchanged there is one.",
+    r"\begin{pmatrix} 1 & 0 \\ a & 1 \end{pmatrix} \begin{pmatrix} b & c \\ 0 & f \end{pmatrix} = \begin{pmatrix} 0 & 1 \\ 1 "
+    r"& 0 \end{pmatrix} \text{ has no solution}",
+    because="The first column asks for a $b$ that is 0 and an $a b$ that is 1: no invertible matrix with a zero in the "
+    "corner has an LU form without an exchange of rows. The number of solutions is counted; with the rows exchanged there is "
+    "one.",
     role="remark",
 )
 def an_exchange_needs_a_permutation():
@@ -114,8 +117,8 @@ derivation.chain(
     Slope(log((w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]) ** 2) / 2, w[0, 1]),
     equals(
         -w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
-        r"$\frac12 \log (\det W)^2 = \log |\det W|$, and the determinant is linear in each entry, with the cofactor as its "
-        r"slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
+        r"the first line is the slope of $\log |\det W|$, and the determinant is linear in each entry, with the cofactor as "
+        r"its slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
         wrong={"the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]), "not transposed": w.inv()[0, 1]},
     ),
 )
@@ -123,7 +126,7 @@ angle = derivation.number("t", "any number")
 turn = sympy.Matrix([[1 - angle**2, -2 * angle], [2 * angle, 1 - angle**2]]) / (1 + angle**2)
 x1, x2 = (derivation.number(f"x_{i}", f"channel {i}") for i in (1, 2))
 turned = turn * sympy.Matrix([x1, x2])
-derivation.chain(
+rotation = derivation.chain(
     "A rotation changes no norm",
     turned[0] ** 2 + turned[1] ** 2,
     equals(
@@ -132,14 +135,17 @@ derivation.chain(
         wrong={"the cross term": x1**2 + x2**2 + 2 * x1 * x2},
     ),
     role="lemma",
-    so="Nor a volume: $Q^\\top Q = I$ makes $(\\det Q)^2 = 1$. So a random rotation is a start with log-determinant 0 that "
-    "shuffles all channels.",
+    so=prose(
+        "Nor a volume: its determinant is {one}. So a random rotation is a start with log-determinant 0 that shuffles all "
+        "channels.",
+        one=holds(plus((1 - angle**2) ** 2, (2 * angle) ** 2) / (1 + angle**2) ** 2, "=", 1),
+    ),
 )
 
 derivation.say(
-    r"What does likelihood ask of the layer? Let $x$ have the covariance $\Sigma$ and mean 0 at a position. Under a normal base "
-    r"the loss is $\frac12 \mathrm{tr}(W \Sigma W^\top) - \log |\det W|$, and depends on the eigenvalues $\lambda_c > 0$ of $W "
-    r"\Sigma W^\top$."
+    r"What does likelihood ask of the layer? Let $x$ have the covariance $\Sigma$ and mean 0 at a position. Under a normal "
+    r"base the loss is $\frac12 \mathrm{tr}(W \Sigma W^\top) - \log |\det W|$, and depends on the positive eigenvalues "
+    r"$\lambda_c$ of $W \Sigma W^\top$."
 )
 c = derivation.index("c", "a channel")
 j = derivation.index("j", "a channel")
@@ -147,19 +153,33 @@ size = derivation.count(c, "C", "the number of channels")
 eigen = derivation.numbers(r"\lambda", c, r"the eigenvalues of $W \Sigma W^\top$", positive=True)
 volume = derivation.number(r"\log \det \Sigma", "of the covariance of the data")
 gaps = Total(c, times(Rational(1, 2), plus(eigen - 1, -log(eigen))))
-derivation.chain(
+loss = plus(Total(c, eigen) / 2, -times(Rational(1, 2), plus(Total(j, log(eigen.at(j))), -volume)))
+derivation.answer = prose(
+    r"The log-determinant is $N \log |\det W|$. In the LU form that is $N \sum_c d_c$, for three channels {lu}. Its gradient "
+    r"in $W$ is $N W^{-\top}$. A permutation is a special case, with log-determinant 0. Under a normal base and for data of "
+    r"mean 0 maximum likelihood makes the layer whiten: the loss is least where all eigenvalues of $W \Sigma W^\top$ are 1, "
+    "{least}, which leaves a rotation or reflection open.",
+    lu=holds(log(det_product), "=", plus(d1, d2, d3), wrong={"the mean": plus(d1, d2, d3) / 3}),
+    least=holds(loss, "=", plus(size / 2, volume / 2), when={eigen: 1}, named=True),
+)
+whitening_is_best = derivation.chain(
     "Maximum likelihood whitens",
-    plus(Total(c, eigen) / 2, -times(Rational(1, 2), plus(Total(j, log(eigen.at(j))), -volume))),
+    loss,
     equals(
         plus(size / 2, volume / 2, gaps),
-        r"the trace is the sum of the eigenvalues, and $2 \log |\det W| = \sum_c \log \lambda_c - \log \det \Sigma$; collect",
+        r"the trace is the sum of the eigenvalues, and $2 \log |\det W|$ the sum of their logarithms minus $\log \det \Sigma$; "
+        "collect",
     ),
     at_least(
         plus(size / 2, volume / 2),
-        r"leave out $\tau - 1 - \log \tau$ at every eigenvalue; equality if and only if all are 1, that is $W \Sigma W^\top = I$",
+        prose(
+            r"leave out $\tau - 1 - \log \tau$ at every eigenvalue; equality if and only if {ones} for all $c$, that is "
+            r"where $W \Sigma W^\top$ is the identity",
+            ones=where(eigen, 1),
+        ),
         dropping=Total(c, times(Rational(1, 2), tangent.at(eigen))),
     ),
-    so=r"$W = Q \Sigma^{-1/2}$ with any rotation or reflection $Q$: which one is left to the other layers.",
+    so=r"There $W$ is $Q \Sigma^{-1/2}$ with any rotation or reflection $Q$: which one is left to the other layers.",
 )
 
 derivation.bridge(
@@ -241,7 +261,26 @@ def there_and_back():
 _W = np.array([[0.0, 2.0], [3.0, 1.0]])
 
 
-@derivation.example(r"$W = \begin{pmatrix} 0 & 2 \\ 3 & 1 \end{pmatrix}$ at four positions, with the determinant $-6$.")
+@derivation.algorithm(
+    "A layer in the LU form",
+    do(r"once: take a random rotation apart into $P, L, U, d, \varsigma$", decompose, by=rotation),
+    do(r"at every step: $W \leftarrow P L (U + \mathrm{diag}(\varsigma e^{d}))$", assemble, by=lu),
+    do(r"$z \leftarrow W x$ at every position, with the log-determinant $N \sum_c d_c$", forward, by=lu),
+    do(r"a gradient step in $L$, $U$ and $d$ on the likelihood", by=whitening_is_best),
+    do(r"to sample: $x \leftarrow W^{-1} z$ at every position", inverse),
+)
+def a_start_and_a_step():
+    permutation, lower, upper, log_diagonal, sign = decompose(_W)
+    yield r"\text{from } W = \begin{pmatrix} 0 & 2 \\ 3 & 1 \end{pmatrix}: \quad e^d", jnp.exp(log_diagonal), "(3, 2)"
+    for grown, weight, stated in ((0.0, "(0, 2, 3, 1)", "7.1670"), (np.log(2), "(0, 2, 6, 1)", "9.9396")):
+        moved = assemble(permutation, lower, upper, log_diagonal + np.array([grown, 0.0]), sign)
+        z, log_det = forward(np.ones((1, 2, 4)), moved)
+        yield r"d_1 \text{ larger by } \log 2: \quad W" if grown else "W", moved.ravel(), weight
+        yield r"\text{log-determinant at four positions}", log_det, stated
+    yield r"W^{-1} W (1, 1)", inverse(z, moved)[0][0, :, 0], "(1, 1)"
+
+
+@derivation.example(r"The matrix $\begin{pmatrix} 0 & 2 \\ 3 & 1 \end{pmatrix}$ at four positions, with the determinant $-6$.")
 def minus_six():
     ones = np.ones((1, 2, 4))
     z, log_det = forward(ones, _W)
@@ -256,9 +295,9 @@ def minus_six():
 
 
 @derivation.figure(
-    "A cloud of correlated points (left), $\\Sigma^{-1/2} x$ (middle) and $Q \\Sigma^{-1/2} x$ with a rotation by 40 degrees "
-    "(right), each with the ellipse of one standard deviation. Both circles have the area of the ellipse divided by $\\sqrt 3$, "
-    "and the same likelihood.",
+    r"A cloud of correlated points (left), $\Sigma^{-1/2} x$ (middle) and $Q \Sigma^{-1/2} x$ with a rotation by 40 degrees "
+    r"(right), each with the ellipse of one standard deviation. Both circles have the area of the ellipse divided by $\sqrt "
+    "3$, and the same likelihood.",
     panels=3,
 )
 def whitening(*panels):
@@ -277,8 +316,8 @@ def whitening(*panels):
 
 
 @derivation.exercise(
-    r"$W = \begin{pmatrix} 2 & 0 \\ 1 & \frac12 \end{pmatrix}$ at ten positions: what is the log-determinant, and is $W$ "
-    r"orthogonal?",
+    r"The matrix $\begin{pmatrix} 2 & 0 \\ 1 & \frac12 \end{pmatrix}$ at ten positions: what is the log-determinant, and is "
+    "the matrix orthogonal?",
     "0, since the determinant is 1. Not orthogonal: its first column has the squared norm 5.",
 )
 def a_shear():
@@ -288,7 +327,8 @@ def a_shear():
 
 
 @derivation.exercise(
-    "What is the determinant of the matrix that is assembled from the permutation $(1, 2, 0)$, $L = I$, $U = 0$ and $d = 0$?",
+    "What is the determinant of the matrix that is assembled from the permutation $(1, 2, 0)$, with zeros "
+    "for $d$ and next to the diagonals?",
     "+1: a cycle of three is two exchanges.",
 )
 def a_cycle():
@@ -297,8 +337,11 @@ def a_cycle():
 
 
 @derivation.exercise(
-    r"$\Sigma = \begin{pmatrix} 2 & 1 \\ 1 & 2 \end{pmatrix}$: what is the least loss, and the loss at $W = I$?",
-    r"$1 + \frac12 \log 3 = 1.5493$, and $\frac12 \mathrm{tr}\,\Sigma = 2$.",
+    r"Data of covariance $\begin{pmatrix} 2 & 1 \\ 1 & 2 \end{pmatrix}$: what is the least loss, and that of the identity?",
+    prose(
+        r"The determinant is 3: {least}, or 1.5493. The identity has $\frac12 \mathrm{tr}\,\Sigma$, which is 2.",
+        least=1 + log(3) / 2,
+    ),
 )
 def least_loss():
     ones = {eigen: (1, 1), volume: log(3)}
