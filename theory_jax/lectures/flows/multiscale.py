@@ -14,7 +14,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, Normal, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.multiscale import split_prior_log_prob, split_prior_sample, squeeze, unsqueeze
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -25,19 +26,17 @@ derivation = Derivation(
         "Dinh, Sohl-Dickstein & Bengio 2017, Density estimation using Real NVP",
         "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",
     ),
-    question="A flow cannot throw dimensions away. How does it nevertheless work at several resolutions, what is the likelihood "
-    "when half of the variables leave early, and what does that save?",
+    question="A flow cannot throw dimensions away, so every layer of a deep one works on the whole image, which is slow. How "
+    "does it nevertheless work at several resolutions, what is the likelihood when half of the variables leave early, and "
+    "what does that save?",
     setting=(
-        r"A squeeze turns blocks of two by two pixels into channels. Then invertible layers $f_1$ map the image to $(a, b)$, two "
-        r"halves of the channels: $b$ leaves, and $a$ goes on through further layers, $z = f_2(a)$.",
-        r"What leaves is standardized given what stays: $\varepsilon = (b - m(a)) e^{-\nu(a)/2}$ with any networks $m$ and "
+        "A squeeze turns blocks of two by two pixels into channels. Then invertible layers $f_1$ map the image to $(a, b)$, "
+        "two halves of the channels: $b$ leaves, and $a$ goes on through further layers $f_2$, which make it $z$.",
+        r"What leaves is standardized given what stays: $\varepsilon$ is $(b - m(a)) e^{-\nu(a)/2}$ with any networks $m$ and "
         r"$\nu$; $z$ and $\varepsilon$ are independent standard normals.",
         "In the chains $a$ and $b$ are numbers. There are $L$ levels on $C$ channels and $N$ positions, and the last has no "
         "split.",
     ),
-    answer=r"The chain rule of probability: $\log p(a, b) = \log p(a) + \log p(b|a)$, without approximation. Knowing $a$ gains "
-    r"the mutual information of both halves. All latents together are as many as pixels, and a 1x1 convolution costs the same at "
-    r"every level in place of four times as much.",
     limits=(
         "That the latents that leave early hold fine detail: a matter of training, not of the construction.",
         "The quality of samples.",
@@ -49,7 +48,7 @@ b = derivation.number("b", "the half that leaves")
 m = derivation.number("m", "the mean that a network gives for $b$", "mean_fn")
 nu = derivation.number(r"\nu", "the log-variance that it gives", "log_var_fn")
 eps = derivation.define(r"\varepsilon", (b - m) * exp(-nu / 2), "the standardized half")
-derivation.chain(
+leaving = derivation.chain(
     "The half that leaves is Gaussian given the half that stays",
     plus(LogDensity(eps, 0, 1), -nu / 2),
     equals(
@@ -66,12 +65,12 @@ derivation.chain(
     "left alone.",
 )
 u = derivation.number("u", "a standard normal number", "noise")
-derivation.chain(
+sampling = derivation.chain(
     "The log-density of a sample is that of its noise less half the log-variance",
     LogDensity(m + exp(nu / 2) * u, m, exp(nu)),
     equals(
         plus(LogDensity(u, 0, 1), -nu / 2),
-        r"$b = m + e^{\nu/2} u$ solves for the half that left",
+        prose("the standardized sample is its noise, {noise}", noise=holds(eps, "=", u, when={b: m + exp(nu / 2) * u})),
         wrong={"scaled by the variance": plus(LogDensity(u * exp(nu / 2), 0, 1), -nu / 2)},
     ),
     role="lemma",
@@ -79,7 +78,7 @@ derivation.chain(
 )
 slope = derivation.number("g", "the slope of $f_2$ at $a$", positive=True)
 z = derivation.number("z", "what $f_2$ makes of $a$")
-derivation.chain(
+chain_rule = derivation.chain(
     "The log-likelihood is a chain rule",
     plus(LogDensity(z, 0, 1), LogDensity(eps, 0, 1), log(slope * exp(-nu / 2))),
     equals(
@@ -98,10 +97,10 @@ derivation.chain(
 
 i = derivation.index("i", "a value of the half that stays", states=2)
 j = derivation.index("j", "a value of the half that leaves", states=2)
-first = derivation.law("p({})", i, "the law of $a$, here of finitely many values")
-second = derivation.law("p({}|{})", (j, i), "the law of $b$ given $a$")
+first = derivation.law("p({})", i, "the distribution of $a$, here of finitely many values")
+second = derivation.law("p({}|{})", (j, i), "the distribution of $b$ given $a$")
 i2 = derivation.index("i'", "a value of the half that stays", states=2)
-alone = derivation.define("p({})", Total(i2, first.at(i2) * second.at(j, i2)), "the law of $b$ alone", over=j, law=True)
+alone = derivation.define("p({})", Total(i2, first.at(i2) * second.at(j, i2)), "the distribution of $b$ alone", over=j, law=True)
 derivation.chain(
     "Knowing the half that stays gains the mutual information",
     Expectation(first, Expectation(second, plus(log(second), -log(alone)))),
@@ -111,18 +110,35 @@ derivation.chain(
     ),
     at_least(
         0,
-        "leave out divergences (Gibbs); equality if and only if $b$ does not depend on $a$",
+        prose(
+            "leave out divergences (Gibbs); equality if and only if $b$ does not depend on $a$, {same}",
+            same=where(second, second.at(j, 0)),
+        ),
         dropping=Expectation(first, gibbs.at(second, alone)),
     ),
-    so="These are the true laws; fitted ones differ by divergences of their own.",
+    so="These are the true distributions; fitted ones differ by divergences of their own.",
 )
 rho = derivation.number(r"\rho", "a correlation", between=(0, 1))
+gain = Expectation(Normal(a, 0, 1), Divergence(Normal(b, rho * a, 1 - rho**2), Normal(b, 0, 1)))
+derivation.answer = prose(
+    r"The chain rule of probability: $\log p(a, b)$ is $\log p(a)$ plus $\log p(b|a)$, without approximation, where "
+    "{conditional} is that of a Gaussian. Knowing $a$ gains the mutual information of both halves, {gain} for a normal pair "
+    r"with the correlation $\rho$. All latents together are as many as pixels, and a 1x1 convolution costs the same at every "
+    "level, in place of four times as much as at the level before.",
+    conditional=holds(
+        plus(LogDensity(eps, 0, 1), -nu / 2), "=", LogDensity(b, m, exp(nu)), wrong={"no scale": LogDensity(b, m, 1)}
+    ),
+    gain=holds(gain, "=", -log(1 - rho**2) / 2, named=True),
+)
 derivation.chain(
     "... of a normal pair it is a function of the correlation",
-    Expectation(Normal(a, 0, 1), Divergence(Normal(b, rho * a, 1 - rho**2), Normal(b, 0, 1))),
+    gain,
     equals(
         -log(1 - rho**2) / 2,
-        r"given $a$, $b$ has the mean $\rho a$ and the variance $1 - \rho^2$; $\mathbb{E}\, a^2 = 1$",
+        prose(
+            r"given $a$, $b$ has the mean $\rho a$ and the variance $1 - \rho^2$; {one}",
+            one=holds(Expectation(Normal(a, 0, 1), a**2), "=", 1),
+        ),
         wrong={"no half": -log(1 - rho**2), "the correlation itself": -log(1 - rho) / 2},
     ),
     role="remark",
@@ -140,7 +156,8 @@ derivation.symbol("c, h, w", "a channel, a row and a column after the squeeze")
     r"\sum_{l=1}^{L-1} \frac{C N}{2^l} + \frac{C N}{2^{L-1}} = C N, \quad \sum_{l=1}^{L} (2^{l+1} C)^2 \frac{N}{4^l} = 4 L C^2 "
     r"N, \quad \sum_{l=1}^{L} (4^l C)^2 \frac{N}{4^l} = \frac43 (4^L - 1) C^2 N",
     because="After its squeeze level $l$ has $2^{l+1} C$ channels on $N/4^l$ positions. No latent is lost. A 1x1 convolution "
-    "costs the square of the channels times the positions: the same at every level with splits, four times more at each without.",
+    "costs the square of the channels times the positions: the same at every level with splits, four times more at each "
+    "without.",
 )
 def sizes_and_costs():
     latents = sympy.summation(C * N / 2**level, (level, 1, L - 1)) + C * N / 2 ** (L - 1)
@@ -168,12 +185,12 @@ derivation.chain(
         },
     ),
     role="remark",
-    so=r"The last term depends on $a$ through $\nu$: with a split prior, and with affine coupling, noise scaled by $T$ does not "
-    r"draw from the normalized $p^{1/T^2}$, which at $T < 1$ gives more weight to $a$ with a small variance.",
+    so=r"The last term depends on $a$ through $\nu$: with a split prior, and with affine coupling, noise scaled by $T$ does "
+    "not draw from the normalized $p^{1/T^2}$, which at a temperature below 1 gives more weight to $a$ with a small variance.",
 )
 
 derivation.bridge(
-    "The code knows the log-density of the half that leaves, here with $m = 2a$ and $\\nu = a$",
+    "The code knows the log-density of the half that leaves, here with the mean $2a$ and the log-variance $a$",
     (None, LogDensity(b, 2 * a, exp(a))),
     split_prior_log_prob,
     x=[[a, b]],
@@ -194,8 +211,8 @@ derivation.bridge(
 
 @derivation.exact(
     r"(c, 2h + i, 2w + j) \mapsto (4c + 2i + j, h, w)",
-    because="Row, column and channel are divided by 2 with remainder, which is unique: the squeeze is a permutation of entries, "
-    "with log-determinant 0 and no arithmetic. All entries of an image of 3 by 4 by 6, by the code, and back.",
+    because="Row, column and channel are divided by 2 with remainder, which is unique: the squeeze is a permutation of "
+    "entries, with log-determinant 0 and no arithmetic. All entries of an image of 3 by 4 by 6, by the code, and back.",
     outcomes=72,
 )
 def a_permutation():
@@ -223,9 +240,41 @@ def _fourfold(kept):
     return jnp.zeros_like(kept).at[:, 0].set(2 * math.log(2))
 
 
+@derivation.algorithm(
+    "The density of an image, and a sample",
+    do(r"density: $x \leftarrow$ the image; for each level $l$ from 1 to $L$:"),
+    do(r"squeeze $x$; $x \leftarrow$ the layers of the level, with their log-determinants", squeeze, indent=1),
+    do(
+        r"below $L$: split $x$ into $a, b$; add $\log \mathcal{N}(b; m(a), e^{\nu(a)})$; $x \leftarrow a$",
+        split_prior_log_prob,
+        by=leaving,
+        indent=1,
+    ),
+    do(r"add $\log \mathcal{N}(x; 0, I)$", by=chain_rule),
+    do(r"sample: $x \leftarrow$ normal noise; for each level from $L$ to 1:"),
+    do(
+        r"below $L$: $b \leftarrow m(x) + e^{\nu(x)/2} u$ with fresh noise $u$; join them",
+        split_prior_sample,
+        by=sampling,
+        indent=1,
+    ),
+    do(r"$x \leftarrow$ the layers undone; unsqueeze $x$", unsqueeze, indent=1),
+)
+def two_levels():
+    image = jnp.arange(1.0, 17.0).reshape(1, 1, 4, 4) / 10
+    squeezed = squeeze(image)
+    kept, log_prob = split_prior_log_prob(squeezed, _same, jnp.zeros_like)
+    yield r"0.1, \dots, 1.6, \text{ no layers, } m(a) = a, \nu = 0: \quad a", kept[0, 0].ravel(), "(0.1, 0.3, 0.9, 1.1)"
+    yield r"\log p(b|a) = -8 (0.4^2 / 2 + \log \sqrt{2 \pi})", log_prob, "-7.9915"
+    last = squeeze(kept)
+    yield r"\text{second level: channels}", last.ravel(), "(0.1, 0.3, 0.9, 1.1, 0.2, 0.4, 1.0, 1.2)"
+    joined = split_prior_sample(unsqueeze(last), (squeezed[:, 2:] - kept), _same, jnp.zeros_like)
+    yield r"\text{back, with } u = 0.4: \text{ first row}", unsqueeze(joined)[0, 0, 0], "(0.1, 0.2, 0.3, 0.4)"
+
+
 @derivation.example(
-    r"The image $\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}$; the mean of what leaves is what stays, its log-variances are $2 "
-    r"\log 2$ and 0."
+    r"The image $\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}$; the mean of what leaves is what stays, its log-variances are "
+    r"$2 \log 2$ and 0."
 )
 def two_by_two():
     squeezed = squeeze(_IMAGE)
@@ -261,7 +310,8 @@ def where_they_leave(tree, cost):
 
 
 @derivation.exercise(
-    "Where does the entry of channel 2, row 1, column 0 go?", "To channel $4 \\cdot 2 + 2 \\cdot 1 + 0 = 10$, row 0, column 0."
+    "Where does the entry of channel 2, row 1, column 0 go?",
+    r"To channel $4 \cdot 2 + 2 \cdot 1 + 0$, that is 10, row 0, column 0.",
 )
 def channel_ten():
     image = np.zeros((1, 3, 2, 2))
@@ -279,7 +329,7 @@ def three_levels():
 
 @derivation.exercise(
     r"Two halves are normal with correlation 0.8. How many nats does a prior lose that ignores the kept half?",
-    r"$-\frac12 \log(1 - 0.64) = 0.5108$.",
+    prose("It loses {loss}, or 0.5108.", loss=holds(gain, "=", log(Rational(5, 3)), when={rho: Rational(4, 5)}, named=True)),
 )
 def a_correlation():
     yield value(-log(1 - rho**2) / 2, {rho: Rational(4, 5)}), "0.5108"
