@@ -48,8 +48,7 @@ derivation = Derivation(
     ),
     limits=(
         "That any of this makes a GAN converge.",
-        "Why batch normalization helps beyond what it makes invariant; the dependence of one example's gradient on its batch as "
-        "a regularizer.",
+        "Why batch normalization helps beyond what it makes invariant, and what the dependence on the batch does.",
         "The tanh at the generator's end, the size of the latent and the Adam settings are choices that worked.",
     ),
 )
