@@ -8,14 +8,16 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, log
+from sympy import Abs, Rational, log, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Expectation, Total, plus, times
+from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.pinsker import two_outcomes
-from theory_jax.reinforcement.markov_decision import policy_value, state_occupancy
+from theory_jax.lectures.reinforcement import _pairs_of_policies as pairs
 from theory_jax.reinforcement.policy_gradient import policy_gradient
 from theory_jax.reinforcement.trust_region import (
     improvement_bound,
@@ -34,28 +36,23 @@ derivation = Derivation(
         "Schulman, Levine, Abbeel, Jordan & Moritz 2015, Trust region policy optimization",
         "Achiam, Held, Tamar & Abbeel 2017, Constrained policy optimization (sharper forms of the bound)",
     ),
-    question="One knows which states a policy visits, and by how much each action there is better than what the policy does. "
-    "How far may the policy move on this knowledge alone, so that its return certainly does not fall?",
+    question="A policy that takes too long a step along its gradient can become worse at once, and then its data are worse, too, "
+    "so that it may not recover. One knows which states the policy visits now, and by how much each action there is better than "
+    "what it does. How far may it move on this knowledge alone, so that its return certainly does not fall?",
     setting=(
-        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
-        r"decision processes; an old policy $o$ and a new one $\pi$, both from the same initial law $\mu$. $V$ and $q$ are the "
-        "values of states and actions under the old policy, $A = q - V$ its advantages. $d$ and $d_o$ are the shares of "
+        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$ between 0 and 1, as in the lecture on "
+        r"decision processes; an old policy $o$ and a new one $\pi$, both from the same initial distribution $\mu$. $V$ and $q$ "
+        "are the values of states and actions under the old policy, $A$ its advantages. $d$ and $d_o$ are the shares of "
         "discounted time that the new and the old policy spend in each state.",
         "All probabilities are positive. Where the new policy gives up an action that the old one takes, the divergence is "
         "infinite, and the bound is vacuous.",
-        "Where a process is needed with given shares, the initial law is computed from them, so that what is derived for all "
-        "shares holds for all initial laws. Rewards are computed from the values of actions in the same way.",
+        "Where a process is needed with given shares, the initial distribution is computed from them, so that what is derived "
+        "for all shares holds for all of these. Rewards are computed from the values of actions in the same way.",
     ),
-    answer=r"The returns differ by exactly $\frac{1}{1 - \gamma}$ times the mean old advantage in the new policy's states. With "
-    r"the old policy's states in their place one has the surrogate $L$, which errs by at most $\frac{4 \varepsilon \gamma}{(1 - "
-    r"\gamma)^2} \alpha^2$, where $\alpha$ is the largest total variation between the policies in any state and $\varepsilon$ "
-    "the largest advantage. The error is of second order, and the gain of first: small steps along the surrogate raise the "
-    "return.",
     limits=(
         "The algorithm in use bounds the mean divergence and estimates the advantages; no guarantee survives that.",
         "The bound is far from what happens: in the example it allows a tenth of the way to the best policy.",
-        "The steps are derived on two states, or for two actions; sums over more of them have the same form, and are checked at "
-        "points.",
+        "The steps are derived on two states, or for two actions; sums over more have the same form, and are checked at points.",
     ),
 )
 
@@ -100,8 +97,10 @@ derivation.chain(
     ),
     equals(
         plus(eta, -eta_o),
-        r"a share is what begins in the state and what arrives: $d = (1 - \gamma) \mu + \gamma P_\pi^\top d$. All that is not "
-        "the beginning cancels",
+        prose(
+            "a share is what begins in the state and what arrives: {share}. All that is not the beginning cancels",
+            share=holds(d, "=", plus(times(1 - gamma, mu), times(gamma, arriving))),
+        ),
         wrong={"the other way round": plus(eta_o, -eta)},
     ),
     states=2,
@@ -111,23 +110,23 @@ derivation.chain(
 derivation.chain(
     "The old policy gains nothing over itself",
     Expectation(old, A),
-    equals(plus(Expectation(old, q), -V), "the value of the state does not depend on the action"),
-    equals(0, "the value is the mean of what the actions are worth"),
+    equals(0, "the value is the mean of what the actions are worth, and does not depend on the action"),
     role="lemma",
-    so=r"So $L = \eta$ at $\pi = o$. The slopes agree there, too (checked below): the change of the shares is multiplied by $g$, "
-    "which is zero.",
+    so=prose(
+        "So {same} at {pi}. The slopes agree there, too (checked below): the change of the shares is multiplied by $g$, which is "
+        "zero.",
+        pi=where(pi, old),
+        same=holds(L, "=", eta),
+    ),
+    states=2,
 )
-derivation.chain(
+errs = derivation.chain(
     "The surrogate errs by the states alone",
     plus(eta, -L),
-    equals(
-        times(1 / (1 - gamma), plus(Expectation(d, gain), -Expectation(d_o, gain))),
-        "the lemma",
-        wrong={"as if it were exact": 0 * gain},
-    ),
+    equals(times(1 / (1 - gamma), plus(Expectation(d, gain), -Expectation(d_o, gain))), "the lemma"),
     equals(times(1 / (1 - gamma), Total(s, times(d - d_o, gain))), "one sum over the states"),
     states=2,
-    so="Both factors are small if the policies are close. It remains to say how small.",
+    so="Both factors are small if the policies are close. How small?",
 )
 
 derivation.say(
@@ -152,9 +151,12 @@ derivation.chain(
     ),
     states=2,
     role="lemma",
-    so=r"Exchange $x_+$ and $x_-$ for the absolute value. Over the actions, with $\pi - o$ and $A$: since $\sum_a o A = 0$, $g = "
-    r"\sum_a (\pi - o) A$, so $|g(s)| \le 2 \varepsilon \alpha$. Over the states, with $d - d_o$ and $g$: the error of the "
-    r"surrogate is at most $\frac{1}{1 - \gamma} \|d - d_o\|_1 \cdot 2 \varepsilon \alpha$.",
+    so=prose(
+        "Exchange $x_+$ and $x_-$ for the absolute value. Over the actions, with $\\pi - o$ and $A$: since {gain}, its size is "
+        "at most $2 \\varepsilon \\alpha$. Over the states, with $d - d_o$ and $g$: the error of the surrogate is at most this "
+        "times $\\|d - d_o\\|_1 / (1 - \\gamma)$.",
+        gain=holds(gain, "=", Total(a, times(pi - old, A))),
+    ),
 )
 T = derivation.law("T({}|{})", (t, s), "any transition probabilities")
 spread = plus(Total(s, times(x_p, Expectation(T, e - y.at(t)))), Total(s, times(x_m, Expectation(T, e + y.at(t)))))
@@ -169,11 +171,15 @@ derivation.chain(
     at_most(times(e, Total(s, x_p + x_m)), "leave out products of positive numbers", adding=spread),
     states=2,
     role="lemma",
-    so=r"With $\varepsilon$ times the signs of what arrives for $y$: $\sum_{s'} |\sum_s T(s'|s) x(s)| \le \sum_s |x(s)|$.",
+    so=r"With $\varepsilon$ times the signs of what arrives for $y$: the absolute values of what arrives sum to no more than "
+    "those of the differences that leave.",
 )
 alpha = derivation.number(r"\alpha", "the largest total variation between the policies in any state", between=(0, 1))
 moves_o = derivation.define("P_o({}|{})", Total(a, old * P), "the next state under the old policy", over=(t, s), law=True)
 arriving_o = Total(u, d_o.at(u) * moves_o.at(s, u))
+m = derivation.number("m", "what these bounds leave out", positive=True)
+error_bound = 4 * e * gamma * alpha**2 / (1 - gamma) ** 2
+farther = (2 * gamma * alpha - m) / (1 - gamma)
 derivation.chain(
     "How the occupancies move apart",
     plus(times(gamma, arriving), times(-gamma, arriving_o)),
@@ -185,22 +191,15 @@ derivation.chain(
         "add and subtract the old shares under the new policy",
     ),
     states=2,
-    so=r"The first line is $d - d_o$, since both begin alike. In the second line, the first term is at most $\gamma \|d - "
-    r"d_o\|_1$, as transitions do not enlarge a difference. The second is at most $2 \gamma \alpha$: from each state, the next "
-    "states differ by no more than the actions, and the old shares sum to one.",
-)
-m = derivation.number("m", "what these bounds leave out", positive=True)
-derivation.chain(
-    "... by at most",
-    (2 * gamma * alpha - m) / (1 - gamma),
-    equals(
-        plus(2 * gamma * alpha / (1 - gamma), -m / (1 - gamma)),
-        r"$\|d - d_o\|_1 = \gamma \|d - d_o\|_1 + 2 \gamma \alpha - m$, solved for the norm",
+    so=prose(
+        "The first line is $d - d_o$, since both begin alike. In the second line, the absolute values of the first term sum to "
+        "at most $\\gamma \\|d - d_o\\|_1$, as transitions do not enlarge a difference, and those of the second to at most $2 "
+        "\\gamma \\alpha$: from each state, the next states differ by no more than the actions, and the old shares sum to one. "
+        "So the norm is what solves {norm}: {most}. Together: the surrogate errs by at most {product}.",
+        norm=holds(farther, "=", plus(times(gamma, farther), 2 * gamma * alpha, -m)),
+        most=holds(farther, "<=", 2 * gamma * alpha / (1 - gamma)),
+        product=holds(times(2 * e * alpha / (1 - gamma), 2 * gamma * alpha / (1 - gamma)), "=", error_bound),
     ),
-    at_most(2 * gamma * alpha / (1 - gamma), "leave out a positive number", adding=m / (1 - gamma)),
-    role="lemma",
-    so=r"Together: $|\eta(\pi) - L| \le \frac{1}{1 - \gamma} \cdot \frac{2 \gamma \alpha}{1 - \gamma} \cdot 2 \varepsilon \alpha "
-    r"= \frac{4 \varepsilon \gamma}{(1 - \gamma)^2} \alpha^2$.",
 )
 p_o = derivation.number(
     "p_o", "the old policy's probability of one of two actions, in the state of the largest variation", between=(0, 1)
@@ -210,13 +209,21 @@ kl = plus(times(p_o, log(p_o / p)), times(1 - p_o, log((1 - p_o) / (1 - p))))
 surrogate = derivation.number("L(\\pi)", "the surrogate at the new policy", "surrogate_objective")
 c = derivation.define("c", e * gamma / (1 - gamma) ** 2, r"the constant, without its number", positive=True)
 n = derivation.number("n", "what the bound of the error leaves out", positive=True)
+derivation.answer = prose(
+    "The returns differ by exactly the mean old advantage in the new policy's states, {lemma}. With the old "
+    "policy's states in their place one has the surrogate $L$, which errs by at most {error}, where $\\alpha$ is the largest "
+    "total variation between the policies in any state and $\\varepsilon$ the largest size of an advantage. The error is of "
+    "second order and the gain of first, unless the surrogate is flat: small steps along it raise the return.",
+    lemma=holds(plus(eta, -eta_o), "=", times(1 / (1 - gamma), Expectation(d, gain))),
+    error=error_bound,
+)
 k = derivation.number("k", "by how much the divergence is larger in another state", positive=True)
-derivation.chain(
+never_falls = derivation.chain(
     "The return does not fall below the bound",
     plus(surrogate, times(-4, c, (p_o - p) ** 2), n),
     at_least(
         plus(surrogate, times(-4, c, (p_o - p) ** 2)),
-        r"the first line is $\eta(\pi)$, by the bound of the error with $\alpha = |p_o - p|$; leave out what that is not",
+        r"the first line is $\eta(\pi)$, by the bound of the error with the variation $|p_o - p|$; leave out what that is not",
         dropping=n,
     ),
     equals(
@@ -247,33 +254,10 @@ derivation.chain(
         dropping=2 * c * (two_outcomes.at(p_o, p) + 2 * (p_o - p) ** 2 + k),
     ),
     central=True,
-    so=r"Call the last line $M$. It is $\eta(o)$ at $\pi = o$, so for the policy that makes it largest $\eta(\pi) \ge M(\pi) \ge "
-    r"M(o) = \eta(o)$: the return never falls, and again from there.",
+    so=r"Call the last line $M$. For the old policy itself it is the old return. The policy that makes it largest has a return "
+    "of at least $M$, and that is at least what it is for the old policy: the return never falls, and again from there.",
 )
 derivation.symbol("M", "the bound", "improvement_bound")
-
-
-def _random(pairs, states=4, actions=3):
-    """A process, and pairs of policies, near to each other and far apart."""
-    rng = np.random.default_rng(0)
-    process = (
-        rng.dirichlet(np.ones(states)),
-        rng.dirichlet(np.ones(states), size=(states, actions)),
-        rng.normal(size=(states, actions)),
-    )
-    olds = rng.normal(size=(pairs, states, actions))
-    news = olds + rng.normal(size=olds.shape) * np.logspace(-1.5, 0.5, pairs)[:, None, None]
-    return tuple(map(jnp.array, process)), jax.nn.log_softmax(jnp.array(news)), jax.nn.log_softmax(jnp.array(olds))
-
-
-def _returned(process, policies, discount=0.9):
-    """The returns of policies."""
-    return jax.vmap(lambda policy: process[0] @ policy_value(*process[1:], policy, discount=discount))(policies)
-
-
-def _each(function, process, news, olds, discount=0.9):
-    """One of the functions, of every pair of policies."""
-    return jax.vmap(lambda new, old: function(*process, new, old, discount=discount))(news, olds)
 
 
 @derivation.numeric(
@@ -283,13 +267,13 @@ def _each(function, process, news, olds, discount=0.9):
     since="policies that are close have returns that are close, and their difference loses digits",
 )
 def the_lemma_on_a_larger_process():
-    process, news, olds = _random(40)
-    difference = _returned(process, news) - _returned(process, olds)
+    process, news, olds = pairs.random_pairs(40)
+    difference = pairs.returned(process, news) - pairs.returned(process, olds)
     wrong = {
-        "the old policy's states": _each(surrogate_objective, process, news, olds) - _returned(process, olds),
+        "the old policy's states": pairs.each(surrogate_objective, process, news, olds) - pairs.returned(process, olds),
         "the factor forgotten": 0.1 * difference,
     }
-    return Sides(left=difference, right=_each(performance_difference, process, news, olds), wrong=wrong)
+    return Sides(left=difference, right=pairs.each(performance_difference, process, news, olds), wrong=wrong)
 
 
 @derivation.autodiff(
@@ -298,17 +282,13 @@ def the_lemma_on_a_larger_process():
     "policy gradient theorem.",
 )
 def the_slopes_agree_at_the_old_policy():
-    process, news, olds = _random(1)
+    process, news, olds = pairs.random_pairs(1)
 
     def along(logits):
         return surrogate_objective(*process, jax.nn.log_softmax(logits), olds[0], discount=0.9)
 
-    expected = policy_gradient(*process, olds[0], discount=0.9)
-    return Sides(
-        left=jax.grad(along)(olds[0]),
-        right=expected,
-        wrong={"at another policy": policy_gradient(*process, news[0], discount=0.9), "descends": -expected},
-    )
+    expected, elsewhere = (policy_gradient(*process, policies[0], discount=0.9) for policies in (olds, news))
+    return Sides(left=jax.grad(along)(olds[0]), right=expected, wrong={"at another policy": elsewhere})
 
 
 @derivation.bound(
@@ -317,18 +297,15 @@ def the_slopes_agree_at_the_old_policy():
     "of two states that are never left.",
 )
 def occupancies_stay_close():
-    process, news, olds = _random(40)
+    process, news, olds = pairs.random_pairs(40)
     fork = jnp.eye(3)[jnp.array([[1, 2], [1, 1], [2, 2]])]
     choices = jnp.log(jnp.array([[[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5]] * 3]))
-
-    def sides(factor, initial, transition, news, olds):
-        after, before = (jax.vmap(partial(state_occupancy, initial, transition, discount=0.9))(those) for those in (news, olds))
-        variation = jax.vmap(policy_total_variation)(news, olds)
-        return jnp.sum(jnp.abs(after - before), axis=1), factor * jnp.sum(before * variation, axis=1)
-
     points, tight = (*process[:2], news, olds), (jnp.array([1.0, 0.0, 0.0]), fork, choices[:1], choices[1:])
-    wrong = {"without the factor 2": partial(sides, 9.0), "the discount forgotten": partial(sides, 20.0)}
-    return BoundSides(sides=partial(sides, 18.0), points=points, tight=tight, wrong=wrong)
+    wrong = {
+        "without the factor 2": partial(pairs.distance_and_bound, 9.0),
+        "the discount forgotten": partial(pairs.distance_and_bound, 20.0),
+    }
+    return BoundSides(sides=partial(pairs.distance_and_bound, 18.0), points=points, tight=tight, wrong=wrong)
 
 
 @derivation.bound(
@@ -336,11 +313,11 @@ def occupancies_stay_close():
     because="The same pairs, with half of the penalty. It is tight where the policies are equal.",
 )
 def no_return_is_below_its_bound():
-    process, news, olds = _random(40)
+    process, news, olds = pairs.random_pairs(40)
 
     def sides(share, news, olds):
-        surrogate, bound = (_each(function, process, news, olds) for function in (surrogate_objective, improvement_bound))
-        return surrogate - share * (surrogate - bound), _returned(process, news)
+        surrogate, bound = (pairs.each(function, process, news, olds) for function in (surrogate_objective, improvement_bound))
+        return surrogate - share * (surrogate - bound), pairs.returned(process, news)
 
     wrong = {"the surrogate": partial(sides, 0.0), "the penalty added": partial(sides, -1.0)}
     return BoundSides(sides=partial(sides, 0.5), points=(news, olds), tight=(olds[:1], olds[:1]), wrong=wrong)
@@ -365,37 +342,50 @@ derivation.bridge(
     wrong={"without the half": Total(a, Abs(pi - old))},
 )
 
-STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
-EXAMPLE = jnp.array([1.0, 0.0]), STAY_OR_MOVE, jnp.array([[0.0, 0.0], [1.0, 0.0]])  # staying in state 1 is paid
 
-
-def _right(x):
-    """Policies that do the right thing, move in state 0 and stay in state 1, with probability 1/2 + x: [X, S, A]."""
-    better, worse = jnp.log(0.5 + jnp.asarray(x)), jnp.log(0.5 - jnp.asarray(x))
-    return jnp.stack([jnp.stack([worse, better], axis=-1), jnp.stack([better, worse], axis=-1)], axis=-2)
-
-
-def _of_example(function, x, before=0.0):
-    """One of the functions, for policies that do the right thing with probability 1/2 + x."""
-    news = _right(jnp.atleast_1d(jnp.asarray(x)))
-    return _each(function, EXAMPLE, news, jnp.broadcast_to(_right(before), news.shape), 0.5)
+@derivation.algorithm(
+    "Policy iteration that never falls",
+    do("find the old policy's advantages and its shares of discounted time"),
+    do(r"the surrogate: $L(\pi) \leftarrow \eta(o) + \sum_s d_o(s)\, g(s) / (1 - \gamma)$", surrogate_objective, by=errs),
+    do(r"the bound: $M(\pi) \leftarrow L(\pi) - 4c \max_s \mathrm{KL}(o \,\|\, \pi)(s)$", improvement_bound, by=never_falls),
+    do(r"$o \leftarrow$ the policy with the largest $M(\pi)$, and again from the first line", by=never_falls),
+)
+def two_rounds():
+    x, reached = np.arange(0, 0.2, 0.001), 0.0
+    for start, said in (
+        (r"\text{the example, in steps of 0.001; the right action's probability: } ", ("0.550", "0.2749", "0.3000", "0.3025")),
+        (r"\text{next round: } ", ("0.597", "0.3287", "0.3542", "0.3564")),
+    ):
+        bounds = pairs.of_example(improvement_bound, x, reached)
+        before, reached = reached, x[int(jnp.argmax(bounds))]
+        yield start, 0.5 + reached, said[0]
+        yield "M", jnp.max(bounds), said[1]
+        yield "L", pairs.of_example(surrogate_objective, reached, before)[0], said[2]
+        yield r"\eta", pairs.returned(pairs.PROCESS, pairs.right_with(jnp.array([reached])), 0.5)[0], said[3]
 
 
 @derivation.example(
     "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount "
-    r"is $\frac12$, the run begins in state 0, and the old policy draws both actions evenly, so $A = \mp \frac18$ in state 0, "
-    r"$\pm \frac58$ in state 1, and $d_o = (\frac34, \frac14)$. The new policy does the right thing, move from 0 and stay in 1, "
-    r"with probability $\frac34$."
+    r"is $\frac12$, the run begins in state 0, and the old policy draws both actions evenly: its advantages are $\mp \frac18$ in "
+    r"state 0 and $\pm \frac58$ in state 1, its shares of time $\frac34$ and $\frac14$. The new policy does the right thing, "
+    r"move from 0 and stay in 1, with probability $\frac34$."
 )
 def three_quarters():
-    new, before = _right(0.25), _right(0.0)
-    yield r"g = (2 \cdot \tfrac14 \cdot \tfrac18, 2 \cdot \tfrac14 \cdot \tfrac58)", jnp.array([1 / 16, 5 / 16]), "(1/16, 5/16)"
-    yield r"\eta(o)", _returned(EXAMPLE, before[None], 0.5)[0], "1/4"
-    yield r"L = \tfrac14 + 2 (\tfrac34 g(0) + \tfrac14 g(1))", _of_example(surrogate_objective, 0.25)[0], "1/2"
-    yield r"\eta(\pi) - \eta(o) = 2 (\tfrac58 g(0) + \tfrac38 g(1))", _of_example(performance_difference, 0.25)[0], "5/16"
+    new, before = pairs.right_with(0.25), pairs.right_with(0.0)
+    yield r"\eta(o)", pairs.returned(pairs.PROCESS, before[None], 0.5)[0], "1/4"
+    yield (
+        r"L = \tfrac14 + 2 (\tfrac34 \cdot \tfrac1{16} + \tfrac14 \cdot \tfrac5{16})",
+        pairs.of_example(surrogate_objective, 0.25)[0],
+        "1/2",
+    )
+    yield (
+        r"\eta(\pi) - \eta(o) = 2 (\tfrac58 \cdot \tfrac1{16} + \tfrac38 \cdot \tfrac5{16})",
+        pairs.of_example(performance_difference, 0.25)[0],
+        "5/16",
+    )
     yield r"\mathrm{TV}", policy_total_variation(new, before), "(1/4, 1/4)"
     yield r"\mathrm{KL} = \tfrac12 \log \tfrac43", policy_kl(new, before), "(0.1438, 0.1438)"
-    yield r"M = L - 5 \, \mathrm{KL}", _of_example(improvement_bound, 0.25)[0], "-0.2192"
+    yield r"M = L - 5 \, \mathrm{KL}", pairs.of_example(improvement_bound, 0.25)[0], "-0.2192"
 
 
 @derivation.figure(
@@ -403,26 +393,28 @@ def three_quarters():
     "with its constant and with half of it. All four touch at the old policy. The bounds rise for a small part of the way only."
 )
 def four_curves(axes):
-    x = np.linspace(0, 0.45, 31)
-    surrogates, bounds = _of_example(surrogate_objective, x), _of_example(improvement_bound, x)
-    axes.plot(x, 0.25 + _of_example(performance_difference, x), label=r"return $\eta$")
-    axes.plot(x, surrogates, label="surrogate $L$")
-    axes.plot(x, bounds, label="bound $M$")
-    axes.plot(x, (bounds + surrogates) / 2, "--", color=axes.lines[-1].get_color(), label="half the penalty")
-    axes.set(xlabel="how far the policy has moved, $x$", ylabel="return from state 0", ylim=(-0.2, 1))
-    axes.legend()
+    pairs.draw_bounds(axes)
+
+
+x = derivation.number("x", "the probability of the right action, less one half", between=(0, Rational(1, 2)))
+bound_at = plus(Rational(1, 4), x, times(Rational(5, 2), log(1 - 4 * x**2)))
 
 
 @derivation.exercise(
     "In the example, at which $x$ is the bound largest, and what is the return there?",
-    r"$M = \frac14 + x + \frac52 \log(1 - 4 x^2)$, whose slope is zero where $1 - 4 x^2 = 20 x$: $x = \frac{\sqrt{26} - 5}{2} = "
-    r"0.0495$. The bound is 0.2749 there, and the return $(\frac12 + x)^2 = 0.3020$.",
+    prose(
+        "It is {bound}, and {flat} at {place}, or 0.0495. The bound is 0.2749 there, and the return, the square of one half more "
+        "than $x$, 0.3020.",
+        bound=bound_at,
+        flat=holds(Slope(bound_at, x), "=", 0),
+        place=where(x, (sqrt(26) - 5) / 2),
+    ),
 )
 def the_largest_bound():
     best = (np.sqrt(26) - 5) / 2
     yield best, "0.0495"
-    yield _of_example(improvement_bound, best)[0], "0.2749"
-    yield 0.25 + _of_example(performance_difference, best)[0], "0.3020"
+    yield pairs.of_example(improvement_bound, best)[0], "0.2749"
+    yield 0.25 + pairs.of_example(performance_difference, best)[0], "0.3020"
 
 
 @derivation.exercise(
@@ -434,17 +426,21 @@ def the_largest_bound():
 def minorize_and_maximize():
     x, reached = np.arange(0, 0.49, 0.001), [0.0]
     for _ in range(5):
-        reached.append(x[int(jnp.argmax(_of_example(improvement_bound, x, reached[-1])))])
+        reached.append(x[int(jnp.argmax(pairs.of_example(improvement_bound, x, reached[-1])))])
     yield 0.5 + np.array(reached[1:]), "0.550, 0.597, 0.641, 0.682 and 0.720"
-    yield _returned(EXAMPLE, _right(jnp.array(reached[1:])), 0.5), "0.3025, 0.3564, 0.4109, 0.4651 and 0.5184"
+    yield (
+        pairs.returned(pairs.PROCESS, pairs.right_with(jnp.array(reached[1:])), 0.5),
+        "0.3025, 0.3564, 0.4109, 0.4651 and 0.5184",
+    )
 
 
 @derivation.exercise(
     "Only today counts: the discount is 0. How far off is the surrogate, and what does the bound say of the best policy?",
-    r"It is off by 0: all of the discounted time is spent where the run begins, so $d = d_o = \mu$ for every policy. The bound "
-    "has no penalty, and in the example return and bound are 0, since state 0 pays nothing today.",
+    "It is off by 0: all of the discounted time is spent where the run begins, whatever the policy. The bound has no penalty, "
+    "and in the example return and bound are 0, since state 0 pays nothing today.",
 )
 def only_today():
-    process, news, olds = _random(3)
-    yield jnp.max(jnp.abs(_each(improvement_bound, process, news, olds, 0.0) - _returned(process, news, 0.0))), "0"
-    yield jnp.squeeze(_each(improvement_bound, EXAMPLE, _right(jnp.array([0.5])), _right(jnp.array([0.0])), 0.0)), "0"
+    process, news, olds = pairs.random_pairs(3)
+    yield jnp.max(jnp.abs(pairs.each(improvement_bound, process, news, olds, 0.0) - pairs.returned(process, news, 0.0))), "0"
+    best, even = (pairs.right_with(jnp.array([far])) for far in (0.5, 0.0))
+    yield jnp.squeeze(pairs.each(improvement_bound, pairs.PROCESS, best, even, 0.0)), "0"
