@@ -13,12 +13,13 @@ from sympy import Rational, log, pi, sqrt
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.elbo import denoising_kl, discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
 from theory_jax.diffusion.forward_process import forward_sample
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean, reverse_log_variance
+from theory_jax.lectures.diffusion._bound import draw_bounds, estimate, expected_terms, nodes
 from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, markov, posterior_law
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
@@ -34,32 +35,28 @@ derivation = Derivation(
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
     question="A diffusion model walks from pure noise back to the data. The probability of an image is a sum over all walks "
-    "that end in it, too many to add up. Which quantity that can be computed bounds it, and why is it a sum of one "
-    "small term for each step?",
+    "that end in it, too many to add up: the likelihood that one would maximize cannot be computed. Which quantity that can be "
+    "computed bounds it, and why is it a sum of one small term for each step?",
     setting=(
-        r"The forward process $q(x_{1:T}|x_0) = q(x_1|x_0)\, q(x_2|x_1) \cdots q(x_T|x_{T-1})$ is fixed. The model is a Markov "
-        r"chain backward: $p(x_{0:T}) = p(x_T)\, p(x_{T-1}|x_T) \cdots p(x_0|x_1)$ with $p(x_T) = \mathcal{N}(0, I)$, positive "
-        r"wherever $q$ is.",
-        r"The bound and its terms are derived for all Markov chains with two states a level and $T = 3$ steps; for densities "
-        r"the sums are integrals, and a longer chain has more terms of the same kind. Then the Gaussians are put in. One "
-        r"coordinate is written; for vectors, divergences of independent coordinates add up.",
+        r"The forward process is fixed: $q(x_{1:T}|x_0)$ is the product $q(x_1|x_0)\, q(x_2|x_1) \cdots q(x_T|x_{T-1})$. The "
+        r"model is a Markov chain backward: $p(x_{0:T})$ is the product $p(x_T)\, p(x_{T-1}|x_T) \cdots p(x_0|x_1)$, positive "
+        r"wherever $q$ is, and starts from $\mathcal{N}(0, I)$.",
+        "The bound and its terms are derived for all Markov chains with two states a level and three steps; for densities the "
+        "sums are integrals, and a longer chain has more terms of the same kind. Then the Gaussians are put in. One coordinate "
+        "is written; for vectors, divergences of independent coordinates add up.",
     ),
-    answer=r"$-\log p(x_0) \le L_T + L_{T-1} + \dots + L_0$. The first term compares the end of the forward process with the "
-    r"noise from which the model starts, the last is the decoder's error, and each $L_{t-1}$ is a divergence between two "
-    r"Gaussians: the step back that knows the data, and the model's step. The bound falls short by the divergence between the "
-    r"walks of $q$ and those of the model, given $x_0$.",
     limits=(
-        "Whether the best model with Gaussian steps has a small gap is not shown here; the lecture on the reverse process "
-        "shows that it has, for small steps.",
-        "At $t = 1$ there is no divergence to write: given $x_0$ the step back is a point mass. Its term is the decoder.",
+        "Whether the best model with Gaussian steps has a small gap is not shown here; the lecture on the reverse process shows "
+        "that it has, for small steps.",
+        "In the first step there is no divergence to write: given $x_0$ the step back is a point mass. Its term is the decoder.",
     ),
 )
 
 z = derivation.index("x_{1:T}", "a whole walk, from the first noisy value to the last")
-q_walk = derivation.law("q({}|x_0)", z, "the forward process, as the law of a walk")
+q_walk = derivation.law("q({}|x_0)", z, "the forward process, as the distribution of a walk")
 joint = derivation.numbers("p(x_0,{})", z, "the model's probability of a walk that ends in $x_0$", positive=True)
 evidence = derivation.define("p(x_0)", Total(z, joint), "the probability of the data", positive=True)
-p_walk = derivation.define("p({}|x_0)", joint / evidence, "the model's law of the walk, given its end", over=z, law=True)
+p_walk = derivation.define("p({}|x_0)", joint / evidence, "the model's distribution of the walk, given its end", over=z, law=True)
 bound = derivation.define("L(x_0)", Expectation(q_walk, log(q_walk / joint)), "the bound", "elbo_terms, summed over a row")
 
 gap = derivation.chain(
@@ -68,12 +65,14 @@ gap = derivation.chain(
     equals(Expectation(q_walk, -log(evidence)), "the expectation of a constant"),
     equals(
         Expectation(q_walk, log(p_walk / joint)),
-        r"the definition of the conditional law, $p(x_0) = p(x_0, x_{1:T}) / p(x_{1:T}|x_0)$ for every walk",
+        prose("the definition of the conditional distribution, {it} for every walk", it=holds(evidence, "=", joint / p_walk)),
     ),
     equals(Expectation(q_walk, plus(log(q_walk / joint), -log(q_walk / p_walk))), "multiply and divide by the forward process"),
     equals(plus(bound, -Divergence(q_walk, p_walk)), "the expectation of a sum; the second term is a divergence by definition"),
     at_most(
-        bound, r"add the divergence (Gibbs); equality if and only if both laws of the walk agree", adding=gibbs.at(q_walk, p_walk)
+        bound,
+        prose("add the divergence (Gibbs); equality if and only if {same} for every walk", same=where(q_walk, p_walk)),
+        adding=gibbs.at(q_walk, p_walk),
     ),
     role="lemma",
     so="This is the bound of every model with a latent variable; here the latent variable is the walk, and the encoder is "
@@ -82,7 +81,7 @@ gap = derivation.chain(
 
 x1 = derivation.index("x_1", "the value after one step")
 x2 = derivation.index("x_2", "the value after two")
-x3 = derivation.index("x_3", "the value at the end, $T = 3$")
+x3 = derivation.index("x_3", "the value at the end, after three")
 q1 = derivation.law("q({}|x_0)", x1, "the first step forward")
 q2 = derivation.law("q({}|{})", (x2, x1), "the second step forward")
 q3 = derivation.law("q({}|{})", (x3, x2), "the third step forward")
@@ -115,38 +114,49 @@ terms = derivation.chain(
     ),
     equals(
         _walks(plus(-log(p3), log(back2 / p2), log(m3 / m2), log(back1 / p1), log(m2 / q1), log(q1 / p0))),
-        r"the Markov property and Bayes' rule turn a step around: $q(x_t|x_{t-1}) = q(x_{t-1}|x_t, x_0)\, q(x_t|x_0) / "
-        r"q(x_{t-1}|x_0)$ for $t \ge 2$",
+        prose(
+            "the Markov property and Bayes' rule turn a step around: {second} and {third}",
+            second=holds(q2, "=", back1 * m2 / q1, wrong={"the levels exchanged": back1 * q1 / m2}),
+            third=holds(q3, "=", back2 * m3 / m2),
+        ),
     ),
     equals(
         _walks(plus(log(m3 / p3), log(back2 / p2), log(back1 / p1), -log(p0))),
-        r"telescope: of the marginal laws only $q(x_3|x_0)$ is left",
+        r"telescope: of the marginal distributions only $q(x_3|x_0)$ is left",
     ),
     equals(
         plus(*_TERMS),
-        r"each term contains one or two of the values; the inner expectation over $x_{t-1}$, given $x_t$ and $x_0$, is a "
-        r"divergence",
+        "each term contains one or two of the values; the inner expectation over $x_{t-1}$, given $x_t$ and $x_0$, is a "
+        "divergence",
         wrong={"averaged, not added": plus(*_TERMS) / 4},
     ),
     states=2,
     central=True,
     uses=(gap, markov),
-    so=r"The terms are $L_T$, the $L_{t-1}$ for $t = T, \dots, 2$, and $L_0$. None needs a whole walk: training may draw one "
-    r"$t$ and one $x_t$ in a single jump from $x_0$. Without Bayes' rule one would have to compare $q(x_t|x_{t-1})$ with "
-    r"$p(x_{t-1}|x_t)$, two laws of different variables, by sampling.",
+    so="The last line is $L_T$, the $L_{t-1}$ for $t$ from $T$ down to 2, and $L_0$. None needs a whole walk: training may draw "
+    "one $t$ and one $x_t$ in a single jump from $x_0$. Without Bayes' rule one would have to compare $q(x_t|x_{t-1})$ with "
+    "$p(x_{t-1}|x_t)$, two distributions of different variables, by sampling.",
 )
 
+derivation.answer = prose(
+    r"For every model, {negative} is at most the bound $L(x_0)$, a sum $L_T + L_{T-1} + \dots + L_0$. The first term compares "
+    "the end of the forward process with the noise from which the model starts, the last is the decoder's expected error, and "
+    "each $L_{t-1}$ is the expected divergence between two Gaussians: the step back that knows the data, and the model's step. "
+    "The bound is too large by a divergence, that of the walks of $q$ from those of the model, given $x_0$: {gap}.",
+    negative=-log(evidence),
+    gap=holds(plus(bound, log(evidence)), "=", Divergence(q_walk, p_walk), wrong={"turned over": Divergence(p_walk, q_walk)}),
+)
 derivation.say(
     "Averaged over the data, the same bound shows what the model should learn: the true steps back, which are not given the "
-    "data. Here the data vary, too, and there are $T = 2$ steps."
+    "data. Here the data vary, too, and there are two steps."
 )
 x0 = derivation.index("x_0", "the data, as a variable")
-data = derivation.law("q({})", x0, "the law of the data")
+data = derivation.law("q({})", x0, "the distribution of the data")
 first = derivation.law("q({}|{})", (x1, x0), "the first step forward, from every value of the data")
 decoder = derivation.law("p({}|{})", (x0, x1), "the decoder, for every value of the data")
 start2 = derivation.law("p({})", x2, "what a model of two steps starts from")
-true1 = derivation.define("q({})", Total(x0, data * first), "the law of $x_1$", over=x1, law=True)
-true2 = derivation.define("q({})", Total(x1, true1 * q2), "the law of $x_2$", over=x2, law=True)
+true1 = derivation.define("q({})", Total(x0, data * first), "the distribution of $x_1$", over=x1, law=True)
+true2 = derivation.define("q({})", Total(x1, true1 * q2), "the distribution of $x_2$", over=x2, law=True)
 step1 = derivation.define("q({}|{})", true1 * q2 / true2, "the true step back to $x_1$", over=(x1, x2), law=True)
 step0 = derivation.define("q({}|{})", data * first / true1, "the true step back to $x_0$", over=(x0, x1), law=True)
 
@@ -163,7 +173,7 @@ average_bound = derivation.chain(
     equals(plus(Entropy(data), _all_walks(log(data * first * q2 / _BOTH_MODELS))), r"multiply and divide by $q(x_0)$"),
     equals(
         plus(Entropy(data), _all_walks(log(true2 * step1 * step0 / _BOTH_MODELS))),
-        "a Markov chain is one in both directions: the same joint law, written backward",
+        "a Markov chain is one in both directions: the same joint distribution, written backward",
     ),
     equals(plus(Entropy(data), *_EXCESS), "the logarithm of a product, and the inner expectations"),
     at_least(
@@ -195,15 +205,19 @@ derivation.bridge(
 )
 a_end = derivation.number(r"\bar\alpha_T", "the signal's share at the end", "alpha_bar[-1]", between=(0, 1))
 start = derivation.number("x_0", "the data, a number", "x0")
-derivation.chain(
+first_term = derivation.chain(
     "The first term has no parameter",
     Divergence(Normal(x, times(sqrt(a_end), start), 1 - a_end), Normal(x, 0, 1)),
     equals(
         times(Rational(1, 2), plus(a_end * start**2, -a_end, -log(1 - a_end))),
-        r"put in $m = \sqrt{\bar\alpha_T}\, x_0$, $v = 1 - \bar\alpha_T$, $n = 0$ and $w = 1$",
+        "the divergence of two Gaussians; the second has the mean 0, and the logarithm of its variance is 0",
+        wrong={"a variance left out": times(Rational(1, 2), plus(a_end * start**2, -log(1 - a_end)))},
     ),
-    so=r"The schedule alone decides how much the model's start differs from the end of the forward process. As "
-    r"$\bar\alpha_T$ goes to 0, so does this term.",
+    so=prose(
+        r"The schedule alone decides how much the model's start differs from the end of the forward process. As $\bar\alpha_T$ "
+        "goes to 0, so does this term: its limit is {limit}.",
+        limit=holds(Limit(times(Rational(1, 2), plus(a_end * start**2, -a_end, -log(1 - a_end))), a_end, 0), "=", 0, named=True),
+    ),
     uses=(gaussian_divergence,),
 )
 derivation.bridge(
@@ -232,8 +246,8 @@ model_mean = derivation.define(
 )
 derivation.say(
     r"A term between the first and the last compares $\mathcal{N}(\tilde\mu_t, \tilde\beta_t)$ with the model's "
-    r"$\mathcal{N}(\mu_\theta, \sigma_t^2)$, where $\sigma_t^2$ is one of the two fixed variances, $\beta_t$ or $\tilde\beta_t$. "
-    r"With the second only the distance of the means counts: $\log 1 = 0$, and $\tilde\beta_t / \tilde\beta_t - 1 = 0$."
+    r"$\mathcal{N}(\mu_\theta, \sigma_t^2)$, where $\sigma_t^2$ is one of the two fixed variances, $\beta_t$ or "
+    r"$\tilde\beta_t$. With the second only the distance of the means counts."
 )
 for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta)):
     derivation.bridge(
@@ -268,23 +282,23 @@ derivation.chain(
     plus(*_NAMED[:2]),
     equals(
         plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, sqrt(alpha), x_prev, x_t), x_t**2) / (2 * beta)),
-        r"$1 + \alpha_t / \beta_t = 1 / \beta_t$: the exponent is symmetric in both values",
+        prose("{sum}: the exponent is symmetric in both values", sum=holds(1 + alpha / beta, "=", 1 / beta)),
     ),
     equals(plus(*_NAMED[2:]), "the same with the values exchanged"),
     role="lemma",
-    so=r"So $q(x_{t-1}|x_t) = \mathcal{N}(\sqrt{\alpha_t}\, x_t, \beta_t)$.",
+    so=r"So $q(x_{t-1}|x_t)$ is $\mathcal{N}(\sqrt{\alpha_t}\, x_t, \beta_t)$.",
 )
 derivation.chain(
     "... which the model takes, if its network is right",
     times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), times(sqrt(1 - a_t), x_t)))),
     equals(
         times(1 / sqrt(alpha), 1 - beta, x_t),
-        r"the best prediction is $\hat\epsilon = \mathbb{E}[\epsilon|x_t] = \sqrt{1 - \bar\alpha_t}\, x_t$, and the root cancels",
+        r"the best prediction, $\mathbb{E}[\epsilon|x_t]$, is $\sqrt{1 - \bar\alpha_t}\, x_t$, and the root cancels",
     ),
-    equals(times(sqrt(alpha), x_t), r"$1 - \beta_t = \alpha_t$"),
+    equals(times(sqrt(alpha), x_t), prose("{kept}", kept=holds(1 - beta, "=", alpha))),
     role="lemma",
-    so=r"With the large variance the model is then the forward process, walk by walk, and the gap is zero for every $x_0$. "
-    r"With the small variance it is not, as the example shows.",
+    so=r"With the large variance, and a Gaussian decoder of variance $\beta_1$, the model is then the forward process, walk by "
+    "walk, and the gap is zero for every $x_0$. With the small variance it is not, as the example shows.",
 )
 derivation.symbol(r"\mathbb{E}", "the expectation over the noises")
 derivation.symbol(r"\Phi", "the standard normal distribution function")
@@ -293,32 +307,18 @@ derivation.symbol("K", "the number of gray levels", "num_levels")
 derivation.symbol("k", "one of them, from 0")
 
 
-def _nodes(count):
-    """Gauss-Hermite nodes and weights of a standard normal."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
-    return jnp.asarray(nodes), jnp.asarray(weights / weights.sum())
-
-
-def _expected_terms(x0, denoise, alpha_bar, *, num_levels, variance="large", count=24):
-    """elbo_terms, averaged over the noises: each column depends on one noise only."""
-    nodes, weights = _nodes(count)
-    noises = jnp.broadcast_to(nodes, (len(alpha_bar) - 1, count))
-    terms = elbo_terms(jnp.full(count, x0), noises, denoise, alpha_bar, variance=variance, num_levels=num_levels)
-    return weights @ terms
-
-
 @derivation.numeric(
     r"\mathbb{E}\left[L_T + \sum_{t=2}^{T} L_{t-1} + L_0\right] = \frac{1}{2} \left(x_0^2 + \log 2\pi\right)",
     tolerance=1e-8,
     since="the decoder is a cell of width 2^-15, and its probability that width times the density up to the square of it",
-    because=r"The code's terms for this model, $T = 4$, are averaged over the noise by Gauss-Hermite quadrature. Its decoder "
-    r"gives the probability of a cell, which is divided by the cell's width.",
+    because="The code's terms for this model, with four steps, are averaged over the noise by Gauss-Hermite quadrature. Its "
+    "decoder gives the probability of a cell, which is divided by the cell's width.",
 )
 def the_bound_is_tight_for_normal_data():
     alpha_bar, num_levels = jnp.array([1.0, 0.9, 0.66, 0.37, 0.15]), 2**16 + 1
     slopes = jnp.sqrt(1 - alpha_bar)
     data = jnp.array([-0.75, 0.5])
-    rows = jnp.stack([_expected_terms(x, lambda x, t: slopes[t] * x, alpha_bar, num_levels=num_levels) for x in data])
+    rows = jnp.stack([expected_terms(x, lambda x, t: slopes[t] * x, alpha_bar, num_levels=num_levels) for x in data])
     return Sides(
         left=rows.sum(axis=1) + math.log(2 / (num_levels - 1)),
         right=(data**2 + math.log(2 * math.pi)) / 2,
@@ -328,10 +328,10 @@ def the_bound_is_tight_for_normal_data():
 
 @derivation.exact(
     r"\sum_{k=0}^{K - 1} p\left(x_0 = -1 + \frac{2k}{K - 1} \,\middle|\, x_1\right) = 1",
-    because=r"The decoder gives each of the $K$ values the probability of its cell. Neighboring cells share an edge, and the "
-    r"two outer ones reach to infinity, so the sum telescopes to $1 - 0$ for every distribution function. So $L_0$ is the "
-    r"error of a distribution over the values, even for a mean outside of $[-1, 1]$, and $L$ is a bound in nats per image. All "
-    r"values are summed for $K = 17$, four means and three variances.",
+    because="The decoder gives each of the $K$ values the probability of its cell. Neighboring cells share an edge, and the two "
+    "outer ones reach to infinity, so the sum telescopes to $1 - 0$ for every distribution function. So $L_0$ is the error of a "
+    "distribution over the values, even for a mean outside of $[-1, 1]$, and $L$ is a bound in nats per image. All values are "
+    "summed for 17 levels, four means and three variances.",
     outcomes=17 * 12,
     role="lemma",
 )
@@ -350,7 +350,7 @@ def the_decoder_is_normalized():
 
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
-_NODES, _WEIGHTS = _nodes(5)
+_NODES, _WEIGHTS = nodes(5)
 _ONES, _TWOS = jnp.ones(5), np.full(5, 2)
 _X_1, _X_2 = (forward_sample(_ONES, np.full(5, t), _NODES, _LEVELS) for t in (1, 2))  # x_0 is 1
 
@@ -362,10 +362,28 @@ def _two_steps(variance):
     return jnp.stack([prior_kl(_ONES[:1], _LEVELS)[0], middle, decoder])
 
 
+@derivation.algorithm(
+    "The bound for one data point, estimated",
+    do(r"$L_T \leftarrow \mathrm{KL}(q(x_T|x_0) \,\|\, p(x_T))$", prior_kl, by=first_term),
+    do(r"for $t = T, \dots, 1$, with $\epsilon \sim \mathcal{N}(0, 1)$ and the prediction $\hat\epsilon$ at $x_t$:"),
+    do(r"$x_t \leftarrow \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$", indent=1),
+    do(
+        r"$L_{t-1} \leftarrow \mathrm{KL}(q(x_{t-1}|x_t, x_0) \,\|\, p(x_{t-1}|x_t))$ if $t > 1$",
+        denoising_kl,
+        by=terms,
+        indent=1,
+    ),
+    do(r"$L_0 \leftarrow -\log p(x_0|x_1)$ if $t = 1$", discretized_gaussian_log_prob, by=the_decoder_is_normalized, indent=1),
+    do(r"return $L_T + \dots + L_0$: its expectation is the bound", elbo_terms, by=terms),
+)
+def one_estimate():
+    yield from estimate(_LEVELS, prior_kl, denoising_kl, discretized_gaussian_log_prob, elbo_terms)
+
+
 @derivation.example(
-    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, at $x_0 = 1$. The network is the best one for standard normal data, "
-    r"and the decoder is Gaussian with variance $\beta_1$. With the large variance the bound is tight; with the small one the "
-    r"model gives $x_0$ the variance 0.82344, and the bound misses $-\log p(1)$ by the gap."
+    "Two steps with noise of variance 0.19 and 0.36, for the data point 1. The network is the best one for standard normal "
+    r"data, and the decoder is Gaussian with variance $\beta_1$. With the large variance the bound is tight; with the small one "
+    r"the model gives $x_0$ the variance 0.82344, and the bound misses $-\log p(1)$ by the gap."
 )
 def two_steps():
     large, small = _two_steps("large"), _two_steps("small")
@@ -378,46 +396,28 @@ def two_steps():
     yield r"\text{the gap}", small.sum() - likelihood, "0.2922"
 
 
-def _denoise_two_points(alpha_bar):
-    """The best network for data that are -1 or 1: the data's mean given x_t is tanh(sqrt(a) x/(1 - a))."""
-
-    def denoise(x, t):
-        a = alpha_bar[t]
-        return (x - jnp.sqrt(a) * jnp.tanh(jnp.sqrt(a) * x / (1 - a))) / jnp.sqrt(1 - a)
-
-    return denoise
-
-
 @derivation.figure(
-    r"Data that are $-1$ or $1$, with the best network and a cosine schedule. Left: the terms of the bound for $T = 16$ steps "
-    r"and the small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it falls "
-    r"toward $\log 2$, the entropy of the data; the large one suits standard normal data, not these data.",
+    "Data that are $-1$ or $1$, with the best network and a cosine schedule. Left: the terms of the bound for 16 steps and the "
+    "small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it falls toward "
+    r"$\log 2$, the entropy of the data; the large one suits standard normal data, not these data.",
     panels=2,
 )
 def terms_and_bound(left, right):
-    for variance in ("small", "large"):
-        rows = {}
-        for steps in (4, 16, 64):
-            levels = cosine_alpha_bar(num_steps=steps)
-            rows[steps] = _expected_terms(1.0, _denoise_two_points(levels), levels, num_levels=2, variance=variance, count=40)
-        right.plot(list(rows), [row.sum() for row in rows.values()], "o-", label=f"{variance} variance")
-        if variance == "small":
-            left.bar(range(17), np.asarray(rows[16]))
-    left.set(xlabel="the term's place, from $L_0$ to $L_T$", ylabel="nats")
-    right.axhline(math.log(2), linestyle="--", color="gray", label=r"$\log 2$")
-    right.set(xlabel="$T$ steps", ylabel="nats", xticks=[4, 16, 64])
-    right.legend()
+    draw_bounds(left, right)
 
 
-@derivation.exercise(r"In the example, what is $L_T$ at $x_0 = 0$?", r"$\frac12(-0.5184 - \log 0.4816) = 0.1061$ nats.")
+@derivation.exercise(
+    "In the example, what is the first term of the bound for the data point 0?",
+    r"$\frac12(-0.5184 - \log 0.4816)$, or 0.1061 nats.",
+)
 def the_prior_at_zero():
     yield prior_kl(jnp.zeros(1), _LEVELS)[0], "0.1061"
 
 
 @derivation.exercise(
     r"What would $L_1$ be in the example if the divergence were turned over?",
-    r"$\frac12\left(\log\frac{\tilde\beta_2}{\beta_2} + \frac{\beta_2 + \mathbb{E}(\tilde\mu_2 - \mu_\theta)^2}{\tilde\beta_2} "
-    r"- 1\right) = 1.0697$ in place of 0.4650. The order is not free: the expectation is under $q$, from which one can draw.",
+    r"Half of $\log\frac{\tilde\beta_2}{\beta_2} + \frac{\beta_2 + \mathbb{E}(\tilde\mu_2 - \mu_\theta)^2}{\tilde\beta_2} - 1$, "
+    "which is 1.0697, in place of 0.4650. The order is not free: the expectation is under $q$, from which one can draw.",
 )
 def turned_over():
     given_data = posterior_mean(_ONES, _X_2, _TWOS, _LEVELS), posterior_log_variance(_TWOS, _LEVELS)
@@ -427,10 +427,10 @@ def turned_over():
 
 
 @derivation.exercise(
-    r"Which part of the bound can training change, if the variances are fixed? How large is it for the network of the example, "
-    r"at $L_1$ with the small variance?",
-    r"Only the means: $L_T$ has no parameter, and with the small variance $L_1$ is $\mathbb{E}(\tilde\mu_2 - \mu_\theta)^2 / "
-    r"(2 \tilde\beta_2)$ alone, all of its 0.7674 nats. The best network cannot make it zero, because it does not know $x_0$.",
+    "Which part of the bound can training change, if the variances are fixed? How large is it for the network of the example, "
+    "at $L_1$ with the small variance?",
+    r"Only the means: $L_T$ has no parameter, and with the small variance $L_1$ is $\mathbb{E}(\tilde\mu_2 - \mu_\theta)^2 / (2 "
+    r"\tilde\beta_2)$ alone, all of its 0.7674 nats. The best network cannot make it zero, because it does not know $x_0$.",
 )
 def what_training_changes():
     distance = _WEIGHTS @ (posterior_mean(_ONES, _X_2, _TWOS, _LEVELS) - 0.8 * _X_2) ** 2
@@ -440,8 +440,8 @@ def what_training_changes():
 @derivation.numeric(
     r"\log p(x_0 = -1 | x_1) = \log \Phi\left(\frac{-1 + h - m}{\sqrt{v}}\right)",
     because=r"$\Phi$ is the normal distribution function and $h$ half a cell. The probability of a value far from the mean "
-    r"underflows, so its logarithm is never computed from it. Here $m$ is 1 and the deviation 0.02, almost 100 deviations from "
-    r"the cell; SciPy's logarithm of the distribution function is on the right.",
+    "underflows, so its logarithm is never computed from it. Here $m$ is 1 and the deviation 0.02, almost 100 deviations from "
+    "the cell; SciPy's logarithm of the distribution function is on the right.",
     role="appendix",
 )
 def the_decoders_tail():
