@@ -15,6 +15,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.additive_coupling import alternating_mask, diagonal_scaling, forward, inverse, logistic_log_prob
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -26,8 +28,8 @@ derivation = Derivation(
         "Papamakarios, Nalisnick, Rezende, Mohamed & Lakshminarayanan 2021, Normalizing flows for probabilistic modeling and "
         "inference",
     ),
-    question="A flow needs maps that are inverted in closed form and whose determinant is cheap. How can such a map contain an "
-    "arbitrary network, which is neither?",
+    question="An arbitrary network cannot be inverted, and the determinant of its Jacobian is too expensive for training. A "
+    "flow needs both. How can a layer of a flow contain an arbitrary network nevertheless?",
     setting=(
         r"A mask splits the coordinates of $x$ into those that pass unchanged and those that change. The layer adds to the "
         "second kind a function of the first kind, the shift: any function for which the formulas have a meaning, "
@@ -35,10 +37,6 @@ derivation = Derivation(
         "A flow is a row of layers in which the two kinds take turns, and at its end every coordinate is multiplied by a "
         r"number $e^{\ell_d}$. The noise has independent logistic coordinates.",
     ),
-    answer="What the shift was computed from is still there after the layer, so the shift is computed again and subtracted; the "
-    "network is never inverted. The Jacobian is triangular with ones on the diagonal: the determinant is 1 whatever the network "
-    "is. Volume is preserved, so the values that a density takes are preserved, too, and only the scaling at the end can "
-    "change them.",
     limits=(
         "Which densities a row of shears can reach.",
         "That trained networks mix all coordinates: three layers are necessary, and enough unless slopes vanish.",
@@ -52,7 +50,7 @@ t = derivation.function("t", "the shift of $x_2$, any function", arguments=2)
 s = derivation.function("s", "the shift of $x_4$, any function", arguments=2)
 z2 = derivation.define("z_2", x2 + t(x1, x3), "the changed second coordinate", "forward")
 z4 = derivation.define("z_4", x4 + s(x1, x3), "the changed fourth coordinate", "forward")
-derivation.chain(
+undone = derivation.chain(
     "The shift is computed again and subtracted",
     plus(z2, -t(x1, x3)),
     equals(
@@ -84,9 +82,9 @@ def one_layer():
 
 
 derivation.say(
-    r"Volume is preserved without any derivative. For fixed passing coordinates the layer is a translation by a constant, and a "
-    "translation does not change the volume of a slice; add the slices. So the density at $x$ is the density of the noise at "
-    r"$z$, also where a rectifier has a kink."
+    "Volume is preserved without any derivative. For fixed passing coordinates the layer is a translation by a constant, and "
+    "a translation does not change the volume of a slice; add the slices. So the density at $x$ is the density of the noise "
+    "at $z$, also where a rectifier has a kink."
 )
 l1, l2 = (derivation.number(rf"\ell_{i}", f"log-scale {i}, of the diagonal scaling", "log_scale") for i in (1, 2))
 a, b, c = (
@@ -96,9 +94,18 @@ a, b, c = (
 scaling = sympy.diag(exp(l1), exp(l2))
 shears = [sympy.Matrix([[1, 0], [a, 1]]), sympy.Matrix([[1, b], [0, 1]]), sympy.Matrix([[1, 0], [c, 1]])]
 whole = scaling * shears[2] * shears[1] * shears[0]
-derivation.chain(
+log_det = log(plus(times(whole[0, 0], whole[1, 1]), -times(whole[0, 1], whole[1, 0])))
+derivation.answer = prose(
+    "What the shift was computed from is still there after the layer, so the shift is computed again and subtracted, {back}; "
+    "the network is never inverted. The Jacobian is triangular with ones on the diagonal: the determinant is 1 whatever the "
+    "network is. Volume is preserved, so the values that a density takes are preserved, too; only the scaling at the end can "
+    "change them, by the log-determinant {sum} in two dimensions.",
+    back=holds(plus(z2, -t(x1, x3)), "=", x2, wrong={"added again": x2 + 2 * t(x1, x3)}),
+    sum=holds(log_det, "=", plus(l1, l2), named=True, wrong={"the mean": plus(l1, l2) / 2}),
+)
+whole_flow = derivation.chain(
     "The log-determinant of a whole flow is the sum of its log-scales",
-    log(plus(times(whole[0, 0], whole[1, 1]), -times(whole[0, 1], whole[1, 0]))),
+    log_det,
     equals(
         log(times(exp(l1), exp(l2))),
         "the determinant of a product; every layer has the determinant 1",
@@ -106,7 +113,7 @@ derivation.chain(
     ),
     equals(plus(l1, l2), "the logarithm of a product", wrong={"the sign": plus(-l1, -l2), "the mean": plus(l1, l2) / 2}),
     central=True,
-    so=r"Hence $\log p_X(x) = \log p_Z(z) + \sum_d \ell_d$, and every example has the same log-determinant.",
+    so=r"Hence $\log p_X(x)$ is $\log p_Z(z) + \sum_d \ell_d$, and every example has the same log-determinant.",
 )
 
 derivation.say(
@@ -173,10 +180,10 @@ def zeros_of_the_jacobian():
 
 
 derivation.say(
-    "A flow of shears alone takes the values of the noise's density and moves them to other places: the largest value, and the "
-    "volume of the set where the density exceeds any threshold, stay what they were. Data that lie closer together than the "
-    "noise cannot be fitted. The scaling mends this; how much of it do the data want? Take one coordinate with the second "
-    r"moment $v$ and, for this count, a normal base."
+    "A flow of shears alone takes the values of the noise's density and moves them to other positions: the largest value, "
+    "and the volume of the set where the density exceeds any threshold, stay what they were. Data that lie closer together "
+    "than the noise cannot be fitted. The scaling mends this; how much of it do the data want? Take one coordinate with the "
+    "second moment $v$ and, for this count, a normal base."
 )
 v = derivation.number("v", "the second moment of a coordinate before the scaling", positive=True)
 ell = derivation.number(r"\ell", "its log-scale")
@@ -189,7 +196,11 @@ derivation.chain(
     ),
     at_least(
         (1 + log(v)) / 2,
-        r"leave out $\tau - 1 - \log \tau \ge 0$ at $\tau = e^{2\ell} v$; equality if and only if $\ell = -\frac12 \log v$",
+        prose(
+            r"leave out the gap $\tau - 1 - \log \tau$ at {ratio}; equality if and only if {best}",
+            ratio=times(exp(2 * ell), v),
+            best=where(ell, -log(v) / 2),
+        ),
         dropping=times(Rational(1, 2), tangent.at(exp(2 * ell) * v)),
     ),
 )
@@ -205,18 +216,26 @@ derivation.chain(
         "the quotient rule",
         wrong={"the square forgotten": exp(-z) / (1 + exp(-z)), "the sign": -exp(-z) / (1 + exp(-z)) ** 2},
     ),
-    equals(times(sigma, minus), r"$e^{-z} / (1 + e^{-z}) = 1 / (1 + e^{z}) = \sigma(-z)$", wrong={"one tail squared": sigma**2}),
+    equals(
+        times(sigma, minus),
+        prose("{tail}", tail=holds(exp(-z) / (1 + exp(-z)), "=", minus)),
+        wrong={"one tail squared": sigma**2},
+    ),
     role="lemma",
 )
-derivation.chain(
+softplus = derivation.chain(
     "... with a logarithm of two softplus functions",
     log(times(sigma, minus)),
     equals(
-        plus(-log(1 + exp(-z)), -log(1 + exp(z))), r"$\log \sigma(z) = -\log(1 + e^{-z})$, which is minus the softplus of $-z$"
+        plus(-log(1 + exp(-z)), -log(1 + exp(z))),
+        prose("{tail}, which is minus the softplus of $-z$", tail=holds(log(sigma), "=", -log(1 + exp(-z)))),
     ),
     equals(
         plus(z, -2 * log(1 + exp(z))),
-        r"$1 + e^{-z} = e^{-z} (1 + e^{z})$: for $z < 0$ nothing overflows; for $z > 0$ the signs change places",
+        prose(
+            "{factor}: for negative $z$ nothing overflows; for positive $z$ the signs change positions",
+            factor=holds(1 + exp(-z), "=", times(exp(-z), 1 + exp(z))),
+        ),
         wrong={"once": plus(z, -log(1 + exp(z)))},
     ),
 )
@@ -225,7 +244,11 @@ derivation.chain(
     Slope(plus(z, -2 * log(1 + exp(z))), z),
     equals(
         -tanh(z / 2).rewrite(exp),
-        r"$1 - 2 e^z / (1 + e^z) = -\tanh(z/2)$, which stays within $(-1, 1)$; under a normal base the slope is $-z$",
+        prose(
+            "{slope}, a hyperbolic tangent, which stays within $(-1, 1)$; under a normal base the slope is {normal}",
+            slope=holds(1 - 2 * exp(z) / (1 + exp(z)), "=", -tanh(z / 2).rewrite(exp)),
+            normal=holds(Slope(-(z**2) / 2, z), "=", -z, named=True),
+        ),
         wrong={"the half forgotten": -tanh(z).rewrite(exp), "a normal base": -z},
     ),
     role="remark",
@@ -233,8 +256,8 @@ derivation.chain(
 derivation.chain(
     "The logistic density is at most a quarter",
     plus(Rational(1, 4), -times(sigma, minus)),
-    equals((sigma - minus) ** 2 / 4, r"$\sigma(z) + \sigma(-z) = 1$"),
-    at_least(0, "leave out the square, which is zero at $z = 0$ only", dropping=(sigma - minus) ** 2 / 4),
+    equals((sigma - minus) ** 2 / 4, prose("{one}", one=holds(plus(sigma, minus), "=", 1))),
+    at_least(0, prose("leave out the square, which is zero only at {zero}", zero=where(z, 0)), dropping=(sigma - minus) ** 2 / 4),
     role="lemma",
 )
 
@@ -248,7 +271,7 @@ def _shift(kept):
 
 
 derivation.bridge(
-    "The code adds the shift, here $(t, s)$ with $t = x_1 x_3$ and $s = x_1 + x_3^2$",
+    "The code adds the shift, here with the shifts $x_1 x_3$ and $x_1 + x_3^2$",
     sympy.Matrix([x1, x2 + x1 * x3, x3, x4 + x1 + x3**2]),
     forward,
     x=[[x1, x2, x3, x4]],
@@ -306,6 +329,27 @@ def _squared(kept):
     return jnp.stack([jnp.zeros(len(kept)), kept[:, 0] ** 2], axis=1)
 
 
+@derivation.algorithm(
+    "The density of a point, and a sample",
+    do("density: $z \\leftarrow x$; for each layer, in turn with either half as the one that passes:", alternating_mask),
+    do("add to the other half of $z$ the shift of the half that passes", forward, by=undone, indent=1),
+    do(r"multiply every $z_d$ by $e^{\ell_d}$", diagonal_scaling, by=whole_flow),
+    do(r"return $\sum_d (\log \sigma(z_d) + \log \sigma(-z_d) + \ell_d)$", logistic_log_prob, by=softplus),
+    do(r"sample: $x \leftarrow$ logistic noise; divide every $x_d$ by $e^{\ell_d}$", by=whole_flow),
+    do("for each layer, last to first: subtract from the half that changed the shift of the other", inverse, by=undone),
+)
+def two_layers_and_back():
+    mask = alternating_mask(dim=2)
+    first = forward(np.array([[2.0, 1.0]]), mask, _squared)
+    yield r"x = (2, 1), \text{ shifts are squares: first layer}", first[0], "(2, 5)"
+    second = forward(first, ~mask, lambda kept: _squared(kept[:, ::-1])[:, ::-1])
+    yield r"\text{second layer}", second[0], "(27, 5)"
+    z, log_det = diagonal_scaling(second, -np.log([9.0, 5.0]))
+    yield r"e^{\ell} = (\tfrac19, \tfrac15): \quad z", z[0], "(3, 1)"
+    yield r"\log p(x)", logistic_log_prob(z) + log_det, "-8.5304"
+    yield r"\text{back through the first layer}", inverse(first, mask, _squared)[0], "(2, 1)"
+
+
 @derivation.example(
     "The first coordinate passes, and the second is shifted by its square; then the log-scales are $\\log 2$ and $\\log 3$."
 )
@@ -350,7 +394,7 @@ def shears_and_masks(plane, dependence):
     dependence.set(xlabel="data", ylabel="noise")
 
 
-@derivation.exercise("Invert $z = (3, 10)$ in the layer of the example.", "$x = (3, 10 - 9) = (3, 1)$.")
+@derivation.exercise("Invert the noise $(3, 10)$ in the layer of the example.", "It came from $(3, 10 - 9)$, that is (3, 1).")
 def one_square_less():
     yield inverse(np.array([[3.0, 10.0]]), _PAIR, _squared)[0], "(3, 1)"
 
@@ -365,10 +409,10 @@ def six_coordinates():
 
 
 @derivation.exercise(
-    r"The data are uniform on $[0, \frac{1}{10}]^D$ and the flow has no scaling. What can be said of the divergence of the model "
-    "from the data?",
-    r"The model's density is at most $4^{-D}$ everywhere, the data's is $10^D$: the divergence is at least $D \log 40 = 3.6889\, "
-    "D$ nats.",
+    r"The data are uniform on $[0, \frac{1}{10}]^D$ and the flow has no scaling. What can be said of the divergence of the "
+    "model from the data?",
+    r"The model's density is at most $4^{-D}$ everywhere, the data's is $10^D$: the divergence is at least $D \log 40$ nats, "
+    "or 3.6889 for each coordinate.",
 )
 def narrow_data():
     highest = logistic_log_prob(np.zeros((1, 1)))
