@@ -6,13 +6,14 @@ The lecture on the functions of theory_jax/latent/autoencoder.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, cos, sin, sqrt
+from sympy import Rational, cos, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.autoencoder import (
     linear_autoencoder,
     principal_subspace_error,
@@ -20,6 +21,7 @@ from theory_jax.latent.autoencoder import (
     squared_reconstruction_error,
 )
 from theory_jax.latent.latent_variable_models import linear_gaussian_posterior
+from theory_jax.lectures.latent._autoencoder import FOUR, draw_line_and_landscape
 
 derivation = Derivation(
     module=__name__,
@@ -30,28 +32,22 @@ derivation = Derivation(
         "Hinton & Salakhutdinov 2006, Reducing the dimensionality of data with neural networks",
         "Saxe, McClelland & Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
     ),
-    question="A network squeezes $D$ numbers through $L$ and is trained to give them back. What does it keep, can gradient "
-    "descent get stuck, and what do the codes mean?",
+    question="A network that is trained to give back its input learns nothing if it has room: it copies. So it is squeezed, "
+    "through fewer numbers than went in. What does it keep, can gradient descent get stuck, and what do the codes mean?",
     setting=(
-        r"The data have the mean $\mu$ and the covariance $S$, divided by $N$. The encoder is a matrix $E$ of $L$ rows, the "
+        r"The data have the mean $\mu$ and the covariance $S$ (with $1/N$). The encoder is a matrix $E$ of $L$ rows, the "
         r"decoder a matrix $D$ of $L$ columns, and the reconstruction of $x$ is $\mu + D E (x - \mu)$.",
         r"The mean squared error is quadratic in $x - \mu$, so that it depends on $S$ alone. It does not change when data, "
-        r"encoder and decoder are turned together. Coordinates therefore lie along eigenvectors of $S$, and $\lambda_1 \ge "
-        r"\lambda_2 \ge \dots > 0$ are the variances along them.",
+        r"encoder and decoder are turned together. Coordinates therefore lie along eigenvectors of $S$, and $\lambda_1, "
+        r"\lambda_2, \dots$ are the variances along them: positive, and in falling order.",
         "Chains have one code and two coordinates unless they say otherwise.",
     ),
-    answer="The best linear autoencoder projects on the directions of the largest variance, and its error is the sum of the "
-    "eigenvalues that it discards. Every other set of eigenvectors is a stationary point too, but a saddle: there is no "
-    "other minimum to get stuck in. The error fixes the subspace and not the codes: any invertible matrix between encoder "
-    "and decoder gives the same reconstructions.",
     limits=(
         "Networks that are not linear: they can follow curved sets of data, and they have local minima.",
         "That gradient descent comes to the minimum from every start but those on the saddles.",
         "How many codes there should be: the error of the training data only falls with their number.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- the minimum
 
 gap = derivation.number("g", "by how much the first variance exceeds the second", positive=True)
 small = derivation.number(r"\lambda_2", "the variance of the second coordinate", positive=True)
@@ -67,33 +63,52 @@ y_2 = derivation.number("y_2", r"the second coordinate of $x - \mu$")
 h = derivation.define("h", plus(e_1 * y_1, e_2 * y_2), "the code")
 
 
-def _over_data(body):
+def mean_of(body):
     """The mean over a Gaussian with the data's covariance; of what is quadratic it is the mean over the data."""
     return Expectation(Normal(y_1, 0, large), Expectation(Normal(y_2, 0, small), body))
 
 
 of_best_encoder = plus(large * sin(theta) ** 2, small * cos(theta) ** 2)
 away_from_best = plus(large * (r * e_1 - cos(theta)) ** 2, small * (r * e_2 - sin(theta)) ** 2)
+derivation.answer = prose(
+    "The best linear autoencoder projects on the directions of the largest variance, and its error is the sum of the eigenvalues "
+    "that it discards: with one code of two coordinates, at any angle of the decoder, {least}. If the eigenvalues differ, every "
+    "other set of eigenvectors is a stationary point too, but a saddle: there is no other minimum to get stuck in. The error "
+    "fixes the subspace and not the codes: any invertible matrix between encoder and decoder gives the same reconstructions.",
+    least=holds(of_best_encoder, ">=", small, wrong={"the other variance": large}),
+)
 central = derivation.chain(
     "No linear autoencoder has a smaller error than the variance that is discarded",
-    _over_data(plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2)),
+    mean_of(plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2)),
     equals(
         plus(
             large * plus(1, -2 * r * cos(theta) * e_1, r**2 * e_1**2), small * plus(1, -2 * r * sin(theta) * e_2, r**2 * e_2**2)
         ),
-        r"$|y - d h|^2 = |y|^2 - 2 h (d \cdot y) + r^2 h^2$, and the coordinates are uncorrelated: $\mathbb{E}[h\, y_j] = "
-        r"\lambda_j e_j$, $\mathbb{E}[h^2] = \lambda_1 e_1^2 + \lambda_2 e_2^2$",
+        prose(
+            "write out both squares; the coordinates are uncorrelated, so the mean products of the code with them are {first} "
+            "and {second}, and its mean square is {square}",
+            first=holds(mean_of(h * y_1), "=", large * e_1, named=True),
+            second=holds(mean_of(h * y_2), "=", small * e_2, named=True),
+            square=holds(mean_of(h**2), "=", plus(large * e_1**2, small * e_2**2), named=True),
+        ),
     ),
-    equals(plus(of_best_encoder, away_from_best), r"complete the squares in the encoder; $1 - \cos^2 \theta = \sin^2 \theta$"),
+    equals(plus(of_best_encoder, away_from_best), "complete the squares in the encoder"),
     at_least(
         of_best_encoder,
-        r"leave out squares; they vanish at $e = \frac1r (\cos \theta, \sin \theta)$: the pseudo-inverse of the decoder",
+        prose(
+            "leave out squares; they vanish at {first} and {second}, the pseudo-inverse of the decoder",
+            first=where(e_1, cos(theta) / r),
+            second=where(e_2, sin(theta) / r),
+        ),
         dropping=away_from_best,
     ),
-    equals(plus(small, times(gap, sin(theta) ** 2)), r"$\lambda_1 = \lambda_2 + g$"),
+    equals(plus(small, times(gap, sin(theta) ** 2)), prose("{apart}", apart=holds(large, "=", plus(small, gap)))),
     at_least(
         small,
-        r"leave out a square; it vanishes at $\theta = 0$, where the decoder points along the first coordinate",
+        prose(
+            "leave out a square; it vanishes at {angle}, where the decoder points along the first coordinate",
+            angle=where(theta, 0),
+        ),
         dropping=times(gap, sin(theta) ** 2),
     ),
     central=True,
@@ -101,40 +116,32 @@ central = derivation.chain(
 )
 
 
+missed, back = plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2), [[d_1 * h, d_2 * h]]
+mean_for_sum = {"the mean of the coordinates in place of the sum": missed / 2}
 derivation.bridge(
-    "The code's error of one datum",
-    plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2),
-    squared_reconstruction_error,
-    x=[[y_1, y_2]],
-    reconstruction=[[d_1 * h, d_2 * h]],
-    wrong={"the mean of the coordinates in place of the sum": plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2) / 2},
+    "The code's error", missed, squared_reconstruction_error, x=[[y_1, y_2]], reconstruction=back, wrong=mean_for_sum
 )
 mu_1 = derivation.number(r"\mu_1", "the first coordinate of the mean of the data", "mean")
 mu_2 = derivation.number(r"\mu_2", "the second")
 x_1 = derivation.number("x_1", "the first coordinate of a datum", "x")
 x_2 = derivation.number("x_2", "the second")
+_raw = plus(e_1 * x_1, e_2 * x_2)
 _code_of_x = plus(e_1 * (x_1 - mu_1), e_2 * (x_2 - mu_2))
 derivation.bridge(
     "The code subtracts the mean first, and adds it again last",
     [plus(mu_1, times(d_1, _code_of_x)), plus(mu_2, times(d_2, _code_of_x))],
     linear_autoencoder,
-    x=[[x_1, x_2]],
-    encoder=[[e_1, e_2]],
-    decoder=[[d_1], [d_2]],
-    mean=[mu_1, mu_2],
+    **{"x": [[x_1, x_2]], "encoder": [[e_1, e_2]], "decoder": [[d_1], [d_2]], "mean": [mu_1, mu_2]},
     wrong={
-        "the mean not subtracted": [
-            plus(mu_1, times(d_1, plus(e_1 * x_1, e_2 * x_2))),
-            plus(mu_2, times(d_2, plus(e_1 * x_1, e_2 * x_2))),
-        ],
+        "the mean not subtracted": [plus(mu_1, times(d_1, _raw)), plus(mu_2, times(d_2, _raw))],
         "the mean not added again": [times(d_1, _code_of_x), times(d_2, _code_of_x)],
     },
 )
 
 derivation.say(
-    "With $L$ codes the squares are completed in the same way: the best encoder of a decoder $D$ is its pseudo-inverse $D^+$, $P "
-    r"= D D^+$ is the orthogonal projection on its columns, and what is left is $\mathrm{tr}\,(I - P) S = \sum_j \lambda_j (1 - "
-    "P_{jj})$. The diagonal of a projection on $L$ dimensions is in $[0, 1]$ and sums to $L$. Here $L = 2$ of four."
+    "With $L$ codes the squares are completed in the same way: the best encoder of a decoder $D$ is its pseudo-inverse $D^+$, "
+    r"the orthogonal projection $P$ on its columns is $D D^+$, and what is left is $\sum_j \lambda_j (1 - P_{jj})$. The diagonal "
+    "of a projection on $L$ dimensions is between 0 and 1 and sums to $L$. Here there are two codes of four coordinates."
 )
 kappa_4 = derivation.number(r"\kappa_4", "the smallest of four variances", positive=True)
 g_1 = derivation.number("g_1", r"$\kappa_1 - \kappa_2$", nonnegative=True)
@@ -146,28 +153,30 @@ kappa_1 = derivation.define(r"\kappa_1", plus(kappa_2, g_1), "the first of four 
 m_1 = derivation.number("m_1", r"$1 - P_{11}$: how much of the first coordinate is missed", nonnegative=True)
 p_3 = derivation.number("p_3", r"$P_{33}$: how much of the third coordinate passes", nonnegative=True)
 p_4 = derivation.number("p_4", r"$P_{44}$", nonnegative=True)
-m_2 = derivation.define("m_2", plus(p_3, p_4, -m_1), r"$1 - P_{22}$, since $P_{11} + P_{22} + P_{33} + P_{44} = 2$")
+m_2 = derivation.define("m_2", plus(p_3, p_4, -m_1), r"$1 - P_{22}$, since the diagonal sums to 2")
 taken = plus(times(g_1, m_1), times(g_2, p_3), times(plus(g_2, g_3), p_4))
 derivation.chain(
     "What passes of the small variances is paid with the large ones",
     plus(kappa_1 * m_1, kappa_2 * m_2, kappa_3 * (1 - p_3), kappa_4 * (1 - p_4)),
     equals(
         plus(kappa_3, kappa_4, taken),
-        r"put every variance next to $\kappa_2$; the part of $\kappa_2$ itself is $m_1 + m_2 - p_3 - p_4 = 0$",
+        prose(r"put every variance next to $\kappa_2$, whose own part is {none}", none=holds(plus(m_1, m_2, -p_3, -p_4), "=", 0)),
         wrong={"the large variances are the ones discarded": plus(kappa_1, kappa_2, taken)},
     ),
     at_least(
         plus(kappa_3, kappa_4),
-        "leave out products of numbers that are not negative; with gaps between the variances equality needs $m_1 = p_3 = p_4 = "
-        "0$, the projection on the first two coordinates",
+        prose(
+            "leave out products of numbers that are not negative; with gaps between the variances equality needs {m_1}, {p_3} "
+            "and {p_4}, the projection on the first two coordinates",
+            **{"m_1": where(m_1, 0), "p_3": where(p_3, 0), "p_4": where(p_4, 0)},
+        ),
         dropping=taken,
     ),
     so="The smallest error is the sum of the eigenvalues that are discarded, whatever the number of codes.",
 )
 derivation.symbol("E", "the encoder's matrix", "encoder")
 derivation.symbol("D", "the decoder's matrix", "decoder")
-derivation.symbol("L", "the number of codes", "rank")
-derivation.symbol("N n j", "the number of data; a datum, a coordinate")
+derivation.symbol("L N n j", "the numbers of codes and of data; a datum, a coordinate")
 _data = np.random.default_rng(3).standard_normal((12, 4)) @ np.diag([2.0, 1.2, 0.7, 0.4]) + [1.0, -2.0, 0.5, 3.0]
 _mean, _covariance = _data.mean(0), np.cov(_data.T, bias=True)
 _top = np.linalg.eigh(_covariance)[1][:, 2:]
@@ -224,26 +233,32 @@ def projections_of_the_code():
     return Sides(left=errors, right=smallest, wrong={"variances divided by N - 1": smallest * 12 / 11})
 
 
-# ---------------------------------------------------------------------------------------------------- the landscape
-
-derivation.say("Gradient descent stops where the gradient vanishes. Where else is that, and what does the error look like there?")
-derivation.chain(
-    "The error turns down at every other eigenvector",
-    Slope(of_best_encoder, theta, 2),
-    equals(times(2, gap, cos(2 * theta)), r"$\partial_\theta \sin^2 \theta = \sin 2 \theta = -\partial_\theta \cos^2 \theta$"),
-    so=r"The slope $g \sin 2 \theta$ vanishes along both coordinates. At $\theta = 0$ the curvature is $2 g > 0$. At $\theta = "
-    r"\frac\pi2$, where the code holds the second coordinate alone, it is $-2 g$: an arbitrarily small turn lowers the error. "
-    "Along the length of the decoder the error rises there, so it is a saddle.",
+derivation.say("Gradient descent stops where the gradient vanishes. Where else is that?")
+turning = Slope(of_best_encoder, theta, 2)
+saddle = derivation.chain(
+    "The error turns down at the other eigenvector",
+    turning,
+    equals(
+        times(2, gap, cos(2 * theta)),
+        prose("{slope}", slope=holds(Slope(of_best_encoder, theta), "=", times(gap, sin(2 * theta)))),
+    ),
+    so=prose(
+        "This slope vanishes along both coordinates. Along the first the curvature is {valley}. At a right angle to it, where "
+        "the code holds the second coordinate alone, it is {ridge}: an arbitrarily small turn lowers the error. Along the length "
+        "of the decoder the error rises there, so it is a saddle.",
+        valley=holds(turning, "=", 2 * gap, when={theta: 0}, named=True),
+        ridge=holds(turning, "=", -2 * gap, when={theta: pi / 2}, named=True),
+    ),
 )
 
 
 @derivation.autodiff(
     r"\text{eigenvalues of the Hessian at the second coordinate} = \left(\lambda_1 + \lambda_2 \pm \sqrt{(\lambda_1 - "
     r"\lambda_2)^2 + 4 \lambda_1^2},\ 4 \lambda_2,\ 0\right)",
-    because=r"All four entries at $d = e = (0, 1)$, for data with $\lambda_1 = 4$ and $\lambda_2 = 1$. In the first coordinate "
+    because=r"All four entries, with encoder and decoder at (0, 1), for data with the variances 4 and 1. In the first coordinate "
     r"the error is $\lambda_1 (1 - 2 d_1 e_1 + e_1^2) + \lambda_2 d_1^2$ up to terms of fourth order. In the second it "
-    r"is $\lambda_2 (1 - d_2 e_2)^2$, flat along $d_2 e_2 = 1$. At $d = e = (1, 0)$ the two variances are exchanged, and "
-    "none is negative.",
+    r"is $\lambda_2 (1 - d_2 e_2)^2$, flat where $d_2 e_2$ is 1. At (1, 0) the two variances are exchanged, and none is "
+    r"negative.",
 )
 def curvatures():
     data = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])  # covariance diag(4, 1)
@@ -262,8 +277,6 @@ def curvatures():
     wrong = {"the coordinates exchanged": jnp.stack([formula(4.0, 1.0), formula(1.0, 4.0)])}
     return Sides(left=found, right=jnp.stack([formula(1.0, 4.0), formula(4.0, 1.0)]), wrong=wrong)
 
-
-# ---------------------------------------------------------------------------------------------------- the codes
 
 derivation.say("Zero curvature along one direction: the minimum is not a point. What does the error not see?")
 derivation.symbol("A", "any invertible matrix")
@@ -295,9 +308,9 @@ derivation.chain(
         plus(times(a_1, Slope(F, a_1)), times(a_2, Slope(F, a_2))),
         "the error is a function of the four products $a_i e_j$: doubling the encoder is doubling the decoder",
     ),
-    so=r"Under gradient flow $\dot e = -\nabla_e F$ and $\dot a = -\nabla_a F$, so $\frac{d}{dt} (|e|^2 - |a|^2) = -2 (e \cdot "
-    r"\nabla_e F - a \cdot \nabla_a F) = 0$: of all minima, descent comes to the one whose encoder and decoder differ in "
-    "length as they did at the start.",
+    so=r"Under gradient flow every entry moves against its slope, so $|e|^2 - |a|^2$ changes at $-2$ times the difference of "
+    "both sides, which is zero: if descent comes to a minimum, then to one whose encoder and decoder differ in squared length as "
+    "they did at the start.",
 )
 
 
@@ -314,7 +327,7 @@ def conserved_matrix():
 
 derivation.say(
     "A likelihood does not choose the axes either. The linear-Gaussian model of the lecture on latent variables, at its maximum "
-    r"of likelihood, has a weight with $w^2 = \lambda_1 - s$ along the first coordinate."
+    r"of likelihood, has the squared weight $\lambda_1 - s$ along the first coordinate."
 )
 s = derivation.number("s", "the variance of the noise", "exp(log_var)", positive=True)
 room = derivation.number("w", "the weight along the first coordinate", "weight", positive=True)
@@ -327,16 +340,15 @@ derivation.chain(
         r"the posterior's mean is $\frac{w}{w^2 + s}\, y_1$, and the decoder multiplies it by $w$",
         wrong={"the posterior's precision for its variance": 1 - s / room**2},
     ),
-    so=r"It tends to 1 as $s \to 0$: without noise they are principal components.",
+    so=prose("Without noise they are principal components: {one}.", one=holds(Limit(1 - s / lam, s, 0), "=", 1)),
 )
-derivation.symbol(r"W z", "the weight and the latent variable of the linear-Gaussian model")
-derivation.symbol(r"U \Lambda I", "the first eigenvectors, their eigenvalues, the identity")
+derivation.symbol(r"W z U \Lambda I", "the model's weight and latent, the first eigenvectors and eigenvalues, the identity")
 
 
 @derivation.numeric(
     r"\mu + W\, \mathbb{E}[z|x] = \bar x + U \left(I - s \Lambda^{-1}\right) U^\top (x - \bar x)",
-    because=r"The code's posterior with $W = U (\Lambda - s I)^{1/2}$ for two codes of the twelve data, $s = 0.1$: each "
-    "principal coordinate is shrunk by its own factor.",
+    because=r"The code's posterior with the weight $U (\Lambda - s I)^{1/2}$ for two codes of the twelve data, and the noise "
+    "0.1: each principal coordinate is shrunk by its own factor.",
     tolerance=1e-11,
 )
 def shrunk_components():
@@ -350,9 +362,26 @@ def shrunk_components():
     )
 
 
-# ---------------------------------------------------------------------------------------------------- in numbers
+@derivation.algorithm(
+    "Training a linear autoencoder, here with one code on the four points of the example",
+    do(r"repeat: $\hat x_n \leftarrow \mu + D E (x_n - \mu)$ for every datum", linear_autoencoder),
+    do(r"$F \leftarrow \frac1N \sum_n |x_n - \hat x_n|^2$", squared_reconstruction_error, by=central, indent=1),
+    do(r"$E \leftarrow E - \eta \nabla_E F$ and $D \leftarrow D - \eta \nabla_D F$", by=saddle, indent=1),
+    do(r"the error ends at the sum of the variances that are discarded", principal_subspace_error, by=central),
+)
+def two_steps():
+    encoder, decoder = jnp.array([[1.0, 0.0]]), jnp.array([[1.0], [0.0]])
 
-_four = np.array([[2.0, 1.0], [1.0, 2.0], [-2.0, -1.0], [-1.0, -2.0]])
+    def error(encoder, decoder):
+        return jnp.mean(squared_reconstruction_error(FOUR, linear_autoencoder(FOUR, encoder, decoder, jnp.zeros(2))))
+
+    yield r"E = D^\top = (1, 0): \quad F", error(encoder, decoder), "2.5"
+    for step, moved, found in ((1, "(1, 0, 1, 0.2)", "1.8"), (2, "(1.03, 0.042, 1, 0.35)", "1.3428")):
+        slopes = jax.grad(error, (0, 1))(encoder, decoder)
+        encoder, decoder = encoder - slopes[0] / 20, decoder - slopes[1] / 20
+        yield rf"E, D \text{{ after step {step}, with }} \eta = \tfrac1{{20}}", [*encoder[0], *decoder[:, 0]], moved
+        yield "F", error(encoder, decoder), found
+    yield r"\text{the least } F", principal_subspace_error(FOUR, rank=1), "0.5"
 
 
 @derivation.example(
@@ -361,50 +390,22 @@ _four = np.array([[2.0, 1.0], [1.0, 2.0], [-2.0, -1.0], [-1.0, -2.0]])
     "1.5)."
 )
 def by_hand():
-    yield r"\lambda_1 + \lambda_2", principal_subspace_error(_four, rank=0), "5"
-    yield r"\lambda_2", principal_subspace_error(_four, rank=1), "0.5"
-    mean_of_both = linear_autoencoder(_four, jnp.array([[0.5, 0.5]]), jnp.array([[1.0], [1.0]]), jnp.zeros(2))
+    yield r"\lambda_1 + \lambda_2", principal_subspace_error(FOUR, rank=0), "5"
+    yield r"\lambda_2", principal_subspace_error(FOUR, rank=1), "0.5"
+    mean_of_both = linear_autoencoder(FOUR, jnp.array([[0.5, 0.5]]), jnp.array([[1.0], [1.0]]), jnp.zeros(2))
     yield r"\hat x_1", mean_of_both[0], "(1.5000, 1.5000)"
-    yield r"|x_1 - \hat x_1|^2", squared_reconstruction_error(_four, mean_of_both)[0], "0.5"
+    yield r"|x_1 - \hat x_1|^2", squared_reconstruction_error(FOUR, mean_of_both)[0], "0.5"
     along_the_diagonal = {gap: 4, small: Rational(1, 2), a_1: sqrt(2), a_2: 0, e_1: 1 / sqrt(2), e_2: 0}
     yield "F", value(F, along_the_diagonal), "0.5000"
 
 
-@derivation.figure(
+derivation.figure(
     "Left: the four points of the example, and the line on which one code puts them. Right: "
-    r"the error of one code when encoder and decoder are the same vector, with $\lambda = (4.5, 0.5)$ along the axes. Dots are "
+    "the error of one code when encoder and decoder are the same vector, with the variances 4.5 and 0.5 along the axes. Dots are "
     "the two minima, crosses the saddles at the second eigenvector, and the square a maximum, where nothing passes; lines are "
     "paths of steepest descent.",
     panels=2,
-)
-def a_line_and_a_landscape(left, right):
-    back = np.asarray(principal_subspace_reconstruction(_four, rank=1))
-    for point, projected in zip(_four, back, strict=True):
-        left.plot(*zip(point, projected, strict=True), color="lightgray")
-    left.plot(*_four.T, "o")
-    left.plot(*back.T, ".", markersize=3)
-    left.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
-    variances = np.array([4.5, 0.5])
-
-    def error(d):
-        """Of data with these variances along the axes, through d and back through d."""
-        squares = (d**2).sum(-1)
-        return variances.sum() - (2 - squares) * (variances * d**2).sum(-1)
-
-    line = np.linspace(-1.6, 1.6, 81)
-    grid = np.stack(np.meshgrid(line, line), -1)
-    right.contour(line, line, error(grid), levels=[0.6, 1, 2, 3, 4, 4.6, 5, 6, 8, 12], colors="lightgray", linewidths=0.8)
-    for start in ((0.03, 0.25), (0.005, -0.3), (-0.02, 0.2), (-0.3, -0.2), (0.5, 1.5), (-0.4, -1.5)):
-        path = [np.array(start)]
-        for _ in range(400):
-            d = path[-1]
-            slope = 2 * d * (variances * d**2).sum() - 2 * (2 - (d**2).sum()) * variances * d
-            path.append(d - 0.01 * slope)
-        right.plot(*np.array(path).T, linewidth=1)
-    right.plot([1, -1], [0, 0], "o", color="black")
-    right.plot([0, 0], [1, -1], "x", color="black")
-    right.plot(0, 0, "s", color="black")
-    right.set(xlabel="$d_1 = e_1$", ylabel="$d_2 = e_2$", aspect="equal")
+)(draw_line_and_landscape)
 
 
 @derivation.exercise(
