@@ -8,13 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, tanh
 
-from theory_jax.autoregressive.recurrent import character_model_logits, gru_cell, lstm_cell, lstm_sequence, rnn_cell
+from theory_jax.autoregressive.recurrent import gru_cell, lstm_cell, lstm_sequence, rnn_cell
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import draw
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._cells import flat, memory, plain_cell, probabilities_of_texts, two_tokens
 
 derivation = Derivation(
     module=__name__,
@@ -27,23 +29,20 @@ derivation = Derivation(
         "Cho et al. 2014, Learning phrase representations using RNN encoder-decoder (the GRU)",
         "Jozefowicz, Zaremba & Sutskever 2015, An empirical exploration of recurrent network architectures (the forget bias)",
     ),
-    question="A recurrent network reads a text with a state of constant size, whatever its length. Why does a plain one hardly "
-    "learn from what it read twenty characters ago, and what do gates change?",
+    question="A plain recurrent network hardly learns anything from what it read twenty characters ago: on its way back the "
+    "gradient has vanished, or exploded. Why does it, although the state is handed on at every step, and what do gates change?",
     setting=(
-        r"The plain cell is $h_t = \tanh(q_t)$ with $q_t = W x_t + U h_{t-1} + b$; $\|\cdot\|$ is the spectral norm, and $D_t$ "
-        "the diagonal matrix with the entries $1 - h_{t,i}^2$.",
-        r"The LSTM has gates $i, f, o = \sigma(\cdot)$ and a content $g = \tanh(\cdot)$ of $W x_t + U h_{t-1} + b$, the cell "
-        r"$c_t = f_t c_{t-1} + i_t g_t$, and the state $h_t = o_t \tanh c_t$. The GRU has gates $r, z = \sigma(\cdot)$, the "
-        r"content $n = \tanh(n_x + r\, n_h)$ and the state $h_t = (1 - z) n + z h_{t-1}$. Products of gates are entry by entry.",
-        r"The language model is $\log p(x_{2:T} | x_1) = \sum_{t < T} \log \mathrm{softmax}(W_o h_t + b_o)_{x_{t+1}}$, where "
-        r"$h_t$ comes from a state of zero and the embeddings of $x_1, \dots, x_t$.",
+        r"The plain cell applies tanh to $W x_t + U h_{t-1} + b$; $\|\cdot\|$ is the spectral norm, and $D_t$ the diagonal "
+        r"matrix with the entries $1 - h_{t,i}^2$.",
+        "The LSTM has gates $i$, $f$ and $o$, logistic functions of $W x_t + U h_{t-1} + b$, and a content $g$, a tanh of it. "
+        r"The cell is $f_t c_{t-1} + i_t g_t$, and the state $o_t \tanh c_t$. The GRU has gates $r$ and $z$, the content "
+        r"$\tanh(n_x + r\, n_h)$ and the state $(1 - z)$ times the content $+\, z h_{t-1}$. Products of gates are entry by "
+        "entry.",
+        r"The language model gives the token after $x_1, \dots, x_t$ the distribution $\mathrm{softmax}(W_o h_t + b_o)$, where "
+        r"$h_t$ comes from a state of zero and the embeddings of these tokens.",
         "The chains write out two units and two steps of the plain cell, and one unit of the gated ones; the code is compared "
         "with more.",
     ),
-    answer=r"The derivative of a state by one $n$ steps before is a product of $n$ matrices $D_t U$. If $\|U\| < 1$ it vanishes "
-    r"at least as fast as $\|U\|^n$; if $\|U\| > 1$ it may grow. A cell of the LSTM is carried from step to step by "
-    "multiplication with its forget gate, so with the recurrent weights cut the derivative is a product of numbers in $(0, 1)$ "
-    "that the network sets itself, close to one if it wants to remember.",
     limits=(
         "That gates learn to stay open, and what the loss surface looks like.",
         r"With recurrent weights in its gates the LSTM's derivative has further terms, and its products may vanish or grow, too.",
@@ -60,12 +59,18 @@ a = derivation.numbers("a", i, "what drives the first step: $W x_t + b$")
 b = derivation.numbers("b", i, "what drives the second one")
 first = derivation.define("h'", tanh(plus(a, Total(j, times(U, h)))), "the state after one step", "rnn_cell", over=i)
 second = derivation.define("h''", tanh(plus(b, Total(j, times(U, first.at(j))))), "the state after two", "rnn_cell", over=i)
+q = derivation.number("q", "what a unit applies tanh to")
+tanh_slope, sigmoid = holds(Slope(tanh(q), q), "=", 1 - tanh(q) ** 2), 1 / (1 + exp(-q))
 one_step = derivation.chain(
     "The derivative of one step",
     Slope(first, h.at(k)),
     equals(
         times(1 - first**2, U.at(i, k)),
-        r"the chain rule; $\tanh' = 1 - \tanh^2$, and $q_i$ contains $h_k$ with the weight $U_{ik}$",
+        prose(
+            "the chain rule; {tanh}, and {inside}",
+            tanh=tanh_slope,
+            inside=holds(Slope(plus(a, Total(j, times(U, h))), h.at(k)), "=", U.at(i, k)),
+        ),
         wrong={"the recurrent weights transposed": (1 - first**2) * U.at(k, i)},
     ),
     role="lemma",
@@ -85,16 +90,14 @@ derivation.chain(
     ),
     uses=(one_step,),
     central=True,
-    so=r"These are the entries of $D'' U D' U$. By the same move for every further step, $\frac{\partial h_T}{\partial h_0} = "
-    r"D_T U D_{T-1} U \cdots D_1 U$: the same matrix as often as there are steps.",
+    so=r"These are the entries of $D'' U D' U$. By the same move for every further step, the derivative of $h_T$ by $h_0$ is "
+    r"$D_T U D_{T-1} U \cdots D_1 U$: the same matrix as often as there are steps.",
 )
-q = derivation.number("q", "what a unit applies tanh to")
 slope_of_tanh = derivation.chain(
     "The slope of tanh is at most one",
     1 - tanh(q) ** 2,
-    at_most(1, "add the square", adding=tanh(q) ** 2),
+    at_most(1, prose("add the square; equality only at {zero}", zero=where(q, 0)), adding=tanh(q) ** 2),
     role="lemma",
-    so="Equality where $q = 0$.",
 )
 for written, meaning, code in (
     ("t", "a step", ""),
@@ -104,12 +107,11 @@ for written, meaning, code in (
     ("D_t", "the diagonal matrix of $1 - h_{t,i}^2$", ""),
     ("h_{t,i}", "a unit of it", ""),
     ("s", "a step", ""),
-    ("n", "a number of steps", ""),
+    ("m", "a number of steps", ""),
     ("w_t", "the copy of a weight that step $t$ uses", "weight_hidden"),
-    ("w", "a weight", ""),
     ("c_t", "the cell after step $t$", "c"),
     ("f_t", "its forget gate", ""),
-    ("p", "the law of the model", ""),
+    ("p", "the distribution of the model", ""),
 ):
     derivation.symbol(written, meaning, code)
 
@@ -126,7 +128,7 @@ def vanishing():
         def states(start, u, inputs):
             found = [start]
             for now in inputs:
-                found.append(_plain(now, found[-1], u))
+                found.append(plain_cell(now, found[-1], u))
             return jnp.stack(found[1:])
 
         start = jnp.zeros((len(driven), 3))
@@ -141,9 +143,9 @@ def vanishing():
 
 
 derivation.say(
-    r"So $\|U\| < 1$ is enough for the derivative to vanish, exponentially in the number of steps. $\|U\| > 1$ is necessary for "
-    "it to explode, but not enough: the slopes of tanh may make up for it. What does this do to a gradient? Give every step its "
-    "own copy of the weight. One unit, two steps."
+    "So a norm of $U$ below one is enough for the derivative to vanish, exponentially in the number of steps. A norm above one "
+    "is necessary for it to explode, but not enough: the slopes of tanh may make up for it. What does this do to a gradient? "
+    "Give every step its own copy of the weight. One unit, two steps."
 )
 w = derivation.number("w", "a recurrent weight that both steps use", "weight_hidden")
 h0 = derivation.number("h_0", "the state before them", "h")
@@ -164,7 +166,7 @@ over_time = derivation.chain(
         wrong={"the first step's term not carried": plus((1 - h2**2) * h1, (1 - h1**2) * h0)},
     ),
     so=r"The first term is the second step's own. The other is the first step's, carried by the derivative of the second step, "
-    "so the contribution of a step $n$ steps back has a product of $n$ such derivatives in it and vanishes with them. Truncated "
+    "so the contribution of a step $m$ steps back has a product of $m$ such derivatives in it and vanishes with them. Truncated "
     "back-propagation cuts the sum: it keeps the last terms as they are and leaves out the old ones.",
 )
 
@@ -182,7 +184,7 @@ def truncated():
         state = jnp.array([0.3, -0.6])
         for t, (now, u) in enumerate(zip(inputs, copies, strict=True)):
             state = jax.lax.stop_gradient(state) if t == cut else state
-            state = _plain(now, state, u)
+            state = plain_cell(now, state, u)
         return state @ jnp.array([1.0, 2.0])
 
     copies = jnp.stack([weights] * 5)
@@ -194,7 +196,8 @@ def truncated():
 derivation.symbol(r"\bar h_T", r"a combination of the last state's units; the state after step $s$ is held constant")
 
 derivation.say(
-    r"Now the LSTM, one unit. Its gates see $h = o \tanh c$ of the step before. What moves them, apart from that, is left open."
+    r"Now the LSTM, one unit. Its gates see the state $o \tanh c$ of the step before. What moves them, apart from that, is left "
+    "open."
 )
 c = derivation.number("c", "the cell before the step", "c")
 o = derivation.number("o", "the output gate of the step before", between=(0, 1))
@@ -222,10 +225,20 @@ derivation.chain(
     ),
     equals(
         plus(f_gate, times(reading, through_gates)),
-        r"the chain rule with $\sigma' = \sigma (1 - \sigma)$ and $\tanh' = 1 - \tanh^2$; all three see $c$ through $o \tanh c$",
+        prose(
+            r"the chain rule, with {sigma} for gates and {tanh}; all three see $c$ through $o \tanh c$",
+            sigma=holds(Slope(sigmoid, q), "=", times(sigmoid, 1 - sigmoid)),
+            tanh=tanh_slope,
+        ),
         points=40,
     ),
-    so=r"If the recurrent weights are cut, $U_f = U_i = U_g = 0$, the bracket is gone and $f'$ is left.",
+    so=prose(
+        "If the recurrent weights are cut, {f}, {i} and {g}, the bracket is gone: {left}.",
+        f=where(U_f, 0),
+        i=where(U_i, 0),
+        g=where(U_g, 0),
+        left=holds(Slope(cell, c), "=", f_gate),
+    ),
 )
 f1, f2, f3 = (derivation.number(f"f_{t}", f"the forget gate of step {t}", between=(0, 1)) for t in (1, 2, 3))
 v1, v2, v3 = (derivation.number(f"v_{t}", f"what step {t} adds to the cell: $i g$") for t in (1, 2, 3))
@@ -234,15 +247,21 @@ carousel = derivation.chain(
     "With the recurrent weights cut, a cell is kept by the product of its gates",
     Slope(kept, c),
     equals(times(f3, f2, f1), "three steps, one in the other; what they add does not depend on $c$"),
-    so=r"$\frac{\partial c_T}{\partial c_0} = \prod_t f_t$: a product of numbers that the network sets, in place of the power "
-    "of a matrix that is given once and for all.",
+    so=r"Over $T$ steps it is $\prod_t f_t$: a product of numbers that the network sets, in place of the power of a matrix that "
+    "is given once and for all.",
 )
 gate_value = derivation.number("f", "a forget gate that does not change", between=(0, 1))
 half_life = derivation.define(r"\tau", log(Rational(1, 2)) / log(gate_value), "after so many steps a half is left")
 derivation.chain(
     "How long a gate remembers",
     exp(times(half_life, log(gate_value))),
-    equals(Rational(1, 2), r"$f^\tau = e^{\tau \log f}$, and the logarithms cancel"),
+    equals(
+        Rational(1, 2),
+        prose(
+            "this is {power}, and the logarithms cancel",
+            power=holds(exp(times(half_life, log(gate_value))), "=", gate_value**half_life, named=True),
+        ),
+    ),
     uses=(carousel,),
     so=r"A gate with a bias $b_f$ alone is $\sigma(b_f)$: its half-life is 1 step at 0, 2.21 at 1, 103 at 5. That is why forget "
     "gates begin with a bias of 1 or more: a network that forgets at once never learns that it should not.",
@@ -261,11 +280,10 @@ derivation.chain(
         wrong={"the shares of old and new exchanged": plus(times(z, room), times(1 - z, rest))},
     ),
     at_least(0, "both terms are positive", dropping=plus(times(1 - z, room), times(z, rest))),
-    so=r"The same with the other sign: $|h_t| \le \max(1, |h_{t-1}|)$. A cell of the LSTM has no such bound; it may grow by one "
-    "a step, and is read through a tanh.",
+    so="The same with the other sign: no state exceeds the larger of 1 and the state before, in size. A cell of the LSTM has "
+    "no such bound; it may grow by one a step, and is read through a tanh.",
 )
 
-derivation.say("The code.")
 derivation.bridge(
     "A plain cell",
     first,
@@ -320,13 +338,8 @@ derivation.bridge(
     outcomes=16,
 )
 def a_law_of_texts():
-    weights = draw(2, 3), draw(8, 3, seed=1), draw(8, 2, seed=2), draw(8, seed=3), draw(2, 2, seed=4), draw(2, seed=5)
-    texts = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), -1).reshape(16, 4)
-    logs = jax.nn.log_softmax(character_model_logits(jnp.asarray(texts), *weights))
-    following = np.take_along_axis(np.asarray(logs[:, :-1]), texts[:, 1:, None], 2)[..., 0]
-    itself = np.take_along_axis(np.asarray(logs[:, 1:]), texts[:, 1:, None], 2)[..., 0]
-    sums = [np.exp(found.sum(1)).reshape(2, 8).sum(1) for found in (following, itself)]
-    return Sides(left=sums[0], right=np.ones(2), wrong={"scored by its own logits": sums[1]})
+    following, itself = probabilities_of_texts()
+    return Sides(left=following.sum(1), right=np.ones(2), wrong={"scored by its own logits": itself.sum(1)})
 
 
 @derivation.numeric(
@@ -343,7 +356,7 @@ def a_state_is_all_that_is_left():
     masked = lstm_sequence(text, *state, *weights, jnp.arange(5) < jnp.full((2, 1), 2))[1:]
     wanted = [*whole[1:], whole[0], *handed]
     parts = [*last, jnp.concatenate([first, outputs], 1), *masked]
-    return Sides(left=_flat(parts), right=_flat(wanted))
+    return Sides(left=flat(parts), right=flat(wanted))
 
 
 derivation.symbol("h_s", "the state after the first part")
@@ -351,66 +364,71 @@ derivation.symbol("c_s", "the cell after the first part")
 derivation.symbol("c_0", "the cell before the text")
 
 
+derivation.answer = prose(
+    "The derivative of a state by one $m$ steps before is a product of $m$ matrices $D_t U$, each with the entries {step}. If "
+    r"the norm of $U$ is below one it vanishes at least as fast as $\|U\|^m$; if it is above one it may grow. A cell of the "
+    "LSTM is carried from step to step by multiplication with its forget gate, so with the recurrent weights cut the "
+    "derivative is a product of gates, {gates}: numbers between 0 and 1 that the network sets itself, close to one if it wants "
+    "to remember.",
+    step=holds(Slope(first, h.at(k)), "=", times(1 - first**2, U.at(i, k)), named=True),
+    gates=holds(Slope(kept, c), "=", times(f3, f2, f1), wrong={"their sum": f1 + f2 + f3}),
+)
+
+
+derivation.algorithm(
+    "An LSTM over a long text: truncated back-propagation",
+    do("start from a state and a cell of zero"),
+    do("for every piece of the text in turn:"),
+    do("take the state and the cell as constants, no gradient flows into the piece before", by=truncated, indent=1),
+    do(r"for every token: $c \leftarrow f c + i g$ and $h \leftarrow o \tanh c$", lstm_cell, by=carousel, indent=1),
+    do("add up the losses of the next tokens; each weight's gradient is a sum over the steps", by=over_time, indent=1),
+    do("take a step of the optimizer; hand the state and the cell over", lstm_sequence, by=a_state_is_all_that_is_left, indent=1),
+)(two_tokens)
+
+
 @derivation.example(
-    r"One unit. LSTM: the gates' arguments are $(i, f, g, o) = (0, \ln 3, \ln 2, 0)$ and $c = 1$, so the gates are $\frac12$ "
-    r"and $\frac34$, the content $\frac35$, and $c' = \frac34 + \frac12 \cdot \frac35$. GRU: $r = \frac12$, $z = \frac34$, $n_x "
-    r"= 0$, $n_h = 2 \ln 2$ and $h = 1$, so $n = \tanh(\ln 2)$."
+    r"One unit. LSTM: the arguments of $i$, $f$, $g$ and $o$ are 0, $\ln 3$, $\ln 2$ and 0, and the cell is 1; so $i$ is "
+    r"$\frac12$, $f$ is $\frac34$, the content is $\frac35$, and the new cell $\frac34 + \frac12 \cdot \frac35$. GRU: $r$, $z$, "
+    r"$n_x$, $n_h$ and $h$ are $\frac12$, $\frac34$, 0, $2 \ln 2$ and 1, so the content is $\tanh(\ln 2)$."
 )
 def one_unit():
     zero, one = jnp.zeros((1, 1)), jnp.ones((1, 1))
     arguments = jnp.array([0.0, np.log(3), np.log(2), 0.0])
-    new_h, new_c = lstm_cell(zero, zero, one, jnp.zeros((4, 1)), jnp.zeros((4, 1)), arguments)
-    yield "c'", new_c[0, 0], "1.05"
-    yield "h'", new_h[0, 0], "0.3909"
+    yield "c'", lstm_cell(zero, zero, one, jnp.zeros((4, 1)), jnp.zeros((4, 1)), arguments)[1][0, 0], "1.05"
     biases = jnp.array([0.0, np.log(3), 0.0]), jnp.array([0.0, 0.0, 2 * np.log(2)])
     yield r"h'\ \text{of the GRU}", gru_cell(zero, one, jnp.zeros((3, 1)), jnp.zeros((3, 1)), *biases)[0, 0], "0.9"
     swapped = lstm_cell(zero, zero, one, jnp.zeros((4, 1)), jnp.zeros((4, 1)), arguments[jnp.array([0, 1, 3, 2])])
     yield r"c'\ \text{with}\ g\ \text{and}\ o\ \text{exchanged}", swapped[1][0, 0], "0.75"
 
 
-@derivation.figure(
-    "Left: the norm of the derivative of a plain cell's state by one $n$ steps before, for $U$ a multiple of an orthogonal "
-    r"matrix with $\|U\| = 0.5, 0.9, 1.1$ and random inputs; dashed, the bound $\|U\|^n$. Right: what is left of an LSTM's cell "
-    r"after $n$ steps, $\sigma(b_f)^n$.",
+derivation.figure(
+    "Left: the norm of the derivative of a plain cell's state by one $m$ steps before, for $U$ a multiple of an orthogonal "
+    r"matrix with the norms 0.5, 0.9 and 1.1, and random inputs; dashed, the bound $\|U\|^m$. Right: what is left of an LSTM's "
+    r"cell after $m$ steps, $\sigma(b_f)^m$.",
     panels=2,
-)
-def memory(plain, gated):
-    steps = np.arange(21)
-    turned = np.linalg.qr(np.asarray(draw(16, 16)))[0]
-    inputs = draw(20, 16, seed=1, scale=0.3)
-    for norm in (0.5, 0.9, 1.1):
-        state, jacobian, norms = np.zeros(16), np.eye(16), [1.0]
-        for now in inputs:
-            state = np.asarray(_plain(now, state, norm * turned))
-            jacobian = (1 - state**2)[:, None] * (norm * turned) @ jacobian
-            norms.append(np.linalg.norm(jacobian, 2))
-        (line,) = plain.plot(steps, norms, label=rf"$\|U\| = {norm}$")
-        plain.plot(steps, norm**steps, linestyle="--", color=line.get_color(), linewidth=0.8)
-    plain.set(xlabel="steps back", ylabel="norm of the derivative", yscale="log", ylim=(1e-6, 30))
-    plain.legend()
-    for bias in (0, 1, 5):
-        gated.plot(steps, (1 / (1 + np.exp(-bias))) ** steps, label=f"$b_f = {bias}$")
-    gated.set(xlabel="steps back", ylabel="share of the cell", yscale="log", ylim=(1e-6, 30))
-    gated.legend()
+)(memory)
 
 
 @derivation.exercise(
-    r"What is $\frac{\partial h_{10}}{\partial h_0}$ of a plain cell with one unit, $U = \frac12$ and inputs of zero, at $h_0 = "
-    "0$?",
-    r"The state stays zero, where the slope of tanh is one: $2^{-10} = 0.0009766$.",
+    r"What is $\frac{\partial h_{10}}{\partial h_0}$ of a plain cell with one unit, the recurrent weight $\frac12$, inputs of "
+    "zero and a state of zero?",
+    prose(
+        "The state stays zero, where the slope of a step is the weight, {slope}: $2^{-10}$, or 0.0009766.",
+        slope=holds(Slope(h1, h0), "=", w, when={h0: 0, d1: 0}),
+    ),
 )
 def ten_steps():
-    def last(state):
-        for _ in range(10):
-            state = _plain(jnp.zeros(1), state, jnp.full((1, 1), 0.5))
-        return state[0]
-
-    yield jax.grad(last)(jnp.zeros(1))[0], "0.0009766"
+    step = jax.grad(lambda state: plain_cell(jnp.zeros(1), state, jnp.full((1, 1), 0.5))[0])
+    yield step(jnp.zeros(1))[0] ** 10, "0.0009766"
 
 
 @derivation.exercise(
     r"Which bias gives a forget gate a half-life of 100 steps?",
-    r"$f = 2^{-1/100} = 0.99309$, so $b_f = \log \frac{f}{1 - f} = 4.968$.",
+    prose(
+        r"At {gate}, or 0.99309, the half-life is {steps}. The bias is $\log \frac{f}{1 - f}$, or 4.968.",
+        gate=where(gate_value, 2 ** Rational(-1, 100)),
+        steps=holds(half_life, "=", 100, named=True),
+    ),
 )
 def a_hundred_steps():
     gate = 2.0**-0.01
@@ -420,22 +438,12 @@ def a_hundred_steps():
 
 
 @derivation.exercise(
-    r"A linear cell $h_t = w h_{t-1}$ takes three steps from $h_0 = 1$ with $w = \frac12$. What is the gradient of $h_3$ by "
-    "$w$, and what is left of it if it is truncated to the last step?",
-    r"$3 w^2 = 0.75$, a third of it from each step: 0.25.",
+    r"A linear cell, which multiplies its state by $w$, takes three steps from the state 1, with the weight $\frac12$. What is "
+    "the gradient of $h_3$ by $w$, and what is left of it if it is truncated to the last step?",
+    prose("It is {slope}, or 0.75, a third of it from each step: 0.25.", slope=holds(Slope(w**3, w), "=", 3 * w**2, named=True)),
 )
 def a_third():
     given = jnp.full(3, 0.5)
     each = jax.grad(jnp.prod)(given)
     yield jnp.sum(each), "0.75"
     yield each[2], "0.25"
-
-
-def _plain(driven, state, weights):
-    """rnn_cell of one example with its input projected already: [H], [H], [H, H] -> [H]"""
-    size = len(state)
-    return rnn_cell(driven[None], state[None], jnp.eye(size), weights, jnp.zeros(size))[0]
-
-
-def _flat(parts):
-    return jnp.concatenate([part.ravel() for part in parts])
