@@ -161,6 +161,40 @@ def test_exercises_with_levels_are_five_of_all_levels():
     assert r"\emph{(hard)} Why?" in printed and r"\emph{Hint.} Halve $a$." in printed
 
 
+# ---------------------------------------------------------------------------------------------------- assumptions
+
+
+def _assumed(expression, example, wrong):
+    toy = Toy()
+    f = toy.function("f", "a function")
+    toy.assume("Some", expression(toy, f), example=example(toy, f), wrong=wrong(toy, f))
+    (result,) = toy.run()
+    return result
+
+
+def _convex(toy, f):
+    return f(toy.m) - f(toy.a) - f(toy.a).diff(toy.a) * (toy.m - toy.a)
+
+
+def test_an_assumption_is_tried_on_its_example():
+    parabola = lambda toy, f: {f: lambda x: x**2}  # noqa: E731
+    result = _assumed(_convex, parabola, lambda toy, f: {"the sign": -_convex(toy, f)})
+    assert result.passed and result.words == r"holds for $f\left(x\right) = x^{2}$"
+    result = _assumed(_convex, lambda toy, f: {f: lambda x: -(x**2)}, lambda toy, f: {"the sign": -_convex(toy, f)})
+    assert not result.passed and "false in its example" in result.error
+    result = _assumed(_convex, parabola, lambda toy, f: {"twice": 2 * _convex(toy, f)})
+    assert "would hold in its example, too, with this mistake: twice" in result.error
+    result = _assumed(_convex, parabola, lambda toy, f: {})
+    assert "an example and a wrong form, or neither" in result.error
+
+
+def test_the_example_of_an_assumption_has_numbers_for_states():
+    result = _assumed(
+        lambda toy, f: 1 - 2 * toy.p, lambda toy, f: {toy.p: (0.5, 0.25, 0.25)}, lambda toy, f: {"three": 1 - 3 * toy.p}
+    )
+    assert result.passed and result.words == r"holds for $p_{k} = \left( 0.5, \  0.25, \  0.25\right)$"
+
+
 # ---------------------------------------------------------------------------------------------------- figures
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import sympy
 
 from theory_jax.derivation.ground import Ground
@@ -15,7 +16,7 @@ from theory_jax.derivation.kinds import Refused, require
 from theory_jax.derivation.notation import Entry, Family, Index, made
 from theory_jax.derivation.references import Nonnegative, Reference
 from theory_jax.derivation.typeset import latex
-from theory_jax.derivation.unspecified import UnspecifiedFunction
+from theory_jax.derivation.unspecified import UnspecifiedFunction, specified
 
 RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
 
@@ -235,12 +236,18 @@ class Valley:
 
 @dataclass(frozen=True, eq=False)
 class Assumption:
-    """An expression assumed to be nonnegative, such as convexity. It is not executed; the page states this."""
+    """An expression assumed to be nonnegative, such as convexity. It is not derived; the page states this.
+
+    example: {symbol or function: value} of something that satisfies it, at which it is tried: numbers, expressions, a tuple for
+    every state of an index, a Python function for a function. wrong: {mistake: expression}, which must fail there.
+    """
 
     title: str
     expression: sympy.Expr
     about: tuple
     name: str = ""
+    example: Mapping = field(default_factory=dict)
+    wrong: Mapping[str, sympy.Expr] = field(default_factory=dict)
     role: str = "assumption"
     uses: tuple = ()
     domain: Mapping = field(default_factory=dict)
@@ -252,7 +259,47 @@ class Assumption:
 
     def expressions(self):
         """The expressions of the assumption."""
-        return (self.expression,)
+        return (self.expression, *self.wrong.values())
+
+    def execute(self, between=(), sizes=()):
+        """A Verdict on the example.  Raises Refused if a wrong form would hold there, too."""
+        require(bool(self.example) == bool(self.wrong), "an assumption has an example and a wrong form, or neither")
+        if not self.example:
+            return []
+        if below := self._below(self.expression, between, sizes):
+            return [Verdict(f"false in its example, at {below}", False)]
+        for mistake, form in self.wrong.items():
+            held = not self._below(made(form), between, sizes)
+            require(not held, f"the assumption would hold in its example, too, with this mistake: {mistake}, ${latex(form)}$")
+        return [Verdict(f"holds for {', '.join(map(self._told, self.example))}", True)]
+
+    def _told(self, key):
+        value = self.example[key]
+        if isinstance(key, sympy.Basic):
+            return f"${latex(key)} = {latex(sympy.sympify(value))}$"
+        number = sympy.Symbol("x", real=True)
+        return f"${latex(key(number))} = {latex(value(number))}$"
+
+    def _below(self, expression, between, sizes):
+        """Where the expression is negative in the example, as text."""
+        conditions, sizes = {}, dict(sizes)
+        for key, value in self.example.items():
+            if not isinstance(key, sympy.Basic):
+                expression = specified(expression, key, value)
+            elif isinstance(value, tuple):
+                conditions[key] = by_state(key.indices, value)
+                sizes |= zip(key.indices, np.shape(value), strict=True)
+            else:
+                conditions[key] = made(value)
+        return Ground(sizes=sizes, between=between).under(conditions).below(expression, strictly=False)
+
+
+def by_state(indices, values):
+    """A number for each state of the indices, as an expression. values: nested tuples."""
+    if not indices:
+        return sympy.nsimplify(values)
+    first, *rest = indices
+    return sympy.Add(*(sympy.KroneckerDelta(first, state) * by_state(rest, value) for state, value in enumerate(values)))
 
 
 def instance(lemma, expression, about, others):

@@ -130,9 +130,13 @@ class Derivation(Setting):
         of_here = {"domain": self.between, "module": self.module}
         return self._add(Valley(title, made(expression), t, made(touches), because, dict(wrong), **of_here, **more))
 
-    def assume(self, title, expression, *about, name=""):
-        """An expression that is assumed to be nonnegative for all its arguments. name: r"B_f({}, {})"."""
-        return self._add(Assumption(title, made(expression), about, name, domain=self.between, module=self.module))
+    def assume(self, title, expression, *about, name="", example=(), wrong=()):
+        """An expression that is assumed to be nonnegative for all its arguments. name: r"B_f({}, {})".
+
+        example: something that satisfies it, at which it is tried. wrong: forms that must fail there.
+        """
+        tried = {"example": dict(example), "wrong": dict(wrong)}
+        return self._add(Assumption(title, made(expression), about, name, domain=self.between, module=self.module, **tried))
 
     def bridge(
         self,
@@ -270,6 +274,10 @@ class Derivation(Setting):
             case Chain():
                 for line, verdict in zip(part.lines, part.execute(self.between, self.sizes), strict=True):
                     claim = rf"{line.relation} {latex(line.expression)}"
+                    yield Result(part, claim, verdict.words, verdict.passed, error="" if verdict.passed else verdict.words)
+            case Assumption():
+                for verdict in part.execute(self.between, self.sizes):
+                    claim = rf"{latex(part.expression)} \ge 0"
                     yield Result(part, claim, verdict.words, verdict.passed, error="" if verdict.passed else verdict.words)
             case Valley():
                 for claim, verdict in zip(part.claims(), part.execute(self.between, self.sizes), strict=True):

@@ -60,6 +60,18 @@ class UnspecifiedFunction(sympy.Expr):
         return rf"{name}{'' if exp is None else f'^{{{exp}}}'}\left({arguments}\right)"
 
 
+def specified(expression, function, formula):
+    """The expression with a function, as `function` gives it, and its derivatives replaced by those of a formula."""
+
+    def value(node):
+        numbers = [sympy.Dummy(real=True) for _ in node.arguments]
+        slope = sympy.diff(formula(*numbers), *zip(numbers, node.orders, strict=True))
+        return slope.subs(dict(zip(numbers, node.arguments, strict=True)))
+
+    letter = function.args[0]
+    return expression.replace(lambda node: isinstance(node, UnspecifiedFunction) and node.letter == letter, value)
+
+
 def function(letter, *orders):
     """The function of this letter, or its derivative of these orders (one order an argument)."""
     return functools.partial(UnspecifiedFunction, letter, orders or (0,))

@@ -41,10 +41,11 @@ DONE = {  # counts of the summary
     "computed": ("number computed", "numbers computed"),
     "drawn": ("figure drawn", "figures drawn"),
     "held": ("relation of the text holds", "relations of the text hold"),
+    "tried": ("assumption tried on an example", "assumptions tried on an example"),
 }
 LISTED = "`python -m practice_torch list {0}` shows the recipes, `python -m practice_torch train {0} RECIPE` trains one."
 OF_STEPS = {"symbolic": "derived", "exact": "enumerated", "monte_carlo": "sampled"}  # the other kinds are checked at points
-OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Figure: "drawn"}
+OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Figure: "drawn", Assumption: "tried"}
 OF_PARTS |= dict.fromkeys((Example, Algorithm, Exercise), "computed")
 
 
@@ -264,7 +265,7 @@ def _words(part, results):
     """The verdict of a part in one line; for a chain those of all lines."""
     words = [result.words for result in results if result.passed]
     if isinstance(part, Assumption):
-        return "assumed, not executed"
+        return f"assumed, not derived; it {words[0]}" if words else "assumed, not executed"
     if isinstance(part, Step):
         return f"stated; {words[0]}" if words else "stated"
     if isinstance(part, Example | Algorithm | Exercise):

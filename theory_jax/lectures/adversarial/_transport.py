@@ -1,26 +1,18 @@
-"""The two linear programs of transport, and the figure of the distance that they share."""
+"""What the lecture on the Wasserstein distance enumerates and draws."""
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, Symbol
+from sympy import Abs, Symbol, exp, log
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.adversarial.wasserstein_gan import cost_matrix
+from theory_jax.adversarial.wasserstein_gan import c_transform, lipschitz_constant
 
-
-def two_programs(count):
-    """The cost, two distributions on random points of the plane, the cheapest plan, and the best critic."""
-    from scipy.optimize import linprog
-
-    rng = np.random.default_rng(9)
-    points = jnp.asarray(rng.normal(size=(count, 2)))
-    cost, laws = np.asarray(cost_matrix(points, points)), rng.dirichlet(np.ones(count), size=2)
-    rows, columns = np.kron(np.eye(count), np.ones(count)), np.kron(np.ones(count), np.eye(count))
-    plan = linprog(cost.ravel(), A_eq=np.concatenate([rows, columns]), b_eq=laws.ravel()).x
-    critic = linprog(laws[1] - laws[0], A_ub=(rows - columns).T, b_ub=cost.ravel(), bounds=(None, None)).x
-    return cost, laws, plan.reshape(count, count), critic
+METRIC = ((0, 1, 3), (1, 0, 2), (3, 2, 0))  # of the points 0, 1 and 3
+P, Q = (0.5, 0.25, 0.25), (0.25, 0.0, 0.75)
+HALF = log(1 / (2 * (1 + exp(-1)))) / 2  # the entropic potentials of two points at distance 1, with half of the mass at each
 
 
 def crossings():
@@ -34,6 +26,23 @@ def crossings():
         excess.append((x1 - y2) ** 2 + (x2 - y1) ** 2 - (x1 - y1) ** 2 - (x2 - y2) ** 2)
         wanted += [0 if (first, second) in ((0, 1), (2, 3)) else 2 * b, 2 * (x2 - x1) * (y2 - y1)]
     return excess, wanted
+
+
+def transforms(values):
+    """Transforms of all potentials with these values on the points 0, 1, 3: those that are 1-Lipschitz or 0, and 1 to 3 times."""
+    potentials, metric = jnp.array(list(itertools.product(values, repeat=3)), dtype=float), jnp.array(METRIC, dtype=float)
+    transformed = jax.vmap(c_transform, in_axes=(0, None))
+    once = transformed(potentials, metric)
+    twice = transformed(once, metric)
+    gentle = jax.vmap(lipschitz_constant, in_axes=(0, None))(potentials, metric)[:, None] <= 1
+    return jnp.where(gentle, potentials, 0.0), jnp.where(gentle, once, 0.0), once, twice, transformed(twice, metric)
+
+
+def matchings():
+    """Two samples of seven on a line, and the distances of the pairs of all their matchings."""
+    rng = np.random.default_rng(7)
+    sample, other = rng.normal(size=7), rng.normal(size=7) + 1
+    return jnp.asarray(sample), jnp.asarray(other), np.abs(sample - other[np.array(list(itertools.permutations(range(7))))])
 
 
 def draw_slopes(left, right):

@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/adversarial/wasserstein_gan.py.
 """
 
-import itertools
 import math
 
 import jax
@@ -27,7 +26,7 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Total, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, means, prose, where
-from theory_jax.lectures.adversarial._transport import crossings, draw_slopes, two_programs
+from theory_jax.lectures.adversarial._transport import HALF, METRIC, P, Q, crossings, draw_slopes, matchings, transforms
 from theory_jax.lectures.lemmas.entropic_plan import entropic_plan, more_cost, near_cheapest
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -73,7 +72,10 @@ q = derivation.define("q", Total(i, pi), "the generator's samples: the column su
 c = derivation.numbers("c", (i, j), "the cost of moving a unit of mass from $i$ to $j$", "cost")
 f = derivation.numbers("f", i, "the critic's values", "potential")
 derivation.symbol("W_1", r"the smallest cost of a coupling of $p$ and $q$")
-lipschitz = derivation.assume("The critic is 1-Lipschitz", plus(c, -f, f.at(j)))
+_FALLING = {c: METRIC, f: (3, 2, 0)}
+lipschitz = derivation.assume(
+    "The critic is 1-Lipschitz", plus(c, -f, f.at(j)), example=_FALLING, wrong={"slope 2": plus(c, -2 * f, 2 * f.at(j))}
+)
 slack = Total(i, Total(j, pi * lipschitz.at()))
 critic_value = Total(i, (p - q.at(i)) * f)
 derivation.answer = prose(
@@ -111,7 +113,15 @@ duality = derivation.chain(
     so="The left side needs samples and a critic, but no coupling; the right side a coupling, but no critic. If both sides are "
     "equal, the critic is the best one and the coupling a cheapest one: neither can be improved.",
 )
-triangle = derivation.assume("The cost obeys the triangle inequality", plus(c.at(i, k), c.at(k, j), -c), i, j, k)
+triangle = derivation.assume(
+    "The cost obeys the triangle inequality",
+    plus(c.at(i, k), c.at(k, j), -c),
+    i,
+    j,
+    k,
+    example={c: METRIC},
+    wrong={"a detour of twice the way": plus(c.at(i, k), c.at(k, j), -2 * c)},
+)
 derivation.say(
     prose(
         "Is the bound ever reached? For any cost the dual problem has two potentials, one for each side. Given one, the other "
@@ -121,8 +131,18 @@ derivation.say(
     )
 )
 transform = derivation.numbers("f^c", i, "the transform of the potential", "c_transform")
-smallest = derivation.assume(r"The transform at i is at most what any point j offers", plus(c, -f.at(j), -transform))
-reached = derivation.assume(r"At k it is what some point j offers", plus(transform.at(k), -c.at(k, j), f.at(j)))
+smallest = derivation.assume(
+    r"The transform at i is at most what any point j offers",
+    plus(c, -f.at(j), -transform),
+    example={c: METRIC, f: (0, 2, 0), transform: (-1, -2, 0)},
+    wrong={"the largest offer": plus(-c, f.at(j), transform)},
+)
+reached = derivation.assume(
+    r"At k it is what some point j offers",
+    plus(transform.at(k), -c.at(k, j), f.at(j)),
+    example={c: ((1, 2, 3), (2, 3, 4), (0, 1, 2)), f: (0, 1, 2), transform: (1, 2, 0)},  # here every point offers as much
+    wrong={"below all offers": plus(transform.at(k), -1, -c.at(k, j), f.at(j))},
+)
 derivation.chain(
     "The transform of any potential is 1-Lipschitz",
     transform - transform.at(k),
@@ -171,7 +191,10 @@ nearly = derivation.chain(
 surprise = derivation.numbers("s", i, r"minus the logarithm of the largest $\pi_{i,j}$ of row $i$", positive=True)
 critic = derivation.define("g", plus(alpha, epsilon * surprise), r"the transform of $\beta$", over=i)
 at_itself = derivation.assume(
-    "The transform of $\\beta$ at a point is at most what the point itself offers", plus(-beta, -critic.at(j))
+    "The transform of $\\beta$ at a point is at most what the point itself offers",
+    plus(-beta, -critic.at(j)),
+    example={epsilon: 1, alpha: (HALF, HALF), beta: (HALF, HALF), surprise: (-2 * HALF, -2 * HALF)},
+    wrong={"the potential's sign": plus(beta, -critic.at(j))},
 )
 reached_bound = derivation.chain(
     "The transform makes one critic of them that is worth no less",
@@ -197,24 +220,6 @@ reached_bound = derivation.chain(
         smallest=holds(plus(entropic_cost, -beta), "=", plus(alpha, -epsilon * log(pi)), named=True),
     ),
 )
-
-
-@derivation.numeric(
-    r"\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j} = \max_f \sum_i (p_i - q_i) f_i,\qquad \max_{i \ne j} \frac{|f_i - f_j|}{c_{i,j}} "
-    r"= 1,\qquad \sum_{i,j} \pi_{i,j} \left(c_{i,j} - f_i + f_j\right) = 0",
-    because="Both linear programs solved, for six points in the plane. The best critic's steepest slope is 1, and nothing is "
-    "left unused along the moves.",
-    tolerance=1e-9,
-)
-def two_linear_programs():
-    cost, laws, plan, critic = two_programs(6)
-    value_of = dual_objective(*jnp.log(laws)[:, None], jnp.asarray(critic)[None])[0]
-    steepest = lipschitz_constant(jnp.asarray(critic), jnp.asarray(cost))
-    unused, cheapest = np.sum(plan * (cost - critic[:, None] + critic)), np.sum(plan * cost)
-    got = np.array([value_of, steepest, 1 + unused])
-    return Sides(left=got, right=np.array([cheapest, 1, 1]), wrong={"slope 2": np.array([2 * cheapest, 2, 1])})
-
-
 derivation.bridge(
     "The code computes the critic's value",
     Total(i, (p - q.at(i)) * f),
@@ -224,7 +229,12 @@ derivation.bridge(
     potential=[f],
     wrong={"data and samples exchanged": Total(i, (q.at(i) - p) * f)},
 )
-backward = derivation.assume("The critic is 1-Lipschitz in the other direction, too", plus(c, f, -f.at(j)))
+backward = derivation.assume(
+    "The critic is 1-Lipschitz in the other direction, too",
+    plus(c, f, -f.at(j)),
+    example=_FALLING,
+    wrong={"slope 2": plus(c, 2 * f, -2 * f.at(j))},
+)
 derivation.chain(
     "The transform of a 1-Lipschitz critic is the critic itself, with the opposite sign",
     c - f.at(j),
@@ -255,13 +265,8 @@ derivation.chain(
     outcomes=125,
 )
 def transforms_of_all_potentials():
-    potentials, metric = jnp.array(list(itertools.product(range(5), repeat=3)), dtype=float), jnp.array(_METRIC)
-    transformed = jax.vmap(c_transform, in_axes=(0, None))
-    once = transformed(potentials, metric)
-    twice = transformed(once, metric)
-    gentle = jax.vmap(lipschitz_constant, in_axes=(0, None))(potentials, metric)[:, None] <= 1
-    got = jnp.stack([transformed(twice, metric), jnp.where(gentle, once, 0.0)])
-    wanted = jnp.stack([once, jnp.where(gentle, -potentials, 0.0)])
+    gentle, of_gentle, once, twice, thrice = transforms(range(5))
+    got, wanted = jnp.stack([thrice, of_gentle]), jnp.stack([once, -gentle])
     return Sides(left=got, right=wanted, wrong={"two transforms in place of three": jnp.stack([twice, wanted[1]])})
 
 
@@ -300,11 +305,9 @@ derivation.symbol("W", "the distance of that order on a line", "wasserstein_dist
     outcomes=5040,
 )
 def all_matchings():
-    rng = np.random.default_rng(7)
-    sample, other = rng.normal(size=7), rng.normal(size=7) + 1
-    gaps = np.abs(sample - other[np.array(list(itertools.permutations(range(7))))])
+    sample, other, gaps = matchings()
     cheapest = [np.mean(gaps**order, axis=1).min() for order in (1, 2)]
-    found = [wasserstein_distance_1d(jnp.asarray(sample), jnp.asarray(other), order=order) for order in (1, 2)]
+    found = [wasserstein_distance_1d(sample, other, order=order) for order in (1, 2)]
     wrong = {"the root forgotten": np.array(cheapest), "unsorted": np.array([gaps[0].mean(), (gaps[0] ** 2).mean() ** 0.5])}
     return Sides(left=np.array(found), right=np.array([cheapest[0], cheapest[1] ** 0.5]), wrong=wrong)
 
@@ -407,11 +410,7 @@ derivation.bridge(
 )
 
 
-_METRIC = ((0.0, 1.0, 3.0), (1.0, 0.0, 2.0), (3.0, 2.0, 0.0))  # of the points 0, 1 and 3
-_P, _Q = (0.5, 0.25, 0.25), (0.25, 0.0, 0.75)
-
-
-def _value_of(critic, p=_P, q=_Q):
+def _value_of(critic, p=P, q=Q):
     return dual_objective(jnp.log(jnp.array([p])), jnp.log(jnp.array([q])), jnp.array([critic]))[0]
 
 
@@ -419,19 +418,19 @@ def _value_of(critic, p=_P, q=_Q):
     prose(
         "The points $0$, $1$ and $3$ on a line, with {p} and {q}. Only the last point receives: a quarter from 0, over a "
         "distance of 3, and a quarter from 1, over 2. The critic $(3, 2, 0)$ is the distance to that point.",
-        p=means("p", Tuple(*map(Rational, _P))),
-        q=means("q", Tuple(*map(Rational, _Q))),
+        p=means("p", Tuple(*map(Rational, P))),
+        q=means("q", Tuple(*map(Rational, Q))),
     )
 )
 def three_points():
-    yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * _METRIC[0][2] + 0.25 * _METRIC[1][2], "1.25"
+    yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * METRIC[0][2] + 0.25 * METRIC[1][2], "1.25"
     yield r"\sum_i (p_i - q_i) f_i", _value_of((3.0, 2.0, 0.0)), "1.25"
-    yield r"\max |f_i - f_j|/c_{i,j}", lipschitz_constant(jnp.array([3.0, 2.0, 0.0]), jnp.array(_METRIC)), "1"
+    yield r"\max |f_i - f_j|/c_{i,j}", lipschitz_constant(jnp.array([3.0, 2.0, 0.0]), jnp.array(METRIC, dtype=float)), "1"
     yield r"\text{a critic with too small a slope, } f/2", _value_of((1.5, 1.0, 0.0)), "0.625"
     yield (r"\text{a critic that rises from 0 to 1, } f = (\tfrac43, 2, 0)", _value_of((4 / 3, 2.0, 0.0)), "0.833")
-    pair = (jnp.log(jnp.array([one])) for one in (_P, _Q))
+    pair = (jnp.log(jnp.array([one])) for one in (P, Q))
     yield r"\mathrm{JSD} = \tfrac14 \log 2", jensen_shannon_divergence(*pair), "0.1733"
-    yield r"f^c \text{ of } f = (0, 2, 0)", c_transform(jnp.array([0.0, 2.0, 0.0]), jnp.array(_METRIC)), "-1, -2, 0"
+    yield r"f^c \text{ of } f = (0, 2, 0)", c_transform(jnp.array([0.0, 2.0, 0.0]), jnp.array(METRIC, dtype=float)), "-1, -2, 0"
 
 
 @derivation.figure(
