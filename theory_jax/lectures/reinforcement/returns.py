@@ -3,16 +3,17 @@
 The lecture on the functions of theory_jax/reinforcement/returns.py.
 """
 
-import itertools
-
 import jax.numpy as jnp
 import numpy as np
-from sympy import sqrt
+from sympy import Rational, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.reinforcement import _runs as runs
 from theory_jax.reinforcement.markov_decision import policy_value
 from theory_jax.reinforcement.returns import (
     discounted_returns,
@@ -32,20 +33,17 @@ derivation = Derivation(
         "Schulman et al. 2016, High-dimensional continuous control using generalized advantage estimation",
         "Schulman et al. 2017, Proximal policy optimization algorithms",
     ),
-    question="How good was an action? One can believe the next reward and a guess for the rest, or all rewards that followed, or "
-    "a mixture. What exactly is traded, and why is the exponential mixture one recursion that runs backwards?",
+    question="How good was an action? Among all rewards that followed, its own effect drowns in noise; the next reward and a "
+    "guess for the rest are as wrong as the guess. What exactly does a mixture of both trade, and why is the exponential mixture "
+    "one recursion that runs backwards?",
     setting=(
         r"A row holds the steps $0, 1, 2, \dots$ of one run: the rewards $r_t$, and a guess $v_t$ for the value of the state "
         r"before step $t$. The last guess estimates everything after the row.",
-        r"$c_t = 1 - d_t$, where $d_t$ is 1 if step $t$ ends its episode; then nothing after it belongs to the episode. A time "
-        r"limit cuts a row, but does not end an episode. The identities hold for any numbers $c_t$.",
-        r"$0 < \gamma < 1$ and $0 < \lambda < 1$; the code allows 0 and 1, too, and these cases are treated. Expectations are "
-        r"over what the policy and the process do after the first action.",
+        r"The number $c_t$ is 0 if step $t$ ends its episode, so that nothing after it belongs to the episode, and 1 otherwise. "
+        r"A time limit cuts a row, but does not end an episode. The identities hold for any numbers $c_t$.",
+        r"$\gamma$ and $\lambda$ are between 0 and 1; the code allows 0 and 1, too, and these cases are treated. Expectations "
+        r"are over what the policy and the process do after the first action.",
     ),
-    answer=r"The error $\delta_t$ of one step tells how much better it was than the guess. The return of $n$ steps exceeds the "
-    r"guess by the sum of $n$ discounted errors, and the mixture of all these returns by $\sum_k (\gamma\lambda)^k "
-    r"\delta_{t+k}$: $A_t = \delta_t + \gamma\lambda c_t A_{t+1}$. A small $\lambda$ believes a guess that may be wrong, a large "
-    r"one is as noisy as the rewards are.",
     limits=(
         "The variance with a wrong guess: it may have a minimum between the ends, and where depends on the process.",
         "Rewards that another policy collected.",
@@ -68,7 +66,7 @@ delta = derivation.define(
 S = derivation.number("S", "the discounted rewards of the first $t$ steps")
 W = derivation.number("W", r"$\gamma^t c_0 c_1 \cdots c_{t-1}$: the discount after $t$ steps, 0 behind an end")
 
-derivation.chain(
+one_more = derivation.chain(
     "One step more adds one error",
     plus(plus(S, times(W, r), times(W, gamma, c, v.at(plus(t, 1)))), times(-1, plus(S, times(W, v.at(t))))),
     equals(
@@ -101,8 +99,17 @@ mixture = derivation.define(
     "their mixture, the rest on the longest",
     "lambda_returns",
 )
+backwards = plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2)))))
 rest = lam * gamma * c.at(1) * delta.at(2)
-derivation.chain(
+derivation.answer = prose(
+    r"The error $\delta_t$ of one step tells how much better it was than the guess. The return of $n$ steps exceeds the guess by "
+    "the sum of $n$ discounted errors, {two} for two steps. The mixture of all these returns exceeds it by the same sum with the "
+    r"further factor $\lambda$ for each step, which is one recursion from the end: {mixture} in a row of three steps. A small "
+    r"$\lambda$ believes a guess that may be wrong, a large one is as noisy as the rewards are.",
+    two=holds(plus(G_2, -v.at(0)), "=", plus(first, second), wrong={"undiscounted": first + c.at(0) * delta.at(1)}),
+    mixture=holds(plus(mixture, -v.at(0)), "=", backwards),
+)
+recursion = derivation.chain(
     "The mixture of the returns is one recursion",
     plus(mixture, -v.at(0)),
     equals(
@@ -118,34 +125,39 @@ derivation.chain(
         r"the error of step $t$ is in all returns longer than $t$, whose weights sum to $\lambda^t$",
     ),
     equals(
-        plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2))))),
+        backwards,
         "factor out; the bracket is the same sum one step later",
         wrong={"the end read one step late": plus(delta.at(0), times(gamma, lam, c.at(1), plus(delta.at(1), rest)))},
     ),
     central=True,
-    so=r"$A_t = \delta_t + \gamma\lambda c_t A_{t+1}$, and $A_t = 0$ behind the row: one pass from the end. Without a trace, "
-    r"$\lambda = 0$, it is $\delta_t$; with the full trace, $\lambda = 1$, the whole return less the guess. Where $c_t = 0$, "
-    r"nothing that comes later is in $A_t$.",
+    so=prose(
+        r"So $A_t$ is $\delta_t$ and $\gamma\lambda c_t$ times $A_{t+1}$, which is 0 behind the row: one pass from the end. "
+        r"Without a trace, at $\lambda$ 0, the mixture is {one}; with the full trace, at 1, {whole}. If the first step ends its "
+        "episode, nothing that comes later is in it: the last line is {ended}.",
+        one=holds(mixture, "=", G_1, when={lam: 0}, named=True),
+        whole=holds(mixture, "=", G_3, when={lam: 1}, named=True),
+        ended=holds(backwards, "=", delta.at(0), when={c.at(0): 0}, named=True),
+    ),
 )
 derivation.symbol("A_t", "the generalized advantage estimate", "generalized_advantages")
 
 k = derivation.number("k", "a step, counted from the first", integer=True, positive=True)
-m = derivation.number("m", "the last step of the row, $m > k$", integer=True, positive=True)
+m = derivation.number("m", "the last step of the row, after $k$", integer=True, positive=True)
 derivation.chain(
     "The same weights for a row of any length",
     plus(times(1 - lam, (lam**k - lam**m) / (1 - lam)), lam**m),
     equals(
         lam**k,
-        r"the weights of the returns longer than $k$: $(1 - \lambda) \lambda^{n-1}$ for $n = k + 1, \dots, m$, a geometric sum, "
-        r"and $\lambda^m$ for the longest",
+        r"the weights of the returns longer than $k$: $(1 - \lambda) \lambda^{n-1}$ for $n$ from $k + 1$ to $m$, a geometric "
+        r"sum, and $\lambda^m$ for the longest",
         wrong={"the longest weighed like the others": lam**k - lam ** (m + 1)},
     ),
     role="lemma",
 )
 
 derivation.say(
-    "What is the advantage estimate an estimate of? Fix a state, in which the policy draws an action; the guess for the states "
-    "that may follow is exact at first, and no step of the row ends an episode."
+    "What is the advantage estimate an estimate of? Fix a state, in which the policy draws an action. The guesses have errors, "
+    "and no step of the row ends an episode."
 )
 a = derivation.index("a", "an action")
 s = derivation.index("s", "the next state")
@@ -165,11 +177,22 @@ derivation.chain(
         "the expectation of a sum; the reward and the discounted value are the value of the action",
     ),
     role="lemma",
-    so=r"With $e = 0$ this is the advantage $Q(a) - \bar{V}$. Its mean over the policy is $\bar{V} - \bar{V} = 0$, so all later "
-    r"errors have mean 0, and $A_t$ has the same expectation for every $\lambda$.",
+    so=prose(
+        "With an exact guess, {e} and {e_here}, it is the advantage, {advantage}. Its mean over the policy is {mean}, so all "
+        r"later errors have mean 0, and $A_t$ has the same expectation for every $\lambda$.",
+        e=where(e, 0),
+        e_here=where(e_here, 0),
+        advantage=holds(
+            Expectation(P, plus(paid, times(gamma, plus(V, e)), times(-1, plus(here, e_here)))), "=", plus(q, -here), named=True
+        ),
+        mean=holds(Expectation(pi, plus(q, -here)), "=", 0, named=True),
+    ),
 )
 
 e_k = derivation.numbers(r"\epsilon", j, "the expected error of the guess after so many steps")
+left_over = plus(
+    -e_k.at(0), times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2)))), times(gamma**3, lam**2, e_k.at(3))
+)
 derivation.chain(
     "What a wrong guess leaves in the expectation",
     plus(
@@ -178,18 +201,17 @@ derivation.chain(
         times((gamma * lam) ** 2, plus(times(gamma, e_k.at(3)), -e_k.at(2))),
     ),
     equals(
-        plus(
-            -e_k.at(0),
-            times(gamma * (1 - lam), plus(e_k.at(1), times(gamma, lam, e_k.at(2)))),
-            times(gamma**3, lam**2, e_k.at(3)),
-        ),
+        left_over,
         r"every error of the guess occurs twice: with $\gamma (\gamma\lambda)^{k-1}$ where it was looked forward to, and with "
         r"$-(\gamma\lambda)^k$ where it was reached",
     ),
-    so=r"The term $-\epsilon_0$ is the same for all actions: like a baseline, it changes no comparison between them. The errors "
-    r"inside the row have the factor $1 - \lambda$, so with $\lambda = 1$ they do not matter. The last term is the guess behind "
-    r"the row, which a cut leaves even then; it fades with the length of the row, and a row without end leaves "
-    r"$-\epsilon_0 + \gamma (1 - \lambda) \sum_k (\gamma\lambda)^k \epsilon_{k+1}$.",
+    so=prose(
+        r"The term $-\epsilon_0$ is the same for all actions: like a baseline, it changes no comparison between them. The errors "
+        r"inside the row have the factor $1 - \lambda$, so with the full trace only {ends} is left. The last term is the guess "
+        "behind the row, which a cut leaves even then; it fades with the length of the row, and a row without end leaves "
+        r"$-\epsilon_0 + \gamma (1 - \lambda) \sum_k (\gamma\lambda)^k \epsilon_{k+1}$.",
+        ends=holds(left_over, "=", plus(-e_k.at(0), gamma**3 * e_k.at(3)), when={lam: 1}, named=True),
+    ),
 )
 
 later = derivation.law("P'({}|{})", (a, s), "what happens after the next state")
@@ -225,18 +247,6 @@ derivation.chain(
 )
 
 
-def _runs(transition, policy, start, action, length):
-    """Every run of so many steps that begins so: its probability [N], states [N, length + 1] and actions [N, length]."""
-    states, actions = transition.shape[:2]
-    draws = np.indices((actions,) * (length - 1) + (states,) * length).reshape(2 * length - 1, -1).T
-    acted = np.insert(draws[:, : length - 1], 0, action, axis=1)
-    visited = np.insert(draws[:, length - 1 :], 0, start, axis=1)
-    chances = transition[visited[:, :-1], acted, visited[:, 1:]].prod(axis=1) * policy[visited[:, 1:-1], acted[:, 1:]].prod(
-        axis=1
-    )
-    return chances, visited, acted
-
-
 @derivation.exact(
     r"\mathbb{E}[A_0 \mid s, a] = Q(a) - \bar{V} - \epsilon_0 + \gamma (1 - \lambda) (\epsilon_1 + \gamma\lambda \epsilon_2) + "
     r"\gamma (\gamma\lambda)^2 \epsilon_3",
@@ -257,7 +267,7 @@ def what_a_wrong_guess_leaves():
     found, expected_bias, cut_forgotten = [], [], []
     for decay in (0.0, 0.5, 1.0):
         for start, action in np.ndindex(3, 2):
-            weights, visited, acted = _runs(chances, policy, start, action, 3)
+            weights, visited, acted = runs.all_runs(chances, policy, start, action, 3)
             rows = prizes[visited[:, :-1], acted], (exact + wrong_by)[visited], np.zeros((len(acted), 3))
             found.append(weights @ generalized_advantages(*rows, discount=0.9, trace_decay=decay)[:, 0])
         inside = advantage - expected[0] + 0.9 * (1 - decay) * (expected[1] + 0.9 * decay * expected[2])
@@ -275,7 +285,7 @@ deviation = derivation.number(r"\sigma", "their deviation", positive=True)
 epsilon = derivation.number(r"\varepsilon", "a small number that keeps the divisor from 0", "epsilon", positive=True)
 mean = derivation.define(r"\bar{A}", Total(i, A) / n, "their mean")
 variance = derivation.define(r"\sigma^2", Total(i, (A - mean) ** 2) / n, "the mean squared distance from it")
-derivation.chain(
+whitened = derivation.chain(
     "Whitened advantages have mean 0",
     times(1 / n, Total(i, (A - mean) / (deviation + epsilon))),
     equals(times(1 / (deviation + epsilon), plus(times(1 / n, Total(i, A)), -mean)), "the divisor is the same for all"),
@@ -292,20 +302,6 @@ derivation.chain(
 )
 
 
-def over_all_ends(compute, rewards, values, continues, **numbers):
-    """compute() for numbers c that are neither 0 nor 1: it is linear in each of them, so all rows of 0 and 1 determine it."""
-    ends = jnp.array(list(itertools.product((0.0, 1.0), repeat=len(continues))))
-    weights = jnp.prod(jnp.where(ends == 1, 1 - continues, continues), axis=1)
-    rows = jnp.tile(rewards, (len(ends), 1)), jnp.tile(values, (len(ends), 1)), ends
-    return weights @ compute(*rows, **numbers)
-
-
-def whole_returns(rewards, values, terminals, *, discount):
-    """discounted_returns with the guess behind the row."""
-    return discounted_returns(rewards, terminals, values[:, -1], discount=discount)
-
-
-backwards = plus(delta.at(0), times(gamma, lam, c.at(0), plus(delta.at(1), times(gamma, lam, c.at(1), delta.at(2)))))
 for _title, _expression, _compute, _called, _more, _mistakes in (
     (
         "The code computes the errors",
@@ -318,7 +314,7 @@ for _title, _expression, _compute, _called, _more, _mistakes in (
     ("... the return of one step", (G_1, None, None), n_step_returns, n_step_returns, {"num_steps": 1}, {}),
     ("... of two steps", (G_2, None, None), n_step_returns, n_step_returns, {"num_steps": 2}, {}),
     ("... of three steps", (G_3, None, None), n_step_returns, n_step_returns, {"num_steps": 3}, {}),
-    ("... of the whole row", (G_3, None, None), whole_returns, discounted_returns, {}, {}),
+    ("... of the whole row", (G_3, None, None), runs.whole_returns, discounted_returns, {}, {}),
     (
         "... the advantages",
         [backwards, delta.at(1) + gamma * lam * c.at(1) * delta.at(2), delta.at(2)],
@@ -332,7 +328,7 @@ for _title, _expression, _compute, _called, _more, _mistakes in (
     derivation.bridge(
         _title,
         _expression,
-        over_all_ends,
+        runs.over_all_ends,
         compute=_compute,
         rewards=r,
         values=v,
@@ -357,9 +353,25 @@ derivation.bridge(
 REWARDS = jnp.array([[1.0, 0.0, 2.0]])
 VALUES = jnp.array([[1.0, 2.0, 1.0, 0.0]])
 ALIVE = jnp.zeros((1, 3))
-STAY_OR_MOVE = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
-PAID = np.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
-EXACT = np.array([0.25, 0.75])  # what the even policy is worth at a discount of 1/2
+
+
+@derivation.algorithm(
+    "Generalized advantages of a row of $T$ steps",
+    do("guess the values $v_0$ to $v_T$ of the states of the row, that behind it included; $A_T \\leftarrow 0$"),
+    do("for $t$ from $T - 1$ down to 0:"),
+    do(r"$\delta_t \leftarrow r_t + \gamma c_t v_{t+1} - v_t$", temporal_difference_errors, by=one_more, indent=1),
+    do(r"$A_t \leftarrow \delta_t + \gamma\lambda c_t A_{t+1}$", generalized_advantages, by=recursion, indent=1),
+    do(r"$G^\lambda_t \leftarrow v_t + A_t$, the targets of the guess", lambda_returns, by=recursion),
+    do(r"$A \leftarrow (A - \bar A) / (\sigma + \varepsilon)$ over the batch, before the policy's step", whiten, by=whitened),
+)
+def from_the_end():
+    row = REWARDS, VALUES, ALIVE
+    errors = temporal_difference_errors(*row, discount=0.5)[0]
+    found = generalized_advantages(*row, discount=0.5, trace_decay=0.5)
+    yield r"\text{the example, } \gamma = \lambda = \tfrac12: \quad \delta_2, A_2", (errors[2], found[0, 2]), "(1, 1)"
+    yield r"\delta_1, A_1", (errors[1], found[0, 1]), "(-3/2, -5/4)"
+    yield r"G^\lambda", lambda_returns(*row, discount=0.5, trace_decay=0.5)[0], "(27/16, 3/4, 2)"
+    yield r"\text{whitened } A", whiten(found, jnp.ones((1, 3)), epsilon=1e-8)[0], "(0.5443, -1.4025, 0.8583)"
 
 
 @derivation.example(
@@ -378,19 +390,6 @@ def three_steps():
     yield r"(A_0, A_1, A_2) \text{ if step 0 ends its episode}", ended, "(0, -5/4, 1)"
 
 
-def _moments(decay, guess, steps=6):
-    """Mean of A_0 for both actions in state 0 of the example below, and its variance when the even policy draws the action."""
-    means, squares = [], []
-    for action in (0, 1):
-        weights, visited, acted = _runs(STAY_OR_MOVE, np.full((2, 2), 0.5), 0, action, steps)
-        visited, acted, weights = visited[weights > 0], acted[weights > 0], weights[weights > 0]
-        rows = PAID[visited[:, :-1], acted], guess[visited], np.zeros(acted.shape)
-        found = generalized_advantages(*rows, discount=0.5, trace_decay=decay)[:, 0]
-        means.append(weights @ found)
-        squares.append(weights @ found**2)
-    return np.array(means), np.mean(squares) - np.mean(means) ** 2
-
-
 @derivation.figure(
     "Left: the weight of the return of $n$ steps in a row of eight; the last one holds the rest. Right: two states, two actions "
     "(stay or move, staying in state 1 pays 1), the even policy, discount one half, rows of six steps from state 0. With the "
@@ -399,25 +398,17 @@ def _moments(decay, guess, steps=6):
     panels=2,
 )
 def weights_bias_and_noise(left, right):
-    for place, decay in enumerate((0.3, 0.6, 0.9)):
-        # A row without rewards or discount, with the guess 1 for one state alone: what is left is the weight of that guess.
-        row = jnp.zeros((8, 8)), jnp.eye(9)[1:], jnp.zeros((8, 8))
-        found = lambda_returns(*row, discount=1.0, trace_decay=decay)[:, 0]
-        left.bar(np.arange(1, 9) + 0.27 * (place - 1), found, width=0.27, label=rf"$\lambda = {decay}$")
-    left.set(xlabel="steps $n$", ylabel="weight of $G^{(n)}$")
-    left.legend()
-    decays = np.linspace(0, 1, 6)
-    biases = [np.subtract(*(_moments(decay, EXACT + np.array([0.0, 1.0]))[0])[::-1]) - 0.25 for decay in decays]
-    noise = [_moments(decay, EXACT)[1] ** 0.5 for decay in decays]
-    right.plot(decays, biases, label="bias for moving, wrong guess")
-    right.plot(decays, noise, label="deviation, exact guess")
-    right.set(xlabel=r"decay $\lambda$", ylabel="advantage in state 0", ylim=(0, None))
-    right.legend()
+    runs.draw_weights(left)
+    runs.draw_bias_and_noise(right)
 
 
 @derivation.exercise(
-    r"What are the advantages of the example at $\lambda = \frac12$ if the guess behind the row is 4?",
-    r"$\delta_2$ becomes $2 + 2 - 1 = 3$; then $-\frac32 + \frac34 = -0.75$ and $1 - \frac{3}{16} = 0.8125$: (0.8125, -0.75, 3).",
+    r"What are the advantages of the example with the decay one half if the guess behind the row is 4?",
+    prose(
+        r"The last error becomes {error}. From the end the advantages are $3$, $-\frac32 + \frac34$ and $1 - \frac{3}{16}$, that "
+        "is (0.8125, -0.75, 3).",
+        error=holds(delta.at(2), "=", 3, when={r.at(2): 2, c.at(2): 1, v.at(3): 4, v.at(2): 1, gamma: Rational(1, 2)}),
+    ),
 )
 def another_guess_behind_the_row():
     yield generalized_advantages(REWARDS, VALUES.at[0, 3].set(4.0), ALIVE, discount=0.5, trace_decay=0.5), "(0.8125, -0.75, 3)"
@@ -427,24 +418,31 @@ def another_guess_behind_the_row():
     r"In the process of the figure, by how much does moving seem too good in state 0, as a function of $\lambda$, if the guess "
     r"is one too high in state 1?",
     r"After the first step, the even policy is in either state with probability $\frac12$, whatever was done. So only "
-    r"$\epsilon_1$ depends on the action, 0 for staying and 1 for moving: $\frac12 (1 - \lambda)$. At $\lambda = 0, \frac12, 1$: "
-    r"(0.5, 0.25, 0).",
+    r"$\epsilon_1$ depends on the action, 0 for staying and 1 for moving: by $\frac12 (1 - \lambda)$. For the decays 0, one half "
+    r"and 1: (0.5, 0.25, 0).",
 )
 def too_good_a_move():
-    wrong = EXACT + np.array([0.0, 1.0])
-    yield [np.subtract(*_moments(decay, wrong, 3)[0][::-1]) - 0.25 for decay in (0.0, 0.5, 1.0)], "(0.5, 0.25, 0)"
+    wrong = runs.EXACT + np.array([0.0, 1.0])
+    yield [np.subtract(*runs.moments(decay, wrong, 3)[0][::-1]) - 0.25 for decay in (0.0, 0.5, 1.0)], "(0.5, 0.25, 0)"
 
 
 @derivation.exercise(
     "What is the variance of the advantage estimate there, in a row without end, if the guess is exact?",
-    r"In state 0 the error is $\mp\frac18$, in state 1 $\pm\frac58$. The first has mean square $\frac{1}{64}$, every later one "
-    r"$\frac12 (\frac{1}{64} + \frac{25}{64}) = \frac{13}{64}$. With $x = \gamma\lambda$ the sum is "
-    r"$\frac{1}{64} + \frac{13}{64} \frac{x^2}{1 - x^2} = \frac{1 + 12 x^2}{64 (1 - x^2)}$; at $\lambda = 0, \frac12, 1$: "
-    r"1/64, 7/240, 1/12.",
+    prose(
+        r"In state 0 the error is $\mp\frac18$, in state 1 $\pm\frac58$. The first has the mean square {first}, every later one "
+        "{later}. The sum is {sum}; for the decays 0, one half and 1: 1/64, 7/240, 1/12.",
+        first=Rational(1, 64),
+        later=holds(times(Rational(1, 2), plus(Rational(1, 64), Rational(25, 64))), "=", Rational(13, 64)),
+        sum=holds(
+            plus(Rational(1, 64), times(Rational(13, 64), (gamma * lam) ** 2 / (1 - (gamma * lam) ** 2))),
+            "=",
+            (1 + 12 * (gamma * lam) ** 2) / (64 * (1 - (gamma * lam) ** 2)),
+        ),
+    ),
 )
 def noise_of_a_long_row():
     state, action = np.indices((2, 2)).reshape(2, -1)
-    following = STAY_OR_MOVE.argmax(axis=2)[state, action]
-    row = PAID[state, action][:, None], np.stack([EXACT[state], EXACT[following]], axis=1), np.zeros((4, 1))
+    following = runs.STAY_OR_MOVE.argmax(axis=2)[state, action]
+    row = runs.PAID[state, action][:, None], np.stack([runs.EXACT[state], runs.EXACT[following]], axis=1), np.zeros((4, 1))
     squares = (temporal_difference_errors(*row, discount=0.5)[:, 0] ** 2).reshape(2, 2).mean(axis=1)
     yield [squares[0] + squares.mean() * x**2 / (1 - x**2) for x in (0.0, 0.25, 0.5)], "1/64, 7/240, 1/12"
