@@ -8,21 +8,17 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Matrix, Rational, cos, sin, sqrt
+from sympy import Matrix, Rational, cos, pi, sin
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.draws import draw
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
-from theory_jax.diffusion.unet import (
-    downsample_average,
-    group_norm,
-    residual_block,
-    scale_shift_modulation,
-    spatial_self_attention,
-    upsample_nearest,
-)
+from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, means, prose, where
+from theory_jax.diffusion.unet import downsample_average, group_norm, residual_block, spatial_self_attention, upsample_nearest
+from theory_jax.lectures.diffusion._unet import block, draw_distances_and_scales, group_norm_part
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
 derivation = Derivation(
@@ -36,22 +32,19 @@ derivation = Derivation(
         "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, appendix B",
         "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis",
     ),
-    question="A denoiser must know the noise level, keep its scale at any depth, see far, and still return the noise of every "
-    "pixel. Which part of a U-Net does which, and what would be lost without it?",
+    question="A plain stack of convolutions denoises badly: it does not know how noisy its input is, sees a few pixels around "
+    "each pixel, and is hard to train when it is deep. A denoiser must know the noise level, keep its scale at any depth, see "
+    "far, and still return the noise of every pixel. Which part of a U-Net does which, and what would be lost without it?",
     setting=(
-        r"The time embedding is $e(t) = (\sin t f_i, \cos t f_i)$ for $n$ frequencies $f_i$ from 1 down to $1/\Omega$ in equal "
-        r"ratios, $f_i = \Omega^{-i/(n-1)}$; $t$ is real.",
+        r"The time embedding $e(t)$ of a real $t$ has the entries $\sin t f_i$ and $\cos t f_i$ for $n$ frequencies $f_i$ from "
+        r"1 down to $1/\Omega$ in equal ratios.",
         r"Group norm subtracts the mean of a group of channels and all their pixels, and divides by the root of their variance "
-        r"plus $\varepsilon$. A residual block is $x + W_2\, \varphi(\cdot)$, where $\varphi$ is SiLU, so $\varphi(0) = 0$, "
+        r"plus $\varepsilon$. A residual block is $x + W_2\, \varphi(\cdot)$, where $\varphi$ is SiLU, which is 0 at 0, "
         r"and its argument contains another convolution $W_1$ and the time. Attention has no positions.",
         r"Halving takes the mean of every $2 \times 2$ block, and doubling repeats every pixel four times. The noise "
         r"$\epsilon$ is standard normal, independent in each pixel, and independent of the data; the input is "
         r"$\sqrt{\bar\alpha}\, x_0 + \sqrt{1 - \bar\alpha}\, \epsilon$.",
     ),
-    answer=r"The embeddings of two times tell their distance, and a step in time is a rotation. Group norm forgets brightness "
-    r"and contrast. A block whose last convolution is zero is the identity, and still learns. Attention does not know where a "
-    r"pixel is; convolutions do. A network that sees only halved images misses three quarters of the noise, whatever it "
-    r"computes: this is what skip connections carry.",
     limits=(
         "Convolutions before a halving that move four pixels into four times the channels lose nothing: the floor is about "
         "averaged pixels, not about every network without skips.",
@@ -72,7 +65,11 @@ derivation.chain(
     equals(Total(i, cos((t - s) * f)), "the addition theorem, frequency by frequency"),
     states=2,
     role="lemma",
-    so=r"At $s = t$ it is $n$: all times lie on one sphere, so no time is louder than another, as the raw number would be.",
+    so=prose(
+        "At {same} it is {length}: all times lie on one sphere, so no time is louder than another, as the raw number would be.",
+        same=where(s, t),
+        length=holds(Total(i, cos((t - s) * f)), "=", n, named=True),
+    ),
 )
 derivation.chain(
     "No two levels share an embedding",
@@ -82,9 +79,16 @@ derivation.chain(
         "the squared distance: two squared lengths, and twice the inner product",
         wrong={"the inner product taken once": Total(i, plus(2, -cos((t - s) * f)))},
     ),
-    equals(4 * Total(i, sin((t - s) * f / 2) ** 2), r"$1 - \cos u = 2 \sin^2 \frac{u}{2}$"),
+    equals(
+        4 * Total(i, sin((t - s) * f / 2) ** 2), prose("{half}", half=holds(plus(1, -cos(t - s)), "=", 2 * sin((t - s) / 2) ** 2))
+    ),
     states=1,
-    so=r"With $f_0 = 1$ it is zero only if $t - s$ is a multiple of $2 \pi$. For whole numbers $t \ne s$ that is impossible.",
+    so=prose(
+        "The term of the frequency 1 is zero only if $t - s$ is a multiple of $2 \\pi$, as at {turn}, where it is {zero}. For "
+        "two different whole numbers that is impossible.",
+        turn=where(t, s + 2 * pi),
+        zero=holds(4 * sin((t - s) / 2) ** 2, "=", 0, named=True),
+    ),
 )
 freq = derivation.number(r"\omega", "one of the frequencies", positive=True)
 _at_t = Matrix([sin(t * freq), cos(t * freq)])
@@ -94,12 +98,11 @@ def _turn(angle):
     return Matrix([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
 
 
-derivation.chain(
+rotation = derivation.chain(
     "A step in time is a rotation",
     Matrix([sin((t + delta) * freq), cos((t + delta) * freq)]),
     equals(_turn(delta * freq) * _at_t, "the addition theorems", wrong={"turned back": _turn(-delta * freq) * _at_t}),
-    so=r"The matrix with the rows $(\cos d\omega, \sin d\omega)$ and $(-\sin d\omega, \cos d\omega)$ knows the step and not "
-    r"the time, so one linear layer can read off 'a step later' at every time.",
+    so="The matrix knows the step and not the time, so one linear layer can read off 'a step later' at every time.",
 )
 derivation.bridge(
     "The code's embedding with the frequencies 1 and 1/100: sines first",
@@ -114,89 +117,44 @@ derivation.bridge(
     },
 )
 
-k = derivation.index("k", "a number of a group: a channel and a pixel", states=2)
-group = derivation.numbers("x", k, "the numbers of a group", "x")
-uniform = derivation.define("g", Rational(1, 2), "the uniform law on a group, here of two numbers", over=k, law=True)
-c = derivation.number("c", "a contrast", positive=True)
-b = derivation.number("b", "a brightness")
-eps = derivation.number(r"\varepsilon", "what is added to the variance", "epsilon", positive=True)
-_moved = plus(times(c, group), b)
-_centered = plus(group, -Expectation(uniform, group))
-derivation.chain(
-    "Group norm forgets brightness and contrast",
-    plus(_moved, -Expectation(uniform, _moved)) / sqrt(plus(Variance(uniform, _moved), eps)),
-    equals(
-        times(c, _centered) / sqrt(plus(times(c**2, Variance(uniform, group)), eps)),
-        "mean and variance of an affine image: the brightness cancels",
-        wrong={
-            "the brightness kept": (times(c, _centered) + b) / sqrt(plus(times(c**2, Variance(uniform, group)), eps)),
-            "the contrast not squared": times(c, _centered) / sqrt(plus(times(c, Variance(uniform, group)), eps)),
-        },
-    ),
-    equals(_centered / sqrt(plus(Variance(uniform, group), eps / c**2)), r"divide by $c$"),
-    so=r"Nothing depends on how many numbers a group has. So an affine change of a group is a change of $\varepsilon$, and for "
-    r"$\varepsilon = 0$ there is none. What is added to a whole group alike is removed: in a residual block the time is added "
-    r"to each channel before the second norm, so only differences within a group arrive, and with one channel a group nothing "
-    r"of the time does.",
-)
-x_1 = derivation.number("x_1", "one of two numbers")
-x_2 = derivation.number("x_2", "the other one")
-_NORMED = (x_1 - x_2) / (2 * sqrt((x_1 - x_2) ** 2 / 4 + Rational(1, 10)))
-derivation.bridge(
-    "The code's group norm: two groups of two channels, of which the second holds 7 and -3",
-    [_NORMED, -_NORMED, 5 / sqrt(25 + Rational(1, 10)), -5 / sqrt(25 + Rational(1, 10))],
-    group_norm,
-    x=[[x_1, x_2, 7.0, -3.0]],
-    weight=np.ones(4),
-    bias=np.zeros(4),
-    num_groups=2,
-    epsilon=0.1,
-)
-derivation.bridge(
-    "The code's scale and shift, which act after the norm and reach every channel",
-    plus(times(x_1, 1 + c), b),
-    scale_shift_modulation,
-    x=[[x_1]],
-    scale=[[c]],
-    shift=[[b]],
-)
+x_1, x_2 = group_norm_part(derivation)
 
 x = derivation.number("x", "an input")
 w_1 = derivation.number("W_1", "the first convolution of a block, as a number")
 w_2 = derivation.number("W_2", "the last one")
 phi = derivation.function(r"\varphi", "the activation")
 _block_of = plus(x, times(w_2, phi(w_1 * x)))
-derivation.chain(
+identity = derivation.chain(
     "The slope of a block in its input",
     Slope(_block_of, x),
     equals(plus(1, times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)), "the chain rule"),
     role="lemma",
-    so=r"For $W_2 = 0$ the block is the identity, with slope 1, and so is a stack of any depth. If each of $L$ branches had "
-    r"the variance of its input instead, uncorrelated with it, the variance would double $L$ times.",
+    so=prose(
+        "For {zero} the block is the identity, {block}, with slope 1, and so is a stack of any depth. If each of $L$ branches "
+        "had the variance of its input instead, uncorrelated with it, the variance would double $L$ times.",
+        zero=where(w_2, 0),
+        block=holds(_block_of, "=", x),
+    ),
 )
 derivation.chain(
     "... in its last convolution",
     Slope(_block_of, w_2),
     equals(phi(w_1 * x), "the last convolution is linear", wrong={"the slope of the activation": phi(w_1 * x).diff(x)}),
     role="lemma",
-    so=r"This is not zero where $W_2 = 0$: the first step of training wakes the block.",
+    so="This does not depend on $W_2$, so it is not zero where $W_2$ is: the first step of training wakes the block.",
 )
 derivation.chain(
     "... and in its first",
     Slope(_block_of, w_1),
     equals(times(w_2, x, phi(w_1 * x).diff(x) / w_1), "the chain rule"),
     role="lemma",
-    so=r"It is zero at first and moves once $W_2$ does. If both convolutions were zero, both slopes would be, as $\varphi(0) = "
-    r"0$, and would stay so. Exactly one is set to zero.",
+    so=prose(
+        "For {zero} it is {none}: it is zero at first and moves once $W_2$ does. If both convolutions were zero, both slopes "
+        "would be, as $\\varphi$ is 0 at 0, and would stay so. Exactly one is set to zero.",
+        zero=where(w_2, 0),
+        none=holds(Slope(_block_of, w_1), "=", 0, named=True),
+    ),
 )
-
-
-def _block(channels=2, width=5, seed=10):
-    """A residual block's parameters, drawn."""
-    channel, kernel = (channels,), (channels, channels, 3, 3)
-    shapes = channel, channel, kernel, channel, (channels, width), channel, channel, channel, kernel, channel
-    return [draw(*shape, seed=seed + i, scale=0.5) for i, shape in enumerate(shapes)]
-
 
 derivation.symbol(r"\beta", "the second norm's bias, one number a channel", "norm2_bias")
 derivation.symbol("u", "the gradient that arrives at the block's output")
@@ -205,14 +163,14 @@ derivation.symbol("y", "the block's output", "residual_block")
 
 @derivation.autodiff(
     r"\frac{\partial \langle u, y \rangle}{\partial W_2} = \varphi(\beta) \sum u",
-    because=r"The code's block with $W_2 = 0$ and a second norm that returns its bias $\beta$ (its gain is 0): the slope is, "
-    r"for every output channel and each of the nine weights, $\varphi$ of the input channel's bias times the sum of $u$ over "
-    r"pixels away from the border.",
+    because=r"The code's block with a $W_2$ of zeros and a second norm that returns its bias $\beta$ (its gain is 0): the "
+    r"slope is, for every output channel and each of the nine weights, $\varphi$ of the input channel's bias times the sum of "
+    "$u$ over pixels away from the border.",
 )
 def a_silent_convolution_still_learns():
     x, embedding = draw(1, 2, 4, 4), draw(1, 5, seed=2)
     upstream = jnp.zeros((1, 2, 4, 4)).at[:, :, 1:-1, 1:-1].set(draw(1, 2, 2, 2, seed=3))
-    parameters, level = _block(), jnp.array([0.5, -1.0])
+    parameters, level = block(), jnp.array([0.5, -1.0])
     parameters[6:] = jnp.zeros(2), level, jnp.zeros((2, 2, 3, 3)), jnp.zeros(2)
 
     def loss(kernel):
@@ -227,14 +185,20 @@ def a_silent_convolution_still_learns():
 z_0 = derivation.number("z_0", "a standard normal number")
 out = derivation.number("o", "an output that knows nothing of the noise")
 tau = derivation.number(r"\tau^2", "its variance", positive=True)
-derivation.chain(
+untrained = derivation.chain(
     "An untrained network should predict zero",
     Expectation(Normal(z_0, 0, 1), Expectation(Normal(out, 0, tau), (z_0 - out) ** 2)),
     equals(plus(1, tau), "independent variances add"),
-    at_least(1, r"leave out a positive number; equality for an output that is 0", dropping=tau),
+    at_least(1, prose("leave out the variance; equality for an output that is 0, {zero}", zero=where(tau, 0)), dropping=tau),
     role="remark",
-    so=r"So the network's own last convolution starts at zero, too: an output of unit variance that knows nothing doubles the "
-    r"loss.",
+    so=prose(
+        "So the network's own last convolution starts at zero, too: an output of variance {one} that knows nothing has the loss "
+        "{double}.",
+        one=means(r"\tau^2", 1),
+        double=holds(
+            Expectation(Normal(z_0, 0, 1), Expectation(Normal(out, 0, tau), (z_0 - out) ** 2)), "=", 2, when={tau: 1}, named=True
+        ),
+    ),
 )
 
 derivation.say(
@@ -249,7 +213,7 @@ derivation.symbol("A", "attention", "spatial_self_attention")
 @derivation.exact(
     r"A(\Pi x) = \Pi A(x)",
     outcomes=24,
-    because=r"The code, with two heads on $2 \times 2$ pixels of four channels, for all 24 permutations.",
+    because="The code, with two heads on $2 \\times 2$ pixels of four channels, for all 24 permutations.",
 )
 def attention_knows_no_geometry():
     x, weights = draw(1, 4, 2, 2), [draw(4, 4, seed=seed, scale=0.6) for seed in range(1, 5)]
@@ -274,16 +238,28 @@ derivation.chain(
     "A convolution notices when the neighbors of a pixel change places",
     plus(_seen(x_1, x_2), -_seen(x_2, x_1)),
     equals(times(k_left - k_right, x_1 - x_2), "collect the weights of each pixel; the pixel itself cancels"),
-    so=r"In the same way it notices that a pixel and its right neighbor change places, unless $k_0 = k_+$. All that the "
-    r"network knows of geometry comes from its convolutions, from the zeros at their borders, and from the blocks of halving.",
+    so=prose(
+        "In the same way it notices that a pixel and its right neighbor change places, by {right}. It does not notice where "
+        "the kernel is symmetric: at {same} the line is {none}. All that the network knows of geometry comes from its "
+        "convolutions, from the zeros at their borders, and from the blocks of halving.",
+        right=holds(
+            plus(_seen(x_1, x_2), -plus(times(k_left, x_1), times(k_0, x_2), times(k_right, x))),
+            "=",
+            times(k_0 - k_right, x - x_2),
+        ),
+        same=where(k_left, k_right),
+        none=holds(times(k_left - k_right, x_1 - x_2), "=", 0, named=True),
+    ),
 )
 
 derivation.say(
-    r"Now the scales. Let $D$ be halving and $U$ doubling. Doubling writes every pixel four times and the mean of four equal "
-    r"numbers is that number, so $D U = I$. Both $\langle D x, y \rangle$ and $\langle x, U y \rangle$ multiply each pixel of "
-    r"$x$ by the pixel of $y$ that its block belongs to, $D$ alone with a quarter: $U = 4 D^\top$. So $P = U D$ obeys $P^2 = U "
-    r"(D U) D = P$ and $P^\top = P$: it is the orthogonal projection onto images that are constant on every block."
+    "Now the scales. Let $D$ be halving and $U$ doubling. Doubling writes every pixel four times and the mean of four equal "
+    r"numbers is that number, so $D U$ is the identity. Both $\langle D x, y \rangle$ and $\langle x, U y \rangle$ multiply "
+    "each pixel of $x$ by the pixel of $y$ that its block belongs to, $D$ alone with a quarter: $U$ is four times the "
+    "transpose of $D$. So $P$, which is $U D$, is symmetric and its own square: it is the orthogonal projection onto images "
+    "that are constant on every block."
 )
+derivation.symbol("B", "1 for two pixels of one block, and else 0")
 derivation.symbol("D", "halving, as a matrix", "downsample_average")
 derivation.symbol("U", "doubling, as a matrix", "upsample_nearest")
 derivation.symbol("P", "$U D$")
@@ -309,8 +285,6 @@ def doubling_after_halving_is_a_projection():
     return Sides(left=left, right=right, wrong=wrong)
 
 
-derivation.symbol("B", "1 for two pixels of one block, and else 0")
-
 z_1, z_2, z_3 = (derivation.number(f"z_{k}", "another one, independent of the others") for k in (1, 2, 3))
 F = derivation.numbers("F", i, "what a network says about the noise of pixel $i$, from the block's mean alone")
 F_bar = derivation.define(r"\bar F", Total(i, F) / 4, "its mean over the block")
@@ -329,12 +303,15 @@ _missed = plus(*((noise - F.at(k)) ** 2 for k, noise in enumerate(_PIXELS)))
 for _z in (z_1, z_2, z_3):
     _missed = Expectation(Normal(_z, 0, 1), _missed)
 skip = derivation.chain(
-    "Without a skip connection three quarters of the noise are missed",
+    "Without a skip connection at least three quarters of the noise are missed",
     _missed,
     equals(
         plus(3, Total(i, (z_0 / 2 - F) ** 2)),
-        r"each of the three patterns adds $\frac14$ at each of the four pixels; what is linear in $z_1, z_2, z_3$ has the "
-        r"expectation 0",
+        prose(
+            "each of the three patterns adds {quarter} at each of the four pixels; what is linear in $z_1, z_2, z_3$ has the "
+            "expectation 0",
+            quarter=holds(Expectation(Normal(z_1, 0, 1), (z_1 / 2) ** 2), "=", Rational(1, 4)),
+        ),
         wrong={"one pattern forgotten": plus(2, Total(i, (z_0 / 2 - F) ** 2))},
     ),
     equals(
@@ -343,15 +320,26 @@ skip = derivation.chain(
     ),
     at_least(
         3,
-        r"leave out two squares; equality if and only if all four outputs are $\frac{z_0}{2}$, the block's mean of the noise",
+        prose(
+            "leave out squares; equality if and only if {mean} for every pixel, the block's mean of the noise",
+            mean=where(F, z_0 / 2),
+        ),
         dropping=plus(4 * (z_0 / 2 - F_bar) ** 2, Total(i, (F - F_bar) ** 2)),
     ),
     states=4,
     central=True,
     so=r"The loss of a block is at least 3 of 4, whatever the data, the noise level and the network are. After $k$ halvings a "
-    r"block has $4^k$ pixels, and the loss is at least the share $1 - 4^{-k}$ of the noise. With a skip connection $(I - P) "
-    r"x_t$ is seen: where the data are constant on blocks it is $\sqrt{1 - \bar\alpha}\, (I - P)\, \epsilon$, and the missing "
-    r"part of the noise is read off exactly.",
+    r"block has $4^k$ pixels, and the loss is at least the share $1 - 4^{-k}$ of the noise. With a skip connection $(I - P) x_t$ "
+    r"is seen: where the data are constant on blocks it is $\sqrt{1 - \bar\alpha}\, (I - P)\, \epsilon$, and the missing part of "
+    r"the noise is read off exactly.",
+)
+derivation.answer = prose(
+    "The embeddings of two times tell their distance, and a step in time is a rotation. Group norm forgets brightness and, "
+    "but for its $\\varepsilon$, contrast. A block with {zero} in its last convolution is the identity, {block}, and still "
+    "learns. Attention does not know where a pixel is; convolutions tell its neighbors apart. A network that sees only halved "
+    "images misses at least three quarters of the noise, whatever it computes: this is what skip connections carry.",
+    zero=where(w_2, 0),
+    block=holds(_block_of, "=", x),
 )
 pixel = derivation.numbers("v", i, "the pixels of a block", "x")
 _MEAN = Total(i, pixel) / 4
@@ -389,32 +377,44 @@ def by_hand():
     yield r"\text{squared lengths: whole, mean, rest}", lengths, "(50, 36, 14)"
 
 
+@derivation.algorithm(
+    "A pass through a U-Net of two scales",
+    do(r"$e \leftarrow$ the embedding of the time $t$", sinusoidal_time_embedding, by=rotation),
+    do(r"$x \leftarrow$ a block of $x$ and $e$; keep it as $s$", residual_block, by=identity),
+    do(r"$x \leftarrow D x$", downsample_average, by=doubling_after_halving_is_a_projection),
+    do(
+        r"$x \leftarrow$ a block of $x$ and $e$, then $x$ plus the attention over all pixels",
+        spatial_self_attention,
+        by=attention_knows_no_geometry,
+    ),
+    do(r"$x \leftarrow U x$", upsample_nearest, by=doubling_after_halving_is_a_projection),
+    do(r"$x \leftarrow$ a block of $x$ and $e$ beside $s$, which has what $D$ removed", residual_block, by=skip),
+    do("return group norm, SiLU and a last convolution of $x$", group_norm, by=untrained),
+)
+def one_pass():
+    e = sinusoidal_time_embedding(jnp.array([1.0]), dim=4, max_period=100.0)
+    silent = block(channels=1, width=4)
+    silent[8:] = 0 * silent[8], 0 * silent[9]
+    x = residual_block(jnp.array([[[[1.0, 2.0], [3.0, 6.0]]]]), e, *silent, num_groups=1)
+    yield r"\text{the example's block, at the start of training:}\quad s", x.ravel(), "(1, 2, 3, 6)"
+    low = residual_block(downsample_average(x), e, *silent, num_groups=1)
+    yield "D x", low.ravel(), "3"
+    one = jnp.ones((1, 1))
+    low = spatial_self_attention(low, one, one, one, 0 * one, num_heads=1)
+    yield r"U D x", upsample_nearest(low).ravel(), "(3, 3, 3, 3)"
+    yield r"\text{read off from } s: \quad s - U D x", (x - upsample_nearest(low)).ravel(), "(-2, -1, 0, 3)"
+    normed = group_norm(x, jnp.ones(1), jnp.zeros(1), num_groups=1, epsilon=0.0)
+    yield r"\text{group norm of } s", normed.ravel(), "(-1.0690, -0.5345, 0, 1.6036)"
+
+
 @derivation.figure(
-    r"Left: the inner product of two embeddings, by the distance of the times: largest at 0, and never as large again. Right: "
-    r"the energy of an image, by scale. Most of a smooth image survives three halvings; three quarters of the noise "
-    r"are lost at the first.",
+    "Left: the inner product of two embeddings, by the distance of the times: largest at 0, and nowhere as large again in "
+    "this range. Right: the energy of an image, by scale. Most of a smooth image survives three halvings; three quarters of "
+    "the noise are lost at the first.",
     panels=2,
 )
 def distances_and_scales(left, right):
-    distances = jnp.linspace(-60.0, 60.0, 241)
-    for width in (8, 32):
-        table = sinusoidal_time_embedding(distances, dim=width, max_period=1000.0)
-        left.plot(distances, table @ table[120] / (width / 2), label=f"dim = {width}")
-    left.set(xlabel="$t - s$", ylabel="$\\langle e(t), e(s) \\rangle / n$")
-    left.legend()
-    row, column = np.mgrid[0:32, 0:32] / 32
-    images = {"smooth image": np.sin(3 * row) * np.cos(5 * column), "noise": np.random.default_rng(0).normal(size=(32, 32))}
-    for offset, (name, image) in zip((-0.2, 0.2), images.items(), strict=True):
-        level, shares = jnp.asarray(image)[None, None], []
-        for k in range(3):
-            smaller = downsample_average(level)
-            shares.append(4**k * float(jnp.sum((level - upsample_nearest(smaller)) ** 2)))
-            level = smaller
-        shares.append(4**3 * float(jnp.sum(level**2)))
-        right.bar(np.arange(4) + offset, np.array(shares) / (image**2).sum(), width=0.4, label=name)
-    right.set_xticks(range(4), ["lost at 1", "lost at 2", "lost at 3", "kept"])
-    right.set(xlabel="at which halving", ylabel="share of the energy")
-    right.legend()
+    draw_distances_and_scales(left, right)
 
 
 @derivation.exercise(
@@ -436,11 +436,11 @@ def behind_two_halvings():
 @derivation.exercise(
     r"By what factor do ten blocks change the variance, if each branch has the variance of its input and is uncorrelated with "
     r"it? And if their last convolutions are zero?",
-    r"By $2^{10} = 1024$, and by 1.",
+    "By $2^{10}$, which is 1024, and by 1.",
 )
 def ten_blocks():
     yield 2**10, "1024"
-    x, embedding, parameters = draw(1, 2, 3, 3), draw(1, 5, seed=2), _block()
+    x, embedding, parameters = draw(1, 2, 3, 3), draw(1, 5, seed=2), block()
     parameters[8:] = 0 * parameters[8], 0 * parameters[9]
     y = x
     for _ in range(10):
