@@ -1,8 +1,8 @@
-"""Findings from the tables of image enhancement, from their numbers alone."""
+"""Findings from the tables of enhancement, from their numbers alone."""
 
 from practice_torch.projects.runner import Expectation, Reading
 
-ENLARGED, DENOISED, COMPLETED = "enlarged", "denoised", "completed"
+ENLARGED, DENOISED, COMPLETED, EXTENDED = "enlarged", "denoised", "completed", "extended"
 REAL, READ = "real images", "class read from what is known"
 
 
@@ -39,6 +39,7 @@ def read(rows):
     """Findings from the numbers of the table."""
     enlarged, denoised, completed = (Numbers(rows, table) for table in (ENLARGED, DENOISED, COMPLETED))
     parts = [of_enlarged(enlarged), of_denoised(denoised), of_completed(completed), of_all(enlarged, denoised, completed)]
+    parts.append(of_extended(Numbers(rows, EXTENDED)))
     sentences, expectations = (tuple(one for part in parts for one in part[k]) for k in (0, 1))
     return Reading(sentences, expectations)
 
@@ -163,3 +164,33 @@ def of_all(enlarged, denoised, completed):
         f"ones and {completed(code, 'observation_error'):.3f} off the upper halves: descent finds none that agrees with them.",
     ]
     return sentences, []
+
+
+def of_extended(of):
+    plain, mirrored, mean = "sinc interpolation", "mirror images of the low band", "mean levels, drawn phases"
+    network, other, real = "perceptron of levels", "perceptron, of another sound", "real levels, drawn phases"
+    band = lambda name: of(name, "band_distance")  # noqa: E731
+    sentences = [
+        f"Extended: in the band that a sound lacks, the log-spectral distance is {band(plain):.1f} dB with nothing there, "
+        f"{band(mirrored):.1f} with mirror images of the low band, {band(mean):.1f} with the mean levels of the training sounds "
+        f"and {band(network):.1f} with the levels that a perceptron reads from the low band; over the whole band "
+        f"{of(plain, 'whole_distance'):.1f}, {of(mirrored, 'whole_distance'):.1f}, {of(mean, 'whole_distance'):.1f} and "
+        f"{of(network, 'whole_distance'):.1f}. With the band that it gives another sound {band(other):.1f}; real levels with "
+        f"drawn phases have {band(real):.1f}.",
+        f"Phases are not known. As a waveform the extended sound is {of(network, 'waveform'):.1f} dB above its error, the "
+        f"interpolated one {of(plain, 'waveform'):.1f}: silence is nearer to a wave than the same wave at another phase. The "
+        f"samples that were known are kept to {of(network, 'low_band'):.0f} dB.",
+    ]
+    expectations = [
+        Expectation(
+            "Extended: the perceptron's log-spectral distance is at most half of interpolation's, and 60% of the mean levels'",
+            band(network) <= min(0.5 * band(plain), 0.6 * band(mean)),
+        ),
+        Expectation(
+            "Extended: over the whole band, too, it is at most 60% of interpolation's",
+            of(network, "whole_distance") <= 0.6 * of(plain, "whole_distance"),
+        ),
+        Expectation("Extended: with another sound's band it is twice as far, or more", band(other) >= 2 * band(network)),
+        Expectation("Extended: the known samples are kept to 60 dB", of(network, "low_band") >= 60),
+    ]
+    return sentences, expectations

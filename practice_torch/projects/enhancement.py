@@ -1,4 +1,4 @@
-"""Image enhancement: the same digits are enlarged, denoised and completed by regression, GANs, diffusion and a PixelCNN."""
+"""Enhancement: digits are enlarged, denoised and completed by regression, GANs, diffusion and a PixelCNN; sounds get a band."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,6 +18,7 @@ from practice_torch.experiments.autoregressive import pixelcnn
 from practice_torch.experiments.diffusion import inpainting, super_resolution
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.latent import denoising_autoencoder
+from practice_torch.projects import _enhancement_sounds as sounds
 from practice_torch.projects._enhancement_methods import (
     FACTOR,
     SIGMA,
@@ -46,6 +47,7 @@ from practice_torch.projects._enhancement_methods import (
 from practice_torch.projects._enhancement_reading import COMPLETED, DENOISED, ENLARGED, READ, REAL, read, title
 from practice_torch.projects.runner import Column, Findings, Model, Project, Row, call_isolated
 
+SOUNDS = "perceptron"  # of sounds
 MOST, SHOWN = 1000, 10  # held-out images that are restored, and that are shown
 COLUMNS = {
     "peak_signal_to_noise": Column("dB", "mean PSNR of what is restored: of a completion, the half that is missing", "higher"),
@@ -60,7 +62,7 @@ COLUMNS = {
         "ratio", "mean squared distance of two draws, over that of a draw and the image: 1 for draws of the true law given what "
         "is known, 0 where there is one answer"
     ),
-}  # fmt: skip
+} | sounds.COLUMNS  # fmt: skip
 
 
 class Method(NamedTuple):
@@ -133,7 +135,7 @@ def tasks(known):
 
 
 def judge(trainings, say):
-    """Every task on the same held-out images: the baselines, every method, and the images themselves."""
+    """Every task on the same held-out images: the baselines, every method, and the images themselves; and sounds."""
     training = next(iter(trainings.values()))
     train, held_out = training.train_data.batch(), training.held_out_data
     fresh = held_out.batch(torch.arange(min(len(held_out), MOST)))
@@ -160,7 +162,8 @@ def judge(trainings, say):
         for name, draws in found.items():
             strips |= dict(zip((name, f"{name}, again"), draws, strict=False))
         grids[table] = _grid(strips, shown)
-    return Findings(COLUMNS, rows, grids)
+    of_sounds, heard = sounds.judge(trainings[SOUNDS], say)
+    return Findings(COLUMNS, rows | of_sounds, grids | heard)
 
 
 def _observed(images, task, generator):
@@ -223,10 +226,11 @@ def _grid(strips, shown):
 
 
 PROJECT = Project(
-    title="Image enhancement",
+    title="Enhancement",
     question="Digits of which only the means of 2 x 2 pixels are known are enlarged, noisy ones are denoised, and missing lower "
     "halves are completed, by regression, by GANs, by diffusion models and pixel by pixel. Which method comes nearest to the "
-    "image, which makes images that look like real ones, and which knows that there is more than one answer?",
+    "image, which makes images that look like real ones, and which knows that there is more than one answer? And sounds of a low "
+    "sample rate get the frequencies that they lack: what is known of these from those that are there?",
     models={
         "squared error": Model(adversarial, "digits_squared_error", changes={"factor": FACTOR}),
         "GAN": Model(adversarial, "digits", changes={"factor": FACTOR}),
@@ -235,6 +239,7 @@ PROJECT = Project(
         "autoencoder": Model(denoising_autoencoder, "digits", changes={"sigma": SIGMA}),
         "PixelCNN": Model(pixelcnn, "digits"),
         "generator": Model(gan_inversion, "digits"),
+        SOUNDS: Model(denoising_autoencoder, "notes_bandwidth", keeps_data=True),
     },
     judge=judge,
     read=read,

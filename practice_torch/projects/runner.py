@@ -39,13 +39,15 @@ ASKED, RESULTS, TIMES, SHOWN, MODELS = "project.json", "results.json", "times.js
 class Model(NamedTuple):
     """A recipe of an experiment: the experiment's module, and the name of the recipe.
 
-    data: in place of the recipe's own; changes: values in place of the recipe's own, by the names of its fields.
+    data: in place of the recipe's own; changes: values in place of the recipe's own, by the names of its fields. keeps_data:
+    data that a user gives are for the other models of the project, which are of another modality.
     """
 
     module: ModuleType
     recipe: str
     data: str | None = None
     changes: Mapping[str, Any] = MappingProxyType({})
+    keeps_data: bool = False
 
     @property
     def topic(self) -> str:
@@ -139,7 +141,8 @@ def run_project(
     project's, or this one's with another seed or other data.
     """
     recipes = {title: _recipe(model, seed, data) for title, model in project.models.items()}
-    if data and len(kinds := sorted({recipe.modality for recipe in recipes.values()})) > 1:
+    kinds = sorted({recipes[title].modality for title, model in project.models.items() if not model.keeps_data})
+    if data and len(kinds) > 1:
         raise OptionError(f"data is {data}; {name} has models of {', '.join(kinds)}: leave it out")
     lock = Lock(folder)
     try:
@@ -168,7 +171,8 @@ def run_project(
 
 def _recipe(model, seed, data):
     """The recipe with the project's seed, data and changes; its target was measured with its own."""
-    recipe, data = dataclasses.replace(model.module.RECIPES[model.recipe], seed=seed), data or model.data
+    recipe = dataclasses.replace(model.module.RECIPES[model.recipe], seed=seed)
+    data = model.data if model.keeps_data else data or model.data
     changes = dict(model.changes) if data in (None, recipe.data) else {**model.changes, "data": data}
     return dataclasses.replace(recipe, **changes, target=None) if changes else recipe
 

@@ -1,6 +1,5 @@
 """Projects: what a table holds, that a stopped project goes on to the same bytes, and what its page and command say."""
 
-import functools
 import json
 import math
 import shutil
@@ -15,13 +14,11 @@ from practice_torch.commands.project import names
 from practice_torch.data.notes import FREQUENCIES, synthesize
 from practice_torch.data.sound_set import Sounds
 from practice_torch.data.text_set import Vocabulary
-from practice_torch.engine import estimate, evaluation, loop
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
 from practice_torch.engine.storage.run import Run
-from practice_torch.engine.storage.state import weights_of
-from practice_torch.experiments.adversarial import domain_adversarial, image_translation
+from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
 from practice_torch.experiments.judging.image_judge import Judge
@@ -38,7 +35,6 @@ from practice_torch.projects import (
     representation,
     runner,
     sound_generation,
-    style_transfer,
     text_generation,
 )
 from practice_torch.projects.runner import (
@@ -58,103 +54,20 @@ from practice_torch.reports.project_page import tables, write_project_page
 from tests.commands.test_practice_commands import call, refused
 from tests.commands.test_report import HOSTILE, Page
 from tests.support import small_recipes
+from tests.support.commands.projects import Stopped, of, quiet, require_same_after_stops, small, table, trained
 
 pytestmark = pytest.mark.xdist_group("projects")  # each is run whole once
-quiet = dict(say=lambda line: None)
-
-
-def of(name):
-    return import_module(f"practice_torch.projects.{name}").PROJECT
-
-
-def small(whole):
-    """The project with small recipes, on a little of their data."""
-
-    def cut(model):
-        recipe, _ = small_recipes.small(model.topic, model.recipe)
-        module = SimpleNamespace(__name__=model.module.__name__, RECIPES={model.recipe: recipe}, build=model.module.build)
-        changes = {name: value for name, value in model.changes.items() if name not in ("steps", "evaluate_every")}
-        return model._replace(module=module, changes=changes)
-
-    return whole._replace(models={title: cut(model) for title, model in whole.models.items()})
-
-
-@pytest.fixture(scope="module")
-def few():
-    """A little data for every recipe, as much as sample metrics need; few points, few half-samples, and no previews of runs."""
-
-    def load(recipe):
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(small_recipes, "EXAMPLES", 40)
-            return small_recipes.few(recipe)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(runner, "load_data", load)
-        patched.setattr(estimate, "_SPLITS", 5)
-        patched.setattr(comparison, "COUNT_OF_POINTS", 64)
-        for project in (augmentation, representation):  # whose classifiers learn in the judgment
-            patched.setattr(project, "UPDATES", 3)
-        patched.setattr(evaluation, "preview", lambda training, say: None)
-        yield
-
-
-@pytest.fixture(scope="module")
-def finished(few, tmp_path_factory):
-    """name -> (results, folder) of the project in small, which nothing has stopped; each once."""
-
-    def finish(name):
-        folder = tmp_path_factory.mktemp(name) / "whole"
-        return run_project(name, small(of(name)), folder, **quiet), folder
-
-    return functools.cache(finish)
-
-
-def table(results):
-    """row -> column -> value."""
-    return {title: {column: cell["value"] for column, cell in row["cells"].items()} for title, row in results["rows"].items()}
 
 
 # ---------------------------------------------------------------------------------------------------- every project
 
 
-class Stopped(BaseException):
-    """An exception that nothing catches."""
+OF_THEIR_OWN_FILES = {"enhancement", "style_transfer"}  # tests/commands/projects
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [name for name in names() if name not in OF_THEIR_OWN_FILES])
 def test_a_stopped_project_goes_on_to_the_same_bytes(name, finished, tmp_path, monkeypatch):
-    """Stopped by a signal in its first training, and before its judgment."""
-    whole, (results, folder) = small(of(name)), finished(name)
-    with monkeypatch.context() as patched:
-        patched.setattr(loop.Training, "_asked_to_stop", lambda training, row_due: 15)
-        with pytest.raises(loop.Interrupted):
-            run_project(name, whole, tmp_path / "stopped", **quiet)
-    with pytest.raises(Stopped):
-        run_project(name, whole, tmp_path / "stopped", say=stop_at("judged"))
-    assert not (tmp_path / "stopped" / "results.json").exists()
-    run_project(name, whole, tmp_path / "stopped", **quiet)
-    for file in ("results.json", "project.json", *(f"shown/{path.name}" for path in (folder / "shown").iterdir())):
-        assert (tmp_path / "stopped" / file).read_bytes() == (folder / file).read_bytes(), file
-
-    roles = {row["role"] for row in results["rows"].values()}
-    assert roles == {"floor", "model", "ceiling"}
-    assert all(math.isfinite(value) for row in table(results).values() for value in row.values())
-    assert {column for row in table(results).values() for column in row} == set(results["columns"])
-    page = Page(write_project_page(folder, results, tmp_path / "report.html"))
-    assert all(address.startswith("data:") for address in page.addresses)
-    for said in (whole.question, *results["reading"], *results["rows"], *(part["words"] for part in results["expectations"])):
-        assert " ".join(said.split()) in " ".join(page.words.split())
-
-
-def stop_at(moment):
-    def say(line):
-        if moment in line:
-            raise Stopped
-
-    return say
-
-
-# ---------------------------------------------------------------------------------------------------- a toy project
+    require_same_after_stops(name, finished, tmp_path, monkeypatch)
 
 
 def judged(trainings, say):
@@ -288,6 +201,10 @@ def test_a_folder_of_another_project_is_refused(few, tmp_path):
     both = toy(models={"first": larger, "text": Model(ngram, "unigram")})
     with pytest.raises(OptionError, match="has models of images, text: leave it out"):
         run_project("toy", both, tmp_path / "both", data="mnist", **quiet)
+    both = small(both._replace(models=both.models | {"text": Model(ngram, "unigram", keeps_data=True)}))
+    run_project("toy", both, tmp_path / "both", data="mnist", **quiet)
+    data = {name: Run.open(tmp_path / "both" / "models" / name).asked["fields"]["data"] for name in both.models}
+    assert data == {"first": "mnist", "text": ngram.RECIPES["unigram"].data}
 
 
 # ---------------------------------------------------------------------------------------------------- the command
@@ -542,16 +459,6 @@ def test_the_table_of_domain_adaptation_is_that_of_its_networks(finished):
     assert one["target_accuracy"] == pytest.approx((called == batch["label"]).float().mean().item())
 
 
-def trained(whole, folder, name):
-    """(recipe, experiment, training data, held-out data) of a model of a project, with the weights of its last checkpoint."""
-    model = whole.models[name]
-    recipe = runner._recipe(model, 0, None)
-    train, held_out = runner.load_data(recipe)
-    experiment = model.module.build(recipe, train)
-    experiment.load_state_dict(weights_of(Run.open(folder / "models" / name), experiment, print)[0])
-    return recipe, experiment, train, held_out
-
-
 def test_translations_do_not_depend_on_labels(few):
     """Of the data of either domain: the losses of both turns are those without labels."""
     model = small(of("domain_adaptation")).models["translation"]
@@ -614,14 +521,14 @@ def test_images_are_moved_by_a_pixel_with_noise(monkeypatch):
 def augmented_rows(learned=100, gain=0.02, **changed):
     """Rows of both tables; changed: title -> gain."""
     rows = {}
-    for table in augmentation.COUNTS:
+    for kind in augmentation.COUNTS:
         names = (augmentation.NONE, augmentation.REPEATED, augmentation.MOVED, augmentation.VAE, augmentation.DIFFUSION)
         for name in (*names, augmentation.REAL):
             one = changed.get(name, gain)
             cells = {"real_images": learned if name == augmentation.VAE else 100, "accuracy": 0.8 + one, "deviation": 0.01}
             cells |= {"noisy_accuracy": 0.6, "blurred_accuracy": 0.5, "rare_accuracy": 0.3, "recognized": 0.9}
             cells |= {"gain": Estimate(one, one - 0.01, one + 0.01), "nearest_ratio": float(name != augmentation.REPEATED)}
-            rows[augmentation.title(table, name)] = Row("model", cells)
+            rows[augmentation.title(kind, name)] = Row("model", cells)
     return rows
 
 
@@ -777,134 +684,6 @@ def test_the_table_of_representation_is_that_of_its_features(finished):
     _, experiment, *_ = trained(whole, folder, "diffusion")
     middle = experiment.network.middle[-1].conv2.out_channels
     assert rows["diffusion, some noise"]["dimension"] == middle * 16
-
-
-# ---------------------------------------------------------------------------------------------------- style transfer
-
-
-def transfer_rows(trained=(0.35, 0.85, 0.9), more=(0.25, 0.5, 0.4), untrained=(0.5, 0.9, 0.8), matched=0.95, moved=(0.05, 0.07)):
-    names = ("trained features", "trained features, ten times the weight of the style", "untrained features")
-    values = dict(zip(names, (trained, more, untrained), strict=True)) | {
-        "content images": (1.0, 1.0, 1.0),
-        "mean and deviation of the pixels": (matched, 1.0, 1.0),
-        "style images": (0.0, 0.0, 0.1),
-    }
-    columns = ("patches", "resemblance", "class_accuracy")
-    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
-    rows = {name: Row("model", dict(zip(columns, map(near, row), strict=True))) for name, row in values.items()}
-    values = {
-        "coarse images": (0.15, 0.8),
-        "pix2pix": (moved[0], 0.95),
-        "what the coarse images show": (0.0, 0.99),
-        "blurred images": (0.19, 0.6),
-        "CycleGAN": (moved[1], 0.8 - moved[1]),
-        "what the blurred images show": (0.0, 0.98),
-    }
-    for name, (error, share) in values.items():
-        rows[name] = Row("model", {"absolute_error": near(error), "class_accuracy": near(share), "cycle_error": near(0.03)})
-    return rows
-
-
-def test_the_reading_of_style_transfer_follows_its_numbers():
-    reading = style_transfer.read(transfer_rows())
-    assert (
-        "by 35% of what" in reading.sentences[0]
-        and "0.85" in reading.sentences[0]
-        and "90% of the digits" in reading.sentences[0]
-    )
-    assert "25% are left, at a correlation of 0.50, and 40% are recognized" in reading.sentences[1]
-    assert "leaves 95%" in reading.sentences[2] and "trained features are better than random" in reading.sentences[3]
-    assert "from 0.150 to 0.050; 95% of the translations are recognized, of the coarse images 80%." in reading.sentences[4]
-    assert "73% of the translations are recognized, of the blurred images 60% and of the true outputs 98%" in reading.sentences[5]
-    assert "wrong by 0.030, which" in reading.sentences[5] and "wrong by 0.070, blurred images by 0.190" in reading.sentences[5]
-    assert [part.holds for part in reading.expectations] == [True] * 8
-    reading = style_transfer.read(transfer_rows((0.6, 0.5, 0.9), (0.7, 0.8, 0.4), (0.5, 0.9, 0.8), 0.4, (0.1, 0.185)))
-    assert "no better than random" in reading.sentences[3]
-    assert [part.holds for part in reading.expectations] == [False] * 7 + [True]
-    assert not style_transfer.read(transfer_rows(moved=(0.05, 0.02))).expectations[-1].holds
-
-
-def test_the_table_of_style_transfer_is_that_of_its_images(finished):
-    """Correlations and classes are counted again, from the pixels of the run's last checkpoint."""
-    whole = small(of("style_transfer"))
-    results, folder = finished("style_transfer")
-    rows = table(results)
-    assert rows["content images"]["patches"] == pytest.approx(1) and rows["content images"]["resemblance"] == pytest.approx(1)
-    assert rows["style images"]["patches"] == pytest.approx(0, abs=1e-9)
-    for name in whole.models:
-        if name in style_transfer.TRANSLATIONS:
-            continue
-        recipe, experiment, *_ = trained(whole, folder, name)
-        width, images = recipe.enlarge, experiment.pixels.detach().sigmoid()
-        pooled = [torch.nn.functional.avg_pool2d(some, width).flatten(1).numpy() for some in (images, experiment.content)]
-        found = [np.corrcoef(one, other)[0, 1] for one, other in zip(*pooled, strict=True)]
-        assert rows[name]["resemblance"] == pytest.approx(np.mean(found), abs=1e-5)
-    matched = rows["mean and deviation of the pixels"]
-    assert matched["resemblance"] == pytest.approx(1)
-    of_styles = [row for row in rows.values() if "resemblance" in row]
-    classes = [round(row["class_accuracy"] * len(images), 6) for row in of_styles]
-    assert all(count == int(count) for count in classes)
-    assert rows["content images"]["class_accuracy"] > rows["style images"]["class_accuracy"]
-
-
-def test_the_tables_of_translations_are_those_of_their_images(finished):
-    """Errors and classes of held-out images one by one; classes are learned from the outputs of the training."""
-    whole = small(of("style_transfer"))
-    results, folder = finished("style_transfer")
-    rows = table(results)
-    for name, inputs, outputs in (
-        ("pix2pix", "coarse images", "what the coarse images show"),
-        ("CycleGAN", "blurred images", "what the blurred images show"),
-    ):
-        recipe, experiment, train, held_out = trained(whole, folder, name)
-        batch, known = held_out.batch(), train.batch()
-        x, y = image_translation.MADE[recipe.domains](batch["image"])
-        translator = experiment.eval().translator if name == "pix2pix" else experiment.eval().to_y
-        with torch.no_grad():
-            moved = torch.cat([(translator(2 * image[None] - 1) + 1) / 2 for image in x])
-        classify = Judge(known["image"], known["label"]).classify
-        for row, images in ((inputs, x), (name, moved), (outputs, y)):
-            assert results["rows"][row]["table"] == results["rows"][name]["table"]
-            assert rows[row]["class_accuracy"] == pytest.approx((classify(images) == batch["label"]).float().mean().item())
-            if row != outputs:
-                assert rows[row]["absolute_error"] == pytest.approx((images - y).abs().mean().item(), rel=1e-4)
-    with torch.no_grad():
-        back = (experiment.to_x(2 * moved - 1) + 1) / 2
-    assert rows["CycleGAN"]["cycle_error"] == pytest.approx((back - x).abs().mean().item(), rel=1e-4)
-    assert "cycle_error" not in rows["pix2pix"]
-
-
-# ---------------------------------------------------------------------------------------------------- enhancement
-
-
-def test_the_table_of_enhancement_is_that_of_its_images(finished):
-    """Of one network the images are enlarged again, from its last checkpoint; classes are counts of images."""
-    whole = small(of("enhancement"))
-    results, folder = finished("enhancement")
-    rows = table(results)
-    recipe, experiment, train, held_out = trained(whole, folder, "squared error")
-    real, label = (held_out.batch()[name] for name in ("image", "label"))
-    blocks = real.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5))
-    with torch.no_grad():
-        made = {"squared error": experiment.eval().enlarged(blocks), "repeated pixels": blocks.repeat_interleave(2, 2)}
-    made["repeated pixels"] = made["repeated pixels"].repeat_interleave(2, 3)
-    judge = Judge(train.batch()["image"], train.batch()["label"])
-    for name, images in made.items():
-        row, squares = rows[f"enlarged: {name}"], (images - real).square().mean((1, 2, 3))
-        assert row["peak_signal_to_noise"] == pytest.approx((-10 * squares.log10()).mean().item(), abs=1e-4)
-        assert row["class_accuracy"] == pytest.approx((judge.classify(images) == label).double().mean().item())
-        assert row["diversity"] == 0 and (row["observation_error"] < 1e-6) == (name == "repeated pixels")
-    assert all(rows[f"enlarged: {name}"]["observation_error"] < 1e-5 for name in PROJECTED)
-    assert all(rows[f"completed: {name}"]["observation_error"] < 1e-5 for name in GIVEN)
-    assert rows["denoised: real images"]["observation_error"] == pytest.approx(0.3, abs=0.01)
-    for name in DRAWN:
-        assert rows[name]["diversity"] > 0
-    assert rows["completed: mean of training images"]["diversity"] == 0
-
-
-PROJECTED = ("conditional diffusion, projected", "diffusion, projected in every step", "real images")
-GIVEN = ("mean of training images", "diffusion, replacement", "diffusion, RePaint", "PixelCNN", "real images")
-DRAWN = ("enlarged: conditional diffusion", "denoised: diffusion, drawn", "completed: diffusion, RePaint", "completed: PixelCNN")
 
 
 # ---------------------------------------------------------------------------------------------------- anomaly detection

@@ -1,15 +1,19 @@
-"""Noise removed, in decibels: the best linear denoiser by solving for it, that of the training data one example after another."""
+"""Noise removed, in decibels: the best linear denoiser by solving for it, that of the training data one example after another.
+
+Distances of levels of sounds are means over their pieces, one by one.
+"""
 
 import math
 
 import numpy as np
 import torch
 
-from tests.latent.objective_denoising_autoencoder import by_gains
-from tests.support.metrics import noise
+from tests.latent.objective_denoising_autoencoder import by_gains, levels, without
+from tests.support.metrics import mean, noise
 
-NAMES = ("digits", "notes")
-FIELDS = {"notes": {"length": 32, "window": 8}}
+NAMES = ("digits", "notes", "notes_bandwidth")
+FIELDS = {name: {"length": 32, "window": 16} for name in NAMES[1:]}
+TOLERANCE = 1e-4  # rounds of setting magnitudes, in which roundings grow
 COUNT = 12
 
 
@@ -53,7 +57,47 @@ def of_training_data(e, noisy):
     return torch.stack(found)
 
 
+def extended(e, base, above):
+    """33 times: the magnitudes of the low band and those above, with the phases of the sound; then the low band is put back."""
+    size, factor = e.recipe.window, e.recipe.factor
+    hann = torch.hann_window(size)
+    how = dict(n_fft=size, hop_length=size // 4, window=2 * hann / hann.sum())
+    draws = noise(e, *base.shape)
+    begin = base + draws - without(draws, factor)
+    known = torch.stft(base, return_complex=True, **how).abs()[:, : size // 2 // factor + 1]
+    magnitude = torch.cat([known, (10 ** (3 * above - 3) - 0.001).clamp(min=0).mT], 1)
+    for _ in range(33):
+        spectra = torch.stft(begin, return_complex=True, **how)
+        begin = torch.istft(magnitude * (1j * spectra.angle()).exp(), length=base.shape[1], **how)
+        begin = base + begin - without(begin, factor)
+    return begin
+
+
+def extensions(e, base):
+    """By the network, by nothing and by the mean of the training sounds."""
+    from practice_torch.experiments.latent import denoising_autoencoder
+
+    size = e.recipe.window
+    first = size // 2 // e.recipe.factor + 1
+    seen = levels(base, size)[:, :, :first]
+    known = levels(rows(denoising_autoencoder.load_data(e.recipe)[0].batch()).to(base), size)[:, :, first:].mean((0, 1))
+    return {
+        "distance": extended(e, base, e.network(seen)),
+        "interpolated": base,
+        "mean_levels": extended(e, base, known.expand(*seen.shape[:2], -1)),
+    }
+
+
+def distance(e, x, y):
+    size = e.recipe.window // 2
+    off = 60 * (levels(x, size) - levels(y, size))[:, :, size // 2 // e.recipe.factor + 1 :]
+    return mean([math.sqrt(mean((piece**2).tolist())) for sound in off for piece in sound])
+
+
 def evaluate(e, data):
+    if hasattr(e.recipe, "factor"):
+        x = rows(data.batch())
+        return {name: distance(e, y, x) for name, y in extensions(e, without(x, e.recipe.factor)).items()}
     x = rows(data.batch())
     noisy = with_noise(e, x)
     found = {"gain": cleaned(e, noisy), "linear": linear(e, noisy, x), "of_training_data": of_training_data(e, noisy)}
@@ -63,6 +107,9 @@ def evaluate(e, data):
 def preview(e, data):
     """Ten images, or four sounds."""
     x = rows(data.batch())
+    if hasattr(e.recipe, "factor"):
+        base = without(x[:4], e.recipe.factor)
+        return {"held_out": x[:4], "narrow": base, "extended": extensions(e, base)["distance"]}
     noisy = with_noise(e, x[: 10 if is_of_images(e) else 4])
     parts = [x[: len(noisy)], noisy, linear(e, noisy, x), cleaned(e, noisy)]
     if is_of_images(e):

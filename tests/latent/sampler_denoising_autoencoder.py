@@ -4,7 +4,14 @@ import math
 
 import torch
 
-from practice_torch.experiments.latent.denoising_autoencoder import ImageDenoiser, SoundDenoiser, _DenoisingAutoencoder
+from practice_torch.experiments.latent.denoising_autoencoder import (
+    BandwidthExtension,
+    ImageDenoiser,
+    SoundDenoiser,
+    _DenoisingAutoencoder,
+)
+from practice_torch.experiments.media.bandwidth import narrowed, widened, with_band
+from practice_torch.experiments.media.short_time import level, transformed
 from tests.support.samplers import Network, built, normal_cdf, require_law, require_same
 
 MEAN, DEVIATION, SIGMA = 0.4, 0.2, 0.2
@@ -50,7 +57,31 @@ def adds_noise_to_sounds_of_the_first_batch():
     require_same(denoised, noisy / 2)
 
 
+def keeps_the_low_band_and_fills_the_other():
+    """Whatever the network gives, the low rate of a sound is the kept one; above there is what it gives, or nothing."""
+    experiment = built("latent/denoising_autoencoder", "notes_bandwidth", length=1024, window=64)
+    time = torch.arange(1024) / 8000
+    sounds = torch.stack([0.4 * torch.sin(2 * math.pi * pitch * time) for pitch in (300, 500, 700)])[:, None]
+    experiment.start({"audio": sounds})
+    low = narrowed(sounds[:, 0], 4)
+    for wanted in (0.0, 0.5):
+        experiment.network = Network(lambda seen, wanted=wanted: torch.full((*seen.shape[:2], 24), wanted))
+        order = [0, 1, 2, 0, 0]
+        found = experiment.sample(5)
+        narrow, extended = (found[name].samples for name in ("narrow", "extended"))
+        require_same(narrow, widened(low[order], 4))
+        require_same(narrowed(extended, 4), low[order])
+        above = level(transformed(extended, 64).abs())[:, 12:, 8:-8]
+        assert (above.mean() - wanted).abs() < 0.1, f"levels of {above.mean():.2f} where {wanted} were asked"
+
+
 SAMPLERS = {
+    keeps_the_low_band_and_fills_the_other: {
+        "the first sound only": (BandwidthExtension.sample, "% _HEARD", "* 0"),
+        "levels for magnitudes": (BandwidthExtension.extended, "magnitude_of(self._above(low))", "self._above(low)"),
+        "the low band not put back": (with_band, "base + x - widened(narrowed(x, factor), factor)", "x"),
+        "nothing added": (BandwidthExtension.extended, "magnitude_of(self._above(low))", "0 * self._above(low)"),
+    },
     walks_to_the_law_of_noisy_data_and_denoises: {
         "noise of half the variance": (ImageDenoiser.sample, "math.sqrt(2 * h)", "math.sqrt(h)"),
         "down the score": (ImageDenoiser.sample, "+ h * score", "- h * score"),

@@ -14,7 +14,7 @@ COMPOSED = {
     "practice_torch/projects": "a project compares the models of several topics",
     "practice_torch/__main__.py": "the command that prepares text learns a tokenizer",
     "tests/commands/test_projects.py": "its tests train the models of a project",
-    "tests/commands/test_enhancement.py": "its tests restore images with the models of a project",
+    "tests/commands/projects": "their tests restore images and sounds with the models of a project",
     "tests/house/test_topics.py": "its tests are about which topics use a part",
     "tests/specs/test_processors.py": "its topics failed on another processor",
     "tests/training/test_experiment_mutants.py": "one of its tests is about which topics use a part",

@@ -1,19 +1,26 @@
-"""Image enhancement: what each method restores is what a regression by hand, an exact network or the formula gives."""
+"""Enhancement: what each method restores is what a regression by hand, an exact network or the formula gives."""
 
 from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from scipy.signal import resample
 from sklearn.linear_model import Ridge
 
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.experiments.autoregressive import pixelcnn
+from practice_torch.experiments.judging.image_judge import Judge
+from practice_torch.experiments.media import bandwidth, short_time
 from practice_torch.projects import _enhancement_methods as by
-from practice_torch.projects import _enhancement_reading, enhancement
+from practice_torch.projects import _enhancement_reading, enhancement, runner
 from practice_torch.projects.runner import Row
+from tests.support.commands.projects import of, require_same_after_stops, small, table, trained
 from tests.support.known_laws import LOPSIDED, prediction
 from tests.support.samplers import Network, built, require_law
+
+pytestmark = pytest.mark.xdist_group("enhancement")  # it is run whole once
 
 
 def images(count, seed=0):
@@ -159,6 +166,7 @@ def test_the_best_of_several_descents_is_kept():
 
 def test_all_models_learn_from_the_same_images():
     recipes = [model.module.RECIPES[model.recipe] for model in enhancement.PROJECT.models.values()]
+    assert recipes.pop().data == "notes"  # the sounds'
     assert {(recipe.data, recipe.held_out, recipe.seed) for recipe in recipes} == {("digits", 0.2, 0)}
     assert pixelcnn.RECIPES["digits"].num_levels == 17  # those of the digits: what is known is kept to the bit
     train, _ = load_data(recipes[0])
@@ -198,14 +206,24 @@ PSNR = {
 }
 
 
+EXTENDED = {
+    "sinc interpolation": (8.0, 7.0, 18.0),
+    "mirror images of the low band": (19.9, 17.2, -4.7),
+    "mean levels, drawn phases": (6.7, 5.8, 17.6),
+    "perceptron, of another sound": (8.9, 7.7, 14.6),
+    "perceptron of levels": (2.4, 2.2, 15.5),
+    "real levels, drawn phases": (1.2, 1.1, 15.9),
+}
+
+
 def enhanced_rows(**changed):
     """Every row; "row/column" in `changed` is another number."""
     rows = {}
-    for table, each in PSNR.items():
+    for task, each in PSNR.items():
         for name, psnr in (each | {"real images": None}).items():
             cells = {"class_accuracy": 0.94, "frechet_distance": 0.1, "observation_error": 0.001, "diversity": 0.9}
-            rows[f"{table}: {name}"] = Row("model", cells | ({} if psnr is None else {"peak_signal_to_noise": psnr}), table)
-        rows[f"{table}: class read from what is known"] = Row("ceiling", {"class_accuracy": 0.95}, table)
+            rows[f"{task}: {name}"] = Row("model", cells | ({} if psnr is None else {"peak_signal_to_noise": psnr}), task)
+        rows[f"{task}: class read from what is known"] = Row("ceiling", {"class_accuracy": 0.95}, task)
     numbers = {
         "enlarged: squared error/frechet_distance": 0.2,
         "denoised: diffusion, drawn/observation_error": 0.302,
@@ -215,6 +233,9 @@ def enhanced_rows(**changed):
         "completed: diffusion, replacement/class_accuracy": 0.5,
         "completed: diffusion, RePaint/class_accuracy": 0.7,
     }
+    for name, (band, whole, waveform) in EXTENDED.items():
+        cells = {"band_distance": band, "whole_distance": whole, "waveform": waveform, "low_band": 99.9}
+        rows[f"extended: {name}"] = Row("model", cells, "extended")
     for place, value in (numbers | changed).items():
         name, column = place.split("/")
         rows[name].cells[column] = value
@@ -230,7 +251,11 @@ def test_the_reading_follows_its_numbers():
     assert "to 17.5 by an autoencoder that is trained for this noise and to 19.1 by" in said[4]
     assert "by replacement 10.2, and 12.9 where" in said[5] and "in 80% of PixelCNN's" in said[6]
     assert "is 0.90 (enlarged by conditional diffusion)" in said[7] and "gives 15.0 dB enlarged, 16.0" in said[8]
-    assert [part.holds for part in reading.expectations] == [True] * 12
+    assert "is 8.0 dB with nothing there, 19.9 with mirror images of the low band, 6.7 with the mean" in said[9]
+    assert "2.4 with the levels that a perceptron reads from the low band; over the whole band 7.0, 17.2, 5.8 and 2.2." in said[9]
+    assert "gives another sound 8.9; real levels with drawn phases have 1.2." in said[9]
+    assert "is 15.5 dB above its error, the interpolated one 18.0" in said[10] and "kept to 100 dB" in said[10]
+    assert [part.holds for part in reading.expectations] == [True] * 16
 
 
 @pytest.mark.parametrize(
@@ -250,16 +275,145 @@ def test_the_reading_follows_its_numbers():
         (9, "completed: PixelCNN/frechet_distance", 0.35),
         (10, "completed: PixelCNN/class_accuracy", 0.55),
         (11, "completed: diffusion, RePaint/class_accuracy", 0.54),
+        (12, "extended: mean levels, drawn phases/band_distance", 3.9),
+        (12, "extended: sinc interpolation/band_distance", 4.7),
+        (13, "extended: sinc interpolation/whole_distance", 3.6),
+        (14, "extended: perceptron, of another sound/band_distance", 4.7),
+        (15, "extended: perceptron of levels/low_band", 59.0),
     ],
 )
 def test_what_is_asserted_can_fail(number, place, value):
     reading = enhancement.read(enhanced_rows(**{place: value}))
-    assert [part.holds for part in reading.expectations] == [k != number for k in range(12)]
+    assert [part.holds for part in reading.expectations] == [k != number for k in range(16)]
 
 
 def test_of_images_without_classes_nothing_is_said_about_them():
     rows = {name: row for name, row in enhanced_rows().items() if not name.endswith(_enhancement_reading.READ)}
     for row in rows.values():
-        del row.cells["class_accuracy"]
+        row.cells.pop("class_accuracy", None)
     reading = enhancement.read(rows)
-    assert "recognized" not in " ".join(reading.sentences) and len(reading.expectations) == 9
+    assert "recognized" not in " ".join(reading.sentences) and len(reading.expectations) == 13
+
+
+# ---------------------------------------------------------------------------------------------------- the project in small
+
+
+PROJECTED = ("conditional diffusion, projected", "diffusion, projected in every step", "real images")
+GIVEN = ("mean of training images", "diffusion, replacement", "diffusion, RePaint", "PixelCNN", "real images")
+DRAWN = ("enlarged: conditional diffusion", "denoised: diffusion, drawn", "completed: diffusion, RePaint", "completed: PixelCNN")
+
+
+def test_a_stopped_project_goes_on_to_the_same_bytes(finished, tmp_path, monkeypatch):
+    require_same_after_stops("enhancement", finished, tmp_path, monkeypatch)
+
+
+def test_the_table_of_enhancement_is_that_of_its_images(finished):
+    """Of one network the images are enlarged again, from its last checkpoint; classes are counts of images."""
+    whole = small(of("enhancement"))
+    results, folder = finished("enhancement")
+    rows = table(results)
+    recipe, experiment, train, held_out = trained(whole, folder, "squared error")
+    real, label = (held_out.batch()[name] for name in ("image", "label"))
+    blocks = real.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5))
+    with torch.no_grad():
+        made = {"squared error": experiment.eval().enlarged(blocks), "repeated pixels": blocks.repeat_interleave(2, 2)}
+    made["repeated pixels"] = made["repeated pixels"].repeat_interleave(2, 3)
+    judge = Judge(train.batch()["image"], train.batch()["label"])
+    for name, images in made.items():
+        row, squares = rows[f"enlarged: {name}"], (images - real).square().mean((1, 2, 3))
+        assert row["peak_signal_to_noise"] == pytest.approx((-10 * squares.log10()).mean().item(), abs=1e-4)
+        assert row["class_accuracy"] == pytest.approx((judge.classify(images) == label).double().mean().item())
+        assert row["diversity"] == 0 and (row["observation_error"] < 1e-6) == (name == "repeated pixels")
+    assert all(rows[f"enlarged: {name}"]["observation_error"] < 1e-5 for name in PROJECTED)
+    assert all(rows[f"completed: {name}"]["observation_error"] < 1e-5 for name in GIVEN)
+    assert rows["denoised: real images"]["observation_error"] == pytest.approx(0.3, abs=0.01)
+    for name in DRAWN:
+        assert rows[name]["diversity"] > 0
+    assert rows["completed: mean of training images"]["diversity"] == 0
+
+
+# ---------------------------------------------------------------------------------------------------- sounds
+
+
+def waves(count, length):
+    """Sounds with fainter waves above a quarter of the rate; none at a quarter or at an eighth of it, nor at the rate itself."""
+    generator = torch.Generator().manual_seed(0)
+    spectra = torch.randn(count, length // 2 + 1, dtype=torch.complex128, generator=generator)
+    spectra[:, length // 4 + 1 :] /= 10
+    spectra[:, [0, length // 8, length // 4, -1]] = 0
+    return torch.fft.irfft(spectra)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_low_rate_is_that_of_scipy(factor):
+    x = waves(3, 160)
+    low = bandwidth.narrowed(x, factor)
+    assert np.allclose(low, resample(x.numpy(), 160 // factor, axis=1))
+    assert np.allclose(bandwidth.widened(low, factor), resample(low.numpy(), 160, axis=1))
+    assert torch.allclose(bandwidth.narrowed(bandwidth.widened(low, factor), factor), low)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_folded_band_mirrors_the_low_one(factor):
+    """A cosine of frequency k comes back at every multiple of the low rate, less and more k."""
+    size, k = 64, 3
+    low = torch.cos(2 * torch.pi * k / (size // factor) * torch.arange(size // factor))[None]
+    found = torch.fft.rfft(bandwidth.folded(low, factor))[0].abs() / (size / 2)
+    places = {abs(m * size // factor + sign * k) for m in range(1, factor) for sign in (-1, 1)} & set(range(size // 2))
+    assert torch.allclose(found, torch.tensor([float(place in places) for place in range(size // 2 + 1)]), atol=1e-5)
+
+
+def test_levels_are_decibels_of_sines():
+    time = torch.arange(512, dtype=torch.float64)
+    for amplitude in (1.0, 0.1, 0.01):
+        sine = amplitude * torch.sin(2 * torch.pi * 8 / 64 * time)[None]
+        found = short_time.level(short_time.transformed(sine, 64).abs())[0, 8, 4:-4]
+        assert torch.allclose(found, 1 + torch.tensor(amplitude + 1e-3, dtype=torch.float64).log10() / 3, atol=1e-3)
+    assert torch.equal(short_time.level(torch.zeros(2)), torch.zeros(2))
+    magnitude = torch.rand(9, dtype=torch.float64)
+    assert torch.allclose(short_time.magnitude_of(short_time.level(magnitude)), magnitude)
+    assert short_time.magnitude_of(torch.tensor(-0.1)) == 0
+
+
+def test_a_distance_is_in_decibels_of_the_band():
+    """A tone that is ten times fainter is about 20 dB farther down at its own frequency, and nowhere else."""
+    time = torch.arange(2048, dtype=torch.float64)
+    loud = 0.5 * torch.sin(2 * torch.pi * 20 / 64 * time)[None]
+    found = short_time.log_spectral_distance(loud, loud / 10, 64)
+    above = short_time.log_spectral_distance(loud, loud / 10, 64, 24)
+    alone = 20 * (3 / 33) ** 0.5  # the tone is in three of 33 frequencies; at the mirrored ends it is in more
+    assert 0.95 * alone < found < 1.1 * alone and above < 1
+    assert short_time.log_spectral_distance(loud, loud, 64) == 0
+
+
+def test_rounds_bring_the_magnitudes_nearer():
+    x = waves(2, 1024)
+    magnitude, noise = short_time.transformed(x, 64).abs(), short_time.transformed(waves(2, 1024).flip(1), 64)
+    off = []
+    for rounds in (0, 8, 64):
+        found = short_time.with_magnitudes(magnitude, noise, 1024, rounds)
+        off.append(torch.dist(short_time.transformed(found, 64).abs(), magnitude).item())
+    assert off[0] > 1.5 * off[1] > 1.7 * off[2]
+    assert torch.allclose(short_time.with_magnitudes(magnitude, short_time.transformed(x, 64), 1024, 0), x)
+
+
+def test_the_table_of_sounds_is_that_of_its_sounds(finished):
+    """Of the recordings that the page plays: the low band is kept by all; where nothing is above, that is as far as silence."""
+    results, folder = finished("enhancement")
+    rows = {name.removeprefix("extended: "): row for name, row in table(results).items() if name.startswith("extended")}
+    assert all(row["low_band"] > 80 for row in rows.values()) and len(rows) == 6
+    recipe, experiment, _, held_out = trained(small(of("enhancement")), folder, "perceptron")
+    x, factor = held_out.batch()["audio"][:, 0], recipe.factor
+    plain = bandwidth.widened(bandwidth.narrowed(x, factor), factor)
+    power = 10 * (x.square().sum(1) / (x - plain).square().sum(1)).log10()
+    assert rows["sinc interpolation"]["waveform"] == pytest.approx(power.mean().item(), abs=0.01)
+    size = recipe.window // 2
+    levels = [short_time.level(short_time.transformed(some, size).abs())[:, size // 2 // factor + 1 :] for some in (x, plain)]
+    off = 60 * (levels[0] - levels[1]).square().mean(1).sqrt()
+    assert rows["sinc interpolation"]["band_distance"] == pytest.approx(off.mean().item(), rel=1e-4)
+
+
+def test_data_of_a_user_are_images():
+    """The sounds stay what they are."""
+    images, of_sounds = (enhancement.PROJECT.models[name] for name in ("GAN", "perceptron"))
+    assert runner._recipe(images, 0, "mnist").data == "mnist" and runner._recipe(of_sounds, 0, "mnist").data == "notes"
