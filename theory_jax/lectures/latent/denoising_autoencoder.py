@@ -14,8 +14,10 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.denoising_autoencoder import (
+    corrupt_gaussian,
     corrupt_masking,
     corrupt_salt_and_pepper,
     denoiser_score,
@@ -35,18 +37,15 @@ derivation = Derivation(
         "Bishop 1995, Training with noise is equivalent to Tikhonov regularization",
         "Wager, Wang & Liang 2013, Dropout training as adaptive regularization",
     ),
-    question="An autoencoder with as many codes as inputs can copy. If the input is corrupted and the clean datum is wanted, "
-    "copying is wrong. What is the best answer instead, and what does it know about the density of the data?",
+    question="An autoencoder with as many codes as inputs can copy, and learn nothing about the data. If the input is "
+    "corrupted and the clean datum is wanted, copying is wrong. What is the best answer instead, and what does it know about the "
+    "density of the data?",
     setting=(
-        r"There are $N$ data $y_n$ of equal weight. A datum is drawn and corrupted: $\tilde x = y + \sigma \varepsilon$ with a "
-        r"standard normal noise, or some entries are left out. The denoiser sees $\tilde x$, and its loss is the squared "
-        "distance from $y$.",
+        r"There are $N$ data $y_n$ of equal weight. A datum is drawn and corrupted: $\sigma \varepsilon$ is added, with "
+        r"standard normal $\varepsilon$, or some entries are left out. The denoiser sees the result, and its loss is the squared "
+        "distance from the datum.",
         "Chains are written for one coordinate. Squares and noise of several coordinates add.",
     ),
-    answer=r"The best denoiser is the mean of the data given what was seen. For Gaussian noise it is $\tilde x + \sigma^2 \nabla "
-    r"\log q(\tilde x)$: the step that it takes, divided by $\sigma^2$, is the score of the noisy density, and a network "
-    "that denoises has learned it. Denoising again and again climbs that density. For a linear model Gaussian noise adds "
-    "a penalty of all weights, and masks add a penalty scaled by the data.",
     limits=(
         "What a network finds in place of the mean over all data: with enough capacity the mean is over the training data.",
         "The score of the data themselves: it is that of data with noise, and the two differ where the density bends.",
@@ -60,23 +59,26 @@ half = Rational(1, 2)
 n = derivation.index("n", "a datum")
 k = derivation.index("k", "what was seen", states=2)
 y = derivation.numbers("y", n, "the data", "data")
-prior = derivation.law("p", n, "the law of the data")
+prior = derivation.law("p", n, "the probabilities of the data")
 channel = derivation.law("c({}|{})", (k, n), "how a datum is corrupted")
-seen = derivation.define("m", Total(n, prior * channel), "the law of what is seen", over=k, law=True)
-given = derivation.define("p({}|{})", prior * channel / seen, "the law of the datum, given what was seen", over=(n, k), law=True)
+seen = derivation.define("m", Total(n, prior * channel), "the probabilities of what is seen", over=k, law=True)
+given = derivation.define("p({}|{})", prior * channel / seen, "those of the datum, given what was seen", over=(n, k), law=True)
 f = derivation.numbers("f", k, "any denoiser")
 best = derivation.define("d", Expectation(given, y), "the mean of the datum, given what was seen", over=k)
 regression = derivation.chain(
     "The best denoiser is a mean",
     Total(n, Total(k, times(prior, channel, (f - y) ** 2))),
-    equals(Total(k, times(seen, Expectation(given, (f - y) ** 2))), r"Bayes' rule: $p_n\, c(k|n) = m_k\, p(n|k)$"),
+    equals(
+        Total(k, times(seen, Expectation(given, (f - y) ** 2))),
+        prose("Bayes' rule: {bayes}", bayes=holds(times(prior, channel), "=", times(seen, given))),
+    ),
     equals(
         Total(k, times(seen, plus((f - best) ** 2, Variance(given, y)))),
         "the mean square is the squared distance of the means and the variance",
     ),
     at_least(
         Total(k, times(seen, Variance(given, y))),
-        "leave out the squares; equality if and only if $f = d$ wherever something is seen",
+        prose("leave out the squares; equality if and only if {best} for every $k$ that is seen", best=where(f, best)),
         dropping=Total(k, times(seen, (f - best) ** 2)),
     ),
     so="What is left is the noise that no one can remove. Nothing was said about the corruption: the mean is best for each.",
@@ -86,67 +88,60 @@ regression = derivation.chain(
 
 derivation.say("Now the noise is Gaussian. Then the mean is a derivative.")
 sigma = derivation.number(r"\sigma", "the standard deviation of the noise", "sigma", positive=True)
-x = derivation.number("x", "a place", "x_noisy")
+x = derivation.number("x", "a point", "x_noisy")
 N = derivation.count(n, "N", "how many data there are")
 bump = derivation.define(
     r"\phi({})",
     exp(-((x - y) ** 2) / (2 * sigma**2)),
-    "the noise that leads from a datum to the place, up to a constant",
+    "the density of the noise that leads from a datum to the point, up to a constant",
     over=n,
     positive=True,
 )
 q = derivation.define("q", Total(n, bump) / (N * sqrt(2 * pi) * sigma), "the density of noisy data", positive=True)
-w = derivation.define("w({})", bump / Total(n, bump), "the weights of the data, given the place", over=n, law=True)
-mean = derivation.define(r"\hat x", Expectation(w, y), "the mean of the data, given the place", "empirical_denoiser")
+w = derivation.define("w({})", bump / Total(n, bump), "the weights of the data, given the point", over=n, law=True)
+mean = derivation.define(r"\hat x", Expectation(w, y), "the mean of the data, given the point", "empirical_denoiser")
 tweedie = derivation.chain(
     "The best denoiser contains the score",
     Slope(log(q), x),
     equals(
         Expectation(w, (y - x) / sigma**2),
-        r"$\partial_x \phi_n = \phi_n \frac{y_n - x}{\sigma^2}$, divided by the sum; constants drop out of the logarithm",
+        prose(
+            "{slope}, divided by the sum; constants drop out of the logarithm",
+            slope=holds(Slope(bump, x), "=", times(bump, (y - x) / sigma**2)),
+        ),
         wrong={
             "the sign": Expectation(w, (x - y) / sigma**2),
             "the standard deviation in place of the variance": Expectation(w, (y - x) / sigma),
             "the weights not normalized": Total(n, bump * (y - x) / sigma**2),
         },
     ),
-    equals((mean - x) / sigma**2, "the place is the same for every datum"),
+    equals((mean - x) / sigma**2, "the point is the same for every datum"),
     central=True,
-    so=r"Solved for the mean it is Tweedie's formula, $\hat x = x + \sigma^2\, \partial \log q$. The law of the data does not "
-    "occur in it: the density of what is seen is enough.",
+    so=prose(
+        "Solved for the mean it is Tweedie's formula, {tweedie}. The distribution of the data does not occur in it: the density "
+        "of what is seen is enough.",
+        tweedie=holds(mean, "=", plus(x, times(sigma**2, Slope(log(q), x)))),
+    ),
+)
+derivation.answer = prose(
+    "The best denoiser is the mean of the data given what was seen. For Gaussian noise {tweedie}: the step that it takes, "
+    r"divided by $\sigma^2$, is the score of the noisy density $q$, and a network that denoises well has learned it. A step of "
+    "the best denoiser never lowers that density. For a linear model Gaussian noise adds a penalty of all weights, and masks add "
+    "a penalty scaled by the data.",
+    tweedie=holds(mean, "=", plus(x, times(sigma**2, Slope(log(q), x))), wrong={"downhill": x - sigma**2 * Slope(log(q), x)}),
 )
 
-
+of_data = {"data": [[y.at(datum)] for datum in range(4)], "sigma": sigma}
+no_constant, deviation = {"no constant": log(Total(n, bump) / N)}, {"the deviation": times(sigma, Slope(log(q), x))}
+score_of_mean = {"the score in place of the denoiser": (mean - x) / sigma**2}
+derivation.bridge("The code's log-density", log(q), smoothed_log_density, x=[[x]], **of_data, wrong=no_constant)
+derivation.bridge("... its best denoiser", mean, empirical_denoiser, x_noisy=[[x]], **of_data, wrong=score_of_mean)
 derivation.bridge(
-    "The code's log-density",
-    log(q),
-    smoothed_log_density,
-    x=[[x]],
-    data=[[y.at(datum)] for datum in range(4)],
-    sigma=sigma,
-    wrong={"the Gaussian's constant forgotten": log(Total(n, bump) / N)},
-)
-derivation.bridge(
-    "... its best denoiser",
-    mean,
-    empirical_denoiser,
-    x_noisy=[[x]],
-    data=[[y.at(datum)] for datum in range(4)],
-    sigma=sigma,
-    wrong={"the score in place of the denoiser": (mean - x) / sigma**2},
-)
-derivation.bridge(
-    "... and the score of it",
-    Slope(log(q), x),
-    denoiser_score,
-    x_noisy=[[x]],
-    denoised=[[mean]],
-    sigma=sigma,
-    wrong={"the standard deviation in place of the variance": times(sigma, Slope(log(q), x))},
+    "... and its score", Slope(log(q), x), denoiser_score, x_noisy=[[x]], denoised=[[mean]], sigma=sigma, wrong=deviation
 )
 _entries, _weights, _left_out = np.array([0.5, -1.2, 2.0]), np.array([1.0, 0.7, -0.4]), 0.3
 _cloud = np.random.default_rng(5).standard_normal((6, 3))
-_places = np.random.default_rng(6).standard_normal((4, 3))
+_points = np.random.default_rng(6).standard_normal((4, 3))
 _noise = 0.7
 
 
@@ -156,19 +151,24 @@ _noise = 0.7
     "score of its denoiser.",
 )
 def score_of_the_code():
-    gradient = jax.vmap(jax.grad(lambda x: smoothed_log_density(x[None], _cloud, sigma=_noise)[0]))(_places)
-    denoised = empirical_denoiser(_places, _cloud, sigma=_noise)
-    wrong = {"the deviation for the variance": (denoised - _places) / _noise, "the denoiser itself": denoised}
-    return Sides(left=gradient, right=denoiser_score(_places, denoised, sigma=_noise), wrong=wrong)
+    gradient = jax.vmap(jax.grad(lambda x: smoothed_log_density(x[None], _cloud, sigma=_noise)[0]))(_points)
+    denoised = empirical_denoiser(_points, _cloud, sigma=_noise)
+    wrong = {"the deviation for the variance": (denoised - _points) / _noise, "the denoiser itself": denoised}
+    return Sides(left=gradient, right=denoiser_score(_points, denoised, sigma=_noise), wrong=wrong)
 
 
-s = derivation.number("s", "a model of the score, at the place")
+s = derivation.number("s", "a model of the score, at the point")
 derivation.chain(
     "Matching the noise is matching the score",
     Expectation(w, times(half, (s - (y - x) / sigma**2) ** 2)),
     equals(
         plus(times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**4),
-        r"the mean of $\frac{y - x}{\sigma^2}$ is the score, by the chain before; its variance is that of $y$ over $\sigma^4$",
+        prose(
+            "the mean of {target} is the score, by the chain before, and {variance}",
+            target=(y - x) / sigma**2,
+            variance=holds(Variance(w, (y - x) / sigma**2), "=", Variance(w, y) / sigma**4),
+        ),
+        wrong={"without the noise that stays": times(half, (s - Slope(log(q), x)) ** 2)},
     ),
     uses=(tweedie,),
     so="Averaged over the noisy data, the left side is the loss that a network can be trained with, and the first term on the "
@@ -177,10 +177,10 @@ derivation.chain(
 
 # ---------------------------------------------------------------------------------------------------- uphill
 
-derivation.say("The denoiser moves every place uphill. How far, and does it arrive?")
-to = derivation.number("x'", "another place")
+derivation.say("The denoiser moves every point uphill. How far, and does it arrive?")
+to = derivation.number("x'", "another point")
 bump_to = derivation.define(
-    r"\phi'({})", exp(-((to - y) ** 2) / (2 * sigma**2)), "the same bump at another place", over=n, positive=True
+    r"\phi'({})", exp(-((to - y) ** 2) / (2 * sigma**2)), "the same at another point", over=n, positive=True
 )
 w_to = derivation.define("w'({})", bump_to / Total(n, bump_to), "the weights there", over=n, law=True)
 rise = plus((x - mean) ** 2, -((to - mean) ** 2)) / (2 * sigma**2)
@@ -189,7 +189,10 @@ derivation.chain(
     plus(log(Total(n, bump_to)), -log(Total(n, bump))),
     equals(
         plus(Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w, log(w / w_to))),
-        r"$\log \sum \phi' = \log \phi'_n - \log w'_n$ for every $n$, and the same without primes; average over $w$",
+        prose(
+            "{same} for every $n$, and so with the primes; average over $w$",
+            same=holds(log(Total(n, bump)), "=", plus(log(bump), -log(w))),
+        ),
         wrong={
             "the divergence turned over": plus(
                 Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w_to, log(w_to / w))
@@ -202,14 +205,18 @@ derivation.chain(
         dropping=gibbs.at(w, w_to),
     ),
     equals(rise, r"both squares have the variance of $y$ next to the distance from $\hat x$, and it cancels"),
-    so=r"The right side is largest at $x' = \hat x$, where it is $\frac{(x - \hat x)^2}{2 \sigma^2}$. So one denoising raises "
-    r"$\log q$ by at least that, and its fixed points are where the score is 0: the iteration is known as mean shift.",
+    so=prose(
+        r"The right side is largest at {to}, where it is {most}. So one denoising raises $\log q$ by at least that, and its "
+        "fixed points are where the score is 0: the iteration is known as mean shift.",
+        to=where(to, mean),
+        most=holds(rise, "=", (x - mean) ** 2 / (2 * sigma**2), named=True),
+    ),
 )
 
 
 @derivation.bound(
     r"\log q(x) + \frac{\|x - \hat x\|^2}{2 \sigma^2} \le \log q(\hat x)",
-    because="In three dimensions, at four places: the code's log-densities before and after one denoising. With a single datum "
+    because="In three dimensions, at four points: the code's log-densities before and after one denoising. With a single datum "
     "it is tight: the step goes all the way.",
 )
 def one_step_up():
@@ -225,14 +232,14 @@ def one_step_up():
 
     return BoundSides(
         sides=sides,
-        points=(_places, _cloud),
-        tight=(_places, _cloud[:1]),
+        points=(_points, _cloud),
+        tight=(_points, _cloud[:1]),
         wrong={"the half forgotten": lambda places, data: sides(places, data, 2.0)},
     )
 
 
 t = derivation.number("t", r"$1/\sigma^2$", positive=True)
-r = derivation.number("r", "a place on the right", positive=True)
+r = derivation.number("r", "a point on the right", positive=True)
 of_two = plus(exp(t * r), -exp(-t * r)) / plus(exp(t * r), exp(-t * r))
 derivation.chain(
     "Little noise: the nearest datum",
@@ -271,8 +278,8 @@ derivation.chain(
         "the noise has the mean 0 and the variance 1, and its coordinates are independent",
         wrong={"the standard deviation in place of the variance": plus((guess - x_1) ** 2, times(sigma, plus(a**2, b**2)))},
     ),
-    so=r"Over all coordinates: $\|A x - x\|^2 + \sigma^2 \|A\|_F^2$ for a matrix $A$, and the second term is the squared norm of "
-    "the Jacobian.",
+    so=r"Over all coordinates: $\|A x - x\|^2 + \sigma^2 \|A\|_F^2$ for a matrix $A$, and the second term is $\sigma^2$ times "
+    "the squared norm of the Jacobian.",
 )
 lam = derivation.number(r"\lambda", "the variance of the data along a direction", positive=True)
 derivation.chain(
@@ -284,11 +291,14 @@ derivation.chain(
     ),
     at_least(
         lam * sigma**2 / (lam + sigma**2),
-        r"leave out the square; equality at $a = \frac{\lambda}{\lambda + \sigma^2}$",
+        prose("leave out the square; equality at {best}", best=where(a, lam / (lam + sigma**2))),
         dropping=times(lam + sigma**2, (a - lam / (lam + sigma**2)) ** 2),
     ),
-    so="Directions of less variance than the noise are suppressed. Nothing squeezes the code, and yet the model keeps the large "
-    "directions, as a bottleneck does.",
+    so=prose(
+        "A direction with the variance of the noise is halved, {half}, and one of less variance keeps less. Nothing squeezes the "
+        "code, and yet the model keeps the large directions, as a bottleneck does.",
+        half=holds(lam / (lam + sigma**2), "=", half, when={lam: sigma**2}),
+    ),
 )
 p = derivation.number("p", "the probability with which an entry is left out", "probability", between=(0, 1))
 target = derivation.number("T", "what is to be computed")
@@ -305,7 +315,12 @@ derivation.chain(
     _over_masks(lambda u, v: (a * u + b * v - target) ** 2),
     equals(
         plus((guess - target) ** 2, times(p / (1 - p), plus(a**2 * x_1**2, b**2 * x_2**2))),
-        r"an entry that is kept is divided by $1 - p$, so that its mean is right; its variance is then $\frac{p}{1 - p} x^2$",
+        prose(
+            "the four cases of what is kept, each entry with probability {kept} and divided by it, so that its mean is right; "
+            "its variance is then {variance}",
+            kept=1 - p,
+            variance=holds(plus(times(1 - p, (x_1 / (1 - p)) ** 2), -(x_1**2)), "=", times(p / (1 - p), x_1**2), named=True),
+        ),
         wrong={"the penalty not scaled by the data": plus((guess - target) ** 2, times(p / (1 - p), plus(a**2, b**2)))},
     ),
     so="The same is true of dropout. Weights of entries that are large pay more.",
@@ -337,9 +352,29 @@ def every_mask():
 # ---------------------------------------------------------------------------------------------------- in numbers
 
 
+@derivation.algorithm(
+    "Training a denoiser, here the linear one with the weight $a$",
+    do(r"take a datum $y$, draw $\varepsilon \sim \mathcal{N}(0, 1)$; $x \leftarrow y + \sigma \varepsilon$", corrupt_gaussian),
+    do(r"$\hat x \leftarrow f(x)$, here $a x$", by=regression),
+    do(r"a gradient step on $(\hat x - y)^2$", by=regression),
+    do(r"after training, the score at $x$ is $(\hat x - x) / \sigma^2$", denoiser_score, by=tweedie),
+)
+def two_steps():
+    weight = 0.0
+    for datum, noise, moved in ((2.0, 1.0, "0.6"), (-1.0, -1.0, "0.56")):
+        noisy = corrupt_gaussian(jnp.array([[datum]]), jnp.array([[noise]]), sigma=1.0)[0, 0]
+        weight = weight - 2 * noisy * (weight * noisy - datum) / 20
+        yield (
+            rf"y = {datum:g}, \varepsilon = {noise:g}, \sigma = 1: \quad a \text{{ after a step of }} \tfrac1{{20}}",
+            weight,
+            moved,
+        )
+    yield r"\text{the score at } x = 1", denoiser_score(jnp.ones((1, 1)), jnp.full((1, 1), weight), sigma=1.0), "-0.44"
+
+
 @derivation.example(
-    r"The data are -1 and 1, the noise has $\sigma = 1$, and 0.5 was seen. The weights are in the ratio $e^{-0.5} : e^{0.5}$, so "
-    r"the best guess is $\tanh 0.5$. With $\sigma = 0.5$ it is $\tanh 2$. Then one row under both other corruptions, with "
+    r"The data are -1 and 1, the noise has the deviation 1, and 0.5 was seen. The weights are in the ratio $e^{-0.5} : e^{0.5}$, "
+    r"so the best guess is $\tanh 0.5$. With half the deviation it is $\tanh 2$. Then one row under both other corruptions, with "
     "uniforms 0.1, 0.3, 0.5 and 0.9 and a probability of 0.5."
 )
 def by_hand():
@@ -392,8 +427,8 @@ def shrinkage():
 
 
 @derivation.exercise(
-    r"A network was trained with noise of $\sigma = 0.5$. At a place 0.2 it answers 0.3. What is the score there, and what would "
-    r"somebody get who divides by $\sigma$?",
+    r"A network was trained with noise of deviation 0.5. At the point 0.2 it answers 0.3. What is the score there, and what "
+    r"would somebody get who divides by $\sigma$?",
     "0.1 divided by 0.25: the score is 0.4. Divided by the deviation it would be 0.2, half of it; at other levels of noise the "
     "factor is another.",
 )
