@@ -23,7 +23,9 @@ from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Product, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose
+from theory_jax.lectures.autoregressive import _quantized_sines as cells
 
 derivation = Derivation(
     module=__name__,
@@ -34,23 +36,20 @@ derivation = Derivation(
         "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio",
         "Paine et al. 2016, Fast Wavenet Generation Algorithm",
     ),
-    question="How is a waveform of many thousand samples a second made a sequence of few symbols, and how does a stack of "
-    "convolutions see a long past cheaply, without seeing the present?",
+    question="A second of sound has many thousand samples. Rounded to 256 even levels, its quiet passages drown in noise; and "
+    "a stack of ordinary convolutions that hears a second back has thousands of layers. How are few codes enough, and how does "
+    "a stack see a long past cheaply, without seeing the sample that it predicts?",
     setting=(
-        r"A sample $x \in [-1, 1]$ is compressed by an increasing odd function $f$ with $f(0) = 0$ and $f(1) = 1$. Its code is "
-        r"the nearest of the $\mu + 1$ points $\frac{2i}{\mu} - 1$, $i = 0, \dots, \mu$, to $f(x)$; it is decoded by $f^{-1}$. "
-        r"The chains treat $x \ge 0$; negative samples mirror them.",
-        r"A causal convolution with $k$ taps and dilation $d$ is $y_t = b + \sum_{j < k} w_j\, x_{t - (k - 1 - j) d}$, with "
-        r"$x_t = 0$ before the beginning. The last tap sees the present, the others the past.",
-        r"A block computes $v = \tanh(W_f * x)\, \sigma(W_g * x)$ with two such convolutions, passes $x + W_r v$ to the next "
-        r"block and adds $W_s v$ to the output. The network's input is the waveform shifted by one sample, so that the output "
-        r"at $t$ is a law of $x_t$ that depends on $x_{<t}$.",
+        "A sample $x$ between $-1$ and 1 is compressed by an increasing odd function $f$ that maps 1 to 1. Its code is the "
+        r"nearest to $f(x)$ of $\mu + 1$ even points from $-1$ to 1; it is decoded by $f^{-1}$. The chains treat samples that "
+        "are not negative; negative samples mirror them.",
+        r"A causal convolution with $k$ taps and dilation $d$ adds to a bias $b$ the products $w_j\, x_{t - (k - 1 - j) d}$ of "
+        "all taps $j$ from 0 on, with zeros before the beginning. The last tap sees the present, the others the past.",
+        r"A block multiplies $\tanh(W_f * x)$ and $\sigma(W_g * x)$ of two such convolutions. It passes $x$ and $W_r$ times the "
+        "product to the next block, and adds $W_s$ times the product to the output. The network's input is the waveform "
+        "shifted by one sample, so that the output at $t$ is a distribution of $x_t$ that depends on earlier samples alone.",
         r"The chains write out few samples, two taps and one channel; the code is compared with more.",
     ),
-    answer=r"Cells in proportion to $1 + \mu |x|$ need the logarithm $f(x) = \ln(1 + \mu x) / \ln(1 + \mu)$; the "
-    r"signal-to-noise ratio then hardly depends on the loudness. A stack of causal convolutions multiplies the polynomials of "
-    r"its delays: dilations $1, 2, 4, \dots$ reach each of $2^L$ delays along exactly one path. A queue of past inputs for "
-    r"every layer generates without computing anything twice.",
     limits=(
         "That the ear needs no smaller cells is a fact about hearing; the uniform error is an approximation for fine cells.",
         "Gates with a small slope pass little; learning is not treated.",
@@ -60,7 +59,7 @@ derivation = Derivation(
 x = derivation.number("x", "a sample, of the positive half", "x", between=(0, 1))
 t = derivation.number(r"\xi", "a variable of integration", positive=True)
 mu = derivation.number(r"\mu", "the largest code: one less than the number of levels", "num_levels - 1", positive=True)
-c = derivation.define("c", mu / log(1 + mu), r"the constant that makes $f(1) = 1$", positive=True)
+c = derivation.define("c", mu / log(1 + mu), "the constant with which $f$ maps 1 to 1", positive=True)
 f = derivation.define("f(x)", log(1 + mu * x) / log(1 + mu), "the compressed sample", "mu_law_compress")
 
 derivation.say(
@@ -70,15 +69,18 @@ derivation.say(
 curve = derivation.chain(
     "The wish has one solution, a logarithm",
     Integral(c / (1 + mu * t), (t, 0, x)),
-    equals(times(c / mu, log(1 + mu * x)), "integrate from $f(0) = 0$"),
-    equals(log(1 + mu * x) / log(1 + mu), "$f(1) = 1$ fixes $c$"),
+    equals(
+        times(c / mu, log(1 + mu * x)),
+        prose("integrate from zero, where {zero}", zero=holds(log(1 + mu * x), "=", 0, when={x: 0})),
+    ),
+    equals(log(1 + mu * x) / log(1 + mu), prose("{one} fixes $c$", one=holds(times(c / mu, log(1 + mu)), "=", 1))),
 )
 derivation.chain(
     "A power undoes it",
     ((1 + mu) ** f - 1) / mu,
     equals(
         x,
-        r"$f(x)$ is the logarithm of $1 + \mu x$ to the base $1 + \mu$, so that the power is $1 + \mu x$",
+        prose(r"$f(x)$ is a logarithm to the base $1 + \mu$, so that {power}", power=holds((1 + mu) ** f, "=", 1 + mu * x)),
         wrong={"the floor forgotten": x + 1 / mu},
     ),
     role="lemma",
@@ -103,22 +105,30 @@ up = derivation.chain(
     plus(((1 + mu) ** (f + delta) - 1) / mu, -x),
     equals(
         plus((times(1 + mu * x, (1 + mu) ** delta) - 1) / mu, -x),
-        r"a power of a sum is a product, and $(1 + \mu)^{f(x)} = 1 + \mu x$",
+        prose("a power of a sum is a product, and {power}", power=holds((1 + mu) ** f, "=", 1 + mu * x)),
     ),
     equals(times((1 + mu * x) / mu, (1 + mu) ** delta - 1), "collect"),
     role="lemma",
 )
+root = (1 + mu) ** (delta / 2) - (1 + mu) ** (-delta / 2)
 derivation.chain(
     "Downwards it moves less",
     plus(x, -((1 + mu) ** (f - delta) - 1) / mu),
     equals(times((1 + mu * x) / mu, 1 - (1 + mu) ** (-delta)), "the same with the other sign"),
     at_most(
         times((1 + mu * x) / mu, (1 + mu) ** delta - 1),
-        r"the difference of the brackets is the square of $(1 + \mu)^{\delta / 2} - (1 + \mu)^{-\delta / 2}$",
-        adding=times((1 + mu * x) / mu, ((1 + mu) ** (delta / 2) - (1 + mu) ** (-delta / 2)) ** 2),
+        prose(
+            "the difference of the brackets is {square}",
+            square=holds(plus((1 + mu) ** delta, (1 + mu) ** (-delta), -2), "=", root**2),
+        ),
+        adding=times((1 + mu * x) / mu, root**2),
     ),
-    so=r"If $f(x) < \delta$ the odd branch of $f^{-1}$ begins. But no $x \ge 0$ is decoded to a negative number, so the sample "
-    r"moves down by at most $x < f^{-1}(\delta)$, which is the bound of the chain before this one at $x = 0$.",
+    so=prose(
+        r"Where $f(x)$ is below $\delta$ the odd branch of $f^{-1}$ begins. But no sample of this half is decoded to a negative "
+        r"number, so it moves down by at most $x$, which is below $f^{-1}(\delta)$: the bound of the chain before this one at "
+        "zero, {bound}.",
+        bound=holds(times((1 + mu * x) / mu, (1 + mu) ** delta - 1), "=", ((1 + mu) ** delta - 1) / mu, when={x: 0}, named=True),
+    ),
     uses=(up,),
 )
 derivation.symbol(r"\hat x", "the sample, encoded and decoded", "mu_law_decode")
@@ -126,9 +136,9 @@ derivation.symbol(r"\hat x", "the sample, encoded and decoded", "mu_law_decode")
 
 @derivation.bound(
     r"|\hat x - x| \le \frac{1 + \mu |x|}{\mu} \left( (1 + \mu)^{1 / \mu} - 1 \right)",
-    because=r"The nearest point is at most $1 / \mu$ from $f(x)$, and $f^{-1}$ increases: the two chains at $\delta = 1 / "
-    r"\mu$. For the code at 256 levels. The bound is attained at the lower ends of the cells of positive $x$; the first of "
-    r"them is $x = 0$, which no code of an even number of levels meets.",
+    because=r"The nearest point is at most $1 / \mu$ from $f(x)$, and $f^{-1}$ increases: the two chains, with $1 / \mu$ for "
+    r"$\delta$. For the code at 256 levels. The bound is attained at the lower ends of the cells of positive $x$; the first of "
+    r"them is 0, which no code of an even number of levels meets.",
 )
 def quantization_error_is_relative():
     def within(floor=1.0, power=1.0):
@@ -156,10 +166,9 @@ derivation.bridge(
     num_levels=256,
 )
 
-
 derivation.say(
     r"What is gained. Inside a fine cell of width $\Delta$ the error is nearly uniform, with the mean square $\Delta^2 / 12$. "
-    r"Take a sine of amplitude $A$; then $\mathbb{E} x^2 = A^2 / 2$."
+    r"Take a sine of amplitude $A$, whose mean square is $A^2 / 2$."
 )
 A = derivation.number("A", "the amplitude of the sine", positive=True)
 phi = derivation.number(r"\phi", "its phase", positive=True)
@@ -168,7 +177,11 @@ derivation.chain(
     times(2 / pi, Integral((1 + mu * A * sin(phi)) ** 2, (phi, 0, pi / 2))),
     equals(
         1 + 4 * mu * A / pi + mu**2 * A**2 / 2,
-        r"$\mathbb{E} |x| = \frac{2 A}{\pi}$ and $\mathbb{E} x^2 = \frac{A^2}{2}$; a quarter of the period is enough",
+        prose(
+            "a quarter of the period is enough; {mean} and {square}",
+            mean=holds(times(2 / pi, Integral(A * sin(phi), (phi, 0, pi / 2))), "=", 2 * A / pi),
+            square=holds(times(2 / pi, Integral(A**2 * sin(phi) ** 2, (phi, 0, pi / 2))), "=", A**2 / 2),
+        ),
     ),
     role="lemma",
 )
@@ -179,8 +192,11 @@ snr = derivation.chain(
     A**2 / 2 / noise,
     equals(
         times(3 * mu**2 * c**2, (A**2 / 2) / squares),
-        r"the first line is $\mathbb{E} x^2$ over the mean of $\Delta^2 / 12$. The cells are $2 / \mu$ apart in $f$, whose "
-        r"slope is $\frac{c}{1 + \mu |x|}$, so $\Delta = \frac{2 (1 + \mu |x|)}{\mu c}$",
+        prose(
+            r"the first line is $\mathbb{E} x^2$ over the mean of $\Delta^2 / 12$. The cells are $2 / \mu$ apart in $f$, whose "
+            r"slope is $\frac{c}{1 + \mu |x|}$, so a cell is $\frac{2 (1 + \mu |x|)}{\mu c}$ wide: {noise}",
+            noise=holds(noise, "=", squares / (3 * mu**2 * c**2)),
+        ),
     ),
     equals(
         times(3 * mu**4 / log(1 + mu) ** 2, (A**2 / 2) / (1 + 4 * mu * A / pi + mu**2 * A**2 / 2)),
@@ -210,20 +226,21 @@ central = derivation.chain(
     Product(layer, 1 + z ** (2**layer)),
     equals(
         (1 - z ** (2**L)) / (1 - z),
-        r"multiply by $\frac{1 - z}{1 - z} = 1$ and use the lemma $L$ times, with $m = 1, 2, 4, \dots$",
+        "multiply above and below by $1 - z$, and use the lemma $L$ times, with 1, 2, 4 and so on for $m$",
     ),
     equals(Total(delay, z**delay), r"a geometric sum: every delay from 0 to $2^L - 1$, with the coefficient 1"),
     central=True,
     uses=(doubling,),
-    so=r"There are no negative powers, so nothing of the future is seen, and the receptive field is $R = 2^L$. In general the "
-    r"largest delay is $(k - 1) \sum_l d_l$, one less than $R$. With $k$ taps the dilations $1, k, k^2, \dots$ reach $k^L$ "
-    r"delays once. Other dilations can leave holes: $(1 + z)(1 + z^4) = 1 + z + z^4 + z^5$ has $R = 6$, and never sees the "
-    r"delays 2 and 3.",
+    so=prose(
+        "There are no negative powers, so nothing of the future is seen, and the receptive field $R$ is $2^L$. In general the "
+        r"largest delay is $(k - 1) \sum_l d_l$, one less than $R$. With $k$ taps the dilations $1, k, k^2, \dots$ reach $k^L$ "
+        "delays once. Other dilations can leave holes: {holes} has a receptive field of 6, and never sees the delays 2 and 3.",
+        holes=holds(times(1 + z, 1 + z**4), "=", plus(1, z, z**4, z**5)),
+    ),
 )
 derivation.symbol("R", "the receptive field", "receptive_field")
 derivation.symbol("d_l", "the dilation of a layer", "dilations")
 derivation.symbol("k", "the number of taps", "kernel_size")
-derivation.symbol("j", "a tap")
 derivation.symbol(r"\rho_n", r"the response to an impulse, $n$ samples later")
 
 
@@ -234,18 +251,7 @@ derivation.symbol(r"\rho_n", r"the response to an impulse, $n$ samples later")
     outcomes=5 * 32,
 )
 def an_impulse_counts_the_paths():
-    responses, products, reaches, degrees = [], [], [], []
-    for taps, dilations in ((2, (1, 2, 4, 8)), (2, (1, 4)), (2, (1, 1, 2)), (3, (1, 3, 9)), (2, (3, 5))):
-        y, product = jnp.zeros((1, 1, 32)).at[0, 0, 0].set(1.0), np.ones(1)
-        for dilation in dilations:
-            y = causal_convolution(y, jnp.ones((1, 1, taps)), jnp.zeros(1), dilation=dilation)
-            factor = np.zeros((taps - 1) * dilation + 1)
-            factor[::dilation] = 1
-            product = np.convolve(product, factor)
-        responses.append(y[0, 0])
-        products.append(np.pad(product, (0, 32 - len(product))))
-        reaches.append(receptive_field(kernel_size=taps, dilations=dilations))
-        degrees.append(len(product))
+    responses, reaches, products, degrees = cells.impulse_responses()
     return Sides(left=jnp.concatenate([*responses, jnp.array(reaches)]), right=np.append(np.concatenate(products), degrees))
 
 
@@ -286,9 +292,12 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"A queue of the last $(k - 1) d$ inputs is enough for the next output: its oldest entry is read, and the newest input is "
-    r"pushed. By induction steps with queues give the outputs of the convolution. A new sample costs $k$ products a layer. "
-    r"Without queues it costs the whole window: $1 + 2 + \dots + 2^{L-1} = 2^L - 1$ layer outputs in place of $L$."
+    prose(
+        "A queue of the last $(k - 1) d$ inputs is enough for the next output: its oldest entry is read, and the newest input is "
+        "pushed. By induction steps with queues give the outputs of the convolution. A new sample costs $k$ products a layer. "
+        "Without queues two taps and doubling dilations cost the whole window: {window} layer outputs in place of $L$.",
+        window=holds(Total(layer, 2**layer), "=", 2**L - 1),
+    )
 )
 
 derivation.say(r"A block. Everything but the two convolutions acts within one place in time.")
@@ -298,15 +307,12 @@ back = derivation.number("r", "the residual weight", "residual_weight")
 p = derivation.index("p", "a place in time", states=3)
 o = derivation.index("o", "a place in time", states=3)
 short = derivation.numbers("x", o, "three samples", "x")
-content = derivation.define(
-    r"\alpha", Total(tap, Total(o, filters * short * KroneckerDelta(o, p - (1 - tap)))), "what the filter sees", over=p
-)
-opening = derivation.define(
-    r"\gamma", Total(tap, Total(o, gates * short * KroneckerDelta(o, p - (1 - tap)))), "what the gate sees", over=p
-)
+reached = KroneckerDelta(o, p - (1 - tap))
+content = derivation.define(r"\alpha", Total(tap, Total(o, filters * short * reached)), "what the filter sees", over=p)
+opening = derivation.define(r"\gamma", Total(tap, Total(o, gates * short * reached)), "what the gate sees", over=p)
 sigma = derivation.define(r"\sigma({})", 1 / (1 + exp(-opening)), "how far the gate is open", over=p, positive=True)
 out = derivation.define("x'", short.at(p) + back * tanh(content) * sigma, "the next input", "gated_residual_block", over=p)
-derivation.chain(
+causal = derivation.chain(
     "The Jacobian of a block over time is lower triangular",
     Slope(out, short.at(o)),
     equals(
@@ -315,16 +321,19 @@ derivation.chain(
             times(
                 back,
                 plus(
-                    times(1 - tanh(content) ** 2, sigma, Total(tap, filters * KroneckerDelta(o, p - (1 - tap)))),
-                    times(tanh(content), sigma, 1 - sigma, Total(tap, gates * KroneckerDelta(o, p - (1 - tap)))),
+                    times(1 - tanh(content) ** 2, sigma, Total(tap, filters * reached)),
+                    times(tanh(content), sigma, 1 - sigma, Total(tap, gates * reached)),
                 ),
             ),
         ),
-        r"the product rule, with $\tanh' = 1 - \tanh^2$ and $\sigma' = \sigma (1 - \sigma)$; $\partial \alpha_p / \partial "
-        r"x_o$ is the weight of the tap that reaches $o$ from $p$",
+        prose(
+            "the product rule; the slopes of filter and gate are those of the taps that reach $o$ from $p$, {filter} and {gate}",
+            filter=holds(Slope(tanh(content), short.at(o)), "=", times(1 - tanh(content) ** 2, Total(tap, filters * reached))),
+            gate=holds(Slope(sigma, short.at(o)), "=", times(sigma, 1 - sigma, Total(tap, gates * reached))),
+        ),
     ),
-    so=r"It is zero for $o > p$: no block sees the future, and neither does a stack. With the input shifted by one sample, one "
-    r"pass gives every conditional $p(x_t | x_{<t})$. The 1 on the diagonal is the residual path.",
+    so="It is zero for $o$ behind $p$: no block sees the future, and neither does a stack. With the input shifted by one sample, "
+    "one pass gives every conditional of the waveform. The 1 on the diagonal is the residual path.",
 )
 derivation.bridge(
     "The code's block: what the next one gets, and what the output gets at a weight of one",
@@ -349,9 +358,34 @@ derivation.bridge(
 )
 
 
+derivation.answer = prose(
+    r"Cells in proportion to $1 + \mu |x|$ need a logarithm, {curve}; the signal-to-noise ratio then hardly depends on the "
+    r"loudness, as long as $\mu$ times the amplitude is large. A stack of causal convolutions multiplies the polynomials of its "
+    r"delays: with two taps and the dilations $1, 2, 4, \dots$ it reaches each of $2^L$ delays along exactly one path, {paths}. "
+    "A queue of past inputs for every layer generates without computing anything twice.",
+    curve=holds(Integral(c / (1 + mu * t), (t, 0, x)), "=", log(1 + mu * x) / log(1 + mu)),
+    paths=holds(Product(layer, 1 + z ** (2**layer)), "=", Total(delay, z**delay)),
+)
+
+
+derivation.algorithm(
+    "Generating a waveform sample by sample",
+    do("for every layer take a queue of $(k - 1) d$ zeros; the first input is a zero, too"),
+    do("for every new sample:"),
+    do(
+        "in every block, filter and gate read the queue's oldest entry and the newest input, which joins",
+        convolution_step,
+        by=central,
+        indent=1,
+    ),
+    do(r"pass $x + W_r \tanh(\cdot)\, \sigma(\cdot)$ on, and add up what the blocks give to the output", by=causal, indent=1),
+    do("draw the next code from the softmax of the output, and decode it: the next input", mu_law_decode, by=curve, indent=1),
+)(cells.three_samples)
+
+
 @derivation.example(
-    r"Four levels, $\mu = 3$, and the sample $x = \frac13$. The codes are decoded to numbers none of which is zero. Then sines "
-    r"at 256 levels: the ratio in decibels as measured, with the codes of this page and with cells of equal width."
+    r"Four levels, so that $\mu$ is 3, and the sample $\frac13$. The codes are decoded to numbers none of which is zero. Then "
+    "sines at 256 levels: the ratio in decibels as measured, with the codes of this page and with cells of equal width."
 )
 def four_levels():
     third = jnp.array([1 / 3])
@@ -362,9 +396,9 @@ def four_levels():
     yield r"\hat x = \frac{4^{1/3} - 1}{3}", decoded, "0.1958"
     yield r"|\hat x - x| \text{ and its bound}", (*jnp.abs(decoded - third), 2 / 3 * (4 ** (1 / 3) - 1)), "(0.1375, 0.3916)"
     yield r"\text{all codes}", mu_law_decode(jnp.arange(4), num_levels=4), "(-1, -0.1958, 0.1958, 1)"
-    yield r"\text{mu-law at } A = 1, 0.1, 0.01", _decibels(_quantized), "(38.4, 37.6, 33.7)"
+    yield r"\text{mu-law at } A = 1, 0.1, 0.01", cells.decibels(cells.quantized), "(38.4, 37.6, 33.7)"
     yield r"\text{the formula}", [_predicted(a) for a in (1.0, 0.1, 0.01)], "(37.98, 37.60, 34.39)"
-    yield r"\text{equal cells}", _decibels(_equal_cells), "(50.0, 30.3, 9.3)"
+    yield r"\text{equal cells}", cells.decibels(cells.equal_cells), "(50.0, 30.3, 9.3)"
 
 
 @derivation.figure(
@@ -375,35 +409,12 @@ def four_levels():
     panels=3,
 )
 def cells_noise_and_a_stack(left, middle, right):
-    grid = np.linspace(-1, 1, 201)
-    left.plot(grid, mu_law_compress(jnp.array(grid), num_levels=16))
-    points = 2 * np.arange(16) / 15 - 1
-    decoded = np.asarray(mu_law_decode(jnp.arange(16), num_levels=16))
-    left.plot(decoded, points, "o", markersize=3)
-    left.plot(decoded, np.full(16, -1.08), "|", color="gray")
-    left.plot(np.full(16, -1.08), points, "_", color="gray")
-    left.set(xlabel="$x$", ylabel="$f(x)$")
-    amplitudes = np.geomspace(0.003, 1, 12)
-    middle.semilogx(amplitudes, [_predicted(a) for a in amplitudes], label="mu-law")
-    middle.semilogx(amplitudes, 10 * np.log10(1.5 * 255**2 * amplitudes**2), label="equal cells")
-    for quantize in (_quantized, _equal_cells):
-        middle.plot(amplitudes, _decibels(quantize, amplitudes, 2000), "o", markersize=3, color="gray")
-    middle.set(xlabel="amplitude $A$", ylabel="signal to noise (dB)", ylim=(0, 52))
-    middle.legend()
-    reached = {15}
-    for level, dilation in zip((4, 3, 2, 1), (8, 4, 2, 1), strict=True):
-        for place in reached:
-            for before in (place, place - dilation):
-                right.plot([place, before], [level, level - 1], color="gray", linewidth=1)
-        reached |= {place - dilation for place in reached}
-    for level in range(5):
-        right.plot(range(16), [level] * 16, "o", markersize=3, color="gray")
-    right.set(xlabel="time", ylabel="layer", xticks=range(0, 16, 5), yticks=range(5))
+    cells.draw(left, middle, right, _predicted)
 
 
 @derivation.exercise(
     "How many layers with two taps and doubling dilations hear 64 ms at 8000 samples a second?",
-    r"512 samples, and $512 = 2^9$: 9 layers.",
+    "512 samples, which is $2^9$: 9 layers.",
 )
 def layers_for_64_milliseconds():
     yield 0.064 * 8000, "512"
@@ -412,8 +423,11 @@ def layers_for_64_milliseconds():
 
 @derivation.exercise(
     r"Three taps and the dilations 1, 3 and 9: what is the receptive field, and is any delay missed?",
-    r"$R = 1 + 2 \cdot 13 = 27$. None: $\prod_l (1 + z^{3^l} + z^{2 \cdot 3^l}) = \frac{1 - z^{27}}{1 - z}$ has 27 "
-    r"coefficients that are 1, as a number has one form in base 3.",
+    prose(
+        "It is {field}. None is missed: {product} has 27 coefficients that are 1, as a number has one form in base 3.",
+        field=holds(plus(1, times(2, 13)), "=", 27),
+        product=holds(times(1 + z + z**2, 1 + z**3 + z**6, 1 + z**9 + z**18), "=", (1 - z**27) / (1 - z)),
+    ),
 )
 def base_three():
     yield receptive_field(kernel_size=3, dilations=(1, 3, 9)), "27"
@@ -423,26 +437,12 @@ def base_three():
 
 @derivation.exercise(
     "Where does the signal-to-noise ratio of 16 levels end for loud sines, in decibels?",
-    r"At $10 \log_{10} \frac{3 \cdot 225}{\ln^2 16} = 19.44$ dB, if $\mu A$ were large; at $A = 1$ the formula gives 18.72 dB.",
+    r"At $10 \log_{10} \frac{3 \cdot 225}{\ln^2 16}$, or 19.44, dB, if $\mu A$ were large; at the amplitude 1 the formula gives "
+    "18.72 dB.",
 )
 def sixteen_levels():
     yield 10 * math.log10(3 * 225 / math.log(16) ** 2), "19.44"
     yield _predicted(1.0, 15), "18.72"
-
-
-def _quantized(x):
-    return mu_law_decode(mu_law_encode(x, num_levels=256), num_levels=256)
-
-
-def _equal_cells(x):
-    return jnp.round((x + 1) / 2 * 255) / 255 * 2 - 1
-
-
-def _decibels(quantize, amplitudes=(1.0, 0.1, 0.01), samples=20_000):
-    """The measured signal-to-noise ratio of sines."""
-    sine = jnp.sin(2 * np.pi * (jnp.arange(samples) + 0.5) / samples)
-    x = jnp.asarray(amplitudes)[:, None] * sine
-    return 10 * jnp.log10(jnp.mean(x * x, axis=1) / jnp.mean((x - quantize(x)) ** 2, axis=1))
 
 
 def _predicted(amplitude, largest=255):
