@@ -11,6 +11,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, SquaredNorm, Total, plus
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.latent_diffusion import (
     denormalize_latent,
     latent_kl,
@@ -31,19 +33,17 @@ derivation = Derivation(
         "Hoffman & Johnson 2016, ELBO Surgery: yet another way to carve up the variational evidence lower bound",
         "Vahdat, Kreis & Kautz 2021, Score-based Generative Modeling in Latent Space",
     ),
-    question="An autoencoder is trained first, and a diffusion model of its latents second. What can the second stage still "
-    "gain, what has the first one decided, and which scale must the latents have?",
+    question="A diffusion model of pixels spends most of its capacity on details that no one sees. So an autoencoder is "
+    "trained first, and a diffusion model of its latents second. What can the second stage still gain, what has the first one "
+    "decided, and which scale must the latents have?",
     setting=(
-        r"The data have the law $p(x)$. The first stage is an encoder $q(z|x)$ and a decoder $d(y|z)$; the aggregate $q(z) = "
-        r"\sum_x p(x)\, q(z|x)$ is the law of the latents of all data. The second stage is a prior $p_\psi(z)$, trained while "
-        r"the first is frozen.",
+        "The data have the distribution $p(x)$. The first stage is an encoder $q(z|x)$ and a decoder $d(y|z)$; the aggregate "
+        r"$q(z)$ is the distribution of the latents of all data. The second stage is a prior $p_\psi(z)$, trained while the "
+        "first is frozen.",
         r"The evidence lower bound charges $\mathbb{E}_{p(x)} \mathrm{KL}(q(z|x) \| p_\psi(z))$, the rate, for the latents "
-        "(lecture on the bound). Laws are positive on finitely many states; sums become integrals for Gaussians.",
+        "(lecture on the bound). Distributions are positive on finitely many states; sums become integrals for Gaussians.",
         r"The diffusion model sees $\sqrt{a}\, z + \sqrt{1 - a}\, \epsilon$, as in image space.",
     ),
-    answer=r"The rate is $I(x; z) + \mathrm{KL}(q(z) \| p_\psi(z))$. The second stage changes the last term only, and removes it "
-    r"if its prior is the aggregate; reconstructions and $I$ are the first stage's. A decoder cannot enlarge the prior's error. "
-    r"Latents are divided by their standard deviation $D$, or every level's log-SNR is off by $2 \log D$.",
     limits=(
         "How images look: a discriminator and a perceptual loss, which the published first stages have, are no likelihood, and "
         r"with a weight of $10^{-6}$ on the rate what is trained is not the bound.",
@@ -54,49 +54,56 @@ derivation = Derivation(
 
 x = derivation.index("x", "a datum", states=2)
 z = derivation.index("z", "a latent")
-p = derivation.law("p({})", x, "the law of the data")
+p = derivation.law("p({})", x, "the distribution of the data")
 q = derivation.law("q({}|{})", (z, x), "the encoder")
-aggregate = derivation.define("q({})", Total(x, p * q), "the aggregate, the law of all latents", over=z, law=True)
+aggregate = derivation.define("q({})", Total(x, p * q), "the aggregate, the distribution of all latents", over=z, law=True)
 prior = derivation.law(r"p_\psi({})", z, "the prior, which the second stage trains")
 information = derivation.define("I", Expectation(p, Divergence(q, aggregate)), "the information of a latent about its datum")
-derivation.chain(
+central = derivation.chain(
     "The rate has a part that no prior removes",
     Expectation(p, Divergence(q, prior)),
     equals(Expectation(p, Expectation(q, plus(log(q / aggregate), log(aggregate / prior)))), "multiply and divide by $q(z)$"),
     equals(
         plus(information, Divergence(aggregate, prior)),
-        r"the first mean is $I$; the second quotient does not contain $x$, and $\sum_x p(x)\, q(z|x) = q(z)$",
+        prose(
+            "the first mean is $I$; the second quotient does not contain $x$, and {mixed}",
+            mixed=holds(aggregate, "=", Total(x, p * q)),
+        ),
     ),
     at_least(
         information,
-        "leave out the divergence (Gibbs); equality if and only if $p_\\psi(z) = q(z)$",
+        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(prior, aggregate)),
         dropping=gibbs.at(aggregate, prior),
     ),
     states=2,
     central=True,
-    so=r"With encoder and decoder frozen only the divergence depends on $\psi$: the second stage learns the law of the latents. "
+    so=r"With encoder and decoder frozen only the divergence depends on $\psi$: the second stage learns the distribution of the "
+    r"latents. "
     r"A poor reconstruction, or a large $I$, is not mended by it.",
 )
 
 derivation.say("Is a small error among the latents a small error among the images?")
 y = derivation.index("y", "what the decoder gives", states=2)
 decoder = derivation.law("d({}|{})", (y, z), "the decoder")
-real = derivation.law("r({})", z, "the law of the latents, here of any form")
+real = derivation.law("r({})", z, "the distribution of the latents, here any")
 out_real = derivation.define("R({})", Total(z, real * decoder), "the images of these latents", over=y, law=True)
 out_prior = derivation.define("P({})", Total(z, prior * decoder), "the images of the prior's", over=y, law=True)
 back_real = derivation.define("R({}|{})", real * decoder / out_real, "the latent behind an image", over=(z, y), law=True)
 back_prior = derivation.define("P({}|{})", prior * decoder / out_prior, "... under the prior", over=(z, y), law=True)
-derivation.chain(
+decoded = derivation.chain(
     "A decoder does not enlarge the prior's error",
     Divergence(real, prior),
     equals(
         Expectation(real, Expectation(decoder, log((real * decoder) / (prior * decoder)))),
-        r"the mean over $d(y|z)$ of what does not contain $y$; the factor $d(y|z)$ cancels from both laws",
+        prose(
+            "the mean over $d(y|z)$ of what does not contain $y$; the factor $d(y|z)$ cancels, {one}",
+            one=holds(plus(log(real * decoder), -log(prior * decoder)), "=", log(real / prior)),
+        ),
         wrong={"no common factor": Expectation(real, Expectation(decoder, log((real * decoder) / prior)))},
     ),
     equals(
         plus(Divergence(out_real, out_prior), Expectation(out_real, Divergence(back_real, back_prior))),
-        r"the joint law the other way: $r(z)\, d(y|z) = R(y)\, R(z|y)$",
+        prose("the joint distribution the other way: {bayes}", bayes=holds(real * decoder, "=", out_real * back_real)),
         wrong={
             "averaged over the prior's": plus(
                 Divergence(out_real, out_prior), Expectation(out_prior, Divergence(back_real, back_prior))
@@ -109,7 +116,7 @@ derivation.chain(
         dropping=Expectation(out_real, gibbs.at(back_real, back_prior)),
     ),
     states=2,
-    so="The divergence between images is at most that between latents, whatever the decoder.",
+    so="The divergence between images is at most that between latents, whatever the decoder, if both go through the same one.",
 )
 
 derivation.say("In practice encoders are Gaussian, entry by entry, with a weak price on the rate.")
@@ -118,16 +125,27 @@ v = derivation.number("v", "its log-variance", "moments, second half, clamped")
 n = derivation.number(r"\epsilon", "an entry of the noise", "noise")
 drawn = derivation.define("z_0", mu + exp(v / 2) * n, "the entry that is drawn", "sample_latent")
 rate = derivation.define("K", (mu**2 + exp(v) - 1 - v) / 2, "the rate of an entry", "latent_kl")
-derivation.chain(
+rate_of_an_entry = derivation.chain(
     "The rate of a Gaussian entry",
     Expectation(Normal(n, 0, 1), plus(-v / 2, -(n**2) / 2, drawn**2 / 2)),
     equals(
         plus(-v / 2, -Rational(1, 2), (mu**2 + exp(v)) / 2),
-        r"the first line is the mean of $\log q(z_0) - \log p(z_0)$, in which $\log 2\pi$ cancels; $\mathbb{E}[\epsilon] = 0$ "
-        r"and $\mathbb{E}[\epsilon^2] = 1$",
+        prose(
+            r"the first line is the mean of $\log q(z_0) - \log p(z_0)$, in which $\log 2\pi$ cancels; {square} and {noise}",
+            square=holds(
+                Expectation(Normal(n, 0, 1), drawn**2), "=", mu**2 + exp(v), wrong={"the deviation": mu**2 + exp(v / 2)}
+            ),
+            noise=holds(Expectation(Normal(n, 0, 1), n**2), "=", 1),
+        ),
         wrong={"the variance squared": plus(-v / 2, -Rational(1, 2), (mu**2 + exp(2 * v)) / 2)},
     ),
     equals(rate, "collect", wrong={"not halved": 2 * rate, "the halves exchanged": (v**2 + exp(mu) - 1 - mu) / 2}),
+    so=prose(
+        "An entry that says nothing, {mean} and {variance}, costs {free}.",
+        mean=where(mu, 0),
+        variance=where(v, 0),
+        free=holds(rate, "=", 0, named=True),
+    ),
 )
 
 
@@ -150,8 +168,9 @@ derivation.bridge(
 derivation.say("What must be rescaled? A schedule of noise was chosen for data of a certain size.")
 a = derivation.number("a", "the share of the variance that is signal, at one level", between=(0, 1))
 V = derivation.number("V", "the variance of the latents", positive=True)
+D = derivation.define("D", sqrt(V), "the standard deviation of the latents", positive=True)
 c = derivation.number("c", "the factor by which they are multiplied", "scale", positive=True)
-derivation.chain(
+shifted = derivation.chain(
     "A factor shifts the log-SNR of every level alike",
     log(a * c**2 * V / (1 - a)),
     equals(
@@ -159,10 +178,21 @@ derivation.chain(
         "the logarithm of a product; the first line is the log-SNR of $c z$",
         wrong={"not squared": plus(log(a / (1 - a)), log(c * V))},
     ),
-    so=r"With $c = 1/\sqrt V$ the last term is zero, and the schedule means what it means for images of variance one. Latents "
-    r"left as they are shift it by $\log V = 2 \log D$, $D = \sqrt V$; multiplied by $D$ in place of divided, by $4 \log D$.",
+    so=prose(
+        "Divided by their deviation, latents have {none} for the last term, and the schedule means what it means for images of "
+        "variance one. Left as they are they shift it by {shift}; multiplied by $D$ in place of divided, by {double}.",
+        none=holds(log(c**2 * V), "=", 0, when={c: 1 / D}, named=True),
+        shift=holds(log(c**2 * V), "=", 2 * log(D), when={c: 1}, named=True),
+        double=holds(log(c**2 * V), "=", 4 * log(D), when={c: D}, named=True, wrong={"as they are": 2 * log(D)}),
+    ),
 )
-derivation.symbol("D", "the standard deviation of the latents")
+derivation.answer = prose(
+    "The rate is {rate}. The second stage changes the last term only, and removes it if its prior is the aggregate; "
+    "reconstructions and $I$ are the first stage's. A decoder cannot enlarge the prior's error. Latents are divided by their "
+    "standard deviation $D$: left as they are, they shift the log-SNR of every level by {shift}.",
+    rate=holds(Expectation(p, Divergence(q, prior)), "=", plus(information, Divergence(aggregate, prior)), named=True),
+    shift=holds(plus(log(a * V / (1 - a)), -log(a / (1 - a))), "=", 2 * log(D), named=True),
+)
 V1, V2 = (
     derivation.number(f"V_{k}", f"the variance of the {which} channel", positive=True)
     for k, which in ((1, "first"), (2, "second"))
@@ -171,18 +201,27 @@ m1, m2 = (derivation.number(f"m_{k}", f"the mean of the {which} channel") for k,
 derivation.chain(
     "One factor for channels that differ",
     plus((V1 + m1**2 + V2 + m2**2) / 2, -(((m1 + m2) / 2) ** 2)),
-    equals(plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4), "the first line is the variance of all entries; collect the means"),
-    so=r"It is this number that is made one. A channel $k$ then has the variance $V_k$ in its units, and is at $\log V_k$ less "
-    "its logarithm from the schedule: channels with less variance drown in noise earlier.",
+    equals(
+        plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4),
+        prose(
+            "the first line is the variance of all entries; {means}",
+            means=holds(plus((m1**2 + m2**2) / 2, -(((m1 + m2) / 2) ** 2)), "=", (m1 - m2) ** 2 / 4),
+        ),
+    ),
+    so="It is this number that is made one. A channel then has its variance divided by this number, and the logarithm of the "
+    "quotient is how far it is from the schedule: channels with less variance drown in noise earlier.",
 )
 m = derivation.number("m", "the mean of the latents")
 w = derivation.number("w", "a latent, now one number")
 derivation.chain(
     "Unit variance is no unit size",
     Expectation(Normal(w, m, V), (w / sqrt(V)) ** 2),
-    equals(plus(1, m**2 / V), r"the second moment is $V + m^2$"),
+    equals(plus(1, m**2 / V), prose("{moment}", moment=holds(Expectation(Normal(w, m, V), w**2), "=", plus(V, m**2)))),
     role="remark",
-    so="The mean stays, unless it is subtracted as the shift.",
+    so=prose(
+        "The mean stays, unless it is subtracted as the shift: then the second moment is {one}.",
+        one=holds(Expectation(Normal(w, m, V), ((w - m) / sqrt(V)) ** 2), "=", 1, named=True),
+    ),
 )
 k = derivation.index("k", "an entry of a batch of latents")
 zeta = derivation.numbers("z", k, "the entries", "latents")
@@ -200,15 +239,19 @@ derivation.bridge(
 )
 b = derivation.number("b", "the shift", "shift")
 seen = derivation.define("u", c * (w - b), "what the diffusion model sees", "normalize_latent")
-derivation.chain(
+back = derivation.chain(
     "The decoder gets back what the encoder gave",
     plus(seen / c, b),
-    equals(w, "insert the definition", wrong={"shifted first": (seen + b) / c, "multiplied": plus(c * seen, b)}),
+    equals(
+        w,
+        prose("{seen}", seen=holds(seen, "=", c * (w - b))),
+        wrong={"shifted first": (seen + b) / c, "multiplied": plus(c * seen, b)},
+    ),
     role="lemma",
 )
 
 
-derivation.bridge(
+normalizes = derivation.bridge(
     "The code normalizes",
     c * (w - b),
     normalize_latent,
@@ -229,7 +272,7 @@ derivation.bridge(
 
 derivation.say("A first stage with codes in place of a Gaussian: the decoder gets the nearest code of what the prior draws.")
 l = derivation.index("l", "a channel", states=2)  # noqa: E741
-point = derivation.numbers("s", l, "the channels at one place", "latent")
+point = derivation.numbers("s", l, "the channels at one position", "latent")
 one, other = derivation.numbers("g", l, "a code"), derivation.numbers("f", l, "another code")
 derivation.chain(
     "Which of two codes is nearer",
@@ -243,14 +286,15 @@ derivation.chain(
         },
     ),
     role="lemma",
-    so="It is linear in the point: cells of codes have flat walls, and one matrix product finds the nearest code of every place.",
+    so="It is linear in the point: cells of codes have flat walls, and one matrix product finds the nearest code of every "
+    "position.",
 )
 _codes = jnp.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]])
 
 
 @derivation.exact(
     r"\arg\min_g \sum_l (s_l - g_l)^2",
-    because="The code's indices at nine places of a grid around three codes, and every distance compared.",
+    because="The code's indices at nine points of a grid around three codes, and every distance compared.",
     outcomes=27,
     role="remark",
 )
@@ -267,15 +311,13 @@ def nearest_of_three():
 
 H, W = (derivation.number(name, f"the {side} of an image", positive=True) for name, side in (("H", "height"), ("W", "width")))
 f = derivation.number("F", "the factor by which the first stage shrinks the sides", positive=True)
-places = derivation.define("T", (H / f) * (W / f), "the number of places of a latent")
+places = derivation.define("T", (H / f) * (W / f), "the number of positions of a latent")
 derivation.chain(
     "What shrinking saves",
     (H * W) ** 2 / places**2,
-    equals(f**4, "insert the number of places", wrong={"of places": f**2, "of one side": f}),
-    so=r"There are $F^2$ times fewer places, and $F^4$ times fewer pairs of them for attention.",
+    equals(f**4, prose("{places}", places=holds(places, "=", H * W / f**2)), wrong={"of positions": f**2, "of one side": f}),
+    so="There are $F^2$ times fewer positions, and $F^4$ times fewer pairs of them for attention.",
 )
-
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
 
 def _parts_of_rate(code, prior):
@@ -306,10 +348,31 @@ def two_latents():
     )
 
 
+@derivation.algorithm(
+    "Two stages",
+    do(r"train the autoencoder on reconstructions plus a small price on the rate $K$", latent_kl, by=rate_of_an_entry),
+    do(r"freeze it; $z_0 \leftarrow \mu + e^{v/2} \epsilon$ for a batch", sample_latent, by=rate_of_an_entry),
+    do(r"$c \leftarrow 1 / D$ of that batch, once", scaling_factor, by=shifted),
+    do(r"train a diffusion model on $u = c\, (z_0 - b)$", normalize_latent, by=central),
+    do(r"sampling: $u$ from the diffusion model; $z \leftarrow u / c + b$", denormalize_latent, by=back),
+    do(r"the image $\leftarrow$ the decoder's of $z$", by=decoded),
+)
+def two_batches():
+    moments = jnp.array([[4.0, 0.0], [-4.0, 0.0]])
+    latents = sample_latent(moments, jnp.array([[1.0], [-1.0]]))
+    yield r"(\mu, v) = (\pm 4, 0): \quad K", latent_kl(moments), "(8, 8)"
+    yield r"z_0 \text{ with } \epsilon = \pm 1", latents.ravel(), "(5, -5)"
+    factor = scaling_factor(latents)
+    yield "c", factor, "0.2"
+    seen_ = normalize_latent(latents, scale=factor)
+    yield "u", seen_.ravel(), "(1, -1)"
+    yield "u / c + b", denormalize_latent(seen_, scale=factor).ravel(), "(5, -5)"
+
+
 @derivation.figure(
-    r"Left: one-dimensional latents of two data, $\mathcal{N}(\pm m, \frac14)$. The rate to the prior $\mathcal{N}(0, 1)$ is the "
-    "information $I$, which never exceeds $\\log 2$, and the divergence of the aggregate, which a learned prior removes. Right: "
-    "log-SNR of latents of deviation 5 over the levels of a schedule.",
+    r"Left: one-dimensional latents of two equally likely data, $\mathcal{N}(\pm m, \frac14)$. The rate to the prior "
+    r"$\mathcal{N}(0, 1)$ is the information $I$, which never exceeds $\log 2$, and the divergence of the aggregate, which a "
+    "learned prior removes. Right: log-SNR of latents of deviation 5 over the levels of a schedule.",
     panels=2,
 )
 def rate_and_scale(rates, levels):
@@ -342,7 +405,10 @@ def the_best_prior():
 
 @derivation.exercise(
     "Two channels have mean 0 and variances 1 and 4. Which variances do they have after one common factor?",
-    "The factor is $1/\\sqrt{2.5} = 0.6325$: 0.4 and 1.6.",
+    prose(
+        "The variance of all entries is {whole}, so the factor is 0.6325: 0.4 and 1.6.",
+        whole=holds(plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4), "=", Rational(5, 2), when={V1: 1, V2: 4, m1: 0, m2: 0}, named=True),
+    ),
 )
 def two_channels():
     factor = scaling_factor(jnp.array([[1.0, 2.0], [-1.0, -2.0]]))
@@ -353,7 +419,11 @@ def two_channels():
 
 @derivation.exercise(
     "An encoder ignores its datum. What is the least rate?",
-    "0: then $q(z|x) = q(z)$, so $I = 0$, and the prior can be $q(z)$. The decoder gets nothing of the datum.",
+    prose(
+        "0: then the aggregate is $q(z)$ itself, so the information is {none}, and the prior can be $q(z)$. The decoder gets "
+        "nothing of the datum.",
+        none=holds(information, "=", 0, when={q: real}, named=True),
+    ),
 )
 def an_encoder_that_ignores():
     yield _parts_of_rate([[0.7, 0.3], [0.7, 0.3]], [0.7, 0.3])[2], "0"
