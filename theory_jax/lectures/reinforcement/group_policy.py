@@ -7,12 +7,15 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, Matrix, Max, Min, Rational, asin, binomial, exp, log, sqrt
+from sympy import KroneckerDelta, Matrix, Max, Min, Rational, asin, exp, log, oo, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, plus, times
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.reinforcement import _groups as groups
 from theory_jax.reinforcement.group_policy import (
     MODES,
     aggregate_tokens,
@@ -34,19 +37,16 @@ derivation = Derivation(
         "Liu et al. 2025, Understanding R1-zero-like training (Dr. GRPO)",
         "Zheng et al. 2025, Group sequence policy optimization (GSPO)",
     ),
-    question="A language model answers a question several times, and each answer gets a reward. Can the other answers be the "
-    "baseline, so that no value function is needed? And which objective is climbed once the advantages are divided by their "
-    "deviation, by the length of the answer, or once ratios are replaced by a geometric mean?",
+    question="A value function for a language model is a second model of the same size, and it is wrong for most of the "
+    "training. If a question is answered several times, can the other answers be the baseline? And which objective is climbed "
+    "once advantages are divided by their deviation or by the length of the answer, and ratios give way to a geometric mean?",
     setting=(
-        r"To one question the policy $\pi$ gives $G \ge 2$ answers, independently. An answer $x$ has the reward $r(x)$ and the "
-        r"score $g(x) = \nabla \log \pi(x)$, with mean zero; so $\nabla J = \mathbb{E}[g r]$ for $J = \mathbb{E}[r]$.",
+        r"To one question the policy $\pi$ gives $G$ answers, at least two, independently. An answer $x$ has the reward $r(x)$ "
+        r"and the score $g(x)$, the gradient of $\log \pi(x)$, with mean zero; so the mean reward $J$ has the gradient "
+        r"$\mathbb{E}[g r]$.",
         r"A batch averages over questions, with the same weight for each.",
         r"An answer has $L$ tokens, all with the advantage of the answer; its log-probability is the sum over them.",
     ),
-    answer=r"The mean reward of the other answers is a baseline that changes no mean: leaving one out gives $\nabla J$, and the "
-    r"mean of all gives $\frac{G-1}{G} \nabla J$. Dividing by the deviation weighs questions: with rewards 0 and 1 and many "
-    r"answers it climbs $2 \arcsin \sqrt p$ in place of the probability $p$ of a right answer. Dividing by the length lets "
-    r"wrong answers be long. A geometric mean of ratios varies little, but is no importance weight.",
     limits=(
         "Normalized rewards that are not 0 or 1.",
         "What an asymmetric clip does to the entropy, and several steps from one batch, where the ratios leave 1.",
@@ -78,12 +78,12 @@ def _estimate(advantage):
     return plus(*(g.at(answer) * advantage(r.at(answer), total - r.at(answer)) for answer in GROUP)) / 3
 
 
-derivation.chain(
+left_out = derivation.chain(
     "The other answers are a baseline that changes no mean",
     _over_groups(_estimate(lambda own, others: own - others / 2)),
     equals(
         plus(Expectation(pi, g * r), times(-1, Expectation(pi, g), Expectation(pi, r))),
-        "all answers have one law, so each of the three gives the same; independent factors have the product of their means",
+        "the three answers have one distribution, so each gives the same; means of independent factors are multiplied",
         wrong={"the own reward in it": times(Rational(2, 3), Expectation(pi, g * r))},
     ),
     equals(Expectation(pi, g * r), "a score has mean zero"),
@@ -111,34 +111,16 @@ derivation.chain(
 
 derivation.say(
     r"Many programs divide the distance from the mean by the deviation of the group. Let rewards be 0 and 1, and $p$ the "
-    r"probability of a right answer. The mean score of right answers is $\nabla p / p$, since $\nabla p = \mathbb{E}[g r]$; "
+    r"probability of a right answer. The mean score of right answers is $\nabla p / p$, since $\nabla p$ is $\mathbb{E}[g r]$; "
     r"that of wrong ones is $-\nabla p / (1 - p)$, since the mean of all is zero. If $k$ of $G$ answers are right, the mean is "
     r"$k/G$ and the variance $\frac kG (1 - \frac kG)$, so a right answer has the advantage $\sqrt{(G-k)/k}$ and a wrong one "
     r"$-\sqrt{k/(G-k)}$; if all are alike, the advantages are 0 and the question is silent."
 )
 p = derivation.number("p", "the probability of a right answer", between=(0, 1))
 slope = derivation.number(r"\dot p", r"its derivative $\nabla p$ in a parameter of the policy")
-
-
-def _normalized(answers):
-    """The mean estimate, one number of right answers after the other."""
-    return plus(
-        *(
-            times(
-                binomial(answers, k) * p**k * (1 - p) ** (answers - k),
-                plus(
-                    Rational(k, answers) * sqrt(Rational(answers - k, k)) * slope / p,
-                    Rational(answers - k, answers) * sqrt(Rational(k, answers - k)) * slope / (1 - p),
-                ),
-            )
-            for k in range(1, answers)
-        )
-    )
-
-
 derivation.chain(
     "Divided by the deviation, from a group of two, three or four",
-    Matrix([_normalized(2), _normalized(3), _normalized(4)]),
+    Matrix([groups.normalized_estimate(answers, p, slope) for answers in (2, 3, 4)]),
     equals(
         Matrix([slope, sqrt(2) * slope, (sqrt(3) + (3 - 2 * sqrt(3)) * p * (1 - p)) * slope]),
         r"collect the powers of $p$ and $1 - p$",
@@ -146,7 +128,16 @@ derivation.chain(
     so=r"With two or three answers this is a multiple of $\nabla p$, the same for every question. From four on, questions that "
     r"are nearly always or nearly never answered rightly weigh more.",
 )
-derivation.chain(
+climbed = times(Slope(2 * asin(sqrt(p)), p), slope)
+derivation.answer = prose(
+    r"The mean reward of the other answers is a baseline that changes no mean: leaving one out gives $\nabla J$, and the mean of "
+    "all gives a share of it, since {short}. Dividing by the deviation weighs questions: with rewards 0 and 1 and many answers "
+    r"it climbs $2 \arcsin \sqrt p$ in place of the probability $p$ of a right answer, {climbed}. Dividing by the length lets "
+    "wrong answers be long. A geometric mean of ratios varies little, but is no importance weight.",
+    short=holds(plus(rho, -mean), "=", times((G - 1) / G, loo), wrong={"the same": loo}),
+    climbed=holds(climbed, "=", slope / sqrt(p * (1 - p)), wrong={"the variance": slope / (p * (1 - p))}),
+)
+normalized = derivation.chain(
     "Divided by the deviation, with many answers",
     times(p, sqrt((1 - p) / p), slope / p) + times(1 - p, sqrt(p / (1 - p)), slope / (1 - p)),
     equals(
@@ -154,12 +145,8 @@ derivation.chain(
         r"$k/G$ tends to $p$ (the law of large numbers); both terms are $\sqrt{p(1-p)}\, \dot p$, over $p$ and over $1 - p$",
         wrong={"the variance": slope / (p * (1 - p))},
     ),
-    equals(
-        times(Slope(2 * asin(sqrt(p)), p), slope),
-        "the chain rule",
-        wrong={"the logarithm of the odds": times(Slope(log(p / (1 - p)), p), slope)},
-    ),
-    so=r"So what is climbed is $2 \arcsin \sqrt p$, averaged over questions: as the same step for all, it stretches both ends. "
+    equals(climbed, "the chain rule", wrong={"the logarithm of the odds": times(Slope(log(p / (1 - p)), p), slope)}),
+    so=r"So what is climbed is $2 \arcsin \sqrt p$, averaged over questions: it stretches both ends of the scale. "
     r"With the correction 1 in the deviation every weight is $\sqrt{(G-1)/G}$ times as large.",
 )
 
@@ -182,19 +169,21 @@ def _push(answer, divisor):
     return times(1 / soft.at(answer), Expectation(soft, times(worth / divisor, Slope(log(soft), logit.at(answer)))))
 
 
-derivation.chain(
+of_lengths = derivation.chain(
     "Divided by the length, a longer wrong answer is pushed down less",
     plus(_push(1, length), -_push(2, length)),
     equals(
         plus(worth.at(1) / length.at(1), -worth.at(2) / length.at(2)),
-        r"of a softmax: $\partial \log \pi_j / \partial z_1$ is 1 if $j = 1$, less $\pi_1$; what is the same for both answers "
-        r"cancels",
+        prose(
+            "of a softmax: {score}; what is the same for both answers cancels",
+            score=holds(Slope(log(soft), logit.at(1)), "=", plus(KroneckerDelta(j, 1), -soft.at(1))),
+        ),
     ),
     equals(times(-J, plus(1 / length.at(1), -1 / length.at(2))), r"a wrong answer has the advantage $-J$"),
-    so="Negative if the first is the shorter: of two wrong answers the longer gains on the shorter, whatever is wrong with "
-    "them. Without the division the difference is zero. Dividing all answers of a batch by one number, as with a constant, "
-    "keeps it zero and the gradient unbiased; dividing by their total length gives all tokens one weight, but the length is "
-    "random (exercise 3).",
+    so="Negative if the first is the shorter: of two wrong answers that are equally likely the longer gains on the shorter, "
+    "whatever is wrong with them. Without the division the difference is zero. Dividing all answers of a batch by one number, as "
+    "with a constant, keeps it zero and the gradient unbiased; dividing by their total length gives all tokens one weight, but "
+    "the length is random (exercise 3).",
 )
 
 derivation.say("Last, the ratios. A text has the product of its tokens' ratios, new policy to old.")
@@ -209,8 +198,11 @@ derivation.chain(
         times(Total(a, pi_1**2 / o_1), Total(b, pi_2**2 / o_2)), "independent tokens; one of the squares cancels the old policy"
     ),
     role="lemma",
-    so="The mean of the product is 1. Each factor here is 1 and a chi-square divergence, so where every token has moved the "
-    "variance grows exponentially with their number.",
+    so=prose(
+        "The mean of the product is 1. Each factor here is 1 and a chi-square divergence, {square}, so where every token has "
+        "moved the variance grows exponentially with their number.",
+        square=holds(Total(a, pi_1**2 / o_1), "=", plus(1, Total(a, (pi_1 - o_1) ** 2 / o_1))),
+    ),
 )
 sigma = derivation.number(r"\sigma", "the deviation of a token's log-ratio", positive=True)
 T = derivation.number("T", "how many tokens an answer has", positive=True)
@@ -221,15 +213,23 @@ derivation.chain(
     plus(Expectation(sums, exp(2 * s)), -(Expectation(sums, exp(s)) ** 2)),
     equals(
         plus(exp(T * sigma**2), -1),
-        r"the mean $-\sigma^2/2$ of a token's log-ratio makes the mean of its ratio 1; moments of a Gaussian",
+        prose(
+            r"the mean $-\sigma^2/2$ of a token's log-ratio makes the mean ratio 1, {one}; moments of a Gaussian",
+            one=holds(Expectation(sums, exp(s)), "=", 1),
+        ),
     ),
 )
 derivation.chain(
     "... and the mean of the geometric mean",
     Expectation(sums, exp(s / T)),
     equals(exp(-(sigma**2) / 2 * (1 - 1 / T)), "the same with a share of the exponent"),
-    so="It varies as little as the ratio of one token or less, but for more than one token its mean is below 1: weights by it "
-    "give no expectation under the new policy. It says how far an answer has moved, token by token.",
+    so=prose(
+        "It varies as little as the ratio of one token or less. But its mean is {one} for one token alone, and falls towards "
+        "{least} with their number: weights by it give no expectation under the new policy. It says how far an answer has moved, "
+        "token by token.",
+        one=holds(exp(-(sigma**2) / 2 * (1 - 1 / T)), "=", 1, when={T: 1}, named=True),
+        least=holds(Limit(exp(-(sigma**2) / 2 * (1 - 1 / T)), T, oo), "=", exp(-(sigma**2) / 2), named=True),
+    ),
 )
 
 derivation.say("What a token pays in all: the clipped surrogate with two clips, and a price for leaving the reference.")
@@ -241,11 +241,18 @@ beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", posit
 low = derivation.number(r"\epsilon_-", "how far a ratio may fall", "clip_low", between=(0, 1))
 high = derivation.number(r"\epsilon_+", "how far it may rise", "clip_high", positive=True)
 price = plus(exp(u_0 - u), -1, -(u_0 - u))
-derivation.chain(
+token_slope = derivation.chain(
     "The slope of a token's loss, as long as nothing is clipped",
     Slope(plus(-exp(u - u_o) * A, times(beta, price)), u),
-    equals(plus(-exp(u - u_o) * A, times(beta, plus(1, -exp(u_0 - u)))), r"$k_3$ is $e^d - 1 - d$ with $d = u_0 - u$"),
-    so=r"At the old policy the first term is $-A$; at the reference the second is zero.",
+    equals(
+        plus(-exp(u - u_o) * A, times(beta, plus(1, -exp(u_0 - u)))),
+        prose("the chain rule; the price is {price}, with the slope {slope}", price=price, slope=Slope(price, u)),
+    ),
+    so=prose(
+        "At the old policy the term with the advantage is {first}; at the reference that with the price is {second}.",
+        first=holds(-exp(u - u_o) * A, "=", -A, when={u: u_o}, named=True),
+        second=holds(times(beta, plus(1, -exp(u_0 - u))), "=", 0, when={u: u_0}, named=True),
+    ),
 )
 
 near = Min(Max(exp(u - u_o), 1 - low), 1 + high)
@@ -347,28 +354,42 @@ def four_answers():
     return Sides(left=jnp.stack(left), right=jnp.stack([exact, weight * exact]), wrong=wrong)
 
 
-def _weight(probabilities, answers):
-    """What the gradient of a question is multiplied by, from the advantages of the code."""
-    p, right = np.asarray(probabilities), np.arange(1, answers)
-    rewards = jnp.array(np.arange(answers) < right[:, None], float)
-    found = np.asarray(group_normalized_advantages(rewards, correction=0, epsilon=1e-300))
-    return sum(
-        math.comb(answers, k) * p**k * (1 - p) ** (answers - k) * (k * row[0] / p - (answers - k) * row[-1] / (1 - p)) / answers
-        for k, row in zip(right.tolist(), found, strict=True)
-    )
-
-
 ONE_RIGHT = jnp.array([[1.0, 0.0, 0.0, 0.0]])
 
 
+@derivation.algorithm(
+    "A step of GRPO",
+    do("for each question: $G$ answers of the old policy, each with its reward"),
+    do(r"$A_i \leftarrow (r_i - \bar r) / (\sigma + \varepsilon)$", group_normalized_advantages, by=normalized),
+    do(r"or $A_i \leftarrow r_i$ less the mean of the others, to climb the mean reward", leave_one_out_advantages, by=left_out),
+    do(
+        r"the loss of a token: the clipped $-e^{u - u_o} A$ and $\beta$ times the price of leaving the reference",
+        group_token_loss,
+        by=token_slope,
+    ),
+    do("the mean over the tokens of each answer, or over a constant length, and over answers", aggregate_tokens, by=of_lengths),
+    do("a few gradient steps on it; then new answers"),
+)
+def two_steps():
+    advantages = group_normalized_advantages(ONE_RIGHT, correction=1, epsilon=1e-300)[0]
+    yield r"\text{one of four answers is right; one token each: } A", advantages, "(1.5, -0.5, -0.5, -0.5)"
+    yield r"\text{leave one out}", leave_one_out_advantages(ONE_RIGHT)[0], "(1, -1/3, -1/3, -1/3)"
+    old, mask = jnp.full((4, 1), -1.0), jnp.ones((4, 1), bool)
+    for text, moved, each, said in (
+        (r"\text{at the old policy}", old, "(-1.5, 0.5, 0.5, 0.5)", "0"),
+        (r"u - u_o = A / 10", old + advantages[:, None] / 10, "(-1.7417, 0.4757, 0.4757, 0.4757)", "-0.0786"),
+    ):
+        clips = {"clip_low": 0.2, "clip_high": 0.3, "kl_coefficient": 0.1}
+        losses = group_token_loss(moved, old, old, advantages, mask, **clips)
+        yield rf"{text}\text{{: the losses}}", losses[:, 0], each
+        yield r"\text{their mean}", aggregate_tokens(losses, mask, mode=per_answer), said
+
+
 @derivation.example(
-    r"One of four answers is right. And three answers with the probabilities $(\frac12, \frac14, \frac14)$ and the lengths 2, "
+    r"Three answers with the probabilities $(\frac12, \frac14, \frac14)$ and the lengths 2, "
     r"1, 4, of which the first is right: the mean push on each logit, $\pi_j$ times the advantage over the length less its mean."
 )
-def one_of_four():
-    yield r"\text{leave one out}", leave_one_out_advantages(ONE_RIGHT), "(1, -1/3, -1/3, -1/3)"
-    normalized = group_normalized_advantages(ONE_RIGHT, correction=1, epsilon=1e-300)
-    yield r"\text{normalized, correction 1}", normalized, "(1.5, -0.5, -0.5, -0.5)"
+def three_lengths():
     policy, worth_of = np.array([0.5, 0.25, 0.25]), np.array([0.5, -0.5, -0.5])
     for name, lengths, said in (
         ("divided by the length", np.array([2.0, 1.0, 4.0]), "(9/64, -15/128, -3/128)"),
@@ -385,39 +406,29 @@ def one_of_four():
     panels=2,
 )
 def weights_and_variances(left, right):
-    probabilities = np.linspace(0.02, 0.98, 33)
-    for answers in (2, 3, 4, 8, 64):
-        left.plot(probabilities, _weight(probabilities, answers), label=f"$G = {answers}$")
-    left.plot(probabilities, (probabilities * (1 - probabilities)) ** -0.5, "--", color="gray")
-    left.set(xlabel="probability of a right answer", ylabel="weight of the gradient", ylim=(0, 6))
-    left.legend()
-    tokens = np.array([1, 2, 5, 10, 20, 40])
-    draws = jnp.asarray(np.random.default_rng(0).normal(-0.045, 0.3, size=(2000, 40)))
-    for normalized, name, exact in (
-        (False, "ratio", np.exp(0.09 * tokens) - 1),
-        (True, "geometric mean", np.exp(-0.09 * (1 - 1 / tokens)) * (np.exp(0.09 / tokens) - 1)),
-    ):
-        (line,) = right.plot(tokens, exact, label=name)
-        found = [
-            np.var(sequence_ratio(draws, 0 * draws, jnp.tile(jnp.arange(40) < count, (2000, 1)), length_normalized=normalized))
-            for count in tokens
-        ]
-        right.plot(tokens, found, ".", color=line.get_color())
-    right.set(xlabel="tokens", ylabel="variance", yscale="log")
-    right.legend()
+    groups.draw_weights(left)
+    groups.draw_variances(right)
 
 
 @derivation.exercise(
-    r"What is the weight of a question with $p = \frac12$ for four answers, and for many?",
-    r"$\sqrt 3 + \frac{3 - 2 \sqrt 3}{4} = \frac{3 + 2 \sqrt 3}{4}$, and $1 / \sqrt{1/4}$: (1.616, 2).",
+    "What is the weight of a question that is answered rightly half of the time, for four answers, and for many?",
+    prose(
+        "For four {four}, and for many {many}: (1.616, 2).",
+        four=holds(plus(sqrt(3), (3 - 2 * sqrt(3)) * p * (1 - p)), "=", (3 + 2 * sqrt(3)) / 4, when={p: Rational(1, 2)}),
+        many=holds(1 / sqrt(p * (1 - p)), "=", 2, when={p: Rational(1, 2)}),
+    ),
 )
 def an_even_question():
-    yield [_weight(0.5, 4), float((1 / sqrt(p * (1 - p))).subs(p, Rational(1, 2)))], "(1.616, 2)"
+    yield [groups.weight_of_question(0.5, 4), float((1 / sqrt(p * (1 - p))).subs(p, Rational(1, 2)))], "(1.616, 2)"
 
 
 @derivation.exercise(
     r"From how many tokens on is the variance of the ratio of a text above 1, if log-ratios have the deviation 0.3?",
-    r"$e^{0.09\, T} > 2$ from $T > \log 2 / 0.09 = 7.70$ on: 8 tokens.",
+    prose(
+        r"At {tokens} it is {one}, and it grows: from 7.70 tokens on with $\sigma^2$ 0.09, that is from 8 tokens on.",
+        tokens=where(T, log(2) / sigma**2),
+        one=holds(plus(exp(T * sigma**2), -1), "=", 1, named=True),
+    ),
 )
 def eight_tokens():
     yield math.log(2) / 0.09, "7.70"
@@ -426,23 +437,12 @@ def eight_tokens():
 
 @derivation.exercise(
     r"Three answers, leave one out, and the mean over all tokens: right answers have one token, wrong ones four. Which multiple "
-    r"of $\nabla p$ is the mean gradient, if $p = 0.1$ and if $p = 0.5$?",
-    r"If one or two answers are right, $\sum_i A_i g_i$ has the mean $\nabla p / (p (1 - p))$, divided by 9 tokens in the first "
-    r"case and by 6 in the second: $3 (1 - p) / 9 + 3 p / 6$ is (0.35, 0.417). It depends on $p$: no fixed multiple of the "
-    r"gradient.",
+    r"of $\nabla p$ is the mean gradient, if one answer in ten is right, and if it is one in two?",
+    prose(
+        r"If one or two answers are right, $\sum_i A_i g_i$ has the mean $\nabla p / (p (1 - p))$, divided by 9 tokens in the "
+        "first case and by 6 in the second: {factor}, or (0.35, 0.417). It depends on $p$: no fixed multiple of the gradient.",
+        factor=holds(plus(times(3, 1 - p) / 9, 3 * p / 6), "=", (2 + p) / 6),
+    ),
 )
 def a_random_length():
-    def factor(probability):
-        total = 0.0
-        for right in (1, 2):
-            rewards = jnp.array([[1.0] * right + [0.0] * (3 - right)])
-            advantages = np.asarray(leave_one_out_advantages(rewards))[0]
-            mask = np.array([[True, *[answer >= right] * 3] for answer in range(3)])
-            scores = np.where(np.arange(3) < right, 1 / probability, -1 / (1 - probability))
-            # a token's loss is -A log pi; the mean score of an answer is shared by its tokens
-            per_token = (advantages * scores / mask.sum(axis=1))[:, None] * mask
-            chance = math.comb(3, right) * probability**right * (1 - probability) ** (3 - right)
-            total += chance * float(aggregate_tokens(jnp.asarray(per_token), jnp.asarray(mask), mode="token_mean"))
-        return total
-
-    yield [factor(probability) for probability in (0.1, 0.5)], "(0.35, 0.417)"
+    yield [groups.factor_of_random_length(probability) for probability in (0.1, 0.5)], "(0.35, 0.417)"
