@@ -12,7 +12,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Inner, Slope, SquaredNorm, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.vector_quantization import (
     codebook_perplexity,
     ema_codebook_update,
@@ -33,8 +34,9 @@ derivation = Derivation(
         "Lloyd 1982, Least squares quantization in PCM",
         "Razavi, van den Oord & Vinyals 2019, Generating diverse high-fidelity images with VQ-VAE-2",
     ),
-    question="An autoencoder is to write its code in integers. An integer has no gradient: how can the encoder learn, who moves "
-    "the codes, and which bound on the likelihood is optimized?",
+    question="Text, labels and file formats are made of integers, and so should the code of an autoencoder be. But an integer "
+    "has no gradient: the encoder learns nothing through it. How can the encoder learn, who moves the codes, and which bound on "
+    "the likelihood is optimized?",
     setting=(
         r"The encoder gives a vector $z$. The codebook has $K$ codes $e_1, \dots, e_K$, and $z$ is replaced by the nearest of "
         "them, $Q(z)$, the one of the lowest index if there are several.",
@@ -43,10 +45,6 @@ derivation = Derivation(
         r"For the bound: codes have prior probabilities $\pi_k$, and $x$ has the likelihood $p(x|e_k)$ under each, all "
         "positive. The encoder is certain: it names one code $k$.",
     ),
-    answer=r"A quantizer cuts space into the cells of the nearest code. The decoder's gradient is handed to the encoder as if "
-    "nothing had been quantized; two squared distances with stopped gradients keep code and encoder together; and each code "
-    "moves to the mean of its cell, by gradient steps or by moving averages. What is maximized is an evidence lower bound "
-    "whose divergence is constant while the prior is uniform.",
     limits=(
         "That training with the straight-through gradient converges: it is the gradient of no loss.",
         "How to keep all codes in use. Codes that nothing is near to can be moved to encodings of the batch; that is a remedy.",
@@ -68,7 +66,7 @@ derivation.chain(
     role="lemma",
     so=r"The smallest distance belongs to the largest $\langle z, e \rangle - \frac12 |e|^2$.",
 )
-derivation.chain(
+bisector = derivation.chain(
     "The border between two cells is the perpendicular bisector",
     plus(SquaredNorm(d, z - other), -SquaredNorm(d, z - e)),
     equals(
@@ -88,11 +86,14 @@ lloyd = derivation.chain(
     Total(n, SquaredNorm(d, y - e)),
     equals(
         plus(Total(n, SquaredNorm(d, y - center)), times(N, SquaredNorm(d, e - center))),
-        r"$z_n - e = (z_n - \mu) + (\mu - e)$; the cross terms sum to zero",
+        prose(
+            "in each square add and subtract the mean; the cross terms cancel, {none}",
+            none=holds(Total(n, Inner(d, y - center, center - e)), "=", 0),
+        ),
     ),
     at_least(
         Total(n, SquaredNorm(d, y - center)),
-        r"leave out a square, which is zero at $e = \mu$",
+        prose("leave out a square; equality at {mean} for every $d$", mean=where(e, center)),
         dropping=N * SquaredNorm(d, e - center),
     ),
     states=2,
@@ -108,7 +109,17 @@ likelihood = derivation.numbers("p(x|{})", k, "the likelihood of the observation
 i = derivation.index("i", "the code that the encoder names")
 joint = derivation.define("p(x,{})", prior * likelihood, "the joint probability", over=k, positive=True)
 evidence = derivation.define("p(x)", Total(k, joint), "the marginal likelihood", positive=True)
-derivation.chain(
+K = derivation.count(k, "K", "the number of codes", "num_codes")
+derivation.answer = prose(
+    "A quantizer cuts space into the cells of the nearest code. The decoder's gradient is handed to the encoder as if nothing "
+    "had been quantized; two squared distances with stopped gradients keep code and encoder together; and each code moves to the "
+    "mean of its cell, by gradient steps or by moving averages. What is maximized is an evidence lower bound, {bound} for the "
+    "code $i$ that the encoder names, whose last term is constant while the prior is uniform.",
+    bound=holds(
+        log(evidence), ">=", plus(log(likelihood.at(i)), log(prior.at(i))), wrong={"without the prior": log(likelihood.at(i))}
+    ),
+)
+named_code = derivation.chain(
     "The named code bounds the likelihood",
     log(evidence),
     equals(
@@ -125,9 +136,12 @@ derivation.chain(
         dropping=log(1 + Total(k, times(1 - KroneckerDelta(k, i), joint / joint.at(i)))),
     ),
     central=True,
-    so=r"This is the evidence lower bound of a posterior that is certain: the divergence from the prior is $-\log \pi_i$. With "
-    r"a uniform prior it is $\log K$, whatever the encoder does: a constant, which the loss leaves out. What is left is the "
-    "reconstruction.",
+    so=prose(
+        r"This is the evidence lower bound of a posterior that is certain: the divergence from the prior is $-\log \pi_i$. With "
+        "a uniform prior it is {same}, whatever the encoder does: a constant, which the loss leaves out. What is left is the "
+        "reconstruction.",
+        same=holds(-log(prior.at(i)), "=", log(K), when={prior: 1 / K}, named=True),
+    ),
 )
 
 derivation.say(
@@ -194,7 +208,7 @@ def the_gradients_of_the_quantizer():
 
 @derivation.autodiff(
     r"\frac{\partial L}{\partial e} = 2 (e - z), \qquad \frac{\partial L}{\partial z} = 2 \beta (z - e)",
-    because=r"Of the code at $\beta = 0.25$, where the stopped letters have the values of the others. The value of the loss is "
+    because=r"Of the code at the weight 0.25, where the stopped letters have the values of the others. The value of the loss is "
     r"$(1 + \beta) \|z - e\|^2$.",
 )
 def the_gradients_of_the_loss():
@@ -211,8 +225,8 @@ def the_gradients_of_the_loss():
 
 derivation.say(
     r"The encoder follows the decoder's gradient $g$ at its code and the pull $2\beta(z - e)$; the code follows $2(e - z)$. "
-    r"Together these are the gradient of no loss: the derivative of the encoder's part in $e$ is $\nabla g - 2\beta I$, that of "
-    "the code's part in $z$ is $-2 I$, and for a gradient they would have to be equal."
+    r"Together these are in general the gradient of no loss: the derivative of the encoder's part in $e$ is $\nabla g - 2\beta "
+    "I$, that of the code's part in $z$ is $-2 I$, and for a gradient they would have to be equal."
 )
 N_old = derivation.number("N", "the moving average of how often a code is used", "counts", positive=True)
 m_old = derivation.number("m", "the moving average of the sum of its vectors, in one coordinate", "sums")
@@ -221,20 +235,25 @@ mean = derivation.number(r"\mu", "the mean of its vectors in the batch")
 gamma = derivation.number(r"\gamma", "the decay of the averages", "decay", between=(0, 1))
 old = derivation.define("e", m_old / N_old, "the code before the update")
 N_new = derivation.define("N'", gamma * N_old + (1 - gamma) * count, "the new average of the count", positive=True)
-derivation.chain(
+averaged = (gamma * m_old + (1 - gamma) * count * mean) / N_new
+moving = derivation.chain(
     "A moving average is a gradient step of a particular size",
-    (gamma * m_old + (1 - gamma) * count * mean) / N_new,
+    averaged,
     equals(
         plus(old, -times((1 - gamma) * count / N_new, plus(old, -mean))),
-        r"$m = N e$; subtract $e = (\gamma N e + (1 - \gamma) c\, e) / N'$",
+        prose("subtract the code, {old}", old=holds(old, "=", plus(gamma * m_old, (1 - gamma) * count * old) / N_new)),
         wrong={"the weights exchanged": plus(old, -times(gamma * N_old / N_new, plus(old, -mean)))},
     ),
-    so=r"The gradient of $\sum_n \|z_n - e\|^2$ over the code's $c$ vectors is $2c(e - \mu)$: this is a step of size "
-    r"$(1 - \gamma) / (2N')$ along it. A code that is often used makes small steps, and no step size has to be chosen. With "
-    r"$\gamma = 0$ it is a step of Lloyd's algorithm; without a vector in the batch the code stays.",
+    so=prose(
+        r"For the squared distances of a cell {slope}, here $2c(e - \mu)$: this is a step of size $(1 - \gamma) / (2N')$ against "
+        "it. A code that is often used makes small steps, and no step size has to be chosen. With {gamma} it is a step of "
+        "Lloyd's algorithm, to {lloyd}; without a vector in the batch the code stays.",
+        slope=holds(Slope(Total(n, SquaredNorm(d, y - e)), e.at(j)), "=", 2 * N * (e.at(j) - center.at(j))),
+        gamma=where(gamma, 0),
+        lloyd=holds(averaged, "=", mean, named=True),
+    ),
 )
 counts = derivation.numbers("N", k, "the averaged counts of all codes", "counts", positive=True)
-K = derivation.count(k, "K", "the number of codes", "num_codes")
 eps = derivation.number(r"\epsilon", "what is added to every count", "epsilon", positive=True)
 total = derivation.define(r"N_\Sigma", Total(k, counts), "the sum of the counts", positive=True)
 smooth = derivation.define(r"\tilde N", (counts + eps) / (total + K * eps) * total, "the smoothed counts", over=k, positive=True)
@@ -244,12 +263,12 @@ derivation.chain(
     equals(times(Total(k, counts + eps) / (total + K * eps), total), "the factors that are the same for every code"),
     equals(
         total,
-        r"$\sum_k (N_k + \epsilon) = N_\Sigma + K\epsilon$",
+        prose("{sum}", sum=holds(Total(k, counts + eps), "=", plus(total, K * eps))),
         wrong={"the number of codes forgotten": (total + eps) / (total + K * eps) * total},
     ),
     role="lemma",
     so=r"A count that is nearly zero is raised, so that no code is divided by it: rare codes are drawn to the origin. Only with "
-    r"equal counts is a step with $\gamma = 0$ exactly Lloyd's.",
+    "equal counts is a step without memory exactly Lloyd's.",
 )
 sums = derivation.numbers("m", k, "the averaged sums, in one coordinate", "sums")
 
@@ -270,18 +289,26 @@ derivation.bridge(
     },
 )
 usage = derivation.law("u", k, "the fraction of the vectors that have a code")
-uniform = derivation.define(r"\nu", 1 / K, "the uniform law", over=k, law=True)
+uniform = derivation.define(r"\nu", 1 / K, "the uniform distribution", over=k, law=True)
 derivation.chain(
     "Perplexity counts the codes in use",
     Entropy(usage),
-    equals(plus(log(K), -Divergence(usage, uniform)), r"$-\log u_k = \log K - \log(u_k / \nu_k)$"),
+    equals(
+        plus(log(K), -Divergence(usage, uniform)),
+        prose("{split}", split=holds(-log(usage), "=", plus(log(K), -log(usage / uniform)))),
+    ),
     at_most(
         log(K),
-        r"leave out the divergence from the uniform law $1/K$ (Gibbs); equality if all are used alike",
+        prose("leave out the divergence (Gibbs); equality if all are used alike, {alike}", alike=where(usage, uniform)),
         adding=gibbs.at(usage, uniform),
     ),
-    so=r"The perplexity is $\exp H$, between 1 and $K$: $H \ge 0$, as every $-\log u_k$ is. A prior that is learned afterwards, "
-    r"$\pi = u$, gains just this divergence, $\log K - H(u)$, in the mean over the data.",
+    so=prose(
+        r"The perplexity is $\exp H$, between 1 and $K$, since {positive}. A prior that is learned afterwards, {learned}, gains "
+        "just this divergence over the uniform one in the mean over the data, {gain}.",
+        positive=holds(Entropy(usage), ">=", 0),
+        learned=where(prior, usage),
+        gain=holds(plus(Total(k, usage * log(prior)), log(K)), "=", Divergence(usage, uniform), named=True),
+    ),
 )
 
 
@@ -305,8 +332,25 @@ def perplexities_of_all_names():
 _line = np.array([[0.5], [0.7], [1.8]])
 
 
+@derivation.algorithm(
+    "A training step of a VQ-VAE with moving averages, here with encodings that stay",
+    do(r"$z \leftarrow$ the encoder's output; $k \leftarrow$ its nearest code", nearest_code, by=bisector),
+    do(r"$q \leftarrow \mathrm{st}(z, e_k)$, which the decoder sees", vector_quantize, straight_through),
+    do(r"a gradient step on $-\log p(x|q) + \beta \|z - \mathrm{sg}(e_k)\|^2$, in encoder and decoder", by=named_code),
+    do(r"$N_k, m_k, e_k \leftarrow$ the moving averages, of every code", ema_codebook_update, by=moving),
+)
+def two_steps():
+    counts, sums, codes = np.array([1.0, 1.0]), np.array([[0.0], [2.0]]), np.array([[0.0], [2.0]])
+    for step, seen, pull, moved in ((1, "(0, 0, 2)", "0.78", "0.4, 1.9"), (2, "(0.4, 0.4, 1.9)", "0.11", "0.5143, 1.85")):
+        q = straight_through(_line, vector_quantize(_line, codes))
+        yield rf"z = 0.5, 0.7, 1.8, \text{{ step }} {step}: \quad q", q, seen
+        yield r"\textstyle\sum \|z - e_k\|^2", np.sum((_line - q) ** 2), pull
+        counts, sums, codes = ema_codebook_update(_line, nearest_code(_line, codes), counts, sums, decay=0.5, epsilon=1e-12)
+        yield r"e \text{ after it, with } \gamma = \tfrac12", codes[:, 0], moved
+
+
 @derivation.example(
-    "In one dimension: the codes 0 and 2, and the vectors 0.5, 0.7 and 1.8. Then moving averages with $\\gamma = 0.9$ that "
+    "In one dimension: the codes 0 and 2, and the vectors 0.5, 0.7 and 1.8. Then moving averages with the decay 0.9 that "
     "start at two vectors for each code; and an observation with the likelihoods 0.6, 0.3 and 0.1 under three codes of a "
     "uniform prior."
 )
@@ -357,7 +401,7 @@ def cells_and_a_staircase(left, right):
 
 @derivation.exercise(
     "Where is the border between the codes $(0, 0)$ and $(2, 0)$, and which code has a vector on it?",
-    "At $z_1 = 1$. A vector there is as near to both, and gets the lower index, 0.",
+    "Where the first coordinate is 1. A vector there is as near to both, and gets the lower index, 0.",
 )
 def a_border():
     yield np.mean([0.0, 2.0]), "1"
@@ -365,7 +409,7 @@ def a_border():
 
 
 @derivation.exercise(
-    r"The example's vectors, $\gamma = 0$ and $\epsilon = 0.5$: what are the smoothed counts and the codes?",
+    r"The example's vectors, no memory and $\epsilon$ at 0.5: what are the smoothed counts and the codes?",
     "The counts 2 and 1 become 1.875 and 1.125, and the sums 1.2 and 1.8 give the codes 0.64 and 1.6, not the means 0.6 and 1.8.",
 )
 def smoothed():
@@ -377,7 +421,7 @@ def smoothed():
 
 @derivation.exercise(
     "Two of four codes are used equally often. What does a learned prior gain over a uniform one, in nats and in bits?",
-    r"$\log 4 - \log 2 = 0.6931$ nats, one bit for every code that is written: it knows that two codes never occur.",
+    r"$\log 4 - \log 2$, 0.6931 nats, one bit for every code that is written: it knows that two codes never occur.",
 )
 def a_learned_prior():
     perplexity = codebook_perplexity(np.array([0, 2, 0, 2]), num_codes=4)
