@@ -10,6 +10,8 @@ from theory_jax.derivation.chains import equals
 from theory_jax.derivation.notation import Expectation, LogDensity, Slope, Total, plus, times
 from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.diffusion.classifier_free_guidance import compose, guide, rescale
+from theory_jax.diffusion.classifier_guidance import class_log_probs
+from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob
 from theory_jax.lectures.diffusion._two_points import best_noise
 
 
@@ -216,3 +218,23 @@ def scaled_gaussians(derivation, x, w):
         ),
     )
     return m, s, precision
+
+
+def draw_tilted_densities(left, right):
+    """Densities of a class that are sharpened by scales; and the variances of the two orders of sharpening and noising."""
+    line = jnp.linspace(-4, 4, 161)
+    means, log_vars, log_weights = jnp.array([[1.0], [-1.0]]), jnp.log(jnp.array([0.5, 0.5])), jnp.full(2, -math.log(2))
+    alpha_bar, ones = jnp.array([1.0, 0.7]), np.full(161, 1)
+    log_density = mixture_log_prob(line[:, None], *diffused_mixture(means, log_vars, ones, alpha_bar), log_weights)
+    log_class = class_log_probs(line[:, None], ones, means, log_vars, log_weights, alpha_bar)[:, 0]
+    left.fill_between(line, jnp.exp(log_density), color="gray", alpha=0.3)
+    for scale in (1, 3, 8):
+        tilted = jnp.exp(log_density + scale * log_class)
+        left.plot(line, tilted / tilted.sum() / 0.05, label=f"$w = {scale}$")
+    left.set(xlabel="$x$", ylabel="density")
+    left.legend()
+    level = np.linspace(0, 1, 101)
+    right.plot(level, (1 - 0.75 * level) / (1 + 1.5 * level), label="sharpened last")
+    right.plot(level, level * 0.25 / 2.5 + 1 - level, linestyle="--", label="noised last")
+    right.set(xlabel=r"$\bar\alpha_t$", ylabel="variance")
+    right.legend()
