@@ -8,12 +8,14 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import exp, log, sqrt
+from sympy import Rational, cos, exp, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose
 from theory_jax.flows.diffusion_bridge import (
     loss_weight_between,
     predictions_from_velocity,
@@ -23,6 +25,8 @@ from theory_jax.flows.diffusion_bridge import (
     velocity_from_score,
 )
 from theory_jax.flows.probability_paths import conditional_velocity, cosine_coefficients, variance_preserving_coefficients
+from theory_jax.lectures.flows._diffusion_bridge import every_amount_of_noise_keeps_the_variance, one_flow_in_two_pictures
+from theory_jax.lectures.flows._flow_matching import sign_field
 
 derivation = Derivation(
     module=__name__,
@@ -35,21 +39,18 @@ derivation = Derivation(
         "Song, Sohl-Dickstein, Kingma, Kumar, Ermon & Poole 2021, Score-based generative modeling through SDEs",
         "Anderson 1982, Reverse-time diffusion equation models",
     ),
-    question="Diffusion models predict noise or a score and sample with noise; flows predict a velocity and solve an equation "
-    "without noise. Do they differ in more than coordinates?",
+    question="A trained diffusion model predicts noise or a score and samples with noise; a flow predicts a velocity and "
+    "solves an equation without noise. Code for one refuses the network of the other. Do they differ in more than "
+    "coordinates?",
     setting=(
-        r"The path is $x_t = \alpha x_1 + \sigma x_0$ with independent noise $x_0 \sim \mathcal{N}(0, I)$ and data $x_1$. Flow "
-        r"time runs from 0, the noise, to 1, the data; the time of diffusion is $1 - t$. The coefficients $\alpha$ and $\sigma$ "
-        r"are differentiable functions of $t$, positive inside $(0, 1)$.",
-        r"The ratio of signal to noise grows: $w = \alpha' \sigma - \alpha \sigma' > 0$, which is $\sigma^2 (\alpha/\sigma)'$.",
-        r"$p_t$ is the density of $x_t$, and $s_t = \nabla \log p_t$ its score. The marginal velocity is the mean slope of the "
-        r"paths through a place, $u_t(x) = \mathbb{E}[\alpha' x_1 + \sigma' x_0 \mid x_t = x]$.",
+        r"The path is $\alpha x_1 + \sigma x_0$ with data $x_1$ and independent standard normal noise $x_0$. Flow time runs "
+        r"from 0, the noise, to 1, the data; the time of diffusion is $1 - t$. The coefficients $\alpha$ and $\sigma$ are "
+        "differentiable functions of $t$, positive inside $(0, 1)$.",
+        r"The ratio $\alpha/\sigma$ of signal to noise grows: $w$, which is $\alpha' \sigma - \alpha \sigma'$, is positive.",
+        r"$p_t$ is the density of the position $x_t$ on the path, and its score $s_t$ the slope of $\log p_t$. The marginal "
+        r"velocity $u_t(x)$ is the mean of $\alpha' x_1 + \sigma' x_0$ over the paths through $x$.",
         "One coordinate is written, since every formula holds in each coordinate. Data have finitely many points.",
     ),
-    answer=r"Of noise, data, score and velocity any one gives the others, by formulas of $x$, $\alpha$, $\sigma$ and their "
-    r"slopes. A loss on one of them is a loss on another with another weight in time. In the coordinates $x/(\alpha + \sigma)$ "
-    r"and $\alpha/(\alpha + \sigma)$ all paths are the linear one, with one flow, and a step of DDIM is a step of Euler's "
-    r"method. Any amount of noise may be added on the way, if half of its variance times the score is added to the velocity.",
     limits=(
         "Networks that are trained with other weights in time make other errors.",
         "Flow lines are the same on every path; solvers with finite steps make other errors in other coordinates.",
@@ -62,38 +63,41 @@ alpha = derivation.function(r"\alpha", "the coefficient of the data", "alpha")
 sigma = derivation.function(r"\sigma", "the coefficient of the noise", "sigma")
 a, s = alpha(t), sigma(t)
 da, ds = a.diff(t), s.diff(t)
-x = derivation.number("x", "a place", "x")
+x = derivation.number("x", "a position", "x")
 w = derivation.define("w", plus(da * s, -a * ds), "how fast the signal grows against the noise")
 
 derivation.say("First, what the score says about noise and data.")
 k = derivation.index("k", "a data point")
 weight = derivation.law("q", k, "its probability")
-point = derivation.numbers("y", k, "its place")
+point = derivation.numbers("c", k, "its position")
 cloud = derivation.define(
     r"\phi", exp(-((x - a * point) ** 2) / (2 * s**2)), "the density at $x$ given the data point, but for a factor", over=k
 )
 density = derivation.define("p_t", Total(k, weight * cloud), "the density at $x$, but for the same factor")
-given_x = derivation.define("r", weight * cloud / density, "the probability of the data point given $x$", over=k)
+given_x = derivation.define(r"\omega", weight * cloud / density, "the probability of the data point given $x$", over=k)
 derivation.chain(
     "The score is the mean noise, divided by minus its deviation",
     times(-s, Slope(log(density), x)),
     equals(
         times(-s, Total(k, -(x - a * point) / s**2 * weight * cloud) / density),
-        r"the slope of each $\phi_k$ is $-(x - \alpha y_k)/\sigma^2$ times itself",
+        prose("{slope}", slope=holds(Slope(cloud, x), "=", times(-(x - a * point) / s**2, cloud))),
     ),
     equals(
         Total(k, given_x * (x - a * point) / s),
-        r"Bayes' rule; given the data point, the noise is $(x - \alpha y_k)/\sigma$",
+        r"Bayes' rule; given the data point, the noise is $(x - \alpha c_k)/\sigma$",
         wrong={"by the variance": Total(k, given_x * (x - a * point) / s**2)},
     ),
     role="lemma",
-    so=r"So $\mathbb{E}[x_0 | x] = -\sigma s_t$, and since $x$ is made of both, $\mathbb{E}[x_1 | x] = (x + \sigma^2 "
-    r"s_t)/\alpha$.",
+    so=prose(
+        r"So the mean noise given $x$ is $-\sigma s_t$, and since $x$ is made of both, {both}, the mean of the data is $(x + "
+        r"\sigma^2 s_t)/\alpha$.",
+        both=holds(plus(a * Total(k, given_x * point), s * Total(k, given_x * (x - a * point) / s)), "=", x),
+    ),
 )
 
-score = derivation.number("s_t", "the score at the place", "score")
-mean_noise = derivation.define(r"\hat x_0", -s * score, "the mean noise given the place")
-mean_data = derivation.define(r"\hat x_1", (x + s**2 * score) / a, "the mean of the data given the place")
+score = derivation.number("s_t", "the score at the position", "score")
+mean_noise = derivation.define(r"\hat x_0", -s * score, "the mean noise given the position")
+mean_data = derivation.define(r"\hat x_1", (x + s**2 * score) / a, "the mean of the data given the position")
 velocity = derivation.define("u_t", plus(da * mean_data, ds * mean_noise), "the marginal velocity")
 derivation.chain(
     "Velocity from score",
@@ -107,17 +111,17 @@ derivation.chain(
     equals(plus(da / a * x, s * w / a * score), "one fraction", wrong={"by the noise": plus(da / a * x, w * score)}),
     central=True,
 )
-derivation.chain(
+score_of_velocity = derivation.chain(
     "... and score from velocity",
     (a * velocity - da * x) / (s * w),
     equals(score, "the same line, solved"),
-    so=r"This needs noise, $\sigma > 0$. At the start, where $\alpha = 0$, it is $-x/\sigma^2$ for every velocity: the "
+    so=r"This needs noise, a positive $\sigma$. At the start, where $\alpha$ is 0, it is $-x/\sigma^2$ for every velocity: the "
     r"score of pure noise does not know the data, and there the score does not tell the velocity.",
 )
 
-derivation.say(r"Next, a model. A prediction is a pair $(\hat x_1, \hat x_0)$ that makes up the place; here any pair.")
+derivation.say(r"Next, a model. A prediction is a pair $(\hat x_1, \hat x_0)$ that makes up the position; here any pair.")
 data, noise = derivation.number("x_1", "a value for the data"), derivation.number("x_0", "a value for the noise")
-place = derivation.define("x_t", plus(a * data, s * noise), "the place that they make up")
+place = derivation.define("x_t", plus(a * data, s * noise), "the position that they make up")
 slope = derivation.define("v", plus(da * data, ds * noise), "the velocity that they make up", "velocity")
 for name, combination, found in (("data", (s * slope - ds * place) / w, data), ("noise", (da * place - a * slope) / w, noise)):
     derivation.chain(
@@ -126,19 +130,23 @@ for name, combination, found in (("data", (s * slope - ds * place) / w, data), (
         equals(found, "the terms with the other one cancel, and what is left of the bracket is $w$ times this one"),
         so=""
         if name == "data"
-        else r"Nothing is divided by $\alpha$ or $\sigma$: on the linear path, where $w = 1$, a velocity "
+        else r"Nothing is divided by $\alpha$ or $\sigma$: on the linear path, where $w$ is 1, a velocity "
         "tells data and noise at both ends, too.",
     )
-other_noise = derivation.number(r"\tilde x_0", "another value for the noise at the same place")
+other_noise = derivation.number(r"\tilde x_0", "another value for the noise at the same position")
 other_data = derivation.define(r"\tilde x_1", (place - s * other_noise) / a, "the data that go with it")
+velocity_error = (da * other_data + ds * other_noise - slope) ** 2
 derivation.chain(
     "An error of the velocity is an error of the noise",
-    (da * other_data + ds * other_noise - slope) ** 2,
+    velocity_error,
     equals(
         ((ds - da * s / a) * (other_noise - noise)) ** 2,
-        r"$\tilde x_1 - x_1 = -\frac{\sigma}{\alpha} (\tilde x_0 - x_0)$, as the place is the same",
+        prose(
+            "{error}, as the position is the same",
+            error=holds(plus(other_data, -data), "=", times(-s / a, plus(other_noise, -noise))),
+        ),
     ),
-    equals(w**2 / a**2 * (other_noise - noise) ** 2, r"the bracket is $-w/\alpha$"),
+    equals(w**2 / a**2 * (other_noise - noise) ** 2, prose("{bracket}", bracket=holds(plus(ds, -da * s / a), "=", -w / a))),
     so=r"Training the velocity by squared errors trains the noise with the weight $w^2/\alpha^2$ in time, and the data with "
     r"$w^2/\sigma^2$. To choose what is predicted is to choose a weight.",
 )
@@ -154,15 +162,30 @@ derivation.chain(
     plus(rate * A / 2 / A * x, root**2 * (rate * A / 2 / A + rate * A**2 / (2 * root) / root) * score),
     equals(
         rate / 2 * (x + score),
-        r"$\alpha' = \frac12 \beta \alpha$, $\sigma' = -\frac12 \beta \alpha^2/\sigma$, and $\sigma^2 + \alpha^2 = 1$",
+        prose(
+            r"$\alpha$ grows at the rate $\frac12 \beta \alpha$, and $\sigma$ with {deviation} at {falls}; then the two "
+            r"brackets are $\frac12 \beta$ each",
+            deviation=holds(root**2, "=", plus(1, -(A**2))),
+            falls=holds(times(Slope(root, A), rate * A / 2), "=", -rate * A**2 / (2 * root), named=True),
+        ),
     ),
-    so=r"This is the probability flow of the equation $dx = -\frac12 \beta x\, d\tau + \sqrt\beta\, dw$, $-\frac12 \beta (x + "
-    r"s)$, with the other sign: $\tau = 1 - t$ runs the other way.",
+    so=r"Diffusion with the drift $-\frac12 \beta x$ and the noise $\sqrt\beta\, dW$ has the probability flow $-\frac12 "
+    r"\beta (x + s_t)$. This is it with the other sign, since the time $\tau$ of diffusion, $1 - t$, runs the other way.",
 )
-scaled = derivation.define("y", place / (a + s), "the place in other coordinates", "rescale_to_linear")
-share = derivation.define("r_t", a / (a + s), "the time in other coordinates", "rescale_to_linear")
+scaled = derivation.define("y", place / (a + s), "the position in other coordinates", "rescale_to_linear")
+share = derivation.define("r", a / (a + s), "the time in other coordinates", "rescale_to_linear")
 derivation.chain("The time of the other coordinates runs forward", Slope(share, t), equals(w / (a + s) ** 2, "the quotient rule"))
-derivation.chain(
+derivation.answer = prose(
+    r"Of noise, data, score and velocity any one gives the others inside of the path, where $\alpha$ and $\sigma$ are "
+    "positive: the velocity is {velocity}. A loss on one of them is a loss on another with another weight in time: an error "
+    r"of the noise counts {weight} times for the velocity. In the coordinates $x/(\alpha + \sigma)$ and $\alpha/(\alpha + "
+    r"\sigma)$ all paths are the linear one, {linear}, with one flow, and a step of DDIM is a step of Euler's method. Any "
+    "amount of noise may be added on the way, if half of its variance times the score is added to the velocity.",
+    velocity=holds(velocity, "=", plus(da / a * x, s * w / a * score), named=True, wrong={"no slope": plus(x, s * w * score)}),
+    weight=holds(velocity_error / (other_noise - noise) ** 2, "=", w**2 / a**2, named=True),
+    linear=holds(scaled, "=", plus(share * data, (1 - share) * noise)),
+)
+linear_path = derivation.chain(
     "In these coordinates every path is the linear one",
     scaled,
     equals(plus(share * data, (1 - share) * noise), "the shares of data and noise sum to one"),
@@ -174,9 +197,9 @@ derivation.chain(
         ((da * data + ds * noise) * (a + s) - (da + ds) * (a * data + s * noise)) / w, "the quotient rule, and the result above"
     ),
     equals(data - noise, r"the bracket is $w (x_1 - x_0)$"),
-    so=r"The mean given a place is the same for all paths: $\frac{dy}{dr} = \mathbb{E}[x_1 - x_0 \mid y]$, as a condition on "
-    r"$x_t$ is one on $y$. So all paths have the flow lines of the linear one, and lead from the same noise to the same data "
-    r"where $\alpha(0) = \sigma(1) = 0$. The schedule of a trained model may be exchanged when it is sampled.",
+    so="The mean of $x_1 - x_0$ given $y$ is the same for all paths, as a condition on $x_t$ is one on $y$. So all paths "
+    r"have the flow lines of the linear one, and lead from the same noise to the same data if $\alpha$ vanishes at the start "
+    r"and $\sigma$ at the end. The schedule of a trained model may be exchanged when it is sampled.",
 )
 a1, s1, a2, s2 = (
     derivation.number(name, meaning, positive=True)
@@ -192,25 +215,25 @@ derivation.chain(
     (a2 * data + s2 * noise) / (a2 + s2),
     equals(
         plus((a1 * data + s1 * noise) / (a1 + s1), (a2 / (a2 + s2) - a1 / (a1 + s1)) * (data - noise)),
-        r"DDIM without noise mixes the predictions at the place before the step with the coefficients after it. Add and subtract "
-        r"$y$ before the step",
+        "DDIM without noise mixes the predictions at the position before the step with the coefficients after it. Add and "
+        "subtract $y$ before the step",
     ),
-    so=r"The step of $r$ times the predicted velocity, for any coefficients. On the linear path itself this is "
-    r"$x + (t_2 - t_1)\, v$.",
+    so="It is the step of $r$ times the predicted velocity, for any coefficients. On the linear path itself $y$ is $x$, and "
+    "$r$ is $t$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- noise on the way
 
 derivation.say(
-    r"Last, noise. A process $dx = b\, dt + g\, dw$ changes its density by the Fokker-Planck equation, $\partial_t p = -(b p)' + "
-    r"\frac12 g^2 p''$, with slopes in $x$; the lecture on the score's equation derives it."
+    r"Last, noise. A process with the drift $b$ and the noise $g\, dW$ changes its density at the rate $-(b p)' + \frac12 "
+    "g^2 p''$ of the Fokker-Planck equation, with slopes in $x$; the lecture on the score's equation derives it."
 )
 p = derivation.function("p", "a density on the line, at one time")
 u = derivation.function("u", "the velocity of a flow that has this density", "velocity")
 g = derivation.number("g", "the diffusion at this time", "diffusion", positive=True)
 own_score = Slope(p(x), x) / p(x)
 derivation.symbol("b", "a drift")
-derivation.chain(
+harmless = derivation.chain(
     "Noise that changes nothing",
     plus(-Slope((u(x) + g**2 / 2 * own_score) * p(x), x), g**2 / 2 * Slope(p(x), x, 2)),
     equals(
@@ -218,55 +241,27 @@ derivation.chain(
         "the score times the density is the slope of the density",
     ),
     equals(-Slope(u(x) * p(x), x), "what the noise spreads, the drift gathers"),
-    so=r"The drift $u + \frac12 g^2 s$ with the noise $g\, dw$ has the densities of the flow, for every $g$, which may change "
-    r"with time. One network serves both: solved without noise, or sampled with as much as one likes.",
+    so=r"The drift $u + \frac12 g^2 s_t$ with the noise $g\, dW$ has the densities of the flow, for every $g$, which may "
+    "change with time. One network serves both: solved without noise, or sampled with as much as one likes.",
 )
 derivation.chain(
     "The amount of noise that reverses diffusion",
     plus(2 * da / a * s**2, -2 * s * ds),
     equals(2 * s * w / a, r"one fraction", wrong={"the growth of the noise alone": -2 * s * ds}),
-    so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\frac{d \sigma^2}{d \tau} = "
-    r"-2 \frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With this $g$ the "
-    r"process above is the reversal of diffusion (Anderson); for the variance-preserving path it is $g^2 = \beta$.",
+    so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\sigma^2$ grows at the rate $-2 "
+    r"\frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With this $g$ the "
+    r"process above is the reversal of diffusion (Anderson); for the variance-preserving path $g^2$ is $\beta$.",
 )
 
 
-@derivation.numeric(
+derivation.numeric(
     r"\mathrm{Var}(x_1) = 4 \quad\text{for}\quad g = 0,\ 0.7,\ 2",
-    because=r"Data $\mathcal{N}(0, 4)$ on the linear path, where velocity and score are linear in $x$: with the drift $m x$ the "
-    r"variance $V$ obeys $V' = 2 m V + g^2$. 400 steps of a Runge-Kutta method with the code's drift, from $V = 1$.",
+    because=r"Data $\mathcal{N}(0, 4)$ on the linear path, where velocity and score are linear in $x$: with the drift $m x$ "
+    "the variance $V$ grows at the rate $2 m V + g^2$. 400 steps of a Runge-Kutta method with the code's drift, from the "
+    "variance 1.",
     tolerance=1e-8,
     since="the solver takes finite steps",
-)
-def every_amount_of_noise_keeps_the_variance():
-    def final(correction):
-        def change(time, variance, g):
-            exact = 4 * time**2 + (1 - time) ** 2
-            score, rate = -1 / exact, (4 * time - (1 - time)) / exact
-            return 2 * correction(rate, score, g) * variance + g**2
-
-        variance, h = np.ones(3), 1 / 400
-        g = np.array([0.0, 0.7, 2.0])
-        for time in np.arange(400) * h:
-            k1 = change(time, variance, g)
-            k2 = change(time + h / 2, variance + h / 2 * k1, g)
-            k3 = change(time + h / 2, variance + h / 2 * k2, g)
-            variance = variance + h / 6 * (k1 + 2 * k2 + 2 * k3 + change(time + h, variance + h * k3, g))
-        return variance
-
-    # the code's drift is linear in both of its arguments, so it is taken apart once
-    of_velocity, of_score = (
-        np.asarray(stochastic_drift(jnp.full(3, one), jnp.full(3, 1.0 - one), jnp.array([0.0, 0.7, 2.0]))) for one in (1.0, 0.0)
-    )
-    found = final(lambda rate, score, g: of_velocity * rate + of_score * score)
-    return Sides(
-        left=found,
-        right=np.full(3, 4.0),
-        wrong={
-            "the whole score": final(lambda rate, score, g: rate + g**2 * score),
-            "no correction": final(lambda rate, score, g: rate),
-        },
-    )
+)(every_amount_of_noise_keeps_the_variance)
 
 
 # ---------------------------------------------------------------------------------------------------- the code
@@ -296,7 +291,7 @@ derivation.bridge(
     **path,
 )
 derivation.bridge(
-    "... its place and its time on the linear path",
+    "... its position and its time on the linear path",
     (x / (A + B), A / (A + B)),
     rescale_to_linear,
     x=[[x]],
@@ -316,10 +311,10 @@ def _log_density(place, alpha, sigma):
 
 
 @derivation.autodiff(
-    r"u_t(x) = \sum_k r_k\, \big(\alpha' y_k + \sigma' x_0\big) \quad\text{from the slope of}\quad \log p_t",
-    because="Data on three points, the place 0.7 at the time 0.4 on the linear, the cosine and the variance-preserving path. "
-    "Left the code's velocity, from the derivative of the log-density; right the mean of the velocities to each data point, "
-    "which are those of the lecture on probability paths.",
+    r"u_t(x) = \sum_k \omega_k\, \big(\alpha' c_k + \sigma' x_0\big) \quad\text{from the slope of}\quad \log p_t",
+    because="Data on three points, the position 0.7 at the time 0.4 on the linear, the cosine and the variance-preserving "
+    "path. Left the code's velocity, from the derivative of the log-density; right the mean of the velocities to each data "
+    "point, which are those of the lecture on probability paths.",
 )
 def the_velocity_of_three_paths():
     time, found, wanted = jnp.array(0.4), [], []
@@ -346,9 +341,31 @@ def _half(function, prediction):
     return function(jnp.full((1, 1), 0.5), jnp.full((1, 1), prediction), *_vector(0.5, 0.5, 1, -1))
 
 
+@derivation.algorithm(
+    "Sampling with a trained velocity, with as much noise as one likes",
+    do(r"$x \leftarrow$ standard normal noise; for each step of length $h$ from the time $t$:"),
+    do(r"$v \leftarrow$ the model's velocity at $x$ and $t$", indent=1),
+    do(r"$s_t \leftarrow (\alpha v - \alpha' x) / (\sigma w)$", score_from_velocity, by=score_of_velocity, indent=1),
+    do(r"$b \leftarrow v + \frac12 g^2 s_t$", stochastic_drift, by=harmless, indent=1),
+    do(r"$x \leftarrow x + h b + g \sqrt h\, z$ with fresh standard normal $z$", by=harmless, indent=1),
+    do(r"of a model on another path: first $y \leftarrow x / (\alpha + \sigma)$ and its $r$", rescale_to_linear, by=linear_path),
+)
+def two_steps_with_noise():
+    x, time = jnp.full(1, 0.5), 0.5
+    y, r = rescale_to_linear(x[:, None], *_vector(time, 1 - time))
+    yield r"\text{data } \pm 1, \ x = t = \tfrac12: \quad (y, r)", jnp.array([y[0, 0], r[0]]), "(0.5, 0.5)"
+    for z, drift, after in ((1.0, "0.2848", "0.8447"), (-1.0, "-0.3920", "0.4893")):
+        speed = sign_field(x, time)
+        there = score_from_velocity(x[:, None], speed[:, None], *_vector(time, 1 - time, 1, -1))
+        b = stochastic_drift(speed[:, None], there, jnp.ones(1))[0, 0]
+        yield rf"t = {time:g}, \ g = 1: \quad b", b, drift
+        x, time = x + 0.1 * b + math.sqrt(0.1) * z, time + 0.1
+        yield rf"h = 0.1, \ z = {z:g}: \quad x", x, after
+
+
 @derivation.example(
-    r"Data $\pm 1$ with equal chances, the linear path, and the place $x = \frac12$ at $t = \frac12$. The means are "
-    r"$\mathbb{E}[x_1|x] = \tanh(\alpha x/\sigma^2) = \tanh 1$ and $\mathbb{E}[x_0|x] = 1 - \tanh 1$."
+    r"Data 1 and $-1$ with equal chances, the linear path, and the position $\frac12$ at time $\frac12$. The mean of the "
+    r"data there is $\tanh(\alpha x/\sigma^2)$, here $\tanh 1$, and that of the noise $1 - \tanh 1$."
 )
 def half_way():
     score_there = -2 * (1 - math.tanh(1.0))
@@ -368,40 +385,24 @@ def half_way():
     )
 
 
-def _normal_cdf(z):
-    return np.array([(1 + math.erf(one / math.sqrt(2))) / 2 for one in np.ravel(z)]).reshape(np.shape(z))
-
-
-@derivation.figure(
+derivation.figure(
     r"Data $\pm 1$. Left: where four flow lines, the quantiles $0.1, 0.3, 0.7, 0.9$, run on the linear, the cosine and the "
     r"variance-preserving path. Right: the same lines in the coordinates $y$ and $r$, where they fall on one another.",
     panels=2,
-)
-def one_flow_in_two_pictures(places, linear):
-    time, grid, levels = np.linspace(0.0, 0.98, 25), np.linspace(-3, 3, 121), np.array([0.1, 0.3, 0.7, 0.9])
-    paths = {
-        "linear": ((time, 1 - time), "-"),
-        "cosine": (cosine_coefficients(jnp.array(time))[:2], "--"),
-        "variance preserving": (variance_preserving_coefficients(jnp.array(time))[:2], ":"),
-    }
-    for (name, ((alpha, sigma), style)), color in zip(paths.items(), ("C0", "C1", "C2"), strict=True):
-        alpha, sigma = np.asarray(alpha), np.asarray(sigma)
-        below = (
-            _normal_cdf((grid - alpha[:, None]) / sigma[:, None]) + _normal_cdf((grid + alpha[:, None]) / sigma[:, None])
-        ) / 2
-        lines = np.stack([np.interp(levels, one, grid) for one in below])
-        scaled_lines, shares = rescale_to_linear(jnp.array(lines), jnp.array(alpha), jnp.array(sigma))
-        for axes, across, up in ((places, time, lines), (linear, shares, scaled_lines)):
-            axes.plot(across, up, style, color=color, label=[name] + ["_"] * 3)
-    places.set(xlabel="$t$", ylabel="$x$")
-    linear.set(xlabel="$r$", ylabel="$y$")
-    places.legend(loc="center left")
+)(one_flow_in_two_pictures)
 
 
 @derivation.exercise(
     r"What is $w$ for the cosine and for the variance-preserving path?",
-    r"$\frac\pi2 (\cos^2 + \sin^2) = \frac\pi2 = 1.5708$. For the other $\frac{\beta\alpha}{2\sigma} (\sigma^2 + \alpha^2) = "
-    r"\frac{\beta\alpha}{2\sigma}$; with the usual rates, 1.4723 at $t = \frac12$.",
+    prose(
+        "For the cosine path {cosine}, or 1.5708. For the other {other}; with the usual rates, 1.4723 halfway.",
+        cosine=holds(
+            plus(times(Slope(sin(pi * t / 2), t), cos(pi * t / 2)), -times(sin(pi * t / 2), Slope(cos(pi * t / 2), t))),
+            "=",
+            pi / 2,
+        ),
+        other=holds(plus(rate * A / 2 * root, A * rate * A**2 / (2 * root)), "=", rate * A / (2 * root)),
+    ),
 )
 def how_fast_the_signal_grows():
     for coefficients, printed in ((cosine_coefficients, "1.5708"), (variance_preserving_coefficients, "1.4723")):
@@ -410,10 +411,11 @@ def how_fast_the_signal_grows():
 
 
 @derivation.exercise(
-    r"A trained model predicts the noise 0.3 at $x = 1$ on the variance-preserving path with $\alpha = 0.6$. Where is $x$ after "
-    r"a step to $\alpha = 0.8$, by DDIM and by Euler's method in $y$?",
-    r"$\hat x_1 = (1 - 0.8 \cdot 0.3)/0.6 = 1.2667$, and DDIM gives $0.8\, \hat x_1 + 0.6 \cdot 0.3 = 1.1933$. In $y$: "
-    r"$\frac{1}{1.4} + (\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot \frac{29}{30} = 0.85238$, times 1.4 the same 1.1933.",
+    r"A trained model predicts the noise 0.3 at the position 1 on the variance-preserving path, where $\alpha$ is 0.6. Where "
+    r"does a step lead to the $\alpha$ of 0.8, by DDIM and by Euler's method in $y$?",
+    r"$\hat x_1$ is $(1 - 0.8 \cdot 0.3)/0.6$, or 1.2667, and DDIM gives $0.8\, \hat x_1 + 0.6 \cdot 0.3$, or 1.1933. In $y$ "
+    r"it is $\frac{1}{1.4} + (\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot \frac{29}{30}$, or 0.85238, and times 1.4 the same "
+    "1.1933.",
 )
 def one_step():
     data_there = (1 - 0.8 * 0.3) / 0.6
@@ -426,9 +428,14 @@ def one_step():
 
 
 @derivation.exercise(
-    r"How much noise reverses diffusion on the linear path, at $t = \frac12$ and near the start?",
-    r"$g^2 = 2\sigma w/\alpha = 2 (1 - t)/t$: it is 2 at $t = \frac12$, 198 at $t = 0.01$, and infinite at 0. An equation with "
-    r"noise starts later, or with less noise.",
+    r"How much noise reverses diffusion on the linear path, halfway and near the start?",
+    prose(
+        r"$g^2$ is $2\sigma w/\alpha$, here {here}: {half} halfway, {near} at time 0.01, and without bound near 0. An "
+        "equation with noise starts later, or with less noise.",
+        here=times(2, 1 - t) / t,
+        half=holds(times(2, 1 - t) / t, "=", 2, when={t: Rational(1, 2)}, named=True),
+        near=holds(times(2, 1 - t) / t, "=", 198, when={t: Rational(1, 100)}, named=True),
+    ),
 )
 def noise_of_the_linear_path():
     for time, printed in ((0.5, "2"), (0.01, "198")):
