@@ -15,8 +15,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, SquaredNorm, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
-from theory_jax.diffusion.forward_process import forward_sample
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.diffusion.reverse_process import (
     interpolated_log_variance,
@@ -32,6 +32,7 @@ from theory_jax.diffusion.simple_loss import (
     variational_loss,
     variational_weight,
 )
+from theory_jax.lectures.diffusion._best_losses import draw_best_losses, draw_weights, irreducible
 from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, step_variance
@@ -47,23 +48,22 @@ derivation = Derivation(
         "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, section 3.2 to 3.4, eq. 8, 12 and 14",
         "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, section 3.1",
     ),
-    question="The bound of a diffusion model is a sum of divergences between Gaussians. Training minimizes a squared error of "
-    "a predicted noise instead. Why is that the same, up to a weight, and may the weight be left out?",
+    question="Maximizing the likelihood bound of a diffusion model as it stands gives noisy gradients and worse pictures than "
+    "minimizing a plain squared error of a predicted noise. But the bound is a sum of divergences between Gaussians. Why is the "
+    "squared error the same, up to a weight, and may the weight be left out?",
     setting=(
-        r"For $t \ge 2$ the term $L_{t-1}$ of the bound is $\mathrm{KL}(\mathcal{N}(\tilde\mu_t, \tilde\beta_t I) \,\|\, "
-        r"\mathcal{N}(\mu_\theta, \sigma_t^2 I))$, in $D$ dimensions. The network predicts the noise in $x_t = "
-        r"\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$; its prediction $\hat\epsilon$ is put where "
-        r"$\tilde\mu_t$ has the noise, which gives $\mu_\theta$. The variance $\sigma_t^2$ is fixed, until the last part.",
-        r"A network is unrestricted if its prediction at one $(x_t, t)$ does not constrain that at another one. Laws are "
-        r"written for finitely many values of $x_t$ and of the noise; for densities the sums are integrals.",
+        r"From the second step on, the term $L_{t-1}$ of the bound is $\mathrm{KL}(\mathcal{N}(\tilde\mu_t, \tilde\beta_t I) "
+        r"\,\|\, \mathcal{N}(\mu_\theta, \sigma_t^2 I))$, in $D$ dimensions. The network predicts the noise $\epsilon$ in "
+        r"$\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$, which is $x_t$; its prediction $\hat\epsilon$ is "
+        r"put where $\tilde\mu_t$ has the noise, which gives $\mu_\theta$. The variance $\sigma_t^2$ is fixed, until the last "
+        "part.",
+        "A network is unrestricted if its prediction at one $(x_t, t)$ does not constrain that at another one. Distributions "
+        "are written for finitely many values of $x_t$ and of the noise; for densities the sums are integrals.",
     ),
-    answer=r"$L_{t-1} = D\, C_t + w_t \|\epsilon - \hat\epsilon\|^2$, where $C_t$ and $w_t$ contain no network. At every $t$ "
-    r"the best prediction is the conditional mean $\mathbb{E}[\epsilon|x_t]$, whatever the weight. So an unrestricted network "
-    r"has the same optimum with every positive weight, and the simple loss takes the weight 1.",
     limits=(
         "Why the weight 1 gives better samples is an observation, not a theorem.",
         "A real network is restricted: it shares parameters between levels, and then the weight decides where it is good.",
-        "The term at t = 1 is the decoder's; the simple loss treats it like the others.",
+        "The term of the first step is the decoder's; the simple loss treats it like the others.",
     ),
 )
 
@@ -81,8 +81,6 @@ constant = derivation.define(
 weight = derivation.define(
     "w_t", beta**2 / (2 * sigma2 * alpha * (1 - a_t)), "the weight of the squared error", "variational_weight", positive=True
 )
-
-
 _ERROR = SquaredNorm(d, plus(noise, -guess))
 
 
@@ -113,15 +111,26 @@ central = derivation.chain(
     central=True,
     so=r"The first line is the divergence of the two Gaussians, coordinates added up. Only the last factor contains the network.",
 )
+_LARGE = beta / (2 * alpha * (1 - a_t))
+derivation.answer = prose(
+    "From the second step on, and for a fixed variance, a term of the bound is {term} on average over the data and the noise, "
+    r"where $C_t$ and $w_t$ contain no network; with the variance $\beta_t$ the weight is {weight}. At every $t$ the best "
+    r"prediction is the conditional mean $\mathbb{E}[\epsilon|x_t]$. So an unrestricted network has the same optimum with every "
+    "positive weight, and the simple loss takes the weight 1.",
+    term=plus(D * constant, times(weight, _ERROR)),
+    weight=holds(weight, "=", _LARGE, when={sigma2: beta}, named=True, wrong={"the level for the step": _LARGE * alpha / a_t}),
+)
 derivation.chain(
     "The fixed part is what a wrong variance costs",
     constant,
     equals(
         tangent.at(tilde / sigma2) / 2,
-        r"$\log\frac{\sigma_t^2}{\tilde\beta_t} = -\log\frac{\tilde\beta_t}{\sigma_t^2}$: the gap of the logarithm",
+        prose("{turned}: the gap of the logarithm", turned=holds(log(sigma2 / tilde), "=", -log(tilde / sigma2))),
     ),
     at_least(
-        0, r"leave out a gap; equality if and only if $\sigma_t^2 = \tilde\beta_t$", dropping=tangent.at(tilde / sigma2) / 2
+        0,
+        prose("leave out a gap; equality if and only if {same}", same=where(sigma2, tilde)),
+        dropping=tangent.at(tilde / sigma2) / 2,
     ),
     role="lemma",
 )
@@ -137,24 +146,26 @@ derivation.chain(
     ),
     equals(
         times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
-        r"$\frac{S_{t-1}}{S_t} = \frac{1 - \bar\alpha_t}{\alpha_t (1 - \bar\alpha_{t-1})}$, and $1 - \bar\alpha_t - \alpha_t "
-        r"(1 - \bar\alpha_{t-1}) = \beta_t$",
+        prose(
+            "{ratio}, and {rest}",
+            ratio=holds(snr_before / signal_to_noise, "=", (1 - a_t) / times(alpha, 1 - before)),
+            rest=holds(plus(1, -a_t, -times(alpha, 1 - before)), "=", beta),
+        ),
     ),
 )
+_at_two = {"t": [2], "alpha_bar": [1, before, before * alpha]}
 derivation.bridge(
     "The code's weight, with the large variance",
-    beta / (2 * alpha * (1 - a_t)),
+    _LARGE,
     variational_weight,
-    t=np.array([2]),
-    alpha_bar=[1, before, before * alpha],
+    **_at_two,
     wrong={"a_t in place of alpha_t": beta / (2 * a_t * (1 - a_t))},
 )
 derivation.bridge(
     "... and with the small one",
     times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
     variational_weight,
-    t=np.array([2]),
-    alpha_bar=[1, before, before * alpha],
+    **_at_two,
     variance="small",
     wrong={"the large variance": beta / (2 * alpha * (1 - a_t))},
 )
@@ -186,21 +197,20 @@ for _name, _code, _expression, _mistake in (
         _expression,
         _code,
         x0=[x_0],
-        t=[2],
         noise=[epsilon],
         denoise_fn=_network,
-        alpha_bar=[1, before, before * alpha],
+        **_at_two,
         wrong={"another target or weight": _mistake},
     )
 
 derivation.say(
-    r"May the weight be left out? Look at one level. The network sees $x_t$ and is judged by the noise, which $x_t$ does not "
-    r"tell. Here $x_t$ takes any three values, the target any two values for each of them."
+    "May the weight be left out? Look at one level. The network sees $x_t$ and is judged by the noise, which $x_t$ does not "
+    "tell. Here $x_t$ takes any three values, the target any two values for each of them."
 )
 i = derivation.index("i", "a value of $x_t$")
 j = derivation.index("j", "a value of the target, the noise")
-seen = derivation.law("P", i, "the law of $x_t$")
-hidden = derivation.law("r({}|{})", (j, i), "the law of the target given $x_t$")
+seen = derivation.law("P", i, "the distribution of $x_t$")
+hidden = derivation.law("r({}|{})", (j, i), "the distribution of the target given $x_t$")
 target = derivation.numbers("y", j, "the target")
 f = derivation.numbers("f", i, "the prediction at a value of $x_t$")
 m = derivation.define("m", Expectation(hidden, target), "the conditional mean of the target", over=i)
@@ -214,7 +224,7 @@ pythagoras = derivation.chain(
     ),
     at_least(
         _BEST,
-        "leave out a square; equality if and only if the prediction is the conditional mean at every value",
+        prose("leave out a square; equality if and only if {mean} for every $i$", mean=where(f, m)),
         dropping=Expectation(seen, (m - f) ** 2),
     ),
     sizes={i: 3, j: 2},
@@ -224,8 +234,8 @@ pythagoras = derivation.chain(
 )
 t = derivation.index("t", "a level")
 importance = derivation.numbers(r"\omega", t, "any positive weights of the levels", positive=True)
-seen_t = derivation.law("P_t({}|{})", (i, t), "the law of $x_t$ at a level")
-hidden_t = derivation.law("r({}|{},{})", (j, i, t), "the law of the target at a level, given $x_t$")
+seen_t = derivation.law("P_t({}|{})", (i, t), "the distribution of $x_t$ at a level")
+hidden_t = derivation.law("r({}|{},{})", (j, i, t), "the distribution of the target at a level, given $x_t$")
 f_t = derivation.numbers("f({},{})", (i, t), "the prediction at a value and a level")
 m_t = derivation.define("m({},{})", Expectation(hidden_t, target), "the conditional mean at a level", over=(i, t))
 derivation.chain(
@@ -237,35 +247,36 @@ derivation.chain(
     ),
     at_least(
         Total(t, times(importance, Expectation(seen_t, Variance(hidden_t, target)))),
-        "leave out weighted squares; equality if and only if the prediction is the conditional mean at every level",
+        prose("leave out weighted squares; equality if and only if {mean} for every $i$ and $t$", mean=where(f_t, m_t)),
         dropping=Total(t, times(importance, Expectation(seen_t, (m_t - f_t) ** 2))),
     ),
     states=2,
     uses=(pythagoras,),
-    so=r"If the levels can be fitted independently, the minimizer does not depend on the weights. So the weight may be changed "
-    r"at will: the simple loss takes 1 at every level, which gives less weight to small $t$ than the bound does.",
+    so="If the levels can be fitted independently, the minimizer does not depend on the weights. So the weight may be changed "
+    "at will: the simple loss takes 1 at every level, which gives relatively less weight to small $t$ than the bound does.",
 )
+x_i = derivation.numbers("X", i, "the values of $x_t$")
 derivation.chain(
     "What remains is what the noisy value does not tell about the data",
-    Variance(hidden, (f - sqrt(a_t) * target) / sqrt(1 - a_t)),
+    Variance(hidden, (x_i - sqrt(a_t) * target) / sqrt(1 - a_t)),
     equals(
-        (a_t / (1 - a_t)) * Variance(hidden, target),
-        r"given $x_t = f_i$ the noise is $(x_t - \sqrt{\bar\alpha_t}\, x_0) / \sqrt{1 - \bar\alpha_t}$, here with $x_0 = y_j$; "
-        r"a shift does not change a variance, a factor comes out squared",
+        signal_to_noise * Variance(hidden, target),
+        "the first line is the variance of the noise, as $X_i$ and the data determine it, where the targets $y_j$ are now "
+        "values of $x_0$; a shift does not change a variance, a factor comes out squared",
+        wrong={"not squared": sqrt(a_t / (1 - a_t)) * Variance(hidden, target)},
     ),
-    equals(signal_to_noise * Variance(hidden, target), r"$S_t = \bar\alpha_t / (1 - \bar\alpha_t)$"),
     states=2,
     so=r"So the loss of the best network at level $t$ is $S_t\, \mathbb{E}[\mathrm{Var}(x_0|x_t)]$ in each coordinate.",
 )
 derivation.chain(
     "... at most the loss of a zero network",
     Expectation(seen, Expectation(hidden, target**2)),
-    equals(plus(_BEST, Expectation(seen, m**2)), r"Pythagoras with $f = 0$"),
-    at_least(_BEST, "leave out a square", dropping=Expectation(seen, m**2)),
+    equals(plus(_BEST, Expectation(seen, m**2)), "Pythagoras for the prediction 0"),
+    at_least(_BEST, "leave out a square, which is zero if the conditional means are", dropping=Expectation(seen, m**2)),
     sizes={i: 3, j: 2},
     uses=(pythagoras,),
-    so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss is between 0 and 1 in each coordinate, at every "
-    r"level. A loss above $D$ indicates a mistake.",
+    so=r"The first line is $\mathbb{E}[\epsilon^2]$, which is 1: the best loss is between 0 and 1 in each coordinate, at every "
+    "level. An average loss that stays above $D$ indicates a mistake.",
 )
 
 derivation.say("At last the variance. If it is learned, too, which one is best for a fixed mean?")
@@ -284,13 +295,15 @@ derivation.chain(
     plus(_cost(v), -_cost(best)),
     equals(
         times(Rational(1, 2), plus(log(v / best), best / v, -1)),
-        r"$\log s$ cancels, and the second term at $v^*$ is 1",
+        prose(r"$\log s$ cancels, and {one}", one=holds((s + delta**2) / best, "=", 1)),
         wrong={"the second term forgotten": times(Rational(1, 2), log(v / best))},
     ),
     equals(tangent.at(best / v) / 2, "the gap of the logarithm at $v^* / v$"),
-    at_least(0, r"leave out the gap; equality if and only if $v = v^*$", dropping=tangent.at(best / v) / 2),
+    at_least(
+        0, prose("leave out the gap; equality if and only if {best}", best=where(v, best)), dropping=tangent.at(best / v) / 2
+    ),
     so=r"The distance of the means is added to $\tilde\beta_t$: a model that does not know $x_0$ must be wider than the step "
-    r"back that does.",
+    "back that does.",
 )
 kappa = _step.kappa
 derivation.chain(
@@ -298,7 +311,7 @@ derivation.chain(
     Expectation(hidden, plus(tilde, times(kappa, plus(target, -m)) ** 2)),
     equals(
         plus(tilde, times(kappa**2, Variance(hidden, target))),
-        r"with the best mean $\tilde\mu_t - \mu_\theta$ is $\kappa_t (x_0 - \mathbb{E}[x_0|x_t])$, here with $x_0 = y_j$",
+        r"with the best mean $\tilde\mu_t - \mu_\theta$ is $\kappa_t (x_0 - \mathbb{E}[x_0|x_t])$, here with $y_j$ for $x_0$",
     ),
     states=2,
     uses=(step_variance,),
@@ -329,16 +342,14 @@ derivation.bridge(
 )
 derivation.symbol(r"\mathrm{KL}_u", "the code's loss of a learned variance", "learned_variance_loss")
 
-_LEVELS = jnp.array([1.0, 0.81, 0.5184])
-_TWO = np.array([2])
-_given = {before: 0.81, alpha: 0.64}
+_LEVELS, _TWO, _given = jnp.array([1.0, 0.81, 0.5184]), np.array([2]), {before: 0.81, alpha: 0.64}
 
 
 @derivation.autodiff(
-    r"\left(\frac{\partial}{\partial \hat z}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 "
-    r"- \frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
-    because=r"The variance's loss must not train the mean, which the simple loss trains. So the prediction of the noise is a "
-    r"constant here, and its derivative exactly 0; that of $u$ is the chain rule.",
+    r"\left(\frac{\partial}{\partial \hat z}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 - "
+    r"\frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
+    because="The variance's loss must not train the mean, which the simple loss trains. So the prediction of the noise is a "
+    "constant here, and its derivative exactly 0; that of $u$ is the chain rule.",
     role="appendix",
 )
 def the_mean_is_held_constant():
@@ -356,20 +367,28 @@ def the_mean_is_held_constant():
     return Sides(left=both, right=right, wrong={"the mean is trained": flowing, "a half": right * 2})
 
 
-def _irreducible(alpha_bar, t):
-    """The best loss at level t for data -1 or 1: S_t (1 - E tanh^2), by a sum over a grid of the noise at x_0 = 1."""
-    nodes = np.linspace(-8, 8, 241)
-    weights = np.exp(-(nodes**2) / 2)
-    a = np.asarray(alpha_bar)[np.asarray(t)][:, None]
-    x = forward_sample(jnp.ones(len(t) * 241), np.repeat(t, 241), jnp.asarray(np.tile(nodes, len(t))), alpha_bar).reshape(-1, 241)
-    mean = np.tanh(np.sqrt(a) * x / (1 - a))
-    return (a / (1 - a))[:, 0] * ((1 - np.asarray(mean) ** 2) @ (weights / weights.sum()))
+@derivation.algorithm(
+    "The simple loss of a sample, and its share of the bound",
+    do(r"draw a data point $x_0$, a level $t \ge 2$ and $\epsilon \sim \mathcal{N}(0, I)$"),
+    do(r"$x_t \leftarrow \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$"),
+    do(
+        r"$\ell \leftarrow \|\epsilon - \hat\epsilon\|^2$ with the prediction $\hat\epsilon$ at $(x_t, t)$",
+        simple_loss,
+        by=pythagoras,
+    ),
+    do(r"descend the gradient of $\ell$; for the bound, of $w_t\, \ell$", variational_loss, by=central),
+)
+def two_samples():
+    for noise, stated in ((0.5, "(0.0578, 0.0338)"), (-1.0, "(1.0364, 0.6053)")):
+        batch = jnp.ones(1), _TWO, jnp.full(1, noise), lambda x, t: math.sqrt(0.4816) * x, _LEVELS
+        both = simple_loss(*batch)[0], variational_loss(*batch)[0]
+        yield rf"x_0 = 1,\ \epsilon = {noise:g}: \quad (\ell, w_2 \ell)", both, stated
 
 
 @derivation.example(
-    r"Step 2 of $\beta_1 = 0.19$, $\beta_2 = 0.36$. For standard normal data at $x_0 = 1$ the best network is $\hat\epsilon = "
-    r"\sqrt{1 - \bar\alpha_2}\, x_2$, with the mean squared error $\bar\alpha_2$; the term $L_1$ is the number of the topic "
-    r"before."
+    "Step 2 of two steps with noise of variance 0.19 and 0.36. For standard normal data and the data point 1 the best network "
+    r"is $\sqrt{1 - \bar\alpha_2}\, x_2$, with the mean squared error $\bar\alpha_2$; the term $L_1$ is the number of the topic "
+    "before."
 )
 def the_second_step():
     large, small = (variational_weight(_TWO, _LEVELS, variance=name)[0] for name in ("large", "small"))
@@ -381,36 +400,25 @@ def the_second_step():
     error = (weights / weights.sum()) @ np.asarray(losses)
     yield r"\mathbb{E}(\epsilon - \hat\epsilon)^2", error, "0.5184"
     yield r"L_1 = C_2 + w_2\, \mathbb{E}(\epsilon - \hat\epsilon)^2", cost + large * error, "0.4650"
-    yield (
-        r"\text{the best loss for data}\ \pm 1\ \text{at}\ t = 1, 2",
-        _irreducible(_LEVELS, np.array([1, 2])),
-        "(0.2508, 0.4587)",
-    )
+    best = irreducible(_LEVELS, np.array([1, 2]))
+    yield r"\text{the best loss for data}\ \pm 1\ \text{at}\ t = 1, 2", best, "(0.2508, 0.4587)"
 
 
 @derivation.figure(
-    r"Left: the weight that the bound gives to the simple loss, for the linear schedule with $T = 1000$, next to the simple "
-    r"loss's own weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that "
-    r"are $-1$ or $1$ it is small again where the noise is low, because the data are then known.",
+    "Left: the weight that the bound gives to the simple loss, for the linear schedule of 1000 steps, next to the simple loss's "
+    r"own weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that are $-1$ "
+    "or $1$ it is small again where the noise is low, because the data are then known.",
     panels=2,
 )
 def weights_and_best_losses(left, right):
-    levels, t = linear_alpha_bar(num_steps=1000), np.arange(2, 1001, 6)
-    for variance in ("large", "small"):
-        left.semilogy(t, variational_weight(t, levels, variance=variance), label=f"{variance} variance")
-    left.axhline(1.0, linestyle="--", color="gray", label="simple loss")
-    left.set(xlabel="$t$", ylabel="weight")
-    left.legend()
-    right.plot(t, levels[t], label="standard normal data")
-    right.plot(t, _irreducible(levels, t), label="data $-1$ or $1$")
-    right.set(xlabel="$t$", ylabel="best loss in a coordinate")
-    right.legend()
+    draw_weights(left, variational_weight)
+    draw_best_losses(right)
 
 
 @derivation.exercise(
-    r"For the linear schedule with $T = 1000$ and the large variance: which weights has the bound at $t = 2$ and $t = T$, and "
-    r"where is it smallest?",
-    r"0.2727 at $t = 2$, 0.0102 at $t = T$; smallest at $t = 349$, with 0.00497.",
+    "For the linear schedule of 1000 steps and the large variance: which weights has the bound in the second step and in the "
+    "last, and where is it smallest?",
+    r"0.2727 in the second, 0.0102 in the last; smallest in step 349, with 0.00497.",
 )
 def weights_of_the_linear_schedule():
     weights = variational_weight(np.arange(2, 1001), linear_alpha_bar(num_steps=1000))
@@ -421,8 +429,8 @@ def weights_of_the_linear_schedule():
 
 
 @derivation.exercise(
-    r"A network outputs 0 everywhere. What is the expectation of its simple loss in $D = 3$ dimensions?",
-    r"$\mathbb{E}\|\epsilon\|^2 = D$, so 3 at every level: where a training run starts.",
+    r"A network outputs 0 everywhere. What is the expectation of its simple loss in 3 dimensions?",
+    r"$\mathbb{E}\|\epsilon\|^2$, which is $D$, so 3 at every level: where a training run starts.",
 )
 def the_silent_network():
     corners = jnp.array([[sign_a, sign_b, sign_c] for sign_a in (-1.0, 1) for sign_b in (-1.0, 1) for sign_c in (-1.0, 1)])
@@ -431,10 +439,10 @@ def the_silent_network():
 
 
 @derivation.exercise(
-    r"A network has one parameter: it predicts the same number $f$ at two levels, whose conditional means are 0 and 1. Which "
-    r"$f$ is best for the weights $w_1 = 1$ and $w_2 = 3$, and for equal ones?",
+    "A network has one parameter: it predicts the same number $f$ at two levels, whose conditional means are 0 and 1. Which $f$ "
+    "is best for the weights 1 and 3, and for equal ones?",
     r"$w_1 f^2 + w_2 (f - 1)^2$ is smallest at $\frac{w_2}{w_1 + w_2}$: 0.75, against 0.5. For a restricted network the weight "
-    r"matters.",
+    "matters.",
 )
 def a_restricted_network():
     grid = np.arange(0, 1001) / 1000
