@@ -6,7 +6,6 @@ The lecture on the functions of theory_jax/latent/gaussian_mixture.py.
 import math
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import exp, log, pi, sqrt
@@ -15,6 +14,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Product, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.gaussian_mixture import (
     component_log_density,
     expected_complete_log_likelihood,
@@ -23,6 +24,7 @@ from theory_jax.latent.gaussian_mixture import (
     mixture_log_density,
     mixture_sample,
 )
+from theory_jax.lectures.latent._gaussian_mixture import POINTS, START, draw_bound_and_spike, random_mixture, slopes_in_all
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -35,19 +37,17 @@ derivation = Derivation(
         "Neal & Hinton 1998, A view of the EM algorithm that justifies incremental, sparse, and other variants",
         "Bishop 2006, Pattern Recognition and Machine Learning, 9.2 to 9.4",
     ),
-    question="The likelihood of a mixture has a sum inside its logarithm, so its maximum has no formula. Why does alternating "
+    question="One Gaussian between two clusters fits neither. A mixture of them does, but its likelihood has a sum inside the "
+    "logarithm, so its maximum has no formula, and gradient steps need a step size. Why does alternating "
     "between soft assignments and weighted averages never lower it, and what can go wrong?",
     setting=(
-        r"A point $x$ has the density $p(x) = \sum_k g_k(x)$, where $g_k(x) = w_k\, \mathcal{N}(x; \mu_k, \Sigma_k)$ is the "
-        r"joint density of the point and component $k$. The weights $w_k$ are positive and sum to one, and the covariances "
+        r"A point $x$ has the density $\sum_k g_k(x)$, where $g_k(x)$, the joint density of the point and component $k$, is "
+        r"$w_k\, \mathcal{N}(x; \mu_k, \Sigma_k)$. The weights $w_k$ are positive and sum to one, and the covariances "
         "are positive definite.",
         "There are $N$ points $x_n$. Numbers $r_{k,n}$, positive and summing to one over $k$, say which component a point is "
-        r"counted for, and to what share. A share of zero is a limit: $0 \log 0 = 0$.",
+        r"counted for, and to what share. A share of zero is a limit, in which $r \log r$ is 0.",
         r"The old parameters have no mark; those that are chosen next, given the shares, have a prime.",
     ),
-    answer=r"For any shares, the log-likelihood is a sum $Q + H$ that has a closed maximum, plus a divergence that is zero if "
-    "the shares are the posterior. The E-step makes the divergence zero, the M-step raises $Q$, and so no step lowers the "
-    "likelihood. It has no largest value: a component may shrink onto one point.",
     limits=(
         "How fast the steps converge, and to which of the local maxima.",
         "That the maximum near the truth is consistent as the number of points grows.",
@@ -68,28 +68,38 @@ posterior = derivation.define(
 posterior_new = derivation.define("p'({}|x_{})", new / p_new, "the same with the next parameters", over=(k, n), law=True)
 r = derivation.law("r", (k, n), "any shares", "exp(log_responsibilities)")
 
+derivation.answer = prose(
+    "For any shares, the log-likelihood of a point is an expectation, an entropy and a divergence that is zero if the shares are "
+    "the posterior: {identity}. The E-step makes the divergence zero, the M-step raises the expectation, summed over the points, "
+    "to a maximum in closed form, and so no step lowers the likelihood. With two components or more it has no largest value: one "
+    "may shrink onto a single point.",
+    identity=holds(log(p), "=", plus(Expectation(r, log(g)), Entropy(r), Divergence(r, posterior))),
+)
 identity = derivation.chain(
     "For any shares the log-likelihood is an expectation, an entropy and a divergence",
     log(p),
     equals(Expectation(r, log(p)), "a constant is its own expectation"),
-    equals(Expectation(r, plus(log(g), -log(posterior))), r"Bayes' rule: $p(x_n) = g_k(x_n) / p(k|x_n)$ for every $k$"),
+    equals(
+        Expectation(r, plus(log(g), -log(posterior))),
+        prose("Bayes' rule: {bayes} for every $k$", bayes=holds(p, "=", g / posterior)),
+    ),
     equals(plus(Expectation(r, log(g)), Entropy(r), Divergence(r, posterior)), r"add and subtract $\log r_{k,n}$"),
     at_least(
         plus(Expectation(r, log(g)), Entropy(r)),
-        r"leave out the divergence (Gibbs); equality if and only if $r_{k,n} = p(k|x_n)$ for every $k$",
+        prose("leave out the divergence (Gibbs); equality if and only if {same} for every $k$", same=where(r, posterior)),
         dropping=gibbs.at(r, posterior),
     ),
     central=True,
     so=r"This is the evidence lower bound, written for a mixture. The E-step maximizes its right side over the shares, the "
     r"M-step over the parameters: coordinate ascent on one bound.",
 )
-derivation.chain(
+climbs = derivation.chain(
     "A pair of steps raises the log-likelihood at least as much as Q",
     Total(n, plus(log(p_new), -log(p))),
     equals(
         Total(n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior, posterior_new))),
-        "the identity with the shares $r = p(k|x_n)$, at the new parameters and at the old: there the divergence is zero, and "
-        "the entropy is the same",
+        "the identity with the old posterior as the shares, at the new parameters and at the old: there the divergence is zero, "
+        "and the entropy is the same",
     ),
     at_least(
         Total(n, plus(Expectation(posterior, log(new)), -Expectation(posterior, log(g)))),
@@ -97,16 +107,17 @@ derivation.chain(
         dropping=Total(n, gibbs.at(posterior, posterior_new)),
     ),
     sizes={n: 2},
-    so=r"If the new parameters maximize $Q' = \sum_n \sum_k p(k|x_n) \log g'_k(x_n)$, or merely do not lower it, the last line "
-    r"is not negative, and neither is the first: the likelihood never falls. It is constant only if no posterior changes.",
+    so=r"If the new parameters maximize the first term, $\sum_n \sum_k p(k|x_n) \log g'_k(x_n)$, or merely do not lower it, the "
+    r"last line is not negative, and neither is the first: the likelihood never falls. Then it stays only if no posterior "
+    r"changes.",
 )
 
 derivation.say(
-    r"The M-step in closed form. With the soft counts $N_k = \sum_n r_{k,n}$, $Q$ falls into a part for the weights and one for "
-    "each component, and each part has its own maximum."
+    r"The M-step in closed form. With the soft counts $N_k$, the sums of the shares $r_{k,n}$ over the points, $Q$ falls into a "
+    "part for the weights and one for each component, and each part has its own maximum."
 )
 c = derivation.numbers("N", k, "the soft count of a component", positive=True)
-law = derivation.law(r"w", k, "the weights", "exp(log_weights)")
+law = derivation.law("w", k, "the weights", "exp(log_weights)")
 total = derivation.define(r"N_\Sigma", Total(k, c), "their sum, the number of points", positive=True)
 rho = derivation.define(r"\rho", c / total, "the fraction of the points that a component has", over=k, law=True)
 derivation.chain(
@@ -114,11 +125,15 @@ derivation.chain(
     Total(k, c * log(law)),
     equals(
         -times(total, plus(Entropy(rho), Divergence(rho, law))),
-        r"$N_k = N \rho_k$, and $\log w_k = \log \rho_k - \log(\rho_k / w_k)$",
+        prose(
+            "{count}, and {split}",
+            count=holds(c, "=", times(total, rho)),
+            split=holds(log(law), "=", plus(log(rho), -log(rho / law))),
+        ),
     ),
     at_most(
         -times(total, Entropy(rho)),
-        r"leave out the divergence (Gibbs); equality at $w = \rho$",
+        prose("leave out the divergence (Gibbs); equality at {best} for every $k$", best=where(law, rho)),
         adding=total * gibbs.at(rho, law),
     ),
     role="lemma",
@@ -133,19 +148,27 @@ x_bar = derivation.define(r"\bar x", Total(n, a * x) / weight, "the weighted mea
 S = derivation.define(
     "S", Total(n, a * (x - x_bar) * (x.at(n, j) - x_bar.at(j))) / weight, "the weighted covariance", over=(i, j)
 )
-derivation.chain(
+spread = Total(n, a * (x - mu) * (x.at(n, j) - mu.at(j)))
+best_mean = derivation.chain(
     "The best mean is the weighted mean, whatever the covariance is",
-    Total(n, a * (x - mu) * (x.at(n, j) - mu.at(j))),
+    spread,
     equals(
         times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)))),
-        r"$x_n - \mu = (x_n - \bar x) + (\bar x - \mu)$; the cross terms vanish, since $\sum_n a_n (x_n - \bar x) = 0$",
+        prose(
+            "add and subtract the weighted mean; the cross terms vanish, since {none}",
+            none=holds(Total(n, a * (x - x_bar)), "=", 0),
+        ),
         wrong={"the cross terms kept": times(weight, plus(S, (x_bar - mu) * (x_bar.at(j) - mu.at(j)), x_bar - mu))},
     ),
     role="lemma",
     sizes={n: 3},
-    so=r"In $Q$ this matrix is in $-\frac12 \mathrm{tr}\, \Sigma^{-1}(\dots)$, where the second term is "
-    r"$-\frac12 A\, (\bar x - \mu)^\top \Sigma^{-1} (\bar x - \mu) \le 0$: it is zero at $\mu = \bar x$. The mean of the old "
-    "step in place of the new one makes the covariance too large.",
+    so=prose(
+        r"In $Q$ this matrix is in $-\frac12 \mathrm{tr}\, \Sigma^{-1}(\dots)$, where the second term is "
+        r"$-\frac12 A\, (\bar x - \mu)^\top \Sigma^{-1} (\bar x - \mu)$, never positive. It is zero at {mean}, where {left} is "
+        "left. The mean of the old step in place of the new one makes the covariance too large.",
+        mean=where(mu, x_bar),
+        left=holds(spread, "=", times(weight, S), named=True),
+    ),
 )
 e = derivation.index("d", "an eigenvalue")
 D = derivation.count(e, "D", "the dimension", "x.shape[1]")
@@ -155,10 +178,10 @@ derivation.chain(
     "The best covariance is the weighted covariance",
     plus(log(det / Product(e, t)), Total(e, t)),
     equals(plus(log(det), Total(e, t - log(t))), "the logarithm of a product is a sum"),
-    equals(plus(log(det), D, Total(e, tangent.at(t))), r"$t - \log t = 1 + (t - 1 - \log t)$"),
+    equals(plus(log(det), D, Total(e, tangent.at(t))), "every term is 1 plus the gap of the logarithm"),
     at_least(
         plus(log(det), D),
-        r"leave out the gaps of the logarithm; equality if all eigenvalues are 1, that is $\Sigma = S$",
+        prose(r"leave out the gaps; equality at {ones} for every $d$: $\Sigma$ is $S$", ones=where(t, 1)),
         dropping=Total(e, tangent.at(t)),
     ),
     role="lemma",
@@ -186,21 +209,11 @@ derivation.bridge(
         "the factor read as a variance": -plus((y - m) ** 2 / (2 * s), log(s) / 2, log(2 * pi) / 2),
     },
 )
+whole, plain = Total(k, density), density / law
+weighted, alike = {"log_weights": log(law), **line}, {"no weights": log(Total(k, plain))}
+derivation.bridge("... that of the mixture", log(whole), mixture_log_density, **weighted, wrong=alike)
 derivation.bridge(
-    "... that of the mixture",
-    log(Total(k, density)),
-    mixture_log_density,
-    log_weights=log(law),
-    **line,
-    wrong={"the components' weights forgotten": log(Total(k, density / law))},
-)
-derivation.bridge(
-    "... and the posterior of the component",
-    log(share),
-    log_responsibilities,
-    log_weights=log(law),
-    **line,
-    wrong={"the components' weights forgotten": log(density / law / Total(k, density / law))},
+    "... and the posterior", log(share), log_responsibilities, **weighted, wrong={"no weights": log(plain / Total(k, plain))}
 )
 z = derivation.numbers("x", n, "points on the line", "x")
 soft = Total(n, r)
@@ -229,27 +242,11 @@ derivation.bridge(
 )
 
 
-def _mixture(seed=0):
-    """Twelve points in two dimensions, and the weights, means and factors of three components."""
-    drawn = np.random.default_rng(seed)
-    factor = np.tril(drawn.normal(size=(3, 2, 2)) / 2)
-    factor[:, range(2), range(2)] = drawn.uniform(0.5, 1.5, size=(3, 2))
-    weights = drawn.dirichlet(np.ones(3))
-    drawn = drawn.normal(size=(12, 2)) * 1.5, np.log(weights), drawn.normal(size=(3, 2)), factor
-    return tuple(map(jnp.asarray, drawn))
-
-
 derivation.symbol(r"\ell", "the log-likelihood of all points", "mixture_log_density(...).sum()")
 derivation.symbol("Q", "the expected log-likelihood of points with their components", "expected_complete_log_likelihood")
 derivation.symbol(r"\theta", "all parameters: weights, means and factors")
 derivation.symbol("L", "the factor of a covariance", "scale_tril")
 derivation.symbol(r"\Sigma", "a covariance")
-
-
-def _slopes(total, weights, *rest):
-    """The gradient of a total in the logits of the weights, the means and the factors."""
-    of_logits = lambda logits, *others: total(jax.nn.log_softmax(logits), *others).sum()  # noqa: E731
-    return jnp.concatenate([part.ravel() for part in jax.grad(of_logits, argnums=(0, 1, 2))(weights, *rest)])
 
 
 @derivation.autodiff(
@@ -259,11 +256,11 @@ def _slopes(total, weights, *rest):
     "dimensions. So a fixed point of EM, where $Q$ has slope zero, is a stationary point of the likelihood.",
 )
 def the_bound_touches_with_the_same_slope():
-    points, *given = _mixture()
+    points, *given = random_mixture()
     fixed = log_responsibilities(points, *given)
     alike = jnp.full_like(fixed, -math.log(3))
-    exact = _slopes(partial(mixture_log_density, points), *given)
-    of_q = lambda shares: _slopes(partial(expected_complete_log_likelihood, points, shares), *given)  # noqa: E731
+    exact = slopes_in_all(partial(mixture_log_density, points), *given)
+    of_q = lambda shares: slopes_in_all(partial(expected_complete_log_likelihood, points, shares), *given)  # noqa: E731
     return Sides(left=exact, right=of_q(fixed), wrong={"equal shares": of_q(alike)})
 
 
@@ -274,10 +271,10 @@ def the_bound_touches_with_the_same_slope():
     scale=1.0,
 )
 def the_m_step_is_stationary():
-    points, *given = _mixture(1)
+    points, *given = random_mixture(1)
     shares = log_responsibilities(points, *given)
     best = m_step(points, shares)
-    slopes = partial(_slopes, partial(expected_complete_log_likelihood, points, shares))
+    slopes = partial(slopes_in_all, partial(expected_complete_log_likelihood, points, shares))
     wrong = {"the old means": slopes(best[0], given[1], best[2]), "N - 1": slopes(*best[:2], 1.05 * best[2])}
     return Sides(left=slopes(*best), right=jnp.zeros(3 + 6 + 12), wrong=wrong)
 
@@ -311,19 +308,19 @@ derivation.chain(
         "leave out two logarithms of numbers above 1",
         dropping=plus(log(1 + rest_here * scale**size / at_own), log(1 + own_there / rest_there)),
     ),
-    so=r"As $s \to 0$ this grows like $-D \log s$: the other components explain the other points, and this one a single point "
-    "ever better. A maximum-likelihood estimate does not exist; in practice one takes a good local maximum, and adds a small "
-    "multiple of the identity to every covariance.",
+    so=r"As $s$ falls to 0 this grows like $-D \log s$: the other components explain the other points, and this one a single "
+    "point ever better. A maximum-likelihood estimate does not exist; in practice one takes a good local maximum, and adds a "
+    "small multiple of the identity to every covariance.",
 )
 far = derivation.number(
     "d_2", "the squared distance of a point from the farther of two centers, less that from the nearer", positive=True
 )
 odds = derivation.number("o", r"the quotient $w_2 / w_1$ of the weights of the farther and the nearer", positive=True)
-width = derivation.number("v", r"the variance that all components share: $\Sigma_k = v I$", positive=True)
+width = derivation.number("v", "the variance that all components share, in every direction", positive=True)
 derivation.chain(
     "With narrow components EM is k-means",
     Limit(1 / (1 + odds * exp(-far / (2 * width))), width, 0),
-    equals(1, r"the odds of the farther center vanish"),
+    equals(1, "the odds of the farther center vanish"),
     role="remark",
     so=r"The share of the nearer center tends to one, whatever the weights: every point belongs to its nearest center (if there "
     r"is only one), and the M-step moves each center to the mean of its points.",
@@ -332,8 +329,7 @@ derivation.chain(
 
 e_1, e_2 = (derivation.number(f"e_{at}", "standard normal noise", "noise") for at in (1, 2))
 l_11, l_21, l_22 = (
-    derivation.number(f"L_{{{at}}}", "an entry of the factor, $\\Sigma = L L^\\top$", "scale_tril", positive=True)
-    for at in (11, 21, 22)
+    derivation.number(f"L_{{{at}}}", "an entry of the factor of a covariance", "scale_tril", positive=True) for at in (11, 21, 22)
 )
 derivation.bridge(
     "The code draws $\\mu_k + L_k e$ from the component that a uniform number chooses: 0.3 the second, at weights 1/4, 3/4",
@@ -350,19 +346,31 @@ derivation.bridge(
     },
 )
 
-_a = math.log(3) / 2
-_points, _start = np.array([[-_a], [_a]]), (np.log([0.5, 0.5]), np.array([[-1.0], [1.0]]), np.ones((2, 1, 1)))
+
+@derivation.algorithm(
+    "Expectation-maximization, here on the example",
+    do("repeat, from weights, means and covariances:"),
+    do(r"E: $r_{k,n} \leftarrow p(k|x_n)$ for every component and point", log_responsibilities, by=identity, indent=1),
+    do(r"M: $w_k \leftarrow N_k / N$, $\mu_k \leftarrow \bar x_k$, $\Sigma_k \leftarrow S_k$", m_step, by=best_mean, indent=1),
+    do(r"until $\ell$, which no step lowers, rises no more", mixture_log_density, by=climbs),
+)
+def two_steps():
+    given = START
+    for step, means, variances, reached in ((1, "0.2747", "0.2263", "-1.603699"), (2, "0.3201", "0.1993", "-1.558581")):
+        given = m_step(POINTS, log_responsibilities(POINTS, *given))
+        yield rf"\mu_2, \Sigma_2 \text{{ after step {step}}}", [given[1][1, 0], given[2][1, 0, 0] ** 2], f"{means}, {variances}"
+        yield r"\ell", mixture_log_density(POINTS, *given).sum(), reached
 
 
 @derivation.example(
-    r"Two points at $\mp \frac12 \log 3$, and two components of weight one half at $\mp 1$ with variance 1: the odds at a point "
-    r"are $e^{2a} = 3$ with $a = \frac12 \log 3$. One step of EM."
+    r"Two points at $\mp \frac12 \log 3$, and two components of weight one half at $\mp 1$ with variance 1: the odds of the "
+    "nearer component are 3 at each point. One step of EM."
 )
 def one_step():
-    shares = log_responsibilities(_points, *_start)
-    after = m_step(_points, shares)
-    likelihoods = [mixture_log_density(_points, *given).sum() for given in (_start, after)]
-    q = [expected_complete_log_likelihood(_points, shares, *given).sum() for given in (_start, after)]
+    shares = log_responsibilities(POINTS, *START)
+    after = m_step(POINTS, shares)
+    likelihoods = [mixture_log_density(POINTS, *given).sum() for given in (START, after)]
+    q = [expected_complete_log_likelihood(POINTS, shares, *given).sum() for given in (START, after)]
     yield r"p(k|x_1)", jnp.exp(shares[0]), "(0.75, 0.25)"
     yield r"\text{next means}", after[1].ravel(), "(-0.274653, 0.274653)"
     yield r"\text{next variances}", after[2].ravel() ** 2, "(0.226303, 0.226303)"
@@ -372,36 +380,12 @@ def one_step():
     yield r"\text{the gain by the divergence}", likelihoods[1] - likelihoods[0] - (q[1] - q[0]), "0.009921"
 
 
-@derivation.figure(
-    r"Left: the example's log-likelihood over means at $\mp u$ with variance 1, and the bound $Q + H$ with the shares of $u = "
-    "1$: they touch at $u = 1$, where they have the same slope, and the top of the bound is the next step. Right: two points "
-    r"with one component on the first of them: as its deviation $s$ shrinks, the log-likelihood rises by $\log 10$ a decade.",
+derivation.figure(
+    r"Left: the example's log-likelihood over means at $\mp u$ with variance 1, and the bound $Q + H$ with the posterior at $u$ "
+    "of 1 as shares: they touch there, with the same slope, and the top of the bound is the next mean. Right: two points with "
+    r"one component on the first of them: as its deviation $s$ shrinks, the log-likelihood rises by $\log 10$ a decade.",
     panels=2,
-)
-def a_bound_that_touches_and_a_likelihood_without_bound(left, right):
-    shares = log_responsibilities(_points, *_start)
-    entropy_of_shares = -jnp.sum(jnp.exp(shares) * shares)
-    at = np.linspace(-0.4, 1.8, 45)
-
-    def of(mean):
-        given = _start[0], mean * _start[1], _start[2]
-        return mixture_log_density(_points, *given).sum(), expected_complete_log_likelihood(_points, shares, *given).sum()
-
-    likelihood, q = jax.vmap(of)(at)
-    left.plot(at, likelihood, label=r"$\ell$")
-    left.plot(at, q + entropy_of_shares, "--", label="$Q + H$")
-    for place in (1.0, _a / 2):
-        left.axvline(place, color="gray", linewidth=0.7, linestyle=":")
-    left.set(xlabel="$u$", ylabel="nats")
-    left.legend()
-    scales = np.logspace(-6, 0, 13)
-
-    def shrunk(scale):
-        factor = jnp.stack([scale, 1.0])[:, None, None]
-        return mixture_log_density(np.array([[0.0], [2.0]]), np.log([0.5, 0.5]), np.array([[0.0], [2.0]]), factor).sum()
-
-    right.semilogx(scales, jax.vmap(shrunk)(scales), "o-", markersize=3)
-    right.set(xlabel="$s$", ylabel=r"$\ell$, nats")
+)(draw_bound_and_spike)
 
 
 @derivation.exercise(
@@ -417,7 +401,7 @@ def one_component():
 @derivation.exercise(
     "The mean of a component is one of the points, in two dimensions. By how much does the log-likelihood rise if its deviation "
     "goes from $10^{-6}$ to $10^{-12}$?",
-    r"By $2 \log 10^6 = 27.63$ nats, up to the terms that have vanished.",
+    r"By $2 \log 10^6$, 27.63 nats, up to the terms that have vanished.",
 )
 def shrinking():
     points, means = np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([[0.0, 0.0], [3.0, 0.0]])
@@ -433,6 +417,6 @@ def shrinking():
     r"0.7524 instead of 0.2263: $0.2263 + (1 - 0.2747)^2$, by the lemma on the best mean.",
 )
 def the_old_mean():
-    shares = np.exp(log_responsibilities(_points, *_start))
-    yield shares[:, 0] @ (_points[:, 0] + 1) ** 2, "0.7524"
-    yield m_step(_points, np.log(shares))[2][0, 0, 0] ** 2, "0.2263"
+    shares = np.exp(log_responsibilities(POINTS, *START))
+    yield shares[:, 0] @ (POINTS[:, 0] + 1) ** 2, "0.7524"
+    yield m_step(POINTS, np.log(shares))[2][0, 0, 0] ** 2, "0.2263"
