@@ -6,9 +6,10 @@ import pytest
 import sympy
 
 from theory_jax.derivation.chains import at_least
+from theory_jax.derivation.ground import Ground
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.mutation import mutants
-from theory_jax.derivation.notation import Expectation, Normal, plus
+from theory_jax.derivation.notation import Expectation, Largest, Normal, plus
 from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.pages.counts import relations_by_place
@@ -132,6 +133,20 @@ def test_a_square_that_is_rounding_alone_vanishes():
     squares = t * Expectation(p, (s - mean) ** 2)
     toy.chain("A variance", plus(t * mean**2, squares), at_least(t * mean**2, because, dropping=squares))
     assert not failed(toy.run(debug=True))
+
+
+def test_a_number_may_leave_a_maximum_of_maxima():
+    j = toy.index("j", "another state")
+    table = toy.numbers("a", (k, j), "a table")
+    apart = holds(
+        Largest(k, Largest(j, s + table)), "=", Largest(k, plus(s, Largest(j, table))), wrong={"j's own": Largest(j, table)}
+    )
+    results(so=prose("{it}", it=apart))
+    assert "holds for all" in apart.execute(Ground()).words
+    (refused,) = failed(
+        results(so=prose("{it}", it=holds(Largest(k, s + Largest(j, table)), "=", Largest(k, s) + Largest(j, table))))
+    )
+    assert "false at" in refused
 
 
 def test_a_failure_is_shown_with_its_part():

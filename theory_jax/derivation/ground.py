@@ -188,6 +188,8 @@ class Ground:
         ratios = self._as_ratios()
         if ratios and _is_zero_fraction(_split_logarithms(whole.xreplace(ratios))):
             return True
+        if whole.has(sympy.Max) and sympy.expand(whole.replace(sympy.Add, _into_maximum)) == 0:
+            return True
         if whole.has(sympy.Max, sympy.Min):  # max(a, b) is (a + b + |a - b|) / 2, and min with a minus; |a/b| is |a|/b
             whole = self.on_the_simplex(expanded.rewrite(sympy.Abs).replace(sympy.Abs, _absolute_fraction))
         return sympy.expand(whole) == 0 or sympy.simplify(whole) == 0
@@ -246,6 +248,15 @@ def _named(family, rest=""):
 def _split_logarithms(expression):
     """Logarithms of products as sums of logarithms, each of a factored argument, so that equal ones look equal."""
     return sympy.expand_log(sympy.expand_log(expression).replace(sympy.log, _log_of_factors))
+
+
+def _into_maximum(*terms):
+    """c + max(a, b) as max(c + a, c + b), so that a maximum of maxima is one maximum."""
+    found = [term for term in terms if term.func is sympy.Max]
+    if len(found) != 1:
+        return sympy.Add(*terms)
+    rest = sympy.Add(*[term for term in terms if term is not found[0]])
+    return sympy.Max(*[part + rest for part in found[0].args])
 
 
 def _absolute_fraction(argument):

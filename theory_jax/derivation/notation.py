@@ -214,6 +214,13 @@ class Product(Total):
     combine = sympy.Mul
 
 
+class Largest(Total):
+    """The maximum over all states of an index."""
+
+    SIGN = r"\max"
+    combine = sympy.Max
+
+
 class Count(Node):
     """The number of states of an index, under its own name: K."""
 
