@@ -416,8 +416,7 @@ def the_ellipse_and_the_error(ellipse, error):
 
 
 @derivation.exercise(
-    r"How many iterations does the example need until $\hat\sigma^2$ is within $10^{-6}$ of $\sigma_0^2$, relative to "
-    r"$\sigma_0^2 - \sigma_1^2$?",
+    "How many iterations does the example need until the ratio of its errors is below $10^{-6}$?",
     r"5. The ratio of the errors is $81^{1-n}$ after $n$ iterations: $1.9 \cdot 10^{-6}$ after four and $2.3 \cdot 10^{-8}$ "
     "after five.",
 )

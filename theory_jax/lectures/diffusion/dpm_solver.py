@@ -21,7 +21,6 @@ from theory_jax.diffusion.dpm_solver import (
     multistep_second_order_step,
     singlestep_second_order_step,
 )
-from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.lectures.diffusion._gaussian_flow import (
     data_of,
     draw_areas_and_errors,
@@ -29,8 +28,6 @@ from theory_jax.lectures.diffusion._gaussian_flow import (
     errors,
     exact,
     noise_of,
-    order_one,
-    order_two,
     taylor_integrals,
     with_a_linear_network,
 )
@@ -404,47 +401,3 @@ def two_steps():
 )
 def areas_and_errors(areas, panel):
     draw_areas_and_errors(areas, panel)
-
-
-@derivation.exercise(
-    r"What is the step of 2M if the prediction has not changed since the step before?",
-    prose(
-        "The step of order one, since for a constant prediction the guess is {guess}. In the example it is $1.1384$.",
-        guess=holds(guess, "=", p, when={b: 0, c: 0}, named=True),
-    ),
-)
-def unchanged():
-    predicted = data_of(4.0)(_ONE, _FROM)
-    yield multistep_second_order_step(_ONE, predicted, predicted, _BEFORE, _FROM, _TO), "1.1384"
-
-
-@derivation.exercise(
-    r"The slope $b$ of $\hat x_0$ along the path is known, in the example a fifth of $\hat x_0$. What is the step of order two "
-    "in the data form, and what does it give there?",
-    prose(
-        r"$\frac{\sigma_t}{\sigma_s} x$ plus $\alpha_t$ times the integral of the Taylor series without curvature, {integral}. "
-        "It gives $1.1775$.",
-        integral=holds(by_data, "=", plus(times(1 - exp(-h), p), times(h - 1 + exp(-h), b)), when={c: 0}, named=True),
-    ),
-)
-def with_the_slope():
-    predicted = data_of(4.0)(_ONE, _FROM)[0, 0]
-    yield math.sqrt(0.4) + math.sqrt(0.8) * (predicted / 2 + (_LOG_2 - 0.5) * predicted / 5), "1.1775"
-
-
-@derivation.exercise(
-    r"The linear schedule of DDPM with 1000 steps: between which $\lambda$ does it run? Ten steps uniform in $t$ or in "
-    r"$\lambda$: how long is the longest, and which relative error has the deviation of samples, of $\mathcal{N}(0, \frac14)$ by "
-    r"2M, and of $\mathcal{N}(0, 4)$ by order one?",
-    r"From $-5.06$ to $4.61$. The longest step is the last one of the uniform times, $3.53$, against $0.966$. By 2M the errors "
-    r"are $0.382$ and $0.033$: uniform in $\lambda$ is better. By order one they are $-0.140$ and $-0.215$: here it is not.",
-)
-def two_grids():
-    levels = half_log_snr(linear_alpha_bar(num_steps=1000))[1:]
-    yield levels[-1], "-5.06"
-    yield levels[0], "4.61"
-    grids = levels[np.round(np.linspace(999, 0, 11)).astype(int)], jnp.linspace(levels[-1], levels[0], 11)
-    for grid, (longest, many, one) in zip(grids, (("3.53", "0.382", "-0.140"), ("0.966", "0.033", "-0.215")), strict=True):
-        yield jnp.max(jnp.diff(grid)), longest
-        yield order_two(grid, 0.25) / exact(grid[0], grid[-1], 0.25) - 1, many
-        yield order_one(grid) / exact(grid[0], grid[-1]) - 1, one

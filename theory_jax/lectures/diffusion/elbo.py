@@ -14,11 +14,10 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
-from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.elbo import denoising_kl, discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
 from theory_jax.diffusion.forward_process import forward_sample
-from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean, reverse_log_variance
 from theory_jax.lectures.diffusion._bound import draw_bounds, estimate, expected_terms, nodes
 from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, markov, posterior_law
@@ -404,37 +403,6 @@ def two_steps():
 )
 def terms_and_bound(left, right):
     draw_bounds(left, right)
-
-
-@derivation.exercise(
-    "In the example, what is the first term of the bound for the data point 0?",
-    r"$\frac12(-0.5184 - \log 0.4816)$, or 0.1061 nats.",
-)
-def the_prior_at_zero():
-    yield prior_kl(jnp.zeros(1), _LEVELS)[0], "0.1061"
-
-
-@derivation.exercise(
-    r"What would $L_1$ be in the example if the divergence were turned over?",
-    r"Half of $\log\frac{\tilde\beta_2}{\beta_2} + \frac{\beta_2 + \mathbb{E}(\tilde\mu_2 - \mu_\theta)^2}{\tilde\beta_2} - 1$, "
-    "which is 1.0697, in place of 0.4650. The order is not free: the expectation is under $q$, from which one can draw.",
-)
-def turned_over():
-    given_data = posterior_mean(_ONES, _X_2, _TWOS, _LEVELS), posterior_log_variance(_TWOS, _LEVELS)
-    model = 0.8 * _X_2, reverse_log_variance(_TWOS, _LEVELS, variance="large")
-    yield _WEIGHTS @ gaussian_kl(*(part[:, None] for part in (*model, *given_data))), "1.0697"
-    yield _two_steps("large")[1], "0.4650"
-
-
-@derivation.exercise(
-    "Which part of the bound can training change, if the variances are fixed? How large is it for the network of the example, "
-    "at $L_1$ with the small variance?",
-    r"Only the means: $L_T$ has no parameter, and with the small variance $L_1$ is $\mathbb{E}(\tilde\mu_2 - \mu_\theta)^2 / (2 "
-    r"\tilde\beta_2)$ alone, all of its 0.7674 nats. The best network cannot make it zero, because it does not know $x_0$.",
-)
-def what_training_changes():
-    distance = _WEIGHTS @ (posterior_mean(_ONES, _X_2, _TWOS, _LEVELS) - 0.8 * _X_2) ** 2
-    yield distance / (2 * value(tilde, {_step.before: 0.81, alpha: 0.64})), "0.7674"
 
 
 @derivation.numeric(

@@ -398,42 +398,6 @@ def variance_of_a_step_back(axes):
     _two_points.draw_step_back(axes, _LEVELS, reverse_log_variance)
 
 
-@derivation.exercise(
-    r"In the example, what is $\tilde\mu_2$ where both $x_0$ and $x_2$ are 1?",
-    prose(
-        "The sum of both weights, with {share} and {kept}: {sum}, or 0.9884.",
-        share=where(before, Rational(81, 100)),
-        kept=where(alpha, Rational(16, 25)),
-        sum=holds(kappa + rho, "=", Rational(85, 86)),
-    ),
-)
-def a_mean_by_hand():
-    yield value(mu, _given | {x_0: 1, x_t: 1}), "0.9884"
-
-
-@derivation.exercise(
-    r"For Gaussian data of variance 4, by what factor does the variance of the step back from $x_2$ exceed $\beta_2$?",
-    prose(
-        r"No line of the formula $\beta_t V_{t-1} / V_t$ used that $c$ is below 1. With {wide}, {late}: the ratio is 1.3424 in "
-        "the example. Data should be scaled to unit variance.",
-        wide=where(c, 4),
-        late=holds(v_t, "=", 1 + 3 * a_t, wrong={"not scaled": 4}),
-    ),
-)
-def wide_data():
-    yield (1 + 3 * _LEVELS[1]) / (1 + 3 * _LEVELS[2]), "1.3424"
-
-
-@derivation.exercise(
-    r"For which $x_2$ does the variance of the step back exceed $\beta_2$, if the data are $-1$ or $1$ as in the example?",
-    r"Where $\mathrm{Var}(x_0|x_2)$, which is $1 - \tanh^2 \frac{0.72\, x_2}{0.4816}$, exceeds 0.4816: nearer to 0 than "
-    r"$\frac{0.4816}{0.72} \operatorname{artanh} 0.72$, or 0.6071. At the edge the variance is 0.36.",
-)
-def the_bump():
-    yield (edge := 0.4816 / 0.72 * math.atanh(0.72)), "0.6071"
-    yield _two_points.step_back_variance(jnp.array([edge]), _LEVELS)[0], "0.36"
-
-
 @derivation.numeric(
     r"\left(\tilde\mu_1, \tilde\beta_1, \log \sigma_1^2\right) = \left(x_0, 0, \log \tilde\beta_2\right)",
     because="In the first step the level before the step is 1: the mean is $x_0$ and the variance zero, so its logarithm is "

@@ -1,0 +1,1 @@
+"""Exercises, autoregressive models: tokens, n-grams, attention, transformers, decoding, WaveNet."""

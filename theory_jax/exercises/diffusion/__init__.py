@@ -1,0 +1,1 @@
+"""Exercises, diffusion models: schedules, both processes, objectives, U-Net, samplers, guidance."""

@@ -1,0 +1,1 @@
+"""Exercises, energies: unnormalized densities, their samplers, and how they are trained and evaluated."""

@@ -1,0 +1,1 @@
+"""Exercises, flows: invertible maps with known determinants, and continuous flows."""

@@ -1,0 +1,59 @@
+"""Exercises of the lecture: Adjoint gradients: an equation that runs backward in place of stored steps."""
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp
+
+from theory_jax.derivation.notation import Slope, times
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.flows.adjoint import adjoint_gradients
+from theory_jax.lectures.flows.adjoint import T, _linear, along, begin, derivation, rate, t
+
+
+@derivation.exercise(
+    prose(r"The example with {end}: what is $\frac{dL}{d\lambda}$?", end=where(T, 2)),
+    prose(
+        r"With {rate} and {start} it is {gradient}, about 10.8731. The end alone, $a(T) \cdot u$, would be half of it.",
+        rate=where(rate, Rational(1, 2)),
+        start=where(begin, 2),
+        gradient=holds(times(T, begin, exp(rate * T)), "=", 4 * exp(1)),
+    ),
+)
+def twice_as_long():
+    given = jnp.array([[2.0]]), jnp.ones((1, 1)), jnp.array([0.5])
+    yield adjoint_gradients(*given, np.linspace(0.0, 2.0, 31), _linear)[2], "10.8731"
+
+
+@derivation.exercise(
+    r"A loss $\int_0^T r(x_t)\, dt$ along the path: what is the adjoint equation? Check it for $x' = x$, $r = x$ and $T = 1$.",
+    prose(
+        r"A further entry of the state accumulates $r$, and its adjoint is 1 at all times: $a' = -J^\top a - \nabla r$. Here {a} "
+        "solves it, since {equation}, which is minus itself minus 1, and is {none} at the end; at the start it "
+        "is {start}, about 1.7183.",
+        a=along,
+        equation=holds(Slope(along, t), "=", -exp(T - t), wrong={"without the loss": -along}),
+        none=holds(along, "=", 0, when={t: T}, named=True),
+        start=holds(along, "=", exp(1) - 1, when={t: 0, T: 1}, named=True),
+        said=(r"a' = -J^\top a - \nabla r",),
+    ),
+)
+def along_the_path():
+    def with_loss(x, time, parameters):
+        return jnp.stack([x[:, 0], x[:, 0]], axis=1)
+
+    state, cotangent = jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]])
+    yield adjoint_gradients(state, cotangent, jnp.zeros(1), np.linspace(0.0, 1.0, 21), with_loss)[1][0, 0], "1.7183"
+
+
+@derivation.exercise(
+    r"A likelihood adds the entry $\ell' = -\nabla \cdot v$ to the state. What does the adjoint of $x$ gain? And what is the "
+    r"gradient of $\ell(1)$ in $\lambda$ for $v = \lambda x$ in two dimensions?",
+    r"The adjoint of $\ell$ is constant, $a_\ell$, and $a' = -J^\top a + a_\ell \nabla (\nabla \cdot v)$: second derivatives of "
+    r"$v$, which a network with rectifiers lacks. For $v = \lambda x$ the divergence is $2 \lambda$, so the gradient is $-2$.",
+)
+def with_a_likelihood():
+    def with_log_density(x, time, parameters):
+        return jnp.concatenate([parameters[0] * x[:, :2], -2 * parameters[0] + 0 * x[:, :1]], axis=1)
+
+    state, cotangent = jnp.array([[0.3, -0.2, 0.0]]), jnp.array([[0.0, 0.0, 1.0]])
+    yield adjoint_gradients(state, cotangent, jnp.array([0.4]), np.linspace(0.0, 1.0, 3), with_log_density)[2], "-2"

@@ -1,0 +1,1 @@
+"""Exercises, foundations: maximum likelihood, Jensen's inequality, f-divergences, variational bounds."""

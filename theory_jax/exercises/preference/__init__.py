@@ -1,0 +1,1 @@
+"""Exercises, preference optimization: reward models from comparisons, and policies from rewards or from comparisons alone."""

@@ -1,0 +1,1 @@
+"""Exercises, reinforcement learning: decision processes, policy gradients, and language models as policies."""

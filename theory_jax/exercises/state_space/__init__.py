@@ -1,0 +1,1 @@
+"""Exercises, state-space models: linear systems, their discretization, convolutions and scans."""
