@@ -6,8 +6,7 @@ The lecture on the functions of theory_jax/adversarial/gan_inversion.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import brentq
-from sympy import Integral, Rational, cos, log, pi, sin
+from sympy import Integral, Rational, cos, log, pi, sin, sqrt
 
 from theory_jax.adversarial.gan_inversion import (
     gauss_newton_step,
@@ -19,6 +18,9 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._codes import descend, draw_basins, helix, turn_away
 
 derivation = Derivation(
     module=__name__,
@@ -31,19 +33,16 @@ derivation = Derivation(
         "Zhu et al. 2016, Generative visual manipulation on the natural image manifold",
         "Nocedal & Wright 2006, Numerical optimization, chapter 10",
     ),
-    question="An image and a generator are given. Its code can be searched for by descent on the difference between the image "
-    "and what the generator makes. When does the search succeed, and when must it fail?",
+    question="A GAN makes images from codes, but whoever wants to edit a photograph needs its code, and a GAN has no encoder. "
+    "The code can be searched for by descent on the difference between the image and what the generator makes; from many starts "
+    "the search ends at an image that is clearly another one. When does it succeed, and when must it fail?",
     setting=(
-        "The generator $G$ maps a code of $L$ coordinates to $D$ pixels and is differentiable; $J$ is its Jacobian. Pixels with "
-        "$m_d = 1$ are seen, the others are hidden.",
-        r"The objective is $F(z) = \sum_d m_d (x_d - G_d(z))^2 + \lambda |z|^2$, with $\lambda \ge 0$.",
+        "The generator $G$ maps a code of $L$ coordinates to $D$ pixels and is differentiable; $J$ is its Jacobian. Pixels for "
+        "which $m_d$ is 1 are seen, the others, for which it is 0, are hidden.",
+        r"The objective $F(z)$ is $\sum_d m_d (x_d - G_d(z))^2 + \lambda |z|^2$, with a price $\lambda$ that is never negative.",
         r"As a model of images: $x$ given $z$ is Gaussian about $G(z)$ with the variance $\sigma^2$ for every pixel, and $z$ is "
         "a standard Gaussian.",
     ),
-    answer=r"Descent on the objective looks for the most likely code, with $\lambda = \sigma^2$; sufficiently short steps lower "
-    r"the objective. With $\lambda = 0$, one coordinate, one pixel and a slope of the generator that is bounded away from zero, "
-    "the minimum is the only place to stop. With a price on long codes, or for an image on a curved manifold, there can be "
-    "other minima, even where the generator is one-to-one. Then the start decides: from a regression, or the best of several.",
     limits=(
         "Conditions under which all minima are global in several dimensions.",
         "Adam, and other descents than the plain one and Gauss and Newton's.",
@@ -62,9 +61,10 @@ noise = derivation.number(r"\sigma", "the standard deviation of the pixels' nois
 lam = derivation.number(r"\lambda", "the price of a long code", "prior_weight", positive=True)
 D, L = derivation.count(d, "D", "the number of pixels"), derivation.count(l, "L", "the number of coordinates")
 constant = plus(D * log(2 * pi * noise**2) / 2, L * log(2 * pi) / 2)
-derivation.chain(
+unlikely = -plus(Total(d, LogDensity(x, made, noise**2)), Total(l, LogDensity(z, 0, 1)))
+mode = derivation.chain(
     "The objective is a posterior, with the noise's variance as the price",
-    -plus(Total(d, LogDensity(x, made, noise**2)), Total(l, LogDensity(z, 0, 1))),
+    unlikely,
     equals(
         plus(SquaredNorm(d, x - made) / (2 * noise**2), SquaredNorm(l, z) / 2, constant),
         "write out the logarithms of both Gaussian densities",
@@ -73,30 +73,29 @@ derivation.chain(
         plus(times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), noise**2 * SquaredNorm(l, z))), constant),
         r"take out $\frac{1}{2 \sigma^2}$",
         wrong={
-            "twice the price": plus(
-                times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), 2 * noise**2 * SquaredNorm(l, z))), constant
-            ),
-            "the deviation": plus(times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), noise * SquaredNorm(l, z))), constant),
+            "the deviation": plus(times(1 / (2 * noise**2), plus(SquaredNorm(d, x - made), noise * SquaredNorm(l, z))), constant)
         },
     ),
-    central=True,
-    so=r"The left side is $-\log p(x, z)$. Up to a factor and a constant it is the objective with every pixel seen and $\lambda "
-    r"= \sigma^2$: descent looks for the most likely code.",
+    so=prose(
+        r"The first line is $-\log p(x, z)$. Less its constant, and times $2 \sigma^2$, it is {objective} with {price}: the "
+        "objective with every pixel seen. So descent on it looks for the most likely code.",
+        objective=holds(
+            2 * noise**2 * (unlikely - constant), "=", plus(SquaredNorm(d, x - made), lam * SquaredNorm(l, z)), named=True
+        ),
+        price=where(lam, noise**2),
+    ),
 )
 m = derivation.numbers("m", d, "1 where a pixel is seen, 0 where it is hidden", "mask")
 masked = plus(Total(d, m * (x - made) ** 2), lam * SquaredNorm(l, z))
-derivation.chain(
-    "Hidden pixels have no influence",
-    Slope(masked, made.at(0)),
-    equals(
-        -2 * m.at(0) * (x.at(0) - made.at(0)),
-        "only one term holds this pixel",
-        wrong={"the sign": 2 * m.at(0) * (x.at(0) - made.at(0))},
-    ),
-    so="It is zero where the pixel is hidden. So a hole in an image is filled by what the generator makes of the code that fits "
-    "the rest.",
+derivation.say(
+    prose(
+        "The slope in what the generator makes of a pixel is {slope}, zero where the pixel is hidden. So a hole in an image is "
+        "filled by what the generator makes of the code that fits the rest.",
+        slope=holds(Slope(masked, made.at(0)), "=", -2 * m.at(0) * (x.at(0) - made.at(0)), named=True),
+    )
 )
 _SEEN = jnp.array([True, False, True, True])
+_MATRIX = jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 derivation.bridge(
     "The code computes the objective, here with the second of four pixels hidden and a price of 0.5",
     plus((x.at(0) - made.at(0)) ** 2, (x.at(2) - made.at(2)) ** 2, (x.at(3) - made.at(3)) ** 2, SquaredNorm(l, z) / 2),
@@ -117,7 +116,7 @@ linear = derivation.define("F", plus(SquaredNorm(d, x - product), lam * SquaredN
 g = derivation.define(
     "g", -2 * Total(d, W * (x - product)) + 2 * lam * z, "the gradient of the objective of a linear generator", over=l
 )
-derivation.chain(
+residual = derivation.chain(
     "The gradient is the residual, seen by the Jacobian",
     Slope(linear, z.at(i)),
     equals(
@@ -136,7 +135,7 @@ stretched = SquaredNorm(d, Total(l, W * g))
 longest = derivation.assume(
     "No direction is stretched by more than the largest singular value", top**2 * SquaredNorm(l, g) - stretched
 )
-derivation.chain(
+falling = derivation.chain(
     "A short step lowers the objective",
     after,
     equals(
@@ -150,8 +149,11 @@ derivation.chain(
         adding=times(h**2, longest.at()),
     ),
     sizes={d: 2},
-    so=r"For $h < 1/(s^2 + \lambda)$ the objective falls unless the gradient is zero. For a curved generator the same holds "
-    "with a bound on half of the Hessian where descent goes.",
+    so=prose(
+        "For steps shorter than {longest} the objective falls unless the gradient is zero. For a curved generator the same holds "
+        "with a bound on half of the Hessian where descent goes.",
+        longest=1 / (top**2 + lam),
+    ),
 )
 
 u = derivation.number("u", "a code of one coordinate")
@@ -159,50 +161,42 @@ goal = derivation.number("a", "the image, of one pixel")
 slope = derivation.number("c", "the least slope of the generator", positive=True)
 f = derivation.function("f", "a generator with one coordinate and one pixel")
 steep = derivation.assume("The generator rises everywhere", f(u).diff(u) - slope)
-one = derivation.define("F_0", (f(u) - goal) ** 2, r"the objective of one coordinate and one pixel, with $\lambda = 0$")
+one = derivation.define("F_0", (f(u) - goal) ** 2, "the objective of one coordinate and one pixel, without a price")
 derivation.chain(
     "In one dimension and without a price a rising generator has no false minimum",
     Slope(one, u) ** 2,
     equals(
         4 * one * f(u).diff(u) ** 2,
-        r"the chain rule: $F_0' = 2 (f(u) - a) f'(u)$",
+        prose("the chain rule: {slope}", slope=holds(Slope(one, u), "=", times(2, f(u) - goal, f(u).diff(u)))),
         wrong={"the slope not squared": 4 * one * f(u).diff(u)},
     ),
-    equals(plus(4 * slope**2 * one, times(4 * one, steep.at(), plus(steep.at(), 2 * slope))), r"$f'^2 = c^2 + (f' - c)(f' + c)$"),
+    equals(
+        plus(4 * slope**2 * one, times(4 * one, steep.at(), plus(steep.at(), 2 * slope))),
+        prose(
+            "{squares}", squares=holds(f(u).diff(u) ** 2, "=", plus(slope**2, times(f(u).diff(u) - slope, f(u).diff(u) + slope)))
+        ),
+    ),
     at_least(
         4 * slope**2 * one,
         "leave out a product of numbers that are not negative",
         dropping=times(4 * one, steep.at(), plus(steep.at(), 2 * slope)),
     ),
-    so=r"So the slope of $F_0$ is zero only where $F_0$ is: descent with sufficiently short steps finds the code. For $f(u) = u "
-    r"+ 0.3 u^3$ the slope of $f$ is at least 1. A price $\lambda > 0$ can add a false minimum (exercise 4).",
+    central=True,
+    so="So the slope of $F_0$ is zero only where $F_0$ is, at the code: a generator that rises everywhere by at least $c$ makes "
+    "every image, and descent with sufficiently short steps finds its code. The slope of $u + 0.3 u^3$, for instance, is at "
+    "least 1. A positive price can add a false minimum (exercise 4).",
 )
-
-
-def _cubic(z):
-    return z + 0.3 * z**3
-
-
-_CODES = jnp.array([[-1.5], [0.4], [2.0]])
-
-
-@derivation.numeric(
-    r"\lim_{n \to \infty} z^{(n)} = z",
-    because=r"Descent on the image of $f(u) = u + 0.3 u^3$, from 0, with 400 steps of 0.02: three codes are found again.",
-    tolerance=1e-5,
-    since="400 steps contract the error by 0.96 each at least",
-    role="remark",
+derivation.answer = prose(
+    "With the price {price} descent on the objective looks for the most likely code; steps that are short enough lower the "
+    "objective. Without a price, with one coordinate, one pixel and a slope of the generator that is at least a positive "
+    "{least}, the squared slope of the objective is {bound}, at least {floor}: the code is the only place to stop. With a price "
+    "on long codes, or for an image on a curved manifold, there can be other minima, even where the generator is one-to-one. "
+    "Then the start decides: from a regression, or the best of several.",
+    price=noise**2,
+    least=slope,
+    bound=holds(Slope(one, u) ** 2, "=", 4 * one * f(u).diff(u) ** 2, named=True),
+    floor=4 * slope**2 * one,
 )
-def codes_are_found_again():
-    found = _descend(_cubic, _cubic(_CODES), jnp.zeros((3, 1)), 0.02, 400)
-    return Sides(left=found, right=_CODES, wrong={"the images": _cubic(_CODES)})
-
-
-def _descend(generator, x, start, rate, steps, prior_weight=0.0):
-    seen = jnp.ones(x.shape, bool)
-    return invert_by_gradient_descent(x, start, seen, generator, learning_rate=rate, num_steps=steps, prior_weight=prior_weight)
-
-
 derivation.symbol("n", "how many steps were taken")
 derivation.symbol("z^{(n)}", "the code after them", "invert_by_gradient_descent")
 pitch = derivation.number(r"\varepsilon", "the pitch of a helix", positive=True)
@@ -211,34 +205,30 @@ derivation.chain(
     plus((1 - cos(u)) ** 2, (0 - sin(u)) ** 2, (0 - pitch * u) ** 2),
     equals(
         plus(2, -2 * cos(u), pitch**2 * u**2),
-        r"the image of 0 is $(1, 0, 0)$ and that of $u$ is $(\cos u, \sin u, \varepsilon u)$; $\cos^2 + \sin^2 = 1$",
+        prose(
+            r"the image of 0 is $(1, 0, 0)$ and that of $u$ is $(\cos u, \sin u, \varepsilon u)$; {circle}",
+            circle=holds(plus(cos(u) ** 2, sin(u) ** 2), "=", 1),
+        ),
         wrong={"once": plus(1, -cos(u), pitch**2 * u**2)},
     ),
-    so=r"Its slope is $2 \sin u + 2 \varepsilon^2 u$, which is zero at finitely many places, all with $|u| \le 1 / "
-    r"\varepsilon^2$. Where $|u|$ is much smaller than this, they are near the multiples of $\pi$: maxima near the odd ones, "
-    r"minima near the even ones. Of these only 0 is the code; at the others the residual is orthogonal to the curve.",
+    so=prose(
+        r"Its slope is {slope}, which is zero at finitely many places, all of size $1/\varepsilon^2$ at most. Those much nearer "
+        r"to 0 are close to the multiples of $\pi$: maxima near the odd ones, minima near the even ones. Of these only 0 is the "
+        "code; at the others the residual is orthogonal to the curve.",
+        slope=holds(Slope(plus(2, -2 * cos(u), pitch**2 * u**2), u), "=", plus(2 * sin(u), 2 * pitch**2 * u), named=True),
+    ),
 )
-_PITCH = 0.1
-
-
-def _helix(z, pitch=_PITCH):
-    return jnp.concatenate([jnp.cos(z), jnp.sin(z), pitch * z], axis=1)
-
-
-def _turn_away():
-    """The root of the slope nearest to a whole turn."""
-    return brentq(lambda u: np.sin(u) + _PITCH**2 * u, 6.0, 6.5)
 
 
 @derivation.numeric(
     r"\lim_{n \to \infty} z^{(n)} = u \neq 0, \quad 2 \sin u + 2 \varepsilon^2 u = 0 \quad\text{from}\quad z^{(0)} = 5",
-    because=r"Descent on the helix with $\varepsilon = 0.1$ towards the image of 0 ends one turn away, at a root of the slope.",
+    because="Descent on the helix of pitch 0.1 towards the image of 0 ends one turn away, at a root of the slope.",
     tolerance=1e-9,
 )
-def descent_ends_a_turn_away():
-    goal = _helix(jnp.zeros((1, 1)))
-    end = _descend(_helix, goal, jnp.full((1, 1), 5.0), 0.3, 60)[0, 0]
-    return Sides(left=end, right=_turn_away(), wrong={"a whole turn": 2 * np.pi, "the code": 0.0})
+def descent_ends_aturn_away():
+    goal = helix(jnp.zeros((1, 1)))
+    end = descend(helix, goal, jnp.full((1, 1), 5.0), 0.3, 60)[0, 0]
+    return Sides(left=end, right=turn_away(), wrong={"a whole turn": 2 * np.pi, "the code": 0.0})
 
 
 short = derivation.number("h'", r"the length of a step, less than $\frac18$", "learning_rate", between=(0, Rational(1, 8)))
@@ -251,10 +241,18 @@ derivation.chain(
         r"the image is 1 and the generator $u^2$, so the slope of the objective is $4 q (q^2 - 1)$",
         wrong={"no factor 4": times(1 - q, plus(1, -short * q * (1 + q)))},
     ),
-    at_least(0, "$4 h' q (1 + q) < 8 h' < 1$", dropping=times(1 - q, plus(1, -4 * short * q * (1 + q)))),
-    so=r"The second factor is less than 1: from every start in $(0, 1)$ the code rises to 1, and by symmetry from every start in "
-    r"$(-1, 0)$ it falls to $-1$. With steps longer than $\frac14$ neither code attracts descent: the slope of a step there, $1 "
-    r"- 8h$, is below $-1$. A regression would have guessed their mean, 0, from where descent does not move at all.",
+    at_least(
+        0,
+        prose("{factor}, and {one}", factor=holds(4 * short * q * (1 + q), "<", 8 * short), one=holds(8 * short, "<", 1)),
+        dropping=times(1 - q, plus(1, -4 * short * q * (1 + q))),
+    ),
+    so=prose(
+        "The second factor is between 0 and 1: from every start in $(0, 1)$ the code rises to 1, and by symmetry from every "
+        r"start in $(-1, 0)$ it falls to $-1$. With steps longer than $\frac14$ neither code attracts descent: the slope of a "
+        "step there, {slope}, is below $-1$. A regression would have guessed their mean, 0, from where descent does not move at "
+        "all.",
+        slope=holds(Slope(q - short * ((q**2 - 1) ** 2).diff(q), q), "=", 1 - 8 * short, when={q: 1}, named=True),
+    ),
 )
 
 derivation.say(
@@ -276,11 +274,11 @@ derivation.chain(
     times(mu, delta),
     equals(
         plus(b, -Total(j, A * delta.at(j))),
-        r"$(J^\top J + \mu I)\, \delta = J^\top r$, the normal equations of least $|r - J \delta|^2 + \mu |\delta|^2$",
+        r"the normal equations of the least $|r - J \delta|^2 + \mu |\delta|^2$, of which $\delta$ is the solution",
     ),
     sizes={d: 2},
-    so=r"With little damping and a linear generator, $J^\top J \delta = J^\top r$: one step leads to the least squares. With "
-    r"much damping $\delta$ is short, and $\mu \delta$ tends to $J^\top r = -\frac12 \nabla F$: a step of descent of length "
+    so=r"With little damping and a linear generator, one step leads to the least squares. With much damping $\delta$ is short, "
+    r"and $\mu \delta$ tends to $b$, which is minus half of the gradient of $F$ without a price: a step of descent of length "
     r"$1/(2 \mu)$.",
 )
 derivation.bridge(
@@ -298,13 +296,7 @@ derivation.say("What is filled into a hole? A linear generator with one coordina
 w1, w2 = derivation.number("w_1", "the generator's weight of the seen pixel"), derivation.number("w_2", "... of the hidden one")
 seen = derivation.number("x_1", "the pixel that is seen")
 found = derivation.define(
-    r"\hat z", w1 * seen / (w1**2 + noise**2), r"the code with the least objective, at $\lambda = \sigma^2$"
-)
-derivation.chain(
-    "The slope is zero at the code",
-    times(-2 * w1, seen - w1 * found) + 2 * noise**2 * found,
-    equals(0, r"the slope of $(x_1 - w_1 z)^2 + \sigma^2 z^2$ at $\hat z$", wrong={"the code": found}),
-    role="lemma",
+    r"\hat z", w1 * seen / (w1**2 + noise**2), r"the code with the least objective, at the price $\sigma^2$"
 )
 prior = Normal(u, 0, 1)
 derivation.chain(
@@ -312,30 +304,37 @@ derivation.chain(
     w2 * found,
     equals(
         times(w1 * w2 / (w1**2 + noise**2), seen),
-        "the generator's hidden pixel",
+        prose(
+            "the generator's hidden pixel; {zero} is the slope of the objective of the seen one at this code",
+            zero=holds(plus(times(-2 * w1, seen - w1 * found), 2 * noise**2 * found), "=", 0),
+        ),
         wrong={"the seen one": times(w1 * w1 / (w1**2 + noise**2), seen)},
     ),
     equals(
         times(Expectation(prior, (w1 * u) * (w2 * u)) / (Expectation(prior, (w1 * u) ** 2) + noise**2), seen),
-        r"$\mathbb{E}[z^2] = 1$; noise is independent of the code and of other noise",
+        prose(
+            "{variance}; noise is independent of the code and of other noise", variance=holds(Expectation(prior, u**2), "=", 1)
+        ),
     ),
-    so=r"That is $\frac{\mathrm{Cov}(x_2, x_1)}{\mathrm{Var}(x_1)}\, x_1 = \mathbb{E}[x_2 | x_1]$.",
+    so="That is the covariance of both pixels over the variance of the seen one, times the seen one: the mean of the hidden "
+    "pixel given the seen one.",
 )
 
 bound = derivation.number("b", "the bound of a coordinate", "bound", positive=True)
 v = derivation.number("v", "a uniform number", "uniforms", between=(0, 1))
-derivation.chain(
-    "A coordinate that is clipped at random keeps a mean of zero",
-    Integral(bound * (2 * v - 1), (v, 0, 1)),
-    equals(0, "symmetric about 0", wrong={"the middle": bound / 2}),
-    role="lemma",
-)
-derivation.chain(
-    "... and a third of the bound's square as its variance",
+clipped = derivation.chain(
+    "A coordinate that is clipped at random has a third of the bound's square as its variance",
     Integral((bound * (2 * v - 1)) ** 2, (v, 0, 1)),
-    equals(bound**2 / 3, r"$\int_0^1 (2v - 1)^2 dv = \frac13$", wrong={"a twelfth": bound**2 / 12}),
-    so="A code at the border would stay there, since the slope that drove it out is still there. One that begins anew inside "
-    "does not.",
+    equals(
+        bound**2 / 3,
+        prose("{third}", third=holds(Integral((2 * v - 1) ** 2, (v, 0, 1)), "=", Rational(1, 3))),
+        wrong={"a twelfth": bound**2 / 12},
+    ),
+    so=prose(
+        "Its mean is {zero}. A code that is put on the border stays there while the slope that drove it out is still there. One "
+        "that begins anew inside does not.",
+        zero=holds(Integral(bound * (2 * v - 1), (v, 0, 1)), "=", 0, named=True),
+    ),
 )
 derivation.bridge(
     "The code clips at random",
@@ -348,28 +347,41 @@ derivation.bridge(
 )
 
 
-_MATRIX = jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+@derivation.algorithm(
+    "Inversion by descent",
+    do("start from a code $z$: a regression's, or several random ones", by=mode),
+    do("repeat:"),
+    do(r"$z \leftarrow z - h \nabla F(z)$, with hidden pixels left out", invert_by_gradient_descent, by=falling, indent=1),
+    do("draw every coordinate beyond $b$ anew within it", stochastic_clip, by=clipped, indent=1),
+    do("of several, return the code with the least $F(z)$", inversion_objective, by=residual),
+)
+def two_steps():
+    z, image, seen = jnp.zeros((1, 2)), jnp.array([[2.0, 3.0, 1.0]]), jnp.ones((1, 3), bool)
+    start = r"\text{the generator of the example, } h = 0.1, b = 3, \text{ from } 0: \quad "
+    for code, left in (("(1, 0.8)", "2.48"), ("(1.44, 1.08)", "0.5504")):
+        z = invert_by_gradient_descent(image, z, seen, lambda z: z @ _MATRIX.T, learning_rate=0.1, num_steps=1, prior_weight=0.0)
+        z = stochastic_clip(z, jnp.full((1, 2), 0.5), bound=3.0)
+        yield start + "z", z[0], code
+        yield "F(z)", inversion_objective(image, z @ _MATRIX.T, z, seen, prior_weight=0.0)[0], left
+        start = ""
 
 
 @derivation.example(
-    "A generator of three pixels, $x = (2, 3, 1)$ and the code 0 at the start. Its gradient; one step of Gauss and Newton's "
-    "with hardly any damping, and with 1; then the helix of pitch 0.1: where descent from 5 ends, and the objective there. "
-    r"Last, a hole: $w = (2, 1)$, $\sigma = 1$ and $x_1 = 5$."
+    "A linear generator of three pixels with the rows $(1, 0)$, $(1, 1)$ and $(0, 1)$, the image $(2, 3, 1)$ and the code 0 at "
+    "the start. Its gradient; one step of Gauss and Newton's with hardly any damping, and with 1; then the helix of pitch 0.1: "
+    "where descent from 5 ends, and the objective there. Last, a hole: the weights 2 and 1, noise of deviation 1, and the seen "
+    "pixel 5."
 )
 def numbers_by_hand():
-    x, start = jnp.array([[2.0, 3.0, 1.0]]), jnp.zeros((1, 2))
-    seen = jnp.ones((1, 3), bool)
-    yield (
-        r"\nabla F",
-        jax.grad(lambda z: inversion_objective(x, z @ _MATRIX.T, z, seen, prior_weight=0.0).sum())(start)[0],
-        "(-10, -8)",
-    )
+    x, start, seen = jnp.array([[2.0, 3.0, 1.0]]), jnp.zeros((1, 2)), jnp.ones((1, 3), bool)
+    slope = jax.grad(lambda z: inversion_objective(x, z @ _MATRIX.T, z, seen, prior_weight=0.0).sum())
+    yield r"\nabla F", slope(start)[0], "(-10, -8)"
     for damping, said in ((1e-12, "(2.0, 1.0)"), (1.0, "(1.375, 0.875)")):
         yield rf"z + \delta \text{{ at }} \mu = {damping:g}", gauss_newton_step(start, x, _MATRIX[None], damping=damping)[0], said
-    end = np.array([[_turn_away()]])
+    end = np.array([[turn_away()]])
     yield "u", end[0], "6.220936"
-    goal = _helix(jnp.zeros((1, 1)))
-    yield "F(u)", inversion_objective(goal, _helix(jnp.asarray(end)), end, np.ones((1, 3), bool), prior_weight=0.0)[0], "0.390874"
+    goal = helix(jnp.zeros((1, 1)))
+    yield "F(u)", inversion_objective(goal, helix(jnp.asarray(end)), end, np.ones((1, 3), bool), prior_weight=0.0)[0], "0.390874"
     pair, hole = jnp.array([[5.0, jnp.nan]]), jnp.array([[True, False]])
     code = invert_by_gradient_descent(
         pair, jnp.zeros((1, 1)), hole, lambda z: z * jnp.array([[2.0, 1.0]]), learning_rate=0.1, num_steps=1, prior_weight=1.0
@@ -379,37 +391,21 @@ def numbers_by_hand():
 
 @derivation.figure(
     "Left: the objective on the helix towards the image of 0, with the ends of descent from nine starts (dots) one turn apart. "
-    "Right: the distance from the image against the number of steps, from three starts. Only the one within half a turn comes "
-    "to zero.",
+    "Right: the distance from the image against the number of steps, from three starts. Only the one within half a turn comes to "
+    "zero.",
     panels=2,
 )
 def basins(landscape, steps):
-    goal, grid = _helix(jnp.zeros((1, 1))), np.linspace(-14, 14, 281)[:, None]
-
-    def objective(codes):
-        goals = jnp.tile(goal, (len(codes), 1))
-        return inversion_objective(goals, _helix(codes), codes, jnp.ones(goals.shape, bool), prior_weight=0.0)
-
-    landscape.plot(grid[:, 0], objective(jnp.asarray(grid)), color="gray")
-    starts = jnp.linspace(-12.0, 12.0, 9)[:, None]
-    ends = _descend(_helix, jnp.tile(goal, (9, 1)), starts, 0.3, 40)
-    landscape.plot(ends[:, 0], objective(ends), "o")
-    landscape.set(xlabel="code", ylabel="objective, $F$")
-    counts, begun = range(0, 21, 2), jnp.array([[2.0], [5.0], [11.0]])
-    path = [begun]
-    for _ in counts[1:]:
-        path.append(_descend(_helix, jnp.tile(goal, (3, 1)), path[-1], 0.3, 2))
-    distances = np.sqrt([objective(codes) for codes in path])
-    for start, line in zip(begun[:, 0], distances.T, strict=True):
-        steps.plot(counts, line, label=f"from {float(start):g}")
-    steps.set(xlabel="steps", ylabel="distance from the image")
-    steps.legend()
+    draw_basins(landscape, steps)
 
 
 @derivation.exercise(
-    r"The largest singular value of the example's matrix is $\sqrt 3$. Up to which step length is a decrease certain, with "
-    r"$\lambda = 1$?",
-    r"Below $\frac{1}{3 + 1}$, that is 0.25.",
+    r"The largest singular value of the example's matrix is $\sqrt 3$. Up to which step length is a decrease certain, with the "
+    "price 1?",
+    prose(
+        "Below {longest}, that is 0.25.",
+        longest=holds(1 / (top**2 + lam), "=", Rational(1, 4), when={top: sqrt(3), lam: 1}, named=True),
+    ),
 )
 def the_longest_step():
     yield 1 / (np.linalg.norm(np.asarray(_MATRIX), 2) ** 2 + 1), "0.25"
@@ -417,7 +413,10 @@ def the_longest_step():
 
 @derivation.exercise(
     r"Coordinates beyond 2 begin anew within $\pm 2$. What is their variance?",
-    r"$\frac{2^2}{3} = \frac43$, about 1.3333: a little more than the prior's.",
+    prose(
+        "{third}, about 1.3333: a third more than the prior's.",
+        third=holds(bound**2 / 3, "=", Rational(4, 3), when={bound: 2}, named=True),
+    ),
 )
 def variance_of_clipped_codes():
     places = (jnp.arange(2000.0)[None] + 0.5) / 2000
@@ -425,10 +424,10 @@ def variance_of_clipped_codes():
 
 
 @derivation.exercise(
-    r"How many places with slope zero has the objective on a helix of pitch $\frac12$, towards the image of 0?",
-    r"1, the code itself: elsewhere $-\frac{\sin u}{u}$ is about 0.2172 at most, less than $\varepsilon^2 = 0.25$.",
+    r"At how many codes is the slope of the objective zero on a helix of pitch $\frac12$, towards the image of 0?",
+    r"1, the code itself: elsewhere $-\frac{\sin u}{u}$ is about 0.2172 at most, less than the square of the pitch, 0.25.",
 )
-def a_steep_helix():
+def a_steephelix():
     grid = np.linspace(1e-3, 40, 200_001)
     slopes = np.sin(grid) + 0.25 * grid
     yield 1 + 2 * np.count_nonzero(np.diff(np.sign(slopes))), "1"
@@ -436,8 +435,8 @@ def a_steep_helix():
 
 
 @derivation.exercise(
-    r"The generator $f(u) = 0.05 u + 5 + 5 \tanh(5 (u - 5))$ rises everywhere. How many minima has $(f(u) - 10)^2 + \lambda u^2$ "
-    r"with $\lambda = 0$, and how many with $\lambda = 0.2$?",
+    r"The generator $0.05 u + 5 + 5 \tanh(5 (u - 5))$ rises everywhere. How many minima has the objective of the image 10 "
+    "without a price, and how many with the price 0.2?",
     "1 and 2. With the price, one is near 2.47, where the objective is 98.77, and one near 5.30, where it is 5.66.",
 )
 def a_price_adds_a_minimum():
