@@ -5,8 +5,6 @@ The lecture on the functions of theory_jax/adversarial/spectral_normalization.py
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from scipy.linalg import circulant
 from sympy import KroneckerDelta, Max, cos, pi, sign, sin, sqrt
 
 from theory_jax.adversarial.spectral_normalization import (
@@ -413,38 +411,3 @@ def a_triangle():
 )
 def the_ellipse_and_the_error(ellipse, error):
     draw_spectra(ellipse, error)
-
-
-@derivation.exercise(
-    "How many iterations does the example need until the ratio of its errors is below $10^{-6}$?",
-    r"5. The ratio of the errors is $81^{1-n}$ after $n$ iterations: $1.9 \cdot 10^{-6}$ after four and $2.3 \cdot 10^{-8}$ "
-    "after five.",
-)
-def enough_iterations():
-    errors = [
-        45 - spectral_norm_estimate(WEIGHT, *power_iteration(WEIGHT, START, iterations=count)) ** 2 for count in range(1, 9)
-    ]
-    yield 1 + np.argmax(np.array(errors) < 40e-6), "5"
-
-
-@derivation.exercise(
-    "The loss is the trace of the normalized weight of the example. How large is the inner product of its gradient with $W$, and "
-    "that of the identity, divided by the norm, with $W$?",
-    r"0 by the theorem: the second term takes away the $8/\sigma_0$, 1.1926, that the first one has.",
-)
-def no_change_of_scale():
-    pair = power_iteration(WEIGHT, START, iterations=30)
-    slope = jax.grad(lambda weight: jnp.trace(spectral_normalize(weight, *pair)))(WEIGHT)
-    yield jnp.sum(slope * WEIGHT) + 1, "1"
-    yield 8 / spectral_norm(WEIGHT), "1.1926"
-
-
-@derivation.exercise(
-    "What are the norms of the circular convolution with the kernel $(1, -1)$ on eight positions and of the flattened kernel? "
-    "And of $(1, 1, 1)$?",
-    r"2 and $\sqrt 2$, 1.4142; 3 and $\sqrt 3$, 1.7321: both attain the factor $\sqrt K$.",
-)
-def two_kernels():
-    for kernel, printed in (([1.0, -1.0], ("2", "1.4142")), ([1.0, 1.0, 1.0], ("3", "1.7321"))):
-        yield spectral_norm(jnp.asarray(circulant(np.pad(kernel, (0, 8 - len(kernel)))))), printed[0]
-        yield spectral_norm(jnp.array([kernel])), printed[1]
