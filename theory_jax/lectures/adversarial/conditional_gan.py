@@ -234,7 +234,12 @@ derivation.chain(
     states=2,
     so="So the class term alone asks for examples that tell their label, not for examples that are distributed as the data.",
 )
-typical = derivation.assume("No example is more typical of the label 0 than example 0", log(c.at(0, 0) / c.at(0, x)))
+typical = derivation.assume(
+    "No example is more typical of the label 0 than example 0",
+    log(c.at(0, 0) / c.at(0, x)),
+    example={c: ((0.9, 0.6), (0.1, 0.4))},
+    wrong={"less": log(c.at(0, x) / c.at(0, 0))},
+)
 of_zero = q.at(x, 0)
 derivation.chain(
     "Against a frozen classifier the most typical example is the best",

@@ -296,7 +296,12 @@ rejection = derivation.chain(
     so="The left side is Bayes' rule for a sample that was kept. The bound must hold everywhere: a probability above 1 does not "
     "exist, and where $r$ is above $B$ too few are kept (exercise 3).",
 )
-capped = derivation.assume("The bound holds", plus(bound, -r))
+capped = derivation.assume(
+    "The bound holds",
+    plus(bound, -r),
+    example={bound: 2, p: (0.5, 0.25, 0.25), q: (0.25, 0.5, 0.25)},
+    wrong={"a bound of half the size": plus(bound / 2, -r)},
+)
 derivation.chain(
     "The price",
     bound,

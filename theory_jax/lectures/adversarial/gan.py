@@ -295,7 +295,12 @@ def disjoint_supports_give_no_gradient():
     return Sides(left=found, right=wanted, wrong={"half": wanted / 2})
 
 
-convincing = derivation.assume("No point convinces the discriminator more than point 0", log(d.at(0) / d))
+convincing = derivation.assume(
+    "No point convinces the discriminator more than point 0",
+    log(d.at(0) / d),
+    example={logit: (2, 0, -1)},
+    wrong={"less": log(d / d.at(0))},
+)
 derivation.chain(
     "Against a frozen discriminator a single point is the best answer",
     -Expectation(q, log(d)),

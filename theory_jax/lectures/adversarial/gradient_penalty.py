@@ -62,10 +62,19 @@ t = derivation.number("t", "the share of the way from the real to the fake point
 f_y = derivation.number("f_y", "the critic at the fake point, $f(y)$")
 f_t = derivation.number("f_t", "... and on the way, $f(x_t)$")
 f_x = derivation.define("f_x", f_y + d, "... and at the real point, $f(x)$: the pair belongs together")
+_STEEPEST = {d: 2, t: Rational(1, 4), f_y: 0, f_t: Rational(3, 2)}  # a critic that falls by 1 along the way
 start_slack = derivation.assume(
-    "From the real point to the one on the way the critic falls by no more than the way", plus(times(t, d), -f_x, f_t)
+    "From the real point to the one on the way the critic falls by no more than the way",
+    plus(times(t, d), -f_x, f_t),
+    example=_STEEPEST,
+    wrong={"half the way": plus(times(t, d) / 2, -f_x, f_t)},
 )
-end_slack = derivation.assume("... and from there to the fake point", plus(times(1 - t, d), -f_t, f_y))
+end_slack = derivation.assume(
+    "... and from there to the fake point",
+    plus(times(1 - t, d), -f_t, f_y),
+    example=_STEEPEST,
+    wrong={"half the way": plus(times(1 - t, d) / 2, -f_t, f_y)},
+)
 straight = derivation.chain(
     "On the segment the critic leaves nothing unused",
     plus(start_slack.at(), end_slack.at()),
@@ -83,9 +92,25 @@ straight = derivation.chain(
 l = derivation.index("l", "a coordinate", states=3)  # noqa: E741
 g = derivation.numbers("g", l, "the critic's gradient on the way")
 n = derivation.numbers("n", l, "the direction from the fake to the real point, of length 1")
-at_most_one = derivation.assume("The gradient of a 1-Lipschitz critic is no longer than 1", plus(1, -SquaredNorm(l, g)))
-along = derivation.assume("Along the segment the slope is 1", plus(Inner(l, g, n), -1))
-unit = derivation.assume("The direction has length 1", plus(1, -SquaredNorm(l, n)))
+_UNIT = (Rational(3, 5), Rational(4, 5), 0)
+at_most_one = derivation.assume(
+    "The gradient of a 1-Lipschitz critic is no longer than 1",
+    plus(1, -SquaredNorm(l, g)),
+    example={g: _UNIT},
+    wrong={"half": plus(Rational(1, 2), -SquaredNorm(l, g))},
+)
+along = derivation.assume(
+    "Along the segment the slope is 1",
+    plus(Inner(l, g, n), -1),
+    example={g: _UNIT, n: _UNIT},
+    wrong={"slope 2": plus(Inner(l, g, n), -2)},
+)
+unit = derivation.assume(
+    "The direction has length 1",
+    plus(1, -SquaredNorm(l, n)),
+    example={n: _UNIT},
+    wrong={"half": plus(Rational(1, 2), -SquaredNorm(l, n))},
+)
 direction = derivation.chain(
     "So the gradient there is the direction itself, and its norm 1",
     SquaredNorm(l, g - n),

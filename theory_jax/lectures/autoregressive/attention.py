@@ -170,7 +170,15 @@ jacobian = derivation.chain(
     role="lemma",
     so=r"This is the covariance matrix of a one-hot sample of $\sigma$: symmetric, and with no negative eigenvalue.",
 )
-within = derivation.assume("All entries lie between m and M", (M - u) * (u - m), u, m, M)
+within = derivation.assume(
+    "All entries lie between m and M",
+    (M - u) * (u - m),
+    u,
+    m,
+    M,
+    example={u: (0, 1, 2), m: 0, M: 2},
+    wrong={"outside": (M - u) * (m - u)},
+)
 mean_u = derivation.define(r"\bar u", Total(j, p * u), "the mean of $u$ under the weights")
 derivation.chain(
     "A variance is at most a quarter of the squared range",

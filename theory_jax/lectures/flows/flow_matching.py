@@ -295,7 +295,12 @@ apart = derivation.numbers(r"\epsilon", r, "the learned position minus the true 
 error = derivation.numbers("b", r, "the error of the model at the true position")
 Lambda = derivation.number(r"\Lambda", "a Lipschitz constant of the model", positive=True)
 drift = derivation.numbers("a", r, "the model's difference between the positions")
-lipschitz = derivation.assume("The model is Lipschitz", Lambda * apart**2 - apart * drift)
+lipschitz = derivation.assume(
+    "The model is Lipschitz",
+    Lambda * apart**2 - apart * drift,
+    example={Lambda: 1, drift: sin(apart)},
+    wrong={"half the constant": Lambda / 2 * apart**2 - apart * drift},
+)
 derivation.chain(
     "How fast the two flows part",
     Expectation(starts, times(2, apart, plus(drift, error))),

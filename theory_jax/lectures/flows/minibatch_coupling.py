@@ -60,7 +60,12 @@ t = derivation.number("t", "the time", "time", between=(0, 1))
 paid_more = plus(
     SquaredNorm(d, a - b_other), SquaredNorm(d, a_other - b), -SquaredNorm(d, a - b), -SquaredNorm(d, a_other - b_other)
 )
-no_gain = derivation.assume("An exchange of the partners of an optimal assignment gains nothing", paid_more)
+no_gain = derivation.assume(
+    "An exchange of the partners of an optimal assignment gains nothing",
+    paid_more,
+    example={a: (0, 0), a_other: (1, 1), b: (0, 1), b_other: (2, 1)},
+    wrong={"the sign": -paid_more},
+)
 monotone = derivation.chain(
     "Pairs of an optimal assignment have the same order",
     Inner(d, a - a_other, b - b_other),
@@ -252,13 +257,18 @@ more = derivation.number("c'", r"the cost of the plan for $\varepsilon + \delta$
 of_less = derivation.number(r"\eta", r"$\sum P \log P$ of the plan for $\varepsilon$")
 of_more = derivation.number(r"\eta'", r"... for $\varepsilon + \delta$")
 delta = derivation.number(r"\delta", "more regularization", positive=True)
+_TWO_PLANS = {epsilon: 1, delta: 1, less: 1, of_less: -1, more: Rational(3, 2), of_more: -Rational(7, 5)}
 best_less = derivation.assume(
     r"The plan for $\varepsilon$ has the least objective with $\varepsilon$",
     plus(more, epsilon * of_more, -less, -epsilon * of_less),
+    example=_TWO_PLANS,
+    wrong={"the other plan": plus(less, epsilon * of_less, -more, -epsilon * of_more)},
 )
 best_more = derivation.assume(
     r"... and the plan for $\varepsilon + \delta$ with that",
     plus(less, (epsilon + delta) * of_less, -more, -(epsilon + delta) * of_more),
+    example=_TWO_PLANS,
+    wrong={"the other plan": plus(more, (epsilon + delta) * of_more, -less, -(epsilon + delta) * of_less)},
 )
 derivation.chain(
     "The cost grows with the regularization, for plans of any size",

@@ -111,7 +111,13 @@ f = derivation.function(r"\varphi", "a convex cost, differentiable")
 derivative = function(r"\varphi", 1)
 a, b = derivation.number("a", "a velocity"), derivation.number("b", "another velocity")
 convex = derivation.assume(
-    r"The cost is above its tangents", f(b) - f(a) - derivative(a) * (b - a), b, a, name=r"B_\varphi\left({}, {}\right)"
+    r"The cost is above its tangents",
+    f(b) - f(a) - derivative(a) * (b - a),
+    b,
+    a,
+    name=r"B_\varphi\left({}, {}\right)",
+    example={f: lambda velocity: velocity**2},
+    wrong={"below them": f(a) + derivative(a) * (b - a) - f(b)},
 )
 derivation.chain(
     "No convex cost grows",

@@ -1,6 +1,6 @@
 """The entropic plan is an exponential of potentials minus the cost."""
 
-from sympy import log
+from sympy import Rational, log
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.lecture import Derivation
@@ -62,12 +62,18 @@ entropies = [derivation.number(f"H_{n}", f"its entropy, for $\\varepsilon_{n}$")
 less = derivation.number(r"\varepsilon_1", "a weight", positive=True)
 more_by = derivation.number(r"\Delta_\varepsilon", r"$\varepsilon_2 - \varepsilon_1$, positive", positive=True)
 derivation.symbol(r"\varepsilon_2", "a larger weight")
+_TWO_PLANS = {less: 1, more_by: 1, costs[0]: 1, entropies[0]: 1, costs[1]: Rational(3, 2), entropies[1]: Rational(7, 5)}
 for_less = derivation.assume(
-    "The first plan is best for its own weight", plus(costs[1], -less * entropies[1], -costs[0], less * entropies[0])
+    "The first plan is best for its own weight",
+    plus(costs[1], -less * entropies[1], -costs[0], less * entropies[0]),
+    example=_TWO_PLANS,
+    wrong={"the entropies added": plus(costs[1], less * entropies[1], -costs[0], -(2 + less) * entropies[0])},
 )
 for_more = derivation.assume(
     "The second plan is best for its own weight",
     plus(costs[0], -(less + more_by) * entropies[0], -costs[1], (less + more_by) * entropies[1]),
+    example=_TWO_PLANS,
+    wrong={"the first plan's weight": plus(costs[0], -less * entropies[0], -costs[1], less * entropies[1])},
 )
 more_entropy = derivation.chain(
     "More weight, more entropy",
@@ -97,7 +103,10 @@ entropy_of_best = derivation.define("H", Entropy(on_pairs), "its entropy")
 cheapest = derivation.number("C_0", "the cost of a cheapest plan")
 its_entropy = derivation.number("h", "its entropy", positive=True)
 best_for_weight = derivation.assume(
-    "The entropic plan is best for its weight", plus(cheapest, -epsilon * its_entropy, -cost_of_best, epsilon * entropy_of_best)
+    "The entropic plan is best for its weight",
+    plus(cheapest, -epsilon * its_entropy, -cost_of_best, epsilon * entropy_of_best),
+    example={epsilon: 1, cheapest: Rational(1, 2), its_entropy: log(2), cost_of_best: 1, on_pairs: (Rational(1, 6),) * 6},
+    wrong={"the entropies exchanged": plus(cheapest, -epsilon * entropy_of_best, -cost_of_best, epsilon * its_entropy)},
 )
 near_cheapest = derivation.chain(
     "... which is never far above the cheapest",
