@@ -43,10 +43,12 @@ def mean_bound(joint, levels, *, informed=True):
                     logits[row, place, bit] = np.log(
                         joint[tuple(known[:place] + [slice(bit, bit + 1)] + known[place + 1 :])].sum()
                     )
-        noisy, size = np.where(hidden, 2, texts), len(texts)
-        for before, after in itertools.pairwise(levels):
-            costs = masked_diffusion_loss(logits, texts, noisy, np.full(size, after), np.full(size, after - before), mask_id=2)
-            total += (1 - after) ** hidden.sum() * after ** (~hidden).sum() * float(joint.ravel() @ np.asarray(costs))
+        noisy, size, steps = np.where(hidden, 2, texts), len(texts), len(levels) - 1
+        after = np.repeat(levels[1:], size)
+        every = (np.tile(each, (steps, *[1] * (each.ndim - 1))) for each in (logits, texts, noisy))
+        costs = masked_diffusion_loss(*every, after, np.repeat(np.diff(levels), size), mask_id=2)
+        chances = (1 - after) ** hidden.sum() * after ** (~hidden).sum()
+        total += float(np.tile(joint.ravel(), steps) @ (chances * np.asarray(costs)))
     return total
 
 
@@ -61,3 +63,34 @@ def mean_total_correlation(joint, levels):
             alone = sum(entropy(marginal(joint, [*seen, place])) - known for place in now)
             mean += np.prod(fall[list(step_of)]) * (alone - entropy(marginal(joint, [*seen, *now])) + known)
     return mean
+
+
+def draw_lattice(lattice, sets):
+    """The sets of visible positions of three tokens, and the weights of the edges between them."""
+    at = {seen: (1.5 * (sum(seen) / len(seen) - 2) if seen else 0.0, len(seen)) for seen in sets}
+    for seen in at:
+        for place in {1, 2, 3} - set(seen):
+            (x, y), (to, up) = at[seen], at[tuple(sorted((*seen, place)))]
+            lattice.plot([x, to], [y, up], color="gray", linewidth=3 / (1 + (len(seen) == 1)))
+    for seen, (x, y) in at.items():
+        name = "".join(map(str, seen)) or r"\emptyset"
+        lattice.text(x, y, f"${name}$", ha="center", va="center", bbox={"facecolor": "white", "boxstyle": "round"})
+    lattice.margins(0.1)
+    weights = ("1/3", "1/6", "1/3")
+    lattice.set(
+        xticks=[], yticks=(0.5, 1.5, 2.5), yticklabels=weights, xlabel="sets of visible places", ylabel="weight of an edge"
+    )
+
+
+def draw_excess(excess, joint):
+    """The excess of the bound over the entropy, by the number of steps, for three schedules."""
+    counts = (1, 2, 4, 8, 16, 32)
+    for name, schedule in (
+        (r"$1 - \tau$", lambda kept: kept),
+        (r"$\cos \frac{\pi \tau}{2}$", lambda kept: np.sin(np.pi * kept / 2)),
+        (r"$(1 - \tau)^3$", lambda kept: kept**3),
+    ):
+        above = [mean_bound(joint, schedule(uniform_levels(n))) - entropy(joint) for n in counts]
+        excess.loglog(counts, above, "o-", label=name)
+    excess.set(xlabel="steps, $T$", ylabel="excess of the bound, nats")
+    excess.legend()

@@ -14,15 +14,19 @@ from sympy import Integral, Rational, log
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Total, plus, times
-from theory_jax.diffusion.masked_diffusion import (
-    log_linear_alpha,
-    mask_tokens,
-    masked_diffusion_loss,
-    posterior_log_probs,
-    unmask_step,
+from theory_jax.derivation.notation import Expectation, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.diffusion.masked_diffusion import mask_tokens, masked_diffusion_loss, posterior_log_probs, unmask_step
+from theory_jax.lectures.diffusion._bits_in_steps import (
+    draw_excess,
+    draw_lattice,
+    entropy,
+    mean_bound,
+    mean_total_correlation,
+    uniform_levels,
 )
-from theory_jax.lectures.diffusion._bits_in_steps import entropy, mean_bound, mean_total_correlation, uniform_levels
+from theory_jax.lectures.diffusion._two_tokens import two_tokens
 from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
 from theory_jax.lectures.lemmas.jensen import jensen
 
@@ -37,29 +41,26 @@ derivation = Derivation(
         "Ou, Nie, Xue, Zhu, Sun, Li & Li 2024, Your Absorbing Discrete Diffusion Secretly Models the Conditional Distributions "
         "of Clean Data",
     ),
-    question="Gaussian noise does not suit text. Let the noise be that a token is gone: a mask takes its place. What is the "
-    "likelihood bound of this diffusion, does its schedule matter, and how is it related to reading from left to right?",
+    question="Gaussian noise does not suit text: between two words there is nothing to walk through. Let the noise be that a "
+    "token is gone: a mask takes its place. What is the likelihood bound of this diffusion, does its schedule matter, and how "
+    "is it related to reading from left to right?",
     setting=(
-        r"A text is $x = (x^1, \dots, x^L)$, and $m$ is a mask that no text contains. At the level $\alpha$ every token is kept "
-        r"with probability $\alpha$, else replaced by $m$, independently.",
-        r"$\alpha$ falls from 1 at time 0 to 0 at time 1. A step goes back from $\alpha_t$ to $\alpha_s > \alpha_t$; with $T$ "
-        r"steps these are $1 = \alpha_0 > \alpha_1 > \dots > \alpha_T = 0$, and $\Delta_t = \alpha_{t-1} - \alpha_t$.",
-        "The model gives every masked place $l$ a law of its token given the visible ones, $V$, but not given the time; its "
-        r"cost is $c_l(V) = -\log p_\theta(x^l|V)$. A step back draws all masked places independently; visible ones stay.",
+        r"A text $x$ has the tokens $x^1, \dots, x^L$, and $m$ is a mask that no text contains. At the level $\alpha$ every "
+        r"token is kept with probability $\alpha$, else replaced by $m$, independently.",
+        r"$\alpha$ falls from 1 at time 0 to 0 at time 1. A step goes back from $\alpha_t$ to a higher $\alpha_s$; with $T$ "
+        r"steps these are neighbors among $\alpha_0, \dots, \alpha_T$, which fall from 1 to 0, and $\Delta_t$ is $\alpha_{t-1} "
+        r"- \alpha_t$.",
+        "The model gives every masked position $l$ a distribution of its token given the visible ones, $V$, but not given the "
+        r"time; its cost $c_l(V)$ is $-\log p_\theta(x^l|V)$. A step back draws all masked positions independently; visible "
+        "ones stay.",
     ),
-    answer=r"One step costs a masked place the cross entropy times $\Delta_t / (1 - \alpha_t)$. With ever smaller steps the "
-    r"schedule drops out, and the bound is the mean cost over all orders in which the text can be read: it is $-\log p(x)$ for "
-    r"a model with exact conditionals. With finitely many steps the bound is larger by the dependence among tokens that are "
-    r"drawn together.",
     limits=(
         "How far the conditionals of a trained network are from those of one law. The gap to the best order measures it.",
-        "The best schedule for more than two tokens, and samplers that fill in the places of which the model is surest: they are "
-        "not this process, and the bound does not hold for them.",
+        "The best schedule for more than two tokens, and samplers that fill in the positions of which the model is surest: "
+        "they are not this process, and the bound does not hold for them.",
         r"Other noise on tokens, such as uniform noise, in which a visible token can be wrong.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- the step back
 
 a_s = derivation.number(r"\alpha_s", "the probability that a token is kept after a step back", "alpha_s", between=(0, 1))
 ratio = derivation.number(r"\rho", r"the probability that a token kept at $\alpha_s$ is kept at $\alpha_t$", between=(0, 1))
@@ -67,17 +68,23 @@ a_t = derivation.define(r"\alpha_t", a_s * ratio, "the probability that it is ke
 masked = derivation.chain(
     "A token is masked in the first part of the way or in the second",
     plus(1 - a_s, times(a_s, 1 - ratio)),
-    equals(1 - a_t, r"$\alpha_s \rho = \alpha_t$", wrong={"a mask is lost again": plus(1 - a_s, -times(a_s, 1 - ratio))}),
+    equals(
+        1 - a_t,
+        prose("{both}", both=holds(a_s * ratio, "=", a_t)),
+        wrong={"a mask is lost again": plus(1 - a_s, -times(a_s, 1 - ratio))},
+    ),
     role="lemma",
     so=r"Two parts with the levels $\alpha_s$ and $\rho$ are one with their product, and $m$ stays $m$: the state absorbs.",
 )
-unmask = derivation.define("u", (a_s - a_t) / (1 - a_t), "the probability that a step back fills a masked place")
-derivation.chain(
-    "A masked place, given its token: was it masked late?",
+unmask = derivation.define("u", (a_s - a_t) / (1 - a_t), "the probability that a step back fills a masked position")
+late = derivation.chain(
+    "A masked position, given its token: was it masked late?",
     times(a_s, 1 - ratio) / (1 - a_t),
     equals(
         (a_s - a_t) / (1 - a_t),
-        r"Bayes' rule: kept, then masked, over masked at all; and $\alpha_s \rho = \alpha_t$",
+        prose(
+            "Bayes' rule: kept, then masked, over masked at all; {late}", late=holds(times(a_s, 1 - ratio), "=", plus(a_s, -a_t))
+        ),
         wrong={"not divided by the mask's probability": a_s - a_t, "masked early": (1 - a_s) / (1 - a_t)},
     ),
     equals(
@@ -88,7 +95,7 @@ derivation.chain(
     uses=(masked,),
     so=r"This is $u$, and it does not depend on the token. A visible token is known at both levels.",
 )
-p = derivation.number("p", r"the model's probability of the true token in a masked place, $p_\theta(x^l|V)$", between=(0, 1))
+p = derivation.number("p", r"the model's probability of the true token in a masked position, $p_\theta(x^l|V)$", between=(0, 1))
 
 
 derivation.bridge(
@@ -104,36 +111,43 @@ derivation.bridge(
 )
 
 
-# ---------------------------------------------------------------------------------------------------- the bound
-
 derivation.say(
     "The bound is that of every chain of latent variables, a divergence for each step (lecture on the bound of diffusion). At "
     r"$\alpha_T = 0$ both chains begin with masks alone, which costs nothing. Given the text both laws of a step are products "
-    "over places, so divergences add up, and visible places have none."
+    "over positions, so divergences add up, and visible positions have none."
 )
-u = derivation.number(r"\upsilon", "the probability that a step fills the place, now any number", between=(0, 1))
+u = derivation.number(r"\upsilon", "the probability that a step fills the position, now any number", between=(0, 1))
 true_fill = derivation.define("q(x^l)", u, "the step back that knows the text: the token", positive=True)
 true_stay = derivation.define("q(m)", 1 - u, "... and the mask", positive=True)
 model_fill = derivation.define(r"p_\theta(x^l)", u * p, "the model's step back: the same token", positive=True)
 model_stay = derivation.define(r"p_\theta(m)", 1 - u, "... and the mask", positive=True)
 step_cost = derivation.chain(
-    "One step costs a masked place a share of the cross entropy",
+    "One step costs a masked position a share of the cross entropy",
     plus(times(true_fill, log(true_fill / model_fill)), times(true_stay, log(true_stay / model_stay))),
     equals(
         times(u, -log(p)),
-        "staying masked is equally likely in both, and $u$ cancels in the other logarithm",
+        prose(
+            "staying masked is equally likely in both, and in the other logarithm {ratio}",
+            ratio=holds(true_fill / model_fill, "=", 1 / p),
+        ),
         wrong={"the whole cross entropy": -log(p), "the share that stays": times(1 - u, -log(p))},
     ),
-    so=r"Summed over places and steps: $\mathcal{L}_T(x) = \sum_t \frac{\Delta_t}{1 - \alpha_t}\, \mathbb{E} \sum_{l\ "
-    r"\text{masked}} c_l(V) \ge -\log p_\theta(x)$. With ever smaller steps the sum becomes an integral, with $-\alpha'\, d\tau$ "
-    r"for $\Delta_t$.",
+    so=prose(
+        "A step from {before} to {after} fills a position with the probability {share}. Summed over positions and steps the "
+        r"bound is $\mathcal{L}_T(x)$, the sum over $t$ of $\frac{\Delta_t}{1 - \alpha_t}$ times the mean of the costs "
+        r"$c_l(V)$ of all masked positions; it is at least $-\log p_\theta(x)$. With ever smaller steps the sum becomes an "
+        r"integral, with $-\alpha'\, d\tau$ for $\Delta_t$.",
+        before=a_t,
+        after=a_s,
+        share=holds(plus(1, -(1 - a_s) / (1 - a_t)), "=", unmask, named=True),
+    ),
 )
 level = derivation.number(r"\alpha", "a level between nothing and the text", "alpha", between=(0, 1))
-fall = derivation.number("w", r"how fast it falls, $-\alpha'(\tau)$", "-alpha_slope", positive=True)
+fall = derivation.number("w", "how fast it falls in time", "-alpha_slope", positive=True)
 time = derivation.number(r"\tau", "a time from 0, the text, to 1, masks alone", "time", between=(0, 1))
 derivation.symbol(r"\alpha'", "the slope of the level in time", "alpha_slope")
 derivation.bridge(
-    "The code computes the integrand: two masked places, with an even chance in the second, and a visible one",
+    "The code computes the integrand: two masked positions, with an even chance in the second, and a visible one",
     times(fall / (1 - level), plus(-log(p), log(2))),
     masked_diffusion_loss,
     logits=[[[log(p), log(1 - p), p], [0, 0, p], [p, fall, 0]]],
@@ -145,17 +159,15 @@ derivation.bridge(
     wrong={
         r"no $1/(1 - \alpha)$": times(fall, plus(-log(p), log(2))),
         "the mask left in the softmax": times(fall / (1 - level), plus(log(1 + sympy.exp(p)), -log(p), log(2 + sympy.exp(p)))),
-        "a mean over masked places": times(fall / (1 - level), plus(-log(p), log(2))) / 2,
-        "all places": times(fall / (1 - level), plus(-log(p), log(2), log(sympy.exp(p) + sympy.exp(fall)), -fall)),
+        "a mean over masked positions": times(fall / (1 - level), plus(-log(p), log(2))) / 2,
+        "all positions": times(fall / (1 - level), plus(-log(p), log(2), log(sympy.exp(p) + sympy.exp(fall)), -fall)),
     },
     uses=(step_cost,),
 )
 
-# ---------------------------------------------------------------------------------------------------- no schedule, all orders
-
 derivation.say(
-    r"Three tokens. The cost $c_l(V)$ is written $c_{l|V}$, such as $c_{3|12}$; there are twelve. A set $M$ of $n$ masked places "
-    r"has the probability $\alpha^{3 - n} (1 - \alpha)^n$."
+    "Three tokens. The cost $c_l(V)$ is written $c_{l|V}$, such as $c_{3|12}$; there are twelve. A set $M$ of $n$ masked "
+    r"positions has the probability $\alpha^{3 - n} (1 - \alpha)^n$."
 )
 _SETS = [seen for size in range(4) for seen in itertools.combinations((1, 2, 3), size)]
 _COSTS = {
@@ -169,7 +181,7 @@ _COSTS = {
 }
 _BY_COUNT = {n: plus(*(cost for (_, seen), cost in _COSTS.items() if len(seen) == 3 - n)) for n in (3, 2, 1)}
 C3, C2, C1 = (
-    derivation.define(f"C_{n}", _BY_COUNT[n], f"the costs of masked places, over all sets of {n} masked places")
+    derivation.define(f"C_{n}", _BY_COUNT[n], f"the costs of masked positions, over all sets of {n} masked positions")
     for n in (3, 2, 1)
 )
 
@@ -177,9 +189,9 @@ C3, C2, C1 = (
 @derivation.symbolic(
     r"\int_0^1 \frac{-\alpha'}{1 - \alpha} \left[(1 - \alpha)^3 C_3 + \alpha (1 - \alpha)^2 C_2 + \alpha^2 (1 - \alpha) "
     r"C_1\right] d\tau \text{ is the same for } \alpha = 1 - \tau,\ 1 - \tau^2,\ (1 - \tau)^2,\ \cos \tfrac{\pi \tau}{2}",
-    because=r"Take $\alpha$ itself for the variable of integration: $-\alpha'\, d\tau = -d\alpha$, from 1 to 0. The costs do not "
-    r"depend on $\tau$. Nor should they: every text that fits the visible tokens has the same probability of these masks, so the "
-    r"number of masks says nothing about what is behind them.",
+    because=r"Take $\alpha$ itself for the variable of integration, from 1 to 0: $-\alpha'\, d\tau$ becomes $-d\alpha$. The "
+    r"costs do not depend on $\tau$. Nor should they: every text that fits the visible tokens has the same probability of "
+    "these masks, so the number of masks says nothing about what is behind them.",
 )
 def four_schedules():
     t, c1, c2, c3 = sympy.symbols("t c_1:4", positive=True)
@@ -198,12 +210,17 @@ _READ = [
     )
     for order in itertools.permutations((1, 2, 3))
 ]
+derivation.symbol(r"\mathcal{L}", "the bound with ever smaller steps, of one text")
 orders = derivation.chain(
     "The bound is the average over all reading orders",
     Integral(plus(times((1 - level) ** 2, C3), times(level, 1 - level, C2), times(level**2, C1)), (level, 0, 1)),
     equals(
         plus(C3 / 3, C2 / 6, C1 / 3),
-        r"the Beta integral $\int \alpha^{L - n} (1 - \alpha)^{n - 1} d\alpha = \frac{(n - 1)!\, (L - n)!}{L!}$",
+        prose(
+            r"the Beta integrals of $\alpha^{L - n} (1 - \alpha)^{n - 1}$, which are $\frac{(n - 1)!\, (L - n)!}{L!}$: such as "
+            "{two}",
+            two=holds(Integral(times(level, 1 - level), (level, 0, 1)), "=", Rational(1, 6), wrong={"one": Rational(1, 3)}),
+        ),
         wrong={"all sets alike": plus(C3 / 3, C2 / 3, C1 / 3), r"no $1/(1 - \alpha)$": plus(C3 / 4, C2 / 12, C1 / 12)},
     ),
     equals(
@@ -213,10 +230,9 @@ orders = derivation.chain(
     ),
     central=True,
     so=r"So $\mathcal{L}(x)$ is the mean of $-\log p_\pi(x)$ over the orders $\pi$, where $p_\pi$ is the autoregressive model "
-    "with the network's conditionals in that order. If the conditionals are those of one law $p$, every order gives $p(x)$ "
-    r"(chain rule), and $\mathcal{L}(x) = -\log p(x)$: nothing is lost.",
+    "with the network's conditionals in that order. If the conditionals are those of one distribution $p$, every order gives "
+    r"$p(x)$ (chain rule), and $\mathcal{L}(x)$ is $-\log p(x)$: nothing is lost.",
 )
-derivation.symbol(r"\mathcal{L}", "the bound with ever smaller steps, of one text")
 order = derivation.index(r"\pi", "an order of reading")
 chance = derivation.law("w", order, "the probabilities of the orders, here all equal")
 of_order = derivation.numbers("p_{{{}}}(x)", order, "the probability of the text, read in that order", positive=True)
@@ -225,24 +241,27 @@ derivation.chain(
     Expectation(chance, -log(of_order)),
     at_least(
         -log(Expectation(chance, of_order)),
-        "Jensen's inequality; equality if and only if all orders give the text the same probability",
+        prose(
+            "Jensen's inequality; equality if and only if all orders give the text the same probability, {same}",
+            same=where(of_order, of_order.at(0)),
+        ),
         dropping=jensen.at(chance, of_order),
     ),
     uses=(orders,),
     so="The right side is the cost of a model that draws an order first, then reads: masked diffusion with ever smaller steps.",
 )
 
-# ---------------------------------------------------------------------------------------------------- finitely many steps
-
 _RANDOM = np.random.default_rng(5).dirichlet(np.ones(8)).reshape(2, 2, 2)
 _LEVELS = np.array([1.0, 0.7, 0.25, 0.0])
-derivation.symbol(r"\mathrm{TC}", "the total correlation: the divergence of the joint law from the product of its marginals")
-derivation.symbol("S_t, V_t", "the places that step $t$ fills in, and those that are visible before it")
+derivation.symbol(
+    r"\mathrm{TC}", "the total correlation: the divergence of the joint distribution from the product of its marginals"
+)
+derivation.symbol("S_t, V_t", "the positions that step $t$ fills in, and those that are visible before it")
 H = derivation.number("H", "the entropy of the text, in nats")
 step = derivation.index("t", "a step")
 T = derivation.count(step, "T", "the number of steps")
 derivation.symbol("x", "a text")
-derivation.symbol("l", "a place in it")
+derivation.symbol("l", "a position in it")
 derivation.symbol("m", "the mask", "mask_id")
 derivation.symbol(r"\mathbb{E}", "the mean over texts and masks")
 derivation.symbol(r"\mathcal{L}_T", "the bound with $T$ steps")
@@ -250,10 +269,10 @@ derivation.symbol(r"\mathcal{L}_T", "the bound with $T$ steps")
 
 @derivation.exact(
     r"\mathbb{E}_x \mathcal{L}_T(x) = H(x) + \sum_t \mathbb{E}\, \mathrm{TC}(x^{S_t}|x^{V_t})",
-    because="Exact conditionals; a law of three bits drawn at random, and three unequal steps. A token has its step with the "
-    r"probability $\Delta_t$, so the share $\Delta_t / (1 - \alpha_t)$ in the bound is that of the masked tokens in $S_t$. By "
-    "the chain rule the joint entropies of the steps add up to $H(x)$. What is left is the total correlation: the entropies of "
-    "the tokens of $S_t$ less their joint entropy.",
+    because="Exact conditionals; a distribution of three bits drawn at random, and three unequal steps. A token has its step "
+    r"with the probability $\Delta_t$, so the share $\Delta_t / (1 - \alpha_t)$ in the bound is that of the masked tokens in "
+    "$S_t$. By the chain rule the joint entropies of the steps add up to $H(x)$. What is left is the total correlation: the "
+    "entropies of the tokens of $S_t$ less their joint entropy.",
     outcomes=27,
     tolerance=1e-11,
 )
@@ -265,74 +284,15 @@ def what_is_drawn_together_is_lost():
     )
 
 
-# ---------------------------------------------------------------------------------------------------- two tokens
-
-derivation.say(
-    r"Two tokens, in closed form. With $h = -\log p(x)$ and $i = \log \frac{p(x)}{p(x^1) p(x^2)}$ the costs of exact "
-    r"conditionals are $c_{1|\emptyset} + c_{2|\emptyset} = h + i$ and $c_{1|2} + c_{2|1} = h - i$."
+two_tokens(derivation, step, T, H, level, time)
+derivation.answer = prose(
+    "One step costs a masked position the share {share} of its cross entropy. With ever smaller steps the schedule drops out, "
+    "and the bound is the mean cost over all orders in which the text can be read, for three tokens {orders}: it is $-\\log "
+    "p(x)$ for a model with exact conditionals. With finitely many steps the bound of such a model is larger by the "
+    "dependence among tokens that are drawn together.",
+    share=holds(times(a_s, 1 - ratio) / (1 - a_t), "=", (a_s - a_t) / (1 - a_t), named=True),
+    orders=holds(plus(C3 / 3, C2 / 6, C1 / 3), "=", times(Rational(1, 6), plus(*_READ))),
 )
-h = derivation.number("h", r"$-\log p(x)$ of a text of two tokens")
-i = derivation.number("i", "what the tokens of the text say about each other")
-d1 = derivation.number(r"\Delta_1", "how much a first step reveals", between=(0, Rational(1, 2)))
-d2 = derivation.number(r"\Delta_2", "how much a second step reveals", between=(0, Rational(1, 2)))
-d3 = derivation.define(r"\Delta_3", 1 - d1 - d2, "... and a third, the rest")
-l1 = derivation.define(r"\alpha_1", 1 - d1, "the level after a first step of noise")
-l2 = derivation.define(r"\alpha_2", 1 - d1 - d2, "... and after a second; after the third it is 0")
-_PAIRS = ((d1, l1), (d2, l2), (d3, sympy.Integer(0)))
-two = derivation.chain(
-    "Three steps: the excess is the probability of being drawn together",
-    plus(*(times(d / (1 - a), plus(times((1 - a) ** 2, h + i), times(a, 1 - a, h - i))) for d, a in _PAIRS)),
-    equals(
-        plus(*(times(d, plus(h, times(1 - 2 * a, i))) for d, a in _PAIRS)),
-        r"$1 - \alpha$ cancels, and $(1 - \alpha)(h + i) + \alpha (h - i) = h + (1 - 2 \alpha)\, i$",
-        wrong={r"no $1/(1 - \alpha)$": plus(*(times(d, 1 - a, plus(h, times(1 - 2 * a, i))) for d, a in _PAIRS))},
-    ),
-    equals(
-        plus(h, times(i, plus(d1**2, d2**2, d3**2))),
-        r"$\sum \Delta_t = 1$, and $\sum \Delta_t (\alpha_{t-1} + \alpha_t) = \sum (\alpha_{t-1}^2 - \alpha_t^2) = 1$",
-        wrong={"always drawn together": plus(h, i), "never": h},
-    ),
-    so=r"For $T$ steps it is $h + i \sum \Delta_t^2$. The sum is the probability that both tokens are filled in by the same "
-    "step: only then they are drawn independently.",
-)
-falls = derivation.law(r"\Delta", step, "what the steps reveal")
-mutual = derivation.number("I", "their mutual information, the mean of $i$", positive=True)
-derivation.chain(
-    "Equal steps are best",
-    plus(H, times(mutual, Total(step, falls**2))),
-    equals(
-        plus(H, mutual / T, times(mutual, Total(step, (falls - 1 / T) ** 2))),
-        r"$\sum (\Delta_t - \frac1T)^2 = \sum \Delta_t^2 - \frac1T$",
-    ),
-    at_least(
-        plus(H, mutual / T),
-        r"leave out squares; equality if and only if all $\Delta_t$ are equal",
-        dropping=times(mutual, Total(step, (falls - 1 / T) ** 2)),
-    ),
-    uses=(two,),
-    so=r"So the schedule does matter with finitely many steps, and the uniform one, $\alpha = 1 - \tau$, is best for two tokens.",
-)
-end = derivation.number(r"\varepsilon", "the level at which a schedule ends, instead of 0", between=(0, 1))
-derivation.chain(
-    "A schedule that ends above 0 reports too little",
-    Integral(plus(H, times(1 - 2 * level, mutual)), (level, 0, end)),
-    equals(
-        plus(times(end, H + mutual), -times(end**2, mutual)),
-        r"the integrand of two tokens, $h + (1 - 2 \alpha)\, i$, in the mean",
-        wrong={"nothing is missing": 0 * H},
-    ),
-    so=r"The integral that stops at $\varepsilon$ lacks this. It is below the entropy although it is called a bound; "
-    r"`log_linear_alpha` with $\varepsilon > 0$ needs the divergence at the end, too.",
-)
-derivation.bridge(
-    "The code's schedule",
-    plus(1, -times(Rational(3, 4), time)),
-    log_linear_alpha,
-    time=[time],
-    epsilon=0.25,
-    wrong={"down to 0": 1 - time},
-)
-
 _BITS = np.array([[0.4, 0.1], [0.1, 0.4]])
 
 
@@ -354,15 +314,13 @@ def two_steps_of_the_code():
     return SampleSides(samples=equal, expected=np.array([0.65]), wrong={"never together": 0.8, "always together": 0.5})
 
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
-
-
 @derivation.example(
-    r"A step from $\alpha_t = \frac14$ to $\alpha_s = \frac12$, and the shares of 60 equally spaced uniform numbers for which "
-    r"the code keeps a token at $\alpha_t$, and fills a mask in this step. Then two bits that are equal with probability $0.8$: "
-    r"$H = 1.1935$ and $I = 0.1927$. The mean bound with exact conditionals, uniform steps, then $\alpha = \cos \frac{\pi "
-    "t}{2}$, and conditionals that ignore the visible bit. Two steps draw equal bits with probability $0.65$; the divergence "
-    r"from the true law to theirs is below the excess of the bound, $\frac12 I = 0.0964$, by the convexity of the divergence."
+    r"A step from the level $\frac14$ back to $\frac12$, and the shares of 60 equally spaced uniform numbers for which the "
+    r"code keeps a token at $\alpha_t$, and fills a mask in this step. Then two bits that are equal with probability $0.8$: "
+    "their entropy $H$ is 1.1935 and their mutual information $I$ 0.1927. The mean bound with exact conditionals, uniform "
+    r"steps, then the schedule $\cos \frac{\pi \tau}{2}$, and conditionals that ignore the visible bit. Two steps draw equal "
+    "bits with probability $0.65$; the divergence from the true distribution to theirs is below the excess of the bound, half "
+    "of $I$, by the convexity of the divergence."
 )
 def two_bits():
     model = jnp.array([[[math.log(0.75), math.log(0.25), -math.inf]]] * 60)
@@ -379,41 +337,61 @@ def two_bits():
     yield r"\mathrm{KL}", np.sum(_BITS * np.log(_BITS / [[0.325, 0.175], [0.175, 0.325]])), "0.0542"
 
 
+@derivation.algorithm(
+    "Training on a text, and sampling in $T$ steps",
+    do(
+        r"training: take a text $x$, a time $\tau$ and $\alpha$; mask every token with probability $1 - \alpha$",
+        mask_tokens,
+        by=masked,
+    ),
+    do(
+        r"a gradient step on $\frac{-\alpha'}{1 - \alpha}$ times the cross entropies of the masked positions",
+        masked_diffusion_loss,
+        by=step_cost,
+    ),
+    do(r"sampling: begin with masks alone; for the steps from $\alpha_t$ back to $\alpha_s$:"),
+    do(r"$p_\theta \leftarrow$ the network's distributions, given the visible tokens", indent=1),
+    do(r"with probability $u$ fill a masked position with a token from $p_\theta$", unmask_step, by=late, indent=1),
+)
+def a_text_and_two_steps():
+    log_conditionals = np.log([[0.8, 0.2, 1.0], [0.2, 0.8, 1.0], [0.5, 0.5, 1.0]])  # given 0, 1 and a mask
+    text, uniforms, half = np.array([[0, 1]]), np.array([[0.3, 0.8]]), np.array([0.5])
+    noisy = np.asarray(mask_tokens(text, uniforms, half, mask_id=2))
+    yield (
+        r"\text{the text } (0, 1) \text{ of the two bits, uniform numbers } (0.3, 0.8), \alpha = \tfrac12, \text{ with 2 for } m",
+        noisy,
+        "(0, 2)",
+    )
+    loss = masked_diffusion_loss(log_conditionals[noisy[:, ::-1]], text, noisy, half, np.array([-1.0]), mask_id=2)
+    yield r"2\, (-\log 0.2)", loss, "3.2189"
+    tokens, gumbels = np.full((1, 2), 2), np.zeros((1, 2, 3))
+    gumbels[..., 1] = 0.1
+    for before, after, printed in ((0.0, 0.5, "(1, 2)"), (0.5, 1.0, "(1, 1)")):
+        levels = np.array([after]), np.array([before])
+        tokens = np.asarray(unmask_step(tokens, log_conditionals[tokens[:, ::-1]], uniforms, gumbels, *levels, mask_id=2))
+        yield (
+            rf"\text{{masks alone, from }} {before:g} \text{{ to }} {after:g}"
+            if before == 0
+            else rf"\text{{then to }} {after:g}",
+            tokens,
+            printed,
+        )
+
+
 @derivation.figure(
-    "Left: the sets of visible places of three tokens, from none to all. A path upward is a reading order; an edge is the cost "
-    "of the place that is added, with its weight in the bound. Right: the excess of the bound of two bits over the entropy, "
-    "against the number of steps.",
+    "Left: the sets of visible positions of three tokens, from none to all. A path upward is a reading order; an edge is the "
+    "cost of the position that is added, with its weight in the bound. Right: the excess of the bound of two bits over the "
+    "entropy, against the number of steps.",
     panels=2,
 )
 def lattice_and_excess(lattice, excess):
-    at = {seen: (1.5 * (sum(seen) / len(seen) - 2) if seen else 0.0, len(seen)) for seen in _SETS}
-    for seen in at:
-        for place in {1, 2, 3} - set(seen):
-            (x, y), (to, up) = at[seen], at[tuple(sorted((*seen, place)))]
-            lattice.plot([x, to], [y, up], color="gray", linewidth=3 / (1 + (len(seen) == 1)))
-    for seen, (x, y) in at.items():
-        name = "".join(map(str, seen)) or r"\emptyset"
-        lattice.text(x, y, f"${name}$", ha="center", va="center", bbox={"facecolor": "white", "boxstyle": "round"})
-    lattice.margins(0.1)
-    weights = ("1/3", "1/6", "1/3")
-    lattice.set(
-        xticks=[], yticks=(0.5, 1.5, 2.5), yticklabels=weights, xlabel="sets of visible places", ylabel="weight of an edge"
-    )
-    counts = (1, 2, 4, 8, 16, 32)
-    for name, schedule in (
-        (r"$1 - \tau$", lambda kept: kept),
-        (r"$\cos \frac{\pi \tau}{2}$", lambda kept: np.sin(np.pi * kept / 2)),
-        (r"$(1 - \tau)^3$", lambda kept: kept**3),
-    ):
-        above = [mean_bound(_BITS, schedule(uniform_levels(n))) - entropy(_BITS) for n in counts]
-        excess.loglog(counts, above, "o-", label=name)
-    excess.set(xlabel="steps, $T$", ylabel="excess of the bound, nats")
-    excess.legend()
+    draw_lattice(lattice, _SETS)
+    draw_excess(excess, _BITS)
 
 
 @derivation.exercise(
     "Three fair bits that are always equal, exact conditionals: which is the bound with one step, and with ever more?",
-    r"$3 \log 2 = 2.0794$ and $\log 2 = 0.6931$. With one step the bits are drawn independently.",
+    r"$3 \log 2$, which is 2.0794, and $\log 2$, 0.6931. With one step the bits are drawn independently.",
 )
 def three_equal_bits():
     joint = np.full((2, 2, 2), 1e-300)
@@ -424,7 +402,10 @@ def three_equal_bits():
 
 @derivation.exercise(
     r"Two orders give a text the probabilities $0.4$ and $0.3$. What are the bound, and $-\log$ of their mean?",
-    r"$1.0601$ and $1.0498$: the disagreement costs $0.0103$.",
+    prose(
+        "They are 1.0601 and 1.0498: {more}, the disagreement costs $0.0103$.",
+        more=holds(-log(Rational(3, 25)) / 2, ">", -log(Rational(7, 20))),
+    ),
 )
 def two_orders():
     bound, best = -(math.log(0.4) + math.log(0.3)) / 2, -math.log(0.35)
@@ -434,12 +415,12 @@ def two_orders():
 
 
 @derivation.exercise(
-    r"Every place costs $c$. With $\tau$ uniform, $\alpha = 1 - \tau$ and the weight $\frac1\tau$, which mean and variance has "
+    r"Every place costs $c$. With $\tau$ uniform, the level $1 - \tau$ and the weight $\frac1\tau$, which mean and variance has "
     r"the loss? What if the number $n$ of masks is drawn uniformly from $1, \dots, L$ instead, with the weight $\frac{L}{n}$?",
     r"$L c$ in the mean, and an infinite variance, $c^2 L \int \frac{1 - \tau}{\tau} d\tau$: from $\varepsilon$ on the "
-    r"integral is $-\log \varepsilon$ times a factor that goes to 1. With $n$ drawn, $L c$ always: the code's loss with "
-    r"$\alpha = 1 - \frac{n}{L}$ and the slope $-1$. Its mean over $n$ and over sets of $n$ places is the bound, too, since "
-    r"$\frac1L \cdot \frac{L}{n} / \binom{L}{n} = \frac{(n - 1)!\, (L - n)!}{L!}$. With $L = 3$, $c = \log 2$: $2.0794$.",
+    r"integral is $-\log \varepsilon$ times a factor that goes to 1. With $n$ drawn, $L c$ always: the code's loss at "
+    r"the level $1 - \frac{n}{L}$ with the slope $-1$. Its mean over $n$ and over sets of $n$ positions is the bound, too, since "
+    r"$\frac1L \cdot \frac{L}{n} / \binom{L}{n}$ is the Beta integral. With three tokens that cost $\log 2$: $2.0794$.",
 )
 def a_better_estimate():
     noisy = np.array([[2, 0, 0], [2, 2, 0], [2, 2, 2]])
