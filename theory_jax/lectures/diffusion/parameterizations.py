@@ -7,13 +7,14 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, cos, pi, sin, sqrt
+from sympy import Matrix, Rational, cos, pi, sin, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Normal, Slope, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose
 from theory_jax.diffusion.parameterizations import (
     PREDICTIONS,
     convert_prediction,
@@ -25,6 +26,7 @@ from theory_jax.diffusion.parameterizations import (
     x0_from_velocity,
 )
 from theory_jax.lectures.diffusion._schedules import introduce_step
+from theory_jax.lectures.diffusion._targets import draw_circle, draw_weights
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, posterior_law
 from theory_jax.lectures.diffusion.simple_loss import pythagoras
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
@@ -39,23 +41,21 @@ derivation = Derivation(
         "Kingma, Salimans, Poole & Ho 2021, Variational Diffusion Models, section 4",
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
-    question="A network may predict the noise in a noisy value, the data, a velocity, a score, or the "
-    "mean of the next step back. Are these different models, and what changes between their losses?",
+    question="A network that predicts the noise tells almost nothing about the data where nearly all is noise: there its small "
+    "errors are multiplied without bound, and a sampler of few steps fails. It may predict the data, a velocity, a score, or "
+    "the mean of the next step back instead. Are these different models, and what changes between their losses?",
     setting=(
-        r"A noisy value $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ is given, with $0 < "
-        r"\bar\alpha_t < 1$; one coordinate is written. So of $x_0$ and $\epsilon$ one tells the other, and everything is "
-        r"written with $x_0$ and $x_t$. A hat marks a prediction; every predicted quantity is the one that belongs to the same "
-        r"predicted data.",
-        r"$\tilde\mu_t = \kappa_t x_0 + \rho_t x_t$ and $\tilde\beta_t$ are mean and variance of the step back that knows the "
-        r"data, for $t \ge 2$. The score here is that of $q(x_t|x_0)$.",
+        r"A noisy value $x_t$ is given, which is $\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ with "
+        r"$\bar\alpha_t$ between 0 and 1; one coordinate is written. So of $x_0$ and $\epsilon$ one tells the other, and "
+        "everything is written with $x_0$ and $x_t$. A hat marks a prediction; every predicted quantity is the one that belongs "
+        "to the same predicted data.",
+        r"The step back that knows the data has the mean $\tilde\mu_t$ and the variance $\tilde\beta_t$, from the second step "
+        "on. The score here is that of $q(x_t|x_0)$.",
     ),
-    answer=r"At a given $x_t$ the five targets are linear functions of each other, so one network can be read in five ways. "
-    r"Their squared errors differ by factors that depend on $t$ only. In terms of the data, the bound is $\frac12 (S_{t-1} - "
-    r"S_t) \|x_0 - \hat x_0\|^2$ with the signal-to-noise ratio $S_t$.",
     limits=(
-        "An unrestricted network is the same for all targets. A real one is not: what it must output, and which errors its "
-        "loss weighs, matter, and that is not shown here.",
-        "The score here belongs to one data point. That of the noisy data's own law is the subject of a later topic.",
+        "An unrestricted network is the same for all targets. A real one is not: what it must output, and which errors its loss "
+        "weighs, matter, and that is not shown here.",
+        "The score here belongs to one data point. That of the noisy data's own distribution is the subject of a later topic.",
     ),
 )
 
@@ -77,17 +77,10 @@ def _targets(hat, of, data):
         f"{hat}v", plus(times(sqrt(a_t), noise), -times(sqrt(1 - a_t), data)), f"the {of}velocity", "velocity"
     )
     score = derivation.define(
-        f"{hat}s",
-        -plus(x_t, -times(sqrt(a_t), data)) / (1 - a_t),
-        rf"the {of}score, the slope of $\log q(x_t|x_0)$ in $x_t$",
-        "score",
+        f"{hat}s", -plus(x_t, -times(sqrt(a_t), data)) / (1 - a_t), rf"the {of}score of $q(x_t|x_0)$", "score"
     )
-    mean = derivation.define(
-        r"\hat\mu_t" if hat else r"\tilde\mu_t",
-        plus(times(kappa, data), times(rho, x_t)),
-        f"the {of}mean of the step back",
-        "mean",
-    )
+    name = r"\hat\mu_t" if hat else r"\tilde\mu_t"
+    mean = derivation.define(name, plus(times(kappa, data), times(rho, x_t)), f"the {of}mean of the step back", "mean")
     return noise, velocity, score, mean
 
 
@@ -106,7 +99,7 @@ derivation.chain(
     x_0,
     equals(
         _OF_NOISE["x0"][1],
-        r"solve $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ for $x_0$",
+        prose("solve {it} for $x_0$", it=holds(plus(times(sqrt(a_t), x_0), times(sqrt(1 - a_t), epsilon)), "=", x_t)),
         wrong={"without the root": plus(x_t, -times(sqrt(1 - a_t), epsilon)) / a_t},
     ),
     role="lemma",
@@ -116,12 +109,12 @@ derivation.chain(
     v,
     equals(
         plus(times(sqrt(a_t), epsilon), -times(sqrt(1 - a_t) / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), epsilon)))),
-        r"the definition $v = \sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, x_0$, with the data put in",
+        "the definition, with the data put in",
         wrong={"data and noise exchanged": plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), epsilon))},
     ),
     equals(
         _OF_NOISE["velocity"][1],
-        r"the noise is multiplied by $\sqrt{\bar\alpha_t} + (1 - \bar\alpha_t) / \sqrt{\bar\alpha_t} = 1 / \sqrt{\bar\alpha_t}$",
+        prose("the factor of the noise is {factor}", factor=holds(plus(sqrt(a_t), (1 - a_t) / sqrt(a_t)), "=", 1 / sqrt(a_t))),
     ),
     role="lemma",
 )
@@ -131,7 +124,10 @@ derivation.chain(
     equals(s, "the log-density is a parabola; its slope is minus the distance from the mean, over the variance"),
     equals(
         -epsilon / sqrt(1 - a_t),
-        r"the distance from the mean is $\sqrt{1 - \bar\alpha_t}\, \epsilon$",
+        prose(
+            "the distance from the mean is {it}",
+            it=holds(plus(x_t, -times(sqrt(a_t), x_0)), "=", times(sqrt(1 - a_t), epsilon), named=True),
+        ),
         wrong={"without the root": -epsilon / (1 - a_t)},
     ),
     role="lemma",
@@ -148,15 +144,14 @@ derivation.chain(
     uses=(in_the_noise,),
 )
 _at_2 = np.array([2])
-_LEVELS = [1, before, before * alpha]
+_AT = {"t": [2], "alpha_bar": [1, before, before * alpha]}
 derivation.bridge(
     "The code turns noise into data",
     times(1 / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), e))),
     x0_from_noise,
     x_t=[x_t],
     noise=[e],
-    t=_at_2,
-    alpha_bar=_LEVELS,
+    **_AT,
 )
 derivation.bridge(
     "... and data into noise",
@@ -164,8 +159,7 @@ derivation.bridge(
     noise_from_x0,
     x_t=[x_t],
     x0=[x_0],
-    t=_at_2,
-    alpha_bar=_LEVELS,
+    **_AT,
     wrong={"without the root": plus(x_t, -times(a_t, x_0)) / sqrt(1 - a_t)},
 )
 for _name, _target, _mistake, _form in (
@@ -179,8 +173,7 @@ for _name, _target, _mistake, _form in (
         convert_prediction,
         prediction=[x_0],
         x_t=[x_t],
-        t=[2],
-        alpha_bar=_LEVELS,
+        **_AT,
         source="x0",
         target=_name,
         wrong={_mistake: _form},
@@ -207,31 +200,44 @@ derivation.symbol(r"\bar\alpha_T", "that level, which may be 0")
 derivation.symbol(r"\{y, z\}", "two of the five targets")
 
 derivation.say(
-    r"Second: a difference of two linear functions with one slope is the slope times the difference; $x_t$ cancels. So squared "
-    r"errors differ by the square of the slope."
+    "Second: a difference of two linear functions with one slope is the slope times the difference; $x_t$ cancels. So squared "
+    "errors differ by the square of the slope."
 )
 _ERROR = (epsilon - epsilon_hat) ** 2
-for _title, _name, _target, _predicted, _ratio, _why in (
-    ("The error of the data", "x0", x_0, x_hat, (1 - a_t) / a_t, r"$-\sqrt{1 - \bar\alpha_t} / \sqrt{\bar\alpha_t}$"),
-    ("The error of the velocity", "velocity", v, v_hat, 1 / a_t, r"$1 / \sqrt{\bar\alpha_t}$"),
-    ("The error of the score", "score", s, s_hat, 1 / (1 - a_t), r"$-1 / \sqrt{1 - \bar\alpha_t}$"),
-    (
-        "The error of the mean",
-        "mean",
-        mu,
-        mu_hat,
-        beta**2 / (alpha * (1 - a_t)),
-        r"$-\beta_t / \sqrt{\alpha_t (1 - \bar\alpha_t)}$",
+_TARGETS = (
+    ("x0", x_0, x_hat, -sqrt(1 - a_t) / sqrt(a_t)),
+    ("velocity", v, v_hat, 1 / sqrt(a_t)),
+    ("score", s, s_hat, -1 / sqrt(1 - a_t)),
+    ("mean", mu, mu_hat, -beta / sqrt(alpha * (1 - a_t))),
+)
+_RATIOS = (1 - a_t) / a_t, 1 / a_t, 1 / (1 - a_t), beta**2 / (alpha * (1 - a_t))
+
+
+def _ratios(t, alpha_bar):
+    return jnp.stack([loss_ratio(t, alpha_bar, target=name) for name, *_ in _TARGETS], axis=-1)
+
+
+derivation.chain(
+    "The errors of data, velocity, score and mean are multiples of that of the noise",
+    Matrix([plus(target, -predicted) ** 2 for _, target, predicted, _ in _TARGETS]),
+    equals(
+        Matrix([times(ratio, _ERROR) for ratio in _RATIOS]),
+        prose(
+            "the slopes in the noise, from the four results above, are {x0}, {velocity}, {score} and {mean}; a slope comes out "
+            "squared",
+            **{name: holds((y - z) / (epsilon - epsilon_hat), "=", slope, named=True) for name, y, z, slope in _TARGETS},
+        ),
+        wrong={"not squared": Matrix([times(sqrt(ratio), _ERROR) for ratio in _RATIOS])},
     ),
-):
-    derivation.chain(_title, plus(_target, -_predicted) ** 2, equals(times(_ratio, _ERROR), f"the slope is {_why}"), role="lemma")
-    derivation.bridge(f"... and its factor in the code ({_name})", _ratio, loss_ratio, t=[2], alpha_bar=_LEVELS, target=_name)
+    role="lemma",
+)
+derivation.bridge("The code's factors", [*_RATIOS], _ratios, **_AT, calls=(loss_ratio,))
 error_of_the_noise = derivation.chain(
     "The loss of the noise weighs the data's error by the signal-to-noise ratio",
     _ERROR,
     equals(
         times(signal_to_noise, (x_0 - x_hat) ** 2),
-        r"$S_t = \bar\alpha_t / (1 - \bar\alpha_t)$ is the inverse of the factor of the data",
+        prose("{inverse}, one over the factor of the data", inverse=holds(1 / _RATIOS[0], "=", signal_to_noise)),
         wrong={"the ratio turned over": times(1 / signal_to_noise, (x_0 - x_hat) ** 2)},
     ),
 )
@@ -239,23 +245,23 @@ error_of_the_velocity = derivation.chain(
     "... and that of the velocity by one more",
     plus(v, -v_hat) ** 2,
     equals(times(signal_to_noise / a_t, (x_0 - x_hat) ** 2), "the factor of the velocity, then that of the noise"),
-    equals(times(signal_to_noise + 1, (x_0 - x_hat) ** 2), r"$\frac{1}{1 - \bar\alpha_t} = S_t + 1$"),
+    equals(times(signal_to_noise + 1, (x_0 - x_hat) ** 2), prose("{one}", one=holds(1 / (1 - a_t), "=", signal_to_noise + 1))),
     uses=(pythagoras,),
-    so=r"A linear map commutes with the conditional mean given $x_t$, so the best predictions correspond, too: an unrestricted "
-    r"network has one optimum, in five coordinates. What differs is how much an error at each level costs.",
+    so="A linear map commutes with the conditional mean given $x_t$, so the best predictions correspond, too: an unrestricted "
+    "network has one optimum, in five coordinates. What differs is how much an error at each level costs.",
 )
 
 derivation.say(
-    r"Third: why a velocity. Write the level as an angle, $\cos\varphi = \sqrt{\bar\alpha_t}$. Then $x_t$ moves on a circle "
-    r"from the data to the noise."
+    r"Third: why a velocity. Write the level as an angle $\varphi$ of cosine $\sqrt{\bar\alpha_t}$. Then $x_t$ moves on an "
+    "ellipse from the data to the noise, on a circle if both are orthogonal and have one length."
 )
-phi = derivation.number(r"\varphi", r"the angle of the level, $\cos\varphi = \sqrt{\bar\alpha_t}$", between=(0, pi / 2))
+phi = derivation.number(r"\varphi", r"the angle of the level, of which the cosine is $\sqrt{\bar\alpha_t}$", between=(0, pi / 2))
 derivation.chain(
     "The velocity is the derivative by the angle",
     Slope(plus(times(cos(phi), x_0), times(sin(phi), e)), phi),
     equals(
         plus(times(cos(phi), e), -times(sin(phi), x_0)),
-        r"differentiate; this is $\sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, x_0$",
+        r"differentiate; the cosine is $\sqrt{\bar\alpha_t}$ and the sine $\sqrt{1 - \bar\alpha_t}$",
     ),
 )
 derivation.chain(
@@ -271,11 +277,10 @@ derivation.chain(
     plus(times(sqrt(a_t), x_t), -times(sqrt(1 - a_t), v)),
     equals(plus(times(a_t, x_0), times(1 - a_t, x_0)), r"put in $x_t$ and $v$; the terms with $\epsilon$ cancel"),
     equals(x_0, "the weights sum to one"),
-)
-derivation.chain(
-    "... nor does the noise",
-    plus(times(sqrt(1 - a_t), x_t), times(sqrt(a_t), v)),
-    equals(epsilon, "the second row of the transpose"),
+    so=prose(
+        "Nor does the noise: {noise}, by the second row.",
+        noise=holds(plus(times(sqrt(1 - a_t), x_t), times(sqrt(a_t), v)), "=", epsilon, wrong={"the first row": x_0}),
+    ),
 )
 derivation.bridge(
     "The code's velocity of data and noise",
@@ -283,8 +288,7 @@ derivation.bridge(
     velocity,
     x0=[x_0],
     noise=[e],
-    t=[2],
-    alpha_bar=_LEVELS,
+    **_AT,
     wrong={"data and noise exchanged": plus(times(sqrt(a_t), x_0), -times(sqrt(1 - a_t), e))},
 )
 derivation.bridge(
@@ -293,8 +297,7 @@ derivation.bridge(
     x0_from_velocity,
     x_t=[x_t],
     velocity=[e],
-    t=[2],
-    alpha_bar=_LEVELS,
+    **_AT,
 )
 derivation.bridge(
     "The code's noise of a velocity",
@@ -302,25 +305,26 @@ derivation.bridge(
     noise_from_velocity,
     x_t=[x_t],
     velocity=[e],
-    t=[2],
-    alpha_bar=_LEVELS,
+    **_AT,
     wrong={"the factors exchanged": plus(times(sqrt(a_t), x_t), times(sqrt(1 - a_t), e))},
 )
 a = derivation.number("a", r"a level $\bar\alpha_t$ that goes to 0", between=(0, 1))
 derivation.chain(
     "Near pure noise the data do not follow from the noise",
     Limit(Slope((x_t - sqrt(1 - a) * e) / sqrt(a), e) * sqrt(a), a, 0),
-    equals(-1, r"the slope is $-\sqrt{1 - a} / \sqrt{a}$"),
-    so=r"The slope of the data in the predicted noise grows like $1 / \sqrt{\bar\alpha_t}$: any error of the network is "
-    r"multiplied by it.",
-    role="remark",
-)
-derivation.chain(
-    "... but they follow from the velocity",
-    Limit(Slope(sqrt(a) * x_t - sqrt(1 - a) * e, e), a, 0),
-    equals(-1, r"the slope is $-\sqrt{1 - a}$"),
-    so=r"At $\bar\alpha_T = 0$ the noisy value is the noise, and $v = -x_0$: a network that predicts the velocity still "
-    r"predicts the data.",
+    equals(
+        -1,
+        prose(
+            "the slope is {it}", it=holds(Slope((x_t - sqrt(1 - a) * e) / sqrt(a), e), "=", -sqrt(1 - a) / sqrt(a), named=True)
+        ),
+    ),
+    so=prose(
+        r"The slope of the data in the predicted noise grows like $1 / \sqrt{\bar\alpha_t}$: any error of the network is "
+        "multiplied by it. The slope in the velocity goes to {limit}. At a last level without signal the noisy value is the "
+        "noise, and the velocity is {data}: a network that predicts the velocity still predicts the data.",
+        limit=holds(Limit(Slope(sqrt(a) * x_t - sqrt(1 - a) * e, e), a, 0), "=", -1, named=True),
+        data=holds(Limit(plus(times(sqrt(a), e), -times(sqrt(1 - a), x_0)), a, 0), "=", -x_0, named=True),
+    ),
     role="remark",
 )
 
@@ -333,19 +337,20 @@ elbo_in_the_data = derivation.chain(
     plus(mu, -mu_hat) ** 2 / (2 * tilde),
     equals(
         times(kappa**2 / (2 * tilde), _GUESS),
-        r"$\tilde\mu_t = \kappa_t x_0 + \rho_t x_t$, and $x_t$ cancels",
+        prose("{means}; $x_t$ cancels", means=holds(plus(mu, -mu_hat), "=", times(kappa, plus(x_0, -x_hat)))),
         wrong={"the weight not squared": times(kappa / (2 * tilde), _GUESS)},
     ),
     equals(
         times(before * beta / times(2, 1 - a_t, 1 - before), _GUESS),
-        r"put in $\kappa_t$ and $\tilde\beta_t$: $\frac{\bar\alpha_{t-1} \beta_t^2}{(1 - \bar\alpha_t)^2} \cdot \frac{1 - "
-        r"\bar\alpha_t}{2 (1 - \bar\alpha_{t-1}) \beta_t}$",
+        r"put in $\kappa_t$ and $\tilde\beta_t$; one factor of $\beta_t$ and one of $1 - \bar\alpha_t$ cancel",
         wrong={"the other level": times(a_t * beta / (2 * (1 - a_t) * (1 - before)), _GUESS)},
     ),
     equals(
         times(Rational(1, 2), plus(snr_before, -signal_to_noise), _GUESS),
-        r"over the common denominator $\bar\alpha_{t-1} (1 - \bar\alpha_t) - \bar\alpha_t (1 - \bar\alpha_{t-1}) = "
-        r"\bar\alpha_{t-1} \beta_t$",
+        prose(
+            "over the common denominator: {fall}",
+            fall=holds(plus(times(before, 1 - a_t), -times(a_t, 1 - before)), "=", times(before, beta)),
+        ),
     ),
     equals(
         times(Rational(1, 2), plus(snr_before / signal_to_noise, -1), _ERROR),
@@ -354,16 +359,26 @@ elbo_in_the_data = derivation.chain(
     ),
     uses=(gaussian_divergence, posterior_law),
     central=True,
-    so=r"The first line is $L_{t-1}$ with $\sigma_t^2 = \tilde\beta_t$. No beta is left: the schedule enters through $S$ "
-    r"alone. Summed over $t$ the weights of the data's error telescope to the total fall of $S$.",
+    so=r"The first line is $L_{t-1}$ with the small variance $\tilde\beta_t$ of the model's step. No beta is left: the schedule "
+    "enters through $S$ alone. Summed over $t$ the weights of the data's error telescope to half of the total fall of $S$.",
 )
 
+derivation.answer = prose(
+    "At a given $x_t$ the five targets are linear functions of each other, so one network can be read in five ways. Their "
+    "squared errors differ by factors that depend on $t$ only: the loss of the noise is {noise} times that of the data, that of "
+    r"the velocity {velocity} times. In terms of the data a term of the bound, with the variance $\tilde\beta_t$ for the "
+    "model's step, is {bound}, with the signal-to-noise ratio $S_t$.",
+    noise=holds(_ERROR / (x_0 - x_hat) ** 2, "=", signal_to_noise, named=True, wrong={"turned over": 1 / signal_to_noise}),
+    velocity=holds((v - v_hat) ** 2 / (x_0 - x_hat) ** 2, "=", signal_to_noise + 1, named=True),
+    bound=times(Rational(1, 2), plus(snr_before, -signal_to_noise), _GUESS),
+)
 _levels = jnp.array([1.0, 0.81, 0.5184])
 _given = {before: 0.81, alpha: 0.64, x_0: 1}
 
 
 @derivation.example(
-    r"Step 2 of $\beta_1 = 0.19$, $\beta_2 = 0.36$, so $\bar\alpha_2 = 0.5184$, at $x_0 = 1$ and $\epsilon = 0.5$."
+    "Step 2 of two steps with noise of variance 0.19 and 0.36, so that 0.5184 is the signal's share; the data point is 1, the "
+    "noise 0.5."
 )
 def one_value_five_targets():
     x = math.sqrt(0.5184) + math.sqrt(0.4816) / 2
@@ -377,40 +392,30 @@ def one_value_five_targets():
 
 
 @derivation.figure(
-    r"Left: for $x_0 = (1, 0)$ and $\epsilon = (0, 1)$ the noisy value moves on a quarter circle as the level falls; the "
-    r"arrows are its velocity. Right: what the losses of data, velocity and noise pay for an error of the data, against the "
-    r"logarithm of the signal-to-noise ratio.",
+    "Left: for data $(1, 0)$ and noise $(0, 1)$ the noisy value moves on a quarter circle as the level falls; the arrows are "
+    "its velocity. Right: what the losses of data, velocity and noise pay for an error of the data, against the logarithm of "
+    "the signal-to-noise ratio.",
     panels=2,
 )
 def circle_and_weights(left, right):
-    levels = jnp.cos(jnp.linspace(0.05, math.pi / 2 - 0.05, 9)) ** 2
-    alpha_bar, t = jnp.concatenate([jnp.ones(1), levels]), np.arange(1, 10)
-    data, noise = jnp.tile(jnp.array([1.0, 0.0]), (9, 1)), jnp.tile(jnp.array([0.0, 1.0]), (9, 1))
-    x = jnp.sqrt(levels)[:, None] * data + jnp.sqrt(1 - levels)[:, None] * noise
-    arrows = velocity(data, noise, t, alpha_bar)
-    left.plot(x[:, 0], x[:, 1], "o-")
-    left.quiver(x[::2, 0], x[::2, 1], arrows[::2, 0], arrows[::2, 1], color="gray", scale=5)
-    left.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal", xlim=(-0.1, 1.3), ylim=(-0.1, 1.3))
-    ratio = np.exp(np.linspace(-4, 4, 81))
-    schedule, levels = np.concatenate([[1.0], (ratio / (1 + ratio))[::-1]]), np.arange(1, 82)
-    of_data = loss_ratio(levels, jnp.asarray(schedule), target="x0")
-    for name, label in (("x0", "data"), ("velocity", "velocity"), ("noise", "noise")):
-        right.semilogy(np.log(ratio)[::-1], loss_ratio(levels, jnp.asarray(schedule), target=name) / of_data, label=label)
-    right.set(xlabel=r"$\log S_t$", ylabel="weight of the data's error")
-    right.legend()
+    draw_circle(left, velocity)
+    draw_weights(right, loss_ratio)
 
 
 @derivation.exercise(
     r"At which level do the losses of noise and data agree?",
-    r"Where $S_t = 1$, that is at $\bar\alpha_t = 0.5$; then the factor of the data is 1.",
+    prose(
+        "Where half of it is signal: there {same}, and the factor of the data is 1.",
+        same=holds(signal_to_noise, "=", 1, when={alpha: 1 / (2 * before)}),
+    ),
 )
 def equal_losses():
     yield loss_ratio(np.array([1]), jnp.array([1.0, 0.5]), target="x0")[0], "1"
 
 
 @derivation.exercise(
-    r"What is the loss of the velocity in units of that of the score, at $\bar\alpha_t = 0.8$?",
-    r"$\frac{1}{\bar\alpha_t} : \frac{1}{1 - \bar\alpha_t} = \frac{1 - \bar\alpha_t}{\bar\alpha_t} = 0.25$.",
+    r"What is the loss of the velocity in units of that of the score, if the signal's share is 0.8?",
+    prose("It is {it}, which is 0.25.", it=holds(_RATIOS[1] / _RATIOS[2], "=", (1 - a_t) / a_t, named=True)),
 )
 def velocity_and_score():
     level = jnp.array([1.0, 0.8])
@@ -419,10 +424,13 @@ def velocity_and_score():
 
 
 @derivation.exercise(
-    r"A network predicts the velocity with a squared error of 0.01 at every level. How large is the squared error of its data "
-    r"at $\bar\alpha_t = 0.01$? And if it is the noise that it predicts with that error?",
-    r"$(1 - \bar\alpha_t) \cdot 0.01 = 0.0099$ from the velocity, $\frac{1 - \bar\alpha_t}{\bar\alpha_t} \cdot 0.01 = 0.99$ "
-    r"from the noise.",
+    "A network predicts the velocity with a squared error of 0.01 at every level. How large is the squared error of its data "
+    "where the signal's share is 0.01? And if it is the noise that it predicts with that error?",
+    prose(
+        "From the velocity {velocity} of it, 0.0099; from the noise {noise} times it, 0.99.",
+        velocity=holds(_RATIOS[0] / _RATIOS[1], "=", 1 - a_t, named=True),
+        noise=_RATIOS[0],
+    ),
 )
 def errors_near_pure_noise():
     level, one, off = jnp.array([1.0, 0.01]), np.array([1]), jnp.array([0.1])
