@@ -7,15 +7,26 @@ import itertools
 import math
 
 import jax.numpy as jnp
-import numpy as np
-from sympy import Min, Rational, exp, log, oo
+from sympy import Min, Rational, log, oo
 
 from theory_jax.autoregressive.search import beam_expansion, beam_search, greedy_search, length_normalized_score, viterbi
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Largest, Limit, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._trees import (
+    FIRST,
+    SEQUENCES,
+    START,
+    a_tree_and_a_mode,
+    every_score,
+    largest_dropped,
+    scores_of_flips,
+    step_of_example,
+    step_of_trees,
+)
 
 derivation = Derivation(
     module=__name__,
@@ -28,21 +39,19 @@ derivation = Derivation(
         "Holtzman et al. 2020, The Curious Case of Neural Text Degeneration",
         "Viterbi 1967, Error Bounds for Convolutional Codes and an Asymptotically Optimum Decoding Algorithm",
     ),
-    question="How does one find the most likely sequence of an autoregressive model, when is that affordable, and does one "
-    "want it?",
+    question="Greedy search commits to a first token and cannot take it back. A wider beam sometimes finds a worse text than a "
+    "narrow one, and the text that is most likely of all is often empty, or repeats itself. How does one find the most likely "
+    "sequence of an autoregressive model, when is that affordable, and does one want it?",
     setting=(
-        r"A sequence of $L$ tokens from a vocabulary of $V$ has the score $\log p(x) = \sum_t \log p(x_t | x_{<t})$. There are "
-        r"$V^L$ sequences.",
+        r"A sequence of $L$ tokens from a vocabulary of $V$ has the score $\log p(x)$, the sum of the log-probabilities of its "
+        "tokens, each given those before it. There are $V^L$ sequences.",
         r"Greedy search takes the most likely token at every step. A beam of width $W$ keeps, of all extensions of the "
         r"prefixes that it holds by one token, the $W$ with the best scores. A finished prefix has one extension, the end "
         r"token, which costs nothing.",
-        r"A first-order chain forgets all but the last token: $p(x_t | x_{<t}) = p(x_t | x_{t-1})$.",
-        r"The normalized score of $n$ tokens is $\log p \,/\, ((5 + n)/6)^\alpha$ with an exponent $\alpha \ge 0$.",
+        "In a first-order chain the probability of a token depends on the token before it alone.",
+        r"The normalized score of $n$ tokens is $\log p \,/\, ((5 + n)/6)^\alpha$ with an exponent $\alpha$ that is not "
+        "negative.",
     ),
-    answer=r"For a first-order chain dynamic programming finds the maximum with $(L - 1) V^2$ additions. For a network that "
-    r"reads its whole past, greedy search and beams can miss it, and a wider beam can be worse; a returned score that no "
-    r"pruned prefix exceeds is certainly the best. The maximum favors short sequences, and is not typical: of many flips of a "
-    r"biased coin the most likely sequence hardly ever occurs.",
     limits=(
         "That the quality of text falls with its likelihood beyond a point is an empirical matter (Holtzman et al. 2020).",
         "Stochastic and diverse beams, and heuristics that estimate the rest of a sequence (A*).",
@@ -54,45 +63,34 @@ derivation = Derivation(
 first = derivation.index("x", "a token", states=2)
 u = derivation.index("u", "the token after it", states=2)
 v = derivation.index("v", "the token after that", states=2)
-b = derivation.number("b", "an inverse temperature", positive=True)
 start = derivation.numbers("d_1", first, r"$\log p$ of the first token", "initial_log_probs")
 step = derivation.numbers("a", (first, u), r"$\log p(u | x)$, a transition", "transition_log_probs")
 after = derivation.numbers("a", (u, v), r"$\log p(v | u)$, the same table", "transition_log_probs")
-g = derivation.numbers("g", first, "how far other scores lie below the largest", positive=True)
-m = derivation.number("m", "how many scores are the largest", positive=True, integer=True)
 
 derivation.say(
-    r"First a case in which the maximum is affordable. Sums are easier to rearrange than maxima, so write the maximum of "
-    r"scores $s_i$ as the limit of $\frac1b \log \sum_i e^{b s_i}$ for large $b$."
+    "First a case in which the maximum is affordable. A number that all candidates share may leave a maximum, as a factor may "
+    "leave a sum."
 )
-derivation.symbol("s_i", "scores")
-soft_maximum = derivation.chain(
-    "The soft maximum goes to the maximum",
-    Limit(log(m + Total(first, exp(-b * g))) / b, b, oo),
-    equals(
-        0,
-        r"$\frac1b \log \sum_i e^{b s_i} = \max_i s_i + \frac1b \log(m + \sum_x e^{-b g_x})$, and the logarithm is bounded by "
-        r"that of the number of scores",
-    ),
-    role="lemma",
-)
-best = derivation.define(
-    "d_2", log(Total(first, exp(b * (start + step)))) / b, "the soft maximum over the beginnings that end in $u$", over=u
-)
+best = derivation.define("d_2", Largest(first, plus(start, step)), "the largest score of the beginnings that end in $u$", over=u)
 central = derivation.chain(
     "Dynamic programming: of all beginnings that end in one token only the best counts",
-    Total(u, Total(first, exp(b * plus(start, step, after)))),
+    Largest(u, Largest(first, plus(start, step, after))),
     equals(
-        Total(u, times(exp(b * after), Total(first, exp(b * plus(start, step))))),
-        "the chain is of first order, so that the last term does not depend on $x$: out of the inner sum",
+        Largest(u, plus(Largest(first, plus(start, step)), after)),
+        prose(
+            "the chain is of first order, so that the last term does not depend on $x$, and leaves the inner maximum: {out}",
+            out=holds(Largest(first, plus(start, step, after)), "=", plus(Largest(first, plus(start, step)), after)),
+        ),
+        wrong={"both maxima by themselves": plus(Largest(u, Largest(first, plus(start, step))), Largest(u, after))},
     ),
-    equals(Total(u, exp(b * plus(best, after))), "the inner sum is $e^{b d_2(u)}$ by the definition of the soft maximum"),
+    equals(
+        Largest(u, plus(best, after)),
+        prose("the inner maximum is {best}", best=holds(Largest(first, plus(start, step)), "=", best, named=True)),
+    ),
     central=True,
-    uses=(soft_maximum,),
-    so=r"Take $\frac1b \log$ and let $b$ grow: $d_3(v) = \max_u [\, d_2(u) + \log p(v | u) \,]$ is the largest score of all "
-    r"sequences that end in $v$, and so on to $d_L$. Each step costs $V^2$ additions. At $b = 1$ the same lines are the "
-    r"forward algorithm, which sums probabilities. If the last term depended on $x$, it could not leave the sum, and the state "
-    r"would be the whole prefix.",
+    so="This is $d_3(v)$, the largest score of all sequences that end in $v$, and so on to $d_L$. Each step costs $V^2$ "
+    "additions. With sums of probabilities in place of maxima of scores the same lines are the forward algorithm. If the last "
+    "term depended on $x$, it could not leave the maximum, and the state would be the whole prefix.",
 )
 here, there = derivation.index("i", "a token", states=2), derivation.index("j", "the next token", states=2)
 cost = derivation.numbers("c", here, r"$-\log p$ of the first token", positive=True)
@@ -112,6 +110,7 @@ derivation.say("Greedy search chooses the first token by its own probability, re
 gamma = derivation.number(r"\gamma", "the probability of the likely first token", between=(Rational(1, 2), 1))
 beta_1 = derivation.number(r"\beta_1", "that of its best continuation", between=(0, 1))
 beta_2 = derivation.number(r"\beta_2", "that of the best continuation of the other first token", between=(0, 1))
+threshold = beta_1 * gamma / (1 - gamma)
 derivation.chain(
     "When greedy search loses",
     plus(times(1 - gamma, beta_2), -times(gamma, beta_1)),
@@ -119,8 +118,12 @@ derivation.chain(
         times(1 - gamma, beta_1, plus(beta_2 / beta_1, -gamma / (1 - gamma))),
         "the first line is the probability of the other sequence minus that of the greedy one; take out positive factors",
     ),
-    so=r"It loses if and only if the ratio of the continuations exceeds the odds of the first tokens, $\frac{\beta_2}{\beta_1} "
-    r"> \frac{\gamma}{1 - \gamma}$. It keeps the first token however small $\beta_1$ is.",
+    so=prose(
+        "It loses if and only if the ratio of the continuations exceeds the odds of the first tokens. At {equal} both are "
+        r"equally likely, {both}. It keeps the first token however small $\beta_1$ is.",
+        equal=where(beta_2, threshold),
+        both=holds(times(1 - gamma, beta_2), "=", times(gamma, beta_1)),
+    ),
 )
 pruned = derivation.number(r"\pi", "the largest score that the beam dropped")
 below = derivation.number(r"\eta", "how far below it another dropped prefix is", positive=True)
@@ -136,8 +139,8 @@ certificate = derivation.chain(
     ),
     at_most(pruned, r"no dropped prefix is better than the best of them", adding=below),
     so=r"A sequence that the beam did not rank at the end has a dropped prefix, so its score is at most $\pi$. If the returned "
-    r"score is at least $\pi$, it is the maximum. With $W \ge V^{L-1}$ nothing is dropped before the last step: the search is "
-    r"exhaustive. With $W = 1$ all candidates share one prefix: the search is greedy.",
+    r"score is at least $\pi$, it is the maximum. With a width of $V^{L-1}$ or more nothing is dropped before the last step: the "
+    "search is exhaustive. With a width of one all candidates share one prefix: the search is greedy.",
 )
 derivation.symbol(r"\hat s", "the score that a beam search returns", "beam_search")
 derivation.symbol("W", "the width of the beam", "width")
@@ -147,18 +150,18 @@ derivation.symbol("V", "the number of tokens")
 
 @derivation.exact(
     r"\hat s \ge \pi \;\Rightarrow\; \hat s = \max_x \log p(x)",
-    because="Random models with three tokens and four steps, in which every prefix has its own law, and the widths 1, 2, "
-    "4 and 27. Where the returned score is certified it is the largest of the 81. Some of the others are not.",
+    because="Random models with three tokens and four steps, in which every prefix has its own distribution, and the widths 1, "
+    "2, 4 and 27. Where the returned score is certified it is the largest of the 81. Some of the others are not.",
     outcomes=40 * 4 * 81,
     uses=(certificate,),
 )
 def certified_results_are_optimal():
-    largest = _every_score().max(axis=1)
+    largest = every_score().max(axis=1)
     returned, certified = [], []
     for width in (1, 2, 4, 27):
-        _, scores = beam_search(_START, _step_of_trees, width=width, length=4)
+        _, scores = beam_search(START, step_of_trees, width=width, length=4)
         returned.append(scores[:, 0])
-        certified.append(scores[:, 0] >= _largest_dropped(width))
+        certified.append(scores[:, 0] >= largest_dropped(width))
     returned, certified = jnp.stack(returned), jnp.stack(certified)
     optimal = jnp.broadcast_to(largest, returned.shape)
     # where nothing is certified nothing is claimed
@@ -177,13 +180,13 @@ def certified_results_are_optimal():
     role="remark",
 )
 def the_narrowest_and_the_widest_beam():
-    narrow, wide = (beam_search(_START, _step_of_trees, width=width, length=4) for width in (1, 27))
-    greedy = greedy_search(_START, _step_of_trees, length=4)
-    every = _every_score()
+    narrow, wide = (beam_search(START, step_of_trees, width=width, length=4) for width in (1, 27))
+    greedy = greedy_search(START, step_of_trees, length=4)
+    every = every_score()
     order = jnp.argsort(-every, axis=1)[:, :27]
     ranked = jnp.take_along_axis(every, order, axis=1)
     found = [narrow[0].ravel(), narrow[1].ravel(), wide[0].ravel(), wide[1].ravel()]
-    wanted = [greedy[0].ravel(), greedy[1].ravel(), _SEQUENCES[order].ravel(), ranked.ravel()]
+    wanted = [greedy[0].ravel(), greedy[1].ravel(), SEQUENCES[order].ravel(), ranked.ravel()]
     return Sides(left=jnp.concatenate(found), right=jnp.concatenate(wanted))
 
 
@@ -193,7 +196,7 @@ derivation.say(
 )
 end_0 = derivation.number("e_0", "the probability that a sequence ends at once", between=(0, 1))
 end_1 = derivation.number("e_1", "the probability that it ends at the second step", between=(0, 1))
-derivation.chain(
+finished = derivation.chain(
     "Finished sequences keep the probabilities adding to one",
     plus(times(end_0, 1), times(1 - end_0, end_1), times(1 - end_0, 1 - end_1)),
     equals(
@@ -216,7 +219,7 @@ derivation.chain(
 def finished_beams_keep_their_score():
     totals, broken = [], []
     for length in (1, 2, 3):
-        tokens, scores = beam_search(_START[:1], _step_of_trees, width=27, length=length, end_token=1)
+        tokens, scores = beam_search(START[:1], step_of_trees, width=27, length=length, end_token=1)
         ended = jnp.any((tokens[..., :-1] == 1) & (tokens[..., 1:] != 1), axis=2) & (scores > -jnp.inf)
         totals.append(jnp.exp(scores).sum())
         broken.append(ended.sum())
@@ -234,15 +237,23 @@ q = derivation.number("q", r"$-\log p$ of the end at once", positive=True)
 alpha = derivation.number(r"\alpha", "the exponent", "exponent", positive=True)
 more = derivation.number("k", "how many of the words follow the first one", positive=True)
 turning = derivation.define(r"\alpha^*", log((1 + more) * w / q) / log(1 + more / 6), "where the order of two scores turns")
-derivation.chain(
+lengths = derivation.chain(
     "The exponent at which the length no longer matters",
     -times(w, 1 + more) / (1 + more / 6) ** turning,
     equals(
         -q,
-        r"for $n = 1 + k$ words; $(1 + \frac k6)^{\alpha^*} = e^{\alpha^* \log(1 + k/6)} = \frac{n w}{q}$: both scores are equal",
+        prose(
+            "for $1 + k$ words; {power}, so that both scores are equal",
+            power=holds((1 + more / 6) ** turning, "=", (1 + more) * w / q),
+        ),
         wrong={"the log-probability of the end forgotten": -1},
     ),
-    so=r"Without normalization the end wins if $n w > q$, and then $\alpha^* > 0$. Above $\alpha^*$ the words win.",
+    so=prose(
+        r"Without normalization, at {none}, the end wins if the words cost more, {words} being above $q$; then $\alpha^*$ is "
+        r"positive. Above $\alpha^*$ the words win.",
+        none=where(alpha, 0),
+        words=holds(times(w, 1 + more) / (1 + more / 6) ** alpha, "=", times(w, 1 + more), named=True),
+    ),
 )
 derivation.bridge(
     "The code normalizes like this",
@@ -254,7 +265,9 @@ derivation.bridge(
     wrong={"(6 + n)/6 in the divisor": -w / ((6 + n) / 6) ** alpha, "the mean score of a token": -w / n},
 )
 
-derivation.say(r"Is the maximum wanted? Take $n$ independent flips of a coin that shows heads with probability $p > \frac12$.")
+derivation.say(
+    r"Is the maximum wanted? Take $n$ independent flips of a coin that shows heads with a probability $p$ above one half."
+)
 p = derivation.number("p", "the probability of heads", between=(Rational(1, 2), 1))
 mean = derivation.define(r"\bar s", p * log(p) + (1 - p) * log(1 - p), r"the mean of $\log p$ of one flip")
 spread = derivation.chain(
@@ -262,7 +275,10 @@ spread = derivation.chain(
     plus(times(p, log(p) ** 2), times(1 - p, log(1 - p) ** 2), -(mean**2)),
     equals(
         times(p, 1 - p, (log(p) - log(1 - p)) ** 2),
-        r"the mean square minus the square of the mean; the squares have the coefficient $p - p^2$, the product $-2 p (1 - p)$",
+        prose(
+            "the mean square minus the square of the mean: all terms have the factor {coefficient}",
+            coefficient=holds(p - p**2, "=", times(p, 1 - p)),
+        ),
     ),
     role="lemma",
 )
@@ -271,7 +287,10 @@ mode_gap = derivation.chain(
     plus(times(n, log(p)), -times(n, mean)),
     equals(
         times(n, 1 - p, log(p) - log(1 - p)),
-        r"all heads has the score $n \log p$; the mean of $n$ flips is $n$ times that of one",
+        prose(
+            r"all heads has the score $n \log p$; the mean of $n$ flips is $n$ times that of one, and {gap}",
+            gap=holds(plus(log(p), -mean), "=", times(1 - p, log(p) - log(1 - p))),
+        ),
     ),
     role="lemma",
 )
@@ -295,8 +314,49 @@ derivation.chain(
     ),
     uses=(far,),
     so="A sample looks like the data; the most likely sequence does not. Sampling suits open text; search suits a "
-    "translation or a transcript, which has a concentrated law.",
+    "translation or a transcript, which has a concentrated distribution.",
 )
+
+
+derivation.answer = prose(
+    "In a first-order chain dynamic programming finds the maximum, since {recursion}, with $(L - 1) V^2$ additions. For a "
+    "network that reads its whole past, greedy search and beams can miss it, and a wider beam can be worse. No continuation "
+    "raises a score, {bound}, so a returned score that no dropped prefix exceeds is certainly the largest. Without a "
+    "correction the maximum favors short sequences, and it need not be typical: of many flips of a biased coin the most likely "
+    "sequence hardly ever occurs.",
+    recursion=holds(Largest(u, Largest(first, plus(start, step, after))), "=", Largest(u, plus(best, after))),
+    bound=holds(plus(pruned, -below, -rest), "<=", pruned),
+)
+
+
+@derivation.algorithm(
+    "Beam search",
+    do("the beam is the $W$ most likely first tokens"),
+    do("for every further token, up to $L$:"),
+    do(
+        "extend each prefix of the beam by every token, and add its log-probability to the score",
+        beam_expansion,
+        by=certificate,
+        indent=1,
+    ),
+    do("a finished prefix is extended by the end token alone, at no cost", by=finished, indent=1),
+    do("keep the $W$ extensions with the best scores", beam_search, by=certified_results_are_optimal, indent=1),
+    do(r"return the best sequence by $\log p \,/\, ((5 + n)/6)^\alpha$", length_normalized_score, by=lengths),
+)
+def a_beam_of_two():
+    scores, parents, tokens = beam_expansion(
+        FIRST[0, jnp.array([0, 1])][None], jnp.stack([step_of_example(jnp.array([[x]]))[0] for x in (0, 1)])[None], width=2
+    )
+    yield r"\text{the tree of the example: first tokens}", jnp.exp(FIRST[0]), "(1/2, 4/9, 1/18)"
+    yield r"\text{the two best extensions: probabilities}", jnp.exp(scores[0]), "(2/9, 8/45)"
+    yield r"\text{... of prefixes, by tokens}", (parents[0] + 1, tokens[0] + 1), "((2, 2), (1, 2))"
+    sequences, scores = beam_search(FIRST, step_of_example, width=2, length=3)
+    yield r"\text{after the third token: the best}", jnp.exp(scores[0, 0]), "2/27"
+    yield (
+        r"\text{its normalized score, } \alpha = 1",
+        length_normalized_score(scores[0, :1], jnp.array([3]), exponent=1.0),
+        "-1.952",
+    )
 
 
 @derivation.example(
@@ -304,14 +364,14 @@ derivation.chain(
     r"$\frac12, \frac49, \frac1{18}$; after the second of them $\frac12, \frac25, \frac1{10}$, after the others thirds; the "
     r"third token is certain if the first was the first, and thirds otherwise. Width 2 keeps the prefixes of probability "
     r"$\frac29$ and $\frac8{45}$, both above $\frac16$, and loses. Last, an end of 0.15 against ten words of 0.8, and 100 "
-    r"flips with $p = 0.9$."
+    r"flips of a coin with 0.9 for heads."
 )
 def trees_and_coins():
     chain = jnp.log(jnp.array([[0.5, 0.5], [0.9, 0.1]]))
     small = jnp.log(jnp.array([[0.6, 0.4]]))
     yield r"\text{greedy}", jnp.exp(greedy_search(small, lambda x: chain[x[:, -1]], length=2)[1]), "0.30"
     yield r"\text{the best}", jnp.exp(viterbi(small, chain, length=2)[1]), "0.36"
-    found = [beam_search(_FIRST, _step_of_example, width=width, length=3)[1][0, 0] for width in (1, 2, 3)]
+    found = [beam_search(FIRST, step_of_example, width=width, length=3)[1][0, 0] for width in (1, 2, 3)]
     yield r"\text{widths 1, 2, 3}", jnp.exp(jnp.stack(found)), "(1/6, 2/27, 1/6)"
     scores, lengths = jnp.log(jnp.array([0.15, 0.8**10])), jnp.array([1, 10])
     yield r"\alpha = 0", length_normalized_score(scores, lengths, exponent=0.0), "(-1.897, -2.231)"
@@ -324,46 +384,33 @@ def trees_and_coins():
         (tokens.sum(), jnp.exp(score[0]), score[0]),
         "(0, 2.66e-5, -10.54)",
     )
-    scores, chances = _scores_of_flips()
+    scores, chances = scores_of_flips()
     center = chances @ scores
     yield r"\text{mean of the score}", center, "-32.51"
     yield r"\text{standard deviation}", math.sqrt(chances @ (scores - center) ** 2), "6.59"
     yield r"\sqrt{n (1 - p) / p}", value(n * (1 - p) / p, {n: 100, p: 0.9}) ** 0.5, "3.33"
 
 
-@derivation.figure(
+derivation.figure(
     "Left: the tree of the example. Each point is a prefix, at the height of its probability; lines join it to its extensions. "
     "The beam of width 2 (squares) drops at the second step what leads to the best sequence, which width 1 (circles) follows. "
-    "Right: the score of 100 flips with $p = 0.9$; the most likely sequence (dashed) is where there is hardly any "
+    "Right: the score of 100 flips with 0.9 for heads; the most likely sequence (dashed) is where there is hardly any "
     "probability.",
     panels=2,
-)
-def a_tree_and_a_mode(left, right):
-    heights = {(): 1.0}
-    for length in (1, 2, 3):
-        for prefix in itertools.product(range(3), repeat=length):
-            law = _FIRST if length == 1 else _step_of_example(jnp.array([prefix[:-1]]))
-            heights[prefix] = heights[prefix[:-1]] * math.exp(law[0, prefix[-1]])
-            if length > 1 and heights[prefix] > 0.015:
-                left.plot([length - 1, length], [heights[prefix[:-1]], heights[prefix]], color="gray", linewidth=0.6)
-    for width, mark, size in ((2, "s", 8), (1, "o", 4)):
-        kept = [
-            (length, heights[tuple(map(int, row))])
-            for length in (1, 2, 3)
-            for row in beam_search(_FIRST, _step_of_example, width=width, length=length)[0][0]
-        ]
-        left.plot(*zip(*kept, strict=True), mark, markersize=size, label=f"width {width}")
-    left.set(xlabel="tokens", ylabel="probability of the prefix", xticks=(1, 2, 3))
-    left.legend()
-    scores, chances = _scores_of_flips()
-    right.bar(scores[:30], chances[:30], width=1.6)
-    right.axvline(scores[0], linestyle="--", color="gray")
-    right.set(xlabel=r"$\log p(x)$", ylabel="probability")
+)(a_tree_and_a_mode)
 
 
 @derivation.exercise(
-    r"The first token has $\gamma = 0.6$ and its best continuation 0.5. From which $\beta_2$ on does greedy search lose?",
-    r"$\beta_2 > 0.5 \cdot \frac{0.6}{0.4} = 0.75$. At 0.75 both sequences have the probability 0.3.",
+    prose(
+        r"The first token has {gamma}, and its best continuation {beta}. Above which $\beta_2$ does greedy search lose?",
+        gamma=where(gamma, Rational(3, 5)),
+        beta=where(beta_1, Rational(1, 2)),
+    ),
+    prose(
+        "Above {threshold}, or 0.75. There both sequences have the probability {both}, or 0.3.",
+        threshold=holds(threshold, "=", Rational(3, 4), named=True),
+        both=holds(times(1 - gamma, beta_2), "=", Rational(3, 10), when={beta_2: Rational(3, 4)}, named=True),
+    ),
 )
 def where_greedy_loses():
     yield 0.5 * 0.6 / 0.4, "0.75"
@@ -371,8 +418,11 @@ def where_greedy_loses():
 
 
 @derivation.exercise(
-    "How many additions does dynamic programming need for $V = 50$ and $L = 20$, and how many sequences are there?",
-    r"$19 \cdot 2500 = 47500$ additions; $50^{20}$ sequences, about $10^{34}$ (the exponent is 33.98).",
+    "How many additions does dynamic programming need for 50 tokens and sequences of 20, and how many sequences are there?",
+    prose(
+        "{additions} additions; $50^{20}$ sequences, about $10^{34}$ (the exponent is 33.98).",
+        additions=holds(times(19, 2500), "=", 47500),
+    ),
 )
 def additions_and_sequences():
     yield 19 * 50**2, "47500"
@@ -380,67 +430,9 @@ def additions_and_sequences():
 
 
 @derivation.exercise(
-    r"A beam returns $\log p = -4.1$, and the best prefix that it dropped had $-3.9$. Is the result the maximum? How likely "
+    r"A beam returns a score of $-4.1$, and the best prefix that it dropped had $-3.9$. Is the result the maximum? How likely "
     r"can a missed sequence be at most, relative to it?",
-    r"It is not certified: a sequence with that prefix can have up to $e^{0.2} = 1.221$ times the probability.",
+    r"It is not certified: a sequence with that prefix can have up to $e^{0.2}$, or 1.221, times the probability.",
 )
 def not_certified():
     yield math.exp(-3.9 + 4.1), "1.221"
-
-
-# the tree in which width 2 is worse than width 1
-_FIRST = jnp.log(jnp.array([[9, 8, 1]]) / 18)
-_SECOND = jnp.log(jnp.array([[1 / 3, 1 / 3, 1 / 3], [1 / 2, 2 / 5, 1 / 10], [1 / 3, 1 / 3, 1 / 3]]))
-_THIRD = jnp.log(jnp.array([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [1 / 3, 1 / 3, 1 / 3]]))
-
-
-def _step_of_example(prefix):
-    return (_SECOND if prefix.shape[1] == 1 else _THIRD)[prefix[:, 0]]
-
-
-# forty models with its own law for every prefix, and the 81 sequences of length 4
-_TREES = jnp.log(jnp.array(np.random.default_rng(1).dirichlet(np.full(3, 0.5), size=(40, 4, 27))))
-_START = _TREES[:, 0, 0]
-_SEQUENCES = jnp.array(list(itertools.product(range(3), repeat=4)))
-
-
-def _step_of_trees(prefix):
-    """The beams of one model stand in a row."""
-    rows, time = prefix.shape
-    models = len(_START) if rows % len(_START) == 0 else 1
-    return _TREES[jnp.repeat(jnp.arange(models), rows // models), time, prefix @ 3 ** jnp.arange(time)]
-
-
-def _every_score():
-    """log p of all 81 sequences of every model, term by term."""
-    return sum(
-        _TREES[:, t, _SEQUENCES[:, :t] @ 3 ** jnp.arange(t) if t else jnp.zeros(81, int)][:, jnp.arange(81), _SEQUENCES[:, t]]
-        for t in range(4)
-    )
-
-
-def _largest_dropped(width):
-    """The best score that a beam of this width drops before the last step, -inf if it drops nothing."""
-    dropped = jnp.full(len(_START), -jnp.inf)
-    for length in (1, 2, 3):
-        candidates, _, _ = _candidates(width, length)
-        if candidates.shape[1] > width:
-            dropped = jnp.maximum(dropped, candidates[:, width])
-    return dropped
-
-
-def _candidates(width, length):
-    """All extensions of the prefixes that a beam of this width holds, best first."""
-    if length == 1:
-        return beam_expansion(jnp.zeros((len(_START), 1)), _START[:, None], width=3)
-    prefixes, scores = beam_search(_START, _step_of_trees, width=width, length=length - 1)
-    beams = prefixes.shape[1]
-    following = _step_of_trees(prefixes.reshape(-1, length - 1)).reshape(len(_START), beams, 3)
-    return beam_expansion(scores, following, width=3 * beams)
-
-
-def _scores_of_flips():
-    """The score of 100 flips with p = 0.9 by the number of tails, and how probable that number is."""
-    tails = np.arange(101)
-    chances = np.array([math.comb(100, int(k)) * 0.9 ** (100 - int(k)) * 0.1 ** int(k) for k in tails])
-    return tails * math.log(0.1) + (100 - tails) * math.log(0.9), chances
