@@ -14,9 +14,11 @@ from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.score import score
 from theory_jax.lectures.lemmas.tilting import tilting
+from theory_jax.lectures.reinforcement._two_tokens import EVEN, REWARDS, draw_frontier, draw_tree, policy_of
 from theory_jax.reinforcement.language_policy import (
     backward_soft_values,
     kl_regularized_objective,
@@ -35,22 +37,19 @@ derivation = Derivation(
         "Ouyang et al. 2022, Training language models to follow instructions with human feedback",
         "Rafailov et al. 2024, From r to Q*: your language model is secretly a Q-function",
     ),
-    question="In what sense is a language model a policy? And which one is best, if a reward is paid for the whole text and "
-    "leaving a reference has a price: how does a token know what the text will be worth?",
+    question="A reward model scores a whole text, so nothing says which of its tokens was good. And a language model that is "
+    "trained on the reward alone soon writes what no one would call language. In what sense is it a policy, which one is best if "
+    "leaving a reference has a price, and how does a token know what the text will be worth?",
     setting=(
         r"A text has a fixed number of tokens from a finite vocabulary. Its state is the prefix written so far, an action is the "
         r"next token, and the next state is the prefix with this token: certain. Nothing is discounted, and the reward $r$ "
         r"is paid after the last token. So the probability of a text is the product of those of its tokens, as in any language "
         r"model.",
         r"The reference gives every token a positive probability; the reward is finite. A nat of divergence from the reference "
-        r"costs $\beta > 0$.",
+        r"has a positive price, $\beta$.",
         r"Chains over tokens have two of them, $a$ and then $b$: what is new with a second token is all that is new with a "
         r"third.",
     ),
-    answer=r"The divergence of texts is a sum over tokens, so it can be paid token by token. The best policy over texts is the "
-    r"reference tilted by the reward, $\pi_* = \pi_0\, e^{r/\beta} / Z$, worth $\beta \log Z$. Soft values, computed from the "
-    r"last token to the first, turn it into a policy over tokens; and the reward is $\beta \log \frac{\pi_*}{\pi_0}$, up to a "
-    r"constant.",
     limits=(
         "Texts of free length: after an end token every state is absorbing, and the mask leaves its tokens out.",
         "Sampling at another temperature, which is another policy.",
@@ -99,33 +98,43 @@ paid_2 = derivation.define(
     r"\tilde r_2({},{})", plus(r, -beta * log(second / second_0)), "what the second is paid", "shaped_rewards[:, 1]", over=(a, b)
 )
 J = derivation.define("J", plus(_over_texts(r), -beta * K), "the regularized objective", "kl_regularized_objective")
-derivation.chain(
+paid = derivation.chain(
     "Paid token by token, the sum is the objective",
     _over_texts(plus(paid_1, paid_2)),
     equals(J, "the logarithms add up to that of the product"),
     so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
 )
 
-derivation.say(
-    "Which policy is best? First over whole texts, forgetting the tokens: then it is a single choice among finitely many."
-)
+derivation.say("Which policy is best? First over whole texts, forgetting the tokens: a single choice among finitely many.")
 x = derivation.index("x", "a whole text")
 pi = derivation.law(r"\pi({})", x, "any policy over texts", "exp(log_probs)")
 pi_0 = derivation.law(r"\pi_0({})", x, "the reference", "exp(reference_log_probs)")
 reward = derivation.numbers("r({})", x, "the reward", "rewards")
 Z = derivation.define("Z", Total(x, pi_0 * exp(reward / beta)), "the normalizer of the tilted reference", positive=True)
 best = derivation.define(r"\pi_*({})", pi_0 * exp(reward / beta) / Z, "the tilted reference", over=x, law=True)
+objective = plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0))
+derivation.answer = prose(
+    "The divergence of texts is a sum over tokens, so it can be paid token by token. The best policy over texts is the reference "
+    "tilted by the reward, {tilt}, and worth {worth}. Soft values, computed from the last token to the first, turn it into a "
+    "policy over tokens. The reward is read back from it: {reward}, in which the last term is the same for all texts.",
+    tilt=holds(best, "=", pi_0 * exp(reward / beta) / Z, wrong={"the price multiplied": pi_0 * exp(reward * beta) / Z}),
+    worth=holds(objective, "=", times(beta, log(Z)), when={pi: best}, named=True),
+    reward=holds(reward, "=", plus(times(beta, log(best / pi_0)), times(beta, log(Z)))),
+)
 derivation.chain(
     "Every policy falls short of the tilted reference by the price of its divergence from it",
-    plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0)),
+    objective,
     equals(
         plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))),
-        r"the law is $\pi$ and the value of a text its reward: $r = \beta \log e^{r/\beta}$, and $\pi_0\, e^{r/\beta} = Z \pi_*$",
+        prose(
+            r"the reward is $\beta$ times the logarithm of $e^{r/\beta}$, and {tilt}",
+            tilt=holds(times(pi_0, exp(reward / beta)), "=", times(Z, best)),
+        ),
         wrong={"the divergence turned over": plus(times(beta, log(Z)), times(-beta, Divergence(best, pi)))},
     ),
     at_most(
         times(beta, log(Z)),
-        r"leave out the divergence; equality if and only if $\pi = \pi_*$",
+        prose("leave out the divergence; equality if and only if {same}", same=where(pi, best)),
         adding=tilting.at(pi, pi_0, reward, beta),
     ),
     central=True,
@@ -199,7 +208,7 @@ derivation.chain(
         times(first_0, second_0, exp(r / beta), exp(-v_0 / beta)),
         "the value of the prefix is added by one token and subtracted by the next: the sum telescopes",
     ),
-    equals(times(first_0, second_0, exp(r / beta), 1 / W), r"$v_0 = \beta \log W$, as shown above"),
+    equals(times(first_0, second_0, exp(r / beta), 1 / W), prose("{value}", value=holds(v_0, "=", times(beta, log(W))))),
     states=2,
     so=r"So it is $\pi_*$ of the text. Each factor sums to one over its token, by definition of the soft value: it is the "
     r"conditional probability, and a language model with a softmax over its vocabulary can hold it exactly. The advantage of a "
@@ -240,13 +249,15 @@ def _moved(body):
 
 
 score_1, score_2 = Slope(log(soft_1), theta), Slope(log(soft_2), theta)
-derivation.chain(
+to_go = derivation.chain(
     "A token answers for what is paid from there on",
     Slope(_moved(plus(earned_1, earned_2)), theta),
     equals(
         _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
-        r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the score, "
-        r"and the score has mean zero",
+        prose(
+            r"the product rule, with {slope}; the price itself changes by $-\beta$ times the score, and the score has mean zero",
+            slope=holds(Slope(soft_1, theta), "=", times(soft_1, score_1)),
+        ),
     ),
     equals(
         _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
@@ -258,14 +269,6 @@ derivation.chain(
     so="The log-ratio in the reward is held fixed, a number like the reward itself: its own slope has mean zero. This is the "
     "policy gradient on the tree of prefixes, with the reward to go.",
 )
-
-
-def _policy_of(rewards, tables, beta):
-    """The log-probability of every text under the best policy, by tokens."""
-    total = jnp.zeros(())
-    for table in optimal_token_log_probs(rewards, tables, kl_coefficient=beta):
-        total = total[..., None] + table
-    return total
 
 
 @derivation.exact(
@@ -281,7 +284,7 @@ def three_tokens():
     reference = tables[0][:, None, None] + tables[1][:, :, None] + tables[2]
     tilted = jax.nn.softmax((reference + rewards / 0.5).ravel())
     wrong = {"the price multiplied": jax.nn.softmax((reference + rewards * 0.5).ravel())}
-    return Sides(left=jnp.exp(_policy_of(rewards, tables, 0.5)).ravel(), right=tilted, wrong=wrong)
+    return Sides(left=jnp.exp(policy_of(rewards, tables, 0.5)).ravel(), right=tilted, wrong=wrong)
 
 
 derivation.symbol(r"\prod_t \pi_*(x_t | x_{<t})", "the product over the tokens of a text")
@@ -309,7 +312,7 @@ derivation.bridge(
 )
 derivation.bridge(
     "... the objective",
-    plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0)),
+    objective,
     kl_regularized_objective,
     log_probs=[log(pi)],
     reference_log_probs=[log(pi_0)],
@@ -334,14 +337,34 @@ derivation.bridge(
     kl_coefficient=beta,
 )
 
-EVEN = (jnp.log(jnp.full(2, 0.5)), jnp.log(jnp.full((2, 2), 0.5)))
-REWARDS = jnp.array([[0.0, 0.0], [0.0, jnp.log(4.0)]])
 _even = {pi_0: (Rational(1, 4),) * 4, reward: (0, 0, 0, log(4)), beta: 1}
 
 
+@derivation.algorithm(
+    "A policy gradient with a price for every token",
+    do(r"let the policy write texts, and note $\log \pi$ of each token", masked_token_log_probs),
+    do(r"$\tilde r_t \leftarrow -\beta \log (\pi / \pi_0)$ for each token; add $r$ at the last one", shaped_rewards, by=paid),
+    do(r"$R_t \leftarrow \tilde r_t + R_{t+1}$, from the last token back: the reward to go", by=to_go),
+    do(r"a step along $\sum_t R_t\, \nabla \log \pi(x_t|x_{<t})$, with the $R_t$ held fixed", by=to_go),
+    do("again, with texts of the new policy"),
+)
+def rewards_to_go():
+    even, mask = jnp.log(jnp.full((1, 2), 0.5)), jnp.ones((1, 2), bool)
+    for name, chances, worth, said in (
+        (r"\text{the example, text 11 at the reference}", (1 / 2, 1 / 2), np.log(4.0), ("(0, 1.3863)", "(1.3863, 1.3863)")),
+        (r"\text{at the best policy}", (5 / 7, 4 / 5), np.log(4.0), ("(-0.3567, 0.9163)", "(0.5596, 0.9163)")),
+        (r"\text{text 00 there}", (2 / 7, 1 / 2), 0.0, ("(0.5596, 0)", "(0.5596, 0)")),
+    ):
+        logits = jnp.log(jnp.array([[[1 - chance, chance] for chance in chances]]))
+        written = masked_token_log_probs(jnp.ones((1, 2), int), logits, mask)
+        paid_out = shaped_rewards(jnp.array([worth]), written, even, mask, kl_coefficient=1.0)[0]
+        yield rf"{name}\text{{: }} \tilde r", paid_out, said[0]
+        yield "R", jnp.cumsum(paid_out[::-1])[::-1], said[1]
+
+
 @derivation.example(
-    r"Two tokens from a vocabulary of two, an even reference, $\beta = 1$, and a reward of $\log 4$ for the text 11, 0 for the "
-    r"others. The weights of the texts 00, 01, 10, 11 are $\frac14, \frac14, \frac14, 1$."
+    r"Two tokens from a vocabulary of two, an even reference, a nat at the price 1, and a reward of $\log 4$ for the text 11, 0 "
+    r"for the others. The weights of the texts 00, 01, 10, 11 are $\frac14, \frac14, \frac14, 1$."
 )
 def one_text_is_rewarded():
     tables = optimal_token_log_probs(REWARDS, EVEN, kl_coefficient=1.0)
@@ -352,63 +375,37 @@ def one_text_is_rewarded():
     yield r"\text{the best policy's first token}", jnp.exp(tables[0]), "(2/7, 5/7)"
     yield r"\text{its second, after } 1", jnp.exp(tables[1][1]), "(1/5, 4/5)"
     yield r"J \text{ of the reference}", value(Expectation(pi_0, reward), _even), "0.3466"
-    yield times(beta, log(Z)), value(beta * log(Z), _even), "0.5596"
     yield Divergence(pi_0, best), value(Divergence(pi_0, best), _even), "0.2130"
-    yield Divergence(best, pi_0), value(Divergence(best, pi_0), _even), "0.2326"
 
 
 @derivation.figure(
     r"Left: the example's tree of prefixes with their soft values; the width of an edge is the best policy's probability, and "
     r"the numbers next to it are the reference's and the best policy's. Right: reward and divergence of the best policy as the "
-    r"price falls from 10 to 0.1; the dot is $\beta = 1$.",
+    r"price falls from 10 to 0.1; the dot is at the price 1.",
     panels=2,
 )
 def a_tree_and_a_frontier(left, right):
-    values = backward_soft_values(REWARDS, EVEN, kl_coefficient=1.0)
-    tables = [jnp.exp(table) for table in optimal_token_log_probs(REWARDS, EVEN, kl_coefficient=1.0)]
-    places = {"": (0, 1.5), "0": (1, 2.5), "1": (1, 0.5), "00": (2, 3), "01": (2, 2), "10": (2, 1), "11": (2, 0)}
-    for prefix, (across, up) in places.items():
-        token = tuple(map(int, prefix))
-        worth = (*values, REWARDS)[len(prefix)][token]
-        left.annotate(
-            rf"{prefix or 'start'}: {float(worth):.2f}",
-            (across, up),
-            xytext=(5, -3) if len(prefix) == 2 else (-8, 9),
-            textcoords="offset points",
-        )
-        if prefix:
-            before, share = places[prefix[:-1]], float(tables[len(prefix) - 1][token])
-            left.plot((before[0], across), (before[1], up), color="C0", linewidth=0.5 + 5 * share, alpha=0.6)
-            middle = ((before[0] + across) / 2, (before[1] + up) / 2)
-            offset = (-34 if len(prefix) == 1 else -12, 7 if up > before[1] else -13)
-            shares = f"0.50, {share:.2f}"
-            left.annotate(shares, middle, xytext=offset, textcoords="offset points", fontsize=7, color="gray")
-    left.set(xlim=(-0.1, 2.7), ylim=(-0.4, 3.5))
-    left.axis("off")
-    prices = np.append(np.logspace(1, -1, 15), 1.0)
-    policies = jnp.stack([_policy_of(REWARDS, EVEN, float(price)).ravel() for price in prices])
-    spent = jnp.sum(jnp.exp(policies) * (policies + np.log(4)), axis=1)
-    earned = jnp.exp(policies) @ REWARDS.ravel()
-    right.plot(spent[:-1], earned[:-1])
-    right.plot(spent[-1:], earned[-1:], "o", color="black")
-    right.axhline(np.log(4), color="gray", linestyle="--", linewidth=1)
-    right.set(xlabel=r"$\mathrm{KL}(\pi_* \,\|\, \pi_0)$, nats", ylabel="expected reward")
+    draw_tree(left)
+    draw_frontier(right)
 
 
 @derivation.exercise(
     r"How much reward does the example's best policy earn, and what does it pay for?",
-    r"$\frac47 \log 4 = 0.7922$, of which $\beta \log Z = 0.5596$ is left after 0.2326 nats at $\beta = 1$.",
+    r"It earns $\frac47 \log 4$, or 0.7922, of which 0.5596 is left after 0.2326 nats at the price 1.",
 )
 def what_the_best_earns():
-    yield value(Expectation(best, reward), _even), "0.7922"
-    yield value(beta * log(Z), _even), "0.5596"
-    yield value(Divergence(best, pi_0), _even), "0.2326"
+    for expression, said in (
+        (Expectation(best, reward), "0.7922"),
+        (beta * log(Z), "0.5596"),
+        (Divergence(best, pi_0), "0.2326"),
+    ):
+        yield value(expression, _even), said
 
 
 @derivation.exercise(
-    r"Where does $v_0 = \beta \log Z$ go in the example, as a nat costs almost nothing, and as it costs very much?",
-    r"To the largest reward, $\log 4 = 1.3863$, and to the mean under the reference, $\frac14 \log 4 = 0.3466$; at $\beta = "
-    r"0.01$ it is 1.3724, and at $\beta = 1000$ it is 0.3468.",
+    r"Where does $v_0$ go in the example, as a nat costs almost nothing, and as it costs very much?",
+    r"To the largest reward, $\log 4$ or 1.3863, and to the mean under the reference, a quarter of it or 0.3466; at the price "
+    r"0.01 it is 1.3724, and at 1000 it is 0.3468.",
 )
 def free_and_dear():
     yield jnp.max(REWARDS), "1.3863"
@@ -419,11 +416,13 @@ def free_and_dear():
 
 @derivation.exercise(
     r"Given the best policy and the reference of the example only: by how much is the text 11 rewarded more than 00?",
-    r"By $\beta \left(\log \frac{4/7}{1/4} - \log \frac{1/7}{1/4}\right) = \log 4 = 1.3863$; the constant $\beta \log Z$ "
-    r"cancels.",
+    prose(
+        r"By the difference of their log-ratios, $\log \frac{16}{7} - \log \frac47$ or 1.3863: {more}, and the constant cancels.",
+        more=holds(beta * plus(log(best / pi_0), -log(best.at(0) / pi_0.at(0))), "=", plus(reward, -reward.at(0))),
+    ),
 )
 def rewards_from_policies():
-    ratios = _policy_of(REWARDS, EVEN, 1.0) + np.log(4)
+    ratios = policy_of(REWARDS, EVEN, 1.0) + np.log(4)
     yield ratios[1, 1] - ratios[0, 0], "1.3863"
 
 
