@@ -168,7 +168,11 @@ def changed(expression) -> Iterator[sympy.Expr]:
         if expression.is_Pow and k == 1 and part.is_Number or not isinstance(part, sympy.Expr) or isinstance(part, Normal):
             continue
         for mutant in changed(part):
-            yield expression.func(*parts[:k], mutant, *parts[k + 1 :])
+            try:
+                whole = expression.func(*parts[:k], mutant, *parts[k + 1 :])
+            except TypeError:  # SymPy compares what is not a number: log(cosh(x/(1 - 1)))
+                continue
+            yield whole
 
 
 # ---------------------------------------------------------------------------------------------------- texts
