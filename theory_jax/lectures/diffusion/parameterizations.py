@@ -195,8 +195,7 @@ def all_conversions():
     return Sides(left=jnp.stack(got), right=right, wrong={"the velocity's sign": right.at[2].set(-right[2])})
 
 
-derivation.symbol("x_T", "the noisy value at the last level")
-derivation.symbol(r"\bar\alpha_T", "that level, which may be 0")
+derivation.symbol(r"(x_T, \bar\alpha_T)", "the noisy value at the last level, and that level, which may be 0")
 derivation.symbol(r"\{y, z\}", "two of the five targets")
 
 derivation.say(
