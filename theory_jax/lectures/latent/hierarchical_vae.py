@@ -5,13 +5,14 @@ The lecture on the functions of theory_jax/latent/hierarchical_vae.py.
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log, tanh
+from sympy import Rational, cosh, exp, log, tanh
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
 from theory_jax.latent.hierarchical_vae import (
     hierarchical_kl,
@@ -20,6 +21,7 @@ from theory_jax.latent.hierarchical_vae import (
     residual_gaussian_kl,
     soft_clip,
 )
+from theory_jax.lectures.latent._hierarchical_vae import draw_priors_and_gains, gain, top_down
 from theory_jax.lectures.latent.elbo import central as elbo_and_gap
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -33,21 +35,18 @@ derivation = Derivation(
         "Hoffman & Johnson 2016, ELBO surgery",
         "Child 2021, Very deep VAEs generalize autoregressive models",
     ),
-    question="What does a second level of latents add to a VAE, how much can it gain, why does training often leave it unused, "
-    "and how are evidence from below and a prior from above combined?",
+    question="The codes of a VAE do not fill its simple prior, and samples from the gaps are bad. A second level of latents "
+    "learns a better prior, but training often leaves it unused. How much can it gain, why is it left, and how are evidence from "
+    "below and a prior from above combined?",
     setting=(
         r"The model draws $z_2$ from $p(z_2)$, then $z_1$ from $p(z_1|z_2)$, then $x$ from $p(x|z_1)$: only $z_1$ acts on $x$. "
-        r"In the first chains $z_1$ and $z_2$ have finitely many states, and all laws are positive; for densities sums become "
-        "integrals.",
-        r"The encoder is any law of both, in either order of the factors: $q(z_2|x)\, q(z_1|z_2,x) = q(z_1|x)\, q(z_2|z_1,x)$. "
-        r"With $z = (z_1, z_2)$ the lecture on the evidence lower bound holds without a change.",
-        r"For averages over data, the datum $k$ has the weight $w_k$, and $\bar q(z_1)$ is the law of all codes.",
+        r"In the first chains $z_1$ and $z_2$ have finitely many states, and all probabilities are positive; for densities sums "
+        "become integrals.",
+        r"The encoder is any distribution of both, in either order of the factors: $q(z_2|x)\, q(z_1|z_2,x)$, or $q(z_1|x)\, "
+        r"q(z_2|z_1,x)$. For both levels together the lecture on the evidence lower bound holds without a change.",
+        r"For averages over data, the datum $k$ has the weight $w_k$, and $\bar q(z_1)$ is the distribution of all codes.",
         "Then the levels are Gaussians, given by mean and log-variance.",
     ),
-    answer=r"A hierarchy is a VAE with one level and the prior $p(z_1) = \sum_{z_2} p(z_2)\, p(z_1|z_2)$, minus a price "
-    r"for coding $z_2$. So a second level gains at most $\mathrm{KL}(\bar q \,\|\, p_0)$, the mismatch between the codes "
-    r"and the simple prior $p_0$. For a symmetric second level the gain begins at fourth order in the dependence of $z_1$ on "
-    r"$z_2$: the collapsed model is flat. A prior from above and a likelihood from below are combined by adding precisions.",
     limits=(
         r"Decoders in which $x$ depends on $z_2$, too: the bound of the gain is then false as stated. Count the levels that $x$ "
         "depends on as one.",
@@ -79,13 +78,13 @@ levels = derivation.chain(
         "the first term does not contain $z_1$; in the second, sum over $z_1$ first",
         wrong={"$z_2$ drawn from the prior": plus(Divergence(q_2, p_2), Expectation(p_2, Divergence(q_1, p_1)))},
     ),
-    so=r"The second term is estimated with one draw of $z_2$ from the encoder, and the divergence of Gaussians $z_1$ in closed "
+    so=r"The second term is estimated with one sample of $z_2$ from the encoder, and the divergence of Gaussians $z_1$ in closed "
     r"form: the code has one column for each level.",
 )
 
 prior = derivation.define("p({})", Total(z_2, p_2 * p_1), "the prior of the first level", over=z_1, law=True)
 prior_top = derivation.define("p({}|{})", p_2 * p_1 / prior, "the second level, given the first", over=(z_2, z_1), law=True)
-q = derivation.define("q({}|x)", Total(z_2, q_2 * q_1), "the encoder's law of the first level", over=z_1, law=True)
+q = derivation.define("q({}|x)", Total(z_2, q_2 * q_1), "the encoder of the first level", over=z_1, law=True)
 q_top = derivation.define(
     "q({}|{},x)", q_2 * q_1 / q, "the encoder of the second level, given the first", over=(z_2, z_1), law=True
 )
@@ -96,23 +95,35 @@ two_levels = derivation.define(
     "-hierarchical_negative_elbo",
 )
 one_level = plus(Expectation(q, log(likelihood)), -Divergence(q, prior))
+price = Expectation(q, Divergence(q_top, prior_top))
+derivation.answer = prose(
+    r"A hierarchy is a VAE with one level whose prior is the mixture $p(z_1)$ of $p(z_1|z_2)$, minus a price for coding $z_2$: "
+    "{bound}. So, with the encoder and the decoder of $z_1$ as they are, a second level gains on average at most the mismatch "
+    "between the codes and the simple prior, a divergence. For a second level of two symmetric states the gain begins at fourth "
+    "order in the dependence of $z_1$ on $z_2$: the collapsed model is flat. A prior from above and a likelihood from below are "
+    "combined by adding precisions.",
+    bound=holds(two_levels, "=", plus(one_level, -price), wrong={"the price forgotten": one_level}),
+)
 central = derivation.chain(
     "A hierarchy is a prior, and a price for coding the second level",
     two_levels,
     equals(
         Expectation(q, Expectation(q_top, plus(log(likelihood * prior / q), log(prior_top / q_top)))),
-        r"both products in the other order: $p(z_2)\, p(z_1|z_2) = p(z_1)\, p(z_2|z_1)$, and the same for $q$",
+        prose(
+            "both products in the other order, {order}, and the same for $q$",
+            order=holds(times(p_2, p_1), "=", times(prior, prior_top)),
+        ),
     ),
     equals(
-        plus(one_level, -Expectation(q, Divergence(q_top, prior_top))),
+        plus(one_level, -price),
         r"the first logarithm does not contain $z_2$; the second gives a divergence",
         wrong={"the price forgotten": one_level},
     ),
     at_most(one_level, "leave out the divergence (Gibbs)", adding=Expectation(q, gibbs.at(q_top, prior_top))),
     uses=(elbo_and_gap,),
     central=True,
-    so=r"The last line is the bound of a VAE with one level and the prior $p(z_1)$. Equality needs $q(z_2|z_1,x) = p(z_2|z_1)$: "
-    r"the best encoder of the second level does not use $x$, once it knows $z_1$.",
+    so=r"The last line is the bound of a VAE with one level and the prior $p(z_1)$. Equality needs $q(z_2|z_1,x)$ to be "
+    r"$p(z_2|z_1)$: the best encoder of the second level does not use $x$, once it knows $z_1$.",
 )
 
 k = derivation.index("k", "a datum", states=2)
@@ -120,7 +131,7 @@ weight = derivation.law("w", k, "the weight of a datum")
 code = derivation.law("q({}|{})", (z_1, k), "the encoder of the first level, for every datum")
 decoder = derivation.numbers("p({}|{})", (k, z_1), "the likelihood of every datum", positive=True)
 simple = derivation.law("p_0({})", z_1, "the simple prior of a VAE with one level")
-codes = derivation.define(r"\bar q({})", Total(k, weight * code), "the law of all codes", over=z_1, law=True)
+codes = derivation.define(r"\bar q({})", Total(k, weight * code), "the distribution of all codes", over=z_1, law=True)
 
 
 def _bound(of):
@@ -139,7 +150,7 @@ derivation.chain(
     ),
     at_most(
         Divergence(codes, simple),
-        r"leave out a divergence (Gibbs); equality if and only if $p(z_1) = \bar q(z_1)$",
+        r"leave out a divergence (Gibbs); equality if and only if the prior $p(z_1)$ is $\bar q(z_1)$",
         adding=gibbs.at(codes, prior),
     ),
     so=r"With the chain before, $\mathrm{ELBO}_2$ exceeds the bound of one level by at most $\mathrm{KL}(\bar q \,\|\, p_0)$ "
@@ -155,7 +166,7 @@ derivation.chain(
         p_2 * Total(z_1, flat * likelihood) / (Total(z_2, p_2) * Total(z_1, flat * likelihood)),
         r"the first line is $p(z_2|x)$ by Bayes' rule; neither $\pi$ nor the likelihood contains $z_2$, so their sum cancels",
     ),
-    equals(p_2, "the prior sums to one", wrong={"a uniform law": Rational(1, 2)}),
+    equals(p_2, "the prior sums to one", wrong={"a uniform one": Rational(1, 2)}),
     role="lemma",
     so=r"If $p(z_1|z_2)$ ignores $z_2$, the exact posterior of $z_2$ is its prior. The collapsed model is consistent. How "
     "strongly does training leave it?",
@@ -164,12 +175,11 @@ z = derivation.number("z", "a code of the first level, now a number")
 theta = derivation.number(r"\theta", "the dependence of the first level on the second", between=(0, 1))
 rest = 1 - theta**2
 two_humps = (exp(LogDensity(z, theta, rest)) + exp(LogDensity(z, -theta, rest))) / 2
-log_ratio = plus(
-    -log(rest) / 2, z**2 / 2, -(z**2 + theta**2) / (2 * rest), log((exp(theta * z / rest) + exp(-theta * z / rest)) / 2)
-)
+log_ratio = plus(-log(rest) / 2, z**2 / 2, -(z**2 + theta**2) / (2 * rest), log(cosh(theta * z / rest)))
 derivation.say(
-    r"Take $z_2 = \pm 1$ with equal chances and $z_1 | z_2 \sim \mathcal{N}(\theta z_2, 1 - \theta^2)$. The variance of $z_1$ is "
-    r"1 for every $\theta$, and at $\theta = 0$ the prior is the simple one, $p_0 = \mathcal{N}(0, 1)$."
+    r"Let $z_2$ be 1 or $-1$ with equal chances, and $z_1$ given $z_2$ normal with mean $\theta z_2$ and variance $1 - "
+    r"\theta^2$. The variance of $z_1$ is 1 for every $\theta$, and without dependence the prior is the simple one, "
+    r"$\mathcal{N}(0, 1)$."
 )
 ratio = derivation.chain(
     "The prior of two states above, relative to the simple one",
@@ -178,7 +188,7 @@ ratio = derivation.chain(
         log_ratio,
         r"take out $\frac{1}{\sqrt{1 - \theta^2}}$ and the even part of the exponents",
         points=40,
-        wrong={"the variance 1 in each state": plus(-(theta**2) / 2, log((exp(theta * z) + exp(-theta * z)) / 2))},
+        wrong={"the variance 1 in each state": plus(-(theta**2) / 2, log(cosh(theta * z)))},
     ),
     role="lemma",
 )
@@ -191,9 +201,12 @@ derivation.chain(
         wrong={"the second order": -(z**2 - 1) / 2},
     ),
     uses=(ratio,),
-    so=r"Average over codes with $\mathbb{E} z^2 = 1$: the gain is $-\frac{\kappa_4}{12} \theta^4$ at first, $\kappa_4 = "
-    r"\mathbb{E} z^4 - 3$. Even with a perfect $q(z_2|z_1)$ the collapsed model has zero slope and curvature in this direction, "
-    "and only codes with less kurtosis than a Gaussian leave it.",
+    so=prose(
+        r"Average over codes of variance 1: the gain is $-\frac{\kappa_4}{12} \theta^4$ at first, where $\kappa_4$, the mean of "
+        "$z^4$ less 3, is their excess kurtosis; for Gaussian codes {none}. Even with a perfect $q(z_2|z_1)$ the collapsed model "
+        "has zero slope and curvature in this direction, and only codes with less kurtosis than a Gaussian leave it.",
+        none=holds(Expectation(Normal(z, 0, 1), plus(z**4, -6 * z**2, 3)), "=", 0),
+    ),
 )
 
 m_a = derivation.number("m_a", "the mean of the first Gaussian", "mean_a")
@@ -202,13 +215,17 @@ v_a = derivation.number("v_a", "the variance of the first Gaussian", "e^log_var_
 v_b = derivation.number("v_b", "that of the second", "e^log_var_b", positive=True)
 m = (m_a / v_a + m_b / v_b) / (1 / v_a + 1 / v_b)
 v = 1 / (1 / v_a + 1 / v_b)
+both = plus(LogDensity(z, m_a, v_a), LogDensity(z, m_b, v_b))
 product = derivation.chain(
     "The product of two Gaussians",
-    plus(LogDensity(z, m_a, v_a), LogDensity(z, m_b, v_b)),
+    both,
     equals(
         plus(LogDensity(z, m, v), LogDensity(m_a, m_b, v_a + v_b)),
-        r"complete the square: $z^2$ has the factor $-\frac12 (\frac{1}{v_a} + \frac{1}{v_b})$, $z$ has $\frac{m_a}{v_a} + "
-        r"\frac{m_b}{v_b}$",
+        prose(
+            "complete the square: in the sum, $z^2$ has the factor {square}, and $z$ has {linear}",
+            square=holds(Slope(both, z, 2) / 2, "=", -plus(1 / v_a, 1 / v_b) / 2, named=True),
+            linear=holds(Slope(both, z), "=", plus(m_a / v_a, m_b / v_b), when={z: 0}, named=True),
+        ),
         wrong={
             "variances added": plus(LogDensity(z, m, v_a + v_b), LogDensity(m_a, m_b, v_a + v_b)),
             "the mean of the means": plus(LogDensity(z, (m_a + m_b) / 2, v), LogDensity(m_a, m_b, v_a + v_b)),
@@ -217,16 +234,9 @@ product = derivation.chain(
     ),
     so=r"The last term does not contain $z$: the product is a Gaussian. Precisions add, and each mean counts by its precision.",
 )
-derivation.bridge(
-    "The code's product",
-    (m, log(v)),
-    precision_weighted_product,
-    mean_a=[[m_a]],
-    log_var_a=[[log(v_a)]],
-    mean_b=[[m_b]],
-    log_var_b=[[log(v_b)]],
-    wrong={"the mean of the means": ((m_a + m_b) / 2, log(v)), "variances added": (m, log(v_a + v_b))},
-)
+factors = {"mean_a": [[m_a]], "log_var_a": [[log(v_a)]], "mean_b": [[m_b]], "log_var_b": [[log(v_b)]]}
+other_mean = {"the mean of the means": ((m_a + m_b) / 2, log(v)), "variances added": (m, log(v_a + v_b))}
+derivation.bridge("The code's product", (m, log(v)), precision_weighted_product, **factors, wrong=other_mean)
 y = derivation.number("y", "the second level, now a number")
 x = derivation.number("x", "the observation, now a number")
 s = derivation.number("s", "the variance of the first level, given the second", positive=True)
@@ -236,7 +246,7 @@ derivation.chain(
     plus(LogDensity(z, y, s), LogDensity(x, z, r)),
     equals(
         plus(LogDensity(z, (r * y + s * x) / (r + s), r * s / (r + s)), LogDensity(x, y, r + s)),
-        r"the product of two Gaussians, as $\mathcal{N}(x; z, r) = \mathcal{N}(z; x, r)$",
+        prose("the product of two Gaussians, as {turned}", turned=holds(LogDensity(x, z, r), "=", LogDensity(z, x, r))),
         wrong={
             "the prior counted twice": plus(
                 LogDensity(z, (2 * r * y + s * x) / (2 * r + s), r * s / (2 * r + s)), LogDensity(x, y, r + s)
@@ -244,8 +254,8 @@ derivation.chain(
         },
     ),
     uses=(product,),
-    so=r"By Bayes' rule the two factors are $p(z_1|z_2,x)$ and $p(x|z_2)$, for $z_2 = y$: the product of prior and likelihood is "
-    r"the exact posterior. A message from below that is already a posterior contains the prior, which then counts twice.",
+    so=r"By Bayes' rule the two factors are $p(z_1|z_2,x)$ and $p(x|z_2)$, at $y$ for $z_2$: the product of prior and likelihood "
+    r"is the exact posterior. A message from below that is already a posterior contains the prior, which then counts twice.",
 )
 
 mu = derivation.number(r"\mu", "the mean of a prior", "prior_means")
@@ -266,20 +276,18 @@ derivation.chain(
     ),
     at_least(
         0,
-        r"leave out a square and the gap of the logarithm at $e^\omega$; zero if and only if $\delta = \omega = 0$",
+        prose(
+            r"leave out a square and the gap at $e^\omega$; zero if and only if {mean} and {width}",
+            mean=where(delta, 0),
+            width=where(w, 0),
+        ),
         dropping=times(Rational(1, 2), plus(delta**2 / t, tangent.at(exp(w)))),
     ),
     so=r"A level that adds nothing costs nothing, and the network need not copy $\mu$ for that: outputs of zero suffice.",
 )
-derivation.bridge(
-    "The code's residual form",
-    residual,
-    residual_gaussian_kl,
-    delta_mean=[[delta]],
-    delta_log_var=[[w]],
-    prior_log_var=[[log(t)]],
-    wrong={"the posterior's variance below the mean": plus(delta**2 / (t * exp(w)), exp(w), -1, -w) / 2},
-)
+changes = {"delta_mean": [[delta]], "delta_log_var": [[w]], "prior_log_var": [[log(t)]]}
+other_width = {"the posterior's variance below the mean": plus(delta**2 / (t * exp(w)), exp(w), -1, -w) / 2}
+derivation.bridge("The code's residual form", residual, residual_gaussian_kl, **changes, wrong=other_width)
 i = derivation.index("i", "a level", states=2)
 means = derivation.numbers("m", i, "the mean of a level's posterior", "posterior_means")
 variances = derivation.numbers("v", i, "its variance", "e^posterior_log_vars", positive=True)
@@ -288,44 +296,24 @@ prior_variances = derivation.numbers("u", i, "its variance", "e^prior_log_vars",
 rate = plus(log(prior_variances / variances), (variances + (means - prior_means) ** 2) / prior_variances, -1) / 2
 
 
-def _levels(entry):
-    return tuple([[of]] for of in (entry.at(0), entry.at(1)))
+def _levels(entry, of=lambda number: number):
+    return tuple([[of(entry.at(level))]] for level in (0, 1))
 
 
 derivation.bridge(
     "The code's column for each level",
     rate,
     hierarchical_kl,
-    posterior_means=_levels(means),
-    posterior_log_vars=tuple([[log(of)]] for of in (variances.at(0), variances.at(1))),
-    prior_means=_levels(prior_means),
-    prior_log_vars=tuple([[log(of)]] for of in (prior_variances.at(0), prior_variances.at(1))),
+    **{"posterior_means": _levels(means), "posterior_log_vars": _levels(variances, log)},
+    **{"prior_means": _levels(prior_means), "prior_log_vars": _levels(prior_variances, log)},
     wrong={"the standard normal for a level's prior": (variances + means**2 - 1 - log(variances)) / 2},
 )
 cost = derivation.number("C", "the negative log-likelihood of an example", "negative_log_likelihood")
 rates = derivation.numbers("R", i, "the rate of a level", "kl_levels")
 prices = derivation.numbers(r"\lambda", i, "the weight of a level", "level_weights", positive=True)
-derivation.bridge(
-    "The code's loss",
-    plus(cost, Total(i, prices * rates)),
-    hierarchical_negative_elbo,
-    negative_log_likelihood=[cost],
-    kl_levels=[rates],
-    level_weights=prices,
-    wrong={"the weights on the likelihood": plus(times(Total(i, prices), cost), Total(i, rates))},
-)
-
-
-def _top_down(nodes, weights):
-    """Mean of both columns of hierarchical_kl over z_2, for q(z_1|z_2) = N(z_2/2 + 1, 1/4) and p(z_1|z_2) = N(z_2, 2)."""
-    one = np.ones((len(nodes), 1))
-    columns = hierarchical_kl(
-        (nodes[:, None] / 2 + 1, 0.7 * one),
-        (np.log(0.25) * one, np.log(0.5) * one),
-        (nodes[:, None], 0 * one),
-        (np.log(2) * one, 0 * one),
-    )
-    return (weights / weights.sum()) @ columns
+weighted, on_cost = plus(cost, Total(i, prices * rates)), plus(times(Total(i, prices), cost), Total(i, rates))
+terms = {"negative_log_likelihood": [cost], "kl_levels": [rates], "level_weights": prices}
+derivation.bridge("The code's loss", weighted, hierarchical_negative_elbo, **terms, wrong={"weights on the cost": on_cost})
 
 
 @derivation.numeric(
@@ -342,9 +330,9 @@ def a_joint_gaussian():
     of_prior = np.linalg.inv(np.array([[1.0, 1.0], [1.0, 3.0]]))
     joint = np.trace(of_prior @ covariance) + mean @ of_prior @ mean - 2 - np.linalg.slogdet(of_prior @ covariance)[1]
     return Sides(
-        left=_top_down(0.7 + np.sqrt(0.5) * nodes, weights).sum(),
+        left=top_down(0.7 + np.sqrt(0.5) * nodes, weights).sum(),
         right=joint / 2,
-        wrong={"$z_2$ drawn from the prior": _top_down(nodes, weights).sum()},
+        wrong={"$z_2$ drawn from the prior": top_down(nodes, weights).sum()},
     )
 
 
@@ -354,29 +342,44 @@ clipped = L * tanh(a / L)
 derivation.chain(
     "A bound that keeps a slope",
     Slope(clipped, a),
-    equals(1 - (clipped / L) ** 2, r"$\tanh' = 1 - \tanh^2$", wrong={"the slope of a clamp": 1}),
+    equals(
+        1 - (clipped / L) ** 2,
+        prose("{slope}", slope=holds(Slope(tanh(a), a), "=", 1 - tanh(a) ** 2)),
+        wrong={"the slope of a clamp": 1},
+    ),
     role="remark",
-    so=r"Since $|\tanh| < 1$, a log-variance stays within $(-L, L)$ and its slope is never zero; at 0 it is 1.",
+    so=prose(
+        "Since {within}, a log-variance stays within $(-L, L)$ and its slope is never zero; at 0 it is 1.",
+        within=holds(tanh(a / L) ** 2, "<", 1),
+    ),
 )
 derivation.bridge("The code's soft clip", clipped, soft_clip, x=[a], limit=L, wrong={"no limit in front": tanh(a / L)})
 
 
-def _gain(strengths):
-    """Gain of the prior of strength theta for codes with two humps at +-0.9, variance 0.19 each, by quadrature."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    at = np.concatenate([0.9 + np.sqrt(0.19) * nodes, -0.9 + np.sqrt(0.19) * nodes])
-    strengths = np.asarray(strengths)[:, None]
-    left = 1 - strengths**2
-    log_cosh = np.logaddexp(strengths * at / left, -strengths * at / left) - np.log(2)
-    of_each = -np.log(left) / 2 + at**2 / 2 - (at**2 + strengths**2) / (2 * left) + log_cosh
-    return of_each @ np.tile(weights / weights.sum() / 2, 2)
+@derivation.algorithm(
+    r"A top-down pass of two levels, here from 3: the message is $\mathcal{N}(3, \frac12)$ and $q(z_2|x)$ is "
+    r"$\mathcal{N}(\frac12, \frac12)$",
+    do(r"from $x$: a message $m_b, v_b$ to the first level, and $q(z_2|x)$"),
+    do(r"$z_2 \sim q(z_2|x)$, which gives the prior $m_a, v_a$ of the first level"),
+    do(r"$q(z_1|z_2,x) \leftarrow$ the product of both; $z_1 \sim q(z_1|z_2,x)$", precision_weighted_product, by=product),
+    do(r"$R_i \leftarrow$ the rate of each level", hierarchical_kl, by=levels),
+    do(r"a gradient step on $-\log p(x|z_1) + \sum_i \lambda_i R_i$", hierarchical_negative_elbo, by=central),
+)
+def two_passes():
+    zero, half = jnp.zeros((1, 1)), jnp.log(jnp.full((1, 1), 0.5))
+    for top, found, loss in ((0.0, "2, 0.2216, 2.2160", "3.8565"), (1.0, "2.3333, 0.2216, 1.1049", "2.4676")):
+        mean, log_var = precision_weighted_product(zero + top, zero, zero + 3, half)
+        kl = hierarchical_kl((zero + 0.5, mean), (half, log_var), (zero, zero + top), (zero, zero))
+        yield rf"z_2 = {top:g}: \quad \text{{mean, }} R_2, R_1", [*mean[0], *kl[0]], found
+        cost = ((3 - mean[0]) ** 2 + jnp.log(2 * jnp.pi)) / 2  # at the mean of z_1, with noise 1
+        yield r"\text{the loss, } z_1 \text{ at its mean}", hierarchical_negative_elbo(cost, kl, jnp.ones(2)), loss
 
 
 @derivation.example(
-    r"Levels: $q(z_2|x) = (0.9, 0.1)$ with a uniform prior; $q(z_1|z_2,x)$ is $(0.8, 0.2)$ or $(0.2, 0.8)$, and $p(z_1|z_2)$ is "
-    r"$(0.6, 0.4)$ or $(0.5, 0.5)$. Residual: $\delta = 1$, $v = 4$, $e^\omega = \frac12$. Product: $\mathcal{N}(0, 1)$ and "
-    r"$\mathcal{N}(3, \frac12)$. Gain: two data of weights $\frac34$ and $\frac14$ with the codes $(0.9, 0.1)$ and $(0.1, 0.9)$, "
-    r"and a uniform $p_0$. Then codes with two humps, $\pm 0.9$ with the variance 0.19 each."
+    r"Levels: $q(z_2|x)$ is (0.9, 0.1) with a uniform prior; $q(z_1|z_2,x)$ is (0.8, 0.2) or (0.2, 0.8), and $p(z_1|z_2)$ is "
+    r"(0.6, 0.4) or (0.5, 0.5). Residual: 1 above a prior's mean, and half of its variance of 4. Product: $\mathcal{N}(0, 1)$ "
+    r"and $\mathcal{N}(3, \frac12)$. Gain: two data of weights $\frac34$ and $\frac14$ with the codes (0.9, 0.1) and (0.1, 0.9), "
+    "and a uniform simple prior. Then codes with two humps, 0.9 on either side of 0 with the variance 0.19 each."
 )
 def by_hand():
     top = value(Divergence(q_2, p_2), {q_2: (Rational(9, 10), Rational(1, 10)), p_2: (Rational(1, 2), Rational(1, 2))})
@@ -389,32 +392,14 @@ def by_hand():
     mean, log_var = precision_weighted_product(*(jnp.array([[of]]) for of in (0.0, 0.0, 3.0, np.log(0.5))))
     yield r"\text{product: mean and variance}", [mean[0, 0], np.exp(log_var[0, 0])], "(2.0000, 0.3333)"
     yield r"\text{most that a second level gains}", 0.7 * np.log(0.7 / 0.5) + 0.3 * np.log(0.3 / 0.5), "0.0823"
-    yield r"\text{gain at}\ \theta = 0.1, 0.3, 0.9", _gain([0.1, 0.3, 0.9]), "(0.000011, 0.00103, 0.1893)"
+    yield r"\text{gain at}\ \theta = 0.1, 0.3, 0.9", gain([0.1, 0.3, 0.9]), "(0.000011, 0.00103, 0.1893)"
 
 
-@derivation.figure(
-    r"Left: codes with two humps (gray), and the prior of two states above for four strengths $\theta$; at $\theta = 0.9$ it is "
-    r"the law of the codes. Right: what it gains, and the leading term: flat at $\theta = 0$.",
+derivation.figure(
+    "Left: codes with two humps (gray), and the prior of two states above for four strengths of their dependence; at 0.9 it is "
+    "the distribution of the codes. Right: what it gains, and the leading term: flat where there is no dependence.",
     panels=2,
-)
-def priors_and_gains(left, right):
-    at = np.linspace(-3, 3, 181)
-
-    def density(theta):
-        variance = 1 - theta**2
-        humps = [np.exp(-((at - sign * theta) ** 2) / (2 * variance)) for sign in (1, -1)]
-        return sum(humps) / 2 / np.sqrt(2 * np.pi * variance)
-
-    left.plot(at, density(0.9), color="gray", linewidth=4)
-    for theta in (0.0, 0.3, 0.6, 0.9):
-        left.plot(at, density(theta), label=rf"$\theta = {theta:g}$")
-    left.set(xlabel="$z_1$", ylabel="density")
-    left.legend()
-    strengths = np.linspace(0, 0.9, 91)
-    right.plot(strengths, _gain(strengths), label="gain")
-    right.plot(strengths, 2 * 0.9**4 / 12 * strengths**4, linestyle="--", label=r"$-\frac{\kappa_4}{12} \theta^4$")
-    right.set(xlabel=r"$\theta$", ylabel="nats")
-    right.legend()
+)(draw_priors_and_gains)
 
 
 @derivation.exercise(
@@ -431,7 +416,7 @@ def four_measurements():
 
 @derivation.exercise(
     r"A level has the mean of its prior and twice the variance. What does it cost, and what with half the variance?",
-    r"$\frac12 (1 - \log 2) = 0.1534$ nats, and $\frac12 (\log 2 - \frac12) = 0.0966$.",
+    r"$\frac12 (1 - \log 2)$, 0.1534 nats, and $\frac12 (\log 2 - \frac12)$, 0.0966.",
 )
 def another_width():
     zero = jnp.zeros((1, 1))
@@ -442,7 +427,8 @@ def another_width():
 @derivation.exercise(
     r"The codes of a VAE fill $\mathcal{N}(0, 1)$ exactly. What do levels above gain, if $x$ depends on $z_1$ only? And "
     r"what if the codes are $\mathcal{N}(1, 1)$?",
-    "0 nats for this encoder, by the bound of the gain; and at most 0.5 nats, which a simple prior of mean 1 gains as well.",
+    "At most 0 nats for this encoder, by the bound of the gain; and at most 0.5 nats, which a simple prior of mean 1 gains as "
+    "well.",
 )
 def codes_that_fill_the_prior():
     zero = jnp.zeros((1, 1))
