@@ -8,20 +8,27 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, KroneckerDelta, Rational, cos, exp, log, pi, sin, sqrt, tanh
+from sympy import KroneckerDelta, Rational, cos, log, pi, sin, sqrt
 
-from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.audio_diffusion import (
     conditioned_residual_block,
     dilated_convolution,
     noise_at_level,
     sample_noise_level,
 )
-from theory_jax.diffusion.noise_schedules import linear_alpha_bar
+from theory_jax.lectures.diffusion._vocoder import (
+    best_factor,
+    block_of_the_code,
+    draw_curve_and_field,
+    draws_of_the_level,
+    impulse_response,
+)
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -31,32 +38,28 @@ derivation = Derivation(
         "Kong, Ping, Huang, Zhao & Catanzaro 2021, DiffWave: A Versatile Diffusion Model for Audio Synthesis",
         "Chen, Zhang, Zen, Weiss, Norouzi & Chan 2021, WaveGrad: Estimating Gradients for Waveform Generation",
     ),
-    question="A vocoder turns a mel spectrogram into a waveform. It is to be trained once, and sampled with six steps or with a "
-    "thousand. Why must the network be told the noise level and not the number of the step, how far does it see, and what does "
-    "the spectrogram leave open?",
+    question="A spectrogram has no phases, and a network that fills them in by least squares returns a muffled sound or "
+    "silence. A vocoder turns a mel spectrogram into a waveform by diffusion. It is to be trained once, and sampled with six "
+    "steps or with a thousand. Why must the network be told the noise level and not the number of the step, how far does it "
+    "see, and what does the spectrogram leave open?",
     setting=(
-        r"The level is $l = \sqrt{\bar\alpha} \in (0, 1]$, and $x_l = l\, x_0 + \sqrt{1 - l^2}\, \epsilon$ with standard normal "
-        r"$\epsilon$. A grid is $1 = l_0 > l_1 > \dots > l_T > 0$. Training draws a piece of the grid, each with equal "
-        r"probability, and $l$ uniformly in it.",
-        r"A dilated convolution has $K$ taps, an odd number, at the offsets $j d$ with $|j| \le \frac{K - 1}2$: as many in the "
-        r"future as in the past, since all samples are drawn together.",
-        r"A block computes $\tanh(c_1)\, s(c_2)$ with the sigmoid $s(c) = \frac1{1 + e^{-c}}$. $c_1$ and $c_2$ are the two "
+        r"The level $l$ is $\sqrt{\bar\alpha}$, above 0 and at most 1, and $x_l = l\, x_0 + \sqrt{1 - l^2}\, \epsilon$ with "
+        r"standard normal $\epsilon$. A grid falls from $l_0$, which is 1, to a positive $l_T$. Training draws a piece of the "
+        "grid, each with equal probability, and $l$ uniformly in it.",
+        r"A dilated convolution has $K$ taps, an odd number, at the offsets $j d$ with $|j|$ up to $\frac{K - 1}2$: as many in "
+        "the future as in the past, since all samples are drawn together.",
+        r"A block computes $\tanh(c_1)\, s(c_2)$ with the sigmoid $s$. $c_1$ and $c_2$ are the two "
         r"halves of a sum: a dilated convolution of $x$ plus an embedding of the level, and a pointwise map of the spectrogram. "
         r"The next block gets $\frac{x + o}{\sqrt2}$, with $o$ a pointwise map of the gate's output.",
         r"The condition $c$ is computed from the waveform: the magnitudes of Fourier coefficients, their mel bands, logarithms "
         r"(lecture on the Frechet audio distance). For entropies there are finitely many waveforms.",
     ),
-    answer=r"Every falling list of levels is a forward process, and the best prediction at a level depends on the level only. "
-    r"So one network, conditioned on $l$, fits every schedule within the range of its training. Dilations "
-    r"$1, 2, 4, \dots$ with three taps reach $1 + 2 \sum_i d_i$ samples without a hole. The condition leaves $H(x) - H(c)$ nats "
-    r"open, the sign of the waveform among them: the best guess in squared error can be silence, and a sampler is needed.",
     limits=(
-        "That few steps suffice (lecture on DPM-Solver), and how nearly recorded sounds have the same law as their negatives.",
+        "That few steps suffice (lecture on DPM-Solver), and how nearly recorded sounds have the same distribution as their "
+        "negatives.",
         "A trained vocoder. The practice wing trains one on synthesized notes, and samples it in 50 steps and in 6.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- levels
 
 l = derivation.number("l", "the level: the weight of the data", "level", between=(0, 1))  # noqa: E741
 r = derivation.number("r", "the ratio of a lower level to $l$", between=(0, 1))
@@ -64,7 +67,7 @@ x0, noise = derivation.number("x_0", "the data", "x0"), derivation.number(r"\eps
 z = derivation.number("z", "fresh noise")
 x_l = derivation.define("x_l", plus(l * x0, sqrt(1 - l**2) * noise), "the data at level $l$", "noise_at_level")
 x_k = derivation.define("x_k", plus(r * x_l, sqrt(1 - r**2) * z), "a step of a diffusion from there")
-derivation.bridge(
+noised = derivation.bridge(
     "The code's noise",
     x_l,
     noise_at_level,
@@ -73,7 +76,7 @@ derivation.bridge(
     level=[l],
     wrong={"the root of $1 - l$": plus(l * x0, sqrt(1 - l) * noise), "squares for levels": sqrt(l) * x0 + sqrt(1 - l) * noise},
 )
-derivation.say(r"Take any lower level $k = r l$. Is there a step of a diffusion that leads from $l$ to $k$?")
+derivation.say(r"Take any lower level, $r l$. Is there a step of a diffusion that leads from $l$ to it?")
 
 
 def _of_noises(body):
@@ -83,84 +86,72 @@ def _of_noises(body):
 derivation.chain(
     "The mean after the step",
     _of_noises(x_k),
-    equals(r * l * x0, "both noises have mean zero", wrong={"the level of before": l * x0}),
+    equals(
+        r * l * x0,
+        prose("both noises have mean zero, such as {mean}", mean=holds(Expectation(Normal(z, 0, 1), z), "=", 0)),
+        wrong={"the level of before": l * x0},
+    ),
     role="lemma",
 )
+k_level = derivation.number("k", "a lower level", between=(0, 1))
 every_list = derivation.chain(
     "Every falling list of levels is a diffusion",
     _of_noises((x_k - r * l * x0) ** 2),
     equals(
         plus(r**2 * (1 - l**2), 1 - r**2),
-        r"the noises are independent; insert $x_l$",
+        prose(
+            "the noises are independent; {apart}",
+            apart=holds(plus(x_k, -r * l * x0), "=", plus(r * sqrt(1 - l**2) * noise, sqrt(1 - r**2) * z)),
+        ),
         wrong={"the old noise forgotten": 1 - r**2, "the old noise unscaled": plus(1 - l**2, 1 - r**2)},
     ),
     equals(1 - (r * l) ** 2, "cancel"),
     central=True,
-    so=r"So $x_k$ has mean $k x_0$ and variance $1 - k^2$: it is the data at level $k$. Between any two levels lies a step with "
-    r"$\beta = 1 - \frac{k^2}{l^2}$. A sampler may take any list, and its schedule is $\bar\alpha = l^2$.",
+    so=prose(
+        "With {lower} for the lower level, $x_k$ has the mean $k x_0$ and the variance $1 - k^2$: it is the data at level "
+        "$k$. Between any two levels lies a step with the variance {beta}. A sampler may take any list, and its schedule is "
+        "its squares.",
+        lower=where(r, k_level / l),
+        beta=holds(1 - r**2, "=", 1 - k_level**2 / l**2),
+    ),
 )
 derivation.say(
-    r"The loss at one level is smallest for $\mathbb{E}[\epsilon | x_l] = -\sqrt{1 - l^2}\, \nabla \log p_l(x_l)$ (lecture on "
-    r"score prediction), in which no grid occurs. For normal data with variance $v$, $x_l$ has variance $V$."
+    r"The loss at one level is smallest for the mean of the noise given $x_l$, $-\sqrt{1 - l^2}\, \nabla \log p_l(x_l)$ "
+    "(lecture on score prediction), in which no grid occurs. For normal data with variance $v$, $x_l$ has variance $V$."
 )
 v = derivation.number("v", "the variance of normal data", positive=True)
 w = derivation.number("w", "a factor that predicts the noise from $x_l$")
 V = derivation.define("V", v * l**2 + (1 - l**2), "the variance of $x_l$", positive=False)
 factor = derivation.define("w^*", sqrt(1 - l**2) / V, "the best factor")
-derivation.chain(
+best_prediction = derivation.chain(
     "The best prediction of the noise knows the level only",
     Expectation(Normal(x0, 0, v), Expectation(Normal(noise, 0, 1), (noise - w * x_l) ** 2)),
     equals(
         plus(1, -2 * w * sqrt(1 - l**2), w**2 * V),
-        r"multiply out; $\mathbb{E}\, \epsilon x_l = \sqrt{1 - l^2}$",
+        prose(
+            "multiply out; {covariance}",
+            covariance=holds(Expectation(Normal(noise, 0, 1), noise * x_l), "=", sqrt(1 - l**2), wrong={"the signal's": l}),
+        ),
         wrong={"the signal's covariance": plus(1, -2 * w * l, w**2 * V)},
     ),
     equals(plus(V * (w - factor) ** 2, v * l**2 / V), "complete the square"),
-    at_least(v * l**2 / V, "leave out a square; equality if and only if $w = w^*$", dropping=V * (w - factor) ** 2),
-    uses=(every_list,),
-    so=r"Step 1 of a grid of 6 and step 1 of a grid of 1,000 have different levels, and so different best answers: with $v = 4$ "
-    r"the factor is $0.2055$ at $l = 0.8$ and $0.3846$ at $l = 0.6$. A network conditioned on the number of a step is right for "
-    r"its own grid only.",
-)
-
-# ---------------------------------------------------------------------------------------------------- training
-
-derivation.say(r"Training has to visit all levels, not those of a grid. It draws $l$ uniformly from a piece of the grid.")
-u = derivation.number("u", "a uniform number", "u", between=(0, 1))
-low = derivation.number("l_t", "the lower end of the piece", "sqrt(alpha_bar[t])", positive=True)
-width = derivation.number(r"\Delta", "the length of the piece", positive=True)
-derivation.bridge(
-    "The code's draw, in the second piece",
-    low / (low + 2 * width) + u * width / (low + 2 * width),
-    sample_noise_level,
-    u=[u],
-    t=np.array([2]),
-    alpha_bar=[1, ((low + width) / (low + 2 * width)) ** 2, (low / (low + 2 * width)) ** 2],
-    wrong={"from the other end": (low + width) / (low + 2 * width) - u * width / (low + 2 * width)},
-)
-g = derivation.number("g", "how far the level is from the middle of the piece")
-p_0, p_1, p_2, p_3 = (
-    derivation.number(f"h_{n}", meaning)
-    for n, meaning in enumerate(("the loss at the middle of the piece", "its slope", "its curvature", "its third derivative"))
-)
-derivation.chain(
-    "The loss of a piece is that of its middle, up to second order",
-    times(1 / width, Integral(p_0 + p_1 * g + p_2 * g**2 / 2 + p_3 * g**3 / 6, (g, -width / 2, width / 2))),
-    equals(plus(p_0, width**2 * p_2 / 24), "odd powers vanish", wrong={"a twelfth": plus(p_0, width**2 * p_2 / 12)}),
-    so=r"On a fine grid this is DDPM's loss at the middles of the pieces. Pieces count alike, long or short.",
-)
-a = derivation.number("a", "the squared level")
-derivation.chain(
-    "Uniform in the square is a larger level",
-    plus(times(1 / ((low + width) ** 2 - low**2), Integral(sqrt(a), (a, low**2, (low + width) ** 2))), -low - width / 2),
-    equals(
-        width**2 / (6 * plus(2 * low, width)),
-        r"the integral of $\sqrt a$ is $\frac23 a^{3/2}$, a difference of cubes over a difference of squares",
+    at_least(
+        v * l**2 / V,
+        prose("leave out a square; equality if and only if {best}", best=where(w, factor)),
+        dropping=V * (w - factor) ** 2,
     ),
-    so=r"In the piece $[\frac12, 1]$ the mean level is $0.778$ in place of $0.75$.",
+    uses=(every_list,),
+    so=prose(
+        "Step 1 of a grid of 6 and step 1 of a grid of 1,000 have different levels, and so different best answers: with "
+        "{variance} the factor is {high} at the level 0.8 and {low} at 0.6. A network conditioned on the number of a step is "
+        "right for its own grid only.",
+        variance=where(v, 4),
+        high=holds(factor, "=", Rational(15, 73), when={l: Rational(4, 5)}, named=True),
+        low=holds(factor, "=", Rational(5, 13), when={l: Rational(3, 5)}, named=True),
+    ),
 )
 
-# ---------------------------------------------------------------------------------------------------- the field
+of_a_piece = draws_of_the_level(derivation)
 
 derivation.say(
     r"How much of the waveform does an output see? Write a shift by $n$ samples as $y^n$. Layers in a row add offsets, so "
@@ -229,8 +220,6 @@ derivation.bridge(
     wrong={"causal": _convolved(2 * (tap - 2)), "the kernel flipped": _convolved(2 * (1 - tap))},
 )
 
-# ---------------------------------------------------------------------------------------------------- the block
-
 i = derivation.index(r"\xi", "a state of the input")
 law = derivation.law("p", i, "its probability")
 entering, added = derivation.numbers("x", i, "the input of a block", "x"), derivation.numbers("o", i, "what is added to it")
@@ -240,46 +229,18 @@ derivation.chain(
     Variance(law, (entering + added) / sqrt(2)),
     equals(
         times(Rational(1, 2), plus(Variance(law, entering), Variance(law, added), 2 * centered)),
-        "the square of a sum",
+        "the square of a sum; the last term is twice the covariance",
         wrong={"without the root": plus(Variance(law, entering), Variance(law, added), 2 * centered)},
     ),
-    so=r"With unit variances it is 1 if and only if input and addition are uncorrelated, which may hold at the start of "
-    r"training, not later. Without the factor $\frac1{\sqrt2}$ it doubles: by $2^{30}$ after 30 blocks.",
+    so=prose(
+        "With unit variances it is 1 if and only if input and addition are uncorrelated, which may hold at the start of "
+        "training, not later: if the addition is the input again, {again}, it is {double}. Without the factor "
+        "$\\frac1{\\sqrt2}$ uncorrelated additions of the input's variance double it: by $2^{30}$ after 30 blocks.",
+        again=where(added, entering),
+        double=holds(Variance(law, (entering + added) / sqrt(2)), "=", 2 * Variance(law, entering), named=True),
+    ),
 )
-embedding = derivation.number(r"\nu", "the embedding of the level", "embedding")
-heard = derivation.number(r"\gamma", "a band of the spectrogram", "condition")
-x_1 = derivation.number("x_1", "a sample", "x")
-names = {"w_1": "the weight of the first half", "w_2": "... of the second", "b_1": "its bias", "b_2": "the other's"}
-names |= {
-    "v_1": "the condition's weight",
-    "v_2": "... in the second half",
-    "q_1": "the weight of the addition",
-    "q_2": "the skip's",
-}
-w_1, w_2, b_1, b_2, v_1, v_2, q_1, q_2 = (derivation.number(name, meaning) for name, meaning in names.items())
-first, second = plus(w_1 * (x_1 + embedding), b_1, v_1 * heard), plus(w_2 * (x_1 + embedding), b_2, v_2 * heard)
-inside = derivation.define("z_1", tanh(first) / (1 + exp(-second)), "the gate's output")
-swapped = tanh(second) / (1 + exp(-first))
-derivation.bridge(
-    "The code's block, of one sample, one channel and one band",
-    ([[(x_1 + q_1 * inside) / sqrt(2)]], [[q_2 * inside]]),
-    conditioned_residual_block,
-    x=[[[x_1]]],
-    embedding=[[embedding]],
-    condition=[[[heard]]],
-    weight=[[[w_1]], [[w_2]]],
-    bias=[b_1, b_2],
-    condition_weight=[[v_1], [v_2]],
-    output_weight=[[q_1], [q_2]],
-    output_bias=[0, 0],
-    dilation=1,
-    wrong={
-        "halves exchanged": ([[(x_1 + q_1 * swapped) / sqrt(2)]], [[q_2 * swapped]]),
-        "without the root": ([[x_1 + q_1 * inside]], [[q_2 * inside]]),
-    },
-)
-
-# ---------------------------------------------------------------------------------------------------- what is left open
+block_of_the_code(derivation)
 
 derivation.say(
     r"The condition is computed from the waveform, so a waveform is a pair of its condition $c$ and a choice $\omega$ among "
@@ -288,25 +249,25 @@ derivation.say(
 c = derivation.index("c", "a condition", states=2)
 n = derivation.index(r"\omega", "a waveform among those with the condition", states=3)
 chance = derivation.law("p({})", c, "the probability of a condition")
-true = derivation.law("p({}|{})", (n, c), "the law of waveforms with the condition")
-model = derivation.law("q({}|{})", (n, c), "the vocoder's law")
+true = derivation.law("p({}|{})", (n, c), "the distribution of waveforms with the condition")
+model = derivation.law("q({}|{})", (n, c), "the vocoder's")
 joint = chance * true
 derivation.chain(
     "What the best vocoder still has to draw",
     Expectation(chance, Expectation(true, -log(model))),
     equals(
         Expectation(chance, plus(Entropy(true), Divergence(true, model))),
-        r"add and subtract $\log p(\omega|c)$",
+        prose("add and subtract: {log}", log=holds(-log(model), "=", plus(-log(true), log(true / model)))),
         wrong={"the divergence turned over": Expectation(chance, plus(Entropy(true), Divergence(model, true)))},
     ),
     at_least(
         Expectation(chance, Entropy(true)),
-        "leave out the divergence (Gibbs); equality if and only if $q = p$",
+        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(model, true)),
         dropping=Expectation(chance, gibbs.at(true, model)),
     ),
     equals(
         plus(-Total(c, Total(n, joint * log(joint))), -Entropy(chance)),
-        r"the logarithm of $p(c)\, p(\omega|c)$ is a sum, and $p(\omega|c)$ sums to one",
+        prose("the logarithm of {joint} is a sum, and {one}", joint=joint, one=holds(Total(n, true), "=", 1)),
         wrong={"the entropy of all waveforms": -Total(c, Total(n, joint * log(joint)))},
     ),
     so=r"This is $H(x) - H(c)$: a vocoder must invent all of the entropy that its condition does not have.",
@@ -319,7 +280,7 @@ derivation.chain(
     plus(Total(t, -sample * cos(2 * pi * f * t)) ** 2, Total(t, -sample * sin(2 * pi * f * t)) ** 2),
     equals(
         plus(Total(t, sample * cos(2 * pi * f * t)) ** 2, Total(t, sample * sin(2 * pi * f * t)) ** 2),
-        r"$(-1)^2 = 1$",
+        "the sign is taken out of both sums, and squared",
         wrong={"the real part": plus(Total(t, sample * cos(2 * pi * f * t)), 0 * f)},
     ),
     role="lemma",
@@ -328,12 +289,22 @@ derivation.chain(
 k, k_2 = derivation.index(r"\eta", r"a pair $\pm x$ of waveforms"), derivation.index(r"\eta'", "another pair")
 pair = derivation.law("w", k, "the probability of a pair, given the condition")
 size = derivation.numbers("x", k, "a sample of the waveform with the sign +")
-guess = derivation.number("r", "a guess of this sample from the condition")
+guess = derivation.number(r"\hat x", "a guess of this sample from the condition")
 plain = derivation.chain(
     "The best guess is silence",
     Expectation(pair, times(Rational(1, 2), plus((size - guess) ** 2, (-size - guess) ** 2))),
-    equals(plus(Expectation(pair, size**2), guess**2), "multiply out: the products with $r$ cancel"),
-    at_least(Expectation(pair, size**2), "leave out a square; equality if and only if $r = 0$", dropping=guess**2),
+    equals(
+        plus(Expectation(pair, size**2), guess**2),
+        prose(
+            "multiply out: the products with $\\hat x$ cancel, {sum}",
+            sum=holds(plus((size - guess) ** 2, (-size - guess) ** 2), "=", plus(2 * size**2, 2 * guess**2)),
+        ),
+    ),
+    at_least(
+        Expectation(pair, size**2),
+        prose("leave out a square; equality if and only if {silence}", silence=where(guess, 0)),
+        dropping=guess**2,
+    ),
     so=r"This holds where $x$ and $-x$ are equally likely, for every condition: a vocoder trained by squared error on waveforms "
     r"would answer silence to every spectrogram.",
 )
@@ -344,15 +315,28 @@ derivation.chain(
     ),
     equals(
         2 * Expectation(pair, size**2),
-        r"the products cancel; both draws have the same law",
+        "the products cancel; both samples have the same distribution",
         wrong={"that of silence": Expectation(pair, size**2)},
     ),
     uses=(plain,),
-    so=r"Its samples have the law of the data, loudness and all. So a vocoder is judged by spectrograms of its samples, not by "
-    r"their distance from the waveform.",
+    so="Its samples have the distribution of the data, loudness and all. So a vocoder is judged by spectrograms of its "
+    "samples, not by their distance from the waveform.",
 )
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+derivation.answer = prose(
+    "Every falling list of levels is a forward process, with steps of variance {step} between levels of the ratio $r$, and "
+    "the best prediction at a level depends on the level only. So one network, conditioned on $l$, fits every schedule within "
+    r"the range of its training. Dilations $1, 2, 4, \dots$ with three taps reach $1 + 2 \sum_i d_i$ samples without a hole. "
+    "The condition leaves $H(x) - H(c)$ nats open. Where $x$ and $-x$ are equally likely, the sign is among them, the best "
+    "guess in squared error is silence, {silence}, and a sampler is needed.",
+    step=1 - r**2,
+    silence=holds(
+        Expectation(pair, times(Rational(1, 2), plus((size - guess) ** 2, (-size - guess) ** 2))),
+        ">=",
+        Expectation(pair, size**2),
+    ),
+)
 
 
 def _entropies():
@@ -364,21 +348,10 @@ def _entropies():
     return math.log(8), -float(share @ np.log(share))
 
 
-def _best(level, variance=4.0):
-    return np.sqrt(1 - level**2) / (variance * level**2 + 1 - level**2)
-
-
-def _response(dilations, length=65):
-    found = jnp.zeros((1, 1, length)).at[0, 0, length // 2].set(1.0)
-    for dilation in dilations:
-        found = dilated_convolution(found, jnp.ones((1, 1, 3)), jnp.zeros(1), dilation=dilation)
-    return found[0, 0]
-
-
 @derivation.example(
-    r"$x_0 = 1.5$ and $\epsilon = -1$ at $l = 0.8$; a gate at $(1, 0)$, and a block with $x = 1$ and $o$ the gate; an impulse "
-    r"through two layers of ones with $d = 1, 2$; and the eight signals of three samples $\pm1$, equally likely, with the "
-    r"magnitudes of their Fourier coefficients as condition."
+    "The data 1.5 and the noise $-1$ at the level 0.8; a gate at $(1, 0)$, and a block with the input 1 and the gate for $o$; "
+    r"an impulse through two layers of ones with dilations 1 and 2; and the eight signals of three samples $\pm1$, equally "
+    "likely, with the magnitudes of their Fourier coefficients as condition."
 )
 def small_numbers():
     ones = jnp.ones((1, 1))
@@ -387,15 +360,47 @@ def small_numbers():
     following, skip = conditioned_residual_block(
         ones[None], 0 * ones, 0 * ones[None], weight, jnp.zeros(2), jnp.zeros((2, 1)), jnp.ones((2, 1)), jnp.zeros(2), dilation=1
     )
-    yield r"w^* \text{ for } v = 4,\ l = 0.8 \text{ and } 0.6", [_best(0.8), _best(0.6)], "(0.2055, 0.3846)"
+    yield r"w^* \text{ for } v = 4,\ l = 0.8 \text{ and } 0.6", [best_factor(0.8), best_factor(0.6)], "(0.2055, 0.3846)"
     yield r"\text{mean level of } [\tfrac12, 1], \text{ uniform in } l^2", 2 / 3 * (1 - 0.5**3) / (1 - 0.5**2), "0.778"
     yield r"\tanh(1)\, s(0)", skip, "0.3808"
     yield r"(1 + 0.3808)/\sqrt2", following, "0.9764"
-    yield r"\text{impulse}", _response((1, 2), 7), "(1, 1, 2, 1, 2, 1, 1)"
+    yield r"\text{impulse}", impulse_response((1, 2), 7), "(1, 1, 2, 1, 2, 1, 1)"
     whole, known = _entropies()
     yield r"H(x) = \log 8", whole, "2.0794"
     yield r"H(c),\ \text{classes of 2 and 6}", known, "0.5623"
     yield r"H(x) - H(c)", whole - known, "1.5171"
+
+
+@derivation.algorithm(
+    "Training a vocoder, and sampling with any list of levels",
+    do(r"training: take a waveform $x_0$ and its spectrogram $c$, a piece of the grid, and noise $\epsilon$"),
+    do(r"$l \leftarrow$ uniform in the piece", sample_noise_level, by=of_a_piece),
+    do(r"$x_l \leftarrow l\, x_0 + \sqrt{1 - l^2}\, \epsilon$", noise_at_level, by=noised),
+    do(
+        r"$\hat\epsilon \leftarrow$ blocks of dilated convolutions of $x_l$, with $l$ and $c$",
+        conditioned_residual_block,
+        by=an_impulse_counts_the_paths,
+    ),
+    do(
+        r"a gradient step on $(\epsilon - \hat\epsilon)^2$, which is least at the best prediction of the level",
+        by=best_prediction,
+    ),
+    do(r"sampling: choose any falling list of levels, and step through it as DDPM or DDIM does", by=every_list),
+)
+def two_levels():
+    x0_, noise_, weight_ = jnp.full((1, 1), 1.5), -jnp.ones((1, 1)), jnp.array([[[1.0]], [[0.0]]])
+    parts = jnp.zeros(2), jnp.zeros((2, 1)), jnp.ones((2, 1)), jnp.zeros(2)
+    for u_, level_, noised_, after, loss in (
+        (0.5, "0.8", "0.6", "0.6141", "1.2618"),
+        (0.25, "0.7", "0.3359", "0.3520", "1.2036"),
+    ):
+        level = sample_noise_level(jnp.array([u_]), jnp.array([1]), jnp.array([1.0, 0.36]))
+        x = noise_at_level(x0_, noise_, level)
+        yield rf"u = {u_:g} \text{{ in the piece }} [0.6, 1]: \quad l", level, level_
+        yield r"x_l \text{ for } x_0 = 1.5, \epsilon = -1", x, noised_
+        following, _ = conditioned_residual_block(x[None], 0 * x, 0 * x[None], weight_, *parts, dilation=1)
+        yield r"\text{a block of } x_l", following, after
+        yield r"(\epsilon - w^* x_l)^2 \text{ with } v = 4", (noise_ - best_factor(level) * x) ** 2, loss
 
 
 @derivation.figure(
@@ -405,25 +410,13 @@ def small_numbers():
     panels=2,
 )
 def one_curve_and_a_field(curve, field):
-    levels = np.linspace(0.02, 0.999, 200)
-    curve.plot(levels, _best(levels), color="gray")
-    many = np.sqrt(linear_alpha_bar(num_steps=50, beta_start=1e-4, beta_end=0.2))[1:]
-    few = np.linspace(0.95, 0.1, 6)
-    curve.plot(many, _best(many), "|", color=BLUE, label="50 steps")
-    curve.plot(few, _best(few), "o", label="6 steps")
-    curve.set(xlabel="level $l$", ylabel="best factor $w^*$")
-    curve.legend()
-    offsets = np.arange(-32, 33)
-    for dilations in ((1, 2, 4, 8, 16), (1, 3, 9, 1, 3)):
-        field.step(offsets, _response(dilations), where="mid", label=", ".join(map(str, dilations)))
-    field.set(xlabel="offset in samples", ylabel="paths")
-    field.legend(title="dilations")
+    draw_curve_and_field(curve, field)
 
 
 @derivation.exercise(
     r"How many layers with three taps and dilations $1, 2, 4, \dots$ see 1,023 samples, and how many samples do 30 layers see "
     r"whose dilations begin again after 512?",
-    r"Nine: $1 + 2 \cdot 511 = 1023$. And $1 + 2 \cdot 3 \cdot 1023 = 6139$: 0.278 seconds at 22,050 samples a second.",
+    r"Nine: $1 + 2 \cdot 511$ is 1023. And $1 + 2 \cdot 3 \cdot 1023$ is 6139: 0.278 seconds at 22,050 samples a second.",
 )
 def fields():
     yield 1 + 2 * sum(2**n for n in range(9)), "1023"
@@ -432,8 +425,8 @@ def fields():
 
 
 @derivation.exercise(
-    r"A grid of one step, $\bar\alpha_1 = 0.36$: what is the law of the level in training, and which levels do $u = \frac14$ and "
-    r"$u = 1$ give?",
+    r"A grid of one step, to a squared level of 0.36: what is the distribution of the level in training, and which levels do the "
+    r"uniform numbers $\frac14$ and 1 give?",
     r"Uniform on $[0.6, 1]$: the levels $(0.7, 1)$.",
 )
 def one_piece():
@@ -443,7 +436,7 @@ def one_piece():
 @derivation.exercise(
     r"A condition leaves two waveforms, $x$ with probability $\frac34$ and $-x$ with $\frac14$. What is the best guess in "
     r"squared error, and how many nats are left open?",
-    r"$\frac34 x - \frac14 x = \frac x2$, which is no waveform of the data, and $0.5623$ nats.",
+    "$\\frac34 x - \\frac14 x$, half of $x$, which is no waveform of the data, and $0.5623$ nats.",
 )
 def unequal_signs():
     yield 0.75 - 0.25, "0.5"
