@@ -8,7 +8,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import log
+from sympy import Rational, log
 
 from theory_jax.autoregressive.tokenization import (
     chunk_ids,
@@ -22,7 +22,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -33,23 +34,21 @@ derivation = Derivation(
         "Sennrich, Haddow & Birch 2016, Neural Machine Translation of Rare Words with Subword Units",
         "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     ),
-    question="How can text be cut into frequent pieces without losing a byte, and which likelihoods of models with different "
-    "pieces may be compared?",
+    question="A vocabulary of words has no token for a name that it has not seen; bytes have one for everything, and make a "
+    "text several times as long. And of two models with different tokens the one with the lower perplexity can be the worse. "
+    "How can text be cut into frequent pieces without losing a byte, and which likelihoods of models with different pieces may "
+    "be compared?",
     setting=(
-        r"A text is a string of $N$ bytes. Tokens 0 to 255 are bytes. A list of merges $(a_r, b_r)$, $r = 0, 1, \dots$, makes "
-        r"a token $256 + r$ of two tokens that exist before it. Decoding is recursive: a byte decodes to itself, and "
-        r"$\mathrm{dec}(256 + r) = \mathrm{dec}(a_r)\, \mathrm{dec}(b_r)$, one string after the other.",
+        "A text is a string of $N$ bytes. Tokens 0 to 255 are bytes. A list of merges $(a_r, b_r)$, numbered from 0 on, makes "
+        "a token $256 + r$ of two tokens that exist before it. Decoding is recursive: a byte decodes to itself, and a token "
+        "$256 + r$ to what $a_r$ decodes to, followed by what $b_r$ decodes to.",
         r"A merge replaces the occurrences of its pair from left to right, without overlap, and never across the border of a "
         r"chunk (a word with the space before it). Encoding applies all merges in their order, each to the whole sequence.",
-        r"Training counts every pair, $n_{ab} = \#\{i : (t_i, t_{i+1}) = (a, b)\}$, appends the most frequent pair to the "
-        r"list, and starts again; among equals it takes the smallest.",
-        r"A model is a law of token strings. The text that it writes is the decoded string, so the probability of a text is "
-        r"the sum over all token strings that decode to it.",
+        r"Training counts how often every pair of adjacent tokens occurs, $n_{ab}$, overlaps included, appends the most frequent "
+        "pair to the list, and starts again; among equals it takes the smallest.",
+        "A model is a distribution of token strings. The text that it writes is the decoded string, so the probability of a "
+        "text is the sum over all token strings that decode to it.",
     ),
-    answer="Whatever the merges are, decoding undoes encoding, for any bytes. Greedy training takes the pair that saves most "
-    "now, which it knows exactly for pairs of two different tokens and overestimates for pairs of equal ones. What a model of "
-    "tokens reports is an upper bound on the negative log-likelihood of the text. Divided by the number of bytes it can be "
-    "compared between tokenizers; divided by the number of tokens it cannot.",
     limits=(
         "That greedy merges compress nearly as well as the best merges is not shown; an exercise has a text where they do not.",
         "Which vocabulary trains best is a matter of experiment, and so is the normalization of text before it is cut.",
@@ -110,8 +109,8 @@ def both_definitions_of_encoding_agree():
     because=r"Every replacement makes one token of two, so a merge saves as many tokens as it replaces pairs. Two occurrences "
     r"of a pair of different tokens cannot share a token, which would be both $a$ and $b$: all of them are replaced. Equal "
     r"tokens form runs; a run of length $\rho$ has $\rho - 1$ overlapping pairs and room for $\lfloor \rho / 2 \rfloor$ that "
-    r"do not overlap. Runs of 2 to 9, and two pairs of the training text.",
-    central=True,
+    r"do not overlap, so that from three on the count promises more than the merge saves. Runs of 2 to 9, and two pairs of the "
+    "training text.",
 )
 def what_a_merge_saves():
     runs = [jnp.full(n, 97) for n in range(2, 10)]
@@ -129,20 +128,38 @@ def what_a_merge_saves():
     )
 
 
-s = derivation.index("s", "a token string that decodes to the given text; the first is the canonical encoding")
+s = derivation.index("s", "a token string that decodes to the given text, of three; the first is the canonical encoding")
 p = derivation.numbers("p", s, "the model's probability of it", positive=True)
 p_text = derivation.define(r"p(\mathrm{text})", Total(s, p), "the model's probability of the text", positive=True)
 given = derivation.define("r", p / p_text, "the probability of a token string, given the text", over=s, law=True)
-derivation.chain(
+bound = derivation.chain(
     "The loss of the tokens is an upper bound on the loss of the text",
     -log(p.at(0)),
-    equals(plus(-log(p_text), -log(given.at(0))), "Bayes' rule: given the token string, the text is certain"),
-    equals(plus(-log(p_text), 1 - given.at(0), tangent.at(given.at(0))), r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_0$"),
+    equals(
+        plus(-log(p_text), -log(given.at(0))),
+        prose(
+            "Bayes' rule: given the token string, the text is certain, so that {rule}",
+            rule=holds(p.at(0), "=", times(p_text, given.at(0))),
+        ),
+    ),
+    equals(
+        plus(-log(p_text), 1 - given.at(0), tangent.at(given.at(0))),
+        prose(
+            "add and subtract {other}",
+            other=holds(1 - given.at(0), "=", plus(given.at(1), given.at(2)), wrong={"r_0 itself": given.at(0)}),
+        ),
+    ),
     at_least(
         -log(p_text),
-        "leave out the probability of the other token strings and the gap of the logarithm",
+        prose(
+            "leave out the probability of the other token strings and the gap of the logarithm; equality if and only if no other "
+            "token string has a probability, {first} and {second}",
+            first=where(p.at(1), 0),
+            second=where(p.at(2), 0),
+        ),
         dropping=plus(1 - given.at(0), tangent.at(given.at(0))),
     ),
+    central=True,
     so="Equality holds if and only if the model never writes the text in another way. What is usually reported, the loss of "
     "the canonical tokens, is therefore a bound, and the model may be better than reported.",
 )
@@ -151,21 +168,34 @@ i = derivation.index("i", "a token of the encoded text")
 q = derivation.numbers("q", i, "the model's probability of the token, given those before it", "log_prob", positive=True)
 L = derivation.count(i, "L", "the number of tokens")
 N = derivation.number("N", "the number of bytes", positive=True)
+V = derivation.number("V", "the size of the vocabulary", positive=True)
 token_bits = derivation.define(r"\beta", Total(i, -log(q) / log(2)) / L, "bits per token")
 derivation.chain(
     "Bits per byte are bits per token times tokens per byte",
     Total(i, -log(q) / log(2)) / N,
-    equals(times(L / N, token_bits), "multiply and divide by the number of tokens", wrong={"nats": Total(i, -log(q)) / N}),
-    so=r"The perplexity of a token, $2^\beta$, refers to a number of tokens that depends on the tokenizer. Of two models of "
-    r"the same text the better one has the smaller product $L \beta$. A uniform model over $V$ tokens has perplexity $V$, "
-    r"larger for a larger vocabulary, and $\frac{L}{N} \log_2 V$ bits per byte, usually smaller.",
+    equals(
+        times(L / N, token_bits),
+        prose(
+            "multiply and divide by the number of tokens: {sum}", sum=holds(Total(i, -log(q) / log(2)), "=", times(L, token_bits))
+        ),
+        wrong={"nats": Total(i, -log(q)) / N},
+    ),
+    so=prose(
+        r"The perplexity of a token, $2^\beta$, refers to a number of tokens that depends on the tokenizer. Of two models of "
+        r"the same text the better one has the smaller product $L \beta$. A uniform model, {uniform}, has {bits} bits per token "
+        "and the perplexity {perplexity}, larger for a larger vocabulary, and {bytes} bits per byte, usually smaller.",
+        uniform=where(q, 1 / V),
+        bits=holds(token_bits, "=", log(V) / log(2), named=True),
+        perplexity=holds(2**token_bits, "=", V, named=True),
+        bytes=holds(Total(i, -log(q) / log(2)) / N, "=", times(L / N, log(V) / log(2)), named=True),
+    ),
 )
 
 
 @derivation.numeric(
     r"\text{no merge crosses the border of a chunk}",
-    because="The code counts and replaces inside chunks only, so that a word has the same tokens wherever it is. On two "
-    "words without a space between them in common, the merges of the whole text are those of its words.",
+    because="The code counts and replaces inside chunks only, so that a word has the same tokens wherever it is. The "
+    "tokens of three words, encoded together, are those of each, encoded alone.",
     role="appendix",
 )
 def chunks_are_encoded_alone():
@@ -176,6 +206,46 @@ def chunks_are_encoded_alone():
     alone = [encode_byte_pairs(jnp.array(list(w)), jnp.zeros(len(w), int), table) for w in words]
     across = encode_byte_pairs(together, jnp.zeros(len(together), int), jnp.array([[ord("n"), ord(" ")]]))
     return Sides(left=whole, right=jnp.concatenate(alone), wrong={"merges across chunks": jnp.resize(across, len(whole))})
+
+
+derivation.answer = prose(
+    "Whatever the merges are, decoding undoes encoding, for any bytes. Greedy training takes the pair that occurs most often: "
+    "the count is what a merge saves if the two tokens differ, and can be more if they are equal. What a model of tokens "
+    "reports is an upper bound on the negative log-likelihood of the text, {bound}, tight if the model writes the text in one "
+    "way only. Divided by the number of bytes it can be compared between tokenizers, {bytes}; divided by the number of tokens "
+    "it cannot.",
+    bound=holds(-log(p.at(0)), ">=", -log(p_text)),
+    bytes=holds(Total(i, -log(q) / log(2)) / N, "=", times(L / N, token_bits)),
+)
+
+
+@derivation.algorithm(
+    "Byte-pair encoding",
+    do("training: the tokens are the bytes of the text, cut into chunks; then for every merge $r$:", chunk_ids),
+    do(
+        "count all pairs of adjacent tokens inside chunks, and append the most frequent to the list",
+        pair_counts,
+        by=what_a_merge_saves,
+        indent=1,
+    ),
+    do("replace its occurrences, from the left, by the token $256 + r$", merge_pair, by=what_a_merge_saves, indent=1),
+    do(
+        "encoding: replace, in the order of the list, the occurrences of every pair",
+        encode_byte_pairs,
+        by=both_definitions_of_encoding_agree,
+    ),
+    do("decoding: replace tokens by their pairs until only bytes are left", decode_byte_pairs, by=encoding_is_lossless),
+)
+def two_merges():
+    tokens = data = jnp.array(list(b"ababa"))
+    chunk = first = chunk_ids(data)
+    for name, pair, stated, after in (("ab", (97, 98), "2", "(256, 256, 97)"), ("token 256 and a", (256, 97), "1", "(256, 257)")):
+        yield rf"\text{{ababa: how often {name} occurs}}", pair_counts(tokens, chunk, vocabulary_size=258)[pair], stated
+        tokens, chunk = merge_pair(tokens, chunk, pair=pair, new_token=256 + (pair[0] > 255))
+        yield r"\text{after its merge}", tokens, after
+    table = jnp.array([[97, 98], [256, 97]])
+    yield r"\text{encoded by both merges}", encode_byte_pairs(data, first, table), "(256, 257)"
+    yield r"\text{and decoded}", decode_byte_pairs(jnp.array([256, 257]), table), "(97, 98, 97, 98, 97)"
 
 
 @derivation.example("The text ababa, trained for two merges. Both pairs occur twice; the tie goes to ab.")
@@ -236,10 +306,18 @@ def the_greedy_choice():
     yield 12 - len(merge_pair(data, zeros, pair=(98, 99), new_token=256)[0]), "save 3"
 
 
+_two_ways = {p.at(0): Rational(1, 25), p.at(1): Rational(3, 500), p.at(2): 0}
+
+
 @derivation.exercise(
     "A model without memory writes a, b, ab or the end with probabilities 0.3, 0.2, 0.4 and 0.1. What is the probability of "
     "the text ab, and by how many nats does the loss of its canonical tokens exceed the loss of the text?",
-    r"$0.1\,(0.3 \cdot 0.2 + 0.4) = 0.046$; the canonical token ab and the end have 0.04, so the excess is $\log 1.15 = 0.1398$.",
+    prose(
+        "The canonical token ab and the end have 0.04, the tokens a, b and the end 0.006. The text has {whole}, or 0.046, and the "
+        "excess is {excess}, or 0.1398.",
+        whole=holds(p_text, "=", Rational(23, 500), when=_two_ways, named=True),
+        excess=holds(plus(-log(p.at(0)), log(p_text)), "=", log(Rational(23, 20)), when=_two_ways, named=True),
+    ),
 )
 def two_ways_to_write_ab():
     numbers = {p: (0.04, 0.1 * 0.3 * 0.2)}
