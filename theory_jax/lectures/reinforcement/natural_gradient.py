@@ -3,8 +3,6 @@
 The lecture on the functions of theory_jax/reinforcement/natural_gradient.py.
 """
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,8 +12,16 @@ from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Inner, Slope, SquaredNorm, Total, Variance, plus, times
-from theory_jax.lectures.reinforcement.markov_decision import PAID, STAY_OR_MOVE
-from theory_jax.reinforcement.markov_decision import state_occupancy
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.reinforcement._natural_steps import (
+    draw_divergence,
+    draw_steps,
+    from_here,
+    shortfalls,
+    steps_of,
+    with_staying,
+)
 from theory_jax.reinforcement.natural_gradient import (
     backtracking_line_search,
     conjugate_gradient,
@@ -23,7 +29,6 @@ from theory_jax.reinforcement.natural_gradient import (
     natural_step,
     softmax_fisher,
 )
-from theory_jax.reinforcement.policy_gradient import policy_gradient
 
 derivation = Derivation(
     module=__name__,
@@ -36,9 +41,9 @@ derivation = Derivation(
         "Schulman, Levine, Abbeel, Jordan & Moritz 2015, Trust region policy optimization, appendix C",
         "Martens 2020, New insights and perspectives on the natural gradient method",
     ),
-    question="A gradient is the steepest direction if steps are measured in the parameters. But what a policy does is its "
-    "probabilities, and the same change of them may be a large step in one set of parameters and a small one in another. Which "
-    "step is the steepest if it is measured by what it does to the probabilities, and how is it found without a matrix?",
+    question="A step along the gradient may change a policy hardly at all in one place, and beyond recognition in another: it is "
+    "measured in the parameters, and what a policy does is its probabilities. Which step is the steepest if it is measured by "
+    "what it does to the probabilities, and how is it found without a matrix?",
     setting=(
         r"A policy gives finitely many actions positive probabilities, smooth in the parameters $\theta$. The score of an action "
         "is the gradient of its log-probability. Steps are measured by the divergence of the new policy from the old one.",
@@ -46,9 +51,6 @@ derivation = Derivation(
         "definite. That of a softmax is not, since a constant in the logits changes nothing: one logit is fixed, or a multiple "
         "of the identity, the damping, is added.",
     ),
-    answer=r"To second order the divergence is $\frac12 s^\top F s$. Of all steps $s$ within a bound $\delta$ on it, $\sqrt{2 "
-    r"\delta / g^\top F^{-1} g} \, F^{-1} g$ gains most. It moves the policy in the same way whatever its parameters are, and "
-    "$F^{-1} g$ takes a few products of $F$ with vectors.",
     limits=(
         "Fisher matrices that are estimated from samples, and products through networks that are not linear.",
         "How far the second-order divergence is from the true one: the line search measures the latter.",
@@ -70,16 +72,21 @@ derivation.chain(
     Expectation(pi, times(Slope(log(pi), logit.at(b)), Slope(log(pi), logit.at(c)))),
     equals(
         fisher_of_softmax,
-        r"the score is $\mathbf{1}[a = b] - \pi_b$; three of the products have the mean $\pi_b \pi_c$, two with a minus",
+        prose(
+            r"{score}; three of the products have the mean $\pi_b \pi_c$, two with a minus",
+            score=holds(Slope(log(pi), logit.at(b)), "=", plus(KroneckerDelta(a, b), -pi.at(b))),
+        ),
     ),
     equals(
         -Expectation(pi, Slope(Slope(log(pi), logit.at(b)), logit.at(c))),
-        r"$\partial \pi_b / \partial x_c$ is $\pi_b (1 - \pi_b)$ for $b = c$ and $-\pi_b \pi_c$ otherwise, for every action",
+        prose(
+            "the slope of the score: for every action {slope}", slope=holds(Slope(pi.at(b), logit.at(c)), "=", fisher_of_softmax)
+        ),
         wrong={"the sign": Expectation(pi, Slope(Slope(log(pi), logit.at(b)), logit.at(c)))},
     ),
     states=2,
     role="lemma",
-    so=r"$F = \mathrm{diag}(\pi) - \pi \pi^\top$ is also the mean curvature of the log-probability, with a minus.",
+    so=r"This matrix, $\mathrm{diag}(\pi) - \pi \pi^\top$, is also the mean curvature of the log-probability, with a minus.",
 )
 t = derivation.number("t", "how far the policy has gone")
 derivation.say(
@@ -97,12 +104,16 @@ derivation.chain(
     Slope(K, t, 2),
     equals(
         Slope(plus(Expectation(moved, v), -Expectation(p, v)), t),
-        r"$\log p_a - \log p^t_a = \log \mathbb{E}_p[e^{t v}] - t v_a$, and $\partial \log \mathbb{E}[e^{tv}] / \partial t = "
-        r"\mathbb{E}[v e^{tv}] / \mathbb{E}[e^{tv}]$: the slope is the difference of two means, zero at $t = 0$",
+        prose(
+            "{ratio}, and {mean}: the slope is the difference of two means, which is {zero} at the beginning",
+            ratio=holds(log(p / moved), "=", plus(log(Expectation(p, exp(t * v))), -t * v)),
+            mean=holds(Slope(log(Expectation(p, exp(t * v))), t), "=", Expectation(moved, v)),
+            zero=holds(plus(Expectation(moved, v), -Expectation(p, v)), "=", 0, when={t: 0}, named=True),
+        ),
     ),
     equals(
         Variance(moved, v),
-        r"$\partial p^t_a / \partial t = p^t_a (v_a - \mathbb{E}_{p^t}[v])$",
+        prose("{slope}", slope=holds(Slope(moved, t), "=", times(moved, plus(v, -Expectation(moved, v))))),
         wrong={"the square not centered": Expectation(moved, v**2)},
     ),
     equals(
@@ -110,11 +121,14 @@ derivation.chain(
         r"$\mathbb{E}[v^2] - \mathbb{E}[v]^2$, with the square of the mean as a double sum: the direction's length by $F$",
     ),
     states=2,
-    so=r"So $\mathrm{KL}(p \,\|\, p^t) = \frac12 t^2 v^\top F v$ and terms of third order.",
+    so=prose(
+        r"At the beginning the curvature is {start}, so the divergence is $\frac12 t^2 v^\top F v$ and terms of third order.",
+        start=holds(Slope(K, t, 2), "=", Variance(p, v), when={t: 0}, named=True),
+    ),
 )
 derivation.say(
     "Now any parameters. The policy depends on several of them, and the gradient $g$ of what is to be gained is given. The "
-    "natural gradient is the vector $n$ with $F n = g$."
+    "natural gradient is the vector $n$ that $F$ takes to $g$."
 )
 j = derivation.index("j", "a parameter", states=2)
 k = derivation.index("k", "another one, or the same", states=2)
@@ -125,14 +139,26 @@ g = derivation.define("g", Total(k, F * n.at(k)), "the gradient", "gradient", ov
 s = derivation.numbers("s", j, "a step")
 along_n = derivation.define("N", Total(j, n * psi), "the score along the natural gradient", over=a)
 along_s = derivation.define("S", Total(j, s * psi), "the score along the step", over=a)
-squared = derivation.define("q", Expectation(p, along_n**2), r"$n^\top F n = g^\top F^{-1} g$", positive=True)
+squared = derivation.define("q", Expectation(p, along_n**2), r"$n^\top F n$, which is $g^\top F^{-1} g$", positive=True)
+delta = derivation.number(r"\delta", "the divergence that is allowed", "maximum_kl", positive=True)
+length = derivation.define("h", sqrt(2 * delta / squared), "the multiple of the natural gradient", positive=True)
+derivation.answer = prose(
+    r"To second order the divergence is $\frac12 s^\top F s$. Of all steps $s$ with at most $\delta$ of it, {step} gains most, "
+    "where $n$ is $F^{-1} g$ and {length}. To first order it moves the policy in the same way whatever its parameters are, and "
+    "$n$ takes a few products of $F$ with vectors.",
+    step=length * n,
+    length=holds(length, "=", sqrt(2 * delta / Inner(j, g, n)), wrong={"the half forgotten": sqrt(delta / Inner(j, g, n))}),
+)
 crossed = times(Rational(1, 2), Expectation(p, Expectation(p.at(b), (along_n * along_s.at(b) - along_n.at(b) * along_s) ** 2)))
 derivation.chain(
     "No step gains more than the natural gradient",
     Inner(j, g, s) ** 2,
     equals(
         plus(times(Expectation(p, along_n**2), Expectation(p, along_s**2)), -crossed),
-        r"$g = F n$, and $F$ is a mean of products of scores, so this is $(\mathbb{E}_p[N S])^2$; Lagrange's identity",
+        prose(
+            "$g$ is $F n$, and $F$ a mean of products of scores, so that {gain}; Lagrange's identity",
+            gain=holds(Inner(j, g, s), "=", Expectation(p, times(along_n, along_s))),
+        ),
     ),
     at_most(
         times(Expectation(p, along_n**2), Expectation(p, along_s**2)),
@@ -145,22 +171,23 @@ derivation.chain(
         wrong={"the plain length": times(squared, SquaredNorm(j, s))},
     ),
     central=True,
-    so=r"If $\frac12 s^\top F s \le \delta$, the gain $g^\top s$ is at most $\sqrt{2 \delta g^\top F^{-1} g}$, and a multiple of "
-    "$n = F^{-1} g$ reaches it.",
+    so=prose(
+        r"If half of the squared length is at most $\delta$, the gain $g^\top s$ is at most {most}, and {step} reaches this.",
+        most=holds(Inner(j, g, s), "=", sqrt(2 * delta * squared), named=True),
+        step=where(s, times(length, n)),
+    ),
 )
-delta = derivation.number(r"\delta", "the divergence that is allowed", "maximum_kl", positive=True)
-length = derivation.define("h", sqrt(2 * delta / squared), "the multiple of the natural gradient", positive=True)
-derivation.chain(
+scaled = derivation.chain(
     "How long the step is",
     times(Rational(1, 2), Total(j, Total(k, times(length * n, F, length * n.at(k))))),
     equals(times(Rational(1, 2), length**2, squared), r"$n^\top F n$ is the mean of the squares of the score along $n$"),
-    equals(delta, r"$h = \sqrt{2 \delta / q}$", wrong={"the half forgotten": 2 * delta}),
+    equals(delta, "the choice of the multiple", wrong={"the half forgotten": 2 * delta}),
     sizes={a: 2},
 )
 zeta = derivation.number(r"\zeta", "the damping", "damping", positive=True)
 l = derivation.index("l", "a parameter of another description", states=2)  # noqa: E741 (the lecture's letter)
 i = derivation.index("i", "another one, or the same", states=2)
-M = derivation.numbers("M", (j, l), r"how the parameters depend on the others: $\theta = M \omega$")
+M = derivation.numbers("M", (j, l), r"how the parameters depend on the others: they are $M \omega$")
 derivation.symbol(r"\omega", "the other parameters")
 m = derivation.numbers("m", l, "the natural gradient in the other parameters")
 psi_other = derivation.define(r"\chi", Total(j, psi * M), "the score in the other parameters (chain rule)", over=(a, l))
@@ -174,8 +201,8 @@ derivation.chain(
         wrong={"transposed": Total(j, times(M.at(l, j), Total(k, F * u.at(k))))},
     ),
     sizes={a: 2},
-    so=r"The first line is the Fisher matrix of $\omega$ times $m$, so it is the gradient there, $M^\top g$. Hence $F u = g$ if "
-    r"$M$ has an inverse: the step is $n$. The plain gradient, $M^\top g$, makes the step $M M^\top g$ in place of $g$.",
+    so=r"The first line is the Fisher matrix of $\omega$ times $m$, so it is the gradient there, $M^\top g$. Hence $F$ takes $u$ "
+    r"to $g$ if $M$ has an inverse: the step is $n$. The plain gradient, $M^\top g$, makes the step $M M^\top g$, not $g$.",
 )
 derivation.say("Where each state has its own softmax, no equation has to be solved.")
 r = derivation.numbers("r", a, "what an action is worth")
@@ -185,14 +212,14 @@ derivation.chain(
     Total(c, times(fisher_of_softmax, plus(r.at(c), C))),
     equals(
         times(pi.at(b), plus(r.at(b), -Expectation(pi, r))),
-        r"$\sum_c \pi_c = 1$: the constant cancels, and the second product is the mean",
+        prose("{one}: the constant cancels, and the second product is the mean", one=holds(Total(c, pi.at(c)), "=", 1)),
         wrong={"the constant is left": times(pi.at(b), plus(r.at(b), C))},
     ),
     equals(Slope(Expectation(pi, r), logit.at(b)), "the policy gradient of one decision"),
     states=2,
-    so="So $n = r + C$ solves $F n = g$: probabilities cancel, and a rare action is raised as much as any other. In a process "
-    r"the gradient in one state is $\frac{1}{1 - \gamma} d \pi A$ and its Fisher matrix $d (\mathrm{diag}(\pi) - \pi \pi^\top)$: "
-    r"the occupancy $d$ cancels, too, where it is not zero, and $n = \frac{1}{1 - \gamma} A$, the advantages.",
+    so="So $F$ takes $r + C$ to the gradient: probabilities cancel, and a rare action is raised as much as any other. In a "
+    r"process the gradient in one state is $\frac{1}{1 - \gamma} d \pi A$ and its Fisher matrix $d (\mathrm{diag}(\pi) - \pi "
+    r"\pi^\top)$: the occupancy $d$ cancels, too, where it is not zero, and $n$ is $\frac{1}{1 - \gamma} A$, the advantages.",
 )
 derivation.symbol("A", "the advantages of the actions", "action_value - value")
 derivation.symbol("d", "the share of discounted time in a state", "state_occupancy")
@@ -210,15 +237,18 @@ derivation.chain(
     Slope(Total(z, Variance(policy, change)) / (2 * states), V.at(b, l)),
     equals(
         product,
-        r"$\partial w_{a,z} / \partial V_{b,l}$ is $\phi_{z,l}$ for $a = b$ and zero else; the slope of the mean drops out, "
-        "being multiplied by a mean of deviations",
+        prose(
+            "{slope}; the slope of the mean drops out, being multiplied by a mean of deviations",
+            slope=holds(Slope(change, V.at(b, l)), "=", times(KroneckerDelta(a, b), phi)),
+        ),
     ),
     sizes={a: 2, b: 2, z: 2},
     so=r"The first line is $F V$: the slope of $\frac12 V^\top F V$, the mean divergence to second order. Two products give it.",
 )
 derivation.say(
-    "It remains to solve $A x = y$ for a symmetric positive definite $A$ by such products alone. Conjugate gradients use nothing "
-    "but products with $A$ and inner products, so coordinates may be chosen: along the eigenvectors $A$ is diagonal."
+    "It remains to solve equations with a symmetric positive definite matrix $A$ and the right side $y$ by such products alone. "
+    "Conjugate gradients use nothing but products with $A$ and inner products, so coordinates may be chosen: along the "
+    "eigenvectors $A$ is diagonal."
 )
 f = derivation.index("f", "an eigenvalue")
 lam = derivation.numbers(r"\lambda", f, "the eigenvalues", positive=True)
@@ -228,12 +258,16 @@ rest = derivation.define("r_1", (1 - step_0 * lam) * y, r"the residual $y - A x$
 turn = derivation.define(r"\beta_1", Total(f, rest**2) / Total(f, y**2), "how much of the last direction is kept")
 onward = derivation.define("p_1", rest + turn * y, "the second direction", over=f)
 step_1 = derivation.define("h_1", Total(f, rest**2) / Total(f, lam * onward**2), "how far the second step goes")
-derivation.chain(
+conjugate = derivation.chain(
     "The next direction is conjugate to the last",
     Total(f, times(lam, y, onward)),
     equals(
         plus(-Total(f, rest**2) / step_0, times(turn, Total(f, y**2)) / step_0),
-        r"$p_1 = r_1 + \beta_1 y$ and $h_0 A y = y - r_1$, where $r_1^\top y = 0$ by the choice of $h_0$",
+        prose(
+            r"$p_1$ is $r_1 + \beta_1 y$, and {first}, where {right_angle} by the choice of $h_0$",
+            first=holds(times(step_0, lam, y), "=", plus(y, -rest)),
+            right_angle=holds(Total(f, times(rest, y)), "=", 0),
+        ),
     ),
     equals(
         0,
@@ -269,14 +303,6 @@ derivation.symbol("x", "the solution")
 derivation.symbol(r"\lambda_-, \lambda_+", "the least and the largest eigenvalue")
 
 
-def _shortfalls(eigenvalues, target, counts):
-    """|x_k - x|_A / |x|_A of conjugate gradients after so many iterations, each."""
-    solution = target / eigenvalues
-    found = [conjugate_gradient(target, lambda v: eigenvalues * v, iterations=int(count)) - solution for count in counts]
-    lengths = [jnp.sqrt(jnp.sum(eigenvalues * v**2)) for v in (*found, solution)]
-    return jnp.stack(lengths[:-1]) / lengths[-1]
-
-
 @derivation.bound(
     r"\frac{\|x_k - x\|_A}{\|x\|_A} \le \frac{2 w^k}{1 + w^{2k}} \le 2 w^k, \quad w = \frac{\sqrt{\lambda_+} - "
     r"\sqrt{\lambda_-}}{\sqrt{\lambda_+} + \sqrt{\lambda_-}}",
@@ -286,7 +312,7 @@ def _shortfalls(eigenvalues, target, counts):
 def conjugate_gradients_converge_with_the_root_of_the_quotient():
     rng = np.random.default_rng(0)
     eigenvalues, counts = jnp.sort(jnp.array([2.0, *rng.uniform(2, 100, 10), 100.0])), np.arange(1, 6, 2)
-    reached = jnp.stack([_shortfalls(eigenvalues, target, counts) for target in jnp.array(rng.normal(size=(4, 12)))])
+    reached = jnp.stack([shortfalls(eigenvalues, target, counts) for target in jnp.array(rng.normal(size=(4, 12)))])
     two = jnp.array([2.0, 8.0])
 
     def sides(reached, eigenvalues, counts):
@@ -294,7 +320,7 @@ def conjugate_gradients_converge_with_the_root_of_the_quotient():
         w = ((root - 1) / (root + 1)) ** counts
         return reached, jnp.broadcast_to(2 * w / (1 + w**2), reached.shape)
 
-    points, tight = (reached, eigenvalues, counts), (_shortfalls(two, jnp.ones(2), counts[:1])[None], two, counts[:1])
+    points, tight = (reached, eigenvalues, counts), (shortfalls(two, jnp.ones(2), counts[:1])[None], two, counts[:1])
     return BoundSides(sides=sides, points=points, tight=tight, wrong={"twice as fast": lambda r, f, k: sides(r, f, 2 * k)})
 
 
@@ -358,21 +384,33 @@ def the_line_search_measures_the_true_divergence():
     return Sides(left=found, right=right, wrong=wrong)
 
 
-FROM_0 = jnp.array([1.0, 0.0])
-
-
-def _steps(logits, bound):
-    """The gradient in the logits of moving (those of staying are fixed), its Fisher matrix, and the natural step."""
-    gradient = policy_gradient(FROM_0, STAY_OR_MOVE, PAID, logits, discount=0.5)[:, 1]
-    shares = state_occupancy(FROM_0, STAY_OR_MOVE, jax.nn.log_softmax(logits), discount=0.5)
-    fisher = jnp.diag(shares * softmax_fisher(logits)[:, 1, 1])
-    return gradient, fisher, natural_step(gradient, fisher, maximum_kl=bound)
+@derivation.algorithm(
+    "A natural policy gradient step",
+    do("from the policy's runs: the gradient $g$ of the return"),
+    do("$n$: $F n$ equated with $g$, by conjugate gradients from products of $F$", conjugate_gradient, by=conjugate),
+    do(r"$s \leftarrow \sqrt{2 \delta / n^\top F n}\; n$", natural_step, by=scaled),
+    do(r"halve $s$ until the true divergence is at most $\delta$ and the objective rises", backtracking_line_search),
+    do(r"$\theta \leftarrow \theta + s$, and run the new policy"),
+)
+def two_steps():
+    text, moving = r"\text{stay or move; staying in state 1 pays; the logits of moving, from } 0: \quad ", jnp.zeros(2)
+    for said in (
+        ("(3/32, -5/32)", "(1/2, -5/2)", "(0.1069, -0.5345)"),
+        ("(0.1197, -0.1725)", "(0.6651, -2.6651)", "(0.1281, -0.5133)"),
+    ):
+        gradient, fisher, _ = steps_of(with_staying(moving), 0.01)
+        yield rf"{text}g", gradient, said[0]
+        yield "n", conjugate_gradient(gradient, lambda v, fisher=fisher: fisher @ v, iterations=2), said[1]
+        step, text = natural_step(gradient, fisher, maximum_kl=0.01), ""
+        objective, divergence = from_here(moving)
+        found, _ = backtracking_line_search(moving, step, objective, divergence, maximum_kl=0.01)
+        yield r"s, \; \delta = 0.01", found - moving, said[2]
+        moving = found
 
 
 @derivation.example(
-    "One decision among three actions with probabilities 0.5, 0.3, 0.2, worth 1, 0 and 2. Then a process: stay, or move to the "
-    r"other state; staying in state 1 pays 1, $\gamma = \frac12$, both actions are as likely; its parameters are the logits of "
-    "moving. Then two equations by hand: $3 x + z = 1$ and $x + 2 z = 1$."
+    "One decision among three actions with probabilities 0.5, 0.3, 0.2, worth 1, 0 and 2. Then two equations by hand, with the "
+    "rows (3, 1) and (1, 2) of the matrix, and 1 on the right."
 )
 def by_hand():
     chances, worth = jnp.array([0.5, 0.3, 0.2]), jnp.array([1.0, 0.0, 2.0])
@@ -380,71 +418,17 @@ def by_hand():
     yield r"\text{the first row of } F", matrix[0], "(0.25, -0.15, -0.1)"
     yield r"g = F r", matrix @ worth, "(0.05, -0.27, 0.22)"
     yield r"\text{the shortest solution of } F n = g", np.linalg.pinv(matrix) @ (matrix @ worth), "(0, -1, 1)"
-    gradient, fisher, step = _steps(jnp.zeros((2, 2)), 0.01)
-    yield r"\text{the process: } g", gradient, "(3/32, -5/32)"
-    yield r"\text{the diagonal of } F = d \cdot \tfrac12 \cdot \tfrac12", jnp.diag(fisher), "(3/16, 1/16)"
-    yield r"n", gradient / jnp.diag(fisher), "(1/2, -5/2)"
-    yield r"\text{the step for } \delta = 0.01: \sqrt{0.02 \cdot 16/7} \, n", step, "(0.1069, -0.5345)"
     hard = jnp.array([[3.0, 1.0], [1.0, 2.0]])
     for count, text in ((1, "(2/7, 2/7)"), (2, "(1/5, 2/5)")):
         yield rf"x_{count}", conjugate_gradient(jnp.ones(2), lambda v: hard @ v, iterations=count), text
 
 
 @derivation.figure(
-    "Left: the return of the example's process over all policies (lines of equal return), and steps of the same divergence along "
-    "the plain gradient (gray) and the natural gradient (black). Right: the true divergence (solid) and its second-order form "
-    "(dashed) against the logit of an action with probability 0.1.",
+    "Left: the return of the algorithm's process over all policies (lines of equal return), and steps of the same divergence "
+    "along the plain gradient (gray) and the natural gradient (black). Right: the true divergence (solid) and its second-order "
+    "form (dashed) against the logit of an action with probability 0.1.",
     panels=2,
 )
 def arrows_and_divergence(left, right):
-    move, stay = np.meshgrid(*[np.linspace(0, 1, 21)] * 2)
-    left.contour(move, stay, move * stay / (1 - (stay - move) / 2), levels=9, colors="gray", linewidths=0.8)
-    at = np.array([(0.5, 0.5), *itertools.product((0.2, 0.8), repeat=2)])
-    logits = jnp.log(jnp.stack([1 - at[:, 0], at[:, 0], at[:, 1], 1 - at[:, 1]], axis=1)).reshape(-1, 2, 2)
-    gradients, fishers, naturals = jax.vmap(lambda logits: _steps(logits, 0.02))(logits)
-    plains = gradients * jnp.sqrt(0.04 / jnp.einsum("bj,bjk,bk->b", gradients, fishers, gradients))[:, None]
-    slopes = at * (1 - at) * np.array([1, -1])  # of the probabilities in the logits of moving
-    for steps, color in ((plains, "gray"), (naturals, "black")):
-        for begin, end in zip(at, at + slopes * np.asarray(steps), strict=True):
-            left.annotate("", end, begin, arrowprops={"arrowstyle": "->", "color": color})
-    left.set(xlabel="probability of moving in state 0", ylabel="probability of staying in state 1")
-    raised = np.linspace(-3, 3, 41)
-    right.plot(raised, np.log(0.9 + 0.1 * np.exp(raised)) - 0.1 * raised)
-    curvature = softmax_fisher(jnp.log(jnp.array([[0.9, 0.1]])))[0, 1, 1]
-    right.plot(raised, curvature * raised**2 / 2, "--")
-    right.set(xlabel="what is added to the logit", ylabel="divergence from the old policy")
-
-
-@derivation.exercise(
-    "In the example's process, how long is the step in state 0 relative to that in state 1, along the plain gradient and along "
-    "the natural one?",
-    r"Plain: $\frac{3}{32} : \frac{5}{32}$, a ratio of 0.6. Natural: $\frac12 : \frac52$, a ratio of 0.2. State 1 is visited a "
-    "third as often as state 0; the plain gradient counts that, the natural one undoes it.",
-)
-def ratios_of_steps():
-    gradient, _, step = _steps(jnp.zeros((2, 2)), 0.01)
-    yield -gradient[0] / gradient[1], "0.6"
-    yield -step[0] / step[1], "0.2"
-
-
-@derivation.exercise(
-    r"The step for $\delta = 0.01$ there is made. What is the true mean divergence, over the states with their shares?",
-    r"The logits of moving become 0.1069 and -0.5345, so the divergences are 0.001428 and 0.03530, and $\frac34 \cdot 0.001428 + "
-    r"\frac14 \cdot 0.03530 = 0.0099$: a little less than 0.01.",
-)
-def the_true_divergence():
-    step = _steps(jnp.zeros((2, 2)), 0.01)[2]
-    each = jnp.logaddexp(0.0, step) - jnp.log(2.0) - step / 2
-    yield each, "0.001428 and 0.03530"
-    yield jnp.array([0.75, 0.25]) @ each, "0.0099"
-
-
-@derivation.exercise(
-    "An action has probability 0.1, and its logit is raised, or lowered, by 1. Is the divergence above its second-order form?",
-    r"The second-order form is 0.045 for both. Raised: $\log(0.9 + 0.1 e) - 0.1 = 0.0586$, larger. Lowered: $\log(0.9 + 0.1 / e) "
-    r"+ 0.1 = 0.0347$, smaller. An action that becomes likelier becomes more variable first.",
-)
-def a_rare_action():
-    yield softmax_fisher(jnp.log(jnp.array([[0.9, 0.1]])))[0, 1, 1] / 2, "0.045"
-    for raised, text in ((1.0, "0.0586"), (-1.0, "0.0347")):
-        yield jnp.log(0.9 + 0.1 * jnp.exp(raised)) - 0.1 * raised, text
+    draw_steps(left)
+    draw_divergence(right)
