@@ -209,7 +209,7 @@ def _refused_lecture(root, path, below):
     if path.name == "loading.py":
         return ""
     if path.parts[0] == "exercises":
-        own = below[1:2] == [path.parts[1]] and (below[2:3] == [path.stem] or below[2:3][0][0] == "_")
+        own = below[1:2] == [path.parts[1]] and (below[2:] == [path.stem] or "".join(below[2:])[:1] in ("", "_"))
         return "" if own else "exercises see their own lecture, and private modules of its family"
     if path.parts[0] != "lectures":
         return "only lectures, their exercises, __main__ files and tests see lectures"
@@ -375,10 +375,14 @@ def empty_shells(root):
 
 
 def _is_step(node):
-    """Whether a node is a part of a derivation: a function under a decorator of `derivation`."""
-    return isinstance(node, ast.FunctionDef) and any(
-        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "derivation"
-        for call in node.decorator_list
+    """Whether a node adds a part to a derivation: a chain, or a function under a decorator of `derivation`."""
+    calls = node.decorator_list if isinstance(node, ast.FunctionDef) else [getattr(node, "value", None)]
+    return any(
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and ast.unparse(call.func.value) == "derivation"
+        and (isinstance(node, ast.FunctionDef) or call.func.attr == "chain")
+        for call in calls
     )
 
 

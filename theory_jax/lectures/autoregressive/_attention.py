@@ -34,7 +34,7 @@ def permuted():
     for order in ((1, 0, 2), (1, 2, 0)):
         left += attend(powers.extract(order, order), value.extract(order, [0]))
         right += [attend(powers, value)[n] for n in order]
-    return {"left": left, "right": right}
+    return left, right
 
 
 def two_queries():

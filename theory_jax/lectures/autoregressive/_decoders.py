@@ -15,13 +15,13 @@ def random_decoder(layers=2, seed=100):
     return {
         "token_embedding": draw(7, 8, seed=seed),
         "position_embedding": draw(6, 8, seed=seed + 1),
-        "blocks": tuple(_block(seed + 20 * (1 + i)) for i in range(layers)),
+        "blocks": tuple(block(seed + 20 * (1 + i)) for i in range(layers)),
         "final_norm_weight": 1 + 0.1 * draw(8, seed=seed + 2),
         "final_norm_bias": draw(8, seed=seed + 3),
     }
 
 
-def _block(seed):
+def block(seed):
     vectors = ("attention_norm_weight", "attention_norm_bias", "feed_forward_norm_weight", "feed_forward_norm_bias", "down_bias")
     shapes = dict.fromkeys(SQUARE, (8, 8)) | dict.fromkeys(vectors, (8,))
     shapes |= {"up_weight": (12, 8), "up_bias": (12,), "down_weight": (8, 12)}
@@ -31,17 +31,17 @@ def _block(seed):
 def signs_decoder():
     """Two words with the embeddings (1, -1) and (-1, 1), two equal blocks; matrices of attention are the identity."""
     one, none = jnp.ones(2), jnp.zeros(2)
-    norms = {f"{name}_norm_{part}": value for name in ("attention", "feed_forward") for part, value in _norm(one, none).items()}
+    norms = {f"{name}_norm_{part}": value for name in ("attention", "feed_forward") for part, value in norm(one, none).items()}
     layer = {"up_weight": jnp.zeros((1, 2)), "up_bias": jnp.zeros(1), "down_weight": jnp.zeros((2, 1)), "down_bias": none}
     return {
         "token_embedding": jnp.array([[1.0, -1.0], [-1.0, 1.0]]),
         "position_embedding": jnp.zeros((3, 2)),
         "blocks": (dict.fromkeys(SQUARE, jnp.eye(2)) | norms | layer,) * 2,
-        **{f"final_norm_{part}": value for part, value in _norm(one, none).items()},
+        **{f"final_norm_{part}": value for part, value in norm(one, none).items()},
     }
 
 
-def _norm(weight, bias):
+def norm(weight, bias):
     return {"weight": weight, "bias": bias}
 
 

@@ -44,13 +44,13 @@ def largest_dropped(width):
     """The best score that a beam of this width drops before the last step, -inf if it drops nothing."""
     dropped = jnp.full(len(START), -jnp.inf)
     for length in (1, 2, 3):
-        candidates, _, _ = _candidates(width, length)
+        candidates, _, _ = candidates_of(width, length)
         if candidates.shape[1] > width:
             dropped = jnp.maximum(dropped, candidates[:, width])
     return dropped
 
 
-def _candidates(width, length):
+def candidates_of(width, length):
     """All extensions of the prefixes that a beam of this width holds, best first."""
     if length == 1:
         return beam_expansion(jnp.zeros((len(START), 1)), START[:, None], width=3)

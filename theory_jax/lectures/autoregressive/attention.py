@@ -326,7 +326,8 @@ derivation.symbol("S", "the scores, one row a query")
     "a swap and a turn, which generate all permutations.",
 )
 def attention_is_permutation_equivariant():
-    return Sides(**permuted())
+    of_permuted, permuted_answers = permuted()
+    return Sides(left=of_permuted, right=permuted_answers)
 
 
 derivation.say(

@@ -56,14 +56,14 @@ def draw_costs(axes, mean, sigma, alpha_bar):
 
 def walk_down(alpha_bar, x0_from_noise, sigma, mean, step):
     """Rows of two steps from level 2 at x = 1, for data N(0, 1/4), twice, from the topic's functions."""
-    yield from _two_steps(
+    yield from two_steps(
         alpha_bar, 0.0, ("(0.2945, 0, 0.76, 0.76)", "(0.4357, 0, 0.4357, 0.4357)"), x0_from_noise, sigma, mean, step
     )
     stated = "(0.2945, 0.3769, 0.5137, 0.8906)", "(0.5105, 0, 0.5105, 0.5105)"
-    yield from _two_steps(alpha_bar, 1.0, stated, x0_from_noise, sigma, mean, step)
+    yield from two_steps(alpha_bar, 1.0, stated, x0_from_noise, sigma, mean, step)
 
 
-def _two_steps(alpha_bar, eta, stated, x0_from_noise, sigma, mean, step):
+def two_steps(alpha_bar, eta, stated, x0_from_noise, sigma, mean, step):
     x, z = jnp.ones(1), jnp.ones(1)
     for t, numbers in zip((2, 1), stated, strict=True):
         at = np.array([t])

@@ -11,14 +11,14 @@ from theory_jax.diffusion.classifier_guidance import class_log_probs, classifier
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 
 
-def _log_probs(x, u, m, b, alpha_bar):
+def log_probs(x, u, m, b, alpha_bar):
     return class_log_probs(x, np.full(len(x), 1), m[:, None], jnp.log(b), jnp.log(u), alpha_bar)
 
 
-def _gradients(x, u, m, b, alpha_bar):
+def gradients(x, u, m, b, alpha_bar):
     """The slope for every class at one point."""
     repeated = jnp.full((len(m), 1), x)
-    return classifier_gradient(repeated, np.arange(len(m)), lambda x: _log_probs(x, u, m, b, alpha_bar)).T
+    return classifier_gradient(repeated, np.arange(len(m)), lambda x: log_probs(x, u, m, b, alpha_bar)).T
 
 
 def classifier_of_a_mixture(derivation, x, a):
@@ -34,7 +34,7 @@ def classifier_of_a_mixture(derivation, x, a):
     derivation.bridge(
         "The code's exact classifier of a mixture",
         log(share),
-        _log_probs,
+        log_probs,
         x=[[x]],
         u=weight,
         m=m,
@@ -46,7 +46,7 @@ def classifier_of_a_mixture(derivation, x, a):
     derivation.bridge(
         "... and its slope, for every class",
         Slope(log(share), x),
-        _gradients,
+        gradients,
         x=x,
         u=weight,
         m=m,

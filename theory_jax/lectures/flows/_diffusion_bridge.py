@@ -10,7 +10,7 @@ from theory_jax.flows.diffusion_bridge import rescale_to_linear, stochastic_drif
 from theory_jax.flows.probability_paths import cosine_coefficients, variance_preserving_coefficients
 
 
-def _normal_cdf(z):
+def normal_cdf(z):
     return np.array([(1 + math.erf(one / math.sqrt(2))) / 2 for one in np.ravel(z)]).reshape(np.shape(z))
 
 
@@ -24,9 +24,7 @@ def one_flow_in_two_pictures(places, linear):
     }
     for (name, ((alpha, sigma), style)), color in zip(paths.items(), ("C0", "C1", "C2"), strict=True):
         alpha, sigma = np.asarray(alpha), np.asarray(sigma)
-        below = (
-            _normal_cdf((grid - alpha[:, None]) / sigma[:, None]) + _normal_cdf((grid + alpha[:, None]) / sigma[:, None])
-        ) / 2
+        below = (normal_cdf((grid - alpha[:, None]) / sigma[:, None]) + normal_cdf((grid + alpha[:, None]) / sigma[:, None])) / 2
         lines = np.stack([np.interp(levels, one, grid) for one in below])
         scaled_lines, shares = rescale_to_linear(jnp.array(lines), jnp.array(alpha), jnp.array(sigma))
         for axes, across, up in ((places, time, lines), (linear, shares, scaled_lines)):

@@ -23,23 +23,23 @@ def rooted_trees(most):
     return found
 
 
-def _density(tree):
+def density(tree):
     """The number of nodes, and gamma."""
-    below = [_density(branch) for branch in tree]
+    below = [density(branch) for branch in tree]
     nodes = 1 + sum(size for size, _ in below)
     return nodes, nodes * math.prod(gamma for _, gamma in below)
 
 
-def _stage_values(tree, rows):
+def stage_values(tree, rows):
     """Phi_i of every stage."""
-    below = [_stage_values(branch, rows) for branch in tree]
+    below = [stage_values(branch, rows) for branch in tree]
     return [math.prod(sum(a * phi for a, phi in zip(row, each, strict=False)) for each in below) for row in rows]
 
 
 def conditions_that_hold(rows, weights, trees):
     """How many of the trees' equations hold, in rational numbers."""
-    sums = [sum(b * phi for b, phi in zip(weights, _stage_values(tree, rows), strict=True)) for tree in trees]
-    return sum(found * _density(tree)[1] == 1 for found, tree in zip(sums, trees, strict=True))
+    sums = [sum(b * phi for b, phi in zip(weights, stage_values(tree, rows), strict=True)) for tree in trees]
+    return sum(found * density(tree)[1] == 1 for found, tree in zip(sums, trees, strict=True))
 
 
 def turning(x, time):

@@ -27,7 +27,7 @@ def bounds_and_gaps():
     return -step * jnp.sum(jnp.exp(log_q) * loss, axis=1), step * jnp.sum(jnp.exp(log_q) * (log_q - log_posterior), axis=1)
 
 
-def _terms(m, t):
+def terms_of(m, t):
     """Reconstruction and rate of the example, by the topic's functions: [N], [N] -> [N], [N]."""
     column, log_t = m[:, None], jnp.log(t)[:, None]
     at_mean = gaussian_log_likelihood(jnp.full_like(column, 2.0), column, jnp.zeros_like(column))
@@ -37,14 +37,14 @@ def _terms(m, t):
 def draw_bound(left, right):
     """The bound over mean and variance of the encoder, and its two terms at mean 1."""
     means, variances = np.meshgrid(np.linspace(-0.2, 2.2, 49), np.linspace(0.1, 1.5, 49))
-    found, price = _terms(jnp.array(means.ravel()), jnp.array(variances.ravel()))
+    found, price = terms_of(jnp.array(means.ravel()), jnp.array(variances.ravel()))
     levels = -2.2655 - np.array([1.6, 0.8, 0.4, 0.2, 0.1, 0.02])
     lines = left.contour(means, variances, np.asarray(found - price).reshape(means.shape), levels=levels)
     left.clabel(lines, fmt="%.2f", fontsize=7)
     left.plot([1], [0.5], "o")
     left.set(xlabel="$m$", ylabel="$t$")
     widths = np.linspace(0.05, 1.5, 60)
-    found, price = _terms(jnp.ones(60), jnp.array(widths))
+    found, price = terms_of(jnp.ones(60), jnp.array(widths))
     right.plot(widths, found, label="reconstruction")
     right.plot(widths, -price, label="minus rate")
     right.plot(widths, found - price, label="ELBO")

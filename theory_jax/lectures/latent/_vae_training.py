@@ -9,17 +9,17 @@ from jax.flatten_util import ravel_pytree
 
 from theory_jax.latent.vae_training import linear_vae_negative_elbo
 
-_random = np.random.default_rng(20)
+rng = np.random.default_rng(20)
 DATA, PIXELS, LATENTS = 40, 5, 2
-X = jnp.array(_random.normal(size=(DATA, PIXELS)) * np.array([2.0, 1.5, 0.8, 0.6, 0.5]) @ _random.normal(size=(5, 5)) + 0.7)
+X = jnp.array(rng.normal(size=(DATA, PIXELS)) * np.array([2.0, 1.5, 0.8, 0.6, 0.5]) @ rng.normal(size=(5, 5)) + 0.7)
 MEAN = X.mean(axis=0)
 EIGENVALUES, EIGENVECTORS = np.linalg.eigh(np.cov(X.T, bias=True))  # ascending
 
 
 def loss_surprise_and_gap():
     """Of a random VAE: the code's loss, the surprise by the full covariance, the divergence from the posterior: [40] each."""
-    weight, encoder_weight = (jnp.array(_random.normal(size=shape)) for shape in ((PIXELS, LATENTS), (LATENTS, PIXELS)))
-    mu, s, v = jnp.array(_random.normal(size=PIXELS)), 0.7, jnp.array([-0.8, 0.3])
+    weight, encoder_weight = (jnp.array(rng.normal(size=shape)) for shape in ((PIXELS, LATENTS), (LATENTS, PIXELS)))
+    mu, s, v = jnp.array(rng.normal(size=PIXELS)), 0.7, jnp.array([-0.8, 0.3])
     precision = weight.T @ weight / s + jnp.eye(LATENTS)
     offset = (X - mu) @ (encoder_weight - jnp.linalg.solve(s * precision, weight.T)).T
     spread = jnp.exp(v) @ jnp.diag(precision) - v.sum() - LATENTS - jnp.linalg.slogdet(precision)[1]
@@ -33,17 +33,17 @@ def gradient_at_components(s):
     largest = slice(-LATENTS, None)
     weight = jnp.array(EIGENVECTORS[:, largest] * np.sqrt(EIGENVALUES[largest] - s))
     m = jnp.sum(weight**2, axis=0) + s
-    parts = jax.grad(_average_loss, argnums=(0, 1, 2, 3, 4))(weight, weight.T / m[:, None], jnp.log(s / m), MEAN, jnp.log(s))
+    parts = jax.grad(average_loss, argnums=(0, 1, 2, 3, 4))(weight, weight.T / m[:, None], jnp.log(s / m), MEAN, jnp.log(s))
     return jnp.concatenate([jnp.ravel(part) for part in parts])
 
 
 def curvatures_at_collapse(s):
     """The eigenvalues of the Hessian of the average loss in the weights and the log-variances: [22]."""
     zero, place = ravel_pytree((jnp.zeros((PIXELS, LATENTS)), jnp.zeros((LATENTS, PIXELS)), jnp.zeros(LATENTS)))
-    return jnp.linalg.eigvalsh(jax.hessian(lambda parameters: _average_loss(*place(parameters), MEAN, jnp.log(s)))(zero))
+    return jnp.linalg.eigvalsh(jax.hessian(lambda parameters: average_loss(*place(parameters), MEAN, jnp.log(s)))(zero))
 
 
-def _average_loss(weight, encoder_weight, v, mu, log_s):
+def average_loss(weight, encoder_weight, v, mu, log_s):
     return linear_vae_negative_elbo(X, weight, mu, log_s, encoder_weight, v).mean()
 
 

@@ -13,7 +13,7 @@ PROCESS = (  # the run begins in state 0; the transitions; staying in state 1 pa
 )
 
 
-def _determinant(gamma, leave_0, leave_1):
+def determinant(gamma, leave_0, leave_1):
     return (1 - gamma) * (1 - gamma * (1 - leave_0 - leave_1))
 
 
@@ -21,14 +21,14 @@ def values(gamma, leave_0, leave_1, paid_0, paid_1):
     """The values of two states that the policy leaves with these probabilities; paid: the expected rewards there."""
     value_0 = (1 - gamma * (1 - leave_1)) * paid_0 + gamma * leave_0 * paid_1
     value_1 = gamma * leave_1 * paid_0 + (1 - gamma * (1 - leave_0)) * paid_1
-    return value_0 / _determinant(gamma, leave_0, leave_1), value_1 / _determinant(gamma, leave_0, leave_1)
+    return value_0 / determinant(gamma, leave_0, leave_1), value_1 / determinant(gamma, leave_0, leave_1)
 
 
 def shares(gamma, start, leave_0, leave_1):
     """The shares of discounted time in both states; start: the probability of beginning in state 1."""
     share_0 = (1 - gamma * (1 - leave_1)) * (1 - start) + gamma * leave_1 * start
     share_1 = gamma * leave_0 * (1 - start) + (1 - gamma * (1 - leave_0)) * start
-    return tuple((1 - gamma) * share / _determinant(gamma, leave_0, leave_1) for share in (share_0, share_1))
+    return tuple((1 - gamma) * share / determinant(gamma, leave_0, leave_1) for share in (share_0, share_1))
 
 
 def spread(rewards, probabilities, baselines):

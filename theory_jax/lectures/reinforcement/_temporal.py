@@ -48,7 +48,7 @@ def factor(discount, step, feature, following):
     return float(1 + step * feature * (target - feature))
 
 
-def _draw_weights(left):
+def draw_weights(left):
     """The weight of one shared feature after so many updates, off-policy and on-policy."""
     updates = np.arange(26)
     for discount, pair, name in ((0.9, (1.0, 2.0), "state 0"), (0.4, (1.0, 2.0), "state 0"), (0.9, (2.0, 2.0), "on-policy")):
@@ -57,7 +57,7 @@ def _draw_weights(left):
     left.legend()
 
 
-def _draw_targets(right):
+def draw_targets(right):
     """The mean targets of Q-learning and of double Q-learning, less the larger value, against the difference of two values."""
     gaps = np.linspace(0, 4, 41)
     for mean, name in zip(means_of_two(gaps), ("Q-learning", "double Q-learning"), strict=True):
@@ -69,5 +69,5 @@ def _draw_targets(right):
 
 def draw(left, right):
     """Both figures."""
-    _draw_weights(left)
-    _draw_targets(right)
+    draw_weights(left)
+    draw_targets(right)
