@@ -12,7 +12,7 @@ from practice_torch.projects.runner import Column, Row, call_isolated
 NETWORK, REAL_LEVELS, SHUFFLED = "perceptron of levels", "real levels, drawn phases", "perceptron, of another sound"
 INTERPOLATED, FOLDED, MEAN_LEVELS = "sinc interpolation", "mirror images of the low band", "mean levels, drawn phases"
 MOST, SHOWN = 1000, 6
-COLUMNS = {
+SOUND_COLUMNS = {
     "band_distance": Column(
         "dB", "log-spectral distance in the band that is missing; 60 dB below full scale is silence", "lower"
     ),
@@ -46,7 +46,7 @@ def extensions(experiment, x):
     }
 
 
-def judge(training, say):
+def judge_sounds(training, say):
     """(rows, artifacts) of held-out sounds."""
     say(f"sounds, {EXTENDED}")
     data, recipe = training.held_out_data, training.recipe

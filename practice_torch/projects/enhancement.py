@@ -18,7 +18,6 @@ from practice_torch.experiments.autoregressive import pixelcnn
 from practice_torch.experiments.diffusion import inpainting, super_resolution
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.latent import denoising_autoencoder
-from practice_torch.projects import _enhancement_sounds as sounds
 from practice_torch.projects._enhancement_methods import (
     FACTOR,
     SIGMA,
@@ -45,6 +44,7 @@ from practice_torch.projects._enhancement_methods import (
     upper_half,
 )
 from practice_torch.projects._enhancement_reading import COMPLETED, DENOISED, ENLARGED, READ, REAL, read, title
+from practice_torch.projects._enhancement_sounds import SOUND_COLUMNS, judge_sounds
 from practice_torch.projects.runner import Column, Findings, Model, Project, Row, call_isolated
 
 SOUNDS = "perceptron"  # of sounds
@@ -62,7 +62,7 @@ COLUMNS = {
         "ratio", "mean squared distance of two draws, over that of a draw and the image: 1 for draws of the true law given what "
         "is known, 0 where there is one answer"
     ),
-} | sounds.COLUMNS  # fmt: skip
+} | SOUND_COLUMNS  # fmt: skip
 
 
 class Method(NamedTuple):
@@ -162,7 +162,7 @@ def judge(trainings, say):
         for name, draws in found.items():
             strips |= dict(zip((name, f"{name}, again"), draws, strict=False))
         grids[table] = _grid(strips, shown)
-    of_sounds, heard = sounds.judge(trainings[SOUNDS], say)
+    of_sounds, heard = judge_sounds(trainings[SOUNDS], say)
     return Findings(COLUMNS, rows | of_sounds, grids | heard)
 
 

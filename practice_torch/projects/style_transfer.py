@@ -1,4 +1,4 @@
-"""Style transfer by Gram losses, of features that are trained or not; and translations of images, with pairs and without."""
+"""Style transfer by Gram losses of images and sounds; and translations of images, learned with pairs and without."""
 
 from functools import partial
 
@@ -10,6 +10,7 @@ from practice_torch.engine.estimate import ANY, CORRELATION, FRACTION, mean_inte
 from practice_torch.experiments.adversarial import image_translation, style_transfer
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.pictures.ranking import ranking
+from practice_torch.projects._style_sounds import SOUND_COLUMNS, judge_sounds, read_sounds
 from practice_torch.projects.runner import Column, Expectation, Findings, Model, Project, Reading, Row, call_isolated
 
 CONTENT, MATCHED, STYLE = "content images", "mean and deviation of the pixels", "style images"
@@ -32,12 +33,12 @@ COLUMNS = {
         "1", "mean absolute error of held-out images, for pixels in 0..1; without pairs it is not trained", "lower"
     ),
     "cycle_error": Column("1", "mean absolute error of held-out inputs that were translated there and back", "lower"),
-}
+} | SOUND_COLUMNS
 RANGES = {"patches": ANY, "resemblance": CORRELATION}
 
 
 def judge(trainings, say):
-    """Images with the style of others, and translated images, each next to what they are made from."""
+    """Images and sounds with the style of others, and translated images, each next to what they are made from."""
     rows, shown = _transferred({name: trainings[name] for name in trainings if name not in TRANSLATIONS}, say)
     shown = {"patches": ranking(rows, "patches", "difference of the patches from the style's")} | shown
     for name in TRANSLATIONS:
@@ -46,7 +47,8 @@ def judge(trainings, say):
         rows |= _translated(name, training)
         preview = call_isolated(training, "preview", lambda experiment, data=training.held_out_data: experiment.preview(data))
         shown |= {f"{name.lower()}_{part}": artifact for part, artifact in preview.items()}
-    return Findings(COLUMNS, rows, shown)
+    of_sounds, heard = judge_sounds(trainings[TRAINED].recipe.seed, say)
+    return Findings(COLUMNS, rows | of_sounds, shown | heard)
 
 
 def _transferred(trainings, say):
@@ -155,7 +157,8 @@ def read(rows):
         ),
         Expectation("A cycle errs by less than translating does", cycle < errors[CYCLE_GAN]),
     )
-    return Reading(sentences, expectations)
+    of_sounds, expected = read_sounds(rows)
+    return Reading(sentences + of_sounds, expectations + expected)
 
 
 PROJECT = Project(
@@ -163,7 +166,7 @@ PROJECT = Project(
     question="An image gets the style of another: its pixels descend until the features of a classifier have the content of the "
     "one and the second moments of the other. How much of either is in the result, by measures without a network, and must the "
     "classifier be trained? And networks translate images: what is learned with pairs of an input and its output, and what from "
-    "two sets of images without pairs?",
+    "two sets of images without pairs? Last, a noise gets the style of rain, wind and crackle.",
     models={
         TRAINED: Model(style_transfer, "digits"),
         MORE: Model(style_transfer, "digits_more_style"),

@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from practice_torch.engine import estimate, evaluation
-from practice_torch.projects import augmentation, comparison, representation, runner
+from practice_torch.projects import _style_sounds, augmentation, comparison, representation, runner
 from practice_torch.projects.runner import run_project
 from tests.support import small_recipes
 from tests.support.commands.projects import of, quiet, small
@@ -26,6 +26,8 @@ def few():
         patched.setattr(comparison, "COUNT_OF_POINTS", 64)
         for project in (augmentation, representation):  # whose classifiers learn in the judgment
             patched.setattr(project, "UPDATES", 3)
+        for name, value in (("LENGTH", 2048), ("FILTERS", 8), ("STEPS", 3), ("ROUNDS", 2)):
+            patched.setattr(_style_sounds, name, value)
         patched.setattr(evaluation, "preview", lambda training, say: None)
         yield
 

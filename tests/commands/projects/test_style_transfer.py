@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from practice_torch.data import textures
+from practice_torch.data.errors import DataError
 from practice_torch.engine.estimate import Estimate
 from practice_torch.experiments.adversarial import image_translation
 from practice_torch.experiments.judging.image_judge import Judge
+from practice_torch.projects import _style_sounds as sounds
 from practice_torch.projects import style_transfer
 from practice_torch.projects.runner import Row
 from tests.support.commands.projects import of, require_same_after_stops, small, table, trained
@@ -38,7 +41,23 @@ def transfer_rows(trained=(0.35, 0.85, 0.9), more=(0.25, 0.5, 0.4), untrained=(0
     }
     for name, (error, share) in values.items():
         rows[name] = Row("model", {"absolute_error": near(error), "class_accuracy": near(share), "cycle_error": near(0.03)})
-    return rows
+    return rows | texture_rows()
+
+
+def texture_rows(**changed):
+    """Rows of sounds; changed: of the Gram matrices' row."""
+    values = {
+        "noise with the spectrum of the texture": (0.0, 0.3, 6.0, 0.07),
+        "a texture of another kind": (18.1, 10.9, 5.2, 0.04),
+        "means of the features alone": (-5.0, 1.3, 1.5, 0.08),
+        "Gram matrices of the features": (-12.4, 0.7, 0.6, 0.09),
+        "another recording of the texture": (-5.1, 1.6, 0.9, 0.1),
+    }
+    columns = ("style", "spectrum", "fluctuation", "copied")
+    rows = {name: dict(zip(columns, row, strict=True)) for name, row in values.items()}
+    rows["Gram matrices of the features"] |= changed
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    return {name: Row("model", {column: near(value) for column, value in row.items()}) for name, row in rows.items()}
 
 
 def test_the_reading_of_style_transfer_follows_its_numbers():
@@ -53,11 +72,11 @@ def test_the_reading_of_style_transfer_follows_its_numbers():
     assert "from 0.150 to 0.050; 95% of the translations are recognized, of the coarse images 80%." in reading.sentences[4]
     assert "73% of the translations are recognized, of the blurred images 60% and of the true outputs 98%" in reading.sentences[5]
     assert "wrong by 0.030, which" in reading.sentences[5] and "wrong by 0.070, blurred images by 0.190" in reading.sentences[5]
-    assert [part.holds for part in reading.expectations] == [True] * 8
+    assert [part.holds for part in reading.expectations] == [True] * 13
     reading = style_transfer.read(transfer_rows((0.6, 0.5, 0.9), (0.7, 0.8, 0.4), (0.5, 0.9, 0.8), 0.4, (0.1, 0.185)))
     assert "no better than random" in reading.sentences[3]
-    assert [part.holds for part in reading.expectations] == [False] * 7 + [True]
-    assert not style_transfer.read(transfer_rows(moved=(0.05, 0.02))).expectations[-1].holds
+    assert [part.holds for part in reading.expectations] == [False] * 7 + [True] * 6
+    assert not style_transfer.read(transfer_rows(moved=(0.05, 0.02))).expectations[7].holds
 
 
 def test_the_table_of_style_transfer_is_that_of_its_images(finished):
@@ -108,3 +127,93 @@ def test_the_tables_of_translations_are_those_of_their_images(finished):
         back = (experiment.to_x(2 * moved - 1) + 1) / 2
     assert rows["CycleGAN"]["cycle_error"] == pytest.approx((back - x).abs().mean().item(), rel=1e-4)
     assert "cycle_error" not in rows["pix2pix"]
+
+
+# ---------------------------------------------------------------------------------------------------- sounds
+
+
+def test_the_reading_of_sounds_follows_its_numbers():
+    sentences, expectations = sounds.read_sounds(texture_rows())
+    assert "by 12.4 dB, as other random features have it, their means alone by 5.0" in sentences[0]
+    assert "5.1 below the noise, and one of another kind 18.1 above" in sentences[0]
+    assert "to 0.3 dB, but its levels fluctuate by 6.0 dB more or less; with Gram matrices 0.7 and 0.6 are left" in sentences[1]
+    assert "with the example is 0.09, that of another recording 0.10" in sentences[1]
+    assert [part.holds for part in expectations] == [True] * 5
+    for changed, wrong in (
+        (dict(style=-9.5), {0}),
+        (dict(style=-8.0), {0, 1}),
+        (dict(fluctuation=1.3), {3}),
+        (dict(copied=0.9), {4}),
+    ):
+        holds = [part.holds for part in sounds.read_sounds(texture_rows(**changed))[1]]
+        assert {k for k, right in enumerate(holds) if not right} == wrong
+
+
+@pytest.mark.parametrize("kind", textures.KINDS)
+def test_textures_are_those_of_a_seed(kind):
+    one, again, other = (textures.synthesize(kind, length=4000, sample_rate=8000, seed=seed) for seed in (3, 3, 4))
+    assert np.array_equal(one, again) and np.abs(one).max() == pytest.approx(0.9)
+    assert np.corrcoef(one, other)[0, 1] < 0.3 and one.shape == (4000,)
+
+
+def test_what_a_texture_cannot_be_is_refused():
+    with pytest.raises(DataError, match="texture 'sea' is not known; there are rain, wind, crackle"):
+        textures.synthesize("sea", length=100, sample_rate=8000, seed=0)
+    with pytest.raises(DataError, match="sample_rate is 4000; .* it must be 8000 or more"):
+        textures.synthesize("rain", length=100, sample_rate=4000, seed=0)
+
+
+@pytest.fixture
+def examples(monkeypatch):
+    """A recording of each kind, in small."""
+    for name, value in (("LENGTH", 4096), ("FILTERS", 32), ("STEPS", 25), ("RECORDINGS", 1)):
+        monkeypatch.setattr(sounds, name, value)
+    return sounds.recordings(0, 0)
+
+
+def test_features_are_products_with_pieces_of_the_spectrogram(examples):
+    features = sounds.Features(examples, torch.Generator().manual_seed(0))
+    levels = sounds.levels_of(examples)
+    off = (levels - levels.mean(2, keepdim=True)) / levels.std(2, keepdim=True).clamp(min=0.1)
+    found = features(examples)
+    assert found.shape == (3, 32, 1, levels.shape[2] - 10)
+    for b, c, s in ((0, 3, 0), (1, 7, 20), (2, 31, 30)):
+        assert found[b, c, 0, s] == pytest.approx(max(0.0, (features.weight[c] * off[b, :, s : s + 11]).sum().item()), abs=1e-4)
+
+
+def test_losses_are_those_of_moments(examples):
+    one, other = (torch.rand(2, 4, 1, 9, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    grams = [np.einsum("bcs,bds->bcd", x[:, :, 0], x[:, :, 0]) for x in (one, other)]
+    expected = ((grams[0] - grams[1]) ** 2).sum((1, 2)) / (grams[1] ** 2).sum((1, 2))
+    assert np.allclose(sounds.gram_loss(one, other), expected, rtol=1e-4)
+    means = [x.mean((2, 3)) for x in (one, other)]
+    assert torch.allclose(sounds.mean_loss(one, other), (means[0] - means[1]).square().sum(1) / means[1].square().sum(1))
+
+
+def test_gram_matrices_make_the_noise_fluctuate_and_exchanged_ones_do_not(examples):
+    """By features that the descent does not see; the levels' deviations come nearer to the example's."""
+    generator = torch.Generator().manual_seed(0)
+    features, judge = (sounds.Features(examples, generator) for _ in range(2))
+    noise = sounds.noise_like(examples, generator)
+    found = sounds.transferred(noise, examples, features, sounds.gram_loss)
+    exchanged = lambda maps, target: sounds.gram_loss(maps, target.flip(1))  # noqa: E731
+    wrong = sounds.transferred(noise, examples, features, exchanged)
+    cells = [sounds.cells(some, examples, noise, judge) for some in (noise, found, wrong)]
+    style, fluctuation = ([each[column].value for each in cells] for column in ("style", "fluctuation"))
+    assert style[0] == 0 and style[1] < -2 and style[2] > style[1] + 2
+    assert fluctuation[1] < 0.6 * fluctuation[0]
+    assert cells[0]["spectrum"].value < 1 and cells[1]["copied"].value < 0.5
+
+
+def test_a_copy_is_found_at_any_shift():
+    generator = torch.Generator().manual_seed(0)
+    one, other = torch.randn(2, 1, 1000, generator=generator)
+    moved = torch.nn.functional.pad(-0.5 * one, (100, 0))[:, :1000]
+    assert sounds.copied(moved, one).item() == pytest.approx(0.9**0.5, abs=0.03)
+    assert sounds.copied(other, one).item() < 0.2
+
+
+def test_the_table_of_sounds_is_that_of_its_textures(finished):
+    rows = {name: row for name, row in table(finished("style_transfer")[0]).items() if "copied" in row}
+    assert list(rows) == list(sounds.ROLES) and rows[sounds.NOISE]["style"] == 0
+    assert rows[sounds.NOISE]["spectrum"] < rows[sounds.OTHER]["spectrum"]
