@@ -24,8 +24,8 @@ from theory_jax.derivation.notation import (
     plus,
     times,
 )
-from theory_jax.derivation.parts import value
-from theory_jax.latent.vae import gaussian_log_likelihood
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.vae_inference import (
     aggregate_posterior_log_density,
     attribute_vector,
@@ -34,6 +34,7 @@ from theory_jax.latent.vae_inference import (
     masked_bernoulli_log_likelihood,
     spherical_path,
 )
+from theory_jax.lectures.latent._vae_inference import draw_estimates_paths_and_holes, expected_log
 from theory_jax.lectures.lemmas.arc import arc
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.jensen import jensen
@@ -49,19 +50,15 @@ derivation = Derivation(
         "Larsen et al. 2016, Autoencoding beyond pixels: attribute vectors",
         "Hoffman & Johnson 2016, ELBO surgery",
     ),
-    question="A VAE was trained on a bound, with an encoder that is only an approximation. Which questions does it "
-    "nevertheless answer exactly: how likely an image is, what is between two images, what an attribute is, which latents no "
-    "image uses, what is under a covered pixel?",
+    question="A VAE was trained on a bound, with an encoder that is only an approximation: its loss is not the likelihood, and a "
+    "straight line between two latents leaves what its decoder has seen. What can be computed all the same: how likely an image "
+    "is, what is between two images, what an attribute is, which latents no image uses, what is under a covered pixel?",
     setting=(
         r"The model has a prior $p(z)$ and a decoder $p(x|z)$; the encoder's $q(z|x)$ is positive wherever $p(z)\, p(x|z)$ is. "
         r"In the chains about probabilities $z$ has finitely many states; for densities the sums become integrals.",
         r"Samples $z_1, \dots, z_S$ are drawn independently from $q(z|x)$.",
         r"On paths $z$ is a vector. The angle $\omega$ between the two ends is neither 0 nor $\pi$.",
     ),
-    answer=r"The likelihood is estimated without bias by the mean of $S$ importance weights, with the variance $p(x)^2 / S$ "
-    r"times the chi-squared divergence of the posterior from the encoder; its logarithm is biased downward. Arcs keep the norm "
-    r"of a Gaussian latent, straight lines do not. The rate is information about the image plus the mismatch between the prior "
-    r"and the aggregate of all posteriors; covering a pixel is leaving out its factor.",
     limits=(
         "The bias of the logarithm beyond its sign: the lecture on the evidence lower bound has its rate.",
         "That a decoder is good wherever the prior has mass.",
@@ -70,8 +67,6 @@ derivation = Derivation(
     ),
     trained="This page uses a VAE that is trained already: `latent/vae` trains one.",
 )
-
-# ---------------------------------------------------------------------------------------------------- how likely
 
 z = derivation.index("z", "a state of the latent")
 prior = derivation.law("p({})", z, "the prior", "exp(log_prior)")
@@ -87,6 +82,14 @@ chi = derivation.define(
     Expectation(q, plus(posterior / q, -1) ** 2),
     "the chi-squared divergence of the posterior from the encoder's distribution",
 )
+derivation.answer = prose(
+    r"The likelihood is estimated without bias by the mean of $S$ importance weights; the variance of each is {variance}, with "
+    "the chi-squared divergence of the posterior from the encoder, and the mean has $1/S$ of it. The logarithm of the estimate "
+    "is biased downward. Between latents of equal norm arcs keep the norm, straight lines do not. The rate, averaged over the "
+    "images, is information about the image plus the mismatch between the aggregate of all posteriors and the prior; covering a "
+    "pixel is leaving out its factor.",
+    variance=holds(Variance(q, weight), "=", times(evidence**2, chi), wrong={"not scaled": chi}, named=True),
+)
 unbiased = derivation.chain(
     "A weight is an unbiased estimate of the evidence",
     Expectation(q, weight),
@@ -97,8 +100,8 @@ unbiased = derivation.chain(
     ),
     equals(evidence, r"the sum over everything that $z$ can be"),
     role="lemma",
-    so=r"So is the mean of $S$ weights. It needs $q(z|x) > 0$ wherever $p(z)\, p(x|z) > 0$: what the encoder never proposes is "
-    r"never counted.",
+    so=r"So is the mean of $S$ weights. The encoder must be positive wherever $p(z)\, p(x|z)$ is: what it never proposes is "
+    "never counted.",
 )
 z1, z2 = (derivation.index(f"z_{k}", f"the {word} sample") for k, word in ((1, "first"), (2, "second")))
 
@@ -116,15 +119,17 @@ central = derivation.chain(
         r"is $\frac1S$ in all",
         wrong={"divided by the root of the number of samples": Variance(q, weight) / sqrt(2)},
     ),
-    equals(Expectation(q, (plus(weight, -evidence)) ** 2) / 2, r"the mean of $w$ is $p(x)$"),
+    equals(
+        Expectation(q, (plus(weight, -evidence)) ** 2) / 2, prose("{mean}", mean=holds(Expectation(q, weight), "=", evidence))
+    ),
     equals(
         evidence**2 / 2 * chi,
-        r"Bayes' rule: $w(z) = p(x)\, p(z|x) / q(z|x)$",
+        prose("Bayes' rule: {weight}", weight=holds(weight, "=", times(evidence, posterior) / q)),
         wrong={"the arguments exchanged": evidence**2 / 2 * Expectation(posterior, (q / posterior - 1) ** 2)},
     ),
     at_least(
         0,
-        "an average of squares; zero if and only if the encoder is the posterior",
+        prose("an average of squares; zero if and only if {same} for every $z$", same=where(q, posterior)),
         dropping=evidence**2 / 2 * Expectation(q, plus(posterior / q, -1) ** 2),
     ),
     uses=(unbiased,),
@@ -141,7 +146,11 @@ derivation.chain(
         "the mean of $w$ is $p(x)$",
         wrong={"under the posterior": plus(log(Expectation(posterior, weight)), -Expectation(q, log(weight)))},
     ),
-    at_least(0, "Jensen's inequality; zero only if all weights are equal", dropping=jensen.at(q, weight)),
+    at_least(
+        0,
+        prose("Jensen's inequality; zero only if all weights are equal, that is {same} for every $z$", same=where(q, posterior)),
+        dropping=jensen.at(q, weight),
+    ),
     uses=(unbiased,),
     so=r"The same holds for the mean of $S$ weights in place of $w$, and the bias then falls with $S$. A reported "
     r"log-likelihood is therefore a lower bound in expectation.",
@@ -160,21 +169,9 @@ derivation.bridge(
     "The code's estimate of the log-likelihood",
     log(Total(s, found * before / drawn) / S),
     importance_weighted_log_likelihood,
-    log_likelihood=[log(found)],
-    log_prior=[log(before)],
-    log_posterior=[log(drawn)],
+    **{"log_likelihood": [log(found)], "log_prior": [log(before)], "log_posterior": [log(drawn)]},
     wrong={"the mean of the logarithms": Total(s, log(found * before / drawn)) / S},
 )
-derivation.bridge(
-    "... is the log-likelihood itself if every state is visited once, and the proposal is uniform",
-    log(evidence),
-    importance_weighted_log_likelihood,
-    log_likelihood=[log(likelihood)],
-    log_prior=[log(prior)],
-    log_posterior=jnp.full((1, 4), -math.log(4)),
-)
-
-# ---------------------------------------------------------------------------------------------------- what is between
 
 y = derivation.number("y", "one coordinate of a standard normal latent")
 derivation.chain(
@@ -187,7 +184,7 @@ derivation.chain(
     equals(2, r"the moments are 3 and 1", wrong={"the fourth moment in place of the variance": 3}),
     role="lemma",
     so=r"In $L$ dimensions $\|z\|^2$ has mean $L$ and standard deviation $\sqrt{2L}$: nearly all of the mass has a norm near "
-    r"$\sqrt{L}$. The inner product of two draws has mean 0 and standard deviation $\sqrt{L}$: they are nearly orthogonal. The "
+    r"$\sqrt{L}$. The inner product of two samples has mean 0 and standard deviation $\sqrt{L}$: they are nearly orthogonal. The "
     r"decoder has seen the shell, and little else.",
 )
 omega = derivation.number(r"\omega", "the angle between the two ends of a path", between=(0, pi))
@@ -195,13 +192,17 @@ tau = derivation.number(r"\tau", "the fraction of the path", "fractions", betwee
 derivation.chain(
     "The straight line between two points of the sphere leaves it",
     ((1 + cos(omega)) / 2) ** 2 + (sin(omega) / 2) ** 2,
-    equals((1 + cos(omega)) / 2, r"$\cos^2 \omega + \sin^2 \omega = 1$"),
-    equals(1 - sin(omega / 2) ** 2, r"$\cos \omega = 1 - 2 \sin^2 \frac{\omega}{2}$"),
-    at_most(1, r"add a square, which is zero only for $\omega = 0$", adding=sin(omega / 2) ** 2),
+    equals((1 + cos(omega)) / 2, "the squares of the cosine and of the sine sum to one"),
+    equals(1 - sin(omega / 2) ** 2, prose("{half}", half=holds(cos(omega), "=", 1 - 2 * sin(omega / 2) ** 2))),
+    at_most(1, prose("add a square, which is zero only at {none}", none=where(omega, 0)), adding=sin(omega / 2) ** 2),
     role="lemma",
-    so=r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared "
-    r"norm of their midpoint. For orthogonal draws it is one half: the midpoint has norm $\sqrt{L/2}$, where the decoder has "
-    r"seen next to nothing. Spherical interpolation, along the arc, keeps the norm and the speed.",
+    so=prose(
+        r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared norm "
+        r"of their midpoint. If they are orthogonal it is {right}: the midpoint of two latents has norm $\sqrt{L/2}$, where the "
+        "decoder has seen next to nothing. Spherical interpolation, along the arc, keeps the norm and the speed of ends of equal "
+        "norm.",
+        right=holds((1 + cos(omega)) / 2, "=", Rational(1, 2), when={omega: pi / 2}, named=True),
+    ),
 )
 d = derivation.index("d", "a latent dimension")
 start = derivation.numbers("A", d, "the start of a path", "start")
@@ -221,16 +222,8 @@ derivation.bridge(
     wrong={"the fraction reversed": (sin(tau * angle) * start + sin((1 - tau) * angle) * end) / sin(angle)},
     uses=(arc,),
 )
-derivation.bridge(
-    "... and its line",
-    plus(times(1 - tau, start), times(tau, end)),
-    linear_interpolation,
-    start=[start],
-    end=[end],
-    fractions=[tau],
-)
-
-# ---------------------------------------------------------------------------------------------------- attributes
+line = plus(times(1 - tau, start), times(tau, end))
+derivation.bridge("... and its line", line, linear_interpolation, start=[start], end=[end], fractions=[tau])
 
 i = derivation.index("i", "a latent dimension, next to $d$")
 point = derivation.numbers("z", d, "a latent vector", "z")
@@ -248,9 +241,12 @@ derivation.chain(
         r"the squares of $z$ cancel in the difference: the log odds are linear in $z$. The classes' prior odds would add a "
         r"constant",
     ),
-    equals((with_it.at(i) - without.at(i)) / spread.at(i), r"only the term $d = i$ contains $z_i$"),
-    so=r"With unit variances it is $\mu - \nu$ at every $z$: adding a multiple of the attribute vector is the steepest way to "
-    r"raise the odds.",
+    equals((with_it.at(i) - without.at(i)) / spread.at(i), "only the term of this dimension contains $z_i$"),
+    so=prose(
+        "With unit variances it is {vector} at every $z$: adding a multiple of the attribute vector is the steepest way to raise "
+        "the odds.",
+        vector=holds(Slope(log_odds, point.at(i)), "=", with_it.at(i) - without.at(i), when={spread: 1}, named=True),
+    ),
 )
 n = derivation.index("n", "an example")
 N = derivation.count(n, "N", "how many there are")
@@ -274,7 +270,7 @@ derivation.bridge(
 
 # ---------------------------------------------------------------------------------------------------- holes
 
-each = derivation.law("q({}|x_{})", (z, n), "the encoder's distribution for example $n$")
+each = derivation.law("q({}|x_{})", (z, n), "the encoder for example $n$")
 aggregate = derivation.define(
     r"\bar q({})", Total(n, each) / N, "the aggregate of all examples", "aggregate_posterior_log_density", over=z, law=True
 )
@@ -294,13 +290,20 @@ derivation.chain(
     ),
     at_least(
         Divergence(aggregate, prior),
-        r"leave out $I$, a mean of divergences (Gibbs); zero only if all $q(z|x_n)$ agree",
+        prose(
+            "leave out $I$, a mean of divergences (Gibbs); zero only if all agree, {same} for every $n$",
+            same=where(each, each.at(z, 0)),
+        ),
         dropping=Total(n, gibbs.at(each, aggregate)) / N,
     ),
     states=2,
-    so=r"The ELBO pays for both. Only the second must vanish for samples from the prior to look like data; where it does not, "
-    r"the prior has holes, latents that no example maps to. A collapsed encoder has $I = 0$; and $I \le \log N$, since "
-    r"$q(z|x_n) \le N \bar q(z)$: no latent knows more than which example it comes from.",
+    so=prose(
+        "The ELBO pays for both. Only the second must vanish for samples from the prior to look like data; where it does not, "
+        "the prior may have holes, latents that no example maps to. An encoder that is the same for every example has no "
+        r"information, {none}; and $I$ is at most $\log N$, since {each}: no latent knows more than which example it comes from.",
+        none=holds(information, "=", 0, when={each: each.at(z, 0)}),
+        each=holds(each, "<=", times(N, aggregate)),
+    ),
 )
 place = derivation.number("h", "a latent of one dimension", "z")
 centres, widths = (
@@ -331,8 +334,9 @@ derivation.chain(
         "given $z$ the pixels are independent, so the sum over the colors of a covered pixel concerns its factor alone",
     ),
     equals(seen, "a probability sums to one"),
-    so=r"So $p(x_{\mathrm{visible}}) = \sum_z p(z) \prod_{\mathrm{visible}} p(x_d|z)$ is the evidence of a smaller model, and "
-    r"everything above applies to it. To fill in an image, find latents that explain what is visible, and decode them.",
+    so=r"So the likelihood of what is visible, $\sum_z p(z) \prod_{\mathrm{visible}} p(x_d|z)$, is the evidence of a smaller "
+    r"model, and everything above applies to it. To fill in an image, find latents that explain what is visible, and decode "
+    r"them.",
 )
 x_1 = derivation.number("x_1", "a visible pixel, 0 or 1; or a shade between", "x", between=(0, 1))
 l_1 = derivation.number("l_1", "its logit", "logits")
@@ -346,21 +350,25 @@ derivation.bridge(
     wrong={"covered pixels taken for 0": times(x_1, l_1) - log(1 + exp(l_1)) - math.log(1 + math.exp(0.7))},
 )
 
-# ---------------------------------------------------------------------------------------------------- in numbers
-
 _two = {prior: (0.5, 0.5), likelihood: (0.8, 0.2), q: (0.5, 0.5)}
 
 
-def _expected_log(size):
-    """The mean of the logarithm of the estimate of the example, over all samples of a size."""
-    heads = np.arange(size + 1)
-    states = (np.arange(size)[None, :] >= heads[:, None]).astype(int)
-    a, b, c = (jnp.log(jnp.array(_two[law])[states]) for law in (likelihood, prior, q))
-    return np.array([math.comb(size, k) for k in heads]) / 2**size @ np.asarray(importance_weighted_log_likelihood(a, b, c))
+@derivation.algorithm(
+    "Estimating how likely an observation is, on the example",
+    do(r"draw $z_1, \dots, z_S$ from the encoder $q(z|x)$"),
+    do(r"$\log w_s \leftarrow \log p(z_s) + \log p(x|z_s) - \log q(z_s|x)$", by=unbiased),
+    do(r"$\log \hat p \leftarrow$ the logarithm of the mean of the $w_s$", importance_weighted_log_likelihood, by=central),
+)
+def two_estimates():
+    for states, found in (((0,), "-0.2231"), ((0, 1), "-0.6931"), ((0, 1, 0), "-0.5108")):
+        a, halves = jnp.log(jnp.array([0.8, 0.2]))[jnp.array([states])], jnp.full((1, len(states)), math.log(0.5))
+        named = ", ".join(str(state + 1) for state in states)
+        estimate = importance_weighted_log_likelihood(a, halves, halves)
+        yield rf"z_s = {named}: \quad \log \hat p", estimate, found
 
 
 @derivation.example(
-    r"Two states with prior $\frac12$ each, likelihoods 0.8 and 0.2, and an encoder that does not know: $q = (\frac12, "
+    r"Two states with prior $\frac12$ each, likelihoods 0.8 and 0.2, and an encoder that does not know, $(\frac12, "
     r"\frac12)$. Then ends at 60 degrees. Then two examples with the encoders $(\frac34, \frac14)$ and $(\frac12, \frac12)$."
 )
 def by_hand():
@@ -368,8 +376,8 @@ def by_hand():
     yield evidence, value(evidence, _two), "0.5"
     yield chi, value(chi, _two), "0.36"
     yield r"\mathrm{Var}\,w = p(x)^2 \chi^2", value(Variance(q, weight), _two), "0.09"
-    yield r"\mathbb{E} \log w", _expected_log(1), "-0.9163"
-    yield r"\mathbb{E} \log \tfrac12 (w(z_1) + w(z_2))", _expected_log(2), "-0.8047"
+    yield r"\mathbb{E} \log w", expected_log(1), "-0.9163"
+    yield r"\mathbb{E} \log \tfrac12 (w(z_1) + w(z_2))", expected_log(2), "-0.8047"
     yield log(evidence), value(log(evidence), _two), "-0.6931"
     ends = jnp.array([[1.0, 0.0]]), jnp.array([[0.5, math.sqrt(0.75)]]), jnp.array([0.5])
     yield r"\text{norm of the straight midpoint}", jnp.linalg.norm(linear_interpolation(*ends)), "0.8660"
@@ -380,42 +388,17 @@ def by_hand():
     yield r"I", value(Divergence(q, prior), first) / 2 - value(Divergence(q, prior), second), "0.0338"
 
 
-@derivation.figure(
+derivation.figure(
     r"Left: the mean log-estimate of the example rises towards $\log p(x)$ with the number of samples. Middle: norms along a "
     r"path between orthogonal unit vectors. Right: the prior, four posteriors and their aggregate; at 0 the prior has its mode "
     r"and the aggregate has a hole.",
     panels=3,
-)
-def estimates_paths_and_holes(left, middle, right):
-    sizes = range(1, 9)
-    left.plot(sizes, [_expected_log(size) for size in sizes], "o-", label="mean log-estimate")
-    left.axhline(math.log(0.5), linestyle="--", color="gray", label=r"$\log p(x)$")
-    left.set(xlabel="$S$", ylabel="nats")
-    left.legend()
-    fractions = jnp.linspace(0.0, 1.0, 21)
-    for interpolate, label in ((linear_interpolation, "line"), (spherical_path, "arc")):
-        path = interpolate(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]]), fractions)[0]
-        middle.plot(fractions, jnp.linalg.norm(path, axis=1), label=label)
-    middle.set(xlabel=r"$\tau$", ylabel="norm", ylim=(0, 1.2))
-    middle.legend()
-    means, log_vars = jnp.array([[-2.0], [-1.3], [1.2], [2.1]]), jnp.log(jnp.array([[0.15], [0.2], [0.2], [0.15]]))
-    line = jnp.linspace(-4.0, 4.0, 161)[:, None]
-    for mean, log_var in zip(means, log_vars, strict=True):
-        right.plot(
-            line,
-            jnp.exp(gaussian_log_likelihood(line, *(jnp.broadcast_to(a, line.shape) for a in (mean, log_var)))) / 4,
-            color="gray",
-            linewidth=0.7,
-        )
-    right.plot(line, jnp.exp(aggregate_posterior_log_density(line, means, log_vars)), label="aggregate")
-    right.plot(line, jnp.exp(gaussian_log_likelihood(line, jnp.zeros_like(line), jnp.zeros_like(line))), label="prior")
-    right.set(xlabel="$z$", ylabel="density", ylim=(0, 0.55))
-    right.legend()
+)(draw_estimates_paths_and_holes)
 
 
 @derivation.exercise(
     r"What is the variance of the estimate in the example with 9 samples, and its relative deviation?",
-    r"$0.09 / 9 = 0.01$; the deviation is 0.1, or 0.2 of $p(x) = 0.5$.",
+    "A ninth of 0.09, 0.01; the deviation is 0.1, or 0.2 of the likelihood 0.5.",
 )
 def nine_samples():
     yield value(Variance(q, weight), _two) / 9, "0.01"
@@ -423,9 +406,9 @@ def nine_samples():
 
 
 @derivation.exercise(
-    r"The posterior is $\mathcal{N}(0, 1)$ and the encoder $\mathcal{N}(0, t)$. What is $\chi^2$ at $t = 2$ and at $t = 0.6$?",
-    r"$\int \frac{\mathcal{N}(z; 0, 1)^2}{\mathcal{N}(z; 0, t)} dz - 1 = \frac{t}{\sqrt{2t - 1}} - 1$ for $t > \frac12$, and "
-    r"infinite otherwise. It is 0.1547 at 2 and 0.3416 at 0.6: too narrow costs more.",
+    r"The posterior is $\mathcal{N}(0, 1)$ and the encoder $\mathcal{N}(0, t)$. What is $\chi^2$ if $t$ is 2, and if it is 0.6?",
+    r"$\int \frac{\mathcal{N}(z; 0, 1)^2}{\mathcal{N}(z; 0, t)} dz - 1$ is $\frac{t}{\sqrt{2t - 1}} - 1$ for $t$ above "
+    r"$\frac12$, and infinite otherwise. It is 0.1547 at 2 and 0.3416 at 0.6: too narrow costs more.",
 )
 def too_wide_and_too_narrow():
     line = np.linspace(-40.0, 40.0, 8001)
