@@ -5,18 +5,19 @@ The lecture on the functions of theory_jax/diffusion/inpainting.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log, sqrt
+from sympy import Integral, Rational, log, sqrt
 
-from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.notation import Limit, Slope, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.forward_process import forward_from
 from theory_jax.diffusion.inpainting import guidance_gradient, merge_known, replacement_step, resampling_schedule
+from theory_jax.lectures.diffusion._replacement import best_noise, draw_ways_and_samples, other_data, replaced_means
 
 derivation = Derivation(
     module=__name__,
@@ -27,31 +28,26 @@ derivation = Derivation(
         "Ho, Salimans, Gritsenko, Chan, Norouzi & Fleet 2022, Video Diffusion Models, section 3.1",
         "Chung, Kim, Mccann, Klasky & Ye 2023, Diffusion Posterior Sampling for General Noisy Inverse Problems",
     ),
-    question="A sampler is trained and some pixels are known. Writing the known pixels, noised, into every step looks right. "
-    "Which law does it sample, what do RePaint's repetitions change, and what would the exact step be?",
+    question="A sampler is trained and some pixels are known. Writing the known pixels, noised, into every step looks right, "
+    "and yet the filled part fits its borders badly. Which distribution does it sample, what do RePaint's repetitions change, "
+    "and what would the exact step be?",
     setting=(
-        r"The data are $(u_0, k_0)$, and $k_0 = y$ is known. At the level $a$, from 1 for the data down to 0, the noisy data are "
-        r"$(u, k) = \sqrt a\, (u_0, k_0) + \sqrt{1 - a}\, z$ with standard normal $z$.",
+        "The data are $(u_0, k_0)$, and $k_0$ is known to be $y$. At the level $a$, from 1 for the data down to 0, the noisy "
+        r"data are $(u, k) = \sqrt a\, (u_0, k_0) + \sqrt{1 - a}\, z$ with standard normal $z$.",
         r"*Replacement*: in every step the unknown entry makes a reverse step of the joint model, and the known one is drawn "
         r"anew from $\mathcal{N}(\sqrt a\, y, 1 - a)$. *RePaint*: every step back is made $U$ times, with a step of the forward "
         r"process on all entries between two of them.",
-        r"Up to the last section, $u_0$ and $k_0$ are jointly normal with mean 0, variance 1 and correlation $0 < \rho < 1$, the "
-        r"score is exact, and the steps are infinitely short: $d\tau$ of the reverse equation moves $u$ by $\beta (\frac u2 + "
-        r"s)\, d\tau + \sqrt\beta\, dw$ with the score $s$, and the level by $da = \beta a\, d\tau$ (lecture on stochastic "
-        r"equations). The wanted law is $u_0 \sim \mathcal{N}(\rho y, 1 - \rho^2)$.",
+        r"Up to the last section, $u_0$ and $k_0$ are jointly normal with mean 0, variance 1 and a correlation $\rho$ between "
+        r"0 and 1, the score is exact, and the steps are infinitely short: $d\tau$ of the reverse equation moves $u$ by $\beta "
+        r"(\frac u2 + s)\, d\tau + \sqrt\beta\, dw$ with the score $s$, and the level by $\beta a\, d\tau$ (lecture on "
+        r"stochastic equations). The wanted distribution of $u_0$ is $\mathcal{N}(\rho y, 1 - \rho^2)$.",
     ),
-    answer=r"Replacement treats the known entry as a noisy one, although it is known exactly. For normal data its mean is "
-    r"$\frac{1 - \sqrt{1 - \rho^2}}{\rho} y$ in place of $\rho y$: half of a weak correlation is lost. RePaint's bias is at most "
-    r"$\frac{\rho y}{U + 1}$. The exact step adds the gradient of $\log p(y | u, k)$ to the score: guidance with the exact "
-    r"variance, for normal data.",
     limits=(
         "Rates for other than normal data, and steps of finite length. Longer jumps are in the code and the tests only.",
         r"The integral for general $U$ in closed form; the variance for $U > 1$.",
         "A learned score. The practice wing trains on whole digits, and completes lower halves with and without repetitions.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- replacement
 
 a = derivation.number("a", "the level", "alpha_bar[t]", between=(0, 1))
 rho = derivation.number(r"\rho", "the correlation", between=(0, 1))
@@ -60,7 +56,7 @@ u, k = derivation.number("u", "the unknown entry, noisy", "x_t"), derivation.num
 U = derivation.number("U", "how often a step is made", "num_resamples", positive=True)
 rest = derivation.define("R", 1 - a**2 * rho**2, "the variance of the noisy $u$ given the noisy $k$", positive=False)
 score = derivation.chain(
-    "The score of the joint law in the unknown entry",
+    "The score of the joint distribution in the unknown entry",
     Slope(-(u**2 - 2 * a * rho * u * k + k**2) / (2 * rest), u),
     equals(
         -(u - a * rho * k) / rest,
@@ -82,46 +78,75 @@ moves = derivation.chain(
     plus(drift / sqrt(a), -m / (2 * a * sqrt(a))),
     equals(
         -U * (g - a * rho * y) / (a * rest),
-        r"a step forward undoes the linear part of a step back, so one of $U$ is left, which cancels",
+        prose(
+            "a step forward undoes the linear part of a step back, so one of $U$ is left, {one}, which cancels",
+            one=holds(plus(U * m / 2, -(U - 1) * m / 2), "=", m / 2),
+        ),
         wrong={"toward the right mean": -U * (g - rho * y) / (a * rest), "one score": -(g - a * rho * y) / (a * rest)},
     ),
     uses=(score,),
-    so=r"The first line is the slope of $g = m/\sqrt a$, by the quotient rule. (The fresh noise in $k$ moves the mean by "
-    r"nothing.) The wanted $g$ is $\rho y$ at every level; the drift pulls toward $a \rho y$.",
+    so=r"The first line is the slope of $g$, which is $m/\sqrt a$, by the quotient rule. (The fresh noise in $k$ moves the "
+    r"mean by nothing.) The wanted $g$ is $\rho y$ at every level; the drift pulls toward $a \rho y$.",
 )
 mu = derivation.define(r"\mu", a / sqrt(rest), "an integrating factor", positive=True)
+ratio = derivation.define("w", a * sqrt((1 - rho**2) / rest), r"the factor over its value at the data", positive=True)
 derivation.chain(
     "The equation has an integrating factor",
     plus(Slope(mu**U, a) * g, times(mu**U, -U * (g - a * rho * y) / (a * rest))),
     equals(
         times(rho * y, a, Slope(mu**U, a)),
-        r"$\mu' = \frac{\mu}{a R}$: the terms with $g$ cancel",
+        prose(
+            "{slope}: the terms with $g$ cancel", slope=holds(Slope(mu, a), "=", mu / (a * rest), wrong={"no level": mu / rest})
+        ),
         wrong={"without the level": times(rho * y, Slope(mu**U, a))},
     ),
     uses=(moves,),
-    so=r"The first line is the slope of $\mu^U g$. Integrate from 0, where $\mu = 0$ removes every bounded start, to 1, by "
-    r"parts: $\rho y - g(1) = \rho y \int_0^1 w^U da$ with $w = \mu(a)/\mu(1)$.",
+    so=prose(
+        "The first line is the slope of $\\mu^U g$. Integrate from level 0, where $\\mu$ is {start} and removes every bounded "
+        "start, to 1, by parts, and divide by $\\mu(1)^U$: at the data $g$ is less than $\\rho y$ by $\\rho y$ times the "
+        "integral of $w^U$ over the levels, with {ratio}.",
+        start=holds(mu, "=", 0, when={a: 0}, named=True),
+        ratio=holds(ratio, "=", mu * sqrt(1 - rho**2)),
+    ),
 )
-ratio = derivation.define("w", a * sqrt((1 - rho**2) / rest), r"$\mu(a)/\mu(1)$", positive=True)
 derivation.chain(
     "The factor is below the level",
     a**2 - ratio**2,
     equals(rho**2 * a**2 * (1 - a**2) / rest, "common denominator"),
-    at_least(0, "all factors are positive", dropping=rho**2 * a**2 * (1 - a**2) / (1 - a**2 * rho**2)),
+    at_least(
+        0,
+        prose("all factors are positive; equality only at {ends}", ends=where(rho, 0)),
+        dropping=rho**2 * a**2 * (1 - a**2) / (1 - a**2 * rho**2),
+    ),
     role="lemma",
-    so=r"So $w \le a$, and $\rho y - g(1) \le \rho y \int_0^1 a^U da = \frac{\rho y}{U + 1}$ for $y > 0$: the bias of RePaint "
-    r"vanishes like $\frac1U$. For small $\rho$ this is the bias itself, since then $w$ tends to $a$.",
+    so=prose(
+        "So {less}. The integral of $a^U$ is {integral}, so for a positive $y$ the bias of RePaint is at most {bias}: it "
+        "vanishes like $\\frac1U$ or faster. For small $\\rho$ this is the bias itself in the limit, since then $w$ tends to "
+        "{level}.",
+        less=holds(ratio, "<=", a),
+        integral=holds(Integral(a**U, (a, 0, 1)), "=", 1 / (U + 1), named=True),
+        bias=rho * y / (U + 1),
+        level=holds(Limit(ratio, rho, 0), "=", a, named=True),
+    ),
 )
 derivation.chain(
     "The integral without repetitions",
     ratio,
     equals(
         Slope(-sqrt(1 - rho**2) * sqrt(rest) / rho**2, a),
-        "the slope of a square root",
+        prose("the slope of a square root; {inside}", inside=holds(Slope(rest, a), "=", -2 * a * rho**2)),
         wrong={"the sign": Slope(sqrt(1 - rho**2) * sqrt(rest) / rho**2, a)},
     ),
     role="lemma",
-    so=r"So $\int_0^1 w\, da = \sqrt{1 - \rho^2}\, \frac{1 - \sqrt{1 - \rho^2}}{\rho^2}$.",
+    so=prose(
+        "So the integral of $w$ from 0 to 1 is the difference of the ends, {integral}.",
+        integral=holds(
+            plus(sqrt(1 - rho**2) / rho**2, -(1 - rho**2) / rho**2),
+            "=",
+            sqrt(1 - rho**2) * (1 - sqrt(1 - rho**2)) / rho**2,
+            named=True,
+        ),
+    ),
 )
 mean = y * (1 - sqrt(1 - rho**2)) / rho
 result = derivation.chain(
@@ -129,16 +154,25 @@ result = derivation.chain(
     rho * y * (1 - sqrt(1 - rho**2) * (1 - sqrt(1 - rho**2)) / rho**2),
     equals(
         mean,
-        r"$\rho^2 = (1 - \sqrt{1 - \rho^2})(1 + \sqrt{1 - \rho^2})$",
+        prose("{factors}", factors=holds(rho**2, "=", times(plus(1, -sqrt(1 - rho**2)), plus(1, sqrt(1 - rho**2))))),
         wrong={"the right mean": rho * y, "half of it": rho * y / 2},
     ),
     central=True,
-    so=r"This is $g(1)$ for $U = 1$, however many steps there are: more steps do not help.",
+    so=prose(
+        "This is $g$ at the data without repetitions. It is the limit of ever shorter steps: more steps do not help. For a "
+        "positive $y$ it is too small, {less} where {one}.",
+        less=holds(mean, "<", rho * y),
+        one=where(y, 1),
+    ),
 )
 derivation.chain(
     "Of a weak correlation half is used",
     Limit(mean / (rho * y), rho, 0),
-    equals(Rational(1, 2), r"$1 - \sqrt{1 - \rho^2} = \frac{\rho^2}2 + \ldots$", wrong={"all of it": 1}),
+    equals(
+        Rational(1, 2),
+        prose("{conjugate}", conjugate=holds(1 - sqrt(1 - rho**2), "=", rho**2 / (1 + sqrt(1 - rho**2)))),
+        wrong={"all of it": 1},
+    ),
     uses=(result,),
 )
 v = derivation.number("v", "the variance of the unknown entry at the level $a$", positive=True)
@@ -150,17 +184,24 @@ derivation.chain(
         r"the terms with $v$ cancel",
         wrong={"without the noise of the step": 0 * v, "one slope of the score": (1 + v / rest) / rest},
     ),
-    equals(Slope(log((1 + rho * a) / (1 - rho * a)) / (2 * rho), a), "partial fractions"),
-    so=r"The reverse equation multiplies deviations at the rate $\beta (\frac12 - \frac1R)$, so $\frac{dv}{da} = \frac1a [(1 - "
-    r"\frac2R)\, v + 1]$: the first line is the slope of $\frac aR v$. From 0 to 1: $v(1) = (1 - \rho^2)\, \frac{1}{2 \rho} \log "
-    r"\frac{1 + \rho}{1 - \rho}$. Since $\frac1R \ge 1$, that is at least $1 - \rho^2$: replacement is too wide, too.",
+    equals(
+        Slope(log((1 + rho * a) / (1 - rho * a)) / (2 * rho), a),
+        prose("partial fractions: {halves}", halves=holds(1 / rest, "=", plus(1 / (1 + rho * a), 1 / (1 - rho * a)) / 2)),
+    ),
+    so=prose(
+        "The reverse equation multiplies deviations at the rate $\\beta (\\frac12 - \\frac1R)$, so the slope of the variance "
+        "in $a$ is {slope}, and the first line is the slope of $\\frac aR v$. From 0 to 1: at the data the variance without "
+        "repetitions is {variance}. Replacement is too wide, too: {wide}.",
+        slope=((1 - 2 / rest) * v + 1) / a,
+        variance=(1 - rho**2) * log((1 + rho) / (1 - rho)) / (2 * rho),
+        wide=holds((1 - rho**2) * log((1 + rho) / (1 - rho)) / (2 * rho), ">", 1 - rho**2),
+    ),
 )
 
-# ---------------------------------------------------------------------------------------------------- the exact step
-
 derivation.say(
-    r"The exact step needs the score of the law given $y$. By Bayes' rule it is the joint score plus $\nabla \log p(y | u, k)$ "
-    r"(lecture on classifier guidance). For normal data the known value given the noisy entries is normal around a straight line."
+    r"The exact step needs the score of the distribution given $y$. By Bayes' rule it is the joint score plus $\nabla \log p(y "
+    "| u, k)$ (lecture on classifier guidance). For normal data the known value given the noisy entries is normal around a "
+    "straight line."
 )
 c_u = derivation.define("c_u", sqrt(a) * rho * (1 - a) / rest, "the slope of the line in $u$")
 c_k = derivation.define("c_k", sqrt(a) * (1 - a * rho**2) / rest, "the slope of the line in $k$")
@@ -173,7 +214,7 @@ for title, left, right in (
     derivation.chain(
         title,
         left,
-        equals(right, r"$\mathrm{Cov}(k_0, u) = \sqrt a\, \rho$ and $\mathrm{Cov}(k_0, k) = \sqrt a$; common denominator"),
+        equals(right, r"the covariances of $k_0$ with $u$ and $k$ are $\sqrt a\, \rho$ and $\sqrt a$; common denominator"),
         role="lemma",
     )
 derivation.chain(
@@ -191,8 +232,11 @@ guided = derivation.chain(
         wrong={"a unit step": plus(-(u - a * rho * k) / rest, times(y - predicted, Slope(predicted, u)))},
     ),
     uses=(score,),
-    so=r"Given $y$, the noisy $u$ is normal with mean $\sqrt a\, \rho y$ and variance $a (1 - \rho^2) + 1 - a = 1 - a \rho^2$: "
-    r"this is its score. A unit step in place of $\frac1V$ has the right direction and the wrong length.",
+    so=prose(
+        "Given $y$, the noisy $u$ is normal with the mean $\\sqrt a\\, \\rho y$ and the variance {variance}: this is its "
+        "score. A unit step in place of $\\frac1V$ has the right direction and the wrong length.",
+        variance=holds(plus(a * (1 - rho**2), 1 - a), "=", 1 - a * rho**2),
+    ),
 )
 derivation.chain(
     "... in the known entry as well",
@@ -201,46 +245,13 @@ derivation.chain(
     so=r"So guidance brings the known entry to its value by itself: nothing has to be replaced.",
 )
 
-# ---------------------------------------------------------------------------------------------------- any data
-
-derivation.say(r"For other data the predictions are no straight lines. The data are now one of finitely many points.")
-i = derivation.index("i", "a data point")
-p = derivation.law("p", i, "its probability")
-us, ks = derivation.numbers("u", i, "its unknown entry"), derivation.numbers("k", i, "its known entry")
-likely = derivation.define(
-    r"\ell",
-    p * exp((sqrt(a) * (us * u + ks * k) - a * (us**2 + ks**2) / 2) / (1 - a)),
-    "the point's probability given $u$ and $k$, up to a factor",
-    over=i,
-)
-
-
-def _mean(values):
-    return Total(i, likely * values) / Total(i, likely)
-
-
-derivation.chain(
-    "The slope of the prediction is a covariance",
-    Slope(_mean(ks), u),
-    equals(
-        times(sqrt(a) / (1 - a), _mean(us * ks) - _mean(us) * _mean(ks)),
-        r"the quotient rule; the slope of $\log \ell_i$ is $\frac{\sqrt a}{1 - a} u_i$",
-        wrong={"not centered": times(sqrt(a) / (1 - a), _mean(us * ks)), "the factor": _mean(us * ks) - _mean(us) * _mean(ks)},
-    ),
-    states=2,
-    so=r"So guidance with the variance $V$ of $k_0$ given $(u, k)$ adds $\frac{\sqrt a}{1 - a}\, \frac{\mathrm{Cov}(u_0, "
-    r"k_0)}{V} (y - \hat k)$. Exact is $\frac{\sqrt a}{1 - a}\, (\mathbb{E}[u_0 | u, k, y] - \mathbb{E}[u_0 | u, k])$, by "
-    r"Tweedie's formula with and without $y$. Guidance replaces the regression of $u_0$ on $k_0$ by its best straight line "
-    r"(exercise 3). With several known entries $\frac1V$ is the inverse of a matrix.",
-)
-
-# ---------------------------------------------------------------------------------------------------- the code
+other_data(derivation, a, u, k)
 
 n, z = derivation.number("n", "the predicted noise of the unknown entry", "noise_pred"), derivation.number("z", "fresh noise")
 z_k = derivation.number("z_k", "the noise of the known entry", "known_noise")
 b = derivation.number("b", "the level after the step", "alpha_bar[t - 1]", between=(0, 1))
 back = (u - (1 - a) / sqrt(1 - a * b) * n) / sqrt(a) + sqrt(1 - a) * z
-derivation.bridge(
+step_of_code = derivation.bridge(
     "The code's step, from the level $a b$ to $b$",
     [[back, sqrt(b) * y + sqrt(1 - b) * z_k]],
     replacement_step,
@@ -295,73 +306,51 @@ def how_many_levels():
     return Sides(left=np.array(found), right=np.array(wanted), wrong={"moves up alone": (np.array(wanted) + 1) // 2})
 
 
+derivation.answer = prose(
+    "Replacement treats the known entry as a noisy one, although it is known exactly. For normal data its mean is {mean} in "
+    "place of $\\rho y$: half of a weak correlation is lost. RePaint's bias is at most {bias} in size. The exact step adds "
+    "the gradient of $\\log p(y | u, k)$ to the score: guidance with the exact variance, for normal data.",
+    mean=holds(
+        rho * y * (1 - sqrt(1 - rho**2) * (1 - sqrt(1 - rho**2)) / rho**2), "=", (1 - sqrt(1 - rho**2)) / rho * y, named=True
+    ),
+    bias=rho * y / (U + 1),
+)
 for letter, words, code in (
     ("L", "the number of levels that RePaint visits", "len(resampling_schedule)"),
     ("T", "the number of steps", "num_steps"),
     ("J", "the length of a jump", "jump_length"),
-    ("n", "here: the number of places to climb from", ""),
+    ("n", "here: the number of levels to climb from", ""),
 ):
     derivation.symbol(letter, words, code)
-
-# ---------------------------------------------------------------------------------------------------- numbers
-
-_LEVELS = np.exp(-10 * np.linspace(0, 1, 401) ** 2)  # 400 steps, short ones near the data
-
-
-def _noise_of(x, kept, rho=0.8):
-    """The best prediction of the noise, (x - sqrt(a) E(x_0 | x))/sqrt(1 - a), of normal data."""
-    det = 1 - (kept * rho) ** 2
-    other = jnp.flip(x, axis=1)
-    return jnp.sqrt(1 - kept) * (x - kept * rho * other) / det
-
-
-def _path(x, known, times_, noises):
-    """The unknown entry at every level below 400, and at the data; every step is made times_ times."""
-    levels, mask = jnp.asarray(_LEVELS), np.array([[False, True]]) & np.ones(x.shape, bool)
-    known = jnp.stack([known, known], axis=1)
-
-    def step(x, given):
-        t, noise = jnp.full(len(x), given[0]), given[1]
-        for number in range(times_):
-            if number:
-                x = forward_from(x, t - 1, t, noise[3 * number - 1], levels)
-            draws = noise[3 * number], known, noise[3 * number + 1]
-            x = replacement_step(x, _noise_of(x, levels[given[0]]), *draws, mask, t, levels)
-        return x, x[:, 0]
-
-    return jax.lax.scan(step, x, (jnp.arange(400, 0, -1), noises))[1]
-
-
-def _means(times_):
-    """The mean of the unknown entry at the levels, for y = 1: a chain without noise, as all steps are linear."""
-    return _path(jnp.zeros((1, 2)), jnp.ones(1), times_, jnp.zeros((400, 3 * times_, 1, 2)))[:, 0]
 
 
 @derivation.numeric(
     r"g(1) = \frac{1 - \sqrt{1 - \rho^2}}{\rho} y,\quad \frac{\rho - (1 - \rho^2)\, \mathrm{artanh} \rho}{\rho^2} y",
-    because=r"The mean at the end of 400 steps of the code at $\rho = 0.8$, $y = 1$, for $U = 1$ and $U = 2$, and the integrals "
-    r"of $w^U$ in closed form.",
+    because="The mean at the end of 400 steps of the code for the correlation 0.8 and the known value 1, without repetitions "
+    "and with every step made twice, and the integrals of $w^U$ in closed form.",
     tolerance=0.01,
     since="the steps have a finite length",
 )
-def the_codes_means():
-    found = np.array([float(_means(times_)[-1]) for times_ in (1, 2)])
+def the_codesreplaced_means():
+    found = np.array([float(replaced_means(times_)[-1]) for times_ in (1, 2)])
     wanted = np.array([0.5, (0.8 - 0.36 * math.atanh(0.8)) / 0.64])
     return Sides(left=found, right=wanted, wrong={"the conditional mean": np.array([0.8, 0.8])})
 
-
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
 _SLOPES = jnp.array([0.4, 0.68]) * math.sqrt(0.5) / 0.84
 
 
 @derivation.example(
-    r"$\rho = 0.8$ and $y = 1$: wanted is $\mathcal{N}(0.8, 0.36)$. What replacement samples; and the exact step at $a = "
-    r"\frac12$ and $u = k = 0$, where $V = \frac12 \cdot 0.68/0.84 = \frac{17}{42}$."
+    prose(
+        r"The correlation 0.8 and the known value 1: wanted is $\mathcal{N}(0.8, 0.36)$. What replacement samples; and the "
+        "exact step at {level} and noisy entries of 0, where $V$ is {spread}.",
+        level=where(a, Rational(1, 2)),
+        spread=holds(spread, "=", Rational(17, 42), when={rho: Rational(4, 5)}, named=True),
+    )
 )
 def weak_and_strong():
     yield r"(1 - 0.6)/0.8", (1 - math.sqrt(1 - 0.64)) / 0.8, "0.5"
-    yield r"\text{the code's mean, 400 steps}", _means(1)[-1], "0.50"
+    yield r"\text{the code's mean, 400 steps}", replaced_means(1)[-1], "0.50"
     yield r"\text{variance: } 0.36 \log(9) / 1.6", 0.36 * math.log(9) / 1.6, "0.494"
     yield r"\text{mean for } U = 2", (0.8 - 0.36 * math.atanh(0.8)) / 0.64, "0.632"
     gradient = _guidance(jnp.zeros((1, 2)), jnp.ones((1, 2)), _SLOPES)[0]
@@ -370,34 +359,66 @@ def weak_and_strong():
     yield r"\text{gradient in } k \text{ over } V,\ \sqrt 2", gradient[1] / (17 / 42), "1.414"
 
 
+@derivation.algorithm(
+    "RePaint, with jumps of one level",
+    do(
+        r"begin with $(u, k)$ from $\mathcal{N}(0, 1)$; visit the levels that climb back $U - 1$ times",
+        resampling_schedule,
+        by=how_many_levels,
+    ),
+    do(r"a step down: $u \leftarrow$ the reverse step of the model", by=moves, indent=1),
+    do(
+        r"and $k \leftarrow \sqrt a\, y + \sqrt{1 - a}\, z$ at the level that is reached",
+        replacement_step,
+        by=step_of_code,
+        indent=1,
+    ),
+    do("a step up: a step of the forward process on all entries", forward_from, by=moves, indent=1),
+    do(
+        r"exact for normal data: add $\frac1V$ times the gradient of $-\frac12 (y - \hat k)^2$ to the score instead",
+        guidance_gradient,
+        by=guided,
+    ),
+    do(r"at the data, return $u$ and $y$", merge_known),
+)
+def down_up_down():
+    visited = resampling_schedule(num_steps=2, jump_length=1, num_resamples=2)
+    yield (
+        r"T = U = 2, \rho = 0.8, y = 1, \bar\alpha = (1, \tfrac12, \tfrac14): \text{ levels visited}",
+        visited,
+        "(2, 1, 2, 1, 0)",
+    )
+    levels, mask, none = jnp.array([1.0, 0.5, 0.25]), np.array([[False, True]]), jnp.zeros((1, 2))
+    x, printed = jnp.array([[0.0, 0.5]]), iter(("(0.0737, 0.7071)", "(0.0521, 0.5)", "(0.1090, 0.7071)", "(0.3005, 1)"))
+    for now, after in zip(visited[:-1], visited[1:], strict=True):
+        t = np.array([max(int(now), int(after))])
+        if after < now:
+            x = replacement_step(x, best_noise(x, levels[now]), none, jnp.ones((1, 2)), none, mask, t, levels)
+        else:
+            x = forward_from(x, t - 1, t, none, levels)
+        yield rf"\text{{from level {now} to {after}, without noise: }} (u, k)", x, next(printed)
+    yield r"\text{returned}", merge_known(x, jnp.ones((1, 2)), mask), "(0.3005, 1)"
+    gradient = guidance_gradient(none, jnp.ones((1, 2)), mask, _line(_SLOPES))
+    yield r"\text{gradient at } (0, 0), a = \tfrac12, \text{ in } u", gradient[0, 0], "0.337"
+
+
 @derivation.figure(
-    r"$\rho = 0.8$, 400 steps of the code. Left: the mean of the unknown entry on its way to the data, in units of $\sqrt a$, "
-    r"for $y = 1$. Right: samples for many known values; replacement's slope is 0.5, wanted is 0.8.",
+    "The correlation 0.8, 400 steps of the code. Left: the mean of the unknown entry on its way to the data, in units of "
+    r"$\sqrt a$, for the known value 1. Right: samples for many known values; replacement's slope is 0.5, wanted is 0.8.",
     panels=2,
 )
 def ways_and_samples(ways, samples):
-    for times_ in (1, 2, 5):
-        ways.plot(_LEVELS[399::-1], _means(times_) / np.sqrt(_LEVELS[399::-1]), label=f"$U = {times_}$")
-    ways.axhline(0.8, color="gray", linestyle="--")
-    ways.set(xlabel="level $a$", ylabel="$g$")
-    ways.legend()
-    rng = np.random.default_rng(2)
-    known = rng.normal(size=200)
-    ends = _path(jnp.asarray(rng.normal(size=(200, 2))), jnp.asarray(known), 1, jnp.asarray(rng.normal(size=(400, 3, 200, 2))))[
-        -1
-    ]
-    samples.plot(known, ends, ".", color=BLUE, alpha=0.5)
-    line = np.array([-2.5, 2.5])
-    samples.plot(line, 0.5 * line, color=BLUE, label="replacement")
-    samples.plot(line, 0.8 * line, "--", color="gray", label="wanted")
-    samples.set(xlabel="$y$", ylabel="$u_0$")
-    samples.legend()
+    draw_ways_and_samples(ways, samples)
 
 
 @derivation.exercise(
     r"What does replacement sample if the correlation tends to 1?",
-    r"The mean tends to $y$, and the variance to 0: a copied pixel is found. At $\rho = 0.9999$ the mean is $0.986 y$ and the "
-    r"variance 0.000990.",
+    prose(
+        "The mean tends to {mean}, and the variance to {variance}: a copied pixel is found. At a correlation of 0.9999 the "
+        "mean is $0.986 y$ and the variance 0.000990.",
+        mean=holds(Limit(mean, rho, 1, "-"), "=", y, named=True),
+        variance=holds(Limit((1 - rho**2) * log((1 + rho) / (1 - rho)) / (2 * rho), rho, 1, "-"), "=", 0, named=True),
+    ),
 )
 def a_copy():
     yield (1 - math.sqrt(1 - 0.9999**2)) / 0.9999, "0.986"
@@ -405,8 +426,8 @@ def a_copy():
 
 
 @derivation.exercise(
-    r"RePaint with $T = 10$, $J = 2$ and $U = 3$: from which levels does it climb, how many moves go up, and how many levels are "
-    "visited?",
+    "RePaint with ten steps, jumps of two levels and every step made three times: from which levels does it climb, how many "
+    "moves go up, and how many levels are visited?",
     r"From 7, 5, 3 and 1, twice from each and by two levels: 16 moves up. With 16 more moves down there are 43 levels.",
 )
 def ten_levels():
@@ -416,10 +437,10 @@ def ten_levels():
 
 
 @derivation.exercise(
-    r"$k_0$ is $-1$, 0 or 1 with equal probabilities and $u_0 = k_0^2$. At $a = \frac12$, $u = k = 0$ and $y = 1$: what does the "
-    "exact step add in the unknown entry, and what does guidance?",
-    r"The weights of the three points are $e^{-1}, 1, e^{-1}$, so the mean of $u_0$ is 0.4239, and the exact term $\sqrt2\, (1 - "
-    r"0.4239) = 0.815$. The covariance is 0, and guidance adds 0: no straight line sees a square.",
+    r"$k_0$ is $-1$, 0 or 1 with equal probabilities and $u_0$ is its square. At the level $\frac12$, with noisy entries of 0 "
+    "and the known value 1: what does the exact step add in the unknown entry, and what does guidance?",
+    r"The weights of the three points are $e^{-1}, 1, e^{-1}$, so the mean of $u_0$ is 0.4239, and the exact term, $\sqrt2\, "
+    "(1 - 0.4239)$, is 0.815. The covariance is 0, and guidance adds 0: no straight line sees a square.",
 )
 def a_square():
     weights = np.array([math.exp(-1), 1.0, math.exp(-1)])
