@@ -139,13 +139,8 @@ def test_the_reading_of_sounds_follows_its_numbers():
     assert "to 0.3 dB, but its levels fluctuate by 6.0 dB more or less; with Gram matrices 0.7 and 0.6 are left" in sentences[1]
     assert "with the example is 0.09, that of another recording 0.10" in sentences[1]
     assert [part.holds for part in expectations] == [True] * 5
-    for changed, wrong in (
-        (dict(style=-9.5), {0}),
-        (dict(style=-8.0), {0, 1}),
-        (dict(fluctuation=1.3), {3}),
-        (dict(copied=0.9), {4}),
-    ):
-        holds = [part.holds for part in sounds.read_sounds(texture_rows(**changed))[1]]
+    for place, value, wrong in (("style", -9.5, {0}), ("style", -8.0, {0, 1}), ("fluctuation", 1.3, {3}), ("copied", 0.9, {4})):
+        holds = [part.holds for part in sounds.read_sounds(texture_rows(**{place: value}))[1]]
         assert {k for k, right in enumerate(holds) if not right} == wrong
 
 
@@ -166,7 +161,7 @@ def test_what_a_texture_cannot_be_is_refused():
 @pytest.fixture
 def examples(monkeypatch):
     """A recording of each kind, in small."""
-    for name, value in (("LENGTH", 4096), ("FILTERS", 32), ("STEPS", 25), ("RECORDINGS", 1)):
+    for name, value in (("LENGTH", 4096), ("FILTERS", 128), ("STEPS", 50), ("RECORDINGS", 1)):
         monkeypatch.setattr(sounds, name, value)
     return sounds.recordings(0, 0)
 
@@ -176,7 +171,7 @@ def test_features_are_products_with_pieces_of_the_spectrogram(examples):
     levels = sounds.levels_of(examples)
     off = (levels - levels.mean(2, keepdim=True)) / levels.std(2, keepdim=True).clamp(min=0.1)
     found = features(examples)
-    assert found.shape == (3, 32, 1, levels.shape[2] - 10)
+    assert found.shape == (3, 128, 1, levels.shape[2] - 10)
     for b, c, s in ((0, 3, 0), (1, 7, 20), (2, 31, 30)):
         assert found[b, c, 0, s] == pytest.approx(max(0.0, (features.weight[c] * off[b, :, s : s + 11]).sum().item()), abs=1e-4)
 
@@ -200,8 +195,8 @@ def test_gram_matrices_make_the_noise_fluctuate_and_exchanged_ones_do_not(exampl
     wrong = sounds.transferred(noise, examples, features, exchanged)
     cells = [sounds.cells(some, examples, noise, judge) for some in (noise, found, wrong)]
     style, fluctuation = ([each[column].value for each in cells] for column in ("style", "fluctuation"))
-    assert style[0] == 0 and style[1] < -2 and style[2] > style[1] + 2
-    assert fluctuation[1] < 0.6 * fluctuation[0]
+    assert style[0] == 0 and style[1] < -4 and style[2] > style[1] + 2
+    assert fluctuation[1] < 0.5 * fluctuation[0]
     assert cells[0]["spectrum"].value < 1 and cells[1]["copied"].value < 0.5
 
 
