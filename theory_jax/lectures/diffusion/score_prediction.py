@@ -3,9 +3,6 @@
 The lecture on the functions of theory_jax/diffusion/score_prediction.py.
 """
 
-import math
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sin, solve, sqrt
@@ -13,7 +10,8 @@ from sympy import Rational, exp, log, sin, solve, sqrt
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.score_prediction import (
     denoising_score_matching_loss,
     diffused_mixture,
@@ -24,6 +22,7 @@ from theory_jax.diffusion.score_prediction import (
     tweedie_mean,
 )
 from theory_jax.energy.langevin import gaussian_stationary_variance
+from theory_jax.lectures.diffusion._scores import draw_scores, of_two_points
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.energy.langevin import stationary
 
@@ -39,21 +38,20 @@ derivation = Derivation(
         "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, section 3.2",
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
-    question="No one can write down the density of noisy images. Why can a network nevertheless learn the slope of its "
-    "logarithm, and what is this slope good for?",
+    question="A network can give any image a number, but to be a density these numbers must integrate to one over all images, "
+    "and no one can compute that integral. Why can a network nevertheless learn the slope of the log-density, and what is this "
+    "slope good for?",
     setting=(
-        r"Data $x_0$ are noised to $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ with standard normal "
-        r"noise $\epsilon$, independent of $x_0$, and $0 < \bar\alpha_t < 1$. The law of $x_t$ has the density $q_t$.",
-        r"The score of a positive, differentiable density is the slope of its logarithm: a derivative on the line, a gradient "
-        r"in $D$ dimensions. The lines are written for one coordinate.",
-        r"The data have any law with a finite second moment. Formulas are derived for data on three points; for other laws the "
-        r"sums are integrals, and the slope may be taken under the integral, because a Gaussian density and its slope are "
-        r"bounded.",
+        r"Data $x_0$ are noised to $\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$, called $x_t$, with "
+        r"standard normal noise $\epsilon$, independent of $x_0$, and $\bar\alpha_t$ between 0 and 1. The distribution of $x_t$ "
+        "has the density $q_t$.",
+        "The score of a positive, differentiable density is the slope of its logarithm: a derivative on the line, a gradient in "
+        "$D$ dimensions. The lines are written for one coordinate.",
+        "The data have any distribution with a finite second moment. Formulas are derived for data on three points; for others "
+        "the sums are integrals, and the slope may be taken under the integral, because a Gaussian density and its slope are "
+        "bounded.",
         r"A model $s$ is any differentiable function of the noisy value.",
     ),
-    answer=r"The score of $q_t$ is the average, over the data that may have led to $x_t$, of the score of the noise around "
-    r"each. This average is $-\mathbb{E}[\epsilon|x_t] / \sqrt{1 - \bar\alpha_t}$. So a network that predicts noise by least "
-    r"squares learns the score; from it follow the mean and the variance of the data given $x_t$, and a sampler.",
     limits=(
         "Langevin dynamics is shown to leave a density as it is. How fast it gets there is not shown: between distant modes it "
         "takes very long, which is why several noise levels are used.",
@@ -69,8 +67,8 @@ energy = derivation.function("E", "an energy: any differentiable function")
 Z = derivation.number("Z", r"the integral of $e^{-E(x)}$ over all $x$, which no one can compute", positive=True)
 
 derivation.say(
-    "Why scores at all? A network can compute any number for an image, but a density must integrate to one over all images, "
-    "and that integral is out of reach. The score does not contain it."
+    "Why scores at all? A network can compute any number for an image, but a density must integrate to one over all images, and "
+    "that integral is out of reach. The score does not contain it."
 )
 derivation.chain(
     "The normalizing constant has no slope",
@@ -82,26 +80,26 @@ derivation.chain(
         wrong={"the constant kept": plus(-Slope(energy(x), x), -log(Z)), "divided by it": -Slope(energy(x), x) / Z},
     ),
     role="lemma",
-    so=r"Nothing is lost: if two positive densities have the same score everywhere, their logarithms differ by a constant, and "
-    r"the constant is 0, because both integrate to one.",
+    so="Nothing is lost: if two positive densities have the same score everywhere, their logarithms differ by a constant, and "
+    "the constant is 0, because both integrate to one.",
 )
 
 q = derivation.function("q", "a positive, differentiable density")
 s = derivation.function("s", "a model of its score", "score_fn")
 derivation.say(
-    r"How is a model $s$ fitted to a score that is not known? The lecture on score matching integrates by parts: but for a "
+    "How is a model $s$ fitted to a score that is not known? The lecture on score matching integrates by parts: but for a "
     r"constant, $\frac12 \mathbb{E}[(s - (\log q)')^2]$ is $\mathbb{E}[\frac12 s^2 + s']$, which needs only samples of $q$. In "
-    r"$D$ dimensions $s'$ is the divergence of $s$, which costs $D$ derivatives of a network: too many for images. Noise offers "
-    r"a cheaper way."
+    "$D$ dimensions $s'$ is the divergence of $s$, which costs $D$ derivatives of a network: too many for images. Noise offers "
+    "a cheaper way."
 )
 
 n = derivation.index("n", "one of the values that the data may take")
-p = derivation.law("p", n, "any law of the data")
+p = derivation.law("p", n, "any distribution of the data")
 y = derivation.numbers("y", n, "the values", "data")
 ell = derivation.function(r"\ell", r"$\ell(y, x)$: the log-density of the noisy value $x$ around the data $y$", arguments=2)
 density = derivation.define("q_t(x)", Expectation(p, exp(ell(y, x))), "the density of the noisy data", positive=True)
 posterior = derivation.define(
-    "p({}|x)", p * exp(ell(y, x)) / density, "by Bayes' rule: the law of the data, given $x$", over=n, law=True
+    "p({}|x)", p * exp(ell(y, x)) / density, "by Bayes' rule: the distribution of the data, given $x$", over=n, law=True
 )
 _MEAN_SLOPE = Expectation(posterior, Slope(ell(y, x), x))
 score_of_the_marginal = derivation.chain(
@@ -114,20 +112,20 @@ score_of_the_marginal = derivation.chain(
     ),
     equals(
         Expectation(posterior, Slope(ell(y, x), x)),
-        r"the density does not depend on $n$, and $p_n e^{\ell} / q_t$ is the law of the data given $x$ (Bayes' rule)",
+        r"the density does not depend on $n$, and $p_n e^{\ell} / q_t$ is the distribution of the data given $x$ (Bayes' rule)",
         wrong={"averaged over all data": Expectation(p, Slope(ell(y, x), x))},
     ),
     central=True,
-    so=r"This holds for every law of the data and every positive, differentiable density of the noise, if the slope may be "
-    r"taken under the integral. The left side is the score that no one can write down; the right side averages slopes that are "
-    r"known.",
+    so="This holds for every distribution of the data and every positive, differentiable density of the noise, if the slope may "
+    "be taken under the integral. The left side is the score that no one can write down; the right side averages slopes that "
+    "are known.",
 )
 derivation.chain(
     "... and its own slope is the expected slope plus a variance",
     plus(Slope(density, x, 2) / density, -((Slope(density, x) / density) ** 2)),
     equals(
         plus(Expectation(posterior, plus(Slope(ell(y, x), x, 2), Slope(ell(y, x), x) ** 2)), -(_MEAN_SLOPE**2)),
-        r"$(e^\ell)'' = e^\ell (\ell'' + \ell'^2)$, and Bayes' rule as above",
+        r"the second derivative of $e^\ell$ is $e^\ell (\ell'' + \ell'^2)$; Bayes' rule as above",
     ),
     equals(
         plus(Expectation(posterior, Slope(ell(y, x), x, 2)), Variance(posterior, Slope(ell(y, x), x))),
@@ -140,7 +138,7 @@ derivation.chain(
 )
 
 a = derivation.number(r"\bar\alpha_t", "the share of the variance that is signal", "alpha_bar[t]", between=(0, 1))
-w = derivation.law("w", n, r"any law of $x_0$ given $x_t = x$")
+w = derivation.law("w", n, "any distribution of $x_0$ given $x_t$, at $x$")
 epsilon = derivation.define(
     r"\epsilon", (x - times(sqrt(a), y)) / sqrt(1 - a), r"the noise in $x$, if the data are $y_n$", "noise", over=n
 )
@@ -148,8 +146,8 @@ truth = derivation.define(
     "s^*", Expectation(w, (times(sqrt(a), y) - x) / (1 - a)), r"the score of $q_t$ at $x$, for Gaussian noise", "score"
 )
 derivation.say(
-    r"Now the noise is Gaussian, $\ell(y, x) = \log \mathcal{N}(x; \sqrt{\bar\alpha_t}\, y, 1 - \bar\alpha_t)$, and $w$ is the "
-    r"law $p(n|x)$ of the lemma."
+    r"Now the noise is Gaussian: $\ell(y, x)$ is $\log \mathcal{N}(x; \sqrt{\bar\alpha_t}\, y, 1 - \bar\alpha_t)$, and $w$ is "
+    "the distribution $p(n|x)$ of the lemma."
 )
 derivation.chain(
     "For Gaussian noise the score is minus the expected noise, rescaled",
@@ -161,7 +159,7 @@ derivation.chain(
     ),
     equals(
         -Expectation(w, epsilon) / sqrt(1 - a),
-        r"$x - \sqrt{\bar\alpha_t}\, y_n = \sqrt{1 - \bar\alpha_t}\, \epsilon_n$",
+        prose("{noise}", noise=holds(plus(x, -times(sqrt(a), y)), "=", times(sqrt(1 - a), epsilon))),
         wrong={"the sign": Expectation(w, epsilon) / sqrt(1 - a)},
     ),
     uses=(score_of_the_marginal, marginal_law),
@@ -190,10 +188,16 @@ derivation.chain(
         r"the second derivative of a Gaussian's log-density is minus its precision; constants leave a variance, factors squared",
     ),
     equals(Variance(w, y), "multiply out", wrong={"the share of the signal kept": a * Variance(w, y)}),
-    so=r"The inner bracket is $(\log q_t)''$ by the lemma on the slope of the score, so $\mathrm{Var}(x_0|x_t) = \frac{1 - "
-    r"\bar\alpha_t}{\bar\alpha_t} (1 + (1 - \bar\alpha_t) (\log q_t)'')$; in $D$ dimensions 1 is the identity and $(\log "
-    r"q_t)''$ the matrix of second derivatives. Where the log-density has a strong peak the data are nearly known; in a valley "
-    r"between two modes they are not.",
+    so=r"The inner bracket is $(\log q_t)''$ by the lemma on the slope of the score, so the first line is "
+    r"$\mathrm{Var}(x_0|x_t)$; in $D$ dimensions 1 is the identity and $(\log q_t)''$ the matrix of second derivatives. Where "
+    "the log-density has a strong peak the data are nearly known; in a valley between two modes they are not.",
+)
+derivation.answer = prose(
+    "The score of $q_t$ is the average, over the data that may have led to $x_t$, of the score of the noise around each. For "
+    "Gaussian noise this average is minus the expected noise, rescaled, {score}. So a network that predicts noise by least "
+    "squares learns the score; from it follow the mean of the data given $x_t$, {mean}, their variance, and a sampler.",
+    score=holds(truth, "=", -Expectation(w, epsilon) / sqrt(1 - a), named=True, wrong={"the sign": Expectation(w, epsilon)}),
+    mean=holds(Expectation(w, y), "=", plus(x, times(1 - a, truth)) / sqrt(a), wrong={"the score alone": truth}),
 )
 derivation.bridge(
     "The score of a predicted noise in the code",
@@ -219,27 +223,28 @@ derivation.say(
     "The same lemma trains the model. Take as the target the score of the noise around the very data that were noised: it is "
     "known for every example, and right on average."
 )
-derivation.chain(
+matching = derivation.chain(
     "Denoising score matching: the known target has the unknown one as its mean",
     Expectation(w, plus(s(x), epsilon / sqrt(1 - a)) ** 2) / 2,
     equals(
         plus(half * plus(s(x), -truth) ** 2, Variance(w, epsilon) / times(2, 1 - a)),
         r"expand around the mean of the target $-\epsilon_n / \sqrt{1 - \bar\alpha_t}$, which is $s^*$; the cross term "
-        r"vanishes, whatever $s(x)$ is",
+        "vanishes, whatever $s(x)$ is",
     ),
     equals(
         plus(half * plus(s(x), -truth) ** 2, half * plus(Expectation(w, epsilon**2) / (1 - a), -(truth**2))),
         r"the variance is the mean square minus the squared mean",
     ),
     uses=(score_of_the_marginal,),
-    so=r"Average over $x_t$, with $\mathbb{E}[\epsilon^2] = 1$: denoising minus explicit score matching is $\frac12 "
+    so=r"Averaged over $x_t$, with the mean square 1 of the noise, denoising minus explicit score matching is $\frac12 "
     r"(\frac{1}{1 - \bar\alpha_t} - \mathbb{E}[s^{*2}])$ for every model $s$; in $D$ dimensions the 1 in the numerator is $D$. "
-    r"Both losses have the same minimizer, $s^*$.",
+    "Both losses have the same minimizer, $s^*$.",
 )
 noise = derivation.number(r"\epsilon", "the noise that was drawn", "noise")
 predicted = derivation.define(r"\hat\epsilon", -sqrt(1 - a) * s(x), "the noise that the model implies", "noise_pred")
 sigma = derivation.number(r"\sigma", r"the deviation of the noise, where $x_0$ is not shrunk", "sigma", positive=True)
-derivation.chain(
+x_0 = derivation.number("x_0", "the data", "x0")
+simple = derivation.chain(
     "Weighted by its variance it is the simple loss of diffusion models",
     half * plus(times(sqrt((1 - a) / a), sqrt(a), s(x)), noise) ** 2,
     equals(
@@ -248,12 +253,15 @@ derivation.chain(
         wrong={"the variance": half * plus(times(1 - a, s(x)), noise) ** 2},
     ),
     equals(half * plus(noise, -predicted) ** 2, r"the definition of $\hat\epsilon$"),
-    so=r"In units of $x_t / \sqrt{\bar\alpha_t} = x_0 + \sigma \epsilon$ the noise has the deviation $\sigma = \sqrt{(1 - "
-    r"\bar\alpha_t) / \bar\alpha_t}$, and the score is $\sqrt{\bar\alpha_t}\, s$; the first line is $\sigma^2$ times the "
-    r"squared distance from the target there. Training by the simple loss is denoising score matching at $T$ noise levels at "
-    r"once, each weighted by its own variance.",
+    so=prose(
+        r"In units of $x_t / \sqrt{\bar\alpha_t}$, where the data are not shrunk, the noise has the deviation {deviation}, and "
+        r"the score is $\sqrt{\bar\alpha_t}\, s$; the first line is half of $\sigma^2$ times the squared distance from the "
+        "target there, {target}. Training by the simple loss is denoising score matching at $T$ noise levels at once, each "
+        "weighted by its own variance.",
+        deviation=where(sigma, sqrt((1 - a) / a)),
+        target=-noise / sigma,
+    ),
 )
-x_0 = derivation.number("x_0", "the data", "x0")
 derivation.bridge(
     "The code's loss, for the model that is a sine",
     half * plus(times(sigma, sin(plus(x_0, times(sigma, noise)))), noise) ** 2,
@@ -271,17 +279,17 @@ derivation.say(
     r"$\varphi$ at the rate $s \varphi' + \varphi''$ per unit of $h$."
 )
 derivation.chain(
-    "Langevin dynamics with the score of a density keeps that density",
+    "Langevin dynamics with the score of a density keeps that density, in the limit of small steps",
     times(q(x), plus(times(Slope(log(q(x)), x), Slope(phi(x), x)), Slope(phi(x), x, 2))),
     equals(
         Slope(times(q(x), Slope(phi(x), x)), x),
-        r"$q\, (\log q)' = q'$; the product rule, read backward",
+        prose("{score}; the product rule, read backward", score=holds(times(q(x), Slope(log(q(x)), x)), "=", Slope(q(x), x))),
         wrong={"the slope of the other factor": Slope(times(phi(x), Slope(q(x), x)), x)},
     ),
     uses=(stationary,),
-    so=r"If $x$ has the density $q$, the mean of $\varphi$ moves at the rate of the integral of the first line. It is that of "
-    r"a derivative, so 0, since $\varphi$ vanishes far out. No mean moves, so $q$ is stationary; only its score was used. A step "
-    r"of finite length settles on too large a variance.",
+    so=r"If $x$ has the density $q$, the mean of $\varphi$ moves at the rate of the integral of the first line. It is that of a "
+    r"derivative, so 0, since $\varphi$ vanishes far out. No mean moves, so $q$ is stationary; only its score was used. A step "
+    "of finite length settles on too large a variance.",
 )
 
 delta = derivation.numbers(r"\delta", n, "by how much a datum's squared distance exceeds that of the nearest", positive=True)
@@ -292,10 +300,10 @@ derivation.chain(
     plus(1, -1 / plus(1, _FAR)),
     equals(_FAR / plus(1, _FAR), "the common denominator: the weight of all data but the nearest"),
     at_most(_FAR, "the denominator is above 1", adding=_FAR**2 / plus(1, _FAR)),
-    so=r"If the data are a finite set, each equally likely, Bayes' rule weighs them by $e^{-|x_t - \sqrt{\bar\alpha_t} y_n|^2 "
-    r"/ (2v)}$, and the first line is what the nearest does not get; the sum runs over all others. As $\bar\alpha_t$ goes to "
-    r"1, $v$ goes to 0 and the $\delta_n$ do not, if one datum is nearest. So the exact minimizer of the training loss returns "
-    r"training data. That a diffusion model makes new images is owed to what its network cannot represent or has not learned.",
+    so=r"If the data are a finite set, each equally likely, Bayes' rule weighs them by $e^{-|x_t - \sqrt{\bar\alpha_t} y_n|^2 / "
+    r"(2v)}$, and the first line is what the nearest does not get; the sum runs over all others. As $\bar\alpha_t$ goes to 1, "
+    r"$v$ goes to 0 and the $\delta_n$ do not, if one datum is nearest. So the exact minimizer of the training loss returns "
+    "training data. That a diffusion model makes new images is owed to what its network cannot represent or has not learned.",
 )
 soft = derivation.define(
     r"\omega",
@@ -334,20 +342,17 @@ def _noised(function):
     return of_mixture
 
 
+_mixture = {"x": [[x]], "weight": weight, "m": m, "b": b, "alpha_bar": [1, a]}
 derivation.say(
     "For a mixture of Gaussians everything is known in closed form: noised, it is a mixture again, so its score at every level "
-    "is an average over the components by the same lemma, with components in place of data. With it samplers are judged "
-    "without any training."
+    "is an average over the components by the same lemma, with components in place of data. With it samplers are judged without "
+    "any training."
 )
 derivation.bridge(
     "The code's log-density of a noised mixture",
     log(Total(k, joint)),
     _noised(mixture_log_prob),
-    x=[[x]],
-    weight=weight,
-    m=m,
-    b=b,
-    alpha_bar=[1, a],
+    **_mixture,
     calls=(diffused_mixture, mixture_log_prob),
     wrong={"variances not noised": log(Total(k, weight * exp(LogDensity(x, m_t, a * b))))},
 )
@@ -355,35 +360,37 @@ derivation.bridge(
     "... and its score",
     Expectation(share, (m_t - x) / b_t),
     _noised(mixture_score),
-    x=[[x]],
-    weight=weight,
-    m=m,
-    b=b,
-    alpha_bar=[1, a],
+    **_mixture,
     calls=(diffused_mixture, mixture_score),
     wrong={"the components' own weights": Expectation(weight, (m_t - x) / b_t), "the sign": Expectation(share, (x - m_t) / b_t)},
 )
 
-_POINTS = jnp.array([-1.0, 1.0])
 
-
-def _two_points(x, level):
-    """E(x_0 | x_t = x), the score and its slope for data that are -1 or 1, each with probability one half."""
-    schedule, one = jnp.array([1.0, level]), np.full(len(x), 1)
-    means, log_vars = diffused_mixture(_POINTS[:, None], jnp.full(2, -jnp.inf), one, schedule)
-
-    def score(x):
-        return mixture_score(x[:, None], means, log_vars, jnp.full(2, -math.log(2)))[:, 0]
-
-    return empirical_posterior_mean(x, _POINTS, one, schedule), *jax.jvp(score, (x,), (jnp.ones_like(x),))
+@derivation.algorithm(
+    "Denoising score matching, and the data that a score implies",
+    do(r"draw $x_0$ from the data and $\epsilon \sim \mathcal{N}(0, 1)$; $x \leftarrow x_0 + \sigma \epsilon$"),
+    do(r"descend the gradient of $\frac12 \left(\sigma\, s(x) + \epsilon\right)^2$", denoising_score_matching_loss, by=simple),
+    do(
+        r"for a noisy $x_t$: $\hat x_0 \leftarrow (x_t + (1 - \bar\alpha_t)\, s(x_t)) / \sqrt{\bar\alpha_t}$",
+        tweedie_mean,
+        by=tweedie,
+    ),
+)
+def two_samples():
+    one, sloped = jnp.ones(1), lambda x, sigma=None: -x / 2
+    for noise, stated in ((0.5, "0.0313"), (-1.0, "0.5")):
+        loss = denoising_score_matching_loss(one, noise * one, one, sloped)[0]
+        yield rf"\text{{loss of}}\ s(x) = -x/2,\ x_0 = \sigma = 1,\ \epsilon = {noise:g}", loss, stated
+    data = tweedie_mean(one, sloped(one), np.array([1]), jnp.array([1, 0.5]))
+    yield r"\hat x_0\ \text{at}\ x_t = 1,\ \bar\alpha_t = \tfrac12", data[0], "1.0607"
 
 
 @derivation.example(
-    r"Data that are $-1$ or $1$, each with probability one half, at $\bar\alpha_t = 0.5184$, so $\sqrt{\bar\alpha_t} = 0.72$. "
-    r"At $x_t = 0.5$ the mean of the data is $\tanh\frac{0.72 \cdot 0.5}{0.4816}$; the rest follows from it."
+    "Data that are $-1$ or $1$, each with probability one half, with a share of 0.5184 of signal, of which the root is 0.72. At "
+    r"0.5 the mean of the data is $\tanh\frac{0.72 \cdot 0.5}{0.4816}$; the rest follows from it."
 )
 def two_points():
-    mean, score, slope = (float(column[0]) for column in _two_points(jnp.array([0.5]), 0.5184))
+    mean, score, slope = (float(column[0]) for column in of_two_points(jnp.array([0.5]), 0.5184))
     given = {w: ((1 - mean) / 2, (1 + mean) / 2), y: (-1, 1), a: 0.5184, x: 0.5}
     yield r"\mathbb{E}[x_0|x_t]", mean, "0.63366"
     yield r"s^* = \frac{0.72 \cdot 0.63366 - 0.5}{0.4816}", score, "-0.09087"
@@ -394,29 +401,20 @@ def two_points():
 
 
 @derivation.figure(
-    r"Data that are $-1$ or $1$. Left: the score at three levels; at $\bar\alpha_t = 0.52$ the dashed lines are the scores of "
-    r"the noise around each datum. The score changes from one line to the other as the posterior does. Right: the mean of the "
-    r"data by Tweedie's formula, which becomes a step as the noise vanishes.",
+    "Data that are $-1$ or $1$. Left: the score at three levels; at the level 0.52 the dashed lines are the scores of the noise "
+    "around each datum. The score changes from one line to the other as the posterior does. Right: the mean of the data by "
+    "Tweedie's formula, which becomes a step as the noise vanishes.",
     panels=2,
 )
 def score_and_mean(left, right):
-    line = jnp.linspace(-2.5, 2.5, 161)
-    for level in (0.9, 0.52, 0.1):
-        _, score, _ = _two_points(line, level)
-        left.plot(line, score, label=rf"$\bar\alpha_t = {level}$")
-        right.plot(line, tweedie_mean(line, score, np.full(161, 1), jnp.array([1.0, level])), label=rf"$\bar\alpha_t = {level}$")
-    for point in (-1, 1):
-        left.plot(line, (point * math.sqrt(0.52) - line) / 0.48, linestyle="--", linewidth=0.8, color="gray")
-    left.set(xlabel="$x_t$", ylabel="score", ylim=(-6, 6))
-    right.set(xlabel="$x_t$", ylabel="mean of the data")
-    left.legend()
+    draw_scores(left, right, tweedie_mean)
 
 
 @derivation.exercise(
-    r"What is the score of $q_t$ for data $\mathcal{N}(0, c)$? Evaluate it at $c = \frac14$, $\bar\alpha_t = 0.5184$, $x_t = "
-    r"\frac12$.",
-    r"$x_t$ is $\mathcal{N}(0, V_t)$ with $V_t = 1 - \bar\alpha_t + \bar\alpha_t c = 0.6112$, so the score is $-x_t / V_t = "
-    r"-0.8181$.",
+    r"What is the score of $q_t$ for data $\mathcal{N}(0, c)$? Evaluate it at one half for data of variance one quarter and a "
+    "share of 0.5184 of signal.",
+    r"$x_t$ is Gaussian of variance $1 - \bar\alpha_t + \bar\alpha_t c$, here 0.6112. The score is $-x_t$ over that, here "
+    "-0.8181.",
 )
 def score_of_gaussian_data():
     mixture = diffused_mixture(jnp.zeros((1, 1)), jnp.log(jnp.array([0.25])), np.array([1]), jnp.array([1.0, 0.5184]))
@@ -427,10 +425,13 @@ theta = derivation.number(r"\theta", "the slope of a linear model of the score")
 
 
 @derivation.exercise(
-    r"Fit the model $s(x) = -\theta x$ to samples of $\mathcal{N}(0, 4)$ by implicit score matching: minimize "
-    r"$\mathbb{E}[\frac12 s^2 + s']$. What if the half is forgotten?",
-    r"$\mathbb{E}[\frac12 \theta^2 x^2 - \theta] = 2 \theta^2 - \theta$ is least at $\theta = \frac14$: the true score $-x/4$. "
-    r"Without the half it is $4 \theta^2 - \theta$, least at $\frac18$.",
+    r"Fit the model $-\theta x$ to samples of $\mathcal{N}(0, 4)$ by implicit score matching: minimize $\mathbb{E}[\frac12 s^2 "
+    "+ s']$. What if the half is forgotten?",
+    prose(
+        r"The loss is {loss}, least at $\frac14$: the true score $-x/4$. Without the half it is $4 \theta^2 - \theta$, least at "
+        r"$\frac18$.",
+        loss=holds(Expectation(Normal(x, 0, 4), half * (theta * x) ** 2 - theta), "=", 2 * theta**2 - theta),
+    ),
 )
 def implicit_matching_by_hand():
     model = -theta * x
@@ -440,9 +441,9 @@ def implicit_matching_by_hand():
 
 
 @derivation.exercise(
-    r"Langevin dynamics runs on $\mathcal{N}(0, 1)$ with steps of length $h = 0.1$. Which variance do the samples have? From "
-    r"which $h$ on does it diverge?",
-    r"$1 / (1 - \frac{h}{2}) = 1 / (1 - 0.05) = 1.0526$. It diverges from $h = 2$ on, where the factor $(1 - h)^2$ reaches 1.",
+    r"Langevin dynamics runs on $\mathcal{N}(0, 1)$ with steps of length 0.1 for $h$. Which variance do the samples have? From "
+    "which $h$ on does it diverge?",
+    r"It is $1 / (1 - \frac{h}{2})$, here 1.0526. It diverges from a length of 2 on, where the factor $(1 - h)^2$ reaches 1.",
 )
 def langevin_on_a_gaussian():
     yield gaussian_stationary_variance(jnp.ones(()), step_size=0.1), "1.0526"
