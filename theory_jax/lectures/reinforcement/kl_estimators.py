@@ -12,8 +12,10 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.reinforcement._kl_estimators import draw_estimators
 from theory_jax.reinforcement.kl_estimators import adaptive_coefficient, kl_k1, kl_k2, kl_k3, token_kl
 
 derivation = Derivation(
@@ -25,20 +27,15 @@ derivation = Derivation(
         "Ziegler et al. 2019, Fine-tuning language models from human preferences, section 2.2",
         "Shao et al. 2024, DeepSeekMath, eq. 4",
     ),
-    question="A language model is trained and its divergence from a reference is watched, or paid for, from samples. Three "
-    "functions of the two probabilities of a sample are in use. Which of them has the right mean, which has little variance, "
-    "and which of them may be differentiated?",
+    question="The divergence from the reference that a training reports is negative now and then, and a penalty on it may pull "
+    "nowhere, or to another place than was meant. Both come from what is computed from samples. Of three functions in use, which "
+    "has the right mean, which has little variance, and which of them may be differentiated?",
     setting=(
-        r"A sample $x$ is one of finitely many; it may be a token or a whole text. The policy gives it the probability $\pi(x) > "
-        r"0$ and the reference $\pi_0(x) > 0$, fixed. Samples are drawn from $\pi$.",
+        r"A sample $x$ is one of finitely many; it may be a token or a whole text. The policy gives it the positive "
+        r"probability $\pi(x)$ and the reference $\pi_0(x)$, positive and fixed. Samples are drawn from $\pi$.",
         r"Used as a loss, an estimator is differentiated with the sample held fixed: the gradient sees how $\pi(x)$ changes, not "
         r"that other samples become more likely.",
     ),
-    answer=r"$k_1$ and $k_3$ have the divergence as their mean, $k_2$ nearly so if the policies are close; $k_2$ and $k_3$ are "
-    r"never negative, and close to the reference $k_3$ varies far less than $k_1$. As losses they are something else: $k_1$ has "
-    r"the mean gradient 0, $k_2$ that of $\mathrm{KL}(\pi \,\|\, \pi_0)$, and $k_3$ that of the divergence turned over, "
-    r"$\mathrm{KL}(\pi_0 \,\|\, \pi)$. How well a function estimates a value does not say how well its slope estimates the "
-    r"slope.",
     limits=(
         "Sequences: a sum of token estimates along sampled prefixes has the right mean, but as a loss it misses that the "
         "prefixes, too, depend on the policy.",
@@ -58,36 +55,39 @@ k_3 = derivation.define(
 derivation.symbol("k_1", r"the log-ratio $\ell$ itself", "kl_k1")
 
 derivation.say(
-    r"The mean of $k_1 = \ell$ under $\pi$ is the divergence by definition. But $\ell$ is negative wherever $\pi$ does a thing "
-    r"less often than the reference, so a mean over few samples often is, too, though no divergence is negative. $k_2$ mends the "
-    r"sign by a square, $k_3$ by a number that has the mean zero."
+    r"The mean of $k_1$, which is $\ell$, under $\pi$ is the divergence by definition. But $\ell$ is negative wherever $\pi$ "
+    r"does a thing less often than the reference, so a mean over few samples often is, too, though no divergence is negative. "
+    r"$k_2$ mends the sign by a square, $k_3$ by a number that has the mean zero."
 )
-derivation.chain(
+third_mean = derivation.chain(
     "The mean of the third is the divergence",
     Expectation(pi, k_3),
-    equals(Expectation(pi, plus(pi_0 / pi, -1, ell)), r"$e^{-\ell}$ is $\pi_0 / \pi$ by definition"),
+    equals(Expectation(pi, plus(pi_0 / pi, -1, ell)), prose("{ratio}", ratio=holds(exp(-ell), "=", pi_0 / pi))),
     equals(
         plus(Total(x, pi_0), -1, Divergence(pi, pi_0)),
         r"multiply out: $\pi$ cancels in the first term, sums to one in the second, and the third is the mean of $k_1$",
     ),
     equals(
         Divergence(pi, pi_0),
-        r"$\pi_0$ sums to one over what $\pi$ does, which is everything",
+        prose(r"{one}, over what $\pi$ does, which is everything", one=holds(Total(x, pi_0), "=", 1)),
         wrong={"as if it were half a square": Expectation(pi, k_2)},
     ),
     central=True,
-    so=r"So $\pi_0/\pi - 1$ is a control variate: its mean is zero, and where $\ell$ is very negative it is large.",
+    so=prose(
+        r"So $\pi_0/\pi - 1$ is a control variate: its mean is {zero}, and where $\ell$ is very negative it is large.",
+        zero=holds(Expectation(pi, plus(pi_0 / pi, -1)), "=", 0, named=True),
+    ),
 )
 derivation.chain(
     "The third is never negative, whatever the sample",
     k_3,
-    equals(plus(pi_0 / pi, -1, -log(pi_0 / pi)), r"$\ell = -\log(\pi_0 / \pi)$"),
+    equals(plus(pi_0 / pi, -1, -log(pi_0 / pi)), prose("{turned}", turned=holds(ell, "=", -log(pi_0 / pi)))),
     at_least(
         0,
-        r"the logarithm is below its tangent: $\log t \le t - 1$, here at $t = \pi_0 / \pi$, with equality at $t = 1$ alone",
+        prose("the logarithm is below its tangent, here at $\\pi_0 / \\pi$; equality where {same} alone", same=where(pi, pi_0)),
         dropping=tangent.at(pi_0 / pi),
     ),
-    so=r"$k_2$ is half a square. Both are zero exactly where $\pi(x) = \pi_0(x)$.",
+    so=r"$k_2$ is half a square. Both are zero exactly for the samples on which policy and reference agree.",
 )
 missing = derivation.number("m", "the probability under the reference of all that the policy never does", between=(0, 1))
 rest = derivation.law(r"\rho({})", x, "the reference, given that the policy could do it", "")
@@ -107,8 +107,8 @@ derivation.chain(
 )
 
 derivation.say(
-    r"How far off is $k_2$? Let the policy leave the reference in some direction, $\pi_\epsilon \propto \pi_0\, e^{\epsilon u}$: "
-    r"all that matters is the logarithm of the normalizer, which generates the cumulants of $u$."
+    r"How far off is $k_2$? Let the policy leave the reference in some direction, to $\pi_\epsilon$ proportional to $\pi_0\, "
+    r"e^{\epsilon u}$: all that matters is the logarithm of the normalizer, which generates the cumulants of $u$."
 )
 epsilon = derivation.number(r"\epsilon", "how far the policy is from the reference", positive=True)
 u = derivation.numbers("u({})", x, "the direction in which it left")
@@ -117,8 +117,14 @@ near = derivation.define(r"\pi_\epsilon({})", pi_0 * exp(epsilon * u - Lambda), 
 derivation.chain(
     "The divergence by cumulants",
     Divergence(near, pi_0),
-    equals(plus(times(epsilon, Expectation(near, u)), -Lambda), r"the log-ratio is $\epsilon u - \Lambda$"),
-    equals(plus(times(epsilon, Slope(Lambda, epsilon)), -Lambda), r"the slope of $\Lambda$ is the mean of $u$"),
+    equals(
+        plus(times(epsilon, Expectation(near, u)), -Lambda),
+        prose("{ratio}", ratio=holds(log(near / pi_0), "=", plus(epsilon * u, -Lambda))),
+    ),
+    equals(
+        plus(times(epsilon, Slope(Lambda, epsilon)), -Lambda),
+        prose("{mean}", mean=holds(Slope(Lambda, epsilon), "=", Expectation(near, u))),
+    ),
     states=2,
     role="lemma",
 )
@@ -133,7 +139,7 @@ derivation.chain(
         times(
             Rational(1, 2), plus(times(epsilon**2, Slope(Lambda, epsilon, 2)), (epsilon * Slope(Lambda, epsilon) - Lambda) ** 2)
         ),
-        r"the second derivative of $\Lambda$ is the variance of $u$",
+        prose("the mean as above, and {variance}", variance=holds(Slope(Lambda, epsilon, 2), "=", Variance(near, u))),
     ),
     states=2,
     role="lemma",
@@ -155,7 +161,8 @@ derivation.chain(
     "Close to the reference, the second is nearly unbiased",
     Limit(times(k_2_series, 1 / kl_series), epsilon, 0),
     equals(
-        1, r"both are $\frac{\kappa_2}{2} \epsilon^2$ and terms of the third order; $\kappa_2 > 0$, since $u$ is not constant"
+        1,
+        r"both are $\frac{\kappa_2}{2} \epsilon^2$ and terms of the third order; $\kappa_2$ is not 0, since $u$ is not constant",
     ),
     so=r"Half the squared log-ratio measures a small step as the divergence does: both are $\frac12 \epsilon^2$ times the "
     r"variance.",
@@ -189,22 +196,34 @@ derivation.chain(
     times(Slope(apart_3, q), 1 / Slope(apart_1, q)),
     equals(
         times(q, 1 - q, plus((q - p) / q**2, -(q - p) / (1 - q) ** 2)),
-        r"$\Delta k_1$ has the slope $\frac{1}{q(1 - q)}$, which is also that of the logarithms in $\Delta k_3$",
+        prose(
+            r"{slope}, which is also the slope of the logarithms in $\Delta k_3$",
+            slope=holds(Slope(apart_1, q), "=", 1 / (q * (1 - q))),
+        ),
     ),
     equals(times(q - p, (1 - 2 * q) / (q * (1 - q))), "a common denominator"),
-    so=r"At $q = p$ both differences are 0, so by L'Hopital's rule their quotient goes to zero there, like a multiple of $q - "
-    r"p$; the quotient of the variances is its square. To first order the control variate removes all that varies.",
+    so=prose(
+        "At {same} both differences are 0, {first} and {third}, so by L'Hopital's rule their quotient goes to zero there, like a "
+        "multiple of $q - p$; the quotient of the variances is its square. To first order the control variate removes all that "
+        "varies.",
+        same=where(q, p),
+        first=holds(apart_1, "=", 0),
+        third=holds(apart_3, "=", 0),
+    ),
 )
 derivation.chain(
     "Far from it, the third varies without bound",
     Limit(times(q, times(q, 1 - q, apart_3**2)), q, 0),
-    equals(p**2, r"$\Delta k_3 \approx p / q$, and everything else is of smaller order"),
+    equals(
+        p**2,
+        prose(r"$\Delta k_3$ is $p / q$ and terms of smaller order, {leading}", leading=holds(Limit(q * apart_3, q, 0), "=", p)),
+    ),
     role="lemma",
 )
 derivation.chain(
     "... while the first hardly varies any more",
     Limit(times(q, 1 - q, apart_1**2), q, 0),
-    equals(0, r"$q \log^2 q \to 0$"),
+    equals(0, prose("{none}", none=holds(Limit(q * log(q) ** 2, q, 0), "=", 0))),
     so=r"A policy that hardly ever does what the reference does sees, when it does, a ratio $\pi_0/\pi$ of $p/q$. So neither "
     r"estimator is better everywhere.",
 )
@@ -221,25 +240,40 @@ soft = derivation.define(
 ratio = derivation.define(r"\ell_\theta({})", log(soft / pi_0), "its log-ratio", over=x)
 k_3_soft = derivation.define(r"k_{{3,\theta}}({})", plus(exp(-ratio), -1, ratio), "the third estimator", over=x)
 by = theta.at(0)
+derivation.answer = prose(
+    "$k_1$ and $k_3$ have the divergence as their mean, {mean}, and $k_2$ nearly so if the policies are close; $k_2$ and $k_3$ "
+    "are never negative, and close to the reference $k_3$ varies far less than $k_1$; far from it, it can vary far more. As "
+    "losses they are something else: $k_1$ has the mean gradient {nothing}, $k_2$ that of the divergence, and $k_3$ "
+    "that of the divergence turned over, {turned}. How well a function estimates a value does not say how well its slope "
+    "estimates the slope.",
+    mean=holds(Expectation(pi, k_3), "=", Divergence(pi, pi_0), wrong={"turned over": Divergence(pi_0, pi)}),
+    nothing=holds(Expectation(soft, Slope(ratio, by)), "=", 0, named=True),
+    turned=holds(
+        Expectation(soft, Slope(k_3_soft, by)),
+        "=",
+        Slope(Divergence(pi_0, soft), by),
+        wrong={"the same": Slope(Divergence(soft, pi_0), by)},
+    ),
+)
 derivation.chain(
-    "As a loss, the first does nothing",
+    "As a loss, the first does nothing on average",
     Expectation(soft, Slope(ratio, by)),
     equals(
         Total(x, Slope(soft, by)),
-        r"the reference is fixed, and $\pi_\theta\, \partial \log \pi_\theta = \partial \pi_\theta$",
+        prose("the reference is fixed, and {score}", score=holds(times(soft, Slope(log(soft), by)), "=", Slope(soft, by))),
         wrong={"the log-ratio kept": Total(x, times(ratio, Slope(soft, by)))},
     ),
     equals(0, "probabilities always sum to one"),
     so="What depends on the parameters in this loss is noise of mean zero; the reference is not even in it.",
 )
-derivation.chain(
+second_loss = derivation.chain(
     "As a loss, the second has the gradient of the divergence",
     Expectation(soft, Slope(ratio**2 / 2, by)),
+    equals(Total(x, times(ratio, Slope(soft, by))), "the chain rule, and the score as above"),
     equals(
-        Total(x, times(ratio, Slope(soft, by))),
-        r"the chain rule, and $\pi_\theta\, \partial \log \pi_\theta = \partial \pi_\theta$",
+        Slope(Divergence(soft, pi_0), by),
+        prose("the product rule: the other term is {zero}", zero=holds(Total(x, Slope(soft, by)), "=", 0)),
     ),
-    equals(Slope(Divergence(soft, pi_0), by), r"the product rule: the other term is $\sum_x \partial \pi_\theta = 0$"),
     so=r"The biased estimator of the value is unbiased for the gradient. Its gradient, $\ell\, \partial \log \pi_\theta$, is "
     r"that of $-\ell$ as a reward.",
 )
@@ -248,15 +282,18 @@ derivation.chain(
     Expectation(soft, Slope(k_3_soft, by)),
     equals(
         Expectation(soft, times(1 - pi_0 / soft, Slope(log(soft), by))),
-        r"$\partial e^{-\ell_\theta} = -e^{-\ell_\theta}\, \partial \log \pi_\theta$",
+        prose("{slope}", slope=holds(Slope(exp(-ratio), by), "=", times(-exp(-ratio), Slope(log(soft), by)))),
     ),
     equals(times(-1, Total(x, times(pi_0, Slope(log(soft), by)))), r"the mean of a score is zero, and $\pi_\theta$ cancels"),
     equals(
         Slope(Divergence(pi_0, soft), by),
         r"$\mathrm{KL}(\pi_0 \,\|\, \pi_\theta)$ depends on $\theta$ through $-\sum_x \pi_0 \log \pi_\theta$ only",
     ),
-    so=r"This is $\pi_\theta - \pi_0$ in the logits: bounded, and blind to how much more the policy does what the reference "
-    r"rarely does. It pulls back to the reference, but not at the price that the objective names.",
+    so=prose(
+        "In the first logit this is {slope}: bounded, and blind to how much more the policy does what the reference rarely does. "
+        "It pulls back to the reference, but not at the price that the objective names.",
+        slope=holds(Slope(Divergence(pi_0, soft), by), "=", plus(soft.at(0), -pi_0.at(0)), named=True),
+    ),
 )
 derivation.chain(
     "Times the ratio of the policy to itself, the third has the right gradient",
@@ -267,9 +304,10 @@ derivation.chain(
         r"$\pi_\theta$",
     ),
     equals(
-        Expectation(soft, times(ratio, Slope(log(soft), by))), r"$k_3 = \pi_0 / \pi_\theta - 1 + \ell_\theta$: the rest cancels"
+        Expectation(soft, times(ratio, Slope(log(soft), by))),
+        prose("{third}: the rest cancels", third=holds(k_3_soft, "=", plus(pi_0 / soft, -1, ratio))),
     ),
-    equals(Slope(Divergence(soft, pi_0), by), "the second chain above"),
+    equals(Slope(Divergence(soft, pi_0), by), "the gradient of the second as a loss, above"),
     so="With the ratio the loss knows that its samples depend on the policy. The same ratio mends samples from an older policy.",
 )
 derivation.symbol(r"\bar\pi", "the policy that sampled, not differentiated")
@@ -337,8 +375,32 @@ HALF, QUARTER = jnp.log(jnp.array([0.5, 0.5])), jnp.log(jnp.array([0.25, 0.75]))
 _given = {pi: (Rational(1, 2), Rational(1, 2)), pi_0: (Rational(1, 4), Rational(3, 4)), theta: (0, 0)}
 
 
+@derivation.algorithm(
+    "A price that holds the divergence near a target",
+    do(r"sample from $\pi$, and note $\log \pi$ and $\log \pi_0$ of each sample"),
+    do(r"the price, in the reward: $-\beta k_1$ with $k_1$ held fixed (as a loss, $\beta k_2$)", kl_k1, by=second_loss),
+    do("what is reported: the mean of $k_3$ over the samples", kl_k3, by=third_mean),
+    do(r"$\beta \leftarrow \beta (1 + K \max(-c, \min(c, \widehat{\mathrm{KL}} / \tau - 1)))$", adaptive_coefficient),
+    do("a step of the policy with this price; again"),
+)
+def two_rounds():
+    coefficient, text = (
+        jnp.array(1.0),
+        r"\tau = 0.1, K = \tfrac12, c = \tfrac15, \beta = 1; \; \pi = (\tfrac12, \tfrac12): \quad ",
+    )
+    for share, said in ((0.5, ("(0.6931, -0.4055)", "0.1438", "1.1")), (0.4, ("(0.4700, -0.2231)", "0.0541", "0.99"))):
+        both = jnp.log(jnp.array([share, 1 - share]))
+        yield rf"{text}k_1", kl_k1(both, QUARTER), said[0]
+        seen = jnp.exp(both) @ kl_k3(both, QUARTER)
+        yield r"\text{the mean of } k_3", seen, said[1]
+        coefficient = adaptive_coefficient(coefficient, seen, target=0.1, gain=0.5, clip=0.2)
+        yield r"\beta", coefficient, said[2]
+        text = r"\pi = (0.4, 0.6): \quad "
+
+
 @derivation.example(
-    r"Two samples, $\pi = (\frac12, \frac12)$ and $\pi_0 = (\frac14, \frac34)$; the log-ratios are $\log 2$ and $\log \frac23$."
+    r"Two samples of probability $\frac12$ each, $\frac14$ and $\frac34$ under the reference; the log-ratios are $\log 2$ and "
+    r"$\log \frac23$."
 )
 def two_samples():
     yield Divergence(pi, pi_0), value(Divergence(pi, pi_0), _given), "0.1438"
@@ -353,76 +415,14 @@ def two_samples():
         yield rf"\text{{the mean gradient of }} {name} \text{{ by the first logit}}", gradient, said
 
 
-def _variance(estimator, share, reference=0.5):
-    """The estimator's variance over two samples, for each share q of the first."""
-    law = np.stack([share, 1 - share])
-    values = np.asarray(
-        estimator(jnp.log(law), jnp.log(np.stack([np.full_like(share, reference), np.full_like(share, 1 - reference)])))
-    )
-    return share * (1 - share) * (values[0] - values[1]) ** 2
-
-
 @derivation.figure(
     "Left: the three estimators as functions of the log-ratio of a sample; to second order the last two are the same. Right: the "
-    r"variance over two samples, if the reference gives $\frac12$ to each and the policy $q$ to the first. The two cross at $q = "
-    r"0.1018$.",
+    r"variance over two samples, if the reference gives $\frac12$ to each and the policy $q$ to the first. The two cross at "
+    "0.1018.",
     panels=2,
 )
 def three_functions(left, right):
-    grid = np.linspace(-2.0, 2.0, 81)
-    for name, estimator in (("$k_1$", kl_k1), ("$k_2$", kl_k2), ("$k_3$", kl_k3)):
-        left.plot(grid, estimator(jnp.asarray(grid), jnp.zeros(81)), label=name)
-    left.axhline(0.0, color="gray", linewidth=0.5)
-    left.set(xlabel=r"log-ratio $\ell$", ylabel="estimate, nats", ylim=(-2.1, 4.5))
-    left.legend()
-    shares = np.concatenate([np.logspace(-4, -1, 60), np.linspace(0.11, 0.49, 40)])
-    for name, estimator, color in (("$k_1$", kl_k1, 0), ("$k_3$", kl_k3, 2)):
-        right.loglog(shares, _variance(estimator, shares), label=name, color=left.lines[color].get_color())
-    right.axvline(0.1018, color="gray", linestyle="--", linewidth=1)
-    right.set(xlabel="$q$", ylabel="variance", ylim=(1e-6, 1e4))
-    right.legend()
-
-
-@derivation.exercise(
-    r"How much too large is the mean of $k_2$ in the example, and what does $\frac{\kappa_3}{6} \epsilon^3$ say? Take $\epsilon "
-    r"= 1$ and $u = (\log 3, 0)$.",
-    r"$0.1612 - 0.1438 = 0.0174$. The reference does the first sample with $\frac14$, so $\kappa_3 = \frac14 \cdot \frac34 \cdot "
-    r"\frac12 \log^3 3 = 0.1243$, and a sixth of it is 0.0207: the right size, though $\epsilon$ is not small.",
-)
-def bias_of_the_second():
-    yield value(Expectation(pi, k_2) - Divergence(pi, pi_0), _given), "0.0174"
-    third = 0.25 * 0.75 * 0.5 * np.log(3) ** 3
-    yield third, "0.1243"
-    yield third / 6, "0.0207"
-
-
-@derivation.exercise(
-    r"The reference gives $\frac12$ to each of two samples. At which $q < \frac12$ do $k_1$ and $k_3$ vary alike? How do the "
-    r"variances compare at $q = 0.49$ and at $q = 10^{-6}$?",
-    r"$\Delta k_3 = -\Delta k_1$ gives $\frac{1}{2q} - \frac{1}{2(1-q)} = 2 \log \frac{1-q}{q}$, so $q = 0.1018$. At 0.49 the "
-    r"variance of $k_3$ is $7.1 \cdot 10^{-8}$ of that of $k_1$; at $10^{-6}$ it is $1.3 \cdot 10^9$ times as large.",
-)
-def where_they_cross():
-    low, high = 0.05, 0.2
-    for _ in range(40):
-        middle = np.array([(low + high) / 2])
-        more = _variance(kl_k3, middle)[0] > _variance(kl_k1, middle)[0]
-        low, high = (middle[0], high) if more else (low, middle[0])
-    yield low, "0.1018"
-    close, far = (_variance(kl_k3, np.array([q]))[0] / _variance(kl_k1, np.array([q]))[0] for q in (0.49, 1e-6))
-    yield close / 1e-8, "7.1"
-    yield far / 1e9, "1.3"
-
-
-@derivation.exercise(
-    r"The policy does the first of two samples only, the reference each with $\frac12$. What is the divergence, and what do "
-    r"$k_1$ and $k_3$ say?",
-    r"The divergence is $\log 2 = 0.6931$, and so is $k_1$ on the only sample there is; $k_3 = \frac12 - 1 + \log 2 = 0.1931$, "
-    r"too small by the $m = \frac12$ that is never sampled.",
-)
-def a_policy_that_never_does_it():
-    yield token_kl(jnp.array([0.0, -jnp.inf]), jnp.zeros(2)), "0.6931"
-    yield kl_k3(jnp.zeros(1), -jnp.log(2.0) * jnp.ones(1))[0], "0.1931"
+    draw_estimators(left, right)
 
 
 derivation.symbol("d", r"the log-ratio turned over, $-\ell$")
@@ -431,9 +431,9 @@ derivation.symbol("s", "a number between 0 and 1")
 
 @derivation.numeric(
     r"e^d - 1 - d = d^2 \int_0^1 (1 - s)\, e^{s d}\, ds",
-    because="Near $d = 0$ the three terms on the left nearly cancel: at $d = 10^{-6}$ in float64 four digits are left of $e^d - "
-    "1 - d$, and none in float32. Taylor's remainder on the right does not cancel. The code integrates it by eight "
-    "Gauss-Legendre nodes for $|d| < 1$; here it is compared with the series.",
+    because="Near 0 the three terms on the left nearly cancel: at $10^{-6}$ in float64 four digits are left of $e^d - 1 - d$, "
+    "and none in float32. Taylor's remainder on the right does not cancel. The code integrates it by eight Gauss-Legendre nodes "
+    "where the size of $d$ is below 1; here it is compared with the series.",
     role="appendix",
 )
 def the_third_close_to_zero():
