@@ -5,10 +5,9 @@ The lecture on the functions of theory_jax/adversarial/unrolled_gan.py.
 
 import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Matrix, exp, log
+from sympy import Matrix, Rational, exp, log, sqrt
 
 from theory_jax.adversarial.unrolled_gan import (
     alternating_step,
@@ -22,6 +21,9 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._players import GAMES, draw_players, factor, jacobian, unrolled_slopes, unrolled_step
 from theory_jax.lectures.lemmas.moving_average import moving_average
 
 derivation = Derivation(
@@ -32,25 +34,22 @@ derivation = Derivation(
         "Gidel et al. 2019, A Variational Inequality Perspective on Generative Adversarial Networks",
         "Metz et al. 2017, Unrolled Generative Adversarial Networks",
     ),
-    question="In the smallest GAN there is one equilibrium, and each player steps towards a better reply. Why do the players "
-    "circle around it, and by exactly which factor does each remedy pull them in: playing in turn, looking ahead, damping, "
-    "unrolling?",
+    question="The losses of a GAN go up and down for ever, and its samples wander from one mode of the data to the next. The "
+    "smallest GAN does the same: there is one equilibrium, each player steps towards a better reply, and both circle around it. "
+    "Why, and by exactly which factor does each remedy pull them in: playing in turn, looking ahead, damping, unrolling?",
     setting=(
         r"The data are at 0, all samples at $\theta$, and $\omega x$ is the discriminator's logit of a fake at $x$. The value is "
-        r"$V(\theta, \omega) = \log \sigma(\theta\omega) + \log \sigma(0)$. The generator $\theta$ descends it and the "
-        r"discriminator $\omega$ ascends it, with the learning rate $h > 0$.",
-        r"Near $(0, 0)$ the slopes are linear: $V_\theta \approx \frac12 \omega$ and $V_\omega \approx \frac12 \theta$. Write $a "
-        r"= \frac h2$. (Wasserstein's game, $V = \theta\omega$, has $a = h$, and what is linear here is exact there.)",
+        r"$V(\theta, \omega)$, that is $\log \sigma(\theta\omega) + \log \sigma(0)$. The generator $\theta$ descends it and the "
+        r"discriminator $\omega$ ascends it, with a positive learning rate $h$.",
+        r"Near $(0, 0)$ the slopes $V_\theta$ and $V_\omega$ are $\frac12 \omega$ and $\frac12 \theta$ up to higher orders. The "
+        r"size of a linear step, $a$, is half of $h$. (In Wasserstein's game, of the value $\theta\omega$, it is $h$, and what "
+        "is linear here is exact there.)",
         r"A linear step is a $2 \times 2$ matrix with trace $T$ and determinant $\Delta$; $\varrho$ is the largest modulus of "
-        r"its eigenvalues. It contracts if and only if $\Delta < 1$, $1 - T + \Delta > 0$ and $1 + T + \Delta > 0$ (the lecture "
-        "on gradient penalties, which also has the simultaneous step with a penalty).",
+        r"its eigenvalues. It contracts if and only if $1 - \Delta$, $1 - T + \Delta$ and $1 + T + \Delta$ are positive (the "
+        "lecture on gradient penalties, which also has the simultaneous step with a penalty).",
         r"Unrolling: $\omega_K$ is the discriminator after $K$ steps against a generator that does not move. The generator "
         r"descends $V(\theta, \omega_K(\theta))$; the discriminator itself moves by one step only.",
     ),
-    answer=r"Simultaneous steps lead outwards from every point, near the equilibrium by $\sqrt{1 + a^2}$. In turn, the players "
-    r"stay on an ellipse: the factor is 1. Looking ahead contracts by $\sqrt{1 - a^2 (1 - a^2)}$ for $a < 1$, damping in turn by "
-    r"up to $1 - a$. Unrolling adds the term $2 K a^2 \theta$, half of it through the discriminator's answer, which pulls the "
-    r"samples to the data; but the more steps are unrolled, the smaller a step must be.",
     limits=(
         "Convergence away from the equilibrium: there the linear part is not the step.",
         "Networks and several modes: that unrolling helps networks to keep their modes is the finding of Metz et al., not a "
@@ -80,8 +79,6 @@ derivation.symbol(r"\varrho", "the factor of a step near the equilibrium")
 derivation.symbol("T", "the trace of its matrix")
 derivation.symbol(r"\Delta", "the determinant")
 doubt = derivation.define(r"\varsigma", _doubt(theta, omega), 'the probability of "real" at the samples', positive=True)
-
-
 derivation.bridge(
     "The code's value of the game",
     _value(theta, omega),
@@ -93,9 +90,17 @@ derivation.bridge(
 derivation.chain(
     "The generator's slope",
     Slope(_value(theta, omega), theta),
-    equals(times(omega, doubt), r"$(\log \sigma)' = 1 - \sigma$, and $1 - \sigma(\theta\omega) = \varsigma$"),
-    so=r"$V$ depends on the product alone, so the discriminator's slope is $\theta \varsigma$. Both are 0 at $(0, 0)$ only, "
-    r"since $\varsigma > 0$.",
+    equals(
+        times(omega, doubt),
+        prose(
+            r"the slope of $\log \sigma$ is $1 - \sigma$, and {rest}", rest=holds(1 - 1 / (1 + exp(-theta * omega)), "=", doubt)
+        ),
+    ),
+    so=prose(
+        "$V$ depends on the product alone, so the discriminator's slope is {other}. Both are 0 at $(0, 0)$ only, since "
+        r"$\varsigma$ is positive.",
+        other=holds(Slope(_value(theta, omega), omega), "=", theta * doubt, named=True),
+    ),
 )
 derivation.chain(
     "Steps of both at once lead outwards from every point",
@@ -110,12 +115,13 @@ derivation.chain(
         "leave out squares, all zero at the equilibrium only",
         dropping=plus((h * doubt * theta) ** 2, (h * doubt * omega) ** 2),
     ),
-    so=r"Near the equilibrium $\varsigma = \frac12$: the radius grows by $\sqrt{1 + a^2}$ at every step. In continuous time it "
-    r"would not grow at all, since the growth is of second order in $h$: the flow is a circle, and a step leaves it along the "
-    "tangent.",
+    so=prose(
+        "At the equilibrium {half}: near it the radius grows by {factor} at every step. In continuous time it would not grow at "
+        "all, since the growth is of second order in $h$: the flow is a circle, and a step leaves it along the tangent.",
+        half=holds(doubt, "=", Rational(1, 2), when={theta: 0}),
+        factor=holds(sqrt(1 + (h / 2) ** 2), "=", sqrt(1 + a**2), when={h: 2 * a}, named=True),
+    ),
 )
-
-
 _PLAYED = dict(generator=[theta], discriminator=[omega], learning_rate=h)
 _DAMPED = _PLAYED | {"penalty": gamma}
 new_omega = plus(omega, times(h, plus(theta * doubt, -gamma * omega)))
@@ -130,27 +136,22 @@ derivation.bridge(
         "the penalty's sign": (None, plus(omega, times(h, plus(theta * doubt, gamma * omega)))),
     },
 )
-
-
-derivation.say(
-    r"Now the discriminator moves first, $\omega' = \omega + a \theta$, and the generator answers the new one, $\theta' = \theta "
-    r"- a \omega'$: the usual loop of a GAN."
-)
+derivation.say("Now the discriminator moves first, and the generator answers the new one: the usual loop of a GAN.")
 first = derivation.define(r"\omega'", omega + a * theta, "the discriminator after its linear step")
 then = derivation.define(r"\theta'", theta - a * first, "the generator after its linear step, against that")
 derivation.chain(
     "In turn the players stay on an ellipse",
     plus(then**2, a * then * first, first**2),
     equals(plus(times(then, then + a * first), first**2), r"collect $\theta'$"),
-    equals(plus(times(then, theta), first**2), r"$\theta' + a \omega' = \theta$"),
+    equals(plus(times(then, theta), first**2), prose("{back}", back=holds(plus(then, a * first), "=", theta))),
     equals(plus(theta**2, times(first, first - a * theta)), r"insert $\theta'$, and collect $\omega'$"),
     equals(
         plus(theta**2, a * theta * omega, omega**2),
-        r"$\omega' - a \theta = \omega$, and insert $\omega'$",
+        prose(r"{back}, and insert $\omega'$", back=holds(plus(first, -a * theta), "=", omega)),
         wrong={"generator first": plus(theta**2, -a * theta * omega, omega**2), "a circle": plus(theta**2, omega**2)},
     ),
-    so=r"For $a < 2$ the form is positive definite, and its level sets are ellipses: no growth, no decay, $\varrho = 1$. The "
-    "order of play alone removes the growth, and gives no convergence.",
+    so="For steps of a size below 2 the form is positive definite, and its level sets are ellipses: no growth, no decay, the "
+    "factor is 1. The order of play alone removes the growth, and gives no convergence.",
 )
 derivation.bridge(
     "The code's step in turn",
@@ -162,8 +163,7 @@ derivation.bridge(
         r"the old $\varsigma$": (theta - h * new_omega * doubt, None),
     },
 )
-
-
+shrinking = plus(1, -(a**2) * (1 - a**2))
 derivation.chain(
     "Looking ahead: slopes from where a simultaneous step would end",
     plus((theta - a * (omega + a * theta)) ** 2, (omega + a * (theta - a * omega)) ** 2),
@@ -172,9 +172,14 @@ derivation.chain(
         "collect: a rotation and a stretch",
         wrong={"the growth of a simultaneous step": times(1 + a**2, plus(theta**2, omega**2))},
     ),
-    equals(times(plus(1, -(a**2) * (1 - a**2)), plus(theta**2, omega**2)), "expand the square"),
-    so=r"The radius shrinks for $a < 1$, most at $a^2 = \frac12$, by $\frac{\sqrt3}2$. For small $a$ the gain is $\frac12 a^2$ a "
-    "step: what the simultaneous step loses.",
+    equals(times(shrinking, plus(theta**2, omega**2)), "expand the square"),
+    so=prose(
+        "The radius shrinks for steps of a size below 1, most at {best}, where the slope of the factor is {flat}, by {most}. For "
+        r"small $a$ the gain is $\frac12 a^2$ a step: what the simultaneous step loses.",
+        best=where(a, 1 / sqrt(2)),
+        flat=holds(Slope(shrinking, a), "=", 0, named=True),
+        most=holds(sqrt(shrinking), "=", sqrt(3) / 2, named=True),
+    ),
 )
 ahead_theta, ahead_omega = theta - h * omega * doubt, omega + h * theta * doubt
 derivation.bridge(
@@ -183,17 +188,20 @@ derivation.bridge(
     extragradient_step,
     **_PLAYED,
     wrong={
-        "the generator from the place ahead": (ahead_theta - h * ahead_omega * _doubt(ahead_theta, ahead_omega), None),
+        "the generator from the point ahead": (ahead_theta - h * ahead_omega * _doubt(ahead_theta, ahead_omega), None),
         "the discriminator from it": (None, ahead_omega + h * ahead_theta * _doubt(ahead_theta, ahead_omega)),
     },
 )
-
-
 b = derivation.number("b", r"the damping of a step, $h \gamma$", positive=True)
 damped = Matrix([[1 - a**2, -a * (1 - b)], [a, 1 - b]])
 derivation.say(
-    r"Damping in turn: $\omega' = (1 - b)\, \omega + a \theta$ with $b = h \gamma$, then $\theta' = \theta - a \omega' = (1 - "
-    r"a^2)\, \theta - a (1 - b)\, \omega$."
+    prose(
+        "Damping in turn: the discriminator goes to {first}, then the generator to {then}.",
+        first=plus((1 - b) * omega, a * theta),
+        then=holds(
+            plus(theta, -a * ((1 - b) * omega + a * theta)), "=", plus((1 - a**2) * theta, -a * (1 - b) * omega), named=True
+        ),
+    )
 )
 derivation.chain(
     "The determinant of a damped step in turn",
@@ -204,8 +212,15 @@ derivation.chain(
         wrong={"the penalty's sign": plus(times(1 - a**2, 1 + b), times(a**2, 1 + b))},
     ),
     equals(1 - b, "collect"),
-    so=r"With the trace $2 - a^2 - b$ the conditions are $b > 0$, $a^2 > 0$ and $4 - a^2 - 2b > 0$: the step contracts for $0 < "
-    r"b < 2 - \frac{a^2}2$. The smallest penalty will do, whereas simultaneous steps need $\gamma > \frac h4$.",
+    so=prose(
+        "With the trace {trace} the conditions are that {first}, {second} and {third} are positive: the step contracts for "
+        r"dampings below {end}. The smallest penalty will do, whereas simultaneous steps need a $\gamma$ above $\frac h4$.",
+        trace=holds(damped.trace(), "=", plus(2, -(a**2), -b), named=True),
+        first=holds(1 - damped.det(), "=", b, named=True),
+        second=holds(plus(1, -damped.trace(), damped.det()), "=", a**2, named=True),
+        third=holds(plus(1, damped.trace(), damped.det()), "=", 4 - a**2 - 2 * b, named=True),
+        end=2 - a**2 / 2,
+    ),
 )
 derivation.chain(
     "Where its eigenvalues become real",
@@ -213,22 +228,40 @@ derivation.chain(
     equals((2 - a**2 - b) ** 2 - 4 * (1 - b), "insert the trace"),
     equals(
         times(plus(b, -2 * a, a**2), plus(b, 2 * a, a**2)),
-        r"a difference of squares: $(b + a^2)^2 - 4 a^2$",
+        prose(
+            "a difference of squares: {squares}",
+            squares=holds((2 - a**2 - b) ** 2 - 4 * (1 - b), "=", plus((b + a**2) ** 2, -4 * a**2), named=True),
+        ),
         wrong={"the sign of the square": times(plus(b, -2 * a, -(a**2)), plus(b, 2 * a, -(a**2)))},
     ),
-    so=r"The left side is $T^2 - 4 \Delta$. At $b = 2a - a^2$, $a < 1$, it is 0, and both eigenvalues are $\frac T2 = 1 - a$. "
-    r"Below it they are a complex pair of modulus $\sqrt{1 - b}$, larger than that; above it the larger one grows again. So $1 - "
-    "a$ is the fastest decay: of first order in $a$.",
+    so=prose(
+        r"The first line is $T^2 - 4 \Delta$. At {best}, for sizes below 1, it is {zero}, and both eigenvalues are $T/2$, "
+        r"{twice}. For less damping they are a complex pair of modulus $\sqrt{1 - b}$, larger than that; for more the larger one "
+        "grows again. So $1 - a$ is the fastest decay: of first order in $a$.",
+        best=where(b, 2 * a - a**2),
+        zero=holds(plus(damped.trace() ** 2, -4 * (1 - b)), "=", 0, named=True),
+        twice=holds(damped.trace() / 2, "=", 1 - a, named=True),
+    ),
 )
-
-
 K = derivation.number("K", "the number of unrolled steps", "num_steps", positive=True)
 derivation.say(
-    r"Unrolling. Against a generator at rest the linear discriminator moves by $a \theta$ at every step: $\omega_K = \omega + K "
-    r"a \theta$. Near the equilibrium $V = \frac12 \theta\omega - \log 4$ up to higher orders, and $h = 2a$."
+    r"Unrolling. Against a generator at rest the linear discriminator moves by $a \theta$ at every step. Near the equilibrium "
+    r"$V$ is $\frac12 \theta\omega - \log 4$ up to higher orders, and $h$ is $2a$."
 )
 answer = derivation.define(r"\omega_K", omega + K * a * theta, "the linear discriminator after its steps")
-derivation.chain(
+derivation.answer = prose(
+    "Simultaneous steps lead outwards from every point but the equilibrium, near which the factor of a step of size {size} is "
+    "{out}. In turn, the players stay on an ellipse: the factor is 1. Looking ahead it is {ahead}, less than 1 for sizes below "
+    "1; damped in turn it is {damped} at best, for these sizes. Unrolling makes the generator's slope {slope}, of which the "
+    "second term, half of it through the discriminator's answer, pulls the samples to the data; but the more steps are unrolled, "
+    "the smaller a step must be.",
+    size=a,
+    out=sqrt(1 + a**2),
+    ahead=sqrt(shrinking),
+    damped=holds(damped.trace() / 2, "=", 1 - a, when={b: 2 * a - a**2}, named=True),
+    slope=holds(times(2 * a, Slope(theta * answer / 2, theta)), "=", plus(a * omega, 2 * K * a**2 * theta), named=True),
+)
+central = derivation.chain(
     "The unrolled gradient has a term that pulls the samples to the data",
     times(2 * a, Slope(theta * answer / 2, theta)),
     equals(
@@ -243,30 +276,46 @@ derivation.chain(
     ),
     central=True,
     so=r"Half of $2 K a^2 \theta$ comes from the discriminator's answer, half from how that answer turns with $\theta$. It is a "
-    r"restoring force on $\theta$ itself, also at $\omega = 0$, where the plain slope is 0.",
+    r"restoring force on $\theta$ itself, also where $\omega$ is 0 and the plain slope vanishes.",
 )
 together = Matrix([[1 - 2 * K * a**2, -a], [a, 1]])
 in_turn = Matrix([[1 - a**2 - 2 * K * a**2, -a], [a, 1]])
 derivation.say(
-    r"The discriminator's own step is $\omega' = \omega + a \theta$ as before. At once: $\theta' = (1 - 2 K a^2)\, \theta - a "
-    r"\omega$. In turn the steps are unrolled from the new $\omega'$: $\theta' = \theta - a \omega' - 2 K a^2 \theta = (1 - a^2 "
-    r"- 2 K a^2)\, \theta - a \omega$."
+    prose(
+        "The discriminator's own step is the same as before. At once the generator goes to {together}. In turn the steps are "
+        r"unrolled from the new $\omega'$, and it goes to {in_turn}.",
+        together=(1 - 2 * K * a**2) * theta - a * omega,
+        in_turn=holds(
+            plus(theta, -a * first, -2 * K * a**2 * theta), "=", plus((1 - a**2 - 2 * K * a**2) * theta, -a * omega), named=True
+        ),
+    )
 )
-derivation.chain(
+at_once = derivation.chain(
     "Unrolled, both at once: the last condition",
     plus(1, together.trace(), together.det()),
     equals(plus(1, 2 - 2 * K * a**2, 1 - times(2 * K - 1, a**2)), "the trace, and the determinant"),
     equals(plus(4, -times(4 * K - 1, a**2)), "collect", wrong={"detached": plus(4, -times(2 * K - 1, a**2))}),
-    so=r"$1 - T + \Delta = a^2$ is positive, and $\Delta < 1$ for $K \ge 1$: one unrolled step is enough (detached, $\Delta = 1 "
-    r"- (K - 1)\, a^2$, and one step only circles). So the step contracts if and only if $a^2 < \frac4{4K - 1}$.",
+    so=prose(
+        r"$1 - T + \Delta$ is {second}, and $\Delta$, which is {det}, is below 1 from the first unrolled step on (detached it is "
+        r"$1 - (K - 1)\, a^2$, and one step only circles). So the step contracts if and only if $a^2$ is below {end}.",
+        second=holds(plus(1, -together.trace(), together.det()), "=", a**2, named=True),
+        det=holds(together.det(), "=", plus(1, -times(2 * K - 1, a**2)), named=True),
+        end=4 / (4 * K - 1),
+    ),
 )
 derivation.chain(
     "Unrolled, in turn: the last condition",
     plus(1, in_turn.trace(), in_turn.det()),
     equals(plus(1, 2 - (2 * K + 1) * a**2, 1 - 2 * K * a**2), "the trace, and the determinant"),
     equals(plus(4, -times(4 * K + 1, a**2)), "collect", wrong={"as at once": plus(4, -times(4 * K - 1, a**2))}),
-    so=r"$\Delta = 1 - 2 K a^2 < 1$ and $1 - T + \Delta = a^2 > 0$ hold always; so the step contracts if and only if $a^2 < "
-    r"\frac4{4K + 1}$, that is $K < \frac1{a^2} - \frac14$: a large learning rate and many unrolled steps overshoot.",
+    so=prose(
+        r"The other two always hold, since $\Delta$ is {det} and $1 - T + \Delta$ is {second}; so the step contracts if and only "
+        "if $K$ is below {most}, where the last one is {zero}: a large learning rate and many unrolled steps overshoot.",
+        det=holds(in_turn.det(), "=", 1 - 2 * K * a**2, named=True),
+        second=holds(plus(1, -in_turn.trace(), in_turn.det()), "=", a**2, named=True),
+        most=1 / a**2 - Rational(1, 4),
+        zero=holds(plus(4, -times(4 * K + 1, a**2)), "=", 0, when={K: 1 / a**2 - Rational(1, 4)}, named=True),
+    ),
 )
 one = plus(omega, h * theta * doubt)
 derivation.bridge(
@@ -284,42 +333,14 @@ derivation.bridge(
     because="Reverse mode through all steps of the discriminator; the code takes the slope along with the steps.",
 )
 def through_the_steps():
-    generator, discriminator = jnp.linspace(-1.5, 2.0, 7), jnp.linspace(1.0, -0.5, 7)
-
-    def unrolled(generator, num_steps, answer=lambda omega: omega):
-        last = unrolled_discriminator(generator, discriminator, learning_rate=0.7, num_steps=num_steps)
-        return dirac_gan_value(generator, answer(last)).sum()
-
-    counts, code = (0, 1, 5, 20), functools.partial(unrolled_generator_gradient, generator, discriminator, learning_rate=0.7)
-    detached = jnp.stack([jax.grad(unrolled)(generator, count, jax.lax.stop_gradient) for count in counts])
-    return Sides(
-        left=jnp.stack([jax.grad(unrolled)(generator, count) for count in counts]),
-        right=jnp.stack([code(num_steps=count) for count in counts]),
-        wrong={"no step is unrolled": jnp.stack([code(num_steps=0)] * 4), "detached": detached},
-    )
-
-
-def _unrolled_step(generator, discriminator, *, learning_rate, num_steps):
-    """In turn: a step of the discriminator, then one of the unrolled generator."""
-    _, answer = alternating_step(generator, discriminator, learning_rate=learning_rate)
-    slope = unrolled_generator_gradient(generator, answer, learning_rate=learning_rate, num_steps=num_steps)
-    return generator - learning_rate * slope, answer
-
-
-def _jacobian(step, **how):
-    """A step's matrix at the equilibrium."""
-    return jax.jacobian(lambda players: jnp.stack(step(players[:1], players[1:], **how))[:, 0])(jnp.zeros(2))
-
-
-def _factor(step, **how):
-    """The largest modulus of its eigenvalues."""
-    return np.abs(np.linalg.eigvals(np.asarray(_jacobian(step, **how)))).max()
+    reverse, forward, detached = unrolled_slopes((0, 1, 5, 20))
+    return Sides(left=reverse, right=forward, wrong={"no step is unrolled": forward[jnp.zeros(4, int)], "detached": detached})
 
 
 @derivation.autodiff(
     r"\varrho = \sqrt{1 + a^2},\ 1,\ \sqrt{1 - a^2 (1 - a^2)},\ 1 - a,\ \sqrt{1 - 2 K a^2}",
-    because="The eigenvalues of the Jacobians of the code's steps at the equilibrium, for $h = 0.2, 0.6$ and $K = 2$: together, "
-    "in turn, looking ahead, damped in turn with $b = 2a - a^2$, unrolled in turn.",
+    because="The eigenvalues of the Jacobians of the code's steps at the equilibrium, for the learning rates 0.2 and 0.6 and two "
+    "unrolled steps: together, in turn, looking ahead, damped in turn at best, unrolled in turn.",
     tolerance=1e-7,
     since="at the best damping two eigenvalues meet, and move with the root of a rounding error",
 )
@@ -327,16 +348,25 @@ def factors():
     found, wanted = [], []
     for h in (0.2, 0.6):
         a, how = h / 2, {"learning_rate": h}
-        found += [_factor(step, **how) for step in (simultaneous_step, alternating_step, extragradient_step)]
-        found += [_factor(alternating_step, penalty=(2 * a - a**2) / h, **how), _factor(_unrolled_step, num_steps=2, **how)]
+        found += [factor(step, **how) for step in (simultaneous_step, alternating_step, extragradient_step)]
+        found += [factor(alternating_step, penalty=(2 * a - a**2) / h, **how), factor(unrolled_step, num_steps=2, **how)]
         wanted += [np.sqrt(1 + a**2), 1.0, np.sqrt(1 - a**2 * (1 - a**2)), 1 - a, np.sqrt(1 - 4 * a**2)]
     return Sides(left=np.array(found), right=np.array(wanted), wrong={"all cycle": np.ones(10)})
 
 
 derivation.say(
-    r"What does unrolling tend to? Take a game whose inner problem has an answer, $V = \theta\omega - \frac\gamma2 \omega^2$. A "
-    r"step is $\omega \leftarrow r \omega + (1 - r) \frac\theta\gamma$ with $r = 1 - h \gamma$, $0 < h \gamma < 1$: a moving "
-    r"average of the best answer $\frac\theta\gamma$, in which the start keeps the weight $s = r^K$."
+    prose(
+        "What does unrolling tend to? Take a game whose inner problem has an answer, {value}. A step goes to {step}: for $h "
+        r"\gamma$ below 1 a moving average of the best answer $\frac\theta\gamma$, in which the start keeps the weight $s$, "
+        r"which is $(1 - h \gamma)^K$.",
+        value=plus(theta * omega, -gamma * omega**2 / 2),
+        step=holds(
+            plus(omega, h * Slope(plus(theta * omega, -gamma * omega**2 / 2), omega)),
+            "=",
+            plus(times(1 - h * gamma, omega), times(h * gamma, theta / gamma)),
+            named=True,
+        ),
+    )
 )
 s = derivation.number("s", "what is left of the distance to the best answer after all steps", between=(0, 1))
 reply = derivation.define(r"\tilde\omega", s * omega + (1 - s) * theta / gamma, "the discriminator after its steps in this game")
@@ -346,7 +376,7 @@ unrolled = derivation.chain(
     equals(plus(reply, times(theta - gamma * reply, Slope(reply, theta))), "the chain rule", wrong={"detached": reply}),
     equals(
         plus(reply, times(s * (1 - s) / gamma, theta - gamma * omega)),
-        r"$\theta - \gamma\tilde\omega = s\,(\theta - \gamma\omega)$",
+        prose("{distance}", distance=holds(plus(theta, -gamma * reply), "=", times(s, plus(theta, -gamma * omega)))),
     ),
     uses=(moving_average,),
 )
@@ -356,93 +386,61 @@ derivation.chain(
     equals(theta / gamma, "the best answer alone is left"),
     equals(Slope(theta**2 / (2 * gamma), theta), "the slope of a bowl", wrong={"no half": Slope(theta**2 / gamma, theta)}),
     uses=(unrolled,),
-    so=r"$\frac{\theta^2}{2\gamma} = \max_\omega V$: the generator descends the value of the best answer (envelope theorem).",
+    so=prose(
+        "The bowl is the value at the best answer, {best}: the generator descends this value (envelope theorem).",
+        best=holds(theta * omega - gamma * omega**2 / 2, "=", theta**2 / (2 * gamma), when={omega: theta / gamma}, named=True),
+    ),
 )
 
 
-_GAMES = {
-    "together": simultaneous_step,
-    "in turn": alternating_step,
-    "looking ahead": extragradient_step,
-    "damped in turn": functools.partial(alternating_step, penalty=1.0),
-    "unrolled in turn, K = 5": functools.partial(_unrolled_step, num_steps=5),
-}
-
-
-@functools.cache
-def _path(name, learning_rate, steps):
-    """(theta, omega) from (1, 0) on: [steps + 1, 2]."""
-
-    def advance(players, _):
-        return _GAMES[name](*players, learning_rate=learning_rate), jnp.concatenate(players)
-
-    last, path = jax.lax.scan(advance, (jnp.ones(1), jnp.zeros(1)), length=steps)
-    return np.append(np.asarray(path), np.concatenate(last)[None], axis=0)
+@derivation.algorithm(
+    "Unrolled GAN: a step of both players",
+    do(r"$\omega_K \leftarrow K$ steps of the discriminator from $\omega$, in a copy", unrolled_discriminator, by=central),
+    do(
+        r"$\theta' \leftarrow \theta - h \frac{d}{d\theta} V(\theta, \omega_K(\theta))$, through all of these steps",
+        unrolled_generator_gradient,
+        by=central,
+    ),
+    do(
+        r"$\omega \leftarrow \omega + h V_\omega(\theta, \omega)$, one step, against the old $\theta$",
+        simultaneous_step,
+        by=at_once,
+    ),
+    do(r"$\theta \leftarrow \theta'$"),
+)
+def two_rounds():
+    players, how = (jnp.ones(1), jnp.zeros(1)), {"learning_rate": 0.5}
+    start = r"(\theta, \omega) = (1, 0),\ h = \tfrac12,\ K = 2: \quad "
+    for answer, moved in (("0.4689", "0.8314, 0.25"), ("0.6", "0.6634, 0.4363")):
+        yield start + r"\omega_K", unrolled_discriminator(*players, num_steps=2, **how), answer
+        slope = unrolled_generator_gradient(*players, num_steps=2, **how)
+        players = players[0] - 0.5 * slope, simultaneous_step(*players, **how)[1]
+        yield r"\theta, \omega", jnp.concatenate(players), moved
+        start = ""
 
 
 @derivation.example(
-    r"The matrices at $a = \frac12$, that is $h = 1$, from $(1, 0)$. Together, in turn, and looking ahead; the factors, with the "
-    r"damping $b = \frac34$; last, unrolled steps in turn."
+    r"The matrices at the size $\frac12$, that is the learning rate 1, from $(1, 0)$. Together, in turn, and looking ahead; the "
+    r"factors, with the damping $\frac34$; last, unrolled steps in turn."
 )
 def half():
     start, how = np.array([1.0, 0.0]), {"learning_rate": 1.0}
-    twice, turns, ahead = (np.asarray(_jacobian(step, **how)) for step in tuple(_GAMES.values())[:3])
+    twice, turns, ahead = (np.asarray(jacobian(step, **how)) for step in tuple(GAMES.values())[:3])
     yield r"\text{together, two steps}", [*(twice @ start), *(twice @ twice @ start)], "1, 1/2, 3/4, 1"
     yield r"\text{in turn, two steps}", [*(turns @ start), *(turns @ turns @ start)], "3/4, 1/2, 5/16, 7/8"
     yield r"\text{looking ahead}", ahead @ start, "3/4, 1/2"
-    outward, inward = _factor(simultaneous_step, **how), _factor(extragradient_step, **how)
+    outward, inward = factor(simultaneous_step, **how), factor(extragradient_step, **how)
     yield r"\varrho \text{ together, ahead}", [outward, inward], "1.1180, 0.9014"
-    slowed = _jacobian(alternating_step, penalty=0.75, **how)
+    slowed = jacobian(alternating_step, penalty=0.75, **how)
     yield r"\Delta, T \text{ damped}", [np.linalg.det(slowed), np.trace(slowed)], "1/4, 1"
-    unrolled = [_factor(_unrolled_step, num_steps=count, **how) for count in (1, 3, 5)]
+    unrolled = [factor(unrolled_step, num_steps=count, **how) for count in (1, 3, 5)]
     yield r"\varrho \text{ unrolled, } K = 1, 3, 5", unrolled, "0.7071, 0.8431, 1.6559"
 
 
 @derivation.figure(
-    "Left: 150 steps of the game from $(1, 0)$ with $h = 0.3$. Right: the factor of a step near the equilibrium against $a$; "
-    "below the dashed line it contracts.",
+    "Left: 60 steps of the game from $(1, 0)$, with the learning rate 0.5. Right: the factor of a step near the equilibrium, by "
+    "the matrices of this page, against the size $a$ of a step; below the dashed line it contracts.",
     panels=2,
 )
 def paths_and_factors(left, right):
-    sizes = np.linspace(0.02, 1.2, 30)
-    for name, step in _GAMES.items():
-        left.plot(*_path(name, 0.3, 150).T, label=name, linewidth=1)
-        right.plot(sizes, [_factor(step, learning_rate=2 * size) for size in sizes], label=name, linewidth=1)
-    left.plot([0], [0], marker="+", color="gray")
-    left.set(xlabel=r"$\theta$", ylabel=r"$\omega$")
-    left.legend(fontsize="x-small")
-    right.axhline(1, linestyle="--", color="gray")
-    right.set(xlabel="$a$", ylabel=r"$\varrho$", ylim=(0, 2))
-
-
-@derivation.exercise(
-    r"100 simultaneous steps of $h = 0.1$ from $(1, 0)$. What is the radius in Wasserstein's game $V = \theta\omega$, and what "
-    "in the game of the lecture?",
-    r"There $a = h$, and $1.01^{50} = 1.6446$. Here the factor of a step is $\sqrt{1 + h^2 \varsigma^2}$ with $\varsigma$ near "
-    r"$\frac12$: 1.1125.",
-)
-def a_hundred_steps():
-    yield 1.01**50, "1.6446"
-    yield np.hypot(*_path("together", 0.1, 100)[-1]), "1.1125"
-
-
-@derivation.exercise(
-    r"Which penalty $\gamma$ decays fastest in turn at $h = 0.1$, and by which factor a step?",
-    r"$a = 0.05$, $b = 2a - a^2 = 0.0975$, so $\gamma = b/h = 0.975$, and the factor is $1 - a = 0.95$.",
-)
-def best_damping():
-    weights = np.linspace(0.9, 1.05, 151)
-    factors = [_factor(alternating_step, learning_rate=0.1, penalty=weight) for weight in weights]
-    yield weights[int(np.argmin(factors))], "0.975"
-    yield _factor(alternating_step, learning_rate=0.1, penalty=0.975), "0.95"
-
-
-@derivation.exercise(
-    r"How many steps may be unrolled in turn at $h = 1$, and how many at $h = 0.1$?",
-    r"$K < \frac1{a^2} - \frac14$: at $a = 0.5$ at most 3, at $a = 0.05$ at most 399.",
-)
-def how_many():
-    counts = np.arange(1, 450)
-    for size, printed in ((0.5, "3"), (0.05, "399")):
-        matrices = np.array([[[1 - (1 + 2 * count) * size**2, -size], [size, 1]] for count in counts])
-        yield counts[np.abs(np.linalg.eigvals(matrices)).max(axis=1) < 1].max(), printed
+    draw_players(left, right)
