@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/state_space/selective.py.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -12,18 +11,19 @@ from sympy import Integral, Rational, exp, log, oo
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose
 from theory_jax.lectures.lemmas.tangent import tangent
-from theory_jax.state_space.convolution import causal_convolution_direct
-from theory_jax.state_space.selective import (
-    MIXER,
-    discretize_selective,
-    inverse_softplus,
-    mamba_mixer,
-    selective_scan,
-    selective_step,
+from theory_jax.lectures.state_space._selective import (
+    constants_give_a_convolution,
+    marked_tokens,
+    random_mixer,
+    states_of_gates,
+    the_gate_multiplies_the_skip,
+    two_tokens_step_by_step,
 )
+from theory_jax.state_space.selective import discretize_selective, inverse_softplus, mamba_mixer, selective_scan, selective_step
 
 derivation = Derivation(
     module=__name__,
@@ -33,26 +33,22 @@ derivation = Derivation(
         "Gu & Dao 2023, Mamba: linear-time sequence modeling with selective state spaces",
         "Gu et al. 2022, On the parameterization and initialization of diagonal state space models",
     ),
-    question="A fixed kernel treats every token alike. How does a linear recurrence choose by content what to keep, and what is "
-    "lost for it?",
+    question="A fixed kernel treats every token alike: asked to store a marked token and to skip the others, it stores a "
+    "mixture. How does a linear recurrence choose by content what to keep, and what is lost for it?",
     setting=(
-        r"A token has an input $u_t$, and chooses a step $\Delta_t = \log(1 + e^{z_t}) > 0$ and the numbers $B_t$, $C_t$ for "
-        r"every state. The state is $h_t = e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t$, the output $y_t = C_t h_t$, summed over "
-        r"the states of a channel, with $D u_t$ next to it. $A < 0$ is a number for each state and does not depend on tokens. "
-        r"The chains are about one state.",
-        r"If the input is held for the time $\Delta_t$, its exact weight is $\bar B_t = \frac{e^{\Delta_t A} - 1}{A} B_t$ "
-        r"(discretization). The code takes $\Delta_t B_t$ in its place, as Mamba does; the chains say which of the two they are "
-        r"about.",
-        r"A system is linear if it maps sums to sums and multiples to multiples, and time-invariant if it maps delayed inputs to "
-        r"delayed outputs, from a state of zero.",
+        r"A token has an input $u_t$, and chooses a positive step $\Delta_t$, which is $\log(1 + e^{z_t})$, and the numbers "
+        r"$B_t$ and $C_t$ for every state. The state $h_t$ is $e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t$, and the output is "
+        "$C_t h_t$, summed over the states of a channel, plus $D u_t$. $A$ is a negative number for each state and does not "
+        "depend on tokens. The chains are about one state.",
+        r"If the input is held for the time $\Delta_t$, its exact weight $\bar B_t$ is $\frac{e^{\Delta_t A} - 1}{A} B_t$ "
+        r"(discretization). The code takes $\Delta_t B_t$ in its position, as Mamba does; the chains say which of the two "
+        "they are about.",
+        "A system is linear if it maps sums to sums and multiples to multiples, and time-invariant if it maps delayed inputs "
+        "to delayed outputs, from a state of zero.",
     ),
-    answer=r"A step that depends on the token is a gate: with the exact hold and $A = -1$ it is $h' = (1 - \sigma(z)) h + "
-    r"\sigma(z) u$. In other words, each channel has its own clock, which tokens stop or advance; between clock times the "
-    r"system is the old one. The system stays time-invariant, but is no longer linear, so there is no kernel and no Fourier "
-    r"transform; what is left is the scan.",
     limits=(
         "That training finds such gates is an experiment.",
-        r"A token is ignored exactly only at $\Delta = 0$, which $\log(1 + e^z)$ reaches in the limit alone.",
+        r"A token is ignored exactly only by a step of 0, which $\log(1 + e^z)$ reaches in the limit alone.",
         "Speed, and how the scan is computed without writing all states to memory.",
     ),
 )
@@ -62,12 +58,20 @@ h = derivation.number("h", "the state before the token", "state")
 u = derivation.number("u", "the input", "inputs")
 delta = derivation.define(r"\Delta", log(1 + exp(z)), "the step: a softplus", "step_size", positive=True)
 gate = derivation.define(r"\sigma", 1 / (1 + exp(-z)), "the logistic function of $z$", positive=True)
+held = plus(times(exp(-delta), h), times(1 - exp(-delta), u))
+derivation.answer = prose(
+    "A step that depends on the token is a gate: with the exact hold, the rate $-1$ and a $B$ of 1 the next state is "
+    r"{gated}, where $\sigma$ is the logistic function of $z$. In other words, each channel has its own clock, which tokens "
+    "stop or advance; between clock times the system is the old one. The system stays time-invariant, but is no longer "
+    "linear, so there is no kernel and no Fourier transform; what is left is the scan.",
+    gated=holds(held, "=", plus(times(1 - gate, h), times(gate, u)), named=True, wrong={"turned": gate * h + (1 - gate) * u}),
+)
 gating = derivation.chain(
     "Selection is gating",
-    plus(times(exp(-delta), h), times(1 - exp(-delta), u)),
+    held,
     equals(
         plus(times(1 / (1 + exp(z)), h), times(1 - 1 / (1 + exp(z)), u)),
-        r"$e^{-\Delta}$ is the inverse of $1 + e^z$",
+        prose("{kept}", kept=holds(exp(-delta), "=", 1 / (1 + exp(z)))),
         wrong={
             "the step for its exponential": plus(times(1 - delta, h), times(delta, u)),
             "the weight of Mamba": plus(times(1 / (1 + exp(z)), h), times(delta, u)),
@@ -75,12 +79,12 @@ gating = derivation.chain(
     ),
     equals(
         plus(times(1 - gate, h), times(gate, u)),
-        r"$\frac{1}{1 + e^z} = 1 - \sigma(z)$",
+        prose("{rest}", rest=holds(1 / (1 + exp(z)), "=", 1 - gate)),
         wrong={"both gated": plus(times(gate, h), times(gate, u))},
     ),
     central=True,
-    so=r"The first line is the exact hold for $A = -1$ and $B = 1$. So the gate of a recurrent network is a system in continuous "
-    r"time with the step chosen by the token.",
+    so="The first line is the exact hold for the rate $-1$ and a $B$ of 1. So the gate of a recurrent network is a system in "
+    "continuous time with the step chosen by the token.",
 )
 for written, meaning in (
     ("t", "a token"), ("k", "a token"), (r"\sigma_s", "the gate of token $s$"), ("v_i", "the value of token $i$"),
@@ -123,7 +127,7 @@ derivation.chain(
     ),
     equals(
         sympy.Matrix([h, b * u / rate]),
-        r"the exponential is 1 at zero, and vanishes far out, since $\alpha > 0$",
+        r"the exponential is 1 at zero, and vanishes far out, since $\alpha$ is positive",
         wrong={"a sum in the end": sympy.Matrix([h, h + b * u / rate])},
     ),
     so=r"This is the exact hold. With $\Delta B$ the first limit is the same, and the past is forgotten, too, but the token is "
@@ -131,7 +135,7 @@ derivation.chain(
 )
 
 derivation.say(
-    r"What does $\Delta B$ in place of $\bar B$ change? Let $w = \Delta |A|$, the step in units of the state's memory. The "
+    r"What does $\Delta B$ in place of $\bar B$ change? Let $w$ be $\Delta |A|$, the step in units of the state's memory. The "
     r"quotient of the two weights is $\frac{w}{1 - e^{-w}}$."
 )
 g = derivation.number("g", r"$e^w - 1$, any positive number", positive=True)
@@ -141,29 +145,40 @@ quotient = derivation.valley(
     log(1 + g) - 2 * g / (2 + g),
     g,
     0,
-    r"the slope is $\frac{1}{1 + g} - \frac{4}{(2 + g)^2} = \frac{g^2}{(1 + g)(2 + g)^2}$",
+    prose(
+        "the slope is {slope}",
+        slope=holds(Slope(log(1 + g) - 2 * g / (2 + g), g), "=", g**2 / ((1 + g) * (2 + g) ** 2), named=True),
+    ),
 )
 derivation.chain(
     "The input counts for more by at least half the step",
     w / (1 - exp(-w)),
     equals(
         plus(1, w / 2, times((2 + g) / (2 * g), quotient.at(g))),
-        r"$1 - e^{-w} = \frac{g}{1 + g}$; collect $w$, and split off what the lemma is about",
+        prose("{share}; collect $w$, and split off what the lemma is about", share=holds(1 - exp(-w), "=", g / (1 + g))),
     ),
     at_least(plus(1, w / 2), "leave out the lemma's gap", dropping=times((2 + g) / (2 * g), quotient.at(g))),
 )
 derivation.chain(
     "... and at most by the step",
     w / (1 - exp(-w)),
-    equals(plus(1, w, -times(1 / g, tangent.at(1 + g))), r"$\frac{w (1 + g)}{g} = 1 + w - \frac{g - \log(1 + g)}{g}$"),
+    equals(
+        plus(1, w, -times(1 / g, tangent.at(1 + g))),
+        prose("{split}", split=holds(w * (1 + g) / g, "=", plus(1, w, -(g - log(1 + g)) / g))),
+    ),
     at_most(plus(1, w), "add the gap of the logarithm's tangent", adding=times(1 / g, tangent.at(1 + g))),
 )
 derivation.chain(
     "For short steps it is half the step",
     Limit((d / (1 - exp(-d)) - 1) / d, d, 0),
     equals(Rational(1, 2), r"l'Hopital's rule, twice; $d$ is the step in units of the memory"),
-    so=r"So for $\Delta |A| \ll 1$ the two agree, and the relative error is $\frac{\Delta |A|}{2}$. The gate's identity holds "
-    r"for the exact hold only: with $\Delta B$ the weight of the input is $\log(1 + e^z)$ in place of $\sigma(z)$.",
+    so=prose(
+        r"So for steps that are short next to the memory the two agree, and the relative error is about half of $\Delta "
+        r"|A|$. The gate's identity holds for the exact hold only: with $\Delta B$ the weight of the input is {weight} in "
+        r"place of $\sigma(z)$, which is {half} at 0 in place of $\frac12$.",
+        weight=holds(delta, "=", log(1 + exp(z)), named=True),
+        half=holds(delta, "=", log(2), when={z: 0}, named=True),
+    ),
 )
 
 derivation.say("Now several tokens. Each channel has its own time, which advances by the step that the token chose.")
@@ -176,12 +191,12 @@ clock = derivation.number(r"\tau_{t-1}", "the clock before the token")
 step_now = derivation.number(r"\Delta_t", "the step of the token", "step_size", positive=True)
 b_now = derivation.number("B_t", "what its input does to the state", "b")
 u_now = derivation.number("u_t", "its input", "inputs")
-derivation.chain(
+clocks = derivation.chain(
     "A separate clock: one more token",
     plus(times(exp(step_now * A), Total(s, times(exp(A * (clock - tau)), steps, B, inputs))), times(step_now, b_now, u_now)),
     equals(
         plus(Total(s, times(exp(A * (clock + step_now - tau)), steps, B, inputs)), times(step_now, b_now, u_now)),
-        r"exponents add, since $A$ is the same for all tokens; the clock moves to $\tau_t = \tau_{t-1} + \Delta_t$",
+        r"exponents add, since $A$ is the same for all tokens; the clock moves from $\tau_{t-1}$ by $\Delta_t$, to $\tau_t$",
         wrong={
             "the token decays at once": plus(
                 Total(s, exp(A * (clock + step_now - tau)) * steps * B * inputs), exp(A * step_now) * step_now * b_now * u_now
@@ -189,10 +204,10 @@ derivation.chain(
         },
     ),
     states=2,
-    so=r"The last term has $\tau_t - \tau_t = 0$ in its exponent, and without tokens both sides are zero. So from a state of "
-    r"zero $h_t = \sum_{s \le t} e^{A (\tau_t - \tau_s)} \Delta_s B_s u_s$: what is left of a token depends on how far the "
-    r"clock has run since. Tokens with $\Delta \approx 0$ do not age the memory. If $\Delta$, $B$ and $C$ are constants, "
-    r"$\tau_t - \tau_s = (t - s) \Delta$, and this is a convolution.",
+    so="The last term has 0 in its exponent, and without tokens both sides are zero. So from a state of zero $h_t$ is the "
+    r"sum of $e^{A (\tau_t - \tau_s)} \Delta_s B_s u_s$ over the tokens $s$ up to $t$: what is left of a token depends on "
+    r"how far the clock has run since. Tokens with a step near 0 hardly age the memory. If $\Delta$, $B$ and $C$ are "
+    r"constants, the clock has run by $(t - s) \Delta$, and this is a convolution.",
 )
 x = derivation.number("x", "a time, or any positive number", "x", positive=True)
 mark = derivation.number(r"\tau", "the clock after some token, whose step is taken to be $\\Delta_t$, too")
@@ -209,33 +224,20 @@ derivation.chain(
         },
     ),
     role="lemma",
-    so=r"On the right is $\bar B$ for $B = 1$, with what is left of it. So $h_t$ is the integral over the clock's time of "
+    so=r"On the right is $\bar B$ for a $B$ of 1, with what is left of it. So $h_t$ is the integral over the clock's time of "
     r"$e^{A (\tau_t - \tau)}$ times what is held at $\tau$.",
 )
 
 
-@derivation.numeric(
+derivation.numeric(
     r"y_t = \sum_{s \le t} C e^{A (t - s) \Delta} \Delta B\, u_s",
     because="Twelve tokens with constants, three states: the scan and a causal convolution. With steps that differ there is no "
     "such kernel.",
-)
-def constants_give_a_convolution():
-    rng = np.random.default_rng(0)
-    signal, rates, reads = rng.normal(size=(2, 12, 1)), -np.array([0.5, 1.0, 2.0]), rng.normal(size=3)
-    kernel = 0.3 * np.exp(0.3 * np.arange(12)[:, None] * rates) @ reads
-
-    def scanned(step):
-        ones = np.ones((2, 12, 3))
-        system = jnp.array(rates[None]), jnp.zeros(1)
-        return selective_scan(jnp.array(signal), step, jnp.array(ones), jnp.array(ones * reads), jnp.zeros((2, 1, 3)), *system)[0]
-
-    convolved = causal_convolution_direct(jnp.array(signal[..., 0]), jnp.array(kernel))[..., None]
-    uneven = jnp.broadcast_to(0.05 * (1.0 + jnp.arange(12.0))[None, :, None], (2, 12, 1))
-    return Sides(left=scanned(jnp.full((2, 12, 1), 0.3)), right=convolved, wrong={"steps that differ": scanned(uneven)})
+)(constants_give_a_convolution)
 
 
 derivation.say(
-    r"What is gained? Each of two tokens has a value $v_i \in \{0, 1\}$, and one of them is marked. The value of the marked "
+    r"What is gained? Each of two tokens has a value $v_i$ of 0 or 1, and one of them is marked. The value of the marked "
     r"token is to be stored."
 )
 
@@ -244,7 +246,7 @@ derivation.say(
     r"\min_f\, \mathcal E \Big[\Big(\sum_i m_i v_i - f(v, m)\Big)^2\Big] = \frac18",
     because=r"Among affine functions of $v$ and $m$, a linear system's outputs among them, $\frac{v_1 + v_2}{2}$ is best: the "
     r"mark is correlated with nothing. It is off by $\frac12$ for half of the eight outcomes. A gate that is open at the mark "
-    r"and closed elsewhere, the limit of $z \to \pm\infty$, stores the token without error.",
+    r"and closed elsewhere, the limit of large $z$ of either sign, stores the token without error.",
     outcomes=8,
 )
 def what_no_linear_system_can_do():
@@ -330,36 +332,43 @@ derivation.bridge("... and inverts the softplus", x + log(1 - exp(-x)), inverse_
     "last two and without them.",
 )
 def the_mixer_is_causal():
-    tokens, parameters = _random_mixer()
+    tokens, parameters = random_mixer()
     outputs = mamba_mixer(tokens, parameters)[:, :4]
     ahead = mamba_mixer(jnp.roll(tokens, -1, axis=1), parameters)[:, :4]
     return Sides(left=outputs, right=mamba_mixer(tokens[:, :4], parameters), wrong={"one token ahead": ahead})
 
 
-@derivation.numeric(
+derivation.numeric(
     r"y_t = D u_t \quad\text{if}\quad C_t = 0",
-    because=r"Before the gate the mixer's output is $C_t h_t + D u_t$. If the rows of the projection that make $C$ are zero, it "
-    r"is a function of each token's own $u_t$, gated and projected; the gate multiplies the skip, too.",
+    because="Before the gate the mixer's output is $C_t h_t + D u_t$. If the rows of the projection that make $C$ are zero, "
+    "it is a function of each token's own $u_t$, gated and projected; the gate multiplies the skip, too.",
     role="lemma",
-)
-def the_gate_multiplies_the_skip():
-    tokens, parameters = _random_mixer()
-    p = parameters | {"projection_weight": parameters["projection_weight"].at[-2:].set(0.0)}
-    content, gate = jnp.split(tokens @ p["input_weight"].T, 2, axis=-1)
-    before = jnp.pad(content, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-    mixed = jax.nn.silu(before * p["convolution_weight"][:, 0] + content * p["convolution_weight"][:, 1] + p["convolution_bias"])
-    ungated = (p["skip"] * mixed) @ p["output_weight"].T
-    return Sides(
-        left=mamba_mixer(tokens, p),
-        right=(p["skip"] * mixed * jax.nn.silu(gate)) @ p["output_weight"].T,
-        wrong={"not gated": ungated},
-    )
+)(the_gate_multiplies_the_skip)
+
+
+derivation.algorithm(
+    "A selective layer, token by token and all at once",
+    do(r"once: the bias of $z$ is $x + \log(1 - e^{-x})$, for first steps $x$ between 0.001 and 0.1", inverse_softplus, by=bias),
+    do(r"for each token: $\Delta_t \leftarrow \log(1 + e^{z_t})$; $B_t$, $C_t$ and $z_t$ are functions of the token", by=gating),
+    do(r"the decay $e^{\Delta_t A}$, the new content $\Delta_t B_t u_t$", discretize_selective, by=clocks, indent=1),
+    do(
+        r"$h \leftarrow e^{\Delta_t A} h + \Delta_t B_t u_t$; $y_t \leftarrow C_t h + D u_t$", selective_step, by=clocks, indent=1
+    ),
+    do("in training: the same for all tokens by a scan", selective_scan, by=clocks),
+    do("in Mamba: project, convolve, scan, multiply by a gate, project"),
+)(two_tokens_step_by_step)
 
 
 @derivation.example(
-    r"$A = -1$, $B = C = 1$, $h_0 = 0$, tokens $u = (4, 8)$ with $z = (\ln 3, -\ln 3)$. The gates are $\frac34$ and $\frac14$, "
-    r"so with the exact hold $h_1 = \frac34 \cdot 4$ and $h_2 = \frac34 \cdot 3 + \frac14 \cdot 8$. With $\Delta B$ the steps "
-    r"are $\ln 4$ and $\ln \frac43$; a quarter and three quarters are kept as before."
+    prose(
+        r"The rate $-1$, $B$ and $C$ of 1, from the state 0; the tokens 4 and 8 with $z$ of $\ln 3$ and $-\ln 3$. The gates "
+        r"are {first} and {second}, so with the exact hold the states are $\frac34 \cdot 4$ and $\frac34 \cdot 3 + \frac14 "
+        r"\cdot 8$. With $\Delta B$ the steps are {long} and {short}; a quarter and three quarters are kept as before.",
+        first=holds(gate, "=", Rational(3, 4), when={z: log(3)}, named=True),
+        second=holds(gate, "=", Rational(1, 4), when={z: -log(3)}, named=True),
+        long=holds(delta, "=", log(4), when={z: log(3)}, named=True),
+        short=holds(delta, "=", log(Rational(4, 3)), when={z: -log(3)}, named=True),
+    )
 )
 def two_tokens():
     sizes = np.array([np.log(3.0), -np.log(3.0)])
@@ -367,30 +376,16 @@ def two_tokens():
     yield r"\sigma", gates, "(3/4, 1/4)"
     yield "h", (gates[0] * 4, (1 - gates[1]) * gates[0] * 4 + gates[1] * 8), "(3, 17/4)"
     yield r"\Delta", np.log1p(np.exp(sizes)), "(1.3863, 0.2877)"
-    yield r"h \text{ with } \Delta B", _of_gates(sizes, np.array([4.0, 8.0])), "(5.545, 6.460)"
+    yield r"h \text{ with } \Delta B", states_of_gates(sizes, np.array([4.0, 8.0])), "(5.545, 6.460)"
 
 
-@derivation.figure(
-    r"Left: a stream of 24 tokens (bars), of which two are marked (dots), the clock, and the state with $A = -1$ and $B$ such "
-    r"that a marked token has the weight 1: it takes the marked tokens and holds them, since the clock is stopped in between. "
-    r"Middle: how much of each token (across) is left at each time (down), $e^{A(\tau_t - \tau_s)} \Delta_s$. Right: the same "
-    r"with one step for all tokens: every diagonal has one value.",
+derivation.figure(
+    "Left: a stream of 24 tokens (bars), of which two are marked (dots), the clock, and the state with the rate $-1$ and $B$ "
+    "such that a marked token has the weight 1: it takes the marked tokens and holds them, since the clock is stopped in "
+    r"between. Middle: how much of each token (across) is left at each time (down), $e^{A(\tau_t - \tau_s)} \Delta_s$. "
+    "Right: the same with one step for all tokens: every diagonal has one value.",
     panels=3,
-)
-def marked_tokens(stream, selective, constant):
-    count, marks = 24, (8, 15)
-    signal = np.random.default_rng(5).normal(size=count)
-    z_values = np.where(np.isin(np.arange(count), marks), 3.0, -6.0)
-    sizes = np.log1p(np.exp(z_values))
-    stream.bar(np.arange(count), signal, color="lightgray")
-    stream.plot(marks, signal[list(marks)], "o", label="marked")
-    stream.plot(_of_gates(z_values, signal / sizes.max()), label="state")
-    stream.step(np.arange(count), np.cumsum(sizes) / sizes.sum(), where="post", label="clock, from 0 to 1")
-    stream.set(xlabel="token", ylabel="input")
-    stream.legend()
-    for axes, choice, title in ((selective, z_values, "chosen steps"), (constant, np.full(count, -1.5), "one step")):
-        axes.imshow(_of_gates(choice, np.eye(count)).T, cmap="Blues", vmin=0)
-        axes.set(xlabel="token $s$", ylabel="time $t$", title=title)
+)(marked_tokens)
 
 
 @derivation.exercise(
@@ -403,10 +398,14 @@ def two_biases():
 
 
 @derivation.exercise(
-    r"For $A = -1$ and $z = 0$, which weight has the input with the exact hold, and with $\Delta B$? Is the map from one token "
-    r"with $z = u$ to the state linear?",
-    r"$\sigma(0) = 0.5$ and $\log 2 = 0.6931$. It is not: with the exact hold $h = \sigma(u) u$, which is 1.762 at $u = 2$ and "
-    r"not twice its value at 1, 1.462. The step that depends on the input costs linearity, and with it the kernel.",
+    r"For the rate $-1$ and a $z$ of 0, which weight has the input with the exact hold, and with $\Delta B$? Is the map from "
+    "one token to the state linear, if $z$ is $u$?",
+    prose(
+        r"{gate} and {step}: 0.5 and 0.6931. It is not: with the exact hold the state is $\sigma(u) u$, which is 1.762 at 2 "
+        "and not twice its value at 1, 1.462. The step that depends on the input costs linearity, and with it the kernel.",
+        gate=holds(gate, "=", Rational(1, 2), when={z: 0}),
+        step=holds(delta, "=", log(2), when={z: 0}),
+    ),
 )
 def two_weights():
     yield value(gate, {z: 0}), "0.5"
@@ -416,28 +415,12 @@ def two_weights():
 
 
 @derivation.exercise(
-    r"A marked token is stored with $z = 10$ and followed by 63 others with $z = -10$. Which share of the state is it in the "
-    r"end?",
-    r"$\sigma(10) (1 - \sigma(-10))^{63} = \sigma(10)^{64} = 0.9971$. Twice as many tokens lose twice as much.",
+    "A marked token is stored with a $z$ of 10 and followed by 63 others with $-10$. Which share of the state is it in the end?",
+    prose(
+        r"$\sigma(10) (1 - \sigma(-10))^{63}$, which is $\sigma(10)^{64}$ since {rest}: 0.9971. Twice as many tokens lose "
+        "about twice as much.",
+        rest=holds(1 - 1 / (1 + exp(z)), "=", gate),
+    ),
 )
 def a_share():
     yield value(gate, {z: 10}) ** 64, "0.9971"
-
-
-def _of_gates(z, signals):
-    """The states [..., T] of channels with A = -1, B = C = 1 and the steps softplus(z), for signals [T] or [batch, T]."""
-    signals = jnp.asarray(signals)
-    batch = signals.reshape(-1, len(z), 1)
-    ones = jnp.ones((len(batch), len(z), 1))
-    step = ones * np.log1p(np.exp(z))[:, None]
-    start, rate = jnp.zeros((len(batch), 1, 1)), jnp.array([[-1.0]])
-    return selective_scan(batch, step, ones, ones, start, rate, jnp.zeros(1))[0].reshape(signals.shape)
-
-
-def _random_mixer():
-    """Six tokens of width three, and a mixer of four channels with two states, two taps, rank one."""
-    rng = np.random.default_rng(0)
-    shapes = (8, 3), (4, 2), (4,), (5, 4), (4, 1), (4,), (4, 2), (4,), (3, 4)
-    return jnp.array(rng.normal(size=(1, 6, 3))), {
-        name: jnp.array(rng.normal(size=shape)) for name, shape in zip(MIXER, shapes, strict=True)
-    }
