@@ -11,17 +11,24 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sqrt
 
-from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.super_resolution import (
     average_pool,
     concatenate_low_resolution,
     consistency_error,
     nearest_upsample,
     null_space_projection,
+)
+from theory_jax.lectures.diffusion._sharp_images import (
+    decibels,
+    draw_plane_and_price,
+    errors_of_two_pixels,
+    projected_predictions,
 )
 
 derivation = Derivation(
@@ -32,31 +39,26 @@ derivation = Derivation(
         "Wang, Yu & Zhang 2023, Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model (DDNM)",
         "Blau & Michaeli 2018, The Perception-Distortion Tradeoff",
     ),
-    question="Many sharp images have the same small version. Which of their features does the small image fix, what does the "
-    "best regression return for the rest, and why does a sampler without any error lose 3 decibels to it?",
+    question="A network that is trained to enlarge images by squared error returns blurred ones, and scores better than one "
+    "that returns sharp ones. Many sharp images have the same small version. Which of their features does the small image "
+    "fix, what does the best regression return for the rest, and why does a sampler without any error lose 3 decibels to it?",
     setting=(
         r"$A$ averages blocks of $f \times f$ pixels, and $U$ repeats every pixel as such a block. Blocks share no pixels, so "
-        r"one block of $n = f^2$ pixels shows everything: there $A$ is the mean of its pixels.",
+        r"one block of $n$ pixels shows everything: there $A$ is the mean of its pixels.",
         r"The sharp image $x$ and the small one $y$ are random. The mean of $x$ given $y$ is $m$. In the chains about errors $x$ "
         r"is one pixel; squared errors and variances of several pixels add up.",
-        r"Given $y$, a posterior sample $\tilde x$ has the law of $x$ and is independent of it.",
+        r"Given $y$, a posterior sample $\tilde x$ has the distribution of $x$ and is independent of it.",
         r"The noisy image is $x_t = \sqrt a\, x + \sqrt{1 - a}\, \epsilon$ with standard normal $\epsilon$, independent of $x$ "
         r"and $y$.",
         r"An error in decibels is $10 \log_{10} \frac{R^2}{\mathrm{MSE}}$ with the mean squared error of a pixel and the range "
         r"$R$ of the data, 2 for data in $[-1, 1]$ (PSNR).",
     ),
-    answer=r"The small image fixes the means of blocks and nothing else. The least squared error has $m$, which is gray wherever "
-    r"$y$ leaves a choice. A posterior sample has exactly twice that error, 3.01 decibels less, for every law. A network that "
-    r"sees $y$ next to $x_t$ learns to sample $p(x|y)$; an unconditional one whose predictions are made consistent with $y$ "
-    r"does not.",
     limits=(
-        "That people prefer samples to the mean; other measures of quality than the law of the image.",
+        "That people prefer samples to the mean; other measures of quality than the distribution of the image.",
         r"Other ways to make an image small: $U$ is then another matrix, and the chains hold with its own projection.",
         "PSNR of a single image: the doubling is one of the mean squared error over all images.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- one block
 
 i = derivation.index("i", "a pixel of the block")
 x = derivation.numbers("x", i, "the block of an image", "x0_pred")
@@ -70,7 +72,11 @@ nearest_block = derivation.chain(
     SquaredNorm(i, z - x),
     equals(
         plus(SquaredNorm(i, z - nearest), times(n, (wanted - mean) ** 2)),
-        r"$z - x = (z - x^*) + U(y - Ax)$; $z - x^*$ has mean zero in the block, and the second part is constant",
+        prose(
+            "{parts}; the first has mean zero in the block, {zero}, and the second is constant",
+            parts=holds(z - x, "=", plus(z - nearest, wanted - mean)),
+            zero=holds(Total(i, z - nearest), "=", 0),
+        ),
         wrong={
             "one pixel's share": plus(SquaredNorm(i, z - nearest), (wanted - mean) ** 2),
             "the sign": plus(SquaredNorm(i, z - nearest), times(-1, n, (wanted - mean) ** 2)),
@@ -78,7 +84,7 @@ nearest_block = derivation.chain(
     ),
     at_least(
         times(n, (wanted - mean) ** 2),
-        r"leave out the square; equality if and only if $z = x^*$",
+        prose("leave out the square; equality if and only if {same}", same=where(z, nearest)),
         dropping=SquaredNorm(i, z - nearest),
     ),
     so=r"So of all images with the small version $y$ the projection $x^*$ is the nearest to $x$. If $z$ is the true image, the "
@@ -90,7 +96,10 @@ derivation.chain(
     SquaredNorm(i, plus(x, wanted, eta, -mean) - z),
     equals(
         plus(SquaredNorm(i, plus(x, -mean) - plus(z, -wanted)), times(n, eta**2)),
-        r"the part with mean zero in the block, and a constant",
+        prose(
+            "the part with mean zero in the block, and a constant: {zero}",
+            zero=holds(Total(i, plus(x, -mean) - plus(z, -wanted)), "=", 0),
+        ),
         wrong={"the noise averaged": plus(SquaredNorm(i, plus(x, -mean) - plus(z, -wanted)), eta**2 / n)},
     ),
     uses=(nearest_block,),
@@ -99,10 +108,14 @@ derivation.chain(
 derivation.chain(
     "What is free: details with mean zero",
     Total(i, nearest) / n,
-    equals(wanted, r"the mean of a constant is the constant", wrong={"moved twice": 2 * wanted - mean}),
+    equals(
+        wanted,
+        prose("the mean of a constant is the constant, {mean}", mean=holds(Total(i, mean) / n, "=", mean)),
+        wrong={"moved twice": 2 * wanted - mean},
+    ),
     role="lemma",
-    so=r"So $A x^* = y$, and projecting again changes nothing. The image is $x = UAx + (x - UAx)$: the first part is known, the "
-    r"second is any block with mean zero.",
+    so="So the projection has the small version $y$, and projecting again changes nothing. The image $x$ is $UAx$ plus $x - "
+    "UAx$: the first part is known, the second is any block with mean zero.",
 )
 pixels = [derivation.number(name, "a pixel", "x0_pred") for name in ("x_1", "x_2", "x_3", "x_4")]
 small = derivation.number("v", "a pixel of the small image", "low_resolution")
@@ -148,12 +161,10 @@ def pseudoinverse():
 for letter, words in (("A", "averages blocks"), ("U", "repeats pixels"), (r"\top", "the transpose")):
     derivation.symbol(letter, words)
 
-# ---------------------------------------------------------------------------------------------------- regression
-
 j = derivation.index("j", "a small image", states=2)
 k = derivation.index("k", "a sharp image")
-p_y = derivation.law("p", j, "the law of small images")
-p = derivation.law("p({}|{})", (k, j), "the law of sharp images, given the small one")
+p_y = derivation.law("p", j, "the distribution of small images")
+p = derivation.law("p({}|{})", (k, j), "that of sharp images, given the small one")
 s = derivation.numbers("s", k, "a pixel of the sharp image, $x$")
 g = derivation.numbers("g", j, "what a network answers", "x0_pred")
 m = derivation.define("m", Expectation(p, s), "the mean of $x$ given $y$", over=j)
@@ -163,10 +174,18 @@ regression = derivation.chain(
     Expectation(p_y, Expectation(p, (s - g) ** 2)),
     equals(
         plus(least, Expectation(p_y, (m - g) ** 2)),
-        r"$x - g = (x - m) + (m - g)$; given $y$ the second part is constant, and the first has mean zero",
+        prose(
+            "{parts}; given $y$ the second part is constant, and the first has mean zero, {zero}",
+            parts=holds(s - g, "=", plus(s - m, m - g)),
+            zero=holds(Expectation(p, s - m), "=", 0),
+        ),
         wrong={"half of the distance": plus(least, Expectation(p_y, (m - g) ** 2) / 2)},
     ),
-    at_least(least, r"leave out the square; equality if and only if $g = m$", dropping=Expectation(p_y, (m - g) ** 2)),
+    at_least(
+        least,
+        prose("leave out the square; equality if and only if {mean}", mean=where(g, m)),
+        dropping=Expectation(p_y, (m - g) ** 2),
+    ),
     states=3,
     so=r"So a network trained with squared errors returns $m$, the mean of all sharp images that fit. Where these differ, their "
     r"mean is none of them: edges blur, and texture is gray.",
@@ -184,32 +203,45 @@ sampling = derivation.chain(
     ),
     equals(
         2 * least,
-        r"the sample has the law of $x$, so its mean is $m$ and its variance is that of $x$ given $y$",
+        prose(
+            "the sample has the distribution of $x$, so its mean is $m$ and its variance that of $x$ given $y$: {variance}",
+            variance=holds(Expectation(p_y, Expectation(drawn, (m - other) ** 2)), "=", least),
+        ),
         wrong={"as good as the mean": least, "the deviations added": 4 * least},
     ),
     uses=(regression,),
     states=3,
     central=True,
-    so=r"This holds for every law. In decibels it is $10 \log_{10} 2 = 3.01$: PSNR prefers the gray mean to a true sample.",
+    so=r"This holds for every distribution. In decibels it is $10 \log_{10} 2$, 3.01: PSNR prefers the gray mean to a true "
+    "sample.",
 )
 derivation.chain(
     "Halfway to the sample",
     Expectation(p_y, Expectation(drawn, Expectation(p, (s - (m + kappa * (other - m))) ** 2))),
     equals(
         (1 + kappa**2) * least,
-        r"in the second line above the distance to $m$ is $\kappa$ times as long",
+        prose(
+            "in the second line above the distance to $m$ is $\\kappa$ times as long: its square is {far}",
+            far=holds((m - (m + kappa * (other - m))) ** 2, "=", kappa**2 * (m - other) ** 2, named=True),
+        ),
         wrong={"in proportion": (1 + kappa) * least, "halfway is free": least},
     ),
     uses=(regression, sampling),
     states=2,
     role="remark",
+    so=prose(
+        "At {mean} it is {least}, the error of the mean, and at 1 it is {twice}, that of a sample.",
+        mean=where(kappa, 0),
+        least=holds((1 + kappa**2) * least, "=", least, named=True),
+        twice=2 * least,
+    ),
 )
 derivation.chain(
     "What the mean has lost is its own error",
     Expectation(p_y, Expectation(p, (s - Expectation(p_y, m)) ** 2)),
     equals(
         plus(Variance(p_y, m), least),
-        r"the first chain with the mean of all images for $g$",
+        "the first chain with the mean of all images for $g$",
         wrong={"nothing": Variance(p_y, m), "twice": plus(Variance(p_y, m), 2 * least)},
     ),
     uses=(regression,),
@@ -218,11 +250,10 @@ derivation.chain(
     r"samples have the same.",
 )
 
-# ---------------------------------------------------------------------------------------------------- marginals
-
 derivation.say(
-    r"Is it enough to have the right law of images? Take normal numbers $x$ and $y$ of mean 0, variance 1 and correlation "
-    r"$\rho$: $m = \rho y$ and $M = 1 - \rho^2$. The mean, stretched to the variance of $x$, is $m/\rho = y$."
+    "Is it enough to have the right distribution of images? Take normal numbers $x$ and $y$ of mean 0, variance 1 and "
+    r"correlation $\rho$: the mean $m$ is $\rho y$ and the least error $M$ is $1 - \rho^2$. The mean, stretched to the "
+    "variance of $x$, is $y$."
 )
 rho = derivation.number(r"\rho", "the correlation", between=(0, 1))
 c = derivation.number("c", "a small image, standard normal")
@@ -230,23 +261,28 @@ w = derivation.number("w", "what it does not tell, standard normal")
 derivation.chain(
     "A stretched mean is cheaper than a sample",
     Expectation(Normal(c, 0, 1), Expectation(Normal(w, 0, 1), (plus(rho * c, sqrt(1 - rho**2) * w) - c) ** 2)),
-    equals(2 - 2 * rho, r"means of squares are 1, and $c$ and $w$ are independent", wrong={"of the mean": 1 - rho**2}),
+    equals(
+        2 - 2 * rho,
+        prose(
+            "means of squares are 1, and $c$ and $w$ are independent: {apart}",
+            apart=holds(plus((rho - 1) ** 2, 1 - rho**2), "=", 2 - 2 * rho),
+        ),
+        wrong={"of the mean": 1 - rho**2},
+    ),
     at_most(
         2 * (1 - rho**2),
-        r"$2 (1 - \rho^2) - 2 (1 - \rho) = 2 \rho (1 - \rho)$",
+        prose("add {more}, which vanishes at {zero}, where $y$ says nothing", more=times(2 * rho, 1 - rho), zero=where(rho, 0)),
         adding=2 * rho * (1 - rho),
         wrong={"no more than the least": 1 - rho**2},
     ),
-    so=r"So images with the right law can be had for less than 3 decibels. But it is one image for each $y$: given $y$ it is no "
-    r"sample, and shows none of the alternatives.",
+    so="So images with the right distribution can be had for less than 3 decibels. But it is one image for each $y$: given "
+    "$y$ it is no sample, and shows none of the alternatives.",
 )
-
-# ---------------------------------------------------------------------------------------------------- the conditional network
 
 derivation.say(
     r"How does one sample from $p(x|y)$? By the first chain with $\epsilon$ in place of $x$, and $(x_t, y)$ in place of $y$, the "
-    r"least error of the predicted noise is at $\mathbb{E}[\epsilon | x_t, y]$. Given $y$, the noisy image $x_t$ is drawn from a "
-    "mixture of normal laws, one around each sharp image."
+    r"least error of the predicted noise is at its mean given $x_t$ and $y$. Given $y$, the noisy image $x_t$ is drawn from a "
+    "mixture of normal distributions, one around each sharp image."
 )
 a = derivation.number("a", "the level", "alpha_bar[t]", between=(0, 1))
 v = derivation.number("x_t", "a noisy image", "x_t")
@@ -256,21 +292,22 @@ likely = derivation.define(
     "the probability of a sharp image given both, up to a factor",
     over=(k, j),
 )
-derivation.chain(
+conditional = derivation.chain(
     "What a network learns that sees the small image",
     -sqrt(1 - a) * Slope(log(Total(k, likely)), v),
     equals(
         Total(k, likely * (v - sqrt(a) * s) / sqrt(1 - a)) / Total(k, likely),
-        r"the slope of a logarithm; the slope of $\log \ell$ is $-\frac{x_t - \sqrt a\, x}{1 - a}$",
+        prose("the slope of a logarithm; {slope}", slope=holds(Slope(log(likely), v), "=", -(v - sqrt(a) * s) / (1 - a))),
         wrong={
             "the variance for the deviation": Total(k, likely * (v - sqrt(a) * s) / (1 - a)) / Total(k, likely),
             "the sign": -Total(k, likely * (v - sqrt(a) * s) / sqrt(1 - a)) / Total(k, likely),
         },
     ),
     states=2,
-    so=r"The last line is $\mathbb{E}[\epsilon | x_t, y]$, the first $-\sqrt{1 - a}\, \nabla \log p(x_t | y)$: the reverse "
-    r"process with this network samples $p(x|y)$. Concatenating $y$ is enough; no term of guidance is missing. And its "
-    r"predicted image has $A\, \mathbb{E}[x | x_t, y] = y$, so a projection changes nothing.",
+    so=r"The last line is the mean of the noise given $x_t$ and $y$, the first $-\sqrt{1 - a}\, \nabla \log p(x_t | y)$: the "
+    "reverse process with this network samples $p(x|y)$. Concatenating $y$ is enough; no term of guidance is missing. And the "
+    "image that the best network predicts, a mean of images that fit, has the small version $y$ itself, so a projection "
+    "changes nothing.",
 )
 first, second = (derivation.number(name, "a pixel", "x_t") for name in ("u_1", "u_2"))
 derivation.bridge(
@@ -282,39 +319,13 @@ derivation.bridge(
     wrong={"spread over the block": [[[[first, second], [second, first]], [[small / 4, small / 4], [small / 4, small / 4]]]]},
 )
 
-# ---------------------------------------------------------------------------------------------------- the unconditional network
-
-derivation.say(
-    r"May one project the predictions of a network that never saw $y$, in place of training? Let the known part $r$ of the image "
-    r"and a free one $q$ be normal, with variance 1 and correlation $\rho$. The network sees both noised, $r_t$ and $q_t$; the "
-    r"projection then puts $r = y$ into its prediction."
-)
-rest = derivation.define("V", 1 - a**2 * rho**2, "the variance of $q_t$ given $r_t$", positive=False)
-q_weight = derivation.define("b", sqrt(a) * (1 - a * rho**2) / rest, "the weight of $q_t$ in $\\mathbb{E}[q | q_t, r_t]$")
-r_weight = derivation.define("d", sqrt(a) * rho * (1 - a) / rest, "the weight of $r_t$")
-exact = derivation.define("h", sqrt(a) * (1 - rho**2) / (1 - a * rho**2), "the weight of $q_t$ in $\\mathbb{E}[q | q_t, r = y]$")
-for title, left, right in (
-    ("The error of the unconditional prediction is uncorrelated with the free part", q_weight + a * rho * r_weight, sqrt(a)),
-    ("... and with the known one", a * rho * q_weight + r_weight, sqrt(a) * rho),
-    ("... and that of the conditional one, given $y$, with the free part", exact * (1 - a * rho**2), sqrt(a) * (1 - rho**2)),
-):
-    derivation.chain(
-        title,
-        left,
-        equals(right, r"$q_t$ and $r_t$ have variance 1 and covariance $a \rho$; given $y$, $q_t$ has variance $1 - a \rho^2$"),
-        role="lemma",
-    )
-derivation.chain(
-    "The projected unconditional prediction trusts its own noise too much",
-    q_weight - exact,
-    equals(
-        sqrt(a) * rho**2 * (1 - a) ** 2 / (rest * (1 - a * rho**2)),
-        "common denominator; factor",
-        wrong={"no difference": 0 * a, "one factor": sqrt(a) * rho**2 * (1 - a) / (rest * (1 - a * rho**2))},
-    ),
-    at_least(0, "all factors are positive", dropping=sqrt(a) * rho**2 * (1 - a) ** 2 / ((1 - a**2 * rho**2) * (1 - a * rho**2))),
-    so=r"Both predictions agree for $\rho = 0$ or $a = 1$ only. Projecting is replacement, as in the lecture on inpainting, with "
-    r"means of blocks for the known pixels: consistent with $y$, and not a sample of $p(x|y)$.",
+projected_predictions(derivation, a, rho)
+derivation.answer = prose(
+    "The small image fixes the means of blocks and nothing else. The least squared error has $m$, which is gray wherever $y$ "
+    "leaves a choice. A posterior sample has exactly twice that error, {twice}, 3.01 decibels less, for every distribution. A "
+    "network that sees $y$ next to $x_t$ learns to sample $p(x|y)$; an unconditional one whose predictions are made "
+    "consistent with $y$ does not.",
+    twice=holds(Expectation(p_y, Expectation(drawn, Expectation(p, (s - other) ** 2))), "=", 2 * least, wrong={"as good": least}),
 )
 for letter, words in (
     ("q", "the free part of the image"),
@@ -327,35 +338,19 @@ for letter, words in (
 ):
     derivation.symbol(letter, words)
 
-# ---------------------------------------------------------------------------------------------------- numbers
-
-_SIGNS = np.array(list(itertools.product((-1.0, 1.0), repeat=2)))  # (two pixels), all equally likely
-
-
-def _decibels(error, data_range=2.0):
-    return 10 * math.log10(data_range**2 / error)
-
-
-def _two_pixels():
-    """Squared errors of a pixel: of the mean given the sum, and of a sample."""
-    groups = [_SIGNS[_SIGNS.sum(1) == total] for total in (-2, 0, 2)]
-    weights = np.array([len(group) for group in groups]) / 4
-    of_mean = [np.mean((group - group.mean(0)) ** 2) for group in groups]
-    of_sample = [np.mean((group[:, None] - group) ** 2) for group in groups]
-    return weights @ of_mean, weights @ of_sample
-
 
 @derivation.example(
-    r"Two pixels, each $\pm1$ with equal chances, and $y$ their mean. For $y = \pm1$ both are known. For $y = 0$ the image is "
-    r"$(1, -1)$ or $(-1, 1)$, and $m = (0, 0)$ is none of them. Below, the block $x = \begin{pmatrix} 1 & 2 \\ 3 & 2 "
-    r"\end{pmatrix}$ with mean 2 is projected onto $y = 1$; the true one is $z = \begin{pmatrix} 0 & 0 \\ 2 & 2 \end{pmatrix}$."
+    r"Two pixels, each $\pm1$ with equal chances, and $y$ their mean. Where it is $\pm1$ both are known. Where it is 0 the "
+    r"image is $(1, -1)$ or $(-1, 1)$, and their mean $(0, 0)$ is none of them. Below, the block $x$ of $\begin{pmatrix} 1 & 2 "
+    r"\\ 3 & 2 \end{pmatrix}$ with mean 2 is projected onto the mean 1; the true one, $z$, is $\begin{pmatrix} 0 & 0 \\ 2 & 2 "
+    r"\end{pmatrix}$."
 )
 def signs_and_a_block():
-    of_mean, of_sample = _two_pixels()
+    of_mean, of_sample = errors_of_two_pixels()
     yield r"M", of_mean, "0.5"
-    yield r"\text{PSNR, decibels}", _decibels(of_mean), "9.03"
+    yield r"\text{PSNR, decibels}", decibels(of_mean), "9.03"
     yield r"\text{error of a sample}", of_sample, "1"
-    yield r"\text{PSNR}", _decibels(of_sample), "6.02"
+    yield r"\text{PSNR}", decibels(of_sample), "6.02"
     x0, true = jnp.array([[[[1.0, 2.0], [3.0, 2.0]]]]), jnp.array([[[[0.0, 0.0], [2.0, 2.0]]]])
     moved = null_space_projection(x0, jnp.ones((1, 1, 1, 1)), factor=2)
     yield r"\text{a pixel of the projection, } 1 + 1 - 2", moved[0, 0, 0, 0], "0"
@@ -364,29 +359,39 @@ def signs_and_a_block():
     yield r"n (y - Ax)^2", 4 * consistency_error(x0, jnp.ones((1, 1, 1, 1)), factor=2)[0], "4"
 
 
+@derivation.algorithm(
+    "Training on pairs, sampling, and what may be projected",
+    do(r"training: take a sharp image $x$ and its small version $y = A x$", average_pool, by=pseudoinverse),
+    do(r"a gradient step on the error of the predicted noise from $(x_t, U y)$", concatenate_low_resolution, by=conditional),
+    do(r"sampling: the reverse process from noise, with $U y$ beside $x_t$ in every step", by=sampling),
+    do(
+        r"without training on pairs: $\hat x \leftarrow \hat x + U (y - A \hat x)$ in every step, no sample of $p(x|y)$",
+        null_space_projection,
+        by=nearest_block,
+    ),
+    do(r"check: the mean square of $y - A \hat x$", consistency_error, by=nearest_block),
+)
+def a_pair_and_a_projection():
+    true = jnp.array([[[[0.0, 0.0], [2.0, 2.0]]]])
+    y = average_pool(true, window=2)
+    yield r"\text{the example's true block: } y", y, "1"
+    seen = concatenate_low_resolution(0.6 * true + 0.8, y)
+    yield r"x_t \text{ and } U y \text{ for } a = 0.36, \epsilon = 1", seen.ravel(), "(0.8, 0.8, 2, 2, 1, 1, 1, 1)"
+    predicted = jnp.array([[[[1.0, 2.0], [3.0, 2.0]]]])
+    yield r"\text{a prediction } (1, 2, 3, 2): \text{ its error in } y", consistency_error(predicted, y, factor=2), "1"
+    moved = null_space_projection(predicted, y, factor=2)
+    yield r"\text{projected}", moved.ravel(), "(0, 1, 2, 1)"
+    yield r"\text{its error in } y", consistency_error(moved, y, factor=2), "0"
+
+
 @derivation.figure(
-    r"Left: two pixels with the mean $y = 0.2$ are on the line. The prediction $x$ is moved to the nearest point of it; sharp "
+    r"Left: two pixels with the mean 0.2 are on the line. The prediction $x$ is moved to the nearest point of it; sharp "
     r"images (squares) are at its ends, and their mean $m$ is between them. Right: on the way from the mean to the sample the "
     r"error grows from $M$ to $2M$, and the variance of the images from that of $m$ to that of $x$ (the example).",
     panels=2,
 )
 def plane_and_price(plane, price):
-    line = np.array([-0.8, 1.2])
-    plane.plot(line, 0.4 - line, color="gray", label="$Ax = y$")
-    x0 = np.array([0.9, 0.3])
-    moved = x0 + 0.2 - x0.mean()
-    plane.annotate("", moved, x0, arrowprops={"arrowstyle": "->"})
-    plane.plot(*x0, "o", color=BLUE, label="$x$")
-    plane.plot(*moved, "o", color="black", label="$x^*$")
-    plane.plot(*np.array([[1.1, -0.7], [-0.7, 1.1]]), "s", color=BLUE, label="sharp images")
-    plane.plot(0.2, 0.2, "x", color="black", label="$m$")
-    plane.set(xlabel="first pixel", ylabel="second pixel", aspect="equal")
-    plane.legend()
-    way, of_mean = np.linspace(0, 1, 51), _two_pixels()[0]
-    price.plot(way, (1 + way**2) * of_mean, color=BLUE, label="squared error")
-    price.plot(way, 1 - of_mean + way**2 * of_mean, "--", color="black", label="variance of the images")
-    price.set(xlabel=r"$\kappa$", ylabel="error, variance", ylim=(0, None))
-    price.legend()
+    draw_plane_and_price(plane, price)
 
 
 @derivation.exercise(
@@ -394,14 +399,14 @@ def plane_and_price(plane, price):
     r"26.02 decibels; 20.00, which is 6.02 too low.",
 )
 def a_range():
-    yield _decibels(0.01), "26.02"
-    yield _decibels(0.01, 1.0), "20.00"
+    yield decibels(0.01), "26.02"
+    yield decibels(0.01, 1.0), "20.00"
 
 
 @derivation.exercise(
     r"The mean of $K$ independent posterior samples is the answer. What is its error, and how many decibels does it lose to $m$ "
-    r"for $K = 4$?",
-    r"$(1 + \frac1K) M$: the mean of the samples has the distance of one to $m$, divided by $K$. For $K = 4$ it loses 0.97 "
+    "for four?",
+    r"$(1 + \frac1K) M$: the mean of the samples has the squared distance of one to $m$, divided by $K$. For four it loses 0.97 "
     "decibels. In the example the error is 0.625.",
 )
 def means_of_samples():
@@ -411,9 +416,9 @@ def means_of_samples():
 
 
 @derivation.exercise(
-    r"A network answers $x = (0.9, -0.5, 0.9, -0.5)$ in a block of four pixels with the true mean 0. By how much does the "
+    r"A network answers $(0.9, -0.5, 0.9, -0.5)$ in a block of four pixels with the true mean 0. By how much does the "
     "projection lower the squared error, whatever the true block is?",
-    r"By $4 \cdot 0.2^2 = 0.16$.",
+    r"By $4 \cdot 0.2^2$, which is 0.16: the network's mean is 0.2.",
 )
 def gain():
     x0, true = jnp.array([[[[0.9, -0.5], [0.9, -0.5]]]]), jnp.array([[[[1.0, -1.0], [-1.0, 1.0]]]])
