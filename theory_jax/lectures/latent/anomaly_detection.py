@@ -16,6 +16,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.latent.anomaly_detection import (
     area_under_roc,
     average_precision,
@@ -24,6 +26,7 @@ from theory_jax.latent.anomaly_detection import (
     robust_z_score,
     threshold_at_false_positive_rate,
 )
+from theory_jax.lectures.latent._anomaly_detection import LABELS, SCORES, draw_curve_and_shell, most_power, rankings_of_four
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -38,18 +41,15 @@ derivation = Derivation(
         "Davis & Goadrich 2006, The relationship between precision-recall and ROC curves",
         "Iglewicz & Hoaglin 1993, How to detect and handle outliers",
     ),
-    question="A model of normal observations is given, and no anomaly has been seen. Which score should flag one, what does a "
-    "threshold promise, and why can the likelihood of a good model fail?",
+    question="A detector was trained on normal observations alone, and in use it flags too many of them, or finds an anomaly "
+    "more likely than they are. Which score should flag one, what does a threshold promise, and why can the likelihood of a good "
+    "model fail?",
     setting=(
-        r"An observation has finitely many states $x$. A normal one has the law $p_x$, an anomaly the law $u_x$, which a "
-        r"detector usually does not know. A test flags the state $x$ with the probability $\phi_x$.",
+        r"An observation has finitely many states $x$, with the probabilities $p_x$ if it is normal and $u_x$, which a detector "
+        r"usually does not know, if it is an anomaly. A test flags the state $x$ with the probability $\phi_x$.",
         "A score $s$ is high if an observation looks like an anomaly. $s_1$ is the score of an anomaly, $s_0$ that of a normal "
         "observation, both drawn at random from $N_1$ and $N_0$ labeled ones.",
     ),
-    answer=r"The best test thresholds the ratio $u_x / p_x$, so low likelihood is the right score against uniform anomalies "
-    r"only, and which anomalies are uniform is a choice of coordinates. In many dimensions the densest point is itself unusual. "
-    r"Rankings are judged by counts of pairs, which need no threshold; a threshold at the rate $\varepsilon$ of a reference "
-    r"keeps the rate there, and exceeds it a little on fresh observations.",
     limits=(
         "Continuous observations: the same lines hold with integrals in place of sums.",
         "Why networks assign high likelihood to images simpler than those they were trained on (Nalisnick et al. 2019).",
@@ -69,10 +69,10 @@ power = derivation.define(r"\mathrm{power}(\phi)", Total(x, phi * u), "the share
 best_power = derivation.define(r"\mathrm{power}(\phi^*)", Total(x, star * u), "the same of the likelihood ratio test")
 
 derivation.say(
-    r"The likelihood ratio test has $\phi^*_x = 1$ where $u_x > c\, p_x$ and $\phi^*_x = 0$ where $u_x < c\, p_x$; at equality "
-    r"any value is allowed, so that every size can be had. Let $\phi$ be another test. Where $u_x - c\, p_x$ is positive, "
-    r"$\phi^*_x = 1 \ge \phi_x$; where it is negative, $\phi^*_x = 0 \le \phi_x$. The product of the two differences is never "
-    r"negative."
+    r"The likelihood ratio test always flags where $u_x$ exceeds $c\, p_x$ and never where it is below; at equality any "
+    r"probability is allowed, so that every size can be had. Let $\phi$ be another test. Where $u_x - c\, p_x$ is positive, "
+    r"$\phi^*_x - \phi_x$ is not negative, since $\phi^*_x$ is 1; where it is negative, $\phi^*_x$ is 0. So the product of the "
+    "two differences is never negative."
 )
 signs = derivation.assume(
     "The definition of the likelihood ratio test: both factors have one sign", (star - phi) * (u - c * p), star, phi, u, p
@@ -87,23 +87,16 @@ derivation.chain(
     ),
     at_least(
         times(c, plus(best_size, -size)),
-        r"leave out products of two factors of one sign; equality if $\phi_x = \phi^*_x$ wherever $u_x \ne c\, p_x$",
+        prose(r"leave out products of one sign; equality if {same} wherever $u_x$ is not $c\, p_x$", same=where(phi, star)),
         dropping=Total(x, signs.at(star, phi, u, p)),
     ),
     central=True,
-    so=r"If $\mathrm{size}(\phi) \le \mathrm{size}(\phi^*)$, this is not negative. Against uniform $u$ the best test flags "
-    r"where $p_x$ is low: the score $-\log p$. Against other anomalies another score is best.",
+    so=r"If $\phi$ has at most the size of $\phi^*$, this is not negative. Against uniform $u$ the best test flags where $p_x$ "
+    r"is low: the score $-\log p$. Against other anomalies another score may be better.",
 )
 
 _NORMAL = np.array([0.30, 0.22, 0.16, 0.12, 0.08, 0.06, 0.04, 0.02])
 _ANOMALOUS = np.array([0.05, 0.20, 0.10, 0.15, 0.05, 0.25, 0.05, 0.15])
-
-
-def _most_power(size, normal, anomalous):
-    """The power of the likelihood ratio test of a size; between two whole states the next one is flagged at random."""
-    order = np.argsort(-anomalous / normal)
-    sizes, powers = (np.append(0.0, np.cumsum(law[order])) for law in (normal, anomalous))
-    return np.interp(size, sizes, powers)
 
 
 @derivation.bound(
@@ -117,7 +110,7 @@ def no_region_has_more_power():
     of_largest_ratios = np.tril(np.ones((8, 8)))[:, np.argsort(order)]
 
     def sides(region, anomalous=_ANOMALOUS):
-        return region @ _ANOMALOUS, _most_power(region @ _NORMAL, _NORMAL, anomalous)
+        return region @ _ANOMALOUS, most_power(region @ _NORMAL, _NORMAL, anomalous)
 
     wrong = {"as if anomalies were uniform": partial(sides, anomalous=np.full(8, 1 / 8))}
     return BoundSides(sides=sides, points=(regions,), tight=(of_largest_ratios,), wrong=wrong)
@@ -127,14 +120,14 @@ y = derivation.number("y", r"a continuous observation, with the density $2y$ on 
 derivation.chain(
     "Which observations are unlikely depends on the coordinates",
     times(2 * y, 1 / Slope(y**2, y)),
-    equals(1, r"the density of $v = y^2$ is that of $y$ times $dy/dv$", wrong={"the density carried over as it is": 2 * y}),
-    so="By the density of $y$ small values are anomalies; by that of $v$, which is the same observation, nothing is. Low "
+    equals(1, r"the density of $y^2$ is that of $y$ over the slope", wrong={"the density carried over as it is": 2 * y}),
+    so="By the density of $y$ small values are anomalies; by that of $y^2$, which is the same observation, nothing is. Low "
     "density means low against an alternative that is uniform in the coordinates at hand.",
 )
 
 derivation.say(
-    r"Even in the right coordinates, many dimensions are a surprise. Take $D$ independent coordinates $\xi \sim \mathcal N(0, "
-    r"1)$: the densest point is the origin, $-\log p$ is a sum of $D$ independent terms, and $\|\xi\|$ is the radius."
+    r"Even in the right coordinates, many dimensions are a surprise. Take $D$ independent standard normal coordinates "
+    r"$\xi$: the densest point is the origin, $-\log p$ is a sum of $D$ independent terms, and $\|\xi\|$ is the radius."
 )
 xi = derivation.number(r"\xi", "a coordinate, standard normal", real=True)
 D = derivation.number("D", "the number of coordinates", positive=True)
@@ -142,31 +135,48 @@ gaussian = Normal(xi, 0, 1)
 derivation.chain(
     "The log density of a coordinate has variance one half",
     Variance(gaussian, -gaussian.log_density(xi)),
-    equals(Variance(gaussian, xi**2 / 2), r"$-\log p = \frac12 \log 2\pi + \frac12 \xi^2$, and a constant does not vary"),
-    equals(Rational(1, 2), r"$\frac14 (\mathbb{E}[\xi^4] - \mathbb{E}[\xi^2]^2) = \frac14 (3 - 1)$"),
+    equals(Variance(gaussian, xi**2 / 2), r"it is $\frac12 \log 2\pi + \frac12 \xi^2$, and a constant does not vary"),
+    equals(
+        Rational(1, 2),
+        prose("a quarter of the variance of the square, {square}", square=holds(Variance(gaussian, xi**2), "=", 2)),
+    ),
     role="lemma",
 )
+above_mean = times(D, plus(Expectation(gaussian, -gaussian.log_density(xi)), gaussian.log_density(0)))
 derivation.chain(
     "The densest point is D/2 nats from what is usual",
-    times(D, plus(Expectation(gaussian, -gaussian.log_density(xi)), gaussian.log_density(0))),
+    above_mean,
     equals(times(D, Expectation(gaussian, xi**2 / 2)), r"$\frac12 \log 2\pi$ is in both terms"),
-    equals(D / 2, r"$\mathbb{E}[\xi^2] = 1$"),
-    so=r"The standard deviation of $-\log p$ is $\sqrt{D/2}$, so the origin is $\sqrt{D/2}$ of them below the mean: at $D = "
-    r"100$ seven. A typical observation is never that likely, and a score $-\log p$ calls the origin the most normal of all.",
+    equals(D / 2, prose("{square}", square=holds(Expectation(gaussian, xi**2), "=", 1))),
+    so=prose(
+        r"The standard deviation of $-\log p$ is $\sqrt{D/2}$, so the origin is {many} of them below the mean, in 100 dimensions "
+        r"seven. A typical observation is hardly ever that likely, and a score $-\log p$ calls the origin the most normal of "
+        r"all.",
+        many=holds(D / 2 / sqrt(D / 2), "=", sqrt(D / 2), named=True),
+    ),
 )
 rho = derivation.number(r"\rho", "a squared radius, relative to its mean $D$", positive=True)
+tilt = (1 - 1 / rho) / 2
 derivation.say(
-    r"How rarely is $\|\xi\|^2$ far from $D$? For $\rho > 1$ let $\lambda = \frac12 (1 - \frac1\rho) > 0$. Markov's inequality "
-    r"for $e^{\lambda \|\xi\|^2}$ bounds $P(\|\xi\|^2 \ge \rho D)$ by $e^{-\lambda \rho D}\, \mathbb{E}[e^{\lambda "
-    r"\|\xi\|^2}]$, a product of $D$ equal factors, in which $\lambda - \frac12 = -\frac{1}{2\rho}$ and $\lambda \rho = "
-    r"\frac{\rho - 1}{2}$. For $\rho < 1$, $\lambda$ is negative and the same lines bound $P(\|\xi\|^2 \le \rho D)$."
+    prose(
+        r"How rarely is $\|\xi\|^2$ far from $D$? For $\rho$ above 1 let {tilt}, which is positive. Markov's inequality for "
+        r"$e^{\lambda \|\xi\|^2}$ bounds the probability that $\|\xi\|^2$ is at least $\rho D$ by $e^{-\lambda \rho D}\, "
+        r"\mathbb{E}[e^{\lambda \|\xi\|^2}]$, a product of $D$ equal factors: {square} is left of the exponent with the "
+        r"density's own, and $\lambda \rho$ is {front}. For $\rho$ below 1, $\lambda$ is negative, and the same lines bound the "
+        r"probability that $\|\xi\|^2$ is at most $\rho D$.",
+        tilt=means(r"\lambda", tilt),
+        square=holds(times(tilt - Rational(1, 2), xi**2), "=", -(xi**2) / (2 * rho), named=True),
+        front=holds(tilt * rho, "=", (rho - 1) / 2, named=True),
+    )
 )
 derivation.chain(
     "The radius is close to the root of D: the logarithm of one factor",
     log(times(exp(-(rho - 1) / 2), Integral(exp(-(xi**2) / (2 * rho)) / sqrt(2 * pi), (xi, -oo, oo)))),
     equals(log(times(exp(-(rho - 1) / 2), sqrt(rho))), r"a Gaussian integral of variance $\rho$"),
     equals(times(-Rational(1, 2), plus(rho, -1, -log(rho))), "the logarithm of a product"),
-    at_most(0, r"the logarithm is below its tangent; equality at $\rho = 1$ only", adding=tangent.at(rho) / 2),
+    at_most(
+        0, prose("the logarithm is below its tangent; equality only at {mean}", mean=where(rho, 1)), adding=tangent.at(rho) / 2
+    ),
     so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass is in a thin shell, and the share "
     r"of observations near the origin is exponentially small.",
 )
@@ -180,7 +190,7 @@ prior = derivation.law("p({})", z, "the prior")
 likelihood = derivation.numbers("p(x|{})", z, "the likelihood of the observation", "exp(log_likelihood)", positive=True)
 evidence = derivation.define("p(x)", Total(z, prior * likelihood), "the evidence", positive=True)
 posterior = derivation.define("p({}|x)", prior * likelihood / evidence, "the posterior", over=z, law=True)
-q = derivation.law("q({}|x)", z, "the encoder's distribution")
+q = derivation.law("q({}|x)", z, "the encoder")
 bound = derivation.define(
     r"\mathrm{ELBO}", Expectation(q, log(prior * likelihood / q)), "the evidence lower bound (its own lecture)", "exact_elbo"
 )
@@ -198,13 +208,8 @@ derivation.chain(
 k = derivation.index("k", r"one of the codes drawn from $q(z|x)$")
 S = derivation.count(k, "S", "how many are drawn")
 drawn = derivation.numbers(r"\ell", k, r"$\log p(x|z_k)$", "log_likelihood")
-derivation.bridge(
-    "The code averages over drawn codes",
-    Total(k, drawn) / S,
-    reconstruction_log_probability,
-    log_likelihood=[drawn],
-    wrong={"the logarithm of the mean, not the mean of the logarithms": log(Total(k, exp(drawn)) / S)},
-)
+of_mean = {"the logarithm of the mean": log(Total(k, exp(drawn)) / S)}
+derivation.bridge("The code's score", Total(k, drawn) / S, reconstruction_log_probability, log_likelihood=[drawn], wrong=of_mean)
 
 derivation.say(
     "Now the judgment of a score, whatever its origin. Observations of one score form a group $g$, the highest score first, "
@@ -230,13 +235,17 @@ false = derivation.define("B", Total(h, earlier * b.at(h)) + b, "the number of n
 derivation.chain(
     "The area under the curve counts pairs",
     Total(g, times(b / normals, Rational(1, 2), plus(before / anomalies, flagged / anomalies))),
-    equals(times(1 / (normals * anomalies), plus(Total(g, before * b), Total(g, a * b) / 2)), r"$A_g = E_g + a_g$: collect"),
+    equals(
+        times(1 / (normals * anomalies), plus(Total(g, before * b), Total(g, a * b) / 2)),
+        prose("collect, with {flagged}", flagged=holds(flagged, "=", plus(before, a))),
+    ),
     equals(
         times(1 / (normals * anomalies), plus(Total(g, Total(h, earlier * a.at(h) * b)), Total(g, a * b) / 2)),
         r"$E_g$ by its definition: pairs whose anomaly has the higher score, and half of the pairs of one score",
     ),
-    so=r"This is $P(s_1 > s_0) + \frac12 P(s_1 = s_0)$. Only the order of the scores and their ties enter, so a strictly "
-    r"increasing function of the score changes nothing, and a score that knows nothing has one half in expectation.",
+    so=r"This is the probability that $s_1$ is higher than $s_0$, plus half of that of a tie. Only the order of the scores and "
+    r"their ties enter, so a strictly increasing function of the score changes nothing, and a score that knows nothing has one "
+    r"half in expectation.",
 )
 derivation.chain(
     "Average precision is a mean over the anomalies",
@@ -262,62 +271,58 @@ derivation.symbol("F", "the false positive rate at the highest score whose recal
     outcomes=81 * 14,
 )
 def every_ranking_of_four():
-    scores = np.repeat(list(product((0.0, 1.0, 2.0), repeat=4)), 14, axis=0)
-    labels = np.tile([bits for bits in product((0.0, 1.0), repeat=4) if 0 < sum(bits) < 4], (81, 1))
-    at_60 = partial(false_positive_rate_at_recall, recall=0.6)
-    found = jnp.stack([jax.vmap(function)(scores, labels) for function in (area_under_roc, average_precision, at_60)])
-
-    up_to, false_up_to = (np.stack([(kind * (scores >= t)).sum(1) for t in (3, 2, 1, 0)]) for kind in (labels, 1 - labels))
-    recall, rate = up_to / up_to[-1], false_up_to / false_up_to[-1]
-    precision = up_to / np.maximum(up_to + false_up_to, 1)
-    area = (np.diff(rate, axis=0) * (recall[1:] + recall[:-1])).sum(0) / 2
-    average = (np.diff(recall, axis=0) * precision[1:]).sum(0)
-    reached = np.where(recall >= 0.6, rate, 1).min(0)
-    by_trapezoids = (np.diff(recall, axis=0) * (precision[1:] + precision[:-1])).sum(0) / 2
-    wrong = {
-        "steps above the curve": [(np.diff(rate, axis=0) * recall[1:]).sum(0), average, reached],
-        "trapezoids of precision": [area, by_trapezoids, reached],
-        "recall not reached": [area, average, np.where(recall < 0.6, rate, 0).max(0)],
-        "true for false": [area, average, 1 - reached],
-    }
-    return Sides(
-        left=found, right=np.stack([area, average, reached]), wrong={name: np.stack(form) for name, form in wrong.items()}
-    )
+    found, counted, wrong = rankings_of_four()
+    return Sides(left=found, right=counted, wrong=wrong)
 
 
 theta = derivation.number(r"\theta", "the share of anomalies among all observations", between=(0, 1))
 R = derivation.number("R", "recall", between=(0, 1))
 rate = derivation.number("f", "the false positive rate", between=(0, 1))
+precision, _share = theta * R / (theta * R + (1 - theta) * rate), Rational(95, 1094)
 derivation.chain(
     "Precision depends on how rare anomalies are",
-    Slope(theta * R / (theta * R + (1 - theta) * rate), theta),
-    equals(
-        R * rate / (theta * R + (1 - theta) * rate) ** 2,
-        r"the quotient rule, with $R\, (\theta R + (1 - \theta) f) - \theta R\, (R - f) = R f$",
-    ),
+    Slope(precision, theta),
+    equals(R * rate / (theta * R + (1 - theta) * rate) ** 2, "the quotient rule; in the numerator all terms but one cancel"),
     at_least(0, "leave out what is positive", dropping=R * rate / (theta * R + (1 - theta) * rate) ** 2),
-    so=r"The curve of recall over $f$ does not contain $\theta$, and neither does its area. If one observation in a thousand is "
-    r"an anomaly, $R = 0.95$ at $f = 0.01$ means that 91% of all alarms are false.",
+    so=prose(
+        r"The curve of recall over $f$ does not contain $\theta$, and neither does its area. If one observation in a thousand is "
+        "an anomaly, recall 0.95 at a false positive rate of 0.01 means that {share} of all alarms are right: 91% are false.",
+        share=holds(
+            precision, "=", _share, when={theta: Rational(1, 1000), R: Rational(19, 20), rate: Rational(1, 100)}, named=True
+        ),
+    ),
 )
 
 derivation.say(
     r"A detector in use needs a threshold $t$. No anomaly is at hand, so it is taken from $M$ scores of normal observations, "
-    r"the reference, that were not used for training. With $j = \lfloor \varepsilon M \rfloor$ let $t$ be the $(j+1)$-th "
-    r"largest of them, and flag $s > t$: on the reference at most $j \le \varepsilon M$ are flagged. For a fresh normal score "
-    r"all $M + 1$ ranks are equally likely if there are no ties, and it is above $t$ if and only if its rank is $j + 1$ or "
-    r"less: the probability is $\frac{j + 1}{M + 1}$."
+    r"the reference, that were not used for training. With $j$ the whole part of $\varepsilon M$ let $t$ be the $(j+1)$-th "
+    r"largest of them, and flag what is above it: on the reference at most $j$ scores. For a fresh normal score all $M + 1$ "
+    r"ranks are equally likely if there are no ties, and it is above $t$ if and only if its rank is $j + 1$ or less: the "
+    r"probability is $\frac{j + 1}{M + 1}$."
 )
 M = derivation.number("M", "the number of reference scores", "len(reference)", positive=True)
 epsilon = derivation.number(r"\varepsilon", "the rate that is requested", "rate", between=(0, 1))
-derivation.chain(
-    "A fresh observation is flagged a little more often than the rate",
-    (epsilon * M + 1) / (M + 1),
-    equals(
-        plus(epsilon, (1 - epsilon) / (M + 1)), r"$j = \varepsilon M$, if this is a whole number; add and subtract $\varepsilon$"
-    ),
+fresh = (epsilon * M + 1) / (M + 1)
+derivation.answer = prose(
+    "The best test thresholds the ratio of the probabilities under anomalies and under normal observations, so low likelihood is "
+    "the right score against uniform anomalies, and which anomalies are uniform is a choice of coordinates. In many dimensions "
+    "the densest point is itself unusual: with $D$ standard normal coordinates it is {nats} nats above the mean log-density. "
+    r"Rankings are judged by counts of pairs, which need no threshold. A threshold at the rate $\varepsilon$ of $M$ reference "
+    r"scores keeps the rate there; fresh observations exceed it a little if $\varepsilon M$ is a whole number: {fresh}.",
+    nats=holds(above_mean, "=", D / 2, wrong={"not halved": D}, named=True),
+    fresh=holds(fresh, ">", epsilon),
+)
+fresh_rate = derivation.chain(
+    "A fresh observation is flagged more often than the rate, if that is a whole number of reference scores",
+    fresh,
+    equals(plus(epsilon, (1 - epsilon) / (M + 1)), r"$j$ is $\varepsilon M$, a whole number; add and subtract $\varepsilon$"),
     at_least(epsilon, "leave out a positive number", dropping=(1 - epsilon) / (M + 1)),
-    so=r"With $M = 100$ and $\varepsilon = 0.01$ it is 0.0198, nearly twice the rate. To keep the promise for fresh "
-    r"observations, take $j = \lfloor \varepsilon (M + 1) \rfloor - 1$, if this is not negative.",
+    so=prose(
+        "With {M} and {rate} it is {often}, nearly twice the rate. To keep the promise for fresh observations, take for $j$ one "
+        r"less than the whole part of $\varepsilon (M + 1)$, if that is not negative.",
+        **{"M": where(M, 100), "rate": where(epsilon, Rational(1, 100))},
+        often=holds(fresh, "=", Rational(2, 101), named=True),
+    ),
 )
 derivation.symbol("s, s_1, s_0", "scores: of a fresh normal observation, of an anomaly, of a normal one", "scores")
 derivation.symbol("t", "the threshold", "threshold_at_false_positive_rate")
@@ -327,8 +332,8 @@ derivation.symbol("j", "how many reference scores may be above it")
 
 @derivation.exact(
     r"P(s > t) = \frac{j + 1}{M + 1}",
-    because="All orders of five scores, of which the last is the fresh one, at $M = 4$ and the rates $0$, $0.25$, $0.6$ and "
-    "$0.75$, where $j = 0, 1, 2, 3$.",
+    because="All orders of five scores, of which the last is the fresh one, with four as the reference and the rates 0, 0.25, "
+    "0.6 and 0.75, where $j$ is 0, 1, 2 and 3.",
     outcomes=4 * 120,
 )
 def every_order_of_five():
@@ -355,84 +360,82 @@ derivation.chain(
     Integral(exp(-(xi**2) / (2 * sigma**2)) / (sigma * sqrt(2 * pi)), (xi, -m * sigma, m * sigma)),
     equals(
         erf(m / sqrt(2)),
-        r"substitute $\xi = \sqrt2\, \sigma \tau$: $\mathrm{erf}(v) = \frac{2}{\sqrt\pi} \int_0^v e^{-\tau^2} d\tau$",
+        r"substitute $\sqrt2\, \sigma \tau$ for $\xi$; $\mathrm{erf}$ is $\frac{2}{\sqrt\pi}$ times the integral of "
+        r"$e^{-\tau^2}$",
         wrong={"not divided by the root of 2": erf(m), "one side alone": erf(m / sqrt(2)) / 2},
     ),
-    so=r"It is one half at $m = \Phi^{-1}(\frac34) = 0.6745$, $\Phi$ the distribution function of $\mathcal N(0, 1)$. So the "
-    r"median absolute deviation is $0.6745\, \sigma$, and $\sigma$ is $1/0.6745 = 1.4826$ times the median absolute deviation.",
+    so=r"It is one half where $m$ is 0.6745, the third quartile of $\mathcal N(0, 1)$. So the median absolute deviation is "
+    r"$0.6745\, \sigma$, and $\sigma$ is 1.4826 times the median absolute deviation.",
 )
 mu = derivation.number(r"\mu", "a mean", real=True)
 score = derivation.number("r", "a score", "scores", real=True)
 _OCTILES = scipy.special.ndtri(np.arange(1, 8) / 8)  # of |octile| the middle one is the third quartile
+_reference = [plus(mu, times(sigma, octile)) for octile in _OCTILES.tolist()]
+_distance = {"the median distance in place of the deviation": 1.4826 * (score - mu) / sigma}
 derivation.bridge(
-    "On the octiles of a Gaussian the code finds its mean and its standard deviation",
-    (score - mu) / sigma,
-    robust_z_score,
-    scores=[score],
-    reference=[plus(mu, times(sigma, octile)) for octile in _OCTILES.tolist()],
-    wrong={"the median distance in place of the deviation": 1.4826 * (score - mu) / sigma},
+    "The code, on the octiles", (score - mu) / sigma, robust_z_score, scores=[score], reference=_reference, wrong=_distance
 )
 
-_SCORES, _LABELS = np.array([5.0, 4.0, 4.0, 3.0, 2.0, 1.0]), np.array([1, 1, 0, 0, 1, 0])
 _THREE, _UNIFORM = np.array([0.5, 0.3, 0.2]), np.full(3, 1 / 3)
 
 
+@derivation.algorithm(
+    "A detector with a variational autoencoder, here with two codes of each observation",
+    do(r"draw $z_1, \dots, z_S \sim q(z|x)$; $s \leftarrow -\frac1S \sum_k \log p(x|z_k)$", reconstruction_log_probability),
+    do(r"$t \leftarrow$ the threshold of the rate $\varepsilon$", threshold_at_false_positive_rate, by=fresh_rate),
+    do(r"for a new observation: flag it if its score is above $t$", by=fresh_rate),
+)
+def two_new_ones():
+    reference = -reconstruction_log_probability(jnp.array([[-1, -3], [-2, -4], [-3, -4], [-1, -1], [-5, -9.0]]))
+    threshold = threshold_at_false_positive_rate(reference, rate=0.2)
+    new = -reconstruction_log_probability(jnp.array([[-4, -6], [-2, -2.0]]))
+    yield r"\text{scores of a reference}", reference, "(2, 3, 3.5, 1, 7)"
+    yield r"t \text{ at } \varepsilon = 0.2", threshold, "3.5"
+    yield r"\text{scores of two new ones, and which are flagged}", [*new, *np.asarray(new > threshold, float)], "5, 2, 1, 0"
+
+
 @derivation.example(
-    "Scores 5, 4, 4, 3, 2, 1 with the labels 1, 1, 0, 0, 1, 0. Of nine pairs the anomalies win $3 + 2 + 1$ and tie one. A "
-    "reference of 1, 2, 3, 4 and 100, with the median 3 and the deviations 2, 1, 0, 1, 97. States with $p = (0.5, 0.3, 0.2)$ "
-    "and uniform $u$, size 0.3: flag the third, and a third of the second. And the radius of a Gaussian in 100 dimensions."
+    "Scores 5, 4, 4, 3, 2, 1 with the labels 1, 1, 0, 0, 1, 0. Of nine pairs the anomalies win 6 and tie one. A "
+    "reference of 1, 2, 3, 4 and 100, with the median 3 and the deviations 2, 1, 0, 1, 97. States with the probabilities 0.5, "
+    "0.3, 0.2 and uniform anomalies, size 0.3: flag the third, and a third of the second. And the radius of a Gaussian in 100 "
+    "dimensions."
 )
 def six_scores():
-    yield r"\mathrm{AUROC} = 6.5 / 9", area_under_roc(_SCORES, _LABELS), "0.7222"
-    yield r"\mathrm{AP} = \frac13 \left(1 + \frac23 + \frac35\right)", average_precision(_SCORES, _LABELS), "0.7556"
-    yield r"F \text{ at recall } 0.95, \text{ threshold } 2", false_positive_rate_at_recall(_SCORES, _LABELS), "0.6667"
-    yield r"F \text{ at recall } 0.6, \text{ threshold } 4", false_positive_rate_at_recall(_SCORES, _LABELS, recall=0.6), "0.3333"
+    yield r"\mathrm{AUROC} = 6.5 / 9", area_under_roc(SCORES, LABELS), "0.7222"
+    yield r"\mathrm{AP} = \frac13 \left(1 + \frac23 + \frac35\right)", average_precision(SCORES, LABELS), "0.7556"
+    yield r"F \text{ at recall } 0.95, \text{ threshold } 2", false_positive_rate_at_recall(SCORES, LABELS), "0.6667"
+    yield r"F \text{ at recall } 0.6, \text{ threshold } 4", false_positive_rate_at_recall(SCORES, LABELS, recall=0.6), "0.3333"
     reference = np.array([1.0, 2.0, 3.0, 4.0, 100.0])
     yield r"t \text{ at } \varepsilon = 0.2", threshold_at_false_positive_rate(reference, rate=0.2), "4"
     yield r"\text{robust score of } 6, \frac{3}{1.4826}", robust_z_score(np.array([6.0]), reference), "2.0235"
-    yield r"\mathrm{power}(\phi^*) = \frac13 + \frac19", _most_power(0.3, _THREE, _UNIFORM), "0.4444"
-    yield (
-        r"P(\|\xi\| < 8), \ P(\|\xi\| > 12)",
-        (scipy.special.gammainc(50, 32), scipy.special.gammaincc(50, 72)),
-        "(0.00193, 0.00263)",
-    )
+    yield r"\mathrm{power}(\phi^*) = \frac13 + \frac19", most_power(0.3, _THREE, _UNIFORM), "0.4444"
+    outside = scipy.special.gammainc(50, 32), scipy.special.gammaincc(50, 72)
+    yield r"P(\|\xi\| < 8), \ P(\|\xi\| > 12)", outside, "(0.00193, 0.00263)"
     chernoff = [np.exp(-50 * (part - 1 - np.log(part))) for part in (0.64, 1.44)]
     yield r"e^{-50 (\rho - 1 - \log \rho)} \text{ at } \rho = 0.64, 1.44", chernoff, "(0.0134, 0.0231)"
 
 
-@derivation.figure(
+derivation.figure(
     "Left: the curve of the six scores; the sloped line is the tie at 4, and the dashed line a score that knows nothing. Right: "
     "the density of the radius of a standard Gaussian in 1, 10 and 100 dimensions; the dot is the origin, the densest point in "
     "each.",
     panels=2,
-)
-def a_curve_and_a_shell(curve, radius):
-    thresholds = (6, 5, 4, 3, 2, 1)
-    points = [[(_SCORES[label == _LABELS] >= t).mean() for t in thresholds] for label in (0, 1)]
-    curve.plot(*points, "o-", label=f"area {float(area_under_roc(_SCORES, _LABELS)):.2f}")
-    curve.plot([0, 1], [0, 1], "--", color="gray")
-    curve.set(xlabel="false positive rate", ylabel="recall")
-    curve.legend(loc="lower right")
-    r = np.linspace(1e-3, 13, 400)
-    for d in (1, 10, 100):
-        log_density = (d - 1) * np.log(r) - r**2 / 2 - (d / 2 - 1) * np.log(2) - scipy.special.gammaln(d / 2)
-        radius.plot(r, np.exp(log_density), label=f"$D = {d}$")
-    radius.plot(0, 0, "o", color="black", clip_on=False)
-    radius.set(xlabel="radius", ylabel="density", ylim=(0, None))
-    radius.legend()
+)(draw_curve_and_shell)
 
 
 @derivation.exercise(
     r"Anomalies have scores $\mathcal N(1, 1)$, normal observations $\mathcal N(0, 1)$. How large is the area under the curve?",
-    r"$s_1 - s_0$ is $\mathcal N(1, 2)$, so the area is $\Phi(1/\sqrt2) = 0.7602$.",
+    r"$s_1 - s_0$ is $\mathcal N(1, 2)$, so the area is its probability of a positive number, 0.7602.",
 )
 def two_gaussians():
     yield scipy.special.ndtr(1 / np.sqrt(2)), "0.7602"
 
 
 @derivation.exercise(
-    r"A reference has $M = 20$ scores, and $\varepsilon = 0.1$. How often is a fresh normal observation flagged?",
-    r"$j = 2$, so $\frac{3}{21} = 0.1429$.",
+    "A reference has 20 scores, and the rate is 0.1. How often is a fresh normal observation flagged?",
+    prose(
+        "{often}, which is 0.1429.", often=holds(fresh, "=", Rational(1, 7), when={M: 20, epsilon: Rational(1, 10)}, named=True)
+    ),
 )
 def twenty_scores():
     scores = np.arange(21.0)  # each in turn is the fresh one
@@ -442,8 +445,8 @@ def twenty_scores():
 
 @derivation.exercise(
     "On the three states of the example, which test of size 0.6 has the largest power?",
-    r"The third and the second state have size 0.5; a fifth of the first adds 0.1. The power is $\frac23 + \frac{1}{15} = "
-    r"0.7333$.",
+    r"The third and the second state have size 0.5; a fifth of the first adds 0.1. The power is $\frac23 + \frac{1}{15}$, "
+    "0.7333.",
 )
 def size_six_tenths():
-    yield _most_power(0.6, _THREE, _UNIFORM), "0.7333"
+    yield most_power(0.6, _THREE, _UNIFORM), "0.7333"
