@@ -8,15 +8,17 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sympy
 from sympy import Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.preference._reward_models import draw_margins, draw_winners, loss_of_all_pairs
 from theory_jax.preference.reward_model import (
     pairwise_reward_loss,
     pessimistic_reward,
@@ -36,20 +38,16 @@ derivation = Derivation(
         "Eisenstein et al. 2023, Helping or herding? Reward model ensembles mitigate but do not eliminate reward hacking",
         "Coste et al. 2024, Reward model ensembles help mitigate overoptimization",
     ),
-    question='A network is trained on many statements "this answer was preferred to that one". What does it learn, what stays '
-    "undetermined, and what do the usual additions (a margin, centering, an ensemble) change?",
+    question="A reward model that ranks held-out pairs perfectly can still mislead a policy: its scale may be wrong, and the "
+    "answer that it likes best is one of its errors. It was trained on nothing but statements that this answer was preferred to "
+    "that one. What does it learn, what stays open, and what do the usual additions (a margin, centering, an ensemble) change?",
     setting=(
         r"A prompt and two of its completions are drawn. Their pair $i$ is preferred one way with the probability "
-        r"$\sigma(d^*_i)$ of the Bradley-Terry model, where $d^*_i$ is a difference of true rewards, and "
-        r"$\sigma(d) = 1 / (1 + e^{-d})$.",
+        r"$\sigma(d^*_i)$ of the Bradley-Terry model, where $d^*_i$, a difference of true rewards, are the log-odds.",
         r"The model gives every completion a reward, and $d_i$ is the difference of its two rewards.",
         r"The completions of a prompt are joined by those pairs that are compared with positive probability; this graph is "
         r"connected.",
     ),
-    answer="In expectation the loss is least where the model's differences are the true ones. The level of each prompt stays "
-    "open; centering fixes it, and shrinks the differences where a completion is in several pairs. A margin exaggerates the "
-    "differences. Accuracy does not see the scale, which only the loss finds. And the choice of the best of several by a noisy "
-    "reward overestimates the chosen one, for any noise.",
     limits=(
         "Rewards of pairs that are never compared: that is generalization.",
         "Labels that no Bradley-Terry model gives.",
@@ -63,15 +61,20 @@ derivation = Derivation(
 b = derivation.index("b", "the verdict on a pair: 1 if its first completion is preferred, else 0", states=2)
 pair = derivation.index("i", "a pair of completions of one prompt")
 often = derivation.law("c", pair, "how often each pair is compared")
-label = derivation.law("p({}|{})", (b, pair), "the annotators' law of the verdict, $\\sigma(d^*_i)$ of 1")
+label = derivation.law("p({}|{})", (b, pair), "the annotators' distribution of the verdict, $\\sigma(d^*_i)$ of 1")
 d = derivation.numbers("d", pair, "the model's difference of rewards", "reward_chosen - reward_rejected")
 guess = derivation.define(
-    "q({}|{})", exp(b * d) / (1 + exp(d)), r"the model's law of the verdict: $\sigma(d_i)$ of 1", over=(b, pair), law=True
+    "q({}|{})",
+    exp(b * d) / (1 + exp(d)),
+    r"the model's distribution of the verdict: $\sigma(d_i)$ of 1",
+    over=(b, pair),
+    law=True,
 )
 loss = derivation.define(
     "L", Expectation(often, Expectation(label, -log(guess))), "the expected loss", "mean of pairwise_reward_loss"
 )
-derivation.chain(
+truth = derivation.numbers("d^*", pair, "the true differences")
+fitted = derivation.chain(
     "The expected loss is least at the true differences, and nowhere else",
     loss,
     equals(
@@ -80,8 +83,11 @@ derivation.chain(
     ),
     at_least(
         Expectation(often, Entropy(label)),
-        r"leave out the divergences (Gibbs); equality if and only if $q(1|i) = p(1|i)$, so $d_i = d^*_i$, for every pair that is "
-        r"compared, because $\sigma$ is increasing",
+        prose(
+            r"leave out the divergences (Gibbs); equality if and only if {same} for both verdicts on every pair that is "
+            r"compared, so at the true $d_i$, because $\sigma$ is increasing",
+            same=where(label, guess),
+        ),
         dropping=Expectation(often, gibbs.at(label, guess)),
     ),
     states=2,
@@ -105,11 +111,10 @@ m = derivation.number("m", "a margin", "margin", positive=True)
 derivation.chain(
     "A pair pulls by the probability that its verdict was the other one",
     Slope(-log(_sigma(x - m)), x),
-    equals(-_sigma(-(x - m)), r"$(\log \sigma)'(x) = \sigma(-x)$"),
+    equals(-_sigma(-(x - m)), prose("the chain rule, and {slope}", slope=holds(Slope(log(_sigma(x)), x), "=", _sigma(-x)))),
     role="lemma",
     so=r"A pair that is right by far pulls little. With a margin every pair pulls harder, also a right one.",
 )
-truth = derivation.numbers("d^*", pair, "the true differences")
 a = derivation.number("a", "a scale: the model's rewards are $a$ times the true ones", positive=True)
 p_true = _sigma(truth)
 scaled = derivation.define(
@@ -123,19 +128,23 @@ derivation.chain(
     Slope(scaled, a, 2),
     equals(
         Slope(Expectation(often, truth * plus(_sigma(a * truth), -p_true)), a),
-        r"the slope of a cross-entropy is guess minus truth, times $\partial(a d^*) / \partial a = d^*$: zero at $a = 1$",
+        prose(
+            "the slope of a cross-entropy is guess minus truth, times the true difference: it is {zero} at the scale 1",
+            zero=holds(Slope(scaled, a), "=", 0, when={a: 1}, named=True),
+        ),
     ),
-    equals(bent, r"$\sigma' = \sigma(x)\, \sigma(-x)$"),
+    equals(bent, prose("{slope}", slope=holds(Slope(_sigma(x), x), "=", times(_sigma(x), _sigma(-x))))),
     at_least(0, "leave out squares times positive numbers; zero only if no pair has a difference", dropping=bent),
     states=2,
-    so=r"So the loss has its only minimum at $a = 1$. Accuracy asks for the sign of $d$ alone, so it is the same at every $a > "
-    r"0$: a model may rank perfectly and be wrong about every probability. Policies are trained on the rewards.",
+    so=r"So the loss has its only minimum at the scale 1, if some pair has a difference. Accuracy asks for the sign of $d$ "
+    r"alone, so it is the same at every scale: a model may rank perfectly and be wrong about every probability. Policies are "
+    "trained on the rewards.",
 )
 
 
 @derivation.exact(
     r"\text{accuracy of } a\, r + t = \text{accuracy of } r",
-    because=r"For $a = \frac{1}{100}$, 1 and 30 and $t = \pm 2$, over all 16 pairs of four rewards, two of which are equal.",
+    because=r"For the scales $\frac{1}{100}$, 1 and 30 and the shifts $\pm 2$: all 16 pairs of four rewards, two of them equal.",
     outcomes=96,
 )
 def accuracy_is_blind_to_the_scale():
@@ -162,8 +171,12 @@ derivation.chain(
     Slope(plus(r_1 + c, r_2 + c) ** 2, c),
     equals(times(4, plus(times(2, c), r_1, r_2)), "the chain rule: both rewards move"),
     role="lemma",
-    so=r"Zero at $t = -\frac{r_1 + r_2}{2}$, where the term is 0. The sum and the difference of two rewards are independent "
-    r"coordinates, so the best difference is still the true one.",
+    so=prose(
+        "It is zero at {shift}, where the term is {none}. The sum and the difference of two rewards are independent coordinates, "
+        "so the best difference is still the true one.",
+        shift=where(c, -(r_1 + r_2) / 2),
+        none=holds(plus(r_1 + c, r_2 + c) ** 2, "=", 0, named=True),
+    ),
 )
 j = derivation.index("j", "a completion of one prompt")
 j_2 = derivation.index("k", "another")
@@ -174,8 +187,12 @@ derivation.chain(
     times(Rational(1, 2), plus(Total(j, Total(j_2, (r + r.at(j_2)) ** 2)), -Total(j, (2 * r) ** 2))),
     equals(
         plus(times(N - 2, Total(j, r**2)), Total(j, r) ** 2),
-        r"$\sum_j \sum_k (r_j + r_k)^2 = 2 N \sum_j r_j^2 + 2 \left(\sum_j r_j\right)^2$; the pairs of a completion with itself "
-        r"take away four squares each, and every pair was met twice",
+        prose(
+            "{double}; the pairs of a completion with itself take away four squares each, and every pair was met twice",
+            double=holds(
+                Total(j, Total(j_2, (r + r.at(j_2)) ** 2)), "=", plus(times(2 * N, Total(j, r**2)), 2 * Total(j, r) ** 2)
+            ),
+        ),
         wrong={"every pair counted twice": plus(times(2 * N - 4, Total(j, r**2)), 2 * Total(j, r) ** 2)},
     ),
     sizes={j: 4, j_2: 4},
@@ -187,46 +204,50 @@ derivation.chain(
 
 derivation.say(
     r"A margin asks that the chosen completion be ahead by $m$. With labels that are not certain this is no longer an estimate "
-    r"of $d^*$. Let the first completion be preferred with probability $p > \frac12$; for $p < \frac12$ exchange both."
+    r"of $d^*$. Let the first completion be preferred with a probability $p$ above one half; otherwise exchange both."
 )
 p = derivation.number("p", "how often the first completion is preferred", between=(Rational(1, 2), 1))
 with_margin = plus(-times(p, log(_sigma(x - m))), -times(1 - p, log(_sigma(-x - m))))
 over = (1 + exp(m - x)) * (1 + exp(-x - m))
+quadratic = plus(times(1 - p, exp(-m), exp(2 * x)), times(1 - 2 * p, exp(x)), times(-p, exp(-m)))
 derivation.chain(
     "The slope of the expected loss with a margin",
     Slope(with_margin, x),
     equals(plus(-times(p, _sigma(m - x)), times(1 - p, _sigma(x + m))), "either verdict pulls its own way"),
-    equals(
-        exp(m - 2 * x) * plus(times(1 - p, exp(-m), exp(2 * x)), times(1 - 2 * p, exp(x)), times(-p, exp(-m))) / over,
-        "common denominator",
-    ),
+    equals(exp(m - 2 * x) * quadratic / over, "common denominator"),
     role="lemma",
-    so=r"A quadratic in $e^x$ with one positive root. For $m = 0$ it is $(e^x + 1)((1 - p) e^x - p)$, and the root is the odds "
-    r"$\frac{p}{1 - p}$.",
+    so=prose(
+        "The bracket is a quadratic in $e^x$ with one positive root. Without a margin it is {product}; the root is {odds}, the odds.",
+        product=holds(quadratic, "=", times(exp(x) + 1, plus(times(1 - p, exp(x)), -p)), when={m: 0}, named=True),
+        odds=p / (1 - p),
+    ),
 )
 odds = p / (1 - p)
 pull = times(1 - exp(-m), p / (1 - p), 2 * p - 1)
 derivation.chain(
     "At the true odds the loss still falls: a margin exaggerates",
     plus(times(1 - p, exp(-m), odds**2), times(1 - 2 * p, odds), times(-p, exp(-m))),
-    equals(-pull, r"put $e^x = \frac{p}{1 - p}$; $(1 - p)\left(\frac{p}{1 - p}\right)^2 - p = \frac{p (2 p - 1)}{1 - p}$"),
+    equals(
+        -pull,
+        prose("the quadratic at the odds; {square}", square=holds(plus((1 - p) * odds**2, -p), "=", p * (2 * p - 1) / (1 - p))),
+    ),
     at_most(
         0,
-        r"add a product of positive numbers: $e^m - 1 \ge m > 0$ (the tangent)",
+        r"add a product of positive numbers: $e^m - 1$ is at least $m$ (the tangent)",
         adding=times(exp(-m), tangent.at(exp(m)) + m, odds, 2 * p - 1),
     ),
-    so=r"So the minimum is beyond $d^*$, farther from 0. With $p = \frac12$ it stays at 0. A margin is useful where labels give "
-    r"the size of a difference; the rewards are then no longer logits of a preference.",
+    so=r"So the minimum is beyond $d^*$, farther from 0; where both verdicts are as likely it stays at 0. A margin is useful "
+    r"where labels give the size of a difference; the rewards are then no longer logits of a preference.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the winner
 
 derivation.say(
     r"A reward model is used to choose: among several completions, the one with the largest reward. Let $z$ stand for all the "
-    r"noise of the model. Nothing is assumed of its law, except that the reward of the truly best completion is right on average."
+    r"noise of the model. Nothing is assumed of it, except that the reward of the truly best completion is right on average."
 )
 z = derivation.index("z", "the noise of all rewards together")
-noise = derivation.law(r"\nu", z, "its law")
+noise = derivation.law(r"\nu", z, "its distribution")
 gold = derivation.number("g", "the true reward of the truly best completion")
 raw = derivation.numbers("h", z, "any numbers, which become the noise once their mean is taken away")
 proxy = derivation.define(
@@ -236,6 +257,17 @@ ahead = derivation.numbers("s", z, "by how much the winner's reward is larger th
 behind = derivation.numbers("u", z, "by how much the winner is truly worse", positive=True)
 winner = derivation.define("w", proxy + ahead, "the model's reward of the winner", over=z)
 winner_gold = derivation.define(r"g_w", gold - behind, "the true reward of the winner", over=z)
+derivation.answer = prose(
+    "In expectation the loss is least where the model's differences are the true ones. The level of each prompt stays open; "
+    "centering fixes it, and shrinks the differences where more than two completions are compared: {ridge}. A margin exaggerates "
+    "the differences. Accuracy does not see the scale, which only the loss finds. And the choice of the best of several by "
+    "rewards that are right on average overestimates the chosen one on average, unless the best one always wins.",
+    ridge=holds(
+        times(Rational(1, 2), plus(Total(j, Total(j_2, (r + r.at(j_2)) ** 2)), -Total(j, (2 * r) ** 2))),
+        "=",
+        plus(times(N - 2, Total(j, r**2)), Total(j, r) ** 2),
+    ),
+)
 derivation.chain(
     "The winner's curse: on average the winner is worse than its reward",
     Expectation(noise, winner),
@@ -265,12 +297,13 @@ M = derivation.count(n, "M", "how many models there are")
 kappa = derivation.number(r"\kappa", "how much disagreement is held against a completion", "pessimism", positive=True)
 mean = derivation.define(r"\bar R", Total(n, member) / M, "the mean of the models")
 spread = derivation.define("S", Total(n, (member - mean) ** 2) / M, "the mean square of their disagreement")
+agree = where(member, member.at(0))
 derivation.chain(
     "Pessimism takes disagreement for a warning",
     plus(mean, -times(kappa, sqrt(spread))),
     at_most(
         mean,
-        r"add a deviation, times $\kappa > 0$; equality if and only if all models agree",
+        prose("add a deviation, times a positive number; equality if and only if all models agree, {agree}", agree=agree),
         adding=kappa * sqrt(Total(n, (member - mean) ** 2) / M),
     ),
     role="lemma",
@@ -343,21 +376,38 @@ def padding_has_no_influence():
     return Sides(left=got, right=wanted, wrong=wrong)
 
 
-def _all_pairs(rewards, true, coefficient):
-    """The expected loss of all pairs of a prompt's completions, each compared once."""
-    first, second = np.array(list(itertools.combinations(range(len(true)), 2))).T
-    often = 1 / (1 + np.exp(true[second] - true[first]))
-    one, other = (
-        pairwise_reward_loss(rewards[chosen], rewards[rejected], center_coefficient=coefficient)
-        for chosen, rejected in ((first, second), (second, first))
-    )
-    return jnp.sum(often * one + (1 - often) * other)
+@derivation.algorithm(
+    "A training step of a reward model",
+    do("take a prompt with the completion that was preferred and the other one"),
+    do("$r_1$ and $r_2$: the head's number at the last token of each", sequence_reward),
+    do(r"a step down the gradient of $-\log \sigma(r_1 - r_2 - m) + \lambda (r_1 + r_2)^2$", pairwise_reward_loss, by=fitted),
+    do("after the last step: subtract the mean of reference completions, and divide by their deviation", standardize_rewards),
+)
+def two_steps():
+    hidden, mask = jnp.eye(2)[:, None], jnp.ones((2, 1), bool)
+
+    def loss(weight):
+        rewards = sequence_reward(hidden, mask, weight, jnp.array(0.0))
+        return pairwise_reward_loss(rewards[:1], rewards[1:])[0]
+
+    weight, text = jnp.zeros(2), r"\text{outputs } (1, 0) \text{ and } (0, 1); m = \lambda = 0, \text{ from } W = 0: \quad "
+    for said, moved in (("0.6931", "(0.5, -0.5)"), ("0.3133", "(0.7689, -0.7689)")):
+        yield rf"{text}-\log \sigma(r_1 - r_2)", loss(weight), said
+        weight, text = weight - jax.grad(loss)(weight), ""
+        yield r"W \text{ after a step of 1}", weight, moved
+    yield r"\text{standardized by these two}", standardize_rewards(weight, weight, epsilon=1e-300), "(1, -1)"
 
 
 @derivation.example(
-    r"Three of four people prefer the first completion: $d^* = \log 3$. With a margin of $\log 2$ the quadratic is $u^2 - 4 u - "
-    r"3 = 0$, so $u = 2 + \sqrt 7$. Then true rewards $(\log 4, \log 2, 0)$, all pairs compared equally often, centered with "
-    r"$\lambda = 0.1$ and without. Last, two candidates of true reward 0 and $\frac12$, each off by $\pm 1$."
+    prose(
+        "Three of four people prefer the first completion, so the true difference is {difference}; with a margin of {margin} the "
+        "quadratic is {zero} at {root}. Then the true rewards $\\log 4, \\log 2, 0$, all pairs compared equally often, centered "
+        "with the coefficient 0.1 and without. Last, two candidates of true reward 0 and one half, each off by 1 either way.",
+        difference=log(3),
+        margin=log(2),
+        root=log(2 + sqrt(7)),
+        zero=holds(quadratic, "=", 0, when={p: Rational(3, 4), m: log(2), x: log(2 + sqrt(7))}, named=True),
+    )
 )
 def three_of_four():
     def expected(difference, margin=0.0):
@@ -375,8 +425,8 @@ def three_of_four():
     )
     true = np.log([4.0, 2.0, 1.0])
     for coefficient, half, said in ((0.0, np.log(2), "1.386"), (0.1, 0.516, "1.032")):
-        slope = jax.grad(_all_pairs)(jnp.array([half, 0.0, -half]), true, coefficient)
-        yield rf"r_1 - r_3 \text{{ at }} \lambda = {coefficient:g}", 2 * half, said
+        slope = jax.grad(loss_of_all_pairs)(jnp.array([half, 0.0, -half]), true, coefficient)
+        yield rf"r_1 - r_3 \text{{ at the coefficient {coefficient:g}}}", 2 * half, said
         yield r"\text{the largest slope there}", jnp.abs(slope).max(), "0.000"
     signs = np.array(list(itertools.product((-1.0, 1.0), repeat=2)))
     proxies, golds = np.array([0.0, 0.5]) + signs, np.array([0.0, 0.5])
@@ -392,59 +442,5 @@ def three_of_four():
     panels=2,
 )
 def margins_and_winners(left, right):
-    along = jnp.linspace(-1.0, 4.0, 60)
-    for margin, root in ((0.0, np.log(3)), (np.log(2), np.log(2 + np.sqrt(7)))):
-        at = jnp.append(along, root)
-        loss = 0.75 * pairwise_reward_loss(at, 0 * at, margin=margin) + 0.25 * pairwise_reward_loss(0 * at, at, margin=margin)
-        (line,) = left.plot(along, loss[:-1], label=f"margin {margin:.2g}")
-        left.plot(root, loss[-1], "o", color=line.get_color())
-    left.set(xlabel="$d$", ylabel="expected loss, nats")
-    left.legend()
-    rng, draws, most = np.random.default_rng(0), 1000, 64
-    gold, noise = rng.normal(size=(draws, most)), rng.choice((0.2, 2.0), size=(draws, most))
-    models = (gold + noise * rng.normal(size=(4, draws, most))).reshape(4, -1)
-    sizes = 2 ** np.arange(7)
-    for pessimism, name in ((0.0, "mean"), (1.0, "pessimistic")):
-        proxy = np.asarray(pessimistic_reward(jnp.array(models), pessimism=pessimism)).reshape(draws, most)
-        winners = [proxy[:, :size].argmax(axis=1)[:, None] for size in sizes]
-        reward, true = ([np.take_along_axis(table, w, axis=1).mean() for w in winners] for table in (proxy, gold))
-        (line,) = right.plot(sizes, true, "o-", markersize=3, label=f"{name}: true reward")
-        right.plot(sizes, reward, "--", color=line.get_color(), label=f"{name}: its own")
-    right.set(xlabel="candidates $n$", ylabel="of the winner", xscale="log")
-    right.legend()
-
-
-@derivation.exercise(
-    r"What does a pair with a tie cost, and how does it pull at the chosen reward?",
-    r"$-\log \sigma(0) = \log 2 = 0.6931$, and the slope is $-\sigma(0) = -0.5$.",
-)
-def a_tie():
-    zero = jnp.zeros(1)
-    yield pairwise_reward_loss(zero, zero)[0], "0.6931"
-    yield jax.grad(lambda r: pairwise_reward_loss(r, zero)[0])(zero)[0], "-0.5"
-
-
-@derivation.exercise(
-    "Five completions of a prompt are compared in all pairs, centered with coefficient 1. Which coefficient has the ridge? And "
-    "with a single pair?",
-    r"$N - 2 = 3$: the rewards (1, -1, 0, 0, 0), whose sum is 0, cost 3 $\sum_j r_j^2 = 6$. A single pair has none: (1, -1) "
-    r"costs 0.",
-)
-def the_ridge():
-    def cost(rewards):
-        first, second = (jnp.array(part) for part in np.array(list(itertools.combinations(rewards, 2))).T)
-        return (pairwise_reward_loss(first, second, center_coefficient=1.0) - pairwise_reward_loss(first, second)).sum()
-
-    yield cost([1.0, -1.0, 0.0, 0.0, 0.0]) / 2, "3"
-    yield cost([1.0, -1.0, 0.0, 0.0, 0.0]), "6"
-    yield cost([1.0, -1.0]), "0"
-
-
-@derivation.exercise(
-    r"Sixteen completions are equally good, and the noise of each reward is uniform on $(-1, 1)$. By how much does the winner's "
-    r"reward exceed its true one?",
-    r"By the mean of the largest of 16 uniform numbers on $(-1, 1)$, $\frac{n - 1}{n + 1} = \frac{15}{17} = 0.882$.",
-)
-def sixteen_equals():
-    u = sympy.Symbol("u", positive=True)
-    yield sympy.integrate((2 * u - 1) * 16 * u**15, (u, 0, 1)), "0.882"
+    draw_margins(left)
+    draw_winners(right)
