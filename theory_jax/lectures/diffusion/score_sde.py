@@ -3,17 +3,16 @@
 The lecture on the functions of theory_jax/diffusion/score_sde.py.
 """
 
-import math
-
 import jax.numpy as jnp
 import numpy as np
 from sympy import exp, log, sqrt
 
-from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, SquaredNorm, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.score_sde import (
     euler_maruyama_step,
     langevin_corrector_step,
@@ -22,6 +21,7 @@ from theory_jax.diffusion.score_sde import (
     variance_preserving_alpha_bar,
     variance_preserving_sde,
 )
+from theory_jax.lectures.diffusion._equations import RATE, draw_paths, predict_and_correct, variance_after
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -32,22 +32,19 @@ derivation = Derivation(
         "Song, Sohl-Dickstein, Kingma, Kumar, Ermon & Poole 2021, Score-Based Generative Modeling through SDEs",
         "Anderson 1982, Reverse-time diffusion equation models",
     ),
-    question="What becomes of the noising chain when its steps get small, and how can one run it backward knowing only the "
-    "score?",
+    question="A sampler that is tied to the steps of its training walks a thousand of them, and nobody can say what changes if "
+    "it walks fifty, or adds less noise on the way. What becomes of the noising chain when its steps get small, and how can one "
+    "run it backward knowing only the score?",
     setting=(
-        r"The equation $dx = f(x)\, dt + g\, dw$ means: over a short time $h$, $x$ becomes $x + f h + g \sqrt{h}\, z$ with a "
-        "fresh standard normal $z$, up to smaller terms. Drift $f$ and diffusion $g$ may depend on the time; what follows is "
-        "at one time. One dimension; in several, slopes become gradients and divergences.",
+        r"The equation with drift $f$ and diffusion $g$, written $f\, dt + g\, dw$, means: over a short time $h$, $x$ becomes "
+        r"$x + f h + g \sqrt{h}\, z$ with a fresh standard normal $z$, up to smaller terms. Both may depend on the time; what "
+        "follows is at one time. One dimension; in several, slopes become gradients and divergences.",
         "The density $p$ at that time is positive and smooth, and vanishes at infinity fast enough that integrals of "
-        r"derivatives of it are zero. Its score is $s = (\log p)'$.",
-        r"Variance preserving: $f = -\frac12 \beta x$ and $g^2 = \beta$, where $\beta(t) = \beta_0 + (\beta_1 - \beta_0)\, t$ "
-        r"for $0 \le t \le 1$, with the integral $B(t)$. Variance exploding: $f = 0$, and the noise has the deviation "
-        r"$\sigma(t) = \sigma_0 (\sigma_1/\sigma_0)^t$.",
+        r"derivatives of it are zero. Its score $s$ is the slope of $\log p$.",
+        r"Variance preserving: the drift is $-\frac12 \beta x$ and the squared diffusion $\beta$, which rises in a straight "
+        r"line from $\beta_0$ at time 0 to $\beta_1$ at time 1 and has the integral $B$. Variance exploding: no drift, and the "
+        r"noise has the deviation $\sigma_0 (\sigma_1/\sigma_0)^t$.",
     ),
-    answer=r"The chain of DDPM tends to the variance-preserving equation, and $\bar\alpha$ to $e^{-B}$. Densities move by the "
-    r"Fokker-Planck equation. Backward in time, drift $-f + \frac12 (1 + \lambda^2) g^2 s$ with diffusion $\lambda g$ has the "
-    r"same densities for every $\lambda \ge 0$: $\lambda = 1$ is Anderson's equation, $\lambda = 0$ an ordinary differential "
-    "equation. So the score is all one needs.",
     limits=(
         "Existence and smoothness of the densities, and that the Fokker-Planck equation has one solution only.",
         "The error of a score that is learned.",
@@ -63,15 +60,15 @@ b = derivation.number("b", "the rate of noise, if it is constant", "beta_min = b
 h = derivation.number("h", "the length of a step", "step_size", positive=True)
 N = derivation.number("N", "the number of steps of a chain", positive=True)
 derivation.say(
-    r"The chain of DDPM with $N$ steps of length $h = \frac1N$ and noise of variance $b h$ each: $x \leftarrow \sqrt{1 - b h}\, "
-    r"x + \sqrt{b h}\, z$. The noise has the form $g \sqrt h\, z$ with $g^2 = b$ already."
+    "The chain of DDPM with $N$ steps, each of length $h$, one $N$-th, and with noise of variance $b h$: a step takes $x$ to "
+    r"$\sqrt{1 - b h}\, x + \sqrt{b h}\, z$. The noise has the form $g \sqrt h\, z$ already, with $b$ for $g^2$."
 )
 derivation.chain(
     "Its drift, as the steps get small",
     Limit((sqrt(1 - b * h) - 1) / h, h, 0),
     equals(Limit(-b / (sqrt(1 - b * h) + 1), h, 0), r"multiply above and below by $\sqrt{1 - b h} + 1$"),
-    equals(-b / 2, r"$\sqrt{1 - b h} \to 1$"),
-    so=r"So the chain tends to $dx = -\frac12 b x\, dt + \sqrt b\, dw$.",
+    equals(-b / 2, prose("the root goes to {one}", one=holds(Limit(sqrt(1 - b * h), h, 0), "=", 1, named=True))),
+    so=r"So the chain tends to the equation with the drift $-\frac12 b x$ and the diffusion $\sqrt b$.",
 )
 kept = derivation.number("a", "what one step leaves of the data's variance, $1 - b h$", between=(0, 1))
 derivation.chain(
@@ -79,8 +76,13 @@ derivation.chain(
     plus(-N * (1 - kept), -N * log(kept)),
     equals(N * tangent.at(kept), r"the gap $a - 1 - \log a$ of the logarithm from its tangent"),
     at_least(0, "leave out what is never negative", dropping=N * tangent.at(kept)),
-    so=r"So $\log \bar\alpha_N = N \log a$ is at most $-N (1 - a) = -b$, the logarithm of what the equation leaves. With $1 - a "
-    r"= b/N$ the gap is $\frac{b^2}{2 N}$ and smaller terms: it vanishes as $N$ grows.",
+    so=prose(
+        r"So $N \log a$, the logarithm of what the chain leaves, is at most {less}, the logarithm of what the equation leaves, "
+        r"where {share}. The gap is $\frac{b^2}{2 N}$ and smaller terms, since {second}: it vanishes as $N$ grows.",
+        less=holds(-N * (1 - kept), "=", -b, named=True, wrong={"one step's": -b / N}),
+        share=where(kept, 1 - b / N),
+        second=holds(Limit(plus(-h * b, -log(1 - h * b)) / h**2, h, 0), "=", b**2 / 2),
+    ),
 )
 time = derivation.number("t", "the time", "time", between=(0, 1))
 first, more = (
@@ -95,8 +97,9 @@ integral = derivation.function("B", r"the integral of $\beta$, whose slope is $\
 
 @derivation.numeric(
     r"N \left(\log \bar\alpha_N + B(1)\right) \to -\tfrac12 \left(\beta_+ + \int_0^1 \beta^2\, dt\right)",
-    because=r"The chain with $\beta_i = \beta(i/N)/N$ for the usual $\beta$ from 0.1 to 20: its $\log \bar\alpha_N$ against the "
-    r"code's, at $N = 10^6$. The limit sums the second order of the logarithm and the error of a sum in place of the integral.",
+    because=r"The chain with betas $\beta(i/N)/N$ for the usual $\beta$ from 0.1 to 20: its $\log \bar\alpha_N$ against the "
+    "code's, with $10^6$ steps. The limit sums the second order of the logarithm and the error of a sum in place of the "
+    "integral.",
     tolerance=1e-4,
     since="the next term of the series is of order 1/N",
 )
@@ -125,12 +128,16 @@ derivation.chain(
     Slope(spread, time),
     equals(
         plus(-integral(time).diff(time) * spread, integral(time).diff(time)),
-        r"in a short time $h$ the drift scales the variance by $(1 - \frac\beta2 h)^2 \approx 1 - \beta h$, and the noise adds "
-        r"$\beta h$",
+        r"in a short time $h$ the drift scales the variance by $(1 - \frac\beta2 h)^2$, to first order $1 - \beta h$, and the "
+        r"noise adds $\beta h$",
     ),
     equals(times(integral(time).diff(time), plus(1, -spread)), "collect"),
-    so=r"Data of variance 1 keep it: hence the name. Given $x_0$ ($v = 0$) the variance is $1 - e^{-B}$: with $\bar\alpha = "
-    r"e^{-B}$ that is the forward process of DDPM, at every time.",
+    so=prose(
+        r"Data of variance 1 keep it, {keep}: hence the name. Given $x_0$ the variance is {given}, and with $\bar\alpha$ for "
+        "$e^{-B}$ that is the forward process of DDPM, at every time.",
+        keep=holds(spread, "=", 1, when={data: 1}),
+        given=holds(spread, "=", 1 - exp(-integral(time)), when={data: 0}, named=True),
+    ),
 )
 
 # ---------------------------------------------------------------------------------------------------- how densities move
@@ -139,7 +146,7 @@ derivation.say(
     r"How does the density move? Test it with any smooth function $\varphi$ that vanishes far out: the mean of $\varphi(x)$ "
     "determines the distribution of $x$."
 )
-x = derivation.number("x", "a place")
+x = derivation.number("x", "a position")
 z = derivation.number("z", "the noise of a step", "noise")
 p, f = derivation.function("p", "the density"), derivation.function("f", "the drift")
 phi = derivation.function(r"\varphi", "a smooth function that vanishes far out")
@@ -149,7 +156,10 @@ rate = plus(times(f(x), Slope(phi(x), x)), g**2 / 2 * Slope(phi(x), x, 2))
 derivation.chain(
     "How the mean of a function moves in a short step",
     Expectation(Normal(z, 0, 1), plus(moved * Slope(phi(x), x), moved**2 / 2 * Slope(phi(x), x, 2))) / h,
-    equals(plus(rate, h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)), r"$\mathbb{E}[z] = 0$ and $\mathbb{E}[z^2] = 1$"),
+    equals(
+        plus(rate, h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)),
+        prose("$z$ has the mean 0, and {square}", square=holds(Expectation(Normal(z, 0, 1), z**2), "=", 1)),
+    ),
     so=r"The first line is Taylor's formula for $\varphi(x + f h + g \sqrt h z) - \varphi(x)$ to second order; the third order "
     r"vanishes with $\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 \varphi''$, in the "
     "limit of short steps.",
@@ -166,20 +176,22 @@ fokker_planck = derivation.chain(
         "by parts, once for the drift and twice for the noise: the product rule",
     ),
     so=r"Integrate over $x$: on the left is the rate at which the mean of $\varphi$ moves, and the last term, a derivative of "
-    r"what vanishes far out, integrates to zero. This holds for every $\varphi$, so $\frac{\partial p}{\partial t} = -(f p)' + "
-    r"\frac12 g^2 p''$.",
+    r"what vanishes far out, integrates to zero. This holds for every $\varphi$, so $p$ changes at the rate $-(f p)' + \frac12 "
+    "g^2 p''$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- backward
 
 lam = derivation.number(r"\lambda", "how much of the noise runs backward, too")
+_FULL = plus(-f(x), times(g**2, Slope(log(p(x)), x)))
 back = plus(-f(x), (1 + lam**2) / 2 * g**2 * Slope(log(p(x)), x))
-derivation.chain(
+_CHANGE = plus(-Slope(times(back, p(x)), x), lam**2 / 2 * g**2 * Slope(p(x), x, 2))
+backward = derivation.chain(
     "Every backward equation of this family has the same densities",
-    plus(-Slope(times(back, p(x)), x), lam**2 / 2 * g**2 * Slope(p(x), x, 2)),
+    _CHANGE,
     equals(
         plus(Slope(f(x) * p(x), x), -(1 + lam**2) / 2 * g**2 * Slope(p(x), x, 2), lam**2 / 2 * g**2 * Slope(p(x), x, 2)),
-        r"$p\, (\log p)' = p'$",
+        prose("{score}", score=holds(times(p(x), Slope(log(p(x)), x)), "=", Slope(p(x), x))),
         wrong={
             "the score twice": plus(
                 Slope(f(x) * p(x), x), -(1 + lam**2) * g**2 * Slope(p(x), x, 2), lam**2 / 2 * g**2 * Slope(p(x), x, 2)
@@ -195,10 +207,22 @@ derivation.chain(
     ),
     uses=(fokker_planck,),
     central=True,
-    so=r"The first line is the Fokker-Planck equation of the drift $-f + \frac12 (1 + \lambda^2) g^2 s$ and the diffusion "
-    r"$\lambda g$, in the time $1 - t$; the last is $-\frac{\partial p}{\partial t}$, the forward change turned around. Started "
-    "from the last density, each of them passes through all densities of the forward process, back to the data. Only the score "
-    r"must be known. $\lambda = 1$ gives $-f + g^2 s$.",
+    so=prose(
+        r"The first line is the Fokker-Planck equation of the drift $-f + \frac12 (1 + \lambda^2) g^2 s$ and the diffusion "
+        r"$\lambda g$, in the time $1 - t$; the last is the forward change turned around. Started from the last density, each "
+        "of them passes through all densities of the forward process, back to the data. Only the score must be known. "
+        "Anderson's equation has {one}, with the drift {full}.",
+        one=where(lam, 1),
+        full=holds(back, "=", _FULL, named=True, wrong={"half, as in the flow": (_FULL - f(x)) / 2}),
+    ),
+)
+derivation.answer = prose(
+    r"The chain of DDPM tends to the variance-preserving equation, and the share $\bar\alpha$ of the data's variance to "
+    r"$e^{-B}$. Densities move by the Fokker-Planck equation. Backward in time, with any $\lambda$ from 0 on, the drift $-f + "
+    r"\frac12 (1 + \lambda^2) g^2 s$ with the diffusion $\lambda g$ passes through the same densities, if it starts from the "
+    r"last one: the change that it makes is {same}, whatever $\lambda$ is. The equation with all of the noise is Anderson's, "
+    "the one without noise an ordinary differential equation. So the score is all one needs.",
+    same=holds(_CHANGE, "=", -forward, named=True, wrong={"forward": forward}),
 )
 ahead = derivation.number("y", r"where the forward process is after the step")
 drift, score = derivation.number("f_x", "the drift there", "drift"), derivation.number("s_x", "the score there", "score")
@@ -224,29 +248,16 @@ derivation.bridge(
     diffusion=[g],
     wrong={"half, as in the flow": plus(drift, -(g**2) * score / 2)},
 )
+_here = {"x": [[x]], "drift": [[drift]], "diffusion": [g], "noise": [[z]]}
 derivation.bridge(
     "The code's step forward",
     plus(x, drift * h, g * sqrt(h) * z),
     euler_maruyama_step,
-    x=[[x]],
-    drift=[[drift]],
-    diffusion=[g],
-    noise=[[z]],
+    **_here,
     step_size=[h],
     wrong={"noise scaled by the step": plus(x, drift * h, g * h * z), "the variance": plus(x, drift * h, g**2 * sqrt(h) * z)},
 )
-derivation.bridge(
-    "... and backward",
-    plus(x, -drift * h, g * sqrt(h) * z),
-    euler_maruyama_step,
-    x=[[x]],
-    drift=[[drift]],
-    diffusion=[g],
-    noise=[[z]],
-    step_size=[-h],
-)
-
-
+derivation.bridge("... and backward", plus(x, -drift * h, g * sqrt(h) * z), euler_maruyama_step, **_here, step_size=[-h])
 derivation.bridge(
     "The code's variance-preserving equation: what it leaves of the data's variance",
     exp(-(first * time + more * time**2 / 2)),
@@ -294,12 +305,16 @@ S, Z = (
     derivation.number("Z", "the length of the noise", positive=True),
 )
 eta = derivation.define(r"\eta", 2 * (r * Z / S) ** 2, "the corrector's step")
-derivation.chain(
+corrector = derivation.chain(
     "The corrector's step is as long as a given part of its noise",
     eta * S / (sqrt(2 * eta) * Z),
-    equals(r, r"divide by $\sqrt{\eta}$: $\sqrt{\eta/2} = r Z/S$", wrong={"without the factor 2": r / sqrt(2)}),
-    so="The first line is the length of the drift over that of the noise. So each example has its own step, whatever the score's "
-    "scale.",
+    equals(
+        r,
+        prose(r"divide by $\sqrt{\eta}$: {root}", root=holds(sqrt(eta / 2), "=", r * Z / S)),
+        wrong={"without the factor 2": r / sqrt(2)},
+    ),
+    so="The first line is the length of the drift over that of the noise. So each example has its own step, whatever the "
+    "score's scale.",
 )
 d = derivation.index("d", "an entry of an example")
 of_x, of_s, of_z = (
@@ -324,8 +339,11 @@ exploding = derivation.define(r"\sigma", low * exp(factor * time), "the deviatio
 derivation.chain(
     "The variance-exploding equation",
     Slope(exploding**2, time),
-    equals(times(2, factor, exploding**2), r"the variance of the noise grows by $g^2\, dt$: this is $g^2$"),
-    so=r"So $g = \sigma \sqrt{2 \log(\sigma_1/\sigma_0)}$, and there is no drift.",
+    equals(times(2, factor, exploding**2), r"the variance of the noise grows at the rate $g^2$: this is $g^2$"),
+    so=prose(
+        "So the diffusion is {root}, and there is no drift.",
+        root=holds(sqrt(Slope(exploding**2, time)), "=", times(exploding, sqrt(2 * factor)), named=True),
+    ),
 )
 derivation.bridge(
     "The code's deviation",
@@ -339,83 +357,72 @@ derivation.bridge(
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
-_RATE = 2 * math.log(2)
 
-
-def _variance_after(steps, start, share=1.0, half=1.0):
-    """Backward steps with beta = log 4 on data N(0, 4): the variance at time 0, by the code's step. share: of the noise."""
-    variance, none, one = start, jnp.zeros((1, 1)), jnp.ones((1, 1))
-    for n in range(steps):
-        now = 1 + 3 * variance_preserving_alpha_bar(jnp.array(1 - n / steps), beta_min=_RATE, beta_max=_RATE)
-        drift, g = variance_preserving_sde(one, jnp.ones(1), beta_min=_RATE, beta_max=_RATE)
-        drift = drift - (drift - reverse_drift(-one / now, drift, g)) * half
-        step = jnp.array([-1 / steps])
-        factor = euler_maruyama_step(one, drift, g, none, step)[0, 0]
-        variance = factor**2 * variance + euler_maruyama_step(none, none, share * g, one, step)[0, 0] ** 2
-    return float(variance)
+@derivation.algorithm(
+    "Predictor-corrector sampling",
+    do(r"draw $x \sim \mathcal{N}(0, 1)$ at time 1"),
+    do(r"for falling times, with steps of length $h$:"),
+    do(
+        r"$f \leftarrow -\frac12 \beta x$, $g \leftarrow \sqrt\beta$, and $s \leftarrow$ the score at $x$",
+        variance_preserving_sde,
+        indent=1,
+    ),
+    do(
+        r"$x \leftarrow x - (f - g^2 s)\, h + g \sqrt{h}\, z$ with fresh noise",
+        reverse_drift,
+        euler_maruyama_step,
+        by=backward,
+        indent=1,
+    ),
+    do(
+        r"$\eta \leftarrow 2 (r Z/S)^2$; $x \leftarrow x + \eta s + \sqrt{2 \eta}\, z$ with fresh noise",
+        langevin_corrector_step,
+        by=corrector,
+        indent=1,
+    ),
+)
+def two_steps():
+    yield from predict_and_correct(variance_preserving_sde, reverse_drift, euler_maruyama_step, langevin_corrector_step)
 
 
 @derivation.example(
-    r"Data $\mathcal{N}(0, 4)$ and the constant rate $\beta = \log 4$: a quarter of the data's variance is left at time 1."
+    r"Data $\mathcal{N}(0, 4)$ and the constant rate $\log 4$: a quarter of the data's variance is left at time 1."
 )
 def normal_data():
-    left = variance_preserving_alpha_bar(jnp.array(1.0), beta_min=_RATE, beta_max=_RATE)
+    left = variance_preserving_alpha_bar(jnp.array(1.0), beta_min=RATE, beta_max=RATE)
     yield r"e^{-B(1)}", left, "0.25"
     yield r"\text{given } x_0 = 2: \text{ mean, variance}", [2 * jnp.sqrt(left), 1 - left], "1, 0.75"
     yield r"V \text{ at time 1}", 1 + 3 * left, "1.75"
-    drift, g = variance_preserving_sde(jnp.ones((1, 1)), jnp.ones(1), beta_min=_RATE, beta_max=_RATE)
-    yield (
-        r"f - g^2 s \text{ at } x = 1, \text{ where } s = -\tfrac47",
-        reverse_drift(jnp.full((1, 1), -4 / 7), drift, g),
-        "0.0990",
-    )
-    yield (
-        r"\text{variance at time 0 after 10, 20, 40 steps back}",
-        [_variance_after(n, 1.75) for n in (10, 20, 40)],
-        "3.834, 3.915, 3.957",
-    )
-    yield (
-        r"\bar\alpha \text{ at time 1 with } \beta \text{ from 0.1 to 20}",
-        variance_preserving_alpha_bar(jnp.array(1.0)),
-        "4.32e-05",
-    )
+    drift, g = variance_preserving_sde(jnp.ones((1, 1)), jnp.ones(1), beta_min=RATE, beta_max=RATE)
+    yield r"f - g^2 s \text{ at } x = 1, s = -\tfrac47", reverse_drift(jnp.full((1, 1), -4 / 7), drift, g), "0.0990"
+    after = [variance_after(n, 1.75) for n in (10, 20, 40)]
+    yield r"\text{variance at time 0 after 10, 20, 40 steps back}", after, "3.834, 3.915, 3.957"
+    left = variance_preserving_alpha_bar(jnp.array(1.0))
+    yield r"\bar\alpha \text{ at time 1 with } \beta \text{ from 0.1 to 20}", left, "4.32e-05"
 
 
 @derivation.figure(
-    r"Two-point data, $x_0 = \pm 1$, with the exact score, from the same 12 points at time 1: backward without noise ($\lambda "
-    r"= 0$), and with all of it ($\lambda = 1$). The paths differ; the densities at every time do not.",
+    r"Data that are $-1$ or $1$, with the exact score, from the same 12 points at time 1: backward without noise ($\lambda$ is "
+    r"0), and with all of it ($\lambda$ is 1). The paths differ; the densities at every time do not.",
     panels=2,
 )
 def two_ways_back(*panels):
-    rng, steps = np.random.default_rng(3), 80
-    start, noises = rng.normal(size=12), rng.normal(size=(steps, 12))
-    grid = np.linspace(1, 1e-3, steps + 1)
-    left = np.asarray(variance_preserving_alpha_bar(jnp.asarray(grid)))
-    for panel, full in zip(panels, (0.0, 1.0), strict=True):
-        path = [start]
-        for n in range(steps):
-            x, a = path[-1], left[n]
-            score = (np.sqrt(a) * np.tanh(np.sqrt(a) * x / (1 - a)) - x) / (1 - a)
-            rate, step = 0.1 + 19.9 * grid[n], grid[n + 1] - grid[n]
-            drift = -rate * x / 2 - (1 + full**2) / 2 * rate * score
-            path.append(x + drift * step + full * np.sqrt(rate * -step) * noises[n])
-        panel.plot(grid, np.array(path), linewidth=0.8, color=BLUE)
-        panel.set(xlabel="time", ylabel="$x$", title=rf"$\lambda = {full:.0f}$", ylim=(-3.6, 3.6), xlim=(1, 0))
+    draw_paths(panels, variance_preserving_alpha_bar)
 
 
 @derivation.exercise(
-    r"Which variance have data of variance 1 at a time at which $e^{-B} = \frac14$? And data of variance 4?",
-    r"1, as at every time; and $\frac44 + \frac34 = 1.75$.",
+    r"Which variance have data of variance 1 at a time at which $e^{-B}$ is $\frac14$? And data of variance 4?",
+    r"1, as at every time; and $\frac44 + \frac34$, which is 1.75.",
 )
 def variances():
-    left = variance_preserving_alpha_bar(jnp.array(1.0), beta_min=_RATE, beta_max=_RATE)
+    left = variance_preserving_alpha_bar(jnp.array(1.0), beta_min=RATE, beta_max=RATE)
     yield [1 * left + 1 - left], "1"
     yield 4 * left + 1 - left, "1.75"
 
 
 @derivation.exercise(
-    r"A chain has the constant rate $b = 2$ up to time 1. What is left of the data's variance after 10 steps, and in the limit?",
-    r"$(1 - 0.2)^{10} = 0.1074$, and $e^{-2} = 0.1353$: the chain keeps less.",
+    r"A chain has the constant rate 2 up to time 1. What is left of the data's variance after 10 steps, and in the limit?",
+    r"$(1 - 0.2)^{10}$, or 0.1074, and $e^{-2}$, or 0.1353: the chain keeps less.",
 )
 def ten_steps():
     yield 0.8**10, "0.1074"
@@ -428,4 +435,4 @@ def ten_steps():
     r"6.16 in place of 4: half of the score does not gather what the noise spreads.",
 )
 def half_of_the_score():
-    yield _variance_after(40, 1.75, half=0.5), "6.16"
+    yield variance_after(40, 1.75, half=0.5), "6.16"
