@@ -150,6 +150,16 @@ class Project:
     """Seed of all models: their data's split, first weights and random numbers."""
     data: str | None = None
     """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; expectations are then not checked."""
+    vgg: str | None = None
+    """Of style_transfer: a file with the weights of torchvision's vgg19 (safetensors, or torch's state dictionary). Two images of
+    yours, --content and --style, are then combined by its features, and nothing is trained; nothing is downloaded.
+    """
+    content: str | None = None
+    """With --vgg: the image that gets a style; sides are scaled down to 512 pixels."""
+    style: str | None = None
+    """With --vgg: the image whose style it gets."""
+    style_weight: float | None = None
+    """With --vgg: weight of the style loss next to the content loss, both relative to an image without features (default: 10)."""
     json: bool = False
     """Print JSON instead of a table."""
     cpu: bool = False

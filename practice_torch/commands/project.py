@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import math
 import sys
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def project(command):
         return _list(known, command.json)
     if command.name not in known:
         raise UsageError(f"unknown project {command.name!r}; {nearest(command.name, known)}")
+    if any(getattr(command, option) is not None for option in ("vgg", "content", "style", "style_weight")):
+        return _photographs(command)
     if command.seed < 0:
         raise UsageError(f"seed is {command.seed}; it must be 0 or more")
 
@@ -58,6 +61,44 @@ def project(command):
         _show(folder, results)
         print(f"report: {page}   table: {folder / 'results.json'}")
     return 1 if results["own_data"] and not all(part["holds"] for part in results["expectations"]) else 0
+
+
+def _photographs(command):
+    """The content image with the style of the other, by the features of the user's network; nothing is trained."""
+    if command.name != "style_transfer":
+        raise UsageError(f"--vgg, --content, --style and --style-weight are of the project style_transfer, not of {command.name}")
+    if missing := [f"--{option}" for option in ("vgg", "content", "style") if not getattr(command, option)]:
+        raise UsageError(f"{' and '.join(missing)} missing: --vgg, --content and --style are given together")
+    if command.data:
+        raise UsageError("--data is for the models of the project, and none is trained with --vgg: leave one of them out")
+    if command.style_weight is not None and not 0 <= command.style_weight < math.inf:
+        raise UsageError(f"style_weight is {command.style_weight}; it must be 0 or more, and finite")
+
+    from practice_torch.engine.distributed.processes import Processes
+    from practice_torch.engine.errors import RunError
+    from practice_torch.engine.storage.run import write_json
+    from practice_torch.experiments.media.photograph_style import STYLE_WEIGHT, opened, save, transferred
+    from practice_torch.networks.vgg import load_vgg
+
+    device = Processes(command.cpu).device
+    content, style = (opened(path).to(device) for path in (command.content, command.style))
+    network = load_vgg(command.vgg).to(device)
+    weight = STYLE_WEIGHT if command.style_weight is None else command.style_weight
+    image, losses = transferred(network, content, style, style_weight=weight, say=_say)
+    folder = Path(command.out or f"runs/project-{command.name}-photograph")
+    path = folder / "transferred.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save(image, path)
+        found = {name: {"begin": begin, "end": end} for name, (begin, end) in losses.items()}
+        write_json(folder / "losses.json", found)
+    except OSError as error:
+        raise RunError(f"cannot write into {folder}: {error.strerror}") from error
+    if command.json:
+        print_json({"image": str(path), "losses": found})
+    else:
+        print(f"image: {path}   losses: {folder / 'losses.json'}")
+    return 0
 
 
 def _list(known, as_json):

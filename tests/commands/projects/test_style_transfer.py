@@ -1,17 +1,24 @@
 """Style transfer: its tables are those of its images, sounds and weights, and the reading follows its numbers."""
 
+import json
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from practice_torch.data import textures
 from practice_torch.data.errors import DataError
 from practice_torch.engine.estimate import Estimate
 from practice_torch.experiments.adversarial import image_translation
 from practice_torch.experiments.judging.image_judge import Judge
+from practice_torch.experiments.media import photograph_style
+from practice_torch.networks import vgg
 from practice_torch.projects import _style_sounds as sounds
 from practice_torch.projects import style_transfer
 from practice_torch.projects.runner import Row
+from tests.commands.test_practice_commands import call, refused
 from tests.support.commands.projects import of, require_same_after_stops, small, table, trained
 
 pytestmark = pytest.mark.xdist_group("style_transfer")  # it is run whole once
@@ -212,3 +219,73 @@ def test_the_table_of_sounds_is_that_of_its_textures(finished):
     rows = {name: row for name, row in table(finished("style_transfer")[0]).items() if "copied" in row}
     assert list(rows) == list(sounds.ROLES) and rows[sounds.NOISE]["style"] == 0
     assert rows[sounds.NOISE]["spectrum"] < rows[sounds.OTHER]["spectrum"]
+
+
+# ---------------------------------------------------------------------------------------------------- photographs
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """The words of the command for two images and a network of the layout of VGG-19, in small."""
+    torch.manual_seed(0)
+    torch.save(vgg.VGG19(width=4).state_dict(), tmp_path / "vgg19.pth")
+    generator = np.random.default_rng(0)
+    Image.fromarray(generator.integers(256, size=(40, 24, 3), dtype=np.uint8)).save(tmp_path / "content.png")
+    stripes = np.tile(np.repeat(np.uint8([0, 255]), 2), (20, 5))
+    Image.fromarray(stripes).save(tmp_path / "style.png")  # gray, and of another size
+    monkeypatch.setattr(vgg, "load_vgg", partial(vgg.load_vgg, width=4))
+    monkeypatch.setattr(photograph_style, "STEPS", 12)
+    files = {"vgg": "vgg19.pth", "content": "content.png", "style": "style.png"}
+    return [word for option, name in files.items() for word in (f"--{option}", str(tmp_path / name))]
+
+
+def test_two_images_are_combined_by_the_users_network(photographs, tmp_path):
+    code, out, err = call("project", "style_transfer", *photographs, "--out", tmp_path / "out", "--cpu", "--json")
+    assert code == 0 and "step 12 of 12: style loss" in err
+    losses = json.loads(out)["losses"]
+    assert losses["style"]["end"] < 0.8 * losses["style"]["begin"] and losses["content"]["begin"] == 0 < losses["content"]["end"]
+    assert json.loads((tmp_path / "out" / "losses.json").read_text()) == losses
+    with Image.open(tmp_path / "out" / "transferred.png") as image:
+        assert image.size == (24, 40) and image.mode == "RGB"
+    code, out, _ = call("project", "style_transfer", *photographs, "--out", tmp_path / "kept", "--cpu", "--style-weight", "0")
+    assert code == 0 and f"image: {tmp_path / 'kept' / 'transferred.png'}" in out
+    kept, content = (np.asarray(Image.open(path)) for path in (tmp_path / "kept" / "transferred.png", tmp_path / "content.png"))
+    assert np.array_equal(kept, content)
+
+
+def test_losses_are_relative_to_no_features():
+    torch.manual_seed(0)
+    network = vgg.VGG19(width=2).eval().requires_grad_(False)
+    content, style, x = torch.rand(3, 1, 3, 20, 24)
+    found = photograph_style.losses_of(network, content, style)(x)
+    of_x, of_style = network(x), network(style)
+    parts = []
+    for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"):
+        one, other = (maps[name].flatten(2)[0] for maps in (of_x, of_style))
+        grams = [rows @ rows.T / rows.numel() for rows in (one, other)]
+        parts.append((grams[0] - grams[1]).square().sum() / grams[1].square().sum())
+    assert found[0].item() == pytest.approx(sum(parts).item() / 5, rel=1e-4)
+    kept = network(content)["conv4_2"]
+    assert found[1].item() == pytest.approx(((of_x["conv4_2"] - kept).square().sum() / kept.square().sum()).item(), rel=1e-4)
+
+
+def test_large_images_are_scaled_down_and_small_ones_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(photograph_style, "MOST_SIDE", 40)
+    for size, name in (((80, 60), "large.png"), ((80, 20), "narrow.png")):
+        Image.fromarray(np.zeros((size[1], size[0]), np.uint8)).save(tmp_path / name)
+    assert photograph_style.opened(tmp_path / "large.png").shape == (1, 3, 30, 40)
+    with pytest.raises(DataError, match="is 80x20 .width x height.; its sides must be 16 or more, at 40 of the longer one"):
+        photograph_style.opened(tmp_path / "narrow.png")
+
+
+def test_what_two_images_cannot_be_made_of_is_refused(photographs, tmp_path):
+    def said(*words, code=2):
+        return refused(code, *words)
+
+    assert "are of the project style_transfer, not of galaxies" in said("project", "galaxies", *photographs)
+    assert "--content and --style missing" in said("project", "style_transfer", *photographs[:2])
+    assert "--vgg and --content and --style missing" in said("project", "style_transfer", "--style-weight", "3")
+    assert "style_weight is -1.0; it must be 0 or more" in said("project", "style_transfer", *photographs, "--style-weight", "-1")
+    assert "none is trained with --vgg" in said("project", "style_transfer", *photographs, "--data", "mnist")
+    missing = [str(tmp_path / "none.png") if word.endswith("content.png") else word for word in photographs]
+    assert "none.png does not exist" in said("project", "style_transfer", *missing, code=3)
