@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/autoregressive/position.py.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -11,9 +10,9 @@ from sympy import cos, exp, sin
 
 from theory_jax.autoregressive.position import (
     add_learned_positions,
+    alibi_bias,
     alibi_slopes,
     apply_rotary,
-    relative_position_bucket,
     rotary_angles,
     sinusoidal_positions,
 )
@@ -21,13 +20,9 @@ from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
-from theory_jax.derivation.parts import value
-
-
-def _partial_sums(distances, head_width):
-    """|sum over the pairs j <= i of e^(i distance omega_j)|, [distances, head_width/2]."""
-    return jnp.abs(jnp.cumsum(jnp.exp(1j * rotary_angles(distances, head_width=head_width)), axis=-1))
-
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._distances import buckets, diagonals_and_decay, mean_sums, turned_and_biased
 
 derivation = Derivation(
     module=__name__,
@@ -41,22 +36,19 @@ derivation = Derivation(
         "Press, Smith & Lewis 2022, Train Short, Test Long: Attention with Linear Biases Enables Input Length Extrapolation",
         "Chen et al. 2023, Extending Context Window of Large Language Models via Positional Interpolation",
     ),
-    question="Attention sees a set of tokens. How can their order be written into queries and keys so that a score depends on "
-    "how far apart two tokens are, and not on where the text began? Which such codes are there?",
+    question="Attention alone reads 'the dog bites the man' and 'the man bites the dog' as the same set of words. A number "
+    "learned for each position ties what is learned to the place where it was seen. How can order be written into queries and "
+    "keys so that a score depends on how far apart two tokens are, and not on where the text began? Which such codes are there?",
     setting=(
-        r"A query $q$ is at position $m$ and a key $k$ at position $n$; both are vectors with $D$ entries, $D$ even, in "
+        r"A query $q$ is at position $m$ and a key $k$ at position $n$; both are vectors with an even number $D$ of entries, in "
         r"$P$ pairs. Positions may be any real numbers in the derivation; the code uses integers.",
         r"Added codes. A vector $e_m$ is added to the token at position $m$, before queries and keys are made of it. It is "
         r"either a row of a table that is learned, or fixed: the pair $i$ of a sinusoidal code is $(\sin \omega_i m, \cos "
         r"\omega_i m)$.",
-        r"Codes of queries and keys. A map $f(q, m) = A_m q$ is applied to queries and keys alike, with a matrix that is "
-        r"differentiable in $m$ and the identity at $m = 0$. The wish is that for all vectors and positions $\langle f(q, m), "
-        r"f(k, n) \rangle = g(m - n)$, where $g$ may depend on $q$ and $k$, but on the positions through their difference "
-        r"alone.",
+        "Codes of queries and keys. A map to $f(q, m)$, the product $A_m q$, is applied to queries and keys alike, with a "
+        "matrix that is differentiable in $m$ and the identity at the position 0. The wish is that for all vectors and "
+        r"positions the score $\langle f(q, m), f(k, n) \rangle$ depends on the positions through their difference alone.",
     ),
-    answer=r"The wish forces $A_m$ to be a rotation by an angle proportional to $m$ in each of $P$ planes: rotary embedding is "
-    r"the only linear answer, and only its frequencies can be chosen. Codes that are added allow scores by distance but do not "
-    r"enforce them. A slope on the distance (ALiBi) is the other way: it leaves queries and keys alone and adds to the score.",
     limits=(
         "Codes that are not linear in the query are not covered. For integer positions alone $A_1$ may also reflect.",
         "That an antisymmetric matrix splits into planes is the normal form of linear algebra; it is quoted here, not derived.",
@@ -79,7 +71,7 @@ added = derivation.chain(
     plus(times(sin(w * m), sin(w * n)), times(cos(w * m), cos(w * n))),
     equals(cos(w * (m - n)), "the addition theorem of the cosine, for one pair"),
     role="lemma",
-    so=r"Over all pairs $\langle e_m, e_n \rangle = \sum_i \cos \omega_i (m - n)$, and every code has the length $\sqrt{P}$.",
+    so=r"Over all pairs the inner product is $\sum_i \cos \omega_i (m - n)$, and every code has the length $\sqrt{P}$.",
 )
 place = derivation.number("p", "a position, a whole number", "positions", integer=True)
 derivation.bridge(
@@ -94,18 +86,17 @@ derivation.bridge(
 shift = derivation.number(r"\Delta", "a shift of all positions")
 derivation.chain(
     "A shift is one linear map for all positions",
-    sympy.Matrix([sin(w * (m + shift)), cos(w * (m + shift))]),
+    sin(w * (m + shift)),
     equals(
-        sympy.Matrix(
-            [
-                plus(times(cos(w * shift), sin(w * m)), times(sin(w * shift), cos(w * m))),
-                plus(-times(sin(w * shift), sin(w * m)), times(cos(w * shift), cos(w * m))),
-            ]
-        ),
-        "the addition theorems: a rotation by an angle that does not contain $m$",
+        plus(times(cos(w * shift), sin(w * m)), times(sin(w * shift), cos(w * m))),
+        "the addition theorem: factors that do not contain $m$",
     ),
     role="lemma",
-    so=r"To look $\Delta$ tokens back is a linear map, which a head can learn.",
+    so=prose(
+        r"Likewise {cosine}: a rotation by the angle $\omega \Delta$. To look $\Delta$ tokens back is a linear map, which a "
+        "head can learn.",
+        cosine=holds(cos(w * (m + shift)), "=", plus(-times(sin(w * shift), sin(w * m)), times(cos(w * shift), cos(w * m)))),
+    ),
 )
 W = [[derivation.number(f"W_{{{a}{c}}}", f"entry {a}, {c} of the map of a head") for c in (1, 2)] for a in (1, 2)]
 (w11, w12), (w21, w22) = W
@@ -129,14 +120,17 @@ derivation.chain(
         "the products of two sines or cosines as sums",
         wrong={"no sums of positions": plus(times(half, w11 + w22, cos(w * (m - n))), times(half, w12 - w21, sin(w * (m - n))))},
     ),
-    so=r"The score of two codes is $e_m^\top W e_n$ with $W = W_Q^\top W_K$. It depends on $m - n$ alone only if $W_{11} = "
-    r"W_{22}$ and $W_{12} = -W_{21}$ (unless $\omega$ is a multiple of $\pi$ and positions are whole): a head may learn this, "
-    r"and nothing enforces it.",
+    so=prose(
+        r"The score of two codes is $e_m^\top W e_n$, with $W_Q^\top W_K$ for $W$. It depends on $m - n$ alone only if {equal} "
+        r"and {opposite}, when it is {alone} (or if $\omega$ is a multiple of $\pi$ and positions are whole): a head may learn "
+        "this, and nothing enforces it.",
+        equal=where(w11, w22),
+        opposite=where(w12, -w21),
+        alone=holds(_product, "=", plus(times(w22, cos(w * (m - n))), -times(w21, sin(w * (m - n)))), named=True),
+    ),
 )
 d = derivation.index("d", "an entry of a vector")
 c = derivation.index("c", "an entry of a vector, next to $d$")
-
-
 j = derivation.index("j", "a token, counted from 0")
 tokens = derivation.numbers("x", (j, d), "the tokens", "x")
 rows = derivation.numbers("t", (j, d), "the rows of the table", "table")
@@ -150,11 +144,12 @@ derivation.bridge(
 )
 
 derivation.say(
-    "From the wish to rotations. Now look for a code that makes it impossible to see absolute positions. Take $m = n$ in the "
-    "wish: $\\langle A_m q, A_m k \\rangle = g(0) = \\langle q, k \\rangle$ for all $q, k$, so every $A_m$ keeps lengths and "
-    "angles. Move both positions by $m$: $\\langle A_m q, A_{m+n} k \\rangle = \\langle q, A_n k \\rangle = \\langle A_m q, "
-    "A_m A_n k \\rangle$ for every $q$, so $A_{m+n} = A_m A_n$. Differentiate this in $m$ at $m = 0$: with $G = A_0'$ the code "
-    "moves by $\\frac{d}{dn} f(k, n) = G f(k, n)$. It remains to find $G$."
+    "From the wish to rotations. Now look for a code that makes it impossible to see absolute positions. At equal positions "
+    r"the score $\langle A_m q, A_m k \rangle$ is the same for every $m$, and at 0 it is $\langle q, k \rangle$: every $A_m$ "
+    r"keeps lengths and angles. Move both positions by $m$: $\langle A_m q, A_{m+n} k \rangle$ is $\langle q, A_n k \rangle$, "
+    r"which is $\langle A_m q, A_m A_n k \rangle$, for every $q$, so $A_{m+n}$ is the product $A_m A_n$. Differentiate this in "
+    r"$m$ at 0: with $G$, the derivative of $A_m$ there, the code moves by $\frac{d}{dn} f(k, n)$, which is $G f(k, n)$. It "
+    "remains to find $G$."
 )
 q = derivation.numbers("q", d, "the query", "x")
 k = derivation.numbers("k", d, "the key", "x")
@@ -165,12 +160,12 @@ antisymmetric = derivation.chain(
     equals(Total(d, Total(c, times(q, plus(G.at(c, d), G), k.at(c)))), "the first sum with the names of its indices exchanged"),
     role="lemma",
     so=r"The first line is $\langle G q, k \rangle + \langle q, G k \rangle$, which is how $\langle f(q, m), f(k, n) \rangle$ "
-    r"changes at $m = n = 0$ when both positions move: it is zero, since $m - n$ stays. The second line is zero for all $q$ and "
-    r"$k$ only if $G_{cd} = -G_{dc}$.",
+    r"changes at the positions 0 when both move alike: it is zero, since $m - n$ stays. The second line is zero for all $q$ and "
+    r"$k$ only if $G$ is antisymmetric.",
 )
 derivation.say(
-    "With two entries, an antisymmetric matrix has one number in it: $G_{12} = -\\omega$, $G_{21} = \\omega$. So the code "
-    "solves $F' = -\\omega H$, $H' = \\omega F$, and we have to show that nothing but a rotation does. Turn the solution back "
+    r"With two entries, an antisymmetric matrix has one number in it: $-\omega$ above the diagonal, and $\omega$ below. So $F'$ "
+    r"is $-\omega H$ and $H'$ is $\omega F$, and we have to show that nothing but a rotation does this. Turn the solution back "
     "and see that it does not move."
 )
 F = derivation.function("F", "the first entry of the code of a query, as its position moves")
@@ -182,11 +177,18 @@ derivation.chain(
         plus(times(cos(w * m), plus(F(m).diff(m), times(w, H(m)))), times(sin(w * m), plus(H(m).diff(m), -times(w, F(m))))),
         r"the product rule; the cosine's derivative goes to the sine and the sine's to the cosine",
     ),
-    so=r"Both brackets are zero by the two equations, so $F \cos \omega m + H \sin \omega m$ keeps its value at $m = 0$, which "
-    r"is $q_1$; likewise $H \cos \omega m - F \sin \omega m = q_2$. Solved for $F$ and $H$: the code is the rotation of $q$ by "
-    r"$\omega m$. With more entries an antisymmetric matrix is, in a suitable orthonormal basis, made of such pairs (or "
-    r"zeros), and the basis belongs to the learned maps. Every linear code that fulfils the wish is therefore a set of "
-    r"rotations.",
+    so=prose(
+        r"Both brackets are zero by the two equations, so $F \cos \omega m + H \sin \omega m$ keeps its value at the position "
+        r"0, which is $q_1$. By {other}, $H \cos \omega m - F \sin \omega m$ keeps $q_2$. Solved for $F$ and $H$: the code is "
+        r"the rotation of $q$ by $\omega m$. With more entries an antisymmetric matrix is, in a suitable orthonormal basis, "
+        "made of such pairs (or zeros), and the basis belongs to the learned maps. Every linear code that fulfils the wish is "
+        "therefore a set of rotations.",
+        other=holds(
+            Slope(plus(times(cos(w * m), H(m)), -times(sin(w * m), F(m))), m),
+            "=",
+            plus(times(cos(w * m), plus(H(m).diff(m), -times(w, F(m)))), -times(sin(w * m), plus(F(m).diff(m), times(w, H(m))))),
+        ),
+    ),
     uses=(antisymmetric,),
 )
 
@@ -211,10 +213,13 @@ central = derivation.chain(
     ),
     equals(score, "the addition theorems: angles subtract", wrong={"query and key turned oppositely": score.xreplace({n: -n})}),
     central=True,
-    so=r"For $m = n$ this is $\langle q, k \rangle$: lengths and angles are kept. Moving all positions by the same number "
-    r"changes no score. Values are not turned: their average would carry absolute positions into the stream.",
+    so=prose(
+        "At {same} it is {inner}: lengths and angles are kept. Moving all positions by the same number changes no score. "
+        "Values are not turned: their average would carry absolute positions into the stream.",
+        same=where(m, n),
+        inner=holds(score, "=", plus(times(q1, k1), times(q2, k2)), named=True),
+    ),
 )
-
 
 qa = derivation.numbers("q^a", i, "the first entries of all pairs", "x")
 qb = derivation.numbers("q^b", i, "the second entries", "x")
@@ -238,23 +243,10 @@ derivation.bridge(
     layout="half",
     wrong={"the pairs of the other layout": [entry.at(e) for e in range(4) for entry in (turned_a, turned_b)]},
 )
-derivation.bridge(
-    "... by these angles",
-    place * omega,
-    rotary_angles,
-    positions=place,
-    head_width=8,
-    base=base,
-    wrong={"the exponent i/D": place * base ** (-i / D)},
-)
-
-
 derivation.say(
     r"The layouts differ in the order of the entries alone. Permuting the rows of $W_Q$ and $W_K$ alike turns a model of one "
     r"layout into one of the other, score for score. Weights that are loaded without the permutation give other scores and no "
-    r"error message. Each pair is a complex number, $(q_1 + \mathrm{i}\, q_2)\, e^{\mathrm{i} \omega m}$ after the turn."
-)
-derivation.say(
+    r"error message. Each pair is a complex number, $(q_1 + \mathrm{i}\, q_2)\, e^{\mathrm{i} \omega m}$ after the turn. "
     "Far tokens. Each pair contributes $h_i e^{\\mathrm{i} \\Delta \\omega_i}$ to a score at distance $\\Delta$, where the "
     "complex number $h_i$ depends on query and key alone. Fast pairs have turned many times at a large distance, slow ones "
     "hardly, so the phases disagree. How large can the score still be? Sum by parts, with $S_i$ the sum of the phases up to "
@@ -274,7 +266,6 @@ derivation.chain(
     r"the score is at most $\max_i |h_{i+1} - h_i| \sum_i |S_i|$, with 0 for the pair after the last.",
 )
 
-
 derivation.say(
     r"A slope on the distance. ALiBi leaves queries and keys alone and subtracts $\mu (m - j)$ from the score of a key at "
     r"position $j$ before the query."
@@ -282,12 +273,12 @@ derivation.say(
 mu = derivation.number(r"\mu", "the slope of a head", "alibi_slopes", positive=True)
 z = derivation.numbers("s", j, "the scores of one query")
 l = derivation.index("l", "a token, next to $j$")  # noqa: E741
-derivation.chain(
+biased = derivation.chain(
     "ALiBi contains no absolute position",
     exp(z - mu * (m - j)) / Total(l, exp(z.at(l) - mu * (m - l))),
     equals(
         exp(z + mu * j) / Total(l, exp(z.at(l) + mu * l)),
-        r"$e^{-\mu m}$ is common to all keys of the query, and cancels",
+        prose("the factor {common} is common to all keys of the query, and cancels", common=exp(-mu * m)),
         wrong={"the slope's sign": exp(z - mu * j) / Total(l, exp(z.at(l) - mu * l))},
     ),
     so=r"Where scores are equal the weights rise by the factor $e^\mu$ from each key to the next, wherever the text began.",
@@ -299,20 +290,20 @@ derivation.chain(
     times(rho, plus(1, mean_distance)),
     equals(mean_distance, "one fraction"),
     role="remark",
-    so=r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head attends to the "
-    r"token itself; otherwise it is one token back and the past looks the same again: $\bar d = \rho (1 + \bar d)$, which "
-    r"$\rho/(1 - \rho)$ solves. The slopes $\frac12, \frac14, \dots, \frac1{256}$ of 8 heads give mean distances from 1.54 to "
-    r"255.5 tokens.",
+    so=prose(
+        r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head attends to "
+        "the token itself; otherwise it is one token back and the past looks the same again: the mean distance is {mean}. The "
+        r"slopes $rac12, rac14, \dots, rac1{256}$ of 8 heads give from 1.54 to 255.5 tokens.",
+        mean=holds(mean_distance, "=", rho * (1 + mean_distance), named=True),
+    ),
 )
 
-
-slopes = [sympy.Rational(1, 2**n) for n in (1, 2, 3, 4, 5, 6, 7, 8)]
 derivation.bridge(
     "The code's slopes of 8 heads are a geometric sequence",
-    slopes,
+    [half**head for head in range(1, 9)],
     alibi_slopes,
     heads=8,
-    wrong={"heads counted from 0": [2 * slope for slope in slopes]},
+    wrong={"heads counted from 0": [half**head for head in range(8)]},
 )
 
 derivation.say(
@@ -326,18 +317,13 @@ derivation.symbol(r"\beta", "the bucket of a distance", "relative_position_bucke
     r"\beta(\Delta) = \min\left(16 + \left\lfloor 16 \log_8 \frac{\Delta}{16} \right\rfloor, 31\right) \quad\text{for}\ \Delta "
     r"\ge 16",
     because="With 32 buckets and a maximum of 128: below 16 the bucket is the distance itself, and the future shares bucket 0 "
-    "with the token. From 16 on each bucket holds distances up to $8^{1/16} = 1.14$ times its first, and sixteen such factors "
+    "with the token. From 16 on each bucket holds distances up to $8^{1/16}$, or 1.14, times its first, and sixteen such factors "
     "lead from 16 to 128. The last begins at 113 and is open.",
     outcomes=2003,
     role="definition",
 )
 def buckets_are_exact_then_logarithmic():
-    distances = np.arange(-3, 2000)
-
-    ratio = np.log(np.maximum(distances, 16) / 16) / np.log(8)
-    counted = np.where(distances < 16, np.maximum(distances, 0), 16 + np.minimum(np.floor(16 * ratio), 15))
-    found = np.array(relative_position_bucket(distances, buckets=32, maximum_distance=128), dtype=float)
-    first = [float(distances[found == bucket].min()) for bucket in (17, 18, 24, 31)]
+    found, first, counted = buckets()
     return Sides(left=np.append(found, first), right=np.append(counted, [19, 21, 46, 113]))
 
 
@@ -353,20 +339,34 @@ derivation.bridge(
     head_width=8,
     base=base,
     scale=2.0,
-    wrong={"multiplied by the scale": times(2, omega, 2 * place + 1)},
+    wrong={
+        "multiplied by the scale": times(2, omega, 2 * place + 1),
+        "the exponent i/D": half * base ** (-i / D) * (2 * place + 1),
+    },
 )
 
 
-def _means(distances):
-    return np.asarray(jnp.mean(_partial_sums(distances, 128), axis=-1))
+derivation.answer = prose(
+    "Of all linear codes that are differentiable in the position, the wish leaves rotations by an angle proportional to $m$ in "
+    "each of $P$ planes, of which a score sees the difference of the angles alone, as in {angles}: rotary embedding is the "
+    "only answer, and only its frequencies can be chosen. Codes that are added allow scores by distance but do not enforce "
+    "them. A slope on the distance (ALiBi) is another way: it leaves queries and keys alone, and adds to the score.",
+    angles=holds(plus(times(cos(w * m), cos(w * n)), times(sin(w * m), sin(w * n))), "=", cos(w * (m - n))),
+)
 
 
-_RANGES = ((0, 1), (10, 51), (100, 201), (1000, 2001))
+derivation.algorithm(
+    "Attention with rotary positions, or with slopes",
+    do(r"take the angles $m \omega_i$ of every position and pair", rotary_angles, by=antisymmetric),
+    do("turn the pairs of every query and every key by the angles of its position; leave the values", apply_rotary, by=central),
+    do("or leave queries and keys, and subtract the slope of the head times the distance from the scores", alibi_bias, by=biased),
+    do("go on as without positions: softmax of the scores, average of the values"),
+)(turned_and_biased)
 
 
 @derivation.example(
-    r"One pair with $\omega = \pi/3$ and $q = k = (1, 0)$; a sinusoidal code of width 4; three equal scores under ALiBi with "
-    r"$\mu = \log 2$; and the mean of $|S_i|$ over the 64 pairs of $D = 128$."
+    r"One pair with the frequency $\pi/3$, and $(1, 0)$ for query and key; a sinusoidal code of width 4; and the "
+    r"mean of $|S_i|$ over the 64 pairs of a width of 128."
 )
 def by_hand():
     given = {w: sympy.pi / 3, q1: 1, q2: 0, k1: 1, k2: 0}
@@ -375,20 +375,14 @@ def by_hand():
         [value(score, given | {m: 4 + a, n: 4}) for a in range(4)],
         "(1, 0.5, -0.5, -1)",
     )
-    yield (
-        r"\langle f(q,5), f(k,4) \rangle,\ \langle f(q,2), f(k,1) \rangle",
-        [value(plus(f1 * h1, f2 * h2), given | {m: a, n: a - 1}) for a in (5, 2)],
-        "(0.5, 0.5)",
-    )
     codes = sinusoidal_positions(jnp.array([7, 8]), width=4)
     yield r"\langle e_7, e_8 \rangle = \cos 1 + \cos 0.01", codes[0] @ codes[1], "1.5403"
-    yield r"\text{ALiBi}", jax.nn.softmax(np.log(2) * jnp.arange(3.0)), "(1/7, 2/7, 4/7)"
     yield (
         r"\text{mean of}\ |S_i|\ \text{at}\ \Delta = 0;\ 10..50;\ 100..200;\ 1000..2000",
-        [_means(jnp.arange(*ends)).mean() for ends in _RANGES],
+        [mean_sums(jnp.arange(*ends)).mean() for ends in ((0, 1), (10, 51), (100, 201), (1000, 2001))],
         "(32.50, 13.82, 8.91, 5.33)",
     )
-    yield r"\text{... and at}\ \Delta = 18, 19", _means(jnp.array([18, 19])), "(15.35, 15.39)"
+    yield r"\text{... and at}\ \Delta = 18, 19", mean_sums(jnp.array([18, 19])), "(15.35, 15.39)"
 
 
 derivation.say(
@@ -397,25 +391,26 @@ derivation.say(
 )
 
 
-@derivation.figure(
-    r"Left: the inner products of sinusoidal codes ($D = 32$) are constant along diagonals: they know the distance alone. "
-    r"Right: the mean of $|S_i|$, which limits a rotary score, against the distance ($D = 128$).",
+derivation.figure(
+    r"Left: the inner products of sinusoidal codes of width 32 are constant along diagonals: they know the distance alone. "
+    r"Right: the mean of $|S_i|$, which limits a rotary score, against the distance, for a width of 128.",
     panels=2,
-)
-def diagonals_and_decay(left, right):
-    codes = np.asarray(sinusoidal_positions(jnp.arange(48), width=32))
-    picture = left.imshow(codes @ codes.T, origin="lower")
-    left.figure.colorbar(picture, ax=left)
-    left.set(xlabel="position $n$", ylabel="position $m$")
-    distances = np.unique(np.round(np.geomspace(1, 4000, 160)).astype(int))
-    right.semilogx(distances, _means(jnp.array(distances)))
-    right.set(xlabel=r"distance $\Delta$", ylabel=r"mean of $|S_i|$", ylim=(0, 33))
+)(diagonals_and_decay)
 
 
 @derivation.exercise(
-    r"A query at position $m = \frac12$ and a key at $n = \frac32$, with $\omega = \pi/3$. By which angle does the score turn "
-    r"the key against the query, and what is the score of $q = (1, 0)$ and $k = (0, 1)$?",
-    r"By $\omega (n - m) = \pi/3$. The score is $\sin \omega(m - n) = -0.8660$.",
+    prose(
+        "A query is at {m} and a key at {n}, with {w}. By which angle does the score turn the key against the query, and what "
+        "is the score of $(1, 0)$ and $(0, 1)$?",
+        m=where(m, half),
+        n=where(n, sympy.Rational(3, 2)),
+        w=where(w, sympy.pi / 3),
+    ),
+    prose(
+        "By {angle}. The score is {score}, or $-0.8660$.",
+        angle=holds(w * (n - m), "=", sympy.pi / 3, named=True),
+        score=holds(score, "=", -sympy.sqrt(3) / 2, when={q1: 1, q2: 0, k1: 0, k2: 1}, named=True),
+    ),
 )
 def an_angle():
     yield sympy.pi / 3 * (sympy.Rational(3, 2) - half), sympy.pi / 3
@@ -423,10 +418,15 @@ def an_angle():
 
 
 @derivation.exercise(
-    r"A head has $W_{11} = 1$ and all other entries 0. Which scores $e_m^\top W e_n$ does it give at $(m, n) = (0, 1)$ and "
-    r"$(1, 2)$ for $\omega = \frac{\pi}{2}$?",
-    r"$\frac12 \cos \omega (m - n) - \frac12 \cos \omega (m + n)$: 0 and 0, but 1 at $(1, 1)$ and 0 at $(2, 2)$. Equal "
-    r"distances, other scores: absolute positions remain.",
+    r"A head has 1 for $W_{11}$ and 0 for all other entries. Which scores $e_m^\top W e_n$ does it give at the positions $(0, "
+    r"1)$ and $(1, 2)$ for the frequency $\frac{\pi}{2}$?",
+    prose(
+        "They are {score}: 0 and 0, but 1 at $(1, 1)$ and 0 at $(2, 2)$. Equal distances, other scores: absolute positions "
+        "remain.",
+        score=holds(
+            _product, "=", half * plus(cos(w * (m - n)), -cos(w * (m + n))), when={w11: 1, w12: 0, w21: 0, w22: 0}, named=True
+        ),
+    ),
 )
 def a_map_that_sees_positions():
     given = {w: sympy.pi / 2, w11: 1, w12: 0, w21: 0, w22: 0}
@@ -436,10 +436,10 @@ def a_map_that_sees_positions():
 
 @derivation.exercise(
     "How far back does an ALiBi head of slope $\\frac12$ look in the mean, and one of slope $\\frac{1}{256}$?",
-    r"$\rho/(1 - \rho) = 1/(e^\mu - 1)$: 1.54 and 255.5 tokens.",
+    prose(
+        "By {mean}: 1.54 and 255.5 tokens.", mean=holds(mean_distance, "=", 1 / (exp(mu) - 1), when={rho: exp(-mu)}, named=True)
+    ),
 )
 def two_slopes():
     for slope, said in ((0.5, "1.54"), (1 / 256, "255.5")):
-        length = 20_000
-        weights = np.exp(-slope * np.arange(length))
-        yield weights @ np.arange(length) / weights.sum(), said
+        yield value(mean_distance, {rho: np.exp(-slope)}), said
