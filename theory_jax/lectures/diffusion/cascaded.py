@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Matrix, Rational, eye, log, sqrt
 
-from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.cascaded import conditioning_augmentation, haar_analysis, haar_synthesis, image_pyramid
+from theory_jax.lectures.diffusion._cascade import draw_mismatch_and_densities, price_of_noise
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -24,31 +26,27 @@ derivation = Derivation(
         "Guth, Coste, De Bortoli & Mallat 2022, Wavelet Score-Based Generative Modeling",
         "Cover & Thomas 2006, Elements of Information Theory, ch. 2 (data processing)",
     ),
-    question="A large image is generated as a small one and then its details. What does the change of basis cost, what does a "
-    "mistake of the first stage do to the second, and why does noise on the small image repair it?",
+    question="A diffusion model of large images is slow and gets their composition wrong; a cascade that enlarges generated "
+    "small images copies and magnifies their mistakes. Let a large image be generated as a small one and then its details. "
+    "What does the change of basis cost, what does a mistake of the first stage do to the second, and why does noise on the "
+    "small image repair it?",
     setting=(
         r"A block of four pixels has a low band $l$, half of their sum, and three details $d$, the horizontal, vertical and "
         r"diagonal difference (Haar).",
-        r"The data have the law $p(l)\, p(d|l)$. A first stage draws $l$ from $q(l)$, a second one $d$ from $q(d|l)$. In the "
-        "chains about laws everything has finitely many values with positive probabilities; for densities sums become integrals.",
-        r"Conditioning augmentation: the second stage is given $\tilde l = \sqrt a\, l + \sqrt{1 - a}\, z$ with standard normal "
-        r"$z$, or, in general, a draw from any kernel $K(\tilde l | l)$. The laws of $\tilde l$ are $\tilde p$ for the data and "
-        r"$\tilde q$ for the first stage.",
-        r"The second stage draws the whole image $x = (l, d)$ from $q(x | \tilde l)$. Or it draws the details only, and $l$ "
-        "stays what the first stage drew.",
+        r"The data have the distribution $p(l)\, p(d|l)$. A first stage draws $l$ from $q(l)$, a second one $d$ from $q(d|l)$. "
+        "In the chains about distributions everything has finitely many values with positive probabilities; for densities "
+        "sums become integrals.",
+        r"Conditioning augmentation: the second stage is given $\tilde l = \sqrt a\, l + \sqrt{1 - a}\, z$ with standard "
+        r"normal $z$, or, in general, a sample of any kernel $K(\tilde l | l)$. The distributions of $\tilde l$ are $\tilde p$ "
+        r"for the data and $\tilde q$ for the first stage.",
+        r"The second stage draws the whole image $x$, both $l$ and $d$, from $q(x | \tilde l)$. Or it draws the details only, "
+        "and $l$ stays what the first stage drew.",
     ),
-    answer=r"The basis costs nothing, and neither does training the stages apart: their divergences add up. But samples feed the "
-    r"second stage with small images of $q$, on which it was perhaps never trained. Noise brings $q$ nearer to $p$, whatever "
-    r"both are, and the divergence of the whole image is at most that of the noisy small images plus the second stage's own. "
-    "This holds only if the second stage draws the low band again. Which level is best is measured: noise also hides what the "
-    "small image knows.",
     limits=(
         "At which level the second stage's own error outweighs the gain: that is a matter of the network.",
         "Bounds for many stages. Blur in place of noise, as Ho et al. use at high resolutions.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- the basis
 
 H = Matrix([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
 pixels = [
@@ -79,12 +77,15 @@ derivation.chain(
     plus(bands[0] ** 2, bands[1] ** 2, bands[2] ** 2, bands[3] ** 2),
     equals(
         plus(pixels[0] ** 2, pixels[1] ** 2, pixels[2] ** 2, pixels[3] ** 2),
-        r"$x^\top H^\top H x = x^\top x$: products of two pixels cancel",
+        "the square of each pixel comes four times, with a quarter; products of two pixels cancel",
         wrong={"the mean of the energies": plus(pixels[0] ** 2, pixels[1] ** 2, pixels[2] ** 2, pixels[3] ** 2) / 4},
     ),
-    so=r"So $\log p(x) = \log p(l, d)$, by the change of variables: no bits are lost or gained. White noise stays white, with "
-    r"variance 1 in every band, and $l$ is twice the mean of the block. A constant image has four times the signal-to-noise "
-    "ratio in the low band.",
+    so=prose(
+        "So $\\log p(x)$ is $\\log p(l, d)$, by the change of variables: no bits are lost or gained. White noise stays white, "
+        "with variance 1 in every band, and the low band is twice the mean of the block, {low}. A constant image has four "
+        "times the signal-to-noise ratio in the low band.",
+        low=holds(bands[0], "=", 2 * plus(*pixels) / 4),
+    ),
 )
 derivation.bridge(
     "The code's low band",
@@ -120,18 +121,18 @@ derivation.bridge(
     wrong={"the low band": [[[[bands[0]]]]]},
 )
 
-# ---------------------------------------------------------------------------------------------------- two stages
-
 l, d = derivation.index("l", "a low band", states=2), derivation.index("d", "details", states=2)  # noqa: E741
-p_l, q_l = derivation.law("p({})", l, "the law of low bands"), derivation.law("q({})", l, "the first stage")
-p_d, q_d = (derivation.law("p({}|{})", (d, l), "the law of details"), derivation.law("q({}|{})", (d, l), "the second stage"))
+p_l, q_l = derivation.law("p({})", l, "the distribution of low bands"), derivation.law("q({})", l, "the first stage")
+p_d, q_d = (derivation.law("p({}|{})", (d, l), "that of details"), derivation.law("q({}|{})", (d, l), "the second stage"))
 apart = derivation.chain(
     "The stages' divergences add up",
     Expectation(p_l, Expectation(p_d, log(p_l * p_d / (q_l * q_d)))),
     equals(Expectation(p_l, Expectation(p_d, plus(log(p_l / q_l), log(p_d / q_d)))), "the logarithm of a product"),
     equals(
         plus(Divergence(p_l, q_l), Expectation(p_l, Divergence(p_d, q_d))),
-        r"the first term does not contain $d$; in the second, sum over $d$ first",
+        prose(
+            "the first term does not contain $d$, and {one}; in the second, sum over $d$ first", one=holds(Total(d, p_d), "=", 1)
+        ),
         wrong={
             "low bands of the first stage": plus(Divergence(p_l, q_l), Expectation(q_l, Divergence(p_d, q_d))),
             "the mean of both": (Divergence(p_l, q_l) + Expectation(p_l, Divergence(p_d, q_d))) / 2,
@@ -153,44 +154,43 @@ derivation.chain(
     "the training losses do not see it.",
 )
 
-# ---------------------------------------------------------------------------------------------------- noise
-
 t = derivation.index(r"\tilde l", "a noisy low band", states=2)
-kernel = derivation.law("K({}|{})", (t, l), "noise: the law of the noisy low band", "conditioning_augmentation")
-p_t = derivation.define(r"\tilde p({})", Total(l, p_l * kernel), "the law of noisy low bands", over=t, law=True)
+kernel = derivation.law("K({}|{})", (t, l), "noise: the distribution of the noisy low band", "conditioning_augmentation")
+p_t = derivation.define(r"\tilde p({})", Total(l, p_l * kernel), "the distribution of noisy low bands", over=t, law=True)
 q_t = derivation.define(r"\tilde q({})", Total(l, q_l * kernel), "... of those of the first stage", over=t, law=True)
 p_lt = derivation.define("p({}|{})", p_l * kernel / p_t, "the low band, given the noisy one", over=(l, t), law=True)
 q_lt = derivation.define("q({}|{})", q_l * kernel / q_t, "... of the first stage", over=(l, t), law=True)
 contraction = derivation.chain(
-    "Noise brings two laws nearer",
+    "Noise brings two distributions nearer",
     Divergence(p_l, q_l),
     equals(
         Expectation(p_l, Expectation(kernel, plus(log(p_l * kernel), -log(q_l * kernel)))),
-        r"$K$ cancels, and sums to one",
+        prose("$K$ cancels, and {one}", one=holds(Total(t, kernel), "=", 1)),
         wrong={"the first stage noised alone": Expectation(p_l, Expectation(kernel, log(p_l / (q_l * kernel))))},
     ),
     equals(
         plus(Divergence(p_t, q_t), Expectation(p_t, Divergence(p_lt, q_lt))),
-        r"both products in the other order: $p(l)\, K(\tilde l | l) = \tilde p(\tilde l)\, p(l | \tilde l)$; the chain of the "
-        "stages",
+        prose("both products in the other order: {other}; the chain of the stages", other=holds(p_l * kernel, "=", p_t * p_lt)),
         wrong={"over the first stage's": plus(Divergence(p_t, q_t), Expectation(q_t, Divergence(p_lt, q_lt)))},
     ),
-    at_least(Divergence(p_t, q_t), "leave out a mean of divergences (Gibbs)", dropping=Expectation(p_t, gibbs.at(p_lt, q_lt))),
+    at_least(
+        Divergence(p_t, q_t),
+        prose("leave out a mean of divergences (Gibbs), zero for example where {exact}", exact=where(q_l, p_l)),
+        dropping=Expectation(p_t, gibbs.at(p_lt, q_lt)),
+    ),
     uses=(apart,),
-    so=r"This holds for all laws and all kernels (data processing). More noise is a further kernel, so the divergence falls from "
-    "level to level.",
+    so="This holds for all distributions and all kernels (data processing). More noise is a further kernel, so the divergence "
+    "never rises from level to level.",
 )
 
-# ---------------------------------------------------------------------------------------------------- what reaches the image
-
 x = derivation.index("x", "an image", states=2)
-p_x = derivation.law("p({})", x, "the law of images")
-of_image = derivation.law("K({}|{})", (t, x), "the law of the noisy low band of an image")
-q_in = derivation.law(r"\bar q({})", t, "any law of what the second stage is given")
+p_x = derivation.law("p({})", x, "the distribution of images")
+of_image = derivation.law("K({}|{})", (t, x), "that of the noisy low band of an image")
+q_in = derivation.law(r"\bar q({})", t, "any distribution of what the second stage is given")
 q_x = derivation.law("q({}|{})", (x, t), "a second stage that draws the whole image")
-p_in = derivation.define(r"\bar p({})", Total(x, p_x * of_image), "the true law of noisy low bands", over=t, law=True)
+p_in = derivation.define(r"\bar p({})", Total(x, p_x * of_image), "the true one of noisy low bands", over=t, law=True)
 p_xt = derivation.define("p({}|{})", p_x * of_image / p_in, "the images of a noisy low band", over=(x, t), law=True)
-sampled = derivation.define("q({})", Total(t, q_in * q_x), "the law of what is sampled", over=x, law=True)
+sampled = derivation.define("q({})", Total(t, q_in * q_x), "the distribution of what is sampled", over=x, law=True)
 q_tx = derivation.define("q({}|{})", q_in * q_x / sampled, "its noisy low band, given the image", over=(t, x), law=True)
 whole = derivation.chain(
     "The error of a cascade that draws the whole image",
@@ -201,7 +201,7 @@ whole = derivation.chain(
     ),
     equals(
         plus(Divergence(p_x, sampled), Expectation(p_x, Divergence(of_image, q_tx))),
-        "both products in the other order",
+        prose("both products in the other order, {other}", other=holds(q_in * q_x, "=", sampled * q_tx)),
         wrong={"the second term forgotten": Divergence(p_x, sampled)},
     ),
     at_least(
@@ -217,7 +217,7 @@ whole = derivation.chain(
 )
 noisy = derivation.law(r"q({}|{})", (d, t), "a second stage that draws details only")
 mixed = derivation.define("r({}|{})", Total(t, kernel * noisy), "the details that it gives a low band", over=(d, l), law=True)
-derivation.chain(
+details_only = derivation.chain(
     "Details only: the error of the first stage stays",
     Expectation(p_l, Expectation(p_d, log(p_l * p_d / (q_l * mixed)))),
     equals(
@@ -230,8 +230,6 @@ derivation.chain(
     so=r"The first stage's error is there at every level, and noise can only blur the details. So augmentation repairs nothing "
     "unless the low band is drawn again.",
 )
-
-# ---------------------------------------------------------------------------------------------------- Gaussians
 
 derivation.say(
     r"How fast does the mismatch fall? Let $p$ and $q$ be normal, with means $m$ and $n$ and variances $s$ and $r$. Then the "
@@ -247,7 +245,7 @@ W = derivation.define("W", a * r + 1 - a, "... of the first stage's", positive=T
 mismatch = derivation.define(
     "D",
     times(Rational(1, 2), plus(log(W / V), (V + a * (m - n) ** 2) / W, -1)),
-    r"the divergence $\mathrm{KL}(\tilde p \,\|\, \tilde q)$ of two normal laws",
+    r"the divergence $\mathrm{KL}(\tilde p \,\|\, \tilde q)$ of two normal distributions",
 )
 apart_scores = (-(u - sqrt(a) * m) / V + (u - sqrt(a) * n) / W) ** 2
 derivation.chain(
@@ -255,13 +253,20 @@ derivation.chain(
     Slope(mismatch, a),
     equals(
         Expectation(Normal(u, sqrt(a) * m, V), apart_scores) / (2 * a),
-        r"differentiate and collect; the bracket is the difference of the scores",
+        prose(
+            "differentiate and collect, with {slope}; the bracket is the difference of the scores",
+            slope=holds(Slope(V, a), "=", s - 1),
+        ),
         wrong={
             "over the first stage's": Expectation(Normal(u, sqrt(a) * n, W), apart_scores) / (2 * a),
             "the factor": Expectation(Normal(u, sqrt(a) * m, V), apart_scores),
         },
     ),
-    at_least(0, "a mean of squares", dropping=Expectation(Normal(u, sqrt(a) * m, V), apart_scores) / (2 * a)),
+    at_least(
+        0,
+        "a mean of squares, zero only where both scores agree everywhere",
+        dropping=Expectation(Normal(u, sqrt(a) * m, V), apart_scores) / (2 * a),
+    ),
     uses=(contraction, gaussian_divergence),
 )
 derivation.chain(
@@ -269,14 +274,19 @@ derivation.chain(
     times(Rational(1, 2), plus((V + a * (m - n) ** 2) / V, -1)),
     equals(
         a * (m - n) ** 2 / (2 * (a * s + 1 - a)),
-        r"the logarithm of $\frac WV$ is 0; common denominator",
+        prose("{none}; insert $V$", none=holds(log(W / V), "=", 0, when={r: s})),
         wrong={
             "the variance of the data": a * (m - n) ** 2 / (2 * s),
             "the root": sqrt(a) * (m - n) ** 2 / (2 * (a * s + 1 - a)),
         },
     ),
     role="remark",
-    so=r"For $s = 1$ it is $a$ times the mismatch without noise; for $s > 1$ more: wide laws need more noise.",
+    so=prose(
+        "At {one} it is {share}, $a$ times the mismatch without noise; for a larger variance more than this share: wide "
+        "distributions need more noise.",
+        one=where(s, 1),
+        share=holds(a * (m - n) ** 2 / (2 * (a * s + 1 - a)), "=", a * (m - n) ** 2 / 2, named=True),
+    ),
 )
 first, second = derivation.number("y", "a pixel", "low_resolution"), derivation.number("z", "its noise", "noise")
 derivation.bridge(
@@ -290,37 +300,22 @@ derivation.bridge(
     wrong={"level 0 taken for 1": [[sqrt(a) * first + sqrt(1 - a) * second]] * 2},
 )
 
-# ---------------------------------------------------------------------------------------------------- the price
+price_of_noise(derivation, a)
 
-c = derivation.number("c", "the correlation of a detail with the low band", between=(0, 1))
-low, rest, fresh = (derivation.number(name, meaning) for name, meaning in (
-    ("l_0", "a low band, standard normal"), ("w", "what it does not tell of the detail, standard normal"),
-    ("z_0", "noise, standard normal")))  # fmt: skip
-detail = derivation.define("d_0", c * low + sqrt(1 - c**2) * rest, "a detail, of variance 1")
-seen = derivation.define(r"\tilde l_0", sqrt(a) * low + sqrt(1 - a) * fresh, "the noisy low band")
-
-
-def _mean(body):
-    return Expectation(Normal(low, 0, 1), Expectation(Normal(rest, 0, 1), Expectation(Normal(fresh, 0, 1), body)))
-
-
-derivation.chain(
-    "The best prediction of a detail",
-    _mean(seen * plus(detail, times(-1, sqrt(a), c, seen))),
-    equals(0, r"$\mathbb{E}[d_0 \tilde l_0] = \sqrt a\, c$, and $\tilde l_0$ has variance 1", wrong={"without the level": c}),
-    role="lemma",
+derivation.answer = prose(
+    "The basis costs nothing, and neither does training the stages apart: their divergences add up, {sum} for whole images. "
+    "But samples feed the second stage with small images of $q$, on which it was perhaps never trained. Noise makes the "
+    "divergence of $q$ smaller by {nearer}, whatever both are, and the divergence of the whole image is at most that of the "
+    "noisy small images plus the second stage's own. This holds only if the second stage draws the low band again. Which "
+    "level is best is measured: noise also hides what the small image knows.",
+    sum=holds(
+        Expectation(p_l, Expectation(p_d, log(p_l * p_d / (q_l * q_d)))),
+        "=",
+        plus(Divergence(p_l, q_l), Expectation(p_l, Divergence(p_d, q_d))),
+        named=True,
+    ),
+    nearer=holds(plus(Divergence(p_l, q_l), -Divergence(p_t, q_t)), "=", Expectation(p_t, Divergence(p_lt, q_lt)), named=True),
 )
-derivation.chain(
-    "... misses more, the more noise there is",
-    _mean(plus(detail, times(-1, sqrt(a), c, seen)) ** 2),
-    equals(1 - a * c**2, r"$1 - 2 a c^2 + a c^2$", wrong={"without the level": 1 - c**2, "the root": 1 - sqrt(a) * c**2}),
-    so=r"From $1 - c^2$ without noise to 1: the second stage must invent what $\tilde l$ no longer tells. With an exact second "
-    "stage this costs nothing, and full noise would be best; then the first stage is of no use. A learned one does better on an "
-    "easier task, and a level between is found by measuring.",
-)
-
-# ---------------------------------------------------------------------------------------------------- numbers
-
 _TRUE, _DRAWN = np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.3, 0.2])
 
 
@@ -335,7 +330,7 @@ def _redraw(share):
 
 
 def _image_law(share):
-    """The law of what an exact second stage draws, given noisy values of the first one."""
+    """The distribution of what an exact second stage draws, given noisy values of the first one."""
     joint = _redraw(share) * _TRUE
     return (joint / joint.sum(1, keepdims=True)).T @ (_redraw(share) @ _DRAWN)
 
@@ -343,11 +338,14 @@ def _image_law(share):
 _BLOCK = jnp.array([[[[5.0, 3.0], [1.0, 3.0]]]])
 
 
+derivation.symbol(r"\eta", "here: the probability of a uniform value")
+
+
 @derivation.example(
-    r"The block $\begin{pmatrix} 5 & 3 \\ 1 & 3 \end{pmatrix}$ has the energy 44. Then three small images with $p = (\frac12, "
-    r"\frac12, 0)$, and a first stage $q = (\frac12, \frac3{10}, \frac15)$, a fifth of which was never seen in training. The "
-    r"kernel replaces a value by a uniform one with the probability $\eta$, and an exact second stage draws the small image "
-    "again."
+    r"The block $\begin{pmatrix} 5 & 3 \\ 1 & 3 \end{pmatrix}$ has the energy 44. Then three small images with the "
+    r"probabilities $(\frac12, \frac12, 0)$, and a first stage with $(\frac12, \frac3{10}, \frac15)$, a fifth of which was "
+    r"never seen in training. The kernel replaces a value by a uniform one with the probability $\eta$, and an exact second "
+    "stage draws the small image again."
 )
 def a_block_and_three_images():
     low, detail = haar_analysis(_BLOCK)
@@ -362,37 +360,49 @@ def a_block_and_three_images():
         yield r"\text{of what is sampled, } \mathrm{KL}(q \,\|\, p)", _divergence(_image_law(share), _TRUE), of_images
 
 
-derivation.symbol(r"\eta", "here: the probability of a uniform value")
+@derivation.algorithm(
+    "A cascade of two stages, with noise on the small image",
+    do(r"training: take an image $x$, its small version $l$ and a level", haar_analysis, image_pyramid, by=orthonormal),
+    do(r"$\tilde l \leftarrow \sqrt a\, l + \sqrt{1 - a}\, z$", conditioning_augmentation, by=contraction),
+    do(r"train the first stage on $l$, and the second on $x$, given $\tilde l$ and the level", by=apart),
+    do(r"sampling: $l$ from the first stage; add noise as above, at a level that is chosen by measuring", by=whole),
+    do(
+        r"$x$ from the second stage, given $\tilde l$; or its details alone, put together with $l$, which repairs nothing",
+        haar_synthesis,
+        by=details_only,
+    ),
+)
+def a_block_and_back():
+    low, detail_ = haar_analysis(_BLOCK)
+    yield r"\text{the example's block: } (l, d)", jnp.append(low.ravel(), detail_.ravel()), "(6, 0, 2, 2)"
+    small = image_pyramid(_BLOCK, num_levels=2)[0]
+    yield r"\text{its mean}", small, "3"
+    levels = jnp.array([1.0, 0.25])
+    noisy_ = conditioning_augmentation(small, jnp.ones((1, 1, 1, 1)), np.array([1]), levels)
+    yield r"\tilde l \text{ of the mean, } a = \tfrac14, z = 1", noisy_, "2.3660"
+    yield r"\text{put together}", haar_synthesis(low, detail_).ravel(), "(5, 3, 1, 3)"
+    yield r"\text{with the low band 8 of a first stage that errs}", haar_synthesis(low + 2, detail_).ravel(), "(6, 4, 2, 4)"
 
 
 @derivation.figure(
-    r"Two first stages for low bands of mean 0 and variance 1: one of mean 1 (solid), one of variance 4 (dashed). Left: the "
-    r"mismatch falls with the noise, from right to left. Gray: what the noisy low band tells of a detail with $c = 0.8$, in "
-    r"nats. Right: the densities of true low bands (gray) and of those of the first stage, before the noise and at $a = \frac14$ "
-    "(black).",
+    "Two first stages for low bands of mean 0 and variance 1: one of mean 1 (solid), one of variance 4 (dashed). Left: the "
+    "mismatch falls with the noise, from right to left. Gray: what the noisy low band tells of a detail with the correlation "
+    "0.8, in nats. Right: the densities of true low bands (gray) and of those of the first stage, before the noise and at the "
+    r"level $\frac14$ (black).",
     panels=2,
 )
 def mismatch_and_densities(mismatches, densities):
-    kept = np.linspace(0.001, 1, 200)
-    mismatches.plot(kept, kept / 2, color=BLUE, label="mean")
-    spread = 1 + 3 * kept
-    mismatches.plot(kept, (np.log(spread) + 1 / spread - 1) / 2, "--", color=BLUE, label="variance")
-    mismatches.plot(kept, -np.log(1 - 0.64 * kept) / 2, color="gray", label="information")
-    mismatches.set(xlabel="$a$", ylabel="nats")
-    mismatches.legend()
-    place = np.linspace(-4, 4, 200)
-    densities.fill_between(place, np.exp(-(place**2) / 2) / np.sqrt(2 * np.pi), color="gray", alpha=0.3)
-    for share, color in ((1.0, BLUE), (0.25, "black")):
-        for mean, variance, line in ((np.sqrt(share), 1.0, "-"), (0.0, 1 + 3 * share, "--")):
-            height = np.exp(-((place - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
-            densities.plot(place, height, line, color=color)
-    densities.set(xlabel="low band", ylabel="density")
+    draw_mismatch_and_densities(mismatches, densities)
 
 
 @derivation.exercise(
     r"What are the bands of a constant image of value 1, and what comes back if $\frac14$ takes the place of $\frac12$ in both "
     "directions?",
-    r"$l = 2$ and $d = 0$. With $\frac14$ the low band is 1, and the image that comes back has the value 0.25.",
+    prose(
+        "The low band is 2 and the details are 0. With $\\frac14$ the low band is {half}, and the image that comes back has "
+        "the value 0.25.",
+        half=holds(bands[0] / 2, "=", 1, when=dict.fromkeys(pixels, 1), named=True),
+    ),
 )
 def constants():
     low, detail = haar_analysis(jnp.ones((1, 1, 2, 2)))
@@ -403,8 +413,12 @@ def constants():
 
 @derivation.exercise(
     r"Low bands have the variance 4, and the first stage has the same, with a mean that is 2 off. What is the mismatch without "
-    r"noise, and at $a = \frac12$?",
-    r"0.5, and 0.4. With variances of 1 and a mean that is 1 off, 0.5 falls to 0.25: wide laws need more noise.",
+    r"noise, and at the level $\frac12$?",
+    prose(
+        "0.5, and 0.4, {half}. With variances of 1 and a mean that is 1 off, 0.5 falls to 0.25: wide distributions need more "
+        "noise.",
+        half=holds(mismatch, "=", Rational(2, 5), when={a: Rational(1, 2), s: 4, r: 4, m: 2, n: 0}),
+    ),
 )
 def wide_laws():
     yield 4 / (2 * 4), "0.5"
@@ -414,8 +428,8 @@ def wide_laws():
 
 @derivation.exercise(
     r"An exact second stage draws the whole image. Which $\eta$ is best in the example, and what is the first stage worth then?",
-    r"$\eta = 1$: the noisy image says nothing, and what is sampled has the law $p$: both divergences are 0. The first stage is "
-    "of no use.",
+    "The largest, 1: the noisy image says nothing, and what is sampled has the distribution $p$: both divergences are 0. The "
+    "first stage is of no use.",
 )
 def full_noise():
     yield _divergence(_image_law(1.0), _TRUE), "0"
