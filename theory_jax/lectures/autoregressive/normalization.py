@@ -7,7 +7,6 @@ import itertools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import sympy
 from sympy import KroneckerDelta, sqrt
 
@@ -23,8 +22,10 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.draws import draw
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Product, Slope, SquaredNorm, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Expectation, Inner, Normal, Product, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._random_blocks import circle_and_depth, two_blocks
 
 derivation = Derivation(
     module=__name__,
@@ -37,22 +38,20 @@ derivation = Derivation(
         "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture",
         "Wang et al. 2022, DeepNet: Scaling Transformers to 1,000 Layers",
     ),
-    question="What does a normalization layer do to a signal, and what to its gradient? And why can a network have a hundred "
-    "layers with skip connections, and not without?",
+    question="Without normalization the scale of the signals drifts from layer to layer, and the size of the steps with it; "
+    "without skips the gradient of a network of thirty layers is gone before it reaches the first. What does a normalization "
+    "layer do to a signal, and what to its gradient? And why can a network have a hundred layers with skip connections, and "
+    "not without?",
     setting=(
         r"A vector $x$ has $E$ entries. Layer normalization subtracts their mean and divides by their standard deviation; a "
         r"learned weight $w_i$ and bias $b_i$ follow. RMS normalization divides by the root of the mean square and subtracts "
-        r"nothing. A small $\varepsilon \ge 0$ under the root keeps the division finite; where $\varepsilon = 0$, the entries "
-        r"must not all be equal (for RMS: not all zero).",
+        r"nothing. A small $\varepsilon$ under the root, which is not negative, keeps the division finite; without it "
+        r"the entries must not all be equal (for RMS: not all zero).",
         r"A residual block adds a branch $f$ to its input. In the pre-norm form it is $x + f(\mathrm{LN}(x))$, in the "
         r"post-norm form $\mathrm{LN}(x + f(x))$. At initialization a branch is thought of as a matrix $B$ of independent "
         r"entries with mean zero and variance $\gamma / E$; $\gamma$ is the branch's gain. The width is taken to be large: the "
         r"two directions of $E$ that a norm loses are neglected there, and so are fluctuations.",
     ),
-    answer=r"A layer norm projects on a sphere: it forgets shift and scale of its input, and its gradient has no component in "
-    r"these two directions and shrinks as the input grows. Skips keep all singular values of a chain of $L$ blocks within $[(1 "
-    r"- \beta)^L, (1 + \beta)^L]$. At initialization the gradient grows with depth only linearly in the pre-norm form, and "
-    r"keeps its size in the post-norm form, though there the path along the skips alone decays exponentially.",
     limits=(
         "Training is not covered: all statements about depth are about the first step.",
         r"That a transformer's branches are like independent random matrices is a model; attention's gain depends on its input.",
@@ -94,8 +93,12 @@ sphere = derivation.chain(
     equals(times(E, var) / (var + eps), "the definition of the variance"),
     equals(plus(E, -times(E, eps) / (var + eps)), "divide"),
     role="lemma",
-    so=r"Its mean is zero, and $\|\hat x\|^2 = E$ where $\varepsilon = 0$: subtracting the mean is the orthogonal projection on "
-    r"the plane of mean zero, and the division puts the point on the sphere in that plane.",
+    so=prose(
+        "Its mean is zero, and at {none} it has {radius}: subtracting the mean is the orthogonal projection on "
+        r"the plane of mean zero, and the division puts the point on the sphere in that plane.",
+        none=where(eps, 0),
+        radius=holds(Total(i, hat**2), "=", E),
+    ),
 )
 scale = derivation.number("a", "a factor", positive=True)
 shift = derivation.number("c", "a shift of all entries")
@@ -105,12 +108,15 @@ var_moved = derivation.define("v'", Total(j, (moved.at(j) - mean_moved) ** 2) / 
 derivation.chain(
     "A layer norm forgets shift and scale",
     (moved - mean_moved) / sqrt(var_moved),
-    equals(times(scale, x - mean) / sqrt(var_moved), r"$\bar x' = a \bar x + c$, so the shift cancels"),
-    equals((x - mean) / sqrt(var), r"$v' = a^2 v$, and $\sqrt{a^2} = a$ for $a > 0$"),
-    so=r"Here $\varepsilon = 0$. For $a < 0$ the output changes its sign. RMS normalization forgets the scale alone.",
+    equals(
+        times(scale, x - mean) / sqrt(var_moved),
+        prose("{mean}, so the shift cancels", mean=holds(mean_moved, "=", plus(scale * mean, shift))),
+    ),
+    equals((x - mean) / sqrt(var), prose("{variance}, and $a$ is positive", variance=holds(var_moved, "=", scale**2 * var))),
+    so=r"Here $\varepsilon$ is 0. With a negative factor the output changes its sign. RMS normalization forgets the scale alone.",
 )
 
-derivation.say(r"The gradient. Differentiate $\hat x_i$, for any $\varepsilon \ge 0$.")
+derivation.say(r"The gradient. Differentiate $\hat x_i$, for any $\varepsilon$.")
 jacobian = derivation.define("J", times(root, KroneckerDelta(i, j) - 1 / E - hat * hat.at(j) / E), "the Jacobian", over=(i, j))
 central = derivation.chain(
     "The Jacobian of a layer norm",
@@ -121,42 +127,49 @@ central = derivation.chain(
     ),
     equals(
         plus(times(root, KroneckerDelta(i, j) - 1 / E), -times(x - mean, root**3, x.at(j) - mean) / E),
-        r"$\partial r / \partial v = -\frac12 r^3$ and $\partial v / \partial x_j = \frac2E (x_j - \bar x)$",
+        prose(
+            "the chain rule through the variance: {slope}",
+            slope=holds(Slope(root, x.at(j)), "=", -times(root**3, x.at(j) - mean) / E),
+        ),
     ),
     equals(
         jacobian,
-        r"$\hat x_i = r (x_i - \bar x)$, twice",
+        prose("{entry}, twice", entry=holds(hat, "=", times(root, x - mean))),
         wrong={"no projection along the output": root * (KroneckerDelta(i, j) - 1 / E)},
     ),
     central=True,
-    so=r"In matrices $J = r (I - \frac1E \mathbf{1}\mathbf{1}^\top - \frac1E \hat x \hat x^\top)$: symmetric, and divided by "
+    so=r"In matrices it is $r (I - \frac1E \mathbf{1}\mathbf{1}^\top - \frac1E \hat x \hat x^\top)$: symmetric, and divided by "
     r"the standard deviation of the input. Large activations receive small gradients.",
 )
-z = derivation.define("z", (x - mean) / sqrt(var), r"$\hat x_i$ where $\varepsilon = 0$", over=i)
+z = derivation.define("z", (x - mean) / sqrt(var), r"$\hat x_i$, without $\varepsilon$", over=i)
 proj = derivation.define(
-    r"\Pi", KroneckerDelta(i, j) - 1 / E - z * z.at(j) / E, r"$\sqrt{v}\,J$ where $\varepsilon = 0$", over=(i, j)
+    r"\Pi", KroneckerDelta(i, j) - 1 / E - z * z.at(j) / E, r"$\sqrt{v}\,J$, without $\varepsilon$", over=(i, j)
 )
 derivation.chain(
     "The Jacobian is a projection, divided by the standard deviation",
     Total(k, times(proj.at(i, k), proj.at(k, j))),
     equals(
         plus(KroneckerDelta(i, j), -1 / E, times(-2 + Total(k, z.at(k) ** 2) / E, z, z.at(j)) / E),
-        r"multiply out, with $\sum_k z_k = 0$ and $\sum_k \frac{1}{E^2} = \frac1E$",
+        prose("multiply out, with {mean}", mean=holds(Total(k, z.at(k)), "=", 0)),
     ),
-    equals(proj, r"$\sum_k z_k^2 = E$"),
-    so=r"Projecting twice is projecting once, so all singular values of $\Pi$ are 0 or 1, and those of $J = \Pi / \sqrt v$ are "
-    r"0 or $1/\sqrt v$.",
+    equals(proj, prose("{square}", square=holds(Total(k, z.at(k) ** 2), "=", E))),
+    so=prose(
+        r"Projecting twice is projecting once, so all singular values of the symmetric $\Pi$ are 0 or 1. At {none} the Jacobian "
+        r"is {jacobian}, so its own are 0 or $1/\sqrt v$.",
+        none=where(eps, 0),
+        jacobian=holds(jacobian, "=", proj / sqrt(var), named=True),
+    ),
 )
 derivation.chain(
     "... of rank E - 2",
     Total(i, proj.at(i, i)),
     equals(plus(E, -1, -Total(i, z**2) / E), r"$E$ ones on the diagonal, minus $E$ times $\frac1E$"),
-    equals(plus(E, -2), r"$\sum_i z_i^2 = E$"),
+    equals(plus(E, -2), prose("{square}", square=holds(Total(i, z**2), "=", E))),
     role="lemma",
     so=r"The trace of a projection is its rank, so the kernel has two dimensions: it is spanned by $\mathbf{1}$ and $x$, and "
-    r"no other direction is lost. With $E = 2$ nothing is left: the output is $(-1, 1)$ or $(1, -1)$, whatever the input.",
+    r"no other direction is lost. With two entries nothing is left: the output is $(-1, 1)$ or $(1, -1)$, whatever the input.",
 )
-square = derivation.define("u", Total(j, x.at(j) ** 2) / E, "the mean square of the entries")
+square = derivation.define("q", Total(j, x.at(j) ** 2) / E, "the mean square of the entries")
 inverse = derivation.define("s", 1 / sqrt(square + eps), "one over the root mean square")
 tilde = derivation.define(r"\tilde x", times(inverse, x), "the entries after RMS normalization", over=i)
 derivation.chain(
@@ -164,15 +177,15 @@ derivation.chain(
     Slope(tilde, x.at(j)),
     equals(
         times(inverse, KroneckerDelta(i, j) - tilde * tilde.at(j) / E),
-        r"the product rule with $\partial s / \partial x_j = -\frac1E s^3 x_j$",
+        prose("the product rule with {slope}", slope=holds(Slope(inverse, x.at(j)), "=", -times(inverse**3, x.at(j)) / E)),
     ),
-    so=r"Where $\varepsilon = 0$ it is a projection of rank $E - 1$, with kernel $x$ alone, times one over the root mean square.",
+    so=r"Without $\varepsilon$ it is a projection of rank $E - 1$, with kernel $x$ alone, times one over the root mean square.",
 )
 dy = derivation.numbers("d", i, "the gradient of the loss in the output", "upstream")
 g = derivation.define("g", times(w, dy), "the gradient in the normalized entries", over=i)
 g_mean = derivation.define(r"\bar g", Total(i, g) / E, "its mean")
 g_hat = derivation.define("h", Total(i, times(g, hat)) / E, r"the mean of its products with $\hat x$")
-derivation.chain(
+backward = derivation.chain(
     "Backward: two means, and no matrix",
     Slope(Total(i, times(dy, plus(times(w, hat), b))), x.at(j)),
     equals(Total(i, times(g, jacobian)), "the chain rule"),
@@ -181,7 +194,6 @@ derivation.chain(
         r"insert $J$: its second term takes the mean of $g$, its third that of $g \hat x$",
     ),
 )
-
 
 derivation.bridge(
     "The code's gradients in the input, the weight and the bias",
@@ -203,7 +215,6 @@ derivation.bridge(
     upstream=dy,
     epsilon=eps,
 )
-
 
 derivation.say(
     r"Depth. A chain of $L$ residual blocks has, to first order, the Jacobian $(I + B_L) \cdots (I + B_1)$. Multiply it out."
@@ -230,12 +241,12 @@ def a_residual_chain_is_a_sum_over_paths():
 
 U = derivation.numbers("u", i, "a direction")
 BU = derivation.numbers("y", i, "what the branch makes of it: $B u$")
-beta = derivation.number(r"\beta", r"a bound of the branch: $\|B u\| \le \beta \|u\|$ for every $u$", between=(0, 1))
+beta = derivation.number(r"\beta", r"a bound of the branch: $\|B u\|$ is at most $\beta \|u\|$ for every $u$", between=(0, 1))
 bounded = derivation.assume(
     "A branch stretches by at most its bound", beta**2 * SquaredNorm(i, U) - SquaredNorm(i, BU), U, BU, beta
 )
 within = bounded.at(U, BU, beta)
-derivation.chain(
+shrinks = derivation.chain(
     "With a skip a block shrinks nothing by more than its branch's bound",
     SquaredNorm(i, U + BU),
     equals(
@@ -244,28 +255,34 @@ derivation.chain(
             -times(1 / beta - 1, SquaredNorm(i, BU)),
             times(beta, SquaredNorm(i, U + BU / beta)),
         ),
-        r"multiply the last square out: $\beta \|u + y / \beta\|^2 = \beta \|u\|^2 + 2 \langle u, y \rangle + \|y\|^2 / \beta$",
+        prose(
+            "multiply the last square out: {square}",
+            square=holds(
+                SquaredNorm(i, U + BU / beta),
+                "=",
+                plus(SquaredNorm(i, U), 2 * Inner(i, U, BU) / beta, SquaredNorm(i, BU) / beta**2),
+            ),
+        ),
     ),
     at_least(
         plus(times(1 - beta, SquaredNorm(i, U)), -times(1 / beta - 1, SquaredNorm(i, BU))),
-        r"leave out a square, which is zero where $B u = -\beta u$",
+        prose("leave out a square, which is zero where {turned} for every entry", turned=where(BU, -beta * U)),
         dropping=times(beta, SquaredNorm(i, U + BU / beta)),
     ),
     at_least(
         plus(times(1 - beta, SquaredNorm(i, U)), -times(1 / beta - 1, beta**2, SquaredNorm(i, U))),
-        r"$\|y\|^2 \le \beta^2 \|u\|^2$",
+        "the bound of the branch",
         dropping=times(1 / beta - 1, within),
     ),
     equals(times((1 - beta) ** 2, SquaredNorm(i, U)), "collect"),
-    so=r"From above $\|u + B u\| \le \|u\| + \|B u\| \le (1 + \beta) \|u\|$. Block after block: every singular value of the "
-    r"chain is in $[(1 - \beta)^L, (1 + \beta)^L]$. Without skips only the upper bound $\beta^L$ is left, and nothing keeps a "
-    r"gradient from vanishing. Multiples of the identity attain both ends.",
+    so=r"From above, by the triangle inequality, $\|u + B u\|$ is at most $(1 + \beta) \|u\|$. Block after block: every "
+    r"singular value of the chain is in $[(1 - \beta)^L, (1 + \beta)^L]$. Without skips only the upper bound $\beta^L$ is left, "
+    "and nothing keeps a gradient from vanishing. Multiples of the identity attain both ends.",
 )
-
 
 derivation.say("At initialization branches point in random directions, and the bounds are pessimistic. On average squares add.")
 gamma = derivation.number(r"\gamma", r"the gain of a branch: $E$ times the variance of its matrix's entries", positive=True)
-B1, B2 = (derivation.number(f"B_{n}", f"entry {n} of a row of a random matrix") for n in (1, 2))
+B1, B2 = (derivation.number(f"R_{n}", f"entry {n} of a row of a random matrix") for n in (1, 2))
 u1, u2 = (derivation.number(f"u_{n}", f"entry {n} of the direction") for n in (1, 2))
 derivation.chain(
     "One entry of a random block's output, at width two",
@@ -290,7 +307,7 @@ derivation.chain(
     ),
     equals(plus(L, 1), "numerators cancel the next denominators"),
     sizes={l: 5},
-    so=r"Here the norm hands each branch an input of variance 1, so with gain 1 each adds 1 to the stream: $V_l = l + 1$. Linear "
+    so=r"Here the norm hands each branch an input of variance 1, so with gain 1 each adds 1 to the stream. Linear "
     r"growth over the whole depth, not exponential, is why pre-norm networks start easily. GPT-2 scales the last matrix of each "
     r"of its $2L$ branches by $1/\sqrt{2L}$: together they add what the input has.",
 )
@@ -303,38 +320,17 @@ derivation.chain(
         r"is the skip's share, the second the branch's",
     ),
     equals(1, "one fraction"),
-    so=r"Along the skips alone the squared gradient falls by $1/(1 + \gamma)$ a block, $2^{-L}$ at $\gamma = 1$. That alone "
+    so=r"Along the skips alone the squared gradient falls by $1/(1 + \gamma)$ a block, to $2^{-L}$ for the gain 1. That alone "
     r"does not make the early gradients small: what the skip loses, the branch carries, as long as the branch's own gradient "
     r"has its gain.",
 )
 
 
-def _pulled_back(width, blocks, form, seed):
-    """The root mean square of the gradient before each block, for random branches of gain 1, from the last block to the first."""
-    drawn = np.random.default_rng(seed)
-    matrices = drawn.standard_normal((blocks, width, width)) / np.sqrt(width)
-    x, gradient = drawn.standard_normal((2, width))
-    ones, zeros, inputs = np.ones(width), np.zeros(width), []
-    for matrix in matrices:
-        inputs.append(x)
-        step = pre_norm_residual if form == "pre" else post_norm_residual
-        x = np.asarray(step(x, ones, zeros, lambda a, matrix=matrix: matrix @ a, epsilon=0.0))
-    sizes = [np.sqrt(np.mean(gradient**2))]
-    for matrix, x in zip(matrices[::-1], inputs[::-1], strict=True):
-        if form == "pre":
-            gradient = gradient + np.asarray(layer_norm_backward(x, ones, matrix.T @ gradient, epsilon=0.0)[0])
-        else:
-            inner = np.asarray(layer_norm_backward(x + matrix @ x, ones, gradient, epsilon=0.0)[0])
-            gradient = inner if form == "skips" else inner + matrix.T @ inner
-        sizes.append(np.sqrt(np.mean(gradient**2)))
-    return np.array(sizes) / sizes[0]
-
-
-streamed = derivation.define(r"\xi", x + x**2, "the stream behind the branch $f(x) = x^2$", over=i)
+streamed = derivation.define(r"\xi", x + x**2, "the stream behind a branch that squares", over=i)
 mean_streamed = derivation.define(r"\bar \xi", Total(j, streamed.at(j)) / E, "its mean")
 var_streamed = derivation.define(r"v_\xi", Total(j, (streamed.at(j) - mean_streamed) ** 2) / E, "its variance")
 derivation.bridge(
-    "The code's blocks, with the branch $f(x) = x^2$",
+    "The code's blocks, with a branch that squares",
     plus(x, hat**2),
     pre_norm_residual,
     x=x,
@@ -354,16 +350,16 @@ derivation.bridge(
     epsilon=eps,
 )
 
-derivation.say(r"A matrix before a norm. The loss does not change when such a matrix is multiplied by $a > 0$.")
+derivation.say(r"A matrix before a norm. The loss does not change when such a matrix is multiplied by a positive factor.")
 derivation.symbol("W", "a matrix before a norm")
 derivation.symbol("F", "a loss, as a function of it")
 
 
 @derivation.autodiff(
     r"\nabla F(a W) = \frac{1}{a} \nabla F(W), \quad \langle W, \nabla F(W) \rangle = 0",
-    because=r"Differentiate $F(a W) = F(W)$ by $W$, and by $a$. A loss behind the code's RMS norm, at $a = 2.5$. So plain "
-    r"gradient descent only lengthens $W$, and the effective learning rate is $\eta / \|W\|^2$: weight decay changes no function "
-    r"here, it sets the learning rate.",
+    because="$F(a W)$ is $F(W)$: differentiate by $W$, and by $a$. A loss behind the code's RMS norm, at the factor 2.5. So "
+    r"plain gradient descent only lengthens $W$, and the effective learning rate is $\eta / \|W\|^2$: weight decay changes no "
+    "function here, it sets the learning rate.",
     scale=1.0,
 )
 def a_longer_matrix_has_a_smaller_gradient():
@@ -373,8 +369,32 @@ def a_longer_matrix_has_a_smaller_gradient():
     return Sides(left=jnp.append(longer.ravel(), jnp.sum(matrix * here)), right=jnp.append(here.ravel() / 2.5, 0.0))
 
 
+derivation.answer = prose(
+    r"Without $\varepsilon$ a layer norm puts its input on a sphere, {sphere}: it forgets shift and scale. Its gradient has no "
+    "component in these two directions, {shift} and {scale}, and shrinks as the input grows. If every branch stretches by a "
+    r"factor of at most $\beta$, below one, skips keep all singular values of a chain of $L$ blocks within $[(1 - \beta)^L, (1 "
+    r"+ \beta)^L]$. At initialization, with branches of gain 1, the squared gradient grows with depth only linearly in the "
+    "pre-norm form, {growth}, and keeps its size in the post-norm form, though there the path along the skips alone decays "
+    "exponentially.",
+    sphere=holds(Total(i, z**2), "=", E),
+    shift=holds(Total(j, proj), "=", 0),
+    scale=holds(Total(j, times(proj, x.at(j))), "=", 0),
+    growth=holds(Product(l, plus(1, 1 / V)), "=", plus(L, 1)),
+)
+
+
+derivation.algorithm(
+    "A pre-norm block, forward and backward",
+    do(r"$\hat x \leftarrow (x - \bar x) / \sqrt{v + \varepsilon}$", layer_norm, by=sphere),
+    do(r"$x \leftarrow x + f(w \hat x + b)$", pre_norm_residual, by=shrinks),
+    do(r"backward: $g \leftarrow w$ times the gradient that the branch returns for its input"),
+    do(r"through the norm: $r\, (g - \bar g - \hat x h)$, with two means", layer_norm_backward, by=backward),
+    do("add the gradient that comes along the skip"),
+)(two_blocks)
+
+
 @derivation.example(
-    r"Four entries $x = (0, 0, 2, 2)$ with $\varepsilon = 0$, weight 1 and bias 0; the gradient in the output is $(1, 0, 0, 0)$."
+    r"Four entries $(0, 0, 2, 2)$ without $\varepsilon$, weight 1 and bias 0; the gradient in the output is $(1, 0, 0, 0)$."
 )
 def four_entries():
     given = {x: (0, 0, 2, 2), w: (1, 1, 1, 1), dy: (1, 0, 0, 0), eps: 0}
@@ -391,33 +411,16 @@ def four_entries():
     yield tilde, value(tilde, given), "(0, 0, 1.4142, 1.4142)"
 
 
-@derivation.figure(
-    r"Left: points of $\mathbb{R}^3$, projected on the plane of mean zero, and where the layer norm puts them: on the circle "
-    r"of radius $\sqrt 3$. Right: the size of the gradient going back through 16 random blocks of width 64 with gain 1 (mean "
-    r"of 3 draws). Pre-norm grows to $\sqrt{17} = 4.1$, post-norm keeps its size, though its skips alone decay like $2^{-l/2}$.",
+derivation.figure(
+    r"Left: points of $\mathbb{R}^3$, projected on the plane of mean zero, and where the layer norm puts them: on the circle of "
+    r"radius $\sqrt 3$. Right: the size of the gradient going back through 16 random blocks of width 64 with gain 1 (mean of 3 "
+    r"draws). Pre-norm grows to $\sqrt{17}$, or 4.1, post-norm keeps its size, though its skips alone decay like $2^{-l/2}$.",
     panels=2,
-)
-def circle_and_depth(left, right):
-    points = np.random.default_rng(1).standard_normal((12, 3)) * 2
-    plane = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
-    before, after = points @ plane.T, np.asarray(layer_norm(jnp.array(points), jnp.ones(3), jnp.zeros(3), epsilon=0.0)) @ plane.T
-    for start, end in zip(before, after, strict=True):
-        left.plot(*zip(start, end, strict=True), color="gray", linewidth=0.6)
-    left.plot(*before.T, "o", label="$x$, projected")
-    left.plot(*after.T, "s", label=r"$\hat x$")
-    angle = np.linspace(0, 2 * np.pi, 100)
-    left.plot(np.sqrt(3) * np.cos(angle), np.sqrt(3) * np.sin(angle), color="gray", linestyle="--")
-    left.set(xlabel="first axis of the plane", ylabel="second axis", aspect="equal", xlim=(-4.5, 4.5), ylim=(-3.7, 3.7))
-    left.legend()
-    for form, label in (("pre", "pre-norm"), ("post", "post-norm"), ("skips", "post-norm, skips alone")):
-        sizes = np.sqrt(np.mean([_pulled_back(64, 16, form, seed) ** 2 for seed in range(3)], axis=0))
-        right.semilogy(range(17), sizes, label=label)
-    right.set(xlabel="blocks passed on the way back", ylabel="size of the gradient")
-    right.legend()
+)(circle_and_depth)
 
 
 @derivation.exercise(
-    r"What is the layer norm of $(3, 7)$ with $\varepsilon = 0$, and what is its Jacobian?",
+    r"What is the layer norm of $(3, 7)$ without $\varepsilon$, and what is its Jacobian?",
     r"$(-1, 1)$, as for every pair in this order; the Jacobian is 0. A layer norm over two entries keeps one bit.",
 )
 def a_pair():
@@ -429,9 +432,9 @@ def a_pair():
 
 
 @derivation.exercise(
-    r"Between which bounds lie the singular values of 12 residual blocks with $\beta = 0.1$, and below which bound without "
-    r"skips?",
-    r"$0.9^{12} = 0.282$ and $1.1^{12} = 3.138$; without skips below $10^{-12}$.",
+    r"Between which bounds lie the singular values of 12 residual blocks whose branches have the bound 0.1, and which bound "
+    "is left without skips?",
+    r"Between $0.9^{12}$, or 0.282, and $1.1^{12}$, or 3.138; without skips they are at most $10^{-12}$.",
 )
 def twelve_blocks():
     yield 0.9**12, "0.282"
@@ -440,7 +443,7 @@ def twelve_blocks():
 
 @derivation.exercise(
     "How large is the variance of a pre-norm stream after 24 branches of gain 1, and which share of it did the last one bring?",
-    r"25, of which the last branch brought $\frac{1}{25} = 0.04$.",
+    r"25, of which the last branch brought $\frac{1}{25}$, or 0.04.",
 )
 def a_long_stream():
     yield V.at(24).family.definition.subs(l, 24), "25"
