@@ -326,8 +326,7 @@ fresh_rate = derivation.chain(
 )
 derivation.symbol("s, s_1, s_0", "scores: of a fresh normal observation, of an anomaly, of a normal one", "scores")
 derivation.symbol("t", "the threshold", "threshold_at_false_positive_rate")
-derivation.symbol("P", "a probability")
-derivation.symbol("j", "how many reference scores may be above it")
+derivation.symbol("P, j", "a probability; how many reference scores may be above the threshold")
 
 
 @derivation.exact(
@@ -397,8 +396,7 @@ def two_new_ones():
 @derivation.example(
     "Scores 5, 4, 4, 3, 2, 1 with the labels 1, 1, 0, 0, 1, 0. Of nine pairs the anomalies win 6 and tie one. A "
     "reference of 1, 2, 3, 4 and 100, with the median 3 and the deviations 2, 1, 0, 1, 97. States with the probabilities 0.5, "
-    "0.3, 0.2 and uniform anomalies, size 0.3: flag the third, and a third of the second. And the radius of a Gaussian in 100 "
-    "dimensions."
+    "0.3, 0.2 and uniform anomalies, size 0.3: flag the third, and a third of the second. A Gaussian in 100 dimensions."
 )
 def six_scores():
     yield r"\mathrm{AUROC} = 6.5 / 9", area_under_roc(SCORES, LABELS), "0.7222"
