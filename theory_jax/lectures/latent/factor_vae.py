@@ -9,12 +9,14 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import KroneckerDelta, Rational, exp, log
+from sympy import KroneckerDelta, Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.factor_vae import (
     factor_discriminator_loss,
     factor_vae_loss,
@@ -22,6 +24,7 @@ from theory_jax.latent.factor_vae import (
     mutual_information_gap,
     permute_latents,
 )
+from theory_jax.lectures.latent._factor_vae import draw_logits_and_angles
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -34,19 +37,17 @@ derivation = Derivation(
         "Chen et al. 2018, Isolating sources of disentanglement in variational autoencoders",
         "Locatello et al. 2019, Challenging common assumptions in the unsupervised learning of disentangled representations",
     ),
-    question="The total correlation of a code is a divergence between two laws, and neither has a formula. How can it be "
+    question="A weight on the whole rate of a VAE buys independent coordinates with blurred reconstructions. One would charge "
+    "for dependence alone, but that is a divergence between two distributions, and neither has a formula. How can it be "
     "penalized all the same, and how does one measure whether the coordinates of a code follow the factors of the data?",
     setting=(
-        r"A code $z = (a, b)$ has two coordinates with finitely many states; more coordinates, and densities, change nothing but "
-        r"the notation. Drawn from all data, it has the law $q(a,b) > 0$; its coordinates alone have $q_1$ and $q_2$.",
-        r"Draws from $q(a,b)$ are cheap: encode an example. A discriminator has the logit $\ell(a,b)$ for a code.",
-        r"For the score, factors of the data are known: $p(r,c)$ is the law of a latent's value $r$, in bins, and a factor's "
-        "value $c$.",
+        r"A code has two coordinates, $a$ and $b$, with finitely many states; more coordinates, and densities, change nothing "
+        r"but the notation. Over all data it has the distribution $q(a,b)$, positive; its coordinates alone have $q_1$ and "
+        r"$q_2$.",
+        r"Samples of $q(a,b)$ are cheap: encode an example. A discriminator has the logit $\ell(a,b)$ for a code.",
+        r"For the score, factors of the data are known: $p(r,c)$ is the distribution of a latent's value $r$, in bins, and a "
+        "factor's value $c$.",
     ),
-    answer=r"Permute every coordinate of a batch independently: the result are draws of independent coordinates. The "
-    r"best logit of a classifier between codes and shuffled codes is $\log \frac{q(a,b)}{q_1(a)\, q_2(b)}$, and its mean over "
-    "codes is the total correlation. Whether one coordinate, and only one, tells a factor is measured by the gap between the two "
-    "largest mutual informations. That score depends on the axes of the code; for Gaussian codes the total correlation does not.",
     limits=(
         "A discriminator that lags behind the encoder estimates the dependence of an older code.",
         "That small dependence finds the factors: without an assumption on the data it does not follow (the last remark).",
@@ -54,14 +55,12 @@ derivation = Derivation(
     ),
 )
 
-# ---------------------------------------------------------------------------------------------------- shuffling
-
 i = derivation.index("i", "an example of a batch")
 j = derivation.index("j", "another one, or the same")
 B = derivation.count(i, "B", "the size of the batch")
 f = derivation.numbers("f", i, r"any function of the first coordinate of example $i$")
 g = derivation.numbers("g", j, r"any function of the second coordinate of example $j$")
-derivation.chain(
+shuffled = derivation.chain(
     "Shuffled coordinates of one row are independent",
     Total(i, Total(j, f * g)) / B**2,
     equals(
@@ -72,8 +71,8 @@ derivation.chain(
     role="lemma",
     so=r"An order that is drawn uniformly puts each example in a row with probability $\frac1B$, and two orders that are drawn "
     "independently put any two: the first line is the mean over all orders, the second is that of independent coordinates. Their "
-    "laws are those of the batch, which are $q_1$ and $q_2$ on average. Two rows of one batch are not independent of each other: "
-    "an example that is in one row is in no other.",
+    "distributions are those of the batch, which are $q_1$ and $q_2$ on average. Two rows of one batch are not independent of "
+    "each other: an example that is in one row is in no other.",
 )
 derivation.symbol(r"\hat q_1, \hat q_2", "how often a value occurs in each column of the batch")
 _batch = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
@@ -109,9 +108,9 @@ a = derivation.index("a", "a state of the first coordinate")
 b = derivation.index("b", "a state of the second coordinate")
 q_1 = derivation.law("q_1({})", a, "the first coordinate of a code")
 q_given = derivation.law("q({}|{})", (b, a), "the second, given the first")
-q = derivation.define("q({},{})", q_1 * q_given, "the law of codes", over=(a, b), positive=True)
+q = derivation.define("q({},{})", q_1 * q_given, "the distribution of codes", over=(a, b), positive=True)
 q_2 = derivation.define("q_2({})", Total(a, q), "the second coordinate", over=b, law=True)
-product = derivation.define(r"\bar q({},{})", q_1 * q_2, "the law of shuffled codes", over=(a, b), positive=True)
+product = derivation.define(r"\bar q({},{})", q_1 * q_2, "that of shuffled codes", over=(a, b), positive=True)
 
 
 def _of_codes(body):
@@ -126,9 +125,10 @@ half = Rational(1, 2)
 x = derivation.number("x", "the probability of a code", positive=True)
 y = derivation.number("y", "its probability after shuffling", positive=True)
 l = derivation.number("l", "the discriminator's logit there", "logits_joint")  # noqa: E741 (the lecture's letter)
+told = Slope(times(half, plus(x * log(1 + exp(-l)), y * log(1 + exp(l)))), l)
 slope = derivation.chain(
     "The slope of the discriminator's loss at one code",
-    Slope(times(half, plus(x * log(1 + exp(-l)), y * log(1 + exp(l)))), l),
+    told,
     equals(
         times(half, plus(-x / (1 + exp(l)), y / (1 + exp(-l)))),
         "the chain rule, for both logarithms",
@@ -136,43 +136,55 @@ slope = derivation.chain(
     ),
     equals(
         times(plus(exp(l), -x / y), y / (2 * (1 + exp(l)))),
-        r"$\frac{1}{1 + e^{-l}} = \frac{e^l}{1 + e^l}$; take out what is positive",
+        prose("{logistic}; take out what is positive", logistic=holds(1 / (1 + exp(-l)), "=", exp(l) / (1 + exp(l)))),
     ),
-    so=r"It is negative below $e^l = \frac xy$ and positive above: there, and nowhere else, is the minimum. A logit enters the "
-    r"loss at its own code only, so the best discriminator has $\ell = \log \frac{q}{\bar q}$ everywhere.",
+    so=prose(
+        r"It is {none} at {l}, negative below and positive above: there, and nowhere else, is the minimum. A logit enters the "
+        r"loss at its own code only, so the best discriminator has the logit $\log \frac{q}{\bar q}$ everywhere.",
+        none=holds(told, "=", 0, named=True),
+        l=where(l, log(x / y)),
+    ),
 )
 best = derivation.define(r"\ell^*({},{})", log(q / product), "the best logit", over=(a, b))
 m = derivation.define("m({},{})", (q + product) / 2, "half codes, half shuffled codes", over=(a, b), positive=True)
+mean_logit, correlation = _of_codes(best), Total(a, Total(b, q * log(q / product)))
+derivation.answer = prose(
+    "Permute every coordinate of a batch independently: each row is then a sample of independent coordinates. The best logit of "
+    "a classifier between codes and shuffled codes is the logarithm of their ratio, and its mean over codes is the total "
+    "correlation: {mean}. Whether one coordinate, and only one, tells a factor is measured by the gap between the two largest "
+    "mutual informations. That score depends on the axes of the code; the total correlation of a standard normal code does not.",
+    mean=holds(mean_logit, "=", correlation, wrong={"over shuffled codes": _of_shuffled(best)}),
+)
 central = derivation.chain(
     "The mean of the best logit is the total correlation",
-    _of_codes(best),
+    mean_logit,
     equals(
         Expectation(q_1, Divergence(q_given, q_2)),
-        r"$\frac{q(a,b)}{\bar q(a,b)} = \frac{q(b|a)}{q_2(b)}$: $q_1(a)$ cancels",
+        prose("{ratio}: the first coordinate cancels", ratio=holds(q / product, "=", q_given / q_2)),
         wrong={"averaged over shuffled codes": _of_shuffled(best)},
     ),
     at_least(
         0,
-        "leave out a mean of divergences (Gibbs); zero if and only if the coordinates are independent",
+        prose("leave out divergences (Gibbs); zero if and only if {same} for every $a$", same=where(q_given, q_given.at(b, 0))),
         dropping=Expectation(q_1, gibbs.at(q_given, q_2)),
     ),
     central=True,
     uses=(slope,),
     states=2,
-    so=r"The first line is $\mathrm{KL}(q \,\|\, \bar q)$, the total correlation. It needs draws of codes and the logit, and no "
-    "density. Another logit gives another number, which is no bound in either direction.",
+    so=r"The first line is $\mathrm{KL}(q \,\|\, \bar q)$, the total correlation. It needs samples of codes and the logit, and "
+    "no density. Another logit gives another number, which is no bound in either direction.",
 )
 derivation.chain(
     "The discriminator's loss",
     times(half, plus(_of_codes(log(1 + exp(-best))), _of_shuffled(log(1 + exp(best))))),
     equals(
         times(half, plus(_of_codes(log(2 * m / q)), _of_shuffled(log(2 * m / product)))),
-        r"$1 + \frac{\bar q}{q} = \frac{2m}{q}$ and $1 + \frac{q}{\bar q} = \frac{2m}{\bar q}$",
+        prose("{joint}, and so with shuffled codes", joint=holds(1 + exp(-best), "=", 2 * m / q)),
     ),
     equals(plus(log(2), -times(half, plus(_of_codes(log(q / m)), _of_shuffled(log(product / m))))), r"each mean gives $\log 2$"),
     at_most(
         log(2),
-        r"both divergences from $m$ are not negative: $-\log \frac mq \ge 1 - \frac mq$, and $m$ sums to one",
+        prose("both divergences from $m$ are not negative: {gap}, and $m$ sums to one", gap=holds(-log(m / q), ">=", 1 - m / q)),
         adding=times(half, plus(_of_codes(tangent.at(m / q)), _of_shuffled(tangent.at(m / product)))),
     ),
     states=2,
@@ -189,8 +201,6 @@ derivation.bridge(
     wrong={"codes and shuffled codes exchanged": times(half, plus(log(1 + exp(l)), log(1 + exp(-k))))},
 )
 
-# ---------------------------------------------------------------------------------------------------- what is penalized
-
 D = derivation.number("D", "the distortion: minus the mean log-likelihood of the decoder", "negative_log_likelihood")
 R = derivation.number("R", "the rate", "kl", positive=True)
 C = derivation.number(r"\mathrm{TC}", "the total correlation; for one code, its logit", "logits_joint", nonnegative=True)
@@ -202,28 +212,19 @@ derivation.chain(
     plus(D, times(1 + gamma, plus(information, C, K))),
     equals(
         plus(D, plus(information, C, K), times(gamma, C), times(gamma, plus(information, K))),
-        "the rate is $R = I_x + \\mathrm{TC} + K$: the lecture on the beta-VAE. Multiply out",
+        "the rate $R$ is the sum of the three: the lecture on the beta-VAE. Multiply out",
     ),
     at_least(
         plus(D, plus(information, C, K), times(gamma, C)),
-        r"leave out what $\beta = 1 + \gamma$ charges next to",
+        "leave out what the weight on the whole rate charges on top",
         dropping=times(gamma, plus(information, K)),
     ),
     so="The last line is the loss of the factor-VAE. At an equal price of dependence it leaves the information of the code about "
     "the datum at the price of a VAE, and that information is what reconstruction lives on.",
 )
-derivation.bridge(
-    "The code's loss",
-    plus(D, R, times(gamma, C)),
-    factor_vae_loss,
-    negative_log_likelihood=[D],
-    kl=[R],
-    logits_joint=[C],
-    gamma=gamma,
-    wrong={"the rate weighted by the price, too": plus(D, times(gamma, plus(R, C)))},
-)
-
-# ---------------------------------------------------------------------------------------------------- the score
+terms = {"negative_log_likelihood": [D], "kl": [R], "logits_joint": [C], "gamma": gamma}
+rate_too = {"the rate weighted by the price, too": plus(D, times(gamma, plus(R, C)))}
+derivation.bridge("The code's loss", plus(D, R, times(gamma, C)), factor_vae_loss, **terms, wrong=rate_too)
 
 derivation.say("Now the score. How much does a latent tell about a factor, and does another latent tell it, too?")
 r = derivation.index("r", "a value of a latent")
@@ -243,7 +244,9 @@ derivation.chain(
     ),
     at_most(
         Entropy(p_c),
-        r"an entropy is not negative: $-\log p(c|r) \ge 1 - p(c|r)$, the probability of the other values",
+        prose(
+            "an entropy is not negative: {gap}, the probability of the other values", gap=holds(-log(p_given), ">=", 1 - p_given)
+        ),
         adding=Expectation(p_r, Expectation(p_given, plus(tangent.at(p_given), others))),
     ),
     states=2,
@@ -308,29 +311,32 @@ def two_signs():
 
 
 v = derivation.number("v", "a factor, a standard normal number")
-z = derivation.number("z", "a latent: $z = w v$ and an independent normal number, so that its variance is one")
+z = derivation.number("z", "a latent: $w v$ and an independent normal number, so that its variance is one")
 w = derivation.number("w", r"the weight of the factor in the latent, $\cos \varphi$", between=(-1, 1))
 derivation.chain(
     "What a turned latent tells about a Gaussian factor",
     Expectation(Normal(v, 0, 1), Divergence(Normal(z, w * v, 1 - w**2), Normal(z, 0, 1))),
     equals(
         times(half, plus(-log(1 - w**2), 1 - w**2, w**2, -1)),
-        r"the divergence of two Gaussians; the square of the mean is $w^2$ on average",
+        prose("the divergence of two Gaussians; {square}", square=holds(Expectation(Normal(v, 0, 1), (w * v) ** 2), "=", w**2)),
     ),
     equals(-log(1 - w**2) / 2, "three terms cancel", wrong={"not halved": -log(1 - w**2)}),
     role="remark",
-    so=r"Two independent factors, turned by $\varphi$, have the information $-\log |\sin \varphi|$ and $-\log |\cos \varphi|$: "
-    r"equally well at 45 degrees, where the gap is zero. But the turned code is a standard normal one again, and its total "
-    r"correlation is zero at every angle. No penalty on the law of the code can find the axes of Gaussian factors; what finds "
-    r"them has to come from the encoder, the decoder, or the data.",
+    so=prose(
+        r"About two independent factors, turned by $\varphi$, a latent tells $-\log |\sin \varphi|$ and $-\log |\cos \varphi|$: "
+        "both {same} at 45 degrees, where the gap is zero. But the turned code is a standard normal one again, and its total "
+        "correlation is zero at every angle. No penalty on the distribution of the code can find the axes of independent "
+        "Gaussian factors; what finds them has to come from the encoder, the decoder, or the data.",
+        same=holds(-log(1 - w**2) / 2, "=", log(2) / 2, when={w: 1 / sqrt(2)}, named=True),
+    ),
 )
 
 
 @derivation.exact(
     r"\mathbb{E}\, \hat I > 0 = I",
-    because=r"An estimate from few draws is too large. Two independent fair coins, drawn 4 times: the code's information of all "
-    r"tables, on average. On the right the same by entropies: twice that of one coin's counts, minus that of the four cells'. A "
-    r"gap is a difference of two such estimates, so that most of this cancels.",
+    because=r"An estimate from few samples is too large on average. Two independent fair coins, drawn 4 times: the code's "
+    r"information of all tables, on average. On the right the same by entropies: twice that of one coin's counts, minus that of "
+    r"the four cells'. A gap is a difference of two such estimates, so that most of this cancels.",
     outcomes=256,
     role="remark",
 )
@@ -346,19 +352,47 @@ def few_draws():
     return Sides(left=jnp.mean(found), right=mean, wrong={"as if the estimate had no bias": 0.0})
 
 
-derivation.symbol(r"\hat I", "the mutual information of a table of counts")
-derivation.symbol("I", "the mutual information of the laws")
-
-# ---------------------------------------------------------------------------------------------------- in numbers
+derivation.symbol(r"\hat I, I", "the mutual information of a table of counts, and of the distributions")
 
 _SURE = np.full(4, -800.0)  # a logit whose loss is zero, for a shuffled code
 _table = np.array([[0.4, 0.1], [0.1, 0.4]])
 
 
+@derivation.algorithm(
+    "A training step of a factor-VAE, here with a discriminator that is a table of logits",
+    do(r"encode a batch: codes $z \sim q(\cdot|x)$, with the rates $R$ and the logits $\ell(z)$"),
+    do(r"a gradient step of the VAE on $-\log p(x|z) + R + \gamma\, \ell(z)$", factor_vae_loss, by=central),
+    do(r"encode another batch, and permute each coordinate: $z'$", permute_latents, by=shuffled),
+    do(
+        r"a step of the discriminator on $\frac12 \log(1 + e^{-\ell(z)}) + \frac12 \log(1 + e^{\ell(z')})$",
+        factor_discriminator_loss,
+        by=slope,
+    ),
+)
+def two_steps_of_the_table():
+    orders, table = jnp.array([[0, 1, 2], [1, 2, 0]]), jnp.zeros((2, 3))
+
+    def logits(table, codes):
+        return table[tuple(codes.astype(int).T)]
+
+    def loss(table):
+        moved = permute_latents(jnp.asarray(_batch), orders)
+        return factor_discriminator_loss(logits(table, _batch), logits(table, np.asarray(moved))).mean()
+
+    yield r"z' \text{ of } (0, 0), (1, 1), (1, 2)", permute_latents(jnp.asarray(_batch), orders), "(0, 1), (1, 2), (1, 0)"
+    for step, found, at, cost in ((1, "0.6931", "1, 1, 0", "3.3333"), (2, "0.4399", "1.5379, 1.5379, 0", "4.0505")):
+        yield rf"\text{{loss of the discriminator, step {step}}}", loss(table), found
+        table = table - 12 * jax.grad(loss)(table)
+        yield r"\ell(z) \text{ after a step of } 12", logits(table, _batch), at
+        whole = factor_vae_loss(jnp.ones(3), jnp.ones(3), logits(table, _batch), gamma=2.0).mean()
+        yield r"\text{mean loss of the VAE, with } -\log p(x|z) \text{ and } R \text{ at } 1, \gamma = 2", whole, cost
+
+
 @derivation.example(
-    r"The law $q$ with 0.4 on the diagonal and 0.1 off it: every shuffled pair has probability one quarter. Its best logits, "
-    r"their mean over codes, and the discriminator's loss there. Then the counts $\begin{pmatrix} 3 & 1 \\ 1 & 3 \end{pmatrix}$, "
-    "and two latents that tell 0.6 and 0.1 nats about one factor and 0.5 and 0.2 about another, both of entropy 1."
+    r"The distribution $q$ with 0.4 on the diagonal and 0.1 off it: every shuffled pair has probability one quarter. Its best "
+    r"logits, their mean over codes, and the discriminator's loss there. Then the counts $\begin{pmatrix} 3 & 1 \\ 1 & 3 "
+    r"\end{pmatrix}$, and two latents that tell 0.6 and 0.1 nats about one factor and 0.5 and 0.2 about another, both of entropy "
+    r"1."
 )
 def by_hand():
     logits = np.log(_table / 0.25)
@@ -373,34 +407,19 @@ def by_hand():
     yield r"\mathrm{MIG}\ \text{of each factor}", mutual_information_gap(information, jnp.ones(2)), "(0.5, 0.3)"
 
 
-@derivation.figure(
+derivation.figure(
     r"Left: the best logit for codes with a correlation of 0.8, on a grid: codes near the diagonal are more frequent than "
     r"shuffled ones, and those off it rarer. Right: what two latents tell about one Gaussian factor when the code is turned, and "
     "the total correlation of the code.",
     panels=2,
-)
-def logits_and_angles(left, right):
-    line = np.linspace(-2, 2, 41)
-    first, other = np.meshgrid(line, line)
-    correlation = 0.8
-    exponent = (first**2 - 2 * correlation * first * other + other**2) / (1 - correlation**2) - first**2 - other**2
-    logits = -exponent / 2 - np.log(1 - correlation**2) / 2
-    shown = left.imshow(logits, origin="lower", extent=(-2, 2, -2, 2), cmap="RdBu", vmin=-4, vmax=4)
-    left.set(xlabel="first coordinate", ylabel="second coordinate")
-    left.figure.colorbar(shown, ax=left, label="best logit")
-    angle = np.linspace(3, 87, 85)
-    for name, weight in (("first latent", np.cos), ("second latent", np.sin)):
-        right.plot(angle, -np.log(1 - weight(np.deg2rad(angle)) ** 2) / 2, label=name)
-    right.axhline(0, color="gray", linestyle="--", label="total correlation")
-    right.set(xlabel="angle, degrees", ylabel="nats")
-    right.legend()
+)(draw_logits_and_angles)
 
 
 @derivation.exercise(
     "What is the discriminator's loss when the coordinates are independent, and what when they are two equal fair coins? It is "
     "as good as it can be.",
-    r"0.6931, a coin. Equal coins never differ, shuffled ones half of the time: where they differ it is certain, elsewhere "
-    r"$\ell^* = \log 2$. The loss is $\frac12 \log \frac32 + \frac14 \log 3 = 0.4774$.",
+    r"0.6931, a coin. Equal coins never differ, shuffled ones half of the time: where they differ it is certain, elsewhere the "
+    r"best logit is $\log 2$. The loss is $\frac12 \log \frac32 + \frac14 \log 3$, 0.4774.",
 )
 def losses():
     yield factor_discriminator_loss(jnp.zeros(1), jnp.zeros(1))[0], "0.6931"
