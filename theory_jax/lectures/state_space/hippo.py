@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/state_space/hippo.py.
 """
 
-import jax.numpy as jnp
 import numpy as np
 import sympy
 from sympy import Integral, KroneckerDelta, Max, Min, sqrt
@@ -12,8 +11,9 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, SquaredNorm, Total, plus, times
-from theory_jax.derivation.parts import value as number_of
-from theory_jax.state_space.discretization import bilinear
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.state_space._hippo import a_ramp, a_running_mean, left_eigenvectors, remembered_signal, two_values
 from theory_jax.state_space.hippo import legendre_basis, legs_matrices, legs_step, legt_matrices, reconstruct
 
 derivation = Derivation(
@@ -25,26 +25,25 @@ derivation = Derivation(
         "Gu et al. 2020, HiPPO: recurrent memory with optimal polynomial projections",
         "Gu et al. 2023, How to train your HiPPO: state space models with generalized orthogonal basis projections",
     ),
-    question=r"A recurrent state of $N$ numbers must summarize an ever longer past. Which $A$ and $B$ keep it the best summary "
-    r"of everything so far (LegS), or of a sliding window (LegT)?",
+    question="A recurrent state has a fixed number of entries and must summarize an ever longer past; with random matrices it "
+    "forgets exponentially fast or explodes. Which matrices keep it the best summary of everything so far (LegS), or of a "
+    "sliding window (LegT)?",
     setting=(
-        r"The signal $f$ is continuous on $[0, \infty)$. A summary consists of $N$ numbers, the coefficients of a polynomial of "
-        r"degree below $N$; the best one has the smallest mean squared error over the stretch that is remembered.",
-        r"$g_n(x) = s_n P_n(2x - 1)$ with $s_n = \sqrt{2n+1}$ are Legendre's polynomials, moved to $[0, 1]$ and normalized. Of "
-        r"what is remembered, $x = 0$ is the beginning, and $x = 1$ is now.",
-        r"LegS remembers all of $[0, t]$ and has the coefficients $c_n(t) = \int_0^1 f(tx)\, g_n(x)\, dx$, $t > 0$. LegT "
-        r"remembers $[t - \theta, t]$ and has $d_n(t) = \int_0^1 f(t - \theta + \theta x)\, g_n(x)\, dx$, $t \ge \theta$.",
-        r"The chains are executed at $N = 2$ to 4, on polynomials $f$ with arbitrary coefficients, of a degree that $N$ numbers "
-        r"cannot hold. The moves are the same for every $N$; of $f$ they use Leibniz' rule and integration by parts.",
+        r"The signal $f$ is continuous on $[0, \infty)$. A summary consists of $N$ numbers, the coefficients of a polynomial "
+        "of degree below $N$; the best one has the smallest mean squared error over the stretch that is remembered.",
+        r"$g_n(x)$ are Legendre's polynomials $P_n(2x - 1)$, moved to $[0, 1]$ and normalized by $\sqrt{2n+1}$. Of what is "
+        r"remembered, 0 is the beginning, and 1 is now.",
+        r"LegS remembers all of $[0, t]$ and has the coefficients $c_n(t)$, the integrals $\int_0^1 f(tx)\, g_n(x)\, dx$, at "
+        r"positive $t$. LegT remembers $[t - \theta, t]$ and has $d_n(t)$, which is $\int_0^1 f(t - \theta + \theta x)\, "
+        r"g_n(x)\, dx$, from the time $\theta$ on.",
+        "The chains are executed with two to four numbers, on polynomials $f$ with arbitrary coefficients, of a degree that "
+        "$N$ numbers cannot hold. The moves are the same for every $N$; of $f$ they use Leibniz' rule and integration by "
+        "parts.",
     ),
-    answer=r"Differentiating the coefficients gives a linear equation in the coefficients themselves, because the slopes of the "
-    r"basis are combinations of the basis. For LegS, $\dot c = \frac1t (Ac + Bf)$ is exact and has no parameter, not even a time "
-    r"scale. For LegT one term is the value that leaves the window, which the memory itself must supply: $\dot d = A d + B f$ is "
-    r"exact if $f$ is a polynomial of degree below $N$ on the window. Both are stable.",
     limits=(
         "How fast the error falls with $N$ for a given kind of signal, and how large LegT's error of closure becomes.",
-        "That training keeps this structure, or that a trained model uses its state as such a memory: in structured models these "
-        "matrices are an initialization.",
+        "That training keeps this structure, or that a trained model uses its state as such a memory: in structured models "
+        "these matrices are an initialization.",
     ),
     trained="The matrices of this page are derived. `state_space/diagonal` trains, and starts from their diagonal form with "
     "`--kind legs`.",
@@ -53,7 +52,7 @@ derivation = Derivation(
 n = derivation.index("n", "the number of a basis polynomial")
 k = derivation.index("k", "another")
 m = derivation.index("m", "a power of the time")
-x = derivation.number("x", "a place in the memory", "points", between=(0, 1))
+x = derivation.number("x", "a position in the memory", "points", between=(0, 1))
 t = derivation.number("t", "now", positive=True)
 tau = derivation.number(r"\tau", "a time in the past", positive=True)
 theta = derivation.number(r"\theta", "the length of the window", "window", positive=True)
@@ -72,14 +71,14 @@ s = derivation.define("s", sqrt(2 * n + 1), "the factor that normalizes", "legs_
 g = derivation.define("g_{{{}}}(x)", _basis(x, 4), "the basis", "legendre_basis", over=n)
 above = derivation.define("[{} > {}]", Max(0, Min(1, n - k)), "1 if the first number is the larger one, else 0", over=(n, k))
 derivation.symbol("P_n", "Legendre's polynomial of degree $n$ on $[-1, 1]$")
-derivation.symbol("y", "$2x - 1$")
+derivation.symbol("y", "the variable $2x - 1$")
 
 derivation.chain(
     "The basis is orthonormal",
     Integral(times(g, g.at(k)), (x, 0, 1)),
     equals(
         KroneckerDelta(n, k),
-        r"with $y = 2x - 1$ it is $\frac12 s_n s_k \int_{-1}^1 P_n P_k\, dy$, and $\int P_n^2\, dy = 2 / (2n+1)$",
+        r"in the variable $y$ it is $\frac12 s_n s_k \int_{-1}^1 P_n P_k\, dy$, and the integral of $P_n^2$ is $2 / (2n+1)$",
         wrong={"not normalized": KroneckerDelta(n, k) / (2 * n + 1), "on an interval of length 2": 2 * KroneckerDelta(n, k)},
     ),
     role="lemma",
@@ -88,8 +87,8 @@ derivation.chain(
 
 @derivation.symbolic(
     r"(2n+1) P_n = P_{n+1}' - P_{n-1}' \quad\text{and}\quad y P_n' = n P_n + P_{n-1}'",
-    because=r"Legendre's polynomials are defined by $\sum_n P_n z^n = (1 - 2yz + z^2)^{-1/2}$, from which both follow; $n = 1$ "
-    r"to 4.",
+    because="Legendre's polynomials are the coefficients of the powers of $z$ in $(1 - 2yz + z^2)^{-1/2}$, from which both "
+    "follow; $n$ from 1 to 4.",
     role="lemma",
 )
 def slopes_of_legendre():
@@ -104,12 +103,12 @@ def slopes_of_legendre():
 
 
 derivation.chain(
-    "The slope of a basis polynomial, times the place, is a combination of the basis",
+    "The slope of a basis polynomial, times the position, is a combination of the basis",
     times(x, Slope(g, x)),
     equals(
         plus(times(n, g), Total(k, times(above, s, s.at(k), g.at(k)))),
-        r"$x\, dg_n/dx = s_n (1 + y) P_n' = s_n (n P_n + P_{n-1}' + P_n')$, and the slopes telescope: $P_n' + P_{n-1}' = "
-        r"\sum_{k<n} (2k+1) P_k$",
+        r"$x\, dg_n/dx$ is $s_n (1 + y) P_n'$, by the lemma $s_n (n P_n + P_{n-1}' + P_n')$, and the slopes telescope: the "
+        "last two add up to the sum of $(2k+1) P_k$ over the $k$ below $n$",
         wrong={"not normalized": n * g + Total(k, above * s.at(k) ** 2 * g.at(k))},
     ),
     states=4,
@@ -120,15 +119,16 @@ derivation.chain(
     Slope(g, x),
     equals(
         Total(k, times(above, 1 - (-1) ** (n - k), s, s.at(k), g.at(k))),
-        r"$P_n' = (2n-1) P_{n-1} + P_{n-2}'$, down in steps of two; $dy/dx = 2$, so the factor is 2 where $n - k$ is odd, else 0",
+        "$P_n'$ is $(2n-1) P_{n-1} + P_{n-2}'$, down in steps of two; $dy/dx$ is 2, so the factor is 2 where $n - k$ is odd, "
+        "else 0",
     ),
     states=4,
     role="lemma",
 )
 
 derivation.say(
-    r"Why these coefficients? Because no other polynomial of the same degree is closer. Then their equation of motion: first for "
-    r"all of the past."
+    "Why these coefficients? Because no other polynomial of the same degree is closer. Then their equation of motion: first "
+    "for all of the past."
 )
 f_now = _signal("t", t, "the signal now")
 f_past = _signal(r"\tau", tau, "... in the past")
@@ -136,7 +136,7 @@ f_tx = _signal("tx", t * x, "... at a share of the past")
 g_past = derivation.define(r"g_{{{}}}(\tau/t)", _basis(tau / t, 3), "the basis over all of the past", over=n)
 c = derivation.define("c", Integral(f_tx * g, (x, 0, 1)), "LegS: the coefficients of all of the past", over=n)
 v = derivation.numbers("v", n, "any coefficients", "coefficients")
-derivation.chain(
+best = derivation.chain(
     "The coefficients are the best summary",
     Integral((f_tx - Total(n, v * g)) ** 2, (x, 0, 1)),
     equals(
@@ -146,7 +146,7 @@ derivation.chain(
     ),
     at_least(
         plus(Integral(f_tx**2, (x, 0, 1)), -SquaredNorm(n, c)),
-        "leave out the squares; they are zero only where $v_n = c_n$ for every $n$",
+        prose("leave out the squares; they are zero only where {same} for every $n$", same=where(v, c)),
         dropping=SquaredNorm(n, v - c),
     ),
     sizes={n: 2, k: 2, m: 3},
@@ -158,17 +158,21 @@ A = derivation.define(
 )
 carried = Integral(times(f_tx, x, Slope(g, x)), (x, 0, 1))
 below = Total(k, times(above, s, s.at(k), c.at(k)))
+moves = Slope(times(1 / t, Integral(times(f_past, g_past), (tau, 0, t))), t)
 derivation.chain(
     "LegS: the coefficients of all of the past obey a linear equation",
-    Slope(times(1 / t, Integral(times(f_past, g_past), (tau, 0, t))), t),
+    moves,
     equals(
         times(1 / t, plus(-c, times(s, f_now), -carried)),
-        r"the product rule for $1/t$; Leibniz' rule: the upper end adds $f(t)\, g_n(1)$ with $g_n(1) = s_n$, and $\partial_t "
-        r"g_n(\tau/t) = -\frac{\tau}{t^2} g_n'$; then $\tau = tx$",
+        prose(
+            r"the product rule for $1/t$; Leibniz' rule: the upper end adds $f(t)\, g_n(1)$, where $g_n$ is {end}, and the "
+            r"slope of $g_n(\tau/t)$ in $t$ is $-\frac{\tau}{t^2} g_n'$; then substitute $tx$ for $\tau$",
+            end=holds(g, "=", s, when={x: 1}, named=True),
+        ),
     ),
     equals(
         times(1 / t, plus(times(s, f_now), -times(n + 1, c), -below)),
-        "the slope times the place is a combination of the basis; its integrals are coefficients",
+        "the slope times the position is a combination of the basis; its integrals are coefficients",
         wrong={
             "2n + 1 on the diagonal": (s * f_now - (2 * n + 1) * c - below) / t,
             "n + 1/2 on the diagonal": (s * f_now - (n + sympy.Rational(1, 2)) * c - below) / t,
@@ -182,8 +186,12 @@ derivation.chain(
     ),
     sizes={m: 4},
     central=True,
-    so=r"The first expression is $\dot c_n$. So $\dot c = \frac1t (Ac + Bf)$ with $B_n = s_n$, without any approximation. $A$ is "
-    r"lower triangular: its eigenvalues are $-1, \dots, -N$, and a memory of $N$ numbers contains those of fewer.",
+    so=prose(
+        r"The first expression is $\dot c_n$. So $c$ changes at the rate $\frac1t (Ac + Bf)$ with $s_n$ for $B_n$, without "
+        "any approximation. $A$ is lower triangular: its eigenvalues are its diagonal, {eigenvalue}, from $-1$ to $-N$, and "
+        "a memory of $N$ numbers contains those of fewer.",
+        eigenvalue=holds(A.at(n, n), "=", -(n + 1)),
+    ),
 )
 speed = derivation.number(r"\alpha", "how many times faster the signal is played", positive=True)
 f_fast = _signal(r"\alpha tx", speed * t * x, "the signal, played faster")
@@ -193,7 +201,7 @@ derivation.chain(
     Integral(times(f_fast, g), (x, 0, 1)),
     equals(
         times(1 / (speed * t), Integral(times(f_past, g_fast), (tau, 0, speed * t))),
-        r"$\tau = \alpha t x$",
+        r"substitute $\alpha t x$ for $\tau$",
         wrong={"at the same time": Integral(f_past * g_past, (tau, 0, t)) / t},
     ),
     sizes={n: 2, m: 2},
@@ -212,7 +220,12 @@ derivation.chain(
     Slope(d, t),
     equals(
         times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -slid)),
-        r"$\partial_t f = \frac1\theta \partial_x f$; integrate by parts with $g_n(1) = s_n$ and $g_n(0) = (-1)^n s_n$",
+        prose(
+            "{slide}; integrate by parts: $g_n$ is {now} at 1, and {first} at 0",
+            slide=holds(Slope(f_window, t), "=", Slope(f_window, x) / theta),
+            now=holds(g, "=", s, when={x: 1}, named=True),
+            first=holds(g, "=", (-1) ** n * s, when={x: 0}, named=True),
+        ),
     ),
     equals(
         times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -odd)), "the slope is a combination of the basis"
@@ -228,22 +241,26 @@ A_window = derivation.define(
     over=(n, k),
 )
 remembered = Total(k, times((-1) ** k, s.at(k), d.at(k)))
-derivation.chain(
+closure = derivation.chain(
     "... and is supplied by the memory itself",
     times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -odd)),
     equals(
         times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, remembered), -odd)),
-        r"replace $f(t-\theta)$ by what is remembered at $x = 0$, where $g_k(0) = (-1)^k s_k$; $f$ is a polynomial of degree "
-        r"below $N$ here, so this is exact",
+        prose(
+            r"replace $f(t-\theta)$ by what is remembered of the beginning; $f$ is a polynomial of degree below $N$ here, so "
+            "this is exact, {exact}",
+            exact=holds(f_first, "=", remembered),
+        ),
     ),
     equals(
         plus(Total(k, times(A_window, d.at(k))), times(s, f_now) / theta),
-        r"the factor of $s_n s_k d_k$ is $(-1)^{n+k} + 1 - (-1)^{n-k} = 1$ for $k < n$, $1$ for $k = n$ and $(-1)^{n-k}$ for $k "
-        r"> n$",
+        "the factor of $s_n s_k d_k$ is $(-1)^{n+k} + 1 - (-1)^{n-k}$, that is 1, for the $k$ below $n$, and $(-1)^{n+k}$ "
+        "from $n$ on",
         wrong={"the signs on the other side": Total(k, A_window.at(k, n) * d.at(k)) + s * f_now / theta},
     ),
     sizes={m: 3},
-    so=r"So $\dot d = A^\theta d + B^\theta f$ with $B^\theta_n = s_n / \theta$. The closure is the only approximation of LegT.",
+    so=r"So $d$ changes at the rate $A^\theta d + B^\theta f$ with $s_n / \theta$ for $B^\theta_n$. The closure is the only "
+    "approximation of LegT.",
 )
 derivation.say(
     r"Stability. Let the signal be zero from now on: what becomes of coefficients $v$? Their energy is the mean square of what "
@@ -257,17 +274,23 @@ derivation.chain(
     times(2, Total(n, times(v, Total(k, times(A, v.at(k)))))),
     equals(
         plus(-(r_now**2), -SquaredNorm(n, v)),
-        r"$A + A^\top = -(B B^\top + I)$: off the diagonal $-s_n s_k$, on it $-2(n+1) = -s_n^2 - 1$",
+        prose("{symmetric}", symmetric=holds(plus(A, A.at(k, n)), "=", -plus(times(s, s.at(k)), KroneckerDelta(n, k)))),
         wrong={"the beginning for now": plus(-(r_first**2), -SquaredNorm(n, v))},
     ),
     at_most(-SquaredNorm(n, v), "leave out a square", adding=r_now**2),
-    so=r"The first expression is $t\, \frac d{dt} |v|^2$ without a signal. So $|v|^2$ falls at least like $1/t$: a signal fades "
-    r"as its share of the past does.",
+    so=r"The first expression is $t\, \frac d{dt} |v|^2$ without a signal. So $|v|^2$ falls at least as fast as $1/t$: a "
+    "signal fades as its share of the past does.",
 )
 derivation.chain(
     "LegT loses the energy at both ends",
     times(2, Total(n, times(v, Total(k, times(A_window, v.at(k)))))),
-    equals(-plus(r_now**2, r_first**2) / theta, r"$\theta (A^\theta_{nk} + A^\theta_{kn}) = -s_n s_k (1 + (-1)^{n+k})$"),
+    equals(
+        -plus(r_now**2, r_first**2) / theta,
+        prose(
+            "{symmetric}",
+            symmetric=holds(times(theta, plus(A_window, A_window.at(k, n))), "=", -times(s, s.at(k), plus(1, (-1) ** (n + k)))),
+        ),
+    ),
     at_most(0, "leave out the squares", adding=plus(r_now**2, r_first**2) / theta),
 )
 derivation.chain(
@@ -275,19 +298,20 @@ derivation.chain(
     times(theta, Total(k, times(A_window, v.at(k)))),
     equals(
         plus(Integral(times(Slope(r, x), g), (x, 0, 1)), -times(s, r_now)),
-        r"integrate by parts, backwards: the end at $x = 0$ is the closure",
+        "integrate by parts, backwards: the end at 0 is the closure",
         wrong={"the beginning": Integral(Slope(r, x) * g, (x, 0, 1)) - s * r_first},
     ),
     states=2,
     role="lemma",
-    so=r"Hence no eigenvalue $\lambda$ of LegT has real part 0: its energy would stay, so $r(0) = r(1) = 0$, and this line would "
-    r"say $\theta \lambda r = r'$. A slope has a lower degree, so $\lambda = 0$ or $r = 0$; and if $\lambda = 0$, $r$ is "
-    r"constant and 0 at its ends. No real part is positive, because no energy grows: all are negative.",
+    so=r"Hence no eigenvalue $\lambda$ of LegT has real part 0: its energy would stay, so $r$ would be 0 at both ends, and "
+    r"this line would say that $\theta \lambda r$ is $r'$. A slope has a lower degree, so $\lambda$ or $r$ is 0; and if "
+    r"$\lambda$ is, $r$ is constant and 0 at its ends. No real part is positive, because no energy grows: all are negative.",
 )
 
 derivation.say(
-    r"Online. Values $f_1, f_2, \dots$ arrive at $t = j\Delta$, and the bilinear rule takes LegS over a step with its $1/t$ at "
-    r"the end of the step: $c - c^- = \frac\Delta2 \frac1{j\Delta} (A(c + c^-) + 2 B f_j)$. The step $\Delta$ cancels."
+    r"Online. Values $f_1, f_2, \dots$ arrive at the times $j\Delta$, and the bilinear rule takes LegS over a step with its "
+    r"$1/t$ at the end of the step: $c - c^-$ is $\frac\Delta2 \frac1{j\Delta} (A(c + c^-) + 2 B f_j)$. The step $\Delta$ "
+    "cancels."
 )
 j = derivation.number("j", "how many values have come, with this one", "index", between=(1, 40))
 f_j = derivation.number("f_j", "the value that comes", "value")
@@ -297,30 +321,33 @@ second = ((1 - 1 / j) * before.at(1) + sqrt(3) / j * (f_j - (before.at(0) + firs
 after = derivation.define(
     "c_{{{},j}}", KroneckerDelta(n, 0) * first + KroneckerDelta(n, 1) * second, "the memory after it came", "legs_step", over=n
 )
-derivation.chain(
+online = derivation.chain(
     "One step, solved row by row",
     plus(before, times(1 / (2 * j), Total(k, times(A, plus(before.at(k), after.at(k))))), times(1 / j, s, f_j)),
     equals(
         after,
-        r"$A$ is triangular: the first row has one unknown, $(1 + \frac1{2j}) c_0 = (1 - \frac1{2j}) c^-_0 + \frac1j f_j$, and "
-        r"each row below it one more: $(1 + \frac{n+1}{2j}) c_n = (1 - \frac{n+1}{2j}) c^-_n + \frac{s_n}j \left(f_j - \frac12 "
-        r"\sum_{k<n} s_k (c_k + c^-_k)\right)$",
+        prose(
+            "$A$ is triangular: the first row has one unknown, {first}, and each row below it one more: $(1 + "
+            r"\frac{n+1}{2j}) c_n$ is $(1 - \frac{n+1}{2j}) c^-_n + \frac{s_n}j \left(f_j - \frac12 \sum_k s_k (c_k + "
+            r"c^-_k)\right)$, with the $k$ below $n$",
+            first=holds(times(1 + 1 / (2 * j), after.at(0)), "=", plus(times(1 - 1 / (2 * j), before.at(0)), f_j / j)),
+        ),
         wrong={
             "forward Euler": before + (Total(k, A * before.at(k)) + s * f_j) / j,
             "1/j forgotten": before + Total(k, A * (before.at(k) + after.at(k))) / 2 + s * f_j,
         },
     ),
     sizes={n: 2, k: 2},
-    so=r"What drives a coefficient is the error of the coefficients before it: $\sum_{k<n} s_k c_k$ is what they remember of "
-    r"now.",
+    so="What drives a coefficient is the error of the coefficients before it: the sum of their $s_k c_k$ is what they "
+    "remember of now.",
 )
 derivation.chain(
     "A constant stays remembered",
     plus(Total(k, times(A, KroneckerDelta(k, 0))), s),
-    equals(0, r"$A_{n0} = -s_n$, also on the diagonal", wrong={"B of ones": s - 1}),
+    equals(0, prose("{column}, also on the diagonal", column=holds(A.at(n, 0), "=", -s)), wrong={"B of ones": s - 1}),
     states=4,
     role="lemma",
-    so=r"So $c = (v, 0, \dots, 0)$ is a fixed point for $f = v$, at every $j$.",
+    so=r"So $(f, 0, \dots, 0)$ is a fixed point for a signal that stays $f$, at every $j$.",
 )
 derivation.chain(
     "... and the error of starting from zero dies out",
@@ -346,71 +373,63 @@ derivation.bridge(
 )
 derivation.bridge("... and the online step", after, legs_step, value=[f_j], coefficients=[before], index=j, states=2)
 
-VALUES = 240
-TIMES = np.arange(1, VALUES + 1) / VALUES
-
-
-@derivation.example(
-    r"$N = 2$ and $f(\tau) = \tau$ at $t = 1$. By hand: $c_0 = \int x\,dx$, $c_1 = \sqrt3 \int x (2x - 1)\,dx = 1 / (2\sqrt3)$; "
-    r"both grow like $t$, so $\dot c = c$, and $Ac + Bf$ must give the same. Then online: first one value, $f_1 = 1$; then "
-    r"240 values $f_j = j/240$ of this ramp: their memory differs from $c$ by less than $1/240$."
+derivation.answer = prose(
+    "Differentiating the coefficients gives a linear equation in the coefficients themselves, because the slopes of the "
+    r"basis are combinations of the basis. For LegS, $c$ changes at the rate $\frac1t (Ac + Bf)$, here with {column} and "
+    "{eigenvalue}: this is exact and has no parameter, not even a time scale. For LegT one term is the value that leaves the "
+    r"window, which the memory itself must supply: the rate $A^\theta d + B^\theta f$ is exact if $f$ is a polynomial of "
+    "degree below $N$ on the window. Without a signal the energy of both memories falls, LegT's by {lost}.",
+    column=holds(A.at(n, 0), "=", -s),
+    eigenvalue=holds(A.at(n, n), "=", -(n + 1), wrong={"twice": -(2 * n + 1)}),
+    lost=holds(
+        -times(2, Total(n, times(v, Total(k, times(A_window, v.at(k)))))), "=", plus(r_now**2, r_first**2) / theta, named=True
+    ),
 )
-def a_ramp():
-    ramp = {a: (0, 1), t: 1}
-    A2, B2 = legs_matrices(order=2)
-    coefficients = np.array(number_of(c, ramp))
-    yield "A", A2, "(-1, 0; -1.7321, -2)"
-    yield "B", B2, "(1, 1.7321)"
-    yield "c", coefficients, "(0.5, 0.2887)"
-    yield "Ac + Bf", A2 @ coefficients + B2, "(0.5, 0.2887)"
-    yield "r(0), r(1)", reconstruct(jnp.array([0.0, 1.0]), jnp.array(coefficients)[None]), "(0, 1)"
-    yield r"c_{n,1} \text{ from } 0", legs_step(jnp.ones(1), jnp.zeros((1, 2)), index=1), "(0.6667, 0.5774)"
-    yield r"c_{n,240}", _online(TIMES, 2), "(0.5010, 0.2893)"
 
 
-@derivation.figure(
-    r"A signal of 240 values (gray), and what is remembered of it at the end. Left: LegS with 4, 8 and 16 numbers, online; the "
+derivation.algorithm(
+    "An online memory",
+    do(r"$c \leftarrow 0$; for each value $f_j$, with $j$ from 1 on:"),
+    do(
+        r"for $n$ from 0 to $N - 1$: solve row $n$ of the bilinear rule for $c_n$, with LegS's $A$ and $B$",
+        legs_step,
+        by=online,
+        indent=1,
+    ),
+    do("for a sliding window in its position: take LegT's matrices, and any rule for a step", legt_matrices, by=closure),
+    do(r"read the past: $r(x) \leftarrow \sum_n c_n g_n(x)$, from the beginning, 0, to now, 1", reconstruct, by=best),
+)(two_values)
+
+
+derivation.example(
+    prose(
+        r"A ramp, of which $f(\tau)$ is $\tau$, in two numbers at time 1: {first} and {second}. Both grow like $t$, so $\dot "
+        "c$ is $c$, and $Ac + Bf$ must give the same. Then online: first one value, 1; then 60 values $j/60$ of this ramp: "
+        "their memory differs from $c$ by less than $1/60$.",
+        first=holds(c.at(0), "=", sympy.Rational(1, 2), when={a: KroneckerDelta(m, 1), t: 1}),
+        second=holds(c.at(1), "=", 1 / (2 * sqrt(3)), when={a: KroneckerDelta(m, 1), t: 1}),
+    )
+)(a_ramp)
+
+
+derivation.figure(
+    r"A signal of 60 values (gray), and what is remembered of it at the end. Left: LegS with 4, 8 and 16 numbers, online; the "
     r"first 4 and 8 of the 16 are the smaller memories. Right: LegT with a window of a quarter and 8 numbers, by the bilinear "
     r"rule.",
     panels=2,
-)
-def remembered_signal(left, right):
-    places = np.linspace(0, 1, 121)
-    matrices = legt_matrices(order=8, window=0.25)
-    moving, driving = map(np.asarray, bilinear(matrices[0], matrices[1][:, None], step_size=1 / VALUES))
-    window = np.zeros(8)
-    for arriving in _chirp(TIMES):
-        window = moving @ window + driving[:, 0] * arriving
-    memory = np.asarray(_online(_chirp(TIMES), 16)[0])
-    memories = [*(memory * (np.arange(16) < size) for size in (4, 8, 16)), np.pad(window, (0, 8))]
-    *of_all, of_window = reconstruct(jnp.array(places), jnp.array(memories))
-    for axes in (left, right):
-        axes.plot(TIMES, _chirp(TIMES), color="gray", linewidth=3, alpha=0.5)
-        axes.set(xlabel="time", ylabel="signal", ylim=(-1.6, 1.6))
-    for size, past in zip((4, 8, 16), of_all, strict=True):
-        left.plot(places, past, label=f"{size} numbers")
-    left.legend(loc="lower left")
-    right.plot(0.75 + 0.25 * places, of_window, label="8 numbers")
-    right.axvspan(0.75, 1.0, alpha=0.1)
-    right.legend(loc="lower left")
+)(remembered_signal)
+
+
+derivation.exercise(
+    "What does LegS with one number remember? And online, after the values 1, 2, 3?",
+    r"$c_0$ moves at the rate $(f - c_0)/t$, so $t c_0$ grows at the rate $f$: it is the running mean $\frac1t \int_0^t f$. "
+    r"Online it is $2 \sum_i f_i / (2j + 1)$, so 12/7: half a value of zero, from the start, is averaged with them.",
+)(a_running_mean)
 
 
 @derivation.exercise(
-    r"What does LegS with $N = 1$ remember? And online, after the values 1, 2, 3?",
-    r"$t \dot c_0 = f - c_0$ means $\frac d{dt}(t c_0) = f$: the running mean $\frac1t \int_0^t f$. Online it is $2 \sum_i f_i / "
-    r"(2j + 1)$, so 12/7: half a value of zero, from the start, is averaged with them.",
-)
-def a_running_mean():
-    memory = jnp.zeros((1, 1))
-    for index in (1, 2, 3):
-        memory = legs_step(jnp.full(1, float(index)), memory, index=index)
-    yield memory, "12/7"
-
-
-@derivation.exercise(
-    r"What are the eigenvalues of LegS and of LegT with $\theta = 1$ at $N = 2$?",
-    r"$(-2, -1)$, the diagonal; and $-2 \pm i\sqrt2 = -2 \pm 1.4142 i$: the characteristic polynomial is $\lambda^2 + 4 "
-    r"\lambda + 6$.",
+    "What are the eigenvalues of LegS and of LegT with a window of 1, for two numbers?",
+    r"$(-2, -1)$, the diagonal; and $-2 \pm 1.4142 i$: the characteristic polynomial is $\lambda^2 + 4 \lambda + 6$.",
 )
 def eigenvalues_of_two():
     yield np.sort(np.linalg.eigvals(legs_matrices(order=2)[0])), "(-2, -1)"
@@ -419,28 +438,11 @@ def eigenvalues_of_two():
     yield rates.imag.max(), "1.4142"
 
 
-@derivation.exercise(
-    r"Show that $w_n = \int_0^1 x^m g_n(x)\,dx$ is a left eigenvector of LegS's $A$, $m < N$. What is its eigenvalue? Check $m = "
-    r"1$, $N = 3$.",
-    r"$x^m = \sum_n w_n g_n$. Apply $x \frac d{dx}$ to both sides: $m x^m = -\sum_n w_n \sum_k (A + I)_{nk}\, g_k$ by the lemma. "
-    r"Compare the coefficients: $w^\top A = -(m+1) w^\top$: for $m = 1$, $w = (0.5, 0.2887, 0)$ becomes $(-1, -0.5774, 0)$. The "
-    r"eigenvectors are monomials, which are nearly parallel: diagonalizing $A$ is hopeless in rounded numbers.",
-)
-def left_eigenvectors():
-    places = jnp.array((np.polynomial.legendre.leggauss(4)[0] + 1) / 2)
-    w = (places * np.polynomial.legendre.leggauss(4)[1] / 2) @ legendre_basis(places, order=3)
-    yield w, "(0.5, 0.2887, 0)"
-    yield w @ legs_matrices(order=3)[0], "(-1, -0.5774, 0)"
-
-
-def _chirp(times):
-    """A signal on [0, 1] that gets faster."""
-    return np.sin(2 * np.pi * times * (1 + 2 * times)) + 0.3 * np.cos(5 * times)
-
-
-def _online(values, order):
-    """The memory [1, order] of the values, each by one legs_step."""
-    memory = jnp.zeros((1, order))
-    for index, value in enumerate(values, 1):
-        memory = legs_step(jnp.array([value]), memory, index=index)
-    return memory
+derivation.exercise(
+    r"Show that the coefficients $w_n$ of $x^m$, the integrals $\int_0^1 x^m g_n(x)\,dx$, are a left eigenvector of LegS's "
+    "$A$ for $m$ below $N$. What is its eigenvalue? Check the power 1 in three numbers.",
+    r"$x^m$ is $\sum_n w_n g_n$. Apply $x \frac d{dx}$: $m x^m$ is $-\sum_n w_n \sum_k (A + I)_{nk}\, g_k$ by the lemma. "
+    r"Compare the coefficients: $w^\top A$ is $-(m+1) w^\top$: for the power 1, $w$, or $(0.5, 0.2887, 0)$, becomes $(-1, "
+    "-0.5774, 0)$. The eigenvectors are monomials, which are nearly parallel: diagonalizing $A$ is hopeless in rounded "
+    "numbers.",
+)(left_eigenvectors)
