@@ -217,7 +217,7 @@ derivation.chain(
     equals(exp(m - 2 * x) * quadratic / over, "common denominator"),
     role="lemma",
     so=prose(
-        "The bracket is a quadratic in $e^x$ with one positive root. Without a margin it is {product}; the root is {odds}, the odds.",
+        "The bracket is a quadratic in $e^x$ with one positive root. Without a margin it is {product}, with the root {odds}.",
         product=holds(quadratic, "=", times(exp(x) + 1, plus(times(1 - p, exp(x)), -p)), when={m: 0}, named=True),
         odds=p / (1 - p),
     ),
