@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/preference/bradley_terry.py.
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
@@ -14,9 +13,11 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.preference._tournament import CHAIN, draw_lower_functions, draw_scores
 from theory_jax.preference.bradley_terry import (
     elo_update,
     fisher_information,
@@ -36,19 +37,16 @@ derivation = Derivation(
         "Elo 1978, The rating of chessplayers, past and present",
         "Touvron et al. 2023, Llama 2, section 3.2.2 (the margin)",
     ),
-    question="People say which of two answers is better, and no more. How do such verdicts become numbers, which part of the "
+    question="The share of its games that a player has won says little: it may have met weak opponents only, or too few. And "
+    "people who judge answers say which of two is better, and no more. How do such verdicts become numbers, which part of the "
     "numbers do they determine, and when is there a best fit at all?",
     setting=(
         r"Item $i$ has a score $s_i$. In a comparison its utility is $s_i$ plus noise, and the item with the larger utility "
-        r"wins. The noises are independent and standard Gumbel: $P(G \le g) = e^{-e^{-g}}$.",
+        r"wins. The noises are independent and standard Gumbel, with the distribution function $e^{-e^{-g}}$.",
         r"Comparisons are independent, and $i$ has won $w_{i,j}$ of its comparisons with $j$.",
         r"The comparison graph joins $i$ and $j$ if they have met; the win graph has an arrow from $i$ to $j$ if $i$ has beaten "
         r"$j$.",
     ),
-    answer=r"An item wins with probability $\sigma(s_i - s_j)$, so verdicts determine differences of scores, within each "
-    r"connected component of the comparison graph. The log-likelihood is concave; its slope is wins minus expected wins. It has "
-    r"a maximum, unique up to a shift, if and only if the win graph is strongly connected, and then steps that need no step size "
-    r"reach it.",
     limits=(
         "That people's choices have independent Gumbel noise; preferences in a cycle, which no scores express.",
         "How fast the steps converge.",
@@ -71,19 +69,22 @@ derivation.chain(
         r"collect the powers of $e^{-u}$",
     ),
     role="lemma",
-    so=r"With $x = e^{-u}$, $dx = -e^{-u} du$, both double exponentials become ordinary ones.",
+    so=r"With $x$ in place of $e^{-u}$ both double exponentials become ordinary ones.",
 )
 won = exp(s_1) / plus(exp(s_1), exp(s_2))
 derivation.chain(
-    "Gumbel noise gives the logistic law",
+    "Gumbel noise gives the logistic distribution",
     Integral(times(exp(s_1), exp(-x * (exp(s_1) + exp(s_2)))), (x, 0, oo)),
     equals(
         won, "the integral of an exponential", wrong={"the probability that the second wins": exp(s_2) / plus(exp(s_1), exp(s_2))}
     ),
     equals(1 / plus(1, exp(-(s_1 - s_2))), r"divide by $e^{s_1}$"),
     central=True,
-    so=r"This is $\sigma(s_1 - s_2)$. Only differences of scores occur. The two directions sum to one, and the odds $e^{s_1 - "
-    r"s_2}$ multiply along a chain of items.",
+    so=prose(
+        r"This is $\sigma(s_1 - s_2)$. Only differences of scores occur. The two directions sum to one, and the odds, {odds}, "
+        "multiply along a chain of items.",
+        odds=holds(won / (1 - won), "=", exp(s_1 - s_2), named=True),
+    ),
 )
 
 d = derivation.number("d", "a difference of scores", "reward_chosen - reward_rejected")
@@ -98,7 +99,11 @@ def _sigma(at):
 derivation.chain(
     "The slope of the logarithm is the probability of the other verdict",
     Slope(log(sigma), d),
-    equals(_sigma(-d), r"$\sigma' = \sigma(d)\, \sigma(-d)$", wrong={"the probability of the verdict itself": sigma}),
+    equals(
+        _sigma(-d),
+        prose("{slope}", slope=holds(Slope(sigma, d), "=", times(sigma, _sigma(-d)))),
+        wrong={"the probability of the verdict itself": sigma},
+    ),
     role="lemma",
 )
 derivation.chain(
@@ -125,16 +130,25 @@ p = derivation.define(
 ell = derivation.define(r"\ell", Total(i, Total(j, wins * log(p))), "the log-likelihood", "tournament_log_likelihood")
 v = derivation.numbers("v", i, "a direction in the space of scores")
 
+expected = plus(W.at(k), -Total(j, n.at(k, j) * p.at(k, j)))
+derivation.answer = prose(
+    "An item wins with a probability that depends on the difference of the scores, {logistic}, so verdicts determine "
+    "differences, within each connected component of the comparison graph. The log-likelihood is concave; its slope is wins "
+    "minus expected wins, {slope}. It has a maximum, unique up to a shift, if and only if the win graph is strongly connected, "
+    "and then steps that need no step size climb towards it.",
+    logistic=holds(won, "=", 1 / plus(1, exp(-(s_1 - s_2))), wrong={"turned over": 1 / plus(1, exp(s_1 - s_2))}),
+    slope=holds(Slope(ell, scores.at(k)), "=", expected, named=True),
+)
 derivation.chain(
     "The slope is wins minus expected wins",
     Slope(ell, scores.at(k)),
     equals(
         plus(Total(j, wins.at(k, j) * p.at(j, k)), -Total(j, wins.at(j, k) * p.at(k, j))),
-        r"$(\log \sigma)'(d) = \sigma(-d)$: a plus where $k$ has won, a minus where it has lost",
+        r"the slope of $\log \sigma$, as above: a plus where $k$ has won, a minus where it has lost",
     ),
     equals(
-        plus(W.at(k), -Total(j, n.at(k, j) * p.at(k, j))),
-        r"$p_{j,k} = 1 - p_{k,j}$",
+        expected,
+        prose("{other}", other=holds(p.at(j, k), "=", plus(1, -p.at(k, j)))),
         wrong={"wins in place of games in the expectation": plus(W.at(k), -Total(j, wins.at(k, j) * p.at(k, j)))},
     ),
 )
@@ -155,17 +169,14 @@ derivation.chain(
         },
     ),
     at_least(
-        0,
-        r"leave out squares; zero if and only if $v$ is constant on each component of the comparison "
-        r"graph",
-        dropping=spread,
+        0, r"leave out squares; zero if and only if $v$ is constant on each component of the comparison graph", dropping=spread
     ),
     so=r"So $\ell$ is concave. One shift for each connected component changes nothing, and everything else is determined.",
 )
 
 derivation.say(
-    r"How is the maximum found? With strengths $\gamma_i = e^{s_i}$ the tangent of the logarithm gives a function below $\ell$ "
-    "in which no strength shares a term with another."
+    r"How is the maximum found? With strengths $\gamma_i$ for $e^{s_i}$ the tangent of the logarithm gives a function below "
+    r"$\ell$ in which no strength shares a term with another."
 )
 gamma = derivation.numbers(r"\gamma", i, r"strengths, $e^{s_i}$", positive=True)
 a = derivation.numbers("a", i, "the current strengths", "exp(scores)", positive=True)
@@ -187,7 +198,11 @@ derivation.chain(
     ),
     at_least(
         _minorizer(gamma),
-        r"$\log t \le t - 1$ at $t = \frac{\gamma_i + \gamma_j}{a_i + a_j}$; equality at $\gamma = a$",
+        prose(
+            "the logarithm is below its tangent, here at {ratio}; equality at {same}",
+            ratio=(gamma + gamma.at(j)) / (a + a.at(j)),
+            same=where(gamma, a),
+        ),
         dropping=times(Rational(1, 2), Total(i, Total(j, n * gap))),
     ),
 )
@@ -200,7 +215,12 @@ derivation.chain(
     Slope(Q, gamma.at(k)),
     equals(plus(W.at(k) / gamma.at(k), -E.at(k)), r"$\gamma_k$ occurs in one logarithm, and in the quotients of its games"),
     role="lemma",
-    so=r"It falls in $\gamma_k$ and is zero at $\gamma_k = W_k / E_k$: every strength is solved for alone.",
+    so=prose(
+        r"It falls in $\gamma_k$ and is {zero} at {step}: every strength is solved for alone.",
+        zero=holds(Slope(Q, gamma.at(k)), "=", 0, named=True),
+        step=where(gamma, W / E),
+    ),
+    states=2,
 )
 step = derivation.define(r"\gamma^+", W / E, "the strengths after a step", "exp(minorize_maximize_step)", over=i, positive=True)
 derivation.chain(
@@ -212,19 +232,25 @@ derivation.chain(
     ),
     role="lemma",
 )
-derivation.chain(
+climbs = derivation.chain(
     "Every step climbs",
     plus(Total(i, W * log(step / a)), -Total(i, E * (step - a))),
-    equals(Total(i, W * plus(a / step, -1, -log(a / step))), r"the gain at $\gamma = \gamma^+$, where $E_i = W_i / \gamma^+_i$"),
+    equals(
+        Total(i, W * plus(a / step, -1, -log(a / step))),
+        prose("the gain after the step, where {solved}", solved=holds(E, "=", W / step)),
+    ),
     at_least(
         0,
-        r"leave out the gaps to the tangent; equality if and only if $\gamma^+ = a$",
+        "leave out the gaps to the tangent; equality if and only if the step changes nothing",
         dropping=Total(i, W * tangent.at(a / step)),
     ),
     states=2,
-    so=r"So $\ell(\gamma^+) \ge Q(\gamma^+) \ge Q(a) = \ell(a)$. A step that changes nothing has $W_i = a_i E_i = \sum_j "
-    r"n_{i,j}\, p_{i,j}$, wins equal to expected wins: it is at the maximum. It is assumed that every player has won once; else "
-    r"$\gamma^+ = 0$, which is no score.",
+    so=prose(
+        r"So $\ell$ at the new strengths is at least $Q$ there, which is at least $Q$ at the old ones, and that is $\ell$ "
+        "itself. Where a step changes nothing the wins are {expected}, the expected wins: it is at the maximum. It is assumed "
+        r"that every player has won once; else $\gamma^+$ is 0, which is no score.",
+        expected=holds(times(a, E), "=", Total(j, n * p), when={scores: log(a)}),
+    ),
 )
 
 derivation.say(
@@ -237,6 +263,13 @@ derivation.say(
 )
 derivation.symbol("S", "a set of players that is neither empty nor everybody")
 derivation.symbol("N", "the number of players")
+
+
+def _reached(graphs):
+    """Whether a path of arrows leads from i to j, for each graph."""
+    players = graphs.shape[1]
+    steps = (graphs | np.eye(players, dtype=bool)).astype(int)
+    return np.linalg.matrix_power(steps, players - 1) > 0
 
 
 @derivation.exact(
@@ -264,21 +297,25 @@ def when_a_maximum_exists():
 
 derivation.say("A single verdict may be uncertain: three of four people prefer the first answer.")
 b = derivation.index("b", "the verdict: 1 if the first is better, else 0", states=2)
-label = derivation.law("y", b, "the law of the label", "label")
-guess = derivation.define("q", exp(b * d) / (1 + exp(d)), r"the model's, $q_1 = \sigma(d)$", over=b, law=True)
+label = derivation.law("y", b, "the distribution of the label", "label")
+guess = derivation.define("q", exp(b * d) / (1 + exp(d)), r"the model's: $\sigma(d)$ of 1", over=b, law=True)
 derivation.chain(
     "Soft labels: the best difference gives the label's own probability",
     Expectation(label, -log(guess)),
     equals(plus(Entropy(label), Divergence(label, guess)), "a cross-entropy is entropy plus divergence"),
-    at_least(Entropy(label), r"Gibbs; equality if and only if $\sigma(d) = y_1$", dropping=gibbs.at(label, guess)),
-    so=r"A certain label, $y_1 = 1$, is approached as $d$ grows, and never reached.",
+    at_least(
+        Entropy(label),
+        prose("Gibbs; equality if and only if {same} for both verdicts", same=where(label, guess)),
+        dropping=gibbs.at(label, guess),
+    ),
+    so=r"A label that is certain is approached as $d$ grows, and never reached.",
 )
 derivation.chain(
     "... and the slope is the probability minus the label",
     Slope(Expectation(label, -log(guess)), d),
     equals(
         guess.at(1) - label.at(1),
-        r"$(\log \sigma)'(d) = \sigma(-d)$",
+        r"the slope of $\log \sigma$ for either verdict, as above",
         wrong={"label minus probability": label.at(1) - guess.at(1)},
     ),
     role="lemma",
@@ -294,11 +331,14 @@ derivation.chain(
     plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2)))),
     equals(
         times(C / log(10), plus(s_1, times(K * log(10) / C, Slope(one_game, s_1)))),
-        r"the slope of the game's log-likelihood in $s_1$ is $y - \sigma(s_1 - s_2)$",
+        prose("{slope}", slope=holds(Slope(one_game, s_1), "=", plus(y, -_sigma(s_1 - s_2)))),
         wrong={"the step not converted to rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1))))},
     ),
-    so=r"In units of the score the step is $K \frac{\log 10}{C}$, with $C = 400$ for chess. The slope in $s_2$ is the negative, "
-    r"so the sum of both ratings does not change.",
+    so=prose(
+        r"In units of the score the step is $K \frac{\log 10}{C}$, and $C$ is 400 for chess. The slope in $s_2$ is the negative, "
+        "{other}, so the sum of both ratings does not change.",
+        other=holds(Slope(one_game, s_2), "=", -plus(y, -_sigma(s_1 - s_2))),
+    ),
 )
 
 derivation.bridge(
@@ -359,20 +399,39 @@ derivation.bridge(
     },
 )
 
-CHAIN = jnp.array([[0.0, 2.0, 0.0], [1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])  # 2 wins to 1 from each to the next
+
+@derivation.algorithm(
+    "Minorize and maximize",
+    do("count the wins; the win graph must be strongly connected"),
+    do(r"start with all strengths $\gamma_i$ at 1"),
+    do(
+        r"repeat, for all players: $\gamma_i \leftarrow W_i \big/ \sum_j \frac{n_{i,j}}{\gamma_i + \gamma_j}$",
+        minorize_maximize_step,
+        by=climbs,
+    ),
+    do("subtract the mean of the scores, which are the logarithms, and stop when they rest"),
+)
+def two_steps():
+    now = jnp.zeros(3)
+    yield r"\text{the example's tournament: } \ell \text{ at equal scores}", tournament_log_likelihood(CHAIN, now), "-4.1589"
+    for text, said, likelihood in (
+        ("one step", "(0.3269, 0.0393, -0.3662)", "-3.9045"),
+        ("two steps", "(0.4999, 0.0299, -0.5297)", "-3.8421"),
+    ):
+        now = minorize_maximize_step(CHAIN, now)
+        yield rf"s \text{{ after {text}}}", now, said
+        yield r"\ell", tournament_log_likelihood(CHAIN, now), likelihood
 
 
 @derivation.example(
-    r"Three answers with $e^s = (4, 2, 1)$. Then a tournament: the first beats the second 2 to 1, the second the third 2 to 1. "
-    r"Its best scores are $(\log 2, 0, -\log 2)$. And two players at 3 wins to 1, where one step from equal scores is exact."
+    r"Three answers with the strengths 4, 2 and 1. Then a tournament: the first beats the second 2 to 1, the second the third 2 "
+    r"to 1; its best scores are $\log 2$, 0 and $-\log 2$. And two players at 3 wins to 1: one step from equal scores is exact."
 )
 def three_players():
     given = {scores: (log(4), log(2), 0)}
     yield p, value(p.at(0, 1), given), "2/3"
     yield r"p_{1,3}", value(p.at(0, 2), given), "4/5"
-    yield r"\ell \text{ at equal scores}", tournament_log_likelihood(CHAIN, jnp.zeros(3)), "-4.1589"
-    best = jnp.log(jnp.array([2.0, 1.0, 0.5]))
-    yield r"\ell \text{ at the maximum}", tournament_log_likelihood(CHAIN, best), "-3.8191"
+    yield r"\ell \text{ at the maximum}", tournament_log_likelihood(CHAIN, jnp.log(jnp.array([2.0, 1.0, 0.5]))), "-3.8191"
     two = minorize_maximize_step(jnp.array([[0.0, 3.0], [1.0, 0.0]]), jnp.zeros(2))
     yield r"s_1 - s_2 \text{ of two players}", two[0] - two[1], "1.0986"
     yield r"\text{information on it}", fisher_information(4.0 * (1 - jnp.eye(2)), two)[0, 0], "3/4"
@@ -385,65 +444,5 @@ def three_players():
     panels=2,
 )
 def the_lower_function(left, right):
-    along = np.linspace(-1.2, 1.6, 60)
-    probability = 1 / (1 + np.exp(-along))
-    left.plot(along, 2 * np.log(probability) + np.log(1 - probability), color="black", label=r"$\ell$, up to a constant")
-    current = -1.0
-    for number in range(3):
-        a = np.exp(current)
-        below = 2 * along - 3 * (np.log(a + 1) + (np.exp(along) + 1) / (a + 1) - 1)
-        (line,) = left.plot(along, below, "--", linewidth=1, label="below it" if number == 0 else None)
-        reached = np.log(2 * (a + 1) / 3)
-        left.plot(reached, 2 * reached - 3 * (np.log(a + 1) + (np.exp(reached) + 1) / (a + 1) - 1), "o", color=line.get_color())
-        current = reached
-    left.set(xlabel="$s_1$", ylabel="nats", ylim=(-3.5, -1.7))
-    left.legend(loc="lower right")
-    path = [jnp.zeros(3)]
-    for _ in range(8):
-        path.append(minorize_maximize_step(CHAIN, path[-1]))
-    right.hlines(np.log([2, 1, 0.5]), 0, 8, color="gray", linewidth=1)
-    for player, scores in enumerate(np.array(path).T):
-        right.plot(scores, "o-", markersize=3, label=f"$s_{player + 1}$")
-    right.set(xlabel="step", ylabel="score")
-    right.legend(loc="center right")
-
-
-@derivation.exercise(
-    "The first answer beats the second with probability 3/4, the second the third with 2/3. How often does the first beat the "
-    "third?",
-    r"The odds are $3 \cdot 2 = 6$, so it is 6/7 = 0.8571.",
-)
-def odds_along_a_chain():
-    yield jnp.exp(preference_log_prob(jnp.log(jnp.array([6.0])), jnp.zeros(1)))[0], "0.8571"
-
-
-@derivation.exercise(
-    r"A player has won all of 5 games. What is $\partial \ell / \partial s$ of this player where every $p = \frac12$, and can "
-    r"it vanish?",
-    r"Wins minus expected wins: 5 - 2.5 = 2.5. It never vanishes, since expected wins stay below 5: there is no finite best "
-    r"score.",
-)
-def an_undefeated_player():
-    won = jnp.array([[0.0, 3.0, 2.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
-    yield jax.grad(tournament_log_likelihood, argnums=1)(won, jnp.zeros(3))[0], "2.5"
-
-
-@derivation.exercise(
-    "Three players beat each other in a cycle, once each. What are the best scores, and the information about them?",
-    r"By symmetry all scores are 0, and a step keeps them there. Each pair has information $\frac14$; a shift has the eigenvalue "
-    r"0, everything else 0.75.",
-)
-def a_cycle():
-    cycle = jnp.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
-    yield jnp.abs(minorize_maximize_step(cycle, jnp.zeros(3))).max(), "0"
-    shift, *others = np.linalg.eigvalsh(fisher_information(cycle + cycle.T, jnp.zeros(3)))
-    yield shift, "0"
-    yield max(others), "0.75"
-    yield min(others), "0.75"
-
-
-def _reached(graphs):
-    """Whether a path of arrows leads from i to j, for each graph."""
-    players = graphs.shape[1]
-    steps = (graphs | np.eye(players, dtype=bool)).astype(int)
-    return np.linalg.matrix_power(steps, players - 1) > 0
+    draw_lower_functions(left)
+    draw_scores(right)
