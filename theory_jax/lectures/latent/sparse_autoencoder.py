@@ -14,6 +14,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.latent.sparse_autoencoder import (
     bernoulli_sparsity_penalty,
     contractive_penalty,
@@ -21,6 +23,16 @@ from theory_jax.latent.sparse_autoencoder import (
     l1_penalty,
     soft_threshold,
     top_k_activation,
+)
+from theory_jax.lectures.latent._sparse_autoencoder import (
+    DATUM,
+    DICTIONARY,
+    LARGEST,
+    WEIGHT,
+    draw_thresholds_and_steps,
+    objective,
+    shrunk,
+    solution,
 )
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -34,25 +46,21 @@ derivation = Derivation(
         "Rifai, Vincent, Muller, Glorot & Bengio 2011, Contractive auto-encoders",
         "Makhzani & Frey 2014, k-sparse autoencoders",
     ),
-    question="A code can be longer than the datum and still be forced to choose: only few of its units may be active at once. "
-    "Why does a penalty of absolute values switch units off entirely, where a penalty of squares only makes them small?",
+    question="A code that is longer than the datum can copy it, and a penalty of squares changes little about that: all units "
+    "become smaller, and none is off. A code is forced to choose if only few of its units may be active at once. Why does a "
+    "penalty of absolute values switch units off entirely?",
     setting=(
         "A datum $x$ is reconstructed as $D c$ from its code $c$, by a dictionary $D$ with a column for each unit. The loss is "
         r"$\frac12 |x - D c|^2$ and a penalty.",
-        "Chains are written for one unit and one coordinate. A number is written as the difference of its positive and its "
-        "negative part, $h = u - v$, of which one is 0, so that $|h| = u + v$.",
+        "Chains are written for one unit and one coordinate. A number $h$ is written as the difference of its positive and "
+        "its negative part, $u - v$, of which one is 0, so that its absolute value is $u + v$.",
     ),
-    answer=r"The absolute value has a kink at 0. As long as the data pull with less than $\lambda$, nothing outweighs it, and "
-    "the unit is exactly 0; beyond that the unit is what is left of the pull. The same threshold, repeated after small "
-    "steps of gradient descent, solves the problem for any dictionary, and the objective never rises.",
     limits=(
         "How many steps of shrinkage are needed: with nearly parallel columns of the dictionary they are many.",
         "That units of a sparse code mean something to people.",
         "Networks as encoders: they guess the solution in one pass, and the derivation gives their target.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- one unit
 
 u = derivation.number("u", r"the positive part of $h$", nonnegative=True)
 v = derivation.number("v", r"the negative part of $h$", nonnegative=True)
@@ -64,51 +72,62 @@ derivation.chain(
     plus((h - (lam + epsilon)) ** 2 / 2, times(lam, u + v)),
     equals(
         plus((h - epsilon) ** 2 / 2, lam**2 / 2, times(lam, epsilon), times(2, lam, v)),
-        r"$\frac12 (h - \epsilon - \lambda)^2 = \frac12 (h - \epsilon)^2 - \lambda (h - \epsilon) + \frac12 \lambda^2$, and $u "
-        "+ v - h = 2 v$",
+        prose("expand the square around $h - \\epsilon$, and {sides}", sides=holds(plus(u, v, -h), "=", 2 * v)),
     ),
     at_least(
         plus(lam**2 / 2, times(lam, epsilon)),
-        r"leave out a square and a product of numbers that are not negative; equality at $h = \epsilon$, where $v = 0$",
+        prose(
+            "leave out a square and a product that are not negative; equality at {u} and {v}", u=where(u, epsilon), v=where(v, 0)
+        ),
         dropping=plus((h - epsilon) ** 2 / 2, times(2, lam, v)),
     ),
-    so=r"Here $x = \lambda + \epsilon$, and the best $h$ is $x - \lambda$. For negative pulls it is the same with the signs "
-    "changed.",
+    so=r"Here the pull is $\lambda + \epsilon$, and the best $h$ is the pull less $\lambda$. For negative pulls it is the same "
+    "with the signs changed.",
 )
-m = derivation.number("m", r"$\lambda - x$", nonnegative=True)
-n = derivation.number("n", r"$\lambda + x$", nonnegative=True)
-x = derivation.define("x", plus(n, -m) / 2, "the pull: what the unit would be without a penalty", "x")
-derivation.chain(
+part = derivation.number("p", "a pull below the threshold, as a part of it", between=(-1, 1))
+x = derivation.define("x", lam * part, "the pull: what the unit would be without a penalty", "x")
+penalized = plus((h - x) ** 2 / 2, times(lam, u + v))
+kink = plus(times(lam - x, u), times(lam + x, v))
+derivation.answer = prose(
+    r"The absolute value has a kink at 0. As long as the data pull with less than $\lambda$, the objective rises from 0 to both "
+    "sides, with the slopes {right} and {left}, and the unit is exactly 0; beyond that the unit is what is left of the pull. The "
+    "same threshold, repeated after steps of gradient descent that are small enough, solves the problem for any dictionary, and "
+    "the objective never rises.",
+    right=holds(Slope(penalized, u), "=", plus(lam, -x), when={u: 0, v: 0}, wrong={"of a square": -x}, named=True),
+    left=holds(Slope(penalized, v), "=", plus(lam, x), when={u: 0, v: 0}, named=True),
+)
+central = derivation.chain(
     "A pull below the threshold is ignored",
-    plus((h - x) ** 2 / 2, times((m + n) / 2, u + v)),
+    penalized,
     equals(
-        plus(h**2 / 2, x**2 / 2, times(m, u), times(n, v)),
-        r"$-x (u - v) + \lambda (u + v) = (\lambda - x) u + (\lambda + x) v$; here $\lambda = \frac{m + n}{2}$",
+        plus(h**2 / 2, x**2 / 2, kink),
+        prose("expand the square, and {kink}", kink=holds(plus(times(lam, u + v), -times(x, h)), "=", kink)),
+        wrong={"without a kink": plus(h**2 / 2, x**2 / 2, -times(x, h))},
     ),
     at_least(
-        x**2 / 2, r"leave out a square and products; equality at $h = 0$", dropping=plus(h**2 / 2, times(m, u), times(n, v))
+        x**2 / 2,
+        prose("leave out a square and products; equality at {u} and {v}", u=where(u, 0), v=where(v, 0)),
+        dropping=plus(h**2 / 2, kink),
     ),
     central=True,
-    so=r"So the best $h$ is the soft threshold $\mathrm{sign}(x) \max(|x| - \lambda, 0)$, and it is 0 for a whole interval of "
-    "pulls. A square has no kink:",
+    so=r"So the best $h$ is the soft threshold of the pull, with its sign and the size $\max(|x| - \lambda, 0)$, and it is 0 for "
+    "a whole interval of pulls. A square has no kink:",
 )
 y = derivation.number("y", "any pull")
+t = derivation.number("t", "the activity, now as one number")
+left_over = times(lam / (1 + lam), y**2) / 2
 derivation.chain(
     "A penalty of squares only shrinks",
-    plus((h - y) ** 2 / 2, times(lam, h**2) / 2),
+    plus((t - y) ** 2 / 2, times(lam, t**2) / 2),
     equals(
-        plus(times(1 + lam, (h - y / (1 + lam)) ** 2) / 2, times(lam / (1 + lam), y**2) / 2),
+        plus(times(1 + lam, (t - y / (1 + lam)) ** 2) / 2, left_over),
         "complete the square",
-        wrong={
-            "a threshold, as of the absolute value": plus(
-                times(1 + lam, (h - y + lam) ** 2) / 2, times(lam / (1 + lam), y**2) / 2
-            )
-        },
+        wrong={"a threshold, as of the absolute value": plus(times(1 + lam, (t - y + lam) ** 2) / 2, left_over)},
     ),
     at_least(
-        times(lam / (1 + lam), y**2) / 2,
-        r"leave out the square; equality at $h = \frac{y}{1 + \lambda}$, which is 0 for $y = 0$ alone",
-        dropping=times(1 + lam, (h - y / (1 + lam)) ** 2) / 2,
+        left_over,
+        prose("leave out the square; equality at {best}, which is 0 without a pull alone", best=where(t, y / (1 + lam))),
+        dropping=times(1 + lam, (t - y / (1 + lam)) ** 2) / 2,
     ),
     role="remark",
 )
@@ -141,7 +160,7 @@ def thresholds_of_the_code():
 
 derivation.symbol("s", "the best activity, by the soft threshold", "soft_threshold")
 r = derivation.number(r"\sigma", "the deviation of noise on the datum", positive=True)
-b = derivation.number("b", "the scale of a Laplace law", positive=True)
+b = derivation.number("b", "the scale of a Laplace distribution", positive=True)
 d = derivation.number("d", "the entry of the dictionary for the unit", "dictionary")
 z = derivation.number("z", "a coordinate of a datum", "x")
 c = derivation.number("c", "a code", "code")
@@ -150,7 +169,7 @@ derivation.chain(
     -times(r**2, log(times(exp(-((z - d * c) ** 2) / (2 * r**2)), exp(-Abs(c) / b) / (2 * b)))),
     equals(
         plus((z - d * c) ** 2 / 2, times(r**2 / b, Abs(c)), times(r**2, log(2 * b))),
-        r"the logarithm of a product; Gaussian noise and a Laplace law, whose density is $\frac{1}{2b} e^{-|c|/b}$",
+        r"the logarithm of a product; Gaussian noise and a Laplace prior, whose density is $\frac{1}{2b} e^{-|c|/b}$",
         wrong={
             "the scale in place of its inverse": plus((z - d * c) ** 2 / 2, times(r**2 * b, Abs(c)), times(r**2, log(2 * b))),
             "the standard deviation in place of the variance": plus(
@@ -158,11 +177,12 @@ derivation.chain(
             ),
         },
     ),
-    so=r"The most probable code has $\lambda = \frac{\sigma^2}{b}$. Draws from a Laplace law are not sparse: only their most "
-    "probable value is.",
+    so=prose(
+        "The most probable code is that of the weight {weight}. Samples of a Laplace distribution are not sparse: only the most "
+        "probable code is.",
+        weight=r**2 / b,
+    ),
 )
-
-# ---------------------------------------------------------------------------------------------------- shrinkage
 
 derivation.say(
     "With a dictionary the units share the datum, and no threshold solves that at once. The trick: replace the loss by an upper "
@@ -174,7 +194,7 @@ derivation.symbol(r"\eta", r"the step size $1 / (d^2 + a)$", "step_size")
 inverse = plus(d**2, slack)
 pull = plus(d * c, -z)
 middle = plus(c, -d * pull / inverse)
-derivation.chain(
+majorized = derivation.chain(
     "A step of gradient descent and a threshold",
     (d * to - z) ** 2 / 2,
     equals(
@@ -182,7 +202,7 @@ derivation.chain(
     ),
     at_most(
         plus(pull**2 / 2, times(d * pull, to - c), times(inverse, (to - c) ** 2) / 2),
-        r"$\frac1\eta = d^2 + a$ in place of $d^2$",
+        prose("$d^2 + a$ in place of $d^2$; equality at the present code, {same}", same=where(to, c)),
         adding=times(slack, (to - c) ** 2) / 2,
     ),
     equals(
@@ -190,29 +210,11 @@ derivation.chain(
         r"complete the square; its center is $c - \eta\, d (d c - z)$, a step of gradient descent",
     ),
     so=r"With the penalty $\lambda |c'|$ added and divided by $\frac1\eta$, the last line is the problem of one unit with the "
-    r"pull $c - \eta\, d (d c - z)$ and the weight $\eta \lambda$: its solution is a soft threshold. At $c' = c$ the bound "
-    r"touches the loss, so the new code is not worse than the old one. With several units $\frac1\eta$ must be at least the "
-    r"largest eigenvalue of $D^\top D$.",
+    r"pull $c - \eta\, d (d c - z)$ and the weight $\eta \lambda$: its solution is a soft threshold. At the present code the "
+    r"bound touches the loss, so the new code is not worse than the old one. With several units $\frac1\eta$ must be at least "
+    r"the largest eigenvalue of $D^\top D$.",
 )
 derivation.symbol("F", r"the objective $\frac12 |x - D c|^2 + \lambda |c|_1$")
-_dictionary = np.random.default_rng(1).standard_normal((4, 7))
-_datum = np.random.default_rng(2).standard_normal((3, 4))
-_weight = 0.3
-
-
-def _objective(codes):
-    return jnp.sum((codes @ _dictionary.T - _datum) ** 2, axis=1) / 2 + _weight * l1_penalty(codes)
-
-
-def _shrunk(steps, step_size):
-    """The codes after 0, 1, ... steps from 0."""
-    codes = [jnp.zeros((3, 7))]
-    for _ in range(steps):
-        codes.append(iterative_shrinkage_step(_datum, codes[-1], _dictionary, penalty=_weight, step_size=step_size))
-    return codes
-
-
-_LARGEST = float(np.linalg.norm(_dictionary, 2) ** 2)
 
 
 @derivation.bound(
@@ -222,9 +224,9 @@ _LARGEST = float(np.linalg.norm(_dictionary, 2) ** 2)
     tolerance=1e-12,
 )
 def shrinkage_never_rises():
-    path = jnp.stack([_objective(codes) for codes in _shrunk(40, 1 / _LARGEST)])
-    end = _shrunk(3000, 1 / _LARGEST)[-1]
-    rest = _objective(iterative_shrinkage_step(_datum, end, _dictionary, penalty=_weight, step_size=1 / _LARGEST))
+    path = jnp.stack([objective(codes) for codes in shrunk(40, 1 / LARGEST)])
+    end = jnp.asarray(solution())
+    rest = objective(iterative_shrinkage_step(DATUM, end, DICTIONARY, penalty=WEIGHT, step_size=1 / LARGEST))
 
     def sides(after, before):
         return after, before
@@ -232,15 +234,13 @@ def shrinkage_never_rises():
     return BoundSides(
         sides=sides,
         points=(path[1:].ravel(), path[:-1].ravel()),
-        tight=(rest, _objective(end)),
+        tight=(rest, objective(end)),
         wrong={"more than one tenth at a time": lambda after, before: (after, 0.9 * before)},
     )
 
 
 derivation.symbol("k", "a step")
 
-
-# ---------------------------------------------------------------------------------------------------- other penalties
 
 derivation.say("Three other ways to sparse or stiff codes, each with the fact that its code rests on.")
 i = derivation.index("i", "active, or not", states=2)
@@ -250,7 +250,7 @@ derivation.chain(
     "The rate of a unit has a target",
     Expectation(law, log(law / rate)),
     equals(Divergence(law, rate), "by definition"),
-    at_least(0, "Gibbs; zero if and only if the rates are equal", dropping=gibbs.at(law, rate)),
+    at_least(0, prose("Gibbs; zero if and only if {same} for both", same=where(law, rate)), dropping=gibbs.at(law, rate)),
     role="lemma",
 )
 rho = derivation.number(r"\varrho", "the target, as one number", "target", between=(0, 1))
@@ -269,8 +269,8 @@ derivation.chain(
         "one denominator",
         wrong={"divided by the target's variance": (hat - rho) / times(rho, 1 - rho)},
     ),
-    so="No unit dies and none is always on. The mean is over the batch: of each example alone the same penalty would ask for "
-    "equal, small activities everywhere.",
+    so="A unit that dies would cost without bound, and so would one that is always on. The mean is over the batch: of each "
+    "example alone the same penalty would ask for equal, small activities everywhere.",
 )
 derivation.bridge(
     "The code's penalty",
@@ -305,11 +305,11 @@ derivation.chain(
     Slope(sigmoid, z) ** 2,
     equals(
         times(g**2, sigmoid**2, (1 - sigmoid) ** 2),
-        r"$s' = s (1 - s)$, and the chain rule gives the weight",
+        prose("the chain rule: {slope}", slope=holds(Slope(sigmoid, z), "=", times(g, sigmoid, 1 - sigmoid))),
         wrong={"the slope not squared": times(g**2, sigmoid, 1 - sigmoid)},
     ),
     so="Summed over units and coordinates it is the squared norm of the Jacobian. A saturated unit costs nothing: the penalty "
-    "drives units to 0 or 1.",
+    "drives units to 0 or 1, or their weights to 0.",
 )
 
 
@@ -319,15 +319,28 @@ derivation.chain(
     "right.",
 )
 def norm_of_the_jacobian():
-    weight, bias = jnp.asarray(_dictionary[:, :3].T), jnp.array([0.2, -0.5, 1.0])
-    jacobians = jax.vmap(jax.jacobian(lambda x: jax.nn.sigmoid(weight @ x + bias)))(jnp.asarray(_datum[:2]))
-    code = contractive_penalty(jnp.asarray(_datum[:2]), weight, bias)
+    weight, bias = jnp.asarray(DICTIONARY[:, :3].T), jnp.array([0.2, -0.5, 1.0])
+    jacobians = jax.vmap(jax.jacobian(lambda x: jax.nn.sigmoid(weight @ x + bias)))(jnp.asarray(DATUM[:2]))
+    code = contractive_penalty(jnp.asarray(DATUM[:2]), weight, bias)
     return Sides(left=jnp.sum(jacobians**2, axis=(1, 2)), right=code, wrong={"the norm, not squared": jnp.sqrt(code)})
 
 
 derivation.symbol("W_{hj} j", "the weights of several units; a coordinate", "weight")
 
-# ---------------------------------------------------------------------------------------------------- in numbers
+
+@derivation.algorithm(
+    "Iterative shrinkage (ISTA), here with one unit: its entry 2, the datum 3, and the penalty 1",
+    do(r"$c \leftarrow 0$, and a step size $\eta$ of at most $1 / \lambda_{\max}(D^\top D)$"),
+    do(r"repeat: $c \leftarrow c - \eta D^\top (D c - x)$, gradient descent", by=majorized, indent=1),
+    do(r"each entry $c_h \leftarrow$ its soft threshold at $\eta \lambda$", iterative_shrinkage_step, by=central, indent=1),
+    do(r"the objective $\frac12 |x - D c|^2 + \lambda |c|_1$ never rises", l1_penalty, by=majorized),
+)
+def two_steps():
+    datum, entry, code = jnp.array([[3.0]]), jnp.array([[2.0]]), jnp.zeros((1, 1))
+    for step, reached, cost in ((1, "0.625", "2.1562"), (2, "0.9375", "1.5703")):
+        code = iterative_shrinkage_step(datum, code, entry, penalty=1.0, step_size=0.125)
+        yield rf"c \text{{ after step {step}, with }} \eta = \tfrac18", code, reached
+        yield "F", (3 - 2 * code[0, 0]) ** 2 / 2 + l1_penalty(code)[0], cost
 
 
 @derivation.example(
@@ -342,31 +355,18 @@ def by_hand():
     yield r"\text{its slope}", (0.2 - 0.05) / (0.2 * 0.8), "0.9375"
 
 
-@derivation.figure(
+derivation.figure(
     "Left: the best activity for a pull, under a penalty of absolute values and one of squares, both of weight 1. Right: the "
     "objective of three data above its least, by shrinkage with the largest step size that is allowed, with a quarter of it, and "
     "with 2.2 times it, which is too much.",
     panels=2,
-)
-def thresholds_and_steps(left, right):
-    pulls = np.linspace(-3, 3, 121)[:, None]
-    left.plot(pulls, soft_threshold(jnp.asarray(pulls), threshold=1.0), label="absolute values")
-    left.plot(pulls, pulls / 2, label="squares")
-    left.plot(pulls, pulls, "--", color="gray", linewidth=0.8)
-    left.set(xlabel="pull", ylabel="best activity")
-    left.legend()
-    least = float(_objective(_shrunk(2000, 1 / _LARGEST)[-1]).mean())
-    for factor in (1.0, 0.25, 2.2):
-        path = [float(_objective(codes).mean()) - least for codes in _shrunk(60, factor / _LARGEST)]
-        right.semilogy(path, label=f"{factor:g}")
-    right.set(xlabel="steps", ylabel="objective above its least", ylim=(1e-3, 1e2))
-    right.legend()
+)(draw_thresholds_and_steps)
 
 
 @derivation.exercise(
-    r"One unit has the dictionary entry 2, the datum is 3, and $\lambda = 1$. What is the best code? Somebody thresholds with "
-    r"$\lambda$ in place of $\eta \lambda$, with $\eta = \frac18$, from 0. Where does that end?",
-    r"The best code is $\frac{6 - 1}{4} = 1.25$. With the wrong threshold the first pull is 0.75, less than 1: the code stays at "
+    r"One unit has the dictionary entry 2, the datum is 3, and the penalty has the weight 1. What is the best code? Somebody "
+    r"thresholds with $\lambda$ in place of $\eta \lambda$, with a step size of $\frac18$, from 0. Where does that end?",
+    r"The best code is $\frac{6 - 1}{4}$, 1.25. With the wrong threshold the first pull is 0.75, less than 1: the code stays at "
     "0.",
 )
 def a_threshold_too_large():
