@@ -9,14 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import gammaln
-from sympy import acos, cos, gamma, log, pi, sin, sqrt, tan
+from sympy import Matrix, acos, cos, gamma, log, pi, sin, sqrt, tan
 
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Inner, Limit, Normal, SquaredNorm, plus, times
+from theory_jax.derivation.notation import Expectation, Inner, Limit, Normal, Slope, SquaredNorm, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion._gaussian_data import best_noise
 from theory_jax.diffusion.ddim_inference import ddim_invert, ddim_sample, sampling_timesteps, spherical_interpolation
+from theory_jax.lectures.diffusion._inference import draw_losses, draw_round_trips, quarter, round_trip_error
 from theory_jax.lectures.lemmas.arc import arc
 
 derivation = Derivation(
@@ -28,31 +31,28 @@ derivation = Derivation(
         "Lin, Liu, Li & Yang 2023, Common Diffusion Noise Schedules and Sample Steps Are Flawed",
         "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis",
     ),
-    question="A network was trained on a thousand levels, and may be called ten times. Which levels should be visited, how far "
-    "is the result from the exact one, can a picture be sent back to its noise, and how are two noises mixed?",
+    question="A network was trained on a thousand levels, and may be called ten times. If the ten are chosen carelessly, "
+    "samples come out washed out or gray, and a picture that is sent to its noise does not come back. Which levels should be "
+    "visited, how far is the result from the exact one, can a picture be sent back to its noise, and how are two noises mixed?",
     setting=(
-        r"Of the levels $1, \dots, T$ only $t_1 > t_2 > \dots > t_S$ are visited, and then the data, $t_{S+1} = 0$. With $y = "
-        r"x / \sqrt{\bar\alpha}$ and $\varsigma = \sqrt{(1 - \bar\alpha) / \bar\alpha}$, the noise in units of the signal, a "
-        r"DDIM step from $t$ to $s$ without its own noise is $y_s = y_t + (\varsigma_s - \varsigma_t)\, \hat\epsilon(x_t, "
-        r"t)$, with $\varsigma_0 = 0$: Euler's method for $dy / d\varsigma = \hat\epsilon$.",
-        r"A step up, which inverts it approximately, is $y_t = y_s + (\varsigma_t - \varsigma_s)\, \hat\epsilon(x_s, t)$: the "
-        r"network sees the old point and the new level.",
+        "Of the $T$ levels only $S$ are visited, $t_1$ first and falling, and then the data. Two units are used: $y$ for $x / "
+        r"\sqrt{\bar\alpha}$, and $\varsigma$ for $\sqrt{(1 - \bar\alpha) / \bar\alpha}$, the noise in units of the signal, "
+        r"which is 0 at the data. A DDIM step from $t$ to $s$ without its own noise adds $(\varsigma_s - \varsigma_t)\, "
+        r"\hat\epsilon(x_t, t)$ to $y_t$: Euler's method for the equation in which $\hat\epsilon$ is the slope of $y$ by "
+        r"$\varsigma$.",
+        r"A step up, which inverts it approximately, adds $(\varsigma_t - \varsigma_s)\, \hat\epsilon(x_s, t)$ to $y_s$: the "
+        "network sees the old point and the new level.",
         r"To say how large the errors are, the data are $\mathcal{N}(m, c)$ and the prediction is the best one; then $y - m$ "
         r"moves along $\sqrt{c + \varsigma^2}$ (DDIM), and this curve is the exact flow. One coordinate is written, except for "
-        r"the angle between two noises.",
+        "the angle between two noises.",
     ),
-    answer=r"For Gaussian data, a sample of $S$ steps is the exact one times the product of the cosines of the steps, where "
-    r"$\varsigma = \sqrt{c} \tan\theta$ measures the levels by angles. So few steps give too little variance, the error is of "
-    r"order $1/S$, and equal angles are best. Inversion is exact if the prediction depends on the level alone; for Gaussian "
-    r"data the round trip errs by order $1/S$, and by less for $c = 1$. Noises are mixed along an arc, or by a straight line "
-    r"that is scaled back.",
     limits=(
-        "The errors are computed for Gaussian data and the best prediction; that equal angles are good for a trained network "
-        "is not shown.",
+        "The errors are computed for Gaussian data and the best prediction; that equal angles are good for a trained network is "
+        "not shown.",
         "With its own noise in every step (a positive eta) a sample is no function of the start, and nothing here applies.",
     ),
-    trained="The deterministic sampler needs a trained model and no training of its own. `python -m practice_torch evaluate "
-    "RUN --study` encodes and decodes with a run of `diffusion/training`.",
+    trained="The deterministic sampler needs a trained model and no training of its own. `python -m practice_torch evaluate RUN "
+    "--study` encodes and decodes with a run of `diffusion/training`.",
 )
 
 derivation.symbol("T", "the number of levels of training", "num_train_steps")
@@ -64,9 +64,9 @@ _SIZES = [(steps, top) for top in range(1, 13) for steps in range(1, top + 1)]
 @derivation.exact(
     r"T - t_1 = 0, \quad 0, \quad \lfloor T/S \rfloor - 1 + (T \bmod S)",
     outcomes=3 * len(_SIZES),
-    because=r"For the spacings trailing, linspace and leading, and all $S \le T \le 12$. Leading visits $1 + i \lfloor T/S "
-    r"\rfloor$ for $i < S$. With $T = S \lfloor T/S \rfloor + (T \bmod S)$ its highest level, $i = S - 1$, is $\lfloor T/S "
-    r"\rfloor - 1 + (T \bmod S)$ below $T$. This is 0 only for $S = T$.",
+    because="For the spacings trailing, linspace and leading, and all $S$ up to $T$ up to 12. Leading visits one level more "
+    r"than the first $S$ multiples of $\lfloor T/S \rfloor$, from 0 on. Since $T$ is $S \lfloor T/S \rfloor + (T \bmod S)$, its "
+    r"highest level is $\lfloor T/S \rfloor - 1 + (T \bmod S)$ below $T$, which is 0 only if all levels are visited.",
     role="lemma",
 )
 def where_spacings_start():
@@ -83,7 +83,7 @@ def where_spacings_start():
 a = derivation.number("a", r"$\bar\alpha$ at the first level that is visited", "alpha_bar[timesteps[0]]", between=(0, 1))
 m = derivation.number("m", "the mean of the data")
 c = derivation.number("c", "their variance", positive=True)
-x = derivation.number("x", "the start, drawn from the standard normal law", "x_T")
+x = derivation.number("x", "the start, a sample of the standard normal", "x_T")
 V = derivation.define("V", plus(1 - a, a * c), "the variance of the forward process there", positive=True)
 _flow = plus(m, times(sqrt(c / V), plus(x, -times(sqrt(a), m))))
 _pure = Normal(x, 0, 1)
@@ -91,28 +91,27 @@ derivation.say(
     "Sampling starts from pure noise, but at the first level some signal is left. How large is the error of a wrong start, if "
     "everything after it is exact?"
 )
+_MEAN = times(m, 1 - sqrt(a * c / V))
 derivation.chain(
-    "The price of a wrong start: the mean",
-    Expectation(_pure, _flow),
+    "The price of a wrong start: the mean and the variance",
+    Matrix([Expectation(_pure, _flow), Variance(_pure, _flow)]),
     equals(
-        times(m, 1 - sqrt(a * c / V)),
-        "the flow is linear, and the noise has mean 0",
-        wrong={"the level without its root": times(m, 1 - a * sqrt(c / V))},
+        Matrix([_MEAN, c / V]),
+        "the flow is linear, the noise has mean 0 and variance 1; the variance is the square of the flow's slope",
+        wrong={"the slope not squared": Matrix([_MEAN, sqrt(c / V)])},
     ),
-)
-derivation.chain(
-    "... and the variance",
-    plus(Expectation(_pure, _flow**2), -(Expectation(_pure, _flow) ** 2)),
-    equals(c / V, "the square of the flow's slope", wrong={"not squared": sqrt(c / V)}),
-    equals(times(c, plus(1, a * (1 - c) / V)), r"$1 = V + a (1 - c)$"),
-    so=r"Both errors vanish only as $a \to 0$ (or for $m = 0$ and $c = 1$). The mean's is of order $\sqrt{a}$, the larger one. "
-    r"They grow with the signal that is left, since $\frac{d}{da} \frac{a}{V} = \frac{1}{V^2} > 0$, so a chain should start at "
-    r"$T$, where the least signal is left.",
+    equals(Matrix([_MEAN, times(c, plus(1, a * (1 - c) / V))]), prose("{one}", one=holds(plus(V, a * (1 - c)), "=", 1))),
+    so=prose(
+        "Both errors vanish as $a$ goes to 0; otherwise only for data of mean 0 and variance 1. The mean's is of order "
+        r"$\sqrt{a}$, the larger one. They grow with the signal that is left, since {slope}, so a chain should start at $T$, "
+        "where the least signal is left.",
+        slope=holds(Slope(a / V, a), "=", 1 / V**2),
+    ),
 )
 
 derivation.say(
-    r"Now the steps. Let the mean be 0. The levels are measured by angles: $\varsigma = \sqrt{c} \tan\theta$, from 0 at the "
-    r"data towards $\frac{\pi}{2}$."
+    r"Now the steps. Let the mean be 0. The levels are measured by angles $\theta$, for which $\varsigma$ is $\sqrt{c} "
+    r"\tan\theta$, from 0 at the data towards $\frac{\pi}{2}$."
 )
 theta_t = derivation.number(r"\theta_t", "the angle of level $t$", between=(0, pi / 2))
 theta_s = derivation.number(r"\theta_s", "the angle of the lower level $s$", between=(0, pi / 2))
@@ -123,7 +122,7 @@ derivation.chain(
     (c + s_s**2) / (c + s_t**2),
     equals(
         (cos(theta_t) / cos(theta_s)) ** 2,
-        r"$c + \varsigma^2 = c\, (1 + \tan^2 \theta) = c / \cos^2 \theta$",
+        prose("{sum}, and the same for $s$", sum=holds(c + s_t**2, "=", c / cos(theta_t) ** 2)),
         wrong={"the levels exchanged": (cos(theta_s) / cos(theta_t)) ** 2, "not squared": cos(theta_t) / cos(theta_s)},
     ),
     role="lemma",
@@ -140,14 +139,17 @@ one_step = derivation.chain(
     ),
     equals(
         times(cos(theta_t) / cos(theta_s), cos(theta_t - theta_s)),
-        r"multiply by $\cos^2\theta_t$; $\cos\theta_t \cos\theta_s + \sin\theta_t \sin\theta_s = \cos(\theta_t - \theta_s)$",
+        prose(
+            r"multiply by $\cos^2\theta_t$; {sum}",
+            sum=holds(cos(theta_t - theta_s), "=", plus(times(cos(theta_t), cos(theta_s)), times(sin(theta_t), sin(theta_s)))),
+        ),
         wrong={"the square of the cosine": times(cos(theta_t) / cos(theta_s), cos(theta_t - theta_s) ** 2)},
     ),
     central=True,
-    so=r"The first line is $y_s / y_t$, as $\hat\epsilon = \varsigma_t y_t / (c + \varsigma_t^2)$ for Gaussian data (DDIM). "
-    r"Multiplied over all steps, the first factors are the exact flow, and $x_0^{(S)} = x_0^{\text{flow}} \prod_i "
-    r"\cos(\theta_{t_i} - \theta_{t_{i+1}})$. A cosine is below 1, so every step loses variance. And for different $S$ the "
-    r"samples approximate one and the same function of the start: the start is a latent code.",
+    so=r"The first line is $y_s / y_t$, as $\hat\epsilon$ is $\varsigma_t y_t / (c + \varsigma_t^2)$ for Gaussian data (DDIM). "
+    "Multiplied over all steps, the first factors are the exact flow, so a sample is that of the flow times the product of the "
+    r"cosines of all $\theta_{t_i} - \theta_{t_{i+1}}$. A cosine is below 1, so every step loses variance. And for different "
+    "$S$ the samples approximate one and the same function of the start: the start is a latent code.",
 )
 p = derivation.number("p", "the angle of a step", between=(0, pi / 2))
 q = derivation.number("q", "the angle of another one", between=(0, pi / 2))
@@ -159,10 +161,14 @@ derivation.chain(
         "the addition theorem for the half sum plus and minus the half difference",
         wrong={"not halved": plus(cos(p + q) ** 2, -(sin(p - q) ** 2))},
     ),
-    at_most(cos((p + q) / 2) ** 2, "add a square; equality if and only if the angles are equal", adding=sin((p - q) / 2) ** 2),
-    so=r"Two unequal steps are improved by making them equal. A best choice of $S$ steps that cover the angle $\Theta = "
-    r"\theta_{t_1}$ exists, since the product is continuous, and so its steps are equal: the factor is at most $\cos^S(\Theta "
-    r"/ S)$. For $c = 1$, where $\cos\theta_t = \sqrt{\bar\alpha_t}$, equal angles are the cosine schedule.",
+    at_most(
+        cos((p + q) / 2) ** 2,
+        prose("add a square; equality if and only if {same}", same=where(p, q)),
+        adding=sin((p - q) / 2) ** 2,
+    ),
+    so=r"Two unequal steps are improved by making them equal. A best choice of $S$ steps that cover the angle $\Theta$ of the "
+    r"start exists, since the product is continuous, and so its steps are equal: the factor is at most $\cos^S(\Theta / S)$. "
+    r"For data of variance 1, where $\cos\theta_t$ is $\sqrt{\bar\alpha_t}$, equal angles are the cosine schedule.",
 )
 Theta = derivation.number(r"\Theta", r"the angle of the start, $\theta_{t_1}$", positive=True)
 h = derivation.number("h", "the length of a step: $1/S$ of the way, or a difference of $\\varsigma$", positive=True)
@@ -171,20 +177,28 @@ derivation.chain(
     Limit((1 - cos(Theta * h) ** (1 / h)) / h, h, 0),
     equals(
         Limit(-log(cos(Theta * h)) / h**2, h, 0),
-        r"$1 - e^u$ is $-u$ to leading order, at $u = \frac1h \log\cos(\Theta h) \to 0$",
+        r"$1 - e^\tau$ is $-\tau$ to leading order, here for $\frac1h \log\cos(\Theta h)$, which goes to 0",
         wrong={"half of it": Limit(-log(cos(Theta * h)) / (2 * h**2), h, 0)},
     ),
-    equals(Theta**2 / 2, r"$\log\cos\delta = -\frac12 \delta^2 + O(\delta^4)$"),
-    so=r"With $h = 1/S$: $S$ steps lose the share $\frac{\Theta^2}{2 S}$ of the sample. Other levels lose more. Equal steps in "
-    r"$\varsigma$ turn the angle by $d\theta = \sqrt{c}\, d\varsigma / (c + \varsigma^2)$, quickly at the end; the figure shows "
-    r"what they lose.",
+    equals(Theta**2 / 2, r"$\log\cos\delta$ is $-\frac12 \delta^2$ to leading order"),
+    so=r"So $S$ steps of length $1/S$ lose to first order the share $\frac{\Theta^2}{2 S}$ of the sample. Other levels lose "
+    r"more. Equal steps in $\varsigma$ turn the angle at the rate $\sqrt{c} / (c + \varsigma^2)$, quickly at the end; the "
+    "figure shows what they lose.",
 )
 derivation.symbol(r"\varsigma_T", "the noise of the first level in units of the signal")
 
+derivation.answer = prose(
+    "For Gaussian data of mean 0 and the best prediction, a sample of $S$ steps is that of the exact flow times the product of "
+    "the cosines of the steps, where angles measure the levels: {angle}. So few steps give too little variance, equal angles "
+    "are best, and with them the error is of order $1/S$. Inversion is exact if the prediction depends on the level alone; for "
+    "Gaussian data the round trip errs by order $1/S$, and by less for data of variance 1. Noises are mixed along an arc, or by "
+    "a straight line that is scaled back.",
+    angle=holds(s_t, "=", sqrt(c) * tan(theta_t)),
+)
 derivation.say(
-    r"Can a picture be sent to its noise, and back? If the prediction depends on the level alone, $\hat\epsilon(x, t) = e(t)$, "
-    r"the step up adds $(\varsigma_t - \varsigma_s)\, e(t)$ and the step down takes exactly this away. In general the two "
-    r"steps evaluate the network at two different points, $x_s$ and $x_t$."
+    "Can a picture be sent to its noise, and back? If the prediction depends on the level alone and is $e(t)$, the step up adds "
+    r"$(\varsigma_t - \varsigma_s)\, e(t)$ and the step down takes exactly this away. In general the two steps evaluate the "
+    "network at two different points, $x_s$ and $x_t$."
 )
 z = derivation.number(r"\varsigma", "the noise of the upper level in units of the signal", positive=True)
 rho = derivation.define(
@@ -198,8 +212,10 @@ round_trip = derivation.chain(
     Limit(plus(times(plus(1, times(rho, kappa)), 1 - kappa), -1) / h**2, h, 0),
     equals(
         plus(z**2 / ((1 + z**2) * (c + z**2)), -(z**2) / (c + z**2) ** 2),
-        r"multiply out: $(\rho - 1) \kappa - \rho \kappa^2$ is left, where $\kappa / h = \varsigma / (c + \varsigma^2)$, and "
-        r"$(\rho - 1) / h \to \varsigma / (1 + \varsigma^2)$ is the slope of $\log\sqrt{1 + \varsigma^2}$",
+        prose(
+            r"multiply out: $(\rho - 1) \kappa - \rho \kappa^2$ is left, with the slope of $\log\sqrt{1 + \varsigma^2}$: {up}",
+            up=holds(Limit((rho - 1) / h, h, 0), "=", z / (1 + z**2)),
+        ),
     ),
     equals(
         z**2 * (c - 1) / ((1 + z**2) * (c + z**2) ** 2),
@@ -211,29 +227,10 @@ round_trip = derivation.chain(
     ),
     so=r"The factor $1 + \rho \kappa$ is the step up, in which the prediction at $x_s$ is $\frac{\sqrt{1 - \bar\alpha_t}}{V_t} "
     r"\sqrt{\bar\alpha_s}\, y_s$; $1 - \kappa$ is the step down. So one step up and down errs by order $h^2$, and $S$ of them "
-    r"by order $1/S$. For $c = 1$ the leading term vanishes, and the order is the second. Editing that should preserve a "
-    r"picture needs many steps; sampling does not.",
+    "by order $1/S$. For data of variance 1 the leading term vanishes, and the order is the second. Editing that should "
+    "preserve a picture needs many steps; sampling does not.",
 )
-
-
-def _round_trip(c, noise):
-    """x_0 after all steps up and down again, for x_0 = 1, along the levels with these sigmas, from 0 up."""
-    lower, upper = noise[:-1], noise[1:]
-    kappa = (upper - lower) * upper / (c + upper**2)
-    rho = np.sqrt((1 + upper**2) / (1 + lower**2))
-    return np.prod((1 + rho * kappa) * (1 - kappa))
-
-
-def _loss(angles):
-    """The logarithm of the product of cosines over the steps between the angles."""
-    return np.sum(np.log(np.cos(np.diff(angles))))
-
-
-def _quarter(steps):
-    return np.tan(np.arange(steps + 1) * (0.47 * np.pi / steps))
-
-
-derivation.symbol("f(S)", "what $S$ steps up and $S$ steps down make of $x_0 = 1$", "ddim_invert, ddim_sample")
+derivation.symbol("f(S)", "what $S$ steps up and $S$ steps down make of the data point 1", "ddim_invert, ddim_sample")
 
 
 @derivation.numeric(
@@ -242,13 +239,13 @@ derivation.symbol("f(S)", "what $S$ steps up and $S$ steps down make of $x_0 = 1
     r"\frac{\varsigma_T}{c + \varsigma_T^2}\right)",
     tolerance=1e-5,
     since="the limit is extrapolated from S = 4000 and 8000, which leaves terms of order 1/S^2",
-    because=r"On the levels $\sqrt{\bar\alpha} = \cos(0.47 \pi \tau)$ with $\tau$ from 0 to 1, where $\varsigma = \tan(0.47 "
-    r"\pi \tau)$ and $d\varsigma / d\tau = 0.47 \pi (1 + \varsigma^2)$: the errors of the steps add up to a Riemann sum; $c = "
-    r"\frac14$ and 3.",
+    because=r"On the levels with $\cos(0.47 \pi \tau)$ for $\sqrt{\bar\alpha}$ and $\tau$ from 0 to 1, where $\varsigma$ is "
+    r"$\tan(0.47 \pi \tau)$ and has the slope $0.47 \pi (1 + \varsigma^2)$: the errors of the steps add up to a Riemann sum; "
+    r"data of variance $\frac14$ and 3.",
 )
 def the_round_trip_is_of_first_order():
     variances, end = np.array([0.25, 3.0]), np.tan(0.47 * np.pi)
-    coarse, fine = (np.array([steps * (_round_trip(c, _quarter(steps)) - 1) for c in variances]) for steps in (4000, 8000))
+    coarse, fine = (np.array([steps * (round_trip_error(c, quarter(steps)) - 1) for c in variances]) for steps in (4000, 8000))
     roots = np.sqrt(variances)
     bracket = np.arctan(end / roots) / roots - end / (variances + end**2)
     right = 0.47 * np.pi * (variances - 1) / 2 * bracket
@@ -263,20 +260,10 @@ alpha = derivation.number(r"\alpha", "what the second step of two keeps", betwee
 a_2 = derivation.define("a_2", a * alpha, r"$\bar\alpha$ at the second level of two", positive=True)
 low = derivation.define(r"\varsigma_1", sqrt((1 - a) / a), "the noise of the first level in units of the signal", positive=True)
 high = derivation.define(r"\varsigma_2", sqrt((1 - a_2) / a_2), "the noise of the second", positive=True)
-
-
-def _sampled(x_T, c, alpha_bar):
-    return ddim_sample(x_T, jnp.zeros((2, 1)), np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar)
-
-
-def _inverted(x0, c, alpha_bar):
-    return ddim_invert(x0, np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar)
-
-
 derivation.bridge(
     "The code samples in two steps, of which the last ends at the data",
     times(x / sqrt(a_2), (c + low * high) / (c + high**2), c / (c + low**2)),
-    _sampled,
+    lambda x_T, c, alpha_bar: ddim_sample(x_T, jnp.zeros((2, 1)), np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar),
     x_T=[x],
     c=c,
     alpha_bar=[1, a, a * alpha],
@@ -295,7 +282,7 @@ derivation.bridge(
         plus(1, low**2 * sqrt(a) / (a * (c + low**2))),
         plus(1, times(sqrt(a / a_2), (high - low) * high / (c + high**2))),
     ),
-    _inverted,
+    lambda x0, c, alpha_bar: ddim_invert(x0, np.array([2, 1]), best_noise(c, alpha_bar), alpha_bar),
     x0=[x],
     c=c,
     alpha_bar=[1, a, a * alpha],
@@ -309,15 +296,14 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Since a start is a latent code, two samples can be mixed by mixing their starts. The straight mixture $(1 - w) a + w b$ "
-    r"of two independent noises has the variance $(1 - w)^2 + w^2$, half of what the network was trained on at $w = \frac12$. "
-    r"The arc between them is $\frac{\sin(p)\, a + \sin(q)\, b}{\sin(p + q)}$ with $p = (1 - w) \theta$ and $q = w \theta$, "
-    r"where $\theta$ is the angle between $a$ and $b$. For noises of equal length it keeps the length, and the point at $w$ has "
-    r"the angle $w \theta$ from $a$."
+    "Since a start is a latent code, two samples can be mixed by mixing their starts. The straight mixture $(1 - w) u + w v$ of "
+    "two independent noises has the variance $(1 - w)^2 + w^2$, in the middle half of what the network was trained on. The arc "
+    r"between them is $\frac{\sin((1 - w) \theta)\, u + \sin(w \theta)\, v}{\sin\theta}$, where $\theta$ is the angle between "
+    r"$u$ and $v$. For noises of equal length it keeps the length, and the point at $w$ has the angle $w \theta$ from $u$."
 )
 d = derivation.index("d", "an entry of a vector")
-u = derivation.numbers("a", d, "a noise", "a")
-v = derivation.numbers("b", d, "another one", "b")
+u = derivation.numbers("u", d, "a noise", "a")
+v = derivation.numbers("v", d, "another one", "b")
 weight = derivation.number("w", "the weight of the second noise", "weight", between=(0, 1))
 angle = derivation.define(r"\theta", acos(Inner(d, u, v) / sqrt(SquaredNorm(d, u) * SquaredNorm(d, v))), "the angle between them")
 derivation.bridge(
@@ -334,19 +320,24 @@ derivation.bridge(
     tolerance=1e-10,
     uses=(arc,),
 )
+derivation.symbol("D", "the number of dimensions")
 k = derivation.number("k", "$(D - 3) / 2$ in $D$ dimensions", positive=True)
 derivation.chain(
     "How long is the middle of the arc between two noises?",
     gamma(k) * gamma(2 * k + 2) / (2 * gamma(k + 1) * gamma(2 * k + 1)),
-    equals((2 * k + 1) / (2 * k), r"$\Gamma(u + 1) = u \Gamma(u)$, for both pairs", wrong={"off by one": (2 * k + 2) / (2 * k)}),
+    equals(
+        (2 * k + 1) / (2 * k),
+        prose("{step}, and for the other pair", step=holds(gamma(k + 1), "=", k * gamma(k))),
+        wrong={"off by one": (2 * k + 2) / (2 * k)},
+    ),
     role="lemma",
     so=r"The first line is $\mathbb{E}\left[\frac{1}{1 + \cos\theta}\right]$ for two independent noises in $D$ dimensions, "
-    r"since $\frac{1 + \cos\theta}{2}$ has the law $\mathrm{Beta}(k + 1, k + 1)$. It is $\frac{D - 2}{D - 3}$, and infinite "
-    r"for $D \le 3$. At $w = \frac12$ the squared length is $\frac{|a|^2 + |b|^2 + 2 |a| |b| \cos\theta}{2 (1 + \cos\theta)}$. "
-    r"Lengths are independent of directions, so with the mean length $\mu$ its expectation is $\mathbb{E}\left[\frac{D + \mu^2 "
-    r"\cos\theta}{1 + \cos\theta}\right] = \mu^2 + (D - \mu^2) \frac{D - 2}{D - 3}$.",
+    r"since $\frac{1 + \cos\theta}{2}$ has the distribution $\mathrm{Beta}(k + 1, k + 1)$. It is $\frac{D - 2}{D - 3}$, and "
+    r"infinite up to three dimensions. In the middle the squared length is $\frac{|u|^2 + |v|^2 + 2 |u| |v| \cos\theta}{2 (1 + "
+    r"\cos\theta)}$. Lengths are independent of directions, so with the mean length $\mu$ its expectation is that of $\frac{D + "
+    r"\mu^2 \cos\theta}{1 + \cos\theta}$, which is $\mu^2 + (D - \mu^2) \frac{D - 2}{D - 3}$.",
 )
-derivation.symbol("D", "the number of dimensions")
+
 derivation.symbol(
     r"\mu", r"the mean length of a noise, $\sqrt{2}\, \Gamma\left(\frac{D+1}{2}\right) / \Gamma\left(\frac{D}{2}\right)$"
 )
@@ -359,11 +350,11 @@ def _middle(dimensions):
 
 
 @derivation.monte_carlo(
-    r"\frac1D\, \mathbb{E}\left|\frac{\sin(\theta / 2)}{\sin\theta} (a + b)\right|^2 = \frac1D \left(\mu^2 + (D - \mu^2) "
+    r"\frac1D\, \mathbb{E}\left|\frac{\sin(\theta / 2)}{\sin\theta} (u + v)\right|^2 = \frac1D \left(\mu^2 + (D - \mu^2) "
     r"\frac{D - 2}{D - 3}\right)",
-    because=r"The middle of the code's arc, in 6 dimensions, where the right side is 1.0265. As $\mu^2 = D - \frac12 + "
-    r"O(1/D)$, it is $1 + \frac{1}{2 D^2}$ to leading order: the arc keeps the variance nearly, not exactly. Exactly standard "
-    r"normal is the straight mixture divided by $\sqrt{(1 - w)^2 + w^2}$, in every dimension.",
+    because=r"The middle of the code's arc, in 6 dimensions, where the right side is 1.0265. As $\mu^2$ is $D - \frac12$ up to "
+    r"order $1/D$, it is $1 + \frac{1}{2 D^2}$ to leading order: the arc keeps the variance nearly, not exactly. Exactly "
+    r"standard normal is the straight mixture divided by $\sqrt{(1 - w)^2 + w^2}$, in every dimension.",
 )
 def the_arc_nearly_keeps_the_variance():
     a, b = jax.random.normal(jax.random.key(2), (2, 40_000, 6), dtype=float)
@@ -376,9 +367,26 @@ def the_arc_nearly_keeps_the_variance():
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
 
 
+@derivation.algorithm(
+    "Encode two pictures, mix their noises, and decode",
+    do(r"choose levels from $T$ down, and then the data, level 0", sampling_timesteps, by=where_spacings_start),
+    do(r"up: $y_t \leftarrow y_s + (\varsigma_t - \varsigma_s)\, \hat\epsilon(x_s, t)$ and so on", ddim_invert, by=round_trip),
+    do(r"$x_T \leftarrow (\sin((1 - w) \theta)\, u + \sin(w \theta)\, v) / \sin\theta$ for two noises", spherical_interpolation),
+    do(r"down: $y_s \leftarrow y_t + (\varsigma_s - \varsigma_t)\, \hat\epsilon(x_t, t)$ and so on", ddim_sample, by=one_step),
+)
+def there_and_back():
+    predict, levels = best_noise(0.25, _LEVELS), sampling_timesteps(num_steps=2, num_train_steps=2)
+    yield r"(t_1, t_2)", levels, "(2, 1)"
+    up = ddim_invert(jnp.array([[1.0, 0.0], [0.0, 1.0]]), levels, predict, _LEVELS)
+    yield r"(1, 0)\ \text{two steps up}", up[0], "(1.6498, 0)"
+    middle = spherical_interpolation(up[:1], up[1:], jnp.array([0.5]))
+    yield r"\text{the middle between it and that of}\ (0, 1)", middle[0], "(1.1666, 1.1666)"
+    yield r"\text{two steps down}", ddim_sample(middle, jnp.zeros((2, 1, 2)), levels, predict, _LEVELS)[0], "(0.5082, 0.5082)"
+
+
 @derivation.example(
-    r"Levels 2, 1, 0 with $\bar\alpha_2 = 0.5184$ and $\bar\alpha_1 = 0.81$, data $\mathcal{N}(0, \frac14)$: the angles are "
-    r"$62.58^\circ$, $44.09^\circ$ and 0. The exact flow takes $x_2 = 1$ to 0.6396."
+    r"Two levels with the shares 0.5184 and 0.81 of the signal, data $\mathcal{N}(0, \frac14)$: the angles are $62.58^\circ$, "
+    r"$44.09^\circ$ and 0. The exact flow takes 1 at the upper level to 0.6396."
 )
 def two_steps():
     predict, one = best_noise(0.25, _LEVELS), jnp.ones((1, 1))
@@ -389,37 +397,22 @@ def two_steps():
     yield r"\text{two steps down from}\ x_2 = 1", down[0, 0], "0.4357"
     yield r"\text{one step}", ddim_sample(one, jnp.zeros((1, 1, 1)), np.array([2]), predict, _LEVELS)[0, 0], "0.2945"
     yield r"\text{two equal angles:}\ \cos^2(\theta_2 / 2)", jnp.cos(angles[2] / 2) ** 2, "0.7302"
-    up = ddim_invert(one, np.array([2, 1]), predict, _LEVELS)
-    yield r"\text{two steps up from}\ x_0 = 1", up[0, 0], "1.6498"
-    back = ddim_sample(up, jnp.zeros((2, 1, 1)), np.array([2, 1]), predict, _LEVELS)
-    yield r"\text{and down again}", back[0, 0], "0.7188"
 
 
 @derivation.figure(
-    r"Left: the product of cosines, which is the share of the exact sample that $S$ steps reach, for levels at equal angles "
-    r"$\theta$, at equal times on the curve $\sqrt{\bar\alpha} = \cos(0.47 \pi \tau)$, and at equal noise $\varsigma$ ($c = "
-    r"\frac14$). Right: the error of the round trip times $S$ goes to a constant, 0 for $c = 1$.",
+    "Left: the product of cosines, which is the share of the exact sample that $S$ steps reach, for levels at equal angles "
+    r"$\theta$, at equal times on the curve $\cos(0.47 \pi \tau)$ for $\sqrt{\bar\alpha}$, and at equal noise $\varsigma$ (data "
+    r"of variance $\frac14$). Right: the error of the round trip times $S$ goes to a constant, 0 for data of variance 1.",
     panels=2,
 )
 def losses_and_round_trips(left, right):
-    counts, top, root = np.unique(np.logspace(0.5, 2.5, 15).astype(int)), _quarter(1)[1], 0.5
-    for name, place in (
-        ("equal angles", lambda n: np.linspace(0, np.arctan(top / root), n + 1)),
-        ("equal times", lambda n: np.arctan(_quarter(n) / root)),
-        ("equal noise", lambda n: np.arctan(np.linspace(0, top, n + 1) / root)),
-    ):
-        left.semilogx(counts, [np.exp(_loss(place(n))) for n in counts], marker=".", label=name)
-    for c in (0.25, 1.0, 3.0):
-        right.semilogx(counts, [n * (_round_trip(c, _quarter(n)) - 1) for n in counts], marker=".", label=f"$c = {c:g}$")
-    left.set(xlabel="steps $S$", ylabel="product of cosines")
-    right.set(xlabel="steps $S$", ylabel="$S\\,(f(S) - 1)$")
-    left.legend()
-    right.legend(loc=(0.68, 0.2))
+    draw_losses(left)
+    draw_round_trips(right)
 
 
 @derivation.exercise(
-    r"Which level does the spacing leading start from, for $S = 7$ and $T = 1000$?",
-    r"$\lfloor 1000 / 7 \rfloor = 142$ and $1000 \bmod 7 = 6$, so it starts $141 + 6 = 147$ levels too low, from 853.",
+    r"Which level does the spacing leading start from, with 7 of 1000 levels?",
+    r"$\lfloor 1000 / 7 \rfloor$ is 142 and $1000 \bmod 7$ is 6, so it starts $141 + 6$, that is 147, levels too low, from 853.",
 )
 def leading():
     first = sampling_timesteps(num_steps=7, num_train_steps=1000, spacing="leading")[0]
@@ -428,8 +421,8 @@ def leading():
 
 
 @derivation.exercise(
-    r"How many steps of equal angle lose at most one percent of the sample, if $\Theta = \frac{\pi}{2}$?",
-    r"$\cos^S(\Theta / S) \ge 0.99$ from $S = 123$ on. The limit $\Theta^2 / (2 S) \le 0.01$ says 124.",
+    r"How many steps of equal angle lose at most one percent of the sample, if the angle of the start is $\frac{\pi}{2}$?",
+    r"$\cos^S(\Theta / S)$ is at least 0.99 from 123 steps on. By the leading term, $\Theta^2 / (2 S)$, it would be 124.",
 )
 def one_percent():
     steps = np.arange(2, 300)
@@ -439,7 +432,7 @@ def one_percent():
 
 @derivation.exercise(
     r"What is the mean square of an entry in the middle of the arc, in 64 dimensions? In the middle of the straight line?",
-    r"$\mu^2 = 63.502$, so it is 1.00013; half of it is lost on the straight line, which has 0.5.",
+    r"$\mu^2$ is 63.502, so it is 1.00013; half of it is lost on the straight line, which has 0.5.",
 )
 def in_many_dimensions():
     yield 2 * math.exp(2 * (gammaln(32.5) - gammaln(32))), "63.502"
