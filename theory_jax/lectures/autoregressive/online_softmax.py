@@ -3,13 +3,11 @@
 The lecture on the functions of theory_jax/autoregressive/online_softmax.py.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Rational, exp, log, oo
+from sympy import KroneckerDelta, Rational, exp, log
 
 from theory_jax.autoregressive.attention import causal_mask, scaled_dot_product_attention
 from theory_jax.autoregressive.online_softmax import (
@@ -23,17 +21,18 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.draws import draw
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
-
-
-def _query_key_value(queries=5, keys=7):
-    return draw(1, 2, queries, 4, scale=2.0), draw(1, 2, keys, 4, seed=1, scale=2.0), draw(1, 2, keys, 3, seed=2)
-
-
-def _flat(parts):
-    return jnp.concatenate([jnp.ravel(part) for part in parts])
-
+from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._blocks_of_keys import (
+    along_a_row,
+    computed_blocks,
+    flat,
+    in_blocks_and_at_once,
+    one_query,
+    query_key_value,
+    states_of,
+)
 
 derivation = Derivation(
     module=__name__,
@@ -44,19 +43,17 @@ derivation = Derivation(
         "Rabe & Staats 2021, Self-attention Does Not Need O(n^2) Memory",
         "Dao et al. 2022, FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness",
     ),
-    question="The first weight of a softmax needs the sum over the whole row. How can attention be computed exactly while the "
-    "keys pass by in blocks, each seen once, and how can it be differentiated without storing its weights?",
+    question="Attention over 100,000 tokens has ten billion weights a head, more than an accelerator can hold, and the first "
+    "weight of a row needs the sum over all of it. How can attention be computed exactly while the keys pass by in blocks, "
+    "each seen once, and how can it be differentiated without storing its weights?",
     setting=(
         r"One query, whose scores against the keys seen so far are $s_i$, and against the keys of the next block $t_j$. The "
         r"values are one number a key, $v_i$ and $u_j$, in the chains; vectors are treated entry by entry.",
-        r"A state of three numbers is kept: a reference $m$, a normalizer $l = \sum_i e^{s_i - m}$ and an accumulator $o = "
-        r"\sum_i e^{s_i - m} v_i$. A block moves the reference to $m'$ and gives $l' = e^{m - m'} l + \sum_j e^{t_j - m'}$ and "
-        r"$o' = e^{m - m'} o + \sum_j e^{t_j - m'} u_j$. At the start nothing has been seen: $m = -\infty$ and $l = o = 0$.",
-        r"At the end the output is $o / l$, and the log-normalizer $L = m + \log l$ is kept next to it.",
+        r"A state of three numbers is kept: a reference $m$, the normalizer $\sum_i e^{s_i - m}$ and the accumulator $\sum_i "
+        "e^{s_i - m} v_i$. A block moves the reference to $m'$, multiplies both sums by $e^{m - m'}$ and adds its own terms. "
+        r"At the start nothing has been seen: the reference is $-\infty$, and both sums are 0.",
+        r"At the end the output is $o / l$, and the log-normalizer $m + \log l$ is kept next to it.",
     ),
-    answer=r"Old sums need only be multiplied by $e^{m - m'}$ when the reference moves, so after the last block $o/l$ is the "
-    r"softmax average, exactly and whatever the blocks. Parts that were computed apart can be merged from their outputs and "
-    r"log-normalizers, and the log-normalizer gives any weight back from its score, so the backward pass stores none.",
     limits=(
         "Rounding is not analyzed, beyond that no exponential overflows; the result is exact in exact arithmetic.",
         "Speed is a matter of how often memory is read and written, which operations do not count.",
@@ -101,7 +98,10 @@ invariant = derivation.chain(
     equals(plus(times(exp(m - m_new), Total(i, exp(s - m))), Total(j, exp(t - m_new))), "the definitions"),
     equals(
         plus(Total(i, exp(s - m_new)), Total(j, exp(t - m_new))),
-        r"$e^{m - m'} e^{s_i - m} = e^{s_i - m'}$: the factor is the same for every old term",
+        prose(
+            "{term}: the factor is the same for every old term",
+            term=holds(times(exp(m - m_new), exp(s - m)), "=", exp(s - m_new)),
+        ),
     ),
     role="lemma",
     so="The new state is to all keys what the old one was to the old keys. By induction this holds after every block.",
@@ -136,19 +136,18 @@ central = derivation.chain(
     states=2,
     so="No reference is left: nothing was approximated, and the order and the size of the blocks do not matter.",
 )
-derivation.chain(
+log_normalizer = derivation.chain(
     "The log-normalizer",
     plus(m_new, log(norm_new)),
     equals(log(times(exp(m_new), norm_new)), "a logarithm of a product"),
     equals(log(plus(Total(i, exp(s)), Total(j, exp(t)))), "the first lemma"),
     states=2,
     role="lemma",
-    so=r"This is $L = \log \sum e^{s}$ over all keys, the logarithm of the softmax's denominator.",
+    so=r"This is $\log \sum e^{s}$ over all keys, the logarithm of the softmax's denominator.",
 )
 derivation.symbol("L", "the log-normalizer", "log_normalizer")
 l0 = derivation.number("l_0", "a normalizer, of whatever was seen", "normalizer", positive=True)
 o0 = derivation.number("o_0", "an accumulator", "accumulator")
-
 
 top = sympy.Max(m, *(t.at(n) for n in range(3)))
 derivation.bridge(
@@ -174,14 +173,25 @@ derivation.bridge(
 )
 
 derivation.say("Why the reference is the maximum. Any number would do in exact arithmetic; the maximum keeps the numbers small.")
-derivation.count(i, "N", "how many keys there are next to the one with the largest score")
+gap = derivation.numbers("g", i, "how far its score is below the largest", positive=True)
+N = derivation.count(i, "N", "how many keys there are next to the one with the largest score")
 derivation.chain(
     "Under the maximum the normalizer is at least one",
     plus(exp(0), Total(i, exp(s - m))),
-    at_least(1, r"$e^0 = 1$ for the largest score itself; leave out the other terms", dropping=Total(i, exp(s - m))),
+    at_least(
+        1,
+        prose("{one} for the largest score itself; leave out the other terms", one=holds(exp(s - m), "=", 1, when={s: m})),
+        dropping=Total(i, exp(s - m)),
+    ),
     role="lemma",
-    so=r"So there is never a division by zero, or a logarithm of zero. Every exponent $s_i - m$ is at most 0, so no term exceeds "
-    r"1: nothing overflows, and $m \le L \le m + \log(N + 1)$. When the maximum rises the correction $e^{m - m'}$ is below 1.",
+    so=prose(
+        "So there is never a division by zero, or a logarithm of zero. At {below} for the other keys no term exceeds 1, "
+        "{term}: nothing overflows, and the log-normalizer exceeds $m$ by {most}. When the maximum rises the correction $e^{m "
+        "- m'}$ is below 1.",
+        below=where(s, m - gap),
+        term=holds(exp(s - m), "<", 1),
+        most=holds(log(plus(1, Total(i, exp(s - m)))), "<=", log(N + 1)),
+    ),
 )
 
 derivation.say(
@@ -197,29 +207,24 @@ merged = derivation.chain(
     times(exp(Lab), Oab),
     equals(
         plus(times(exp(La), Oa), times(exp(Lb), Ob)),
-        r"multiply out: $e^{L_{ab}} e^{L_a - L_{ab}} = e^{L_a}$",
+        prose("multiply out: {a}, and the same for the other part", a=holds(times(exp(Lab), exp(La - Lab)), "=", exp(La))),
         wrong={"a plain mean": times(exp(Lab), plus(Oa, Ob)) / 2},
     ),
     role="lemma",
-    so=r"Here $e^{L_a} O_a = \sum e^{s} v$ and $e^{L_a} = \sum e^{s}$ over the keys of the part, and sums of numbers may be "
-    r"taken in any order.",
+    so=r"Here $e^{L_a} O_a$ is $\sum e^{s} v$ and $e^{L_a}$ is $\sum e^{s}$ over the keys of the part, and sums of numbers may "
+    "be taken in any order.",
 )
 derivation.chain(
     "So the order of merging does not matter",
     plus(times(exp(Lab), Oab), times(exp(Lc), Oc)) / plus(exp(Lab), exp(Lc)),
     equals(
         plus(times(exp(La), Oa), times(exp(Lb), Ob), times(exp(Lc), Oc)) / plus(exp(La), exp(Lb), exp(Lc)),
-        r"the lemma, and $e^{L_{ab}} = e^{L_a} + e^{L_b}$",
+        prose("the lemma, and {sum}", sum=holds(exp(Lab), "=", plus(exp(La), exp(Lb)))),
     ),
     uses=(merged,),
     so="The right side treats the three parts alike: merging is associative and commutative. Keys may be split among blocks, "
-    "devices or machines and merged in any tree; each part sends its output and one number a query.",
-)
-derivation.chain(
-    "A part without keys changes nothing",
-    Limit(plus(times(exp(La), Oa), times(exp(Lb), Ob)) / plus(exp(La), exp(Lb)), Lb, -oo),
-    equals(Oa, r"its sums are zero: $L = -\infty$ is their logarithm"),
-    role="remark",
+    "devices or machines and merged in any tree; each part sends its output and one number a query. A part without keys, with "
+    r"the log-normalizer $-\infty$, changes nothing.",
 )
 derivation.bridge(
     "The code computes the merged part",
@@ -239,7 +244,7 @@ weights_back = derivation.chain(
     "A weight comes back from its score and one number a row",
     Slope(log_sum, t),
     equals(exp(t) / Total(k, exp(t.at(k))), "the derivative of a logarithm, and of the one term that contains $t_j$"),
-    equals(P, r"$\sum_k e^{t_k} = e^\Lambda$"),
+    equals(P, prose("{sum}", sum=holds(Total(k, exp(t.at(k))), "=", exp(log_sum)))),
     role="lemma",
     so="So the weight is the derivative of the log-normalizer, and no maximum, sum or division is needed to have it again.",
 )
@@ -258,12 +263,15 @@ rowsum = derivation.chain(
     sizes={f: 2},
     so="The left side needs all keys. The right side needs two vectors, and is known before the first block.",
 )
-derivation.chain(
+in_the_scores = derivation.chain(
     "The gradient in the scores",
     Slope(loss, t),
     equals(
         times(P, plus(dP, -Total(k, times(P.at(k), dP.at(k))))),
-        r"$\partial P_k / \partial t_j = P_k (\delta_{kj} - P_j)$, as in the topic attention",
+        prose(
+            "{jacobian}, as in the topic attention",
+            jacobian=holds(Slope(P.at(k), t), "=", times(P.at(k), KroneckerDelta(k, j) - P)),
+        ),
     ),
     equals(
         times(P, plus(dP, -Total(f, times(G, out)))),
@@ -285,18 +293,8 @@ derivation.chain(
     uses=(central,),
 )
 def blocks_give_attention():
-    query, key, value = _query_key_value()
-
-    def both(causal, size):
-        mask = causal_mask(query_length=5, key_length=7) if causal else None
-        wanted = scaled_dot_product_attention(query, key, value, mask)
-        return blockwise_attention(query, key, value, block_size=size, causal=causal)[0], wanted
-
-    pairs = [both(False, 1), both(False, 9), both(True, 3)]
-    reverse = blockwise_attention(query, key[:, :, ::-1], value[:, :, ::-1], block_size=3, causal=False)[0]
-    left, right = [*(pair[0] for pair in pairs), reverse], [*(pair[1] for pair in pairs), pairs[0][1]]
-    wrong = {"never masked": jnp.stack([right[0]] * 4)}
-    return Sides(left=jnp.stack(left), right=jnp.stack(right), wrong=wrong)
+    left, right = in_blocks_and_at_once()
+    return Sides(left=left, right=right, wrong={"never masked": jnp.stack([right[0]] * 4)})
 
 
 @derivation.autodiff(
@@ -307,7 +305,7 @@ def blocks_give_attention():
     uses=(rowsum,),
 )
 def the_backward_pass_needs_no_stored_weights():
-    query, key, value = _query_key_value()
+    query, key, value = query_key_value()
     upstream, mask = draw(1, 2, 5, 3, seed=7), causal_mask(query_length=5, key_length=7)
     pulled = jax.vjp(lambda *given: scaled_dot_product_attention(*given, mask), query, key, value)[1](upstream)
     output, logs = blockwise_attention(query, key, value, block_size=3, causal=True)
@@ -317,7 +315,7 @@ def the_backward_pass_needs_no_stored_weights():
         "the scale forgotten": (2 * by_hand[0], 2 * by_hand[1], by_hand[2]),
         "never masked": attention_backward(query, key, value, output, logs, upstream, causal=False),
     }
-    return Sides(left=_flat(pulled), right=_flat(by_hand), wrong={name: _flat(parts) for name, parts in wrong.items()})
+    return Sides(left=flat(pulled), right=flat(by_hand), wrong={name: flat(parts) for name, parts in wrong.items()})
 
 
 derivation.say("What it saves. The state of a query is its reference, its normalizer and one number for each entry of a value.")
@@ -337,28 +335,47 @@ derivation.chain(
 @derivation.exact(
     r"\frac{1}{2} n (n + 1),\ n^2",
     because="The pairs of matrix products are counted in the program that JAX makes of the code, with and without the causal "
-    "mask, for $n = 1, 2, 3, 4$.",
+    "mask, for one to four blocks a side.",
     outcomes=8,
     role="remark",
 )
 def causal_blocks_are_half_of_all():
-    def computed(n, causal):
-        like = jax.ShapeDtypeStruct((1, 1, 2 * n, 4), float)
-        program = jax.make_jaxpr(functools.partial(blockwise_attention, block_size=2, causal=causal))(like, like, like)
-        return str(program).count("dot_general[") / 2
-
     sizes = np.arange(1.0, 5)
-    counted = np.array([[computed(int(n), causal) for n in sizes] for causal in (True, False)])
+    counted = np.array([[computed_blocks(int(n), causal) for n in sizes] for causal in (True, False)])
     return Sides(left=counted, right=np.stack([sizes * (sizes + 1) / 2, sizes**2]))
 
 
-def _states(scores, values, block_size):
-    """The state after each block of one row: [K], [K] -> (maximum, normalizer, accumulator)s."""
-    state = jnp.full((1, 1), -jnp.inf), jnp.zeros((1, 1)), jnp.zeros((1, 1, 1))
-    for first in range(0, len(scores), block_size):
-        block = slice(first, first + block_size)
-        state = online_softmax_update(*state, jnp.asarray(scores[block])[None, None], jnp.asarray(values[block])[None, :, None])
-        yield tuple(float(part.ravel()[0]) for part in state)
+derivation.answer = prose(
+    "Old sums need only be multiplied by $e^{m - m'}$ when the reference moves, so after the last block the quotient is the "
+    "softmax average, {quotient}, exactly and whatever the blocks. Parts that were computed apart can be merged from their "
+    "outputs and log-normalizers, {merged}. The log-normalizer gives any weight back from its score, {weight}, so the backward "
+    "pass stores none.",
+    quotient=holds(
+        acc_new / norm_new,
+        "=",
+        plus(Total(i, times(exp(s), v)), Total(j, times(exp(t), u))) / plus(Total(i, exp(s)), Total(j, exp(t))),
+    ),
+    merged=holds(times(exp(Lab), Oab), "=", plus(times(exp(La), Oa), times(exp(Lb), Ob))),
+    weight=holds(P, "=", exp(t) / Total(k, exp(t.at(k)))),
+)
+
+
+derivation.algorithm(
+    "Attention in blocks, forward and backward",
+    do(r"for every query: $m \leftarrow -\infty$, $l \leftarrow 0$, $o \leftarrow 0$"),
+    do(r"for every block of keys: compute the scores $t_j$; $m' \leftarrow \max(m, \max_j t_j)$", online_softmax_update),
+    do(r"$l \leftarrow e^{m - m'} l + \sum_j e^{t_j - m'}$", online_softmax_update, by=invariant, indent=1),
+    do(
+        r"$o \leftarrow e^{m - m'} o + \sum_j e^{t_j - m'} u_j$, and $m \leftarrow m'$",
+        online_softmax_update,
+        by=accumulated,
+        indent=1,
+    ),
+    do(r"$O \leftarrow o / l$", blockwise_attention, by=central),
+    do(r"keep $L \leftarrow m + \log l$", blockwise_attention, by=log_normalizer),
+    do(r"backward, for every block again: $P \leftarrow e^{t - L}$", attention_backward, by=weights_back),
+    do(r"$P \odot (A - G \cdot O)$ is the gradient in the scores", attention_backward, by=in_the_scores, indent=1),
+)(one_query)
 
 
 @derivation.example(
@@ -366,71 +383,56 @@ def _states(scores, values, block_size):
     r"the output."
 )
 def two_blocks():
-    first, second = _states(np.log([1.0, 2, 4]), np.array([7.0, 0, 3.5]), 2)
-    yield r"m, l, o\ \text{after the first block}", first, "(0.6931, 1.5, 3.5)"
+    first, second = states_of(np.log([1.0, 2, 4]), np.array([7.0, 0, 3.5]), 2)
     yield r"e^{m - m'}", np.exp(first[0] - second[0]), "0.5"
-    yield r"l', o'", second[1:], "(1.75, 5.25)"
     yield r"O = o'/l'", second[2] / second[1], "3"
     yield r"L", second[0] + np.log(second[1]), "1.9459"
     weights = np.exp(np.log([1.0, 2, 4]) - np.log(7))
     yield r"P = e^{t - L}", weights, "(1/7, 2/7, 4/7)"
-    yield r"G O", 3.0, "3"
     yield r"\text{the gradient in the scores}", weights * (np.array([7, 0, 3.5]) - 3), "(4/7, -6/7, 2/7)"
     yield r"\text{accumulator not corrected:}\ O", (3.5 + 3.5) / 1.75, "4"
 
 
-@derivation.figure(
+derivation.figure(
     r"A row of 60 scores whose largest comes late, taken in one by one. Left: reference and log-normalizer. Right: the "
     r"normalizer falls when the reference jumps, while the quotient $o/l$ moves to its final value (dashed).",
     panels=2,
-)
-def along_a_row(left, right):
-    drawn = np.random.default_rng(0)
-    scores, values = drawn.standard_normal(60), np.linspace(-1, 1, 60) + 0.3 * drawn.standard_normal(60)
-    scores[42] = 5.0
-    m, l, o = np.array(list(_states(scores, values, 1))).T  # noqa: E741 (the lecture's letters)
-    steps = np.arange(1, 61)
-    left.plot(steps, m, label="$m$")
-    left.plot(steps, m + np.log(l), label=r"$m + \log l$")
-    left.set(xlabel="keys seen", ylabel="nats")
-    left.legend()
-    right.plot(steps, l / 10, label="$l / 10$")
-    right.plot(steps, o / l, label="$o / l$")
-    right.axhline(o[-1] / l[-1], linestyle="--", color="gray")
-    right.set(xlabel="keys seen", ylabel="state")
-    right.legend()
+)(along_a_row)
+
+
+_parts = {Oa: Rational(7, 3), La: log(3), Ob: Rational(7, 2), Lb: log(4)}
 
 
 @derivation.exercise(
-    r"Merge the parts $(O, L) = (\frac73, \log 3)$ and $(3.5, \log 4)$.",
-    r"$\frac{3 \cdot 7/3 + 4 \cdot 3.5}{7} = 3$, and $L = \log 7 = 1.9459$: the example's two blocks.",
+    r"Merge a part with the output $\frac73$ and the log-normalizer $\log 3$, and a part with 3.5 and $\log 4$.",
+    prose(
+        "The output is {output}, and the log-normalizer {logs}, or 1.9459: the example's two blocks.",
+        output=holds(Oab, "=", 3, when=_parts, named=True),
+        logs=holds(Lab, "=", log(7), when=_parts, named=True),
+    ),
 )
 def merge_by_hand():
-    given = {Oa: Rational(7, 3), La: log(3), Ob: Rational(7, 2), Lb: log(4)}
-    yield value(Oab, given), "3"
-    yield value(Lab, given), "1.9459"
+    yield value(Oab, _parts), "3"
+    yield value(Lab, _parts), "1.9459"
 
 
 @derivation.exercise(
     "All of 8 scores are 1000. What are $l$ and $L$ at the end?",
-    r"$l = 8$ and $L = 1000 + \log 8 = 1002.079$, although $e^{1000}$ itself is beyond float64.",
+    r"$l$ is 8 and $L$ is $1000 + \log 8$, or 1002.079, although $e^{1000}$ itself is beyond float64.",
 )
 def large_scores():
-    *_, (m, l, _) = _states(np.full(8, 1000.0), np.zeros(8), 3)  # noqa: E741
+    *_, (m, l, _) = states_of(np.full(8, 1000.0), np.zeros(8), 3)  # noqa: E741
     yield l, "8"
     yield m + np.log(l), "1002.079"
 
 
 @derivation.exercise(
     "How many blocks are computed with 8 blocks a side under the causal mask, and which share is that?",
-    r"$\frac12 \cdot 8 \cdot 9 = 36$ of 64: a share of 0.5625.",
+    prose("{half} of 64: a share of 0.5625.", half=holds(times(Rational(1, 2), 8, 9), "=", 36)),
 )
 def eight_blocks():
     yield 36, "36"
     yield 36 / 64, "0.5625"
-
-
-derivation.say("How the code keeps it.")
 
 
 @derivation.numeric(
@@ -441,7 +443,7 @@ derivation.say("How the code keeps it.")
     scale=1.0,
 )
 def an_empty_block():
-    (maximum, normalizer, accumulator), after = _states(np.array([-np.inf, -np.inf, 0.5, 1.5]), np.array([1.0, 1, 2, 4]), 2)
+    (maximum, normalizer, accumulator), after = states_of(np.array([-np.inf, -np.inf, 0.5, 1.5]), np.array([1.0, 1, 2, 4]), 2)
     found = [np.exp(maximum), normalizer, accumulator, *after]
     share = np.exp(-1.0)
     wanted = np.array([0.0, 0, 0, 1.5, 1 + share, 4 + 2 * share])
