@@ -7,13 +7,14 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import sqrt
+from sympy import log, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
 from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.heun_sampler import churn, denoising_euler_step, heun_step, karras_sigmas
 from theory_jax.mathematics.levels import per_example
 
@@ -24,20 +25,18 @@ derivation = Derivation(
         "Karras, Aittala, Aila & Laine 2022, Elucidating the Design Space of Diffusion-Based Generative Models, sections 3 and 4",
         "Heun 1900; Hairer, Norsett & Wanner 1993, Solving Ordinary Differential Equations I, section II.1",
     ),
-    question="A denoiser is known at every level of the noise. Which curve leads from noise to data, how far from it does a step "
-    "of Euler's and of Heun's method end, and where should the steps be small?",
+    question="With thirty evaluations of the network Euler's method returns blurred samples with too little variance, and most "
+    "of its steps are spent where nothing happens. A denoiser is known at every level of the noise. Which curve leads from "
+    "noise to data, how far from it does a step of Euler's and of Heun's method end, and where should the steps be small?",
     setting=(
-        r"At the level $\sigma$ the noisy data are $x = y + \sigma n$, with noise $n$ of mean 0 and variance 1, and $D(x; "
-        r"\sigma)$ is the mean of $y$ given $x$. By Tweedie's formula $D = x + \sigma^2 s$ with the score $s$ of the noisy data "
-        r"(lecture on scores).",
-        r"The probability flow of $dx = g\, dw$ has the velocity $-\frac12 g^2 s$; if $\sigma$ itself is the time, $g^2$ is the "
-        r"slope of $\sigma^2$ (lecture on the flow).",
-        r"Errors are derived for data of mean 0 and variance $c$ that are normal, where everything is in closed form: $D = c\, "
-        r"x/(c + \sigma^2)$. A step goes from the level $\sigma$ to $\tau$.",
+        r"At the level $\sigma$ the noisy data are $x$, which is $y + \sigma n$ with noise $n$ of mean 0 and variance 1, and "
+        r"$D(x; \sigma)$ is the mean of $y$ given $x$. By Tweedie's formula $D$ is $x + \sigma^2 s$ with the score $s$ of the "
+        "noisy data (lecture on scores).",
+        r"The probability flow of an equation without drift and with the diffusion $g$ has the velocity $-\frac12 g^2 s$; if "
+        r"$\sigma$ itself is the time, $g^2$ is the slope of $\sigma^2$ (lecture on the flow).",
+        "Errors are derived for data of mean 0 and variance $c$ that are normal, where everything is in closed form: $D$ is "
+        r"$c\, x/(c + \sigma^2)$. A step goes from the level $\sigma$ to $\tau$.",
     ),
-    answer=r"The curve is $dx/d\sigma = (x - D)/\sigma$. On normal data Euler's step misses the variance by $c (\tau - "
-    r"\sigma)^2/(c + \sigma^2)^2$, Heun's by a term of third order: half the steps cost a factor of 2 and of 4. Levels even in "
-    r"$\sigma^{1/\rho}$ make steps small where the curve bends, near the data.",
     limits=(
         "The order for other than normal data (it holds wherever the slope is smooth; the practice wing measures it).",
         "Which amount of fresh noise is best: it corrects errors of earlier steps and adds some of its own; the source measured "
@@ -73,39 +72,51 @@ mean = derivation.chain(
         "collect the point and the data",
         wrong={"the shares exchanged": plus(tau / sigma * d, (1 - tau / sigma) * x)},
     ),
-    so=r"At $\tau = 0$ it is the data themselves. There is no slope at level 0, so Heun's method takes Euler's step for its "
-    r"last one.",
+    so=prose(
+        "At level 0 the step ends at the data themselves, {data}. There is no slope at level 0, so Heun's method takes Euler's "
+        "step for its last one.",
+        data=holds(euler, "=", d, when={tau: 0}, wrong={"the point": x}),
+    ),
 )
 
 derivation.say("How far does a step end from the curve? On normal data the slope is a multiple of the point.")
 c = derivation.number("c", "the variance of the data", positive=True)
 V = derivation.define("V", c + sigma**2, "the variance of the noisy data at the beginning", positive=True)
-U = derivation.define("U", c + tau**2, "... at the end", positive=True)
+U = derivation.define("U", c + tau**2, "the variance of the noisy data at the end", positive=True)
 derivation.chain(
     "The slope on normal data",
     (x - c * x / V) / sigma,
     equals(sigma * x / V, "common denominator", wrong={"the data's variance": c * x / (sigma * V)}),
     role="lemma",
-    so=r"So $\frac{d}{d\sigma} \log x = \sigma/V$, half the slope of $\log V$: the curve is $x \sqrt{U/V}$, and variances go "
-    r"from $V$ to $U$ exactly.",
+    so=prose(
+        r"So the slope of $\log x$ is $\sigma/V$, half of that of $\log V$, {slope}: the curve is $x \sqrt{U/V}$, and variances "
+        "go from $V$ to $U$ exactly.",
+        slope=holds(Slope(log(V), sigma), "=", 2 * sigma / V, named=True),
+    ),
 )
 first = derivation.define("e", 1 + (tau - sigma) * sigma / V, "Euler's factor: the end of its step, for $x = 1$")
-derivation.chain(
+euler_error = derivation.chain(
     "Euler's step falls short by a square",
     plus(U / V, -(first**2)),
-    equals(plus(U / V, -(((c + sigma * tau) / V) ** 2)), r"$V + (\tau - \sigma) \sigma = c + \sigma \tau$"),
+    equals(
+        plus(U / V, -(((c + sigma * tau) / V) ** 2)),
+        prose("{sum}", sum=holds(plus(V, times(tau - sigma, sigma)), "=", c + sigma * tau)),
+    ),
     equals(
         c * (tau - sigma) ** 2 / V**2,
-        r"$(c + \tau^2)(c + \sigma^2) - (c + \sigma \tau)^2 = c (\tau - \sigma)^2$",
+        prose("{square}", square=holds(plus(times(U, V), -((c + sigma * tau) ** 2)), "=", c * (tau - sigma) ** 2)),
         wrong={
             "of order one": c * (tau - sigma) / V,
             "without the data's variance": (tau - sigma) ** 2 / V,
             "by U": c * (tau - sigma) ** 2 / V / U,
         },
     ),
-    so=r"Samples have too little variance, whatever the direction. The error of a step is of order two in its length, so that of "
-    "all steps between two levels is of order one. For a single point as data ($c = 0$) the curve is straight, and there is no "
-    "error.",
+    so=prose(
+        "The factor of the variance is too small, whatever the direction. The error of a step is of order two in its length, so "
+        "that of all steps between two levels is of order one. For a single point as data the curve is straight, and the error "
+        "is {none}.",
+        none=holds(plus(U / V, -(first**2)), "=", 0, when={c: 0}, named=True),
+    ),
 )
 heun = derivation.define(
     "k", 1 + (tau - sigma) / 2 * (sigma / V + tau * first / U), "Heun's factor: the mean of the slopes at both ends", "heun_step"
@@ -126,6 +137,21 @@ heun_error = derivation.chain(
     central=True,
     so="One order is gained for one more evaluation: the error of all steps is of order two. On the way to the data it has the "
     "other sign than Euler's: samples have too much variance.",
+)
+
+derivation.answer = prose(
+    "The slope of the curve is {slope}, where $D$ is the denoiser's estimate of the data. On normal data Euler's step misses "
+    "the factor of the variance, $U/V$, by {euler}, and Heun's by a term of third order in the length of the step: all steps "
+    r"together err by order one and two, so half as many cost a factor of 2 and of 4. Levels even in $\sigma^{1/\rho}$ make "
+    "steps small where the curve bends, near the data.",
+    slope=holds(-sigma * s, "=", (x - D) / sigma, named=True, wrong={"the sign": (D - x) / sigma}),
+    euler=holds(
+        plus(U / V, -(first**2)),
+        "=",
+        c * (tau - sigma) ** 2 / V**2,
+        named=True,
+        wrong={"without a V": c * (tau - sigma) ** 2 / V},
+    ),
 )
 
 
@@ -204,8 +230,13 @@ derivation.chain(
     "A step's length over its level",
     Slope(level**rho, u) / level**rho,
     equals(rho * (m - M) / level, r"the power rule; one factor of $q$ is left", wrong={"the power": rho * (m - M) / level**rho}),
-    so=r"With $\rho = 1$ steps are equal, with $\rho \to \infty$ they are equal shares of their level. The levels of the code "
-    r"lie between: a step is smallest near the data, and still takes the largest share of its level there.",
+    so=prose(
+        r"With {one} a step has the length {equal}, the same for all; as $\rho$ grows, steps become equal shares of their "
+        "level. The levels of the code lie between: a step is smallest near the data, and still takes the largest share of its "
+        "level there.",
+        one=where(rho, 1),
+        equal=holds(Slope(level**rho, u), "=", m - M, named=True),
+    ),
 )
 
 
@@ -241,9 +272,17 @@ fresh = derivation.chain(
             "not squared": plus(sigma**2, nu * (higher**2 - sigma**2)),
         },
     ),
-    equals(plus(sigma**2, nu**2 * sigma**2 * gamma * (2 + gamma)), r"$(1 + \gamma)^2 - 1 = \gamma (2 + \gamma)$"),
-    so=r"With $\nu = 1$ it is $\hat\sigma^2$, the variance of the level. A scale slightly above 1 makes up for denoisers that "
-    r"remove a little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles.",
+    equals(
+        plus(sigma**2, nu**2 * sigma**2 * gamma * (2 + gamma)),
+        prose("{it}", it=holds(plus((1 + gamma) ** 2, -1), "=", gamma * (2 + gamma))),
+    ),
+    so=prose(
+        "With {one} it is the variance {level} of the noisier level. A scale slightly above 1 makes up for denoisers that "
+        r"remove a little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles, to {double}.",
+        one=where(nu, 1),
+        level=holds(plus(sigma**2, nu**2 * (higher**2 - sigma**2)), "=", higher**2, named=True),
+        double=holds(higher**2, "=", 2 * sigma**2, when={gamma: sqrt(2) - 1}, named=True),
+    ),
 )
 derivation.bridge(
     "The code adds the noise",
@@ -295,8 +334,7 @@ def three_steps():
 
 
 @derivation.example(
-    r"Normal data of variance 1, $x = 2$ at the level 1, and a step to the level $\frac12$; then from level 1 "
-    r"to 0."
+    r"Normal data of variance 1, the point 2 at the level 1, and a step to the level $\frac12$; then from level 1 to 0."
 )
 def one_step():
     yield r"\text{Euler, to } \tfrac12", denoising_euler_step(_one(2)[None], _one(1), _one(0.5), _normal_data(1.0)), "1.5"
@@ -338,7 +376,7 @@ def _heun_factor(levels):
 
 @derivation.exercise(
     "How many evaluations of the denoiser do 18 steps take? How large is the last step that is not to 0, over its level?",
-    r"$2 \cdot 18 - 1 = 35$. From $\sigma_{16} = 0.00753$ to 0.002: 0.7343 of its level.",
+    r"$2 \cdot 18 - 1$, that is 35. From $\sigma_{16}$, which is 0.00753, to 0.002: 0.7343 of its level.",
 )
 def eighteen_steps():
     levels = karras_sigmas(num_steps=18)
@@ -349,15 +387,15 @@ def eighteen_steps():
 
 @derivation.exercise(
     r"The data are a single point $y$. Where does one step of Euler's method from any level to 0 end?",
-    "At $D = y = 3$: the curve is a straight line.",
+    "At the point itself, here at 3, since the denoiser always returns it: the curve is a straight line.",
 )
 def a_point():
     yield denoising_euler_step(_one(7)[None], _one(5), _one(0), lambda x, level: 0 * x + 3), "3"
 
 
 @derivation.exercise(
-    r"By which factor does churn raise the variance of the noise at $\gamma = \sqrt2 - 1$ and $\nu = 1$?",
-    r"$(1 + \gamma)^2 = 2$.",
+    r"By which factor does churn raise the variance of the noise at its largest, $\sqrt2 - 1$, with noise of scale 1?",
+    prose("By the factor {factor}.", factor=holds((1 + gamma) ** 2, "=", 2, when={gamma: sqrt(2) - 1})),
 )
 def doubled():
     yield churn(jnp.zeros((1, 1)), jnp.ones((1, 1)), _one(1), gamma=math.sqrt(2) - 1, noise_scale=1.0)[1] ** 2, "2"
