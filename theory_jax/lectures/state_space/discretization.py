@@ -4,7 +4,6 @@ The lecture on the functions of theory_jax/state_space/discretization.py.
 """
 
 import jax.numpy as jnp
-import numpy as np
 import sympy
 from sympy import Integral, Rational, cos, exp, sin, tan
 
@@ -12,7 +11,17 @@ from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.state_space._discretization import (
+    EXAMPLE,
+    RULES,
+    hold_by_the_inverse,
+    maps_and_errors,
+    near_eigenvalue_zero,
+    sampled_inputs,
+    two_inputs,
+)
 from theory_jax.lectures.state_space.linear_system import one_exponential, variation_of_constants
 from theory_jax.state_space.discretization import (
     backward_euler,
@@ -32,22 +41,20 @@ derivation = Derivation(
         "Butcher 2016, Numerical methods for ordinary differential equations, chapter 2",
         "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces",
     ),
-    question=r"A network sees samples, not a differential equation. Which $(\bar A, \bar B)$ replace $(A, B)$ of $\dot x = Ax + "
-    r"Bu$ at a step $\Delta$, and what do the usual choices keep: the order of the error, stability, the steady state?",
+    question="A network sees samples, not a differential equation, and a stable system that is stepped carelessly explodes or "
+    "settles at another rate. Which pairs of matrices replace those of the equation at a step, and what do the usual choices "
+    "keep: the order of the error, stability, the steady state?",
     setting=(
-        r"The state obeys $\dot x = Ax + Bu$. During the step that ends at time $t\Delta$ the input has the constant value "
-        r"$u_t$, and $x_t$ is the state at the end of that step. A rule is a pair $(\bar A, \bar B)$ with $x_t = \bar A x_{t-1} "
-        r"+ \bar B u_t$: the current input acts at once.",
-        r"A matrix with $N$ independent eigenvectors splits the system into $N$ equations $\dot x = \lambda x + bu$, one for "
-        r"each eigenvalue, and every rule here is a function of $A$: it acts on each eigenvalue alone. The chains are about one "
-        r"such equation. They are identities of rational functions and exponentials, so they hold for complex $\lambda$, too.",
-        r"$I - \theta\Delta A$ is invertible where it is inverted: $1/(\theta\Delta)$ is no eigenvalue. That is always so if all "
-        r"eigenvalues have a negative real part.",
+        r"The state changes at the rate $Ax + Bu$. During the step that ends at time $t\Delta$ the input has the constant "
+        r"value $u_t$, and $x_t$ is the state at the end of that step. A rule is a pair $(\bar A, \bar B)$, by which $x_t$ "
+        r"is $\bar A x_{t-1} + \bar B u_t$: the current input acts at once.",
+        r"A matrix with $N$ independent eigenvectors splits the system into $N$ equations with the rates $\lambda x + bu$, "
+        "one for each eigenvalue, and every rule here is a function of $A$: it acts on each eigenvalue alone. The chains are "
+        "about one such equation. They are identities of rational functions and exponentials, so they hold for complex "
+        r"$\lambda$, too.",
+        r"$I - \theta\Delta A$ is invertible where it is inverted: $1/(\theta\Delta)$ is no eigenvalue. That is always so if "
+        "all eigenvalues have a negative real part.",
     ),
-    answer=r"If the input is constant during each step, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\,B$ are "
-    r"exact. The rules without an exponential replace the state inside the step by a mean of its values at the ends. All of them "
-    r"keep the steady state. The bilinear rule is of second order, and it is stable exactly if the system is; backward Euler is "
-    r"of first order and stable, too; forward Euler is stable only if the step is short enough.",
     limits=(
         "Nonlinear systems, and steps of different lengths, of which selective models make use.",
         "Matrices without enough eigenvectors: what is shown for one eigenvalue holds for them as a limit, since such matrices "
@@ -67,12 +74,12 @@ z = derivation.define("z", step * lam, "the eigenvalue, measured in steps")
 hold = derivation.define(r"\bar a", exp(z), "what is left of the state after a held step", "zero_order_hold")
 driven = derivation.define(r"\bar b", (exp(z) - 1) / lam * b, "what a held step adds for each unit of input", "zero_order_hold")
 
-derivation.chain(
+exact = derivation.chain(
     "A held input: the exact step",
     plus(times(exp(lam * step), before), Integral(exp(lam * (step - s)) * b * u, (s, 0, step))),
     equals(
         plus(times(exp(lam * step), before), times(Integral(exp(lam * s), (s, 0, step)), b, u)),
-        r"the input is constant, so it leaves the integral; count the time from the end, $s \to \Delta - s$",
+        r"the input is constant, so it leaves the integral; count the time from the end, $\Delta - s$ for $s$",
         wrong={
             "integrated over the state, too": exp(lam * step) * (before + Integral(exp(lam * s), (s, 0, step)) * b * u),
             "the step in place of the integral": exp(lam * step) * before + step * b * u,
@@ -80,7 +87,7 @@ derivation.chain(
     ),
     equals(
         plus(times(hold, before), times(driven, u)),
-        r"integrate: $\int_0^\Delta e^{\lambda s} ds = (e^{\lambda\Delta} - 1) / \lambda$",
+        prose("{integral}", integral=holds(Integral(exp(lam * s), (s, 0, step)), "=", (exp(lam * step) - 1) / lam)),
         wrong={
             "divided by z": hold * before + driven * u / step,
             "the step in place of the integral": hold * before + step * b * u,
@@ -89,14 +96,14 @@ derivation.chain(
     central=True,
     uses=(variation_of_constants, one_exponential),
     so=r"The first line is the variation of constants: each part of the input, after what is left of the step. Nothing was "
-    r"approximated, at any length of the step. For matrices, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\, B$ "
+    r"approximated, at any length of the step. For matrices, $e^{\Delta A}$ and $\int_0^\Delta e^{As} ds\, B$ "
     r"are the blocks of one exponential, $\exp\left(\Delta \begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}\right)$, and $A$ need "
     r"not be invertible.",
 )
 derivation.chain(
     "... and an eigenvalue of zero only counts its inputs",
     Limit(driven, lam, 0),
-    equals(times(step, b), r"$e^{\Delta\lambda} - 1 = \Delta\lambda + O(\lambda^2)$", wrong={"no effect": 0}),
+    equals(times(step, b), r"$e^{\Delta\lambda} - 1$ is $\Delta\lambda$ but for terms in $\lambda^2$", wrong={"no effect": 0}),
     role="lemma",
 )
 A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
@@ -107,15 +114,15 @@ derivation.symbol("B", "what the input does to the state", "b")
 derivation.symbol("I", "the identity")
 
 derivation.say(
-    r"Without an exponential, integrate the equation over the step: $x_t - x_{t-1} = \int (\lambda x + b u_t)\,ds$. The input's "
-    r"integral is $\Delta b u_t$ exactly. The state's is approximated: $x$ inside the step is replaced by a weighted mean of its "
-    r"two ends. That is the only approximation, and the weight $\theta$ of the new end is the only choice."
+    r"Without an exponential, integrate the equation over the step: $x_t - x_{t-1}$ is $\int (\lambda x + b u_t)\,ds$. The "
+    r"input's integral is $\Delta b u_t$ exactly. The state's is approximated: $x$ inside the step is replaced by a weighted "
+    r"mean of its two ends. That is the only approximation, and the weight $\theta$ of the new end is the only choice."
 )
 theta = derivation.number(r"\theta", "the weight of the end of the step", between=(0, 1))
 R = derivation.define(r"R_\theta", (1 + (1 - theta) * z) / (1 - theta * z), "what is left of the state after a step of the rule")
 S = derivation.define(r"S_\theta", step * b / (1 - theta * z), "what such a step adds for each unit of input")
 after = derivation.define("x_t", R * before + S * u, "the state after a step of the rule")
-derivation.chain(
+rules = derivation.chain(
     "One choice, three rules",
     plus(before, times(z, plus(times(theta, after), times(1 - theta, before))), times(step, b, u)),
     equals(
@@ -132,9 +139,14 @@ derivation.chain(
             "the sign of z": (1 - (1 - theta) * z) / (1 + theta * z) * before + S * u,
         },
     ),
-    so=r"$\theta = 0$ is forward Euler, $\theta = 1$ backward Euler, $\theta = \frac12$ the bilinear rule of Tustin. Of "
-    r"matrices, $\bar A = (I - \theta\Delta A)^{-1} (I + (1 - \theta)\Delta A)$ and $\bar B = (I - \theta\Delta A)^{-1} \Delta "
-    r"B$.",
+    so=prose(
+        "The weight 0 is forward Euler, {forward}; 1 is backward Euler, {backward}; and one half the bilinear rule of Tustin, "
+        r"{tustin}. Of matrices, $\bar A$ is $(I - \theta\Delta A)^{-1} (I + (1 - \theta)\Delta A)$, and $\bar B$ is $(I - "
+        r"\theta\Delta A)^{-1} \Delta B$.",
+        forward=holds(R, "=", 1 + z, when={theta: 0}),
+        backward=holds(R, "=", 1 / (1 - z), when={theta: 1}),
+        tustin=holds(R, "=", (1 + z / 2) / (1 - z / 2), when={theta: Rational(1, 2)}, wrong={"no halves": (1 + z) / (1 - z)}),
+    ),
 )
 derivation.chain(
     "Each rule keeps the steady state",
@@ -145,29 +157,25 @@ derivation.chain(
     ),
     equals(
         -b / lam,
-        r"the denominator is $-z = -\Delta\lambda$",
+        prose(
+            "the denominator is {denominator}",
+            denominator=holds(plus(plus(1, -theta * z), times(-1, plus(1, times(1 - theta, z)))), "=", -z, named=True),
+        ),
         wrong={"half of the step for the input": -b / (2 * lam), "per step": -b / z},
     ),
-    so=r"A constant input $u$ drives the state to $-\frac b\lambda u$, where $\lambda x + bu = 0$, for every $\theta$ and every "
-    r"step.",
-)
-derivation.chain(
-    "... and so does the hold",
-    driven / (1 - hold),
-    equals(
-        -b / lam,
-        r"$(e^z - 1) / (1 - e^z) = -1$",
-        wrong={"the step in place of the integral": step * b / (1 - exp(z)), "the sign": b / lam},
+    so=prose(
+        r"A constant input $u$ drives the state to $-\frac b\lambda u$, where its rate $\lambda x + bu$ is 0, for every "
+        r"$\theta$ and every step at which the rule is stable. So does the hold: {hold}.",
+        hold=holds(driven / (1 - hold), "=", -b / lam, wrong={"the step for the integral": step * b / (1 - exp(z))}),
     ),
-    role="lemma",
 )
 
 
 @derivation.symbolic(
     r"(I - \theta\Delta A) - (I + (1 - \theta)\Delta A) = -\Delta A",
-    because=r"Of matrices, too: with $M = I - \theta\Delta A$, which has an inverse, the left side is $M (I - \bar A)$, and $M "
-    r"\bar B = \Delta B$. So $(I - \bar A)^{-1} \bar B = (-\Delta A)^{-1} \Delta B = -A^{-1} B$ if $A$ has an inverse. All "
-    r"systems of two states, all $\theta$.",
+    because=r"Of matrices, too: with $M$ for $I - \theta\Delta A$, which has an inverse, the left side is $M (I - \bar A)$, "
+    r"and $M \bar B$ is $\Delta B$. So $(I - \bar A)^{-1} \bar B$ is $(-\Delta A)^{-1} \Delta B$, or $-A^{-1} B$, if $A$ has "
+    r"an inverse. All systems of two states, all $\theta$.",
 )
 def steady_state_of_matrices():
     eye = sympy.eye(2)
@@ -180,34 +188,54 @@ def steady_state_of_matrices():
 
 
 derivation.say(
-    r"Stability. Let $z = -\rho + i\eta$, damped if $\rho > 0$, and compare squared moduli. The hold has $|e^z|^2 = e^{-2\rho}$: "
-    r"it is stable exactly if the system is."
+    r"Stability. Let $z$ be $-\rho + i\eta$, damped for a positive $\rho$, and compare squared moduli. That of $e^z$ is "
+    r"$e^{-2\rho}$: the hold is stable exactly if the system is."
 )
 rho = derivation.number(r"\rho", "the damping of the mode in one step", positive=True)
 eta = derivation.number(r"\eta", "its angle in one step")
 D = derivation.define("D", (1 + rho / 2) ** 2 + (eta / 2) ** 2, r"$|1 - z/2|^2$", positive=True)
 D_1 = derivation.define("D_1", (1 + rho) ** 2 + eta**2, "$|1 - z|^2$", positive=True)
+tustin_size = plus((1 - rho / 2) ** 2, (eta / 2) ** 2) / D
+derivation.answer = prose(
+    r"If the input is constant during each step, $e^{\Delta A}$ and $\int_0^\Delta e^{As} ds\,B$ are exact, for an "
+    "eigenvalue {hold} and {driven}. The rules without an exponential replace the state inside the step by a mean of its "
+    "values at the ends. All of them keep the steady state, {steady}. The bilinear rule is of second order, and it is stable "
+    "exactly if the system is: the squared size of its factor is {tustin}. Backward Euler is of first order and stable if "
+    "the system is; forward Euler is stable only for damped modes, and only if the step is short enough.",
+    hold=holds(hold, "=", exp(step * lam)),
+    driven=holds(driven, "=", times(Integral(exp(lam * s), (s, 0, step)), b), wrong={"the step": step * b}),
+    steady=holds(S / (1 - R), "=", -b / lam),
+    tustin=holds(tustin_size, "=", plus(1, -2 * rho / D), named=True, wrong={"half of it": 1 - rho / D}),
+)
 derivation.chain(
     "The bilinear rule is stable if the system is",
-    plus((1 - rho / 2) ** 2, (eta / 2) ** 2) / D,
+    tustin_size,
     equals(plus(1, -2 * rho / D), r"numerator and denominator differ by $2\rho$", wrong={"half of the difference": 1 - rho / D}),
-    at_most(1, r"leave out a positive number; at $\rho = 0$ it is zero, and only there", adding=2 * rho / D),
-    so=r"The first line is $|R_{1/2}|^2$. The half plane $\rho > 0$ goes into the unit disc, the imaginary axis onto its edge: "
-    r"an undamped oscillation stays undamped. Only $\theta = \frac12$ does both.",
+    at_most(1, prose("leave out a positive number; it is zero only at {free}", free=where(rho, 0)), adding=2 * rho / D),
+    so="The first line is $|R_{1/2}|^2$. The half plane of damped modes goes into the unit disc, the imaginary axis onto its "
+    r"edge: an undamped oscillation stays undamped. Only the weight $\frac12$ does both.",
 )
 derivation.chain(
     "Backward Euler damps more than that",
     1 / D_1,
-    equals(plus(1, -(2 * rho + rho**2 + eta**2) / D_1), r"$D_1 = 1 + 2\rho + \rho^2 + \eta^2$"),
+    equals(
+        plus(1, -(2 * rho + rho**2 + eta**2) / D_1), prose("{square}", square=holds(D_1, "=", plus(1, 2 * rho, rho**2, eta**2)))
+    ),
     at_most(1, "leave out a positive number", adding=(2 * rho + rho**2 + eta**2) / D_1),
-    so=r"The first line is $|R_1|^2$. It is below 1 even at $\rho = 0$: backward Euler damps what oscillates freely.",
+    so=prose(
+        "The first line is $|R_1|^2$. Without damping it is {free}, below 1: backward Euler damps what oscillates freely.",
+        free=holds(1 / D_1, "=", 1 / (1 + eta**2), when={rho: 0}, named=True),
+    ),
 )
 derivation.chain(
     "Forward Euler is stable only in a disc",
     plus((1 - rho) ** 2, eta**2),
     equals(plus(1, rho**2 + eta**2, -2 * rho), "multiply out"),
-    so=r"$|R_0| < 1$ if and only if $|z|^2 < 2\rho$. For a real eigenvalue this is $\Delta < 2/|\lambda|$; a free oscillation "
-    r"($\rho = 0$) grows at every step, however short.",
+    so=prose(
+        r"A mode decays if and only if $|z|^2$ is below $2\rho$. For a negative real eigenvalue the step must be below "
+        r"$2/|\lambda|$; a free oscillation, without damping, has {free} and grows at every step, however short.",
+        free=holds(plus((1 - rho) ** 2, eta**2), "=", 1 + eta**2, when={rho: 0}, named=True),
+    ),
 )
 
 derivation.say("The order of the error: how fast a rule approaches the hold as the step gets short.")
@@ -215,13 +243,13 @@ y = derivation.number("y", r"$z$ as a variable")
 derivation.chain(
     "One step of forward Euler misses the second power of z",
     Limit((exp(y) - (1 + y)) / y**2, y, 0),
-    equals(Rational(1, 2), r"$e^z = 1 + z + \frac12 z^2 + \dots$", wrong={"the half forgotten": 1}),
+    equals(Rational(1, 2), r"the series of $e^z$ begins with $1 + z + \frac12 z^2$", wrong={"the half forgotten": 1}),
     role="lemma",
 )
 derivation.chain(
     "... backward Euler as much, in the other direction",
     Limit((1 / (1 - y) - exp(y)) / y**2, y, 0),
-    equals(Rational(1, 2), r"$1 / (1 - z) = 1 + z + z^2 + \dots$", wrong={"the sign": Rational(-1, 2)}),
+    equals(Rational(1, 2), r"that of $1 / (1 - z)$ with $1 + z + z^2$", wrong={"the sign": Rational(-1, 2)}),
     role="lemma",
 )
 derivation.chain(
@@ -247,9 +275,9 @@ derivation.chain(
         wrong={"the sign": (e - r) * Total(k, r**k * e ** (n - 1 - k))},
     ),
     states=4,
-    so=r"If $|r|, |q| \le 1$, each of the $n$ terms is at most $|r - q|$, so $|r^n - q^n| \le n |r - q|$. Until a fixed time "
-    r"there are $n \propto 1/\Delta$ steps: one order is lost. Forward and backward Euler have order 1, the bilinear rule order "
-    r"2.",
+    so="If neither $r$ nor $q$ is larger than 1 in size, each of the $n$ terms is at most $|r - q|$, and all together at "
+    r"most $n |r - q|$. The number of steps until a fixed time grows like $1/\Delta$: one order is lost. Forward and "
+    "backward Euler have order 1, the bilinear rule order 2.",
 )
 
 w = derivation.number("w", r"the variable of the transform $\sum_t x_t w^t$")
@@ -258,7 +286,7 @@ derivation.chain(
     times(step * b / (1 - z / 2), 1 / (1 - times((1 + z / 2) / (1 - z / 2), w))),
     equals(
         step * b / plus(plus(1, -z / 2), -times(plus(1, z / 2), w)),
-        r"the transform of $x_t = \bar a x_{t-1} + \bar b u_t$ for an impulse; multiply by $1 - z/2$",
+        r"the first line is the transform of what the rule makes of an impulse; multiply by $1 - z/2$",
     ),
     equals(
         step * b / plus(plus(1, -w), -times(z / 2, plus(1, w))),
@@ -267,11 +295,11 @@ derivation.chain(
     ),
     equals(
         times(2 / (1 + w), b / plus(times(2 / step, (1 - w) / (1 + w)), -lam)),
-        r"divide by $\frac\Delta2 (1 + w)$, which is not zero unless $w = -1$",
+        r"divide by $\frac\Delta2 (1 + w)$, which is not zero unless $w$ is $-1$",
     ),
-    so=r"$b / (s - \lambda)$ is the transfer function of $\dot x = \lambda x + bu$. So the rule evaluates it at $s = "
-    r"\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the place of "
-    r"$u_t$, that factor would be 1. Structured models find their kernel in this form.",
+    so=r"The transfer function of the system is $b / (f - \lambda)$ at the frequency $f$. So the rule evaluates it at "
+    r"$\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the "
+    "position of $u_t$, that factor would be 1. Structured models find their kernel in this form.",
 )
 psi = derivation.number(r"\psi", r"half of the angle per step, $\omega\Delta / 2$")
 derivation.chain(
@@ -280,8 +308,8 @@ derivation.chain(
     equals(times(2, sin(psi), cos(psi)) / times(2, cos(psi) ** 2), "the double angle, twice"),
     equals(tan(psi), "cancel", wrong={"the whole angle": tan(2 * psi), "no bending": psi}),
     role="lemma",
-    so=r"At $w = e^{-2i\psi}$ the quotient $\frac{1-w}{1+w}$ is $i$ times the first line (multiply by $1 + \bar w$ above and "
-    r"below). So the oscillation of angle $2\psi = \omega\Delta$ a step sees the system at $\frac2\Delta "
+    so=r"For $e^{-2i\psi}$ as $w$ the quotient $\frac{1-w}{1+w}$ is $i$ times the first line (multiply by $1 + \bar w$ above "
+    r"and below). So the oscillation of the angle $\omega\Delta$ a step sees the system at $\frac2\Delta "
     r"\tan\frac{\omega\Delta}2$, which is $\omega$ for slow ones and infinite for the fastest that samples can show.",
 )
 
@@ -318,43 +346,52 @@ derivation.bridge(
     calls=(zero_order_hold_diagonal,),
     wrong=_not_integrated,
 )
-RULES = {"forward Euler": forward_euler, "backward Euler": backward_euler, "bilinear": bilinear, "hold": zero_order_hold}
-EXAMPLE = jnp.array([[-2.0]]), jnp.array([[1.0]])
 
 
-@derivation.numeric(
+derivation.numeric(
     r"\bar B = A^{-1} (\bar A - I) B", because="The exact step of a random system of three states with an invertible matrix."
-)
-def hold_by_the_inverse():
-    rng = np.random.default_rng(0)
-    a, gain = jnp.array(rng.normal(size=(3, 3))), jnp.array(rng.normal(size=(3, 1)))
-    moving, driving = zero_order_hold(a, gain, step_size=0.7)
-    return Sides(
-        left=driving,
-        right=jnp.linalg.solve(a, (moving - jnp.eye(3)) @ gain),
-        wrong={"the step in place of the integral": 0.7 * gain},
-    )
+)(hold_by_the_inverse)
 
 
-@derivation.numeric(
+derivation.numeric(
     r"\bar b \approx \Delta b",
-    because=r"At $\lambda = -10^{-9}$ the difference $e^z - 1$ keeps half of its digits; the code sums the series of $(e^z - 1) "
-    r"/ z$ where $|z| < 1$. The other side is NumPy's expm1, which has all digits of a real difference.",
+    because="At the eigenvalue $-10^{-9}$ the difference $e^z - 1$ keeps half of its digits; the code sums the series of "
+    "$(e^z - 1) / z$ where $z$ is smaller than 1 in size. The other side is NumPy's expm1, which has all digits of a real "
+    "difference.",
     role="appendix",
-)
-def near_eigenvalue_zero():
-    rates = np.array([-1e-9, -1e-5, -0.3])
-    found = zero_order_hold_diagonal(jnp.array(rates) + 0j, jnp.ones(3), step_size=0.5)[1].real
-    return Sides(
-        left=found,
-        right=np.expm1(0.5 * rates) / rates,
-        wrong={"the quotient computed literally": (np.exp(0.5 * rates) - 1) / rates},
-    )
+)(near_eigenvalue_zero)
+
+
+derivation.algorithm(
+    "A recurrent layer from a continuous system",
+    do(
+        r"exactly: $\bar A, \bar B \leftarrow$ the blocks of $\exp\left(\Delta \begin{pmatrix} A & B \\ 0 & 0 "
+        r"\end{pmatrix}\right)$",
+        zero_order_hold,
+        by=exact,
+    ),
+    do(
+        r"or: $\bar A \leftarrow (I - \frac12\Delta A)^{-1} (I + \frac12\Delta A)$, $\bar B \leftarrow (I - \frac12\Delta "
+        r"A)^{-1} \Delta B$",
+        bilinear,
+        by=rules,
+    ),
+    do(
+        r"of a diagonal $A$: $e^{\Delta\lambda}$ and $(e^{\Delta\lambda} - 1) b / \lambda$ for each eigenvalue",
+        zero_order_hold_diagonal,
+        by=exact,
+    ),
+    do(r"$x \leftarrow 0$; for each input $u_t$: $x \leftarrow \bar A x + \bar B u_t$"),
+)(two_inputs)
 
 
 @derivation.example(
-    r"$\dot x = -2x + u$ at the step $\Delta = \frac12$, so $z = -1$. Every pair has the same quotient $\bar b / (1 - \bar a)$: "
-    r"the steady state $-b/\lambda = \frac12$ of the input 1."
+    prose(
+        r"The rate $-2x + u$ at a step of one half: {z}. Every pair has the same quotient $\bar b / (1 - \bar a)$: the "
+        "steady state of the input 1, {steady}.",
+        z=holds(z, "=", -1, when={lam: -2, step: Rational(1, 2)}),
+        steady=holds(driven / (1 - hold), "=", Rational(1, 2), when={lam: -2, b: 1, step: Rational(1, 2)}, named=True),
+    )
 )
 def one_decay():
     for name, printed in (
@@ -370,35 +407,22 @@ def one_decay():
     yield S, value(S, {lam: -2, step: 0.5, b: 1, theta: 0.25}), "2/5"
 
 
-@derivation.figure(
-    r"Left: what becomes of the damped modes $z = -\frac12 + i\eta$ under each rule; inside the gray circle a mode decays. "
-    r"Forward Euler leaves them on a line, most of it outside. Right: the error at time 1 of $\dot x = -2x$, $x(0) = 1$; lines "
-    r"of slope 1, 1 and 2.",
+derivation.figure(
+    r"Left: what becomes of the damped modes $-\frac12 + i\eta$ under each rule; inside the gray circle a mode decays. "
+    r"Forward Euler leaves them on a line, most of it outside. Right: the error at time 1 of the decay $-2x$ from 1; lines "
+    r"of slope $-1$, $-1$ and $-2$.",
     panels=2,
-)
-def maps_and_errors(left, right):
-    modes = -0.5 + 1j * np.linspace(-6, 6, 49)
-    turn = np.exp(2j * np.pi * np.linspace(0, 1, 100))
-    left.plot(turn.real, turn.imag, color="gray")
-    for name, rule in RULES.items():
-        if name == "hold":
-            image = zero_order_hold_diagonal(jnp.array(modes), jnp.ones(len(modes)), step_size=1.0)[0]
-        else:
-            image = jnp.diagonal(rule(jnp.diag(jnp.array(modes)), jnp.ones((len(modes), 1)) + 0j, step_size=1.0)[0])
-        left.plot(np.real(image), np.imag(image), label=name)
-    left.set(xlabel=r"$\mathrm{Re}\,\bar a$", ylabel=r"$\mathrm{Im}\,\bar a$", xlim=(-1.2, 3.6), ylim=(-1.6, 1.6), aspect="equal")
-    left.legend(loc="right")
-    counts = 2 ** np.arange(2, 9)
-    for name in ("forward Euler", "backward Euler", "bilinear"):
-        ends = [RULES[name](*EXAMPLE, step_size=1 / int(count))[0][0, 0] ** int(count) for count in counts]
-        right.loglog(counts, np.abs(np.array(ends) - np.exp(-2)), "o-", label=name)
-    right.set(xlabel="steps $n$", ylabel=r"$|\bar a^n - e^{-2}|$")
+)(maps_and_errors)
 
 
 @derivation.exercise(
     r"Up to which step is forward Euler stable for an eigenvalue of $-50$? And the bilinear rule?",
-    r"$|1 - 50\Delta| < 1$ means $\Delta < 0.04$. At $\Delta = 0.05$ the state is multiplied by $-1.5$ in each step by forward "
-    r"Euler, by $-1/9$ by the bilinear rule, which is stable at every step.",
+    prose(
+        r"Below $2/|\lambda|$, which is 0.04. With steps of 0.05 forward Euler multiplies the state by {forward}, or $-1.5$, "
+        "and the bilinear rule by {bilinear}, that is $-1/9$; it is stable at every step.",
+        forward=holds(R, "=", -Rational(3, 2), when={theta: 0, lam: -50, step: Rational(1, 20)}, named=True),
+        bilinear=holds(R, "=", -Rational(1, 9), when={theta: Rational(1, 2), lam: -50, step: Rational(1, 20)}, named=True),
+    ),
 )
 def stable_steps():
     fast = jnp.array([[-50.0]]), jnp.array([[1.0]])
@@ -408,8 +432,8 @@ def stable_steps():
 
 
 @derivation.exercise(
-    r"What do the bilinear rule and backward Euler leave of a mode that decays much faster than a step, $z \to -\infty$?",
-    r"$\bar a \to -1$ and $\bar a \to 0$: the bilinear rule makes it ring for a long time, with a sign that changes in every "
+    "What do the bilinear rule and backward Euler leave of a mode that decays much faster than a step, in the limit?",
+    r"The factors $-1$ and 0: the bilinear rule makes it ring for a long time, with a sign that changes in every "
     r"step; backward Euler ends it, as the hold does.",
 )
 def very_fast_modes():
@@ -417,23 +441,9 @@ def very_fast_modes():
     yield sympy.limit(1 / (1 - y), y, -sympy.oo), "0"
 
 
-@derivation.exercise(
-    r"$u = \sin t$ is sampled at the end of every step, $\dot x = -x + u$, $x(0) = 0$. How does the bilinear rule's error at $t "
-    r"= 2$ fall with the step, and why?",
-    r"At 50, 100 and 200 steps it is 0.0035, 0.0018 and 0.0009: order 1, not 2. Holding the value of the end advances the input "
-    r"by $\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
-)
-def sampled_inputs():
-    for count, printed in ((50, "0.0035"), (100, "0.0018"), (200, "0.0009")):
-        yield _error_of_a_sine(count, 0.0), printed
-    yield np.round(np.log2(_error_of_a_sine(100, 0.5) / _error_of_a_sine(200, 0.5))), "2"
-
-
-def _error_of_a_sine(count, share):
-    """|x - exact| at time 2, where the input of a step is the mean of its ends with this share of the beginning."""
-    moving, driving = (part[0, 0] for part in bilinear(jnp.array([[-1.0]]), jnp.array([[1.0]]), step_size=2 / count))
-    ends = np.sin(np.arange(count + 1) * 2 / count)
-    state = 0.0
-    for t in range(1, count + 1):
-        state = float(moving) * state + float(driving) * (share * ends[t - 1] + (1 - share) * ends[t])
-    return abs(state - (np.sin(2) - np.cos(2) + np.exp(-2)) / 2)
+derivation.exercise(
+    r"The input $\sin t$ is sampled at the end of every step, and the state changes at the rate $-x + u$ from 0. How does the "
+    r"bilinear rule's error at time 2 fall with the step, and why?",
+    "At 50, 100 and 200 steps it is 0.0035, 0.0018 and 0.0009: order 1, not 2. Holding the value of the end advances the "
+    r"input by $\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
+)(sampled_inputs)
