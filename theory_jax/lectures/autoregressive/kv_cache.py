@@ -10,13 +10,7 @@ import sympy
 from sympy import Rational, exp, oo
 
 from theory_jax.autoregressive.attention import causal_padding_mask
-from theory_jax.autoregressive.kv_cache import (
-    append_cache,
-    cache_bytes,
-    cached_attention,
-    cached_decoder_step,
-    left_padded_positions,
-)
+from theory_jax.autoregressive.kv_cache import append_cache, cache_bytes, cached_attention, left_padded_positions
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.autoregressive.position import apply_rotary, rotary_angles
 from theory_jax.autoregressive.transformer import decoder_block, decoder_logits, forward_operations
@@ -25,66 +19,29 @@ from theory_jax.derivation.draws import draw
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._caches import PARAMETERS, TOKENS, costs, in_chunks, outputs_of_three_steps
 from theory_jax.lectures.autoregressive.position import central as rotations
 from theory_jax.lectures.autoregressive.transformer import block
-
-_V, _L, _E, _F, _H, _N, _B, _T = 9, 8, 6, 7, 2, 2, 2, 5
-
-
-def _block(seed):
-    square = ("query_weight", "key_weight", "value_weight", "output_weight")
-    vectors = ("attention_norm_weight", "attention_norm_bias", "feed_forward_norm_weight", "feed_forward_norm_bias", "down_bias")
-    shapes = dict.fromkeys(square, (_E, _E)) | dict.fromkeys(vectors, (_E,))
-    shapes |= {"up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F)}
-    return {name: draw(*shape, seed=seed + i, scale=0.6) for i, (name, shape) in enumerate(shapes.items())}
-
-
-_PARAMETERS = {
-    "token_embedding": draw(_V, _E, seed=1),
-    "position_embedding": draw(_L, _E, seed=2),
-    "blocks": tuple(_block(20 * (1 + layer)) for layer in range(_N)),
-    "final_norm_weight": draw(_E, seed=3),
-    "final_norm_bias": draw(_E, seed=4),
-}
-_TOKENS = jnp.array([[3, 1, 4, 1, 5], [2, 6, 0, 8, 7]])
-
-
-def _caches(fill=0.0):
-    return (jnp.full((_N, _B, _H, _L, _E // _H), fill),) * 2
-
-
-def _in_chunks(tokens, chunks, fill=0.0):
-    """Logits and caches of one pass in chunks of the given sizes."""
-    logits, caches, position = [], _caches(fill), 0
-    for size in chunks:
-        chunk = tokens[:, position : position + size]
-        part, caches = cached_decoder_step(chunk, *caches, _PARAMETERS, heads=_H, position=position)
-        logits.append(part)
-        position += size
-    return jnp.concatenate(logits, axis=1), caches
-
 
 derivation = Derivation(
     module=__name__,
     title="The key-value cache: what never changes need not be computed again",
     lectures=(48,),
     sources=("Shazeer 2019, Fast Transformer Decoding", "Pope et al. 2022, Efficiently Scaling Transformer Inference"),
-    question="To generate a token seems to need a pass over all tokens before it. Which part of that pass is the same as the "
-    "last time, and what do time and memory cost when it is kept?",
+    question="A decoder that reads its whole text again for every new token does a thousand times the work for the thousandth, "
+    "and nearly all of it a second time. Which part of a pass is the same as the last time, and what do time and memory cost "
+    "when it is kept?",
     setting=(
         r"A causal decoder (topic transformer) has $N$ layers of width $E$. In each layer every token has a query $q_p$, a key "
         r"$k_p$ and a value $v_p$, which are linear maps of its normalized stream. In the chains they are single numbers; with "
         r"vectors $q_p k_r$ is an inner product, and the argument is the same.",
         r"The cache of a layer has $L$ rows for keys and values. A step at position $p$ writes row $p$ and then attends to the "
-        r"rows $r \le p$. Later rows hold arbitrary numbers: zeros, or what an earlier text left there.",
+        r"rows up to it. Later rows hold arbitrary numbers: zeros, or what an earlier text left there.",
         r"A multiplication and an addition are two operations. Attention over $i$ keys costs $4 i E$ in a layer, the matrices "
         r"$24 E^2$ a token (with a feed-forward width of $4E$).",
     ),
-    answer=r"Keys and values of a token do not change once it is known, so they are computed once. A cached step gives exactly "
-    r"what a full pass gives, whatever the unwritten rows hold. For $T$ tokens it saves a factor of at least $\frac{T + 1}{2}$ "
-    r"in operations; it costs two numbers for each token, layer and entry of a key, and reading these is what bounds the speed "
-    r"of decoding.",
     limits=(
         "Seconds are not derived: decoding is bound by reading memory, which operations do not count.",
         "Sliding windows and the eviction of rows are not treated.",
@@ -102,7 +59,7 @@ v = derivation.numbers("v", r, "their values")
 g = derivation.numbers("g", r, "the number in row $r$ before its key is written")
 h = derivation.numbers("h", r, "... and in place of a value")
 M = derivation.define(
-    "M", sympy.Heaviside(p - r, 1), r"the step function of $p - r$: 1 where $r \le p$, and 0 elsewhere", over=(p, r)
+    "M", sympy.Heaviside(p - r, 1), "the step function of $p - r$: 1 for rows up to $p$, and 0 behind", over=(p, r)
 )
 key = derivation.define("K", plus(times(M, k), times(1 - M, g)), "the key in row $r$ at step $p$", "cache_key", over=(p, r))
 val = derivation.define("V", plus(times(M, v), times(1 - M, h)), "the value in row $r$ at step $p$", "cache_value", over=(p, r))
@@ -112,20 +69,19 @@ derivation.say(
     "a token, in every layer, is a function of the tokens up to it; so are its key and its value, linear maps of its stream."
 )
 
-
 derivation.symbol("x_t", "the tokens", "tokens")
 
 
 @derivation.numeric(
-    r"k_r(x_1, \dots, x_r, \dots, x_T) = k_r(x_1, \dots, x_r, x'_{r+1}, \dots, x'_T)",
+    r"k_r(x_1, \dots, x_r, \dots, x_T) = k_r(x_1, \dots, x_r, x'_{r+1}, \dots, x'5)",
     because="The caches of the code, keys and values of both layers, before and after the last two of five tokens were changed.",
     role="lemma",
     uses=(block,),
 )
 def the_past_is_settled():
-    _, caches = _in_chunks(_TOKENS, (_T,))
-    _, others = _in_chunks(_TOKENS.at[:, 3:].set(0), (_T,))
-    _, moved = _in_chunks(_TOKENS.at[:, :1].set(0), (_T,))
+    _, caches = in_chunks(TOKENS, (5,))
+    _, others = in_chunks(TOKENS.at[:, 3:].set(0), (5,))
+    _, moved = in_chunks(TOKENS.at[:, :1].set(0), (5,))
     kept = [jnp.stack(pair)[..., :3, :] for pair in (others, caches, moved)]
     return Sides(left=kept[0], right=kept[1])
 
@@ -136,8 +92,12 @@ central = derivation.chain(
     Total(r, times(M, exp(times(q, key)), val)) / Total(r, times(M, exp(times(q, key)))),
     equals(
         full,
-        r"where $r \le p$ the row holds $k_r$ and $v_r$; where $r > p$ the mask's 0 removes the row from both sums, whatever "
-        r"it holds",
+        prose(
+            "up to $p$ a row holds the token's key and value, {key} and {value}; behind $p$ the mask's 0 removes the row from "
+            "both sums, whatever it holds",
+            key=holds(times(M, key), "=", times(M, k)),
+            value=holds(times(M, val), "=", times(M, v)),
+        ),
         wrong={
             "one row too many": Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)), val))
             / Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)))),
@@ -173,11 +133,11 @@ derivation.bridge(
     uses=(central,),
 )
 def any_chunks_will_do():
-    whole = decoder_logits(_TOKENS, _PARAMETERS, heads=_H)
-    found = [_in_chunks(_TOKENS, chunks, fill=9.9)[0] for chunks in ((1,) * _T, (3, 2))]
+    whole = decoder_logits(TOKENS, PARAMETERS, heads=2)
+    found = [in_chunks(TOKENS, chunks, fill=9.9)[0] for chunks in ((1,) * 5, (3, 2))]
     again = []
-    for t in range(_T):  # every step at position 0, in a fresh cache
-        again.append(_in_chunks(_TOKENS[:, t : t + 1], (1,))[0])
+    for t in range(5):  # every step at position 0, in a fresh cache
+        again.append(in_chunks(TOKENS[:, t : t + 1], (1,))[0])
     wrong = {"every token a new text": jnp.stack([jnp.concatenate(again, axis=1)] * 2)}
     return Sides(left=jnp.stack(found), right=jnp.stack([whole] * 2), wrong=wrong)
 
@@ -191,7 +151,7 @@ with_cache = derivation.chain(
     sympy.Sum(plus(24 * E**2, times(4, i, E)), (i, 1, T)),
     equals(
         plus(times(24, T, E**2), times(2, T, plus(T, 1), E)),
-        r"$\sum_{i=1}^T i = \frac12 T (T + 1)$",
+        prose("{sum}", sum=holds(sympy.Sum(i, (i, 1, T)), "=", times(Rational(1, 2), T, plus(T, 1)))),
         wrong={"every step sees T keys": plus(times(24, T, E**2), times(4, T**2, E))},
     ),
     role="lemma",
@@ -201,7 +161,7 @@ without = derivation.chain(
     sympy.Sum(times(i, plus(24 * E**2, times(4, i, E))), (i, 1, T)),
     equals(
         plus(times(12, E**2, T, plus(T, 1)), times(Rational(2, 3), E, T, plus(T, 1), plus(times(2, T), 1))),
-        r"$\sum_i i^2 = \frac16 T (T + 1) (2T + 1)$",
+        prose("{squares}", squares=holds(sympy.Sum(i**2, (i, 1, T)), "=", times(Rational(1, 6), T, plus(T, 1), plus(2 * T, 1)))),
     ),
     role="lemma",
 )
@@ -212,7 +172,7 @@ saving = derivation.chain(
     equals(times(half, plus(T, 1), plus(1, (T - 1) / times(3, plus(12 * E, T, 1)))), r"cancel $2 T E$, and divide"),
     at_least(
         times(half, plus(T, 1)),
-        r"leave out a term that is zero only for $T = 1$",
+        prose("leave out a term that is zero only at {one}", one=where(T, 1)),
         dropping=times(half, plus(T, 1), (T - 1) / times(3, plus(12 * E, T, 1))),
     ),
     uses=(with_cache, without),
@@ -229,7 +189,6 @@ derivation.chain(
     equals(Rational(2, 3), r"$\frac12 (1 + \frac13)$"),
     role="remark",
 )
-
 
 derivation.bridge(
     "A pass without a cache as the topic transformer counts it, with a head for a single word",
@@ -278,8 +237,8 @@ derivation.chain(
         r"bytes of caches",
         wrong={"weights once a text": times(2, P) / plus(2 * P, C)},
     ),
-    so="So the operations for each byte that is read stay below $2P/C$, however many texts there are. Heads that share keys "
-    "and values (grouped queries) divide $C$, and raise this bound.",
+    so="So the operations of the matrices for each byte that is read stay below $2P/C$, however many texts there are. Heads "
+    "that share keys and values (grouped queries) divide $C$, and raise this bound.",
 )
 
 derivation.say(
@@ -287,7 +246,6 @@ derivation.say(
     "number added to all positions changes nothing. Prompts of unequal length are padded on the left, so that all end "
     "together; positions are then counted from the first real token, and padding is hidden as a key."
 )
-
 
 derivation.symbol("f", "the rotation of a query or key by its position", "apply_rotary")
 derivation.symbol("c", "a number that is added to all positions")
@@ -300,10 +258,10 @@ derivation.symbol("c", "a number that is added to all positions")
     role="lemma",
 )
 def rotated_keys_can_be_kept():
-    query, key, value = (draw(1, 2, _T, 4, seed=seed) for seed in (70, 71, 72))
+    query, key, value = (draw(1, 2, 5, 4, seed=seed) for seed in (70, 71, 72))
 
     def attend(offset, keys=1):
-        angles = rotary_angles(jnp.arange(_T) + offset, head_width=4)
+        angles = rotary_angles(jnp.arange(5) + offset, head_width=4)
         turned = [apply_rotary(query, angles, layout="half"), apply_rotary(key, keys * angles, layout="half")]
         return cached_attention(turned[0], turned[1], value, position=0)
 
@@ -341,26 +299,45 @@ def padding_on_the_left_changes_nothing():
     mask = jnp.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
 
     def logits(places, hidden):
-        x = _PARAMETERS["token_embedding"][_TOKENS] + _PARAMETERS["position_embedding"][places]
-        for parameters in _PARAMETERS["blocks"]:
-            x = decoder_block(x, parameters, causal_padding_mask(hidden), heads=_H, epsilon=1e-5, norm_position="pre")
-        x = layer_norm(x, _PARAMETERS["final_norm_weight"], _PARAMETERS["final_norm_bias"], epsilon=1e-5)
-        return (x @ _PARAMETERS["token_embedding"].T)[0, 2:]
+        x = PARAMETERS["token_embedding"][TOKENS] + PARAMETERS["position_embedding"][places]
+        for parameters in PARAMETERS["blocks"]:
+            x = decoder_block(x, parameters, causal_padding_mask(hidden), heads=2, epsilon=1e-5, norm_position="pre")
+        x = layer_norm(x, PARAMETERS["final_norm_weight"], PARAMETERS["final_norm_bias"], epsilon=1e-5)
+        return (x @ PARAMETERS["token_embedding"].T)[0, 2:]
 
     positions = left_padded_positions(mask)
     wrong = {"padding seen": logits(positions, jnp.ones((2, 5), int)), "the padding counted": logits(jnp.arange(5), mask)}
-    return Sides(left=logits(positions, mask), right=decoder_logits(_TOKENS[:1, 2:], _PARAMETERS, heads=_H)[0], wrong=wrong)
+    return Sides(left=logits(positions, mask), right=decoder_logits(TOKENS[:1, 2:], PARAMETERS, heads=2)[0], wrong=wrong)
 
 
-def _three_steps(rows=4, fill=9.9):
-    """The outputs of three steps with scores 0, log 2, log 4 for every query, and values 7, 0, 3.5."""
-    keys, values = (jnp.full((1, 1, rows, 1), fill) for _ in "kv")
-    outputs = []
-    for step, (key, value_of) in enumerate(zip(np.log([1.0, 2, 4]), (7.0, 0.0, 3.5), strict=True)):
-        new = (jnp.full((1, 1, 1, 1), number) for number in (key, value_of))
-        keys, values = append_cache(keys, values, *new, position=step)
-        outputs.append(float(cached_attention(jnp.ones((1, 1, 1, 1)), keys, values, position=step)[0, 0, 0, 0]))
-    return outputs
+derivation.answer = prose(
+    "Keys and values of a token do not change once it is known, so they are computed once. A cached step gives exactly what a "
+    "full pass gives, {step}, whatever the unwritten rows hold. For $T$ tokens and a feed-forward width of $4 E$ it saves a "
+    "factor of {saving} in the operations of the layers. It costs two numbers for each token, layer and entry of a key, and "
+    "with many texts side by side reading these bounds the operations for each byte, {bound}.",
+    step=holds(Total(r, times(M, exp(times(q, key)), val)) / Total(r, times(M, exp(times(q, key)))), "=", full),
+    saving=holds(without.result / with_cache.result, ">=", times(half, plus(T, 1))),
+    bound=holds(Limit(times(2, P, texts) / plus(2 * P, times(texts, C)), texts, oo), "=", times(2, P) / C),
+)
+
+
+@derivation.algorithm(
+    "Generating with a cache",
+    do("take a cache of $L$ rows for every layer; what it holds does not matter"),
+    do("read the prompt in one pass, which writes a row for each of its tokens", by=any_chunks_will_do),
+    do("for every new token, at the position $p$, and in every layer:"),
+    do("write its key and value to row $p$; the rows before stay as they are", append_cache, by=the_past_is_settled, indent=1),
+    do("attend to the rows up to $p$, and go on with this token alone", cached_attention, by=central, indent=1),
+    do("sample the next token from the logits", indent=1),
+)
+def three_rows():
+    keys = values = jnp.full((1, 1, 4, 1), 9.9)
+    for p, (score, number, stated) in enumerate(((0.0, 7.0, "7"), (np.log(2), 0.0, "7/3"), (np.log(4), 3.5, "3"))):
+        new = jnp.full((1, 1, 1, 1), score), jnp.full((1, 1, 1, 1), number)
+        keys, values = append_cache(keys, values, *new, position=p)
+        output = cached_attention(jnp.ones((1, 1, 1, 1)), keys, values, position=p).item()
+        yield rf"p = {p}, \text{{ score }} \log {2**p}, \text{{ value }} {number}: \text{{ output}}", output, stated
+    yield r"\text{the values in the cache}", values.ravel(), "(7, 0, 3.5, 9.9)"
 
 
 @derivation.example(
@@ -368,7 +345,6 @@ def _three_steps(rows=4, fill=9.9):
     r"of 9.9; GPT-2 small with 1024 tokens in 16 bits; and 64 tokens at width 128."
 )
 def three_steps():
-    yield r"\text{outputs}", _three_steps(), "(7, 7/3, 3)"
     far = np.exp(9.9)
     yield r"\text{third output with one row too many}", (7 + 14 + far * 9.9) / (7 + far), "9.8976"
     small = cache_bytes(batch=1, layers=12, key_value_heads=12, head_width=64, length=1024, element_bytes=2)
@@ -378,39 +354,33 @@ def three_steps():
     yield r"n_t\ \text{for}\ m = (0, 0, 1, 1, 1)", left_padded_positions(jnp.array([[0, 0, 1, 1, 1]]))[0], "(0, 0, 0, 1, 2)"
 
 
-@derivation.figure(
+derivation.figure(
     r"Left: operations of one layer of width 768 for generating $T$ tokens, with and without a cache. Right: operations for "
     r"each byte read in a step of GPT-2 small with full caches, against the number of texts; grouped queries with 3 key heads "
     r"raise the bound (dashed).",
     panels=2,
-)
-def costs(left, right):
-    lengths = np.unique(np.geomspace(1, 8192, 40).astype(int))
-    recomputed = 12 * 768**2 * lengths * (lengths + 1.0) + 2 / 3 * 768 * lengths * (lengths + 1.0) * (2 * lengths + 1)
-    left.loglog(lengths, recomputed, label="without a cache")
-    left.loglog(lengths, 24 * 768**2 * lengths + 2 * 768 * lengths * (lengths + 1.0), label="with a cache")
-    left.set(xlabel="tokens $T$", ylabel="operations")
-    left.legend()
-    many, weights = np.geomspace(1, 512, 60), 124_439_808
-    for heads in (12, 3):
-        cache = cache_bytes(batch=1, layers=12, key_value_heads=heads, head_width=64, length=1024, element_bytes=2)
-        right.semilogx(many, 2 * weights * many / (2 * weights + many * cache), label=f"{heads} key heads")
-        right.axhline(2 * weights / cache, color="gray", linestyle="--")
-    right.set(xlabel="texts side by side", ylabel="operations a byte")
-    right.legend()
+)(costs)
 
 
 @derivation.exercise(
     "How many bytes do the caches of 8 texts of 4096 tokens take, with 32 layers, 8 key heads of width 128 and 16 bits?",
-    r"$2 \cdot 8 \cdot 32 \cdot 8 \cdot 128 \cdot 4096 \cdot 2 = 4294967296$: 4 GiB.",
+    prose(
+        "They take {bytes} bytes: 4 GiB.",
+        bytes=holds(size, "=", 4294967296, when={B: 8, N: 32, H: 8, D: 128, L: 4096, b: 2}, named=True),
+    ),
 )
 def a_larger_model():
     yield cache_bytes(batch=8, layers=32, key_value_heads=8, head_width=128, length=4096, element_bytes=2), "4294967296"
 
 
 @derivation.exercise(
-    "How large is the saving for $T = 3$ and $E = 1$?",
-    r"$2 \left(1 + \frac{2}{48}\right) = 25/12$: the sums are 200 without a cache and 96 with it.",
+    prose("How large is the saving at {T} and {E}?", T=where(T, 3), E=where(E, 1)),
+    prose(
+        "It is {saving}, or 25/12: the sums are {without} without a cache and {kept} with it.",
+        saving=holds(without.result / with_cache.result, "=", Rational(25, 12), named=True),
+        without=holds(without.result, "=", 200, named=True),
+        kept=holds(with_cache.result, "=", 96, named=True),
+    ),
 )
 def a_small_saving():
     given = {T: 3, E: 1}
@@ -421,7 +391,11 @@ def a_small_saving():
 
 @derivation.exercise(
     "From which length on does a cached step spend more on attention than on its matrices?",
-    r"$4 T E > 24 E^2$, that is $T > 6 E$: for a width of 768 from 4609 tokens on.",
+    prose(
+        "Beyond {length}, where both cost the same, {both}: for a width of 768 from 4609 tokens on.",
+        length=where(T, 6 * E),
+        both=holds(times(4, T, E), "=", times(24, E**2)),
+    ),
 )
 def when_attention_dominates():
     yield next(length for length in range(4600, 4700) if 4 * length * 768 > 24 * 768**2), "4609"
@@ -436,7 +410,7 @@ derivation.say("How the code keeps it.")
     role="appendix",
 )
 def rows_that_hold_nothing():
-    return Sides(left=np.array(_three_steps(fill=np.nan)), right=np.array([7, 7 / 3, 3]))
+    return Sides(left=np.array(outputs_of_three_steps(fill=np.nan)), right=np.array([7, 7 / 3, 3]))
 
 
 @derivation.numeric(
