@@ -12,7 +12,9 @@ from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Inner, Slope, Total, plus
-from theory_jax.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose
+from theory_jax.latent.convolutional_vae import average_pool, convolution2d, nearest_upsample, transposed_convolution2d
 
 derivation = Derivation(
     module=__name__,
@@ -22,21 +24,16 @@ derivation = Derivation(
         "Odena, Dumoulin & Olah 2016, Deconvolution and checkerboard artifacts",
         "Zeiler et al. 2010, Deconvolutional networks",
     ),
-    question="The encoder of a convolutional autoencoder halves the sides of an image again and again, and its decoder doubles "
-    "them. Why is the layer that doubles called a transposed convolution, how large are its outputs, and why do its images "
-    "often have the pattern of a checkerboard?",
+    question="The images of a convolutional decoder often have the pattern of a checkerboard, even where they should be "
+    "constant. The encoder halves the sides of an image again and again, and the decoder doubles them. Why is the layer that "
+    "doubles called a transposed convolution, how large are its outputs, and where does the checkerboard come from?",
     setting=(
-        r"One axis is enough: an image has two, and each is treated alike; channels only add sums. An input $x_u$, $u = 0, "
-        r"\dots, H - 1$, is 0 outside. A kernel $w_a$ has $h$ entries; the stride is $s$, the padding $p$.",
-        r"The convolution has the outputs $y_i = \sum_a w_a x_{s i + a - p}$, where $i = 0, \dots, H' - 1$ as long as the window "
-        r"$a = 0, \dots, h - 1$ is on the padded axis. The transposed one sends $y$ back: entry $i$, times $w_a$, is added to "
-        r"the place $s i + a - p$. The bias is left out.",
+        r"One axis is enough: an image has two, and each is treated alike; channels only add sums. An input $x_u$ has $H$ "
+        r"entries, counted from 0, and is 0 outside. A kernel $w_a$ has $h$ entries; the stride is $s$, the padding $p$.",
+        r"The convolution has the $H'$ outputs $\sum_a w_a x_{s i + a - p}$, for every $i$ from 0 on whose window of $h$ entries "
+        r"is on the padded axis. The transposed one sends $y$ back: entry $i$, times $w_a$, is added to the position $s i + a - "
+        "p$. The bias is left out.",
     ),
-    answer=r"The layer that doubles is the transpose of the matrix of a convolution, and the gradient of a convolution by its "
-    r"input, with the same weights. It restores the size $H$ if the stride divides $H + 2p - h$. A place of its output collects "
-    r"$\lceil h/s \rceil$ or $\lfloor h/s \rfloor$ entries of the kernel, the same number everywhere only if the stride divides "
-    "$h$. Repeating pixels and then convolving is the same kind of layer with weights that cannot draw a checkerboard on a "
-    "constant image.",
     limits=(
         "Dilations, and paddings other than by zeros.",
         "That trained networks draw checkerboards: equal counts remove the bias to them, but the weights can still draw them.",
@@ -59,8 +56,8 @@ _GEOMETRIES = [
 @derivation.exact(
     r"H' = \left\lfloor \frac{H + 2p - h}{s} \right\rfloor + 1, \qquad (H' - 1)s - 2p + h = H - (H + 2p - h) \bmod s",
     because="The last window begins at the largest multiple of the stride that is at most $H + 2p - h$. The transposed one makes "
-    "$(H' - 1) s + h$ places and crops the padding. Left: windows counted one by one, and from their last place. Right: the two "
-    "formulas, for all $H < 10$, $p < 3$, $s < 5$ and all kernels that fit.",
+    "$(H' - 1) s + h$ positions and crops the padding. Left: windows counted one by one, and from their last position. Right: "
+    "the two formulas, for inputs of up to 9, paddings of up to 2, strides of up to 4 and all kernels that fit.",
     outcomes=len(_GEOMETRIES),
 )
 def lengths():
@@ -80,12 +77,12 @@ def lengths():
 # ---------------------------------------------------------------------------------------------------- the transpose
 
 derivation.say(
-    r"From here on take $H = 6$, $h = 4$, $s = 2$, $p = 1$, the layer that halves: $H' = 3$, and back to 6. Another geometry "
-    r"only changes the sizes of the matrix."
+    "From here on take an input of 6, a kernel of 4, the stride 2 and the padding 1, the layer that halves: to 3, and back to 6. "
+    "Another geometry only changes the sizes of the matrix."
 )
-u = derivation.index("u", "a place of the input", states=6)
-i = derivation.index("i", "a place of the output", states=3)
-a = derivation.index("a", "a place in the kernel", states=4)
+u = derivation.index("u", "a position of the input", states=6)
+i = derivation.index("i", "a position of the output", states=3)
+a = derivation.index("a", "a position in the kernel", states=4)
 w = derivation.numbers("w", a, "the kernel", "weight")
 x = derivation.numbers("x", u, "the input")
 y = derivation.numbers("y", i, "any numbers, one for each output")
@@ -93,6 +90,15 @@ hit = KroneckerDelta(u, 2 * i + a - 1)
 C = derivation.define("C", Total(a, w * hit), "the convolution as a matrix", over=(i, u))
 of_x = derivation.define("(Cx)", Total(u, C * x), "the convolution", "convolution2d", over=i)
 of_y = derivation.define(r"(C^\top y)", Total(i, C * y), "its transpose", "transposed_convolution2d", over=u)
+there_and_back = Inner(i, of_x, y), Inner(u, x, of_y)
+derivation.answer = prose(
+    "The layer that doubles is the transpose of the matrix of a convolution, {transpose} for all $x$ and $y$, and the gradient "
+    r"of a convolution by its input, with the same weights. It restores the size $H$ if the stride divides $H + 2p - h$. A "
+    r"position of its output, away from the border, collects $\lceil h/s \rceil$ or $\lfloor h/s \rfloor$ entries of the kernel, "
+    "the same number everywhere only if the stride divides $h$. Repeating pixels and then convolving is the same kind of layer "
+    "with weights that cannot draw a checkerboard on a constant image.",
+    transpose=holds(there_and_back[0], "=", there_and_back[1]),
+)
 central = derivation.chain(
     "Collecting by inputs instead of outputs",
     Inner(i, of_x, y),
@@ -103,21 +109,27 @@ central = derivation.chain(
     ),
     equals(
         Total(u, x * Total(i, Total(a, w * y * hit))),
-        r"exchange finite sums: for every place $u$, all pairs of $i$ and $a$ with $2i + a - 1 = u$",
+        r"exchange finite sums: for every position $u$, all pairs of $i$ and $a$ that meet it",
     ),
     equals(Inner(u, x, of_y), r"the inner double sum is the transposed matrix, applied to $y$"),
     central=True,
-    so=r"$\langle Cx, y \rangle = \langle x, C^\top y \rangle$ for all $x$ and $y$: the transposed convolution is the transpose, "
-    r"of the same array of weights, which is read from its outputs to its inputs. It is not the inverse.",
+    so=prose(
+        "Both sides agree for all $x$ and $y$, so the transposed convolution is the transpose, of the same array of weights, "
+        r"which is read from its outputs to its inputs. It is not the inverse: with weights of one, $C C^\top$ has {diagonal} on "
+        r"its diagonal.",
+        diagonal=holds(Total(u, C.at(1, u) ** 2), "=", 4, when={w: 1}, named=True),
+    ),
 )
-v = derivation.index("v", "another place of the input", states=6)
+v = derivation.index("v", "another position of the input", states=6)
 derivation.chain(
     "It is the gradient by the input",
     Slope(Inner(i, of_x, y), x.at(v)),
-    equals(Total(i, C.at(i, v) * y), r"the convolution is linear: $\partial (Cx)_i / \partial x_v = C_{iv}$"),
+    equals(
+        Total(i, C.at(i, v) * y), prose("the convolution is linear: {slope}", slope=holds(Slope(of_x, x.at(v)), "=", C.at(i, v)))
+    ),
     equals(of_y.at(v), r"that is the transpose"),
     uses=(central,),
-    so="So a network that has the backward pass of a convolution has transposed convolutions for nothing, and the other way "
+    so="So a library that has the backward pass of a convolution has transposed convolutions for nothing, and the other way "
     "round.",
 )
 
@@ -173,29 +185,33 @@ def gradient_by_the_image():
 # ---------------------------------------------------------------------------------------------------- checkerboards
 
 derivation.say(
-    r"Now a constant image goes up. Away from the border, place $u$ of the output collects all $w_a$ for which $s$ divides $u + "
-    r"p - a$: each place of a period of $s$ collects its own part of the kernel."
+    r"Now a constant image goes up. Away from the border, position $u$ of the output collects all $w_a$ for which $s$ divides $u "
+    r"+ p - a$: each position of a period of $s$ collects its own part of the kernel."
 )
 derivation.chain(
     "A kernel of four with a stride of two on a constant",
     Matrix([Total(i, C.at(i, 2)), Total(i, C.at(i, 3))]),
     equals(
         Matrix([w.at(1) + w.at(3), w.at(0) + w.at(2)]),
-        r"an inner place of each parity: $2i + a - 1 = 2$ has the solutions $(0, 3)$ and $(1, 1)$, and $3$ has $(1, 2)$ and "
+        r"an inner position of each parity: 2 is met by the pairs $(0, 3)$ and $(1, 1)$ of $i$ and $a$, and 3 by $(1, 2)$ and "
         r"$(2, 0)$",
         wrong={"the same weight everywhere": Matrix([w.at(1) + w.at(3), w.at(1) + w.at(3)])},
     ),
     role="lemma",
-    so="Both collect two weights, so that equal weights draw nothing: the counts are equal. Other weights draw a checkerboard as "
-    "soon as the two sums differ.",
+    so=prose(
+        "Both collect two weights, with weights of one {first} and {second}, so that equal weights draw nothing: the counts are "
+        "equal. Other weights draw a checkerboard as soon as the two sums differ.",
+        first=holds(Total(i, C.at(i, 2)), "=", 2, when={w: 1}, named=True),
+        second=holds(Total(i, C.at(i, 3)), "=", 2, when={w: 1}, named=True),
+    ),
 )
 _COUNTED = [(h, s) for s in range(1, 7) for h in range(s, 13)]
 
 
 @derivation.exact(
-    r"s \ \text{divides}\ h \quad\Leftrightarrow\quad \text{every inner place collects the same number of weights}",
+    r"s \ \text{divides}\ h \quad\Leftrightarrow\quad \text{every inner position collects the same number of weights}",
     because="Residues, counted for all strides up to 6 and kernels up to 12. For five pairs more, kernels of 4, 2, 3 and 5 with "
-    "the stride 2 and of 6 with the stride 3, the places of the code's transposed convolution of ones with weights of one.",
+    "the stride 2 and of 6 with the stride 3, the positions of the code's transposed convolution of ones with weights of one.",
     outcomes=len(_COUNTED) + 5,
 )
 def equal_counts():
@@ -216,7 +232,7 @@ def equal_counts():
     )
 
 
-j = derivation.index("j", "a place of a short axis", states=3)
+j = derivation.index("j", "a position of a short axis", states=3)
 m = derivation.index("m", "another one", states=3)
 same = KroneckerDelta(j, floor(u / 2))
 U = derivation.define("U", same, "repeating every entry twice, as a matrix", "nearest_upsample", over=(u, j))
@@ -225,26 +241,33 @@ derivation.chain(
     "The mean of repetitions is what was repeated",
     Total(u, P * U.at(u, m)),
     equals(Total(u, same * KroneckerDelta(m, floor(u / 2))) / 2, r"write both matrices out"),
-    equals(KroneckerDelta(j, m), "every entry is repeated twice, and no place repeats two entries"),
+    equals(KroneckerDelta(j, m), "every entry is repeated twice, and no position repeats two entries"),
     role="lemma",
-    so=r"$PU$ is the identity, and $P = \frac12 U^\top$ by definition; for blocks of $f \times f$ pixels it is $f^{-2}\, "
-    r"U^\top$. $UP$ is not the identity: it leaves the mean of each block.",
+    so=prose(
+        r"$PU$ is the identity, and $P$ is half of the transpose of $U$, {half}; for blocks of $f \times f$ pixels it is "
+        "$f^{-2}\\, U^\\top$. $UP$ is not the identity, {other}: it leaves the mean of each block.",
+        half=holds(P, "=", U / 2),
+        other=holds(Total(j, U * P.at(j, v)), "!=", KroneckerDelta(u, v)),
+    ),
 )
-n = derivation.index("n", "a place in a kernel of three", states=3)
+n = derivation.index("n", "a position in a kernel of three", states=3)
 k_3 = derivation.numbers("k", n, "a kernel for repeated entries")
 of_two = KroneckerDelta(a, 2 - n) + KroneckerDelta(a, 3 - n)
 four = derivation.define(r"\kappa", Total(n, k_3 * of_two), r"the kernel $(k_2, k_1 + k_2, k_0 + k_1, k_0)$", over=a)
-derivation.chain(
+repeated = derivation.chain(
     "Repeat, then convolve, on a constant",
     Matrix([four.at(1) + four.at(3), four.at(0) + four.at(2)]),
     equals(
         Matrix([plus(k_3.at(0), k_3.at(1), k_3.at(2)), plus(k_3.at(0), k_3.at(1), k_3.at(2))]),
         r"each sum has all three weights once",
     ),
-    so=r"Two repeated pixels under a kernel $(k_0, k_1, k_2)$ are one pixel under the sum of two weights. So repeating by two "
-    r"and convolving with padding 1 is the transposed convolution of stride 2, padding 1 and the kernel $\kappa = (k_2, k_1 + "
-    r"k_2, k_0 + k_1, k_0)$, whose two sums, by the lemma on a kernel of four, are those of the first line. They are equal: no "
-    r"weights can draw a checkerboard on a constant.",
+    so=prose(
+        "Two repeated pixels under a kernel of three are one pixel under the sum of two weights. So repeating by two and "
+        r"convolving with padding 1 is the transposed convolution of stride 2, padding 1 and the kernel $\kappa$, whose two "
+        "sums, by the lemma on a kernel of four, are those of the first line. They are equal, {same}: no weights can draw a "
+        "checkerboard on a constant.",
+        same=holds(plus(four.at(1), four.at(3)), "=", plus(four.at(0), four.at(2))),
+    ),
 )
 derivation.symbol("K", "a kernel of three by three, and its four by four, axis by axis")
 
@@ -270,8 +293,8 @@ derivation.symbol(r"\ast", "the convolution with padding 1")
 
 @derivation.numeric(
     r"x'_u = x_{u - 2} \ \Rightarrow\ (Cx')_i = (Cx)_{i - 1}",
-    because="A convolution commutes with shifts by its stride, and by multiples of it alone, where no window touches the border: "
-    r"substitute $u$ in the definition. By the code, with stride 2; with stride 1 every shift would do.",
+    because="A convolution commutes with shifts by its stride, and in general by multiples of it alone, where no window touches "
+    r"the border: substitute $u$ in the definition. By the code, with stride 2; with stride 1 every shift would do.",
     role="remark",
 )
 def shifts():
@@ -292,9 +315,31 @@ def _line(values):
     return jnp.asarray(values, float)[None, None, None]
 
 
+@derivation.algorithm(
+    "Two layers that double, on one axis",
+    do(r"transposed: $\mathrm{out} \leftarrow (H' - 1) s - 2p + h$ zeros"),
+    do(
+        r"for each $i$ and $a$: add $w_a y_i$ to entry $s i + a - p$, if there is one",
+        transposed_convolution2d,
+        by=central,
+        indent=1,
+    ),
+    do(r"or: repeat every entry of $y$ $s$ times", nearest_upsample, by=repeated),
+    do(r"and convolve with padding 1, a kernel of three and the stride 1", convolution2d, by=repeated, indent=1),
+)
+def two_entries():
+    for entries, said in (([1, 0], "(1, 10, 0, 0)"), ([1, 1], "(1, 10, 1, 10)")):
+        made = transposed_convolution2d(_line(entries), _line([1, 10]), jnp.zeros(1), stride=2)
+        yield rf"w = (1, 10), s = 2, y = (1, 1), \text{{ after }} i = {sum(entries) - 1}", made[0, 0, 0], said
+    twice = nearest_upsample(_line([1, 3]), factor=2)[:, :, :1]
+    yield r"\text{the other way: } (1, 3) \text{ repeated}", twice[0, 0, 0], "(1, 1, 3, 3)"
+    smooth = convolution2d(jnp.pad(twice, ((0, 0), (0, 0), (0, 0), (1, 1))), _line([1, 2, 1]), jnp.zeros(1))
+    yield r"\text{and convolved with } (1, 2, 1)", smooth[0, 0, 0], "(3, 6, 10, 9)"
+
+
 @derivation.example(
     r"The input $(1, 2, 3, 4)$ with the kernel $(1, 10)$ and the stride 2, the way back of $(1, 1)$, and the two inner products. "
-    "Then three ones under kernels of ones, of length 3 and 4, with the stride 2: the counts."
+    "Then three ones under kernels of ones, of length 3 and 4, with the stride 2: the counts. Last the mean of what was repeated."
 )
 def by_hand():
     there = convolution2d(_line([1, 2, 3, 4]), _line([1, 10]), jnp.zeros(1), stride=2)
@@ -305,6 +350,8 @@ def by_hand():
     for length, said in ((3, "(1, 1, 2, 1, 2, 1, 1)"), (4, "(1, 1, 2, 2, 2, 2, 1, 1)")):
         made = transposed_convolution2d(_line([1, 1, 1]), _line([1] * length), jnp.zeros(1), stride=2)
         yield rf"h = {length}", made[0, 0, 0], said
+    block = jnp.array([[[[1.0, 2.0]]]])
+    yield r"P U (1, 2)", average_pool(nearest_upsample(block, factor=2), window=2)[0, 0, 0], "(1, 2)"
 
 
 @derivation.figure(
