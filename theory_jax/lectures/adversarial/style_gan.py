@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/adversarial/style_gan.py.
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -23,7 +22,9 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
-from theory_jax.evaluation.frechet_distance import frechet_distance
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._styles import draw_styles, mean_length, mean_penalty, normalized, one_pixel, others, pixel
 
 derivation = Derivation(
     module=__name__,
@@ -33,33 +34,29 @@ derivation = Derivation(
         "Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN, sections 2 and 3",
         "Huang & Belongie 2017, Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization",
     ),
-    question="A style multiplies each channel by one number. Which of its effects survive normalization, why can the lengths of "
-    "kernels take the place of statistics of features, what does truncation cost, and which generators does the path length "
-    "penalty prefer?",
+    question="The images of the first StyleGAN have droplets, small blobs that no loss removes, and equal steps in its code "
+    "change an image now hardly and now completely. A style multiplies each channel by one number. Which of its effects survive "
+    "normalization, why can the lengths of kernels take the place of statistics of features, what does truncation cost, and "
+    "which generators does the path length penalty prefer?",
     setting=(
-        r"An output of a convolution at an inner pixel is $z = \sum_{c,k} w_{c,k} s_c x_{c,k}$: weights $w$, a style $s$ with a "
-        r"gain for each channel $c$, inputs $x$ under the places $k$ of the kernel. Demodulation: $\hat z = z / \sqrt{S + "
+        r"An output $z$ of a convolution at an inner pixel is $\sum_{c,k} w_{c,k} s_c x_{c,k}$: weights $w$, a style $s$ with a "
+        r"gain for each channel $c$, inputs $x$ under the positions $k$ of the kernel. Demodulation makes it $z / \sqrt{S + "
         r"\epsilon}$, $S$ the squared length of the kernel $w s$. Inputs have mean 0, variance 1 and correlations $R$.",
         "Adaptive instance normalization subtracts the mean of a channel's pixels, divides by their standard deviation, and "
         "applies the scale and shift of the style.",
         r"A code $u$ is the output of the mapping network; truncation moves it to $\bar u + \psi (u - \bar u)$, $\bar u$ the "
-        r"mean code. $J$ is the Jacobian of the $D$ pixels with respect to the $L \le D$ numbers of a code, with singular values "
-        r"$\sigma_j$, and $y$ an image of independent standard normal numbers. The penalty is $\mathbb{E} (|J^\top y| - a)^2$.",
+        "mean code. $J$ is the Jacobian of the $D$ pixels with respect to the $L$ numbers of a code, no more than the pixels, "
+        r"with singular values $\sigma_j$, and $y$ an image of independent standard normal numbers. The penalty is $\mathbb{E} "
+        r"(|J^\top y| - a)^2$.",
     ),
-    answer="Only the ratios of the gains survive. Demodulation gives white inputs the variance 1 whatever the style, as "
-    "normalization does, but without looking at the features: a spike cannot dim the rest of an image. Truncation multiplies the "
-    r"variance by $\psi^2$. The penalty is least, and not zero, where all singular values of $J$ are equal: steps of one length "
-    "in a code change the image by one length in all directions.",
     limits=(
         "That features of a trained network are white. Borders, where fewer taps act and the variance is below 1.",
         "That equal singular values look better, and that layers control scales of an image: empirical claims.",
     ),
 )
 
-# ---------------------------------------------------------------------------------------------------- demodulation
-
 c, d = derivation.index("c", "a channel of the input"), derivation.index("d", "a channel, next to $c$")
-k, l = derivation.index("k", "a place of the kernel"), derivation.index("l", "a place, next to $k$")  # noqa: E741
+k, l = derivation.index("k", "a position in the kernel"), derivation.index("l", "a position, next to $k$")  # noqa: E741
 m = derivation.index("m", "an outcome of what is random")
 p = derivation.law("p", m, "the probabilities of the outcomes")
 w = derivation.numbers("w", (c, k), "the weights of one output channel", "weight")
@@ -88,19 +85,11 @@ derivation.say(
     "The gains of a style may be moved from the input into the weights: every example then has a kernel $v$ of its own, and this "
     "kernel alone says what the style does to the size of the output."
 )
-
-
-def _one_pixel(x, weight, style, epsilon):
-    """[C, K], [C, K], [C] -> []: one output channel of one pixel, from a row of K inputs."""
-    given = x[None, :, None], weight[None, :, None], style[None]
-    return modulated_convolution(*given, padding=0, epsilon=epsilon)[0, 0, 0, 0]
-
-
 _x = derivation.numbers(r"\xi", (c, k), "the inputs of one outcome", "x")
 derivation.bridge(
     "The code modulates and demodulates",
     _taps(kernel * _x) / sqrt(S + eps),
-    _one_pixel,
+    one_pixel,
     x=_x,
     weight=w,
     style=s,
@@ -120,19 +109,27 @@ square = derivation.chain(
     states=2,
     role="lemma",
 )
-derivation.chain(
+white = derivation.chain(
     "Demodulation normalizes white inputs, and lets correlations pass",
     _pairs(kernel * kernel.at(d, l) * plus(rho, times(1 - rho, KroneckerDelta(c, d), KroneckerDelta(k, l)))) / (S + eps),
     equals(
         plus(times(1 - rho, S), rho * T**2) / (S + eps),
-        r"$R = \rho + (1 - \rho) \delta$: only the pairs of equal inputs have the second part",
+        "only the pairs of equal inputs have the second part of the correlation",
         wrong={"the sum of the kernel not squared": plus(times(1 - rho, S), rho * T) / (S + eps)},
     ),
-    equals(plus(1, -eps / (S + eps), times(rho, T**2 - S) / (S + eps)), r"$S = (S + \epsilon) - \epsilon$"),
+    equals(
+        plus(1, -eps / (S + eps), times(rho, T**2 - S) / (S + eps)),
+        prose("{part}", part=holds(S / (S + eps), "=", 1 - eps / (S + eps))),
+    ),
     uses=(square,),
     states=2,
-    so=r"For white inputs, $\rho = 0$, the variance is 1 up to $\epsilon$, whatever the style and the weights. With $\rho > 0$ a "
-    r"kernel whose weights have one sign ($T^2 > S$) gives more than 1: this part depends on the style, and is not removed.",
+    so=prose(
+        "For white inputs, with {none}, it is {one}: the variance is 1 up to the small number, whatever the style and the "
+        "weights. With positive correlations a kernel whose weights have one sign gives more, as $T^2$ exceeds $S$: this part "
+        "depends on the style, and is not removed.",
+        none=where(rho, 0),
+        one=holds(plus(times(1 - rho, S), rho * T**2) / (S + eps), "=", 1 - eps / (S + eps), named=True),
+    ),
 )
 derivation.chain(
     "Only the ratios of the gains act",
@@ -144,11 +141,13 @@ derivation.chain(
         wrong={"no demodulation": y, "$S$ of degree 1": plus(y, -S / (2 * (S + eps)) * y)},
     ),
     states=2,
-    so=r"At $\epsilon = 0$ the slopes along the style and along the weights are 0: a common factor of all gains has no effect, "
-    "and small steps of gradient descent do not change it. A style of $C$ gains has $C - 1$ effective numbers.",
+    so=prose(
+        "Without the small number the slopes along the style and along the weights are {zero}: a common positive factor of all "
+        "gains has no effect, and small steps of gradient descent do not change it. A style of $C$ gains has $C - 1$ effective "
+        "numbers.",
+        zero=holds(Total(c, s * Slope(y, s)), "=", 0, when={eps: 0}, named=True),
+    ),
 )
-
-# ---------------------------------------------------------------------------------------------------- statistics of features
 
 derivation.say(
     "The first StyleGAN divided by what is there: the standard deviation of a channel's pixels. Let one pixel carry a spike."
@@ -161,18 +160,10 @@ tau = derivation.define(r"\tau", Total(i, (b - mean_b) ** 2) / n, "their varianc
 mean_x = derivation.define(r"\bar x", (h + Total(i, b)) / (n + 1), "the mean of all pixels")
 V = derivation.define("V", ((h - mean_x) ** 2 + Total(i, (b - mean_x) ** 2)) / (n + 1), "the variance of all pixels")
 scale, shift = derivation.number(r"\gamma", "the scale", "scale"), derivation.number(r"\beta", "the shift", "shift")
-
-
-def _others(spike, others, scale, shift, epsilon):
-    """The pixels next to the spike, normalized."""
-    pixels = jnp.concatenate([jnp.reshape(spike, 1), others])[None, None, None]
-    return adaptive_instance_normalization(pixels, jnp.full((1, 1), scale), jnp.full((1, 1), shift), epsilon=epsilon)[0, 0, 0, 1:]
-
-
 derivation.bridge(
     "The code normalizes the pixels of a channel",
     scale * (b - mean_x) / sqrt(V + eps) + shift,
-    _others,
+    others,
     spike=h,
     others=b,
     scale=scale,
@@ -194,12 +185,10 @@ derivation.chain(
         wrong={"no influence": tau, "$n$ pixels": n * tau},
     ),
     states=2,
-    so=r"At $\epsilon = 0$ the other pixels' standard deviation falls as $1/h$: a generator can set the strength of a channel "
-    "by a spike, in spite of the normalization. Such spikes are the droplets in images of the first StyleGAN. $S$ does not "
-    "depend on the input, so a demodulated layer changes only in the places that the spike reaches.",
+    so="Without the small number the other pixels' standard deviation falls as $1/h$ for high spikes: a generator can set the "
+    "strength of a channel by a spike, in spite of the normalization. Such spikes are the droplets in images of the first "
+    "StyleGAN. $S$ does not depend on the input, so a demodulated layer changes only where the spike reaches.",
 )
-
-# ---------------------------------------------------------------------------------------------------- codes
 
 derivation.say("Next, the codes. The latent is normalized first, then mapped to a code; a code may be truncated or mixed.")
 j = derivation.index("j", "a number of a code, or a direction in which the image changes")
@@ -221,11 +210,11 @@ deviation = derivation.number(r"\sigma_u", "its standard deviation", positive=Tr
 psi = derivation.define(r"\psi", 1 / (1 + price), "the truncation", "psi", positive=True)
 truncated = derivation.define(r"u^\psi", center + psi * (u - center), "the truncated number", "truncate_latent")
 far, near = (1 + price) * (other - truncated) ** 2, price * psi * (u - center) ** 2
-derivation.chain(
+compromise = derivation.chain(
     "Truncation is a compromise between a code and the mean code",
     plus((other - u) ** 2, price * (other - center) ** 2),
     equals(plus(far, near), "complete the square", wrong={"towards zero": plus((1 + price) * (other - psi * u) ** 2, near)}),
-    at_least(near, r"leave out a square, zero at $t = u^\psi$", dropping=far),
+    at_least(near, prose("leave out a square, zero at {best}", best=where(other, truncated)), dropping=far),
 )
 derivation.symbol("W_2", "the Wasserstein distance with squared costs", "frechet_distance")
 law = Normal(u, center, deviation**2)
@@ -234,10 +223,13 @@ derivation.chain(
     Expectation(law, (u - truncated) ** 2),
     equals(
         (1 - psi) ** 2 * Variance(law, u),
-        r"$u - u^\psi = (1 - \psi)(u - \bar u)$",
+        prose("{move}", move=holds(plus(u, -truncated), "=", times(1 - psi, u - center))),
         wrong={"the variance that is lost": (1 - psi**2) * Variance(law, u)},
     ),
-    so=r"The variance becomes $\psi^2\,\mathrm{Var}\,u$. No coupling of the two Gaussian laws is cheaper: the price is $W_2^2$.",
+    so=prose(
+        "The variance becomes {variance}. No coupling of the two Gaussian distributions is cheaper: the price is $W_2^2$.",
+        variance=holds(Variance(law, truncated), "=", psi**2 * Variance(law, u), named=True),
+    ),
 )
 derivation.bridge(
     "The code truncates", [[truncated]], truncate_latent, w=[[u]], mean_w=[center], psi=psi, wrong={"towards zero": [[psi * u]]}
@@ -261,12 +253,10 @@ def mixed_layers():
     )
 
 
-# ---------------------------------------------------------------------------------------------------- path lengths
-
 derivation.say(
     r"Last, the penalty. One backward pass gives $J^\top y$, the gradient of $\langle G(u), y \rangle$. In singular directions "
-    r"$|J^\top y|^2 = \sum_j \sigma_j^2 g_j^2$, with independent standard normal $g_j$. Two facts about them are used: "
-    r"$\mathbb{E} g_j^2 = 1$, and all $g_j$ have the same part in $r = |g|$."
+    r"its squared length is $\sum_j \sigma_j^2 g_j^2$, with independent standard normal $g_j$. Two facts about them are used: "
+    "their mean square is 1, and all have the same part in the length $r$ of $g$."
 )
 derivation.symbol("J", "the Jacobian of the pixels with respect to the code")
 derivation.symbol("M", "the inner products of the rows of $J$, one row for each pixel $d$")
@@ -278,14 +268,17 @@ r = derivation.define("r", sqrt(Total(j, g)), r"the length of $g$", over=m, posi
 q = derivation.define("q", sqrt(Total(j, sigma**2 * g)), r"the length $|J^\top y|$", over=m, positive=True)
 mean_square = derivation.define(r"\bar\tau", Total(j, sigma**2) / L, "the mean of the squared singular values", positive=True)
 a = derivation.number("a", "the length that the penalty wants", "running_length", positive=True)
-kappa = derivation.number(r"\kappa", r"$\mathbb{E} r = \sqrt 2\,\Gamma(\frac{L + 1}{2})/\Gamma(\frac L2)$", positive=True)
+kappa = derivation.number(r"\kappa", r"the mean of $r$, $\sqrt 2\,\Gamma(\frac{L + 1}{2})/\Gamma(\frac L2)$", positive=True)
 expanded = derivation.chain(
     "The penalty in singular directions",
     Expectation(p, (q - a) ** 2),
     equals(plus(Total(j, sigma**2 * Expectation(p, g)), -2 * a * Expectation(p, q), a**2), "multiply out"),
     states=2,
     role="lemma",
-    so=r"With $\mathbb{E} g_j^2 = 1$ the first term is $L \bar\tau$, the squared Frobenius norm of $J$.",
+    so=prose(
+        "The mean square of a normal number is 1, so the first term is {norm}, the squared Frobenius norm of $J$.",
+        norm=holds(Total(j, sigma**2), "=", L * mean_square, named=True),
+    ),
 )
 derivation.bridge(
     "The code's penalty of one length",
@@ -296,11 +289,14 @@ derivation.bridge(
     wrong={"of the squared length": (Total(j, sigma**2) - a) ** 2},
 )
 longest = derivation.chain(
-    "The mean length, for any law",
+    "The mean length, for any distribution",
     Expectation(p, q),
     at_most(
         plus(Total(j, sigma**2 * Expectation(p, g / r)) / (2 * sqrt(mean_square)), sqrt(mean_square) / 2 * Expectation(p, r)),
-        r"$q = \frac{q^2}{2 t} + \frac{t}{2} - \frac{(q - t)^2}{2 t}$, with $t = \sqrt{\bar\tau}\, r$",
+        prose(
+            r"{square}, at the root of $\bar\tau$ times $r$ in place of $a$",
+            square=holds(q, "=", plus(q**2 / (2 * a), a / 2, -((q - a) ** 2) / (2 * a))),
+        ),
         adding=Expectation(p, (q - sqrt(mean_square) * r) ** 2 / (2 * sqrt(mean_square) * r)),
     ),
     states=2,
@@ -309,49 +305,64 @@ longest = derivation.chain(
 longest_of_all = derivation.chain(
     "... and where all directions are alike",
     plus(Total(j, sigma**2 * kappa / L) / (2 * sqrt(mean_square)), sqrt(mean_square) / 2 * kappa),
-    equals(sqrt(mean_square) * kappa, r"$\sum_j \sigma_j^2 = L \bar\tau$", wrong={"half of it": sqrt(mean_square) * kappa / 2}),
+    equals(
+        sqrt(mean_square) * kappa,
+        prose("{sum}", sum=holds(Total(j, sigma**2), "=", L * mean_square)),
+        wrong={"half of it": sqrt(mean_square) * kappa / 2},
+    ),
     uses=(longest,),
-    so=r"The parts $g_j^2 / r$ add up to $r$ and have one mean, so each has $\kappa / L$. Hence $\mathbb{E} |J^\top y| \le "
-    r"\kappa \sqrt{\bar\tau}$, with equality if and only if $q = \sqrt{\bar\tau}\, r$ always: all singular values are equal.",
+    so=prose(
+        r"The parts $g_j^2 / r$ add up to $r$, {parts}, and have one mean, so each has $\kappa / L$. Hence the mean of $|J^\top "
+        "y|$ is at most {most}, with equality if and only if all singular values are equal, where {equal}.",
+        parts=holds(Total(j, g / r), "=", r),
+        most=kappa * sqrt(mean_square),
+        equal=holds(q, "=", sqrt(mean_square) * r, when={sigma: sigma.at(0)}),
+    ),
 )
 _lost = r"what unequal singular values lose, $\kappa \sqrt{\bar\tau} - \mathbb{E} |J^\top y|$"
 gap = derivation.number(r"\delta", _lost, nonnegative=True)
 least = a**2 * (1 - kappa**2 / L)
 missed = times(L, (sqrt(mean_square) - a * kappa / L) ** 2)
-derivation.chain(
+mean_penalty_of = plus(L * mean_square, times(-2 * a, plus(kappa * sqrt(mean_square), -gap)), a**2)
+derivation.answer = prose(
+    "Only the ratios of the gains survive. Demodulation gives white inputs the variance {white}, whatever the style, as "
+    "normalization does, but without looking at the features: a spike cannot dim the rest of an image. Truncation makes the "
+    "variance of a Gaussian code {variance}. The penalty is least, {least}, where all singular values of $J$ are {best}: steps "
+    "of one length in a code change the image by one length in all directions. It is never zero.",
+    white=holds(S / (S + eps), "=", 1 - eps / (S + eps), named=True),
+    variance=holds(Variance(law, truncated), "=", psi**2 * Variance(law, u), named=True),
+    least=holds(mean_penalty_of, "=", least, when={sigma: a * kappa / L, gap: 0}, named=True),
+    best=a * kappa / L,
+)
+central = derivation.chain(
     "The path length penalty prefers equal singular values, and is never zero",
-    plus(L * mean_square, times(-2 * a, plus(kappa * sqrt(mean_square), -gap)), a**2),
+    mean_penalty_of,
     equals(
         plus(missed, least, 2 * a * gap),
         r"complete the square in $\sqrt{\bar\tau}$",
         wrong={"the minimum is zero": plus(missed, 2 * a * gap)},
     ),
-    at_least(least, "leave out a square and what unequal singular values lose", dropping=plus(missed, 2 * a * gap)),
+    at_least(
+        least,
+        prose(
+            "leave out a square and what unequal singular values lose, both zero for {equal} and {none}",
+            equal=where(sigma, a * kappa / L),
+            none=where(gap, 0),
+        ),
+        dropping=plus(missed, 2 * a * gap),
+    ),
     uses=(expanded, longest_of_all),
     central=True,
-    so=r"The first line is $\mathbb{E} (|J^\top y| - a)^2$. At the minimum all $\sigma_j = a \kappa / L$: steps of one length in "
-    r"the code change the image by one length, in every direction. The rest, $a^2 (1 - \kappa^2/L) \approx a^2/(2L)$, is the "
-    "spread of the length of a normal vector.",
+    so=r"The first line is $\mathbb{E} (|J^\top y| - a)^2$. At the minimum all singular values are equal: steps of one length in "
+    "the code change the image by one length, in every direction. The rest, for long codes close to $a^2/(2L)$, is the spread of "
+    "the length of a normal vector.",
 )
-
-
-def _kappa(size):
-    return jnp.sqrt(2.0) * jnp.exp(jax.scipy.special.gammaln((size + 1) / 2) - jax.scipy.special.gammaln(size / 2))
-
-
-def _mean_penalty(first, second):
-    """E (|J^T y| - 1)^2 of two singular values: Gauss' rule for the length of g, equal steps for its angle."""
-    nodes, weights = np.polynomial.legendre.leggauss(60)
-    radii, angles = 5 * (nodes + 1), 2 * np.pi * (np.arange(400) + 0.5) / 400
-    pulled = np.stack([first * np.outer(radii, np.cos(angles)), second * np.outer(radii, np.sin(angles))], axis=-1)
-    penalties = path_length_penalty(jnp.asarray(pulled.reshape(-1, 2)), jnp.asarray(1.0))
-    return jnp.sum(5 * weights * radii * np.exp(-(radii**2) / 2) * penalties.reshape(60, 400).mean(1))
 
 
 @derivation.symbolic(
     r"\mathrm{Var}\,|J^\top y|^2 = 2 \Big(\mathrm{tr}\,M^2 - \sum_d M_{d,d}^2\Big),\quad M = J J^\top,\quad y_d = \pm 1",
     because="Signs for normal numbers: all $J$ of three pixels and two numbers, all 8 images. There is no spread only if the "
-    "rows of $J$ are orthogonal: at most $L$ of $D > L$ pixels could depend on the code. An isometry has orthogonal columns.",
+    "rows of $J$ are orthogonal: at most $L$ of all pixels could depend on the code. An isometry has orthogonal columns.",
 )
 def images_of_signs():
     jacobian = sympy.Matrix(3, 2, sympy.symbols("j:6", real=True))
@@ -362,89 +373,58 @@ def images_of_signs():
     return Sides(left=sum(s**2 for s in squares) / 8 - (sum(squares) / 8) ** 2, right=2 * off, wrong={"each pair once": off})
 
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
-
-
-def _pixel(inputs, style):
-    return _one_pixel(jnp.array(inputs)[:, None], jnp.array([[3.0], [4.0]]), jnp.array(style), 1e-12)
-
-
-def _normalized(spike):
-    """The pixels -1, 0, 1 and a spike."""
-    ones = jnp.ones((1, 1))
-    pixels = jnp.array([-1.0, 0.0, 1.0, spike])[None, None, None]
-    return adaptive_instance_normalization(pixels, ones, 0 * ones, epsilon=1e-12)[0, 0, 0]
+@derivation.algorithm(
+    "An image of StyleGAN 2, and the penalty",
+    do(r"$\zeta \leftarrow$ a normal latent, normalized; map it to a code $u$", normalize_latent_code),
+    do(r"at test time $u \leftarrow \bar u + \psi (u - \bar u)$", truncate_latent, by=compromise),
+    do("in training, the layers from a random one on get the code of another latent", mix_styles),
+    do(r"in every layer, convolve with $w s / \sqrt{S + \epsilon}$", modulated_convolution, by=white),
+    do(r"now and then, step down the gradient of $(|J^\top y| - a)^2$, with $a$ a running mean", path_length_penalty, by=central),
+)
+def one_image():
+    code = normalize_latent_code(jnp.array([[3.0, 4.0]]))
+    yield r"\zeta = (3, 4): \quad \text{normalized}", code[0], "0.8485, 1.1314"
+    code = truncate_latent(code, jnp.zeros(2), psi=0.7)
+    yield r"\bar u = 0, \psi = 0.7: \quad u^\psi", code[0], "0.5940, 0.7920"
+    yield (
+        r"\text{two layers, mixed with } 0",
+        mix_styles(code[:, None].repeat(2, 1), jnp.zeros((1, 2, 2)), crossover=1)[0],
+        "0.5940, 0.7920, 0, 0",
+    )
+    given = jnp.array([[[[1.0]], [[0.0]]]]), jnp.array([[[[3.0]], [[4.0]]]])
+    yield (
+        r"w = (3, 4), s = (4, 3), x = (1, 0): \quad \hat z",
+        modulated_convolution(*given, jnp.array([[4.0, 3.0]]), padding=0)[0, 0],
+        "0.7071",
+    )
+    yield r"J^\top y = (3, 4), a = 4: \quad \text{penalty}", path_length_penalty(jnp.array([[3.0, 4.0]]), jnp.asarray(4.0)), "1"
 
 
 @derivation.example(
-    r"A kernel of one pixel with the weights $(3, 4)$, under two styles. The pixels $(-1, 0, 1, h)$, normalized. Codes with "
-    r"$\psi = 0.7$. Last, penalties at $a = 1$ and $L = 2$ for three pairs of $\sigma^2$ with the mean 1, and the least ones."
+    "A kernel of one pixel with the weights $(3, 4)$, under two styles. The pixels $(-1, 0, 1, h)$, normalized. Codes truncated "
+    r"with 0.7. Last, penalties with the length 1, of codes of two numbers, for three pairs of $\sigma^2$ with the mean 1, and "
+    "the least ones."
 )
 def one_kernel():
-    yield r"\text{style } (1, 1)\text{: gains}", [_pixel([1.0, 0], [1.0, 1]), _pixel([0, 1.0], [1.0, 1])], "3/5, 4/5"
-    yield r"\text{style } (4, 3)\text{: gains}", [_pixel([1.0, 0], [4.0, 3]), _pixel([0, 1.0], [4.0, 3])], "0.7071, 0.7071"
-    yield r"\text{style } (1, 1),\ \rho = \frac12\text{: variance}", 1 + (_pixel([1.0, 1], [1.0, 1]) ** 2 - 1) / 2, "1.48"
-    yield "h = 0", _normalized(0.0), "-1.4142, 0, 1.4142, 0"
-    yield "h = 10", _normalized(10.0), "-0.7977, -0.5698, -0.3419, 1.7094"
+    yield r"\text{style } (1, 1)\text{: gains}", [pixel([1.0, 0], [1.0, 1]), pixel([0, 1.0], [1.0, 1])], "3/5, 4/5"
+    yield r"\text{style } (4, 3)\text{: gains}", [pixel([1.0, 0], [4.0, 3]), pixel([0, 1.0], [4.0, 3])], "0.7071, 0.7071"
+    yield r"\text{style } (1, 1),\ \rho = \frac12\text{: variance}", 1 + (pixel([1.0, 1], [1.0, 1]) ** 2 - 1) / 2, "1.48"
+    yield "h = 0", normalized(0.0), "-1.4142, 0, 1.4142, 0"
+    yield "h = 10", normalized(10.0), "-0.7977, -0.5698, -0.3419, 1.7094"
     deviations = truncate_latent(jnp.ones((1, 1)), jnp.zeros(1), psi=0.7)[0, 0]
     yield r"\text{variance and } W_2^2 \text{ at } \psi = 0.7", [deviations**2, (1 - deviations) ** 2], "0.49, 0.09"
     pairs = ((1.0, 1.0), (1.5, 0.5), (2.0, 0.0))
-    found = [_mean_penalty(first**0.5, second**0.5) for first, second in pairs]
+    found = [mean_penalty(first**0.5, second**0.5) for first, second in pairs]
     yield r"\text{penalties}", found, "0.4934, 0.5351, 0.7432"
-    rests = [1 - _kappa(size) ** 2 / size for size in (1, 2, 16, 512)]
+    rests = [1 - mean_length(size) ** 2 / size for size in (1, 2, 16, 512)]
     yield r"\text{least, } L = 1, 2, 16, 512", rests, "0.3634, 0.2146, 0.0307, 0.00098"
 
 
 @derivation.figure(
-    r"Left: the images of a circle of steps in a code, for three Jacobians of equal Frobenius norm, with their penalties at "
-    r"$a = 1$. Right: the pixels $-1$, 0 and 1 of a map as a fourth one grows, after instance normalization (solid) and after "
+    "Left: the images of a circle of steps in a code, for three Jacobians of equal Frobenius norm, with their penalties for the "
+    "length 1. Right: the pixels $-1$, 0 and 1 of a map as a fourth one grows, after instance normalization (solid) and after "
     "demodulation (dashed), which does not look at the pixels.",
     panels=2,
 )
 def ellipses_and_a_spike(left, right):
-    angles = np.linspace(0, 2 * np.pi, 100)
-    for first, second in ((1.0, 1.0), (1.5, 0.5), (1.9, 0.1)):
-        penalty = _mean_penalty(first**0.5, second**0.5)
-        left.plot(first**0.5 * np.cos(angles), second**0.5 * np.sin(angles), label=f"penalty {penalty:.3f}")
-    left.set(xlabel="first direction of the image", ylabel="second direction", aspect="equal")
-    left.legend(fontsize="x-small")
-    spikes = np.linspace(0, 20, 60)
-    maps = np.stack([_normalized(spike) for spike in spikes])
-    ones = jnp.ones((1, 1))
-    kept = modulated_convolution(jnp.array([[[[-1.0, 0.0, 1.0]]]]), ones[..., None, None], ones, padding=0)[0, 0, 0]
-    for number in range(3):
-        right.plot(spikes, maps[:, number], color=f"C{number}")
-        right.axhline(kept[number], color=f"C{number}", linestyle="--", linewidth=1)
-    right.plot(spikes, maps[:, 3], color="C3", label="the spike itself")
-    right.set(xlabel="height $h$ of the spike", ylabel="normalized pixels")
-    right.legend(fontsize="x-small")
-
-
-@derivation.exercise(
-    "A generator of one number, $L = 1$, and $a = 1$. Which singular value is best, and how large is the penalty there?",
-    r"$\kappa = \sqrt{2/\pi} = 0.7979$ is the mean of $|g|$, and the best value; the penalty is $1 - 2/\pi = 0.3634$.",
-)
-def one_number():
-    yield _kappa(1), "0.7979"
-    yield _mean_penalty(_kappa(1), 0.0), "0.3634"
-
-
-@derivation.exercise(
-    r"Truncation with the weight $\lambda = 1$: what is $\psi$, and what are the variance and $W_2^2$ of a Gaussian code of "
-    "variance 1?",
-    r"$\psi$ is 1/2; they are 1/4 and 1/4.",
-)
-def half_way():
-    ends = truncate_latent(jnp.array([[1.0]]), jnp.zeros(1), psi=1 / (1 + 1.0))[0, 0]
-    yield ends, "1/2"
-    yield [ends**2, frechet_distance(jnp.zeros(1), jnp.eye(1), jnp.zeros(1), ends**2 * jnp.eye(1))], "1/4 and 1/4"
-
-
-@derivation.exercise(
-    r"The target $a$ is a running mean of the lengths. All singular values are equal, $\sigma$, and $a$ has reached their mean "
-    r"length. Which $\sigma$ does the penalty want now, for $L = 2$ and $L = 512$?",
-    r"$a = \kappa \sigma$, so it wants $\frac{\kappa^2}{L} \sigma$, which is 0.7854 and 0.9990 times $\sigma$. The penalty also "
-    "shortens all lengths, slowly where codes are long.",
-)
-def a_target_that_follows():
-    yield [_kappa(size) ** 2 / size for size in (2, 512)], "0.7854 and 0.9990"
+    draw_styles(left, right)
