@@ -211,8 +211,8 @@ majorized = derivation.chain(
     ),
     so=r"With the penalty $\lambda |c'|$ added and divided by $\frac1\eta$, the last line is the problem of one unit with the "
     r"pull $c - \eta\, d (d c - z)$ and the weight $\eta \lambda$: its solution is a soft threshold. At the present code the "
-    r"bound touches the loss, so the new code is not worse than the old one. With several units $\frac1\eta$ must be at least "
-    r"the largest eigenvalue of $D^\top D$.",
+    r"bound touches the loss, so the new code is not worse than the old one. With several units the bound needs a $\frac1\eta$ "
+    r"of at least the largest eigenvalue of $D^\top D$.",
 )
 derivation.symbol("F", r"the objective $\frac12 |x - D c|^2 + \lambda |c|_1$")
 
