@@ -9,14 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Integral, Rational, exp, log, oo
+from sympy import Integral, Rational, exp, log, oo, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.preference._races import draw_orders, draw_race
 from theory_jax.preference.plackett_luce import (
     expected_ranks,
     gumbel_ranking,
@@ -36,19 +38,16 @@ derivation = Derivation(
         "exponential distribution",
         "Cao et al. 2007, Learning to rank: from pairwise approach to listwise approach",
     ),
-    question="Four answers to one prompt are ranked from best to worst. Which law of whole rankings has the Bradley-Terry model "
-    "as its pairs, and how is it drawn and fitted without a term for every one of the $N!$ orders?",
+    question="Four answers to one prompt are ranked from best to worst. Taken as six independent comparisons they are counted "
+    "too often: some verdicts follow from others. And there are too many orders for a probability of each. Which distribution of "
+    "whole rankings has the Bradley-Terry model as its pairs, and how is it sampled and fitted?",
     setting=(
-        r"Item $i$ of $N$ has a score $s_i$ and the weight $w_i = e^{s_i}$. Its utility is $U_i = s_i + G_i$, where the noises "
-        r"$G_i$ are independent and standard Gumbel, $P(G_i \le g) = e^{-e^{-g}}$.",
+        r"Item $i$ of $N$ has a score $s_i$ and the weight $w_i$, which is $e^{s_i}$. Its utility $U_i$ is $s_i + G_i$, where "
+        r"the noises $G_i$ are independent and standard Gumbel, with the distribution function $e^{-e^{-g}}$.",
         r"The ranking sorts the utilities downward: $\pi_k$ is the item in place $k$. The rank of an item is its place, one more "
         r"than the number of items with a larger utility. Ties have probability zero.",
         "Formulas are derived for three items, which are numbered from 0; the same steps, repeated, hold for any number.",
     ),
-    answer=r"The best item is chosen with probability proportional to its weight, then the best of the rest in the same way, and "
-    r"so on. The law is that of independent exponential clocks in the order in which they ring, so a sort draws it; a pair of "
-    r"items is a Bradley-Terry comparison; and the log-likelihood of a ranking is concave in the scores, with one term per "
-    r"place.",
     limits=(
         "Gumbel noise is not shown to be the only noise whose choices are softmaxes (Yellott's theorem, with conditions).",
         "Preferences that go in a circle have no scores, in this model as in every model of utilities.",
@@ -60,6 +59,7 @@ i = derivation.index("i", "an item")
 j = derivation.index("j", "an item")
 k = derivation.index("k", "an item")
 w = derivation.numbers("w", i, "the weights", "exp(scores)", positive=True)
+s = derivation.numbers("s", i, "the scores", "scores")
 P = derivation.define(
     "P({},{},{})",
     times(w / plus(w, w.at(j), w.at(k)), w.at(j) / plus(w.at(j), w.at(k))),
@@ -73,7 +73,6 @@ t1 = derivation.number("t_1", "when that of item 1 rings", positive=True)
 for letter, meaning in (
     ("T_i", "the arrival time $e^{-U_i}$ of an item: the best item arrives first"),
     ("G_i", "its Gumbel noise"),
-    ("s_i", "its score"),
     ("u_i", "a uniform draw, of which the noise is made"),
 ):
     derivation.symbol(letter, meaning)
@@ -81,8 +80,8 @@ for letter, meaning in (
 
 @derivation.symbolic(
     r"P(T_i > t_0) = P(G_i < -s_i - \log t_0) = e^{-w_i t_0}",
-    because=r"$T_i > t_0$ means $s_i + G_i < -\log t_0$. Put $g = -s_i - \log t_0$ into $e^{-e^{-g}}$, where $e^{-g} = e^{s_i} "
-    r"t_0$.",
+    because=r"The clock has not rung at $t_0$ if the utility is below $-\log t_0$, so the noise below $-s_i - \log t_0$; put "
+    r"this into the distribution function $e^{-e^{-g}}$.",
     role="lemma",
 )
 def a_utility_is_an_exponential_clock():
@@ -94,12 +93,12 @@ def a_utility_is_an_exponential_clock():
 
 
 w0, w1, w2 = w.at(0), w.at(1), w.at(2)
-derivation.chain(
+race = derivation.chain(
     "A race of exponential clocks is a choice, and then a choice among the rest",
     Integral(times(w0 * exp(-w0 * t0), Integral(w1 * exp(-plus(w1, w2) * t1), (t1, t0, oo))), (t0, 0, oo)),
     equals(
         Integral(times(w0, w1 / plus(w1, w2), exp(-plus(w0, w1, w2) * t0)), (t0, 0, oo)),
-        r"the inner integral is $\frac{w_1}{w_1 + w_2} e^{-(w_1 + w_2) t_0}$",
+        prose("the inner integral is {inner}", inner=times(w1 / plus(w1, w2), exp(-plus(w1, w2) * t0))),
     ),
     equals(
         P.at(0, 1, 2),
@@ -107,10 +106,10 @@ derivation.chain(
         wrong={"the best item not removed": w0 * w1 / plus(w0, w1, w2) ** 2, "the worst first": P.at(2, 1, 0)},
     ),
     central=True,
-    so=r"In the first line clock 0 rings at $t_0$, clock 1 at $t_1 > t_0$, and clock 2 has not rung by then, which "
-    r"has the probability $e^{-w_2 t_1}$. Each integral takes one clock out, so for $N$ items $P(\pi) = \prod_k w_{\pi_k} / "
-    r"\sum_{j \text{ left}} w_j$: choose the best, remove it, go on. Common factors of the weights, that is shifts of the "
-    r"scores, cancel.",
+    so=r"In the first line clock 0 rings at $t_0$, clock 1 later at $t_1$, and clock 2 has not rung by then, which has the "
+    r"probability $e^{-w_2 t_1}$. Each integral takes one clock out, so for $N$ items the probability of an order is the product "
+    r"over its places of the item's weight over the sum of the weights that are left: choose the best, remove it, go on. Common "
+    r"factors of the weights, that is shifts of the scores, cancel.",
 )
 _orders = list(itertools.permutations(range(3)))
 derivation.bridge(
@@ -130,8 +129,8 @@ derivation.chain(
     plus(P.at(0, 1, 2), P.at(0, 2, 1)),
     equals(times(w0 / plus(w0, w1, w2), plus(w1 / plus(w1, w2), w2 / plus(w1, w2))), "both orders begin with the same choice"),
     equals(w0 / plus(w0, w1, w2), "somebody is second"),
-    so="So the best item alone is a draw from a softmax of the scores, and the best $K$ of $N$ have the product of the first $K$ "
-    "choices: nothing is summed over the places that no one filled in. Summed once more, all orders have probability one.",
+    so="So the best item alone is a sample from a softmax of the scores, and the best $K$ of $N$ have the product of the first "
+    "$K$ choices: nothing is summed over the places that no one filled in. Summed once more, all orders have probability one.",
 )
 
 
@@ -155,7 +154,7 @@ def all_orders_sum_to_one():
     )
 
 
-derivation.say("The law of two items, and of one.")
+derivation.say("The distribution of two items, and of one.")
 derivation.chain(
     "A pair is a Bradley-Terry comparison",
     plus(P.at(0, 1, 2), P.at(0, 2, 1), P.at(2, 0, 1)),
@@ -177,9 +176,12 @@ derivation.chain(
     "... for any number of items, since the other clocks do not matter",
     Integral(times(w0 * exp(-w0 * t0), exp(-w1 * t0)), (t0, 0, oo)),
     equals(w0 / plus(w0, w1), "clock 0 rings at $t_0$, clock 1 later; the integral of an exponential"),
-    so=r"With $w = e^s$ it is $\sigma(s_0 - s_1)$, $\sigma(d) = 1/(1 + e^{-d})$. A ranking of two items is a Bradley-Terry "
-    r"comparison, but a ranking of $N$ items is more than its $\binom{N}{2}$ pairs taken as independent: those agree with an "
-    r"order.",
+    so=prose(
+        r"In scores it is {logistic}. A ranking of two items is a Bradley-Terry "
+        r"comparison, but a ranking of $N$ items is more than its $\binom{N}{2}$ pairs taken as independent: those agree with an "
+        r"order.",
+        logistic=holds(w0 / plus(w0, w1), "=", 1 / plus(1, exp(-(s.at(0) - s.at(1)))), when={w: exp(s)}),
+    ),
     role="lemma",
 )
 derivation.bridge(
@@ -202,7 +204,7 @@ derivation.chain(
     ),
     equals(
         plus(Rational(1, 2), Total(j, w.at(j) / plus(w.at(j), w0))),
-        r"the term $j = 0$ of the sum is $\frac12$",
+        r"the term of item 0 itself is $\frac12$",
         wrong={"the item compared with itself counted as a whole": plus(1, Total(j, w.at(j) / plus(w.at(j), w0)))},
     ),
 )
@@ -217,7 +219,6 @@ derivation.bridge(
 derivation.say(
     "Fitting. Let the scores move: by $t$ in the direction $v$. A formula for every direction has the gradient and the curvature."
 )
-s = derivation.numbers("s", i, "the scores", "scores")
 v = derivation.numbers("v", i, "a direction in which the scores move")
 t = derivation.number("t", "how far they move")
 m = derivation.index("m", "one of the two items behind the first", states=2)
@@ -227,17 +228,31 @@ q = derivation.define("q", exp(moved) / Total(j, exp(moved.subs(i, j))), "the so
 later = exp(s.at(m + 1) + t * v.at(m + 1))
 rest = derivation.define("q'", later / Total(n, later.subs(m, n)), "the softmax of items 1 and 2", over=m, law=True)
 likelihood = plus(log(q.at(0)), log(rest.at(0)))
-derivation.chain(
+derivation.answer = prose(
+    "The best item is chosen with probability proportional to its weight, then the best of the rest in the same way, and so on. "
+    "The distribution is that of independent exponential clocks in the order in which they ring, so a sort samples it. A pair of "
+    "items is a Bradley-Terry comparison whatever the others are, {pair}. The log-likelihood of a ranking has one term per place "
+    "and is concave in the scores: its curvature along a direction is {curvature}.",
+    pair=holds(plus(P.at(0, 1, 2), P.at(0, 2, 1), P.at(2, 0, 1)), "=", w0 / plus(w0, w1)),
+    curvature=holds(Slope(likelihood, t, 2), "=", plus(-Variance(q, v), -Variance(rest, v.at(m + 1))), named=True),
+)
+gradient = derivation.chain(
     "The gradient is what was chosen minus what was expected, at every choice",
     Slope(likelihood, t),
     equals(
         plus(v.at(0), -Expectation(q, v), v.at(1), -Expectation(rest, v.at(m + 1))),
-        r"$\log q_0 = s_0 + t v_0 - \log \sum_j e^{s_j + t v_j}$, whose slope is $v_0$ minus a mean under the softmax; "
-        "and the same for the second choice",
+        prose(
+            "{first}, whose slope is $v_0$ minus a mean under the softmax; and the same for the second choice",
+            first=holds(log(q.at(0)), "=", plus(moved.subs(i, 0), -log(Total(j, exp(moved.subs(i, j)))))),
+        ),
         wrong={"all items in both denominators": plus(v.at(0), v.at(1), -2 * Expectation(q, v))},
     ),
-    so=r"The slope in $s_i$ is that of the direction with $v_i = 1$ alone: $\sum_k (1[\pi_k = i] - q^{(k)}_i)$. In the direction "
-    r"$v = (1, 1, 1)$ it is zero: the scores are known up to a shift.",
+    so=prose(
+        "The slope in one score is that of the direction with 1 at this item alone: at every choice, 1 if it was chosen, less "
+        "its probability. In the direction of a shift, {shift} for all items, it is {zero}: the scores are known up to a shift.",
+        shift=where(v, 1),
+        zero=holds(Slope(likelihood, t), "=", 0, named=True),
+    ),
 )
 derivation.chain(
     "The log-likelihood is concave",
@@ -270,10 +285,10 @@ derivation.bridge(
 
 derivation.say(
     "Two warnings. One could also choose the worst item first, with inverse weights, and rank upward: for two items that is the "
-    "same law. For three it is not."
+    "same distribution. For three it is not."
 )
 derivation.chain(
-    "From the bottom up is another law",
+    "From the bottom up is another distribution",
     plus(P.at(0, 1, 2), -times((1 / w2) / plus(1 / w0, 1 / w1, 1 / w2), (1 / w1) / plus(1 / w0, 1 / w1))),
     equals(
         plus(P.at(0, 1, 2), -times(w0 * w1 / plus(w0 * w1, w0 * w2, w1 * w2), w0 / plus(w0, w1))),
@@ -286,15 +301,19 @@ derivation.chain(
         ),
         "the common denominator; in the numerator two terms do not cancel",
     ),
-    so=r"It is zero where $w_1^2 = w_0 w_2$. The other orders have $w_0^2 - w_1 w_2$ and $w_2^2 - w_0 w_1$ in its place. All are "
-    r"zero only for equal weights, since $w_1^2 = w_0 w_2$ and $w_0^2 = w_1 w_2$ give $w_1^3 = w_0^3$. So it matters which end "
-    r"of a ranking is 'best', and a single order that agrees proves nothing.",
+    so=prose(
+        "It is {zero} at {middle}. The other orders have $w_0^2 - w_1 w_2$ and $w_2^2 - w_0 w_1$ in place of the first factor. "
+        "All are zero only for equal weights, since two of these conditions make the cubes of two weights equal. So it matters "
+        "which end of a ranking is 'best', and a single order that agrees proves nothing.",
+        zero=holds(plus(w1**2, -w0 * w2), "=", 0, named=True),
+        middle=where(w1, sqrt(w0 * w2)),
+    ),
 )
-a = derivation.law("p", i, "the target law of the best item", "softmax(target_scores)")
+a = derivation.law("p", i, "the target distribution of the best item", "softmax(target_scores)")
 b = derivation.define("b", exp(s) / Total(j, exp(s.at(j))), "the softmax of the scores", over=i, law=True)
 cross = derivation.define("L", -Expectation(a, log(b)), "the cross-entropy of the best item", "top_one_cross_entropy")
 derivation.chain(
-    "ListNet compares the laws of the best item alone",
+    "ListNet compares the distributions of the best item alone",
     cross,
     equals(plus(Entropy(a), Divergence(a, b)), r"add and subtract $\log p_i$"),
     at_least(
@@ -363,6 +382,24 @@ derivation.chain(
 _given = {w: (4, 2, 1)}
 
 
+@derivation.algorithm(
+    "Sampling a ranking, and a step of fitting",
+    do(r"draw $u_i$ uniform on $(0, 1)$; $G_i \leftarrow -\log(-\log u_i)$"),
+    do(r"the ranking: sort $s_i + G_i$ downward", gumbel_ranking, by=race),
+    do("to fit observed rankings: the log-likelihood, one choice after the other", ranking_log_prob, by=race),
+    do(r"$s \leftarrow s + \eta\, \partial \log P / \partial s$: chosen minus expected, at every choice", by=gradient),
+)
+def one_sample_and_two_steps():
+    uniforms = jnp.array([[0.45, 0.14, 0.72]])
+    found = gumbel_ranking(uniforms, jnp.log(jnp.array([[4.0, 2.0, 1.0]])))
+    yield r"\text{weights 4, 2, 1 and } u = (0.45, 0.14, 0.72): \quad \text{the ranking}", found[0], "(0, 2, 1)"
+    scores, text = jnp.zeros(3), r"\text{fitting it from equal scores, } \eta = 1: \quad "
+    for chance, moved in (("-1.7918", "(0.6667, -0.8333, 0.1667)"), ("-0.9174", "(1.1201, -1.2242, 0.1041)")):
+        yield rf"{text}\log P", ranking_log_prob(found, scores[None])[0], chance
+        text, scores = "", scores + jax.grad(lambda scores: ranking_log_prob(found, scores[None])[0])(scores)
+        yield "s", scores, moved
+
+
 @derivation.example("Three items with the weights 4, 2 and 1.")
 def three_items():
     for order, said in zip(_orders, ("8/21", "4/21", "8/35", "2/35", "2/21", "1/21"), strict=True):
@@ -380,51 +417,5 @@ def three_items():
     panels=2,
 )
 def the_race(left, right):
-    times_, rates = np.linspace(0, 1.6, 200), np.array([4.0, 2.0, 1.0])
-    uniforms = np.array([[0.45, 0.14, 0.72]])
-    for item, (rate, arrival) in enumerate(zip(rates, -np.log(uniforms[0]) / rates, strict=True)):
-        (line,) = left.plot(times_, rate * np.exp(-rate * times_), label=f"item {item}")
-        left.plot([arrival], [0.0], "o", color=line.get_color(), clip_on=False, zorder=3)
-    left.set(xlabel="arrival time", ylabel="density", xlim=(0, 1.6), ylim=(0, 4.2))
-    left.legend()
-    drawn = gumbel_ranking(
-        jnp.array(np.random.default_rng(1).uniform(size=(2000, 3))), jnp.tile(jnp.log(jnp.array(rates)), (2000, 1))
-    )
-    shares = (np.asarray(drawn)[:, None] == np.array(_orders)).all(axis=2).mean(axis=0)
-    names = ["".join(map(str, order)) for order in _orders]
-    law = np.exp(ranking_log_prob(jnp.array(_orders), jnp.tile(jnp.log(jnp.array(rates)), (6, 1))))
-    right.bar(names, law, alpha=0.5)
-    right.plot(names, shares, "o", color="black", markersize=4)
-    right.set(xlabel="order, best first", ylabel="probability")
-
-
-@derivation.exercise(
-    "In the example, what is the probability that item 1 is best and item 0 second, if a fourth item of weight 1 is added?",
-    r"$\frac{2}{8} \cdot \frac{4}{6} = \frac16 = 0.1667$; without the fourth item it is $\frac{8}{35} = 0.2286$.",
-)
-def a_prefix_of_four():
-    prefix = jnp.array([[1, 0]])
-    yield jnp.exp(ranking_log_prob(prefix, jnp.log(jnp.array([[4.0, 2.0, 1.0, 1.0]]))))[0], "0.1667"
-    yield jnp.exp(ranking_log_prob(prefix, jnp.log(jnp.array([[4.0, 2.0, 1.0]]))))[0], "0.2286"
-
-
-@derivation.exercise(
-    "All $N$ scores are equal. What is the log-probability of a list of the best $K$, for $N = 6$ and $K = 2$?",
-    r"$-\log \frac{N!}{(N - K)!} = -\log 30 = -3.4012$.",
-)
-def equal_scores():
-    yield ranking_log_prob(jnp.array([[5, 2]]), jnp.zeros((1, 6)))[0], "-3.4012"
-
-
-@derivation.exercise(
-    "In the example, which orders are as likely from the top down as from the bottom up with inverse weights?",
-    r"0, 1, 2 and 2, 1, 0, of probability $\frac{8}{21} = 0.3810$ and $\frac{1}{21} = 0.0476$ both ways, as $w_1^2 = w_0 w_2$. "
-    r"The order 0, 2, 1 has $\frac{4}{21} = 0.1905$ downward and $\frac{8}{35} = 0.2286$ upward.",
-)
-def both_directions():
-    scores, orders = jnp.tile(jnp.log(jnp.array([4.0, 2.0, 1.0])), (3, 1)), jnp.array([[0, 1, 2], [2, 1, 0], [0, 2, 1]])
-    downward, upward = (np.exp(p) for p in (ranking_log_prob(orders, scores), ranking_log_prob(orders[:, ::-1], -scores)))
-    yield downward[0], "0.3810"
-    yield upward[1], "0.0476"
-    yield downward[2], "0.1905"
-    yield upward[2], "0.2286"
+    draw_race(left)
+    draw_orders(right)
