@@ -8,20 +8,29 @@ from itertools import combinations, permutations
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.special
 import sympy
-from sympy import Integral, Min, Rational, pi, sqrt
+from sympy import Integral, Rational, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Limit, SquaredNorm, plus, times
+from theory_jax.derivation.notation import plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.memorization import (
     authenticity,
     data_copying_z_score,
     nearest_distance,
     nearest_distance_ratio,
     one_nearest_neighbor_accuracy,
+)
+from theory_jax.lectures.evaluation._copies import (
+    distances_of_the_code,
+    draw_distances_and_dimensions,
+    fewest_copies,
+    many_dimensions,
+    score_of_copies,
+    share_outside,
 )
 
 derivation = Derivation(
@@ -38,16 +47,13 @@ derivation = Derivation(
     ),
     question="A generator that returns its training set has the mean, the covariance and the neighborhoods of the training "
     "set, so it looks perfect to every score that compares with this set. How is it distinguished from a generator that has "
-    "learned the law?",
+    "learned the distribution?",
     setting=(
         r"There are $M$ training points $x_m$, $P$ test points $t_j$ and $Q$ generated points $y_i$. $\delta$ is the distance "
         r"of a point to the nearest training point.",
-        r"The hypothesis $H$: all points are independent draws from one law with a density, so no two distances are equal.",
+        "The hypothesis $H$: all points are independent samples of one distribution with a density, so no two distances are "
+        "equal.",
     ),
-    answer="Fresh points are the measure. Under $H$ the distances of generated and of test points to the training set are "
-    "exchangeable, so a count of pairs has a known mean and variance, and the count of enough copies is far below the mean. "
-    "Nearest neighbors among real and generated points, and the gaps between training points, show the same; but what they "
-    "give under $H$ is not one half.",
     limits=(
         "That the score is nearly normal under the hypothesis.",
         "Copies of a part of the training set only: they are outvoted by the rest.",
@@ -62,26 +68,34 @@ P = derivation.number("P", "the number of test points", "len(test)", positive=Tr
 derivation.symbol("H", "the hypothesis of the setting")
 derivation.symbol(r"\delta", "the distance of a point to the nearest training point", "nearest_distance")
 u = derivation.number("u", r"the share of fresh points with a smaller $\delta$ than a given one", between=(0, 1))
-U = derivation.number("U", r"the number of pairs $(i, j)$ with $\delta(y_i) > \delta(t_j)$; ties count half", nonnegative=True)
+U = derivation.number(
+    "U",
+    "the number of pairs in which the generated point is farther from the training set than the test point; ties count half",
+    nonnegative=True,
+)
 deviation = derivation.define(r"\sigma", sqrt(Q * P * (Q + P + 1) / 12), "the standard deviation of $U$ under $H$", positive=True)
 z = derivation.define("z", (U - Q * P / 2) / deviation, "the data-copying score", "data_copying_z_score")
 
 derivation.say(
-    r"Given the training set, the $Q + P$ values of $\delta$ are independent and have one law under $H$. The share $u$ of a "
-    r"fresh point is uniform on $(0, 1)$, since $\delta$ has no ties. If a generated point has the share $u$, a test point is "
-    r"nearer with the probability $u$; if a test point has it, a generated point is farther with the probability $1 - u$."
+    r"Given the training set, the $Q + P$ values of $\delta$ are independent and have one distribution under $H$. The share "
+    r"$u$ of a fresh point is uniform on $(0, 1)$, since $\delta$ has no ties. If a generated point has the share $u$, a test "
+    "point is nearer with the probability $u$; if a test point has it, a generated point is farther with the probability $1 - "
+    "u$."
 )
 derivation.chain(
     "The mean of the count",
     Q * P * Integral(u, (u, 0, 1)),
     equals(
         Q * P / 2,
-        "each of $QP$ pairs has the larger distance on either side with equal probability",
+        prose(
+            "each of $QP$ pairs has the larger distance on either side with equal probability: {half}",
+            half=holds(Integral(u, (u, 0, 1)), "=", Rational(1, 2)),
+        ),
         wrong={"pairs within one set": Q * (Q - 1) / 2},
     ),
     role="lemma",
 )
-derivation.chain(
+variance = derivation.chain(
     "The variance of the count",
     plus(
         Q * P * (Integral(u, (u, 0, 1)) - Rational(1, 4)),
@@ -90,12 +104,22 @@ derivation.chain(
     ),
     equals(
         plus(Q * P / 4, Q * P * (P - 1) / 12, Q * P * (Q - 1) / 12),
-        r"the covariances of two pairs: the same pair; pairs that share $y_i$; pairs that share $t_j$; others are independent",
+        prose(
+            "the covariances of two pairs, the mean of the product less $\\frac14$: of a pair with itself; of pairs that "
+            "share $y_i$, whose two test points are both nearer with the probability $u^2$ given its share, {third} in the "
+            "mean; of pairs that share $t_j$, with {other}; others are independent",
+            third=holds(Integral(u**2, (u, 0, 1)), "=", Rational(1, 3)),
+            other=holds(Integral((1 - u) ** 2, (u, 0, 1)), "=", Rational(1, 3)),
+        ),
         wrong={"pairs as if independent": Q * P / 4},
     ),
-    equals(deviation**2, r"collect: $3 + (P - 1) + (Q - 1) = Q + P + 1$ twelfths of $QP$"),
+    equals(deviation**2, prose("collect twelfths of $QP$: {count}", count=holds(plus(3, P - 1, Q - 1), "=", plus(Q, P, 1)))),
     central=True,
-    so=r"So $z$ has mean 0 and variance 1 under $H$, for all sizes, all dimensions and all densities.",
+    so=prose(
+        "So $z$ has mean 0 and variance 1 under $H$, for all sizes, all dimensions and all densities. If the pairs were "
+        "independent, the variance of the count would be {alone} alone: they are not, since every point is in many of them.",
+        alone=Q * P / 4,
+    ),
 )
 
 
@@ -115,46 +139,32 @@ def every_order_of_seven_points():
 
 
 lowest = derivation.define(r"z_{\min}", -sqrt(3 * Q * P / (Q + P + 1)), "the score of copies")
-derivation.chain(
+lowest_score = derivation.chain(
     "No score is lower than that of copies",
     z,
     equals(plus(U / deviation, -Q * P / (2 * deviation)), "the definition"),
-    equals(plus(U / deviation, lowest), r"$\frac{QP}{2} \sqrt{\frac{12}{QP(Q + P + 1)}} = \sqrt{\frac{3QP}{Q + P + 1}}$"),
+    equals(plus(U / deviation, lowest), prose("{lowest}", lowest=holds(-Q * P / (2 * deviation), "=", lowest))),
     at_least(
-        lowest, "leave out a count; equality if and only if no generated point is as far as a test point", dropping=U / deviation
+        lowest,
+        prose(
+            "leave out a count; equality if and only if no generated point is as far as a test point, {none}", none=where(U, 0)
+        ),
+        dropping=U / deviation,
     ),
-    so=r"A copy has $\delta = 0$, so copies reach it; so do noisy copies, if the noise is smaller than the test points' "
-    r"distances.",
+    so="The $\\delta$ of a copy is 0, so copies reach it, if no test point is a training point; so do noisy copies, if the "
+    "noise is smaller than the test points' distances.",
 )
-
-
-def _score_of_copies(generated, test):
-    """All generated points are the training point, and no test point is."""
-    return data_copying_z_score(np.zeros((generated, 1)), np.zeros((1, 1)), np.ones((test, 1)))
-
 
 derivation.bridge(
     "The code computes the score of copies",
     lowest,
-    _score_of_copies,
+    score_of_copies,
     generated=Q,
     test=P,
     calls=(data_copying_z_score,),
     wrong={"every pair counted once more with itself": -sqrt(3 * Q * P / (Q + P + 2))},
 )
-n = derivation.number("n", "the number of generated and of test points, if these are equal", positive=True)
-derivation.chain(
-    "How many copies are needed for a score below -5, with as many test points",
-    3 * n**2 / (2 * n + 1) - 25,
-    equals((3 * n**2 - 50 * n - 25) / (2 * n + 1), r"$z_{\min}^2 - 25$ at $Q = P = n$, on one denominator"),
-    equals(
-        3 * (n - (25 + 10 * sqrt(7)) / 3) * (n - (25 - 10 * sqrt(7)) / 3) / (2 * n + 1),
-        r"the roots of the numerator are $\frac{25 \pm 10 \sqrt 7}{3}$: $17.15$, and one below zero",
-    ),
-    role="remark",
-    so=r"So at least 18 of each. With more test points fewer copies are enough, but never fewer than 9: $z_{\min}^2 < 3Q$ for "
-    "every $P$.",
-)
+fewest_copies(derivation, Q, P, lowest)
 
 derivation.say(
     "Now $N$ real and $N$ generated points are put together. Under $H$ every one of the $2N - 1$ others is the nearest of a "
@@ -162,12 +172,15 @@ derivation.say(
 )
 N = derivation.number("N", "the number of real and of generated points", "len(real)", positive=True)
 other_kind = derivation.define("r", N / (2 * N - 1), "the probability that the nearest point is of the other kind")
-derivation.chain(
+of_the_same_kind = derivation.chain(
     "A nearest neighbor is of the same kind a little less often than not",
     (N - 1) / (2 * N - 1),
     equals(1 - other_kind, "the nearest is of one kind or of the other"),
     equals(plus(Rational(1, 2), -(other_kind - Rational(1, 2))), "add and subtract one half"),
-    equals(plus(Rational(1, 2), -1 / (2 * (2 * N - 1))), r"$\frac{N}{2N - 1} - \frac12 = \frac{1}{2(2N - 1)}$"),
+    equals(
+        plus(Rational(1, 2), -1 / (2 * (2 * N - 1))),
+        prose("{more}", more=holds(plus(other_kind, -Rational(1, 2)), "=", 1 / (2 * (2 * N - 1)))),
+    ),
     so="A value far above one half means separated kinds; a value far below, that every point has a copy of the other kind.",
 )
 derivation.symbol("a", "the share of points whose nearest other point is of their kind", "one_nearest_neighbor_accuracy")
@@ -187,12 +200,12 @@ def every_labeling_of_six_points():
 
 
 derivation.say(
-    r"A point $y$ is called authentic if $\delta(y) > \|x^* - x^{**}\|$, where $x^*$ is the training point nearest to $y$ and "
-    r"$x^{**}$ the other one nearest to $x^*$. So $y$ is not authentic if and only if $y$ and $x^*$ are each nearest to the "
-    r"other among the $M + 1$ points: $x^*$ is nearest to $y$ by definition, and $\delta(y) \le \|x^* - x^{**}\|$ means that no "
-    r"training point is nearer to $x^*$. Under $H$ the question is how often a point is one of such a pair. First on an "
-    r"interval, with the uniform law: a pair is then a gap that is smaller than its neighbors, and the $M$ gaps between $M + "
-    r"1$ points are exchangeable."
+    r"A point $y$ is called authentic if $\delta(y)$ exceeds the distance of $x^*$ and $x^{**}$, where $x^*$ is the training "
+    "point nearest to $y$ and $x^{**}$ the other one nearest to $x^*$. So $y$ is not authentic if and only if $y$ and $x^*$ "
+    r"are each nearest to the other among the $M + 1$ points: $x^*$ is nearest to $y$ by definition, and a $\delta(y)$ of at "
+    "most that distance means that no training point is nearer to $x^*$. Under $H$ the question is how often a point is one "
+    "of such a pair. First on an interval, with the uniform distribution: a pair is then a gap that is smaller than its "
+    "neighbors, and the $M$ gaps between $M + 1$ points are exchangeable."
 )
 M = derivation.number("M", "the number of training points, at least 2", "len(training)", positive=True)
 derivation.chain(
@@ -200,9 +213,12 @@ derivation.chain(
     1 - times(2 / (M + 1), plus((M - 2) / 3, 2 * Rational(1, 2))),
     equals(
         1 - times(2 / (M + 1), (M + 1) / 3),
-        "an inner gap is the smallest of three with the probability 1/3, each of the two outer ones of two with 1/2",
+        prose(
+            "an inner gap is the smallest of three with the probability 1/3, each of the two outer ones of two with 1/2: {sum}",
+            sum=holds(plus((M - 2) / 3, 1), "=", (M + 1) / 3),
+        ),
     ),
-    equals(Rational(1, 3), r"cancel $M + 1$"),
+    equals(Rational(1, 3), "cancel $M + 1$"),
 )
 derivation.symbol("A", "the expected authenticity of a fresh point", "authenticity")
 
@@ -211,7 +227,7 @@ derivation.symbol("A", "the expected authenticity of a fresh point", "authentici
     r"A = \frac13",
     because="All 24 orders of four gaps between five points on a line, each of which is the fresh one in turn; and all three "
     "corners of a triangle in the plane, which are two training points and a fresh one: it is authentic if the training points "
-    "have the shortest side, so the third holds in every dimension for $M = 2$.",
+    "have the shortest side, so the third holds in every dimension for two training points.",
     outcomes=123,
 )
 def every_order_of_the_gaps():
@@ -236,10 +252,14 @@ derivation.say(
 w = derivation.number("w", "the probability that a ball around $y$ is as empty as it is", between=(0, 1))
 h = derivation.number("h", "the share of a ball outside another, whose center is one radius away", between=(0, 1))
 D = derivation.number("D", "the dimension", positive=True)
-derivation.chain(
+less_than_half = derivation.chain(
     "With many training points less than half of all fresh points is authentic",
     1 - Integral(w**h, (w, 0, 1)),
-    equals(h / (1 + h), r"the integral of a power is $\frac{1}{1 + h}$", wrong={"balls that share nothing": Rational(1, 2)}),
+    equals(
+        h / (1 + h),
+        prose("the integral of a power, {power}", power=holds(Integral(w**h, (w, 0, 1)), "=", 1 / (1 + h))),
+        wrong={"balls that share nothing": Rational(1, 2)},
+    ),
     equals(plus(Rational(1, 2), -(1 - h) / (2 * (1 + h))), "add and subtract one half"),
     at_most(
         Rational(1, 2),
@@ -256,9 +276,9 @@ derivation.symbol("A_1, A_3", "the expected authenticity in one and in three")
 @derivation.symbolic(
     r"(h_1, h_2, h_3) = \left(\frac12, \frac13 + \frac{\sqrt 3}{2\pi}, \frac{11}{16}\right), \quad (A_1, A_3) = \left(\frac13, "
     r"\frac{11}{27}\right)",
-    because=r"What two unit balls share are two caps, $\frac12 \le x \le 1$: integrate the length $1$, $2\sqrt{1 - x^2}$ or "
-    r"the area $\pi(1 - x^2)$ of the section at $x$, and divide by the ball, $2$, $\pi$ or $\frac{4\pi}{3}$. Then $A = "
-    r"\frac{h}{1 + h}$.",
+    because=r"What two unit balls share are two caps, with $x$ from $\frac12$ to 1: integrate the length $1$, $2\sqrt{1 - "
+    r"x^2}$ or the area $\pi(1 - x^2)$ of the section at $x$, and divide by the ball, $2$, $\pi$ or $\frac{4\pi}{3}$. Then $A$ "
+    r"is $\frac{h}{1 + h}$.",
 )
 def what_two_balls_do_not_share():
     half = Rational(1, 2)
@@ -272,16 +292,7 @@ def what_two_balls_do_not_share():
     )
 
 
-derivation.chain(
-    "In many dimensions it is one half",
-    Limit(1 - 1 / (2 - Rational(3, 4) ** (D / 2)), D, sympy.oo, "-"),
-    equals(
-        Rational(1, 2),
-        r"what two balls share is in a ball of radius $\sqrt{3/4}$ around the middle, so $h \ge 1 - (3/4)^{D/2}$, which goes "
-        r"to 1",
-    ),
-    role="remark",
-)
+many_dimensions(derivation, D)
 
 derivation.say(
     "For the training set replayed, the score and all shares are at the end of their range. Its mean, its covariance and every "
@@ -310,29 +321,7 @@ def the_training_set_replayed():
     return Sides(left=jnp.append(zeros, score), right=wanted)
 
 
-i = derivation.index("i", "a coordinate")
-y = derivation.numbers("y", i, "a point", "queries")
-first = derivation.numbers("v", i, "one reference", "references[0]")
-second = derivation.numbers("w", i, "another reference", "references[1]")
-one, two = sqrt(SquaredNorm(i, y - first)), sqrt(SquaredNorm(i, y - second))
-derivation.bridge(
-    "The code computes the distance to the nearest",
-    Min(one, two),
-    nearest_distance,
-    queries=[y],
-    references=[first, second],
-    wrong={"always the first reference": one, "squared distances": Min(one, two) ** 2},
-)
-derivation.bridge(
-    "... and its ratio to the second nearest",
-    Min(one / two, two / one),
-    nearest_distance_ratio,
-    queries=[y],
-    references=[first, second],
-    wrong={"squared distances": Min(one / two, two / one) ** 2},
-)
-
-
+distances_of_the_code(derivation)
 derivation.symbol(r"\rho", "the ratio of the distances to the nearest and to the second nearest", "nearest_distance_ratio")
 derivation.symbol(r"\epsilon", "how far a noisy copy is from its source, less than half of the gap", "")
 derivation.symbol("g", "the distance of the source to the nearest other training point")
@@ -357,6 +346,14 @@ def noisy_copies_have_small_ratios():
     return BoundSides(sides=sides, points=grid, tight=(np.zeros(4), noise), wrong=wrong)
 
 
+derivation.answer = prose(
+    "Fresh points are the measure. Under $H$ the distances of generated and of test points to the training set are "
+    "exchangeable, so a count of pairs has the mean {mean} and the standard deviation {deviation}, and the count of enough "
+    "copies is far below the mean. Nearest neighbors among real and generated points, and the gaps between training points, "
+    "show the same; but what they give under $H$ is not one half.",
+    mean=holds(Q * P * Integral(u, (u, 0, 1)), "=", Q * P / 2, named=True),
+    deviation=deviation.family.definition,
+)
 _LINE, _FRESH = np.array([[0.0], [4.0], [10.0]]), np.array([[1.0], [6.5], [12.0]])
 
 
@@ -374,43 +371,61 @@ def three_noisy_copies():
     yield r"\rho \text{ at } 6", nearest_distance_ratio(np.array([[6.0]]), _LINE), "0.5"
 
 
-def _outside(dimension):
-    """h. The incomplete beta function gives the share of a ball in two caps, whose planes halve its radius."""
-    return 1 - scipy.special.betainc((np.asarray(dimension) + 1) / 2, 0.5, 0.75)
+@derivation.algorithm(
+    "A test for copies of the training set",
+    do(r"$\delta \leftarrow$ the distances of generated and of test points to the training set", nearest_distance),
+    do(
+        r"$U \leftarrow$ the pairs in which the generated point is farther; $z \leftarrow (U - \frac{QP}{2}) / \sigma$",
+        data_copying_z_score,
+        by=variance,
+    ),
+    do("report copies if $z$ is far below 0, such as below $-5$", by=lowest_score),
+    do(
+        "for single points: report small ratios of the nearest distance to the second",
+        nearest_distance_ratio,
+        by=noisy_copies_have_small_ratios,
+    ),
+    do("and compare the share of authentic points with that of the test points", authenticity, by=less_than_half),
+    do(
+        r"compare the accuracy of the nearest neighbor with $\frac{N - 1}{2N - 1}$",
+        one_nearest_neighbor_accuracy,
+        by=of_the_same_kind,
+    ),
+)
+def three_points_tested():
+    copied = np.array([[0.1], [9.8], [3.7]])
+    yield r"\text{the example: } \delta(y)", nearest_distance(copied, _LINE), "(0.1, 0.2, 0.3)"
+    yield r"\delta(t)", nearest_distance(_FRESH, _LINE), "(1, 2.5, 2)"
+    yield r"z \text{ with } U = 0", data_copying_z_score(copied, _LINE, _FRESH), "-1.9640"
+    yield r"\text{ratios}", nearest_distance_ratio(copied, _LINE), "(0.0256, 0.0345, 0.0811)"
+    shares = [jnp.mean(authenticity(points, _LINE)) for points in (copied, _FRESH)]
+    yield r"\text{authentic: generated, test}", shares, "(0, 0)"
+    yield (
+        r"\text{accuracy of the nearest neighbor, } \tfrac25 \text{ under } H",
+        one_nearest_neighbor_accuracy(_LINE, copied),
+        "(0, 0)",
+    )
 
 
 @derivation.figure(
     "Left: 100 training points from a Gaussian in the plane, and the distances to them of as many test points, fresh points "
     "and copies with noise of standard deviation 0.05; $z$ in the legend. Right: the probability that a fresh point is "
-    "authentic, in the limit of many training points (line), and the share of 2000 draws with $M = 50$ from a uniform law on a "
-    "cube (dots, standard error 0.011).",
+    "authentic, in the limit of many training points (line), and the share of 600 samples of 50 training points from a uniform "
+    "distribution on a cube (dots, standard error 0.02).",
     panels=2,
 )
 def distances_and_dimensions(distances, dimensions):
-    rng = np.random.default_rng(0)
-    training, test, fresh = rng.normal(size=(3, 100, 2))
-    noisy = training + 0.05 * rng.normal(size=training.shape)
-    edges = np.linspace(0, 1, 26)
-    for name, points in (("fresh", fresh), ("noisy copies", noisy)):
-        score = float(data_copying_z_score(points, training, test))
-        distances.hist(np.asarray(nearest_distance(points, training)), edges, alpha=0.6, label=f"{name}, $z = {score:.1f}$")
-    distances.hist(np.asarray(nearest_distance(test, training)), edges, histtype="step", color="black", label="test")
-    distances.set(xlabel=r"distance to the nearest training point, $\delta$", ylabel="points")
-    distances.legend()
-    every = np.arange(1, 13)
-    dimensions.plot(every, _outside(every) / (1 + _outside(every)), label=r"limit, $h/(1 + h)$")
-    few = (1, 2, 3)
-    draws = [rng.uniform(size=(2000, 51, size)) for size in few]
-    shares = [float(jnp.mean(jax.vmap(authenticity)(sets[:, :1], sets[:, 1:]))) for sets in draws]
-    dimensions.plot(few, shares, "o", color="black", label="drawn, $M = 50$")
-    dimensions.axhline(0.5, color="gray", linewidth=1)
-    dimensions.set(xlabel="dimension, $D$", ylabel="fresh points that are authentic", ylim=(0.3, 0.52))
-    dimensions.legend(loc="lower right")
+    draw_distances_and_dimensions(distances, dimensions)
 
 
 @derivation.exercise(
     r"In the example, the generator returns $0.1, 9.8, 6$. What is $z$?",
-    r"The point $6$ has $\delta = 2$: above 1, equal to 2, below 2.5. So $U = \frac32$ and $z = -3/\sqrt{5.25} = -1.3093$.",
+    prose(
+        "The point $6$ is at the distance 2: above 1, equal to 2, below 2.5. So the count is {count}, and $z$ is {score}, "
+        "$-1.3093$.",
+        count=where(U, Rational(3, 2)),
+        score=holds(z, "=", -sqrt(Rational(12, 7)), when={Q: 3, P: 3}, named=True, wrong={"without the tie": -2}),
+    ),
 )
 def one_tie():
     yield data_copying_z_score(np.array([[0.1], [9.8], [6.0]]), _LINE, _FRESH), "-1.3093"
@@ -418,11 +433,11 @@ def one_tie():
 
 @derivation.exercise(
     r"How often is a fresh point in the plane authentic, with many training points?",
-    r"Two unit discs with their centers at distance 1 have $h = 0.6090$ of their area each for itself: $h/(1 + h) = 0.3785$.",
+    "Two unit discs with their centers at distance 1 have the share 0.6090 of their area each for itself: $h/(1 + h)$ is 0.3785.",
 )
 def authentic_in_the_plane():
-    yield _outside(2), "0.6090"
-    yield _outside(2) / (1 + _outside(2)), "0.3785"
+    yield share_outside(2), "0.6090"
+    yield share_outside(2) / (1 + share_outside(2)), "0.3785"
 
 
 @derivation.exercise(
@@ -432,4 +447,4 @@ def authentic_in_the_plane():
 )
 def how_many_copies():
     for copies, fresh, said in ((17, 17, "-4.977"), (18, 18, "-5.125"), (10, 100, "-5.199"), (9, 1000, "-5.170")):
-        yield _score_of_copies(copies, fresh), said
+        yield score_of_copies(copies, fresh), said
