@@ -15,9 +15,10 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.state_space._duality import every_chunk_size, lanes_of_a_scan, matrix_and_cost, two_chunks
 from theory_jax.state_space.duality import dual_chunked, dual_quadratic, dual_recurrent, linear_attention, segment_sum
-from theory_jax.state_space.parallel_scan import recurrence_sequential
 
 derivation = Derivation(
     module=__name__,
@@ -29,22 +30,21 @@ derivation = Derivation(
         "Dao & Gu 2024, Transformers are SSMs: generalized models and efficient algorithms through structured state space "
         "duality",
     ),
-    question="A selective recurrence takes one step after the other; attention compares all pairs of steps. In what sense are "
-    "they the same map, and how does that give an algorithm that is linear in the length and made of matrix products?",
+    question="A selective recurrence takes one step after the other and leaves a machine for matrix products idle; attention "
+    "keeps it busy, but compares all pairs of steps. In what sense are they the same map, and how does that give an "
+    "algorithm that is linear in the length and made of matrix products?",
     setting=(
-        r"One head. The state is a matrix $h_t$ of $P \times N$ numbers, with $h_t = e^{\ell_t} h_{t-1} + x_t B_t^\top$ and "
-        r"$y_t = h_t C_t$: one decay $a_t = e^{\ell_t}$ for the whole state, which depends on the step, as $B_t$ and $C_t$ do. "
-        r"$x_t$ has $P$ entries and is already multiplied by the length of its step. $h_0 = 0$ unless stated otherwise.",
-        r"$\mathrm{seg}(t,s) = \sum_{k=s+1}^t \ell_k$ for $s \le t$, which is 0 at $s = t$, and $-\infty$ for $s > t$. The mask "
-        r"is $L_{ts} = e^{\mathrm{seg}(t,s)}$, the matrix of the map $M_{ts} = L_{ts}\, C_t^\top B_s$.",
-        r"The $P$ entries of $x_t$ do not mix, so the chains treat one of them. They have three earlier steps and three states; "
-        r"the moves are the same for any number. A chunk has $Q$ steps, $r$ is the last step before it, and $Q$ divides the "
-        r"number $T$ of steps.",
+        r"One head. The state $h_t$ is the matrix $e^{\ell_t} h_{t-1} + x_t B_t^\top$ of $P \times N$ numbers, and the "
+        r"output $y_t$ is $h_t C_t$: one decay $e^{\ell_t}$ for the whole state, which depends on the step, as $B_t$ and "
+        "$C_t$ do. $x_t$ has $P$ entries and is already multiplied by the length of its step. The first state is 0 unless "
+        "stated otherwise.",
+        r"$\mathrm{seg}(t,s)$ is the sum of $\ell_k$ over the steps $k$ after $s$, up to $t$; it is 0 from a step to itself, "
+        r"and $-\infty$ where $s$ is later. The mask $L$ has the entries $e^{\mathrm{seg}(t,s)}$, and the matrix $M$ of the "
+        r"map the entries $L_{ts}\, C_t^\top B_s$.",
+        "The $P$ entries of $x_t$ do not mix, so the chains treat one of them. They have three earlier steps and three "
+        "states; the moves are the same for any number. A chunk has $Q$ steps, $r$ is the last step before it, and $Q$ "
+        "divides the number $T$ of steps.",
     ),
-    answer=r"Unrolled, $y_t = \sum_{s \le t} e^{\mathrm{seg}(t,s)} (C_t^\top B_s)\, x_s$: attention with the query $C_t$, the "
-    r"keys $B_s$ and the values $x_s$, no softmax, and a causal mask that decays. All that crosses a step goes through a state "
-    r"of $N$ numbers. So a sequence may be cut into chunks, with attention inside them and the recurrence between them; for a "
-    r"fixed $Q$ the work grows like $T$.",
     limits=(
         "Softmax attention: it has no recurrence of a fixed size.",
         "Groups and heads, which are bookkeeping, and speed on a machine, which decides for longer chunks than the count does.",
@@ -78,12 +78,21 @@ before = derivation.define("h_{{t-1,{}}}", Total(j, exp(S) * x * B), "the state 
 sums = derivation.define(r"\mathrm{{seg}}(t,{})", S + ell, "... up to this step", "segment_sum", over=j)
 attention = plus(Total(j, times(exp(sums), Total(n, C * B), x)), times(Total(n, C * B_now), x_now))
 
-derivation.chain(
+one_more = Total(n, times(C, plus(times(exp(ell), before), times(x_now, B_now))))
+derivation.answer = prose(
+    "What $C_t$ reads of the state after one more step is {attention}, a sum over the earlier steps $j$ and the step itself: "
+    "attention with the query $C_t$, the keys $B_j$ and the values $x_j$, no softmax, and a causal mask that decays. All "
+    "that crosses a step goes through a state of $N$ numbers for each value. So a sequence may be cut into chunks, with "
+    "attention inside them and the recurrence between them; for a fixed length of the chunks the work grows like the length "
+    "of the sequence.",
+    attention=holds(one_more, "=", attention, named=True, wrong={"no decay": Total(n, C * (before + x_now * B_now))}),
+)
+same_map = derivation.chain(
     "The recurrence is attention: one more step",
-    Total(n, times(C, plus(times(exp(ell), before), times(x_now, B_now)))),
+    one_more,
     equals(
         plus(Total(n, times(C, Total(j, times(exp(sums), x, B)))), Total(n, times(C, x_now, B_now))),
-        r"the decay joins those before it, $\mathrm{seg}(t,j) = \mathrm{seg}(t-1,j) + \ell_t$; the input enters undecayed",
+        prose("the decay joins those before it, {joined}; the input enters undecayed", joined=holds(sums, "=", plus(S, ell))),
         wrong={
             "the input decays at once": Total(n, C * exp(ell) * (before + x_now * B_now)),
             "the past does not decay": Total(n, C * (before + x_now * B_now)),
@@ -96,8 +105,8 @@ derivation.chain(
         wrong={"B and C exchanged": plus(Total(j, times(exp(sums), Total(n, C * B_now), x)), times(Total(n, C * B_now), x_now))},
     ),
     central=True,
-    so=r"The last term is the one at $s = t$, with $\mathrm{seg}(t,t) = 0$. So $Y = MX$: the scores $C B^\top$ of all pairs, "
-    r"times a mask. It is causal because $e^{-\infty} = 0$.",
+    so="The last term is that of the step itself, whose sum of decays is empty. So the outputs are $MX$: the scores $C "
+    r"B^\top$ of all pairs, times a mask. It is causal because $e^{-\infty}$ is 0.",
 )
 
 
@@ -157,9 +166,12 @@ derivation.chain(
         wrong={"a power too many": gamma ** (between + 1), "no power": between * gamma},
     ),
     role="remark",
-    so=r"So $L_{ts} = \gamma^{t-s}$, which is called retention. With $\gamma = 1$ it is causal linear attention: $C_t$ is the "
-    r"query, $B_s$ the key, $x_s$ the value. With $\ell_t = \Delta_t A$ and $x_t = \Delta_t u_t$ it is the selective recurrence "
-    r"with one $A$ for a head.",
+    so=prose(
+        r"So $L_{ts}$ is $\gamma^{t-s}$, which is called retention. If $\gamma$ is 1, all of the mask is {one}, and it is "
+        r"causal linear attention: $C_t$ is the query, $B_s$ the key, $x_s$ the value. With $\Delta_t A$ for $\ell_t$ and "
+        r"$\Delta_t u_t$ for $x_t$ it is the selective recurrence with one $A$ for a head.",
+        one=holds(exp(Total(j, log(gamma))), "=", 1, when={gamma: 1}, named=True),
+    ),
 )
 
 
@@ -185,30 +197,15 @@ for written, meaning in (
     derivation.symbol(written, meaning)
 
 
-@derivation.numeric(
+derivation.numeric(
     r"h_t = e^{\Delta_t A} h_{t-1} + \Delta_t u_t B_t^\top",
     because="The same, entry by entry of the state, by the scan of numbers: three heads, each with its own $A$, 12 steps.",
-)
-def lanes_of_a_scan():
-    rng = np.random.default_rng(0)
-    steps, rates, signal = rng.uniform(0.1, 1, (2, 12, 3)), -rng.uniform(0.5, 2, 3), rng.normal(size=(2, 12, 3, 2))
-    b, c = rng.normal(size=(2, 2, 12, 1, 4))
-    inputs = (steps[..., None] * signal)[..., None] * b[:, :, :, None]
-    decay = np.broadcast_to(np.exp(steps * rates)[..., None, None], inputs.shape)
-    lanes = recurrence_sequential(*(jnp.array(a.reshape(2, 12, -1)) for a in (inputs, decay)), jnp.zeros((2, 24)))
-    outputs = jnp.einsum("bthpn,bthn->bthp", lanes.reshape(inputs.shape), np.repeat(c, 3, 2))
-    given = jnp.array(steps * rates), jnp.array(b), jnp.array(c), jnp.zeros((2, 3, 2, 4))
-    twice = dual_recurrent(jnp.array(steps[..., None] ** 2 * signal), *given)[0]
-    return Sides(
-        left=dual_recurrent(jnp.array(steps[..., None] * signal), *given)[0],
-        right=outputs,
-        wrong={"the step applied twice": twice},
-    )
+)(lanes_of_a_scan)
 
 
 derivation.say(
-    r"What does the past leave behind? Cut the sums at a step $r$ between $s$ and $t$: $\mathrm{seg}(t,s) = \mathrm{seg}(t,r) + "
-    r"\mathrm{seg}(r,s)$. The mask is a product, and with it the matrix."
+    r"What does the past leave behind? Cut the sums at a step $r$ between $s$ and $t$: $\mathrm{seg}(t,s)$ is "
+    r"$\mathrm{seg}(t,r) + \mathrm{seg}(r,s)$. The mask is a product, and with it the matrix."
 )
 i = derivation.index("i", "a step after $r$")
 p = derivation.numbers(r"\mathrm{{seg}}({},r)", i, "the decays from $r$ to a later step")
@@ -224,16 +221,16 @@ cut = derivation.chain(
         wrong={"added": Total(n, (exp(p) + exp(q)) * D * B)},
     ),
     role="lemma",
-    so=r"The block of rows after $r$ and columns up to $r$ is a product of a matrix with $N$ columns and one with $N$ rows: its "
-    r"rank is at most $N$. Such matrices are called semiseparable.",
+    so="The block of rows after $r$ and columns up to $r$ is a product of a matrix with $N$ columns and one with $N$ rows: "
+    "its rank is at most $N$. Such matrices are called semiseparable.",
 )
 
 
 @derivation.symbolic(
     r"\det M = \prod_t C_t^\top B_t",
-    because=r"$M$ is triangular, with $L_{tt} = 1$: it has full rank unless a factor is 0, although the blocks below the "
-    r"diagonal have the rank of the state. So have its minors of size $N + 1$ there: they are zero at $N = 1$ with four steps "
-    r"(all of them), and at $N = 2$ with five (rows 3 to 5, columns 1 to 3).",
+    because="$M$ is triangular, and the diagonal of its mask is 1: it has full rank unless a factor is 0, although the "
+    "blocks below the diagonal have at most the rank of the state. So minors of size $N + 1$ there are zero: with one state "
+    "all of four steps, and with two states that of rows 3 to 5 and columns 1 to 3 of five steps.",
 )
 def minors_of_the_matrix():
     one, two = _matrix(4, 1), _matrix(5, 2)
@@ -256,7 +253,7 @@ def minors_of_the_matrix():
 
 @derivation.numeric(
     r"\mathrm{rank}\left(M_{t > r,\, s \le r}\right) \le N",
-    because="24 steps, $N = 3$: the singular values from the fourth on of every such block, relative to the largest.",
+    because="24 steps, three states: the singular values from the fourth on of every such block, relative to the largest.",
     scale=1.0,
 )
 def ranks_of_blocks():
@@ -273,7 +270,7 @@ def ranks_of_blocks():
 w = derivation.numbers("w_{}", i, r"the products of mask and scores of this step with the steps of its chunk, $M_{ti}$")
 z = derivation.numbers("x_{}", i, "their inputs", "x")
 P_r = derivation.number(r"\mathrm{seg}(t,r)", "the decays since the chunk's beginning")
-derivation.chain(
+chunks = derivation.chain(
     "Chunks: attention inside, a state from outside",
     plus(Total(j, times(exp(P_r + q), Total(n, times(C, B)), x)), Total(i, times(w, z))),
     equals(
@@ -286,28 +283,16 @@ derivation.chain(
         r"the inner sum is $h_r$: the past is not needed any more",
     ),
     uses=(cut,),
-    so=r"And $h_{r+Q} = e^{\mathrm{seg}(r+Q,r)} h_r + \sum_i e^{\mathrm{seg}(r+Q,i)} x_i B_i^\top$ takes the state over the "
-    r"chunk, by the same cut. Every $Q$ gives the same numbers: $Q = 1$ is the recurrence, $Q = T$ the attention.",
+    so=r"And the state after the chunk, $h_{r+Q}$, is $e^{\mathrm{seg}(r+Q,r)} h_r + \sum_i e^{\mathrm{seg}(r+Q,i)} x_i "
+    r"B_i^\top$, by the same cut. Every $Q$ gives the same numbers: chunks of one step are the recurrence, one chunk of all "
+    "is the attention.",
 )
 
 
-@derivation.numeric(
+derivation.numeric(
     r"y_t = e^{\mathrm{seg}(t,r)}\, h_r C_t + \sum_{r < s \le t} M_{ts}\, x_s",
     because="Chunks of 1, 2, 4 and 8 steps of a sequence of 8, with four heads in two groups.",
-)
-def every_chunk_size():
-    rng = np.random.default_rng(2)
-    given = (
-        rng.normal(size=(2, 8, 4, 3)),
-        -rng.uniform(0, 1, (2, 8, 4)),
-        rng.normal(size=(2, 8, 2, 5)),
-        rng.normal(size=(2, 8, 2, 5)),
-    )
-    given = [jnp.array(array) for array in given]
-    whole = dual_quadratic(*given)
-    tiled = dual_quadratic(*given[:2], *(jnp.tile(array, (1, 1, 2, 1)) for array in given[2:]))
-    chunked = jnp.stack([dual_chunked(*given, chunk=chunk) for chunk in (1, 2, 4, 8)])
-    return Sides(left=chunked, right=jnp.stack([whole] * 4), wrong={"the groups tiled": jnp.stack([tiled] * 4)})
+)(every_chunk_size)
 
 
 T = derivation.number("T", "the number of steps", positive=True)
@@ -326,15 +311,15 @@ derivation.chain(
     ),
     equals(
         plus(times(2, T, N, P), times(2, T, N + P, best), times(T, N + P, (Q - best) ** 2 / Q)),
-        r"$NP = (N + P)\, Q^{*2}$; complete the square",
+        prose("{product}; complete the square", product=holds(N * P, "=", times(N + P, best**2))),
     ),
     at_least(
         plus(times(2, T, N, P), times(2, T, N + P, best)),
-        r"leave out the square, which is zero at $Q = Q^*$",
+        prose("leave out the square, which is zero at {best}", best=where(Q, best)),
         dropping=times(T, N + P, (Q - best) ** 2 / Q),
     ),
-    so=r"Linear in $T$ for each fixed $Q$, where attention ($Q = T$) is quadratic. Machines multiply large matrices faster than "
-    r"small ones, so that chunks of 64 to 256 steps are common.",
+    so="Linear in $T$ for each fixed $Q$, where attention, one chunk of all steps, is quadratic. Machines multiply large "
+    "matrices faster than small ones, so that chunks of 64 to 256 steps are common.",
 )
 
 EXAMPLE_DECAYS = jnp.log(jnp.array([0.5, 0.5, 0.25]))[None, :, None]
@@ -342,7 +327,27 @@ EXAMPLE_X = jnp.array([4.0, 2.0, 1.0])[None, :, None, None]
 ONES = jnp.ones((1, 3, 1, 1))
 
 
-@derivation.example(r"$N = P = 1$, $B = C = 1$, $a = (\frac12, \frac12, \frac14)$ and $x = (4, 2, 1)$.")
+derivation.algorithm(
+    "The chunked algorithm",
+    do(r"$h \leftarrow 0$; for each chunk of $Q$ steps, after the step $r$:"),
+    do(
+        r"$L_{ti} \leftarrow e^{\mathrm{seg}(t,i)}$ for all pairs of the chunk, from sums of $\ell$",
+        segment_sum,
+        by=same_map,
+        indent=1,
+    ),
+    do(
+        r"$y_t \leftarrow \sum_i L_{ti} (C_t^\top B_i) x_i + e^{\mathrm{seg}(t,r)} h\, C_t$, all $t$ at once",
+        dual_chunked,
+        by=chunks,
+        indent=1,
+    ),
+    do(r"$h \leftarrow e^{\mathrm{seg}(r+Q,r)} h + \sum_i e^{\mathrm{seg}(r+Q,i)} x_i B_i^\top$", by=cut, indent=1),
+    do("chunks of one step: the recurrence, as in generation; one chunk: attention", dual_recurrent, dual_quadratic, by=same_map),
+)(two_chunks)
+
+
+@derivation.example(r"One state and one value, $B$ and $C$ of 1, the decays $\frac12, \frac12, \frac14$ and the inputs 4, 2, 1.")
 def three_steps():
     mask = jnp.exp(segment_sum(EXAMPLE_DECAYS))[0, 0]
     for row, said in enumerate(("(1, 0, 0)", "(1/2, 1, 0)", "(1/8, 1/4, 1)")):
@@ -352,30 +357,18 @@ def three_steps():
     yield r"y \text{ without decay}", linear_attention(ONES, ONES, EXAMPLE_X)[0, :, 0, 0], "(4, 6, 7)"
 
 
-@derivation.figure(
-    r"Left: the matrix of a sequence of 16 steps, $N = 2$, in chunks of four. The blocks on the diagonal are attention; each "
-    r"block below has rank 2. Right: multiplications for each step at $N = P = 64$, and the cheapest chunk.",
+derivation.figure(
+    "Left: the matrix of a sequence of 16 steps with two states, in chunks of four. The blocks on the diagonal are "
+    "attention; each block below has rank 2. Right: multiplications for each step with 64 states and values, and the "
+    "cheapest chunk.",
     panels=2,
-)
-def matrix_and_cost(left, right):
-    rng = np.random.default_rng(4)
-    decays, (b, c) = -rng.uniform(0.0, 0.4, (1, 16, 1)), rng.normal(size=(2, 1, 16, 1, 2))
-    matrix = dual_quadratic(jnp.eye(16)[None, :, None, :], jnp.array(decays), jnp.array(b), jnp.array(c))[0, :, 0]
-    left.imshow(matrix, cmap="RdBu", vmin=-3, vmax=3)
-    for edge in (3.5, 7.5, 11.5):
-        left.axhline(edge, color="gray", linewidth=0.8)
-        left.axvline(edge, color="gray", linewidth=0.8)
-    left.set(xlabel="input $s$", ylabel="output $t$")
-    lengths = np.geomspace(1, 512, 100)
-    right.loglog(lengths, lengths * 128 + 2 * 64**2 + 64**2 / lengths)
-    right.axvline(np.sqrt(32), color="gray", linestyle="--")
-    right.set(xlabel="length $Q$ of a chunk", ylabel="multiplications a step")
+)(matrix_and_cost)
 
 
 @derivation.exercise(
-    r"What is $L$ for a constant decay $\gamma = \frac12$ and three steps, and what is its inverse?",
-    r"$L_{ts} = \gamma^{t-s}$, so its last row is (1/4, 1/2, 1). $L^{-1}$ has 1 on the diagonal and $-\gamma$ below it; its "
-    r"last row is (0, -1/2, 1). The inverse is the recurrence: $x_t = h_t - \gamma h_{t-1}$.",
+    r"What is $L$ for a constant decay of $\frac12$ and three steps, and what is its inverse?",
+    r"$L_{ts}$ is $\gamma^{t-s}$, so its last row is (1/4, 1/2, 1). $L^{-1}$ has 1 on the diagonal and $-\gamma$ below it; its "
+    r"last row is (0, -1/2, 1). The inverse is the recurrence: $x_t$ is $h_t - \gamma h_{t-1}$.",
 )
 def retention():
     mask = jnp.exp(segment_sum(jnp.full((1, 3, 1), jnp.log(0.5))))[0, 0]
@@ -384,7 +377,12 @@ def retention():
 
 
 @derivation.exercise(
-    r"What is $Q^*$ for $N = P = 64$, and for $N = 128$, $P = 64$?", r"$\sqrt{32} = 5.66$, and $\sqrt{128/3} = 6.53$."
+    "What is the cheapest length of a chunk for 64 states and 64 values, and for 128 states?",
+    prose(
+        "{one}, or 5.66, and {two}, or 6.53.",
+        one=holds(best, "=", sqrt(32), when={N: 64, P: 64}, named=True),
+        two=holds(best, "=", sqrt(sympy.Rational(128, 3)), when={N: 128, P: 64}, named=True),
+    ),
 )
 def cheapest_chunks():
     yield value(best, {N: 64, P: 64}), "5.66"
@@ -392,8 +390,8 @@ def cheapest_chunks():
 
 
 @derivation.exercise(
-    r"A map of four steps has the matrix $M = I$ but for a 1 in row 4, column 1: every output is its input, and the last one "
-    r"adds the first input. How many states does a linear recurrence with arbitrary matrices need for it?",
+    "A map of four steps has the identity as its matrix, but for a 1 in row 4, column 1: every output is its input, and the "
+    "last one adds the first input. How many states does a linear recurrence with arbitrary matrices need for it?",
     r"As many as the largest rank of a block of rows from $r$ on and columns up to $r$, since the state at $r$, this step's "
     r"input in it, has to carry the block. The ranks are 1, 2, 2, 1: it needs 2.",
 )
