@@ -5,6 +5,7 @@ The lecture on the functions of theory_jax/adversarial/image_translation.py.
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import Abs, Max, exp, log, sqrt
@@ -21,8 +22,10 @@ from theory_jax.adversarial.image_translation import (
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._translation import EDGES, LINES, PLACES, choices, draw_choices, errors, solutions
 from theory_jax.lectures.lemmas.best_guess import best_guess
 
 derivation = Derivation(
@@ -33,31 +36,27 @@ derivation = Derivation(
         "Zhu et al. 2017, Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks",
         "Ulyanov, Vedaldi & Lempitsky 2016, Instance Normalization: The Missing Ingredient for Fast Stylization",
     ),
-    question="Many outputs fit one input. Which single image do a squared error, an absolute error and an adversary each "
-    "choose? How far does a discriminator of patches see? And without pairs, what does a cycle loss of zero leave open?",
+    question="A network that is trained to color photographs by a squared error makes everything gray-brown, and one that is "
+    "trained without pairs may turn horses into the wrong zebras with a perfect cycle. Many outputs fit one input: which single "
+    "image do a squared error, an absolute error and an adversary each choose? How far does a discriminator of patches see? And "
+    "without pairs, what does a cycle loss of zero leave open?",
     setting=(
         "For a given input the target is one of finitely many images, with known probabilities. The generator is deterministic: "
         "it gives one output. For the first two questions it is enough to look at one pixel, since both errors are sums over "
         "pixels.",
-        r"A patch discriminator is a stack of convolutions with the kernels $k_l$ and strides $s_l$, and gives one score for "
+        "A patch discriminator is a stack of convolutions with the kernels $k_l$ and strides $s_l$, and gives one score for "
         "every patch. The field of a score is the length of the input, from the first pixel to the last, that it depends on.",
-        r"Unpaired translation: two domains $X$ and $Y$ with the laws $p$ and $q$, and two maps $G: X \to Y$ and $F: Y \to X$. "
-        r"The cycle loss is $\mathbb{E}_p |F(G(x)) - x| + \mathbb{E}_q |G(F(y)) - y|$. The discriminators are satisfied if "
-        r"$G(x)$ has the law $q$ for $x \sim p$, and $F(y)$ the law $p$ for $y \sim q$.",
+        "Unpaired translation: two domains $X$ and $Y$, of finitely many points with the positive probabilities $p$ and $q$, and "
+        r"two maps, $G$ from $X$ to $Y$ and $F$ back. The cycle loss is $\mathbb{E}_p |F(G(x)) - x| + \mathbb{E}_q |G(F(y)) - "
+        "y|$. The discriminators are satisfied if $G(x)$ has the distribution $q$ for an $x$ from $p$, and $F(y)$ the "
+        "distribution $p$ for a $y$ from $q$.",
     ),
-    answer="A squared error chooses the mean of the possible images, an absolute error the median of every pixel, and an "
-    "adversary the most probable image: blur, erasure and choice. The field of a score follows from the last layer to the first, "
-    r"$r \leftarrow (r - 1) s + k$; what is farther apart the discriminator cannot compare. A cycle loss of zero makes $G$ a "
-    "bijection and $F$ its inverse, but not the intended one: with satisfied discriminators the solutions are the intended "
-    "translation after any symmetry of the inputs' law.",
     limits=(
-        "Continuous images: there every single output has the Jensen-Shannon divergence $\\log 2$ from the data, and the "
+        r"Continuous images: there every single output has the Jensen-Shannon divergence $\log 2$ from the data, and the "
         "comparison of probabilities needs noise on the images.",
         "Continuous domains beyond lines; noise in the generator; the preference of networks for the intended solution.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- mean and median
 
 k = derivation.index("k", "a possible image")
 w = derivation.law("w", k, "the probabilities of the possible images, given the input")
@@ -85,14 +84,18 @@ derivation.chain(
     plus(low * Expectation(below, plus(Abs(u + delta), -u)), (1 - low) * Expectation(above, plus(Abs(v - delta), -v))),
     equals(
         plus(low * delta, (1 - low) * Expectation(above, plus(-delta, 2 * Max(0, delta - v)))),
-        r"values up to $m$ are farther away by $\delta$; for the others $|v - \delta| = v - \delta + 2 \max(0, \delta - v)$",
+        prose(
+            r"values up to $m$ are farther away by $\delta$; for the others {error}",
+            error=holds(Abs(v - delta), "=", plus(v, -delta, 2 * Max(0, delta - v))),
+        ),
         wrong={"no value is passed": plus(low * delta, -(1 - low) * delta)},
     ),
     equals(plus(times(delta, 2 * low - 1), crossed), "collect"),
     at_least(times(delta, 2 * low - 1), "leave out a mean of maxima with 0", dropping=crossed),
-    so=r"The left side is the mean error of the output $m + \delta$ less that of the output $m$. It is not negative if $\varphi "
-    r"\ge \frac12$; an output below $m$ is the mirror image, with the condition $P(y \ge m) \ge \frac12$. Both hold for a "
-    "median $m$ of the pixel. A pixel that is 0 or 1 gets 1 if that is the more probable value.",
+    so=r"The first line is the mean error of the output $m + \delta$ less that of the output $m$. It is not negative if "
+    r"$\varphi$ is at least $\frac12$; an output below $m$ is the mirror image, with the condition that the pixel is at least "
+    r"$m$ with a probability of at least $\frac12$. Both hold for a median $m$ of the pixel. A pixel that is 0 or 1 gets 1 if "
+    "that is the more probable value.",
 )
 n = derivation.index("n", "a pixel of an output, or a patch")
 N = derivation.count(n, "N", "how many there are")
@@ -108,12 +111,10 @@ derivation.bridge(
     wrong={"the sum": N * error},
 )
 
-# ---------------------------------------------------------------------------------------------------- the mode
-
 derivation.say(
     "An adversary compares whole images. Let the discriminator see the input and be the best one. The lecture on conditional "
-    "GANs showed that the generator then minimizes, input by input, the Jensen-Shannon divergence of the law of its outputs from "
-    "that of the possible images. A deterministic generator puts all of its probability on one image."
+    "GANs showed that the generator then minimizes, input by input, the Jensen-Shannon divergence of the distribution of its "
+    "outputs from that of the possible images. A deterministic generator puts all of its probability on one image."
 )
 pi = derivation.number(r"\pi", "the probability of the output, among the possible images", between=(0, 1))
 others = derivation.define("o", (1 - pi) * w, "the probabilities of the other images", over=k, positive=True)
@@ -138,13 +139,26 @@ derivation.chain(
         wrong={"without the first logarithm": plus(log(2), pi * log(pi) / 2)},
     ),
 )
-derivation.chain(
+derivation.answer = prose(
+    "A squared error chooses the mean of the possible images, an absolute error the median of every pixel, and an adversary the "
+    "most probable image, since the divergence of one output has the slope {slope} in its probability: blur, erasure and choice. "
+    r"The field of a score follows from the last layer to the first, $r \leftarrow (r - 1) s + k$; what is farther apart the "
+    "discriminator cannot compare. On finitely many points, all of positive probability, a cycle loss of zero makes $G$ a "
+    "bijection and $F$ its inverse, but not the intended one: with satisfied discriminators the solutions are the intended "
+    "translation after any symmetry of the inputs' distribution.",
+    slope=holds(Slope(divergence, pi), "=", -log(1 + 1 / pi) / 2, named=True),
+)
+mode = derivation.chain(
     "The more probable the output, the smaller the divergence",
     Slope(divergence, pi),
     equals(-log(1 + 1 / pi) / 2, "the product rule twice; the constants cancel", wrong={"no half": -log(1 + 1 / pi)}),
-    so=r"The slope is negative: $1 + \frac1\pi > 1$. From $\log 2$ for an image that never occurs the divergence falls to 0 for "
-    "one that is certain. So the best single output is the most probable image, the mode of the whole image and not of its "
-    r"pixels. The sum $\mathrm{JSD} + \lambda E$ goes from the mode to the median as $\lambda$ grows.",
+    so=prose(
+        "The slope is negative. From {never} for an image that never occurs the divergence falls to {sure} for one that is "
+        "certain. So the best single output is the most probable image, the mode of the whole image and not of its pixels. The "
+        r"best output for the sum $\mathrm{JSD} + \lambda E$ goes from the mode to the median as $\lambda$ grows.",
+        never=holds(Limit(divergence, pi, 0), "=", log(2), named=True),
+        sure=holds(divergence, "=", 0, when={pi: 1}, named=True),
+    ),
 )
 logits = derivation.numbers("l", n, "the logits of the patches of an output", "patch_logits_fake")
 lam = derivation.number(r"\lambda", "the weight of the absolute error", "absolute_weight", positive=True)
@@ -159,8 +173,6 @@ derivation.bridge(
     wrong={"the sum of the pixels": plus(Total(n, log(1 + exp(-logits))) / N, lam * N * error)},
 )
 
-# ---------------------------------------------------------------------------------------------------- patches
-
 kernel = derivation.number("k_1", "the kernel of a layer", "kernels", between=(1, 9))
 stride = derivation.number("s_1", "its stride", "strides", between=(1, 5))
 reach = derivation.number("R", "the field behind this layer, less one", positive=True)
@@ -169,20 +181,23 @@ k2, k3 = (derivation.number(f"k_{layer}", f"the kernel of layer {layer}", betwee
 s2, s3 = (derivation.number(f"s_{layer}", f"the stride of layer {layer}", between=(1, 5)) for layer in (2, 3))
 derivation.say(
     "What can a score depend on? The first of $r$ neighboring outputs of a layer starts at one input. The last of them starts "
-    r"$(r - 1) s$ inputs later, and is $k$ inputs long. That makes $(r - 1) s + k$; where $s > k$, some in "
-    "between are missed."
+    "$(r - 1) s$ inputs later, and is $k$ inputs long. That makes $(r - 1) s + k$; where the stride is larger than the kernel, "
+    "some in between are missed."
 )
 derivation.chain(
     "A layer multiplies the reach behind it by its own stride",
     plus(times(behind - 1, stride), kernel),
     equals(
         plus(1, kernel - 1, times(stride, reach)),
-        r"$r_2 = 1 + R$",
+        prose("the field behind the layer is {field}", field=holds(behind, "=", 1 + reach, named=True)),
         wrong={"the layer's own kernel is multiplied, too": plus(1, times(stride, kernel - 1), times(stride, reach))},
     ),
-    so=r"So the reach of a stack, its field less one, is $k_1 - 1 + s_1 R$; by induction from $R = 0$ behind the last layer, "
-    r"$r = 1 + \sum_l (k_l - 1) \prod_{j < l} s_j$. The product leaves out the layer's own stride, and the last stride does not "
-    "matter.",
+    so=prose(
+        "So the reach of a stack, its field less one, is {reach}; by induction from a reach of 0 behind the last layer, every "
+        "layer adds its kernel less one, times the strides of all layers before it. Its own stride does not count, and the last "
+        "stride does not matter.",
+        reach=holds(times(behind - 1, stride) + kernel - 1, "=", plus(kernel - 1, stride * reach), named=True),
+    ),
 )
 derivation.bridge(
     "The code, for three layers",
@@ -198,13 +213,16 @@ Q = derivation.number("Q", "... and in the generator's outputs", positive=True)
 s = derivation.number("s", "the score of this content", "patch_scores_real, patch_scores_fake")
 best = derivation.define("s^*", P / (P + Q), "the share of the data", positive=True)
 missed = (P + Q) * (s - best) ** 2 / 2
-derivation.chain(
+of_patches = derivation.chain(
     "Every content of a patch has its own best score",
     plus(P * (s - 1) ** 2, Q * s**2) / 2,
     equals(plus(missed, P * Q / (2 * (P + Q))), "complete the square", wrong={"no half": plus(2 * missed, P * Q / (P + Q))}),
-    at_least(P * Q / (2 * (P + Q)), r"leave out the square, zero if and only if $s = s^*$", dropping=missed),
-    so="The loss is a mean over patches, so only the laws of patches count: laws of images with equal laws of patches are the "
-    "same for the discriminator, however different they are at a distance. With pairs the absolute error sees to the rest.",
+    at_least(
+        P * Q / (2 * (P + Q)), prose("leave out the square, zero if and only if {best}", best=where(s, best)), dropping=missed
+    ),
+    so="The loss is a mean over patches, so only the distributions of patches count: images whose patches have equal "
+    "distributions are the same for the discriminator, however different they are at a distance. With pairs the absolute error "
+    "sees to the rest.",
 )
 real, fake = derivation.numbers("r", n, "scores of real patches"), derivation.numbers("f", n, "scores of generated patches")
 patches = plus(Total(n, (real - 1) ** 2), Total(n, fake**2)) / (2 * N)
@@ -218,12 +236,12 @@ derivation.bridge(
 )
 
 
-derivation.symbol(r"\mathrm{TV}", "the total variation of two laws")
+derivation.symbol(r"\mathrm{TV}", "the total variation of two distributions")
 
 
 @derivation.exact(
     r"\mathrm{TV}(\text{patches}) = 0,\qquad \mathrm{TV}(\text{images}) = \tfrac12",
-    because=r"Images of three pixels, patches of two neighbors: the images 000, 011, 101, 110 against all eight. Every patch is "
+    because="Images of three pixels, patches of two neighbors: the images 000, 011, 101, 110 against all eight. Every patch is "
     "uniform on 00, 01, 10, 11 in both.",
     outcomes=12,
     scale=1.0,
@@ -240,33 +258,17 @@ def equal_patches():
     return Sides(left=np.array(found), right=np.array([0.0, 0.0, 0.5]), wrong={"equal patches, hence equal images": np.zeros(3)})
 
 
-# ---------------------------------------------------------------------------------------------------- cycles
-
 derivation.say(
-    "Now without pairs. The cycle loss is a mean of nonnegative terms with positive weights. It is zero if and only if "
-    r"$F(G(x)) = x$ for every $x$ and $G(F(y)) = y$ for every $y$: if and only if $G$ is a bijection and $F$ its inverse. Let "
-    r"$G_0$ be the intended translation, and $G$ another bijection that satisfies the discriminator. Then $A = G_0^{-1} \circ G$ "
-    "is a bijection of $X$ that leaves $p$ as it is: a symmetry of $p$. Conversely $G_0 \\circ A$ is a solution for every "
-    r"symmetry $A$ of $p$. So there are as many solutions as symmetries, and the losses determine the translation only if all "
-    "points of $X$ have different probabilities."
+    "Now without pairs. The cycle loss is a mean of nonnegative terms with positive weights. It is zero if and only if $F$ takes "
+    "every $G(x)$ back to $x$ and $G$ every $F(y)$ back to $y$: if and only if $G$ is a bijection and $F$ its inverse. Let $G_0$ "
+    "be the intended translation, and $G$ another bijection that satisfies the discriminator. Then $G$ followed by the inverse "
+    r"of $G_0$ is a bijection of $X$ that leaves $p$ as it is: a symmetry of $p$. Conversely $G_0 \circ A$ is a solution for "
+    "every symmetry $A$ of $p$. So there are as many solutions as symmetries, and the losses determine the translation only if "
+    "all points of $X$ have different probabilities."
 )
 derivation.symbol(r"\mathcal{S}", "the pairs $(G, F)$ with cycle loss zero and satisfied discriminators")
-derivation.symbol("p", "the law of the inputs, on $X$")
+derivation.symbol("p", "the distribution of the inputs, on $X$")
 derivation.symbol(r"\mathcal{A}", "the symmetries of $p$: permutations of $X$ that leave $p$ as it is")
-
-
-def _solutions(p):
-    """How many pairs of maps of as many points have no cycle loss; how many also satisfy both discriminators (q is p)."""
-    points = np.arange(len(p))
-    maps = np.array(list(itertools.product(points, repeat=len(p))))
-    G, F = maps.repeat(len(maps), axis=0), np.tile(maps, (len(maps), 1))
-    cycled = np.take_along_axis(F, G, axis=1), np.take_along_axis(G, F, axis=1)
-    ones, image = np.ones((len(G), 1, 1, 1)), lambda states: jnp.asarray(states[:, None, None, :], float)
-    x = image(np.broadcast_to(points, G.shape))
-    losses = sum(cycle_generator_loss(ones, x, image(back), x, x) for back in cycled)  # every point once, as a row of pixels
-    fits = np.stack([(maps == state) @ p == p[state] for state in points]).all(0)
-    none = np.asarray(losses) == 0
-    return none.sum(), (none & fits.repeat(len(maps)) & np.tile(fits, len(maps))).sum()
 
 
 _LAWS = np.array([[2, 2, 2], [2, 1, 1], [4, 2, 1]])  # in whole numbers, so that equal means equal
@@ -274,21 +276,22 @@ _LAWS = np.array([[2, 2, 2], [2, 1, 1], [4, 2, 1]])  # in whole numbers, so that
 
 @derivation.exact(
     r"|\mathcal{S}| = |\mathcal{A}| = 6,\ 2,\ 1",
-    because=r"All pairs of maps between three points and three points, for the laws $(\frac13, \frac13, \frac13)$, $(\frac12, "
-    r"\frac14, \frac14)$ and $(\frac47, \frac27, \frac17)$ of both domains. Six pairs have no cycle loss, whatever the law.",
+    because=r"All pairs of maps between three points and three points, for the distributions $(\frac13, \frac13, \frac13)$, "
+    r"$(\frac12, \frac14, \frac14)$ and $(\frac47, \frac27, \frac17)$ of both domains. Six pairs have no cycle loss, whatever "
+    "the distribution.",
     outcomes=2187,
     central=True,
 )
 def solutions_and_symmetries():
     symmetries = [sum(np.array_equal(p[list(order)], p) for order in itertools.permutations(range(3))) for p in _LAWS]
-    found, six = np.array([_solutions(p) for p in _LAWS], float), np.full(3, 6.0)
+    found, six = np.array([solutions(p) for p in _LAWS], float), np.full(3, 6.0)
     wrong = {"zero cycle loss, hence the right pairing": np.stack([six, np.ones(3)], axis=1)}
     return Sides(left=found, right=np.stack([six, np.array(symmetries, float)], axis=1), wrong=wrong)
 
 
 derivation.say(
-    r"On a line, $X$ with the law $\mathcal{N}(\mu, \sigma^2)$ and $Y$ with $\mathcal{N}(\nu, \tau^2)$: two linear maps satisfy "
-    r"the discriminator, $G(x) = \nu \pm \frac\tau\sigma (x - \mu)$. Each has an inverse, so no cycle tells them apart."
+    r"On a line, $X$ with the distribution $\mathcal{N}(\mu, \sigma^2)$ and $Y$ with $\mathcal{N}(\nu, \tau^2)$: two linear maps "
+    r"satisfy the discriminator, those to $\nu \pm \frac\tau\sigma (x - \mu)$. Each has an inverse, so no cycle tells them apart."
 )
 mu, nu = derivation.number(r"\mu", "the mean of $X$"), derivation.number(r"\nu", "the mean of $Y$")
 sigma = derivation.number(r"\sigma", "the deviation of $X$", positive=True)
@@ -302,12 +305,16 @@ derivation.chain(
     plus(Expectation(_law_of_y, (mirrored - Y) ** 2), -Expectation(_law_of_y, (ahead - Y) ** 2)),
     equals(
         plus((r + 1) ** 2 * tau**2, -((r - 1) ** 2) * tau**2),
-        r"both differences have the mean $\pm \rho (\nu - \mu)$, and the slopes $-(\rho + 1)$ and $\rho - 1$",
+        prose(
+            r"the differences have the means {down} and {up}, and the slopes $-(\rho + 1)$ and $\rho - 1$",
+            down=holds(Expectation(_law_of_y, mirrored - Y), "=", -r * (nu - mu), named=True),
+            up=holds(Expectation(_law_of_y, ahead - Y), "=", r * (nu - mu), named=True),
+        ),
         wrong={"asked of the points of $X$": plus((r + 1) ** 2 * sigma**2, -((r - 1) ** 2) * sigma**2)},
     ),
     equals(4 * r * tau**2, "expand", wrong={"half": 2 * r * tau**2}),
-    so=r"Positive: the increasing line costs less. The identity loss compares $G(y)$ with $y$, for a $y$ that is in the domain "
-    "of the outputs already; it needs domains in one space.",
+    so="Positive: the increasing line costs less. The identity loss compares $G(y)$ with $y$, for a $y$ that is in the domain of "
+    "the outputs already; it needs domains in one space.",
 )
 scores = derivation.numbers("z", n, "the scores of the patches of $G(x)$", "patch_scores_fake")
 given, cycled = derivation.numbers("x'", n, "an input", "x"), derivation.numbers("x''", n, "... after its cycle", "x_cycled")
@@ -352,36 +359,54 @@ derivation.bridge(
     wrong={"the unbiased variance": (pixels - mean) / sqrt(spread * N / (N - 1) + eps / contrast**2)},
 )
 
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
-_PLACES = np.array([0.1, 0.35, 0.3, 0.15, 0.1])
-_LINES, _EDGES = np.eye(5), np.triu(np.ones((5, 5)))  # a bright pixel at a place; bright from that place on
+@derivation.algorithm(
+    "A training step of translation, with pairs and without",
+    do("with pairs: step the discriminator of patches, which sees the input, on pairs and on outputs", by=of_patches),
+    do(r"... and $G$ down $-\log \sigma$ of the patches' logits, plus $\lambda E$", pix2pix_generator_loss, by=mode),
+    do("without: translate $x$ by $G$ and $y$ by $F$, and both back"),
+    do(
+        r"step each discriminator down $\frac12$ the mean of $(r - 1)^2 + f^2$ over patches",
+        patch_discriminator_loss,
+        by=of_patches,
+    ),
+    do(r"... and $G$ down $(z - 1)^2 + \lambda_c |x - F(G(x))| + \lambda_i |y - G(y)|$; $F$ likewise", cycle_generator_loss),
+)
+def two_steps_of_a_shift():
+    def pixel(value):
+        return jnp.reshape(value, (1, 1, 1, 1))
 
+    def loss(shift, x=0.0, y=2.0):
+        moved, back = x + shift, x + shift - 0.5
+        scores = pixel(moved / 2)
+        return cycle_generator_loss(scores, pixel(x), pixel(back), pixel(y), pixel(y + shift))[0]
 
-def _errors(images, output):
-    """Mean over the images of the summed absolute and of the summed squared error of one output."""
-    outputs = jnp.broadcast_to(jnp.asarray(output, float), images.shape)[:, None, None]
-    absolute = 5 * mean_absolute_error(outputs, jnp.asarray(images)[:, None, None])
-    return [_PLACES @ np.asarray(absolute), _PLACES @ ((images - output) ** 2).sum(1)]
-
-
-def _choices(images):
-    """The mean, the median of every pixel, and the most probable image."""
-    average = _PLACES @ images
-    return average, np.round(average), images[np.argmax(_PLACES)]
+    shift = jnp.asarray(1.0)
+    start = r"x = 0, y = 2, G(x) = x + b \text{ from } b = 1, F(y) = y - \tfrac12, \text{ scores } y/2: \quad "
+    for stated, moved in (("10.25", "0.855"), ("8.1528", "0.7107")):
+        yield start + r"\text{loss of } G", loss(shift), stated
+        shift = shift - jax.grad(loss)(shift) / 100
+        yield "b", shift, moved
+        start = ""
+    yield r"\text{discriminator, at the scores 1 and } \tfrac12", patch_discriminator_loss(pixel(1.0), pixel(0.5)), "0.125"
+    yield (
+        r"\text{pix2pix, logit 0, output 1, target 2, } \lambda = 100",
+        pix2pix_generator_loss(pixel(0.0), pixel(1.0), pixel(2.0)),
+        "100.6931",
+    )
 
 
 @derivation.example(
-    "A bright pixel at one of five places, with the probabilities 0.1, 0.35, 0.3, 0.15 and 0.1. Then an edge, bright from that "
-    "place on. Absolute errors keep edges and delete thin lines. Last, the field behind each layer of the discriminator of "
+    "A bright pixel at one of five positions, with the probabilities 0.1, 0.35, 0.3, 0.15 and 0.1. Then an edge, bright from "
+    "that place on. Absolute errors keep edges and delete thin lines. Last, the field behind each layer of the discriminator of "
     "pix2pix, kernels 4 and strides 2, 2, 2, 1, 1."
 )
 def one_bright_pixel():
-    average, median, mode = _choices(_LINES)
-    yield r"\text{absolute and squared error of the mean}", _errors(_LINES, average), "1.49, 0.745"
-    yield r"\text{... of the median, a black image}", _errors(_LINES, median), "1, 1"
-    yield r"\text{... of the mode, pixel 2}", _errors(_LINES, mode), "1.3, 1.3"
-    by_code = jensen_shannon_divergence(jnp.log(_PLACES)[None], jnp.log(mode)[None])[0]
+    average, median, mode = choices(LINES)
+    yield r"\text{absolute and squared error of the mean}", errors(LINES, average), "1.49, 0.745"
+    yield r"\text{... of the median, a black image}", errors(LINES, median), "1, 1"
+    yield r"\text{... of the mode, pixel 2}", errors(LINES, mode), "1.3, 1.3"
+    by_code = jensen_shannon_divergence(jnp.log(PLACES)[None], jnp.log(mode)[None])[0]
     yield (
         r"\mathrm{JSD}\ \text{of the mode, by the chain and by the code}",
         [value(divergence, {pi: 0.35}), by_code],
@@ -389,7 +414,7 @@ def one_bright_pixel():
     )
     least = (np.log(2) - by_code) / ((1.3 - 1.0) / 5)
     yield r"\text{the mode wins over black below}\ \lambda", least, "6.44"
-    yield r"\text{edge: mean and median}", _choices(_EDGES)[:2], "0.1, 0.45, 0.75, 0.9, 1; 0, 0, 1, 1, 1"
+    yield r"\text{edge: mean and median}", choices(EDGES)[:2], "0.1, 0.45, 0.75, 0.9, 1; 0, 0, 1, 1, 1"
     kernels, strides = (4,) * 5, (2, 2, 2, 1, 1)
     fields = [patch_receptive_field(kernels=kernels[layer:], strides=strides[layer:]) for layer in range(5, -1, -1)]
     yield r"\text{fields, from the last layer}", np.array(fields), "1, 4, 7, 16, 34, 70"
@@ -397,54 +422,10 @@ def one_bright_pixel():
 
 @derivation.figure(
     "Left: the possible images of the example, five lines and five edges, and below them the mean, the median of every pixel and "
-    "the mode. Right: points on a circle, with the same law in both domains; every rotation is a solution. The generator's loss "
-    "with satisfied discriminators, with the cycle alone and with the identity loss, against the angle of rotation.",
+    "the mode. Right: points on a circle, with the same distribution in both domains; every rotation is a solution. The "
+    "generator's loss with satisfied discriminators, with the cycle alone and with the identity loss, against the angle of "
+    "rotation.",
     panels=2,
 )
 def choices_and_rotations(left, right):
-    lines, edges = (np.concatenate([images, np.stack(_choices(images))]) for images in (_LINES, _EDGES))
-    left.imshow(np.concatenate([lines, np.full((8, 1), np.nan), edges], axis=1), cmap="gray", vmin=0, vmax=1)
-    left.axhline(4.5, linewidth=2)
-    left.set(ylabel="probability, or choice", yticks=range(8), yticklabels=[*_PLACES, "mean", "median", "mode"])
-    left.set(xlabel="pixels", xticks=[2, 8], xticklabels=["line", "edge"])
-    around = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-    points = jnp.asarray(np.stack([np.cos(around), np.sin(around)], axis=1)[:, :, None, None])
-    shifts, ones = np.arange(-16, 17), np.ones((32, 1, 1, 1))
-    for weight, label in ((0.0, "cycle alone"), (5.0, "with the identity")):
-        turned = [jnp.roll(points, shift, axis=0) for shift in shifts]
-        losses = [cycle_generator_loss(ones, points, points, points, y, identity_weight=weight).mean() for y in turned]
-        right.plot(shifts * np.pi / 16, losses, label=label)
-    right.set(xlabel="angle of rotation", ylabel="loss of the generator")
-    right.legend(fontsize="small")
-
-
-@derivation.exercise(
-    r"The domain $X$ has the law $(\frac12, \frac14, \frac14)$ and $Y$ the law $(\frac14, \frac12, \frac14)$. How many "
-    "cycle-consistent pairs of maps satisfy both discriminators?",
-    r"2: the point of probability $\frac12$ has one possible image, the other two can be swapped. It is the number of "
-    "symmetries of $p$.",
-)
-def exchanged_points():
-    p, q = np.array([2, 1, 1]), np.array([1, 2, 1])  # a bijection takes x to order[x], and determines its inverse
-    yield sum(np.array_equal(q[list(order)], p) for order in itertools.permutations(range(3))), "2"
-
-
-@derivation.exercise(
-    "Ten layers have the kernel 3 and the stride 1. How far does a score see? And with the stride 2 in the first two?",
-    "21: every layer adds 2. With the strides 2, 2, 1, ...: the first layer adds 2, the second 4, and each of the other eight 8, "
-    "so 71.",
-)
-def ten_layers():
-    yield patch_receptive_field(kernels=(3,) * 10, strides=(1,) * 10), "21"
-    yield patch_receptive_field(kernels=(3,) * 10, strides=(2, 2) + (1,) * 8), "71"
-
-
-@derivation.exercise(
-    "$X$ has three points of equal probability, $Y$ only two. Which part of $X$ can at most return from the cycle?",
-    r"$\frac23$, 0.6667: two points of $X$ share their image, and only one of them comes back. A network can hide the rest in "
-    "invisible details.",
-)
-def too_few_points():
-    pairs = itertools.product(itertools.product(range(2), repeat=3), itertools.product(range(3), repeat=2))
-    returned = [np.mean([back[there[x]] == x for x in range(3)]) for there, back in pairs]
-    yield max(returned), "0.6667"
+    draw_choices(left, right)
