@@ -13,6 +13,8 @@ from sympy import exp, log
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Total, plus
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.inception_score import inception_score, log_inception_score, marginal_log_probs, split_inception_scores
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -26,16 +28,14 @@ derivation = Derivation(
         "Barratt & Sharma 2018, A note on the inception score",
         "Cover & Thomas 2006, Elements of information theory, chapter 2",
     ),
-    question="Samples are good if a classifier is confident about each and its answers differ. One number is made of its "
+    question="A GAN has no likelihood, and its loss does not say whether its images are good or all alike. Samples are good if a "
+    "classifier is confident about each and its answers differ. One number is made of its "
     "answers. What does it measure, what is its range, and how does it depend on the number of images?",
     setting=(
         "A classifier gives every image $n$ a distribution $p(y|n)$ over classes $y$. An image is drawn with probability $w_n$: "
         r"of a data set of $N$ images, as in the code, with $\frac1N$; of a generator, with its own.",
-        r"All probabilities are positive. At the boundary $0 \log 0 = 0$, and a class that no answer contains drops out.",
+        r"All probabilities are positive. At the boundary $0 \log 0$ is 0, and a class that no answer contains drops out.",
     ),
-    answer=r"Its logarithm is the mutual information of the class and the image, $H(\bar p) - \mathbb{E}[H(p(\cdot|n))]$: large "
-    "if every answer is certain and their mean is not. It is between 0 and the logarithm of the number of classes or of "
-    "images, whichever is smaller, and a finite sample makes it too small.",
     limits=(
         "Whether the classifier is right about images that are no photographs: an overconfident classifier raises the score.",
         "Diversity within a class: a single image of every class, repeated, has the largest score that there is (exercise 2).",
@@ -61,19 +61,24 @@ a = derivation.law("a", j, "any distribution of it")
 entropy = derivation.chain(
     "An entropy is never negative",
     Entropy(a),
-    equals(Expectation(a, plus(1 - a, tangent.at(a))), r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = a_j$"),
+    equals(
+        Expectation(a, plus(1 - a, tangent.at(a))),
+        prose(
+            "the gap of the logarithm is $t - 1 - \\log t$: {split}", split=holds(-log(a), "=", plus(1 - a, plus(a, -1, -log(a))))
+        ),
+    ),
     at_least(Expectation(a, 1 - a), "leave out the gap", dropping=Expectation(a, tangent.at(a))),
     at_least(0, "leave out what is never negative: $1 - a_j$ is the sum of the others", dropping=Expectation(a, 1 - a)),
     about=(a,),
     role="lemma",
     so="It is zero only if one state has the probability 1, which is the boundary of what is shown.",
 )
-derivation.chain(
+central = derivation.chain(
     "The score is what the mean answer leaves open, less what the answers do",
     score,
     equals(
         plus(Expectation(w, Expectation(p, log(p))), -Expectation(mean, log(mean))),
-        r"the logarithm of a quotient; exchange the sums: $\sum_n w_n p(y|n) = \bar p(y)$",
+        prose("the logarithm of a quotient; exchange the sums: {mixed}", mixed=holds(Total(n, w * p), "=", mean)),
         wrong={
             "the divergence turned over": plus(Expectation(mean, log(mean)), -Expectation(w, Expectation(mean, log(p)))),
             "the mean of the logarithms": plus(
@@ -88,24 +93,35 @@ derivation.chain(
     ),
     equals(
         plus(log(K), -Divergence(mean, uniform), -Expectation(w, Entropy(p))),
-        r"$\mathrm{KL}(\bar p \,\|\, u) = \log K - H(\bar p)$",
+        prose("{uniform}", uniform=holds(Divergence(mean, uniform), "=", plus(log(K), -Entropy(mean)))),
     ),
     at_most(
         log(K),
-        r"leave out the divergence (Gibbs) and the entropies; equality if the answers are certain and $\bar p = u$",
+        "add the divergence (Gibbs) and the entropies; equality in the limit of certain answers with a uniform mean",
         adding=plus(gibbs.at(mean, uniform), Expectation(w, entropy.at(p))),
     ),
     central=True,
-    so="Two things are requested, and they are independent: certain answers (the images are recognized), and a mean answer that "
-    "is spread (not all images are of one class). Nothing else is requested.",
+    so=prose(
+        "Two things are requested: certain answers (the images are recognized), and a mean answer that is spread (not all "
+        "images are of one class). Nothing else is requested. If all answers are the same, as where {same} for every image, "
+        "the score's logarithm is {zero}, however certain they are.",
+        same=where(p, p.at(y, 0)),
+        zero=holds(score, "=", 0, named=True),
+    ),
 )
 derivation.chain(
     "Answers that are all equal have the score 1",
     score,
-    equals(-Expectation(w, Expectation(p, log(mean / p))), "the definition, its ratio turned over"),
+    equals(
+        -Expectation(w, Expectation(p, log(mean / p))),
+        prose("the definition: {turned}", turned=holds(log(p / mean), "=", -log(mean / p))),
+    ),
     at_least(
         0,
-        r"every divergence is nonnegative; all are zero if and only if $p(y|n) = \bar p(y)$",
+        prose(
+            "every divergence is nonnegative; all are zero if and only if all answers are the same, {same} for every image",
+            same=where(p, p.at(y, 0)),
+        ),
         dropping=Expectation(w, gibbs.at(p, mean)),
     ),
 )
@@ -113,7 +129,7 @@ which = derivation.define("r({}|{})", w * p / mean, "which image it was, if the 
 derivation.chain(
     "Few images cannot score high",
     score,
-    equals(Expectation(w, Expectation(p, log(which / w))), r"Bayes' rule: $p(y|n) / \bar p(y) = r(n|y) / w_n$"),
+    equals(Expectation(w, Expectation(p, log(which / w))), prose("Bayes' rule: {bayes}", bayes=holds(p / mean, "=", which / w))),
     equals(
         plus(Entropy(w), -Expectation(mean, Entropy(which))),
         "the logarithm of a quotient; exchange the sums",
@@ -121,11 +137,11 @@ derivation.chain(
     ),
     at_most(
         Entropy(w),
-        r"leave out the entropies; equality if every class belongs to one image",
+        "add the entropies; equality in the limit where every class belongs to one image",
         adding=Expectation(mean, entropy.at(which)),
     ),
-    so=r"So the score is the mutual information of image and class, read from the other side. By Gibbs, $H(w) \le \log N$: "
-    r"fewer images than classes cannot reach $K$.",
+    so="So the score is the mutual information of image and class, read from the other side. The entropy of the images is at "
+    "most the logarithm of their number: fewer images than classes cannot reach $K$.",
 )
 other = derivation.law("q", y, "another reference answer")
 derivation.chain(
@@ -134,9 +150,13 @@ derivation.chain(
     equals(Expectation(w, Expectation(p, plus(log(p / mean), log(mean / other)))), r"multiply and divide by $\bar p(y)$"),
     equals(
         plus(score, Divergence(mean, other)),
-        r"the second logarithm does not depend on the image, and $\mathbb{E}[p(y|n)] = \bar p(y)$",
+        prose("the second logarithm does not depend on the image, and {mean}", mean=holds(Expectation(w, p), "=", mean)),
     ),
-    at_least(score, r"leave out the divergence (Gibbs); equality if and only if $q = \bar p$", dropping=gibbs.at(mean, other)),
+    at_least(
+        score,
+        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(other, mean)),
+        dropping=gibbs.at(mean, other),
+    ),
 )
 
 derivation.say(
@@ -159,7 +179,10 @@ derivation.chain(
     Expectation(w.at(n1), Expectation(w.at(n2), of_sample)),
     equals(
         plus(Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -Expectation(w, Entropy(p))),
-        "the mean entropy of the draws is unbiased",
+        prose(
+            "the mean entropy of the draws is unbiased: {mean}",
+            mean=holds(Expectation(w.at(n1), Entropy(p.at(y, n1))), "=", Expectation(w, Entropy(p))),
+        ),
         wrong={
             "the entropies not halved": plus(
                 Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -2 * Expectation(w, Entropy(p))
@@ -168,10 +191,17 @@ derivation.chain(
     ),
     equals(
         plus(score, -Expectation(w.at(n1), Expectation(w.at(n2), Divergence(sample, mean)))),
-        r"$H(\hat p) = -\mathbb{E}_{\hat p}[\log \bar p] - \mathrm{KL}(\hat p \,\|\, \bar p)$, and $\mathbb{E}[\hat p] = \bar p$",
+        prose(
+            "{entropy}, and the mean of {sample} over the draws is {mean}",
+            entropy=holds(Entropy(sample), "=", plus(-Expectation(sample, log(mean)), -Divergence(sample, mean))),
+            sample=sample,
+            mean=mean,
+        ),
     ),
     at_most(
-        score, "leave out the divergences (Gibbs)", adding=Expectation(w.at(n1), Expectation(w.at(n2), gibbs.at(sample, mean)))
+        score,
+        "add the divergences (Gibbs), zero only if the answers are all equal",
+        adding=Expectation(w.at(n1), Expectation(w.at(n2), gibbs.at(sample, mean))),
     ),
     so="Nothing but the number of draws was special, so it holds for every number: only models that were scored on equally many "
     "images can be compared.",
@@ -188,7 +218,7 @@ derivation.chain(
     plus(Entropy(every), -Total(i, Entropy(without)) / N),
     equals(
         Total(i, Divergence(without, every)) / N,
-        r"the mean of the $\hat s(\cdot|i)$ is $\hat s$, so the central result holds with them as answers",
+        prose("{mean}, so the central result holds with them as answers", mean=holds(Total(i, without) / N, "=", every)),
         wrong={"the sign turned over": -Total(i, Divergence(without, every)) / N},
     ),
     at_least(0, "leave out the divergences (Gibbs)", dropping=Total(i, gibbs.at(without, every)) / N),
@@ -209,11 +239,14 @@ of_block = derivation.define(
     "log(split_inception_scores)",
     over=b,
 )
-derivation.chain(
+splitting = derivation.chain(
     "Splitting a sample lowers the mean of the logarithms",
     plus(Entropy(whole), -Total(b, Total(k, Entropy(answers))) / (B * M), -Total(b, of_block) / B),
     equals(plus(Entropy(whole), -Total(b, Entropy(block)) / B), "the entropies of the answers cancel"),
-    equals(Total(b, Divergence(block, whole)) / B, "the central result, with blocks for images"),
+    equals(
+        Total(b, Divergence(block, whole)) / B,
+        prose("the central result, with blocks for images: {mean}", mean=holds(Total(b, block) / B, "=", whole)),
+    ),
     at_least(0, "leave out the divergences (Gibbs)", dropping=Total(b, gibbs.at(block, whole)) / B),
     so="The published score is the mean over ten blocks of the exponentials; for those there is no such order (exercise 3).",
 )
@@ -243,6 +276,12 @@ derivation.bridge(
     wrong={"against the mean answer of all": exp(Entropy(whole) - Total(k, Entropy(answers)) / M)},
 )
 
+derivation.answer = prose(
+    "Its logarithm is the mutual information of the class and the image, {information}: large if every answer is certain and "
+    "their mean is not. It is between 0 and the logarithm of the number of classes or of images, whichever is smaller, and a "
+    "finite sample makes it too small in expectation.",
+    information=holds(score, "=", plus(Entropy(mean), -Expectation(w, Entropy(p))), wrong={"turned over": Entropy(p.at(y, 0))}),
+)
 _TWO = np.array([[0.0, -np.inf], [-np.log(2), -np.log(2)]])
 
 
@@ -269,10 +308,35 @@ def _expected_score(images, classes=3):
     return float(ways @ scores) / classes**images
 
 
+@derivation.algorithm(
+    "The inception score of generated images",
+    do(r"answers $p(y|n)$ of the classifier for $N$ images"),
+    do(r"$\bar p \leftarrow$ the mean answer", marginal_log_probs, by=central),
+    do(r"$\log \mathrm{IS} \leftarrow$ the mean of $\mathrm{KL}(p(\cdot|n) \,\|\, \bar p)$", log_inception_score, by=central),
+    do(r"$\mathrm{IS} \leftarrow$ its exponential", inception_score),
+    do(
+        "as published: the mean and the spread over ten blocks, each with its own mean answer",
+        split_inception_scores,
+        by=splitting,
+    ),
+)
+def two_images_scored():
+    mixed = jnp.exp(marginal_log_probs(_TWO))
+    yield r"\text{the example: } \bar p", mixed, "(0.75, 0.25)"
+    yield (
+        r"\log \tfrac43 \text{ and } \tfrac12 \log \tfrac23 + \tfrac12 \log 2",
+        [np.log(4 / 3), np.log(4 / 3) / 2],
+        "(0.2877, 0.1438)",
+    )
+    yield r"\log \mathrm{IS}", log_inception_score(_TWO), "0.2158"
+    yield r"\mathrm{IS}", inception_score(_TWO), "1.2408"
+    yield r"\text{blocks of one image}", split_inception_scores(_TWO, splits=2), "(1, 1)"
+
+
 @derivation.figure(
     "Left: the expected logarithm of the score of $N$ images whose answers are certain and of three classes alike (dots) rises "
     r"to $\log 3$ (line), about like $\log 3 - 1/N$ (dashed). Right: $\log K$ is divided between the score and what it lacks. A "
-    "classifier that is uncertain and a generator of few classes lose the same number to different terms.",
+    "classifier that is uncertain and a generator of few classes lose from it through different terms.",
     panels=2,
 )
 def the_bias_and_the_terms(growth, terms):
@@ -303,7 +367,8 @@ def the_bias_and_the_terms(growth, terms):
 
 @derivation.exercise(
     r"Two images have the answers $(0.9, 0.1)$ and $(0.1, 0.9)$. What is the score?",
-    r"The mean answer is uniform: $\log\mathrm{IS} = \log 2 - H(0.9, 0.1) = 0.693147 - 0.325083 = 0.368064$, the score 1.4449.",
+    r"The mean answer is uniform, so the logarithm is $\log 2$ less the entropy 0.325083 of an answer, 0.368064, and the score "
+    "1.4449.",
 )
 def two_answers():
     rows = jnp.log(jnp.array([[0.9, 0.1], [0.1, 0.9]]))
@@ -324,7 +389,7 @@ def nine_of_each():
 @derivation.exercise(
     "Answers are certain. Of twenty images the first ten are of one class, the others of ten classes, one each. What are the "
     "scores of the two halves, their mean, and the score of all?",
-    "They are 1 and 10, and 5.5 in the mean; all have $e^{1.6769} = 5.3489$, which is less. The mean of the logarithms, 1.1513, "
+    "They are 1 and 10, and 5.5 in the mean; all have $e^{1.6769}$, 5.3489, which is less. The mean of the logarithms, 1.1513, "
     "is below 1.6769, as it must be.",
 )
 def two_halves():
