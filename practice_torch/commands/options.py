@@ -149,7 +149,9 @@ class Project:
     seed: int = 0
     """Seed of all models: their data's split, first weights and random numbers."""
     data: str | None = None
-    """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; expectations are then not checked."""
+    """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; expectations are then not checked. A model
+    of sounds in a project about images keeps its own.
+    """
     vgg: str | None = None
     """Of style_transfer: a file with the weights of torchvision's vgg19 (safetensors, or torch's state dictionary). Two images of
     yours, --content and --style, are then combined by its features, and nothing is trained; nothing is downloaded.

@@ -26,13 +26,13 @@ def _defines_project(tree):
 
 def project(command):
     """The command; returns the exit code: 1 where an expectation of the project's own data does not hold."""
+    if any(getattr(command, option) is not None for option in ("vgg", "content", "style", "style_weight")):
+        return _photographs(command)
     known = names()
     if command.name in (None, "list"):
         return _list(known, command.json)
     if command.name not in known:
         raise UsageError(f"unknown project {command.name!r}; {nearest(command.name, known)}")
-    if any(getattr(command, option) is not None for option in ("vgg", "content", "style", "style_weight")):
-        return _photographs(command)
     if command.seed < 0:
         raise UsageError(f"seed is {command.seed}; it must be 0 or more")
 
@@ -66,7 +66,8 @@ def project(command):
 def _photographs(command):
     """The content image with the style of the other, by the features of the user's network; nothing is trained."""
     if command.name != "style_transfer":
-        raise UsageError(f"--vgg, --content, --style and --style-weight are of the project style_transfer, not of {command.name}")
+        what = "--vgg, --content, --style and --style-weight"
+        raise UsageError(f"{what} are of the project style_transfer, not of {command.name or 'the list'}: name that project")
     if missing := [f"--{option}" for option in ("vgg", "content", "style") if not getattr(command, option)]:
         raise UsageError(f"{' and '.join(missing)} missing: --vgg, --content and --style are given together")
     if command.data:

@@ -283,6 +283,7 @@ def test_what_two_images_cannot_be_made_of_is_refused(photographs, tmp_path):
         return refused(code, *words)
 
     assert "are of the project style_transfer, not of galaxies" in said("project", "galaxies", *photographs)
+    assert "not of the list: name that project" in said("project", "--vgg", "vgg19.pth")
     assert "--content and --style missing" in said("project", "style_transfer", *photographs[:2])
     assert "--vgg and --content and --style missing" in said("project", "style_transfer", "--style-weight", "3")
     assert "style_weight is -1.0; it must be 0 or more" in said("project", "style_transfer", *photographs, "--style-weight", "-1")
