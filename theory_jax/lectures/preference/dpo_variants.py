@@ -12,8 +12,9 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
-from theory_jax.preference.dpo import dpo_loss
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.preference._losses_of_pairs import draw_losses_and_pulls, margins
 from theory_jax.preference.dpo_variants import hinge_loss, ipo_loss, kto_loss, orpo_loss, simpo_loss
 
 derivation = Derivation(
@@ -27,26 +28,22 @@ derivation = Derivation(
         "Meng et al. 2024, SimPO",
         "Hong et al. 2024, ORPO",
     ),
-    question=r"The loss of DPO, $-\log \sigma(\beta h)$, has no minimum on labels that never disagree, needs pairs, and needs a "
-    r"reference. Each variant removes one of these. What does each ask of a policy, and how hard does it pull, and where?",
+    question="On labels that never disagree the loss of DPO has no minimum, and drives a policy ever farther from its reference. "
+    "It needs pairs, too, and the reference. Each variant removes one of these. What does each ask of a policy, and how hard "
+    "does it pull, and where?",
     setting=(
         r"For a pair, $h$ is how much farther than the reference the policy prefers the chosen completion to the rejected one: "
-        r"$h = (\log \pi - \log \pi_0)(c) - (\log \pi - \log \pi_0)(r)$, and $u = \beta h$, $\beta > 0$. $\sigma(x) = "
-        r"\frac{1}{1 + e^{-x}}$.",
-        r"A pair of completions is compared again and again; the first is preferred with probability $p$, $0 < p < 1$. If the "
-        r"second is preferred, the loss sees $-h$.",
-        r"IPO: $(h - \frac{1}{2\tau})^2$, $\tau > 0$. Hinge: $\max(0, 1 - u)$. KTO, of one completion with $l = \log \pi - \log "
-        r"\pi_0$: $\lambda\, (1 - \sigma(\beta (l - z_0)))$ if it is desirable, $\lambda\, (1 - \sigma(\beta (z_0 - l)))$ if "
-        r"not, $z_0$ a constant. SimPO and ORPO see mean log-probabilities of a token, and no reference.",
+        r"the difference of $\log \pi - \log \pi_0$ at both. Its logit $u$ is $\beta h$, with a positive $\beta$.",
+        r"A pair of completions is compared again and again; the first is preferred with the probability $p$, which is neither 0 "
+        r"nor 1. If the second is preferred, the loss sees $-h$.",
+        r"IPO: $(h - \frac{1}{2\tau})^2$ with a positive $\tau$. Hinge: $\max(0, 1 - u)$. KTO, of one completion with the "
+        r"log-ratio $l$: $\lambda\, (1 - \sigma(\beta (l - z_0)))$ if it is desirable, $\lambda\, (1 - \sigma(\beta (z_0 - l)))$ "
+        r"if not, with a constant $z_0$. SimPO and ORPO see mean log-probabilities of a token, and no reference.",
     ),
-    answer=r"IPO has a finite target margin, and pulls back pairs beyond it. The hinge has a margin, and no gradient "
-    r"beyond it. DPO always increases the margin, with a falling gradient. All three see $h$ alone. KTO judges completions one "
-    r"by one; its pull is that of DPO times $\sigma$, so that it gives up what is hopeless. SimPO measures a margin in nats a "
-    r"token. ORPO adds the supervised loss: where it is small, the chosen completion is probable.",
     limits=(
         "Which variant wins on data: it depends on the data, the model and the settings.",
         r"How good an estimate of the divergence $z_0$ is; here it is any constant.",
-        "Where completions are numbered, three were derived for; the sums hold for any number.",
+        "Where completions are numbered, chains are derived for three; the sums hold for any number.",
     ),
 )
 
@@ -55,23 +52,7 @@ h = derivation.number("h", "how much farther than the reference the policy prefe
 tau = derivation.number(r"\tau", "the regularization of IPO", "regularization", positive=True)
 p = derivation.number("p", "the probability that the first completion is preferred", between=(0, 1))
 asked = (2 * p - 1) / (2 * tau)
-derivation.chain(
-    "IPO asks for a finite margin",
-    plus(times(p, (h - 1 / (2 * tau)) ** 2), times(1 - p, (-h - 1 / (2 * tau)) ** 2)),
-    equals(
-        plus((h - asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
-        r"complete the square in $h$",
-        wrong={"twice the margin": plus((h - 2 * asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2))},
-    ),
-    at_least(
-        (1 - (2 * p - 1) ** 2) / (4 * tau**2),
-        r"leave out a square; equality if and only if $h = \frac{2 p - 1}{2 \tau}$",
-        dropping=(h - asked) ** 2,
-    ),
-    central=True,
-    so=r"The margin that is best rises in a straight line with $p$, from $-\frac{1}{2\tau}$ to $\frac{1}{2\tau}$: also labels "
-    r"that never disagree ask for a finite one.",
-)
+of_ipo = plus(times(p, (h - 1 / (2 * tau)) ** 2), times(1 - p, (-h - 1 / (2 * tau)) ** 2))
 u = derivation.number("u", r"a logit: $\beta h$ of a pair, $\beta (l - z_0)$ of a completion", "preference_logits")
 
 
@@ -79,17 +60,55 @@ def _sigma(at):
     return 1 / plus(1, exp(-at))
 
 
+derivation.answer = prose(
+    "IPO has a finite target margin, {margin} for a pair, where the slope of its mean loss is {flat}; it pulls back pairs beyond "
+    "it. The hinge has a margin, and no gradient beyond it. DPO, on labels that never disagree, always increases the margin, "
+    "with a falling gradient. All three see $h$ alone. KTO judges completions one by one; its pull is that of DPO times the "
+    "logistic function, {kto}, so that it gives up what is hopeless. SimPO measures a margin in nats a token. ORPO adds the "
+    "supervised loss: where it is small, the chosen completion is probable.",
+    margin=where(h, asked),
+    flat=holds(Slope(of_ipo, h), "=", 0, named=True),
+    kto=holds(Slope(plus(1, -_sigma(u)), u), "=", times(_sigma(u), Slope(-log(_sigma(u)), u)), wrong={"DPO's": -_sigma(-u)}),
+)
+finite = derivation.chain(
+    "IPO asks for a finite margin",
+    of_ipo,
+    equals(
+        plus((h - asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
+        r"complete the square in $h$",
+        wrong={"twice the margin": plus((h - 2 * asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2))},
+    ),
+    at_least(
+        (1 - (2 * p - 1) ** 2) / (4 * tau**2),
+        prose("leave out a square; equality if and only if {margin}", margin=where(h, asked)),
+        dropping=(h - asked) ** 2,
+    ),
+    central=True,
+    so=r"The margin that is best rises in a straight line with $p$, from $-\frac{1}{2\tau}$ to $\frac{1}{2\tau}$: also labels "
+    r"that never disagree ask for a finite one.",
+)
 derivation.chain(
     "DPO asks for the log-odds of the label",
     Slope(plus(times(p, -log(_sigma(u))), times(1 - p, -log(_sigma(-u)))), u),
-    equals(plus(_sigma(u), -p), r"$(-\log \sigma)'(u) = -\sigma(-u)$, and $\sigma(-u) = 1 - \sigma(u)$"),
+    equals(
+        plus(_sigma(u), -p),
+        prose(
+            "{slope}, and {rest}",
+            slope=holds(Slope(-log(_sigma(u)), u), "=", -_sigma(-u)),
+            rest=holds(_sigma(-u), "=", plus(1, -_sigma(u))),
+        ),
+    ),
     role="lemma",
-    so=r"It is zero at $u = \log \frac{p}{1 - p}$, which has no bound as $p \to 1$. This is the difference: near $p = \frac12$ "
-    r"both margins are proportional to $p - \frac12$.",
+    so=prose(
+        "It is {zero} at {odds}, which has no bound as $p$ goes to 1. This is the difference: near one half both margins are "
+        r"proportional to $p - \frac12$.",
+        zero=holds(plus(_sigma(u), -p), "=", 0, named=True),
+        odds=where(u, log(p / (1 - p))),
+    ),
 )
 
 derivation.say(
-    r"A policy has not one margin but one for each pair of completions, and they depend on each other: with $g = \log "
+    r"A policy has not one margin but one for each pair of completions, and they depend on each other: with $g$ for $\log "
     r"\frac{\pi}{\pi_0}$ they are the differences $g_i - g_j$. Say that any two completions are compared equally often, in both "
     r"orders."
 )
@@ -118,11 +137,11 @@ derivation.chain(
     ),
     at_least(
         missed,
-        r"leave out squares; equality if and only if $g_i - g_j = \frac{w_i - w_j}{\tau}$ for all pairs",
+        prose("leave out squares; equality if and only if {reached}, up to a shift of all", reached=where(g, w / tau)),
         dropping=Total(i, Total(j, (g - g.at(j) - reached) ** 2)),
     ),
-    so=r"Every $g$ belongs to a policy, $\pi \propto \pi_0 e^g$, so this is what IPO fits: the policy reads mean win rates, and "
-    r"needs no model of the preferences. Each single margin is met only where $p_{i,j} - \frac12$ is a difference of scores.",
+    so=r"Every $g$ belongs to a policy, proportional to $\pi_0 e^g$, so this is what IPO fits: the policy reads mean win rates, "
+    r"and needs no model of the preferences. Each single margin is met only where $p_{i,j} - \frac12$ is a difference of scores.",
 )
 
 beta = derivation.number(r"\beta", "the price of a nat; SimPO's scale", "kl_coefficient, scale", positive=True)
@@ -130,21 +149,29 @@ ratio = derivation.number("l", r"$\log \pi - \log \pi_0$ of one completion")
 z_0 = derivation.number("z_0", "the reference point", "reference_point")
 weight = derivation.number(r"\lambda", "a weight", "desirable_weight, undesirable_weight, odds_weight", positive=True)
 beyond = beta * (ratio - z_0)
-derivation.chain(
+hardest = derivation.chain(
     "KTO pulls hardest at the reference point",
     Slope(times(weight, plus(1, -_sigma(beyond))), ratio),
-    equals(-times(weight, beta, _sigma(beyond), _sigma(-beyond)), r"$\sigma'(x) = \sigma(x)\, \sigma(-x)$; $z_0$ is a constant"),
+    equals(
+        -times(weight, beta, _sigma(beyond), _sigma(-beyond)),
+        prose("{slope}; $z_0$ is a constant", slope=holds(Slope(_sigma(u), u), "=", times(_sigma(u), _sigma(-u)))),
+    ),
     equals(
         -times(weight, beta, plus(Rational(1, 4), -((_sigma(beyond) - Rational(1, 2)) ** 2))),
-        r"$\sigma(-x) = 1 - \sigma(x)$; complete the square",
+        "both factors sum to one; complete the square",
     ),
     at_least(
         -weight * beta / 4,
-        r"leave out a square; equality at $l = z_0$ alone",
+        prose("leave out a square; equality at {point} alone", point=where(ratio, z_0)),
         dropping=weight * beta * (_sigma(beyond) - Rational(1, 2)) ** 2,
     ),
-    so=r"At $l = z_0$ the loss is $\frac{\lambda}{2}$. An undesirable completion has the loss $\lambda\, \sigma(\beta (l - "
-    r"z_0))$, and the same slope with the other sign: it is pushed down, hardest at $z_0$.",
+    so=prose(
+        "At {point} the loss is {half}. An undesirable completion has the loss {loss}, and the same slope with the other sign: "
+        "it is pushed down, hardest at $z_0$.",
+        point=where(ratio, z_0),
+        half=holds(times(weight, plus(1, -_sigma(beyond))), "=", weight / 2, named=True),
+        loss=weight * _sigma(beyond),
+    ),
 )
 derivation.chain(
     "KTO's pull is that of DPO, times the probability that the verdict is right already",
@@ -156,23 +183,18 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "Far on the right side both fade exponentially",
+    "Far on the right side the pulls of DPO and KTO fade exponentially",
     Limit(times(exp(u), _sigma(-u)), u, oo),
-    equals(1, r"$e^u \sigma(-u) = \sigma(u)$"),
+    equals(1, prose("{product}", product=holds(times(exp(u), _sigma(-u)), "=", _sigma(u)))),
     role="lemma",
-    so=r"The pull of DPO is $\sigma(-u)$, about $e^{-u}$; KTO's is $\sigma(u)\, \sigma(-u)$, about the same.",
+    so=prose(
+        r"The pull of DPO is $\sigma(-u)$, about $e^{-u}$; KTO's is $\sigma(u)\, \sigma(-u)$, about the same. Far on the wrong "
+        r"side only KTO's fades: that of DPO goes to {constant}, the hinge's is constant, and IPO's grows with the distance, "
+        r"$\frac1\tau - 2 h$. KTO's is even in $u$: what is hopeless, or mislabeled, is given up.",
+        constant=holds(Limit(_sigma(-u), u, -oo), "=", 1, named=True),
+    ),
 )
-derivation.chain(
-    "... and on the wrong side only KTO does",
-    Limit(_sigma(-u), u, -oo),
-    equals(1, r"$e^u \to 0$", wrong={"the pull of DPO fades, too": 0}),
-    role="lemma",
-    so=r"DPO and the hinge pull a pair that is far in the wrong order with a constant force; IPO with a force that grows with "
-    r"the distance, $\frac1\tau - 2 h$. KTO's $\sigma(u)\, \sigma(-u)$ is even in $u$: what is hopeless, or mislabeled, is "
-    r"given up.",
-)
-
-derivation.say(r"Hinge and DPO are stand-ins for what is wanted, that few pairs are in the wrong order: $u \le 0$.")
+derivation.say(r"Hinge and DPO are stand-ins for what is wanted, that few pairs are in the wrong order, with $u$ below 0.")
 s = derivation.number("s", "a positive number", positive=True)
 means = derivation.valley(
     "No geometric mean is above the arithmetic mean",
@@ -187,19 +209,16 @@ derivation.chain(
     log(1 + exp(v)) / log(2),
     equals(
         plus(1, v / (2 * log(2)), log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))) / log(2)),
-        r"$1 + e^v = 2 e^{v/2} \cdot \frac{e^v + 1}{2 e^{v/2}}$",
+        prose("{mean}", mean=holds(1 + exp(v), "=", times(2 * exp(v / 2), (exp(v) + 1) / (2 * exp(v / 2))))),
     ),
     at_least(plus(1, v / (2 * log(2))), "leave out the lemma's logarithm", dropping=means.at(exp(v / 2)) / log(2)),
-    at_least(1, r"leave out a number that is not negative; equality at $v = 0$", dropping=v / (2 * log(2))),
-    so=r"The hinge is $1 + v \ge 1$ there. On pairs in the right order both are not negative. So the mean of either loss is at "
-    r"least the share of pairs in the wrong order.",
+    at_least(1, prose("leave out a number that is not negative; equality at {tie}", tie=where(v, 0)), dropping=v / (2 * log(2))),
+    so=prose(
+        "The hinge is at least 1 there, too: {hinge}. On pairs in the right order both are not negative. So the mean of either "
+        "loss is at least the share of pairs in the wrong order.",
+        hinge=holds(1 + v, ">=", 1),
+    ),
 )
-
-
-def _margins(u):
-    """Log-probabilities of pairs with h = u."""
-    zero = jnp.zeros_like(u)
-    return jnp.asarray(u), zero, zero, zero
 
 
 derivation.say(
@@ -212,17 +231,17 @@ n_c = derivation.number("n_c", "the number of tokens of the chosen completion", 
 n_r = derivation.number("n_r", "that of the rejected one", "rejected_length", positive=True)
 gamma = derivation.number(r"\gamma", "the margin that SimPO asks for", "margin")
 simple = plus(times(beta, plus(l_c / n_c, -l_r / n_r)), -gamma)
-derivation.chain(
+spreads = derivation.chain(
     "SimPO spreads its pull over the tokens",
     Slope(-log(_sigma(simple)), l_c),
     equals(
         -times(beta / n_c, _sigma(-simple)),
-        r"$(-\log \sigma)'(u) = -\sigma(-u)$; the mean divides by the number of tokens",
+        r"the slope of $-\log \sigma$, as above; the mean divides by the number of tokens",
         wrong={"divided by the other completion's length": -times(beta / n_r, _sigma(-simple))},
     ),
     role="lemma",
-    so=r"The pull is half of its largest at $u = 0$, where the means differ by $\frac{\gamma}{\beta}$ nats a token; there is no "
-    r"$\pi_0$, the initial policy.",
+    so=r"The pull is half of its largest where the means differ by $\frac{\gamma}{\beta}$ nats a token; there is no $\pi_0$, the "
+    "initial policy.",
 )
 derivation.symbol("k", "how many times longer both completions are")
 derivation.symbol("L", "a loss of lengths and log-probabilities")
@@ -258,13 +277,16 @@ P_r = derivation.number("P_r", "that of the rejected one's", "exp(policy_rejecte
 odds_c = derivation.define(r"o_c", P_c / (1 - P_c), "the odds of the chosen completion")
 odds_r = derivation.define(r"o_r", P_r / (1 - P_r), "the odds of the rejected one")
 unsure = odds_r / (odds_c + odds_r)
-derivation.chain(
+probable = derivation.chain(
     "ORPO pulls the chosen completion up at least as hard as the supervised loss",
     times(P_c, Slope(plus(-log(P_c), times(weight, log(1 + odds_r / odds_c))), P_c)),
     equals(
         plus(-1, -times(weight, unsure, 1 / (1 - P_c))),
-        r"ORPO adds $-\lambda \log \sigma(\log o_c - \log o_r) = \lambda \log(1 + \frac{o_r}{o_c})$; $P "
-        r"\frac{\partial}{\partial P}$ is the slope in $\log P$, and that of $\log o_c$ is $\frac{1}{1 - P_c}$",
+        prose(
+            r"ORPO adds $\lambda$ times {odds}; $P \frac{\partial}{\partial P}$ is the slope in $\log P$, and {slope}",
+            odds=holds(-log(_sigma(log(odds_c) - log(odds_r))), "=", log(1 + odds_r / odds_c)),
+            slope=holds(times(P_c, Slope(log(odds_c), P_c)), "=", 1 / (1 - P_c)),
+        ),
     ),
     at_most(-1, "add a product of positive numbers", adding=times(weight, unsure, 1 / (1 - P_c))),
     so=r"What ORPO adds to $-\log P_c$ is never negative: where its loss is small, the chosen completion is probable. A loss of "
@@ -359,15 +381,48 @@ def no_gradient_in_the_reference_point():
     )
 
 
+STEPS = ("(0.4, 0.72)", "(0.1, 0.2)", "(0.025, 0.05)", "(0.0881, 0.175)", "(0.1578, 0.3118)")
 _WINS = np.array([[0.5, 0.8, 0.9], [0.2, 0.5, 0.8], [0.1, 0.2, 0.5]])  # of each row's completion over each column's
 _FIRST, _SECOND = np.array([0, 1, 0]), np.array([1, 2, 2])
 
 
+@derivation.algorithm(
+    "A training step",
+    do("take completions with their verdicts, and their log-probabilities; except for SimPO and ORPO, the reference's, too"),
+    do(r"IPO: $(h - \frac{1}{2 \tau})^2$", ipo_loss, by=finite),
+    do(r"hinge: $\max(0, 1 - \beta h)$", hinge_loss),
+    do(
+        r"KTO, of one completion: $\lambda\, (1 - \sigma(\beta (l - z_0)))$, or with the other sign in $\sigma$",
+        kto_loss,
+        by=hardest,
+    ),
+    do(r"SimPO: $-\log \sigma(\beta (l_c / n_c - l_r / n_r) - \gamma)$", simpo_loss, by=spreads),
+    do(r"ORPO: $-\log P_c + \lambda \log(1 + o_r / o_c)$", orpo_loss, by=probable),
+    do("a step of the policy down the gradient of the mean"),
+)
+def two_steps_of_each():
+    one = jnp.array([1])
+    losses = {
+        "IPO": lambda u: ipo_loss(*margins(u), regularization=0.25),
+        "hinge": lambda u: hinge_loss(*margins(u), kl_coefficient=1.0),
+        "KTO": lambda u: kto_loss(u, 0 * u, one > 0, jnp.array(0.0), kl_coefficient=1.0),
+        "SimPO": lambda u: simpo_loss(u, 0 * u, one, one, scale=1.0, margin=2.0),
+        "ORPO": lambda u: orpo_loss(u - 2.0, 0 * u - 2.0, one, one, odds_weight=1.0),
+    }
+    text = r"h \text{ (or } l\text{) after steps of } 0.1 \text{ from 0: }"
+    for (name, loss), said in zip(losses.items(), STEPS, strict=True):
+        path = [jnp.zeros(1)]
+        for _ in range(2):
+            path.append(path[-1] - 0.1 * jax.grad(lambda u, loss=loss: loss(u)[0])(path[-1]))
+        yield rf"{text}\text{{{name}}}", jnp.concatenate(path[1:]), said
+        text = ""
+
+
 @derivation.example(
-    r"IPO at $\tau = \frac{1}{10}$ for $p = \frac34$. Three completions at $\tau = \frac12$ with $p_{1,2} "
-    r"= p_{2,3} = 0.8$, $p_{1,3} = 0.9$: the margins requested and reached, of the pairs $12$, $23$, $13$. KTO with $\beta = "
-    r"\lambda = 1$, $\log 2$ beyond the reference point. SimPO with log-probabilities $-20$ and $-12$ of 10 and 4 tokens, $\beta "
-    r"= 2$, $\gamma = 1$. ORPO with $P_c = \frac12$, $P_r = \frac14$, $\lambda = 1$."
+    r"IPO with the regularization $\frac{1}{10}$, if three of four prefer the first. Three completions at $\frac12$, of which 1 "
+    "is preferred to 2, and 2 to 3, with 0.8, and 1 to 3 with 0.9: the margins requested and reached, of the pairs 12, 23, 13. "
+    r"KTO with both weights 1, $\log 2$ beyond the reference point. SimPO with log-probabilities $-20$ and $-12$ of 10 and 4 "
+    r"tokens, the scale 2 and the margin 1. ORPO with the probabilities $\frac12$ and $\frac14$, and the weight 1."
 )
 def by_hand():
     yield asked, value(asked, {p: Rational(3, 4), tau: Rational(1, 10)}), "2.5"
@@ -384,67 +439,10 @@ def by_hand():
 
 
 @derivation.figure(
-    r"Left: the losses of a pair against $u = \beta h$ at $\beta = 1$ (KTO: of a desirable completion, $z_0 = 0$, $\lambda = 4$; "
-    r"IPO asks for a margin of 2; SimPO is DPO moved by $\gamma = 2$); dotted, the share of pairs in the wrong order. Right: "
+    r"Left: the losses of a pair against its logit, at the price 1 (KTO: of a desirable completion, reference point 0, weight 4; "
+    r"IPO asks for a margin of 2; SimPO is DPO moved by a margin of 2); dotted, the share of pairs in the wrong order. Right: "
     r"how hard each pulls $u$ up; IPO alone pulls back.",
     panels=2,
 )
 def losses_and_pulls(left, right):
-    us = jnp.linspace(-6.0, 6.0, 49)
-    one = jnp.ones(len(us), int)
-    losses = {
-        "DPO": lambda u: dpo_loss(*_margins(u), kl_coefficient=1.0),
-        "IPO": lambda u: ipo_loss(*_margins(u), regularization=0.25),
-        "hinge": lambda u: hinge_loss(*_margins(u), kl_coefficient=1.0),
-        "KTO": lambda u: kto_loss(u, 0 * u, one > 0, jnp.array(0.0), kl_coefficient=1.0, desirable_weight=4.0),
-        "SimPO": lambda u: simpo_loss(u, 0 * u, one, one, scale=1.0, margin=2.0),
-    }
-    for name, loss in losses.items():
-        left.plot(us, loss(us), label=name)
-        right.plot(us, -jax.grad(lambda u, loss=loss: loss(u).sum())(us), label=name)
-    left.plot([-6, 0, 0, 6], [1, 1, 0, 0], ":", color="gray")
-    left.set(xlabel="$u$", ylabel="loss", ylim=(-0.2, 7))
-    right.axhline(0, color="gray", linewidth=0.5)
-    right.set(xlabel="$u$", ylabel="pull", ylim=(-1.5, 2.5))
-    right.legend()
-
-
-@derivation.exercise(
-    r"Which margin does IPO ask for if the label is a coin flip, $p = \frac12$? And which logit DPO?",
-    r"None: 0 for both. Two completions that are equally good keep the odds of the reference.",
-)
-def coin_flips():
-    half = {p: Rational(1, 2), tau: Rational(1, 10)}
-    yield value(asked, half), "0"
-    yield value(plus(_sigma(u), -p), half | {u: 0}), "0"
-
-
-@derivation.exercise(
-    r"How large can the slope of KTO's loss in $l$ be at $\beta = \frac{1}{10}$, $\lambda = 1$? And 50 nats beyond $z_0$?",
-    r"$\frac{\lambda \beta}{4} = 0.025$, at $l = z_0$. Beyond, $\beta (l - z_0) = 5$, and the slope is 0.00066.",
-)
-def the_largest_slope():
-    def loss(ratios):
-        return kto_loss(ratios, jnp.zeros(2), jnp.ones(2, bool), jnp.array(0.0), kl_coefficient=0.1).sum()
-
-    largest, far = -jax.grad(loss)(jnp.array([0.0, 50.0]))
-    yield largest, "0.025"
-    yield far, "0.00066"
-
-
-@derivation.exercise(
-    r"Three completions beat each other in a circle, $p_{1,2} = p_{2,3} = p_{3,1} = 0.8$, $\tau = \frac12$. Which policy does "
-    r"IPO fit, and by how much does it miss the requested margins?",
-    r"The reference: all mean win rates are 0.5, so that $g = 0$, and the slope of the loss there is 0. Each margin is missed by "
-    r"$\frac{2 p - 1}{2 \tau} = 0.6$.",
-)
-def a_circle():
-    wins = np.array([[0.5, 0.8, 0.2], [0.2, 0.5, 0.8], [0.8, 0.2, 0.5]])
-    c, r = np.nonzero(~np.eye(3, dtype=bool))
-
-    def loss(g):
-        return (wins[c, r] * ipo_loss(g[c], g[r], jnp.zeros(6), jnp.zeros(6), regularization=0.5)).sum()
-
-    yield wins.mean(1)[0], "0.5"
-    yield np.abs(jax.grad(loss)(jnp.zeros(3))).max(), "0"
-    yield (2 * wins - 1)[0, 1], "0.6"
+    draw_losses_and_pulls(left, right)
