@@ -5,19 +5,24 @@ The lecture on the functions of theory_jax/autoregressive/optimization.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
 from sympy import Rational, sqrt
 
 from theory_jax.autoregressive.optimization import accumulate_gradients, adamw_step, warmup_inverse_square_root
-from theory_jax.autoregressive.training import corpus_cross_entropy, token_cross_entropy
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.draws import draw
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._steps import (
+    gradients_of_micro_batches,
+    lengths_and_schedules,
+    lengths_of_steps,
+    two_steps,
+)
 
 derivation = Derivation(
     module=__name__,
@@ -28,24 +33,22 @@ derivation = Derivation(
         "Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization",
         "Vaswani et al. 2017, Attention Is All You Need, section 5.3",
     ),
-    question="How far can one step of Adam move a parameter? What do its corrections correct, and why is weight decay next to "
-    "the step not the same as a penalty in the loss?",
+    question="Gradient descent with one rate for all is too slow for a word that is seen once in ten thousand steps, and too "
+    "fast for the steep directions; and the first steps of a run can ruin it. How far can one step of Adam move a parameter? "
+    "What do its corrections correct, and why is weight decay next to the step not the same as a penalty in the loss?",
     setting=(
         r"At each step a parameter receives a gradient. Adam keeps two averages, $m \leftarrow \beta_1 m + (1 - \beta_1) g$ "
         r"and $v \leftarrow \beta_2 v + (1 - \beta_2) g^2$, both from 0, and divides the one by the root of the other. After "
         r"$t$ steps the gradient of $i$ steps ago is called $g_i$, so $g_0$ is the newest and $g_{t-1}$ the first.",
-        r"Both factors lie between 0 and 1, and $\beta_1^2 < \beta_2$, as for all values in use; they are written $\beta_1 = "
-        r"\xi \kappa$ and $\beta_2 = \kappa^2$ with $\xi, \kappa \in (0, 1)$. The usual values are 0.9 and 0.999.",
+        r"Both factors lie between 0 and 1, and $\beta_1^2$ is below $\beta_2$, as for all values in use; they are written $\xi "
+        r"\kappa$ and $\kappa^2$ with two numbers between 0 and 1. The usual values are 0.9 and 0.999.",
         r"AdamW then moves $\theta \leftarrow \theta - \eta \left(\hat m / (\sqrt{\hat v} + \varepsilon) + \lambda "
-        r"\theta\right)$ with the corrected averages $\hat m = m / (1 - \beta_1^t)$ and $\hat v = v / (1 - \beta_2^t)$.",
+        r"\theta\right)$ with the corrected averages $\hat m$ and $\hat v$, which are $m$ over $1 - \beta_1^t$ and $v$ over $1 - "
+        r"\beta_2^t$.",
     ),
-    answer=r"The corrections make both averages true means from the first step on, so the first step is the sign of the "
-    r"gradient. No step exceeds $\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2/\beta_2)}} = 7.27$ learning rates in the "
-    r"uncorrected averages; a lone spike reaches 3.16. Decay next to the step shrinks every parameter alike; in the gradient it "
-    r"would be divided away.",
     limits=(
         "Convergence, and what the noise of small batches does, are not treated.",
-        r"The bound of 7.27 is for $\varepsilon = 0$; a positive $\varepsilon$ makes steps smaller. That $\hat m$ and $\hat v$ "
+        r"The bound of 7.27 is without $\varepsilon$; a positive $\varepsilon$ makes steps smaller. That $\hat m$ and $\hat v$ "
         r"keep to it, too, needs the condition on the factors under which a lone spike is shown to.",
         "Why a warm-up helps is not derived: only that first steps are as long as the rate allows, however small the gradient.",
     ),
@@ -66,7 +69,7 @@ m_hat = derivation.define(r"\hat m", m / (1 - b1**t), "the corrected average")
 v_hat = derivation.define(r"\hat v", v / (1 - b2**t), "the corrected average of squares")
 
 derivation.say("What the corrections correct. First the averages themselves, written as sums.")
-derivation.chain(
+recursion = derivation.chain(
     "Three steps of the recursion",
     plus(times(b1, plus(times(b1, 1 - b1, g.at(2)), times(1 - b1, g.at(1)))), times(1 - b1, g.at(0))),
     equals(times(1 - b1, Total(i, times(b1**i, g))), "every further step multiplies what was there by the factor"),
@@ -77,11 +80,11 @@ derivation.chain(
 geometric = derivation.chain(
     "The weights sum to less than one",
     times(1 - b1, Total(i, b1**i)),
-    equals(plus(1, -(b1**t)), "a geometric sum"),
+    equals(plus(1, -(b1**t)), prose("a geometric sum, {sum}", sum=holds(Total(i, b1**i), "=", (1 - b1**t) / (1 - b1)))),
     sizes={i: 4},
     role="lemma",
-    so=r"So $m$ is too small by $1 - \beta_1^t$, which $\hat m$ divides by: it is a weighted mean of the gradients from the "
-    r"first step on.",
+    so=r"So $m$ is too small by the factor $1 - \beta_1^t$, which its correction divides by: it is a weighted mean of the "
+    "gradients from the first step on.",
 )
 gamma = derivation.number(r"\gamma", "a gradient that is the same at every step")
 derivation.chain(
@@ -91,19 +94,22 @@ derivation.chain(
     sizes={i: 4},
     role="lemma",
     uses=(geometric,),
-    so=r"Likewise $\hat v = \gamma^2$: all steps are alike.",
+    so=prose(
+        "Likewise for the squares, {square}: all steps are alike.",
+        square=holds(times(1 - b2, Total(i, times(b2**i, gamma**2))) / (1 - b2**t), "=", gamma**2),
+    ),
 )
 derivation.chain(
     "The first step is a sign",
     m_hat / sqrt(v_hat),
     equals(
         g.at(0) / sympy.Abs(g.at(0)),
-        r"with one gradient $\hat m = g_0$ and $\hat v = g_0^2$",
+        prose("with one gradient {m} and {v}", m=holds(m_hat, "=", g.at(0)), v=holds(v_hat, "=", g.at(0) ** 2)),
         wrong={"not corrected": (1 - b1) / sqrt(1 - b2) * g.at(0) / sympy.Abs(g.at(0))},
     ),
     sizes={i: 1},
-    so=r"Every parameter moves by the whole learning rate, however small its gradient. All gradients times $c > 0$ give $c\, "
-    r"\hat m$ and $c^2 \hat v$, and no step changes: Adam does not know the scale of the loss.",
+    so="Every parameter moves by the whole learning rate, however small its gradient. All gradients times a positive $c$ give "
+    r"$c\, \hat m$ and $c^2 \hat v$, and no step changes: Adam does not know the scale of the loss.",
 )
 
 derivation.say("How far can a step go? Split each term, so that one factor is what $v$ averages.")
@@ -112,21 +118,26 @@ cross = plus(times(xi**i, kappa**j, g.at(j)), -times(xi**j, kappa**i, g))
 central = derivation.chain(
     "The average of the gradients is bounded by that of their squares",
     m**2,
-    equals(times((1 - b1) ** 2, Total(i, times(xi**i, kappa**i * g)) ** 2), r"$\beta_1^i = \xi^i \kappa^i$"),
+    equals(
+        times((1 - b1) ** 2, Total(i, times(xi**i, kappa**i * g)) ** 2),
+        prose("{power}", power=holds(b1**i, "=", times(xi**i, kappa**i))),
+    ),
     equals(
         plus(
             times((1 - b1) ** 2, Total(i, xi ** (2 * i)), Total(i, b2**i * g**2)),
             -times(half, (1 - b1) ** 2, Total(i, Total(j, cross**2))),
         ),
-        r"Lagrange's identity: $(\sum a_i b_i)^2 = \sum a_i^2 \sum b_i^2 - \frac12 \sum_{ij} (a_i b_j - a_j b_i)^2$",
+        r"Lagrange's identity: the square of $\sum a_i b_i$ is $\sum a_i^2 \sum b_i^2$ less half the sum of all $(a_i b_j - a_j "
+        r"b_i)^2$",
     ),
     at_most(
         times((1 - b1) ** 2, Total(i, xi ** (2 * i)), Total(i, b2**i * g**2)),
-        r"leave out squares; all are zero if $g_i$ is proportional to $(\xi / \kappa)^i = (\beta_1 / \beta_2)^i$",
+        prose("leave out squares; all are zero where {growing} for some $\\gamma$", growing=where(g, gamma * (xi / kappa) ** i)),
         adding=times(half, (1 - b1) ** 2, Total(i, Total(j, cross**2))),
     ),
     equals(
-        times((1 - b1) ** 2, (1 - xi ** (2 * t)) / (1 - xi**2), v / (1 - b2)), r"the geometric sum, and the definition of $v$"
+        times((1 - b1) ** 2, (1 - xi ** (2 * t)) / (1 - xi**2), v / (1 - b2)),
+        prose("{sum}, and the definition of $v$", sum=holds(Total(i, xi ** (2 * i)), "=", (1 - xi ** (2 * t)) / (1 - xi**2))),
     ),
     at_most(
         (1 - b1) ** 2 / ((1 - b2) * (1 - xi**2)) * v,
@@ -135,18 +146,12 @@ central = derivation.chain(
     ),
     central=True,
     uses=(geometric,),
-    so=r"Since $\xi^2 = \beta_1^2 / \beta_2$, this is $|m| / \sqrt v \le \frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 "
-    r"/ \beta_2)}}$: 7.27 for the usual factors. It is no less than that: gradients that grow like $(\beta_2/\beta_1)^t$ lose "
-    r"nothing in the first inequality, and in the second less and less.",
-)
-derivation.chain(
-    "... by gradients that grow by the factor of both",
-    times(1 - b1, Total(i, b1**i * (xi / kappa) ** i)) ** 2 / times(1 - b2, Total(i, b2**i * (xi / kappa) ** (2 * i))),
-    equals(
-        times((1 - b1) ** 2 / (1 - b2), Total(i, xi ** (2 * i))), r"with $g_i = (\xi / \kappa)^i$ both sums are $\sum_i \xi^{2i}$"
+    so=prose(
+        r"Since {ratio}, the ratio $|m| / \sqrt v$ is at most $\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 / "
+        r"\beta_2)}}$: 7.27 for the usual factors. It is no less than that: gradients that grow like $(\beta_2/\beta_1)^t$ lose "
+        "nothing in the first inequality, and in the second less and less.",
+        ratio=holds(xi**2, "=", b1**2 / b2),
     ),
-    role="remark",
-    so=r"This is the bound but for the rest of the series. With the corrections it takes some thousand steps to come near it.",
 )
 m_lone = derivation.define(
     r"\hat m_\gamma", times(1 - b1, gamma) / (1 - b1**t), r"the corrected average of $t - 1$ zeros and $\gamma$"
@@ -158,8 +163,8 @@ spike = derivation.chain(
     equals(times((1 - b1) ** 2 / (1 - b2), (1 - b2**t) / (1 - b1**t) ** 2), "the size of the gradient cancels"),
     sizes={i: 4},
     role="lemma",
-    so=r"The squared step, in learning rates. After a long silence the second factor is 1: $(1 - \beta_1)/\sqrt{1 - \beta_2} = "
-    r"3.16$ rates. A word that is met once in ten thousand steps moves its embedding by that much.",
+    so=r"The squared step, in learning rates. After a long silence the second factor is 1: a step of $(1 - \beta_1)/\sqrt{1 - "
+    r"\beta_2}$, or 3.16, rates. A word that is met once in ten thousand steps moves its embedding by that much.",
 )
 u = derivation.number("u", r"$1 - \beta_1$", between=(0, 1))
 derivation.chain(
@@ -169,10 +174,14 @@ derivation.chain(
     at_least(0, "even powers", dropping=plus(20 * u**2, 10 * u**4)),
     role="lemma",
     uses=(spike,),
-    so=r"Here at $t = 5$; for every $t$ the same happens: $(2 - \beta_1)^t + \beta_1^t \ge 2$. Multiply by $\beta_1^t$: for "
-    r"$\beta_2 \ge \beta_1 (2 - \beta_1)$, which is 0.99 at $\beta_1 = 0.9$, it gives $\beta_2^t \ge \beta_1^t (2 - "
-    r"\beta_1^t)$, that is $1 - \beta_2^t \le (1 - \beta_1^t)^2$: the second factor of a lone gradient is at most 1. By the "
-    r"same inequality the corrections only shorten steps, so the bound above holds for $\hat m / \sqrt{\hat v}$, too.",
+    so=prose(
+        r"Here for five steps; for every $t$ the same happens, and $(2 - \beta_1)^t + \beta_1^t$ is at least 2. Multiply by "
+        r"$\beta_1^t$: if $\beta_2$ is at least $\beta_1 (2 - \beta_1)$, which is 0.99 for the usual $\beta_1$, then "
+        r"$\beta_2^t$ is at least $\beta_1^t (2 - \beta_1^t)$, and $1 - \beta_2^t$ at most {square}: the second factor of a "
+        "lone gradient is at most 1. By the same inequality the corrections never lengthen a step, so the bound above holds "
+        r"for $\hat m / \sqrt{\hat v}$, too.",
+        square=holds(1 - times(b1**t, 2 - b1**t), "=", (1 - b1**t) ** 2),
+    ),
 )
 theta = derivation.number(r"\theta", "a parameter", "parameter")
 eta = derivation.number(r"\eta", "the learning rate", "learning_rate", positive=True)
@@ -184,12 +193,8 @@ step = derivation.number("n", "the number of the step, from 1", "step", positive
 m1, v1 = plus(times(b1, m0), times(1 - b1, gamma)), plus(times(b2, v0), times(1 - b2, gamma**2))
 m_new = derivation.define("m_1", m1, "the average after the step")
 v_new = derivation.define("v_1", v1, "the average of squares after the step", positive=True)
-
-
 m_next = derivation.define(r"\hat m_1", m_new / (1 - b1**step), "the corrected average")
 v_next = derivation.define(r"\hat v_1", v_new / (1 - b2**step), "the corrected average of squares")
-
-
 derivation.bridge(
     "The code's step, and both averages after it",
     (plus(theta, -times(eta, plus(m_next / (sqrt(v_next) + eps), times(lam, theta)))), m_new, v_new),
@@ -216,30 +221,31 @@ derivation.say(
 )
 c = derivation.number("c", "the longest step, in learning rates", positive=True)
 size = derivation.define(
-    "s_n",
+    "q_n",
     plus(c / lam, times(theta - c / lam, (1 - eta * lam) ** step)),
-    r"the bound of the parameter's size, which starts at $\theta \ge 0$",
+    r"the bound of the parameter's size, which starts at $\theta$, not negative",
 )
-derivation.chain(
+decay = derivation.chain(
     "Decay bounds the parameters",
     plus(times(1 - eta * lam, size), times(eta, c)),
     equals(
         plus(c / lam, times(theta - c / lam, (1 - eta * lam) ** plus(step, 1))),
-        r"$(1 - \eta \lambda)\, c / \lambda + \eta c = c / \lambda$",
+        prose(
+            r"{fixed}: at $c/\lambda$ decay and step cancel", fixed=holds(times(1 - eta * lam, c / lam) + eta * c, "=", c / lam)
+        ),
     ),
-    so=r"So the formula for $s_n$ continues itself from step to step. For $0 < \eta \lambda < 1$ it tends to $c / \lambda$, "
-    r"wherever it began: with steps of at most one rate and $\lambda = 0.1$ no parameter stays above 10.",
+    so=r"So the formula for $q_n$ continues itself from step to step. For $\eta \lambda$ between 0 and 1 it tends to $c / "
+    r"\lambda$, wherever it began: with steps of at most one rate and a decay of 0.1 no parameter stays above 10.",
 )
-
 
 derivation.symbol(r"\theta_\lambda", "the parameter after the step with decay $\\lambda$")
 
 
 @derivation.numeric(
     r"\theta_{\lambda} - \theta_{0} = -\eta \lambda \theta",
-    because=r"At the first step with $\varepsilon = 0$. Decay next to the step shrinks every parameter by the same share. As a "
+    because=r"At the first step without $\varepsilon$. Decay next to the step shrinks every parameter by the same share. As a "
     r"penalty, with $g + \lambda \theta$ in place of $g$, it would be divided by the root like everything else: the step is "
-    r"the sign of the sum, so where $|g| > \lambda |\theta|$ the decay leaves no trace.",
+    r"the sign of the sum, so where $|g|$ exceeds $\lambda |\theta|$ the decay leaves no trace.",
 )
 def decay_beside_the_step_is_not_a_penalty():
     gradient, parameter = jnp.array([0.3, -2.0, 5.0, -50.0]), jnp.array([1.5, -0.5, 2.0, 4.0])
@@ -279,12 +285,12 @@ k = derivation.index("k", "a micro-batch")
 K = derivation.count(k, "K", "the number of micro-batches")
 tokens = derivation.numbers("N", k, "the tokens of micro-batch $k$", "counts", positive=True)
 grad = derivation.numbers("G", k, "the gradient of its mean loss", "gradients")
-derivation.chain(
+whole_batch = derivation.chain(
     "The gradient of the whole batch weighs micro-batches by their tokens",
     Total(k, times(tokens, grad)) / Total(k, tokens),
     equals(
         plus(Total(k, grad) / K, Total(k, times(tokens - Total(k, tokens) / K, grad)) / Total(k, tokens)),
-        r"add and subtract the plain mean: $N_k = \bar N + (N_k - \bar N)$",
+        "add and subtract the plain mean, once for each token",
     ),
     so=r"The first line is the gradient of the mean over all tokens, since gradients are linear and $N_k G_k$ is the gradient "
     r"of a sum of losses. The plain mean differs from it by a covariance of counts and gradients: with padded text the result "
@@ -305,21 +311,8 @@ derivation.bridge(
     because="Three micro-batches of a linear language model with 8, 3 and 4 tokens that count, cut from one batch.",
 )
 def micro_batches_add_up_to_the_batch():
-    inputs, weight = draw(3, 2, 4, 5, seed=1), draw(5, 6, seed=2)
-    targets = jax.random.randint(jax.random.key(3), (3, 2, 4), 0, 6)
-    mask = jnp.arange(4) < jnp.array([[4, 4], [1, 2], [3, 1]])[..., None]
-
-    @jax.grad
-    def gradient(weight, inputs, targets, mask):
-        return corpus_cross_entropy(token_cross_entropy(targets, inputs @ weight, mask), mask)
-
-    parts = jnp.stack([gradient(weight, *batch) for batch in zip(inputs, targets, mask, strict=True)])
-    whole = gradient(weight, *(array.reshape(6, *array.shape[2:]) for array in (inputs, targets, mask)))
-    return Sides(
-        left=accumulate_gradients(parts, jnp.sum(mask, axis=(1, 2))),
-        right=whole,
-        wrong={"the plain mean": jnp.mean(parts, axis=0)},
-    )
+    parts, counts, whole = gradients_of_micro_batches()
+    return Sides(left=accumulate_gradients(parts, counts), right=whole, wrong={"the plain mean": jnp.mean(parts, axis=0)})
 
 
 derivation.say("The schedule of the first transformers is the smaller of a rising line and a falling root.")
@@ -328,32 +321,58 @@ w = derivation.number("w", "the length of the warm-up", "warmup_steps", positive
 E = derivation.number("E", "the width of the model", "width", positive=True)
 root = derivation.define("A", s ** Rational(-1, 2), "the falling root", positive=True)
 line = derivation.define("B", s * w ** Rational(-3, 2), "the rising line", positive=True)
-derivation.chain(
+schedule = derivation.chain(
     "The schedule peaks at the end of the warm-up",
     times(root ** Rational(2, 3), line ** Rational(1, 3)),
-    equals(w**-half, r"$A^{2/3} = s^{-1/3}$ and $B^{1/3} = s^{1/3} w^{-1/2}$: the step cancels"),
-    so=r"The smaller of two positive numbers is at most any weighted geometric mean of both, with equality where they are "
-    r"equal, at $s = w$. So no rate exceeds $(E w)^{-1/2}$: four times the width halves every rate.",
+    equals(w**-half, prose("{root}: the step cancels", root=holds(root ** Rational(2, 3), "=", s ** Rational(-1, 3)))),
+    so=prose(
+        "The smaller of two positive numbers is at most any weighted geometric mean of both, with equality where they are "
+        r"equal, at {end}, {both}. So no rate exceeds $(E w)^{-1/2}$: four times the width halves every rate.",
+        end=where(s, w),
+        both=holds(root, "=", line),
+    ),
 )
 derivation.bridge(
     "The code's schedule", sympy.Min(root, line) / sqrt(E), warmup_inverse_square_root, step=s, width=E, warmup_steps=w
 )
 
 
-def _lengths(kind, steps):
-    """|m_hat| / sqrt(v_hat) at the usual factors, for gradients that are constant, a lone spike, or growing."""
-    lengths = []
-    for n in steps:
-        ago = np.arange(n)
-        gradients = {"constant": 1.0 + 0 * ago, "spike": 1.0 * (ago == 0), "growing": (0.9 / 0.999) ** ago}[kind]
-        mean, square = 0.1 * 0.9**ago @ gradients / (1 - 0.9**n), 0.001 * 0.999**ago @ gradients**2 / (1 - 0.999**n)
-        lengths.append(mean / np.sqrt(square))
-    return np.array(lengths)
+derivation.answer = prose(
+    r"The corrections make both averages true means from the first step on, {constant}, so without $\varepsilon$ the first step "
+    r"is the sign of the gradient. As long as $\beta_1^2$ is below $\beta_2$, no step exceeds $\frac{1 - \beta_1}{\sqrt{(1 - "
+    r"\beta_2)(1 - \beta_1^2/\beta_2)}}$, or 7.27, learning rates in the uncorrected averages, {bound}; a lone spike reaches "
+    "3.16. Decay next to the step shrinks every parameter by the same share; in the gradient it would be divided away.",
+    constant=holds(times(1 - b1, Total(i, times(b1**i, gamma))) / (1 - b1**t), "=", gamma),
+    bound=holds(m**2, "<=", (1 - b1) ** 2 / ((1 - b2) * (1 - xi**2)) * v),
+)
+
+
+derivation.algorithm(
+    "AdamW",
+    do(r"$m \leftarrow 0$, $v \leftarrow 0$, and for $n = 1, 2, \dots$:"),
+    do("the gradient $g$ is the mean over the micro-batches, by their tokens", accumulate_gradients, by=whole_batch, indent=1),
+    do(
+        r"$m \leftarrow \beta_1 m + (1 - \beta_1) g$ and $v \leftarrow \beta_2 v + (1 - \beta_2) g^2$",
+        adamw_step,
+        by=recursion,
+        indent=1,
+    ),
+    do(
+        r"$\hat m \leftarrow m / (1 - \beta_1^n)$ and $\hat v \leftarrow v / (1 - \beta_2^n)$", adamw_step, by=geometric, indent=1
+    ),
+    do(r"take the rate $\eta$ of the schedule", warmup_inverse_square_root, by=schedule, indent=1),
+    do(
+        r"$\theta \leftarrow \theta - \eta\, (\hat m / (\sqrt{\hat v} + \varepsilon) + \lambda \theta)$",
+        adamw_step,
+        by=decay,
+        indent=1,
+    ),
+)(two_steps)
 
 
 @derivation.example(
-    r"One step from $\theta = 1$ with gradient 2, $\eta = 0.001$, $\lambda = 0.1$ and $\varepsilon = 0$; growing gradients; "
-    r"two micro-batches of 1 and 3 tokens with the gradients 4 and 0; and a schedule with $E = 512$, $w = 4000$."
+    r"One step from the parameter 1 with the gradient 2, the rate 0.001, the decay 0.1 and no $\varepsilon$; growing gradients; "
+    r"and a schedule with the width 512 and a warm-up of 4000."
 )
 def one_step():
     one, zero = jnp.ones(1), jnp.zeros(1)
@@ -365,38 +384,23 @@ def one_step():
     yield r"\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 / \beta_2)}}", bound, "7.270"
     yield (
         r"\text{growing gradients at}\ t = 10, 100, 1000, 3000",
-        _lengths("growing", (10, 100, 1000, 3000)),
+        lengths_of_steps("growing", (10, 100, 1000, 3000)),
         "(1.04, 2.24, 5.78, 7.09)",
     )
-    parts, counts = jnp.array([4.0, 0.0]), jnp.array([1, 3])
-    yield r"\text{accumulated, and the plain mean}", (accumulate_gradients(parts, counts), jnp.mean(parts)), "(1, 2)"
     yield r"\eta_{4000}", warmup_inverse_square_root(jnp.array(4000), width=512, warmup_steps=4000), "6.99e-4"
 
 
-@derivation.figure(
+derivation.figure(
     r"Left: the length of a step in learning rates, for constant gradients, a lone gradient at step $t$, and gradients that "
     r"grow by $\beta_2/\beta_1$; dashed the two bounds. Right: the schedule for two widths, with a warm-up of 4000 steps.",
     panels=2,
-)
-def lengths_and_schedules(left, right):
-    steps = np.unique(np.geomspace(1, 5000, 60).astype(int))
-    for kind, label in (("constant", "constant"), ("spike", "lone"), ("growing", "growing")):
-        left.semilogx(steps, _lengths(kind, steps), label=label)
-    for bound in (0.1 / math.sqrt(0.001), 0.1 / math.sqrt(0.001 * (1 - 0.81 / 0.999))):
-        left.axhline(bound, color="gray", linestyle="--")
-    left.set(xlabel="step $t$", ylabel="step length / rate")
-    left.legend()
-    schedule = jnp.arange(1, 20001, 100)
-    for width in (512, 2048):
-        right.plot(schedule, warmup_inverse_square_root(schedule, width=width, warmup_steps=4000), label=f"width {width}")
-    right.set(xlabel="step", ylabel="learning rate")
-    right.legend()
+)(lengths_and_schedules)
 
 
 @derivation.exercise(
-    r"Where does the first step take a parameter at 0 whose gradient is $-10^{-6}$, with $\eta = 0.001$, $\varepsilon = 0$ and "
+    r"Where does the first step take a parameter at 0 whose gradient is $-10^{-6}$, with the rate 0.001, no $\varepsilon$ and "
     r"no decay?",
-    r"To $+\eta = 0.001$: by the whole rate, however small the gradient.",
+    "To 0.001: by the whole rate, however small the gradient.",
 )
 def a_small_gradient():
     zero = jnp.zeros(1)
@@ -404,8 +408,8 @@ def a_small_gradient():
 
 
 @derivation.exercise(
-    r"What is the bound of a step without averaging of gradients, $\beta_1 = 0$, at $\beta_2 = 0.999$?",
-    r"$1/\sqrt{1 - \beta_2} = 31.62$: without the average a lone gradient goes ten times as far.",
+    r"What is the bound of a step without averaging of gradients, with 0 for $\beta_1$ and 0.999 for $\beta_2$?",
+    r"$1/\sqrt{1 - \beta_2}$, or 31.62: without the average a lone gradient goes ten times as far.",
 )
 def without_momentum():
     yield 1 / math.sqrt(0.001), "31.62"
@@ -415,18 +419,21 @@ def without_momentum():
     yield -move[0], "31.62"
 
 
+_long = {c: 1, lam: Rational(1, 10), eta: Rational(1, 1000), theta: 20}
+
+
 @derivation.exercise(
-    r"Which size does no parameter keep in long training, if steps are at most one rate long and $\lambda = 0.1$? How near is "
-    r"a bound that starts at $\theta = 20$ after 10,000 steps with $\eta = 0.001$?",
-    r"$1/\lambda = 10$; after 10,000 steps the bound is $10 + 10 \cdot (1 - 10^{-4})^{10000} = 13.68$.",
+    "Which size does no parameter keep in long training, if steps are at most one rate long and the decay is 0.1? How near is "
+    "a bound that starts at 20 after 10,000 steps with the rate 0.001?",
+    prose(
+        "None stays above {limit}. The bound is {bound}: 13.68 after 10,000 steps.",
+        limit=holds(c / lam, "=", 10, when=_long, named=True),
+        bound=holds(size, "=", plus(10, 10 * Rational(9999, 10000) ** step), when=_long, named=True),
+    ),
 )
 def the_largest_parameter():
     yield 1 / 0.1, "10"
-    given = {c: 1, lam: Rational(1, 10), eta: Rational(1, 1000), theta: 20, step: 10000}
-    yield float(size.family.definition.subs(given)), "13.68"
-
-
-derivation.say("How the code keeps it.")
+    yield float(size.family.definition.subs(_long | {step: 10000})), "13.68"
 
 
 @derivation.numeric(
