@@ -16,6 +16,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Product, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.precision_recall import (
     density_and_coverage,
     inside_manifold,
@@ -36,21 +38,18 @@ derivation = Derivation(
     "of points in balls separate the two, and what do they give for a perfect generator?",
     setting=(
         r"There are $N$ real points $x_i$ and $M$ generated points $y_j$. The ball of a real point reaches to its $k$-th nearest "
-        r"other real point, $1 \le k < N$; a point on the edge is inside. The balls of generated points are made in the same "
+        r"other real point; a point on the edge is inside. The balls of generated points are made in the same "
         r"way.",
         r"Precision is the share of generated points in at least one real ball; recall is the share of real points in at least "
         r"one generated ball. Density is the number of pairs of a real ball and a generated point in it, divided by $kM$. "
         r"Coverage is the share of real balls that hold at least one generated point.",
-        r"The hypothesis $H$: all $N + M$ points are independent draws from one law with a density, so no two distances from a "
-        r"point are equal.",
+        "The hypothesis $H$: all $N + M$ points are independent samples of one distribution with a density, so no two "
+        "distances from a point are equal.",
     ),
-    answer=r"A missing mode lowers recall and coverage, bad samples lower precision and density. Under $H$ the expected density "
-    r"is 1 and the expected coverage $1 - \prod_{i=1}^k \frac{N - i}{N + M - i}$, in every dimension and for every density; "
-    r"expected precision and recall depend on the law, so these are compared with what a second sample of real points gives.",
     limits=(
         "The meaning of the distance, which the features decide.",
         "The variances of the four numbers.",
-        "Ties and copies: the expectations under the hypothesis need a law without them.",
+        "Ties and copies: the expectations under the hypothesis need a distribution without them.",
     ),
     trained="A measure of samples, not a model. Experiments with images report it.",
 )
@@ -62,15 +61,19 @@ i = derivation.index("i", "how many points are nearer to the center of a ball")
 k = derivation.count(i, "k", "the number of neighbors that a ball reaches to", "neighbors")
 
 derivation.say(
-    r"Seen from a real point $x$, the other $N - 1$ real points and one generated point $y$ are $N$ independent draws of one "
-    r"law. So under $H$ the number $i$ of real points that are nearer than $y$ is uniform on $0, \dots, N - 1$, and $y$ is in "
-    r"the ball if and only if $i < k$. There are $NM$ pairs of a ball and a generated point."
+    "Seen from a real point $x$, the other $N - 1$ real points and one generated point $y$ are $N$ independent samples of one "
+    r"distribution. So under $H$ the number $i$ of real points that are nearer than $y$ is uniform on $0, \dots, N - 1$, and "
+    "$y$ is in the ball if and only if fewer than $k$ are nearer. There are $NM$ pairs of a ball and a generated point."
 )
 derivation.chain(
-    "Density is one in expectation if both sets come from one law",
+    "Density is one in expectation if both sets come from one distribution",
     times(1 / (k * M), N * M, Total(i, 1 / N)),
     equals(times(N / k, Total(i, 1 / N)), "cancel the number of generated points"),
-    equals(1, r"$k$ of the $N$ places of $y$ are inside", wrong={"self counted as a neighbor": (k - 1) / k}),
+    equals(
+        1,
+        prose("$k$ of the $N$ ranks of $y$ are inside: {share}", share=holds(Total(i, 1 / N), "=", k / N)),
+        wrong={"self counted as a neighbor": (k - 1) / k},
+    ),
     so="No dimension and no density enters: only orders of distances count.",
 )
 miss = derivation.define(
@@ -81,8 +84,8 @@ derivation.say(
     r"nearest $i$ are real, $N - 1 - i$ real ones are left among $N + M - 1 - i$, and each of these is the next with equal "
     r"probability. Hence $m$, and expected coverage is $1 - m$."
 )
-derivation.chain(
-    "Expected coverage if both sets come from one law",
+coverage_of_the_truth = derivation.chain(
+    "Expected coverage if both sets come from one distribution",
     1 - miss,
     equals(
         1 - Product(i, N - 1 - i) / Product(i, N + M - 1 - i),
@@ -90,6 +93,11 @@ derivation.chain(
         wrong={"the center among the others": 1 - Product(i, N - i) / Product(i, N + M - i)},
     ),
     central=True,
+    so=prose(
+        "With a single neighbor it is {one}; with more neighbors than $N - 1$ there are no balls. No dimension and no density "
+        "enters.",
+        one=holds(1 - (N - 1) / (N + M - 1), "=", M / (N + M - 1), named=True),
+    ),
 )
 
 
@@ -106,8 +114,8 @@ derivation.symbol("C", "coverage", "density_and_coverage")
 
 @derivation.exact(
     r"\mathbb{E}_H\left[D\right] = 1, \quad \mathbb{E}_H\left[C\right] = 1 - \binom{N - 1}{k} \Big/ \binom{N + M - 1}{k}",
-    because=r"The code, for all ways to call $N$ of $N + M$ points in the plane real: $(N, M, k) = (4, 3, 1)$, $(4, 3, 2)$ and "
-    r"$(5, 3, 2)$.",
+    because="The code, for all ways to call $N$ of $N + M$ points in the plane real; $N$, $M$ and $k$ are $(4, 3, 1)$, $(4, "
+    "3, 2)$ and $(5, 3, 2)$.",
     outcomes=35 + 35 + 56,
 )
 def every_labeling():
@@ -128,27 +136,39 @@ derivation.chain(
     Limit(1 - Product(i, (N - 1 - i) / (2 * N - 1 - i)), N, oo),
     equals(
         1 - Rational(1, 2) ** k,
-        r"every factor goes to $\frac12$: the next point is real or generated with equal probability",
+        prose(
+            "every factor goes to {half}: the next point is real or generated with equal probability",
+            half=holds(Limit((N - 1 - i) / (2 * N - 1 - i), N, oo), "=", Rational(1, 2), named=True),
+        ),
         wrong={"1 - 1/k": 1 - 1 / k},
     ),
 )
-n = derivation.number("n", "how many real points are left when $i$ are nearer, $N - 1 - i$", positive=True)
+n = derivation.number("n", "how many real points are left when $i$ are nearer", positive=True)
 derivation.chain(
     "Finite samples have more",
     n / (2 * n + i + 1),
     equals(
         plus(Rational(1, 2), times(-Rational(1, 2), (i + 1) / (2 * n + i + 1))),
-        r"a factor of $m$ at $M = N$, whose denominator is $2N - 1 - i = 2n + i + 1$; add and subtract one half",
+        prose(
+            "a factor of $m$ with as many generated points as real ones, whose denominator $2N - 1 - i$ is {denominator}; {half}",
+            denominator=2 * n + i + 1,
+            half=holds(plus(n, (i + 1) / 2), "=", (2 * n + i + 1) / 2),
+        ),
     ),
     at_most(Rational(1, 2), "leave out a positive number", adding=(i + 1) / (2 * (2 * n + i + 1))),
-    so=r"So $m < 2^{-k}$. With $k = 5$ a generator is close to the truth if it covers about 97% of the balls; with $k = 1$ half "
-    r"of them is all that there is to be had.",
+    so=prose(
+        "So $m$ is below $2^{-k}$ with as many generated points as real ones. With five neighbors a generator is close to the "
+        "truth if it covers about 97% of the balls, {five}; with one neighbor about half of them is all that there is to be "
+        "had.",
+        five=1 - Rational(1, 2) ** 5,
+    ),
 )
 
 derivation.say(
-    r"Expected precision under $H$ is not 1, and there is no universal value. Take $N = 2$ and $k = 1$: both balls have the "
-    r"radius $\|x_1 - x_2\|$, and $y$ is outside of both if and only if $x_1 x_2$ is the shortest side of the triangle. By "
-    r"exchangeability that has the probability $\frac13$. For three real points the probability depends on the law."
+    "Expected precision under $H$ is not 1, and there is no universal value. Take two real points and one neighbor: both "
+    r"balls have the radius $\|x_1 - x_2\|$, and $y$ is outside of both if and only if $x_1 x_2$ is the shortest side of the "
+    r"triangle. By exchangeability that has the probability $\frac13$. For three real points the probability depends on the "
+    "distribution."
 )
 derivation.symbol("A", "precision", "precision_and_recall")
 
@@ -183,21 +203,22 @@ def _inside_the_others(points):
 j = derivation.index("j", "a generated point")
 inside = derivation.numbers("b", j, "1 if the point is in some real ball, else 0", "inside_manifold", positive=True)
 further = derivation.numbers("s", j, "how many real balls hold it besides", positive=True)
-derivation.chain(
+at_least_precision = derivation.chain(
     "Density is at least precision divided by k",
     Total(j, inside + further) / (k * M),
     equals(
         plus(Total(j, inside) / (k * M), Total(j, further) / (k * M)),
-        "the number of balls that hold a point is $b + s$",
+        prose("the number of balls that hold a point is {sum}", sum=plus(inside, further)),
         wrong={"not divided by k": plus(Total(j, inside) / M, Total(j, further) / M)},
     ),
     at_least(
         Total(j, inside) / (k * M),
-        "leave out further balls; equality if and only if no generated point is in two",
+        prose("leave out further balls; equality if and only if no generated point is in two, {none}", none=where(further, 0)),
         dropping=Total(j, further) / (k * M),
     ),
-    so=r"So it is where an outlier among the data has a huge ball, and bad samples are in this ball alone. "
-    r"Each counts 1 in precision and $1/k$ in density. So density weighs an outlier less, if $k > 1$, and precision does not.",
+    so="So it is where an outlier among the data has a huge ball, and bad samples are in this ball alone. Each counts 1 in "
+    "precision and $1/k$ in density. So density weighs an outlier less, if there are two neighbors or more, and precision "
+    "does not.",
 )
 
 derivation.say(
@@ -208,13 +229,15 @@ c = derivation.index("c", "a cluster")
 held = derivation.numbers("h", c, "how many generated points of a cluster are in its real balls", positive=True)
 size = derivation.numbers("g", c, "how many generated points are in a cluster", positive=True)
 precision = derivation.define("A", held / size, "the precision of a cluster by itself", over=c)
-derivation.chain(
+clusters = derivation.chain(
     "Of clusters that are apart, precision is a weighted mean",
     Total(c, held) / Total(c, size),
     equals(
         Total(c, times(size / Total(c, size), precision)),
-        "no ball reaches another cluster, so a point is inside if and only if it is inside in its own; multiply and divide by "
-        "$g$",
+        prose(
+            "no ball reaches another cluster, so a point is inside if and only if it is inside in its own; {held}",
+            held=holds(held, "=", times(size, precision)),
+        ),
         wrong={"the mean of the clusters": Total(c, precision) / 3},
     ),
     so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers precision "
@@ -286,6 +309,14 @@ derivation.bridge(
     wrong={"self counted as a neighbor": nearest},
 )
 
+derivation.answer = prose(
+    "Where modes are apart, a missing mode lowers recall and coverage, and bad samples lower precision and density; the huge "
+    "ball of an outlier can hide both from precision and recall. Under $H$ the expected density is {density} and the expected "
+    "coverage {coverage}, in every dimension and for every density; expected precision and recall depend on the distribution, "
+    "so these are compared with what a second sample of real points gives.",
+    density=holds(times(1 / (k * M), N * M, Total(i, 1 / N)), "=", 1, named=True),
+    coverage=holds(1 - miss, "=", 1 - Product(i, (N - 1 - i) / (N + M - 1 - i)), named=True),
+)
 _LINE, _SAMPLES = np.array([[0.0], [1.0], [3.0], [7.0], [8.0]]), np.array([[0.5], [1.2], [2.5], [20.0]])
 
 
@@ -313,10 +344,35 @@ def _expected_coverage(points, neighbors):
     return 1 - np.prod((points - steps) / (2 * points - steps))
 
 
+@derivation.algorithm(
+    "Precision, recall, density and coverage",
+    do(r"radii $\leftarrow$ the distances to the $k$-th nearest other point of the same set", nearest_neighbor_radii),
+    do("inside $\\leftarrow$ the generated points in some real ball", inside_manifold),
+    do(
+        r"$A, R \leftarrow$ the shares of generated points in real balls and of real points in generated balls",
+        precision_and_recall,
+        by=clusters,
+    ),
+    do(
+        r"$D, C \leftarrow$ the pairs of a ball and a point by $kM$, and the share of real balls that are not empty",
+        density_and_coverage,
+        by=at_least_precision,
+    ),
+    do(r"compare $D$ with 1 and $C$ with $1 - m$, and $A$ and $R$ with those of a second real sample", by=coverage_of_the_truth),
+)
+def the_four_numbers():
+    radii = nearest_neighbor_radii(_LINE, neighbors=2)
+    yield r"\text{the example: radii}", radii, "(3, 2, 3, 4, 5)"
+    yield r"\text{inside}", inside_manifold(_SAMPLES, _LINE, radii), "(1, 1, 1, 0)"
+    yield "A, R", precision_and_recall(_LINE, _SAMPLES, neighbors=2), "(0.75, 1)"
+    yield "D, C", density_and_coverage(_LINE, _SAMPLES, neighbors=2), "(1.125, 0.6)"
+    yield r"1 - m = 1 - \frac{4 \cdot 3}{8 \cdot 7}", 1 - 12 / 56, "0.7857"
+
+
 @derivation.figure(
     "Left: 12 real points in the plane with their balls (two neighbors), samples inside (dots) and outside (crosses). Right: "
-    "expected coverage under $H$ with 30 real and 30 generated points (line), the mean of 400 draws from a Gaussian in the plane "
-    "(dots), and the limit of large samples (dashed).",
+    "expected coverage under $H$ with 30 real and 30 generated points (line), the mean of 400 samples from a Gaussian in the "
+    "plane (dots), and the limit of large samples (dashed).",
     panels=2,
 )
 def balls_and_coverage(plane, coverage):
@@ -343,8 +399,8 @@ def balls_and_coverage(plane, coverage):
 
 
 @derivation.exercise(
-    "What is the expected coverage of five generated points from the law of five real ones, with one neighbor?",
-    r"It is $1 - \frac{5 - 1}{10 - 1}$, that is 5/9.",
+    "What is the expected coverage of five generated points from the distribution of five real ones, with one neighbor?",
+    prose("It is {coverage}, that is 5/9.", coverage=holds(1 - (N - 1) / (N + M - 1), "=", Rational(5, 9), when={N: 5, M: 5})),
 )
 def five_and_five():
     yield _expected_coverage(5, 1), "5/9"
@@ -367,7 +423,8 @@ def an_outlier():
 
 @derivation.exercise(
     "Of 30 real balls, with five neighbors, 29 hold some of 30 generated points. Are these too few?",
-    "Coverage is 0.9667. Of the law itself 0.9763 is expected, which is 29.29 balls, so no. In the limit it would be 0.96875.",
+    "Coverage is 0.9667. Of the distribution itself 0.9763 is expected, which is 29.29 balls, so no. In the limit it would be "
+    "0.96875.",
 )
 def thirty_and_thirty():
     yield _expected_coverage(30, 5), "0.9763"
