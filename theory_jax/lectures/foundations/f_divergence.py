@@ -18,6 +18,7 @@ from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.derivation.typeset import latex
 from theory_jax.derivation.unspecified import function
 from theory_jax.foundations._generators import GENERATORS, row_of
@@ -37,20 +38,19 @@ derivation = Derivation(
         "Sason & Verdu 2016, f-divergence inequalities",
         "Nowozin, Cseke & Tomioka 2016, f-GAN, table 1",
     ),
-    question="Kullback-Leibler, chi-squared, total variation, Hellinger, Jensen-Shannon: what do these distances between "
-    "distributions have in common, and where do they differ in what they forgive?",
+    question="Trained with one distance a model blurs over all of the data; with another it drops half of the modes; with a "
+    "third it stops learning, because its gradient is zero. Kullback-Leibler, chi-squared, total variation, Hellinger, "
+    "Jensen-Shannon: what do these distances between distributions have in common, and where do they differ in what they "
+    "forgive?",
     setting=(
-        r"$p$ and $q$ are two distributions on finitely many points, positive in the chains below. A generator is a convex "
-        r"function $f$ on $u > 0$: its graph is above each of its tangents, $B_f(u, a) = f(u) - f(a) - f'(a)(u - a) \ge 0$. "
-        r"At a kink any slope between the left and the right one may take the place of $f'(a)$.",
-        r"The f-divergence is $D_f(p \,\|\, q) = \mathbb{E}_q[f(p_k/q_k)]$. At the boundary it is continued by limits. A point "
-        r"with $p_k = 0 < q_k$ adds $q_k f(0)$, where $f(0)$ is the limit of $f(u)$ for $u \to 0$. A point with $q_k = 0 < "
-        r"p_k$ adds $p_k f'(\infty)$, where $f'(\infty)$ is the limit of $f(u)/u$ for $u \to \infty$, since $q_k f(p_k/q_k) = "
-        r"p_k f(u)/u$ at $u = p_k/q_k$. Both limits may be infinite. A point without mass adds nothing.",
+        "$p$ and $q$ are two distributions on finitely many points, positive in the chains below. A generator is a convex "
+        "function $f$ of a positive $u$: its graph is above each of its tangents, and $B_f(u, a)$, which is $f(u) - f(a) - "
+        "f'(a)(u - a)$, is how far. At a kink any slope between the left and the right one may take the place of $f'(a)$.",
+        r"The f-divergence $D_f(p \,\|\, q)$ is $\mathbb{E}_q[f(p_k/q_k)]$. At the boundary it is continued by limits. A point "
+        "that only the model has adds $q_k f(0)$, where $f(0)$ is the limit of $f(u)$ as $u$ goes to 0. A point that only the "
+        r"data have adds $p_k f'(\infty)$, where $f'(\infty)$ is the limit of $f(u)/u$ as $u$ grows without bound, since $q_k "
+        "f(p_k/q_k)$ is $p_k$ times $f(u)/u$ at that ratio. Both limits may be infinite. A point without mass adds nothing.",
     ),
-    answer=r"Every convex $f$ gives a divergence that is smallest at $p = q$ and that no processing of the data increases. "
-    r"Near $p = q$ all smooth ones are the same up to the factor $f''(1)$. What tells them apart is how $f$ grows far from 1: "
-    r"$f'(\infty)$ is the price of data that the model does not cover, $f(0)$ the price of samples where there is no data.",
     limits=(
         "General measure spaces, where the sums become integrals.",
         "Total variation has no second derivative at 1, so the local statement is not about it.",
@@ -83,21 +83,21 @@ central = derivation.chain(
     divergence,
     equals(
         Expectation(q, plus(f(1), times(slope(1), p / q - 1), convex.at(p / q, 1))),
-        r"the definition of $B_f$, at $u = p_k/q_k$ and $a = 1$",
+        "the definition of $B_f$, at $p_k/q_k$ and 1",
         wrong={"averaged under the data": Expectation(p, plus(f(1), times(slope(1), p / q - 1), convex.at(p / q, 1)))},
     ),
     equals(
         plus(f(1), times(slope(1), Total(k, p)), -times(slope(1), Total(k, q)), Expectation(q, convex.at(p / q, 1))),
-        r"the expectation is linear, and $q_k (p_k/q_k - 1) = p_k - q_k$",
+        prose("the expectation is linear, and {it}", it=holds(times(q, p / q - 1), "=", p - q)),
     ),
     equals(plus(f(1), Expectation(q, convex.at(p / q, 1))), "both distributions sum to one"),
     at_least(
         f(1), "leave out the mean height above the tangent, which is never negative", dropping=Expectation(q, convex.at(p / q, 1))
     ),
     central=True,
-    so=r"Equality holds if and only if every height $B_f(p_k/q_k, 1)$ is zero. If $f$ is strictly convex at 1 (affine on no "
-    r"interval around 1), that is if and only if $p = q$. Without it the 'only if' is false: $f(u) = \max(u - 2, 0)$ gives "
-    r"zero whenever $p \le 2q$.",
+    so="Equality holds if and only if every height $B_f(p_k/q_k, 1)$ is zero. If $f$ is strictly convex at 1 (affine on no "
+    r"interval around 1), that is if and only if $p$ and $q$ are equal. Without it the 'only if' is false: $\max(u - 2, 0)$ "
+    "gives zero whenever no $p_k$ exceeds $2 q_k$.",
 )
 c = derivation.number("c", "a constant")
 derivation.chain(
@@ -105,7 +105,7 @@ derivation.chain(
     Expectation(q, plus(f(p / q), times(c, p / q - 1))),
     equals(
         plus(divergence, times(c, Total(k, p)), -times(c, Total(k, q))),
-        r"the expectation is linear, and $q_k (p_k/q_k - 1) = p_k - q_k$",
+        prose("the expectation is linear, and {it}", it=holds(times(q, p / q - 1), "=", p - q)),
     ),
     equals(divergence, "both distributions sum to one"),
     so=r"So a generator is known only up to a multiple of $u - 1$. This is why tables in the literature differ and still agree.",
@@ -113,10 +113,6 @@ derivation.chain(
 
 JSD = Divergence(p, mixture) / 2 + Divergence(q, mixture) / 2
 jsd = derivation.define(r"\mathrm{JSD}", JSD, "the Jensen-Shannon divergence")
-_ENDS_OF_ALPHA = (
-    r"$f(0) = 1/\alpha$ for $\alpha > 0$ and infinite for $\alpha < 0$, $f'(\infty) = 1/(1 - \alpha)$ for $\alpha < 1$ and "
-    r"infinite for $\alpha > 1$"
-)
 _ROWS = {  # in words, f'', the limits f(0) and f'(infinity), D_f
     "kl": ("Kullback-Leibler", 1 / u, (0, oo), Divergence(p, q)),
     "reverse_kl": ("Reverse Kullback-Leibler", u**-2, (oo, 0), Divergence(q, p)),
@@ -129,26 +125,29 @@ _ROWS = {  # in words, f'', the limits f(0) and f'(infinity), D_f
     "alpha": ("The alpha family's", u ** (alpha - 2), (), (Total(k, p**alpha * q ** (1 - alpha)) - 1) / (alpha * (alpha - 1))),
 }
 _FORMULAS = {name: formula.subs({U: u, ALPHA: alpha}) for name, formula in FORMULAS.items()}
+_ENDS = r"$f(0)$ is $1/\alpha$, infinite below 0, and $f'(\infty)$ is $1/(1 - \alpha)$, infinite above 1"
 _SLOPES = {name: sympy.simplify(sympy.diff(formula, u)) for name, formula in _FORMULAS.items()}
 
 derivation.say(
-    r"The table. A row has the generator under the expectation, the divergence that it makes, and what decides how it behaves: "
-    r"the curvature $f''$, which is positive, and the two limits $f(0)$ and $f'(\infty)$. In every row $f(1) = 0$ but in the "
+    "The table. A row has the generator under the expectation, the divergence that it makes, and what decides how it behaves: "
+    r"the curvature $f''$, which is positive, and the two limits $f(0)$ and $f'(\infty)$. In every row $f(1)$ is 0 but in the "
     r"GAN's, where it is $-2 \log 2$."
 )
 for _name, (_words, _curvature, _ends, _divergence) in _ROWS.items():
-    _limits = ", ".join(
-        rf"$f{place} = {latex(sympy.sympify(end))}$" for place, end in zip(("(0)", r"'(\infty)"), _ends, strict=False)
-    )
+    _pairs = zip(("(0)", r"'(\infty)"), map(sympy.sympify, _ends), strict=False)
+    _limits = " and ".join(rf"$f{at}$ is ${latex(end)}$" for at, end in _pairs) or _ENDS
     derivation.chain(
         f"{_words} divergence",
         Expectation(q, _FORMULAS[_name].subs(u, p / q)),
         equals(_divergence, "multiply by $q_k$ and collect", points=40 * (_name == "alpha")),
         role="definition",
         states=2,
-        so=rf"$f = {latex(_FORMULAS[_name])}$, $f' = {latex(_SLOPES[_name])}$, $f'' = {latex(_curvature)}$; "
-        + (_limits or _ENDS_OF_ALPHA)
-        + ".",
+        so=prose(
+            "The generator {generator} has the slope {slope} and the curvature {curvature}; " + _limits + ".",
+            generator=_FORMULAS[_name],
+            slope=holds(Slope(_FORMULAS[_name], u), "=", _SLOPES[_name], named=True),
+            curvature=holds(Slope(_FORMULAS[_name], u, 2), "=", _curvature, named=True),
+        ),
     )
 TV = Total(k, Abs(p - q)) / 2
 derivation.chain(
@@ -156,22 +155,14 @@ derivation.chain(
     Expectation(q, Abs(p / q - 1) / 2),
     equals(TV, "multiply by $q_k$", points=40),
     role="definition",
-    so=r"$f' = -\frac12$ for $u < 1$ and $\frac12$ for $u > 1$: all the curvature sits in the kink at 1; $f(0) = \frac12$, "
-    r"$f'(\infty) = \frac12$.",
+    so=r"The slope is $-\frac12$ below 1 and $\frac12$ above: all the curvature sits in the kink at 1; $f(0)$ and $f'(\infty)$ "
+    r"are $\frac12$.",
 )
-
-
-@derivation.symbolic(
-    r"\left(f'\right)' = f'' > 0 \quad\text{in every row but total variation}",
-    because="Each generator of the table is differentiated twice and compared with the row's $f''$. A positive $f''$ "
-    "makes $f'$ rise, so $B_f(u, a)$, with the derivative $f'(u) - f'(a)$ in $u$, falls before $a$ and rises after it: every "
-    "smooth generator is strictly convex. Total variation, the larger of two lines, has its kink at 1.",
-    role="lemma",
+derivation.say(
+    "Every $f''$ of the table is positive, so $f'$ rises, and $B_f(u, a)$, with the slope $f'(u) - f'(a)$ in $u$, falls before "
+    "$a$ and rises after it: every smooth generator is strictly convex. Total variation, the larger of two lines, has its kink "
+    "at 1."
 )
-def every_generator_is_convex():
-    twice = [sympy.diff(_FORMULAS[name], u, 2) for name in _ROWS]
-    rows = [curvature for _, curvature, *_ in _ROWS.values()]
-    return Sides(left=twice, right=rows)
 
 
 @derivation.exact(
@@ -224,17 +215,20 @@ derivation.bridge(
 derivation.chain(
     "Exchanging the arguments exchanges the generator for its adjoint",
     divergence,
-    equals(Expectation(p, times(q / p, f(1 / (q / p)))), r"$q_k = p_k \cdot q_k/p_k$, and $p_k/q_k$ is one over $q_k/p_k$"),
-    so=r"This is $D_g(q \,\|\, p)$ with the adjoint generator $g(u) = u f(1/u)$.",
+    equals(
+        Expectation(p, times(q / p, f(1 / (q / p)))),
+        prose("{it}, and $p_k/q_k$ is one over $q_k/p_k$", it=holds(q, "=", times(p, q / p))),
+    ),
+    so=r"This is $D_g(q \,\|\, p)$ with the adjoint generator $u f(1/u)$ for $g$.",
 )
 derivation.symbol("g", "the adjoint generator of $f$")
 
 
 @derivation.symbolic(
     r"g(u) = u f\left(\tfrac{1}{u}\right)",
-    because=r"Row by row: the adjoint of Kullback-Leibler's generator is the reverse one's, of Pearson's Neyman's, of the "
-    r"alpha family's that of $1 - \alpha$. Hellinger's, Jeffreys', Jensen and Shannon's and the GAN's are their own adjoints, "
-    r"so these four divergences are symmetric, and so is total variation.",
+    because="Row by row: the adjoint of Kullback-Leibler's generator is the reverse one's, of Pearson's Neyman's, of the alpha "
+    r"family's that of $1 - \alpha$. Hellinger's, Jeffreys', Jensen and Shannon's and the GAN's are their own adjoints, so "
+    "these four divergences are symmetric, and so is total variation.",
 )
 def swapping_the_arguments_is_the_adjoint_generator():
     adjoints = [sympy.expand_log(u * _FORMULAS[name].subs(u, 1 / u)) for name in _ROWS]
@@ -250,24 +244,25 @@ derivation.chain(
     sympy.Matrix([Limit(of_alpha, alpha, 1), Limit(of_alpha, alpha, 0), *(of_alpha.subs(alpha, at) for at in (-1, half, 2))]),
     equals(
         sympy.Matrix([u * log(u) - (u - 1), -log(u) + (u - 1), neyman / 2, 2 * root, square / 2]),
-        r"$(u^s - 1)/s$ tends to $\log u$ as $s \to 0$; then $\alpha = -1, \frac12, 2$",
+        r"$(u^s - 1)/s$ tends to $\log u$ as $s$ goes to 0; then $-1$, $\frac12$ and 2 for $\alpha$",
     ),
     role="remark",
-    so="At 1 it is Kullback and Leibler's generator, at 0 the reverse one's: the multiple of $u - 1$ changes nothing. Then "
-    "half of Neyman's, twice Hellinger's and half of Pearson's.",
+    so="At 1 it is Kullback and Leibler's generator, at 0 the reverse one's: the multiple of $u - 1$ changes nothing. Then half "
+    "of Neyman's, twice Hellinger's and half of Pearson's.",
 )
 epsilon = derivation.number(r"\varepsilon", "a small step")
 h = derivation.numbers("h", k, "a direction: its entries sum to zero")
+_SECOND = Subs(Slope(Total(k, q * f((q + epsilon * h) / q)), epsilon, 2), epsilon, 0)
 derivation.chain(
     "Near equality all smooth divergences are the same up to a factor",
-    Subs(Slope(Total(k, q * f((q + epsilon * h) / q)), epsilon, 2), epsilon, 0),
+    _SECOND,
     equals(
         Subs(Total(k, h**2 / q * curvature((q + epsilon * h) / q)), epsilon, 0),
         r"the chain rule, twice: each derivative brings a factor $h_k/q_k$",
     ),
-    equals(times(curvature(1), Total(k, h**2 / q)), r"at $\varepsilon = 0$ every ratio is 1"),
+    equals(times(curvature(1), Total(k, h**2 / q)), "at the step 0 every ratio is 1"),
     states=2,
-    so=r"So $D_f(q + \varepsilon h \,\|\, q) - f(1)$ is $\frac12 \varepsilon^2 f''(1) \sum_k h_k^2/q_k$ up to terms of order "
+    so=r"So $D_f(q + \varepsilon h \,\|\, q) - f(1)$ is $\frac12 \varepsilon^2$ times this, up to terms of order "
     r"$\varepsilon^3$: Fisher's metric, whatever the generator.",
 )
 
@@ -276,8 +271,8 @@ derivation.chain(
     r"D_f(p \,\|\, q) = f(0) + f'(\infty) \quad\text{if}\quad p \text{ and } q \text{ have disjoint supports}",
     because=r"At every point one of $p_k$ and $q_k$ is zero, so the sum is $f(0) \sum_k q_k + f'(\infty) \sum_k p_k$, whatever "
     r"$p$ and $q$ are: Jensen-Shannon gives $\log 2$ (its largest value: the lecture on maximum likelihood bounds both of its "
-    r"divergences), total variation 1, squared Hellinger 2, Kullback-Leibler infinity. However far apart the supports are, the "
-    r"divergence is the same, and its gradient is zero: a later lecture turns to distances that see how far mass has to move.",
+    "divergences), total variation 1, squared Hellinger 2, Kullback-Leibler infinity. However far apart the supports are, the "
+    "divergence is the same, and its gradient is zero: a later lecture turns to distances that see how far mass has to move.",
     outcomes=15,
     scale=1.0,
     uses=(at_most_log_2,),
@@ -290,11 +285,11 @@ def disjoint_supports_give_no_signal():
 
 
 derivation.say(
-    r"Between the two extremes the ends decide. Where $f'(\infty)$ is infinite (Kullback-Leibler, Pearson), data that the "
-    r"model leaves uncovered cost without limit, so a model that cannot fit everything spreads over all of the data: it covers "
-    r"the modes. Where $f(0)$ is infinite and $f'(\infty)$ finite (reverse Kullback-Leibler, Neyman), samples where there is "
-    r"no data cost without limit, and uncovered data cost little: the model keeps to one mode. Total variation, Hellinger, "
-    r"Jensen-Shannon and the GAN's have two finite ends."
+    r"Between the two extremes the ends decide. Where $f'(\infty)$ is infinite (Kullback-Leibler, Pearson), data that the model "
+    "leaves uncovered cost without limit, so a model that cannot fit everything spreads over all of the data: it covers the "
+    r"modes. Where $f(0)$ is infinite and $f'(\infty)$ finite (reverse Kullback-Leibler, Neyman), samples where there is no "
+    "data cost without limit, and uncovered data cost little: the model keeps to one mode. Total variation, Hellinger, "
+    "Jensen-Shannon and the GAN's have two finite ends."
 )
 
 o = derivation.index("o", "an output of a channel")
@@ -313,17 +308,20 @@ derivation.chain(
             q_out
             * Total(k, times(origin, plus(f(p / q), -times(slope(ratio_out), p / q - ratio_out), -convex.at(p / q, ratio_out)))),
         ),
-        r"the definition of $B_f$ at $u = p_k/q_k$ and $a = p'_o/q'_o$, and $\sum_k w_{k,o} = 1$",
+        prose("the definition of $B_f$; {one}", one=holds(Total(k, origin), "=", 1)),
     ),
     equals(
         plus(Total(o, q_out * Total(k, origin * f(p / q))), -lost),
-        r"$\sum_k w_{k,o}\, p_k/q_k = p'_o/q'_o$: the ratio of the outputs is the mean of the ratios of the inputs",
+        prose(
+            "{mean}: the ratio of the outputs is the mean of the ratios of the inputs",
+            mean=holds(Total(k, origin * (p / q)), "=", ratio_out),
+        ),
     ),
     at_most(Total(o, q_out * Total(k, origin * f(p / q))), "add the mean of heights, which are never negative", adding=lost),
-    equals(divergence, r"$q'_o\, w_{k,o} = q_k C_{o,k}$, and $\sum_o C_{o,k} = 1$"),
+    equals(divergence, prose("{joint}; outputs sum to one", joint=holds(q_out * origin, "=", q * channel))),
     states=2,
-    so=r"No processing makes two sources easier to tell apart. Nothing is lost if every output comes from inputs of one ratio "
-    r"$p_k/q_k$, as when points are only renamed.",
+    so="No processing makes two sources easier to tell apart. Nothing is lost if every output comes from inputs of one ratio "
+    "$p_k/q_k$, as when points are only renamed.",
 )
 derivation.bridge(
     "The code computes the logarithm of a channel's output",
@@ -340,19 +338,21 @@ derivation.chain(
     plus(log(1 + pearson), -Divergence(p, q)),
     equals(
         plus(log(Total(k, p**2 / q)), -Divergence(p, q)),
-        r"$\sum_k (p_k - q_k)^2/q_k = \sum_k p_k^2/q_k - 2 + 1$",
+        prose("{square}", square=holds(pearson, "=", plus(Total(k, p**2 / q), -1))),
         wrong={"the one forgotten": plus(log(pearson), -Divergence(p, q))},
     ),
     equals(plus(log(Expectation(p, ratio)), -Expectation(p, log(ratio))), "both are averages under $p$"),
     at_least(
         0,
-        "Jensen's inequality; equality if and only if $p_k/q_k$ is constant on the support of $p$",
+        prose("Jensen's inequality; equality if and only if {same} for every $k$", same=where(p, q)),
         dropping=jensen.at(p, ratio),
     ),
     states=2,
     uses=(pinsker,),
-    so=r"Pinsker's inequality is the other bound of this divergence: $2\, \mathrm{TV}^2 \le \mathrm{KL}(p \,\|\, q)$, so "
-    "convergence in divergence is convergence in total variation.",
+    so=prose(
+        "Pinsker's inequality bounds it from below: {pinsker}. So convergence in divergence is convergence in total variation.",
+        pinsker=holds(2 * TV**2, "<=", Divergence(p, q), wrong={"not squared": TV**2 / 8}),
+    ),
 )
 apart, together = Abs(sqrt(p) - sqrt(q)), sqrt(p) + sqrt(q)
 hellinger = Total(k, (sqrt(p) - sqrt(q)) ** 2)
@@ -361,8 +361,10 @@ derivation.chain(
     TV,
     equals(
         plus(hellinger / 2, Total(k, apart * Min(sqrt(p), sqrt(q)))),
-        r"$|p_k - q_k| = |\sqrt{p_k} - \sqrt{q_k}|\,(\sqrt{p_k} + \sqrt{q_k})$, and the sum of two numbers is their distance "
-        r"plus twice the smaller",
+        prose(
+            "{product}, and the sum of two numbers is their distance plus twice the smaller",
+            product=holds(Abs(p - q), "=", times(apart, together)),
+        ),
         points=40,
     ),
     at_least(hellinger / 2, "leave out what is never negative", dropping=Total(k, apart * Min(sqrt(p), sqrt(q)))),
@@ -372,20 +374,24 @@ lagrange = Total(k, Total(j, (apart * together.subs(k, j) - apart.subs(k, j) * t
 derivation.chain(
     "... and at most the distance times a root",
     plus(times(hellinger, 1 - hellinger / 4), -(TV**2)),
-    equals(
-        lagrange,
-        r"$\sum_k (\sqrt{p_k} + \sqrt{q_k})^2 = 4 - \sum_k (\sqrt{p_k} - \sqrt{q_k})^2$, and Lagrange's identity",
-        points=40,
-    ),
+    equals(lagrange, prose("{sum}, and Lagrange's identity", sum=holds(Total(k, together**2), "=", 4 - hellinger)), points=40),
     at_least(0, "a sum of squares is never negative", dropping=lagrange, points=40),
     role="remark",
-    so=r"So $\frac12 H^2 \le \mathrm{TV} \le H \sqrt{1 - H^2/4}$, where $H^2$ is the squared Hellinger distance. Both are "
-    r"equalities for disjoint supports, where $H^2 = 2$ and $\mathrm{TV} = 1$.",
+    so="So total variation is between half of the squared Hellinger distance and the root of the product above. Both bounds are "
+    "reached by disjoint supports, where the squared distance is 2 and the total variation 1.",
 )
 _given = {p: (0.75, 0.25), q: (0.5, 0.5)}
+derivation.answer = prose(
+    "Every convex $f$ gives a divergence that is smallest where $p$ and $q$ are equal, where it is {least}, and that no "
+    "processing of the data increases. Near equality all smooth ones are the same to second order, up to the factor $f''(1)$: "
+    r"{near}. What tells them apart is how $f$ grows far from 1: $f'(\infty)$ is the price of data that the model does not "
+    "cover, $f(0)$ the price of samples where there is no data.",
+    least=holds(divergence, "=", f(1), when={p: q}, named=True),
+    near=holds(_SECOND, "=", times(curvature(1), Total(k, h**2 / q)), wrong={"the slope": slope(1) * Total(k, h**2 / q)}),
+)
 
 
-@derivation.example("$p = (0.75, 0.25)$ and $q = (0.5, 0.5)$: the ratios are 1.5 and 0.5.")
+@derivation.example("The data have the probabilities 0.75 and 0.25, the model has twice 0.5: the ratios are 1.5 and 0.5.")
 def two_points():
     printed = ("0.1308", "0.1438", "0.25", "0.3333", "0.0681", "0.2747", "0.0338", "-1.3187")
     for name, shown in zip(_ROWS, printed, strict=False):
@@ -399,8 +405,8 @@ def two_points():
 
 
 @derivation.figure(
-    r"The heights $B_f(u, 1)$ of four generators above their tangents at 1. In Kullback-Leibler the price of a large ratio, that "
-    r"is of uncovered data, grows faster than the ratio; in the reverse divergence the price of a small one has no limit."
+    "The heights $B_f(u, 1)$ of four generators above their tangents at 1. In Kullback-Leibler the price of a large ratio, that "
+    "is of uncovered data, grows faster than the ratio; in the reverse divergence the price of a small one has no limit."
 )
 def heights(axes):
     ratios = np.linspace(0.02, 4, 120)
@@ -415,7 +421,7 @@ def heights(axes):
 @derivation.exercise(
     r"Show that Pearson's divergence is $\sum_k p_k^2/q_k - 1$. What is it in the example?",
     r"Expand the square: $\sum_k (p_k^2/q_k - 2 p_k + q_k)$, and the last two sums are -2 and 1. In the example $1.125 + 0.125 "
-    r"- 1 = 0.25$.",
+    "- 1$, which is 0.25.",
 )
 def pearson_expanded():
     yield value(Total(k, p**2 / q) - 1, _given), "0.25"
@@ -424,8 +430,8 @@ def pearson_expanded():
 
 @derivation.exercise(
     r"Which $f$-divergence is zero in the example although $p$ is not $q$?",
-    r"That of $f(u) = \max(u - 2, 0)$: both ratios, 1.5 and 0.5, are at most 2, so its value is 0. It is convex, but it is "
-    r"affine around 1.",
+    r"That of the generator $\max(u - 2, 0)$: both ratios, 1.5 and 0.5, are at most 2, so its value is 0. It is convex, but it "
+    "is affine around 1.",
 )
 def not_only_if():
     yield value(p / q, _given), "1.5 and 0.5"
@@ -439,10 +445,6 @@ def not_only_if():
     "prefers the narrow one, 0.582 against 0.681, since the wide one puts a third of its mass where there is almost no data.",
 )
 def two_modes():
-    data, models = jnp.array([[0.49, 0.02, 0.49]] * 2), jnp.array([[1 / 3] * 3, [0.96, 0.02, 0.02]])
-
-    def both(name):
-        return f_divergence(jnp.log(data), jnp.log(models), divergence=name)
-
-    yield both("kl"), "0.321 against 1.238"
-    yield both("reverse_kl")[::-1], "0.582 against 0.681"
+    data, models = jnp.log(jnp.array([[0.49, 0.02, 0.49]] * 2)), jnp.log(jnp.array([[1 / 3] * 3, [0.96, 0.02, 0.02]]))
+    yield f_divergence(data, models, divergence="kl"), "0.321 against 1.238"
+    yield f_divergence(data, models, divergence="reverse_kl")[::-1], "0.582 against 0.681"
