@@ -14,14 +14,11 @@ from sympy import Integral, KroneckerDelta, Rational, exp, log
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
-from theory_jax.evaluation.bits_per_dimension import (
-    annealed_log_weights,
-    bits_per_dimension,
-    discretized_logistic_log_probs,
-    parzen_log_likelihood,
-    uniform_dequantize,
-)
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.evaluation.bits_per_dimension import annealed_log_weights, bits_per_dimension, uniform_dequantize
+from theory_jax.lectures.evaluation._units import comparisons_with_the_code, draw_noise, draw_windows
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.jensen import jensen
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -37,17 +34,14 @@ derivation = Derivation(
         "Wu, Burda, Salakhutdinov & Grosse 2017, On the quantitative analysis of decoder-based generative models",
         "Parzen 1962, On estimation of a probability density function and mode",
     ),
-    question="One model gives probabilities to images of integers, another has a density of scaled pixels. How are their "
-    "likelihoods compared, and what can be done for a model that has none?",
+    question="A density can be any number, and a change of units changes it: a paper that reports 3 and one that reports "
+    "$-2000$ may mean the same model. One model gives probabilities to images of integers, another has a density of scaled "
+    "pixels. How are their likelihoods compared, and what can be done for a model that has none?",
     setting=(
-        r"Data are integers $v \in \{0, \dots, L - 1\}^D$. A discrete model gives them probabilities $P(v)$; a continuous one "
+        r"Data are $D$ integers, each from 0 to $L - 1$. A discrete model gives them probabilities $P(v)$; a continuous one "
         r"has a density, on $[0, L)^D$ or of the scaled data, on $[0, 1)^D$.",
-        r"A density $p_v$ on $[0, L)^D$ gives $v$ the probability $P(v) = \mathbb{E}_u[p_v(v + u)]$, $u$ uniform on $[0, 1)^D$.",
+        r"A density $p_v$ on $[0, L)^D$ gives $v$ the mean of $p_v(v + u)$ for its probability, $u$ uniform on $[0, 1)^D$.",
     ),
-    answer=r"In bits per dimension, $-\log_2 P(v) / D$. A density of scaled data must first be divided by $L^D$. With uniform "
-    "noise a continuous model never looks better than the discrete model that it implies, and that never better than the "
-    "entropy of the data. Annealing estimates a likelihood that a model defines but cannot compute. A Parzen window does not: "
-    "in many dimensions every bandwidth is bad.",
     limits=(
         "That bits say how good samples are: in general they do not.",
         "Annealing with kernels on continuous spaces; the lines are the same with integrals.",
@@ -58,21 +52,26 @@ derivation = Derivation(
 
 D = derivation.number("D", "the number of dimensions", "dim", positive=True)
 L = derivation.number("L", "the number of levels", "num_levels", positive=True)
-p_x = derivation.number("p_x", r"the density of the scaled data, at $x = (v + u) / L$", "exp(log_prob)", positive=True)
-p_v = derivation.define(
-    "p_v", p_x / L**D, r"the density of $v + u = L x$: a cube of side $1/L$ becomes one of side 1", positive=True
-)
-derivation.chain(
+p_x = derivation.number("p_x", r"the density of the scaled data, at $(v + u) / L$", "exp(log_prob)", positive=True)
+p_v = derivation.define("p_v", p_x / L**D, r"the density of $v + u$: a cube of side $1/L$ becomes one of side 1", positive=True)
+scaled = derivation.chain(
     "The density of scaled data, in bits",
     -log(p_v) / (D * log(2)),
-    equals(times(1 / (D * log(2)), plus(-log(p_x), D * log(L))), "the logarithm of a quotient"),
+    equals(
+        times(1 / (D * log(2)), plus(-log(p_x), D * log(L))),
+        prose("{quotient}", quotient=holds(log(p_v), "=", plus(log(p_x), -D * log(L)))),
+    ),
     equals(
         times(1 / log(2), plus(-log(p_x) / D, log(L))),
         r"divide by $D$",
         wrong={"L - 1 in place of L": times(1 / log(2), plus(-log(p_x) / D, log(L - 1)))},
     ),
     role="lemma",
-    so=r"The uniform density, $p_x = 1$, has $\log_2 L$ bits: 8 at $L = 256$. Without $\log L$ it would have none.",
+    so=prose(
+        "The uniform density, {uniform}, has {bits} bits for 256 levels. Without $\\log L$ it would have none.",
+        uniform=where(p_x, 1),
+        bits=holds(-log(p_v) / (D * log(2)), "=", 8, when={L: 256}, named=True),
+    ),
 )
 
 derivation.say(
@@ -85,47 +84,54 @@ size = derivation.law("w({})", u, "its volume: the probability that uniform nois
 P = derivation.law("P({})", v, "what the model gives to a value")
 inside = derivation.law("r({}|{})", (u, v), "... and, inside the cell, to a part of it")
 density = derivation.define("p({},{})", P * inside / size, "the density on this part", over=(v, u), positive=True)
-derivation.chain(
+central = derivation.chain(
     "Uniform noise does not overstate the probability",
     log(P),
     equals(Expectation(size, log(P)), "a constant is its own expectation"),
     equals(
         plus(Expectation(size, log(density)), Divergence(size, inside)),
-        r"$\frac{P(v)}{p(v,u)} = \frac{w(u)}{r(u|v)}$ by definition",
+        prose("{ratio} by definition", ratio=holds(P / density, "=", size / inside)),
     ),
     at_least(
         Expectation(size, log(density)),
-        "leave out the divergence (Gibbs); equality if and only if the density is constant on the cell",
+        prose(
+            "leave out the divergence (Gibbs); equality if and only if the density is constant on the cell, {constant}",
+            constant=where(inside, size),
+        ),
         dropping=gibbs.at(size, inside),
     ),
     central=True,
     so="Without noise there is no such bound: a density with a spike at every integer has any number of bits below zero.",
 )
-data = derivation.law("q({})", v, "the law of the data")
+data = derivation.law("q({})", v, "the distribution of the data")
 derivation.chain(
     "... nor can a model have fewer bits than the data have entropy",
     -Expectation(data, Expectation(size, log(density))),
     equals(plus(-Expectation(data, log(P)), Expectation(data, Divergence(size, inside))), "the central result, for every value"),
     equals(
         plus(Entropy(data), Divergence(data, P), Expectation(data, Divergence(size, inside))),
-        r"$-\log P = -\log q + \log \frac{q}{P}$",
+        prose("{split}", split=holds(-log(P), "=", plus(-log(data), log(data / P)))),
     ),
     at_least(
         Entropy(data),
-        "leave out both divergences (Gibbs)",
+        prose(
+            "leave out both divergences (Gibbs); equality if and only if {exact} and {constant}",
+            exact=where(P, data),
+            constant=where(inside, size),
+        ),
         dropping=gibbs.at(data, P) + Expectation(data, gibbs.at(size, inside)),
     ),
 )
-a = derivation.number(r"\lambda", "the rate of an exponential law", positive=True)
-y = derivation.number("y", "a place in the cell, from its middle", real=True)
+a = derivation.number(r"\lambda", "the rate of an exponential distribution", positive=True)
+y = derivation.number("y", "a point in the cell, from its middle", real=True)
 gap = derivation.define(
     "g",
     log(Integral(exp(-a * y), (y, -Rational(1, 2), Rational(1, 2)))),
-    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$: its logarithm at the middle cancels, "
-    "and that of $e^{-\\lambda y}$ has the mean 0",
+    r"the gap $\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$, whose logarithm at the middle "
+    "cancels; that of $e^{-\\lambda y}$ has the mean 0",
 )
 derivation.chain(
-    "The gap of an exponential law is the same in every cell",
+    "The gap of an exponential distribution is the same in every cell",
     gap,
     equals(log(2 * sympy.sinh(a / 2) / a), "integrate"),
     role="remark",
@@ -135,7 +141,10 @@ derivation.chain(
     Limit(log(2 * sympy.sinh(a / 2) / a) / a**2, a, 0),
     equals(
         Rational(1, 24),
-        r"$\frac{2}{\lambda} \sinh \frac{\lambda}{2} = 1 + \frac{\lambda^2}{24} + \dots$",
+        prose(
+            "the argument of the logarithm goes to 1, and {second}",
+            second=holds(Limit((2 * sympy.sinh(a / 2) / a - 1) / a**2, a, 0), "=", Rational(1, 24)),
+        ),
         wrong={"the variance of the noise": Rational(1, 12)},
     ),
     role="remark",
@@ -143,8 +152,9 @@ derivation.chain(
 )
 
 derivation.say(
-    r"A discrete model may also take its probabilities from a continuous law. The logistic law with mean $m$ and scale $s$ has "
-    r"the distribution function $\sigma((x - m)/s)$. Pixels are at $2v/(L-1) - 1$, and the edges of their cells halfway between."
+    "A discrete model may also take its probabilities from a continuous distribution. The logistic one with mean $m$ and "
+    r"scale $s$ has the distribution function $\sigma((x - m)/s)$. Pixels are at $2v/(L-1) - 1$, and the edges of their cells "
+    "halfway between."
 )
 edges = [
     derivation.number(f"e_{k}", f"the edge between cell {k - 1} and cell {k}, less the mean, by the scale") for k in (1, 2, 3, 4)
@@ -160,22 +170,28 @@ derivation.chain(
     role="lemma",
 )
 b = derivation.number("b", "the upper edge of a cell, standardized")
-delta = derivation.number(r"\delta", r"the width of a cell by the scale: $\frac{2}{(L - 1) s}$", positive=True)
+delta = derivation.number(r"\delta", "the width of a cell by the scale", positive=True)
 mass = derivation.define(
     "G", 1 / (1 + exp(-b)) - 1 / (1 + exp(delta - b)), "the probability of an inner cell", "exp(discretized_logistic_log_probs)"
 )
 derivation.chain(
     "A narrow cell has the density times its width",
     Limit(mass / delta, delta, 0),
-    equals(exp(-b) / (1 + exp(-b)) ** 2, r"the derivative of $\sigma$ at $b$"),
+    equals(
+        exp(-b) / (1 + exp(-b)) ** 2,
+        prose(
+            "the derivative of the logistic function: {slope}",
+            slope=holds(Slope(1 / (1 + exp(-b)), b), "=", exp(-b) / (1 + exp(-b)) ** 2),
+        ),
+    ),
     role="remark",
     so="Discrete and continuous logistic models agree where the levels are many.",
 )
 
 derivation.say(
-    "A likelihood with an intractable sum, $Z_2 = \\sum_x f_2(x)$: go there in steps from $f_0$, whose sum "
+    "A likelihood with an intractable sum $Z_2$ of $f_2$: go there in steps from $f_0$, whose sum "
     "is known. Draw $x$ from $f_0 / Z_0$; weigh it by $f_1(x) / f_0(x)$; move it by a kernel that leaves $f_1$ invariant; weigh "
-    "the new state by $f_2 / f_1$. With the temperatures of the code, $f_t = f_0^{1 - \\beta_t} f_T^{\\beta_t}$."
+    "the new state by $f_2 / f_1$. With the temperatures of the code, the step $t$ has $f_0^{1 - \\beta_t} f_T^{\\beta_t}$."
 )
 x = derivation.index("x", "a state")
 z = derivation.index("z", "the state after the move")
@@ -192,25 +208,25 @@ kernel = derivation.define(
     "the kernel: stay, or draw anew in proportion to $f_1$",
     over=(z, x),
 )
-derivation.chain(
-    "The kernel leaves its law invariant",
+invariant = derivation.chain(
+    "The kernel leaves its distribution invariant",
     Total(x, f_1 * kernel),
-    equals(plus((1 - c) * f_1.at(z), c * f_1.at(z)), r"$\sum_x f_1(x) = Z_1$ cancels"),
+    equals(plus((1 - c) * f_1.at(z), c * f_1.at(z)), prose("{sum} cancels", sum=holds(Total(x, f_1), "=", Z_1))),
     equals(f_1.at(z), "collect"),
     role="lemma",
 )
-derivation.chain(
+mean_weight = derivation.chain(
     "The mean weight is the ratio of the sums",
     Total(x, Total(z, times(f_0 / Z_0, f_1 / f_0, kernel, f_2.at(z) / f_1.at(z)))),
     equals(times(1 / Z_0, Total(z, times(f_2.at(z) / f_1.at(z), Total(x, f_1 * kernel)))), "$f_0(x)$ cancels; exchange the sums"),
     equals(
         times(1 / Z_0, Total(z, times(f_2.at(z) / f_1.at(z), f_1.at(z)))),
-        "the kernel leaves $f_1$ invariant",
+        prose("the kernel leaves $f_1$ invariant: {invariant}", invariant=holds(Total(x, f_1 * kernel), "=", f_1.at(z))),
         wrong={"the target is drawn": times(1 / Z_0, Total(z, times(f_2.at(z) / f_1.at(z), f_2.at(z))))},
     ),
     equals(Z_2 / Z_0, "$f_1$ cancels, too", wrong={"the sum on the way": Z_1 / Z_0}),
-    so="More steps repeat the second and the third line. The kernels need not come near their law: that matters for the scatter "
-    "of the weights, not for their mean.",
+    so="More steps repeat the second and the third line. The kernels need not come near their distribution: that matters for "
+    "the scatter of the weights, not for their mean.",
 )
 forward = derivation.define("F({},{})", times(f_0 / Z_0, kernel), "the probability of the path", over=(x, z))
 backward = derivation.define(
@@ -223,19 +239,19 @@ derivation.chain(
     "The weight of a path compares it with the path walked back",
     times(f_1 / f_0, f_2.at(z) / f_1.at(z)),
     equals(times(Z_2 / Z_0, backward / forward), "the kernel cancels, and so does $f_1$"),
-    so="So all weights are equal if and only if both laws of paths are one, and their scatter tells how far the steps are from "
-    "that.",
+    so="So all weights are equal if and only if both distributions of paths are one, and their scatter tells how far the "
+    "steps are from that.",
 )
 path = derivation.index("k", "a path of states")
-of_path = derivation.law(r"\omega", path, "the law of the paths")
+of_path = derivation.law(r"\omega", path, "the distribution of the paths")
 weight = derivation.numbers("w", path, "the weight of a path", "exp(annealed_log_weights)", positive=True)
 M = derivation.define("M", Expectation(of_path, weight), "the mean weight, $Z_T / Z_0$", positive=True)
-derivation.chain(
+too_small = derivation.chain(
     "A mean of logarithms is too small",
     Expectation(of_path, log(weight)),
     at_most(
         log(M),
-        "Jensen's inequality; equality if and only if all weights are equal",
+        prose("Jensen's inequality; equality if and only if all weights are equal, {equal}", equal=where(weight, weight.at(0))),
         adding=jensen.at(of_path, weight),
         wrong={"the mean doubled": log(2 * M)},
     ),
@@ -245,8 +261,8 @@ derivation.chain(
 derivation.say(
     r"A model that only gives samples $s_1, \dots, s_N$: put a Gaussian of width $h$ on each. Let the truth be standard "
     r"Gaussian, in $D$ dimensions, and the samples perfect. Averaged over the samples the estimate is a Gaussian of variance $1 "
-    r"+ h^2$, so by Jensen's inequality it is in expectation below the truth by at least a divergence, which is the same for "
-    r"every dimension."
+    r"+ h^2$, so by Jensen's inequality it is in expectation below the truth by at least a divergence, $D$ times that of one "
+    r"coordinate."
 )
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
 g = derivation.number(r"\xi", "a coordinate of a point", real=True)
@@ -255,9 +271,12 @@ derivation.chain(
     Divergence(Normal(g, 0, 1), Normal(g, 0, 1 + h**2)),
     equals(
         plus(log(1 + h**2), -(h**2) / (1 + h**2)) / 2,
-        r"half of: the log ratio of the variances, plus $\frac{1}{1 + h^2}$, less 1",
+        prose(
+            "half of: the log ratio of the variances, plus a ratio less 1, {ratio}",
+            ratio=holds(plus(1 / (1 + h**2), -1), "=", -(h**2) / (1 + h**2)),
+        ),
     ),
-    equals(tangent.at(1 / (1 + h**2)) / 2, r"$r - 1 - \log r$ at $r = \frac{1}{1 + h^2}$"),
+    equals(tangent.at(1 / (1 + h**2)) / 2, prose("the gap of the logarithm at {ratio}", ratio=1 / (1 + h**2))),
     at_least(0, "the logarithm is below its tangent", dropping=tangent.at(1 / (1 + h**2)) / 2),
 )
 rho = derivation.number(r"\rho", "the mean squared distance of a point to the nearest sample", positive=True)
@@ -269,11 +288,19 @@ narrow = derivation.define(
 derivation.chain(
     "Narrow windows miss",
     narrow,
-    equals(plus(D * (log(h**2) - 1) / 2, rho / (2 * h**2)), r"$\log 2\pi$ cancels"),
-    so=r"It grows without bound as $h \to 0$. In many dimensions the nearest of $N$ samples is far, so a window that does "
+    equals(plus(D * (log(h**2) - 1) / 2, rho / (2 * h**2)), "$\\log 2\\pi$ cancels"),
+    so=r"It grows without bound as $h$ goes to 0. In many dimensions the nearest of $N$ samples is far, so a window that does "
     "not miss blurs.",
 )
 
+derivation.answer = prose(
+    "In bits per dimension, minus the logarithm to the base 2 of $P(v)$, divided by $D$. A density of scaled data must first "
+    "be divided by $L^D$: its bits are {bits}. With uniform noise a continuous model never looks better than the discrete "
+    "model that it implies, and that, in the mean over the data, never better than their entropy. Annealing estimates a "
+    "likelihood that a model defines but cannot compute. A Parzen window does not: in many dimensions every bandwidth is bad, "
+    "as Gaussian data show.",
+    bits=holds(-log(p_v) / (D * log(2)), "=", times(1 / log(2), plus(-log(p_x) / D, log(L))), named=True),
+)
 ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_prob")
 derivation.bridge(
     "The code computes the bits of three dimensions with five levels",
@@ -283,62 +310,7 @@ derivation.bridge(
     dim=3,
     num_levels=5,
 )
-noise = derivation.number("u_0", "the noise of one value", "u", between=(0, 1))
-derivation.bridge(
-    "... scaled data with noise: the value 3 of 7 levels",
-    (3 + noise) / 7,
-    uniform_dequantize,
-    x=jnp.array([[3]]),
-    u=[[noise]],
-    num_levels=7,
-    wrong={"divided by L - 1": (3 + noise) / 6},
-)
-m = derivation.number("m", "the mean of a logistic law", "mean")
-kappa = derivation.number(r"\kappa", "the logarithm of its scale", "log_scale")
-
-
-def _logistic(edge):
-    return 1 / (1 + exp(-(edge - m) / exp(kappa)))
-
-
-quarter = Rational(1, 4)
-ends = log(_logistic(-3 * quarter)), log(1 - _logistic(3 * quarter))
-derivation.bridge(
-    "... the log-probabilities of the lowest, the middle and the highest of five levels",
-    [ends[0], log(_logistic(quarter) - _logistic(-quarter)), ends[1]],
-    discretized_logistic_log_probs,
-    values=jnp.array([[0, 2, 4]]),
-    mean=[[m, m, m]],
-    log_scale=[[kappa, kappa, kappa]],
-    num_levels=5,
-    wrong={
-        "half a width by the number of levels": [ends[0], log(_logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))), ends[1]]
-    },
-)
-t = derivation.index("t", "a step of the annealing")
-step = derivation.law(r"\Delta", t, "by how much the temperature rises", "diff(temperatures)")
-log_prior = derivation.numbers(r"\phi", t, "the prior's logarithm at the state before", "log_prior_path")
-log_target = derivation.numbers(r"\psi", t, "... and the target's", "log_target_path")
-derivation.bridge(
-    "... the logarithm of a weight",
-    Total(t, step * (log_target - log_prior)),
-    annealed_log_weights,
-    log_prior_path=[log_prior],
-    log_target_path=[log_target],
-    temperatures=[*(sum(step.at(s) for s in range(reached)) for reached in range(4)), 1],
-    wrong={"prior and target exchanged": Total(t, step * (log_prior - log_target))},
-)
-n = derivation.index("n", "a sample")
-N = derivation.count(n, "N", "the number of samples")
-sample = derivation.numbers("s", n, "where it is", "samples")
-derivation.bridge(
-    "... and a Parzen window, with bandwidth 2 in one dimension",
-    log(Total(n, exp(-((g - sample) ** 2) / 8)) / N) - log(2) - log(2 * sympy.pi) / 2,
-    parzen_log_likelihood,
-    x=[[g]],
-    samples=[[sample.at(s)] for s in range(4)],
-    bandwidth=2.0,
-)
+comparisons_with_the_code(derivation, g)
 
 
 @derivation.exact(
@@ -359,8 +331,8 @@ def every_path_of_three_states():
 
 
 @derivation.example(
-    r"One pixel of two levels, with the density $p_x = 2x$ of the scaled data: $p_v(v + u) = \frac{v + u}{2}$. Then annealing in "
-    r"one step, from $f_0 = (1, 1, 1)$ to $(4, 1, 1)$."
+    r"One pixel of two levels, with the density $2x$ of the scaled data, so that $p_v(v + u)$ is $\frac{v + u}{2}$. Then "
+    "annealing in one step, from $(1, 1, 1)$ to $(4, 1, 1)$."
 )
 def two_levels_and_three_states():
     place = sympy.Symbol("u", positive=True)
@@ -374,6 +346,40 @@ def two_levels_and_three_states():
     yield r"\mathbb{E} \log w < \log 2", jnp.mean(log_weights), "0.4621"
 
 
+@derivation.algorithm(
+    "Bits per dimension, directly or by annealing",
+    do(
+        r"a density: $x \leftarrow (v + u) / L$ with uniform noise, and $\ell \leftarrow \log p_x$",
+        uniform_dequantize,
+        by=central,
+    ),
+    do(r"a model with an unknown sum: draw $x$ from $f_0 / Z_0$; for the temperatures $\beta_t$ from 0 to 1:"),
+    do(
+        r"$\log w \leftarrow \log w + (\beta_{t+1} - \beta_t) (\log f_T(x) - \log f_0(x))$",
+        annealed_log_weights,
+        by=mean_weight,
+        indent=1,
+    ),
+    do(r"move $x$ by a kernel that leaves the step $t + 1$ invariant", by=invariant, indent=1),
+    do(
+        r"$\log Z_T \leftarrow$ the logarithm of the mean of $w$ over many runs, plus $\log Z_0$; it errs downwards", by=too_small
+    ),
+    do(r"$-\ell / (D \log 2)$, for scaled data plus $\log_2 L$", bits_per_dimension, by=scaled),
+)
+def two_runs_and_a_pixel():
+    target, steps = np.log([4.0, 1.0, 1.0]), np.array([0.0, 0.5, 1.0])
+    log_weights = annealed_log_weights(np.zeros((2, 2)), target[np.array([[0, 1], [0, 0]])], steps)
+    yield (
+        r"\text{the example, } \beta = (0, \tfrac12, 1), \text{ states } (1, 2) \text{ and } (1, 1): \quad \log w",
+        log_weights,
+        "(0.6931, 1.3863)",
+    )
+    yield r"\text{mean weight of both}", jnp.mean(jnp.exp(log_weights)), "3"
+    x_ = uniform_dequantize(jnp.array([[1]]), jnp.array([[0.5]]), num_levels=2)
+    yield r"\text{the pixel } v = 1, u = \tfrac12: \quad x", x_, "0.75"
+    yield r"\text{bits of } p_x = 2x", bits_per_dimension(jnp.log(2 * x_[0]), dim=1, num_levels=2), "0.4150"
+
+
 @derivation.figure(
     r"Left: a density over four cells (curve), the probabilities that it gives to the integers (upper lines) and what uniform "
     r"noise reports, $e^{\mathbb{E}_u \log p_v}$ (lower lines). Right: nats by which a Parzen window of 500 perfect samples in "
@@ -381,33 +387,16 @@ def two_levels_and_three_states():
     panels=2,
 )
 def noise_and_windows(cells, windows):
-    u = (np.arange(25) + 0.5) / 25
-    for value_ in range(4):
-        x = uniform_dequantize(np.full((1, 25), value_), u[None], num_levels=4)[0]
-        density = np.asarray(30 * x**2 * (1 - x) ** 2 / 4)
-        cells.plot(value_ + u, density, color="gray")
-        cells.hlines([density.mean(), np.exp(np.log(density).mean())], value_, value_ + 1, color=["C0", "C1"], linewidth=2)
-    cells.set(xlabel="$v + u$", ylabel="density")
-    draws = np.random.default_rng(0).standard_normal((532, 32))
-    points, samples = draws[:32], draws[32:]
-    truth = (-(points**2).sum(1) / 2 - 16 * np.log(2 * np.pi)).mean()
-    nearest = ((points[:, None] - samples) ** 2).sum(2).min(1).mean()
-    widths = np.linspace(0.55, 1.3, 9)
-    windows.plot(
-        widths,
-        [truth - np.mean(parzen_log_likelihood(points, samples, bandwidth=float(h))) for h in widths],
-        marker=".",
-        label="measured",
-    )
-    windows.plot(widths, 16 * (np.log(1 + widths**2) - widths**2 / (1 + widths**2)), label="blur")
-    windows.plot(widths, 16 * (np.log(widths**2) - 1) + nearest / (2 * widths**2), label="miss")
-    windows.set(xlabel="bandwidth, $h$", ylabel="nats", ylim=(0, 12))
-    windows.legend()
+    draw_noise(cells)
+    draw_windows(windows)
 
 
 @derivation.exercise(
     "How many bits has a uniform density of scaled digits, 64 pixels of 17 levels? What does $L - 1$ in place of $L$ give?",
-    r"$\log_2 17 = 4.0875$ bits for each pixel; with 16 it would be 4.",
+    prose(
+        r"$\log_2 17$, 4.0875 bits for each pixel; with 16 it would be {four}.",
+        four=holds(-log(p_v) / (D * log(2)), "=", 4, when={L: 16, p_x: 1}, named=True),
+    ),
 )
 def uniform_digits():
     yield bits_per_dimension(jnp.zeros(1), dim=64, num_levels=17), "4.0875"
@@ -415,10 +404,10 @@ def uniform_digits():
 
 
 @derivation.exercise(
-    r"Take the example's annealing with a step in between, $\beta = (0, \frac12, 1)$, and a new draw in proportion to $f_1$. "
-    r"What are the mean weight and the mean of its logarithm?",
-    r"$f_1 = (2, 1, 1)$. The mean weight is 2, as before; the mean logarithm is $\frac{\log 2}{3} + \frac{\log 2}{2} = 0.5776$, "
-    r"closer to $\log 2$.",
+    r"Take the example's annealing with a step in between, at the temperatures $(0, \frac12, 1)$, and a new draw in proportion "
+    "to $f_1$. What are the mean weight and the mean of its logarithm?",
+    r"The step in between is $(2, 1, 1)$. The mean weight is 2, as before; the mean logarithm is $\frac{\log 2}{3} + \frac{\log "
+    r"2}{2}$, 0.5776, closer to $\log 2$.",
 )
 def a_step_in_between():
     states = np.array(list(product(range(3), repeat=2)))
@@ -430,8 +419,8 @@ def a_step_in_between():
 
 
 @derivation.exercise(
-    r"500 samples in 32 dimensions have a mean squared distance $\rho = 29.36$ to the nearest. What do the two bounds say at $h "
-    r"= 0.7357$, where they meet?",
+    r"500 samples in 32 dimensions have a mean squared distance of 29.36 to the nearest. What do the two bounds say at the "
+    r"bandwidth 0.7357, where they meet?",
     "Both are 1.30 nats, to two digits; at a smaller width the second is larger, at a larger one the first.",
 )
 def where_the_bounds_meet():
