@@ -14,11 +14,21 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.preference._two_roads import (
+    REFERENCE,
+    REWARDS,
+    VERDICTS,
+    draw_policies,
+    draw_win_rates,
+    loss_of_logits,
+    tilts,
+    wins,
+)
 from theory_jax.lectures.preference.kl_optimum import read_back
-from theory_jax.preference.dpo import dpo_loss
-from theory_jax.preference.kl_optimum import reward_kl_frontier, tilted_log_probs
+from theory_jax.preference.kl_optimum import tilted_log_probs
 from theory_jax.preference.pipeline import completion_log_prob, completion_mask, supervised_loss, token_class_score, win_rate
 
 derivation = Derivation(
@@ -30,23 +40,19 @@ derivation = Derivation(
         "Ouyang et al. 2022, Training language models to follow instructions with human feedback",
         "Rafailov et al. 2023, Direct preference optimization",
     ),
-    question="A language model is fine-tuned on answers, and then on preferences: by a reward model and reinforcement, or by "
-    "direct preference optimization. Which tokens count, why do the two roads aim at the same policy, and how often does it win "
-    "against the model that it began as?",
+    question="A loss that also counts the tokens of the prompt teaches a model to ask questions, and one that is shifted by a "
+    "place teaches nothing. Then come preferences: by a reward model and reinforcement, or by direct preference optimization. "
+    "Which tokens count, why do the two roads aim at the same policy, and how often does it win against its reference?",
     setting=(
-        r"A text has tokens $x_0, x_1, \dots$, and a language model gives $\log p(x) = \sum_t \log p(x_t | x_{<t})$. The first "
-        r"$N_0 \ge 1$ tokens are the prompt; the completion ends before token $N > N_0$. The mask is $m_t = 1$ for $N_0 \le t < "
-        r"N$ and else 0, and the logits after token $t - 1$ score token $t$.",
+        r"A text has tokens $x_0, x_1, \dots$, and a language model gives its log-probability as a sum over the tokens. The "
+        r"first $N_0$ tokens, at least one, are the prompt; the completion ends before token $N$. The mask $m_t$ is 1 from $N_0$ "
+        r"to $N - 1$ and else 0, and the logits after token $t - 1$ score token $t$.",
         r"For one prompt the completions $i$ are finitely many. The model after supervised fine-tuning is the reference, "
-        r"$\pi_0(i) > 0$. Completions have rewards $r_i$; $i$ is preferred to $j$ with probability $\sigma(r_i - r_j)$, "
-        r"$\sigma(d) = \frac{1}{1 + e^{-d}}$. A nat of divergence from the reference costs $\beta > 0$.",
+        r"$\pi_0$, with positive probabilities. Completions have rewards $r_i$; the log-odds that $i$ is preferred to $j$ are "
+        r"$r_i - r_j$. A nat of divergence from the reference has a positive price, $\beta$.",
         r"The judge of the comparison at the end, a program perhaps, knows the rewards: more reward wins, and of equal rewards "
         r"each wins half.",
     ),
-    answer=r"The probability of a completion is the product of its own tokens' probabilities, so that a mask and a shift by one "
-    r"are all that the loss needs; its gradient begins at the prompt's last token. A reward model knows the reward up to a "
-    r"constant, which the optimum of reward minus divergence does not see; that optimum is also where the loss of direct "
-    r"preference optimization is least. Its win rate against the reference is at least one half, and rises as the price falls.",
     limits=(
         "Whether policy gradients or gradient descent reach these optima, and from how many samples.",
         "Fluency, and rewards that are only a stand-in for what is wanted: more of them is better up to a point.",
@@ -66,7 +72,7 @@ text = derivation.define("p({},{},{})", first * second * third, "the probability
 follows = derivation.chain(
     "Whatever can follow the prompt sums to its own probability",
     Total(y_1, Total(y_2, text.at(x_0, y_1, y_2))),
-    equals(first, "every law of a next token sums to one, the last first"),
+    equals(first, "every distribution of a next token sums to one, the last first"),
     role="lemma",
     so=r"So the probability of a completion, given the prompt, is $p(x_0,x_1,x_2) / p(x_0)$.",
 )
@@ -80,17 +86,16 @@ derivation.chain(
     ),
     uses=(follows,),
     role="lemma",
-    so=r"For any prompt and length it is $\log p(x_{0..N-1}) - \log p(x_{0..N_0-1}) = \sum_{t=N_0}^{N-1} \log p(x_t|x_{<t})$, "
-    r"which is $\sum_{t \ge 1} m_t \log p(x_t|x_{<t})$. Of a text without a prompt the first token is scored by no logits: the "
-    r"sum begins at 1, and is given that token.",
+    so=r"For any prompt and length it is the sum of the log-probabilities of the tokens, times $m_t$. Of a text without a "
+    r"prompt the first token is scored by no logits: the sum begins at 1, and is given that token.",
 )
 
 z = derivation.numbers("z", x_1, "the logits after the token before")
 chosen = derivation.index("x", "the token at the position", states=2)
 mask = derivation.number("m", "whether it counts: 0 or 1", "completion")
-n = derivation.number("n", r"how many scored tokens count, $\sum_{t \ge 1} m_t$", positive=True)
+n = derivation.number("n", "how many scored tokens count", positive=True)
 softmax = derivation.define("q", exp(z) / Total(y_1, exp(z.at(y_1))), "the softmax of the logits", over=x_1, law=True)
-derivation.chain(
+supervised = derivation.chain(
     "The supervised loss pulls logits towards the token that follows",
     Slope(-times(mask / n, log(softmax.at(chosen))), z),
     equals(
@@ -106,7 +111,7 @@ derivation.chain(
 
 derivation.symbol("N_0", "how many tokens the prompt has", "prompt_lengths")
 derivation.symbol("N", "how many tokens prompt and completion have", "lengths")
-derivation.symbol("t", "a place in the text")
+derivation.symbol("t", "a position in the text")
 derivation.symbol(r"\mathcal{L}", "the supervised loss", "supervised_loss")
 
 
@@ -149,26 +154,44 @@ derivation.say(
     r"The first road. A reward model is fitted to preferences. They depend on differences of rewards alone, so that at best it "
     r"finds $r_i + c$. Reinforcement then seeks the policy with the most reward, at a price for each nat from the reference."
 )
-derivation.chain(
+derivation.answer = prose(
+    "The probability of a completion is the product of its own tokens' probabilities, so that a mask and a shift by one are all "
+    "that the loss needs; its gradient begins at the prompt's last token. A reward model knows the reward up to a constant, "
+    "which the optimum of reward minus divergence does not see: {tilt}. That optimum is also where the loss of direct preference "
+    "optimization is least. Its win rate against the reference is at least one half and, unless all rewards are equal, rises as "
+    "the price falls, though not to certainty.",
+    tilt=holds(
+        best,
+        "=",
+        reference * exp((r + c) / beta) / Total(j, reference.at(j) * exp((r.at(j) + c) / beta)),
+        wrong={"the reward times the price": reference * exp(r * beta) / Total(j, reference.at(j) * exp(r.at(j) * beta))},
+    ),
+)
+first_road = derivation.chain(
     "Reinforcement with the reward model has its optimum at the tilt of the true reward",
     plus(Expectation(pi, r + c), -beta * Divergence(pi, reference)),
     equals(
         plus(c, times(beta, Expectation(pi, log(reference * exp(r / beta) / pi)))),
-        r"a constant is its own expectation; $r = \beta \log e^{r/\beta}$, and all in one logarithm",
+        r"a constant is its own expectation; the reward is $\beta$ times the logarithm of $e^{r/\beta}$; all in one logarithm",
     ),
-    equals(plus(c, times(beta, log(Z)), times(-beta, Divergence(pi, best))), r"$\pi_0 e^{r/\beta} = Z \pi_*$ by definition"),
+    equals(
+        plus(c, times(beta, log(Z)), times(-beta, Divergence(pi, best))),
+        prose("{tilt} by definition", tilt=holds(times(reference, exp(r / beta)), "=", times(Z, best))),
+    ),
     at_most(
         plus(c, times(beta, log(Z))),
-        r"leave out the divergence (Gibbs); equality if and only if $\pi = \pi_*$, whatever $c$ is",
+        prose("leave out the divergence (Gibbs); equality if and only if {same}, whatever $c$ is", same=where(pi, best)),
         adding=beta * gibbs.at(pi, best),
     ),
 )
 b = derivation.index("b", r"the verdict on $i$ and $j$: 1 if $i$ is preferred, else 0", states=2)
 truth = derivation.define(
-    "P({}|{},{})", exp(b * (r - r.at(j))) / (1 + exp(r - r.at(j))), "the law of the verdict", over=(b, i, j), law=True
+    "P({}|{},{})", exp(b * (r - r.at(j))) / (1 + exp(r - r.at(j))), "the distribution of the verdict", over=(b, i, j), law=True
 )
 u = derivation.numbers("u", (i, j), r"a policy's logit: $\beta (\log \frac{\pi(i)}{\pi_0(i)} - \log \frac{\pi(j)}{\pi_0(j)})$")
-model = derivation.define("Q({}|{},{})", exp(b * u) / (1 + exp(u)), "the policy's law of the verdict", over=(b, i, j), law=True)
+model = derivation.define(
+    "Q({}|{},{})", exp(b * u) / (1 + exp(u)), "the policy's distribution of the verdict", over=(b, i, j), law=True
+)
 margin = times(beta, plus(log(best / reference), -log(best.at(j) / reference.at(j))))
 best_model = derivation.define(
     "Q_*({}|{},{})", exp(times(b, margin)) / plus(1, exp(margin)), "that of the tilt", over=(b, i, j), law=True
@@ -177,7 +200,7 @@ derivation.say(
     r"The second road. Direct preference optimization has no reward: it reads the policy's own log-ratios as logits of the "
     r"verdict."
 )
-derivation.chain(
+second_road = derivation.chain(
     "The loss of direct preference optimization is least at the same tilt",
     Expectation(truth, -log(model)),
     equals(
@@ -185,13 +208,15 @@ derivation.chain(
     ),
     at_least(
         Entropy(truth),
-        "leave out the divergence (Gibbs); equality if and only if both laws are the same",
+        "leave out the divergence (Gibbs); equality if and only if both distributions are the same",
         dropping=gibbs.at(truth, model),
     ),
     equals(
         Expectation(truth, -log(best_model)),
-        r"the logit of $\pi_*$ is $r_i - r_j$, since $\beta \log \frac{\pi_*}{\pi_0} = r - \beta \log Z$: its law of the verdict "
-        r"is the true one",
+        prose(
+            r"the logit of $\pi_*$ is that of the rewards, {logit}: its distribution of the verdict is the true one",
+            logit=holds(margin, "=", plus(r, -r.at(j))),
+        ),
         wrong={"the model's entropy in place of the truth's": Entropy(model)},
     ),
     states=2,
@@ -216,7 +241,9 @@ derivation.chain(
         Total(i, Total(j, times(pi, other.at(j), plus(v, v.at(j, i))))), "exchange the names of the indices in the second sum"
     ),
     equals(
-        1, r"$v_{i,j} + v_{j,i} = 1$; ties are half for either side", wrong={"ties counted as lost": 1 - Total(i, pi * other) / 2}
+        1,
+        prose("{both}; ties are half for either side", both=holds(plus(v, v.at(j, i)), "=", 1)),
+        wrong={"ties counted as lost": 1 - Total(i, pi * other) / 2},
     ),
     role="lemma",
     so=r"Of a policy against itself it is $\frac12$.",
@@ -245,7 +272,10 @@ derivation.chain(
     Slope(Total(i, Total(k, tilt * reference.at(k) * verdicts.at(i, k))), theta),
     equals(
         Total(i, Total(k, times(tilt, plus(r, -Total(j, tilt.at(j) * r.at(j))), reference.at(k), verdicts.at(i, k)))),
-        r"the derivative of a softmax: $\partial \pi_\theta / \partial \theta = \pi_\theta\, (r - \mathbb{E}[r])$",
+        prose(
+            "the derivative of a softmax: {slope}",
+            slope=holds(Slope(tilt, theta), "=", times(tilt, plus(r, -Total(j, tilt.at(j) * r.at(j))))),
+        ),
     ),
     equals(
         Total(
@@ -258,7 +288,7 @@ derivation.chain(
                 ),
             ),
         ),
-        "a covariance, written over pairs of independent draws",
+        "a covariance, written over pairs of independent samples",
     ),
     at_least(
         0,
@@ -282,8 +312,12 @@ derivation.chain(
         ),
     ),
     states=2,
-    so=r"At $\theta = 0$ the policy is the reference, and the win rate $\frac12$. From there it never falls; by the verdicts $v$ "
-    r"it rises, unless all rewards are equal.",
+    so=prose(
+        "At the inverse price 0 the policy is the reference, {start}, and the win rate by the verdicts $v$ is {half}. From there "
+        "it never falls; by the verdicts $v$ it rises, unless all rewards are equal.",
+        start=holds(tilt, "=", reference, when={theta: 0}),
+        half=holds(Total(i, Total(j, reference * reference.at(j) * v)), "=", Rational(1, 2), named=True),
+    ),
 )
 share = derivation.number("p", "the probability of the best completions under the reference", between=(0, 1))
 gap = derivation.number(r"\delta", "by how much the others are worse", positive=True)
@@ -291,7 +325,13 @@ worse = (1 - share) * exp(-theta * gap)
 derivation.chain(
     "... but not to certainty",
     Limit(plus(share * (1 - share / 2), worse * (1 - share) / 2) / plus(share, worse), theta, oo),
-    equals(1 - share / 2, r"$e^{-\theta \delta} \to 0$: only the best are left, and against the reference's best they are equal"),
+    equals(
+        1 - share / 2,
+        prose(
+            "{none}: only the best are left, and against the reference's best they are equal",
+            none=holds(Limit(exp(-theta * gap), theta, oo), "=", 0),
+        ),
+    ),
     role="lemma",
 )
 
@@ -354,92 +394,54 @@ def score_of_the_completion():
     )
 
 
-_REFERENCE = jnp.log(jnp.array([0.5, 0.25, 0.25]))
-_REWARDS = jnp.log(jnp.array([1.0, 2.0, 4.0]))
-_VERDICTS = 0.5 + 0.5 * np.sign(np.subtract.outer(np.arange(3), np.arange(3)))
-_PREFERRED, _OTHER = np.nonzero(~np.eye(3, dtype=bool))
-
-
-def _wins(log_probs):
-    """The win rate of policies [..., 3] against the reference."""
-    return jnp.exp(log_probs) @ _VERDICTS @ jnp.exp(_REFERENCE)
-
-
-def _tilts(prices):
-    return jnp.stack([tilted_log_probs(_REWARDS[None], _REFERENCE[None], kl_coefficient=price)[0] for price in prices])
+@derivation.algorithm(
+    "From a language model to preferences",
+    do("supervised: a step down the mean of $-\\log p$ over the completion's tokens", supervised_loss, by=supervised),
+    do("the reference $\\pi_0$ is what comes out; collect pairs of its completions with verdicts"),
+    do(r"first road: fit rewards; maximize their mean less $\beta\, \mathrm{KL}(\pi \,\|\, \pi_0)$", by=first_road),
+    do(r"second road: steps down $-\log \sigma$ of the policy's own log-ratios", loss_of_logits, by=second_road),
+    do("let a judge compare completions of the policy and of the reference", win_rate),
+)
+def both_roads():
+    tokens, mask = np.zeros((1, 3), int), completion_mask(np.array([1]), np.array([3]), width=3)
+    yield r"\text{the loss of two tokens, each one of two}", supervised_loss(tokens, jnp.zeros((1, 3, 2)), mask), "0.6931"
+    four = jnp.array([0.0, 0.0, 1.0, 2.0])  # what the reference draws, in units of log 2
+    logits, text = REFERENCE, r"\text{second road, from the reference; steps of } \tfrac12: \quad "
+    for policy, rate in (("(0.4117, 0.2600, 0.3283)", "0.5527"), ("(0.3570, 0.2611, 0.3819)", "0.5866")):
+        logits, before = logits - 0.5 * jax.grad(loss_of_logits)(logits), text
+        yield rf"{before}\pi", jax.nn.softmax(logits), policy
+        yield (
+            r"\text{its win rate}",
+            jax.nn.softmax(logits) @ jnp.array([win_rate(jnp.full(4, k), four) for k in (0.0, 1.0, 2.0)]),
+            rate,
+        )
+        text = ""
+    yield r"\text{the end of both roads}", jnp.exp(tilts((1.0,))[0]), "(0.25, 0.25, 0.5)"
 
 
 @derivation.example(
-    r"Three completions, $\pi_0 = (\frac12, \frac14, \frac14)$, rewards $(0, \log 2, \log 4)$: the chance of each to win against "
-    r"a draw of the reference; the win rate of the tilt at $\beta = 1$, where it is $(\frac14, \frac14, \frac12)$, at $\beta = "
-    r"\frac12$, and its limit. A reward model that is off by 7. A mask of 5 places, for a prompt of 2 tokens in a text of 4."
+    r"Three completions, with the probabilities $\frac12, \frac14, \frac14$ under the reference and the rewards $0, \log 2, \log "
+    r"4$: the chance of each to win against a sample of the reference; the win rate of the tilt at the price 1, at one half, and "
+    "its limit. A reward model that is off by 7. A mask of 5 positions, for a prompt of 2 tokens in a text of 4."
 )
 def three_completions():
     given = {reference: (0.5, 0.25, 0.25), r: (0, log(2), log(4)), beta: 1}
-    yield r"\text{chances}", _VERDICTS @ np.exp(_REFERENCE), "(1/4, 5/8, 7/8)"
+    yield r"\text{chances}", VERDICTS @ np.exp(REFERENCE), "(1/4, 5/8, 7/8)"
     yield best, value(best, given), "(0.25, 0.25, 0.5)"
-    yield r"\text{win rates}", _wins(_tilts((1.0, 0.5))), "(21/32, 17/22)"
+    yield r"\text{win rates}", wins(tilts((1.0, 0.5))), "(21/32, 17/22)"
     yield r"\text{limit}", value(1 - share / 2, {share: Rational(1, 4)}), "7/8"
-    shifted = tilted_log_probs(_REWARDS[None] + 7.0, _REFERENCE[None], kl_coefficient=1.0)[0]
+    shifted = tilted_log_probs(REWARDS[None] + 7.0, REFERENCE[None], kl_coefficient=1.0)[0]
     yield r"\pi_* \text{ of } r + 7", jnp.exp(shifted), "(0.25, 0.25, 0.5)"
     yield "m", completion_mask(np.array([2]), np.array([4]), width=5)[0].astype(float), "(0, 0, 1, 1, 0)"
 
 
 @derivation.figure(
     r"The example. Left: policies on three completions. The tilts lead from the reference (cross), at a high price, to the best "
-    r"completion. Steps of gradient descent on the loss of direct preference optimization at $\beta = 1$, begun elsewhere "
+    r"completion. Steps of gradient descent on the loss of direct preference optimization at the price 1, begun elsewhere "
     r"(dots), end at the tilt of that price (circle). Right: the win rate against the reference, by the divergence from it, "
     r"along the tilts; dotted, its limit $\frac78$.",
     panels=2,
 )
 def two_roads(left, right):
-    def loss(logits):
-        policy = jax.nn.log_softmax(logits)
-        often = jax.nn.sigmoid(_REWARDS[_PREFERRED] - _REWARDS[_OTHER])
-        pairs = (log_probs[index] for log_probs in (policy, _REFERENCE) for index in (_PREFERRED, _OTHER))
-        return (often * dpo_loss(*pairs, kl_coefficient=1.0)).sum()
-
-    logits, steps = jnp.log(jnp.array([0.1, 0.7, 0.2])), []
-    for _ in range(12):
-        steps.append(np.exp(jax.nn.log_softmax(logits)))
-        logits = logits - 0.5 * jax.grad(loss)(logits)
-    prices = np.geomspace(0.12, 30.0, 25)
-    tilts = np.exp(jax.nn.log_softmax(_REFERENCE + _REWARDS / prices[:, None]))
-    left.plot(tilts[:, 0], tilts[:, 2])
-    left.plot(*np.array(steps)[:, [0, 2]].T, ".")
-    left.plot(0.5, 0.25, "x", color="black")
-    left.plot(0.25, 0.5, "o", color="black", fillstyle="none")
-    left.set(xlabel=r"$\pi(1)$", ylabel=r"$\pi(3)$")
-    _, divergence = reward_kl_frontier(_REWARDS, _REFERENCE, jnp.asarray(prices))
-    right.plot(divergence, _wins(np.log(tilts)))
-    right.axhline(7 / 8, linestyle=":", color="gray")
-    right.set(xlabel="divergence from the reference, nats", ylabel="win rate")
-
-
-@derivation.exercise(
-    r"What is the win rate of the tilt in the example, at $\beta = 1$, if ties count as wins?",
-    r"$\frac14 \cdot \frac12 + \frac14 \cdot \frac34 + \frac12 \cdot 1 = 13/16$.",
-)
-def ties_won():
-    yield 0.25 * 0.5 + 0.25 * 0.75 + 0.5, "13/16"
-    yield jnp.exp(_tilts((1.0,))[0]) @ np.ceil(_VERDICTS) @ np.exp(_REFERENCE), "13/16"
-
-
-@derivation.exercise(
-    r"A text of 3 tokens has a prompt of 1. Which logits have slopes in the supervised loss, and how large is the loss if every "
-    r"token is one of two, equally likely?",
-    r"Those at 0 and 1, the first of which is at the prompt; the loss is $\log 2 = 0.6931$ nats a token.",
-)
-def which_logits():
-    tokens, mask = np.zeros((1, 3), int), completion_mask(np.array([1]), np.array([3]), width=3)
-    slopes = jax.grad(lambda logits: supervised_loss(tokens, logits, mask)[0])(jnp.zeros((1, 3, 2)))
-    yield np.flatnonzero(np.abs(slopes).sum((0, 2))), "0 and 1"
-    yield supervised_loss(tokens, jnp.zeros((1, 3, 2)), mask)[0], "0.6931"
-
-
-@derivation.exercise(
-    r"How often can a policy at most win against a reference that gives 8 completions of different rewards the same probability?",
-    r"It draws the best alone, which the reference also draws in one case of 8: $1 - \frac{1}{16} = 0.9375$.",
-)
-def the_largest_win_rate():
-    yield win_rate(jnp.full(8, 7.0), jnp.arange(8.0)), "0.9375"
+    draw_policies(left)
+    draw_win_rates(right)
