@@ -35,7 +35,7 @@ derivation = Derivation(
         "Parzen 1962, On estimation of a probability density function and mode",
     ),
     question="A density can be any number, and a change of units changes it: a paper that reports 3 and one that reports "
-    "$-2000$ may mean the same model. One model gives probabilities to images of integers, another has a density of scaled "
+    "$-2000$ may mean the same. One model gives probabilities to images of integers, another has a density of scaled "
     "pixels. How are their likelihoods compared, and what can be done for a model that has none?",
     setting=(
         r"Data are $D$ integers, each from 0 to $L - 1$. A discrete model gives them probabilities $P(v)$; a continuous one "

@@ -16,6 +16,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Product, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.mode_coverage import (
     assign_modes,
     birthday_support_estimate,
@@ -23,6 +25,12 @@ from theory_jax.evaluation.mode_coverage import (
     covered_modes,
     high_quality_fraction,
     mode_kl_divergence,
+)
+from theory_jax.lectures.evaluation._modes import (
+    comparisons_with_the_code,
+    draw_seen_and_estimated,
+    equal_modes,
+    expected_divergence,
 )
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -36,15 +44,13 @@ derivation = Derivation(
         "Arora, Risteski & Zhang 2018, Do GANs learn the distribution? Some theory and empirics (the birthday test)",
         "Lin et al. 2018, PacGAN",
     ),
-    question="How many modes does a generator have, judged from finitely many samples of it?",
+    question="A generator that draws eight excellent images over and over looks perfect, image by image. How many modes does "
+    "a generator have, judged from finitely many samples of it?",
     setting=(
         r"Every sample belongs to one of $K$ modes, or to none. A sample is of mode $k$ with probability $p_k$, and samples are "
         r"independent. Of $N$ samples that have a mode, the share $\hat p_k$ is of mode $k$.",
-        r"All probabilities are positive. At the boundary $0 \log 0 = 0$, and a mode that cannot occur drops out.",
+        r"All probabilities are positive. At the boundary $0 \log 0$ is 0, and a mode that cannot occur drops out.",
     ),
-    answer=r"The number of modes that were seen grows with the number of samples, and the divergence of their shares from a "
-    r"target is too large by about $(K-1)/2N$; both are comparable at equal $N$ only. Repetitions among few samples bound the "
-    r"number of modes from below, whatever their probabilities are: the birthday test.",
     limits=(
         "Confidence intervals for the probability of a collision, which has to be estimated from repeated batches.",
         "How one recognizes that two images are of one mode: a classifier decides, or a person.",
@@ -77,15 +83,21 @@ covered = derivation.define(
     "covered_modes",
     over=(k1, k2, k3),
 )
-derivation.chain(
+seen_modes = derivation.chain(
     "The number of modes seen depends on the number of samples",
     _expected(covered),
     equals(
         Total(k, 1 - times(*[Expectation(p.at(mode), _misses(mode)) for mode in (k1, k2, k3)])),
         "exchange the sums; the samples are independent, so the expectation of the product is the product of expectations",
     ),
-    equals(Total(k, 1 - (1 - p) ** 3), r"a sample misses mode $k$ with probability $1 - p_k$"),
-    so=r"With $N$ samples: $\sum_k 1 - (1 - p_k)^N$. Modes with $p_k$ far below $1/N$ are rarely seen, although the generator "
+    equals(
+        Total(k, 1 - (1 - p) ** 3),
+        prose(
+            "a sample misses mode $k$ with the probability {misses}",
+            misses=holds(Expectation(p.at(k1), _misses(k1)), "=", 1 - p, named=True),
+        ),
+    ),
+    so=r"With $N$ samples the exponent is $N$. Modes with $p_k$ far below $1/N$ are rarely seen, although the generator "
     r"has them.",
 )
 
@@ -106,12 +118,19 @@ derivation.chain(
     Expectation(restricted, log(restricted / (c / (Total(j, c.at(j)) + lost)))),
     equals(
         Expectation(restricted, log(1 / kept)),
-        "the ratio is the same for every mode",
+        prose(
+            "the ratio is the same for every mode: {ratio}",
+            ratio=holds(restricted / (c / (Total(j, c.at(j)) + lost)), "=", 1 / kept),
+        ),
         wrong={"the ratio turned over": Expectation(restricted, log(kept))},
     ),
     equals(-log(kept), "the expectation of a constant", wrong={"what is lost": -log(1 - kept)}),
-    so=r"If half of a uniform target is lost, this is $\log 2$, however many modes that are. The divergence in the other "
-    r"direction is infinite as soon as one mode is missing, so it cannot tell one from half.",
+    so=prose(
+        "If half of a target is lost, {half}, this is {two}, however many modes that are. The divergence in the "
+        "other direction is infinite as soon as one mode is missing, so it cannot tell one from half.",
+        half=where(lost, Total(j, c.at(j))),
+        two=holds(-log(kept), "=", log(2), named=True),
+    ),
 )
 
 derivation.say(
@@ -128,12 +147,26 @@ derivation.chain(
     Expectation(w, Divergence(share, p)),
     equals(
         plus(log(mean_ratio), -gaps),
-        r"$\log x = \log M + (x/M - 1) - (x/M - 1 - \log(x/M))$ at $x = \hat p / p$, whose mean is $M$",
+        prose(
+            "the logarithm of a ratio is {split}, with the gap of the logarithm last; the mean of the ratio is $M$",
+            split=holds(
+                log(share / p),
+                "=",
+                plus(log(mean_ratio), share / p / mean_ratio - 1, -tangent.at(share / p / mean_ratio)),
+                named=True,
+            ),
+        ),
     ),
-    at_most(log(mean_ratio), "leave out the gaps; equality if all ratios are equal", adding=gaps),
+    at_most(
+        log(mean_ratio),
+        prose("add the gaps; equality if all ratios are equal, as where {same}", same=where(share, p)),
+        adding=gaps,
+    ),
     equals(
         log(1 + Expectation(w, chi)),
-        r"expand the square: $\sum_k \hat p_k^2 / p_k = 1 + \chi^2$, since both distributions sum to one",
+        prose(
+            "expand the square: {sum}, since both distributions sum to one", sum=holds(Total(k, share**2 / p), "=", plus(1, chi))
+        ),
     ),
 )
 drawn = derivation.define(
@@ -142,15 +175,17 @@ drawn = derivation.define(
     "the shares of three draws",
     over=(k, k1, k2, k3),
 )
-derivation.chain(
+bias = derivation.chain(
     "... by the number of modes over the number of samples",
     _expected(Total(k, (drawn - p) ** 2 / p)),
     equals(
-        Total(k, times(p * (1 - p) / 3, 1 / p)), r"$\hat p_k$ is a mean of three independent draws of variance $p_k(1 - p_k)$"
+        Total(k, times(p * (1 - p) / 3, 1 / p)),
+        prose("the share is a mean of three independent samples of the variance {variance}", variance=p * (1 - p)),
     ),
-    equals((K - 1) / 3, "the probabilities sum to one", wrong={"not divided by the number of samples": K - 1}),
-    so=r"With $N$ draws it is $(K-1)/N$, so $0 \le \mathbb{E}\,\mathrm{KL}(\hat p \,\|\, p) \le "
-    r"\log\left(1 + \frac{K-1}{N}\right)$.",
+    equals(
+        (K - 1) / 3, prose("{one}", one=holds(Total(k, 1 - p), "=", K - 1)), wrong={"not divided by the number of samples": K - 1}
+    ),
+    so=r"With $N$ samples it is $(K-1)/N$, so the expected divergence is between 0 and $\log\left(1 + \frac{K-1}{N}\right)$.",
 )
 step = derivation.number(r"\varepsilon", "how far shares are from the probabilities", between=(0, 1))
 other = derivation.law("u", k, "any distribution of the modes")
@@ -160,16 +195,24 @@ derivation.chain(
     Slope(Total(k, near * log(near / p)), step, 2),
     equals(
         Slope(Total(k, times(other - p, log(near / p))), step),
-        r"the product rule; what the logarithm's own slope adds, $\sum_k (u_k - p_k)$, is zero",
+        prose("the product rule; what the logarithm's own slope adds is {none}", none=holds(Total(k, other - p), "=", 0)),
     ),
-    equals(Total(k, (other - p) ** 2 / near), "the slope of a logarithm"),
-    so=r"At $\varepsilon = 0$ value and slope are zero, and this is the squared distance $\chi^2$ of $u$ from $p$. So the "
-    r"divergence begins with $\varepsilon^2 \chi^2 / 2$, and its expectation is about $\frac{K-1}{2N}$ for large $N$.",
+    equals(
+        Total(k, (other - p) ** 2 / near),
+        prose("the slope of a logarithm, {slope}", slope=holds(Slope(log(near / p), step), "=", (other - p) / near)),
+    ),
+    so=prose(
+        "At {start} value and slope of the divergence are zero, and this is {chi}, the squared distance of $u$ from $p$. So "
+        r"the divergence begins with half of $\varepsilon^2$ times that distance, and its expectation is about "
+        r"$\frac{K-1}{2N}$ for large $N$.",
+        start=where(step, 0),
+        chi=holds(Total(k, (other - p) ** 2 / near), "=", Total(k, (other - p) ** 2 / p), named=True),
+    ),
 )
 
 derivation.say(
     r"Both measures need the modes to be known. The birthday test does not: it draws $s$ samples and looks for two that agree. "
-    r"How often that happens is first computed for $s = 3$; the code does the same for every $s$."
+    r"How often that happens is first computed for three; the code does the same for every $s$."
 )
 pairs = times(1 - KroneckerDelta(k1, k2), 1 - KroneckerDelta(k1, k3), 1 - KroneckerDelta(k2, k3))
 derivation.chain(
@@ -181,29 +224,15 @@ derivation.chain(
     ),
     equals(
         plus(3 * Total(k, p**2), -2 * Total(k, p**3)),
-        "collect: three pairs, and three that agree were counted three times",
+        prose(
+            "collect: three pairs, and three that agree were counted three times; {sum}",
+            sum=holds(Total(k, p**2 * (1 - p)), "=", plus(Total(k, p**2), -Total(k, p**3))),
+        ),
         wrong={"triples counted twice": plus(3 * Total(k, p**2), -Total(k, p**3))},
     ),
     states=4,
 )
-x = derivation.number("x", "the probability of one mode", positive=True)
-y = derivation.number("y", "... and of another", positive=True)
-rest0 = derivation.number("e_{s-2}", "the sum of all products of $s-2$ of the other probabilities; $e_0 = 1$", positive=True)
-rest1 = derivation.number("e_{s-1}", "... of $s-1$ of them", positive=True)
-rest2 = derivation.number("e_s", "... of $s$ of them", positive=True)
-derivation.chain(
-    "Two modes that are made equally likely collide less",
-    plus(((x + y) / 2) ** 2 * rest0, 2 * ((x + y) / 2) * rest1, rest2, -(x * y * rest0 + (x + y) * rest1 + rest2)),
-    equals(
-        times((x - y) ** 2 / 4, rest0),
-        r"sets of $s$ modes contain both, one or none of the two; $\left(\frac{x+y}{2}\right)^2 - xy = \frac{(x-y)^2}{4}$",
-    ),
-    at_least(0, r"a square times a sum of products of probabilities", dropping=times((x - y) ** 2 / 4, rest0)),
-    so=r"$s$ samples from $s$ different modes, in any order, have the probability $s!$ times the sum of all products of $s$ "
-    r"probabilities. It is continuous, so it has a maximum over all distributions on $K \ge s$ modes. There at least $s$ "
-    r"probabilities are positive, so $e_{s-2}$ is for every two modes, and no two probabilities differ: samples of the uniform "
-    r"distribution collide least.",
-)
+equal_modes(derivation)
 
 i = derivation.index("i", "a sample after the first, counted from the last: $0, 1, \\dots, s-2$")
 m = derivation.count(i, "m", "the number of samples after the first, $s - 1$")
@@ -218,46 +247,42 @@ free = derivation.define(
 )
 gain = derivation.number("h", "what equal probabilities add to the chance of no collision, as a ratio", nonnegative=True)
 none = derivation.define("Q_s", Product(i, free) / (1 + gain), "the chance that no two samples agree", positive=True)
-derivation.chain(
+birthday = derivation.chain(
     "The birthday bound",
     -log(none),
     equals(plus(-Total(i, log(free)), log(1 + gain)), "the logarithm of a product and of a quotient"),
-    at_least(-Total(i, log(free)), "leave out the gain; equality if all modes are equally likely", dropping=log(1 + gain)),
-    equals(plus(Total(i, 1 - free), Total(i, tangent.at(free))), r"$-\log f = 1 - f + (f - 1 - \log f)$"),
-    at_least(Total(i, 1 - free), "leave out the gaps", dropping=Total(i, tangent.at(free))),
-    equals(times(m * (m + 1) / 2, 1 / modes), r"$1 - f_i = (m - i) / K$, and $1 + 2 + \dots + m = \frac{m(m+1)}{2}$"),
+    at_least(
+        -Total(i, log(free)),
+        prose("leave out the gain; equality if all modes are equally likely, {none}", none=where(gain, 0)),
+        dropping=log(1 + gain),
+    ),
+    equals(
+        plus(Total(i, 1 - free), Total(i, tangent.at(free))),
+        prose("{split}, with the gap of the logarithm last", split=holds(-log(free), "=", plus(1 - free, tangent.at(free)))),
+    ),
+    at_least(Total(i, 1 - free), "leave out the gaps, which are small with few samples", dropping=Total(i, tangent.at(free))),
+    equals(
+        times(m * (m + 1) / 2, 1 / modes),
+        prose("{rest}, and {sum}", rest=holds(1 - free, "=", (m - i) / modes), sum=holds(Total(i, m - i), "=", m * (m + 1) / 2)),
+    ),
     central=True,
-    so=r"Divide: $\hat K = \frac{s(s-1)}{-2 \log Q_s} \le K$ for every distribution on $K$ modes and $2 \le s \le K$. If half of "
-    r"all batches of $s$ samples have a repetition, the generator has at least $\frac{s(s-1)}{1.39}$ modes. It may have many "
-    r"more: rare modes hardly collide, and the estimate is near $K$ only if the modes are about equally likely.",
+    so=prose(
+        "Divide: the estimate, {estimate} with $s - 1$ for $m$, is at most the number of modes, for every distribution on $K$ "
+        "modes and from 2 to $K$ samples. If half of all batches of $s$ samples have a repetition, the generator has at least "
+        r"$\frac{s(s-1)}{1.39}$ modes. It may have many more: rare modes hardly collide, and the estimate is near $K$ only if "
+        "the modes are about equally likely.",
+        estimate=m * (m + 1) / (-2 * log(none)),
+    ),
 )
 
-P = derivation.number("P_s", "the chance that some two samples agree", "exp(collision_log_probability)", between=(0, 1))
-derivation.bridge(
-    "The code computes the chance of a collision",
-    log(3 * Total(k, p**2) - 2 * Total(k, p**3)),
-    collision_log_probability,
-    log_probs=log(p),
-    sample_size=3,
-    wrong={"no collision": log(1 - 3 * Total(k, p**2) + 2 * Total(k, p**3))},
+derivation.answer = prose(
+    "The number of modes that were seen grows with the number of samples. The divergence of their shares from the true "
+    "probabilities is not 0 but about $(K-1)/2N$ for large $N$; both are comparable at equal $N$ only. Repetitions among $m + "
+    "1$ samples bound the number of modes from below, whatever their probabilities are, by the chance $Q_s$ that none "
+    "repeats, the birthday test: {bound}.",
+    bound=holds(m * (m + 1) / (-2 * log(none)), "<=", modes),
 )
-derivation.bridge(
-    "... the estimate, for seven samples",
-    -42 / (2 * log(1 - P)),
-    birthday_support_estimate,
-    sample_size=7,
-    collision_probability=[P],
-    wrong={"the half forgotten": -42 / log(1 - P), "the chance of a collision in the logarithm": -42 / (2 * log(P))},
-)
-_STAIRS = np.repeat(np.arange(4), np.arange(1, 5))  # one sample of the first of four modes, two of the second, ...
-derivation.bridge(
-    "... and the divergence, with $k + 1$ of ten samples in mode $k$",
-    Total(k, (k + 1) / 10 * log((k + 1) / (10 * p))),
-    mode_kl_divergence,
-    assignments=np.append(_STAIRS, [-1, -1]),
-    log_mode_probs=log(p),
-    wrong={"the two outside in the denominator": Total(k, (k + 1) / 12 * log((k + 1) / (12 * p)))},
-)
+comparisons_with_the_code(derivation, p, k)
 
 
 @derivation.exact(
@@ -270,8 +295,7 @@ def four_samples():
     sequences = np.array(list(product(range(3), repeat=4)))
     counted = jax.vmap(partial(covered_modes, num_modes=3))(sequences)
     expected = chances[sequences].prod(axis=1) @ counted
-    by_formula = lambda size: (1 - (1 - chances) ** size).sum()  # noqa: E731
-    return Sides(left=expected, right=by_formula(4))
+    return Sides(left=expected, right=(1 - (1 - chances) ** 4).sum())
 
 
 @derivation.exact(
@@ -291,15 +315,6 @@ def equally_likely_modes():
     )
 
 
-def _expected_divergence(samples):
-    """Of three equally likely modes: every count of every mode, weighted by how often it is drawn."""
-    counts = np.array([(a, b, samples - a - b) for a in range(samples + 1) for b in range(samples + 1 - a)])
-    ways = np.array([comb(samples, a) * comb(samples - a, b) for a, b, _ in counts], dtype=float)
-    assignments = np.array([np.repeat(np.arange(3), count) for count in counts])
-    divergences = jax.vmap(lambda rows: mode_kl_divergence(rows, np.full(3, -np.log(3))))(assignments)
-    return float(ways @ divergences) / 3**samples
-
-
 @derivation.exact(
     r"\mathbb{E}\,\mathrm{KL}(\hat p \,\|\, p) = \sum_{k} \mathbb{E}\left[\hat p_k \log \frac{\hat p_k}{p_k}\right]",
     because=r"Three equally likely modes, 20 and 40 samples: all count vectors through the code, and one binomial count at a "
@@ -311,7 +326,7 @@ def all_counts():
     for size in (20, 40):
         n = np.arange(1, size + 1)
         chances = np.array([comb(size, int(count)) * 2.0 ** (size - count) for count in n]) / 3.0**size
-        found.append(_expected_divergence(size))
+        found.append(expected_divergence(size))
         wanted.append(3 * np.sum(chances * n / size * np.log(3 * n / size)))
     return Sides(left=np.array(found), right=np.array(wanted))
 
@@ -324,8 +339,7 @@ def equal_modes_collide_least():
     def collide(log_probs):
         return jnp.exp(jax.vmap(partial(collision_log_probability, sample_size=4))(log_probs))
 
-    level = jnp.full((20, 6), -np.log(6))
-    laws = jnp.log(np.random.default_rng(0).dirichlet(np.full(6, 2.0), size=20))
+    level, laws = jnp.full((20, 6), -np.log(6)), jnp.log(np.random.default_rng(0).dirichlet(np.full(6, 2.0), size=20))
     return BoundSides(
         sides=lambda log_probs: (collide(level), collide(log_probs)),
         points=(laws,),
@@ -339,8 +353,9 @@ _CENTERS = np.array([[0.0], [10.0], [20.0], [30.0]])
 
 
 @derivation.example(
-    r"Three modes, $p = (\frac12, \frac14, \frac14)$; then three that are equally likely. Then quality against coverage, with "
-    r"centers at $0, 10, 20, 30$ and the radius 1: twenty samples at $0.5$; and one at each center with 36 at $15$."
+    r"Three modes of the probabilities $(\frac12, \frac14, \frac14)$; then three that are equally likely. Then quality against "
+    "coverage, with centers at $0, 10, 20, 30$ and the radius 1: twenty samples at $0.5$; and one at each center with 36 at "
+    "$15$."
 )
 def a_frequent_mode_and_two_others():
     chances = np.exp(_HALF)
@@ -361,10 +376,39 @@ def a_frequent_mode_and_two_others():
         yield rf"\text{{quality, modes: {words}}}", (quality, modes), "(1, 1)" if words == "collapsed" else "(0.1, 4)"
 
 
-def _tilted(count, tilt):
-    """Probabilities of `count` modes that fall by a constant factor e^-tilt from each to the next."""
-    weights = np.exp(-tilt * np.arange(count))
-    return weights / weights.sum()
+@derivation.algorithm(
+    "Counting modes, known or not",
+    do(r"known modes: give every sample the nearest center within the radius, or none", assign_modes),
+    do(
+        "count the modes that are covered, and the share of samples that have one",
+        covered_modes,
+        high_quality_fraction,
+        by=seen_modes,
+    ),
+    do(
+        r"compare the shares with a target by $\mathrm{KL}(\hat p \,\|\, p)$, at equal $N$ for all models",
+        mode_kl_divergence,
+        by=bias,
+    ),
+    do(r"unknown modes: the share $\hat P_s$ of many batches of $s$ samples that have a repetition"),
+    do(r"$\hat K \leftarrow \frac{s (s - 1)}{-2 \log(1 - \hat P_s)}$", birthday_support_estimate, by=birthday),
+)
+def six_samples():
+    points = np.array([[0.5], [9.5], [0.2], [15.0], [30.0], [30.5]])
+    found = assign_modes(points, _CENTERS, radius=1.0)
+    yield r"\text{samples } 0.5, 9.5, 0.2, 15, 30, 30.5: \text{ centers from 0 on, or } {-1}", found, "(0, 1, 0, -1, 3, 3)"
+    yield r"\text{covered}", covered_modes(found, num_modes=4), "3"
+    yield r"\text{share that have one}", high_quality_fraction(found, num_modes=4), "5/6"
+    yield (
+        r"\text{divergence of } (\tfrac25, \tfrac15, 0, \tfrac25) \text{ from equal}",
+        mode_kl_divergence(found, np.full(4, -np.log(4))),
+        "0.3314",
+    )
+    yield (
+        r"\hat K \text{ of } s = 3, \hat P_s = \tfrac12",
+        birthday_support_estimate(sample_size=3, collision_probability=0.5),
+        "4.3281",
+    )
 
 
 @derivation.figure(
@@ -375,27 +419,12 @@ def _tilted(count, tilt):
     panels=2,
 )
 def seen_and_estimated(seen, estimated):
-    sizes = np.arange(1, 65)
-    for tilt, label in ((0.0, "equally likely"), (np.log(2), "halving")):
-        misses = 1 - _tilted(8, tilt)
-        seen.plot(sizes, (1 - misses ** sizes[:, None]).sum(axis=1), label=label)
-    seen.axhline(8, color="black", linewidth=1)
-    seen.set(xlabel="samples, $N$", ylabel=r"$\mathbb{E}[\mathrm{covered}]$", ylim=(0, 8.5))
-    seen.legend(loc="lower right")
-    tilts = np.linspace(0, 0.4, 9)
-    for size in (3, 8):
-        laws = np.log([_tilted(30, tilt) for tilt in tilts])
-        chances = np.exp(jax.vmap(partial(collision_log_probability, sample_size=size))(laws))
-        estimates = birthday_support_estimate(sample_size=size, collision_probability=chances)
-        estimated.plot(np.exp(-tilts), estimates / 30, "o-", label=f"$s = {size}$")
-    estimated.axhline(1, color="black", linewidth=1)
-    estimated.set(xlabel="factor from each mode to the next", ylabel=r"$\hat K / K$", ylim=(0, 1.08))
-    estimated.legend(loc="center left")
+    draw_seen_and_estimated(seen, estimated)
 
 
 @derivation.exercise(
     r"Of eight equally likely modes a generator has lost four, and draws the others equally often. What is the divergence?",
-    r"$\log 2 = 0.6931$, as for any half of a uniform target.",
+    r"$\log 2$, 0.6931, as for any half of a target.",
 )
 def half_of_the_modes():
     yield mode_kl_divergence(np.array([0, 2, 5, 7]), np.full(8, -np.log(8))), "0.6931"
@@ -404,7 +433,8 @@ def half_of_the_modes():
 @derivation.exercise(
     r"How often do two of 23 people share a birthday, and how long is the year by that? And if every second person is born "
     r"on one of 30 days, the others on the other 335?",
-    r"$P = 0.5073$, and $\hat K = 357.4$, below 365. With the frequent days $P$ is 0.8929 and $\hat K$ is 113.2.",
+    r"In the share 0.5073 of all classes, and $\hat K$ is 357.4, below 365. With the frequent days $P$ is 0.8929 and $\hat K$ "
+    "is 113.2.",
 )
 def a_class_of_pupils():
     for law in (np.full(365, 1 / 365), np.append(np.full(30, 0.5 / 30), np.full(335, 0.5 / 335))):
@@ -416,9 +446,9 @@ def a_class_of_pupils():
 
 @derivation.exercise(
     r"A generator has three equally likely modes, as the target has. What divergence should one expect of 20 samples?",
-    r"All 231 counts give 0.0519. The approximation $\frac{K-1}{2N}$ is 0.05, the bound $\log 1.1 = 0.0953$.",
+    r"All 231 counts give 0.0519. The approximation $\frac{K-1}{2N}$ is 0.05, the bound $\log 1.1$ is 0.0953.",
 )
 def the_divergence_of_nothing():
-    yield _expected_divergence(20), "0.0519"
+    yield expected_divergence(20), "0.0519"
     yield 2 / 40, "0.05"
     yield np.log(1 + 2 / 20), "0.0953"
