@@ -1,5 +1,7 @@
 """The game of a quadratic critic and a Gaussian generator: its simultaneous steps, by quadrature."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,3 +37,38 @@ def largest_step(data, name):
     """The size below which steps converge near the solution, from the eigenvalues of the Jacobian."""
     eigenvalues = np.linalg.eigvals(np.asarray(resting_jacobian(data, name)))
     return np.min(-2 * eigenvalues.real / np.abs(eigenvalues) ** 2)
+
+
+def alternate(generator, critic, critic_loss, generator_loss):
+    """Rows of two rounds for Kullback-Leibler with steps of 1/10, standard normal data and a model at 1, from these functions."""
+    coefficients, theta = jnp.array([RESTING["kl"], 0.0, 0.0]), jnp.array([1.0, 0.0])
+    for stated in ("(1, -0.1, -0.1, 0.9806, -0.0081)", "(1.0220, -0.1575, -0.1066, 0.9576, -0.0144)"):
+
+        def of_critic(coefficients, theta=theta):
+            real, fake = critic(NOISE, coefficients), critic(generator(NOISE, *theta), coefficients)
+            return CHANCES @ critic_loss(real, fake, divergence="kl")
+
+        def of_generator(theta, coefficients):
+            return CHANCES @ generator_loss(critic(generator(NOISE, *theta), coefficients), divergence="kl")
+
+        coefficients = coefficients - 0.1 * jax.grad(of_critic)(coefficients)
+        theta = theta - 0.1 * jax.grad(of_generator)(theta, coefficients)
+        yield r"(c_0, c_1, c_2, m, l)", [*map(float, coefficients), *map(float, theta)], stated
+
+
+def draw_orbits(left, right, jacobian):
+    """Simultaneous steps of two sizes, and their eigenvalues."""
+    circle = np.exp(1j * np.linspace(0, 2 * math.pi, 100)) - 1
+    right.plot(circle.real, circle.imag, color="gray")
+    for size, mark in ((0.3, "o-"), (1.1, "s-")):
+        states = [jnp.array([1.0, 0.0, 0.0, 0.3, 0.0])]
+        for _ in range(20 if size < 1 else 12):
+            states.append(states[-1] + size * steps(states[-1], (0.0, 0.0), "kl"))
+        states = np.asarray(states)
+        left.plot(states[:, 3], states[:, 1], mark, markersize=3, label=rf"$\eta = {size}$")
+        points = size * np.linalg.eigvals(jacobian)
+        right.plot(points.real, points.imag, mark[0], label=rf"$\eta = {size}$")
+    left.set(xlabel="$m$", ylabel="$c_1$")
+    left.legend()
+    right.set(xlabel=r"$\mathrm{Re}\, \eta\lambda$", ylabel=r"$\mathrm{Im}\, \eta\lambda$")
+    right.legend()
