@@ -15,9 +15,12 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Normal, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.largest_estimate import largest_of_normals
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.lectures.lemmas.tilting import tilting
+from theory_jax.lectures.preference._best_of_n import draw_flaws, draw_gaussian, gold_with_a_flaw
 from theory_jax.preference.overoptimization import (
     best_of_n_kl_bound,
     best_of_n_log_probs,
@@ -36,17 +39,14 @@ derivation = Derivation(
         "Beirami et al. 2024, Theoretical guarantees on the best-of-n alignment policy",
         "Manheim & Garrabrant 2018, Categorizing variants of Goodhart's law",
     ),
-    question="The simplest way to follow a reward model: draw $n$ completions and keep the one with the largest reward. Which "
-    "law do the kept ones have, how far from the reference is it, and does the true reward rise with the rewards that are seen?",
+    question="The more a reward model is optimized, the better its own numbers become, and at some point the answers become "
+    "worse. The simplest way to follow it is to draw several completions and keep the one with the largest reward. Which "
+    "distribution do the kept ones have, how far from the reference is it, and when does the true reward turn?",
     setting=(
         r"One prompt is fixed. Its completions are drawn from the reference $p$, independently, $n$ times, and the draw with the "
-        r"largest reward is kept; of several such draws, one at random. The kept completion has the law $\pi_n$.",
+        r"largest reward is kept; of several such draws, one at random. The kept completion has the distribution $\pi_n$.",
         r"The reward that chooses is the proxy. What is meant is the gold reward $g$; the proxy is $g$ plus an error.",
     ),
-    answer=r"With $F$ the probability of a reward up to some level, the level is the largest of $n$ with probability $F(r)^n - "
-    r"F(r^-)^n$, shared as the reference shares it. The divergence is at most $\log n - \frac{n - 1}{n}$: it grows with the "
-    r"logarithm of $n$. With Gaussian errors the gold reward rises for ever, though less than the proxy. One kind of flaw that "
-    r"the proxy likes is enough to make it rise and fall back to where it began.",
     limits=(
         "That reward models of texts follow the two fitted laws of the last part: that was measured, on one family of models.",
         "Errors with heavy tails in general. The figure shows one such case, simulated.",
@@ -59,7 +59,7 @@ below = derivation.number("l", "the probability of a smaller reward, $F(r^-)$", 
 level = derivation.number("T", "the probability of exactly this reward", positive=True)
 upto = derivation.define("u", below + level, "the probability of at most this reward, $F(r)$", positive=True)
 one = derivation.number("p", "the probability of one completion with this reward", "exp(log_probs)", positive=True)
-derivation.chain(
+kept = derivation.chain(
     "Of four draws, this completion is kept",
     times(plus(times(4, level, below**3), times(6, level**2, below**2), times(4, level**3, below), level**4), one / level),
     equals(
@@ -69,13 +69,23 @@ derivation.chain(
     ),
     equals(
         times(one, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
-        "a difference of powers, divided by $u - l = T$",
+        "a difference of powers, divided by $u - l$, which is $T$",
         wrong={"the whole level, not this completion's share": plus(upto**4, -(below**4))},
     ),
     role="lemma",
-    so=r"However many draws are at the level, the blind choice takes one of them, and each is this completion with probability "
-    r"$p / T$. For any $n$ all draws are at most $r$, but not all are smaller: $\pi_n = p\, (u^n - l^n)/(u - l)$. The tie has "
-    r"canceled. That is what the code computes, with no difference of nearly equal powers.",
+    so=prose(
+        r"However many draws are at the level, the blind choice takes one of them, and each is this completion with probability "
+        r"$p / T$. For any $n$ all draws are at most $r$, but not all are smaller: $\pi_n$ is {general}, for four draws {four}. "
+        "The tie has canceled. That is what the code computes, with no difference of nearly equal powers.",
+        general=times(one, (upto**n - below**n) / level),
+        four=holds(
+            times(one, (upto**n - below**n) / level),
+            "=",
+            times(one, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
+            when={n: 4},
+            named=True,
+        ),
+    ),
 )
 
 
@@ -103,8 +113,8 @@ derivation.chain(
     Limit((upto**n - below**n) / level, level, 0),
     equals(n * below ** (n - 1), "the derivative of $u^n$"),
     role="lemma",
-    so=r"$\pi_n = p \, n F^{n - 1}$: a tilt by $(n - 1) \log F$, not by the reward. Only the order of the rewards counts. The "
-    r"best of $m$ among winners of $n$ is the best of $m n$, since $(F^n)^m = F^{m n}$.",
+    so=r"So $\pi_n$ is $p \, n F^{n - 1}$: a tilt by $(n - 1) \log F$, not by the reward. Only the order of the rewards counts. "
+    r"The best of $m$ among winners of $n$ is the best of $m n$: a power of a power.",
 )
 
 derivation.say(
@@ -128,9 +138,11 @@ derivation.chain(
         "the product rule; the last term of $G$ takes away what the logarithm's derivative adds",
     ),
     role="lemma",
-    so=r"$G$ goes to 0 with $v$, and is $\log n - \frac{n - 1}{n}$ at 1.",
+    so=prose(
+        "$G$ goes to 0 with $v$, and is {end} at 1.", end=holds(G, "=", plus(log(n), -(n - 1) / n), when={upper: 1}, named=True)
+    ),
 )
-density = derivation.number("s", r"the density $n v^{n - 1}$ at the upper end, $v = u$", positive=True)
+density = derivation.number("s", r"the density $n v^{n - 1}$ at the upper end of the level", positive=True)
 mean = derivation.number("y", r"its mean over the level, $(u^n - l^n)/(u - l)$", positive=True)
 excess = plus(_antiderivative(upto), -_antiderivative(below), -times(upto**n - below**n, log((upto**n - below**n) / level)))
 widened = plus(times(density, log(density)), -times(density, log(mean)), -density, mean)
@@ -142,13 +154,17 @@ derivation.chain(
         r"differentiate by the upper end: the integrand, less the product rule",
     ),
     role="lemma",
-    so=r"In the next lemma $s = n u^{n - 1}$, and $y = \frac{u^n - l^n}{u - l}$ is its mean over the level.",
+    so=r"In the next lemma $s$ stands for $n u^{n - 1}$, and $y$ for its mean over the level, $\frac{u^n - l^n}{u - l}$.",
 )
 derivation.chain(
     "... so a tie contributes less than its level would without ties",
     widened,
     equals(times(density, plus(mean / density, -1, -log(mean / density))), "collect the logarithms"),
-    at_least(0, r"the tangent of the logarithm at 1", dropping=times(density, tangent.at(mean / density))),
+    at_least(
+        0,
+        prose("the tangent of the logarithm at 1; equality where {same}", same=where(mean, density)),
+        dropping=times(density, tangent.at(mean / density)),
+    ),
     role="lemma",
     so=r"The excess $G(u) - G(l) - (u^n - l^n) \log \frac{u^n - l^n}{u - l}$ is 0 where the level is empty, and grows with it: "
     r"it is never negative.",
@@ -168,7 +184,7 @@ divergence = derivation.define(
     r"the divergence of $\pi_n$ from the reference: three levels, each its integral without the excess",
 )
 bound = plus(log(n), -(n - 1) / n)
-derivation.chain(
+distance = derivation.chain(
     "The divergence of the best of n is at most log n minus (n - 1)/n",
     divergence,
     at_most(
@@ -177,10 +193,13 @@ derivation.chain(
         adding=plus(*slack),
     ),
     equals(G_3, "the ends of the levels cancel"),
-    equals(bound, r"$\log 1 = 0$"),
+    equals(bound, "the logarithm of 1 is 0"),
     central=True,
-    so=r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is 0 at $n = "
-    r"1$ and near $\log n - 1$ for many draws: a thousand draws cost six nats.",
+    so=prose(
+        r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is {none} "
+        r"for one draw and near $\log n - 1$ for many: a thousand draws cost six nats.",
+        none=holds(bound, "=", 0, when={n: 1}, named=True),
+    ),
 )
 
 derivation.say("Does the true reward rise with the proxy's? First, errors that are as Gaussian as the reward.")
@@ -200,11 +219,11 @@ derivation.chain(
     ),
     equals(0, "the definition of $k$"),
     role="lemma",
-    so=r"Both are jointly Gaussian, so uncorrelated is independent: the proxy $P$ says nothing about the rest, and "
-    r"$\mathbb{E}[g \mid P] = \mu + k\, (P - \mu)$. A proxy of 3 deviations is worth $3 k$ of them.",
+    so=r"Both are jointly Gaussian, so uncorrelated is independent: the proxy $P$ says nothing about the rest, and the mean of "
+    r"$g$ given $P$ is $\mu + k\, (P - \mu)$. A proxy of 3 deviations is worth $3 k$ of them.",
 )
 m_n = derivation.number("m_n", "the mean of the largest of $n$ standard normal numbers", "normal_maximum_mean", positive=True)
-derivation.chain(
+regression = derivation.chain(
     "The gold reward of the best of n",
     times(k, sqrt(v_g + v_n), m_n),
     equals(
@@ -213,15 +232,18 @@ derivation.chain(
         wrong={"the gain of the proxy": times(sqrt(v_g + v_n), m_n)},
     ),
     uses=(largest_of_normals,),
-    so=r"For two draws $m_2 = \frac{1}{\sqrt\pi}$ and for three $m_3 = \frac{3}{2 \sqrt\pi}$; for more it is integrated "
-    r"numerically. The gold reward, above $\mu$, rises with $n$ for ever, since $m_n$ does. The proxy promises $\frac1k$ times "
-    r"as much: the gap grows, but more optimization never hurts. This is regression to the mean, and no more.",
+    so=prose(
+        r"For two draws $m_n$ is $\frac{1}{\sqrt\pi}$ and for three $\frac{3}{2 \sqrt\pi}$; for more it is integrated "
+        r"numerically. The gold reward, above $\mu$, rises with $n$ for ever, since $m_n$ does. The proxy promises more, {times} "
+        "as much: the gap grows, but more optimization never hurts. This is regression to the mean, and no more.",
+        times=holds(1 / k, ">", 1),
+    ),
 )
 
 
 @derivation.monte_carlo(
     r"\mathbb{E}[g] = \frac{v_g}{\sqrt{v_g + v_n}}\, m_n",
-    because=r"The winner by the proxy of 16 draws, 20,000 times, $\mu = 0$, $v_g = 1$, $v_n = 3$: the mean is half of $m_{16}$.",
+    because=r"The winner by the proxy of 16 draws, 20,000 times, with the variances 1 and 3: the mean is half of $m_{16}$.",
 )
 def gold_of_sixteen():
     rng = np.random.default_rng(0)
@@ -244,15 +266,28 @@ derivation.chain(
     equals(
         plus(Rational(1, 2), times((1 - q) ** n, plus(Rational(1, 2), -(2 ** (-n))))),
         r"the first term: some draw is flawed, and wins with a gold reward of mean $\frac12$. The second: none is, and some draw "
-        r"has $g = 1$. Collect $(1 - q)^n$",
+        r"has a gold reward of 1. Collect $(1 - q)^n$",
     ),
-    so=r"Two factors: $\frac12 - 2^{-n}$ rises with $n$ from 0, and $(1 - q)^n$ falls. At $n = 1$ it is $\frac12$, then more.",
+    so=prose(
+        r"Two factors: $\frac12 - 2^{-n}$ rises with $n$ from 0, and $(1 - q)^n$ falls. For one draw it is {start}, then more.",
+        start=holds(flawed, "=", Rational(1, 2), when={n: 1}, named=True),
+    ),
 )
-rate = derivation.number("c", "how fast $(1 - q)^n = e^{-c n}$ falls, $-\\log(1 - q)$", positive=True)
+rate = derivation.number("c", "the rate at which $(1 - q)^n$ falls, $-\\log(1 - q)$", positive=True)
+fallen = plus(Rational(1, 2), times(exp(-rate * n), plus(Rational(1, 2), -exp(-n * log(2)))))
+derivation.answer = prose(
+    "With $F$ the probability of a reward up to some level, the level is the largest of $n$ with the probability $F(r)^n - "
+    "F(r^-)^n$, shared as the reference shares it. The divergence is at most {bound}: it grows with the logarithm of $n$. With "
+    "Gaussian errors the gold reward rises for ever, though less than the proxy, by the share {share}. One kind of flaw that the "
+    "proxy likes is enough to make it rise and fall back to where it began, {end}.",
+    bound=bound,
+    share=holds(k, "<", 1),
+    end=holds(Limit(fallen, n, oo), "=", Rational(1, 2), wrong={"to nothing": 0}),
+)
 derivation.chain(
     "... to where it began",
-    Limit(plus(Rational(1, 2), times(exp(-rate * n), plus(Rational(1, 2), -exp(-n * log(2))))), n, oo),
-    equals(Rational(1, 2), "$e^{-c n} \\to 0$: almost surely some draw is flawed"),
+    Limit(fallen, n, oo),
+    equals(Rational(1, 2), prose("{none}: almost surely some draw is flawed", none=holds(Limit(exp(-rate * n), n, oo), "=", 0))),
     role="lemma",
     so="The proxy only rises. All that is needed is an error that is rare under the reference, large, and unrelated to the gold "
     "reward: what is rare among few draws is what is chosen among many.",
@@ -260,8 +295,8 @@ derivation.chain(
 
 
 derivation.say(
-    r"For language models two laws were fitted: with $d = \sqrt{\mathrm{KL}}$, the gold reward above that of the reference is "
-    r"$d\, (\alpha - \beta d)$ for best-of-n and $d\, (\alpha - \beta \log d)$ for reinforcement learning. Where do they turn?"
+    r"For language models two laws were fitted: with $d$ for the root of the divergence, the gold reward above that of the "
+    r"reference is $d\, (\alpha - \beta d)$ for best-of-n and $d\, (\alpha - \beta \log d)$ for reinforcement. Where do they turn?"
 )
 d = derivation.number("d", "the root of the divergence", "sqrt(kl)", positive=True)
 alpha = derivation.number(r"\alpha", "the gain at the beginning", "gain", positive=True)
@@ -274,21 +309,29 @@ derivation.chain(
         Matrix([times(-2 * beta, d - alpha / (2 * beta)), times(-beta, plus(log(d), -(alpha / beta - 1)))]), "the product rule"
     ),
     role="lemma",
-    so=r"At $d = \frac{\alpha}{2 \beta}$ the gold reward is $\frac{\alpha^2}{4 \beta}$, at twice that distance again 0. The "
-    r"second is $\beta d$ at its peak, $d = e^{\alpha / \beta - 1}$. The decays of the two laws are different numbers, so their "
-    r"peaks are not to be compared by the formulas alone.",
+    so=prose(
+        "At its peak the first is {peak}, and at twice that distance again {zero}. The second is {later} at its peak, {place}. "
+        "The decays of the two laws are different numbers, so their peaks are not to be compared by the formulas alone.",
+        peak=holds(best_of_n, "=", alpha**2 / (4 * beta), when={d: alpha / (2 * beta)}, named=True),
+        zero=holds(best_of_n, "=", 0, when={d: alpha / beta}, named=True),
+        later=holds(reinforcement, "=", beta * exp(alpha / beta - 1), when={d: exp(alpha / beta - 1)}, named=True),
+        place=exp(alpha / beta - 1),
+    ),
 )
-i = derivation.index("i", "a completion")
+i, j = derivation.index("i", "a completion"), derivation.index("j", "any completion")
 reference = derivation.law("p_0", i, "the reference")
-any_law = derivation.law("w", i, "any law: that of the best of $n$, say")
+any_law = derivation.law("w", i, "any distribution: that of the best of $n$, say")
 r = derivation.numbers("r", i, "the proxies", "rewards")
 price = derivation.number("b", "a price for each nat", positive=True)
 derivation.chain(
-    "No law has more proxy than the tilt of the same divergence",
+    "No distribution has more proxy than the tilt of the same divergence",
     Expectation(any_law, r),
     at_most(
         plus(times(price, log(Total(i, reference * exp(r / price)))), times(price, Divergence(any_law, reference))),
-        r"add the gap of the tilted reference; equality if and only if $w$ is proportional to $p_0\, e^{r / b}$",
+        prose(
+            "add the gap of the tilted reference; equality if and only if {tilt}",
+            tilt=where(any_law, reference * exp(r / price) / Total(j, reference.at(j) * exp(r.at(j) / price))),
+        ),
         adding=tilting.at(any_law, reference, r, price),
     ),
     so=r"For the tilt itself the last line is its proxy. So the tilt whose price $b$ gives it the divergence of $\pi_n$ has at "
@@ -299,7 +342,7 @@ derivation.chain(
 
 _UPTO = [sum(reference.at(state) for state in range(last + 1)) for last in range(4)]
 derivation.bridge(
-    "The code computes the law of the best of five",
+    "The code computes the distribution of the best of five",
     [log(F**5 - (F - reference.at(state)) ** 5) for state, F in enumerate(_UPTO)],
     best_of_n_log_probs,
     rewards=jnp.arange(4.0)[None],
@@ -345,26 +388,41 @@ _P = jnp.log(jnp.array([[0.5, 0.25, 0.25]]))
 _R = jnp.array([[0.0, 1.0, 2.0]])
 
 
-def _gold_with_a_flaw(samples):
-    """Of the best of n: gold reward 0, 1 and, with a flaw in one of a hundred, 1/2 on average."""
-    kinds = jnp.log(jnp.array([[0.495, 0.495, 0.01]]))
-    return jnp.exp(best_of_n_log_probs(_R, kinds, samples=samples))[0] @ jnp.array([0.0, 1.0, 0.5])
-
-
 def _divergence(law):
     return jnp.sum(jnp.exp(law) * (law - _P), axis=1)[0]
 
 
+@derivation.algorithm(
+    "Best of $n$",
+    do("draw $n$ completions from the reference, and score each by the proxy"),
+    do("keep the one with the largest score; of several, one at random", best_of_n_log_probs, by=kept),
+    do(r"the price: at most $\log n - \frac{n - 1}{n}$ nats", best_of_n_kl_bound, by=distance),
+    do(r"what to expect, with Gaussian errors: $\mu + k (P - \mu)$", expected_gold_reward, by=regression),
+    do("double $n$ while the gold reward of a few that were judged still rises", by=distance),
+)
+def two_doublings():
+    text = r"\text{probabilities } \tfrac12, \tfrac14, \tfrac14 \text{ and proxies 0, 1, 2, at } n = 2: \quad "
+    for count, law, price, gold in (
+        (2, "(1/4, 5/16, 7/16)", "0.1931", "0.9688"),
+        (4, "(0.0625, 0.2539, 0.6836)", "0.6363", "1.1855"),
+    ):
+        found = jnp.exp(best_of_n_log_probs(_R, _P, samples=count))
+        yield rf"{text}\pi_n", found[0], law
+        yield r"\text{nats, at most}", best_of_n_kl_bound(samples=count), price
+        proxy = found @ _R[0]
+        means = {"gold_mean": 0.75, "gold_variance": 1.0, "noise_variance": 1.0}
+        yield r"\text{gold, if it is half of the variance}", expected_gold_reward(proxy, **means)[0], gold
+        text = r"n = 4: \quad "
+
+
 @derivation.example(
     r"Three completions with probabilities $\frac12, \frac14, \frac14$ and proxies $0, 1, 2$; the best of two. Then the upper "
-    r"two are equal. Then the tilt with the divergence of the first case, $b = 1.60426$. Last, unit Gaussian gold and error, and "
-    r"the flawed proxy with $q = 0.01$."
+    r"two are equal. Then the tilt with the divergence of the first case, with the price 1.60426. Last, unit Gaussian gold and "
+    r"error, and the flawed proxy with one flaw in a hundred."
 )
 def best_of_two():
     law = best_of_n_log_probs(_R, _P, samples=2)
-    yield r"\pi_2", jnp.exp(law)[0], "(1/4, 5/16, 7/16)"
     yield r"\mathrm{KL}_2", _divergence(law), "0.1413"
-    yield r"\log 2 - \frac12", best_of_n_kl_bound(samples=2), "0.1931"
     yield r"\text{its proxy}", (jnp.exp(law) @ _R[0])[0], "1.1875"
     tied = best_of_n_log_probs(jnp.array([[0.0, 1.0, 1.0]]), _P, samples=2)
     yield r"\pi_2 \text{ with a tie}", jnp.exp(tied)[0], "(1/4, 3/8, 3/8)"
@@ -374,68 +432,17 @@ def best_of_two():
     yield r"\text{its proxy}", (jnp.exp(tilted) @ _R[0])[0], "1.2014"
     largest = jnp.stack([normal_maximum_mean(samples=count) for count in (2, 16)])
     yield r"\text{Gaussian gold at } n = 2, 16", largest / jnp.sqrt(2), "(0.3989, 1.2487)"
-    flawed_gold = [_gold_with_a_flaw(count) for count in (1, 2, 7, 64, 512)]
+    flawed_gold = [gold_with_a_flaw(count) for count in (1, 2, 7, 64, 512)]
     yield r"\text{flawed at } n = 1, 2, 7, 64, 512", flawed_gold, "(0.5, 0.745, 0.9588, 0.763, 0.503)"
 
 
 @derivation.figure(
-    r"Reward of the best of $n$ by the proxy, $n = 1$ to $512$, against the root of the divergence. Left: unit Gaussian gold and "
-    r"error. Both rise, apart. Right: gold rewards with a flaw in one of a hundred completions, and with an error that has heavy "
-    r"tails (Student's $t$ with 1.5 degrees of freedom, simulated; gold is standard normal). Both turn, while the proxy only "
-    r"rises.",
+    r"Reward of the best of $n$ by the proxy, $n$ from 1 to 512, against the root of the divergence. Left: unit Gaussian gold "
+    r"and error. Both rise, apart. Right: gold rewards with a flaw in one of a hundred completions, and with an error that has "
+    r"heavy tails (Student's $t$ with 1.5 degrees of freedom, simulated; gold is standard normal). Both turn, while the proxy "
+    r"only rises.",
     panels=2,
 )
 def rise_and_fall(left, right):
-    counts = 2 ** np.arange(10)
-    distance = np.sqrt([float(best_of_n_kl_bound(samples=int(count))) for count in counts])
-    largest = np.array([float(normal_maximum_mean(samples=int(count))) for count in counts])
-    left.plot(distance, np.sqrt(2) * largest, "--", color="gray", label="proxy")
-    left.plot(distance, largest / np.sqrt(2), "o-", markersize=3, label="gold")
-    left.set(xlabel=r"$\mathrm{KL}_n^{1/2}$", ylabel="reward of the best of $n$")
-    left.legend()
-    right.plot(distance, [_gold_with_a_flaw(int(count)) for count in counts], "o-", markersize=3, label="a rare flaw")
-    rng = np.random.default_rng(0)
-    gold = rng.normal(size=(2000, counts[-1]))
-    proxy = gold + rng.standard_t(1.5, size=gold.shape)
-    kept = [gold[np.arange(2000), proxy[:, :count].argmax(axis=1)].mean() for count in counts]
-    right.plot(distance, kept, "o-", markersize=3, label="heavy tails")
-    right.set(xlabel=r"$\mathrm{KL}_n^{1/2}$", ylabel="gold reward of the best of $n$", ylim=(-0.1, 1.05))
-    right.legend()
-
-
-@derivation.exercise(
-    r"A fair coin has rewards 0 and 1. What is the law of the best of two tosses, and what is its divergence?",
-    r"$\pi_2 = (0.25, 0.75)$, which is 0.1308 nats from the coin; the bound is 0.1931.",
-)
-def a_coin():
-    coin = jnp.log(jnp.array([[0.5, 0.5]]))
-    law = best_of_n_log_probs(jnp.array([[0.0, 1.0]]), coin, samples=2)
-    yield jnp.exp(law)[0], "(0.25, 0.75)"
-    yield jnp.sum(jnp.exp(law) * (law - coin)), "0.1308"
-    yield best_of_n_kl_bound(samples=2), "0.1931"
-
-
-@derivation.exercise(
-    r"The fitted law of best-of-n has $\alpha = 1$ and $\beta = \frac14$. At which divergence is its peak, and how many draws "
-    r"are that, by the bound?",
-    r"At $d = 2$, so at 4 nats, where the gold reward is 1. The bound is 4.0 nats at $n = 147$.",
-)
-def draws_to_the_peak():
-    kl = jnp.array([3.9, 4.0, 4.1])
-    height = overoptimization_curve(kl, gain=1.0, decay=0.25, method="best_of_n")
-    yield height[1], "1"
-    yield kl[jnp.argmax(height)], "4.0"
-    yield best_of_n_kl_bound(samples=147), "4.0"
-
-
-@derivation.exercise(
-    r"In the flawed proxy, let the flaw add 2 to the gold reward instead of its own number. Where does the gold reward go "
-    r"now, and what is it at $n = 64$ for $q = 0.01$?",
-    r"To 1: among flawed draws the proxy ranks by the gold reward. By enumeration of four kinds of completions it is 0.8000 at "
-    r"64.",
-)
-def a_harmless_flaw():
-    kinds = jnp.log(jnp.array([[0.495, 0.495, 0.005, 0.005]]))
-    law = best_of_n_log_probs(jnp.array([[0.0, 1.0, 2.0, 3.0]]), kinds, samples=64)
-    yield jnp.exp(law)[0] @ jnp.array([0.0, 1.0, 0.0, 1.0]), "0.8000"
-    yield jnp.exp(best_of_n_log_probs(jnp.array([[0.0, 1.0, 2.0, 3.0]]), kinds, samples=10**4))[0, 3], "1"
+    draw_gaussian(left)
+    draw_flaws(right)
