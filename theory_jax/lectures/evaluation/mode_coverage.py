@@ -358,8 +358,7 @@ _CENTERS = np.array([[0.0], [10.0], [20.0], [30.0]])
     "$15$."
 )
 def a_frequent_mode_and_two_others():
-    chances = np.exp(_HALF)
-    pairs = np.array(list(product(range(3), repeat=2)))
+    chances, pairs = np.exp(_HALF), np.array(list(product(range(3), repeat=2)))
     counted = jax.vmap(partial(covered_modes, num_modes=3))(pairs)
     yield r"\mathbb{E}[\text{covered}] \text{ by two samples}", chances[pairs].prod(axis=1) @ counted, "1.625"
     for size, chance, estimate in ((2, "0.375", "2.1276"), (3, "0.8125", "1.7921")):
@@ -404,11 +403,8 @@ def six_samples():
         mode_kl_divergence(found, np.full(4, -np.log(4))),
         "0.3314",
     )
-    yield (
-        r"\hat K \text{ of } s = 3, \hat P_s = \tfrac12",
-        birthday_support_estimate(sample_size=3, collision_probability=0.5),
-        "4.3281",
-    )
+    estimate = birthday_support_estimate(sample_size=3, collision_probability=0.5)
+    yield r"\hat K \text{ of } s = 3, \hat P_s = \tfrac12", estimate, "4.3281"
 
 
 @derivation.figure(
