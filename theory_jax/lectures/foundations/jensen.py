@@ -12,12 +12,14 @@ from jax.scipy.special import logsumexp
 from sympy import Subs, exp, limit, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.kinds import BoundSides, Sides
+from theory_jax.derivation.kinds import BoundSides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.derivation.unspecified import function
 from theory_jax.foundations.jensen import bregman_divergence, jensen_gap, jensen_gap_bounds, log_jensen_gap, log_mean_exp
+from theory_jax.lectures.foundations._heights import draw_heights
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.more_samples import leave_one_out, two_samples
 
@@ -32,23 +34,22 @@ derivation = Derivation(
         "Liao & Berg 2019, Sharpening Jensen's inequality",
         "Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders, theorem 1",
     ),
-    question="The mean of a convex function is at least the function of the mean. Why, and by exactly how much? Most bounds of "
-    "this course are this inequality for the logarithm, so the size of its gap is the tightness of those bounds.",
+    question="The logarithm of an average is not the average of the logarithms: who estimates a log-likelihood by the logarithm "
+    "of a noisy estimate is too low on average, and more so, the noisier it is. The mean of a convex function is at least the "
+    "function of the mean. Why, and by exactly how much? Most bounds of this course are this inequality, and the size of its "
+    "gap is their tightness.",
     setting=(
-        r"A random variable takes the values $x_k$ of an interval with probabilities $w_k > 0$ that sum to one; a point of "
-        r"weight zero does not count. $f$ is a differentiable function on the interval.",
-        r"$f$ is convex if its graph is above each of its tangents. The height above the tangent at $a$ is its Bregman "
-        r"divergence $B_f(u, a) = f(u) - f(a) - f'(a)(u - a)$. At a kink inside the interval any slope between the left and "
-        r"the right one may take the place of $f'(a)$. $f$ is strictly convex if $B_f(u, a) = 0$ for $u = a$ only.",
-        r"Logarithms are natural, and are taken of positive numbers.",
+        "A random variable takes the values $x_k$ of an interval with positive probabilities $w_k$ that sum to one; a point of "
+        "weight zero does not count. $f$ is a differentiable function on the interval.",
+        "$f$ is convex if its graph is above each of its tangents. The height above the tangent at $a$ is its Bregman "
+        "divergence $B_f(u, a)$, which is $f(u) - f(a) - f'(a)(u - a)$. At a kink inside the interval any slope between the "
+        "left and the right one may take the place of $f'(a)$. $f$ is strictly convex if this height is zero at the point of "
+        "contact only.",
     ),
-    answer=r"$\mathbb{E} f(X) - f(\mathbb{E} X) = \mathbb{E}[B_f(X, \mathbb{E} X)]$: the gap is the mean height of the graph "
-    r"above its tangent at the mean. It is never negative, it is of the size of the variance, and for the logarithm it is a "
-    r"Kullback-Leibler divergence.",
     limits=(
         "The values are finitely many. The same lines hold on any probability space on which $X$ and $f(X)$ have means.",
         "That more samples tighten the bound for any number of samples rests on two lemmas and Jensen's inequality, in words; "
-        "it is enumerated for up to four samples of one law.",
+        "it is enumerated for up to four samples of one distribution.",
         r"How fast the gap of a given $f$ closes beyond the second order in the noise.",
     ),
 )
@@ -75,37 +76,41 @@ derivation.chain(
     u**4 - a**4 - 4 * a**3 * (u - a),
     equals(
         (u - a) ** 2 * (u**2 + 2 * a * u + 3 * a**2),
-        r"divide by $(u - a)^2$: value and slope of the two sides agree at $u = a$, so the quotient is a polynomial",
+        r"divide by $(u - a)^2$: value and slope of the two sides agree at $a$, so the quotient is a polynomial",
         wrong={"the tangent at $u$": (u - a) ** 2 * (3 * u**2 + 2 * a * u + a**2)},
     ),
     equals(times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2)), "complete the square in the second factor"),
-    at_least(0, "squares are never negative", dropping=times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2))),
+    at_least(
+        0,
+        prose("leave out products of squares; equality if and only if {touch}", touch=where(u, a)),
+        dropping=times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2)),
+    ),
     role="lemma",
-    so=r"It is zero for $u = a$ only: where the second factor vanishes, $u = a = 0$.",
 )
 between = plus(times(1 - lam, u), times(lam, v))
 heights = plus(times(1 - lam, convex.at(u, between)), times(lam, convex.at(v, between)))
+_SHRUNK = Subs(Slope(plus(times(1 - lam, f(u)), times(lam, f(v)), -f(between)), lam), lam, 0)
 chord = derivation.chain(
     "The graph of a convex function is below its chords",
     plus(times(1 - lam, f(u)), times(lam, f(v)), -f(between)),
     equals(
         heights,
-        r"touch the graph between the two points. The tangent's slope is multiplied by $(1 - \lambda)(u - c) + \lambda(v - "
-        r"c)$, which is 0 at $c = (1 - \lambda) u + \lambda v$",
+        prose(
+            "touch the graph between the two points. The tangent's slope has the factor {none}",
+            none=holds(plus(times(1 - lam, u - between), times(lam, v - between)), "=", 0),
+        ),
         wrong={"the weights exchanged": plus(times(lam, convex.at(u, between)), times(1 - lam, convex.at(v, between)))},
     ),
     at_least(0, "both heights are never negative", dropping=heights),
     about=(u, v, lam),
     name=r"G_f\left({}, {}; {}\right)",
     role="lemma",
-    so=r"Many books define convexity by the chord. For a differentiable function the two definitions agree, as the next "
-    r"line shows: a gap that is 0 at $\lambda = 0$ and never negative has a slope there that is not negative.",
-)
-derivation.chain(
-    "... and where the chord shrinks to a point, its gap grows with the height above the tangent",
-    Subs(Slope(plus(times(1 - lam, f(u)), times(lam, f(v)), -f(between)), lam), lam, 0),
-    equals(convex.at(v, u), r"the chain rule, and the definition of $B_f$", wrong={"the arguments exchanged": convex.at(u, v)}),
-    role="lemma",
+    so=prose(
+        "Many books define convexity by the chord. For a differentiable function the two definitions agree: where the chord "
+        "shrinks to a point, its gap is 0 and never negative beside it, so its slope there is not negative, and that is the "
+        "height above the tangent, {slope}.",
+        slope=holds(_SHRUNK, "=", convex.at(v, u), wrong={"the arguments exchanged": convex.at(u, v)}),
+    ),
 )
 
 central = derivation.chain(
@@ -113,7 +118,7 @@ central = derivation.chain(
     Expectation(w, f(x)),
     equals(
         Expectation(w, plus(f(mu), times(slope(mu), x - mu), convex.at(x, mu))),
-        r"the definition of $B_f$, at $u = x_k$ and $a = \mu$",
+        r"the definition of $B_f$, at $x_k$ and $\mu$",
         wrong={"the tangent at the value": Expectation(w, plus(f(mu), times(slope(x), x - mu), convex.at(x, mu)))},
     ),
     equals(
@@ -122,14 +127,17 @@ central = derivation.chain(
     ),
     equals(
         plus(f(mu), Expectation(w, convex.at(x, mu))),
-        r"$\mathbb{E}_w[x_k] = \mu$: whatever its slope, the tangent at the mean has no part in the gap",
+        prose(
+            "{mean}: whatever its slope, the tangent at the mean has no part in the gap",
+            mean=holds(Expectation(w, x - mu), "=", 0),
+        ),
         wrong={"the height of the mean above the tangents at the values": plus(f(mu), Expectation(w, convex.at(mu, x)))},
     ),
     at_least(f(mu), "leave out the mean height, which is never negative", dropping=Expectation(w, convex.at(x, mu))),
     central=True,
-    so=r"A mean of heights is zero only if every height is: equality holds if and only if $f$ runs along its tangent from the "
-    r"smallest value to the largest, that is if $f$ is affine on the hull of the values (a single value is such a hull). For a "
-    r"strictly convex $f$ only a constant gives equality. If $-f$ is convex, the inequality is turned over.",
+    so="A mean of heights is zero only if every height is: equality holds if and only if $f$ runs along its tangent from the "
+    "smallest value to the largest, that is if $f$ is affine on the hull of the values (a single value is such a hull). For a "
+    "strictly convex $f$ only a constant gives equality. If $-f$ is convex, the inequality is turned over.",
 )
 derivation.bridge(
     "The code computes the gap, here of the exponential",
@@ -140,27 +148,6 @@ derivation.bridge(
     convex_fn=jnp.exp,
     wrong={"the sign": exp(mu) - Expectation(w, exp(x)), "no weights": Expectation(w, exp(x)) - exp(Total(k, x) / 4)},
 )
-
-
-@derivation.exact(
-    r"\mathbb{E} f(X) = f(\mathbb{E} X) \quad\text{if}\quad f \text{ is affine on the hull of the values}",
-    because=r"Four cases. $|x|$ at $\{1.5, 4\}$, and $x^2$ at $\{2.5, 2.5\}$: gap 0. $x^2$ at $\{0, 2\}$, evenly: gap "
-    r"$\mathrm{Var} X = 1$. $|x|$ at $\{-1, 1\}$: gap 1, although $|x|$ is 1 at both values, since it is not affine between "
-    r"them.",
-    role="remark",
-    outcomes=8,
-    scale=1.0,
-    uses=(central,),
-)
-def equality_cases():
-    fair, uneven = jnp.array([0.5, 0.5]), jnp.array([0.3, 0.7])
-    evenly = ([0.0, 2.0], fair, jnp.square), ([-1.0, 1.0], fair, abs)
-    cases = ([1.5, 4.0], uneven, abs), ([2.5, 2.5], uneven, jnp.square), *evenly
-    gaps = jnp.concatenate([jensen_gap(jnp.array([x]), jnp.log(weights)[None], of) for x, weights, of in cases])
-    wrong = {"affine on the values, not on their hull": jnp.array([0.0, 0.0, 1.0, 0.0])}
-    return Sides(left=gaps, right=jnp.array([0.0, 0.0, 1.0, 1.0]), wrong=wrong)
-
-
 inner = plus(times(1 - kappa, u), times(kappa, v))
 derivation.chain(
     "The same without tangents: two points make three, and by induction any number",
@@ -171,21 +158,21 @@ derivation.chain(
     ),
     equals(
         plus(times(1 - lam, chord.at(u, v, kappa)), chord.at(inner, z, lam)),
-        r"average the first two points at their mean $c = (1 - \kappa) u + \kappa v$, then $c$ with the third: $(1 - \lambda) "
-        r"f(c)$ is subtracted in the first chord's gap $G_f$ and added in the second",
+        r"average the first two points at their mean $c$, then $c$ with the third: $(1 - \lambda) f(c)$ is subtracted in the "
+        "first chord's gap $G_f$ and added in the second",
         wrong={"weighted by the last point": plus(times(lam, chord.at(u, v, kappa)), chord.at(inner, z, lam))},
     ),
     at_least(0, "both are gaps of chords", dropping=plus(times(1 - lam, chord.at(u, v, kappa)), chord.at(inner, z, lam))),
     role="remark",
-    so=r"With the mean of the first $n - 1$ points in place of $c$ the same two lines lead from $n - 1$ points to $n$, so the "
-    r"inequality holds for any finite number of points, for convex functions with kinks, too.",
+    so="With the mean of the first $n - 1$ points in place of $c$ the same two lines lead from $n - 1$ points to $n$, so the "
+    "inequality holds for any finite number of points, for convex functions with kinks, too.",
 )
 
 m = derivation.number("m", "a lower bound of $f''$", "curvature_lower")
 M = derivation.number("M", "an upper bound of $f''$", "curvature_upper")
 derivation.say(
-    r"How large is the gap? For a quadratic function it is a variance. Every other function is between two quadratics with "
-    r"second derivatives that bound its own."
+    "How large is the gap? For a quadratic function it is a variance. Every other function is between two quadratics with "
+    "second derivatives that bound its own."
 )
 derivation.chain(
     "A quadratic part of a function takes a quadratic part of the height with it",
@@ -195,8 +182,8 @@ derivation.chain(
         r"the height of $\frac12 m u^2$ above its tangent at $a$ is $\frac12 m (u - a)^2$",
     ),
     role="lemma",
-    so=r"If $f'' \ge m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. If $f'' "
-    r"\le M$, then $\frac12 M u^2 - f(u)$ is convex, and the height with $M$ for $m$ is never positive.",
+    so=r"If $f''$ is at least $m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. "
+    r"If $f''$ is at most $M$, then $\frac12 M u^2 - f(u)$ is convex, and the height with $M$ for $m$ is never positive.",
 )
 steep = derivation.assume("The second derivative of f is at least m", plus(convex.at(u, a), -m * (u - a) ** 2 / 2), u, a)
 flat = derivation.assume("The second derivative of f is at most M", plus(M * (u - a) ** 2 / 2, -convex.at(u, a)), u, a)
@@ -221,8 +208,14 @@ derivation.chain(
     at_most(M * Variance(w, x) / 2, "add what is assumed to be never negative", adding=Expectation(w, flat.at(x, mu))),
     uses=(central,),
     states=2,
-    so=r"Both are equalities for a quadratic. What makes $X$ less noisy makes Jensen's inequality tighter, in proportion to "
-    r"the variance.",
+    so="Both are equalities for a quadratic. What makes $X$ less noisy makes Jensen's inequality tighter, in proportion to the "
+    "variance.",
+)
+derivation.answer = prose(
+    "The gap of Jensen's inequality is the mean height of the graph above its tangent at the mean, {gap}. It is never negative. "
+    "If $f''$ is between $m$ and $M$, it is between $m/2$ and $M/2$ times the variance of the values; for the logarithm it is a "
+    "Kullback-Leibler divergence.",
+    gap=holds(gap, "=", Expectation(w, convex.at(x, mu)), wrong={"the tangents at the values": Expectation(w, convex.at(mu, x))}),
 )
 derivation.bridge(
     "The code computes both bounds at the curvatures 1 and 3",
@@ -242,7 +235,7 @@ h = derivation.numbers("h", d, "the point at which the tangent plane touches", "
 s_g = derivation.define(r"\sigma", exp(g) / Total(c, exp(g.at(c))), "the softmax of $g$", over=d, law=True)
 s_h = derivation.define(r"\tau", exp(h) / Total(c, exp(h.at(c))), "the softmax of $h$", over=d, law=True)
 derivation.say(
-    r"In several dimensions the tangent line becomes a tangent plane, $B_\varphi(g, h) = \varphi(g) - \varphi(h) - \langle "
+    r"In several dimensions the tangent line becomes a tangent plane, the height above it $\varphi(g) - \varphi(h) - \langle "
     r"\nabla\varphi(h), g - h \rangle$, and nothing else in the argument changes: along the segment from $h$ to $g$ a convex "
     r"$\varphi$ is a convex function of one variable."
 )
@@ -253,14 +246,20 @@ derivation.chain(
     log_sum_exp,
     equals(
         Total(d, s_h * plus(h - log(Total(c, exp(h.at(c)))), -(g - log(Total(c, exp(g.at(c))))))),
-        r"the gradient of log-sum-exp is the softmax, $\tau_d$ at $h$, and $\sum_d \tau_d = 1$ takes the two constants inside",
+        prose(
+            r"the gradient of log-sum-exp is the softmax, $\tau_d$ at $h$; {one} takes the two constants inside",
+            one=holds(Total(d, s_h), "=", 1),
+        ),
     ),
-    equals(Total(d, s_h * plus(log(s_h), -log(s_g))), r"$\log \tau_d = h_d - \log \sum_c e^{h_c}$, and the same for $\sigma_d$"),
+    equals(
+        Total(d, s_h * plus(log(s_h), -log(s_g))),
+        prose(r"{it}, and for $\sigma_d$", it=holds(log(s_h), "=", plus(h, -log(Total(c, exp(h.at(c))))))),
+    ),
     equals(Divergence(s_h, s_g), "the definition of the divergence: the point of contact comes first"),
     at_least(0, "Gibbs' inequality", dropping=gibbs.at(s_h, s_g)),
     states=2,
-    so=r"So log-sum-exp is convex. It is not strictly convex: the divergence is zero whenever $g - h$ is the same in every "
-    r"coordinate.",
+    so="So log-sum-exp is convex. It is not strictly convex: the divergence is zero whenever $g - h$ is the same in every "
+    "coordinate.",
 )
 derivation.bridge(
     "The code computes this height by automatic differentiation",
@@ -273,22 +272,29 @@ derivation.bridge(
 )
 r = derivation.numbers("r", k, "positive values", "exp(log_x)", positive=True)
 j = derivation.index("j", "a value, next to $k$")
-tilted = derivation.define("v", w * r / Total(j, w.at(j) * r.at(j)), "the weights, tilted by the values", over=k, law=True)
+tilted = derivation.define(
+    r"\tilde{w}", w * r / Total(j, w.at(j) * r.at(j)), "the weights, tilted by the values", over=k, law=True
+)
 log_gap = derivation.chain(
     "For the logarithm the gap is a Kullback-Leibler divergence",
     plus(log(Total(j, w.at(j) * r.at(j))), -Total(k, w * log(r))),
-    equals(Total(k, w * log(Total(j, w.at(j) * r.at(j)) / r)), r"$\sum_k w_k = 1$ takes the constant inside the sum"),
+    equals(
+        Total(k, w * log(Total(j, w.at(j) * r.at(j)) / r)),
+        prose("{one} takes the constant inside the sum", one=holds(Total(k, w), "=", 1)),
+    ),
     equals(
         Total(k, w * log(w / tilted)),
-        r"$v_k / w_k = r_k / \sum_j w_j r_j$ by the definition of $v_k$",
+        prose("the definition of the tilted weights: {ratio}", ratio=holds(tilted / w, "=", r / Total(j, w.at(j) * r.at(j)))),
         wrong={"averaged under the tilted weights": Total(k, tilted * log(w / tilted))},
     ),
     equals(Divergence(w, tilted), "the definition of the divergence"),
     at_least(
-        0, r"Gibbs' inequality; equality if and only if $v = w$, that is if all $r_k$ are equal", dropping=gibbs.at(w, tilted)
+        0,
+        prose("Gibbs' inequality; equality if and only if {equal} for every $k$", equal=where(r, r.at(0))),
+        dropping=gibbs.at(w, tilted),
     ),
-    so=r"With the exponential taken on both sides, the arithmetic mean $\sum_k w_k r_k$ is at least the geometric mean "
-    r"$\prod_k r_k^{w_k}$.",
+    so=r"With the exponential taken on both sides, the arithmetic mean $\sum_k w_k r_k$ is at least the geometric mean $\prod_k "
+    "r_k^{w_k}$.",
 )
 derivation.bridge(
     "The code computes the gap of the logarithm",
@@ -304,11 +310,17 @@ posterior = derivation.define("p({}|y)", joint / Total(j, joint.at(j)), "the pos
 derivation.chain(
     "With importance weights for values it is what the evidence lower bound leaves out",
     plus(log(Expectation(q, joint / q)), -Expectation(q, log(joint / q))),
-    equals(Divergence(q, posterior), r"the last theorem; the tilted weights are $q(k) \cdot p(y,k)/q(k) / p(y)$, the posterior"),
+    equals(
+        Divergence(q, posterior),
+        prose(
+            "the last theorem; the tilted weights are the posterior, {it}",
+            it=holds(q * (joint / q) / Total(j, joint.at(j)), "=", posterior),
+        ),
+    ),
     at_least(0, "Gibbs' inequality", dropping=gibbs.at(q, posterior)),
     uses=(log_gap,),
-    so=r"The mean of the importance weights $p(y,k)/q(k)$ is the evidence $p(y)$, and the second term of the first line is the "
-    r"evidence lower bound; the lecture on latent variables starts here.",
+    so="The mean of the importance weights $p(y,k)/q(k)$ is the evidence $p(y)$, and the second term of the first line is the "
+    "evidence lower bound; the lecture on latent variables starts here.",
 )
 delta = derivation.number(r"\delta", "the size of the noise", positive=True)
 noisy = plus(log(1 + delta * mu), -Expectation(w, log(1 + delta * x)))
@@ -319,18 +331,20 @@ derivation.chain(
         Subs(plus(Expectation(w, (x / (1 + delta * x)) ** 2), -((mu / (1 + delta * mu)) ** 2)), delta, 0),
         r"the second derivative of $\log(1 + \delta x_k)$ is $-x_k^2 / (1 + \delta x_k)^2$",
     ),
-    equals(Variance(w, x), r"at $\delta = 0$ both denominators are 1: the mean of the square minus the square of the mean"),
-    so=r"At $\delta = 0$ the gap itself is zero, and so is its slope $\mu - \mathbb{E}_w[x_k]$. By Taylor's theorem the gap is "
-    r"$\frac12 \delta^2\, \mathrm{Var}_w[x_k]$ up to terms of order $\delta^3$: the logarithm of a noisy estimate is too small "
-    r"by half its relative variance.",
+    equals(Variance(w, x), r"without noise both denominators are 1: the mean of the square minus the square of the mean"),
+    so=prose(
+        r"Without noise the gap itself is zero, and so is its slope, {slope}. By Taylor's theorem the gap is $\frac12 \delta^2$ "
+        r"times the variance, up to terms of order $\delta^3$: to this order the logarithm of a noisy estimate is too small by "
+        "half its relative variance.",
+        slope=holds(Subs(Slope(noisy, delta), delta, 0), "=", 0),
+    ),
 )
 
 derivation.say(
-    r"The logarithm of a sample mean is too small on average. More samples make the mean less noisy. That the bias then "
-    r"shrinks at every step, and not only in the end, is Jensen's inequality once more."
+    "The logarithm of a sample mean is too small on average. More samples make the mean less noisy. That the bias then shrinks "
+    "at every step, and not only in the end, is Jensen's inequality once more."
 )
-i = derivation.index("i", "a sample")
-y = derivation.numbers("y", i, "logarithms of samples")
+y = derivation.numbers(r"\ell", i := derivation.index("i", "a sample"), "logarithms of samples")
 n = derivation.count(i, "n", "the number of samples")
 SUPPORT, PROBABILITIES = np.array([0.1, 0.4, 1.0, 1.7, 3.0, 8.0]), np.array([0.25, 0.2, 0.2, 0.15, 0.15, 0.05])
 
@@ -345,10 +359,10 @@ derivation.symbol("X_i", "independent draws of one positive variable $X$")
 
 
 @derivation.bound(
-    r"\mathbb{E} \log \frac{1}{n} \sum_{i=1}^{n} X_i \le \mathbb{E} \log \frac{1}{n+1} \sum_{i=1}^{n+1} X_i \le \log "
-    r"\mathbb{E} X",
-    because=r"The lemma, for any $n$; the right side is Jensen's inequality for the mean itself. Every tuple of up "
-    r"to four draws from a law on six values is enumerated. It is tight if $X$ is constant: more samples then change nothing.",
+    r"\mathbb{E} \log \frac{1}{n} \sum_{i=1}^{n} X_i \le \mathbb{E} \log \frac{1}{n+1} \sum_{i=1}^{n+1} X_i \le \log \mathbb{E} "
+    "X",
+    because="The lemma, for any $n$; the right side is Jensen's inequality for the mean itself. Every tuple of up to four draws "
+    "from a distribution on six values is enumerated. It is tight if $X$ is constant: more samples then change nothing.",
     uses=(leave_one_out, two_samples),
 )
 def more_samples_tighten():
@@ -382,31 +396,21 @@ def one_or_four():
     yield tilted, value(tilted, _given), "(0.2, 0.8)"
     yield Divergence(w, tilted), value(Divergence(w, tilted), _given), "0.2231"
     yield r"\log 2.5 - \frac12 \log 4", math.log(2.5) - math.log(4) / 2, "0.2231"
-    # -log has the second derivative 1/x^2, between 1/16 and 1
-    bounds = jensen_gap_bounds(
-        jnp.array([[1.0, 4.0]]), jnp.log(jnp.full((1, 2), 0.5)), curvature_lower=1 / 16, curvature_upper=1.0
-    )
+    pair, fair = jnp.array([[1.0, 4.0]]), jnp.log(jnp.full((1, 2), 0.5))
+    bounds = jensen_gap_bounds(pair, fair, curvature_lower=1 / 16, curvature_upper=1.0)  # -log has f'' = 1/x^2
     yield r"\frac12 \cdot \frac{1}{16} \cdot 2.25,\ \frac12 \cdot 1 \cdot 2.25", jnp.stack(bounds), "(0.0703, 1.125)"
     several = [_expected_log_mean(count, *_one_and_four) for count in (1, 2, 3, 4)]
     yield r"\mathbb{E} \log \frac{1}{n} \sum_i X_i", several, "0.6931, 0.8047, 0.8452, 0.8648"
 
 
 @derivation.figure(
-    r"Left: $e^x$ and its tangent at the mean 1 of a variable that is -0.5, 1 or 2.5 with equal probability. The bars are the "
+    "Left: $e^x$ and its tangent at the mean 1 of a variable that is -0.5, 1 or 2.5 with equal probability. The bars are the "
     r"heights $B_f(x_k, \mu)$; their mean is Jensen's gap, the distance of the mean of $f$ (dot) from the graph. Right: the "
     r"expected logarithm of the mean of $n$ draws from the example rises to $\log 2.5$.",
     panels=2,
 )
 def heights_and_samples(left, right):
-    values = np.array([-0.5, 1.0, 2.5])
-    line = np.linspace(-1, 3, 81)
-    left.plot(line, np.exp(line), label="$e^x$")
-    left.plot(line, math.e * line, linestyle="--", color="gray", label="tangent at the mean")
-    height = bregman_divergence(jnp.array(values)[:, None], jnp.ones((3, 1)), lambda y: jnp.exp(y[:, 0]))
-    left.vlines(values, math.e * values, math.e * values + np.asarray(height), linewidth=3, alpha=0.5)
-    left.plot(1.0, np.exp(values).mean(), "o", color="gray")
-    left.set(xlabel="$x$", ylabel="$f(x)$")
-    left.legend()
+    draw_heights(left, bregman_divergence)
     counts = range(1, 9)
     right.plot(counts, [_expected_log_mean(count, *_one_and_four) for count in counts], "o-", label="expected log of the mean")
     right.axhline(math.log(2.5), linestyle="--", color="gray", label="log of the expected value")
@@ -425,19 +429,18 @@ def a_kink():
 
 
 @derivation.exercise(
-    r"By which factor does the arithmetic mean of 1 and 4 exceed the geometric mean, and what does it have to do with the "
-    r"example?",
-    r"$2.5 / 2 = 1.25$. Its logarithm 0.2231 is the gap of the example.",
+    "By which factor does the arithmetic mean of 1 and 4 exceed the geometric mean, and what does it have to do with the "
+    "example?",
+    r"$2.5 / 2$, which is 1.25. Its logarithm 0.2231 is the gap of the example.",
 )
-def means():
-    factor = math.exp(value(Divergence(w, tilted), _given))
-    yield factor, "1.25"
-    yield math.log(factor), "0.2231"
+def two_means():
+    yield math.exp(value(Divergence(w, tilted), _given)), "1.25"
+    yield math.log(2.5 / 2), "0.2231"
 
 
 @derivation.exercise(
     r"Let $Y$ be 1 or -1 with probability one half each. What is the gap of the logarithm for $1 + \delta Y$, what is it at "
-    r"$\delta = 0.5$, and what is its limit when divided by $\delta^2$?",
+    r"0.5, and what is its limit when divided by $\delta^2$?",
     r"$-\frac12 \log(1 - \delta^2)$, since the mean is 1; 0.1438; and 1/2, half the variance of $Y$.",
 )
 def a_fair_sign():
